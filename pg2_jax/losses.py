@@ -1,0 +1,100 @@
+"""The losses of PG2 (paper, Eq. 1-4). Pure; one value per example."""
+
+import jax
+import jax.numpy as jnp
+import optax
+
+
+def l1(generated: jax.Array, target: jax.Array, mask: jax.Array | None) -> jax.Array:
+    """The distance to the target that both generators minimize (Eq. 1).
+
+    The paper writes a sum; like the released code we take the mean over pixels and
+    channels, which makes the weight of Eq. 4 independent of the image size.
+
+    Args:
+        generated: [B, H, W, 3], unbounded, meant to be in [-1, 1].
+        target: [B, H, W, 3] in [-1, 1].
+        mask: [B, H, W, 1] in {0, 1}, 1 on the target's body, which then counts twice;
+            None for the plain L1 loss (the paper's G1-L1).
+
+    Returns:
+        [B] mean over pixels and channels.
+
+    Raises:
+        ValueError: the shapes do not fit each other.
+    """
+    if generated.shape != target.shape:
+        raise ValueError(
+            f"generated and target must have one shape, got {generated.shape} "
+            f"and {target.shape}."
+        )
+    distance = jnp.abs(generated - target)
+    if mask is not None:
+        if mask.shape != (*target.shape[:3], 1):
+            raise ValueError(
+                f"mask: expected shape {(*target.shape[:3], 1)}, got {mask.shape}."
+            )
+        distance *= 1.0 + mask
+    return jnp.mean(distance, axis=(1, 2, 3))
+
+
+def called_real(logits: jax.Array) -> jax.Array:
+    """L_bce(D(.), 1): small where the discriminator takes the image for real.
+
+    Args:
+        logits: [B] of the discriminator, unbounded.
+
+    Returns:
+        [B] binary cross-entropy with label 1; of generated images it is the
+        generator's adversarial loss (Eq. 3).
+    """
+    return optax.sigmoid_binary_cross_entropy(logits, jnp.ones_like(logits))
+
+
+def called_fake(logits: jax.Array) -> jax.Array:
+    """L_bce(D(.), 0): small where the discriminator takes the image for generated.
+
+    Args:
+        logits: [B] of the discriminator, unbounded.
+
+    Returns:
+        [B] binary cross-entropy with label 0.
+    """
+    return optax.sigmoid_binary_cross_entropy(logits, jnp.zeros_like(logits))
+
+
+def refine_loss(adversarial: jax.Array, l1_loss: jax.Array, weight: float) -> jax.Array:
+    """What G2 minimizes: L_adv + weight * L1 (Eq. 4); all [B]."""
+    return adversarial + weight * l1_loss
+
+
+def pair_critic_loss(real: jax.Array, fake: jax.Array) -> jax.Array:
+    """What D minimizes in the paper (Eq. 2).
+
+    Args:
+        real: [B] logits of (source, target).
+        fake: [B] logits of (source, refined).
+
+    Returns:
+        [B] losses.
+    """
+    return called_real(real) + called_fake(fake)
+
+
+def triplet_critic_loss(
+    target: jax.Array, refined: jax.Array, source: jax.Array
+) -> jax.Array:
+    """What D minimizes in the released code, where it sees single images.
+
+    The source photo is an explicit negative, so that copying it does not pay.
+
+    Args:
+        target: [B] logits of the target photo, labelled real.
+        refined: [B] logits of G2's image, labelled fake.
+        source: [B] logits of the source photo, labelled fake.
+
+    Returns:
+        [B] losses.
+    """
+    fakes = called_fake(refined) + called_fake(source)
+    return 0.5 * called_real(target) + 0.25 * fakes

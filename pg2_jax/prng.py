@@ -1,0 +1,18 @@
+"""Random keys as a function of (seed, stream, step): never stored, never reused."""
+
+import enum
+
+import jax
+
+
+class Stream(enum.IntEnum):
+    """What a key is for. Append only: renumbering changes every past run."""
+
+    INITIALIZE = 0
+    FLIP = 1
+
+
+def key(seed: int, stream: Stream, step: int | jax.Array = 0) -> jax.Array:
+    """Returns the key of one stream at one step; a resumed run draws the same."""
+    root = jax.random.key(seed)
+    return jax.random.fold_in(jax.random.fold_in(root, stream), step)

@@ -1,0 +1,48 @@
+"""Data parallelism: one mesh axis, the state on every device, the batch split.
+
+The steps are written for the global batch and compiled with these shardings, so that
+one device, many devices and many processes run the same mathematics, the batch norm of
+the discriminator included.
+"""
+
+from typing import Any
+
+import jax
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+PyTree = Any
+
+
+def data_mesh() -> Mesh:
+    """A mesh with the single axis `data` over all devices of all processes."""
+    return Mesh(np.asarray(jax.devices()), ("data",))
+
+
+def replicated(mesh: Mesh) -> NamedSharding:
+    """The whole array on every device: parameters, optimizer state, metrics."""
+    return NamedSharding(mesh, PartitionSpec())
+
+
+def batched(mesh: Mesh) -> NamedSharding:
+    """The leading axis split over the devices: images and keypoints."""
+    return NamedSharding(mesh, PartitionSpec("data"))
+
+
+def check_batch_size(batch_size: int) -> None:
+    """Raises ValueError unless the devices divide the global batch evenly."""
+    devices = jax.device_count()
+    if batch_size % devices:
+        raise ValueError(
+            f"--batch_size={batch_size} must be a multiple of the number of devices, "
+            f"{devices}, because each device takes an equal share of the batch."
+        )
+
+
+def put_batch(batch: PyTree, mesh: Mesh) -> PyTree:
+    """Turns this process's share (numpy, leading axis B / processes) into the global,
+    sharded batch (jax.Array, leading axis B)."""
+    sharding = batched(mesh)
+    return jax.tree.map(
+        lambda x: jax.make_array_from_process_local_data(sharding, x), batch
+    )

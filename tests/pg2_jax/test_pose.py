@@ -1,0 +1,135 @@
+"""Heat maps, body mask and flip against the authors' code and slow references."""
+
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from pg2_jax import pose
+
+SIZES = [(128, 64), (256, 256)]
+
+
+def golden_poses(golden, height, width):
+    """Keypoints [N, 18, 3], heat maps and masks as the authors' code draws them."""
+    data = np.load(golden / "pose_golden.npz")
+    size = f"{height}x{width}"
+    rows_columns = data[f"keypoints_{size}"]
+    visible = ~np.isnan(rows_columns[..., :1])
+    x_y = np.nan_to_num(rows_columns[..., ::-1])
+    keypoints = np.concatenate([x_y, visible], axis=-1).astype(np.float32)
+    maps = np.unpackbits(data[f"heatmaps_packed_{size}"], axis=1)
+    maps = maps.reshape(len(keypoints), height, width, 18)
+    return keypoints, maps, data[f"mask_{size}"]
+
+
+@pytest.mark.parametrize(("height", "width"), SIZES)
+def test_heat_maps_equal_the_authors(golden, height, width):
+    keypoints, want, _ = golden_poses(golden, height, width)
+    got = pose.heat_maps(keypoints, height, width)
+    np.testing.assert_array_equal(got, want)
+
+
+@pytest.mark.parametrize(("height", "width"), SIZES)
+def test_body_masks_equal_the_authors(golden, height, width):
+    keypoints, _, want = golden_poses(golden, height, width)
+    got = jax.jit(pose.body_mask, static_argnums=(1, 2))(keypoints, height, width)
+    np.testing.assert_array_equal(got[..., 0], want)
+
+
+def slow_mask(keypoints, height, width):
+    """The body mask, written with loops over pixels."""
+    discs = np.zeros((height, width), bool)
+
+    def disc(x, y):
+        for row in range(height):
+            for column in range(width):
+                if (row - int(y)) ** 2 + (column - int(x)) ** 2 <= 16:
+                    discs[row, column] = True
+
+    for a, b in pose.LIMBS:
+        (x0, y0, v0), (x1, y1, v1) = keypoints[a].tolist(), keypoints[b].tolist()
+        if v0 and v1:
+            disc(x0, y0)
+            disc(x1, y1)
+            n = int(math.hypot(x1 - x0, y1 - y0) / 4)
+            for i in range(1, n):
+                disc(x0 + (x1 - x0) * i / n, y0 + (y1 - y0) * i / n)
+
+    def window(mask, row, column, reduce):
+        rows, columns = slice(max(row - 2, 0), row + 3), slice(max(column - 2, 0), None)
+        return reduce(mask[rows, columns][:, : column + 3 - max(column - 2, 0)])
+
+    def morph(mask, reduce):
+        result = np.zeros_like(mask)
+        for row in range(height):
+            for column in range(width):
+                result[row, column] = window(mask, row, column, reduce)
+        return result
+
+    return morph(morph(discs, np.any), np.all)
+
+
+def random_pose(seed, height, width):
+    rng = np.random.default_rng(seed)
+    keypoints = np.ones((18, 3), np.float32)
+    keypoints[:, 0] = rng.integers(-2 * 64, (width + 2) * 64, 18) / 64
+    keypoints[:, 1] = rng.integers(-2 * 64, (height + 2) * 64, 18) / 64
+    keypoints[rng.random(18) < 0.3] = 0
+    return keypoints
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_body_mask_equals_the_slow_one(seed):
+    keypoints = random_pose(seed, 32, 24)
+    got = pose.body_mask(keypoints, 32, 24)
+    np.testing.assert_array_equal(got[..., 0], slow_mask(keypoints, 32, 24))
+
+
+def test_a_disc_inside_has_49_pixels_and_a_missing_point_none():
+    keypoints = np.zeros((18, 3), np.float32)
+    keypoints[7] = (10.9, 20.2, 1)
+    maps = np.asarray(pose.heat_maps(keypoints, 40, 30))
+    assert maps.sum() == maps[..., 7].sum() == 49
+    assert maps[20, 14, 7] == maps[16, 10, 7] == 1
+    assert maps[20, 15, 7] == 0
+
+
+def test_a_lone_point_has_no_mask():
+    keypoints = np.zeros((18, 3), np.float32)
+    keypoints[0] = (10, 10, 1)
+    assert np.asarray(pose.body_mask(keypoints, 32, 32)).sum() == 0
+
+
+def test_a_point_far_outside_does_not_wrap_around():
+    keypoints = np.zeros((18, 3), np.float32)
+    keypoints[1], keypoints[2] = (-40, 16, 1), (-40, 30, 1)
+    assert np.asarray(pose.body_mask(keypoints, 32, 32)).sum() == 0
+
+
+def test_flip_swaps_sides_and_keeps_missing_points():
+    keypoints = np.zeros((18, 3), np.float32)
+    keypoints[2] = (10, 5, 1)
+    want = np.zeros((18, 3), np.float32)
+    want[5] = (64 - 1 - 10, 5, 1)
+    np.testing.assert_array_equal(pose.flip_keypoints(jnp.array(keypoints), 64), want)
+
+
+def test_mirrored_joints_have_mirrored_names():
+    swapped = {"left": "right", "right": "left"}
+    for joint, mirrored in zip(pose.JOINTS, pose.MIRRORED, strict=True):
+        side, _, rest = joint.partition("_")
+        assert pose.JOINTS[mirrored] == (f"{swapped[side]}_{rest}" if rest else joint)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_flipping_commutes_with_drawing(seed):
+    keypoints = np.trunc(random_pose(seed, 32, 24).clip(0, 23))
+    flipped = pose.flip_keypoints(jnp.array(keypoints), 24)
+    np.testing.assert_array_equal(
+        pose.heat_maps(flipped, 32, 24),
+        pose.heat_maps(keypoints, 32, 24)[:, ::-1][..., pose.MIRRORED],
+    )
+    np.testing.assert_array_equal(pose.flip_keypoints(flipped, 24), keypoints)

@@ -1,8 +1,8 @@
 """The networks of PG2: generators G1 and G2, and the discriminator D.
 
 Convolutions are NHWC with SAME padding. G1 and G2 have no normalization and a linear
-output; weights start Glorot-uniform and biases at zero (paper, section 3; released code,
-models.py and wgan_gp.py).
+output; their weights start Glorot-uniform and biases at zero (paper, section 3, and
+the released models.py and wgan_gp.py).
 """
 
 import dataclasses

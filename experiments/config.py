@@ -1,0 +1,318 @@
+"""The settings of a run: one field = default + help = one flag.
+
+No jax here: `--help` and mistakes in flags must be answered at once.
+"""
+
+import dataclasses
+import textwrap
+from typing import Any
+
+from absl import flags
+
+MODES = ("train", "evaluate", "generate")
+
+
+def option(default: Any, group: str, text: str, choices: tuple[str, ...] = ()) -> Any:
+    """A config field that is also a flag."""
+    metadata = {"group": group, "help": text, "choices": choices}
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Config:
+    """Immutable and validated; code below `main` never reads flags."""
+
+    mode: str = option(
+        "train",
+        "Program",
+        "train: both stages, resumed from --workdir if it holds a checkpoint. "
+        "evaluate: scores every test pair. generate: one photo and one pose in, one "
+        "PNG out.",
+        MODES,
+    )
+    workdir: str = option(
+        "", "Program", "Folder of the run: checkpoints, summaries, metrics, pictures."
+    )
+    data_dir: str = option(
+        "", "Program", "Data set written by data_prep/build_tfrecords.py."
+    )
+    seed: int = option(0, "Program", "Root of weights, data order and flips.")
+
+    image_size: str = option(
+        "", "Networks", "HxW in pixels; must equal the data set's, and defaults to it."
+    )
+    base_channels: int = option(
+        128, "Networks", "Channels of the first block of G1 and G2 (paper: 128)."
+    )
+    bottleneck_size: int = option(
+        64, "Networks", "Units of G1's fully connected bottleneck (released code: 64)."
+    )
+    discriminator_channels: int = option(
+        64, "Networks", "Channels of D's first convolution (released code: 64)."
+    )
+    refine_decoder: str = option(
+        "symmetric",
+        "Networks",
+        "G2's decoder: symmetric mirrors the encoder's channels (paper, section 3.3); "
+        "constant uses base_channels throughout (released code).",
+        ("symmetric", "constant"),
+    )
+    refine_full_skip: bool = option(
+        True,
+        "Networks",
+        "G2 has a skip connection at full resolution. The authors' 128x64 model lacks "
+        "it; their 256x256 model has it.",
+    )
+    critic_input: str = option(
+        "pair",
+        "Networks",
+        "What D sees: pair is (source, image), Eq. 2 and 3 of the paper; triplet is "
+        "single images with the source as a second negative (released code).",
+        ("pair", "triplet"),
+    )
+    heat_map_range: str = option(
+        "zero_one",
+        "Networks",
+        "Values of the pose heat maps: zero_one (paper) or minus_one_one (released "
+        "code).",
+        ("zero_one", "minus_one_one"),
+    )
+
+    coarse_steps: int = option(22_000, "Training", "Steps of stage I, G1 alone.")
+    refine_steps: int = option(
+        14_000, "Training", "Steps of stage II, G2 against D with G1 frozen."
+    )
+    batch_size: int = option(16, "Training", "Pairs per step over all devices.")
+    learning_rate: float = option(
+        2e-5, "Training", "Adam's step size for all three networks, constant."
+    )
+    l1_weight: float = option(
+        10.0,
+        "Training",
+        "Lambda of Eq. 4, the weight of L1 in stage II: small lets artifacts in, large "
+        "blurs (released code: 10 at 128x64, 50 at 256x256).",
+    )
+    pose_mask_loss: bool = option(
+        True, "Training", "The target's body counts twice in L1 (Eq. 1)."
+    )
+    flip: bool = option(
+        True, "Training", "Mirrors pairs at random (paper, section 4.1)."
+    )
+    critic_sees_coarse: bool = option(
+        False,
+        "Training",
+        "With critic_input=triplet: G1's image goes through D too, which moves the "
+        "batch statistics only (released 128x64 code).",
+    )
+    adversarial_on_source: bool = option(
+        False,
+        "Training",
+        "With critic_input=triplet: G2's adversarial loss averages over D's verdict on "
+        "the source photo too (released 256x256 code).",
+    )
+
+    log_every: int = option(50, "Reporting", "Steps between entries of the log.")
+    picture_every: int = option(
+        500, "Reporting", "Steps between picture grids of test pairs; 0 for none."
+    )
+    checkpoint_every: int = option(
+        1000, "Reporting", "Steps between checkpoints; one more is saved at the end."
+    )
+    keep_checkpoints: int = option(3, "Reporting", "Newest checkpoints that stay.")
+    progress: bool = option(True, "Reporting", "Shows a progress bar.")
+
+    checkpoint_step: int = option(
+        -1, "Evaluation and generation", "The checkpoint to use; -1 for the newest."
+    )
+    max_test_pairs: int = option(
+        0, "Evaluation and generation", "Scores the first N test pairs; 0 for all."
+    )
+    picture_pairs: int = option(
+        12, "Evaluation and generation", "Test pairs in the picture of an evaluation."
+    )
+    source_image: str = option(
+        "", "Evaluation and generation", "generate: the photo of the person."
+    )
+    pose: str = option(
+        "",
+        "Evaluation and generation",
+        "generate: an OpenPose JSON file, or an annotation csv together with "
+        "--pose_name. Pixels are those of an image of --pose_size.",
+    )
+    pose_name: str = option(
+        "", "Evaluation and generation", "generate: the row of the annotation csv."
+    )
+    pose_size: str = option(
+        "",
+        "Evaluation and generation",
+        "generate: HxW of the image that the pose was made for; default: the model's.",
+    )
+    output: str = option(
+        "", "Evaluation and generation", "generate: the PNG file to write."
+    )
+
+    def __post_init__(self):
+        for field in dataclasses.fields(self):
+            _check_choice(field, getattr(self, field.name))
+        for name in ("image_size", "pose_size"):
+            if getattr(self, name):
+                parse_size(name, getattr(self, name))
+        for name in _POSITIVE:
+            _require(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
+        for name in _NOT_NEGATIVE:
+            _require(getattr(self, name) >= 0, name, getattr(self, name), "0 or more")
+        _require(self.learning_rate > 0, "learning_rate", self.learning_rate, "above 0")
+        for name in _NEEDED[self.mode]:
+            if not getattr(self, name):
+                raise ValueError(f"--{name} is required with --mode={self.mode}.")
+        for name in ("critic_sees_coarse", "adversarial_on_source"):
+            if getattr(self, name) and self.critic_input != "triplet":
+                raise ValueError(f"--{name} needs --critic_input=triplet.")
+
+    @property
+    def total_steps(self) -> int:
+        """Steps of both stages together."""
+        return self.coarse_steps + self.refine_steps
+
+    def with_size(self, height: int, width: int) -> "Config":
+        """The config of a run on images of this size, a data set's or a checkpoint's.
+
+        Raises:
+            ValueError: --image_size says otherwise.
+        """
+        size = f"{height}x{width}"
+        if self.image_size and parse_size("image_size", self.image_size) != (
+            height,
+            width,
+        ):
+            raise ValueError(
+                f"--image_size={self.image_size} disagrees with the images, which "
+                f"are {size}."
+            )
+        return dataclasses.replace(self, image_size=size)
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields, with the image size as two numbers, as checkpoints store it."""
+        height, width = parse_size("image_size", self.image_size)
+        sizes = {"image_height": height, "image_width": width}
+        return dataclasses.asdict(self) | sizes
+
+
+_POSITIVE = (
+    "base_channels",
+    "bottleneck_size",
+    "discriminator_channels",
+    "batch_size",
+    "log_every",
+    "checkpoint_every",
+    "keep_checkpoints",
+    "picture_pairs",
+)
+_NOT_NEGATIVE = (
+    "seed",
+    "coarse_steps",
+    "refine_steps",
+    "l1_weight",
+    "picture_every",
+    "max_test_pairs",
+)
+_NEEDED = {
+    "train": ("workdir", "data_dir"),
+    "evaluate": ("workdir", "data_dir"),
+    "generate": ("workdir", "source_image", "pose", "output"),
+}
+# What decides the result of a run; it may not change while the run goes on.
+_FREE_GROUPS = ("Reporting", "Evaluation and generation")
+_FREE = ("mode", "workdir", "data_dir", "refine_steps")
+
+
+def _require(holds: bool, name: str, value: Any, rule: str) -> None:
+    if not holds:
+        raise ValueError(f"--{name} must be {rule}, got {value}.")
+
+
+def _check_choice(field: dataclasses.Field, value: Any) -> None:
+    choices = field.metadata["choices"]
+    if choices and value not in choices:
+        raise ValueError(
+            f"--{field.name} must be one of {', '.join(choices)}; got {value!r}."
+        )
+
+
+def parse_size(flag: str, text: str) -> tuple[int, int]:
+    """Reads "HxW" as (height, width) in pixels.
+
+    Raises:
+        ValueError: the text is something else; names the flag.
+    """
+    height, _, width = text.lower().partition("x")
+    if not (height.isdecimal() and width.isdecimal() and int(height) and int(width)):
+        raise ValueError(
+            f"--{flag} must be HEIGHTxWIDTH in pixels, such as 128x64; got {text!r}."
+        )
+    return int(height), int(width)
+
+
+def differences(stored: dict[str, Any], config: Config) -> list[str]:
+    """How a run's config differs from the stored one in what may not change.
+
+    Args:
+        stored: `Config.to_json()` of the run that is to go on.
+        config: the new config.
+
+    Returns:
+        One line for each field: name, stored value, new value.
+    """
+    lines = []
+    for field in dataclasses.fields(config):
+        if field.name in _FREE or field.metadata["group"] in _FREE_GROUPS:
+            continue
+        old, new = stored.get(field.name), getattr(config, field.name)
+        if old != new:
+            lines.append(f"--{field.name}: {old!r} in the run, {new!r} now")
+    return lines
+
+
+_DEFINE = {
+    str: flags.DEFINE_string,
+    int: flags.DEFINE_integer,
+    float: flags.DEFINE_float,
+    bool: flags.DEFINE_boolean,
+}
+
+
+def define_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
+    """Registers one flag per field, so that flags and config cannot drift apart."""
+    for field in dataclasses.fields(Config):
+        text, choices = field.metadata["help"], field.metadata["choices"]
+        if choices:
+            flags.DEFINE_enum(
+                field.name, field.default, choices, text, flag_values=flag_values
+            )
+        else:
+            define = _DEFINE[field.type]
+            define(field.name, field.default, text, flag_values=flag_values)
+
+
+def from_flags(flag_values: flags.FlagValues = flags.FLAGS) -> Config:
+    """The config that the command line and its flagfiles say."""
+    names = (field.name for field in dataclasses.fields(Config))
+    return Config(**{name: flag_values[name].value for name in names})
+
+
+def help_text() -> str:
+    """Our flags by group, each with its default and what it means."""
+    lines, group = [], None
+    for field in dataclasses.fields(Config):
+        if field.metadata["group"] != group:
+            group = field.metadata["group"]
+            lines.append(f"\n{group}:")
+        default = str(field.default).lower() if field.type is bool else field.default
+        choices = "|".join(field.metadata["choices"])
+        values = f" ({choices})" if choices else ""
+        lines.append(f"  --{field.name}={default}{values}")
+        lines.append(textwrap.fill(field.metadata["help"], 84, **_INDENT))
+    return "\n".join(lines)
+
+
+_INDENT = {"initial_indent": " " * 6, "subsequent_indent": " " * 6}

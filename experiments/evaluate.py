@@ -1,0 +1,184 @@
+"""--mode=evaluate: scores every test pair, and shows some."""
+
+import functools
+import pathlib
+
+import jax
+import numpy as np
+import rich.console
+import rich.table
+import tqdm
+
+from experiments import pictures, results
+from experiments.config import Config
+from pg2_jax import checkpoint, images, input_pipeline, models, pose, sharding
+from pg2_jax import train_step as steps
+from pg2_jax.metrics import pixel, ssim
+
+# The source photo itself is what a method has to beat.
+KINDS = ("copy of source", "coarse", "refined")
+METRICS = {
+    "ssim_pg2": "SSIM of PG2's score.py; higher is better",
+    "masked_ssim_pg2": "the same, all but the target's body black; higher is better",
+    "l1": "mean absolute difference, 0-255; lower is better",
+    "body_l1": "the same over the target's body alone; lower is better",
+}
+Scores = dict[str, dict[str, np.ndarray]]
+
+
+def evaluate(config: Config) -> None:
+    """Scores a checkpoint; writes metrics.json and evaluation.png into the workdir.
+
+    Args:
+        config: names the workdir and the data set.
+
+    Raises:
+        ValueError: no checkpoint, no test pairs, or sizes that disagree.
+    """
+    step = None if config.checkpoint_step < 0 else config.checkpoint_step
+    generators = checkpoint.restore_generators(config.workdir, step)
+    dataset = input_pipeline.PairDataset(config.data_dir)
+    size = (generators.architecture.image_height, generators.architecture.image_width)
+    config = config.with_size(*size)
+    if (dataset.height, dataset.width) != size:
+        raise ValueError(
+            f"--data_dir={config.data_dir} holds {dataset.height}x{dataset.width} "
+            f"images, the checkpoint in --workdir={config.workdir} draws "
+            f"{config.image_size}."
+        )
+    sharding.check_batch_size(config.batch_size)
+    scores, picture = _score(config, generators, dataset)
+    summary = _summary(scores)
+    workdir = pathlib.Path(config.workdir).expanduser()
+    picture.save(workdir / "evaluation.png")
+    content = {
+        "step": generators.step,
+        "pairs": len(scores[KINDS[0]]["l1"]),
+        "image_size": config.image_size,
+        "mask": "body mask of the target pose, radius 4 with 5x5 closing",
+        "definitions": METRICS,
+        "metrics": summary,
+        "data_dir": config.data_dir,
+        "data": dataset.metadata,
+        **results.provenance(),
+    }
+    results.write_json(workdir / "metrics.json", content)
+    _print(summary, content)
+    print(f"Wrote {workdir / 'metrics.json'} and {workdir / 'evaluation.png'}")
+
+
+def _score(
+    config: Config,
+    generators: checkpoint.Generators,
+    dataset: input_pipeline.PairDataset,
+):
+    """Scores of each pair by kind and metric, and the picture."""
+    mesh = sharding.data_mesh()
+    whole, split = sharding.replicated(mesh), sharding.batched(mesh)
+    draw_and_score = jax.jit(
+        functools.partial(_draw_and_score, architecture=generators.architecture),
+        in_shardings=(whole, whole, split),
+        out_shardings=split,
+    )
+    coarse, refine = jax.device_put((generators.coarse, generators.refine), whole)
+    total = dataset.count("test")
+    total = min(total, config.max_test_pairs or total)
+    shown = _Shown(total, config.picture_pairs)
+    parts: list[Scores] = []
+    batches = dataset.test_batches(
+        batch_size=config.batch_size, limit=config.max_test_pairs
+    )
+    with tqdm.tqdm(total=total, unit="pair", disable=not config.progress) as bar:
+        for test in batches:
+            batch = sharding.put_batch(test.batch, mesh)
+            drawn, scores = jax.device_get(draw_and_score(coarse, refine, batch))
+            count = len(test.names)
+            parts.append(jax.tree.map(lambda x, n=count: x[:n], scores))
+            shown.take(test.batch, drawn, count)
+            bar.update(count)
+    return jax.tree.map(lambda *x: np.concatenate(x), *parts), shown.picture()
+
+
+def _draw_and_score(
+    coarse_params,
+    refine_params,
+    batch: steps.Batch,
+    *,
+    architecture: models.Architecture,
+):
+    """uint8 images by kind, and their [B] scores by kind and metric."""
+    source, target = batch["source_image"], batch["target_image"]
+    keypoints = batch["target_keypoints"]
+    generated = steps.generate(
+        coarse_params, refine_params, source, keypoints, architecture=architecture
+    )
+    coarse, refined = (images.to_uint8(generated[n]) for n in ("coarse", "refined"))
+    mask = pose.body_mask(keypoints, *target.shape[1:3])
+    drawn = dict(zip(KINDS, (source, coarse, refined), strict=True))
+    scores = {
+        kind: {
+            "ssim_pg2": ssim.ssim_pg2(image, target),
+            "masked_ssim_pg2": ssim.masked_ssim_pg2(image, target, mask),
+            "l1": pixel.l1(image, target),
+            "body_l1": pixel.body_l1(image, target, mask),
+        }
+        for kind, image in drawn.items()
+    }
+    return drawn, scores
+
+
+class _Shown:
+    """Keeps the pairs of the picture: evenly spaced over the test pairs."""
+
+    def __init__(self, total: int, count: int):
+        wanted = np.linspace(0, total - 1, min(count, total)).round()
+        self._wanted = {int(row) for row in wanted}
+        self._seen = 0
+        self._rows: list[dict[str, np.ndarray]] = []
+
+    def take(self, batch: steps.Batch, drawn: dict[str, np.ndarray], count: int):
+        for i in range(count):
+            if self._seen + i in self._wanted:
+                arrays = {
+                    **batch,
+                    "coarse": drawn["coarse"],
+                    "refined": drawn["refined"],
+                }
+                self._rows.append({name: array[i] for name, array in arrays.items()})
+        self._seen += count
+
+    def picture(self):
+        stacked = {
+            name: np.stack([row[name] for row in self._rows]) for name in self._rows[0]
+        }
+        coarse, refined = stacked.pop("coarse"), stacked.pop("refined")
+        return pictures.compare(stacked, coarse, refined, len(self._rows))
+
+
+def _summary(scores: Scores) -> dict[str, dict[str, dict[str, float]]]:
+    """Mean and standard deviation over the pairs, by kind and metric."""
+    return {
+        kind: {
+            name: {"mean": float(values.mean()), "std": float(values.std())}
+            for name, values in by_name.items()
+        }
+        for kind, by_name in scores.items()
+    }
+
+
+def _print(summary, content) -> None:
+    title = (
+        f"step {content['step']}, {content['pairs']} test pairs of "
+        f"{content['image_size']}: mean (standard deviation)"
+    )
+    table = rich.table.Table(title=title, title_justify="left")
+    table.add_column("image")
+    for name in METRICS:
+        table.add_column(name, justify="right")
+    for kind in KINDS:
+        cells = (summary[kind][name] for name in METRICS)
+        table.add_row(kind, *(f"{c['mean']:.3f} ({c['std']:.3f})" for c in cells))
+    console = rich.console.Console()
+    console.print(table)
+    for name, meaning in METRICS.items():
+        console.print(f"  {name}: {meaning}", highlight=False)

@@ -1,0 +1,85 @@
+"""python -m experiments.main --flagfile=... --mode=train|evaluate|generate
+
+This file only parses and dispatches; each mode is the module of its name.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+
+from absl import app, flags, logging
+
+from experiments import config as config_lib
+
+# tensorflow and XLA report on stderr what no user asked for.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+_USAGE = """PG2: pose-guided person image generation (Ma et al., NIPS 2017) in JAX.
+
+  python -m experiments.main --flagfile=experiments/flagfiles/market1501_paper.flags \\
+      --data_dir=data/market1501 --workdir=runs/market1501
+  python -m experiments.main --mode=evaluate --data_dir=... --workdir=...
+  python -m experiments.main --mode=generate --workdir=... --source_image=me.png \\
+      --pose=dancer.json --output=dancing.png
+
+Flags may stand in a file, one a line: --flagfile=FILE. Later flags win."""
+
+
+def parse_flags(arguments: Sequence[str]) -> list[str]:
+    """Parses the command line; answers --help before anything heavy is imported."""
+    if any(word in ("--help", "-h", "-help") for word in arguments[1:]):
+        print(f"{_USAGE}\n{config_lib.help_text()}")
+        sys.exit(0)
+    config_lib.define_flags()
+    try:
+        return flags.FLAGS(arguments)
+    except flags.Error as error:
+        sys.exit(f"error: {error}\nSee: python -m experiments.main --help")
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Runs one mode; a user's mistake becomes one line on stderr and exit status 1."""
+    if len(arguments) > 1:
+        sys.exit(f"error: unexpected argument {arguments[1]!r}; flags begin with --.")
+    # orbax reports each of its steps at level INFO, harmless conditions as warnings.
+    logging.set_verbosity(logging.ERROR)
+    try:
+        config = config_lib.from_flags()
+        _program(config.mode)(config)
+    except (ValueError, OSError) as error:
+        if os.environ.get("PG2_TRACEBACK"):
+            raise
+        sys.exit(f"error: {error}")
+
+
+def _program(mode: str) -> Callable[[config_lib.Config], None]:
+    """The function that a mode runs; imports what that mode needs and no more."""
+    if mode == "train":
+        from experiments import train
+
+        return _exit_status_of_signal(train.train)
+    if mode == "evaluate":
+        from experiments import evaluate
+
+        return evaluate.evaluate
+    from experiments import generate
+
+    return generate.generate
+
+
+def _exit_status_of_signal(
+    train: Callable[[config_lib.Config], int | None],
+) -> Callable[[config_lib.Config], None]:
+    """Ends with the shell's status for the signal that stopped the training, if any."""
+
+    def run(config: config_lib.Config) -> None:
+        stopped_by = train(config)
+        if stopped_by is not None:
+            sys.exit(128 + signal.Signals(stopped_by))
+
+    return run
+
+
+if __name__ == "__main__":
+    app.run(main, flags_parser=parse_flags)

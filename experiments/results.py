@@ -1,0 +1,32 @@
+"""What a run leaves on disk for people and programs: whole files, and how they came."""
+
+import json
+import os
+import pathlib
+import subprocess
+from typing import Any
+
+from pg2_jax import checkpoint
+
+
+def write_json(path: pathlib.Path, content: dict[str, Any]) -> None:
+    """Writes a JSON file that appears whole or not at all."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text(json.dumps(content, indent=2) + "\n")
+    os.replace(temporary, path)
+
+
+def provenance() -> dict[str, Any]:
+    """Versions of the packages and the commit of this code."""
+    return {"versions": checkpoint.versions(), "commit": _commit()}
+
+
+def _commit() -> str:
+    """The commit of this code, "unknown" outside a git checkout."""
+    here = pathlib.Path(__file__).parent
+    command = ["git", "-C", str(here), "describe", "--always", "--dirty"]
+    try:
+        result = subprocess.run(command, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return result.stdout.strip()

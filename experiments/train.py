@@ -1,0 +1,238 @@
+"""--mode=train: both stages of PG2 in one resumable run."""
+
+import contextlib
+import dataclasses
+import functools
+import json
+import math
+import pathlib
+import signal
+import time
+from collections.abc import Callable, Iterator
+
+import jax
+import numpy as np
+import tensorboardX
+import tqdm
+
+from experiments import pictures, results
+from experiments.config import Config, differences
+from pg2_jax import checkpoint, input_pipeline, models, sharding, train_state
+from pg2_jax import train_step as steps
+
+# A compiled step: (state, batch) -> (state, metrics).
+Step = Callable[
+    [train_state.TrainState, steps.Batch], tuple[train_state.TrainState, steps.Metrics]
+]
+
+
+def train(config: Config) -> int | None:
+    """Trains, or goes on from the newest checkpoint of the workdir.
+
+    Args:
+        config: of the run; its data set and workdir are read and written.
+
+    Returns:
+        None when all steps are done, or the number of the signal that stopped the run
+        after a last checkpoint.
+
+    Raises:
+        ValueError: the flags, the data set and the workdir do not fit each other.
+        FloatingPointError: a loss is not finite; names the steps.
+    """
+    dataset = input_pipeline.PairDataset(config.data_dir)
+    config = config.with_size(dataset.height, dataset.width)
+    architecture = checkpoint.architecture_of(config.to_json())
+    sharding.check_batch_size(config.batch_size)
+    dataset.count("train")
+    _claim_workdir(config)
+    run = _Run(config, architecture, dataset)
+    with _signals() as received, contextlib.closing(run):
+        run.until(config.total_steps, stop=lambda: bool(received))
+    return received[0] if received else None
+
+
+class _Run:
+    """A run in progress: the state on the devices, and where its results go."""
+
+    def __init__(
+        self,
+        config: Config,
+        architecture: models.Architecture,
+        dataset: input_pipeline.PairDataset,
+    ):
+        self._config = config
+        self._mesh = sharding.data_mesh()
+        objective = _objective(config)
+        whole = sharding.replicated(self._mesh)
+        create = functools.partial(
+            train_state.create, architecture, objective.optimizer, config.seed
+        )
+        self._checkpoints = checkpoint.Checkpointer(
+            config.workdir, config.to_json(), keep=config.keep_checkpoints
+        )
+        state = jax.jit(create, out_shardings=whole)()
+        self.state = self._checkpoints.restore_latest(state)
+        first = int(self.state.step)
+        self._batches = dataset.training_batches(
+            batch_size=config.batch_size,
+            seed=config.seed,
+            first_step=first,
+            process_index=jax.process_index(),
+            process_count=jax.process_count(),
+        )
+        self._coarse_step = self._compiled(steps.coarse_step, architecture, objective)
+        self._adversarial_step = self._compiled(
+            steps.adversarial_step, architecture, objective
+        )
+        self._pictures = pictures.ProgressPictures(config, architecture, dataset)
+        self._summaries = tensorboardX.SummaryWriter(
+            str(pathlib.Path(config.workdir) / "summaries"), purge_step=first + 1
+        )
+        self._unlogged: list[steps.Metrics] = []
+        self._logged_at = time.monotonic()
+
+    def _compiled(self, step: Callable, architecture, objective) -> Step:
+        whole, split = sharding.replicated(self._mesh), sharding.batched(self._mesh)
+        return jax.jit(
+            functools.partial(step, architecture=architecture, objective=objective),
+            in_shardings=(whole, split),
+            out_shardings=whole,
+            donate_argnums=0,
+        )
+
+    def until(self, last: int, stop: Callable[[], bool]) -> None:
+        """Takes the steps up to `last`, or fewer if `stop` says so, and saves."""
+        config, step = self._config, int(self.state.step)
+        if step >= last:
+            print(f"{config.workdir} has {step} steps, all that were asked for.")
+        with _progress_bar(config, step) as bar:
+            while step < last and not stop():
+                self._take_step(step)
+                step += 1
+                bar.update()
+                if _is_due(step, config.log_every, last) or stop():
+                    bar.set_postfix_str(self._log(step))
+                if config.picture_every and _is_due(step, config.picture_every, last):
+                    self._draw(step)
+                if _is_due(step, config.checkpoint_every, last):
+                    self._save(step)
+            self._save(step)
+        done = "finished" if step >= last else "stopped; the same command goes on"
+        print(f"{config.workdir}: step {step} of {last}, {done}.")
+
+    def _take_step(self, step: int) -> None:
+        stage = self._coarse_step
+        if step >= self._config.coarse_steps:
+            stage = self._adversarial_step
+        batch = sharding.put_batch(next(self._batches), self._mesh)
+        self.state, metrics = stage(self.state, batch)
+        if self._unlogged:
+            # One step computes while the next is prepared, no more: a host that runs
+            # ahead would fill the memory with batches.
+            jax.block_until_ready(self._unlogged[-1])
+        self._unlogged.append(metrics)
+
+    def _log(self, step: int) -> str:
+        """Writes the means since the last entry; returns a line for people."""
+        if not self._unlogged:
+            return ""
+        count = len(self._unlogged)
+        fetched = jax.device_get(self._unlogged)
+        for number, metrics in enumerate(fetched, start=step - count):
+            _require_finite(metrics, number, self._config)
+        # The first step of stage II can share an interval with the last of stage I.
+        names = fetched[-1].keys()
+        means = {
+            name: float(np.mean([m[name] for m in fetched if name in m]))
+            for name in names
+        }
+        now = time.monotonic()
+        rate = count * self._config.batch_size / (now - self._logged_at)
+        for name, value in (means | {"images_per_second": rate}).items():
+            self._summaries.add_scalar(name, value, step)
+        self._unlogged, self._logged_at = [], now
+        losses = [f"{n} {v:.3f}" for n, v in means.items() if n.endswith("/loss")]
+        return ", ".join([*losses, f"{rate:.0f} images/s"])
+
+    def _draw(self, step: int) -> None:
+        grid = self._pictures.draw(self.state, step)
+        self._summaries.add_image("test_pairs", grid, step, dataformats="HWC")
+
+    def _save(self, step: int) -> None:
+        """Saves a state whose losses are known to be finite."""
+        self._log(step)
+        self._checkpoints.save(self.state)
+
+    def close(self) -> None:
+        """Waits for what is still being written."""
+        self._checkpoints.close()
+        self._summaries.close()
+
+
+def _objective(config: Config) -> steps.Objective:
+    names = {field.name for field in dataclasses.fields(steps.Objective)}
+    values = dataclasses.asdict(config)
+    return steps.Objective(
+        optimizer=train_state.make_optimizer(config.learning_rate),
+        **{name: values[name] for name in names - {"optimizer"}},
+    )
+
+
+def _is_due(step: int, every: int, last: int) -> bool:
+    return step % every == 0 or step == last
+
+
+def _require_finite(metrics: steps.Metrics, step: int, config: Config) -> None:
+    bad = {name: value for name, value in metrics.items() if not math.isfinite(value)}
+    if bad:
+        raise FloatingPointError(
+            f"step {step + 1}: {', '.join(f'{n} is {v}' for n, v in bad.items())}. "
+            f"The newest checkpoint in {config.workdir} is from before this step; try "
+            f"a --learning_rate below {config.learning_rate:g}."
+        )
+
+
+def _progress_bar(config: Config, step: int) -> tqdm.tqdm:
+    return tqdm.tqdm(
+        total=config.total_steps,
+        initial=step,
+        unit="step",
+        disable=not config.progress,
+        dynamic_ncols=True,
+    )
+
+
+def _claim_workdir(config: Config) -> None:
+    """Writes config.json, or refuses a workdir whose run was started otherwise."""
+    workdir = pathlib.Path(config.workdir).expanduser()
+    path = workdir / "config.json"
+    if path.exists():
+        stored = json.loads(path.read_text())["config"]
+        if changed := differences(stored, config):
+            raise ValueError(
+                f"--workdir={config.workdir} holds a run with another config:\n  "
+                + "\n  ".join(changed)
+                + "\nUse its values to go on, or another workdir."
+            )
+    workdir.mkdir(parents=True, exist_ok=True)
+    results.write_json(path, {"config": config.to_json(), **results.provenance()})
+
+
+@contextlib.contextmanager
+def _signals() -> Iterator[list[int]]:
+    """Collects SIGTERM and Ctrl-C, so that the loop can save and stop."""
+    received: list[int] = []
+
+    def note(number, _frame):
+        if received and number == signal.SIGINT:
+            raise KeyboardInterrupt  # pressed twice: stop at once
+        received.append(number)
+
+    handled = (signal.SIGTERM, signal.SIGINT)
+    before = {number: signal.signal(number, note) for number in handled}
+    try:
+        yield received
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,168 @@
+"""Checkpoints with orbax: asynchronous, the newest few kept, the config inside.
+
+A checkpoint alone is enough to continue training, or to restore the generators and
+draw: `restore_generators` needs no flags.
+"""
+
+import dataclasses
+import importlib.metadata
+import pathlib
+from typing import Any
+
+import jax
+import orbax.checkpoint as ocp
+
+from pg2_jax import models, train_state
+
+PyTree = Any
+_PACKAGES = ("pg2_jax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
+
+
+def versions() -> dict[str, str]:
+    """Versions of the packages that a result depends on."""
+    found = {}
+    for package in _PACKAGES:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            found[package] = "not installed"
+    return found
+
+
+def folder(workdir: str) -> pathlib.Path:
+    """Where a run keeps its checkpoints."""
+    return pathlib.Path(workdir).expanduser().resolve() / "checkpoints"
+
+
+class Checkpointer:
+    """Saves and restores the state of one run below `<workdir>/checkpoints`."""
+
+    def __init__(self, workdir: str, config: dict[str, Any], *, keep: int = 3):
+        """Opens or creates the folder.
+
+        Args:
+            workdir: of the run.
+            config: stored with each checkpoint, with the versions; JSON values.
+            keep: number of newest checkpoints that stay.
+        """
+        options = ocp.CheckpointManagerOptions(max_to_keep=keep, create=True)
+        self._manager = ocp.CheckpointManager(folder(workdir), options=options)
+        self._config = {"config": config, "versions": versions()}
+
+    def save(self, state: train_state.TrainState) -> None:
+        """Begins to write the state; training may go on meanwhile."""
+        step = int(state.step)
+        if step in self._manager.all_steps():
+            return
+        self._manager.save(
+            step,
+            args=ocp.args.Composite(
+                state=ocp.args.PyTreeSave(state),
+                config=ocp.args.JsonSave(self._config),
+            ),
+        )
+
+    def restore_latest(self, state: train_state.TrainState) -> train_state.TrainState:
+        """Returns the newest checkpoint, or `state` itself if there is none.
+
+        Args:
+            state: the template: its structure, shapes, types and shardings.
+        """
+        step = self._manager.latest_step()
+        if step is None:
+            return state
+        template = jax.tree.map(ocp.utils.to_shape_dtype_struct, state)
+        return _restore_tree(self._manager, step, template)
+
+    def close(self) -> None:
+        """Waits for pending writes; without it the last save can be lost."""
+        self._manager.wait_until_finished()
+        self._manager.close()
+
+
+@dataclasses.dataclass(frozen=True)
+class Generators:
+    """What a checkpoint holds for drawing.
+
+    Attributes:
+        step: finished training steps.
+        architecture: of the networks.
+        config: the whole config of the run.
+        coarse: weights of G1.
+        refine: weights of G2.
+    """
+
+    step: int
+    architecture: models.Architecture
+    config: dict[str, Any]
+    coarse: PyTree
+    refine: PyTree
+
+
+def restore_generators(workdir: str, step: int | None = None) -> Generators:
+    """Reads the weights of G1 and G2 alone; optimizer and discriminator stay on disk.
+
+    Args:
+        workdir: folder of the run.
+        step: the checkpoint; None for the newest.
+
+    Raises:
+        ValueError: there is no such checkpoint.
+    """
+    path = folder(workdir)
+    found: list[int] = []
+    if path.is_dir():
+        options = ocp.CheckpointManagerOptions(create=False)
+        manager = ocp.CheckpointManager(path, options=options)
+        found = sorted(manager.all_steps())
+    if not found or (step is not None and step not in found):
+        what = f"no checkpoint of step {step}" if found else "no checkpoint"
+        raise ValueError(
+            f"--workdir={workdir}: {what} in {path}"
+            + (f"; there are steps {found}." if found else ".")
+        )
+    step = found[-1] if step is None else step
+    stored = manager.restore(
+        step, args=ocp.args.Composite(config=ocp.args.JsonRestore())
+    )
+    config = stored.config["config"]
+    architecture = architecture_of(config)
+    shapes = jax.eval_shape(
+        lambda: train_state.create(architecture, train_state.make_optimizer(0.0), 0)
+    )
+    device = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
+    wanted = {
+        player: {"params": jax.tree.map(lambda x: _placed(x, device), tree.params)}
+        for player, tree in (("coarse", shapes.coarse), ("refine", shapes.refine))
+    }
+    restored = _restore_tree(manager, step, wanted, partial_restore=True)
+    manager.close()
+    return Generators(
+        step=step,
+        architecture=architecture,
+        config=config,
+        coarse=restored["coarse"]["params"],
+        refine=restored["refine"]["params"],
+    )
+
+
+def _restore_tree(
+    manager: ocp.CheckpointManager, step: int, template: PyTree, **options: Any
+) -> PyTree:
+    """Reads the arrays of a checkpoint that the template names, placed as it says."""
+    arguments = ocp.args.PyTreeRestore(
+        item=template,
+        restore_args=ocp.checkpoint_utils.construct_restore_args(template),
+        **options,
+    )
+    return manager.restore(step, args=ocp.args.Composite(state=arguments)).state
+
+
+def _placed(x: jax.ShapeDtypeStruct, sharding: Any) -> jax.ShapeDtypeStruct:
+    return jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding)
+
+
+def architecture_of(config: dict[str, Any]) -> models.Architecture:
+    """The architecture that a stored config describes."""
+    fields = (field.name for field in dataclasses.fields(models.Architecture))
+    return models.Architecture(**{name: config[name] for name in fields})

@@ -1,0 +1,105 @@
+"""Drawing people in new poses with trained weights: for notebooks and programs."""
+
+import dataclasses
+import functools
+
+import jax
+import numpy as np
+
+from pg2_jax import checkpoint, images, models, train_step
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """What the generators drew; arrays are uint8 [B, H, W, 3].
+
+    Attributes:
+        refined: G2's image, the result.
+        coarse: G1's image.
+    """
+
+    refined: np.ndarray
+    coarse: np.ndarray
+
+
+class PoseTransfer:
+    """Trained generators: photos and poses in, the same people in those poses out.
+
+    Example:
+        model = PoseTransfer.restore("runs/market1501")
+        result = model(photo, keypoints)
+        PIL.Image.fromarray(result.refined[0])
+    """
+
+    def __init__(self, generators: checkpoint.Generators):
+        """Takes restored weights; see `restore`."""
+        self._generators = generators
+        draw = functools.partial(_draw, architecture=generators.architecture)
+        self._draw = jax.jit(draw)
+
+    @classmethod
+    def restore(cls, workdir: str, step: int | None = None) -> "PoseTransfer":
+        """Reads the weights of a run.
+
+        Args:
+            workdir: folder of the run.
+            step: the checkpoint; None for the newest.
+
+        Raises:
+            ValueError: there is no such checkpoint.
+        """
+        return cls(checkpoint.restore_generators(workdir, step))
+
+    @property
+    def architecture(self) -> models.Architecture:
+        """Image size and networks."""
+        return self._generators.architecture
+
+    @property
+    def step(self) -> int:
+        """Finished training steps."""
+        return self._generators.step
+
+    def __call__(self, photos: np.ndarray, keypoints: np.ndarray) -> Result:
+        """Draws the people of the photos in the poses.
+
+        Args:
+            photos: uint8 [H, W, 3] or [B, H, W, 3], of the model's size.
+            keypoints: float32 [18, 3] or [B, 18, 3], (x, y, visible) in pixels of an
+                image of the model's size, OpenPose COCO-18 order.
+
+        Returns:
+            The coarse and the refined images, with a leading axis B.
+
+        Raises:
+            ValueError: wrong shape or type.
+        """
+        photos, keypoints = np.asarray(photos), np.asarray(keypoints, np.float32)
+        if photos.ndim == 3:
+            photos = photos[None]
+        if keypoints.ndim == 2:
+            keypoints = keypoints[None]
+        size = (self.architecture.image_height, self.architecture.image_width, 3)
+        if photos.shape[1:] != size or photos.dtype != np.uint8:
+            raise ValueError(
+                f"photos: expected uint8 [B, {size[0]}, {size[1]}, 3], got "
+                f"{photos.dtype} {list(photos.shape)}."
+            )
+        if keypoints.shape != (len(photos), 18, 3):
+            raise ValueError(
+                f"keypoints: expected [{len(photos)}, 18, 3], one pose for each photo, "
+                f"got {list(keypoints.shape)}."
+            )
+        weights = self._generators.coarse, self._generators.refine
+        coarse, refined = self._draw(*weights, photos, keypoints)
+        return Result(refined=np.asarray(refined), coarse=np.asarray(coarse))
+
+
+def _draw(
+    coarse_params, refine_params, photos, keypoints, *, architecture
+) -> tuple[jax.Array, jax.Array]:
+    """Both pictures as uint8."""
+    drawn = train_step.generate(
+        coarse_params, refine_params, photos, keypoints, architecture=architecture
+    )
+    return images.to_uint8(drawn["coarse"]), images.to_uint8(drawn["refined"])

@@ -1,0 +1,171 @@
+"""TFRecord shards -> tf.data -> numpy batches.
+
+The only module of the library that imports tensorflow, which reads and decodes here and
+never touches the accelerator. The order of the training data depends on the seed and
+the step alone, so that a resumed run sees what an uninterrupted one would have seen.
+"""
+
+import dataclasses
+import pathlib
+from collections.abc import Iterator
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_datasets as tfds
+
+from pg2_jax.train_step import Batch
+
+tf.config.set_visible_devices([], "GPU")
+
+_IMAGES = ("source_image", "target_image")
+_KEYPOINTS = ("source_keypoints", "target_keypoints")
+_NAMES = ("identity", "source_name", "target_name")
+# Records, not pixels, wait in the shuffle buffer: some 50 MB at 128x64. The builder has
+# written the training pairs in random order already.
+_SHUFFLE_BUFFER = 8192
+
+
+@dataclasses.dataclass(frozen=True)
+class TestBatch:
+    """Some test pairs, padded to the batch size by repeating the last.
+
+    Attributes:
+        batch: what the generators take, leading axis B.
+        names: (source, target) of the true examples, at most B.
+    """
+
+    batch: Batch
+    names: list[tuple[str, str]]
+
+
+class PairDataset:
+    """A data set written by data_prep/build_tfrecords.py.
+
+    Attributes:
+        height: of the images, in pixels.
+        width: of the images, in pixels.
+        metadata: what the builder recorded: protocol, counts, seed.
+    """
+
+    def __init__(self, data_dir: str):
+        """Opens a data set.
+
+        Args:
+            data_dir: folder that holds dataset_info.json.
+
+        Raises:
+            ValueError: there is no such data set, or it is of another kind.
+        """
+        folder = pathlib.Path(data_dir).expanduser()
+        if not (folder / "dataset_info.json").is_file():
+            raise ValueError(
+                f"--data_dir={data_dir}: no data set is there (dataset_info.json is "
+                "missing). Make one with: python data_prep/build_tfrecords.py "
+                f"--output_dir={data_dir} ..."
+            )
+        self._builder = tfds.builder_from_directory(folder)
+        missing = {*_IMAGES, *_KEYPOINTS, *_NAMES} - set(self._builder.info.features)
+        if missing:
+            raise ValueError(
+                f"--data_dir={data_dir}: the records lack {sorted(missing)}; this is "
+                "not a data set of data_prep/build_tfrecords.py."
+            )
+        self.height, self.width = self._builder.info.features["source_image"].shape[:2]
+        self.metadata = dict(self._builder.info.metadata or {})
+        self._data_dir = data_dir
+
+    def count(self, split: str) -> int:
+        """The number of pairs of a split, "train" or "test".
+
+        Raises:
+            ValueError: the split is missing or empty.
+        """
+        splits = self._builder.info.splits
+        count = splits[split].num_examples if split in splits else 0
+        if not count:
+            raise ValueError(f"--data_dir={self._data_dir}: no pairs in split {split}.")
+        return count
+
+    def training_batches(
+        self,
+        *,
+        batch_size: int,
+        seed: int,
+        first_step: int = 0,
+        process_index: int = 0,
+        process_count: int = 1,
+    ) -> Iterator[Batch]:
+        """Yields this process's share of the training batches, without end.
+
+        Args:
+            batch_size: examples per step over all processes.
+            seed: of the order; each epoch is shuffled anew.
+            first_step: the step to begin with; earlier examples are skipped unread
+                (whole epochs) or undecoded (the rest).
+            process_index: of this process.
+            process_count: of the run; must divide batch_size.
+
+        Yields:
+            Batches of batch_size / process_count examples, numpy.
+        """
+        epoch, offset = divmod(first_step * batch_size, self.count("train"))
+        epochs = tf.data.Dataset.range(epoch, np.iinfo(np.int64).max)
+        records = epochs.flat_map(lambda e: self._shuffled_records(seed, e))
+        records = records.skip(offset).shard(process_count, process_index)
+        batches = self._decoded(records, (*_IMAGES, *_KEYPOINTS))
+        batches = batches.batch(batch_size // process_count, drop_remainder=True)
+        return batches.prefetch(tf.data.AUTOTUNE).as_numpy_iterator()
+
+    def test_batches(self, *, batch_size: int, limit: int = 0) -> Iterator[TestBatch]:
+        """Yields the test pairs, each once, in the order of the protocol.
+
+        Args:
+            batch_size: examples per batch; the last one is padded.
+            limit: number of pairs from the beginning; 0 for all.
+        """
+        records = tf.data.TFRecordDataset(self._files("test"))
+        records = records.take(limit or -1)
+        examples = self._decoded(records, (*_IMAGES, *_KEYPOINTS, *_NAMES))
+        for rows in examples.batch(batch_size).prefetch(2).as_numpy_iterator():
+            sources, targets = (
+                [name.decode() for name in rows[key]] for key in _NAMES[1:]
+            )
+            padding = batch_size - len(sources)
+            batch = Batch(
+                **{
+                    key: np.concatenate([rows[key], *[rows[key][-1:]] * padding])
+                    for key in (*_IMAGES, *_KEYPOINTS)
+                }
+            )
+            yield TestBatch(batch, list(zip(sources, targets, strict=True)))
+
+    def _files(self, split: str) -> list[str]:
+        self.count(split)
+        return [str(path) for path in self._builder.info.splits[split].filepaths]
+
+    def _shuffled_records(self, seed: int, epoch: tf.Tensor) -> tf.data.Dataset:
+        """The serialized training records in the order of one epoch."""
+        files = tf.constant(self._files("train"))
+        key = tf.stack([tf.constant(seed, tf.int64), epoch])
+        files = tf.random.experimental.stateless_shuffle(files, seed=key)
+        records = tf.data.TFRecordDataset(files)
+        buffer = min(_SHUFFLE_BUFFER, self.count("train"))
+        # One number for (seed, epoch): shuffle takes a single 64-bit seed.
+        mixed = tf.random.stateless_uniform(
+            (), seed=key, minval=None, maxval=None, dtype=tf.int64
+        )
+        return records.shuffle(buffer, seed=mixed, reshuffle_each_iteration=False)
+
+    def _decoded(
+        self, records: tf.data.Dataset, keys: tuple[str, ...]
+    ) -> tf.data.Dataset:
+        """Parses and decodes records in parallel, in order."""
+        features = self._builder.info.features
+
+        def decode(record: tf.Tensor) -> dict[str, tf.Tensor]:
+            example = features.deserialize_example(record)
+            return {key: example[key] for key in keys}
+
+        return records.map(
+            decode, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
+        )

@@ -1,0 +1,108 @@
+"""Pictures for people: skeletons, masks, and labelled grids. NumPy and Pillow only."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from pg2_jax import pose
+
+# Right limbs are warm and left limbs cool, so that left and right can be told apart;
+# joint by joint in COCO-18 order.
+_RIGHT, _LEFT, _MIDDLE = (255, 140, 0), (0, 150, 255), (230, 230, 60)
+_GAP = 4  # pixels between the tiles of a grid
+_LABEL_HEIGHT = 18  # pixels
+
+
+def _color(joint: int) -> tuple[int, int, int]:
+    side = pose.JOINTS[joint].partition("_")[0]
+    return {"right": _RIGHT, "left": _LEFT}.get(side, _MIDDLE)
+
+
+def draw_skeleton(
+    image: np.ndarray,
+    keypoints: np.ndarray,
+    mask: np.ndarray | None = None,
+    *,
+    scale: int = 1,
+) -> np.ndarray:
+    """Draws a pose over a photo: right limbs orange, left limbs blue.
+
+    Args:
+        image: [H, W, 3] uint8; zeros for the pose alone.
+        keypoints: [18, 3], (x, y, visible) in pixels of the photo.
+        mask: [H, W] or [H, W, 1] in {0, 1}, tinted where 1; None for no mask.
+        scale: enlargement of the result.
+
+    Returns:
+        [H * scale, W * scale, 3] uint8.
+    """
+    if mask is not None:
+        body = np.asarray(mask).reshape(*image.shape[:2], 1) > 0
+        image = np.where(body, 0.6 * image + 0.4 * np.array([60, 220, 90]), image)
+    height, width = image.shape[:2]
+    # Drawn at three times the size and reduced, because Pillow's lines are jagged.
+    factor = 3 * scale
+    canvas = Image.fromarray(np.asarray(image, np.uint8)).resize(
+        (width * factor, height * factor), Image.Resampling.BICUBIC
+    )
+    thickness = max(factor, round(factor * height / 96))
+    _draw_limbs(ImageDraw.Draw(canvas), np.asarray(keypoints), factor, thickness)
+    size = (width * scale, height * scale)
+    return np.asarray(canvas.resize(size, Image.Resampling.LANCZOS))
+
+
+def _draw_limbs(
+    draw: ImageDraw.ImageDraw, keypoints: np.ndarray, factor: int, thickness: int
+) -> None:
+    points = [tuple((xy + 0.5) * factor) for xy in keypoints[:, :2]]
+    visible = keypoints[:, 2] > 0
+    for a, b in pose.SKELETON:
+        if visible[a] and visible[b]:
+            far = a if pose.JOINTS[b] in ("nose", "neck") else b
+            draw.line([points[a], points[b]], fill=_color(far), width=thickness)
+    for joint, (x, y) in enumerate(points):
+        if visible[joint]:
+            box = (x - thickness, y - thickness, x + thickness, y + thickness)
+            draw.ellipse(box, fill=_color(joint))
+
+
+def grid(
+    rows: Sequence[Sequence[np.ndarray]], titles: Sequence[str] = (), *, scale: int = 1
+) -> Image.Image:
+    """Lays pictures out in rows, with a title over each column.
+
+    Args:
+        rows: rows of [H, W, 3] uint8 pictures of one size after scaling; a picture
+            that is already larger, such as a scaled skeleton, is taken as it is.
+        titles: one per column; none for no header.
+        scale: whole-number enlargement of the pictures, pixels kept as squares.
+
+    Returns:
+        The grid.
+    """
+    height, width = (scale * side for side in rows[0][0].shape[:2])
+    header = _LABEL_HEIGHT if titles else 0
+    columns = max(len(row) for row in rows)
+    size = (columns * (width + _GAP) + _GAP, len(rows) * (height + _GAP) + _GAP)
+    sheet = Image.new("RGB", (size[0], size[1] + header), "white")
+    for j, title in enumerate(titles):
+        _draw_title(sheet, title, j * (width + _GAP) + _GAP, width)
+    for i, row in enumerate(rows):
+        for j, picture in enumerate(row):
+            tile = Image.fromarray(np.asarray(picture, np.uint8))
+            tile = tile.resize((width, height), Image.Resampling.NEAREST)
+            left, top = j * (width + _GAP) + _GAP, i * (height + _GAP) + _GAP
+            sheet.paste(tile, (left, top + header))
+    return sheet
+
+
+def _draw_title(sheet: Image.Image, title: str, left: int, width: int) -> None:
+    """Writes a column's title, smaller where the column is narrow."""
+    draw = ImageDraw.Draw(sheet)
+    for size in (13, 11, 9, 7):
+        font = ImageFont.load_default(size)
+        if draw.textlength(title, font=font) <= width:
+            break
+    middle = (left + width // 2, _LABEL_HEIGHT // 2)
+    draw.text(middle, title, fill="black", font=font, anchor="mm")

@@ -5,6 +5,7 @@ No jax here: `--help` and mistakes in flags must be answered at once.
 
 import dataclasses
 import textwrap
+from collections.abc import Callable
 from typing import Any
 
 from absl import flags
@@ -273,7 +274,7 @@ def differences(stored: dict[str, Any], config: Config) -> list[str]:
     return lines
 
 
-_DEFINE = {
+_DEFINE: dict[type, Callable] = {
     str: flags.DEFINE_string,
     int: flags.DEFINE_integer,
     float: flags.DEFINE_float,
@@ -287,17 +288,18 @@ def define_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
         text, choices = field.metadata["help"], field.metadata["choices"]
         if choices:
             flags.DEFINE_enum(
-                field.name, field.default, choices, text, flag_values=flag_values
+                field.name, str(field.default), choices, text, flag_values=flag_values
             )
         else:
-            define = _DEFINE[field.type]
+            define = _DEFINE[type(field.default)]
             define(field.name, field.default, text, flag_values=flag_values)
 
 
 def from_flags(flag_values: flags.FlagValues = flags.FLAGS) -> Config:
     """The config that the command line and its flagfiles say."""
     names = (field.name for field in dataclasses.fields(Config))
-    return Config(**{name: flag_values[name].value for name in names})
+    values: dict[str, Any] = {name: flag_values[name].value for name in names}
+    return Config(**values)
 
 
 def help_text() -> str:
@@ -311,8 +313,6 @@ def help_text() -> str:
         choices = "|".join(field.metadata["choices"])
         values = f" ({choices})" if choices else ""
         lines.append(f"  --{field.name}={default}{values}")
-        lines.append(textwrap.fill(field.metadata["help"], 84, **_INDENT))
+        text = textwrap.fill(field.metadata["help"], 78)
+        lines.append(textwrap.indent(text, " " * 6))
     return "\n".join(lines)
-
-
-_INDENT = {"initial_indent": " " * 6, "subsequent_indent": " " * 6}

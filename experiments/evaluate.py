@@ -2,6 +2,7 @@
 
 import functools
 import pathlib
+from typing import Any, cast
 
 import jax
 import numpy as np
@@ -24,6 +25,7 @@ METRICS = {
     "body_l1": "the same over the target's body alone; lower is better",
 }
 Scores = dict[str, dict[str, np.ndarray]]
+Summary = dict[str, dict[str, dict[str, float]]]
 
 
 def evaluate(config: Config) -> None:
@@ -51,7 +53,7 @@ def evaluate(config: Config) -> None:
     summary = _summary(scores)
     workdir = pathlib.Path(config.workdir).expanduser()
     picture.save(workdir / "evaluation.png")
-    content = {
+    content: dict[str, Any] = {
         "step": generators.step,
         "pairs": len(scores[KINDS[0]]["l1"]),
         "image_size": config.image_size,
@@ -139,7 +141,7 @@ class _Shown:
     def take(self, batch: steps.Batch, drawn: dict[str, np.ndarray], count: int):
         for i in range(count):
             if self._seen + i in self._wanted:
-                arrays = {
+                arrays: dict[str, Any] = {
                     **batch,
                     "coarse": drawn["coarse"],
                     "refined": drawn["refined"],
@@ -152,10 +154,11 @@ class _Shown:
             name: np.stack([row[name] for row in self._rows]) for name in self._rows[0]
         }
         coarse, refined = stacked.pop("coarse"), stacked.pop("refined")
-        return pictures.compare(stacked, coarse, refined, len(self._rows))
+        batch = cast(steps.Batch, stacked)
+        return pictures.compare(batch, coarse, refined, len(self._rows))
 
 
-def _summary(scores: Scores) -> dict[str, dict[str, dict[str, float]]]:
+def _summary(scores: Scores) -> Summary:
     """Mean and standard deviation over the pairs, by kind and metric."""
     return {
         kind: {
@@ -166,18 +169,18 @@ def _summary(scores: Scores) -> dict[str, dict[str, dict[str, float]]]:
     }
 
 
-def _print(summary, content) -> None:
+def _print(summary: Summary, content: dict[str, Any]) -> None:
     title = (
         f"step {content['step']}, {content['pairs']} test pairs of "
         f"{content['image_size']}: mean (standard deviation)"
     )
     table = rich.table.Table(title=title, title_justify="left")
-    table.add_column("image")
-    for name in METRICS:
-        table.add_column(name, justify="right")
+    table.add_column("metric")
     for kind in KINDS:
-        cells = (summary[kind][name] for name in METRICS)
-        table.add_row(kind, *(f"{c['mean']:.3f} ({c['std']:.3f})" for c in cells))
+        table.add_column(kind, justify="right")
+    for name in METRICS:
+        cells = (summary[kind][name] for kind in KINDS)
+        table.add_row(name, *(f"{c['mean']:.3f} ({c['std']:.3f})" for c in cells))
     console = rich.console.Console()
     console.print(table)
     for name, meaning in METRICS.items():

@@ -63,8 +63,8 @@ def read_photo(path: str, height: int, width: int) -> np.ndarray:
         rows, columns = photo.original_size
         raise ValueError(
             f"--source_image={path} is {columns} wide and {rows} high; the model draws "
-            f"{width} x {height}. Crop the photo to that shape, with the person filling "
-            "its height."
+            f"{width} x {height}. Crop the photo to that shape, with the person "
+            "filling its height."
         )
     return np.asarray(Image.open(io.BytesIO(photo.encoded)).convert("RGB"))
 

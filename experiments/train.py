@@ -71,7 +71,9 @@ class _Run:
         self._checkpoints = checkpoint.Checkpointer(
             config.workdir, config.to_json(), keep=config.keep_checkpoints
         )
-        state = jax.jit(create, out_shardings=whole)()
+        # Drawn once: compiling fast is worth more than running fast.
+        unoptimized = {"xla_backend_optimization_level": 0}
+        state = jax.jit(create, out_shardings=whole, compiler_options=unoptimized)()
         self.state = self._checkpoints.restore_latest(state)
         first = int(self.state.step)
         self._batches = dataset.training_batches(

@@ -8,6 +8,7 @@ the step alone, so that a resumed run sees what an uninterrupted one would have 
 import dataclasses
 import pathlib
 from collections.abc import Iterator
+from typing import cast
 
 import numpy as np
 import tensorflow as tf
@@ -131,13 +132,12 @@ class PairDataset:
                 [name.decode() for name in rows[key]] for key in _NAMES[1:]
             )
             padding = batch_size - len(sources)
-            batch = Batch(
-                **{
-                    key: np.concatenate([rows[key], *[rows[key][-1:]] * padding])
-                    for key in (*_IMAGES, *_KEYPOINTS)
-                }
-            )
-            yield TestBatch(batch, list(zip(sources, targets, strict=True)))
+            padded = {
+                key: np.concatenate([rows[key], *[rows[key][-1:]] * padding])
+                for key in (*_IMAGES, *_KEYPOINTS)
+            }
+            names = list(zip(sources, targets, strict=True))
+            yield TestBatch(cast(Batch, padded), names)
 
     def _files(self, split: str) -> list[str]:
         self.count(split)

@@ -26,7 +26,7 @@ class Player:
         """Takes one optimizer step."""
         updates, opt_state = optimizer.update(gradients, self.opt_state, self.params)
         params = optax.apply_updates(self.params, updates)
-        return self.replace(params=params, opt_state=opt_state)
+        return Player(params=params, opt_state=opt_state)
 
 
 @struct.dataclass

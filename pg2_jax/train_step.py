@@ -7,6 +7,7 @@ Stage I trains G1 alone (`coarse_step`); stage II freezes G1 and updates G2, the
 import dataclasses
 from typing import Any, TypedDict
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import optax
@@ -16,15 +17,16 @@ from pg2_jax.train_state import TrainState
 
 PyTree = Any
 Metrics = dict[str, jax.Array]
+Array = Any  # numpy on the host, jax.Array on the devices
 
 
 class Batch(TypedDict):
     """What the input pipeline yields; everything else is derived on the device."""
 
-    source_image: jax.Array  # [B, H, W, 3] uint8
-    target_image: jax.Array  # [B, H, W, 3] uint8
-    source_keypoints: jax.Array  # [B, 18, 3] float32
-    target_keypoints: jax.Array  # [B, 18, 3] float32
+    source_image: Array  # [B, H, W, 3] uint8
+    target_image: Array  # [B, H, W, 3] uint8
+    source_keypoints: Array  # [B, 18, 3] float32
+    target_keypoints: Array  # [B, 18, 3] float32
 
 
 class Inputs(TypedDict):
@@ -114,12 +116,19 @@ def _training_inputs(
     return prepare(batch, architecture)
 
 
+def _apply(network: nn.Module, params: PyTree, *inputs: jax.Array) -> jax.Array:
+    """The output of a network; none of them has state besides its weights."""
+    output = network.apply({"params": params}, *inputs)
+    assert isinstance(output, jax.Array), "no collection is mutable"
+    return output
+
+
 def draw_coarse(
     params: PyTree, inputs: Inputs, architecture: models.Architecture
 ) -> jax.Array:
     """G1's image [B, H, W, 3]."""
     coarse, _ = architecture.generators()
-    return coarse.apply({"params": params}, inputs["source"], inputs["pose"])
+    return _apply(coarse, params, inputs["source"], inputs["pose"])
 
 
 def draw_difference(
@@ -130,7 +139,7 @@ def draw_difference(
 ) -> jax.Array:
     """G2's difference map [B, H, W, 3]; the refined image is coarse + difference."""
     _, refine = architecture.generators()
-    return refine.apply({"params": params}, coarse, inputs["source"])
+    return _apply(refine, params, coarse, inputs["source"])
 
 
 def judge(
@@ -159,9 +168,8 @@ def judge(
     # Stacked beside the batch axis, so that each example stays on its device;
     # concatenating along axis 0 would move images between devices.
     stacked = jnp.stack(list(kinds.values()), axis=1)
-    logits = architecture.discriminator().apply(
-        {"params": params}, stacked.reshape(-1, *stacked.shape[2:])
-    )
+    judged = stacked.reshape(-1, *stacked.shape[2:])
+    logits = _apply(architecture.discriminator(), params, judged)
     return dict(zip(kinds, logits.reshape(-1, len(kinds)).T, strict=True))
 
 
@@ -214,7 +222,8 @@ def coarse_step(
 
     loss, gradients = jax.value_and_grad(loss_of)(state.coarse.params)
     coarse = state.coarse.update(gradients, objective.optimizer)
-    return state.replace(step=state.step + 1, coarse=coarse), {"coarse/loss": loss}
+    state = dataclasses.replace(state, step=state.step + 1, coarse=coarse)
+    return state, {"coarse/loss": loss}
 
 
 def adversarial_step(
@@ -248,7 +257,9 @@ def adversarial_step(
         state.critic.params
     )
     critic = state.critic.update(gradients, objective.optimizer)
-    state = state.replace(step=state.step + 1, refine=refine, critic=critic)
+    state = dataclasses.replace(
+        state, step=state.step + 1, refine=refine, critic=critic
+    )
     return state, metrics | critic_metrics
 
 
@@ -283,6 +294,6 @@ def generate(
     coarse_network, refine_network = architecture.generators()
     source = images.from_uint8(source_image)
     maps = pose_input(target_keypoints, architecture)
-    coarse = coarse_network.apply({"params": coarse_params}, source, maps)
-    difference = refine_network.apply({"params": refine_params}, coarse, source)
+    coarse = _apply(coarse_network, coarse_params, source, maps)
+    difference = _apply(refine_network, refine_params, coarse, source)
     return Generated(coarse=coarse, difference=difference, refined=coarse + difference)

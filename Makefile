@@ -1,0 +1,48 @@
+# make help lists the targets. PYTHON chooses the interpreter of a new .venv.
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+OUT := quickstart
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help quickstart test check clean
+
+help:
+	@echo "make quickstart  draw people, train both stages of PG2, evaluate: one picture"
+	@echo "make test        install what the tests need, check the code, run the tests"
+	@echo "make clean       remove the quickstart's folder, $(OUT)/"
+
+# Touched only when everything is in; a broken install is repeated.
+$(STAMP): requirements.txt setup.cfg
+	@echo "== Installing into $(VENV) with $$($(PYTHON) --version)"
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; ok = (3, 11) <= v <= (3, 13); sys.exit(0 if ok else f"error: python 3.11 to 3.13 is needed, {sys.version.split()[0]} found; try: make PYTHON=python3.11")'
+	@test -x $(RUN) || $(PYTHON) -m venv $(VENV)
+	@$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+quickstart: $(OUT)/data/dataset_info.json
+	$(RUN) -m experiments.main --flagfile=experiments/flagfiles/quickstart.flags \
+	    --data_dir=$(OUT)/data --workdir=$(OUT)/run
+	$(RUN) -m experiments.main --mode=evaluate --data_dir=$(OUT)/data --workdir=$(OUT)/run
+	@echo "== Done. People the networks never saw, in new poses: $(OUT)/run/evaluation.png"
+
+$(OUT)/people/market-annotation-test.csv: | $(STAMP)
+	$(RUN) -m data_prep.synthesize_people --output_dir=$(OUT)/people --image_size=64x32 \
+	    --train_identities=200 --test_identities=20
+
+$(OUT)/data/dataset_info.json: $(OUT)/people/market-annotation-test.csv
+	$(RUN) data_prep/build_tfrecords.py --dataset=market1501 --source_dir=$(OUT)/people \
+	    --output_dir=$(OUT)/data --image_size=64x32 --max_test_pairs=1000
+
+test: check
+	$(RUN) -m pytest -n 2
+
+check: $(STAMP)
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy pg2_jax experiments data_prep
+
+clean:
+	rm -rf $(OUT)

@@ -1,0 +1,276 @@
+r"""Turns photos and keypoints into TFRecords.
+
+    python data_prep/build_tfrecords.py --dataset=market1501 \
+        --source_dir=Market-1501 --output_dir=data/market
+    python data_prep/build_tfrecords.py --dataset=folder --resize \
+        --source_dir=people --output_dir=data/people
+    python data_prep/build_tfrecords.py --dataset=synthetic --output_dir=data/synthetic
+
+market1501 reads bounding_box_train, bounding_box_test and the annotation files
+market-annotation-train.csv and market-annotation-test.csv. folder reads
+<person>/<photo> and one annotation file with these names. synthetic draws people first.
+Everything is read and checked before anything is written; the data set appears in
+--output_dir whole or not at all.
+"""
+
+import dataclasses
+import os
+import pathlib
+import re
+import signal
+import sys
+import types
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from absl import app, flags, logging
+
+if (
+    __name__ == "__main__"
+):  # Run as a script, python puts this folder on the path, not its parent.
+    sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+from data_prep import conversion, output_folder, sources, summary
+from data_prep import pairs as pairs_lib
+
+DATASETS = (*sources.READERS, "synthetic")
+
+
+def _option(default: Any, text: str, **constraints: Any) -> Any:
+    return dataclasses.field(default=default, metadata={"help": text, **constraints})
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Options:
+    """What to convert and how; each field is a flag."""
+
+    dataset: str = _option(
+        "market1501", "Layout of the source, or people to draw.", choices=DATASETS
+    )
+    source_dir: str = _option(
+        "",
+        "Folder of the data set; for synthetic, where to keep the photos (optional).",
+    )
+    output_dir: str = _option(
+        "", "Folder for the records; must not exist, or be empty."
+    )
+    annotations: Sequence[str] = _option(
+        (),
+        "Keypoint csv files, default those in --source_dir: TRAIN,TEST for market1501 "
+        "(market-annotation-*.csv), one for folder (annotations.csv).",
+    )
+    image_size: str = _option("128x64", "HEIGHTxWIDTH of the photos in the records.")
+    resize: bool = _option(
+        False,
+        "Resample photos of another size, and their keypoints; otherwise refuse them.",
+    )
+    pairs: Sequence[str] = _option(
+        (),
+        "Published pair lists TRAIN,TEST (csv with the header from,to) to use instead "
+        "of the protocol's pairs; either may be left empty.",
+    )
+    max_train_pairs: int | None = _option(
+        None, "At most so many training pairs, drawn by --seed.", lower_bound=1
+    )
+    max_test_pairs: int = _option(
+        pairs_lib.MAX_TEST_PAIRS,
+        "At most so many test pairs, drawn by --seed.",
+        lower_bound=1,
+    )
+    test_fraction: float = _option(
+        0.1,
+        "Share of the people of a folder who are kept for testing.",
+        lower_bound=0.0,
+        upper_bound=0.9,
+    )
+    seed: int = _option(
+        0, "Seed of every draw; 0 gives the published test list.", lower_bound=0
+    )
+    on_error: str = _option(
+        "fail",
+        "fail: list all bad rows and photos, write nothing. skip: leave them out.",
+        choices=("fail", "skip"),
+    )
+    overwrite: bool = _option(
+        False, "Replace --output_dir if it holds a data set written by this program."
+    )
+    train_identities: int = _option(
+        60, "Synthetic: people for training.", lower_bound=1
+    )
+    test_identities: int = _option(
+        12, "Synthetic: other people for testing.", lower_bound=1
+    )
+    images_per_identity: int = _option(
+        12, "Synthetic: photos of each person.", lower_bound=2
+    )
+    workers: int = _option(
+        0, "Synthetic: processes that draw; 0 means one per core.", lower_bound=0
+    )
+
+
+_DEFINE: dict[Any, Any] = {
+    bool: flags.DEFINE_boolean,
+    float: flags.DEFINE_float,
+    int: flags.DEFINE_integer,
+    int | None: flags.DEFINE_integer,
+    str: flags.DEFINE_string,
+    Sequence[str]: flags.DEFINE_list,
+}
+
+
+def define_flags(values: flags.FlagValues) -> None:
+    """Defines one flag per field of `Options`."""
+    for field in dataclasses.fields(Options):
+        constraints = dict(field.metadata)
+        text, choices = constraints.pop("help"), constraints.pop("choices", None)
+        default: Any = field.default
+        if choices:
+            flags.DEFINE_enum(field.name, default, choices, text, values)
+        else:
+            define = _DEFINE[field.type]
+            define(field.name, default, text, flag_values=values, **constraints)
+
+
+def build(options: Options) -> summary.Summary:
+    """Converts a data set.
+
+    Args:
+        options: what and how.
+
+    Returns:
+        What was written and what was left out.
+
+    Raises:
+        ValueError: an option, or the source: every bad row and photo (unless on_error
+        is skip). OSError: a file cannot be read or written.
+    """
+    height, width = parse_size(options.image_size)
+    if not options.output_dir:
+        raise ValueError("--output_dir is missing: where shall the records go?")
+    # Not resolved: a symbolic link to a folder is a place the user chose.
+    output_dir = pathlib.Path(os.path.abspath(options.output_dir))
+    output_folder.check(output_dir, overwrite=options.overwrite)
+    with output_folder.staging(output_dir) as stage:
+        source_dir = (
+            _synthesize(options, stage, height, width)
+            if options.dataset == "synthetic"
+            else _source(options)
+        )
+        layout = "market1501" if options.dataset == "synthetic" else options.dataset
+        request = sources.Request(
+            source_dir=source_dir,
+            annotation_files=[pathlib.Path(file) for file in options.annotations],
+            split_people=not options.pairs,
+            test_fraction=options.test_fraction,
+            seed=options.seed,
+        )
+        problems = summary.Problems(skip=options.on_error == "skip")
+        splits = sources.read(layout, request, problems.rows)
+        choice = conversion.PairChoice(
+            options.pairs, options.max_train_pairs, options.max_test_pairs, options.seed
+        )
+        lists = conversion.list_pairs(choice, splits, layout, problems.rows)
+        rules = conversion.Rules(
+            name=options.dataset,
+            dataset=layout,
+            height=height,
+            width=width,
+            resize=options.resize,
+            seed=options.seed,
+            protocol=choice.protocol(),
+        )
+        built, written = conversion.convert(stage, splits, lists, rules, problems)
+        output_folder.publish(built, output_dir, stage)
+    return written
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """Parses HEIGHTxWIDTH, each from 8 to 4096.
+
+    Raises:
+        ValueError: naming the flag, the value and the rule.
+    """
+    match = re.fullmatch(r"(\d+)x(\d+)", text)
+    sides = tuple(int(side) for side in match.groups()) if match else ()
+    if not sides or min(sides) < 8 or max(sides) > 4096:
+        raise ValueError(
+            f"--image_size={text}: expected HEIGHTxWIDTH such as 128x64, each from "
+            "8 to 4096"
+        )
+    return sides[0], sides[1]
+
+
+def _source(options: Options) -> pathlib.Path:
+    if not options.source_dir:
+        raise ValueError(
+            f"--source_dir is missing: where is the {options.dataset} data set?"
+        )
+    return pathlib.Path(options.source_dir)
+
+
+def _synthesize(
+    options: Options, stage: pathlib.Path, height: int, width: int
+) -> pathlib.Path:
+    """Draws people into --source_dir, or into the temporary folder when none is
+    given."""
+    from data_prep import synthesize_people
+
+    folder = (
+        pathlib.Path(options.source_dir) if options.source_dir else stage / "people"
+    )
+    if folder.exists() and any(folder.iterdir()):
+        raise ValueError(
+            f"--source_dir={folder} is not empty; to convert what it holds, use "
+            "--dataset=market1501"
+        )
+    synthesize_people.synthesize(
+        folder,
+        train_identities=options.train_identities,
+        test_identities=options.test_identities,
+        images_per_identity=options.images_per_identity,
+        height=height,
+        width=width,
+        seed=options.seed,
+        workers=options.workers,
+    )
+    return folder
+
+
+def _stop(signum: int, frame: types.FrameType | None) -> NoReturn:
+    raise SystemExit(128 + signum)
+
+
+def main(argv: list[str]) -> int:
+    """Converts what the flags ask for and prints a summary; returns the exit code."""
+    if len(argv) > 1:
+        raise app.UsageError(
+            f"unexpected argument {argv[1]!r}: every option is a flag, --name=value"
+        )
+    logging.set_verbosity(logging.WARNING)  # TFDS logs every slice that it reads.
+    # By default SIGTERM ends the process on the spot and leaves the temporary folder
+    # behind.
+    signal.signal(signal.SIGTERM, _stop)
+    names = [field.name for field in dataclasses.fields(Options)]
+    values: dict[str, Any] = {name: flags.FLAGS[name].value for name in names}
+    options = Options(**values)
+    try:
+        written = build(options)
+    except (ValueError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted: nothing was written", file=sys.stderr)
+        return 130
+    print(written.text(pathlib.Path(options.output_dir)))
+    return 0
+
+
+if __name__ == "__main__":
+    # The picture of the pairs is drawn with the library's own pose code; it needs no
+    # accelerator.
+    os.environ.setdefault("JAX_PLATFORMS", "cpu")
+    # What tensorflow says of its kernels at import hides the progress and the summary.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+    define_flags(flags.FLAGS)
+    app.run(main)

@@ -1,0 +1,298 @@
+"""From photos, keypoints and pairs to a data set: check, store, write, summarise,
+draw."""
+
+import collections
+import dataclasses
+import pathlib
+from collections.abc import Container, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from data_prep import output_folder, pairs, photos, sources
+from data_prep.summary import Problems, SplitSummary, Summary
+
+NUM_PICTURED_PAIRS = 8
+
+
+@dataclasses.dataclass(frozen=True)
+class Rules:
+    """How photos become records.
+
+    Attributes:
+        name: what the data set is called.
+        dataset: layout of the source, a key of `sources.READERS`.
+        height: height of every stored photo.
+        width: width of every stored photo.
+        resize: whether photos of another size are resampled.
+        seed: order of the training records, choice of the pictured pairs.
+        protocol: in words, where the pairs come from.
+    """
+
+    name: str
+    dataset: str
+    height: int
+    width: int
+    resize: bool
+    seed: int
+    protocol: str
+
+
+@dataclasses.dataclass(frozen=True)
+class PairChoice:
+    """Which pairs are wanted.
+
+    Attributes:
+        files: pair lists for train and test, "" for none; or nothing at all.
+        max_train_pairs: cap of the training pairs, None for all.
+        max_test_pairs: cap of the test pairs.
+        seed: seed of the draws.
+    """
+
+    files: Sequence[str]
+    max_train_pairs: int | None
+    max_test_pairs: int
+    seed: int
+
+    def protocol(self) -> str:
+        """Says in words where the pairs come from."""
+        if any(self.files):
+            names = ", ".join(pathlib.Path(file).name for file in self.files if file)
+            return f"pairs of the lists {names}"
+        return (
+            "all ordered pairs of photos of one person that show both shoulders and "
+            f"both hips; test: at most {self.max_test_pairs} drawn with seed "
+            f"{self.seed}"
+        )
+
+
+def list_pairs(
+    choice: PairChoice,
+    splits: Mapping[str, sources.Split],
+    dataset: str,
+    problems: list[str],
+) -> dict[str, list[pairs.Pair]]:
+    """Lists the pairs of each split, in the order of the protocol or of the given file.
+
+    Args:
+        choice: which pairs.
+        splits: the annotated photos.
+        dataset: a key of `sources.READERS`.
+        problems: bad rows of pair lists are appended here and left out.
+
+    Returns:
+        Split name -> pairs.
+
+    Raises:
+        ValueError: a wrong number of lists, or one that cannot be read.
+    """
+    files = list(choice.files) or ["", ""]
+    if len(files) != 2:
+        raise ValueError(
+            f"--pairs names {len(files)} files, expected TRAIN.csv,TEST.csv; either "
+            "may be left empty"
+        )
+    if dataset == "folder" and any(files) and not all(files):
+        raise ValueError(
+            "--pairs needs both lists for a folder: they decide who is in which split"
+        )
+    lists = {}
+    for split, source in splits.items():
+        photos_of_split, file = source.annotations, files[split == "test"]
+        if file:
+            lists[split] = pairs.read_csv(file, _posed(photos_of_split), problems)
+        elif split == "train":
+            cap = choice.max_train_pairs
+            lists[split] = pairs.train_pairs(photos_of_split, dataset, cap, choice.seed)
+        else:
+            cap = choice.max_test_pairs
+            lists[split] = pairs.test_pairs(photos_of_split, dataset, cap, choice.seed)
+    return lists
+
+
+def _posed(annotated: Mapping[str, np.ndarray]) -> list[str]:
+    return [name for name, keypoints in annotated.items() if keypoints[:, 2].any()]
+
+
+def convert(
+    stage: pathlib.Path,
+    splits: Mapping[str, sources.Split],
+    lists: Mapping[str, list[pairs.Pair]],
+    rules: Rules,
+    problems: Problems,
+) -> tuple[pathlib.Path, Summary]:
+    """Checks every photo of the pairs, then writes the records and their picture.
+
+    Args:
+        stage: temporary folder to work in.
+        splits: photos and keypoints.
+        lists: the pairs of each split in protocol order.
+        rules: how photos become records.
+        problems: what the annotations held; bad photos are added.
+
+    Returns:
+        The finished data set below `stage`, and its summary.
+
+    Raises:
+        ValueError: bad rows or photos that are not to be skipped; a split without
+        pairs.
+    """
+    # Imports tensorflow: seconds that a wrong flag need not cost.
+    from data_prep import pose_pairs
+
+    store = pose_pairs.PhotoStore(stage / "photos", rules.height, rules.width)
+    try:
+        reading = _Reading(rules, store, problems)
+        numbers = {split: reading.read(splits[split], lists[split]) for split in lists}
+        problems.check()
+        kept = {split: _keep(lists[split], numbers[split]) for split in lists}
+        _check_not_empty(kept)
+        store.finish()
+        summaries = {
+            split: _summarize(splits[split], lists[split], kept[split], rules.dataset)
+            for split in splits
+        }
+        kept["train"] = _shuffle(kept["train"], rules.seed)
+        rows = {split: _number(kept[split], numbers[split]) for split in kept}
+        with tqdm(
+            total=sum(map(len, rows.values())), desc="writing", unit="pair"
+        ) as bar:
+            facts = _metadata(rules, summaries)
+            built = pose_pairs.write(stage, store, rows, facts, bar.update)
+    finally:
+        store.close()
+    _write_skipped(built, problems)
+    _draw(built, len(kept["train"]), rules.seed)
+    return built, Summary(
+        summaries, _size(built), problems, reading.converted, reading.outside_points
+    )
+
+
+class _Reading:
+    """Reads photos into a store, each once, and counts what happened to them."""
+
+    def __init__(self, rules: Rules, store: Any, problems: Problems) -> None:
+        self._rules, self._store, self._problems = rules, store, problems
+        self._numbers: dict[pathlib.Path, int | None] = {}
+        self.converted: collections.Counter[str] = collections.Counter()
+        self.outside_points = 0
+
+    def read(self, source: sources.Split, listed: list[pairs.Pair]) -> dict[str, int]:
+        """Reads the photos of some pairs; returns the number of each good one."""
+        names = dict.fromkeys(name for pair in listed for name in pair)
+        for name in tqdm(names, desc="reading", unit="photo"):
+            path = source.folder / name
+            if path not in self._numbers:
+                self._numbers[path] = self._try_one(path, name, source)
+        numbered = {name: self._numbers[source.folder / name] for name in names}
+        return {name: n for name, n in numbered.items() if n is not None}
+
+    def _try_one(
+        self, path: pathlib.Path, name: str, source: sources.Split
+    ) -> int | None:
+        try:
+            return self._read_one(path, name, source.annotations[name])
+        except (ValueError, OSError) as error:
+            self._problems.photos.append(str(error))
+            return None
+
+    def _read_one(self, path: pathlib.Path, name: str, keypoints: np.ndarray) -> int:
+        size = self._rules.height, self._rules.width
+        photo = photos.read(path, *size, resize=self._rules.resize)
+        fitted, outside = photos.fit_keypoints(keypoints, photo, *size)
+        self.outside_points += outside
+        if photo.note:
+            self.converted[photo.note] += 1
+        identity = pairs.identity_of(name, self._rules.dataset)
+        return self._store.add(name, identity, photo.encoded, fitted)
+
+
+def _keep(listed: list[pairs.Pair], known: Container[str]) -> list[pairs.Pair]:
+    return [pair for pair in listed if pair[0] in known and pair[1] in known]
+
+
+def _number(
+    listed: list[pairs.Pair], numbers: Mapping[str, int]
+) -> list[tuple[int, int]]:
+    return [(numbers[source], numbers[target]) for source, target in listed]
+
+
+def _size(folder: pathlib.Path) -> int:
+    return sum(path.stat().st_size for path in folder.glob("*.tfrecord*"))
+
+
+def _check_not_empty(lists: Mapping[str, list[pairs.Pair]]) -> None:
+    for split, listed in lists.items():
+        if not listed:
+            raise ValueError(
+                f"the {split} split has no pairs: nobody has two usable photos that "
+                "show both shoulders and both hips"
+            )
+
+
+def _shuffle(listed: list[pairs.Pair], seed: int) -> list[pairs.Pair]:
+    # Training reads the shards in order, through a window of thousands of records.
+    order = np.random.RandomState(seed).permutation(len(listed))
+    return [listed[index] for index in order]
+
+
+def _summarize(
+    source: sources.Split,
+    listed: list[pairs.Pair],
+    kept: list[pairs.Pair],
+    dataset: str,
+) -> SplitSummary:
+    used = {name for pair in kept for name in pair}
+    return SplitSummary(
+        images=len(used),
+        people=len({pairs.identity_of(name, dataset) for name in used}),
+        pairs=len(kept),
+        unused=pairs.unused(source.annotations, listed, dataset),
+        unannotated=source.num_unannotated,
+        dropped_pairs=len(listed) - len(kept),
+    )
+
+
+def _metadata(rules: Rules, splits: Mapping[str, SplitSummary]) -> dict[str, Any]:
+    counts = {
+        name: {"images": split.images, "people": split.people, "pairs": split.pairs}
+        for name, split in splits.items()
+    }
+    return {
+        "dataset": rules.name,
+        "height": rules.height,
+        "width": rules.width,
+        "pairing": rules.protocol,
+        "seed": rules.seed,
+        "counts": counts,
+    }
+
+
+def _write_skipped(folder: pathlib.Path, problems: Problems) -> None:
+    found = [*problems.rows, *problems.photos]
+    if found:
+        (folder / output_folder.SKIPPED).write_text(
+            "\n".join(found) + "\n", encoding="utf-8"
+        )
+
+
+def _draw(folder: pathlib.Path, num_pairs: int, seed: int) -> None:
+    """Draws random training pairs as they are read back from the records."""
+    from data_prep import pose_pairs
+    from pg2_jax import pose, visualize
+
+    count = min(NUM_PICTURED_PAIRS, num_pairs)
+    rows = np.random.RandomState(seed).choice(num_pairs, count, replace=False)
+    cells: list[list[np.ndarray]] = []
+    for record in pose_pairs.read_records(folder, "train", [int(row) for row in rows]):
+        cells.append([])
+        for role in ("source", "target"):
+            image, keypoints = record[f"{role}_image"], record[f"{role}_keypoints"]
+            mask = np.asarray(pose.body_mask(keypoints, *image.shape[:2]))
+            cells[-1] += [
+                image,
+                visualize.draw_skeleton(image, keypoints, mask, scale=2),
+            ]
+    titles = ["source", "source pose", "target", "target pose"]
+    visualize.grid(cells, titles, scale=2).save(folder / output_folder.PICTURE)

@@ -1,0 +1,104 @@
+"""The output folder: appears whole or not at all, and never replaces what is not
+ours."""
+
+import contextlib
+import json
+import os
+import pathlib
+import shutil
+import tempfile
+from collections.abc import Iterator
+
+# The name of the builder in pose_pairs.py, which prefixes its shards.
+DATASET_NAME = "pose_pairs"
+PICTURE = "pairs.png"
+SKIPPED = "skipped.txt"
+_OUR_FILES = ("dataset_info.json", "features.json", "metadata.json", PICTURE, SKIPPED)
+
+
+def check(folder: pathlib.Path, *, overwrite: bool) -> None:
+    """Refuses a folder whose content would be lost.
+
+    Args:
+        folder: where the data set is to appear.
+        overwrite: whether a data set written by this program may be replaced.
+
+    Raises:
+        ValueError: the folder holds something, or is not a folder; says what it holds.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"--output_dir={folder} is a file, not a folder")
+    names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+    if not names:
+        return
+    if not _is_ours(folder, names):
+        shown = ", ".join(names[:5]) + (
+            f" and {len(names) - 5} more" if len(names) > 5 else ""
+        )
+        raise ValueError(
+            f"--output_dir={folder} already holds {shown}; choose a new or an empty "
+            "folder"
+        )
+    if not overwrite:
+        raise ValueError(
+            f"--output_dir={folder} already holds a data set written by this program; "
+            "choose another folder, or --overwrite to replace it"
+        )
+
+
+def _is_ours(folder: pathlib.Path, names: list[str]) -> bool:
+    if not all(
+        name in _OUR_FILES or name.startswith(f"{DATASET_NAME}-") for name in names
+    ):
+        return False
+    try:
+        return (
+            json.loads((folder / "dataset_info.json").read_text(encoding="utf-8"))[
+                "name"
+            ]
+            == DATASET_NAME
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+@contextlib.contextmanager
+def staging(folder: pathlib.Path) -> Iterator[pathlib.Path]:
+    """Gives a temporary folder beside `folder`, on the same disk, and removes it in any
+    case."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    prefix = f".{folder.name}.incomplete-{os.getpid()}-"
+    temporary = pathlib.Path(tempfile.mkdtemp(prefix=prefix, dir=folder.parent))
+    try:
+        yield temporary
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def publish(built: pathlib.Path, folder: pathlib.Path, stage: pathlib.Path) -> None:
+    """Renames a finished data set to its place.
+
+    Args:
+        built: the data set, somewhere below `stage`.
+        folder: its place; a data set that is there moves to `stage` and goes with it.
+        stage: the folder of `staging`.
+    """
+    # A folder made by tempfile or TFDS may be private to the user; a data set is shared
+    # like any file.
+    built.chmod(0o777 & ~_umask())
+    replaced = stage / "replaced"
+    if folder.exists():
+        os.rename(folder, replaced)
+    try:
+        os.rename(built, folder)
+    except BaseException:
+        if replaced.exists():
+            os.rename(replaced, folder)
+        raise
+
+
+def _umask() -> int:
+    # The only way to read the umask is to set it.
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,274 @@
+"""The TFDS builder: pairs of photos of one person, as TFRecord shards that any TFDS
+user can load.
+ A photo is in hundreds of pairs, so it is encoded once, as the two halves of a record
+that it can be: the source half and the target half. A record is a source half followed
+by a target half, because concatenated protocol buffers merge. Writing 264,000 records
+is then a matter of copying bytes.
+"""
+
+import contextlib
+import io
+import itertools
+import mmap
+import os
+import pathlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_datasets as tfds
+from tensorflow_datasets.core import dataset_builder
+from tensorflow_datasets.core.utils import shard_utils
+
+# tensorflow reads and writes records here; the accelerator is not for it.
+tf.config.set_visible_devices([], "GPU")
+
+# The numbers of source and target in a `PhotoStore`.
+NumberedPair = tuple[int, int]
+
+
+def _half(
+    role: str, height: int, width: int
+) -> dict[str, tfds.features.FeatureConnector]:
+    return {
+        f"{role}_image": tfds.features.Image(
+            shape=(height, width, 3), doc="stored as the bytes of the photo"
+        ),
+        f"{role}_keypoints": tfds.features.Tensor(
+            shape=(18, 3),
+            dtype=np.float32,
+            doc="(x, y, visible) in pixels, OpenPose COCO-18 order; missing is 0, 0, 0",
+        ),
+        f"{role}_name": tfds.features.Text(
+            doc="name of the photo in the annotation file"
+        ),
+    }
+
+
+def _source_half(height: int, width: int) -> tfds.features.FeaturesDict:
+    return tfds.features.FeaturesDict(
+        {**_half("source", height, width), "identity": tfds.features.Text()}
+    )
+
+
+def _target_half(height: int, width: int) -> tfds.features.FeaturesDict:
+    return tfds.features.FeaturesDict(_half("target", height, width))
+
+
+class _Place(NamedTuple):
+    """Where a photo's halves lie in the spool file: source [start, middle), target
+    [middle, end)."""
+
+    start: int
+    middle: int
+    end: int
+
+
+class PhotoStore:
+    """The photos of a data set, each encoded once, in a file instead of in memory."""
+
+    def __init__(self, path: str | os.PathLike[str], height: int, width: int) -> None:
+        """Creates the spool file.
+
+        Args:
+            path: the file, removed by the caller together with its folder.
+            height: height of every photo.
+            width: width of every photo.
+        """
+        self.height, self.width = height, width
+        self._source_half, self._target_half = (
+            _source_half(height, width),
+            _target_half(height, width),
+        )
+        self._file = open(path, "w+b")  # noqa: SIM115 (see close)
+        self._places: list[_Place] = []
+        self._bytes: mmap.mmap | bytes = b""
+
+    def add(
+        self, name: str, identity: str, encoded: bytes, keypoints: np.ndarray
+    ) -> int:
+        """Stores one photo.
+
+        Args:
+            name: its name.
+            identity: who is on it.
+            encoded: JPEG or PNG bytes, 8-bit RGB, height x width.
+            keypoints: float32 [18, 3] = (x, y, visible).
+
+        Returns:
+            The number of the photo, counted from 0.
+        """
+        values = {"image": encoded, "keypoints": keypoints, "name": name}
+        source = {f"source_{key}": value for key, value in values.items()} | {
+            "identity": identity
+        }
+        target = {f"target_{key}": value for key, value in values.items()}
+        start = self._file.tell()
+        middle = start + self._file.write(self._source_half.serialize_example(source))
+        end = middle + self._file.write(self._target_half.serialize_example(target))
+        self._places.append(_Place(start, middle, end))
+        return len(self._places) - 1
+
+    def finish(self) -> None:
+        """Makes the store readable; no photo can be added any more."""
+        self._file.flush()
+        self._bytes = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ)
+
+    def record(self, source: int, target: int) -> bytes:
+        """Returns the serialized record of a pair of stored photos."""
+        first, second = self._places[source], self._places[target]
+        return (
+            self._bytes[first.start : first.middle]
+            + self._bytes[second.middle : second.end]
+        )
+
+    def record_size(self, source: int, target: int) -> int:
+        """Returns the number of bytes of `record(source, target)`."""
+        first, second = self._places[source], self._places[target]
+        return first.middle - first.start + second.end - second.middle
+
+    def close(self) -> None:
+        """Lets go of the spool file."""
+        self._bytes = b""
+        self._file.close()
+
+
+class _LocalInfo(tfds.core.DatasetInfo):
+    """Data set information that does not ask the TFDS cloud bucket, which knows nothing
+    of local data."""
+
+    def initialize_from_bucket(self) -> None:
+        """Does nothing."""
+
+
+class PosePairs(dataset_builder.FileReaderBuilder):
+    """Ordered pairs of photos of one person with 18 keypoints each.
+
+    Writes the shards itself: the stock writers of TFDS encode both photos of every pair
+    anew and shuffle through buckets; here the order is the caller's.
+    """
+
+    VERSION = tfds.core.Version("1.0.0")
+
+    def __init__(
+        self,
+        *,
+        store: PhotoStore,
+        splits: Mapping[str, Sequence[NumberedPair]],
+        metadata: Mapping[str, Any],
+        progress: Callable[[Any], None],
+        data_dir: str | os.PathLike[str],
+    ) -> None:
+        """Prepares the builder; `download_and_prepare` writes.
+
+        Args:
+            store: the finished store with every photo of the pairs.
+            splits: split name -> (source name, target name) in the order of the
+                records.
+            metadata: data set level facts, written to metadata.json.
+            progress: called with the number of records just written.
+            data_dir: TFDS root; the data set lies in a subfolder, see `data_path`.
+        """
+        self._store, self._pairs, self._facts, self._progress = (
+            store,
+            splits,
+            metadata,
+            progress,
+        )
+        super().__init__(data_dir=data_dir)
+
+    def _info(self) -> tfds.core.DatasetInfo:
+        height, width = self._store.height, self._store.width
+        return _LocalInfo(
+            builder=self,
+            description="Ordered pairs of photos of one person with 18 keypoints each.",
+            features=tfds.features.FeaturesDict(
+                {**_source_half(height, width), **_target_half(height, width)}
+            ),
+            metadata=tfds.core.MetadataDict(self._facts),
+            disable_shuffling=True,
+        )
+
+    def _download_and_prepare(
+        self, dl_manager: Any, download_config: Any = None
+    ) -> None:
+        splits = [
+            self._write_split(split, pairs) for split, pairs in self._pairs.items()
+        ]
+        self.info.set_splits(tfds.core.SplitDict(splits))
+
+    def _write_split(
+        self, split: str, pairs: Sequence[NumberedPair]
+    ) -> tfds.core.SplitInfo:
+        template = self._get_filename_template(split_name=split)
+        num_bytes = sum(self._store.record_size(*pair) for pair in pairs)
+        num_shards = shard_utils.ShardConfig.calculate_number_shards(
+            num_bytes, len(pairs)
+        )
+        bounds = [0, *shard_utils.get_shard_boundaries(len(pairs), num_shards)]
+        for shard in range(num_shards):
+            path = template.sharded_filepath(shard_index=shard, num_shards=num_shards)
+            self._write_shard(os.fspath(path), pairs[bounds[shard] : bounds[shard + 1]])
+        lengths = [end - start for start, end in itertools.pairwise(bounds)]
+        return tfds.core.SplitInfo(
+            name=split,
+            shard_lengths=lengths,
+            num_bytes=num_bytes,
+            filename_template=template,
+        )
+
+    def _write_shard(self, path: str, pairs: Sequence[NumberedPair]) -> None:
+        with tf.io.TFRecordWriter(path) as writer:
+            for source, target in pairs:
+                writer.write(self._store.record(source, target))
+                self._progress(1)
+
+
+def write(
+    folder: pathlib.Path,
+    store: PhotoStore,
+    splits: Mapping[str, Sequence[NumberedPair]],
+    metadata: Mapping[str, Any],
+    progress: Callable[[Any], None],
+) -> pathlib.Path:
+    """Writes a data set below an existing folder; the arguments are those of
+    `PosePairs`.
+
+    Returns:
+        The folder that holds dataset_info.json, features.json, metadata.json and the
+        shards.
+    """
+    builder = PosePairs(
+        store=store,
+        splits=splits,
+        metadata=metadata,
+        progress=progress,
+        data_dir=folder,
+    )
+    # Nothing is downloaded: the data set must not be looked for in the TFDS cloud
+    # bucket.
+    config = tfds.download.DownloadConfig(try_download_gcs=False)
+    # TFDS prints that it downloads, and the name of a folder that the caller is about
+    # to rename.
+    with contextlib.redirect_stdout(io.StringIO()):
+        builder.download_and_prepare(download_config=config)
+    return pathlib.Path(builder.data_dir)
+
+
+def read_records(
+    folder: str | os.PathLike[str], split: str, rows: Sequence[int]
+) -> list[dict[str, Any]]:
+    """Reads some records of a written data set back, decoded.
+
+    Args:
+        folder: the data set.
+        split: its split.
+        rows: record numbers, from 0.
+
+    Returns:
+        One dict per row: feature name -> numpy array or bytes.
+    """
+    builder = tfds.builder_from_directory(folder)
+    slices = [builder.as_dataset(split=f"{split}[{row}:{row + 1}]") for row in rows]
+    return [next(iter(tfds.as_numpy(one))) for one in slices]

@@ -1,0 +1,186 @@
+"""Where a data set keeps its photos and its keypoints, and who is in which split.
+
+`READERS` holds one function per layout; another data set is another function there.
+"""
+
+import dataclasses
+import pathlib
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from data_prep import annotations, pairs, photos
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """What a reader is asked for.
+
+    Attributes:
+        source_dir: the folder of the data set.
+        annotation_files: keypoint files given by the user; empty means the data set's
+            own.
+        split_people: whether people are divided between train and test (folder only).
+        test_fraction: share of the people that go to test (folder only).
+        seed: decides which people do.
+    """
+
+    source_dir: pathlib.Path
+    annotation_files: Sequence[pathlib.Path]
+    split_people: bool
+    test_fraction: float
+    seed: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Split:
+    """The photos and keypoints of one split.
+
+    Attributes:
+        folder: what the names are relative to.
+        annotations: photo name -> float32 [18, 3]; every name is a file in `folder`.
+        num_unannotated: photos in the folder without keypoints.
+    """
+
+    folder: pathlib.Path
+    annotations: dict[str, np.ndarray]
+    num_unannotated: int
+
+
+def read(dataset: str, request: Request, problems: list[str]) -> dict[str, Split]:
+    """Reads the annotations of a data set and finds its photos.
+
+    Args:
+        dataset: a key of `READERS`.
+        request: where, and how to split.
+        problems: bad rows are appended here, one message each, and left out.
+
+    Returns:
+        "train" and, if there is one, "test".
+
+    Raises:
+        ValueError: a missing or empty folder, a wrong number of files, an unreadable
+        annotation file.
+    """
+    _check_folder(request.source_dir, "--source_dir")
+    return READERS[dataset](request, problems)
+
+
+def _read_market1501(request: Request, problems: list[str]) -> dict[str, Split]:
+    names = ("market-annotation-train.csv", "market-annotation-test.csv")
+    files = request.annotation_files or [request.source_dir / name for name in names]
+    if len(files) != 2:
+        raise ValueError(
+            f"--annotations names {len(files)} files, market1501 has two: "
+            "TRAIN.csv,TEST.csv"
+        )
+    splits = {}
+    for split, file in zip(("train", "test"), files, strict=True):
+        folder = request.source_dir / f"bounding_box_{split}"
+        _check_folder(
+            folder,
+            "Market-1501's layout has bounding_box_train and bounding_box_test",
+        )
+        splits[split] = _match(
+            folder, {path.name for path in _photos_in(folder)}, file, problems
+        )
+    return splits
+
+
+def _read_folder(request: Request, problems: list[str]) -> dict[str, Split]:
+    folder = request.source_dir
+    files = request.annotation_files or [folder / "annotations.csv"]
+    if len(files) != 1:
+        raise ValueError(
+            f"--annotations names {len(files)} files, a folder of people has one"
+        )
+    people = [path for path in _entries(folder) if path.is_dir()]
+    names = {
+        f"{person.name}/{photo.name}"
+        for person in people
+        for photo in _photos_in(person)
+    }
+    if not names:
+        raise ValueError(
+            f"{folder}: no photos of the form <person>/<photo> "
+            f"({', '.join(photos.SUFFIXES)})"
+        )
+    everyone = _match(folder, names, files[0], problems)
+    if not request.split_people:
+        return {"train": everyone, "test": everyone}
+    return _split_people(everyone, request.test_fraction, request.seed)
+
+
+def _split_people(everyone: Split, test_fraction: float, seed: int) -> dict[str, Split]:
+    """Divides the people who have pairs by seed, so that nobody is in both splits."""
+    people = sorted(
+        {
+            pairs.identity_of(source, "folder")
+            for source, _ in pairs.all_pairs(everyone.annotations, "folder")
+        }
+    )
+    if test_fraction == 0:
+        return {"train": everyone}
+    if len(people) < 2:
+        raise ValueError(
+            f"{everyone.folder}: {len(people)} people have two usable photos, training "
+            "and test need one person each (--test_fraction=0 makes no test split)"
+        )
+    num_test = min(max(1, round(test_fraction * len(people))), len(people) - 1)
+    tested = {
+        people[index]
+        for index in np.random.RandomState(seed).permutation(len(people))[:num_test]
+    }
+    parts: dict[str, dict[str, np.ndarray]] = {"train": {}, "test": {}}
+    for name, keypoints in everyone.annotations.items():
+        parts["test" if pairs.identity_of(name, "folder") in tested else "train"][
+            name
+        ] = keypoints
+    train = dataclasses.replace(everyone, annotations=parts["train"])
+    return {
+        "train": train,
+        "test": dataclasses.replace(
+            everyone, annotations=parts["test"], num_unannotated=0
+        ),
+    }
+
+
+READERS: dict[str, Callable[[Request, list[str]], dict[str, Split]]] = {
+    "market1501": _read_market1501,
+    "folder": _read_folder,
+}
+
+
+def _match(
+    folder: pathlib.Path, present: set[str], file: pathlib.Path, problems: list[str]
+) -> Split:
+    """Reads an annotation file and keeps the rows whose photo is there."""
+    if not file.is_file():
+        raise ValueError(f"{file}: there is no such annotation file (--annotations)")
+    annotated = annotations.read_csv(file, problems)
+    missing = [name for name in annotated if name not in present]
+    if missing:
+        lines = annotations.line_numbers(file)
+        problems += [
+            f"{file}:{lines[name]}: there is no photo {folder / name}"
+            for name in missing
+        ]
+    found = {
+        name: keypoints for name, keypoints in annotated.items() if name in present
+    }
+    return Split(folder, found, num_unannotated=len(present - annotated.keys()))
+
+
+def _check_folder(folder: pathlib.Path, rule: str) -> None:
+    if not folder.is_dir():
+        raise ValueError(f"{folder}: there is no such folder ({rule})")
+    if not _entries(folder):
+        raise ValueError(f"{folder}: the folder is empty ({rule})")
+
+
+def _entries(folder: pathlib.Path) -> list[pathlib.Path]:
+    return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+
+
+def _photos_in(folder: pathlib.Path) -> list[pathlib.Path]:
+    return [path for path in _entries(folder) if path.suffix.lower() in photos.SUFFIXES]

@@ -1,0 +1,177 @@
+"""The published pairing protocol, against brute force and pandas."""
+
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from data_prep import annotations, pairs
+
+ROOT = pathlib.Path(__file__).parents[2]
+
+
+def _pose(*missing):
+    keypoints = np.ones((18, 3), np.float32)
+    keypoints[list(missing)] = 0
+    return keypoints
+
+
+def _market(*names):
+    return {name: _pose() for name in names}
+
+
+@pytest.mark.parametrize("joint", range(18))
+def test_only_shoulders_and_hips_are_required(joint):
+    required = joint in (2, 5, 8, 11)
+    assert pairs.valid("0001_a.jpg", _pose(joint), "market1501") is not required
+    assert pairs.valid("anna/a.jpg", _pose(joint), "folder") is not required
+
+
+@pytest.mark.parametrize("name", ["-1_c1.jpg", "0000_c1.jpg"])
+def test_junk_is_known_by_name_in_market1501_only(name):
+    assert not pairs.valid(name, _pose(), "market1501")
+    assert pairs.valid(f"{name}/1.jpg", _pose(), "folder")
+
+
+def test_identity_of():
+    assert pairs.identity_of("0002_c1s1_000451_03.jpg", "market1501") == "0002"
+    assert pairs.identity_of("anna_b/1_2.jpg", "folder") == "anna_b"
+
+
+def test_order_is_first_appearance_then_permutations():
+    annotated = _market("7_b.jpg", "3_a.jpg", "7_a.jpg", "3_c.jpg", "7_c.jpg", "9_.jpg")
+    expected = []
+    for person in ("7", "3"):
+        names = [name for name in annotated if name.startswith(person)]
+        for source in names:
+            expected += [(source, target) for target in names if target != source]
+    assert pairs.all_pairs(annotated, "market1501") == expected
+
+
+def test_invalid_photo_does_not_open_its_group_early():
+    annotated = {"2_a": _pose(2), "1_a": _pose(), "2_b": _pose(), "1_b": _pose()}
+    annotated["2_c"] = _pose()
+    assert pairs.all_pairs(annotated, "market1501") == [
+        ("1_a", "1_b"),
+        ("1_b", "1_a"),
+        ("2_b", "2_c"),
+        ("2_c", "2_b"),
+    ]
+
+
+@pytest.mark.parametrize("count", [1, 5, 12_000])
+@pytest.mark.parametrize("seed", [0, 7])
+def test_sample_equals_pandas(count, seed):
+    pandas = pytest.importorskip("pandas")
+    pool = [(str(i), str(-i)) for i in range(50)]
+    frame = pandas.DataFrame(pool, columns=["from", "to"])
+    drawn = frame.sample(n=min(count, 50), replace=False, random_state=seed)
+    assert pairs.sample(pool, count, seed) == list(
+        drawn.itertuples(index=False, name=None)
+    )
+
+
+def test_large_protocol_equals_the_published_procedure_in_pandas():
+    """The procedure of the published scripts, on 296,000 pairs."""
+    pandas = pytest.importorskip("pandas")
+    names = [
+        f"{person:04d}_{photo}.jpg" for photo in range(20) for person in range(780)
+    ]
+    annotated = _market(*names)
+    pool = pairs.all_pairs(annotated, "market1501")
+    assert len(pool) == 779 * 20 * 19  # Person 0000 is a distractor.
+    frame = pandas.DataFrame(pool, columns=["from", "to"])
+    drawn = frame.sample(n=min(12_000, len(pool)), replace=False, random_state=0)
+    result = pairs.test_pairs(annotated, "market1501", pairs.MAX_TEST_PAIRS, 0)
+    assert result == list(drawn.itertuples(index=False, name=None))
+
+
+def test_small_test_pool_is_shuffled_whole():
+    annotated = _market(*(f"1_{i}" for i in range(6)))
+    pool = pairs.all_pairs(annotated, "market1501")
+    result = pairs.test_pairs(annotated, "market1501", pairs.MAX_TEST_PAIRS, 0)
+    assert sorted(result) == sorted(pool) and result != pool
+
+
+def test_training_cap_is_a_seeded_sample():
+    annotated = _market(*(f"1_{i}" for i in range(6)))
+    pool = pairs.all_pairs(annotated, "market1501")
+    assert pairs.train_pairs(annotated, "market1501", None, 0) == pool
+    capped = pairs.train_pairs(annotated, "market1501", 10, 3)
+    assert len(set(capped)) == 10 and set(capped) < set(pool)
+    assert capped == pairs.train_pairs(annotated, "market1501", 10, 3)
+    assert capped != pairs.train_pairs(annotated, "market1501", 10, 4)
+
+
+def test_unused_photos_are_counted_by_reason():
+    annotated = _market("1_a", "1_b", "1_c", "2_a", "-1_a", "0000_a")
+    annotated["1_d"] = _pose(11)
+    listed = [("1_a", "1_b")]
+    assert pairs.unused(annotated, listed, "market1501") == {
+        "junk or distractor by name": 2,
+        "a shoulder or a hip is missing": 1,
+        "the only usable photo of the person": 1,
+        "in none of the listed pairs": 1,
+    }
+
+
+def test_list_round_trip(tmp_path):
+    path = tmp_path / "pairs.csv"
+    listed = [("a.jpg", "b.jpg"), ("b.jpg", "a.jpg")]
+    pairs.write_csv(path, listed)
+    assert path.read_text() == "from,to\na.jpg,b.jpg\nb.jpg,a.jpg\n"
+    assert pairs.read_csv(path, ["a.jpg", "b.jpg"]) == listed
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("source,target\na,b\n", r"list\.csv:1: the header is 'source,target'"),
+        ("", r"list\.csv:1: the header is ''"),
+        ("from,to\n", "holds no pairs"),
+        ("from,to\na,b\na,c\n", r"list\.csv:3: 'c' has no keypoints"),
+        ("from,to\na,b,c\n", r"list\.csv:2: 'a,b,c' has 3 fields"),
+        ("from,to\na\xff,b\n", "not a csv file in UTF-8"),
+    ],
+)
+def test_bad_list(tmp_path, content, message):
+    path = tmp_path / "list.csv"
+    path.write_bytes(content.encode("latin-1"))
+    with pytest.raises(ValueError, match=message):
+        pairs.read_csv(path, ["a", "b"])
+
+
+def test_bad_rows_of_a_list_are_collected(tmp_path):
+    path = tmp_path / "list.csv"
+    path.write_text("from,to\na,b\nx,a\nb,a\n")
+    problems = []
+    assert pairs.read_csv(path, ["a", "b"], problems) == [("a", "b"), ("b", "a")]
+    assert len(problems) == 1 and "list.csv:3: 'x'" in problems[0]
+
+
+def _run(*arguments):
+    command = [sys.executable, "-m", "data_prep.pairs", *map(str, arguments)]
+    return subprocess.run(
+        command, capture_output=True, text=True, check=False, cwd=ROOT
+    )
+
+
+def test_command_line_writes_the_list_without_photos(tmp_path):
+    annotated = _market("1_b.jpg", "1_a.jpg", "1_c.jpg")
+    annotations.write_csv(tmp_path / "annotations.csv", annotated)
+    output = tmp_path / "pairs.csv"
+    arguments = [f"--annotations={tmp_path}/annotations.csv", f"--output={output}"]
+    done = _run("--dataset=market1501", "--split=train", *arguments)
+    assert done.returncode == 0, done.stderr
+    expected = pairs.all_pairs(annotated, "market1501")
+    assert pairs.read_csv(output, annotated) == expected
+    assert "6 pairs" in done.stdout
+
+
+def test_command_line_names_the_mistake_without_a_traceback(tmp_path):
+    done = _run("--split=test", f"--annotations={tmp_path}/no.csv", "--output=x.csv")
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: ") and "no.csv" in done.stderr
+    assert "Traceback" not in done.stderr

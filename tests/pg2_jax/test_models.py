@@ -1,0 +1,136 @@
+"""Sizes of the networks, and properties that a wrong layer would break."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from pg2_jax import models, train_state
+
+RELEASED = {
+    "refine_decoder": "constant",
+    "critic_input": "triplet",
+    "heat_map_range": "minus_one_one",
+}
+
+
+def parameter_counts(architecture):
+    optimizer = train_state.make_optimizer(1e-3)
+    state = jax.eval_shape(lambda: train_state.create(architecture, optimizer, 0))
+    return [
+        sum(x.size for x in jax.tree.leaves(player.params))
+        for player in (state.coarse, state.refine, state.critic)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("size", "base_channels", "want"),
+    [
+        ((128, 64), 128, [70_795_075, 6_058_883, 4_324_737]),
+        ((256, 256), 128, [122_103_235, 12_696_067, 10_896_257]),
+        ((128, 64), 64, [18_104_259, 1_518_019, 4_324_737]),
+        ((256, 256), 64, [31_458_051, 3_177_731, 10_896_257]),
+    ],
+)
+def test_parameter_counts_of_the_released_networks(size, base_channels, want):
+    architecture = models.Architecture(
+        image_height=size[0],
+        image_width=size[1],
+        base_channels=base_channels,
+        refine_full_skip=size[0] == 256,
+        **RELEASED,
+    )
+    assert parameter_counts(architecture) == want
+
+
+def conv_parameters(inputs, outputs, side=3):
+    return side * side * inputs * outputs + outputs
+
+
+def test_parameter_counts_of_the_paper_form():
+    """G2's symmetric decoder and D's pairs, counted by hand for widths 4 and 8."""
+    architecture = models.Architecture(
+        image_height=64, image_width=32, base_channels=4, discriminator_channels=4
+    )
+    encoder = [(6, 4), (4, 4), (4, 4), (4, 4), (4, 8), (8, 8)]
+    decoder = [(16, 8), (8, 8), (12, 4), (4, 4), (4, 3)]
+    refine = sum(conv_parameters(*pair) for pair in encoder + decoder)
+    critic = sum(conv_parameters(*pair, side=5) for pair in [(6, 4), (4, 8), (8, 16)])
+    norms, logit = 2 * (8 + 16), 8 * 4 * 16 + 1
+    _, got_refine, got_critic = parameter_counts(architecture)
+    assert got_refine == refine
+    assert got_critic == critic + norms + logit
+
+
+@pytest.mark.parametrize("size", [(32, 16), (64, 32), (64, 64), (128, 48), (96, 48)])
+def test_every_network_accepts_the_sizes_of_the_depth_rule(size):
+    architecture = models.Architecture(
+        image_height=size[0],
+        image_width=size[1],
+        base_channels=2,
+        bottleneck_size=2,
+        discriminator_channels=2,
+    )
+    coarse, refine = architecture.generators()
+    image, pose = jnp.zeros((2, *size, 3)), jnp.zeros((2, *size, 18))
+    key = jax.random.key(0)
+    drawn = jax.eval_shape(coarse.init_with_output, key, image, pose)[0]
+    assert drawn.shape == (2, *size, 3)
+    drawn = jax.eval_shape(refine.init_with_output, key, image, image)[0]
+    assert drawn.shape == (2, *size, 3)
+    critic = architecture.discriminator()
+    logits = jax.eval_shape(critic.init_with_output, key, image)[0]
+    assert logits.shape == (2,)
+
+
+@pytest.mark.parametrize(
+    ("size", "rule"),
+    [
+        ((16, 16), "height must be at least 32"),
+        ((128, 56), "multiples of 16, because G1's 5 blocks"),
+        ((100, 64), "multiples of 8, because G1's 4 blocks"),
+    ],
+)
+def test_other_sizes_are_refused(size, rule):
+    with pytest.raises(ValueError, match=rule):
+        models.Architecture(image_height=size[0], image_width=size[1])
+
+
+def test_initial_weights_have_the_authors_ranges():
+    network = models.Discriminator(base_channels=8, layers=2)
+    params = network.init(jax.random.key(0), jnp.zeros((1, 32, 16, 3)))["params"]
+    kernel = np.asarray(params["conv1"]["kernel"])
+    assert 0.033 < np.abs(kernel).max() <= 0.02 * 3**0.5
+    assert abs(kernel.std() - 0.02) < 1e-3
+    block = models.ConvBlock(features=8)
+    params = block.init(jax.random.key(0), jnp.zeros((1, 8, 8, 8)))["params"]
+    bound = (6 / (9 * 8 + 9 * 8)) ** 0.5
+    assert 0.95 * bound < np.abs(params["conv0"]["kernel"]).max() <= bound
+    assert not np.any(params["conv0"]["bias"])
+
+
+def test_batch_norm_uses_the_statistics_of_the_batch():
+    x = np.random.default_rng(0).normal(3.0, 2.0, (4, 3, 2, 5)).astype(np.float32)
+    norm = models.BatchNorm()
+    params = {"scale": jnp.full(5, 2.0), "offset": jnp.full(5, 1.0)}
+    mean, variance = x.mean(axis=(0, 1, 2)), x.var(axis=(0, 1, 2))
+    want = 2 * (x - mean) / np.sqrt(variance + 1e-5) + 1
+    got = norm.apply({"params": params}, x)
+    np.testing.assert_allclose(got, want, atol=1e-5)
+
+
+def test_upsample_repeats_pixels():
+    x = np.arange(2 * 2 * 3 * 1).reshape(2, 2, 3, 1)
+    want = x.repeat(2, axis=1).repeat(2, axis=2)
+    np.testing.assert_array_equal(models.upsample(jnp.array(x)), want)
+
+
+def test_a_1x1_convolution_commutes_with_upsampling():
+    """Why G1 may narrow before it enlarges, where the paper enlarges first."""
+    rng = np.random.default_rng(1)
+    x = jnp.array(rng.normal(size=(1, 4, 4, 6)), jnp.float32)
+    conv = models.nn.Conv(3, (1, 1))
+    params = conv.init(jax.random.key(2), x)
+    before = models.upsample(jax.nn.relu(conv.apply(params, x)))
+    after = jax.nn.relu(conv.apply(params, models.upsample(x)))
+    np.testing.assert_allclose(before, after, atol=1e-6)

@@ -1,0 +1,239 @@
+"""The steps: who moves, what is shared, and that devices do not matter."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.sharding import Mesh
+
+from pg2_jax import images, losses, models, pose, sharding, train_state, train_step
+
+SIZE = (32, 16)
+PAPER = models.Architecture(
+    image_height=SIZE[0],
+    image_width=SIZE[1],
+    base_channels=4,
+    bottleneck_size=4,
+    discriminator_channels=4,
+)
+RELEASED = models.Architecture(
+    image_height=SIZE[0],
+    image_width=SIZE[1],
+    base_channels=4,
+    bottleneck_size=4,
+    discriminator_channels=4,
+    refine_decoder="constant",
+    refine_full_skip=False,
+    critic_input="triplet",
+    heat_map_range="minus_one_one",
+)
+
+
+def make_batch(size=4, seed=0):
+    rng = np.random.default_rng(seed)
+    keypoints = np.ones((2, size, 18, 3), np.float32)
+    keypoints[..., 0] = rng.integers(0, SIZE[1], keypoints.shape[:-1])
+    keypoints[..., 1] = rng.integers(0, SIZE[0], keypoints.shape[:-1])
+    photos = rng.integers(0, 256, (2, size, *SIZE, 3)).astype(np.uint8)
+    return train_step.Batch(
+        source_image=photos[0],
+        target_image=photos[1],
+        source_keypoints=keypoints[0],
+        target_keypoints=keypoints[1],
+    )
+
+
+def make_objective(**options):
+    optimizer = train_state.make_optimizer(1e-3)
+    return train_step.Objective(optimizer=optimizer, seed=0, **options)
+
+
+@functools.cache
+def make_state(architecture):
+    create = functools.partial(train_state.create, architecture, seed=0)
+    return jax.jit(lambda: create(train_state.make_optimizer(1e-3)))()
+
+
+def moved(old, new):
+    """Names of the players whose weights changed."""
+
+    def same(a, b):
+        pairs = zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True)
+        return all(np.array_equal(x, y) for x, y in pairs)
+
+    names = ("coarse", "refine", "critic")
+    return {n for n in names if not same(getattr(old, n), getattr(new, n))}
+
+
+@pytest.mark.parametrize("architecture", [PAPER, RELEASED], ids=["paper", "released"])
+def test_each_stage_moves_only_its_players(architecture):
+    state, batch = make_state(architecture), make_batch()
+    options = {"architecture": architecture, "objective": make_objective()}
+    new, _ = train_step.coarse_step(state, batch, **options)
+    assert moved(state, new) == {"coarse"}
+    assert int(new.step) == 1
+    new, _ = train_step.adversarial_step(state, batch, **options)
+    assert moved(state, new) == {"refine", "critic"}
+
+
+def test_coarse_step_follows_the_gradient_of_equation_one():
+    state, batch = make_state(PAPER), make_batch()
+    objective = make_objective(flip=False)
+    inputs = train_step.prepare(batch, PAPER)
+
+    def loss(params):
+        coarse = train_step.draw_coarse(params, inputs, PAPER)
+        return losses.l1(coarse, inputs["target"], inputs["mask"]).mean()
+
+    gradients = jax.grad(loss)(state.coarse.params)
+    want = state.coarse.update(gradients, objective.optimizer)
+    new, metrics = train_step.coarse_step(
+        state, batch, architecture=PAPER, objective=objective
+    )
+    np.testing.assert_allclose(
+        metrics["coarse/loss"], loss(state.coarse.params), rtol=1e-6
+    )
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6),
+        new.coarse.params,
+        want.params,
+    )
+
+
+def test_the_discriminator_trains_against_the_new_refined_image():
+    """G2 moves first, then D, on the image of the moved G2 (released trainer.py)."""
+    state, batch = make_state(PAPER), make_batch()
+    objective = make_objective(flip=False)
+    new, metrics = train_step.adversarial_step(
+        state, batch, architecture=PAPER, objective=objective
+    )
+    inputs = train_step.prepare(batch, PAPER)
+    coarse = train_step.draw_coarse(state.coarse.params, inputs, PAPER)
+    refined = coarse + train_step.draw_difference(
+        new.refine.params, coarse, inputs, PAPER
+    )
+    logits = train_step.judge(
+        state.critic.params, coarse, refined, inputs, PAPER, objective
+    )
+    want, _ = train_step.critic_losses(logits, PAPER)
+    np.testing.assert_allclose(metrics["critic/loss"], want, rtol=1e-5)
+
+
+def test_prepare_scales_images_and_heat_maps():
+    batch = make_batch()
+    inputs = train_step.prepare(batch, RELEASED)
+    np.testing.assert_allclose(
+        inputs["source"], batch["source_image"] / 127.5 - 1, atol=1e-6
+    )
+    maps = pose.heat_maps(batch["target_keypoints"], *SIZE)
+    np.testing.assert_array_equal(inputs["pose"], 2 * maps - 1)
+    np.testing.assert_array_equal(train_step.prepare(batch, PAPER)["pose"], maps)
+    assert set(np.unique(inputs["mask"])) == {0, 1}
+
+
+def test_flip_mirrors_whole_pairs_and_about_half_of_them():
+    batch = make_batch(64)
+    flipped = train_step.flip_at_random(batch, jax.random.key(3))
+    changed = 0
+    for i in range(64):
+        same = np.array_equal(flipped["source_image"][i], batch["source_image"][i])
+        step = slice(None, None, 1 if same else -1)
+        for name in ("source", "target"):
+            photo, got = batch[f"{name}_image"][i], flipped[f"{name}_image"][i]
+            np.testing.assert_array_equal(got, photo[:, step])
+            points = batch[f"{name}_keypoints"][i]
+            mirrored = pose.flip_keypoints(jnp.array(points), SIZE[1])
+            want = points if same else mirrored
+            np.testing.assert_array_equal(flipped[f"{name}_keypoints"][i], want)
+        changed += not same
+    assert 20 < changed < 44
+
+
+def test_flips_differ_between_steps_and_repeat_for_one():
+    state, batch = make_state(PAPER), make_batch(16)
+
+    def source(step):
+        at = state.replace(step=jnp.asarray(step))
+        return train_step._training_inputs(at, batch, PAPER, make_objective())["source"]
+
+    np.testing.assert_array_equal(source(5), source(5))
+    assert not np.array_equal(source(5), source(6))
+
+
+@pytest.mark.parametrize("architecture", [PAPER, RELEASED], ids=["paper", "released"])
+@pytest.mark.parametrize("step", ["coarse_step", "adversarial_step"])
+def test_two_devices_compute_what_one_does(architecture, step):
+    """The batch norm of D sees the global batch."""
+    state, batch = make_state(architecture), make_batch()
+    results = []
+    for count in (1, 2):
+        mesh = Mesh(np.asarray(jax.devices()[:count]), ("data",))
+        whole, split = sharding.replicated(mesh), sharding.batched(mesh)
+        compiled = jax.jit(
+            functools.partial(
+                getattr(train_step, step),
+                architecture=architecture,
+                objective=make_objective(critic_sees_coarse=architecture is RELEASED),
+            ),
+            in_shardings=(whole, split),
+            out_shardings=whole,
+        )
+        placed = jax.device_put(state, whole)
+        results.append(compiled(placed, sharding.put_batch(batch, mesh))[1])
+    for name, value in results[0].items():
+        np.testing.assert_allclose(value, results[1][name], rtol=1e-4, err_msg=name)
+
+
+def test_no_image_moves_between_devices():
+    mesh = sharding.data_mesh()
+    compiled = jax.jit(
+        functools.partial(
+            train_step.adversarial_step,
+            architecture=RELEASED,
+            objective=make_objective(critic_sees_coarse=True),
+        ),
+        in_shardings=(sharding.replicated(mesh), sharding.batched(mesh)),
+        out_shardings=sharding.replicated(mesh),
+    )
+    text = compiled.lower(make_state(RELEASED), make_batch()).compile().as_text()
+    assert "all-reduce" in text
+    for moving in ("all-to-all", "collective-permute", "all-gather"):
+        assert moving not in text
+
+
+def test_released_losses_name_their_images():
+    """256x256: half of the adversarial loss is on the source photo."""
+    logits = {name: jnp.array([float(i)]) for i, name in enumerate("abc")}
+    logits = dict(zip(("target", "refined", "source"), logits.values(), strict=True))
+    inputs = {"target": jnp.zeros((1, *SIZE, 3)), "mask": jnp.zeros((1, *SIZE, 1))}
+    loss, parts = train_step.refine_losses(
+        logits, inputs["target"], inputs, make_objective(adversarial_on_source=True)
+    )
+    want = 0.5 * (np.log1p(np.exp(-1.0)) + np.log1p(np.exp(-2.0)))
+    np.testing.assert_allclose(loss, want, rtol=1e-6)
+    np.testing.assert_allclose(parts["refine/l1"], 0)
+
+
+def test_generate_adds_the_difference_map():
+    state, batch = make_state(PAPER), make_batch()
+    drawn = train_step.generate(
+        state.coarse.params,
+        state.refine.params,
+        batch["source_image"],
+        batch["target_keypoints"],
+        architecture=PAPER,
+    )
+    inputs = train_step.prepare(batch, PAPER)
+    coarse = train_step.draw_coarse(state.coarse.params, inputs, PAPER)
+    np.testing.assert_allclose(drawn["coarse"], coarse, atol=1e-6)
+    total = drawn["coarse"] + drawn["difference"]
+    np.testing.assert_allclose(drawn["refined"], total, atol=1e-6)
+
+
+def test_uint8_images_survive_the_round_trip():
+    every = jnp.arange(256, dtype=jnp.uint8)
+    np.testing.assert_array_equal(images.to_uint8(images.from_uint8(every)), every)
+    extremes = images.to_uint8(jnp.array([-3.0, -1.0, 0.0, 1.0, 7.0]))
+    np.testing.assert_array_equal(extremes, [0, 0, 128, 255, 255])

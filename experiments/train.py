@@ -87,7 +87,9 @@ class _Run:
         self._adversarial_step = self._compiled(
             steps.adversarial_step, architecture, objective
         )
-        self._pictures = pictures.ProgressPictures(config, architecture, dataset)
+        self._pictures = None
+        if config.picture_every and "test" in dataset.splits:
+            self._pictures = pictures.ProgressPictures(config, architecture, dataset)
         self._summaries = tensorboardX.SummaryWriter(
             str(pathlib.Path(config.workdir) / "summaries"), purge_step=first + 1
         )
@@ -115,8 +117,9 @@ class _Run:
                 bar.update()
                 if _is_due(step, config.log_every, last) or stop():
                     bar.set_postfix_str(self._log(step))
-                if config.picture_every and _is_due(step, config.picture_every, last):
-                    self._draw(step)
+                if self._pictures and _is_due(step, config.picture_every, last):
+                    grid = self._pictures.draw(self.state, step)
+                    self._summaries.add_image("pairs", grid, step, dataformats="HWC")
                 if _is_due(step, config.checkpoint_every, last):
                     self._save(step)
             self._save(step)
@@ -156,10 +159,6 @@ class _Run:
         self._unlogged, self._logged_at = [], now
         losses = [f"{n} {v:.3f}" for n, v in means.items() if n.endswith("/loss")]
         return ", ".join([*losses, f"{rate:.0f} images/s"])
-
-    def _draw(self, step: int) -> None:
-        grid = self._pictures.draw(self.state, step)
-        self._summaries.add_image("test_pairs", grid, step, dataformats="HWC")
 
     def _save(self, step: int) -> None:
         """Saves a state whose losses are known to be finite."""

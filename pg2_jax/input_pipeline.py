@@ -81,11 +81,15 @@ class PairDataset:
         Raises:
             ValueError: the split is missing or empty.
         """
-        splits = self._builder.info.splits
-        count = splits[split].num_examples if split in splits else 0
-        if not count:
+        if split not in self.splits:
             raise ValueError(f"--data_dir={self._data_dir}: no pairs in split {split}.")
-        return count
+        return self._builder.info.splits[split].num_examples
+
+    @property
+    def splits(self) -> list[str]:
+        """Names of the splits that hold pairs."""
+        infos = self._builder.info.splits
+        return [name for name in infos if infos[name].num_examples]
 
     def training_batches(
         self,

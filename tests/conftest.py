@@ -27,3 +27,38 @@ def golden() -> pathlib.Path:
     if not folder.is_dir():
         pytest.skip(f"the authors' numbers are not at {folder}")
     return folder
+
+
+@pytest.fixture(scope="session")
+def people(tmp_path_factory) -> pathlib.Path:
+    """Synthetic photos of 32x16 in Market-1501's layout: 4 people and 2 for testing."""
+    from data_prep import synthesize_people
+
+    folder = tmp_path_factory.mktemp("synthetic") / "people"
+    synthesize_people.synthesize(
+        folder,
+        train_identities=4,
+        test_identities=2,
+        images_per_identity=6,
+        height=32,
+        width=16,
+        seed=0,
+        workers=1,
+    )
+    return folder
+
+
+@pytest.fixture(scope="session")
+def pair_dataset(people) -> str:
+    """The TFRecords of `people`, as --data_dir."""
+    from data_prep import build_tfrecords
+
+    folder = people.parent / "data"
+    options = build_tfrecords.Options(
+        dataset="market1501",
+        source_dir=str(people),
+        output_dir=str(folder),
+        image_size="32x16",
+    )
+    build_tfrecords.build(options)
+    return str(folder)

@@ -1,0 +1,110 @@
+"""What is saved comes back, whole or the generators alone."""
+
+import dataclasses
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from pg2_jax import checkpoint, inference, models, sharding, train_state
+
+ARCHITECTURE = models.Architecture(
+    image_height=32,
+    image_width=16,
+    base_channels=2,
+    bottleneck_size=2,
+    discriminator_channels=2,
+    heat_map_range="minus_one_one",
+)
+CONFIG = {**dataclasses.asdict(ARCHITECTURE), "learning_rate": 1e-3}
+
+
+@functools.cache
+def make_state(seed=0):
+    optimizer = train_state.make_optimizer(1e-3)
+    create = functools.partial(train_state.create, ARCHITECTURE, optimizer, seed)
+    whole = sharding.replicated(sharding.data_mesh())
+    return jax.jit(create, out_shardings=whole)()
+
+
+def at_step(step, seed=0):
+    return dataclasses.replace(make_state(seed), step=jnp.asarray(step, jnp.int32))
+
+
+def save(workdir, *states, keep=3):
+    saver = checkpoint.Checkpointer(str(workdir), CONFIG, keep=keep)
+    for state in states:
+        saver.save(state)
+    saver.close()
+
+
+def assert_equal(tree, other):
+    jax.tree.map(np.testing.assert_array_equal, tree, other)
+
+
+def test_the_state_comes_back_with_its_shardings(tmp_path):
+    state = at_step(7)
+    save(tmp_path, state)
+    got = checkpoint.Checkpointer(str(tmp_path), CONFIG).restore_latest(make_state(1))
+    assert_equal(got, state)
+    assert got.coarse.params["rgb"]["kernel"].sharding.device_set == set(jax.devices())
+
+
+def test_without_a_checkpoint_the_state_stays(tmp_path):
+    state = at_step(0)
+    saver = checkpoint.Checkpointer(str(tmp_path), CONFIG)
+    assert saver.restore_latest(state) is state
+
+
+def test_the_newest_are_kept(tmp_path):
+    save(tmp_path, *(at_step(step, seed=step) for step in (1, 2, 3)), keep=2)
+    assert checkpoint.restore_generators(str(tmp_path)).step == 3
+    older = checkpoint.restore_generators(str(tmp_path), step=2)
+    assert_equal(older.coarse, make_state(2).coarse.params)
+    with pytest.raises(ValueError, match=r"no checkpoint of step 1 .* steps \[2, 3\]"):
+        checkpoint.restore_generators(str(tmp_path), step=1)
+
+
+def test_generators_know_their_architecture_and_config(tmp_path):
+    save(tmp_path, at_step(5))
+    got = checkpoint.restore_generators(str(tmp_path))
+    assert (got.step, got.architecture, got.config) == (5, ARCHITECTURE, CONFIG)
+    assert_equal(got.refine, make_state().refine.params)
+
+
+def test_a_folder_without_checkpoints_is_named(tmp_path):
+    with pytest.raises(ValueError, match=f"--workdir={tmp_path}: no checkpoint in"):
+        checkpoint.restore_generators(str(tmp_path))
+
+
+def test_restored_weights_draw(tmp_path):
+    save(tmp_path, at_step(1))
+    model = inference.PoseTransfer.restore(str(tmp_path))
+    photos = np.random.default_rng(0).integers(0, 256, (3, 32, 16, 3), np.uint8)
+    poses = np.ones((3, 18, 3), np.float32) * np.arange(18)[:, None] % 16
+    together = model(photos, poses)
+    assert together.refined.shape == together.coarse.shape == (3, 32, 16, 3)
+    assert together.refined.dtype == np.uint8
+    one = model(photos[1], poses[1])
+    np.testing.assert_allclose(one.refined[0], together.refined[1], atol=1)
+    assert np.ptp(together.refined) > 0
+
+
+@pytest.mark.parametrize(
+    ("photo", "pose", "message"),
+    [
+        (np.zeros((32, 32, 3), np.uint8), (18, 3), r"uint8 \[B, 32, 16, 3\], got"),
+        (np.zeros((32, 16, 3), np.float32), (18, 3), "got float32"),
+        (np.zeros((32, 16, 3), np.uint8), (17, 3), "one pose for each photo"),
+        (np.zeros((2, 32, 16, 3), np.uint8), (18, 3), r"expected \[2, 18, 3\]"),
+    ],
+)
+def test_wrong_inputs_are_named(tmp_path_factory, photo, pose, message):
+    folder = tmp_path_factory.getbasetemp() / "model"
+    if not folder.exists():
+        save(folder, at_step(1))
+    model = inference.PoseTransfer.restore(str(folder))
+    with pytest.raises(ValueError, match=message):
+        model(photo, np.zeros(pose, np.float32))

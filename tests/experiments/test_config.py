@@ -1,0 +1,147 @@
+"""Flags and config are one thing; every mistake is named before work begins."""
+
+import dataclasses
+import pathlib
+import subprocess
+import sys
+
+import pytest
+from absl import flags
+
+from experiments import config as config_lib
+from experiments.config import Config
+
+ROOT = pathlib.Path(__file__).parents[2]
+FLAGFILES = sorted((ROOT / "experiments" / "flagfiles").glob("*.flags"))
+TRAIN = {"mode": "train", "workdir": "w", "data_dir": "d"}
+
+
+def from_words(*words):
+    values = flags.FlagValues()
+    config_lib.define_flags(values)
+    values(["main", *words])
+    return config_lib.from_flags(values)
+
+
+def test_flags_and_fields_agree():
+    assert from_words("--workdir=w", "--data_dir=d") == Config(**TRAIN)
+    config = from_words(
+        "--workdir=w", "--data_dir=d", "--noflip", "--l1_weight=2.5", "--batch_size=3"
+    )
+    assert (config.flip, config.l1_weight, config.batch_size) == (False, 2.5, 3)
+
+
+@pytest.mark.parametrize("path", FLAGFILES, ids=lambda path: path.stem)
+def test_flagfiles_parse_and_explain_every_flag(path):
+    from_words(f"--flagfile={path}", "--workdir=w", "--data_dir=d")
+    paragraphs = path.read_text().strip().split("\n\n")
+    assert paragraphs[0].startswith("# ")
+    for line in path.read_text().splitlines():
+        assert line.startswith(("#", "--")) or not line
+
+
+def test_the_papers_figures():
+    paper = from_words(
+        f"--flagfile={ROOT}/experiments/flagfiles/market1501_paper.flags",
+        "--workdir=w",
+        "--data_dir=d",
+    )
+    assert (paper.coarse_steps, paper.refine_steps) == (22_000, 14_000)
+    assert (paper.batch_size, paper.learning_rate) == (16, 2e-5)
+    assert (paper.base_channels, paper.critic_input) == (128, "pair")
+    released = from_words(
+        f"--flagfile={ROOT}/experiments/flagfiles/market1501_released.flags",
+        "--workdir=w",
+        "--data_dir=d",
+    )
+    assert released.total_steps == 60_000
+    assert (released.refine_decoder, released.refine_full_skip) == ("constant", False)
+    assert (released.critic_input, released.critic_sees_coarse) == ("triplet", True)
+    assert released.heat_map_range == "minus_one_one"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"mode": "dance"}, r"--mode must be one of train, evaluate, generate"),
+        ({"workdir": ""}, "--workdir is required with --mode=train"),
+        ({"data_dir": ""}, "--data_dir is required with --mode=train"),
+        ({"mode": "generate"}, "--source_image is required with --mode=generate"),
+        ({"image_size": "128"}, "--image_size must be HEIGHTxWIDTH.* got '128'"),
+        ({"image_size": "-1x64"}, "--image_size must be HEIGHTxWIDTH"),
+        ({"pose_size": "0x9"}, "--pose_size must be HEIGHTxWIDTH"),
+        ({"batch_size": 0}, "--batch_size must be at least 1, got 0"),
+        ({"learning_rate": 0.0}, "--learning_rate must be above 0, got 0.0"),
+        ({"l1_weight": -1.0}, "--l1_weight must be 0 or more, got -1.0"),
+        ({"coarse_steps": -1}, "--coarse_steps must be 0 or more"),
+        ({"critic_input": "triple"}, "--critic_input must be one of pair, triplet"),
+        ({"critic_sees_coarse": True}, "--critic_sees_coarse needs --critic_input=tr"),
+    ],
+)
+def test_values_that_make_no_sense_are_named(changes, message):
+    with pytest.raises(ValueError, match=message):
+        Config(**{**TRAIN, **changes})
+
+
+def test_the_data_set_decides_the_size_unless_the_flag_disagrees():
+    config = Config(**TRAIN)
+    assert config.with_size(64, 32).image_size == "64x32"
+    stored = config.with_size(64, 32).to_json()
+    assert (stored["image_height"], stored["image_width"]) == (64, 32)
+    sized = dataclasses.replace(config, image_size="128x64")
+    with pytest.raises(ValueError, match=r"--image_size=128x64 disagrees .* 64x32"):
+        sized.with_size(64, 32)
+
+
+def test_differences_name_what_may_not_change():
+    old = Config(**TRAIN, image_size="64x32")
+    free = dataclasses.replace(old, refine_steps=9, log_every=7, workdir="elsewhere")
+    assert config_lib.differences(old.to_json(), free) == []
+    new = dataclasses.replace(old, learning_rate=1.0, coarse_steps=5)
+    assert config_lib.differences(old.to_json(), new) == [
+        "--coarse_steps: 22000 in the run, 5 now",
+        "--learning_rate: 2e-05 in the run, 1.0 now",
+    ]
+
+
+def run_main(*words):
+    return subprocess.run(
+        [sys.executable, "-m", "experiments.main", *words],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_help_names_every_flag_and_imports_nothing_heavy():
+    code = (
+        "import sys; from experiments import main\n"
+        "try: main.parse_flags(['main', '--help'])\n"
+        "except SystemExit as end: assert not end.code\n"
+        "heavy = {'jax', 'flax', 'tensorflow', 'numpy'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True
+    )
+    assert result.returncode == 0, result.stderr
+    for field in dataclasses.fields(Config):
+        assert f"--{field.name}=" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--batchsize=3"], "Unknown command line flag 'batchsize'. Did you mean"),
+        (["--flagfile=nowhere.flags"], "nowhere.flags"),
+        (["--mode=dance"], "value should be one of <train|evaluate|generate>"),
+        (["--batch_size=many"], "--batch_size=many"),
+        (["train"], "unexpected argument 'train'"),
+        ([], "--workdir is required with --mode=train"),
+    ],
+)
+def test_mistakes_on_the_command_line_are_one_line(words, message):
+    result = run_main(*words)
+    assert result.returncode == 1
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr

@@ -1,0 +1,268 @@
+"""Train, evaluate and generate, as a user runs them, on a tiny data set."""
+
+import dataclasses
+import json
+import os
+import pathlib
+import signal
+
+import jax
+import numpy as np
+import pytest
+from PIL import Image
+
+from data_prep import annotations
+from experiments import config as config_lib
+from experiments import evaluate, generate, train
+from pg2_jax import checkpoint, input_pipeline
+
+
+def make_config(pair_dataset, workdir, **changes):
+    return config_lib.Config(
+        **{
+            "workdir": str(workdir),
+            "data_dir": pair_dataset,
+            "base_channels": 2,
+            "bottleneck_size": 2,
+            "discriminator_channels": 2,
+            "batch_size": 4,
+            "learning_rate": 1e-3,
+            "coarse_steps": 2,
+            "refine_steps": 2,
+            "log_every": 1,
+            "picture_every": 2,
+            "checkpoint_every": 2,
+            "progress": False,
+            **changes,
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def run(pair_dataset, tmp_path_factory):
+    """A finished run of two steps in each stage."""
+    config = make_config(pair_dataset, tmp_path_factory.mktemp("run"))
+    assert train.train(config) is None
+    return config
+
+
+def read_json(config, name):
+    return json.loads((pathlib.Path(config.workdir) / name).read_text())
+
+
+def weights(workdir):
+    generators = checkpoint.restore_generators(str(workdir))
+    return generators.step, (generators.coarse, generators.refine)
+
+
+def assert_equal(tree, other):
+    jax.tree.map(np.testing.assert_array_equal, tree, other)
+
+
+def state_of(config):
+    """The whole last state, optimizer and discriminator included."""
+    dataset = input_pipeline.PairDataset(config.data_dir)
+    config = config.with_size(dataset.height, dataset.width)
+    architecture = checkpoint.architecture_of(config.to_json())
+    return train._Run(config, architecture, dataset).state
+
+
+def test_a_run_leaves_what_people_look_at(run, tmp_path):
+    names = sorted(os.listdir(run.workdir))
+    assert names == ["checkpoints", "config.json", "pictures", "summaries"]
+    with Image.open(f"{run.workdir}/pictures/step_000004.png") as picture:
+        assert picture.width == 5 * (8 * 16 + 4) + 4
+    stored = read_json(run, "config.json")
+    assert stored["config"]["image_size"] == "32x16"
+    assert stored["versions"]["jax"] == jax.__version__
+    assert weights(run.workdir)[0] == 4
+
+
+@pytest.mark.parametrize("stopped_at", [1, 3], ids=["stage I", "stage II"])
+def test_a_resumed_run_equals_an_uninterrupted_one(run, tmp_path, stopped_at):
+    first = dataclasses.replace(run, workdir=str(tmp_path / "resumed"))
+    stop = {"after": stopped_at}
+    take = train._Run._take_step
+
+    def take_and_stop(self, step):
+        take(self, step)
+        stop["after"] -= 1
+        if not stop["after"]:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(train._Run, "_take_step", take_and_stop)
+        assert train.train(first) == signal.SIGTERM
+    assert weights(first.workdir)[0] == stopped_at
+    assert train.train(first) is None
+    assert_equal(state_of(first), state_of(run))
+
+
+def test_training_on_says_so_when_nothing_is_left(run, capsys):
+    before = weights(run.workdir)
+    assert train.train(run) is None
+    assert "has 4 steps, all that were asked for" in capsys.readouterr().out
+    assert_equal(weights(run.workdir), before)
+
+
+def test_more_steps_go_on_from_the_checkpoint(run, tmp_path):
+    config = dataclasses.replace(run, workdir=str(tmp_path))
+    train.train(config)
+    train.train(dataclasses.replace(config, refine_steps=3))
+    assert weights(tmp_path)[0] == 5
+
+
+def test_another_config_is_refused_with_the_differences(run):
+    other = dataclasses.replace(run, learning_rate=0.5, base_channels=4)
+    with pytest.raises(ValueError) as error:
+        train.train(other)
+    assert "--base_channels: 2 in the run, 4 now" in str(error.value)
+    assert "--learning_rate: 0.001 in the run, 0.5 now" in str(error.value)
+
+
+def test_a_loss_that_is_not_finite_stops_with_the_step(pair_dataset, tmp_path):
+    config = make_config(
+        pair_dataset, tmp_path, learning_rate=1e30, coarse_steps=9, log_every=9
+    )
+    with pytest.raises(
+        FloatingPointError, match=r"step [2-9]: coarse/loss is (nan|inf)"
+    ):
+        train.train(config)
+    saved = checkpoint.restore_generators(str(tmp_path)) if steps(tmp_path) else None
+    if saved:
+        assert all(np.isfinite(x).all() for x in jax.tree.leaves(saved.coarse))
+
+
+def steps(workdir):
+    folder = checkpoint.folder(str(workdir))
+    return [name for name in os.listdir(folder) if name.isdigit()]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"batch_size": 3}, "--batch_size=3 must be a multiple of .* devices, 2"),
+        ({"image_size": "128x64"}, "--image_size=128x64 disagrees .* 32x16"),
+        ({"data_dir": "/nowhere"}, "--data_dir=/nowhere: no data set is there"),
+    ],
+)
+@pytest.mark.parametrize("program", [train.train, evaluate.evaluate])
+def test_wrong_flags_are_named(run, program, changes, message):
+    with pytest.raises(ValueError, match=message):
+        program(dataclasses.replace(run, **changes))
+
+
+def test_evaluation_scores_every_pair_once(run, pair_dataset, capsys):
+    evaluate.evaluate(dataclasses.replace(run, batch_size=8))
+    report = read_json(run, "metrics.json")
+    dataset = input_pipeline.PairDataset(pair_dataset)
+    assert report["pairs"] == dataset.count("test")
+    assert report["step"] == 4
+    # The copy of the source needs no network: scored here with scikit-image.
+    metrics = pytest.importorskip("skimage.metrics")
+    want = [
+        metrics.structural_similarity(
+            batch["target_image"][i],
+            batch["source_image"][i],
+            channel_axis=2,
+            data_range=255,
+        )
+        for test in dataset.test_batches(batch_size=8)
+        for batch in [test.batch]
+        for i in range(len(test.names))
+    ]
+    got = report["metrics"]["copy of source"]["ssim_pg2"]
+    np.testing.assert_allclose(
+        [got["mean"], got["std"]], [np.mean(want), np.std(want)], rtol=1e-5
+    )
+    shown = capsys.readouterr().out
+    assert (
+        "copy of source" in shown and f"{got['mean']:.3f} ({got['std']:.3f})" in shown
+    )
+    with Image.open(f"{run.workdir}/evaluation.png") as picture:
+        assert picture.width == 5 * (8 * 16 + 4) + 4
+
+
+def test_evaluation_does_not_depend_on_the_batch_size(run):
+    figures = []
+    for size in (2, 14):
+        evaluate.evaluate(dataclasses.replace(run, batch_size=size, max_test_pairs=5))
+        report = read_json(run, "metrics.json")
+        assert report["pairs"] == 5
+        figures.append(report["metrics"]["refined"]["body_l1"]["mean"])
+    np.testing.assert_allclose(*figures, rtol=1e-3)
+
+
+def test_evaluating_an_empty_workdir_is_refused(pair_dataset, tmp_path):
+    with pytest.raises(ValueError, match="no checkpoint in"):
+        evaluate.evaluate(make_config(pair_dataset, tmp_path, mode="evaluate"))
+
+
+@pytest.fixture
+def drawing(run, people, tmp_path):
+    """A config that draws a test person in the pose of another test photo."""
+    photo = next((people / "bounding_box_test").iterdir())
+    poses = people / "market-annotation-test.csv"
+    name = next(n for n, k in annotations.read(poses).items() if k[:, 2].sum() > 9)
+    return dataclasses.replace(
+        run,
+        mode="generate",
+        source_image=str(photo),
+        pose=str(poses),
+        pose_name=name,
+        output=str(tmp_path / "out.png"),
+    )
+
+
+def read_png(path):
+    with Image.open(path) as image:
+        return np.asarray(image)
+
+
+def test_generate_writes_one_png_of_the_models_size(drawing):
+    generate.generate(drawing)
+    assert read_png(drawing.output).shape == (32, 16, 3)
+    assert os.listdir(os.path.dirname(drawing.output)) == ["out.png"]
+
+
+def test_a_pose_of_a_larger_image_is_scaled(drawing, tmp_path):
+    generate.generate(drawing)
+    keypoints = annotations.read(drawing.pose)[drawing.pose_name] * [4, 4, 1]
+    person = {"pose_keypoints_2d": keypoints.ravel().tolist()}
+    path = tmp_path / "pose.json"
+    path.write_text(json.dumps({"people": [person]}))
+    scaled = dataclasses.replace(
+        drawing,
+        pose=str(path),
+        pose_name="",
+        pose_size="128x64",
+        output=str(tmp_path / "scaled.png"),
+    )
+    generate.generate(scaled)
+    np.testing.assert_array_equal(read_png(scaled.output), read_png(drawing.output))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"output": "out.jpg"}, r"--output=out.jpg must end in .png"),
+        ({"output": "/nowhere/out.png"}, "no folder /nowhere"),
+        ({"source_image": "nobody.png"}, "--source_image=nobody.png: there is no such"),
+        ({"pose": "still.json"}, "--pose=still.json: there is no such file"),
+        ({"pose_name": ""}, "holds .* poses; choose one with --pose_name"),
+        ({"pose_name": "nobody.jpg"}, "--pose_name=nobody.jpg is not in"),
+    ],
+)
+def test_what_generate_cannot_read_is_named(drawing, changes, message):
+    with pytest.raises(ValueError, match=message):
+        generate.generate(dataclasses.replace(drawing, **changes))
+    assert not os.path.exists(drawing.output)
+
+
+def test_a_photo_of_another_shape_is_refused(drawing, tmp_path):
+    path = tmp_path / "wide.png"
+    Image.new("RGB", (64, 32)).save(path)
+    with pytest.raises(
+        ValueError, match="64 wide and 32 high; the model draws 16 x 32"
+    ):
+        generate.generate(dataclasses.replace(drawing, source_image=str(path)))

@@ -56,13 +56,13 @@ class Camera:
 def camera(seed: int, index: int, height: int) -> Camera:
     """Camera `index` (0 to 5) of the world `seed`, for pictures of `height` pixels."""
     rng = np.random.default_rng(np.random.SeedSequence([seed, 0, index]))
-    angle = rng.uniform(-1.1, 1.1)
+    angle = rng.uniform(-0.9, 0.9)
     direction = np.array((np.sin(angle), rng.uniform(0.5, 0.9), np.cos(angle)))
-    warm = rng.uniform(-0.07, 0.07)
+    warm = rng.uniform(-0.05, 0.05)
     light = synthetic_paint.Light(
         direction=direction / np.linalg.norm(direction),
-        colour=np.array((1 + warm, 1.0, 1 - warm)) * rng.uniform(0.88, 1.12),
-        ambient=float(rng.uniform(0.4, 0.68)),
+        colour=np.array((1 + warm, 1.0, 1 - warm)) * rng.uniform(0.94, 1.06),
+        ambient=float(rng.uniform(0.52, 0.68)),
     )
     backdrop, horizon = _backdrop(rng, index, height)
     return Camera(
@@ -91,7 +91,7 @@ def place(
         Image.Resampling.BILINEAR,
         box=(left, top, left + wide, top + tall),
     )
-    return np.asarray(crop, np.float32) * np.float32(rng.uniform(0.9, 1.1) / 255)
+    return np.asarray(crop, np.float32) * np.float32(rng.uniform(0.95, 1.05) / 255)
 
 
 def _backdrop(

@@ -10,7 +10,7 @@ from typing import Any
 
 from absl import flags
 
-MODES = ("train", "evaluate", "generate")
+MODES = ("train", "evaluate", "generate", "import_checkpoint")
 
 
 def option(default: Any, group: str, text: str, choices: tuple[str, ...] = ()) -> Any:
@@ -28,7 +28,8 @@ class Config:
         "Program",
         "train: both stages, resumed from --workdir if it holds a checkpoint. "
         "evaluate: scores every test pair. generate: one photo and one pose in, one "
-        "PNG out.",
+        "PNG out. import_checkpoint: turns a checkpoint of the authors' TensorFlow-1 "
+        "code into a run of ours.",
         MODES,
     )
     workdir: str = option(
@@ -123,33 +124,35 @@ class Config:
     progress: bool = option(True, "Reporting", "Shows a progress bar.")
 
     checkpoint_step: int = option(
-        -1, "Evaluation and generation", "The checkpoint to use; -1 for the newest."
+        -1, "Other modes", "The checkpoint to use; -1 for the newest."
     )
     max_test_pairs: int = option(
-        0, "Evaluation and generation", "Scores the first N test pairs; 0 for all."
+        0, "Other modes", "Scores the first N test pairs; 0 for all."
     )
     picture_pairs: int = option(
-        12, "Evaluation and generation", "Test pairs in the picture of an evaluation."
+        12, "Other modes", "Test pairs in the picture of an evaluation."
     )
-    source_image: str = option(
-        "", "Evaluation and generation", "generate: the photo of the person."
-    )
+    source_image: str = option("", "Other modes", "generate: the photo of the person.")
     pose: str = option(
         "",
-        "Evaluation and generation",
+        "Other modes",
         "generate: an OpenPose JSON file, or an annotation csv together with "
         "--pose_name. Pixels are those of an image of --pose_size.",
     )
     pose_name: str = option(
-        "", "Evaluation and generation", "generate: the row of the annotation csv."
+        "", "Other modes", "generate: the row of the annotation csv."
     )
     pose_size: str = option(
         "",
-        "Evaluation and generation",
+        "Other modes",
         "generate: HxW of the image that the pose was made for; default: the model's.",
     )
-    output: str = option(
-        "", "Evaluation and generation", "generate: the PNG file to write."
+    output: str = option("", "Other modes", "generate: the PNG file to write.")
+    tf1_checkpoint: str = option(
+        "",
+        "Other modes",
+        "import_checkpoint: the authors' checkpoint without suffix, such as "
+        "model/model.ckpt-22000.",
     )
 
     def __post_init__(self):
@@ -221,9 +224,10 @@ _NEEDED = {
     "train": ("workdir", "data_dir"),
     "evaluate": ("workdir", "data_dir"),
     "generate": ("workdir", "source_image", "pose", "output"),
+    "import_checkpoint": ("workdir", "tf1_checkpoint"),
 }
 # What decides the result of a run; it may not change while the run goes on.
-_FREE_GROUPS = ("Reporting", "Evaluation and generation")
+_FREE_GROUPS = ("Reporting", "Other modes")
 _FREE = ("mode", "workdir", "data_dir", "refine_steps")
 
 

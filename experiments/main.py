@@ -1,4 +1,4 @@
-"""python -m experiments.main --flagfile=... --mode=train|evaluate|generate
+"""python -m experiments.main --flagfile=... --mode=train|evaluate|...
 
 This file only parses and dispatches; each mode is the module of its name.
 """
@@ -63,9 +63,13 @@ def _program(mode: str) -> Callable[[config_lib.Config], None]:
         from experiments import evaluate
 
         return evaluate.evaluate
-    from experiments import generate
+    if mode == "generate":
+        from experiments import generate
 
-    return generate.generate
+        return generate.generate
+    from experiments import import_checkpoint
+
+    return import_checkpoint.import_checkpoint
 
 
 def _exit_status_of_signal(

@@ -1,0 +1,298 @@
+"""--mode=import_checkpoint: the authors' TensorFlow-1 checkpoints, as runs of ours.
+
+Reads what `tf.train.Saver` of the released code (commit c32f859) wrote: the 128x64 and
+the 256x256 model with G1, G2, D and, when they are there, the Adam slots, so that
+training can go on. Widths and image size are read from the variables.
+"""
+
+import dataclasses
+import math
+import pathlib
+import re
+from collections.abc import Iterator, Mapping
+
+import flax.traverse_util
+import jax
+import jax.numpy as jnp
+import numpy as np
+import tensorflow as tf
+
+from experiments import results
+from experiments.config import Config
+from pg2_jax import checkpoint, models, train_state
+
+Variables = Mapping[str, np.ndarray]
+Path = tuple[str, ...]
+
+# Present in every checkpoint, used by nothing: the moving averages of the batch norm,
+# a counter that is never incremented, and learning rates that reach no optimizer.
+_UNUSED = re.compile(
+    r"Discriminator\.BN\d+\.moving_(mean|variance)|step|[gd]_lr|beta[12]_power(_[12])?"
+)
+_SLOTS = ("/Adam", "/Adam_1")  # first and second moment
+_PLAYERS = ("coarse", "refine", "critic")  # in the order of the beta powers
+_BETA2 = 0.999
+
+
+def import_checkpoint(config: Config) -> None:
+    """Writes the checkpoint --tf1_checkpoint into --workdir as a checkpoint of ours.
+
+    Args:
+        config: names the checkpoint and the workdir; what it says of the networks
+            beyond the defaults must agree with the checkpoint.
+
+    Raises:
+        ValueError: no or a damaged checkpoint, unknown or missing variables, another
+            model than the flags say, a workdir that holds a run.
+    """
+    workdir = pathlib.Path(config.workdir).expanduser()
+    if checkpoint.folder(config.workdir).exists() or (workdir / "config.json").exists():
+        raise ValueError(f"--workdir={config.workdir} already holds a run.")
+    variables = read_variables(config.tf1_checkpoint)
+    architecture = architecture_of(variables, config.tf1_checkpoint)
+    released = released_config(config, architecture)
+    state = state_of(variables, architecture, released.learning_rate)
+    workdir.mkdir(parents=True, exist_ok=True)
+    results.write_json(
+        workdir / "config.json", {"config": released.to_json(), **results.provenance()}
+    )
+    saver = checkpoint.Checkpointer(config.workdir, released.to_json())
+    saver.save(state)
+    saver.close()
+    print(
+        f"{config.workdir}: step {int(state.step)} of a {released.image_size} model "
+        f"with {released.base_channels} base channels, from {config.tf1_checkpoint}"
+    )
+
+
+def read_variables(prefix: str) -> dict[str, np.ndarray]:
+    """Reads all variables of a TensorFlow-1 checkpoint.
+
+    Args:
+        prefix: path without .index or .data-00000-of-00001.
+
+    Raises:
+        ValueError: no checkpoint is there, or it is damaged.
+    """
+    if not pathlib.Path(f"{prefix}.index").is_file():
+        raise ValueError(
+            f"--tf1_checkpoint={prefix}: there is no {prefix}.index; give the path "
+            "without .index, .meta or .data-..., such as model/model.ckpt-22000."
+        )
+    try:
+        reader = tf.train.load_checkpoint(prefix)
+        names = reader.get_variable_to_shape_map()
+        return {name: reader.get_tensor(name) for name in sorted(names)}
+    except (tf.errors.OpError, RuntimeError, ValueError, IndexError) as error:
+        raise ValueError(
+            f"--tf1_checkpoint={prefix} cannot be read: {error}"
+        ) from error
+
+
+def architecture_of(variables: Variables, name: str) -> models.Architecture:
+    """The released model that the variables belong to.
+
+    Args:
+        variables: of the checkpoint.
+        name: of the checkpoint, for the message.
+
+    Raises:
+        ValueError: variables are unknown, missing or of other shapes.
+    """
+    try:
+        base_channels = variables["Pose_AE/G/Conv/weights"].shape[-1]
+        bottleneck_size, flat = variables["Pose_AE/G/fully_connected_1/weights"].shape
+        discriminator = variables["Discriminator.1/Discriminator.1.Filters"].shape[-1]
+    except KeyError as error:
+        raise ValueError(
+            f"--tf1_checkpoint={name} is not of the released code: {error} is missing."
+        ) from error
+    # G1 has a stem, an output, and per block two encoder and two decoder convolutions,
+    # all but one block also a strided and a 1x1 one: 6 N in all.
+    convolutions = sum(
+        bool(re.fullmatch(r"Pose_AE/G/Conv(_\d+)?/weights", v)) for v in variables
+    )
+    blocks = convolutions // 6
+    height = 8 * 2 ** (blocks - 1)
+    width = flat // (8 * base_channels) * 2 ** (blocks - 1)
+    architecture = models.Architecture(
+        image_height=height,
+        image_width=width,
+        base_channels=base_channels,
+        bottleneck_size=bottleneck_size,
+        discriminator_channels=discriminator,
+        refine_decoder="constant",
+        refine_full_skip=height == 256,
+        critic_input="triplet",
+        heat_map_range="minus_one_one",
+    )
+    _check_names(variables, architecture, name)
+    return architecture
+
+
+def _check_names(
+    variables: Variables, architecture: models.Architecture, name: str
+) -> None:
+    wanted = set(variable_names(architecture).values())
+    slots = {variable + slot for variable in wanted for slot in _SLOTS}
+    unknown = sorted(
+        v
+        for v in variables
+        if v not in wanted and v not in slots and not _UNUSED.fullmatch(v)
+    )
+    present = slots & set(variables)
+    missing = sorted((wanted | (slots if present else set())) - set(variables))
+    if unknown or missing:
+        lines = [f"--tf1_checkpoint={name} does not hold the released model:"]
+        lines += [f"  missing: {variable}" for variable in missing]
+        lines += [f"  unknown: {variable}" for variable in unknown]
+        raise ValueError("\n".join(lines))
+
+
+def variable_names(architecture: models.Architecture) -> dict[Path, str]:
+    """The authors' variable for each of our weights, by (player, layer, weight)."""
+    names: dict[Path, str] = {}
+
+    def add(player: str, layer: str, weight: str, bias: str) -> None:
+        path = (player, *layer.split("/"))
+        names[(*path, "kernel")], names[(*path, "bias")] = weight, bias
+
+    def add_slim(player: str, layer: str, scope: str) -> None:
+        add(player, layer, f"{scope}/weights", f"{scope}/biases")
+
+    for i, layer in enumerate(_coarse_layers(architecture.blocks)):
+        add_slim("coarse", layer, f"Pose_AE/G/Conv{f'_{i}' if i else ''}")
+    add_slim("coarse", "to_code", "Pose_AE/G/fully_connected")
+    add_slim("coarse", "from_code", "Pose_AE/G/fully_connected_1")
+    for i, layer in enumerate(_refine_layers(architecture.blocks - 2)):
+        add_slim("refine", layer, f"UAEnoFC/G/Conv{f'_{i}' if i else ''}")
+    for i in range(architecture.blocks - 1):
+        scope = f"Discriminator.{i + 1}/Discriminator.{i + 1}"
+        add("critic", f"conv{i}", f"{scope}.Filters", f"{scope}.Biases")
+        if i:
+            norm = f"Discriminator.BN{i + 1}"
+            names[("critic", f"norm{i}", "scale")] = f"{norm}.scale"
+            names[("critic", f"norm{i}", "offset")] = f"{norm}.offset"
+    scope = "Discriminator.Output/Discriminator.Output"
+    add("critic", "logit", f"{scope}.W", f"{scope}.b")
+    return names
+
+
+def _coarse_layers(blocks: int) -> Iterator[str]:
+    """G1's convolutions in the order in which the released code makes them."""
+    yield "stem"
+    for i in range(blocks):
+        yield f"encode{i}/convolutions/conv0"
+        yield f"encode{i}/convolutions/conv1"
+        if i < blocks - 1:
+            yield f"halve{i}"
+    for i in reversed(range(blocks)):
+        yield f"decode{i}/convolutions/conv0"
+        yield f"decode{i}/convolutions/conv1"
+        if i > 0:
+            yield f"narrow{i}"
+    yield "rgb"
+
+
+def _refine_layers(blocks: int) -> Iterator[str]:
+    """G2's convolutions in the order in which the released code makes them."""
+    for layer in _coarse_layers(blocks):
+        if not layer.startswith("narrow"):
+            yield layer.replace("/convolutions", "")
+
+
+def released_config(config: Config, architecture: models.Architecture) -> Config:
+    """The config with which the released code trains this model.
+
+    Raises:
+        ValueError: a flag that is not at its default says otherwise.
+    """
+    large = architecture.image_height == 256
+    values = dataclasses.asdict(architecture)
+    values["image_size"] = f"{values.pop('image_height')}x{values.pop('image_width')}"
+    values |= {
+        "critic_sees_coarse": not large,
+        "adversarial_on_source": large,
+        "l1_weight": 50.0 if large else 10.0,
+        "coarse_steps": 22_000,
+        "refine_steps": 58_000 if large else 38_000,
+    }
+    defaults = {field.name: field.default for field in dataclasses.fields(config)}
+    for name, value in values.items():
+        given = getattr(config, name)
+        if given not in (value, defaults[name]):
+            raise ValueError(
+                f"--{name}={given} disagrees with --tf1_checkpoint="
+                f"{config.tf1_checkpoint}, which has {value}."
+            )
+    return dataclasses.replace(config, **values)
+
+
+def state_of(
+    variables: Variables, architecture: models.Architecture, learning_rate: float
+) -> train_state.TrainState:
+    """The authors' weights and Adam slots as a state that training can go on from.
+
+    Args:
+        variables: of a checkpoint that fits the architecture.
+        architecture: as `architecture_of` returns it.
+        learning_rate: of the optimizers.
+    """
+    optimizer = train_state.make_optimizer(learning_rate)
+    shapes = jax.eval_shape(lambda: train_state.create(architecture, optimizer, 0))
+    players = {
+        player: _player(variables, architecture, player, optimizer, i, shapes)
+        for i, player in enumerate(_PLAYERS)
+    }
+    # Adam's counts of G1 and G2; the variable `step` stays where the run began.
+    counts = (players[name].opt_state[0].count for name in ("coarse", "refine"))
+    return train_state.TrainState(step=sum(counts), **players)
+
+
+def _player(variables, architecture, player, optimizer, index, shapes):
+    params = _tree(variables, architecture, player, "", shapes)
+    adam, *rest = optimizer.init(params)
+    if any(name.endswith(_SLOTS) for name in variables):
+        first, second = (
+            _tree(variables, architecture, player, slot, shapes) for slot in _SLOTS
+        )
+        count = _updates(variables, index)
+        adam = adam._replace(count=jnp.asarray(count, jnp.int32), mu=first, nu=second)
+    return train_state.Player(params=params, opt_state=(adam, *rest))
+
+
+def _tree(variables, architecture, player, slot, shapes):
+    """The weights of one network, or one Adam moment of them, nested as ours."""
+    weights = {
+        path[1:]: variables[name + slot]
+        for path, name in variable_names(architecture).items()
+        if path[0] == player
+    }
+    if player == "critic":
+        logit = weights[("logit", "kernel")]
+        weights[("logit", "kernel")] = _rows_first(logit, architecture)
+    tree = flax.traverse_util.unflatten_dict(weights)
+    return jax.tree.map(_fitting, tree, getattr(shapes, player).params)
+
+
+def _rows_first(kernel: np.ndarray, architecture: models.Architecture) -> np.ndarray:
+    """D's last matrix: its rows are (channel, row, column) there, ours channel last."""
+    height, width = 8, 8 * architecture.image_width // architecture.image_height
+    kernel = kernel.reshape(-1, height, width, kernel.shape[-1])
+    return kernel.transpose(1, 2, 0, 3).reshape(-1, kernel.shape[-1])
+
+
+def _fitting(value: np.ndarray, wanted: jax.ShapeDtypeStruct) -> jax.Array:
+    if value.shape != wanted.shape:
+        raise ValueError(
+            f"--tf1_checkpoint: a variable has shape {value.shape}, the released model "
+            f"of this size needs {wanted.shape}."
+        )
+    return jnp.asarray(value, wanted.dtype)
+
+
+def _updates(variables: Variables, index: int) -> int:
+    """Adam's number of updates, from beta2 to the power of (updates + 1)."""
+    power = float(variables[f"beta2_power{f'_{index}' if index else ''}"])
+    # Long runs underflow; then the bias correction is 1, whatever the count.
+    return round(math.log(max(power, 1e-38)) / math.log(_BETA2)) - 1

@@ -30,7 +30,7 @@ quickstart: $(OUT)/data/dataset_info.json
 
 $(OUT)/people/market-annotation-test.csv: | $(STAMP)
 	$(RUN) -m data_prep.synthesize_people --output_dir=$(OUT)/people --image_size=64x32 \
-	    --train_identities=200 --test_identities=20
+	    --train_identities=300 --test_identities=20
 
 $(OUT)/data/dataset_info.json: $(OUT)/people/market-annotation-test.csv
 	$(RUN) data_prep/build_tfrecords.py --dataset=market1501 --source_dir=$(OUT)/people \

@@ -86,7 +86,14 @@ class Config:
     )
     batch_size: int = option(16, "Training", "Pairs per step over all devices.")
     learning_rate: float = option(
-        2e-5, "Training", "Adam's step size for all three networks, constant."
+        2e-5, "Training", "Adam's step size for all three networks."
+    )
+    learning_rate_decay: str = option(
+        "constant",
+        "Training",
+        "constant (paper), or cosine: the rate falls to zero over each stage, which "
+        "makes the most of a short run.",
+        ("constant", "cosine"),
     )
     l1_weight: float = option(
         10.0,
@@ -226,9 +233,9 @@ _NEEDED = {
     "generate": ("workdir", "source_image", "pose", "output"),
     "import_checkpoint": ("workdir", "tf1_checkpoint"),
 }
-# What decides the result of a run; it may not change while the run goes on.
+# What may change while a run goes on; the cosine also depends on the number of steps.
 _FREE_GROUPS = ("Reporting", "Other modes")
-_FREE = ("mode", "workdir", "data_dir", "refine_steps")
+_FREE = ("mode", "workdir", "data_dir")
 
 
 def _require(holds: bool, name: str, value: Any, rule: str) -> None:
@@ -269,8 +276,9 @@ def differences(stored: dict[str, Any], config: Config) -> list[str]:
         One line for each field: name, stored value, new value.
     """
     lines = []
+    free = _FREE if config.learning_rate_decay == "cosine" else (*_FREE, "refine_steps")
     for field in dataclasses.fields(config):
-        if field.name in _FREE or field.metadata["group"] in _FREE_GROUPS:
+        if field.name in free or field.metadata["group"] in _FREE_GROUPS:
             continue
         old, new = stored.get(field.name), getattr(config, field.name)
         if old != new:

@@ -12,8 +12,9 @@ from absl import app, flags, logging
 
 from experiments import config as config_lib
 
-# tensorflow and XLA report on stderr what no user asked for.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# What tensorflow says of its kernels at import hides the progress bar and the table.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 
 _USAGE = """PG2: pose-guided person image generation (Ma et al., NIPS 2017) in JAX.
 

@@ -63,10 +63,11 @@ class _Run:
     ):
         self._config = config
         self._mesh = sharding.data_mesh()
-        objective = _objective(config)
+        coarse = _objective(config, config.coarse_steps)
+        adversarial = _objective(config, config.refine_steps)
         whole = sharding.replicated(self._mesh)
         create = functools.partial(
-            train_state.create, architecture, objective.optimizer, config.seed
+            train_state.create, architecture, coarse.optimizer, config.seed
         )
         self._checkpoints = checkpoint.Checkpointer(
             config.workdir, config.to_json(), keep=config.keep_checkpoints
@@ -83,9 +84,9 @@ class _Run:
             process_index=jax.process_index(),
             process_count=jax.process_count(),
         )
-        self._coarse_step = self._compiled(steps.coarse_step, architecture, objective)
+        self._coarse_step = self._compiled(steps.coarse_step, architecture, coarse)
         self._adversarial_step = self._compiled(
-            steps.adversarial_step, architecture, objective
+            steps.adversarial_step, architecture, adversarial
         )
         self._pictures = None
         if config.picture_every and "test" in dataset.splits:
@@ -171,11 +172,13 @@ class _Run:
         self._summaries.close()
 
 
-def _objective(config: Config) -> steps.Objective:
+def _objective(config: Config, stage_steps: int) -> steps.Objective:
+    """What the config says of a stage of so many steps."""
+    cosine_steps = max(1, stage_steps) if config.learning_rate_decay == "cosine" else 0
     names = {field.name for field in dataclasses.fields(steps.Objective)}
     values = dataclasses.asdict(config)
     return steps.Objective(
-        optimizer=train_state.make_optimizer(config.learning_rate),
+        optimizer=train_state.make_optimizer(config.learning_rate, cosine_steps),
         **{name: values[name] for name in names - {"optimizer"}},
     )
 

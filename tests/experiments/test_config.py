@@ -97,6 +97,10 @@ def test_differences_name_what_may_not_change():
     old = Config(**TRAIN, image_size="64x32")
     free = dataclasses.replace(old, refine_steps=9, log_every=7, workdir="elsewhere")
     assert config_lib.differences(old.to_json(), free) == []
+    cosine = dataclasses.replace(old, learning_rate_decay="cosine")
+    more = dataclasses.replace(cosine, refine_steps=9)
+    (line,) = config_lib.differences(cosine.to_json(), more)
+    assert line == "--refine_steps: 14000 in the run, 9 now"
     new = dataclasses.replace(old, learning_rate=1.0, coarse_steps=5)
     assert config_lib.differences(old.to_json(), new) == [
         "--coarse_steps: 22000 in the run, 5 now",

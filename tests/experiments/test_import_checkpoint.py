@@ -16,7 +16,7 @@ import pytest
 from experiments import config as config_lib
 from experiments import import_checkpoint as importer
 from experiments import train
-from pg2_jax import checkpoint, losses, pose, train_step
+from pg2_jax import checkpoint, losses, pose, train_state, train_step
 
 MODELS = ("market", "deepfashion")
 NAMES = {"target": "target", "refined": "G2", "source": "condition", "coarse": "G1"}
@@ -46,8 +46,9 @@ class Golden:
         return importer.state_of(self.variables, self.architecture, learning_rate)
 
     def objective(self, learning_rate=2e-5):
-        config = dataclasses.replace(self.config, learning_rate=learning_rate)
-        return train._objective(config)
+        objective = train._objective(self.config, stage_steps=0)
+        optimizer = train_state.make_optimizer(learning_rate)
+        return dataclasses.replace(objective, optimizer=optimizer)
 
     @property
     def batch(self):
@@ -71,17 +72,39 @@ def model(golden, request):
 @pytest.fixture(scope="module")
 def drawn(model):
     """Inputs, images and logits of the stored batch."""
-    state, architecture = model.state(), model.architecture
-    inputs = train_step.prepare(model.batch, architecture)
-    coarse = train_step.draw_coarse(state.coarse.params, inputs, architecture)
-    difference = train_step.draw_difference(
-        state.refine.params, coarse, inputs, architecture
-    )
-    refined = coarse + difference
-    logits = train_step.judge(
-        state.critic.params, coarse, refined, inputs, architecture, model.objective()
-    )
-    return inputs, coarse, difference, refined, logits
+    architecture, objective = model.architecture, model.objective()
+
+    @jax.jit
+    def draw(state, batch):
+        inputs = train_step.prepare(batch, architecture)
+        coarse = train_step.draw_coarse(state.coarse.params, inputs, architecture)
+        difference = train_step.draw_difference(
+            state.refine.params, coarse, inputs, architecture
+        )
+        refined = coarse + difference
+        logits = train_step.judge(
+            state.critic.params, coarse, refined, inputs, architecture, objective
+        )
+        return inputs, coarse, difference, refined, logits
+
+    return draw(model.state(), model.batch)
+
+
+@pytest.fixture(scope="module")
+def compiled_steps(model):
+    """Both steps with the learning rate as an argument: one compilation for all."""
+
+    def compiled(step):
+        return jax.jit(
+            lambda state, batch, rate: step(
+                state,
+                batch,
+                architecture=model.architecture,
+                objective=model.objective(rate),
+            )
+        )
+
+    return compiled(train_step.coarse_step), compiled(train_step.adversarial_step)
 
 
 def test_inputs_equal_the_authors(model, drawn):
@@ -171,15 +194,10 @@ def is_bias_before_norm(name):
 
 
 @pytest.mark.parametrize(("rate", "tolerance"), [("2e-5", 1e-4), ("1e-4", 2e-3)])
-def test_training_follows_the_authors(model, rate, tolerance):
+def test_training_follows_the_authors(model, compiled_steps, rate, tolerance):
     """Stage I, then alternating updates, Adam's memory included, at every step."""
     state = model.state(float(rate))
-    options = {
-        "architecture": model.architecture,
-        "objective": model.objective(float(rate)),
-    }
-    coarse_step = jax.jit(lambda s, b: train_step.coarse_step(s, b, **options))
-    stage_two = jax.jit(lambda s, b: train_step.adversarial_step(s, b, **options))
+    coarse_step, adversarial_step = compiled_steps
     want = {
         name: model.trajectory[f"lr{rate}_{key}"]
         for name, key in (
@@ -191,9 +209,8 @@ def test_training_follows_the_authors(model, rate, tolerance):
     steps = len(want["critic/loss"])
     got = {name: [] for name in want}
     for step in range(2 * steps):
-        state, metrics = (coarse_step if step < steps else stage_two)(
-            state, model.batch
-        )
+        take_step = coarse_step if step < steps else adversarial_step
+        state, metrics = take_step(state, model.batch, float(rate))
         for name in got.keys() & metrics.keys():
             got[name].append(metrics[name])
     for name, values in got.items():

@@ -289,10 +289,11 @@ def _draw(folder: pathlib.Path, num_pairs: int, seed: int) -> None:
         cells.append([])
         for role in ("source", "target"):
             image, keypoints = record[f"{role}_image"], record[f"{role}_keypoints"]
+            scale = visualize.screen_scale(len(image))
             mask = np.asarray(pose.body_mask(keypoints, *image.shape[:2]))
             cells[-1] += [
                 image,
-                visualize.draw_skeleton(image, keypoints, mask, scale=2),
+                visualize.draw_skeleton(image, keypoints, mask, scale=scale),
             ]
     titles = ["source", "source pose", "target", "target pose"]
-    visualize.grid(cells, titles, scale=2).save(folder / output_folder.PICTURE)
+    visualize.grid(cells, titles, scale=scale).save(folder / output_folder.PICTURE)

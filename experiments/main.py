@@ -48,7 +48,7 @@ def main(arguments: Sequence[str]) -> None:
     try:
         config = config_lib.from_flags()
         _program(config.mode)(config)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, FloatingPointError) as error:
         if os.environ.get("PG2_TRACEBACK"):
             raise
         sys.exit(f"error: {error}")

@@ -11,6 +11,7 @@ from pg2_jax import images, input_pipeline, models, train_state, visualize
 from pg2_jax import train_step as steps
 
 TITLES = ("source", "target pose", "target", "coarse", "refined")
+_MOST_ROWS = 6
 
 
 def compare(
@@ -24,22 +25,24 @@ def compare(
         refined: [B, H, W, 3] uint8, G2's images.
         rows: number of pairs.
     """
-    height = batch["source_image"].shape[1]
-    scale = max(1, 256 // height)
-    return visualize.grid(
+    scale = visualize.screen_scale(batch["source_image"].shape[1])
+    pairs = [
         [
-            (
-                batch["source_image"][i],
-                pose_picture(batch["target_image"][i].shape, batch, i, scale),
-                batch["target_image"][i],
-                coarse[i],
-                refined[i],
-            )
-            for i in range(rows)
-        ],
-        TITLES,
-        scale=scale,
-    )
+            batch["source_image"][i],
+            pose_picture(batch["target_image"][i].shape, batch, i, scale),
+            batch["target_image"][i],
+            coarse[i],
+            refined[i],
+        ]
+        for i in range(rows)
+    ]
+    # Two pairs side by side make a picture that fits a screen.
+    blocks = 2 if rows > _MOST_ROWS else 1
+    folded = [
+        [picture for pair in pairs[i : i + blocks] for picture in pair]
+        for i in range(0, rows, blocks)
+    ]
+    return visualize.grid(folded, TITLES * blocks, scale=scale)
 
 
 def pose_picture(

@@ -47,9 +47,30 @@ def train(config: Config) -> int | None:
     dataset.count("train")
     _claim_workdir(config)
     run = _Run(config, architecture, dataset)
+    print(_announcement(config, dataset, run.state))
     with _signals() as received, contextlib.closing(run):
         run.until(config.total_steps, stop=lambda: bool(received))
     return received[0] if received else None
+
+
+def _announcement(
+    config: Config, dataset: input_pipeline.PairDataset, state: train_state.TrainState
+) -> str:
+    """What is about to happen, in one line."""
+    sizes = [
+        f"{name} {sum(x.size for x in jax.tree.leaves(player.params)):,}"
+        for name, player in (
+            ("G1", state.coarse),
+            ("G2", state.refine),
+            ("D", state.critic),
+        )
+    ]
+    device = jax.devices()[0]
+    return (
+        f"{config.workdir}: {dataset.count('train'):,} pairs of {config.image_size}, "
+        f"{', '.join(sizes)} parameters, {jax.device_count()} x {device.device_kind}; "
+        f"stage I to step {config.coarse_steps:,}, stage II to {config.total_steps:,}."
+    )
 
 
 class _Run:
@@ -148,7 +169,7 @@ class _Run:
         for number, metrics in enumerate(fetched, start=step - count):
             _require_finite(metrics, number, self._config)
         # The first step of stage II can share an interval with the last of stage I.
-        names = fetched[-1].keys()
+        names = dict.fromkeys(name for metrics in fetched for name in metrics)
         means = {
             name: float(np.mean([m[name] for m in fetched if name in m]))
             for name in names

@@ -19,6 +19,11 @@ def _color(joint: int) -> tuple[int, int, int]:
     return {"right": _RIGHT, "left": _LEFT}.get(side, _MIDDLE)
 
 
+def screen_scale(height: int) -> int:
+    """The enlargement at which a picture of so many pixels is well seen."""
+    return max(1, 256 // height)
+
+
 def draw_skeleton(
     image: np.ndarray,
     keypoints: np.ndarray,

@@ -34,10 +34,12 @@ def test_flags_and_fields_agree():
 @pytest.mark.parametrize("path", FLAGFILES, ids=lambda path: path.stem)
 def test_flagfiles_parse_and_explain_every_flag(path):
     from_words(f"--flagfile={path}", "--workdir=w", "--data_dir=d")
-    paragraphs = path.read_text().strip().split("\n\n")
-    assert paragraphs[0].startswith("# ")
-    for line in path.read_text().splitlines():
-        assert line.startswith(("#", "--")) or not line
+    title, *paragraphs = path.read_text().strip().split("\n\n")
+    assert title.startswith("# ")
+    for paragraph in paragraphs:
+        *comment, flag = paragraph.splitlines()
+        assert flag.startswith("--")
+        assert comment and all(line.startswith("# ") for line in comment), flag
 
 
 def test_the_papers_figures():

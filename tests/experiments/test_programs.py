@@ -180,7 +180,7 @@ def test_evaluation_scores_every_pair_once(run, pair_dataset, capsys):
         "copy of source" in shown and f"{got['mean']:.3f} ({got['std']:.3f})" in shown
     )
     with Image.open(f"{run.workdir}/evaluation.png") as picture:
-        assert picture.width == 5 * (8 * 16 + 4) + 4
+        assert picture.width == 10 * (8 * 16 + 4) + 4
 
 
 def test_evaluation_does_not_depend_on_the_batch_size(run):

@@ -1,0 +1,71 @@
+"""Pictures: sizes, places and colours of what is drawn."""
+
+import numpy as np
+import pytest
+
+from pg2_jax import visualize
+
+
+def one_arm(side):
+    """Shoulder at (8, 10) and elbow at (8, 30) of the right (0) or left (3) arm."""
+    keypoints = np.zeros((18, 3), np.float32)
+    keypoints[2 + side], keypoints[3 + side] = (8, 10, 1), (8, 30, 1)
+    return keypoints
+
+
+@pytest.mark.parametrize(("side", "channel"), [(0, 0), (3, 2)], ids=["right", "left"])
+def test_right_limbs_are_warm_and_left_limbs_cool(side, channel):
+    picture = visualize.draw_skeleton(np.zeros((64, 32, 3), np.uint8), one_arm(side))
+    assert picture.shape == (64, 32, 3)
+    assert picture[20, 8].argmax() == channel and picture[20, 8, channel] > 200
+    assert not picture[:, 20:].any() and not picture[40:].any()
+
+
+def test_scale_enlarges_photo_and_pose_alike():
+    photo = np.random.default_rng(0).integers(0, 256, (64, 32, 3), np.uint8)
+    photo[:] = photo[:1, :1]
+    small = visualize.draw_skeleton(photo, one_arm(0))
+    large = visualize.draw_skeleton(photo, one_arm(0), scale=4)
+    assert large.shape == (256, 128, 3)
+    mean = large.reshape(64, 4, 32, 4, 3).mean(axis=(1, 3))
+    assert np.abs(mean - small).mean() < 3
+
+
+def test_the_mask_tints_and_missing_points_leave_no_trace():
+    photo = np.full((16, 16, 3), 100, np.uint8)
+    mask = np.zeros((16, 16, 1), np.uint8)
+    mask[:, 8:] = 1
+    picture = visualize.draw_skeleton(photo, np.zeros((18, 3)), mask)
+    np.testing.assert_array_equal(picture[8, 2], [100, 100, 100])
+    np.testing.assert_allclose(picture[8, 13], [84, 148, 96], atol=1)
+
+
+def test_grid_places_every_picture():
+    rows = [
+        [np.full((4, 2, 3), 10 * i + j, np.uint8) for j in range(3)] for i in (1, 2)
+    ]
+    sheet = np.asarray(visualize.grid(rows, scale=2))
+    assert sheet.shape == (2 * (8 + 4) + 4, 3 * (4 + 4) + 4, 3)
+    for i in range(2):
+        for j in range(3):
+            tile = sheet[12 * i + 4 : 12 * i + 12, 8 * j + 4 : 8 * j + 8]
+            assert np.unique(tile).tolist() == [10 * (i + 1) + j]
+    assert (sheet[:4] == 255).all()
+
+
+def test_titles_take_a_header():
+    rows = [[np.zeros((8, 60, 3), np.uint8)] * 2]
+    plain, titled = visualize.grid(rows), visualize.grid(rows, ["source", "target"])
+    assert titled.width == plain.width
+    header = np.asarray(titled)[: titled.height - plain.height]
+    assert (header[:, :64] < 128).any() and (header[:, 64:] < 128).any()
+
+
+def test_screen_scale_keeps_large_pictures():
+    assert [visualize.screen_scale(h) for h in (32, 64, 128, 256, 512)] == [
+        8,
+        4,
+        2,
+        1,
+        1,
+    ]

@@ -65,7 +65,7 @@ def test_the_papers_figures():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"mode": "dance"}, r"--mode must be one of train, evaluate, generate"),
+        ({"mode": "dance"}, r"--mode must be one of train, evaluate, generate,"),
         ({"workdir": ""}, "--workdir is required with --mode=train"),
         ({"data_dir": ""}, "--data_dir is required with --mode=train"),
         ({"mode": "generate"}, "--source_image is required with --mode=generate"),
@@ -140,7 +140,7 @@ def test_help_names_every_flag_and_imports_nothing_heavy():
     [
         (["--batchsize=3"], "Unknown command line flag 'batchsize'. Did you mean"),
         (["--flagfile=nowhere.flags"], "nowhere.flags"),
-        (["--mode=dance"], "value should be one of <train|evaluate|generate>"),
+        (["--mode=dance"], "value should be one of <train|evaluate|generate|"),
         (["--batch_size=many"], "--batch_size=many"),
         (["train"], "unexpected argument 'train'"),
         ([], "--workdir is required with --mode=train"),

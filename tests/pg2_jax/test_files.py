@@ -1,0 +1,39 @@
+"""Whole files, and sizes."""
+
+import os
+
+import pytest
+
+from pg2_jax import files
+
+
+def test_the_file_appears_at_the_end(tmp_path):
+    path = tmp_path / "figures.json"
+    path.write_text("old")
+    with files.replacing(path) as temporary:
+        temporary.write_text("new")
+        assert temporary.suffix == ".json"
+        assert path.read_text() == "old"
+    assert path.read_text() == "new"
+    assert os.listdir(tmp_path) == ["figures.json"]
+
+
+def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path):
+    path = tmp_path / "figures.json"
+    path.write_text("old")
+    with pytest.raises(RuntimeError), files.replacing(path) as temporary:
+        temporary.write_text("half")
+        raise RuntimeError
+    assert path.read_text() == "old"
+    assert os.listdir(tmp_path) == ["figures.json"]
+
+
+def test_sizes():
+    assert files.parse_size("image_size", "128x64") == (128, 64)
+    assert files.parse_size("image_size", "256X176") == (256, 176)
+
+
+@pytest.mark.parametrize("text", ["", "128", "x64", "0x64", "-1x64", "1.5x2", "1 x 2"])
+def test_other_sizes_are_refused_by_name(text):
+    with pytest.raises(ValueError, match=f"--pose_size must be .* got {text!r}"):
+        files.parse_size("pose_size", text)

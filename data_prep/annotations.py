@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from pg2_jax import files
+
 HEADER = ("name", "keypoints_y", "keypoints_x")
 NUM_KEYPOINTS = 18
 # A coordinate above this is a damaged file, not a large photo.
@@ -150,7 +152,6 @@ def write_csv(path: PathLike, annotations: dict[str, np.ndarray]) -> None:
     Raises:
         ValueError: a name or an array that the format cannot hold.
     """
-    path = pathlib.Path(path)
     rows = [":".join(HEADER)]
     for name, keypoints in annotations.items():
         if not name.strip() or name != name.strip() or "\n" in name or ":" in name:
@@ -166,12 +167,8 @@ def write_csv(path: PathLike, annotations: dict[str, np.ndarray]) -> None:
         rows.append(
             f"{name}: {_format_list(keypoints, 1)}: {_format_list(keypoints, 0)}"
         )
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
+    with files.replacing(path) as temporary:
         temporary.write_text("\n".join(rows) + "\n", encoding="utf-8")
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _text(path: pathlib.Path) -> str:

@@ -16,12 +16,9 @@ Everything is read and checked before anything is written; the data set appears 
 import dataclasses
 import os
 import pathlib
-import re
-import signal
 import sys
-import types
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import Any
 
 from absl import app, flags, logging
 
@@ -30,8 +27,16 @@ if (
 ):  # Run as a script, python puts this folder on the path, not its parent.
     sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
-from data_prep import conversion, output_folder, sources, summary
+from data_prep import (
+    command_line,
+    conversion,
+    output_folder,
+    pair_choice,
+    sources,
+    summary,
+)
 from data_prep import pairs as pairs_lib
+from pg2_jax import files
 
 DATASETS = (*sources.READERS, "synthetic")
 
@@ -84,7 +89,10 @@ class Options:
         upper_bound=0.9,
     )
     seed: int = _option(
-        0, "Seed of every draw; 0 gives the published test list.", lower_bound=0
+        0,
+        "Seed of every draw; 0 gives the published test list.",
+        lower_bound=0,
+        upper_bound=command_line.MAX_SEED,
     )
     on_error: str = _option(
         "fail",
@@ -144,11 +152,11 @@ def build(options: Options) -> summary.Summary:
         ValueError: an option, or the source: every bad row and photo (unless on_error
         is skip). OSError: a file cannot be read or written.
     """
-    height, width = parse_size(options.image_size)
+    height, width = _parse_image_size(options.image_size)
     if not options.output_dir:
         raise ValueError("--output_dir is missing: where shall the records go?")
-    # Not resolved: a symbolic link to a folder is a place the user chose.
-    output_dir = pathlib.Path(os.path.abspath(options.output_dir))
+    # Behind a symbolic link the data go where it points; renaming would replace it.
+    output_dir = pathlib.Path(os.path.realpath(options.output_dir))
     output_folder.check(output_dir, overwrite=options.overwrite)
     with output_folder.staging(output_dir) as stage:
         source_dir = (
@@ -166,10 +174,10 @@ def build(options: Options) -> summary.Summary:
         )
         problems = summary.Problems(skip=options.on_error == "skip")
         splits = sources.read(layout, request, problems.rows)
-        choice = conversion.PairChoice(
+        choice = pair_choice.PairChoice(
             options.pairs, options.max_train_pairs, options.max_test_pairs, options.seed
         )
-        lists = conversion.list_pairs(choice, splits, layout, problems.rows)
+        lists = pair_choice.list_pairs(choice, splits, layout, problems.rows)
         rules = conversion.Rules(
             name=options.dataset,
             dataset=layout,
@@ -177,27 +185,18 @@ def build(options: Options) -> summary.Summary:
             width=width,
             resize=options.resize,
             seed=options.seed,
-            protocol=choice.protocol(),
+            choice=choice,
         )
         built, written = conversion.convert(stage, splits, lists, rules, problems)
         output_folder.publish(built, output_dir, stage)
     return written
 
 
-def parse_size(text: str) -> tuple[int, int]:
-    """Parses HEIGHTxWIDTH, each from 8 to 4096.
-
-    Raises:
-        ValueError: naming the flag, the value and the rule.
-    """
-    match = re.fullmatch(r"(\d+)x(\d+)", text)
-    sides = tuple(int(side) for side in match.groups()) if match else ()
-    if not sides or min(sides) < 8 or max(sides) > 4096:
-        raise ValueError(
-            f"--image_size={text}: expected HEIGHTxWIDTH such as 128x64, each from "
-            "8 to 4096"
-        )
-    return sides[0], sides[1]
+def _parse_image_size(text: str) -> tuple[int, int]:
+    height, width = files.parse_size("image_size", text)
+    if min(height, width) < 8 or max(height, width) > 4096:
+        raise ValueError(f"--image_size={text}: each side must be from 8 to 4096")
+    return height, width
 
 
 def _source(options: Options) -> pathlib.Path:
@@ -236,33 +235,24 @@ def _synthesize(
     return folder
 
 
-def _stop(signum: int, frame: types.FrameType | None) -> NoReturn:
-    raise SystemExit(128 + signum)
+def read_options(values: flags.FlagValues) -> Options:
+    """Returns what the flags say, with `~` in paths replaced."""
+    found: dict[str, Any] = {
+        field.name: values[field.name].value for field in dataclasses.fields(Options)
+    }
+    for name in ("source_dir", "output_dir"):
+        found[name] = command_line.expand(found[name])
+    for name in ("annotations", "pairs"):
+        found[name] = [command_line.expand(path) for path in found[name]]
+    return Options(**found)
 
 
 def main(argv: list[str]) -> int:
     """Converts what the flags ask for and prints a summary; returns the exit code."""
-    if len(argv) > 1:
-        raise app.UsageError(
-            f"unexpected argument {argv[1]!r}: every option is a flag, --name=value"
-        )
     logging.set_verbosity(logging.WARNING)  # TFDS logs every slice that it reads.
-    # By default SIGTERM ends the process on the spot and leaves the temporary folder
-    # behind.
-    signal.signal(signal.SIGTERM, _stop)
-    names = [field.name for field in dataclasses.fields(Options)]
-    values: dict[str, Any] = {name: flags.FLAGS[name].value for name in names}
-    options = Options(**values)
-    try:
-        written = build(options)
-    except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("interrupted: nothing was written", file=sys.stderr)
-        return 130
-    print(written.text(pathlib.Path(options.output_dir)))
-    return 0
+    options = read_options(flags.FLAGS)
+    folder = pathlib.Path(options.output_dir)
+    return command_line.run(argv, lambda: build(options).text(folder))
 
 
 if __name__ == "__main__":

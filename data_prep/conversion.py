@@ -4,13 +4,14 @@ draw."""
 import collections
 import dataclasses
 import pathlib
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Mapping
 from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
 from data_prep import output_folder, pairs, photos, sources
+from data_prep.pair_choice import PairChoice
 from data_prep.summary import Problems, SplitSummary, Summary
 
 NUM_PICTURED_PAIRS = 8
@@ -27,7 +28,7 @@ class Rules:
         width: width of every stored photo.
         resize: whether photos of another size are resampled.
         seed: order of the training records, choice of the pictured pairs.
-        protocol: in words, where the pairs come from.
+        choice: where the pairs come from.
     """
 
     name: str
@@ -36,83 +37,7 @@ class Rules:
     width: int
     resize: bool
     seed: int
-    protocol: str
-
-
-@dataclasses.dataclass(frozen=True)
-class PairChoice:
-    """Which pairs are wanted.
-
-    Attributes:
-        files: pair lists for train and test, "" for none; or nothing at all.
-        max_train_pairs: cap of the training pairs, None for all.
-        max_test_pairs: cap of the test pairs.
-        seed: seed of the draws.
-    """
-
-    files: Sequence[str]
-    max_train_pairs: int | None
-    max_test_pairs: int
-    seed: int
-
-    def protocol(self) -> str:
-        """Says in words where the pairs come from."""
-        if any(self.files):
-            names = ", ".join(pathlib.Path(file).name for file in self.files if file)
-            return f"pairs of the lists {names}"
-        return (
-            "all ordered pairs of photos of one person that show both shoulders and "
-            f"both hips; test: at most {self.max_test_pairs} drawn with seed "
-            f"{self.seed}"
-        )
-
-
-def list_pairs(
-    choice: PairChoice,
-    splits: Mapping[str, sources.Split],
-    dataset: str,
-    problems: list[str],
-) -> dict[str, list[pairs.Pair]]:
-    """Lists the pairs of each split, in the order of the protocol or of the given file.
-
-    Args:
-        choice: which pairs.
-        splits: the annotated photos.
-        dataset: a key of `sources.READERS`.
-        problems: bad rows of pair lists are appended here and left out.
-
-    Returns:
-        Split name -> pairs.
-
-    Raises:
-        ValueError: a wrong number of lists, or one that cannot be read.
-    """
-    files = list(choice.files) or ["", ""]
-    if len(files) != 2:
-        raise ValueError(
-            f"--pairs names {len(files)} files, expected TRAIN.csv,TEST.csv; either "
-            "may be left empty"
-        )
-    if dataset == "folder" and any(files) and not all(files):
-        raise ValueError(
-            "--pairs needs both lists for a folder: they decide who is in which split"
-        )
-    lists = {}
-    for split, source in splits.items():
-        photos_of_split, file = source.annotations, files[split == "test"]
-        if file:
-            lists[split] = pairs.read_csv(file, _posed(photos_of_split), problems)
-        elif split == "train":
-            cap = choice.max_train_pairs
-            lists[split] = pairs.train_pairs(photos_of_split, dataset, cap, choice.seed)
-        else:
-            cap = choice.max_test_pairs
-            lists[split] = pairs.test_pairs(photos_of_split, dataset, cap, choice.seed)
-    return lists
-
-
-def _posed(annotated: Mapping[str, np.ndarray]) -> list[str]:
-    return [name for name, keypoints in annotated.items() if keypoints[:, 2].any()]
+    choice: PairChoice
 
 
 def convert(
@@ -147,7 +72,8 @@ def convert(
         numbers = {split: reading.read(splits[split], lists[split]) for split in lists}
         problems.check()
         kept = {split: _keep(lists[split], numbers[split]) for split in lists}
-        _check_not_empty(kept)
+        for split, listed in kept.items():
+            rules.choice.check_not_empty(split, listed)
         store.finish()
         summaries = {
             split: _summarize(splits[split], lists[split], kept[split], rules.dataset)
@@ -200,7 +126,7 @@ class _Reading:
     def _read_one(self, path: pathlib.Path, name: str, keypoints: np.ndarray) -> int:
         size = self._rules.height, self._rules.width
         photo = photos.read(path, *size, resize=self._rules.resize)
-        fitted, outside = photos.fit_keypoints(keypoints, photo, *size)
+        fitted, outside = photos.fit_keypoints(keypoints, photo.original_size, size)
         self.outside_points += outside
         if photo.note:
             self.converted[photo.note] += 1
@@ -220,15 +146,6 @@ def _number(
 
 def _size(folder: pathlib.Path) -> int:
     return sum(path.stat().st_size for path in folder.glob("*.tfrecord*"))
-
-
-def _check_not_empty(lists: Mapping[str, list[pairs.Pair]]) -> None:
-    for split, listed in lists.items():
-        if not listed:
-            raise ValueError(
-                f"the {split} split has no pairs: nobody has two usable photos that "
-                "show both shoulders and both hips"
-            )
 
 
 def _shuffle(listed: list[pairs.Pair], seed: int) -> list[pairs.Pair]:
@@ -263,7 +180,7 @@ def _metadata(rules: Rules, splits: Mapping[str, SplitSummary]) -> dict[str, Any
         "dataset": rules.name,
         "height": rules.height,
         "width": rules.width,
-        "pairing": rules.protocol,
+        "pairing": {name: rules.choice.protocol(name) for name in splits},
         "seed": rules.seed,
         "counts": counts,
     }

@@ -5,7 +5,9 @@ import contextlib
 import json
 import os
 import pathlib
+import re
 import shutil
+import socket
 import tempfile
 from collections.abc import Iterator
 
@@ -65,14 +67,41 @@ def _is_ours(folder: pathlib.Path, names: list[str]) -> bool:
 @contextlib.contextmanager
 def staging(folder: pathlib.Path) -> Iterator[pathlib.Path]:
     """Gives a temporary folder beside `folder`, on the same disk, and removes it in any
-    case."""
+    case.
+
+    What a killed process or a power loss left behind is removed first.
+
+    Args:
+        folder: where the data set is to appear.
+    """
     folder.parent.mkdir(parents=True, exist_ok=True)
-    prefix = f".{folder.name}.incomplete-{os.getpid()}-"
-    temporary = pathlib.Path(tempfile.mkdtemp(prefix=prefix, dir=folder.parent))
+    # A process number means something on one computer only, a disk may be shared.
+    prefix = f".{folder.name}.incomplete-{socket.gethostname()}-"
+    _remove_stale(folder.parent, prefix)
+    temporary = pathlib.Path(
+        tempfile.mkdtemp(prefix=f"{prefix}{os.getpid()}-", dir=folder.parent)
+    )
     try:
         yield temporary
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _remove_stale(parent: pathlib.Path, prefix: str) -> None:
+    for path in parent.iterdir():
+        match = re.fullmatch(rf"{re.escape(prefix)}(\d{{1,9}})-\w+", path.name)
+        if match and not _is_alive(int(match[1])):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # It runs, as another user.
+        return True
+    return True
 
 
 def publish(built: pathlib.Path, folder: pathlib.Path, stage: pathlib.Path) -> None:

@@ -11,14 +11,13 @@ import collections
 import csv
 import itertools
 import os
-import pathlib
-import sys
 from collections.abc import Collection, Mapping
 
 import numpy as np
 from absl import app, flags
 
-from data_prep import annotations
+from data_prep import annotations, command_line
+from pg2_jax import files
 
 Pair = tuple[str, str]
 
@@ -146,6 +145,7 @@ def unused(
 def read_csv(
     path: str | os.PathLike[str],
     names: Collection[str],
+    dataset: str,
     problems: list[str] | None = None,
 ) -> list[Pair]:
     """Reads a pair list with the header `from,to`.
@@ -153,6 +153,7 @@ def read_csv(
     Args:
         path: the csv file, UTF-8.
         names: the photos that have keypoints.
+        dataset: one of `DATASETS`; how a name gives the identity of the person.
         problems: bad rows are appended here, one message each, and left out of the
             result; without it the first bad row raises.
 
@@ -164,7 +165,8 @@ def read_csv(
         OSError: the file cannot be read.
     """
     known = set(names)
-    pairs: list[Pair] = []
+    first_line: dict[Pair, int] = {}
+    num_bad = 0
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
             rows = csv.reader(file)
@@ -174,40 +176,56 @@ def read_csv(
                     f"{path}:1: the header is {','.join(header)!r}, expected 'from,to'"
                 )
             for row in filter(None, rows):
-                problem = _problem_of(row, known)
-                if problem and problems is None:
-                    raise ValueError(f"{path}:{rows.line_num}: {problem}")
-                if problem and problems is not None:
-                    problems.append(f"{path}:{rows.line_num}: {problem}")
-                if not problem:
-                    pairs.append((row[0].strip(), row[1].strip()))
+                try:
+                    pair = _parse_row(row, known, dataset)
+                    if pair in first_line:
+                        raise ValueError(
+                            f"{','.join(pair)!r} is already in line "
+                            f"{first_line[pair]}; pairs may not repeat"
+                        )
+                except ValueError as error:
+                    message = f"{path}:{rows.line_num}: {error}"
+                    if problems is None:
+                        raise ValueError(message) from error
+                    problems.append(message)
+                    num_bad += 1
+                    continue
+                first_line[pair] = rows.line_num
     except (UnicodeDecodeError, csv.Error) as error:
         raise ValueError(f"{path}: not a csv file in UTF-8: {error}") from error
-    if not pairs:
+    if not first_line and not num_bad:
         raise ValueError(f"{path}: holds no pairs")
-    return pairs
+    return list(first_line)
 
 
-def _problem_of(row: list[str], known: set[str]) -> str:
+def _parse_row(row: list[str], known: set[str], dataset: str) -> Pair:
     if len(row) != 2:
-        return f"{','.join(row)!r} has {len(row)} fields, expected two: from,to"
-    for name in row:
-        if name.strip() not in known:
-            return f"{name.strip()!r} has no keypoints in the annotation file"
-    return ""
+        raise ValueError(
+            f"{','.join(row)!r} has {len(row)} fields, expected two: from,to"
+        )
+    source, target = row[0].strip(), row[1].strip()
+    for name in (source, target):
+        if name not in known:
+            raise ValueError(f"{name!r} has no keypoints in the annotation file")
+    if source == target:
+        raise ValueError(f"{source!r} is paired with itself, expected two photos")
+    people = identity_of(source, dataset), identity_of(target, dataset)
+    if people[0] != people[1]:
+        raise ValueError(
+            f"{source!r} shows {people[0]!r} and {target!r} shows {people[1]!r}; a "
+            "pair shows one person"
+        )
+    return source, target
 
 
 def write_csv(path: str | os.PathLike[str], pairs: list[Pair]) -> None:
     """Writes a pair list in the published form; the file appears whole or not at
     all."""
-    path = pathlib.Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with open(temporary, "w", encoding="utf-8", newline="") as file:
-            csv.writer(file, lineterminator="\n").writerows([HEADER, *pairs])
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with (
+        files.replacing(path) as temporary,
+        open(temporary, "w", encoding="utf-8", newline="") as file,
+    ):
+        csv.writer(file, lineterminator="\n").writerows([HEADER, *pairs])
 
 
 def _define_flags() -> None:
@@ -235,34 +253,37 @@ def _define_flags() -> None:
         lower_bound=1,
     )
     flags.DEFINE_integer(
-        "seed", 0, "Seed of the sample; 0 gives the published test list.", lower_bound=0
+        "seed",
+        0,
+        "Seed of the sample; 0 gives the published test list.",
+        lower_bound=0,
+        upper_bound=command_line.MAX_SEED,
     )
     flags.mark_flags_as_required(["annotations", "split", "output"])
 
 
 def main(argv: list[str]) -> int:
     """Writes the list that the flags ask for; returns the exit code."""
-    if len(argv) > 1:
-        raise app.UsageError(
-            f"unexpected argument {argv[1]!r}: every option is a flag, --name=value"
-        )
+    return command_line.run(argv, _write_list)
+
+
+def _write_list() -> str:
+    """Does what the flags ask for and says what was written."""
     args = flags.FLAGS
+    source, output = (
+        command_line.expand(path) for path in (args.annotations, args.output)
+    )
     list_pairs = train_pairs if args.split == "train" else test_pairs
-    try:
-        annotated = annotations.read(args.annotations)
-        pairs = list_pairs(annotated, args.dataset, args.max_pairs, args.seed)
-        write_csv(args.output, pairs)
-    except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    annotated = annotations.read(source)
+    pairs = list_pairs(annotated, args.dataset, args.max_pairs, args.seed)
+    write_csv(output, pairs)
     usable = sum(
         valid(name, keypoints, args.dataset) for name, keypoints in annotated.items()
     )
-    print(
-        f"{args.output}: {len(pairs):,} pairs from {usable:,} usable of "
+    return (
+        f"{output}: {len(pairs):,} pairs from {usable:,} usable of "
         f"{len(annotated):,} annotated photos"
     )
-    return 0
 
 
 if __name__ == "__main__":

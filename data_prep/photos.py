@@ -39,15 +39,11 @@ class Photo(NamedTuple):
 
     Attributes:
         encoded: bytes of an 8-bit RGB JPEG or PNG.
-        scale_x: what to multiply x coordinates of keypoints by.
-        scale_y: what to multiply y coordinates of keypoints by.
         original_size: (height, width) of the upright photo before resizing.
         note: what was converted, empty when the bytes are those of the file.
     """
 
     encoded: bytes
-    scale_x: float
-    scale_y: float
     original_size: tuple[int, int]
     note: str
 
@@ -102,7 +98,7 @@ def read(
 
 
 def fit_keypoints(
-    keypoints: np.ndarray, photo: Photo, height: int, width: int
+    keypoints: np.ndarray, original_size: tuple[int, int], size: tuple[int, int]
 ) -> tuple[np.ndarray, int]:
     """Moves keypoints from a photo to what is stored of it.
 
@@ -112,18 +108,18 @@ def fit_keypoints(
 
     Args:
         keypoints: float32 [18, 3] = (x, y, visible) in pixels of the upright photo.
-        photo: the photo.
-        height: stored height.
-        width: stored width.
+        original_size: (height, width) of the upright photo.
+        size: (height, width) as stored.
 
     Returns:
         float32 [18, 3] with x in [0, width - 1] and y in [0, height - 1]; the number of
         points outside.
     """
     x, y, visible = keypoints.T
-    inside = (visible > 0) & (x < photo.original_size[1]) & (y < photo.original_size[0])
-    x = np.minimum(x * photo.scale_x, width - 1)
-    y = np.minimum(y * photo.scale_y, height - 1)
+    (rows, columns), (height, width) = original_size, size
+    inside = (visible > 0) & (x < columns) & (y < rows)
+    x = np.minimum(x * (width / columns), width - 1)
+    y = np.minimum(y * (height / rows), height - 1)
     fitted = np.where(inside[:, None], np.stack([x, y, visible], axis=1), 0).astype(
         np.float32
     )
@@ -181,8 +177,7 @@ def _fit(
         notes = [*notes, "resized"]
         image = image.resize((size[1], size[0]), Image.Resampling.LANCZOS)
     encoded = _encode(image, lossless=not resized) if notes else content
-    scale_y, scale_x = size[0] / original_size[0], size[1] / original_size[1]
-    return Photo(encoded, scale_x, scale_y, original_size, ", ".join(notes))
+    return Photo(encoded, original_size, ", ".join(notes))
 
 
 def _encode(image: Image.Image, *, lossless: bool) -> bytes:

@@ -18,14 +18,10 @@ writes
 The same seed gives the same bytes, on any number of worker processes.
 """
 
-import contextlib
 import dataclasses
 import functools
-import multiprocessing
 import os
 import pathlib
-import re
-import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -38,7 +34,15 @@ from PIL import Image
 if not __package__:  # run as a script: let it find its own package
     sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
-from data_prep import annotations, output_folder, synthetic_photo, synthetic_sheet
+from data_prep import (
+    annotations,
+    command_line,
+    output_folder,
+    synthetic_photo,
+    synthetic_sheet,
+)
+from data_prep import workers as workers_lib
+from pg2_jax import files
 
 _SPLITS = ("train", "test")
 # Pair lists use a picture only if both shoulders and both hips are found.
@@ -111,11 +115,12 @@ def synthesize(
     begin = time.perf_counter()
     _check_counts(train_identities, test_identities, images_per_identity)
     _check_size(height, width)
-    _check_at_least("seed", seed, 0)
+    _check_seed(seed)
     _check_at_least("workers", workers, 0)
     people = {"train": train_identities, "test": test_identities}
     jobs = _list_jobs(people, images_per_identity)
-    target = pathlib.Path(output_dir).absolute()
+    # Behind a symbolic link the data go where it points; renaming would replace it.
+    target = pathlib.Path(os.path.realpath(output_dir))
     _check_free(target)
     with output_folder.staging(target) as stage:
         folder = stage / target.name
@@ -173,6 +178,11 @@ def _check_at_least(flag: str, value: int, least: int) -> None:
         raise ValueError(f"--{flag}={value} must be at least {least}.")
 
 
+def _check_seed(seed: int) -> None:
+    if not 0 <= seed <= command_line.MAX_SEED:
+        raise ValueError(f"--seed={seed} must be from 0 to {command_line.MAX_SEED}.")
+
+
 def _check_size(height: int, width: int) -> None:
     if not (32 <= height <= 1024 and 16 <= width <= 1024):
         raise ValueError(
@@ -204,16 +214,7 @@ def _run(
 ) -> Iterator[tuple[str, np.ndarray]]:
     """Yields the result of all jobs, in any order, with a progress bar."""
     progress = tqdm.tqdm(total=len(jobs), unit="image", desc="synthesize")
-    workers = min(workers or len(os.sched_getaffinity(0)), len(jobs))
-    with progress, contextlib.ExitStack() as stack:
-        results: Iterator[tuple[str, np.ndarray]] = map(make, jobs)
-        if workers > 1:
-            # Forking is not safe in a process that runs threads, as JAX does.
-            # Ctrl-C reaches workers too; only the main process shall react to it.
-            pool = multiprocessing.get_context("spawn").Pool(
-                workers, signal.signal, (signal.SIGINT, signal.SIG_IGN)
-            )
-            results = stack.enter_context(pool).imap_unordered(make, jobs, chunksize=8)
+    with progress, workers_lib.results(make, jobs, workers) as results:
         for result in results:
             progress.update()
             yield result
@@ -249,40 +250,28 @@ def define_flags() -> None:
     flags.DEFINE_integer("workers", 0, "Processes, 0 for one per core.")
 
 
-def parse_image_size(text: str) -> tuple[int, int]:
-    """ "128x64" -> (128, 64), height and width."""
-    match = re.fullmatch(r"(\d{1,4})x(\d{1,4})", text)
-    if not match:
-        raise ValueError(
-            f"--image_size={text!r} must be HEIGHTxWIDTH in pixels, for example 128x64."
-        )
-    return int(match[1]), int(match[2])
+def main(argv: Sequence[str]) -> int:
+    """Draws the people whom the flags ask for; returns the exit code."""
+    return command_line.run(argv, _synthesize_from_flags)
 
 
-def main(argv: Sequence[str]) -> None:
-    """Command line entry."""
+def _synthesize_from_flags() -> str:
     values = flags.FLAGS
-    # Without this, a kill would leave the partial folder behind.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    try:
-        if argv[1:]:
-            raise ValueError(f"Unexpected arguments {argv[1:]}; all options are flags.")
-        if not values.output_dir:
-            raise ValueError("--output_dir is required.")
-        height, width = parse_image_size(values.image_size)
-        summary = synthesize(
-            values.output_dir,
-            train_identities=values.train_identities,
-            test_identities=values.test_identities,
-            images_per_identity=values.images_per_identity,
-            height=height,
-            width=width,
-            seed=values.seed,
-            workers=values.workers,
-        )
-    except ValueError as error:
-        raise app.UsageError(str(error)) from error
-    print(f"{values.output_dir}: {summary}")
+    if not values.output_dir:
+        raise ValueError("--output_dir is required.")
+    height, width = files.parse_size("image_size", values.image_size)
+    folder = command_line.expand(values.output_dir)
+    summary = synthesize(
+        folder,
+        train_identities=values.train_identities,
+        test_identities=values.test_identities,
+        images_per_identity=values.images_per_identity,
+        height=height,
+        width=width,
+        seed=values.seed,
+        workers=values.workers,
+    )
+    return f"{folder}: {summary}"
 
 
 if __name__ == "__main__":

@@ -4,11 +4,14 @@ No jax here: `--help` and mistakes in flags must be answered at once.
 """
 
 import dataclasses
+import os
 import textwrap
 from collections.abc import Callable
 from typing import Any
 
 from absl import flags
+
+from pg2_jax import files
 
 MODES = ("train", "evaluate", "generate", "import_checkpoint")
 
@@ -167,12 +170,15 @@ class Config:
             _check_choice(field, getattr(self, field.name))
         for name in ("image_size", "pose_size"):
             if getattr(self, name):
-                parse_size(name, getattr(self, name))
+                files.parse_size(name, getattr(self, name))
         for name in _POSITIVE:
             _require(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
         for name in _NOT_NEGATIVE:
             _require(getattr(self, name) >= 0, name, getattr(self, name), "0 or more")
-        _require(self.learning_rate > 0, "learning_rate", self.learning_rate, "above 0")
+        rate, step = self.learning_rate, self.checkpoint_step
+        _require(rate > 0, "learning_rate", rate, "above 0")
+        _require(step >= -1, "checkpoint_step", step, "-1 (the newest) or more")
+        _require(self.seed < 2**32, "seed", self.seed, "below 2**32")
         for name in _NEEDED[self.mode]:
             if not getattr(self, name):
                 raise ValueError(f"--{name} is required with --mode={self.mode}.")
@@ -192,10 +198,8 @@ class Config:
             ValueError: --image_size says otherwise.
         """
         size = f"{height}x{width}"
-        if self.image_size and parse_size("image_size", self.image_size) != (
-            height,
-            width,
-        ):
+        wanted = self.image_size and files.parse_size("image_size", self.image_size)
+        if wanted and wanted != (height, width):
             raise ValueError(
                 f"--image_size={self.image_size} disagrees with the images, which "
                 f"are {size}."
@@ -204,7 +208,7 @@ class Config:
 
     def to_json(self) -> dict[str, Any]:
         """The fields, with the image size as two numbers, as checkpoints store it."""
-        height, width = parse_size("image_size", self.image_size)
+        height, width = files.parse_size("image_size", self.image_size)
         sizes = {"image_height": height, "image_width": width}
         return dataclasses.asdict(self) | sizes
 
@@ -227,6 +231,7 @@ _NOT_NEGATIVE = (
     "picture_every",
     "max_test_pairs",
 )
+_PATHS = ("workdir", "data_dir", "source_image", "pose", "output", "tf1_checkpoint")
 _NEEDED = {
     "train": ("workdir", "data_dir"),
     "evaluate": ("workdir", "data_dir"),
@@ -251,20 +256,6 @@ def _check_choice(field: dataclasses.Field, value: Any) -> None:
         )
 
 
-def parse_size(flag: str, text: str) -> tuple[int, int]:
-    """Reads "HxW" as (height, width) in pixels.
-
-    Raises:
-        ValueError: the text is something else; names the flag.
-    """
-    height, _, width = text.lower().partition("x")
-    if not (height.isdecimal() and width.isdecimal() and int(height) and int(width)):
-        raise ValueError(
-            f"--{flag} must be HEIGHTxWIDTH in pixels, such as 128x64; got {text!r}."
-        )
-    return int(height), int(width)
-
-
 def differences(stored: dict[str, Any], config: Config) -> list[str]:
     """How a run's config differs from the stored one in what may not change.
 
@@ -284,6 +275,28 @@ def differences(stored: dict[str, Any], config: Config) -> list[str]:
         if old != new:
             lines.append(f"--{field.name}: {old!r} in the run, {new!r} now")
     return lines
+
+
+def check_networks(stored: dict[str, Any], config: Config) -> None:
+    """Refuses flags that describe other networks than a checkpoint holds.
+
+    Args:
+        stored: `Config.to_json()` of the checkpoint.
+        config: flags at their defaults say nothing and agree with everything.
+
+    Raises:
+        ValueError: naming the flag and both values.
+    """
+    for field in dataclasses.fields(config):
+        given = getattr(config, field.name)
+        if field.metadata["group"] == "Networks" and given not in (
+            field.default,
+            stored[field.name],
+        ):
+            raise ValueError(
+                f"--{field.name}={given} disagrees with the checkpoint in "
+                f"--workdir={config.workdir}, which has {stored[field.name]}."
+            )
 
 
 _DEFINE: dict[type, Callable] = {
@@ -311,6 +324,8 @@ def from_flags(flag_values: flags.FlagValues = flags.FLAGS) -> Config:
     """The config that the command line and its flagfiles say."""
     names = (field.name for field in dataclasses.fields(Config))
     values: dict[str, Any] = {name: flag_values[name].value for name in names}
+    for name in _PATHS:
+        values[name] = os.path.expanduser(values[name])
     return Config(**values)
 
 

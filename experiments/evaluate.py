@@ -10,6 +10,7 @@ import rich.console
 import rich.table
 import tqdm
 
+from experiments import config as config_lib
 from experiments import pictures, results
 from experiments.config import Config
 from pg2_jax import checkpoint, images, input_pipeline, models, pose, sharding
@@ -41,6 +42,7 @@ def evaluate(config: Config) -> None:
     generators = checkpoint.restore_generators(config.workdir, step)
     dataset = input_pipeline.PairDataset(config.data_dir)
     size = (generators.architecture.image_height, generators.architecture.image_width)
+    config_lib.check_networks(generators.config, config)
     config = config.with_size(*size)
     if (dataset.height, dataset.width) != size:
         raise ValueError(
@@ -49,19 +51,22 @@ def evaluate(config: Config) -> None:
             f"{config.image_size}."
         )
     sharding.check_batch_size(config.batch_size)
+    sharding.check_one_process()
     scores, picture = _score(config, generators, dataset)
     summary = _summary(scores)
-    workdir = pathlib.Path(config.workdir).expanduser()
-    picture.save(workdir / "evaluation.png")
+    workdir = pathlib.Path(config.workdir)
+    results.write_picture(workdir / "evaluation.png", picture)
     content: dict[str, Any] = {
         "step": generators.step,
         "pairs": len(scores[KINDS[0]]["l1"]),
+        "pairs_available": dataset.count("test"),
         "image_size": config.image_size,
         "mask": "body mask of the target pose, radius 4 with 5x5 closing",
         "definitions": METRICS,
         "metrics": summary,
         "data_dir": config.data_dir,
         "data": dataset.metadata,
+        "config": generators.config,
         **results.provenance(),
     }
     results.write_json(workdir / "metrics.json", content)
@@ -159,10 +164,15 @@ class _Shown:
 
 
 def _summary(scores: Scores) -> Summary:
-    """Mean and standard deviation over the pairs, by kind and metric."""
+    """Mean and standard deviation over the pairs that have a value, by kind and
+    metric; a target without a body has no body_l1."""
     return {
         kind: {
-            name: {"mean": float(values.mean()), "std": float(values.std())}
+            name: {
+                "mean": float(np.nanmean(values)),
+                "std": float(np.nanstd(values)),
+                "pairs": int(np.isfinite(values).sum()),
+            }
             for name, values in by_name.items()
         }
         for kind, by_name in scores.items()

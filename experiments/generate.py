@@ -1,15 +1,15 @@
 """--mode=generate: one photo and one pose in, one PNG out."""
 
 import io
-import os
 import pathlib
 
 import numpy as np
 from PIL import Image
 
 from data_prep import annotations, photos
-from experiments.config import Config, parse_size
-from pg2_jax import inference
+from experiments import results
+from experiments.config import Config, check_networks
+from pg2_jax import files, inference
 
 # A photo of another shape would be squeezed, and the person with it.
 _MOST_DISTORTION = 1.1
@@ -24,25 +24,20 @@ def generate(config: Config) -> None:
     Raises:
         ValueError: an unreadable photo or pose, or a photo of another shape.
     """
-    output = pathlib.Path(config.output).expanduser()
+    output = pathlib.Path(config.output)
     if output.suffix.lower() != ".png":
         raise ValueError(f"--output={config.output} must end in .png.")
     if not output.parent.is_dir():
         raise ValueError(f"--output={config.output}: no folder {output.parent}.")
     step = None if config.checkpoint_step < 0 else config.checkpoint_step
-    keypoints = read_pose(config)
     model = inference.PoseTransfer.restore(config.workdir, step)
+    check_networks(model.config, config)
     size = (model.architecture.image_height, model.architecture.image_width)
     config = config.with_size(*size)
+    keypoints = read_pose(config, size)
     photo = read_photo(config.source_image, *size)
-    pose_height, pose_width = parse_size(
-        "pose_size", config.pose_size or "x".join(map(str, size))
-    )
-    scale = (size[1] / pose_width, size[0] / pose_height, 1.0)
-    result = model(photo, keypoints * np.array(scale, np.float32))
-    temporary = output.with_name(f".{output.name}.{os.getpid()}")
-    Image.fromarray(result.refined[0]).save(temporary, "PNG")
-    os.replace(temporary, output)
+    result = model(photo, keypoints)
+    results.write_picture(output, Image.fromarray(result.refined[0]))
     print(
         f"Wrote {output}: {config.source_image} in the pose of {config.pose}, drawn "
         f"by step {model.step} of {config.workdir}"
@@ -58,9 +53,9 @@ def read_photo(path: str, height: int, width: int) -> np.ndarray:
     if not pathlib.Path(path).is_file():
         raise ValueError(f"--source_image={path}: there is no such file.")
     photo = photos.read(path, height, width, resize=True)
-    distortion = photo.scale_x / photo.scale_y
+    rows, columns = photo.original_size
+    distortion = (columns * height) / (rows * width)
     if not 1 / _MOST_DISTORTION <= distortion <= _MOST_DISTORTION:
-        rows, columns = photo.original_size
         raise ValueError(
             f"--source_image={path} is {columns} wide and {rows} high; the model draws "
             f"{width} x {height}. Crop the photo to that shape, with the person "
@@ -69,11 +64,19 @@ def read_photo(path: str, height: int, width: int) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(photo.encoded)).convert("RGB"))
 
 
-def read_pose(config: Config) -> np.ndarray:
-    """Reads --pose, and of a csv the row --pose_name; [18, 3] (x, y, visible).
+def read_pose(config: Config, size: tuple[int, int]) -> np.ndarray:
+    """Reads --pose, and of a csv the row --pose_name, as the model takes it.
+
+    Args:
+        config: names the file; points are those of an image of --pose_size.
+        size: (height, width) of the model.
+
+    Returns:
+        [18, 3] (x, y, visible) in pixels of the model; points outside the image count
+        as missing, as in training.
 
     Raises:
-        ValueError: no such file or row, or no visible point.
+        ValueError: no such file or row, or no point inside the image.
     """
     if not pathlib.Path(config.pose).is_file():
         raise ValueError(f"--pose={config.pose}: there is no such file.")
@@ -86,6 +89,14 @@ def read_pose(config: Config) -> np.ndarray:
         )
     if name not in poses:
         raise ValueError(f"--pose_name={name} is not in --pose={config.pose}.")
-    if not poses[name][:, 2].any():
-        raise ValueError(f"--pose={config.pose}: {name} has no visible keypoint.")
-    return poses[name]
+    pose_size = files.parse_size("pose_size", config.pose_size or config.image_size)
+    fitted, outside = photos.fit_keypoints(poses[name], pose_size, size)
+    if not fitted[:, 2].any():
+        raise ValueError(
+            f"--pose={config.pose}: {name} has no keypoint inside an image of "
+            f"{pose_size[0]}x{pose_size[1]}. Say with --pose_size=HEIGHTxWIDTH which "
+            "image the pose was found in."
+        )
+    if outside:
+        print(f"{outside} points of {name} lie outside the image and are left out.")
+    return fitted

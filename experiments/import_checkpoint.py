@@ -31,7 +31,8 @@ _UNUSED = re.compile(
 )
 _SLOTS = ("/Adam", "/Adam_1")  # first and second moment
 _PLAYERS = ("coarse", "refine", "critic")  # in the order of the beta powers
-_BETA2 = 0.999
+# TensorFlow multiplies the float32 number, which tells after thousands of updates.
+_BETA2 = float(np.float32(0.999))
 
 
 def import_checkpoint(config: Config) -> None:
@@ -45,20 +46,21 @@ def import_checkpoint(config: Config) -> None:
         ValueError: no or a damaged checkpoint, unknown or missing variables, another
             model than the flags say, a workdir that holds a run.
     """
-    workdir = pathlib.Path(config.workdir).expanduser()
-    if checkpoint.folder(config.workdir).exists() or (workdir / "config.json").exists():
+    workdir = pathlib.Path(config.workdir)
+    if (workdir / "config.json").exists():
         raise ValueError(f"--workdir={config.workdir} already holds a run.")
     variables = read_variables(config.tf1_checkpoint)
     architecture = architecture_of(variables, config.tf1_checkpoint)
     released = released_config(config, architecture)
     state = state_of(variables, architecture, released.learning_rate)
-    workdir.mkdir(parents=True, exist_ok=True)
-    results.write_json(
-        workdir / "config.json", {"config": released.to_json(), **results.provenance()}
-    )
     saver = checkpoint.Checkpointer(config.workdir, released.to_json())
     saver.save(state)
     saver.close()
+    results.write_json(
+        workdir / "config.json", {"config": released.to_json(), **results.provenance()}
+    )
+    if not any(name.endswith(_SLOTS) for name in variables):
+        print("No Adam slots in the checkpoint: --mode=train would begin at step 0.")
     print(
         f"{config.workdir}: step {int(state.step)} of a {released.image_size} model "
         f"with {released.base_channels} base channels, from {config.tf1_checkpoint}"
@@ -216,6 +218,7 @@ def released_config(config: Config, architecture: models.Architecture) -> Config
         "l1_weight": 50.0 if large else 10.0,
         "coarse_steps": 22_000,
         "refine_steps": 58_000 if large else 38_000,
+        "learning_rate_decay": "constant",
     }
     defaults = {field.name: field.default for field in dataclasses.fields(config)}
     for name, value in values.items():
@@ -246,7 +249,8 @@ def state_of(
     }
     # Adam's counts of G1 and G2; the variable `step` stays where the run began.
     counts = (players[name].opt_state[0].count for name in ("coarse", "refine"))
-    return train_state.TrainState(step=sum(counts), **players)
+    step = jnp.asarray(sum(counts), jnp.int32)
+    return train_state.TrainState(step=step, **players)
 
 
 def _player(variables, architecture, player, optimizer, index, shapes):

@@ -52,6 +52,9 @@ def main(arguments: Sequence[str]) -> None:
         if os.environ.get("PG2_TRACEBACK"):
             raise
         sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(128 + signal.SIGINT)
 
 
 def _program(mode: str) -> Callable[[config_lib.Config], None]:

@@ -6,6 +6,7 @@ import jax
 import numpy as np
 from PIL import Image
 
+from experiments import results
 from experiments.config import Config
 from pg2_jax import images, input_pipeline, models, train_state, visualize
 from pg2_jax import train_step as steps
@@ -86,5 +87,5 @@ class ProgressPictures:
         )
         picture = compare(self._batch, coarse, refined, self._rows)
         self._folder.mkdir(parents=True, exist_ok=True)
-        picture.save(self._folder / f"step_{step:06d}.png")
+        results.write_picture(self._folder / f"step_{step:06d}.png", picture)
         return np.asarray(picture)

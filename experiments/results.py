@@ -1,19 +1,25 @@
 """What a run leaves on disk for people and programs: whole files, and how they came."""
 
 import json
-import os
 import pathlib
 import subprocess
 from typing import Any
 
-from pg2_jax import checkpoint
+from PIL import Image
+
+from pg2_jax import checkpoint, files
 
 
 def write_json(path: pathlib.Path, content: dict[str, Any]) -> None:
     """Writes a JSON file that appears whole or not at all."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(json.dumps(content, indent=2) + "\n")
-    os.replace(temporary, path)
+    with files.replacing(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=2) + "\n")
+
+
+def write_picture(path: pathlib.Path, picture: Image.Image) -> None:
+    """Writes a PNG that appears whole or not at all."""
+    with files.replacing(path) as temporary:
+        picture.save(temporary, "PNG")
 
 
 def provenance() -> dict[str, Any]:

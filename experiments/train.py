@@ -3,14 +3,15 @@
 import contextlib
 import dataclasses
 import functools
-import json
 import math
 import pathlib
 import signal
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import tensorboardX
 import tqdm
@@ -44,8 +45,8 @@ def train(config: Config) -> int | None:
     config = config.with_size(dataset.height, dataset.width)
     architecture = checkpoint.architecture_of(config.to_json())
     sharding.check_batch_size(config.batch_size)
+    sharding.check_one_process()
     dataset.count("train")
-    _claim_workdir(config)
     run = _Run(config, architecture, dataset)
     print(_announcement(config, dataset, run.state))
     with _signals() as received, contextlib.closing(run):
@@ -90,14 +91,20 @@ class _Run:
         create = functools.partial(
             train_state.create, architecture, coarse.optimizer, config.seed
         )
+        stored = {**config.to_json(), "data": dataset.metadata}
         self._checkpoints = checkpoint.Checkpointer(
-            config.workdir, config.to_json(), keep=config.keep_checkpoints
+            config.workdir, stored, keep=config.keep_checkpoints
+        )
+        _check_unchanged(self._checkpoints.latest_config(), config, dataset)
+        results.write_json(
+            pathlib.Path(config.workdir) / "config.json",
+            {"config": stored, **results.provenance()},
         )
         # Drawn once: compiling fast is worth more than running fast.
         unoptimized = {"xla_backend_optimization_level": 0}
         state = jax.jit(create, out_shardings=whole, compiler_options=unoptimized)()
         self.state = self._checkpoints.restore_latest(state)
-        first = int(self.state.step)
+        self._first = first = int(self.state.step)
         self._batches = dataset.training_batches(
             batch_size=config.batch_size,
             seed=config.seed,
@@ -116,7 +123,7 @@ class _Run:
             str(pathlib.Path(config.workdir) / "summaries"), purge_step=first + 1
         )
         self._unlogged: list[steps.Metrics] = []
-        self._logged_at = time.monotonic()
+        self._seconds = 0.0  # of the steps since the last entry of the log
 
     def _compiled(self, step: Callable, architecture, objective) -> Step:
         whole, split = sharding.replicated(self._mesh), sharding.batched(self._mesh)
@@ -131,7 +138,8 @@ class _Run:
         """Takes the steps up to `last`, or fewer if `stop` says so, and saves."""
         config, step = self._config, int(self.state.step)
         if step >= last:
-            print(f"{config.workdir} has {step} steps, all that were asked for.")
+            print(f"{config.workdir} has {step} steps; {last} were asked for.")
+            return
         with _progress_bar(config, step) as bar:
             while step < last and not stop():
                 self._take_step(step)
@@ -149,6 +157,7 @@ class _Run:
         print(f"{config.workdir}: step {step} of {last}, {done}.")
 
     def _take_step(self, step: int) -> None:
+        begin = time.monotonic()
         stage = self._coarse_step
         if step >= self._config.coarse_steps:
             stage = self._adversarial_step
@@ -159,13 +168,18 @@ class _Run:
             # ahead would fill the memory with batches.
             jax.block_until_ready(self._unlogged[-1])
         self._unlogged.append(metrics)
+        if step not in (self._first, self._config.coarse_steps):
+            # The first step of a stage is compiled, which says nothing of the others.
+            self._seconds += time.monotonic() - begin
 
     def _log(self, step: int) -> str:
         """Writes the means since the last entry; returns a line for people."""
         if not self._unlogged:
             return ""
         count = len(self._unlogged)
+        begin = time.monotonic()
         fetched = jax.device_get(self._unlogged)
+        self._seconds += time.monotonic() - begin
         for number, metrics in enumerate(fetched, start=step - count):
             _require_finite(metrics, number, self._config)
         # The first step of stage II can share an interval with the last of stage I.
@@ -174,17 +188,21 @@ class _Run:
             name: float(np.mean([m[name] for m in fetched if name in m]))
             for name in names
         }
-        now = time.monotonic()
-        rate = count * self._config.batch_size / (now - self._logged_at)
+        rate = count * self._config.batch_size / self._seconds
         for name, value in (means | {"images_per_second": rate}).items():
             self._summaries.add_scalar(name, value, step)
-        self._unlogged, self._logged_at = [], now
+        self._unlogged, self._seconds = [], 0.0
         losses = [f"{n} {v:.3f}" for n, v in means.items() if n.endswith("/loss")]
         return ", ".join([*losses, f"{rate:.0f} images/s"])
 
     def _save(self, step: int) -> None:
-        """Saves a state whose losses are known to be finite."""
+        """Saves a state whose losses and weights are known to be finite."""
         self._log(step)
+        # The last update came after the last loss.
+        if not _all_finite(self.state):
+            raise FloatingPointError(
+                f"step {step}: a weight is not finite. {_advice(self._config)}"
+            )
         self._checkpoints.save(self.state)
 
     def close(self) -> None:
@@ -204,6 +222,13 @@ def _objective(config: Config, stage_steps: int) -> steps.Objective:
     )
 
 
+@jax.jit
+def _all_finite(state: train_state.TrainState) -> jax.Array:
+    """[] whether every weight is a finite number."""
+    weights = (state.coarse.params, state.refine.params, state.critic.params)
+    return jnp.all(jnp.array([jnp.isfinite(x).all() for x in jax.tree.leaves(weights)]))
+
+
 def _is_due(step: int, every: int, last: int) -> bool:
     return step % every == 0 or step == last
 
@@ -211,11 +236,15 @@ def _is_due(step: int, every: int, last: int) -> bool:
 def _require_finite(metrics: steps.Metrics, step: int, config: Config) -> None:
     bad = {name: value for name, value in metrics.items() if not math.isfinite(value)}
     if bad:
-        raise FloatingPointError(
-            f"step {step + 1}: {', '.join(f'{n} is {v}' for n, v in bad.items())}. "
-            f"The newest checkpoint in {config.workdir} is from before this step; try "
-            f"a --learning_rate below {config.learning_rate:g}."
-        )
+        values = ", ".join(f"{name} is {value}" for name, value in bad.items())
+        raise FloatingPointError(f"step {step + 1}: {values}. {_advice(config)}")
+
+
+def _advice(config: Config) -> str:
+    return (
+        f"Checkpoints in {config.workdir}, if any, are from before this step; try a "
+        f"--learning_rate below {config.learning_rate:g} in a new workdir."
+    )
 
 
 def _progress_bar(config: Config, step: int) -> tqdm.tqdm:
@@ -228,20 +257,21 @@ def _progress_bar(config: Config, step: int) -> tqdm.tqdm:
     )
 
 
-def _claim_workdir(config: Config) -> None:
-    """Writes config.json, or refuses a workdir whose run was started otherwise."""
-    workdir = pathlib.Path(config.workdir).expanduser()
-    path = workdir / "config.json"
-    if path.exists():
-        stored = json.loads(path.read_text())["config"]
-        if changed := differences(stored, config):
-            raise ValueError(
-                f"--workdir={config.workdir} holds a run with another config:\n  "
-                + "\n  ".join(changed)
-                + "\nUse its values to go on, or another workdir."
-            )
-    workdir.mkdir(parents=True, exist_ok=True)
-    results.write_json(path, {"config": config.to_json(), **results.provenance()})
+def _check_unchanged(
+    stored: dict[str, Any] | None, config: Config, dataset: input_pipeline.PairDataset
+) -> None:
+    """Refuses to go on from a checkpoint of another config or another data set."""
+    if stored is None:
+        return
+    changed = differences(stored, config)
+    if stored.get("data", dataset.metadata) != dataset.metadata:
+        changed.append(f"--data_dir: another data set than {stored['data_dir']} was")
+    if changed:
+        raise ValueError(
+            f"--workdir={config.workdir} holds a run with another config:\n  "
+            + "\n  ".join(changed)
+            + "\nUse its values to go on, or another workdir."
+        )
 
 
 @contextlib.contextmanager

@@ -62,6 +62,11 @@ class Checkpointer:
             ),
         )
 
+    def latest_config(self) -> dict[str, Any] | None:
+        """The config inside the newest checkpoint, or None if there is none."""
+        step = self._manager.latest_step()
+        return None if step is None else _stored_config(self._manager, step)
+
     def restore_latest(self, state: train_state.TrainState) -> train_state.TrainState:
         """Returns the newest checkpoint, or `state` itself if there is none.
 
@@ -122,10 +127,7 @@ def restore_generators(workdir: str, step: int | None = None) -> Generators:
             + (f"; there are steps {found}." if found else ".")
         )
     step = found[-1] if step is None else step
-    stored = manager.restore(
-        step, args=ocp.args.Composite(config=ocp.args.JsonRestore())
-    )
-    config = stored.config["config"]
+    config = _stored_config(manager, step)
     architecture = architecture_of(config)
     shapes = jax.eval_shape(
         lambda: train_state.create(architecture, train_state.make_optimizer(0.0), 0)
@@ -144,6 +146,11 @@ def restore_generators(workdir: str, step: int | None = None) -> Generators:
         coarse=restored["coarse"]["params"],
         refine=restored["refine"]["params"],
     )
+
+
+def _stored_config(manager: ocp.CheckpointManager, step: int) -> dict[str, Any]:
+    arguments = ocp.args.Composite(config=ocp.args.JsonRestore())
+    return manager.restore(step, args=arguments).config["config"]
 
 
 def _restore_tree(

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+from typing import Any
 
 import jax
 import numpy as np
@@ -56,6 +57,11 @@ class PoseTransfer:
         return self._generators.architecture
 
     @property
+    def config(self) -> dict[str, Any]:
+        """Every setting of the run."""
+        return self._generators.config
+
+    @property
     def step(self) -> int:
         """Finished training steps."""
         return self._generators.step
@@ -72,7 +78,7 @@ class PoseTransfer:
             The coarse and the refined images, with a leading axis B.
 
         Raises:
-            ValueError: wrong shape or type.
+            ValueError: wrong shape or type, or a pose without a point in the image.
         """
         photos, keypoints = np.asarray(photos), np.asarray(keypoints, np.float32)
         if photos.ndim == 3:
@@ -89,6 +95,14 @@ class PoseTransfer:
             raise ValueError(
                 f"keypoints: expected [{len(photos)}, 18, 3], one pose for each photo, "
                 f"got {list(keypoints.shape)}."
+            )
+        x, y, visible = np.moveaxis(keypoints, -1, 0)
+        inside = (visible > 0) & (x >= 0) & (x < size[1]) & (y >= 0) & (y < size[0])
+        if not inside.any(axis=1).all():
+            raise ValueError(
+                f"keypoints: pose {int(np.argmin(inside.any(axis=1)))} has no visible "
+                f"point inside {size[0]}x{size[1]} pixels; scale it to the model's "
+                "image first."
             )
         weights = self._generators.coarse, self._generators.refine
         coarse, refined = self._draw(*weights, photos, keypoints)

@@ -8,7 +8,7 @@ the step alone, so that a resumed run sees what an uninterrupted one would have 
 import dataclasses
 import pathlib
 from collections.abc import Iterator
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import tensorflow as tf
@@ -64,13 +64,24 @@ class PairDataset:
                 "missing). Make one with: python data_prep/build_tfrecords.py "
                 f"--output_dir={data_dir} ..."
             )
-        self._builder = tfds.builder_from_directory(folder)
+        try:
+            self._builder = tfds.builder_from_directory(folder)
+        except Exception as error:
+            # What TFDS raises on damaged files ranges from KeyError to protobuf's own.
+            raise ValueError(
+                f"--data_dir={data_dir}: dataset_info.json or features.json is "
+                f"damaged: {error}"
+            ) from error
         missing = {*_IMAGES, *_KEYPOINTS, *_NAMES} - set(self._builder.info.features)
         if missing:
             raise ValueError(
                 f"--data_dir={data_dir}: the records lack {sorted(missing)}; this is "
                 "not a data set of data_prep/build_tfrecords.py."
             )
+        for split in self.splits:
+            for path in self._builder.info.splits[split].filepaths:
+                if not pathlib.Path(path).is_file():
+                    raise ValueError(f"--data_dir={data_dir}: {path.name} is missing.")
         self.height, self.width = self._builder.info.features["source_image"].shape[:2]
         self.metadata = dict(self._builder.info.metadata or {})
         self._data_dir = data_dir
@@ -119,7 +130,7 @@ class PairDataset:
         records = records.skip(offset).shard(process_count, process_index)
         batches = self._decoded(records, (*_IMAGES, *_KEYPOINTS))
         batches = batches.batch(batch_size // process_count, drop_remainder=True)
-        return batches.prefetch(tf.data.AUTOTUNE).as_numpy_iterator()
+        return self._read(batches.prefetch(tf.data.AUTOTUNE))
 
     def test_batches(self, *, batch_size: int, limit: int = 0) -> Iterator[TestBatch]:
         """Yields the test pairs, each once, in the order of the protocol.
@@ -131,7 +142,7 @@ class PairDataset:
         records = tf.data.TFRecordDataset(self._files("test"))
         records = records.take(limit or -1)
         examples = self._decoded(records, (*_IMAGES, *_KEYPOINTS, *_NAMES))
-        for rows in examples.batch(batch_size).prefetch(2).as_numpy_iterator():
+        for rows in self._read(examples.batch(batch_size).prefetch(2)):
             sources, targets = (
                 [name.decode() for name in rows[key]] for key in _NAMES[1:]
             )
@@ -142,6 +153,15 @@ class PairDataset:
             }
             names = list(zip(sources, targets, strict=True))
             yield TestBatch(cast(Batch, padded), names)
+
+    def _read(self, batches: tf.data.Dataset) -> Iterator[Any]:
+        """Iterates over numpy batches; a damaged shard becomes a ValueError."""
+        try:
+            yield from batches.as_numpy_iterator()
+        except tf.errors.OpError as error:
+            raise ValueError(
+                f"--data_dir={self._data_dir}: a record cannot be read: {error.message}"
+            ) from error
 
     def _files(self, split: str) -> list[str]:
         self.count(split)

@@ -39,6 +39,16 @@ def check_batch_size(batch_size: int) -> None:
         )
 
 
+def check_one_process() -> None:
+    """Raises ValueError in a run of several processes, which the programs do not
+    support yet: each would write the same files."""
+    if jax.process_count() > 1:
+        raise ValueError(
+            f"{jax.process_count()} processes: train and evaluate run in one process "
+            "with any number of local devices."
+        )
+
+
 def put_batch(batch: PyTree, mesh: Mesh) -> PyTree:
     """Turns this process's share (numpy, leading axis B / processes) into the global,
     sharded batch (jax.Array, leading axis B)."""

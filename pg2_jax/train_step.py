@@ -124,22 +124,25 @@ def _apply(network: nn.Module, params: PyTree, *inputs: jax.Array) -> jax.Array:
 
 
 def draw_coarse(
-    params: PyTree, inputs: Inputs, architecture: models.Architecture
+    params: PyTree,
+    source: jax.Array,
+    pose_maps: jax.Array,
+    architecture: models.Architecture,
 ) -> jax.Array:
     """G1's image [B, H, W, 3]."""
     coarse, _ = architecture.generators()
-    return _apply(coarse, params, inputs["source"], inputs["pose"])
+    return _apply(coarse, params, source, pose_maps)
 
 
 def draw_difference(
     params: PyTree,
     coarse: jax.Array,
-    inputs: Inputs,
+    source: jax.Array,
     architecture: models.Architecture,
 ) -> jax.Array:
     """G2's difference map [B, H, W, 3]; the refined image is coarse + difference."""
     _, refine = architecture.generators()
-    return _apply(refine, params, coarse, inputs["source"])
+    return _apply(refine, params, coarse, source)
 
 
 def judge(
@@ -217,7 +220,7 @@ def coarse_step(
     mask = inputs["mask"] if objective.pose_mask_loss else None
 
     def loss_of(params: PyTree) -> jax.Array:
-        coarse = draw_coarse(params, inputs, architecture)
+        coarse = draw_coarse(params, inputs["source"], inputs["pose"], architecture)
         return losses.l1(coarse, inputs["target"], mask).mean()
 
     loss, gradients = jax.value_and_grad(loss_of)(state.coarse.params)
@@ -235,10 +238,14 @@ def adversarial_step(
 ) -> tuple[TrainState, Metrics]:
     """Stage II: one update of G2, then one of D against the new G2; G1 is frozen."""
     inputs = _training_inputs(state, batch, architecture, objective)
-    coarse = draw_coarse(state.coarse.params, inputs, architecture)
+    coarse = draw_coarse(
+        state.coarse.params, inputs["source"], inputs["pose"], architecture
+    )
 
     def refine_loss_of(params: PyTree) -> tuple[jax.Array, Metrics]:
-        refined = coarse + draw_difference(params, coarse, inputs, architecture)
+        refined = coarse + draw_difference(
+            params, coarse, inputs["source"], architecture
+        )
         logits = judge(
             state.critic.params, coarse, refined, inputs, architecture, objective
         )
@@ -247,7 +254,9 @@ def adversarial_step(
     gradients, metrics = jax.grad(refine_loss_of, has_aux=True)(state.refine.params)
     refine = state.refine.update(gradients, objective.optimizer)
 
-    refined = coarse + draw_difference(refine.params, coarse, inputs, architecture)
+    refined = coarse + draw_difference(
+        refine.params, coarse, inputs["source"], architecture
+    )
 
     def critic_loss_of(params: PyTree) -> tuple[jax.Array, Metrics]:
         logits = judge(params, coarse, refined, inputs, architecture, objective)
@@ -291,9 +300,8 @@ def generate(
     Returns:
         The coarse image, the difference map and the refined image.
     """
-    coarse_network, refine_network = architecture.generators()
     source = images.from_uint8(source_image)
     maps = pose_input(target_keypoints, architecture)
-    coarse = _apply(coarse_network, coarse_params, source, maps)
-    difference = _apply(refine_network, refine_params, coarse, source)
+    coarse = draw_coarse(coarse_params, source, maps, architecture)
+    difference = draw_difference(refine_params, coarse, source, architecture)
     return Generated(coarse=coarse, difference=difference, refined=coarse + difference)

@@ -1,6 +1,8 @@
 """The published pairing protocol, against brute force and pandas."""
 
+import os
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -119,59 +121,101 @@ def test_unused_photos_are_counted_by_reason():
 
 def test_list_round_trip(tmp_path):
     path = tmp_path / "pairs.csv"
-    listed = [("a.jpg", "b.jpg"), ("b.jpg", "a.jpg")]
+    listed = [("1_a.jpg", "1_b.jpg"), ("1_b.jpg", "1_a.jpg")]
     pairs.write_csv(path, listed)
-    assert path.read_text() == "from,to\na.jpg,b.jpg\nb.jpg,a.jpg\n"
-    assert pairs.read_csv(path, ["a.jpg", "b.jpg"]) == listed
+    assert path.read_text() == "from,to\n1_a.jpg,1_b.jpg\n1_b.jpg,1_a.jpg\n"
+    assert pairs.read_csv(path, ["1_a.jpg", "1_b.jpg"], "market1501") == listed
+
+
+NAMES = ["1_a", "1_b", "2_a"]
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("source,target\na,b\n", r"list\.csv:1: the header is 'source,target'"),
+        ("source,target\n1_a,1_b\n", r"list\.csv:1: the header is 'source,target'"),
         ("", r"list\.csv:1: the header is ''"),
         ("from,to\n", "holds no pairs"),
-        ("from,to\na,b\na,c\n", r"list\.csv:3: 'c' has no keypoints"),
-        ("from,to\na,b,c\n", r"list\.csv:2: 'a,b,c' has 3 fields"),
-        ("from,to\na\xff,b\n", "not a csv file in UTF-8"),
+        ("from,to\n1_a,1_b\n1_a,1_c\n", r"list\.csv:3: '1_c' has no keypoints"),
+        ("from,to\n1_a,1_b,c\n", r"list\.csv:2: '1_a,1_b,c' has 3 fields"),
+        ("from,to\n1_a\xff,1_b\n", "not a csv file in UTF-8"),
+        ("from,to\n1_a,1_a\n", r"list\.csv:2: '1_a' is paired with itself"),
+        (
+            "from,to\n1_a,1_b\n1_b,2_a\n",
+            r"list\.csv:3: '1_b' shows '1' and '2_a' shows '2'; a pair shows one",
+        ),
+        (
+            "from,to\n1_a,1_b\n1_b,1_a\n1_a, 1_b\n",
+            r"list\.csv:4: '1_a,1_b' is already in line 2; pairs may not repeat",
+        ),
     ],
 )
 def test_bad_list(tmp_path, content, message):
     path = tmp_path / "list.csv"
     path.write_bytes(content.encode("latin-1"))
     with pytest.raises(ValueError, match=message):
-        pairs.read_csv(path, ["a", "b"])
+        pairs.read_csv(path, NAMES, "market1501")
+
+
+def test_who_is_who_in_a_list_depends_on_the_dataset(tmp_path):
+    path = tmp_path / "list.csv"
+    path.write_text("from,to\nanna/1_a.jpg,anna/2_a.jpg\n")
+    names = ["anna/1_a.jpg", "anna/2_a.jpg"]
+    assert pairs.read_csv(path, names, "folder") == [tuple(names)]
+    with pytest.raises(ValueError, match="a pair shows one person"):
+        pairs.read_csv(path, names, "market1501")
 
 
 def test_bad_rows_of_a_list_are_collected(tmp_path):
     path = tmp_path / "list.csv"
-    path.write_text("from,to\na,b\nx,a\nb,a\n")
+    path.write_text("from,to\n1_a,1_b\nx,1_a\n1_b,1_a\n")
     problems = []
-    assert pairs.read_csv(path, ["a", "b"], problems) == [("a", "b"), ("b", "a")]
+    found = pairs.read_csv(path, NAMES, "market1501", problems)
+    assert found == [("1_a", "1_b"), ("1_b", "1_a")]
     assert len(problems) == 1 and "list.csv:3: 'x'" in problems[0]
 
 
-def _run(*arguments):
+def test_a_list_of_bad_rows_alone_keeps_their_messages(tmp_path):
+    path = tmp_path / "list.csv"
+    path.write_text("from,to\n1_a,1_a\n")
+    problems = []
+    assert pairs.read_csv(path, NAMES, "market1501", problems) == []
+    assert len(problems) == 1 and "list.csv:2" in problems[0]
+
+
+def _run(*arguments, **environment):
     command = [sys.executable, "-m", "data_prep.pairs", *map(str, arguments)]
     return subprocess.run(
-        command, capture_output=True, text=True, check=False, cwd=ROOT
+        command,
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+        env=os.environ | environment,
     )
 
 
 def test_command_line_writes_the_list_without_photos(tmp_path):
     annotated = _market("1_b.jpg", "1_a.jpg", "1_c.jpg")
     annotations.write_csv(tmp_path / "annotations.csv", annotated)
-    output = tmp_path / "pairs.csv"
-    arguments = [f"--annotations={tmp_path}/annotations.csv", f"--output={output}"]
-    done = _run("--dataset=market1501", "--split=train", *arguments)
+    arguments = ["--annotations=~/annotations.csv", "--output=~/pairs.csv"]
+    done = _run("--dataset=market1501", "--split=train", *arguments, HOME=str(tmp_path))
     assert done.returncode == 0, done.stderr
     expected = pairs.all_pairs(annotated, "market1501")
-    assert pairs.read_csv(output, annotated) == expected
+    assert pairs.read_csv(tmp_path / "pairs.csv", annotated, "market1501") == expected
     assert "6 pairs" in done.stdout
 
 
-def test_command_line_names_the_mistake_without_a_traceback(tmp_path):
-    done = _run("--split=test", f"--annotations={tmp_path}/no.csv", "--output=x.csv")
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        ("--annotations=no.csv", "error: .*no.csv"),
+        ("again", "error: unexpected argument 'again'"),
+        ("--seed=4294967296", r"--seed=4294967296.*\[0, 4294967295\]"),
+    ],
+)
+def test_command_line_names_the_mistake_without_a_traceback(argument, message):
+    done = _run("--split=test", "--annotations=a.csv", "--output=x.csv", argument)
     assert done.returncode == 1
-    assert done.stderr.startswith("error: ") and "no.csv" in done.stderr
-    assert "Traceback" not in done.stderr
+    assert re.search(message, done.stderr) and "Traceback" not in done.stderr
+    assert len(done.stderr.splitlines()) <= 3

@@ -54,7 +54,7 @@ def test_rgb_of_the_right_size_is_copied_byte_for_byte(tmp_path, name, options):
     path = _save(tmp_path / name, Image.fromarray(_pixels()), **options)
     photo = _read(path)
     assert photo.encoded == path.read_bytes()
-    assert photo == (path.read_bytes(), 1.0, 1.0, (HEIGHT, WIDTH), "")
+    assert photo == (path.read_bytes(), (HEIGHT, WIDTH), "")
 
 
 def test_the_suffix_does_not_matter(tmp_path):
@@ -202,7 +202,6 @@ def test_resize_scales_photo_and_keypoints_alike(tmp_path):
     large = np.zeros((2 * HEIGHT, 4 * WIDTH, 3), np.uint8)
     large[20:30, 40:50] = 255
     photo = _read(_save(tmp_path / "a.png", Image.fromarray(large)), resize=True)
-    assert (photo.scale_x, photo.scale_y) == (0.25, 0.5)
     assert photo.original_size == (2 * HEIGHT, 4 * WIDTH)
     assert photo.note == "resized"
     bright = np.argwhere(_decoded(photo)[..., 0] > 128)
@@ -216,8 +215,7 @@ def test_fit_keypoints_scales_clips_and_drops():
     keypoints[2] = [64, 10, 1]  # One beyond it.
     keypoints[3] = [10, 48, 1]
     keypoints[4] = [0, 0, 1]
-    photo = photos.Photo(b"", 0.25, 0.5, (48, 64), "")
-    fitted, outside = photos.fit_keypoints(keypoints, photo, 24, 16)
+    fitted, outside = photos.fit_keypoints(keypoints, (48, 64), (24, 16))
     expected = np.zeros((18, 3))
     expected[0], expected[1], expected[4] = [2.5, 10, 1], [15, 23, 1], [0, 0, 1]
     np.testing.assert_array_equal(fitted, expected)

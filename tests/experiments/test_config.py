@@ -31,6 +31,12 @@ def test_flags_and_fields_agree():
     assert (config.flip, config.l1_weight, config.batch_size) == (False, 2.5, 3)
 
 
+def test_a_tilde_is_the_home_folder(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/me")
+    config = from_words("--workdir=~/run", "--data_dir=~/data")
+    assert (config.workdir, config.data_dir) == ("/home/me/run", "/home/me/data")
+
+
 @pytest.mark.parametrize("path", FLAGFILES, ids=lambda path: path.stem)
 def test_flagfiles_parse_and_explain_every_flag(path):
     from_words(f"--flagfile={path}", "--workdir=w", "--data_dir=d")
@@ -72,6 +78,8 @@ def test_the_papers_figures():
         ({"image_size": "128"}, "--image_size must be HEIGHTxWIDTH.* got '128'"),
         ({"image_size": "-1x64"}, "--image_size must be HEIGHTxWIDTH"),
         ({"pose_size": "0x9"}, "--pose_size must be HEIGHTxWIDTH"),
+        ({"checkpoint_step": -7}, r"--checkpoint_step must be -1 .* got -7"),
+        ({"seed": 2**32}, r"--seed must be below 2\*\*32"),
         ({"batch_size": 0}, "--batch_size must be at least 1, got 0"),
         ({"learning_rate": 0.0}, "--learning_rate must be above 0, got 0.0"),
         ({"l1_weight": -1.0}, "--l1_weight must be 0 or more, got -1.0"),

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import pathlib
+import shutil
 import signal
 
 import jax
@@ -101,7 +102,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(run, tmp_path, stopped_at):
 def test_training_on_says_so_when_nothing_is_left(run, capsys):
     before = weights(run.workdir)
     assert train.train(run) is None
-    assert "has 4 steps, all that were asked for" in capsys.readouterr().out
+    assert "has 4 steps; 4 were asked for" in capsys.readouterr().out
     assert_equal(weights(run.workdir), before)
 
 
@@ -122,20 +123,37 @@ def test_another_config_is_refused_with_the_differences(run):
 
 def test_a_loss_that_is_not_finite_stops_with_the_step(pair_dataset, tmp_path):
     config = make_config(
-        pair_dataset, tmp_path, learning_rate=1e30, coarse_steps=9, log_every=9
+        pair_dataset, tmp_path, learning_rate=1e30, coarse_steps=9, checkpoint_every=1
     )
-    with pytest.raises(
-        FloatingPointError, match=r"step [2-9]: coarse/loss is (nan|inf)"
-    ):
+    message = r"step 2: coarse/loss is (nan|inf)\. .* below 1e\+30 in a new workdir"
+    with pytest.raises(FloatingPointError, match=message):
         train.train(config)
-    saved = checkpoint.restore_generators(str(tmp_path)) if steps(tmp_path) else None
-    if saved:
-        assert all(np.isfinite(x).all() for x in jax.tree.leaves(saved.coarse))
+    step, saved = weights(tmp_path)
+    assert step == 1
+    assert all(np.isfinite(x).all() for x in jax.tree.leaves(saved))
 
 
-def steps(workdir):
-    folder = checkpoint.folder(str(workdir))
-    return [name for name in os.listdir(folder) if name.isdigit()]
+@pytest.mark.filterwarnings("ignore:overflow")
+def test_weights_that_are_not_finite_are_never_saved(pair_dataset, tmp_path):
+    config = make_config(
+        pair_dataset, tmp_path, learning_rate=1e39, coarse_steps=9, checkpoint_every=1
+    )
+    with pytest.raises(FloatingPointError, match="step 1: a weight is not finite"):
+        train.train(config)
+    with pytest.raises(ValueError, match="no checkpoint in"):
+        weights(tmp_path)
+    # Nothing was trained, so the workdir is not bound to the config.
+    again = dataclasses.replace(config, learning_rate=1e-3, coarse_steps=1)
+    assert train.train(again) is None
+
+
+def test_another_data_set_is_refused(run, pair_dataset, tmp_path):
+    other = tmp_path / "data"
+    shutil.copytree(pair_dataset, other)
+    path = other / "metadata.json"
+    path.write_text(path.read_text().replace('"seed": 0', '"seed": 7'))
+    with pytest.raises(ValueError, match="--data_dir: another data set than"):
+        train.train(dataclasses.replace(run, data_dir=str(other)))
 
 
 @pytest.mark.parametrize(
@@ -158,6 +176,7 @@ def test_evaluation_scores_every_pair_once(run, pair_dataset, capsys):
     dataset = input_pipeline.PairDataset(pair_dataset)
     assert report["pairs"] == dataset.count("test")
     assert report["step"] == 4
+    assert report["config"]["base_channels"] == 2
     # The copy of the source needs no network: scored here with scikit-image.
     metrics = pytest.importorskip("skimage.metrics")
     want = [
@@ -191,6 +210,23 @@ def test_evaluation_does_not_depend_on_the_batch_size(run):
         assert report["pairs"] == 5
         figures.append(report["metrics"]["refined"]["body_l1"]["mean"])
     np.testing.assert_allclose(*figures, rtol=1e-3)
+
+
+@pytest.mark.parametrize("program", ["evaluate", "generate"])
+def test_flags_of_other_networks_are_refused(run, drawing, program):
+    config = dataclasses.replace(drawing, mode=program, base_channels=64)
+    module = {"evaluate": evaluate.evaluate, "generate": generate.generate}[program]
+    with pytest.raises(
+        ValueError, match=r"--base_channels=64 disagrees .* which has 2"
+    ):
+        module(config)
+
+
+def test_targets_without_a_body_have_no_body_l1():
+    values = {"l1": np.array([1.0, 3.0]), "body_l1": np.array([4.0, np.nan])}
+    summary = evaluate._summary({"coarse": values})["coarse"]
+    assert summary["l1"] == {"mean": 2.0, "std": 1.0, "pairs": 2}
+    assert summary["body_l1"] == {"mean": 4.0, "std": 0.0, "pairs": 1}
 
 
 def test_evaluating_an_empty_workdir_is_refused(pair_dataset, tmp_path):
@@ -228,12 +264,9 @@ def test_generate_writes_one_png_of_the_models_size(drawing):
 def test_a_pose_of_a_larger_image_is_scaled(drawing, tmp_path):
     generate.generate(drawing)
     keypoints = annotations.read(drawing.pose)[drawing.pose_name] * [4, 4, 1]
-    person = {"pose_keypoints_2d": keypoints.ravel().tolist()}
-    path = tmp_path / "pose.json"
-    path.write_text(json.dumps({"people": [person]}))
     scaled = dataclasses.replace(
         drawing,
-        pose=str(path),
+        pose=pose_file(tmp_path, keypoints),
         pose_name="",
         pose_size="128x64",
         output=str(tmp_path / "scaled.png"),
@@ -257,6 +290,36 @@ def test_what_generate_cannot_read_is_named(drawing, changes, message):
     with pytest.raises(ValueError, match=message):
         generate.generate(dataclasses.replace(drawing, **changes))
     assert not os.path.exists(drawing.output)
+
+
+def pose_file(tmp_path, keypoints):
+    path = tmp_path / "pose.json"
+    person = {"pose_keypoints_2d": np.asarray(keypoints).ravel().tolist()}
+    path.write_text(json.dumps({"people": [person]}))
+    return str(path)
+
+
+def test_a_pose_outside_the_image_is_refused_with_the_flag(drawing, tmp_path):
+    keypoints = annotations.read(drawing.pose)[drawing.pose_name] * [40, 40, 1]
+    keypoints[:, :2] += 50 * keypoints[:, 2:]
+    path = pose_file(tmp_path, keypoints)
+    far = dataclasses.replace(drawing, pose=path, pose_name="")
+    with pytest.raises(ValueError, match=r"no keypoint inside .* 32x16.*--pose_size"):
+        generate.generate(far)
+
+
+def test_points_outside_the_image_count_as_missing(drawing, tmp_path, capsys):
+    keypoints = annotations.read(drawing.pose)[drawing.pose_name]
+    joint = int(np.argmax(keypoints[:, 2]))
+    missing, outside = keypoints.copy(), keypoints.copy()
+    missing[joint], outside[joint] = 0, (16, 5, 1)
+    pictures = []
+    for points in (missing, outside):
+        path = pose_file(tmp_path, points)
+        generate.generate(dataclasses.replace(drawing, pose=path, pose_name=""))
+        pictures.append(read_png(drawing.output))
+    np.testing.assert_array_equal(*pictures)
+    assert "1 points of pose lie outside the image" in capsys.readouterr().out
 
 
 def test_a_photo_of_another_shape_is_refused(drawing, tmp_path):

@@ -52,6 +52,13 @@ def test_the_state_comes_back_with_its_shardings(tmp_path):
     assert got.coarse.params["rgb"]["kernel"].sharding.device_set == set(jax.devices())
 
 
+def test_the_newest_config_is_known_before_anything_is_restored(tmp_path):
+    saver = checkpoint.Checkpointer(str(tmp_path), {})
+    assert saver.latest_config() is None
+    save(tmp_path, at_step(1))
+    assert checkpoint.Checkpointer(str(tmp_path), {}).latest_config() == CONFIG
+
+
 def test_without_a_checkpoint_the_state_stays(tmp_path):
     state = at_step(0)
     saver = checkpoint.Checkpointer(str(tmp_path), CONFIG)
@@ -99,6 +106,7 @@ def test_restored_weights_draw(tmp_path):
         (np.zeros((32, 16, 3), np.float32), (18, 3), "got float32"),
         (np.zeros((32, 16, 3), np.uint8), (17, 3), "one pose for each photo"),
         (np.zeros((2, 32, 16, 3), np.uint8), (18, 3), r"expected \[2, 18, 3\]"),
+        (np.zeros((32, 16, 3), np.uint8), (18, 3), "pose 0 has no visible point"),
     ],
 )
 def test_wrong_inputs_are_named(tmp_path_factory, photo, pose, message):

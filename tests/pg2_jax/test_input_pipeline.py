@@ -1,6 +1,7 @@
 """Every pair once, in an order that (seed, step) alone decides."""
 
 import itertools
+import shutil
 
 import numpy as np
 import pytest
@@ -92,8 +93,33 @@ def test_a_limit_takes_the_first_test_pairs(dataset):
     assert few.names == names[:3]
 
 
-def test_tensorflow_never_sees_an_accelerator():
-    assert tf.config.get_visible_devices("GPU") == []
+def damaged(pair_dataset, tmp_path):
+    folder = tmp_path / "data"
+    shutil.copytree(pair_dataset, folder)
+    (shard,) = folder.glob("*test.tfrecord*")
+    return folder, shard
+
+
+def test_a_missing_shard_is_named_before_training(pair_dataset, tmp_path):
+    folder, shard = damaged(pair_dataset, tmp_path)
+    shard.unlink()
+    with pytest.raises(ValueError, match=f"{shard.name} is missing"):
+        input_pipeline.PairDataset(str(folder))
+
+
+def test_a_truncated_shard_is_an_error_that_names_the_data_set(pair_dataset, tmp_path):
+    folder, shard = damaged(pair_dataset, tmp_path)
+    shard.write_bytes(shard.read_bytes()[:-100])
+    dataset = input_pipeline.PairDataset(str(folder))
+    with pytest.raises(ValueError, match=f"{folder}: a record cannot be read"):
+        list(dataset.test_batches(batch_size=4))
+
+
+def test_damaged_information_is_named(pair_dataset, tmp_path):
+    folder, _ = damaged(pair_dataset, tmp_path)
+    (folder / "dataset_info.json").write_text("{")
+    with pytest.raises(ValueError, match=r"dataset_info\.json .* is damaged"):
+        input_pipeline.PairDataset(str(folder))
 
 
 def test_a_missing_data_set_is_named_with_the_command_that_makes_one(tmp_path):

@@ -1,0 +1,48 @@
+"""What the programs of this package share: exit codes, messages, paths and seeds."""
+
+import os
+import signal
+import sys
+import types
+from collections.abc import Callable, Sequence
+from typing import NoReturn
+
+# The largest seed of numpy's RandomState, which makes the published draws.
+MAX_SEED = 2**32 - 1
+
+
+def run(argv: Sequence[str], program: Callable[[], str]) -> int:
+    """Runs a program, so that what goes wrong for its user ends in one message.
+
+    SIGTERM unwinds the program as Ctrl-C does, so that temporary files are removed.
+
+    Args:
+        argv: what the flags leave of the command line: the name of the program.
+        program: does the work and returns what to print.
+
+    Returns:
+        The exit code: 0, 1 after a ValueError or an OSError, 130 after Ctrl-C.
+    """
+    signal.signal(signal.SIGTERM, _stop)
+    try:
+        if len(argv) > 1:
+            raise ValueError(
+                f"unexpected argument {argv[1]!r}: every option is a flag, --name=value"
+            )
+        print(program())
+    except (ValueError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted: nothing was written", file=sys.stderr)
+        return 130
+    return 0
+
+
+def expand(path: str) -> str:
+    """Replaces a leading `~`, which the shell leaves alone behind `--name=`."""
+    return os.path.expanduser(path)
+
+
+def _stop(signum: int, frame: types.FrameType | None) -> NoReturn:
+    raise SystemExit(128 + signum)

@@ -1,0 +1,75 @@
+"""Processes that share a list of jobs, and end without a word when the main one is
+stopped."""
+
+import contextlib
+import multiprocessing
+import multiprocessing.pool
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from multiprocessing import resource_tracker
+from typing import TypeVar
+
+_Job = TypeVar("_Job")
+_Result = TypeVar("_Result")
+
+
+@contextlib.contextmanager
+def results(
+    function: Callable[[_Job], _Result], jobs: Sequence[_Job], workers: int
+) -> Iterator[Iterable[_Result]]:
+    """Gives the results of all jobs, in any order, as they come.
+
+    Args:
+        function: what to do with a job; can be pickled.
+        jobs: what to do it with.
+        workers: processes; 0 for one per core, 1 for none but this.
+    """
+    workers = min(workers or num_cores(), len(jobs))
+    if workers <= 1:
+        yield map(function, jobs)
+        return
+    with contextlib.ExitStack() as stack:
+        with _signals_held():
+            # Forking is not safe in a process that runs threads, as JAX does.
+            pool = multiprocessing.get_context("spawn").Pool(workers)
+            stack.enter_context(pool)
+        yield pool.imap_unordered(function, jobs, chunksize=8)
+
+
+def num_cores() -> int:
+    """Returns the number of cores that this process may use, or all there are."""
+    # Linux alone tells which.
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+@contextlib.contextmanager
+def _signals_held() -> Iterator[None]:
+    """Lets processes start that never see Ctrl-C, and none be left half started.
+
+    A signal that comes meanwhile takes effect at the end.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield  # Signals are none of its business.
+        return
+    held: list[int] = []
+    # Other threads, of BLAS for one, receive signals that this one blocks.
+    handlers = {
+        number: signal.signal(number, lambda number, _: held.append(number))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    # Started later, it would unblock the signal.
+    resource_tracker.ensure_running()
+    # What a thread blocks stays blocked in the processes that it starts.
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    if held:
+        signal.raise_signal(held[0])

@@ -1,0 +1,25 @@
+"""Small data sets to convert."""
+
+import numpy as np
+import pytest
+
+from data_prep import annotations
+from tests.data_prep.small_sources import random_pose, write_market, write_photo
+
+
+@pytest.fixture
+def market(tmp_path):
+    people = {"train": {"0001": 3, "0002": 2}, "test": {"0003": 2, "0004": 1}}
+    return write_market(tmp_path / "source", people)
+
+
+@pytest.fixture
+def people(tmp_path):
+    """A folder of <person>/<photo> with annotations.csv."""
+    rng = np.random.default_rng(0)
+    names = [f"{who}/{i}.png" for who in ("anna", "bo", "cy", "0000") for i in range(3)]
+    for name in names:
+        write_photo(rng, tmp_path / "people" / name)
+    poses = {name: random_pose(rng) for name in names}
+    annotations.write_csv(tmp_path / "people" / "annotations.csv", poses)
+    return tmp_path / "people"

@@ -9,6 +9,7 @@ import numpy as np
 import rich.console
 import rich.table
 import tqdm
+from PIL import Image
 
 from experiments import config as config_lib
 from experiments import pictures, results
@@ -143,7 +144,10 @@ class _Shown:
         self._seen = 0
         self._rows: list[dict[str, np.ndarray]] = []
 
-    def take(self, batch: steps.Batch, drawn: dict[str, np.ndarray], count: int):
+    def take(
+        self, batch: steps.Batch, drawn: dict[str, np.ndarray], count: int
+    ) -> None:
+        """Keeps the wanted ones of the next `count` pairs."""
         for i in range(count):
             if self._seen + i in self._wanted:
                 arrays: dict[str, Any] = {
@@ -154,7 +158,8 @@ class _Shown:
                 self._rows.append({name: array[i] for name, array in arrays.items()})
         self._seen += count
 
-    def picture(self):
+    def picture(self) -> Image.Image:
+        """Lays out what was kept."""
         stacked = {
             name: np.stack([row[name] for row in self._rows]) for name in self._rows[0]
         }

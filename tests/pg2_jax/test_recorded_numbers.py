@@ -1,0 +1,119 @@
+"""Networks, losses and training held to recorded numbers, in any clone.
+
+The numbers were recorded when the same code agreed with the authors' own figures
+(tests/experiments/test_import_checkpoint.py, which needs files that are not in the
+repository). A change of any layer, loss or update moves them.
+"""
+
+import dataclasses
+import functools
+import zlib
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from pg2_jax import models, train_state, train_step
+
+HEIGHT, WIDTH = 64, 32
+PAPER = models.Architecture(
+    image_height=HEIGHT,
+    image_width=WIDTH,
+    base_channels=4,
+    bottleneck_size=8,
+    discriminator_channels=4,
+)
+RELEASED = dataclasses.replace(
+    PAPER,
+    refine_decoder="constant",
+    refine_full_skip=False,
+    critic_input="triplet",
+    heat_map_range="minus_one_one",
+)
+# For each step: the loss of stage I, then of G2 and of D in stage II.
+RECORDED = {
+    "paper": {
+        "coarse": [2.275802, 1.779407],
+        "refine": [22.286, 21.15765],
+        "critic": [1.658102, 1.271115],
+    },
+    "released": {
+        "coarse": [1.717304, 1.407122],
+        "refine": [21.63839, 21.87076],
+        "critic": [0.8049574, 0.6392596],
+    },
+}
+
+
+def drawn_weights(params, player):
+    """Weights that depend on their names alone, not on any library's initializers."""
+
+    def draw(path, value):
+        name = player + jax.tree_util.keystr(path)
+        rng = np.random.RandomState(zlib.crc32(name.encode()))
+        fan_in = max(1, int(np.prod(value.shape[:-1])))
+        weights = rng.uniform(-1, 1, value.shape) * np.sqrt(3 / fan_in)
+        if "scale" in name:
+            weights = 1 + 0.25 * weights
+        return jnp.asarray(weights, jnp.float32)
+
+    return jax.tree_util.tree_map_with_path(draw, params)
+
+
+def make_state(architecture, optimizer):
+    create = functools.partial(train_state.create, architecture, optimizer, 0)
+    shapes = jax.eval_shape(create)
+    players = {}
+    for name in ("coarse", "refine", "critic"):
+        params = drawn_weights(getattr(shapes, name).params, name)
+        players[name] = train_state.Player(
+            params=params, opt_state=optimizer.init(params)
+        )
+    return train_state.TrainState(step=jnp.zeros((), jnp.int32), **players)
+
+
+def make_batch():
+    rng = np.random.RandomState(7)
+    keypoints = np.ones((2, 4, 18, 3), np.float32)
+    keypoints[..., 0] = rng.randint(0, WIDTH, keypoints.shape[:-1])
+    keypoints[..., 1] = rng.randint(0, HEIGHT, keypoints.shape[:-1])
+    keypoints[rng.uniform(size=keypoints.shape[:-1]) < 0.2] = 0
+    photos = rng.randint(0, 256, (2, 4, HEIGHT, WIDTH, 3)).astype(np.uint8)
+    return train_step.Batch(
+        source_image=photos[0],
+        target_image=photos[1],
+        source_keypoints=keypoints[0],
+        target_keypoints=keypoints[1],
+    )
+
+
+def losses_of_a_run(architecture):
+    """Two steps of stage I, then two of stage II, at a rate that shows."""
+    optimizer = train_state.make_optimizer(1e-3)
+    objective = train_step.Objective(
+        optimizer=optimizer,
+        seed=0,
+        flip=False,
+        critic_sees_coarse=architecture is RELEASED,
+    )
+    options = {"architecture": architecture, "objective": objective}
+    coarse_step = jax.jit(functools.partial(train_step.coarse_step, **options))
+    stage_two = jax.jit(functools.partial(train_step.adversarial_step, **options))
+    state, batch = make_state(architecture, optimizer), make_batch()
+    found = {"coarse": [], "refine": [], "critic": []}
+    for take_step in (coarse_step, coarse_step, stage_two, stage_two):
+        state, metrics = take_step(state, batch)
+        for name, values in found.items():
+            if f"{name}/loss" in metrics:
+                values.append(float(metrics[f"{name}/loss"]))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("name", "architecture"), [("paper", PAPER), ("released", RELEASED)]
+)
+def test_losses_follow_the_record(name, architecture):
+    found = losses_of_a_run(architecture)
+    for player, values in RECORDED[name].items():
+        np.testing.assert_allclose(found[player], values, rtol=1e-4, err_msg=player)

@@ -67,7 +67,8 @@ class Options:
     image_size: str = _option("128x64", "HEIGHTxWIDTH of the photos in the records.")
     resize: bool = _option(
         False,
-        "Resample photos of another size, and their keypoints; otherwise refuse them.",
+        "Resample photos of another size, and their keypoints, stretching those of "
+        "another shape; otherwise refuse them.",
     )
     pairs: Sequence[str] = _option(
         (),

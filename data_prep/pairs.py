@@ -29,10 +29,20 @@ REQUIRED_KEYPOINTS = (2, 5, 8, 11)
 # Market-1501: false detections, and people who belong to no identity.
 _JUNK_PREFIXES = ("-1", "0000")
 
+
+def _folder_of(name: str) -> str:
+    person, slash, _ = name.rpartition("/")
+    if not slash:
+        raise ValueError(
+            f"{name!r} names no person: with --dataset=folder it is <person>/<photo>"
+        )
+    return person
+
+
 # How the name of a photo gives the identity of its person.
 _IDENTITY_RULES = {
     "market1501": lambda name: name.split("_")[0],
-    "folder": lambda name: name.rpartition("/")[0],
+    "folder": _folder_of,
 }
 DATASETS = tuple(_IDENTITY_RULES)
 

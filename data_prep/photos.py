@@ -97,6 +97,12 @@ def read(
         raise ValueError(f"{path}: {error}") from error
 
 
+def _stretch(original_size: tuple[int, int], size: tuple[int, int]) -> str:
+    """Says so when a photo changes its shape by more than a twentieth."""
+    shape = (original_size[0] * size[1]) / (original_size[1] * size[0])
+    return "" if 1 / 1.05 <= shape <= 1.05 else ", stretched to another shape"
+
+
 def fit_keypoints(
     keypoints: np.ndarray, original_size: tuple[int, int], size: tuple[int, int]
 ) -> tuple[np.ndarray, int]:
@@ -174,7 +180,7 @@ def _fit(
             f"{size[0]}x{size[1]} (height x width); --resize converts"
         )
     if resized:
-        notes = [*notes, "resized"]
+        notes = [*notes, "resized" + _stretch(original_size, size)]
         image = image.resize((size[1], size[0]), Image.Resampling.LANCZOS)
     encoded = _encode(image, lossless=not resized) if notes else content
     return Photo(encoded, original_size, ", ".join(notes))

@@ -106,6 +106,11 @@ def _read_folder(request: Request, problems: list[str]) -> dict[str, Split]:
             f"({', '.join(photos.SUFFIXES)})"
         )
     everyone = _match(folder, names, files[0], problems)
+    if not everyone.annotations and problems:
+        raise ValueError(
+            f"no row of {files[0]} names a photo of the folder as <person>/<photo>; "
+            f"{problems[0]}"
+        )
     if not request.split_people:
         return {"train": everyone, "test": everyone}
     return _split_people(everyone, request.test_fraction, request.seed)

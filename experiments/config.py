@@ -131,7 +131,9 @@ class Config:
         1000, "Reporting", "Steps between checkpoints; one more is saved at the end."
     )
     keep_checkpoints: int = option(3, "Reporting", "Newest checkpoints that stay.")
-    progress: bool = option(True, "Reporting", "Shows a progress bar.")
+    progress: bool = option(
+        True, "Reporting", "Shows a progress bar, if the output is a terminal."
+    )
 
     checkpoint_step: int = option(
         -1, "Other modes", "The checkpoint to use; -1 for the newest."
@@ -147,7 +149,8 @@ class Config:
         "",
         "Other modes",
         "generate: an OpenPose JSON file, or an annotation csv together with "
-        "--pose_name. Pixels are those of an image of --pose_size.",
+        "--pose_name. Of several people in a JSON file the one with the largest sum of "
+        "confidences is taken. Pixels are those of an image of --pose_size.",
     )
     pose_name: str = option(
         "", "Other modes", "generate: the row of the annotation csv."

@@ -51,6 +51,11 @@ def evaluate(config: Config) -> None:
             f"images, the checkpoint in --workdir={config.workdir} draws "
             f"{config.image_size}."
         )
+    if generators.config.get("data", dataset.metadata) != dataset.metadata:
+        print(
+            f"Note: {config.workdir} was trained on another data set, "
+            f"{generators.config['data_dir']}; this evaluates on {config.data_dir}."
+        )
     sharding.check_batch_size(config.batch_size)
     sharding.check_one_process()
     scores, picture = _score(config, generators, dataset)
@@ -96,7 +101,9 @@ def _score(
     batches = dataset.test_batches(
         batch_size=config.batch_size, limit=config.max_test_pairs
     )
-    with tqdm.tqdm(total=total, unit="pair", disable=not config.progress) as bar:
+    with tqdm.tqdm(
+        total=total, unit="pair", disable=None if config.progress else True
+    ) as bar:
         for test in batches:
             batch = sharding.put_batch(test.batch, mesh)
             drawn, scores = jax.device_get(draw_and_score(coarse, refine, batch))

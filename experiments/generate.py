@@ -39,8 +39,9 @@ def generate(config: Config) -> None:
     result = model(photo, keypoints)
     results.write_picture(output, Image.fromarray(result.refined[0]))
     print(
-        f"Wrote {output}: {config.source_image} in the pose of {config.pose}, drawn "
-        f"by step {model.step} of {config.workdir}"
+        f"Wrote {output}: {config.source_image} in the pose {config.pose} "
+        f"{config.pose_name}".rstrip()
+        + f", drawn by step {model.step} of {config.workdir}"
     )
 
 
@@ -91,12 +92,16 @@ def read_pose(config: Config, size: tuple[int, int]) -> np.ndarray:
         raise ValueError(f"--pose_name={name} is not in --pose={config.pose}.")
     pose_size = files.parse_size("pose_size", config.pose_size or config.image_size)
     fitted, outside = photos.fit_keypoints(poses[name], pose_size, size)
-    if not fitted[:, 2].any():
+    where = f"{pose_size[0]}x{pose_size[1]}"
+    if outside >= fitted[:, 2].sum():
         raise ValueError(
-            f"--pose={config.pose}: {name} has no keypoint inside an image of "
-            f"{pose_size[0]}x{pose_size[1]}. Say with --pose_size=HEIGHTxWIDTH which "
-            "image the pose was found in."
+            f"--pose={config.pose}: {outside} points of {name} lie outside an image of "
+            f"{where} and {int(fitted[:, 2].sum())} inside. Say with "
+            "--pose_size=HEIGHTxWIDTH which image the pose was found in."
         )
     if outside:
-        print(f"{outside} points of {name} lie outside the image and are left out.")
+        print(
+            f"{config.pose}: {outside} points of {name} lie outside an image of "
+            f"{where} and are left out; --pose_size says which image the pose is of."
+        )
     return fitted

@@ -52,6 +52,12 @@ def main(arguments: Sequence[str]) -> None:
         if os.environ.get("PG2_TRACEBACK"):
             raise
         sys.exit(f"error: {error}")
+    except RuntimeError as error:
+        # What XLA raises; the first line names the bytes.
+        if "RESOURCE_EXHAUSTED" not in str(error):
+            raise
+        first_line = str(error).partition("\n")[0]
+        sys.exit(f"error: {first_line} Try a smaller --batch_size or --base_channels.")
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(128 + signal.SIGINT)

@@ -66,9 +66,11 @@ def _announcement(
             ("D", state.critic),
         )
     ]
-    device = jax.devices()[0]
+    device, step = jax.devices()[0], int(state.step)
+    start = f"goes on from step {step:,}; " if step else ""
     return (
-        f"{config.workdir}: {dataset.count('train'):,} pairs of {config.image_size}, "
+        f"{config.workdir}: {start}{dataset.count('train'):,} pairs of "
+        f"{config.image_size}, "
         f"{', '.join(sizes)} parameters, {jax.device_count()} x {device.device_kind}; "
         f"stage I to step {config.coarse_steps:,}, stage II to {config.total_steps:,}."
     )
@@ -146,7 +148,10 @@ class _Run:
                 step += 1
                 bar.update()
                 if _is_due(step, config.log_every, last) or stop():
-                    bar.set_postfix_str(self._log(step))
+                    line = self._log(step)
+                    bar.set_postfix_str(line)
+                    if bar.disable:
+                        print(f"step {step}: {line}", flush=True)
                 if self._pictures and _is_due(step, config.picture_every, last):
                     grid = self._pictures.draw(self.state, step)
                     self._summaries.add_image("pairs", grid, step, dataformats="HWC")
@@ -252,7 +257,7 @@ def _progress_bar(config: Config, step: int) -> tqdm.tqdm:
         total=config.total_steps,
         initial=step,
         unit="step",
-        disable=not config.progress,
+        disable=None if config.progress else True,  # None: unless it is a terminal
         dynamic_ncols=True,
     )
 

@@ -124,7 +124,7 @@ def restore_generators(workdir: str, step: int | None = None) -> Generators:
         what = f"no checkpoint of step {step}" if found else "no checkpoint"
         raise ValueError(
             f"--workdir={workdir}: {what} in {path}"
-            + (f"; there are steps {found}." if found else ".")
+            + (f"; there are steps {found}." if found else "; train there first.")
         )
     step = found[-1] if step is None else step
     config = _stored_config(manager, step)

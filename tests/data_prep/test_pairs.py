@@ -219,3 +219,9 @@ def test_command_line_names_the_mistake_without_a_traceback(argument, message):
     assert done.returncode == 1
     assert re.search(message, done.stderr) and "Traceback" not in done.stderr
     assert len(done.stderr.splitlines()) <= 3
+
+
+def test_a_name_without_a_person_is_refused_in_a_folder():
+    with pytest.raises(ValueError, match=r"'0001_c1\.jpg' names no person"):
+        pairs.identity_of("0001_c1.jpg", "folder")
+    assert pairs.identity_of("anna/0001_c1.jpg", "folder") == "anna"

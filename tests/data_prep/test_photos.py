@@ -203,7 +203,7 @@ def test_resize_scales_photo_and_keypoints_alike(tmp_path):
     large[20:30, 40:50] = 255
     photo = _read(_save(tmp_path / "a.png", Image.fromarray(large)), resize=True)
     assert photo.original_size == (2 * HEIGHT, 4 * WIDTH)
-    assert photo.note == "resized"
+    assert photo.note == "resized, stretched to another shape"
     bright = np.argwhere(_decoded(photo)[..., 0] > 128)
     np.testing.assert_allclose(bright.mean(0), [12, 10.75], atol=0.6)
 

@@ -67,6 +67,8 @@ def test_stopped_without_a_traceback_and_nothing_is_left(tmp_path, number, drawi
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        # A test run in the background ignores Ctrl-C, and its children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     pattern = ".out.incomplete*/out/*/*.jpg" if drawing else ".out.incomplete*"
     deadline = time.monotonic() + 60

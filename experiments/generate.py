@@ -53,7 +53,10 @@ def read_photo(path: str, height: int, width: int) -> np.ndarray:
     """
     if not pathlib.Path(path).is_file():
         raise ValueError(f"--source_image={path}: there is no such file.")
-    photo = photos.read(path, height, width, resize=True)
+    try:
+        photo = photos.read(path, height, width, resize=True)
+    except ValueError as error:
+        raise ValueError(f"--source_image={error}") from error
     rows, columns = photo.original_size
     distortion = (columns * height) / (rows * width)
     if not 1 / _MOST_DISTORTION <= distortion <= _MOST_DISTORTION:

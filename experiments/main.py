@@ -36,7 +36,9 @@ def parse_flags(arguments: Sequence[str]) -> list[str]:
     try:
         return flags.FLAGS(arguments)
     except flags.Error as error:
-        sys.exit(f"error: {error}\nSee: python -m experiments.main --help")
+        # absl begins some of its messages with a word of its own.
+        message = str(error).removeprefix("ERROR:: ")
+        sys.exit(f"error: {message}\nSee: python -m experiments.main --help")
 
 
 def main(arguments: Sequence[str]) -> None:

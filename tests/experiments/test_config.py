@@ -147,7 +147,7 @@ def test_help_names_every_flag_and_imports_nothing_heavy():
     ("words", "message"),
     [
         (["--batchsize=3"], "Unknown command line flag 'batchsize'. Did you mean"),
-        (["--flagfile=nowhere.flags"], "nowhere.flags"),
+        (["--flagfile=nowhere.flags"], "error: Unable to open flagfile"),
         (["--mode=dance"], "value should be one of <train|evaluate|generate|"),
         (["--batch_size=many"], "--batch_size=many"),
         (["train"], "unexpected argument 'train'"),

@@ -281,6 +281,10 @@ def test_a_pose_of_a_larger_image_is_scaled(drawing, tmp_path):
         ({"output": "out.jpg"}, r"--output=out.jpg must end in .png"),
         ({"output": "/nowhere/out.png"}, "no folder /nowhere"),
         ({"source_image": "nobody.png"}, "--source_image=nobody.png: there is no such"),
+        (
+            {"source_image": __file__},
+            r"--source_image=.*test_programs\.py: not a photo",
+        ),
         ({"pose": "still.json"}, "--pose=still.json: there is no such file"),
         ({"pose_name": ""}, "holds .* poses; choose one with --pose_name"),
         ({"pose_name": "nobody.jpg"}, "--pose_name=nobody.jpg is not in"),

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from pg2_jax import models, train_state
+from pg2_jax import discriminator, models, train_state
 
 RELEASED = {
     "refine_decoder": "constant",
@@ -71,7 +71,7 @@ def test_every_network_accepts_the_sizes_of_the_depth_rule(size):
         bottleneck_size=2,
         discriminator_channels=2,
     )
-    coarse, refine = architecture.generators()
+    coarse, refine = architecture.coarse(), architecture.refine()
     image, pose = jnp.zeros((2, *size, 3)), jnp.zeros((2, *size, 18))
     key = jax.random.key(0)
     drawn = jax.eval_shape(coarse.init_with_output, key, image, pose)[0]
@@ -97,7 +97,7 @@ def test_other_sizes_are_refused(size, rule):
 
 
 def test_initial_weights_have_the_authors_ranges():
-    network = models.Discriminator(base_channels=8, layers=2)
+    network = discriminator.Discriminator(base_channels=8, layers=2)
     params = network.init(jax.random.key(0), jnp.zeros((1, 32, 16, 3)))["params"]
     kernel = np.asarray(params["conv1"]["kernel"])
     assert 0.033 < np.abs(kernel).max() <= 0.02 * 3**0.5
@@ -111,7 +111,7 @@ def test_initial_weights_have_the_authors_ranges():
 
 def test_batch_norm_uses_the_statistics_of_the_batch():
     x = np.random.default_rng(0).normal(3.0, 2.0, (4, 3, 2, 5)).astype(np.float32)
-    norm = models.BatchNorm()
+    norm = discriminator.BatchNorm()
     params = {"scale": jnp.full(5, 2.0), "offset": jnp.full(5, 1.0)}
     mean, variance = x.mean(axis=(0, 1, 2)), x.var(axis=(0, 1, 2))
     want = 2 * (x - mean) / np.sqrt(variance + 1e-5) + 1

@@ -192,7 +192,7 @@ def _stack(rows: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
 
 def _summary(scores: Scores) -> Summary:
     """Mean and standard deviation over the pairs that have a value, by kind and
-    metric; a target without a body has no body_l1."""
+    metric; a target without a body has no body_l1. The source's copy comes first."""
     return {
         kind: {
             name: {
@@ -202,7 +202,7 @@ def _summary(scores: Scores) -> Summary:
             }
             for name, values in by_name.items()
         }
-        for kind, by_name in scores.items()
+        for kind, by_name in sorted(scores.items(), key=lambda item: item[0] != COPY)
     }
 
 

@@ -2,7 +2,7 @@ r"""Turns photos and keypoints into TFRecords.
 
     python data_prep/build_tfrecords.py --dataset=market1501 \
         --source_dir=Market-1501 --output_dir=data/market
-    python data_prep/build_tfrecords.py --dataset=folder --resize \
+    python data_prep/build_tfrecords.py --dataset=folder --fit=crop \
         --source_dir=people --output_dir=data/people
     python data_prep/build_tfrecords.py --dataset=synthetic --output_dir=data/synthetic
 
@@ -30,6 +30,7 @@ if (
 from data_prep import (
     command_line,
     conversion,
+    framing,
     output_folder,
     pair_choice,
     sources,
@@ -65,10 +66,21 @@ class Options:
         "(market-annotation-*.csv), one for folder (annotations.csv).",
     )
     image_size: str = _option("128x64", "HEIGHTxWIDTH of the photos in the records.")
-    resize: bool = _option(
-        False,
-        "Resample photos of another size, and their keypoints, stretching those of "
-        "another shape; otherwise refuse them.",
+    fit: str = _option(
+        "none",
+        "How photos and their keypoints get that size. none: others are refused. "
+        "stretch: resampled, whatever their shape. letterbox: the whole photo, as "
+        "large as fits. crop: the box around the keypoints and a --margin, grown to "
+        "the shape of --image_size. What a letterbox, or a crop that leaves its photo, "
+        "does not fill repeats the pixels of the edge.",
+        choices=framing.RULES,
+    )
+    margin: float = _option(
+        framing.MARGIN,
+        "For --fit=crop: room on every side, as a share of the longer side of the box "
+        "around the keypoints.",
+        lower_bound=0.0,
+        upper_bound=2.0,
     )
     pairs: Sequence[str] = _option(
         (),
@@ -184,7 +196,8 @@ def build(options: Options) -> summary.Summary:
             dataset=layout,
             height=height,
             width=width,
-            resize=options.resize,
+            fit=options.fit,
+            margin=options.margin,
             seed=options.seed,
             choice=choice,
         )

@@ -6,7 +6,7 @@ import pathlib
 import numpy as np
 from PIL import Image
 
-from data_prep import annotations, photos
+from data_prep import annotations, framing, photos
 from experiments import results
 from experiments.config import Config, check_networks
 from pg2_jax import files, inference
@@ -54,7 +54,7 @@ def read_photo(path: str, height: int, width: int) -> np.ndarray:
     if not pathlib.Path(path).is_file():
         raise ValueError(f"--source_image={path}: there is no such file.")
     try:
-        photo = photos.read(path, height, width, resize=True)
+        photo = photos.read(path, height, width, fit="stretch")
     except ValueError as error:
         raise ValueError(f"--source_image={error}") from error
     rows, columns = photo.original_size
@@ -94,7 +94,8 @@ def read_pose(config: Config, size: tuple[int, int]) -> np.ndarray:
     if name not in poses:
         raise ValueError(f"--pose_name={name} is not in --pose={config.pose}.")
     pose_size = files.parse_size("pose_size", config.pose_size or config.image_size)
-    fitted, outside = photos.fit_keypoints(poses[name], pose_size, size)
+    whole = framing.frame("stretch", pose_size, size)
+    fitted, outside = framing.move_keypoints(poses[name], pose_size, whole, size)
     where = f"{pose_size[0]}x{pose_size[1]}"
     if outside >= fitted[:, 2].sum():
         raise ValueError(

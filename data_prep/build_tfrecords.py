@@ -8,7 +8,8 @@ r"""Turns photos and keypoints into TFRecords.
 
 market1501 reads bounding_box_train, bounding_box_test and the annotation files
 market-annotation-train.csv and market-annotation-test.csv. folder reads
-<person>/<photo> and one annotation file with these names. synthetic draws people first.
+<person>/<photo> and one annotation file with these names, or estimates the keypoints
+when there is none. synthetic draws people first.
 Everything is read and checked before anything is written; the data set appears in
 --output_dir whole or not at all.
 """
@@ -30,6 +31,7 @@ if (
 from data_prep import (
     command_line,
     conversion,
+    estimators,
     framing,
     output_folder,
     pair_choice,
@@ -56,6 +58,20 @@ class Options:
     source_dir: str = _option(
         "",
         "Folder of the data set; for synthetic, where to keep the photos (optional).",
+    )
+    photos: str = _option(
+        "",
+        "For folder, another name of --source_dir: photos as <person>/<photo>. Without "
+        "annotations their keypoints are estimated first and kept there, in "
+        "annotations.csv.",
+    )
+    estimator: str = _option(
+        "mediapipe",
+        "What estimates keypoints; see estimate_keypoints.py.",
+        choices=estimators.NAMES,
+    )
+    model: str = _option(
+        "", "The estimator's model file; default: the published one, downloaded once."
     )
     output_dir: str = _option(
         "", "Folder for the records; must not exist, or be empty."
@@ -125,7 +141,10 @@ class Options:
         12, "Synthetic: photos of each person.", lower_bound=2
     )
     workers: int = _option(
-        0, "Synthetic: processes that draw; 0 means one per core.", lower_bound=0
+        0,
+        "Processes that draw synthetic people or estimate keypoints; 0 means one per "
+        "core.",
+        lower_bound=0,
     )
 
 
@@ -214,11 +233,48 @@ def _parse_image_size(text: str) -> tuple[int, int]:
 
 
 def _source(options: Options) -> pathlib.Path:
-    if not options.source_dir:
+    if options.photos and (options.source_dir or options.dataset != "folder"):
+        raise ValueError(
+            f"--photos={options.photos} is --source_dir of --dataset=folder; give one "
+            "of them"
+        )
+    source_dir = options.source_dir or options.photos
+    if not source_dir:
         raise ValueError(
             f"--source_dir is missing: where is the {options.dataset} data set?"
         )
-    return pathlib.Path(options.source_dir)
+    folder = pathlib.Path(source_dir)
+    if options.dataset == "folder" and not options.annotations:
+        _annotate(folder, options)
+    return folder
+
+
+def _annotate(folder: pathlib.Path, options: Options) -> None:
+    """Estimates the keypoints of a folder of people that has no annotations."""
+    from data_prep import estimate_keypoints, photo_list
+
+    output = folder / sources.FOLDER_ANNOTATIONS
+    if output.exists():
+        return
+    names = sources.photos_of_people(folder)
+    try:
+        print(
+            estimate_keypoints.estimate(
+                photo_list.checked(folder, names),
+                estimate_keypoints.Options(
+                    output=output,
+                    estimator=options.estimator,
+                    model=options.model,
+                    skip=options.on_error == "skip",
+                    workers=options.workers,
+                ),
+            )
+        )
+    except ValueError as error:
+        raise ValueError(
+            f"{output}: there is no such annotation file (--annotations), and "
+            f"keypoints cannot be estimated: {error}"
+        ) from error
 
 
 def _synthesize(
@@ -254,7 +310,7 @@ def read_options(values: flags.FlagValues) -> Options:
     found: dict[str, Any] = {
         field.name: values[field.name].value for field in dataclasses.fields(Options)
     }
-    for name in ("source_dir", "output_dir"):
+    for name in ("source_dir", "photos", "model", "output_dir"):
         found[name] = command_line.expand(found[name])
     for name in ("annotations", "pairs"):
         found[name] = [command_line.expand(path) for path in found[name]]

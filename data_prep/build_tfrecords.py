@@ -31,6 +31,7 @@ if (
 from data_prep import (
     command_line,
     conversion,
+    estimation,
     estimators,
     framing,
     output_folder,
@@ -244,37 +245,17 @@ def _source(options: Options) -> pathlib.Path:
             f"--source_dir is missing: where is the {options.dataset} data set?"
         )
     folder = pathlib.Path(source_dir)
-    if options.dataset == "folder" and not options.annotations:
-        _annotate(folder, options)
-    return folder
-
-
-def _annotate(folder: pathlib.Path, options: Options) -> None:
-    """Estimates the keypoints of a folder of people that has no annotations."""
-    from data_prep import estimate_keypoints, photo_list
-
     output = folder / sources.FOLDER_ANNOTATIONS
-    if output.exists():
-        return
-    names = sources.photos_of_people(folder)
-    try:
-        print(
-            estimate_keypoints.estimate(
-                photo_list.checked(folder, names),
-                estimate_keypoints.Options(
-                    output=output,
-                    estimator=options.estimator,
-                    model=options.model,
-                    skip=options.on_error == "skip",
-                    workers=options.workers,
-                ),
-            )
+    if options.dataset == "folder" and not options.annotations and not output.exists():
+        estimating = estimation.Options(
+            output=output,
+            estimator=options.estimator,
+            model=options.model,
+            skip=options.on_error == "skip",
+            workers=options.workers,
         )
-    except ValueError as error:
-        raise ValueError(
-            f"{output}: there is no such annotation file (--annotations), and "
-            f"keypoints cannot be estimated: {error}"
-        ) from error
+        print(estimation.annotate_people(folder, estimating))
+    return folder
 
 
 def _synthesize(

@@ -8,6 +8,9 @@ from typing import NamedTuple
 
 from data_prep import photos
 
+# How the files end that an estimation writes beside its annotations.
+CONTACT_SHEET, REPORT = "_contact.png", "_report.csv"
+
 
 class Listing(NamedTuple):
     """Photos that were found.
@@ -80,6 +83,10 @@ def checked(folder: pathlib.Path, names: list[str]) -> Listing:
 
 
 def _is_photo(path: pathlib.Path) -> bool:
+    if path.name.endswith(CONTACT_SHEET):
+        stem = path.name.removesuffix(CONTACT_SHEET)
+        # The sheet of an earlier estimation, not a photo.
+        return not path.with_name(stem + REPORT).exists()
     return path.suffix.lower() in photos.SUFFIXES
 
 
@@ -129,7 +136,7 @@ def _walk(folder: pathlib.Path, problems: list[str]) -> Iterator[pathlib.Path]:
         for entry in entries:
             if entry.name.startswith("."):
                 continue
-            if not entry.is_dir():
+            if not os.path.isdir(entry):
                 yield entry
             else:
                 (links if entry.is_symlink() else waiting).append(entry)

@@ -142,7 +142,10 @@ def test_skip_leaves_out_counts_and_lists(market, tmp_path):
         ({"annotations": ["a.csv"]}, "names 1 files, market1501 has two"),
         ({"annotations": ["a.csv", "b.csv"]}, "a.csv: there is no such annotation"),
         ({"pairs": ["a.csv"]}, "--pairs names 1 files"),
-        ({"dataset": "folder"}, r"annotations\.csv: there is no such annotation"),
+        (
+            {"dataset": "folder", "annotations": ["no.csv"]},
+            r"no\.csv: there is no such annotation",
+        ),
         ({"dataset": "synthetic"}, "is not empty; to convert what it holds"),
     ],
 )

@@ -83,9 +83,10 @@ class Options:
         "(market-annotation-*.csv), one for folder (annotations.csv).",
     )
     image_size: str = _option("128x64", "HEIGHTxWIDTH of the photos in the records.")
-    fit: str = _option(
-        "none",
-        "How photos and their keypoints get that size. none: others are refused. "
+    fit: str | None = _option(
+        None,
+        "How photos and their keypoints get that size; default: crop with --photos, "
+        "none with --source_dir. none: others are refused. "
         "stretch: resampled, whatever their shape. letterbox: the whole photo, as "
         "large as fits. crop: the box around the keypoints and a --margin, grown to "
         "the shape of --image_size. What a letterbox, or a crop that leaves its photo, "
@@ -216,7 +217,7 @@ def build(options: Options) -> summary.Summary:
             dataset=layout,
             height=height,
             width=width,
-            fit=options.fit,
+            fit=options.fit or ("crop" if options.photos else "none"),
             margin=options.margin,
             seed=options.seed,
             choice=choice,

@@ -36,8 +36,9 @@ def define_flags() -> None:
         "estimator",
         "mediapipe",
         estimators.NAMES,
-        "mediapipe: BlazePose. rtmlib: an ONNX model, RTMO, or RTMPose for photos that "
-        "one person fills.",
+        "mediapipe: BlazePose, made for one person in a photo; of several it may miss "
+        "some. rtmlib: an ONNX model, RTMO, which finds several, or RTMPose for photos "
+        "that one person fills.",
     )
     flags.DEFINE_string(
         "model",

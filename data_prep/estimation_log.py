@@ -96,7 +96,9 @@ class EstimationLog:
         self._file.write(json.dumps([record.name, record.stamp, people]) + "\n")
 
     def close(self) -> None:
-        """Closes the file, which stays."""
+        """Closes the file, which stays if it holds anything."""
+        if not self.records:
+            self.remove()
         self._file.close()
 
     def remove(self) -> None:

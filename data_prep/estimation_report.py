@@ -55,7 +55,8 @@ def choose(records: Sequence[Record], everyone: bool, min_score: float) -> Outco
         outcome.kept[record.name] = sure if everyone else sure[:1]
         for number, person in enumerate(outcome.kept[record.name], start=1):
             name = record.name if number == 1 else f"{record.name}#{number}"
-            outcome.annotations[name] = person.keypoints
+            # In float64 a tenth of a pixel is written with one digit.
+            outcome.annotations[name] = np.round(person.keypoints.astype(float), 1)
     return outcome
 
 

@@ -100,7 +100,7 @@ def _where(estimator: str) -> str:
     model = MODELS[estimator]
     unpack = f" (and unpack {model.member})" if model.member else ""
     return (
-        f"the model of {estimator} is at {model.url}: fetch it{unpack} where there is "
+        f"{estimator}'s model is at {model.url}: fetch it{unpack} where there is "
         "internet, and give its path with --model=PATH"
     )
 
@@ -116,14 +116,15 @@ def _download(estimator: str, target: pathlib.Path) -> None:
             found = sha256(temporary)
             if found != model.sha256:
                 raise ValueError(f"its SHA-256 is {found}, expected {model.sha256}")
-    except (OSError, ValueError, KeyError, http.client.HTTPException) as error:
+    except (
+        OSError,
+        ValueError,
+        zipfile.BadZipFile,
+        http.client.HTTPException,
+    ) as error:
+        reason = getattr(error, "reason", error) or type(error).__name__
         raise ValueError(
-            f"no model from {model.url}: {error or type(error).__name__}; "
-            f"{_where(estimator)}"
-        ) from error
-    except zipfile.BadZipFile as error:
-        raise ValueError(
-            f"{model.url} is not the archive it should be: {error}; {_where(estimator)}"
+            f"the model cannot be downloaded: {reason}; {_where(estimator)}"
         ) from error
 
 

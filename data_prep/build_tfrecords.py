@@ -31,7 +31,6 @@ if (
 from data_prep import (
     command_line,
     conversion,
-    estimation,
     estimators,
     framing,
     output_folder,
@@ -248,6 +247,8 @@ def _source(options: Options) -> pathlib.Path:
     folder = pathlib.Path(source_dir)
     output = folder / sources.FOLDER_ANNOTATIONS
     if options.dataset == "folder" and not options.annotations and not output.exists():
+        from data_prep import estimation
+
         estimating = estimation.Options(
             output=output,
             estimator=options.estimator,

@@ -239,15 +239,21 @@ def test_a_file_too_large_for_a_photo_is_not_read(tmp_path):
         _read(path)
 
 
-_JPEG = io.BytesIO()
-Image.fromarray(_pixels()).save(_JPEG, "JPEG")
-_PNG = io.BytesIO()
-Image.fromarray(_pixels()).save(_PNG, "PNG")
+def _bytes(kind, **options):
+    buffer = io.BytesIO()
+    Image.fromarray(_pixels()).save(buffer, kind, **options)
+    return buffer.getvalue()
 
 
-@hypothesis.settings(derandomize=True, max_examples=150, deadline=None)
+_WHOLE = [
+    *(_bytes("JPEG"), _bytes("JPEG", progressive=True, exif=_exif(orientation=6))),
+    *(_bytes("PNG"), _bytes("BMP"), _bytes("WEBP"), b""),
+]
+
+
+@hypothesis.settings(derandomize=True, max_examples=250, deadline=None)
 @hypothesis.given(
-    base=strategies.sampled_from([_JPEG.getvalue(), _PNG.getvalue(), b""]),
+    base=strategies.sampled_from(_WHOLE),
     cut=strategies.integers(0, 2000),
     noise=strategies.lists(
         strategies.tuples(strategies.integers(0, 1500), strategies.binary(max_size=9)),

@@ -154,7 +154,7 @@ def _reference(listing: photo_list.Listing, options: Options) -> dict[str, np.nd
     """Reads what to compare with, before time is spent."""
     if not options.compare:
         return {}
-    reference = annotations.read_csv(options.compare)
+    reference = annotations.read(options.compare)
     if not reference.keys() & set(listing.names):
         raise ValueError(
             f"--compare={options.compare} has none of the photos of {listing.folder}; "

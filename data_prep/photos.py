@@ -148,6 +148,23 @@ def read(
     return Photo(encoded, original_size, frame, ", ".join(notes))
 
 
+def fit_keypoints(
+    keypoints: np.ndarray, original_size: tuple[int, int], size: tuple[int, int]
+) -> tuple[np.ndarray, int]:
+    """Moves keypoints as `read` moves a photo that it stretches.
+
+    Args:
+        keypoints: float32 [18, 3] = (x, y, visible) in pixels of the upright photo.
+        original_size: (height, width) of the upright photo.
+        size: (height, width) as stored.
+
+    Returns:
+        As `framing.move_keypoints`.
+    """
+    whole = framing.frame("stretch", original_size, size)
+    return framing.move_keypoints(keypoints, original_size, whole, size)
+
+
 def _content(path: str | os.PathLike[str]) -> bytes:
     # Opening a named pipe would wait for ever, and a device never ends.
     status = os.stat(path)

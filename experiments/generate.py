@@ -6,7 +6,7 @@ import pathlib
 import numpy as np
 from PIL import Image
 
-from data_prep import annotations, framing, photos
+from data_prep import annotations, photos
 from experiments import results
 from experiments.config import Config, check_networks
 from pg2_jax import files, inference
@@ -94,8 +94,7 @@ def read_pose(config: Config, size: tuple[int, int]) -> np.ndarray:
     if name not in poses:
         raise ValueError(f"--pose_name={name} is not in --pose={config.pose}.")
     pose_size = files.parse_size("pose_size", config.pose_size or config.image_size)
-    whole = framing.frame("stretch", pose_size, size)
-    fitted, outside = framing.move_keypoints(poses[name], pose_size, whole, size)
+    fitted, outside = photos.fit_keypoints(poses[name], pose_size, size)
     where = f"{pose_size[0]}x{pose_size[1]}"
     if outside >= fitted[:, 2].sum():
         raise ValueError(

@@ -45,7 +45,7 @@ def test_a_folder_without_annotations_is_estimated_first(
     }
     assert summary.converted == {"cropped": 6}
     assert "6 people in 8 photos" in capsys.readouterr().out
-    assert len(annotations.read_csv(folder / "annotations.csv")) == 6
+    assert len(annotations.read(folder / "annotations.csv")) == 6
 
 
 def test_without_an_estimator_the_message_says_what_to_install(folder, tmp_path):

@@ -32,7 +32,7 @@ def written(folder):
 
 def test_the_largest_person_of_each_photo_is_written(folder, estimator):
     text = run(folder)
-    found = annotations.read_csv(folder.parent / "keypoints.csv")
+    found = annotations.read(folder.parent / "keypoints.csv")
     assert list(found) == ["anna/1.png", "anna/2.png"]
     for name, expected in [
         ("anna/1.png", person(0, 10)),
@@ -61,7 +61,7 @@ def test_the_largest_person_of_each_photo_is_written(folder, estimator):
 
 def test_all_people_are_numbered_by_size(folder, estimator):
     run(folder, everyone=True, min_score=0.05)
-    found = annotations.read_csv(folder.parent / "keypoints.csv")
+    found = annotations.read(folder.parent / "keypoints.csv")
     names = ["bo/2.png", "bo/2.png#2"]
     names = ["anna/1.png", "anna/2.png", "anna/2.png#2", "anna/2.png#3", *names]
     assert list(found) == names
@@ -199,7 +199,7 @@ def test_an_existing_output_is_kept(folder, estimator):
         run(folder)
     assert (folder.parent / "keypoints.csv").read_text() == "corrected by hand"
     run(folder, overwrite=True)
-    assert len(annotations.read_csv(folder.parent / "keypoints.csv")) == 2
+    assert len(annotations.read(folder.parent / "keypoints.csv")) == 2
 
 
 def test_distances_to_annotations_are_said(folder, estimator):

@@ -166,7 +166,7 @@ def test_blazepose_finds_the_points_of_real_photos(shared, model):
     folder = shared / "real_people"
     if not folder.is_dir():
         pytest.skip(f"the sample of real photos is not at {folder}")
-    annotated = annotations.read_csv(folder / "fasion_256/fasion-annotation-test.csv")
+    annotated = annotations.read(folder / "fasion_256/fasion-annotation-test.csv")
     estimator = estimators.open_estimator(estimators.Settings("mediapipe", model))
     gaps = []
     for name in list(annotated)[::13]:

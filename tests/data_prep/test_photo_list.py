@@ -142,7 +142,7 @@ def test_a_name_that_passes_comes_back_from_an_annotation_file(
         return
     path = tmp_path_factory.getbasetemp() / "names.csv"
     annotations.write_csv(path, {name: rng_pose})
-    assert list(annotations.read_csv(path)) == [name]
+    assert list(annotations.read(path)) == [name]
 
 
 @pytest.fixture(scope="module")

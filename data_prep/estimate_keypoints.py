@@ -78,7 +78,7 @@ def define_flags() -> None:
         "workers", 0, "Processes that estimate; 0 means one per core.", lower_bound=0
     )
     flags.DEFINE_string(
-        "compare", "", "Annotation csv of the same photos to measure distances to."
+        "compare", "", "Annotation file of the same photos to measure distances to."
     )
 
 

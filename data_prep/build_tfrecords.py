@@ -2,13 +2,14 @@ r"""Turns photos and keypoints into TFRecords.
 
     python data_prep/build_tfrecords.py --dataset=market1501 \
         --source_dir=Market-1501 --output_dir=data/market
-    python data_prep/build_tfrecords.py --dataset=folder --resize \
+    python data_prep/build_tfrecords.py --dataset=folder --fit=crop \
         --source_dir=people --output_dir=data/people
     python data_prep/build_tfrecords.py --dataset=synthetic --output_dir=data/synthetic
 
 market1501 reads bounding_box_train, bounding_box_test and the annotation files
 market-annotation-train.csv and market-annotation-test.csv. folder reads
-<person>/<photo> and one annotation file with these names. synthetic draws people first.
+<person>/<photo> and one annotation file with these names, or estimates the keypoints
+when there is none. synthetic draws people first.
 Everything is read and checked before anything is written; the data set appears in
 --output_dir whole or not at all.
 """
@@ -30,6 +31,8 @@ if (
 from data_prep import (
     command_line,
     conversion,
+    estimators,
+    framing,
     output_folder,
     pair_choice,
     sources,
@@ -56,6 +59,20 @@ class Options:
         "",
         "Folder of the data set; for synthetic, where to keep the photos (optional).",
     )
+    photos: str = _option(
+        "",
+        "For folder, another name of --source_dir: photos as <person>/<photo>. Without "
+        "annotations their keypoints are estimated first and kept there, in "
+        "annotations.csv.",
+    )
+    estimator: str = _option(
+        "mediapipe",
+        "What estimates keypoints; see estimate_keypoints.py.",
+        choices=estimators.NAMES,
+    )
+    model: str = _option(
+        "", "The estimator's model file; default: the published one, downloaded once."
+    )
     output_dir: str = _option(
         "", "Folder for the records; must not exist, or be empty."
     )
@@ -65,10 +82,22 @@ class Options:
         "(market-annotation-*.csv), one for folder (annotations.csv).",
     )
     image_size: str = _option("128x64", "HEIGHTxWIDTH of the photos in the records.")
-    resize: bool = _option(
-        False,
-        "Resample photos of another size, and their keypoints, stretching those of "
-        "another shape; otherwise refuse them.",
+    fit: str | None = _option(
+        None,
+        "How photos and their keypoints get that size; default: crop with --photos, "
+        "none with --source_dir. none: others are refused. "
+        "stretch: resampled, whatever their shape. letterbox: the whole photo, as "
+        "large as fits. crop: the box around the keypoints and a --margin, grown to "
+        "the shape of --image_size. What a letterbox, or a crop that leaves its photo, "
+        "does not fill repeats the pixels of the edge.",
+        choices=framing.RULES,
+    )
+    margin: float = _option(
+        framing.MARGIN,
+        "For --fit=crop: room on every side, as a share of the longer side of the box "
+        "around the keypoints.",
+        lower_bound=0.0,
+        upper_bound=2.0,
     )
     pairs: Sequence[str] = _option(
         (),
@@ -113,7 +142,10 @@ class Options:
         12, "Synthetic: photos of each person.", lower_bound=2
     )
     workers: int = _option(
-        0, "Synthetic: processes that draw; 0 means one per core.", lower_bound=0
+        0,
+        "Processes that draw synthetic people or estimate keypoints; 0 means one per "
+        "core.",
+        lower_bound=0,
     )
 
 
@@ -184,7 +216,8 @@ def build(options: Options) -> summary.Summary:
             dataset=layout,
             height=height,
             width=width,
-            resize=options.resize,
+            fit=options.fit or ("crop" if options.photos else "none"),
+            margin=options.margin,
             seed=options.seed,
             choice=choice,
         )
@@ -201,11 +234,30 @@ def _parse_image_size(text: str) -> tuple[int, int]:
 
 
 def _source(options: Options) -> pathlib.Path:
-    if not options.source_dir:
+    if options.photos and (options.source_dir or options.dataset != "folder"):
+        raise ValueError(
+            f"--photos={options.photos} is --source_dir of --dataset=folder; give one "
+            "of them"
+        )
+    source_dir = options.source_dir or options.photos
+    if not source_dir:
         raise ValueError(
             f"--source_dir is missing: where is the {options.dataset} data set?"
         )
-    return pathlib.Path(options.source_dir)
+    folder = pathlib.Path(source_dir)
+    output = folder / sources.FOLDER_ANNOTATIONS
+    if options.dataset == "folder" and not options.annotations and not output.exists():
+        from data_prep import estimation
+
+        estimating = estimation.Options(
+            output=output,
+            estimator=options.estimator,
+            model=options.model,
+            skip=options.on_error == "skip",
+            workers=options.workers,
+        )
+        print(estimation.annotate_people(folder, estimating))
+    return folder
 
 
 def _synthesize(
@@ -241,7 +293,7 @@ def read_options(values: flags.FlagValues) -> Options:
     found: dict[str, Any] = {
         field.name: values[field.name].value for field in dataclasses.fields(Options)
     }
-    for name in ("source_dir", "output_dir"):
+    for name in ("source_dir", "photos", "model", "output_dir"):
         found[name] = command_line.expand(found[name])
     for name in ("annotations", "pairs"):
         found[name] = [command_line.expand(path) for path in found[name]]

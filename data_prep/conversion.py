@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from data_prep import output_folder, pairs, photos, sources
+from data_prep import framing, output_folder, pairs, photos, sources
 from data_prep.pair_choice import PairChoice
 from data_prep.summary import Problems, SplitSummary, Summary
 
@@ -26,7 +26,8 @@ class Rules:
         dataset: layout of the source, a key of `sources.READERS`.
         height: height of every stored photo.
         width: width of every stored photo.
-        resize: whether photos of another size are resampled.
+        fit: how photos get that size, one of `framing.RULES`.
+        margin: around the person where `fit` is crop; see `framing`.
         seed: order of the training records, choice of the pictured pairs.
         choice: where the pairs come from.
     """
@@ -35,7 +36,8 @@ class Rules:
     dataset: str
     height: int
     width: int
-    resize: bool
+    fit: str
+    margin: float
     seed: int
     choice: PairChoice
 
@@ -124,9 +126,14 @@ class _Reading:
             return None
 
     def _read_one(self, path: pathlib.Path, name: str, keypoints: np.ndarray) -> int:
-        size = self._rules.height, self._rules.width
-        photo = photos.read(path, *size, resize=self._rules.resize)
-        fitted, outside = photos.fit_keypoints(keypoints, photo.original_size, size)
+        rules = self._rules
+        size = rules.height, rules.width
+        photo = photos.read(
+            path, *size, fit=rules.fit, keypoints=keypoints, margin=rules.margin
+        )
+        fitted, outside = framing.move_keypoints(
+            keypoints, photo.original_size, photo.frame, size
+        )
         self.outside_points += outside
         if photo.note:
             self.converted[photo.note] += 1
@@ -180,6 +187,7 @@ def _metadata(rules: Rules, splits: Mapping[str, SplitSummary]) -> dict[str, Any
         "dataset": rules.name,
         "height": rules.height,
         "width": rules.width,
+        "fit": rules.fit,
         "pairing": {name: rules.choice.protocol(name) for name in splits},
         "seed": rules.seed,
         "counts": counts,

@@ -56,7 +56,7 @@ def read_photo(path: str, height: int, width: int) -> np.ndarray:
     if not pathlib.Path(path).is_file():
         raise ValueError(f"--source_image={path}: there is no such file.")
     try:
-        photo = photos.read(path, height, width, resize=True)
+        photo = photos.read(path, height, width, fit="stretch")
     except ValueError as error:
         raise ValueError(f"--source_image={error}") from error
     rows, columns = photo.original_size

@@ -160,20 +160,24 @@ class PairDataset:
         """Checks that `pose.view` knows the view of every target pose of a split.
 
         Raises:
-            ValueError: the first record that lacks a joint.
+            ValueError: it does not; names the first pair and counts the others.
         """
         keys = (*_NAMES[1:], _KEYPOINTS[1])
         records = tf.data.TFRecordDataset(self._files(split))
+        unknown, first = 0, ""
         for rows in self._read(self._decoded(records, keys).batch(4096)):
-            unknown = np.asarray(pose.view(jnp.asarray(rows[_KEYPOINTS[1]]))) < 0
-            if unknown.any():
-                source, target = (rows[k][unknown.argmax()].decode() for k in keys[:2])
-                raise ValueError(
-                    f"--data_dir={self._data_dir}: the view of the pair {source}, "
-                    f"{target} (split {split}) cannot be told: a shoulder or a hip is "
-                    "missing in the target pose. --pose_embedding=view needs both "
-                    "shoulders and both hips, as the field's pair protocol does."
-                )
+            wrong = np.asarray(pose.view(jnp.asarray(rows[_KEYPOINTS[1]]))) < 0
+            if wrong.any() and not unknown:
+                first = ", ".join(rows[k][wrong.argmax()].decode() for k in keys[:2])
+            unknown += int(wrong.sum())
+        if unknown:
+            raise ValueError(
+                f"--data_dir={self._data_dir}: the view of {unknown} of "
+                f"{self.count(split)} pairs of split {split} cannot be told, first of "
+                f"{first}: a shoulder or a hip of the target pose is missing. "
+                "--pose_embedding=view needs all four, as the field's pair protocol "
+                "does."
+            )
 
     def _read(self, batches: tf.data.Dataset) -> Iterator[Any]:
         """Iterates over numpy batches; a damaged shard becomes a ValueError."""

@@ -64,6 +64,9 @@ def table1(config: Config) -> int | None:
     runs = _runs(config)
     _check_before_work(config, dataset, runs)
     table = _Table(config, dataset)
+    for name, seed in runs:
+        _check_row(row_config(config, name, seed), name, dataset)
+    table.write()
     for number, (name, seed) in enumerate(runs, start=1):
         print(f"\n== {ROWS[name].title}, seed {seed}: {number} of {len(runs)}")
         stopped_by = table.finish(name, seed)
@@ -153,8 +156,6 @@ def _check_before_work(
         dataset.count(split)
         if any(name == "view" for name, _ in runs):
             dataset.require_views(split)
-    for name, seed in runs:
-        _check_row(row_config(config, name, seed), name, dataset)
 
 
 def _check_row(config: Config, name: str, dataset: input_pipeline.PairDataset) -> None:
@@ -178,7 +179,9 @@ class _Table:
         self._dataset = dataset
         self._folder = pathlib.Path(config.workdir)
         self._content = self._opened()
-        # From now on the folder is bound to these settings and this data set.
+
+    def write(self) -> None:
+        """Writes what is there, which binds the folder to the settings and the data."""
         table1_output.write(self._folder, self._content)
 
     def _opened(self) -> dict[str, Any]:
@@ -255,7 +258,7 @@ class _Table:
             "copy of source": report["metrics"][evaluate.COPY],
             "definitions": report["definitions"],
         }
-        table1_output.write(self._folder, self._content)
+        self.write()
 
     def _sharing_stage_one(self, config: Config, name: str, seed: int) -> Config:
         """A new full model begins with the G1 of the row G1-poseMaskLoss, if it is

@@ -159,7 +159,7 @@ def test_a_row_stopped_before_it_was_scored_is_bound_to_its_flags(
         patch.setattr(evaluate, "score_run", interrupt)
         with pytest.raises(KeyboardInterrupt):
             table1.table1(config)
-    with pytest.raises(ValueError, match="--learning_rate: 0.001 in the run, 0.5 now"):
+    with pytest.raises(ValueError, match=r"--learning_rate: 0\.001 in the run, 0\.5"):
         table1.table1(dataclasses.replace(config, learning_rate=0.5))
     # Even where the table itself is gone.
     (tmp_path / "table.json").unlink()

@@ -75,16 +75,101 @@ def test_a_resumed_run_sees_what_the_uninterrupted_one_saw(dataset, first_step):
     assert_equal(resumed, take(dataset, first_step + 3)[first_step:])
 
 
-@pytest.mark.parametrize("processes", [2, 4])
-def test_the_shares_of_the_processes_make_the_whole_batch(dataset, processes):
+def interleaved(shares):
+    """The stream that the shares of all processes make: theirs in turn."""
+    return [key for turn in zip(*shares, strict=True) for key in turn]
+
+
+@pytest.mark.parametrize("processes", [1, 2, 3, 8])
+@pytest.mark.parametrize("first_step", [0, 4])
+def test_the_shares_of_the_processes_make_the_stream_of_one(
+    dataset, processes, first_step
+):
+    """24 divides neither the epoch nor what follows: batches reach over its end."""
+    count, size = dataset.count("train"), 24
+    assert count % size and count < 4 * size
+    steps = 2 * count // size + 1
+    options = {"batch_size": size, "first_step": first_step}
     shares = [
-        take(dataset, 3, first_step=2, process_index=i, process_count=processes)
+        take(dataset, steps, process_index=i, process_count=processes, **options)
         for i in range(processes)
     ]
-    whole = take(dataset, 3, first_step=2)
-    for step, batch in enumerate(whole):
-        parts = keys(share[step] for share in shares)
-        assert sorted(parts) == sorted(keys([batch]))
+    assert {len(b["source_image"]) for share in shares for b in share} == {
+        size // processes
+    }
+    stream = interleaved([keys(share) for share in shares])
+    one = keys(take(dataset, first_step * size + len(stream), batch_size=1))
+    assert stream == one[first_step * size :]
+
+
+@pytest.mark.parametrize("processes", [1, 2, 3, 8])
+def test_over_all_processes_an_epoch_holds_every_pair_once(dataset, processes):
+    count, size = dataset.count("train"), 24
+    shares = [
+        keys(
+            take(
+                dataset,
+                2 * count // size + 1,
+                batch_size=size,
+                process_index=i,
+                process_count=processes,
+            )
+        )
+        for i in range(processes)
+    ]
+    stream = interleaved(shares)
+    first, second = stream[:count], stream[count : 2 * count]
+    assert len(set(first)) == count and set(second) == set(first)
+
+
+@pytest.mark.parametrize("processes", [1, 2, 3, 8])
+@pytest.mark.parametrize("limit", [0, 1, 7, 48])
+def test_over_all_processes_every_test_pair_comes_once_in_order(
+    dataset, processes, limit
+):
+    options = {"batch_size": 24, "limit": limit, "process_count": processes}
+    shares = [
+        list(dataset.test_batches(process_index=i, **options)) for i in range(processes)
+    ]
+    count = min(limit or dataset.count("test"), dataset.count("test"))
+    for share in shares:  # The collective steps of all processes must go together.
+        assert len(share) == -(-count // 24)
+        assert {len(t.batch["source_image"]) for t in share} == {24 // processes}
+    whole = [n for t in dataset.test_batches(batch_size=1) for n in t.names][:count]
+    for i, share in enumerate(shares):
+        assert [n for t in share for n in t.names] == whole[i::processes]
+
+
+def test_the_padding_of_the_test_pairs_is_the_first_pair(dataset):
+    count = dataset.count("test")
+    (batch,) = dataset.test_batches(batch_size=count + 2)
+    assert len(batch.names) == count
+    for array in batch.batch.values():
+        np.testing.assert_array_equal(array[count:], array[[0, 0]])
+
+
+def test_processes_that_do_not_divide_the_batch_are_refused(dataset):
+    for batches in (dataset.training_batches, dataset.test_batches):
+        options = {"seed": 0} if batches == dataset.training_batches else {}
+        with pytest.raises(ValueError, match=r"batch_size=4 must be a multiple .* 3,"):
+            next(batches(batch_size=4, process_count=3, **options))
+        with pytest.raises(ValueError, match=r"process_index=2 must lie in \[0, 2\)"):
+            next(batches(batch_size=4, process_index=2, process_count=2, **options))
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 64, 100])
+def test_the_batch_size_does_not_change_the_order(dataset, batch_size):
+    """Batches are decoded together or alone."""
+    batches = take(dataset, 130 // batch_size, batch_size=batch_size)
+    count = batch_size * (130 // batch_size)
+    assert keys(batches) == keys(take(dataset, count, batch_size=1))
+
+
+def test_large_records_shrink_the_shuffle_buffer(dataset, monkeypatch):
+    """The memory is bounded; each epoch still holds every pair once."""
+    monkeypatch.setattr(input_pipeline, "_SHUFFLE_BYTES", 1)
+    count = dataset.count("train")
+    assert len(set(keys(take(dataset, count, batch_size=1)))) == count
 
 
 def test_a_limit_takes_the_first_test_pairs(dataset):

@@ -4,7 +4,7 @@ draw."""
 import collections
 import dataclasses
 import pathlib
-from collections.abc import Container, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from data_prep import output_folder, pairs, photos, sources
 from data_prep.pair_choice import PairChoice
+from data_prep.pair_list import NumberedPairs, PairList, random_order
 from data_prep.summary import Problems, SplitSummary, Summary
 
 NUM_PICTURED_PAIRS = 8
@@ -43,7 +44,7 @@ class Rules:
 def convert(
     stage: pathlib.Path,
     splits: Mapping[str, sources.Split],
-    lists: Mapping[str, list[pairs.Pair]],
+    lists: Mapping[str, PairList],
     rules: Rules,
     problems: Problems,
 ) -> tuple[pathlib.Path, Summary]:
@@ -79,8 +80,12 @@ def convert(
             split: _summarize(splits[split], lists[split], kept[split], rules.dataset)
             for split in splits
         }
-        kept["train"] = _shuffle(kept["train"], rules.seed)
-        rows = {split: _number(kept[split], numbers[split]) for split in kept}
+        rows = {
+            split: _number(
+                kept[split], numbers[split], rules.seed if split == "train" else None
+            )
+            for split in kept
+        }
         with tqdm(
             total=sum(map(len, rows.values())), desc="writing", unit="pair"
         ) as bar:
@@ -104,9 +109,9 @@ class _Reading:
         self.converted: collections.Counter[str] = collections.Counter()
         self.outside_points = 0
 
-    def read(self, source: sources.Split, listed: list[pairs.Pair]) -> dict[str, int]:
+    def read(self, source: sources.Split, listed: PairList) -> dict[str, int]:
         """Reads the photos of some pairs; returns the number of each good one."""
-        names = dict.fromkeys(name for pair in listed for name in pair)
+        names = listed.used()
         for name in tqdm(names, desc="reading", unit="photo"):
             path = source.folder / name
             if path not in self._numbers:
@@ -134,33 +139,31 @@ class _Reading:
         return self._store.add(name, identity, photo.encoded, fitted)
 
 
-def _keep(listed: list[pairs.Pair], known: Container[str]) -> list[pairs.Pair]:
-    return [pair for pair in listed if pair[0] in known and pair[1] in known]
+def _keep(listed: PairList, numbers: Mapping[str, int]) -> PairList:
+    return listed.only(np.asarray([name in numbers for name in listed.photos], bool))
 
 
 def _number(
-    listed: list[pairs.Pair], numbers: Mapping[str, int]
-) -> list[tuple[int, int]]:
-    return [(numbers[source], numbers[target]) for source, target in listed]
+    kept: PairList, numbers: Mapping[str, int], shuffle_seed: int | None
+) -> NumberedPairs:
+    # Training reads the shards in order, through a window of thousands of records.
+    order = None if shuffle_seed is None else random_order(len(kept), shuffle_seed)
+    # A listed photo that is bad is in no pair that is kept.
+    of_photos = np.asarray([numbers.get(name, -1) for name in kept.photos], np.int64)
+    return NumberedPairs(kept.positions, of_photos, order)
 
 
 def _size(folder: pathlib.Path) -> int:
     return sum(path.stat().st_size for path in folder.glob("*.tfrecord*"))
 
 
-def _shuffle(listed: list[pairs.Pair], seed: int) -> list[pairs.Pair]:
-    # Training reads the shards in order, through a window of thousands of records.
-    order = np.random.RandomState(seed).permutation(len(listed))
-    return [listed[index] for index in order]
-
-
 def _summarize(
     source: sources.Split,
-    listed: list[pairs.Pair],
-    kept: list[pairs.Pair],
+    listed: PairList,
+    kept: PairList,
     dataset: str,
 ) -> SplitSummary:
-    used = {name for pair in kept for name in pair}
+    used = kept.used()
     return SplitSummary(
         images=len(used),
         people=len({pairs.identity_of(name, dataset) for name in used}),

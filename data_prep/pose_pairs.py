@@ -6,14 +6,14 @@ by a target half, because concatenated protocol buffers merge. Writing 264,000 r
 is then a matter of copying bytes.
 """
 
+import array
 import contextlib
 import io
 import itertools
-import mmap
 import os
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -21,11 +21,10 @@ import tensorflow_datasets as tfds
 from tensorflow_datasets.core import dataset_builder
 from tensorflow_datasets.core.utils import shard_utils
 
+from data_prep.pair_list import NumberedPairs
+
 # tensorflow reads and writes records here; the accelerator is not for it.
 tf.config.set_visible_devices([], "GPU")
-
-# The numbers of source and target in a `PhotoStore`.
-NumberedPair = tuple[int, int]
 
 
 def _half(
@@ -56,17 +55,19 @@ def _target_half(height: int, width: int) -> tfds.features.FeaturesDict:
     return tfds.features.FeaturesDict(_half("target", height, width))
 
 
-class _Place(NamedTuple):
-    """Where a photo's halves lie in the spool file: source [start, middle), target
-    [middle, end)."""
-
-    start: int
-    middle: int
-    end: int
+def _serialize(features: tfds.features.FeaturesDict, half: dict[str, Any]) -> bytes:
+    # A map of a protocol buffer has no order of its own: without this each process
+    # would write other bytes.
+    example = tf.train.Example.FromString(features.serialize_example(half))
+    return example.SerializeToString(deterministic=True)
 
 
 class PhotoStore:
-    """The photos of a data set, each encoded once, in a file instead of in memory."""
+    """The photos of a data set, each encoded once, in a file instead of in memory.
+
+    What of the file is kept in memory is left to the operating system, which gives it
+    up when memory is short.
+    """
 
     def __init__(self, path: str | os.PathLike[str], height: int, width: int) -> None:
         """Creates the spool file.
@@ -82,8 +83,8 @@ class PhotoStore:
             _target_half(height, width),
         )
         self._file = open(path, "w+b")  # noqa: SIM115 (see close)
-        self._places: list[_Place] = []
-        self._bytes: mmap.mmap | bytes = b""
+        # Where halves begin: source, target, source, target, ..., and the end.
+        self._starts = array.array("q", [0])
 
     def add(
         self, name: str, identity: str, encoded: bytes, keypoints: np.ndarray
@@ -104,33 +105,34 @@ class PhotoStore:
             "identity": identity
         }
         target = {f"target_{key}": value for key, value in values.items()}
-        start = self._file.tell()
-        middle = start + self._file.write(self._source_half.serialize_example(source))
-        end = middle + self._file.write(self._target_half.serialize_example(target))
-        self._places.append(_Place(start, middle, end))
-        return len(self._places) - 1
+        for half, features in (
+            (source, self._source_half),
+            (target, self._target_half),
+        ):
+            size = self._file.write(_serialize(features, half))
+            self._starts.append(self._starts[-1] + size)
+        return len(self._starts) // 2 - 1
 
     def finish(self) -> None:
         """Makes the store readable; no photo can be added any more."""
         self._file.flush()
-        self._bytes = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ)
 
     def record(self, source: int, target: int) -> bytes:
         """Returns the serialized record of a pair of stored photos."""
-        first, second = self._places[source], self._places[target]
-        return (
-            self._bytes[first.start : first.middle]
-            + self._bytes[second.middle : second.end]
-        )
+        return self._half(2 * source) + self._half(2 * target + 1)
 
-    def record_size(self, source: int, target: int) -> int:
-        """Returns the number of bytes of `record(source, target)`."""
-        first, second = self._places[source], self._places[target]
-        return first.middle - first.start + second.end - second.middle
+    def _half(self, index: int) -> bytes:
+        start, end = self._starts[index], self._starts[index + 1]
+        return os.pread(self._file.fileno(), end - start, start)
+
+    def record_sizes(self, pairs: np.ndarray) -> np.ndarray:
+        """Returns the number of bytes of the record of each pair, int64 [N] of int
+        [N, 2]."""
+        sizes = np.diff(np.frombuffer(self._starts, np.int64))
+        return sizes[2 * pairs[:, 0]] + sizes[2 * pairs[:, 1] + 1]
 
     def close(self) -> None:
         """Lets go of the spool file."""
-        self._bytes = b""
         self._file.close()
 
 
@@ -155,7 +157,7 @@ class PosePairs(dataset_builder.FileReaderBuilder):
         self,
         *,
         store: PhotoStore,
-        splits: Mapping[str, Sequence[NumberedPair]],
+        splits: Mapping[str, NumberedPairs],
         metadata: Mapping[str, Any],
         progress: Callable[[Any], None],
         data_dir: str | os.PathLike[str],
@@ -164,8 +166,7 @@ class PosePairs(dataset_builder.FileReaderBuilder):
 
         Args:
             store: the finished store with every photo of the pairs.
-            splits: split name -> (source name, target name) in the order of the
-                records.
+            splits: split name -> pairs of stored photos in the order of the records.
             metadata: data set level facts, written to metadata.json.
             progress: called with the number of records just written.
             data_dir: TFDS root; the data set lies in a subfolder, see `data_path`.
@@ -198,18 +199,19 @@ class PosePairs(dataset_builder.FileReaderBuilder):
         ]
         self.info.set_splits(tfds.core.SplitDict(splits))
 
-    def _write_split(
-        self, split: str, pairs: Sequence[NumberedPair]
-    ) -> tfds.core.SplitInfo:
+    def _write_split(self, split: str, pairs: NumberedPairs) -> tfds.core.SplitInfo:
         template = self._get_filename_template(split_name=split)
-        num_bytes = sum(self._store.record_size(*pair) for pair in pairs)
+        num_bytes = sum(
+            int(self._store.record_sizes(block).sum())
+            for block in pairs.blocks(0, len(pairs))
+        )
         num_shards = shard_utils.ShardConfig.calculate_number_shards(
             num_bytes, len(pairs)
         )
         bounds = [0, *shard_utils.get_shard_boundaries(len(pairs), num_shards)]
         for shard in range(num_shards):
             path = template.sharded_filepath(shard_index=shard, num_shards=num_shards)
-            self._write_shard(os.fspath(path), pairs[bounds[shard] : bounds[shard + 1]])
+            self._write_shard(os.fspath(path), pairs, *bounds[shard : shard + 2])
         lengths = [end - start for start, end in itertools.pairwise(bounds)]
         return tfds.core.SplitInfo(
             name=split,
@@ -218,17 +220,20 @@ class PosePairs(dataset_builder.FileReaderBuilder):
             filename_template=template,
         )
 
-    def _write_shard(self, path: str, pairs: Sequence[NumberedPair]) -> None:
+    def _write_shard(
+        self, path: str, pairs: NumberedPairs, start: int, stop: int
+    ) -> None:
         with tf.io.TFRecordWriter(path) as writer:
-            for source, target in pairs:
-                writer.write(self._store.record(source, target))
-                self._progress(1)
+            for block in pairs.blocks(start, stop):
+                for source, target in block.tolist():
+                    writer.write(self._store.record(source, target))
+                    self._progress(1)
 
 
 def write(
     folder: pathlib.Path,
     store: PhotoStore,
-    splits: Mapping[str, Sequence[NumberedPair]],
+    splits: Mapping[str, NumberedPairs],
     metadata: Mapping[str, Any],
     progress: Callable[[Any], None],
 ) -> pathlib.Path:

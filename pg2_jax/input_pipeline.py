@@ -123,8 +123,7 @@ class PairDataset:
         it from the i-th on. So a step sees the same examples whatever the number of
         processes, each epoch holds every pair once over all processes, and a batch that
         does not divide the epoch goes on in the next one: nothing is left out. Each
-        process reads all records, which takes a fraction of the time of decoding, and decodes
-        its own.
+        process reads all records, which is quick, and decodes its own.
 
         Args:
             batch_size: examples per step over all processes.

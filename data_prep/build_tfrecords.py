@@ -112,6 +112,12 @@ class Options:
     images_per_identity: int = _option(
         12, "Synthetic: photos of each person.", lower_bound=2
     )
+    beam_pipeline_options: Sequence[str] = _option(
+        (),
+        "Write the records on Apache Beam, with these options of its own, such as "
+        "runner=FlinkRunner,flink_master=HOST:8081; the files are the same. All "
+        "workers must see --output_dir.",
+    )
     workers: int = _option(
         0, "Synthetic: processes that draw; 0 means one per core.", lower_bound=0
     )
@@ -158,8 +164,8 @@ def build(options: Options) -> summary.Summary:
         raise ValueError("--output_dir is missing: where shall the records go?")
     # Behind a symbolic link the data go where it points; renaming would replace it.
     output_dir = pathlib.Path(os.path.realpath(options.output_dir))
-    output_folder.check(output_dir, overwrite=options.overwrite)
     with output_folder.staging(output_dir) as stage:
+        output_folder.check(output_dir, overwrite=options.overwrite)
         source_dir = (
             _synthesize(options, stage, height, width)
             if options.dataset == "synthetic"
@@ -187,9 +193,10 @@ def build(options: Options) -> summary.Summary:
             resize=options.resize,
             seed=options.seed,
             choice=choice,
+            beam_pipeline_options=options.beam_pipeline_options,
         )
         built, written = conversion.convert(stage, splits, lists, rules, problems)
-        output_folder.publish(built, output_dir, stage)
+        output_folder.publish(built, output_dir, stage, overwrite=options.overwrite)
     return written
 
 

@@ -4,7 +4,7 @@ draw."""
 import collections
 import dataclasses
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,8 @@ class Rules:
         resize: whether photos of another size are resampled.
         seed: order of the training records, choice of the pictured pairs.
         choice: where the pairs come from.
+        beam_pipeline_options: of the Apache Beam pipeline that writes the records;
+            empty to write them here.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Rules:
     resize: bool
     seed: int
     choice: PairChoice
+    beam_pipeline_options: Sequence[str] = ()
 
 
 def convert(
@@ -67,6 +70,7 @@ def convert(
     # Imports tensorflow: seconds that a wrong flag need not cost.
     from data_prep import pose_pairs
 
+    write_shards = _writer(stage, rules.beam_pipeline_options)
     store = pose_pairs.PhotoStore(stage / "photos", rules.height, rules.width)
     try:
         reading = _Reading(rules, store, problems)
@@ -90,7 +94,9 @@ def convert(
             total=sum(map(len, rows.values())), desc="writing", unit="pair"
         ) as bar:
             facts = _metadata(rules, summaries)
-            built = pose_pairs.write(stage, store, rows, facts, bar.update)
+            built = pose_pairs.write(
+                stage, store, rows, facts, bar.update, write_shards
+            )
     finally:
         store.close()
     _write_skipped(built, problems)
@@ -122,21 +128,35 @@ class _Reading:
     def _try_one(
         self, path: pathlib.Path, name: str, source: sources.Split
     ) -> int | None:
+        size = self._rules.height, self._rules.width
         try:
-            return self._read_one(path, name, source.annotations[name])
+            photo = photos.read(path, *size, resize=self._rules.resize)
         except (ValueError, OSError) as error:
             self._problems.photos.append(str(error))
             return None
+        # Outside the try: a full disk is no fault of the photo.
+        return self._store_one(photo, name, source.annotations[name])
 
-    def _read_one(self, path: pathlib.Path, name: str, keypoints: np.ndarray) -> int:
+    def _store_one(self, photo: photos.Photo, name: str, keypoints: np.ndarray) -> int:
         size = self._rules.height, self._rules.width
-        photo = photos.read(path, *size, resize=self._rules.resize)
         fitted, outside = photos.fit_keypoints(keypoints, photo.original_size, size)
         self.outside_points += outside
         if photo.note:
             self.converted[photo.note] += 1
         identity = pairs.identity_of(name, self._rules.dataset)
         return self._store.add(name, identity, photo.encoded, fitted)
+
+
+def _writer(stage: pathlib.Path, beam_options: Sequence[str]) -> Any:
+    """Where the records are written; bad options are named before photos are read."""
+    from data_prep import pose_pairs
+
+    if not beam_options:
+        return pose_pairs.write_here
+    from data_prep import beam_writing
+
+    beam_writing.pipeline(beam_options)
+    return beam_writing.ShardsOnBeam(stage, beam_options)
 
 
 def _keep(listed: PairList, numbers: Mapping[str, int]) -> PairList:

@@ -8,12 +8,13 @@ is then a matter of copying bytes.
 
 import array
 import contextlib
+import errno
 import io
 import itertools
 import os
 import pathlib
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -82,7 +83,7 @@ class PhotoStore:
             _source_half(height, width),
             _target_half(height, width),
         )
-        self._file = open(path, "w+b")  # noqa: SIM115 (see close)
+        self._file: BinaryIO = open(path, "w+b")  # noqa: SIM115 (see close)
         # Where halves begin: source, target, source, target, ..., and the end.
         self._starts = array.array("q", [0])
 
@@ -117,6 +118,14 @@ class PhotoStore:
         """Makes the store readable; no photo can be added any more."""
         self._file.flush()
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {"path": self._file.name, "starts": self._starts}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Opens the finished store of another process, to read records alone."""
+        self._file = open(state["path"], "rb")  # noqa: SIM115 (see close)
+        self._starts = state["starts"]
+
     def record(self, source: int, target: int) -> bytes:
         """Returns the serialized record of a pair of stored photos."""
         return self._half(2 * source) + self._half(2 * target + 1)
@@ -144,6 +153,21 @@ class _LocalInfo(tfds.core.DatasetInfo):
         """Does nothing."""
 
 
+class Shard(NamedTuple):
+    """One file to write: the records [start, stop) of a split."""
+
+    path: str
+    split: str
+    start: int
+    stop: int
+
+
+WriteShards = Callable[
+    [PhotoStore, Mapping[str, NumberedPairs], Sequence[Shard], Callable[[Any], None]],
+    None,
+]
+
+
 class PosePairs(dataset_builder.FileReaderBuilder):
     """Ordered pairs of photos of one person with 18 keypoints each.
 
@@ -161,6 +185,7 @@ class PosePairs(dataset_builder.FileReaderBuilder):
         metadata: Mapping[str, Any],
         progress: Callable[[Any], None],
         data_dir: str | os.PathLike[str],
+        write_shards: WriteShards,
     ) -> None:
         """Prepares the builder; `download_and_prepare` writes.
 
@@ -170,13 +195,10 @@ class PosePairs(dataset_builder.FileReaderBuilder):
             metadata: data set level facts, written to metadata.json.
             progress: called with the number of records just written.
             data_dir: TFDS root; the data set lies in a subfolder, see `data_path`.
+            write_shards: where the work is done, `write_here` or another.
         """
-        self._store, self._pairs, self._facts, self._progress = (
-            store,
-            splits,
-            metadata,
-            progress,
-        )
+        self._store, self._pairs, self._facts = store, splits, metadata
+        self._progress, self._write_shards = progress, write_shards
         super().__init__(data_dir=data_dir)
 
     def _info(self) -> tfds.core.DatasetInfo:
@@ -194,13 +216,23 @@ class PosePairs(dataset_builder.FileReaderBuilder):
     def _download_and_prepare(
         self, dl_manager: Any, download_config: Any = None
     ) -> None:
-        splits = [
-            self._write_split(split, pairs) for split, pairs in self._pairs.items()
+        splits = [self._plan(split) for split in self._pairs]
+        shards = [
+            Shard(os.fspath(path), split.name, end - length, end)
+            for split in splits
+            for path, length, end in zip(
+                split.filepaths,
+                split.shard_lengths,
+                itertools.accumulate(split.shard_lengths),
+                strict=True,
+            )
         ]
+        self._write_shards(self._store, self._pairs, shards, self._progress)
         self.info.set_splits(tfds.core.SplitDict(splits))
 
-    def _write_split(self, split: str, pairs: NumberedPairs) -> tfds.core.SplitInfo:
-        template = self._get_filename_template(split_name=split)
+    def _plan(self, split: str) -> tfds.core.SplitInfo:
+        """Divides a split into shards, by the rule of TFDS."""
+        pairs = self._pairs[split]
         num_bytes = sum(
             int(self._store.record_sizes(block).sum())
             for block in pairs.blocks(0, len(pairs))
@@ -209,25 +241,36 @@ class PosePairs(dataset_builder.FileReaderBuilder):
             num_bytes, len(pairs)
         )
         bounds = [0, *shard_utils.get_shard_boundaries(len(pairs), num_shards)]
-        for shard in range(num_shards):
-            path = template.sharded_filepath(shard_index=shard, num_shards=num_shards)
-            self._write_shard(os.fspath(path), pairs, *bounds[shard : shard + 2])
-        lengths = [end - start for start, end in itertools.pairwise(bounds)]
         return tfds.core.SplitInfo(
             name=split,
-            shard_lengths=lengths,
+            shard_lengths=[end - start for start, end in itertools.pairwise(bounds)],
             num_bytes=num_bytes,
-            filename_template=template,
+            filename_template=self._get_filename_template(split_name=split),
         )
 
-    def _write_shard(
-        self, path: str, pairs: NumberedPairs, start: int, stop: int
-    ) -> None:
-        with tf.io.TFRecordWriter(path) as writer:
-            for block in pairs.blocks(start, stop):
-                for source, target in block.tolist():
-                    writer.write(self._store.record(source, target))
-                    self._progress(1)
+
+def write_shard(
+    store: PhotoStore, pairs: NumberedPairs, shard: Shard, path: str
+) -> Iterator[int]:
+    """Writes one shard to a path; yields the number of records just written, to tell
+    how far it is."""
+    with tf.io.TFRecordWriter(path) as writer:
+        for block in pairs.blocks(shard.start, shard.stop):
+            for source, target in block.tolist():
+                writer.write(store.record(source, target))
+                yield 1
+
+
+def write_here(
+    store: PhotoStore,
+    splits: Mapping[str, NumberedPairs],
+    shards: Sequence[Shard],
+    progress: Callable[[Any], None],
+) -> None:
+    """Writes all shards in this process, one after the other."""
+    for shard in shards:
+        for count in write_shard(store, splits[shard.split], shard, shard.path):
+            progress(count)
 
 
 def write(
@@ -236,6 +279,7 @@ def write(
     splits: Mapping[str, NumberedPairs],
     metadata: Mapping[str, Any],
     progress: Callable[[Any], None],
+    write_shards: WriteShards = write_here,
 ) -> pathlib.Path:
     """Writes a data set below an existing folder; the arguments are those of
     `PosePairs`.
@@ -250,15 +294,30 @@ def write(
         metadata=metadata,
         progress=progress,
         data_dir=folder,
+        write_shards=write_shards,
     )
     # Nothing is downloaded: the data set must not be looked for in the TFDS cloud
     # bucket.
     config = tfds.download.DownloadConfig(try_download_gcs=False)
     # TFDS prints that it downloads, and the name of a folder that the caller is about
     # to rename.
-    with contextlib.redirect_stdout(io.StringIO()):
+    with contextlib.redirect_stdout(io.StringIO()), _errors_of_the_system():
         builder.download_and_prepare(download_config=config)
     return pathlib.Path(builder.data_dir)
+
+
+@contextlib.contextmanager
+def _errors_of_the_system() -> Iterator[None]:
+    """Turns what tensorflow raises when it cannot write into an OSError."""
+    numbers = {
+        tf.errors.ResourceExhaustedError: errno.ENOSPC,
+        tf.errors.OutOfRangeError: errno.EFBIG,
+    }
+    try:
+        yield
+    except tf.errors.OpError as error:
+        number = numbers.get(type(error), errno.EIO)
+        raise OSError(number, os.strerror(number), error.message) from error
 
 
 def read_records(

@@ -111,19 +111,21 @@ class _Reading:
 
     def __init__(self, rules: Rules, store: Any, problems: Problems) -> None:
         self._rules, self._store, self._problems = rules, store, problems
-        self._numbers: dict[pathlib.Path, int | None] = {}
+        # By folder and name: a path for each photo would take more than the photo's
+        # keypoints.
+        self._numbers: dict[pathlib.Path, dict[str, int | None]] = {}
         self.converted: collections.Counter[str] = collections.Counter()
         self.outside_points = 0
 
     def read(self, source: sources.Split, listed: PairList) -> dict[str, int]:
         """Reads the photos of some pairs; returns the number of each good one."""
         names = listed.used()
+        known = self._numbers.setdefault(source.folder, {})
         for name in tqdm(names, desc="reading", unit="photo"):
-            path = source.folder / name
-            if path not in self._numbers:
-                self._numbers[path] = self._try_one(path, name, source)
-        numbered = {name: self._numbers[source.folder / name] for name in names}
-        return {name: n for name, n in numbered.items() if n is not None}
+            if name not in known:
+                known[name] = self._try_one(source.folder / name, name, source)
+        numbered = ((name, known[name]) for name in names)
+        return {name: n for name, n in numbered if n is not None}
 
     def _try_one(
         self, path: pathlib.Path, name: str, source: sources.Split

@@ -3,17 +3,22 @@
 The machine that starts the program reads and checks the photos, decides the order of
 the records and divides them into shards, exactly as without Beam. A worker gets one
 shard at a time and writes it with the same code, so that the files are the same byte
-for byte. What the workers read, the spool file of the photos and the list of the pairs,
-lies beside the data set: on a disk that all of them see under the same path.
+for byte. The photos and the list of the pairs go to the workers, and the shards come
+back, either through the folder where the data set is made, on a disk that all of them
+see under the same path, or through a folder in a bucket.
 """
 
+import array
 import contextlib
 import os
 import pathlib
 import pickle
+import tempfile
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
+
+import tensorflow as tf
 
 from data_prep import pose_pairs
 from data_prep.pair_list import NumberedPairs
@@ -60,14 +65,30 @@ def pipeline(options: Sequence[str]) -> beam.Pipeline:
 class ShardsOnBeam:
     """Takes the place of `pose_pairs.write_here`."""
 
-    def __init__(self, stage: pathlib.Path, options: Sequence[str]) -> None:
+    def __init__(
+        self, stage: pathlib.Path, options: Sequence[str], shared_dir: str = ""
+    ) -> None:
         """Prepares the writing.
 
         Args:
-            stage: temporary folder that all workers see.
+            stage: temporary folder; all workers see it if `shared_dir` is empty.
             options: as `pipeline`.
+            shared_dir: folder that tensorflow can write to from everywhere, such as
+                gs://BUCKET/FOLDER; made if it is not there.
+
+        Raises:
+            ValueError: tensorflow cannot make it.
         """
-        self._stage, self._options = stage, options
+        if shared_dir:
+            try:
+                tf.io.gfile.makedirs(shared_dir)
+            except tf.errors.OpError as error:
+                raise ValueError(
+                    f"--beam_shared_dir={shared_dir}: cannot be used: {error.message}"
+                ) from error
+        self._options, self._shared = options, bool(shared_dir)
+        name = f"shards-{uuid.uuid4().hex}"
+        self._folder = f"{shared_dir.rstrip('/') if shared_dir else stage}/{name}"
 
     def __call__(
         self,
@@ -76,56 +97,97 @@ class ShardsOnBeam:
         shards: Sequence[pose_pairs.Shard],
         progress: Callable[[Any], None],
     ) -> None:
-        """Runs the pipeline to its end.
+        """Runs the pipeline to its end and fetches the shards.
 
         Raises:
             OSError: it failed; the message is that of the first error.
         """
-        job = self._stage / "job.pickle"
-        job.write_bytes(pickle.dumps((store, dict(splits))))
+        tf.io.gfile.makedirs(self._folder)
+        try:
+            self._hand_out(store, splits)
+            self._run(shards)
+            for shard in shards:
+                self._fetch(shard)
+                progress(shard.stop - shard.start)
+        finally:
+            tf.io.gfile.rmtree(self._folder)
+
+    def _hand_out(
+        self, store: pose_pairs.PhotoStore, splits: Mapping[str, NumberedPairs]
+    ) -> None:
+        photos = store.path
+        if self._shared:
+            photos = f"{self._folder}/photos"
+            tf.io.gfile.copy(store.path, photos)
+        with tf.io.gfile.GFile(f"{self._folder}/job", "wb") as file:
+            file.write(pickle.dumps(_Job(photos, store.starts, dict(splits))))
+
+    def _run(self, shards: Sequence[pose_pairs.Shard]) -> None:
         steps = pipeline(self._options)
         (
             steps
             | "Shards" >> beam.Create(list(shards))
             # Without it a runner may give all shards to the worker that listed them.
             | "Distribute" >> beam.Reshuffle()
-            | "Write" >> beam.ParDo(_WriteShard(str(job)))
+            | "Write" >> beam.ParDo(_WriteShard(self._folder, self._shared))
         )
         try:
-            state = steps.run().wait_until_finish()
+            steps.run().wait_until_finish()
         except Exception as error:
             # Runners wrap what a worker raised in exceptions of their own.
             raise OSError(f"the Beam pipeline failed: {_cause(error)}") from error
-        missing = [shard.path for shard in shards if not os.path.exists(shard.path)]
-        if missing:
+
+    def _fetch(self, shard: pose_pairs.Shard) -> None:
+        written = f"{self._folder}/{os.path.basename(shard.path)}"
+        if not tf.io.gfile.exists(written):
             raise OSError(
-                f"the Beam pipeline ended ({state}) without {missing[0]}; do all "
-                "workers see this folder?"
+                f"the Beam pipeline ended without {written}; do all workers see this "
+                "folder? (--beam_shared_dir names another)"
             )
-        progress(sum(shard.stop - shard.start for shard in shards))
+        if self._shared:
+            tf.io.gfile.copy(written, shard.path)
+        else:
+            os.replace(written, shard.path)
+
+
+class _Job(NamedTuple):
+    """What a worker needs beside its shards."""
+
+    photos: str
+    starts: array.array
+    splits: dict[str, NumberedPairs]
 
 
 class _WriteShard(beam.DoFn):
     """Writes shards, each under another name until it is whole: a runner may repeat a
     shard that failed, or start one twice."""
 
-    def __init__(self, job: str) -> None:
-        self._job = job
+    def __init__(self, folder: str, shared: bool) -> None:
+        self._folder, self._shared = folder, shared
 
     def setup(self) -> None:
-        with open(self._job, "rb") as file:
-            self._store, self._splits = pickle.load(file)
+        with tf.io.gfile.GFile(f"{self._folder}/job", "rb") as file:
+            self._job: _Job = pickle.loads(file.read())
+        # From a bucket single photos are slow to read.
+        self._disk = tempfile.TemporaryDirectory() if self._shared else None
+        photos = self._job.photos
+        if self._disk:
+            photos = f"{self._disk.name}/photos"
+            tf.io.gfile.copy(self._job.photos, photos)
+        self._store = pose_pairs.PhotoStore.reopened(photos, self._job.starts)
 
     def process(self, shard: pose_pairs.Shard) -> None:
-        folder = os.path.dirname(self._job)
-        temporary = os.path.join(folder, f"shard-{uuid.uuid4().hex}")
-        pairs = self._splits[shard.split]
+        temporary = f"{self._folder}/unfinished-{uuid.uuid4().hex}"
+        pairs = self._job.splits[shard.split]
         for _ in pose_pairs.write_shard(self._store, pairs, shard, temporary):
             pass
-        os.replace(temporary, shard.path)
+        target = f"{self._folder}/{os.path.basename(shard.path)}"
+        tf.io.gfile.rename(temporary, target, overwrite=True)
 
     def teardown(self) -> None:
         self._store.close()
+        if self._disk:
+            self._disk.cleanup()
 
 
 def _cause(error: BaseException) -> str:

@@ -116,7 +116,12 @@ class Options:
         (),
         "Write the records on Apache Beam, with these options of its own, such as "
         "runner=FlinkRunner,flink_master=HOST:8081; the files are the same. All "
-        "workers must see --output_dir.",
+        "workers must see --output_dir, or --beam_shared_dir.",
+    )
+    beam_shared_dir: str = _option(
+        "",
+        "Folder through which Beam's workers get the photos and give back the records "
+        "when they do not see --output_dir, such as gs://BUCKET/FOLDER.",
     )
     workers: int = _option(
         0, "Synthetic: processes that draw; 0 means one per core.", lower_bound=0
@@ -194,6 +199,7 @@ def build(options: Options) -> summary.Summary:
             seed=options.seed,
             choice=choice,
             beam_pipeline_options=options.beam_pipeline_options,
+            beam_shared_dir=options.beam_shared_dir,
         )
         built, written = conversion.convert(stage, splits, lists, rules, problems)
         output_folder.publish(built, output_dir, stage, overwrite=options.overwrite)

@@ -32,6 +32,8 @@ class Rules:
         choice: where the pairs come from.
         beam_pipeline_options: of the Apache Beam pipeline that writes the records;
             empty to write them here.
+        beam_shared_dir: folder through which its workers get the photos and give back
+            the records; empty if they see the output folder.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Rules:
     seed: int
     choice: PairChoice
     beam_pipeline_options: Sequence[str] = ()
+    beam_shared_dir: str = ""
 
 
 def convert(
@@ -70,7 +73,7 @@ def convert(
     # Imports tensorflow: seconds that a wrong flag need not cost.
     from data_prep import pose_pairs
 
-    write_shards = _writer(stage, rules.beam_pipeline_options)
+    write_shards = _writer(stage, rules)
     store = pose_pairs.PhotoStore(stage / "photos", rules.height, rules.width)
     try:
         reading = _Reading(rules, store, problems)
@@ -149,16 +152,19 @@ class _Reading:
         return self._store.add(name, identity, photo.encoded, fitted)
 
 
-def _writer(stage: pathlib.Path, beam_options: Sequence[str]) -> Any:
+def _writer(stage: pathlib.Path, rules: Rules) -> Any:
     """Where the records are written; bad options are named before photos are read."""
     from data_prep import pose_pairs
 
-    if not beam_options:
+    if not rules.beam_pipeline_options:
+        if rules.beam_shared_dir:
+            raise ValueError("--beam_shared_dir needs --beam_pipeline_options")
         return pose_pairs.write_here
     from data_prep import beam_writing
 
-    beam_writing.pipeline(beam_options)
-    return beam_writing.ShardsOnBeam(stage, beam_options)
+    options = rules.beam_pipeline_options
+    beam_writing.pipeline(options)
+    return beam_writing.ShardsOnBeam(stage, options, rules.beam_shared_dir)
 
 
 def _keep(listed: PairList, numbers: Mapping[str, int]) -> PairList:

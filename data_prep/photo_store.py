@@ -107,13 +107,23 @@ class PhotoStore:
         """Makes the store readable; no photo can be added any more."""
         self._file.flush()
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {"path": self._file.name, "starts": self._starts}
+    @property
+    def path(self) -> str:
+        """The spool file."""
+        return self._file.name
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        """Opens the finished store of another process, to read records alone."""
-        self._file = open(state["path"], "rb")  # noqa: SIM115 (see close)
-        self._starts = state["starts"]
+    @property
+    def starts(self) -> array.array:
+        """Where the halves begin in it, and its end."""
+        return self._starts
+
+    @classmethod
+    def reopened(cls, path: str, starts: array.array) -> "PhotoStore":
+        """Opens a finished store, or a copy of it, to read records alone."""
+        store = cls.__new__(cls)
+        store._file = open(path, "rb")  # noqa: SIM115 (see close)
+        store._starts = starts
+        return store
 
     def record(self, source: int, target: int) -> bytes:
         """Returns the serialized record of a pair of stored photos."""

@@ -1,9 +1,10 @@
 """Apache Beam writes what this process writes, byte for byte."""
 
-import pickle
+import shutil
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from tensorflow_datasets.core.utils import shard_utils
 
 from data_prep import pose_pairs
@@ -24,12 +25,13 @@ def test_without_beam_the_extra_is_named(market, tmp_path):
         pytest.skip("Apache Beam is installed")
 
 
-def test_a_finished_store_can_be_sent_to_another_process(tmp_path):
+def test_a_finished_store_can_be_read_from_a_copy(tmp_path):
     store = pose_pairs.PhotoStore(tmp_path / "photos", 24, 16)
     for name in "ab":
         store.add(name, "who", name.encode() * 9, np.zeros((18, 3), np.float32))
     store.finish()
-    sent = pickle.loads(pickle.dumps(store))
+    copy = shutil.copy(store.path, tmp_path / "copy")
+    sent = pose_pairs.PhotoStore.reopened(copy, store.starts)
     assert sent.record(1, 0) == store.record(1, 0) != store.record(0, 1)
     np.testing.assert_array_equal(
         sent.record_sizes(np.asarray([[0, 1]])), [len(store.record(0, 1))]
@@ -102,5 +104,49 @@ def test_workers_that_see_another_disk_are_found_out(
     pairs = NumberedPairs(np.zeros((1, 2), int), np.zeros(1, int))
     shard = pose_pairs.Shard(str(tmp_path / "shard"), "train", 0, 1)
     write = beam_writing.ShardsOnBeam(tmp_path, LOCAL)
-    with pytest.raises(OSError, match=r"without .*shard; do all workers see"):
+    with pytest.raises(OSError, match=r"without .*/shard; do all workers see"):
         write(store, {"train": pairs}, [shard], pytest.fail)
+
+
+def test_without_a_common_disk_all_goes_through_the_shared_folder(
+    beam_writing, market, tmp_path, monkeypatch
+):
+    """tensorflow's ram:// takes the place of a bucket: nothing else can open it."""
+    build(market, tmp_path / "here")
+    opened, reopened = [], pose_pairs.PhotoStore.reopened
+
+    def note(path, starts):
+        opened.append(path)
+        return reopened(path, starts)
+
+    monkeypatch.setattr(pose_pairs.PhotoStore, "reopened", note)
+    build(
+        market,
+        tmp_path / "beam",
+        beam_pipeline_options=LOCAL,
+        beam_shared_dir="ram://bucket/",
+    )
+    for file in (tmp_path / "here").iterdir():
+        assert (tmp_path / "beam" / file.name).read_bytes() == file.read_bytes()
+    assert opened and not any(str(tmp_path) in path for path in opened)
+    assert tf.io.gfile.listdir("ram://bucket") == []
+    assert listing(tmp_path) == ["beam", "here", "source"]
+
+
+def test_a_shared_folder_that_cannot_be_made_is_named(beam_writing, market, tmp_path):
+    """Before photos are read."""
+    for path in market.glob("*/*.jpg"):
+        path.write_bytes(b"not a photo")
+    with pytest.raises(ValueError, match="--beam_shared_dir=disk9://x: cannot be used"):
+        build(
+            market,
+            tmp_path / "out",
+            beam_pipeline_options=LOCAL,
+            beam_shared_dir="disk9://x",
+        )
+
+
+def test_a_shared_folder_without_beam_is_refused(market, tmp_path):
+    with pytest.raises(ValueError, match="--beam_shared_dir needs --beam_pipeline"):
+        build(market, tmp_path / "out", beam_shared_dir=str(tmp_path))
+    assert listing(tmp_path) == ["source"]

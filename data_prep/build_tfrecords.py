@@ -141,6 +141,17 @@ class Options:
     images_per_identity: int = _option(
         12, "Synthetic: photos of each person.", lower_bound=2
     )
+    beam_pipeline_options: Sequence[str] = _option(
+        (),
+        "Write the records on Apache Beam, with these options of its own, such as "
+        "runner=FlinkRunner,flink_master=HOST:8081; the files are the same. All "
+        "workers must see --output_dir, or --beam_shared_dir.",
+    )
+    beam_shared_dir: str = _option(
+        "",
+        "Folder through which Beam's workers get the photos and give back the records "
+        "when they do not see --output_dir, such as gs://BUCKET/FOLDER.",
+    )
     workers: int = _option(
         0,
         "Processes that draw synthetic people or estimate keypoints; 0 means one per "
@@ -190,8 +201,8 @@ def build(options: Options) -> summary.Summary:
         raise ValueError("--output_dir is missing: where shall the records go?")
     # Behind a symbolic link the data go where it points; renaming would replace it.
     output_dir = pathlib.Path(os.path.realpath(options.output_dir))
-    output_folder.check(output_dir, overwrite=options.overwrite)
     with output_folder.staging(output_dir) as stage:
+        output_folder.check(output_dir, overwrite=options.overwrite)
         source_dir = (
             _synthesize(options, stage, height, width)
             if options.dataset == "synthetic"
@@ -220,9 +231,11 @@ def build(options: Options) -> summary.Summary:
             margin=options.margin,
             seed=options.seed,
             choice=choice,
+            beam_pipeline_options=options.beam_pipeline_options,
+            beam_shared_dir=options.beam_shared_dir,
         )
         built, written = conversion.convert(stage, splits, lists, rules, problems)
-        output_folder.publish(built, output_dir, stage)
+        output_folder.publish(built, output_dir, stage, overwrite=options.overwrite)
     return written
 
 

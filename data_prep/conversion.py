@@ -4,7 +4,7 @@ draw."""
 import collections
 import dataclasses
 import pathlib
-from collections.abc import Container, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from data_prep import framing, output_folder, pairs, photos, sources
 from data_prep.pair_choice import PairChoice
+from data_prep.pair_list import NumberedPairs, PairList, random_order
 from data_prep.summary import Problems, SplitSummary, Summary
 
 NUM_PICTURED_PAIRS = 8
@@ -30,6 +31,10 @@ class Rules:
         margin: around the person where `fit` is crop; see `framing`.
         seed: order of the training records, choice of the pictured pairs.
         choice: where the pairs come from.
+        beam_pipeline_options: of the Apache Beam pipeline that writes the records;
+            empty to write them here.
+        beam_shared_dir: folder through which its workers get the photos and give back
+            the records; empty if they see the output folder.
     """
 
     name: str
@@ -40,12 +45,14 @@ class Rules:
     margin: float
     seed: int
     choice: PairChoice
+    beam_pipeline_options: Sequence[str] = ()
+    beam_shared_dir: str = ""
 
 
 def convert(
     stage: pathlib.Path,
     splits: Mapping[str, sources.Split],
-    lists: Mapping[str, list[pairs.Pair]],
+    lists: Mapping[str, PairList],
     rules: Rules,
     problems: Problems,
 ) -> tuple[pathlib.Path, Summary]:
@@ -68,6 +75,7 @@ def convert(
     # Imports tensorflow: seconds that a wrong flag need not cost.
     from data_prep import pose_pairs
 
+    write_shards = _writer(stage, rules)
     store = pose_pairs.PhotoStore(stage / "photos", rules.height, rules.width)
     try:
         reading = _Reading(rules, store, problems)
@@ -81,13 +89,19 @@ def convert(
             split: _summarize(splits[split], lists[split], kept[split], rules.dataset)
             for split in splits
         }
-        kept["train"] = _shuffle(kept["train"], rules.seed)
-        rows = {split: _number(kept[split], numbers[split]) for split in kept}
+        rows = {
+            split: _number(
+                kept[split], numbers[split], rules.seed if split == "train" else None
+            )
+            for split in kept
+        }
         with tqdm(
             total=sum(map(len, rows.values())), desc="writing", unit="pair"
         ) as bar:
             facts = _metadata(rules, summaries)
-            built = pose_pairs.write(stage, store, rows, facts, bar.update)
+            built = pose_pairs.write(
+                stage, store, rows, facts, bar.update, write_shards
+            )
     finally:
         store.close()
     _write_skipped(built, problems)
@@ -102,35 +116,39 @@ class _Reading:
 
     def __init__(self, rules: Rules, store: Any, problems: Problems) -> None:
         self._rules, self._store, self._problems = rules, store, problems
-        self._numbers: dict[pathlib.Path, int | None] = {}
+        # By folder and name: a path for each photo would take more than the photo's
+        # keypoints.
+        self._numbers: dict[pathlib.Path, dict[str, int | None]] = {}
         self.converted: collections.Counter[str] = collections.Counter()
         self.outside_points = 0
 
-    def read(self, source: sources.Split, listed: list[pairs.Pair]) -> dict[str, int]:
+    def read(self, source: sources.Split, listed: PairList) -> dict[str, int]:
         """Reads the photos of some pairs; returns the number of each good one."""
-        names = dict.fromkeys(name for pair in listed for name in pair)
+        names = listed.used()
+        known = self._numbers.setdefault(source.folder, {})
         for name in tqdm(names, desc="reading", unit="photo"):
-            path = source.folder / name
-            if path not in self._numbers:
-                self._numbers[path] = self._try_one(path, name, source)
-        numbered = {name: self._numbers[source.folder / name] for name in names}
-        return {name: n for name, n in numbered.items() if n is not None}
+            if name not in known:
+                known[name] = self._try_one(source.folder / name, name, source)
+        numbered = ((name, known[name]) for name in names)
+        return {name: n for name, n in numbered if n is not None}
 
     def _try_one(
         self, path: pathlib.Path, name: str, source: sources.Split
     ) -> int | None:
+        rules, keypoints = self._rules, source.annotations[name]
+        size = rules.height, rules.width
         try:
-            return self._read_one(path, name, source.annotations[name])
+            photo = photos.read(
+                path, *size, fit=rules.fit, keypoints=keypoints, margin=rules.margin
+            )
         except (ValueError, OSError) as error:
             self._problems.photos.append(str(error))
             return None
+        # Outside the try: a full disk is no fault of the photo.
+        return self._store_one(photo, name, keypoints)
 
-    def _read_one(self, path: pathlib.Path, name: str, keypoints: np.ndarray) -> int:
-        rules = self._rules
-        size = rules.height, rules.width
-        photo = photos.read(
-            path, *size, fit=rules.fit, keypoints=keypoints, margin=rules.margin
-        )
+    def _store_one(self, photo: photos.Photo, name: str, keypoints: np.ndarray) -> int:
+        size = self._rules.height, self._rules.width
         fitted, outside = framing.move_keypoints(
             keypoints, photo.original_size, photo.frame, size
         )
@@ -141,33 +159,46 @@ class _Reading:
         return self._store.add(name, identity, photo.encoded, fitted)
 
 
-def _keep(listed: list[pairs.Pair], known: Container[str]) -> list[pairs.Pair]:
-    return [pair for pair in listed if pair[0] in known and pair[1] in known]
+def _writer(stage: pathlib.Path, rules: Rules) -> Any:
+    """Where the records are written; bad options are named before photos are read."""
+    from data_prep import pose_pairs
+
+    if not rules.beam_pipeline_options:
+        if rules.beam_shared_dir:
+            raise ValueError("--beam_shared_dir needs --beam_pipeline_options")
+        return pose_pairs.write_here
+    from data_prep import beam_writing
+
+    options = rules.beam_pipeline_options
+    beam_writing.pipeline(options)
+    return beam_writing.ShardsOnBeam(stage, options, rules.beam_shared_dir)
+
+
+def _keep(listed: PairList, numbers: Mapping[str, int]) -> PairList:
+    return listed.only(np.asarray([name in numbers for name in listed.photos], bool))
 
 
 def _number(
-    listed: list[pairs.Pair], numbers: Mapping[str, int]
-) -> list[tuple[int, int]]:
-    return [(numbers[source], numbers[target]) for source, target in listed]
+    kept: PairList, numbers: Mapping[str, int], shuffle_seed: int | None
+) -> NumberedPairs:
+    # Training reads the shards in order, through a window of thousands of records.
+    order = None if shuffle_seed is None else random_order(len(kept), shuffle_seed)
+    # A listed photo that is bad is in no pair that is kept.
+    of_photos = np.asarray([numbers.get(name, -1) for name in kept.photos], np.int64)
+    return NumberedPairs(kept.positions, of_photos, order)
 
 
 def _size(folder: pathlib.Path) -> int:
     return sum(path.stat().st_size for path in folder.glob("*.tfrecord*"))
 
 
-def _shuffle(listed: list[pairs.Pair], seed: int) -> list[pairs.Pair]:
-    # Training reads the shards in order, through a window of thousands of records.
-    order = np.random.RandomState(seed).permutation(len(listed))
-    return [listed[index] for index in order]
-
-
 def _summarize(
     source: sources.Split,
-    listed: list[pairs.Pair],
-    kept: list[pairs.Pair],
+    listed: PairList,
+    kept: PairList,
     dataset: str,
 ) -> SplitSummary:
-    used = {name for pair in kept for name in pair}
+    used = kept.used()
     return SplitSummary(
         images=len(used),
         people=len({pairs.identity_of(name, dataset) for name in used}),

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from data_prep import pairs, sources
+from data_prep.pair_list import PairList
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,7 +68,7 @@ def list_pairs(
     splits: Mapping[str, sources.Split],
     dataset: str,
     problems: list[str],
-) -> dict[str, list[pairs.Pair]]:
+) -> dict[str, PairList]:
     """Lists the pairs of each split, in the order of the protocol or of the given file.
 
     Args:
@@ -96,7 +97,8 @@ def list_pairs(
     for split, source in splits.items():
         annotated, file = source.annotations, choice.file(split)
         if file:
-            lists[split] = pairs.read_csv(file, _posed(annotated), dataset, problems)
+            listed = pairs.read_csv(file, _posed(annotated), dataset, problems)
+            lists[split] = PairList.of(listed)
         elif split == "train":
             cap = choice.max_train_pairs
             lists[split] = pairs.train_pairs(annotated, dataset, cap, choice.seed)

@@ -9,17 +9,15 @@ of Market-1501 come out row by row.
 
 import collections
 import csv
-import itertools
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 from absl import app, flags
 
-from data_prep import annotations, command_line
+from data_prep import annotations, command_line, pair_list
+from data_prep.pair_list import Pair, PairList
 from pg2_jax import files
-
-Pair = tuple[str, str]
 
 HEADER = ("from", "to")
 MAX_TEST_PAIRS = 12_000
@@ -70,8 +68,8 @@ def valid(name: str, keypoints: np.ndarray, dataset: str) -> bool:
     return bool(keypoints[list(REQUIRED_KEYPOINTS), 2].all())
 
 
-def all_pairs(annotated: Mapping[str, np.ndarray], dataset: str) -> list[Pair]:
-    """Lists all ordered pairs of different valid photos of one person.
+def all_pairs(annotated: Mapping[str, np.ndarray], dataset: str) -> PairList:
+    """Returns all ordered pairs of different valid photos of one person.
 
     Args:
         annotated: photo name -> [18, 3]; its order decides the order of the pairs.
@@ -85,12 +83,10 @@ def all_pairs(annotated: Mapping[str, np.ndarray], dataset: str) -> list[Pair]:
     for name, keypoints in annotated.items():
         if valid(name, keypoints, dataset):
             groups.setdefault(identity_of(name, dataset), []).append(name)
-    return [
-        pair for names in groups.values() for pair in itertools.permutations(names, 2)
-    ]
+    return PairList.within(groups.values())
 
 
-def sample(pairs: list[Pair], count: int, seed: int) -> list[Pair]:
+def sample(pairs: Sequence[Pair], count: int, seed: int) -> PairList:
     """Draws pairs without replacement, in drawn order, exactly as `DataFrame.sample` of
     pandas.
 
@@ -99,15 +95,14 @@ def sample(pairs: list[Pair], count: int, seed: int) -> list[Pair]:
         count: how many to draw at most; a smaller pool is returned whole, shuffled.
         seed: pandas' `random_state`.
     """
-    rows = np.random.RandomState(seed).choice(
-        len(pairs), min(count, len(pairs)), replace=False
-    )
-    return [pairs[row] for row in rows]
+    # RandomState.choice without replacement is the head of its permutation.
+    order = pair_list.random_order(len(pairs), seed)
+    return PairList.of(pairs).take(order[np.arange(min(count, len(pairs)))])
 
 
 def train_pairs(
     annotated: Mapping[str, np.ndarray], dataset: str, max_pairs: int | None, seed: int
-) -> list[Pair]:
+) -> PairList:
     """Returns the training list: all pairs in protocol order, or `max_pairs` of them by
     seed."""
     pairs = all_pairs(annotated, dataset)
@@ -120,7 +115,7 @@ def train_pairs(
 
 def test_pairs(
     annotated: Mapping[str, np.ndarray], dataset: str, max_pairs: int | None, seed: int
-) -> list[Pair]:
+) -> PairList:
     """Returns the test list: `max_pairs` pairs drawn by seed (default 12,000; seed 0 is
     the published list)."""
     return sample(
@@ -131,10 +126,10 @@ def test_pairs(
 
 
 def unused(
-    annotated: Mapping[str, np.ndarray], pairs: list[Pair], dataset: str
+    annotated: Mapping[str, np.ndarray], pairs: Sequence[Pair], dataset: str
 ) -> collections.Counter[str]:
     """Counts the annotated photos that are in no pair, by reason."""
-    used = {name for pair in pairs for name in pair}
+    used = set(PairList.of(pairs).used())
     usable = [
         name for name, keypoints in annotated.items() if valid(name, keypoints, dataset)
     ]
@@ -228,14 +223,16 @@ def _parse_row(row: list[str], known: set[str], dataset: str) -> Pair:
     return source, target
 
 
-def write_csv(path: str | os.PathLike[str], pairs: list[Pair]) -> None:
+def write_csv(path: str | os.PathLike[str], pairs: Sequence[Pair]) -> None:
     """Writes a pair list in the published form; the file appears whole or not at
     all."""
     with (
         files.replacing(path) as temporary,
         open(temporary, "w", encoding="utf-8", newline="") as file,
     ):
-        csv.writer(file, lineterminator="\n").writerows([HEADER, *pairs])
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(HEADER)
+        writer.writerows(pairs)
 
 
 def _define_flags() -> None:

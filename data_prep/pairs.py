@@ -2,7 +2,8 @@ r"""Which photo is paired with which: the published protocol, and lists in its f
 
     python -m data_prep.pairs --dataset=market1501 --annotations=CSV --split=train \
         --output=pairs.csv
- The protocol is the one of the pose transfer literature (pose-gan, PATN and their
+
+The protocol is the one of the pose transfer literature (pose-gan, PATN and their
 followers), to the letter, so that its lists of 263,632 training and 12,000 test pairs
 of Market-1501 come out row by row.
 """
@@ -11,10 +12,11 @@ import collections
 import csv
 import itertools
 import os
+import pathlib
 from collections.abc import Collection, Mapping
 
 import numpy as np
-from absl import app, flags
+from absl import flags
 
 from data_prep import annotations, command_line
 from pg2_jax import files
@@ -245,7 +247,7 @@ def _define_flags() -> None:
     flags.DEFINE_string(
         "annotations",
         None,
-        "Annotation csv with the header name:keypoints_y:keypoints_x.",
+        "Keypoint file in any format that data_prep.annotations reads.",
     )
     flags.DEFINE_enum(
         "split",
@@ -256,6 +258,7 @@ def _define_flags() -> None:
     flags.DEFINE_string(
         "output", None, "Where to write the list, a csv with the header from,to."
     )
+    flags.DEFINE_boolean("overwrite", False, "Replace --output if it is there.")
     flags.DEFINE_integer(
         "max_pairs",
         None,
@@ -283,6 +286,9 @@ def _write_list() -> str:
     source, output = (
         command_line.expand(path) for path in (args.annotations, args.output)
     )
+    command_line.check_output(
+        "--output", pathlib.Path(output), overwrite=args.overwrite
+    )
     list_pairs = train_pairs if args.split == "train" else test_pairs
     annotated = annotations.read(source)
     pairs = list_pairs(annotated, args.dataset, args.max_pairs, args.seed)
@@ -298,4 +304,4 @@ def _write_list() -> str:
 
 if __name__ == "__main__":
     _define_flags()
-    app.run(main)
+    command_line.start(main)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from data_prep import annotations, pairs, photos
+from data_prep import annotations, pairs, photo_names, photos
 
 
 @dataclasses.dataclass(frozen=True)
@@ -160,20 +160,11 @@ def _match(
     folder: pathlib.Path, present: set[str], file: pathlib.Path, problems: list[str]
 ) -> Split:
     """Reads an annotation file and keeps the rows whose photo is there."""
-    if not file.is_file():
+    if not file.exists():
         raise ValueError(f"{file}: there is no such annotation file (--annotations)")
-    annotated = annotations.read_csv(file, problems)
-    missing = [name for name in annotated if name not in present]
-    if missing:
-        lines = annotations.line_numbers(file)
-        problems += [
-            f"{file}:{lines[name]}: there is no photo {folder / name}"
-            for name in missing
-        ]
-    found = {
-        name: keypoints for name, keypoints in annotated.items() if name in present
-    }
-    return Split(folder, found, num_unannotated=len(present - annotated.keys()))
+    placed = annotations.read_placed(file, problems, photos=sorted(present))
+    found = photo_names.match(placed, photo_names.PhotoNames(present), problems)
+    return Split(folder, found, num_unannotated=len(present - found.keys()))
 
 
 def _check_folder(folder: pathlib.Path, rule: str) -> None:

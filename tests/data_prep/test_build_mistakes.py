@@ -153,7 +153,7 @@ def test_bad_option(market, tmp_path, changes, message):
 
 
 def test_folder_with_one_person_cannot_be_split(people, tmp_path):
-    annotated = annotations.read_csv(people / "annotations.csv")
+    annotated = annotations.read(people / "annotations.csv")
     only = {name: pose for name, pose in annotated.items() if name.startswith("anna")}
     annotations.write_csv(people / "annotations.csv", only)
     with pytest.raises(ValueError, match="1 people have two usable photos"):

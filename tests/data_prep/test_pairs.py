@@ -221,6 +221,22 @@ def test_command_line_names_the_mistake_without_a_traceback(argument, message):
     assert len(done.stderr.splitlines()) <= 3
 
 
+def test_command_line_replaces_a_list_only_when_told_to(tmp_path):
+    annotations.write_csv(tmp_path / "a.csv", _market("1_b.jpg", "1_a.jpg"))
+    output = tmp_path / "pairs.csv"
+    output.write_text("kept")
+    arguments = [
+        "--split=test",
+        f"--annotations={tmp_path}/a.csv",
+        f"--output={output}",
+    ]
+    done = _run(*arguments)
+    assert done.returncode == 1 and output.read_text() == "kept"
+    assert f"error: --output={output} is there already; --overwrite" in done.stderr
+    assert _run(*arguments, "--overwrite").returncode == 0
+    assert output.read_text().splitlines()[0] == "from,to"
+
+
 def test_a_name_without_a_person_is_refused_in_a_folder():
     with pytest.raises(ValueError, match=r"'0001_c1\.jpg' names no person"):
         pairs.identity_of("0001_c1.jpg", "folder")

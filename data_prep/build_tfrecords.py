@@ -7,8 +7,11 @@ r"""Turns photos and keypoints into TFRecords.
     python data_prep/build_tfrecords.py --dataset=synthetic --output_dir=data/synthetic
 
 market1501 reads bounding_box_train, bounding_box_test and the annotation files
-market-annotation-train.csv and market-annotation-test.csv. folder reads
-<person>/<photo> and one annotation file with these names. synthetic draws people first.
+market-annotation-train.csv and market-annotation-test.csv. deepfashion reads train and
+test, or img or img_highres as downloaded, with fasion-annotation-*.csv or
+fasion-resize-annotation-*.csv (data_prep/deepfashion.py says how photos are fitted).
+folder reads <person>/<photo> and one annotation file with these names. synthetic draws
+people first.
 Everything is read and checked before anything is written; the data set appears in
 --output_dir whole or not at all.
 """
@@ -30,14 +33,16 @@ if (
 from data_prep import (
     command_line,
     conversion,
+    deepfashion,
     output_folder,
     pair_choice,
     sources,
     summary,
 )
-from data_prep import pairs as pairs_lib
+from data_prep.pairs import PROTOCOLS
 from pg2_jax import files
 
+_DEFAULT_SIZE = "128x64"
 DATASETS = (*sources.READERS, "synthetic")
 
 
@@ -61,10 +66,22 @@ class Options:
     )
     annotations: Sequence[str] = _option(
         (),
-        "Keypoint csv files, default those in --source_dir: TRAIN,TEST for market1501 "
-        "(market-annotation-*.csv), one for folder (annotations.csv).",
+        "Keypoint files in any format that data_prep.annotations reads, default those "
+        "in --source_dir: TRAIN,TEST for market1501 (market-annotation-*.csv) and "
+        "deepfashion, one for folder (annotations.csv).",
     )
-    image_size: str = _option("128x64", "HEIGHTxWIDTH of the photos in the records.")
+    annotation_size: str = _option(
+        "",
+        "deepfashion: HEIGHTxWIDTH of the photos that keypoints were found in, "
+        "256x256, 256x176 or 1101x750; by default as the published names say.",
+    )
+    image_size: str = _option(
+        "",
+        "HEIGHTxWIDTH of the photos in the records, default 128x64, for deepfashion "
+        "256x256. The networks here train sizes that they can halve often enough: "
+        "multiples of 16 at heights 128 to 255, of 32 at 256 to 511; so 256x256 and "
+        "256x192, but not 256x176.",
+    )
     resize: bool = _option(
         False,
         "Resample photos of another size, and their keypoints, stretching those of "
@@ -78,10 +95,17 @@ class Options:
     max_train_pairs: int | None = _option(
         None, "At most so many training pairs, drawn by --seed.", lower_bound=1
     )
-    max_test_pairs: int = _option(
-        pairs_lib.MAX_TEST_PAIRS,
-        "At most so many test pairs, drawn by --seed.",
+    max_test_pairs: int | None = _option(
+        None,
+        "At most so many test pairs, drawn by --seed; default 12000, with "
+        "--pair_protocol=pg2 12800 of market1501 and all of others.",
         lower_bound=1,
+    )
+    pair_protocol: str = _option(
+        "field",
+        "Whose pairs: those that later papers share, or those of PG2's own program "
+        "(data_prep/pg2_protocol.py).",
+        choices=PROTOCOLS,
     )
     test_fraction: float = _option(
         0.1,
@@ -153,7 +177,7 @@ def build(options: Options) -> summary.Summary:
         ValueError: an option, or the source: every bad row and photo (unless on_error
         is skip). OSError: a file cannot be read or written.
     """
-    height, width = _parse_image_size(options.image_size)
+    height, width = image_size(options)
     if not options.output_dir:
         raise ValueError("--output_dir is missing: where shall the records go?")
     # Behind a symbolic link the data go where it points; renaming would replace it.
@@ -172,11 +196,20 @@ def build(options: Options) -> summary.Summary:
             split_people=not options.pairs,
             test_fraction=options.test_fraction,
             seed=options.seed,
+            annotation_size=(
+                files.parse_size("annotation_size", options.annotation_size)
+                if options.annotation_size
+                else None
+            ),
         )
         problems = summary.Problems(skip=options.on_error == "skip")
         splits = sources.read(layout, request, problems.rows)
         choice = pair_choice.PairChoice(
-            options.pairs, options.max_train_pairs, options.max_test_pairs, options.seed
+            options.pairs,
+            options.max_train_pairs,
+            options.max_test_pairs,
+            options.seed,
+            options.pair_protocol,
         )
         lists = pair_choice.list_pairs(choice, splits, layout, problems.rows)
         rules = conversion.Rules(
@@ -187,16 +220,31 @@ def build(options: Options) -> summary.Summary:
             resize=options.resize,
             seed=options.seed,
             choice=choice,
+            read_photo=deepfashion.read_photo if layout == "deepfashion" else None,
         )
         built, written = conversion.convert(stage, splits, lists, rules, problems)
         output_folder.publish(built, output_dir, stage)
     return written
 
 
-def _parse_image_size(text: str) -> tuple[int, int]:
+def image_size(options: Options) -> tuple[int, int]:
+    """Returns (height, width) of the photos in the records.
+
+    Raises:
+        ValueError: --image_size is not a size that is possible.
+    """
+    default = (
+        deepfashion.DEFAULT_SIZE if options.dataset == "deepfashion" else _DEFAULT_SIZE
+    )
+    text = options.image_size or default
     height, width = files.parse_size("image_size", text)
     if min(height, width) < 8 or max(height, width) > 4096:
         raise ValueError(f"--image_size={text}: each side must be from 8 to 4096")
+    if options.dataset == "deepfashion" and not width <= height <= deepfashion.CANVAS:
+        raise ValueError(
+            f"--image_size={text}: DeepFashion's photos are at most 256 high, and not "
+            "wider than high"
+        )
     return height, width
 
 
@@ -253,7 +301,20 @@ def main(argv: list[str]) -> int:
     logging.set_verbosity(logging.WARNING)  # TFDS logs every slice that it reads.
     options = read_options(flags.FLAGS)
     folder = pathlib.Path(options.output_dir)
-    return command_line.run(argv, lambda: build(options).text(folder))
+    return command_line.run(argv, lambda: _build_and_tell(options, folder))
+
+
+def _build_and_tell(options: Options, folder: pathlib.Path) -> str:
+    from pg2_jax import models  # Imports jax: a second that --help need not cost.
+
+    height, width = image_size(options)
+    try:
+        models.Architecture(image_height=height, image_width=width)
+    except ValueError as error:
+        print(
+            f"note: these records are not for training here: {error}", file=sys.stderr
+        )
+    return build(options).text(folder)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ draw."""
 import collections
 import dataclasses
 import pathlib
-from collections.abc import Container, Mapping
+from collections.abc import Callable, Container, Mapping
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,10 @@ from data_prep.pair_choice import PairChoice
 from data_prep.summary import Problems, SplitSummary, Summary
 
 NUM_PICTURED_PAIRS = 8
+
+PhotoReader = Callable[
+    [pathlib.Path, np.ndarray, tuple[int, int]], tuple[photos.Photo, np.ndarray, int]
+]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,6 +33,9 @@ class Rules:
         resize: whether photos of another size are resampled.
         seed: order of the training records, choice of the pictured pairs.
         choice: where the pairs come from.
+        read_photo: reads a photo and fits its keypoints as the data set has it; given
+            path, float32 [18, 3] and (height, width), returns the photo, the fitted
+            keypoints and how many points lie outside. None for the general way.
     """
 
     name: str
@@ -38,6 +45,7 @@ class Rules:
     resize: bool
     seed: int
     choice: PairChoice
+    read_photo: PhotoReader | None = None
 
 
 def convert(
@@ -76,7 +84,7 @@ def convert(
             rules.choice.check_not_empty(split, listed)
         store.finish()
         summaries = {
-            split: _summarize(splits[split], lists[split], kept[split], rules.dataset)
+            split: _summarize(splits[split], lists[split], kept[split], rules)
             for split in splits
         }
         kept["train"] = _shuffle(kept["train"], rules.seed)
@@ -108,10 +116,10 @@ class _Reading:
         """Reads the photos of some pairs; returns the number of each good one."""
         names = dict.fromkeys(name for pair in listed for name in pair)
         for name in tqdm(names, desc="reading", unit="photo"):
-            path = source.folder / name
+            path = source.path(name)
             if path not in self._numbers:
                 self._numbers[path] = self._try_one(path, name, source)
-        numbered = {name: self._numbers[source.folder / name] for name in names}
+        numbered = {name: self._numbers[source.path(name)] for name in names}
         return {name: n for name, n in numbered.items() if n is not None}
 
     def _try_one(
@@ -125,8 +133,11 @@ class _Reading:
 
     def _read_one(self, path: pathlib.Path, name: str, keypoints: np.ndarray) -> int:
         size = self._rules.height, self._rules.width
-        photo = photos.read(path, *size, resize=self._rules.resize)
-        fitted, outside = photos.fit_keypoints(keypoints, photo.original_size, size)
+        if self._rules.read_photo:
+            photo, fitted, outside = self._rules.read_photo(path, keypoints, size)
+        else:
+            photo = photos.read(path, *size, resize=self._rules.resize)
+            fitted, outside = photos.fit_keypoints(keypoints, photo.original_size, size)
         self.outside_points += outside
         if photo.note:
             self.converted[photo.note] += 1
@@ -158,14 +169,15 @@ def _summarize(
     source: sources.Split,
     listed: list[pairs.Pair],
     kept: list[pairs.Pair],
-    dataset: str,
+    rules: Rules,
 ) -> SplitSummary:
+    dataset = rules.dataset
     used = {name for pair in kept for name in pair}
     return SplitSummary(
         images=len(used),
         people=len({pairs.identity_of(name, dataset) for name in used}),
         pairs=len(kept),
-        unused=pairs.unused(source.annotations, listed, dataset),
+        unused=pairs.unused(source.annotations, listed, dataset, rules.choice.rule),
         unannotated=source.num_unannotated,
         dropped_pairs=len(listed) - len(kept),
     )
@@ -180,7 +192,9 @@ def _metadata(rules: Rules, splits: Mapping[str, SplitSummary]) -> dict[str, Any
         "dataset": rules.name,
         "height": rules.height,
         "width": rules.width,
-        "pairing": {name: rules.choice.protocol(name) for name in splits},
+        "pairing": {
+            name: rules.choice.protocol(name, rules.dataset) for name in splits
+        },
         "seed": rules.seed,
         "counts": counts,
     }

@@ -6,7 +6,14 @@ from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 
+from data_prep import deepfashion_names
 from data_prep.annotations import Pose
+
+
+def simplifier(dataset: str) -> Callable[[str], str]:
+    """Returns what makes names equal that a data set's projects spell in several
+    ways."""
+    return deepfashion_names.simplify if dataset == "deepfashion" else str
 
 
 class PhotoNames:

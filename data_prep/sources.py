@@ -5,7 +5,7 @@
 
 import dataclasses
 import pathlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import numpy as np
 
@@ -23,6 +23,8 @@ class Request:
         split_people: whether people are divided between train and test (folder only).
         test_fraction: share of the people that go to test (folder only).
         seed: decides which people do.
+        annotation_size: (height, width) of the photos that keypoints were found in
+            (deepfashion only); None where the name of the file tells.
     """
 
     source_dir: pathlib.Path
@@ -30,6 +32,7 @@ class Request:
     split_people: bool
     test_fraction: float
     seed: int
+    annotation_size: tuple[int, int] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,12 +42,20 @@ class Split:
     Attributes:
         folder: what the names are relative to.
         annotations: photo name -> float32 [18, 3]; every name is a file in `folder`.
-        num_unannotated: photos in the folder without keypoints.
+        num_unannotated: photos of the split without keypoints.
+        photos: names of all photos of the split, with or without keypoints.
+        paths: photo name -> file, for those that are not `folder / name`.
     """
 
     folder: pathlib.Path
     annotations: dict[str, np.ndarray]
     num_unannotated: int
+    photos: Collection[str] = ()
+    paths: Mapping[str, pathlib.Path] = dataclasses.field(default_factory=dict)
+
+    def path(self, name: str) -> pathlib.Path:
+        """Returns the file of a photo."""
+        return self.paths.get(name, self.folder / name)
 
 
 def read(dataset: str, request: Request, problems: list[str]) -> dict[str, Split]:
@@ -82,9 +93,15 @@ def _read_market1501(request: Request, problems: list[str]) -> dict[str, Split]:
             "Market-1501's layout has bounding_box_train and bounding_box_test",
         )
         splits[split] = _match(
-            folder, {path.name for path in _photos_in(folder)}, file, problems
+            folder, {path.name for path in photos_in(folder)}, file, problems
         )
     return splits
+
+
+def _read_deepfashion(request: Request, problems: list[str]) -> dict[str, Split]:
+    from data_prep import deepfashion  # It builds on this module.
+
+    return deepfashion.read(request, problems)
 
 
 def _read_folder(request: Request, problems: list[str]) -> dict[str, Split]:
@@ -94,11 +111,11 @@ def _read_folder(request: Request, problems: list[str]) -> dict[str, Split]:
         raise ValueError(
             f"--annotations names {len(files)} files, a folder of people has one"
         )
-    people = [path for path in _entries(folder) if path.is_dir()]
+    people = [path for path in entries(folder) if path.is_dir()]
     names = {
         f"{person.name}/{photo.name}"
         for person in people
-        for photo in _photos_in(person)
+        for photo in photos_in(person)
     }
     if not names:
         raise ValueError(
@@ -152,6 +169,7 @@ def _split_people(everyone: Split, test_fraction: float, seed: int) -> dict[str,
 
 READERS: dict[str, Callable[[Request, list[str]], dict[str, Split]]] = {
     "market1501": _read_market1501,
+    "deepfashion": _read_deepfashion,
     "folder": _read_folder,
 }
 
@@ -164,19 +182,22 @@ def _match(
         raise ValueError(f"{file}: there is no such annotation file (--annotations)")
     placed = annotations.read_placed(file, problems, photos=sorted(present))
     found = photo_names.match(placed, photo_names.PhotoNames(present), problems)
-    return Split(folder, found, num_unannotated=len(present - found.keys()))
+    unannotated = len(present - found.keys())
+    return Split(folder, found, unannotated, photos=sorted(present))
 
 
 def _check_folder(folder: pathlib.Path, rule: str) -> None:
     if not folder.is_dir():
         raise ValueError(f"{folder}: there is no such folder ({rule})")
-    if not _entries(folder):
+    if not entries(folder):
         raise ValueError(f"{folder}: the folder is empty ({rule})")
 
 
-def _entries(folder: pathlib.Path) -> list[pathlib.Path]:
+def entries(folder: pathlib.Path) -> list[pathlib.Path]:
+    """Returns what a folder holds and does not hide, by name."""
     return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
 
 
-def _photos_in(folder: pathlib.Path) -> list[pathlib.Path]:
-    return [path for path in _entries(folder) if path.suffix.lower() in photos.SUFFIXES]
+def photos_in(folder: pathlib.Path) -> list[pathlib.Path]:
+    """Returns the photos in a folder, by name."""
+    return [path for path in entries(folder) if path.suffix.lower() in photos.SUFFIXES]

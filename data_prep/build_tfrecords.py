@@ -10,8 +10,8 @@ market1501 reads bounding_box_train, bounding_box_test and the annotation files
 market-annotation-train.csv and market-annotation-test.csv. deepfashion reads train and
 test, or img or img_highres as downloaded, with fasion-annotation-*.csv or
 fasion-resize-annotation-*.csv (data_prep/deepfashion.py says how photos are fitted).
-folder reads <person>/<photo> and one annotation file with these names. synthetic draws
-people first.
+folder reads <person>/<photo> and one annotation file with these names. pg2_tfrecords
+reads the TFRecords of PG2's authors. synthetic draws people first.
 Everything is read and checked before anything is written; the data set appears in
 --output_dir whole or not at all.
 """
@@ -20,7 +20,7 @@ import dataclasses
 import os
 import pathlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from absl import flags, logging
@@ -36,14 +36,15 @@ from data_prep import (
     deepfashion,
     output_folder,
     pair_choice,
+    pg2_records,
     sources,
     summary,
 )
-from data_prep.pairs import PROTOCOLS
+from data_prep import pairs as pairs_lib
 from pg2_jax import files
 
 _DEFAULT_SIZE = "128x64"
-DATASETS = (*sources.READERS, "synthetic")
+DATASETS = (*sources.READERS, "pg2_tfrecords", "synthetic")
 
 
 def _option(default: Any, text: str, **constraints: Any) -> Any:
@@ -105,7 +106,7 @@ class Options:
         "field",
         "Whose pairs: those that later papers share, or those of PG2's own program "
         "(data_prep/pg2_protocol.py).",
-        choices=PROTOCOLS,
+        choices=pairs_lib.PROTOCOLS,
     )
     test_fraction: float = _option(
         0.1,
@@ -177,54 +178,92 @@ def build(options: Options) -> summary.Summary:
         ValueError: an option, or the source: every bad row and photo (unless on_error
         is skip). OSError: a file cannot be read or written.
     """
-    height, width = image_size(options)
+    image_size(options)
     if not options.output_dir:
         raise ValueError("--output_dir is missing: where shall the records go?")
     # Behind a symbolic link the data go where it points; renaming would replace it.
     output_dir = pathlib.Path(os.path.realpath(options.output_dir))
     output_folder.check(output_dir, overwrite=options.overwrite)
+    problems = summary.Problems(skip=options.on_error == "skip")
     with output_folder.staging(output_dir) as stage:
-        source_dir = (
-            _synthesize(options, stage, height, width)
-            if options.dataset == "synthetic"
-            else _source(options)
-        )
-        layout = "market1501" if options.dataset == "synthetic" else options.dataset
-        request = sources.Request(
-            source_dir=source_dir,
-            annotation_files=[pathlib.Path(file) for file in options.annotations],
-            split_people=not options.pairs,
-            test_fraction=options.test_fraction,
-            seed=options.seed,
-            annotation_size=(
-                files.parse_size("annotation_size", options.annotation_size)
-                if options.annotation_size
-                else None
-            ),
-        )
-        problems = summary.Problems(skip=options.on_error == "skip")
-        splits = sources.read(layout, request, problems.rows)
-        choice = pair_choice.PairChoice(
-            options.pairs,
-            options.max_train_pairs,
-            options.max_test_pairs,
-            options.seed,
-            options.pair_protocol,
-        )
-        lists = pair_choice.list_pairs(choice, splits, layout, problems.rows)
-        rules = conversion.Rules(
-            name=options.dataset,
-            dataset=layout,
-            height=height,
-            width=width,
-            resize=options.resize,
-            seed=options.seed,
-            choice=choice,
-            read_photo=deepfashion.read_photo if layout == "deepfashion" else None,
-        )
+        read = _read_records if options.dataset == "pg2_tfrecords" else _read_source
+        splits, lists, rules = read(options, stage, problems.rows)
         built, written = conversion.convert(stage, splits, lists, rules, problems)
         output_folder.publish(built, output_dir, stage)
     return written
+
+
+_Source = tuple[
+    Mapping[str, sources.Split], Mapping[str, list[pairs_lib.Pair]], conversion.Rules
+]
+
+
+def _read_source(options: Options, stage: pathlib.Path, problems: list[str]) -> _Source:
+    """Reads the annotations of a data set, or draws people first, and lists pairs."""
+    synthetic = options.dataset == "synthetic"
+    size = image_size(options)
+    source_dir = _synthesize(options, stage, *size) if synthetic else _source(options)
+    layout = "market1501" if synthetic else options.dataset
+    request = sources.Request(
+        source_dir=source_dir,
+        annotation_files=[pathlib.Path(file) for file in options.annotations],
+        split_people=not options.pairs,
+        test_fraction=options.test_fraction,
+        seed=options.seed,
+        annotation_size=(
+            files.parse_size("annotation_size", options.annotation_size)
+            if options.annotation_size
+            else None
+        ),
+    )
+    splits = sources.read(layout, request, problems)
+    choice = pair_choice.PairChoice(
+        options.pairs,
+        options.max_train_pairs,
+        options.max_test_pairs,
+        options.seed,
+        options.pair_protocol,
+    )
+    lists = pair_choice.list_pairs(choice, splits, layout, problems)
+    return splits, lists, _rules(options, layout, size, choice)
+
+
+def _read_records(
+    options: Options, stage: pathlib.Path, problems: list[str]
+) -> _Source:
+    """Takes pairs, photos and keypoints out of the records of PG2's authors."""
+    for name in ("annotations", "pairs"):
+        if getattr(options, name):
+            raise ValueError(
+                f"--{name} does not go with --dataset=pg2_tfrecords: the records hold "
+                "their own"
+            )
+    found = pg2_records.extract(_source(options), stage, problems)
+    caps = {"train": options.max_train_pairs, "test": options.max_test_pairs}
+    lists = {split: listed[: caps[split]] for split, listed in found.lists.items()}
+    if options.max_train_pairs and "train" in lists:
+        # The mirrored pairs come first in their records.
+        lists["train"] = pairs_lib.sample(
+            found.lists["train"], options.max_train_pairs, options.seed
+        )
+    choice = pair_choice.PairChoice(found.files, None, None, options.seed)
+    size = image_size(options) if options.image_size else found.size
+    return found.splits, lists, _rules(options, pg2_records.LAYOUT, size, choice)
+
+
+def _rules(
+    options: Options, layout: str, size: tuple[int, int], choice: pair_choice.PairChoice
+) -> conversion.Rules:
+    return conversion.Rules(
+        name=options.dataset,
+        dataset=layout,
+        height=size[0],
+        width=size[1],
+        resize=options.resize,
+        seed=options.seed,
+        choice=choice,
+        read_photo=deepfashion.read_photo if layout == "deepfashion" else None,
+    )
 
 
 def image_size(options: Options) -> tuple[int, int]:

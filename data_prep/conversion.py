@@ -87,7 +87,8 @@ def convert(
             split: _summarize(splits[split], lists[split], kept[split], rules)
             for split in splits
         }
-        kept["train"] = _shuffle(kept["train"], rules.seed)
+        if "train" in kept:
+            kept["train"] = _shuffle(kept["train"], rules.seed)
         rows = {split: _number(kept[split], numbers[split]) for split in kept}
         with tqdm(
             total=sum(map(len, rows.values())), desc="writing", unit="pair"
@@ -97,7 +98,8 @@ def convert(
     finally:
         store.close()
     _write_skipped(built, problems)
-    _draw(built, len(kept["train"]), rules.seed)
+    split, pictured = next(iter(kept.items()))
+    _draw(built, split, len(pictured), rules.seed)
     return built, Summary(
         summaries, _size(built), problems, reading.converted, reading.outside_points
     )
@@ -208,15 +210,15 @@ def _write_skipped(folder: pathlib.Path, problems: Problems) -> None:
         )
 
 
-def _draw(folder: pathlib.Path, num_pairs: int, seed: int) -> None:
-    """Draws random training pairs as they are read back from the records."""
+def _draw(folder: pathlib.Path, split: str, num_pairs: int, seed: int) -> None:
+    """Draws random pairs as they are read back from the records."""
     from data_prep import pose_pairs
     from pg2_jax import pose, visualize
 
     count = min(NUM_PICTURED_PAIRS, num_pairs)
     rows = np.random.RandomState(seed).choice(num_pairs, count, replace=False)
     cells: list[list[np.ndarray]] = []
-    for record in pose_pairs.read_records(folder, "train", [int(row) for row in rows]):
+    for record in pose_pairs.read_records(folder, split, [int(row) for row in rows]):
         cells.append([])
         for role in ("source", "target"):
             image, keypoints = record[f"{role}_image"], record[f"{role}_keypoints"]

@@ -45,7 +45,10 @@ def entries(path: pathlib.Path, text: str) -> Iterator[Entry]:
         ValueError: the header has other columns.
     """
     lines = lines_of(text)
-    header = _fields(lines[0])
+    try:
+        header = _fields(lines[0])
+    except ValueError as error:
+        raise ValueError(f"{path}:1: {error}") from error
     for column, expected in enumerate(HEADER):
         found = header[column].strip() if column < len(header) else ""
         if found != expected:

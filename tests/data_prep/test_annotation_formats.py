@@ -76,6 +76,12 @@ def test_bad_wide_csv(tmp_path, change, message):
         annotations.read(path)
 
 
+def test_wide_csv_with_a_damaged_header(tmp_path):
+    path = write(tmp_path, "a.csv", '"' + wide_csv())
+    with pytest.raises(ValueError, match=r"a\.csv:1: .* is not a csv row"):
+        annotations.read(path)
+
+
 def test_wide_csv_with_other_columns(tmp_path):
     path = write(tmp_path, "a.csv", wide_csv().replace("p4_x", "p4_y", 1))
     with pytest.raises(

@@ -20,6 +20,7 @@ Keypoints are in pixels of one of these photos. Which, the published names tell,
 --annotation_size for others: a wrong guess would move all points by 40 pixels.
 """
 
+import dataclasses
 import io
 import os
 import pathlib
@@ -68,10 +69,23 @@ def read(request: Request, problems: list[str]) -> dict[str, Split]:
             f"{files['train']} has the keypoints of both splits, and nothing says who "
             f"is in which; put train.lst and test.lst into {request.source_dir}"
         )
-    return {
-        split: _read_split(request, files[split], found[split], shared, problems)
-        for split in _SPLITS
+    poses = {
+        file: annotations.read_placed(file, problems)
+        for file in dict.fromkeys(files.values())
     }
+    names = {split: photo_names.PhotoNames(found[split], simplify) for split in _SPLITS}
+    splits = {}
+    for split, other in zip(_SPLITS, reversed(_SPLITS), strict=True):
+        mine = {
+            name: pose
+            for name, pose in poses[files[split]].items()
+            # A file of both splits names photos that are in the other.
+            if names[split].knows(name)
+            or not (shared and (split == "test" or names[other].knows(name)))
+        }
+        matched = photo_names.match(mine, names[split], problems)
+        splits[split] = _as_split(request, files[split], matched, found[split])
+    return _divided(splits) if found["train"] == found["test"] else splits
 
 
 def read_photo(
@@ -247,18 +261,13 @@ def _published(folder: pathlib.Path, split: str) -> pathlib.Path:
     return folder / names[0]
 
 
-def _read_split(
+def _as_split(
     request: Request,
     file: pathlib.Path,
+    matched: dict[str, np.ndarray],
     found: dict[str, pathlib.Path],
-    shared: bool,
-    problems: list[str],
 ) -> Split:
     size = _annotation_size(file, request.annotation_size)
-    poses = annotations.read_placed(file, problems, photos=sorted(found))
-    names = photo_names.PhotoNames(found, simplify)
-    # A file of both splits names photos that are in the other.
-    matched = photo_names.match(poses, names, [] if shared else problems)
     _check_size(file, matched, size)
     return Split(
         request.source_dir,
@@ -267,6 +276,21 @@ def _read_split(
         photos=sorted(found),
         paths=found,
     )
+
+
+def _divided(splits: dict[str, Split]) -> dict[str, Split]:
+    """Gives each split the photos that its annotations name, where all lie in one
+    folder; what neither names is counted once."""
+    named = [name for split in splits.values() for name in split.annotations]
+    rest = len(set(splits["train"].photos).difference(named))
+    return {
+        name: dataclasses.replace(
+            split,
+            photos=sorted(split.annotations),
+            num_unannotated=rest if name == "train" else 0,
+        )
+        for name, split in splits.items()
+    }
 
 
 def _annotation_size(

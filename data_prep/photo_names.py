@@ -35,6 +35,10 @@ class PhotoNames:
             for name in {simplify(photo), simplify(os.path.splitext(photo)[0])}:
                 self._by_name[name].append(photo)
 
+    def knows(self, name: str) -> bool:
+        """Whether there is a photo that an annotation could mean by a name."""
+        return name in self._photos or self._simplify(name) in self._by_name
+
     def find(self, name: str) -> str:
         """Returns the photo that an annotation names.
 

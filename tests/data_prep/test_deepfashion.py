@@ -128,8 +128,12 @@ def test_a_published_test_list_is_taken_row_by_row(tmp_path):
 @pytest.mark.parametrize("tree", ["img", "Img/img_highres", ""])
 def test_photos_as_downloaded_are_found_by_the_names_of_the_annotations(tmp_path, tree):
     source = write_source(tmp_path / "source", tree=tree or ".")
+    unnamed = source / tree / "WOMEN" / "Denim" / "id_00000099" / "01_1_front.jpg"
+    unnamed.parent.mkdir()
+    photo(deepfashion.LOW_RES).save(unnamed)
     summary = build(source, tmp_path / "out")
     assert summary.splits["train"].pairs == summary.splits["test"].pairs == 12
+    assert [split.unannotated for split in summary.splits.values()] == [1, 0]
     records = read_records(tmp_path / "out", "train")
     assert not {name for pair in pair_names(records) for name in pair} & set(TEST)
 
@@ -151,6 +155,11 @@ def test_lists_divide_one_annotation_file_of_both_splits(tmp_path):
     build(source, tmp_path / "out", **options)
     records = read_records(tmp_path / "out", "test")
     assert {name for pair in pair_names(records) for name in pair} == set(TEST)
+    annotations.write_csv(source / "all.csv", both[0] | both[1] | {"no.jpg": pose()})
+    with pytest.raises(
+        ValueError, match=r"rows: 1,(.|\n)*all\.csv:14: there is no photo no\.jpg"
+    ):
+        build(source, tmp_path / "other", **options)
 
 
 SIZES = [deepfashion.LOW_RES, deepfashion.CROP, deepfashion.HIGH_RES]

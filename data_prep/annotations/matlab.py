@@ -10,13 +10,12 @@ its *.jpg files in the order of their names.
 """
 
 import functools
-import io
 import pathlib
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
 
+from data_prep.annotations import mat_file
 from data_prep.annotations.entries import (
     NUM_KEYPOINTS,
     Entry,
@@ -66,29 +65,12 @@ def entries(
 
 
 def _load(path: pathlib.Path, content: bytes) -> np.ndarray:
-    # scipy takes a while to import and is needed for these files alone.
-    import scipy.io
-
-    if content.startswith(b"MATLAB 7.3"):
-        raise ValueError(
-            f"{path}: a MATLAB file of version 7.3; save it with -v7 to read it here"
-        )
     try:
-        variables: dict[str, Any] = scipy.io.loadmat(
-            io.BytesIO(content), variable_names=[_VARIABLE]
-        )
-    except Exception as error:
-        # On damaged files scipy raises nearly anything.
-        raise ValueError(
-            f"{path}: not a whole MATLAB file: {type(error).__name__}: {error}"
-        ) from error
-    table = variables.get(_VARIABLE)
-    if (
-        not isinstance(table, np.ndarray)
-        or table.dtype.kind not in "fiu"
-        or table.shape[:-1] != (2 * _NUM_POINTS,)
-    ):
-        found = getattr(table, "shape", "nothing")
+        table = mat_file.matrix(content, _VARIABLE)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    if table is None or table.shape[:-1] != (2 * _NUM_POINTS,):
+        found = "none" if table is None else table.shape
         raise ValueError(
             f"{path}: expected the variable {_VARIABLE!r}, numbers [28, N]; found "
             f"{found}"

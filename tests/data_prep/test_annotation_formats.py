@@ -8,6 +8,7 @@ import pytest
 import scipy.io
 
 from data_prep import annotations
+from data_prep.annotations import mat_file
 from tests.data_prep import pickles_of_python_2
 
 # Point k of COCO-18 at (10 + k, 100 + k).
@@ -368,6 +369,29 @@ def test_bad_matlab(tmp_path, table, photos, message):
     with pytest.raises(ValueError, match=message) as error:
         annotations.read(path, photos=photos)
     assert str(error.value).startswith(str(path))
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+@pytest.mark.parametrize(
+    "dtype", ["i1", "u1", "i2", "u2", "i4", "u4", "f4", "f8", "i8"]
+)
+def test_matlab_files_are_read_as_scipy_writes_them(tmp_path, compressed, dtype):
+    rng = np.random.default_rng(0)
+    others = {"a": np.ones(3), "text": "pp", "many": {"pp": 3}, "pp2": np.ones(2)}
+    for shape in ((28, 3), (1, 1), (0, 4), (2, 3, 4)):
+        table = rng.integers(0, 100, shape).astype(dtype)
+        path = tmp_path / "points.mat"
+        scipy.io.savemat(path, others | {"pp": table}, do_compression=compressed)
+        found = mat_file.matrix(path.read_bytes(), "pp")
+        np.testing.assert_array_equal(found, table)
+        assert mat_file.matrix(path.read_bytes(), "text") is None
+
+
+def test_matlab_files_that_unpack_to_gigabytes_are_refused(tmp_path, monkeypatch):
+    path = matlab(tmp_path, np.zeros((28, 1000)), do_compression=True)
+    monkeypatch.setattr(mat_file, "_MOST_UNPACKED", 1000)
+    with pytest.raises(ValueError, match="unpacks to more than 1,000 bytes"):
+        annotations.read(path, photos=["a.jpg"])
 
 
 def test_openpose_fractions_of_the_photo_are_refused(tmp_path):

@@ -56,10 +56,14 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def matlab_file(folder):
-    scipy.io.savemat(folder / "valid.mat", {"pp": np.arange(28.0).reshape(28, 1) + 1})
-    # Its first 116 bytes hold the time of day.
-    return b"MATLAB 5.0".ljust(116) + (folder / "valid.mat").read_bytes()[116:]
+def matlab_files(folder):
+    files = {}
+    for kind in ("matlab", "packed matlab"):
+        table, path = np.arange(28.0).reshape(28, 1) + 1, folder / "valid.mat"
+        scipy.io.savemat(path, {"pp": table}, do_compression=kind != "matlab")
+        # Its first 116 bytes hold the time of day.
+        files[kind] = b"MATLAB 5.0".ljust(116) + path.read_bytes()[116:]
+    return files
 
 
 def check_read(folder, content):
@@ -95,9 +99,9 @@ def test_random_bytes(folder, beginning, rest):
 
 @fuzz(max_examples=40)
 @given(data=st.data())
-@pytest.mark.parametrize("kind", [*VALID, "matlab"])
-def test_truncated_and_overwritten_files(folder, matlab_file, kind, data):
-    content = matlab_file if kind == "matlab" else VALID[kind]
+@pytest.mark.parametrize("kind", [*VALID, "matlab", "packed matlab"])
+def test_truncated_and_overwritten_files(folder, matlab_files, kind, data):
+    content = (VALID | matlab_files)[kind]
     start = data.draw(st.integers(0, len(content)))
     end = data.draw(st.integers(start, min(start + 30, len(content))))
     new = data.draw(

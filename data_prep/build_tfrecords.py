@@ -90,8 +90,9 @@ class Options:
     )
     pairs: Sequence[str] = _option(
         (),
-        "Published pair lists TRAIN,TEST (csv with the header from,to) to use instead "
-        "of the protocol's pairs; either may be left empty.",
+        "Published pair lists TRAIN,TEST (csv with the header from,to, or NTED's text "
+        "files *.txt) to use instead of the protocol's pairs; either may be left "
+        "empty.",
     )
     max_train_pairs: int | None = _option(
         None, "At most so many training pairs, drawn by --seed.", lower_bound=1

@@ -95,15 +95,15 @@ def check_name(name: str) -> None:
     raise ValueError(f"the photo name {shown(name)} is refused: {rule}")
 
 
-def numbers(what: str, values: Sequence[Any]) -> np.ndarray:
-    """Returns finite numbers of at most `MAX_COORDINATE` as a float32 array.
+def check_numbers(what: str, values: Sequence[Any]) -> None:
+    """Refuses what is not a finite number of at most `MAX_COORDINATE`.
 
     Args:
-        what: what they are, for the message.
+        what: what the values are, for the message.
         values: Python numbers.
 
     Raises:
-        ValueError: anything else; says what.
+        ValueError: says which value.
     """
     for value in values:
         if isinstance(value, bool) or not isinstance(value, int | float):
@@ -114,6 +114,12 @@ def numbers(what: str, values: Sequence[Any]) -> np.ndarray:
                 f"{what} holds {shown(value)}, expected a finite number of at most "
                 f"{MAX_COORDINATE}"
             )
+
+
+def numbers(what: str, values: Sequence[Any]) -> np.ndarray:
+    """Returns checked numbers as a float32 array; the arguments are those of
+    `check_numbers`."""
+    check_numbers(what, values)
     return np.array(values, np.float32)
 
 

@@ -21,6 +21,7 @@ from data_prep.annotations import plain_pickle
 from data_prep.annotations.entries import (
     NUM_KEYPOINTS,
     Entry,
+    check_numbers,
     from_coordinates,
     numbers,
     shown,
@@ -114,32 +115,31 @@ def _from_peaks(
     ids = _person_ids(name, peaks, subsets)
     points = np.zeros((NUM_KEYPOINTS, 3), np.float32)
     for joint, candidates in enumerate(peaks):
-        mine = candidates
+        mine = candidates[:1]
         if ids is not None:
             # The last one, as the authors' loop leaves it; ids do not repeat.
-            mine = candidates[np.isin(candidates[:, 3], ids)][-1:]
-        if len(mine):
-            points[joint] = *mine[0, :2], 1
+            mine = [peak for peak in candidates if peak[3] in ids][-1:]
+        for x, y, _, _ in mine:
+            points[joint] = x, y, 1
     return from_coordinates(points[:, 0], points[:, 1], points[:, 2] > 0)
 
 
-def _peaks_of(joint: int, candidates: Any) -> np.ndarray:
-    """Returns the candidates for one point, float32 [N, 4] = (x, y, score, id)."""
+def _peaks_of(joint: int, candidates: Any) -> list[Any]:
+    """Returns the candidates for one point, each (x, y, score, id)."""
     if not isinstance(candidates, list):
         raise ValueError(f"the peaks of point {joint} are {shown(candidates)}, no list")
-    rows = []
     for peak in candidates:
         if not isinstance(peak, tuple | list) or len(peak) != 4:
             raise ValueError(
                 f"point {joint} has the peak {shown(peak)}, expected (x, y, score, id)"
             )
-        rows.append(numbers(f"a peak of point {joint}", peak))
-    return np.reshape(rows, (-1, 4)).astype(np.float32)
+        check_numbers(f"a peak of point {joint}", peak)
+    return candidates
 
 
 def _person_ids(
-    name: str, peaks: list[np.ndarray], subsets: dict[Any, Any] | None
-) -> np.ndarray | None:
+    name: str, peaks: list[list[Any]], subsets: dict[Any, Any] | None
+) -> set[float] | None:
     """Returns the ids of the chosen person's points, None to take the first ones."""
     if subsets is None:
         if max(map(len, peaks)) > 1:
@@ -158,4 +158,4 @@ def _person_ids(
     rows = numbers("the subsets", people.ravel().tolist()).reshape(people.shape)
     if not (rows[:, -2] > -1).any():
         return None
-    return rows[rows[:, -2].argmax(), :NUM_KEYPOINTS]
+    return set(rows[rows[:, -2].argmax(), :NUM_KEYPOINTS].tolist())

@@ -48,6 +48,7 @@ KEYPOINTS = (
     "right_ankle",
 )
 NECK = 1
+_MOST_AREA = 1e12
 SHOULDERS = (2, 5)
 # Position in COCO's 17 of each COCO-18 point; the neck's place is filled afterwards.
 _COCO_17_TO_18 = (0, 0, 6, 8, 10, 5, 7, 9, 12, 14, 16, 11, 13, 15, 2, 1, 4, 3)
@@ -282,6 +283,11 @@ def _optional_number(index: int, person: dict[str, Any], key: str) -> float | No
     value = person.get(key)
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
-        raise ValueError(f"annotation {index}: {key} is {shown(value)}, not a number")
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    # An int may be too large for a float; NaN is not below anything.
+    if not is_number or not abs(value) < _MOST_AREA:
+        raise ValueError(
+            f"annotation {index}: {key} is {shown(value)}, expected a number below "
+            f"{_MOST_AREA:.0e}"
+        )
     return float(value)

@@ -15,6 +15,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from data_prep.annotations.entries import shown
+
 # What builds dicts, lists, tuples, texts, numbers, and calls of the globals below.
 _INSTRUCTIONS = (
     "MARK STOP POP POP_MARK DUP FLOAT INT BININT BININT1 LONG BININT2 NONE NEWTRUE "
@@ -61,7 +63,7 @@ def load(content: bytes) -> Any:
     except Exception as error:
         # A damaged pickle makes the machine do nearly anything wrong.
         raise ValueError(
-            f"not a whole pickle: {type(error).__name__}: {error}"
+            f"not a whole pickle: {type(error).__name__}: {shown(str(error))}"
         ) from error
     return value
 
@@ -84,12 +86,14 @@ class _Dtype:
     def build(self, state: Any) -> None:
         order = _text(state[1])
         if order not in ("<", ">", "=", "|"):
-            raise RefusedError(f"an array has the byte order {order!r}")
+            raise RefusedError(f"an array has the byte order {shown(order)}")
         self.code = order + self.code.lstrip("<>=|")
 
     def numpy(self) -> np.dtype[Any]:
         if not _DTYPE.fullmatch(self.code):
-            raise RefusedError(f"an array of type {self.code!r} is no array of numbers")
+            raise RefusedError(
+                f"an array of type {shown(self.code)} is no array of numbers"
+            )
         return np.dtype(self.code)
 
 
@@ -97,7 +101,7 @@ def _assemble(shape: Any, dtype: Any, data: Any, fortran: bool) -> np.ndarray:
     if not isinstance(dtype, _Dtype) or not isinstance(data, bytes | bytearray | str):
         raise RefusedError("an array without numbers")
     if not isinstance(shape, tuple) or not all(type(size) is int for size in shape):
-        raise RefusedError(f"an array of the shape {str(shape)[:80]}")
+        raise RefusedError(f"an array of the shape {shown(shape)}")
     flat = np.frombuffer(_bytes(data), dtype.numpy())
     return flat.reshape(shape, order="F" if fortran else "C")
 

@@ -205,7 +205,8 @@ def test_coco_annotations_of_other_things_are_passed_over(tmp_path):
         (coco_file(person(9)), 'annotations 0: no entry of "images" has the id 9'),
         (coco_file(person(points=[1, 2])), "annotation 0: keypoints has 2 values"),
         (coco_file({"image_id": 7}), "annotation 0: keypoints has None"),
-        (coco_file(person(score="x")), "annotation 0: score is 'x', not a number"),
+        (coco_file(person(score="x")), "annotation 0: score is 'x', expected a number"),
+        (coco_file(person(area=10**400)), "annotation 0: area is 10+.*expected a num"),
         (coco_file({"keypoints": 3}), 'annotation 0 has "image_id" None'),
         (coco_file(person(points=["1"] * 51)), "annotation 0: keypoints holds '1'"),
         (coco_file(person(), images=3), 'expected a list "images"'),
@@ -317,6 +318,14 @@ BAD_PICKLES = {
     "a number as name": (pickle.dumps({3: POSE}), "record 3: the photo name 3 is not"),
     "subsets": (pickle.dumps({"a": np.ones((1, 20))}), "holds the subsets of people"),
     "two people": (pickle.dumps({"a": two_people()[0]}), "several candidates"),
+    # DUP and TUPLE2, 60 times: printed out, it would be longer than any disk holds.
+    "nested shape": (
+        pickle.dumps({"a": POSE}, 2).replace(
+            b"K\x12K\x03\x86", b"K\x01" + b"2\x86" * 60
+        ),
+        "an array of the shape",
+    ),
+    "a number": (b"(dp0\nF" + b"9" * 5000 + b"x\n", "could not convert .{,90}$"),
     "giant": (b"\x80\x04}\x8e" + b"\xff" * 8, "not a whole pickle"),
     "giant bytearray": (b"\x80\x05}\x96" + b"\xff" * 6 + b"\0\0", "not a whole pickle"),
     "giant memo": (b"\x80\x02}r\xff\xff\xff\x7f", "not a whole pickle"),

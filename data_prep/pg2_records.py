@@ -40,7 +40,9 @@ from data_prep.annotations.entries import (
 )
 from data_prep.pairs import Pair, identity_of
 
-_FILE = re.compile(r"(?:Market1501|DeepFashion)_(train|test)_\d+-of-\d+\.tfrecord")
+_FILE = re.compile(r"(Market1501|DeepFashion)_(train|test)_\d+-of-\d+\.tfrecord")
+# Their test_samples and test_seq are parts of the test split over again.
+_NOT_SPLITS = re.compile(r".*_(samples|seq)_data")
 # Their names of both data sets begin with the person, up to the first "_".
 LAYOUT = "market1501"
 _RADIUS = 4
@@ -107,13 +109,23 @@ def _files(source: pathlib.Path) -> dict[str, list[pathlib.Path]]:
         paths = [
             pathlib.Path(parent, name)
             for parent, _, names in os.walk(source)
+            if not _NOT_SPLITS.fullmatch(os.path.basename(parent))
             for name in names
         ]
     found: dict[str, list[pathlib.Path]] = {}
+    first: dict[str, pathlib.Path] = {}
     for path in sorted(paths):
         match = _FILE.fullmatch(path.name)
         if match:
-            found.setdefault(match[1], []).append(path)
+            found.setdefault(match[2], []).append(path)
+            first.setdefault(match[1], path)
+    names = [path.name for split in found.values() for path in split]
+    if len(first) > 1 or len(set(names)) < len(names):
+        raise ValueError(
+            f"{source}: the files of more than one data set, "
+            f"{' and '.join(str(path) for path in first.values())}; name the folder of "
+            "one"
+        )
     if not found:
         raise ValueError(
             f"{source}: no file of the name Market1501_train_00000-of-00001.tfrecord, "
@@ -297,6 +309,7 @@ def _records(path: pathlib.Path, problems: list[str]) -> Iterator[tuple[str, _Re
     import tensorflow as tf
     from google.protobuf.message import DecodeError
 
+    tf.config.set_visible_devices([], "GPU")
     number = -1
     try:
         dataset = tf.data.TFRecordDataset(os.fspath(path))

@@ -51,7 +51,7 @@ def entries(
     if photos is None:
         raise ValueError(
             f"{path}: MATLAB files of 14 points do not name their photos: the folder "
-            "of photos is needed (--photos=DIR)"
+            "of photos is needed (python -m data_prep.annotations --photos=DIR)"
         )
     names = sorted(name for name in photos if name.lower().endswith(".jpg"))
     if len(names) != table.shape[1]:

@@ -162,6 +162,21 @@ def test_keypoints_come_from_the_heat_maps_when_there_is_nothing_better(
         np.testing.assert_array_equal(record[f"{role}_keypoints"], np.trunc(photo[2]))
 
 
+def test_parts_of_the_test_split_are_not_read_twice(source, tmp_path):
+    samples = source / "Market_test_samples_data"
+    samples.mkdir()
+    (samples / SHARD.format("test")).write_bytes(b"not read")
+    assert build(source, tmp_path / "out").splits["test"].pairs == 2
+
+
+@pytest.mark.parametrize("name", [SHARD, SHARD.replace("Market1501", "DeepFashion")])
+def test_two_data_sets_at_once_are_refused(source, tmp_path, name):
+    (source / "other").mkdir()
+    (source / "other" / name.format("test")).write_bytes(b"")
+    with pytest.raises(ValueError, match="the files of more than one data set"):
+        build(source, tmp_path / "out")
+
+
 def test_names_are_made_of_id_and_checksum_when_there_are_none(tmp_path, photos):
     listed = list(photos.values())
     gone = {"image_name_0": None, "image_name_1": None}

@@ -99,6 +99,8 @@ def _file(path: pathlib.Path, photos: Sequence[str] | None) -> Iterator[Entry]:
         return matlab.entries(path, content, photos)
     if plain_pickle.looks_like_pickle(content):
         return pg2_pickle.entries(path, content)
+    if b"\0" in content[:1000]:  # Not in any text.
+        raise ValueError(f"{path}: no format that is read here: {_FORMATS}")
     text = text_of(path, content)
     line = text.split("\n", 1)[0]
     if text.lstrip().startswith(("{", "[")):

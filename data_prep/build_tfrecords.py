@@ -2,7 +2,7 @@ r"""Turns photos and keypoints into TFRecords.
 
     python data_prep/build_tfrecords.py --dataset=market1501 \
         --source_dir=Market-1501 --output_dir=data/market
-    python data_prep/build_tfrecords.py --dataset=folder --resize \
+    python data_prep/build_tfrecords.py --dataset=folder --fit=crop \
         --source_dir=people --output_dir=data/people
     python data_prep/build_tfrecords.py --dataset=synthetic --output_dir=data/synthetic
 
@@ -10,8 +10,9 @@ market1501 reads bounding_box_train, bounding_box_test and the annotation files
 market-annotation-train.csv and market-annotation-test.csv. deepfashion reads train and
 test, or img or img_highres as downloaded, with fasion-annotation-*.csv or
 fasion-resize-annotation-*.csv (data_prep/deepfashion.py says how photos are fitted).
-folder reads <person>/<photo> and one annotation file with these names. pg2_tfrecords
-reads the TFRecords of PG2's authors. synthetic draws people first.
+folder reads <person>/<photo> and one annotation file with these names, or estimates the
+keypoints when there is none. pg2_tfrecords reads the TFRecords of PG2's authors.
+synthetic draws people first.
 Everything is read and checked before anything is written; the data set appears in
 --output_dir whole or not at all.
 """
@@ -34,6 +35,8 @@ from data_prep import (
     command_line,
     conversion,
     deepfashion,
+    estimators,
+    framing,
     output_folder,
     pair_choice,
     pg2_records,
@@ -62,6 +65,20 @@ class Options:
         "",
         "Folder of the data set; for synthetic, where to keep the photos (optional).",
     )
+    photos: str = _option(
+        "",
+        "For folder, another name of --source_dir: photos as <person>/<photo>. Without "
+        "annotations their keypoints are estimated first and kept there, in "
+        "annotations.csv.",
+    )
+    estimator: str = _option(
+        "mediapipe",
+        "What estimates keypoints; see estimate_keypoints.py.",
+        choices=estimators.NAMES,
+    )
+    model: str = _option(
+        "", "The estimator's model file; default: the published one, downloaded once."
+    )
     output_dir: str = _option(
         "", "Folder for the records; must not exist, or be empty."
     )
@@ -83,10 +100,22 @@ class Options:
         "multiples of 16 at heights 128 to 255, of 32 at 256 to 511; so 256x256 and "
         "256x192, but not 256x176.",
     )
-    resize: bool = _option(
-        False,
-        "Resample photos of another size, and their keypoints, stretching those of "
-        "another shape; otherwise refuse them.",
+    fit: str | None = _option(
+        None,
+        "How photos and their keypoints get that size; default: crop with --photos, "
+        "none with --source_dir. none: others are refused. "
+        "stretch: resampled, whatever their shape. letterbox: the whole photo, as "
+        "large as fits. crop: the box around the keypoints and a --margin, grown to "
+        "the shape of --image_size. What a letterbox, or a crop that leaves its photo, "
+        "does not fill repeats the pixels of the edge. Not for deepfashion.",
+        choices=framing.RULES,
+    )
+    margin: float = _option(
+        framing.MARGIN,
+        "For --fit=crop: room on every side, as a share of the longer side of the box "
+        "around the keypoints.",
+        lower_bound=0.0,
+        upper_bound=2.0,
     )
     pairs: Sequence[str] = _option(
         (),
@@ -139,7 +168,10 @@ class Options:
         12, "Synthetic: photos of each person.", lower_bound=2
     )
     workers: int = _option(
-        0, "Synthetic: processes that draw; 0 means one per core.", lower_bound=0
+        0,
+        "Processes that draw synthetic people or estimate keypoints; 0 means one per "
+        "core.",
+        lower_bound=0,
     )
 
 
@@ -260,7 +292,8 @@ def _rules(
         dataset=layout,
         height=size[0],
         width=size[1],
-        resize=options.resize,
+        fit=options.fit or ("crop" if options.photos else "none"),
+        margin=options.margin,
         seed=options.seed,
         choice=choice,
         read_photo=deepfashion.read_photo if layout == "deepfashion" else None,
@@ -285,15 +318,39 @@ def image_size(options: Options) -> tuple[int, int]:
             f"--image_size={text}: DeepFashion's photos are at most 256 high, and not "
             "wider than high"
         )
+    if options.dataset == "deepfashion" and options.fit:
+        raise ValueError(
+            f"--fit={options.fit} does not go with --dataset=deepfashion, whose photos "
+            "are fitted by rules of their own"
+        )
     return height, width
 
 
 def _source(options: Options) -> pathlib.Path:
-    if not options.source_dir:
+    if options.photos and (options.source_dir or options.dataset != "folder"):
+        raise ValueError(
+            f"--photos={options.photos} is --source_dir of --dataset=folder; give one "
+            "of them"
+        )
+    source_dir = options.source_dir or options.photos
+    if not source_dir:
         raise ValueError(
             f"--source_dir is missing: where is the {options.dataset} data set?"
         )
-    return pathlib.Path(options.source_dir)
+    folder = pathlib.Path(source_dir)
+    output = folder / sources.FOLDER_ANNOTATIONS
+    if options.dataset == "folder" and not options.annotations and not output.exists():
+        from data_prep import estimation
+
+        estimating = estimation.Options(
+            output=output,
+            estimator=options.estimator,
+            model=options.model,
+            skip=options.on_error == "skip",
+            workers=options.workers,
+        )
+        print(estimation.annotate_people(folder, estimating))
+    return folder
 
 
 def _synthesize(
@@ -329,7 +386,7 @@ def read_options(values: flags.FlagValues) -> Options:
     found: dict[str, Any] = {
         field.name: values[field.name].value for field in dataclasses.fields(Options)
     }
-    for name in ("source_dir", "output_dir"):
+    for name in ("source_dir", "photos", "model", "output_dir"):
         found[name] = command_line.expand(found[name])
     for name in ("annotations", "pairs"):
         found[name] = [command_line.expand(path) for path in found[name]]

@@ -31,7 +31,11 @@ def start(main: Callable[[list[str]], int]) -> NoReturn:
     raise SystemExit(1)
 
 
-def run(argv: Sequence[str], program: Callable[[], str]) -> int:
+def run(
+    argv: Sequence[str],
+    program: Callable[[], str],
+    interrupted: str = "interrupted: nothing was written",
+) -> int:
     """Runs a program, so that what goes wrong for its user ends in one message.
 
     SIGTERM unwinds the program as Ctrl-C does, so that temporary files are removed.
@@ -39,6 +43,7 @@ def run(argv: Sequence[str], program: Callable[[], str]) -> int:
     Args:
         argv: what the flags leave of the command line: the name of the program.
         program: does the work and returns what to print.
+        interrupted: what to say after Ctrl-C.
 
     Returns:
         The exit code: 0, 1 after a ValueError or an OSError, 130 after Ctrl-C.
@@ -56,7 +61,7 @@ def run(argv: Sequence[str], program: Callable[[], str]) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("interrupted: nothing was written", file=sys.stderr)
+        print(interrupted, file=sys.stderr)
         return 130
     return 0
 

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from data_prep import output_folder, pairs, photos, sources
+from data_prep import framing, output_folder, pairs, photos, sources
 from data_prep.pair_choice import PairChoice
 from data_prep.summary import Problems, SplitSummary, Summary
 
 NUM_PICTURED_PAIRS = 8
 
 PhotoReader = Callable[
-    [pathlib.Path, np.ndarray, tuple[int, int]], tuple[photos.Photo, np.ndarray, int]
+    [pathlib.Path, np.ndarray, tuple[int, int]], tuple[bytes, str, np.ndarray, int]
 ]
 
 
@@ -30,19 +30,22 @@ class Rules:
         dataset: layout of the source, a key of `sources.READERS`.
         height: height of every stored photo.
         width: width of every stored photo.
-        resize: whether photos of another size are resampled.
+        fit: how photos get that size, one of `framing.RULES`.
+        margin: around the person where `fit` is crop; see `framing`.
         seed: order of the training records, choice of the pictured pairs.
         choice: where the pairs come from.
         read_photo: reads a photo and fits its keypoints as the data set has it; given
-            path, float32 [18, 3] and (height, width), returns the photo, the fitted
-            keypoints and how many points lie outside. None for the general way.
+            path, float32 [18, 3] and (height, width), returns its bytes, what was done
+            to it, the fitted keypoints and how many points lie outside. None for the
+            general way.
     """
 
     name: str
     dataset: str
     height: int
     width: int
-    resize: bool
+    fit: str
+    margin: float
     seed: int
     choice: PairChoice
     read_photo: PhotoReader | None = None
@@ -134,17 +137,22 @@ class _Reading:
             return None
 
     def _read_one(self, path: pathlib.Path, name: str, keypoints: np.ndarray) -> int:
-        size = self._rules.height, self._rules.width
-        if self._rules.read_photo:
-            photo, fitted, outside = self._rules.read_photo(path, keypoints, size)
+        rules = self._rules
+        size = rules.height, rules.width
+        if rules.read_photo:
+            encoded, note, fitted, outside = rules.read_photo(path, keypoints, size)
         else:
-            photo = photos.read(path, *size, resize=self._rules.resize)
-            fitted, outside = photos.fit_keypoints(keypoints, photo.original_size, size)
+            encoded, original_size, frame, note = photos.read(
+                path, *size, fit=rules.fit, keypoints=keypoints, margin=rules.margin
+            )
+            fitted, outside = framing.move_keypoints(
+                keypoints, original_size, frame, size
+            )
         self.outside_points += outside
-        if photo.note:
-            self.converted[photo.note] += 1
+        if note:
+            self.converted[note] += 1
         identity = pairs.identity_of(name, self._rules.dataset)
-        return self._store.add(name, identity, photo.encoded, fitted)
+        return self._store.add(name, identity, encoded, fitted)
 
 
 def _keep(listed: list[pairs.Pair], known: Container[str]) -> list[pairs.Pair]:
@@ -194,6 +202,7 @@ def _metadata(rules: Rules, splits: Mapping[str, SplitSummary]) -> dict[str, Any
         "dataset": rules.name,
         "height": rules.height,
         "width": rules.width,
+        "fit": rules.fit,
         "pairing": {
             name: rules.choice.protocol(name, rules.dataset) for name in splits
         },

@@ -29,7 +29,7 @@ import re
 import numpy as np
 from PIL import Image
 
-from data_prep import annotations, photo_names, photos
+from data_prep import annotations, framing, photo_names, photos
 from data_prep.annotations.entries import text_of
 from data_prep.deepfashion_names import flat_name, simplify
 from data_prep.sources import Request, Split, entries, photos_in
@@ -90,7 +90,7 @@ def read(request: Request, problems: list[str]) -> dict[str, Split]:
 
 def read_photo(
     path: pathlib.Path, keypoints: np.ndarray, size: tuple[int, int]
-) -> tuple[photos.Photo, np.ndarray, int]:
+) -> tuple[bytes, str, np.ndarray, int]:
     """Reads one photo as a record holds it.
 
     Args:
@@ -99,24 +99,22 @@ def read_photo(
         size: (height, width) of the records, at most as wide as high.
 
     Returns:
-        The photo; float32 [18, 3] in its pixels; the number of points outside it.
+        JPEG or PNG bytes; what was done to the photo; float32 [18, 3] in pixels of what
+        is stored; the number of points outside it.
 
     Raises:
         ValueError: the photo is refused; names the file and the reason.
         OSError: the file cannot be read.
     """
-    original = _size_of(path)
-    photo = photos.read(path, *original, resize=False)
+    upright = photos.load(path)
+    original = (upright.image.height, upright.image.width)
     window = min(CANVAS, round(CANVAS * size[1] / size[0]))
     left = (CANVAS - window) // 2
-    moved = keypoints - np.array([left, 0, 0], np.float32) * keypoints[:, 2:]
-    moved[moved[:, 0] < 0] = 0
-    cut = int((keypoints[:, 2] > 0).sum() - (moved[:, 2] > 0).sum())
-    fitted, outside = photos.fit_keypoints(moved, (CANVAS, window), size)
-    if original == size and size in (LOW_RES, CROP):
-        return photo, fitted, outside + cut
+    fitted, outside = _move(keypoints, left, window, size)
+    if original == size and size in (LOW_RES, CROP) and not upright.notes:
+        return upright.content, "", fitted, outside
     try:
-        canvas = _on_canvas(Image.open(io.BytesIO(photo.encoded)).convert("RGB"))
+        canvas = _on_canvas(upright.image)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
     image = canvas.crop((left, 0, left + window, CANVAS))
@@ -124,8 +122,21 @@ def read_photo(
         image = image.resize(size[::-1], Image.Resampling.BICUBIC)
     buffer = io.BytesIO()
     image.save(buffer, "PNG")
-    note = f"{original[0]}x{original[1]} brought to {size[0]}x{size[1]}"
-    return photos.Photo(buffer.getvalue(), original, note), fitted, outside + cut
+    fit = f"{original[0]}x{original[1]} brought to {size[0]}x{size[1]}"
+    note = ", ".join([*upright.notes, *[fit] * (original != size)])
+    return buffer.getvalue(), note, fitted, outside
+
+
+def _move(
+    keypoints: np.ndarray, left: int, window: int, size: tuple[int, int]
+) -> tuple[np.ndarray, int]:
+    """Moves keypoints from the canvas to its columns from `left`, at another size."""
+    moved = keypoints - np.array([left, 0, 0], np.float32) * keypoints[:, 2:]
+    moved[moved[:, 0] < 0] = 0
+    cut = int((keypoints[:, 2] > 0).sum() - (moved[:, 2] > 0).sum())
+    part = framing.frame("stretch", (CANVAS, window), size)
+    fitted, outside = framing.move_keypoints(moved, (CANVAS, window), part, size)
+    return fitted, outside + cut
 
 
 def to_canvas(keypoints: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -143,18 +154,6 @@ def to_canvas(keypoints: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     scale = np.array([CROP_WIDTH / size[1], CANVAS / size[0], 1], np.float32)
     moved = keypoints * scale + np.array([_BORDER, 0, 0], np.float32)
     return np.where(keypoints[:, 2:] > 0, moved, 0).astype(np.float32)
-
-
-def _size_of(path: pathlib.Path) -> tuple[int, int]:
-    """Returns (height, width) as the file's header says."""
-    try:
-        with Image.open(path, formats=photos.FORMATS) as image:
-            return image.height, image.width
-    except Exception as error:
-        if isinstance(error, OSError) and error.errno:
-            raise
-        # `photos.read` says what is wrong with it.
-        return LOW_RES
 
 
 def _on_canvas(image: Image.Image) -> Image.Image:

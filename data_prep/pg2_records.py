@@ -180,7 +180,7 @@ class _Photos:
                 name = f"{stem}-{key[1].hex()[:8]}{suffix}"
             file = self._folder / f"{len(self.files)}.jpg"
             file.write_bytes(photo.encoded)
-            _check_photo(photo.name, file, photo.encoded)
+            _check_photo(photo.name, file)
             self._names[key], self.files[name] = name, file
             self._keypoints[name] = photo.keypoints
         name = self._names[key]
@@ -250,9 +250,9 @@ class _Record:
         return _centres(what, self._values(what, "int64_list"), _size(encoded))
 
 
-def _check_photo(name: str, file: pathlib.Path, encoded: bytes) -> None:
+def _check_photo(name: str, file: pathlib.Path) -> None:
     try:
-        photos.read(file, *_size(encoded), resize=False)
+        photos.load(file)
     except ValueError as error:
         reason = str(error).removeprefix(f"{file}: ")
         raise ValueError(f"the photo {name!r}: {reason}") from error

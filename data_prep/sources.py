@@ -11,6 +11,9 @@ import numpy as np
 
 from data_prep import annotations, pairs, photo_names, photos
 
+# The annotation file of a folder of people.
+FOLDER_ANNOTATIONS = "annotations.csv"
+
 
 @dataclasses.dataclass(frozen=True)
 class Request:
@@ -106,23 +109,12 @@ def _read_deepfashion(request: Request, problems: list[str]) -> dict[str, Split]
 
 def _read_folder(request: Request, problems: list[str]) -> dict[str, Split]:
     folder = request.source_dir
-    files = request.annotation_files or [folder / "annotations.csv"]
+    files = request.annotation_files or [folder / FOLDER_ANNOTATIONS]
     if len(files) != 1:
         raise ValueError(
             f"--annotations names {len(files)} files, a folder of people has one"
         )
-    people = [path for path in entries(folder) if path.is_dir()]
-    names = {
-        f"{person.name}/{photo.name}"
-        for person in people
-        for photo in photos_in(person)
-    }
-    if not names:
-        raise ValueError(
-            f"{folder}: no photos of the form <person>/<photo> "
-            f"({', '.join(photos.SUFFIXES)})"
-        )
-    everyone = _match(folder, names, files[0], problems)
+    everyone = _match(folder, set(photos_of_people(folder)), files[0], problems)
     if not everyone.annotations and problems:
         raise ValueError(
             f"no row of {files[0]} names a photo of the folder as <person>/<photo>; "
@@ -131,6 +123,27 @@ def _read_folder(request: Request, problems: list[str]) -> dict[str, Split]:
     if not request.split_people:
         return {"train": everyone, "test": everyone}
     return _split_people(everyone, request.test_fraction, request.seed)
+
+
+def photos_of_people(folder: pathlib.Path) -> list[str]:
+    """Returns the names <person>/<photo> of a folder of people, sorted.
+
+    Raises:
+        ValueError: there is no such folder, or no such photo.
+    """
+    _check_folder(folder, "--source_dir")
+    names = [
+        f"{person.name}/{photo.name}"
+        for person in entries(folder)
+        if person.is_dir()
+        for photo in photos_in(person)
+    ]
+    if not names:
+        raise ValueError(
+            f"{folder}: no photos of the form <person>/<photo> "
+            f"({', '.join(photos.SUFFIXES)})"
+        )
+    return names
 
 
 def _split_people(everyone: Split, test_fraction: float, seed: int) -> dict[str, Split]:

@@ -1,19 +1,14 @@
-"""The settings of a run: one field = default + help = one flag.
+"""The settings of a run: one field = default + help = one flag (command_line.py).
 
 No jax here: `--help` and mistakes in flags must be answered at once.
 """
 
 import dataclasses
-import os
-import textwrap
-from collections.abc import Callable
 from typing import Any
-
-from absl import flags
 
 from pg2_jax import files
 
-MODES = ("train", "evaluate", "generate", "import_checkpoint")
+MODES = ("train", "evaluate", "generate", "table1", "import_checkpoint")
 
 
 def option(default: Any, group: str, text: str, choices: tuple[str, ...] = ()) -> Any:
@@ -31,8 +26,9 @@ class Config:
         "Program",
         "train: both stages, resumed from --workdir if it holds a checkpoint. "
         "evaluate: scores every test pair. generate: one photo and one pose in, one "
-        "PNG out. import_checkpoint: turns a checkpoint of the authors' TensorFlow-1 "
-        "code into a run of ours.",
+        "PNG out. table1: trains and scores every row of the paper's Table 1. "
+        "import_checkpoint: turns a checkpoint of the authors' TensorFlow-1 code into "
+        "a run of ours.",
         MODES,
     )
     workdir: str = option(
@@ -45,6 +41,37 @@ class Config:
 
     image_size: str = option(
         "", "Networks", "HxW in pixels; must equal the data set's, and defaults to it."
+    )
+    stages: str = option(
+        "two_stage",
+        "Networks",
+        "two_stage: G1, then G2 against D (the paper's G1+G2+D). one_stage: G1 against "
+        "D (G1+D). coarse: G1 alone, by L1.",
+        ("two_stage", "one_stage", "coarse"),
+    )
+    pose_embedding: str = option(
+        "heatmap",
+        "Networks",
+        "How G1 takes the target pose. heatmap: 18 heat maps beside the photo (paper). "
+        "Joined at the bottleneck instead (section 4.2): coordinate, (x, y, 1) of each "
+        "joint in -1..1 through two fully connected layers, (0, 0, 0) for a missing "
+        "joint (G1-CE); encoder, the heat maps through an encoder of their own "
+        "(G1-HME). view: only a word, front, side or back, after VariGAN.",
+        ("heatmap", "coordinate", "encoder", "view"),
+    )
+    coarse_network: str = option(
+        "bottleneck",
+        "Networks",
+        "What draws the coarse image: bottleneck is G1; refinement is G2's network, "
+        "which has no fully connected layer. With --stages=one_stage it answers "
+        "whether that layer makes the blur.",
+        ("bottleneck", "refinement"),
+    )
+    coarse_block: str = option(
+        "residual",
+        "Networks",
+        "G1's blocks: residual (paper), or plain, without the identity.",
+        ("residual", "plain"),
     )
     base_channels: int = option(
         128, "Networks", "Channels of the first block of G1 and G2 (paper: 128)."
@@ -68,6 +95,15 @@ class Config:
         "G2 has a skip connection at full resolution. The authors' 128x64 model lacks "
         "it; their 256x256 model has it.",
     )
+    refine_sees_pose: bool = option(
+        False, "Networks", "G2 is given the target pose's heat maps too."
+    )
+    refine_output: str = option(
+        "difference",
+        "Networks",
+        "G2 draws a difference map to add to G1's image (paper), or the image itself.",
+        ("difference", "image"),
+    )
     critic_input: str = option(
         "pair",
         "Networks",
@@ -83,9 +119,17 @@ class Config:
         ("zero_one", "minus_one_one"),
     )
 
-    coarse_steps: int = option(22_000, "Training", "Steps of stage I, G1 alone.")
+    coarse_steps: int = option(
+        22_000, "Training", "Steps of stage I, or of the one stage."
+    )
     refine_steps: int = option(
         14_000, "Training", "Steps of stage II, G2 against D with G1 frozen."
+    )
+    coarse_from: str = option(
+        "",
+        "Training",
+        "Workdir of another run whose finished stage I this one begins with; it must "
+        "have been trained with the same settings.",
     )
     batch_size: int = option(16, "Training", "Pairs per step over all devices.")
     learning_rate: float = option(
@@ -101,7 +145,7 @@ class Config:
     l1_weight: float = option(
         10.0,
         "Training",
-        "Lambda of Eq. 4, the weight of L1 in stage II: small lets artifacts in, large "
+        "Lambda of Eq. 4, the weight of L1 against D: small lets artifacts in, large "
         "blurs (released code: 10 at 128x64, 50 at 256x256).",
     )
     pose_mask_loss: bool = option(
@@ -119,7 +163,7 @@ class Config:
     adversarial_on_source: bool = option(
         False,
         "Training",
-        "With critic_input=triplet: G2's adversarial loss averages over D's verdict on "
+        "With critic_input=triplet: the adversarial loss averages over D's verdict on "
         "the source photo too (released 256x256 code).",
     )
 
@@ -161,6 +205,20 @@ class Config:
         "generate: HxW of the image that the pose was made for; default: the model's.",
     )
     output: str = option("", "Other modes", "generate: the PNG file to write.")
+    rows: str = option(
+        "",
+        "Other modes",
+        "table1: rows to train, such as ce,full; of ce, hme, l1, pose_mask_loss, "
+        "one_stage, full and view; default: all but view.",
+    )
+    seeds: str = option(
+        "",
+        "Other modes",
+        "table1: seeds to repeat every row with, such as 0,1,2; default: --seed.",
+    )
+    steps_scale: float = option(
+        1.0, "Other modes", "table1: multiplies the steps of every row, such as 0.01."
+    )
     tf1_checkpoint: str = option(
         "",
         "Other modes",
@@ -182,17 +240,30 @@ class Config:
         _require(rate > 0, "learning_rate", rate, "above 0")
         _require(step >= -1, "checkpoint_step", step, "-1 (the newest) or more")
         _require(self.seed < 2**32, "seed", self.seed, "below 2**32")
+        _require(self.steps_scale > 0, "steps_scale", self.steps_scale, "above 0")
         for name in _NEEDED[self.mode]:
             if not getattr(self, name):
                 raise ValueError(f"--{name} is required with --mode={self.mode}.")
+        for name in _TABLE_ONLY:
+            value = getattr(self, name)
+            if self.mode != "table1" and value != _default(name):
+                raise ValueError(f"--{name}={value} is for --mode=table1.")
         for name in ("critic_sees_coarse", "adversarial_on_source"):
             if getattr(self, name) and self.critic_input != "triplet":
                 raise ValueError(f"--{name} needs --critic_input=triplet.")
+        if self.stages != "two_stage":
+            for name in _TWO_STAGE_ONLY:
+                if getattr(self, name) != _default(name):
+                    raise ValueError(
+                        f"--{name}={getattr(self, name)} needs --stages=two_stage, got "
+                        f"--stages={self.stages}."
+                    )
 
     @property
     def total_steps(self) -> int:
-        """Steps of both stages together."""
-        return self.coarse_steps + self.refine_steps
+        """Steps of the stages together."""
+        more = self.refine_steps if self.stages == "two_stage" else 0
+        return self.coarse_steps + more
 
     def with_size(self, height: int, width: int) -> "Config":
         """The config of a run on images of this size, a data set's or a checkpoint's.
@@ -234,16 +305,24 @@ _NOT_NEGATIVE = (
     "picture_every",
     "max_test_pairs",
 )
-_PATHS = ("workdir", "data_dir", "source_image", "pose", "output", "tf1_checkpoint")
 _NEEDED = {
     "train": ("workdir", "data_dir"),
     "evaluate": ("workdir", "data_dir"),
+    "table1": ("workdir", "data_dir"),
     "generate": ("workdir", "source_image", "pose", "output"),
     "import_checkpoint": ("workdir", "tf1_checkpoint"),
 }
-# What may change while a run goes on; the cosine also depends on the number of steps.
-_FREE_GROUPS = ("Reporting", "Other modes")
-_FREE = ("mode", "workdir", "data_dir")
+_TABLE_ONLY = ("rows", "seeds", "steps_scale")
+_TWO_STAGE_ONLY = (
+    "critic_sees_coarse",
+    "refine_sees_pose",
+    "refine_output",
+    "coarse_from",
+)
+
+
+def _default(name: str) -> Any:
+    return Config.__dataclass_fields__[name].default
 
 
 def _require(holds: bool, name: str, value: Any, rule: str) -> None:
@@ -257,92 +336,3 @@ def _check_choice(field: dataclasses.Field, value: Any) -> None:
         raise ValueError(
             f"--{field.name} must be one of {', '.join(choices)}; got {value!r}."
         )
-
-
-def differences(stored: dict[str, Any], config: Config) -> list[str]:
-    """How a run's config differs from the stored one in what may not change.
-
-    Args:
-        stored: `Config.to_json()` of the run that is to go on.
-        config: the new config.
-
-    Returns:
-        One line for each field: name, stored value, new value.
-    """
-    lines = []
-    free = _FREE if config.learning_rate_decay == "cosine" else (*_FREE, "refine_steps")
-    for field in dataclasses.fields(config):
-        if field.name in free or field.metadata["group"] in _FREE_GROUPS:
-            continue
-        old, new = stored.get(field.name), getattr(config, field.name)
-        if old != new:
-            lines.append(f"--{field.name}: {old!r} in the run, {new!r} now")
-    return lines
-
-
-def check_networks(stored: dict[str, Any], config: Config) -> None:
-    """Refuses flags that describe other networks than a checkpoint holds.
-
-    Args:
-        stored: `Config.to_json()` of the checkpoint.
-        config: flags at their defaults say nothing and agree with everything.
-
-    Raises:
-        ValueError: naming the flag and both values.
-    """
-    for field in dataclasses.fields(config):
-        given = getattr(config, field.name)
-        if field.metadata["group"] == "Networks" and given not in (
-            field.default,
-            stored[field.name],
-        ):
-            raise ValueError(
-                f"--{field.name}={given} disagrees with the checkpoint in "
-                f"--workdir={config.workdir}, which has {stored[field.name]}."
-            )
-
-
-_DEFINE: dict[type, Callable] = {
-    str: flags.DEFINE_string,
-    int: flags.DEFINE_integer,
-    float: flags.DEFINE_float,
-    bool: flags.DEFINE_boolean,
-}
-
-
-def define_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
-    """Registers one flag per field, so that flags and config cannot drift apart."""
-    for field in dataclasses.fields(Config):
-        text, choices = field.metadata["help"], field.metadata["choices"]
-        if choices:
-            flags.DEFINE_enum(
-                field.name, str(field.default), choices, text, flag_values=flag_values
-            )
-        else:
-            define = _DEFINE[type(field.default)]
-            define(field.name, field.default, text, flag_values=flag_values)
-
-
-def from_flags(flag_values: flags.FlagValues = flags.FLAGS) -> Config:
-    """The config that the command line and its flagfiles say."""
-    names = (field.name for field in dataclasses.fields(Config))
-    values: dict[str, Any] = {name: flag_values[name].value for name in names}
-    for name in _PATHS:
-        values[name] = os.path.expanduser(values[name])
-    return Config(**values)
-
-
-def help_text() -> str:
-    """Our flags by group, each with its default and what it means."""
-    lines, group = [], None
-    for field in dataclasses.fields(Config):
-        if field.metadata["group"] != group:
-            group = field.metadata["group"]
-            lines.append(f"\n{group}:")
-        default = str(field.default).lower() if field.type is bool else field.default
-        choices = "|".join(field.metadata["choices"])
-        values = f" ({choices})" if choices else ""
-        lines.append(f"  --{field.name}={default}{values}")
-        text = textwrap.fill(field.metadata["help"], 78)
-        lines.append(textwrap.indent(text, " " * 6))
-    return "\n".join(lines)

@@ -2,6 +2,7 @@
 
 import functools
 import pathlib
+from collections.abc import Mapping
 from typing import Any, cast
 
 import jax
@@ -11,15 +12,22 @@ import rich.table
 import tqdm
 from PIL import Image
 
-from experiments import config as config_lib
 from experiments import pictures, results
 from experiments.config import Config
-from pg2_jax import checkpoint, images, input_pipeline, models, pose, sharding
-from pg2_jax import train_step as steps
+from experiments.stored_config import check_networks
+from pg2_jax import (
+    checkpoint,
+    generation,
+    input_pipeline,
+    inputs,
+    models,
+    pose,
+    sharding,
+)
 from pg2_jax.metrics import pixel, ssim
 
 # The source photo itself is what a method has to beat.
-KINDS = ("copy of source", "coarse", "refined")
+COPY = "copy of source"
 METRICS = {
     "ssim_pg2": "SSIM of PG2's score.py; higher is better",
     "masked_ssim_pg2": "the same, all but the target's body black; higher is better",
@@ -31,10 +39,21 @@ Summary = dict[str, dict[str, dict[str, float]]]
 
 
 def evaluate(config: Config) -> None:
+    """Scores a checkpoint and prints a table; see `score_run`."""
+    content = score_run(config)
+    _print(content["metrics"], content)
+    workdir = pathlib.Path(config.workdir)
+    print(f"Wrote {workdir / 'metrics.json'} and {workdir / 'evaluation.png'}")
+
+
+def score_run(config: Config) -> dict[str, Any]:
     """Scores a checkpoint; writes metrics.json and evaluation.png into the workdir.
 
     Args:
         config: names the workdir and the data set.
+
+    Returns:
+        The content of metrics.json.
 
     Raises:
         ValueError: no checkpoint, no test pairs, or sizes that disagree.
@@ -43,7 +62,7 @@ def evaluate(config: Config) -> None:
     generators = checkpoint.restore_generators(config.workdir, step)
     dataset = input_pipeline.PairDataset(config.data_dir)
     size = (generators.architecture.image_height, generators.architecture.image_width)
-    config_lib.check_networks(generators.config, config)
+    check_networks(generators.config, config)
     config = config.with_size(*size)
     if (dataset.height, dataset.width) != size:
         raise ValueError(
@@ -56,6 +75,8 @@ def evaluate(config: Config) -> None:
             f"Note: {config.workdir} was trained on another data set, "
             f"{generators.config['data_dir']}; this evaluates on {config.data_dir}."
         )
+    if generators.architecture.pose_embedding == "view":
+        dataset.require_views("test")
     sharding.check_batch_size(config.batch_size)
     sharding.check_one_process()
     scores, picture = _score(config, generators, dataset)
@@ -64,7 +85,7 @@ def evaluate(config: Config) -> None:
     results.write_picture(workdir / "evaluation.png", picture)
     content: dict[str, Any] = {
         "step": generators.step,
-        "pairs": len(scores[KINDS[0]]["l1"]),
+        "pairs": len(scores[COPY]["l1"]),
         "pairs_available": dataset.count("test"),
         "image_size": config.image_size,
         "mask": "body mask of the target pose, radius 4 with 5x5 closing",
@@ -76,8 +97,7 @@ def evaluate(config: Config) -> None:
         **results.provenance(),
     }
     results.write_json(workdir / "metrics.json", content)
-    _print(summary, content)
-    print(f"Wrote {workdir / 'metrics.json'} and {workdir / 'evaluation.png'}")
+    return content
 
 
 def _score(
@@ -117,19 +137,18 @@ def _score(
 def _draw_and_score(
     coarse_params,
     refine_params,
-    batch: steps.Batch,
+    batch: inputs.Batch,
     *,
     architecture: models.Architecture,
 ):
-    """uint8 images by kind, and their [B] scores by kind and metric."""
+    """uint8 images by kind, and the [B] scores of these and of the source photo, by
+    kind and metric."""
     source, target = batch["source_image"], batch["target_image"]
     keypoints = batch["target_keypoints"]
-    generated = steps.generate(
+    drawn = generation.generate(
         coarse_params, refine_params, source, keypoints, architecture=architecture
     )
-    coarse, refined = (images.to_uint8(generated[n]) for n in ("coarse", "refined"))
     mask = pose.body_mask(keypoints, *target.shape[1:3])
-    drawn = dict(zip(KINDS, (source, coarse, refined), strict=True))
     scores = {
         kind: {
             "ssim_pg2": ssim.ssim_pg2(image, target),
@@ -137,7 +156,7 @@ def _draw_and_score(
             "l1": pixel.l1(image, target),
             "body_l1": pixel.body_l1(image, target, mask),
         }
-        for kind, image in drawn.items()
+        for kind, image in {COPY: source, **drawn}.items()
     }
     return drawn, scores
 
@@ -146,38 +165,34 @@ class _Shown:
     """Keeps the pairs of the picture: evenly spaced over the test pairs."""
 
     def __init__(self, total: int, count: int):
-        wanted = np.linspace(0, total - 1, min(count, total)).round()
-        self._wanted = {int(row) for row in wanted}
+        self._wanted = pictures.spread_rows(total, count)
         self._seen = 0
-        self._rows: list[dict[str, np.ndarray]] = []
+        self._pairs: list[dict[str, Any]] = []
+        self._drawn: list[dict[str, np.ndarray]] = []
 
     def take(
-        self, batch: steps.Batch, drawn: dict[str, np.ndarray], count: int
+        self, batch: Mapping[str, Any], drawn: dict[str, np.ndarray], count: int
     ) -> None:
         """Keeps the wanted ones of the next `count` pairs."""
         for i in range(count):
             if self._seen + i in self._wanted:
-                arrays: dict[str, Any] = {
-                    **batch,
-                    "coarse": drawn["coarse"],
-                    "refined": drawn["refined"],
-                }
-                self._rows.append({name: array[i] for name, array in arrays.items()})
+                self._pairs.append({name: array[i] for name, array in batch.items()})
+                self._drawn.append({name: array[i] for name, array in drawn.items()})
         self._seen += count
 
     def picture(self) -> Image.Image:
         """Lays out what was kept."""
-        stacked = {
-            name: np.stack([row[name] for row in self._rows]) for name in self._rows[0]
-        }
-        coarse, refined = stacked.pop("coarse"), stacked.pop("refined")
-        batch = cast(steps.Batch, stacked)
-        return pictures.compare(batch, coarse, refined, len(self._rows))
+        batch = cast(inputs.Batch, _stack(self._pairs))
+        return pictures.compare(batch, _stack(self._drawn))
+
+
+def _stack(rows: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    return {name: np.stack([row[name] for row in rows]) for name in rows[0]}
 
 
 def _summary(scores: Scores) -> Summary:
     """Mean and standard deviation over the pairs that have a value, by kind and
-    metric; a target without a body has no body_l1."""
+    metric; a target without a body has no body_l1. The source's copy comes first."""
     return {
         kind: {
             name: {
@@ -187,7 +202,7 @@ def _summary(scores: Scores) -> Summary:
             }
             for name, values in by_name.items()
         }
-        for kind, by_name in scores.items()
+        for kind, by_name in sorted(scores.items(), key=lambda item: item[0] != COPY)
     }
 
 
@@ -198,10 +213,10 @@ def _print(summary: Summary, content: dict[str, Any]) -> None:
     )
     table = rich.table.Table(title=title, title_justify="left")
     table.add_column("metric")
-    for kind in KINDS:
+    for kind in summary:
         table.add_column(kind, justify="right")
     for name in METRICS:
-        cells = (summary[kind][name] for kind in KINDS)
+        cells = (by_name[name] for by_name in summary.values())
         table.add_row(name, *(f"{c['mean']:.3f} ({c['std']:.3f})" for c in cells))
     console = rich.console.Console()
     console.print(table)

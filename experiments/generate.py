@@ -1,5 +1,6 @@
 """--mode=generate: one photo and one pose in, one PNG out."""
 
+import difflib
 import io
 import pathlib
 
@@ -8,7 +9,8 @@ from PIL import Image
 
 from data_prep import annotations, photos
 from experiments import results
-from experiments.config import Config, check_networks
+from experiments.config import Config
+from experiments.stored_config import check_networks
 from pg2_jax import files, inference
 
 # A photo of another shape would be squeezed, and the person with it.
@@ -37,7 +39,7 @@ def generate(config: Config) -> None:
     keypoints = read_pose(config, size)
     photo = read_photo(config.source_image, *size)
     result = model(photo, keypoints)
-    results.write_picture(output, Image.fromarray(result.refined[0]))
+    results.write_picture(output, Image.fromarray(result.image[0]))
     print(
         f"Wrote {output}: {config.source_image} in the pose {config.pose} "
         f"{config.pose_name}".rstrip()
@@ -54,7 +56,7 @@ def read_photo(path: str, height: int, width: int) -> np.ndarray:
     if not pathlib.Path(path).is_file():
         raise ValueError(f"--source_image={path}: there is no such file.")
     try:
-        photo = photos.read(path, height, width, resize=True)
+        photo = photos.read(path, height, width, fit="stretch")
     except ValueError as error:
         raise ValueError(f"--source_image={error}") from error
     rows, columns = photo.original_size
@@ -92,7 +94,9 @@ def read_pose(config: Config, size: tuple[int, int]) -> np.ndarray:
             f"--pose_name, such as --pose_name={name}."
         )
     if name not in poses:
-        raise ValueError(f"--pose_name={name} is not in --pose={config.pose}.")
+        close = difflib.get_close_matches(name, poses, n=3, cutoff=0.5)
+        hint = f" Did you mean {', '.join(close)}?" if close else ""
+        raise ValueError(f"--pose_name={name} is not in --pose={config.pose}.{hint}")
     pose_size = files.parse_size("pose_size", config.pose_size or config.image_size)
     fitted, outside = photos.fit_keypoints(poses[name], pose_size, size)
     where = f"{pose_size[0]}x{pose_size[1]}"

@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 
 from absl import app, flags, logging
 
-from experiments import config as config_lib
+from experiments import command_line
+from experiments.config import Config
 
 # What tensorflow says of its kernels at import hides the progress bar and the table.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -30,9 +31,9 @@ Flags may stand in a file, one a line: --flagfile=FILE. Later flags win."""
 def parse_flags(arguments: Sequence[str]) -> list[str]:
     """Parses the command line; answers --help before anything heavy is imported."""
     if any(word in ("--help", "-h", "-help") for word in arguments[1:]):
-        print(f"{_USAGE}\n{config_lib.help_text()}")
+        print(f"{_USAGE}\n{command_line.help_text()}")
         sys.exit(0)
-    config_lib.define_flags()
+    command_line.define_flags()
     try:
         return flags.FLAGS(arguments)
     except flags.Error as error:
@@ -48,7 +49,7 @@ def main(arguments: Sequence[str]) -> None:
     # orbax reports each of its steps at level INFO, harmless conditions as warnings.
     logging.set_verbosity(logging.ERROR)
     try:
-        config = config_lib.from_flags()
+        config = command_line.from_flags()
         _program(config.mode)(config)
     except (ValueError, OSError, FloatingPointError) as error:
         if os.environ.get("PG2_TRACEBACK"):
@@ -65,12 +66,16 @@ def main(arguments: Sequence[str]) -> None:
         sys.exit(128 + signal.SIGINT)
 
 
-def _program(mode: str) -> Callable[[config_lib.Config], None]:
+def _program(mode: str) -> Callable[[Config], None]:
     """The function that a mode runs; imports what that mode needs and no more."""
     if mode == "train":
         from experiments import train
 
         return _exit_status_of_signal(train.train)
+    if mode == "table1":
+        from experiments import table1
+
+        return _exit_status_of_signal(table1.table1)
     if mode == "evaluate":
         from experiments import evaluate
 
@@ -85,11 +90,11 @@ def _program(mode: str) -> Callable[[config_lib.Config], None]:
 
 
 def _exit_status_of_signal(
-    train: Callable[[config_lib.Config], int | None],
-) -> Callable[[config_lib.Config], None]:
+    train: Callable[[Config], int | None],
+) -> Callable[[Config], None]:
     """Ends with the shell's status for the signal that stopped the training, if any."""
 
-    def run(config: config_lib.Config) -> None:
+    def run(config: Config) -> None:
         stopped_by = train(config)
         if stopped_by is not None:
             sys.exit(128 + signal.Signals(stopped_by))

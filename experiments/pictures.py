@@ -1,6 +1,9 @@
-"""The picture of a run: source, target pose, target, coarse and refined, row by row."""
+"""The picture of a run: source, target pose, target and what was drawn, row by row."""
 
+import functools
 import pathlib
+from collections.abc import Mapping
+from typing import cast
 
 import jax
 import numpy as np
@@ -8,23 +11,25 @@ from PIL import Image
 
 from experiments import results
 from experiments.config import Config
-from pg2_jax import images, input_pipeline, models, train_state, visualize
-from pg2_jax import train_step as steps
+from pg2_jax import (
+    generation,
+    input_pipeline,
+    inputs,
+    models,
+    train_state,
+    visualize,
+)
 
-TITLES = ("source", "target pose", "target", "coarse", "refined")
+_GIVEN = ("source", "target pose", "target")
 _MOST_ROWS = 6
 
 
-def compare(
-    batch: steps.Batch, coarse: np.ndarray, refined: np.ndarray, rows: int
-) -> Image.Image:
-    """Lays out the first pairs of a batch with what was drawn for them.
+def compare(batch: inputs.Batch, drawn: Mapping[str, np.ndarray]) -> Image.Image:
+    """Lays out the pairs of a batch with what was drawn for them.
 
     Args:
         batch: numpy.
-        coarse: [B, H, W, 3] uint8, G1's images.
-        refined: [B, H, W, 3] uint8, G2's images.
-        rows: number of pairs.
+        drawn: [B, H, W, 3] uint8 images by the title of their column.
     """
     scale = visualize.screen_scale(batch["source_image"].shape[1])
     pairs = [
@@ -32,22 +37,50 @@ def compare(
             batch["source_image"][i],
             pose_picture(batch["target_image"][i].shape, batch, i, scale),
             batch["target_image"][i],
-            coarse[i],
-            refined[i],
+            *(images[i] for images in drawn.values()),
         ]
-        for i in range(rows)
+        for i in range(len(batch["source_image"]))
     ]
     # Two pairs side by side make a picture that fits a screen.
-    blocks = 2 if rows > _MOST_ROWS else 1
+    blocks = 2 if len(pairs) > _MOST_ROWS and len(drawn) <= 2 else 1
     folded = [
         [picture for pair in pairs[i : i + blocks] for picture in pair]
-        for i in range(0, rows, blocks)
+        for i in range(0, len(pairs), blocks)
     ]
-    return visualize.grid(folded, TITLES * blocks, scale=scale)
+    return visualize.grid(folded, (*_GIVEN, *drawn) * blocks, scale=scale)
+
+
+def spread_rows(total: int, count: int) -> set[int]:
+    """At most `count` rows of a list, evenly spaced over its `total`."""
+    rows = np.linspace(0, total - 1, min(count, total)).round()
+    return {int(row) for row in rows}
+
+
+def spread_pairs(
+    dataset: input_pipeline.PairDataset, count: int, limit: int
+) -> inputs.Batch:
+    """Evenly spaced test pairs, those that an evaluation shows too.
+
+    Args:
+        dataset: has test pairs.
+        count: pairs to take.
+        limit: takes them from the first pairs only; 0 for all.
+    """
+    total = dataset.count("test")
+    wanted = spread_rows(min(total, limit or total), count)
+    pairs: list[dict[str, np.ndarray]] = []
+    first = 0
+    for test in dataset.test_batches(batch_size=64, limit=limit):
+        here = [row - first for row in sorted(wanted) if 0 <= row - first < 64]
+        batch = cast(dict[str, np.ndarray], test.batch)
+        pairs.append({name: array[here] for name, array in batch.items()})
+        first += 64
+    names = pairs[0]
+    return cast(inputs.Batch, {n: np.concatenate([p[n] for p in pairs]) for n in names})
 
 
 def pose_picture(
-    shape: tuple[int, ...], batch: steps.Batch, index: int, scale: int
+    shape: tuple[int, ...], batch: inputs.Batch, index: int, scale: int
 ) -> np.ndarray:
     """The target pose of one pair on black, enlarged."""
     black = np.zeros(shape, np.uint8)
@@ -69,23 +102,18 @@ class ProgressPictures:
         (first,) = dataset.test_batches(batch_size=self._rows, limit=self._rows)
         self._batch = first.batch
         self._draw = jax.jit(
-            lambda c, r, photos, keypoints: steps.generate(
-                c, r, photos, keypoints, architecture=architecture
-            )
+            functools.partial(generation.generate, architecture=architecture)
         )
 
     def draw(self, state: train_state.TrainState, step: int) -> np.ndarray:
         """Writes pictures/step_XXXXXX.png and returns it as [H, W, 3] uint8."""
         drawn = self._draw(
             state.coarse.params,
-            state.refine.params,
+            state.refine.params if state.refine else None,
             self._batch["source_image"],
             self._batch["target_keypoints"],
         )
-        coarse, refined = (
-            np.asarray(images.to_uint8(drawn[name])) for name in ("coarse", "refined")
-        )
-        picture = compare(self._batch, coarse, refined, self._rows)
+        picture = compare(self._batch, jax.device_get(drawn))
         self._folder.mkdir(parents=True, exist_ok=True)
         results.write_picture(self._folder / f"step_{step:06d}.png", picture)
         return np.asarray(picture)

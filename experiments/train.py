@@ -17,7 +17,8 @@ import tensorboardX
 import tqdm
 
 from experiments import pictures, results
-from experiments.config import Config, differences
+from experiments.config import Config
+from experiments.stored_config import differences
 from pg2_jax import checkpoint, input_pipeline, models, sharding, train_state
 from pg2_jax import train_step as steps
 
@@ -47,6 +48,8 @@ def train(config: Config) -> int | None:
     sharding.check_batch_size(config.batch_size)
     sharding.check_one_process()
     dataset.count("train")
+    if config.pose_embedding == "view":
+        dataset.require_views("train")
     run = _Run(config, architecture, dataset)
     print(_announcement(config, dataset, run.state))
     with _signals() as received, contextlib.closing(run):
@@ -58,13 +61,11 @@ def _announcement(
     config: Config, dataset: input_pipeline.PairDataset, state: train_state.TrainState
 ) -> str:
     """What is about to happen, in one line."""
+    players = {"G1": state.coarse, "G2": state.refine, "D": state.critic}
     sizes = [
         f"{name} {sum(x.size for x in jax.tree.leaves(player.params)):,}"
-        for name, player in (
-            ("G1", state.coarse),
-            ("G2", state.refine),
-            ("D", state.critic),
-        )
+        for name, player in players.items()
+        if player
     ]
     device, step = jax.devices()[0], int(state.step)
     start = f"goes on from step {step:,}; " if step else ""
@@ -72,8 +73,15 @@ def _announcement(
         f"{config.workdir}: {start}{dataset.count('train'):,} pairs of "
         f"{config.image_size}, "
         f"{', '.join(sizes)} parameters, {jax.device_count()} x {device.device_kind}; "
-        f"stage I to step {config.coarse_steps:,}, stage II to {config.total_steps:,}."
+        f"{_STAGES[config.stages].format(config.coarse_steps, config.total_steps)}."
     )
+
+
+_STAGES = {
+    "two_stage": "stage I to step {:,}, stage II to {:,}",
+    "one_stage": "one adversarial stage to step {:,}",
+    "coarse": "stage I alone, to step {:,}",
+}
 
 
 class _Run:
@@ -106,6 +114,8 @@ class _Run:
         unoptimized = {"xla_backend_optimization_level": 0}
         state = jax.jit(create, out_shardings=whole, compiler_options=unoptimized)()
         self.state = self._checkpoints.restore_latest(state)
+        if config.coarse_from and not int(self.state.step):
+            self.state = _with_stage_one(state, config, dataset)
         self._first = first = int(self.state.step)
         self._batches = dataset.training_batches(
             batch_size=config.batch_size,
@@ -114,8 +124,11 @@ class _Run:
             process_index=jax.process_index(),
             process_count=jax.process_count(),
         )
-        self._coarse_step = self._compiled(steps.coarse_step, architecture, coarse)
-        self._adversarial_step = self._compiled(
+        first_stage = steps.coarse_step
+        if config.stages == "one_stage":
+            first_stage = steps.one_stage_step
+        self._first_stage = self._compiled(first_stage, architecture, coarse)
+        self._second_stage = self._compiled(
             steps.adversarial_step, architecture, adversarial
         )
         self._pictures = None
@@ -163,9 +176,9 @@ class _Run:
 
     def _take_step(self, step: int) -> None:
         begin = time.monotonic()
-        stage = self._coarse_step
+        stage = self._first_stage
         if step >= self._config.coarse_steps:
-            stage = self._adversarial_step
+            stage = self._second_stage
         batch = sharding.put_batch(next(self._batches), self._mesh)
         self.state, metrics = stage(self.state, batch)
         if self._unlogged:
@@ -230,7 +243,8 @@ def _objective(config: Config, stage_steps: int) -> steps.Objective:
 @jax.jit
 def _all_finite(state: train_state.TrainState) -> jax.Array:
     """[] whether every weight is a finite number."""
-    weights = (state.coarse.params, state.refine.params, state.critic.params)
+    players = (state.coarse, state.refine, state.critic)
+    weights = [player.params for player in players if player]
     return jnp.all(jnp.array([jnp.isfinite(x).all() for x in jax.tree.leaves(weights)]))
 
 
@@ -260,6 +274,34 @@ def _progress_bar(config: Config, step: int) -> tqdm.tqdm:
         disable=None if config.progress else True,  # None: unless it is a terminal
         dynamic_ncols=True,
     )
+
+
+def _with_stage_one(
+    state: train_state.TrainState,
+    config: Config,
+    dataset: input_pipeline.PairDataset,
+) -> train_state.TrainState:
+    """The state of step --coarse_steps, with G1 of the run --coarse_from.
+
+    Raises:
+        ValueError: that run is another in what stage I depends on, or not so far.
+    """
+    step, stored = checkpoint.latest_config(config.coarse_from, "--coarse_from")
+    changed = differences(stored, config, stage_one_only=True)
+    if stored.get("stages") == "one_stage":
+        changed.append("--stages: one_stage trains G1 against D")
+    if stored.get("data", dataset.metadata) != dataset.metadata:
+        changed.append(f"--data_dir: another data set, {stored['data_dir']}")
+    if step < config.coarse_steps:
+        changed.append(f"step {step} of {config.coarse_steps}: stage I is not finished")
+    if changed:
+        raise ValueError(
+            f"--coarse_from={config.coarse_from} is not the stage I of this run:\n  "
+            + "\n  ".join(changed)
+        )
+    coarse = checkpoint.restore_coarse(config.coarse_from, state.coarse)
+    at = jnp.full_like(state.step, config.coarse_steps)
+    return dataclasses.replace(state, step=at, coarse=coarse)
 
 
 def _check_unchanged(

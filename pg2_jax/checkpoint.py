@@ -94,14 +94,14 @@ class Generators:
         architecture: of the networks.
         config: the whole config of the run.
         coarse: weights of G1.
-        refine: weights of G2.
+        refine: weights of G2, None for a model of G1 alone.
     """
 
     step: int
     architecture: models.Architecture
     config: dict[str, Any]
     coarse: PyTree
-    refine: PyTree
+    refine: PyTree | None
 
 
 def restore_generators(workdir: str, step: int | None = None) -> Generators:
@@ -114,6 +114,63 @@ def restore_generators(workdir: str, step: int | None = None) -> Generators:
     Raises:
         ValueError: there is no such checkpoint.
     """
+    manager, step = _open(workdir, "--workdir", step)
+    config = _stored_config(manager, step)
+    architecture = architecture_of(config)
+    shapes = jax.eval_shape(
+        lambda: train_state.create(architecture, train_state.make_optimizer(0.0), 0)
+    )
+    device = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
+    wanted = {
+        name: {"params": jax.tree.map(lambda x: _placed(x, device), player.params)}
+        for name, player in (("coarse", shapes.coarse), ("refine", shapes.refine))
+        if player is not None
+    }
+    restored = _restore_tree(manager, step, wanted, partial_restore=True)
+    manager.close()
+    return Generators(
+        step=step,
+        architecture=architecture,
+        config=config,
+        coarse=restored["coarse"]["params"],
+        refine=restored["refine"]["params"] if "refine" in wanted else None,
+    )
+
+
+def latest_config(workdir: str, flag: str) -> tuple[int, dict[str, Any]]:
+    """Step and config of a run's newest checkpoint.
+
+    Args:
+        workdir: folder of the run.
+        flag: that named the folder, for the message.
+
+    Raises:
+        ValueError: there is no checkpoint.
+    """
+    manager, step = _open(workdir, flag, None)
+    config = _stored_config(manager, step)
+    manager.close()
+    return step, config
+
+
+def restore_coarse(workdir: str, player: train_state.Player) -> train_state.Player:
+    """Reads G1 and its optimizer's memory from the newest checkpoint of a run.
+
+    Args:
+        workdir: folder of the run.
+        player: the template: its structure, shapes, types and shardings.
+    """
+    manager, step = _open(workdir, "--coarse_from", None)
+    wanted = {"coarse": jax.tree.map(ocp.utils.to_shape_dtype_struct, player)}
+    restored = _restore_tree(manager, step, wanted, partial_restore=True)
+    manager.close()
+    return restored["coarse"]
+
+
+def _open(
+    workdir: str, flag: str, step: int | None
+) -> tuple[ocp.CheckpointManager, int]:
+    """The checkpoints of a run, and the wanted or newest step."""
     path = folder(workdir)
     found: list[int] = []
     if path.is_dir():
@@ -123,29 +180,10 @@ def restore_generators(workdir: str, step: int | None = None) -> Generators:
     if not found or (step is not None and step not in found):
         what = f"no checkpoint of step {step}" if found else "no checkpoint"
         raise ValueError(
-            f"--workdir={workdir}: {what} in {path}"
+            f"{flag}={workdir}: {what} in {path}"
             + (f"; there are steps {found}." if found else "; train there first.")
         )
-    step = found[-1] if step is None else step
-    config = _stored_config(manager, step)
-    architecture = architecture_of(config)
-    shapes = jax.eval_shape(
-        lambda: train_state.create(architecture, train_state.make_optimizer(0.0), 0)
-    )
-    device = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
-    wanted = {
-        player: {"params": jax.tree.map(lambda x: _placed(x, device), tree.params)}
-        for player, tree in (("coarse", shapes.coarse), ("refine", shapes.refine))
-    }
-    restored = _restore_tree(manager, step, wanted, partial_restore=True)
-    manager.close()
-    return Generators(
-        step=step,
-        architecture=architecture,
-        config=config,
-        coarse=restored["coarse"]["params"],
-        refine=restored["refine"]["params"],
-    )
+    return manager, found[-1] if step is None else step
 
 
 def _stored_config(manager: ocp.CheckpointManager, step: int) -> dict[str, Any]:
@@ -170,6 +208,10 @@ def _placed(x: jax.ShapeDtypeStruct, sharding: Any) -> jax.ShapeDtypeStruct:
 
 
 def architecture_of(config: dict[str, Any]) -> models.Architecture:
-    """The architecture that a stored config describes."""
+    """The architecture that a stored config describes.
+
+    A field that is younger than the checkpoint has its default, which is what the code
+    did before there was the field.
+    """
     fields = (field.name for field in dataclasses.fields(models.Architecture))
-    return models.Architecture(**{name: config[name] for name in fields})
+    return models.Architecture(**{n: config[n] for n in fields if n in config})

@@ -5,9 +5,10 @@ import functools
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
-from pg2_jax import checkpoint, images, models, train_step
+from pg2_jax import checkpoint, generation, models, pose
 
 
 @dataclasses.dataclass(frozen=True)
@@ -15,12 +16,17 @@ class Result:
     """What the generators drew; arrays are uint8 [B, H, W, 3].
 
     Attributes:
-        refined: G2's image, the result.
         coarse: G1's image.
+        refined: G2's image; None where the model is G1 alone.
     """
 
-    refined: np.ndarray
     coarse: np.ndarray
+    refined: np.ndarray | None
+
+    @property
+    def image(self) -> np.ndarray:
+        """The model's last word: the refined image, or G1's where there is no G2."""
+        return self.coarse if self.refined is None else self.refined
 
 
 class PoseTransfer:
@@ -29,14 +35,15 @@ class PoseTransfer:
     Example:
         model = PoseTransfer.restore("runs/market1501")
         result = model(photo, keypoints)
-        PIL.Image.fromarray(result.refined[0])
+        PIL.Image.fromarray(result.image[0])
     """
 
     def __init__(self, generators: checkpoint.Generators):
         """Takes restored weights; see `restore`."""
         self._generators = generators
-        draw = functools.partial(_draw, architecture=generators.architecture)
-        self._draw = jax.jit(draw)
+        self._draw = jax.jit(
+            functools.partial(generation.generate, architecture=generators.architecture)
+        )
 
     @classmethod
     def restore(cls, workdir: str, step: int | None = None) -> "PoseTransfer":
@@ -104,16 +111,18 @@ class PoseTransfer:
                 f"point inside {size[0]}x{size[1]} pixels; scale it to the model's "
                 "image first."
             )
+        if self.architecture.pose_embedding == "view":
+            _require_views(keypoints)
         weights = self._generators.coarse, self._generators.refine
-        coarse, refined = self._draw(*weights, photos, keypoints)
-        return Result(refined=np.asarray(refined), coarse=np.asarray(coarse))
+        drawn = jax.device_get(self._draw(*weights, photos, keypoints))
+        return Result(coarse=drawn["coarse"], refined=drawn.get("refined"))
 
 
-def _draw(
-    coarse_params, refine_params, photos, keypoints, *, architecture
-) -> tuple[jax.Array, jax.Array]:
-    """Both pictures as uint8."""
-    drawn = train_step.generate(
-        coarse_params, refine_params, photos, keypoints, architecture=architecture
-    )
-    return images.to_uint8(drawn["coarse"]), images.to_uint8(drawn["refined"])
+def _require_views(keypoints: np.ndarray) -> None:
+    unknown = np.asarray(pose.view(jnp.asarray(keypoints))) < 0
+    if unknown.any():
+        raise ValueError(
+            f"keypoints: pose {int(np.argmax(unknown))} lacks a shoulder or a hip, so "
+            "that the view (front, side or back) cannot be told, which is all that "
+            "this model sees of a pose."
+        )

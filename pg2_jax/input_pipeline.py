@@ -10,11 +10,13 @@ import pathlib
 from collections.abc import Iterator
 from typing import Any, cast
 
+import jax.numpy as jnp
 import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from pg2_jax.train_step import Batch
+from pg2_jax import pose
+from pg2_jax.inputs import Batch
 
 tf.config.set_visible_devices([], "GPU")
 
@@ -154,6 +156,25 @@ class PairDataset:
             names = list(zip(sources, targets, strict=True))
             yield TestBatch(cast(Batch, padded), names)
 
+    def require_views(self, split: str) -> None:
+        """Checks that `pose.view` knows the view of every target pose of a split.
+
+        Raises:
+            ValueError: the first record that lacks a joint.
+        """
+        keys = (*_NAMES[1:], _KEYPOINTS[1])
+        records = tf.data.TFRecordDataset(self._files(split))
+        for rows in self._read(self._decoded(records, keys).batch(4096)):
+            unknown = np.asarray(pose.view(jnp.asarray(rows[_KEYPOINTS[1]]))) < 0
+            if unknown.any():
+                source, target = (rows[k][unknown.argmax()].decode() for k in keys[:2])
+                raise ValueError(
+                    f"--data_dir={self._data_dir}: the view of the pair {source}, "
+                    f"{target} (split {split}) cannot be told: a shoulder or a hip is "
+                    "missing in the target pose. --pose_embedding=view needs both "
+                    "shoulders and both hips, as the field's pair protocol does."
+                )
+
     def _read(self, batches: tf.data.Dataset) -> Iterator[Any]:
         """Iterates over numpy batches; a damaged shard becomes a ValueError."""
         try:
@@ -185,9 +206,10 @@ class PairDataset:
     ) -> tf.data.Dataset:
         """Parses and decodes records in parallel, in order."""
         features = self._builder.info.features
+        unused = {key: tfds.decode.SkipDecoding() for key in set(_IMAGES) - set(keys)}
 
         def decode(record: tf.Tensor) -> dict[str, tf.Tensor]:
-            example = features.deserialize_example(record)
+            example = features.deserialize_example(record, decoders=unused)
             return {key: example[key] for key in keys}
 
         return records.map(

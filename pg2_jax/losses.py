@@ -63,8 +63,11 @@ def called_fake(logits: jax.Array) -> jax.Array:
     return optax.sigmoid_binary_cross_entropy(logits, jnp.zeros_like(logits))
 
 
-def refine_loss(adversarial: jax.Array, l1_loss: jax.Array, weight: float) -> jax.Array:
-    """What G2 minimizes: L_adv + weight * L1 (Eq. 4); all [B]."""
+def generator_loss(
+    adversarial: jax.Array, l1_loss: jax.Array, weight: float
+) -> jax.Array:
+    """What the generator that plays against D minimizes: L_adv + weight * L1 (Eq. 4);
+    all [B]."""
     return adversarial + weight * l1_loss
 
 

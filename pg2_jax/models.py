@@ -1,17 +1,18 @@
-"""The networks of PG2: generators G1 and G2, and the discriminator D.
+"""The generators of PG2, G1 and G2, and what decides the shapes of all networks.
 
 Convolutions are NHWC with SAME padding. G1 and G2 have no normalization and a linear
 output; their weights start Glorot-uniform and biases at zero (paper, section 3, and
-the released models.py and wgan_gp.py).
+the released models.py).
 """
 
 import dataclasses
-import functools
 import math
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+
+from pg2_jax.discriminator import Discriminator
 
 _GLOROT = nn.initializers.xavier_uniform()
 
@@ -23,11 +24,24 @@ class Architecture:
     Attributes:
         image_height: H in pixels.
         image_width: W in pixels.
+        stages: "two_stage": G1, G2 and D (the paper's G1+G2+D); "one_stage": G1 and D
+            (G1+D); "coarse": G1 alone.
+        pose_embedding: how G1 takes the target pose. "heatmap": heat maps beside the
+            photo (paper). "coordinate" and "encoder": joined at the bottleneck, as
+            coordinates (CE) or through an encoder of the heat maps (HME), section 4.2.
+            "view": only the word front, side or back, joined at the bottleneck.
+        coarse_network: "bottleneck": G1 (paper); "refinement": the network of G2,
+            which has no fully connected layer, on the inputs of G1.
+        coarse_block: "residual" (paper) or "plain" blocks in G1.
         base_channels: channels of the first block of G1 and G2.
-        bottleneck_size: units of G1's fully connected bottleneck.
+        bottleneck_size: units of G1's fully connected bottleneck, and of the feature
+            of a pose that joins there.
         discriminator_channels: channels of D's first convolution.
         refine_decoder: "symmetric" (paper) or "constant" (released code).
         refine_full_skip: whether G2 has a skip connection at full resolution.
+        refine_sees_pose: whether G2 is given the target pose's heat maps too.
+        refine_output: whether G2 draws a "difference" map to add to G1's image (paper)
+            or the "image" itself.
         critic_input: "pair" (paper): D sees the source and an image, stacked on the
             channels; "triplet" (released code): D sees one image.
         heat_map_range: "zero_one" (paper) or "minus_one_one" (released code).
@@ -35,11 +49,17 @@ class Architecture:
 
     image_height: int
     image_width: int
+    stages: str = "two_stage"
+    pose_embedding: str = "heatmap"
+    coarse_network: str = "bottleneck"
+    coarse_block: str = "residual"
     base_channels: int = 128
     bottleneck_size: int = 64
     discriminator_channels: int = 64
     refine_decoder: str = "symmetric"
     refine_full_skip: bool = True
+    refine_sees_pose: bool = False
+    refine_output: str = "difference"
     critic_input: str = "pair"
     heat_map_range: str = "zero_one"
 
@@ -56,28 +76,44 @@ class Architecture:
                 f"{2**halvings}, because G1's {self.blocks} blocks (log2(height) - 2) "
                 f"halve the image {halvings} times."
             )
+        if self.coarse_network == "refinement" and self.pose_embedding != "heatmap":
+            raise ValueError(
+                f"--pose_embedding={self.pose_embedding} joins the pose at the fully "
+                "connected layer, which --coarse_network=refinement does not have."
+            )
+        if self.refine_sees_pose and self.pose_embedding in ("coordinate", "view"):
+            raise ValueError(
+                "--refine_sees_pose gives G2 the heat maps, which "
+                f"--pose_embedding={self.pose_embedding} does without."
+            )
 
     @property
     def blocks(self) -> int:
         """Blocks of G1, N = log2(H) - 2: 5 at 128x64, 6 at 256x256."""
         return int(math.log2(self.image_height)) - 2
 
-    def generators(self) -> tuple["CoarseGenerator", "RefinementGenerator"]:
-        """G1 and G2."""
-        coarse = CoarseGenerator(
+    def coarse(self) -> "CoarseGenerator | RefinementGenerator":
+        """What draws the coarse image: G1, or the network of G2 in its place."""
+        if self.coarse_network == "refinement":
+            return self.refine()
+        return CoarseGenerator(
             base_channels=self.base_channels,
             bottleneck_size=self.bottleneck_size,
             blocks=self.blocks,
+            block=self.coarse_block,
+            pose_embedding=self.pose_embedding,
         )
-        refine = RefinementGenerator(
+
+    def refine(self) -> "RefinementGenerator":
+        """G2."""
+        return RefinementGenerator(
             base_channels=self.base_channels,
             blocks=self.blocks - 2,
             decoder=self.refine_decoder,
             full_skip=self.refine_full_skip,
         )
-        return coarse, refine
 
-    def discriminator(self) -> "Discriminator":
+    def discriminator(self) -> Discriminator:
         """D."""
         return Discriminator(
             base_channels=self.discriminator_channels, layers=self.blocks - 1
@@ -127,13 +163,18 @@ class CoarseGenerator(nn.Module):
 
     Attributes:
         base_channels: channels of encoder block i are base_channels * (i + 1).
-        bottleneck_size: units of the fully connected layer.
-        blocks: N residual blocks in the encoder, and N in the decoder.
+        bottleneck_size: units of the fully connected layer, and of the pose's feature
+            where the pose joins there.
+        blocks: N blocks in the encoder, and N in the decoder.
+        block: "residual" (paper) or "plain".
+        pose_embedding: as in `Architecture`.
     """
 
     base_channels: int
     bottleneck_size: int
     blocks: int
+    block: str
+    pose_embedding: str
 
     @nn.compact
     def __call__(self, source: jax.Array, pose: jax.Array) -> jax.Array:
@@ -141,45 +182,79 @@ class CoarseGenerator(nn.Module):
 
         Args:
             source: [B, H, W, 3] in [-1, 1].
-            pose: [B, H, W, 18] heat maps of the target pose.
+            pose: of the target: [B, H, W, 18] heat maps ("heatmap", "encoder"),
+                [B, 54] coordinates or a [B, 3] view, as `inputs.pose_input` makes it.
 
         Returns:
             [B, H, W, 3], unbounded, meant to be in [-1, 1].
         """
-        widths = [self.base_channels * (i + 1) for i in range(self.blocks)]
-        x = jnp.concatenate([source, pose], axis=-1)
-        x = nn.relu(conv3x3(widths[0], name="stem")(x))
-        skips = []
-        for i, features in enumerate(widths):
-            x = ResidualBlock(features, name=f"encode{i}")(x)
-            skips.append(x)
-            if i < self.blocks - 1:
-                x = nn.relu(conv3x3(widths[i + 1], stride=2, name=f"halve{i}")(x))
-        x = self._bottleneck(x)
+        beside = self.pose_embedding == "heatmap"
+        x = jnp.concatenate([source, pose], axis=-1) if beside else source
+        skips = self._encode(x)
+        code = self._fully_connected(skips[-1], "to_code")
+        if not beside:
+            code = jnp.concatenate([code, self._pose_feature(pose)], axis=-1)
+        return self._decode(code, skips)
+
+    def _encode(self, x: jax.Array, prefix: str = "") -> list[jax.Array]:
+        """The outputs of the N blocks, each but the first at half the size before."""
+        x = nn.relu(conv3x3(self.base_channels, name=f"{prefix}stem")(x))
+        outputs = []
+        for i in range(self.blocks):
+            if i:
+                halve = conv3x3(self._width(i), stride=2, name=f"{prefix}halve{i - 1}")
+                x = nn.relu(halve(x))
+            x = self._block(x.shape[-1], f"{prefix}encode{i}")(x)
+            outputs.append(x)
+        return outputs
+
+    def _decode(self, code: jax.Array, skips: list[jax.Array]) -> jax.Array:
+        """The image drawn from the bottleneck's units and the encoder's outputs."""
+        batch, height, width, _ = skips[-1].shape
+        size = height * width * self.base_channels
+        x = nn.Dense(size, kernel_init=_GLOROT, name="from_code")(code)
+        x = x.reshape(batch, height, width, self.base_channels)
         for i in reversed(range(self.blocks)):
             x = jnp.concatenate([x, skips[i]], axis=-1)
-            x = ResidualBlock(x.shape[-1], name=f"decode{i}")(x)
+            x = self._block(x.shape[-1], f"decode{i}")(x)
             if i > 0:
                 # The paper enlarges first; a 1x1 convolution gives the same before,
                 # with a quarter of the work.
                 narrow = nn.Conv(
-                    widths[i - 1], (1, 1), kernel_init=_GLOROT, name=f"narrow{i}"
+                    self._width(i - 1), (1, 1), kernel_init=_GLOROT, name=f"narrow{i}"
                 )
                 x = upsample(nn.relu(narrow(x)))
         return conv3x3(3, name="rgb")(x)
 
-    def _bottleneck(self, x: jax.Array) -> jax.Array:
-        """[B, h, w, C] -> [B, h, w, base_channels] through `bottleneck_size` units."""
-        batch, height, width, _ = x.shape
-        code = nn.Dense(self.bottleneck_size, kernel_init=_GLOROT, name="to_code")
-        x = code(x.reshape(batch, -1))
-        size = height * width * self.base_channels
-        x = nn.Dense(size, kernel_init=_GLOROT, name="from_code")(x)
-        return x.reshape(batch, height, width, self.base_channels)
+    def _pose_feature(self, pose: jax.Array) -> jax.Array:
+        """[B, bottleneck_size] to stand beside the image's code; a view stays [B, 3].
+
+        The paper gives no sizes: the feature is as wide as the code, and CE's first
+        layer, too. Without the ReLU between them its two layers would be one.
+        """
+        if self.pose_embedding == "view":
+            return pose
+        if self.pose_embedding == "encoder":
+            encoded = self._encode(pose, "pose_")[-1]
+            return self._fully_connected(encoded, "pose_to_code")
+        hidden = nn.relu(self._fully_connected(pose, "pose_hidden"))
+        return self._fully_connected(hidden, "pose_to_code")
+
+    def _fully_connected(self, x: jax.Array, name: str) -> jax.Array:
+        """[B, ...] -> [B, bottleneck_size]."""
+        dense = nn.Dense(self.bottleneck_size, kernel_init=_GLOROT, name=name)
+        return dense(x.reshape(x.shape[0], -1))
+
+    def _block(self, features: int, name: str) -> nn.Module:
+        kind = ResidualBlock if self.block == "residual" else ConvBlock
+        return kind(features, name=name)
+
+    def _width(self, i: int) -> int:
+        return self.base_channels * (i + 1)
 
 
 class RefinementGenerator(nn.Module):
-    """G2: a U-Net without bottleneck that draws a difference map (section 3.2).
+    """G2: a U-Net without fully connected layer (section 3.2).
 
     Attributes:
         base_channels: channels of encoder block i are base_channels * (i + 1).
@@ -196,18 +271,17 @@ class RefinementGenerator(nn.Module):
     full_skip: bool
 
     @nn.compact
-    def __call__(self, coarse: jax.Array, source: jax.Array) -> jax.Array:
-        """Draws the difference map; the refined image is coarse + difference.
+    def __call__(self, *images: jax.Array) -> jax.Array:
+        """Draws the difference map, or the image itself.
 
         Args:
-            coarse: [B, H, W, 3], G1's image.
-            source: [B, H, W, 3] in [-1, 1].
+            *images: [B, H, W, any]; in the paper G1's image and the source photo.
 
         Returns:
             [B, H, W, 3], unbounded.
         """
         widths = [self.base_channels * (i + 1) for i in range(self.blocks)]
-        x = jnp.concatenate([coarse, source], axis=-1)
+        x = jnp.concatenate(images, axis=-1)
         x = nn.relu(conv3x3(widths[0], name="stem")(x))
         skips = []
         for i, features in enumerate(widths):
@@ -225,70 +299,3 @@ class RefinementGenerator(nn.Module):
             if i > 0:
                 x = upsample(x)
         return conv3x3(3, name="rgb")(x)
-
-
-class Discriminator(nn.Module):
-    """D: DCGAN's discriminator with 5x5 convolutions (section 3.3).
-
-    Attributes:
-        base_channels: channels of the first convolution; they double up to 8 times.
-        layers: N - 1 convolutions of stride 2, so that 8 rows are left.
-    """
-
-    base_channels: int
-    layers: int
-
-    @nn.compact
-    def __call__(self, images: jax.Array) -> jax.Array:
-        """[B, H, W, 3 or 6] in [-1, 1] -> [B] logits, positive for "real".
-
-        All images of a step go through one call, because they share the statistics
-        of the batch norm.
-        """
-        init = _uniform_std(0.02)
-        x = images
-        for i in range(self.layers):
-            conv = nn.Conv(
-                self.base_channels * min(2**i, 8),
-                (5, 5),
-                strides=2,
-                padding="SAME",
-                kernel_init=init,
-                name=f"conv{i}",
-            )
-            x = conv(x)
-            if i > 0:
-                x = BatchNorm(name=f"norm{i}")(x)
-            x = nn.leaky_relu(x, 0.2)
-        x = x.reshape(x.shape[0], -1)
-        return nn.Dense(1, kernel_init=init, name="logit")(x)[:, 0]
-
-
-class BatchNorm(nn.Module):
-    """Normalizes by the statistics of the batch at hand, always.
-
-    The released code never uses running averages, and D is not needed after training,
-    so there is no state to keep (which nn.BatchNorm would insist on).
-    """
-
-    @nn.compact
-    def __call__(self, x: jax.Array) -> jax.Array:
-        """[B, H, W, C] -> [B, H, W, C], mean 0 and variance 1 before the affine map."""
-        channels = x.shape[-1:]
-        scale = self.param("scale", nn.initializers.ones, channels)
-        offset = self.param("offset", nn.initializers.zeros, channels)
-        mean = jnp.mean(x, axis=(0, 1, 2), keepdims=True)
-        variance = jnp.mean(jnp.square(x - mean), axis=(0, 1, 2), keepdims=True)
-        gain = scale.reshape(1, 1, 1, -1) * jax.lax.rsqrt(variance + 1e-5)
-        return (x - mean) * gain + offset.reshape(1, 1, 1, -1)
-
-
-@functools.cache
-def _uniform_std(std: float) -> nn.initializers.Initializer:
-    """Uniform with the given standard deviation, as the released code draws D."""
-    bound = std * math.sqrt(3.0)
-
-    def init(key, shape, dtype=jnp.float32):
-        return jax.random.uniform(key, shape, dtype, -bound, bound)
-
-    return init

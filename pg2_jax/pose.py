@@ -1,4 +1,4 @@
-"""The pose: COCO-18 order, left-right flip, heat maps and the body mask.
+"""The pose: COCO-18 order, flip, heat maps, body mask, coordinates and views.
 
 Keypoints are float32 [..., 18, 3] = (x, y, visible): x to the right and y down, in
 pixels of the image; visible is 0 or 1, and a missing point is (0, 0, 0). Everything
@@ -48,6 +48,11 @@ LIMBS = np.array(
     ]
 )
 SKELETON = LIMBS[:17]
+
+VIEWS = ("front", "side", "back")
+_TORSO = np.array(
+    [JOINTS.index(f"{s}_{j}") for j in ("shoulder", "hip") for s in ("right", "left")]
+)
 
 RADIUS = 4  # pixels, of a keypoint's disc in the heat maps and in the mask
 CLOSING = 5  # pixels, side of the square that closes the mask
@@ -153,3 +158,50 @@ def flip_keypoints(keypoints: jax.Array, width: int) -> jax.Array:
     """
     x, y, visible = jnp.split(keypoints[..., MIRRORED, :], 3, axis=-1)
     return jnp.concatenate([(width - 1 - x) * (visible > 0), y, visible], axis=-1)
+
+
+def coordinates(keypoints: jax.Array, height: int, width: int) -> jax.Array:
+    """The pose as one vector, for the paper's coordinate embedding (section 4.2).
+
+    Args:
+        keypoints: [..., 18, 3] float32, (x, y, visible).
+        height: image height in pixels.
+        width: image width in pixels.
+
+    Returns:
+        [..., 54] float32: for each joint x and y, -1 to 1 from the first to the last
+        pixel, and 1; a missing joint is (0, 0, 0), so that the last of the three tells
+        it from a joint in the middle of the image.
+    """
+    visible = (keypoints[..., 2:] > 0).astype(jnp.float32)
+    last = jnp.array([width - 1, height - 1], jnp.float32)
+    last = last.reshape((1,) * (keypoints.ndim - 1) + (2,))
+    scaled = (2.0 * keypoints[..., :2] / last - 1.0) * visible
+    vector = jnp.concatenate([scaled, visible], axis=-1)
+    return vector.reshape(*keypoints.shape[:-2], -1)
+
+
+def view(keypoints: jax.Array) -> jax.Array:
+    """The side from which a person is seen, told from four joints.
+
+    A person's left shoulder is to the right of the right one in the image when seen
+    from the front, and to the left of it from behind. It is a side view if they are
+    less than half the torso apart (the way from the middle of the shoulders to the
+    middle of the hips), which is a turn of some 45 degrees from either.
+
+    Args:
+        keypoints: [..., 18, 3] float32, (x, y, visible).
+
+    Returns:
+        [...] int32, an index of `VIEWS`; -1 where a shoulder or hip is missing, or
+        the torso has no length.
+    """
+    joints = keypoints[..., _TORSO, :]
+    right, left, *hips = (joints[..., i, :2] for i in range(4))
+    torso = (right + left) / 2 - (hips[0] + hips[1]) / 2
+    length = jnp.sqrt(jnp.sum(torso**2, axis=-1))
+    across = left[..., 0] - right[..., 0]
+    side = jnp.where(jnp.abs(across) < length / 2, 1, 2)
+    index = jnp.where(across >= length / 2, 0, side)
+    known = jnp.all(joints[..., 2] > 0, axis=-1) & (length > 0)
+    return jnp.where(known, index, -1).astype(jnp.int32)

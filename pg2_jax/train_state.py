@@ -9,6 +9,7 @@ import optax
 from flax import struct
 
 from pg2_jax import models, prng
+from pg2_jax.inputs import pose_input
 
 PyTree = Any
 
@@ -36,14 +37,15 @@ class TrainState:
     Attributes:
         step: [] int32, number of finished steps of both stages together.
         coarse: G1, (source image, target pose) -> coarse image.
-        refine: G2, (coarse image, source image) -> difference map.
-        critic: D, image or pair of images -> logit.
+        refine: G2, (coarse image, source image) -> refined image; None without
+            stage II.
+        critic: D, image or pair of images -> logit; None where nothing is adversarial.
     """
 
     step: jax.Array
     coarse: Player
-    refine: Player
-    critic: Player
+    refine: Player | None
+    critic: Player | None
 
 
 def make_optimizer(
@@ -67,21 +69,25 @@ def create(
     optimizer: optax.GradientTransformation,
     seed: int,
 ) -> TrainState:
-    """Draws the weights of all three networks; the state of step 0."""
+    """Draws the weights of the networks that the stages need; the state of step 0."""
     size = (1, architecture.image_height, architecture.image_width)
     image = jnp.zeros((*size, 3))
-    pose = jnp.zeros((*size, 18))
+    pose = pose_input(jnp.zeros((1, 18, 3)), architecture)
+    refined_from = (
+        [image, image, pose] if architecture.refine_sees_pose else [image] * 2
+    )
     judged = jnp.zeros((*size, 6 if architecture.critic_input == "pair" else 3))
-    coarse, refine = architecture.generators()
     root = prng.key(seed, prng.Stream.INITIALIZE)
 
     def player(index: int, network: nn.Module, *inputs: jax.Array) -> Player:
         params = network.init(jax.random.fold_in(root, index), *inputs)["params"]
         return Player(params=params, opt_state=optimizer.init(params))
 
+    has_refine = architecture.stages == "two_stage"
+    has_critic = architecture.stages != "coarse"
     return TrainState(
         step=jnp.zeros((), jnp.int32),
-        coarse=player(0, coarse, image, pose),
-        refine=player(1, refine, image, image),
-        critic=player(2, architecture.discriminator(), judged),
+        coarse=player(0, architecture.coarse(), image, pose),
+        refine=player(1, architecture.refine(), *refined_from) if has_refine else None,
+        critic=player(2, architecture.discriminator(), judged) if has_critic else None,
     )

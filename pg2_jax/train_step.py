@@ -1,41 +1,25 @@
-"""The training steps and generation: pure functions, compiled by the caller.
+"""The training steps: pure functions, compiled by the caller.
 
 Stage I trains G1 alone (`coarse_step`); stage II freezes G1 and updates G2, then D
-(`adversarial_step`). Paper, section 3; released code, trainer.py.
+(`adversarial_step`). The paper's G1+D has one stage (`one_stage_step`), which updates
+G1, then D. Paper, sections 3 and 4.2; released code, trainer.py.
 """
 
 import dataclasses
-from typing import Any, TypedDict
+from collections.abc import Callable
+from typing import Any
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import optax
 
-from pg2_jax import images, losses, models, pose, prng
-from pg2_jax.train_state import TrainState
+from pg2_jax import losses, models, prng
+from pg2_jax.generation import apply, draw_coarse, draw_refined
+from pg2_jax.inputs import Batch, Inputs, flip_at_random, prepare
+from pg2_jax.train_state import Player, TrainState
 
 PyTree = Any
 Metrics = dict[str, jax.Array]
-Array = Any  # numpy on the host, jax.Array on the devices
-
-
-class Batch(TypedDict):
-    """What the input pipeline yields; everything else is derived on the device."""
-
-    source_image: Array  # [B, H, W, 3] uint8
-    target_image: Array  # [B, H, W, 3] uint8
-    source_keypoints: Array  # [B, 18, 3] float32
-    target_keypoints: Array  # [B, 18, 3] float32
-
-
-class Inputs(TypedDict):
-    """One batch as the networks and losses take it."""
-
-    source: jax.Array  # [B, H, W, 3] in [-1, 1]
-    target: jax.Array  # [B, H, W, 3] in [-1, 1]
-    pose: jax.Array  # [B, H, W, 18] heat maps of the target pose
-    mask: jax.Array  # [B, H, W, 1] in {0, 1}, the target's body
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -63,46 +47,6 @@ class Objective:
     adversarial_on_source: bool = False
 
 
-def prepare(batch: Batch, architecture: models.Architecture) -> Inputs:
-    """Derives what the networks see from a batch: scaling, heat maps, body mask."""
-    size = (architecture.image_height, architecture.image_width)
-    return Inputs(
-        source=images.from_uint8(batch["source_image"]),
-        target=images.from_uint8(batch["target_image"]),
-        pose=pose_input(batch["target_keypoints"], architecture),
-        mask=pose.body_mask(batch["target_keypoints"], *size),
-    )
-
-
-def pose_input(keypoints: jax.Array, architecture: models.Architecture) -> jax.Array:
-    """The heat maps [B, H, W, 18] of keypoints [B, 18, 3], in the range G1 was built
-    for."""
-    size = (architecture.image_height, architecture.image_width)
-    maps = pose.heat_maps(keypoints, *size)
-    return maps if architecture.heat_map_range == "zero_one" else 2.0 * maps - 1.0
-
-
-def flip_at_random(batch: Batch, key: jax.Array) -> Batch:
-    """Mirrors each pair, both photos and both poses, with probability one half."""
-    size = batch["source_image"].shape[0]
-    flipped = jax.random.bernoulli(key, 0.5, (size,))
-    width = batch["source_image"].shape[2]
-
-    def image(x: jax.Array) -> jax.Array:
-        return jnp.where(flipped.reshape(-1, 1, 1, 1), x[:, :, ::-1], x)
-
-    def keypoints(x: jax.Array) -> jax.Array:
-        mirrored = pose.flip_keypoints(x, width)
-        return jnp.where(flipped.reshape(-1, 1, 1), mirrored, x)
-
-    return Batch(
-        source_image=image(batch["source_image"]),
-        target_image=image(batch["target_image"]),
-        source_keypoints=keypoints(batch["source_keypoints"]),
-        target_keypoints=keypoints(batch["target_keypoints"]),
-    )
-
-
 def _training_inputs(
     state: TrainState,
     batch: Batch,
@@ -116,39 +60,10 @@ def _training_inputs(
     return prepare(batch, architecture)
 
 
-def _apply(network: nn.Module, params: PyTree, *inputs: jax.Array) -> jax.Array:
-    """The output of a network; none of them has state besides its weights."""
-    output = network.apply({"params": params}, *inputs)
-    assert isinstance(output, jax.Array), "no collection is mutable"
-    return output
-
-
-def draw_coarse(
-    params: PyTree,
-    source: jax.Array,
-    pose_maps: jax.Array,
-    architecture: models.Architecture,
-) -> jax.Array:
-    """G1's image [B, H, W, 3]."""
-    coarse, _ = architecture.generators()
-    return _apply(coarse, params, source, pose_maps)
-
-
-def draw_difference(
-    params: PyTree,
-    coarse: jax.Array,
-    source: jax.Array,
-    architecture: models.Architecture,
-) -> jax.Array:
-    """G2's difference map [B, H, W, 3]; the refined image is coarse + difference."""
-    _, refine = architecture.generators()
-    return _apply(refine, params, coarse, source)
-
-
 def judge(
     params: PyTree,
-    coarse: jax.Array,
-    refined: jax.Array,
+    coarse: jax.Array | None,
+    generated: jax.Array,
     inputs: Inputs,
     architecture: models.Architecture,
     objective: Objective,
@@ -156,9 +71,17 @@ def judge(
     """D's logits [B] for each kind of image, named as the image.
 
     One call for all kinds, because they share the statistics of the batch norm.
+
+    Args:
+        params: of D.
+        coarse: G1's image, which D may see beside G2's; None in the one stage.
+        generated: the image of the generator that plays against D.
+        inputs: of the batch.
+        architecture: of the networks.
+        objective: says whether D sees `coarse`.
     """
     source = inputs["source"]
-    kinds = {"target": inputs["target"], "refined": refined}
+    kinds = {"target": inputs["target"], "generated": generated}
     if architecture.critic_input == "pair":
         kinds = {
             name: jnp.concatenate([source, image], axis=-1)
@@ -167,27 +90,28 @@ def judge(
     else:
         kinds["source"] = source
         if objective.critic_sees_coarse:
+            assert coarse is not None, "there is no second image in the one stage"
             kinds["coarse"] = coarse
     # Stacked beside the batch axis, so that each example stays on its device;
     # concatenating along axis 0 would move images between devices.
     stacked = jnp.stack(list(kinds.values()), axis=1)
     judged = stacked.reshape(-1, *stacked.shape[2:])
-    logits = _apply(architecture.discriminator(), params, judged)
+    logits = apply(architecture.discriminator(), params, judged)
     return dict(zip(kinds, logits.reshape(-1, len(kinds)).T, strict=True))
 
 
-def refine_losses(
-    logits: Metrics, refined: jax.Array, inputs: Inputs, objective: Objective
+def generator_losses(
+    logits: Metrics, generated: jax.Array, inputs: Inputs, objective: Objective
 ) -> tuple[jax.Array, Metrics]:
-    """G2's loss (Eq. 4), [], and its parts."""
+    """The loss of the generator that plays against D (Eq. 4), [], and its parts."""
     mask = inputs["mask"] if objective.pose_mask_loss else None
-    l1 = losses.l1(refined, inputs["target"], mask)
-    adversarial = losses.called_real(logits["refined"])
+    l1 = losses.l1(generated, inputs["target"], mask)
+    adversarial = losses.called_real(logits["generated"])
     if objective.adversarial_on_source:
         adversarial = 0.5 * (adversarial + losses.called_real(logits["source"]))
-    loss = losses.refine_loss(adversarial, l1, objective.l1_weight).mean()
+    loss = losses.generator_loss(adversarial, l1, objective.l1_weight).mean()
     parts = {"loss": loss, "l1": l1.mean(), "adversarial": adversarial.mean()}
-    return loss, {f"refine/{name}": value for name, value in parts.items()}
+    return loss, parts
 
 
 def critic_losses(
@@ -195,17 +119,17 @@ def critic_losses(
 ) -> tuple[jax.Array, Metrics]:
     """D's loss (Eq. 2 or the released triplet), [], and how often D is right."""
     if architecture.critic_input == "pair":
-        loss = losses.pair_critic_loss(logits["target"], logits["refined"])
+        loss = losses.pair_critic_loss(logits["target"], logits["generated"])
     else:
         loss = losses.triplet_critic_loss(
-            logits["target"], logits["refined"], logits["source"]
+            logits["target"], logits["generated"], logits["source"]
         )
-    metrics = {
-        "critic/loss": loss.mean(),
-        "critic/target_called_real": jnp.mean(logits["target"] > 0),
-        "critic/refined_called_real": jnp.mean(logits["refined"] > 0),
+    parts = {
+        "loss": loss.mean(),
+        "target_called_real": jnp.mean(logits["target"] > 0),
+        "generated_called_real": jnp.mean(logits["generated"] > 0),
     }
-    return metrics["critic/loss"], metrics
+    return parts["loss"], parts
 
 
 def coarse_step(
@@ -237,71 +161,102 @@ def adversarial_step(
     objective: Objective,
 ) -> tuple[TrainState, Metrics]:
     """Stage II: one update of G2, then one of D against the new G2; G1 is frozen."""
+    assert state.refine and state.critic, "the state has no G2 or D"
     inputs = _training_inputs(state, batch, architecture, objective)
-    coarse = draw_coarse(
-        state.coarse.params, inputs["source"], inputs["pose"], architecture
+    source, pose = inputs["source"], inputs["pose"]
+    coarse = draw_coarse(state.coarse.params, source, pose, architecture)
+
+    def draw(params: PyTree) -> jax.Array:
+        return draw_refined(params, coarse, source, pose, architecture)
+
+    def judge_drawn(params: PyTree, generated: jax.Array) -> Metrics:
+        return judge(params, coarse, generated, inputs, architecture, objective)
+
+    refine, metrics = _play(
+        state.refine, state.critic, draw, judge_drawn, inputs, objective
     )
-
-    def refine_loss_of(params: PyTree) -> tuple[jax.Array, Metrics]:
-        refined = coarse + draw_difference(
-            params, coarse, inputs["source"], architecture
-        )
-        logits = judge(
-            state.critic.params, coarse, refined, inputs, architecture, objective
-        )
-        return refine_losses(logits, refined, inputs, objective)
-
-    gradients, metrics = jax.grad(refine_loss_of, has_aux=True)(state.refine.params)
-    refine = state.refine.update(gradients, objective.optimizer)
-
-    refined = coarse + draw_difference(
-        refine.params, coarse, inputs["source"], architecture
+    critic, critic_metrics = _answer(
+        state.critic, draw(refine.params), judge_drawn, architecture, objective
     )
-
-    def critic_loss_of(params: PyTree) -> tuple[jax.Array, Metrics]:
-        logits = judge(params, coarse, refined, inputs, architecture, objective)
-        return critic_losses(logits, architecture)
-
-    gradients, critic_metrics = jax.grad(critic_loss_of, has_aux=True)(
-        state.critic.params
-    )
-    critic = state.critic.update(gradients, objective.optimizer)
     state = dataclasses.replace(
         state, step=state.step + 1, refine=refine, critic=critic
     )
-    return state, metrics | critic_metrics
+    return state, _named(refine=metrics, critic=critic_metrics)
 
 
-class Generated(TypedDict):
-    """The pictures of one batch, unbounded floats meant to be in [-1, 1]."""
-
-    coarse: jax.Array  # [B, H, W, 3], G1's image
-    difference: jax.Array  # [B, H, W, 3], G2's difference map
-    refined: jax.Array  # [B, H, W, 3], coarse + difference
-
-
-def generate(
-    coarse_params: PyTree,
-    refine_params: PyTree,
-    source_image: jax.Array,
-    target_keypoints: jax.Array,
+def one_stage_step(
+    state: TrainState,
+    batch: Batch,
     *,
     architecture: models.Architecture,
-) -> Generated:
-    """Draws the people of photos in new poses.
+    objective: Objective,
+) -> tuple[TrainState, Metrics]:
+    """The paper's G1+D: one update of G1 by Eq. 4, then one of D against the new G1."""
+    assert state.critic, "the state has no D"
+    inputs = _training_inputs(state, batch, architecture, objective)
 
-    Args:
-        coarse_params: weights of G1.
-        refine_params: weights of G2.
-        source_image: [B, H, W, 3] uint8.
-        target_keypoints: [B, 18, 3] float32, (x, y, visible) in pixels.
-        architecture: of the weights.
+    def draw(params: PyTree) -> jax.Array:
+        return draw_coarse(params, inputs["source"], inputs["pose"], architecture)
 
-    Returns:
-        The coarse image, the difference map and the refined image.
-    """
-    source = images.from_uint8(source_image)
-    maps = pose_input(target_keypoints, architecture)
-    coarse = draw_coarse(coarse_params, source, maps, architecture)
-    difference = draw_difference(refine_params, coarse, source, architecture)
-    return Generated(coarse=coarse, difference=difference, refined=coarse + difference)
+    def judge_drawn(params: PyTree, generated: jax.Array) -> Metrics:
+        return judge(params, None, generated, inputs, architecture, objective)
+
+    coarse, metrics = _play(
+        state.coarse, state.critic, draw, judge_drawn, inputs, objective
+    )
+    critic, critic_metrics = _answer(
+        state.critic, draw(coarse.params), judge_drawn, architecture, objective
+    )
+    state = dataclasses.replace(
+        state, step=state.step + 1, coarse=coarse, critic=critic
+    )
+    return state, _named(coarse=metrics, critic=critic_metrics)
+
+
+# Weights of a generator -> its images; weights of D and images -> logits by kind.
+_Draw = Callable[[PyTree], jax.Array]
+_Judge = Callable[[PyTree, jax.Array], Metrics]
+
+
+def _play(
+    generator: Player,
+    critic: Player,
+    draw: _Draw,
+    judge_drawn: _Judge,
+    inputs: Inputs,
+    objective: Objective,
+) -> tuple[Player, Metrics]:
+    """One update of the generator against a fixed D."""
+
+    def loss_of(params: PyTree) -> tuple[jax.Array, Metrics]:
+        generated = draw(params)
+        logits = judge_drawn(critic.params, generated)
+        return generator_losses(logits, generated, inputs, objective)
+
+    gradients, metrics = jax.grad(loss_of, has_aux=True)(generator.params)
+    return generator.update(gradients, objective.optimizer), metrics
+
+
+def _answer(
+    critic: Player,
+    generated: jax.Array,
+    judge_drawn: _Judge,
+    architecture: models.Architecture,
+    objective: Objective,
+) -> tuple[Player, Metrics]:
+    """One update of D against fixed images."""
+
+    def loss_of(params: PyTree) -> tuple[jax.Array, Metrics]:
+        return critic_losses(judge_drawn(params, generated), architecture)
+
+    gradients, metrics = jax.grad(loss_of, has_aux=True)(critic.params)
+    return critic.update(gradients, objective.optimizer), metrics
+
+
+def _named(**metrics_of: Metrics) -> Metrics:
+    """{"refine": {"loss": x}} -> {"refine/loss": x}."""
+    return {
+        f"{player}/{name}": value
+        for player, metrics in metrics_of.items()
+        for name, value in metrics.items()
+    }

@@ -103,11 +103,14 @@ def grid(
 
 
 def _draw_title(sheet: Image.Image, title: str, left: int, width: int) -> None:
-    """Writes a column's title, smaller where the column is narrow."""
+    """Writes a column's title, smaller and then in two lines where it is narrow."""
     draw = ImageDraw.Draw(sheet)
-    for size in (13, 11, 9, 7):
+    words = title.split(" ")
+    halves = " ".join(words[: len(words) // 2]), " ".join(words[len(words) // 2 :])
+    for text, size in ((title, 13), (title, 11), (title, 9), ("\n".join(halves), 8)):
         font = ImageFont.load_default(size)
-        if draw.textlength(title, font=font) <= width:
+        if draw.textbbox((0, 0), text, font=font)[2] <= width:
             break
     middle = (left + width // 2, _LABEL_HEIGHT // 2)
-    draw.text(middle, title, fill="black", font=font, anchor="mm")
+    options: dict = {"fill": "black", "font": font, "align": "center", "spacing": 0}
+    draw.text(middle, text.strip(), anchor="mm", **options)

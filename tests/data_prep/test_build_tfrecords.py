@@ -188,7 +188,7 @@ def test_resized_photos_carry_scaled_keypoints(market, tmp_path):
         for name, keypoints in annotations.read(file).items()
     }
     annotations.write_csv(file, annotated)
-    summary = build(market, tmp_path / "out", resize=True, max_test_pairs=1)
+    summary = build(market, tmp_path / "out", fit="stretch", max_test_pairs=1)
     assert summary.converted == {"resized, stretched to another shape": 7}
     record = pose_pairs.read_records(tmp_path / "out", "train", [0])[0]
     keypoints = annotated[record["source_name"].decode()]

@@ -174,8 +174,8 @@ def test_what_is_stored_of_a_photo(tmp_path, original, size):
     keypoints[0] = [45, 128, 1]  # In the crop, 5 columns from its edge.
     keypoints[1] = [35, 128, 1]  # In the border that 256x192 keeps in part.
     keypoints[2] = 0
-    stored, fitted, outside = deepfashion.read_photo(path, keypoints, size)
-    image = np.asarray(Image.open(io.BytesIO(stored.encoded)))
+    stored, _, fitted, outside = deepfashion.read_photo(path, keypoints, size)
+    image = np.asarray(Image.open(io.BytesIO(stored)))
     assert image.shape == (*size, 3)
     window = 256 * size[1] // size[0]
     left = (256 - window) // 2
@@ -196,7 +196,7 @@ def test_what_is_stored_of_a_photo(tmp_path, original, size):
     np.testing.assert_allclose(fitted, expected, atol=1e-4)
     assert outside == len(missing) - 1
     if original == size:
-        assert stored.encoded == path.read_bytes()
+        assert stored == path.read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -295,6 +295,10 @@ def _no_such_file(source):
         (_too_many_files, "names 3 files, deepfashion has two"),
         (_no_such_file, "a.csv: there is no such annotation file"),
         (lambda _: {"annotation_size": "128x64"}, "--annotation_size=128x64: "),
+        (
+            lambda _: {"fit": "crop"},
+            "--fit=crop does not go with --dataset=deepfashion",
+        ),
         (lambda _: {"image_size": "64x128"}, "--image_size=64x128: DeepFashion's"),
         (lambda _: {"image_size": "512x352"}, "--image_size=512x352: DeepFashion's"),
     ],

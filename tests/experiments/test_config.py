@@ -8,7 +8,7 @@ import sys
 import pytest
 from absl import flags
 
-from experiments import config as config_lib
+from experiments import command_line, stored_config
 from experiments.config import Config
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -18,9 +18,9 @@ TRAIN = {"mode": "train", "workdir": "w", "data_dir": "d"}
 
 def from_words(*words):
     values = flags.FlagValues()
-    config_lib.define_flags(values)
+    command_line.define_flags(values)
     values(["main", *words])
-    return config_lib.from_flags(values)
+    return command_line.from_flags(values)
 
 
 def test_flags_and_fields_agree():
@@ -106,13 +106,13 @@ def test_the_data_set_decides_the_size_unless_the_flag_disagrees():
 def test_differences_name_what_may_not_change():
     old = Config(**TRAIN, image_size="64x32")
     free = dataclasses.replace(old, refine_steps=9, log_every=7, workdir="elsewhere")
-    assert config_lib.differences(old.to_json(), free) == []
+    assert stored_config.differences(old.to_json(), free) == []
     cosine = dataclasses.replace(old, learning_rate_decay="cosine")
     more = dataclasses.replace(cosine, refine_steps=9)
-    (line,) = config_lib.differences(cosine.to_json(), more)
+    (line,) = stored_config.differences(cosine.to_json(), more)
     assert line == "--refine_steps: 14000 in the run, 9 now"
     new = dataclasses.replace(old, learning_rate=1.0, coarse_steps=5)
-    assert config_lib.differences(old.to_json(), new) == [
+    assert stored_config.differences(old.to_json(), new) == [
         "--coarse_steps: 22000 in the run, 5 now",
         "--learning_rate: 2e-05 in the run, 1.0 now",
     ]

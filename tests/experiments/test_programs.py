@@ -13,30 +13,9 @@ import pytest
 from PIL import Image
 
 from data_prep import annotations
-from experiments import config as config_lib
 from experiments import evaluate, generate, train
 from pg2_jax import checkpoint, input_pipeline
-
-
-def make_config(pair_dataset, workdir, **changes):
-    return config_lib.Config(
-        **{
-            "workdir": str(workdir),
-            "data_dir": pair_dataset,
-            "base_channels": 2,
-            "bottleneck_size": 2,
-            "discriminator_channels": 2,
-            "batch_size": 4,
-            "learning_rate": 1e-3,
-            "coarse_steps": 2,
-            "refine_steps": 2,
-            "log_every": 1,
-            "picture_every": 2,
-            "checkpoint_every": 2,
-            "progress": False,
-            **changes,
-        }
-    )
+from tests.experiments.tiny_config import make_config
 
 
 @pytest.fixture(scope="module")
@@ -288,6 +267,7 @@ def test_a_pose_of_a_larger_image_is_scaled(drawing, tmp_path):
         ({"pose": "still.json"}, "--pose=still.json: there is no such file"),
         ({"pose_name": ""}, "holds .* poses; choose one with --pose_name"),
         ({"pose_name": "nobody.jpg"}, "--pose_name=nobody.jpg is not in"),
+        ({"pose_name": "0005_c1s1_000010_00.jp"}, r"is not in .* Did you mean 0005_c"),
     ],
 )
 def test_what_generate_cannot_read_is_named(drawing, changes, message):

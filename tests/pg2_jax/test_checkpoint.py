@@ -116,3 +116,45 @@ def test_wrong_inputs_are_named(tmp_path_factory, photo, pose, message):
     model = inference.PoseTransfer.restore(str(folder))
     with pytest.raises(ValueError, match=message):
         model(photo, np.zeros(pose, np.float32))
+
+
+def test_a_model_of_g1_alone_is_restored_and_draws(tmp_path):
+    architecture = dataclasses.replace(ARCHITECTURE, stages="coarse")
+    config = dataclasses.asdict(architecture)
+    optimizer = train_state.make_optimizer(1e-3)
+    state = train_state.create(architecture, optimizer, 3)
+    saver = checkpoint.Checkpointer(str(tmp_path), config)
+    saver.save(dataclasses.replace(state, step=jnp.asarray(2, jnp.int32)))
+    saver.close()
+    got = checkpoint.restore_generators(str(tmp_path))
+    assert got.refine is None
+    assert_equal(got.coarse, state.coarse.params)
+    template = train_state.create(architecture, optimizer, 0)
+    back = checkpoint.Checkpointer(str(tmp_path), config).restore_latest(template)
+    assert_equal(back.coarse, state.coarse)
+    photo, keypoints = np.zeros((32, 16, 3), np.uint8), np.ones((18, 3))
+    result = inference.PoseTransfer.restore(str(tmp_path))(photo, keypoints)
+    assert result.refined is None
+    np.testing.assert_array_equal(result.image, result.coarse)
+
+
+def test_a_field_younger_than_the_checkpoint_has_its_default():
+    old = {k: v for k, v in CONFIG.items() if k not in ("stages", "pose_embedding")}
+    assert checkpoint.architecture_of(old) == ARCHITECTURE
+
+
+def test_a_pose_without_a_view_is_refused_by_a_model_of_views(tmp_path):
+    architecture = dataclasses.replace(
+        ARCHITECTURE, stages="coarse", pose_embedding="view"
+    )
+    state = train_state.create(architecture, train_state.make_optimizer(1e-3), 0)
+    generators = checkpoint.Generators(
+        0, architecture, {}, coarse=state.coarse.params, refine=None
+    )
+    keypoints = np.ones((2, 18, 3), np.float32)
+    keypoints[:, 8:14, 1] = 9
+    keypoints[1, 8] = 0
+    with pytest.raises(ValueError, match="pose 1 lacks a shoulder or a hip"):
+        inference.PoseTransfer(generators)(
+            np.zeros((2, 32, 16, 3), np.uint8), keypoints
+        )

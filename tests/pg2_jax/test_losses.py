@@ -64,5 +64,5 @@ def test_equations_two_and_four_and_the_released_triplet():
     np.testing.assert_allclose(
         losses.triplet_critic_loss(target, refined, source), [want], rtol=1e-5
     )
-    got = losses.refine_loss(jnp.array([0.5]), jnp.array([0.25]), 10.0)
+    got = losses.generator_loss(jnp.array([0.5]), jnp.array([0.25]), 10.0)
     np.testing.assert_allclose(got, [3.0])

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from pg2_jax import models, train_state
+from pg2_jax import discriminator, models, train_state
 
 RELEASED = {
     "refine_decoder": "constant",
@@ -71,7 +71,7 @@ def test_every_network_accepts_the_sizes_of_the_depth_rule(size):
         bottleneck_size=2,
         discriminator_channels=2,
     )
-    coarse, refine = architecture.generators()
+    coarse, refine = architecture.coarse(), architecture.refine()
     image, pose = jnp.zeros((2, *size, 3)), jnp.zeros((2, *size, 18))
     key = jax.random.key(0)
     drawn = jax.eval_shape(coarse.init_with_output, key, image, pose)[0]
@@ -97,7 +97,7 @@ def test_other_sizes_are_refused(size, rule):
 
 
 def test_initial_weights_have_the_authors_ranges():
-    network = models.Discriminator(base_channels=8, layers=2)
+    network = discriminator.Discriminator(base_channels=8, layers=2)
     params = network.init(jax.random.key(0), jnp.zeros((1, 32, 16, 3)))["params"]
     kernel = np.asarray(params["conv1"]["kernel"])
     assert 0.033 < np.abs(kernel).max() <= 0.02 * 3**0.5
@@ -111,7 +111,7 @@ def test_initial_weights_have_the_authors_ranges():
 
 def test_batch_norm_uses_the_statistics_of_the_batch():
     x = np.random.default_rng(0).normal(3.0, 2.0, (4, 3, 2, 5)).astype(np.float32)
-    norm = models.BatchNorm()
+    norm = discriminator.BatchNorm()
     params = {"scale": jnp.full(5, 2.0), "offset": jnp.full(5, 1.0)}
     mean, variance = x.mean(axis=(0, 1, 2)), x.var(axis=(0, 1, 2))
     want = 2 * (x - mean) / np.sqrt(variance + 1e-5) + 1
@@ -134,3 +134,80 @@ def test_a_1x1_convolution_commutes_with_upsampling():
     before = models.upsample(jax.nn.relu(conv.apply(params, x)))
     after = jax.nn.relu(conv.apply(params, models.upsample(x)))
     np.testing.assert_allclose(before, after, atol=1e-6)
+
+
+def small(**changes):
+    return models.Architecture(
+        image_height=32,
+        image_width=16,
+        base_channels=4,
+        bottleneck_size=5,
+        discriminator_channels=4,
+        **changes,
+    )
+
+
+def coarse_parameters(**changes):
+    optimizer = train_state.make_optimizer(1e-3)
+    architecture = small(stages="coarse", **changes)
+    state = jax.eval_shape(lambda: train_state.create(architecture, optimizer, 0))
+    assert state.refine is None and state.critic is None
+    return sum(x.size for x in jax.tree.leaves(state.coarse.params))
+
+
+def test_parameter_counts_of_the_pose_embeddings():
+    """At 32x16 with widths 4, 8, 12 the code meets 8x4x4 values at the bottleneck."""
+    heat_map = coarse_parameters()
+    without_pose = heat_map - 9 * 18 * 4
+    feature_into_decoder = 5 * (8 * 4 * 4)
+    layers = (54 * 5 + 5) + (5 * 5 + 5)
+    assert (
+        coarse_parameters(pose_embedding="coordinate")
+        == without_pose + layers + feature_into_decoder
+    )
+    blocks = [(18, 4), (4, 4), (4, 4), (4, 8), (8, 8), (8, 8), (8, 12), (12, 12)]
+    encoder = sum(conv_parameters(*pair) for pair in [*blocks, (12, 12)])
+    to_code = 8 * 4 * 12 * 5 + 5
+    assert (
+        coarse_parameters(pose_embedding="encoder")
+        == without_pose + encoder + to_code + feature_into_decoder
+    )
+    assert coarse_parameters(pose_embedding="view") == without_pose + 3 * (8 * 4 * 4)
+
+
+def test_parameter_counts_of_the_reviewers_ablations():
+    assert coarse_parameters(coarse_block="plain") == coarse_parameters()
+    refine = small().refine()
+    inputs = [jnp.zeros((1, 32, 16, channels)) for channels in (3, 18)]
+    shapes = jax.eval_shape(refine.init, jax.random.key(0), *inputs)
+    assert coarse_parameters(coarse_network="refinement") == sum(
+        x.size for x in jax.tree.leaves(shapes)
+    )
+
+
+def test_a_plain_block_is_a_residual_block_without_the_identity():
+    x = jnp.array(np.random.default_rng(2).normal(size=(1, 4, 4, 6)), jnp.float32)
+    plain = models.ConvBlock(6)
+    params = plain.init(jax.random.key(0), x)["params"]
+    residual = models.ResidualBlock(6).apply({"params": {"convolutions": params}}, x)
+    np.testing.assert_allclose(
+        residual, x + plain.apply({"params": params}, x), atol=1e-6
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"coarse_network": "refinement", "pose_embedding": "encoder"},
+            "--pose_embedding=encoder joins .* --coarse_network=refinement",
+        ),
+        (
+            {"refine_sees_pose": True, "pose_embedding": "view"},
+            "--refine_sees_pose gives G2 the heat maps.* --pose_embedding=view",
+        ),
+    ],
+)
+def test_variants_that_exclude_each_other(changes, message):
+    with pytest.raises(ValueError, match=message):
+        small(**changes)

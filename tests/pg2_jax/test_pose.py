@@ -133,3 +133,74 @@ def test_flipping_commutes_with_drawing(seed):
         pose.heat_maps(keypoints, 32, 24)[:, ::-1][..., pose.MIRRORED],
     )
     np.testing.assert_array_equal(pose.flip_keypoints(flipped, 24), keypoints)
+
+
+def test_coordinates_run_from_minus_one_to_one_and_tell_missing_joints():
+    keypoints = np.zeros((18, 3), np.float32)
+    keypoints[0] = (0, 0, 1)
+    keypoints[1] = (31, 63, 1)
+    keypoints[2] = (15.5, 31.5, 1)
+    want = np.zeros((18, 3))
+    want[:3] = [(-1, -1, 1), (1, 1, 1), (0, 0, 1)]
+    got = pose.coordinates(jnp.array(keypoints), 64, 32)
+    np.testing.assert_allclose(got, want.ravel(), atol=1e-6)
+    batch = pose.coordinates(jnp.array([keypoints, 0 * keypoints]), 64, 32)
+    np.testing.assert_allclose(batch, [want.ravel(), np.zeros(54)], atol=1e-6)
+
+
+def torso(right_shoulder, left_shoulder, hips=40.0):
+    """A person whose shoulders have these x, at y = 10, and whose hips are below."""
+    keypoints = np.zeros((18, 3), np.float32)
+    for joint, x, y in (
+        ("right_shoulder", right_shoulder, 10),
+        ("left_shoulder", left_shoulder, 10),
+        ("right_hip", 30, hips),
+        ("left_hip", 30, hips),
+    ):
+        keypoints[pose.JOINTS.index(joint)] = (x, y, 1)
+    return keypoints
+
+
+@pytest.mark.parametrize(
+    ("keypoints", "want"),
+    [
+        (torso(20, 40), "front"),
+        (torso(22.5, 37.5), "front"),  # 15 pixels are half the torso's 30
+        (torso(22.6, 37.4), "side"),
+        (torso(30, 30), "side"),
+        (torso(37.4, 22.6), "side"),
+        (torso(37.6, 22.4), "back"),
+        (torso(40, 20), "back"),
+    ],
+)
+def test_views_by_hand(keypoints, want):
+    assert pose.VIEWS[int(pose.view(jnp.array(keypoints)))] == want
+    mirrored = pose.flip_keypoints(jnp.array(keypoints), 64)
+    assert pose.VIEWS[int(pose.view(mirrored))] == want
+
+
+def test_views_that_cannot_be_told():
+    poses = [torso(20, 40), torso(30, 30, hips=10)]
+    for joint in ("right_shoulder", "left_shoulder", "right_hip", "left_hip"):
+        lacking = torso(20, 40)
+        lacking[pose.JOINTS.index(joint)] = 0
+        poses.append(lacking)
+    assert pose.view(jnp.array(poses)).tolist() == [0, -1, -1, -1, -1, -1]
+
+
+def test_views_of_people_who_turn():
+    """A standing person of the synthetic data, turned about the vertical axis."""
+    from data_prep import synthetic_body, synthetic_look
+
+    look = synthetic_look.sample_look(np.random.default_rng(0))
+    degrees = (0, 20, 70, 90, 110, 160, 180, 200, 250, 270, 290, 340)
+    want = "front front side side side back back back side side side front"
+    got = []
+    for angle in degrees:
+        standing = synthetic_body.standing_pose(yaw=math.radians(angle))
+        joints = synthetic_body.build_skeleton(look, standing).joints
+        keypoints = np.ones((18, 3), np.float32)
+        points = [joints[name] for name in synthetic_body.KEYPOINTS]
+        keypoints[:, :2] = [(x, -y) for x, y, _ in points]
+        got.append(pose.VIEWS[int(pose.view(jnp.array(keypoints)))])
+    assert " ".join(got) == want

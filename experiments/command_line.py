@@ -1,0 +1,68 @@
+"""The config's fields as flags: definition, parsing, and --help.
+
+No jax here: `--help` and mistakes in flags must be answered at once.
+"""
+
+import dataclasses
+import os
+import textwrap
+from collections.abc import Callable
+from typing import Any
+
+from absl import flags
+
+from experiments.config import Config
+
+_PATHS = (
+    "workdir",
+    "data_dir",
+    "coarse_from",
+    "source_image",
+    "pose",
+    "output",
+    "tf1_checkpoint",
+)
+_DEFINE: dict[type, Callable] = {
+    str: flags.DEFINE_string,
+    int: flags.DEFINE_integer,
+    float: flags.DEFINE_float,
+    bool: flags.DEFINE_boolean,
+}
+
+
+def define_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
+    """Registers one flag per field, so that flags and config cannot drift apart."""
+    for field in dataclasses.fields(Config):
+        text, choices = field.metadata["help"], field.metadata["choices"]
+        if choices:
+            flags.DEFINE_enum(
+                field.name, str(field.default), choices, text, flag_values=flag_values
+            )
+        else:
+            define = _DEFINE[type(field.default)]
+            define(field.name, field.default, text, flag_values=flag_values)
+
+
+def from_flags(flag_values: flags.FlagValues = flags.FLAGS) -> Config:
+    """The config that the command line and its flagfiles say."""
+    names = (field.name for field in dataclasses.fields(Config))
+    values: dict[str, Any] = {name: flag_values[name].value for name in names}
+    for name in _PATHS:
+        values[name] = os.path.expanduser(values[name])
+    return Config(**values)
+
+
+def help_text() -> str:
+    """Our flags by group, each with its default and what it means."""
+    lines, group = [], None
+    for field in dataclasses.fields(Config):
+        if field.metadata["group"] != group:
+            group = field.metadata["group"]
+            lines.append(f"\n{group}:")
+        default = str(field.default).lower() if field.type is bool else field.default
+        choices = "|".join(field.metadata["choices"])
+        values = f" ({choices})" if choices else ""
+        lines.append(f"  --{field.name}={default}{values}")
+        text = textwrap.fill(field.metadata["help"], 78)
+        lines.append(textwrap.indent(text, " " * 6))
+    return "\n".join(lines)

@@ -1,0 +1,127 @@
+"""What --mode=table1 leaves: table.json, table.md, figure4.png and a printed table."""
+
+import pathlib
+import statistics
+from typing import Any
+
+import rich.console
+import rich.table
+
+from experiments import evaluate, pictures, results
+from experiments.config import Config
+from pg2_jax import inference, input_pipeline
+
+_NAMES = {
+    "ssim_pg2": "SSIM",
+    "masked_ssim_pg2": "mask-SSIM",
+    "l1": "L1",
+    "body_l1": "body L1",
+}
+_NOT_COMPUTED = {
+    "IS, mask-IS": "needs the Inception network, which is not part of this program yet"
+}
+
+
+def write(folder: pathlib.Path, content: dict[str, Any]) -> None:
+    """Writes table.json and table.md.
+
+    Args:
+        folder: of the table.
+        content: config, data, rows, pairs and the scores of a copy of the source.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    whole = {**content, "not_computed": _NOT_COMPUTED, **results.provenance()}
+    results.write_json(folder / "table.json", whole)
+    results.write_text(folder / "table.md", _markdown(whole))
+
+
+def show(folder: pathlib.Path, content: dict[str, Any]) -> None:
+    """Prints the table and where it lies."""
+    header, *body = _cells(content)
+    table = rich.table.Table(title="Table 1", title_justify="left")
+    for i, title in enumerate(header):
+        table.add_column(title, justify="right" if i else "left")
+    for row in body:
+        table.add_row(*row)
+    console = rich.console.Console()
+    console.print(table)
+    for line in _notes(content):
+        console.print(f"  {line}", highlight=False)
+    names = ("table.md", "table.json", "figure4.png")
+    print("Wrote " + ", ".join(str(folder / name) for name in names))
+
+
+def draw_figure(
+    folder: pathlib.Path,
+    config: Config,
+    dataset: input_pipeline.PairDataset,
+    workdirs: dict[str, tuple[str, str]],
+) -> None:
+    """Draws the paper's Figure 4: one pair in a row, one model in a column.
+
+    Args:
+        folder: of the table.
+        config: says how many pairs.
+        dataset: its test pairs are drawn.
+        workdirs: (workdir, name of the image) by the title of the column.
+    """
+    batch = pictures.spread_pairs(dataset, config.picture_pairs, config.max_test_pairs)
+    photos, keypoints = batch["source_image"], batch["target_keypoints"]
+    drawn = {}
+    for title, (workdir, image) in workdirs.items():
+        model = inference.PoseTransfer.restore(workdir)
+        drawn[title] = getattr(model(photos, keypoints), image)
+    results.write_picture(folder / "figure4.png", pictures.compare(batch, drawn))
+
+
+def _markdown(content: dict[str, Any]) -> str:
+    header, *body = _cells(content)
+    lines = [header, ["---", *["---:"] * (len(header) - 1)], *body]
+    table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    notes = "\n".join(f"- {line}" for line in _notes(content))
+    return f"# Table 1\n\n{table}\n\n{notes}\n"
+
+
+def _cells(content: dict[str, Any]) -> list[list[str]]:
+    """Header, a copy of the source, and the rows in the order of the paper."""
+    higher = {name: "higher" in content["definitions"][name] for name in _NAMES}
+    header = [f"{title} {'↑' if higher[n] else '↓'}" for n, title in _NAMES.items()]
+    copy = {"seeds": {"": {"metrics": content["copy of source"]}}}
+    lines = [["model", *header], [evaluate.COPY, *_scores(copy)]]
+    body = [[row["title"], *_scores(row)] for row in content["rows"].values()]
+    return [*lines, *body]
+
+
+def _scores(row: dict[str, Any]) -> list[str]:
+    """One cell for each metric: the mean, and its spread over the seeds."""
+    cells = []
+    for name in _NAMES:
+        means = [run["metrics"][name]["mean"] for run in row["seeds"].values()]
+        digits = 3 if "ssim" in name else 1
+        cell = f"{statistics.mean(means):.{digits}f}"
+        if len(means) > 1:
+            cell += f" ± {statistics.stdev(means):.{digits}f}"
+        cells.append(cell)
+    return cells
+
+
+def _notes(content: dict[str, Any]) -> list[str]:
+    config, rows = content["config"], content["rows"].values()
+    steps = "; ".join(
+        f"{row['title']} {next(iter(row['seeds'].values()))['step']:,}" for row in rows
+    )
+    seeds = sorted({int(seed) for row in rows for seed in row["seeds"]})
+    spread = ", mean ± standard deviation over the seeds" if len(seeds) > 1 else ""
+    notes = [
+        f"{content['pairs']:,} test pairs of {config['image_size']} from "
+        f"{config['data_dir']}",
+        f"steps: {steps}; batch size {config['batch_size']}",
+        f"seeds: {', '.join(map(str, seeds))}{spread}",
+    ]
+    notes += [
+        f"{title} is {name}: {content['definitions'][name]}"
+        for name, title in _NAMES.items()
+    ]
+    return notes + [
+        f"{name}: not computed; {why}" for name, why in _NOT_COMPUTED.items()
+    ]

@@ -1,0 +1,80 @@
+"""What the networks see, derived on the device from a batch of photos and keypoints."""
+
+from typing import Any, TypedDict
+
+import jax
+import jax.numpy as jnp
+
+from pg2_jax import images, models, pose
+
+Array = Any  # numpy on the host, jax.Array on the devices
+
+
+class Batch(TypedDict):
+    """What the input pipeline yields; everything else is derived on the device."""
+
+    source_image: Array  # [B, H, W, 3] uint8
+    target_image: Array  # [B, H, W, 3] uint8
+    source_keypoints: Array  # [B, 18, 3] float32
+    target_keypoints: Array  # [B, 18, 3] float32
+
+
+class Inputs(TypedDict):
+    """One batch as the networks and losses take it."""
+
+    source: jax.Array  # [B, H, W, 3] in [-1, 1]
+    target: jax.Array  # [B, H, W, 3] in [-1, 1]
+    pose: jax.Array  # the target pose as G1 takes it, see `pose_input`
+    mask: jax.Array  # [B, H, W, 1] in {0, 1}, the target's body
+
+
+def prepare(batch: Batch, architecture: models.Architecture) -> Inputs:
+    """Derives what the networks see from a batch: scaling, pose, body mask."""
+    size = (architecture.image_height, architecture.image_width)
+    return Inputs(
+        source=images.from_uint8(batch["source_image"]),
+        target=images.from_uint8(batch["target_image"]),
+        pose=pose_input(batch["target_keypoints"], architecture),
+        mask=pose.body_mask(batch["target_keypoints"], *size),
+    )
+
+
+def pose_input(keypoints: jax.Array, architecture: models.Architecture) -> jax.Array:
+    """The pose as G1 was built to take it.
+
+    Args:
+        keypoints: [B, 18, 3] float32, (x, y, visible).
+        architecture: of G1.
+
+    Returns:
+        Heat maps [B, H, W, 18] in the architecture's range; for the coordinate
+        embedding [B, 54]; for the view [B, 3], 1 at its index in `pose.VIEWS`.
+    """
+    size = (architecture.image_height, architecture.image_width)
+    if architecture.pose_embedding == "coordinate":
+        return pose.coordinates(keypoints, *size)
+    if architecture.pose_embedding == "view":
+        return jax.nn.one_hot(pose.view(keypoints), len(pose.VIEWS))
+    maps = pose.heat_maps(keypoints, *size)
+    return maps if architecture.heat_map_range == "zero_one" else 2.0 * maps - 1.0
+
+
+def flip_at_random(batch: Batch, key: jax.Array) -> Batch:
+    """Mirrors each pair, both photos and both poses, with probability one half."""
+    size = batch["source_image"].shape[0]
+    flipped = jax.random.bernoulli(key, 0.5, (size,))
+    width = batch["source_image"].shape[2]
+
+    def image(x: jax.Array) -> jax.Array:
+        return jnp.where(flipped.reshape(-1, 1, 1, 1), x[:, :, ::-1], x)
+
+    def keypoints(x: jax.Array) -> jax.Array:
+        mirrored = pose.flip_keypoints(x, width)
+        return jnp.where(flipped.reshape(-1, 1, 1), mirrored, x)
+
+    return Batch(
+        source_image=image(batch["source_image"]),
+        target_image=image(batch["target_image"]),
+        source_keypoints=keypoints(batch["source_keypoints"]),
+        target_keypoints=keypoints(batch["target_keypoints"]),
+    )

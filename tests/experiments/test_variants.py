@@ -1,0 +1,162 @@
+"""The paper's other models as runs: G1 alone, G1+D, and stage I taken from a run."""
+
+import dataclasses
+import json
+import os
+import pathlib
+import shutil
+
+import jax
+import numpy as np
+import pytest
+from PIL import Image
+
+from data_prep import annotations, build_tfrecords
+from experiments import evaluate, generate, train
+from pg2_jax import checkpoint, input_pipeline
+from tests.experiments.tiny_config import make_config
+
+
+@pytest.fixture(scope="module")
+def coarse_run(pair_dataset, tmp_path_factory):
+    """A finished run of G1 alone."""
+    workdir = tmp_path_factory.mktemp("coarse")
+    config = make_config(pair_dataset, workdir, stages="coarse")
+    assert train.train(config) is None
+    return config
+
+
+def restored(config):
+    return checkpoint.restore_generators(config.workdir)
+
+
+def assert_equal(tree, other):
+    jax.tree.map(np.testing.assert_array_equal, tree, other)
+
+
+def kinds(config):
+    evaluate.evaluate(dataclasses.replace(config, mode="evaluate", max_test_pairs=4))
+    report = json.loads((pathlib.Path(config.workdir) / "metrics.json").read_text())
+    return list(report["metrics"])
+
+
+def test_g1_alone_is_scored_and_shown_without_a_refined_image(coarse_run):
+    assert restored(coarse_run).step == 2
+    assert kinds(coarse_run) == ["copy of source", "coarse"]
+    with Image.open(f"{coarse_run.workdir}/pictures/step_000002.png") as picture:
+        assert picture.width == 4 * (8 * 16 + 4) + 4
+
+
+@pytest.mark.parametrize("embedding", ["coordinate", "encoder", "view"])
+def test_every_pose_embedding_trains_evaluates_and_draws(
+    pair_dataset, people, tmp_path, embedding
+):
+    config = make_config(
+        pair_dataset, tmp_path / "run", stages="one_stage", pose_embedding=embedding
+    )
+    assert train.train(config) is None
+    assert kinds(config) == ["copy of source", "coarse"]
+    photo = next((people / "bounding_box_test").iterdir())
+    drawing = dataclasses.replace(
+        config,
+        mode="generate",
+        source_image=str(photo),
+        pose=str(people / "market-annotation-test.csv"),
+        pose_name=photo_with_torso(pair_dataset),
+        output=str(tmp_path / "out.png"),
+    )
+    generate.generate(drawing)
+    with Image.open(drawing.output) as image:
+        assert image.size == (16, 32)
+
+
+def photo_with_torso(pair_dataset):
+    """A test photo whose pose shows the whole torso."""
+    dataset = input_pipeline.PairDataset(pair_dataset)
+    return next(dataset.test_batches(batch_size=1)).names[0][1]
+
+
+def test_stage_one_of_another_run_equals_ones_own(coarse_run, pair_dataset, tmp_path):
+    whole = make_config(pair_dataset, tmp_path / "whole")
+    begun = make_config(
+        pair_dataset, tmp_path / "begun", coarse_from=coarse_run.workdir
+    )
+    assert train.train(whole) is None
+    assert train.train(begun) is None
+    got, want = restored(begun), restored(whole)
+    assert got.step == want.step == 4
+    assert_equal((got.coarse, got.refine), (want.coarse, want.refine))
+    # And once more from a run of both stages, for another stage II.
+    ablation = make_config(
+        pair_dataset,
+        tmp_path / "ablation",
+        coarse_from=whole.workdir,
+        refine_sees_pose=True,
+        refine_output="image",
+        l1_weight=1.0,
+    )
+    assert train.train(ablation) is None
+    assert_equal(restored(ablation).coarse, want.coarse)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"coarse_steps": 3}, "--coarse_steps: 2 in the run, 3 now"),
+        ({"seed": 1}, "--seed: 0 in the run, 1 now"),
+        ({"pose_mask_loss": False}, "--pose_mask_loss: True in the run, False now"),
+        ({"coarse_from": "/nowhere"}, "--coarse_from=/nowhere: no checkpoint in"),
+    ],
+)
+def test_another_stage_one_is_refused(
+    coarse_run, pair_dataset, tmp_path, changes, message
+):
+    changes = {"coarse_from": coarse_run.workdir, **changes}
+    with pytest.raises(ValueError, match=message):
+        train.train(make_config(pair_dataset, tmp_path, **changes))
+    assert not os.listdir(checkpoint.folder(str(tmp_path)))
+
+
+def test_an_unfinished_or_adversarial_stage_one_is_refused(pair_dataset, tmp_path):
+    one_stage = make_config(pair_dataset, tmp_path / "one", stages="one_stage")
+    assert train.train(one_stage) is None
+    config = make_config(pair_dataset, tmp_path / "b", coarse_from=one_stage.workdir)
+    with pytest.raises(ValueError, match="one_stage trains G1 against D"):
+        train.train(config)
+
+
+def hipless_dataset(people, folder):
+    """A pair list of one's own may hold people of whom a hip is hidden."""
+    source = folder / "people"
+    shutil.copytree(people, source)
+    lists = []
+    for split in ("train", "test"):
+        path = source / f"market-annotation-{split}.csv"
+        poses = annotations.read(path)
+        first, second, *_ = sorted(poses)
+        poses[second][8] = 0
+        annotations.write_csv(path, poses)
+        lists.append(folder / f"{split}.csv")
+        lists[-1].write_text(f"from,to\n{second},{first}\n{first},{second}\n")
+    options = build_tfrecords.Options(
+        dataset="market1501",
+        source_dir=str(source),
+        output_dir=str(folder / "data"),
+        image_size="32x16",
+        pairs=[str(path) for path in lists],
+    )
+    build_tfrecords.build(options)
+    return str(folder / "data"), (first, second)
+
+
+def test_a_data_set_without_views_is_refused_with_the_pair(people, tmp_path):
+    data, names = hipless_dataset(people, tmp_path)
+    message = (
+        rf"the view of the pair {names[0]}, {names[1]} \(split test\) cannot be told"
+    )
+    with pytest.raises(ValueError, match=message):
+        input_pipeline.PairDataset(data).require_views("test")
+    config = make_config(data, tmp_path / "run", pose_embedding="view", batch_size=2)
+    with pytest.raises(ValueError, match=r"split train\) cannot be told"):
+        train.train(config)
+    assert not (tmp_path / "run").exists()

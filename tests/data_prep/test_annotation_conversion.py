@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 
@@ -40,11 +41,13 @@ def convert(tmp_path, capsys):
 
     def run(*arguments):
         names = [a if a.startswith("--") else str(tmp_path / a) for a in arguments]
+        handler = signal.getsignal(signal.SIGTERM)
         flags.FLAGS.unparse_flags()
         left = flags.FLAGS(["prog", *names])
         try:
             code = program.main(left)
         finally:
+            signal.signal(signal.SIGTERM, handler)
             for name in ("to", "photos", "on_error", "overwrite"):
                 flags.FLAGS[name].unparse()
         out = capsys.readouterr()

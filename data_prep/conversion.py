@@ -4,7 +4,7 @@ draw."""
 import collections
 import dataclasses
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,10 @@ from data_prep.pair_list import NumberedPairs, PairList, random_order
 from data_prep.summary import Problems, SplitSummary, Summary
 
 NUM_PICTURED_PAIRS = 8
+
+PhotoReader = Callable[
+    [pathlib.Path, np.ndarray, tuple[int, int]], tuple[bytes, str, np.ndarray, int]
+]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,6 +35,10 @@ class Rules:
         margin: around the person where `fit` is crop; see `framing`.
         seed: order of the training records, choice of the pictured pairs.
         choice: where the pairs come from.
+        read_photo: reads a photo and fits its keypoints as the data set has it; given
+            path, float32 [18, 3] and (height, width), returns its bytes, what was done
+            to it, the fitted keypoints and how many points lie outside. None for the
+            general way.
         beam_pipeline_options: of the Apache Beam pipeline that writes the records;
             empty to write them here.
         beam_shared_dir: folder through which its workers get the photos and give back
@@ -47,6 +55,7 @@ class Rules:
     choice: PairChoice
     beam_pipeline_options: Sequence[str] = ()
     beam_shared_dir: str = ""
+    read_photo: PhotoReader | None = None
 
 
 def convert(
@@ -86,7 +95,7 @@ def convert(
             rules.choice.check_not_empty(split, listed)
         store.finish()
         summaries = {
-            split: _summarize(splits[split], lists[split], kept[split], rules.dataset)
+            split: _summarize(splits[split], lists[split], kept[split], rules)
             for split in splits
         }
         rows = {
@@ -105,7 +114,8 @@ def convert(
     finally:
         store.close()
     _write_skipped(built, problems)
-    _draw(built, len(kept["train"]), rules.seed)
+    split, pictured = next(iter(kept.items()))
+    _draw(built, split, len(pictured), rules.seed)
     return built, Summary(
         summaries, _size(built), problems, reading.converted, reading.outside_points
     )
@@ -128,35 +138,39 @@ class _Reading:
         known = self._numbers.setdefault(source.folder, {})
         for name in tqdm(names, desc="reading", unit="photo"):
             if name not in known:
-                known[name] = self._try_one(source.folder / name, name, source)
+                known[name] = self._try_one(source.path(name), name, source)
         numbered = ((name, known[name]) for name in names)
         return {name: n for name, n in numbered if n is not None}
 
     def _try_one(
         self, path: pathlib.Path, name: str, source: sources.Split
     ) -> int | None:
-        rules, keypoints = self._rules, source.annotations[name]
-        size = rules.height, rules.width
         try:
-            photo = photos.read(
-                path, *size, fit=rules.fit, keypoints=keypoints, margin=rules.margin
-            )
+            read = self._read_one(path, source.annotations[name])
         except (ValueError, OSError) as error:
             self._problems.photos.append(str(error))
             return None
-        # Outside the try: a full disk is no fault of the photo.
-        return self._store_one(photo, name, keypoints)
-
-    def _store_one(self, photo: photos.Photo, name: str, keypoints: np.ndarray) -> int:
-        size = self._rules.height, self._rules.width
-        fitted, outside = framing.move_keypoints(
-            keypoints, photo.original_size, photo.frame, size
-        )
+        encoded, note, fitted, outside = read
         self.outside_points += outside
-        if photo.note:
-            self.converted[photo.note] += 1
+        if note:
+            self.converted[note] += 1
         identity = pairs.identity_of(name, self._rules.dataset)
-        return self._store.add(name, identity, photo.encoded, fitted)
+        # Outside the try: a full disk is no fault of the photo.
+        return self._store.add(name, identity, encoded, fitted)
+
+    def _read_one(
+        self, path: pathlib.Path, keypoints: np.ndarray
+    ) -> tuple[bytes, str, np.ndarray, int]:
+        """What a `PhotoReader` returns."""
+        rules = self._rules
+        size = rules.height, rules.width
+        if rules.read_photo:
+            return rules.read_photo(path, keypoints, size)
+        encoded, original_size, frame, note = photos.read(
+            path, *size, fit=rules.fit, keypoints=keypoints, margin=rules.margin
+        )
+        fitted, outside = framing.move_keypoints(keypoints, original_size, frame, size)
+        return encoded, note, fitted, outside
 
 
 def _writer(stage: pathlib.Path, rules: Rules) -> Any:
@@ -196,14 +210,15 @@ def _summarize(
     source: sources.Split,
     listed: PairList,
     kept: PairList,
-    dataset: str,
+    rules: Rules,
 ) -> SplitSummary:
+    dataset = rules.dataset
     used = kept.used()
     return SplitSummary(
         images=len(used),
         people=len({pairs.identity_of(name, dataset) for name in used}),
         pairs=len(kept),
-        unused=pairs.unused(source.annotations, listed, dataset),
+        unused=pairs.unused(source.annotations, listed, dataset, rules.choice.rule),
         unannotated=source.num_unannotated,
         dropped_pairs=len(listed) - len(kept),
     )
@@ -219,7 +234,9 @@ def _metadata(rules: Rules, splits: Mapping[str, SplitSummary]) -> dict[str, Any
         "height": rules.height,
         "width": rules.width,
         "fit": rules.fit,
-        "pairing": {name: rules.choice.protocol(name) for name in splits},
+        "pairing": {
+            name: rules.choice.protocol(name, rules.dataset) for name in splits
+        },
         "seed": rules.seed,
         "counts": counts,
     }
@@ -233,15 +250,15 @@ def _write_skipped(folder: pathlib.Path, problems: Problems) -> None:
         )
 
 
-def _draw(folder: pathlib.Path, num_pairs: int, seed: int) -> None:
-    """Draws random training pairs as they are read back from the records."""
+def _draw(folder: pathlib.Path, split: str, num_pairs: int, seed: int) -> None:
+    """Draws random pairs as they are read back from the records."""
     from data_prep import pose_pairs
     from pg2_jax import pose, visualize
 
     count = min(NUM_PICTURED_PAIRS, num_pairs)
     rows = np.random.RandomState(seed).choice(num_pairs, count, replace=False)
     cells: list[list[np.ndarray]] = []
-    for record in pose_pairs.read_records(folder, "train", [int(row) for row in rows]):
+    for record in pose_pairs.read_records(folder, split, [int(row) for row in rows]):
         cells.append([])
         for role in ("source", "target"):
             image, keypoints = record[f"{role}_image"], record[f"{role}_keypoints"]

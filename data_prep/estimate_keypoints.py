@@ -18,7 +18,7 @@ import os
 import pathlib
 import sys
 
-from absl import app, flags
+from absl import flags
 
 if not __package__:  # run as a script: let it find its own package
     sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
@@ -117,4 +117,4 @@ if __name__ == "__main__":
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
     define_flags()
-    app.run(main)
+    command_line.start(main)

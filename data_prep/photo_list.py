@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from data_prep import photos
+from data_prep.annotations import entries
 
 # How the files end that an estimation writes beside its annotations.
 CONTACT_SHEET, REPORT = "_contact.png", "_report.csv"
@@ -101,6 +102,7 @@ def check_name(name: str) -> None:
             "its name holds a colon, a line break or an outer space, which annotation "
             "files cannot"
         )
+    entries.check_name(name)
 
 
 def _match(path: pathlib.Path) -> tuple[pathlib.Path, Iterator[pathlib.Path]]:

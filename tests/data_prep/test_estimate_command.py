@@ -113,7 +113,9 @@ def test_ctrl_c_says_that_the_same_command_goes_on(folder, tmp_path):
     program.write_text(
         textwrap.dedent(
             f"""
-            import sys, time
+            import signal, sys, time
+            # A shell starts its background jobs with Ctrl-C ignored.
+            signal.signal(signal.SIGINT, signal.default_int_handler)
             sys.path.insert(0, {str(ROOT)!r})
             from absl import app
             from data_prep import estimate_keypoints, estimators

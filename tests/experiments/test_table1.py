@@ -196,10 +196,6 @@ def test_rows_that_another_process_has_added_stay(pair_dataset, tmp_path, monkey
         ({"batch_size": 3}, "--batch_size=3 must be a multiple"),
         ({"coarse_steps": 0}, "--coarse_steps=0: .* it must be 1 or more"),
         ({"checkpoint_step": 2}, "--checkpoint_step=2: .* the newest checkpoint"),
-        (
-            {"coarse_network": "refinement", "rows": "ce"},
-            r"row ce .see --rows.: --pose_embedding=coordinate joins the pose",
-        ),
         ({"coarse_steps": 3}, "--coarse_steps: 2 in the run, 3 now"),
         ({"refine_steps": 3}, "--refine_steps: 2 in the table, 3 now"),
         ({"steps_scale": 0.5}, "--steps_scale: 1.0 in the table, 0.5 now"),
@@ -220,6 +216,14 @@ def test_a_table_of_another_data_set_is_refused(table, pair_dataset, tmp_path):
     path.write_text(path.read_text().replace('"seed": 0', '"seed": 7'))
     with pytest.raises(ValueError, match=f"another data set, {pair_dataset}, not of "):
         table1.table1(dataclasses.replace(table, data_dir=str(other)))
+
+
+def test_a_row_that_cannot_be_built_is_named(pair_dataset, tmp_path):
+    config = make_table_config(pair_dataset, tmp_path, coarse_network="refinement")
+    message = r"row ce .see --rows.: --pose_embedding=coordinate joins the pose"
+    with pytest.raises(ValueError, match=message):
+        table1.table1(config)
+    assert not os.listdir(tmp_path)
 
 
 def test_the_workdir_of_a_run_is_refused(table, pair_dataset):

@@ -34,6 +34,20 @@ _PNG_BIT_DEPTH = (
 )
 
 
+class Upright(NamedTuple):
+    """A photo as a viewer shows it.
+
+    Attributes:
+        image: 8-bit RGB.
+        content: bytes of the file.
+        notes: what was converted; empty when the file holds just this image.
+    """
+
+    image: Image.Image
+    content: bytes
+    notes: tuple[str, ...]
+
+
 class Photo(NamedTuple):
     """A photo ready to be stored.
 
@@ -48,19 +62,14 @@ class Photo(NamedTuple):
     note: str
 
 
-def read(
-    path: str | os.PathLike[str], height: int, width: int, *, resize: bool
-) -> Photo:
-    """Reads one photo and decodes it once to prove that it is whole.
+def load(path: str | os.PathLike[str]) -> Upright:
+    """Reads one photo and decodes it to the last pixel, to prove that it is whole.
 
     Args:
         path: the file.
-        height: wanted height in pixels.
-        width: wanted width in pixels.
-        resize: whether a photo of another size is resampled instead of refused.
 
     Returns:
-        The photo, as height x width.
+        The upright photo in RGB.
 
     Raises:
         ValueError: the photo is refused; names the file and the reason.
@@ -91,8 +100,32 @@ def read(
     if upright.mode != "RGB" or upright.has_transparency_data:
         notes.append(f"{upright.mode} to RGB")
         upright = _to_rgb(upright)
+    return Upright(upright, content, tuple(notes))
+
+
+def read(
+    path: str | os.PathLike[str], height: int, width: int, *, resize: bool
+) -> Photo:
+    """Reads one photo as it is to be stored.
+
+    Args:
+        path: the file.
+        height: wanted height in pixels.
+        width: wanted width in pixels.
+        resize: whether a photo of another size is resampled instead of refused.
+
+    Returns:
+        The photo, as height x width.
+
+    Raises:
+        ValueError: the photo is refused; names the file and the reason.
+        OSError: the file cannot be read.
+    """
+    upright = load(path)
     try:
-        return _fit(upright, content, (height, width), resize, notes)
+        return _fit(
+            upright.image, upright.content, (height, width), resize, [*upright.notes]
+        )
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
 

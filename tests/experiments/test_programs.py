@@ -201,13 +201,6 @@ def test_flags_of_other_networks_are_refused(run, drawing, program):
         module(config)
 
 
-def test_targets_without_a_body_have_no_body_l1():
-    values = {"l1": np.array([1.0, 3.0]), "body_l1": np.array([4.0, np.nan])}
-    summary = evaluate._summary({"coarse": values})["coarse"]
-    assert summary["l1"] == {"mean": 2.0, "std": 1.0, "pairs": 2}
-    assert summary["body_l1"] == {"mean": 4.0, "std": 0.0, "pairs": 1}
-
-
 def test_evaluating_an_empty_workdir_is_refused(pair_dataset, tmp_path):
     with pytest.raises(ValueError, match="no checkpoint in"):
         evaluate.evaluate(make_config(pair_dataset, tmp_path, mode="evaluate"))

@@ -1,12 +1,15 @@
 """What a run leaves on disk for people and programs: whole files, and how they came."""
 
 import json
+import os
 import pathlib
+import platform
 import subprocess
 from typing import Any
 
 from PIL import Image
 
+from data_prep import workers
 from pg2_jax import checkpoint, files
 
 
@@ -30,6 +33,26 @@ def write_picture(path: pathlib.Path, picture: Image.Image) -> None:
 def provenance() -> dict[str, Any]:
     """Versions of the packages and the commit of this code."""
     return {"versions": checkpoint.versions(), "commit": _commit()}
+
+
+def hardware() -> dict[str, Any]:
+    """Processor, cores that this process may use, memory and system of this machine."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return {
+        "processor": _processor(),
+        "cores": workers.num_cores(),
+        "memory_gib": round(memory / 2**30, 1),
+        "system": platform.platform(),
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:  # Linux alone has it.
+        return platform.processor()
+    names = [line.partition(":")[2] for line in lines if line.startswith("model name")]
+    return names[0].strip() if names else platform.processor()
 
 
 def _commit() -> str:

@@ -5,12 +5,13 @@ under one name. A masked metric is the metric of both images with everything but
 body black.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import NamedTuple
 
 import jax
 
 from pg2_jax.metrics import pixel, ssim
+from pg2_jax.metrics.staging import staged
 
 # Body masks, by whose pose they are drawn from.
 TARGET, SOURCE = "target", "source"
@@ -174,14 +175,18 @@ def needs(metric: Metric, size: tuple[int, int], masks: frozenset[str]) -> str:
 
 
 def compute(
-    generated: jax.Array, target: jax.Array, masks: Mapping[str, jax.Array]
+    generated: jax.Array,
+    target: jax.Array,
+    masks: Mapping[str, jax.Array],
+    names: Collection[str] = tuple(METRICS),
 ) -> dict[str, jax.Array]:
-    """All metrics that these images and masks allow.
+    """The metrics that these images and masks allow.
 
     Args:
         generated: [B, H, W, 3] uint8.
         target: [B, H, W, 3] uint8.
         masks: [B, H, W, 1] in {0, 1} by `TARGET` or `SOURCE`, any or none of them.
+        names: of `METRICS`.
 
     Returns:
         [B] float32 by name, in the order of `METRICS`. A pair without a finite value
@@ -190,7 +195,7 @@ def compute(
     height, width = target.shape[1:3]
     found = {}
     for name, metric in METRICS.items():
-        if not needs(metric, (height, width), frozenset(masks)):
+        if name in names and not needs(metric, (height, width), frozenset(masks)):
             mask = (masks[metric.mask],) if metric.mask else ()
-            found[name] = metric.compute(generated, target, *mask)
+            found[name] = staged(metric.compute)(generated, target, *mask)
     return found

@@ -4,15 +4,14 @@ Images are [H, W, 3, B]: with the batch innermost, shifting a window is a shift 
 vectors.
 """
 
-import contextlib
 import functools
-from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.experimental import xla_metadata
+
+from pg2_jax.metrics.staging import staged
 
 _SIGMA = 1.5  # pixels
 _RADIUS = 5  # scikit-image cuts the Gaussian at 3.5 sigma
@@ -45,7 +44,7 @@ def uniform(generated: jax.Array, target: jax.Array, window: int) -> jax.Array:
     x, y = _batch_last(generated, jnp.int32), _batch_last(target, jnp.int32)
     sums = [_window_sum(z, window) for z in (x, y, x * x, y * y, x * y)]
     similarity = functools.partial(_uniform_similarity, count=window * window)
-    return _mean(_staged(similarity)(*sums))
+    return _mean(staged(similarity)(*sums))
 
 
 def gaussian(
@@ -62,38 +61,18 @@ def gaussian(
         [B] float32; without meaning where the data range is 0.
     """
     x, y = _batch_last(generated, jnp.float32), _batch_last(target, jnp.float32)
-    rows = _staged(_gauss_rows)(x, y)
-    return _mean(_staged(_gauss_similarity)(x, y, rows, data_range))
+    rows = staged(_gauss_rows)(x, y)
+    return _mean(staged(_gauss_similarity)(x, y, rows, data_range))
 
 
 def _batch_last(image: jax.Array, dtype: jnp.dtype) -> jax.Array:
     return jnp.transpose(image, (1, 2, 3, 0)).astype(dtype)
 
 
-def _staged(function: Callable) -> Callable:
-    """Keeps XLA's CPU compiler from fusing a function into what follows.
-
-    It would compute the 11 rows of a window again for each of its 11 columns, ten times
-    the work; optimization barriers are dropped before it fuses.
-    """
-    compiled = jax.jit(function)
-
-    def call(*arguments):
-        alone = jax.default_backend() == "cpu"
-        with (
-            xla_metadata.set_xla_metadata(inlineable="false")
-            if alone
-            else contextlib.nullcontext()
-        ):
-            return compiled(*arguments)
-
-    return call
-
-
 def _mean(similarity: jax.Array) -> jax.Array:
     """Mean [B] over windows and channels of [H', W', 3, B]."""
     height, width = similarity.shape[:2]
-    columns = _staged(_sum_of_rows)(similarity)
+    columns = staged(_sum_of_rows)(similarity)
     return columns.sum(axis=(0, 1)) / (3 * height * width)
 
 

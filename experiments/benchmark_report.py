@@ -1,0 +1,121 @@
+"""What a benchmark found: repeats, ratios of work done side by side, goals."""
+
+import dataclasses
+import pathlib
+import statistics
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from experiments import results
+
+
+@dataclasses.dataclass(frozen=True)
+class Series:
+    """One quantity, measured several times.
+
+    Attributes:
+        name: what.
+        values: one for each repeat.
+        unit: of the values.
+    """
+
+    name: str
+    values: Sequence[float]
+    unit: str
+
+    @property
+    def median(self) -> float:
+        """The middle value."""
+        return statistics.median(self.values)
+
+    def over(self, other: "Series", name: str) -> "Series":
+        """The ratio to what was measured beside it, repeat by repeat."""
+        pairs = zip(self.values, other.values, strict=True)
+        return Series(name, [mine / its for mine, its in pairs], "")
+
+
+@dataclasses.dataclass(frozen=True)
+class Goal:
+    """A limit that a median is to keep.
+
+    Attributes:
+        text: the goal in words.
+        found: the median.
+        limit: the largest good value, or the smallest.
+        at_most: whether the limit is the largest.
+    """
+
+    text: str
+    found: float
+    limit: float
+    at_most: bool
+
+    @property
+    def met(self) -> bool:
+        """Whether the median keeps the limit."""
+        return self.found <= self.limit if self.at_most else self.found >= self.limit
+
+
+@dataclasses.dataclass(frozen=True)
+class Report:
+    """All that one program measured.
+
+    Attributes:
+        series: in the order of the table.
+        goals: checked against the medians.
+        facts: what was worked on, for the JSON file and the title.
+    """
+
+    series: Sequence[Series]
+    goals: Sequence[Goal]
+    facts: dict[str, Any]
+
+    def print(self) -> None:
+        """Prints the medians with their spread, and whether the goals are met."""
+        table = Table(title=", ".join(f"{k}: {_number(v)}" for k, v in self._title()))
+        table.add_column("measured")
+        for heading in ("median", "lowest", "highest"):
+            table.add_column(heading, justify="right")
+        table.add_column("unit")
+        for series in self.series:
+            values = series.median, min(series.values), max(series.values)
+            table.add_row(series.name, *map(_number, values), series.unit)
+        console = Console()
+        console.print(table)
+        for goal in self.goals:
+            verdict = "met" if goal.met else "MISSED"
+            console.print(f"{verdict}: {goal.text} ({_number(goal.found)})")
+
+    def _title(self) -> list[tuple[str, Any]]:
+        return [*self.facts.items(), ("cores", results.hardware()["cores"])]
+
+    def save(self, path: pathlib.Path, settings: dict[str, Any]) -> None:
+        """Writes everything as JSON.
+
+        Args:
+            path: the file.
+            settings: what was asked for.
+        """
+        content = {
+            "settings": settings,
+            "facts": self.facts,
+            "series": [
+                dataclasses.asdict(series) | {"median": series.median}
+                for series in self.series
+            ],
+            "goals": [
+                dataclasses.asdict(goal) | {"met": goal.met} for goal in self.goals
+            ],
+            "hardware": results.hardware(),
+            **results.provenance(),
+        }
+        results.write_json(path, content)
+
+
+def _number(value: float | str) -> str:
+    if isinstance(value, str):
+        return value
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"

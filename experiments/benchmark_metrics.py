@@ -22,8 +22,8 @@ from pg2_jax.metrics import suite
 _PAIRS = 12_000
 HEIGHT, WIDTH = 128, 64
 # The arrays of so many pairs fit a core's cache.
-_BATCH_SIZE = 16
-_PER_TURN = 30 * _BATCH_SIZE
+_BATCH_SIZE = 8
+_PER_TURN = 60 * _BATCH_SIZE
 NAMES = ("ssim_pg2", "ssim_gauss", "masked_ssim_pg2", "masked_ssim_gauss", "l1")
 _GAUSS = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
 

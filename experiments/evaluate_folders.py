@@ -39,9 +39,7 @@ def evaluate(config: Config) -> None:
         f"{content['generated_dir']}, {content['pairs']:,} pairs of "
         f"{content['image_size']}: mean (standard deviation)"
     )
-    scoring.show(title, content["metrics"], content["not_computed"])
-    for line in content["remarks"]:
-        print(f"  {line}")
+    scoring.show(title, content["metrics"], content["not_computed"], content["remarks"])
     print(f"Wrote {pathlib.Path(config.workdir) / 'metrics.json'}")
 
 
@@ -125,7 +123,8 @@ def _images(flag: str, folder: str, remarks: list[str]) -> list[pathlib.Path]:
         )
     others = [entry.name for entry in found if entry not in set(images)]
     if others:
-        remarks.append(f"--{flag}: {len(others)} entries are no images: {_few(others)}")
+        count = f" ({len(others)} in all)" if len(others) > 3 else ""
+        remarks.append(f"--{flag}: no images and not scored: {_few(others)}{count}")
     return images
 
 

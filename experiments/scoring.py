@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 import rich.console
-import rich.markup
 import rich.table
+import rich.text
 
 import pg2_jax
 from pg2_jax.metrics import suite
@@ -147,31 +147,51 @@ def _resampled_means(
         return (times @ values) / (times @ has.astype(np.float64))
 
 
-def show(title: str, metrics: Records, missing: dict[str, str]) -> None:
-    """Prints a table of means and deviations, what the names mean, and what is missing.
+def show(
+    title: str,
+    metrics: Records,
+    missing: dict[str, str],
+    remarks: Sequence[str] = (),
+) -> None:
+    """Prints a table of means and deviations, and notes.
+
+    Marked with - is what the names mean, with ! what a reader must know, with x what is
+    missing.
 
     Args:
         title: above the table.
         metrics: of `records`; the kinds have the same metrics.
         missing: of `not_computed`.
+        remarks: more that a reader must know.
     """
     console = rich.console.Console()
-    console.print(_table(title, metrics))
+    console.print(title, markup=False, highlight=False)
+    console.print(_table(metrics))
+    notes = rich.table.Table.grid(padding=(0, 1))
     first = next(iter(metrics.values()))
-    for name, record in first.items():
-        console.print(f"  {name}: {record['definition']}", highlight=False)
+    for line in _meanings(list(first)):
+        notes.add_row(" -", line)
     for kind, by_name in metrics.items():
-        for line in _remarks(kind, by_name):
-            console.print(f"  {line}", highlight=False)
+        remarks = [*remarks, *_remarks(kind, by_name)]
+    for line in remarks:
+        notes.add_row(" !", rich.text.Text(line))
     for reason in dict.fromkeys(missing.values()):
         names = ", ".join(name for name in missing if missing[name] == reason)
-        console.print(f"  not computed: {names}: {reason}", highlight=False)
+        notes.add_row(" x", f"{names}: not computed: {reason}")
+    console.print(notes)
 
 
-def _table(title: str, metrics: Records) -> rich.table.Table:
-    table = rich.table.Table(
-        title=rich.markup.escape(title), title_justify="left", row_styles=["", "dim"]
-    )
+def _meanings(names: list[str]) -> list[str]:
+    """One line for each name, and one for all that are masked in the same way."""
+    plain = [name for name in names if name.removeprefix("masked_") == name]
+    lines = [f"{name}: {METRICS[name].definition}" for name in plain]
+    if len(plain) < len(names):
+        lines.append("masked_...: the same, all but the target's body black")
+    return lines
+
+
+def _table(metrics: Records) -> rich.table.Table:
+    table = rich.table.Table()
     table.add_column("metric", no_wrap=True)
     for kind in metrics:
         table.add_column(kind, justify="right", no_wrap=True)
@@ -189,7 +209,9 @@ def _table(title: str, metrics: Records) -> rich.table.Table:
 
 
 def _number(name: str, value: float) -> str:
-    return f"{value:.4f}" if name.endswith("l2") else f"{value:.3f}"
+    if name.endswith("l2"):
+        return f"{value:#.3g}"
+    return f"{value:.3f}" if "ssim" in name else f"{value:.2f}"
 
 
 def _cell(name: str, record: dict[str, Any]) -> str:

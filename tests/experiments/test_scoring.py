@@ -83,35 +83,34 @@ def test_missing_metrics_are_listed_with_what_they_need():
 
 
 def test_the_table_shows_everything_once(capsys):
+    ssims, psnrs = np.array([0.25, 0.75]), np.array([20, np.inf])
     scores = {
-        "coarse": {"ssim_pg2": np.array([0.25, 0.75]), "psnr": np.array([20, np.inf])},
-        "refined": {"ssim_pg2": np.array([0.5, 0.5]), "psnr": np.array([np.inf] * 2)},
+        "coarse": {"ssim_pg2": ssims, "psnr": psnrs, "masked_l2": ssims},
+        "refined": {"ssim_pg2": ssims, "psnr": psnrs * np.inf, "masked_l2": ssims},
     }
     missing = {"fid_tf": "needs a", "fid_torchvision": "needs a", "lpips": "needs b"}
     scoring.show("step 7 of [x]", scoring.records(scores, **FACTS), missing)
     shown = capsys.readouterr().out
     assert "step 7 of [x]" in shown
-    rows = [line.split() for line in shown.splitlines() if line.startswith("│")]
-    assert rows[0][1:-1] == [
-        "ssim_pg2",
-        "↑",
-        "│",
-        "0.500",
-        "(0.250)",
-        "│",
-        "0.500",
-        "(0.000)",
+    rows = [line for line in shown.splitlines() if line.startswith("│")]
+    rows = [[cell.strip() for cell in row.split("│")[1:-1]] for row in rows]
+    assert rows == [
+        ["ssim_pg2 ↑", "0.500 (0.250)", "0.500 (0.250)"],
+        ["psnr ↑", "20.00", "undefined"],
+        ["masked_l2 ↓", "0.500 (0.250)", "0.500 (0.250)"],
     ]
-    assert rows[1][1:-1] == ["psnr", "↑", "│", "20.000", "│", "undefined"]
-    assert "psnr of refined: 2 of 2 pairs left out, both images are equal" in shown
-    assert "not computed: fid_tf, fid_torchvision: needs a" in shown
-    assert "not computed: lpips: needs b" in shown
+    notes = " ".join(shown.split())
+    assert "- ssim_pg2: SSIM of PG2's score.py: uniform 7x7 windows" in notes
+    assert "- masked_...: the same, all but the target's body black" in notes
+    assert "! psnr of refined: 2 of 2 pairs left out, both images are equal" in notes
+    assert "x fid_tf, fid_torchvision: not computed: needs a" in notes
+    assert "x lpips: not computed: needs b" in notes
 
 
 def test_one_kind_is_shown_with_its_interval(capsys):
     scores = {"generated": {"l1": np.array([1.0, 3.0])}}
     scoring.show("title", scoring.records(scores, **FACTS), {})
-    assert "1.000 to 3.000" in capsys.readouterr().out
+    assert "1.00 to 3.00" in capsys.readouterr().out
     scores = {"generated": {"l1": np.array([1.0])}}
     scoring.show("title", scoring.records(scores, **FACTS), {})
     shown = capsys.readouterr().out

@@ -2,13 +2,17 @@ r"""Turns photos and keypoints into TFRecords.
 
     python data_prep/build_tfrecords.py --dataset=market1501 \
         --source_dir=Market-1501 --output_dir=data/market
-    python data_prep/build_tfrecords.py --dataset=folder --resize \
+    python data_prep/build_tfrecords.py --dataset=folder --fit=crop \
         --source_dir=people --output_dir=data/people
     python data_prep/build_tfrecords.py --dataset=synthetic --output_dir=data/synthetic
 
 market1501 reads bounding_box_train, bounding_box_test and the annotation files
-market-annotation-train.csv and market-annotation-test.csv. folder reads
-<person>/<photo> and one annotation file with these names. synthetic draws people first.
+market-annotation-train.csv and market-annotation-test.csv. deepfashion reads train and
+test, or img or img_highres as downloaded, with fasion-annotation-*.csv or
+fasion-resize-annotation-*.csv (data_prep/deepfashion.py says how photos are fitted).
+folder reads <person>/<photo> and one annotation file with these names, or estimates the
+keypoints when there is none. pg2_tfrecords reads the TFRecords of PG2's authors.
+synthetic draws people first.
 Everything is read and checked before anything is written; the data set appears in
 --output_dir whole or not at all.
 """
@@ -17,10 +21,10 @@ import dataclasses
 import os
 import pathlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from absl import app, flags, logging
+from absl import flags, logging
 
 if (
     __name__ == "__main__"
@@ -30,15 +34,21 @@ if (
 from data_prep import (
     command_line,
     conversion,
+    deepfashion,
+    estimators,
+    framing,
     output_folder,
     pair_choice,
+    pg2_records,
     sources,
     summary,
 )
 from data_prep import pairs as pairs_lib
+from data_prep.pair_list import PairList
 from pg2_jax import files
 
-DATASETS = (*sources.READERS, "synthetic")
+_DEFAULT_SIZE = "128x64"
+DATASETS = (*sources.READERS, "pg2_tfrecords", "synthetic")
 
 
 def _option(default: Any, text: str, **constraints: Any) -> Any:
@@ -56,32 +66,78 @@ class Options:
         "",
         "Folder of the data set; for synthetic, where to keep the photos (optional).",
     )
+    photos: str = _option(
+        "",
+        "For folder, another name of --source_dir: photos as <person>/<photo>. Without "
+        "annotations their keypoints are estimated first and kept there, in "
+        "annotations.csv.",
+    )
+    estimator: str = _option(
+        "mediapipe",
+        "What estimates keypoints; see estimate_keypoints.py.",
+        choices=estimators.NAMES,
+    )
+    model: str = _option(
+        "", "The estimator's model file; default: the published one, downloaded once."
+    )
     output_dir: str = _option(
         "", "Folder for the records; must not exist, or be empty."
     )
     annotations: Sequence[str] = _option(
         (),
-        "Keypoint csv files, default those in --source_dir: TRAIN,TEST for market1501 "
-        "(market-annotation-*.csv), one for folder (annotations.csv).",
+        "Keypoint files in any format that data_prep.annotations reads, default those "
+        "in --source_dir: TRAIN,TEST for market1501 (market-annotation-*.csv) and "
+        "deepfashion, one for folder (annotations.csv).",
     )
-    image_size: str = _option("128x64", "HEIGHTxWIDTH of the photos in the records.")
-    resize: bool = _option(
-        False,
-        "Resample photos of another size, and their keypoints, stretching those of "
-        "another shape; otherwise refuse them.",
+    annotation_size: str = _option(
+        "",
+        "deepfashion: HEIGHTxWIDTH of the photos that keypoints were found in, "
+        "256x256, 256x176 or 1101x750; by default as the published names say.",
+    )
+    image_size: str = _option(
+        "",
+        "HEIGHTxWIDTH of the photos in the records, default 128x64, for deepfashion "
+        "256x256. The networks here train sizes that they can halve often enough: "
+        "multiples of 16 at heights 128 to 255, of 32 at 256 to 511; so 256x256 and "
+        "256x192, but not 256x176.",
+    )
+    fit: str | None = _option(
+        None,
+        "How photos and their keypoints get that size; default: crop with --photos, "
+        "none with --source_dir. none: others are refused. "
+        "stretch: resampled, whatever their shape. letterbox: the whole photo, as "
+        "large as fits. crop: the box around the keypoints and a --margin, grown to "
+        "the shape of --image_size. What a letterbox, or a crop that leaves its photo, "
+        "does not fill repeats the pixels of the edge. Not for deepfashion.",
+        choices=framing.RULES,
+    )
+    margin: float = _option(
+        framing.MARGIN,
+        "For --fit=crop: room on every side, as a share of the longer side of the box "
+        "around the keypoints.",
+        lower_bound=0.0,
+        upper_bound=2.0,
     )
     pairs: Sequence[str] = _option(
         (),
-        "Published pair lists TRAIN,TEST (csv with the header from,to) to use instead "
-        "of the protocol's pairs; either may be left empty.",
+        "Published pair lists TRAIN,TEST (csv with the header from,to, or NTED's text "
+        "files *.txt) to use instead of the protocol's pairs; either may be left "
+        "empty.",
     )
     max_train_pairs: int | None = _option(
         None, "At most so many training pairs, drawn by --seed.", lower_bound=1
     )
-    max_test_pairs: int = _option(
-        pairs_lib.MAX_TEST_PAIRS,
-        "At most so many test pairs, drawn by --seed.",
+    max_test_pairs: int | None = _option(
+        None,
+        "At most so many test pairs, drawn by --seed; default 12000, with "
+        "--pair_protocol=pg2 12800 of market1501 and all of others.",
         lower_bound=1,
+    )
+    pair_protocol: str = _option(
+        "field",
+        "Whose pairs: those that later papers share, or those of PG2's own program "
+        "(data_prep/pg2_protocol.py).",
+        choices=pairs_lib.PROTOCOLS,
     )
     test_fraction: float = _option(
         0.1,
@@ -112,8 +168,22 @@ class Options:
     images_per_identity: int = _option(
         12, "Synthetic: photos of each person.", lower_bound=2
     )
+    beam_pipeline_options: Sequence[str] = _option(
+        (),
+        "Write the records on Apache Beam, with these options of its own, such as "
+        "runner=FlinkRunner,flink_master=HOST:8081; the files are the same. All "
+        "workers must see --output_dir, or --beam_shared_dir.",
+    )
+    beam_shared_dir: str = _option(
+        "",
+        "Folder through which Beam's workers get the photos and give back the records "
+        "when they do not see --output_dir, such as gs://BUCKET/FOLDER.",
+    )
     workers: int = _option(
-        0, "Synthetic: processes that draw; 0 means one per core.", lower_bound=0
+        0,
+        "Processes that draw synthetic people or estimate keypoints; 0 means one per "
+        "core.",
+        lower_bound=0,
     )
 
 
@@ -153,59 +223,149 @@ def build(options: Options) -> summary.Summary:
         ValueError: an option, or the source: every bad row and photo (unless on_error
         is skip). OSError: a file cannot be read or written.
     """
-    height, width = _parse_image_size(options.image_size)
+    image_size(options)
     if not options.output_dir:
         raise ValueError("--output_dir is missing: where shall the records go?")
     # Behind a symbolic link the data go where it points; renaming would replace it.
     output_dir = pathlib.Path(os.path.realpath(options.output_dir))
-    output_folder.check(output_dir, overwrite=options.overwrite)
+    problems = summary.Problems(skip=options.on_error == "skip")
     with output_folder.staging(output_dir) as stage:
-        source_dir = (
-            _synthesize(options, stage, height, width)
-            if options.dataset == "synthetic"
-            else _source(options)
-        )
-        layout = "market1501" if options.dataset == "synthetic" else options.dataset
-        request = sources.Request(
-            source_dir=source_dir,
-            annotation_files=[pathlib.Path(file) for file in options.annotations],
-            split_people=not options.pairs,
-            test_fraction=options.test_fraction,
-            seed=options.seed,
-        )
-        problems = summary.Problems(skip=options.on_error == "skip")
-        splits = sources.read(layout, request, problems.rows)
-        choice = pair_choice.PairChoice(
-            options.pairs, options.max_train_pairs, options.max_test_pairs, options.seed
-        )
-        lists = pair_choice.list_pairs(choice, splits, layout, problems.rows)
-        rules = conversion.Rules(
-            name=options.dataset,
-            dataset=layout,
-            height=height,
-            width=width,
-            resize=options.resize,
-            seed=options.seed,
-            choice=choice,
-        )
+        output_folder.check(output_dir, overwrite=options.overwrite)
+        read = _read_records if options.dataset == "pg2_tfrecords" else _read_source
+        splits, lists, rules = read(options, stage, problems.rows)
         built, written = conversion.convert(stage, splits, lists, rules, problems)
-        output_folder.publish(built, output_dir, stage)
+        output_folder.publish(built, output_dir, stage, overwrite=options.overwrite)
     return written
 
 
-def _parse_image_size(text: str) -> tuple[int, int]:
+_Source = tuple[Mapping[str, sources.Split], Mapping[str, PairList], conversion.Rules]
+
+
+def _read_source(options: Options, stage: pathlib.Path, problems: list[str]) -> _Source:
+    """Reads the annotations of a data set, or draws people first, and lists pairs."""
+    synthetic = options.dataset == "synthetic"
+    size = image_size(options)
+    source_dir = _synthesize(options, stage, *size) if synthetic else _source(options)
+    layout = "market1501" if synthetic else options.dataset
+    request = sources.Request(
+        source_dir=source_dir,
+        annotation_files=[pathlib.Path(file) for file in options.annotations],
+        split_people=not options.pairs,
+        test_fraction=options.test_fraction,
+        seed=options.seed,
+        annotation_size=(
+            files.parse_size("annotation_size", options.annotation_size)
+            if options.annotation_size
+            else None
+        ),
+    )
+    splits = sources.read(layout, request, problems)
+    choice = pair_choice.PairChoice(
+        options.pairs,
+        options.max_train_pairs,
+        options.max_test_pairs,
+        options.seed,
+        options.pair_protocol,
+    )
+    lists = pair_choice.list_pairs(choice, splits, layout, problems)
+    return splits, lists, _rules(options, layout, size, choice)
+
+
+def _read_records(
+    options: Options, stage: pathlib.Path, problems: list[str]
+) -> _Source:
+    """Takes pairs, photos and keypoints out of the records of PG2's authors."""
+    for name in ("annotations", "pairs"):
+        if getattr(options, name):
+            raise ValueError(
+                f"--{name} does not go with --dataset=pg2_tfrecords: the records hold "
+                "their own"
+            )
+    found = pg2_records.extract(_source(options), stage, problems)
+    caps = {"train": options.max_train_pairs, "test": options.max_test_pairs}
+    lists = {
+        split: PairList.of(listed[: caps[split]])
+        for split, listed in found.lists.items()
+    }
+    if options.max_train_pairs and "train" in lists:
+        # The mirrored pairs come first in their records.
+        lists["train"] = pairs_lib.sample(
+            found.lists["train"], options.max_train_pairs, options.seed
+        )
+    choice = pair_choice.PairChoice(found.files, None, None, options.seed)
+    size = image_size(options) if options.image_size else found.size
+    return found.splits, lists, _rules(options, pg2_records.LAYOUT, size, choice)
+
+
+def _rules(
+    options: Options, layout: str, size: tuple[int, int], choice: pair_choice.PairChoice
+) -> conversion.Rules:
+    return conversion.Rules(
+        name=options.dataset,
+        dataset=layout,
+        height=size[0],
+        width=size[1],
+        fit=options.fit or ("crop" if options.photos else "none"),
+        margin=options.margin,
+        seed=options.seed,
+        choice=choice,
+        read_photo=deepfashion.read_photo if layout == "deepfashion" else None,
+        beam_pipeline_options=options.beam_pipeline_options,
+        beam_shared_dir=options.beam_shared_dir,
+    )
+
+
+def image_size(options: Options) -> tuple[int, int]:
+    """Returns (height, width) of the photos in the records.
+
+    Raises:
+        ValueError: --image_size is not a size that is possible.
+    """
+    default = (
+        deepfashion.DEFAULT_SIZE if options.dataset == "deepfashion" else _DEFAULT_SIZE
+    )
+    text = options.image_size or default
     height, width = files.parse_size("image_size", text)
     if min(height, width) < 8 or max(height, width) > 4096:
         raise ValueError(f"--image_size={text}: each side must be from 8 to 4096")
+    if options.dataset == "deepfashion" and not width <= height <= deepfashion.CANVAS:
+        raise ValueError(
+            f"--image_size={text}: DeepFashion's photos are at most 256 high, and not "
+            "wider than high"
+        )
+    if options.dataset == "deepfashion" and options.fit:
+        raise ValueError(
+            f"--fit={options.fit} does not go with --dataset=deepfashion, whose photos "
+            "are fitted by rules of their own"
+        )
     return height, width
 
 
 def _source(options: Options) -> pathlib.Path:
-    if not options.source_dir:
+    if options.photos and (options.source_dir or options.dataset != "folder"):
+        raise ValueError(
+            f"--photos={options.photos} is --source_dir of --dataset=folder; give one "
+            "of them"
+        )
+    source_dir = options.source_dir or options.photos
+    if not source_dir:
         raise ValueError(
             f"--source_dir is missing: where is the {options.dataset} data set?"
         )
-    return pathlib.Path(options.source_dir)
+    folder = pathlib.Path(source_dir)
+    output = folder / sources.FOLDER_ANNOTATIONS
+    if options.dataset == "folder" and not options.annotations and not output.exists():
+        from data_prep import estimation
+
+        estimating = estimation.Options(
+            output=output,
+            estimator=options.estimator,
+            model=options.model,
+            skip=options.on_error == "skip",
+            workers=options.workers,
+        )
+        print(estimation.annotate_people(folder, estimating))
+    return folder
 
 
 def _synthesize(
@@ -241,7 +401,7 @@ def read_options(values: flags.FlagValues) -> Options:
     found: dict[str, Any] = {
         field.name: values[field.name].value for field in dataclasses.fields(Options)
     }
-    for name in ("source_dir", "output_dir"):
+    for name in ("source_dir", "photos", "model", "output_dir"):
         found[name] = command_line.expand(found[name])
     for name in ("annotations", "pairs"):
         found[name] = [command_line.expand(path) for path in found[name]]
@@ -253,7 +413,20 @@ def main(argv: list[str]) -> int:
     logging.set_verbosity(logging.WARNING)  # TFDS logs every slice that it reads.
     options = read_options(flags.FLAGS)
     folder = pathlib.Path(options.output_dir)
-    return command_line.run(argv, lambda: build(options).text(folder))
+    return command_line.run(argv, lambda: _build_and_tell(options, folder))
+
+
+def _build_and_tell(options: Options, folder: pathlib.Path) -> str:
+    from pg2_jax import models  # Imports jax: a second that --help need not cost.
+
+    height, width = image_size(options)
+    try:
+        models.Architecture(image_height=height, image_width=width)
+    except ValueError as error:
+        print(
+            f"note: these records are not for training here: {error}", file=sys.stderr
+        )
+    return build(options).text(folder)
 
 
 if __name__ == "__main__":
@@ -264,4 +437,4 @@ if __name__ == "__main__":
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
     define_flags(flags.FLAGS)
-    app.run(main)
+    command_line.start(main)

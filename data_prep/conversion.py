@@ -4,17 +4,22 @@ draw."""
 import collections
 import dataclasses
 import pathlib
-from collections.abc import Container, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
-from data_prep import output_folder, pairs, photos, sources
+from data_prep import framing, output_folder, pairs, photos, sources
 from data_prep.pair_choice import PairChoice
+from data_prep.pair_list import NumberedPairs, PairList, random_order
 from data_prep.summary import Problems, SplitSummary, Summary
 
 NUM_PICTURED_PAIRS = 8
+
+PhotoReader = Callable[
+    [pathlib.Path, np.ndarray, tuple[int, int]], tuple[bytes, str, np.ndarray, int]
+]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,24 +31,37 @@ class Rules:
         dataset: layout of the source, a key of `sources.READERS`.
         height: height of every stored photo.
         width: width of every stored photo.
-        resize: whether photos of another size are resampled.
+        fit: how photos get that size, one of `framing.RULES`.
+        margin: around the person where `fit` is crop; see `framing`.
         seed: order of the training records, choice of the pictured pairs.
         choice: where the pairs come from.
+        read_photo: reads a photo and fits its keypoints as the data set has it; given
+            path, float32 [18, 3] and (height, width), returns its bytes, what was done
+            to it, the fitted keypoints and how many points lie outside. None for the
+            general way.
+        beam_pipeline_options: of the Apache Beam pipeline that writes the records;
+            empty to write them here.
+        beam_shared_dir: folder through which its workers get the photos and give back
+            the records; empty if they see the output folder.
     """
 
     name: str
     dataset: str
     height: int
     width: int
-    resize: bool
+    fit: str
+    margin: float
     seed: int
     choice: PairChoice
+    beam_pipeline_options: Sequence[str] = ()
+    beam_shared_dir: str = ""
+    read_photo: PhotoReader | None = None
 
 
 def convert(
     stage: pathlib.Path,
     splits: Mapping[str, sources.Split],
-    lists: Mapping[str, list[pairs.Pair]],
+    lists: Mapping[str, PairList],
     rules: Rules,
     problems: Problems,
 ) -> tuple[pathlib.Path, Summary]:
@@ -66,6 +84,7 @@ def convert(
     # Imports tensorflow: seconds that a wrong flag need not cost.
     from data_prep import pose_pairs
 
+    write_shards = _writer(stage, rules)
     store = pose_pairs.PhotoStore(stage / "photos", rules.height, rules.width)
     try:
         reading = _Reading(rules, store, problems)
@@ -76,20 +95,27 @@ def convert(
             rules.choice.check_not_empty(split, listed)
         store.finish()
         summaries = {
-            split: _summarize(splits[split], lists[split], kept[split], rules.dataset)
+            split: _summarize(splits[split], lists[split], kept[split], rules)
             for split in splits
         }
-        kept["train"] = _shuffle(kept["train"], rules.seed)
-        rows = {split: _number(kept[split], numbers[split]) for split in kept}
+        rows = {
+            split: _number(
+                kept[split], numbers[split], rules.seed if split == "train" else None
+            )
+            for split in kept
+        }
         with tqdm(
             total=sum(map(len, rows.values())), desc="writing", unit="pair"
         ) as bar:
             facts = _metadata(rules, summaries)
-            built = pose_pairs.write(stage, store, rows, facts, bar.update)
+            built = pose_pairs.write(
+                stage, store, rows, facts, bar.update, write_shards
+            )
     finally:
         store.close()
     _write_skipped(built, problems)
-    _draw(built, len(kept["train"]), rules.seed)
+    split, pictured = next(iter(kept.items()))
+    _draw(built, split, len(pictured), rules.seed)
     return built, Summary(
         summaries, _size(built), problems, reading.converted, reading.outside_points
     )
@@ -100,72 +126,99 @@ class _Reading:
 
     def __init__(self, rules: Rules, store: Any, problems: Problems) -> None:
         self._rules, self._store, self._problems = rules, store, problems
-        self._numbers: dict[pathlib.Path, int | None] = {}
+        # By folder and name: a path for each photo would take more than the photo's
+        # keypoints.
+        self._numbers: dict[pathlib.Path, dict[str, int | None]] = {}
         self.converted: collections.Counter[str] = collections.Counter()
         self.outside_points = 0
 
-    def read(self, source: sources.Split, listed: list[pairs.Pair]) -> dict[str, int]:
+    def read(self, source: sources.Split, listed: PairList) -> dict[str, int]:
         """Reads the photos of some pairs; returns the number of each good one."""
-        names = dict.fromkeys(name for pair in listed for name in pair)
+        names = listed.used()
+        known = self._numbers.setdefault(source.folder, {})
         for name in tqdm(names, desc="reading", unit="photo"):
-            path = source.folder / name
-            if path not in self._numbers:
-                self._numbers[path] = self._try_one(path, name, source)
-        numbered = {name: self._numbers[source.folder / name] for name in names}
-        return {name: n for name, n in numbered.items() if n is not None}
+            if name not in known:
+                known[name] = self._try_one(source.path(name), name, source)
+        numbered = ((name, known[name]) for name in names)
+        return {name: n for name, n in numbered if n is not None}
 
     def _try_one(
         self, path: pathlib.Path, name: str, source: sources.Split
     ) -> int | None:
         try:
-            return self._read_one(path, name, source.annotations[name])
+            read = self._read_one(path, source.annotations[name])
         except (ValueError, OSError) as error:
             self._problems.photos.append(str(error))
             return None
-
-    def _read_one(self, path: pathlib.Path, name: str, keypoints: np.ndarray) -> int:
-        size = self._rules.height, self._rules.width
-        photo = photos.read(path, *size, resize=self._rules.resize)
-        fitted, outside = photos.fit_keypoints(keypoints, photo.original_size, size)
+        encoded, note, fitted, outside = read
         self.outside_points += outside
-        if photo.note:
-            self.converted[photo.note] += 1
+        if note:
+            self.converted[note] += 1
         identity = pairs.identity_of(name, self._rules.dataset)
-        return self._store.add(name, identity, photo.encoded, fitted)
+        # Outside the try: a full disk is no fault of the photo.
+        return self._store.add(name, identity, encoded, fitted)
+
+    def _read_one(
+        self, path: pathlib.Path, keypoints: np.ndarray
+    ) -> tuple[bytes, str, np.ndarray, int]:
+        """What a `PhotoReader` returns."""
+        rules = self._rules
+        size = rules.height, rules.width
+        if rules.read_photo:
+            return rules.read_photo(path, keypoints, size)
+        encoded, original_size, frame, note = photos.read(
+            path, *size, fit=rules.fit, keypoints=keypoints, margin=rules.margin
+        )
+        fitted, outside = framing.move_keypoints(keypoints, original_size, frame, size)
+        return encoded, note, fitted, outside
 
 
-def _keep(listed: list[pairs.Pair], known: Container[str]) -> list[pairs.Pair]:
-    return [pair for pair in listed if pair[0] in known and pair[1] in known]
+def _writer(stage: pathlib.Path, rules: Rules) -> Any:
+    """Where the records are written; bad options are named before photos are read."""
+    from data_prep import pose_pairs
+
+    if not rules.beam_pipeline_options:
+        if rules.beam_shared_dir:
+            raise ValueError("--beam_shared_dir needs --beam_pipeline_options")
+        return pose_pairs.write_here
+    from data_prep import beam_writing
+
+    options = rules.beam_pipeline_options
+    beam_writing.pipeline(options)
+    return beam_writing.ShardsOnBeam(stage, options, rules.beam_shared_dir)
+
+
+def _keep(listed: PairList, numbers: Mapping[str, int]) -> PairList:
+    return listed.only(np.asarray([name in numbers for name in listed.photos], bool))
 
 
 def _number(
-    listed: list[pairs.Pair], numbers: Mapping[str, int]
-) -> list[tuple[int, int]]:
-    return [(numbers[source], numbers[target]) for source, target in listed]
+    kept: PairList, numbers: Mapping[str, int], shuffle_seed: int | None
+) -> NumberedPairs:
+    # Training reads the shards in order, through a window of thousands of records.
+    order = None if shuffle_seed is None else random_order(len(kept), shuffle_seed)
+    # A listed photo that is bad is in no pair that is kept.
+    of_photos = np.asarray([numbers.get(name, -1) for name in kept.photos], np.int64)
+    return NumberedPairs(kept.positions, of_photos, order)
 
 
 def _size(folder: pathlib.Path) -> int:
     return sum(path.stat().st_size for path in folder.glob("*.tfrecord*"))
 
 
-def _shuffle(listed: list[pairs.Pair], seed: int) -> list[pairs.Pair]:
-    # Training reads the shards in order, through a window of thousands of records.
-    order = np.random.RandomState(seed).permutation(len(listed))
-    return [listed[index] for index in order]
-
-
 def _summarize(
     source: sources.Split,
-    listed: list[pairs.Pair],
-    kept: list[pairs.Pair],
-    dataset: str,
+    listed: PairList,
+    kept: PairList,
+    rules: Rules,
 ) -> SplitSummary:
-    used = {name for pair in kept for name in pair}
+    dataset = rules.dataset
+    used = kept.used()
     return SplitSummary(
         images=len(used),
         people=len({pairs.identity_of(name, dataset) for name in used}),
         pairs=len(kept),
-        unused=pairs.unused(source.annotations, listed, dataset),
+        unused=pairs.unused(source.annotations, listed, dataset, rules.choice.rule),
         unannotated=source.num_unannotated,
         dropped_pairs=len(listed) - len(kept),
     )
@@ -180,7 +233,10 @@ def _metadata(rules: Rules, splits: Mapping[str, SplitSummary]) -> dict[str, Any
         "dataset": rules.name,
         "height": rules.height,
         "width": rules.width,
-        "pairing": {name: rules.choice.protocol(name) for name in splits},
+        "fit": rules.fit,
+        "pairing": {
+            name: rules.choice.protocol(name, rules.dataset) for name in splits
+        },
         "seed": rules.seed,
         "counts": counts,
     }
@@ -194,15 +250,15 @@ def _write_skipped(folder: pathlib.Path, problems: Problems) -> None:
         )
 
 
-def _draw(folder: pathlib.Path, num_pairs: int, seed: int) -> None:
-    """Draws random training pairs as they are read back from the records."""
+def _draw(folder: pathlib.Path, split: str, num_pairs: int, seed: int) -> None:
+    """Draws random pairs as they are read back from the records."""
     from data_prep import pose_pairs
     from pg2_jax import pose, visualize
 
     count = min(NUM_PICTURED_PAIRS, num_pairs)
     rows = np.random.RandomState(seed).choice(num_pairs, count, replace=False)
     cells: list[list[np.ndarray]] = []
-    for record in pose_pairs.read_records(folder, "train", [int(row) for row in rows]):
+    for record in pose_pairs.read_records(folder, split, [int(row) for row in rows]):
         cells.append([])
         for role in ("source", "target"):
             image, keypoints = record[f"{role}_image"], record[f"{role}_keypoints"]

@@ -2,6 +2,8 @@
 ours."""
 
 import contextlib
+import errno
+import fcntl
 import json
 import os
 import pathlib
@@ -15,6 +17,8 @@ from collections.abc import Iterator
 DATASET_NAME = "pose_pairs"
 PICTURE = "pairs.png"
 SKIPPED = "skipped.txt"
+# The file or the disk is full, or the user's share of it is.
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _OUR_FILES = ("dataset_info.json", "features.json", "metadata.json", PICTURE, SKIPPED)
 
 
@@ -73,18 +77,65 @@ def staging(folder: pathlib.Path) -> Iterator[pathlib.Path]:
 
     Args:
         folder: where the data set is to appear.
+
+    Raises:
+        ValueError: another process is writing it. OSError: the disk is full; raised in
+        the place of what the body met.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     # A process number means something on one computer only, a disk may be shared.
     prefix = f".{folder.name}.incomplete-{socket.gethostname()}-"
-    _remove_stale(folder.parent, prefix)
-    temporary = pathlib.Path(
-        tempfile.mkdtemp(prefix=f"{prefix}{os.getpid()}-", dir=folder.parent)
-    )
+    with _claimed(folder):
+        _remove_stale(folder.parent, prefix)
+        temporary = pathlib.Path(
+            tempfile.mkdtemp(prefix=f"{prefix}{os.getpid()}-", dir=folder.parent)
+        )
+        try:
+            yield temporary
+        except OSError as error:
+            if error.errno not in _NO_ROOM:
+                raise
+            raise OSError(
+                f"--output_dir={folder}: no room to write it: {error.strerror} "
+                "(nothing is left of it, and what was there before is unchanged)"
+            ) from error
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _claimed(folder: pathlib.Path) -> Iterator[None]:
+    """Holds a lock file beside `folder`; the system lets go of it when a process ends,
+    however it ends."""
+    path = folder.parent / f".{folder.name}.lock"
+    with contextlib.ExitStack() as stack:
+        while True:
+            file = stack.enter_context(open(path, "a+", encoding="utf-8"))
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                file.seek(0)
+                raise ValueError(
+                    f"--output_dir={folder}: another process is writing it "
+                    f"({file.read().strip() or 'it has just begun'}); wait for it, or "
+                    "choose another folder"
+                ) from error
+            except OSError:
+                pass  # A disk without locks: the last rename decides, see `publish`.
+            if _is_open_at(path, file.fileno()):
+                break  # Else its owner removed it between our two calls.
+        stack.callback(path.unlink, missing_ok=True)
+        file.truncate(0)
+        file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
+        file.flush()
+        yield
+
+
+def _is_open_at(path: pathlib.Path, descriptor: int) -> bool:
     try:
-        yield temporary
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def _remove_stale(parent: pathlib.Path, prefix: str) -> None:
@@ -104,25 +155,48 @@ def _is_alive(process: int) -> bool:
     return True
 
 
-def publish(built: pathlib.Path, folder: pathlib.Path, stage: pathlib.Path) -> None:
+def publish(
+    built: pathlib.Path,
+    folder: pathlib.Path,
+    stage: pathlib.Path,
+    *,
+    overwrite: bool = False,
+) -> None:
     """Renames a finished data set to its place.
 
     Args:
         built: the data set, somewhere below `stage`.
-        folder: its place; a data set that is there moves to `stage` and goes with it.
+        folder: its place.
         stage: the folder of `staging`.
+        overwrite: whether what is there moves to `stage` and goes with it.
+
+    Raises:
+        ValueError: without `overwrite`, the place has been filled meanwhile, by another
+        computer for one, which no lock here stops.
     """
     # A folder made by tempfile or TFDS may be private to the user; a data set is shared
     # like any file.
     built.chmod(0o777 & ~_umask())
-    replaced = stage / "replaced"
-    if folder.exists():
-        os.rename(folder, replaced)
+    if overwrite and folder.exists():
+        _replace(built, folder, stage / "replaced")
+        return
+    try:
+        os.rename(built, folder)  # Takes the place of nothing but an empty folder.
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
+            raise
+        raise ValueError(
+            f"--output_dir={folder} has been written by another process meanwhile; it "
+            "is as that process left it, and what this one made is discarded"
+        ) from error
+
+
+def _replace(built: pathlib.Path, folder: pathlib.Path, replaced: pathlib.Path) -> None:
+    os.rename(folder, replaced)
     try:
         os.rename(built, folder)
     except BaseException:
-        if replaced.exists():
-            os.rename(replaced, folder)
+        os.rename(replaced, folder)
         raise
 
 

@@ -3,11 +3,12 @@ list."""
 
 import dataclasses
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
-from data_prep import pairs, sources
+from data_prep import pair_lists, pairs, pg2_protocol, sources
+from data_prep.pair_list import PairList
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,25 +18,43 @@ class PairChoice:
     Attributes:
         files: pair lists for train and test, "" for none; or nothing at all.
         max_train_pairs: cap of the protocol's training pairs, None for all.
-        max_test_pairs: cap of the protocol's test pairs.
+        max_test_pairs: cap of the protocol's test pairs, None for the protocol's own.
         seed: seed of the draws.
+        rule: one of `pairs.PROTOCOLS`.
     """
 
     files: Sequence[str]
     max_train_pairs: int | None
-    max_test_pairs: int
+    max_test_pairs: int | None
     seed: int
+    rule: str = "field"
 
     def file(self, split: str) -> str:
         """Returns the list to use for a split, "" for the protocol."""
         return self.files[split == "test"] if self.files else ""
 
-    def protocol(self, split: str) -> str:
+    def cap(self, split: str, dataset: str) -> int | None:
+        """Returns how many of the protocol's pairs a split takes, None for all."""
+        if split != "test":
+            return self.max_train_pairs
+        if self.max_test_pairs is not None:
+            return self.max_test_pairs
+        if self.rule == "pg2":
+            return pg2_protocol.MAX_TEST_PAIRS.get(dataset)
+        return pairs.MAX_TEST_PAIRS
+
+    def protocol(self, split: str, dataset: str) -> str:
         """Says in words where the pairs of a split come from."""
         if self.file(split):
             return f"pairs of the list {pathlib.Path(self.file(split)).name}"
-        cap = self.max_test_pairs if split == "test" else self.max_train_pairs
-        drawn = "" if cap is None else f"; at most {cap} drawn with seed {self.seed}"
+        cap = self.cap(split, dataset)
+        most = "" if cap is None else f"; at most {cap}"
+        if self.rule == "pg2":
+            return (
+                "all ordered pairs of photos of one person with keypoints, in the "
+                f"order of the program of PG2's authors, seed {self.seed}{most}"
+            )
+        drawn = f"{most} drawn with seed {self.seed}" if most else ""
         return (
             "all ordered pairs of photos of one person that show both shoulders and "
             f"both hips{drawn}"
@@ -54,6 +73,8 @@ class PairChoice:
         if kept:
             return
         reason = "nobody has two usable photos that show both shoulders and both hips"
+        if self.rule == "pg2":
+            reason = "nobody has two photos with keypoints"
         if self.file(split):
             reason = (
                 f"{self.file(split)} has bad rows or bad photos only "
@@ -67,7 +88,7 @@ def list_pairs(
     splits: Mapping[str, sources.Split],
     dataset: str,
     problems: list[str],
-) -> dict[str, list[pairs.Pair]]:
+) -> dict[str, PairList]:
     """Lists the pairs of each split, in the order of the protocol or of the given file.
 
     Args:
@@ -95,15 +116,39 @@ def list_pairs(
     lists = {}
     for split, source in splits.items():
         annotated, file = source.annotations, choice.file(split)
-        if file:
-            lists[split] = pairs.read_csv(file, _posed(annotated), dataset, problems)
-        elif split == "train":
-            cap = choice.max_train_pairs
-            lists[split] = pairs.train_pairs(annotated, dataset, cap, choice.seed)
-        else:
-            cap = choice.max_test_pairs
-            lists[split] = pairs.test_pairs(annotated, dataset, cap, choice.seed)
+        lists[split] = (
+            PairList.of(pair_lists.read(file, _posed(annotated), dataset, problems))
+            if file
+            else by_protocol(choice, split, annotated, source.photos, dataset)
+        )
     return lists
+
+
+def by_protocol(
+    choice: PairChoice,
+    split: str,
+    annotated: Mapping[str, np.ndarray],
+    photos: Collection[str],
+    dataset: str,
+) -> PairList:
+    """Lists the pairs of a split by the protocol that is chosen.
+
+    Args:
+        choice: which pairs.
+        split: "train" or "test".
+        annotated: photo name -> [18, 3].
+        photos: names of all photos of the split, with or without keypoints.
+        dataset: one of `pairs.DATASETS`.
+    """
+    cap = choice.cap(split, dataset)
+    if choice.rule == "pg2":
+        return PairList.of(
+            pg2_protocol.list_pairs(
+                photos, _posed(annotated), dataset, limit=cap, seed=choice.seed
+            )
+        )
+    list_field = pairs.train_pairs if split == "train" else pairs.test_pairs
+    return list_field(annotated, dataset, cap, choice.seed)
 
 
 def _posed(annotated: Mapping[str, np.ndarray]) -> list[str]:

@@ -6,25 +6,33 @@ either converted by one of these rules, or refused:
   ignored);
 - transparency is composited on white;
 - an EXIF orientation is applied: keypoints are those of the photo as a viewer shows it;
-- another size is refused, or with `resize` resampled (Lanczos);
+- another size is refused, or brought to the wanted one by a rule of `framing`;
+- sides below 8 pixels and more than 64 million pixels are refused;
 - 16 bits a channel are refused: nothing tells which part of the range is used;
 - what does not decode to its last pixel is refused.
- A resized photo is stored as JPEG (quality 95, full colour resolution), any other
+ A reframed photo is stored as JPEG (quality 95, full colour resolution), any other
 converted one as PNG, which loses nothing.
 """
 
 import io
 import os
+import stat
+import warnings
 from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageOps
+
+from data_prep import framing
 
 # What Pillow may try: its other decoders are for files that are not photos.
 FORMATS = ("JPEG", "PNG", "BMP", "WEBP")
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
 # More is a decompression bomb: a small file that decodes to gigabytes.
 MAX_PIXELS = 64_000_000
+MAX_BYTES = 512 * 2**20
+# Nobody can be made out in less; a line of pixels is a damaged file, not a photo.
+MIN_SIDE = 8
 
 _EIGHT_BIT_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
 _ORIENTATION_TAG = 0x0112
@@ -53,12 +61,14 @@ class Photo(NamedTuple):
 
     Attributes:
         encoded: bytes of an 8-bit RGB JPEG or PNG.
-        original_size: (height, width) of the upright photo before resizing.
+        original_size: (height, width) of the upright photo before reframing.
+        frame: which part of it is stored, and where.
         note: what was converted, empty when the bytes are those of the file.
     """
 
     encoded: bytes
     original_size: tuple[int, int]
+    frame: framing.Frame
     note: str
 
 
@@ -75,17 +85,19 @@ def load(path: str | os.PathLike[str]) -> Upright:
         ValueError: the photo is refused; names the file and the reason.
         OSError: the file cannot be read.
     """
-    with open(path, "rb") as file:
-        content = file.read()
-    if not content:
-        raise ValueError(f"{path}: the file is empty (0 bytes)")
+    content = _content(path)
     try:
-        image = Image.open(io.BytesIO(content), formats=FORMATS)
-        _check_header(image, content)
-        if image.format == "PNG":
-            _check_png(content)
-        image.load()
-        upright = _upright(image)
+        with warnings.catch_warnings():
+            # The number of pixels is checked here, and damaged EXIF is no news.
+            warnings.simplefilter("ignore")
+            image = Image.open(io.BytesIO(content), formats=FORMATS)
+            _check_header(image, content)
+            if image.format == "PNG":
+                _check_png(content)
+            image.load()
+            upright = _upright(image)
+            notes = _notes(image, upright)
+            return Upright(_to_rgb(upright), content, notes)
     except Image.UnidentifiedImageError as error:
         raise ValueError(
             f"{path}: not a photo in a format that is read ({', '.join(FORMATS)})"
@@ -93,18 +105,18 @@ def load(path: str | os.PathLike[str]) -> Upright:
     except Exception as error:
         # On damaged files Pillow's decoders raise nearly anything: OSError,
         # SyntaxError, struct.error, ...
-        raise ValueError(f"{path}: cannot be read: {error}") from error
-    notes = [] if image.format in ("JPEG", "PNG") else [f"{image.format} re-encoded"]
-    if upright is not image:
-        notes.append("EXIF orientation applied")
-    if upright.mode != "RGB" or upright.has_transparency_data:
-        notes.append(f"{upright.mode} to RGB")
-        upright = _to_rgb(upright)
-    return Upright(upright, content, tuple(notes))
+        reason = str(error) or type(error).__name__
+        raise ValueError(f"{path}: cannot be read: {reason}") from error
 
 
 def read(
-    path: str | os.PathLike[str], height: int, width: int, *, resize: bool
+    path: str | os.PathLike[str],
+    height: int,
+    width: int,
+    *,
+    fit: str = "none",
+    keypoints: np.ndarray | None = None,
+    margin: float = framing.MARGIN,
 ) -> Photo:
     """Reads one photo as it is to be stored.
 
@@ -112,7 +124,9 @@ def read(
         path: the file.
         height: wanted height in pixels.
         width: wanted width in pixels.
-        resize: whether a photo of another size is resampled instead of refused.
+        fit: how a photo of another size gets it, one of `framing.RULES`.
+        keypoints: [18, 3] = (x, y, visible) in pixels of the upright photo, for crop.
+        margin: around the person, for crop; see `framing`.
 
     Returns:
         The photo, as height x width.
@@ -122,28 +136,22 @@ def read(
         OSError: the file cannot be read.
     """
     upright = load(path)
+    size, original_size = (height, width), (upright.image.height, upright.image.width)
     try:
-        return _fit(
-            upright.image, upright.content, (height, width), resize, [*upright.notes]
-        )
+        frame = framing.frame(fit, original_size, size, keypoints, margin)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
-
-
-def _stretch(original_size: tuple[int, int], size: tuple[int, int]) -> str:
-    """Says so when a photo changes its shape by more than a twentieth."""
-    shape = (original_size[0] * size[1]) / (original_size[1] * size[0])
-    return "" if 1 / 1.05 <= shape <= 1.05 else ", stretched to another shape"
+    words = framing.describe(frame, original_size, size)
+    image = framing.apply(upright.image, frame, size) if words else upright.image
+    notes = [*upright.notes, words] if words else upright.notes
+    encoded = _encode(image, lossless=not words) if notes else upright.content
+    return Photo(encoded, original_size, frame, ", ".join(notes))
 
 
 def fit_keypoints(
     keypoints: np.ndarray, original_size: tuple[int, int], size: tuple[int, int]
 ) -> tuple[np.ndarray, int]:
-    """Moves keypoints from a photo to what is stored of it.
-
-    A point outside the photo counts as missing. The others are scaled like the photo,
-    and clipped to the centres of its last row and column (a move of less than one
-    pixel).
+    """Moves keypoints as `read` moves a photo that it stretches.
 
     Args:
         keypoints: float32 [18, 3] = (x, y, visible) in pixels of the upright photo.
@@ -151,24 +159,37 @@ def fit_keypoints(
         size: (height, width) as stored.
 
     Returns:
-        float32 [18, 3] with x in [0, width - 1] and y in [0, height - 1]; the number of
-        points outside.
+        As `framing.move_keypoints`.
     """
-    x, y, visible = keypoints.T
-    (rows, columns), (height, width) = original_size, size
-    inside = (visible > 0) & (x < columns) & (y < rows)
-    x = np.minimum(x * (width / columns), width - 1)
-    y = np.minimum(y * (height / rows), height - 1)
-    fitted = np.where(inside[:, None], np.stack([x, y, visible], axis=1), 0).astype(
-        np.float32
-    )
-    return fitted, int((visible > 0).sum() - inside.sum())
+    whole = framing.frame("stretch", original_size, size)
+    return framing.move_keypoints(keypoints, original_size, whole, size)
+
+
+def _content(path: str | os.PathLike[str]) -> bytes:
+    # Opening a named pipe would wait for ever, and a device never ends.
+    status = os.stat(path)
+    if not stat.S_ISREG(status.st_mode):
+        raise ValueError(f"{path}: not a file with a photo")
+    if status.st_size > MAX_BYTES:
+        raise ValueError(
+            f"{path}: {status.st_size:,} bytes, at most {MAX_BYTES:,} are read"
+        )
+    with open(path, "rb") as file:
+        content = file.read()
+    if not content:
+        raise ValueError(f"{path}: the file is empty (0 bytes)")
+    return content
 
 
 def _check_header(image: Image.Image, content: bytes) -> None:
     if image.width * image.height > MAX_PIXELS:
         raise ValueError(
             f"{image.width} x {image.height} pixels, at most {MAX_PIXELS:,} are read"
+        )
+    if min(image.size) < MIN_SIDE:
+        raise ValueError(
+            f"{image.width} x {image.height} pixels, each side must be {MIN_SIDE} at "
+            "least"
         )
     sixteen_bit_png = image.format == "PNG" and content[_PNG_BIT_DEPTH] == 16
     if image.mode not in _EIGHT_BIT_MODES or sixteen_bit_png:
@@ -191,32 +212,26 @@ def _upright(image: Image.Image) -> Image.Image:
     return ImageOps.exif_transpose(image)
 
 
+def _notes(image: Image.Image, upright: Image.Image) -> tuple[str, ...]:
+    notes = [] if image.format in ("JPEG", "PNG") else [f"{image.format} re-encoded"]
+    if upright is not image:
+        notes.append("EXIF orientation applied")
+    if not _is_rgb(upright):
+        notes.append(f"{upright.mode} to RGB")
+    return tuple(notes)
+
+
+def _is_rgb(image: Image.Image) -> bool:
+    return image.mode == "RGB" and not image.has_transparency_data
+
+
 def _to_rgb(image: Image.Image) -> Image.Image:
+    if _is_rgb(image):
+        return image
     if not image.has_transparency_data:
         return image.convert("RGB")
     white = Image.new("RGBA", image.size, "white")
     return Image.alpha_composite(white, image.convert("RGBA")).convert("RGB")
-
-
-def _fit(
-    image: Image.Image,
-    content: bytes,
-    size: tuple[int, int],
-    resize: bool,
-    notes: list[str],
-) -> Photo:
-    original_size = (image.height, image.width)
-    resized = original_size != size
-    if resized and not resize:
-        raise ValueError(
-            f"the photo is {image.height}x{image.width}, expected --image_size="
-            f"{size[0]}x{size[1]} (height x width); --resize converts"
-        )
-    if resized:
-        notes = [*notes, "resized" + _stretch(original_size, size)]
-        image = image.resize((size[1], size[0]), Image.Resampling.LANCZOS)
-    encoded = _encode(image, lossless=not resized) if notes else content
-    return Photo(encoded, original_size, ", ".join(notes))
 
 
 def _encode(image: Image.Image, *, lossless: bool) -> bytes:

@@ -1,137 +1,28 @@
 """The TFDS builder: pairs of photos of one person, as TFRecord shards that any TFDS
 user can load.
- A photo is in hundreds of pairs, so it is encoded once, as the two halves of a record
-that it can be: the source half and the target half. A record is a source half followed
-by a target half, because concatenated protocol buffers merge. Writing 264,000 records
-is then a matter of copying bytes.
+
+Its records are put together from the halves that photo_store.py keeps.
 """
 
 import contextlib
+import errno
 import io
 import itertools
-import mmap
 import os
 import pathlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core import dataset_builder
 from tensorflow_datasets.core.utils import shard_utils
 
+from data_prep.pair_list import NumberedPairs
+from data_prep.photo_store import PhotoStore, source_features, target_features
+
 # tensorflow reads and writes records here; the accelerator is not for it.
 tf.config.set_visible_devices([], "GPU")
-
-# The numbers of source and target in a `PhotoStore`.
-NumberedPair = tuple[int, int]
-
-
-def _half(
-    role: str, height: int, width: int
-) -> dict[str, tfds.features.FeatureConnector]:
-    return {
-        f"{role}_image": tfds.features.Image(
-            shape=(height, width, 3), doc="stored as the bytes of the photo"
-        ),
-        f"{role}_keypoints": tfds.features.Tensor(
-            shape=(18, 3),
-            dtype=np.float32,
-            doc="(x, y, visible) in pixels, OpenPose COCO-18 order; missing is 0, 0, 0",
-        ),
-        f"{role}_name": tfds.features.Text(
-            doc="name of the photo in the annotation file"
-        ),
-    }
-
-
-def _source_half(height: int, width: int) -> tfds.features.FeaturesDict:
-    return tfds.features.FeaturesDict(
-        {**_half("source", height, width), "identity": tfds.features.Text()}
-    )
-
-
-def _target_half(height: int, width: int) -> tfds.features.FeaturesDict:
-    return tfds.features.FeaturesDict(_half("target", height, width))
-
-
-class _Place(NamedTuple):
-    """Where a photo's halves lie in the spool file: source [start, middle), target
-    [middle, end)."""
-
-    start: int
-    middle: int
-    end: int
-
-
-class PhotoStore:
-    """The photos of a data set, each encoded once, in a file instead of in memory."""
-
-    def __init__(self, path: str | os.PathLike[str], height: int, width: int) -> None:
-        """Creates the spool file.
-
-        Args:
-            path: the file, removed by the caller together with its folder.
-            height: height of every photo.
-            width: width of every photo.
-        """
-        self.height, self.width = height, width
-        self._source_half, self._target_half = (
-            _source_half(height, width),
-            _target_half(height, width),
-        )
-        self._file = open(path, "w+b")  # noqa: SIM115 (see close)
-        self._places: list[_Place] = []
-        self._bytes: mmap.mmap | bytes = b""
-
-    def add(
-        self, name: str, identity: str, encoded: bytes, keypoints: np.ndarray
-    ) -> int:
-        """Stores one photo.
-
-        Args:
-            name: its name.
-            identity: who is on it.
-            encoded: JPEG or PNG bytes, 8-bit RGB, height x width.
-            keypoints: float32 [18, 3] = (x, y, visible).
-
-        Returns:
-            The number of the photo, counted from 0.
-        """
-        values = {"image": encoded, "keypoints": keypoints, "name": name}
-        source = {f"source_{key}": value for key, value in values.items()} | {
-            "identity": identity
-        }
-        target = {f"target_{key}": value for key, value in values.items()}
-        start = self._file.tell()
-        middle = start + self._file.write(self._source_half.serialize_example(source))
-        end = middle + self._file.write(self._target_half.serialize_example(target))
-        self._places.append(_Place(start, middle, end))
-        return len(self._places) - 1
-
-    def finish(self) -> None:
-        """Makes the store readable; no photo can be added any more."""
-        self._file.flush()
-        self._bytes = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ)
-
-    def record(self, source: int, target: int) -> bytes:
-        """Returns the serialized record of a pair of stored photos."""
-        first, second = self._places[source], self._places[target]
-        return (
-            self._bytes[first.start : first.middle]
-            + self._bytes[second.middle : second.end]
-        )
-
-    def record_size(self, source: int, target: int) -> int:
-        """Returns the number of bytes of `record(source, target)`."""
-        first, second = self._places[source], self._places[target]
-        return first.middle - first.start + second.end - second.middle
-
-    def close(self) -> None:
-        """Lets go of the spool file."""
-        self._bytes = b""
-        self._file.close()
 
 
 class _LocalInfo(tfds.core.DatasetInfo):
@@ -140,6 +31,21 @@ class _LocalInfo(tfds.core.DatasetInfo):
 
     def initialize_from_bucket(self) -> None:
         """Does nothing."""
+
+
+class Shard(NamedTuple):
+    """One file to write: the records [start, stop) of a split."""
+
+    path: str
+    split: str
+    start: int
+    stop: int
+
+
+WriteShards = Callable[
+    [PhotoStore, Mapping[str, NumberedPairs], Sequence[Shard], Callable[[Any], None]],
+    None,
+]
 
 
 class PosePairs(dataset_builder.FileReaderBuilder):
@@ -155,27 +61,24 @@ class PosePairs(dataset_builder.FileReaderBuilder):
         self,
         *,
         store: PhotoStore,
-        splits: Mapping[str, Sequence[NumberedPair]],
+        splits: Mapping[str, NumberedPairs],
         metadata: Mapping[str, Any],
         progress: Callable[[Any], None],
         data_dir: str | os.PathLike[str],
+        write_shards: WriteShards,
     ) -> None:
         """Prepares the builder; `download_and_prepare` writes.
 
         Args:
             store: the finished store with every photo of the pairs.
-            splits: split name -> (source name, target name) in the order of the
-                records.
+            splits: split name -> pairs of stored photos in the order of the records.
             metadata: data set level facts, written to metadata.json.
             progress: called with the number of records just written.
             data_dir: TFDS root; the data set lies in a subfolder, see `data_path`.
+            write_shards: where the work is done, `write_here` or another.
         """
-        self._store, self._pairs, self._facts, self._progress = (
-            store,
-            splits,
-            metadata,
-            progress,
-        )
+        self._store, self._pairs, self._facts = store, splits, metadata
+        self._progress, self._write_shards = progress, write_shards
         super().__init__(data_dir=data_dir)
 
     def _info(self) -> tfds.core.DatasetInfo:
@@ -184,7 +87,7 @@ class PosePairs(dataset_builder.FileReaderBuilder):
             builder=self,
             description="Ordered pairs of photos of one person with 18 keypoints each.",
             features=tfds.features.FeaturesDict(
-                {**_source_half(height, width), **_target_half(height, width)}
+                {**source_features(height, width), **target_features(height, width)}
             ),
             metadata=tfds.core.MetadataDict(self._facts),
             disable_shuffling=True,
@@ -193,44 +96,70 @@ class PosePairs(dataset_builder.FileReaderBuilder):
     def _download_and_prepare(
         self, dl_manager: Any, download_config: Any = None
     ) -> None:
-        splits = [
-            self._write_split(split, pairs) for split, pairs in self._pairs.items()
+        splits = [self._plan(split) for split in self._pairs]
+        shards = [
+            Shard(os.fspath(path), split.name, end - length, end)
+            for split in splits
+            for path, length, end in zip(
+                split.filepaths,
+                split.shard_lengths,
+                itertools.accumulate(split.shard_lengths),
+                strict=True,
+            )
         ]
+        self._write_shards(self._store, self._pairs, shards, self._progress)
         self.info.set_splits(tfds.core.SplitDict(splits))
 
-    def _write_split(
-        self, split: str, pairs: Sequence[NumberedPair]
-    ) -> tfds.core.SplitInfo:
-        template = self._get_filename_template(split_name=split)
-        num_bytes = sum(self._store.record_size(*pair) for pair in pairs)
+    def _plan(self, split: str) -> tfds.core.SplitInfo:
+        """Divides a split into shards, by the rule of TFDS."""
+        pairs = self._pairs[split]
+        num_bytes = sum(
+            int(self._store.record_sizes(block).sum())
+            for block in pairs.blocks(0, len(pairs))
+        )
         num_shards = shard_utils.ShardConfig.calculate_number_shards(
             num_bytes, len(pairs)
         )
         bounds = [0, *shard_utils.get_shard_boundaries(len(pairs), num_shards)]
-        for shard in range(num_shards):
-            path = template.sharded_filepath(shard_index=shard, num_shards=num_shards)
-            self._write_shard(os.fspath(path), pairs[bounds[shard] : bounds[shard + 1]])
-        lengths = [end - start for start, end in itertools.pairwise(bounds)]
         return tfds.core.SplitInfo(
             name=split,
-            shard_lengths=lengths,
+            shard_lengths=[end - start for start, end in itertools.pairwise(bounds)],
             num_bytes=num_bytes,
-            filename_template=template,
+            filename_template=self._get_filename_template(split_name=split),
         )
 
-    def _write_shard(self, path: str, pairs: Sequence[NumberedPair]) -> None:
-        with tf.io.TFRecordWriter(path) as writer:
-            for source, target in pairs:
-                writer.write(self._store.record(source, target))
-                self._progress(1)
+
+def write_shard(
+    store: PhotoStore, pairs: NumberedPairs, shard: Shard, path: str
+) -> Iterator[int]:
+    """Writes one shard to a path; yields the number of records just written, to tell
+    how far it is."""
+    with tf.io.TFRecordWriter(path) as writer:
+        for block in pairs.blocks(shard.start, shard.stop):
+            for source, target in block.tolist():
+                writer.write(store.record(source, target))
+                yield 1
+
+
+def write_here(
+    store: PhotoStore,
+    splits: Mapping[str, NumberedPairs],
+    shards: Sequence[Shard],
+    progress: Callable[[Any], None],
+) -> None:
+    """Writes all shards in this process, one after the other."""
+    for shard in shards:
+        for count in write_shard(store, splits[shard.split], shard, shard.path):
+            progress(count)
 
 
 def write(
     folder: pathlib.Path,
     store: PhotoStore,
-    splits: Mapping[str, Sequence[NumberedPair]],
+    splits: Mapping[str, NumberedPairs],
     metadata: Mapping[str, Any],
     progress: Callable[[Any], None],
+    write_shards: WriteShards = write_here,
 ) -> pathlib.Path:
     """Writes a data set below an existing folder; the arguments are those of
     `PosePairs`.
@@ -245,15 +174,30 @@ def write(
         metadata=metadata,
         progress=progress,
         data_dir=folder,
+        write_shards=write_shards,
     )
     # Nothing is downloaded: the data set must not be looked for in the TFDS cloud
     # bucket.
     config = tfds.download.DownloadConfig(try_download_gcs=False)
     # TFDS prints that it downloads, and the name of a folder that the caller is about
     # to rename.
-    with contextlib.redirect_stdout(io.StringIO()):
+    with contextlib.redirect_stdout(io.StringIO()), _errors_of_the_system():
         builder.download_and_prepare(download_config=config)
     return pathlib.Path(builder.data_dir)
+
+
+@contextlib.contextmanager
+def _errors_of_the_system() -> Iterator[None]:
+    """Turns what tensorflow raises when it cannot write into an OSError."""
+    numbers = {
+        tf.errors.ResourceExhaustedError: errno.ENOSPC,
+        tf.errors.OutOfRangeError: errno.EFBIG,
+    }
+    try:
+        yield
+    except tf.errors.OpError as error:
+        number = numbers.get(type(error), errno.EIO)
+        raise OSError(number, os.strerror(number), error.message) from error
 
 
 def read_records(

@@ -5,11 +5,14 @@
 
 import dataclasses
 import pathlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import numpy as np
 
-from data_prep import annotations, pairs, photos
+from data_prep import annotations, pairs, photo_names, photos
+
+# The annotation file of a folder of people.
+FOLDER_ANNOTATIONS = "annotations.csv"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,6 +26,8 @@ class Request:
         split_people: whether people are divided between train and test (folder only).
         test_fraction: share of the people that go to test (folder only).
         seed: decides which people do.
+        annotation_size: (height, width) of the photos that keypoints were found in
+            (deepfashion only); None where the name of the file tells.
     """
 
     source_dir: pathlib.Path
@@ -30,6 +35,7 @@ class Request:
     split_people: bool
     test_fraction: float
     seed: int
+    annotation_size: tuple[int, int] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,12 +45,20 @@ class Split:
     Attributes:
         folder: what the names are relative to.
         annotations: photo name -> float32 [18, 3]; every name is a file in `folder`.
-        num_unannotated: photos in the folder without keypoints.
+        num_unannotated: photos of the split without keypoints.
+        photos: names of all photos of the split, with or without keypoints.
+        paths: photo name -> file, for those that are not `folder / name`.
     """
 
     folder: pathlib.Path
     annotations: dict[str, np.ndarray]
     num_unannotated: int
+    photos: Collection[str] = ()
+    paths: Mapping[str, pathlib.Path] = dataclasses.field(default_factory=dict)
+
+    def path(self, name: str) -> pathlib.Path:
+        """Returns the file of a photo."""
+        return self.paths.get(name, self.folder / name)
 
 
 def read(dataset: str, request: Request, problems: list[str]) -> dict[str, Split]:
@@ -82,30 +96,25 @@ def _read_market1501(request: Request, problems: list[str]) -> dict[str, Split]:
             "Market-1501's layout has bounding_box_train and bounding_box_test",
         )
         splits[split] = _match(
-            folder, {path.name for path in _photos_in(folder)}, file, problems
+            folder, {path.name for path in photos_in(folder)}, file, problems
         )
     return splits
 
 
+def _read_deepfashion(request: Request, problems: list[str]) -> dict[str, Split]:
+    from data_prep import deepfashion  # It builds on this module.
+
+    return deepfashion.read(request, problems)
+
+
 def _read_folder(request: Request, problems: list[str]) -> dict[str, Split]:
     folder = request.source_dir
-    files = request.annotation_files or [folder / "annotations.csv"]
+    files = request.annotation_files or [folder / FOLDER_ANNOTATIONS]
     if len(files) != 1:
         raise ValueError(
             f"--annotations names {len(files)} files, a folder of people has one"
         )
-    people = [path for path in _entries(folder) if path.is_dir()]
-    names = {
-        f"{person.name}/{photo.name}"
-        for person in people
-        for photo in _photos_in(person)
-    }
-    if not names:
-        raise ValueError(
-            f"{folder}: no photos of the form <person>/<photo> "
-            f"({', '.join(photos.SUFFIXES)})"
-        )
-    everyone = _match(folder, names, files[0], problems)
+    everyone = _match(folder, set(photos_of_people(folder)), files[0], problems)
     if not everyone.annotations and problems:
         raise ValueError(
             f"no row of {files[0]} names a photo of the folder as <person>/<photo>; "
@@ -116,12 +125,33 @@ def _read_folder(request: Request, problems: list[str]) -> dict[str, Split]:
     return _split_people(everyone, request.test_fraction, request.seed)
 
 
+def photos_of_people(folder: pathlib.Path) -> list[str]:
+    """Returns the names <person>/<photo> of a folder of people, sorted.
+
+    Raises:
+        ValueError: there is no such folder, or no such photo.
+    """
+    _check_folder(folder, "--source_dir")
+    names = [
+        f"{person.name}/{photo.name}"
+        for person in entries(folder)
+        if person.is_dir()
+        for photo in photos_in(person)
+    ]
+    if not names:
+        raise ValueError(
+            f"{folder}: no photos of the form <person>/<photo> "
+            f"({', '.join(photos.SUFFIXES)})"
+        )
+    return names
+
+
 def _split_people(everyone: Split, test_fraction: float, seed: int) -> dict[str, Split]:
     """Divides the people who have pairs by seed, so that nobody is in both splits."""
     people = sorted(
         {
-            pairs.identity_of(source, "folder")
-            for source, _ in pairs.all_pairs(everyone.annotations, "folder")
+            pairs.identity_of(name, "folder")
+            for name in pairs.all_pairs(everyone.annotations, "folder").used()
         }
     )
     if test_fraction == 0:
@@ -152,6 +182,7 @@ def _split_people(everyone: Split, test_fraction: float, seed: int) -> dict[str,
 
 READERS: dict[str, Callable[[Request, list[str]], dict[str, Split]]] = {
     "market1501": _read_market1501,
+    "deepfashion": _read_deepfashion,
     "folder": _read_folder,
 }
 
@@ -160,32 +191,26 @@ def _match(
     folder: pathlib.Path, present: set[str], file: pathlib.Path, problems: list[str]
 ) -> Split:
     """Reads an annotation file and keeps the rows whose photo is there."""
-    if not file.is_file():
+    if not file.exists():
         raise ValueError(f"{file}: there is no such annotation file (--annotations)")
-    annotated = annotations.read_csv(file, problems)
-    missing = [name for name in annotated if name not in present]
-    if missing:
-        lines = annotations.line_numbers(file)
-        problems += [
-            f"{file}:{lines[name]}: there is no photo {folder / name}"
-            for name in missing
-        ]
-    found = {
-        name: keypoints for name, keypoints in annotated.items() if name in present
-    }
-    return Split(folder, found, num_unannotated=len(present - annotated.keys()))
+    placed = annotations.read_placed(file, problems, photos=sorted(present))
+    found = photo_names.match(placed, photo_names.PhotoNames(present), problems)
+    unannotated = len(present - found.keys())
+    return Split(folder, found, unannotated, photos=sorted(present))
 
 
 def _check_folder(folder: pathlib.Path, rule: str) -> None:
     if not folder.is_dir():
         raise ValueError(f"{folder}: there is no such folder ({rule})")
-    if not _entries(folder):
+    if not entries(folder):
         raise ValueError(f"{folder}: the folder is empty ({rule})")
 
 
-def _entries(folder: pathlib.Path) -> list[pathlib.Path]:
+def entries(folder: pathlib.Path) -> list[pathlib.Path]:
+    """Returns what a folder holds and does not hide, by name."""
     return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
 
 
-def _photos_in(folder: pathlib.Path) -> list[pathlib.Path]:
-    return [path for path in _entries(folder) if path.suffix.lower() in photos.SUFFIXES]
+def photos_in(folder: pathlib.Path) -> list[pathlib.Path]:
+    """Returns the photos in a folder, by name."""
+    return [path for path in entries(folder) if path.suffix.lower() in photos.SUFFIXES]

@@ -28,7 +28,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import tqdm
-from absl import app, flags
+from absl import flags
 from PIL import Image
 
 if not __package__:  # run as a script: let it find its own package
@@ -276,4 +276,4 @@ def _synthesize_from_flags() -> str:
 
 if __name__ == "__main__":
     define_flags()
-    app.run(main)
+    command_line.start(main)

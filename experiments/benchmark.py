@@ -73,7 +73,9 @@ def main(argv: list[str]) -> int:
 
 
 def _run(args: flags.FlagValues) -> None:
-    output = pathlib.Path(args.output.format(what=args.what)).expanduser()
+    output = pathlib.Path(args.output.replace("{what}", args.what)).expanduser()
+    if output.is_dir():
+        raise ValueError(f"--output={output} is a folder, not a file")
     if not output.parent.is_dir():
         raise ValueError(f"--output={output}: there is no folder {output.parent}")
     workdir = os.path.expanduser(args.workdir) or None
@@ -85,7 +87,9 @@ def _run(args: flags.FlagValues) -> None:
             pathlib.Path(folder), scale=args.scale, repeats=args.repeats
         )
     report.print()
-    report.save(output, {name: args[name].value for name in ("what", "scale")})
+    report.save(
+        output, {name: args[name].value for name in ("what", "scale", "repeats")}
+    )
     print(f"{output}: every repeat, versions, commit, hardware")
 
 

@@ -6,7 +6,7 @@ No jax here: `--help` and mistakes in flags must be answered at once.
 import dataclasses
 from typing import Any
 
-from pg2_jax import files
+from pg2_jax import files, variants
 
 MODES = ("train", "evaluate", "generate", "table1", "import_checkpoint")
 
@@ -24,7 +24,7 @@ class Config:
     mode: str = option(
         "train",
         "Program",
-        "train: both stages, resumed from --workdir if it holds a checkpoint. "
+        "train: the --stages, resumed from --workdir if it holds a checkpoint. "
         "evaluate: scores every test pair, or the images of --generated_dir. generate: "
         "one photo and one pose in, one PNG out. table1: trains and scores every row "
         "of the paper's Table 1. "
@@ -33,7 +33,10 @@ class Config:
         MODES,
     )
     workdir: str = option(
-        "", "Program", "Folder of the run: checkpoints, summaries, metrics, pictures."
+        "",
+        "Program",
+        "Folder of the run: checkpoints, summaries, metrics, pictures; of the whole "
+        "table with --mode=table1.",
     )
     data_dir: str = option(
         "", "Program", "Data set written by data_prep/build_tfrecords.py."
@@ -48,7 +51,7 @@ class Config:
         "Networks",
         "two_stage: G1, then G2 against D (the paper's G1+G2+D). one_stage: G1 against "
         "D (G1+D). coarse: G1 alone, by L1.",
-        ("two_stage", "one_stage", "coarse"),
+        variants.CHOICES["stages"],
     )
     pose_embedding: str = option(
         "heatmap",
@@ -58,7 +61,7 @@ class Config:
         "joint in -1..1 through two fully connected layers, (0, 0, 0) for a missing "
         "joint (G1-CE); encoder, the heat maps through an encoder of their own "
         "(G1-HME). view: only a word, front, side or back, after VariGAN.",
-        ("heatmap", "coordinate", "encoder", "view"),
+        variants.CHOICES["pose_embedding"],
     )
     coarse_network: str = option(
         "bottleneck",
@@ -66,13 +69,13 @@ class Config:
         "What draws the coarse image: bottleneck is G1; refinement is G2's network, "
         "which has no fully connected layer. With --stages=one_stage it answers "
         "whether that layer makes the blur.",
-        ("bottleneck", "refinement"),
+        variants.CHOICES["coarse_network"],
     )
     coarse_block: str = option(
         "residual",
         "Networks",
         "G1's blocks: residual (paper), or plain, without the identity.",
-        ("residual", "plain"),
+        variants.CHOICES["coarse_block"],
     )
     base_channels: int = option(
         128, "Networks", "Channels of the first block of G1 and G2 (paper: 128)."
@@ -88,7 +91,7 @@ class Config:
         "Networks",
         "G2's decoder: symmetric mirrors the encoder's channels (paper, section 3.3); "
         "constant uses base_channels throughout (released code).",
-        ("symmetric", "constant"),
+        variants.CHOICES["refine_decoder"],
     )
     refine_full_skip: bool = option(
         True,
@@ -103,25 +106,28 @@ class Config:
         "difference",
         "Networks",
         "G2 draws a difference map to add to G1's image (paper), or the image itself.",
-        ("difference", "image"),
+        variants.CHOICES["refine_output"],
     )
     critic_input: str = option(
         "pair",
         "Networks",
         "What D sees: pair is (source, image), Eq. 2 and 3 of the paper; triplet is "
         "single images with the source as a second negative (released code).",
-        ("pair", "triplet"),
+        variants.CHOICES["critic_input"],
     )
     heat_map_range: str = option(
         "zero_one",
         "Networks",
         "Values of the pose heat maps: zero_one (paper) or minus_one_one (released "
         "code).",
-        ("zero_one", "minus_one_one"),
+        variants.CHOICES["heat_map_range"],
     )
 
     coarse_steps: int = option(
-        22_000, "Training", "Steps of stage I, or of the one stage."
+        22_000,
+        "Training",
+        "Steps of stage I, or of the one stage; in table1 G1+D takes --coarse_steps + "
+        "--refine_steps.",
     )
     refine_steps: int = option(
         14_000, "Training", "Steps of stage II, G2 against D with G1 frozen."
@@ -130,7 +136,7 @@ class Config:
         "",
         "Training",
         "Workdir of another run whose finished stage I this one begins with; it must "
-        "have been trained with the same settings.",
+        "have been trained with the same settings. Only for a new run.",
     )
     batch_size: int = option(16, "Training", "Pairs per step over all devices.")
     learning_rate: float = option(
@@ -187,7 +193,7 @@ class Config:
         0, "Other modes", "Scores the first N test pairs; 0 for all."
     )
     picture_pairs: int = option(
-        12, "Other modes", "Test pairs in the picture of an evaluation."
+        12, "Other modes", "Test pairs in the picture of an evaluation or table."
     )
     generated_dir: str = option(
         "",

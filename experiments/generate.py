@@ -4,6 +4,7 @@ import difflib
 import io
 import pathlib
 
+import jax.numpy as jnp
 import numpy as np
 from PIL import Image
 
@@ -11,7 +12,7 @@ from data_prep import annotations, photos
 from experiments import results
 from experiments.config import Config
 from experiments.stored_config import check_networks
-from pg2_jax import files, inference
+from pg2_jax import files, inference, pose
 
 # A photo of another shape would be squeezed, and the person with it.
 _MOST_DISTORTION = 1.1
@@ -37,6 +38,13 @@ def generate(config: Config) -> None:
     size = (model.architecture.image_height, model.architecture.image_width)
     config = config.with_size(*size)
     keypoints = read_pose(config, size)
+    sees_view = model.architecture.pose_embedding == "view"
+    if sees_view and pose.view(jnp.asarray(keypoints)) < 0:
+        raise ValueError(
+            f"--pose={config.pose} {config.pose_name}".rstrip()
+            + ": a shoulder or a hip is missing, so that the view (front, side or "
+            "back) cannot be told, which is all that this model sees of a pose."
+        )
     photo = read_photo(config.source_image, *size)
     result = model(photo, keypoints)
     results.write_picture(output, Image.fromarray(result.image[0]))
@@ -56,7 +64,7 @@ def read_photo(path: str, height: int, width: int) -> np.ndarray:
     if not pathlib.Path(path).is_file():
         raise ValueError(f"--source_image={path}: there is no such file.")
     try:
-        photo = photos.read(path, height, width, resize=True)
+        photo = photos.read(path, height, width, fit="stretch")
     except ValueError as error:
         raise ValueError(f"--source_image={error}") from error
     rows, columns = photo.original_size

@@ -7,13 +7,12 @@ from experiments.config import Config
 
 # What may change while a run goes on; the cosine also depends on the number of steps.
 _FREE_GROUPS = ("Reporting", "Other modes")
-_FREE = ("mode", "workdir", "data_dir", "coarse_from")
+_FREE = ("mode", "workdir", "data_dir")
 # What G1 does not notice in stage I.
 _STAGE_TWO = (
     "stages",
+    "coarse_from",
     "refine_steps",
-    "refine_decoder",
-    "refine_full_skip",
     "refine_sees_pose",
     "refine_output",
     "critic_input",
@@ -40,7 +39,10 @@ def differences(
     """
     lines = []
     free = _FREE if config.learning_rate_decay == "cosine" else (*_FREE, "refine_steps")
-    free = (*free, *_STAGE_TWO) if stage_one_only else free
+    if stage_one_only:
+        free = (*free, *_STAGE_TWO)
+        if config.coarse_network == "bottleneck":
+            free = (*free, "refine_decoder", "refine_full_skip")
     for field in dataclasses.fields(config):
         if field.name in free or field.metadata["group"] in _FREE_GROUPS:
             continue
@@ -69,3 +71,60 @@ def check_networks(stored: dict[str, Any], config: Config) -> None:
                 f"--{field.name}={given} disagrees with the checkpoint in "
                 f"--workdir={config.workdir}, which has {had}."
             )
+
+
+def check_unchanged(
+    stored: dict[str, Any] | None, config: Config, data: dict[str, Any]
+) -> None:
+    """Refuses to go on from a checkpoint of another config or another data set.
+
+    Args:
+        stored: config of the newest checkpoint, None if there is none.
+        config: of the run that is to go on.
+        data: metadata of the data set that it is to be trained on.
+
+    Raises:
+        ValueError: naming the workdir, and what differs.
+    """
+    if stored is None:
+        return
+    changed = differences(stored, config) + _other_data(stored, data)
+    if changed:
+        raise ValueError(
+            f"--workdir={config.workdir} holds a run with another config:\n  "
+            + "\n  ".join(changed)
+            + "\nUse its values to go on, or another workdir."
+        )
+
+
+def check_stage_one(
+    step: int, stored: dict[str, Any], config: Config, data: dict[str, Any]
+) -> None:
+    """Checks that the run --coarse_from has trained the stage I that a config wants.
+
+    Args:
+        step: of that run's newest checkpoint.
+        stored: config of that checkpoint.
+        config: of the run that is to begin.
+        data: metadata of its data set.
+
+    Raises:
+        ValueError: that run is another in what stage I depends on, or not so far.
+    """
+    changed = differences(stored, config, stage_one_only=True)
+    changed += _other_data(stored, data)
+    if stored.get("stages") == "one_stage":
+        changed.append("--stages: one_stage trains G1 against D")
+    if step < config.coarse_steps:
+        changed.append(f"step {step} of {config.coarse_steps}: stage I is not finished")
+    if changed:
+        raise ValueError(
+            f"--coarse_from={config.coarse_from} is not the stage I of this run:\n  "
+            + "\n  ".join(changed)
+        )
+
+
+def _other_data(stored: dict[str, Any], data: dict[str, Any]) -> list[str]:
+    if stored.get("data", data) == data:
+        return []
+    return [f"--data_dir: another data set than {stored['data_dir']} was"]

@@ -8,7 +8,7 @@ from typing import Any
 
 from experiments import evaluate, table1_output, train
 from experiments.config import Config
-from experiments.stored_config import differences
+from experiments.stored_config import check_unchanged, differences
 from pg2_jax import checkpoint, input_pipeline, sharding
 
 
@@ -64,6 +64,9 @@ def table1(config: Config) -> int | None:
     runs = _runs(config)
     _check_before_work(config, dataset, runs)
     table = _Table(config, dataset)
+    for name, seed in runs:
+        _check_row(row_config(config, name, seed), name, dataset)
+    table.write()
     for number, (name, seed) in enumerate(runs, start=1):
         print(f"\n== {ROWS[name].title}, seed {seed}: {number} of {len(runs)}")
         stopped_by = table.finish(name, seed)
@@ -135,6 +138,13 @@ def _check_before_work(
                 f"--{flag}={getattr(config, flag)}: with --mode=table1 the rows decide "
                 "it; leave it out, or choose --rows."
             )
+    if config.coarse_steps < 1:
+        raise ValueError("--coarse_steps=0: with --mode=table1 it must be 1 or more.")
+    if config.checkpoint_step != -1:
+        raise ValueError(
+            f"--checkpoint_step={config.checkpoint_step}: --mode=table1 always scores "
+            "the newest checkpoint; leave it out."
+        )
     if checkpoint.folder(config.workdir).exists():
         raise ValueError(
             f"--workdir={config.workdir} holds a single run; choose another folder for "
@@ -146,8 +156,19 @@ def _check_before_work(
         dataset.count(split)
         if any(name == "view" for name, _ in runs):
             dataset.require_views(split)
-    for name, seed in runs:
-        checkpoint.architecture_of(row_config(config, name, seed).to_json())
+
+
+def _check_row(config: Config, name: str, dataset: input_pipeline.PairDataset) -> None:
+    """Checks that a row's networks can be built, and that its run, if any, is of it."""
+    try:
+        checkpoint.architecture_of(config.to_json())
+    except ValueError as error:
+        raise ValueError(f"row {name} (see --rows): {error}") from error
+    stored = _stored(config)
+    if stored:
+        origin = stored[1].get("coarse_from", "")
+        config = dataclasses.replace(config, coarse_from=origin)
+        check_unchanged(stored[1], config, dataset.metadata)
 
 
 class _Table:
@@ -159,21 +180,20 @@ class _Table:
         self._folder = pathlib.Path(config.workdir)
         self._content = self._opened()
 
+    def write(self) -> None:
+        """Writes what is there, which binds the folder to the settings and the data."""
+        table1_output.write(self._folder, self._content)
+
     def _opened(self) -> dict[str, Any]:
         """The content of table.json, new or of an earlier call.
 
         Raises:
             ValueError: the table there is of another data set or other settings.
         """
-        new = {
-            "config": self._config.to_json(),
-            "data": self._dataset.metadata,
-            "rows": {},
-        }
-        path = self._folder / "table.json"
-        if not path.is_file():
-            return new
-        old = json.loads(path.read_text())
+        new = {"config": self._config.to_json(), "data": self._dataset.metadata}
+        old = self._on_disk()
+        if not old:
+            return {**new, "rows": {}}
         if old["data"] != new["data"]:
             raise ValueError(
                 f"--workdir={self._folder} holds the table of another data set, "
@@ -193,45 +213,60 @@ class _Table:
                 + "\n  ".join(changed)
                 + "\nUse its values to go on, or another workdir."
             )
-        return {**new, "rows": old["rows"]}
+        return {**old, **new}
+
+    def _on_disk(self) -> dict[str, Any]:
+        path = self._folder / "table.json"
+        return json.loads(path.read_text()) if path.is_file() else {}
 
     def finish(self, name: str, seed: int) -> int | None:
         """Trains and scores one row, or as much of it as is missing."""
         config = row_config(self._config, name, seed)
-        rows = self._content["rows"]
-        rows.setdefault(
-            name, {"title": ROWS[name].title, "image": ROWS[name].image, "seeds": {}}
-        )
-        if str(seed) in rows[name]["seeds"]:
+        if str(seed) in self._content["rows"].get(name, {}).get("seeds", {}):
             print(f"{config.workdir} is finished.")
             return None
         config = self._sharing_stage_one(config, name, seed)
         first, begin = _steps_taken(config), time.monotonic()
-        if first < config.total_steps:
-            stopped_by = train.train(config)
-            if stopped_by is not None:
-                return stopped_by
+        stopped_by = train.train(config)
+        if stopped_by is not None:
+            return stopped_by
         seconds = time.monotonic() - begin
-        metrics = evaluate.score_run(dataclasses.replace(config, mode="evaluate"))
-        rows[name]["seeds"][str(seed)] = {
-            "workdir": config.workdir,
-            "step": metrics["step"],
-            "begun_at_step": max(first, config.coarse_steps * bool(config.coarse_from)),
+        if config.coarse_from:
+            first = max(first, config.coarse_steps)
+        report = evaluate.score_run(dataclasses.replace(config, mode="evaluate"))
+        run = {
+            "run": pathlib.Path(config.workdir).name,
+            "step": report["step"],
+            "begun_at_step": first,
             "training_seconds": round(seconds, 1),
-            "metrics": metrics["metrics"][ROWS[name].image],
+            "metrics": report["metrics"][ROWS[name].image],
         }
-        self._content |= {
-            "rows": {n: rows[n] for n in ROWS if n in rows and rows[n]["seeds"]},
-            "pairs": metrics["pairs"],
-            "copy of source": metrics["metrics"][evaluate.COPY],
-            "definitions": metrics["definitions"],
-        }
-        table1_output.write(self._folder, self._content)
+        self._record(name, seed, run, report)
         return None
 
+    def _record(
+        self, name: str, seed: int, run: dict[str, Any], report: dict[str, Any]
+    ) -> None:
+        """Adds a run to the table on disk, where another process may have added some
+        since."""
+        rows = self._on_disk().get("rows", {})
+        empty = {"title": ROWS[name].title, "image": ROWS[name].image, "seeds": {}}
+        rows.setdefault(name, empty)["seeds"][str(seed)] = run
+        self._content |= {
+            "rows": {n: rows[n] for n in ROWS if n in rows},
+            "pairs": report["pairs"],
+            "copy of source": report["metrics"][evaluate.COPY],
+            "definitions": report["definitions"],
+        }
+        self.write()
+
     def _sharing_stage_one(self, config: Config, name: str, seed: int) -> Config:
-        """The full model begins with the G1 of the row G1-poseMaskLoss, if it is done:
-        its own stage I would compute the same again."""
+        """A new full model begins with the G1 of the row G1-poseMaskLoss, if it is
+        done: its own stage I would compute the same again."""
+        stored = _stored(config)
+        if stored:
+            origin = stored[1].get("coarse_from", "")
+            return dataclasses.replace(config, coarse_from=origin)
         twin = row_config(self._config, "pose_mask_loss", seed)
         if name != "full" or _steps_taken(twin) < config.coarse_steps:
             return config
@@ -240,18 +275,23 @@ class _Table:
 
     def show(self) -> None:
         """Draws the figure and prints the table."""
-        workdirs = {
-            row["title"]: (next(iter(row["seeds"].values()))["workdir"], row["image"])
+        models = {
+            row["title"]: (self._folder / run["run"], row["image"])
             for row in self._content["rows"].values()
+            for run in [next(iter(row["seeds"].values()))]
         }
-        table1_output.write(self._folder, self._content)
-        table1_output.draw_figure(self._folder, self._config, self._dataset, workdirs)
+        table1_output.draw_figure(self._folder, self._config, self._dataset, models)
         table1_output.show(self._folder, self._content)
 
 
-def _steps_taken(config: Config) -> int:
-    """Finished steps of a run; 0 where there is none."""
+def _stored(config: Config) -> tuple[int, dict[str, Any]] | None:
+    """Step and config of a run's newest checkpoint, None where there is none."""
     try:
-        return checkpoint.latest_config(config.workdir, "--workdir")[0]
+        return checkpoint.latest_config(config.workdir, "--workdir")
     except ValueError:
-        return 0
+        return None
+
+
+def _steps_taken(config: Config) -> int:
+    stored = _stored(config)
+    return stored[0] if stored else 0

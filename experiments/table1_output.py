@@ -21,7 +21,7 @@ _NOT_COMPUTED = {"IS, mask-IS": scoring.NOT_COMPUTED["inception_score"]}
 
 
 def write(folder: pathlib.Path, content: dict[str, Any]) -> None:
-    """Writes table.json and table.md.
+    """Writes table.json and, as soon as there is a row, table.md.
 
     Args:
         folder: of the table.
@@ -30,7 +30,8 @@ def write(folder: pathlib.Path, content: dict[str, Any]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     whole = {**content, "not_computed": _NOT_COMPUTED, **results.provenance()}
     results.write_json(folder / "table.json", whole)
-    results.write_text(folder / "table.md", _markdown(whole))
+    if content["rows"]:
+        results.write_text(folder / "table.md", _markdown(whole))
 
 
 def show(folder: pathlib.Path, content: dict[str, Any]) -> None:
@@ -53,7 +54,7 @@ def draw_figure(
     folder: pathlib.Path,
     config: Config,
     dataset: input_pipeline.PairDataset,
-    workdirs: dict[str, tuple[str, str]],
+    models: dict[str, tuple[pathlib.Path, str]],
 ) -> None:
     """Draws the paper's Figure 4: one pair in a row, one model in a column.
 
@@ -61,13 +62,13 @@ def draw_figure(
         folder: of the table.
         config: says how many pairs.
         dataset: its test pairs are drawn.
-        workdirs: (workdir, name of the image) by the title of the column.
+        models: (workdir, name of the image) by the title of the column.
     """
     batch = pictures.spread_pairs(dataset, config.picture_pairs, config.max_test_pairs)
     photos, keypoints = batch["source_image"], batch["target_keypoints"]
     drawn = {}
-    for title, (workdir, image) in workdirs.items():
-        model = inference.PoseTransfer.restore(workdir)
+    for title, (workdir, image) in models.items():
+        model = inference.PoseTransfer.restore(str(workdir))
         drawn[title] = getattr(model(photos, keypoints), image)
     results.write_picture(folder / "figure4.png", pictures.compare(batch, drawn))
 

@@ -16,9 +16,8 @@ import numpy as np
 import tensorboardX
 import tqdm
 
-from experiments import pictures, results
+from experiments import pictures, results, stored_config
 from experiments.config import Config
-from experiments.stored_config import differences
 from pg2_jax import checkpoint, input_pipeline, models, sharding, train_state
 from pg2_jax import train_step as steps
 
@@ -49,7 +48,8 @@ def train(config: Config) -> int | None:
     sharding.check_one_process()
     dataset.count("train")
     if config.pose_embedding == "view":
-        dataset.require_views("train")
+        for split in dataset.splits:
+            dataset.require_views(split)
     run = _Run(config, architecture, dataset)
     print(_announcement(config, dataset, run.state))
     with _signals() as received, contextlib.closing(run):
@@ -105,7 +105,8 @@ class _Run:
         self._checkpoints = checkpoint.Checkpointer(
             config.workdir, stored, keep=config.keep_checkpoints
         )
-        _check_unchanged(self._checkpoints.latest_config(), config, dataset)
+        before = self._checkpoints.latest_config()
+        stored_config.check_unchanged(before, config, dataset.metadata)
         results.write_json(
             pathlib.Path(config.workdir) / "config.json",
             {"config": stored, **results.provenance()},
@@ -115,7 +116,7 @@ class _Run:
         state = jax.jit(create, out_shardings=whole, compiler_options=unoptimized)()
         self.state = self._checkpoints.restore_latest(state)
         if config.coarse_from and not int(self.state.step):
-            self.state = _with_stage_one(state, config, dataset)
+            self.state = _with_stage_one(state, config, dataset.metadata)
         self._first = first = int(self.state.step)
         self._batches = dataset.training_batches(
             batch_size=config.batch_size,
@@ -153,6 +154,7 @@ class _Run:
         """Takes the steps up to `last`, or fewer if `stop` says so, and saves."""
         config, step = self._config, int(self.state.step)
         if step >= last:
+            self._save(step)  # of a run that begins with all it needs
             print(f"{config.workdir} has {step} steps; {last} were asked for.")
             return
         with _progress_bar(config, step) as bar:
@@ -277,48 +279,14 @@ def _progress_bar(config: Config, step: int) -> tqdm.tqdm:
 
 
 def _with_stage_one(
-    state: train_state.TrainState,
-    config: Config,
-    dataset: input_pipeline.PairDataset,
+    state: train_state.TrainState, config: Config, data: dict[str, Any]
 ) -> train_state.TrainState:
-    """The state of step --coarse_steps, with G1 of the run --coarse_from.
-
-    Raises:
-        ValueError: that run is another in what stage I depends on, or not so far.
-    """
+    """The state of step --coarse_steps, with G1 of the run --coarse_from."""
     step, stored = checkpoint.latest_config(config.coarse_from, "--coarse_from")
-    changed = differences(stored, config, stage_one_only=True)
-    if stored.get("stages") == "one_stage":
-        changed.append("--stages: one_stage trains G1 against D")
-    if stored.get("data", dataset.metadata) != dataset.metadata:
-        changed.append(f"--data_dir: another data set, {stored['data_dir']}")
-    if step < config.coarse_steps:
-        changed.append(f"step {step} of {config.coarse_steps}: stage I is not finished")
-    if changed:
-        raise ValueError(
-            f"--coarse_from={config.coarse_from} is not the stage I of this run:\n  "
-            + "\n  ".join(changed)
-        )
+    stored_config.check_stage_one(step, stored, config, data)
     coarse = checkpoint.restore_coarse(config.coarse_from, state.coarse)
     at = jnp.full_like(state.step, config.coarse_steps)
     return dataclasses.replace(state, step=at, coarse=coarse)
-
-
-def _check_unchanged(
-    stored: dict[str, Any] | None, config: Config, dataset: input_pipeline.PairDataset
-) -> None:
-    """Refuses to go on from a checkpoint of another config or another data set."""
-    if stored is None:
-        return
-    changed = differences(stored, config)
-    if stored.get("data", dataset.metadata) != dataset.metadata:
-        changed.append(f"--data_dir: another data set than {stored['data_dir']} was")
-    if changed:
-        raise ValueError(
-            f"--workdir={config.workdir} holds a run with another config:\n  "
-            + "\n  ".join(changed)
-            + "\nUse its values to go on, or another workdir."
-        )
 
 
 @contextlib.contextmanager

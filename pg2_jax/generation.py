@@ -35,7 +35,8 @@ def draw_refined(
     pose: jax.Array,
     architecture: models.Architecture,
 ) -> jax.Array:
-    """The refined image [B, H, W, 3]: G1's image plus G2's difference map."""
+    """The refined image [B, H, W, 3]: G1's image plus the difference map of G2, or what
+    G2 draws where it was built to draw the image itself."""
     seen = (coarse, source, pose) if architecture.refine_sees_pose else (coarse, source)
     drawn = apply(architecture.refine(), params, *seen)
     return drawn if architecture.refine_output == "image" else coarse + drawn

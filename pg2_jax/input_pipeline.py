@@ -6,6 +6,7 @@ the step alone, so that a resumed run sees what an uninterrupted one would have 
 """
 
 import dataclasses
+import itertools
 import pathlib
 from collections.abc import Iterator
 from typing import Any, cast
@@ -24,8 +25,13 @@ _IMAGES = ("source_image", "target_image")
 _KEYPOINTS = ("source_keypoints", "target_keypoints")
 _NAMES = ("identity", "source_name", "target_name")
 # Records, not pixels, wait in the shuffle buffer: some 50 MB at 128x64. The builder has
-# written the training pairs in random order already.
+# written the training pairs in random order already. Only records of more than 32 KiB
+# meet the second limit, which bounds the memory.
 _SHUFFLE_BUFFER = 8192
+_SHUFFLE_BYTES = 2**28
+# Pairs that tf.data hands over at once: its costs per element are worth a dozen decoded
+# photos.
+_ROWS_AT_ONCE = 64
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,6 +121,12 @@ class PairDataset:
     ) -> Iterator[Batch]:
         """Yields this process's share of the training batches, without end.
 
+        The records of all epochs are one stream, and process i of n takes every n-th of
+        it from the i-th on. So a step sees the same examples whatever the number of
+        processes, each epoch holds every pair once over all processes, and a batch that
+        does not divide the epoch goes on in the next one: nothing is left out. Each
+        process reads all records, which is quick, and decodes its own.
+
         Args:
             batch_size: examples per step over all processes.
             seed: of the order; each epoch is shuffled anew.
@@ -123,63 +135,116 @@ class PairDataset:
             process_index: of this process.
             process_count: of the run; must divide batch_size.
 
-        Yields:
+        Returns:
             Batches of batch_size / process_count examples, numpy.
+
+        Raises:
+            ValueError: the processes do not divide the batch, or there are no pairs;
+            while iterating, a record cannot be read.
         """
+        rows = _share(batch_size, process_index, process_count)
         epoch, offset = divmod(first_step * batch_size, self.count("train"))
         epochs = tf.data.Dataset.range(epoch, np.iinfo(np.int64).max)
         records = epochs.flat_map(lambda e: self._shuffled_records(seed, e))
         records = records.skip(offset).shard(process_count, process_index)
-        batches = self._decoded(records, (*_IMAGES, *_KEYPOINTS))
-        batches = batches.batch(batch_size // process_count, drop_remainder=True)
-        return self._read(batches.prefetch(tf.data.AUTOTUNE))
+        return self._batches(records, rows, (*_IMAGES, *_KEYPOINTS))
 
-    def test_batches(self, *, batch_size: int, limit: int = 0) -> Iterator[TestBatch]:
-        """Yields the test pairs, each once, in the order of the protocol.
+    def test_batches(
+        self,
+        *,
+        batch_size: int,
+        limit: int = 0,
+        process_index: int = 0,
+        process_count: int = 1,
+    ) -> Iterator[TestBatch]:
+        """Yields this process's share of the test pairs, each once, in the order of the
+        protocol.
+
+        Process i of n takes every n-th pair from the i-th on, and all processes get
+        equally many batches: where the pairs do not fill them, they are padded with the
+        first pair, whose name is not repeated.
 
         Args:
-            batch_size: examples per batch; the last one is padded.
+            batch_size: examples per step over all processes.
             limit: number of pairs from the beginning; 0 for all.
+            process_index: of this process.
+            process_count: of the run; must divide batch_size.
+
+        Yields:
+            Batches of batch_size / process_count examples.
+
+        Raises:
+            ValueError: as `training_batches`.
         """
+        rows = _share(batch_size, process_index, process_count)
+        count = min(limit or self.count("test"), self.count("test"))
+        left = len(range(process_index, count, process_count))
         records = tf.data.TFRecordDataset(self._files("test"))
-        records = records.take(limit or -1)
-        examples = self._decoded(records, (*_IMAGES, *_KEYPOINTS, *_NAMES))
-        for rows in self._read(examples.batch(batch_size).prefetch(2)):
+        padding = records.take(1).repeat()
+        records = records.take(count).concatenate(padding)
+        records = records.shard(process_count, process_index)
+        batches = self._batches(records, rows, (*_IMAGES, *_KEYPOINTS, *_NAMES))
+        for batch in itertools.islice(batches, -(-count // batch_size)):
             sources, targets = (
-                [name.decode() for name in rows[key]] for key in _NAMES[1:]
+                [name.decode() for name in batch[key][:left]] for key in _NAMES[1:]
             )
-            padding = batch_size - len(sources)
-            padded = {
-                key: np.concatenate([rows[key], *[rows[key][-1:]] * padding])
-                for key in (*_IMAGES, *_KEYPOINTS)
-            }
+            left -= len(sources)
+            arrays = {key: batch[key] for key in (*_IMAGES, *_KEYPOINTS)}
             names = list(zip(sources, targets, strict=True))
-            yield TestBatch(cast(Batch, padded), names)
+            yield TestBatch(cast(Batch, arrays), names)
+
+    def _batches(
+        self, records: tf.data.Dataset, rows: int, keys: tuple[str, ...]
+    ) -> Iterator[Any]:
+        """Decodes an endless stream of records in parallel, in order, into numpy
+        batches of `rows`.
+
+        Several small batches are decoded together and handed over as slices.
+        """
+        together = max(1, _ROWS_AT_ONCE // rows)
+        decoded = (
+            records.batch(rows * together, drop_remainder=True)
+            .map(
+                lambda batch: self._decode(batch, keys),
+                num_parallel_calls=tf.data.AUTOTUNE,
+                deterministic=True,
+            )
+            .prefetch(2)
+        )
+        for arrays in self._read(decoded):
+            for start in range(0, len(arrays[keys[0]]), rows):
+                yield {key: arrays[key][start : start + rows] for key in keys}
 
     def require_views(self, split: str) -> None:
         """Checks that `pose.view` knows the view of every target pose of a split.
 
         Raises:
-            ValueError: the first record that lacks a joint.
+            ValueError: it does not; names the first pair and counts the others.
         """
         keys = (*_NAMES[1:], _KEYPOINTS[1])
-        records = tf.data.TFRecordDataset(self._files(split))
-        for rows in self._read(self._decoded(records, keys).batch(4096)):
-            unknown = np.asarray(pose.view(jnp.asarray(rows[_KEYPOINTS[1]]))) < 0
-            if unknown.any():
-                source, target = (rows[k][unknown.argmax()].decode() for k in keys[:2])
-                raise ValueError(
-                    f"--data_dir={self._data_dir}: the view of the pair {source}, "
-                    f"{target} (split {split}) cannot be told: a shoulder or a hip is "
-                    "missing in the target pose. --pose_embedding=view needs both "
-                    "shoulders and both hips, as the field's pair protocol does."
-                )
+        records = tf.data.TFRecordDataset(self._files(split)).batch(4096)
+        unknown, first = 0, ""
+        for rows in self._read(records.map(lambda batch: self._decode(batch, keys))):
+            wrong = np.asarray(pose.view(jnp.asarray(rows[_KEYPOINTS[1]]))) < 0
+            if wrong.any() and not unknown:
+                first = ", ".join(rows[k][wrong.argmax()].decode() for k in keys[:2])
+            unknown += int(wrong.sum())
+        if unknown:
+            raise ValueError(
+                f"--data_dir={self._data_dir}: the view of {unknown} of "
+                f"{self.count(split)} pairs of split {split} cannot be told, first of "
+                f"{first}: a shoulder or a hip of the target pose is missing. "
+                "--pose_embedding=view needs all four, as the field's pair protocol "
+                "does."
+            )
 
     def _read(self, batches: tf.data.Dataset) -> Iterator[Any]:
         """Iterates over numpy batches; a damaged shard becomes a ValueError."""
+        # At the end of a program tensorflow can be gone before this generator is.
+        record_error = tf.errors.OpError
         try:
             yield from batches.as_numpy_iterator()
-        except tf.errors.OpError as error:
+        except record_error as error:
             raise ValueError(
                 f"--data_dir={self._data_dir}: a record cannot be read: {error.message}"
             ) from error
@@ -194,24 +259,45 @@ class PairDataset:
         key = tf.stack([tf.constant(seed, tf.int64), epoch])
         files = tf.random.experimental.stateless_shuffle(files, seed=key)
         records = tf.data.TFRecordDataset(files)
-        buffer = min(_SHUFFLE_BUFFER, self.count("train"))
+        info = self._builder.info.splits["train"]
+        record_size = max(1, info.num_bytes // info.num_examples)
+        buffer = min(_SHUFFLE_BUFFER, _SHUFFLE_BYTES // record_size, info.num_examples)
+        buffer = max(buffer, 1)
         # One number for (seed, epoch): shuffle takes a single 64-bit seed.
         mixed = tf.random.stateless_uniform(
             (), seed=key, minval=None, maxval=None, dtype=tf.int64
         )
         return records.shuffle(buffer, seed=mixed, reshuffle_each_iteration=False)
 
-    def _decoded(
-        self, records: tf.data.Dataset, keys: tuple[str, ...]
-    ) -> tf.data.Dataset:
-        """Parses and decodes records in parallel, in order."""
-        features = self._builder.info.features
-        unused = {key: tfds.decode.SkipDecoding() for key in set(_IMAGES) - set(keys)}
+    def _decode(
+        self, records: tf.Tensor, keys: tuple[str, ...]
+    ) -> dict[str, tf.Tensor]:
+        """Parses and decodes serialized records [N]."""
+        text = tf.io.FixedLenFeature([], tf.string)
+        points = tf.io.FixedLenFeature([18, 3], tf.float32)
+        spec = {key: points if key in _KEYPOINTS else text for key in keys}
+        examples = tf.io.parse_example(records, spec)
+        for key in set(_IMAGES).intersection(keys):
+            # Unrolled: a loop of tensorflow costs a third of the decoding.
+            images = [self._decode_image(image) for image in tf.unstack(examples[key])]
+            examples[key] = tf.stack(images)
+        return examples
 
-        def decode(record: tf.Tensor) -> dict[str, tf.Tensor]:
-            example = features.deserialize_example(record, decoders=unused)
-            return {key: example[key] for key in keys}
+    def _decode_image(self, encoded: tf.Tensor) -> tf.Tensor:
+        """JPEG or PNG -> uint8 [H, W, 3]."""
+        image = tf.io.decode_image(encoded, channels=3, expand_animations=False)
+        return tf.ensure_shape(image, (self.height, self.width, 3))
 
-        return records.map(
-            decode, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
+
+def _share(batch_size: int, process_index: int, process_count: int) -> int:
+    """The examples of one process in a step."""
+    if batch_size % process_count:
+        raise ValueError(
+            f"--batch_size={batch_size} must be a multiple of the number of processes, "
+            f"{process_count}, because each takes an equal share of the batch."
         )
+    if not 0 <= process_index < process_count:
+        raise ValueError(
+            f"process_index={process_index} must lie in [0, {process_count})."
+        )
+    return batch_size // process_count

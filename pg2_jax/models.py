@@ -12,6 +12,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from pg2_jax import variants
 from pg2_jax.discriminator import Discriminator
 
 _GLOROT = nn.initializers.xavier_uniform()
@@ -64,6 +65,8 @@ class Architecture:
     heat_map_range: str = "zero_one"
 
     def __post_init__(self):
+        for name in variants.CHOICES:
+            variants.require(name, getattr(self, name))
         height, width, halvings = self.image_height, self.image_width, self.blocks - 1
         if height < 32:
             raise ValueError(

@@ -37,8 +37,8 @@ class TrainState:
     Attributes:
         step: [] int32, number of finished steps of both stages together.
         coarse: G1, (source image, target pose) -> coarse image.
-        refine: G2, (coarse image, source image) -> refined image; None without
-            stage II.
+        refine: G2, (coarse image, source image, and the pose where it was built to see
+            it) -> refined image; None without stage II.
         critic: D, image or pair of images -> logit; None where nothing is adversarial.
     """
 

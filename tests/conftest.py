@@ -21,6 +21,12 @@ SHARED = pathlib.Path(__file__).parents[2] / "shared"
 
 
 @pytest.fixture(scope="session")
+def shared() -> pathlib.Path:
+    """The folder of reference material, which need not be there."""
+    return SHARED
+
+
+@pytest.fixture(scope="session")
 def golden() -> pathlib.Path:
     """The folder of numbers computed with the authors' code."""
     folder = SHARED / "golden"

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from data_prep import annotations
+from data_prep import annotations, estimators
+from tests.data_prep.colour_photos import ByColour, write_colour
 from tests.data_prep.small_sources import random_pose, write_market, write_photo
 
 
@@ -23,3 +24,28 @@ def people(tmp_path):
     poses = {name: random_pose(rng) for name in names}
     annotations.write_csv(tmp_path / "people" / "annotations.csv", poses)
     return tmp_path / "people"
+
+
+@pytest.fixture
+def estimator(monkeypatch):
+    """Takes the place of all estimators."""
+    fake = ByColour()
+    monkeypatch.setattr(estimators, "open_estimator", lambda _: fake)
+    monkeypatch.setattr(estimators, "check_installed", lambda _: None)
+    return fake
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder of people for the estimator of `estimator`, and its model beside it."""
+    (tmp_path / "model").write_bytes(b"any")
+    folder = tmp_path / "people"
+    colours = {
+        "anna/1.png": (1, 0, 90),
+        "anna/2.png": (3, 0, 80),
+        "bo/1.png": (0, 0, 0),
+        "bo/2.png": (2, 0, 10),
+    }
+    for name, colour in colours.items():
+        write_colour(folder / name, colour)
+    return folder

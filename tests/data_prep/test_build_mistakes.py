@@ -100,6 +100,26 @@ def test_bad_source_is_named_and_nothing_is_left(market, tmp_path, damage, messa
     assert "out" not in "".join(listing(tmp_path))
 
 
+@pytest.mark.parametrize("name", ["../secret.jpg", "{}/secret.jpg", "0001\\x.jpg"])
+def test_names_do_not_lead_out_of_the_folder(market, tmp_path, name):
+    write_photo(np.random.default_rng(0), market / "secret.jpg")
+    append(market, f"{name.format(market)}: {[1] * 18}: {[1] * 18}")
+    with pytest.raises(ValueError, match=r"train\.csv:7: the photo name .* is refused"):
+        build(market, tmp_path / "out")
+
+
+def test_unicode_names_reach_the_records(people, tmp_path):
+    (people / "anna").rename(people / "Zoë 漢字 😀")
+    file = people / "annotations.csv"
+    text = file.read_text(encoding="utf-8").replace("anna/", "Zoë 漢字 😀/")
+    file.write_text(text, encoding="utf-8")
+    (people / "loop").symlink_to(people)
+    build(people, tmp_path / "out", dataset="folder", test_fraction=0.0)
+    records = read_records(tmp_path / "out", "train")
+    who = {record["identity"].decode() for record in records}
+    assert who == {"Zoë 漢字 😀", "bo", "cy", "0000"}
+
+
 def test_all_problems_are_listed_at_once(market, tmp_path):
     for damage in (_annotation_of_unknown_photo, _short_row, _truncated_photo):
         damage(market)
@@ -142,7 +162,10 @@ def test_skip_leaves_out_counts_and_lists(market, tmp_path):
         ({"annotations": ["a.csv"]}, "names 1 files, market1501 has two"),
         ({"annotations": ["a.csv", "b.csv"]}, "a.csv: there is no such annotation"),
         ({"pairs": ["a.csv"]}, "--pairs names 1 files"),
-        ({"dataset": "folder"}, r"annotations\.csv: there is no such annotation"),
+        (
+            {"dataset": "folder", "annotations": ["no.csv"]},
+            r"no\.csv: there is no such annotation",
+        ),
         ({"dataset": "synthetic"}, "is not empty; to convert what it holds"),
     ],
 )
@@ -153,7 +176,7 @@ def test_bad_option(market, tmp_path, changes, message):
 
 
 def test_folder_with_one_person_cannot_be_split(people, tmp_path):
-    annotated = annotations.read_csv(people / "annotations.csv")
+    annotated = annotations.read(people / "annotations.csv")
     only = {name: pose for name, pose in annotated.items() if name.startswith("anna")}
     annotations.write_csv(people / "annotations.csv", only)
     with pytest.raises(ValueError, match="1 people have two usable photos"):

@@ -37,7 +37,7 @@ def built(tmp_path_factory):
     (source / "bounding_box_train" / "Thumbs.db").write_bytes(b"x")
     (source / "bounding_box_train" / "0055_c1_0.jpg").write_bytes(b"not needed")
     annotations_file = source / "market-annotation-train.csv"
-    annotated = annotations.read_csv(annotations_file)
+    annotated = annotations.read(annotations_file)
     annotated["0055_c1_0.jpg"] = random_pose(rng, 8)
     annotated["0001_c1_0.jpg"][4] = [WIDTH, 3, 1]
     annotated["0001_c1_0.jpg"][7] = [3, HEIGHT + 9, 1]
@@ -49,7 +49,7 @@ def built(tmp_path_factory):
 @pytest.mark.parametrize("split", ["train", "test"])
 def test_records_hold_the_bytes_keypoints_and_names_of_the_source(built, split):
     source, out, _ = built
-    annotated = annotations.read_csv(source / f"market-annotation-{split}.csv")
+    annotated = annotations.read(source / f"market-annotation-{split}.csv")
     records = read_records(out, split)
     for record in records:
         for role in ("source", "target"):
@@ -65,14 +65,14 @@ def test_records_hold_the_bytes_keypoints_and_names_of_the_source(built, split):
 
 def test_test_records_keep_the_order_of_the_protocol(built):
     source, out, _ = built
-    annotated = annotations.read_csv(source / "market-annotation-test.csv")
+    annotated = annotations.read(source / "market-annotation-test.csv")
     expected = pairs.test_pairs(annotated, "market1501", pairs.MAX_TEST_PAIRS, 0)
     assert pair_names(read_records(out, "test")) == expected
 
 
 def test_train_records_are_all_pairs_shuffled(built):
     source, out, _ = built
-    annotated = annotations.read_csv(source / "market-annotation-train.csv")
+    annotated = annotations.read(source / "market-annotation-train.csv")
     expected = pairs.all_pairs(annotated, "market1501")
     names = pair_names(read_records(out, "train"))
     assert sorted(names) == sorted(expected) and names != expected
@@ -185,10 +185,10 @@ def test_resized_photos_carry_scaled_keypoints(market, tmp_path):
     file = market / "market-annotation-train.csv"
     annotated = {
         name: keypoints * [4, 2, 1] + [3, 1, 0]
-        for name, keypoints in annotations.read_csv(file).items()
+        for name, keypoints in annotations.read(file).items()
     }
     annotations.write_csv(file, annotated)
-    summary = build(market, tmp_path / "out", resize=True, max_test_pairs=1)
+    summary = build(market, tmp_path / "out", fit="stretch", max_test_pairs=1)
     assert summary.converted == {"resized, stretched to another shape": 7}
     record = pose_pairs.read_records(tmp_path / "out", "train", [0])[0]
     keypoints = annotated[record["source_name"].decode()]

@@ -1,11 +1,14 @@
 """Every kind of photo: copied, converted by rule, or refused."""
 
 import io
+import os
 import struct
 import zlib
 
+import hypothesis
 import numpy as np
 import pytest
+from hypothesis import strategies
 from PIL import Image
 
 from data_prep import photos
@@ -30,8 +33,8 @@ def _exif(orientation):
     return exif
 
 
-def _read(path, resize=False):
-    return photos.read(path, HEIGHT, WIDTH, resize=resize)
+def _read(path, **options):
+    return photos.read(path, HEIGHT, WIDTH, **options)
 
 
 def _decoded(photo):
@@ -54,7 +57,8 @@ def test_rgb_of_the_right_size_is_copied_byte_for_byte(tmp_path, name, options):
     path = _save(tmp_path / name, Image.fromarray(_pixels()), **options)
     photo = _read(path)
     assert photo.encoded == path.read_bytes()
-    assert photo == (path.read_bytes(), (HEIGHT, WIDTH), "")
+    assert photo.original_size == (HEIGHT, WIDTH) and photo.note == ""
+    assert photo.frame == ((0, 0, WIDTH, HEIGHT), (0, 0, WIDTH, HEIGHT))
 
 
 def test_the_suffix_does_not_matter(tmp_path):
@@ -198,25 +202,106 @@ def test_wrong_size_is_refused_with_both_sizes(tmp_path):
         _read(path)
 
 
-def test_resize_scales_photo_and_keypoints_alike(tmp_path):
+@pytest.mark.parametrize("size", [(1, 100_000), (100_000, 1), (7, 9)])
+def test_a_line_of_pixels_is_refused(tmp_path, size):
+    path = _save(tmp_path / "a.png", Image.new("RGB", size))
+    with pytest.raises(ValueError, match=rf"a\.png: .*{size[0]} x {size[1]} pixels"):
+        _read(path, fit="stretch")
+
+
+@pytest.mark.parametrize("size", [(0, 0), (0, 9), (9, 0)])
+def test_a_photo_without_pixels_is_refused(tmp_path, size):
+    path = _save(tmp_path / "a.bmp", Image.fromarray(_pixels()))
+    content = bytearray(path.read_bytes())
+    content[18:26] = struct.pack("<ii", *size)  # Width and height of the header.
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"a\.bmp: "):
+        _read(path, fit="stretch")
+
+
+def test_what_is_no_file_is_refused_without_waiting(tmp_path):
+    os.mkfifo(tmp_path / "pipe.jpg")
+    (tmp_path / "folder.jpg").mkdir()
+    (tmp_path / "zero.jpg").symlink_to("/dev/zero")
+    for name in ("pipe.jpg", "folder.jpg", "zero.jpg"):
+        with pytest.raises(ValueError, match=f"{name}: not a file with a photo"):
+            _read(tmp_path / name)
+    (tmp_path / "loop.jpg").symlink_to("loop.jpg")
+    with pytest.raises(OSError, match=r"symbolic links.*loop\.jpg"):
+        _read(tmp_path / "loop.jpg")
+
+
+def test_a_file_too_large_for_a_photo_is_not_read(tmp_path):
+    path = tmp_path / "a.jpg"
+    with open(path, "wb") as file:
+        file.truncate(photos.MAX_BYTES + 1)
+    with pytest.raises(ValueError, match=r"a\.jpg: 536,870,913 bytes, at most"):
+        _read(path)
+
+
+def _bytes(kind, **options):
+    buffer = io.BytesIO()
+    Image.fromarray(_pixels()).save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+_WHOLE = [
+    *(_bytes("JPEG"), _bytes("JPEG", progressive=True, exif=_exif(orientation=6))),
+    *(_bytes("PNG"), _bytes("BMP"), _bytes("WEBP"), b""),
+]
+
+
+@hypothesis.settings(derandomize=True, max_examples=250, deadline=None)
+@hypothesis.given(
+    base=strategies.sampled_from(_WHOLE),
+    cut=strategies.integers(0, 2000),
+    noise=strategies.lists(
+        strategies.tuples(strategies.integers(0, 1500), strategies.binary(max_size=9)),
+        max_size=4,
+    ),
+    tail=strategies.binary(max_size=64),
+)
+def test_damaged_bytes_give_a_photo_or_a_clear_error(
+    tmp_path_factory, base, cut, noise, tail
+):
+    content = bytearray(base[:cut] + tail)
+    for place, replacement in noise:
+        content[place : place + len(replacement)] = replacement
+    path = tmp_path_factory.getbasetemp() / "damaged.jpg"
+    path.write_bytes(content)
+    try:
+        photo = _read(path, fit="stretch")
+    except ValueError as error:
+        assert str(error).startswith(f"{path}: ")
+    else:
+        assert _decoded(photo).shape == (HEIGHT, WIDTH, 3)
+
+
+def test_a_stretched_photo_says_so(tmp_path):
     large = np.zeros((2 * HEIGHT, 4 * WIDTH, 3), np.uint8)
     large[20:30, 40:50] = 255
-    photo = _read(_save(tmp_path / "a.png", Image.fromarray(large)), resize=True)
+    photo = _read(_save(tmp_path / "a.png", Image.fromarray(large)), fit="stretch")
     assert photo.original_size == (2 * HEIGHT, 4 * WIDTH)
     assert photo.note == "resized, stretched to another shape"
     bright = np.argwhere(_decoded(photo)[..., 0] > 128)
     np.testing.assert_allclose(bright.mean(0), [12, 10.75], atol=0.6)
 
 
-def test_fit_keypoints_scales_clips_and_drops():
+def test_a_photo_turned_by_exif_is_cropped_as_a_viewer_shows_it(tmp_path):
+    shown = np.zeros((60, 80, 3), np.uint8)
+    shown[10:40, 30:50] = [200, 0, 0]
+    exif = _exif(orientation=8)  # Rotate by 90 degrees counterclockwise to view.
+    lying = Image.fromarray(np.rot90(shown, -1))
+    path = _save(tmp_path / "a.png", lying, exif=exif)
     keypoints = np.zeros((18, 3), np.float32)
-    keypoints[0] = [10, 20, 1]
-    keypoints[1] = [63, 47, 1]  # The last pixel of a photo of 64 x 48.
-    keypoints[2] = [64, 10, 1]  # One beyond it.
-    keypoints[3] = [10, 48, 1]
-    keypoints[4] = [0, 0, 1]
-    fitted, outside = photos.fit_keypoints(keypoints, (48, 64), (24, 16))
-    expected = np.zeros((18, 3))
-    expected[0], expected[1], expected[4] = [2.5, 10, 1], [15, 23, 1], [0, 0, 1]
-    np.testing.assert_array_equal(fitted, expected)
-    assert outside == 2 and fitted.dtype == np.float32
+    keypoints[:2] = [[30, 10, 1], [50, 40, 1]]
+    photo = _read(path, fit="crop", keypoints=keypoints, margin=0.0)
+    assert photo.frame == ((30, 10, 50, 40), (0, 0, WIDTH, HEIGHT))
+    assert photo.note == "EXIF orientation applied, cropped"
+    np.testing.assert_allclose(_decoded(photo).mean((0, 1)), [200, 0, 0], atol=2)
+
+
+def test_crop_without_a_person_names_the_photo(tmp_path):
+    path = _save(tmp_path / "a.png", Image.fromarray(_pixels()))
+    with pytest.raises(ValueError, match=r"a\.png: the 0 keypoints in the photo span"):
+        _read(path, fit="crop", keypoints=np.zeros((18, 3)))

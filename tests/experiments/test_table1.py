@@ -1,16 +1,20 @@
 """--mode=table1: every row trained once, scored, and laid out as in the paper."""
 
+import contextlib
 import dataclasses
 import json
+import os
 import pathlib
 import shutil
 import signal
 
+import jax
+import numpy as np
 import pytest
 from absl import flags
 from PIL import Image
 
-from experiments import command_line, table1, table1_output, train
+from experiments import command_line, evaluate, table1, table1_output, train
 from experiments.config import Config
 from pg2_jax import checkpoint
 from tests.experiments.tiny_config import make_config
@@ -71,8 +75,10 @@ def test_the_table_says_what_the_runs_scored(table):
 def test_the_full_model_begins_with_the_stage_one_of_its_twin(table):
     row = content(table)["rows"]["full"]["seeds"]["5"]
     assert row["begun_at_step"] == 2
-    generators = checkpoint.restore_generators(row["workdir"])
+    generators = checkpoint.restore_generators(str(run_of(table, row["run"])))
     assert generators.config["coarse_from"].endswith("pose_mask_loss_seed5")
+    twin = checkpoint.restore_generators(generators.config["coarse_from"])
+    jax.tree.map(np.testing.assert_array_equal, generators.coarse, twin.coarse)
 
 
 def test_finished_rows_are_not_trained_again(table, monkeypatch, capsys):
@@ -89,19 +95,91 @@ def test_finished_rows_are_not_trained_again(table, monkeypatch, capsys):
     assert "full_seed5 is finished" in capsys.readouterr().out
 
 
-def test_an_interrupted_row_is_gone_on_with(pair_dataset, tmp_path, monkeypatch):
-    config = make_table_config(pair_dataset, tmp_path, rows="l1,ce")
-    real = train.train
+def test_the_same_call_again_changes_nothing_but_the_pictures(table, capsys):
+    before = content(table)
+    run_of(table, "figure4.png").unlink()
+    assert table1.table1(table) is None
+    assert content(table)["rows"] == before["rows"]
+    assert content(table)["definitions"] == before["definitions"]
+    assert run_of(table, "figure4.png").is_file()
+    assert "G1+G2+D" in capsys.readouterr().out
 
-    def interrupted(config):
-        if config.pose_embedding == "heatmap":
-            return signal.SIGTERM
-        return real(config)
+
+def test_a_table_may_be_moved(table, tmp_path):
+    moved = dataclasses.replace(table, workdir=str(tmp_path / "elsewhere"))
+    shutil.copytree(table.workdir, moved.workdir)
+    for run in ("full_seed0", "pose_mask_loss_seed0"):
+        shutil.move(run_of(table, run), tmp_path / run)
+    try:
+        assert table1.table1(moved) is None
+    finally:
+        for run in ("full_seed0", "pose_mask_loss_seed0"):
+            shutil.move(tmp_path / run, run_of(table, run))
+
+
+@contextlib.contextmanager
+def stopped_after(steps):
+    """Training that is ended by a signal after so many steps of each run."""
+    take = train._Run._take_step
+
+    def take_and_stop(self, step):
+        take(self, step)
+        if step + 1 - self._first == steps:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(train._Run, "_take_step", take_and_stop)
+        yield
+
+
+def test_an_interrupted_row_goes_on_where_it_was(pair_dataset, tmp_path):
+    """Begun without its twin, the full model keeps to its own stage I."""
+    config = make_table_config(pair_dataset, tmp_path, rows="full")
+    with stopped_after(1):
+        assert table1.table1(config) == signal.SIGTERM
+    assert content(config)["rows"] == {}
+    more = dataclasses.replace(config, rows="pose_mask_loss,full")
+    assert table1.table1(more) is None
+    rows = content(config)["rows"]
+    assert rows["full"]["seeds"]["0"]["begun_at_step"] == 1
+    assert rows["pose_mask_loss"]["seeds"]["0"]["begun_at_step"] == 0
+    stored = checkpoint.restore_generators(str(tmp_path / "full_seed0")).config
+    assert stored["coarse_from"] == ""
+
+
+def test_a_row_stopped_before_it_was_scored_is_bound_to_its_flags(
+    pair_dataset, tmp_path, monkeypatch
+):
+    config = make_table_config(pair_dataset, tmp_path, rows="l1")
+
+    def interrupt(_):
+        raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(train, "train", interrupted)
-        assert table1.table1(config) == signal.SIGTERM
-    assert list(content(config)["rows"]) == ["ce"]
+        patch.setattr(evaluate, "score_run", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            table1.table1(config)
+    with pytest.raises(ValueError, match=r"--learning_rate: 0\.001 in the run, 0\.5"):
+        table1.table1(dataclasses.replace(config, learning_rate=0.5))
+    # Even where the table itself is gone.
+    (tmp_path / "table.json").unlink()
+    with pytest.raises(ValueError, match="l1_seed0 holds a run with another config"):
+        table1.table1(dataclasses.replace(config, learning_rate=0.5, rows="ce,l1"))
+    assert not (tmp_path / "ce_seed0").exists()
+    assert table1.table1(config) is None
+    assert content(config)["rows"]["l1"]["seeds"]["0"]["begun_at_step"] == 2
+
+
+def test_rows_that_another_process_has_added_stay(pair_dataset, tmp_path, monkeypatch):
+    config = make_table_config(pair_dataset, tmp_path, rows="l1")
+    real = evaluate.score_run
+
+    def meanwhile(run):
+        monkeypatch.setattr(evaluate, "score_run", real)
+        assert table1.table1(dataclasses.replace(config, rows="ce")) is None
+        return real(run)
+
+    monkeypatch.setattr(evaluate, "score_run", meanwhile)
     assert table1.table1(config) is None
     assert list(content(config)["rows"]) == ["ce", "l1"]
 
@@ -116,6 +194,12 @@ def test_an_interrupted_row_is_gone_on_with(pair_dataset, tmp_path, monkeypatch)
         ({"pose_mask_loss": False}, "--pose_mask_loss=False: .* the rows decide it"),
         ({"stages": "coarse"}, "--stages=coarse: with --mode=table1"),
         ({"batch_size": 3}, "--batch_size=3 must be a multiple"),
+        ({"coarse_steps": 0}, "--coarse_steps=0: .* it must be 1 or more"),
+        ({"checkpoint_step": 2}, "--checkpoint_step=2: .* the newest checkpoint"),
+        (
+            {"coarse_network": "refinement", "rows": "ce"},
+            r"row ce .see --rows.: --pose_embedding=coordinate joins the pose",
+        ),
         ({"coarse_steps": 3}, "--coarse_steps: 2 in the run, 3 now"),
         ({"refine_steps": 3}, "--refine_steps: 2 in the table, 3 now"),
         ({"steps_scale": 0.5}, "--steps_scale: 1.0 in the table, 0.5 now"),

@@ -75,16 +75,101 @@ def test_a_resumed_run_sees_what_the_uninterrupted_one_saw(dataset, first_step):
     assert_equal(resumed, take(dataset, first_step + 3)[first_step:])
 
 
-@pytest.mark.parametrize("processes", [2, 4])
-def test_the_shares_of_the_processes_make_the_whole_batch(dataset, processes):
+@pytest.fixture(autouse=True)
+def few_rows_at_once(monkeypatch):
+    """tensorflow traces a graph for each iterator; a small one is traced sooner."""
+    monkeypatch.setattr(input_pipeline, "_ROWS_AT_ONCE", 8)
+
+
+@pytest.fixture(scope="module")
+def stream(dataset):
+    """The keys of one process' pairs, over three epochs."""
+    return keys(take(dataset, 4 * dataset.count("train"), batch_size=1))
+
+
+def interleaved(shares):
+    """The stream that the shares of all processes make: theirs in turn."""
+    return [key for turn in zip(*shares, strict=True) for key in turn]
+
+
+@pytest.mark.parametrize("processes", [1, 2, 3, 8])
+def test_the_shares_of_the_processes_make_the_stream_of_one(dataset, stream, processes):
+    """24 divides neither the epoch nor what follows: batches reach over its end."""
+    count, size, first_step = dataset.count("train"), 24, 2
+    assert count % size and first_step * size < count
+    steps = (3 * count - first_step * size) // size
     shares = [
-        take(dataset, 3, first_step=2, process_index=i, process_count=processes)
+        take(
+            dataset,
+            steps,
+            batch_size=size,
+            first_step=first_step,
+            process_index=i,
+            process_count=processes,
+        )
         for i in range(processes)
     ]
-    whole = take(dataset, 3, first_step=2)
-    for step, batch in enumerate(whole):
-        parts = keys(share[step] for share in shares)
-        assert sorted(parts) == sorted(keys([batch]))
+    assert {len(b["source_image"]) for share in shares for b in share} == {
+        size // processes
+    }
+    whole = interleaved([keys(share) for share in shares])
+    start = first_step * size
+    assert whole == stream[start : start + len(whole)]
+    epoch = whole[count - start : 2 * count - start]  # The second one is in it whole.
+    assert len(set(epoch)) == count and set(epoch) == set(stream[:count])
+
+
+@pytest.mark.parametrize(
+    ("processes", "limit"), [(1, 0), (2, 0), (3, 0), (8, 0), (3, 25), (8, 3)]
+)
+def test_over_all_processes_every_test_pair_comes_once_in_order(
+    dataset, processes, limit
+):
+    options = {"batch_size": 24, "limit": limit, "process_count": processes}
+    shares = [
+        list(dataset.test_batches(process_index=i, **options)) for i in range(processes)
+    ]
+    count = min(limit or dataset.count("test"), dataset.count("test"))
+    for share in shares:  # The collective steps of all processes must go together.
+        assert len(share) == -(-count // 24)
+        assert {len(t.batch["source_image"]) for t in share} == {24 // processes}
+    whole = [n for t in dataset.test_batches(batch_size=1) for n in t.names][:count]
+    for i, share in enumerate(shares):
+        assert [n for t in share for n in t.names] == whole[i::processes]
+
+
+def test_the_padding_of_the_test_pairs_is_the_first_pair(dataset):
+    count = dataset.count("test")
+    (batch,) = dataset.test_batches(batch_size=count + 2)
+    assert len(batch.names) == count
+    for array in batch.batch.values():
+        np.testing.assert_array_equal(array[count:], array[[0, 0]])
+
+
+def test_processes_that_do_not_divide_the_batch_are_refused(dataset):
+    for batches in (dataset.training_batches, dataset.test_batches):
+        options = {"seed": 0} if batches == dataset.training_batches else {}
+        with pytest.raises(ValueError, match=r"batch_size=4 must be a multiple .* 3,"):
+            next(batches(batch_size=4, process_count=3, **options))
+        with pytest.raises(ValueError, match=r"process_index=2 must lie in \[0, 2\)"):
+            next(batches(batch_size=4, process_index=2, process_count=2, **options))
+
+
+@pytest.mark.parametrize("batch_size", [3, 64, 100])
+def test_the_batch_size_does_not_change_the_order(
+    dataset, stream, batch_size, monkeypatch
+):
+    """Batches are decoded together or alone."""
+    monkeypatch.setattr(input_pipeline, "_ROWS_AT_ONCE", 64)
+    batches = take(dataset, 130 // batch_size, batch_size=batch_size)
+    assert keys(batches) == stream[: batch_size * (130 // batch_size)]
+
+
+def test_large_records_shrink_the_shuffle_buffer(dataset, monkeypatch):
+    """The memory is bounded; each epoch still holds every pair once."""
+    monkeypatch.setattr(input_pipeline, "_SHUFFLE_BYTES", 1)
+    count = dataset.count("train")
+    assert len(set(keys(take(dataset, count, batch_size=1)))) == count
 
 
 def test_a_limit_takes_the_first_test_pairs(dataset):

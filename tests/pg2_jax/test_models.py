@@ -206,6 +206,10 @@ def test_a_plain_block_is_a_residual_block_without_the_identity():
             {"refine_sees_pose": True, "pose_embedding": "view"},
             "--refine_sees_pose gives G2 the heat maps.* --pose_embedding=view",
         ),
+        (
+            {"pose_embedding": "coordinates"},
+            "--pose_embedding must be one of heatmap, coordinate, .* got 'coordinates'",
+        ),
     ],
 )
 def test_variants_that_exclude_each_other(changes, message):

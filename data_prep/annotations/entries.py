@@ -1,0 +1,233 @@
+"""What all readers share: entries with a place for messages, checked names and numbers.
+
+A reader yields one `Entry` per photo. What is wrong with one photo is raised when its
+entry is parsed, so that the others can still be read.
+"""
+
+import json
+import math
+import pathlib
+import reprlib
+import unicodedata
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+NUM_KEYPOINTS = 18
+# A coordinate above this is a damaged file, not a large photo.
+MAX_COORDINATE = 100_000
+_MOST_SHOWN = 80
+
+
+class Entry(NamedTuple):
+    """One photo's pose, not yet parsed.
+
+    Attributes:
+        place: file and line or record, for messages.
+        parse: returns (photo name, float32 [18, 3]) or raises a ValueError.
+    """
+
+    place: str
+    parse: Callable[[], tuple[str, np.ndarray]]
+
+
+class Pose(NamedTuple):
+    """A parsed entry: where it was read, and float32 [18, 3] = (x, y, visible)."""
+
+    place: str
+    keypoints: np.ndarray
+
+
+def collect(
+    entries: Iterable[Entry], problems: list[str] | None = None
+) -> dict[str, Pose]:
+    """Parses entries and checks their names.
+
+    Args:
+        entries: the entries of a file or folder.
+        problems: bad entries are appended here, one message each, and left out of the
+            result; without it the first bad entry raises.
+
+    Returns:
+        Photo name -> pose, in the order of the entries.
+
+    Raises:
+        ValueError: a bad entry (only without `problems`).
+    """
+    found: dict[str, Pose] = {}
+    for entry in entries:
+        try:
+            name, keypoints = entry.parse()
+            check_name(name)
+            if name in found:
+                raise ValueError(
+                    f"{name!r} is already in {found[name].place}; names may not repeat"
+                )
+        except ValueError as error:
+            message = f"{entry.place}: {error}"
+            if problems is None:
+                raise ValueError(message) from error
+            problems.append(message)
+            continue
+        found[name] = Pose(entry.place, keypoints)
+    return found
+
+
+def check_name(name: str) -> None:
+    """Refuses a photo name that could point outside its folder, or that a text file
+    cannot hold.
+
+    Raises:
+        ValueError: says what is wrong.
+    """
+    parts = name.split("/")
+    if not name.strip() or name != name.strip():
+        rule = "a name is not empty and has no outer space"
+    elif any(
+        unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp") for letter in name
+    ):
+        rule = "a name has no control characters"
+    elif "\\" in name or any(not part or part.startswith(".") for part in parts):
+        rule = "a name is a relative path with /, no part empty or beginning with a dot"
+    else:
+        return
+    raise ValueError(f"the photo name {shown(name)} is refused: {rule}")
+
+
+def check_numbers(what: str, values: Sequence[Any]) -> None:
+    """Refuses what is not a finite number of at most `MAX_COORDINATE`.
+
+    Args:
+        what: what the values are, for the message.
+        values: Python numbers.
+
+    Raises:
+        ValueError: says which value.
+    """
+    for value in values:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise ValueError(f"{what} holds {shown(value)}, which is not a number")
+        # The order matters: an int may be too large for a float.
+        if not abs(value) <= MAX_COORDINATE or not math.isfinite(value):
+            raise ValueError(
+                f"{what} holds {shown(value)}, expected a finite number of at most "
+                f"{MAX_COORDINATE}"
+            )
+
+
+def numbers(what: str, values: Sequence[Any]) -> np.ndarray:
+    """Returns checked numbers as a float32 array; the arguments are those of
+    `check_numbers`."""
+    check_numbers(what, values)
+    return np.array(values, np.float32)
+
+
+def from_coordinates(
+    xs: np.ndarray, ys: np.ndarray, present: np.ndarray | None = None
+) -> np.ndarray:
+    """Assembles a pose.
+
+    Args:
+        xs: float32 [18].
+        ys: float32 [18].
+        present: bool [18], default all: which points were found at all.
+
+    Returns:
+        float32 [18, 3] = (x, y, visible). A point with a negative coordinate, or that
+        is not present, is (0, 0, 0).
+    """
+    visible = (xs >= 0) & (ys >= 0)
+    if present is not None:
+        visible &= present
+    # + 0 turns -0.0 into 0.0.
+    points = np.stack([xs, ys, visible], axis=1) + np.float32(0)
+    return np.where(visible[:, None], points, 0).astype(np.float32)
+
+
+def check_pose(name: str, keypoints: np.ndarray) -> None:
+    """Refuses a pose that no format can hold.
+
+    Raises:
+        ValueError: another shape than [18, 3], a visibility that is not 0 or 1, or a
+        visible point that is negative, not finite or above `MAX_COORDINATE`.
+    """
+    if np.shape(keypoints) != (NUM_KEYPOINTS, 3):
+        raise ValueError(
+            f"{name}: keypoints have shape {np.shape(keypoints)}, expected "
+            f"{(NUM_KEYPOINTS, 3)}"
+        )
+    values = np.asarray(keypoints, np.float64)
+    if not np.isin(values[:, 2], (0, 1)).all():
+        raise ValueError(f"{name}: visible must be 0 or 1, got {values[:, 2]}")
+    places = values[values[:, 2] == 1, :2]
+    if not ((places >= 0) & (places <= MAX_COORDINATE)).all():
+        raise ValueError(
+            f"{name}: a visible point lies outside 0 .. {MAX_COORDINATE}: "
+            f"{places[~((places >= 0) & (places <= MAX_COORDINATE)).all(axis=1)][0]}"
+        )
+
+
+def plain_number(value: float) -> int | float:
+    """Returns a coordinate as text files hold it: an int where it is whole."""
+    value = float(value)
+    return int(value) if value.is_integer() else value
+
+
+def shown(value: Any) -> str:
+    """Returns a short `repr` for a message."""
+    try:
+        # The plain repr of a container can be exponentially long.
+        plain = isinstance(value, str | bytes | int | float | None)
+        text = repr(value) if plain else reprlib.repr(value)
+    except ValueError:  # An int of more digits than Python prints.
+        return f"a very large {type(value).__name__}"
+    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}..."
+
+
+def text_of(path: pathlib.Path, content: bytes) -> str:
+    """Decodes a text file.
+
+    Raises:
+        ValueError: it is empty or not UTF-8; names file and line.
+    """
+    try:
+        # utf-8-sig: spreadsheet programs put a byte order mark in front.
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        value = error.object[error.start : error.start + 1]
+        raise ValueError(f"{path}:{line}: byte {value!r} is not UTF-8 text") from error
+    if not text.strip():
+        raise ValueError(f"{path}: the file is empty")
+    return text
+
+
+def lines_of(text: str) -> list[str]:
+    """Splits at line ends only; `splitlines` also splits inside unusual names."""
+    return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+
+
+def parse_json(where: str | pathlib.Path, text: str) -> Any:
+    """Parses JSON whatever it holds.
+
+    Args:
+        where: the file, for the message.
+        text: the JSON.
+
+    Raises:
+        ValueError: it is not JSON, or nested beyond reason; names file and line.
+    """
+    try:
+        return json.loads(text, parse_int=_parse_int)
+    except json.JSONDecodeError as error:
+        raise ValueError(
+            f"{where}:{error.lineno}: not valid JSON: {error.msg}"
+        ) from error
+    except RecursionError as error:
+        raise ValueError(f"{where}: JSON that is nested too deeply") from error
+
+
+def _parse_int(digits: str) -> int | float:
+    # Python refuses ints of thousands of digits; as a float it is merely infinite.
+    return int(digits) if len(digits) <= 1000 else float(digits)

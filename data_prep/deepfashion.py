@@ -1,0 +1,330 @@
+"""DeepFashion In-shop: where its photos and keypoints lie, and how they become records.
+
+Photos, below the source folder, are either
+
+- `train/` and `test/` (or `filted_up_train/` and `filted_up_test/`, as PG2's authors
+  have them), or
+- `img/` or `img_highres/` as downloaded; the annotation files, or the lists `train.lst`
+  and `test.lst`, then say who is in which split.
+
+A photo is the 256x256 one with white borders (low-res), its 176 columns from 40 to 215,
+which is what later papers use, or the 1101x750 one (high-res), which is resampled to
+256x176 (bicubic) and has those borders added. All are brought on one canvas of 256x256.
+A record holds the canvas' central columns: all for 256x256, the field's crop for
+256x176, and for 256x192, which G1 can halve as often as it needs to, eight columns of
+border on each side. Other heights are resampled from there (bicubic). GFLA instead
+stretches high-res photos to 256x256; here nobody is stretched. What is not copied byte
+for byte is stored as PNG.
+
+Keypoints are in pixels of one of these photos. Which, the published names tell, and
+--annotation_size for others: a wrong guess would move all points by 40 pixels.
+"""
+
+import dataclasses
+import io
+import os
+import pathlib
+import re
+
+import numpy as np
+from PIL import Image
+
+from data_prep import annotations, framing, photo_names, photos
+from data_prep.annotations.entries import text_of
+from data_prep.deepfashion_names import flat_name, simplify
+from data_prep.sources import Request, Split, entries, photos_in
+
+CANVAS = 256
+CROP_WIDTH = 176
+_BORDER = (CANVAS - CROP_WIDTH) // 2
+LOW_RES, CROP, HIGH_RES = (CANVAS, CANVAS), (CANVAS, CROP_WIDTH), (1101, 750)
+DEFAULT_SIZE = "256x256"
+_SPLITS = ("train", "test")
+_SPLIT_FOLDERS = (("train", "test"), ("filted_up_train", "filted_up_test"))
+_TREES = ("img", "img_highres", "Img/img", "Img/img_highres")
+_PUBLISHED = re.compile(r"fash?ion-(resize-)?annotation-(train|test)\.csv")
+# Of PATN's 176x256 file 19 points lie outside.
+_MOST_OUTSIDE = 0.02
+_ENOUGH_POINTS = 1000
+
+
+def read(request: Request, problems: list[str]) -> dict[str, Split]:
+    """Finds the photos and the keypoints of both splits.
+
+    Args:
+        request: where; see the module's text.
+        problems: bad rows are appended here, one message each, and left out.
+
+    Returns:
+        "train" and "test"; keypoints are in pixels of the 256x256 canvas.
+
+    Raises:
+        ValueError: folders or files are missing, or are not what they should be.
+    """
+    found = {split: _photos(request.source_dir, split) for split in _SPLITS}
+    files = _annotation_files(request)
+    shared = files["train"] == files["test"]
+    if shared and found["train"] == found["test"]:
+        raise ValueError(
+            f"{files['train']} has the keypoints of both splits, and nothing says who "
+            f"is in which; put train.lst and test.lst into {request.source_dir}"
+        )
+    poses = {
+        file: annotations.read_placed(file, problems)
+        for file in dict.fromkeys(files.values())
+    }
+    names = {split: photo_names.PhotoNames(found[split], simplify) for split in _SPLITS}
+    splits = {}
+    for split, other in zip(_SPLITS, reversed(_SPLITS), strict=True):
+        mine = {
+            name: pose
+            for name, pose in poses[files[split]].items()
+            # A file of both splits names photos that are in the other.
+            if names[split].knows(name)
+            or not (shared and (split == "test" or names[other].knows(name)))
+        }
+        matched = photo_names.match(mine, names[split], problems)
+        splits[split] = _as_split(request, files[split], matched, found[split])
+    return _divided(splits) if found["train"] == found["test"] else splits
+
+
+def read_photo(
+    path: pathlib.Path, keypoints: np.ndarray, size: tuple[int, int]
+) -> tuple[bytes, str, np.ndarray, int]:
+    """Reads one photo as a record holds it.
+
+    Args:
+        path: the file.
+        keypoints: float32 [18, 3] = (x, y, visible) in pixels of the canvas.
+        size: (height, width) of the records, at most as wide as high.
+
+    Returns:
+        JPEG or PNG bytes; what was done to the photo; float32 [18, 3] in pixels of what
+        is stored; the number of points outside it.
+
+    Raises:
+        ValueError: the photo is refused; names the file and the reason.
+        OSError: the file cannot be read.
+    """
+    upright = photos.load(path)
+    original = (upright.image.height, upright.image.width)
+    window = min(CANVAS, round(CANVAS * size[1] / size[0]))
+    left = (CANVAS - window) // 2
+    fitted, outside = _move(keypoints, left, window, size)
+    if original == size and size in (LOW_RES, CROP) and not upright.notes:
+        return upright.content, "", fitted, outside
+    try:
+        canvas = _on_canvas(upright.image)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    image = canvas.crop((left, 0, left + window, CANVAS))
+    if image.size != size[::-1]:
+        image = image.resize(size[::-1], Image.Resampling.BICUBIC)
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    fit = f"{original[0]}x{original[1]} brought to {size[0]}x{size[1]}"
+    note = ", ".join([*upright.notes, *[fit] * (original != size)])
+    return buffer.getvalue(), note, fitted, outside
+
+
+def _move(
+    keypoints: np.ndarray, left: int, window: int, size: tuple[int, int]
+) -> tuple[np.ndarray, int]:
+    """Moves keypoints from the canvas to its columns from `left`, at another size."""
+    moved = keypoints - np.array([left, 0, 0], np.float32) * keypoints[:, 2:]
+    moved[moved[:, 0] < 0] = 0
+    cut = int((keypoints[:, 2] > 0).sum() - (moved[:, 2] > 0).sum())
+    part = framing.frame("stretch", (CANVAS, window), size)
+    fitted, outside = framing.move_keypoints(moved, (CANVAS, window), part, size)
+    return fitted, outside + cut
+
+
+def to_canvas(keypoints: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Moves keypoints to the canvas.
+
+    Args:
+        keypoints: float32 [18, 3] = (x, y, visible) in pixels of a photo.
+        size: (height, width) of that photo: `LOW_RES`, `CROP` or `HIGH_RES`.
+
+    Returns:
+        float32 [18, 3]; a missing point stays (0, 0, 0).
+    """
+    if size == LOW_RES:
+        return keypoints
+    scale = np.array([CROP_WIDTH / size[1], CANVAS / size[0], 1], np.float32)
+    moved = keypoints * scale + np.array([_BORDER, 0, 0], np.float32)
+    return np.where(keypoints[:, 2:] > 0, moved, 0).astype(np.float32)
+
+
+def _on_canvas(image: Image.Image) -> Image.Image:
+    size = (image.height, image.width)
+    if size == LOW_RES:
+        return image
+    if size != CROP:
+        shape = (image.height * HIGH_RES[1]) / (image.width * HIGH_RES[0])
+        if image.height < CANVAS or not 1 / 1.02 <= shape <= 1.02:
+            raise ValueError(
+                f"the photo is {size[0]}x{size[1]} (height x width); DeepFashion's are "
+                "256x256, 256x176 or 1101x750"
+            )
+        image = image.resize((CROP_WIDTH, CANVAS), Image.Resampling.BICUBIC)
+    canvas = Image.new("RGB", (CANVAS, CANVAS), "white")
+    canvas.paste(image, (_BORDER, 0))
+    return canvas
+
+
+def _photos(folder: pathlib.Path, split: str) -> dict[str, pathlib.Path]:
+    """Returns name -> file of the photos of a split, or of both where only a list
+    tells them apart."""
+    for names in _SPLIT_FOLDERS:
+        place = folder / names[_SPLITS.index(split)]
+        if place.is_dir():
+            found = {path.name: path for path in photos_in(place)}
+            break
+    else:
+        found = _photos_of_tree(_tree(folder))
+    if not found:
+        raise ValueError(
+            f"{folder}: no photos of the {split} split ({', '.join(photos.SUFFIXES)})"
+        )
+    listed = _list(folder / f"{split}.lst")
+    if listed is None:
+        return found
+    return {name: path for name, path in found.items() if simplify(name) in listed}
+
+
+def _tree(folder: pathlib.Path) -> pathlib.Path:
+    names = {path.name for path in entries(folder)}
+    trees = [folder / tree for tree in _TREES if (folder / tree).is_dir()]
+    if {"MEN", "WOMEN"} & names:
+        trees = [folder]
+    if len(trees) != 1:
+        held = " and ".join(str(tree) for tree in trees) or "none of them"
+        raise ValueError(
+            f"{folder}: DeepFashion's layout has train and test, or one of img and "
+            f"img_highres; found {held}"
+        )
+    return trees[0]
+
+
+def _photos_of_tree(tree: pathlib.Path) -> dict[str, pathlib.Path]:
+    found: dict[str, pathlib.Path] = {}
+    for parent, folders, names in os.walk(tree):
+        folders.sort()
+        for name in sorted(names):
+            path = pathlib.Path(parent, name)
+            # The data set's own name, below whatever folder it was unpacked to.
+            spelled = flat_name(f"/{path.relative_to(tree).as_posix()}")
+            if path.suffix.lower() in photos.SUFFIXES and not spelled.startswith("/"):
+                found[spelled] = path
+    return found
+
+
+def _list(path: pathlib.Path) -> set[str] | None:
+    if not path.is_file():
+        return None
+    text = text_of(path, path.read_bytes())
+    return {simplify(line.strip()) for line in text.splitlines() if line.strip()}
+
+
+def _annotation_files(request: Request) -> dict[str, pathlib.Path]:
+    files = list(request.annotation_files)
+    if len(files) == 1:
+        files *= 2
+    if not files:
+        files = [_published(request.source_dir, split) for split in _SPLITS]
+    if len(files) != 2:
+        raise ValueError(
+            f"--annotations names {len(files)} files, deepfashion has two, TRAIN,TEST, "
+            "or one for both"
+        )
+    for file in files:
+        if not file.exists():
+            raise ValueError(
+                f"{file}: there is no such annotation file (--annotations)"
+            )
+    return dict(zip(_SPLITS, files, strict=True))
+
+
+def _published(folder: pathlib.Path, split: str) -> pathlib.Path:
+    names = sorted(
+        path.name
+        for path in entries(folder)
+        if (match := _PUBLISHED.fullmatch(path.name)) and match[2] == split
+    )
+    if not names:
+        raise ValueError(
+            f"{folder}: neither fasion-annotation-{split}.csv nor "
+            f"fasion-resize-annotation-{split}.csv is there; --annotations names others"
+        )
+    return folder / names[0]
+
+
+def _as_split(
+    request: Request,
+    file: pathlib.Path,
+    matched: dict[str, np.ndarray],
+    found: dict[str, pathlib.Path],
+) -> Split:
+    size = _annotation_size(file, request.annotation_size)
+    _check_size(file, matched, size)
+    return Split(
+        request.source_dir,
+        {name: to_canvas(keypoints, size) for name, keypoints in matched.items()},
+        num_unannotated=len(found) - len(matched),
+        photos=sorted(found),
+        paths=found,
+    )
+
+
+def _divided(splits: dict[str, Split]) -> dict[str, Split]:
+    """Gives each split the photos that its annotations name, where all lie in one
+    folder; what neither names is counted once."""
+    named = [name for split in splits.values() for name in split.annotations]
+    rest = len(set(splits["train"].photos).difference(named))
+    return {
+        name: dataclasses.replace(
+            split,
+            photos=sorted(split.annotations),
+            num_unannotated=rest if name == "train" else 0,
+        )
+        for name, split in splits.items()
+    }
+
+
+def _annotation_size(
+    file: pathlib.Path, given: tuple[int, int] | None
+) -> tuple[int, int]:
+    if given:
+        if given not in (LOW_RES, CROP, HIGH_RES):
+            raise ValueError(
+                f"--annotation_size={given[0]}x{given[1]}: DeepFashion's keypoints are "
+                "those of photos of 256x256, 256x176 or 1101x750"
+            )
+        return given
+    match = _PUBLISHED.fullmatch(file.name)
+    if not match:
+        raise ValueError(
+            f"{file}: --annotation_size=HEIGHTxWIDTH is needed for a file that is not "
+            "named as the published ones: 256x256, 256x176 or 1101x750, the size of "
+            "the photos that its points were found in"
+        )
+    return CROP if match[1] else LOW_RES
+
+
+def _check_size(
+    file: pathlib.Path, poses: dict[str, np.ndarray], size: tuple[int, int]
+) -> None:
+    """Refuses points that are those of photos of another size."""
+    points = np.concatenate([np.zeros((0, 3)), *poses.values()])
+    points = points[points[:, 2] > 0]
+    outside = ((points[:, 0] >= size[1]) | (points[:, 1] >= size[0])).sum()
+    # People stand in the middle.
+    middle = points[:, 0].mean() if len(points) >= _ENOUGH_POINTS else size[1] / 2
+    nearest = min(LOW_RES[1], CROP[1], HIGH_RES[1], key=lambda w: abs(middle - w / 2))
+    if outside > _MOST_OUTSIDE * len(points) or nearest != size[1]:
+        raise ValueError(
+            f"{file}: {outside:,} of {len(points):,} points lie outside {size[0]}x"
+            f"{size[1]}, and their mean column is {middle:.0f}; --annotation_size says "
+            "which photos they were found in"
+        )

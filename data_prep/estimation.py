@@ -1,0 +1,228 @@
+"""From photos to an annotation file: who is looked at, kept, written and drawn."""
+
+import contextlib
+import dataclasses
+import functools
+import pathlib
+
+import numpy as np
+from tqdm import tqdm
+
+from data_prep import (
+    annotations,
+    estimation_log,
+    estimation_report,
+    estimators,
+    keypoint_distance,
+    photo_list,
+    photos,
+    pose_models,
+    sources,
+)
+from data_prep import workers as workers_lib
+from data_prep.estimation_log import EstimationLog, Record
+from data_prep.summary import Problems
+
+MIN_SCORE = 0.3
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Options:
+    """What to estimate and how.
+
+    Attributes:
+        output: the annotation file to write.
+        estimator: one of `estimators.NAMES`.
+        model: its model file; empty to download the published one.
+        everyone: whether all people of a photo are written, or the largest.
+        min_confidence: a point below it is missing.
+        min_score: a person below it is left out.
+        skip: whether bad photos are left out (True) or stop all (False).
+        overwrite: whether an existing output may be replaced.
+        workers: processes; 0 for one per core.
+        compare: an annotation file to compare with; empty for none.
+    """
+
+    output: pathlib.Path
+    estimator: str = "mediapipe"
+    model: str = ""
+    everyone: bool = False
+    min_confidence: float = estimators.MIN_CONFIDENCE
+    min_score: float = MIN_SCORE
+    skip: bool = False
+    overwrite: bool = False
+    workers: int = 0
+    compare: str = ""
+
+    def beside(self, ending: str) -> pathlib.Path:
+        """Returns the path of a file that belongs to the output."""
+        return self.output.with_name(f"{self.output.stem}{ending}")
+
+
+def estimate(listing: photo_list.Listing, options: Options) -> str:
+    """Finds the people in photos and writes the annotation file, its report and its
+    contact sheet.
+
+    Args:
+        listing: the photos.
+        options: what and how.
+
+    Returns:
+        A summary in lines for the terminal.
+
+    Raises:
+        ValueError: an option; a missing estimator or model; bad photos that are not to
+        be skipped; nobody found. OSError: a file cannot be written.
+    """
+    _check_output(options)
+    reference = _reference(listing, options)
+    settings = _settings(options)
+    with contextlib.closing(_open_log(options, settings)) as log:
+        records = _find_all(listing, settings, log, options.workers)
+        problems = Problems(skip=options.skip, photos=list(listing.problems))
+        problems.photos += [record.problem for record in records if record.problem]
+        problems.check()
+        outcome = estimation_report.choose(records, options.everyone, options.min_score)
+        _write(listing, options, records, outcome)
+        log.remove()
+    report, sheet = (
+        options.beside(photo_list.REPORT),
+        options.beside(photo_list.CONTACT_SHEET),
+    )
+    lines = [
+        f"{options.output}: {len(outcome.annotations):,} people in {len(records):,} "
+        f"photos ({outcome.counts()})",
+        *(f"  left out: {problem}" for problem in listing.problems),
+        f"  look at {sheet}; photo by photo: {report}",
+    ]
+    if options.compare:
+        distances = keypoint_distance.measure(outcome.annotations, reference)
+        lines.append(distances.text(options.compare))
+    return "\n".join(lines)
+
+
+def annotate_people(folder: pathlib.Path, options: Options) -> str:
+    """Estimates the keypoints of a folder of <person>/<photo>.
+
+    Returns:
+        A summary in lines for the terminal.
+
+    Raises:
+        ValueError: as `estimate`, or no such photo.
+    """
+    listing = photo_list.checked(folder, sources.photos_of_people(folder))
+    try:
+        return estimate(listing, options)
+    except ValueError as error:
+        raise ValueError(
+            f"{options.output}: there is no such annotation file (--annotations), and "
+            f"keypoints cannot be estimated: {error}"
+        ) from error
+
+
+def _write(
+    listing: photo_list.Listing,
+    options: Options,
+    records: list[Record],
+    outcome: estimation_report.Outcome,
+) -> None:
+    if not outcome.annotations:
+        raise ValueError(
+            f"{listing.folder}: {len(records):,} photos, {outcome.counts()}; nothing "
+            f"was written (--min_score={options.min_score:g})"
+        )
+    estimation_report.write(options.beside(photo_list.REPORT), records, outcome)
+    estimation_report.draw(
+        options.beside(photo_list.CONTACT_SHEET), listing.folder, outcome
+    )
+    annotations.write_csv(options.output, outcome.annotations)
+
+
+def _check_output(options: Options) -> None:
+    output = options.output
+    if output.suffix != ".csv":
+        raise ValueError(f"--output={output}: the name must end in .csv")
+    if output.exists() and not options.overwrite:
+        raise ValueError(
+            f"--output={output} exists already; --overwrite replaces it and its report"
+        )
+    if not output.parent.is_dir():
+        raise ValueError(f"--output={output}: there is no folder {output.parent}")
+
+
+def _reference(listing: photo_list.Listing, options: Options) -> dict[str, np.ndarray]:
+    """Reads what to compare with, before time is spent."""
+    if not options.compare:
+        return {}
+    reference = annotations.read(options.compare)
+    if not reference.keys() & set(listing.names):
+        raise ValueError(
+            f"--compare={options.compare} has none of the photos of {listing.folder}; "
+            f"they are named like {', '.join(listing.names[:1])}"
+        )
+    return reference
+
+
+def _settings(options: Options) -> estimators.Settings:
+    estimators.check_installed(options.estimator)
+    model = pose_models.locate(options.estimator, options.model)
+    return estimators.Settings(options.estimator, model, options.min_confidence)
+
+
+def _open_log(options: Options, settings: estimators.Settings) -> EstimationLog:
+    facts = {
+        "estimator": settings.name,
+        "model_sha256": pose_models.sha256(settings.model),
+        "min_confidence": settings.min_confidence,
+    }
+    return EstimationLog(options.beside("_partial.jsonl"), facts)
+
+
+def _find_all(
+    listing: photo_list.Listing,
+    settings: estimators.Settings,
+    log: EstimationLog,
+    workers: int,
+) -> list[Record]:
+    """Looks at the photos that the log does not have yet; returns all records in the
+    order of the listing."""
+    paths = {name: listing.folder / name for name in listing.names}
+    waiting = [
+        name
+        for name, path in paths.items()
+        if not log.is_done(name, estimation_log.stamp(path))
+    ]
+    find = functools.partial(_find, folder=listing.folder, settings=settings)
+    done = len(paths) - len(waiting)
+    bar = tqdm(total=len(paths), initial=done, desc="estimating", unit="photo")
+    try:
+        with bar, workers_lib.results(find, waiting, workers) as records:
+            for record in records:
+                log.add(record)
+                bar.update()
+    finally:
+        if _estimator.cache_info().currsize:
+            _estimator(settings).close()
+            _estimator.cache_clear()
+    return [log.records[name] for name in listing.names]
+
+
+@functools.lru_cache(maxsize=1)
+def _estimator(settings: estimators.Settings) -> estimators.Estimator:
+    """The estimator of this process: loading one takes seconds."""
+    return estimators.open_estimator(settings)
+
+
+def _find(name: str, *, folder: pathlib.Path, settings: estimators.Settings) -> Record:
+    """Finds the people in one photo."""
+    estimator = _estimator(settings)
+    path = folder / name
+    stamp = estimation_log.stamp(path)
+    try:
+        image = photos.load(path).image
+    except (ValueError, OSError) as error:
+        return Record(name, stamp, [], str(error))
+    try:
+        return Record(name, stamp, estimator(np.asarray(image)))
+    except (ValueError, RuntimeError) as error:
+        return Record(name, stamp, [], f"{path}: {settings.name} fails: {error}")

@@ -1,0 +1,131 @@
+"""What an estimation has found so far, so that an interrupted one goes on."""
+
+import fcntl
+import json
+import os
+import pathlib
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from data_prep.estimators import Person
+
+# The size in bytes and the time of change of a photo: whether it is still the same.
+Stamp = tuple[int, int]
+
+
+class Record(NamedTuple):
+    """What was found in one photo.
+
+    Attributes:
+        name: of the photo.
+        stamp: of the photo when it was read.
+        people: who was found.
+        problem: why nothing could be found out; empty when all went well.
+    """
+
+    name: str
+    stamp: Stamp
+    people: list[Person]
+    problem: str = ""
+
+
+class EstimationLog:
+    """A file of JSON lines: the settings, then a line per photo, written as they come.
+
+    A kill in the middle of a line costs that photo only. Lines of other settings are
+    not used, and a second process on the same file is refused.
+    """
+
+    def __init__(self, path: pathlib.Path, settings: dict[str, Any]) -> None:
+        """Opens the file, and reads it if it was begun with the same settings.
+
+        Args:
+            path: the file; created if there is none.
+            settings: what the result depends on, in JSON's types.
+
+        Raises:
+            ValueError: another process is writing it. OSError: it cannot be written.
+        """
+        self._path = path
+        self.records: dict[str, Record] = {}
+        self._file = open(path, "a+", encoding="utf-8")  # noqa: SIM115 (see close)
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            self._file.close()
+            raise ValueError(
+                f"{path}: another process estimates for the same --output"
+            ) from error
+        self._file.seek(0)
+        lines = self._file.read().splitlines()
+        if lines and _parse(lines[0]) == settings:
+            self._restore(lines[1:])
+        self._begin(settings)
+
+    def _restore(self, lines: list[str]) -> None:
+        for line in lines:
+            try:
+                record = _from_json(_parse(line))
+            except (KeyError, TypeError, ValueError):
+                continue  # Cut off by a kill.
+            self.records[record.name] = record
+
+    def _begin(self, settings: dict[str, Any]) -> None:
+        """Writes the file anew, without what cannot be used."""
+        self._file.seek(0)
+        self._file.truncate()
+        self._file.write(json.dumps(settings) + "\n")
+        for record in self.records.values():
+            self._write(record)
+        self._file.flush()
+
+    def is_done(self, name: str, stamp: Stamp) -> bool:
+        """Whether a photo was looked at, and has not changed since."""
+        return name in self.records and self.records[name].stamp == stamp
+
+    def add(self, record: Record) -> None:
+        """Keeps a result; a problem is not kept, it may be gone the next time."""
+        self.records[record.name] = record
+        if not record.problem:
+            self._write(record)
+            self._file.flush()
+
+    def _write(self, record: Record) -> None:
+        people = [[p.score, p.keypoints.tolist()] for p in record.people]
+        self._file.write(json.dumps([record.name, record.stamp, people]) + "\n")
+
+    def close(self) -> None:
+        """Closes the file, which stays if it holds anything."""
+        if not self.records:
+            self.remove()
+        self._file.close()
+
+    def remove(self) -> None:
+        """Removes the file: its results are elsewhere."""
+        self._path.unlink(missing_ok=True)
+
+
+def stamp(path: pathlib.Path) -> Stamp:
+    """Returns the stamp of a photo; (0, 0) for one that cannot be found."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return 0, 0
+    return status.st_size, status.st_mtime_ns
+
+
+def _parse(line: str) -> Any:
+    try:
+        return json.loads(line)
+    except json.JSONDecodeError:
+        return None
+
+
+def _from_json(values: Any) -> Record:
+    name, (size, time), people = values
+    found = [
+        Person(np.array(keypoints, np.float32).reshape(18, 3), float(score))
+        for score, keypoints in people
+    ]
+    return Record(str(name), (int(size), int(time)), found)

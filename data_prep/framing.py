@@ -1,0 +1,230 @@
+"""Which part of a photo is stored, and where its keypoints go.
+
+Coordinates are continuous, with the origin at the top left corner of the photo. Four
+rules bring a photo to the stored size; `RULES` says them in words:
+
+- none: the photo has that size already, or is refused;
+- stretch: the whole photo is resampled to it, whatever its shape;
+- letterbox: the whole photo keeps its shape, as large as fits, in the middle;
+- crop: the box around the visible keypoints, grown on every side by `margin` times its
+  longer side, then in one direction to the stored shape, both about its centre. A box
+  that leaves the photo is moved inside as far as it goes.
+
+What letterbox and crop leave free repeats the pixels of the photo's edge.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+RULES = ("none", "stretch", "letterbox", "crop")
+# Of the longer side of the box around the keypoints: room above the eyes for the head,
+# below the ankles for the feet.
+MARGIN = 0.15
+# Keypoints closer together than this show no person that could be cropped.
+MIN_SPAN = 8
+
+Size = tuple[int, int]
+
+
+class Box(NamedTuple):
+    """A rectangle; right and bottom are the coordinates of its far edges."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    @property
+    def width(self) -> float:
+        """The horizontal side."""
+        return self.right - self.left
+
+    @property
+    def height(self) -> float:
+        """The vertical side."""
+        return self.bottom - self.top
+
+
+class Frame(NamedTuple):
+    """What is stored of a photo.
+
+    Attributes:
+        source: part of the photo, in its pixels.
+        target: where that part lies in the stored image, in whole pixels of it; the
+            rest repeats its edge.
+    """
+
+    source: Box
+    target: Box
+
+
+def frame(
+    rule: str,
+    original_size: Size,
+    size: Size,
+    keypoints: np.ndarray | None = None,
+    margin: float = MARGIN,
+) -> Frame:
+    """Decides what is stored of a photo.
+
+    Args:
+        rule: one of `RULES`.
+        original_size: (height, width) of the upright photo.
+        size: (height, width) to store.
+        keypoints: [18, 3] = (x, y, visible) in pixels of the upright photo; only crop
+            asks for them.
+        margin: see crop above.
+
+    Returns:
+        The part of the photo and its place.
+
+    Raises:
+        ValueError: none, and the photo has another size; crop, and the keypoints
+            inside the photo span too little.
+    """
+    whole = Box(0, 0, original_size[1], original_size[0])
+    if rule == "none" and original_size != size:
+        raise ValueError(
+            f"the photo is {original_size[0]}x{original_size[1]}, expected "
+            f"--image_size={size[0]}x{size[1]} (height x width); --fit=crop, letterbox "
+            "or stretch converts"
+        )
+    if rule == "letterbox":
+        return Frame(whole, _centred(original_size, size))
+    if rule == "crop":
+        return _cut(_person(keypoints, original_size, size, margin), whole, size)
+    return Frame(whole, Box(0, 0, size[1], size[0]))
+
+
+def apply(image: Image.Image, part: Frame, size: Size) -> Image.Image:
+    """Resamples (Lanczos) the framed part of a photo and repeats its edge around it.
+
+    Args:
+        image: the upright photo.
+        part: what to store of it.
+        size: (height, width) to store.
+
+    Returns:
+        An image of that size.
+    """
+    left, top, right, bottom = (int(side) for side in part.target)
+    inner = image.resize(
+        (right - left, bottom - top), Image.Resampling.LANCZOS, box=part.source
+    )
+    if inner.size == (size[1], size[0]):
+        return inner
+    around = ((top, size[0] - bottom), (left, size[1] - right), (0, 0))
+    return Image.fromarray(np.pad(np.asarray(inner), around, mode="edge"))
+
+
+def move_keypoints(
+    keypoints: np.ndarray, original_size: Size, part: Frame, size: Size
+) -> tuple[np.ndarray, int]:
+    """Moves keypoints from a photo to what is stored of it.
+
+    A point outside the photo, or outside the part that is stored, counts as missing.
+    The others are moved as the pixels are, and clipped to the centres of the last row
+    and column (a move of less than one pixel).
+
+    Args:
+        keypoints: float32 [18, 3] = (x, y, visible) in pixels of the upright photo.
+        original_size: (height, width) of the upright photo.
+        part: what is stored of it.
+        size: (height, width) as stored.
+
+    Returns:
+        float32 [18, 3] with x in [0, width - 1] and y in [0, height - 1]; the number of
+        points outside.
+    """
+    x, y, visible = keypoints.T.astype(np.float64)
+    source, target = part
+    inside = (visible > 0) & (x < original_size[1]) & (y < original_size[0])
+    inside &= (x >= source.left) & (x <= source.right)
+    inside &= (y >= source.top) & (y <= source.bottom)
+    x = target.left + (x - source.left) * (target.width / source.width)
+    y = target.top + (y - source.top) * (target.height / source.height)
+    x, y = np.clip(x, 0, size[1] - 1), np.clip(y, 0, size[0] - 1)
+    moved = np.where(inside[:, None], np.stack([x, y, visible], axis=1), 0)
+    return moved.astype(np.float32), int((visible > 0).sum() - inside.sum())
+
+
+def describe(part: Frame, original_size: Size, size: Size) -> str:
+    """Says in a few words how a photo was framed; empty when it is stored whole and as
+    it is."""
+    source, target = part
+    if source == target == Box(0, 0, size[1], size[0]):
+        return ""
+    if (source.height, source.width) != original_size:
+        words = "cropped"
+    elif (target.height, target.width) != size:
+        words = "letterboxed"
+    else:
+        words = "resized" + _stretched(original_size, size)
+    return words + (", enlarged more than twice" if _enlarged(part) else "")
+
+
+def _enlarged(part: Frame) -> bool:
+    width, height = part.source.width, part.source.height
+    return part.target.width > 2 * width or part.target.height > 2 * height
+
+
+def _stretched(original_size: Size, size: Size) -> str:
+    """Says so when a photo changes its shape by more than a twentieth."""
+    shape = (original_size[0] * size[1]) / (original_size[1] * size[0])
+    return "" if 1 / 1.05 <= shape <= 1.05 else ", stretched to another shape"
+
+
+def _centred(original_size: Size, size: Size) -> Box:
+    scale = min(size[0] / original_size[0], size[1] / original_size[1])
+    height, width = (max(1, round(side * scale)) for side in original_size)
+    top, left = (size[0] - height) // 2, (size[1] - width) // 2
+    return Box(left, top, left + width, top + height)
+
+
+def _person(
+    keypoints: np.ndarray | None, original_size: Size, size: Size, margin: float
+) -> Box:
+    """The box of the stored shape around a person, moved into the photo."""
+    height, width = original_size
+    points = np.zeros((0, 3)) if keypoints is None else keypoints.astype(np.float64)
+    x, y, visible = points.T
+    seen = points[(visible > 0) & (x >= 0) & (x < width) & (y >= 0) & (y < height), :2]
+    span = np.ptp(seen, axis=0) if len(seen) else np.zeros(2)
+    if span.max() < MIN_SPAN:
+        raise ValueError(
+            f"the {len(seen)} keypoints in the photo span {span[0]:g} x {span[1]:g} "
+            f"pixels, --fit=crop needs {MIN_SPAN} at least"
+        )
+    wide, tall = span + 2 * margin * span.max()
+    wide, tall = (
+        max(wide, tall * size[1] / size[0]),
+        max(tall, wide * size[0] / size[1]),
+    )
+    centre = (seen.min(axis=0) + seen.max(axis=0)) / 2
+    left = _shifted(centre[0] - wide / 2, wide, width)
+    top = _shifted(centre[1] - tall / 2, tall, height)
+    return Box(left, top, left + wide, top + tall)
+
+
+def _shifted(start: float, length: float, room: int) -> float:
+    """Moves [start, start + length) into [0, room), or over all of it when longer."""
+    return float(np.clip(start, min(0.0, room - length), max(0.0, room - length)))
+
+
+def _cut(box: Box, whole: Box, size: Size) -> Frame:
+    """Frames the part of a box that is in the photo."""
+    left, right = max(box.left, 0.0), min(box.right, whole.right)
+    top, bottom = max(box.top, 0.0), min(box.bottom, whole.bottom)
+    across, down = size[1] / box.width, size[0] / box.height
+    columns = _pixels((left - box.left) * across, (right - box.left) * across, size[1])
+    rows = _pixels((top - box.top) * down, (bottom - box.top) * down, size[0])
+    target = Box(columns[0], rows[0], columns[1], rows[1])
+    return Frame(Box(left, top, right, bottom), target)
+
+
+def _pixels(start: float, end: float, length: int) -> tuple[int, int]:
+    """Rounds an interval to whole pixels, one at least."""
+    first = min(round(start), length - 1)
+    return first, max(round(end), first + 1)

@@ -1,0 +1,67 @@
+"""People by RTMO or RTMPose, ONNX models of the RTM family, through rtmlib."""
+
+import contextlib
+import io
+import os
+from collections.abc import Sequence
+
+import numpy as np
+
+from data_prep import estimators
+from data_prep.estimators import Person
+
+# Where COCO-18, the neck left out, is in COCO's 17 keypoints.
+_COCO_17 = [0, 6, 8, 10, 5, 7, 9, 12, 14, 16, 11, 13, 15, 2, 1, 4, 3]
+
+
+class RtmPose:
+    """A body model of 17 points through rtmlib: RTMO, which finds people by itself, or
+    RTMPose, for photos that show one person and nothing else."""
+
+    def __init__(self, settings: estimators.Settings) -> None:
+        """Loads the model; its outputs tell which of the two it is."""
+        import onnxruntime
+        import rtmlib
+
+        options = onnxruntime.SessionOptions()
+        # The photos are shared among processes already.
+        options.intra_op_num_threads = 1
+        session = onnxruntime.InferenceSession(os.fspath(settings.model), options)
+        height, width = (int(side) for side in session.get_inputs()[0].shape[2:])
+        ranks = [len(output.shape) for output in session.get_outputs()]
+        if ranks not in ([3, 4], [3, 3]):
+            raise ValueError(f"its outputs have {ranks} axes, neither RTMO nor RTMPose")
+        load = rtmlib.RTMO if ranks == [3, 4] else rtmlib.RTMPose
+        size = (height, width) if ranks == [3, 4] else (width, height)
+        # rtmlib says on stdout what it loads.
+        with contextlib.redirect_stdout(io.StringIO()):
+            self._model = load(os.fspath(settings.model), size, backend="onnxruntime")
+        self._model.session = session
+        self._min_confidence = settings.min_confidence
+
+    def __call__(self, image: np.ndarray) -> list[Person]:
+        """Returns the people in a photo, uint8 [H, W, 3] RGB."""
+        # rtmlib works on what OpenCV reads: blue first.
+        keypoints, scores = self._model(np.ascontiguousarray(image[..., ::-1]))
+        people = [
+            from_coco_17(np.column_stack(person), image.shape[:2], self._min_confidence)
+            for person in zip(keypoints, scores, strict=True)
+        ]
+        return [person for person in people if person.keypoints[:, 2].any()]
+
+    def close(self) -> None:
+        """Does nothing."""
+
+
+def from_coco_17(
+    points: np.ndarray, size: Sequence[int], min_confidence: float
+) -> Person:
+    """Turns COCO's 17 keypoints into a person.
+
+    Args:
+        points: [17, 3] = (x, y, confidence) in pixels of the photo.
+        size: (height, width) of the photo.
+        min_confidence: a point below it is missing.
+    """
+    points = estimators.with_neck(points[_COCO_17])
+    return estimators.person(points[:, :2], points[:, 2], size, min_confidence)

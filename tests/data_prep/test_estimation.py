@@ -1,0 +1,214 @@
+"""From photos to an annotation file, with an estimator that reads a colour."""
+
+import csv
+import fcntl
+import os
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from data_prep import annotations, estimation, estimation_log, photo_list
+from data_prep.estimators import Person
+from tests.data_prep.colour_photos import ByColour, person, write_colour
+
+
+def run(folder, **changes):
+    """Estimates into keypoints.csv beside the folder, in this process."""
+    options = {"model": str(folder.parent / "model"), "workers": 1, **changes}
+    output = options.pop("output", folder.parent / "keypoints.csv")
+    listing = photo_list.find(str(folder))
+    return estimation.estimate(listing, estimation.Options(output=output, **options))
+
+
+def report(folder):
+    with open(folder.parent / "keypoints_report.csv", newline="") as file:
+        return [tuple(row.values()) for row in csv.DictReader(file)]
+
+
+def written(folder):
+    return sorted(path.name for path in folder.parent.glob("keypoints*"))
+
+
+def test_the_largest_person_of_each_photo_is_written(folder, estimator):
+    text = run(folder)
+    found = annotations.read(folder.parent / "keypoints.csv")
+    assert list(found) == ["anna/1.png", "anna/2.png"]
+    for name, expected in [
+        ("anna/1.png", person(0, 10)),
+        ("anna/2.png", person(1, 20)),
+    ]:
+        rounded = np.round(expected.keypoints, 1)
+        np.testing.assert_allclose(found[name], rounded, atol=1e-5)
+    line = (folder.parent / "keypoints.csv").read_text().splitlines()[1]
+    assert line.startswith("anna/1.png: [0, 0.6, 1.2, 1.8, 2.4, 2.9, 3.5, 4.1, ")
+    assert "2 people in 4 photos (found 2, low score 1, not found 1, bad photo 0)" in (
+        text
+    )
+    assert report(folder) == [
+        ("anna/1.png", "found", "1", "0.900", "18", ""),
+        ("anna/2.png", "found", "3", "0.800", "18", ""),
+        ("bo/1.png", "not found", "0", "", "0", ""),
+        ("bo/2.png", "low score", "2", "0.100", "18", ""),
+    ]
+    assert written(folder) == [
+        "keypoints.csv",
+        "keypoints_contact.png",
+        "keypoints_report.csv",
+    ]
+    assert estimator.closed
+
+
+def test_all_people_are_numbered_by_size(folder, estimator):
+    run(folder, everyone=True, min_score=0.05)
+    found = annotations.read(folder.parent / "keypoints.csv")
+    names = ["bo/2.png", "bo/2.png#2"]
+    names = ["anna/1.png", "anna/2.png", "anna/2.png#2", "anna/2.png#3", *names]
+    assert list(found) == names
+    left = [found[name][0, 0] for name in names]
+    assert left == [0, 1, 0, 2, 1, 0]
+
+
+def test_the_contact_sheet_goes_from_the_lowest_score_to_the_highest(folder, estimator):
+    run(folder)
+    with Image.open(folder.parent / "keypoints_contact.png") as sheet:
+        pixels = np.asarray(sheet)
+    assert pixels.shape == (192 + 2 * 4, 2 * (192 + 4) + 4, 3)
+    # The corners of the photos, which are 144 wide, in the middle of their tiles.
+    assert pixels[190, 4 + 24 + 2].tolist() == [3, 0, 80]
+    assert pixels[190, 4 + 196 + 24 + 2].tolist() == [1, 0, 90]
+    assert pixels[190, 4 + 10].tolist() == [255, 255, 255]
+
+
+def test_a_bad_photo_stops_all_or_is_counted(folder, estimator):
+    (folder / "anna" / "3.png").write_bytes(b"no photo")
+    write_colour(folder / "anna" / "4.png", (1, 1, 0))
+    with pytest.raises(ValueError, match="bad photos: 2; nothing was written") as error:
+        run(folder)
+    assert f"{folder}/anna/3.png: not a photo in a format" in str(error.value)
+    assert f"{folder}/anna/4.png: mediapipe fails: out of luck" in str(error.value)
+    assert written(folder) == ["keypoints_partial.jsonl"]
+    estimator.looked.clear()
+    assert "found 2, low score 1, not found 1, bad photo 2" in run(folder, skip=True)
+    assert estimator.looked == [1]  # The others were known.
+    assert report(folder)[2][:2] == ("anna/3.png", "bad photo")
+    assert "not a photo in a format" in report(folder)[2][-1]
+
+
+def test_nobody_found_writes_nothing(folder, estimator):
+    with pytest.raises(ValueError, match=r"4 photos, found 0, low score 3, .*=0\.95"):
+        run(folder, min_score=0.95)
+    assert "keypoints.csv" not in written(folder)
+
+
+def test_an_interrupted_run_goes_on(folder, estimator, monkeypatch):
+    look = ByColour.__call__
+
+    def stop(self, image):
+        if len(self.looked) == 2:
+            raise KeyboardInterrupt
+        return look(self, image)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ByColour, "__call__", stop)
+        with pytest.raises(KeyboardInterrupt):
+            run(folder)
+    estimator.looked.clear()
+    assert written(folder) == ["keypoints_partial.jsonl"]
+    with open(folder.parent / "keypoints_partial.jsonl", "a") as file:
+        file.write('["bo/1.png", [1, ')  # Killed in the middle of a line.
+    write_colour(folder / "anna" / "2.png", (2, 0, 70))  # Changed since.
+    os.utime(folder / "anna" / "2.png", (1, 1))
+    text = run(folder)
+    assert estimator.looked == [2, 0, 2]
+    assert "found 2, low score 1, not found 1" in text
+    assert report(folder)[:2] == [
+        ("anna/1.png", "found", "1", "0.900", "18", ""),
+        ("anna/2.png", "found", "2", "0.700", "18", ""),
+    ]
+    assert "keypoints_partial.jsonl" not in written(folder)
+
+
+def test_other_settings_begin_anew(folder, estimator):
+    def looked(**changes):
+        estimator.looked.clear()
+        with pytest.raises(ValueError, match="found 0"):
+            run(folder, min_score=0.95, **changes)
+        return len(estimator.looked)
+
+    assert [looked(), looked(), looked(everyone=True)] == [4, 0, 0]
+    assert [looked(min_confidence=0.6), looked(min_confidence=0.6)] == [4, 0]
+    (folder.parent / "model").write_bytes(b"another")
+    assert looked(min_confidence=0.6) == 4
+
+
+def test_keypoints_survive_the_log_exactly(tmp_path):
+    keypoints = np.random.default_rng(0).random((18, 3)).astype(np.float32)
+    record = estimation_log.Record("é#\u2028.jpg", (5, 7), [Person(keypoints, 1 / 3)])
+    log = estimation_log.EstimationLog(tmp_path / "log", {"a": 1})
+    log.add(record)
+    log.close()
+    log = estimation_log.EstimationLog(tmp_path / "log", {"a": 1})
+    log.close()
+    again = log.records[record.name]
+    np.testing.assert_array_equal(again.people[0].keypoints, keypoints)
+    assert again.people[0].score == 1 / 3 and again.stamp == (5, 7)
+    assert log.is_done(record.name, (5, 7)) and not log.is_done(record.name, (5, 8))
+
+
+@pytest.mark.parametrize(
+    "line", ["", "null", "7", "[]", '["a"]', '["a",[1,2],[[1,[2]]]]', '{"a":1}', "\0"]
+)
+def test_damaged_lines_of_the_log_are_looked_at_again(tmp_path, line):
+    path = tmp_path / "log"
+    path.write_text('{"a": 1}\n["b", [1, 2], []]\n' + line + "\n")
+    log = estimation_log.EstimationLog(path, {"a": 1})
+    log.close()
+    assert list(log.records) == ["b"]
+
+
+def test_two_estimations_for_one_output_are_refused(folder, estimator):
+    with open(folder.parent / "keypoints_partial.jsonl", "w") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        with pytest.raises(ValueError, match="another process estimates for the same"):
+            run(folder)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"output": "keypoints.txt"}, r"keypoints\.txt: the name must end in \.csv"),
+        ({"output": "no/keypoints.csv"}, "there is no folder .*no"),
+        ({"model": "no.task"}, r"--model=no\.task: there is no such file"),
+        ({"compare": "no.csv"}, r"no\.csv"),
+    ],
+)
+def test_bad_options_are_named_before_any_photo_is_read(
+    folder, estimator, changes, message
+):
+    if "output" in changes:
+        changes = {"output": folder.parent / changes["output"]}
+    with pytest.raises((ValueError, OSError), match=message):
+        run(folder, **changes)
+    assert estimator.looked == [] and written(folder) == []
+
+
+def test_an_existing_output_is_kept(folder, estimator):
+    (folder.parent / "keypoints.csv").write_text("corrected by hand")
+    with pytest.raises(ValueError, match=r"keypoints\.csv exists already; --overwrite"):
+        run(folder)
+    assert (folder.parent / "keypoints.csv").read_text() == "corrected by hand"
+    run(folder, overwrite=True)
+    assert len(annotations.read(folder.parent / "keypoints.csv")) == 2
+
+
+def test_distances_to_annotations_are_said(folder, estimator):
+    reference = {"anna/1.png": person(3, 10).keypoints}  # 3 px right, 3 px down.
+    annotations.write_csv(folder.parent / "reference.csv", reference)
+    text = run(folder, compare=str(folder.parent / "reference.csv"))
+    assert "1 photos and 18 points that both have" in text
+    assert f"distance in pixels: mean {3 * 2**0.5:.2f}, median 4.24" in text
+    renamed = {"1.png": person(3, 10).keypoints}
+    annotations.write_csv(folder.parent / "reference.csv", renamed)
+    with pytest.raises(ValueError, match=r"none of the photos .* like anna/1\.png"):
+        run(folder, overwrite=True, compare=str(folder.parent / "reference.csv"))

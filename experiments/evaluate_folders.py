@@ -1,5 +1,6 @@
 """--mode=evaluate --generated_dir: scores any method's images with the same code."""
 
+import collections
 import pathlib
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -57,6 +58,9 @@ def score(config: Config) -> dict[str, Any]:
         ValueError: folders that do not match, images that cannot be read or differ in
             size, targets without annotation; names flag and file.
     """
+    workdir = pathlib.Path(config.workdir)
+    if workdir.exists() and not workdir.is_dir():
+        raise ValueError(f"--workdir={config.workdir} is not a folder.")
     if checkpoint.folder(config.workdir).exists():
         raise ValueError(
             f"--workdir={config.workdir} holds a run, whose metrics.json would be "
@@ -71,15 +75,28 @@ def score(config: Config) -> dict[str, Any]:
         config,
     )
     poses = _poses(config, [pair.target for pair in pairs])
-    workdir = pathlib.Path(config.workdir)
     # Before the work, not after it.
     workdir.mkdir(parents=True, exist_ok=True)
     scores, size, outside = _score(config, pairs, poses)
     if outside:
         remarks.append(f"{outside:,} keypoints outside their image count as missing")
+    masks = _MASKS if poses is not None else {}
+    content = _content(config, pairs, scores, size, masks)
+    content["remarks"] = [_said_match(content), *remarks]
+    results.write_json(workdir / "metrics.json", content)
+    return content
+
+
+def _content(
+    config: Config,
+    pairs: list[_Pair],
+    scores: dict[str, np.ndarray],
+    size: tuple[int, int],
+    masks: dict[str, str],
+) -> dict[str, Any]:
+    """What metrics.json holds, but for the remarks."""
     image_size = f"{size[0]}x{size[1]}"
-    masks = frozenset(_MASKS) if poses is not None else frozenset()
-    content: dict[str, Any] = {
+    return {
         "pairs": len(pairs),
         "image_size": image_size,
         "generated_dir": config.generated_dir,
@@ -88,21 +105,17 @@ def score(config: Config) -> dict[str, Any]:
         "match": f"{config.match}: {_MATCHING[config.match]}",
         "first_pair": [path.name for path in pairs[0]],
         "last_pair": [path.name for path in pairs[-1]],
-        "remarks": remarks,
         "interval": scoring.INTERVAL,
         "definitions": scoring.DEFINITIONS,
-        "not_computed": scoring.not_computed(size, masks),
+        "not_computed": scoring.not_computed(size, frozenset(masks)),
         "metrics": scoring.records(
             {KIND: scores},
             image_size=image_size,
             resize="none: images of different sizes are refused",
-            masks=_MASKS,
+            masks=masks,
         ),
         **results.provenance(),
     }
-    content["remarks"].insert(0, _said_match(content))
-    results.write_json(workdir / "metrics.json", content)
-    return content
 
 
 def _said_match(content: dict[str, Any]) -> str:
@@ -121,7 +134,8 @@ def _images(flag: str, folder: str, remarks: list[str]) -> list[pathlib.Path]:
         raise ValueError(
             f"--{flag}={folder} holds no images ({', '.join(photos.SUFFIXES)})."
         )
-    others = [entry.name for entry in found if entry not in set(images)]
+    chosen = set(images)
+    others = [entry.name for entry in found if entry not in chosen]
     if others:
         count = f" ({len(others)} in all)" if len(others) > 3 else ""
         remarks.append(f"--{flag}: no images and not scored: {_few(others)}{count}")
@@ -183,8 +197,11 @@ def _poses(config: Config, targets: list[pathlib.Path]) -> list[np.ndarray] | No
         known = annotations.read(config.annotations)
     except ValueError as error:
         raise ValueError(f"--annotations: {error}") from error
-    # A method may have saved the photos in another format.
-    by_stem = {pathlib.PurePath(name).stem: pose for name, pose in known.items()}
+    # A method may have saved the photos in another format; a name that two poses share
+    # without folder and suffix stays unknown.
+    stems = [pathlib.PurePath(name).stem for name in known]
+    once = {stem for stem, times in collections.Counter(stems).items() if times == 1}
+    by_stem = {s: p for s, p in zip(stems, known.values(), strict=True) if s in once}
     found = [known.get(path.name, by_stem.get(path.stem)) for path in targets]
     missing = [p.name for p, pose in zip(targets, found, strict=True) if pose is None]
     if missing:

@@ -184,6 +184,12 @@ def forget_a_pose(folders):
     annotations.write_csv(folders / "poses.csv", poses)
 
 
+def name_two_poses_alike(folders):
+    poses = annotations.read(folders / "poses.csv")
+    poses["0001/p4.jpg"] = poses["p4.jpg"]
+    annotations.write_csv(folders / "poses.csv", poses)
+
+
 def damage_the_poses(folders):
     path = folders / "poses.csv"
     path.write_text(path.read_text().replace("[", "(", 1))
@@ -205,6 +211,7 @@ def put_a_run_there(folders):
         (add_a_twin, {}, r"--generated_dir=.*: p1.jpg and p1.png have one name"),
         (None, {"target_dir": "/nowhere"}, "--target_dir=/nowhere: there is no such"),
         (None, {"annotations": "no.csv"}, "--annotations=no.csv: there is no such fi"),
+        (name_two_poses_alike, {"annotations": 1}, r"lacks 1 of 5 images .*: p4.png"),
         (forget_a_pose, {"annotations": 1}, r"lacks 1 of 5 images .*: p4.png"),
         (
             damage_the_poses,
@@ -212,6 +219,7 @@ def put_a_run_there(folders):
             r"--annotations: .*poses.csv:2: keypoints_y",
         ),
         (put_a_run_there, {}, r"--workdir=.*work holds a run, whose metrics.json"),
+        (None, {"workdir": __file__}, r"--workdir=.*folders.py is not a folder"),
         (None, {"batch_size": 3}, "--batch_size=3 must be a multiple"),
     ],
 )

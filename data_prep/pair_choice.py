@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
-from data_prep import pair_lists, pairs, pg2_protocol, sources
+from data_prep import pair_files, pairs, pg2_protocol, sources
 from data_prep.pair_list import PairList
 
 
@@ -117,7 +117,7 @@ def list_pairs(
     for split, source in splits.items():
         annotated, file = source.annotations, choice.file(split)
         lists[split] = (
-            PairList.of(pair_lists.read(file, _posed(annotated), dataset, problems))
+            PairList.of(pair_files.read(file, _posed(annotated), dataset, problems))
             if file
             else by_protocol(choice, split, annotated, source.photos, dataset)
         )

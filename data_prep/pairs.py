@@ -232,7 +232,7 @@ def main(argv: list[str]) -> int:
 
 def _write_list() -> str:
     """Does what the flags ask for and says what was written."""
-    from data_prep import pair_choice, pair_lists  # They build on this module.
+    from data_prep import pair_choice, pair_files  # They build on this module.
 
     args = flags.FLAGS
     source, output = (
@@ -249,7 +249,7 @@ def _write_list() -> str:
     pairs = pair_choice.by_protocol(
         choice, args.split, annotated, photos or list(annotated), args.dataset
     )
-    pair_lists.write_csv(output, pairs)
+    pair_files.write_csv(output, pairs)
     used = len({name for pair in pairs for name in pair})
     return (
         f"{output}: {len(pairs):,} pairs of {used:,} of {len(annotated):,} annotated "

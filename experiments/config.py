@@ -224,12 +224,12 @@ class Config:
     pose: str = option(
         "",
         "Other modes",
-        "generate: an OpenPose JSON file, or an annotation csv together with "
-        "--pose_name. Of several people in a JSON file the one with the largest sum of "
-        "confidences is taken. Pixels are those of an image of --pose_size.",
+        "generate: a keypoint file of any format that data_prep.annotations reads, "
+        "such as OpenPose JSON or an annotation csv; of several poses --pose_name "
+        "chooses one. Pixels are those of an image of --pose_size.",
     )
     pose_name: str = option(
-        "", "Other modes", "generate: the row of the annotation csv."
+        "", "Other modes", "generate: which of several poses in --pose."
     )
     pose_size: str = option(
         "",

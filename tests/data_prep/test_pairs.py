@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 
-from data_prep import annotations, pair_lists, pairs
+from data_prep import annotations, pair_files, pairs
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -122,9 +122,9 @@ def test_unused_photos_are_counted_by_reason():
 def test_list_round_trip(tmp_path):
     path = tmp_path / "pairs.csv"
     listed = [("1_a.jpg", "1_b.jpg"), ("1_b.jpg", "1_a.jpg")]
-    pair_lists.write_csv(path, listed)
+    pair_files.write_csv(path, listed)
     assert path.read_text() == "from,to\n1_a.jpg,1_b.jpg\n1_b.jpg,1_a.jpg\n"
-    assert pair_lists.read(path, ["1_a.jpg", "1_b.jpg"], "market1501") == listed
+    assert pair_files.read(path, ["1_a.jpg", "1_b.jpg"], "market1501") == listed
 
 
 NAMES = ["1_a", "1_b", "2_a"]
@@ -154,23 +154,23 @@ def test_bad_list(tmp_path, content, message):
     path = tmp_path / "list.csv"
     path.write_bytes(content.encode("latin-1"))
     with pytest.raises(ValueError, match=message):
-        pair_lists.read(path, NAMES, "market1501")
+        pair_files.read(path, NAMES, "market1501")
 
 
 def test_who_is_who_in_a_list_depends_on_the_dataset(tmp_path):
     path = tmp_path / "list.csv"
     path.write_text("from,to\nanna/1_a.jpg,anna/2_a.jpg\n")
     names = ["anna/1_a.jpg", "anna/2_a.jpg"]
-    assert pair_lists.read(path, names, "folder") == [tuple(names)]
+    assert pair_files.read(path, names, "folder") == [tuple(names)]
     with pytest.raises(ValueError, match="a pair shows one person"):
-        pair_lists.read(path, names, "market1501")
+        pair_files.read(path, names, "market1501")
 
 
 def test_bad_rows_of_a_list_are_collected(tmp_path):
     path = tmp_path / "list.csv"
     path.write_text("from,to\n1_a,1_b\nx,1_a\n1_b,1_a\n")
     problems = []
-    found = pair_lists.read(path, NAMES, "market1501", problems)
+    found = pair_files.read(path, NAMES, "market1501", problems)
     assert found == [("1_a", "1_b"), ("1_b", "1_a")]
     assert len(problems) == 1 and "list.csv:3: 'x'" in problems[0]
 
@@ -179,7 +179,7 @@ def test_a_list_of_bad_rows_alone_keeps_their_messages(tmp_path):
     path = tmp_path / "list.csv"
     path.write_text("from,to\n1_a,1_a\n")
     problems = []
-    assert pair_lists.read(path, NAMES, "market1501", problems) == []
+    assert pair_files.read(path, NAMES, "market1501", problems) == []
     assert len(problems) == 1 and "list.csv:2" in problems[0]
 
 
@@ -202,7 +202,7 @@ def test_command_line_writes_the_list_without_photos(tmp_path):
     done = _run("--dataset=market1501", "--split=train", *arguments, HOME=str(tmp_path))
     assert done.returncode == 0, done.stderr
     expected = pairs.all_pairs(annotated, "market1501")
-    assert pair_lists.read(tmp_path / "pairs.csv", annotated, "market1501") == expected
+    assert pair_files.read(tmp_path / "pairs.csv", annotated, "market1501") == expected
     assert "6 pairs" in done.stdout
 
 

@@ -5,7 +5,7 @@ import random
 import numpy as np
 import pytest
 
-from data_prep import annotations, pair_lists, pg2_protocol
+from data_prep import annotations, pair_files, pg2_protocol
 from tests.data_prep.small_sources import build, pair_names, random_pose, read_records
 
 
@@ -90,7 +90,7 @@ def test_a_text_list_of_nted_names_the_target_first(tmp_path):
     path.write_text(f"{front},{side},{back}\n{back},{front}\n")
     flat = [f"fasionWOMENDressesid0000005502_{v}.jpg" for v in ("1front", "2side")]
     names = [*flat, "fashionWOMENDressesid0000005502_3back.jpg"]
-    assert pair_lists.read(path, names, "deepfashion") == [
+    assert pair_files.read(path, names, "deepfashion") == [
         (names[1], names[0]),
         (names[2], names[0]),
         (names[0], names[2]),

@@ -21,6 +21,9 @@ _PATHS = (
     "pose",
     "output",
     "tf1_checkpoint",
+    "generated_dir",
+    "target_dir",
+    "annotations",
 )
 _DEFINE: dict[type, Callable] = {
     str: flags.DEFINE_string,

@@ -25,8 +25,9 @@ class Config:
         "train",
         "Program",
         "train: the --stages, resumed from --workdir if it holds a checkpoint. "
-        "evaluate: scores every test pair. generate: one photo and one pose in, one "
-        "PNG out. table1: trains and scores every row of the paper's Table 1. "
+        "evaluate: scores every test pair, or the images of --generated_dir. generate: "
+        "one photo and one pose in, one PNG out. table1: trains and scores every row "
+        "of the paper's Table 1. "
         "import_checkpoint: turns a checkpoint of the authors' TensorFlow-1 code into "
         "a run of ours.",
         MODES,
@@ -194,6 +195,31 @@ class Config:
     picture_pairs: int = option(
         12, "Other modes", "Test pairs in the picture of an evaluation or table."
     )
+    generated_dir: str = option(
+        "",
+        "Other modes",
+        "evaluate: scores the images of this folder, any method's, in place of a "
+        "checkpoint in --workdir.",
+    )
+    target_dir: str = option(
+        "",
+        "Other modes",
+        "evaluate: the images that those of --generated_dir should equal.",
+    )
+    match: str = option(
+        "name",
+        "Other modes",
+        "evaluate: which files of the two folders belong together. name: those of one "
+        "name, whatever their suffix. order: the first of both, the second, and so on, "
+        "sorted by name.",
+        ("name", "order"),
+    )
+    annotations: str = option(
+        "",
+        "Other modes",
+        "evaluate: csv with the keypoints of the images in --target_dir, for the "
+        "masked metrics.",
+    )
     source_image: str = option("", "Other modes", "generate: the photo of the person.")
     pose: str = option(
         "",
@@ -247,13 +273,15 @@ class Config:
         _require(step >= -1, "checkpoint_step", step, "-1 (the newest) or more")
         _require(self.seed < 2**32, "seed", self.seed, "below 2**32")
         _require(self.steps_scale > 0, "steps_scale", self.steps_scale, "above 0")
-        for name in _NEEDED[self.mode]:
+        for name in self._needed():
             if not getattr(self, name):
                 raise ValueError(f"--{name} is required with --mode={self.mode}.")
-        for name in _TABLE_ONLY:
-            value = getattr(self, name)
-            if self.mode != "table1" and value != _default(name):
-                raise ValueError(f"--{name}={value} is for --mode=table1.")
+        for mode, names in _ONLY.items():
+            for name in names:
+                value = getattr(self, name)
+                if self.mode != mode and value != _default(name):
+                    raise ValueError(f"--{name}={value} is for --mode={mode}.")
+        self._check_folders()
         for name in ("critic_sees_coarse", "adversarial_on_source"):
             if getattr(self, name) and self.critic_input != "triplet":
                 raise ValueError(f"--{name} needs --critic_input=triplet.")
@@ -263,6 +291,28 @@ class Config:
                     raise ValueError(
                         f"--{name}={getattr(self, name)} needs --stages=two_stage, got "
                         f"--stages={self.stages}."
+                    )
+
+    def _needed(self) -> tuple[str, ...]:
+        """Flags that the mode cannot do without."""
+        if self.mode == "evaluate" and (self.generated_dir or self.target_dir):
+            return ("workdir", *_FOLDERS)
+        return _NEEDED[self.mode]
+
+    def _check_folders(self) -> None:
+        """Raises ValueError where a folder's flag meets one of a checkpoint's."""
+        if self.generated_dir:
+            for name in ("data_dir", "checkpoint_step", "max_test_pairs"):
+                if getattr(self, name) != _default(name):
+                    raise ValueError(
+                        f"--{name}={getattr(self, name)} has no meaning with "
+                        "--generated_dir, which scores a folder of images."
+                    )
+        else:
+            for name in ("annotations", "match"):
+                if getattr(self, name) != _default(name):
+                    raise ValueError(
+                        f"--{name}={getattr(self, name)} needs --generated_dir."
                     )
 
     @property
@@ -318,7 +368,11 @@ _NEEDED = {
     "generate": ("workdir", "source_image", "pose", "output"),
     "import_checkpoint": ("workdir", "tf1_checkpoint"),
 }
-_TABLE_ONLY = ("rows", "seeds", "steps_scale")
+_FOLDERS = ("generated_dir", "target_dir")
+_ONLY = {
+    "table1": ("rows", "seeds", "steps_scale"),
+    "evaluate": (*_FOLDERS, "annotations", "match"),
+}
 _TWO_STAGE_ONLY = (
     "critic_sees_coarse",
     "refine_sees_pose",

@@ -1,4 +1,4 @@
-"""--mode=evaluate: scores every test pair, and shows some."""
+"""--mode=evaluate: scores every test pair of a run, and shows some; or two folders."""
 
 import functools
 import pathlib
@@ -7,12 +7,10 @@ from typing import Any, cast
 
 import jax
 import numpy as np
-import rich.console
-import rich.table
 import tqdm
 from PIL import Image
 
-from experiments import pictures, results
+from experiments import evaluate_folders, pictures, results, scoring
 from experiments.config import Config
 from experiments.stored_config import check_networks
 from pg2_jax import (
@@ -24,25 +22,31 @@ from pg2_jax import (
     pose,
     sharding,
 )
-from pg2_jax.metrics import pixel, ssim
+from pg2_jax.metrics import suite
 
 # The source photo itself is what a method has to beat.
 COPY = "copy of source"
-METRICS = {
-    "ssim_pg2": "SSIM of PG2's score.py; higher is better",
-    "masked_ssim_pg2": "the same, all but the target's body black; higher is better",
-    "l1": "mean absolute difference, 0-255; lower is better",
-    "body_l1": "the same over the target's body alone; lower is better",
+_MASKS = {
+    suite.TARGET: "body mask of the target pose, radius 4 with 5x5 closing",
+    suite.SOURCE: "body mask of the source pose, radius 4 with 5x5 closing",
 }
-Scores = dict[str, dict[str, np.ndarray]]
-Summary = dict[str, dict[str, dict[str, float]]]
 
 
 def evaluate(config: Config) -> None:
-    """Scores a checkpoint and prints a table; see `score_run`."""
-    content = score_run(config)
-    _print(content["metrics"], content)
+    """Scores a checkpoint, or the images of --generated_dir, and prints a table.
+
+    See `score_run` and `evaluate_folders.score`.
+    """
     workdir = pathlib.Path(config.workdir)
+    if config.generated_dir:
+        evaluate_folders.evaluate(config)
+        return
+    content = score_run(config)
+    title = (
+        f"step {content['step']}, {content['pairs']:,} test pairs of "
+        f"{content['image_size']}: mean (standard deviation)"
+    )
+    scoring.show(title, content["metrics"], content["not_computed"])
     print(f"Wrote {workdir / 'metrics.json'} and {workdir / 'evaluation.png'}")
 
 
@@ -80,7 +84,6 @@ def score_run(config: Config) -> dict[str, Any]:
     sharding.check_batch_size(config.batch_size)
     sharding.check_one_process()
     scores, picture = _score(config, generators, dataset)
-    summary = _summary(scores)
     workdir = pathlib.Path(config.workdir)
     results.write_picture(workdir / "evaluation.png", picture)
     content: dict[str, Any] = {
@@ -88,9 +91,15 @@ def score_run(config: Config) -> dict[str, Any]:
         "pairs": len(scores[COPY]["l1"]),
         "pairs_available": dataset.count("test"),
         "image_size": config.image_size,
-        "mask": "body mask of the target pose, radius 4 with 5x5 closing",
-        "definitions": METRICS,
-        "metrics": summary,
+        "interval": scoring.INTERVAL,
+        "definitions": scoring.DEFINITIONS,
+        "not_computed": scoring.not_computed(size, frozenset(_MASKS)),
+        "metrics": scoring.records(
+            scores,
+            image_size=config.image_size,
+            resize="none: the pairs as the data set stores them",
+            masks=_MASKS,
+        ),
         "data_dir": config.data_dir,
         "data": dataset.metadata,
         "config": generators.config,
@@ -117,7 +126,7 @@ def _score(
     total = dataset.count("test")
     total = min(total, config.max_test_pairs or total)
     shown = _Shown(total, config.picture_pairs)
-    parts: list[Scores] = []
+    parts: list[scoring.Scores] = []
     batches = dataset.test_batches(
         batch_size=config.batch_size, limit=config.max_test_pairs
     )
@@ -126,12 +135,15 @@ def _score(
     ) as bar:
         for test in batches:
             batch = sharding.put_batch(test.batch, mesh)
-            drawn, scores = jax.device_get(draw_and_score(coarse, refine, batch))
+            drawn, found = jax.device_get(draw_and_score(coarse, refine, batch))
             count = len(test.names)
-            parts.append(jax.tree.map(lambda x, n=count: x[:n], scores))
+            parts.append(jax.tree.map(lambda x, n=count: x[:n], found))
             shown.take(test.batch, drawn, count)
             bar.update(count)
-    return jax.tree.map(lambda *x: np.concatenate(x), *parts), shown.picture()
+    # The baseline comes first.
+    kinds = sorted(parts[0], key=lambda kind: kind != COPY)
+    scores = {kind: scoring.joined([part[kind] for part in parts]) for kind in kinds}
+    return scores, shown.picture()
 
 
 def _draw_and_score(
@@ -148,14 +160,12 @@ def _draw_and_score(
     drawn = generation.generate(
         coarse_params, refine_params, source, keypoints, architecture=architecture
     )
-    mask = pose.body_mask(keypoints, *target.shape[1:3])
+    masks = {
+        suite.TARGET: pose.body_mask(keypoints, *target.shape[1:3]),
+        suite.SOURCE: pose.body_mask(batch["source_keypoints"], *target.shape[1:3]),
+    }
     scores = {
-        kind: {
-            "ssim_pg2": ssim.ssim_pg2(image, target),
-            "masked_ssim_pg2": ssim.masked_ssim_pg2(image, target, mask),
-            "l1": pixel.l1(image, target),
-            "body_l1": pixel.body_l1(image, target, mask),
-        }
+        kind: suite.compute(image, target, masks)
         for kind, image in {COPY: source, **drawn}.items()
     }
     return drawn, scores
@@ -188,37 +198,3 @@ class _Shown:
 
 def _stack(rows: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
     return {name: np.stack([row[name] for row in rows]) for name in rows[0]}
-
-
-def _summary(scores: Scores) -> Summary:
-    """Mean and standard deviation over the pairs that have a value, by kind and
-    metric; a target without a body has no body_l1. The source's copy comes first."""
-    return {
-        kind: {
-            name: {
-                "mean": float(np.nanmean(values)),
-                "std": float(np.nanstd(values)),
-                "pairs": int(np.isfinite(values).sum()),
-            }
-            for name, values in by_name.items()
-        }
-        for kind, by_name in sorted(scores.items(), key=lambda item: item[0] != COPY)
-    }
-
-
-def _print(summary: Summary, content: dict[str, Any]) -> None:
-    title = (
-        f"step {content['step']}, {content['pairs']} test pairs of "
-        f"{content['image_size']}: mean (standard deviation)"
-    )
-    table = rich.table.Table(title=title, title_justify="left")
-    table.add_column("metric")
-    for kind in summary:
-        table.add_column(kind, justify="right")
-    for name in METRICS:
-        cells = (by_name[name] for by_name in summary.values())
-        table.add_row(name, *(f"{c['mean']:.3f} ({c['std']:.3f})" for c in cells))
-    console = rich.console.Console()
-    console.print(table)
-    for name, meaning in METRICS.items():
-        console.print(f"  {name}: {meaning}", highlight=False)

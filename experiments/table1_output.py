@@ -7,7 +7,7 @@ from typing import Any
 import rich.console
 import rich.table
 
-from experiments import evaluate, pictures, results
+from experiments import evaluate, pictures, results, scoring
 from experiments.config import Config
 from pg2_jax import inference, input_pipeline
 
@@ -17,9 +17,7 @@ _NAMES = {
     "l1": "L1",
     "body_l1": "body L1",
 }
-_NOT_COMPUTED = {
-    "IS, mask-IS": "needs the Inception network, which is not part of this program yet"
-}
+_NOT_COMPUTED = {"IS, mask-IS": scoring.NOT_COMPUTED["inception_score"]}
 
 
 def write(folder: pathlib.Path, content: dict[str, Any]) -> None:
@@ -98,6 +96,9 @@ def _scores(row: dict[str, Any]) -> list[str]:
     cells = []
     for name in _NAMES:
         means = [run["metrics"][name]["mean"] for run in row["seeds"].values()]
+        if None in means:  # No target has a body, say.
+            cells.append("undefined")
+            continue
         digits = 3 if "ssim" in name else 1
         cell = f"{statistics.mean(means):.{digits}f}"
         if len(means) > 1:

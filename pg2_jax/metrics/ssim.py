@@ -1,17 +1,29 @@
-"""Structural similarity as PG2 computed it, exact and on the device."""
+"""Structural similarity in the four forms that the field prints under one name.
+
+Every form compares windows that lie inside both images, channel by channel, and
+averages over windows and channels, as scikit-image's `structural_similarity` does. They
+differ in window, covariance and data range, and their figures cannot be compared.
+"""
 
 import jax
 import jax.numpy as jnp
 
-WINDOW = 7  # pixels, side of the uniform window
+from pg2_jax.metrics import windows
+
+PG2_WINDOW = 7  # pixels, side of the uniform window
+LARGE_WINDOW = 51
+GAUSS_WINDOW = windows.GAUSS_WINDOW
+
+PADDED_FROM = (256, 176)  # height, width of DeepFashion's cropped photos
+_PADDING = 40  # pixels on either side
+WHITE, BLACK = 255, 0
 
 
+@jax.jit
 def ssim_pg2(generated: jax.Array, target: jax.Array) -> jax.Array:
     """The SSIM of PG2's score.py: scikit-image 0.13's default on uint8 RGB.
 
-    Uniform 7x7 windows that lie inside the image, sample covariance, data range 255,
-    the mean over windows and channels. Later papers print other variants under the
-    same name; this one is called `ssim_pg2`.
+    Uniform 7x7 windows, sample covariance, data range 255.
 
     Args:
         generated: [B, H, W, 3] uint8.
@@ -23,54 +35,107 @@ def ssim_pg2(generated: jax.Array, target: jax.Array) -> jax.Array:
     Raises:
         ValueError: images are not uint8, or smaller than the window.
     """
-    if generated.dtype != jnp.uint8 or target.dtype != jnp.uint8:
-        raise ValueError(
-            f"ssim_pg2 takes uint8 images, got {generated.dtype} and {target.dtype}."
-        )
-    if min(target.shape[1:3]) < WINDOW:
-        raise ValueError(
-            f"ssim_pg2 needs images of at least {WINDOW}x{WINDOW} pixels, got "
-            f"{target.shape[1]}x{target.shape[2]}."
-        )
-    x, y = generated.astype(jnp.int32), target.astype(jnp.int32)
-    count = WINDOW * WINDOW
-    sum_x, sum_y = _window_sum(x), _window_sum(y)
-    # Scaled by count * (count - 1) the covariances are whole numbers below 2^31: exact,
-    # where float32 would lose the difference of two large squares.
-    var_x = count * _window_sum(x * x) - sum_x * sum_x
-    var_y = count * _window_sum(y * y) - sum_y * sum_y
-    covariance = count * _window_sum(x * y) - sum_x * sum_y
-    scale = 1.0 / (count * (count - 1))
-    mean_x, mean_y = sum_x / count, sum_y / count
-    c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
-    luminance = (2 * mean_x * mean_y + c1) / (mean_x**2 + mean_y**2 + c1)
-    structure = (2 * scale * covariance + c2) / (scale * (var_x + var_y) + c2)
-    return jnp.mean(luminance * structure, axis=(1, 2, 3))
+    _check(generated, target, PG2_WINDOW, "ssim_pg2")
+    return windows.uniform(generated, target, PG2_WINDOW)
 
 
-def _window_sum(x: jax.Array) -> jax.Array:
-    """Sums over the windows inside the image, rows first: [B, H-6, W-6, C]."""
-    ones = (1, 1, 1, 1)
-    for window in ((1, WINDOW, 1, 1), (1, 1, WINDOW, 1)):
-        x = jax.lax.reduce_window(x, 0, jax.lax.add, window, ones, "VALID")
-    return x
+@jax.jit
+def ssim_win51(generated: jax.Array, target: jax.Array) -> jax.Array:
+    """The SSIM of GFLA and of those that copied it: windows as large as a torso.
 
-
-def masked_ssim_pg2(
-    generated: jax.Array, target: jax.Array, mask: jax.Array
-) -> jax.Array:
-    """`ssim_pg2` of both images with everything but the body painted black.
-
-    As in PG2's score_mask.py the black background counts. The authors' program reads
-    the source photo's mask by mistake; pass the target's unless you repeat theirs.
+    Uniform 51x51 windows, sample covariance; data range 1 for images in [0, 1], which
+    is 255 here.
 
     Args:
         generated: [B, H, W, 3] uint8.
         target: [B, H, W, 3] uint8.
-        mask: [B, H, W, 1] in {0, 1}.
 
     Returns:
-        [B] float32 in [-1, 1].
+        [B] float32 in [-1, 1], 1 for equal images.
+
+    Raises:
+        ValueError: images are not uint8, or smaller than the window.
     """
-    body = mask.astype(jnp.uint8)
-    return ssim_pg2(generated * body, target * body)
+    _check(generated, target, LARGE_WINDOW, "ssim_win51")
+    return windows.uniform(generated, target, LARGE_WINDOW)
+
+
+@jax.jit
+def ssim_gauss(generated: jax.Array, target: jax.Array) -> jax.Array:
+    """The SSIM of Deformable GANs and PATN: Gaussian windows, a range that varies.
+
+    Gaussian weights with sigma 1.5 (11x11 pixels), population covariance; the data
+    range is the largest minus the smallest value of the generated image, so that a pale
+    image is judged with smaller constants.
+
+    Args:
+        generated: [B, H, W, 3] uint8.
+        target: [B, H, W, 3] uint8.
+
+    Returns:
+        [B] float32 in [-1, 1], 1 for equal images; NaN for a generated image of a
+        single value: with the data range 0 the constants that keep SSIM from 0 / 0
+        vanish (scikit-image gives NaN or noise).
+
+    Raises:
+        ValueError: images are not uint8, or smaller than the window.
+    """
+    _check(generated, target, GAUSS_WINDOW, "ssim_gauss")
+    values = generated.astype(jnp.float32)
+    data_range = values.max(axis=(1, 2, 3)) - values.min(axis=(1, 2, 3))
+    similarity = windows.gaussian(generated, target, data_range)
+    return jnp.where(data_range > 0, similarity, jnp.nan)
+
+
+@jax.jit
+def ssim_gauss_padded(generated: jax.Array, target: jax.Array) -> jax.Array:
+    """`ssim_gauss` of 256x176 images with 40 white columns on either side.
+
+    PATN scores DeepFashion so: its photos are the middle of white 256x256 ones. The
+    border is the same in both images and lifts the figure.
+
+    Args:
+        generated: [B, 256, 176, 3] uint8.
+        target: [B, 256, 176, 3] uint8.
+
+    Returns:
+        [B] float32 in [-1, 1], 1 for equal images; NaN where `ssim_gauss` has NaN.
+
+    Raises:
+        ValueError: images are not uint8, or of another size.
+    """
+    return ssim_gauss(pad(generated, WHITE), pad(target, WHITE))
+
+
+def pad(image: jax.Array, value: int) -> jax.Array:
+    """Adds 40 columns of one value on either side.
+
+    Args:
+        image: [B, 256, 176, 3] uint8.
+        value: of the border, 0 to 255.
+
+    Returns:
+        [B, 256, 256, 3] uint8.
+
+    Raises:
+        ValueError: images of another size.
+    """
+    if image.shape[1:3] != PADDED_FROM:
+        raise ValueError(
+            "ssim_gauss_padded is defined for images of 256x176 pixels, got "
+            f"{image.shape[1]}x{image.shape[2]}."
+        )
+    sides = ((0, 0), (0, 0), (_PADDING, _PADDING), (0, 0))
+    return jnp.pad(image, sides, constant_values=value)
+
+
+def _check(generated: jax.Array, target: jax.Array, window: int, name: str) -> None:
+    if generated.dtype != jnp.uint8 or target.dtype != jnp.uint8:
+        raise ValueError(
+            f"{name} takes uint8 images, got {generated.dtype} and {target.dtype}."
+        )
+    if min(target.shape[1:3]) < window:
+        raise ValueError(
+            f"{name} needs images of at least {window}x{window} pixels, got "
+            f"{target.shape[1]}x{target.shape[2]}."
+        )

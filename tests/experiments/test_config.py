@@ -85,6 +85,19 @@ def test_the_papers_figures():
         ({"l1_weight": -1.0}, "--l1_weight must be 0 or more, got -1.0"),
         ({"coarse_steps": -1}, "--coarse_steps must be 0 or more"),
         ({"critic_input": "triple"}, "--critic_input must be one of pair, triplet"),
+        ({"target_dir": "t"}, "--target_dir=t is for --mode=evaluate"),
+        (
+            {"mode": "evaluate", "generated_dir": "g", "data_dir": ""},
+            "--target_dir is required with --mode=evaluate",
+        ),
+        (
+            {"mode": "evaluate", "generated_dir": "g", "target_dir": "t"},
+            "--data_dir=d has no meaning with --generated_dir",
+        ),
+        (
+            {"mode": "evaluate", "match": "order"},
+            "--match=order needs --generated_dir",
+        ),
         ({"critic_sees_coarse": True}, "--critic_sees_coarse needs --critic_input=tr"),
     ],
 )

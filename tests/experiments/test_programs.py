@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from data_prep import annotations
-from experiments import evaluate, generate, train
+from experiments import evaluate, generate, scoring, train
 from pg2_jax import checkpoint, input_pipeline
 from tests.experiments.tiny_config import make_config
 
@@ -173,6 +173,16 @@ def test_evaluation_scores_every_pair_once(run, pair_dataset, capsys):
     np.testing.assert_allclose(
         [got["mean"], got["std"]], [np.mean(want), np.std(want)], rtol=1e-5
     )
+    assert got["interval_95"][0] < got["mean"] < got["interval_95"][1]
+    masks = {
+        name: record["mask"] for name, record in report["metrics"]["refined"].items()
+    }
+    assert masks["ssim_pg2"] == "none"
+    assert masks["masked_ssim_pg2"].startswith("body mask of the target pose")
+    assert masks["source_masked_ssim_pg2"].startswith("body mask of the source pose")
+    assert list(masks) == [n for n in scoring.METRICS if n in masks]
+    needs = "needs images of at least 51x51 pixels"
+    assert report["not_computed"]["masked_ssim_win51"] == needs
     shown = capsys.readouterr().out
     assert (
         "copy of source" in shown and f"{got['mean']:.3f} ({got['std']:.3f})" in shown
@@ -199,13 +209,6 @@ def test_flags_of_other_networks_are_refused(run, drawing, program):
         ValueError, match=r"--base_channels=64 disagrees .* which has 2"
     ):
         module(config)
-
-
-def test_targets_without_a_body_have_no_body_l1():
-    values = {"l1": np.array([1.0, 3.0]), "body_l1": np.array([4.0, np.nan])}
-    summary = evaluate._summary({"coarse": values})["coarse"]
-    assert summary["l1"] == {"mean": 2.0, "std": 1.0, "pairs": 2}
-    assert summary["body_l1"] == {"mean": 4.0, "std": 0.0, "pairs": 1}
 
 
 def test_evaluating_an_empty_workdir_is_refused(pair_dataset, tmp_path):

@@ -1,0 +1,201 @@
+"""Every metric that needs images and body masks alone, by the name it is printed under.
+
+The names differ from variant to variant, because the field prints several of them
+under one name. A masked metric is the metric of both images with everything but the
+body black.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from typing import NamedTuple
+
+import jax
+
+from pg2_jax.metrics import pixel, ssim
+from pg2_jax.metrics.staging import staged
+
+# Body masks, by whose pose they are drawn from.
+TARGET, SOURCE = "target", "source"
+
+
+class Metric(NamedTuple):
+    """One number of a pair of images.
+
+    Attributes:
+        compute: generated and target [B, H, W, 3] uint8, and with a mask rule the mask
+            [B, H, W, 1] -> [B] float32.
+        definition: one line.
+        reference: what gives the same numbers.
+        higher_is_better: the direction.
+        mask: "target" or "source" for the pose that the mask is drawn from, or empty.
+        window: smallest side of an image in pixels.
+        size: the only (height, width) that it is defined for, if any.
+        undefined: which pairs have no finite value, empty if all have one.
+    """
+
+    compute: Callable[..., jax.Array]
+    definition: str
+    reference: str
+    higher_is_better: bool = True
+    mask: str = ""
+    window: int = 1
+    size: tuple[int, int] | None = None
+    undefined: str = ""
+
+    def describe(self) -> str:
+        """The definition and the direction."""
+        direction = "higher" if self.higher_is_better else "lower"
+        return f"{self.definition}; {direction} is better"
+
+
+def masked(compute: Callable[..., jax.Array]) -> Callable[..., jax.Array]:
+    """The metric of two bodies on black; see `pixel.body_on_black`."""
+
+    def on_black(generated, target, mask):
+        return compute(
+            pixel.body_on_black(generated, mask), pixel.body_on_black(target, mask)
+        )
+
+    return on_black
+
+
+def _masked_gauss_padded(generated, target, mask):
+    """As if the mask had been drawn on the padded images: the border turns black."""
+    bodies = (pixel.body_on_black(image, mask) for image in (generated, target))
+    return ssim.ssim_gauss(*(ssim.pad(body, ssim.BLACK) for body in bodies))
+
+
+_SKIMAGE = "scikit-image structural_similarity(data_range={range}, {settings})"
+_GAUSS = _SKIMAGE.format(
+    range="max - min of the generated image",
+    settings="gaussian_weights=True, sigma=1.5, use_sample_covariance=False",
+)
+_ONE_VALUE = "the generated image has a single value: data range 0"
+_SSIM_PG2 = Metric(
+    ssim.ssim_pg2,
+    "SSIM of PG2's score.py: uniform 7x7 windows",
+    _SKIMAGE.format(range=255, settings="win_size=7"),
+    window=ssim.PG2_WINDOW,
+)
+_WHOLE = {
+    "ssim_pg2": _SSIM_PG2,
+    "ssim_gauss": Metric(
+        ssim.ssim_gauss,
+        "SSIM of Deformable GANs and PATN: Gaussian windows, range of the generated "
+        "image",
+        _GAUSS,
+        window=ssim.GAUSS_WINDOW,
+        undefined=_ONE_VALUE,
+    ),
+    "ssim_gauss_padded": Metric(
+        ssim.ssim_gauss_padded,
+        "ssim_gauss with 40 white columns on either side, PATN's on DeepFashion",
+        f"{_GAUSS} of images padded to 256x256",
+        size=ssim.PADDED_FROM,
+        undefined=_ONE_VALUE,
+    ),
+    "ssim_win51": Metric(
+        ssim.ssim_win51,
+        "SSIM of GFLA, PIDM and CFLD: uniform 51x51 windows",
+        _SKIMAGE.format(range="1 on images / 255", settings="win_size=51"),
+        window=ssim.LARGE_WINDOW,
+    ),
+    "psnr": Metric(
+        pixel.psnr,
+        "peak signal-to-noise ratio in dB, data range 255",
+        "scikit-image peak_signal_noise_ratio(data_range=255)",
+        undefined="both images are equal: PSNR is infinite",
+    ),
+    "l1": Metric(
+        pixel.l1,
+        "mean absolute difference, 0-255",
+        "L1 of PG2's score.py",
+        higher_is_better=False,
+    ),
+    "l2": Metric(
+        pixel.l2,
+        "root of the summed squares / number of values, as score.py has it",
+        "L2 of PG2's score.py",
+        higher_is_better=False,
+    ),
+}
+
+
+def _on_target_body(name: str, metric: Metric) -> Metric:
+    definition = f"{name}, all but the target's body black"
+    on_black = masked(metric.compute)
+    if name == "ssim_gauss_padded":
+        definition, on_black = f"{definition}, the border too", _masked_gauss_padded
+    return metric._replace(
+        compute=on_black,
+        definition=definition,
+        reference=f"{metric.reference} of images times mask",
+        mask=TARGET,
+    )
+
+
+METRICS = {
+    **_WHOLE,
+    **{f"masked_{name}": _on_target_body(name, m) for name, m in _WHOLE.items()},
+    "source_masked_ssim_pg2": _SSIM_PG2._replace(
+        compute=masked(ssim.ssim_pg2),
+        definition="masked_ssim_pg2 with the source's body, as PG2's score_mask.py "
+        "reads by mistake",
+        reference=f"{_SSIM_PG2.reference} of images times mask",
+        mask=SOURCE,
+    ),
+    "body_l1": Metric(
+        pixel.body_l1,
+        "mean absolute difference over the target's body alone, 0-255",
+        "masked_l1 times number of pixels / pixels of the body",
+        higher_is_better=False,
+        mask=TARGET,
+        undefined="the mask is empty",
+    ),
+}
+
+
+def needs(metric: Metric, size: tuple[int, int], masks: frozenset[str]) -> str:
+    """What a metric lacks on images of one size.
+
+    Args:
+        metric: one of `METRICS`.
+        size: (height, width).
+        masks: whose body masks there are.
+
+    Returns:
+        Words that go on "needs"; empty when it can be computed.
+    """
+    if metric.size and size != metric.size:
+        return f"images of {metric.size[0]}x{metric.size[1]} pixels"
+    if min(size) < metric.window:
+        return f"images of at least {metric.window}x{metric.window} pixels"
+    if metric.mask and metric.mask not in masks:
+        return f"the keypoints of the {metric.mask} images"
+    return ""
+
+
+def compute(
+    generated: jax.Array,
+    target: jax.Array,
+    masks: Mapping[str, jax.Array],
+    names: Collection[str] = tuple(METRICS),
+) -> dict[str, jax.Array]:
+    """The metrics that these images and masks allow.
+
+    Args:
+        generated: [B, H, W, 3] uint8.
+        target: [B, H, W, 3] uint8.
+        masks: [B, H, W, 1] in {0, 1} by `TARGET` or `SOURCE`, any or none of them.
+        names: of `METRICS`.
+
+    Returns:
+        [B] float32 by name, in the order of `METRICS`. A pair without a finite value
+        has NaN or infinity: `Metric.undefined` says why.
+    """
+    height, width = target.shape[1:3]
+    found = {}
+    for name, metric in METRICS.items():
+        if name in names and not needs(metric, (height, width), frozenset(masks)):
+            mask = (masks[metric.mask],) if metric.mask else ()
+            found[name] = staged(metric.compute)(generated, target, *mask)
+    return found

@@ -1,0 +1,186 @@
+"""Similarity of the windows of two images: moments, and SSIM's formula.
+
+Images are [H, W, 3, B]: with the batch innermost, shifting a window is a shift of whole
+vectors.
+"""
+
+import functools
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from pg2_jax.metrics.staging import staged
+
+_SIGMA = 1.5  # pixels
+_RADIUS = 5  # scikit-image cuts the Gaussian at 3.5 sigma
+GAUSS_WINDOW = 2 * _RADIUS + 1
+_GAUSS = np.exp(-0.5 * (np.arange(-_RADIUS, _RADIUS + 1) / _SIGMA) ** 2)
+_WEIGHTS = [float(weight) for weight in _GAUSS / _GAUSS.sum()]
+
+
+class _Moments(NamedTuple):
+    """What SSIM asks of two images in each window.
+
+    Of the variances it needs only their sum, one window sum less to compute.
+    """
+
+    mean_x: jax.Array
+    mean_y: jax.Array
+    variances: jax.Array  # of both images, added
+    covariance: jax.Array
+
+
+def uniform(generated: jax.Array, target: jax.Array, window: int) -> jax.Array:
+    """Mean SSIM in uniform windows, with sample covariance and the data range 255.
+
+    Args:
+        generated: [B, H, W, 3] uint8.
+        target: [B, H, W, 3] uint8.
+        window: side in pixels, odd, at most 127.
+
+    Returns:
+        [B] float32.
+    """
+    x, y = _batch_last(generated, jnp.int32), _batch_last(target, jnp.int32)
+    sums = [_window_sum(z, window) for z in (x, y, x * x + y * y, x * y)]
+    similarity = functools.partial(_uniform_similarity, count=window * window)
+    return _mean(staged(similarity)(*sums))
+
+
+def gaussian(
+    generated: jax.Array, target: jax.Array, data_range: jax.Array
+) -> jax.Array:
+    """Mean SSIM in Gaussian windows, with population covariance.
+
+    Args:
+        generated: [B, H, W, 3] uint8.
+        target: [B, H, W, 3] uint8.
+        data_range: [B] float32, above 0.
+
+    Returns:
+        [B] float32; without meaning where the data range is 0.
+    """
+    x, y = _batch_last(generated, jnp.float32), _batch_last(target, jnp.float32)
+    rows = staged(_gauss_rows)(x, y)
+    return _mean(staged(_gauss_similarity)(x, y, rows, data_range))
+
+
+def _batch_last(image: jax.Array, dtype: jnp.dtype) -> jax.Array:
+    return jnp.transpose(image, (1, 2, 3, 0)).astype(dtype)
+
+
+def _mean(similarity: jax.Array) -> jax.Array:
+    """Mean [B] over windows and channels of [H', W', 3, B]."""
+    height, width = similarity.shape[:2]
+    columns = staged(_sum_of_rows)(similarity)
+    return columns.sum(axis=(0, 1)) / (3 * height * width)
+
+
+def _sum_of_rows(similarity: jax.Array) -> jax.Array:
+    return similarity.sum(axis=0)
+
+
+def _similarity(moments: _Moments, data_range: jax.Array | float) -> jax.Array:
+    """SSIM of each window, [H', W', 3, B]."""
+    c1, c2 = ((k * data_range) ** 2 for k in (0.01, 0.03))
+    x, y = moments.mean_x, moments.mean_y
+    alike = (2 * x * y + c1) * (2 * moments.covariance + c2)
+    return alike / ((x * x + y * y + c1) * (moments.variances + c2))
+
+
+def _uniform_similarity(*sums: jax.Array, count: int) -> jax.Array:
+    return _similarity(_sample_moments(*sums, count=count), 255.0)
+
+
+def _window_sum(x: jax.Array, window: int) -> jax.Array:
+    """Exact sums over the windows inside the image, [H', W', 3, B]."""
+    for size in ((window, 1, 1, 1), (1, window, 1, 1)):
+        x = jax.lax.reduce_window(x, 0, jax.lax.add, size, (1, 1, 1, 1), "VALID")
+    return x
+
+
+def _sample_moments(sum_x, sum_y, sum_squares, sum_xy, *, count: int) -> _Moments:
+    """Moments from whole sums, taken about the grey levels next to the means.
+
+    About zero, float32 would lose the difference of two large squares. The integers
+    may overflow on the way; their differences, below 2^31, are right again.
+    """
+    mean_x, mean_y = sum_x / count, sum_y / count
+    p, q = jnp.round(mean_x).astype(jnp.int32), jnp.round(mean_y).astype(jnp.int32)
+    rest_x, rest_y = sum_x - count * p, sum_y - count * q
+    squares = sum_squares - p * (sum_x + rest_x) - q * (sum_y + rest_y)
+    products = sum_xy - q * sum_x - p * rest_y
+    return _Moments(
+        mean_x,
+        mean_y,
+        (squares - (rest_x * rest_x + rest_y * rest_y) / count) / (count - 1),
+        (products - rest_x * rest_y / count) / (count - 1),
+    )
+
+
+def _gauss_rows(x: jax.Array, y: jax.Array) -> _Moments:
+    """Weighted moments over 11 rows; the means are relative to the middle row.
+
+    Differences from the middle of the window keep float32 exact where the image is
+    flat, however bright it is.
+    """
+    return _gauss_moments(_from_middle(x, 0), _from_middle(y, 0))
+
+
+def _gauss_similarity(
+    x: jax.Array, y: jax.Array, rows: _Moments, data_range: jax.Array
+) -> jax.Array:
+    moments = _gauss_columns(x, y, rows)
+    return _similarity(moments, data_range.reshape(1, 1, 1, -1))
+
+
+def _gauss_columns(x: jax.Array, y: jax.Array, rows: _Moments) -> _Moments:
+    """Moments of 11x11 windows from those of 11 rows, by the law of total variance."""
+    inside = slice(_RADIUS, -_RADIUS)
+    x, y = x[inside], y[inside]
+
+    def differences(image, mean):
+        pairs = zip(_from_middle(image, 1), _from_middle(mean, 1), strict=True)
+        return [a + b for a, b in pairs]
+
+    within = [_weighted(_taps(z, 1)) for z in rows[2:]]
+    between = _gauss_moments(
+        differences(x, rows.mean_x), differences(y, rows.mean_y), within
+    )
+    middle_x, middle_y = (z[:, inside] for z in (x + rows.mean_x, y + rows.mean_y))
+    return between._replace(
+        mean_x=middle_x + between.mean_x, mean_y=middle_y + between.mean_y
+    )
+
+
+def _gauss_moments(
+    dx: list[jax.Array], dy: list[jax.Array], within=(0.0, 0.0)
+) -> _Moments:
+    """Moments of the taps, plus what variances and covariance each tap has within."""
+    x, y = _weighted(dx), _weighted(dy)
+    pairs = list(zip(dx, dy, strict=True))
+    squares = _weighted([a * a + b * b for a, b in pairs])
+    products = _weighted([a * b for a, b in pairs])
+    return _Moments(
+        x, y, squares - (x * x + y * y) + within[0], products - x * y + within[1]
+    )
+
+
+def _taps(x: jax.Array, axis: int) -> list[jax.Array]:
+    """The image as each of the 11 places of a window sees it."""
+    size = x.shape[axis] - 2 * _RADIUS
+    return [
+        jax.lax.slice_in_dim(x, k, k + size, axis=axis) for k in range(GAUSS_WINDOW)
+    ]
+
+
+def _from_middle(x: jax.Array, axis: int) -> list[jax.Array]:
+    taps = _taps(x, axis)
+    return [tap - taps[_RADIUS] for tap in taps]
+
+
+def _weighted(taps: list[jax.Array]) -> jax.Array:
+    terms = [weight * tap for weight, tap in zip(_WEIGHTS, taps, strict=True)]
+    return functools.reduce(jnp.add, terms)

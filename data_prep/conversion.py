@@ -250,15 +250,20 @@ def _write_skipped(folder: pathlib.Path, problems: Problems) -> None:
         )
 
 
+def pictured_rows(num_pairs: int, seed: int) -> list[int]:
+    """The records that the picture shows; takes no memory for the others."""
+    first = np.arange(min(NUM_PICTURED_PAIRS, num_pairs))
+    return random_order(num_pairs, seed)[first].tolist()
+
+
 def _draw(folder: pathlib.Path, split: str, num_pairs: int, seed: int) -> None:
     """Draws random pairs as they are read back from the records."""
     from data_prep import pose_pairs
     from pg2_jax import pose, visualize
 
-    count = min(NUM_PICTURED_PAIRS, num_pairs)
-    rows = np.random.RandomState(seed).choice(num_pairs, count, replace=False)
+    rows = pictured_rows(num_pairs, seed)
     cells: list[list[np.ndarray]] = []
-    for record in pose_pairs.read_records(folder, split, [int(row) for row in rows]):
+    for record in pose_pairs.read_records(folder, split, rows):
         cells.append([])
         for role in ("source", "target"):
             image, keypoints = record[f"{role}_image"], record[f"{role}_keypoints"]

@@ -1,5 +1,6 @@
 """One photo from disk, checked, as the bytes that the records store.
- An 8-bit RGB JPEG or PNG of the right size is stored byte for byte. Anything else is
+
+An 8-bit RGB JPEG or PNG of the right size is stored byte for byte. Anything else is
 either converted by one of these rules, or refused:
 
 - grey, palette and CMYK become RGB (Pillow's conversion; embedded colour profiles are
@@ -10,7 +11,8 @@ either converted by one of these rules, or refused:
 - sides below 8 pixels and more than 64 million pixels are refused;
 - 16 bits a channel are refused: nothing tells which part of the range is used;
 - what does not decode to its last pixel is refused.
- A reframed photo is stored as JPEG (quality 95, full colour resolution), any other
+
+A reframed photo is stored as JPEG (quality 95, full colour resolution), any other
 converted one as PNG, which loses nothing.
 """
 

@@ -6,6 +6,7 @@ bytes from memory, by the same decoder on the same cores, to throw the pixels aw
 
 import io
 import itertools
+import json
 import os
 import pathlib
 import subprocess
@@ -156,20 +157,33 @@ def _measure_building(
     return series, {split: dataset.count(split) for split in dataset.splits}
 
 
+# A process begins with the peak memory of the one that started it, so a small one must
+# stand between this program and the build.
+_MEASURED = """
+import json, resource, subprocess, sys
+code = subprocess.call(sys.argv[2:])
+usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+with open(sys.argv[1], "w") as file:
+    json.dump([usage.ru_utime + usage.ru_stime, usage.ru_maxrss], file)
+sys.exit(code)
+"""
+
+
 def _build(source: pathlib.Path, output: pathlib.Path) -> tuple[float, float, float]:
     """Runs the builder as a user does; returns wall and CPU seconds and peak MiB."""
-    command = [sys.executable, "data_prep/build_tfrecords.py", "--dataset=market1501"]
+    used = output.with_suffix(".json")
+    command = [sys.executable, "-c", _MEASURED, str(used), sys.executable]
+    command += ["data_prep/build_tfrecords.py", "--dataset=market1501"]
     command += [f"--source_dir={source}", f"--output_dir={output}", "--overwrite"]
     begin = time.perf_counter()
     with open(output.with_suffix(".log"), "w+", encoding="utf-8") as log:
-        process = subprocess.Popen(command, cwd=_ROOT, stdout=log, stderr=log)
-        _, status, usage = os.wait4(process.pid, 0)
+        code = subprocess.call(command, cwd=_ROOT, stdout=log, stderr=log)
         seconds = time.perf_counter() - begin
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
+        if code:
             log.seek(0)
             raise OSError(f"the build failed: {log.read().splitlines()[-1]}")
-    return seconds, usage.ru_utime + usage.ru_stime, _mebibytes(usage.ru_maxrss)
+    cpu, max_resident = json.loads(used.read_text())
+    return seconds, cpu, _mebibytes(max_resident)
 
 
 def _mebibytes(max_resident: int) -> float:

@@ -36,7 +36,7 @@ _ROWS_AT_ONCE = 64
 
 @dataclasses.dataclass(frozen=True)
 class TestBatch:
-    """Some test pairs, padded to the batch size by repeating the last.
+    """Some test pairs, padded to the batch size with the first pair.
 
     Attributes:
         batch: what the generators take, leading axis B.

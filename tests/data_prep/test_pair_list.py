@@ -6,7 +6,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from data_prep import pair_list, pairs
+from data_prep import conversion, pair_list, pairs
 from data_prep.pair_list import ComputedOrder, NumberedPairs, OrderedPairs, PairList
 from tests.data_prep.small_sources import build, pair_names, read_records
 
@@ -112,3 +112,15 @@ def test_a_sample_of_a_large_pool_has_no_pair_twice(monkeypatch):
     monkeypatch.setattr(pair_list, "MAX_PERMUTATION", 10)
     drawn = pairs.sample(PairList.within(GROUPS), 20, seed=0)
     assert len(drawn) == len(set(drawn)) == 20 and set(drawn) < set(BRUTE)
+
+
+def test_the_pictured_records_are_drawn_without_a_table():
+    """As numpy draws them; of 100 million pairs in next to no memory."""
+    drawn = np.random.RandomState(3).choice(50, conversion.NUM_PICTURED_PAIRS, False)
+    assert conversion.pictured_rows(50, seed=3) == drawn.tolist()
+    assert sorted(conversion.pictured_rows(2, seed=0)) == [0, 1]
+    tracemalloc.start()
+    rows = conversion.pictured_rows(100_000_000, seed=3)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(set(rows)) == conversion.NUM_PICTURED_PAIRS and peak < 2**20

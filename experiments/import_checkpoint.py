@@ -87,7 +87,8 @@ def read_variables(prefix: str) -> dict[str, np.ndarray]:
         return {name: reader.get_tensor(name) for name in sorted(names)}
     except (tf.errors.OpError, RuntimeError, ValueError, IndexError) as error:
         raise ValueError(
-            f"--tf1_checkpoint={prefix} cannot be read: {error}"
+            f"--tf1_checkpoint={prefix} cannot be read; is its .data file complete? "
+            f"{error}"
         ) from error
 
 

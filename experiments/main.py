@@ -50,6 +50,8 @@ def main(arguments: Sequence[str]) -> None:
         sys.exit(f"error: unexpected argument {arguments[1]!r}; flags begin with --.")
     # orbax reports each of its steps at level INFO, harmless conditions as warnings.
     logging.set_verbosity(logging.ERROR)
+    # Like Ctrl-C, but for the time of training, which saves first.
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
         config = command_line.from_flags()
         _program(config.mode)(config)
@@ -63,9 +65,17 @@ def main(arguments: Sequence[str]) -> None:
             raise
         first_line = str(error).partition("\n")[0]
         sys.exit(f"error: {first_line} Try a smaller --batch_size or --base_channels.")
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stopped:
+        number = stopped.args[0] if stopped.args else signal.SIGINT
         print("interrupted", file=sys.stderr)
-        sys.exit(128 + signal.SIGINT)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        # Threads of jax and tensorflow that are still at work crash a normal exit.
+        os._exit(128 + number)
+
+
+def _interrupt(number: int, _frame: object) -> None:
+    raise KeyboardInterrupt(number)
 
 
 def _program(mode: str) -> Callable[[Config], None]:

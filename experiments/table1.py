@@ -69,7 +69,11 @@ def table1(config: Config) -> int | None:
     table.write()
     for number, (name, seed) in enumerate(runs, start=1):
         print(f"\n== {ROWS[name].title}, seed {seed}: {number} of {len(runs)}")
-        stopped_by = table.finish(name, seed)
+        try:
+            stopped_by = table.finish(name, seed)
+        except KeyboardInterrupt:
+            print(f"{config.workdir}: stopped; the same command goes on.")
+            raise
         if stopped_by is not None:
             return stopped_by
     table.show()
@@ -270,7 +274,6 @@ class _Table:
         twin = row_config(self._config, "pose_mask_loss", seed)
         if name != "full" or _steps_taken(twin) < config.coarse_steps:
             return config
-        print(f"stage I is that of {twin.workdir}")
         return dataclasses.replace(config, coarse_from=twin.workdir)
 
     def show(self) -> None:

@@ -108,17 +108,23 @@ def _scores(row: dict[str, Any]) -> list[str]:
 
 
 def _notes(content: dict[str, Any]) -> list[str]:
-    config, rows = content["config"], content["rows"].values()
+    config, rows = content["config"], list(content["rows"].values())
     steps = "; ".join(
         f"{row['title']} {next(iter(row['seeds'].values()))['step']:,}" for row in rows
     )
-    seeds = sorted({int(seed) for row in rows for seed in row["seeds"]})
-    spread = ", mean ± standard deviation over the seeds" if len(seeds) > 1 else ""
+    seeds = {row["title"]: ", ".join(sorted(row["seeds"], key=int)) for row in rows}
+    if len(set(seeds.values())) == 1:
+        said = next(iter(seeds.values()))
+    else:
+        said = "; ".join(f"{title} {numbers}" for title, numbers in seeds.items())
+    if any("," in numbers for numbers in seeds.values()):
+        said += "; of several, mean ± standard deviation over the seeds"
     notes = [
         f"{content['pairs']:,} test pairs of {config['image_size']} from "
         f"{config['data_dir']}",
         f"steps: {steps}; batch size {config['batch_size']}",
-        f"seeds: {', '.join(map(str, seeds))}{spread}",
+        f"seeds: {said}",
+        "figure4.png: the first seed of each model, test pairs spread evenly",
     ]
     notes += [
         f"{title} is {name}: {content['definitions'][name]}"

@@ -285,6 +285,7 @@ def _with_stage_one(
     step, stored = checkpoint.latest_config(config.coarse_from, "--coarse_from")
     stored_config.check_stage_one(step, stored, config, data)
     coarse = checkpoint.restore_coarse(config.coarse_from, state.coarse)
+    print(f"{config.workdir}: stage I is that of {config.coarse_from}")
     at = jnp.full_like(state.step, config.coarse_steps)
     return dataclasses.replace(state, step=at, coarse=coarse)
 

@@ -67,6 +67,9 @@ def test_the_table_says_what_the_runs_scored(table):
     (full,) = [line for line in lines if line.startswith("| G1+G2+D |")]
     assert full.split(" | ")[3] == f"{mean:.1f} ± {spread:.1f}"
     assert any(line.startswith("- IS, mask-IS: not computed") for line in lines)
+    assert (
+        "- seeds: 0, 5; of several, mean ± standard deviation over the seeds" in lines
+    )
     columns = 3 + 3
     with Image.open(run_of(table, "figure4.png")) as figure:
         assert figure.size == (columns * (8 * 16 + 4) + 4, 4 * (8 * 32 + 4) + 4 + 18)
@@ -93,6 +96,8 @@ def test_finished_rows_are_not_trained_again(table, monkeypatch, capsys):
     assert list(after) == ["l1", "pose_mask_loss", "one_stage", "full"]
     assert {name: after[name] for name in before} == before
     assert "full_seed5 is finished" in capsys.readouterr().out
+    notes = run_of(table, "table.md").read_text()
+    assert "- seeds: G1-L1 5; G1-poseMaskLoss 0, 5; " in notes
 
 
 def test_the_same_call_again_changes_nothing_but_the_pictures(table, capsys):

@@ -8,7 +8,8 @@ rules bring a photo to the stored size; `RULES` says them in words:
 - letterbox: the whole photo keeps its shape, as large as fits, in the middle;
 - crop: the box around the visible keypoints, grown on every side by `margin` times its
   longer side, then in one direction to the stored shape, both about its centre. A box
-  that leaves the photo is moved inside as far as it goes.
+  that leaves the photo is moved inside, and one that is larger than the photo gives up
+  to half of its margin if it fits then.
 
 What letterbox and crop leave free repeats the pixels of the photo's edge.
 """
@@ -197,11 +198,15 @@ def _person(
             f"the {len(seen)} keypoints in the photo span {span[0]:g} x {span[1]:g} "
             f"pixels, --fit=crop needs {MIN_SPAN} at least"
         )
-    wide, tall = span + 2 * margin * span.max()
-    wide, tall = (
-        max(wide, tall * size[1] / size[0]),
-        max(tall, wide * size[0] / size[1]),
+    shape = size[1] / size[0]
+    room = 2 * margin * span.max()
+    least, wide = (
+        max(span[0] + more, (span[1] + more) * shape) for more in (room / 2, room)
     )
+    largest = min(width, height * shape)  # of the stored shape, in the photo
+    if least <= largest < wide:
+        wide = largest
+    tall = wide / shape
     centre = (seen.min(axis=0) + seen.max(axis=0)) / 2
     left = _shifted(centre[0] - wide / 2, wide, width)
     top = _shifted(centre[1] - tall / 2, tall, height)

@@ -105,10 +105,33 @@ def test_a_crop_that_leaves_the_photo_is_moved_inside():
     np.testing.assert_allclose(part.source, (764, 928, 800, 1000))
 
 
+@pytest.mark.parametrize(
+    ("height", "source"),
+    [
+        # 20 x 40 and a margin of 4 are 28 x 48; the shape asks for 28 x 56.
+        (56, (4, 0, 32, 56)),
+        (52, (5, 0, 31, 52)),
+        # Half of the margin is 24 x 44, and in the shape 24 x 48.
+        (48, (6, 0, 30, 48)),
+    ],
+)
+def test_a_crop_gives_up_half_of_its_margin_to_stay_in_the_photo(height, source):
+    points = _keypoints((8, 0), (28, 40))
+    part = framing.frame("crop", (height, 36), (128, 64), points, margin=0.1)
+    np.testing.assert_allclose(part.source, source)
+    assert part.target == (0, 0, 64, 128)
+
+
+def test_a_photo_of_the_stored_size_stays_whole():
+    points = _keypoints((20, 12), (44, 118))
+    part = framing.frame("crop", (128, 64), (128, 64), points)
+    assert part == ((0, 0, 64, 128), (0, 0, 64, 128))
+
+
 def test_a_crop_larger_than_the_photo_repeats_its_edge():
-    # 20 x 40 and a margin of 4: 28 x 48; the shape asks for 28 x 56, about (18, 20):
-    # rows -8 to 48, of which the photo has 0 to 44. At 128 / 56 rows each it begins
-    # in row 18.29 and ends in row 118.86.
+    # As above 28 x 56, about (18, 20): rows -8 to 48, of which the photo has 0 to 44,
+    # too few for half of the margin. At 128 / 56 rows each it begins in row 18.29 and
+    # ends in row 118.86.
     points = _keypoints((8, 0), (28, 40))
     part = framing.frame("crop", (44, 36), (128, 64), points, margin=0.1)
     np.testing.assert_allclose(part.source, (4, 0, 32, 44))

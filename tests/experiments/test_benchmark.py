@@ -64,6 +64,8 @@ def test_everything_is_measured_in_turns(tmp_path, monkeypatch):
 
     monkeypatch.setattr(benchmark_data, "_build", build)
     monkeypatch.setattr(benchmark_data, "_TEST_PEOPLE", 2)
+    people = [*range(2, 11), *[2] * 738]
+    monkeypatch.setattr(benchmark_data, "_PHOTOS_OF_PEOPLE", people)
     monkeypatch.setattr(benchmark_data, "_READ_PAIRS", 128)
     report = benchmark_data.measure(tmp_path, scale=0.01, repeats=2)
     # The first 7 people have 2, 3, ..., 8 photos.
@@ -81,6 +83,13 @@ def test_everything_is_measured_in_turns(tmp_path, monkeypatch):
     memory, speed = report.goals
     assert (memory.found, memory.limit) == (500, 1024)
     assert speed.limit == min(5000, 0.9 * alone.median)
+
+
+def test_the_people_are_those_of_market1501():
+    sizes = benchmark_data._PHOTOS_OF_PEOPLE
+    assert (sizes * (sizes - 1)).sum() == 263_632
+    tenth = sizes[:75]
+    assert 20_000 < (tenth * (tenth - 1)).sum() < 33_000
 
 
 def test_decoding_alone_decodes_all_photos(pair_dataset, monkeypatch):

@@ -224,5 +224,7 @@ def _find(name: str, *, folder: pathlib.Path, settings: estimators.Settings) -> 
         return Record(name, stamp, [], str(error))
     try:
         return Record(name, stamp, estimator(np.asarray(image)))
-    except (ValueError, RuntimeError) as error:
-        return Record(name, stamp, [], f"{path}: {settings.name} fails: {error}")
+    except Exception as error:
+        # These libraries raise nearly anything.
+        reason = estimators.first_line(error)
+        return Record(name, stamp, [], f"{path}: {settings.name} fails: {reason}")

@@ -83,14 +83,16 @@ def test_the_contact_sheet_goes_from_the_lowest_score_to_the_highest(folder, est
 def test_a_bad_photo_stops_all_or_is_counted(folder, estimator):
     (folder / "anna" / "3.png").write_bytes(b"no photo")
     write_colour(folder / "anna" / "4.png", (1, 1, 0))
-    with pytest.raises(ValueError, match="bad photos: 2; nothing was written") as error:
+    write_colour(folder / "anna" / "5.png", (1, 2, 0))
+    with pytest.raises(ValueError, match="bad photos: 3; nothing was written") as error:
         run(folder)
     assert f"{folder}/anna/3.png: not a photo in a format" in str(error.value)
     assert f"{folder}/anna/4.png: mediapipe fails: out of luck" in str(error.value)
+    assert f"{folder}/anna/5.png: mediapipe fails: KeyError" in str(error.value)
     assert written(folder) == ["keypoints_partial.jsonl"]
     estimator.looked.clear()
-    assert "found 2, low score 1, not found 1, bad photo 2" in run(folder, skip=True)
-    assert estimator.looked == [1]  # The others were known.
+    assert "found 2, low score 1, not found 1, bad photo 3" in run(folder, skip=True)
+    assert estimator.looked == [1, 1]  # The others were known.
     assert report(folder)[2][:2] == ("anna/3.png", "bad photo")
     assert "not a photo in a format" in report(folder)[2][-1]
 

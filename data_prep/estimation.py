@@ -15,6 +15,7 @@ from data_prep import (
     estimators,
     keypoint_distance,
     photo_list,
+    photo_names,
     photos,
     pose_models,
     sources,
@@ -75,7 +76,7 @@ def estimate(listing: photo_list.Listing, options: Options) -> str:
         be skipped; nobody found. OSError: a file cannot be written.
     """
     _check_output(options)
-    reference = _reference(listing, options)
+    reference, others = _reference(listing, options)
     settings = _settings(options)
     with contextlib.closing(_open_log(options, settings)) as log:
         records = _find_all(listing, settings, log, options.workers)
@@ -98,6 +99,9 @@ def estimate(listing: photo_list.Listing, options: Options) -> str:
     if options.compare:
         distances = keypoint_distance.measure(outcome.annotations, reference)
         lines.append(distances.text(options.compare))
+    if others:
+        lines.append(f"    poses there of no photo here: {len(others):,}, such as")
+        lines.append(f"      {others[0]}")
     return "\n".join(lines)
 
 
@@ -150,17 +154,24 @@ def _check_output(options: Options) -> None:
         raise ValueError(f"--output={output}: there is no folder {output.parent}")
 
 
-def _reference(listing: photo_list.Listing, options: Options) -> dict[str, np.ndarray]:
-    """Reads what to compare with, before time is spent."""
+def _reference(
+    listing: photo_list.Listing, options: Options
+) -> tuple[dict[str, np.ndarray], list[str]]:
+    """Reads what to compare with, before time is spent; returns it by photo, and what
+    is of no photo as problems."""
     if not options.compare:
-        return {}
-    reference = annotations.read(options.compare)
-    if not reference.keys() & set(listing.names):
+        return {}, []
+    poses = annotations.read_placed(options.compare, photos=listing.names)
+    problems: list[str] = []
+    reference = photo_names.match(
+        poses, photo_names.PhotoNames(listing.names), problems
+    )
+    if not reference:
         raise ValueError(
             f"--compare={options.compare} has none of the photos of {listing.folder}; "
             f"they are named like {', '.join(listing.names[:1])}"
         )
-    return reference
+    return reference, problems
 
 
 def _settings(options: Options) -> estimators.Settings:

@@ -2,10 +2,12 @@
 
 import csv
 import fcntl
+import json
 import os
 
 import numpy as np
 import pytest
+import scipy.io
 from PIL import Image
 
 from data_prep import annotations, estimation, estimation_log, photo_list
@@ -214,3 +216,29 @@ def test_distances_to_annotations_are_said(folder, estimator):
     annotations.write_csv(folder.parent / "reference.csv", renamed)
     with pytest.raises(ValueError, match=r"none of the photos .* like anna/1\.png"):
         run(folder, overwrite=True, compare=str(folder.parent / "reference.csv"))
+
+
+def test_names_to_compare_with_may_lack_the_suffix(folder, estimator):
+    reference = folder.parent / "reference"
+    (reference / "anna").mkdir(parents=True)
+    for name in ("anna/1", "anna/9"):
+        points = person(3, 10).keypoints.ravel().tolist()
+        people = json.dumps({"people": [{"pose_keypoints_2d": points}]})
+        (reference / f"{name}_keypoints.json").write_text(people)
+    text = run(folder, compare=str(reference))
+    assert "1 photos and 18 points that both have" in text
+    assert "poses there of no photo here: 1, such as" in text
+    assert "anna/9_keypoints.json: there is no photo anna/9" in text
+
+
+def test_matlab_files_to_compare_with_take_the_photos_in_order(folder, estimator):
+    for photo in folder.rglob("*.png"):
+        photo.rename(photo.with_suffix(".jpg"))  # MATLAB's are *.jpg.
+    necks = [np.round(person(*who).keypoints[1], 1) for who in [(0, 10), (1, 20)]]
+    table = np.ones((28, 4))
+    table[1, :2] = [necks[0][0] + 1 + 3, necks[1][0] + 1]  # MATLAB counts from 1.
+    table[15, :2] = [necks[0][1] + 1 + 4, necks[1][1] + 1]
+    scipy.io.savemat(folder.parent / "reference.mat", {"pp": table})
+    text = run(folder, compare=str(folder.parent / "reference.mat"))
+    assert "2 photos and 26 points that both have" in text
+    assert "neck             2.50 (2 points)" in text  # 5 and 0.

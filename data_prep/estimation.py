@@ -4,12 +4,14 @@ import contextlib
 import dataclasses
 import functools
 import pathlib
+import sys
 
 import numpy as np
 from tqdm import tqdm
 
 from data_prep import (
     annotations,
+    command_line,
     estimation_log,
     estimation_report,
     estimators,
@@ -143,15 +145,9 @@ def _write(
 
 
 def _check_output(options: Options) -> None:
-    output = options.output
-    if output.suffix != ".csv":
-        raise ValueError(f"--output={output}: the name must end in .csv")
-    if output.exists() and not options.overwrite:
-        raise ValueError(
-            f"--output={output} exists already; --overwrite replaces it and its report"
-        )
-    if not output.parent.is_dir():
-        raise ValueError(f"--output={output}: there is no folder {output.parent}")
+    if options.output.suffix != ".csv":
+        raise ValueError(f"--output={options.output}: the name must end in .csv")
+    command_line.check_output("--output", options.output, overwrite=options.overwrite)
 
 
 def _reference(
@@ -186,7 +182,15 @@ def _open_log(options: Options, settings: estimators.Settings) -> EstimationLog:
         "model_sha256": pose_models.sha256(settings.model),
         "min_confidence": settings.min_confidence,
     }
-    return EstimationLog(options.beside("_partial.jsonl"), facts)
+    path = options.beside("_partial.jsonl")
+    log = EstimationLog(path, facts)
+    if log.discarded:
+        print(
+            f"{path}: the results of an interrupted run with other settings are "
+            f"discarded: {log.discarded:,} photos",
+            file=sys.stderr,
+        )
+    return log
 
 
 def _find_all(

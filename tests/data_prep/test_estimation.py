@@ -1,6 +1,7 @@
 """From photos to an annotation file, with an estimator that reads a colour."""
 
 import csv
+import errno
 import fcntl
 import json
 import os
@@ -146,6 +147,49 @@ def test_other_settings_begin_anew(folder, estimator):
     assert looked(min_confidence=0.6) == 4
 
 
+def test_results_of_other_settings_are_said_to_be_discarded(folder, estimator, capfd):
+    said = "interrupted run with other settings are discarded: 4 photos"
+    for changes, expected in [({}, False), ({}, False), ({"min_confidence": 1}, True)]:
+        with pytest.raises(ValueError, match="found 0"):
+            run(folder, min_score=0.95, **changes)
+        assert (said in capfd.readouterr().err) == expected
+
+
+def test_an_opened_log_keeps_its_bytes(tmp_path):
+    path = tmp_path / "log"
+    # As a kill left it, in the middle of a line.
+    path.write_text('{"a": 1}\n["b", [1, 2], []]\n["c", [1, ')
+    before = path.read_bytes()
+    log = estimation_log.EstimationLog(path, {"a": 1})
+    assert path.read_bytes().startswith(before)
+    log.add(estimation_log.Record("d", (3, 4), []))
+    log.close()
+    assert path.read_bytes().startswith(before)
+    log = estimation_log.EstimationLog(path, {"a": 1})
+    log.close()
+    assert list(log.records) == ["b", "d"] and log.discarded == 0
+
+
+def test_a_log_of_other_settings_begins_anew(tmp_path):
+    path = tmp_path / "log"
+    path.write_text('{"a": 1}\n["b", [1, 2], []]\n["c", [1, ')
+    log = estimation_log.EstimationLog(path, {"a": 2})
+    assert (list(log.records), log.discarded) == ([], 1)
+    assert path.read_text() == '{"a": 2}\n'
+    log.close()
+
+
+def test_a_log_on_a_disk_without_locks(tmp_path, monkeypatch):
+    def flock(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    log = estimation_log.EstimationLog(tmp_path / "log", {"a": 1})
+    log.add(estimation_log.Record("b", (1, 2), []))
+    log.close()
+    assert (tmp_path / "log").read_text() == '{"a": 1}\n["b", [1, 2], []]\n'
+
+
 def test_keypoints_survive_the_log_exactly(tmp_path):
     keypoints = np.random.default_rng(0).random((18, 3)).astype(np.float32)
     record = estimation_log.Record("é#\u2028.jpg", (5, 7), [Person(keypoints, 1 / 3)])
@@ -199,11 +243,18 @@ def test_bad_options_are_named_before_any_photo_is_read(
 
 def test_an_existing_output_is_kept(folder, estimator):
     (folder.parent / "keypoints.csv").write_text("corrected by hand")
-    with pytest.raises(ValueError, match=r"keypoints\.csv exists already; --overwrite"):
+    with pytest.raises(ValueError, match=r"keypoints\.csv is there already; --overwr"):
         run(folder)
     assert (folder.parent / "keypoints.csv").read_text() == "corrected by hand"
     run(folder, overwrite=True)
     assert len(annotations.read(folder.parent / "keypoints.csv")) == 2
+
+
+def test_a_folder_in_the_place_of_the_output_is_refused_first(folder, estimator):
+    (folder.parent / "keypoints.csv").mkdir()
+    with pytest.raises(ValueError, match=r"--output=.*keypoints\.csv is a folder"):
+        run(folder, overwrite=True)
+    assert estimator.looked == []
 
 
 def test_distances_to_annotations_are_said(folder, estimator):

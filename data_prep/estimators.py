@@ -12,13 +12,15 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from data_prep.annotations import coco_json
+
 NAMES = ("mediapipe", "rtmlib")
 # Below it a point is missing, as in MediaPipe's own drawings.
 MIN_CONFIDENCE = 0.5
 # People looked for in one photo.
 MAX_PEOPLE = 6
 
-_NECK, _SHOULDERS = 1, [2, 5]
+_NECK, _SHOULDERS = coco_json.NECK, list(coco_json.SHOULDERS)
 
 
 class Person(NamedTuple):

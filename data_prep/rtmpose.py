@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from data_prep import estimators
+from data_prep.annotations import coco_json
 from data_prep.estimators import Person
 
 if TYPE_CHECKING:
     import onnxruntime
 
 # Where COCO-18, the neck left out, is in COCO's 17 keypoints.
-_COCO_17 = [0, 6, 8, 10, 5, 7, 9, 12, 14, 16, 11, 13, 15, 2, 1, 4, 3]
-
+_COCO_17 = np.delete(coco_json._COCO_17_TO_18, coco_json.NECK)
 # Points of a model: COCO's, or Halpe's and COCO-WholeBody's, which begin with them.
 _NUM_POINTS = (17, 26, 133)
 

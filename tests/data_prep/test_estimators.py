@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from data_prep import annotations, blazepose, estimators, rtmpose
+from data_prep.annotations import coco_json
 from pg2_jax import pose
 
 # Where BlazePose's documentation has the joints; the neck is not among them.
@@ -79,6 +80,17 @@ def test_coco_17_becomes_coco_18():
     for index, name in enumerate(COCO_17):
         assert _joint(person, name) == [10 + 3 * index, 5 + 2 * index, 1], name
     assert _joint(person, "neck") == [26.5, 16, 1]  # Between points 5 and 6.
+
+
+def test_an_estimated_pose_is_that_of_coco_json():
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        places = rng.integers(0, 60, (17, 2))
+        points = np.column_stack([places, rng.choice([0.2, 0.9], 17)])
+        person = rtmpose.from_coco_17(points, (60, 60), 0.5)
+        annotated = np.column_stack([places, points[:, 2] > 0.5])
+        expected = coco_json.from_coco_17(annotated)
+        np.testing.assert_array_equal(person.keypoints, expected)
 
 
 def test_unsure_points_and_points_outside_are_missing():

@@ -4,17 +4,20 @@ import contextlib
 import dataclasses
 import functools
 import pathlib
+import sys
 
 import numpy as np
 from tqdm import tqdm
 
 from data_prep import (
     annotations,
+    command_line,
     estimation_log,
     estimation_report,
     estimators,
     keypoint_distance,
     photo_list,
+    photo_names,
     photos,
     pose_models,
     sources,
@@ -75,7 +78,7 @@ def estimate(listing: photo_list.Listing, options: Options) -> str:
         be skipped; nobody found. OSError: a file cannot be written.
     """
     _check_output(options)
-    reference = _reference(listing, options)
+    reference, others = _reference(listing, options)
     settings = _settings(options)
     with contextlib.closing(_open_log(options, settings)) as log:
         records = _find_all(listing, settings, log, options.workers)
@@ -98,6 +101,9 @@ def estimate(listing: photo_list.Listing, options: Options) -> str:
     if options.compare:
         distances = keypoint_distance.measure(outcome.annotations, reference)
         lines.append(distances.text(options.compare))
+    if others:
+        lines.append(f"    poses there of no photo here: {len(others):,}, such as")
+        lines.append(f"      {others[0]}")
     return "\n".join(lines)
 
 
@@ -139,28 +145,29 @@ def _write(
 
 
 def _check_output(options: Options) -> None:
-    output = options.output
-    if output.suffix != ".csv":
-        raise ValueError(f"--output={output}: the name must end in .csv")
-    if output.exists() and not options.overwrite:
-        raise ValueError(
-            f"--output={output} exists already; --overwrite replaces it and its report"
-        )
-    if not output.parent.is_dir():
-        raise ValueError(f"--output={output}: there is no folder {output.parent}")
+    if options.output.suffix != ".csv":
+        raise ValueError(f"--output={options.output}: the name must end in .csv")
+    command_line.check_output("--output", options.output, overwrite=options.overwrite)
 
 
-def _reference(listing: photo_list.Listing, options: Options) -> dict[str, np.ndarray]:
-    """Reads what to compare with, before time is spent."""
+def _reference(
+    listing: photo_list.Listing, options: Options
+) -> tuple[dict[str, np.ndarray], list[str]]:
+    """Reads what to compare with, before time is spent; returns it by photo, and what
+    is of no photo as problems."""
     if not options.compare:
-        return {}
-    reference = annotations.read(options.compare)
-    if not reference.keys() & set(listing.names):
+        return {}, []
+    poses = annotations.read_placed(options.compare, photos=listing.names)
+    problems: list[str] = []
+    reference = photo_names.match(
+        poses, photo_names.PhotoNames(listing.names), problems
+    )
+    if not reference:
         raise ValueError(
             f"--compare={options.compare} has none of the photos of {listing.folder}; "
             f"they are named like {', '.join(listing.names[:1])}"
         )
-    return reference
+    return reference, problems
 
 
 def _settings(options: Options) -> estimators.Settings:
@@ -175,7 +182,15 @@ def _open_log(options: Options, settings: estimators.Settings) -> EstimationLog:
         "model_sha256": pose_models.sha256(settings.model),
         "min_confidence": settings.min_confidence,
     }
-    return EstimationLog(options.beside("_partial.jsonl"), facts)
+    path = options.beside("_partial.jsonl")
+    log = EstimationLog(path, facts)
+    if log.discarded:
+        print(
+            f"{path}: the results of an interrupted run with other settings are "
+            f"discarded: {log.discarded:,} photos",
+            file=sys.stderr,
+        )
+    return log
 
 
 def _find_all(
@@ -224,5 +239,7 @@ def _find(name: str, *, folder: pathlib.Path, settings: estimators.Settings) -> 
         return Record(name, stamp, [], str(error))
     try:
         return Record(name, stamp, estimator(np.asarray(image)))
-    except (ValueError, RuntimeError) as error:
-        return Record(name, stamp, [], f"{path}: {settings.name} fails: {error}")
+    except Exception as error:
+        # These libraries raise nearly anything.
+        reason = estimators.first_line(error)
+        return Record(name, stamp, [], f"{path}: {settings.name} fails: {reason}")

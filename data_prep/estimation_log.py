@@ -35,6 +35,10 @@ class EstimationLog:
 
     A kill in the middle of a line costs that photo only. Lines of other settings are
     not used, and a second process on the same file is refused.
+
+    Attributes:
+        records: photo name -> what was found in it.
+        discarded: photos of other settings that the file had, and has no more.
     """
 
     def __init__(self, path: pathlib.Path, settings: dict[str, Any]) -> None:
@@ -49,35 +53,40 @@ class EstimationLog:
         """
         self._path = path
         self.records: dict[str, Record] = {}
+        self.discarded = 0
         self._file = open(path, "a+", encoding="utf-8")  # noqa: SIM115 (see close)
         try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+            self._lock()
+            self._resume(settings)
+        except BaseException:
             self._file.close()
+            raise
+
+    def _lock(self) -> None:
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
             raise ValueError(
-                f"{path}: another process estimates for the same --output"
+                f"{self._path}: another process estimates for the same --output"
             ) from error
-        self._file.seek(0)
-        lines = self._file.read().splitlines()
-        if lines and _parse(lines[0]) == settings:
-            self._restore(lines[1:])
-        self._begin(settings)
+        except OSError:
+            pass  # A disk without locks: a second process goes unnoticed.
 
-    def _restore(self, lines: list[str]) -> None:
-        for line in lines:
-            try:
-                record = _from_json(_parse(line))
-            except (KeyError, TypeError, ValueError):
-                continue  # Cut off by a kill.
-            self.records[record.name] = record
-
-    def _begin(self, settings: dict[str, Any]) -> None:
-        """Writes the file anew, without what cannot be used."""
+    def _resume(self, settings: dict[str, Any]) -> None:
+        """Reads what is there, and adds nothing but what is missing, so that a kill
+        loses none of it."""
         self._file.seek(0)
-        self._file.truncate()
-        self._file.write(json.dumps(settings) + "\n")
-        for record in self.records.values():
-            self._write(record)
+        text = self._file.read()
+        header, *lines = text.splitlines() or [""]
+        records = _records(lines)
+        if _parse(header) == settings:
+            self.records = records
+            # A line that was cut off ends here.
+            self._file.write("" if text.endswith("\n") else "\n")
+        else:
+            self.discarded = len(records)
+            self._file.truncate(0)
+            self._file.write(json.dumps(settings) + "\n")
         self._file.flush()
 
     def is_done(self, name: str, stamp: Stamp) -> bool:
@@ -88,12 +97,9 @@ class EstimationLog:
         """Keeps a result; a problem is not kept, it may be gone the next time."""
         self.records[record.name] = record
         if not record.problem:
-            self._write(record)
+            people = [[p.score, p.keypoints.tolist()] for p in record.people]
+            self._file.write(json.dumps([record.name, record.stamp, people]) + "\n")
             self._file.flush()
-
-    def _write(self, record: Record) -> None:
-        people = [[p.score, p.keypoints.tolist()] for p in record.people]
-        self._file.write(json.dumps([record.name, record.stamp, people]) + "\n")
 
     def close(self) -> None:
         """Closes the file, which stays if it holds anything."""
@@ -120,6 +126,18 @@ def _parse(line: str) -> Any:
         return json.loads(line)
     except json.JSONDecodeError:
         return None
+
+
+def _records(lines: list[str]) -> dict[str, Record]:
+    """Returns the records of lines by photo; of two of one photo the later."""
+    records: dict[str, Record] = {}
+    for line in lines:
+        try:
+            record = _from_json(_parse(line))
+        except (KeyError, TypeError, ValueError):
+            continue  # Cut off by a kill.
+        records[record.name] = record
+    return records
 
 
 def _from_json(values: Any) -> Record:

@@ -12,13 +12,15 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from data_prep.annotations import coco_json
+
 NAMES = ("mediapipe", "rtmlib")
 # Below it a point is missing, as in MediaPipe's own drawings.
 MIN_CONFIDENCE = 0.5
 # People looked for in one photo.
 MAX_PEOPLE = 6
 
-_NECK, _SHOULDERS = 1, [2, 5]
+_NECK, _SHOULDERS = coco_json.NECK, list(coco_json.SHOULDERS)
 
 
 class Person(NamedTuple):
@@ -98,7 +100,7 @@ def open_estimator(settings: Settings) -> Estimator:
         # A damaged model file makes these libraries raise nearly anything.
         raise ValueError(
             f"--model={settings.model} is not a pose model that {settings.name} reads: "
-            f"{_first_line(error)}"
+            f"{first_line(error)}"
         ) from error
 
 
@@ -107,7 +109,8 @@ def _install(name: str) -> str:
     return f"pip install 'pg2_jax[{extra}]' (in a checkout: pip install '.[{extra}]')"
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """Returns what an error says, in one line; its name when it says nothing."""
     lines = str(error).splitlines()
     return lines[0][:200] if lines else type(error).__name__
 

@@ -24,7 +24,7 @@ class ByColour:
         red, green, blue = image[0, 0].tolist()
         self.looked.append(red)
         if green:
-            raise RuntimeError("out of luck")
+            raise RuntimeError("out of luck") if green == 1 else KeyError
         sizes = [10, 20, 5][:red]
         return [person(i, size, blue / 100) for i, size in enumerate(sizes)]
 

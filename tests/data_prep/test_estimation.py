@@ -1,11 +1,14 @@
 """From photos to an annotation file, with an estimator that reads a colour."""
 
 import csv
+import errno
 import fcntl
+import json
 import os
 
 import numpy as np
 import pytest
+import scipy.io
 from PIL import Image
 
 from data_prep import annotations, estimation, estimation_log, photo_list
@@ -83,14 +86,16 @@ def test_the_contact_sheet_goes_from_the_lowest_score_to_the_highest(folder, est
 def test_a_bad_photo_stops_all_or_is_counted(folder, estimator):
     (folder / "anna" / "3.png").write_bytes(b"no photo")
     write_colour(folder / "anna" / "4.png", (1, 1, 0))
-    with pytest.raises(ValueError, match="bad photos: 2; nothing was written") as error:
+    write_colour(folder / "anna" / "5.png", (1, 2, 0))
+    with pytest.raises(ValueError, match="bad photos: 3; nothing was written") as error:
         run(folder)
     assert f"{folder}/anna/3.png: not a photo in a format" in str(error.value)
     assert f"{folder}/anna/4.png: mediapipe fails: out of luck" in str(error.value)
+    assert f"{folder}/anna/5.png: mediapipe fails: KeyError" in str(error.value)
     assert written(folder) == ["keypoints_partial.jsonl"]
     estimator.looked.clear()
-    assert "found 2, low score 1, not found 1, bad photo 2" in run(folder, skip=True)
-    assert estimator.looked == [1]  # The others were known.
+    assert "found 2, low score 1, not found 1, bad photo 3" in run(folder, skip=True)
+    assert estimator.looked == [1, 1]  # The others were known.
     assert report(folder)[2][:2] == ("anna/3.png", "bad photo")
     assert "not a photo in a format" in report(folder)[2][-1]
 
@@ -140,6 +145,49 @@ def test_other_settings_begin_anew(folder, estimator):
     assert [looked(min_confidence=0.6), looked(min_confidence=0.6)] == [4, 0]
     (folder.parent / "model").write_bytes(b"another")
     assert looked(min_confidence=0.6) == 4
+
+
+def test_results_of_other_settings_are_said_to_be_discarded(folder, estimator, capfd):
+    said = "interrupted run with other settings are discarded: 4 photos"
+    for changes, expected in [({}, False), ({}, False), ({"min_confidence": 1}, True)]:
+        with pytest.raises(ValueError, match="found 0"):
+            run(folder, min_score=0.95, **changes)
+        assert (said in capfd.readouterr().err) == expected
+
+
+def test_an_opened_log_keeps_its_bytes(tmp_path):
+    path = tmp_path / "log"
+    # As a kill left it, in the middle of a line.
+    path.write_text('{"a": 1}\n["b", [1, 2], []]\n["c", [1, ')
+    before = path.read_bytes()
+    log = estimation_log.EstimationLog(path, {"a": 1})
+    assert path.read_bytes().startswith(before)
+    log.add(estimation_log.Record("d", (3, 4), []))
+    log.close()
+    assert path.read_bytes().startswith(before)
+    log = estimation_log.EstimationLog(path, {"a": 1})
+    log.close()
+    assert list(log.records) == ["b", "d"] and log.discarded == 0
+
+
+def test_a_log_of_other_settings_begins_anew(tmp_path):
+    path = tmp_path / "log"
+    path.write_text('{"a": 1}\n["b", [1, 2], []]\n["c", [1, ')
+    log = estimation_log.EstimationLog(path, {"a": 2})
+    assert (list(log.records), log.discarded) == ([], 1)
+    assert path.read_text() == '{"a": 2}\n'
+    log.close()
+
+
+def test_a_log_on_a_disk_without_locks(tmp_path, monkeypatch):
+    def flock(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    log = estimation_log.EstimationLog(tmp_path / "log", {"a": 1})
+    log.add(estimation_log.Record("b", (1, 2), []))
+    log.close()
+    assert (tmp_path / "log").read_text() == '{"a": 1}\n["b", [1, 2], []]\n'
 
 
 def test_keypoints_survive_the_log_exactly(tmp_path):
@@ -195,11 +243,18 @@ def test_bad_options_are_named_before_any_photo_is_read(
 
 def test_an_existing_output_is_kept(folder, estimator):
     (folder.parent / "keypoints.csv").write_text("corrected by hand")
-    with pytest.raises(ValueError, match=r"keypoints\.csv exists already; --overwrite"):
+    with pytest.raises(ValueError, match=r"keypoints\.csv is there already; --overwr"):
         run(folder)
     assert (folder.parent / "keypoints.csv").read_text() == "corrected by hand"
     run(folder, overwrite=True)
     assert len(annotations.read(folder.parent / "keypoints.csv")) == 2
+
+
+def test_a_folder_in_the_place_of_the_output_is_refused_first(folder, estimator):
+    (folder.parent / "keypoints.csv").mkdir()
+    with pytest.raises(ValueError, match=r"--output=.*keypoints\.csv is a folder"):
+        run(folder, overwrite=True)
+    assert estimator.looked == []
 
 
 def test_distances_to_annotations_are_said(folder, estimator):
@@ -212,3 +267,29 @@ def test_distances_to_annotations_are_said(folder, estimator):
     annotations.write_csv(folder.parent / "reference.csv", renamed)
     with pytest.raises(ValueError, match=r"none of the photos .* like anna/1\.png"):
         run(folder, overwrite=True, compare=str(folder.parent / "reference.csv"))
+
+
+def test_names_to_compare_with_may_lack_the_suffix(folder, estimator):
+    reference = folder.parent / "reference"
+    (reference / "anna").mkdir(parents=True)
+    for name in ("anna/1", "anna/9"):
+        points = person(3, 10).keypoints.ravel().tolist()
+        people = json.dumps({"people": [{"pose_keypoints_2d": points}]})
+        (reference / f"{name}_keypoints.json").write_text(people)
+    text = run(folder, compare=str(reference))
+    assert "1 photos and 18 points that both have" in text
+    assert "poses there of no photo here: 1, such as" in text
+    assert "anna/9_keypoints.json: there is no photo anna/9" in text
+
+
+def test_matlab_files_to_compare_with_take_the_photos_in_order(folder, estimator):
+    for photo in folder.rglob("*.png"):
+        photo.rename(photo.with_suffix(".jpg"))  # MATLAB's are *.jpg.
+    necks = [np.round(person(*who).keypoints[1], 1) for who in [(0, 10), (1, 20)]]
+    table = np.ones((28, 4))
+    table[1, :2] = [necks[0][0] + 1 + 3, necks[1][0] + 1]  # MATLAB counts from 1.
+    table[15, :2] = [necks[0][1] + 1 + 4, necks[1][1] + 1]
+    scipy.io.savemat(folder.parent / "reference.mat", {"pp": table})
+    text = run(folder, compare=str(folder.parent / "reference.mat"))
+    assert "2 photos and 26 points that both have" in text
+    assert "neck             2.50 (2 points)" in text  # 5 and 0.

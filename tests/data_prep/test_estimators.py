@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from data_prep import annotations, blazepose, estimators, rtmpose
+from data_prep.annotations import coco_json
 from pg2_jax import pose
 
 # Where BlazePose's documentation has the joints; the neck is not among them.
@@ -79,6 +80,17 @@ def test_coco_17_becomes_coco_18():
     for index, name in enumerate(COCO_17):
         assert _joint(person, name) == [10 + 3 * index, 5 + 2 * index, 1], name
     assert _joint(person, "neck") == [26.5, 16, 1]  # Between points 5 and 6.
+
+
+def test_an_estimated_pose_is_that_of_coco_json():
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        places = rng.integers(0, 60, (17, 2))
+        points = np.column_stack([places, rng.choice([0.2, 0.9], 17)])
+        person = rtmpose.from_coco_17(points, (60, 60), 0.5)
+        annotated = np.column_stack([places, points[:, 2] > 0.5])
+        expected = coco_json.from_coco_17(annotated)
+        np.testing.assert_array_equal(person.keypoints, expected)
 
 
 def test_unsure_points_and_points_outside_are_missing():
@@ -230,8 +242,10 @@ def test_rtmo_finds_several_people(rtmlib_settings):
     assert ankles == [[13, 26, 1], [113, 26, 1]]
 
 
-def test_rtmpose_takes_the_photo_for_the_person(rtmlib_settings):
-    across, down = np.zeros((1, 17, 384)), np.zeros((1, 17, 512))
+# COCO's body; Halpe's and COCO-WholeBody's, which begin with it.
+@pytest.mark.parametrize("num_points", [17, 26, 133])
+def test_rtmpose_takes_the_photo_for_the_person(rtmlib_settings, num_points):
+    across, down = np.zeros((1, num_points, 384)), np.zeros((1, num_points, 512))
     for joint in range(17):
         across[0, joint, 20 * joint + 4], down[0, joint, 30 * joint + 2] = 0.9, 0.9
     outputs = {"simcc_x": across, "simcc_y": down}
@@ -241,6 +255,21 @@ def test_rtmpose_takes_the_photo_for_the_person(rtmlib_settings):
     # The left hip, COCO's point 11, at (112, 166) of a box 1.25 times as large.
     expected = [112 * 1.25 - 24, 166 * 1.25 - 32, 1]
     np.testing.assert_allclose(person.keypoints[11], expected, atol=0.06)
+
+
+# A hand has 21 points, MPII's body 16.
+@pytest.mark.parametrize("num_points", [16, 21])
+@pytest.mark.parametrize("name", ["RTMPose", "RTMO"])
+def test_a_model_of_other_points_is_refused(rtmlib_settings, name, num_points):
+    shapes = {
+        "RTMPose": {"simcc_x": (1, num_points, 384), "simcc_y": (1, num_points, 512)},
+        "RTMO": {"dets": (1, 3, 5), "keypoints": (1, 3, num_points, 3)},
+    }
+    outputs = {output: np.zeros(shape) for output, shape in shapes[name].items()}
+    _write_onnx(rtmlib_settings.model, [1, 3, 256, 192], outputs)
+    message = rf"--model=.*model\.onnx .* it has {num_points} points, expected COCO's"
+    with pytest.raises(ValueError, match=message):
+        estimators.open_estimator(rtmlib_settings)
 
 
 def test_another_network_is_refused(rtmlib_settings):

@@ -426,7 +426,22 @@ def _build_and_tell(options: Options, folder: pathlib.Path) -> str:
         print(
             f"note: these records are not for training here: {error}", file=sys.stderr
         )
-    return build(options).text(folder)
+    return build(options).text(folder) + _hint(options)
+
+
+def _hint(options: Options) -> str:
+    """Where a folder's estimation says why photos have no keypoints."""
+    from data_prep import photo_list
+
+    people = pathlib.Path(options.source_dir or options.photos)
+    csv = people / sources.FOLDER_ANNOTATIONS
+    report = csv.with_name(f"{csv.stem}{photo_list.REPORT}")
+    if options.dataset != "folder" or not report.exists():
+        return ""
+    return (
+        f"\n  photo by photo, what the estimation found: {report}; for photos that have "
+        f"come since: estimate_keypoints.py --photos={people} --output={csv} --overwrite"
+    )
 
 
 if __name__ == "__main__":

@@ -121,8 +121,7 @@ def annotate_people(folder: pathlib.Path, options: Options) -> str:
         return estimate(listing, options)
     except ValueError as error:
         raise ValueError(
-            f"{options.output}: there is no such annotation file (--annotations), and "
-            f"keypoints cannot be estimated: {error}"
+            f"there is no {options.output}, and estimating it failed: {error}"
         ) from error
 
 

@@ -169,8 +169,9 @@ def check_pose(name: str, keypoints: np.ndarray) -> None:
 
 
 def plain_number(value: float) -> int | float:
-    """Returns a coordinate as text files hold it: an int where it is whole."""
-    value = float(value)
+    """Returns a coordinate as text files hold it: an int where it is whole, else the
+    shortest decimal that is read as the same float32."""
+    value = float(str(np.float32(value)))
     return int(value) if value.is_integer() else value
 
 

@@ -13,6 +13,7 @@ from absl import flags
 
 from data_prep import annotations
 from data_prep.annotations import __main__ as program
+from data_prep.annotations import entries
 from tests.data_prep.test_annotation_formats import POSE
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -182,3 +183,11 @@ def test_the_program_runs_as_a_module(tmp_path, poses):
         cwd=ROOT,
     )
     assert done.returncode == 0 and "out.json: 2 poses" in done.stdout
+
+
+@pytest.mark.parametrize("value", [48.7, 0.1, 3, 1e-3, 123456.78, 16777216])
+def test_coordinates_are_written_as_short_as_they_are_read(value):
+    stored = np.float32(value)
+    written = entries.plain_number(stored)
+    assert len(repr(written)) <= len(repr(value))
+    assert np.float32(written) == stored

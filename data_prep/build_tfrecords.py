@@ -439,8 +439,9 @@ def _hint(options: Options) -> str:
     if options.dataset != "folder" or not report.exists():
         return ""
     return (
-        f"\n  photo by photo, what the estimation found: {report}; for photos that have "
-        f"come since: estimate_keypoints.py --photos={people} --output={csv} --overwrite"
+        f"\n  photo by photo, what the estimation found: {report}; photos that came "
+        f"later need: estimate_keypoints.py --photos={people} --output={csv} "
+        "--overwrite"
     )
 
 

@@ -62,7 +62,7 @@ def test_without_an_estimator_the_message_says_what_to_install(folder, tmp_path)
         *(str(folder), str(tmp_path / "out")),
     ]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    assert "annotations.csv: there is no such annotation file" in done.stdout
+    assert "annotations.csv, and estimating it failed: " in done.stdout
     assert "mediapipe is not installed; pip install 'pg2_jax[pose]'" in done.stdout
     assert not (tmp_path / "out").exists()
 
@@ -147,3 +147,13 @@ def test_ctrl_c_says_that_the_same_command_goes_on(folder, tmp_path):
     assert "interrupted: the same command goes on from here" in errors
     assert "Traceback" not in errors and not output.exists()
     assert log.read_text().count("anna/1.png") == 1
+
+
+def test_a_build_names_the_report_of_an_estimation(tmp_path):
+    options = build_tfrecords.Options(dataset="folder", photos=str(tmp_path))
+    assert build_tfrecords._hint(options) == ""
+    (tmp_path / "annotations_report.csv").write_text("")
+    hint = build_tfrecords._hint(options)
+    assert f"found: {tmp_path}/annotations_report.csv; photos that came later" in hint
+    other = build_tfrecords.Options(dataset="market1501", source_dir=str(tmp_path))
+    assert build_tfrecords._hint(other) == ""

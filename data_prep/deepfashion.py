@@ -30,7 +30,7 @@ import numpy as np
 from PIL import Image
 
 from data_prep import annotations, framing, photo_names, photos
-from data_prep.annotations.entries import text_of
+from data_prep.annotations.entries import content_of, text_of
 from data_prep.deepfashion_names import flat_name, simplify
 from data_prep.sources import Request, Split, entries, photos_in
 
@@ -221,9 +221,9 @@ def _photos_of_tree(tree: pathlib.Path) -> dict[str, pathlib.Path]:
 
 
 def _list(path: pathlib.Path) -> set[str] | None:
-    if not path.is_file():
+    if not path.exists():
         return None
-    text = text_of(path, path.read_bytes())
+    text = text_of(path, content_of(path, "photo names"))
     return {simplify(line.strip()) for line in text.splitlines() if line.strip()}
 
 

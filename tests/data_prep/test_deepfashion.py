@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 
 import numpy as np
 import pytest
@@ -280,6 +281,10 @@ def _too_many_files(source):
     return {"annotations": ["a", "b", "c"]}
 
 
+def _pipe_as_list(source):
+    os.mkfifo(source / "train.lst")
+
+
 def _no_such_file(source):
     return {"annotations": ["a.csv"]}
 
@@ -293,6 +298,7 @@ def _no_such_file(source):
         (_other_shape, "the photo is 300x300 .* 256x256, 256x176 or 1101x750"),
         (_not_a_photo, f"{TEST[0]}: "),
         (_too_many_files, "names 3 files, deepfashion has two"),
+        (_pipe_as_list, "train.lst: not a file with photo names"),
         (_no_such_file, "a.csv: there is no such annotation file"),
         (lambda _: {"annotation_size": "128x64"}, "--annotation_size=128x64: "),
         (

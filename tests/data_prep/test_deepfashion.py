@@ -1,5 +1,6 @@
 """DeepFashion: every layout, both frames, what is stored of a photo, the pairs."""
 
+import dataclasses
 import io
 import json
 import os
@@ -15,6 +16,7 @@ from data_prep import (
     deepfashion,
     deepfashion_names,
     pairs,
+    sources,
 )
 from tests.data_prep.small_sources import pair_names, read_records
 
@@ -161,6 +163,54 @@ def test_lists_divide_one_annotation_file_of_both_splits(tmp_path):
         ValueError, match=r"rows: 1,(.|\n)*all\.csv:14: there is no photo no\.jpg"
     ):
         build(source, tmp_path / "other", **options)
+
+
+def _all_in_one_tree(source):
+    for split in ("train", "test"):
+        path = source / f"fasion-annotation-{split}.csv"
+        poses = {name: pose(shift=i) for i, name in enumerate(NAMES.values())}
+        annotations.write_csv(path, poses if split == "train" else {TEST[0]: pose()})
+
+
+def _overlapping_lists(source):
+    flats = [name for name in NAMES.values() if name not in TEST]
+    annotations.write_csv(source / "all.csv", {name: pose() for name in NAMES.values()})
+    (source / "train.lst").write_text("\n".join([*flats, TEST[0]]))
+    (source / "test.lst").write_text("\n".join(TEST))
+    return {"annotations": [str(source / "all.csv")], "annotation_size": "256x256"}
+
+
+@pytest.mark.parametrize("overlap", [_all_in_one_tree, _overlapping_lists])
+def test_no_photo_is_in_both_splits(tmp_path, overlap):
+    source = write_source(tmp_path / "source", tree="img")
+    request = sources.Request(source, [], True, 0, 0, (256, 256))
+    if changes := overlap(source):
+        files = [source / "all.csv"]
+        request = dataclasses.replace(request, annotation_files=files)
+        with pytest.raises(ValueError, match=f"rows: 1,(.|\n)*  {TEST[0]} is in both"):
+            build(source, tmp_path / "out", **changes)
+    problems = []
+    found = deepfashion.read(request, problems)
+    train, test = (set(found[split].annotations) for split in ("train", "test"))
+    assert TEST[0] in test and not train & test
+    assert [problem for problem in problems if TEST[0] in problem] == [
+        f"{TEST[0]} is in both splits, train and test; --on_error=skip leaves it in "
+        "test only"
+    ]
+
+
+def test_a_listed_name_without_a_photo_is_a_bad_row(tmp_path):
+    source = write_source(tmp_path / "source", tree="img")
+    options = _overlapping_lists(source)
+    names = [name for name in NAMES.values() if name not in TEST]
+    text = "\n".join(["", names[0].replace("fashion", "fasion"), "no.jpg", *names[1:]])
+    (source / "train.lst").write_text(text)
+    with pytest.raises(
+        ValueError, match=r"rows: 1,(.|\n)*train\.lst:3: there is no photo no\.jpg"
+    ):
+        build(source, tmp_path / "out", **options)
+    summary = build(source, tmp_path / "out", on_error="skip", **options)
+    assert summary.splits["train"].pairs == 12
 
 
 SIZES = [deepfashion.LOW_RES, deepfashion.CROP, deepfashion.HIGH_RES]

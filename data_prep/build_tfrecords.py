@@ -253,6 +253,7 @@ def _read_source(options: Options, stage: pathlib.Path, problems: list[str]) -> 
         split_people=not options.pairs,
         test_fraction=options.test_fraction,
         seed=options.seed,
+        pair_protocol=options.pair_protocol,
         annotation_size=(
             files.parse_size("annotation_size", options.annotation_size)
             if options.annotation_size

@@ -79,6 +79,20 @@ def valid(name: str, keypoints: np.ndarray, dataset: str) -> bool:
     )
 
 
+def usable(name: str, keypoints: np.ndarray, dataset: str, protocol: str) -> bool:
+    """Whether a protocol pairs a photo; `valid` is the field's.
+
+    Args:
+        name: the photo's name.
+        keypoints: [18, 3] = (x, y, visible).
+        dataset: one of `DATASETS`.
+        protocol: one of `PROTOCOLS`.
+    """
+    if protocol == "field":
+        return valid(name, keypoints, dataset)
+    return not is_junk(name, dataset) and bool(keypoints[:, 2].any())
+
+
 def all_pairs(annotated: Mapping[str, np.ndarray], dataset: str) -> PairList:
     """Returns all ordered pairs of different valid photos of one person.
 
@@ -151,29 +165,23 @@ def unused(
         protocol: one of `PROTOCOLS`; decides what a usable photo is.
     """
     used = set(PairList.of(pairs).used())
-    usable = [
+    paired = [
         name
         for name, keypoints in annotated.items()
-        if _usable(name, keypoints, dataset, protocol)
+        if usable(name, keypoints, dataset, protocol)
     ]
-    photos_of = collections.Counter(identity_of(name, dataset) for name in usable)
+    photos_of = collections.Counter(identity_of(name, dataset) for name in paired)
     counts: collections.Counter[str] = collections.Counter()
     for name in annotated.keys() - used:
         if is_junk(name, dataset):
             counts["junk or distractor by name"] += 1
-        elif not _usable(name, annotated[name], dataset, protocol):
+        elif not usable(name, annotated[name], dataset, protocol):
             counts[_UNUSABLE[protocol]] += 1
         elif photos_of[identity_of(name, dataset)] == 1:
             counts["the only usable photo of the person"] += 1
         else:
             counts["in none of the listed pairs"] += 1
     return counts
-
-
-def _usable(name: str, keypoints: np.ndarray, dataset: str, protocol: str) -> bool:
-    if protocol == "field":
-        return valid(name, keypoints, dataset)
-    return not is_junk(name, dataset) and bool(keypoints[:, 2].any())
 
 
 def _define_flags() -> None:

@@ -183,7 +183,7 @@ def _overlapping_lists(source):
 @pytest.mark.parametrize("overlap", [_all_in_one_tree, _overlapping_lists])
 def test_no_photo_is_in_both_splits(tmp_path, overlap):
     source = write_source(tmp_path / "source", tree="img")
-    request = sources.Request(source, [], True, 0, 0, (256, 256))
+    request = sources.Request(source, [], True, 0, 0, "field", (256, 256))
     if changes := overlap(source):
         files = [source / "all.csv"]
         request = dataclasses.replace(request, annotation_files=files)

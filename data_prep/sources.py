@@ -152,6 +152,29 @@ def photos_of_people(folder: pathlib.Path) -> list[str]:
     return names
 
 
+def names_in(folder: pathlib.Path, dataset: str, flag: str) -> list[str]:
+    """Returns the names of the photos of one split, sorted.
+
+    Args:
+        folder: where they lie; in a folder of people as <person>/<photo>.
+        dataset: one of `pairs.DATASETS`.
+        flag: what named the folder, for messages.
+
+    Raises:
+        ValueError: there is no such folder, or no photo in it.
+    """
+    _check_folder(folder, flag)
+    if dataset == "folder":
+        return photos_of_people(folder)
+    names = [path.name for path in photos_in(folder)]
+    if not names:
+        raise ValueError(
+            f"{folder}: no photos ({', '.join(photos.SUFFIXES)}) in the folder itself "
+            f"({flag})"
+        )
+    return names
+
+
 def _split_people(
     everyone: Split, test_fraction: float, seed: int, protocol: str
 ) -> dict[str, Split]:

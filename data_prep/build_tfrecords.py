@@ -224,6 +224,7 @@ def build(options: Options) -> summary.Summary:
         is skip). OSError: a file cannot be read or written.
     """
     image_size(options)
+    _check_used(options)
     if not options.output_dir:
         raise ValueError("--output_dir is missing: where shall the records go?")
     # Behind a symbolic link the data go where it points; renaming would replace it.
@@ -236,6 +237,38 @@ def build(options: Options) -> summary.Summary:
         built, written = conversion.convert(stage, splits, lists, rules, problems)
         output_folder.publish(built, output_dir, stage, overwrite=options.overwrite)
     return written
+
+
+def _check_used(options: Options) -> None:
+    """Refuses options that would be ignored."""
+    dataset, lists = f"--dataset={options.dataset}", ",".join(options.pairs)
+    records = options.dataset == "pg2_tfrecords"
+    both_lists = bool(options.pairs) and all(options.pairs)
+    protocol = "" if options.pair_protocol == "field" else options.pair_protocol
+    own = "the records hold their own"
+    fitted = options.dataset == "deepfashion"
+    for applies, name, value, other, reason in (
+        (records, "annotations", ",".join(options.annotations), dataset, own),
+        (records, "pairs", lists, dataset, own),
+        (records, "pair_protocol", protocol, dataset, "the records hold their pairs"),
+        (
+            both_lists,
+            "pair_protocol",
+            protocol,
+            f"--pairs={lists}",
+            "both lists are given",
+        ),
+        (fitted, "fit", options.fit, dataset, "its photos are fitted by its own rules"),
+        (
+            not fitted,
+            "annotation_size",
+            options.annotation_size,
+            dataset,
+            "only DeepFashion's keypoints are those of photos of several sizes",
+        ),
+    ):
+        if applies and value:
+            raise ValueError(f"--{name}={value} does not go with {other}: {reason}")
 
 
 _Source = tuple[Mapping[str, sources.Split], Mapping[str, PairList], conversion.Rules]
@@ -253,6 +286,7 @@ def _read_source(options: Options, stage: pathlib.Path, problems: list[str]) -> 
         split_people=not options.pairs,
         test_fraction=options.test_fraction,
         seed=options.seed,
+        pair_protocol=options.pair_protocol,
         annotation_size=(
             files.parse_size("annotation_size", options.annotation_size)
             if options.annotation_size
@@ -275,12 +309,6 @@ def _read_records(
     options: Options, stage: pathlib.Path, problems: list[str]
 ) -> _Source:
     """Takes pairs, photos and keypoints out of the records of PG2's authors."""
-    for name in ("annotations", "pairs"):
-        if getattr(options, name):
-            raise ValueError(
-                f"--{name} does not go with --dataset=pg2_tfrecords: the records hold "
-                "their own"
-            )
     found = pg2_records.extract(_source(options), stage, problems)
     caps = {"train": options.max_train_pairs, "test": options.max_test_pairs}
     lists = {
@@ -332,11 +360,6 @@ def image_size(options: Options) -> tuple[int, int]:
         raise ValueError(
             f"--image_size={text}: DeepFashion's photos are at most 256 high, and not "
             "wider than high"
-        )
-    if options.dataset == "deepfashion" and options.fit:
-        raise ValueError(
-            f"--fit={options.fit} does not go with --dataset=deepfashion, whose photos "
-            "are fitted by rules of their own"
         )
     return height, width
 

@@ -30,7 +30,7 @@ import numpy as np
 from PIL import Image
 
 from data_prep import annotations, framing, photo_names, photos
-from data_prep.annotations.entries import text_of
+from data_prep.annotations.entries import content_of, lines_of, text_of
 from data_prep.deepfashion_names import flat_name, simplify
 from data_prep.sources import Request, Split, entries, photos_in
 
@@ -61,7 +61,7 @@ def read(request: Request, problems: list[str]) -> dict[str, Split]:
     Raises:
         ValueError: folders or files are missing, or are not what they should be.
     """
-    found = {split: _photos(request.source_dir, split) for split in _SPLITS}
+    found = {split: _photos(request.source_dir, split, problems) for split in _SPLITS}
     files = _annotation_files(request)
     shared = files["train"] == files["test"]
     if shared and found["train"] == found["test"]:
@@ -85,7 +85,9 @@ def read(request: Request, problems: list[str]) -> dict[str, Split]:
         }
         matched = photo_names.match(mine, names[split], problems)
         splits[split] = _as_split(request, files[split], matched, found[split])
-    return _divided(splits) if found["train"] == found["test"] else splits
+    if found["train"] == found["test"]:
+        splits = _divided(splits)
+    return splits | {"train": _without(splits["test"], splits["train"], problems)}
 
 
 def read_photo(
@@ -173,9 +175,11 @@ def _on_canvas(image: Image.Image) -> Image.Image:
     return canvas
 
 
-def _photos(folder: pathlib.Path, split: str) -> dict[str, pathlib.Path]:
-    """Returns name -> file of the photos of a split, or of both where only a list
-    tells them apart."""
+def _photos(
+    folder: pathlib.Path, split: str, problems: list[str]
+) -> dict[str, pathlib.Path]:
+    """Returns name -> file of the photos of a split, or of both where only the
+    annotations tell them apart."""
     for names in _SPLIT_FOLDERS:
         place = folder / names[_SPLITS.index(split)]
         if place.is_dir():
@@ -187,10 +191,8 @@ def _photos(folder: pathlib.Path, split: str) -> dict[str, pathlib.Path]:
         raise ValueError(
             f"{folder}: no photos of the {split} split ({', '.join(photos.SUFFIXES)})"
         )
-    listed = _list(folder / f"{split}.lst")
-    if listed is None:
-        return found
-    return {name: path for name, path in found.items() if simplify(name) in listed}
+    file = folder / f"{split}.lst"
+    return _listed(file, found, problems) if file.exists() else found
 
 
 def _tree(folder: pathlib.Path) -> pathlib.Path:
@@ -220,11 +222,19 @@ def _photos_of_tree(tree: pathlib.Path) -> dict[str, pathlib.Path]:
     return found
 
 
-def _list(path: pathlib.Path) -> set[str] | None:
-    if not path.is_file():
-        return None
-    text = text_of(path, path.read_bytes())
-    return {simplify(line.strip()) for line in text.splitlines() if line.strip()}
+def _listed(
+    file: pathlib.Path, found: dict[str, pathlib.Path], problems: list[str]
+) -> dict[str, pathlib.Path]:
+    """Returns those photos that a list names."""
+    names, listed = photo_names.PhotoNames(found, simplify), set()
+    lines = lines_of(text_of(file, content_of(file, "photo names")))
+    for number, line in enumerate(lines, start=1):
+        try:
+            if line.strip():
+                listed.add(names.find(line.strip()))
+        except ValueError as error:
+            problems.append(f"{file}:{number}: {error}")
+    return {name: path for name, path in found.items() if name in listed}
 
 
 def _annotation_files(request: Request) -> dict[str, pathlib.Path]:
@@ -290,6 +300,19 @@ def _divided(splits: dict[str, Split]) -> dict[str, Split]:
         )
         for name, split in splits.items()
     }
+
+
+def _without(test: Split, train: Split, problems: list[str]) -> Split:
+    """Leaves out of the training split what is in the test split too."""
+    tested = {simplify(name) for name in test.annotations}
+    kept = {n: p for n, p in train.annotations.items() if simplify(n) not in tested}
+    problems += [
+        f"{name} is in both splits, train and test; --on_error=skip leaves it in test "
+        "only"
+        for name in train.annotations
+        if name not in kept
+    ]
+    return dataclasses.replace(train, annotations=kept)
 
 
 def _annotation_size(

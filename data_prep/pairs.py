@@ -9,7 +9,6 @@ of Market-1501 come out row by row.
 """
 
 import collections
-import os
 import pathlib
 from collections.abc import Mapping, Sequence
 
@@ -18,7 +17,6 @@ from absl import flags
 
 from data_prep import annotations, command_line, deepfashion_names, pair_list
 from data_prep.pair_list import Pair, PairList
-from data_prep.photos import SUFFIXES
 
 # Whose pairs: those that later papers share, which this module lists, or those of PG2's
 # own program (pg2_protocol.py).
@@ -77,6 +75,20 @@ def valid(name: str, keypoints: np.ndarray, dataset: str) -> bool:
     return not is_junk(name, dataset) and bool(
         keypoints[list(REQUIRED_KEYPOINTS), 2].all()
     )
+
+
+def usable(name: str, keypoints: np.ndarray, dataset: str, protocol: str) -> bool:
+    """Whether a protocol pairs a photo; `valid` is the field's.
+
+    Args:
+        name: the photo's name.
+        keypoints: [18, 3] = (x, y, visible).
+        dataset: one of `DATASETS`.
+        protocol: one of `PROTOCOLS`.
+    """
+    if protocol == "field":
+        return valid(name, keypoints, dataset)
+    return not is_junk(name, dataset) and bool(keypoints[:, 2].any())
 
 
 def all_pairs(annotated: Mapping[str, np.ndarray], dataset: str) -> PairList:
@@ -151,29 +163,23 @@ def unused(
         protocol: one of `PROTOCOLS`; decides what a usable photo is.
     """
     used = set(PairList.of(pairs).used())
-    usable = [
+    paired = [
         name
         for name, keypoints in annotated.items()
-        if _usable(name, keypoints, dataset, protocol)
+        if usable(name, keypoints, dataset, protocol)
     ]
-    photos_of = collections.Counter(identity_of(name, dataset) for name in usable)
+    photos_of = collections.Counter(identity_of(name, dataset) for name in paired)
     counts: collections.Counter[str] = collections.Counter()
     for name in annotated.keys() - used:
         if is_junk(name, dataset):
             counts["junk or distractor by name"] += 1
-        elif not _usable(name, annotated[name], dataset, protocol):
+        elif not usable(name, annotated[name], dataset, protocol):
             counts[_UNUSABLE[protocol]] += 1
         elif photos_of[identity_of(name, dataset)] == 1:
             counts["the only usable photo of the person"] += 1
         else:
             counts["in none of the listed pairs"] += 1
     return counts
-
-
-def _usable(name: str, keypoints: np.ndarray, dataset: str, protocol: str) -> bool:
-    if protocol == "field":
-        return valid(name, keypoints, dataset)
-    return not is_junk(name, dataset) and bool(keypoints[:, 2].any())
 
 
 def _define_flags() -> None:
@@ -190,8 +196,9 @@ def _define_flags() -> None:
     flags.DEFINE_string(
         "photos",
         "",
-        "Folder of the split's photos. --pair_protocol=pg2 shuffles all of them, by "
-        "default those that --annotations names; MATLAB files need it for names.",
+        "Folder of the split's photos; of a folder of people, <person>/<photo>. "
+        "--pair_protocol=pg2 shuffles all of them, by default those that --annotations "
+        "names; MATLAB files need it for names.",
     )
     flags.DEFINE_string(
         "annotations",
@@ -206,6 +213,12 @@ def _define_flags() -> None:
     )
     flags.DEFINE_string(
         "output", None, "Where to write the list, a csv with the header from,to."
+    )
+    flags.DEFINE_enum(
+        "on_error",
+        "fail",
+        ("fail", "skip"),
+        "fail: list all bad rows, write nothing. skip: leave them out.",
     )
     flags.DEFINE_boolean("overwrite", False, "Replace --output if it is there.")
     flags.DEFINE_integer(
@@ -232,7 +245,7 @@ def main(argv: list[str]) -> int:
 
 def _write_list() -> str:
     """Does what the flags ask for and says what was written."""
-    from data_prep import pair_choice, pair_files  # They build on this module.
+    from data_prep import pair_choice, pair_files, summary  # They build on this module.
 
     args = flags.FLAGS
     source, output = (
@@ -241,26 +254,37 @@ def _write_list() -> str:
     command_line.check_output(
         "--output", pathlib.Path(output), overwrite=args.overwrite
     )
-    photos = _photos_in(command_line.expand(args.photos)) if args.photos else None
-    annotated = annotations.read(source, photos=photos)
+    problems = summary.Problems(skip=args.on_error == "skip")
+    photos, annotated = _read(source, args, problems.rows)
+    problems.check()
     choice = pair_choice.PairChoice(
         (), args.max_pairs, args.max_pairs, args.seed, args.pair_protocol
     )
-    pairs = pair_choice.by_protocol(
-        choice, args.split, annotated, photos or list(annotated), args.dataset
-    )
+    pairs = pair_choice.by_protocol(choice, args.split, annotated, photos, args.dataset)
+    choice.check_not_empty(args.split, pairs)
     pair_files.write_csv(output, pairs)
     used = len({name for pair in pairs for name in pair})
-    return (
+    lines = [
         f"{output}: {len(pairs):,} pairs of {used:,} of {len(annotated):,} annotated "
         "photos"
-    )
+    ]
+    return "\n".join([*lines, *[f"  left out: {row}" for row in problems.rows]])
 
 
-def _photos_in(folder: str) -> list[str]:
-    if not os.path.isdir(folder):
-        raise ValueError(f"--photos={folder}: there is no such folder")
-    return [name for name in os.listdir(folder) if name.lower().endswith(SUFFIXES)]
+def _read(
+    source: str, args: flags.FlagValues, problems: list[str]
+) -> tuple[list[str], dict[str, np.ndarray]]:
+    """Returns the names of the split's photos, and the keypoints of the annotated."""
+    from data_prep import photo_names, sources  # It builds on this module.
+
+    if not args.photos:
+        annotated = annotations.read(source, problems)
+        return list(annotated), annotated
+    folder = pathlib.Path(command_line.expand(args.photos))
+    photos = sources.names_in(folder, args.dataset, "--photos")
+    known = photo_names.PhotoNames(photos, photo_names.simplifier(args.dataset))
+    placed = annotations.read_placed(source, problems, photos=photos)
+    return photos, photo_names.match(placed, known, problems)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,6 @@ converted one as PNG, which loses nothing.
 
 import io
 import os
-import stat
 import warnings
 from typing import NamedTuple
 
@@ -26,6 +25,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from data_prep import framing
+from data_prep.annotations.entries import content_of
 
 # What Pillow may try: its other decoders are for files that are not photos.
 FORMATS = ("JPEG", "PNG", "BMP", "WEBP")
@@ -168,16 +168,7 @@ def fit_keypoints(
 
 
 def _content(path: str | os.PathLike[str]) -> bytes:
-    # Opening a named pipe would wait for ever, and a device never ends.
-    status = os.stat(path)
-    if not stat.S_ISREG(status.st_mode):
-        raise ValueError(f"{path}: not a file with a photo")
-    if status.st_size > MAX_BYTES:
-        raise ValueError(
-            f"{path}: {status.st_size:,} bytes, at most {MAX_BYTES:,} are read"
-        )
-    with open(path, "rb") as file:
-        content = file.read()
+    content = content_of(path, "a photo", MAX_BYTES)
     if not content:
         raise ValueError(f"{path}: the file is empty (0 bytes)")
     return content

@@ -3,6 +3,7 @@
 `READERS` holds one function per layout; another data set is another function there.
 """
 
+import collections
 import dataclasses
 import pathlib
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -26,6 +27,8 @@ class Request:
         split_people: whether people are divided between train and test (folder only).
         test_fraction: share of the people that go to test (folder only).
         seed: decides which people do.
+        pair_protocol: one of `pairs.PROTOCOLS`; decides who has pairs at all (folder
+            only).
         annotation_size: (height, width) of the photos that keypoints were found in
             (deepfashion only); None where the name of the file tells.
     """
@@ -35,6 +38,7 @@ class Request:
     split_people: bool
     test_fraction: float
     seed: int
+    pair_protocol: str
     annotation_size: tuple[int, int] | None = None
 
 
@@ -122,7 +126,9 @@ def _read_folder(request: Request, problems: list[str]) -> dict[str, Split]:
         )
     if not request.split_people:
         return {"train": everyone, "test": everyone}
-    return _split_people(everyone, request.test_fraction, request.seed)
+    return _split_people(
+        everyone, request.test_fraction, request.seed, request.pair_protocol
+    )
 
 
 def photos_of_people(folder: pathlib.Path) -> list[str]:
@@ -146,14 +152,39 @@ def photos_of_people(folder: pathlib.Path) -> list[str]:
     return names
 
 
-def _split_people(everyone: Split, test_fraction: float, seed: int) -> dict[str, Split]:
+def names_in(folder: pathlib.Path, dataset: str, flag: str) -> list[str]:
+    """Returns the names of the photos of one split, sorted.
+
+    Args:
+        folder: where they lie; in a folder of people as <person>/<photo>.
+        dataset: one of `pairs.DATASETS`.
+        flag: what named the folder, for messages.
+
+    Raises:
+        ValueError: there is no such folder, or no photo in it.
+    """
+    _check_folder(folder, flag)
+    if dataset == "folder":
+        return photos_of_people(folder)
+    names = [path.name for path in photos_in(folder)]
+    if not names:
+        raise ValueError(
+            f"{folder}: no photos ({', '.join(photos.SUFFIXES)}) in the folder itself "
+            f"({flag})"
+        )
+    return names
+
+
+def _split_people(
+    everyone: Split, test_fraction: float, seed: int, protocol: str
+) -> dict[str, Split]:
     """Divides the people who have pairs by seed, so that nobody is in both splits."""
-    people = sorted(
-        {
-            pairs.identity_of(name, "folder")
-            for name in pairs.all_pairs(everyone.annotations, "folder").used()
-        }
+    photos_of = collections.Counter(
+        pairs.identity_of(name, "folder")
+        for name, keypoints in everyone.annotations.items()
+        if pairs.usable(name, keypoints, "folder", protocol)
     )
+    people = sorted(person for person, count in photos_of.items() if count > 1)
     if test_fraction == 0:
         return {"train": everyone}
     if len(people) < 2:

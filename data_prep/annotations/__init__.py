@@ -30,6 +30,7 @@ from data_prep.annotations.entries import (
     Entry,
     Pose,
     collect,
+    content_of,
     parse_json,
     text_of,
 )
@@ -94,7 +95,7 @@ def read_placed(
 
 
 def _file(path: pathlib.Path, photos: Sequence[str] | None) -> Iterator[Entry]:
-    content = path.read_bytes()
+    content = content_of(path)
     if matlab.looks_like_matlab(content):
         return matlab.entries(path, content, photos)
     if plain_pickle.looks_like_pickle(content):
@@ -142,10 +143,10 @@ def _folder(folder: pathlib.Path) -> Iterator[Entry]:
             f"*.txt; this one holds {what}"
         )
     for path in found[".json"]:
-        text = text_of(path, path.read_bytes())
+        text = text_of(path, content_of(path))
         name = openpose_json.photo_name(path.relative_to(folder))
         yield from _json(path, text, name, may_be_empty=True)
     for path in found[".txt"]:
-        text = text_of(path, path.read_bytes())
+        text = text_of(path, content_of(path))
         name = path.relative_to(folder).with_suffix("").as_posix()
         yield from point_text.entries(path, text, name)

@@ -12,8 +12,9 @@ the one with the most points present, then with the largest "area", then the fir
 import functools
 import json
 import os
+import sys
 from collections.abc import Iterator, Mapping
-from typing import Any, TypeGuard
+from typing import Any, NoReturn, TypeGuard
 
 import numpy as np
 
@@ -102,17 +103,30 @@ def entries(path: os.PathLike[str], content: Any) -> Iterator[Entry]:
     if isinstance(content, dict):
         people = _list_of_dicts(path, content, "annotations")
         names = _image_names(path, _list_of_dicts(path, content, "images"))
-        categories = _person_categories(path, content)
+        are_people = _categories(path, content)
     else:
-        people, names, categories = content, None, None
+        people, names, are_people = content, None, None
         if not all(isinstance(person, dict) for person in people):
             raise ValueError(f"{path}: expected a list of results, each an object")
     grouped: dict[Any, list[tuple[int, dict[str, Any]]]] = {}
+    others = 0
     for index, person in enumerate(people):
-        if categories is None or person.get("category_id") in categories:
-            grouped.setdefault(_image_id(path, index, person), []).append(
-                (index, person)
-            )
+        category = person.get("category_id")
+        is_of_people = _is_of_people(category, are_people)
+        if is_of_people:
+            group = grouped.setdefault(_image_id(path, index, person), [])
+            group.append((index, person))
+        elif is_of_people is None:
+            refuse = functools.partial(_refuse_category, category)
+            yield Entry(f"{path}: annotation {index}", refuse)
+        else:
+            others += 1
+    if others:
+        print(
+            f"note: {path}: annotations of other categories than people, passed over: "
+            f"{others:,}",
+            file=sys.stderr,
+        )
     for image, persons in grouped.items():
         place = f"{path}: annotations {', '.join(str(i) for i, _ in persons[:5])}"
         yield Entry(place, functools.partial(_parse, image, persons, names))
@@ -204,27 +218,44 @@ def _is_id(value: Any) -> TypeGuard[int | str]:
     return isinstance(value, int | str) and not isinstance(value, bool)
 
 
-def _person_categories(
+def _categories(
     path: os.PathLike[str], content: dict[str, Any]
-) -> list[Any] | None:
-    """Returns the ids of people, None when the file has no categories.
-
-    Annotations of other categories are not of people and are passed over.
-    """
+) -> dict[int | str, bool] | None:
+    """Returns whether each category is of people, None when the file has none."""
     if "categories" not in content:
         return None
-    found = []
-    for category in _list_of_dicts(path, content, "categories"):
-        if category.get("name") != "person" and "keypoints" not in category:
-            continue
+    found = {}
+    for index, category in enumerate(_list_of_dicts(path, content, "categories")):
+        identity = category.get("id")
+        if not _is_id(identity):
+            raise ValueError(
+                f'{path}: category {index} has "id" {shown(identity)}, expected a '
+                "number or text"
+            )
+        found[identity] = category.get("name") == "person" or "keypoints" in category
         names = category.get("keypoints", list(KEYPOINTS))
         if names != list(KEYPOINTS):
             raise ValueError(
                 f"{path}: the category {shown(category.get('name'))} has the keypoints "
                 f"{shown(names)}, expected COCO's 17: nose, left_eye, ..., right_ankle"
             )
-        found.append(category.get("id"))
     return found
+
+
+def _is_of_people(
+    category: Any, are_people: dict[int | str, bool] | None
+) -> bool | None:
+    """Whether an annotation is of a person; None where nothing says so."""
+    if are_people is None:
+        return True
+    return are_people.get(category) if _is_id(category) else None
+
+
+def _refuse_category(category: Any) -> NoReturn:
+    raise ValueError(
+        f'"category_id" is {shown(category)}, expected the id of one of the '
+        '"categories"'
+    )
 
 
 def _image_id(path: os.PathLike[str], index: int, person: dict[str, Any]) -> int | str:

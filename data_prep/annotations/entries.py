@@ -6,8 +6,10 @@ entry is parsed, so that the others can still be read.
 
 import json
 import math
+import os
 import pathlib
 import reprlib
+import stat
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
@@ -17,6 +19,8 @@ import numpy as np
 NUM_KEYPOINTS = 18
 # A coordinate above this is a damaged file, not a large photo.
 MAX_COORDINATE = 100_000
+# Several times what the largest files of the field hold.
+MAX_BYTES = 2**31
 _MOST_SHOWN = 80
 
 
@@ -184,6 +188,30 @@ def shown(value: Any) -> str:
     except ValueError:  # An int of more digits than Python prints.
         return f"a very large {type(value).__name__}"
     return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}..."
+
+
+def content_of(
+    path: str | os.PathLike[str], what: str = "annotations", most: int = MAX_BYTES
+) -> bytes:
+    """Reads a file whole, but nothing that would not end.
+
+    Args:
+        path: the file.
+        what: what it should hold, for the message.
+        most: how many bytes are read at most.
+
+    Raises:
+        ValueError: a folder, pipe or device, or a larger file.
+        OSError: the file cannot be read.
+    """
+    # Opening a named pipe would wait for ever, and a device never ends.
+    status = os.stat(path)
+    if not stat.S_ISREG(status.st_mode):
+        raise ValueError(f"{path}: not a file with {what}")
+    if status.st_size > most:
+        raise ValueError(f"{path}: {status.st_size:,} bytes, at most {most:,} are read")
+    with open(path, "rb") as file:
+        return file.read()
 
 
 def text_of(path: pathlib.Path, content: bytes) -> str:

@@ -22,6 +22,7 @@ from data_prep.annotations.entries import (
     NUM_KEYPOINTS,
     Entry,
     check_numbers,
+    content_of,
     from_coordinates,
     numbers,
     shown,
@@ -70,9 +71,9 @@ def _read_subsets(path: pathlib.Path) -> dict[Any, Any] | None:
     """Returns the subsets that belong to a peaks file, None if there is no such
     file."""
     other = path.with_name(path.name.replace(_PEAKS, _SUBSETS))
-    if other == path or not other.is_file():
+    if other == path or not other.exists():
         return None
-    return {_key(name): rows for name, rows in _load(other, other.read_bytes()).items()}
+    return {_key(name): rows for name, rows in _load(other, content_of(other)).items()}
 
 
 def _key(name: Any) -> str:

@@ -84,9 +84,7 @@ def _parse_row(line: str) -> tuple[str, np.ndarray]:
     if min(height, width) < 1:
         raise ValueError(f"img_h and img_w are {height} and {width}, expected >= 1")
     points = numbers("the row", values[2:]).reshape(-1, 2)
-    # The row tells the photo's size: a point beyond it is not on the photo.
-    inside = (points[:, 0] < width) & (points[:, 1] < height)
-    return fields[0].strip(), from_coordinates(points[:, 0], points[:, 1], inside)
+    return fields[0].strip(), from_coordinates(points[:, 0], points[:, 1])
 
 
 def _number(column: str, field: str) -> float:

@@ -55,10 +55,11 @@ def wide_csv(height=200, width=100, **changes):
     return ",".join(columns) + "\n" + ",".join(map(str, values.values())) + "\n"
 
 
-def test_wide_csv_has_x_first_and_knows_the_size_of_the_photo(tmp_path):
+def test_wide_csv_has_x_first_and_keeps_points_outside_the_photo(tmp_path):
     path = write(tmp_path, "a.csv", wide_csv(p0_x=-1, p0_y=-1, p5_x=100, p6_y=200))
     expected = POSE.copy()
-    expected[[0, 5, 6]] = 0
+    expected[0] = 0
+    expected[5, 0], expected[6, 1] = 100, 200
     np.testing.assert_array_equal(annotations.read(path)["a_1"], expected)
 
 
@@ -192,11 +193,30 @@ def test_coco_results_are_named_by_their_image(tmp_path):
     assert list(found) == ["000000000139", "c.jpg"]
 
 
-def test_coco_annotations_of_other_things_are_passed_over(tmp_path):
-    categories = [{"id": 1, "name": "person"}, {"id": 18, "name": "dog"}]
-    dog = {"image_id": 8, "category_id": 18}
-    content = coco_file(dog, person(), categories=categories)
-    assert list(annotations.read(write(tmp_path, "c.json", content))) == ["a/1.jpg"]
+DOG = {"image_id": 8, "category_id": 18}
+CATEGORIES = [{"id": 1, "name": "person"}, {"id": 18, "name": "dog"}]
+
+
+def test_coco_annotations_of_other_things_are_passed_over_and_counted(tmp_path, capsys):
+    content = coco_file(DOG, person(), DOG, categories=CATEGORIES)
+    path = write(tmp_path, "c.json", content)
+    assert list(annotations.read(path)) == ["a/1.jpg"]
+    said = "annotations of other categories than people, passed over: 2"
+    assert capsys.readouterr().err == f"note: {path}: {said}\n"
+
+
+@pytest.mark.parametrize("category", [None, 7, [1]])
+def test_coco_annotations_of_no_known_category_are_bad(tmp_path, capsys, category):
+    unknown = person(8) | {"category_id": category}
+    content = coco_file(unknown, person(), categories=CATEGORIES)
+    problems = []
+    path = write(tmp_path, "c.json", content)
+    assert list(annotations.read(path, problems)) == ["a/1.jpg"]
+    assert problems == [
+        f'{path}: annotation 0: "category_id" is {category}, expected the id of one '
+        'of the "categories"'
+    ]
+    assert not capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -218,6 +238,10 @@ def test_coco_annotations_of_other_things_are_passed_over(tmp_path):
         (
             coco_file(person(), categories=[{"id": 1, "keypoints": ["nose"]}]),
             "expected COCO's 17",
+        ),
+        (
+            coco_file(person(), categories=[{"name": "person"}]),
+            'category 0 has "id" None, expected a number or text',
         ),
     ],
 )

@@ -1,7 +1,9 @@
 """Keypoint files: every spelling that real files have, every error by file and line."""
 
 import json
+import os
 import pathlib
+import pickle
 import subprocess
 import sys
 
@@ -9,6 +11,7 @@ import numpy as np
 import pytest
 
 from data_prep import annotations
+from data_prep.annotations import entries
 
 ROOT = pathlib.Path(__file__).parents[2]
 HEADER = "name:keypoints_y:keypoints_x"
@@ -223,3 +226,42 @@ def test_readers_do_not_import_tensorflow_or_jax():
     code = "import sys, data_prep.annotations, data_prep.pairs, data_prep.photos\n"
     code += "assert not {'tensorflow', 'jax'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+
+
+def _pipe(tmp_path):
+    os.mkfifo(tmp_path / "pipe.csv")
+    return tmp_path / "pipe.csv"
+
+
+def _pipe_in_folder(tmp_path, suffix=".json"):
+    os.mkfifo(tmp_path / f"pipe{suffix}")
+    return tmp_path
+
+
+def _pipe_beside_peaks(tmp_path):
+    path = tmp_path / "all_peaks_dic_x.p"
+    path.write_bytes(pickle.dumps({"a.jpg": [[]] * 18}))
+    os.mkfifo(tmp_path / "subsets_dic_x.p")
+    return path
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        _pipe,
+        _pipe_in_folder,
+        lambda folder: _pipe_in_folder(folder, ".txt"),
+        _pipe_beside_peaks,
+        lambda _: "/dev/zero",
+    ],
+)
+def test_what_is_no_file_is_refused_without_waiting(tmp_path, make):
+    with pytest.raises(ValueError, match=r"^/\S+: not a file with annotations"):
+        annotations.read(make(tmp_path))
+
+
+def test_a_file_too_large_is_not_read(tmp_path):
+    with open(tmp_path / "a.csv", "wb") as file:
+        file.truncate(entries.MAX_BYTES + 1)
+    with pytest.raises(ValueError, match=r"a\.csv: 2,147,483,649 bytes, at most"):
+        annotations.read(tmp_path / "a.csv")

@@ -166,6 +166,18 @@ def test_skip_leaves_out_counts_and_lists(market, tmp_path):
             {"dataset": "folder", "annotations": ["no.csv"]},
             r"no\.csv: there is no such annotation",
         ),
+        (
+            {"annotation_size": "256x176"},
+            "--annotation_size=256x176 does not go with --dataset=market1501: ",
+        ),
+        (
+            {"dataset": "folder", "annotation_size": "256x176"},
+            "--annotation_size=256x176 does not go with --dataset=folder: ",
+        ),
+        (
+            {"pairs": ["a.csv", "b.csv"], "pair_protocol": "pg2"},
+            "--pair_protocol=pg2 does not go with --pairs=a.csv,b.csv: ",
+        ),
         ({"dataset": "synthetic"}, "is not empty; to convert what it holds"),
     ],
 )

@@ -213,3 +213,19 @@ def test_folder_without_test_people(people, tmp_path):
     summary = build(people, tmp_path / "out", dataset="folder", test_fraction=0.0)
     assert list(summary.splits) == ["train"] and summary.splits["train"].pairs == 24
     assert list(tfds.builder_from_directory(tmp_path / "out").info.splits) == ["train"]
+
+
+def test_people_without_hips_are_divided_under_the_rule_that_pairs_them(tmp_path):
+    rng = np.random.default_rng(0)
+    hips = {"anna": (), "ben": (8, 11), "cleo": (8, 11), "dora": (8, 11)}
+    poses = {f"{p}/{i}.png": random_pose(rng, *hips[p]) for p in hips for i in range(2)}
+    for name in poses:
+        write_photo(rng, tmp_path / "people" / name)
+    annotations.write_csv(tmp_path / "people" / "annotations.csv", poses)
+    options = {"dataset": "folder", "test_fraction": 0.5}
+    with pytest.raises(ValueError, match="1 people have two usable photos"):
+        build(tmp_path / "people", tmp_path / "out", **options)
+    summary = build(
+        tmp_path / "people", tmp_path / "out", pair_protocol="pg2", **options
+    )
+    assert [split.people for split in summary.splits.values()] == [2, 2]

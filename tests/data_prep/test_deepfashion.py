@@ -1,7 +1,9 @@
 """DeepFashion: every layout, both frames, what is stored of a photo, the pairs."""
 
+import dataclasses
 import io
 import json
+import os
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from data_prep import (
     deepfashion,
     deepfashion_names,
     pairs,
+    sources,
 )
 from tests.data_prep.small_sources import pair_names, read_records
 
@@ -162,6 +165,54 @@ def test_lists_divide_one_annotation_file_of_both_splits(tmp_path):
         build(source, tmp_path / "other", **options)
 
 
+def _all_in_one_tree(source):
+    for split in ("train", "test"):
+        path = source / f"fasion-annotation-{split}.csv"
+        poses = {name: pose(shift=i) for i, name in enumerate(NAMES.values())}
+        annotations.write_csv(path, poses if split == "train" else {TEST[0]: pose()})
+
+
+def _overlapping_lists(source):
+    flats = [name for name in NAMES.values() if name not in TEST]
+    annotations.write_csv(source / "all.csv", {name: pose() for name in NAMES.values()})
+    (source / "train.lst").write_text("\n".join([*flats, TEST[0]]))
+    (source / "test.lst").write_text("\n".join(TEST))
+    return {"annotations": [str(source / "all.csv")], "annotation_size": "256x256"}
+
+
+@pytest.mark.parametrize("overlap", [_all_in_one_tree, _overlapping_lists])
+def test_no_photo_is_in_both_splits(tmp_path, overlap):
+    source = write_source(tmp_path / "source", tree="img")
+    request = sources.Request(source, [], True, 0, 0, "field", (256, 256))
+    if changes := overlap(source):
+        files = [source / "all.csv"]
+        request = dataclasses.replace(request, annotation_files=files)
+        with pytest.raises(ValueError, match=f"rows: 1,(.|\n)*  {TEST[0]} is in both"):
+            build(source, tmp_path / "out", **changes)
+    problems = []
+    found = deepfashion.read(request, problems)
+    train, test = (set(found[split].annotations) for split in ("train", "test"))
+    assert TEST[0] in test and not train & test
+    assert [problem for problem in problems if TEST[0] in problem] == [
+        f"{TEST[0]} is in both splits, train and test; --on_error=skip leaves it in "
+        "test only"
+    ]
+
+
+def test_a_listed_name_without_a_photo_is_a_bad_row(tmp_path):
+    source = write_source(tmp_path / "source", tree="img")
+    options = _overlapping_lists(source)
+    names = [name for name in NAMES.values() if name not in TEST]
+    text = "\n".join(["", names[0].replace("fashion", "fasion"), "no.jpg", *names[1:]])
+    (source / "train.lst").write_text(text)
+    with pytest.raises(
+        ValueError, match=r"rows: 1,(.|\n)*train\.lst:3: there is no photo no\.jpg"
+    ):
+        build(source, tmp_path / "out", **options)
+    summary = build(source, tmp_path / "out", on_error="skip", **options)
+    assert summary.splits["train"].pairs == 12
+
+
 SIZES = [deepfashion.LOW_RES, deepfashion.CROP, deepfashion.HIGH_RES]
 
 
@@ -280,6 +331,10 @@ def _too_many_files(source):
     return {"annotations": ["a", "b", "c"]}
 
 
+def _pipe_as_list(source):
+    os.mkfifo(source / "train.lst")
+
+
 def _no_such_file(source):
     return {"annotations": ["a.csv"]}
 
@@ -293,6 +348,7 @@ def _no_such_file(source):
         (_other_shape, "the photo is 300x300 .* 256x256, 256x176 or 1101x750"),
         (_not_a_photo, f"{TEST[0]}: "),
         (_too_many_files, "names 3 files, deepfashion has two"),
+        (_pipe_as_list, "train.lst: not a file with photo names"),
         (_no_such_file, "a.csv: there is no such annotation file"),
         (lambda _: {"annotation_size": "128x64"}, "--annotation_size=128x64: "),
         (

@@ -241,3 +241,72 @@ def test_a_name_without_a_person_is_refused_in_a_folder():
     with pytest.raises(ValueError, match=r"'0001_c1\.jpg' names no person"):
         pairs.identity_of("0001_c1.jpg", "folder")
     assert pairs.identity_of("anna/0001_c1.jpg", "folder") == "anna"
+
+
+def _touch(folder, *names):
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+    return folder
+
+
+def _pg2_pairs(
+    tmp_path, folder, *arguments, names=("1_a", "1_b"), dataset="market1501"
+):
+    annotations.write_csv(tmp_path / "a.csv", _market(*names))
+    return _run(
+        f"--dataset={dataset}",
+        "--pair_protocol=pg2",
+        "--split=train",
+        f"--annotations={tmp_path}/a.csv",
+        f"--photos={folder}",
+        f"--output={tmp_path}/pairs.csv",
+        *arguments,
+    )
+
+
+@pytest.mark.parametrize(
+    ("dataset", "photos"),
+    [
+        ("market1501", ["1_a.jpg", "1_b.jpg", "._1_a.jpg"]),
+        ("folder", ["1/a.jpg", "1/b.jpg", "1/._a.jpg"]),
+    ],
+)
+def test_annotations_without_suffix_are_those_of_the_photos(tmp_path, dataset, photos):
+    folder = _touch(tmp_path / "photos", *photos)
+    names = [name[:-4] for name in photos[:2]]
+    done = _pg2_pairs(tmp_path, folder, names=names, dataset=dataset)
+    assert done.returncode == 0, done.stderr
+    assert "2 pairs of 2 of 2 annotated photos" in done.stdout
+    found = pair_files.read(tmp_path / "pairs.csv", photos[:2], dataset)
+    assert sorted(found) == [tuple(photos[:2]), tuple(photos[1::-1])]
+
+
+@pytest.mark.parametrize(
+    ("dataset", "photos", "message"),
+    [
+        ("market1501", [], r"photos: the folder is empty \(--photos\)"),
+        ("market1501", ["._1_a.jpg"], r"photos: the folder is empty \(--photos\)"),
+        ("market1501", ["1/a.jpg"], r"photos: no photos .*\(--photos\)"),
+        ("folder", ["1_a.jpg"], "photos: no photos of the form <person>/<photo>"),
+        ("market1501", ["1_a.jpg"], r"bad rows: 1,(.|\n)*a\.csv:3: there is no photo"),
+    ],
+)
+def test_photos_that_are_not_the_annotated_ones(tmp_path, dataset, photos, message):
+    folder = _touch(tmp_path / "photos", *photos)
+    folder.mkdir(exist_ok=True)
+    done = _pg2_pairs(tmp_path, folder, dataset=dataset)
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert re.search(message, done.stderr)
+    assert not (tmp_path / "pairs.csv").exists()
+
+
+def test_an_empty_list_is_not_written_and_what_is_skipped_is_said(tmp_path):
+    folder = _touch(tmp_path / "photos", "1_a.jpg", "1_b.jpg")
+    names = ["1_a", "2_no", "1_b"]
+    done = _pg2_pairs(tmp_path, folder, "--on_error=skip", names=names)
+    assert "2 pairs of 2 of 2 annotated photos" in done.stdout
+    assert re.search(r"left out: .*a\.csv:3: there is no photo 2_no", done.stdout)
+    names = ["1_a", "2_no"]
+    done = _pg2_pairs(tmp_path, folder, "--on_error=skip", "--overwrite", names=names)
+    assert done.returncode == 1 and "the train split has no pairs" in done.stderr

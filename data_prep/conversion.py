@@ -229,11 +229,14 @@ def _metadata(rules: Rules, splits: Mapping[str, SplitSummary]) -> dict[str, Any
         name: {"images": split.images, "people": split.people, "pairs": split.pairs}
         for name, split in splits.items()
     }
+    # With a reader of its own a data set does not follow --fit.
+    fit = rules.dataset if rules.read_photo else rules.fit
     return {
         "dataset": rules.name,
         "height": rules.height,
         "width": rules.width,
-        "fit": rules.fit,
+        "fit": fit,
+        **({"margin": rules.margin} if fit == "crop" else {}),
         "pairing": {
             name: rules.choice.protocol(name, rules.dataset) for name in splits
         },

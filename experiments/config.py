@@ -217,8 +217,8 @@ class Config:
     annotations: str = option(
         "",
         "Other modes",
-        "evaluate: csv with the keypoints of the images in --target_dir, for the "
-        "masked metrics.",
+        "evaluate: keypoints of the images in --target_dir, a file or folder in any "
+        "format that data_prep.annotations reads, for the masked metrics.",
     )
     source_image: str = option("", "Other modes", "generate: the photo of the person.")
     pose: str = option(

@@ -191,10 +191,13 @@ def _poses(config: Config, targets: list[pathlib.Path]) -> list[np.ndarray] | No
     """Keypoints [18, 3] of each target, None without --annotations."""
     if not config.annotations:
         return None
-    if not pathlib.Path(config.annotations).is_file():
-        raise ValueError(f"--annotations={config.annotations}: there is no such file.")
+    if not pathlib.Path(config.annotations).exists():
+        raise ValueError(
+            f"--annotations={config.annotations}: there is no such file or folder."
+        )
     try:
-        known = annotations.read(config.annotations)
+        names = [path.name for path in targets]
+        known = annotations.read(config.annotations, photos=names)
     except ValueError as error:
         raise ValueError(f"--annotations: {error}") from error
     # A method may have saved the photos in another format; a name that two poses share

@@ -92,8 +92,8 @@ def read_pose(config: Config, size: tuple[int, int]) -> np.ndarray:
     Raises:
         ValueError: no such file or row, or no point inside the image.
     """
-    if not pathlib.Path(config.pose).is_file():
-        raise ValueError(f"--pose={config.pose}: there is no such file.")
+    if not pathlib.Path(config.pose).exists():
+        raise ValueError(f"--pose={config.pose}: there is no such file or folder.")
     poses = annotations.read(config.pose)
     name = config.pose_name or next(iter(poses))
     if len(poses) > 1 and not config.pose_name:

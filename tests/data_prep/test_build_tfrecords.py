@@ -112,6 +112,16 @@ def test_metadata_says_what_it_is(built):
     }
 
 
+@pytest.mark.parametrize(
+    ("fit", "stored"),
+    [("none", {"fit": "none"}), ("crop", {"fit": "crop", "margin": 0.25})],
+)
+def test_metadata_says_how_photos_were_fitted(market, tmp_path, fit, stored):
+    build(market, tmp_path / "out", fit=fit, margin=0.25)
+    metadata = json.loads((tmp_path / "out" / "metadata.json").read_text())
+    assert {k: v for k, v in metadata.items() if k in ("fit", "margin")} == stored
+
+
 def test_summary_counts_what_was_not_used(built):
     _, out, summary = built
     train = summary.splits["train"]

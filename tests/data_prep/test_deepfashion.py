@@ -105,6 +105,7 @@ def test_low_res_photos_are_copied_byte_for_byte(tmp_path):
         assert record["identity"].decode() == name.rsplit("_", 1)[0]
     metadata = json.loads((tmp_path / "out" / "metadata.json").read_text())
     assert (metadata["height"], metadata["width"]) == (256, 256)
+    assert metadata["fit"] == "deepfashion" and "margin" not in metadata
 
 
 def test_test_pairs_are_those_of_the_field(tmp_path):

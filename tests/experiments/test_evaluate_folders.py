@@ -7,9 +7,11 @@ import sys
 
 import numpy as np
 import pytest
+import scipy.io
 from PIL import Image
 
 from data_prep import annotations
+from data_prep.annotations import openpose_json
 from experiments import evaluate, scoring
 from experiments.config import Config
 from pg2_jax import pose
@@ -137,6 +139,33 @@ def test_one_pair_has_a_mean_and_no_deviation(folders, capsys):
     assert (found["pairs"], found["std"], found["interval_95"]) == (1, None, None)
     shown = " ".join(capsys.readouterr().out.split())
     assert "one pair has no deviation and no interval" in shown
+
+
+def openpose_folder(folders, poses):
+    openpose_json.write_folder(folders / "poses", poses)
+    return folders / "poses"
+
+
+def matlab_file(folders, poses):
+    for path in (folders / "target").iterdir():  # Its columns are photos *.jpg.
+        path.rename(path.with_suffix(".jpg"))
+    points = np.zeros((COUNT, 2, 14))
+    points[:, :, 1:] = np.stack(list(poses.values()))[:, 1:14, :2].swapaxes(1, 2) + 1
+    scipy.io.savemat(folders / "poses.mat", {"pp": points.reshape(COUNT, 28).T})
+    return folders / "poses.mat"
+
+
+@pytest.mark.parametrize("write", [openpose_folder, matlab_file])
+def test_annotations_are_those_of_the_csv_in_any_format(folders, write):
+    poses = annotations.read(folders / "poses.csv")
+    for keypoints in poses.values():
+        keypoints[[0, *range(14, 18)]] = 0  # MATLAB's files have no faces.
+    annotations.write_csv(folders / "poses.csv", poses)
+    scores = []
+    for path in (folders / "poses.csv", write(folders, poses)):
+        evaluate.evaluate(make_config(folders, annotations=str(path)))
+        scores.append(read_report(folders)["metrics"]["generated"]["masked_l2"])
+    assert scores[0] == scores[1] and scores[0]["pairs"] == COUNT
 
 
 def test_keypoints_outside_their_image_count_as_missing(folders, capsys):

@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from data_prep import annotations
+from data_prep.annotations import openpose_json
 from experiments import evaluate, generate, scoring, train
 from pg2_jax import checkpoint, input_pipeline
 from tests.experiments.tiny_config import make_config
@@ -255,6 +256,17 @@ def test_a_pose_of_a_larger_image_is_scaled(drawing, tmp_path):
     )
     generate.generate(scaled)
     np.testing.assert_array_equal(read_png(scaled.output), read_png(drawing.output))
+
+
+def test_a_pose_may_lie_in_a_folder(drawing, tmp_path):
+    generate.generate(drawing)
+    poses = annotations.read(drawing.pose)
+    openpose_json.write_folder(tmp_path / "poses", poses)
+    other = dataclasses.replace(
+        drawing, pose=str(tmp_path / "poses"), output=str(tmp_path / "other.png")
+    )
+    generate.generate(other)
+    np.testing.assert_array_equal(read_png(other.output), read_png(drawing.output))
 
 
 @pytest.mark.parametrize(

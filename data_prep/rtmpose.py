@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import onnxruntime
 
 # Where COCO-18, the neck left out, is in COCO's 17 keypoints.
-_COCO_17 = np.delete(coco_json._COCO_17_TO_18, coco_json.NECK)
+_COCO_17 = np.delete(coco_json.COCO_17_TO_18, coco_json.NECK)
 # Points of a model: COCO's, or Halpe's and COCO-WholeBody's, which begin with them.
 _NUM_POINTS = (17, 26, 133)
 

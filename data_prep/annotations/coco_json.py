@@ -52,9 +52,9 @@ NECK = 1
 _MOST_AREA = 1e12
 SHOULDERS = (2, 5)
 # Position in COCO's 17 of each COCO-18 point; the neck's place is filled afterwards.
-_COCO_17_TO_18 = (0, 0, 6, 8, 10, 5, 7, 9, 12, 14, 16, 11, 13, 15, 2, 1, 4, 3)
+COCO_17_TO_18 = (0, 0, 6, 8, 10, 5, 7, 9, 12, 14, 16, 11, 13, 15, 2, 1, 4, 3)
 _COCO_18_TO_17 = tuple(
-    next(k for k, place in enumerate(_COCO_17_TO_18) if place == joint and k != NECK)
+    next(k for k, place in enumerate(COCO_17_TO_18) if place == joint and k != NECK)
     for joint in range(17)
 )
 # COCO's own figure, counted from 1.
@@ -74,7 +74,7 @@ def from_coco_17(points: np.ndarray) -> np.ndarray:
     Returns:
         float32 [18, 3] = (x, y, visible), with the derived neck.
     """
-    moved = np.asarray(points, np.float32)[list(_COCO_17_TO_18)]
+    moved = np.asarray(points, np.float32)[list(COCO_17_TO_18)]
     shoulders = moved[list(SHOULDERS)]
     present = (shoulders[:, 2] > 0) & (shoulders[:, :2] >= 0).all(axis=1)
     moved[NECK] = *shoulders[:, :2].mean(axis=0), present.all()

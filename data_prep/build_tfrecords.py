@@ -258,6 +258,17 @@ def _check_used(options: Options) -> None:
             f"--pairs={lists}",
             "both lists are given",
         ),
+        *(
+            (
+                bool(options.pairs and options.pairs[place]),
+                f"max_{split}_pairs",
+                getattr(options, f"max_{split}_pairs"),
+                f"--pairs={lists}",
+                "the list is taken row by row",
+            )
+            for place, split in enumerate(("train", "test"))
+            if place < len(options.pairs)
+        ),
         (fitted, "fit", options.fit, dataset, "its photos are fitted by its own rules"),
         (
             not fitted,

@@ -1,10 +1,11 @@
 """Pair lists in the forms that pose transfer projects share."""
 
 import csv
+import io
 import os
 from collections.abc import Collection, Iterable, Iterator
 
-from data_prep.annotations.entries import shown
+from data_prep.annotations.entries import content_of, shown
 from data_prep.pairs import Pair, identity_of
 from data_prep.photo_names import PhotoNames, simplifier
 from pg2_jax import files
@@ -63,21 +64,20 @@ def read(
 def _rows(path: str | os.PathLike[str]) -> Iterator[tuple[int, list[str]]]:
     """Yields (line number, [source, target]) of each row, whatever it holds."""
     try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            rows = csv.reader(file)
-            if os.fspath(path).lower().endswith(".txt"):
-                for row in filter(None, rows):
-                    sources = row[1:] or [""]
-                    yield from ((rows.line_num, [name, row[0]]) for name in sources)
-                return
-            header = next(rows, [])
-            if tuple(field.strip() for field in header) != _HEADER:
-                raise ValueError(
-                    f"{path}:1: the header is {shown(','.join(header))}, expected "
-                    "'from,to'"
-                )
+        text = content_of(path, "pairs").decode("utf-8-sig")
+        rows = csv.reader(io.StringIO(text, newline=""))
+        if os.fspath(path).lower().endswith(".txt"):
             for row in filter(None, rows):
-                yield rows.line_num, row
+                sources = row[1:] or [""]
+                yield from ((rows.line_num, [name, row[0]]) for name in sources)
+            return
+        header = next(rows, [])
+        if tuple(field.strip() for field in header) != _HEADER:
+            raise ValueError(
+                f"{path}:1: the header is {shown(','.join(header))}, expected 'from,to'"
+            )
+        for row in filter(None, rows):
+            yield rows.line_num, row
     except (UnicodeDecodeError, csv.Error) as error:
         raise ValueError(f"{path}: not a csv file in UTF-8: {error}") from error
 

@@ -109,7 +109,7 @@ def _photos() -> list[str] | None:
     folder = pathlib.Path(command_line.expand(flags.FLAGS.photos))
     if not folder.is_dir():
         raise ValueError(f"--photos={folder}: there is no such folder")
-    return [path.name for path in folder.iterdir()]
+    return [path.name for path in folder.iterdir() if not path.name.startswith(".")]
 
 
 def _lost(necks: int) -> list[str]:

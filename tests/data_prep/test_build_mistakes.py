@@ -178,6 +178,10 @@ def test_skip_leaves_out_counts_and_lists(market, tmp_path):
             {"pairs": ["a.csv", "b.csv"], "pair_protocol": "pg2"},
             "--pair_protocol=pg2 does not go with --pairs=a.csv,b.csv: ",
         ),
+        (
+            {"pairs": ["", "b.csv"], "max_test_pairs": 5},
+            "--max_test_pairs=5 does not go with --pairs=,b.csv: ",
+        ),
         ({"dataset": "synthetic"}, "is not empty; to convert what it holds"),
     ],
 )

@@ -310,3 +310,9 @@ def test_an_empty_list_is_not_written_and_what_is_skipped_is_said(tmp_path):
     names = ["1_a", "2_no"]
     done = _pg2_pairs(tmp_path, folder, "--on_error=skip", "--overwrite", names=names)
     assert done.returncode == 1 and "the train split has no pairs" in done.stderr
+
+
+def test_a_pair_list_that_would_not_end_is_refused(tmp_path):
+    os.mkfifo(tmp_path / "pairs.csv")
+    with pytest.raises(ValueError, match=r"pairs\.csv: not a file with pairs"):
+        pair_files.read(tmp_path / "pairs.csv", ["a"], "folder")

@@ -1,0 +1,176 @@
+"""The Frechet distance of two Gaussians (FID, Heusel et al. 2017), on the host.
+
+Which network gives the features is not decided here: see `inception`.
+"""
+
+import os
+import zipfile
+from typing import NamedTuple
+
+import numpy as np
+import scipy.linalg
+
+from pg2_jax import files
+
+
+class Gaussian(NamedTuple):
+    """Mean and covariance of a set of features.
+
+    Attributes:
+        mean: [D] float64.
+        covariance: [D, D] float64, symmetric, with the divisor count - 1.
+        count: number of images.
+    """
+
+    mean: np.ndarray
+    covariance: np.ndarray
+    count: int
+
+
+class Moments:
+    """Takes features batch by batch and gives their Gaussian, in one pass.
+
+    The batches are merged as Chan et al. (1979) do it, by their own means, so that
+    nothing is lost when a mean is large beside the spread.
+    """
+
+    def __init__(self, dimensions: int):
+        self._count = 0
+        self._mean = np.zeros(dimensions)
+        self._scatter = np.zeros((dimensions, dimensions))
+
+    def add(self, features: np.ndarray) -> None:
+        """Takes [B, D] float.
+
+        Raises:
+            ValueError: another D, or a feature that is no number.
+        """
+        rows = np.asarray(features, np.float64)
+        if rows.ndim != 2 or rows.shape[1] != len(self._mean):
+            raise ValueError(
+                f"Features must be [images, {len(self._mean)}], got {rows.shape}."
+            )
+        wrong = ~np.isfinite(rows).all(axis=1)
+        if wrong.any():
+            raise ValueError(
+                f"Image {self._count + int(wrong.argmax())} has features that are "
+                "NaN or infinite."
+            )
+        if not len(rows):
+            return
+        count, mean = len(rows), rows.mean(axis=0)
+        shift, total = mean - self._mean, self._count + count
+        centred = rows - mean[None]
+        self._scatter += centred.T @ centred
+        self._scatter += np.outer(shift, shift) * (self._count * count / total)
+        self._mean += shift * (count / total)
+        self._count = total
+
+    def gaussian(self) -> Gaussian:
+        """The Gaussian of all features taken so far.
+
+        Raises:
+            ValueError: fewer than 2 images, which have no covariance.
+        """
+        check_count(self._count)
+        covariance = self._scatter / (self._count - 1)
+        return Gaussian(self._mean.copy(), covariance, self._count)
+
+
+def check_count(images: int) -> None:
+    """Raises ValueError if there are too few images for a covariance."""
+    if images < 2:
+        raise ValueError(f"FID needs at least 2 images on either side, got {images}.")
+
+
+def remark(images: int, dimensions: int) -> str:
+    """What a reader of an FID must know; empty if there are images enough.
+
+    Args:
+        images: of the smaller side.
+        dimensions: D.
+    """
+    if images > dimensions:
+        return ""
+    return (
+        f"FID from {images:,} images: the covariance of {dimensions:,} features has "
+        f"full rank only from {dimensions + 1:,} images on; with fewer the distance is "
+        "too large, so compare it only with that of as many images"
+    )
+
+
+def frechet_distance(a: Gaussian, b: Gaussian) -> float:
+    """|mean a - mean b|^2 + tr(A) + tr(B) - 2 tr((A B)^(1/2)), A and B the covariances.
+
+    The last trace is the sum of the singular values of A^(1/2) B^(1/2). That holds for
+    covariances of any rank and needs no root of a matrix that is not symmetric, whose
+    rounding gives complex numbers, nor anything added to the diagonal.
+
+    Args:
+        a: of one set.
+        b: of the other.
+
+    Returns:
+        The squared 2-Wasserstein distance, at least 0.
+
+    Raises:
+        ValueError: unequal dimensions, NaN, or a covariance that is none.
+    """
+    if a.mean.shape != b.mean.shape:
+        raise ValueError(
+            f"Two Gaussians of {len(a.mean)} and {len(b.mean)} dimensions have no "
+            "distance: are they from one network?"
+        )
+    product = _root(a.covariance) @ _root(b.covariance)
+    cross = scipy.linalg.svdvals(product).sum()
+    shift = a.mean - b.mean
+    traces = np.trace(a.covariance) + np.trace(b.covariance)
+    return max(0.0, float(shift @ shift + traces - 2 * cross))
+
+
+def _root(covariance: np.ndarray) -> np.ndarray:
+    """The symmetric square root of a covariance [D, D]."""
+    if not np.isfinite(covariance).all():
+        raise ValueError("A covariance holds NaN or infinite values.")
+    if not np.allclose(covariance, covariance.T, atol=1e-8 * abs(covariance).max()):
+        raise ValueError("A covariance must be symmetric.")
+    values, vectors = scipy.linalg.eigh(covariance)
+    # Eigenvalues of 0 come out as noise of either sign, whose root is far from small.
+    noise = len(values) * np.finfo(np.float64).eps * abs(values).max()
+    if values.min() < -max(noise, 1e-6 * abs(values).max()):
+        raise ValueError(
+            f"A covariance has the negative eigenvalue {values.min():.3g}."
+        )
+    roots = np.sqrt(np.where(values > noise, values, 0))
+    return (vectors * roots[None]) @ vectors.T
+
+
+def save(path: str | os.PathLike[str], gaussian: Gaussian) -> None:
+    """Writes a Gaussian as .npz, whole or not at all.
+
+    The names mu and sigma are those of pytorch-fid, which can read the file.
+    """
+    with files.replacing(path) as temporary:
+        np.savez(
+            temporary, mu=gaussian.mean, sigma=gaussian.covariance, count=gaussian.count
+        )
+
+
+def load(path: str | os.PathLike[str]) -> Gaussian:
+    """Reads what `save` wrote.
+
+    Raises:
+        ValueError: it is damaged, or something else.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as content:
+            mean, covariance = content["mu"], content["sigma"]
+            count = int(content["count"])
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path} holds no statistics of features: {error}") from error
+    if mean.ndim != 1 or covariance.shape != (len(mean), len(mean)):
+        raise ValueError(
+            f"{path} holds no statistics of features: mu is {mean.shape}, sigma "
+            f"{covariance.shape}."
+        )
+    return Gaussian(mean.astype(np.float64), covariance.astype(np.float64), count)

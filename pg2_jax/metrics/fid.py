@@ -18,13 +18,13 @@ class Gaussian(NamedTuple):
 
     Attributes:
         mean: [D] float64.
-        covariance: [D, D] float64, symmetric, with the divisor count - 1.
-        count: number of images.
+        covariance: [D, D] float64, symmetric, with the divisor images - 1.
+        images: how many they are of.
     """
 
     mean: np.ndarray
     covariance: np.ndarray
-    count: int
+    images: int
 
 
 class Moments:
@@ -152,7 +152,10 @@ def save(path: str | os.PathLike[str], gaussian: Gaussian) -> None:
     """
     with files.replacing(path) as temporary:
         np.savez(
-            temporary, mu=gaussian.mean, sigma=gaussian.covariance, count=gaussian.count
+            temporary,
+            mu=gaussian.mean,
+            sigma=gaussian.covariance,
+            images=gaussian.images,
         )
 
 
@@ -165,7 +168,7 @@ def load(path: str | os.PathLike[str]) -> Gaussian:
     try:
         with np.load(path, allow_pickle=False) as content:
             mean, covariance = content["mu"], content["sigma"]
-            count = int(content["count"])
+            images = int(content["images"])
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise ValueError(f"{path} holds no statistics of features: {error}") from error
     if mean.ndim != 1 or covariance.shape != (len(mean), len(mean)):
@@ -173,4 +176,4 @@ def load(path: str | os.PathLike[str]) -> Gaussian:
             f"{path} holds no statistics of features: mu is {mean.shape}, sigma "
             f"{covariance.shape}."
         )
-    return Gaussian(mean.astype(np.float64), covariance.astype(np.float64), count)
+    return Gaussian(mean.astype(np.float64), covariance.astype(np.float64), images)

@@ -7,9 +7,9 @@ import scipy.linalg
 from pg2_jax.metrics import fid
 
 
-def gaussian(mean, covariance, count=100):
+def gaussian(mean, covariance, images=100):
     return fid.Gaussian(
-        np.asarray(mean, np.float64), np.asarray(covariance, np.float64), count
+        np.asarray(mean, np.float64), np.asarray(covariance, np.float64), images
     )
 
 
@@ -90,7 +90,7 @@ def test_moments_equal_numpy_however_they_are_cut():
         for part in np.split(rows, np.cumsum(sizes)[:-1]):
             moments.add(part)
         found = moments.gaussian()
-        assert found.count == 101
+        assert found.images == 101
         np.testing.assert_allclose(found.mean, rows.mean(axis=0), rtol=1e-14)
         want = np.cov(rows, rowvar=False)
         np.testing.assert_allclose(found.covariance, want, atol=1e-9)
@@ -105,7 +105,7 @@ def test_wrong_features():
         moments.add(bad)
     with pytest.raises(ValueError, match=r"\[images, 3\], got \(4, 2\)"):
         moments.add(np.zeros((4, 2)))
-    assert moments.gaussian().count == 4
+    assert moments.gaussian().images == 4
 
 
 def test_a_single_image_has_no_distance():
@@ -127,7 +127,7 @@ def test_saved_statistics_come_back(tmp_path):
     found = fid.load(path)
     np.testing.assert_array_equal(found.mean, one.mean)
     np.testing.assert_array_equal(found.covariance, one.covariance)
-    assert found.count == 12
+    assert found.images == 12
 
 
 def test_damaged_statistics(tmp_path):
@@ -135,7 +135,7 @@ def test_damaged_statistics(tmp_path):
     path.write_bytes(b"PK\x03\x04 no more")
     with pytest.raises(ValueError, match="holds no statistics of features"):
         fid.load(path)
-    np.savez(path, mu=np.zeros(2), sigma=np.zeros((3, 3)), count=5)
+    np.savez(path, mu=np.zeros(2), sigma=np.zeros((3, 3)), images=5)
     with pytest.raises(ValueError, match=r"mu is \(2,\), sigma \(3, 3\)"):
         fid.load(path)
     with pytest.raises(ValueError, match="holds no statistics"):

@@ -8,7 +8,6 @@ import zipfile
 from typing import NamedTuple
 
 import numpy as np
-import scipy.linalg
 
 from pg2_jax import files
 
@@ -102,9 +101,10 @@ def remark(images: int, dimensions: int) -> str:
 def frechet_distance(a: Gaussian, b: Gaussian) -> float:
     """|mean a - mean b|^2 + tr(A) + tr(B) - 2 tr((A B)^(1/2)), A and B the covariances.
 
-    The last trace is the sum of the singular values of A^(1/2) B^(1/2). That holds for
-    covariances of any rank and needs no root of a matrix that is not symmetric, whose
-    rounding gives complex numbers, nor anything added to the diagonal.
+    With A = K K^T and B = L L^T the last trace is the sum of the singular values of
+    K^T L. That holds for covariances of any rank and needs no root of a matrix that is
+    not symmetric, whose rounding gives complex numbers, nor anything added to the
+    diagonal.
 
     Args:
         a: of one set.
@@ -121,28 +121,29 @@ def frechet_distance(a: Gaussian, b: Gaussian) -> float:
             f"Two Gaussians of {len(a.mean)} and {len(b.mean)} dimensions have no "
             "distance: are they from one network?"
         )
-    product = _root(a.covariance) @ _root(b.covariance)
-    cross = scipy.linalg.svdvals(product).sum()
+    cross = np.linalg.svd(
+        _factor(a.covariance).T @ _factor(b.covariance), compute_uv=False
+    ).sum()
     shift = a.mean - b.mean
     traces = np.trace(a.covariance) + np.trace(b.covariance)
     return max(0.0, float(shift @ shift + traces - 2 * cross))
 
 
-def _root(covariance: np.ndarray) -> np.ndarray:
-    """The symmetric square root of a covariance [D, D]."""
+def _factor(covariance: np.ndarray) -> np.ndarray:
+    """K [D, rank] with K K^T the covariance [D, D]."""
     if not np.isfinite(covariance).all():
         raise ValueError("A covariance holds NaN or infinite values.")
     if not np.allclose(covariance, covariance.T, atol=1e-8 * abs(covariance).max()):
         raise ValueError("A covariance must be symmetric.")
-    values, vectors = scipy.linalg.eigh(covariance)
+    values, vectors = np.linalg.eigh(covariance)
     # Eigenvalues of 0 come out as noise of either sign, whose root is far from small.
     noise = len(values) * np.finfo(np.float64).eps * abs(values).max()
     if values.min() < -max(noise, 1e-6 * abs(values).max()):
         raise ValueError(
             f"A covariance has the negative eigenvalue {values.min():.3g}."
         )
-    roots = np.sqrt(np.where(values > noise, values, 0))
-    return (vectors * roots[None]) @ vectors.T
+    kept = values > noise
+    return vectors[:, kept] * np.sqrt(values[kept])[None]
 
 
 def save(path: str | os.PathLike[str], gaussian: Gaussian) -> None:

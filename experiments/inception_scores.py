@@ -73,7 +73,7 @@ def _score_metric(*, masked: bool, bias: bool) -> SetMetric:
     return SetMetric(
         inception.TF_2015,
         definition + (", all but the target's body black" if masked else ""),
-        "improved-gan's classify_image.py" + (", but with bias" if bias else ", PG2"),
+        "inception_score.py of improved-gan and PG2" + (", but with bias" * bias),
         higher_is_better=True,
         mask=suite.TARGET if masked else "",
         bias=bias,

@@ -252,7 +252,7 @@ def _remarks(kind: str, by_name: dict[str, dict[str, Any]]) -> list[str]:
                 f"{name} of {kind}: {record['pairs_left_out']:,} of {total:,} pairs "
                 f"left out, {record['left_out_because']}"
             )
-    lines += [line for line in inception_scores.remarks({kind: by_name})]
+    lines += inception_scores.remarks({kind: by_name})
     if all(record["pairs"] <= 1 for record in by_name.values()):
         lines.append(f"{kind}: one pair has no deviation and no interval")
     return lines

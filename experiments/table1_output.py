@@ -7,7 +7,7 @@ from typing import Any
 import rich.console
 import rich.table
 
-from experiments import evaluate, pictures, results, scoring
+from experiments import evaluate, pictures, results
 from experiments.config import Config
 from pg2_jax import inference, input_pipeline
 

@@ -220,6 +220,14 @@ class Config:
         "evaluate: keypoints of the images in --target_dir, a file or folder in any "
         "format that data_prep.annotations reads, for the masked metrics.",
     )
+    inception: str = option(
+        "",
+        "Other modes",
+        "evaluate: weights of Inception-v3, one file or two with a comma between, for "
+        "Inception Score and FID: inception-2015-12-05 (.tgz, .pb, or .pth of "
+        "pytorch-fid or torch-fidelity), torchvision's inception_v3_google (.pth or "
+        ".safetensors).",
+    )
     source_image: str = option("", "Other modes", "generate: the photo of the person.")
     pose: str = option(
         "",
@@ -371,7 +379,7 @@ _NEEDED = {
 _FOLDERS = ("generated_dir", "target_dir")
 _ONLY = {
     "table1": ("rows", "seeds", "steps_scale"),
-    "evaluate": (*_FOLDERS, "annotations", "match"),
+    "evaluate": (*_FOLDERS, "annotations", "match", "inception"),
 }
 _TWO_STAGE_ONLY = (
     "critic_sees_coarse",

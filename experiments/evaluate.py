@@ -10,7 +10,13 @@ import numpy as np
 import tqdm
 from PIL import Image
 
-from experiments import evaluate_folders, pictures, results, scoring
+from experiments import (
+    evaluate_folders,
+    inception_scores,
+    pictures,
+    results,
+    scoring,
+)
 from experiments.config import Config
 from experiments.stored_config import check_networks
 from pg2_jax import (
@@ -83,7 +89,8 @@ def score_run(config: Config) -> dict[str, Any]:
         dataset.require_views("test")
     sharding.check_batch_size(config.batch_size)
     sharding.check_one_process()
-    scores, picture = _score(config, generators, dataset)
+    sets = inception_scores.Collector(inception_scores.load(config.inception))
+    scores, picture = _score(config, generators, dataset, sets)
     workdir = pathlib.Path(config.workdir)
     results.write_picture(workdir / "evaluation.png", picture)
     content: dict[str, Any] = {
@@ -93,12 +100,17 @@ def score_run(config: Config) -> dict[str, Any]:
         "image_size": config.image_size,
         "interval": scoring.INTERVAL,
         "definitions": scoring.DEFINITIONS,
-        "not_computed": scoring.not_computed(size, frozenset(_MASKS)),
-        "metrics": scoring.records(
-            scores,
-            image_size=config.image_size,
-            resize="none: the pairs as the data set stores them",
-            masks=_MASKS,
+        "not_computed": scoring.not_computed(
+            size, frozenset(_MASKS), sets.not_computed()
+        ),
+        "metrics": scoring.joined_records(
+            scoring.records(
+                scores,
+                image_size=config.image_size,
+                resize="none: the pairs as the data set stores them",
+                masks=_MASKS,
+            ),
+            sets.records(image_size=config.image_size, masks=_MASKS),
         ),
         "data_dir": config.data_dir,
         "data": dataset.metadata,
@@ -113,6 +125,7 @@ def _score(
     config: Config,
     generators: checkpoint.Generators,
     dataset: input_pipeline.PairDataset,
+    sets: inception_scores.Collector,
 ):
     """Scores of each pair by kind and metric, and the picture."""
     mesh = sharding.data_mesh()
@@ -139,6 +152,12 @@ def _score(
             count = len(test.names)
             parts.append(jax.tree.map(lambda x, n=count: x[:n], found))
             shown.take(test.batch, drawn, count)
+            sets.add(
+                {COPY: test.batch["source_image"], **drawn},
+                test.batch["target_image"],
+                test.batch["target_keypoints"],
+                count,
+            )
             bar.update(count)
     # The baseline comes first.
     kinds = sorted(parts[0], key=lambda kind: kind != COPY)

@@ -10,7 +10,7 @@ import numpy as np
 import tqdm
 
 from data_prep import annotations, photos
-from experiments import results, scoring
+from experiments import inception_scores, results, scoring
 from experiments.config import Config
 from pg2_jax import checkpoint, pose, sharding
 from pg2_jax.metrics import suite
@@ -75,13 +75,14 @@ def score(config: Config) -> dict[str, Any]:
         config,
     )
     poses = _poses(config, [pair.target for pair in pairs])
+    sets = inception_scores.Collector(inception_scores.load(config.inception))
     # Before the work, not after it.
     workdir.mkdir(parents=True, exist_ok=True)
-    scores, size, outside = _score(config, pairs, poses)
+    scores, size, outside = _score(config, pairs, poses, sets)
     if outside:
         remarks.append(f"{outside:,} keypoints outside their image count as missing")
     masks = _MASKS if poses is not None else {}
-    content = _content(config, pairs, scores, size, masks)
+    content = _content(config, pairs, scores, size, masks, sets)
     content["remarks"] = [_said_match(content), *remarks]
     results.write_json(workdir / "metrics.json", content)
     return content
@@ -93,6 +94,7 @@ def _content(
     scores: dict[str, np.ndarray],
     size: tuple[int, int],
     masks: dict[str, str],
+    sets: inception_scores.Collector,
 ) -> dict[str, Any]:
     """What metrics.json holds, but for the remarks."""
     image_size = f"{size[0]}x{size[1]}"
@@ -107,12 +109,17 @@ def _content(
         "last_pair": [path.name for path in pairs[-1]],
         "interval": scoring.INTERVAL,
         "definitions": scoring.DEFINITIONS,
-        "not_computed": scoring.not_computed(size, frozenset(masks)),
-        "metrics": scoring.records(
-            {KIND: scores},
-            image_size=image_size,
-            resize="none: images of different sizes are refused",
-            masks=masks,
+        "not_computed": scoring.not_computed(
+            size, frozenset(masks), sets.not_computed()
+        ),
+        "metrics": scoring.joined_records(
+            scoring.records(
+                {KIND: scores},
+                image_size=image_size,
+                resize="none: images of different sizes are refused",
+                masks=masks,
+            ),
+            sets.records(image_size=image_size, masks=masks),
         ),
         **results.provenance(),
     }
@@ -216,7 +223,10 @@ def _poses(config: Config, targets: list[pathlib.Path]) -> list[np.ndarray] | No
 
 
 def _score(
-    config: Config, pairs: list[_Pair], poses: list[np.ndarray] | None
+    config: Config,
+    pairs: list[_Pair],
+    poses: list[np.ndarray] | None,
+    sets: inception_scores.Collector,
 ) -> tuple[dict[str, np.ndarray], tuple[int, int], int]:
     """[N] scores by metric, the size of the images, keypoints outside them."""
     mesh = sharding.data_mesh()
@@ -238,6 +248,12 @@ def _score(
                 for name, x in batch.items()
             }
             found = jax.device_get(score_batch(sharding.put_batch(padded, mesh)))
+            sets.add(
+                {KIND: padded["generated"]},
+                padded["target"],
+                padded.get("keypoints"),
+                count,
+            )
             parts.append({name: x[:count] for name, x in found.items()})
             bar.update(count)
     outside = sum(int(pose[:, 2].sum()) for pose in poses or ())

@@ -11,17 +11,20 @@ import rich.table
 import rich.text
 
 import pg2_jax
+from experiments import inception_scores
 from pg2_jax.metrics import suite
 
 METRICS = suite.METRICS
-DEFINITIONS = {name: metric.describe() for name, metric in METRICS.items()}
+# Those of pairs and those of sets.
+_ALL: dict[str, suite.Metric | inception_scores.SetMetric] = {
+    **METRICS,
+    **inception_scores.METRICS,
+}
+DEFINITIONS = {name: metric.describe() for name, metric in _ALL.items()}
 _LATER = "which is not part of this program yet"
-# What nobody can compute here, and why.
+# What needs more than images and keypoints.
 NOT_COMPUTED = {
-    "inception_score": f"needs the Inception network of 2015, {_LATER}",
-    "masked_inception_score": f"needs the Inception network of 2015, {_LATER}",
-    "fid_tf": f"needs the Inception network of 2015, {_LATER}",
-    "fid_torchvision": f"needs ImageNet's Inception-v3, {_LATER}",
+    **inception_scores.NEEDS,
     "lpips": f"needs AlexNet or VGG with LPIPS's weights, {_LATER}",
     "pckh": "needs keypoints of the generated images, which nothing estimates here yet",
 }
@@ -69,17 +72,32 @@ def records(scores: Scores, **facts: Any) -> Records:
     }
 
 
-def not_computed(size: tuple[int, int], masks: frozenset[str]) -> dict[str, str]:
+def joined_records(of_pairs: Records, of_sets: Records) -> Records:
+    """The records of pairs, and of sets if there are any, by kind and metric."""
+    return {
+        kind: {**by_name, **of_sets.get(kind, {})} for kind, by_name in of_pairs.items()
+    }
+
+
+def not_computed(
+    size: tuple[int, int],
+    masks: frozenset[str],
+    sets: Mapping[str, str] = inception_scores.NEEDS,
+) -> dict[str, str]:
     """Why each metric that is not in the table is not.
 
     Args:
         size: (height, width) of the images.
         masks: whose body masks there are.
+        sets: of `inception_scores.Collector.not_computed`.
     """
     lacks = {name: suite.needs(metric, size, masks) for name, metric in METRICS.items()}
-    return {name: f"needs {lack}" for name, lack in lacks.items() if lack} | (
-        NOT_COMPUTED
-    )
+    others = {k: v for k, v in NOT_COMPUTED.items() if k not in inception_scores.NEEDS}
+    return {
+        **{name: f"needs {lack}" for name, lack in lacks.items() if lack},
+        **sets,
+        **others,
+    }
 
 
 def _origin(
@@ -184,7 +202,7 @@ def show(
 def _meanings(names: list[str]) -> list[str]:
     """One line for each name, and one for all that are masked in the same way."""
     plain = [name for name in names if name.removeprefix("masked_") == name]
-    lines = [f"{name}: {METRICS[name].definition}" for name in plain]
+    lines = [f"{name}: {_ALL[name].definition}" for name in plain]
     if len(plain) < len(names):
         lines.append("masked_...: the same, all but the target's body black")
     return lines
@@ -202,9 +220,7 @@ def _table(metrics: Records) -> rich.table.Table:
         cells = [_cell(name, record) for record in found]
         if len(metrics) == 1:
             cells.append(_interval_cell(name, found[0]["interval_95"]))
-        table.add_row(
-            f"{name} {'↑' if METRICS[name].higher_is_better else '↓'}", *cells
-        )
+        table.add_row(f"{name} {'↑' if _ALL[name].higher_is_better else '↓'}", *cells)
     return table
 
 
@@ -236,6 +252,7 @@ def _remarks(kind: str, by_name: dict[str, dict[str, Any]]) -> list[str]:
                 f"{name} of {kind}: {record['pairs_left_out']:,} of {total:,} pairs "
                 f"left out, {record['left_out_because']}"
             )
+    lines += inception_scores.remarks({kind: by_name})
     if all(record["pairs"] <= 1 for record in by_name.values()):
         lines.append(f"{kind}: one pair has no deviation and no interval")
     return lines

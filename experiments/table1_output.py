@@ -7,7 +7,7 @@ from typing import Any
 import rich.console
 import rich.table
 
-from experiments import evaluate, pictures, results, scoring
+from experiments import evaluate, pictures, results
 from experiments.config import Config
 from pg2_jax import inference, input_pipeline
 
@@ -17,7 +17,7 @@ _NAMES = {
     "l1": "L1",
     "body_l1": "body L1",
 }
-_NOT_COMPUTED = {"IS, mask-IS": scoring.NOT_COMPUTED["inception_score"]}
+_NOT_COMPUTED = {"IS, mask-IS": "needs --mode=evaluate --inception=PATH for each row"}
 
 
 def write(folder: pathlib.Path, content: dict[str, Any]) -> None:

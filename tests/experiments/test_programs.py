@@ -14,8 +14,9 @@ from PIL import Image
 
 from data_prep import annotations
 from data_prep.annotations import openpose_json
-from experiments import evaluate, generate, scoring, train
+from experiments import evaluate, generate, inception_scores, scoring, train
 from pg2_jax import checkpoint, input_pipeline
+from pg2_jax.metrics import inception, inception_weights
 from tests.experiments.tiny_config import make_config
 
 
@@ -330,3 +331,31 @@ def test_a_photo_of_another_shape_is_refused(drawing, tmp_path):
         ValueError, match="64 wide and 32 high; the model draws 16 x 32"
     ):
         generate.generate(dataclasses.replace(drawing, source_image=str(path)))
+
+
+def test_a_run_gets_the_numbers_of_sets(run, monkeypatch):
+    """--inception, with a network that sees the mean colour alone."""
+
+    def load(flag):
+        params = {"fc_bias": np.zeros(3, np.float32)}
+        return [inception_weights.Weights(inception.TF_2015, params, flag, "0" * 64)]
+
+    def apply(network, params, images):
+        colours = np.asarray(images, np.float32).mean(axis=(1, 2)) / 50
+        return inception.Output(colours, colours, colours)
+
+    monkeypatch.setattr(inception, "FEATURES", 3)
+    monkeypatch.setattr(inception_scores, "load", load)
+    monkeypatch.setattr(inception_scores, "_apply", apply)
+    evaluate.evaluate(dataclasses.replace(run, mode="evaluate", inception="a.pth"))
+    report = read_json(run, "metrics.json")
+    assert list(report["metrics"]) == ["copy of source", "coarse", "refined"]
+    for kind, records in report["metrics"].items():
+        # Every photo is a source as often as it is a target: the sets are equal.
+        same = kind == "copy of source"
+        assert (records["fid_tf"]["mean"] < 1e-6) == same
+        assert records["fid_tf"]["pairs"] == report["pairs"]
+        assert 0.999 < records["masked_inception_score"]["mean"] <= 3
+        assert records["masked_inception_score"]["mask"].startswith("body mask of the")
+    assert "fid_tf" not in report["not_computed"]
+    assert "fid_torchvision" in report["not_computed"]

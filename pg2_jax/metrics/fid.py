@@ -1,0 +1,142 @@
+"""The Frechet distance of two Gaussians (FID, Heusel et al. 2017), on the host.
+
+Which network gives the features is not decided here: see `inception`.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Gaussian(NamedTuple):
+    """Mean and covariance of a set of features.
+
+    Attributes:
+        mean: [D] float64.
+        covariance: [D, D] float64, symmetric, with the divisor images - 1.
+        images: how many they are of.
+    """
+
+    mean: np.ndarray
+    covariance: np.ndarray
+    images: int
+
+
+class Moments:
+    """Takes features batch by batch and gives their Gaussian, in one pass.
+
+    The batches are merged as Chan et al. (1979) do it, by their own means, so that
+    nothing is lost when a mean is large beside the spread.
+    """
+
+    def __init__(self, dimensions: int):
+        self._count = 0
+        self._mean = np.zeros(dimensions)
+        self._scatter = np.zeros((dimensions, dimensions))
+
+    def add(self, features: np.ndarray) -> None:
+        """Takes [B, D] float.
+
+        Raises:
+            ValueError: another D, or a feature that is no number.
+        """
+        rows = np.asarray(features, np.float64)
+        if rows.ndim != 2 or rows.shape[1] != len(self._mean):
+            raise ValueError(
+                f"Features must be [images, {len(self._mean)}], got {rows.shape}."
+            )
+        wrong = ~np.isfinite(rows).all(axis=1)
+        if wrong.any():
+            raise ValueError(
+                f"Image {self._count + int(wrong.argmax())} has features that are "
+                "NaN or infinite."
+            )
+        if not len(rows):
+            return
+        count, mean = len(rows), rows.mean(axis=0)
+        shift, total = mean - self._mean, self._count + count
+        centred = rows - mean[None]
+        self._scatter += centred.T @ centred
+        self._scatter += np.outer(shift, shift) * (self._count * count / total)
+        self._mean += shift * (count / total)
+        self._count = total
+
+    def gaussian(self) -> Gaussian:
+        """The Gaussian of all features taken so far.
+
+        Raises:
+            ValueError: fewer than 2 images, which have no covariance.
+        """
+        check_count(self._count)
+        covariance = self._scatter / (self._count - 1)
+        return Gaussian(self._mean.copy(), covariance, self._count)
+
+
+def check_count(images: int) -> None:
+    """Raises ValueError if there are too few images for a covariance."""
+    if images < 2:
+        raise ValueError(f"FID needs at least 2 images on either side, got {images}.")
+
+
+def remark(images: int, dimensions: int) -> str:
+    """What a reader of an FID must know; empty if there are images enough.
+
+    Args:
+        images: of the smaller side.
+        dimensions: D.
+    """
+    if images > dimensions:
+        return ""
+    return (
+        f"FID from {images:,} images: the covariance of {dimensions:,} features has "
+        f"full rank only from {dimensions + 1:,} images on; with fewer the distance is "
+        "too large, so compare it only with that of as many images"
+    )
+
+
+def frechet_distance(a: Gaussian, b: Gaussian) -> float:
+    """|mean a - mean b|^2 + tr(A) + tr(B) - 2 tr((A B)^(1/2)), A and B the covariances.
+
+    With A = K K^T and B = L L^T the last trace is the sum of the singular values of
+    K^T L. That holds for covariances of any rank and needs no root of a matrix that is
+    not symmetric, whose rounding gives complex numbers, nor anything added to the
+    diagonal.
+
+    Args:
+        a: of one set.
+        b: of the other.
+
+    Returns:
+        The squared 2-Wasserstein distance, at least 0.
+
+    Raises:
+        ValueError: unequal dimensions, NaN, or a covariance that is none.
+    """
+    if a.mean.shape != b.mean.shape:
+        raise ValueError(
+            f"Two Gaussians of {len(a.mean)} and {len(b.mean)} dimensions have no "
+            "distance: are they from one network?"
+        )
+    cross = np.linalg.svd(
+        _factor(a.covariance).T @ _factor(b.covariance), compute_uv=False
+    ).sum()
+    shift = a.mean - b.mean
+    traces = np.trace(a.covariance) + np.trace(b.covariance)
+    return max(0.0, float(shift @ shift + traces - 2 * cross))
+
+
+def _factor(covariance: np.ndarray) -> np.ndarray:
+    """K [D, rank] with K K^T the covariance [D, D]."""
+    if not np.isfinite(covariance).all():
+        raise ValueError("A covariance holds NaN or infinite values.")
+    if not np.allclose(covariance, covariance.T, atol=1e-8 * abs(covariance).max()):
+        raise ValueError("A covariance must be symmetric.")
+    values, vectors = np.linalg.eigh(covariance)
+    # Eigenvalues of 0 come out as noise of either sign, whose root is far from small.
+    noise = len(values) * np.finfo(np.float64).eps * abs(values).max()
+    if values.min() < -max(noise, 1e-6 * abs(values).max()):
+        raise ValueError(
+            f"A covariance has the negative eigenvalue {values.min():.3g}."
+        )
+    kept = values > noise
+    return vectors[:, kept] * np.sqrt(values[kept])[None]

@@ -1,0 +1,330 @@
+"""Inception-v3, whose features give FID and whose classes give the Inception Score.
+
+One network (Szegedy et al. 2015) with the differences between the two trained ones that
+the field uses as fields: the TensorFlow graph inception-2015-12-05 and torchvision's
+ImageNet model. `inception_weights` fills it.
+"""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+SIDE = 299  # pixels, of the square that the network sees
+FEATURES = 2048
+NORM_EPSILON = 1e-3
+
+
+class Conv(NamedTuple):
+    """A convolution without bias, batch norm with fixed statistics, and ReLU.
+
+    Attributes:
+        name: in torchvision's state dict.
+        features: channels.
+        kernel: (height, width).
+        strides: 2 goes without padding, as the stem's second layers do; else SAME.
+        padding: "SAME" or "VALID".
+    """
+
+    name: str
+    features: int
+    kernel: tuple[int, int] = (1, 1)
+    strides: int = 1
+    padding: str = "SAME"
+
+
+class Fork(NamedTuple):
+    """Layers side by side at the end of a branch."""
+
+    layers: tuple[Conv, ...]
+
+
+# What a branch can begin with in place of a convolution.
+SMOOTH = "3x3 pooling of stride 1, average or maximum by `InceptionV3.last_pool`"
+SHRINK = "3x3 maximum of stride 2"
+
+Branch = tuple[Conv | Fork | str, ...]
+
+
+def _halving(name: str, features: int) -> Conv:
+    return Conv(name, features, (3, 3), 2, "VALID")
+
+
+def _block_a(pooled: int) -> tuple[Branch, ...]:
+    return (
+        (Conv("branch1x1", 64),),
+        (Conv("branch5x5_1", 48), Conv("branch5x5_2", 64, (5, 5))),
+        (
+            Conv("branch3x3dbl_1", 64),
+            Conv("branch3x3dbl_2", 96, (3, 3)),
+            Conv("branch3x3dbl_3", 96, (3, 3)),
+        ),
+        (SMOOTH, Conv("branch_pool", pooled)),
+    )
+
+
+def _block_b() -> tuple[Branch, ...]:
+    return (
+        (_halving("branch3x3", 384),),
+        (
+            Conv("branch3x3dbl_1", 64),
+            Conv("branch3x3dbl_2", 96, (3, 3)),
+            _halving("branch3x3dbl_3", 96),
+        ),
+        (SHRINK,),
+    )
+
+
+def _block_c(width: int) -> tuple[Branch, ...]:
+    return (
+        (Conv("branch1x1", 192),),
+        (
+            Conv("branch7x7_1", width),
+            Conv("branch7x7_2", width, (1, 7)),
+            Conv("branch7x7_3", 192, (7, 1)),
+        ),
+        (
+            Conv("branch7x7dbl_1", width),
+            Conv("branch7x7dbl_2", width, (7, 1)),
+            Conv("branch7x7dbl_3", width, (1, 7)),
+            Conv("branch7x7dbl_4", width, (7, 1)),
+            Conv("branch7x7dbl_5", 192, (1, 7)),
+        ),
+        (SMOOTH, Conv("branch_pool", 192)),
+    )
+
+
+def _block_d() -> tuple[Branch, ...]:
+    return (
+        (Conv("branch3x3_1", 192), _halving("branch3x3_2", 320)),
+        (
+            Conv("branch7x7x3_1", 192),
+            Conv("branch7x7x3_2", 192, (1, 7)),
+            Conv("branch7x7x3_3", 192, (7, 1)),
+            _halving("branch7x7x3_4", 192),
+        ),
+        (SHRINK,),
+    )
+
+
+def _block_e() -> tuple[Branch, ...]:
+    def fork(name: str) -> Fork:
+        return Fork((Conv(f"{name}a", 384, (1, 3)), Conv(f"{name}b", 384, (3, 1))))
+
+    return (
+        (Conv("branch1x1", 320),),
+        (Conv("branch3x3_1", 384), fork("branch3x3_2")),
+        (
+            Conv("branch3x3dbl_1", 448),
+            Conv("branch3x3dbl_2", 384, (3, 3)),
+            fork("branch3x3dbl_3"),
+        ),
+        (SMOOTH, Conv("branch_pool", 192)),
+    )
+
+
+STEM: Branch = (
+    _halving("Conv2d_1a_3x3", 32),
+    Conv("Conv2d_2a_3x3", 32, (3, 3), padding="VALID"),
+    Conv("Conv2d_2b_3x3", 64, (3, 3)),
+    SHRINK,
+    Conv("Conv2d_3b_1x1", 80),
+    Conv("Conv2d_4a_3x3", 192, (3, 3), padding="VALID"),
+    SHRINK,
+)
+# In the order of the network, by torchvision's names.
+BLOCKS: dict[str, tuple[Branch, ...]] = {
+    "Mixed_5b": _block_a(32),
+    "Mixed_5c": _block_a(64),
+    "Mixed_5d": _block_a(64),
+    "Mixed_6a": _block_b(),
+    "Mixed_6b": _block_c(128),
+    "Mixed_6c": _block_c(160),
+    "Mixed_6d": _block_c(160),
+    "Mixed_6e": _block_c(192),
+    "Mixed_7a": _block_d(),
+    "Mixed_7b": _block_e(),
+    "Mixed_7c": _block_e(),
+}
+
+
+def convolutions(branch: Branch) -> Iterator[Conv]:
+    """The convolutions of a branch, in order."""
+    for layer in branch:
+        if isinstance(layer, Fork):
+            yield from layer.layers
+        elif isinstance(layer, Conv):
+            yield layer
+
+
+class Output(NamedTuple):
+    """What the network makes of images.
+
+    Attributes:
+        features: [B, 2048] float32, the last average pooling (pool_3).
+        logits: [B, classes] float32, with the last layer's bias.
+        logits_without_bias: [B, classes] float32; the Inception Score of improved-gan,
+            and with it PG2, leaves the bias out.
+    """
+
+    features: jax.Array
+    logits: jax.Array
+    logits_without_bias: jax.Array
+
+
+class InceptionV3(nn.Module):
+    """The network, with what differs between the trained ones.
+
+    Attributes:
+        classes: of the last layer.
+        average_counts_padding: whether the zeros around an image count in average
+            pooling.
+        last_pool: "average", or "max" in the last block's pooling of stride 1.
+        resize: grid of the bilinear resize to 299x299. "corner": TensorFlow 1, the
+            first pixels' corners meet; "centre": torch, half-pixel centres.
+        scaling: values that the first convolution sees. "symmetric": (x - 128) / 128.
+            "transform_input": x / 255 through torchvision's transform_input as if it
+            had been normalized for ImageNet, which it has not: so has the first
+            pytorch-fid, from which GFLA and its successors have their FID.
+    """
+
+    classes: int
+    average_counts_padding: bool
+    last_pool: str
+    resize: str
+    scaling: str
+
+    @nn.compact
+    def __call__(self, images: jax.Array) -> Output:
+        """[B, H, W, 3] uint8 or float, 0 to 255 -> features and logits."""
+        x = resize_bilinear(images.astype(jnp.float32), self.resize == "centre")
+        x = _scaled(x, self.scaling)
+        for layer in STEM:
+            x = self._layer(x, layer, "")
+        for name, branches in BLOCKS.items():
+            maximum = self.last_pool == "max" and name == "Mixed_7c"
+            parts = [self._branch(x, branch, name, maximum) for branch in branches]
+            x = jnp.concatenate(parts, axis=-1)
+        features = jnp.mean(x, axis=(1, 2))
+        kernel = self.param(
+            "fc_kernel", nn.initializers.lecun_normal(), (FEATURES, self.classes)
+        )
+        bias = self.param("fc_bias", nn.initializers.zeros, (self.classes,))
+        logits = jnp.matmul(features, kernel, precision="highest")
+        return Output(features, logits + bias[None], logits)
+
+    def _branch(self, x: jax.Array, branch: Branch, block: str, maximum: bool):
+        for layer in branch:
+            if layer == SMOOTH:
+                x = self._smooth(x, maximum)
+            elif isinstance(layer, Fork):
+                parts = [self._layer(x, part, f"{block}.") for part in layer.layers]
+                x = jnp.concatenate(parts, axis=-1)
+            else:
+                x = self._layer(x, layer, f"{block}.")
+        return x
+
+    def _layer(self, x: jax.Array, layer: Conv | Fork | str, prefix: str) -> jax.Array:
+        if isinstance(layer, Conv):
+            return ConvNorm(layer, name=prefix + layer.name)(x)
+        return nn.max_pool(x, (3, 3), (2, 2), "VALID")
+
+    def _smooth(self, x: jax.Array, maximum: bool) -> jax.Array:
+        if maximum:
+            return nn.max_pool(x, (3, 3), (1, 1), "SAME")
+        return nn.avg_pool(
+            x, (3, 3), (1, 1), "SAME", count_include_pad=self.average_counts_padding
+        )
+
+
+# inception-2015-12-05, "the Inception network" of the Inception Score and of FID.
+TF_2015 = InceptionV3(
+    classes=1008,
+    average_counts_padding=False,
+    last_pool="max",
+    resize="corner",
+    scaling="symmetric",
+)
+# torchvision's inception_v3 with the weights IMAGENET1K_V1.
+TORCHVISION = InceptionV3(
+    classes=1000,
+    average_counts_padding=True,
+    last_pool="average",
+    resize="centre",
+    scaling="transform_input",
+)
+
+
+class ConvNorm(nn.Module):
+    """One `Conv`. Its batch norm is an affine map: see `inception_weights.folded`."""
+
+    layer: Conv
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """[B, H, W, C] -> [B, H', W', features], 0 or more."""
+        features = self.layer.features
+        shape = (*self.layer.kernel, x.shape[-1], features)
+        kernel = self.param("kernel", nn.initializers.he_normal(), shape)
+        gain = self.param("gain", nn.initializers.ones, (features,))
+        offset = self.param("offset", nn.initializers.zeros, (features,))
+        x = jax.lax.conv_general_dilated(
+            x,
+            kernel,
+            (self.layer.strides,) * 2,
+            self.layer.padding,
+            dimension_numbers=("NHWC", "HWIO", "NHWC"),
+            precision=jax.lax.Precision.HIGHEST,
+        )
+        return nn.relu(x * gain.reshape(1, 1, 1, -1) + offset.reshape(1, 1, 1, -1))
+
+
+def parameter_shapes(network: InceptionV3) -> dict[str, Any]:
+    """The shapes of a network's weights, nested as the weights are."""
+    image = jnp.zeros((1, SIDE, SIDE, 3), jnp.uint8)
+    return jax.eval_shape(network.init, jax.random.key(0), image)["params"]
+
+
+def resize_bilinear(
+    images: jax.Array, half_pixel_centers: bool, side: int = SIDE
+) -> jax.Array:
+    """[B, H, W, C] float -> [B, side, side, C], without a filter when it shrinks.
+
+    Args:
+        images: of any size.
+        half_pixel_centers: torch's align_corners=False, TensorFlow 2; without it
+            TensorFlow 1's resize_bilinear(align_corners=False).
+        side: pixels.
+    """
+    for axis in (2, 1):
+        low, high, weight = _grid(images.shape[axis], side, half_pixel_centers)
+        shape = [1, 1, 1, 1]
+        shape[axis] = side
+        below = jnp.take(images, low, axis=axis)
+        above = jnp.take(images, high, axis=axis)
+        images = below + (above - below) * weight.reshape(shape)
+    return images
+
+
+def _grid(size: int, side: int, half_pixel_centers: bool):
+    """Both neighbours of each new pixel, and the weight of the second."""
+    scale = np.float32(size) / np.float32(side)
+    position = np.arange(side, dtype=np.float32)
+    if half_pixel_centers:
+        position = np.maximum((position + np.float32(0.5)) * scale - np.float32(0.5), 0)
+    else:
+        position = position * scale
+    low = np.minimum(np.floor(position).astype(np.int32), size - 1)
+    return low, np.minimum(low + 1, size - 1), position - low.astype(np.float32)
+
+
+def _scaled(x: jax.Array, scaling: str) -> jax.Array:
+    if scaling == "symmetric":
+        return (x - 128) / 128
+    # ImageNet's means and deviations of red, green and blue.
+    deviation = jnp.asarray([0.229, 0.224, 0.225]).reshape(1, 1, 1, 3)
+    mean = jnp.asarray([0.485, 0.456, 0.406]).reshape(1, 1, 1, 3)
+    return x / 255 * (deviation / 0.5) + (mean - 0.5) / 0.5

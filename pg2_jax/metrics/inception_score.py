@@ -1,0 +1,92 @@
+"""The Inception Score of Salimans et al. (2016), from class probabilities.
+
+It rises when each image looks like one class and all together like many. Which network
+gives the probabilities is not decided here: see `inception`.
+"""
+
+import itertools
+
+import numpy as np
+from scipy import special
+
+SPLITS = 10  # as improved-gan has it, and with it PG2
+
+
+def inception_score(
+    probabilities: np.ndarray, splits: int = SPLITS
+) -> tuple[float, float]:
+    """exp of the mean KL divergence of each image's classes from those of its split.
+
+    Args:
+        probabilities: [N, C] float, rows that sum to 1, in listing order. Split i has
+            the rows i N // splits to (i + 1) N // splits, so the sizes may differ by 1.
+        splits: at least 1.
+
+    Returns:
+        Mean and standard deviation (divisor `splits`) over the splits, in float64; with
+        one split the deviation is 0.
+
+    Raises:
+        ValueError: fewer images than splits, or rows that are no probabilities.
+    """
+    check_count(len(probabilities), splits)
+    rows = np.asarray(probabilities, np.float64)
+    _check_probabilities(rows)
+    ends = [i * len(rows) // splits for i in range(splits + 1)]
+    scores = [_score(rows[a:b]) for a, b in itertools.pairwise(ends)]
+    return float(np.mean(scores)), float(np.std(scores))
+
+
+def check_count(images: int, splits: int = SPLITS) -> None:
+    """Raises ValueError if there are fewer images than splits."""
+    if splits < 1:
+        raise ValueError(f"The Inception Score needs at least 1 split, got {splits}.")
+    if images < splits:
+        raise ValueError(
+            f"The Inception Score over {splits} splits needs at least {splits} images, "
+            f"got {images}."
+        )
+
+
+def remark(images: int, classes: int, splits: int = SPLITS) -> str:
+    """What a reader of a score must know; empty if there are images enough.
+
+    Args:
+        images: N.
+        classes: C; the score of a split lies below the smaller of C and its images.
+        splits: of `inception_score`.
+    """
+    per_split = images // splits
+    if per_split >= classes:
+        return ""
+    return (
+        f"{images:,} images in {splits} splits: no split of {per_split:,} can score "
+        f"above {per_split:,}, and the score rises with their number; compare it only "
+        "with scores of as many images"
+    )
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """[N, C] float -> probabilities [N, C] float64."""
+    return special.softmax(np.asarray(logits, np.float64), axis=-1)
+
+
+def _score(rows: np.ndarray) -> float:
+    # 0 log 0 is 0: a class that the network rules out.
+    divergence = special.rel_entr(rows, rows.mean(axis=0, keepdims=True)).sum(axis=1)
+    return float(np.exp(divergence.mean()))
+
+
+def _check_probabilities(rows: np.ndarray) -> None:
+    if rows.ndim != 2:
+        raise ValueError(f"Probabilities must be [images, classes], got {rows.shape}.")
+    sums = rows.sum(axis=1)
+    # Written so that NaN is wrong, too.
+    wrong = ~((rows >= 0).all(axis=1) & (np.abs(sums - 1) < 1e-3))
+    if wrong.any():
+        i = int(wrong.argmax())
+        raise ValueError(
+            f"Image {i}: {int(wrong.sum()):,} of {len(rows):,} rows are no "
+            "probabilities (0 or more, summing to 1, no NaN); this one sums to "
+            f"{sums[i]:.6g}."
+        )

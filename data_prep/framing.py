@@ -8,8 +8,9 @@ rules bring a photo to the stored size; `RULES` says them in words:
 - letterbox: the whole photo keeps its shape, as large as fits, in the middle;
 - crop: the box around the visible keypoints, grown on every side by `margin` times its
   longer side, then in one direction to the stored shape, both about its centre. A box
-  that leaves the photo is moved inside, and one that is larger than the photo gives up
-  to half of its margin if it fits then.
+  that leaves the photo is moved inside. One that is larger than the photo gives up to
+  half of its margin if it fits then; of a photo of the stored shape it never takes more
+  than the whole.
 
 What letterbox and crop leave free repeats the pixels of the photo's edge.
 """
@@ -204,8 +205,8 @@ def _person(
         max(span[0] + more, (span[1] + more) * shape) for more in (room / 2, room)
     )
     largest = min(width, height * shape)  # of the stored shape, in the photo
-    if least <= largest < wide:
-        wide = largest
+    if least <= largest or abs(width - height * shape) < 1:
+        wide = min(wide, largest)
     tall = wide / shape
     centre = (seen.min(axis=0) + seen.max(axis=0)) / 2
     left = _shifted(centre[0] - wide / 2, wide, width)

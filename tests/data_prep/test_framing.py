@@ -122,10 +122,12 @@ def test_a_crop_gives_up_half_of_its_margin_to_stay_in_the_photo(height, source)
     assert part.target == (0, 0, 64, 128)
 
 
-def test_a_photo_of_the_stored_size_stays_whole():
-    points = _keypoints((20, 12), (44, 118))
-    part = framing.frame("crop", (128, 64), (128, 64), points)
+@pytest.mark.parametrize("points", [[(20, 12), (44, 118)], [(1, 20), (63, 100)]])
+def test_a_photo_of_the_stored_shape_is_at_most_taken_whole(points):
+    part = framing.frame("crop", (128, 64), (128, 64), _keypoints(*points))
     assert part == ((0, 0, 64, 128), (0, 0, 64, 128))
+    part = framing.frame("crop", (128, 64), (256, 128), _keypoints(*points))
+    assert part == ((0, 0, 64, 128), (0, 0, 128, 256))
 
 
 def test_a_crop_larger_than_the_photo_repeats_its_edge():

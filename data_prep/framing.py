@@ -26,6 +26,8 @@ RULES = ("none", "stretch", "letterbox", "crop")
 MARGIN = 0.15
 # Keypoints closer together than this show no person that could be cropped.
 MIN_SPAN = 8
+# Pixels by which the arithmetic of a box may miss the point that its edge goes through.
+_ROUNDING = 1e-6
 
 Size = tuple[int, int]
 
@@ -143,8 +145,8 @@ def move_keypoints(
     x, y, visible = keypoints.T.astype(np.float64)
     source, target = part
     inside = (visible > 0) & (x < original_size[1]) & (y < original_size[0])
-    inside &= (x >= source.left) & (x <= source.right)
-    inside &= (y >= source.top) & (y <= source.bottom)
+    inside &= (x >= source.left - _ROUNDING) & (x <= source.right + _ROUNDING)
+    inside &= (y >= source.top - _ROUNDING) & (y <= source.bottom + _ROUNDING)
     x = target.left + (x - source.left) * (target.width / source.width)
     y = target.top + (y - source.top) * (target.height / source.height)
     x, y = np.clip(x, 0, size[1] - 1), np.clip(y, 0, size[0] - 1)

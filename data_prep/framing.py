@@ -203,11 +203,12 @@ def _person(
         )
     shape = size[1] / size[0]
     room = 2 * margin * span.max()
-    least, wide = (
-        max(span[0] + more, (span[1] + more) * shape) for more in (room / 2, room)
+    tight, least, wide = (
+        max(span[0] + more, (span[1] + more) * shape) for more in (0.0, room / 2, room)
     )
     largest = min(width, height * shape)  # of the stored shape, in the photo
-    if least <= largest or abs(width - height * shape) < 1:
+    same_shape = abs(width - height * shape) < 1
+    if (tight if same_shape else least) <= largest:
         wide = min(wide, largest)
     tall = wide / shape
     centre = (seen.min(axis=0) + seen.max(axis=0)) / 2

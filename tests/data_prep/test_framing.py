@@ -216,6 +216,7 @@ _sides = strategies.integers(8, 5000)
     margin=strategies.floats(0, 2),
 )
 @hypothesis.example("crop", (48, 8), (137, 243), [(0, 0.3125), (0, 0.0078125)], 0.0)
+@hypothesis.example("crop", (8, 10), (11, 13), [(0, 0), (1, 0)], 0.0)
 def test_whatever_the_photo_every_point_stays_inside(
     rule, original_size, size, places, margin
 ):

@@ -6,6 +6,7 @@ No jax here: `--help` and mistakes in flags must be answered at once.
 import dataclasses
 from typing import Any
 
+from experiments import config_rules
 from pg2_jax import files, variants
 
 MODES = ("train", "evaluate", "generate", "table1", "import_checkpoint")
@@ -267,61 +268,7 @@ class Config:
     )
 
     def __post_init__(self):
-        for field in dataclasses.fields(self):
-            _check_choice(field, getattr(self, field.name))
-        for name in ("image_size", "pose_size"):
-            if getattr(self, name):
-                files.parse_size(name, getattr(self, name))
-        for name in _POSITIVE:
-            _require(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
-        for name in _NOT_NEGATIVE:
-            _require(getattr(self, name) >= 0, name, getattr(self, name), "0 or more")
-        rate, step = self.learning_rate, self.checkpoint_step
-        _require(rate > 0, "learning_rate", rate, "above 0")
-        _require(step >= -1, "checkpoint_step", step, "-1 (the newest) or more")
-        _require(self.seed < 2**32, "seed", self.seed, "below 2**32")
-        _require(self.steps_scale > 0, "steps_scale", self.steps_scale, "above 0")
-        for name in self._needed():
-            if not getattr(self, name):
-                raise ValueError(f"--{name} is required with --mode={self.mode}.")
-        for mode, names in _ONLY.items():
-            for name in names:
-                value = getattr(self, name)
-                if self.mode != mode and value != _default(name):
-                    raise ValueError(f"--{name}={value} is for --mode={mode}.")
-        self._check_folders()
-        for name in ("critic_sees_coarse", "adversarial_on_source"):
-            if getattr(self, name) and self.critic_input != "triplet":
-                raise ValueError(f"--{name} needs --critic_input=triplet.")
-        if self.stages != "two_stage":
-            for name in _TWO_STAGE_ONLY:
-                if getattr(self, name) != _default(name):
-                    raise ValueError(
-                        f"--{name}={getattr(self, name)} needs --stages=two_stage, got "
-                        f"--stages={self.stages}."
-                    )
-
-    def _needed(self) -> tuple[str, ...]:
-        """Flags that the mode cannot do without."""
-        if self.mode == "evaluate" and (self.generated_dir or self.target_dir):
-            return ("workdir", *_FOLDERS)
-        return _NEEDED[self.mode]
-
-    def _check_folders(self) -> None:
-        """Raises ValueError where a folder's flag meets one of a checkpoint's."""
-        if self.generated_dir:
-            for name in ("data_dir", "checkpoint_step", "max_test_pairs"):
-                if getattr(self, name) != _default(name):
-                    raise ValueError(
-                        f"--{name}={getattr(self, name)} has no meaning with "
-                        "--generated_dir, which scores a folder of images."
-                    )
-        else:
-            for name in ("annotations", "match"):
-                if getattr(self, name) != _default(name):
-                    raise ValueError(
-                        f"--{name}={getattr(self, name)} needs --generated_dir."
-                    )
+        config_rules.check(self)
 
     @property
     def total_steps(self) -> int:
@@ -349,58 +296,3 @@ class Config:
         height, width = files.parse_size("image_size", self.image_size)
         sizes = {"image_height": height, "image_width": width}
         return dataclasses.asdict(self) | sizes
-
-
-_POSITIVE = (
-    "base_channels",
-    "bottleneck_size",
-    "discriminator_channels",
-    "batch_size",
-    "log_every",
-    "checkpoint_every",
-    "keep_checkpoints",
-    "picture_pairs",
-)
-_NOT_NEGATIVE = (
-    "seed",
-    "coarse_steps",
-    "refine_steps",
-    "l1_weight",
-    "picture_every",
-    "max_test_pairs",
-)
-_NEEDED = {
-    "train": ("workdir", "data_dir"),
-    "evaluate": ("workdir", "data_dir"),
-    "table1": ("workdir", "data_dir"),
-    "generate": ("workdir", "source_image", "pose", "output"),
-    "import_checkpoint": ("workdir", "tf1_checkpoint"),
-}
-_FOLDERS = ("generated_dir", "target_dir")
-_ONLY = {
-    "table1": ("rows", "seeds", "steps_scale"),
-    "evaluate": (*_FOLDERS, "annotations", "match", "inception"),
-}
-_TWO_STAGE_ONLY = (
-    "critic_sees_coarse",
-    "refine_sees_pose",
-    "refine_output",
-    "coarse_from",
-)
-
-
-def _default(name: str) -> Any:
-    return Config.__dataclass_fields__[name].default
-
-
-def _require(holds: bool, name: str, value: Any, rule: str) -> None:
-    if not holds:
-        raise ValueError(f"--{name} must be {rule}, got {value}.")
-
-
-def _check_choice(field: dataclasses.Field, value: Any) -> None:
-    choices = field.metadata["choices"]
-    if choices and value not in choices:
-        raise ValueError(
-            f"--{field.name} must be one of {', '.join(choices)}; got {value!r}."
-        )

@@ -1,21 +1,20 @@
 """A reader of pickles that can hold data and nothing else.
 
-A pickle is a program: `pickle.load` runs what a stranger wrote. This reader knows plain
-containers, texts, numbers and numpy arrays. Every other instruction is refused before
-it is carried out, no object is ever made by name, and arrays are assembled here, from
-bytes of checked length. Pickles of Python 2 are read, too; their texts come as bytes.
+It knows plain containers, texts, numbers and numpy arrays, which are assembled here,
+from bytes of checked length (see `restricted_pickle`). Pickles of Python 2 are read,
+too; their texts come as bytes.
 """
 
 import dataclasses
 import io
-import pickle
 import re
-from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
 
 from data_prep.annotations.entries import shown
+from pg2_jax import restricted_pickle
+from pg2_jax.restricted_pickle import RefusedError
 
 # What builds dicts, lists, tuples, texts, numbers, and calls of the globals below.
 _INSTRUCTIONS = (
@@ -23,7 +22,8 @@ _INSTRUCTIONS = (
     "NEWFALSE LONG1 LONG4 STRING BINSTRING SHORT_BINSTRING UNICODE BINUNICODE "
     "SHORT_BINUNICODE BINUNICODE8 BINBYTES SHORT_BINBYTES BINBYTES8 APPEND APPENDS "
     "GLOBAL STACK_GLOBAL EMPTY_DICT LIST EMPTY_LIST TUPLE EMPTY_TUPLE TUPLE1 TUPLE2 "
-    "TUPLE3 BINFLOAT PROTO FRAME GET BINGET LONG_BINGET PUT BINPUT LONG_BINPUT MEMOIZE"
+    "TUPLE3 BINFLOAT PROTO FRAME GET BINGET LONG_BINGET PUT BINPUT LONG_BINPUT MEMOIZE "
+    "REDUCE BUILD SETITEM SETITEMS DICT BYTEARRAY8"
 )
 _MULTIARRAY = ("numpy.core.multiarray", "numpy._core.multiarray")
 _GLOBALS = {
@@ -57,7 +57,7 @@ def load(content: bytes) -> Any:
         ValueError: it is damaged, or holds anything else.
     """
     try:
-        value = _Unpickler(io.BytesIO(content)).load()
+        value = _Unpickler(io.BytesIO(content), encoding="bytes").load()
     except RefusedError as error:
         raise ValueError(str(error)) from error
     except Exception as error:
@@ -66,10 +66,6 @@ def load(content: bytes) -> Any:
             f"not a whole pickle: {type(error).__name__}: {shown(str(error))}"
         ) from error
     return value
-
-
-class RefusedError(Exception):
-    """The pickle holds more than data."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -152,37 +148,16 @@ def _call(kind: str, arguments: tuple[Any, ...]) -> Any:
     raise RefusedError(f"it calls {kind}")
 
 
-_KEYS = (str, bytes, int)
+class _Unpickler(restricted_pickle.Unpickler):
+    """Knows the few names that numpy's pickles mention."""
 
-
-def _refuse(code: int) -> Callable[[Any], None]:
-    def refuse(self: Any) -> None:
-        raise RefusedError(
-            f"instruction {bytes([code])!r} makes more than plain containers, numbers "
-            "and numpy arrays"
-        )
-
-    return refuse
-
-
-def _codes(names: str) -> list[int]:
-    return [getattr(pickle, name)[0] for name in names.split()]
-
-
-class _Unpickler(pickle._Unpickler):
-    """Runs the instructions above, with those that make objects replaced.
-
-    It is the one in Python: in the one in C, one instruction can ask for gigabytes.
-    """
-
-    stack: list[Any]
-    read: Callable[[int], bytes]
-    pop_mark: Callable[[], list[Any]]
-
-    def __init__(self, file: io.BytesIO) -> None:
-        super().__init__(file, encoding="bytes")
+    keys: ClassVar[tuple[type, ...]] = (str, bytes, int)
+    dispatch: ClassVar[restricted_pickle.Dispatch] = restricted_pickle.dispatch(
+        _INSTRUCTIONS, "plain containers, numbers and numpy arrays"
+    )
 
     def find_class(self, module: Any, name: Any) -> _Global:
+        """What stands for a name; makes nothing."""
         kind = _GLOBALS.get((_text(module), _text(name)))
         if kind is None:
             raise RefusedError(
@@ -191,50 +166,14 @@ class _Unpickler(pickle._Unpickler):
             )
         return _Global(kind)
 
-    def _reduce(self) -> None:
-        arguments = self.stack.pop()
-        function = self.stack[-1]
-        if not isinstance(function, _Global) or not isinstance(arguments, tuple):
+    def call(self, function: Any, arguments: tuple[Any, ...]) -> Any:
+        """A call, which must give an array or a part of one."""
+        if not isinstance(function, _Global):
             raise RefusedError("it calls something that is no array")
-        self.stack[-1] = _call(function.kind, arguments)
+        return _call(function.kind, arguments)
 
-    def _build(self) -> None:
-        state = self.stack.pop()
-        if not isinstance(self.stack[-1], _Array | _Dtype):
-            raise RefusedError(f"it changes a {type(self.stack[-1]).__name__}")
-        self.stack[-1].build(state)
-
-    def _set_items(self, items: list[Any]) -> None:
-        target = self.stack[-1]
-        keys = items[::2]
-        # Any other key could be nested so deeply that hashing it ends the program.
-        if type(target) is not dict or not all(type(k) in _KEYS for k in keys):
-            raise RefusedError("a dict has keys other than names and numbers")
-        target.update(zip(keys, items[1::2], strict=True))
-
-    def _set_item(self) -> None:
-        value, key = self.stack.pop(), self.stack.pop()
-        self._set_items([key, value])
-
-    def _set_marked(self) -> None:
-        self._set_items(self.pop_mark())
-
-    def _dict(self) -> None:
-        items = self.pop_mark()
-        self.stack.append({})
-        self._set_items(items)
-
-    def _bytearray(self) -> None:
-        # The stock one makes room for what is announced before it reads what is there.
-        self.stack.append(self.read(int.from_bytes(self.read(8), "little")))
-
-    dispatch: ClassVar[dict[int, Callable[[Any], None]]] = {
-        **{code: _refuse(code) for code in range(256)},
-        **{code: pickle._Unpickler.dispatch[code] for code in _codes(_INSTRUCTIONS)},
-        pickle.REDUCE[0]: _reduce,
-        pickle.BUILD[0]: _build,
-        pickle.SETITEM[0]: _set_item,
-        pickle.SETITEMS[0]: _set_marked,
-        pickle.DICT[0]: _dict,
-        pickle.BYTEARRAY8[0]: _bytearray,
-    }
+    def change(self, target: Any, state: Any) -> None:
+        """Fills an array or completes its type."""
+        if not isinstance(target, _Array | _Dtype):
+            raise RefusedError(f"it changes a {type(target).__name__}")
+        target.build(state)

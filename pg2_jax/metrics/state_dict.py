@@ -1,8 +1,7 @@
 """Weights of torch models, from .safetensors and .pth, without torch.
 
-A .pth file holds a pickle, which is a program: `pickle.load` runs what a stranger
-wrote. The reader here knows names, numbers, plain containers and tensors; any other
-instruction is refused before it is carried out, and no object is made by name.
+A .pth file holds a pickle, of which names, numbers, plain containers and tensors are
+read and everything else is refused (see `restricted_pickle`).
 """
 
 import io
@@ -10,14 +9,15 @@ import json
 import math
 import os
 import pathlib
-import pickle
 import struct
 import zipfile
-from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple
 
 import ml_dtypes
 import numpy as np
+
+from pg2_jax import restricted_pickle
+from pg2_jax.restricted_pickle import RefusedError
 
 _SAFETENSORS = {
     "F64": np.float64,
@@ -52,7 +52,8 @@ _INSTRUCTIONS = (
     "MARK STOP POP POP_MARK INT BININT BININT1 BININT2 LONG LONG1 LONG4 NONE NEWTRUE "
     "NEWFALSE BINFLOAT UNICODE BINUNICODE SHORT_BINUNICODE APPEND APPENDS GLOBAL "
     "STACK_GLOBAL EMPTY_DICT EMPTY_LIST EMPTY_TUPLE TUPLE TUPLE1 TUPLE2 TUPLE3 PROTO "
-    "FRAME GET BINGET LONG_BINGET PUT BINPUT LONG_BINPUT MEMOIZE BINPERSID"
+    "FRAME GET BINGET LONG_BINGET PUT BINPUT LONG_BINPUT MEMOIZE BINPERSID REDUCE "
+    "BUILD SETITEM SETITEMS"
 )
 # The first pickle of a file that torch wrote before version 1.6.
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
@@ -77,7 +78,7 @@ def read(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     read_content = _read_safetensors if path.suffix == ".safetensors" else _read_torch
     try:
         return read_content(content)
-    except _RefusedError as error:
+    except RefusedError as error:
         raise ValueError(f"{path}: {error}") from error
     except Exception as error:
         # Damaged files make these readers do nearly anything wrong.
@@ -86,15 +87,11 @@ def read(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
         ) from error
 
 
-class _RefusedError(Exception):
-    """The file holds something other than tensors by name."""
-
-
 def _read_safetensors(content: bytes) -> dict[str, np.ndarray]:
     """8 bytes with the length of a JSON header, the header, the numbers."""
     (length,) = struct.unpack_from("<Q", content)
     if length > len(content) - 8:
-        raise _RefusedError(
+        raise RefusedError(
             f"the header should have {length:,} bytes, the file has {len(content):,}"
         )
     header = json.loads(content[8 : 8 + length])
@@ -103,11 +100,11 @@ def _read_safetensors(content: bytes) -> dict[str, np.ndarray]:
     found = {}
     for name, entry in header.items():
         if entry["dtype"] not in _SAFETENSORS:
-            raise _RefusedError(f"{name} has the unknown type {entry['dtype']}")
+            raise RefusedError(f"{name} has the unknown type {entry['dtype']}")
         begin, end = entry["data_offsets"]
         flat = _numbers(data[begin:end], _SAFETENSORS[entry["dtype"]], name)
         if math.prod(entry["shape"]) != len(flat):
-            raise _RefusedError(
+            raise RefusedError(
                 f"{name} of shape {entry['shape']} has {len(flat):,} numbers"
             )
         found[name] = flat.reshape(entry["shape"])
@@ -118,7 +115,7 @@ def _numbers(data: Any, dtype: Any, name: str) -> np.ndarray:
     """Little-endian bytes as numbers."""
     dtype = np.dtype(dtype)
     if len(data) % dtype.itemsize:
-        raise _RefusedError(f"{name} has {len(data):,} bytes, no multiple of its type")
+        raise RefusedError(f"{name} has {len(data):,} bytes, no multiple of its type")
     return np.frombuffer(data, dtype)
 
 
@@ -128,10 +125,10 @@ def _read_torch(content: bytes) -> dict[str, np.ndarray]:
     else:
         tensors, storages = _read_legacy(content)
     if not isinstance(tensors, dict):
-        raise _RefusedError("it holds no state dict but something else")
+        raise RefusedError("it holds no state dict but something else")
     for name, tensor in tensors.items():
         if not isinstance(tensor, _Tensor):
-            raise _RefusedError(f"{name!r} is no tensor; give a plain state dict")
+            raise RefusedError(f"{name!r} is no tensor; give a plain state dict")
     return {
         str(name): _array(tensor, storages, str(name))
         for name, tensor in tensors.items()
@@ -147,11 +144,11 @@ def _read_zip(content: bytes) -> tuple[Any, dict[str, Any]]:
         for info in archive.infolist():
             # torch never compresses; what does could unpack without end.
             if info.compress_type != zipfile.ZIP_STORED:
-                raise _RefusedError("it is compressed, which torch does not do")
+                raise RefusedError("it is compressed, which torch does not do")
         if folder + "byteorder" in names:
             order = archive.read(folder + "byteorder")
             if order != b"little":
-                raise _RefusedError(f"its numbers are {order!r}-endian")
+                raise RefusedError(f"its numbers are {order!r}-endian")
         tensors = _Unpickler(io.BytesIO(archive.read(main))).load()
         storages = {
             name.removeprefix(f"{folder}data/"): archive.read(name)
@@ -166,7 +163,7 @@ def _read_legacy(content: bytes) -> tuple[Any, dict[str, Any]]:
     its number of values and these."""
     file = io.BytesIO(content)
     if _Unpickler(file).load() != _LEGACY_MAGIC:
-        raise _RefusedError("it is not a file of torch.save")
+        raise RefusedError("it is not a file of torch.save")
     for _ in range(2):
         _Unpickler(file).load()
     reader = _Unpickler(file)
@@ -175,7 +172,7 @@ def _read_legacy(content: bytes) -> tuple[Any, dict[str, Any]]:
     for key in _Unpickler(file).load():
         storage = reader.storages.get(key)
         if storage is None:
-            raise _RefusedError(f"no tensor has the storage {key!r}")
+            raise RefusedError(f"no tensor has the storage {key!r}")
         (count,) = struct.unpack("<q", file.read(8))
         storages[key] = file.read(max(count, 0) * np.dtype(storage.dtype).itemsize)
     return tensors, storages
@@ -204,7 +201,7 @@ def _array(tensor: _Tensor, storages: dict[str, Any], name: str) -> np.ndarray:
     """The numbers of a tensor, copied out of its storage."""
     storage, offset, shape, strides = tensor
     if storage.key not in storages:
-        raise _RefusedError(f"the numbers of {name} are missing")
+        raise RefusedError(f"the numbers of {name} are missing")
     flat = _numbers(storages[storage.key], storage.dtype, name)
     last = offset + sum((n - 1) * s for n, s in zip(shape, strides, strict=True))
     negative = min((offset, *shape, *strides)) < 0
@@ -213,7 +210,7 @@ def _array(tensor: _Tensor, storages: dict[str, Any], name: str) -> np.ndarray:
         or math.prod(shape) > len(flat)
         or (0 not in shape and last >= len(flat))
     ):
-        raise _RefusedError(
+        raise RefusedError(
             f"{name} of shape {shape} needs more than the {len(flat):,} numbers there"
         )
     steps = [step * flat.itemsize for step in strides]
@@ -223,7 +220,7 @@ def _array(tensor: _Tensor, storages: dict[str, Any], name: str) -> np.ndarray:
 def _tensor(storage: Any, offset: Any, shape: Any, strides: Any, *_: Any) -> _Tensor:
     numbers = (offset, *shape, *strides)
     if not isinstance(storage, _Storage) or not all(type(n) is int for n in numbers):
-        raise _RefusedError("it holds a tensor without numbers")
+        raise RefusedError("it holds a tensor without numbers")
     return _Tensor(storage, offset, tuple(shape), tuple(strides))
 
 
@@ -234,84 +231,47 @@ def _call(kind: str, arguments: tuple[Any, ...]) -> Any:
         return _tensor(*arguments)
     if kind == "parameter" and isinstance(arguments[0], _Tensor):
         return arguments[0]
-    raise _RefusedError(f"it calls {kind} with something else than tensors")
+    raise RefusedError(f"it calls {kind} with something else than tensors")
 
 
-def _refuse(code: int) -> Callable[[Any], None]:
-    def refuse(self: Any) -> None:
-        raise _RefusedError(
-            f"instruction {bytes([code])!r} makes more than tensors by name"
-        )
+class _Unpickler(restricted_pickle.Unpickler):
+    """Knows the few names that torch's pickles of tensors mention."""
 
-    return refuse
+    dispatch: ClassVar[restricted_pickle.Dispatch] = restricted_pickle.dispatch(
+        _INSTRUCTIONS, "tensors by name"
+    )
 
-
-def _codes(names: str) -> list[int]:
-    return [getattr(pickle, name)[0] for name in names.split()]
-
-
-class _Unpickler(pickle._Unpickler):
-    """Runs the instructions above, with those that make objects replaced.
-
-    It is the one in Python: in the one in C, one instruction can ask for gigabytes.
-    """
-
-    stack: list[Any]
-    pop_mark: Callable[[], list[Any]]
-
-    def __init__(self, file: io.BytesIO) -> None:
-        super().__init__(file)
+    def __init__(self, content: io.BytesIO) -> None:
+        """Takes the file."""
+        super().__init__(content)
         self.storages: dict[str, _Storage] = {}
 
     def find_class(self, module: Any, name: Any) -> _Global:
+        """What stands for a name; makes nothing."""
         if module == "torch" and name in _STORAGES:
             return _Global("storage", _STORAGES[name])
         if (module, name) not in _GLOBALS:
-            raise _RefusedError(
+            raise RefusedError(
                 f"it holds {str(module)[:60]}.{str(name)[:60]}; only tensors by name "
                 "are read (save model.state_dict(), not the model)"
             )
         return _Global(_GLOBALS[module, name])
 
     def persistent_load(self, pid: Any) -> _Storage:
+        """The storage that a tensor refers to, by its key."""
         kind, storage, key, _, _, *view = pid
         if kind != "storage" or not isinstance(storage, _Global) or any(view):
-            raise _RefusedError("it refers to something that is no storage")
+            raise RefusedError("it refers to something that is no storage")
         self.storages[key] = _Storage(key, storage.dtype)
         return self.storages[key]
 
-    def _reduce(self) -> None:
-        arguments = self.stack.pop()
-        function = self.stack[-1]
-        if not isinstance(function, _Global) or not isinstance(arguments, tuple):
-            raise _RefusedError("it calls something that is no tensor")
-        self.stack[-1] = _call(function.kind, arguments)
+    def call(self, function: Any, arguments: tuple[Any, ...]) -> Any:
+        """A call, which must give a tensor or a dict."""
+        if not isinstance(function, _Global):
+            raise RefusedError("it calls something that is no tensor")
+        return _call(function.kind, arguments)
 
-    def _build(self) -> None:
-        # A state dict carries the versions of its modules, which nobody needs here.
-        self.stack.pop()
-        if type(self.stack[-1]) is not dict:
-            raise _RefusedError(f"it changes a {type(self.stack[-1]).__name__}")
-
-    def _set_items(self, items: list[Any]) -> None:
-        target, keys = self.stack[-1], items[::2]
-        # Any other key could be nested so deeply that hashing it ends the program.
-        if type(target) is not dict or not all(type(k) in (str, int) for k in keys):
-            raise _RefusedError("a dict has keys other than names and numbers")
-        target.update(zip(keys, items[1::2], strict=True))
-
-    def _set_item(self) -> None:
-        value, key = self.stack.pop(), self.stack.pop()
-        self._set_items([key, value])
-
-    def _set_marked(self) -> None:
-        self._set_items(self.pop_mark())
-
-    dispatch: ClassVar[dict[int, Callable[[Any], None]]] = {
-        **{code: _refuse(code) for code in range(256)},
-        **{code: pickle._Unpickler.dispatch[code] for code in _codes(_INSTRUCTIONS)},
-        pickle.REDUCE[0]: _reduce,
-        pickle.BUILD[0]: _build,
-        pickle.SETITEM[0]: _set_item,
-        pickle.SETITEMS[0]: _set_marked,
-    }
+    def change(self, target: Any, state: Any) -> None:
+        """Lets a state dict have the versions of its modules, which nobody needs."""
+        if type(target) is not dict:
+            raise RefusedError(f"it changes a {type(target).__name__}")

@@ -1,6 +1,5 @@
 """What an estimation has found so far, so that an interrupted one goes on."""
 
-import fcntl
 import json
 import os
 import pathlib
@@ -8,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from data_prep import locks
 from data_prep.estimators import Person
 
 # The size in bytes and the time of change of a photo: whether it is still the same.
@@ -64,13 +64,11 @@ class EstimationLog:
 
     def _lock(self) -> None:
         try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            locks.claim(self._file)
         except BlockingIOError as error:
             raise ValueError(
                 f"{self._path}: another process estimates for the same --output"
             ) from error
-        except OSError:
-            pass  # A disk without locks: a second process goes unnoticed.
 
     def _resume(self, settings: dict[str, Any]) -> None:
         """Reads what is there, and adds nothing but what is missing, so that a kill

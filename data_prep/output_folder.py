@@ -3,7 +3,6 @@ ours."""
 
 import contextlib
 import errno
-import fcntl
 import json
 import os
 import pathlib
@@ -12,6 +11,8 @@ import shutil
 import socket
 import tempfile
 from collections.abc import Iterator
+
+from data_prep import locks
 
 # The name of the builder in pose_pairs.py, which prefixes its shards.
 DATASET_NAME = "pose_pairs"
@@ -112,7 +113,8 @@ def _claimed(folder: pathlib.Path) -> Iterator[None]:
         while True:
             file = stack.enter_context(open(path, "a+", encoding="utf-8"))
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                # On a disk without locks the last rename decides, see `publish`.
+                locks.claim(file)
             except BlockingIOError as error:
                 file.seek(0)
                 raise ValueError(
@@ -120,8 +122,6 @@ def _claimed(folder: pathlib.Path) -> Iterator[None]:
                     f"({file.read().strip() or 'it has just begun'}); wait for it, or "
                     "choose another folder"
                 ) from error
-            except OSError:
-                pass  # A disk without locks: the last rename decides, see `publish`.
             if _is_open_at(path, file.fileno()):
                 break  # Else its owner removed it between our two calls.
         stack.callback(path.unlink, missing_ok=True)

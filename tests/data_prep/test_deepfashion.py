@@ -15,6 +15,7 @@ from data_prep import (
     conversion,
     deepfashion,
     deepfashion_names,
+    deepfashion_photos,
     pairs,
     sources,
 )
@@ -42,9 +43,9 @@ def photo(size, seed=0):
     """A photo of coloured blocks, the same picture for every size."""
     blocks = np.random.default_rng(seed).integers(0, 256, (16, 11, 3), np.uint8)
     image = Image.fromarray(blocks).resize((176, 256), Image.Resampling.NEAREST)
-    if size == deepfashion.HIGH_RES:
+    if size == deepfashion_photos.HIGH_RES:
         return image.resize((750, 1101), Image.Resampling.NEAREST)
-    if size == deepfashion.LOW_RES:
+    if size == deepfashion_photos.LOW_RES:
         canvas = Image.new("RGB", (256, 256), "white")
         canvas.paste(image, (40, 0))
         return canvas
@@ -57,7 +58,7 @@ def pose(width=256, shift=0):
     return np.stack([xs, np.linspace(20, 230, 18).round(), np.ones(18)], 1).astype("f")
 
 
-def write_source(root, size=deepfashion.LOW_RES, tree=None):
+def write_source(root, size=deepfashion_photos.LOW_RES, tree=None):
     """Writes a data set whose keypoints are in pixels of the 256x256 photos."""
     for index, (name, flat) in enumerate(NAMES.items()):
         split = "test" if flat in TEST else "train"
@@ -134,7 +135,7 @@ def test_photos_as_downloaded_are_found_by_the_names_of_the_annotations(tmp_path
     source = write_source(tmp_path / "source", tree=tree or ".")
     unnamed = source / tree / "WOMEN" / "Denim" / "id_00000099" / "01_1_front.jpg"
     unnamed.parent.mkdir()
-    photo(deepfashion.LOW_RES).save(unnamed)
+    photo(deepfashion_photos.LOW_RES).save(unnamed)
     summary = build(source, tmp_path / "out")
     assert summary.splits["train"].pairs == summary.splits["test"].pairs == 12
     assert [split.unannotated for split in summary.splits.values()] == [1, 0]
@@ -214,7 +215,11 @@ def test_a_listed_name_without_a_photo_is_a_bad_row(tmp_path):
     assert summary.splits["train"].pairs == 12
 
 
-SIZES = [deepfashion.LOW_RES, deepfashion.CROP, deepfashion.HIGH_RES]
+SIZES = [
+    deepfashion_photos.LOW_RES,
+    deepfashion_photos.CROP,
+    deepfashion_photos.HIGH_RES,
+]
 
 
 @pytest.mark.parametrize("size", [(256, 256), (256, 192), (256, 176), (64, 48)])
@@ -226,17 +231,17 @@ def test_what_is_stored_of_a_photo(tmp_path, original, size):
     keypoints[0] = [45, 128, 1]  # In the crop, 5 columns from its edge.
     keypoints[1] = [35, 128, 1]  # In the border that 256x192 keeps in part.
     keypoints[2] = 0
-    stored, _, fitted, outside = deepfashion.read_photo(path, keypoints, size)
+    stored, _, fitted, outside = deepfashion_photos.read_photo(path, keypoints, size)
     image = np.asarray(Image.open(io.BytesIO(stored)))
     assert image.shape == (*size, 3)
     window = 256 * size[1] // size[0]
     left = (256 - window) // 2
-    low_res = np.asarray(photo(deepfashion.LOW_RES))[:, left : left + window]
+    low_res = np.asarray(photo(deepfashion_photos.LOW_RES))[:, left : left + window]
     scale = size[0] / 256
     if scale < 1:
         resized = Image.fromarray(low_res).resize(size[::-1], Image.Resampling.BICUBIC)
         low_res = np.asarray(resized)
-    if original != deepfashion.HIGH_RES:
+    if original != deepfashion_photos.HIGH_RES:
         np.testing.assert_array_equal(image, low_res)
     # Bicubic sampling of high-res photos differs at the edges of the blocks alone.
     assert np.mean(np.abs(image.astype(int) - low_res)) < 8
@@ -259,7 +264,7 @@ def test_keypoints_of_other_photos_are_moved_to_the_canvas(size, place):
     keypoints[3] = [*place, 1]
     expected = np.zeros((18, 3), np.float32)
     expected[3] = [128, 128, 1]
-    np.testing.assert_allclose(deepfashion.to_canvas(keypoints, size), expected)
+    np.testing.assert_allclose(deepfashion_photos.to_canvas(keypoints, size), expected)
 
 
 @pytest.mark.parametrize("named", [True, False])
@@ -293,7 +298,7 @@ def test_points_of_other_photos_are_noticed(tmp_path):
     source = write_source(tmp_path / "source")
     many = {f"{name[:-4]}{i}.jpg": pose(176) for name in TEST for i in range(20)}
     for name in many:
-        photo(deepfashion.LOW_RES).save(source / "test" / name)
+        photo(deepfashion_photos.LOW_RES).save(source / "test" / name)
     annotations.write_csv(source / "fasion-annotation-test.csv", many)
     with pytest.raises(ValueError, match="their mean column is 88; --annotation_size"):
         build(source, tmp_path / "out")

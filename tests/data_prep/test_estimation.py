@@ -179,7 +179,7 @@ def test_a_log_of_other_settings_begins_anew(tmp_path):
     log.close()
 
 
-def test_a_log_on_a_disk_without_locks(tmp_path, monkeypatch):
+def test_a_log_on_a_disk_without_locks(tmp_path, monkeypatch, capsys):
     def flock(*_):
         raise OSError(errno.ENOLCK, "No locks available")
 
@@ -187,6 +187,7 @@ def test_a_log_on_a_disk_without_locks(tmp_path, monkeypatch):
     log = estimation_log.EstimationLog(tmp_path / "log", {"a": 1})
     log.add(estimation_log.Record("b", (1, 2), []))
     log.close()
+    assert f"{tmp_path}/log cannot be locked ([Errno 37]" in capsys.readouterr().err
     assert (tmp_path / "log").read_text() == '{"a": 1}\n["b", [1, 2], []]\n'
 
 

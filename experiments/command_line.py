@@ -13,18 +13,6 @@ from absl import flags
 
 from experiments.config import Config
 
-_PATHS = (
-    "workdir",
-    "data_dir",
-    "coarse_from",
-    "source_image",
-    "pose",
-    "output",
-    "tf1_checkpoint",
-    "generated_dir",
-    "target_dir",
-    "annotations",
-)
 _DEFINE: dict[type, Callable] = {
     str: flags.DEFINE_string,
     int: flags.DEFINE_integer,
@@ -48,10 +36,11 @@ def define_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
 
 def from_flags(flag_values: flags.FlagValues = flags.FLAGS) -> Config:
     """The config that the command line and its flagfiles say."""
-    names = (field.name for field in dataclasses.fields(Config))
-    values: dict[str, Any] = {name: flag_values[name].value for name in names}
-    for name in _PATHS:
-        values[name] = os.path.expanduser(values[name])
+    values: dict[str, Any] = {}
+    for field in dataclasses.fields(Config):
+        value: Any = flag_values[field.name].value
+        expand = os.path.expanduser if field.metadata["path"] else lambda x: x
+        values[field.name] = expand(value)
     return Config(**values)
 
 

@@ -11,24 +11,6 @@ from pg2_jax import files
 if TYPE_CHECKING:
     from experiments.config import Config
 
-_POSITIVE = (
-    "base_channels",
-    "bottleneck_size",
-    "discriminator_channels",
-    "batch_size",
-    "log_every",
-    "checkpoint_every",
-    "keep_checkpoints",
-    "picture_pairs",
-)
-_NOT_NEGATIVE = (
-    "seed",
-    "coarse_steps",
-    "refine_steps",
-    "l1_weight",
-    "picture_every",
-    "max_test_pairs",
-)
 _NEEDED = {
     "train": ("workdir", "data_dir"),
     "evaluate": ("workdir", "data_dir"),
@@ -37,10 +19,6 @@ _NEEDED = {
     "import_checkpoint": ("workdir", "tf1_checkpoint"),
 }
 _FOLDERS = ("generated_dir", "target_dir")
-_ONLY = {
-    "table1": ("rows", "seeds", "steps_scale"),
-    "evaluate": (*_FOLDERS, "annotations", "match", "inception"),
-}
 _TWO_STAGE_ONLY = (
     "critic_sees_coarse",
     "refine_sees_pose",
@@ -62,28 +40,23 @@ def check(config: "Config") -> None:
 
 
 def _check_values(config: "Config") -> None:
-    """Checks each value on its own."""
+    """Checks each value on its own, by the rules of its option."""
     for field in dataclasses.fields(config):
-        choices, value = field.metadata["choices"], getattr(config, field.name)
-        if choices and value not in choices:
+        rules, value = field.metadata, getattr(config, field.name)
+        if rules["choices"] and value not in rules["choices"]:
             raise ValueError(
-                f"--{field.name} must be one of {', '.join(choices)}; got {value!r}."
+                f"--{field.name} must be one of {', '.join(rules['choices'])}; got "
+                f"{value!r}."
             )
+        minimum, above = rules["minimum"], rules["above"]
+        if minimum is not None:
+            text = f"at least {minimum}" if minimum else "0 or more"
+            _require(value >= minimum, config, field.name, text)
+        if above is not None:
+            _require(value > above, config, field.name, f"above {above}")
     for name in ("image_size", "pose_size"):
         if getattr(config, name):
             files.parse_size(name, getattr(config, name))
-    for name in _POSITIVE:
-        _require(getattr(config, name) >= 1, config, name, "at least 1")
-    for name in _NOT_NEGATIVE:
-        _require(getattr(config, name) >= 0, config, name, "0 or more")
-    for name in ("learning_rate", "steps_scale"):
-        _require(getattr(config, name) > 0, config, name, "above 0")
-    _require(
-        config.checkpoint_step >= -1,
-        config,
-        "checkpoint_step",
-        "-1 (the newest) or more",
-    )
     _require(config.seed < 2**32, config, "seed", "below 2**32")
 
 
@@ -95,9 +68,11 @@ def _check_mode(config: "Config") -> None:
     for name in needed:
         if not getattr(config, name):
             raise ValueError(f"--{name} is required with --mode={config.mode}.")
-    for mode, names in _ONLY.items():
-        if config.mode != mode:
-            _require_defaults(config, names, f"is for --mode={mode}")
+    for field in dataclasses.fields(config):
+        modes = field.metadata["modes"]
+        if modes and config.mode not in modes:
+            whose = " and ".join(f"--mode={mode}" for mode in modes)
+            _require_defaults(config, (field.name,), f"is for {whose}")
 
 
 def _check_folders(config: "Config") -> None:

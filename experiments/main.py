@@ -1,17 +1,18 @@
 """python -m experiments.main --flagfile=... --mode=train|evaluate|...
 
-This file only parses and dispatches; each mode is the module of its name.
+This file only parses and dispatches; each mode is the function of its name in the
+module of its name.
 """
 
+import importlib
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from absl import app, flags, logging
 
 from experiments import command_line
-from experiments.config import Config
 
 # What tensorflow says of its kernels at import hides the progress bar and the table.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -54,7 +55,12 @@ def main(arguments: Sequence[str]) -> None:
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         config = command_line.from_flags()
-        _program(config.mode)(config)
+        # Imports what the mode needs and no more.
+        program = importlib.import_module(f"experiments.{config.mode}")
+        stopped_by = getattr(program, config.mode)(config)
+        if stopped_by is not None:
+            # The shell's status for the signal that stopped a training.
+            sys.exit(128 + stopped_by)
     except (ValueError, OSError, FloatingPointError) as error:
         if os.environ.get("PG2_TRACEBACK"):
             raise
@@ -76,42 +82,6 @@ def main(arguments: Sequence[str]) -> None:
 
 def _interrupt(number: int, _frame: object) -> None:
     raise KeyboardInterrupt(number)
-
-
-def _program(mode: str) -> Callable[[Config], None]:
-    """The function that a mode runs; imports what that mode needs and no more."""
-    if mode == "train":
-        from experiments import train
-
-        return _exit_status_of_signal(train.train)
-    if mode == "table1":
-        from experiments import table1
-
-        return _exit_status_of_signal(table1.table1)
-    if mode == "evaluate":
-        from experiments import evaluate
-
-        return evaluate.evaluate
-    if mode == "generate":
-        from experiments import generate
-
-        return generate.generate
-    from experiments import import_checkpoint
-
-    return import_checkpoint.import_checkpoint
-
-
-def _exit_status_of_signal(
-    train: Callable[[Config], int | None],
-) -> Callable[[Config], None]:
-    """Ends with the shell's status for the signal that stopped the training, if any."""
-
-    def run(config: Config) -> None:
-        stopped_by = train(config)
-        if stopped_by is not None:
-            sys.exit(128 + signal.Signals(stopped_by))
-
-    return run
 
 
 if __name__ == "__main__":

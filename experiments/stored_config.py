@@ -5,9 +5,6 @@ from typing import Any
 
 from experiments.config import Config
 
-# What may change while a run goes on; the cosine also depends on the number of steps.
-_FREE_GROUPS = ("Reporting", "Other modes")
-_FREE = ("mode", "workdir", "data_dir")
 # What G1 does not notice in stage I.
 _STAGE_TWO = (
     "stages",
@@ -38,13 +35,16 @@ def differences(
         One line for each field: name, stored value, new value.
     """
     lines = []
-    free = _FREE if config.learning_rate_decay == "cosine" else (*_FREE, "refine_steps")
+    # A cosine depends on the number of steps.
+    free: tuple[str, ...] = (
+        () if config.learning_rate_decay == "cosine" else ("refine_steps",)
+    )
     if stage_one_only:
         free = (*free, *_STAGE_TWO)
         if config.coarse_network == "bottleneck":
             free = (*free, "refine_decoder", "refine_full_skip")
     for field in dataclasses.fields(config):
-        if field.name in free or field.metadata["group"] in _FREE_GROUPS:
+        if field.name in free or field.metadata["may_change"]:
             continue
         old = stored.get(field.name, field.default)
         new = getattr(config, field.name)

@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import functools
-import math
 import pathlib
 import signal
 import time
@@ -12,19 +11,17 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
-import tensorboardX
 import tqdm
 
-from experiments import pictures, results, stored_config
+from experiments import (
+    pictures,
+    results,
+    stored_config,
+    training_log,
+    training_steps,
+)
 from experiments.config import Config
 from pg2_jax import checkpoint, input_pipeline, models, sharding, train_state
-from pg2_jax import train_step as steps
-
-# A compiled step: (state, batch) -> (state, metrics).
-Step = Callable[
-    [train_state.TrainState, steps.Batch], tuple[train_state.TrainState, steps.Metrics]
-]
 
 
 def train(config: Config) -> int | None:
@@ -95,11 +92,10 @@ class _Run:
     ):
         self._config = config
         self._mesh = sharding.data_mesh()
-        coarse = _objective(config, config.coarse_steps)
-        adversarial = _objective(config, config.refine_steps)
+        self._stages = training_steps.compiled(config, architecture, self._mesh)
         whole = sharding.replicated(self._mesh)
         create = functools.partial(
-            train_state.create, architecture, coarse.optimizer, config.seed
+            train_state.create, architecture, self._stages.optimizer, config.seed
         )
         stored = {**config.to_json(), "data": dataset.metadata}
         self._checkpoints = checkpoint.Checkpointer(
@@ -125,30 +121,10 @@ class _Run:
             process_index=jax.process_index(),
             process_count=jax.process_count(),
         )
-        first_stage = steps.coarse_step
-        if config.stages == "one_stage":
-            first_stage = steps.one_stage_step
-        self._first_stage = self._compiled(first_stage, architecture, coarse)
-        self._second_stage = self._compiled(
-            steps.adversarial_step, architecture, adversarial
-        )
         self._pictures = None
         if config.picture_every and "test" in dataset.splits:
             self._pictures = pictures.ProgressPictures(config, architecture, dataset)
-        self._summaries = tensorboardX.SummaryWriter(
-            str(pathlib.Path(config.workdir) / "summaries"), purge_step=first + 1
-        )
-        self._unlogged: list[steps.Metrics] = []
-        self._seconds = 0.0  # of the steps since the last entry of the log
-
-    def _compiled(self, step: Callable, architecture, objective) -> Step:
-        whole, split = sharding.replicated(self._mesh), sharding.batched(self._mesh)
-        return jax.jit(
-            functools.partial(step, architecture=architecture, objective=objective),
-            in_shardings=(whole, split),
-            out_shardings=whole,
-            donate_argnums=0,
-        )
+        self._log = training_log.TrainingLog(config, first)
 
     def until(self, last: int, stop: Callable[[], bool]) -> None:
         """Takes the steps up to `last`, or fewer if `stop` says so, and saves."""
@@ -163,13 +139,13 @@ class _Run:
                 step += 1
                 bar.update()
                 if _is_due(step, config.log_every, last) or stop():
-                    line = self._log(step)
+                    line = self._log.write(step)
                     bar.set_postfix_str(line)
                     if bar.disable:
                         print(f"step {step}: {line}", flush=True)
                 if self._pictures and _is_due(step, config.picture_every, last):
                     grid = self._pictures.draw(self.state, step)
-                    self._summaries.add_image("pairs", grid, step, dataformats="HWC")
+                    self._log.add_picture("pairs", grid, step)
                 if _is_due(step, config.checkpoint_every, last):
                     self._save(step)
             self._save(step)
@@ -178,68 +154,29 @@ class _Run:
 
     def _take_step(self, step: int) -> None:
         begin = time.monotonic()
-        stage = self._first_stage
+        stage = self._stages.first
         if step >= self._config.coarse_steps:
-            stage = self._second_stage
+            stage = self._stages.second
         batch = sharding.put_batch(next(self._batches), self._mesh)
         self.state, metrics = stage(self.state, batch)
-        if self._unlogged:
-            # One step computes while the next is prepared, no more: a host that runs
-            # ahead would fill the memory with batches.
-            jax.block_until_ready(self._unlogged[-1])
-        self._unlogged.append(metrics)
+        self._log.add(metrics)
         if step not in (self._first, self._config.coarse_steps):
             # The first step of a stage is compiled, which says nothing of the others.
-            self._seconds += time.monotonic() - begin
-
-    def _log(self, step: int) -> str:
-        """Writes the means since the last entry; returns a line for people."""
-        if not self._unlogged:
-            return ""
-        count = len(self._unlogged)
-        begin = time.monotonic()
-        fetched = jax.device_get(self._unlogged)
-        self._seconds += time.monotonic() - begin
-        for number, metrics in enumerate(fetched, start=step - count):
-            _require_finite(metrics, number, self._config)
-        # The first step of stage II can share an interval with the last of stage I.
-        names = dict.fromkeys(name for metrics in fetched for name in metrics)
-        means = {
-            name: float(np.mean([m[name] for m in fetched if name in m]))
-            for name in names
-        }
-        rate = count * self._config.batch_size / self._seconds
-        for name, value in (means | {"images_per_second": rate}).items():
-            self._summaries.add_scalar(name, value, step)
-        self._unlogged, self._seconds = [], 0.0
-        losses = [f"{n} {v:.3f}" for n, v in means.items() if n.endswith("/loss")]
-        return ", ".join([*losses, f"{rate:.0f} images/s"])
+            self._log.add_seconds(time.monotonic() - begin)
 
     def _save(self, step: int) -> None:
         """Saves a state whose losses and weights are known to be finite."""
-        self._log(step)
+        self._log.write(step)
         # The last update came after the last loss.
         if not _all_finite(self.state):
-            raise FloatingPointError(
-                f"step {step}: a weight is not finite. {_advice(self._config)}"
-            )
+            advice = training_log.advice(self._config)
+            raise FloatingPointError(f"step {step}: a weight is not finite. {advice}")
         self._checkpoints.save(self.state)
 
     def close(self) -> None:
         """Waits for what is still being written."""
         self._checkpoints.close()
-        self._summaries.close()
-
-
-def _objective(config: Config, stage_steps: int) -> steps.Objective:
-    """What the config says of a stage of so many steps."""
-    cosine_steps = max(1, stage_steps) if config.learning_rate_decay == "cosine" else 0
-    names = {field.name for field in dataclasses.fields(steps.Objective)}
-    values = dataclasses.asdict(config)
-    return steps.Objective(
-        optimizer=train_state.make_optimizer(config.learning_rate, cosine_steps),
-        **{name: values[name] for name in names - {"optimizer"}},
-    )
+        self._log.close()
 
 
 @jax.jit
@@ -252,20 +189,6 @@ def _all_finite(state: train_state.TrainState) -> jax.Array:
 
 def _is_due(step: int, every: int, last: int) -> bool:
     return step % every == 0 or step == last
-
-
-def _require_finite(metrics: steps.Metrics, step: int, config: Config) -> None:
-    bad = {name: value for name, value in metrics.items() if not math.isfinite(value)}
-    if bad:
-        values = ", ".join(f"{name} is {value}" for name, value in bad.items())
-        raise FloatingPointError(f"step {step + 1}: {values}. {_advice(config)}")
-
-
-def _advice(config: Config) -> str:
-    return (
-        f"Checkpoints in {config.workdir}, if any, are from before this step; try a "
-        f"--learning_rate below {config.learning_rate:g} in a new workdir."
-    )
 
 
 def _progress_bar(config: Config, step: int) -> tqdm.tqdm:

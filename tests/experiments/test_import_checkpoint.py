@@ -16,7 +16,7 @@ import pytest
 
 from experiments import config as config_lib
 from experiments import import_checkpoint as importer
-from experiments import train
+from experiments import training_steps
 from pg2_jax import checkpoint, generation, losses, pose, train_state, train_step
 from pg2_jax import inputs as inputs_lib
 from tests.experiments import authors_market
@@ -51,7 +51,7 @@ class Golden:
         return importer.state_of(self.variables, self.architecture, learning_rate)
 
     def objective(self, learning_rate=2e-5):
-        objective = train._objective(self.config, stage_steps=0)
+        objective = training_steps.objective(self.config, stage_steps=0)
         optimizer = train_state.make_optimizer(learning_rate)
         return dataclasses.replace(objective, optimizer=optimizer)
 

@@ -1,0 +1,1 @@
+"""The settings of a run by group: one field = default + help + rules = one flag."""

@@ -1,0 +1,59 @@
+"""What is scored, and with what."""
+
+import dataclasses
+import functools
+
+from experiments.options.option import option
+
+_option = functools.partial(option, group="Evaluation", may_change=True)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class EvaluationOptions:
+    """What is scored, and with what."""
+
+    checkpoint_step: int = _option(
+        -1, "The checkpoint to use; -1 for the newest.", minimum=-1
+    )
+    max_test_pairs: int = _option(
+        0, "Scores the first N test pairs; 0 for all.", minimum=0
+    )
+    picture_pairs: int = _option(
+        12, "Test pairs in the picture of an evaluation or table.", minimum=1
+    )
+    generated_dir: str = _option(
+        "",
+        "evaluate: scores the images of this folder, any method's, in place of a "
+        "checkpoint in --workdir.",
+        path=True,
+        modes=("evaluate",),
+    )
+    target_dir: str = _option(
+        "",
+        "evaluate: the images that those of --generated_dir should equal.",
+        path=True,
+        modes=("evaluate",),
+    )
+    match: str = _option(
+        "name",
+        "evaluate: which files of the two folders belong together. name: those of one "
+        "name, whatever their suffix. order: the first of both, the second, and so on, "
+        "sorted by name.",
+        ("name", "order"),
+        modes=("evaluate",),
+    )
+    annotations: str = _option(
+        "",
+        "evaluate: keypoints of the images in --target_dir, a file or folder in any "
+        "format that data_prep.annotations reads, for the masked metrics.",
+        path=True,
+        modes=("evaluate",),
+    )
+    inception: str = _option(
+        "",
+        "evaluate: weights of Inception-v3, one file or two with a comma between, for "
+        "Inception Score and FID: inception-2015-12-05 (.tgz, .pb, or .pth of "
+        "pytorch-fid or torch-fidelity), torchvision's inception_v3_google (.pth or "
+        ".safetensors).",
+        modes=("evaluate",),
+    )

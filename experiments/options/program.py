@@ -1,0 +1,41 @@
+"""What is run, and on what."""
+
+import dataclasses
+import functools
+
+from experiments.options.option import option
+
+MODES = ("train", "evaluate", "generate", "table1", "import_checkpoint")
+
+_option = functools.partial(option, group="Program")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ProgramOptions:
+    """What is run, and on what."""
+
+    mode: str = _option(
+        "train",
+        "train: the --stages, resumed from --workdir if it holds a checkpoint. "
+        "evaluate: scores every test pair, or the images of --generated_dir. generate: "
+        "one photo and one pose in, one PNG out. table1: trains and scores every row "
+        "of the paper's Table 1. "
+        "import_checkpoint: turns a checkpoint of the authors' TensorFlow-1 code into "
+        "a run of ours.",
+        MODES,
+        may_change=True,
+    )
+    workdir: str = _option(
+        "",
+        "Folder of the run: checkpoints, summaries, metrics, pictures; of the whole "
+        "table with --mode=table1.",
+        path=True,
+        may_change=True,
+    )
+    data_dir: str = _option(
+        "",
+        "Data set written by data_prep/build_tfrecords.py.",
+        path=True,
+        may_change=True,
+    )
+    seed: int = _option(0, "Root of weights, data order and flips.", minimum=0)

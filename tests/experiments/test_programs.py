@@ -205,8 +205,8 @@ def test_evaluation_does_not_depend_on_the_batch_size(run):
 
 @pytest.mark.parametrize("program", ["evaluate", "generate"])
 def test_flags_of_other_networks_are_refused(run, drawing, program):
-    config = {"evaluate": dataclasses.replace(run, mode=program), "generate": drawing}
-    config = dataclasses.replace(config[program], base_channels=64)
+    config = drawing if program == "generate" else run
+    config = dataclasses.replace(config, mode=program, base_channels=64)
     module = {"evaluate": evaluate.evaluate, "generate": generate.generate}[program]
     with pytest.raises(
         ValueError, match=r"--base_channels=64 disagrees .* which has 2"

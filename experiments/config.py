@@ -8,6 +8,7 @@ from typing import Any
 
 from experiments import config_rules
 from experiments.options.evaluation import EvaluationOptions
+from experiments.options.export import ExportOptions
 from experiments.options.generation import GenerationOptions
 from experiments.options.networks import NetworkOptions
 from experiments.options.program import ProgramOptions
@@ -21,6 +22,7 @@ from pg2_jax import files
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(
     Table1Options,
+    ExportOptions,
     GenerationOptions,
     EvaluationOptions,
     ReportingOptions,

@@ -15,7 +15,8 @@ _NEEDED = {
     "train": ("workdir", "data_dir"),
     "evaluate": ("workdir", "data_dir"),
     "table1": ("workdir", "data_dir"),
-    "generate": ("workdir", "source_image", "pose", "output"),
+    "generate": ("workdir", "source_image", "output"),
+    "export": ("workdir", "output"),
     "import_checkpoint": ("workdir", "tf1_checkpoint"),
 }
 _FOLDERS = ("generated_dir", "target_dir")
@@ -36,6 +37,7 @@ def check(config: "Config") -> None:
     _check_values(config)
     _check_mode(config)
     _check_folders(config)
+    _check_poses(config)
     _check_variant(config)
 
 
@@ -85,6 +87,19 @@ def _check_folders(config: "Config") -> None:
         )
     else:
         _require_defaults(config, ("annotations", "match"), "needs --generated_dir")
+
+
+def _check_poses(config: "Config") -> None:
+    """Checks that there is either one pose or several."""
+    if config.mode != "generate":
+        return
+    if bool(config.pose) == bool(config.poses):
+        raise ValueError(
+            "--mode=generate takes either --pose, one pose, or --poses, several; got "
+            + ("both." if config.pose else "neither.")
+        )
+    if not config.poses:
+        _require_defaults(config, ("between",), "needs --poses")
 
 
 def _check_variant(config: "Config") -> None:

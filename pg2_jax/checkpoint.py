@@ -15,6 +15,9 @@ import orbax.checkpoint as ocp
 from pg2_jax import models, train_state
 
 PyTree = Any
+# What this code writes into a checkpoint, and the newest that it reads. It grows when
+# older code would read a checkpoint and draw something else from it.
+FORMAT = 1
 _PACKAGES = ("pg2_jax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
 
 
@@ -27,6 +30,20 @@ def versions() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             found[package] = "not installed"
     return found
+
+
+def run_of(path: str) -> tuple[str, int | None]:
+    """The run that a folder belongs to, and the step that it names.
+
+    Args:
+        path: a run, its `checkpoints`, or one of the numbered folders in there.
+    """
+    given = pathlib.Path(path).expanduser()
+    if given.name == "checkpoints":
+        return str(given.parent), None
+    if given.parent.name == "checkpoints" and given.name.isdigit():
+        return str(given.parent.parent), int(given.name)
+    return path, None
 
 
 def folder(workdir: str) -> pathlib.Path:
@@ -47,7 +64,7 @@ class Checkpointer:
         """
         options = ocp.CheckpointManagerOptions(max_to_keep=keep, create=True)
         self._manager = ocp.CheckpointManager(folder(workdir), options=options)
-        self._config = {"config": config, "versions": versions()}
+        self._config = {"format": FORMAT, "config": config, "versions": versions()}
 
     def save(self, state: train_state.TrainState) -> None:
         """Begins to write the state; training may go on meanwhile."""
@@ -117,14 +134,10 @@ def restore_generators(workdir: str, step: int | None = None) -> Generators:
     manager, step = _open(workdir, "--workdir", step)
     config = _stored_config(manager, step)
     architecture = architecture_of(config)
-    shapes = jax.eval_shape(
-        lambda: train_state.create(architecture, train_state.make_optimizer(0.0), 0)
-    )
     device = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
     wanted = {
-        name: {"params": jax.tree.map(lambda x: _placed(x, device), player.params)}
-        for name, player in (("coarse", shapes.coarse), ("refine", shapes.refine))
-        if player is not None
+        name: {"params": jax.tree.map(lambda x: _placed(x, device), shapes)}
+        for name, shapes in weight_shapes(architecture).items()
     }
     restored = _restore_tree(manager, step, wanted, partial_restore=True)
     manager.close()
@@ -135,6 +148,30 @@ def restore_generators(workdir: str, step: int | None = None) -> Generators:
         coarse=restored["coarse"]["params"],
         refine=restored["refine"]["params"] if "refine" in wanted else None,
     )
+
+
+def weight_shapes(architecture: models.Architecture) -> dict[str, PyTree]:
+    """Shapes and types of the weights of G1, "coarse", and of G2, "refine", if there is
+    one."""
+    shapes = jax.eval_shape(
+        lambda: train_state.create(architecture, train_state.make_optimizer(0.0), 0)
+    )
+    players = {"coarse": shapes.coarse, "refine": shapes.refine}
+    return {n: player.params for n, player in players.items() if player is not None}
+
+
+def check_version(path: str, version: int, newest: int) -> None:
+    """Refuses a file that later code has written.
+
+    Raises:
+        ValueError: its version is above `newest`.
+    """
+    if version > newest:
+        raise ValueError(
+            f"{path} was made by a later version of this program: its format is "
+            f"{version}, this one reads up to {newest}. Update with: "
+            "pip install --upgrade pg2_jax"
+        )
 
 
 def latest_config(workdir: str, flag: str) -> tuple[int, dict[str, Any]]:
@@ -188,7 +225,11 @@ def _open(
 
 def _stored_config(manager: ocp.CheckpointManager, step: int) -> dict[str, Any]:
     arguments = ocp.args.Composite(config=ocp.args.JsonRestore())
-    return manager.restore(step, args=arguments).config["config"]
+    stored = manager.restore(step, args=arguments).config
+    path = f"The checkpoint of step {step} in {manager.directory}"
+    # The first checkpoints did not say.
+    check_version(path, stored.get("format", 1), FORMAT)
+    return stored["config"]
 
 
 def _restore_tree(

@@ -5,7 +5,7 @@ import functools
 
 from experiments.options.option import option
 
-MODES = ("train", "evaluate", "generate", "table1", "import_checkpoint")
+MODES = ("train", "evaluate", "generate", "export", "table1", "import_checkpoint")
 
 _option = functools.partial(option, group="Program")
 
@@ -18,7 +18,8 @@ class ProgramOptions:
         "train",
         "train: the --stages, resumed from --workdir if it holds a checkpoint. "
         "evaluate: scores every test pair, or the images of --generated_dir. generate: "
-        "one photo and one pose in, one PNG out. table1: trains and scores every row "
+        "photos and poses in, pictures or an animation out. export: the model as one "
+        "file. table1: trains and scores every row "
         "of the paper's Table 1. "
         "import_checkpoint: turns a checkpoint of the authors' TensorFlow-1 code into "
         "a run of ours.",
@@ -28,7 +29,8 @@ class ProgramOptions:
     workdir: str = _option(
         "",
         "Folder of the run: checkpoints, summaries, metrics, pictures; of the whole "
-        "table with --mode=table1.",
+        "table with --mode=table1. generate also takes an exported file, or "
+        "hf://user/repository.",
         path=True,
         may_change=True,
     )

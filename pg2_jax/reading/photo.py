@@ -76,9 +76,9 @@ def read_source(
         if fit == "letterbox":
             warnings.warn(
                 f"{name} is {photo.width} wide and {photo.height} high, the model "
-                f"draws {size[1]} x {size[0]}: it was letterboxed, which makes the person "
-                "small. Crop it to the person, give the joints (source_pose), or "
-                "install an estimator: pip install 'pg2_jax[pose]'.",
+                f"draws {size[1]} x {size[0]}: it was letterboxed, which makes the "
+                "person small. Crop it to the person, give the joints (source_pose), "
+                "or install an estimator: pip install 'pg2_jax[pose]'.",
                 stacklevel=4,
             )
     frame = _frame(fit, name, original, size, found)

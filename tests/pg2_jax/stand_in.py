@@ -1,4 +1,4 @@
-"""A model without networks and an estimator without a model, whose results are known."""
+"""A model without networks and an estimator without a model: their results are known."""
 
 import numpy as np
 
@@ -7,7 +7,6 @@ from pg2_jax import bundle, inference, models
 from pg2_jax.reading.person_finder import PersonFinder
 
 HEIGHT, WIDTH = 32, 16
-ARCHITECTURE = models.Architecture(HEIGHT, WIDTH)
 
 
 class Finder(PersonFinder):
@@ -36,7 +35,9 @@ def make_model(finder=None, **changes):
         assert len(photos) == len(keypoints)
         return {"coarse": np.array(photos), "refined": 255 - np.array(photos)}
 
-    architecture = models.Architecture(HEIGHT, WIDTH, **changes)
+    architecture = models.Architecture(
+        image_height=HEIGHT, image_width=WIDTH, **changes
+    )
     config = {"image_height": HEIGHT, "image_width": WIDTH, "base_channels": 2}
     program = bundle.Program(7, architecture, config, draw)
     model = inference.PoseTransfer(program, finder=finder)

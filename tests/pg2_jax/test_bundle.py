@@ -15,7 +15,11 @@ from pg2_jax import bundle, checkpoint, hub, inference, models, train_state
 from tests.pg2_jax.stand_in import figure, make_model, make_photo
 
 ARCHITECTURE = models.Architecture(
-    32, 16, base_channels=2, bottleneck_size=2, discriminator_channels=2
+    image_height=32,
+    image_width=16,
+    base_channels=2,
+    bottleneck_size=2,
+    discriminator_channels=2,
 )
 CONFIG = {**dataclasses.asdict(ARCHITECTURE), "data_dir": "/home/anna/data/market"}
 

@@ -3,13 +3,12 @@
 import functools
 import os
 import pathlib
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
-from pg2_jax import bundle, checkpoint, generation, models, pose, pose_tools
+from pg2_jax import bundle, checkpoint, models, pose_tools
+from pg2_jax.batch_drawing import BATCH_SIZE, BatchDrawer, Drawn, require_views
 from pg2_jax.result import Result, Results
 
 if TYPE_CHECKING:
@@ -18,24 +17,6 @@ if TYPE_CHECKING:
     from pg2_jax.reading.pose import Poses
 
 _HUB = "hf://"
-BATCH_SIZE = 8
-
-
-class Drawn(NamedTuple):
-    """What the generators drew for a batch; arrays are uint8 [B, H, W, 3].
-
-    Attributes:
-        coarse: G1's images.
-        refined: G2's images; None where the model is G1 alone.
-    """
-
-    coarse: np.ndarray
-    refined: np.ndarray | None
-
-    @property
-    def image(self) -> np.ndarray:
-        """The model's last word: the refined images, or G1's where there is no G2."""
-        return self.coarse if self.refined is None else self.refined
 
 
 class PoseTransfer:
@@ -64,13 +45,7 @@ class PoseTransfer:
         """
         self._model = model
         self._given_finder = finder
-        if isinstance(model, bundle.Program):
-            self._draw = model.draw
-        else:
-            draw = functools.partial(
-                generation.generate, architecture=model.architecture
-            )
-            self._draw = functools.partial(jax.jit(draw), model.coarse, model.refine)
+        self._draw = BatchDrawer(model)
 
     @classmethod
     def restore(
@@ -229,23 +204,7 @@ class PoseTransfer:
         Raises:
             ValueError: wrong shape or type, or a pose without a point in the image.
         """
-        images, poses = np.asarray(images), np.asarray(poses, np.float32)
-        self._check(images, poses)
-        if batch_size < 1:
-            raise ValueError(f"batch_size must be 1 or more, got {batch_size}.")
-        chunks = []
-        for start in range(0, len(images), batch_size):
-            here = slice(start, start + batch_size)
-            count = len(images[here])
-            # One alone is frequent, in a notebook or a web page, and worth compiling.
-            padded = ((0, 0 if count == 1 else batch_size - count),)
-            drawn = self._draw(
-                np.pad(images[here], (*padded, (0, 0), (0, 0), (0, 0)), mode="edge"),
-                np.pad(poses[here], (*padded, (0, 0), (0, 0)), mode="edge"),
-            )
-            chunks.append({name: np.asarray(x)[:count] for name, x in drawn.items()})
-        joined = {n: np.concatenate([c[n] for c in chunks]) for n in chunks[0]}
-        return Drawn(joined["coarse"], joined.get("refined"))
+        return self._draw(images, poses, batch_size)
 
     def export(
         self,
@@ -321,7 +280,7 @@ class PoseTransfer:
         )
         if self.architecture.pose_embedding == "view":
             for name, points in fitted.items():
-                _require_views(points[None], f"{given.place}: {name}")
+                require_views(points[None], f"{given.place}: {name}")
         return fitted
 
     def _results(
@@ -341,35 +300,4 @@ class PoseTransfer:
                 )
                 for i, (name, points) in enumerate(poses.items())
             }
-        )
-
-    def _check(self, images: np.ndarray, poses: np.ndarray) -> None:
-        height, width = self.image_size
-        if images.shape[1:] != (height, width, 3) or images.dtype != np.uint8:
-            raise ValueError(
-                f"images: expected uint8 [N, {height}, {width}, 3], got {images.dtype} "
-                f"{list(images.shape)}."
-            )
-        if poses.shape != (len(images), 18, 3) or not len(poses):
-            raise ValueError(
-                f"poses: expected [{len(images)}, 18, 3], one pose for each image and "
-                f"one at least, got {list(poses.shape)}."
-            )
-        inside = pose_tools.drop_outside(poses, height, width)[0][..., 2].any(axis=1)
-        if not inside.all():
-            raise ValueError(
-                f"poses: pose {int(np.argmin(inside))} has no visible point inside "
-                f"{height}x{width} pixels; scale it to the model's image first."
-            )
-        if self.architecture.pose_embedding == "view":
-            _require_views(poses)
-
-
-def _require_views(poses: np.ndarray, place: str = "poses") -> None:
-    unknown = np.asarray(pose.view(jnp.asarray(poses))) < 0
-    if unknown.any():
-        raise ValueError(
-            f"{place}: pose {int(np.argmax(unknown))} lacks a shoulder or a hip, so "
-            "that the view (front, side or back) cannot be told, which is all that "
-            "this model sees of a pose."
         )

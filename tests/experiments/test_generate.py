@@ -73,7 +73,13 @@ def test_several_people_and_poses_are_a_contact_sheet(draw):
 
 @pytest.mark.parametrize(("suffix", "frames"), [("gif", 15), ("webp", 15)])
 def test_a_sequence_is_an_animation(draw, suffix, frames):
-    draw(f"walk.{suffix}", poses="walk", between=1, frames_per_second=20.0)
+    draw(
+        f"walk.{suffix}",
+        poses="walk",
+        between=1,
+        frames_per_second=20.0,
+        skeleton=True,
+    )
     with Image.open(f"walk.{suffix}") as film:
         assert film.n_frames == frames
         film.load()

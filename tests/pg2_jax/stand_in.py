@@ -1,4 +1,5 @@
-"""A model without networks and an estimator without a model: their results are known."""
+"""A model without networks and an estimator without a model: their results are
+known."""
 
 import numpy as np
 

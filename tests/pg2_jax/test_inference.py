@@ -100,6 +100,7 @@ def test_drawings_are_saved_in_the_format_of_the_suffix(tmp_path):
         walk.save(tmp_path / "a.doc")
 
 
+@pytest.mark.filterwarnings("ignore:os.fork")
 def test_animations_have_a_frame_for_each_pose(tmp_path):
     model, _ = make_model()
     people = [model.sequence(make_photo(seed=i), "walk") for i in range(2)]

@@ -80,7 +80,7 @@ def _check_folders(config: "Config") -> None:
     if config.generated_dir:
         _require_defaults(
             config,
-            ("data_dir", "checkpoint_step", "max_test_pairs"),
+            ("data_dir", "checkpoint_step", "max_test_pairs", "save_images"),
             "has no meaning with --generated_dir, which scores a folder of images",
         )
     else:

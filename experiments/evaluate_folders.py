@@ -10,7 +10,7 @@ import numpy as np
 import tqdm
 
 from data_prep import annotations, photos
-from experiments import inception_scores, results, scoring
+from experiments import inception_scores, pair_scores, results, scoring
 from experiments.config import Config
 from pg2_jax import checkpoint, pose, sharding
 from pg2_jax.metrics import suite
@@ -41,11 +41,13 @@ def evaluate(config: Config) -> None:
         f"{content['image_size']}: mean (standard deviation)"
     )
     scoring.show(title, content["metrics"], content["not_computed"], content["remarks"])
-    print(f"Wrote {pathlib.Path(config.workdir) / 'metrics.json'}")
+    workdir = pathlib.Path(config.workdir)
+    print(f"Wrote {workdir / 'metrics.json'} and {workdir / pair_scores.FILE}")
 
 
 def score(config: Config) -> dict[str, Any]:
-    """Scores the images of --generated_dir; writes metrics.json into the workdir.
+    """Scores the images of --generated_dir; writes metrics.json and pairs.csv into the
+    workdir.
 
     Args:
         config: names the folders, how files match and, for the masked metrics, the
@@ -84,6 +86,9 @@ def score(config: Config) -> dict[str, Any]:
     masks = _MASKS if poses is not None else {}
     content = _content(config, pairs, scores, size, masks, sets)
     content["remarks"] = [_said_match(content), *remarks]
+    # Which photo a method began with, a folder of its images does not tell.
+    names = [("", pair.target.name) for pair in pairs]
+    pair_scores.write(workdir / pair_scores.FILE, names, {KIND: scores})
     results.write_json(workdir / "metrics.json", content)
     return content
 

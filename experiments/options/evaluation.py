@@ -21,6 +21,12 @@ class EvaluationOptions:
     picture_pairs: int = _option(
         12, "Test pairs in the picture of an evaluation or table.", minimum=1
     )
+    save_images: bool = _option(
+        False,
+        "evaluate: also writes every drawn image and its target into --workdir, as "
+        "images/KIND/SOURCE__TARGET.png, for other programs.",
+        modes=("evaluate",),
+    )
     generated_dir: str = _option(
         "",
         "evaluate: scores the images of this folder, any method's, in place of a "

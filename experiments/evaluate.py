@@ -14,13 +14,13 @@ from PIL import Image
 
 from experiments import (
     evaluate_folders,
-    inception_scores,
     pair_scores,
     pictures,
     results,
     saved_images,
     scoring,
 )
+from experiments.collectors import Collectors
 from experiments.config import Config
 from experiments.stored_config import check_networks
 from pg2_jax import (
@@ -101,12 +101,13 @@ def score_run(config: Config) -> dict[str, Any]:
         dataset.require_views("test")
     sharding.check_batch_size(config.batch_size)
     sharding.check_one_process()
-    sets = inception_scores.Collector(inception_scores.load(config.inception))
+    collectors = Collectors(config, input_pipeline.PairDataset)
     workdir = pathlib.Path(config.workdir)
     with contextlib.ExitStack() as stack:
         saved = saved_images.SavedImages(workdir / _IMAGES)
         images = stack.enter_context(saved) if config.save_images else None
-        names, scores, picture = _score(config, generators, dataset, sets, images)
+        names, scores, picture = _score(config, generators, dataset, collectors, images)
+    scores = collectors.merged(scores)
     pair_scores.write(workdir / pair_scores.FILE, names, scores)
     results.write_picture(workdir / "evaluation.png", picture)
     content: dict[str, Any] = {
@@ -117,16 +118,13 @@ def score_run(config: Config) -> dict[str, Any]:
         "interval": scoring.INTERVAL,
         "definitions": scoring.DEFINITIONS,
         "not_computed": scoring.not_computed(
-            size, frozenset(_MASKS), sets.not_computed()
+            size, frozenset(_MASKS), collectors.not_computed()
         ),
-        "metrics": scoring.joined_records(
-            scoring.records(
-                scores,
-                image_size=config.image_size,
-                resize="none: the pairs as the data set stores them",
-                masks=_MASKS,
-            ),
-            sets.records(image_size=config.image_size, masks=_MASKS),
+        "metrics": collectors.records(
+            scores,
+            image_size=config.image_size,
+            resize="none: the pairs as the data set stores them",
+            masks=_MASKS,
         ),
         "data_dir": config.data_dir,
         "data": dataset.metadata,
@@ -141,7 +139,7 @@ def _score(
     config: Config,
     generators: checkpoint.Generators,
     dataset: input_pipeline.PairDataset,
-    sets: inception_scores.Collector,
+    collectors: Collectors,
     images: saved_images.SavedImages | None,
 ):
     """Names of the pairs, scores of each by kind and metric, and the picture."""
@@ -172,7 +170,7 @@ def _score(
             names += test.names
             parts.append(jax.tree.map(lambda x, n=count: x[:n], found))
             shown.take(test.batch, drawn, count)
-            sets.add(
+            collectors.add(
                 {COPY: test.batch["source_image"], **drawn},
                 test.batch["target_image"],
                 test.batch["target_keypoints"],

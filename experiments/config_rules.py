@@ -80,11 +80,31 @@ def _check_folders(config: "Config") -> None:
     if config.generated_dir:
         _require_defaults(
             config,
-            ("data_dir", "checkpoint_step", "max_test_pairs"),
+            ("data_dir", "checkpoint_step", "max_test_pairs", "save_images"),
             "has no meaning with --generated_dir, which scores a folder of images",
         )
     else:
-        _require_defaults(config, ("annotations", "match"), "needs --generated_dir")
+        names = ("annotations", "match", "generated_annotations")
+        _require_defaults(config, names, "needs --generated_dir")
+    if config.generated_dir and config.fid_reference == "train":
+        raise ValueError(
+            "--fid_reference=train means the photos of --data_dir, which has no "
+            "meaning with --generated_dir; give the path of a data set or of photos."
+        )
+    if config.fid_reference and not config.inception:
+        raise ValueError(f"--fid_reference={config.fid_reference} needs --inception.")
+    if not config.estimator:
+        _require_defaults(config, ("model",), "needs --estimator")
+    elif config.generated_annotations:
+        raise ValueError(
+            "--estimator and --generated_annotations are two sources of the same "
+            "keypoints; give one."
+        )
+    if config.generated_annotations and not config.annotations:
+        raise ValueError(
+            "--generated_annotations needs --annotations, the keypoints of the targets "
+            "to compare with."
+        )
 
 
 def _check_variant(config: "Config") -> None:

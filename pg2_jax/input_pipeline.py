@@ -6,6 +6,7 @@ the step alone, so that a resumed run sees what an uninterrupted one would have 
 """
 
 import dataclasses
+import hashlib
 import itertools
 import pathlib
 from collections.abc import Iterator
@@ -192,6 +193,44 @@ class PairDataset:
             arrays = {key: batch[key] for key in (*_IMAGES, *_KEYPOINTS)}
             names = list(zip(sources, targets, strict=True))
             yield TestBatch(cast(Batch, arrays), names)
+
+    def photos(self, split: str, batch_size: int) -> Iterator[np.ndarray]:
+        """Yields every photo of a split once, in the order in which the pairs name
+        them, as uint8 [batch_size or fewer, H, W, 3].
+
+        Raises:
+            ValueError: a record cannot be read.
+        """
+        text = tf.io.FixedLenFeature([], tf.string)
+        roles = list(zip(_IMAGES, _NAMES[1:], strict=True))
+        spec = {key: text for role in roles for key in role}
+        records = tf.data.TFRecordDataset(self._files(split)).batch(_ROWS_AT_ONCE)
+        seen: set[bytes] = set()
+        waiting: list[bytes] = []
+        for rows in self._read(records.map(lambda r: tf.io.parse_example(r, spec))):
+            for images, names in roles:
+                for name, encoded in zip(rows[names], rows[images], strict=True):
+                    if name not in seen:
+                        seen.add(name)
+                        waiting.append(encoded)
+            while len(waiting) >= batch_size:
+                yield from self._decoded(waiting[:batch_size])
+                del waiting[:batch_size]
+        if waiting:
+            yield from self._decoded(waiting)
+
+    def _decoded(self, encoded: list[bytes]) -> Iterator[np.ndarray]:
+        """Yields one batch."""
+        images = tf.data.Dataset.from_tensor_slices(encoded).map(self._decode_image)
+        yield from self._read(images.batch(len(encoded)))
+
+    def checksum(self, split: str) -> str:
+        """SHA-256 of the files of a split, one after the other."""
+        digest = hashlib.sha256()
+        for path in self._files(split):
+            with open(path, "rb") as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
+        return digest.hexdigest()
 
     def _batches(
         self, records: tf.data.Dataset, rows: int, keys: tuple[str, ...]

@@ -14,7 +14,15 @@ from PIL import Image
 
 from data_prep import annotations
 from data_prep.annotations import openpose_json
-from experiments import evaluate, generate, inception_scores, scoring, train
+from experiments import (
+    evaluate,
+    generate,
+    inception_scores,
+    pair_scores,
+    scoring,
+    train,
+)
+from experiments.config import Config
 from pg2_jax import checkpoint, input_pipeline
 from pg2_jax.metrics import inception, inception_weights
 from tests.experiments.tiny_config import make_config
@@ -191,6 +199,55 @@ def test_evaluation_scores_every_pair_once(run, pair_dataset, capsys):
     )
     with Image.open(f"{run.workdir}/evaluation.png") as picture:
         assert picture.width == 10 * (8 * 16 + 4) + 4
+
+
+def test_every_pair_has_its_scores_and_its_image(run, tmp_path):
+    """pairs.csv has what metrics.json sums up; the files score like the run."""
+    evaluate.evaluate(
+        dataclasses.replace(run, mode="evaluate", save_images=True, max_test_pairs=5)
+    )
+    report = read_json(run, "metrics.json")
+    found = pair_scores.read(pathlib.Path(run.workdir) / pair_scores.FILE)
+    (test,) = input_pipeline.PairDataset(run.data_dir).test_batches(
+        batch_size=5, limit=5
+    )
+    assert found.names == test.names
+    assert list(found.scores) == list(report["metrics"])
+    for kind, by_name in found.scores.items():
+        assert list(by_name) == list(report["metrics"][kind])
+        l1 = report["metrics"][kind]["l1"]
+        assert by_name["l1"].mean() == pytest.approx(l1["mean"], rel=1e-6)
+    images = pathlib.Path(run.workdir) / "images"
+    folders = {"generated_dir": str(images / "refined"), "workdir": str(tmp_path)}
+    folders["target_dir"] = str(images / "target")
+    config = Config(
+        mode="evaluate", match="order", batch_size=2, progress=False, **folders
+    )
+    evaluate.evaluate(config)
+    again = pair_scores.read(tmp_path / pair_scores.FILE)
+    # The folder is sorted by name.
+    stems = ["__".join(pathlib.Path(x).stem for x in pair) for pair in found.names]
+    order = np.argsort(stems)
+    assert again.names == [("", f"{stems[i]}.png") for i in order]
+    for name in ("l1", "ssim_pg2"):
+        got, want = again.scores["generated"][name], found.scores["refined"][name]
+        np.testing.assert_allclose(got, want[order], rtol=1e-5)
+
+
+def test_networks_that_draw_nan_are_not_scored(run, monkeypatch, tmp_path):
+    restore = checkpoint.restore_generators
+
+    def damaged(*arguments):
+        generators = restore(*arguments)
+        broken = jax.tree.map(lambda x: x * np.nan, generators.refine)
+        return dataclasses.replace(generators, refine=broken)
+
+    monkeypatch.setattr(checkpoint, "restore_generators", damaged)
+    before = sorted(os.listdir(run.workdir))
+    message = "refined image of 4 of the first 4 pairs holds NaN .*, first that of "
+    with pytest.raises(ValueError, match=message):
+        evaluate.evaluate(dataclasses.replace(run, mode="evaluate", save_images=True))
+    assert sorted(os.listdir(run.workdir)) == before
 
 
 def test_evaluation_does_not_depend_on_the_batch_size(run):

@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import functools
-import pathlib
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -14,8 +13,8 @@ import jax.numpy as jnp
 import tqdm
 
 from experiments import (
+    history,
     pictures,
-    results,
     stored_config,
     training_log,
     training_steps,
@@ -103,10 +102,6 @@ class _Run:
         )
         before = self._checkpoints.latest_config()
         stored_config.check_unchanged(before, config, dataset.metadata)
-        results.write_json(
-            pathlib.Path(config.workdir) / "config.json",
-            {"config": stored, **results.provenance()},
-        )
         # Drawn once: compiling fast is worth more than running fast.
         unoptimized = {"xla_backend_optimization_level": 0}
         state = jax.jit(create, out_shardings=whole, compiler_options=unoptimized)()
@@ -114,6 +109,7 @@ class _Run:
         if config.coarse_from and not int(self.state.step):
             self.state = _with_stage_one(state, config, dataset.metadata)
         self._first = first = int(self.state.step)
+        history.write_config(config.workdir, stored, first)
         self._batches = dataset.training_batches(
             batch_size=config.batch_size,
             seed=config.seed,

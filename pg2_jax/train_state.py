@@ -49,19 +49,14 @@ class TrainState:
 
 
 def make_optimizer(
-    learning_rate: float, cosine_steps: int = 0
+    learning_rate: optax.ScalarOrSchedule,
 ) -> optax.GradientTransformation:
     """Adam as in section 4.1 of the paper: beta1 0.5, beta2 0.999.
 
     Args:
-        learning_rate: of the first step.
-        cosine_steps: steps after which the rate has fallen to zero along a cosine;
-            0 for a constant rate (paper).
+        learning_rate: constant (paper), or a schedule such as those of `schedules`.
     """
-    rate: optax.ScalarOrSchedule = learning_rate
-    if cosine_steps:
-        rate = optax.cosine_decay_schedule(learning_rate, cosine_steps)
-    return optax.adam(rate, b1=0.5, b2=0.999)
+    return optax.adam(learning_rate, b1=0.5, b2=0.999)
 
 
 def create(

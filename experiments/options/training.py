@@ -33,9 +33,19 @@ class TrainingOptions:
     )
     learning_rate_decay: str = _option(
         "constant",
-        "constant (paper), or cosine: the rate falls to zero over each stage, which "
-        "makes the most of a short run.",
-        ("constant", "cosine"),
+        "constant (paper). cosine: the rate falls to zero over each stage, which makes "
+        "the most of a short run. halving: half as large after every --halve_every "
+        "steps of a stage, as the released code computes and does not apply.",
+        ("constant", "cosine", "halving"),
+    )
+    halve_every: int = _option(
+        50_000, "Steps with --learning_rate_decay=halving.", minimum=1
+    )
+    warmup_steps: int = _option(
+        0,
+        "Steps at the beginning of each stage in which the learning rate grows in "
+        "equal steps to --learning_rate.",
+        minimum=0,
     )
     l1_weight: float = _option(
         10.0,

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from pg2_jax import train_state
+from pg2_jax import schedules, train_state
 
 
 def moves(optimizer, gradients):
@@ -39,7 +39,8 @@ def test_adam_of_the_paper():
 
 @pytest.mark.parametrize("steps", [3, 4])
 def test_the_cosine_falls_to_zero(steps):
-    got = moves(train_state.make_optimizer(1e-2, steps), GRADIENTS)
+    rate = schedules.learning_rate(1e-2, decay="cosine", stage_steps=steps)
+    got = moves(train_state.make_optimizer(rate), GRADIENTS)
     rates = [1e-2 * 0.5 * (1 + math.cos(math.pi * min(t / steps, 1))) for t in range(4)]
     want = list(adam(GRADIENTS, rates))
     np.testing.assert_allclose(got, want, rtol=1e-3, atol=1e-8)

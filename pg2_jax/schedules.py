@@ -2,6 +2,7 @@
 
 import optax
 
+
 def learning_rate(
     peak: float,
     *,

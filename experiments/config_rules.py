@@ -37,6 +37,7 @@ def check(config: "Config") -> None:
     _check_mode(config)
     _check_folders(config)
     _check_variant(config)
+    _check_training(config)
 
 
 def _check_values(config: "Config") -> None:
@@ -58,6 +59,8 @@ def _check_values(config: "Config") -> None:
         if getattr(config, name):
             files.parse_size(name, getattr(config, name))
     _require(config.seed < 2**32, config, "seed", "below 2**32")
+    for name in ("ema_decay", "validation_share"):
+        _require(getattr(config, name) < 1, config, name, "below 1")
 
 
 def _check_mode(config: "Config") -> None:
@@ -80,7 +83,10 @@ def _check_folders(config: "Config") -> None:
     if config.generated_dir:
         _require_defaults(
             config,
-            ("data_dir", "checkpoint_step", "max_test_pairs", "save_images"),
+            (
+                *("data_dir", "checkpoint", "checkpoint_step", "weights"),
+                *("max_test_pairs", "save_images"),
+            ),
             "has no meaning with --generated_dir, which scores a folder of images",
         )
     else:
@@ -118,6 +124,22 @@ def _check_variant(config: "Config") -> None:
             _TWO_STAGE_ONLY,
             f"needs --stages=two_stage, got --stages={config.stages}",
         )
+
+
+def _check_training(config: "Config") -> None:
+    """Checks flags of training that need one another, or exclude one another."""
+    if config.eval_every and not config.validation_share:
+        raise ValueError(
+            f"--eval_every={config.eval_every} needs --validation_share, such as 0.05: "
+            "pairs of people who are left out of training. The test pairs must not "
+            "choose a model."
+        )
+    if not config.eval_every:
+        _require_defaults(config, ("early_stop_evals",), "needs --eval_every")
+    if config.checkpoint_step >= 0:
+        _require_defaults(config, ("checkpoint",), "contradicts --checkpoint_step")
+    if config.coarse_from:
+        _require_defaults(config, ("init_from",), "has no meaning with --coarse_from")
 
 
 def _require(holds: bool, config: "Config", name: str, rule: str) -> None:

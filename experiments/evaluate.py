@@ -3,7 +3,7 @@
 import contextlib
 import functools
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, cast
 
 import jax
@@ -80,8 +80,11 @@ def score_run(config: Config) -> dict[str, Any]:
         ValueError: no checkpoint, no test pairs, sizes that disagree, or networks that
             draw NaN.
     """
-    step = None if config.checkpoint_step < 0 else config.checkpoint_step
-    generators = checkpoint.restore_generators(config.workdir, step)
+    generators = checkpoint.restore_generators(
+        config.workdir,
+        config.wanted_checkpoint,
+        cast(checkpoint.Weights, config.weights),
+    )
     dataset = input_pipeline.PairDataset(config.data_dir)
     size = (generators.architecture.image_height, generators.architecture.image_width)
     check_networks(generators.config, config)
@@ -112,6 +115,7 @@ def score_run(config: Config) -> dict[str, Any]:
     results.write_picture(workdir / "evaluation.png", picture)
     content: dict[str, Any] = {
         "step": generators.step,
+        "weights": config.weights if generators.config.get("ema_decay") else "raw",
         "pairs": len(scores[COPY]["l1"]),
         "pairs_available": dataset.count("test"),
         "image_size": config.image_size,
@@ -144,12 +148,8 @@ def _score(
 ):
     """Names of the pairs, scores of each by kind and metric, and the picture."""
     mesh = sharding.data_mesh()
-    whole, split = sharding.replicated(mesh), sharding.batched(mesh)
-    draw_and_score = jax.jit(
-        functools.partial(_draw_and_score, architecture=generators.architecture),
-        in_shardings=(whole, whole, split),
-        out_shardings=split,
-    )
+    whole = sharding.replicated(mesh)
+    draw_and_score = compiled(generators.architecture, mesh)
     coarse, refine = jax.device_put((generators.coarse, generators.refine), whole)
     total = dataset.count("test")
     total = min(total, config.max_test_pairs or total)
@@ -210,12 +210,30 @@ def _check_finite(
             )
 
 
+def compiled(
+    architecture: models.Architecture,
+    mesh: jax.sharding.Mesh,
+    metrics: Collection[str] = tuple(suite.METRICS),
+) -> Callable[..., tuple[dict[str, jax.Array], dict[str, dict[str, jax.Array]]]]:
+    """Drawing and scoring: (weights of G1, of G2 or None, batch) -> uint8 images by
+    kind, and [B] scores by kind and metric."""
+    whole, split = sharding.replicated(mesh), sharding.batched(mesh)
+    return jax.jit(
+        functools.partial(
+            _draw_and_score, architecture=architecture, metrics=tuple(metrics)
+        ),
+        in_shardings=(whole, whole, split),
+        out_shardings=split,
+    )
+
+
 def _draw_and_score(
     coarse_params,
     refine_params,
     batch: inputs.Batch,
     *,
     architecture: models.Architecture,
+    metrics: Collection[str],
 ):
     """uint8 images by kind, [B] whether all their values were finite, and the [B]
     scores of these and of the source photo, by kind and metric."""
@@ -231,7 +249,7 @@ def _draw_and_score(
         suite.SOURCE: pose.body_mask(batch["source_keypoints"], *target.shape[1:3]),
     }
     scores = {
-        kind: suite.compute(image, target, masks)
+        kind: suite.compute(image, target, masks, metrics)
         for kind, image in {COPY: source, **drawn}.items()
     }
     return drawn, finite, scores

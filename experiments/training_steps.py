@@ -9,7 +9,7 @@ import optax
 from jax.sharding import Mesh
 
 from experiments.config import Config
-from pg2_jax import models, sharding, train_state
+from pg2_jax import models, schedules, sharding, train_state
 from pg2_jax import train_step as steps
 
 # A compiled step: (state, batch) -> (state, metrics).
@@ -60,10 +60,28 @@ def compiled(config: Config, architecture: models.Architecture, mesh: Mesh) -> S
 
 def objective(config: Config, stage_steps: int) -> steps.Objective:
     """What the config says of a stage of so many steps."""
-    cosine_steps = max(1, stage_steps) if config.learning_rate_decay == "cosine" else 0
     names = {field.name for field in dataclasses.fields(steps.Objective)}
     values = dataclasses.asdict(config)
     return steps.Objective(
-        optimizer=train_state.make_optimizer(config.learning_rate, cosine_steps),
+        optimizer=train_state.make_optimizer(_schedule(config, stage_steps)),
         **{name: values[name] for name in names - {"optimizer"}},
+    )
+
+
+def learning_rate(config: Config, step: int) -> float:
+    """The rate of a step, counted from 0 over both stages."""
+    if step < config.coarse_steps:
+        rate = _schedule(config, config.coarse_steps)
+    else:
+        rate, step = _schedule(config, config.refine_steps), step - config.coarse_steps
+    return float(rate(step) if callable(rate) else rate)
+
+
+def _schedule(config: Config, stage_steps: int) -> optax.ScalarOrSchedule:
+    return schedules.learning_rate(
+        config.learning_rate,
+        decay=config.learning_rate_decay,
+        stage_steps=stage_steps,
+        halve_every=config.halve_every,
+        warmup_steps=config.warmup_steps,
     )

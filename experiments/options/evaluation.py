@@ -13,7 +13,19 @@ class EvaluationOptions:
     """What is scored, and with what."""
 
     checkpoint_step: int = _option(
-        -1, "The checkpoint to use; -1 for the newest.", minimum=-1
+        -1, "The checkpoint to use; -1 for the one that --checkpoint says.", minimum=-1
+    )
+    checkpoint: str = _option(
+        "newest",
+        "The checkpoint to use, of --workdir or --init_from: the newest, or the best "
+        "that training with --eval_every found.",
+        ("newest", "best"),
+    )
+    weights: str = _option(
+        "averaged",
+        "The weights that evaluate and generate draw with. averaged: the averages of "
+        "--ema_decay, where the run kept them. raw: those of the last step.",
+        ("averaged", "raw"),
     )
     max_test_pairs: int = _option(
         0, "Scores the first N test pairs; 0 for all.", minimum=0

@@ -101,9 +101,8 @@ def row_config(config: Config, name: str, seed: int) -> Config:
         seed=seed,
         coarse_steps=_scaled(coarse, config.steps_scale),
         refine_steps=_scaled(refine, config.steps_scale),
-        rows="",
-        seeds="",
         steps_scale=1.0,
+        **dict.fromkeys(("rows", "seeds", "inception"), ""),
         **changes,
     )
 
@@ -237,7 +236,9 @@ class _Table:
         seconds = time.monotonic() - begin
         if config.coarse_from:
             first = max(first, config.coarse_steps)
-        report = evaluate.score_run(dataclasses.replace(config, mode="evaluate"))
+        inception = self._config.inception
+        scored = dataclasses.replace(config, mode="evaluate", inception=inception)
+        report = evaluate.score_run(scored)
         run = {
             "run": pathlib.Path(config.workdir).name,
             "step": report["step"],

@@ -4,6 +4,7 @@ import dataclasses
 from typing import Any
 
 from experiments.config import Config
+from pg2_jax import checkpoint
 
 # What G1 does not notice in stage I.
 _STAGE_TWO = (
@@ -20,6 +21,14 @@ _STAGE_TWO = (
     "eval_pairs",
     "best_metric",
 )
+
+
+def newest(config: Config) -> tuple[int, dict[str, Any]] | None:
+    """Step and config of a run's newest checkpoint, None where there is none."""
+    try:
+        return checkpoint.latest_config(config.workdir, "--workdir")
+    except ValueError:
+        return None
 
 
 def differences(

@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import functools
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -13,6 +12,7 @@ import jax.numpy as jnp
 import tqdm
 
 from experiments import (
+    dry_run,
     history,
     pictures,
     stored_config,
@@ -31,7 +31,7 @@ def train(config: Config) -> int | None:
         config: of the run; its data set and workdir are read and written.
 
     Returns:
-        None when all steps are done, or the number of the signal that stopped the run
+        None when the run has ended, or the number of the signal that stopped the run
         after a last checkpoint.
 
     Raises:
@@ -47,6 +47,9 @@ def train(config: Config) -> int | None:
     if config.pose_embedding == "view":
         for split in dataset.splits:
             dataset.require_views(split)
+    if config.dry_run:
+        dry_run.show(config, architecture, dataset)
+        return None
     run = _Run(config, architecture, dataset)
     print(_announcement(config, dataset, run.state))
     with _signals() as received, contextlib.closing(run):
@@ -93,23 +96,15 @@ class _Run:
         self._config = config
         self._mesh = sharding.data_mesh()
         self._stages = training_steps.compiled(config, architecture, self._mesh)
-        whole = sharding.replicated(self._mesh)
-        create = functools.partial(
-            train_state.create,
-            architecture,
-            self._stages.optimizer,
-            config.seed,
-            averaged=config.ema_decay > 0,
-        )
         stored = {**config.to_json(), "data": dataset.metadata}
         self._checkpoints = checkpoint.Checkpointer(
             config.workdir, stored, keep=config.keep_checkpoints
         )
         before = self._checkpoints.latest_config()
         stored_config.check_unchanged(before, config, dataset.metadata)
-        # Drawn once: compiling fast is worth more than running fast.
-        unoptimized = {"xla_backend_optimization_level": 0}
-        state = jax.jit(create, out_shardings=whole, compiler_options=unoptimized)()
+        state = training_steps.first_state(
+            config, architecture, self._stages, self._mesh
+        )
         self.state = self._checkpoints.restore_latest(state)
         if config.coarse_from and not int(self.state.step):
             self.state = _with_stage_one(state, config, dataset.metadata)
@@ -133,11 +128,13 @@ class _Run:
             self._validation = validation.Validation(
                 config, architecture, dataset, self._mesh
             )
+        # As the evaluations before this session say, which is what they said then.
+        self._over = validation.is_over(config, history.read(config.workdir))
 
     def until(self, last: int, stop: Callable[[], bool]) -> None:
         """Takes the steps up to `last`, or fewer if `stop` says so, and saves."""
         config, step = self._config, int(self.state.step)
-        if step < last and self._is_over():
+        if step < last and self._over:
             print(f"{config.workdir}: step {step} of {last}, {self._ended(step, last)}")
             return
         if step >= last:
@@ -145,7 +142,7 @@ class _Run:
             print(f"{config.workdir} has {step} steps; {last} were asked for.")
             return
         with _progress_bar(config, step) as bar:
-            while step < last and not stop() and not self._is_over():
+            while step < last and not stop() and not self._over:
                 self._take_step(step)
                 step += 1
                 bar.update()
@@ -168,15 +165,13 @@ class _Run:
         """Scores the state, saves it if it is the best; returns a line for people."""
         config, values = self._config, judge.score(self.state)
         self._log.add_scalars(values, step)
-        best = validation.standing(config, history.read(config.workdir))
+        rows = history.read(config.workdir)
+        best = validation.standing(config, rows)
+        self._over = validation.is_over(config, rows)
         if best.step == step:
             self._save(step, score=validation.score(config, best.value))
         found = ", ".join(f"{name} {value:.3f}" for name, value in values.items())
         return f"step {step}: {found}{' (best)' if best.step == step else ''}"
-
-    def _is_over(self) -> bool:
-        """Whether --early_stop_evals ends the run here."""
-        return validation.is_over(self._config, history.read(self._config.workdir))
 
     def _ended(self, step: int, last: int) -> str:
         """Why a run goes no further, and where it was best."""
@@ -189,7 +184,7 @@ class _Run:
             )
         if step >= last:
             return f"finished.{where}"
-        if self._is_over():
+        if self._over:
             evaluations = f"{config.early_stop_evals} evaluations without a better one"
             return f"ended early after {evaluations}.{where}"
         return f"stopped; the same command goes on.{where}"

@@ -58,6 +58,23 @@ def compiled(config: Config, architecture: models.Architecture, mesh: Mesh) -> S
     )
 
 
+def first_state(
+    config: Config, architecture: models.Architecture, stages: Stages, mesh: Mesh
+) -> train_state.TrainState:
+    """The state of step 0, on all devices."""
+    create = functools.partial(
+        train_state.create,
+        architecture,
+        stages.optimizer,
+        config.seed,
+        averaged=config.ema_decay > 0,
+    )
+    # Drawn once: compiling fast is worth more than running fast.
+    unoptimized = {"xla_backend_optimization_level": 0}
+    whole = sharding.replicated(mesh)
+    return jax.jit(create, out_shardings=whole, compiler_options=unoptimized)()
+
+
 def objective(config: Config, stage_steps: int) -> steps.Objective:
     """What the config says of a stage of so many steps."""
     names = {field.name for field in dataclasses.fields(steps.Objective)}

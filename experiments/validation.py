@@ -36,7 +36,7 @@ class Validation:
             Such as "validation/refined/l1"; G1's image, "coarse", before stage II.
         """
         refine = None
-        if state.refine and state.step >= self._config.coarse_steps:
+        if state.refine and state.step > self._config.coarse_steps:
             refine = state.refine.drawing_params
         kind = "coarse" if refine is None else "refined"
         parts: list[dict[str, np.ndarray]] = []

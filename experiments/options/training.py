@@ -12,6 +12,13 @@ _option = functools.partial(option, group="Training")
 class TrainingOptions:
     """How the networks are trained."""
 
+    dry_run: bool = _option(
+        False,
+        "train: prints the settings, the size of the networks, and what a step takes "
+        "in computation, memory and time on this machine, and writes nothing.",
+        modes=("train",),
+        may_change=True,
+    )
     coarse_steps: int = _option(
         22_000,
         "Steps of stage I, or of the one stage; in table1 G1+D takes --coarse_steps + "

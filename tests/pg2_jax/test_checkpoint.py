@@ -2,11 +2,13 @@
 
 import dataclasses
 import functools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import struct
 
 from pg2_jax import checkpoint, inference, models, sharding, train_state
 
@@ -205,6 +207,33 @@ def test_a_model_of_g1_alone_is_restored_and_draws(tmp_path):
     result = inference.PoseTransfer.restore(str(tmp_path))(photo, keypoints)
     assert result.refined is None
     np.testing.assert_array_equal(result.image, result.coarse)
+
+
+@struct.dataclass
+class OldPlayer:
+    """A player of before there were averages."""
+
+    params: Any
+    opt_state: Any
+
+
+def test_a_checkpoint_without_averages_is_restored(tmp_path):
+    state = at_step(4)
+    old = {
+        name: OldPlayer(player.params, player.opt_state)
+        for name, player in (
+            ("coarse", state.coarse),
+            ("refine", state.refine),
+            ("critic", state.critic),
+        )
+    }
+    save(tmp_path, dataclasses.replace(state, **old))
+    saver = checkpoint.Checkpointer(str(tmp_path), CONFIG)
+    assert_equal(saver.restore_latest(make_state(1)), state)
+    coarse = checkpoint.restore_coarse(str(tmp_path), make_state(1).coarse)
+    assert_equal(coarse, state.coarse)
+    networks = checkpoint.restore_networks(str(tmp_path), 4, make_state(1))
+    assert_equal(networks.critic.params, state.critic.params)
 
 
 def test_a_field_younger_than_the_checkpoint_has_its_default():

@@ -7,6 +7,7 @@ import dataclasses
 from typing import Any
 
 from experiments import config_rules
+from experiments.options.devices import DeviceOptions
 from experiments.options.evaluation import EvaluationOptions
 from experiments.options.generation import GenerationOptions
 from experiments.options.networks import NetworkOptions
@@ -24,6 +25,7 @@ class Config(
     GenerationOptions,
     EvaluationOptions,
     ReportingOptions,
+    DeviceOptions,
     TrainingOptions,
     NetworkOptions,
     ProgramOptions,

@@ -46,6 +46,8 @@ class Architecture:
         critic_input: "pair" (paper): D sees the source and an image, stacked on the
             channels; "triplet" (released code): D sees one image.
         heat_map_range: "zero_one" (paper) or "minus_one_one" (released code).
+        precision: what convolutions compute in, "float32" or "bfloat16"; the weights
+            are float32 in both.
     """
 
     image_height: int
@@ -63,6 +65,7 @@ class Architecture:
     refine_output: str = "difference"
     critic_input: str = "pair"
     heat_map_range: str = "zero_one"
+    precision: str = "float32"
 
     def __post_init__(self):
         for name in variants.CHOICES:

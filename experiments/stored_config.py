@@ -17,6 +17,8 @@ _STAGE_TWO = (
     "adversarial_on_source",
     "discriminator_channels",
     "l1_weight",
+    "eval_pairs",
+    "best_metric",
 )
 
 
@@ -51,6 +53,30 @@ def differences(
         if old != new:
             lines.append(f"--{field.name}: {old!r} in the run, {new!r} now")
     return lines
+
+
+def check_init_from(stored: dict[str, Any], config: Config) -> None:
+    """Refuses to begin with the networks of a run that has others.
+
+    Args:
+        stored: `Config.to_json()` of the run --init_from.
+        config: of the new run, with the size of its data.
+
+    Raises:
+        ValueError: naming the flags and both values.
+    """
+    lines = []
+    for field in dataclasses.fields(config):
+        if field.metadata["group"] == "Networks":
+            had = stored.get(field.name, field.default)
+            now = getattr(config, field.name)
+            if had != now:
+                lines.append(f"--{field.name}: {had!r} there, {now!r} here")
+    if lines:
+        raise ValueError(
+            f"--init_from={config.init_from} holds other networks:\n  "
+            + "\n  ".join(lines)
+        )
 
 
 def check_networks(stored: dict[str, Any], config: Config) -> None:

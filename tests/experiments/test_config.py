@@ -8,7 +8,7 @@ import sys
 import pytest
 from absl import flags
 
-from experiments import command_line, stored_config
+from experiments import command_line, flag_table, stored_config
 from experiments.config import Config
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -138,6 +138,10 @@ def run_main(*words):
         capture_output=True,
         text=True,
     )
+
+
+def test_the_page_of_flags_is_what_its_command_prints():
+    assert (ROOT / "docs" / "flags.md").read_text() == flag_table.markdown()
 
 
 def test_help_names_every_flag_and_imports_nothing_heavy():

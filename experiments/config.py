@@ -7,6 +7,7 @@ import dataclasses
 from typing import Any, Literal
 
 from experiments import config_rules
+from experiments.options.devices import DeviceOptions
 from experiments.options.evaluation import EvaluationOptions
 from experiments.options.generation import GenerationOptions
 from experiments.options.networks import NetworkOptions
@@ -25,6 +26,7 @@ class Config(
     GenerationOptions,
     EvaluationOptions,
     ReportingOptions,
+    DeviceOptions,
     ValidationOptions,
     TrainingOptions,
     NetworkOptions,
@@ -47,6 +49,11 @@ class Config(
         if self.checkpoint_step >= 0:
             return self.checkpoint_step
         return "best" if self.checkpoint == "best" else None
+
+    @property
+    def drawing_precision(self) -> str:
+        """What a checkpoint draws in: empty, its own, unless bfloat16 is asked for."""
+        return "" if self.precision == "float32" else self.precision
 
     def with_size(self, height: int, width: int) -> "Config":
         """The config of a run on images of this size, a data set's or a checkpoint's.

@@ -38,6 +38,7 @@ def check(config: "Config") -> None:
     _check_folders(config)
     _check_variant(config)
     _check_training(config)
+    _check_calls(config)
 
 
 def _check_values(config: "Config") -> None:
@@ -140,6 +141,25 @@ def _check_training(config: "Config") -> None:
         _require_defaults(config, ("checkpoint",), "contradicts --checkpoint_step")
     if config.coarse_from:
         _require_defaults(config, ("init_from",), "has no meaning with --coarse_from")
+
+
+def _check_calls(config: "Config") -> None:
+    """Checks that what is due between steps is not due within a call, and that the
+    steps to profile are there."""
+    for name in ("log_every", "picture_every", "eval_every", "checkpoint_every"):
+        if getattr(config, name) % config.steps_per_call:
+            raise ValueError(
+                f"--{name}={getattr(config, name)} must be a multiple of "
+                f"--steps_per_call={config.steps_per_call}, because nothing can be "
+                "done between the steps of a call."
+            )
+    if config.profile_steps:
+        begin, end = files.parse_range("profile_steps", config.profile_steps)
+        if not begin < end <= config.total_steps:
+            raise ValueError(
+                f"--profile_steps={config.profile_steps} must end after it begins, and "
+                f"by the last step, {config.total_steps}."
+            )
 
 
 def _require(holds: bool, config: "Config", name: str, rule: str) -> None:

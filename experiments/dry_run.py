@@ -128,7 +128,7 @@ def _cost(
 ) -> tuple[train_state.TrainState, Cost]:
     """Compiles a step, takes some, and returns the state after them, and the cost."""
     batch = sharding.put_batch(_random_batch(config), mesh)
-    program = step.lower(state, batch).compile()
+    program = step.one.lower(state, batch).compile()
     seconds = []
     for _ in range(1 + _TIMED_STEPS):
         begin = time.monotonic()

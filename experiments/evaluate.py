@@ -84,6 +84,7 @@ def score_run(config: Config) -> dict[str, Any]:
         config.workdir,
         config.wanted_checkpoint,
         cast(checkpoint.Weights, config.weights),
+        config.drawing_precision,
     )
     dataset = input_pipeline.PairDataset(config.data_dir)
     size = (generators.architecture.image_height, generators.architecture.image_width)

@@ -35,7 +35,7 @@ def generate(config: Config) -> None:
         raise ValueError(f"--output={config.output}: no folder {output.parent}.")
     weights = cast(checkpoint.Weights, config.weights)
     model = inference.PoseTransfer.restore(
-        config.workdir, config.wanted_checkpoint, weights
+        config.workdir, config.wanted_checkpoint, weights, config.drawing_precision
     )
     check_networks(model.config, config)
     size = (model.architecture.image_height, model.architecture.image_width)

@@ -104,7 +104,9 @@ def row_config(config: Config, name: str, seed: int) -> Config:
         coarse_steps=_scaled(coarse, config.steps_scale),
         refine_steps=_scaled(refine, config.steps_scale),
         steps_scale=1.0,
-        **dict.fromkeys(("rows", "seeds", "inception"), ""),
+        rows="",
+        seeds="",
+        inception="",
         **changes,
     )
 

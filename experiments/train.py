@@ -15,6 +15,7 @@ from experiments import (
     dry_run,
     history,
     pictures,
+    profiling,
     stored_config,
     training_log,
     training_steps,
@@ -112,13 +113,15 @@ class _Run:
             self.state = _with_networks(state, config)
         self._first = first = int(self.state.step)
         history.write_config(config.workdir, stored, first)
-        self._batches = dataset.training_batches(
+        batches = dataset.training_batches(
             batch_size=config.batch_size,
             seed=config.seed,
             first_step=first,
             process_index=jax.process_index(),
             process_count=jax.process_count(),
         )
+        self._batches = training_steps.feed(config, batches, first, self._mesh)
+        self._profile = profiling.Profile(config)
         self._pictures = None
         if config.picture_every and "test" in dataset.splits:
             self._pictures = pictures.ProgressPictures(config, architecture, dataset)
@@ -143,9 +146,12 @@ class _Run:
             return
         with _progress_bar(config, step) as bar:
             while step < last and not stop() and not self._over:
+                count = training_steps.call_length(config, step)
+                self._profile.begin(step, count)
                 self._take_step(step)
-                step += 1
-                bar.update()
+                step += count
+                self._profile.end(step, self.state)
+                bar.update(count)
                 if _is_due(step, config.log_every, last) or stop():
                     line = self._log.write(step)
                     bar.set_postfix_str(line)
@@ -194,8 +200,7 @@ class _Run:
         stage = self._stages.first
         if step >= self._config.coarse_steps:
             stage = self._stages.second
-        batch = sharding.put_batch(next(self._batches), self._mesh)
-        self.state, metrics = stage(self.state, batch)
+        self.state, metrics = stage(self.state, next(self._batches))
         self._log.add(metrics)
         if step not in (self._first, self._config.coarse_steps):
             # The first step of a stage is compiled, which says nothing of the others.
@@ -212,6 +217,7 @@ class _Run:
 
     def close(self) -> None:
         """Waits for what is still being written."""
+        self._profile.close()
         self._checkpoints.close()
         self._log.close()
 

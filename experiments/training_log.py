@@ -34,7 +34,8 @@ class TrainingLog:
         self._seconds = 0.0  # of the steps since the last entry
 
     def add(self, metrics: steps.Metrics) -> None:
-        """Takes the metrics of the next step, which may still be computing."""
+        """Takes the metrics of the next step, or [steps] arrays of several, which may
+        still be computing."""
         if self._unlogged:
             # One step computes while the next is prepared, no more: a host that runs
             # ahead would fill the memory with batches.
@@ -64,10 +65,11 @@ class TrainingLog:
         """
         if not self._unlogged:
             return ""
-        count = len(self._unlogged)
         begin = time.monotonic()
-        fetched = jax.device_get(self._unlogged)
+        calls = jax.device_get(self._unlogged)
         self._seconds += time.monotonic() - begin
+        fetched = [step for metrics in calls for step in _by_step(metrics)]
+        count = len(fetched)
         for number, metrics in enumerate(fetched, start=step - count):
             _require_finite(metrics, number, self._config)
         # The first step of stage II can share an interval with the last of stage I.
@@ -93,6 +95,12 @@ class TrainingLog:
         """Writes what is still in memory."""
         self._summaries.close()
         self._history.close()
+
+
+def _by_step(metrics: steps.Metrics) -> list[steps.Metrics]:
+    """The metrics of each step of a call."""
+    rows = zip(*map(np.atleast_1d, metrics.values()), strict=True)
+    return [dict(zip(metrics, row, strict=True)) for row in rows]
 
 
 def _require_finite(metrics: steps.Metrics, step: int, config: Config) -> None:

@@ -130,7 +130,10 @@ class Generators:
 
 
 def restore_generators(
-    workdir: str, step: Wanted = None, weights: Weights = "averaged"
+    workdir: str,
+    step: Wanted = None,
+    weights: Weights = "averaged",
+    precision: str = "",
 ) -> Generators:
     """Reads the weights of G1 and G2 alone; optimizer and discriminator stay on disk.
 
@@ -138,6 +141,7 @@ def restore_generators(
         workdir: folder of the run.
         step: the checkpoint; "best" for the best, None for the newest.
         weights: the averages, where the run kept them, or the raw weights.
+        precision: to draw in, "float32" or "bfloat16"; empty for the run's own.
 
     Raises:
         ValueError: there is no such checkpoint.
@@ -145,6 +149,8 @@ def restore_generators(
     manager, step = _open(workdir, "--workdir", step)
     config = _stored_config(manager, step)
     architecture = architecture_of(config)
+    if precision:
+        architecture = dataclasses.replace(architecture, precision=precision)
     shapes = jax.eval_shape(
         lambda: train_state.create(architecture, train_state.make_optimizer(0.0), 0)
     )

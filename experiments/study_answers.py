@@ -59,8 +59,8 @@ def read(answers: str, key: dict[str, Any]) -> list[Rater]:
         ValueError: nothing found, or files that cannot be used; names all of these.
     """
     raters: dict[str, Rater] = {}
-    problems = []
-    for path in _paths(answers):
+    paths, problems = _paths(answers), []
+    for path in paths:
         try:
             rater = _read_rater(path, key)
             if rater.name in raters:
@@ -73,8 +73,8 @@ def read(answers: str, key: dict[str, Any]) -> list[Rater]:
             problems.append(f"  {error}")
     if problems:
         raise ValueError(
-            f"--answers: {len(problems)} files cannot be used, nothing was scored:\n"
-            + "\n".join(problems)
+            f"--answers: nothing was scored; {len(problems)} of {len(paths)} files "
+            "cannot be used:\n" + "\n".join(problems)
         )
     return list(raters.values())
 

@@ -148,10 +148,10 @@ def _timing(raters: list[Rater], key: dict[str, Any]) -> dict[str, Any]:
 def _show(content: dict[str, Any]) -> None:
     title = f"User study {content['study']}, {content['raters']} raters"
     table = rich.table.Table(title=title, title_justify="left")
-    table.add_column("images")
+    table.add_column("images", no_wrap=True)
     for name in DEFINITIONS:
         table.add_column(name, justify="right", no_wrap=True)
-        table.add_column("95 % interval", justify="right", no_wrap=True)
+        table.add_column("95 %", justify="right", no_wrap=True)
     cells = []
     for name in DEFINITIONS:
         limits = content[name]["interval_95"]

@@ -149,7 +149,9 @@ def with_trial(number, **changes):
 )
 def test_answers_that_cannot_be_used_are_named(study, content, message):
     path = write(study / "a.json", content)
-    with pytest.raises(ValueError, match=rf"(?s)1 files? cannot.*a\.json: {message}"):
+    with pytest.raises(
+        ValueError, match=rf"(?s)1 of 1 files cannot.*a\.json: {message}"
+    ):
         score(study, path)
     assert not (study / "study" / "user_study.json").exists()
 
@@ -163,7 +165,7 @@ def test_all_bad_files_are_named_at_once(study):
     with pytest.raises(ValueError) as error:
         score(study, f"{folder}/*.json")
     text = str(error.value)
-    assert "3 files cannot be used, nothing was scored" in text
+    assert "nothing was scored; 3 of 4 files cannot be used" in text
     assert "a.json: rater ann is that of" in text and "a (1).json" in text
     assert "b.json: not JSON" in text and "c.json: incomplete, 2 of 7" in text
 

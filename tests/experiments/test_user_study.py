@@ -81,7 +81,8 @@ def test_files_of_both_kinds_are_alike_in_all_but_the_pixels(folders):
     (parts,) = {tuple(chunks(png)) for png in files.values()}
     assert {name for name, _ in parts} == {b"IHDR", b"IDAT", b"IEND"}
     assert len({png[: 8 + 25] for png in files.values()}) == 1
-    for word in ("person", "key.json", "generated_dir", str(folders)):
+    names = [path.stem for path in (folders / "target").iterdir()]
+    for word in (*names, "key.json", "generated_dir", str(folders)):
         assert word not in page
 
 
@@ -201,7 +202,10 @@ def test_a_study_is_not_overwritten(folders):
         ({"study_images": 0}, "--study_images must be at least 1"),
         ({"study_seconds": 0.0}, "--study_seconds must be above 0"),
         ({"answers": "a.json"}, "has no meaning with --answers"),
-        ({"mode": "evaluate", "workdir": "w"}, "--study_images=3 is for --mode=user_s"),
+        (
+            {"mode": "evaluate", "workdir": "w", "output": ""},
+            "--study_images=3 is for --mode=user_study",
+        ),
     ],
 )
 def test_flags_that_make_no_sense_are_named(tmp_path, changes, message):

@@ -57,6 +57,7 @@ def from_run(config: Config) -> tuple[list[Shown], dict[str, Any]]:
     origin = {
         "workdir": config.workdir,
         "step": generators.step,
+        "weights": config.weights if generators.config.get("ema_decay") else "raw",
         "data_dir": config.data_dir,
         "data": dataset.metadata,
         "config": generators.config,

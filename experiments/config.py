@@ -7,6 +7,7 @@ import dataclasses
 from typing import Any
 
 from experiments import config_rules
+from experiments.options.devices import DeviceOptions
 from experiments.options.evaluation import EvaluationOptions
 from experiments.options.generation import GenerationOptions
 from experiments.options.networks import NetworkOptions
@@ -20,6 +21,7 @@ from pg2_jax import files
 # A dataclass has the fields of its last base first.
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(
+    DeviceOptions,
     Table1Options,
     GenerationOptions,
     EvaluationOptions,

@@ -46,6 +46,8 @@ class Architecture:
         critic_input: "pair" (paper): D sees the source and an image, stacked on the
             channels; "triplet" (released code): D sees one image.
         heat_map_range: "zero_one" (paper) or "minus_one_one" (released code).
+        remat: whether a gradient computes the inside of G1's and G2's blocks again
+            instead of keeping it: less memory, the same weights.
     """
 
     image_height: int
@@ -63,21 +65,16 @@ class Architecture:
     refine_output: str = "difference"
     critic_input: str = "pair"
     heat_map_range: str = "zero_one"
+    remat: bool = False
 
     def __post_init__(self):
         for name in variants.CHOICES:
             variants.require(name, getattr(self, name))
-        height, width, halvings = self.image_height, self.image_width, self.blocks - 1
+        height, width = self.image_height, self.image_width
         if height < 32:
             raise ValueError(
                 f"Image size {height}x{width}: the height must be at least 32, because "
                 "G2 has log2(height) - 4 blocks and needs one."
-            )
-        if height % 2**halvings or width % 2**halvings:
-            raise ValueError(
-                f"Image size {height}x{width}: both sides must be multiples of "
-                f"{2**halvings}, because G1's {self.blocks} blocks (log2(height) - 2) "
-                f"halve the image {halvings} times."
             )
         if self.coarse_network == "refinement" and self.pose_embedding != "heatmap":
             raise ValueError(
@@ -92,7 +89,7 @@ class Architecture:
 
     @property
     def blocks(self) -> int:
-        """Blocks of G1, N = log2(H) - 2: 5 at 128x64, 6 at 256x256."""
+        """Blocks of G1, N = log2(H) - 2, rounded down: 5 at 128x64, 6 at 256x256."""
         return int(math.log2(self.image_height)) - 2
 
     def coarse(self) -> "CoarseGenerator | RefinementGenerator":
@@ -105,6 +102,7 @@ class Architecture:
             blocks=self.blocks,
             block=self.coarse_block,
             pose_embedding=self.pose_embedding,
+            remat=self.remat,
         )
 
     def refine(self) -> "RefinementGenerator":
@@ -114,6 +112,7 @@ class Architecture:
             blocks=self.blocks - 2,
             decoder=self.refine_decoder,
             full_skip=self.refine_full_skip,
+            remat=self.remat,
         )
 
     def discriminator(self) -> Discriminator:
@@ -153,12 +152,29 @@ def conv3x3(features: int, *, name: str, stride: int = 1) -> nn.Conv:
     )
 
 
-def upsample(x: jax.Array) -> jax.Array:
-    """Nearest-neighbour enlargement by 2: [B, H, W, C] -> [B, 2H, 2W, C]."""
+def upsample(x: jax.Array, like: jax.Array) -> jax.Array:
+    """Nearest-neighbour enlargement by 2, the inverse of a halving.
+
+    Half of an odd side is rounded up, so that enlarging gives one row too many, which
+    is cut.
+
+    Args:
+        x: [B, ceil(H / 2), ceil(W / 2), C].
+        like: [B, H, W, any], what was halved.
+
+    Returns:
+        [B, H, W, C].
+    """
     batch, height, width, channels = x.shape
     x = x[:, :, None, :, None, :]
     x = jnp.broadcast_to(x, (batch, height, 2, width, 2, channels))
-    return x.reshape(batch, 2 * height, 2 * width, channels)
+    x = x.reshape(batch, 2 * height, 2 * width, channels)
+    return x[:, : like.shape[1], : like.shape[2]]
+
+
+def _kept_small(block: type[nn.Module], remat: bool) -> type[nn.Module]:
+    """A kind of block, whose inside a gradient may have to compute again."""
+    return nn.remat(block) if remat else block
 
 
 class CoarseGenerator(nn.Module):
@@ -171,6 +187,7 @@ class CoarseGenerator(nn.Module):
         blocks: N blocks in the encoder, and N in the decoder.
         block: "residual" (paper) or "plain".
         pose_embedding: as in `Architecture`.
+        remat: as in `Architecture`.
     """
 
     base_channels: int
@@ -178,6 +195,7 @@ class CoarseGenerator(nn.Module):
     blocks: int
     block: str
     pose_embedding: str
+    remat: bool = False
 
     @nn.compact
     def __call__(self, source: jax.Array, pose: jax.Array) -> jax.Array:
@@ -226,7 +244,7 @@ class CoarseGenerator(nn.Module):
                 narrow = nn.Conv(
                     self._width(i - 1), (1, 1), kernel_init=_GLOROT, name=f"narrow{i}"
                 )
-                x = upsample(nn.relu(narrow(x)))
+                x = upsample(nn.relu(narrow(x)), skips[i - 1])
         return conv3x3(3, name="rgb")(x)
 
     def _pose_feature(self, pose: jax.Array) -> jax.Array:
@@ -250,7 +268,7 @@ class CoarseGenerator(nn.Module):
 
     def _block(self, features: int, name: str) -> nn.Module:
         kind = ResidualBlock if self.block == "residual" else ConvBlock
-        return kind(features, name=name)
+        return _kept_small(kind, self.remat)(features, name=name)
 
     def _width(self, i: int) -> int:
         return self.base_channels * (i + 1)
@@ -266,12 +284,14 @@ class RefinementGenerator(nn.Module):
             "constant": all are base_channels (released code).
         full_skip: whether the last decoder block sees the first encoder block; the
             authors' 128x64 model lacks this skip, their 256x256 model has it.
+        remat: as in `Architecture`.
     """
 
     base_channels: int
     blocks: int
     decoder: str
     full_skip: bool
+    remat: bool = False
 
     @nn.compact
     def __call__(self, *images: jax.Array) -> jax.Array:
@@ -284,11 +304,12 @@ class RefinementGenerator(nn.Module):
             [B, H, W, 3], unbounded.
         """
         widths = [self.base_channels * (i + 1) for i in range(self.blocks)]
+        block = _kept_small(ConvBlock, self.remat)
         x = jnp.concatenate(images, axis=-1)
         x = nn.relu(conv3x3(widths[0], name="stem")(x))
         skips = []
         for i, features in enumerate(widths):
-            x = ConvBlock(features, name=f"encode{i}")(x)
+            x = block(features, name=f"encode{i}")(x)
             skips.append(x)
             if i < self.blocks - 1:
                 x = nn.relu(conv3x3(features, stride=2, name=f"halve{i}")(x))
@@ -298,7 +319,7 @@ class RefinementGenerator(nn.Module):
                 x = jnp.concatenate([x, skips[i]], axis=-1)
             symmetric = self.decoder == "symmetric"
             features = widths[i] if symmetric else self.base_channels
-            x = ConvBlock(features, name=f"decode{i}")(x)
+            x = block(features, name=f"decode{i}")(x)
             if i > 0:
-                x = upsample(x)
+                x = upsample(x, skips[i - 1])
         return conv3x3(3, name="rgb")(x)

@@ -35,6 +35,7 @@ def check(config: "Config") -> None:
     """
     _check_values(config)
     _check_mode(config)
+    _check_processes(config)
     _check_folders(config)
     _check_variant(config)
 
@@ -75,12 +76,34 @@ def _check_mode(config: "Config") -> None:
             _require_defaults(config, (field.name,), f"is for {whose}")
 
 
+def _check_processes(config: "Config") -> None:
+    """Checks that a run of several processes can meet."""
+    address = config.coordinator_address
+    if address in ("", "auto"):
+        _require_defaults(
+            config,
+            ("num_processes", "process_id"),
+            "needs --coordinator_address=HOST:PORT",
+        )
+        return
+    host, _, port = address.rpartition(":")
+    _require(
+        bool(host) and port.isdecimal(), config, "coordinator_address", "HOST:PORT"
+    )
+    _require(
+        config.process_id < config.num_processes,
+        config,
+        "process_id",
+        f"below --num_processes={config.num_processes}",
+    )
+
+
 def _check_folders(config: "Config") -> None:
     """Checks that flags of a folder and flags of a checkpoint do not meet."""
     if config.generated_dir:
         _require_defaults(
             config,
-            ("data_dir", "checkpoint_step", "max_test_pairs"),
+            ("data_dir", "checkpoint_step", "max_test_pairs", "coordinator_address"),
             "has no meaning with --generated_dir, which scores a folder of images",
         )
     else:

@@ -14,6 +14,7 @@ from experiments import (
     evaluate_folders,
     inception_scores,
     pictures,
+    processes,
     results,
     scoring,
 )
@@ -48,6 +49,8 @@ def evaluate(config: Config) -> None:
         evaluate_folders.evaluate(config)
         return
     content = score_run(config)
+    if not processes.is_first():
+        return
     title = (
         f"step {content['step']}, {content['pairs']:,} test pairs of "
         f"{content['image_size']}: mean (standard deviation)"
@@ -69,7 +72,8 @@ def score_run(config: Config) -> dict[str, Any]:
         ValueError: no checkpoint, no test pairs, or sizes that disagree.
     """
     step = None if config.checkpoint_step < 0 else config.checkpoint_step
-    generators = checkpoint.restore_generators(config.workdir, step)
+    whole = sharding.replicated(sharding.data_mesh())
+    generators = checkpoint.restore_generators(config.workdir, step, whole)
     dataset = input_pipeline.PairDataset(config.data_dir)
     size = (generators.architecture.image_height, generators.architecture.image_width)
     check_networks(generators.config, config)
@@ -88,11 +92,10 @@ def score_run(config: Config) -> dict[str, Any]:
     if generators.architecture.pose_embedding == "view":
         dataset.require_views("test")
     sharding.check_batch_size(config.batch_size)
-    sharding.check_one_process()
-    sets = inception_scores.Collector(inception_scores.load(config.inception))
+    # The other processes help to draw; the first scores sets and writes.
+    inception = config.inception if processes.is_first() else ""
+    sets = inception_scores.Collector(inception_scores.load(inception))
     scores, picture = _score(config, generators, dataset, sets)
-    workdir = pathlib.Path(config.workdir)
-    results.write_picture(workdir / "evaluation.png", picture)
     content: dict[str, Any] = {
         "step": generators.step,
         "pairs": len(scores[COPY]["l1"]),
@@ -117,7 +120,10 @@ def score_run(config: Config) -> dict[str, Any]:
         "config": generators.config,
         **results.provenance(),
     }
-    results.write_json(workdir / "metrics.json", content)
+    if processes.is_first():
+        workdir = pathlib.Path(config.workdir)
+        results.write_picture(workdir / "evaluation.png", picture)
+        results.write_json(workdir / "metrics.json", content)
     return content
 
 
@@ -135,27 +141,34 @@ def _score(
         in_shardings=(whole, whole, split),
         out_shardings=split,
     )
-    coarse, refine = jax.device_put((generators.coarse, generators.refine), whole)
     total = dataset.count("test")
     total = min(total, config.max_test_pairs or total)
+    left = total
     shown = _Shown(total, config.picture_pairs)
     parts: list[scoring.Scores] = []
     batches = dataset.test_batches(
-        batch_size=config.batch_size, limit=config.max_test_pairs
+        batch_size=config.batch_size,
+        limit=config.max_test_pairs,
+        process_index=jax.process_index(),
+        process_count=jax.process_count(),
     )
     with tqdm.tqdm(
-        total=total, unit="pair", disable=None if config.progress else True
+        total=total,
+        unit="pair",
+        disable=None if config.progress and processes.is_first() else True,
     ) as bar:
         for test in batches:
             batch = sharding.put_batch(test.batch, mesh)
-            drawn, found = jax.device_get(draw_and_score(coarse, refine, batch))
-            count = len(test.names)
+            drawn, found = draw_and_score(generators.coarse, generators.refine, batch)
+            drawn, found, seen = processes.gathered((drawn, found, batch))
+            count = min(config.batch_size, left)
+            left -= count
             parts.append(jax.tree.map(lambda x, n=count: x[:n], found))
-            shown.take(test.batch, drawn, count)
+            shown.take(seen, drawn, count)
             sets.add(
-                {COPY: test.batch["source_image"], **drawn},
-                test.batch["target_image"],
-                test.batch["target_keypoints"],
+                {COPY: seen["source_image"], **drawn},
+                seen["target_image"],
+                seen["target_keypoints"],
                 count,
             )
             bar.update(count)

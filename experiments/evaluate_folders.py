@@ -67,7 +67,6 @@ def score(config: Config) -> dict[str, Any]:
             "overwritten; choose another folder."
         )
     sharding.check_batch_size(config.batch_size)
-    sharding.check_one_process()
     remarks: list[str] = []
     pairs = _matched(
         _images("generated_dir", config.generated_dir, remarks),

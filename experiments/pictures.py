@@ -16,6 +16,7 @@ from pg2_jax import (
     input_pipeline,
     inputs,
     models,
+    sharding,
     train_state,
     visualize,
 )
@@ -108,8 +109,9 @@ class ProgressPictures:
     def draw(self, state: train_state.TrainState, step: int) -> np.ndarray:
         """Writes pictures/step_XXXXXX.png and returns it as [H, W, 3] uint8."""
         drawn = self._draw(
-            state.coarse.params,
-            state.refine.params if state.refine else None,
+            # This process draws alone.
+            sharding.local(state.coarse.params),
+            sharding.local(state.refine.params) if state.refine else None,
             self._batch["source_image"],
             self._batch["target_keypoints"],
         )

@@ -8,6 +8,7 @@ import jax
 import numpy as np
 import tensorboardX
 
+from experiments import processes
 from experiments.config import Config
 from pg2_jax import train_step as steps
 
@@ -25,7 +26,9 @@ class TrainingLog:
         """
         self._config = config
         self._summaries = tensorboardX.SummaryWriter(
-            str(pathlib.Path(config.workdir) / "summaries"), purge_step=first_step + 1
+            str(pathlib.Path(config.workdir) / "summaries"),
+            purge_step=first_step + 1,
+            write_to_disk=processes.is_first(),
         )
         self._unlogged: list[steps.Metrics] = []
         self._seconds = 0.0  # of the steps since the last entry

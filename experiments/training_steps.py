@@ -48,7 +48,8 @@ def compiled(config: Config, architecture: models.Architecture, mesh: Mesh) -> S
             functools.partial(step, architecture=architecture, objective=of),
             in_shardings=(whole, split),
             out_shardings=whole,
-            donate_argnums=0,
+            # What is donated is not there when an operation is searched for.
+            donate_argnums=() if config.debug_nans else 0,
         )
 
     return Stages(

@@ -19,6 +19,7 @@ _NEEDED = {
     "import_checkpoint": ("workdir", "tf1_checkpoint"),
 }
 _FOLDERS = ("generated_dir", "target_dir")
+_ONE_PROCESS = ("eval_every", "dry_run")
 _TWO_STAGE_ONLY = (
     "critic_sees_coarse",
     "refine_sees_pose",
@@ -38,6 +39,8 @@ def check(config: "Config") -> None:
     _check_processes(config)
     _check_folders(config)
     _check_variant(config)
+    _check_training(config)
+    _check_calls(config)
 
 
 def _check_values(config: "Config") -> None:
@@ -59,6 +62,8 @@ def _check_values(config: "Config") -> None:
         if getattr(config, name):
             files.parse_size(name, getattr(config, name))
     _require(config.seed < 2**32, config, "seed", "below 2**32")
+    for name in ("ema_decay", "validation_share"):
+        _require(getattr(config, name) < 1, config, name, "below 1")
 
 
 def _check_mode(config: "Config") -> None:
@@ -85,6 +90,11 @@ def _check_processes(config: "Config") -> None:
             ("num_processes", "process_id"),
             "needs --coordinator_address=HOST:PORT",
         )
+    if address:
+        for name in _ONE_PROCESS:
+            why = "is for one process, without --coordinator_address"
+            _require_defaults(config, (name,), why)
+    if address in ("", "auto"):
         return
     host, _, port = address.rpartition(":")
     _require(
@@ -103,11 +113,34 @@ def _check_folders(config: "Config") -> None:
     if config.generated_dir:
         _require_defaults(
             config,
-            ("data_dir", "checkpoint_step", "max_test_pairs", "coordinator_address"),
+            (
+                *("data_dir", "checkpoint", "checkpoint_step", "weights"),
+                *("max_test_pairs", "save_images", "coordinator_address"),
+            ),
             "has no meaning with --generated_dir, which scores a folder of images",
         )
     else:
-        _require_defaults(config, ("annotations", "match"), "needs --generated_dir")
+        names = ("annotations", "match", "generated_annotations")
+        _require_defaults(config, names, "needs --generated_dir")
+    if config.generated_dir and config.fid_reference == "train":
+        raise ValueError(
+            "--fid_reference=train means the photos of --data_dir, which has no "
+            "meaning with --generated_dir; give the path of a data set or of photos."
+        )
+    if config.fid_reference and not config.inception:
+        raise ValueError(f"--fid_reference={config.fid_reference} needs --inception.")
+    if not config.estimator:
+        _require_defaults(config, ("model",), "needs --estimator")
+    elif config.generated_annotations:
+        raise ValueError(
+            "--estimator and --generated_annotations are two sources of the same "
+            "keypoints; give one."
+        )
+    if config.generated_annotations and not config.annotations:
+        raise ValueError(
+            "--generated_annotations needs --annotations, the keypoints of the targets "
+            "to compare with."
+        )
 
 
 def _check_variant(config: "Config") -> None:
@@ -121,6 +154,41 @@ def _check_variant(config: "Config") -> None:
             _TWO_STAGE_ONLY,
             f"needs --stages=two_stage, got --stages={config.stages}",
         )
+
+
+def _check_training(config: "Config") -> None:
+    """Checks flags of training that need one another, or exclude one another."""
+    if config.eval_every and not config.validation_share:
+        raise ValueError(
+            f"--eval_every={config.eval_every} needs --validation_share, such as 0.05: "
+            "pairs of people who are left out of training. The test pairs must not "
+            "choose a model."
+        )
+    if not config.eval_every:
+        _require_defaults(config, ("early_stop_evals",), "needs --eval_every")
+    if config.checkpoint_step >= 0:
+        _require_defaults(config, ("checkpoint",), "contradicts --checkpoint_step")
+    if config.coarse_from:
+        _require_defaults(config, ("init_from",), "has no meaning with --coarse_from")
+
+
+def _check_calls(config: "Config") -> None:
+    """Checks that what is due between steps is not due within a call, and that the
+    steps to profile are there."""
+    for name in ("log_every", "picture_every", "eval_every", "checkpoint_every"):
+        if getattr(config, name) % config.steps_per_call:
+            raise ValueError(
+                f"--{name}={getattr(config, name)} must be a multiple of "
+                f"--steps_per_call={config.steps_per_call}, because nothing can be "
+                "done between the steps of a call."
+            )
+    if config.profile_steps:
+        begin, end = files.parse_range("profile_steps", config.profile_steps)
+        if not begin < end <= config.total_steps:
+            raise ValueError(
+                f"--profile_steps={config.profile_steps} must end after it begins, and "
+                f"by the last step, {config.total_steps}."
+            )
 
 
 def _require(holds: bool, config: "Config", name: str, rule: str) -> None:

@@ -13,7 +13,7 @@ from typing import NoReturn
 
 from absl import app, flags, logging
 
-from experiments import command_line
+from experiments import command_line, compilation_cache
 
 # What tensorflow says of its kernels at import hides the progress bar and the table.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -57,6 +57,7 @@ def main(arguments: Sequence[str]) -> None:
     several = False
     try:
         config = command_line.from_flags()
+        compilation_cache.use(config.compilation_cache_dir)
         if config.coordinator_address:
             importlib.import_module("experiments.processes").connect(config)
             several = True

@@ -110,8 +110,8 @@ class ProgressPictures:
         """Writes pictures/step_XXXXXX.png and returns it as [H, W, 3] uint8."""
         drawn = self._draw(
             # This process draws alone.
-            sharding.local(state.coarse.params),
-            sharding.local(state.refine.params) if state.refine else None,
+            sharding.local(state.coarse.drawing_params),
+            sharding.local(state.refine.drawing_params) if state.refine else None,
             self._batch["source_image"],
             self._batch["target_keypoints"],
         )

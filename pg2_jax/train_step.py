@@ -36,6 +36,7 @@ class Objective:
             norm's statistics only (released 128x64 code).
         adversarial_on_source: whether G2's adversarial loss averages over D's verdict
             on the source photo too (released 256x256 code).
+        ema_decay: of the averages of the generators' weights, where the state has them.
         grad_accumulation: parts of the batch whose gradients are computed one after
             the other and averaged. The generators learn as from the whole batch at
             once; D's batch norm sees one part at a time.
@@ -48,6 +49,7 @@ class Objective:
     l1_weight: float = 10.0
     critic_sees_coarse: bool = False
     adversarial_on_source: bool = False
+    ema_decay: float = 0.0
     grad_accumulation: int = 1
 
 
@@ -164,13 +166,17 @@ def adversarial_step(
     architecture: models.Architecture,
     objective: Objective,
 ) -> tuple[TrainState, Metrics]:
-    """Stage II: one update of G2, then one of D against the new G2; G1 is frozen."""
+    """Stage II: one update of G2, then one of D against the new G2; G1 is frozen.
+
+    Where averages are kept, G2 refines what the average of G1 draws, as it will after
+    training.
+    """
     assert state.refine and state.critic, "the state has no G2 or D"
     inputs = _training_inputs(state, batch, architecture, objective)
 
     def draw_first(inputs: Inputs) -> jax.Array:
         source, pose = inputs["source"], inputs["pose"]
-        return draw_coarse(state.coarse.params, source, pose, architecture)
+        return draw_coarse(state.coarse.drawing_params, source, pose, architecture)
 
     def draw(params: PyTree, seen: _Seen) -> jax.Array:
         inputs, coarse = seen
@@ -268,7 +274,8 @@ def _minimize(
     gradients, metrics = accumulation.mean_gradients(
         loss_of, player.params, examples, objective.grad_accumulation
     )
-    return player.update(gradients, objective.optimizer), metrics
+    updated = player.update(gradients, objective.optimizer, objective.ema_decay)
+    return updated, metrics
 
 
 def _named(**metrics_of: Metrics) -> Metrics:

@@ -1,16 +1,21 @@
-"""Reading a checkpoint of orbax, and knowing whether it is whole.
+"""Reading a checkpoint of orbax, knowing whether it is whole, and what if not.
 
 A kill, a full disk or a bad one can leave a checkpoint that looks finished. Each holds
 the CRC-32 of every array, which is compared when the array is read.
 """
 
+import contextlib
 import pathlib
+import sys
+import time
 import zlib
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
 import numpy as np
 import orbax.checkpoint as ocp
+from jax.experimental import multihost_utils
 
 PyTree = Any
 # orbax' items of a checkpoint.
@@ -84,8 +89,57 @@ def read_arrays(
     return found
 
 
-def place(manager: ocp.CheckpointManager, step: int) -> pathlib.Path:
-    """The folder of a checkpoint."""
+def set_aside(
+    manager: ocp.CheckpointManager, failures: Mapping[int, Unreadable], good: int
+) -> None:
+    """Moves damaged checkpoints away, so that their steps can be saved again, and says
+    so on stderr.
+
+    Args:
+        manager: of the folder; all processes call this alike.
+        failures: by step.
+        good: the step that the run goes on from.
+    """
+    if jax.process_index() == 0:
+        folder = pathlib.Path(manager.directory).parent / "damaged_checkpoints"
+        folder.mkdir(exist_ok=True)
+        for step, error in failures.items():
+            # One step can be damaged more than once.
+            to = folder / f"{step}_{time.time_ns()}"
+            _place(manager, step).rename(to)
+            print(
+                f"warning: {error}. It was moved to {to}; the run goes on from step "
+                f"{good}.",
+                file=sys.stderr,
+            )
+    if jax.process_count() > 1:
+        multihost_utils.sync_global_devices("damaged checkpoints are set aside")
+    manager.reload()
+
+
+def all_unreadable(failures: Sequence[Unreadable]) -> ValueError:
+    """The error of a run that has checkpoints, none of which can be read."""
+    lines = "\n  ".join(map(str, failures))
+    return ValueError(
+        f"no checkpoint of the run can be read:\n  {lines}\nRestore one of them from a "
+        "copy, or begin anew in another workdir."
+    )
+
+
+@contextlib.contextmanager
+def telling_of_failure(folder: pathlib.Path) -> Iterator[None]:
+    """Turns whatever orbax raises while it writes into an OSError with the folder."""
+    try:
+        yield
+    except Exception as error:
+        reason = " ".join(str(error).split())[:300] or type(error).__name__
+        raise OSError(
+            f"a checkpoint cannot be written to {folder}: {reason}. Older checkpoints "
+            "are kept; with room on the disk the same command goes on."
+        ) from error
+
+
+def _place(manager: ocp.CheckpointManager, step: int) -> pathlib.Path:
     return pathlib.Path(manager.directory) / str(step)
 
 
@@ -94,7 +148,7 @@ def _unreadable(
 ) -> Unreadable:
     reason = " ".join(str(error).split())[:300] or type(error).__name__
     return Unreadable(
-        f"checkpoint {place(manager, step)} cannot be read; it is damaged: {reason}"
+        f"checkpoint {_place(manager, step)} cannot be read; it is damaged: {reason}"
     )
 
 

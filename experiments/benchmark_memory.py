@@ -10,11 +10,13 @@ import pathlib
 
 import jax
 
+from experiments import training_steps
 from experiments.benchmark_report import Report, Series
 from pg2_jax import models, train_state, train_step
 
 # (height, width), pairs per step.
 _CASES = (((128, 64), 16), ((256, 176), 8), ((256, 256), 8), ((512, 352), 2))
+_UNOPTIMIZED: dict[str, str | bool] = {"xla_backend_optimization_level": "0"}
 _STAGES = {"stage I": train_step.coarse_step, "stage II": train_step.adversarial_step}
 
 
@@ -87,6 +89,5 @@ def planned_bytes(
     )
     lowered = jax.jit(step, donate_argnums=0).lower(jax.eval_shape(create), batch)
     # The level decides how fast the code runs, not what is kept.
-    plan = lowered.compile({"xla_backend_optimization_level": 0}).memory_analysis()
-    used = plan.argument_size_in_bytes + plan.temp_size_in_bytes
-    return used + plan.output_size_in_bytes - plan.alias_size_in_bytes
+    program = lowered.compile(_UNOPTIMIZED)
+    return training_steps.planned_bytes(program) or 0

@@ -168,3 +168,13 @@ def _schedule(config: Config, stage_steps: int) -> optax.ScalarOrSchedule:
         halve_every=config.halve_every,
         warmup_steps=config.warmup_steps,
     )
+
+
+def planned_bytes(program: jax.stages.Compiled) -> int | None:
+    """The most memory that a program takes on one device, as XLA plans it: what it is
+    given, what it returns, and all between. None where XLA does not say."""
+    plan = program.memory_analysis()
+    if plan is None:
+        return None
+    used = plan.argument_size_in_bytes + plan.temp_size_in_bytes
+    return used + plan.output_size_in_bytes - plan.alias_size_in_bytes

@@ -7,6 +7,8 @@ the released models.py).
 
 import dataclasses
 import math
+from collections.abc import Callable
+from typing import Any
 
 import flax.linen as nn
 import jax
@@ -203,7 +205,7 @@ def upsample(x: jax.Array, like: jax.Array) -> jax.Array:
     return x[:, : like.shape[1], : like.shape[2]]
 
 
-def _kept_small(block: type[nn.Module], remat: bool) -> type[nn.Module]:
+def _kept_small(block: Callable[..., nn.Module], remat: bool) -> Any:
     """A kind of block, whose inside a gradient may have to compute again."""
     return nn.remat(block) if remat else block
 
@@ -301,8 +303,7 @@ class CoarseGenerator(nn.Module):
 
     def _block(self, features: int, name: str) -> nn.Module:
         kind = ResidualBlock if self.block == "residual" else ConvBlock
-        kind = _kept_small(kind, self.remat)
-        return kind(features, self.dtype, name=name)
+        return _kept_small(kind, self.remat)(features, self.dtype, name=name)
 
     def _width(self, i: int) -> int:
         return self.base_channels * (i + 1)

@@ -70,10 +70,11 @@ def put_batch(batch: PyTree, mesh: Mesh) -> PyTree:
 def put_whole_batch(batch: PyTree, mesh: Mesh) -> PyTree:
     """The same of a batch that every process has whole."""
     split = batched(mesh)
-    return jax.tree.map(
-        lambda x: jax.make_array_from_callback(x.shape, split, lambda i, x=x: x[i]),
-        batch,
-    )
+
+    def put(x: np.ndarray) -> jax.Array:
+        return jax.make_array_from_callback(x.shape, split, x.__getitem__)
+
+    return jax.tree.map(put, batch)
 
 
 def put_batches(batches: Sequence[PyTree], mesh: Mesh) -> PyTree:

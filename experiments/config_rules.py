@@ -29,6 +29,7 @@ _STUDY = (
     "study_practice",
     "study_seconds",
 )
+_ONE_PROCESS = ("eval_every", "dry_run")
 _TWO_STAGE_ONLY = (
     "critic_sees_coarse",
     "refine_sees_pose",
@@ -45,6 +46,7 @@ def check(config: "Config") -> None:
     """
     _check_values(config)
     _check_mode(config)
+    _check_processes(config)
     _check_folders(config)
     _check_study(config)
     _check_variant(config)
@@ -98,6 +100,33 @@ def _needed(config: "Config") -> tuple[str, ...]:
     return _NEEDED[config.mode]
 
 
+def _check_processes(config: "Config") -> None:
+    """Checks that a run of several processes can meet."""
+    address = config.coordinator_address
+    if address in ("", "auto"):
+        _require_defaults(
+            config,
+            ("num_processes", "process_id"),
+            "needs --coordinator_address=HOST:PORT",
+        )
+    if address:
+        for name in _ONE_PROCESS:
+            why = "is for one process, without --coordinator_address"
+            _require_defaults(config, (name,), why)
+    if address in ("", "auto"):
+        return
+    host, _, port = address.rpartition(":")
+    _require(
+        bool(host) and port.isdecimal(), config, "coordinator_address", "HOST:PORT"
+    )
+    _require(
+        config.process_id < config.num_processes,
+        config,
+        "process_id",
+        f"below --num_processes={config.num_processes}",
+    )
+
+
 def _check_folders(config: "Config") -> None:
     """Checks that flags of a folder and flags of a checkpoint do not meet."""
     if config.generated_dir:
@@ -105,7 +134,7 @@ def _check_folders(config: "Config") -> None:
             config,
             (
                 *("data_dir", "checkpoint", "checkpoint_step", "weights"),
-                *("max_test_pairs", "save_images"),
+                *("max_test_pairs", "save_images", "coordinator_address"),
             ),
             "has no meaning with --generated_dir, a folder of finished images",
         )

@@ -64,7 +64,6 @@ def score(config: Config) -> dict[str, Any]:
             "overwritten; choose another folder."
         )
     sharding.check_batch_size(config.batch_size)
-    sharding.check_one_process()
     remarks: list[str] = []
     pairs = image_pairs.read(config, remarks)
     names = [pair.target.name for pair in pairs]

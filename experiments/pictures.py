@@ -16,6 +16,7 @@ from pg2_jax import (
     input_pipeline,
     inputs,
     models,
+    sharding,
     train_state,
     visualize,
 )
@@ -119,8 +120,9 @@ class ProgressPictures:
     def draw(self, state: train_state.TrainState, step: int) -> np.ndarray:
         """Writes pictures/step_XXXXXX.png and returns it as [H, W, 3] uint8."""
         drawn = self._draw(
-            state.coarse.drawing_params,
-            state.refine.drawing_params if state.refine else None,
+            # This process draws alone.
+            sharding.local(state.coarse.drawing_params),
+            sharding.local(state.refine.drawing_params) if state.refine else None,
             self._batch["source_image"],
             self._batch["target_keypoints"],
         )

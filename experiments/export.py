@@ -1,10 +1,11 @@
 """--mode=export: the model of a run as one file, or on the Hugging Face Hub."""
 
 import pathlib
+from typing import cast
 
 from experiments import results
 from experiments.config import Config
-from pg2_jax import bundle, inference
+from pg2_jax import bundle, checkpoint, inference
 
 _HUB = "hf://"
 
@@ -27,8 +28,12 @@ def export(config: Config) -> None:
     if not to_hub:
         bundle.check_path(config.output, config.format)
         results.check_folder("output", pathlib.Path(config.output))
-    step = None if config.checkpoint_step < 0 else config.checkpoint_step
-    model = inference.PoseTransfer.restore(config.workdir, step)
+    model = inference.PoseTransfer.restore(
+        config.workdir,
+        config.wanted_checkpoint,
+        cast(checkpoint.Weights, config.weights),
+        config.drawing_precision,
+    )
     if to_hub:
         repository = config.output.removeprefix(_HUB)
         metrics = pathlib.Path(config.workdir, "metrics.json")

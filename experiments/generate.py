@@ -3,12 +3,13 @@
 import pathlib
 import re
 import warnings
+from typing import cast
 
 from data_prep import photo_list
 from experiments import results
 from experiments.config import Config
 from experiments.stored_config import check_networks
-from pg2_jax import animation, files, inference, result
+from pg2_jax import animation, checkpoint, files, inference, result
 from pg2_jax.reading import person_finder
 from pg2_jax.reading import pose as pose_reading
 
@@ -28,9 +29,14 @@ def generate(config: Config) -> None:
     """
     output = pathlib.Path(config.output)
     _check_output(output)
-    step = None if config.checkpoint_step < 0 else config.checkpoint_step
     finder = person_finder.PersonFinder(config.pose_model)
-    model = inference.PoseTransfer.restore(config.workdir, step, finder=finder)
+    model = inference.PoseTransfer.restore(
+        config.workdir,
+        config.wanted_checkpoint,
+        cast(checkpoint.Weights, config.weights),
+        config.drawing_precision,
+        finder=finder,
+    )
     check_networks(model.config, config)
     config = config.with_size(*model.image_size)
     with warnings.catch_warnings(record=True) as notes:

@@ -102,22 +102,36 @@ def write(
             archive.writestr("program", program)
 
 
-def read(path: str | os.PathLike[str]) -> Generators | Program:
+def read(path: str | os.PathLike[str], precision: str = "") -> Generators | Program:
     """Reads a model in either format, which its first bytes tell.
 
+    Args:
+        path: the file.
+        precision: to draw in, "float32" or "bfloat16"; empty for the run's own.
+
     Raises:
-        ValueError: the file is no such model, damaged, or of a later version.
+        ValueError: a compiled model of another precision, or the file is no such model,
+            damaged, or of a later version.
         OSError: the file cannot be read.
     """
     with open(path, "rb") as file:
         is_zip = file.read(2) == b"PK"
     try:
-        return _read_program(path) if is_zip else _read_weights(path)
+        found = _read_program(path) if is_zip else _read_weights(path)
     except (safetensors.SafetensorError, zipfile.BadZipFile, KeyError) as error:
         raise ValueError(
             f"{path}: not a model exported by this program, or damaged ({error}). "
             "Export or download it again."
         ) from error
+    if precision in ("", found.architecture.precision):
+        return found
+    if isinstance(found, Program):
+        raise ValueError(
+            f"{path} is compiled to draw in {found.architecture.precision}, not in "
+            f"{precision}."
+        )
+    architecture = dataclasses.replace(found.architecture, precision=precision)
+    return dataclasses.replace(found, architecture=architecture)
 
 
 def public_config(config: dict[str, Any]) -> dict[str, Any]:

@@ -76,6 +76,22 @@ def _plain_words(path: pathlib.Path) -> Iterator[None]:
         raise type(error)(f"{path} cannot be written: {reason}.") from error
 
 
+def parse_range(flag: str, text: str) -> tuple[int, int]:
+    """Reads "A:B" as (A, B).
+
+    Args:
+        flag: for the message, without dashes.
+        text: such as "100:110".
+
+    Raises:
+        ValueError: the text is something else; names the flag, the value and the rule.
+    """
+    match = re.fullmatch(r"(\d{1,9}):(\d{1,9})", text)
+    if not match:
+        raise ValueError(f"--{flag} must be A:B, such as 100:110; got {text!r}.")
+    return int(match[1]), int(match[2])
+
+
 def parse_size(flag: str, text: str) -> tuple[int, int]:
     """Reads "HEIGHTxWIDTH" as (height, width) in pixels.
 

@@ -51,7 +51,9 @@ class PoseTransfer:
     def restore(
         cls,
         path: str | os.PathLike[str],
-        step: int | None = None,
+        step: checkpoint.Wanted = None,
+        weights: checkpoint.Weights = "averaged",
+        precision: str = "",
         *,
         finder: "PersonFinder | None" = None,
     ) -> "PoseTransfer":
@@ -61,7 +63,9 @@ class PoseTransfer:
             path: the folder of a run, or of one of its checkpoints; a file that
                 `export` wrote; or "hf://user/repository" on the Hugging Face Hub, with
                 "@revision" if wanted.
-            step: the checkpoint of a run; None for the newest.
+            step: the checkpoint of a run; "best" for the best, None for the newest.
+            weights: the averages, where the run kept them, or the raw weights.
+            precision: to draw in, "float32" or "bfloat16"; empty for the run's own.
             finder: see the constructor.
 
         Raises:
@@ -72,15 +76,18 @@ class PoseTransfer:
             from pg2_jax import hub
 
             name = hub.download(name.removeprefix(_HUB))
-        if pathlib.Path(name).expanduser().is_file():
-            if step is not None:
+        file = pathlib.Path(name).expanduser()
+        if file.is_file():
+            if step is not None or weights != "averaged":
                 raise ValueError(
-                    f"{name} holds one model; a step chooses among those of a run."
+                    f"{path} holds one model; step and weights choose in a run."
                 )
-            return cls(bundle.read(pathlib.Path(name).expanduser()), finder=finder)
-        name, named_step = checkpoint.run_of(name)
-        step = named_step if step is None else step
-        return cls(checkpoint.restore_generators(name, step), finder=finder)
+            return cls(bundle.read(file, precision), finder=finder)
+        run, named_step = checkpoint.run_of(name)
+        generators = checkpoint.restore_generators(
+            run, named_step if step is None else step, weights, precision
+        )
+        return cls(generators, finder=finder)
 
     @property
     def architecture(self) -> models.Architecture:

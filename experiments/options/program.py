@@ -5,7 +5,15 @@ import functools
 
 from experiments.options.option import option
 
-MODES = ("train", "evaluate", "generate", "export", "table1", "import_checkpoint")
+MODES = (
+    "train",
+    "evaluate",
+    "generate",
+    "export",
+    "table1",
+    "user_study",
+    "import_checkpoint",
+)
 
 _option = functools.partial(option, group="Program")
 
@@ -19,10 +27,10 @@ class ProgramOptions:
         "train: the --stages, resumed from --workdir if it holds a checkpoint. "
         "evaluate: scores every test pair, or the images of --generated_dir. generate: "
         "photos and poses in, pictures or an animation out. export: the model as one "
-        "file. table1: trains and scores every row "
-        "of the paper's Table 1. "
-        "import_checkpoint: turns a checkpoint of the authors' TensorFlow-1 code into "
-        "a run of ours.",
+        "file. table1: trains and scores every row of the paper's Table 1. user_study: "
+        "makes a page that asks people which images are real, or scores their "
+        "--answers. import_checkpoint: turns a checkpoint of the authors' TensorFlow-1 "
+        "code into a run of ours.",
         MODES,
         may_change=True,
     )

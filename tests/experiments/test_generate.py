@@ -19,7 +19,7 @@ from tests.pg2_jax.stand_in import HEIGHT, WIDTH, figure, make_model, make_photo
 def model(monkeypatch):
     """Whatever is restored draws the negative of the photo."""
 
-    def restore(path, step=None, *, finder=None):
+    def restore(path, step=None, weights="averaged", precision="", *, finder=None):
         return make_model(finder)[0]
 
     monkeypatch.setattr(inference.PoseTransfer, "restore", restore)

@@ -158,7 +158,7 @@ def test_other_files_are_refused(files, tmp_path):
 
 
 def test_a_step_of_a_file_is_refused(files):
-    with pytest.raises(ValueError, match="holds one model; a step chooses"):
+    with pytest.raises(ValueError, match="holds one model; step and weights choose"):
         inference.PoseTransfer.restore(files / "model.safetensors", step=3)
 
 

@@ -101,9 +101,10 @@ def score_run(config: Config) -> dict[str, Any]:
         dataset.require_views("test")
     sharding.check_batch_size(config.batch_size)
     sharding.check_one_process()
-    collectors = Collectors(config, input_pipeline.PairDataset)
     workdir = pathlib.Path(config.workdir)
     with contextlib.ExitStack() as stack:
+        collectors = Collectors(config, input_pipeline.PairDataset)
+        stack.callback(collectors.close)
         saved = saved_images.SavedImages(workdir / _IMAGES)
         images = stack.enter_context(saved) if config.save_images else None
         names, scores, picture = _score(config, generators, dataset, collectors, images)

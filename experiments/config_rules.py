@@ -16,9 +16,20 @@ _NEEDED = {
     "evaluate": ("workdir", "data_dir"),
     "table1": ("workdir", "data_dir"),
     "generate": ("workdir", "source_image", "pose", "output"),
+    "user_study": ("workdir", "data_dir", "output"),
     "import_checkpoint": ("workdir", "tf1_checkpoint"),
 }
 _FOLDERS = ("generated_dir", "target_dir")
+# What a study is made of; its answers need none of it.
+_STUDY = (
+    "workdir",
+    "data_dir",
+    *_FOLDERS,
+    "study_images",
+    "study_practice",
+    "study_seconds",
+)
+_ONE_PROCESS = ("eval_every", "dry_run")
 _TWO_STAGE_ONLY = (
     "critic_sees_coarse",
     "refine_sees_pose",
@@ -35,8 +46,12 @@ def check(config: "Config") -> None:
     """
     _check_values(config)
     _check_mode(config)
+    _check_processes(config)
     _check_folders(config)
+    _check_study(config)
     _check_variant(config)
+    _check_training(config)
+    _check_calls(config)
 
 
 def _check_values(config: "Config") -> None:
@@ -58,14 +73,13 @@ def _check_values(config: "Config") -> None:
         if getattr(config, name):
             files.parse_size(name, getattr(config, name))
     _require(config.seed < 2**32, config, "seed", "below 2**32")
+    for name in ("ema_decay", "validation_share"):
+        _require(getattr(config, name) < 1, config, name, "below 1")
 
 
 def _check_mode(config: "Config") -> None:
     """Checks that the mode has what it needs, and nothing that is another mode's."""
-    needed = _NEEDED[config.mode]
-    if config.mode == "evaluate" and (config.generated_dir or config.target_dir):
-        needed = ("workdir", *_FOLDERS)
-    for name in needed:
+    for name in _needed(config):
         if not getattr(config, name):
             raise ValueError(f"--{name} is required with --mode={config.mode}.")
     for field in dataclasses.fields(config):
@@ -75,13 +89,54 @@ def _check_mode(config: "Config") -> None:
             _require_defaults(config, (field.name,), f"is for {whose}")
 
 
+def _needed(config: "Config") -> tuple[str, ...]:
+    """The flags that a mode cannot do without."""
+    if config.answers and config.mode == "user_study":
+        return ("output",)
+    if config.generated_dir or config.target_dir:
+        whole = {"evaluate": "workdir", "user_study": "output"}
+        if config.mode in whole:
+            return (whole[config.mode], *_FOLDERS)
+    return _NEEDED[config.mode]
+
+
+def _check_processes(config: "Config") -> None:
+    """Checks that a run of several processes can meet."""
+    address = config.coordinator_address
+    if address in ("", "auto"):
+        _require_defaults(
+            config,
+            ("num_processes", "process_id"),
+            "needs --coordinator_address=HOST:PORT",
+        )
+    if address:
+        for name in _ONE_PROCESS:
+            why = "is for one process, without --coordinator_address"
+            _require_defaults(config, (name,), why)
+    if address in ("", "auto"):
+        return
+    host, _, port = address.rpartition(":")
+    _require(
+        bool(host) and port.isdecimal(), config, "coordinator_address", "HOST:PORT"
+    )
+    _require(
+        config.process_id < config.num_processes,
+        config,
+        "process_id",
+        f"below --num_processes={config.num_processes}",
+    )
+
+
 def _check_folders(config: "Config") -> None:
     """Checks that flags of a folder and flags of a checkpoint do not meet."""
     if config.generated_dir:
         _require_defaults(
             config,
-            ("data_dir", "checkpoint_step", "max_test_pairs", "save_images"),
-            "has no meaning with --generated_dir, which scores a folder of images",
+            (
+                *("data_dir", "checkpoint", "checkpoint_step", "weights"),
+                *("max_test_pairs", "save_images", "coordinator_address"),
+            ),
+            "has no meaning with --generated_dir, a folder of finished images",
         )
     else:
         names = ("annotations", "match", "generated_annotations")
@@ -107,6 +162,27 @@ def _check_folders(config: "Config") -> None:
         )
 
 
+def _check_study(config: "Config") -> None:
+    """Checks that a user study has images that count, and answers nothing beside."""
+    if config.answers:
+        _require_defaults(
+            config, _STUDY, "has no meaning with --answers, whose study is in --output"
+        )
+    if config.mode == "user_study" and config.generated_dir:
+        _require_defaults(
+            config,
+            ("workdir",),
+            "has no meaning with --generated_dir; the study goes to --output",
+        )
+    # So that a real and a generated image are left, whatever the order.
+    _require(
+        config.study_practice < config.study_images,
+        config,
+        "study_practice",
+        f"below --study_images={config.study_images}",
+    )
+
+
 def _check_variant(config: "Config") -> None:
     """Checks that the parts of the networks that flags speak of are there."""
     for name in ("critic_sees_coarse", "adversarial_on_source"):
@@ -118,6 +194,41 @@ def _check_variant(config: "Config") -> None:
             _TWO_STAGE_ONLY,
             f"needs --stages=two_stage, got --stages={config.stages}",
         )
+
+
+def _check_training(config: "Config") -> None:
+    """Checks flags of training that need one another, or exclude one another."""
+    if config.eval_every and not config.validation_share:
+        raise ValueError(
+            f"--eval_every={config.eval_every} needs --validation_share, such as 0.05: "
+            "pairs of people who are left out of training. The test pairs must not "
+            "choose a model."
+        )
+    if not config.eval_every:
+        _require_defaults(config, ("early_stop_evals",), "needs --eval_every")
+    if config.checkpoint_step >= 0:
+        _require_defaults(config, ("checkpoint",), "contradicts --checkpoint_step")
+    if config.coarse_from:
+        _require_defaults(config, ("init_from",), "has no meaning with --coarse_from")
+
+
+def _check_calls(config: "Config") -> None:
+    """Checks that what is due between steps is not due within a call, and that the
+    steps to profile are there."""
+    for name in ("log_every", "picture_every", "eval_every", "checkpoint_every"):
+        if getattr(config, name) % config.steps_per_call:
+            raise ValueError(
+                f"--{name}={getattr(config, name)} must be a multiple of "
+                f"--steps_per_call={config.steps_per_call}, because nothing can be "
+                "done between the steps of a call."
+            )
+    if config.profile_steps:
+        begin, end = files.parse_range("profile_steps", config.profile_steps)
+        if not begin < end <= config.total_steps:
+            raise ValueError(
+                f"--profile_steps={config.profile_steps} must end after it begins, and "
+                f"by the last step, {config.total_steps}."
+            )
 
 
 def _require(holds: bool, config: "Config", name: str, rule: str) -> None:

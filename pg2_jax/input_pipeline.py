@@ -5,6 +5,7 @@ never touches the accelerator. The order of the training data depends on the see
 the step alone, so that a resumed run sees what an uninterrupted one would have seen.
 """
 
+import collections
 import dataclasses
 import hashlib
 import itertools
@@ -17,7 +18,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from pg2_jax import pose
+from pg2_jax import pose, validation
 from pg2_jax.inputs import Batch
 
 tf.config.set_visible_devices([], "GPU")
@@ -51,20 +52,26 @@ class TestBatch:
 class PairDataset:
     """A data set written by data_prep/build_tfrecords.py.
 
+    It has the splits "train" and "test", and where a share of the training people is
+    held out, "validation": the training pairs of these people, which "train" lacks.
+
     Attributes:
         height: of the images, in pixels.
         width: of the images, in pixels.
         metadata: what the builder recorded: protocol, counts, seed.
     """
 
-    def __init__(self, data_dir: str):
+    def __init__(self, data_dir: str, validation_share: float = 0.0):
         """Opens a data set.
 
         Args:
             data_dir: folder that holds dataset_info.json.
+            validation_share: of the training people, to hold out; takes one pass over
+                the records.
 
         Raises:
-            ValueError: there is no such data set, or it is of another kind.
+            ValueError: there is no such data set, it is of another kind, or it has too
+                few people.
         """
         folder = pathlib.Path(data_dir).expanduser()
         if not (folder / "dataset_info.json").is_file():
@@ -94,20 +101,27 @@ class PairDataset:
         self.height, self.width = self._builder.info.features["source_image"].shape[:2]
         self.metadata = dict(self._builder.info.metadata or {})
         self._data_dir = data_dir
+        self._held_out: list[bytes] = []
+        self._held_out_pairs = 0
+        if validation_share:
+            self._hold_out(validation_share)
 
     def count(self, split: str) -> int:
-        """The number of pairs of a split, "train" or "test".
+        """The number of pairs of a split.
 
         Raises:
             ValueError: the split is missing or empty.
         """
+        if split == "validation" and self._held_out:
+            return self._held_out_pairs
         if split not in self.splits:
             raise ValueError(f"--data_dir={self._data_dir}: no pairs in split {split}.")
-        return self._builder.info.splits[split].num_examples
+        held_out = self._held_out_pairs if split == "train" else 0
+        return self._builder.info.splits[split].num_examples - held_out
 
     @property
     def splits(self) -> list[str]:
-        """Names of the splits that hold pairs."""
+        """Names of the stored splits that hold pairs."""
         infos = self._builder.info.splits
         return [name for name in infos if infos[name].num_examples]
 
@@ -122,11 +136,12 @@ class PairDataset:
     ) -> Iterator[Batch]:
         """Yields this process's share of the training batches, without end.
 
-        The records of all epochs are one stream, and process i of n takes every n-th of
-        it from the i-th on. So a step sees the same examples whatever the number of
-        processes, each epoch holds every pair once over all processes, and a batch that
-        does not divide the epoch goes on in the next one: nothing is left out. Each
-        process reads all records, which is quick, and decodes its own.
+        The records of all epochs are one stream, and process i of n takes the i-th of n
+        equal shares of every batch. So a step sees the same examples in the same order
+        whatever the number of processes, each epoch holds every pair once over all
+        processes, and a batch that does not divide the epoch goes on in the next one:
+        nothing is left out. Each process reads all records, which is quick, and decodes
+        its own.
 
         Args:
             batch_size: examples per step over all processes.
@@ -147,7 +162,10 @@ class PairDataset:
         epoch, offset = divmod(first_step * batch_size, self.count("train"))
         epochs = tf.data.Dataset.range(epoch, np.iinfo(np.int64).max)
         records = epochs.flat_map(lambda e: self._shuffled_records(seed, e))
-        records = records.skip(offset).shard(process_count, process_index)
+        records = records.skip(offset)
+        if process_count > 1:
+            shares = records.batch(rows, drop_remainder=True)
+            records = shares.shard(process_count, process_index).unbatch()
         return self._batches(records, rows, (*_IMAGES, *_KEYPOINTS))
 
     def test_batches(
@@ -155,19 +173,21 @@ class PairDataset:
         *,
         batch_size: int,
         limit: int = 0,
+        split: str = "test",
         process_index: int = 0,
         process_count: int = 1,
     ) -> Iterator[TestBatch]:
         """Yields this process's share of the test pairs, each once, in the order of the
         protocol.
 
-        Process i of n takes every n-th pair from the i-th on, and all processes get
-        equally many batches: where the pairs do not fill them, they are padded with the
-        first pair, whose name is not repeated.
+        Process i of n takes the i-th of n equal shares of every batch, and all
+        processes get equally many batches: where the pairs do not fill them, they are
+        padded with the first pair, whose name is not repeated.
 
         Args:
             batch_size: examples per step over all processes.
             limit: number of pairs from the beginning; 0 for all.
+            split: "test", or "validation" in the order in which they are stored.
             process_index: of this process.
             process_count: of the run; must divide batch_size.
 
@@ -178,18 +198,21 @@ class PairDataset:
             ValueError: as `training_batches`.
         """
         rows = _share(batch_size, process_index, process_count)
-        count = min(limit or self.count("test"), self.count("test"))
-        left = len(range(process_index, count, process_count))
-        records = tf.data.TFRecordDataset(self._files("test"))
+        count = min(limit or self.count(split), self.count(split))
+        stored = "train" if split == "validation" else split
+        records = self._records(self._files(stored), split)
         padding = records.take(1).repeat()
         records = records.take(count).concatenate(padding)
-        records = records.shard(process_count, process_index)
+        shares = records.batch(rows, drop_remainder=True)
+        records = shares.shard(process_count, process_index).unbatch()
         batches = self._batches(records, rows, (*_IMAGES, *_KEYPOINTS, *_NAMES))
-        for batch in itertools.islice(batches, -(-count // batch_size)):
+        firsts = range(process_index * rows, count + batch_size, batch_size)
+        steps = -(-count // batch_size)
+        for first, batch in zip(firsts, itertools.islice(batches, steps), strict=False):
+            true = max(0, count - first)
             sources, targets = (
-                [name.decode() for name in batch[key][:left]] for key in _NAMES[1:]
+                [name.decode() for name in batch[key][:true]] for key in _NAMES[1:]
             )
-            left -= len(sources)
             arrays = {key: batch[key] for key in (*_IMAGES, *_KEYPOINTS)}
             names = list(zip(sources, targets, strict=True))
             yield TestBatch(cast(Batch, arrays), names)
@@ -288,6 +311,29 @@ class PairDataset:
                 f"--data_dir={self._data_dir}: a record cannot be read: {error.message}"
             ) from error
 
+    def _hold_out(self, share: float) -> None:
+        """Chooses the people of the validation split, and counts their pairs."""
+        key = _NAMES[0]
+        records = tf.data.TFRecordDataset(self._files("train")).batch(4096)
+        decoded = self._read(records.map(lambda batch: self._decode(batch, (key,))))
+        pairs = collections.Counter(name for rows in decoded for name in rows[key])
+        self._held_out = validation.held_out(pairs, share)
+        self._held_out_pairs = sum(pairs[name] for name in self._held_out)
+
+    def _records(self, files: tf.Tensor | list[str], split: str) -> tf.data.Dataset:
+        """The serialized records in files, of the training files those of a split."""
+        records = tf.data.TFRecordDataset(files)
+        if split == "test" or not self._held_out:
+            return records
+        held_out = tf.constant(self._held_out)
+
+        def those_of_split(batch: tf.Tensor) -> tf.Tensor:
+            identity = self._decode(batch, _NAMES[:1])[_NAMES[0]]
+            is_held_out = tf.reduce_any(identity[:, None] == held_out, axis=1)
+            return tf.boolean_mask(batch, is_held_out == (split == "validation"))
+
+        return records.batch(_ROWS_AT_ONCE).map(those_of_split).unbatch()
+
     def _files(self, split: str) -> list[str]:
         self.count(split)
         return [str(path) for path in self._builder.info.splits[split].filepaths]
@@ -297,7 +343,7 @@ class PairDataset:
         files = tf.constant(self._files("train"))
         key = tf.stack([tf.constant(seed, tf.int64), epoch])
         files = tf.random.experimental.stateless_shuffle(files, seed=key)
-        records = tf.data.TFRecordDataset(files)
+        records = self._records(files, "train")
         info = self._builder.info.splits["train"]
         record_size = max(1, info.num_bytes // info.num_examples)
         buffer = min(_SHUFFLE_BUFFER, _SHUFFLE_BYTES // record_size, info.num_examples)

@@ -1,7 +1,9 @@
-"""Fast, strict and multi-device: every test runs on two fake CPU devices."""
+"""Fast, strict and multi-device: every test runs on two fake CPU devices, or on as
+many as PG2_TEST_DEVICES says."""
 
 import os
 import pathlib
+import shutil
 import tempfile
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -10,7 +12,7 @@ import jax
 import pytest
 
 jax.config.update("jax_platforms", "cpu")
-jax.config.update("jax_num_cpu_devices", 2)
+jax.config.update("jax_num_cpu_devices", int(os.environ.get("PG2_TEST_DEVICES", "2")))
 jax.config.update("jax_disable_most_optimizations", True)
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_compilation_cache_dir", tempfile.mkdtemp())
@@ -68,3 +70,37 @@ def pair_dataset(people) -> str:
     )
     build_tfrecords.build(options)
     return str(folder)
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """A headless Chromium that no page may lead to the network; its console and what
+    it downloads can be read."""
+    browser, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if not browser or not driver:
+        pytest.skip("chromium and chromedriver are not installed")
+    from selenium import webdriver
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = browser
+    for switch in (
+        "--headless=new",
+        "--no-sandbox",  # needed by root, as in containers
+        "--disable-dev-shm-usage",
+        "--disable-gpu",
+        "--hide-scrollbars",
+        "--window-size=1280,900",
+        # Whatever a page asks of another host fails.
+        "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1",
+    ):
+        options.add_argument(switch)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    service = webdriver.ChromeService(executable_path=driver)
+    page = webdriver.Chrome(options=options, service=service)
+    yield page
+    page.quit()
+
+
+def console_errors(page) -> list[str]:
+    """What the page has reported as errors since the last call."""
+    return [e["message"] for e in page.get_log("browser") if e["level"] == "SEVERE"]

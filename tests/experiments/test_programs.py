@@ -1,6 +1,7 @@
 """Train, evaluate and generate, as a user runs them, on a tiny data set."""
 
 import dataclasses
+import datetime
 import json
 import os
 import pathlib
@@ -17,6 +18,7 @@ from data_prep.annotations import openpose_json
 from experiments import (
     evaluate,
     generate,
+    history,
     inception_scores,
     pair_scores,
     scoring,
@@ -59,7 +61,9 @@ def state_of(config):
 
 def test_a_run_leaves_what_people_look_at(run, tmp_path):
     names = sorted(os.listdir(run.workdir))
-    assert names == ["checkpoints", "config.json", "pictures", "summaries"]
+    assert names == [
+        *("checkpoints", "config.json", "history.jsonl", "pictures", "summaries")
+    ]
     with Image.open(f"{run.workdir}/pictures/step_000004.png") as picture:
         assert picture.width == 5 * (8 * 16 + 4) + 4
     stored = read_json(run, "config.json")
@@ -86,6 +90,35 @@ def test_a_resumed_run_equals_an_uninterrupted_one(run, tmp_path, stopped_at):
     assert weights(first.workdir)[0] == stopped_at
     assert train.train(first) is None
     assert_equal(state_of(first), state_of(run))
+    assert losses(first) == losses(run)
+    seconds = [row["seconds"] for row in history.read(first.workdir)]
+    assert seconds == sorted(seconds)
+    sessions = read_json(first, "config.json")["sessions"]
+    assert [session["first_step"] for session in sessions][:2] == [0, stopped_at]
+
+
+def losses(config):
+    """The history but for the clock's part."""
+    clock = ("seconds", "images_per_second")
+    rows = history.read(config.workdir)
+    return [{n: v for n, v in row.items() if n not in clock} for row in rows]
+
+
+def test_the_history_has_every_loss_once(run):
+    rows = history.read(run.workdir)
+    assert [row["step"] for row in rows] == [1, 2, 3, 4]
+    assert [("coarse/loss" in row, "refine/loss" in row) for row in rows] == [
+        *[(True, False)] * 2,
+        *[(False, True)] * 2,
+    ]
+    assert all(row["learning_rate"] == 1e-3 for row in rows)
+
+
+def test_the_config_says_where_it_was_trained(run):
+    session = read_json(run, "config.json")["sessions"][0]
+    assert session["devices"] == "2 x cpu"
+    assert session["hardware"]["cores"] >= 1
+    datetime.datetime.fromisoformat(session["begin"])
 
 
 def test_training_on_says_so_when_nothing_is_left(run, capsys):

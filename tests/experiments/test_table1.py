@@ -209,6 +209,8 @@ def test_rows_that_another_process_has_added_stay(pair_dataset, tmp_path, monkey
         ({"batch_size": 3}, "--batch_size=3 must be a multiple"),
         ({"coarse_steps": 0}, "--coarse_steps=0: .* it must be 1 or more"),
         ({"checkpoint_step": 2}, "--checkpoint_step=2: .* the newest checkpoint"),
+        ({"checkpoint": "best"}, "--checkpoint=best: .* the newest checkpoint"),
+        ({"init_from": "r"}, "--init_from=r: .* the rows decide"),
         ({"coarse_steps": 3}, "--coarse_steps: 2 in the run, 3 now"),
         ({"refine_steps": 3}, "--refine_steps: 2 in the table, 3 now"),
         ({"steps_scale": 0.5}, "--steps_scale: 1.0 in the table, 0.5 now"),

@@ -128,11 +128,12 @@ def score_run(config: Config) -> dict[str, Any]:
     generators, dataset, config = open_run(config)
     size = (dataset.height, dataset.width)
     sharding.check_batch_size(config.batch_size)
-    collectors = Collectors(config, input_pipeline.PairDataset)
     workdir = pathlib.Path(config.workdir)
     # All processes draw and know all scores; one writes.
     writes = processes.is_first()
     with contextlib.ExitStack() as stack:
+        collectors = Collectors(config, input_pipeline.PairDataset)
+        stack.callback(collectors.close)
         images = None
         if config.save_images and writes:
             images = stack.enter_context(saved_images.SavedImages(workdir / _IMAGES))

@@ -158,8 +158,7 @@ def _check_before_work(
             f"--workdir={config.workdir} holds a single run; choose another folder for "
             "the table."
         )
-    sharding.check_batch_size(config.batch_size)
-    sharding.check_one_process()
+    sharding.check_batch_size(config.batch_size, config.grad_accumulation)
     for split in ("train", "test"):
         dataset.count(split)
         if any(name == "view" for name, _ in runs):

@@ -241,13 +241,20 @@ def _check_finite(
             )
 
 
+# What `compiled` computes.
+Drawn = tuple[
+    dict[str, jax.Array], dict[str, jax.Array], dict[str, dict[str, jax.Array]]
+]
+
+
 def compiled(
     architecture: models.Architecture,
     mesh: jax.sharding.Mesh,
     metrics: Collection[str] = tuple(suite.METRICS),
-) -> Callable[..., tuple[dict[str, jax.Array], dict[str, dict[str, jax.Array]]]]:
+) -> Callable[..., Drawn]:
     """Drawing and scoring: (weights of G1, of G2 or None, batch) -> uint8 images by
-    kind, and [B] scores by kind and metric."""
+    kind, [B] whether all their values were finite, and [B] scores by kind and metric.
+    """
     whole, split = sharding.replicated(mesh), sharding.batched(mesh)
     return jax.jit(
         functools.partial(

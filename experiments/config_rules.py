@@ -16,9 +16,19 @@ _NEEDED = {
     "evaluate": ("workdir", "data_dir"),
     "table1": ("workdir", "data_dir"),
     "generate": ("workdir", "source_image", "pose", "output"),
+    "user_study": ("workdir", "data_dir", "output"),
     "import_checkpoint": ("workdir", "tf1_checkpoint"),
 }
 _FOLDERS = ("generated_dir", "target_dir")
+# What a study is made of; its answers need none of it.
+_STUDY = (
+    "workdir",
+    "data_dir",
+    *_FOLDERS,
+    "study_images",
+    "study_practice",
+    "study_seconds",
+)
 _ONE_PROCESS = ("eval_every", "dry_run")
 _TWO_STAGE_ONLY = (
     "critic_sees_coarse",
@@ -38,6 +48,7 @@ def check(config: "Config") -> None:
     _check_mode(config)
     _check_processes(config)
     _check_folders(config)
+    _check_study(config)
     _check_variant(config)
     _check_training(config)
     _check_calls(config)
@@ -68,10 +79,7 @@ def _check_values(config: "Config") -> None:
 
 def _check_mode(config: "Config") -> None:
     """Checks that the mode has what it needs, and nothing that is another mode's."""
-    needed = _NEEDED[config.mode]
-    if config.mode == "evaluate" and (config.generated_dir or config.target_dir):
-        needed = ("workdir", *_FOLDERS)
-    for name in needed:
+    for name in _needed(config):
         if not getattr(config, name):
             raise ValueError(f"--{name} is required with --mode={config.mode}.")
     for field in dataclasses.fields(config):
@@ -79,6 +87,17 @@ def _check_mode(config: "Config") -> None:
         if modes and config.mode not in modes:
             whose = " and ".join(f"--mode={mode}" for mode in modes)
             _require_defaults(config, (field.name,), f"is for {whose}")
+
+
+def _needed(config: "Config") -> tuple[str, ...]:
+    """The flags that a mode cannot do without."""
+    if config.answers and config.mode == "user_study":
+        return ("output",)
+    if config.generated_dir or config.target_dir:
+        whole = {"evaluate": "workdir", "user_study": "output"}
+        if config.mode in whole:
+            return (whole[config.mode], *_FOLDERS)
+    return _NEEDED[config.mode]
 
 
 def _check_processes(config: "Config") -> None:
@@ -117,7 +136,7 @@ def _check_folders(config: "Config") -> None:
                 *("data_dir", "checkpoint", "checkpoint_step", "weights"),
                 *("max_test_pairs", "save_images", "coordinator_address"),
             ),
-            "has no meaning with --generated_dir, which scores a folder of images",
+            "has no meaning with --generated_dir, a folder of finished images",
         )
     else:
         names = ("annotations", "match", "generated_annotations")
@@ -141,6 +160,27 @@ def _check_folders(config: "Config") -> None:
             "--generated_annotations needs --annotations, the keypoints of the targets "
             "to compare with."
         )
+
+
+def _check_study(config: "Config") -> None:
+    """Checks that a user study has images that count, and answers nothing beside."""
+    if config.answers:
+        _require_defaults(
+            config, _STUDY, "has no meaning with --answers, whose study is in --output"
+        )
+    if config.mode == "user_study" and config.generated_dir:
+        _require_defaults(
+            config,
+            ("workdir",),
+            "has no meaning with --generated_dir; the study goes to --output",
+        )
+    # So that a real and a generated image are left, whatever the order.
+    _require(
+        config.study_practice < config.study_images,
+        config,
+        "study_practice",
+        f"below --study_images={config.study_images}",
+    )
 
 
 def _check_variant(config: "Config") -> None:

@@ -69,19 +69,19 @@ def evaluate(config: Config) -> None:
     )
 
 
-def score_run(config: Config) -> dict[str, Any]:
-    """Scores a checkpoint; writes metrics.json, pairs.csv, evaluation.png and, if asked
-    for, every image into the workdir.
+def open_run(
+    config: Config,
+) -> tuple[checkpoint.Generators, input_pipeline.PairDataset, Config]:
+    """Opens a checkpoint and a data set whose test pairs it can draw.
 
     Args:
-        config: names the workdir and the data set.
+        config: names the workdir, the checkpoint and the data set.
 
     Returns:
-        The content of metrics.json.
+        Weights, data set, and the config with the size of the images.
 
     Raises:
-        ValueError: no checkpoint, no test pairs, sizes that disagree, or networks that
-            draw NaN.
+        ValueError: no checkpoint, no data set, or the two do not fit together.
     """
     whole = sharding.replicated(sharding.data_mesh())
     generators = checkpoint.restore_generators(
@@ -104,10 +104,29 @@ def score_run(config: Config) -> dict[str, Any]:
     if generators.config.get("data", dataset.metadata) != dataset.metadata:
         print(
             f"Note: {config.workdir} was trained on another data set, "
-            f"{generators.config['data_dir']}; this evaluates on {config.data_dir}."
+            f"{generators.config['data_dir']}; these are pairs of {config.data_dir}."
         )
     if generators.architecture.pose_embedding == "view":
         dataset.require_views("test")
+    return generators, dataset, config
+
+
+def score_run(config: Config) -> dict[str, Any]:
+    """Scores a checkpoint; writes metrics.json, pairs.csv, evaluation.png and, if asked
+    for, every image into the workdir.
+
+    Args:
+        config: names the workdir and the data set.
+
+    Returns:
+        The content of metrics.json.
+
+    Raises:
+        ValueError: no checkpoint, no test pairs, sizes that disagree, or networks that
+            draw NaN.
+    """
+    generators, dataset, config = open_run(config)
+    size = (dataset.height, dataset.width)
     sharding.check_batch_size(config.batch_size)
     collectors = Collectors(config, input_pipeline.PairDataset)
     workdir = pathlib.Path(config.workdir)

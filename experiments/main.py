@@ -27,6 +27,8 @@ _USAGE = """PG2: pose-guided person image generation (Ma et al., NIPS 2017) in J
   python -m experiments.main --mode=generate --workdir=... --source_image=me.png \\
       --pose=dancer.json --output=dancing.png
   python -m experiments.main --mode=table1 --data_dir=... --workdir=...
+  python -m experiments.main --mode=user_study --data_dir=... --workdir=... \\
+      --output=study
   python -m experiments.main --mode=import_checkpoint --tf1_checkpoint=... --workdir=...
 
 Flags may stand in a file, one a line: --flagfile=FILE. Later flags win."""

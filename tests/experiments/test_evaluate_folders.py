@@ -190,7 +190,7 @@ def test_suffixes_do_not_matter_and_other_files_are_remarked(folders, capsys):
     (folders / "target" / "notes.txt").write_text("")
     evaluate.evaluate(make_config(folders))
     shown = " ".join(capsys.readouterr().out.split())
-    assert "--target_dir: no images and not scored: notes.txt" in shown
+    assert "--target_dir: no images and not used: notes.txt" in shown
     assert read_report(folders)["pairs"] == COUNT
 
 

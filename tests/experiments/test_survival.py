@@ -224,5 +224,7 @@ def test_debug_nans_names_the_operation_and_the_step(whole, tmp_path):
     config = dataclasses.replace(
         whole, workdir=str(tmp_path), learning_rate=1e30, debug_nans=True
     )
-    with pytest.raises(FloatingPointError, match=r"step \d+: invalid value \((nan|inf)\) "):
+    with pytest.raises(
+        FloatingPointError, match=r"step \d+: invalid value \((nan|inf)\) "
+    ):
         train.train(config)

@@ -64,6 +64,11 @@ def _define_flags() -> None:
     flags.DEFINE_boolean(
         "torch_compile", True, "train: measures PyTorch with torch.compile, too."
     )
+    flags.DEFINE_boolean(
+        "first_step",
+        True,
+        "train: measures the time from start to first step, which compiles twice.",
+    )
     flags.DEFINE_string(
         "workdir",
         "",
@@ -93,7 +98,7 @@ def main(argv: list[str]) -> int:
 
 def _training_options(args: flags.FlagValues) -> dict[str, Any]:
     """The options of --what=train; elsewhere they are refused."""
-    names = ("image_size", "batch_size", "precision", "torch_compile")
+    names = ("image_size", "batch_size", "precision", "torch_compile", "first_step")
     if args.what == "train":
         options = {name: args[name].value for name in names}
         return options | {"image_size": files.parse_size("image_size", args.image_size)}

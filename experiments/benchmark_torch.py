@@ -208,9 +208,9 @@ def _called(logits: torch.Tensor, label: float) -> torch.Tensor:
     )
 
 
-def use_all_cores(cores: int) -> None:
+def use_threads(count: int) -> None:
     """Sets the number of threads."""
-    torch.set_num_threads(cores)
+    torch.set_num_threads(count)
 
 
 def product(size: int) -> Callable[[], object]:

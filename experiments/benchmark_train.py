@@ -6,6 +6,7 @@ given them. They take turns, because the speed of a machine changes while others
 """
 
 import functools
+import os
 import pathlib
 import subprocess
 import sys
@@ -19,7 +20,6 @@ import jax.numpy as jnp
 import numpy as np
 from tqdm import tqdm
 
-from experiments import results
 from experiments.benchmark_report import Goal, Report, Series
 from pg2_jax import generation, inputs, models, train_state, train_step
 
@@ -43,6 +43,7 @@ def measure(
     batch_size: int = 4,
     precision: str = "float32",
     torch_compile: bool = True,
+    first_step: bool = True,
 ) -> Report:
     """Trains and draws with pg2_jax and with PyTorch, in turns.
 
@@ -54,6 +55,7 @@ def measure(
         batch_size: pairs.
         precision: of our convolutions; PyTorch's are float32.
         torch_compile: whether PyTorch is measured with torch.compile, too.
+        first_step: whether the time from start to first step is measured.
 
     Returns:
         Seconds, ratios to PyTorch, shares of the rate of a matrix product, seconds to
@@ -71,13 +73,15 @@ def measure(
     flops = step_flops(architecture, batch_size)
     flops["product"] = 2 * size**3
     series, goals = _compare(found, flops)
-    series += _first_steps(folder, scale, image_size, batch_size, precision)
+    if first_step:
+        series += _first_steps(folder, scale, image_size, batch_size, precision)
     series += _schedule(found["pg2_jax"], image_size, batch_size)
     facts = {
         "image": f"{image_size[0]}x{image_size[1]}",
         "channels": architecture.base_channels,
         "batch": batch_size,
         "precision": precision,
+        "threads": _threads(),
         "device": jax.devices()[0].device_kind,
         "largest difference of a value": difference,
         "PyTorch": _torch().torch.__version__,
@@ -182,7 +186,7 @@ def _programs(
     """What is measured, by program and task, each run once; and the largest relative
     difference of a loss, or difference of a pixel, from PyTorch."""
     peer_of = _torch()
-    peer_of.use_all_cores(results.hardware()["cores"])
+    peer_of.use_threads(_threads())
     ours = Ours(architecture, batch_size)
     prepared = inputs.prepare(ours.batch, architecture)
     make_peer = functools.partial(
@@ -214,6 +218,13 @@ def _programs(
     return runs, difference
 
 
+def _threads() -> int:
+    """The cores that this process may use, as XLA counts them."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def _product(size: int) -> _Run:
     a = jnp.ones((size, size))
     multiply = jax.jit(jnp.matmul)
@@ -234,8 +245,10 @@ def _take_turns(runs: dict[str, dict[str, _Run]], repeats: int) -> _Found:
                 if task in tasks:
                     wall, cpu = time.perf_counter(), time.process_time()
                     tasks[task]()
-                    found[name][task][0].append(time.perf_counter() - wall)
-                    found[name][task][1].append(time.process_time() - cpu)
+                    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+                    found[name][task][0].append(wall)
+                    found[name][task][1].append(cpu)
+                    tqdm.write(f"{task}, {name}: {wall:.3g} s")
     return found
 
 
@@ -309,7 +322,7 @@ def step_flops(architecture: models.Architecture, batch_size: int) -> dict[str, 
 def _first_steps(folder: pathlib.Path, *arguments: Any) -> list[Series]:
     """Seconds from the start of python to the end of the first step of stage I, with
     an empty cache of compiled programs and with a full one."""
-    code = "from experiments import benchmark_train as b; b.first_step(*{!r})"
+    code = "from experiments import benchmark_train as b; b.take_first_step(*{!r})"
     command = [sys.executable, "-c", code.format((str(folder / "cache"), *arguments))]
     root = pathlib.Path(__file__).parents[1]
     series = []
@@ -321,7 +334,7 @@ def _first_steps(folder: pathlib.Path, *arguments: Any) -> list[Series]:
     return series
 
 
-def first_step(
+def take_first_step(
     cache: str,
     scale: float,
     image_size: tuple[int, int],

@@ -1,5 +1,6 @@
 """Which steps go into one call, and what the devices are fed."""
 
+import jax
 import numpy as np
 import pytest
 
@@ -45,22 +46,21 @@ def test_the_devices_are_fed_every_batch_in_order():
 
 
 @pytest.fixture
-def cache_dir(monkeypatch):
-    """What jax is told, without telling it."""
-    told = {}
-    monkeypatch.setattr("jax.config.update", told.__setitem__)
-    return lambda: told["jax_compilation_cache_dir"]
+def cache_dir():
+    """What jax is told; what it was told before is restored."""
+    before = jax.config.jax_compilation_cache_dir
+    yield lambda: jax.config.jax_compilation_cache_dir
+    jax.config.update("jax_compilation_cache_dir", before)
 
 
 def test_the_cache_that_jax_is_configured_with_stays(cache_dir):
-    import jax
-
+    before = cache_dir()
     compilation_cache.use("default")
-    assert cache_dir() == jax.config.jax_compilation_cache_dir
+    assert before and cache_dir() == before
 
 
 def test_the_cache_is_in_the_users_cache_folder(cache_dir, monkeypatch, tmp_path):
-    monkeypatch.setattr("jax.config.jax_compilation_cache_dir", None, raising=False)
+    jax.config.update("jax_compilation_cache_dir", None)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     compilation_cache.use("default")
     assert cache_dir() == str(tmp_path / "pg2_jax" / "xla")

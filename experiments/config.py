@@ -12,6 +12,7 @@ from experiments.options.evaluation import EvaluationOptions
 from experiments.options.generation import GenerationOptions
 from experiments.options.networks import NetworkOptions
 from experiments.options.program import ProgramOptions
+from experiments.options.report import ReportOptions
 from experiments.options.reporting import ReportingOptions
 from experiments.options.table1 import Table1Options
 from experiments.options.training import TrainingOptions
@@ -25,6 +26,7 @@ from pg2_jax import files
 class Config(
     UserStudyOptions,
     Table1Options,
+    ReportOptions,
     GenerationOptions,
     EvaluationOptions,
     ReportingOptions,

@@ -16,6 +16,7 @@ _NEEDED = {
     "evaluate": ("workdir", "data_dir"),
     "table1": ("workdir", "data_dir"),
     "generate": ("workdir", "source_image", "pose", "output"),
+    "report": ("workdirs", "output"),
     "user_study": ("workdir", "data_dir", "output"),
     "import_checkpoint": ("workdir", "tf1_checkpoint"),
 }

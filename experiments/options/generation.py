@@ -33,7 +33,8 @@ class GenerationOptions:
     )
     output: str = _option(
         "",
-        "generate: the PNG file to write. user_study: the folder of the study.",
+        "generate: the PNG file to write. user_study: the folder of the study. report: "
+        "the folder for index.html.",
         path=True,
-        modes=("generate", "user_study"),
+        modes=("generate", "report", "user_study"),
     )

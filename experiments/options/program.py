@@ -9,6 +9,7 @@ MODES = (
     "train",
     "evaluate",
     "generate",
+    "report",
     "table1",
     "user_study",
     "import_checkpoint",
@@ -25,7 +26,8 @@ class ProgramOptions:
         "train",
         "train: the --stages, resumed from --workdir if it holds a checkpoint. "
         "evaluate: scores every test pair, or the images of --generated_dir. generate: "
-        "one photo and one pose in, one PNG out. table1: trains and scores every row "
+        "one photo and one pose in, one PNG out. report: evaluated runs side by side, "
+        "as one page for a browser. table1: trains and scores every row "
         "of the paper's Table 1. user_study: makes a page that asks people which "
         "images are real, or scores their --answers. import_checkpoint: turns a "
         "checkpoint of the authors' TensorFlow-1 code into a run of ours.",

@@ -7,6 +7,7 @@ import dataclasses
 from typing import Any
 
 from experiments import config_rules
+from experiments.options.demo import DemoOptions
 from experiments.options.evaluation import EvaluationOptions
 from experiments.options.generation import GenerationOptions
 from experiments.options.networks import NetworkOptions
@@ -21,6 +22,7 @@ from pg2_jax import files
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(
     Table1Options,
+    DemoOptions,
     GenerationOptions,
     EvaluationOptions,
     ReportingOptions,

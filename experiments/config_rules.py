@@ -16,6 +16,7 @@ _NEEDED = {
     "evaluate": ("workdir", "data_dir"),
     "table1": ("workdir", "data_dir"),
     "generate": ("workdir", "source_image", "pose", "output"),
+    "demo": ("workdir",),
     "import_checkpoint": ("workdir", "tf1_checkpoint"),
 }
 _FOLDERS = ("generated_dir", "target_dir")
@@ -58,6 +59,7 @@ def _check_values(config: "Config") -> None:
         if getattr(config, name):
             files.parse_size(name, getattr(config, name))
     _require(config.seed < 2**32, config, "seed", "below 2**32")
+    _require(config.port < 2**16, config, "port", "below 65536")
 
 
 def _check_mode(config: "Config") -> None:

@@ -60,6 +60,7 @@ def make_server(
     # An end of the queue that is not zero, which Gradio takes for none.
     blocks.queue(max_size=config.max_waiting + 1)
     height, width = studio.size
+    sizes = f":root {{ --pg2-width: {width}; --pg2-height: {height}; }}"
     sheet = (_PAGE / "page.css").read_text(encoding="utf-8")
     return gr.mount_gradio_app(
         app,
@@ -72,7 +73,8 @@ def make_server(
         theme=gr.themes.Soft(
             font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]
         ),
-        css=f":root {{ --pg2-width: {width}; --pg2-height: {height}; }}\n{sheet}",
+        # Gradio rewrites the selectors of what it is given as css.
+        head=f"<style>{sizes}\n{sheet}</style>",
     )
 
 
@@ -101,16 +103,18 @@ def make_page(
                     max_bytes=max_bytes,
                     **_pose_props(studio),
                 )
-            with gr.Column(scale=4, min_width=300):
+            with gr.Column(scale=4, min_width=300, elem_classes="pg2-stage"):
                 drawing = _panel("drawing", first, frame_ms=_FRAME_MS)
                 sequences = [
-                    n for n in pose_library.NAMES if n not in pose_library.SINGLE
+                    name
+                    for name in pose_library.NAMES
+                    if name not in pose_library.SINGLE
                 ]
                 choice = gr.Dropdown(
                     [(sequence.capitalize(), sequence) for sequence in sequences],
                     label="Sequence of poses",
                 )
-                play = gr.Button("Play the sequence")
+                play = gr.Button("Play the sequence", variant="primary")
         _connect(studio, person, editor, drawing, choice, play)
     return blocks
 

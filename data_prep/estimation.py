@@ -25,6 +25,7 @@ from data_prep import (
 from data_prep import workers as workers_lib
 from data_prep.estimation_log import EstimationLog, Record
 from data_prep.summary import Problems
+from pg2_jax import downloads
 
 MIN_SCORE = 0.3
 
@@ -178,7 +179,7 @@ def _settings(options: Options) -> estimators.Settings:
 def _open_log(options: Options, settings: estimators.Settings) -> EstimationLog:
     facts = {
         "estimator": settings.name,
-        "model_sha256": pose_models.sha256(settings.model),
+        "model_sha256": downloads.sha256(settings.model),
         "min_confidence": settings.min_confidence,
     }
     path = options.beside("_partial.jsonl")

@@ -4,10 +4,11 @@ No jax here: `--help` and mistakes in flags must be answered at once.
 """
 
 import dataclasses
-from typing import Any
+from typing import Any, Literal
 
 from experiments import config_rules
 from experiments.options.demo import DemoOptions
+from experiments.options.devices import DeviceOptions
 from experiments.options.evaluation import EvaluationOptions
 from experiments.options.generation import GenerationOptions
 from experiments.options.networks import NetworkOptions
@@ -15,6 +16,7 @@ from experiments.options.program import ProgramOptions
 from experiments.options.reporting import ReportingOptions
 from experiments.options.table1 import Table1Options
 from experiments.options.training import TrainingOptions
+from experiments.options.validation import ValidationOptions
 from pg2_jax import files
 
 
@@ -26,6 +28,8 @@ class Config(
     GenerationOptions,
     EvaluationOptions,
     ReportingOptions,
+    DeviceOptions,
+    ValidationOptions,
     TrainingOptions,
     NetworkOptions,
     ProgramOptions,
@@ -40,6 +44,18 @@ class Config(
         """Steps of the stages together."""
         more = self.refine_steps if self.stages == "two_stage" else 0
         return self.coarse_steps + more
+
+    @property
+    def wanted_checkpoint(self) -> int | Literal["best"] | None:
+        """The checkpoint that the flags ask for, as `pg2_jax.checkpoint` takes it."""
+        if self.checkpoint_step >= 0:
+            return self.checkpoint_step
+        return "best" if self.checkpoint == "best" else None
+
+    @property
+    def drawing_precision(self) -> str:
+        """What a checkpoint draws in: empty, its own, unless bfloat16 is asked for."""
+        return "" if self.precision == "float32" else self.precision
 
     def with_size(self, height: int, width: int) -> "Config":
         """The config of a run on images of this size, a data set's or a checkpoint's.

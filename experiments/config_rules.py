@@ -38,6 +38,8 @@ def check(config: "Config") -> None:
     _check_mode(config)
     _check_folders(config)
     _check_variant(config)
+    _check_training(config)
+    _check_calls(config)
 
 
 def _check_values(config: "Config") -> None:
@@ -60,6 +62,8 @@ def _check_values(config: "Config") -> None:
             files.parse_size(name, getattr(config, name))
     _require(config.seed < 2**32, config, "seed", "below 2**32")
     _require(config.port < 2**16, config, "port", "below 65536")
+    for name in ("ema_decay", "validation_share"):
+        _require(getattr(config, name) < 1, config, name, "below 1")
 
 
 def _check_mode(config: "Config") -> None:
@@ -82,11 +86,34 @@ def _check_folders(config: "Config") -> None:
     if config.generated_dir:
         _require_defaults(
             config,
-            ("data_dir", "checkpoint_step", "max_test_pairs"),
+            (
+                *("data_dir", "checkpoint", "checkpoint_step", "weights"),
+                *("max_test_pairs", "save_images"),
+            ),
             "has no meaning with --generated_dir, which scores a folder of images",
         )
     else:
-        _require_defaults(config, ("annotations", "match"), "needs --generated_dir")
+        names = ("annotations", "match", "generated_annotations")
+        _require_defaults(config, names, "needs --generated_dir")
+    if config.generated_dir and config.fid_reference == "train":
+        raise ValueError(
+            "--fid_reference=train means the photos of --data_dir, which has no "
+            "meaning with --generated_dir; give the path of a data set or of photos."
+        )
+    if config.fid_reference and not config.inception:
+        raise ValueError(f"--fid_reference={config.fid_reference} needs --inception.")
+    if not config.estimator:
+        _require_defaults(config, ("model",), "needs --estimator")
+    elif config.generated_annotations:
+        raise ValueError(
+            "--estimator and --generated_annotations are two sources of the same "
+            "keypoints; give one."
+        )
+    if config.generated_annotations and not config.annotations:
+        raise ValueError(
+            "--generated_annotations needs --annotations, the keypoints of the targets "
+            "to compare with."
+        )
 
 
 def _check_variant(config: "Config") -> None:
@@ -100,6 +127,41 @@ def _check_variant(config: "Config") -> None:
             _TWO_STAGE_ONLY,
             f"needs --stages=two_stage, got --stages={config.stages}",
         )
+
+
+def _check_training(config: "Config") -> None:
+    """Checks flags of training that need one another, or exclude one another."""
+    if config.eval_every and not config.validation_share:
+        raise ValueError(
+            f"--eval_every={config.eval_every} needs --validation_share, such as 0.05: "
+            "pairs of people who are left out of training. The test pairs must not "
+            "choose a model."
+        )
+    if not config.eval_every:
+        _require_defaults(config, ("early_stop_evals",), "needs --eval_every")
+    if config.checkpoint_step >= 0:
+        _require_defaults(config, ("checkpoint",), "contradicts --checkpoint_step")
+    if config.coarse_from:
+        _require_defaults(config, ("init_from",), "has no meaning with --coarse_from")
+
+
+def _check_calls(config: "Config") -> None:
+    """Checks that what is due between steps is not due within a call, and that the
+    steps to profile are there."""
+    for name in ("log_every", "picture_every", "eval_every", "checkpoint_every"):
+        if getattr(config, name) % config.steps_per_call:
+            raise ValueError(
+                f"--{name}={getattr(config, name)} must be a multiple of "
+                f"--steps_per_call={config.steps_per_call}, because nothing can be "
+                "done between the steps of a call."
+            )
+    if config.profile_steps:
+        begin, end = files.parse_range("profile_steps", config.profile_steps)
+        if not begin < end <= config.total_steps:
+            raise ValueError(
+                f"--profile_steps={config.profile_steps} must end after it begins, and "
+                f"by the last step, {config.total_steps}."
+            )
 
 
 def _require(holds: bool, config: "Config", name: str, rule: str) -> None:

@@ -1,22 +1,26 @@
 """--mode=evaluate: scores every test pair of a run, and shows some; or two folders."""
 
+import contextlib
 import functools
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, cast
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import tqdm
 from PIL import Image
 
 from experiments import (
     evaluate_folders,
-    inception_scores,
+    pair_scores,
     pictures,
     results,
+    saved_images,
     scoring,
 )
+from experiments.collectors import Collectors
 from experiments.config import Config
 from experiments.stored_config import check_networks
 from pg2_jax import (
@@ -28,10 +32,12 @@ from pg2_jax import (
     pose,
     sharding,
 )
+from pg2_jax.images import to_uint8
 from pg2_jax.metrics import suite
 
 # The source photo itself is what a method has to beat.
 COPY = "copy of source"
+_IMAGES = "images"
 _MASKS = {
     suite.TARGET: "body mask of the target pose, radius 4 with 5x5 closing",
     suite.SOURCE: "body mask of the source pose, radius 4 with 5x5 closing",
@@ -53,11 +59,16 @@ def evaluate(config: Config) -> None:
         f"{content['image_size']}: mean (standard deviation)"
     )
     scoring.show(title, content["metrics"], content["not_computed"])
-    print(f"Wrote {workdir / 'metrics.json'} and {workdir / 'evaluation.png'}")
+    images = f", {workdir / _IMAGES}/" if config.save_images else ""
+    print(
+        f"Wrote {workdir / 'metrics.json'}, {workdir / pair_scores.FILE}{images} and "
+        f"{workdir / 'evaluation.png'}"
+    )
 
 
 def score_run(config: Config) -> dict[str, Any]:
-    """Scores a checkpoint; writes metrics.json and evaluation.png into the workdir.
+    """Scores a checkpoint; writes metrics.json, pairs.csv, evaluation.png and, if asked
+    for, every image into the workdir.
 
     Args:
         config: names the workdir and the data set.
@@ -66,10 +77,15 @@ def score_run(config: Config) -> dict[str, Any]:
         The content of metrics.json.
 
     Raises:
-        ValueError: no checkpoint, no test pairs, or sizes that disagree.
+        ValueError: no checkpoint, no test pairs, sizes that disagree, or networks that
+            draw NaN.
     """
-    step = None if config.checkpoint_step < 0 else config.checkpoint_step
-    generators = checkpoint.restore_generators(config.workdir, step)
+    generators = checkpoint.restore_generators(
+        config.workdir,
+        config.wanted_checkpoint,
+        cast(checkpoint.Weights, config.weights),
+        config.drawing_precision,
+    )
     dataset = input_pipeline.PairDataset(config.data_dir)
     size = (generators.architecture.image_height, generators.architecture.image_width)
     check_networks(generators.config, config)
@@ -89,28 +105,31 @@ def score_run(config: Config) -> dict[str, Any]:
         dataset.require_views("test")
     sharding.check_batch_size(config.batch_size)
     sharding.check_one_process()
-    sets = inception_scores.Collector(inception_scores.load(config.inception))
-    scores, picture = _score(config, generators, dataset, sets)
+    collectors = Collectors(config, input_pipeline.PairDataset)
     workdir = pathlib.Path(config.workdir)
+    with contextlib.ExitStack() as stack:
+        saved = saved_images.SavedImages(workdir / _IMAGES)
+        images = stack.enter_context(saved) if config.save_images else None
+        names, scores, picture = _score(config, generators, dataset, collectors, images)
+    scores = collectors.merged(scores)
+    pair_scores.write(workdir / pair_scores.FILE, names, scores)
     results.write_picture(workdir / "evaluation.png", picture)
     content: dict[str, Any] = {
         "step": generators.step,
+        "weights": config.weights if generators.config.get("ema_decay") else "raw",
         "pairs": len(scores[COPY]["l1"]),
         "pairs_available": dataset.count("test"),
         "image_size": config.image_size,
         "interval": scoring.INTERVAL,
         "definitions": scoring.DEFINITIONS,
         "not_computed": scoring.not_computed(
-            size, frozenset(_MASKS), sets.not_computed()
+            size, frozenset(_MASKS), collectors.not_computed()
         ),
-        "metrics": scoring.joined_records(
-            scoring.records(
-                scores,
-                image_size=config.image_size,
-                resize="none: the pairs as the data set stores them",
-                masks=_MASKS,
-            ),
-            sets.records(image_size=config.image_size, masks=_MASKS),
+        "metrics": collectors.records(
+            scores,
+            image_size=config.image_size,
+            resize="none: the pairs as the data set stores them",
+            masks=_MASKS,
         ),
         "data_dir": config.data_dir,
         "data": dataset.metadata,
@@ -125,20 +144,18 @@ def _score(
     config: Config,
     generators: checkpoint.Generators,
     dataset: input_pipeline.PairDataset,
-    sets: inception_scores.Collector,
+    collectors: Collectors,
+    images: saved_images.SavedImages | None,
 ):
-    """Scores of each pair by kind and metric, and the picture."""
+    """Names of the pairs, scores of each by kind and metric, and the picture."""
     mesh = sharding.data_mesh()
-    whole, split = sharding.replicated(mesh), sharding.batched(mesh)
-    draw_and_score = jax.jit(
-        functools.partial(_draw_and_score, architecture=generators.architecture),
-        in_shardings=(whole, whole, split),
-        out_shardings=split,
-    )
+    whole = sharding.replicated(mesh)
+    draw_and_score = compiled(generators.architecture, mesh)
     coarse, refine = jax.device_put((generators.coarse, generators.refine), whole)
     total = dataset.count("test")
     total = min(total, config.max_test_pairs or total)
     shown = _Shown(total, config.picture_pairs)
+    names: list[tuple[str, str]] = []
     parts: list[scoring.Scores] = []
     batches = dataset.test_batches(
         batch_size=config.batch_size, limit=config.max_test_pairs
@@ -148,21 +165,67 @@ def _score(
     ) as bar:
         for test in batches:
             batch = sharding.put_batch(test.batch, mesh)
-            drawn, found = jax.device_get(draw_and_score(coarse, refine, batch))
+            drawn, finite, found = jax.device_get(draw_and_score(coarse, refine, batch))
+            _check_finite(config, finite, test.names, len(names))
             count = len(test.names)
+            names += test.names
             parts.append(jax.tree.map(lambda x, n=count: x[:n], found))
             shown.take(test.batch, drawn, count)
-            sets.add(
+            collectors.add(
                 {COPY: test.batch["source_image"], **drawn},
                 test.batch["target_image"],
                 test.batch["target_keypoints"],
                 count,
             )
+            if images:
+                images.add(drawn, test.batch["target_image"], test.names)
             bar.update(count)
     # The baseline comes first.
     kinds = sorted(parts[0], key=lambda kind: kind != COPY)
     scores = {kind: scoring.joined([part[kind] for part in parts]) for kind in kinds}
-    return scores, shown.picture()
+    return names, scores, shown.picture()
+
+
+def _check_finite(
+    config: Config,
+    finite: Mapping[str, np.ndarray],
+    names: list[tuple[str, str]],
+    before: int,
+) -> None:
+    """Refuses networks that draw NaN, which uint8 images would hide.
+
+    Args:
+        config: names the workdir.
+        finite: [B] bool by kind.
+        names: of the pairs of the batch, at most B.
+        before: pairs of the batches before, all of them finite.
+    """
+    for kind, good in finite.items():
+        bad = np.flatnonzero(~good[: len(names)])
+        if len(bad):
+            raise ValueError(
+                f"--workdir={config.workdir}: the {kind} image of {len(bad)} of the "
+                f"first {before + len(names):,} pairs holds NaN or infinite values, "
+                f"first that of {' and '.join(names[bad[0]])}; the weights are damaged "
+                "or their training has diverged: see --checkpoint_step."
+            )
+
+
+def compiled(
+    architecture: models.Architecture,
+    mesh: jax.sharding.Mesh,
+    metrics: Collection[str] = tuple(suite.METRICS),
+) -> Callable[..., tuple[dict[str, jax.Array], dict[str, dict[str, jax.Array]]]]:
+    """Drawing and scoring: (weights of G1, of G2 or None, batch) -> uint8 images by
+    kind, and [B] scores by kind and metric."""
+    whole, split = sharding.replicated(mesh), sharding.batched(mesh)
+    return jax.jit(
+        functools.partial(
+            _draw_and_score, architecture=architecture, metrics=tuple(metrics)
+        ),
+        in_shardings=(whole, whole, split),
+        out_shardings=split,
+    )
 
 
 def _draw_and_score(
@@ -171,23 +234,26 @@ def _draw_and_score(
     batch: inputs.Batch,
     *,
     architecture: models.Architecture,
+    metrics: Collection[str],
 ):
-    """uint8 images by kind, and the [B] scores of these and of the source photo, by
-    kind and metric."""
+    """uint8 images by kind, [B] whether all their values were finite, and the [B]
+    scores of these and of the source photo, by kind and metric."""
     source, target = batch["source_image"], batch["target_image"]
     keypoints = batch["target_keypoints"]
-    drawn = generation.generate(
+    raw = generation.draw(
         coarse_params, refine_params, source, keypoints, architecture=architecture
     )
+    finite = {kind: jnp.isfinite(x).all(axis=(1, 2, 3)) for kind, x in raw.items()}
+    drawn = {kind: to_uint8(x) for kind, x in raw.items()}
     masks = {
         suite.TARGET: pose.body_mask(keypoints, *target.shape[1:3]),
         suite.SOURCE: pose.body_mask(batch["source_keypoints"], *target.shape[1:3]),
     }
     scores = {
-        kind: suite.compute(image, target, masks)
+        kind: suite.compute(image, target, masks, metrics)
         for kind, image in {COPY: source, **drawn}.items()
     }
-    return drawn, scores
+    return drawn, finite, scores
 
 
 class _Shown:

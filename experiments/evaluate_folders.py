@@ -9,9 +9,11 @@ import jax
 import numpy as np
 import tqdm
 
-from data_prep import annotations, photos
-from experiments import inception_scores, results, scoring
+from data_prep import annotations
+from experiments import image_folder, pair_scores, results, scoring
+from experiments.collectors import Collectors
 from experiments.config import Config
+from experiments.fid_reference import DataSet
 from pg2_jax import checkpoint, pose, sharding
 from pg2_jax.metrics import suite
 
@@ -41,11 +43,13 @@ def evaluate(config: Config) -> None:
         f"{content['image_size']}: mean (standard deviation)"
     )
     scoring.show(title, content["metrics"], content["not_computed"], content["remarks"])
-    print(f"Wrote {pathlib.Path(config.workdir) / 'metrics.json'}")
+    workdir = pathlib.Path(config.workdir)
+    print(f"Wrote {workdir / 'metrics.json'} and {workdir / pair_scores.FILE}")
 
 
 def score(config: Config) -> dict[str, Any]:
-    """Scores the images of --generated_dir; writes metrics.json into the workdir.
+    """Scores the images of --generated_dir; writes metrics.json and pairs.csv into the
+    workdir.
 
     Args:
         config: names the folders, how files match and, for the masked metrics, the
@@ -70,20 +74,31 @@ def score(config: Config) -> dict[str, Any]:
     sharding.check_one_process()
     remarks: list[str] = []
     pairs = _matched(
-        _images("generated_dir", config.generated_dir, remarks),
-        _images("target_dir", config.target_dir, remarks),
+        image_folder.images("generated_dir", config.generated_dir, remarks),
+        image_folder.images("target_dir", config.target_dir, remarks),
         config,
     )
-    poses = _poses(config, [pair.target for pair in pairs])
-    sets = inception_scores.Collector(inception_scores.load(config.inception))
+    names = [pair.target.name for pair in pairs]
+    poses = _poses("annotations", config.annotations, "target_dir", names)
+    generated_names = [pair.generated.name for pair in pairs]
+    generated_poses = _poses(
+        "generated_annotations",
+        config.generated_annotations,
+        "generated_dir",
+        generated_names,
+    )
+    collectors = Collectors(config, _open_data, generated_poses)
     # Before the work, not after it.
     workdir.mkdir(parents=True, exist_ok=True)
-    scores, size, outside = _score(config, pairs, poses, sets)
+    of_pixels, size, outside = _score(config, pairs, poses, collectors)
+    scores = collectors.merged({KIND: of_pixels})
     if outside:
         remarks.append(f"{outside:,} keypoints outside their image count as missing")
     masks = _MASKS if poses is not None else {}
-    content = _content(config, pairs, scores, size, masks, sets)
+    content = _content(config, pairs, scores, size, masks, collectors)
     content["remarks"] = [_said_match(content), *remarks]
+    # Which photo a method began with, a folder of its images does not tell.
+    pair_scores.write(workdir / pair_scores.FILE, [("", n) for n in names], scores)
     results.write_json(workdir / "metrics.json", content)
     return content
 
@@ -91,10 +106,10 @@ def score(config: Config) -> dict[str, Any]:
 def _content(
     config: Config,
     pairs: list[_Pair],
-    scores: dict[str, np.ndarray],
+    scores: scoring.Scores,
     size: tuple[int, int],
     masks: dict[str, str],
-    sets: inception_scores.Collector,
+    collectors: Collectors,
 ) -> dict[str, Any]:
     """What metrics.json holds, but for the remarks."""
     image_size = f"{size[0]}x{size[1]}"
@@ -104,22 +119,20 @@ def _content(
         "generated_dir": config.generated_dir,
         "target_dir": config.target_dir,
         "annotations": config.annotations,
+        "generated_annotations": config.generated_annotations,
         "match": f"{config.match}: {_MATCHING[config.match]}",
         "first_pair": [path.name for path in pairs[0]],
         "last_pair": [path.name for path in pairs[-1]],
         "interval": scoring.INTERVAL,
         "definitions": scoring.DEFINITIONS,
         "not_computed": scoring.not_computed(
-            size, frozenset(masks), sets.not_computed()
+            size, frozenset(masks), collectors.not_computed()
         ),
-        "metrics": scoring.joined_records(
-            scoring.records(
-                {KIND: scores},
-                image_size=image_size,
-                resize="none: images of different sizes are refused",
-                masks=masks,
-            ),
-            sets.records(image_size=image_size, masks=masks),
+        "metrics": collectors.records(
+            scores,
+            image_size=image_size,
+            resize="none: images of different sizes are refused",
+            masks=masks,
         ),
         **results.provenance(),
     }
@@ -128,25 +141,6 @@ def _content(
 def _said_match(content: dict[str, Any]) -> str:
     first, last = (" and ".join(content[f"{end}_pair"]) for end in ("first", "last"))
     return f"matched by {content['match']}; first {first}, last {last}"
-
-
-def _images(flag: str, folder: str, remarks: list[str]) -> list[pathlib.Path]:
-    """The images of a folder, sorted by name; what else lies there is remarked."""
-    path = pathlib.Path(folder)
-    if not path.is_dir():
-        raise ValueError(f"--{flag}={folder}: there is no such folder.")
-    found = sorted(path.iterdir(), key=lambda entry: entry.name)
-    images = [f for f in found if f.is_file() and f.suffix.lower() in photos.SUFFIXES]
-    if not images:
-        raise ValueError(
-            f"--{flag}={folder} holds no images ({', '.join(photos.SUFFIXES)})."
-        )
-    chosen = set(images)
-    others = [entry.name for entry in found if entry not in chosen]
-    if others:
-        count = f" ({len(others)} in all)" if len(others) > 3 else ""
-        remarks.append(f"--{flag}: no images and not scored: {_few(others)}{count}")
-    return images
 
 
 def _matched(
@@ -166,8 +160,8 @@ def _matched(
             if lone:
                 raise ValueError(
                     f"{folders}: {len(lone)} of {len(names)} files have none of the "
-                    f"same name in --{flag}: {_few(lone)}. --match=order matches "
-                    "sorted files instead."
+                    f"same name in --{flag}: {image_folder.few(lone)}. --match=order "
+                    "matches sorted files instead."
                 )
         return [_Pair(path, targets[stem]) for stem, path in by_name.items()]
     if len(generated) != len(target):
@@ -190,49 +184,58 @@ def _by_stem(flag: str, paths: list[pathlib.Path]) -> dict[str, pathlib.Path]:
     return found
 
 
-def _few(names: Sequence[str]) -> str:
-    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+def _poses(
+    flag: str, path: str, images_flag: str, names: Sequence[str]
+) -> list[np.ndarray] | None:
+    """Keypoints [18, 3] of each image, None without a path.
 
-
-def _poses(config: Config, targets: list[pathlib.Path]) -> list[np.ndarray] | None:
-    """Keypoints [18, 3] of each target, None without --annotations."""
-    if not config.annotations:
+    Args:
+        flag: that gives the path.
+        path: of the annotations.
+        images_flag: that names the folder of the images.
+        names: of the images.
+    """
+    if not path:
         return None
-    if not pathlib.Path(config.annotations).exists():
-        raise ValueError(
-            f"--annotations={config.annotations}: there is no such file or folder."
-        )
+    if not pathlib.Path(path).exists():
+        raise ValueError(f"--{flag}={path}: there is no such file or folder.")
     try:
-        names = [path.name for path in targets]
-        known = annotations.read(config.annotations, photos=names)
+        known = annotations.read(path, photos=names)
     except ValueError as error:
-        raise ValueError(f"--annotations: {error}") from error
+        raise ValueError(f"--{flag}: {error}") from error
     # A method may have saved the photos in another format; a name that two poses share
     # without folder and suffix stays unknown.
     stems = [pathlib.PurePath(name).stem for name in known]
     once = {stem for stem, times in collections.Counter(stems).items() if times == 1}
     by_stem = {s: p for s, p in zip(stems, known.values(), strict=True) if s in once}
-    found = [known.get(path.name, by_stem.get(path.stem)) for path in targets]
-    missing = [p.name for p, pose in zip(targets, found, strict=True) if pose is None]
+    found = [known.get(n, by_stem.get(pathlib.PurePath(n).stem)) for n in names]
+    missing = [n for n, pose in zip(names, found, strict=True) if pose is None]
     if missing:
         raise ValueError(
-            f"--annotations={config.annotations} lacks {len(missing)} of "
-            f"{len(targets)} images of --target_dir: {_few(missing)}."
+            f"--{flag}={path} lacks {len(missing)} of {len(names)} images of "
+            f"--{images_flag}: {image_folder.few(missing)}."
         )
     return [pose for pose in found if pose is not None]
+
+
+def _open_data(folder: str) -> DataSet:
+    # tensorflow, which nothing else here needs.
+    from pg2_jax import input_pipeline
+
+    return input_pipeline.PairDataset(folder)
 
 
 def _score(
     config: Config,
     pairs: list[_Pair],
     poses: list[np.ndarray] | None,
-    sets: inception_scores.Collector,
+    collectors: Collectors,
 ) -> tuple[dict[str, np.ndarray], tuple[int, int], int]:
     """[N] scores by metric, the size of the images, keypoints outside them."""
     mesh = sharding.data_mesh()
     split = sharding.batched(mesh)
     score_batch = jax.jit(_score_batch, in_shardings=split, out_shardings=split)
-    size = _read("generated_dir", pairs[0].generated).shape[:2]
+    size = image_folder.read("generated_dir", pairs[0].generated).shape[:2]
     inside = [_inside(keypoints, size) for keypoints in poses or ()]
     parts = []
     with tqdm.tqdm(
@@ -248,7 +251,7 @@ def _score(
                 for name, x in batch.items()
             }
             found = jax.device_get(score_batch(sharding.put_batch(padded, mesh)))
-            sets.add(
+            collectors.add(
                 {KIND: padded["generated"]},
                 padded["target"],
                 padded.get("keypoints"),
@@ -265,9 +268,12 @@ def _batch(
     pairs: list[_Pair], keypoints: list[np.ndarray], size: tuple[int, int]
 ) -> dict[str, np.ndarray]:
     """Both images of some pairs, and the keypoints where there are any."""
+    whose = "the first image of --generated_dir"
     batch = {
-        "generated": _stack("generated_dir", [pair.generated for pair in pairs], size),
-        "target": _stack("target_dir", [pair.target for pair in pairs], size),
+        role: image_folder.stack(
+            f"{role}_dir", [getattr(pair, role) for pair in pairs], size, whose
+        )
+        for role in ("generated", "target")
     }
     return {**batch, "keypoints": np.stack(keypoints)} if keypoints else batch
 
@@ -278,28 +284,6 @@ def _score_batch(batch: dict[str, jax.Array]) -> dict[str, jax.Array]:
         size = target.shape[1:3]
         masks[suite.TARGET] = pose.body_mask(batch["keypoints"], *size)
     return suite.compute(batch["generated"], target, masks)
-
-
-def _stack(flag: str, paths: list[pathlib.Path], size: tuple[int, int]) -> np.ndarray:
-    images = []
-    for path in paths:
-        image = _read(flag, path)
-        if image.shape[:2] != size:
-            raise ValueError(
-                f"--{flag}: {path} is {image.shape[0]}x{image.shape[1]}, the first "
-                f"image of --generated_dir {size[0]}x{size[1]} (height x width); all "
-                "must have one size."
-            )
-        images.append(image)
-    return np.stack(images)
-
-
-def _read(flag: str, path: pathlib.Path) -> np.ndarray:
-    """The image as uint8 [H, W, 3]."""
-    try:
-        return np.asarray(photos.load(path).image)
-    except (ValueError, OSError) as error:
-        raise ValueError(f"--{flag}: {error}") from error
 
 
 def _inside(keypoints: np.ndarray, size: tuple[int, int]) -> np.ndarray:

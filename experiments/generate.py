@@ -3,6 +3,7 @@
 import difflib
 import io
 import pathlib
+from typing import cast
 
 import jax.numpy as jnp
 import numpy as np
@@ -12,7 +13,7 @@ from data_prep import annotations, photos
 from experiments import results
 from experiments.config import Config
 from experiments.stored_config import check_networks
-from pg2_jax import files, inference, pose
+from pg2_jax import checkpoint, files, inference, pose
 
 # A photo of another shape would be squeezed, and the person with it.
 _MOST_DISTORTION = 1.1
@@ -32,8 +33,10 @@ def generate(config: Config) -> None:
         raise ValueError(f"--output={config.output} must end in .png.")
     if not output.parent.is_dir():
         raise ValueError(f"--output={config.output}: no folder {output.parent}.")
-    step = None if config.checkpoint_step < 0 else config.checkpoint_step
-    model = inference.PoseTransfer.restore(config.workdir, step)
+    weights = cast(checkpoint.Weights, config.weights)
+    model = inference.PoseTransfer.restore(
+        config.workdir, config.wanted_checkpoint, weights, config.drawing_precision
+    )
     check_networks(model.config, config)
     size = (model.architecture.image_height, model.architecture.image_width)
     config = config.with_size(*size)

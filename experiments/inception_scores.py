@@ -5,7 +5,6 @@ interval over pairs; the Inception Score's deviation is over its splits.
 """
 
 import functools
-import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -13,6 +12,8 @@ import jax
 import numpy as np
 
 import pg2_jax
+from experiments import published_weights
+from experiments.fid_reference import Reference
 from pg2_jax import pose
 from pg2_jax.metrics import (
     fid,
@@ -27,6 +28,7 @@ _2015 = "the Inception network of 2015"
 _IMAGENET = "torchvision's Inception-v3 of ImageNet"
 _TARGET = ""
 _TARGETS = "the targets of the same pairs"
+_REFERENCE = "what --fid_reference names (the field: all training photos)"
 _PATHS = {
     inception.TF_2015: f"{_2015}: --inception with the path of "
     "inception-2015-12-05.tgz, or of pytorch-fid's pt_inception-2015-12-05 (.pth)",
@@ -50,6 +52,7 @@ class SetMetric(NamedTuple):
         higher_is_better: the direction.
         mask: "target" if all but the body is black, or empty.
         bias: whether the last layer's bias counts (Inception Score).
+        reference_set: whether FID's other side is that of --fid_reference.
     """
 
     network: inception.InceptionV3
@@ -58,6 +61,7 @@ class SetMetric(NamedTuple):
     higher_is_better: bool
     mask: str = ""
     bias: bool = False
+    reference_set: bool = False
 
     def describe(self) -> str:
         """The definition and the direction."""
@@ -80,9 +84,19 @@ def _score_metric(*, masked: bool, bias: bool) -> SetMetric:
     )
 
 
-def _fid_metric(network: inception.InceptionV3, name: str, whose: str) -> SetMetric:
-    definition = f"Frechet distance to {_TARGETS}, pool3 of {name}"
-    return SetMetric(network, definition, whose, higher_is_better=False)
+def _fid_metrics(
+    variant: str, network: inception.InceptionV3, name: str, whose: str
+) -> dict[str, SetMetric]:
+    """FID to the targets, and to the set of --fid_reference."""
+    to_targets = SetMetric(
+        network,
+        f"Frechet distance to {_TARGETS}, pool3 of {name}",
+        whose,
+        higher_is_better=False,
+    )
+    definition = f"{variant}, to {_REFERENCE}"
+    to_reference = to_targets._replace(definition=definition, reference_set=True)
+    return {variant: to_targets, f"{variant}_reference": to_reference}
 
 
 METRICS = {
@@ -90,11 +104,15 @@ METRICS = {
     "inception_score_with_bias": _score_metric(masked=False, bias=True),
     "masked_inception_score": _score_metric(masked=True, bias=False),
     "masked_inception_score_with_bias": _score_metric(masked=True, bias=True),
-    "fid_tf": _fid_metric(inception.TF_2015, _2015, "TTUR's fid.py"),
-    "fid_torchvision": _fid_metric(
-        inception.TORCHVISION, _IMAGENET, "FID of GFLA and its successors"
+    **_fid_metrics("fid_tf", inception.TF_2015, _2015, "TTUR's fid.py"),
+    **_fid_metrics(
+        "fid_torchvision",
+        inception.TORCHVISION,
+        _IMAGENET,
+        "FID of GFLA and its successors",
     ),
 }
+_NO_INTERVAL = "a number of the whole set; pairs are not resampled"
 NEEDS = {name: f"needs {_PATHS[metric.network]}" for name, metric in METRICS.items()}
 
 
@@ -102,15 +120,15 @@ def load(flag: str) -> list[inception_weights.Weights]:
     """Reads the files of --inception.
 
     Args:
-        flag: paths with commas between them, or empty.
+        flag: paths, or words of `published_weights`, with commas between; or empty.
 
     Raises:
         ValueError: a file is no weights of Inception-v3, or two are of one network.
     """
     found: list[inception_weights.Weights] = []
-    for path in filter(None, (part.strip() for part in flag.split(","))):
+    for path in published_weights.locate("inception", flag):
         try:
-            weights = inception_weights.read(pathlib.Path(path).expanduser())
+            weights = inception_weights.read(path)
         except (ValueError, OSError) as error:
             raise ValueError(f"--inception={flag}: {error}") from error
         for other in found:
@@ -126,7 +144,13 @@ def load(flag: str) -> list[inception_weights.Weights]:
 class Collector:
     """Takes batches of pairs, and gives the numbers of the sets at the end."""
 
-    def __init__(self, weights: Sequence[inception_weights.Weights]):
+    def __init__(
+        self,
+        weights: Sequence[inception_weights.Weights],
+        references: Mapping[inception.InceptionV3, Reference] | None = None,
+    ):
+        """Takes the networks, and what else FID compares with, by network."""
+        self._references = references or {}
         self._weights = {one.network: one for one in weights}
         # By network and kind, the targets being the kind "".
         self._moments: dict[tuple[inception.InceptionV3, str], fid.Moments] = {}
@@ -188,6 +212,8 @@ class Collector:
             return NEEDS[name]
         if metric.mask and not self._masked:
             return "needs the keypoints of the target images"
+        if metric.reference_set and metric.network not in self._references:
+            return "needs what to compare with: --fid_reference=train, or a path"
         check = fid.check_count if name.startswith("fid") else _check_splits
         try:
             check(self._pairs)
@@ -215,9 +241,11 @@ class Collector:
         metric = METRICS[name]
         weights = self._weights[metric.network]
         std: float | None = None
+        more: dict[str, Any] = {}
         if name.startswith("fid"):
-            mean = self._distance(metric.network, kind)
-            remark = fid.remark(self._pairs, inception.FEATURES)
+            mean, more = self._distance(metric, kind)
+            images = min(self._pairs, more["compared_images"] or self._pairs)
+            remark = fid.remark(images, inception.FEATURES)
         else:
             rows = np.concatenate(self._logits[kind, metric.mask])
             if metric.bias:
@@ -239,14 +267,23 @@ class Collector:
             "mean": mean,
             "std": std,
             "interval_95": None,
+            "no_interval_because": _NO_INTERVAL,
+            **more,
             **({"remark": remark} if remark else {}),
         }
 
-    def _distance(self, network: inception.InceptionV3, kind: str) -> float:
-        return fid.frechet_distance(
-            self._moments[network, kind].gaussian(),
-            self._moments[network, _TARGET].gaussian(),
-        )
+    def _distance(self, metric: SetMetric, kind: str) -> tuple[float, dict[str, Any]]:
+        """FID, and what the other side is."""
+        if metric.reference_set:
+            other, what, sha256 = self._references[metric.network]
+            facts: dict[str, Any] = {"compared_with": what, "compared_sha256": sha256}
+        else:
+            other = self._moments[metric.network, _TARGET].gaussian()
+            facts = {"compared_with": _TARGETS}
+        # A foreign file of statistics does not say of how many images it is.
+        facts["compared_images"] = other.images or None
+        gaussian = self._moments[metric.network, kind].gaussian()
+        return fid.frechet_distance(gaussian, other), facts
 
 
 def remarks(records: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> list[str]:
@@ -261,6 +298,11 @@ def remarks(records: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> list[str]
 
 def _check_splits(images: int) -> None:
     inception_score.check_count(images)
+
+
+def features(weights: inception_weights.Weights, images: np.ndarray) -> np.ndarray:
+    """What a network sees in images [B, H, W, 3]: pool3, [B, 2048] float32."""
+    return np.asarray(_apply(weights.network, weights.params, images).features)
 
 
 @functools.partial(jax.jit, static_argnums=0)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from absl import app, flags, logging
 
-from experiments import command_line
+from experiments import command_line, compilation_cache
 
 # What tensorflow says of its kernels at import hides the progress bar and the table.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -56,6 +56,7 @@ def main(arguments: Sequence[str]) -> None:
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         config = command_line.from_flags()
+        compilation_cache.use(config.compilation_cache_dir)
         # Imports what the mode needs and no more.
         program = importlib.import_module(f"experiments.{config.mode}")
         stopped_by = getattr(program, config.mode)(config)

@@ -108,8 +108,8 @@ class ProgressPictures:
     def draw(self, state: train_state.TrainState, step: int) -> np.ndarray:
         """Writes pictures/step_XXXXXX.png and returns it as [H, W, 3] uint8."""
         drawn = self._draw(
-            state.coarse.params,
-            state.refine.params if state.refine else None,
+            state.coarse.drawing_params,
+            state.refine.drawing_params if state.refine else None,
             self._batch["source_image"],
             self._batch["target_keypoints"],
         )

@@ -11,23 +11,20 @@ import rich.table
 import rich.text
 
 import pg2_jax
-from experiments import inception_scores
+from experiments import extracted_scores, inception_scores
 from pg2_jax.metrics import suite
 
 METRICS = suite.METRICS
-# Those of pairs and those of sets.
-_ALL: dict[str, suite.Metric | inception_scores.SetMetric] = {
+# Those of pairs.
+_OF_PAIRS: dict[str, suite.Metric | extracted_scores.ExtractedMetric] = {
     **METRICS,
-    **inception_scores.METRICS,
+    **extracted_scores.METRICS,
 }
+# And those of sets.
+_ALL: dict[str, Any] = {**_OF_PAIRS, **inception_scores.METRICS}
 DEFINITIONS = {name: metric.describe() for name, metric in _ALL.items()}
-_LATER = "which is not part of this program yet"
 # What needs more than images and keypoints.
-NOT_COMPUTED = {
-    **inception_scores.NEEDS,
-    "lpips": f"needs AlexNet or VGG with LPIPS's weights, {_LATER}",
-    "pckh": "needs keypoints of the generated images, which nothing estimates here yet",
-}
+NOT_COMPUTED = {**extracted_scores.NEEDS, **inception_scores.NEEDS}
 _RESAMPLES, _SEED = 1000, 0
 _AT_ONCE = 50  # resamples in memory at a time
 INTERVAL = (
@@ -49,26 +46,49 @@ def joined(parts: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
     }
 
 
-def records(scores: Scores, **facts: Any) -> Records:
+def records(
+    scores: Scores,
+    weights: Scores | None = None,
+    origins: Mapping[str, Mapping[str, str]] | None = None,
+    **facts: Any,
+) -> Records:
     """The record of each number, as metrics.json has it.
 
     Args:
         scores: [N] float by kind and metric, NaN or infinite where a pair has no value.
+        weights: [N] by kind and metric, what each pair counts by in the mean, where
+            that is not 1.
+        origins: by metric, what its record says of an extractor.
         **facts: image_size, resize and masks (a text by mask rule).
 
     Returns:
-        By kind and metric: variant, definition, reference, library, image_size, resize,
-        mask, pairs, mean, std and interval_95; a mean over no pair and the spread of a
-        single one are None. Where pairs have no finite value: how many, and why.
+        By kind and metric: variant, definition, reference, library, extractor, weights,
+        weights_sha256, image_size, resize, mask, pairs, mean, std and interval_95; a
+        mean over no pair and the spread of a single one are None. Where pairs have no
+        finite value: how many, and why.
     """
-    return {
-        kind: {
-            name: {**_origin(name, **facts), **_summary(name, values, interval)}
-            for (name, values), interval in zip(
-                by_name.items(), _intervals(list(by_name.values())), strict=True
+    found: Records = {}
+    for kind, by_name in scores.items():
+        given = (weights or {}).get(kind, {})
+        counts = [given.get(name, np.ones(len(x))) for name, x in by_name.items()]
+        intervals = _intervals(list(by_name.values()), counts)
+        found[kind] = {
+            name: {
+                **_origin(name, **facts),
+                **(origins or {}).get(name, {}),
+                **_summary(name, values, count, interval),
+            }
+            for (name, values), count, interval in zip(
+                by_name.items(), counts, intervals, strict=True
             )
         }
-        for kind, by_name in scores.items()
+    return found
+
+
+def merged(scores: Scores, others: Scores) -> Scores:
+    """Both, by kind and metric; all kinds are in the first."""
+    return {
+        kind: {**by_name, **others.get(kind, {})} for kind, by_name in scores.items()
     }
 
 
@@ -82,34 +102,32 @@ def joined_records(of_pairs: Records, of_sets: Records) -> Records:
 def not_computed(
     size: tuple[int, int],
     masks: frozenset[str],
-    sets: Mapping[str, str] = inception_scores.NEEDS,
+    others: Mapping[str, str] = NOT_COMPUTED,
 ) -> dict[str, str]:
     """Why each metric that is not in the table is not.
 
     Args:
         size: (height, width) of the images.
         masks: whose body masks there are.
-        sets: of `inception_scores.Collector.not_computed`.
+        others: of the collectors' `not_computed`.
     """
     lacks = {name: suite.needs(metric, size, masks) for name, metric in METRICS.items()}
-    others = {k: v for k, v in NOT_COMPUTED.items() if k not in inception_scores.NEEDS}
-    return {
-        **{name: f"needs {lack}" for name, lack in lacks.items() if lack},
-        **sets,
-        **others,
-    }
+    return {**{k: f"needs {lack}" for k, lack in lacks.items() if lack}, **others}
 
 
 def _origin(
     name: str, *, image_size: str, resize: str, masks: dict[str, str]
 ) -> dict[str, Any]:
-    metric = METRICS[name]
+    metric = _OF_PAIRS[name]
     jax_version = importlib.metadata.version("jax")
     return {
         "variant": name,
         "definition": metric.describe(),
         "reference": metric.reference,
         "library": f"pg2_jax {pg2_jax.__version__} with jax {jax_version}",
+        "extractor": "none",
+        "weights": "none",
+        "weights_sha256": "none",
         "image_size": image_size,
         "resize": resize,
         "mask": masks[metric.mask] if metric.mask else "none",
@@ -117,32 +135,44 @@ def _origin(
 
 
 def _summary(
-    name: str, values: np.ndarray, interval: list[float] | None
+    name: str, values: np.ndarray, counts: np.ndarray, interval: list[float] | None
 ) -> dict[str, Any]:
-    finite = values[np.isfinite(values)].astype(np.float64)
+    has = np.isfinite(values)
+    finite, counts = values[has].astype(np.float64), counts[has]
+    metric = _OF_PAIRS[name]
+    mean = float(np.average(finite, weights=counts)) if len(finite) else None
+    std = None
+    if len(finite) > 1:
+        std = float(np.sqrt(np.average((finite - mean) ** 2, weights=counts)))
     summary: dict[str, Any] = {
         "pairs": len(finite),
-        "mean": float(finite.mean()) if len(finite) else None,
-        "std": float(finite.std()) if len(finite) > 1 else None,
+        "mean": mean,
+        "std": std,
         "interval_95": interval,
     }
+    if isinstance(metric, extracted_scores.ExtractedMetric) and metric.weight:
+        summary["weighted_by"] = f"{metric.weight}, {counts.sum():,.0f} in all"
     if len(finite) < len(values):
         summary["pairs_left_out"] = len(values) - len(finite)
-        summary["left_out_because"] = METRICS[name].undefined or "not a finite number"
+        summary["left_out_because"] = metric.undefined or "not a finite number"
     return summary
 
 
-def _intervals(columns: list[np.ndarray]) -> list[list[float] | None]:
+def _intervals(
+    columns: list[np.ndarray], counts: list[np.ndarray]
+) -> list[list[float] | None]:
     """95 % bootstrap interval of the mean of each column, all from the same resamples.
 
-    Each resample is drawn from all pairs; its mean is over those with a value.
+    Each resample is drawn from all pairs; its mean is over those with a value, weighted
+    by the counts.
     """
     values = np.stack(columns, axis=1).astype(np.float64)
     has = np.isfinite(values)
-    values = np.where(has, values, 0.0)
+    weights = np.where(has, np.stack(counts, axis=1), 0.0)
+    values = np.where(has, values, 0.0) * weights
     rng = np.random.default_rng(_SEED)
     means = np.concatenate(
-        [_resampled_means(rng, values, has) for _ in range(_RESAMPLES // _AT_ONCE)]
+        [_resampled_means(rng, values, weights) for _ in range(_RESAMPLES // _AT_ONCE)]
     )
     found: list[list[float] | None] = []
     for column, count in zip(means.T, has.sum(axis=0), strict=True):
@@ -153,16 +183,22 @@ def _intervals(columns: list[np.ndarray]) -> list[list[float] | None]:
 
 
 def _resampled_means(
-    rng: np.random.Generator, values: np.ndarray, has: np.ndarray
+    rng: np.random.Generator, values: np.ndarray, weights: np.ndarray
 ) -> np.ndarray:
-    """Means [_AT_ONCE, M] over resamples of the rows of [N, M]."""
+    """Means [_AT_ONCE, M] over resamples of the rows of [N, M].
+
+    Args:
+        rng: draws them.
+        values: already times their weights.
+        weights: 0 where there is no value.
+    """
     rows = len(values)
     drawn = rng.integers(0, rows, (_AT_ONCE, rows))
     drawn += np.arange(_AT_ONCE)[:, None] * rows
     times = np.bincount(drawn.ravel(), minlength=_AT_ONCE * rows).astype(np.float64)
     times = times.reshape(_AT_ONCE, rows)
     with np.errstate(invalid="ignore"):
-        return (times @ values) / (times @ has.astype(np.float64))
+        return (times @ values) / (times @ weights)
 
 
 def show(
@@ -227,7 +263,8 @@ def _table(metrics: Records) -> rich.table.Table:
 def _number(name: str, value: float) -> str:
     if name.endswith("l2"):
         return f"{value:#.3g}"
-    return f"{value:.3f}" if "ssim" in name else f"{value:.2f}"
+    fine = "ssim" in name or name in extracted_scores.METRICS
+    return f"{value:.3f}" if fine else f"{value:.2f}"
 
 
 def _cell(name: str, record: dict[str, Any]) -> str:

@@ -4,6 +4,7 @@ import dataclasses
 from typing import Any
 
 from experiments.config import Config
+from pg2_jax import checkpoint
 
 # What G1 does not notice in stage I.
 _STAGE_TWO = (
@@ -17,7 +18,17 @@ _STAGE_TWO = (
     "adversarial_on_source",
     "discriminator_channels",
     "l1_weight",
+    "eval_pairs",
+    "best_metric",
 )
+
+
+def newest(config: Config) -> tuple[int, dict[str, Any]] | None:
+    """Step and config of a run's newest checkpoint, None where there is none."""
+    try:
+        return checkpoint.latest_config(config.workdir, "--workdir")
+    except ValueError:
+        return None
 
 
 def differences(
@@ -51,6 +62,30 @@ def differences(
         if old != new:
             lines.append(f"--{field.name}: {old!r} in the run, {new!r} now")
     return lines
+
+
+def check_init_from(stored: dict[str, Any], config: Config) -> None:
+    """Refuses to begin with the networks of a run that has others.
+
+    Args:
+        stored: `Config.to_json()` of the run --init_from.
+        config: of the new run, with the size of its data.
+
+    Raises:
+        ValueError: naming the flags and both values.
+    """
+    lines = []
+    for field in dataclasses.fields(config):
+        if field.metadata["group"] == "Networks":
+            had = stored.get(field.name, field.default)
+            now = getattr(config, field.name)
+            if had != now:
+                lines.append(f"--{field.name}: {had!r} there, {now!r} here")
+    if lines:
+        raise ValueError(
+            f"--init_from={config.init_from} holds other networks:\n  "
+            + "\n  ".join(lines)
+        )
 
 
 def check_networks(stored: dict[str, Any], config: Config) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from experiments import evaluate, table1_output, train
 from experiments.config import Config
-from experiments.stored_config import check_unchanged, differences
+from experiments.stored_config import check_unchanged, differences, newest
 from pg2_jax import checkpoint, input_pipeline, sharding
 
 
@@ -42,7 +42,9 @@ ROWS = {
 }
 _OPTIONAL = "view"
 # What the rows decide.
-_DECIDED = ("stages", "pose_embedding", "pose_mask_loss", "coarse_from")
+_DECIDED = ("stages", "pose_embedding", "pose_mask_loss", "coarse_from", "init_from")
+# What is scored of each.
+_SCORED = ("checkpoint", "checkpoint_step", "weights")
 
 
 def table1(config: Config) -> int | None:
@@ -101,9 +103,10 @@ def row_config(config: Config, name: str, seed: int) -> Config:
         seed=seed,
         coarse_steps=_scaled(coarse, config.steps_scale),
         refine_steps=_scaled(refine, config.steps_scale),
+        steps_scale=1.0,
         rows="",
         seeds="",
-        steps_scale=1.0,
+        inception="",
         **changes,
     )
 
@@ -144,11 +147,12 @@ def _check_before_work(
             )
     if config.coarse_steps < 1:
         raise ValueError("--coarse_steps=0: with --mode=table1 it must be 1 or more.")
-    if config.checkpoint_step != -1:
-        raise ValueError(
-            f"--checkpoint_step={config.checkpoint_step}: --mode=table1 always scores "
-            "the newest checkpoint; leave it out."
-        )
+    for flag in _SCORED:
+        if getattr(config, flag) != defaults[flag]:
+            raise ValueError(
+                f"--{flag}={getattr(config, flag)}: --mode=table1 always scores the "
+                "newest checkpoint as a run draws; leave it out."
+            )
     if checkpoint.folder(config.workdir).exists():
         raise ValueError(
             f"--workdir={config.workdir} holds a single run; choose another folder for "
@@ -168,7 +172,7 @@ def _check_row(config: Config, name: str, dataset: input_pipeline.PairDataset) -
         checkpoint.architecture_of(config.to_json())
     except ValueError as error:
         raise ValueError(f"row {name} (see --rows): {error}") from error
-    stored = _stored(config)
+    stored = newest(config)
     if stored:
         origin = stored[1].get("coarse_from", "")
         config = dataclasses.replace(config, coarse_from=origin)
@@ -237,7 +241,9 @@ class _Table:
         seconds = time.monotonic() - begin
         if config.coarse_from:
             first = max(first, config.coarse_steps)
-        report = evaluate.score_run(dataclasses.replace(config, mode="evaluate"))
+        inception = self._config.inception
+        scored = dataclasses.replace(config, mode="evaluate", inception=inception)
+        report = evaluate.score_run(scored)
         run = {
             "run": pathlib.Path(config.workdir).name,
             "step": report["step"],
@@ -267,7 +273,7 @@ class _Table:
     def _sharing_stage_one(self, config: Config, name: str, seed: int) -> Config:
         """A new full model begins with the G1 of the row G1-poseMaskLoss, if it is
         done: its own stage I would compute the same again."""
-        stored = _stored(config)
+        stored = newest(config)
         if stored:
             origin = stored[1].get("coarse_from", "")
             return dataclasses.replace(config, coarse_from=origin)
@@ -287,14 +293,6 @@ class _Table:
         table1_output.show(self._folder, self._content)
 
 
-def _stored(config: Config) -> tuple[int, dict[str, Any]] | None:
-    """Step and config of a run's newest checkpoint, None where there is none."""
-    try:
-        return checkpoint.latest_config(config.workdir, "--workdir")
-    except ValueError:
-        return None
-
-
 def _steps_taken(config: Config) -> int:
-    stored = _stored(config)
+    stored = newest(config)
     return stored[0] if stored else 0

@@ -17,7 +17,8 @@ _NAMES = {
     "l1": "L1",
     "body_l1": "body L1",
 }
-_NOT_COMPUTED = {"IS, mask-IS": "needs --mode=evaluate --inception=PATH for each row"}
+# The paper's other columns, which --inception adds.
+_OF_INCEPTION = {"inception_score": "IS", "masked_inception_score": "mask-IS"}
 
 
 def write(folder: pathlib.Path, content: dict[str, Any]) -> None:
@@ -28,7 +29,7 @@ def write(folder: pathlib.Path, content: dict[str, Any]) -> None:
         content: config, data, rows, pairs and the scores of a copy of the source.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    whole = {**content, "not_computed": _NOT_COMPUTED, **results.provenance()}
+    whole = {**content, "not_computed": _missing(content), **results.provenance()}
     results.write_json(folder / "table.json", whole)
     if content["rows"]:
         results.write_text(folder / "table.md", _markdown(whole))
@@ -83,23 +84,49 @@ def _markdown(content: dict[str, Any]) -> str:
 
 def _cells(content: dict[str, Any]) -> list[list[str]]:
     """Header, a copy of the source, and the rows in the order of the paper."""
-    higher = {name: "higher" in content["definitions"][name] for name in _NAMES}
-    header = [f"{title} {'↑' if higher[n] else '↓'}" for n, title in _NAMES.items()]
+    names = _names(content)
+    higher = {name: "higher" in content["definitions"][name] for name in names}
+    header = [f"{title} {'↑' if higher[n] else '↓'}" for n, title in names.items()]
     copy = {"seeds": {"": {"metrics": content["copy of source"]}}}
-    lines = [["model", *header], [evaluate.COPY, *_scores(copy)]]
-    body = [[row["title"], *_scores(row)] for row in content["rows"].values()]
-    return [*lines, *body]
+    rows = [{"title": evaluate.COPY, **copy}, *content["rows"].values()]
+    body = [[row["title"], *_scores(row, names)] for row in rows]
+    return [["model", *header], *body]
 
 
-def _scores(row: dict[str, Any]) -> list[str]:
+def _names(content: dict[str, Any]) -> dict[str, str]:
+    """The titles of the columns by metric: those that some run has."""
+    runs = [run for row in content["rows"].values() for run in row["seeds"].values()]
+    more = {
+        name: title
+        for name, title in _OF_INCEPTION.items()
+        if any(name in run["metrics"] for run in runs)
+    }
+    return {**_NAMES, **more}
+
+
+def _missing(content: dict[str, Any]) -> dict[str, str]:
+    """Why columns of the paper are not there."""
+    names = _names(content)
+    return {
+        title: "needs --inception=PATH"
+        for name, title in _OF_INCEPTION.items()
+        if name not in names
+    }
+
+
+def _scores(row: dict[str, Any], names: dict[str, str]) -> list[str]:
     """One cell for each metric: the mean, and its spread over the seeds."""
     cells = []
-    for name in _NAMES:
-        means = [run["metrics"][name]["mean"] for run in row["seeds"].values()]
+    for name in names:
+        runs = [run["metrics"] for run in row["seeds"].values()]
+        if not all(name in run for run in runs):  # Scored without --inception.
+            cells.append("-")
+            continue
+        means = [run[name]["mean"] for run in runs]
         if None in means:  # No target has a body, say.
             cells.append("undefined")
             continue
-        digits = 3 if "ssim" in name else 1
+        digits = 1 if "l1" in name else 3
         cell = f"{statistics.mean(means):.{digits}f}"
         if len(means) > 1:
             cell += f" ± {statistics.stdev(means):.{digits}f}"
@@ -128,8 +155,8 @@ def _notes(content: dict[str, Any]) -> list[str]:
     ]
     notes += [
         f"{title} is {name}: {content['definitions'][name]}"
-        for name, title in _NAMES.items()
+        for name, title in _names(content).items()
     ]
     return notes + [
-        f"{name}: not computed; {why}" for name, why in _NOT_COMPUTED.items()
+        f"{name}: not computed; {why}" for name, why in _missing(content).items()
     ]

@@ -2,8 +2,6 @@
 
 import contextlib
 import dataclasses
-import functools
-import pathlib
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -14,11 +12,14 @@ import jax.numpy as jnp
 import tqdm
 
 from experiments import (
+    dry_run,
+    history,
     pictures,
-    results,
+    profiling,
     stored_config,
     training_log,
     training_steps,
+    validation,
 )
 from experiments.config import Config
 from pg2_jax import checkpoint, input_pipeline, models, sharding, train_state
@@ -31,14 +32,14 @@ def train(config: Config) -> int | None:
         config: of the run; its data set and workdir are read and written.
 
     Returns:
-        None when all steps are done, or the number of the signal that stopped the run
+        None when the run has ended, or the number of the signal that stopped the run
         after a last checkpoint.
 
     Raises:
         ValueError: the flags, the data set and the workdir do not fit each other.
         FloatingPointError: a loss is not finite; names the steps.
     """
-    dataset = input_pipeline.PairDataset(config.data_dir)
+    dataset = input_pipeline.PairDataset(config.data_dir, config.validation_share)
     config = config.with_size(dataset.height, dataset.width)
     architecture = checkpoint.architecture_of(config.to_json())
     sharding.check_batch_size(config.batch_size)
@@ -47,6 +48,9 @@ def train(config: Config) -> int | None:
     if config.pose_embedding == "view":
         for split in dataset.splits:
             dataset.require_views(split)
+    if config.dry_run:
+        dry_run.show(config, architecture, dataset)
+        return None
     run = _Run(config, architecture, dataset)
     print(_announcement(config, dataset, run.state))
     with _signals() as received, contextlib.closing(run):
@@ -93,51 +97,61 @@ class _Run:
         self._config = config
         self._mesh = sharding.data_mesh()
         self._stages = training_steps.compiled(config, architecture, self._mesh)
-        whole = sharding.replicated(self._mesh)
-        create = functools.partial(
-            train_state.create, architecture, self._stages.optimizer, config.seed
-        )
         stored = {**config.to_json(), "data": dataset.metadata}
         self._checkpoints = checkpoint.Checkpointer(
             config.workdir, stored, keep=config.keep_checkpoints
         )
         before = self._checkpoints.latest_config()
         stored_config.check_unchanged(before, config, dataset.metadata)
-        results.write_json(
-            pathlib.Path(config.workdir) / "config.json",
-            {"config": stored, **results.provenance()},
+        state = training_steps.first_state(
+            config, architecture, self._stages, self._mesh
         )
-        # Drawn once: compiling fast is worth more than running fast.
-        unoptimized = {"xla_backend_optimization_level": 0}
-        state = jax.jit(create, out_shardings=whole, compiler_options=unoptimized)()
         self.state = self._checkpoints.restore_latest(state)
         if config.coarse_from and not int(self.state.step):
             self.state = _with_stage_one(state, config, dataset.metadata)
+        if config.init_from and before is None:
+            self.state = _with_networks(state, config)
         self._first = first = int(self.state.step)
-        self._batches = dataset.training_batches(
+        history.write_config(config.workdir, stored, first)
+        batches = dataset.training_batches(
             batch_size=config.batch_size,
             seed=config.seed,
             first_step=first,
             process_index=jax.process_index(),
             process_count=jax.process_count(),
         )
+        self._batches = training_steps.feed(config, batches, first, self._mesh)
+        self._profile = profiling.Profile(config)
         self._pictures = None
         if config.picture_every and "test" in dataset.splits:
             self._pictures = pictures.ProgressPictures(config, architecture, dataset)
         self._log = training_log.TrainingLog(config, first)
+        self._validation = None
+        if config.eval_every:
+            self._validation = validation.Validation(
+                config, architecture, dataset, self._mesh
+            )
+        # As the evaluations before this session say, which is what they said then.
+        self._over = validation.is_over(config, history.read(config.workdir))
 
     def until(self, last: int, stop: Callable[[], bool]) -> None:
         """Takes the steps up to `last`, or fewer if `stop` says so, and saves."""
         config, step = self._config, int(self.state.step)
+        if step < last and self._over:
+            print(f"{config.workdir}: step {step} of {last}, {self._ended(step, last)}")
+            return
         if step >= last:
             self._save(step)  # of a run that begins with all it needs
             print(f"{config.workdir} has {step} steps; {last} were asked for.")
             return
         with _progress_bar(config, step) as bar:
-            while step < last and not stop():
+            while step < last and not stop() and not self._over:
+                count = training_steps.call_length(config, step)
+                self._profile.begin(step, count)
                 self._take_step(step)
-                step += 1
-                bar.update()
+                step += count
+                self._profile.end(step, self.state)
+                bar.update(count)
                 if _is_due(step, config.log_every, last) or stop():
                     line = self._log.write(step)
                     bar.set_postfix_str(line)
@@ -146,35 +160,64 @@ class _Run:
                 if self._pictures and _is_due(step, config.picture_every, last):
                     grid = self._pictures.draw(self.state, step)
                     self._log.add_picture("pairs", grid, step)
+                if self._validation and _is_due(step, config.eval_every, last):
+                    bar.write(self._validate(self._validation, step))
                 if _is_due(step, config.checkpoint_every, last):
                     self._save(step)
             self._save(step)
-        done = "finished" if step >= last else "stopped; the same command goes on"
-        print(f"{config.workdir}: step {step} of {last}, {done}.")
+        print(f"{config.workdir}: step {step} of {last}, {self._ended(step, last)}")
+
+    def _validate(self, judge: validation.Validation, step: int) -> str:
+        """Scores the state, saves it if it is the best; returns a line for people."""
+        config, values = self._config, judge.score(self.state)
+        self._log.add_scalars(values, step)
+        rows = history.read(config.workdir)
+        best = validation.standing(config, rows)
+        self._over = validation.is_over(config, rows)
+        if best.step == step:
+            self._save(step, score=validation.score(config, best.value))
+        found = ", ".join(f"{name} {value:.3f}" for name, value in values.items())
+        return f"step {step}: {found}{' (best)' if best.step == step else ''}"
+
+    def _ended(self, step: int, last: int) -> str:
+        """Why a run goes no further, and where it was best."""
+        config = self._config
+        best = validation.standing(config, history.read(config.workdir))
+        where = ""
+        if best.step is not None:
+            where = (
+                f" {config.best_metric} was best at step {best.step}: {best.value:.4f}."
+            )
+        if step >= last:
+            return f"finished.{where}"
+        if self._over:
+            evaluations = f"{config.early_stop_evals} evaluations without a better one"
+            return f"ended early after {evaluations}.{where}"
+        return f"stopped; the same command goes on.{where}"
 
     def _take_step(self, step: int) -> None:
         begin = time.monotonic()
         stage = self._stages.first
         if step >= self._config.coarse_steps:
             stage = self._stages.second
-        batch = sharding.put_batch(next(self._batches), self._mesh)
-        self.state, metrics = stage(self.state, batch)
+        self.state, metrics = stage(self.state, next(self._batches))
         self._log.add(metrics)
         if step not in (self._first, self._config.coarse_steps):
             # The first step of a stage is compiled, which says nothing of the others.
             self._log.add_seconds(time.monotonic() - begin)
 
-    def _save(self, step: int) -> None:
+    def _save(self, step: int, score: float | None = None) -> None:
         """Saves a state whose losses and weights are known to be finite."""
         self._log.write(step)
         # The last update came after the last loss.
         if not _all_finite(self.state):
             advice = training_log.advice(self._config)
             raise FloatingPointError(f"step {step}: a weight is not finite. {advice}")
-        self._checkpoints.save(self.state)
+        self._checkpoints.save(self.state, score)
 
     def close(self) -> None:
         """Waits for what is still being written."""
+        self._profile.close()
         self._checkpoints.close()
         self._log.close()
 
@@ -211,6 +254,21 @@ def _with_stage_one(
     print(f"{config.workdir}: stage I is that of {config.coarse_from}")
     at = jnp.full_like(state.step, config.coarse_steps)
     return dataclasses.replace(state, step=at, coarse=coarse)
+
+
+def _with_networks(
+    state: train_state.TrainState, config: Config
+) -> train_state.TrainState:
+    """The state of step 0 with the networks of the run --init_from."""
+    step, stored = checkpoint.latest_config(
+        config.init_from, "--init_from", config.wanted_checkpoint
+    )
+    stored_config.check_init_from(stored, config)
+    print(
+        f"{config.workdir}: begins with the networks of step {step} of "
+        f"{config.init_from}"
+    )
+    return checkpoint.restore_networks(config.init_from, step, state)
 
 
 @contextlib.contextmanager

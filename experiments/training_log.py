@@ -1,4 +1,4 @@
-"""What a training tells of its steps: losses and speed, for screen and TensorBoard."""
+"""What a training tells of its steps: for the screen, TensorBoard and history.jsonl."""
 
 import math
 import pathlib
@@ -8,6 +8,7 @@ import jax
 import numpy as np
 import tensorboardX
 
+from experiments import history, training_steps
 from experiments.config import Config
 from pg2_jax import train_step as steps
 
@@ -16,7 +17,7 @@ class TrainingLog:
     """Collects the metrics of steps on the device, and fetches and writes them late."""
 
     def __init__(self, config: Config, first_step: int):
-        """Opens the summaries.
+        """Opens the summaries and the history.
 
         Args:
             config: of the run.
@@ -27,11 +28,14 @@ class TrainingLog:
         self._summaries = tensorboardX.SummaryWriter(
             str(pathlib.Path(config.workdir) / "summaries"), purge_step=first_step + 1
         )
+        self._history = history.History(config.workdir, first_step)
+        self._begin = time.monotonic() - self._history.seconds
         self._unlogged: list[steps.Metrics] = []
         self._seconds = 0.0  # of the steps since the last entry
 
     def add(self, metrics: steps.Metrics) -> None:
-        """Takes the metrics of the next step, which may still be computing."""
+        """Takes the metrics of the next step, or [steps] arrays of several, which may
+        still be computing."""
         if self._unlogged:
             # One step computes while the next is prepared, no more: a host that runs
             # ahead would fill the memory with batches.
@@ -46,6 +50,13 @@ class TrainingLog:
         """Adds a picture, [H, W, 3] uint8, to the summaries."""
         self._summaries.add_image(name, picture, step, dataformats="HWC")
 
+    def add_scalars(self, values: dict[str, float], step: int) -> None:
+        """Adds numbers to the summaries and the history."""
+        for name, value in values.items():
+            self._summaries.add_scalar(name, value, step)
+        seconds = round(time.monotonic() - self._begin, 3)
+        self._history.add(step, {**values, "seconds": seconds})
+
     def write(self, step: int) -> str:
         """Writes the means since the last entry; returns a line for people.
 
@@ -54,10 +65,11 @@ class TrainingLog:
         """
         if not self._unlogged:
             return ""
-        count = len(self._unlogged)
         begin = time.monotonic()
-        fetched = jax.device_get(self._unlogged)
+        calls = jax.device_get(self._unlogged)
         self._seconds += time.monotonic() - begin
+        fetched = [step for metrics in calls for step in _by_step(metrics)]
+        count = len(fetched)
         for number, metrics in enumerate(fetched, start=step - count):
             _require_finite(metrics, number, self._config)
         # The first step of stage II can share an interval with the last of stage I.
@@ -67,8 +79,14 @@ class TrainingLog:
             for name in names
         }
         rate = count * self._config.batch_size / self._seconds
-        for name, value in (means | {"images_per_second": rate}).items():
-            self._summaries.add_scalar(name, value, step)
+        self.add_scalars(
+            {
+                **means,
+                "images_per_second": rate,
+                "learning_rate": training_steps.learning_rate(self._config, step - 1),
+            },
+            step,
+        )
         self._unlogged, self._seconds = [], 0.0
         losses = [f"{n} {v:.3f}" for n, v in means.items() if n.endswith("/loss")]
         return ", ".join([*losses, f"{rate:.0f} images/s"])
@@ -76,6 +94,13 @@ class TrainingLog:
     def close(self) -> None:
         """Writes what is still in memory."""
         self._summaries.close()
+        self._history.close()
+
+
+def _by_step(metrics: steps.Metrics) -> list[steps.Metrics]:
+    """The metrics of each step of a call."""
+    rows = zip(*map(np.atleast_1d, metrics.values()), strict=True)
+    return [dict(zip(metrics, row, strict=True)) for row in rows]
 
 
 def _require_finite(metrics: steps.Metrics, step: int, config: Config) -> None:

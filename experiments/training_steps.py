@@ -2,20 +2,37 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterator
 
 import jax
 import optax
 from jax.sharding import Mesh
 
 from experiments.config import Config
-from pg2_jax import models, sharding, train_state
+from pg2_jax import models, schedules, sharding, train_state
 from pg2_jax import train_step as steps
 
-# A compiled step: (state, batch) -> (state, metrics).
-Step = Callable[
-    [train_state.TrainState, steps.Batch], tuple[train_state.TrainState, steps.Metrics]
-]
+
+@dataclasses.dataclass(frozen=True)
+class Step:
+    """A training step, compiled when it is first taken.
+
+    Attributes:
+        one: (state, batch) -> (state, metrics).
+        several: the same for as many steps as the leading axis of the batch's arrays
+            has; those of the metrics have it too.
+    """
+
+    one: jax.stages.Wrapped
+    several: jax.stages.Wrapped
+
+    def __call__(
+        self, state: train_state.TrainState, batch: steps.Batch
+    ) -> tuple[train_state.TrainState, steps.Metrics]:
+        """Takes one step or several, as the batch has them."""
+        step = self.one if batch["source_image"].ndim == 4 else self.several
+        return step(state, batch)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,15 +58,9 @@ def compiled(config: Config, architecture: models.Architecture, mesh: Mesh) -> S
     if config.stages == "one_stage":
         first = steps.one_stage_step
 
-    whole, split = sharding.replicated(mesh), sharding.batched(mesh)
-
     def jitted(step: Callable, of: steps.Objective) -> Step:
-        return jax.jit(
-            functools.partial(step, architecture=architecture, objective=of),
-            in_shardings=(whole, split),
-            out_shardings=whole,
-            donate_argnums=0,
-        )
+        bound = functools.partial(step, architecture=architecture, objective=of)
+        return _one_or_several(bound, mesh)
 
     return Stages(
         first=jitted(first, coarse),
@@ -58,12 +69,101 @@ def compiled(config: Config, architecture: models.Architecture, mesh: Mesh) -> S
     )
 
 
+def first_state(
+    config: Config, architecture: models.Architecture, stages: Stages, mesh: Mesh
+) -> train_state.TrainState:
+    """The state of step 0, on all devices."""
+    create = functools.partial(
+        train_state.create,
+        architecture,
+        stages.optimizer,
+        config.seed,
+        averaged=config.ema_decay > 0,
+    )
+    # Drawn once: compiling fast is worth more than running fast.
+    unoptimized = {"xla_backend_optimization_level": 0}
+    whole = sharding.replicated(mesh)
+    return jax.jit(create, out_shardings=whole, compiler_options=unoptimized)()
+
+
+def _one_or_several(step: Callable, mesh: Mesh) -> Step:
+    whole = sharding.replicated(mesh)
+
+    def several(state: train_state.TrainState, batches: steps.Batch):
+        return jax.lax.scan(step, state, batches)
+
+    def jitted(taken: Callable, split: jax.sharding.NamedSharding):
+        return jax.jit(
+            taken,
+            in_shardings=(whole, split),
+            out_shardings=whole,
+            donate_argnums=0,
+        )
+
+    return Step(
+        one=jitted(step, sharding.batched(mesh)),
+        several=jitted(several, sharding.batched_steps(mesh)),
+    )
+
+
+def call_length(config: Config, step: int) -> int:
+    """Steps of the call that begins at a step: up to the next multiple of
+    --steps_per_call, or to the end of the stage."""
+    end = config.coarse_steps if step < config.coarse_steps else config.total_steps
+    return min(config.steps_per_call - step % config.steps_per_call, end - step)
+
+
+def feed(
+    config: Config, batches: Iterator[steps.Batch], first_step: int, mesh: Mesh
+) -> Iterator[steps.Batch]:
+    """The batch of each call up to the last step, put on the devices while the call
+    before it computes.
+
+    Args:
+        config: of the run.
+        batches: one for each step from the first on, numpy.
+        first_step: finished steps.
+        mesh: of the devices.
+    """
+    ahead, step = None, first_step
+    while step < config.total_steps:
+        count = call_length(config, step)
+        taken = list(itertools.islice(batches, count))
+        if count == 1:
+            batch = sharding.put_batch(taken[0], mesh)
+        else:
+            batch = sharding.put_batches(taken, mesh)
+        if ahead is not None:
+            yield ahead
+        ahead, step = batch, step + count
+    if ahead is not None:
+        yield ahead
+
+
 def objective(config: Config, stage_steps: int) -> steps.Objective:
     """What the config says of a stage of so many steps."""
-    cosine_steps = max(1, stage_steps) if config.learning_rate_decay == "cosine" else 0
     names = {field.name for field in dataclasses.fields(steps.Objective)}
     values = dataclasses.asdict(config)
     return steps.Objective(
-        optimizer=train_state.make_optimizer(config.learning_rate, cosine_steps),
+        optimizer=train_state.make_optimizer(_schedule(config, stage_steps)),
         **{name: values[name] for name in names - {"optimizer"}},
+    )
+
+
+def learning_rate(config: Config, step: int) -> float:
+    """The rate of a step, counted from 0 over both stages."""
+    if step < config.coarse_steps:
+        rate = _schedule(config, config.coarse_steps)
+    else:
+        rate, step = _schedule(config, config.refine_steps), step - config.coarse_steps
+    return float(rate(step) if callable(rate) else rate)
+
+
+def _schedule(config: Config, stage_steps: int) -> optax.ScalarOrSchedule:
+    return schedules.learning_rate(
+        config.learning_rate,
+        decay=config.learning_rate_decay,
+        stage_steps=stage_steps,
+        halve_every=config.halve_every,
+        warmup_steps=config.warmup_steps,
     )

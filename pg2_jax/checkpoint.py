@@ -1,20 +1,29 @@
-"""Checkpoints with orbax: asynchronous, the newest few kept, the config inside.
+"""Checkpoints with orbax: asynchronous, the newest few and the best kept, the config
+inside.
 
 A checkpoint alone is enough to continue training, or to restore the generators and
 draw: `restore_generators` needs no flags.
 """
 
 import dataclasses
+import functools
 import importlib.metadata
+import operator
 import pathlib
-from typing import Any
+from typing import Any, Literal
 
+import flax.traverse_util
 import jax
 import orbax.checkpoint as ocp
+from orbax.checkpoint import checkpoint_managers as ocp_managers
 
 from pg2_jax import models, train_state
 
 PyTree = Any
+# Which checkpoint of a run: that of a step, the best, or (None) the newest.
+Wanted = int | Literal["best"] | None
+# Which weights of a generator: the average where the run kept one, or the last alone.
+Weights = Literal["averaged", "raw"]
 _PACKAGES = ("pg2_jax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
 
 
@@ -43,14 +52,29 @@ class Checkpointer:
         Args:
             workdir: of the run.
             config: stored with each checkpoint, with the versions; JSON values.
-            keep: number of newest checkpoints that stay.
+            keep: number of newest checkpoints that stay, and the best beside them.
         """
-        options = ocp.CheckpointManagerOptions(max_to_keep=keep, create=True)
+        kept = ocp_managers.AnyPreservationPolicy(
+            [
+                ocp_managers.LatestN(keep),
+                ocp_managers.BestN(
+                    get_metric_fn=_score, n=1, keep_checkpoints_without_metrics=False
+                ),
+            ]
+        )
+        options = ocp.CheckpointManagerOptions(
+            preservation_policy=kept, best_fn=_score, create=True
+        )
         self._manager = ocp.CheckpointManager(folder(workdir), options=options)
         self._config = {"config": config, "versions": versions()}
 
-    def save(self, state: train_state.TrainState) -> None:
-        """Begins to write the state; training may go on meanwhile."""
+    def save(self, state: train_state.TrainState, score: float | None = None) -> None:
+        """Begins to write the state; training may go on meanwhile.
+
+        Args:
+            state: of which a step is saved once.
+            score: makes it a candidate for the best checkpoint; higher is better.
+        """
         step = int(state.step)
         if step in self._manager.all_steps():
             return
@@ -60,6 +84,7 @@ class Checkpointer:
                 state=ocp.args.PyTreeSave(state),
                 config=ocp.args.JsonSave(self._config),
             ),
+            metrics=None if score is None else {"score": score},
         )
 
     def latest_config(self) -> dict[str, Any] | None:
@@ -104,12 +129,19 @@ class Generators:
     refine: PyTree | None
 
 
-def restore_generators(workdir: str, step: int | None = None) -> Generators:
+def restore_generators(
+    workdir: str,
+    step: Wanted = None,
+    weights: Weights = "averaged",
+    precision: str = "",
+) -> Generators:
     """Reads the weights of G1 and G2 alone; optimizer and discriminator stay on disk.
 
     Args:
         workdir: folder of the run.
-        step: the checkpoint; None for the newest.
+        step: the checkpoint; "best" for the best, None for the newest.
+        weights: the averages, where the run kept them, or the raw weights.
+        precision: to draw in, "float32" or "bfloat16"; empty for the run's own.
 
     Raises:
         ValueError: there is no such checkpoint.
@@ -117,40 +149,71 @@ def restore_generators(workdir: str, step: int | None = None) -> Generators:
     manager, step = _open(workdir, "--workdir", step)
     config = _stored_config(manager, step)
     architecture = architecture_of(config)
+    if precision:
+        architecture = dataclasses.replace(architecture, precision=precision)
     shapes = jax.eval_shape(
         lambda: train_state.create(architecture, train_state.make_optimizer(0.0), 0)
     )
     device = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
     wanted = {
-        name: {"params": jax.tree.map(lambda x: _placed(x, device), player.params)}
+        name: jax.tree.map(lambda x: _placed(x, device), player.params)
         for name, player in (("coarse", shapes.coarse), ("refine", shapes.refine))
         if player is not None
     }
-    restored = _restore_tree(manager, step, wanted, partial_restore=True)
+    averaged = weights == "averaged" and bool(config.get("ema_decay"))
+    restored = _restore_weights(manager, step, wanted, averaged=averaged)
     manager.close()
     return Generators(
         step=step,
         architecture=architecture,
         config=config,
-        coarse=restored["coarse"]["params"],
-        refine=restored["refine"]["params"] if "refine" in wanted else None,
+        coarse=restored["coarse"],
+        refine=restored.get("refine"),
     )
 
 
-def latest_config(workdir: str, flag: str) -> tuple[int, dict[str, Any]]:
-    """Step and config of a run's newest checkpoint.
+def latest_config(
+    workdir: str, flag: str, wanted: Wanted = None
+) -> tuple[int, dict[str, Any]]:
+    """Step and config of a run's newest checkpoint, or another.
 
     Args:
         workdir: folder of the run.
         flag: that named the folder, for the message.
+        wanted: the checkpoint.
 
     Raises:
-        ValueError: there is no checkpoint.
+        ValueError: there is no such checkpoint.
     """
-    manager, step = _open(workdir, flag, None)
+    manager, step = _open(workdir, flag, wanted)
     config = _stored_config(manager, step)
     manager.close()
     return step, config
+
+
+def restore_networks(
+    workdir: str, step: int, state: train_state.TrainState
+) -> train_state.TrainState:
+    """A new state with the weights of another run: D's, and those that G1 and G2 draw
+    with, the averages where that run kept them.
+
+    Args:
+        workdir: folder of the other run.
+        step: of its checkpoint.
+        state: of the new run; its networks are of the same shapes.
+    """
+    manager, step = _open(workdir, "--init_from", step)
+    averaged = bool(_stored_config(manager, step).get("ema_decay"))
+    names = ("coarse", "refine", "critic")
+    players = {n: getattr(state, n) for n in names if getattr(state, n) is not None}
+    wanted = {
+        name: jax.tree.map(ocp.utils.to_shape_dtype_struct, player.params)
+        for name, player in players.items()
+    }
+    weights = _restore_weights(manager, step, wanted, averaged=averaged)
+    manager.close()
+    given = {name: players[name].with_weights(weights[name]) for name in players}
+    return dataclasses.replace(state, **given)
 
 
 def restore_coarse(workdir: str, player: train_state.Player) -> train_state.Player:
@@ -167,28 +230,65 @@ def restore_coarse(workdir: str, player: train_state.Player) -> train_state.Play
     return restored["coarse"]
 
 
-def _open(
-    workdir: str, flag: str, step: int | None
-) -> tuple[ocp.CheckpointManager, int]:
-    """The checkpoints of a run, and the wanted or newest step."""
+def _score(metrics: dict[str, float]) -> float:
+    return metrics["score"]
+
+
+def _open(workdir: str, flag: str, step: Wanted) -> tuple[ocp.CheckpointManager, int]:
+    """The checkpoints of a run, and the wanted step."""
     path = folder(workdir)
     found: list[int] = []
     if path.is_dir():
-        options = ocp.CheckpointManagerOptions(create=False)
+        options = ocp.CheckpointManagerOptions(best_fn=_score, create=False)
         manager = ocp.CheckpointManager(path, options=options)
         found = sorted(manager.all_steps())
+    if found and step == "best":
+        step = manager.best_step()
+        if step is None:
+            raise ValueError(
+                f"{flag}={workdir}: none of the checkpoints in {path} was found best; "
+                "that takes training with --eval_every, in its last stage."
+            )
     if not found or (step is not None and step not in found):
         what = f"no checkpoint of step {step}" if found else "no checkpoint"
         raise ValueError(
             f"{flag}={workdir}: {what} in {path}"
             + (f"; there are steps {found}." if found else "; train there first.")
         )
-    return manager, found[-1] if step is None else step
+    return manager, found[-1] if step is None else int(step)
 
 
 def _stored_config(manager: ocp.CheckpointManager, step: int) -> dict[str, Any]:
     arguments = ocp.args.Composite(config=ocp.args.JsonRestore())
     return manager.restore(step, args=arguments).config["config"]
+
+
+def _restore_weights(
+    manager: ocp.CheckpointManager,
+    step: int,
+    wanted: dict[str, PyTree],
+    *,
+    averaged: bool,
+) -> dict[str, PyTree]:
+    """Reads the weights of some players, or the averages of them where there are any.
+
+    Args:
+        manager: of the checkpoints.
+        step: of the checkpoint.
+        wanted: the weights' shapes, types and shardings by player.
+        averaged: whether the checkpoint has averages of G1 and G2, and they are wanted.
+    """
+    paths = {
+        name: ("average", "params") if averaged and name != "critic" else ("params",)
+        for name in wanted
+    }
+    flat = {(name, *paths[name]): tree for name, tree in wanted.items()}
+    template = flax.traverse_util.unflatten_dict(flat)
+    restored = _restore_tree(manager, step, template, partial_restore=True)
+    return {
+        name: functools.reduce(operator.getitem, paths[name], restored[name])
+        for name in wanted
+    }
 
 
 def _restore_tree(

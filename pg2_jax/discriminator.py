@@ -7,6 +7,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from pg2_jax.convolution import convolve
+
 
 class Discriminator(nn.Module):
     """D: DCGAN's discriminator with 5x5 convolutions (section 3.3).
@@ -14,10 +16,12 @@ class Discriminator(nn.Module):
     Attributes:
         base_channels: channels of the first convolution; they double up to 8 times.
         layers: N - 1 convolutions of stride 2, so that 8 rows are left.
+        dtype: what convolutions compute in; batch norm and logits are float32.
     """
 
     base_channels: int
     layers: int
+    dtype: jnp.dtype
 
     @nn.compact
     def __call__(self, images: jax.Array) -> jax.Array:
@@ -34,10 +38,12 @@ class Discriminator(nn.Module):
                 (5, 5),
                 strides=2,
                 padding="SAME",
+                dtype=self.dtype,
                 kernel_init=init,
+                conv_general_dilated=convolve,
                 name=f"conv{i}",
             )
-            x = conv(x)
+            x = conv(x).astype(jnp.float32)
             if i > 0:
                 x = BatchNorm(name=f"norm{i}")(x)
             x = nn.leaky_relu(x, 0.2)

@@ -26,6 +26,22 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
         temporary.unlink(missing_ok=True)
 
 
+def parse_range(flag: str, text: str) -> tuple[int, int]:
+    """Reads "A:B" as (A, B).
+
+    Args:
+        flag: for the message, without dashes.
+        text: such as "100:110".
+
+    Raises:
+        ValueError: the text is something else; names the flag, the value and the rule.
+    """
+    match = re.fullmatch(r"(\d{1,9}):(\d{1,9})", text)
+    if not match:
+        raise ValueError(f"--{flag} must be A:B, such as 100:110; got {text!r}.")
+    return int(match[1]), int(match[2])
+
+
 def parse_size(flag: str, text: str) -> tuple[int, int]:
     """Reads "HEIGHTxWIDTH" as (height, width) in pixels.
 

@@ -42,7 +42,7 @@ def draw_refined(
     return drawn if architecture.refine_output == "image" else coarse + drawn
 
 
-def generate(
+def draw(
     coarse_params: PyTree,
     refine_params: PyTree | None,
     source_image: jax.Array,
@@ -50,7 +50,7 @@ def generate(
     *,
     architecture: models.Architecture,
 ) -> dict[str, jax.Array]:
-    """Draws the people of photos in new poses.
+    """Draws the people of photos in new poses, as the networks give it.
 
     Args:
         coarse_params: weights of G1.
@@ -60,7 +60,8 @@ def generate(
         architecture: of the weights.
 
     Returns:
-        [B, H, W, 3] uint8 images: "coarse" and, with G2, "refined".
+        [B, H, W, 3] float32 images by kind, "coarse" and, with G2, "refined"; about
+        [-1, 1].
     """
     source = images.from_uint8(source_image)
     pose = pose_input(target_keypoints, architecture)
@@ -69,4 +70,23 @@ def generate(
         drawn["refined"] = draw_refined(
             refine_params, drawn["coarse"], source, pose, architecture
         )
+    return drawn
+
+
+def generate(
+    coarse_params: PyTree,
+    refine_params: PyTree | None,
+    source_image: jax.Array,
+    target_keypoints: jax.Array,
+    *,
+    architecture: models.Architecture,
+) -> dict[str, jax.Array]:
+    """`draw`, as uint8 images."""
+    drawn = draw(
+        coarse_params,
+        refine_params,
+        source_image,
+        target_keypoints,
+        architecture=architecture,
+    )
     return {name: images.to_uint8(image) for name, image in drawn.items()}

@@ -46,17 +46,25 @@ class PoseTransfer:
         )
 
     @classmethod
-    def restore(cls, workdir: str, step: int | None = None) -> "PoseTransfer":
+    def restore(
+        cls,
+        workdir: str,
+        step: checkpoint.Wanted = None,
+        weights: checkpoint.Weights = "averaged",
+        precision: str = "",
+    ) -> "PoseTransfer":
         """Reads the weights of a run.
 
         Args:
             workdir: folder of the run.
-            step: the checkpoint; None for the newest.
+            step: the checkpoint; "best" for the best, None for the newest.
+            weights: the averages, where the run kept them, or the raw weights.
+            precision: to draw in, "float32" or "bfloat16"; empty for the run's own.
 
         Raises:
             ValueError: there is no such checkpoint.
         """
-        return cls(checkpoint.restore_generators(workdir, step))
+        return cls(checkpoint.restore_generators(workdir, step, weights, precision))
 
     @property
     def architecture(self) -> models.Architecture:

@@ -5,7 +5,9 @@ never touches the accelerator. The order of the training data depends on the see
 the step alone, so that a resumed run sees what an uninterrupted one would have seen.
 """
 
+import collections
 import dataclasses
+import hashlib
 import itertools
 import pathlib
 from collections.abc import Iterator
@@ -16,7 +18,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from pg2_jax import pose
+from pg2_jax import pose, validation
 from pg2_jax.inputs import Batch
 
 tf.config.set_visible_devices([], "GPU")
@@ -50,20 +52,26 @@ class TestBatch:
 class PairDataset:
     """A data set written by data_prep/build_tfrecords.py.
 
+    It has the splits "train" and "test", and where a share of the training people is
+    held out, "validation": the training pairs of these people, which "train" lacks.
+
     Attributes:
         height: of the images, in pixels.
         width: of the images, in pixels.
         metadata: what the builder recorded: protocol, counts, seed.
     """
 
-    def __init__(self, data_dir: str):
+    def __init__(self, data_dir: str, validation_share: float = 0.0):
         """Opens a data set.
 
         Args:
             data_dir: folder that holds dataset_info.json.
+            validation_share: of the training people, to hold out; takes one pass over
+                the records.
 
         Raises:
-            ValueError: there is no such data set, or it is of another kind.
+            ValueError: there is no such data set, it is of another kind, or it has too
+                few people.
         """
         folder = pathlib.Path(data_dir).expanduser()
         if not (folder / "dataset_info.json").is_file():
@@ -93,20 +101,27 @@ class PairDataset:
         self.height, self.width = self._builder.info.features["source_image"].shape[:2]
         self.metadata = dict(self._builder.info.metadata or {})
         self._data_dir = data_dir
+        self._held_out: list[bytes] = []
+        self._held_out_pairs = 0
+        if validation_share:
+            self._hold_out(validation_share)
 
     def count(self, split: str) -> int:
-        """The number of pairs of a split, "train" or "test".
+        """The number of pairs of a split.
 
         Raises:
             ValueError: the split is missing or empty.
         """
+        if split == "validation" and self._held_out:
+            return self._held_out_pairs
         if split not in self.splits:
             raise ValueError(f"--data_dir={self._data_dir}: no pairs in split {split}.")
-        return self._builder.info.splits[split].num_examples
+        held_out = self._held_out_pairs if split == "train" else 0
+        return self._builder.info.splits[split].num_examples - held_out
 
     @property
     def splits(self) -> list[str]:
-        """Names of the splits that hold pairs."""
+        """Names of the stored splits that hold pairs."""
         infos = self._builder.info.splits
         return [name for name in infos if infos[name].num_examples]
 
@@ -154,6 +169,7 @@ class PairDataset:
         *,
         batch_size: int,
         limit: int = 0,
+        split: str = "test",
         process_index: int = 0,
         process_count: int = 1,
     ) -> Iterator[TestBatch]:
@@ -167,6 +183,7 @@ class PairDataset:
         Args:
             batch_size: examples per step over all processes.
             limit: number of pairs from the beginning; 0 for all.
+            split: "test", or "validation" in the order in which they are stored.
             process_index: of this process.
             process_count: of the run; must divide batch_size.
 
@@ -177,9 +194,10 @@ class PairDataset:
             ValueError: as `training_batches`.
         """
         rows = _share(batch_size, process_index, process_count)
-        count = min(limit or self.count("test"), self.count("test"))
+        count = min(limit or self.count(split), self.count(split))
         left = len(range(process_index, count, process_count))
-        records = tf.data.TFRecordDataset(self._files("test"))
+        stored = "train" if split == "validation" else split
+        records = self._records(self._files(stored), split)
         padding = records.take(1).repeat()
         records = records.take(count).concatenate(padding)
         records = records.shard(process_count, process_index)
@@ -192,6 +210,44 @@ class PairDataset:
             arrays = {key: batch[key] for key in (*_IMAGES, *_KEYPOINTS)}
             names = list(zip(sources, targets, strict=True))
             yield TestBatch(cast(Batch, arrays), names)
+
+    def photos(self, split: str, batch_size: int) -> Iterator[np.ndarray]:
+        """Yields every photo of a split once, in the order in which the pairs name
+        them, as uint8 [batch_size or fewer, H, W, 3].
+
+        Raises:
+            ValueError: a record cannot be read.
+        """
+        text = tf.io.FixedLenFeature([], tf.string)
+        roles = list(zip(_IMAGES, _NAMES[1:], strict=True))
+        spec = {key: text for role in roles for key in role}
+        records = tf.data.TFRecordDataset(self._files(split)).batch(_ROWS_AT_ONCE)
+        seen: set[bytes] = set()
+        waiting: list[bytes] = []
+        for rows in self._read(records.map(lambda r: tf.io.parse_example(r, spec))):
+            for images, names in roles:
+                for name, encoded in zip(rows[names], rows[images], strict=True):
+                    if name not in seen:
+                        seen.add(name)
+                        waiting.append(encoded)
+            while len(waiting) >= batch_size:
+                yield from self._decoded(waiting[:batch_size])
+                del waiting[:batch_size]
+        if waiting:
+            yield from self._decoded(waiting)
+
+    def _decoded(self, encoded: list[bytes]) -> Iterator[np.ndarray]:
+        """Yields one batch."""
+        images = tf.data.Dataset.from_tensor_slices(encoded).map(self._decode_image)
+        yield from self._read(images.batch(len(encoded)))
+
+    def checksum(self, split: str) -> str:
+        """SHA-256 of the files of a split, one after the other."""
+        digest = hashlib.sha256()
+        for path in self._files(split):
+            with open(path, "rb") as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
+        return digest.hexdigest()
 
     def _batches(
         self, records: tf.data.Dataset, rows: int, keys: tuple[str, ...]
@@ -249,6 +305,29 @@ class PairDataset:
                 f"--data_dir={self._data_dir}: a record cannot be read: {error.message}"
             ) from error
 
+    def _hold_out(self, share: float) -> None:
+        """Chooses the people of the validation split, and counts their pairs."""
+        key = _NAMES[0]
+        records = tf.data.TFRecordDataset(self._files("train")).batch(4096)
+        decoded = self._read(records.map(lambda batch: self._decode(batch, (key,))))
+        pairs = collections.Counter(name for rows in decoded for name in rows[key])
+        self._held_out = validation.held_out(pairs, share)
+        self._held_out_pairs = sum(pairs[name] for name in self._held_out)
+
+    def _records(self, files: tf.Tensor | list[str], split: str) -> tf.data.Dataset:
+        """The serialized records in files, of the training files those of a split."""
+        records = tf.data.TFRecordDataset(files)
+        if split == "test" or not self._held_out:
+            return records
+        held_out = tf.constant(self._held_out)
+
+        def those_of_split(batch: tf.Tensor) -> tf.Tensor:
+            identity = self._decode(batch, _NAMES[:1])[_NAMES[0]]
+            is_held_out = tf.reduce_any(identity[:, None] == held_out, axis=1)
+            return tf.boolean_mask(batch, is_held_out == (split == "validation"))
+
+        return records.batch(_ROWS_AT_ONCE).map(those_of_split).unbatch()
+
     def _files(self, split: str) -> list[str]:
         self.count(split)
         return [str(path) for path in self._builder.info.splits[split].filepaths]
@@ -258,7 +337,7 @@ class PairDataset:
         files = tf.constant(self._files("train"))
         key = tf.stack([tf.constant(seed, tf.int64), epoch])
         files = tf.random.experimental.stateless_shuffle(files, seed=key)
-        records = tf.data.TFRecordDataset(files)
+        records = self._records(files, "train")
         info = self._builder.info.splits["train"]
         record_size = max(1, info.num_bytes // info.num_examples)
         buffer = min(_SHUFFLE_BUFFER, _SHUFFLE_BYTES // record_size, info.num_examples)

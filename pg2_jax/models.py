@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from pg2_jax import variants
+from pg2_jax.convolution import convolve
 from pg2_jax.discriminator import Discriminator
 
 _GLOROT = nn.initializers.xavier_uniform()
@@ -46,6 +47,8 @@ class Architecture:
         critic_input: "pair" (paper): D sees the source and an image, stacked on the
             channels; "triplet" (released code): D sees one image.
         heat_map_range: "zero_one" (paper) or "minus_one_one" (released code).
+        precision: what convolutions compute in, "float32" or "bfloat16"; the weights
+            are float32 in both.
     """
 
     image_height: int
@@ -63,6 +66,7 @@ class Architecture:
     refine_output: str = "difference"
     critic_input: str = "pair"
     heat_map_range: str = "zero_one"
+    precision: str = "float32"
 
     def __post_init__(self):
         for name in variants.CHOICES:
@@ -95,6 +99,11 @@ class Architecture:
         """Blocks of G1, N = log2(H) - 2: 5 at 128x64, 6 at 256x256."""
         return int(math.log2(self.image_height)) - 2
 
+    @property
+    def dtype(self) -> jnp.dtype:
+        """What convolutions compute in."""
+        return jnp.dtype(self.precision)
+
     def coarse(self) -> "CoarseGenerator | RefinementGenerator":
         """What draws the coarse image: G1, or the network of G2 in its place."""
         if self.coarse_network == "refinement":
@@ -105,6 +114,7 @@ class Architecture:
             blocks=self.blocks,
             block=self.coarse_block,
             pose_embedding=self.pose_embedding,
+            dtype=self.dtype,
         )
 
     def refine(self) -> "RefinementGenerator":
@@ -114,12 +124,15 @@ class Architecture:
             blocks=self.blocks - 2,
             decoder=self.refine_decoder,
             full_skip=self.refine_full_skip,
+            dtype=self.dtype,
         )
 
     def discriminator(self) -> Discriminator:
         """D."""
         return Discriminator(
-            base_channels=self.discriminator_channels, layers=self.blocks - 1
+            base_channels=self.discriminator_channels,
+            layers=self.blocks - 1,
+            dtype=self.dtype,
         )
 
 
@@ -127,30 +140,48 @@ class ResidualBlock(nn.Module):
     """Two 3x3 convolutions and the identity; no ReLU after the sum."""
 
     features: int
+    dtype: jnp.dtype
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         """[B, H, W, features] -> [B, H, W, features]."""
-        return x + ConvBlock(self.features, name="convolutions")(x)
+        return x + ConvBlock(self.features, self.dtype, name="convolutions")(x)
 
 
 class ConvBlock(nn.Module):
     """Two 3x3 convolutions, each with ReLU."""
 
     features: int
+    dtype: jnp.dtype
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         """[B, H, W, C] -> [B, H, W, features]."""
-        x = nn.relu(conv3x3(self.features, name="conv0")(x))
-        return nn.relu(conv3x3(self.features, name="conv1")(x))
+        for name in ("conv0", "conv1"):
+            x = nn.relu(conv(self.features, 3, self.dtype, name=name)(x))
+        return x
 
 
-def conv3x3(features: int, *, name: str, stride: int = 1) -> nn.Conv:
-    """A 3x3 convolution as G1 and G2 use it."""
+def conv(
+    features: int, size: int, dtype: jnp.dtype, *, name: str, stride: int = 1
+) -> nn.Conv:
+    """A convolution as G1 and G2 use it."""
     return nn.Conv(
-        features, (3, 3), strides=stride, padding="SAME", kernel_init=_GLOROT, name=name
+        features,
+        (size, size),
+        strides=stride,
+        padding="SAME",
+        dtype=dtype,
+        kernel_init=_GLOROT,
+        conv_general_dilated=convolve,
+        name=name,
     )
+
+
+def rgb(x: jax.Array) -> jax.Array:
+    """The last convolution, [B, H, W, C] -> [B, H, W, 3]; in float32, because 8 bits
+    of precision would show in the image."""
+    return conv(3, 3, jnp.dtype("float32"), name="rgb")(x)
 
 
 def upsample(x: jax.Array) -> jax.Array:
@@ -171,6 +202,7 @@ class CoarseGenerator(nn.Module):
         blocks: N blocks in the encoder, and N in the decoder.
         block: "residual" (paper) or "plain".
         pose_embedding: as in `Architecture`.
+        dtype: what convolutions compute in; the output is float32.
     """
 
     base_channels: int
@@ -178,6 +210,7 @@ class CoarseGenerator(nn.Module):
     blocks: int
     block: str
     pose_embedding: str
+    dtype: jnp.dtype
 
     @nn.compact
     def __call__(self, source: jax.Array, pose: jax.Array) -> jax.Array:
@@ -201,11 +234,13 @@ class CoarseGenerator(nn.Module):
 
     def _encode(self, x: jax.Array, prefix: str = "") -> list[jax.Array]:
         """The outputs of the N blocks, each but the first at half the size before."""
-        x = nn.relu(conv3x3(self.base_channels, name=f"{prefix}stem")(x))
+        stem = conv(self.base_channels, 3, self.dtype, name=f"{prefix}stem")
+        x = nn.relu(stem(x))
         outputs = []
         for i in range(self.blocks):
             if i:
-                halve = conv3x3(self._width(i), stride=2, name=f"{prefix}halve{i - 1}")
+                name = f"{prefix}halve{i - 1}"
+                halve = conv(self._width(i), 3, self.dtype, stride=2, name=name)
                 x = nn.relu(halve(x))
             x = self._block(x.shape[-1], f"{prefix}encode{i}")(x)
             outputs.append(x)
@@ -216,18 +251,16 @@ class CoarseGenerator(nn.Module):
         batch, height, width, _ = skips[-1].shape
         size = height * width * self.base_channels
         x = nn.Dense(size, kernel_init=_GLOROT, name="from_code")(code)
-        x = x.reshape(batch, height, width, self.base_channels)
+        x = x.reshape(batch, height, width, self.base_channels).astype(self.dtype)
         for i in reversed(range(self.blocks)):
             x = jnp.concatenate([x, skips[i]], axis=-1)
             x = self._block(x.shape[-1], f"decode{i}")(x)
             if i > 0:
                 # The paper enlarges first; a 1x1 convolution gives the same before,
                 # with a quarter of the work.
-                narrow = nn.Conv(
-                    self._width(i - 1), (1, 1), kernel_init=_GLOROT, name=f"narrow{i}"
-                )
+                narrow = conv(self._width(i - 1), 1, self.dtype, name=f"narrow{i}")
                 x = upsample(nn.relu(narrow(x)))
-        return conv3x3(3, name="rgb")(x)
+        return rgb(x)
 
     def _pose_feature(self, pose: jax.Array) -> jax.Array:
         """[B, bottleneck_size] to stand beside the image's code; a view stays [B, 3].
@@ -250,7 +283,7 @@ class CoarseGenerator(nn.Module):
 
     def _block(self, features: int, name: str) -> nn.Module:
         kind = ResidualBlock if self.block == "residual" else ConvBlock
-        return kind(features, name=name)
+        return kind(features, self.dtype, name=name)
 
     def _width(self, i: int) -> int:
         return self.base_channels * (i + 1)
@@ -266,12 +299,14 @@ class RefinementGenerator(nn.Module):
             "constant": all are base_channels (released code).
         full_skip: whether the last decoder block sees the first encoder block; the
             authors' 128x64 model lacks this skip, their 256x256 model has it.
+        dtype: what convolutions compute in; the output is float32.
     """
 
     base_channels: int
     blocks: int
     decoder: str
     full_skip: bool
+    dtype: jnp.dtype
 
     @nn.compact
     def __call__(self, *images: jax.Array) -> jax.Array:
@@ -285,20 +320,21 @@ class RefinementGenerator(nn.Module):
         """
         widths = [self.base_channels * (i + 1) for i in range(self.blocks)]
         x = jnp.concatenate(images, axis=-1)
-        x = nn.relu(conv3x3(widths[0], name="stem")(x))
+        x = nn.relu(conv(widths[0], 3, self.dtype, name="stem")(x))
         skips = []
         for i, features in enumerate(widths):
-            x = ConvBlock(features, name=f"encode{i}")(x)
+            x = ConvBlock(features, self.dtype, name=f"encode{i}")(x)
             skips.append(x)
             if i < self.blocks - 1:
-                x = nn.relu(conv3x3(features, stride=2, name=f"halve{i}")(x))
+                halve = conv(features, 3, self.dtype, stride=2, name=f"halve{i}")
+                x = nn.relu(halve(x))
         for i in reversed(range(self.blocks)):
             if i > 0 or self.full_skip:
                 # The deepest block meets itself here, as in the released code.
                 x = jnp.concatenate([x, skips[i]], axis=-1)
             symmetric = self.decoder == "symmetric"
             features = widths[i] if symmetric else self.base_channels
-            x = ConvBlock(features, name=f"decode{i}")(x)
+            x = ConvBlock(features, self.dtype, name=f"decode{i}")(x)
             if i > 0:
                 x = upsample(x)
-        return conv3x3(3, name="rgb")(x)
+        return rgb(x)

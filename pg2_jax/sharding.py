@@ -5,6 +5,7 @@ one device, many devices and many processes run the same mathematics, the batch 
 the discriminator included.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -27,6 +28,11 @@ def replicated(mesh: Mesh) -> NamedSharding:
 def batched(mesh: Mesh) -> NamedSharding:
     """The leading axis split over the devices: images and keypoints."""
     return NamedSharding(mesh, PartitionSpec("data"))
+
+
+def batched_steps(mesh: Mesh) -> NamedSharding:
+    """The second axis split over the devices: batches of several steps."""
+    return NamedSharding(mesh, PartitionSpec(None, "data"))
 
 
 def check_batch_size(batch_size: int) -> None:
@@ -52,7 +58,16 @@ def check_one_process() -> None:
 def put_batch(batch: PyTree, mesh: Mesh) -> PyTree:
     """Turns this process's share (numpy, leading axis B / processes) into the global,
     sharded batch (jax.Array, leading axis B)."""
-    sharding = batched(mesh)
+    return _put(batch, batched(mesh))
+
+
+def put_batches(batches: Sequence[PyTree], mesh: Mesh) -> PyTree:
+    """The same of the batches of several steps, which become the leading axis."""
+    stacked = jax.tree.map(lambda *arrays: np.stack(arrays), *batches)
+    return _put(stacked, batched_steps(mesh))
+
+
+def _put(arrays: PyTree, sharding: NamedSharding) -> PyTree:
     return jax.tree.map(
-        lambda x: jax.make_array_from_process_local_data(sharding, x), batch
+        lambda x: jax.make_array_from_process_local_data(sharding, x), arrays
     )

@@ -36,6 +36,7 @@ class Objective:
             norm's statistics only (released 128x64 code).
         adversarial_on_source: whether G2's adversarial loss averages over D's verdict
             on the source photo too (released 256x256 code).
+        ema_decay: of the averages of the generators' weights, where the state has them.
     """
 
     optimizer: optax.GradientTransformation
@@ -45,6 +46,7 @@ class Objective:
     l1_weight: float = 10.0
     critic_sees_coarse: bool = False
     adversarial_on_source: bool = False
+    ema_decay: float = 0.0
 
 
 def _training_inputs(
@@ -148,7 +150,7 @@ def coarse_step(
         return losses.l1(coarse, inputs["target"], mask).mean()
 
     loss, gradients = jax.value_and_grad(loss_of)(state.coarse.params)
-    coarse = state.coarse.update(gradients, objective.optimizer)
+    coarse = state.coarse.update(gradients, objective.optimizer, objective.ema_decay)
     state = dataclasses.replace(state, step=state.step + 1, coarse=coarse)
     return state, {"coarse/loss": loss}
 
@@ -160,11 +162,15 @@ def adversarial_step(
     architecture: models.Architecture,
     objective: Objective,
 ) -> tuple[TrainState, Metrics]:
-    """Stage II: one update of G2, then one of D against the new G2; G1 is frozen."""
+    """Stage II: one update of G2, then one of D against the new G2; G1 is frozen.
+
+    Where averages are kept, G2 refines what the average of G1 draws, as it will after
+    training.
+    """
     assert state.refine and state.critic, "the state has no G2 or D"
     inputs = _training_inputs(state, batch, architecture, objective)
     source, pose = inputs["source"], inputs["pose"]
-    coarse = draw_coarse(state.coarse.params, source, pose, architecture)
+    coarse = draw_coarse(state.coarse.drawing_params, source, pose, architecture)
 
     def draw(params: PyTree) -> jax.Array:
         return draw_refined(params, coarse, source, pose, architecture)
@@ -234,7 +240,8 @@ def _play(
         return generator_losses(logits, generated, inputs, objective)
 
     gradients, metrics = jax.grad(loss_of, has_aux=True)(generator.params)
-    return generator.update(gradients, objective.optimizer), metrics
+    updated = generator.update(gradients, objective.optimizer, objective.ema_decay)
+    return updated, metrics
 
 
 def _answer(

@@ -12,6 +12,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "refine_output": ("difference", "image"),
     "critic_input": ("pair", "triplet"),
     "heat_map_range": ("zero_one", "minus_one_one"),
+    "precision": ("float32", "bfloat16"),
 }
 
 

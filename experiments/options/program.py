@@ -18,8 +18,8 @@ class ProgramOptions:
         "train",
         "train: the --stages, resumed from --workdir if it holds a checkpoint. "
         "evaluate: scores every test pair, or the images of --generated_dir. generate: "
-        "one photo and one pose in, one PNG out. demo: a page for the browser where people "
-        "pick a person and drag a skeleton. table1: trains and scores every row "
+        "one photo and one pose in, one PNG out. demo: a page for the browser, where "
+        "one picks a person and drags a skeleton. table1: trains and scores every row "
         "of the paper's Table 1. "
         "import_checkpoint: turns a checkpoint of the authors' TensorFlow-1 code into "
         "a run of ours.",

@@ -50,10 +50,10 @@ _GLOBALS = {
 }
 _INSTRUCTIONS = (
     "MARK STOP POP POP_MARK INT BININT BININT1 BININT2 LONG LONG1 LONG4 NONE NEWTRUE "
-    "NEWFALSE BINFLOAT UNICODE BINUNICODE SHORT_BINUNICODE APPEND APPENDS GLOBAL "
-    "STACK_GLOBAL EMPTY_DICT EMPTY_LIST EMPTY_TUPLE TUPLE TUPLE1 TUPLE2 TUPLE3 PROTO "
-    "FRAME GET BINGET LONG_BINGET PUT BINPUT LONG_BINPUT MEMOIZE BINPERSID REDUCE "
-    "BUILD SETITEM SETITEMS"
+    "NEWFALSE BINFLOAT UNICODE BINUNICODE SHORT_BINUNICODE BINSTRING SHORT_BINSTRING "
+    "APPEND APPENDS GLOBAL STACK_GLOBAL EMPTY_DICT EMPTY_LIST EMPTY_TUPLE TUPLE TUPLE1 "
+    "TUPLE2 TUPLE3 PROTO FRAME GET BINGET LONG_BINGET PUT BINPUT LONG_BINPUT MEMOIZE "
+    "BINPERSID REDUCE BUILD SETITEM SETITEMS"
 )
 # The first pickle of a file that torch wrote before version 1.6.
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
@@ -225,13 +225,21 @@ def _tensor(storage: Any, offset: Any, shape: Any, strides: Any, *_: Any) -> _Te
 
 
 def _call(kind: str, arguments: tuple[Any, ...]) -> Any:
-    if kind == "dict" and not arguments:
-        return {}
+    if kind == "dict":
+        return _dict(*arguments)
     if kind == "tensor":
         return _tensor(*arguments)
     if kind == "parameter" and isinstance(arguments[0], _Tensor):
         return arguments[0]
     raise RefusedError(f"it calls {kind} with something else than tensors")
+
+
+def _dict(items: Any = ()) -> dict[str, Any]:
+    """A dict; Python 2 gives its entries as a list, as in lpips's own files."""
+    for item in items:
+        if not isinstance(item, list) or len(item) != 2 or type(item[0]) is not str:
+            raise RefusedError("a dict has entries that are no names with values")
+    return dict(items)
 
 
 class _Unpickler(restricted_pickle.Unpickler):

@@ -9,6 +9,7 @@ import zipfile
 import pytest
 
 from data_prep import pose_models
+from pg2_jax import downloads
 
 CONTENT = b"weights" * 1000
 CHECKSUM = hashlib.sha256(CONTENT).hexdigest()
@@ -53,7 +54,7 @@ def cache(tmp_path, monkeypatch):
 
 
 def _publish(monkeypatch, url, member="", checksum=CHECKSUM):
-    model = pose_models.Model(url, checksum, "kept.task", member)
+    model = downloads.Published(url, checksum, "kept.task", member)
     monkeypatch.setitem(pose_models.MODELS, "mediapipe", model)
 
 

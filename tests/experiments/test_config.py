@@ -8,8 +8,10 @@ import sys
 import pytest
 from absl import flags
 
-from experiments import command_line, stored_config
+from experiments import command_line, flag_table, stored_config
 from experiments.config import Config
+from experiments.options import validation
+from pg2_jax.metrics import suite
 
 ROOT = pathlib.Path(__file__).parents[2]
 FLAGFILES = sorted((ROOT / "experiments" / "flagfiles").glob("*.flags"))
@@ -98,12 +100,38 @@ def test_the_papers_figures():
             {"mode": "evaluate", "match": "order"},
             "--match=order needs --generated_dir",
         ),
+        ({"ema_decay": 1.0}, "--ema_decay must be below 1, got 1.0"),
+        ({"validation_share": 1.0}, "--validation_share must be below 1, got 1.0"),
+        ({"eval_every": 5}, "--eval_every=5 needs --validation_share"),
+        ({"early_stop_evals": 2}, "--early_stop_evals=2 needs --eval_every"),
+        ({"best_metric": "fid"}, "--best_metric must be one of ssim_pg2, masked_ssim"),
+        ({"halve_every": 0}, "--halve_every must be at least 1, got 0"),
+        (
+            {"mode": "evaluate", "checkpoint": "best", "checkpoint_step": 3},
+            "--checkpoint=best contradicts --checkpoint_step",
+        ),
+        (
+            {"init_from": "a", "coarse_from": "b"},
+            "--init_from=a has no meaning with --coarse_from",
+        ),
+        ({"mode": "evaluate", "dry_run": True}, "--dry_run=True is for --mode=train"),
         ({"critic_sees_coarse": True}, "--critic_sees_coarse needs --critic_input=tr"),
     ],
 )
 def test_values_that_make_no_sense_are_named(changes, message):
     with pytest.raises(ValueError, match=message):
         Config(**{**TRAIN, **changes})
+
+
+def test_the_metrics_of_validation_are_metrics():
+    assert set(validation.METRICS) <= set(suite.METRICS)
+
+
+def test_the_wanted_checkpoint():
+    config = Config(**TRAIN)
+    assert config.wanted_checkpoint is None
+    assert dataclasses.replace(config, checkpoint="best").wanted_checkpoint == "best"
+    assert dataclasses.replace(config, checkpoint_step=0).wanted_checkpoint == 0
 
 
 def test_the_data_set_decides_the_size_unless_the_flag_disagrees():
@@ -138,6 +166,10 @@ def run_main(*words):
         capture_output=True,
         text=True,
     )
+
+
+def test_the_page_of_flags_is_what_its_command_prints():
+    assert (ROOT / "docs" / "flags.md").read_text() == flag_table.markdown()
 
 
 def test_help_names_every_flag_and_imports_nothing_heavy():

@@ -1,5 +1,6 @@
 """--mode=evaluate on two folders of images, any method's."""
 
+import hashlib
 import json
 import pathlib
 import subprocess
@@ -10,9 +11,9 @@ import pytest
 import scipy.io
 from PIL import Image
 
-from data_prep import annotations
+from data_prep import annotations, estimators
 from data_prep.annotations import openpose_json
-from experiments import evaluate, scoring
+from experiments import drawn_poses, evaluate, pair_scores, scoring
 from experiments.config import Config
 from pg2_jax import pose
 from pg2_jax.metrics import pixel, ssim
@@ -94,6 +95,84 @@ def test_folders_are_scored_like_arrays(folders, capsys):
     shown = " ".join(capsys.readouterr().out.split())
     assert "matched by name" in shown and "first p0.png and p0.png" in shown
     assert f"{computed['ssim_pg2']['mean']:.3f}" in shown
+
+
+def test_keypoints_of_the_generated_images_give_pckh(folders):
+    poses = annotations.read(folders / "poses.csv")
+    drawn = {f"{pathlib.Path(n).stem}.png": p.copy() for n, p in poses.items()}
+    drawn["p2.png"][3, :2] += 30  # One miss of 18 in one of five images.
+    drawn["p4.png"][:] = 0
+    annotations.write_csv(folders / "drawn.csv", drawn)
+    flags = {"annotations": "poses.csv", "generated_annotations": "drawn.csv"}
+    evaluate.evaluate(
+        make_config(folders, **{k: str(folders / name) for k, name in flags.items()})
+    )
+    found = read_report(folders)["metrics"]["generated"]["pckh"]
+    assert found["mean"] == pytest.approx(1 - (1 + 18) / (5 * 18))
+    assert found["extractor"] == f"annotations of {folders / 'drawn.csv'}"
+    pairs = pair_scores.read(folders / "work" / "pairs.csv")
+    np.testing.assert_allclose(
+        pairs.scores["generated"]["pckh"], [1, 1, 17 / 18, 1, 0], rtol=1e-6
+    )
+    del drawn["p1.png"]
+    annotations.write_csv(folders / "drawn.csv", drawn)
+    message = (
+        "--generated_annotations=.* lacks 1 of 5 images of --generated_dir: p1.png"
+    )
+    with pytest.raises(ValueError, match=message):
+        evaluate.evaluate(
+            make_config(folders, **{k: str(folders / n) for k, n in flags.items()})
+        )
+
+
+def test_an_estimator_gives_pckh(folders, monkeypatch):
+    """Of the people who are sure enough, the largest counts."""
+    poses = list(annotations.read(folders / "poses.csv").values())
+    seen = iter(poses)
+
+    class Estimator:
+        def __call__(self, image):
+            assert image.shape == (*SIZE, 3)
+            right = next(seen, poses[-1])
+            small = right.copy()
+            small[:, :2] /= 8
+            people = [(small, 0.9), (right, 0.4), (right * 9, 0.1)]
+            return [estimators.Person(*person) for person in people]
+
+    model = folders / "model.task"
+    model.write_bytes(b"weights")
+    monkeypatch.setattr(estimators, "check_installed", lambda name: None)
+    monkeypatch.setattr(estimators, "open_estimator", lambda settings: Estimator())
+    monkeypatch.setattr(drawn_poses, "_version", lambda name: "1.2.3")
+    flags = {"annotations": str(folders / "poses.csv"), "estimator": "mediapipe"}
+    evaluate.evaluate(make_config(folders, model=str(model), **flags))
+    found = read_report(folders)["metrics"]["generated"]["pckh"]
+    assert found["mean"] == 1
+    assert (found["extractor"], found["weights"]) == ("mediapipe 1.2.3", "model.task")
+    assert found["weights_sha256"] == hashlib.sha256(b"weights").hexdigest()
+
+
+def test_black_masks_and_few_images_are_said(folders, capsys):
+    """No joint in any target: the bodies are black, and nothing fails."""
+    poses = annotations.read(folders / "poses.csv")
+    blank = {name: keypoints * 0 for name, keypoints in poses.items()}
+    annotations.write_csv(folders / "poses.csv", blank)
+    evaluate.evaluate(make_config(folders, annotations=str(folders / "poses.csv")))
+    found = read_report(folders)["metrics"]["generated"]
+    assert found["masked_l1"]["mean"] == 0
+    assert found["masked_ssim_pg2"]["mean"] == 1
+    for name, why in {
+        "body_l1": "the mask is empty",
+        "masked_ssim_gauss": "the generated image has a single value",
+        "masked_psnr": "both images are equal",
+    }.items():
+        record = found[name]
+        assert (record["pairs"], record["pairs_left_out"]) == (0, COUNT)
+        assert (record["mean"], record["std"], record["interval_95"]) == (None,) * 3
+        assert why in record["left_out_because"]
+    assert "body_l1 of generated: 5 of 5 pairs" in " ".join(
+        capsys.readouterr().out.split()
+    )
 
 
 def test_without_annotations_the_masked_metrics_are_listed_as_missing(folders):
@@ -250,6 +329,8 @@ def put_a_run_there(folders):
         (put_a_run_there, {}, r"--workdir=.*work holds a run, whose metrics.json"),
         (None, {"workdir": __file__}, r"--workdir=.*folders.py is not a folder"),
         (None, {"batch_size": 3}, "--batch_size=3 must be a multiple"),
+        (None, {"lpips": "/no/a.pth"}, "--lpips=/no/a.pth: /no/a.pth is not there"),
+        (None, {"inception": "/no/a.pth"}, "--inception=/no/a.pth: /no/a.pth is not"),
     ],
 )
 def test_what_cannot_be_scored_is_named(folders, change, flags, message):

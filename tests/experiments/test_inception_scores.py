@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments import inception_scores, scoring
+from experiments import fid_reference, inception_scores, scoring
 from pg2_jax import pose
 from pg2_jax.metrics import fid, inception, inception_score, inception_weights, pixel
 
@@ -50,9 +50,9 @@ def make_pairs(count=24, seed=0):
     return images[0], images[1], keypoints
 
 
-def collected(weights, generated, target, keypoints=None, size=10):
+def collected(weights, generated, target, keypoints=None, size=10, references=None):
     """The pairs in batches of one size, the last padded."""
-    sets = inception_scores.Collector(weights)
+    sets = inception_scores.Collector(weights, references)
     for first in range(0, len(target), size):
         rows = np.minimum(np.arange(first, first + size), len(target) - 1)
         given = None if keypoints is None else keypoints[rows]
@@ -72,7 +72,11 @@ def score(images, bias=0.0):
 
 def test_every_number_is_that_of_its_arithmetic(both):
     generated, target, keypoints = make_pairs()
-    sets = collected(both, generated, target, keypoints)
+    reference = fid_reference.Reference(
+        fid.Gaussian(np.zeros(32), np.zeros((32, 32)), 40), "nothing", "1" * 64
+    )
+    references = dict.fromkeys([inception.TF_2015, inception.TORCHVISION], reference)
+    sets = collected(both, generated, target, keypoints, references=references)
     assert sets.not_computed() == {}
     found = records_of(sets)
     assert list(found) == list(inception_scores.METRICS)
@@ -95,6 +99,13 @@ def test_every_number_is_that_of_its_arithmetic(both):
     for name in ("fid_tf", "fid_torchvision"):
         assert found[name]["mean"] == pytest.approx(distance)
         assert found[name]["std"] is None
+        assert found[name]["compared_with"] == "the targets of the same pairs"
+        # The distance to a point at 0.
+        rows = gaussians[0]
+        want = (rows.mean**2).sum() + np.trace(rows.covariance)
+        record = found[f"{name}_reference"]
+        assert record["mean"] == pytest.approx(want)
+        assert (record["compared_with"], record["compared_images"]) == ("nothing", 40)
 
 
 def test_a_record_names_weights_and_rules(both):
@@ -118,6 +129,7 @@ def test_what_is_missing_is_said(both):
     assert few["masked_inception_score"] == "needs the keypoints of the target images"
     assert "inception_v3_google" in few["fid_torchvision"]
     assert "fid_tf" not in few
+    assert "--fid_reference=train" in few["fid_tf_reference"]
     one = collected(both, generated[:1], target[:1], keypoints[:1])
     assert "at least 2 images on either side, got 1" in one.not_computed()["fid_tf"]
     assert records_of(one) == {}

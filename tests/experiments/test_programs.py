@@ -1,6 +1,7 @@
 """Train, evaluate and generate, as a user runs them, on a tiny data set."""
 
 import dataclasses
+import datetime
 import json
 import os
 import pathlib
@@ -14,7 +15,16 @@ from PIL import Image
 
 from data_prep import annotations
 from data_prep.annotations import openpose_json
-from experiments import evaluate, generate, inception_scores, scoring, train
+from experiments import (
+    evaluate,
+    generate,
+    history,
+    inception_scores,
+    pair_scores,
+    scoring,
+    train,
+)
+from experiments.config import Config
 from pg2_jax import checkpoint, input_pipeline
 from pg2_jax.metrics import inception, inception_weights
 from tests.experiments.tiny_config import make_config
@@ -51,7 +61,9 @@ def state_of(config):
 
 def test_a_run_leaves_what_people_look_at(run, tmp_path):
     names = sorted(os.listdir(run.workdir))
-    assert names == ["checkpoints", "config.json", "pictures", "summaries"]
+    assert names == [
+        *("checkpoints", "config.json", "history.jsonl", "pictures", "summaries")
+    ]
     with Image.open(f"{run.workdir}/pictures/step_000004.png") as picture:
         assert picture.width == 5 * (8 * 16 + 4) + 4
     stored = read_json(run, "config.json")
@@ -78,6 +90,35 @@ def test_a_resumed_run_equals_an_uninterrupted_one(run, tmp_path, stopped_at):
     assert weights(first.workdir)[0] == stopped_at
     assert train.train(first) is None
     assert_equal(state_of(first), state_of(run))
+    assert losses(first) == losses(run)
+    seconds = [row["seconds"] for row in history.read(first.workdir)]
+    assert seconds == sorted(seconds)
+    sessions = read_json(first, "config.json")["sessions"]
+    assert [session["first_step"] for session in sessions][:2] == [0, stopped_at]
+
+
+def losses(config):
+    """The history but for the clock's part."""
+    clock = ("seconds", "images_per_second")
+    rows = history.read(config.workdir)
+    return [{n: v for n, v in row.items() if n not in clock} for row in rows]
+
+
+def test_the_history_has_every_loss_once(run):
+    rows = history.read(run.workdir)
+    assert [row["step"] for row in rows] == [1, 2, 3, 4]
+    assert [("coarse/loss" in row, "refine/loss" in row) for row in rows] == [
+        *[(True, False)] * 2,
+        *[(False, True)] * 2,
+    ]
+    assert all(row["learning_rate"] == 1e-3 for row in rows)
+
+
+def test_the_config_says_where_it_was_trained(run):
+    session = read_json(run, "config.json")["sessions"][0]
+    assert session["devices"] == "2 x cpu"
+    assert session["hardware"]["cores"] >= 1
+    datetime.datetime.fromisoformat(session["begin"])
 
 
 def test_training_on_says_so_when_nothing_is_left(run, capsys):
@@ -191,6 +232,55 @@ def test_evaluation_scores_every_pair_once(run, pair_dataset, capsys):
     )
     with Image.open(f"{run.workdir}/evaluation.png") as picture:
         assert picture.width == 10 * (8 * 16 + 4) + 4
+
+
+def test_every_pair_has_its_scores_and_its_image(run, tmp_path):
+    """pairs.csv has what metrics.json sums up; the files score like the run."""
+    evaluate.evaluate(
+        dataclasses.replace(run, mode="evaluate", save_images=True, max_test_pairs=5)
+    )
+    report = read_json(run, "metrics.json")
+    found = pair_scores.read(pathlib.Path(run.workdir) / pair_scores.FILE)
+    (test,) = input_pipeline.PairDataset(run.data_dir).test_batches(
+        batch_size=5, limit=5
+    )
+    assert found.names == test.names
+    assert list(found.scores) == list(report["metrics"])
+    for kind, by_name in found.scores.items():
+        assert list(by_name) == list(report["metrics"][kind])
+        l1 = report["metrics"][kind]["l1"]
+        assert by_name["l1"].mean() == pytest.approx(l1["mean"], rel=1e-6)
+    images = pathlib.Path(run.workdir) / "images"
+    folders = {"generated_dir": str(images / "refined"), "workdir": str(tmp_path)}
+    folders["target_dir"] = str(images / "target")
+    config = Config(
+        mode="evaluate", match="order", batch_size=2, progress=False, **folders
+    )
+    evaluate.evaluate(config)
+    again = pair_scores.read(tmp_path / pair_scores.FILE)
+    # The folder is sorted by name.
+    stems = ["__".join(pathlib.Path(x).stem for x in pair) for pair in found.names]
+    order = np.argsort(stems)
+    assert again.names == [("", f"{stems[i]}.png") for i in order]
+    for name in ("l1", "ssim_pg2"):
+        got, want = again.scores["generated"][name], found.scores["refined"][name]
+        np.testing.assert_allclose(got, want[order], rtol=1e-5)
+
+
+def test_networks_that_draw_nan_are_not_scored(run, monkeypatch, tmp_path):
+    restore = checkpoint.restore_generators
+
+    def damaged(*arguments):
+        generators = restore(*arguments)
+        broken = jax.tree.map(lambda x: x * np.nan, generators.refine)
+        return dataclasses.replace(generators, refine=broken)
+
+    monkeypatch.setattr(checkpoint, "restore_generators", damaged)
+    before = sorted(os.listdir(run.workdir))
+    message = "refined image of 4 of the first 4 pairs holds NaN .*, first that of "
+    with pytest.raises(ValueError, match=message):
+        evaluate.evaluate(dataclasses.replace(run, mode="evaluate", save_images=True))
+    assert sorted(os.listdir(run.workdir)) == before
 
 
 def test_evaluation_does_not_depend_on_the_batch_size(run):

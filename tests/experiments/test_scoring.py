@@ -76,7 +76,7 @@ def test_missing_metrics_are_listed_with_what_they_need():
     assert missing["ssim_win51"] == "needs images of at least 51x51 pixels"
     assert missing["ssim_gauss_padded"] == "needs images of 256x176 pixels"
     assert missing["masked_l1"] == "needs the keypoints of the target images"
-    later = {"inception_score", "fid_tf", "fid_torchvision", "lpips", "pckh"}
+    later = {"inception_score", "fid_tf", "fid_torchvision", "lpips_alex", "pckh"}
     assert later < set(missing)
     assert all(why.startswith("needs ") for why in missing.values())
     assert not {"ssim_pg2", "l1"} & set(missing)

@@ -14,7 +14,14 @@ import pytest
 from absl import flags
 from PIL import Image
 
-from experiments import command_line, evaluate, table1, table1_output, train
+from experiments import (
+    command_line,
+    evaluate,
+    scoring,
+    table1,
+    table1_output,
+    train,
+)
 from experiments.config import Config
 from pg2_jax import checkpoint
 from tests.experiments.tiny_config import make_config
@@ -66,7 +73,8 @@ def test_the_table_says_what_the_runs_scored(table):
     lines = (run_of(table, "table.md")).read_text().splitlines()
     (full,) = [line for line in lines if line.startswith("| G1+G2+D |")]
     assert full.split(" | ")[3] == f"{mean:.1f} ± {spread:.1f}"
-    assert any(line.startswith("- IS, mask-IS: not computed") for line in lines)
+    for title in ("IS", "mask-IS"):
+        assert f"- {title}: not computed; needs --inception=PATH" in lines
     assert (
         "- seeds: 0, 5; of several, mean ± standard deviation over the seeds" in lines
     )
@@ -201,6 +209,8 @@ def test_rows_that_another_process_has_added_stay(pair_dataset, tmp_path, monkey
         ({"batch_size": 3}, "--batch_size=3 must be a multiple"),
         ({"coarse_steps": 0}, "--coarse_steps=0: .* it must be 1 or more"),
         ({"checkpoint_step": 2}, "--checkpoint_step=2: .* the newest checkpoint"),
+        ({"checkpoint": "best"}, "--checkpoint=best: .* the newest checkpoint"),
+        ({"init_from": "r"}, "--init_from=r: .* the rows decide"),
         ({"coarse_steps": 3}, "--coarse_steps: 2 in the run, 3 now"),
         ({"refine_steps": 3}, "--refine_steps: 2 in the table, 3 now"),
         ({"steps_scale": 0.5}, "--steps_scale: 1.0 in the table, 0.5 now"),
@@ -286,7 +296,37 @@ def test_rows_of_the_released_form_drop_what_needs_stage_two():
 
 
 def test_one_seed_has_no_spread():
-    row = {
-        "seeds": {"3": {"metrics": {n: {"mean": 0.5} for n in table1_output._NAMES}}}
-    }
-    assert table1_output._scores(row) == ["0.500", "0.500", "0.5", "0.5"]
+    names = table1_output._NAMES
+    row = {"seeds": {"3": {"metrics": {name: {"mean": 0.5} for name in names}}}}
+    assert table1_output._scores(row, names) == ["0.500", "0.500", "0.5", "0.5"]
+
+
+def test_inception_adds_the_papers_columns(pair_dataset, tmp_path, monkeypatch):
+    """The first row is scored without --inception, the second with it."""
+    flags = []
+
+    def score_run(config):
+        flags.append(config.inception)
+        scores = {name: {"mean": 0.5} for name in table1_output._NAMES}
+        if config.inception:
+            scores["inception_score"] = {"mean": 2.25}
+        kinds = dict.fromkeys(("copy of source", "coarse"), scores)
+        definitions = scoring.DEFINITIONS
+        return {"step": 4, "pairs": 4, "definitions": definitions, "metrics": kinds}
+
+    monkeypatch.setattr(table1.train, "train", lambda config: None)
+    monkeypatch.setattr(table1.evaluate, "score_run", score_run)
+    monkeypatch.setattr(table1_output, "draw_figure", lambda *_: None)
+    config = make_table_config(pair_dataset, tmp_path, rows="l1")
+    assert table1.table1(config) is None
+    config = dataclasses.replace(config, rows="ce,l1", inception="a.pth")
+    assert table1.table1(config) is None
+    assert flags == ["", "a.pth"]
+    lines = (tmp_path / "table.md").read_text().splitlines()
+    assert "| model | SSIM ↑ | mask-SSIM ↑ | L1 ↓ | body L1 ↓ | IS ↑ |" in lines
+    assert "| G1-CE-L1 | 0.500 | 0.500 | 0.5 | 0.5 | 2.250 |" in lines
+    assert "| G1-L1 | 0.500 | 0.500 | 0.5 | 0.5 | - |" in lines
+    assert "- mask-IS: not computed; needs --inception=PATH" in lines
+    assert any(
+        line.startswith("- IS is inception_score: Inception S") for line in lines
+    )

@@ -2,11 +2,13 @@
 
 import dataclasses
 import functools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import struct
 
 from pg2_jax import checkpoint, inference, models, sharding, train_state
 
@@ -74,6 +76,75 @@ def test_the_newest_are_kept(tmp_path):
         checkpoint.restore_generators(str(tmp_path), step=1)
 
 
+def test_the_best_stays_beside_the_newest(tmp_path):
+    saver = checkpoint.Checkpointer(str(tmp_path), CONFIG, keep=1)
+    for step, score in ((1, 0.25), (2, 0.5), (3, None), (4, None)):
+        saver.save(at_step(step, seed=step % 2), score)
+    saver.close()
+    found = sorted(int(path.name) for path in (tmp_path / "checkpoints").iterdir())
+    assert found == [2, 4]
+    best = checkpoint.restore_generators(str(tmp_path), step="best")
+    assert best.step == 2
+    assert_equal(best.coarse, make_state(0).coarse.params)
+    assert checkpoint.restore_generators(str(tmp_path)).step == 4
+
+
+def test_where_nothing_was_compared_there_is_no_best(tmp_path):
+    save(tmp_path, at_step(5))
+    with pytest.raises(ValueError, match=r"was found best; .* with --eval_every"):
+        checkpoint.restore_generators(str(tmp_path), step="best")
+
+
+@pytest.fixture(scope="module")
+def averaged(tmp_path_factory):
+    """A checkpoint whose averages are other weights than the raw ones."""
+    state, other = at_step(3, seed=0), make_state(1)
+    state = dataclasses.replace(
+        state,
+        coarse=dataclasses.replace(
+            state.coarse, average=train_state.average_of(other.coarse.params)
+        ),
+        refine=dataclasses.replace(
+            state.refine, average=train_state.average_of(other.refine.params)
+        ),
+    )
+    folder = tmp_path_factory.mktemp("averaged")
+    saver = checkpoint.Checkpointer(str(folder), {**CONFIG, "ema_decay": 0.5})
+    saver.save(state)
+    saver.close()
+    return str(folder), state
+
+
+@pytest.mark.parametrize(("weights", "seed"), [("averaged", 1), ("raw", 0)])
+def test_generators_are_the_averages_unless_the_raw_are_wanted(averaged, weights, seed):
+    got = checkpoint.restore_generators(averaged[0], weights=weights)
+    assert_equal(got.coarse, make_state(seed).coarse.params)
+    assert_equal(got.refine, make_state(seed).refine.params)
+
+
+def test_averages_are_part_of_the_state(averaged):
+    folder, state = averaged
+    saver = checkpoint.Checkpointer(folder, {})
+    optimizer = train_state.make_optimizer(1e-3)
+    template = jax.eval_shape(
+        lambda: train_state.create(ARCHITECTURE, optimizer, 0, averaged=True)
+    )
+    whole = sharding.replicated(sharding.data_mesh())
+    template = jax.tree.map(
+        lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=whole), template
+    )
+    assert_equal(saver.restore_latest(template), state)
+
+
+def test_a_new_run_begins_with_the_averages_of_another(averaged):
+    got = checkpoint.restore_networks(averaged[0], 3, make_state(2))
+    assert_equal(got.coarse.params, make_state(1).coarse.params)
+    assert_equal(got.refine.params, make_state(1).refine.params)
+    assert_equal(got.critic.params, make_state(0).critic.params)
+    assert_equal(got.coarse.opt_state, make_state(2).coarse.opt_state)
+    assert int(got.step) == 0
+
+
 def test_generators_know_their_architecture_and_config(tmp_path):
     save(tmp_path, at_step(5))
     got = checkpoint.restore_generators(str(tmp_path))
@@ -136,6 +207,33 @@ def test_a_model_of_g1_alone_is_restored_and_draws(tmp_path):
     result = inference.PoseTransfer.restore(str(tmp_path))(photo, keypoints)
     assert result.refined is None
     np.testing.assert_array_equal(result.image, result.coarse)
+
+
+@struct.dataclass
+class OldPlayer:
+    """A player of before there were averages."""
+
+    params: Any
+    opt_state: Any
+
+
+def test_a_checkpoint_without_averages_is_restored(tmp_path):
+    state = at_step(4)
+    old = {
+        name: OldPlayer(player.params, player.opt_state)
+        for name, player in (
+            ("coarse", state.coarse),
+            ("refine", state.refine),
+            ("critic", state.critic),
+        )
+    }
+    save(tmp_path, dataclasses.replace(state, **old))
+    saver = checkpoint.Checkpointer(str(tmp_path), CONFIG)
+    assert_equal(saver.restore_latest(make_state(1)), state)
+    coarse = checkpoint.restore_coarse(str(tmp_path), make_state(1).coarse)
+    assert_equal(coarse, state.coarse)
+    networks = checkpoint.restore_networks(str(tmp_path), 4, make_state(1))
+    assert_equal(networks.critic.params, state.critic.params)
 
 
 def test_a_field_younger_than_the_checkpoint_has_its_default():

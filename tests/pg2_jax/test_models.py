@@ -97,12 +97,12 @@ def test_other_sizes_are_refused(size, rule):
 
 
 def test_initial_weights_have_the_authors_ranges():
-    network = discriminator.Discriminator(base_channels=8, layers=2)
+    network = discriminator.Discriminator(base_channels=8, layers=2, dtype=jnp.float32)
     params = network.init(jax.random.key(0), jnp.zeros((1, 32, 16, 3)))["params"]
     kernel = np.asarray(params["conv1"]["kernel"])
     assert 0.033 < np.abs(kernel).max() <= 0.02 * 3**0.5
     assert abs(kernel.std() - 0.02) < 1e-3
-    block = models.ConvBlock(features=8)
+    block = models.ConvBlock(features=8, dtype=jnp.float32)
     params = block.init(jax.random.key(0), jnp.zeros((1, 8, 8, 8)))["params"]
     bound = (6 / (9 * 8 + 9 * 8)) ** 0.5
     assert 0.95 * bound < np.abs(params["conv0"]["kernel"]).max() <= bound
@@ -187,9 +187,11 @@ def test_parameter_counts_of_the_reviewers_ablations():
 
 def test_a_plain_block_is_a_residual_block_without_the_identity():
     x = jnp.array(np.random.default_rng(2).normal(size=(1, 4, 4, 6)), jnp.float32)
-    plain = models.ConvBlock(6)
+    plain = models.ConvBlock(6, jnp.float32)
     params = plain.init(jax.random.key(0), x)["params"]
-    residual = models.ResidualBlock(6).apply({"params": {"convolutions": params}}, x)
+    residual = models.ResidualBlock(6, jnp.float32).apply(
+        {"params": {"convolutions": params}}, x
+    )
     np.testing.assert_allclose(
         residual, x + plain.apply({"params": params}, x), atol=1e-6
     )

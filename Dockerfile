@@ -1,0 +1,22 @@
+# docker build -t pg2_jax .
+# docker build -t pg2_jax --build-arg ACCELERATOR=cuda .
+# docker run --rm -v "$PWD/quickstart:/pg2_jax/quickstart" pg2_jax
+ARG PYTHON=3.12
+FROM python:${PYTHON}-slim-bookworm
+ARG ACCELERATOR=cpu
+
+RUN apt-get update && apt-get install -y --no-install-recommends make git \
+    && rm -rf /var/lib/apt/lists/*
+
+WORKDIR /pg2_jax
+# What is installed changes less often than the code, so it is a layer of its own.
+COPY requirements.txt .
+RUN python -m venv .venv && .venv/bin/pip install --no-cache-dir -r requirements.txt
+# The tested jax, with its libraries for NVIDIA GPUs.
+RUN test "$ACCELERATOR" = cpu || .venv/bin/pip install --no-cache-dir \
+    --constraint requirements.txt "jax[${ACCELERATOR}13]"
+COPY . .
+RUN make .venv/.installed
+ENV PATH=/pg2_jax/.venv/bin:$PATH
+
+CMD ["make", "quickstart"]

@@ -1,0 +1,109 @@
+"""--detector: how sure a network is that there is a person, by an ONNX model."""
+
+import pathlib
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+DEFINITION = (
+    "mean confidence of a detector that the generated image shows a person, as its "
+    "ONNX model says it; the field's DS is that of SSD300's class person"
+)
+NEEDS = (
+    "a person detector as an ONNX model: --detector=PATH, and onnxruntime (pip install "
+    "'pg2_jax[detector]')"
+)
+_TYPES = {"tensor(float)": np.float32, "tensor(uint8)": np.uint8}
+
+
+class Detector:
+    """An ONNX model that gives each image one confidence.
+
+    Its input is RGB in 0 .. 255, float32 or uint8, [N, 3, H, W] or [N, H, W, 3]; N may
+    be open or 1, H and W may be open. Its first output is float32, [N] or [N, 1]: the
+    largest confidence of the class person. A detector with boxes gets there by a
+    ReduceMax over the column of that class.
+
+    Attributes:
+        resize: what happens to images of another size, in words.
+    """
+
+    def __init__(self, path: pathlib.Path):
+        """Loads the model.
+
+        Raises:
+            ValueError: onnxruntime is not installed, or the file is no such model.
+        """
+        flag = f"--detector={path}"
+        try:
+            import onnxruntime
+        except ImportError as error:
+            raise ValueError(
+                f"{flag} takes onnxruntime: pip install 'pg2_jax[detector]' (in a "
+                "checkout: pip install '.[detector]')."
+            ) from error
+        if not path.is_file():
+            raise ValueError(f"{flag}: there is no such file.")
+        try:
+            self._session = onnxruntime.InferenceSession(
+                str(path), providers=onnxruntime.get_available_providers()
+            )
+        except Exception as error:
+            # A damaged file makes it raise nearly anything.
+            raise ValueError(f"{flag} is no ONNX model: {str(error)[:200]}") from error
+        self._flag = flag
+        self._input = _the_input(flag, self._session.get_inputs())
+        shape = list(self._input.shape)
+        self._channels_first = shape[1] == 3
+        self._one_by_one = shape[0] == 1
+        height, width = shape[2:] if self._channels_first else shape[1:3]
+        self._size = (height, width) if isinstance(height, int) else None
+        self.resize = (
+            f"bilinear to {height}x{width} before the detector"
+            if self._size
+            else "none: the detector takes any size"
+        )
+        self.library = f"onnxruntime {onnxruntime.__version__}"
+
+    def __call__(self, images: np.ndarray) -> np.ndarray:
+        """Gives [B] float32, the confidence for each of [B, H, W, 3] uint8 images.
+
+        Raises:
+            ValueError: the model gives something else.
+        """
+        if self._size and images.shape[1:3] != self._size:
+            size = self._size[::-1]
+            resized = [
+                Image.fromarray(x).resize(size, Image.Resampling.BILINEAR)
+                for x in images
+            ]
+            images = np.stack([np.asarray(image) for image in resized])
+        if self._channels_first:
+            images = images.transpose(0, 3, 1, 2)
+        images = np.ascontiguousarray(images, _TYPES[self._input.type])
+        step = 1 if self._one_by_one else len(images)
+        parts = [self._run(images[i : i + step]) for i in range(0, len(images), step)]
+        return np.concatenate(parts)
+
+    def _run(self, images: np.ndarray) -> np.ndarray:
+        output = self._session.run(None, {self._input.name: images})[0]
+        if output.shape not in ((len(images),), (len(images), 1)):
+            raise ValueError(
+                f"{self._flag}: the first output for {len(images)} images has the "
+                f"shape {list(output.shape)}, expected one confidence for each."
+            )
+        if not np.isfinite(output).all():
+            raise ValueError(f"{self._flag}: a confidence is NaN or infinite.")
+        return output.reshape(-1).astype(np.float32)
+
+
+def _the_input(flag: str, inputs: list[Any]) -> Any:
+    shape = list(inputs[0].shape) if len(inputs) == 1 else []
+    if len(shape) != 4 or 3 not in (shape[1], shape[3]) or inputs[0].type not in _TYPES:
+        said = ", ".join(f"{x.name} {x.type} {x.shape}" for x in inputs)
+        raise ValueError(
+            f"{flag}: its input must be one float32 or uint8 [N, 3, H, W] or [N, H, W, "
+            f"3], got {said}."
+        )
+    return inputs[0]

@@ -1,0 +1,115 @@
+"""What programs can read of a training: history.jsonl and config.json.
+
+history.jsonl has every number that TensorBoard shows, one line for each entry.
+"""
+
+import datetime
+import json
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+
+from experiments import results
+
+Row = dict[str, Any]  # "step", and numbers by the names that TensorBoard shows
+
+
+def path(workdir: str) -> pathlib.Path:
+    """Where a run keeps its history."""
+    return pathlib.Path(workdir).expanduser() / "history.jsonl"
+
+
+def read(workdir: str) -> list[Row]:
+    """What a run has written, in the order of its steps.
+
+    Args:
+        workdir: folder of the run.
+
+    Returns:
+        A row for each step that has an entry, none for a run without a history:
+        "step", the number of finished steps; means over the steps since the last entry,
+        such as "coarse/loss", "refine/loss" and "images_per_second"; "learning_rate" of
+        that step; and "seconds" of training so far, all sessions together. Not every
+        row has every name.
+
+    Raises:
+        ValueError: a line is not what `History` writes; names file and line.
+    """
+    rows: dict[int, Row] = {}
+    for row in _rows(path(workdir)):
+        # What is found later of the same step, such as a validation's, joins its row.
+        rows.setdefault(row["step"], {}).update(row)
+    return [rows[step] for step in sorted(rows)]
+
+
+class History:
+    """Appends to the history of a run."""
+
+    def __init__(self, workdir: str, first_step: int):
+        """Opens the history and drops what an earlier process wrote of later steps.
+
+        Args:
+            workdir: folder of the run; exists.
+            first_step: finished steps of the run that goes on.
+        """
+        file = path(workdir)
+        kept = [row for row in _rows(file) if row["step"] <= first_step]
+        results.write_text(file, "".join(_line(row) for row in kept))
+        self._file = file.open("a", encoding="utf-8")
+        self.seconds = max((row.get("seconds", 0.0) for row in kept), default=0.0)
+
+    def add(self, step: int, values: Mapping[str, float]) -> None:
+        """Writes a line, which is on disk when this returns."""
+        self._file.write(_line({"step": step, **values}))
+        self._file.flush()
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._file.close()
+
+
+def write_config(workdir: str, config: dict[str, Any], first_step: int) -> None:
+    """Writes config.json: the settings, versions, and each session of the training.
+
+    A session, one start of the program, has "begin" (time in UTC), "first_step",
+    "hardware" and "devices".
+
+    Args:
+        workdir: folder of the run; exists.
+        config: JSON values.
+        first_step: finished steps at the beginning of this session.
+    """
+    file = pathlib.Path(workdir) / "config.json"
+    before = json.loads(file.read_text()) if file.is_file() else {}
+    session = {
+        "begin": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "first_step": first_step,
+        "hardware": results.hardware(),
+        "devices": f"{jax.device_count()} x {jax.devices()[0].device_kind}",
+    }
+    sessions = [*before.get("sessions", []), session]
+    content = {"config": config, **results.provenance(), "sessions": sessions}
+    results.write_json(file, content)
+
+
+def _line(row: Row) -> str:
+    return json.dumps(row) + "\n"
+
+
+def _rows(file: pathlib.Path) -> list[Row]:
+    """The lines of a history; a last one that a kill has cut short is left out."""
+    if not file.is_file():
+        return []
+    *lines, _unfinished = file.read_text(encoding="utf-8").split("\n")
+    rows = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise ValueError(f"{file}, line {number}: not JSON: {error}") from error
+        if not isinstance(row, dict) or not isinstance(row.get("step"), int):
+            raise ValueError(f'{file}, line {number}: no number "step" in {line!r}.')
+        rows.append(row)
+    return rows

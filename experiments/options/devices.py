@@ -1,0 +1,44 @@
+"""How the computing is done: precision, calls, caches, profiles."""
+
+import dataclasses
+import functools
+
+from experiments.options.option import option
+from pg2_jax import variants
+
+_option = functools.partial(option, group="Devices", may_change=True)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DeviceOptions:
+    """How the computing is done: precision, calls, caches, profiles."""
+
+    precision: str = option(
+        "float32",
+        "What convolutions compute in: float32, or bfloat16, which is faster on GPUs "
+        "and TPUs. Weights, losses, optimizer and batch norm are float32 in both. "
+        "Networks draw in the precision that they were trained in; bfloat16 draws with "
+        "any.",
+        variants.CHOICES["precision"],
+        group="Devices",
+    )
+    steps_per_call: int = _option(
+        1,
+        "Steps that the device takes in one call of the host; more than one helps "
+        "where steps are short. Results stay the same. Intervals of the log, pictures "
+        "and checkpoints must be multiples.",
+        minimum=1,
+        modes=("train", "table1"),
+    )
+    compilation_cache_dir: str = _option(
+        "default",
+        "Folder where compiled programs are kept, so that the next start is quick; "
+        "default: pg2_jax/xla in the user's cache folder; empty for none.",
+        path=True,
+    )
+    profile_steps: str = _option(
+        "",
+        "train: A:B writes a profile of the steps after A up to B to workdir/profile, "
+        "for TensorBoard.",
+        modes=("train",),
+    )

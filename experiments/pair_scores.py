@@ -1,0 +1,102 @@
+"""pairs.csv: the scores of every single pair, for people, reports and statistics."""
+
+import csv
+import io
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from experiments import results
+
+FILE = "pairs.csv"
+_KEYS = ("source", "target", "kind")
+
+
+class PairScores(NamedTuple):
+    """What pairs.csv holds.
+
+    Attributes:
+        names: (source, target) of the N pairs; source is empty where it is not known.
+        scores: [N] float64 by kind of image and by metric, NaN or infinite where a pair
+            has no value.
+    """
+
+    names: list[tuple[str, str]]
+    scores: dict[str, dict[str, np.ndarray]]
+
+
+def write(
+    path: pathlib.Path,
+    names: Sequence[tuple[str, str]],
+    scores: Mapping[str, Mapping[str, np.ndarray]],
+) -> None:
+    """Writes one row for each kind and pair, kind by kind, in the order of the pairs.
+
+    Args:
+        path: of the file, which appears whole or not at all.
+        names: (source, target) of the N pairs.
+        scores: [N] by kind and metric; all kinds have the same metrics.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([*_KEYS, *next(iter(scores.values()))])
+    for kind, by_name in scores.items():
+        for pair, *values in zip(names, *by_name.values(), strict=True):
+            # str, the shortest text that gives the same float32 again.
+            writer.writerow([*pair, kind, *(str(value) for value in values)])
+    results.write_text(path, text.getvalue())
+
+
+def read(path: pathlib.Path) -> PairScores:
+    """Reads what `write` has written.
+
+    Raises:
+        ValueError: it is another file, or a row is damaged; names the line.
+        OSError: it cannot be read.
+    """
+    names: dict[str, list[tuple[str, str]]] = {}
+    values: dict[str, list[list[float]]] = {}
+    with open(path, newline="", encoding="utf-8") as file:
+        rows = csv.reader(file)
+        header = next(rows, [])
+        if tuple(header[: len(_KEYS)]) != _KEYS or len(header) == len(_KEYS):
+            raise ValueError(
+                f"{path}:1: must begin with {','.join(_KEYS)} and metrics."
+            )
+        for row in rows:
+            try:
+                source, target, kind, *cells = row
+                numbers = [float(cell) for cell in cells]
+            except ValueError as error:
+                raise ValueError(f"{path}:{rows.line_num}: {error}.") from error
+            if len(row) != len(header):
+                raise ValueError(
+                    f"{path}:{rows.line_num}: {len(row)} columns, expected "
+                    f"{len(header)}."
+                )
+            names.setdefault(kind, []).append((source, target))
+            values.setdefault(kind, []).append(numbers)
+    return _by_metric(path, header[len(_KEYS) :], names, values)
+
+
+def _by_metric(
+    path: pathlib.Path,
+    metrics: list[str],
+    names: dict[str, list[tuple[str, str]]],
+    values: dict[str, list[list[float]]],
+) -> PairScores:
+    if not names:
+        raise ValueError(f"{path} holds no pairs.")
+    pairs = next(iter(names.values()))
+    for kind, others in names.items():
+        if others != pairs:
+            raise ValueError(
+                f"{path}: {kind} has other pairs than {next(iter(names))}."
+            )
+    scores = {
+        kind: dict(zip(metrics, np.array(rows).T, strict=True))
+        for kind, rows in values.items()
+    }
+    return PairScores(pairs, scores)

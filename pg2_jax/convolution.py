@@ -1,0 +1,260 @@
+"""Convolutions that a CPU computes as matrix products.
+
+XLA's gradient of a convolution by its kernel is several times slower on a CPU than the
+convolution itself. Here wide 3x3 convolutions go by Winograd's minimal filtering
+F(2x2, 3x3) (Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2016),
+which needs 16 multiplications where the definition has 36 and rounds no worse; of all
+others the gradient by the kernel is one matrix product. GPUs and TPUs, narrow layers
+and bfloat16 get XLA's own. The numbers are those of `lax.conv_general_dilated` up to
+rounding.
+"""
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+_DIMENSIONS = ("NHWC", "HWIO", "NHWC")
+# Below so many channels, or tiles of 2x2 pixels, transforming costs more than it saves.
+_WINOGRAD_CHANNELS = 64
+_WINOGRAD_TILES = 128
+# So many tiles at once: what is made of them stays in the processor's cache.
+_TILES_AT_ONCE = 1024
+# Below so many products of channels XLA's own gradient by the kernel is as fast.
+_PRODUCT_CHANNELS = 1024
+
+
+def convolve(
+    x: jax.Array,
+    kernel: jax.Array,
+    strides: Sequence[int],
+    padding: Any,
+    **_: Any,
+) -> jax.Array:
+    """The convolution of the networks, for `nn.Conv(conv_general_dilated=convolve)`.
+
+    Args:
+        x: [B, H, W, C].
+        kernel: [K, K, C, D].
+        strides: twice the same number.
+        padding: "SAME".
+
+    Returns:
+        [B, H / stride, W / stride, D], sizes rounded up.
+    """
+    assert padding == "SAME" and strides[0] == strides[1], (padding, strides)
+    if x.dtype == jnp.float32 and min(kernel.shape[2:]) > 1:
+        channels = kernel.shape[2] * kernel.shape[3]
+        if channels >= _PRODUCT_CHANNELS or kernel.shape[3] == 3:
+            return _by_platform(x, kernel, strides[0])
+    return _plain(x, kernel, strides[0])
+
+
+def _plain(x: jax.Array, kernel: jax.Array, stride: int) -> jax.Array:
+    return lax.conv_general_dilated(
+        x, kernel, (stride, stride), "SAME", dimension_numbers=_DIMENSIONS
+    )
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
+def _by_platform(x: jax.Array, kernel: jax.Array, stride: int) -> jax.Array:
+    plain = functools.partial(_plain, stride=stride)
+    return lax.platform_dependent(
+        x, kernel, cpu=functools.partial(_forward, stride=stride), default=plain
+    )
+
+
+def _save_inputs(x: jax.Array, kernel: jax.Array, stride: int):
+    return _by_platform(x, kernel, stride), (x, kernel)
+
+
+def _gradients(stride: int, inputs: tuple[jax.Array, jax.Array], dy: jax.Array):
+    """Gradients by x and by the kernel, for that of the output."""
+
+    def plain(x, kernel, dy):
+        return jax.vjp(functools.partial(_plain, stride=stride), x, kernel)[1](dy)
+
+    def cpu(x, kernel, dy):
+        by_kernel = _by_kernel(x, dy, kernel.shape, stride)
+        return _by_input(x, kernel, dy, stride), by_kernel
+
+    return lax.platform_dependent(*inputs, dy, cpu=cpu, default=plain)
+
+
+_by_platform.defvjp(_save_inputs, _gradients)
+
+
+def _forward(x: jax.Array, kernel: jax.Array, stride: int) -> jax.Array:
+    if _is_winograd(x.shape, kernel.shape, stride):
+        return _winograd(x, kernel)
+    return _plain(x, kernel, stride)
+
+
+def _by_input(x: jax.Array, kernel: jax.Array, dy: jax.Array, stride: int) -> jax.Array:
+    if _is_winograd(x.shape, kernel.shape, stride):
+        return _winograd(dy, kernel[::-1, ::-1].swapaxes(2, 3))
+    return jax.linear_transpose(lambda x: _plain(x, kernel, stride), x)(dy)[0]
+
+
+def _by_kernel(
+    x: jax.Array, dy: jax.Array, shape: tuple[int, ...], stride: int
+) -> jax.Array:
+    """The gradient by the kernel, of the given shape."""
+    size, _, channels, features = shape
+    if _is_winograd(x.shape, shape, stride):
+        return _winograd_by_kernel(x, dy)
+    if stride == 1 and features < channels:
+        # Shifting the narrower of the two makes the smaller matrix.
+        shifted = _patches(dy, size, 1, dy.shape)
+        product = _contract(x, shifted).reshape(channels, size, size, features)
+        return product[:, ::-1, ::-1].transpose(1, 2, 0, 3)
+    return _contract(_patches(x, size, stride, dy.shape), dy).reshape(shape)
+
+
+def _contract(a: jax.Array, b: jax.Array) -> jax.Array:
+    """[..., M], [..., N] -> [M, N], summed over all that is before."""
+    before = tuple(range(a.ndim - 1))
+    return lax.dot_general(a, b, ((before, before), ((), ())))
+
+
+def _patches(
+    x: jax.Array, size: int, stride: int, output: tuple[int, ...]
+) -> jax.Array:
+    """What the kernel sees at each output: [B, H, W, size * size * C]."""
+    height, width = output[1:3]
+    pads = lax.padtype_to_pads(x.shape[1:3], (size, size), (stride, stride), "SAME")
+    x = jnp.pad(x, ((0, 0), *pads, (0, 0)))
+    rows, columns = (stride * (n - 1) + 1 for n in (height, width))
+    shifted = [
+        x[:, i : i + rows : stride, j : j + columns : stride]
+        for i in range(size)
+        for j in range(size)
+    ]
+    return jnp.concatenate(shifted, axis=-1)
+
+
+def _is_winograd(x: tuple[int, ...], kernel: tuple[int, ...], stride: int) -> bool:
+    tiles = x[0] * x[1] * x[2] // 4
+    return (
+        stride == 1
+        and kernel[0] == 3
+        and min(kernel[2:]) >= _WINOGRAD_CHANNELS
+        and tiles >= _WINOGRAD_TILES
+    )
+
+
+def _winograd(x: jax.Array, kernel: jax.Array) -> jax.Array:
+    """The 3x3 convolution of stride 1, a band of rows at a time."""
+    batch, height, width, _ = x.shape
+    weights = _transform(_KERNEL, kernel)
+    padded, rows, bands = _bands(x)
+    shape = (batch, rows, padded.shape[2] - 2, kernel.shape[3])
+
+    def fill(band: jax.Array, y: jax.Array) -> jax.Array:
+        seen = lax.dynamic_slice_in_dim(padded, band * rows, rows + 2, axis=1)
+        tiles = _transform(_INPUT, _tiles(seen, 4))
+        products = [v @ w for v, w in zip(tiles, weights, strict=True)]
+        part = _untile(_transform(_OUTPUT, _square(products)), shape)
+        return lax.dynamic_update_slice_in_dim(y, part, band * rows, axis=1)
+
+    y = jnp.zeros((batch, bands * rows, *shape[2:]), x.dtype)
+    return _over(bands, fill, y)[:, :height, :width]
+
+
+def _winograd_by_kernel(x: jax.Array, dy: jax.Array) -> jax.Array:
+    """The gradient of `_winograd` by the kernel: its transposed transforms."""
+    padded, rows, bands = _bands(x)
+    ends = bands * rows - dy.shape[1], padded.shape[2] - 2 - dy.shape[2]
+    dy = jnp.pad(dy, ((0, 0), (0, ends[0]), (0, ends[1]), (0, 0)))
+
+    def add(band: jax.Array, sums: list[jax.Array]) -> list[jax.Array]:
+        seen = lax.dynamic_slice_in_dim(padded, band * rows, rows + 2, axis=1)
+        made = lax.dynamic_slice_in_dim(dy, band * rows, rows, axis=1)
+        inputs = _transform(_INPUT, _tiles(seen, 4))
+        outputs = _transform(_transposed(_OUTPUT), _tiles(made, 2))
+        pairs = zip(sums, inputs, outputs, strict=True)
+        return [total + _contract(v, d) for total, v, d in pairs]
+
+    zero = jnp.zeros((x.shape[3], dy.shape[3]), x.dtype)
+    sums = _over(bands, add, [zero] * 16)
+    gradient = _transform(_transposed(_KERNEL), _square(sums))
+    return jnp.stack(gradient).reshape(3, 3, *zero.shape)
+
+
+# Lavin and Gray, section 4.1: B^T, G and A^T.
+_INPUT = ((1, 0, -1, 0), (0, 1, 1, 0), (0, -1, 1, 0), (0, 1, 0, -1))
+_KERNEL = ((1, 0, 0), (0.5, 0.5, 0.5), (0.5, -0.5, 0.5), (0, 0, 1))
+_OUTPUT = ((1, 1, 1, 0), (0, 1, -1, -1))
+
+_Matrix = tuple[tuple[float, ...], ...]
+# Rows and columns of arrays of one shape.
+_Square = Sequence[Sequence[jax.Array]] | jax.Array
+
+
+def _transform(matrix: _Matrix, parts: _Square) -> list[jax.Array]:
+    """matrix @ parts @ matrix^T, row by row."""
+    rows = [
+        [_combine(line, column) for column in zip(*parts, strict=True)]
+        for line in matrix
+    ]
+    return [_combine(line, row) for row in rows for line in matrix]
+
+
+def _combine(factors: Sequence[float], terms: Sequence[jax.Array]) -> jax.Array:
+    """The sum of factor * term, where most factors are 0 or 1."""
+    kept = [
+        term if factor == 1 else factor * term
+        for factor, term in zip(factors, terms, strict=True)
+        if factor
+    ]
+    return functools.reduce(jnp.add, kept)
+
+
+def _transposed(matrix: _Matrix) -> _Matrix:
+    return tuple(zip(*matrix, strict=True))
+
+
+def _square(parts: Sequence[jax.Array]) -> list[Sequence[jax.Array]]:
+    return [parts[i : i + 4] for i in range(0, 16, 4)]
+
+
+def _bands(x: jax.Array) -> tuple[jax.Array, int, int]:
+    """x with its borders of zeros, even in size; rows of a band, number of bands."""
+    batch, height, width, _ = x.shape
+    tall, wide = (height + 1) // 2, (width + 1) // 2
+    bands = max(1, min(tall, batch * tall * wide // _TILES_AT_ONCE))
+    rows = 2 * (-(-tall // bands))
+    bands = -(-2 * tall // rows)
+    below, right = bands * rows - height, 2 * wide - width
+    padded = jnp.pad(x, ((0, 0), (1, 1 + below), (1, 1 + right), (0, 0)))
+    return padded, rows, bands
+
+
+def _tiles(x: jax.Array, size: int) -> list[list[jax.Array]]:
+    """What stands at each place of the tiles, which are 2 apart: [tiles, C]."""
+    height, width = (2 * ((n - size) // 2) + 1 for n in x.shape[1:3])
+    return [
+        [
+            x[:, i : i + height : 2, j : j + width : 2].reshape(-1, x.shape[3])
+            for j in range(size)
+        ]
+        for i in range(size)
+    ]
+
+
+def _untile(parts: Sequence[jax.Array], shape: tuple[int, ...]) -> jax.Array:
+    """The image [B, H, W, C] of which each 2x2 pixels are a tile."""
+    batch, height, width, channels = shape
+    at = [
+        part.reshape(batch, height // 2, 1, width // 2, 1, channels) for part in parts
+    ]
+    rows = [jnp.concatenate(at[i : i + 2], axis=4) for i in (0, 2)]
+    return jnp.concatenate(rows, axis=2).reshape(shape)
+
+
+def _over(bands: int, body: Callable[[Any, Any], Any], first: Any) -> Any:
+    """The value after the bands, one after the other."""
+    return body(0, first) if bands == 1 else lax.fori_loop(0, bands, body, first)

@@ -1,0 +1,128 @@
+"""Published files: downloaded once, checked, and kept in the user's cache folder."""
+
+import contextlib
+import hashlib
+import http.client
+import os
+import pathlib
+import shutil
+import urllib.request
+import zipfile
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import tqdm
+
+from pg2_jax import files
+
+_CHUNK = 2**20
+_TIMEOUT = 30  # seconds without a byte
+# Of what is unpacked from an archive.
+_MAX_BYTES = 2**30
+
+
+class Published(NamedTuple):
+    """A file that somebody publishes.
+
+    Attributes:
+        url: where it is downloaded.
+        sha256: of the file, unpacked; or its first digits, where the publisher says no
+            more (torch's file names have eight).
+        file: its name in the cache.
+        member: its name in the archive behind `url`, in whichever folder; empty when
+            there is none.
+    """
+
+    url: str
+    sha256: str
+    file: str
+    member: str = ""
+
+
+def fetch(published: Published, what: str, advice: str) -> pathlib.Path:
+    """Finds a file in the cache, and downloads it when it is not there or damaged.
+
+    Args:
+        published: the file.
+        what: what it is, for messages, such as "the model".
+        advice: where else to get it, for messages.
+
+    Returns:
+        A file in `cache_folder` that has the checksum.
+
+    Raises:
+        ValueError: no download, or a wrong checksum; ends with the advice.
+    """
+    cached = cache_folder() / published.file
+    if cached.is_file() and sha256(cached).startswith(published.sha256):
+        return cached
+    try:
+        _download(published, cached)
+    except (
+        OSError,
+        ValueError,
+        zipfile.BadZipFile,
+        http.client.HTTPException,
+    ) as error:
+        reason = getattr(error, "reason", error) or type(error).__name__
+        raise ValueError(f"{what} cannot be downloaded: {reason}; {advice}") from error
+    return cached
+
+
+def cache_folder() -> pathlib.Path:
+    """Returns where downloads, and what is derived from data, are kept:
+    `$XDG_CACHE_HOME/pg2_jax`, or `~/.cache/pg2_jax`."""
+    root = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    return pathlib.Path(root) / "pg2_jax"
+
+
+def sha256(path: pathlib.Path) -> str:
+    """Returns the SHA-256 checksum of a file, in hexadecimal digits."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _download(published: Published, target: pathlib.Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with files.replacing(target) as temporary:
+        with _fetched(published.url, temporary) as archive:
+            if published.member:
+                _unpack(archive, published.member, temporary)
+        found = sha256(temporary)
+        if not found.startswith(published.sha256):
+            more = "..." * (len(published.sha256) < len(found))
+            raise ValueError(
+                f"its SHA-256 is {found}, expected {published.sha256}{more}"
+            )
+
+
+@contextlib.contextmanager
+def _fetched(url: str, path: pathlib.Path) -> Iterator[pathlib.Path]:
+    """Downloads into a file, with a progress bar, and gives its path."""
+    with urllib.request.urlopen(url, timeout=_TIMEOUT) as answer:
+        length = int(answer.headers.get("Content-Length") or 0)
+        bar = tqdm.tqdm(
+            total=length or None, desc=path.name[-40:], unit="B", unit_scale=True
+        )
+        with bar, open(path, "wb") as file:
+            while chunk := answer.read(_CHUNK):
+                file.write(chunk)
+                bar.update(len(chunk))
+    if length and path.stat().st_size != length:
+        raise ValueError(f"{path.stat().st_size:,} bytes came of {length:,}")
+    yield path
+
+
+def _unpack(archive: pathlib.Path, member: str, target: pathlib.Path) -> None:
+    """Replaces an archive by one of its files, in whichever folder of it that is."""
+    packed = archive.with_name(f"{archive.name}.zip")
+    os.replace(archive, packed)
+    try:
+        with zipfile.ZipFile(packed) as opened:
+            names = [n for n in opened.namelist() if f"/{n}".endswith(f"/{member}")]
+            if not names or opened.getinfo(names[0]).file_size > _MAX_BYTES:
+                raise ValueError(f"the archive holds no {member}")
+            with opened.open(names[0]) as source, open(target, "wb") as file:
+                shutil.copyfileobj(source, file)
+    finally:
+        packed.unlink(missing_ok=True)

@@ -1,0 +1,155 @@
+"""LPIPS (Zhang et al. 2018), version 0.1: how alike two images look to a network.
+
+The arithmetic is that of the PyTorch package lpips; `lpips_weights` fills it.
+"""
+
+from typing import Any, NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+# The scaling layer: ImageNet's means and deviations for values in [-1, 1].
+_SHIFT = (-0.030, -0.088, -0.188)
+_SCALE = (0.458, 0.448, 0.450)
+_EPSILON = 1e-10
+
+
+class Conv(NamedTuple):
+    """A convolution with bias, and ReLU.
+
+    Attributes:
+        name: in torchvision's state dict.
+        features: channels.
+        kernel: side in pixels.
+        strides: of the convolution.
+        padding: pixels on every side.
+        compared: whether LPIPS compares what comes out.
+    """
+
+    name: str
+    features: int
+    kernel: int = 3
+    strides: int = 1
+    padding: int = 1
+    compared: bool = True
+
+
+class Pool(NamedTuple):
+    """Maximum of windows, stride 2, without padding."""
+
+    window: int
+
+
+class Lpips(nn.Module):
+    """The distance of two images.
+
+    Attributes:
+        backbone: name of the network whose features are compared.
+        layers: of it, up to the last that is compared.
+        smallest_side: pixels that an image must have at least.
+    """
+
+    backbone: str
+    layers: tuple[Conv | Pool, ...]
+    smallest_side: int
+
+    @nn.compact
+    def __call__(self, generated: jax.Array, target: jax.Array) -> jax.Array:
+        """[B, H, W, 3] uint8 twice -> [B] float32, 0 for equal images."""
+        count = len(generated)
+        # One pass for both, in [-1, 1].
+        x = jnp.concatenate([generated, target]).astype(jnp.float32) / 127.5 - 1
+        x = (x - _row(_SHIFT)) / _row(_SCALE)
+        total = jnp.zeros(count)
+        taps = 0
+        for layer in self.layers:
+            if isinstance(layer, Pool):
+                x = nn.max_pool(x, (layer.window,) * 2, (2, 2))
+                continue
+            x = nn.relu(_Convolution(layer, name=layer.name)(x))
+            if layer.compared:
+                shape = (layer.features,)
+                weight = self.param(f"lin{taps}", nn.initializers.ones, shape)
+                unit = x / (jnp.linalg.norm(x, axis=-1, keepdims=True) + _EPSILON)
+                squares = (unit[:count] - unit[count:]) ** 2
+                total += (squares * _row(weight)).sum(axis=-1).mean(axis=(1, 2))
+                taps += 1
+        return total
+
+
+class _Convolution(nn.Module):
+    """One `Conv`, without its ReLU."""
+
+    layer: Conv
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """[B, H, W, C] -> [B, H', W', features]."""
+        layer = self.layer
+        shape = (layer.kernel, layer.kernel, x.shape[-1], layer.features)
+        kernel = self.param("kernel", nn.initializers.he_normal(), shape)
+        bias = self.param("bias", nn.initializers.zeros, (layer.features,))
+        x = jax.lax.conv_general_dilated(
+            x,
+            kernel,
+            (layer.strides,) * 2,
+            ((layer.padding,) * 2,) * 2,
+            dimension_numbers=("NHWC", "HWIO", "NHWC"),
+            precision=jax.lax.Precision.HIGHEST,
+        )
+        return x + _row(bias)
+
+
+def _row(values: Any) -> jax.Array:
+    return jnp.asarray(values).reshape(1, 1, 1, -1)
+
+
+ALEXNET = Lpips(
+    "AlexNet",
+    (
+        Conv("features.0", 64, kernel=11, strides=4, padding=2),
+        Pool(3),
+        Conv("features.3", 192, kernel=5, padding=2),
+        Pool(3),
+        Conv("features.6", 384),
+        Conv("features.8", 256),
+        Conv("features.10", 256),
+    ),
+    smallest_side=31,
+)
+VGG16 = Lpips(
+    "VGG16",
+    (
+        Conv("features.0", 64, compared=False),
+        Conv("features.2", 64),
+        Pool(2),
+        Conv("features.5", 128, compared=False),
+        Conv("features.7", 128),
+        Pool(2),
+        Conv("features.10", 256, compared=False),
+        Conv("features.12", 256, compared=False),
+        Conv("features.14", 256),
+        Pool(2),
+        Conv("features.17", 512, compared=False),
+        Conv("features.19", 512, compared=False),
+        Conv("features.21", 512),
+        Pool(2),
+        Conv("features.24", 512, compared=False),
+        Conv("features.26", 512, compared=False),
+        Conv("features.28", 512),
+    ),
+    smallest_side=16,
+)
+NETWORKS = {"lpips_alex": ALEXNET, "lpips_vgg": VGG16}
+
+
+def convolutions(network: Lpips) -> list[Conv]:
+    """The convolutions of a network, in order."""
+    return [layer for layer in network.layers if isinstance(layer, Conv)]
+
+
+def parameter_shapes(network: Lpips) -> dict[str, Any]:
+    """The shapes of a network's weights, nested as the weights are."""
+    image = jnp.zeros((1, network.smallest_side, network.smallest_side, 3), jnp.uint8)
+    return jax.eval_shape(network.init, jax.random.key(0), image, image)["params"]

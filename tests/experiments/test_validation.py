@@ -1,0 +1,237 @@
+"""Evaluation during training: what is scored, what is kept, and when it ends."""
+
+import dataclasses
+import os
+import signal
+
+import jax
+import numpy as np
+import pytest
+
+from experiments import evaluate, history, train, training_steps, validation
+from pg2_jax import checkpoint, inference, input_pipeline
+from tests.experiments.tiny_config import make_config
+
+
+@pytest.fixture(scope="module")
+def run(pair_dataset, tmp_path_factory):
+    """A finished run with averages, one step of stage I and four of stage II."""
+    config = make_config(
+        pair_dataset,
+        tmp_path_factory.mktemp("run"),
+        coarse_steps=1,
+        refine_steps=4,
+        picture_every=0,
+        checkpoint_every=10,
+        keep_checkpoints=1,
+        ema_decay=0.5,
+        validation_share=0.25,
+        eval_every=1,
+        eval_pairs=6,
+    )
+    assert train.train(config) is None
+    return config
+
+
+def dataset_of(config):
+    return input_pipeline.PairDataset(config.data_dir, config.validation_share)
+
+
+def state_of(config):
+    """The state that a session of training would begin with."""
+    dataset = dataset_of(config)
+    config = config.with_size(dataset.height, dataset.width)
+    architecture = checkpoint.architecture_of(config.to_json())
+    return train._Run(config, architecture, dataset).state
+
+
+def assert_equal(tree, other):
+    jax.tree.map(np.testing.assert_array_equal, tree, other)
+
+
+def values(config, name):
+    return {
+        row["step"]: row[name] for row in history.read(config.workdir) if name in row
+    }
+
+
+def test_scores_are_those_of_what_the_averages_draw_for_people_held_out(run):
+    model = inference.PoseTransfer.restore(run.workdir)
+    differences = []
+    for test in dataset_of(run).test_batches(batch_size=2, limit=6, split="validation"):
+        source, target = test.batch["source_image"], test.batch["target_image"]
+        drawn = model(source, test.batch["target_keypoints"]).image
+        gap = np.abs(drawn.astype(float) - target).mean(axis=(1, 2, 3))
+        differences += list(gap[: len(test.names)])
+    assert len(differences) == 6
+    got = values(run, "validation/refined/l1")
+    np.testing.assert_allclose(got[5], np.mean(differences), rtol=1e-4)
+    assert list(got) == [2, 3, 4, 5]
+    assert list(values(run, "validation/coarse/l1")) == [1]
+
+
+def test_the_best_checkpoint_of_stage_two_stays(run):
+    scores = values(run, "validation/refined/masked_ssim_pg2")
+    best = max(scores, key=scores.get)
+    assert checkpoint.restore_generators(run.workdir, "best").step == best
+    kept = {int(name) for name in os.listdir(checkpoint.folder(run.workdir))}
+    assert kept == {best, 5}
+
+
+def test_an_evaluation_takes_the_checkpoint_and_the_weights_it_is_told(run):
+    config = dataclasses.replace(
+        run, mode="evaluate", max_test_pairs=2, picture_pairs=1
+    )
+    first = evaluate.score_run(config)
+    assert (first["step"], first["weights"]) == (5, "averaged")
+    raw = evaluate.score_run(
+        dataclasses.replace(config, weights="raw", checkpoint="best")
+    )
+    best = checkpoint.restore_generators(run.workdir, "best").step
+    assert (raw["step"], raw["weights"]) == (best, "raw")
+    assert raw["metrics"]["refined"]["l1"] != first["metrics"]["refined"]["l1"]
+
+
+def test_a_resumed_run_equals_an_uninterrupted_one(run, tmp_path, monkeypatch):
+    config = dataclasses.replace(run, workdir=str(tmp_path / "resumed"))
+    take, stop = train._Run._take_step, {"after": 3}
+
+    def take_and_stop(self, step):
+        take(self, step)
+        stop["after"] -= 1
+        if not stop["after"]:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(train._Run, "_take_step", take_and_stop)
+    assert train.train(config) == signal.SIGTERM
+    assert train.train(config) is None
+    for name in ("coarse/loss", "refine/loss", "validation/refined/masked_ssim_pg2"):
+        assert values(config, name) == values(run, name)
+    assert_equal(state_of(config), state_of(run))
+
+
+@pytest.fixture
+def scripted(run, tmp_path, monkeypatch):
+    """A run whose evaluations say what is wanted; 0.9 in stage I."""
+    scores = {2: 0.5, 3: 0.4, 4: 0.5, 5: 0.6}
+
+    def score(self, state):
+        step = int(state.step)
+        kind = "coarse" if step == 1 else "refined"
+        return {f"validation/{kind}/masked_ssim_pg2": scores.get(step, 0.9)}
+
+    monkeypatch.setattr(validation.Validation, "score", score)
+    return dataclasses.replace(run, workdir=str(tmp_path), early_stop_evals=2)
+
+
+def test_evaluations_without_a_better_one_end_the_run(scripted, capsys):
+    assert train.train(scripted) is None
+    assert checkpoint.restore_generators(scripted.workdir).step == 4
+    assert checkpoint.restore_generators(scripted.workdir, "best").step == 2
+    ended = "step 4 of 5, ended early after 2 evaluations without a better one. "
+    where = "masked_ssim_pg2 was best at step 2: 0.5000."
+    assert ended + where in capsys.readouterr().out
+    # The same command finds the same end; another patience goes on.
+    before = history.read(scripted.workdir)
+    assert train.train(scripted) is None
+    assert ended in capsys.readouterr().out
+    assert history.read(scripted.workdir) == before
+    assert train.train(dataclasses.replace(scripted, early_stop_evals=3)) is None
+    assert "finished. masked_ssim_pg2 was best at step 5" in capsys.readouterr().out
+    assert checkpoint.restore_generators(scripted.workdir, "best").step == 5
+
+
+def test_where_lower_is_better_the_lowest_is_best(run):
+    config = dataclasses.replace(run, best_metric="l1", early_stop_evals=2)
+    rows = [
+        {"step": 1, "validation/coarse/l1": 1.0},
+        {"step": 2, "validation/refined/l1": 9.0},
+        {"step": 3, "validation/refined/l1": 7.0},
+        {"step": 4, "refine/loss": 0.1},
+        {"step": 5, "validation/refined/l1": 7.0},
+    ]
+    assert validation.standing(config, rows) == validation.Standing(7.0, 3, 1)
+    assert not validation.is_over(config, rows)
+    more = [*rows, {"step": 6, "validation/refined/l1": 8.0}]
+    assert validation.is_over(config, more)
+    assert not validation.is_over(dataclasses.replace(run, best_metric="l1"), more)
+    alone = dataclasses.replace(config, stages="coarse")
+    assert validation.standing(alone, rows) == validation.Standing(1.0, 1, 0)
+    assert validation.standing(config, []).step is None
+
+
+def test_a_new_run_begins_with_the_networks_of_another(run, tmp_path):
+    config = dataclasses.replace(
+        run,
+        workdir=str(tmp_path / "new"),
+        init_from=run.workdir,
+        ema_decay=0.0,
+        validation_share=0.0,
+        eval_every=0,
+        learning_rate=1e-4,
+        seed=5,
+    )
+    state, source = state_of(config), state_of(run)
+    assert int(state.step) == 0
+    assert_equal(state.coarse.params, source.coarse.average.params)
+    assert_equal(state.refine.params, source.refine.average.params)
+    assert_equal(state.critic.params, source.critic.params)
+    assert not any(np.any(x) for x in jax.tree.leaves(state.coarse.opt_state))
+    best = state_of(
+        dataclasses.replace(config, checkpoint="best", workdir=str(tmp_path / "best"))
+    )
+    generators = checkpoint.restore_generators(run.workdir, "best")
+    assert_equal(best.refine.params, generators.refine)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"base_channels": 4}, r"holds other networks:\n  --base_channels: 2 there, 4"),
+        ({"stages": "coarse"}, "--stages: 'two_stage' there, 'coarse' here"),
+        ({"init_from": "/nowhere"}, "--init_from=/nowhere: no checkpoint in"),
+    ],
+)
+def test_what_a_new_run_cannot_begin_with_is_named(run, tmp_path, changes, message):
+    config = dataclasses.replace(run, workdir=str(tmp_path), init_from=run.workdir)
+    with pytest.raises(ValueError, match=message):
+        state_of(dataclasses.replace(config, **changes))
+
+
+def test_the_learning_rate_begins_anew_with_each_stage(run):
+    config = dataclasses.replace(
+        run,
+        coarse_steps=3,
+        learning_rate=1.0,
+        learning_rate_decay="halving",
+        halve_every=1,
+        warmup_steps=1,
+    )
+    rates = [training_steps.learning_rate(config, step) for step in range(6)]
+    assert rates == [0.5, 1, 0.5, 0.5, 1, 0.5]
+
+
+def test_a_dry_run_says_what_is_left_and_writes_nothing(run, tmp_path, capsys):
+    config = dataclasses.replace(run, dry_run=True)
+
+    def files():
+        return sorted((p, p.stat().st_mtime) for p in tmp_path.parent.rglob("*"))
+
+    new = dataclasses.replace(config, workdir=str(tmp_path / "new"))
+    before = files()
+    assert train.train(new) is None
+    assert files() == before
+    shown = capsys.readouterr().out
+    # What the announcement of a training says of the same networks.
+    for text in ("5,085", "355", "643", "--ema_decay", "step 0 of 5 is done"):
+        assert text in shown
+    rows = [line.split("│")[1:4] for line in shown.splitlines() if "│ stage" in line]
+    assert [(name.strip(), left.strip()) for name, left, _ in rows] == [
+        ("stage I", "1"),
+        ("stage II", "4"),
+    ]
+    assert all(float(flops) > 0 for _, _, flops in rows)
+    assert train.train(config) is None
+    assert "step 5 of 5 is done" in capsys.readouterr().out
+    with pytest.raises(ValueError, match=r"--learning_rate: 0.001 in the run, 0.5 now"):
+        train.train(dataclasses.replace(config, learning_rate=0.5))

@@ -20,8 +20,8 @@ class DrawRequest(pydantic.BaseModel):
     """A photo and a pose.
 
     Attributes:
-        image: base64 of a JPEG, PNG, BMP or WebP file, of any size; the middle of one of
-            another shape than the model's is used.
+        image: base64 of a JPEG, PNG, BMP or WebP file, of any size; of one of
+            another shape than the model's the middle is used.
         keypoints: 18 rows (x, y, visible) in pixels of the model's image, OpenPose
             COCO-18 order.
     """
@@ -100,9 +100,9 @@ def from_base64(text: str, name: str) -> bytes:
 
 def _draw(studio: Studio, request: DrawRequest) -> DrawResponse:
     photo, _ = studio.fit_photo(from_base64(request.image, "image"), "image")
-    result = studio.draw(photo, request.keypoints)
-    refined = None if result.refined is None else png(result.refined[0])
-    return DrawResponse(coarse=png(result.coarse[0]), refined=refined)
+    drawn = studio.draw(photo, request.keypoints)
+    refined = None if drawn.refined is None else png(drawn.refined)
+    return DrawResponse(coarse=png(drawn.coarse), refined=refined)
 
 
 async def _invalid(_: fastapi.Request, error: Exception) -> fastapi.Response:

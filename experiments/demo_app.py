@@ -1,8 +1,8 @@
 """The demo's page: three panels on Gradio, whose queue calls the studio.
 
 A panel is a `gr.HTML` of its own template and script (demo_page/). Photos and poses
-travel as base64 in the panels' values, so that no visitor's file is ever stored and none
-of Gradio's routes for files is needed.
+travel as base64 in the panels' values, so that no visitor's file is ever stored and
+none of Gradio's routes for files is needed.
 """
 
 import functools
@@ -23,8 +23,8 @@ from PIL import Image
 from experiments import demo_api
 from experiments.config import Config
 from experiments.demo_limits import Limits
-from experiments.demo_studio import Busy, Studio, first_pose
-from pg2_jax import inference, pose, pose_library, visualize
+from experiments.demo_studio import Busy, Drawing, Studio, first_pose
+from pg2_jax import pose, pose_library, visualize
 
 _PAGE = pathlib.Path(__file__).parent / "demo_page"
 _FRAME_MS = 150
@@ -187,9 +187,9 @@ def _data_url(image: np.ndarray) -> str:
     return _DATA_URL + demo_api.png(image)
 
 
-def _drawn(result: inference.Result, note: str) -> Value:
-    refined = None if result.refined is None else _data_url(result.refined[0])
-    return {"coarse": _data_url(result.coarse[0]), "refined": refined, "note": note}
+def _drawn(drawing: Drawing, note: str) -> Value:
+    refined = None if drawing.refined is None else _data_url(drawing.refined)
+    return {"coarse": _data_url(drawing.coarse), "refined": refined, "note": note}
 
 
 def _draw(studio: Studio, person: Value, editor: Value) -> Value:
@@ -198,10 +198,10 @@ def _draw(studio: Studio, person: Value, editor: Value) -> Value:
     try:
         with studio.place():
             photo = _photo_of(studio, person)
-            result = studio.draw(photo, _get(editor, "keypoints"))
+            drawing = studio.draw(photo, _get(editor, "keypoints"))
     except (ValueError, Busy) as error:
         return {"error": True, "note": str(error)}
-    return _drawn(result, f"Drawn in {time.perf_counter() - begin:.2f} seconds.")
+    return _drawn(drawing, f"Drawn in {time.perf_counter() - begin:.2f} seconds.")
 
 
 def _play(studio: Studio, person: Value, sequence: str) -> Value:
@@ -211,13 +211,15 @@ def _play(studio: Studio, person: Value, sequence: str) -> Value:
         poses = studio.fit_poses(poses)
         with studio.place():
             photo = _photo_of(studio, person)
-            results = [studio.draw(photo, keypoints) for keypoints in poses]
+            drawings = [studio.draw(photo, keypoints) for keypoints in poses]
     except (ValueError, Busy) as error:
         return {"error": True, "note": str(error)}
     return {
-        "frames": [_drawn(result, "") for result in results],
-        "animation": _gif([result.image[0] for result in results]),
-        "note": f"{sequence.capitalize()}: {len(results)} pictures.",
+        "frames": [_drawn(drawing, "") for drawing in drawings],
+        "animation": _gif(
+            [d.coarse if d.refined is None else d.refined for d in drawings]
+        ),
+        "note": f"{sequence.capitalize()}: {len(drawings)} pictures.",
     }
 
 

@@ -14,11 +14,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 _PATHS = re.compile(
     r"/|/(healthz|api/draw|api/openapi\.json)"
     r"|/(config|theme\.css|favicon\.ico|manifest\.json|robots\.txt)"
-    r"|/(assets|static)/[\w./@+-]+"
+    r"|/(assets|static)(/[\w.@+-]+)+"
     r"|/gradio_api/(queue/(join|data)|heartbeat/\w+|startup-events|info|theme\.css"
     r"|cancel|reset)/?"
 )
 _BODY_SECONDS = 30
+_PATIENCE = 4  # times the largest body
 _HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
@@ -53,7 +54,7 @@ class Limits:
             )
         try:
             async with asyncio.timeout(_BODY_SECONDS):
-                body = await self._body(scope, receive)
+                body = await self._body(receive)
         except TimeoutError:
             return await _refuse(send, 408, "The request took too long to arrive.")
         if body is None:
@@ -63,20 +64,20 @@ class Limits:
             )
         return await self._app(scope, _replay(body, receive), send)
 
-    async def _body(self, scope: Scope, receive: Receive) -> bytes | None:
-        """Reads the body; None if it is too large, which its header may tell."""
-        length = dict(scope["headers"]).get(b"content-length", b"0")
-        if not length.isdigit() or int(length) > self._max_bytes:
-            return None
+    async def _body(self, receive: Receive) -> bytes | None:
+        """Reads the body; None if it is too large.
+
+        What is too large is read on for a while, and forgotten: a browser that is cut
+        off while it sends shows no answer.
+        """
         parts, size, more = [], 0, True
-        while more:
+        while more and size <= _PATIENCE * self._max_bytes:
             message = await receive()
             more = message.get("more_body", False)
-            parts.append(message.get("body", b""))
-            size += len(parts[-1])
-            if size > self._max_bytes:
-                return None
-        return b"".join(parts)
+            size += len(message.get("body", b""))
+            if size <= self._max_bytes:
+                parts.append(message.get("body", b""))
+        return b"".join(parts) if size <= self._max_bytes else None
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

@@ -5,7 +5,7 @@ import pathlib
 import tempfile
 import threading
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -26,6 +26,18 @@ _FIRST_IDENTITY = 9001
 
 class Busy(Exception):
     """So many requests are waiting that one more would wait too long."""
+
+
+class Drawing(NamedTuple):
+    """What the generators drew; uint8 [H, W, 3].
+
+    Attributes:
+        coarse: G1's image.
+        refined: G2's image; None where the model is G1 alone.
+    """
+
+    coarse: np.ndarray
+    refined: np.ndarray | None
 
 
 class Studio:
@@ -91,8 +103,8 @@ class Studio:
             name: of the file; its suffix must be one of `POSE_SUFFIXES`.
 
         Returns:
-            float32 [18, 3]: as it is if all of its points lie in the model's image, else
-            moved and scaled into it.
+            float32 [18, 3]: as it is if all of its points lie in the model's image,
+            else moved and scaled into it.
 
         Raises:
             ValueError: not a pose that can be read; names the file and the reason.
@@ -101,8 +113,8 @@ class Studio:
         suffix = pathlib.PurePath(name).suffix.lower()
         if suffix not in POSE_SUFFIXES:
             raise ValueError(
-                f"{name}: a pose is a file ending in {', '.join(POSE_SUFFIXES)}, such as "
-                "the JSON file that OpenPose writes for a photo."
+                f"{name}: a pose is a file ending in {', '.join(POSE_SUFFIXES)}, such "
+                "as the JSON file that OpenPose writes for a photo."
             )
         with tempfile.TemporaryDirectory() as folder:
             path = pathlib.Path(folder, f"pose{suffix}")
@@ -118,11 +130,11 @@ class Studio:
         return found
 
     def fit_poses(self, poses: np.ndarray, *, alone: bool = False) -> np.ndarray:
-        """Gives poses [N, 18, 3] the size that people have in the photos of Market-1501;
+        """Gives poses [N, 18, 3] the size that people have in Market-1501's photos;
         `pose_tools.fit_to_image` says the rest."""
         return pose_tools.fit_to_image(poses, *self.size, alone=alone, margin=_MARGIN)
 
-    def draw(self, photo: np.ndarray, keypoints: Any) -> inference.Result:
+    def draw(self, photo: np.ndarray, keypoints: Any) -> Drawing:
         """Draws the person of a photo in a pose.
 
         Args:
@@ -134,7 +146,9 @@ class Studio:
         """
         checked = check_keypoints(keypoints)
         with self._turn:
-            return self.model(photo, checked)
+            drawn = self.model(photo[None], checked[None])
+        refined = None if drawn.refined is None else drawn.refined[0]
+        return Drawing(drawn.coarse[0], refined)
 
 
 def check_keypoints(keypoints: Any) -> np.ndarray:
@@ -154,8 +168,8 @@ def middle(original_size: framing.Size, size: framing.Size) -> framing.Frame:
     """The largest middle part of a photo that has the shape of an image.
 
     Args:
-        original_size: (height, width) of the photo; within 10 % of the shape it is taken
-            as a whole.
+        original_size: (height, width) of the photo; within 10 % of the shape it is
+            taken as a whole.
         size: (height, width) of the image.
     """
     rows, columns = original_size

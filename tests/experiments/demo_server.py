@@ -5,14 +5,16 @@ import contextlib
 import http.client
 import io
 import json
+import struct
 import threading
 import time
+import zlib
 
 import numpy as np
 import uvicorn
 from PIL import Image
 
-from experiments import demo, demo_app, demo_studio
+from experiments import demo, demo_app
 
 
 @contextlib.contextmanager
@@ -66,12 +68,6 @@ def decoded(text: str) -> np.ndarray:
 def huge_png(width: int, height: int) -> bytes:
     """A PNG file of a few kilobytes whose header says so many pixels."""
     content = bytearray(base64.b64decode(encoded(np.zeros((16, 16, 3), np.uint8))))
-    import struct
-    import zlib
-
     content[16:24] = struct.pack(">II", width, height)
     content[29:33] = struct.pack(">I", zlib.crc32(content[12:29]))
     return bytes(content)
-
-
-__all__ = ["ask", "decoded", "demo_studio", "encoded", "huge_png", "post", "serving"]

@@ -66,9 +66,7 @@ class Options:
     image_size: str = _option(
         "",
         "HEIGHTxWIDTH of the photos in the records, default 128x64, for deepfashion "
-        "256x256. The networks here train sizes that they can halve often enough: "
-        "multiples of 16 at heights 128 to 255, of 32 at 256 to 511; so 256x256 and "
-        "256x192, but not 256x176.",
+        "256x256. The networks here train any size from a height of 32 on.",
     )
     fit: str | None = _option(
         None,

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from data_prep import locks
 from data_prep.estimators import Person
+from pg2_jax import locks
 
 # The size in bytes and the time of change of a photo: whether it is still the same.
 Stamp = tuple[int, int]

@@ -12,7 +12,7 @@ import socket
 import tempfile
 from collections.abc import Iterator
 
-from data_prep import locks
+from pg2_jax import locks
 
 # The name of the builder in pose_pairs.py, which prefixes its shards.
 DATASET_NAME = "pose_pairs"
@@ -104,38 +104,11 @@ def staging(folder: pathlib.Path) -> Iterator[pathlib.Path]:
             shutil.rmtree(temporary, ignore_errors=True)
 
 
-@contextlib.contextmanager
-def _claimed(folder: pathlib.Path) -> Iterator[None]:
-    """Holds a lock file beside `folder`; the system lets go of it when a process ends,
-    however it ends."""
+def _claimed(folder: pathlib.Path) -> contextlib.AbstractContextManager[None]:
+    """A lock file beside `folder`. On a disk without locks the last rename decides, see
+    `publish`."""
     path = folder.parent / f".{folder.name}.lock"
-    with contextlib.ExitStack() as stack:
-        while True:
-            file = stack.enter_context(open(path, "a+", encoding="utf-8"))
-            try:
-                # On a disk without locks the last rename decides, see `publish`.
-                locks.claim(file)
-            except BlockingIOError as error:
-                file.seek(0)
-                raise ValueError(
-                    f"--output_dir={folder}: another process is writing it "
-                    f"({file.read().strip() or 'it has just begun'}); wait for it, or "
-                    "choose another folder"
-                ) from error
-            if _is_open_at(path, file.fileno()):
-                break  # Else its owner removed it between our two calls.
-        stack.callback(path.unlink, missing_ok=True)
-        file.truncate(0)
-        file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
-        file.flush()
-        yield
-
-
-def _is_open_at(path: pathlib.Path, descriptor: int) -> bool:
-    try:
-        return os.path.samestat(os.fstat(descriptor), path.stat())
-    except FileNotFoundError:
-        return False
+    return locks.holding(path, f"--output_dir={folder}")
 
 
 def _remove_stale(parent: pathlib.Path, prefix: str) -> None:

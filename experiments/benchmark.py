@@ -3,9 +3,13 @@ r"""Measures the speed of this code on this machine.
     python -m experiments.benchmark --what=data
     python -m experiments.benchmark --what=data --scale=0.1 --repeats=9
     python -m experiments.benchmark --what=metrics
+    python -m experiments.benchmark --what=memory
+    python -m experiments.benchmark --what=checkpoint
 
 data: builds a data set of Market-1501's size from random photos, and reads it back.
 metrics: scores 12,000 pairs of images, beside the usual loop over scikit-image.
+memory: compiles the training steps of several sizes; what each needs, without running.
+checkpoint: saves and restores the paper's model at 128x64.
 
 Each measurement is repeated beside a bare form of the same work, in turns, because the
 speed of a machine changes while others use it: compare the ratios. Prints a table and
@@ -29,6 +33,8 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 _PROGRAMS = {
     "data": "experiments.benchmark_data",
     "metrics": "experiments.benchmark_metrics",
+    "memory": "experiments.benchmark_memory",
+    "checkpoint": "experiments.benchmark_checkpoint",
 }
 
 
@@ -38,7 +44,7 @@ def _define_flags() -> None:
         "scale",
         1.0,
         "Size of the work; 1 is Market-1501's 263,632 training pairs, 1.7 GB (data), "
-        "or its 12,000 test pairs (metrics).",
+        "its 12,000 test pairs (metrics), or the paper's widths (memory, checkpoint).",
         lower_bound=0.01,
         upper_bound=10,
     )

@@ -16,6 +16,7 @@ from experiments.options.program import ProgramOptions
 from experiments.options.reporting import ReportingOptions
 from experiments.options.table1 import Table1Options
 from experiments.options.training import TrainingOptions
+from experiments.options.user_study import UserStudyOptions
 from experiments.options.validation import ValidationOptions
 from pg2_jax import files
 
@@ -23,6 +24,7 @@ from pg2_jax import files
 # A dataclass has the fields of its last base first.
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(
+    UserStudyOptions,
     Table1Options,
     DemoOptions,
     GenerationOptions,

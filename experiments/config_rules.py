@@ -17,9 +17,20 @@ _NEEDED = {
     "table1": ("workdir", "data_dir"),
     "generate": ("workdir", "source_image", "pose", "output"),
     "demo": ("workdir",),
+    "user_study": ("workdir", "data_dir", "output"),
     "import_checkpoint": ("workdir", "tf1_checkpoint"),
 }
 _FOLDERS = ("generated_dir", "target_dir")
+# What a study is made of; its answers need none of it.
+_STUDY = (
+    "workdir",
+    "data_dir",
+    *_FOLDERS,
+    "study_images",
+    "study_practice",
+    "study_seconds",
+)
+_ONE_PROCESS = ("eval_every", "dry_run")
 _TWO_STAGE_ONLY = (
     "critic_sees_coarse",
     "refine_sees_pose",
@@ -36,7 +47,9 @@ def check(config: "Config") -> None:
     """
     _check_values(config)
     _check_mode(config)
+    _check_processes(config)
     _check_folders(config)
+    _check_study(config)
     _check_variant(config)
     _check_training(config)
     _check_calls(config)
@@ -68,10 +81,7 @@ def _check_values(config: "Config") -> None:
 
 def _check_mode(config: "Config") -> None:
     """Checks that the mode has what it needs, and nothing that is another mode's."""
-    needed = _NEEDED[config.mode]
-    if config.mode == "evaluate" and (config.generated_dir or config.target_dir):
-        needed = ("workdir", *_FOLDERS)
-    for name in needed:
+    for name in _needed(config):
         if not getattr(config, name):
             raise ValueError(f"--{name} is required with --mode={config.mode}.")
     for field in dataclasses.fields(config):
@@ -81,6 +91,44 @@ def _check_mode(config: "Config") -> None:
             _require_defaults(config, (field.name,), f"is for {whose}")
 
 
+def _needed(config: "Config") -> tuple[str, ...]:
+    """The flags that a mode cannot do without."""
+    if config.answers and config.mode == "user_study":
+        return ("output",)
+    if config.generated_dir or config.target_dir:
+        whole = {"evaluate": "workdir", "user_study": "output"}
+        if config.mode in whole:
+            return (whole[config.mode], *_FOLDERS)
+    return _NEEDED[config.mode]
+
+
+def _check_processes(config: "Config") -> None:
+    """Checks that a run of several processes can meet."""
+    address = config.coordinator_address
+    if address in ("", "auto"):
+        _require_defaults(
+            config,
+            ("num_processes", "process_id"),
+            "needs --coordinator_address=HOST:PORT",
+        )
+    if address:
+        for name in _ONE_PROCESS:
+            why = "is for one process, without --coordinator_address"
+            _require_defaults(config, (name,), why)
+    if address in ("", "auto"):
+        return
+    host, _, port = address.rpartition(":")
+    _require(
+        bool(host) and port.isdecimal(), config, "coordinator_address", "HOST:PORT"
+    )
+    _require(
+        config.process_id < config.num_processes,
+        config,
+        "process_id",
+        f"below --num_processes={config.num_processes}",
+    )
+
+
 def _check_folders(config: "Config") -> None:
     """Checks that flags of a folder and flags of a checkpoint do not meet."""
     if config.generated_dir:
@@ -88,9 +136,9 @@ def _check_folders(config: "Config") -> None:
             config,
             (
                 *("data_dir", "checkpoint", "checkpoint_step", "weights"),
-                *("max_test_pairs", "save_images"),
+                *("max_test_pairs", "save_images", "coordinator_address"),
             ),
-            "has no meaning with --generated_dir, which scores a folder of images",
+            "has no meaning with --generated_dir, a folder of finished images",
         )
     else:
         names = ("annotations", "match", "generated_annotations")
@@ -114,6 +162,27 @@ def _check_folders(config: "Config") -> None:
             "--generated_annotations needs --annotations, the keypoints of the targets "
             "to compare with."
         )
+
+
+def _check_study(config: "Config") -> None:
+    """Checks that a user study has images that count, and answers nothing beside."""
+    if config.answers:
+        _require_defaults(
+            config, _STUDY, "has no meaning with --answers, whose study is in --output"
+        )
+    if config.mode == "user_study" and config.generated_dir:
+        _require_defaults(
+            config,
+            ("workdir",),
+            "has no meaning with --generated_dir; the study goes to --output",
+        )
+    # So that a real and a generated image are left, whatever the order.
+    _require(
+        config.study_practice < config.study_images,
+        config,
+        "study_practice",
+        f"below --study_images={config.study_images}",
+    )
 
 
 def _check_variant(config: "Config") -> None:

@@ -14,7 +14,7 @@ from experiments import stored_config, training_steps
 from experiments.config import Config
 from pg2_jax import input_pipeline, models, sharding, train_state
 
-_GROUPS = ("Program", "Networks", "Training", "Validation", "Reporting")
+_GROUPS = ("Program", "Networks", "Training", "Validation", "Devices", "Reporting")
 _TIMED_STEPS = 3
 
 
@@ -135,15 +135,7 @@ def _cost(
         state, metrics = program(state, batch)
         jax.block_until_ready((state, metrics))
         seconds.append(time.monotonic() - begin)
-    analysis = program.memory_analysis()
-    memory = None
-    if analysis is not None:
-        memory = (
-            analysis.argument_size_in_bytes
-            + analysis.output_size_in_bytes
-            + analysis.temp_size_in_bytes
-            - analysis.alias_size_in_bytes
-        )
+    memory = training_steps.planned_bytes(program)
     flops = (program.cost_analysis() or {}).get("flops", float("nan"))
     # The first is slower than the others will be.
     return state, Cost(count, flops, memory, statistics.median(seconds[1:]))

@@ -16,6 +16,7 @@ from experiments import (
     evaluate_folders,
     pair_scores,
     pictures,
+    processes,
     results,
     saved_images,
     scoring,
@@ -54,6 +55,8 @@ def evaluate(config: Config) -> None:
         evaluate_folders.evaluate(config)
         return
     content = score_run(config)
+    if not processes.is_first():
+        return
     title = (
         f"step {content['step']}, {content['pairs']:,} test pairs of "
         f"{content['image_size']}: mean (standard deviation)"
@@ -64,6 +67,48 @@ def evaluate(config: Config) -> None:
         f"Wrote {workdir / 'metrics.json'}, {workdir / pair_scores.FILE}{images} and "
         f"{workdir / 'evaluation.png'}"
     )
+
+
+def open_run(
+    config: Config,
+) -> tuple[checkpoint.Generators, input_pipeline.PairDataset, Config]:
+    """Opens a checkpoint and a data set whose test pairs it can draw.
+
+    Args:
+        config: names the workdir, the checkpoint and the data set.
+
+    Returns:
+        Weights, data set, and the config with the size of the images.
+
+    Raises:
+        ValueError: no checkpoint, no data set, or the two do not fit together.
+    """
+    whole = sharding.replicated(sharding.data_mesh())
+    generators = checkpoint.restore_generators(
+        config.workdir,
+        config.wanted_checkpoint,
+        cast(checkpoint.Weights, config.weights),
+        config.drawing_precision,
+        whole,
+    )
+    dataset = input_pipeline.PairDataset(config.data_dir)
+    size = (generators.architecture.image_height, generators.architecture.image_width)
+    check_networks(generators.config, config)
+    config = config.with_size(*size)
+    if (dataset.height, dataset.width) != size:
+        raise ValueError(
+            f"--data_dir={config.data_dir} holds {dataset.height}x{dataset.width} "
+            f"images, the checkpoint in --workdir={config.workdir} draws "
+            f"{config.image_size}."
+        )
+    if generators.config.get("data", dataset.metadata) != dataset.metadata:
+        print(
+            f"Note: {config.workdir} was trained on another data set, "
+            f"{generators.config['data_dir']}; these are pairs of {config.data_dir}."
+        )
+    if generators.architecture.pose_embedding == "view":
+        dataset.require_views("test")
+    return generators, dataset, config
 
 
 def score_run(config: Config) -> dict[str, Any]:
@@ -80,40 +125,23 @@ def score_run(config: Config) -> dict[str, Any]:
         ValueError: no checkpoint, no test pairs, sizes that disagree, or networks that
             draw NaN.
     """
-    generators = checkpoint.restore_generators(
-        config.workdir,
-        config.wanted_checkpoint,
-        cast(checkpoint.Weights, config.weights),
-        config.drawing_precision,
-    )
-    dataset = input_pipeline.PairDataset(config.data_dir)
-    size = (generators.architecture.image_height, generators.architecture.image_width)
-    check_networks(generators.config, config)
-    config = config.with_size(*size)
-    if (dataset.height, dataset.width) != size:
-        raise ValueError(
-            f"--data_dir={config.data_dir} holds {dataset.height}x{dataset.width} "
-            f"images, the checkpoint in --workdir={config.workdir} draws "
-            f"{config.image_size}."
-        )
-    if generators.config.get("data", dataset.metadata) != dataset.metadata:
-        print(
-            f"Note: {config.workdir} was trained on another data set, "
-            f"{generators.config['data_dir']}; this evaluates on {config.data_dir}."
-        )
-    if generators.architecture.pose_embedding == "view":
-        dataset.require_views("test")
+    generators, dataset, config = open_run(config)
+    size = (dataset.height, dataset.width)
     sharding.check_batch_size(config.batch_size)
-    sharding.check_one_process()
-    collectors = Collectors(config, input_pipeline.PairDataset)
     workdir = pathlib.Path(config.workdir)
+    # All processes draw and know all scores; one writes.
+    writes = processes.is_first()
     with contextlib.ExitStack() as stack:
-        saved = saved_images.SavedImages(workdir / _IMAGES)
-        images = stack.enter_context(saved) if config.save_images else None
+        collectors = Collectors(config, input_pipeline.PairDataset)
+        stack.callback(collectors.close)
+        images = None
+        if config.save_images and writes:
+            images = stack.enter_context(saved_images.SavedImages(workdir / _IMAGES))
         names, scores, picture = _score(config, generators, dataset, collectors, images)
     scores = collectors.merged(scores)
-    pair_scores.write(workdir / pair_scores.FILE, names, scores)
-    results.write_picture(workdir / "evaluation.png", picture)
+    if writes:
+        pair_scores.write(workdir / pair_scores.FILE, names, scores)
+        results.write_picture(workdir / "evaluation.png", picture)
     content: dict[str, Any] = {
         "step": generators.step,
         "weights": config.weights if generators.config.get("ema_decay") else "raw",
@@ -136,7 +164,8 @@ def score_run(config: Config) -> dict[str, Any]:
         "config": generators.config,
         **results.provenance(),
     }
-    results.write_json(workdir / "metrics.json", content)
+    if writes:
+        results.write_json(workdir / "metrics.json", content)
     return content
 
 
@@ -149,9 +178,7 @@ def _score(
 ):
     """Names of the pairs, scores of each by kind and metric, and the picture."""
     mesh = sharding.data_mesh()
-    whole = sharding.replicated(mesh)
     draw_and_score = compiled(generators.architecture, mesh)
-    coarse, refine = jax.device_put((generators.coarse, generators.refine), whole)
     total = dataset.count("test")
     total = min(total, config.max_test_pairs or total)
     shown = _Shown(total, config.picture_pairs)
@@ -161,11 +188,14 @@ def _score(
         batch_size=config.batch_size, limit=config.max_test_pairs
     )
     with tqdm.tqdm(
-        total=total, unit="pair", disable=None if config.progress else True
+        total=total,
+        unit="pair",
+        disable=None if config.progress and processes.is_first() else True,
     ) as bar:
         for test in batches:
-            batch = sharding.put_batch(test.batch, mesh)
-            drawn, finite, found = jax.device_get(draw_and_score(coarse, refine, batch))
+            batch = sharding.put_whole_batch(test.batch, mesh)
+            on_devices = draw_and_score(generators.coarse, generators.refine, batch)
+            drawn, finite, found = processes.gathered(on_devices)
             _check_finite(config, finite, test.names, len(names))
             count = len(test.names)
             names += test.names
@@ -211,13 +241,20 @@ def _check_finite(
             )
 
 
+# What `compiled` computes.
+Drawn = tuple[
+    dict[str, jax.Array], dict[str, jax.Array], dict[str, dict[str, jax.Array]]
+]
+
+
 def compiled(
     architecture: models.Architecture,
     mesh: jax.sharding.Mesh,
     metrics: Collection[str] = tuple(suite.METRICS),
-) -> Callable[..., tuple[dict[str, jax.Array], dict[str, dict[str, jax.Array]]]]:
+) -> Callable[..., Drawn]:
     """Drawing and scoring: (weights of G1, of G2 or None, batch) -> uint8 images by
-    kind, and [B] scores by kind and metric."""
+    kind, [B] whether all their values were finite, and [B] scores by kind and metric.
+    """
     whole, split = sharding.replicated(mesh), sharding.batched(mesh)
     return jax.jit(
         functools.partial(

@@ -1,16 +1,17 @@
 """--mode=evaluate --generated_dir: scores any method's images with the same code."""
 
 import collections
+import contextlib
 import pathlib
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import numpy as np
 import tqdm
 
 from data_prep import annotations
-from experiments import image_folder, pair_scores, results, scoring
+from experiments import image_folder, image_pairs, pair_scores, results, scoring
 from experiments.collectors import Collectors
 from experiments.config import Config
 from experiments.fid_reference import DataSet
@@ -26,13 +27,6 @@ _MATCHING = {
     "name": "files of one name, whatever their suffix",
     "order": "the first file of both folders, the second, and so on, sorted by name",
 }
-
-
-class _Pair(NamedTuple):
-    """Two files that belong together."""
-
-    generated: pathlib.Path
-    target: pathlib.Path
 
 
 def evaluate(config: Config) -> None:
@@ -71,13 +65,8 @@ def score(config: Config) -> dict[str, Any]:
             "overwritten; choose another folder."
         )
     sharding.check_batch_size(config.batch_size)
-    sharding.check_one_process()
     remarks: list[str] = []
-    pairs = _matched(
-        image_folder.images("generated_dir", config.generated_dir, remarks),
-        image_folder.images("target_dir", config.target_dir, remarks),
-        config,
-    )
+    pairs = image_pairs.read(config, remarks)
     names = [pair.target.name for pair in pairs]
     poses = _poses("annotations", config.annotations, "target_dir", names)
     generated_names = [pair.generated.name for pair in pairs]
@@ -87,10 +76,12 @@ def score(config: Config) -> dict[str, Any]:
         "generated_dir",
         generated_names,
     )
-    collectors = Collectors(config, _open_data, generated_poses)
-    # Before the work, not after it.
-    workdir.mkdir(parents=True, exist_ok=True)
-    of_pixels, size, outside = _score(config, pairs, poses, collectors)
+    with contextlib.closing(
+        Collectors(config, _open_data, generated_poses)
+    ) as collectors:
+        # Before the work, not after it.
+        workdir.mkdir(parents=True, exist_ok=True)
+        of_pixels, size, outside = _score(config, pairs, poses, collectors)
     scores = collectors.merged({KIND: of_pixels})
     if outside:
         remarks.append(f"{outside:,} keypoints outside their image count as missing")
@@ -105,7 +96,7 @@ def score(config: Config) -> dict[str, Any]:
 
 def _content(
     config: Config,
-    pairs: list[_Pair],
+    pairs: list[image_pairs.Pair],
     scores: scoring.Scores,
     size: tuple[int, int],
     masks: dict[str, str],
@@ -141,47 +132,6 @@ def _content(
 def _said_match(content: dict[str, Any]) -> str:
     first, last = (" and ".join(content[f"{end}_pair"]) for end in ("first", "last"))
     return f"matched by {content['match']}; first {first}, last {last}"
-
-
-def _matched(
-    generated: list[pathlib.Path], target: list[pathlib.Path], config: Config
-) -> list[_Pair]:
-    folders = (
-        f"--generated_dir={config.generated_dir}, --target_dir={config.target_dir}"
-    )
-    if config.match == "name":
-        by_name = _by_stem("generated_dir", generated)
-        targets = _by_stem("target_dir", target)
-        for flag, names, others in (
-            ("target_dir", by_name, targets),
-            ("generated_dir", targets, by_name),
-        ):
-            lone = [path.name for stem, path in names.items() if stem not in others]
-            if lone:
-                raise ValueError(
-                    f"{folders}: {len(lone)} of {len(names)} files have none of the "
-                    f"same name in --{flag}: {image_folder.few(lone)}. --match=order "
-                    "matches sorted files instead."
-                )
-        return [_Pair(path, targets[stem]) for stem, path in by_name.items()]
-    if len(generated) != len(target):
-        raise ValueError(
-            f"{folders}: {len(generated)} and {len(target)} images; --match=order "
-            "needs equal numbers."
-        )
-    return [_Pair(*pair) for pair in zip(generated, target, strict=True)]
-
-
-def _by_stem(flag: str, paths: list[pathlib.Path]) -> dict[str, pathlib.Path]:
-    found: dict[str, pathlib.Path] = {}
-    for path in paths:
-        if path.stem in found:
-            raise ValueError(
-                f"--{flag}={path.parent}: {found[path.stem].name} and {path.name} "
-                "have one name; --match=name cannot tell them apart."
-            )
-        found[path.stem] = path
-    return found
 
 
 def _poses(
@@ -227,7 +177,7 @@ def _open_data(folder: str) -> DataSet:
 
 def _score(
     config: Config,
-    pairs: list[_Pair],
+    pairs: list[image_pairs.Pair],
     poses: list[np.ndarray] | None,
     collectors: Collectors,
 ) -> tuple[dict[str, np.ndarray], tuple[int, int], int]:
@@ -265,7 +215,7 @@ def _score(
 
 
 def _batch(
-    pairs: list[_Pair], keypoints: list[np.ndarray], size: tuple[int, int]
+    pairs: list[image_pairs.Pair], keypoints: list[np.ndarray], size: tuple[int, int]
 ) -> dict[str, np.ndarray]:
     """Both images of some pairs, and the keypoints where there are any."""
     whose = "the first image of --generated_dir"

@@ -26,7 +26,7 @@ def images(flag: str, folder: str, remarks: list[str]) -> list[pathlib.Path]:
     others = [entry.name for entry in found if entry not in set(chosen)]
     if others:
         count = f" ({len(others)} in all)" if len(others) > 3 else ""
-        remarks.append(f"--{flag}: no images and not scored: {few(others)}{count}")
+        remarks.append(f"--{flag}: no images and not used: {few(others)}{count}")
     return chosen
 
 

@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from absl import app, flags, logging
 
@@ -27,6 +28,8 @@ _USAGE = """PG2: pose-guided person image generation (Ma et al., NIPS 2017) in J
       --pose=dancer.json --output=dancing.png
   python -m experiments.main --mode=demo --workdir=...
   python -m experiments.main --mode=table1 --data_dir=... --workdir=...
+  python -m experiments.main --mode=user_study --data_dir=... --workdir=... \\
+      --output=study
   python -m experiments.main --mode=import_checkpoint --tf1_checkpoint=... --workdir=...
 
 Flags may stand in a file, one a line: --flagfile=FILE. Later flags win."""
@@ -54,9 +57,13 @@ def main(arguments: Sequence[str]) -> None:
     logging.set_verbosity(logging.ERROR)
     # Like Ctrl-C, but for the time of training, which saves first.
     signal.signal(signal.SIGTERM, _interrupt)
+    several = False
     try:
         config = command_line.from_flags()
         compilation_cache.use(config.compilation_cache_dir)
+        if config.coordinator_address:
+            importlib.import_module("experiments.processes").connect(config)
+            several = True
         # Imports what the mode needs and no more.
         program = importlib.import_module(f"experiments.{config.mode}")
         stopped_by = getattr(program, config.mode)(config)
@@ -66,20 +73,34 @@ def main(arguments: Sequence[str]) -> None:
     except (ValueError, OSError, FloatingPointError) as error:
         if os.environ.get("PG2_TRACEBACK"):
             raise
-        sys.exit(f"error: {error}")
+        _fail(str(error), several)
     except RuntimeError as error:
         # What XLA raises; the first line names the bytes.
         if "RESOURCE_EXHAUSTED" not in str(error):
             raise
         first_line = str(error).partition("\n")[0]
-        sys.exit(f"error: {first_line} Try a smaller --batch_size or --base_channels.")
+        advice = "Try --remat, --grad_accumulation, or a smaller --batch_size."
+        _fail(f"{first_line} {advice}", several)
     except KeyboardInterrupt as stopped:
         number = stopped.args[0] if stopped.args else signal.SIGINT
         print("interrupted", file=sys.stderr)
-        sys.stdout.flush()
-        sys.stderr.flush()
         # Threads of jax and tensorflow that are still at work crash a normal exit.
-        os._exit(128 + number)
+        _exit_at_once(128 + number)
+
+
+def _fail(message: str, several: bool) -> NoReturn:
+    """Ends this process for a mistake, or for what went wrong."""
+    if not several:
+        sys.exit(f"error: {message}")
+    print(f"error: {message}", file=sys.stderr)
+    # A normal exit waits for the other processes, which wait for this one.
+    _exit_at_once(1)
+
+
+def _exit_at_once(status: int) -> NoReturn:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
 
 
 def _interrupt(number: int, _frame: object) -> None:

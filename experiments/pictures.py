@@ -2,7 +2,7 @@
 
 import functools
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import cast
 
 import jax
@@ -16,6 +16,7 @@ from pg2_jax import (
     input_pipeline,
     inputs,
     models,
+    sharding,
     train_state,
     visualize,
 )
@@ -67,11 +68,22 @@ def spread_pairs(
         limit: takes them from the first pairs only; 0 for all.
     """
     total = dataset.count("test")
-    wanted = spread_rows(min(total, limit or total), count)
+    return pairs_at(dataset, spread_rows(min(total, limit or total), count))
+
+
+def pairs_at(
+    dataset: input_pipeline.PairDataset, rows: Collection[int]
+) -> inputs.Batch:
+    """Test pairs by their numbers, in ascending order.
+
+    Args:
+        dataset: has these test pairs.
+        rows: at least one number, from 0.
+    """
+    wanted, first = sorted(rows), 0
     pairs: list[dict[str, np.ndarray]] = []
-    first = 0
-    for test in dataset.test_batches(batch_size=64, limit=limit):
-        here = [row - first for row in sorted(wanted) if 0 <= row - first < 64]
+    for test in dataset.test_batches(batch_size=64, limit=wanted[-1] + 1):
+        here = [row - first for row in wanted if 0 <= row - first < 64]
         batch = cast(dict[str, np.ndarray], test.batch)
         pairs.append({name: array[here] for name, array in batch.items()})
         first += 64
@@ -108,8 +120,9 @@ class ProgressPictures:
     def draw(self, state: train_state.TrainState, step: int) -> np.ndarray:
         """Writes pictures/step_XXXXXX.png and returns it as [H, W, 3] uint8."""
         drawn = self._draw(
-            state.coarse.drawing_params,
-            state.refine.drawing_params if state.refine else None,
+            # This process draws alone.
+            sharding.local(state.coarse.drawing_params),
+            sharding.local(state.refine.drawing_params) if state.refine else None,
             self._batch["source_image"],
             self._batch["target_keypoints"],
         )

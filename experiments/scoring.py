@@ -231,7 +231,8 @@ def show(
         notes.add_row(" !", rich.text.Text(line))
     for reason in dict.fromkeys(missing.values()):
         names = ", ".join(name for name in missing if missing[name] == reason)
-        notes.add_row(" x", f"{names}: not computed: {reason}")
+        # As text: rich would take the [pose] of a pip install for a colour.
+        notes.add_row(" x", rich.text.Text(f"{names}: not computed: {reason}"))
     console.print(notes)
 
 

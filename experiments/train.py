@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import pathlib
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ from experiments import (
     dry_run,
     history,
     pictures,
+    processes,
     profiling,
     stored_config,
     training_log,
@@ -22,7 +24,7 @@ from experiments import (
     validation,
 )
 from experiments.config import Config
-from pg2_jax import checkpoint, input_pipeline, models, sharding, train_state
+from pg2_jax import checkpoint, input_pipeline, locks, models, sharding, train_state
 
 
 def train(config: Config) -> int | None:
@@ -42,8 +44,7 @@ def train(config: Config) -> int | None:
     dataset = input_pipeline.PairDataset(config.data_dir, config.validation_share)
     config = config.with_size(dataset.height, dataset.width)
     architecture = checkpoint.architecture_of(config.to_json())
-    sharding.check_batch_size(config.batch_size)
-    sharding.check_one_process()
+    sharding.check_batch_size(config.batch_size, config.grad_accumulation)
     dataset.count("train")
     if config.pose_embedding == "view":
         for split in dataset.splits:
@@ -51,11 +52,30 @@ def train(config: Config) -> int | None:
     if config.dry_run:
         dry_run.show(config, architecture, dataset)
         return None
-    run = _Run(config, architecture, dataset)
-    print(_announcement(config, dataset, run.state))
-    with _signals() as received, contextlib.closing(run):
-        run.until(config.total_steps, stop=lambda: bool(received))
-    return received[0] if received else None
+    for kind in ("nans", "infs"):
+        jax.config.update(f"jax_debug_{kind}", config.debug_nans)
+    with _claimed(config.workdir):
+        run = _Run(config, architecture, dataset)
+        _say(_announcement(config, dataset, run.state))
+        with _signals() as received, contextlib.closing(run):
+            stopped = run.until(config.total_steps, stop=lambda: bool(received))
+    # Another process may be the one that was told to stop.
+    return (received or [signal.SIGTERM])[0] if stopped else None
+
+
+def _claimed(workdir: str) -> contextlib.AbstractContextManager[None]:
+    """Keeps a second training out of the workdir."""
+    if not processes.is_first():
+        return contextlib.nullcontext()
+    folder = pathlib.Path(workdir)
+    folder.mkdir(parents=True, exist_ok=True)
+    return locks.holding(folder / ".lock", f"--workdir={workdir}")
+
+
+def _say(line: str) -> None:
+    """Prints a line, once for all processes."""
+    if processes.is_first():
+        print(line, flush=True)
 
 
 def _announcement(
@@ -69,11 +89,14 @@ def _announcement(
         if player
     ]
     device, step = jax.devices()[0], int(state.step)
+    count = jax.process_count()
+    several = f" in {count} processes" if count > 1 else ""
     start = f"goes on from step {step:,}; " if step else ""
     return (
         f"{config.workdir}: {start}{dataset.count('train'):,} pairs of "
         f"{config.image_size}, "
-        f"{', '.join(sizes)} parameters, {jax.device_count()} x {device.device_kind}; "
+        f"{', '.join(sizes)} parameters, {jax.device_count()} x {device.device_kind}"
+        f"{several}; "
         f"{_STAGES[config.stages].format(config.coarse_steps, config.total_steps)}."
     )
 
@@ -112,7 +135,8 @@ class _Run:
         if config.init_from and before is None:
             self.state = _with_networks(state, config)
         self._first = first = int(self.state.step)
-        history.write_config(config.workdir, stored, first)
+        if processes.is_first():
+            history.write_config(config.workdir, stored, first)
         batches = dataset.training_batches(
             batch_size=config.batch_size,
             seed=config.seed,
@@ -123,9 +147,11 @@ class _Run:
         self._batches = training_steps.feed(config, batches, first, self._mesh)
         self._profile = profiling.Profile(config)
         self._pictures = None
-        if config.picture_every and "test" in dataset.splits:
+        wanted = config.picture_every and processes.is_first()
+        if wanted and "test" in dataset.splits:
             self._pictures = pictures.ProgressPictures(config, architecture, dataset)
         self._log = training_log.TrainingLog(config, first)
+        self._vote = processes.Vote(self._mesh)
         self._validation = None
         if config.eval_every:
             self._validation = validation.Validation(
@@ -134,29 +160,32 @@ class _Run:
         # As the evaluations before this session say, which is what they said then.
         self._over = validation.is_over(config, history.read(config.workdir))
 
-    def until(self, last: int, stop: Callable[[], bool]) -> None:
-        """Takes the steps up to `last`, or fewer if `stop` says so, and saves."""
+    def until(self, last: int, stop: Callable[[], bool]) -> bool:
+        """Takes the steps up to `last`, or fewer if `stop` says so in any process, and
+        saves; returns whether it was told to stop."""
         config, step = self._config, int(self.state.step)
         if step < last and self._over:
-            print(f"{config.workdir}: step {step} of {last}, {self._ended(step, last)}")
-            return
+            _say(f"{config.workdir}: step {step} of {last}, {self._ended(step, last)}")
+            return False
         if step >= last:
             self._save(step)  # of a run that begins with all it needs
-            print(f"{config.workdir} has {step} steps; {last} were asked for.")
-            return
+            _say(f"{config.workdir} has {step} steps; {last} were asked for.")
+            return False
+        stopping = self._vote(stop())
         with _progress_bar(config, step) as bar:
-            while step < last and not stop() and not self._over:
+            while step < last and not stopping and not self._over:
                 count = training_steps.call_length(config, step)
                 self._profile.begin(step, count)
                 self._take_step(step)
                 step += count
                 self._profile.end(step, self.state)
                 bar.update(count)
-                if _is_due(step, config.log_every, last) or stop():
+                stopping = self._vote(stop())
+                if _is_due(step, config.log_every, last) or stopping:
                     line = self._log.write(step)
                     bar.set_postfix_str(line)
                     if bar.disable:
-                        print(f"step {step}: {line}", flush=True)
+                        _say(f"step {step}: {line}")
                 if self._pictures and _is_due(step, config.picture_every, last):
                     grid = self._pictures.draw(self.state, step)
                     self._log.add_picture("pairs", grid, step)
@@ -165,7 +194,8 @@ class _Run:
                 if _is_due(step, config.checkpoint_every, last):
                     self._save(step)
             self._save(step)
-        print(f"{config.workdir}: step {step} of {last}, {self._ended(step, last)}")
+        _say(f"{config.workdir}: step {step} of {last}, {self._ended(step, last)}")
+        return stopping
 
     def _validate(self, judge: validation.Validation, step: int) -> str:
         """Scores the state, saves it if it is the best; returns a line for people."""
@@ -200,7 +230,11 @@ class _Run:
         stage = self._stages.first
         if step >= self._config.coarse_steps:
             stage = self._stages.second
-        self.state, metrics = stage(self.state, next(self._batches))
+        try:
+            self.state, metrics = stage(self.state, next(self._batches))
+        except FloatingPointError as error:  # of --debug_nans
+            advice = training_log.advice(self._config)
+            raise FloatingPointError(f"step {step + 1}: {error}. {advice}") from error
         self._log.add(metrics)
         if step not in (self._first, self._config.coarse_steps):
             # The first step of a stage is compiled, which says nothing of the others.
@@ -239,7 +273,8 @@ def _progress_bar(config: Config, step: int) -> tqdm.tqdm:
         total=config.total_steps,
         initial=step,
         unit="step",
-        disable=None if config.progress else True,  # None: unless it is a terminal
+        # None: unless it is a terminal.
+        disable=None if config.progress and processes.is_first() else True,
         dynamic_ncols=True,
     )
 
@@ -251,7 +286,7 @@ def _with_stage_one(
     step, stored = checkpoint.latest_config(config.coarse_from, "--coarse_from")
     stored_config.check_stage_one(step, stored, config, data)
     coarse = checkpoint.restore_coarse(config.coarse_from, state.coarse)
-    print(f"{config.workdir}: stage I is that of {config.coarse_from}")
+    _say(f"{config.workdir}: stage I is that of {config.coarse_from}")
     at = jnp.full_like(state.step, config.coarse_steps)
     return dataclasses.replace(state, step=at, coarse=coarse)
 
@@ -264,7 +299,7 @@ def _with_networks(
         config.init_from, "--init_from", config.wanted_checkpoint
     )
     stored_config.check_init_from(stored, config)
-    print(
+    _say(
         f"{config.workdir}: begins with the networks of step {step} of "
         f"{config.init_from}"
     )

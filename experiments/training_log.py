@@ -8,7 +8,7 @@ import jax
 import numpy as np
 import tensorboardX
 
-from experiments import history, training_steps
+from experiments import history, processes, training_steps
 from experiments.config import Config
 from pg2_jax import train_step as steps
 
@@ -26,10 +26,15 @@ class TrainingLog:
         """
         self._config = config
         self._summaries = tensorboardX.SummaryWriter(
-            str(pathlib.Path(config.workdir) / "summaries"), purge_step=first_step + 1
+            str(pathlib.Path(config.workdir) / "summaries"),
+            purge_step=first_step + 1,
+            write_to_disk=processes.is_first(),
         )
-        self._history = history.History(config.workdir, first_step)
-        self._begin = time.monotonic() - self._history.seconds
+        self._history: history.History | None = None
+        self._begin = time.monotonic()
+        if processes.is_first():
+            self._history = history.History(config.workdir, first_step)
+            self._begin -= self._history.seconds
         self._unlogged: list[steps.Metrics] = []
         self._seconds = 0.0  # of the steps since the last entry
 
@@ -55,7 +60,8 @@ class TrainingLog:
         for name, value in values.items():
             self._summaries.add_scalar(name, value, step)
         seconds = round(time.monotonic() - self._begin, 3)
-        self._history.add(step, {**values, "seconds": seconds})
+        if self._history:
+            self._history.add(step, {**values, "seconds": seconds})
 
     def write(self, step: int) -> str:
         """Writes the means since the last entry; returns a line for people.
@@ -94,7 +100,8 @@ class TrainingLog:
     def close(self) -> None:
         """Writes what is still in memory."""
         self._summaries.close()
-        self._history.close()
+        if self._history:
+            self._history.close()
 
 
 def _by_step(metrics: steps.Metrics) -> list[steps.Metrics]:

@@ -60,7 +60,7 @@ def compiled(config: Config, architecture: models.Architecture, mesh: Mesh) -> S
 
     def jitted(step: Callable, of: steps.Objective) -> Step:
         bound = functools.partial(step, architecture=architecture, objective=of)
-        return _one_or_several(bound, mesh)
+        return _one_or_several(bound, mesh, donate=not config.debug_nans)
 
     return Stages(
         first=jitted(first, coarse),
@@ -86,7 +86,8 @@ def first_state(
     return jax.jit(create, out_shardings=whole, compiler_options=unoptimized)()
 
 
-def _one_or_several(step: Callable, mesh: Mesh) -> Step:
+def _one_or_several(step: Callable, mesh: Mesh, *, donate: bool) -> Step:
+    """Compiles a step; --debug_nans needs the state that donating would overwrite."""
     whole = sharding.replicated(mesh)
 
     def several(state: train_state.TrainState, batches: steps.Batch):
@@ -97,7 +98,7 @@ def _one_or_several(step: Callable, mesh: Mesh) -> Step:
             taken,
             in_shardings=(whole, split),
             out_shardings=whole,
-            donate_argnums=0,
+            donate_argnums=0 if donate else (),
         )
 
     return Step(
@@ -167,3 +168,13 @@ def _schedule(config: Config, stage_steps: int) -> optax.ScalarOrSchedule:
         halve_every=config.halve_every,
         warmup_steps=config.warmup_steps,
     )
+
+
+def planned_bytes(program: jax.stages.Compiled) -> int | None:
+    """The most memory that a program takes on one device, as XLA plans it: what it is
+    given, what it returns, and all between. None where XLA does not say."""
+    plan = program.memory_analysis()
+    if plan is None:
+        return None
+    used = plan.argument_size_in_bytes + plan.temp_size_in_bytes
+    return used + plan.output_size_in_bytes - plan.alias_size_in_bytes

@@ -17,7 +17,7 @@ import jax
 import orbax.checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers as ocp_managers
 
-from pg2_jax import models, train_state
+from pg2_jax import checkpoint_health, models, train_state
 
 PyTree = Any
 # Which checkpoint of a run: that of a step, the best, or (None) the newest.
@@ -44,7 +44,10 @@ def folder(workdir: str) -> pathlib.Path:
 
 
 class Checkpointer:
-    """Saves and restores the state of one run below `<workdir>/checkpoints`."""
+    """Saves and restores the state of one run below `<workdir>/checkpoints`.
+
+    All processes of a run call it alike.
+    """
 
     def __init__(self, workdir: str, config: dict[str, Any], *, keep: int = 3):
         """Opens or creates the folder.
@@ -63,9 +66,14 @@ class Checkpointer:
             ]
         )
         options = ocp.CheckpointManagerOptions(
-            preservation_policy=kept, best_fn=_score, create=True
+            preservation_policy=kept,
+            best_fn=_score,
+            create=True,
+            # What a kill has left half-written.
+            cleanup_tmp_directories=True,
         )
-        self._manager = ocp.CheckpointManager(folder(workdir), options=options)
+        self._folder = folder(workdir)
+        self._manager = ocp.CheckpointManager(self._folder, options=options)
         self._config = {"config": config, "versions": versions()}
 
     def save(self, state: train_state.TrainState, score: float | None = None) -> None:
@@ -74,40 +82,81 @@ class Checkpointer:
         Args:
             state: of which a step is saved once.
             score: makes it a candidate for the best checkpoint; higher is better.
+
+        Raises:
+            OSError: this or the checkpoint before cannot be written, as on a full disk.
         """
         step = int(state.step)
         if step in self._manager.all_steps():
             return
-        self._manager.save(
-            step,
-            args=ocp.args.Composite(
-                state=ocp.args.PyTreeSave(state),
-                config=ocp.args.JsonSave(self._config),
-            ),
-            metrics=None if score is None else {"score": score},
-        )
+        description = checkpoint_health.description(self._config, state)
+        with checkpoint_health.telling_of_failure(self._folder):
+            self._manager.save(
+                step,
+                args=ocp.args.Composite(
+                    **{
+                        checkpoint_health.STATE: ocp.args.PyTreeSave(state),
+                        checkpoint_health.CONFIG: ocp.args.JsonSave(description),
+                    }
+                ),
+                metrics=None if score is None else {"score": score},
+            )
 
     def latest_config(self) -> dict[str, Any] | None:
-        """The config inside the newest checkpoint, or None if there is none."""
-        step = self._manager.latest_step()
-        return None if step is None else _stored_config(self._manager, step)
+        """The config inside the newest readable checkpoint, or None if there is none.
+
+        Raises:
+            ValueError: there are checkpoints, but none can be read.
+        """
+        failures = []
+        for step in self._newest_first():
+            try:
+                return checkpoint_health.read_description(self._manager, step)["config"]
+            except checkpoint_health.Unreadable as error:
+                failures.append(error)
+        if failures:
+            raise checkpoint_health.all_unreadable(failures)
+        return None
 
     def restore_latest(self, state: train_state.TrainState) -> train_state.TrainState:
-        """Returns the newest checkpoint, or `state` itself if there is none.
+        """Returns the newest readable checkpoint, or `state` if there is none.
+
+        Damaged ones that are newer are said on stderr and moved to
+        `<workdir>/damaged_checkpoints`.
 
         Args:
             state: the template: its structure, shapes, types and shardings.
+
+        Raises:
+            ValueError: there are checkpoints, but none can be read.
         """
-        step = self._manager.latest_step()
-        if step is None:
-            return state
+        failures: dict[int, checkpoint_health.Unreadable] = {}
         template = jax.tree.map(ocp.utils.to_shape_dtype_struct, state)
-        return _restore_tree(self._manager, step, template)
+        for step in self._newest_first():
+            try:
+                found = checkpoint_health.read_arrays(self._manager, step, template)
+            except checkpoint_health.Unreadable as error:
+                failures[step] = error
+            else:
+                if failures:
+                    checkpoint_health.set_aside(self._manager, failures, step)
+                return found
+        if failures:
+            raise checkpoint_health.all_unreadable(list(failures.values()))
+        return state
+
+    def _newest_first(self) -> list[int]:
+        return sorted(self._manager.all_steps(), reverse=True)
 
     def close(self) -> None:
-        """Waits for pending writes; without it the last save can be lost."""
-        self._manager.wait_until_finished()
-        self._manager.close()
+        """Waits for pending writes; without it the last save can be lost.
+
+        Raises:
+            OSError: the last checkpoint cannot be written.
+        """
+        with checkpoint_health.telling_of_failure(self._folder):
+            self._manager.wait_until_finished()
+            self._manager.close()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -134,6 +183,7 @@ def restore_generators(
     step: Wanted = None,
     weights: Weights = "averaged",
     precision: str = "",
+    sharding: jax.sharding.Sharding | None = None,
 ) -> Generators:
     """Reads the weights of G1 and G2 alone; optimizer and discriminator stay on disk.
 
@@ -142,21 +192,23 @@ def restore_generators(
         step: the checkpoint; "best" for the best, None for the newest.
         weights: the averages, where the run kept them, or the raw weights.
         precision: to draw in, "float32" or "bfloat16"; empty for the run's own.
+        sharding: where the weights go; None for the first device.
 
     Raises:
-        ValueError: there is no such checkpoint.
+        ValueError: there is no such checkpoint, or it is damaged.
     """
     manager, step = _open(workdir, "--workdir", step)
-    config = _stored_config(manager, step)
+    config = checkpoint_health.read_description(manager, step)["config"]
     architecture = architecture_of(config)
     if precision:
         architecture = dataclasses.replace(architecture, precision=precision)
     shapes = jax.eval_shape(
         lambda: train_state.create(architecture, train_state.make_optimizer(0.0), 0)
     )
-    device = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
+    if sharding is None:
+        sharding = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
     wanted = {
-        name: jax.tree.map(lambda x: _placed(x, device), player.params)
+        name: jax.tree.map(lambda x: _placed(x, sharding), player.params)
         for name, player in (("coarse", shapes.coarse), ("refine", shapes.refine))
         if player is not None
     }
@@ -183,10 +235,10 @@ def latest_config(
         wanted: the checkpoint.
 
     Raises:
-        ValueError: there is no such checkpoint.
+        ValueError: there is no such checkpoint, or it is damaged.
     """
     manager, step = _open(workdir, flag, wanted)
-    config = _stored_config(manager, step)
+    config = checkpoint_health.read_description(manager, step)["config"]
     manager.close()
     return step, config
 
@@ -203,7 +255,9 @@ def restore_networks(
         state: of the new run; its networks are of the same shapes.
     """
     manager, step = _open(workdir, "--init_from", step)
-    averaged = bool(_stored_config(manager, step).get("ema_decay"))
+    averaged = bool(
+        checkpoint_health.read_description(manager, step)["config"].get("ema_decay")
+    )
     names = ("coarse", "refine", "critic")
     players = {n: getattr(state, n) for n in names if getattr(state, n) is not None}
     wanted = {
@@ -225,7 +279,9 @@ def restore_coarse(workdir: str, player: train_state.Player) -> train_state.Play
     """
     manager, step = _open(workdir, "--coarse_from", None)
     wanted = {"coarse": jax.tree.map(ocp.utils.to_shape_dtype_struct, player)}
-    restored = _restore_tree(manager, step, wanted, partial_restore=True)
+    restored = checkpoint_health.read_arrays(
+        manager, step, wanted, partial_restore=True
+    )
     manager.close()
     return restored["coarse"]
 
@@ -258,11 +314,6 @@ def _open(workdir: str, flag: str, step: Wanted) -> tuple[ocp.CheckpointManager,
     return manager, found[-1] if step is None else int(step)
 
 
-def _stored_config(manager: ocp.CheckpointManager, step: int) -> dict[str, Any]:
-    arguments = ocp.args.Composite(config=ocp.args.JsonRestore())
-    return manager.restore(step, args=arguments).config["config"]
-
-
 def _restore_weights(
     manager: ocp.CheckpointManager,
     step: int,
@@ -284,23 +335,13 @@ def _restore_weights(
     }
     flat = {(name, *paths[name]): tree for name, tree in wanted.items()}
     template = flax.traverse_util.unflatten_dict(flat)
-    restored = _restore_tree(manager, step, template, partial_restore=True)
+    restored = checkpoint_health.read_arrays(
+        manager, step, template, partial_restore=True
+    )
     return {
         name: functools.reduce(operator.getitem, paths[name], restored[name])
         for name in wanted
     }
-
-
-def _restore_tree(
-    manager: ocp.CheckpointManager, step: int, template: PyTree, **options: Any
-) -> PyTree:
-    """Reads the arrays of a checkpoint that the template names, placed as it says."""
-    arguments = ocp.args.PyTreeRestore(
-        item=template,
-        restore_args=ocp.checkpoint_utils.construct_restore_args(template),
-        **options,
-    )
-    return manager.restore(step, args=ocp.args.Composite(state=arguments)).state
 
 
 def _placed(x: jax.ShapeDtypeStruct, sharding: Any) -> jax.ShapeDtypeStruct:

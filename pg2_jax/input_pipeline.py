@@ -136,11 +136,12 @@ class PairDataset:
     ) -> Iterator[Batch]:
         """Yields this process's share of the training batches, without end.
 
-        The records of all epochs are one stream, and process i of n takes every n-th of
-        it from the i-th on. So a step sees the same examples whatever the number of
-        processes, each epoch holds every pair once over all processes, and a batch that
-        does not divide the epoch goes on in the next one: nothing is left out. Each
-        process reads all records, which is quick, and decodes its own.
+        The records of all epochs are one stream, and process i of n takes the i-th of n
+        equal shares of every batch. So a step sees the same examples in the same order
+        whatever the number of processes, each epoch holds every pair once over all
+        processes, and a batch that does not divide the epoch goes on in the next one:
+        nothing is left out. Each process reads all records, which is quick, and decodes
+        its own.
 
         Args:
             batch_size: examples per step over all processes.
@@ -161,7 +162,10 @@ class PairDataset:
         epoch, offset = divmod(first_step * batch_size, self.count("train"))
         epochs = tf.data.Dataset.range(epoch, np.iinfo(np.int64).max)
         records = epochs.flat_map(lambda e: self._shuffled_records(seed, e))
-        records = records.skip(offset).shard(process_count, process_index)
+        records = records.skip(offset)
+        if process_count > 1:
+            shares = records.batch(rows, drop_remainder=True)
+            records = shares.shard(process_count, process_index).unbatch()
         return self._batches(records, rows, (*_IMAGES, *_KEYPOINTS))
 
     def test_batches(
@@ -176,9 +180,9 @@ class PairDataset:
         """Yields this process's share of the test pairs, each once, in the order of the
         protocol.
 
-        Process i of n takes every n-th pair from the i-th on, and all processes get
-        equally many batches: where the pairs do not fill them, they are padded with the
-        first pair, whose name is not repeated.
+        Process i of n takes the i-th of n equal shares of every batch, and all
+        processes get equally many batches: where the pairs do not fill them, they are
+        padded with the first pair, whose name is not repeated.
 
         Args:
             batch_size: examples per step over all processes.
@@ -195,18 +199,20 @@ class PairDataset:
         """
         rows = _share(batch_size, process_index, process_count)
         count = min(limit or self.count(split), self.count(split))
-        left = len(range(process_index, count, process_count))
         stored = "train" if split == "validation" else split
         records = self._records(self._files(stored), split)
         padding = records.take(1).repeat()
         records = records.take(count).concatenate(padding)
-        records = records.shard(process_count, process_index)
+        shares = records.batch(rows, drop_remainder=True)
+        records = shares.shard(process_count, process_index).unbatch()
         batches = self._batches(records, rows, (*_IMAGES, *_KEYPOINTS, *_NAMES))
-        for batch in itertools.islice(batches, -(-count // batch_size)):
+        firsts = range(process_index * rows, count + batch_size, batch_size)
+        steps = -(-count // batch_size)
+        for first, batch in zip(firsts, itertools.islice(batches, steps), strict=False):
+            true = max(0, count - first)
             sources, targets = (
-                [name.decode() for name in batch[key][:left]] for key in _NAMES[1:]
+                [name.decode() for name in batch[key][:true]] for key in _NAMES[1:]
             )
-            left -= len(sources)
             arrays = {key: batch[key] for key in (*_IMAGES, *_KEYPOINTS)}
             names = list(zip(sources, targets, strict=True))
             yield TestBatch(cast(Batch, arrays), names)

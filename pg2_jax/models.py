@@ -7,6 +7,8 @@ the released models.py).
 
 import dataclasses
 import math
+from collections.abc import Callable
+from typing import Any
 
 import flax.linen as nn
 import jax
@@ -49,6 +51,8 @@ class Architecture:
         heat_map_range: "zero_one" (paper) or "minus_one_one" (released code).
         precision: what convolutions compute in, "float32" or "bfloat16"; the weights
             are float32 in both.
+        remat: whether a gradient computes the inside of G1's and G2's blocks again
+            instead of keeping it: less memory, the same weights.
     """
 
     image_height: int
@@ -67,21 +71,16 @@ class Architecture:
     critic_input: str = "pair"
     heat_map_range: str = "zero_one"
     precision: str = "float32"
+    remat: bool = False
 
     def __post_init__(self):
         for name in variants.CHOICES:
             variants.require(name, getattr(self, name))
-        height, width, halvings = self.image_height, self.image_width, self.blocks - 1
+        height, width = self.image_height, self.image_width
         if height < 32:
             raise ValueError(
                 f"Image size {height}x{width}: the height must be at least 32, because "
                 "G2 has log2(height) - 4 blocks and needs one."
-            )
-        if height % 2**halvings or width % 2**halvings:
-            raise ValueError(
-                f"Image size {height}x{width}: both sides must be multiples of "
-                f"{2**halvings}, because G1's {self.blocks} blocks (log2(height) - 2) "
-                f"halve the image {halvings} times."
             )
         if self.coarse_network == "refinement" and self.pose_embedding != "heatmap":
             raise ValueError(
@@ -96,7 +95,7 @@ class Architecture:
 
     @property
     def blocks(self) -> int:
-        """Blocks of G1, N = log2(H) - 2: 5 at 128x64, 6 at 256x256."""
+        """Blocks of G1, N = log2(H) - 2, rounded down: 5 at 128x64, 6 at 256x256."""
         return int(math.log2(self.image_height)) - 2
 
     @property
@@ -115,6 +114,7 @@ class Architecture:
             block=self.coarse_block,
             pose_embedding=self.pose_embedding,
             dtype=self.dtype,
+            remat=self.remat,
         )
 
     def refine(self) -> "RefinementGenerator":
@@ -125,6 +125,7 @@ class Architecture:
             decoder=self.refine_decoder,
             full_skip=self.refine_full_skip,
             dtype=self.dtype,
+            remat=self.remat,
         )
 
     def discriminator(self) -> Discriminator:
@@ -184,12 +185,29 @@ def rgb(x: jax.Array) -> jax.Array:
     return conv(3, 3, jnp.dtype("float32"), name="rgb")(x)
 
 
-def upsample(x: jax.Array) -> jax.Array:
-    """Nearest-neighbour enlargement by 2: [B, H, W, C] -> [B, 2H, 2W, C]."""
+def upsample(x: jax.Array, like: jax.Array) -> jax.Array:
+    """Nearest-neighbour enlargement by 2, the inverse of a halving.
+
+    Half of an odd side is rounded up, so that enlarging gives one row too many, which
+    is cut.
+
+    Args:
+        x: [B, ceil(H / 2), ceil(W / 2), C].
+        like: [B, H, W, any], what was halved.
+
+    Returns:
+        [B, H, W, C].
+    """
     batch, height, width, channels = x.shape
     x = x[:, :, None, :, None, :]
     x = jnp.broadcast_to(x, (batch, height, 2, width, 2, channels))
-    return x.reshape(batch, 2 * height, 2 * width, channels)
+    x = x.reshape(batch, 2 * height, 2 * width, channels)
+    return x[:, : like.shape[1], : like.shape[2]]
+
+
+def _kept_small(block: Callable[..., nn.Module], remat: bool) -> Any:
+    """A kind of block, whose inside a gradient may have to compute again."""
+    return nn.remat(block) if remat else block
 
 
 class CoarseGenerator(nn.Module):
@@ -203,6 +221,7 @@ class CoarseGenerator(nn.Module):
         block: "residual" (paper) or "plain".
         pose_embedding: as in `Architecture`.
         dtype: what convolutions compute in; the output is float32.
+        remat: as in `Architecture`.
     """
 
     base_channels: int
@@ -211,6 +230,7 @@ class CoarseGenerator(nn.Module):
     block: str
     pose_embedding: str
     dtype: jnp.dtype
+    remat: bool = False
 
     @nn.compact
     def __call__(self, source: jax.Array, pose: jax.Array) -> jax.Array:
@@ -259,7 +279,7 @@ class CoarseGenerator(nn.Module):
                 # The paper enlarges first; a 1x1 convolution gives the same before,
                 # with a quarter of the work.
                 narrow = conv(self._width(i - 1), 1, self.dtype, name=f"narrow{i}")
-                x = upsample(nn.relu(narrow(x)))
+                x = upsample(nn.relu(narrow(x)), skips[i - 1])
         return rgb(x)
 
     def _pose_feature(self, pose: jax.Array) -> jax.Array:
@@ -283,7 +303,7 @@ class CoarseGenerator(nn.Module):
 
     def _block(self, features: int, name: str) -> nn.Module:
         kind = ResidualBlock if self.block == "residual" else ConvBlock
-        return kind(features, self.dtype, name=name)
+        return _kept_small(kind, self.remat)(features, self.dtype, name=name)
 
     def _width(self, i: int) -> int:
         return self.base_channels * (i + 1)
@@ -300,6 +320,7 @@ class RefinementGenerator(nn.Module):
         full_skip: whether the last decoder block sees the first encoder block; the
             authors' 128x64 model lacks this skip, their 256x256 model has it.
         dtype: what convolutions compute in; the output is float32.
+        remat: as in `Architecture`.
     """
 
     base_channels: int
@@ -307,6 +328,7 @@ class RefinementGenerator(nn.Module):
     decoder: str
     full_skip: bool
     dtype: jnp.dtype
+    remat: bool = False
 
     @nn.compact
     def __call__(self, *images: jax.Array) -> jax.Array:
@@ -319,11 +341,12 @@ class RefinementGenerator(nn.Module):
             [B, H, W, 3], unbounded.
         """
         widths = [self.base_channels * (i + 1) for i in range(self.blocks)]
+        block = _kept_small(ConvBlock, self.remat)
         x = jnp.concatenate(images, axis=-1)
         x = nn.relu(conv(widths[0], 3, self.dtype, name="stem")(x))
         skips = []
         for i, features in enumerate(widths):
-            x = ConvBlock(features, self.dtype, name=f"encode{i}")(x)
+            x = block(features, self.dtype, name=f"encode{i}")(x)
             skips.append(x)
             if i < self.blocks - 1:
                 halve = conv(features, 3, self.dtype, stride=2, name=f"halve{i}")
@@ -334,7 +357,7 @@ class RefinementGenerator(nn.Module):
                 x = jnp.concatenate([x, skips[i]], axis=-1)
             symmetric = self.decoder == "symmetric"
             features = widths[i] if symmetric else self.base_channels
-            x = ConvBlock(features, self.dtype, name=f"decode{i}")(x)
+            x = block(features, self.dtype, name=f"decode{i}")(x)
             if i > 0:
-                x = upsample(x)
+                x = upsample(x, skips[i - 1])
         return rgb(x)

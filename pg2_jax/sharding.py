@@ -35,30 +35,46 @@ def batched_steps(mesh: Mesh) -> NamedSharding:
     return NamedSharding(mesh, PartitionSpec(None, "data"))
 
 
-def check_batch_size(batch_size: int) -> None:
-    """Raises ValueError unless the devices divide the global batch evenly."""
+def check_batch_size(batch_size: int, parts: int = 1) -> None:
+    """Raises ValueError unless the devices divide the global batch evenly.
+
+    Args:
+        batch_size: over all devices.
+        parts: of --grad_accumulation, each of which the devices share.
+    """
     devices = jax.device_count()
     if batch_size % devices:
         raise ValueError(
             f"--batch_size={batch_size} must be a multiple of the number of devices, "
             f"{devices}, because each device takes an equal share of the batch."
         )
-
-
-def check_one_process() -> None:
-    """Raises ValueError in a run of several processes, which the programs do not
-    support yet: each would write the same files."""
-    if jax.process_count() > 1:
+    if batch_size % (devices * parts):
         raise ValueError(
-            f"{jax.process_count()} processes: train and evaluate run in one process "
-            "with any number of local devices."
+            f"--batch_size={batch_size} must be a multiple of {devices * parts}, "
+            f"--grad_accumulation={parts} times the number of devices, {devices}, "
+            "because each device takes an equal share of each part."
         )
+
+
+def local(tree: PyTree) -> PyTree:
+    """This process's own copy of replicated arrays, on its first device."""
+    return jax.tree.map(lambda x: x.addressable_data(0), tree)
 
 
 def put_batch(batch: PyTree, mesh: Mesh) -> PyTree:
     """Turns this process's share (numpy, leading axis B / processes) into the global,
     sharded batch (jax.Array, leading axis B)."""
     return _put(batch, batched(mesh))
+
+
+def put_whole_batch(batch: PyTree, mesh: Mesh) -> PyTree:
+    """The same of a batch that every process has whole."""
+    split = batched(mesh)
+
+    def put(x: np.ndarray) -> jax.Array:
+        return jax.make_array_from_callback(x.shape, split, x.__getitem__)
+
+    return jax.tree.map(put, batch)
 
 
 def put_batches(batches: Sequence[PyTree], mesh: Mesh) -> PyTree:

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from pg2_jax import losses, models, prng
+from pg2_jax import accumulation, losses, models, prng
 from pg2_jax.generation import apply, draw_coarse, draw_refined
 from pg2_jax.inputs import Batch, Inputs, flip_at_random, prepare
 from pg2_jax.train_state import Player, TrainState
@@ -37,6 +37,9 @@ class Objective:
         adversarial_on_source: whether G2's adversarial loss averages over D's verdict
             on the source photo too (released 256x256 code).
         ema_decay: of the averages of the generators' weights, where the state has them.
+        grad_accumulation: parts of the batch whose gradients are computed one after
+            the other and averaged. The generators learn as from the whole batch at
+            once; D's batch norm sees one part at a time.
     """
 
     optimizer: optax.GradientTransformation
@@ -47,6 +50,7 @@ class Objective:
     critic_sees_coarse: bool = False
     adversarial_on_source: bool = False
     ema_decay: float = 0.0
+    grad_accumulation: int = 1
 
 
 def _training_inputs(
@@ -143,16 +147,16 @@ def coarse_step(
 ) -> tuple[TrainState, Metrics]:
     """Stage I: one update of G1 by the masked L1 loss (Eq. 1)."""
     inputs = _training_inputs(state, batch, architecture, objective)
-    mask = inputs["mask"] if objective.pose_mask_loss else None
 
-    def loss_of(params: PyTree) -> jax.Array:
+    def loss_of(params: PyTree, inputs: Inputs) -> tuple[jax.Array, Metrics]:
+        mask = inputs["mask"] if objective.pose_mask_loss else None
         coarse = draw_coarse(params, inputs["source"], inputs["pose"], architecture)
-        return losses.l1(coarse, inputs["target"], mask).mean()
+        loss = losses.l1(coarse, inputs["target"], mask).mean()
+        return loss, {"loss": loss}
 
-    loss, gradients = jax.value_and_grad(loss_of)(state.coarse.params)
-    coarse = state.coarse.update(gradients, objective.optimizer, objective.ema_decay)
+    coarse, metrics = _minimize(loss_of, state.coarse, inputs, objective)
     state = dataclasses.replace(state, step=state.step + 1, coarse=coarse)
-    return state, {"coarse/loss": loss}
+    return state, _named(coarse=metrics)
 
 
 def adversarial_step(
@@ -169,21 +173,21 @@ def adversarial_step(
     """
     assert state.refine and state.critic, "the state has no G2 or D"
     inputs = _training_inputs(state, batch, architecture, objective)
-    source, pose = inputs["source"], inputs["pose"]
-    coarse = draw_coarse(state.coarse.drawing_params, source, pose, architecture)
 
-    def draw(params: PyTree) -> jax.Array:
+    def draw_first(inputs: Inputs) -> jax.Array:
+        source, pose = inputs["source"], inputs["pose"]
+        return draw_coarse(state.coarse.drawing_params, source, pose, architecture)
+
+    def draw(params: PyTree, seen: _Seen) -> jax.Array:
+        inputs, coarse = seen
+        assert coarse is not None, "stage II has an image of G1"
+        source, pose = inputs["source"], inputs["pose"]
         return draw_refined(params, coarse, source, pose, architecture)
 
-    def judge_drawn(params: PyTree, generated: jax.Array) -> Metrics:
-        return judge(params, coarse, generated, inputs, architecture, objective)
-
-    refine, metrics = _play(
-        state.refine, state.critic, draw, judge_drawn, inputs, objective
-    )
-    critic, critic_metrics = _answer(
-        state.critic, draw(refine.params), judge_drawn, architecture, objective
-    )
+    coarse = accumulation.mapped(draw_first, inputs, objective.grad_accumulation)
+    game = _Game(draw, (inputs, coarse), architecture, objective)
+    refine, metrics = game.play(state.refine, state.critic)
+    critic, critic_metrics = game.answer(state.critic, refine)
     state = dataclasses.replace(
         state, step=state.step + 1, refine=refine, critic=critic
     )
@@ -201,63 +205,77 @@ def one_stage_step(
     assert state.critic, "the state has no D"
     inputs = _training_inputs(state, batch, architecture, objective)
 
-    def draw(params: PyTree) -> jax.Array:
+    def draw(params: PyTree, seen: _Seen) -> jax.Array:
+        inputs, _ = seen
         return draw_coarse(params, inputs["source"], inputs["pose"], architecture)
 
-    def judge_drawn(params: PyTree, generated: jax.Array) -> Metrics:
-        return judge(params, None, generated, inputs, architecture, objective)
-
-    coarse, metrics = _play(
-        state.coarse, state.critic, draw, judge_drawn, inputs, objective
-    )
-    critic, critic_metrics = _answer(
-        state.critic, draw(coarse.params), judge_drawn, architecture, objective
-    )
+    game = _Game(draw, (inputs, None), architecture, objective)
+    coarse, metrics = game.play(state.coarse, state.critic)
+    critic, critic_metrics = game.answer(state.critic, coarse)
     state = dataclasses.replace(
         state, step=state.step + 1, coarse=coarse, critic=critic
     )
     return state, _named(coarse=metrics, critic=critic_metrics)
 
 
-# Weights of a generator -> its images; weights of D and images -> logits by kind.
-_Draw = Callable[[PyTree], jax.Array]
-_Judge = Callable[[PyTree, jax.Array], Metrics]
+# What a generator sees of a batch, and the image of G1 where there is a G2.
+_Seen = tuple[Inputs, jax.Array | None]
 
 
-def _play(
-    generator: Player,
-    critic: Player,
-    draw: _Draw,
-    judge_drawn: _Judge,
-    inputs: Inputs,
+@dataclasses.dataclass(frozen=True)
+class _Game:
+    """A generator against D on one batch.
+
+    Attributes:
+        draw: weights of the generator -> its images.
+        seen: what it is drawn from.
+        architecture: of the networks.
+        objective: what is minimized.
+    """
+
+    draw: Callable[[PyTree, _Seen], jax.Array]
+    seen: _Seen
+    architecture: models.Architecture
+    objective: Objective
+
+    def play(self, generator: Player, critic: Player) -> tuple[Player, Metrics]:
+        """One update of the generator against a fixed D."""
+
+        def loss_of(params: PyTree, seen: _Seen) -> tuple[jax.Array, Metrics]:
+            generated = self.draw(params, seen)
+            logits = self._judge(critic.params, generated, seen)
+            return generator_losses(logits, generated, seen[0], self.objective)
+
+        return _minimize(loss_of, generator, self.seen, self.objective)
+
+    def answer(self, critic: Player, generator: Player) -> tuple[Player, Metrics]:
+        """One update of D against a fixed generator."""
+
+        def loss_of(params: PyTree, seen: _Seen) -> tuple[jax.Array, Metrics]:
+            logits = self._judge(params, self.draw(generator.params, seen), seen)
+            return critic_losses(logits, self.architecture)
+
+        return _minimize(loss_of, critic, self.seen, self.objective)
+
+    def _judge(self, params: PyTree, generated: jax.Array, seen: _Seen) -> Metrics:
+        inputs, coarse = seen
+        return judge(
+            params, coarse, generated, inputs, self.architecture, self.objective
+        )
+
+
+def _minimize(
+    loss_of: Callable[[PyTree, Any], tuple[jax.Array, Metrics]],
+    player: Player,
+    examples: PyTree,
     objective: Objective,
 ) -> tuple[Player, Metrics]:
-    """One update of the generator against a fixed D."""
-
-    def loss_of(params: PyTree) -> tuple[jax.Array, Metrics]:
-        generated = draw(params)
-        logits = judge_drawn(critic.params, generated)
-        return generator_losses(logits, generated, inputs, objective)
-
-    gradients, metrics = jax.grad(loss_of, has_aux=True)(generator.params)
-    updated = generator.update(gradients, objective.optimizer, objective.ema_decay)
+    """One update of a player by the gradient of its loss, and the parts of the loss."""
+    gradients, metrics = accumulation.mean_gradients(
+        loss_of, player.params, examples, objective.grad_accumulation
+    )
+    updated = player.update(gradients, objective.optimizer, objective.ema_decay)
     return updated, metrics
-
-
-def _answer(
-    critic: Player,
-    generated: jax.Array,
-    judge_drawn: _Judge,
-    architecture: models.Architecture,
-    objective: Objective,
-) -> tuple[Player, Metrics]:
-    """One update of D against fixed images."""
-
-    def loss_of(params: PyTree) -> tuple[jax.Array, Metrics]:
-        return critic_losses(judge_drawn(params, generated), architecture)
-
-    gradients, metrics = jax.grad(loss_of, has_aux=True)(critic.params)
-    return critic.update(gradients, objective.optimizer), metrics
 
 
 def _named(**metrics_of: Metrics) -> Metrics:

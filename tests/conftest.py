@@ -1,4 +1,5 @@
-"""Fast, strict and multi-device: every test runs on two fake CPU devices."""
+"""Fast, strict and multi-device: every test runs on two fake CPU devices, or on as
+many as PG2_TEST_DEVICES says."""
 
 import os
 import pathlib
@@ -11,7 +12,7 @@ import jax
 import pytest
 
 jax.config.update("jax_platforms", "cpu")
-jax.config.update("jax_num_cpu_devices", 2)
+jax.config.update("jax_num_cpu_devices", int(os.environ.get("PG2_TEST_DEVICES", "2")))
 jax.config.update("jax_disable_most_optimizations", True)
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_compilation_cache_dir", tempfile.mkdtemp())

@@ -23,12 +23,13 @@ class EvaluationOptions:
     )
     weights: str = _option(
         "averaged",
-        "The weights that evaluate and generate draw with. averaged: the averages of "
-        "--ema_decay, where the run kept them. raw: those of the last step.",
+        "The weights that evaluate, generate and user_study draw with. averaged: the "
+        "averages of --ema_decay, where the run kept them. raw: those of the last "
+        "step.",
         ("averaged", "raw"),
     )
     max_test_pairs: int = _option(
-        0, "Scores the first N test pairs; 0 for all.", minimum=0
+        0, "Takes the first N test pairs; 0 for all.", minimum=0
     )
     picture_pairs: int = _option(
         12, "Test pairs in the picture of an evaluation or table.", minimum=1
@@ -41,24 +42,24 @@ class EvaluationOptions:
     )
     generated_dir: str = _option(
         "",
-        "evaluate: scores the images of this folder, any method's, in place of a "
+        "evaluate, user_study: the images of this folder, any method's, in place of a "
         "checkpoint in --workdir.",
         path=True,
-        modes=("evaluate",),
+        modes=("evaluate", "user_study"),
     )
     target_dir: str = _option(
         "",
-        "evaluate: the images that those of --generated_dir should equal.",
+        "evaluate, user_study: the images that those of --generated_dir should equal.",
         path=True,
-        modes=("evaluate",),
+        modes=("evaluate", "user_study"),
     )
     match: str = _option(
         "name",
-        "evaluate: which files of the two folders belong together. name: those of one "
-        "name, whatever their suffix. order: the first of both, the second, and so on, "
-        "sorted by name.",
+        "evaluate, user_study: which files of the two folders belong together. name: "
+        "those of one name, whatever their suffix. order: the first of both, the "
+        "second, and so on, sorted by name.",
         ("name", "order"),
-        modes=("evaluate",),
+        modes=("evaluate", "user_study"),
     )
     annotations: str = _option(
         "",

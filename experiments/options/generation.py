@@ -32,5 +32,8 @@ class GenerationOptions:
         modes=("generate",),
     )
     output: str = _option(
-        "", "generate: the PNG file to write.", path=True, modes=("generate",)
+        "",
+        "generate: the PNG file to write. user_study: the folder of the study.",
+        path=True,
+        modes=("generate", "user_study"),
     )

@@ -5,7 +5,15 @@ import functools
 
 from experiments.options.option import option
 
-MODES = ("train", "evaluate", "generate", "demo", "table1", "import_checkpoint")
+MODES = (
+    "train",
+    "evaluate",
+    "generate",
+    "demo",
+    "table1",
+    "user_study",
+    "import_checkpoint",
+)
 
 _option = functools.partial(option, group="Program")
 
@@ -20,9 +28,9 @@ class ProgramOptions:
         "evaluate: scores every test pair, or the images of --generated_dir. generate: "
         "one photo and one pose in, one PNG out. demo: a page for the browser, where "
         "one picks a person and drags a skeleton. table1: trains and scores every row "
-        "of the paper's Table 1. "
-        "import_checkpoint: turns a checkpoint of the authors' TensorFlow-1 code into "
-        "a run of ours.",
+        "of the paper's Table 1. user_study: makes a page that asks people which "
+        "images are real, or scores their --answers. import_checkpoint: turns a "
+        "checkpoint of the authors' TensorFlow-1 code into a run of ours.",
         MODES,
         may_change=True,
     )

@@ -43,6 +43,13 @@ class TrainingOptions:
         path=True,
     )
     batch_size: int = _option(16, "Pairs per step over all devices.", minimum=1)
+    grad_accumulation: int = _option(
+        1,
+        "Computes the gradients of a batch in so many parts, one after the other, to "
+        "save memory. For the generators the same as the whole batch at once; the "
+        "batch norm of D sees one part at a time.",
+        minimum=1,
+    )
     learning_rate: float = _option(
         2e-5, "Adam's step size for all three networks.", above=0
     )

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from experiments import benchmark_data
+from experiments import benchmark_checkpoint, benchmark_data, benchmark_memory
 from experiments.benchmark_report import Goal, Report, Series
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -107,7 +107,7 @@ def test_decoding_alone_decodes_all_photos(pair_dataset, monkeypatch):
 @pytest.mark.parametrize(
     ("argument", "message"),
     [
-        ("--what=luck", "--what=luck: value should be one of <data|metrics>"),
+        ("--what=luck", "--what=luck: value should be one of <data|metrics|memory|"),
         ("--scale=0", "--scale=0"),
         ("--output=no/such/b.json", "--output=no/such/b.json: there is no folder"),
         ("--output=tests", "--output=tests is a folder, not a file"),
@@ -122,3 +122,23 @@ def test_mistakes_are_named_at_once(argument, message):
     )
     assert done.returncode == 1 and message in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_parts_of_a_batch_and_blocks_computed_again_need_less_memory():
+    """A third of the memory is the state and the batch."""
+
+    def planned(**options):
+        return benchmark_memory.planned_bytes((64, 32), 16, "stage I", 0.05, **options)
+
+    whole = planned()
+    assert planned(remat=True) < 0.9 * whole
+    assert planned(grad_accumulation=4) < 0.6 * whole
+
+
+def test_a_checkpoint_has_the_size_of_the_state(tmp_path):
+    report = benchmark_checkpoint.measure(tmp_path, scale=0.03, repeats=2)
+    size, *seconds = report.series
+    # Weights and two moments in float32; random bits do not compress by much.
+    want = report.facts["parameters"] * 3 * 4 / 2**30
+    assert 0.85 * want < size.values[0] < 1.3 * want
+    assert all(len(s.values) == 2 and min(s.values) > 0 for s in seconds)

@@ -139,6 +139,10 @@ def test_an_estimator_gives_pckh(folders, monkeypatch):
             people = [(small, 0.9), (right, 0.4), (right * 9, 0.1)]
             return [estimators.Person(*person) for person in people]
 
+        def close(self):
+            closed.append(True)
+
+    closed = []
     model = folders / "model.task"
     model.write_bytes(b"weights")
     monkeypatch.setattr(estimators, "check_installed", lambda name: None)
@@ -147,7 +151,7 @@ def test_an_estimator_gives_pckh(folders, monkeypatch):
     flags = {"annotations": str(folders / "poses.csv"), "estimator": "mediapipe"}
     evaluate.evaluate(make_config(folders, model=str(model), **flags))
     found = read_report(folders)["metrics"]["generated"]["pckh"]
-    assert found["mean"] == 1
+    assert found["mean"] == 1 and closed == [True]
     assert (found["extractor"], found["weights"]) == ("mediapipe 1.2.3", "model.task")
     assert found["weights_sha256"] == hashlib.sha256(b"weights").hexdigest()
 
@@ -190,7 +194,7 @@ def test_suffixes_do_not_matter_and_other_files_are_remarked(folders, capsys):
     (folders / "target" / "notes.txt").write_text("")
     evaluate.evaluate(make_config(folders))
     shown = " ".join(capsys.readouterr().out.split())
-    assert "--target_dir: no images and not scored: notes.txt" in shown
+    assert "--target_dir: no images and not used: notes.txt" in shown
     assert read_report(folders)["pairs"] == COUNT
 
 

@@ -198,6 +198,7 @@ def test_evaluation_scores_every_pair_once(run, pair_dataset, capsys):
     dataset = input_pipeline.PairDataset(pair_dataset)
     assert report["pairs"] == dataset.count("test")
     assert report["step"] == 4
+    assert report["weights"] == "raw"
     assert report["config"]["base_channels"] == 2
     # The copy of the source needs no network: scored here with scikit-image.
     metrics = pytest.importorskip("skimage.metrics")

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import shutil
 from typing import Any
 
 import jax
@@ -74,6 +75,71 @@ def test_the_newest_are_kept(tmp_path):
     assert_equal(older.coarse, make_state(2).coarse.params)
     with pytest.raises(ValueError, match=r"no checkpoint of step 1 .* steps \[2, 3\]"):
         checkpoint.restore_generators(str(tmp_path), step=1)
+
+
+def largest_file(folder):
+    return max(
+        (p for p in folder.rglob("*") if p.is_file()), key=lambda p: p.stat().st_size
+    )
+
+
+def truncate(folder):
+    path = largest_file(folder)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def flip_a_bit(folder):
+    """In the middle of the weights, where only a checksum notices."""
+    path = largest_file(folder)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 4
+    path.write_bytes(content)
+
+
+def cut_the_config(folder):
+    path = next(p for p in (folder / "config").iterdir() if p.stat().st_size > 99)
+    path.write_text(path.read_text()[:50])
+
+
+def lose_the_state(folder):
+    shutil.rmtree(folder / "state")
+
+
+DAMAGES = [truncate, flip_a_bit, cut_the_config, lose_the_state]
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_checkpoint_is_set_aside_for_the_one_before(tmp_path, capsys, damage):
+    save(tmp_path, at_step(1, seed=1), at_step(2, seed=2))
+    newest = tmp_path / "checkpoints" / "2"
+    damage(newest)
+    with pytest.raises(ValueError, match=f"{newest} cannot be read; it is damaged: "):
+        checkpoint.restore_generators(str(tmp_path))
+    saver = checkpoint.Checkpointer(str(tmp_path), CONFIG)
+    assert saver.latest_config() == CONFIG
+    got = saver.restore_latest(make_state(0))
+    assert_equal(got, at_step(1, seed=1))
+    (aside,) = (tmp_path / "damaged_checkpoints").iterdir()
+    said = capsys.readouterr().err
+    assert f"{newest} cannot be read" in said
+    assert f"moved to {aside}; the run goes on from step 1" in said
+    saver.save(at_step(2, seed=3))
+    saver.close()
+    again = checkpoint.restore_generators(str(tmp_path))
+    assert_equal(again.coarse, make_state(3).coarse.params)
+
+
+def test_a_run_of_damaged_checkpoints_alone_is_an_error(tmp_path):
+    save(tmp_path, at_step(1), at_step(2))
+    for step in (1, 2):
+        flip_a_bit(tmp_path / "checkpoints" / str(step))
+    saver = checkpoint.Checkpointer(str(tmp_path), CONFIG)
+    with pytest.raises(
+        ValueError,
+        match=r"no checkpoint of the run can be read:(.|\n)*/2 cannot (.|\n)*/1 cannot",
+    ):
+        saver.restore_latest(make_state(0))
+    assert sorted(p.name for p in (tmp_path / "checkpoints").iterdir()) == ["1", "2"]
 
 
 def test_the_best_stays_beside_the_newest(tmp_path):

@@ -87,9 +87,9 @@ def stream(dataset):
     return keys(take(dataset, 4 * dataset.count("train"), batch_size=1))
 
 
-def interleaved(shares):
-    """The stream that the shares of all processes make: theirs in turn."""
-    return [key for turn in zip(*shares, strict=True) for key in turn]
+def joined(shares):
+    """The stream that the shares of all processes make, batch by batch."""
+    return [key for step in zip(*shares, strict=True) for key in keys(step)]
 
 
 @pytest.mark.parametrize("processes", [1, 2, 3, 8])
@@ -112,7 +112,7 @@ def test_the_shares_of_the_processes_make_the_stream_of_one(dataset, stream, pro
     assert {len(b["source_image"]) for share in shares for b in share} == {
         size // processes
     }
-    whole = interleaved([keys(share) for share in shares])
+    whole = joined(shares)
     start = first_step * size
     assert whole == stream[start : start + len(whole)]
     epoch = whole[count - start : 2 * count - start]  # The second one is in it whole.
@@ -134,8 +134,8 @@ def test_over_all_processes_every_test_pair_comes_once_in_order(
         assert len(share) == -(-count // 24)
         assert {len(t.batch["source_image"]) for t in share} == {24 // processes}
     whole = [n for t in dataset.test_batches(batch_size=1) for n in t.names][:count]
-    for i, share in enumerate(shares):
-        assert [n for t in share for n in t.names] == whole[i::processes]
+    steps = zip(*shares, strict=True)
+    assert [n for step in steps for t in step for n in t.names] == whole
 
 
 def test_the_padding_of_the_test_pairs_is_the_first_pair(dataset):

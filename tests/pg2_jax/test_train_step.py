@@ -176,37 +176,59 @@ def test_flips_differ_between_steps_and_repeat_for_one():
     assert not np.array_equal(source(5), source(6))
 
 
+def on_devices(count, step, architecture, batch, **options):
+    """The state after a step on so many devices, and its metrics."""
+    mesh = Mesh(np.asarray(jax.devices()[:count]), ("data",))
+    whole, split = sharding.replicated(mesh), sharding.batched(mesh)
+    options["critic_sees_coarse"] = architecture is RELEASED
+    compiled = jax.jit(
+        functools.partial(
+            getattr(train_step, step),
+            architecture=architecture,
+            objective=make_objective(**options),
+        ),
+        in_shardings=(whole, split),
+        out_shardings=whole,
+    )
+    placed = jax.device_put(make_state(architecture), whole)
+    return compiled(placed, sharding.put_batch(batch, mesh))
+
+
+def gradients(state):
+    """By player, what the first step's gradients were: Adam remembers half of each."""
+    players = {"coarse": state.coarse, "refine": state.refine, "critic": state.critic}
+    return {n: p.opt_state[0].mu for n, p in players.items() if p}
+
+
+def assert_close(tree, other, tolerance):
+    """Each array up to a part of its largest value."""
+
+    def check(a, b):
+        np.testing.assert_allclose(a, b, atol=tolerance * max(1e-6, np.abs(a).max()))
+
+    jax.tree.map(check, tree, other)
+
+
 @pytest.mark.parametrize("architecture", [PAPER, RELEASED], ids=["paper", "released"])
 @pytest.mark.parametrize("step", ["coarse_step", "adversarial_step"])
-def test_two_devices_compute_what_one_does(architecture, step):
+def test_all_devices_compute_what_one_does(architecture, step):
     """The batch norm of D sees the global batch."""
-    state, batch = make_state(architecture), make_batch()
-    results = []
-    for count in (1, 2):
-        mesh = Mesh(np.asarray(jax.devices()[:count]), ("data",))
-        whole, split = sharding.replicated(mesh), sharding.batched(mesh)
-        compiled = jax.jit(
-            functools.partial(
-                getattr(train_step, step),
-                architecture=architecture,
-                objective=make_objective(critic_sees_coarse=architecture is RELEASED),
-            ),
-            in_shardings=(whole, split),
-            out_shardings=whole,
-        )
-        placed = jax.device_put(state, whole)
-        results.append(compiled(placed, sharding.put_batch(batch, mesh))[1])
-    for name, value in results[0].items():
-        np.testing.assert_allclose(value, results[1][name], rtol=1e-4, err_msg=name)
+    batch = make_batch(8)
+    one, metrics = on_devices(1, step, architecture, batch)
+    every, same = on_devices(jax.device_count(), step, architecture, batch)
+    for name, value in metrics.items():
+        np.testing.assert_allclose(value, same[name], rtol=1e-4, err_msg=name)
+    assert_close(gradients(one), gradients(every), 1e-3)
 
 
-def test_no_image_moves_between_devices():
+@pytest.mark.parametrize("parts", [1, 2])
+def test_no_image_moves_between_devices(parts):
     mesh = sharding.data_mesh()
     compiled = jax.jit(
         functools.partial(
             train_step.adversarial_step,
             architecture=RELEASED,
-            objective=make_objective(critic_sees_coarse=True),
+            objective=make_objective(critic_sees_coarse=True, grad_accumulation=parts),
         ),
         in_shardings=(sharding.replicated(mesh), sharding.batched(mesh)),
         out_shardings=sharding.replicated(mesh),
@@ -215,6 +237,59 @@ def test_no_image_moves_between_devices():
     assert "all-reduce" in text
     for moving in ("all-to-all", "collective-permute", "all-gather"):
         assert moving not in text
+
+
+def test_gradients_in_parts_are_those_of_the_whole_batch():
+    """G1's in stage I; G2's are the mean over the parts as batches of their own, whose
+    statistics D's batch norm takes."""
+    batch = make_batch(8)
+    whole, metrics = on_devices(2, "coarse_step", PAPER, batch, flip=False)
+    parts, same = on_devices(
+        2, "coarse_step", PAPER, batch, flip=False, grad_accumulation=4
+    )
+    np.testing.assert_allclose(metrics["coarse/loss"], same["coarse/loss"], rtol=1e-5)
+    assert_close(gradients(whole)["coarse"], gradients(parts)["coarse"], 1e-4)
+
+    halves = [
+        on_devices(
+            2,
+            "adversarial_step",
+            PAPER,
+            {n: x[i::2] for n, x in batch.items()},
+            flip=False,
+        )
+        for i in range(2)
+    ]
+    parts, same = on_devices(
+        2, "adversarial_step", PAPER, batch, flip=False, grad_accumulation=2
+    )
+    trees = [gradients(state)["refine"] for state, _ in halves]
+    mean = jax.tree.map(lambda a, b: (a + b) / 2, *trees)
+    assert_close(mean, gradients(parts)["refine"], 1e-4)
+    for name in ("refine/loss", "refine/adversarial"):
+        mean = np.mean([metrics[name] for _, metrics in halves])
+        np.testing.assert_allclose(same[name], mean, rtol=1e-5)
+    assert moved(make_state(PAPER), parts) == {"refine", "critic"}
+
+
+def test_an_odd_size_trains():
+    """34x17: both sides are odd after the first halving, the width before it, too."""
+    architecture = dataclasses.replace(PAPER, image_height=34, image_width=17)
+    batch = make_batch()
+    for name in ("source_image", "target_image"):
+        batch[name] = np.pad(batch[name], ((0, 0), (0, 2), (0, 1), (0, 0)), "edge")
+    state, metrics = on_devices(1, "adversarial_step", architecture, batch)
+    assert moved(make_state(architecture), state) == {"refine", "critic"}
+    found = [jnp.isfinite(x).all() for x in jax.tree.leaves((state, metrics))]
+    assert all(found)
+
+
+def test_blocks_computed_again_give_the_same_gradients():
+    small = dataclasses.replace(PAPER, remat=True)
+    batch = make_batch()
+    want, _ = on_devices(1, "coarse_step", PAPER, batch)
+    got, _ = on_devices(1, "coarse_step", small, batch)
+    assert_close(gradients(want)["coarse"], gradients(got)["coarse"], 1e-5)
 
 
 def test_released_losses_name_their_images():

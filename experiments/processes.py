@@ -1,0 +1,76 @@
+"""Several processes that run as one program: how they meet, and what they agree on."""
+
+import jax
+import numpy as np
+from jax.experimental import multihost_utils
+from jax.sharding import Mesh
+
+from experiments.config import Config
+from pg2_jax import sharding
+
+
+def connect(config: Config) -> None:
+    """Joins the other processes of the run, before anything is computed.
+
+    Args:
+        config: its --coordinator_address says where they meet.
+
+    Raises:
+        ValueError: no cluster is found, or the processes do not meet.
+    """
+    # Our own handler of SIGTERM saves; see `Vote`.
+    jax.config.update("jax_enable_preemption_service", False)
+    where = f"--coordinator_address={config.coordinator_address}"
+    try:
+        if config.coordinator_address == "auto":
+            jax.distributed.initialize()
+        else:
+            jax.distributed.initialize(
+                config.coordinator_address,
+                config.num_processes,
+                config.process_id,
+                # Every device that this process sees is its own.
+                cluster_detection_method="deactivate",
+            )
+    except (ValueError, RuntimeError) as error:
+        raise ValueError(f"{where}: the processes do not meet: {error}") from error
+
+
+def is_first() -> bool:
+    """Whether this is the process that writes and prints, the only one or number 0."""
+    return jax.process_index() == 0
+
+
+def gathered(tree):
+    """Arrays that are split over the processes, whole and as numpy in all of them."""
+    if jax.process_count() == 1:
+        return jax.device_get(tree)
+    return multihost_utils.process_allgather(tree, tiled=True)
+
+
+class Vote:
+    """Lets all processes stop at the same step, whichever of them is told to."""
+
+    def __init__(self, mesh: Mesh):
+        """Prepares votes over the devices of a mesh."""
+        self._mesh = mesh
+        self._any = jax.jit(
+            lambda votes: votes.any(), out_shardings=sharding.replicated(mesh)
+        )
+        self._before: jax.Array | None = None
+
+    def __call__(self, mine: bool) -> bool:
+        """Whether to stop; all processes call it at each step.
+
+        In several processes it is the result of the call before, which is there
+        already, so that no device waits.
+
+        Args:
+            mine: whether this process is told to stop.
+        """
+        if jax.process_count() == 1:
+            return mine
+        votes = np.full(jax.local_device_count(), mine)
+        before = self._before
+        self._before = self._any(sharding.put_batch(votes, self._mesh))
+        return before is not None and bool(before)

@@ -1,0 +1,160 @@
+"""The answers that people gave in a user study: files of its page, checked in full."""
+
+import glob
+import json
+import pathlib
+from typing import Any, NamedTuple
+
+KEY = "key.json"
+REAL, GENERATED = "real", "generated"
+VERSION = 1
+
+
+class Rater(NamedTuple):
+    """What one person answered.
+
+    Attributes:
+        name: the rater's code.
+        path: of the file.
+        trials: id, answer, shown_ms, answer_ms and interrupted of each, as shown.
+    """
+
+    name: str
+    path: pathlib.Path
+    trials: list[dict[str, Any]]
+
+
+def read_key(output: pathlib.Path) -> dict[str, Any]:
+    """Reads what the images of a study are.
+
+    Args:
+        output: folder of the study.
+
+    Raises:
+        ValueError: no study is there, or one of another version.
+    """
+    path = output / KEY
+    if not path.is_file():
+        raise ValueError(
+            f"--output={output}: no study is there ({KEY} is missing); --answers needs "
+            "the folder that --mode=user_study made."
+        )
+    key = _read_json(path)
+    if key.get("version") != VERSION:
+        raise ValueError(f"{path}: version {key.get('version')}, not {VERSION}.")
+    return key
+
+
+def read(answers: str, key: dict[str, Any]) -> list[Rater]:
+    """Reads and checks the answers to a study.
+
+    Args:
+        answers: files, folders and patterns, with commas between.
+        key: of the study.
+
+    Returns:
+        One rater for each file, in the order of the paths.
+
+    Raises:
+        ValueError: nothing found, or files that cannot be used; names all of these.
+    """
+    raters: dict[str, Rater] = {}
+    paths, problems = _paths(answers), []
+    for path in paths:
+        try:
+            rater = _read_rater(path, key)
+            if rater.name in raters:
+                raise ValueError(
+                    f"{path}: rater {rater.name} is that of {raters[rater.name].path}; "
+                    "keep one of the two"
+                )
+            raters[rater.name] = rater
+        except (ValueError, OSError) as error:
+            problems.append(f"  {error}")
+    if problems:
+        raise ValueError(
+            f"--answers: nothing was scored; {len(problems)} of {len(paths)} files "
+            "cannot be used:\n" + "\n".join(problems)
+        )
+    return list(raters.values())
+
+
+def _paths(answers: str) -> list[pathlib.Path]:
+    """The files that --answers speaks of, each once."""
+    found: dict[pathlib.Path, None] = {}
+    for part in answers.split(","):
+        path = pathlib.Path(part.strip()).expanduser()
+        if path.is_dir():
+            here = [entry for entry in path.iterdir() if entry.suffix == ".json"]
+        elif path.is_file():
+            here = [path]
+        else:
+            here = [pathlib.Path(name) for name in glob.glob(str(path), recursive=True)]
+        if not part.strip() or not here:
+            raise ValueError(f"--answers={answers}: no file of answers is at {part!r}.")
+        found |= dict.fromkeys(sorted(here))
+    return list(found)
+
+
+def _read_json(path: pathlib.Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path}: not JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"{path}: not a file of a user study")
+    return content
+
+
+def _read_rater(path: pathlib.Path, key: dict[str, Any]) -> Rater:
+    content = _read_json(path)
+    name, trials = content.get("rater"), content.get("trials")
+    if not (isinstance(name, str) and name and isinstance(trials, list)):
+        raise ValueError(f"{path}: not the answers of a user study (rater, trials)")
+    for field in ("study", "version"):
+        if content.get(field) != key[field]:
+            raise ValueError(
+                f"{path}: {field} {content.get(field)!r}, but that of --output is "
+                f"{key[field]!r}"
+            )
+    for number, trial in enumerate(trials, 1):
+        wrong = _wrong(trial)
+        if wrong:
+            raise ValueError(f"{path}: trial {number}: {wrong}")
+    _check_order(path, [trial["id"] for trial in trials], key)
+    return Rater(name, path, trials)
+
+
+def _wrong(trial: Any) -> str:
+    """What is wrong with a trial, if anything is."""
+    if not isinstance(trial, dict) or not isinstance(trial.get("id"), str):
+        return "no id"
+    if trial.get("answer") not in (REAL, GENERATED):
+        return f"answer {trial.get('answer')!r} is neither {REAL} nor {GENERATED}"
+    for field in ("shown_ms", "answer_ms"):
+        value = trial.get(field)
+        # A bool is an int too; NaN fails every comparison.
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return f"{field} {value!r} is no number"
+        if not 0 <= value < float("inf"):
+            return f"{field} {value!r} is no time"
+    if not isinstance(trial.get("interrupted"), bool):
+        return f"interrupted {trial.get('interrupted')!r} is neither true nor false"
+    return ""
+
+
+def _check_order(path: pathlib.Path, ids: list[str], key: dict[str, Any]) -> None:
+    """Checks that every image was answered once, in the order of the study."""
+    wanted = [trial["id"] for trial in key["trials"]]
+    unknown = [name for name in ids if name not in set(wanted)]
+    if unknown:
+        raise ValueError(f"{path}: {unknown[0]} is no image of this study")
+    if len(set(ids)) < len(ids):
+        twice = next(name for name in ids if ids.count(name) > 1)
+        raise ValueError(f"{path}: {twice} is answered {ids.count(twice)} times")
+    if len(ids) < len(wanted):
+        raise ValueError(
+            f"{path}: incomplete, {len(ids)} of {len(wanted)} images are answered"
+        )
+    if ids != wanted:
+        raise ValueError(f"{path}: the images are not in the order of the study")

@@ -1,0 +1,163 @@
+"""Reading a checkpoint of orbax, knowing whether it is whole, and what if not.
+
+A kill, a full disk or a bad one can leave a checkpoint that looks finished. Each holds
+the CRC-32 of every array, which is compared when the array is read.
+"""
+
+import contextlib
+import pathlib
+import sys
+import time
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+import orbax.checkpoint as ocp
+from jax.experimental import multihost_utils
+
+PyTree = Any
+# orbax' items of a checkpoint.
+STATE, CONFIG = "state", "config"
+_CHECKSUMS = "crc32"
+
+
+class Unreadable(ValueError):
+    """A checkpoint is damaged; the message says which, where and why."""
+
+
+def description(stored: dict[str, Any], state: PyTree) -> dict[str, Any]:
+    """What is written beside the arrays of a state, as JSON values.
+
+    Args:
+        stored: what the checkpoint has to say of itself.
+        state: arrays that this process has whole.
+    """
+    return {**stored, _CHECKSUMS: _checksums(state)}
+
+
+def read_description(manager: ocp.CheckpointManager, step: int) -> dict[str, Any]:
+    """Reads what was written beside the arrays.
+
+    Raises:
+        Unreadable: it is damaged.
+    """
+    arguments = ocp.args.Composite(**{CONFIG: ocp.args.JsonRestore()})
+    try:
+        found = manager.restore(step, args=arguments)[CONFIG]
+    except Exception as error:
+        raise _unreadable(manager, step, error) from error
+    if not isinstance(found, dict) or "config" not in found:
+        raise _unreadable(manager, step, "its config is missing")
+    return found
+
+
+def read_arrays(
+    manager: ocp.CheckpointManager, step: int, template: PyTree, **options: Any
+) -> PyTree:
+    """Reads the arrays of a checkpoint that the template names, placed as it says.
+
+    Args:
+        manager: of the folder.
+        step: of the checkpoint.
+        template: shapes, types and shardings.
+        **options: of orbax' PyTreeRestore.
+
+    Raises:
+        Unreadable: an array is damaged or missing.
+    """
+    wanted = read_description(manager, step).get(_CHECKSUMS)
+    arguments = ocp.args.PyTreeRestore(
+        item=template,
+        restore_args=ocp.checkpoint_utils.construct_restore_args(template),
+        **options,
+    )
+    arguments = ocp.args.Composite(**{STATE: arguments})
+    try:
+        found = manager.restore(step, args=arguments)[STATE]
+    except Exception as error:
+        # What orbax and tensorstore raise on damaged files is of many kinds; a device
+        # without room is none of them.
+        if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
+            raise
+        raise _unreadable(manager, step, error) from error
+    if wanted is not None:  # Else it is older than checksums are.
+        for name, value in _checksums(found).items():
+            if wanted.get(name) != value:
+                raise _unreadable(manager, step, f"{name} is not what was saved")
+    return found
+
+
+def set_aside(
+    manager: ocp.CheckpointManager, failures: Mapping[int, Unreadable], good: int
+) -> None:
+    """Moves damaged checkpoints away, so that their steps can be saved again, and says
+    so on stderr.
+
+    Args:
+        manager: of the folder; all processes call this alike.
+        failures: by step.
+        good: the step that the run goes on from.
+    """
+    if jax.process_index() == 0:
+        folder = pathlib.Path(manager.directory).parent / "damaged_checkpoints"
+        folder.mkdir(exist_ok=True)
+        for step, error in failures.items():
+            # One step can be damaged more than once.
+            to = folder / f"{step}_{time.time_ns()}"
+            _place(manager, step).rename(to)
+            print(
+                f"warning: {error}. It was moved to {to}; the run goes on from step "
+                f"{good}.",
+                file=sys.stderr,
+            )
+    if jax.process_count() > 1:
+        multihost_utils.sync_global_devices("damaged checkpoints are set aside")
+    manager.reload()
+
+
+def all_unreadable(failures: Sequence[Unreadable]) -> ValueError:
+    """The error of a run that has checkpoints, none of which can be read."""
+    lines = "\n  ".join(map(str, failures))
+    return ValueError(
+        f"no checkpoint of the run can be read:\n  {lines}\nRestore one of them from a "
+        "copy, or begin anew in another workdir."
+    )
+
+
+@contextlib.contextmanager
+def telling_of_failure(folder: pathlib.Path) -> Iterator[None]:
+    """Turns whatever orbax raises while it writes into an OSError with the folder."""
+    try:
+        yield
+    except Exception as error:
+        reason = " ".join(str(error).split())[:300] or type(error).__name__
+        raise OSError(
+            f"a checkpoint cannot be written to {folder}: {reason}. Older checkpoints "
+            "are kept; with room on the disk the same command goes on."
+        ) from error
+
+
+def _place(manager: ocp.CheckpointManager, step: int) -> pathlib.Path:
+    return pathlib.Path(manager.directory) / str(step)
+
+
+def _unreadable(
+    manager: ocp.CheckpointManager, step: int, error: Exception | str
+) -> Unreadable:
+    reason = " ".join(str(error).split())[:300] or type(error).__name__
+    return Unreadable(
+        f"checkpoint {_place(manager, step)} cannot be read; it is damaged: {reason}"
+    )
+
+
+def _checksums(tree: PyTree) -> dict[str, int]:
+    """The CRC-32 of each array's bytes by the array's path."""
+    named = jax.tree_util.tree_leaves_with_path(tree)
+    return {
+        jax.tree_util.keystr(path, simple=True, separator="/"): zlib.crc32(
+            np.asarray(x.addressable_data(0)).tobytes()
+        )
+        for path, x in named
+    }

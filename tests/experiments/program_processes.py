@@ -1,0 +1,66 @@
+"""Real processes of `python -m experiments.main`, for tests that kill them."""
+
+import dataclasses
+import os
+import pathlib
+import socket
+import subprocess
+import sys
+import threading
+
+import jax
+
+ROOT = pathlib.Path(__file__).parents[2]
+
+
+def start(config, *, devices, log):
+    """Starts a process that behaves as this one: same optimizations, same cache."""
+    command = [sys.executable, "-m", "experiments.main", *_flags(config)]
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "JAX_PLATFORMS": "cpu",
+        "JAX_NUM_CPU_DEVICES": str(devices),
+        "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
+        "JAX_COMPILATION_CACHE_DIR": jax.config.jax_compilation_cache_dir,
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "0",
+    }
+    with open(log, "a") as errors:
+        return subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            env=environment,
+            cwd=ROOT,
+        )
+
+
+def _flags(config):
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        if isinstance(value, bool):
+            yield f"--{field.name}" if value else f"--no{field.name}"
+        elif value != field.default:
+            yield f"--{field.name}={value}"
+
+
+def wait_for_step(process, log):
+    """Reads until a step is reported; returns its number, None if the process ends.
+
+    What comes later is read and forgotten, so that the process is never blocked.
+    """
+    for line in process.stdout:
+        with open(log, "a") as file:
+            file.write(line)
+        if line.startswith("step "):
+            threading.Thread(target=process.stdout.read, daemon=True).start()
+            return int(line.split()[1].rstrip(":"))
+    return None
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("localhost", 0))
+        return listener.getsockname()[1]

@@ -7,6 +7,7 @@ import dataclasses
 from typing import Any, Literal
 
 from experiments import config_rules
+from experiments.options.demo import DemoOptions
 from experiments.options.devices import DeviceOptions
 from experiments.options.evaluation import EvaluationOptions
 from experiments.options.generation import GenerationOptions
@@ -27,6 +28,7 @@ class Config(
     UserStudyOptions,
     Table1Options,
     ReportOptions,
+    DemoOptions,
     GenerationOptions,
     EvaluationOptions,
     ReportingOptions,

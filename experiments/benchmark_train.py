@@ -6,6 +6,7 @@ given them. They take turns, because the speed of a machine changes while others
 """
 
 import functools
+import importlib
 import os
 import pathlib
 import subprocess
@@ -109,12 +110,11 @@ def _torch() -> Any:
         ValueError: PyTorch is not installed.
     """
     try:
-        from experiments import benchmark_torch
+        return importlib.import_module("experiments.benchmark_torch")
     except ImportError as error:
         raise ValueError(
             "--what=train compares with PyTorch: pip install -e '.[benchmark]'"
         ) from error
-    return benchmark_torch
 
 
 class Ours:

@@ -112,6 +112,8 @@ def _entry(text: str) -> tuple[str, pathlib.Path]:
     # A folder may have = in its name, but then the slash of its parent comes first.
     if not equals or "/" in name:
         name, folder = "", text
+    if not folder.strip():
+        raise ValueError(f"--workdirs: {text} names no folder.")
     return name.strip(), pathlib.Path(folder.strip()).expanduser()
 
 

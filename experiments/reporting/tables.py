@@ -188,10 +188,9 @@ def _difference(metric: str, found: comparison.Difference) -> Cell:
 
 def _signed(metric: str, value: float) -> str:
     """One digit more than a score has."""
-    if metric.endswith("l2"):
-        return f"{value:+.2g}"
     digits = len(scoring.number(metric, 0.0).partition(".")[2]) + 1
-    return f"{value:+.{digits}f}".replace("-", "\u2212")
+    text = f"{value:+.2g}" if metric.endswith("l2") else f"{value:+.{digits}f}"
+    return text.replace("-", "\u2212")
 
 
 def subtitles(runs: Sequence[Run]) -> list[str]:

@@ -17,7 +17,7 @@ from pg2_jax import input_pipeline
 from tests.conftest import console_errors
 from tests.experiments.tiny_config import make_config
 
-EVIL = "<script>alert(1)</script>"
+EVIL = "<b><script>alert(1)"
 
 
 @pytest.fixture(scope="module")
@@ -163,7 +163,7 @@ def test_groups_of_pairs_are_the_best_and_worst(page, folder):
 
 def test_the_gallery_filters_by_words_and_pose(page):
     everything = shown_pairs(page)
-    person = everything[0][:4]
+    person = everything[0][:6]
     choose(page, "text", person)
     assert shown_pairs(page) == [n for n in everything if n.startswith(person)]
     choose(page, "text", "no such person")
@@ -242,7 +242,8 @@ def test_the_report_draws_what_evaluate_drew(folder, pair_dataset):
     for key, images in drawn.items():
         for kind, image in images.items():
             saved = Image.open(folder / "first" / "images" / kind / f"{key}.png")
-            np.testing.assert_array_equal(image, np.asarray(saved))
+            # Over one device here and over two there, a value may round otherwise.
+            np.testing.assert_allclose(image.astype(int), np.asarray(saved), atol=1)
 
 
 def test_a_picture_is_the_image_but_for_its_compression(page_file):
@@ -273,7 +274,7 @@ def test_old_runs_without_scores_of_pairs_have_a_report(folder, tmp_path, capsys
     (tmp_path / "metrics.json").write_text(metrics)
     html = make_report(tmp_path, f"old={tmp_path}").read_text()
     assert "old has no pairs.csv; evaluate it again." in html
-    assert html.count('class="absent"') == 6
+    assert html.count('class="absent"') == 7
     assert "old; 0 pairs in the gallery" in capsys.readouterr().out
 
 
@@ -312,7 +313,7 @@ def test_an_unknown_metric_is_refused(folder, tmp_path):
         ({"workdirs": ""}, "--workdirs is required with --mode=report"),
         ({"output": ""}, "--output is required with --mode=report"),
         ({"report_pairs": -1}, "--report_pairs must be 0 or more"),
-        ({"mode": "train"}, "--workdirs=a is for --mode=report"),
+        ({"mode": "train", "output": ""}, "--workdirs=a is for --mode=report"),
     ],
 )
 def test_flags_of_a_report(changes, message):

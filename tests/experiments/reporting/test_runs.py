@@ -105,6 +105,7 @@ def test_a_damaged_run_is_refused(tmp_path, breaks, message):
     ("workdirs", "message"),
     [
         (",", "--workdirs=, names no folder"),
+        ("ours=", "--workdirs: ours= names no folder"),
         ("{0}/none", "there is no folder .*/none"),
         ("{0}/a,x={0}/../{1}/a", "names .*/a twice"),
         ("x={0}/a,x={0}/b", "gives two runs the name x"),

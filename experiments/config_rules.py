@@ -17,6 +17,8 @@ _NEEDED = {
     "table1": ("workdir", "data_dir"),
     "generate": ("workdir", "source_image", "output"),
     "export": ("workdir", "output"),
+    "report": ("workdirs", "output"),
+    "demo": ("workdir",),
     "user_study": ("workdir", "data_dir", "output"),
     "import_checkpoint": ("workdir", "tf1_checkpoint"),
 }
@@ -75,6 +77,7 @@ def _check_values(config: "Config") -> None:
         if getattr(config, name):
             files.parse_size(name, getattr(config, name))
     _require(config.seed < 2**32, config, "seed", "below 2**32")
+    _require(config.port < 2**16, config, "port", "below 65536")
     for name in ("ema_decay", "validation_share"):
         _require(getattr(config, name) < 1, config, name, "below 1")
 

@@ -52,7 +52,8 @@ def train(config: Config) -> int | None:
     if config.dry_run:
         dry_run.show(config, architecture, dataset)
         return None
-    jax.config.update("jax_debug_nans", config.debug_nans)
+    for kind in ("nans", "infs"):
+        jax.config.update(f"jax_debug_{kind}", config.debug_nans)
     with _claimed(config.workdir):
         run = _Run(config, architecture, dataset)
         _say(_announcement(config, dataset, run.state))

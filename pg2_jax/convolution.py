@@ -46,10 +46,9 @@ def convolve(
         [B, H / stride, W / stride, D], sizes rounded up.
     """
     assert padding == "SAME" and strides[0] == strides[1], (padding, strides)
-    if x.dtype == jnp.float32 and min(kernel.shape[2:]) > 1:
-        channels = kernel.shape[2] * kernel.shape[3]
-        if channels >= _PRODUCT_CHANNELS or kernel.shape[3] == 3:
-            return _by_platform(x, kernel, strides[0])
+    wide = kernel.shape[2] * kernel.shape[3] >= _PRODUCT_CHANNELS
+    if wide and x.dtype == jnp.float32:
+        return _by_platform(x, kernel, strides[0])
     return _plain(x, kernel, strides[0])
 
 

@@ -81,7 +81,7 @@ class GenerationOptions:
         "generate: the file to write. .png or .jpg: the drawing, or a contact sheet of "
         "several; .gif, .webp, .mp4: an animation; without a suffix: a folder of PNG. "
         "export: the file, or hf://user/repository to upload it. user_study: the "
-        "folder of the study.",
+        "folder of the study. report: the folder for index.html.",
         path=True,
-        modes=("generate", "export", "user_study"),
+        modes=("generate", "export", "report", "user_study"),
     )

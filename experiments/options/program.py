@@ -10,6 +10,8 @@ MODES = (
     "evaluate",
     "generate",
     "export",
+    "report",
+    "demo",
     "table1",
     "user_study",
     "import_checkpoint",
@@ -27,10 +29,12 @@ class ProgramOptions:
         "train: the --stages, resumed from --workdir if it holds a checkpoint. "
         "evaluate: scores every test pair, or the images of --generated_dir. generate: "
         "photos and poses in, pictures or an animation out. export: the model as one "
-        "file. table1: trains and scores every row of the paper's Table 1. user_study: "
-        "makes a page that asks people which images are real, or scores their "
-        "--answers. import_checkpoint: turns a checkpoint of the authors' TensorFlow-1 "
-        "code into a run of ours.",
+        "file. report: evaluated runs side by side, as one page for a browser. demo: a "
+        "page for the browser, where one picks a person and drags a skeleton. table1: "
+        "trains and scores every row of the paper's Table 1. user_study: makes a page "
+        "that asks people which images are real, or scores their --answers. "
+        "import_checkpoint: turns a checkpoint of the authors' TensorFlow-1 code into "
+        "a run of ours.",
         MODES,
         may_change=True,
     )

@@ -208,10 +208,10 @@ def small_disk(folder, size):
 def test_a_full_disk_stops_the_run_and_keeps_what_it_has(whole, tmp_path):
     disk = tmp_path / "disk"
     with small_disk(disk, "16m"):
-        config = dataclasses.replace(whole, workdir=str(disk / "run"))
+        config = dataclasses.replace(whole, workdir=str(disk / "run"), log_every=99)
         train.train(dataclasses.replace(config, refine_steps=1))
         free = shutil.disk_usage(disk).free
-        (disk / "ballast").write_bytes(bytes(free - 100_000))
+        (disk / "ballast").write_bytes(bytes(free - 30_000))
         with pytest.raises(OSError, match=f"cannot be written to {disk}/run/check"):
             train.train(config)
         assert checkpoint.restore_generators(config.workdir).step >= 21
@@ -224,5 +224,7 @@ def test_debug_nans_names_the_operation_and_the_step(whole, tmp_path):
     config = dataclasses.replace(
         whole, workdir=str(tmp_path), learning_rate=1e30, debug_nans=True
     )
-    with pytest.raises(FloatingPointError, match=r"step \d+: invalid value \(nan\) "):
+    with pytest.raises(
+        FloatingPointError, match=r"step \d+: invalid value \((nan|inf)\) "
+    ):
         train.train(config)

@@ -272,6 +272,18 @@ def test_gradients_in_parts_are_those_of_the_whole_batch():
     assert moved(make_state(PAPER), parts) == {"refine", "critic"}
 
 
+def test_an_odd_size_trains():
+    """34x17: both sides are odd after the first halving, the width before it, too."""
+    architecture = dataclasses.replace(PAPER, image_height=34, image_width=17)
+    batch = make_batch()
+    for name in ("source_image", "target_image"):
+        batch[name] = np.pad(batch[name], ((0, 0), (0, 2), (0, 1), (0, 0)), "edge")
+    state, metrics = on_devices(1, "adversarial_step", architecture, batch)
+    assert moved(make_state(architecture), state) == {"refine", "critic"}
+    found = [jnp.isfinite(x).all() for x in jax.tree.leaves((state, metrics))]
+    assert all(found)
+
+
 def test_blocks_computed_again_give_the_same_gradients():
     small = dataclasses.replace(PAPER, remat=True)
     batch = make_batch()

@@ -10,6 +10,7 @@ from experiments import config_rules
 from experiments.options.demo import DemoOptions
 from experiments.options.devices import DeviceOptions
 from experiments.options.evaluation import EvaluationOptions
+from experiments.options.export import ExportOptions
 from experiments.options.generation import GenerationOptions
 from experiments.options.networks import NetworkOptions
 from experiments.options.program import ProgramOptions
@@ -29,6 +30,7 @@ class Config(
     Table1Options,
     ReportOptions,
     DemoOptions,
+    ExportOptions,
     GenerationOptions,
     EvaluationOptions,
     ReportingOptions,

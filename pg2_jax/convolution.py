@@ -136,6 +136,8 @@ def _patches(
 
 
 def _is_winograd(x: tuple[int, ...], kernel: tuple[int, ...], stride: int) -> bool:
+    if not isinstance(x[0], int):  # Exported for any number of images.
+        return False
     tiles = x[0] * x[1] * x[2] // 4
     return (
         stride == 1

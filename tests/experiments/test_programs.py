@@ -387,7 +387,7 @@ def test_a_pose_may_lie_in_a_folder(drawing, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"output": "out.jpg"}, r"--output=out.jpg must end in .png"),
+        ({"output": "out.doc"}, r"--output=out.doc must end in .png"),
         ({"output": "/nowhere/out.png"}, "no folder /nowhere"),
         ({"source_image": "nobody.png"}, "--source_image=nobody.png: there is no such"),
         (
@@ -435,7 +435,7 @@ def test_points_outside_the_image_count_as_missing(drawing, tmp_path, capsys):
         generate.generate(dataclasses.replace(drawing, pose=path, pose_name=""))
         pictures.append(read_png(drawing.output))
     np.testing.assert_array_equal(*pictures)
-    assert "1 points of pose lie outside an image of 32x16" in capsys.readouterr().out
+    assert "pose: 1 points lie outside an image of 32x16" in capsys.readouterr().out
 
 
 def test_a_photo_of_another_shape_is_refused(drawing, tmp_path):

@@ -28,9 +28,9 @@ from pg2_jax import files
 class Config(
     UserStudyOptions,
     Table1Options,
-    ExportOptions,
     ReportOptions,
     DemoOptions,
+    ExportOptions,
     GenerationOptions,
     EvaluationOptions,
     ReportingOptions,

@@ -219,6 +219,25 @@ def test_a_model_goes_to_the_hub_and_back(remote, generators, tmp_path, drawn):
     np.testing.assert_allclose(back.batch(images, poses).image, want.image, atol=2)
 
 
+def test_an_upload_that_fails_is_one_line(remote, generators, monkeypatch):
+    class ConnectError(Exception):
+        pass
+
+    def fail(*_args, **_options):
+        raise ConnectError("Name or service not known\nmore")
+
+    monkeypatch.setattr(remote, "create_repo", fail)
+    message = r"hf://anna/dance: cannot be uploaded: Name .* known\. Is there internet"
+    with pytest.raises(ValueError, match=message):
+        inference.PoseTransfer(generators).push_to_hub("anna/dance")
+
+
+def test_others_may_read_the_file(files):
+    (files / "plain").write_bytes(b"")
+    modes = {path.stat().st_mode for path in files.iterdir()}
+    assert len(modes) == 1
+
+
 def test_what_is_not_on_the_hub_is_named(remote, generators, tmp_path):
     with pytest.raises(ValueError, match=r"hf://anna/none: .* 404 anna/none. Is the"):
         inference.PoseTransfer.restore("hf://anna/none")

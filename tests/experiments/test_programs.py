@@ -438,15 +438,6 @@ def test_points_outside_the_image_count_as_missing(drawing, tmp_path, capsys):
     assert "pose: 1 points lie outside an image of 32x16" in capsys.readouterr().out
 
 
-def test_a_photo_of_another_shape_is_refused(drawing, tmp_path):
-    path = tmp_path / "wide.png"
-    Image.new("RGB", (64, 32)).save(path)
-    with pytest.raises(
-        ValueError, match="64 wide and 32 high; the model draws 16 x 32"
-    ):
-        generate.generate(dataclasses.replace(drawing, source_image=str(path)))
-
-
 def test_a_run_gets_the_numbers_of_sets(run, monkeypatch):
     """--inception, with a network that sees the mean colour alone."""
 

@@ -129,7 +129,7 @@ class Ours:
             create, compiler_options={"xla_backend_optimization_level": 0}
         )()
         self.batch = jax.device_put(_draw_batch(architecture, batch_size))
-        options = {
+        options: dict[str, Any] = {
             "architecture": architecture,
             "objective": train_step.Objective(
                 optimizer=optimizer, seed=0, flip=False, l1_weight=_L1_WEIGHT
@@ -292,8 +292,8 @@ def forward_flops(network: nn.Module, *arguments: jax.ShapeDtypeStruct) -> int:
         output = call(*args, **kwargs)
         module = context.module
         if isinstance(module, nn.Conv | nn.Dense) and context.method_name == "__call__":
-            kernel = module.get_variable("params", "kernel").shape
-            total += 2 * output.size * int(np.prod(kernel[:-1]))
+            kernel: Any = module.get_variable("params", "kernel")
+            total += 2 * output.size * int(np.prod(kernel.shape[:-1]))
         return output
 
     with nn.intercept_methods(count):

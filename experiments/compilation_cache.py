@@ -20,7 +20,7 @@ def use(folder: str) -> None:
     import jax  # late: `--help` and mistakes in flags are answered without it
 
     if folder == "default":
-        configured = jax.config.jax_compilation_cache_dir
+        configured = jax.config.values["jax_compilation_cache_dir"]
         folder = configured or str(downloads.cache_folder() / "xla")
     if folder:
         try:

@@ -87,7 +87,20 @@ def load(path: str | os.PathLike[str]) -> Upright:
         ValueError: the photo is refused; names the file and the reason.
         OSError: the file cannot be read.
     """
-    content = _content(path)
+    return decode(_content(path), path)
+
+
+def decode(content: bytes, name: str | os.PathLike[str]) -> Upright:
+    """Decodes a photo that is in memory, as `load` does one on the disk.
+
+    Args:
+        content: the bytes of the file; only its header is decoded if it is refused for
+            its size.
+        name: of the photo, for messages.
+
+    Raises:
+        ValueError: the photo is refused; gives the name and the reason.
+    """
     try:
         with warnings.catch_warnings():
             # The number of pixels is checked here, and damaged EXIF is no news.
@@ -102,13 +115,28 @@ def load(path: str | os.PathLike[str]) -> Upright:
             return Upright(_to_rgb(upright), content, notes)
     except Image.UnidentifiedImageError as error:
         raise ValueError(
-            f"{path}: not a photo in a format that is read ({', '.join(FORMATS)})"
+            f"{name}: not a photo in a format that is read ({', '.join(FORMATS)})"
         ) from error
     except Exception as error:
         # On damaged files Pillow's decoders raise nearly anything: OSError,
         # SyntaxError, struct.error, ...
         reason = str(error) or type(error).__name__
-        raise ValueError(f"{path}: cannot be read: {reason}") from error
+        raise ValueError(f"{name}: cannot be read: {reason}") from error
+
+
+def upright_rgb(image: Image.Image) -> Image.Image:
+    """An opened photo as a viewer shows it: turned as its EXIF says, 8-bit RGB,
+    transparency on white.
+
+    Raises:
+        ValueError: it has more than 8 bits a channel, or damaged pixels.
+    """
+    if image.mode not in _EIGHT_BIT_MODES:
+        raise ValueError("more than 8 bits a channel; save it with 8 bits")
+    try:
+        return _to_rgb(_upright(image))
+    except (OSError, SyntaxError) as error:
+        raise ValueError(f"cannot be read: {error}") from error
 
 
 def read(

@@ -107,22 +107,28 @@ class Skeleton:
         return Skeleton(joints, frames)
 
 
-def standing_pose(arms: str = "hang", yaw: float = 0.0) -> Pose:
-    """A person standing upright with both arms in a named position.
+def standing_pose(
+    arms: str | tuple[str, str] = "hang", yaw: float = 0.0, apart: float = 0.06
+) -> Pose:
+    """A person standing upright with the arms in named positions.
 
     Args:
-        arms: "hang", "side" (a T), "back" (hands behind the back), ... (see _ARMS).
+        arms: "hang", "side" (a T), "back" (hands behind the back), ... (see _ARMS) of
+            both arms, or of the right and the left one.
         yaw: as in `Pose`.
+        apart: how far each leg goes outward, of its length.
     """
-    legs = np.array([[[0.06, -1.0, 0.0], [0.02, -1.0, -0.02]]] * 2)
-    return Pose(arms=np.array([_ARMS[arms]] * 2), legs=legs, yaw=yaw)
+    legs = np.array([[[apart, -1.0, 0.0], [apart / 3, -1.0, -0.02]]] * 2)
+    names = (arms, arms) if isinstance(arms, str) else arms
+    return Pose(arms=np.array([_ARMS[name] for name in names]), legs=legs, yaw=yaw)
 
 
 def sample_pose(rng: np.random.Generator, yaw: float) -> Pose:
     """Draws a standing or walking pose with arms in one of many positions."""
     if rng.random() < 0.5:
         phase = rng.uniform(0, 2 * np.pi)
-        legs, swing = _walking_legs(rng, phase), 0.45 * np.sin(phase)
+        legs = walking_legs(rng.uniform(0.25, 0.55), phase)
+        swing = 0.45 * np.sin(phase)
     else:
         legs, swing = _standing_legs(rng), 0.0
     return Pose(
@@ -149,16 +155,32 @@ def _sample_arms(rng: np.random.Generator, swing: float) -> np.ndarray:
         arms[side] = strength * np.array(_ARMS[name])
         arms[side] += (1 - strength) * np.array(_ARMS["hang"])
         if name == "hang":
-            # Arms swing against the leg of their side.
-            arms[side, :, 2] += (swing, swing + abs(swing)) * np.array(
-                1 if side == 0 else -1
-            ) + (0.0, 0.1)
+            arms[side, :, 2] += _swing(side, swing)
     return arms + rng.normal(0, 0.07, arms.shape)
 
 
-def _walking_legs(rng: np.random.Generator, phase: float) -> np.ndarray:
-    """Legs at a phase of the gait; the right leg is back when sin(phase) > 0."""
-    stride = rng.uniform(0.25, 0.55)
+def _swing(side: int, swing: float) -> np.ndarray:
+    """What an arm's two bones swing forward, against the leg of their side."""
+    both = np.array((swing, swing + abs(swing))) * (1 if side == 0 else -1)
+    return both + np.array((0.0, 0.1))
+
+
+def walking_pose(phase: float, yaw: float, stride: float = 0.45) -> Pose:
+    """A step of a walk, the arms swinging; the arguments are those of `walking_legs`
+    and `Pose`."""
+    arms = np.array([_ARMS["hang"]] * 2)
+    for side in (0, 1):
+        arms[side, :, 2] += _swing(side, 0.45 * np.sin(phase))
+    return Pose(arms=arms, legs=walking_legs(stride, phase), yaw=yaw, lean=0.04)
+
+
+def walking_legs(stride: float, phase: float) -> np.ndarray:
+    """Legs at a phase of the gait; the right leg is back when sin(phase) > 0.
+
+    Args:
+        stride: the largest angle between thigh and body, in radians.
+        phase: in radians; 2 pi is two steps.
+    """
     legs = np.empty((2, 2, 3))
     for side, shift in enumerate((np.pi, 0.0)):
         thigh = stride * np.sin(phase + shift)

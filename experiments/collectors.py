@@ -43,9 +43,9 @@ class Collectors:
             extracted_scores.by_lpips(weights)
             for weights in lpips_files.load(config.lpips)
         ]
-        poses = _drawn_poses(config, generated_poses)
-        if poses:
-            extractors.append(extracted_scores.by_pckh(poses))
+        self._poses = _drawn_poses(config, generated_poses)
+        if self._poses:
+            extractors.append(extracted_scores.by_pckh(self._poses))
         if config.detector:
             path = pathlib.Path(config.detector)
             model = Detector(path)
@@ -61,6 +61,11 @@ class Collectors:
         )
         self._pairs = extracted_scores.Collector(extractors)
         self._sets = inception_scores.Collector(weights, references)
+
+    def close(self) -> None:
+        """Lets go of the estimator; what was taken stays."""
+        if self._poses:
+            self._poses.close()
 
     def add(self, *batch: Any) -> None:
         """Takes a batch, as `inception_scores.Collector.add` does."""

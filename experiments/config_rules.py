@@ -15,7 +15,10 @@ _NEEDED = {
     "train": ("workdir", "data_dir"),
     "evaluate": ("workdir", "data_dir"),
     "table1": ("workdir", "data_dir"),
-    "generate": ("workdir", "source_image", "pose", "output"),
+    "generate": ("workdir", "source_image", "output"),
+    "export": ("workdir", "output"),
+    "report": ("workdirs", "output"),
+    "demo": ("workdir",),
     "user_study": ("workdir", "data_dir", "output"),
     "import_checkpoint": ("workdir", "tf1_checkpoint"),
 }
@@ -48,6 +51,7 @@ def check(config: "Config") -> None:
     _check_mode(config)
     _check_processes(config)
     _check_folders(config)
+    _check_poses(config)
     _check_study(config)
     _check_variant(config)
     _check_training(config)
@@ -73,6 +77,7 @@ def _check_values(config: "Config") -> None:
         if getattr(config, name):
             files.parse_size(name, getattr(config, name))
     _require(config.seed < 2**32, config, "seed", "below 2**32")
+    _require(config.port < 2**16, config, "port", "below 65536")
     for name in ("ema_decay", "validation_share"):
         _require(getattr(config, name) < 1, config, name, "below 1")
 
@@ -181,6 +186,19 @@ def _check_study(config: "Config") -> None:
         "study_practice",
         f"below --study_images={config.study_images}",
     )
+
+
+def _check_poses(config: "Config") -> None:
+    """Checks that there is either one pose or several."""
+    if config.mode != "generate":
+        return
+    if bool(config.pose) == bool(config.poses):
+        raise ValueError(
+            "--mode=generate takes either --pose, one pose, or --poses, several; got "
+            + ("both." if config.pose else "neither.")
+        )
+    if not config.poses:
+        _require_defaults(config, ("between",), "needs --poses")
 
 
 def _check_variant(config: "Config") -> None:

@@ -20,12 +20,14 @@ class DrawnPoses(NamedTuple):
         extractor: what it is, in words.
         weights: name of the model file; empty where there is none.
         sha256: checksum of the model file; empty where there is none.
+        close: lets go of the model.
     """
 
     find: Callable[[np.ndarray, int], np.ndarray]
     extractor: str
     weights: str = ""
     sha256: str = ""
+    close: Callable[[], None] = lambda: None
 
 
 def estimated(name: str, model: str) -> DrawnPoses:
@@ -51,6 +53,7 @@ def estimated(name: str, model: str) -> DrawnPoses:
         f"{name} {_version(name)}",
         settings.model.name,
         downloads.sha256(settings.model),
+        estimate.close,
     )
 
 

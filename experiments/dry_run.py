@@ -14,7 +14,7 @@ from experiments import stored_config, training_steps
 from experiments.config import Config
 from pg2_jax import input_pipeline, models, sharding, train_state
 
-_GROUPS = ("Program", "Networks", "Training", "Validation", "Reporting")
+_GROUPS = ("Program", "Networks", "Training", "Validation", "Devices", "Reporting")
 _TIMED_STEPS = 3
 
 

@@ -128,11 +128,12 @@ def score_run(config: Config) -> dict[str, Any]:
     generators, dataset, config = open_run(config)
     size = (dataset.height, dataset.width)
     sharding.check_batch_size(config.batch_size)
-    collectors = Collectors(config, input_pipeline.PairDataset)
     workdir = pathlib.Path(config.workdir)
     # All processes draw and know all scores; one writes.
     writes = processes.is_first()
     with contextlib.ExitStack() as stack:
+        collectors = Collectors(config, input_pipeline.PairDataset)
+        stack.callback(collectors.close)
         images = None
         if config.save_images and writes:
             images = stack.enter_context(saved_images.SavedImages(workdir / _IMAGES))
@@ -240,13 +241,20 @@ def _check_finite(
             )
 
 
+# What `compiled` computes.
+Drawn = tuple[
+    dict[str, jax.Array], dict[str, jax.Array], dict[str, dict[str, jax.Array]]
+]
+
+
 def compiled(
     architecture: models.Architecture,
     mesh: jax.sharding.Mesh,
     metrics: Collection[str] = tuple(suite.METRICS),
-) -> Callable[..., tuple[dict[str, jax.Array], dict[str, dict[str, jax.Array]]]]:
+) -> Callable[..., Drawn]:
     """Drawing and scoring: (weights of G1, of G2 or None, batch) -> uint8 images by
-    kind, and [B] scores by kind and metric."""
+    kind, [B] whether all their values were finite, and [B] scores by kind and metric.
+    """
     whole, split = sharding.replicated(mesh), sharding.batched(mesh)
     return jax.jit(
         functools.partial(

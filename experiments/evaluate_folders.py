@@ -1,6 +1,7 @@
 """--mode=evaluate --generated_dir: scores any method's images with the same code."""
 
 import collections
+import contextlib
 import pathlib
 from collections.abc import Sequence
 from typing import Any
@@ -75,10 +76,12 @@ def score(config: Config) -> dict[str, Any]:
         "generated_dir",
         generated_names,
     )
-    collectors = Collectors(config, _open_data, generated_poses)
-    # Before the work, not after it.
-    workdir.mkdir(parents=True, exist_ok=True)
-    of_pixels, size, outside = _score(config, pairs, poses, collectors)
+    with contextlib.closing(
+        Collectors(config, _open_data, generated_poses)
+    ) as collectors:
+        # Before the work, not after it.
+        workdir.mkdir(parents=True, exist_ok=True)
+        of_pixels, size, outside = _score(config, pairs, poses, collectors)
     scores = collectors.merged({KIND: of_pixels})
     if outside:
         remarks.append(f"{outside:,} keypoints outside their image count as missing")

@@ -88,7 +88,7 @@ def row_config(config: Config, name: str, seed: int) -> Config:
     The paper gives no number of steps for G1+D: it is trained for as many as the full
     model's two stages together.
     """
-    changes = dict(ROWS[name].changes)
+    changes = {**ROWS[name].changes, "rows": "", "seeds": "", "inception": ""}
     coarse, refine = config.coarse_steps, config.refine_steps
     if changes.get("stages", "two_stage") != "two_stage":
         changes |= {"critic_sees_coarse": False, "refine_sees_pose": False}
@@ -104,9 +104,6 @@ def row_config(config: Config, name: str, seed: int) -> Config:
         coarse_steps=_scaled(coarse, config.steps_scale),
         refine_steps=_scaled(refine, config.steps_scale),
         steps_scale=1.0,
-        rows="",
-        seeds="",
-        inception="",
         **changes,
     )
 

@@ -46,7 +46,7 @@ class Validation:
             split="validation",
         ):
             batch = sharding.put_batch(test.batch, self._mesh)
-            _, found = self._score(state.coarse.drawing_params, refine, batch)
+            _, _, found = self._score(state.coarse.drawing_params, refine, batch)
             scores = jax.device_get(found[kind])
             parts.append({n: x[: len(test.names)] for n, x in scores.items()})
         means = {}

@@ -14,9 +14,15 @@ _GAP = 4  # pixels between the tiles of a grid
 _LABEL_HEIGHT = 18  # pixels
 
 
-def _color(joint: int) -> tuple[int, int, int]:
+def joint_color(joint: int) -> tuple[int, int, int]:
+    """The RGB colour of a joint, by its side of the body."""
     side = pose.JOINTS[joint].partition("_")[0]
     return {"right": _RIGHT, "left": _LEFT}.get(side, _MIDDLE)
+
+
+def limb_color(a: int, b: int) -> tuple[int, int, int]:
+    """The RGB colour of the limb between two joints: that of the outer one."""
+    return joint_color(a if pose.JOINTS[b] in ("nose", "neck") else b)
 
 
 def screen_scale(height: int) -> int:
@@ -64,12 +70,11 @@ def _draw_limbs(
     visible = keypoints[:, 2] > 0
     for a, b in pose.SKELETON:
         if visible[a] and visible[b]:
-            far = a if pose.JOINTS[b] in ("nose", "neck") else b
-            draw.line([points[a], points[b]], fill=_color(far), width=thickness)
+            draw.line([points[a], points[b]], fill=limb_color(a, b), width=thickness)
     for joint, (x, y) in enumerate(points):
         if visible[joint]:
             box = (x - thickness, y - thickness, x + thickness, y + thickness)
-            draw.ellipse(box, fill=_color(joint))
+            draw.ellipse(box, fill=joint_color(joint))
 
 
 def grid(

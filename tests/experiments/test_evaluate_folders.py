@@ -139,6 +139,10 @@ def test_an_estimator_gives_pckh(folders, monkeypatch):
             people = [(small, 0.9), (right, 0.4), (right * 9, 0.1)]
             return [estimators.Person(*person) for person in people]
 
+        def close(self):
+            closed.append(True)
+
+    closed = []
     model = folders / "model.task"
     model.write_bytes(b"weights")
     monkeypatch.setattr(estimators, "check_installed", lambda name: None)
@@ -147,7 +151,7 @@ def test_an_estimator_gives_pckh(folders, monkeypatch):
     flags = {"annotations": str(folders / "poses.csv"), "estimator": "mediapipe"}
     evaluate.evaluate(make_config(folders, model=str(model), **flags))
     found = read_report(folders)["metrics"]["generated"]["pckh"]
-    assert found["mean"] == 1
+    assert found["mean"] == 1 and closed == [True]
     assert (found["extractor"], found["weights"]) == ("mediapipe 1.2.3", "model.task")
     assert found["weights_sha256"] == hashlib.sha256(b"weights").hexdigest()
 

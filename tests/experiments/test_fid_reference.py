@@ -181,4 +181,4 @@ def test_what_is_no_reference(tmp_path, photos):
     Image.new("RGB", (9, 9)).save(photos / "07.png")
     check(photos, r"07.png is 9x9, its first image 10x8 \(height x width\)")
     (photos / "07.png").write_text("no image")
-    check(photos, r"--fid_reference: .*07.png: cannot be read")
+    check(photos, r"--fid_reference: .*07.png: not a photo in a format")

@@ -88,7 +88,11 @@ def test_the_table_shows_everything_once(capsys):
         "coarse": {"ssim_pg2": ssims, "psnr": psnrs, "masked_l2": ssims},
         "refined": {"ssim_pg2": ssims, "psnr": psnrs * np.inf, "masked_l2": ssims},
     }
-    missing = {"fid_tf": "needs a", "fid_torchvision": "needs a", "lpips": "needs b"}
+    missing = {
+        "fid_tf": "needs a",
+        "fid_torchvision": "needs a",
+        "lpips": "needs b: pip install 'x[pose]'",
+    }
     scoring.show("step 7 of [x]", scoring.records(scores, **FACTS), missing)
     shown = capsys.readouterr().out
     assert "step 7 of [x]" in shown
@@ -104,7 +108,7 @@ def test_the_table_shows_everything_once(capsys):
     assert "- masked_...: the same, all but the target's body black" in notes
     assert "! psnr of refined: 2 of 2 pairs left out, both images are equal" in notes
     assert "x fid_tf, fid_torchvision: not computed: needs a" in notes
-    assert "x lpips: not computed: needs b" in notes
+    assert "x lpips: not computed: needs b: pip install 'x[pose]'" in notes
 
 
 def test_one_kind_is_shown_with_its_interval(capsys):

@@ -8,7 +8,14 @@ import jax
 import numpy as np
 import pytest
 
-from experiments import evaluate, history, train, training_steps, validation
+from experiments import (
+    evaluate,
+    generate,
+    history,
+    train,
+    training_steps,
+    validation,
+)
 from pg2_jax import checkpoint, inference, input_pipeline
 from tests.experiments.tiny_config import make_config
 
@@ -60,7 +67,7 @@ def test_scores_are_those_of_what_the_averages_draw_for_people_held_out(run):
     differences = []
     for test in dataset_of(run).test_batches(batch_size=2, limit=6, split="validation"):
         source, target = test.batch["source_image"], test.batch["target_image"]
-        drawn = model(source, test.batch["target_keypoints"]).image
+        drawn = model.batch(source, test.batch["target_keypoints"]).image
         gap = np.abs(drawn.astype(float) - target).mean(axis=(1, 2, 3))
         differences += list(gap[: len(test.names)])
     assert len(differences) == 6
@@ -78,18 +85,32 @@ def test_the_best_checkpoint_of_stage_two_stays(run):
     assert kept == {best, 5}
 
 
-def test_an_evaluation_takes_the_checkpoint_and_the_weights_it_is_told(run):
+@pytest.mark.parametrize("program", ["evaluate", "generate"])
+def test_programs_take_the_checkpoint_and_the_weights_they_are_told(
+    run, tmp_path, monkeypatch, program
+):
+    class AskedFor(Exception):
+        pass
+
+    def restore(*arguments):
+        raise AskedFor(arguments)
+
+    monkeypatch.setattr(checkpoint, "restore_generators", restore)
     config = dataclasses.replace(
-        run, mode="evaluate", max_test_pairs=2, picture_pairs=1
+        run,
+        mode=program,
+        checkpoint="best",
+        weights="raw",
+        **drawing(tmp_path) if program == "generate" else {},
     )
-    first = evaluate.score_run(config)
-    assert (first["step"], first["weights"]) == (5, "averaged")
-    raw = evaluate.score_run(
-        dataclasses.replace(config, weights="raw", checkpoint="best")
-    )
-    best = checkpoint.restore_generators(run.workdir, "best").step
-    assert (raw["step"], raw["weights"]) == (best, "raw")
-    assert raw["metrics"]["refined"]["l1"] != first["metrics"]["refined"]["l1"]
+    start = {"evaluate": evaluate.evaluate, "generate": generate.generate}[program]
+    with pytest.raises(AskedFor) as asked:
+        start(config)
+    assert asked.value.args == ((run.workdir, "best", "raw"),)
+
+
+def drawing(tmp_path):
+    return {"source_image": "a", "pose": "b", "output": str(tmp_path / "c.png")}
 
 
 def test_a_resumed_run_equals_an_uninterrupted_one(run, tmp_path, monkeypatch):

@@ -1,0 +1,68 @@
+"""--mode=demo: a page for the browser, and the same for programs."""
+
+import socket
+
+from experiments.config import Config
+from experiments.demo_studio import Studio, examples, first_pose
+from experiments.stored_config import check_networks
+from pg2_jax import inference
+
+# Connections at once, open pages included; uvicorn refuses more with a 503.
+_MOST_CONNECTIONS = 500
+
+
+def demo(config: Config) -> None:
+    """Serves the demo until it is interrupted.
+
+    Args:
+        config: names the workdir, the address and the limits.
+
+    Raises:
+        ValueError: no checkpoint, unreadable examples, or packages that are missing.
+        OSError: the address cannot be listened at.
+    """
+    try:
+        import uvicorn
+
+        from experiments import demo_app
+    except ModuleNotFoundError as error:
+        raise ValueError(
+            f"--mode=demo needs the package {error.name}: pip install 'pg2_jax[demo]' "
+            "(in a checkout: pip install '.[demo]')."
+        ) from error
+    step = None if config.checkpoint_step < 0 else config.checkpoint_step
+    model = inference.PoseTransfer.restore(config.workdir, step)
+    check_networks(model.config, config)
+    studio = Studio(model, config.max_waiting)
+    people = examples(studio, config.examples_dir)
+    # Compiles before the first visitor waits for it.
+    studio.draw(next(iter(people.values())), first_pose(studio))
+    server = uvicorn.Server(
+        uvicorn.Config(
+            demo_app.make_server(studio, people, config),
+            log_level="warning",
+            limit_concurrency=_MOST_CONNECTIONS,
+            timeout_graceful_shutdown=3,
+        )
+    )
+    with listen(config.host, config.port) as listener:
+        host = f"[{config.host}]" if ":" in config.host else config.host
+        port = listener.getsockname()[1]
+        print(f"The demo is at http://{host}:{port}/ (Ctrl-C ends it)", flush=True)
+        server.run(sockets=[listener])
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Opens the port, so that a mistake is told before anything is served.
+
+    Raises:
+        OSError: naming both flags, and why not.
+    """
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise OSError(
+            f"--host={host} --port={port}: {error.strerror or error}. Another program "
+            "may use this port; choose another one, or --port=0 for any that is free."
+        ) from error

@@ -1,0 +1,238 @@
+"""What the demo does for its visitors, one after the other; no web here."""
+
+import contextlib
+import pathlib
+import tempfile
+import threading
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from data_prep import annotations, framing, photos, synthetic_photo
+from pg2_jax import inference, pose, pose_library, pose_tools
+
+# Text only: visitors have no use for the formats that researchers convert from.
+POSE_SUFFIXES = (".json", ".csv", ".txt")
+# A photo within this factor of the model's shape is squeezed; another one is cropped.
+_MOST_DISTORTION = 1.1
+# Around a pose, of its longer side.
+_MARGIN = 0.06
+_EXAMPLES = 6
+_MOST_EXAMPLES = 12
+# Far from the numbers of people that trainings draw.
+_FIRST_IDENTITY = 9001
+
+
+class Busy(Exception):
+    """So many requests are waiting that one more would wait too long."""
+
+
+class Drawing(NamedTuple):
+    """What the generators drew; uint8 [H, W, 3].
+
+    Attributes:
+        coarse: G1's image.
+        refined: G2's image; None where the model is G1 alone.
+    """
+
+    coarse: np.ndarray
+    refined: np.ndarray | None
+
+
+class Studio:
+    """A model, and a queue in front of it that has an end.
+
+    One request at a time decodes or draws: drawing takes all cores anyway, and memory
+    stays that of one photo.
+
+    Attributes:
+        model: the generators.
+        size: (height, width) of the images.
+    """
+
+    def __init__(self, model: inference.PoseTransfer, max_waiting: int):
+        """Takes the generators, and the number of requests that may wait."""
+        self.model = model
+        self.size = (model.architecture.image_height, model.architecture.image_width)
+        self._places = threading.BoundedSemaphore(max_waiting + 1)
+        self._turn = threading.Lock()
+
+    @contextlib.contextmanager
+    def place(self) -> Iterator[None]:
+        """A place in the queue.
+
+        Raises:
+            Busy: all are taken.
+        """
+        if not self._places.acquire(blocking=False):
+            raise Busy("Too many people are drawing just now. Try again in a moment.")
+        try:
+            yield
+        finally:
+            self._places.release()
+
+    def fit_photo(self, content: bytes, name: str) -> tuple[np.ndarray, str]:
+        """Brings a photo to the model's size.
+
+        Args:
+            content: bytes of a JPEG, PNG, BMP or WebP file.
+            name: of the file, for messages.
+
+        Returns:
+            uint8 [H, W, 3]; what was done to it, in words.
+
+        Raises:
+            ValueError: not a photo that can be read; says why.
+        """
+        with self._turn:
+            photo = photos.decode(content, name).image
+            frame = middle((photo.height, photo.width), self.size)
+            fitted = np.asarray(framing.apply(photo, frame, self.size))
+        part = frame.source
+        cut = (round(part.height), round(part.width)) != (photo.height, photo.width)
+        words = f"The photo has {photo.width} x {photo.height} pixels"
+        return fitted, words + ("; its middle is used." if cut else ".")
+
+    def read_pose(self, content: bytes, name: str) -> np.ndarray:
+        """Reads a pose file and fits the pose into the image.
+
+        Args:
+            content: bytes of a file in a text format of `annotations`; of several poses
+                the first is taken.
+            name: of the file; its suffix must be one of `POSE_SUFFIXES`.
+
+        Returns:
+            float32 [18, 3]: as it is if all of its points lie in the model's image,
+            else moved and scaled into it.
+
+        Raises:
+            ValueError: not a pose that can be read; names the file and the reason.
+        """
+        name = pathlib.PurePath(name).name
+        suffix = pathlib.PurePath(name).suffix.lower()
+        if suffix not in POSE_SUFFIXES:
+            raise ValueError(
+                f"{name}: a pose is a file ending in {', '.join(POSE_SUFFIXES)}, such "
+                "as the JSON file that OpenPose writes for a photo."
+            )
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder, f"pose{suffix}")
+            path.write_bytes(content)
+            try:
+                found = next(iter(annotations.read(path).values()))
+            except ValueError as error:
+                # Visitors know their file's name, and not ours.
+                raise ValueError(str(error).replace(str(path), name)) from error
+        _, outside = pose_tools.drop_outside(found, *self.size)
+        if outside:
+            found = self.fit_poses(found[None])[0]
+        return found
+
+    def fit_poses(self, poses: np.ndarray, *, alone: bool = False) -> np.ndarray:
+        """Gives poses [N, 18, 3] the size that people have in Market-1501's photos;
+        `pose_tools.fit_to_image` says the rest."""
+        return pose_tools.fit_to_image(poses, *self.size, alone=alone, margin=_MARGIN)
+
+    def draw(self, photo: np.ndarray, keypoints: Any) -> Drawing:
+        """Draws the person of a photo in a pose.
+
+        Args:
+            photo: uint8 [H, W, 3] of the model's size.
+            keypoints: 18 rows (x, y, visible) in pixels of that size.
+
+        Raises:
+            ValueError: not such keypoints, or none of them lies in the image.
+        """
+        checked = check_keypoints(keypoints)
+        with self._turn:
+            drawn = self.model(photo[None], checked[None])
+        refined = None if drawn.refined is None else drawn.refined[0]
+        return Drawing(drawn.coarse[0], refined)
+
+
+def check_keypoints(keypoints: Any) -> np.ndarray:
+    """Takes 18 rows of three numbers, and nothing else; returns float32 [18, 3]."""
+    try:
+        points = np.asarray(keypoints, np.float32)
+    except (TypeError, ValueError):
+        points = np.zeros(0)
+    if points.shape != (len(pose.JOINTS), 3) or not np.isfinite(points).all():
+        raise ValueError(
+            "keypoints: expected 18 rows of three numbers, x, y and visible (0 or 1)."
+        )
+    return points
+
+
+def middle(original_size: framing.Size, size: framing.Size) -> framing.Frame:
+    """The largest middle part of a photo that has the shape of an image.
+
+    Args:
+        original_size: (height, width) of the photo; within 10 % of the shape it is
+            taken as a whole.
+        size: (height, width) of the image.
+    """
+    rows, columns = original_size
+    height, width = float(rows), float(columns)
+    distortion = (width * size[0]) / (height * size[1])
+    if distortion > _MOST_DISTORTION:
+        width = height * size[1] / size[0]
+    elif distortion < 1 / _MOST_DISTORTION:
+        height = width * size[0] / size[1]
+    left, top = (columns - width) / 2, (rows - height) / 2
+    source = framing.Box(left, top, left + width, top + height)
+    return framing.Frame(source, framing.Box(0, 0, size[1], size[0]))
+
+
+def first_pose(studio: Studio) -> np.ndarray:
+    """The pose that the page begins with, [18, 3]."""
+    poses = pose_library.read("catalogue")
+    return studio.fit_poses(poses["hands_on_hips"][None])[0]
+
+
+def examples(studio: Studio, folder: str) -> dict[str, np.ndarray]:
+    """Photos for visitors without one.
+
+    Args:
+        studio: fits them.
+        folder: of photos, the first by name are taken; empty for drawn people.
+
+    Returns:
+        Name -> uint8 [H, W, 3].
+
+    Raises:
+        ValueError: no such folder, or a photo in it that cannot be read.
+    """
+    if not folder:
+        return _drawn_people(*studio.size)
+    if not pathlib.Path(folder).is_dir():
+        raise ValueError(f"--examples_dir={folder}: there is no such folder.")
+    files = sorted(
+        path
+        for path in pathlib.Path(folder).iterdir()
+        if path.suffix.lower() in photos.SUFFIXES and not path.name.startswith(".")
+    )
+    if not files:
+        raise ValueError(
+            f"--examples_dir={folder}: holds no photo ({', '.join(photos.SUFFIXES)})."
+        )
+    try:
+        return {
+            path.stem: studio.fit_photo(path.read_bytes(), path.name)[0]
+            for path in files[:_MOST_EXAMPLES]
+        }
+    except ValueError as error:
+        raise ValueError(f"--examples_dir={folder}: {error}") from error
+
+
+def _drawn_people(height: int, width: int) -> dict[str, np.ndarray]:
+    """Procedural people, each in the picture that shows most of the body."""
+    people = {}
+    for number in range(_EXAMPLES):
+        takes = [
+            synthetic_photo.photograph(0, _FIRST_IDENTITY + number, i, height, width)[1]
+            for i in range(4)
+        ]
+        best = max(takes, key=lambda take: take.keypoints[:, 2].sum())
+        people[f"Drawn person {number + 1}"] = best.image
+    return people

@@ -1,0 +1,162 @@
+"""Poses of somebody else for this person: size and place, in-between poses. NumPy only.
+
+Poses are [18, 3] = (x, y, visible) in any unit of length, x right and y down, in
+OpenPose's COCO-18 order. The mirrored pose is `pose.flip_keypoints`.
+"""
+
+import itertools
+
+import numpy as np
+
+from pg2_jax import pose
+
+# Free space around the points, of the longer side of their box: as photos are cropped.
+MARGIN = 0.15
+_NECK = pose.JOINTS.index("neck")
+_HIPS = [pose.JOINTS.index(name) for name in ("right_hip", "left_hip")]
+
+
+def fit_to_body(poses: np.ndarray, body: np.ndarray) -> np.ndarray:
+    """Gives poses the size and the place of another person.
+
+    Their torsos, neck to middle of the hips, get the length of the body's torso, and
+    the middle of their hips the place of the body's. All poses are scaled and moved
+    alike, by the median length and the mean place, so that a sequence keeps its motion.
+
+    Args:
+        poses: [N, 18, 3], one body in N poses.
+        body: [18, 3], for example the person of the source photo.
+
+    Returns:
+        [N, 18, 3] float32 in the unit of `body`; no point is added or taken away.
+
+    Raises:
+        ValueError: `body`, or every one of `poses`, lacks the neck or both hips.
+    """
+    body = np.asarray(body)[None]
+    for whose, shown in (("source person", body), ("target pose", poses)):
+        if not has_torso(shown):
+            raise ValueError(
+                f"The {whose} shows no torso: the neck and a hip are needed to tell "
+                "how large the body is."
+            )
+    length, hips = _torso(body)
+    lengths, middles = _torso(poses)
+    scale = length[0] / np.nanmedian(lengths[lengths > 0])
+    return _moved(poses, scale, hips[0] - scale * np.nanmean(middles, axis=0))
+
+
+def fit_to_image(
+    poses: np.ndarray,
+    height: int,
+    width: int,
+    *,
+    alone: bool = False,
+    margin: float = MARGIN,
+) -> np.ndarray:
+    """Gives poses the size and the place that people have in photos cropped to them.
+
+    The box around all visible points of all poses, grown on every side by `margin`
+    times its longer side, becomes as large as the image allows, in its middle.
+
+    Args:
+        poses: [N, 18, 3].
+        height: image height in pixels.
+        width: image width in pixels.
+        alone: gives each pose a box of its own; by default they are scaled and moved
+            alike, so that a sequence keeps its motion.
+        margin: see above.
+
+    Returns:
+        [N, 18, 3] float32 in pixels of the image.
+
+    Raises:
+        ValueError: the visible points have no extent.
+    """
+    poses = np.asarray(poses, np.float64)
+    if alone:
+        fitted = [fit_to_image(p[None], height, width, margin=margin) for p in poses]
+        return np.concatenate(fitted)
+    seen = poses[poses[..., 2] > 0, :2]
+    span = np.ptp(seen, axis=0) if len(seen) else np.zeros(2)
+    if not span.max() > 0:
+        raise ValueError(
+            f"The pose has {len(seen)} visible joints in one place; at least two in "
+            "different places are needed to tell its size."
+        )
+    box = span + 2 * margin * span.max()
+    scale = min(width / box[0], height / box[1])
+    centre = (seen.min(axis=0) + seen.max(axis=0)) / 2
+    return _moved(poses, scale, np.array([width, height]) / 2 - scale * centre)
+
+
+def interpolate(keys: np.ndarray, between: int) -> np.ndarray:
+    """Fills in poses between key poses, every joint on a straight line.
+
+    A joint is visible in between if it is visible in both keys; the keys themselves
+    stay as they are.
+
+    Args:
+        keys: [K, 18, 3].
+        between: how many poses are put between two keys.
+
+    Returns:
+        [(K - 1) * (between + 1) + 1, 18, 3] float32.
+    """
+    keys = np.asarray(keys, np.float32)
+    share = np.arange(1, between + 1, dtype=np.float32)[:, None, None] / (between + 1)
+    frames = []
+    for start, end in itertools.pairwise(keys):
+        inner = (1 - share) * start + share * end
+        both = (start[:, 2:] > 0) & (end[:, 2:] > 0)
+        inner[..., 2] = 1
+        frames += [start[None], np.where(both, inner, 0)]
+    return np.concatenate([*frames, keys[-1:]]).astype(np.float32)
+
+
+def drop_outside(poses: np.ndarray, height: int, width: int) -> tuple[np.ndarray, int]:
+    """Takes away the points that lie outside the image, as in training.
+
+    Args:
+        poses: [..., 18, 3] in pixels.
+        height: image height in pixels.
+        width: image width in pixels.
+
+    Returns:
+        The poses, float32, such points (0, 0, 0); how many there were.
+    """
+    poses = np.asarray(poses, np.float32)
+    x, y, visible = np.moveaxis(poses, -1, 0)
+    inside = (visible > 0) & (x >= 0) & (x < width) & (y >= 0) & (y < height)
+    # The last pixel's centre is the largest coordinate that records hold.
+    last = np.array([width - 1, height - 1], np.float32)
+    places = np.minimum(poses[..., :2], last)
+    kept = np.concatenate([places, np.ones_like(poses[..., 2:])], axis=-1)
+    kept = np.where(inside[..., None], kept, 0).astype(np.float32)
+    return kept, int((visible > 0).sum() - inside.sum())
+
+
+def has_torso(poses: np.ndarray) -> bool:
+    """Whether one of the poses [N, 18, 3] shows the neck and a hip in two places."""
+    return bool(np.nanmax(_torso(poses)[0], initial=0) > 0)
+
+
+def _torso(poses: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Lengths [N] of the torsos and middles [N, 2] of the hips; NaN where unknown."""
+    poses = np.asarray(poses, np.float64)
+    hips = poses[:, _HIPS]
+    seen = (hips[..., 2:] > 0).astype(np.float64)
+    count = seen.sum(axis=1)
+    middle = np.full((len(poses), 2), np.nan)
+    known = count[:, 0] > 0
+    middle[known] = ((hips[..., :2] * seen).sum(axis=1)[known]) / count[known]
+    middle[poses[:, _NECK, 2] <= 0] = np.nan
+    return np.linalg.norm(poses[:, _NECK, :2] - middle, axis=1), middle
+
+
+def _moved(poses: np.ndarray, scale: float, shift: np.ndarray) -> np.ndarray:
+    poses = np.asarray(poses, np.float64)
+    places = poses[..., :2] * scale + shift
+    visible = poses[..., 2:] > 0
+    moved = np.concatenate([places, np.ones_like(poses[..., 2:])], axis=-1)
+    return np.where(visible, moved, 0).astype(np.float32)

@@ -1,0 +1,23 @@
+"""What several tests of the programs share."""
+
+import jax
+import pytest
+
+from pg2_jax import checkpoint, inference, train_state
+from tests.experiments.tiny_config import make_config
+
+
+@pytest.fixture(scope="session")
+def demo_studio_of_tests():
+    """A demo's studio with a tiny model, untrained, and 3 places to wait."""
+    from experiments import demo_studio
+
+    config = make_config("unused", "unused", image_size="32x16").to_json()
+    architecture = checkpoint.architecture_of(config)
+    create = jax.jit(
+        lambda: train_state.create(architecture, train_state.make_optimizer(0.0), 0)
+    )
+    state = create()
+    weights = state.coarse.params, state.refine.params
+    generators = checkpoint.Generators(4, architecture, config, *weights)
+    return demo_studio.Studio(inference.PoseTransfer(generators), max_waiting=3)

@@ -123,6 +123,25 @@ def apply(image: Image.Image, part: Frame, size: Size) -> Image.Image:
     return Image.fromarray(np.pad(np.asarray(inner), around, mode="edge"))
 
 
+def paste(photo: Image.Image, drawn: Image.Image, part: Frame) -> Image.Image:
+    """Puts an image of the stored size back where it was taken from: `apply` undone.
+
+    Args:
+        photo: the upright photo.
+        drawn: an image of the size that is stored.
+        part: what was stored of the photo.
+
+    Returns:
+        A copy of the photo; pixels outside `part.source` are those of the photo.
+    """
+    left, top, right, bottom = (round(side) for side in part.source)
+    size = (max(1, right - left), max(1, bottom - top))
+    inner = drawn.resize(size, Image.Resampling.LANCZOS, box=part.target)
+    whole = photo.copy()
+    whole.paste(inner, (left, top))
+    return whole
+
+
 def move_keypoints(
     keypoints: np.ndarray, original_size: Size, part: Frame, size: Size
 ) -> tuple[np.ndarray, int]:

@@ -124,6 +124,21 @@ def decode(content: bytes, name: str | os.PathLike[str]) -> Upright:
         raise ValueError(f"{name}: cannot be read: {reason}") from error
 
 
+def upright_rgb(image: Image.Image) -> Image.Image:
+    """An opened photo as a viewer shows it: turned as its EXIF says, 8-bit RGB,
+    transparency on white.
+
+    Raises:
+        ValueError: it has more than 8 bits a channel, or damaged pixels.
+    """
+    if image.mode not in _EIGHT_BIT_MODES:
+        raise ValueError("more than 8 bits a channel; save it with 8 bits")
+    try:
+        return _to_rgb(_upright(image))
+    except (OSError, SyntaxError) as error:
+        raise ValueError(f"cannot be read: {error}") from error
+
+
 def read(
     path: str | os.PathLike[str],
     height: int,

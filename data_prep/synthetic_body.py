@@ -162,7 +162,7 @@ def _sample_arms(rng: np.random.Generator, swing: float) -> np.ndarray:
 def _swing(side: int, swing: float) -> np.ndarray:
     """What an arm's two bones swing forward, against the leg of their side."""
     both = np.array((swing, swing + abs(swing))) * (1 if side == 0 else -1)
-    return both + (0.0, 0.1)
+    return both + np.array((0.0, 0.1))
 
 
 def walking_pose(phase: float, yaw: float, stride: float = 0.45) -> Pose:

@@ -2,10 +2,10 @@
 
     python -m data_prep.synthetic_poses
 
-writes pg2_jax/poses/*.json and docs/poses.png anew. Each file is one set: "poses" maps a
-name to 18 rows (x, y, visible) in OpenPose's COCO-18 order. x is right of the pelvis of
-the standing figure, y down from its crown, the unit its height, so that the floor is at
-y = 1.
+writes pg2_jax/poses/*.json and docs/poses.png anew. Each file is one set: "poses" maps
+a name to 18 rows (x, y, visible) in OpenPose's COCO-18 order. x is right of the pelvis
+of the standing figure, y down from its crown, the unit its height, so that the floor is
+at y = 1.
 """
 
 import json
@@ -62,9 +62,9 @@ def keypoints(pose: synthetic_body.Pose) -> np.ndarray:
         pose: of the skeleton.
 
     Returns:
-        float64 [18, 3] = (x, y, visible) in the unit of the files, the lower foot on the
-        floor. Limbs count as visible behind the body, too; nose, eyes and ears only on
-        the side of the head that is turned to the camera.
+        float64 [18, 3] = (x, y, visible) in the unit of the files, the lower foot on
+        the floor. Limbs count as visible behind the body, too; nose, eyes and ears only
+        on the side of the head that is turned to the camera.
     """
     skeleton = synthetic_body.build_skeleton(_figure(), pose)
     standing = synthetic_body.build_skeleton(_figure(), standing_pose())
@@ -80,7 +80,9 @@ def keypoints(pose: synthetic_body.Pose) -> np.ndarray:
 def write(folder: pathlib.Path = pose_library.FOLDER) -> None:
     """Writes a JSON file for each set."""
     for name, poses in sets().items():
-        content = {key: keypoints(pose).round(4).tolist() for key, pose in poses.items()}
+        content = {
+            key: keypoints(pose).round(4).tolist() for key, pose in poses.items()
+        }
         rows = [
             f"    {json.dumps(key)}: {json.dumps(points)}"
             for key, points in content.items()
@@ -114,7 +116,7 @@ def _numbered(poses: list[synthetic_body.Pose]) -> dict[str, synthetic_body.Pose
 
 def _waving(phase: float) -> synthetic_body.Pose:
     pose = standing_pose(("wave", "hang"))
-    pose.arms[0, 1] = 0.25 + 0.55 * np.sin(phase), 0.95, 0.2
+    pose.arms[0] = (0.7, -0.6, 0.15), (0.25 + 0.55 * np.sin(phase), 0.95, 0.2)
     return pose
 
 

@@ -10,9 +10,11 @@ from experiments import config_rules
 from experiments.options.demo import DemoOptions
 from experiments.options.devices import DeviceOptions
 from experiments.options.evaluation import EvaluationOptions
+from experiments.options.export import ExportOptions
 from experiments.options.generation import GenerationOptions
 from experiments.options.networks import NetworkOptions
 from experiments.options.program import ProgramOptions
+from experiments.options.report import ReportOptions
 from experiments.options.reporting import ReportingOptions
 from experiments.options.table1 import Table1Options
 from experiments.options.training import TrainingOptions
@@ -26,7 +28,9 @@ from pg2_jax import files
 class Config(
     UserStudyOptions,
     Table1Options,
+    ReportOptions,
     DemoOptions,
+    ExportOptions,
     GenerationOptions,
     EvaluationOptions,
     ReportingOptions,

@@ -15,7 +15,9 @@ _NEEDED = {
     "train": ("workdir", "data_dir"),
     "evaluate": ("workdir", "data_dir"),
     "table1": ("workdir", "data_dir"),
-    "generate": ("workdir", "source_image", "pose", "output"),
+    "generate": ("workdir", "source_image", "output"),
+    "export": ("workdir", "output"),
+    "report": ("workdirs", "output"),
     "demo": ("workdir",),
     "user_study": ("workdir", "data_dir", "output"),
     "import_checkpoint": ("workdir", "tf1_checkpoint"),
@@ -49,6 +51,7 @@ def check(config: "Config") -> None:
     _check_mode(config)
     _check_processes(config)
     _check_folders(config)
+    _check_poses(config)
     _check_study(config)
     _check_variant(config)
     _check_training(config)
@@ -183,6 +186,19 @@ def _check_study(config: "Config") -> None:
         "study_practice",
         f"below --study_images={config.study_images}",
     )
+
+
+def _check_poses(config: "Config") -> None:
+    """Checks that there is either one pose or several."""
+    if config.mode != "generate":
+        return
+    if bool(config.pose) == bool(config.poses):
+        raise ValueError(
+            "--mode=generate takes either --pose, one pose, or --poses, several; got "
+            + ("both." if config.pose else "neither.")
+        )
+    if not config.poses:
+        _require_defaults(config, ("between",), "needs --poses")
 
 
 def _check_variant(config: "Config") -> None:

@@ -1,125 +1,159 @@
-"""--mode=generate: one photo and one pose in, one PNG out."""
+"""--mode=generate: photos and poses in, pictures or an animation out."""
 
-import difflib
-import io
 import pathlib
+import re
+import warnings
 from typing import cast
 
-import jax.numpy as jnp
-import numpy as np
-from PIL import Image
-
-from data_prep import annotations, photos
+from data_prep import photo_list
 from experiments import results
 from experiments.config import Config
 from experiments.stored_config import check_networks
-from pg2_jax import checkpoint, files, inference, pose
+from pg2_jax import animation, checkpoint, files, inference, result
+from pg2_jax.reading import person_finder
+from pg2_jax.reading import pose as pose_reading
 
-# A photo of another shape would be squeezed, and the person with it.
-_MOST_DISTORTION = 1.1
+_PICTURES = (".png", ".jpg", ".jpeg")
+# Arguments of the library that are flags here.
+_FLAGS = re.compile(r"(?<![-\w])(pose_(?:name|size|fit|model)|source_pose)(?=[= ),])")
 
 
 def generate(config: Config) -> None:
-    """Draws the person of --source_image in the pose of --pose into --output.
+    """Draws the people of --source_image in the poses into --output.
 
     Args:
-        config: names the workdir, the photo, the pose and the output.
+        config: names the model, the photos, the poses and the output.
 
     Raises:
-        ValueError: an unreadable photo or pose, or a photo of another shape.
+        ValueError: an unreadable photo or pose, or an output that cannot be written.
     """
     output = pathlib.Path(config.output)
-    if output.suffix.lower() != ".png":
-        raise ValueError(f"--output={config.output} must end in .png.")
-    if not output.parent.is_dir():
-        raise ValueError(f"--output={config.output}: no folder {output.parent}.")
-    weights = cast(checkpoint.Weights, config.weights)
+    _check_output(output)
+    finder = person_finder.PersonFinder(config.pose_model)
     model = inference.PoseTransfer.restore(
-        config.workdir, config.wanted_checkpoint, weights, config.drawing_precision
+        config.workdir,
+        config.wanted_checkpoint,
+        cast(checkpoint.Weights, config.weights),
+        config.drawing_precision,
+        finder=finder,
     )
     check_networks(model.config, config)
-    size = (model.architecture.image_height, model.architecture.image_width)
-    config = config.with_size(*size)
-    keypoints = read_pose(config, size)
-    sees_view = model.architecture.pose_embedding == "view"
-    if sees_view and pose.view(jnp.asarray(keypoints)) < 0:
-        raise ValueError(
-            f"--pose={config.pose} {config.pose_name}".rstrip()
-            + ": a shoulder or a hip is missing, so that the view (front, side or "
-            "back) cannot be told, which is all that this model sees of a pose."
-        )
-    photo = read_photo(config.source_image, *size)
-    result = model(photo, keypoints)
-    results.write_picture(output, Image.fromarray(result.image[0]))
+    config = config.with_size(*model.image_size)
+    with warnings.catch_warnings(record=True) as notes:
+        warnings.simplefilter("always", UserWarning)
+        try:
+            people = _draw(config, model, finder)
+        except ValueError as error:
+            raise ValueError(_with_flags(str(error), config)) from error
+    for text in dict.fromkeys(str(note.message) for note in notes):
+        print(f"note: {_with_flags(text, config)}")
+    _write(people, output, config)
+    count = sum(len(results) for results in people.values())
+    poses = config.poses or f"{config.pose} {config.pose_name}".rstrip()
     print(
-        f"Wrote {output}: {config.source_image} in the pose {config.pose} "
-        f"{config.pose_name}".rstrip()
-        + f", drawn by step {model.step} of {config.workdir}"
+        f"Wrote {output}: {config.source_image} in {poses}, {count} drawn by step "
+        f"{model.step} of {config.workdir}"
     )
 
 
-def read_photo(path: str, height: int, width: int) -> np.ndarray:
-    """Reads a photo of any size whose shape fits; returns uint8 [height, width, 3].
+def _check_output(output: pathlib.Path) -> None:
+    suffix = output.suffix.lower()
+    if suffix in animation.SUFFIXES:
+        animation.check_suffix(output)
+    elif suffix not in (*_PICTURES, ""):
+        raise ValueError(
+            f"--output={output} must end in {', '.join(_PICTURES)} for a picture, "
+            f"{', '.join(animation.SUFFIXES)} for an animation, or have no suffix for "
+            "a folder of pictures."
+        )
+    if not suffix and output.is_dir():
+        if any(output.iterdir()):
+            raise ValueError(f"--output={output}: this folder is not empty.")
+        return
+    results.check_folder("output", output)
 
-    Raises:
-        ValueError: unreadable, or more than 10 % away from the model's shape.
-    """
-    if not pathlib.Path(path).is_file():
-        raise ValueError(f"--source_image={path}: there is no such file.")
+
+def _draw(
+    config: Config,
+    model: inference.PoseTransfer,
+    finder: person_finder.PersonFinder,
+) -> dict[str, result.Results]:
+    """Draws everybody; by the names of the photos."""
+    given = config.poses or config.pose
+    poses = pose_reading.read_poses(given, config.pose_name, finder)
+    if config.pose and len(poses.poses) > 1:
+        raise ValueError(
+            f"{config.pose} holds {len(poses.poses)} poses; choose one with pose_name, "
+            f"such as pose_name={next(iter(poses.poses))}, or draw all with --poses."
+        )
+    joints = None
+    if config.source_pose:
+        joints = pose_reading.annotated(config.source_pose)
+    size = config.pose_size and files.parse_size("pose_size", config.pose_size)
+    return {
+        name: model.sequence(
+            path,
+            poses,
+            source_pose=joints,
+            pose_size=size or None,
+            pose_fit=config.pose_fit,
+            between=config.between,
+            fit=config.photo_fit,
+            paste_back=config.paste_back,
+        )
+        for name, path in _photos(config.source_image).items()
+    }
+
+
+def _photos(source: str) -> dict[str, str]:
+    """The photos of --source_image: name -> path."""
+    if not pathlib.Path(source).is_dir():
+        return {pathlib.Path(source).name: source}
     try:
-        photo = photos.read(path, height, width, fit="stretch")
+        found = photo_list.find(source)
     except ValueError as error:
-        raise ValueError(f"--source_image={error}") from error
-    rows, columns = photo.original_size
-    distortion = (columns * height) / (rows * width)
-    if not 1 / _MOST_DISTORTION <= distortion <= _MOST_DISTORTION:
-        raise ValueError(
-            f"--source_image={path} is {columns} wide and {rows} high; the model draws "
-            f"{width} x {height}. Crop the photo to that shape, with the person "
-            "filling its height."
+        message = str(error).replace("--photos=", "--source_image=")
+        raise ValueError(message) from error
+    if found.problems:
+        raise ValueError("--source_image: " + "\n".join(found.problems))
+    return {name: str(found.folder / name) for name in found.names}
+
+
+def _write(
+    people: dict[str, result.Results], output: pathlib.Path, config: Config
+) -> None:
+    everybody = list(people.values())
+    if not output.suffix:
+        _write_folder(people, output, config)
+    elif len(everybody) == len(everybody[0]) == 1 and output.suffix in _PICTURES:
+        everybody[0][0].save(output, skeleton=config.skeleton)
+    else:
+        result.save(
+            everybody,
+            output,
+            per_second=config.frames_per_second,
+            skeleton=config.skeleton,
         )
-    return np.asarray(Image.open(io.BytesIO(photo.encoded)).convert("RGB"))
 
 
-def read_pose(config: Config, size: tuple[int, int]) -> np.ndarray:
-    """Reads --pose, and of a csv the row --pose_name, as the model takes it.
+def _write_folder(
+    people: dict[str, result.Results], folder: pathlib.Path, config: Config
+) -> None:
+    """Writes <photo>/<pose>.png for everybody, or <pose>.png for one person."""
+    with files.replacing_folder(folder) as temporary:
+        for photo, drawn in people.items():
+            here = temporary if len(people) == 1 else temporary / photo
+            for name, one in zip(drawn.names, drawn, strict=True):
+                path = here / f"{name}.png"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                one.save(path, skeleton=config.skeleton)
 
-    Args:
-        config: names the file; points are those of an image of --pose_size.
-        size: (height, width) of the model.
 
-    Returns:
-        [18, 3] (x, y, visible) in pixels of the model; points outside the image count
-        as missing, as in training.
-
-    Raises:
-        ValueError: no such file or row, or no point inside the image.
-    """
-    if not pathlib.Path(config.pose).exists():
-        raise ValueError(f"--pose={config.pose}: there is no such file or folder.")
-    poses = annotations.read(config.pose)
-    name = config.pose_name or next(iter(poses))
-    if len(poses) > 1 and not config.pose_name:
-        raise ValueError(
-            f"--pose={config.pose} holds {len(poses)} poses; choose one with "
-            f"--pose_name, such as --pose_name={name}."
-        )
-    if name not in poses:
-        close = difflib.get_close_matches(name, poses, n=3, cutoff=0.5)
-        hint = f" Did you mean {', '.join(close)}?" if close else ""
-        raise ValueError(f"--pose_name={name} is not in --pose={config.pose}.{hint}")
-    pose_size = files.parse_size("pose_size", config.pose_size or config.image_size)
-    fitted, outside = photos.fit_keypoints(poses[name], pose_size, size)
-    where = f"{pose_size[0]}x{pose_size[1]}"
-    if outside >= fitted[:, 2].sum():
-        raise ValueError(
-            f"--pose={config.pose}: {outside} points of {name} lie outside an image of "
-            f"{where} and {int(fitted[:, 2].sum())} inside. Say with "
-            "--pose_size=HEIGHTxWIDTH which image the pose was found in."
-        )
-    if outside:
-        print(
-            f"{config.pose}: {outside} points of {name} lie outside an image of "
-            f"{where} and are left out; --pose_size says which image the pose is of."
-        )
-    return fitted
+def _with_flags(message: str, config: Config) -> str:
+    """A message of the library in the words of the command line."""
+    for flag in ("source_image", "source_pose", "poses", "pose"):
+        value = getattr(config, flag)
+        if value and message.startswith(value):
+            message = f"--{flag}={message}"
+            break
+    return _FLAGS.sub(r"--\1", message)

@@ -26,7 +26,11 @@ _USAGE = """PG2: pose-guided person image generation (Ma et al., NIPS 2017) in J
   python -m experiments.main --mode=evaluate --data_dir=... --workdir=...
   python -m experiments.main --mode=generate --workdir=... --source_image=me.png \\
       --pose=dancer.json --output=dancing.png
+  python -m experiments.main --mode=report --workdirs=runs/a,runs/b --output=report
   python -m experiments.main --mode=demo --workdir=...
+  python -m experiments.main --mode=generate --workdir=... --source_image=me.png \\
+      --poses=walk --output=walking.gif
+  python -m experiments.main --mode=export --workdir=... --output=model.safetensors
   python -m experiments.main --mode=table1 --data_dir=... --workdir=...
   python -m experiments.main --mode=user_study --data_dir=... --workdir=... \\
       --output=study

@@ -27,6 +27,21 @@ class PairScores(NamedTuple):
     scores: dict[str, dict[str, np.ndarray]]
 
 
+def key(source: str, target: str) -> str:
+    """Names a pair in one word, as --save_images names its files: so the images of
+    another method, of which only the names of files are known, find their pair.
+
+    Args:
+        source: name of the photo, its folders and suffix included; may be empty.
+        target: likewise.
+
+    Returns:
+        Both without suffixes, slashes as underscores.
+    """
+    names = (pathlib.PurePosixPath(name) for name in (source, target) if name)
+    return "__".join(str(name.with_suffix("")).replace("/", "_") for name in names)
+
+
 def write(
     path: pathlib.Path,
     names: Sequence[tuple[str, str]],

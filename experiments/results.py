@@ -30,6 +30,27 @@ def write_picture(path: pathlib.Path, picture: Image.Image) -> None:
         picture.save(temporary, "PNG")
 
 
+def check_folder(flag: str, path: pathlib.Path) -> None:
+    """Checks that a file can be written, before the work is done.
+
+    Args:
+        flag: that names the file, for the message.
+        path: the file.
+
+    Raises:
+        ValueError: it is a folder; its own folder is not there, or not writable.
+    """
+    folder = path.parent
+    if path.is_dir():
+        raise ValueError(f"--{flag}={path} is a folder; name a file in it.")
+    if not folder.is_dir():
+        raise ValueError(f"--{flag}={path}: no folder {folder}.")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise ValueError(
+            f"--{flag}={path}: you may not write into {folder}; choose another folder."
+        )
+
+
 def provenance() -> dict[str, Any]:
     """Versions of the packages and the commit of this code."""
     return {"versions": checkpoint.versions(), "commit": _commit()}

@@ -10,6 +10,8 @@ from types import TracebackType
 import numpy as np
 from PIL import Image
 
+from experiments import pair_scores
+
 _TARGET = "target"
 _KINDS = ("coarse", "refined", _TARGET)
 
@@ -67,11 +69,8 @@ class SavedImages:
                 Image.fromarray(image).save(folder / file)
 
     def _file(self, source: str, target: str) -> str:
-        """The names without folders and suffixes; a number where that is not unique."""
-        stems = (
-            pathlib.PurePosixPath(name).with_suffix("") for name in (source, target)
-        )
-        name = "__".join(str(stem).replace("/", "_") for stem in stems)
+        """The key of the pair; a number where that is not unique."""
+        name = pair_scores.key(source, target)
         numbered = (f"{name}__{i}" if i > 1 else name for i in itertools.count(1))
         unique = next(name for name in numbered if name not in self._used)
         self._used.add(unique)

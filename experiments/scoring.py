@@ -71,7 +71,7 @@ def records(
     for kind, by_name in scores.items():
         given = (weights or {}).get(kind, {})
         counts = [given.get(name, np.ones(len(x))) for name, x in by_name.items()]
-        intervals = _intervals(list(by_name.values()), counts)
+        limits = intervals(list(by_name.values()), counts)
         found[kind] = {
             name: {
                 **_origin(name, **facts),
@@ -79,7 +79,7 @@ def records(
                 **_summary(name, values, count, interval),
             }
             for (name, values), count, interval in zip(
-                by_name.items(), counts, intervals, strict=True
+                by_name.items(), counts, limits, strict=True
             )
         }
     return found
@@ -158,14 +158,15 @@ def _summary(
     return summary
 
 
-def _intervals(
-    columns: list[np.ndarray], counts: list[np.ndarray]
+def intervals(
+    columns: list[np.ndarray], counts: list[np.ndarray] | None = None
 ) -> list[list[float] | None]:
     """95 % bootstrap interval of the mean of each column, all from the same resamples.
 
     Each resample is drawn from all pairs; its mean is over those with a value, weighted
-    by the counts.
+    by the counts, if there are any.
     """
+    counts = counts or [np.ones(len(column)) for column in columns]
     values = np.stack(columns, axis=1).astype(np.float64)
     has = np.isfinite(values)
     weights = np.where(has, np.stack(counts, axis=1), 0.0)
@@ -261,7 +262,7 @@ def _table(metrics: Records) -> rich.table.Table:
     return table
 
 
-def _number(name: str, value: float) -> str:
+def number(name: str, value: float) -> str:
     if name.endswith("l2"):
         return f"{value:#.3g}"
     fine = "ssim" in name or name in extracted_scores.METRICS
@@ -272,12 +273,12 @@ def _cell(name: str, record: dict[str, Any]) -> str:
     if record["mean"] is None:
         return "undefined"
     if record["std"] is None:
-        return _number(name, record["mean"])
-    return f"{_number(name, record['mean'])} ({_number(name, record['std'])})"
+        return number(name, record["mean"])
+    return f"{number(name, record['mean'])} ({number(name, record['std'])})"
 
 
 def _interval_cell(name: str, interval: list[float] | None) -> str:
-    return " to ".join(_number(name, x) for x in interval) if interval else "-"
+    return " to ".join(number(name, x) for x in interval) if interval else "-"
 
 
 def _remarks(kind: str, by_name: dict[str, dict[str, Any]]) -> list[str]:

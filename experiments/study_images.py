@@ -144,10 +144,6 @@ def _draw(
     """uint8 [N, H, W, 3]: what the generators draw for test pairs, in their order."""
     model = inference.PoseTransfer(generators)
     pairs: inputs.Batch = pictures.pairs_at(dataset, rows)
-    drawn = []
-    for first in range(0, len(rows), batch_size):
-        # Beyond the end from the beginning again: one size is compiled once.
-        here = np.arange(first, first + min(batch_size, len(rows))) % len(rows)
-        photos, keypoints = pairs["source_image"][here], pairs["target_keypoints"][here]
-        drawn.append(model(photos, keypoints).image)
-    return np.concatenate(drawn)[: len(rows)]
+    photos, keypoints = pairs["source_image"], pairs["target_keypoints"]
+    batch_size = min(batch_size, len(rows))
+    return model.batch(photos, keypoints, batch_size=batch_size).image

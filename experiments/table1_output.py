@@ -70,7 +70,7 @@ def draw_figure(
     drawn = {}
     for title, (workdir, image) in models.items():
         model = inference.PoseTransfer.restore(str(workdir))
-        drawn[title] = getattr(model(photos, keypoints), image)
+        drawn[title] = getattr(model.batch(photos, keypoints), image)
     results.write_picture(folder / "figure4.png", pictures.compare(batch, drawn))
 
 

@@ -24,6 +24,9 @@ PyTree = Any
 Wanted = int | Literal["best"] | None
 # Which weights of a generator: the average where the run kept one, or the last alone.
 Weights = Literal["averaged", "raw"]
+# What this code writes into a checkpoint, and the newest that it reads. It grows when
+# older code would read a checkpoint and draw something else from it.
+FORMAT = 1
 _PACKAGES = ("pg2_jax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
 
 
@@ -36,6 +39,20 @@ def versions() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             found[package] = "not installed"
     return found
+
+
+def run_of(path: str) -> tuple[str, int | None]:
+    """The run that a folder belongs to, and the step that it names.
+
+    Args:
+        path: a run, its `checkpoints`, or one of the numbered folders in there.
+    """
+    given = pathlib.Path(path).expanduser()
+    if given.name == "checkpoints":
+        return str(given.parent), None
+    if given.parent.name == "checkpoints" and given.name.isdigit():
+        return str(given.parent.parent), int(given.name)
+    return path, None
 
 
 def folder(workdir: str) -> pathlib.Path:
@@ -74,7 +91,7 @@ class Checkpointer:
         )
         self._folder = folder(workdir)
         self._manager = ocp.CheckpointManager(self._folder, options=options)
-        self._config = {"config": config, "versions": versions()}
+        self._config = {"format": FORMAT, "config": config, "versions": versions()}
 
     def save(self, state: train_state.TrainState, score: float | None = None) -> None:
         """Begins to write the state; training may go on meanwhile.
@@ -111,7 +128,7 @@ class Checkpointer:
         failures = []
         for step in self._newest_first():
             try:
-                return checkpoint_health.read_description(self._manager, step)["config"]
+                return _stored_config(self._manager, step)
             except checkpoint_health.Unreadable as error:
                 failures.append(error)
         if failures:
@@ -198,19 +215,15 @@ def restore_generators(
         ValueError: there is no such checkpoint, or it is damaged.
     """
     manager, step = _open(workdir, "--workdir", step)
-    config = checkpoint_health.read_description(manager, step)["config"]
+    config = _stored_config(manager, step)
     architecture = architecture_of(config)
     if precision:
         architecture = dataclasses.replace(architecture, precision=precision)
-    shapes = jax.eval_shape(
-        lambda: train_state.create(architecture, train_state.make_optimizer(0.0), 0)
-    )
     if sharding is None:
         sharding = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
     wanted = {
-        name: jax.tree.map(lambda x: _placed(x, sharding), player.params)
-        for name, player in (("coarse", shapes.coarse), ("refine", shapes.refine))
-        if player is not None
+        name: jax.tree.map(lambda x: _placed(x, sharding), shapes)
+        for name, shapes in weight_shapes(architecture).items()
     }
     averaged = weights == "averaged" and bool(config.get("ema_decay"))
     restored = _restore_weights(manager, step, wanted, averaged=averaged)
@@ -222,6 +235,30 @@ def restore_generators(
         coarse=restored["coarse"],
         refine=restored.get("refine"),
     )
+
+
+def weight_shapes(architecture: models.Architecture) -> dict[str, PyTree]:
+    """Shapes and types of the weights of G1, "coarse", and of G2, "refine", if there is
+    one."""
+    shapes = jax.eval_shape(
+        lambda: train_state.create(architecture, train_state.make_optimizer(0.0), 0)
+    )
+    players = {"coarse": shapes.coarse, "refine": shapes.refine}
+    return {n: player.params for n, player in players.items() if player is not None}
+
+
+def check_version(path: str, version: int, newest: int) -> None:
+    """Refuses a file that later code has written.
+
+    Raises:
+        ValueError: its version is above `newest`.
+    """
+    if version > newest:
+        raise ValueError(
+            f"{path} was made by a later version of this program: its format is "
+            f"{version}, this one reads up to {newest}. Update with: "
+            "pip install --upgrade pg2_jax"
+        )
 
 
 def latest_config(
@@ -238,7 +275,7 @@ def latest_config(
         ValueError: there is no such checkpoint, or it is damaged.
     """
     manager, step = _open(workdir, flag, wanted)
-    config = checkpoint_health.read_description(manager, step)["config"]
+    config = _stored_config(manager, step)
     manager.close()
     return step, config
 
@@ -255,9 +292,7 @@ def restore_networks(
         state: of the new run; its networks are of the same shapes.
     """
     manager, step = _open(workdir, "--init_from", step)
-    averaged = bool(
-        checkpoint_health.read_description(manager, step)["config"].get("ema_decay")
-    )
+    averaged = bool(_stored_config(manager, step).get("ema_decay"))
     names = ("coarse", "refine", "critic")
     players = {n: getattr(state, n) for n in names if getattr(state, n) is not None}
     wanted = {
@@ -312,6 +347,14 @@ def _open(workdir: str, flag: str, step: Wanted) -> tuple[ocp.CheckpointManager,
             + (f"; there are steps {found}." if found else "; train there first.")
         )
     return manager, found[-1] if step is None else int(step)
+
+
+def _stored_config(manager: ocp.CheckpointManager, step: int) -> dict[str, Any]:
+    description = checkpoint_health.read_description(manager, step)
+    path = f"The checkpoint of step {step} in {manager.directory}"
+    # The first checkpoints did not say.
+    check_version(path, description.get("format", 1), FORMAT)
+    return description["config"]
 
 
 def _restore_weights(

@@ -46,10 +46,9 @@ def convolve(
         [B, H / stride, W / stride, D], sizes rounded up.
     """
     assert padding == "SAME" and strides[0] == strides[1], (padding, strides)
-    if x.dtype == jnp.float32 and min(kernel.shape[2:]) > 1:
-        channels = kernel.shape[2] * kernel.shape[3]
-        if channels >= _PRODUCT_CHANNELS or kernel.shape[3] == 3:
-            return _by_platform(x, kernel, strides[0])
+    wide = kernel.shape[2] * kernel.shape[3] >= _PRODUCT_CHANNELS
+    if wide and x.dtype == jnp.float32:
+        return _by_platform(x, kernel, strides[0])
     return _plain(x, kernel, strides[0])
 
 
@@ -137,6 +136,8 @@ def _patches(
 
 
 def _is_winograd(x: tuple[int, ...], kernel: tuple[int, ...], stride: int) -> bool:
+    if not isinstance(x[0], int):  # Exported for any number of images.
+        return False
     tiles = x[0] * x[1] * x[2] // 4
     return (
         stride == 1

@@ -1,10 +1,20 @@
 """Files that appear whole or not at all, and sizes as people write them."""
 
 import contextlib
+import errno
 import os
 import pathlib
 import re
+import tempfile
 from collections.abc import Iterator
+
+_PLAIN_WORDS = {
+    errno.ENOSPC: "the disk is full; free some space or choose another folder",
+    errno.EDQUOT: "your share of the disk is used up; free some space",
+    errno.EACCES: "you may not write into this folder; choose another one",
+    errno.EPERM: "you may not write into this folder; choose another one",
+    errno.EROFS: "this disk is read-only; choose another folder",
+}
 
 
 @contextlib.contextmanager
@@ -16,14 +26,54 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
 
     Args:
         path: the file to write; its folder must exist.
+
+    Raises:
+        OSError: it cannot be written; names the file, and says so in plain words where
+            the disk is full or the folder is not one's own.
     """
     path = pathlib.Path(path)
     temporary = path.with_name(f".{os.getpid()}.{path.name}")
     try:
-        yield temporary
-        os.replace(temporary, path)
+        with _plain_words(path):
+            yield temporary
+            os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def replacing_folder(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
+    """Gives a temporary folder beside `path`, which becomes it at the end.
+
+    Args:
+        path: the folder to make; it does not exist, or is empty.
+
+    Raises:
+        OSError: as `replacing`.
+    """
+    path = pathlib.Path(path)
+    with (
+        _plain_words(path),
+        tempfile.TemporaryDirectory(
+            prefix=f".{path.name}.", dir=path.absolute().parent
+        ) as temporary,
+    ):
+        built = pathlib.Path(temporary) / "built"
+        built.mkdir()
+        yield built
+        os.replace(built, path)
+
+
+@contextlib.contextmanager
+def _plain_words(path: pathlib.Path) -> Iterator[None]:
+    """Says what stops people from writing a file in words that they know."""
+    try:
+        yield
+    except OSError as error:
+        reason = _PLAIN_WORDS.get(error.errno or 0)
+        if reason is None:
+            raise
+        raise type(error)(f"{path} cannot be written: {reason}.") from error
 
 
 def parse_range(flag: str, text: str) -> tuple[int, int]:

@@ -43,10 +43,12 @@ class TestBatch:
     Attributes:
         batch: what the generators take, leading axis B.
         names: (source, target) of the true examples, at most B.
+        identities: the people of the true examples.
     """
 
     batch: Batch
     names: list[tuple[str, str]]
+    identities: list[str]
 
 
 class PairDataset:
@@ -210,12 +212,12 @@ class PairDataset:
         steps = -(-count // batch_size)
         for first, batch in zip(firsts, itertools.islice(batches, steps), strict=False):
             true = max(0, count - first)
-            sources, targets = (
-                [name.decode() for name in batch[key][:true]] for key in _NAMES[1:]
+            people, sources, targets = (
+                [name.decode() for name in batch[key][:true]] for key in _NAMES
             )
             arrays = {key: batch[key] for key in (*_IMAGES, *_KEYPOINTS)}
             names = list(zip(sources, targets, strict=True))
-            yield TestBatch(cast(Batch, arrays), names)
+            yield TestBatch(cast(Batch, arrays), names, people)
 
     def photos(self, split: str, batch_size: int) -> Iterator[np.ndarray]:
         """Yields every photo of a split once, in the order in which the pairs name

@@ -4,6 +4,8 @@ Poses are [18, 3] = (x, y, visible) in any unit of length, x right and y down, i
 OpenPose's COCO-18 order. The mirrored pose is `pose.flip_keypoints`.
 """
 
+import itertools
+
 import numpy as np
 
 from pg2_jax import pose
@@ -17,9 +19,9 @@ _HIPS = [pose.JOINTS.index(name) for name in ("right_hip", "left_hip")]
 def fit_to_body(poses: np.ndarray, body: np.ndarray) -> np.ndarray:
     """Gives poses the size and the place of another person.
 
-    Their torsos, neck to middle of the hips, get the length of the body's torso, and the
-    middle of their hips the place of the body's. All poses are scaled and moved alike,
-    by the median length and the mean place, so that a sequence keeps its motion.
+    Their torsos, neck to middle of the hips, get the length of the body's torso, and
+    the middle of their hips the place of the body's. All poses are scaled and moved
+    alike, by the median length and the mean place, so that a sequence keeps its motion.
 
     Args:
         poses: [N, 18, 3], one body in N poses.
@@ -29,16 +31,17 @@ def fit_to_body(poses: np.ndarray, body: np.ndarray) -> np.ndarray:
         [N, 18, 3] float32 in the unit of `body`; no point is added or taken away.
 
     Raises:
-        ValueError: `body` or all of `poses` lack the neck or both hips.
+        ValueError: `body`, or every one of `poses`, lacks the neck or both hips.
     """
-    length, hips = _torso(np.asarray(body, np.float64)[None])
-    lengths, middles = _torso(np.asarray(poses, np.float64))
-    for whose, known in (("source person", length), ("target pose", lengths)):
-        if not np.nanmax(known, initial=0) > 0:
+    body = np.asarray(body)[None]
+    for whose, shown in (("source person", body), ("target pose", poses)):
+        if not has_torso(shown):
             raise ValueError(
-                f"The {whose} shows no torso: the neck and a hip are needed to tell how "
-                "large the body is."
+                f"The {whose} shows no torso: the neck and a hip are needed to tell "
+                "how large the body is."
             )
+    length, hips = _torso(body)
+    lengths, middles = _torso(poses)
     scale = length[0] / np.nanmedian(lengths[lengths > 0])
     return _moved(poses, scale, hips[0] - scale * np.nanmean(middles, axis=0))
 
@@ -53,8 +56,8 @@ def fit_to_image(
 ) -> np.ndarray:
     """Gives poses the size and the place that people have in photos cropped to them.
 
-    The box around all visible points of all poses, grown on every side by `margin` times
-    its longer side, becomes as large as the image allows, in its middle.
+    The box around all visible points of all poses, grown on every side by `margin`
+    times its longer side, becomes as large as the image allows, in its middle.
 
     Args:
         poses: [N, 18, 3].
@@ -90,8 +93,8 @@ def fit_to_image(
 def interpolate(keys: np.ndarray, between: int) -> np.ndarray:
     """Fills in poses between key poses, every joint on a straight line.
 
-    A joint is visible in between if it is visible in both keys; the keys themselves stay
-    as they are.
+    A joint is visible in between if it is visible in both keys; the keys themselves
+    stay as they are.
 
     Args:
         keys: [K, 18, 3].
@@ -103,7 +106,7 @@ def interpolate(keys: np.ndarray, between: int) -> np.ndarray:
     keys = np.asarray(keys, np.float32)
     share = np.arange(1, between + 1, dtype=np.float32)[:, None, None] / (between + 1)
     frames = []
-    for start, end in zip(keys[:-1], keys[1:], strict=True):
+    for start, end in itertools.pairwise(keys):
         inner = (1 - share) * start + share * end
         both = (start[:, 2:] > 0) & (end[:, 2:] > 0)
         inner[..., 2] = 1
@@ -126,13 +129,21 @@ def drop_outside(poses: np.ndarray, height: int, width: int) -> tuple[np.ndarray
     x, y, visible = np.moveaxis(poses, -1, 0)
     inside = (visible > 0) & (x >= 0) & (x < width) & (y >= 0) & (y < height)
     # The last pixel's centre is the largest coordinate that records hold.
-    last = np.array([width - 1, height - 1, 1], np.float32)
-    kept = np.where(inside[..., None], np.minimum(poses, last), 0)
+    last = np.array([width - 1, height - 1], np.float32)
+    places = np.minimum(poses[..., :2], last)
+    kept = np.concatenate([places, np.ones_like(poses[..., 2:])], axis=-1)
+    kept = np.where(inside[..., None], kept, 0).astype(np.float32)
     return kept, int((visible > 0).sum() - inside.sum())
+
+
+def has_torso(poses: np.ndarray) -> bool:
+    """Whether one of the poses [N, 18, 3] shows the neck and a hip in two places."""
+    return bool(np.nanmax(_torso(poses)[0], initial=0) > 0)
 
 
 def _torso(poses: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Lengths [N] of the torsos and middles [N, 2] of the hips; NaN where unknown."""
+    poses = np.asarray(poses, np.float64)
     hips = poses[:, _HIPS]
     seen = (hips[..., 2:] > 0).astype(np.float64)
     count = seen.sum(axis=1)

@@ -23,9 +23,8 @@ class EvaluationOptions:
     )
     weights: str = _option(
         "averaged",
-        "The weights that evaluate, generate and user_study draw with. averaged: the "
-        "averages of --ema_decay, where the run kept them. raw: those of the last "
-        "step.",
+        "The weights that evaluate, generate, export and user_study take. averaged: "
+        "the averages of --ema_decay, where the run kept them. raw: the last step's.",
         ("averaged", "raw"),
     )
     max_test_pairs: int = _option(

@@ -9,6 +9,8 @@ MODES = (
     "train",
     "evaluate",
     "generate",
+    "export",
+    "report",
     "demo",
     "table1",
     "user_study",
@@ -26,18 +28,21 @@ class ProgramOptions:
         "train",
         "train: the --stages, resumed from --workdir if it holds a checkpoint. "
         "evaluate: scores every test pair, or the images of --generated_dir. generate: "
-        "one photo and one pose in, one PNG out. demo: a page for the browser, where "
-        "one picks a person and drags a skeleton. table1: trains and scores every row "
-        "of the paper's Table 1. user_study: makes a page that asks people which "
-        "images are real, or scores their --answers. import_checkpoint: turns a "
-        "checkpoint of the authors' TensorFlow-1 code into a run of ours.",
+        "photos and poses in, pictures or an animation out. export: the model as one "
+        "file. report: evaluated runs side by side, as one page for a browser. demo: a "
+        "page for the browser, where one picks a person and drags a skeleton. table1: "
+        "trains and scores every row of the paper's Table 1. user_study: makes a page "
+        "that asks people which images are real, or scores their --answers. "
+        "import_checkpoint: turns a checkpoint of the authors' TensorFlow-1 code into "
+        "a run of ours.",
         MODES,
         may_change=True,
     )
     workdir: str = _option(
         "",
         "Folder of the run: checkpoints, summaries, metrics, pictures; of the whole "
-        "table with --mode=table1.",
+        "table with --mode=table1. generate also takes an exported file, or "
+        "hf://user/repository.",
         path=True,
         may_change=True,
     )

@@ -107,11 +107,12 @@ def test_decoding_alone_decodes_all_photos(pair_dataset, monkeypatch):
 @pytest.mark.parametrize(
     ("argument", "message"),
     [
-        ("--what=luck", "--what=luck: value should be one of <data|metrics|memory|"),
+        ("--what=luck", "--what=luck: value should be one of <data|metrics|train|"),
         ("--scale=0", "--scale=0"),
         ("--output=no/such/b.json", "--output=no/such/b.json: there is no folder"),
         ("--output=tests", "--output=tests is a folder, not a file"),
         ("--workdir=/no/such", "--workdir=/no/such: there is no such folder"),
+        ("--batch_size=2", "--batch_size=2 is for --what=train"),
         ("faster", "unexpected argument 'faster'"),
     ],
 )

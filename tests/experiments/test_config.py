@@ -115,6 +115,15 @@ def test_the_papers_figures():
             "--init_from=a has no meaning with --coarse_from",
         ),
         ({"mode": "evaluate", "dry_run": True}, "--dry_run=True is for --mode=train"),
+        ({"precision": "half"}, "--precision must be one of float32, bfloat16"),
+        ({"steps_per_call": 0}, "--steps_per_call must be at least 1, got 0"),
+        (
+            {"steps_per_call": 20},
+            "--log_every=50 must be a multiple of --steps_per_call=20",
+        ),
+        ({"profile_steps": "9"}, "--profile_steps must be A:B.* got '9'"),
+        ({"profile_steps": "9:3"}, "--profile_steps=9:3 must end after it begins"),
+        ({"profile_steps": "9:99999"}, "by the last step, 36000"),
         ({"critic_sees_coarse": True}, "--critic_sees_coarse needs --critic_input=tr"),
     ],
 )

@@ -72,6 +72,28 @@ def test_a_run_leaves_what_people_look_at(run, tmp_path):
     assert weights(run.workdir)[0] == 4
 
 
+def test_steps_in_one_call_are_the_same_steps(run, tmp_path):
+    """Bit for bit, optimizer and log included; the calls end where a stage does."""
+    config = dataclasses.replace(
+        run,
+        workdir=str(tmp_path / "calls"),
+        steps_per_call=4,
+        log_every=4,
+        picture_every=0,
+        checkpoint_every=4,
+        profile_steps="2:3",
+    )
+    assert train.train(config) is None
+    assert_equal(state_of(config), state_of(run))
+    one, several = (history.read(c.workdir) for c in (run, config))
+    assert [entry["step"] for entry in several] == [4]
+    for name in ("coarse/loss", "refine/loss", "critic/loss"):
+        values = [entry[name] for entry in one if name in entry]
+        np.testing.assert_allclose(several[0][name], np.mean(values), rtol=1e-6)
+    profile = pathlib.Path(config.workdir, "profile")
+    assert [path.suffix for path in profile.rglob("*.pb")] == [".pb"]
+
+
 @pytest.mark.parametrize("stopped_at", [1, 3], ids=["stage I", "stage II"])
 def test_a_resumed_run_equals_an_uninterrupted_one(run, tmp_path, stopped_at):
     first = dataclasses.replace(run, workdir=str(tmp_path / "resumed"))
@@ -365,7 +387,7 @@ def test_a_pose_may_lie_in_a_folder(drawing, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"output": "out.jpg"}, r"--output=out.jpg must end in .png"),
+        ({"output": "out.doc"}, r"--output=out.doc must end in .png"),
         ({"output": "/nowhere/out.png"}, "no folder /nowhere"),
         ({"source_image": "nobody.png"}, "--source_image=nobody.png: there is no such"),
         (
@@ -413,7 +435,7 @@ def test_points_outside_the_image_count_as_missing(drawing, tmp_path, capsys):
         generate.generate(dataclasses.replace(drawing, pose=path, pose_name=""))
         pictures.append(read_png(drawing.output))
     np.testing.assert_array_equal(*pictures)
-    assert "1 points of pose lie outside an image of 32x16" in capsys.readouterr().out
+    assert "pose: 1 points lie outside an image of 32x16" in capsys.readouterr().out
 
 
 def test_a_photo_of_another_shape_is_refused(drawing, tmp_path):

@@ -146,7 +146,7 @@ def test_a_checkpoint_draws_the_generated_images(pair_dataset, tmp_path):
     )
     rows = [test.names.index(tuple(trial["pair"])) for trial in key["trials"]]
     model = inference.PoseTransfer.restore(run.workdir)
-    drawn = model(
+    drawn = model.batch(
         test.batch["source_image"][rows], test.batch["target_keypoints"][rows]
     ).image
     for trial, row, drawing in zip(key["trials"], rows, drawn, strict=True):

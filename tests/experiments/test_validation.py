@@ -67,7 +67,7 @@ def test_scores_are_those_of_what_the_averages_draw_for_people_held_out(run):
     differences = []
     for test in dataset_of(run).test_batches(batch_size=2, limit=6, split="validation"):
         source, target = test.batch["source_image"], test.batch["target_image"]
-        drawn = model(source, test.batch["target_keypoints"]).image
+        drawn = model.batch(source, test.batch["target_keypoints"]).image
         gap = np.abs(drawn.astype(float) - target).mean(axis=(1, 2, 3))
         differences += list(gap[: len(test.names)])
     assert len(differences) == 6

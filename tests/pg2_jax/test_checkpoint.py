@@ -228,22 +228,24 @@ def test_restored_weights_draw(tmp_path):
     model = inference.PoseTransfer.restore(str(tmp_path))
     photos = np.random.default_rng(0).integers(0, 256, (3, 32, 16, 3), np.uint8)
     poses = np.ones((3, 18, 3), np.float32) * np.arange(18)[:, None] % 16
-    together = model(photos, poses)
+    together = model.batch(photos, poses, batch_size=2)
     assert together.refined.shape == together.coarse.shape == (3, 32, 16, 3)
     assert together.refined.dtype == np.uint8
-    one = model(photos[1], poses[1])
-    np.testing.assert_allclose(one.refined[0], together.refined[1], atol=1)
+    for i in range(3):
+        one = model(photos[i], poses[i])
+        np.testing.assert_allclose(one.refined, together.refined[i], atol=1)
     assert np.ptp(together.refined) > 0
 
 
 @pytest.mark.parametrize(
     ("photo", "pose", "message"),
     [
-        (np.zeros((32, 32, 3), np.uint8), (18, 3), r"uint8 \[B, 32, 16, 3\], got"),
-        (np.zeros((32, 16, 3), np.float32), (18, 3), "got float32"),
-        (np.zeros((32, 16, 3), np.uint8), (17, 3), "one pose for each photo"),
-        (np.zeros((2, 32, 16, 3), np.uint8), (18, 3), r"expected \[2, 18, 3\]"),
-        (np.zeros((32, 16, 3), np.uint8), (18, 3), "pose 0 has no visible point"),
+        (np.zeros((1, 32, 32, 3), np.uint8), (1, 18, 3), r"uint8 \[N, 32, 16, 3\], "),
+        (np.zeros((1, 32, 16, 3), np.float32), (1, 18, 3), "got float32"),
+        (np.zeros((1, 32, 16, 3), np.uint8), (1, 17, 3), "one pose for each image"),
+        (np.zeros((2, 32, 16, 3), np.uint8), (1, 18, 3), r"expected \[2, 18, 3\]"),
+        (np.zeros((0, 32, 16, 3), np.uint8), (0, 18, 3), "one at least"),
+        (np.zeros((1, 32, 16, 3), np.uint8), (1, 18, 3), "pose 0 has no visible point"),
     ],
 )
 def test_wrong_inputs_are_named(tmp_path_factory, photo, pose, message):
@@ -252,7 +254,7 @@ def test_wrong_inputs_are_named(tmp_path_factory, photo, pose, message):
         save(folder, at_step(1))
     model = inference.PoseTransfer.restore(str(folder))
     with pytest.raises(ValueError, match=message):
-        model(photo, np.zeros(pose, np.float32))
+        model.batch(photo, np.zeros(pose, np.float32))
 
 
 def test_a_model_of_g1_alone_is_restored_and_draws(tmp_path):
@@ -273,6 +275,24 @@ def test_a_model_of_g1_alone_is_restored_and_draws(tmp_path):
     result = inference.PoseTransfer.restore(str(tmp_path))(photo, keypoints)
     assert result.refined is None
     np.testing.assert_array_equal(result.image, result.coarse)
+
+
+def test_a_checkpoint_of_a_later_version_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(checkpoint, "FORMAT", 2)
+    save(tmp_path, at_step(1))
+    monkeypatch.undo()
+    message = r"step 1 in .* later version .* format is 2, this one reads up to 1"
+    with pytest.raises(ValueError, match=message):
+        inference.PoseTransfer.restore(tmp_path)
+    with pytest.raises(ValueError, match=message):
+        checkpoint.latest_config(str(tmp_path), "--workdir")
+
+
+def test_a_checkpoint_folder_is_a_model_too(tmp_path):
+    save(tmp_path, at_step(1), at_step(2))
+    folder = tmp_path / "checkpoints"
+    steps = [inference.PoseTransfer.restore(p).step for p in (folder, folder / "1")]
+    assert steps == [2, 1]
 
 
 @struct.dataclass
@@ -319,6 +339,6 @@ def test_a_pose_without_a_view_is_refused_by_a_model_of_views(tmp_path):
     keypoints[:, 8:14, 1] = 9
     keypoints[1, 8] = 0
     with pytest.raises(ValueError, match="pose 1 lacks a shoulder or a hip"):
-        inference.PoseTransfer(generators)(
+        inference.PoseTransfer(generators).batch(
             np.zeros((2, 32, 16, 3), np.uint8), keypoints
         )

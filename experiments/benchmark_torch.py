@@ -1,0 +1,219 @@
+"""PG2 in PyTorch, to measure against: the paper's networks, losses and optimizers.
+
+It starts from the weights of ours and computes the same numbers, in the way that is
+fast in PyTorch: channels_last, fused Adam, and the 1x1 convolutions before enlarging.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+import torch
+from torch.nn import functional
+
+from pg2_jax import models, train_state
+from pg2_jax.inputs import Inputs
+
+_CHANNELS_LAST = {"memory_format": torch.channels_last}
+
+
+class _Network(torch.nn.Module):
+    """A network whose weights have the names that they have in ours."""
+
+    def __init__(self, params: Any, architecture: models.Architecture):
+        super().__init__()
+        self.architecture = architecture
+        for path, value in jax.tree_util.tree_leaves_with_path(params):
+            name = "_".join(key.key for key in path)
+            tensor = torch.tensor(np.array(value))
+            if tensor.ndim == 4:
+                tensor = tensor.permute(3, 2, 0, 1).contiguous(**_CHANNELS_LAST)
+            elif tensor.ndim == 2:
+                tensor = tensor.T.contiguous()
+            self.register_parameter(name, torch.nn.Parameter(tensor))
+
+    def conv(self, x: torch.Tensor, name: str, stride: int = 1) -> torch.Tensor:
+        weight, bias = getattr(self, f"{name}_kernel"), getattr(self, f"{name}_bias")
+        size = weight.shape[-1]
+        if stride == 1:
+            return functional.conv2d(x, weight, bias, padding=size // 2)
+        # SAME of an even size and stride 2: one row more below than above.
+        before = (size - 2) // 2
+        x = functional.pad(x, (before, size - 2 - before) * 2)
+        return functional.conv2d(x, weight, bias, stride=2)
+
+    def dense(self, x: torch.Tensor, name: str) -> torch.Tensor:
+        if x.ndim == 4:  # rows, columns, channels, as ours are numbered
+            x = x.permute(0, 2, 3, 1).flatten(1)
+        weight, bias = getattr(self, f"{name}_kernel"), getattr(self, f"{name}_bias")
+        return functional.linear(x, weight, bias)
+
+    def block(self, x: torch.Tensor, name: str) -> torch.Tensor:
+        x = functional.relu(self.conv(x, f"{name}_conv0"))
+        return functional.relu(self.conv(x, f"{name}_conv1"))
+
+
+class Coarse(_Network):
+    """G1."""
+
+    def forward(self, source: torch.Tensor, pose: torch.Tensor) -> torch.Tensor:
+        blocks = self.architecture.blocks
+        x = functional.relu(self.conv(torch.cat([source, pose], 1), "stem"))
+        skips = []
+        for i in range(blocks):
+            if i:
+                x = functional.relu(self.conv(x, f"halve{i - 1}", stride=2))
+            x = x + self.block(x, f"encode{i}_convolutions")
+            skips.append(x)
+        batch, _, height, width = x.shape
+        code = self.dense(self.dense(x, "to_code"), "from_code")
+        x = code.reshape(batch, height, width, -1).permute(0, 3, 1, 2)
+        for i in reversed(range(blocks)):
+            x = torch.cat([x, skips[i]], 1)
+            x = x + self.block(x, f"decode{i}_convolutions")
+            if i:
+                x = functional.relu(self.conv(x, f"narrow{i}"))
+                x = functional.interpolate(x, scale_factor=2, mode="nearest")
+        return self.conv(x, "rgb")
+
+
+class Refine(_Network):
+    """G2; the output is G1's image plus the difference map."""
+
+    def forward(self, coarse: torch.Tensor, source: torch.Tensor) -> torch.Tensor:
+        blocks = self.architecture.blocks - 2
+        x = functional.relu(self.conv(torch.cat([coarse, source], 1), "stem"))
+        skips = []
+        for i in range(blocks):
+            x = self.block(x, f"encode{i}")
+            skips.append(x)
+            if i < blocks - 1:
+                x = functional.relu(self.conv(x, f"halve{i}", stride=2))
+        for i in reversed(range(blocks)):
+            x = self.block(torch.cat([x, skips[i]], 1), f"decode{i}")
+            if i:
+                x = functional.interpolate(x, scale_factor=2, mode="nearest")
+        return coarse + self.conv(x, "rgb")
+
+
+class Critic(_Network):
+    """D on pairs; batch norm by the statistics of the batch."""
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        x = images
+        for i in range(self.architecture.blocks - 1):
+            x = self.conv(x, f"conv{i}", stride=2)
+            if i:
+                scale = getattr(self, f"norm{i}_scale")
+                offset = getattr(self, f"norm{i}_offset")
+                x = functional.batch_norm(
+                    x, None, None, scale, offset, training=True, eps=1e-5
+                )
+            x = functional.leaky_relu(x, 0.2)
+        return self.dense(x, "logit")[:, 0]
+
+
+class Peer:
+    """The steps of both stages and generation, on inputs that are at hand."""
+
+    def __init__(
+        self,
+        state: train_state.TrainState,
+        inputs: Inputs,
+        architecture: models.Architecture,
+        *,
+        learning_rate: float,
+        l1_weight: float,
+        compiled: bool,
+    ):
+        """Takes the weights of ours.
+
+        Args:
+            state: of ours.
+            inputs: of one batch.
+            architecture: the paper's form.
+            learning_rate: of the three networks.
+            l1_weight: lambda of Eq. 4.
+            compiled: whether torch.compile is used.
+        """
+        assert state.refine and state.critic
+        wrap: Callable = torch.compile if compiled else lambda network: network
+        self._coarse = Coarse(state.coarse.params, architecture)
+        self._refine = Refine(state.refine.params, architecture)
+        self._critic = Critic(state.critic.params, architecture)
+        self._draw, self._improve, self._judge = map(
+            wrap, (self._coarse, self._refine, self._critic)
+        )
+        self._optimizers = [
+            torch.optim.Adam(
+                network.parameters(), learning_rate, betas=(0.5, 0.999), fused=True
+            )
+            for network in (self._coarse, self._refine, self._critic)
+        ]
+        self._l1_weight = l1_weight
+        self._source, self._target, self._pose, self._mask = (
+            torch.tensor(np.array(inputs[name]))  # type: ignore[literal-required]
+            .permute(0, 3, 1, 2)
+            .contiguous(**_CHANNELS_LAST)
+            for name in ("source", "target", "pose", "mask")
+        )
+
+    def _l1(self, drawn: torch.Tensor) -> torch.Tensor:
+        return ((drawn - self._target).abs() * (1 + self._mask)).mean()
+
+    def coarse_step(self) -> float:
+        """Stage I; returns G1's loss."""
+        self._optimizers[0].zero_grad(set_to_none=True)
+        loss = self._l1(self._draw(self._source, self._pose))
+        loss.backward()
+        self._optimizers[0].step()
+        return loss.item()
+
+    def adversarial_step(self) -> float:
+        """Stage II; returns G2's loss."""
+        with torch.no_grad():
+            coarse = self._draw(self._source, self._pose)
+        self._critic.requires_grad_(False)
+        self._optimizers[1].zero_grad(set_to_none=True)
+        drawn = self._improve(coarse, self._source)
+        _, fake = self._logits(drawn)
+        loss = _called(fake, 1) + self._l1_weight * self._l1(drawn)
+        loss.backward()
+        self._optimizers[1].step()
+        self._critic.requires_grad_(True)
+        with torch.no_grad():
+            drawn = self._improve(coarse, self._source)
+        self._optimizers[2].zero_grad(set_to_none=True)
+        real, fake = self._logits(drawn)
+        (_called(real, 1) + _called(fake, 0)).backward()
+        self._optimizers[2].step()
+        return loss.item()
+
+    def generate(self) -> torch.Tensor:
+        """G2's images [B, 3, H, W]."""
+        with torch.no_grad():
+            return self._improve(self._draw(self._source, self._pose), self._source)
+
+    def _logits(self, drawn: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """D's verdict on the target and on what was drawn, [B] each."""
+        pairs = [torch.cat([self._source, image], 1) for image in (self._target, drawn)]
+        real, fake = self._judge(torch.cat(pairs)).chunk(2)
+        return real, fake
+
+
+def _called(logits: torch.Tensor, label: float) -> torch.Tensor:
+    return functional.binary_cross_entropy_with_logits(
+        logits, torch.full_like(logits, label)
+    )
+
+
+def use_threads(count: int) -> None:
+    """Sets the number of threads."""
+    torch.set_num_threads(count)
+
+
+def product(size: int) -> Callable[[], object]:
+    """A matrix product in float32, to take repeatedly."""
+    a = torch.ones(size, size)
+    return lambda: a @ a

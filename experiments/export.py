@@ -1,0 +1,48 @@
+"""--mode=export: the model of a run as one file, or on the Hugging Face Hub."""
+
+import pathlib
+from typing import cast
+
+from experiments import results
+from experiments.config import Config
+from pg2_jax import bundle, checkpoint, inference
+
+_HUB = "hf://"
+
+
+def export(config: Config) -> None:
+    """Writes the generators of --workdir into --output, or uploads them.
+
+    Args:
+        config: names the workdir, the output, the format and the type.
+
+    Raises:
+        ValueError: no such run, another suffix, or an upload that was refused.
+    """
+    to_hub = config.output.startswith(_HUB)
+    if to_hub and config.format != "safetensors":
+        raise ValueError(
+            f"--output={config.output} needs --format=safetensors, got "
+            f"--format={config.format}."
+        )
+    if not to_hub:
+        bundle.check_path(config.output, config.format)
+        results.check_folder("output", pathlib.Path(config.output))
+    model = inference.PoseTransfer.restore(
+        config.workdir,
+        config.wanted_checkpoint,
+        cast(checkpoint.Weights, config.weights),
+        config.drawing_precision,
+    )
+    if to_hub:
+        repository = config.output.removeprefix(_HUB)
+        metrics = pathlib.Path(config.workdir, "metrics.json")
+        where = model.push_to_hub(
+            repository,
+            metrics=metrics if metrics.is_file() else None,
+            dtype=config.dtype,
+        )
+    else:
+        where = config.output
+        model.export(where, config.format, config.dtype)
+    print(f"Wrote step {model.step} of {config.workdir} in {config.dtype}: {where}")

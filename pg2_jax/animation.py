@@ -1,0 +1,85 @@
+"""Pictures one after the other: GIF, WebP and MP4."""
+
+import importlib.util
+import os
+import pathlib
+import warnings
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image
+
+from pg2_jax import files
+
+SUFFIXES = (".gif", ".webp", ".mp4")
+
+
+def check_suffix(path: str | os.PathLike[str]) -> None:
+    """Checks that an animation can be written, before it is drawn.
+
+    Raises:
+        ValueError: another suffix, or MP4 without its library.
+    """
+    suffix = pathlib.Path(path).suffix.lower()
+    if suffix not in SUFFIXES:
+        raise ValueError(f"{path}: an animation ends in {', '.join(SUFFIXES)}.")
+    if suffix == ".mp4" and not importlib.util.find_spec("imageio_ffmpeg"):
+        raise ValueError(
+            f"{path}: MP4 needs imageio-ffmpeg: pip install 'pg2_jax[video]' (in a "
+            "checkout: pip install '.[video]'), or choose .gif or .webp."
+        )
+
+
+def write(
+    path: str | os.PathLike[str], frames: Sequence[np.ndarray], per_second: float = 8
+) -> None:
+    """Writes an animation that repeats; the file appears whole or not at all.
+
+    Args:
+        path: its suffix chooses the format: .gif (256 colours a frame), .webp
+            (lossless) or .mp4 (H.264; an odd side gets one row or column more).
+        frames: [H, W, 3] uint8, of one size.
+        per_second: frames in a second.
+
+    Raises:
+        ValueError: another suffix, or MP4 without its library.
+        OSError: the file cannot be written.
+    """
+    check_suffix(path)
+    with files.replacing(path) as temporary:
+        if temporary.suffix.lower() == ".mp4":
+            _write_mp4(temporary, frames, per_second)
+            return
+        first, *others = (Image.fromarray(frame) for frame in frames)
+        first.save(
+            temporary,
+            save_all=True,
+            append_images=others,
+            duration=round(1000 / per_second),
+            loop=0,
+            lossless=True,
+        )
+
+
+def _write_mp4(
+    path: pathlib.Path, frames: Sequence[np.ndarray], per_second: float
+) -> None:
+    import imageio_ffmpeg
+
+    height, width = frames[0].shape[:2]
+    odd = ((0, height % 2), (0, width % 2), (0, 0))
+    writer = imageio_ffmpeg.write_frames(
+        os.fspath(path),
+        (width + width % 2, height + height % 2),
+        fps=per_second,
+        codec="libx264",
+        quality=8,
+        macro_block_size=2,
+    )
+    with warnings.catch_warnings():
+        # jax warns of every fork; this one becomes ffmpeg at once.
+        warnings.filterwarnings("ignore", "os.fork", RuntimeWarning)
+        writer.send(None)
+    for frame in frames:
+        writer.send(np.ascontiguousarray(np.pad(frame, odd, mode="edge")))
+    writer.close()

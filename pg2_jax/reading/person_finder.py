@@ -1,0 +1,88 @@
+"""The one person of a photo, through whichever pose estimator is installed."""
+
+import threading
+
+import numpy as np
+from PIL import Image
+
+from data_prep import estimators, pose_models
+
+# How much larger than the second person the first must be.
+_CLEARLY_LARGER = 2.0
+
+
+class PersonFinder:
+    """Finds the one person of a photo with whichever pose estimator is installed.
+
+    Several threads may use one.
+    """
+
+    def __init__(self, model: str = ""):
+        """Loads nothing yet.
+
+        Args:
+            model: the estimator's model file; empty for the published one, downloaded
+                once.
+        """
+        self._model = model
+        self._lock = threading.Lock()
+        self._estimator: estimators.Estimator | None = None
+
+    @staticmethod
+    def is_installed() -> bool:
+        """Whether there is an estimator."""
+        return _installed() is not None
+
+    def __call__(self, photo: Image.Image, name: str) -> np.ndarray:
+        """The person's joints, float32 [18, 3] in pixels of the photo.
+
+        Args:
+            photo: RGB.
+            name: of the photo, for messages.
+
+        Raises:
+            ValueError: nobody is seen, or two people of like size; no estimator is
+                installed, or its model cannot be had.
+        """
+        with self._lock:
+            if self._estimator is None:
+                self._estimator = _open(name, self._model)
+            people = self._estimator(np.asarray(photo))
+        people = sorted(people, key=lambda person: -person.area)
+        if not people:
+            raise ValueError(
+                f"{name}: no person was found in this photo. Choose one that shows a "
+                "person from head to feet, or give the joints as a keypoint file."
+            )
+        if len(people) > 1 and people[0].area < _CLEARLY_LARGER * people[1].area:
+            raise ValueError(
+                f"{name}: {len(people)} people were found, two of them of about the "
+                "same size. Crop the photo to the one you mean."
+            )
+        return people[0].keypoints
+
+
+def _installed() -> str | None:
+    for name in estimators.NAMES:
+        try:
+            estimators.check_installed(name)
+        except ValueError:
+            continue
+        return name
+    return None
+
+
+def _open(photo: str, model: str) -> estimators.Estimator:
+    name = _installed()
+    if name is None:
+        raise ValueError(
+            f"{photo}: to find the person in a photo a pose estimator is needed: pip "
+            "install 'pg2_jax[pose]' (in a checkout: pip install '.[pose]'). Or give "
+            "the joints as a keypoint file."
+        )
+    try:
+        path = pose_models.locate(name, model)
+    except ValueError as error:
+        message = str(error).replace("--model=", "--pose_model=")
+        raise ValueError(f"{photo}: {message}") from error
+    return estimators.open_estimator(estimators.Settings(name, path))

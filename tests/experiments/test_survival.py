@@ -113,12 +113,17 @@ def test_two_processes_stop_together_and_one_goes_on(whole, tmp_path):
     assert said <= stopped_at < 40
     alone = dataclasses.replace(config, coordinator_address="", num_processes=1)
     assert train.train(alone) is None
-    # Sums over the batch are rounded in another order.
-    jax.tree.map(
-        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-3),
-        state_of(alone),
-        state_of(whole),
-    )
+    # Sums over the batch are rounded in another order. The batch norm takes away the
+    # bias before it, whose gradient is nothing but rounding, which Adam enlarges.
+    got, want = state_of(alone), state_of(whole)
+    for state in (got, want):
+        state.critic.params["conv1"].pop("bias")
+    for name in ("coarse", "refine", "critic"):
+        jax.tree.map(
+            lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-3, atol=2e-4),
+            getattr(got, name).params,
+            getattr(want, name).params,
+        )
 
 
 def test_two_processes_evaluate_as_one(whole, tmp_path):

@@ -146,7 +146,7 @@ class Studio:
         """
         checked = check_keypoints(keypoints)
         with self._turn:
-            drawn = self.model(photo[None], checked[None])
+            drawn = self.model.batch(photo[None], checked[None])
         refined = None if drawn.refined is None else drawn.refined[0]
         return Drawing(drawn.coarse[0], refined)
 

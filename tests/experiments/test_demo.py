@@ -43,7 +43,7 @@ def request(**changes):
 
 def test_programs_get_what_the_model_draws(port, demo_studio_of_tests):
     status, answer = post(port, request())
-    drawn = demo_studio_of_tests.model(photo()[None], POSE[None])
+    drawn = demo_studio_of_tests.model.batch(photo()[None], POSE[None])
     assert status == 200 and set(answer) == {"coarse", "refined"}
     for name in ("coarse", "refined"):
         image = demo_server.decoded(answer[name])

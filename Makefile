@@ -6,10 +6,11 @@ OUT := quickstart
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test check clean
+.PHONY: help quickstart notebooks test check clean
 
 help:
 	@echo "make quickstart  draw people, train both stages of PG2, evaluate: one picture"
+	@echo "make notebooks   the quickstart if needed, then executes experiments/notebooks"
 	@echo "make test        install what the tests need, check the code, run the tests"
 	@echo "make clean       remove the quickstart's folder, $(OUT)/"
 
@@ -35,6 +36,13 @@ $(OUT)/people/market-annotation-test.csv: | $(STAMP)
 $(OUT)/data/dataset_info.json: $(OUT)/people/market-annotation-test.csv
 	$(RUN) data_prep/build_tfrecords.py --dataset=market1501 --source_dir=$(OUT)/people \
 	    --output_dir=$(OUT)/data --image_size=64x32 --max_test_pairs=1000
+
+# What the quickstart writes last.
+notebooks: $(OUT)/run/metrics.json
+	$(RUN) -m experiments.execute_notebooks
+
+$(OUT)/run/metrics.json:
+	$(MAKE) quickstart
 
 test: check
 	$(RUN) -m pytest -n 2

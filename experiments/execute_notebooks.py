@@ -1,0 +1,102 @@
+"""Executes the notebooks and saves them with their pictures.
+
+    python -m experiments.execute_notebooks                  # as make notebooks does
+    python -m experiments.execute_notebooks MINE.ipynb ...
+
+What says nothing about the result is left out of the files, so that two executions
+differ where their results do.
+"""
+
+import pathlib
+import sys
+from collections.abc import Sequence
+
+import nbclient
+import nbformat
+
+from experiments import results
+
+FOLDER = pathlib.Path(__file__).parent / "notebooks"
+_METADATA = {
+    "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+    "language_info": {"name": "python"},
+}
+# The last is what nbformat makes of a list.
+_NOT_A_NOTEBOOK = (
+    nbformat.reader.NotJSONError,
+    nbformat.ValidationError,
+    AttributeError,
+)
+
+
+def read(path: pathlib.Path) -> nbformat.NotebookNode:
+    """Reads a notebook.
+
+    Raises:
+        ValueError: the file is not one.
+        OSError: it cannot be read.
+    """
+    try:
+        return nbformat.read(path, as_version=4)
+    except _NOT_A_NOTEBOOK as error:
+        first_line = str(error).partition("\n")[0]
+        raise ValueError(f"{path} is not a notebook: {first_line}") from error
+
+
+def execute(notebook: nbformat.NotebookNode, folder: pathlib.Path) -> None:
+    """Runs all cells in a fresh kernel; their outputs replace the old ones.
+
+    Args:
+        notebook: is changed.
+        folder: that its relative paths begin in.
+
+    Raises:
+        ValueError: a cell failed; names it and its error.
+    """
+    place = {"metadata": {"path": str(folder)}}
+    client = nbclient.NotebookClient(
+        notebook,
+        timeout=None,
+        kernel_name="python3",
+        record_timing=False,
+        coalesce_streams=True,
+        resources=place,
+    )
+    try:
+        client.execute()
+    except nbclient.exceptions.CellExecutionError as error:
+        raise ValueError(f"a cell failed: {error.ename}: {error.evalue}") from error
+
+
+def normalise(notebook: nbformat.NotebookNode) -> None:
+    """Drops what differs between machines and executions of the same result."""
+    notebook.metadata = nbformat.from_dict(_METADATA)
+    for cell in notebook.cells:
+        cell.metadata = {k: v for k, v in cell.metadata.items() if k == "tags"}
+        for output in cell.get("outputs", ()):
+            output.pop("transient", None)
+            data = output.get("data", {})
+            if any(kind.startswith("image/") for kind in data):
+                # Names the object and its address.
+                data.pop("text/plain", None)
+            if "image/png" in data:
+                # Pillow's pictures come in both formats.
+                data.pop("image/jpeg", None)
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Executes and saves each notebook; a failure leaves its file as it was."""
+    paths = [pathlib.Path(argument) for argument in arguments]
+    for path in paths or sorted(FOLDER.glob("*.ipynb")):
+        print(path, flush=True)
+        try:
+            notebook = read(path)
+            execute(notebook, path.parent)
+            normalise(notebook)
+            results.write_text(path, nbformat.writes(notebook) + "\n")
+        except (ValueError, OSError) as error:
+            sys.exit(f"error: {path}: {error}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

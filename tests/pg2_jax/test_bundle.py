@@ -7,11 +7,12 @@ import shutil
 import zipfile
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import safetensors.numpy
 
-from pg2_jax import bundle, checkpoint, hub, inference, models, train_state
+from pg2_jax import bundle, checkpoint, hub, inference, models
 from tests.pg2_jax.stand_in import figure, make_model, make_photo
 
 ARCHITECTURE = models.Architecture(
@@ -26,10 +27,12 @@ CONFIG = {**dataclasses.asdict(ARCHITECTURE), "data_dir": "/home/anna/data/marke
 
 @pytest.fixture(scope="module")
 def generators():
-    state = train_state.create(ARCHITECTURE, train_state.make_optimizer(0.0), 3)
-    return checkpoint.Generators(
-        12, ARCHITECTURE, CONFIG, state.coarse.params, state.refine.params
+    rng = np.random.default_rng(3)
+    weights = jax.tree.map(
+        lambda x: jnp.asarray(rng.normal(0, 0.2, x.shape), x.dtype),
+        checkpoint.weight_shapes(ARCHITECTURE),
     )
+    return checkpoint.Generators(12, ARCHITECTURE, CONFIG, **weights)
 
 
 @pytest.fixture(scope="module")

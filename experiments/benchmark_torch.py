@@ -153,7 +153,7 @@ class Peer:
         ]
         self._l1_weight = l1_weight
         self._source, self._target, self._pose, self._mask = (
-            torch.tensor(np.array(inputs[name]))  # type: ignore[literal-required]
+            torch.tensor(np.array(inputs[name]))
             .permute(0, 3, 1, 2)
             .contiguous(**_CHANNELS_LAST)
             for name in ("source", "target", "pose", "mask")

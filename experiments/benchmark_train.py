@@ -15,22 +15,21 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 from tqdm import tqdm
 
+from experiments.benchmark_flops import TASKS, step_flops
+from experiments.benchmark_jax import L1_WEIGHT, LEARNING_RATE, Ours
 from experiments.benchmark_report import Goal, Report, Series
-from pg2_jax import generation, inputs, models, train_state, train_step
+from pg2_jax import inputs, models
 
-_LEARNING_RATE, _L1_WEIGHT = 2e-5, 10.0
 # Steps of stage I and II, and pairs in a batch, of the paper's two trainings.
 _SCHEDULES = {
     (128, 64): ("Market-1501", 22_000, 14_000, 16),
     (256, 256): ("DeepFashion", 30_000, 20_000, 8),
 }
-_TASKS = ("stage I step", "stage II step", "generation")
 
 _Run = Callable[[], Any]
 
@@ -117,69 +116,6 @@ def _torch() -> Any:
         ) from error
 
 
-class Ours:
-    """Our compiled programs on one batch."""
-
-    def __init__(self, architecture: models.Architecture, batch_size: int):
-        """Draws weights and a batch."""
-        self.architecture = architecture
-        optimizer = train_state.make_optimizer(_LEARNING_RATE)
-        create = functools.partial(train_state.create, architecture, optimizer, 0)
-        self.state = jax.jit(
-            create, compiler_options={"xla_backend_optimization_level": 0}
-        )()
-        self.batch = jax.device_put(_draw_batch(architecture, batch_size))
-        options = {
-            "architecture": architecture,
-            "objective": train_step.Objective(
-                optimizer=optimizer, seed=0, flip=False, l1_weight=_L1_WEIGHT
-            ),
-        }
-        self._coarse, self._adversarial = (
-            jax.jit(functools.partial(step, **options), donate_argnums=0)
-            for step in (train_step.coarse_step, train_step.adversarial_step)
-        )
-        self._draw = jax.jit(
-            functools.partial(generation.generate, architecture=architecture)
-        )
-
-    def coarse_step(self) -> float:
-        """Stage I; returns G1's loss."""
-        self.state, metrics = self._coarse(self.state, self.batch)
-        jax.block_until_ready(self.state)
-        return float(metrics["coarse/loss"])
-
-    def adversarial_step(self) -> float:
-        """Stage II; returns G2's loss."""
-        self.state, metrics = self._adversarial(self.state, self.batch)
-        jax.block_until_ready(self.state)
-        return float(metrics["refine/loss"])
-
-    def generate(self) -> jax.Array:
-        """G2's images [B, H, W, 3] uint8."""
-        drawn = self._draw(
-            self.state.coarse.params,
-            self.state.refine.params,
-            self.batch["source_image"],
-            self.batch["target_keypoints"],
-        )
-        return jax.block_until_ready(drawn["refined"])
-
-
-def _draw_batch(architecture: models.Architecture, batch_size: int) -> inputs.Batch:
-    rng = np.random.default_rng(0)
-    size = architecture.image_height, architecture.image_width
-    photos = rng.integers(0, 256, (2, batch_size, *size, 3)).astype(np.uint8)
-    keypoints = np.ones((batch_size, 18, 3), np.float32)
-    keypoints[..., :2] = rng.uniform(0, 1, (batch_size, 18, 2)) * size[::-1]
-    return inputs.Batch(
-        source_image=photos[0],
-        target_image=photos[1],
-        source_keypoints=keypoints,
-        target_keypoints=keypoints,
-    )
-
-
 def _programs(
     architecture: models.Architecture, batch_size: int, torch_compile: bool
 ) -> tuple[dict[str, dict[str, _Run]], float]:
@@ -194,8 +130,8 @@ def _programs(
         ours.state,
         prepared,
         architecture,
-        learning_rate=_LEARNING_RATE,
-        l1_weight=_L1_WEIGHT,
+        learning_rate=LEARNING_RATE,
+        l1_weight=L1_WEIGHT,
     )
     programs: dict[str, Any] = {
         "pg2_jax": ours,
@@ -205,7 +141,7 @@ def _programs(
         programs["PyTorch, compiled"] = make_peer(compiled=True)
     runs = {
         name: dict(
-            zip(_TASKS, (p.coarse_step, p.adversarial_step, p.generate), strict=True)
+            zip(TASKS, (p.coarse_step, p.adversarial_step, p.generate), strict=True)
         )
         for name, p in programs.items()
     }
@@ -240,7 +176,7 @@ def _take_turns(runs: dict[str, dict[str, _Run]], repeats: int) -> _Found:
         name: {task: ([], []) for task in tasks} for name, tasks in runs.items()
     }
     for _ in tqdm(range(repeats), desc="measuring", unit="turn"):
-        for task in (*_TASKS, "product"):
+        for task in (*TASKS, "product"):
             for name, tasks in runs.items():
                 if task in tasks:
                     wall, cpu = time.perf_counter(), time.process_time()
@@ -255,7 +191,7 @@ def _take_turns(runs: dict[str, dict[str, _Run]], repeats: int) -> _Found:
 def _compare(found: _Found, flops: dict[str, float]) -> tuple[list[Series], list[Goal]]:
     """Seconds, ratios to PyTorch and shares of the rate of a matrix product."""
     series, goals = [], []
-    for task in _TASKS:
+    for task in TASKS:
         ours = Series(f"{task}, pg2_jax", found["pg2_jax"][task][0], "s")
         series.append(ours)
         for name in found:
@@ -269,7 +205,7 @@ def _compare(found: _Found, flops: dict[str, float]) -> tuple[list[Series], list
             goals.append(Goal(text, ratio.median, 0.8, at_most=True))
     for name in found:
         rates = found[name].get("product", found["PyTorch"]["product"])[0]
-        for task in _TASKS:
+        for task in TASKS:
             shares = [
                 (flops[task] / mine) / (flops["product"] / its)
                 for mine, its in zip(found[name][task][0], rates, strict=True)
@@ -280,43 +216,6 @@ def _compare(found: _Found, flops: dict[str, float]) -> tuple[list[Series], list
         rates = [flops["product"] / s / 1e9 for s in found[name]["product"][0]]
         series.append(Series(f"matrix product, {name}", rates, "GFLOP/s"))
     return series, goals
-
-
-def forward_flops(network: nn.Module, *arguments: jax.ShapeDtypeStruct) -> int:
-    """Floating-point operations of the layers' definition, 2 a multiplication; the
-    biases and everything that is no convolution or matrix product left out."""
-    total = 0
-
-    def count(call: Callable, args: Any, kwargs: Any, context: Any) -> Any:
-        nonlocal total
-        output = call(*args, **kwargs)
-        module = context.module
-        if isinstance(module, nn.Conv | nn.Dense) and context.method_name == "__call__":
-            kernel = module.get_variable("params", "kernel").shape
-            total += 2 * output.size * int(np.prod(kernel[:-1]))
-        return output
-
-    with nn.intercept_methods(count):
-        jax.eval_shape(network.init, jax.random.key(0), *arguments)
-    return total
-
-
-def step_flops(architecture: models.Architecture, batch_size: int) -> dict[str, float]:
-    """Operations of each task by the definition, whatever way they are computed.
-
-    A gradient by weights costs as much as the layer, one by inputs too. Stage II runs
-    G1 once, G2 with its gradients and once more for D, and D on twice the images with
-    gradients by its inputs and then with both.
-    """
-    size = (1, architecture.image_height, architecture.image_width)
-    image, pose, pair = (
-        jax.ShapeDtypeStruct((*size, n), jnp.float32) for n in (3, 18, 6)
-    )
-    coarse = forward_flops(architecture.coarse(), image, pose)
-    refine = forward_flops(architecture.refine(), image, image)
-    critic = forward_flops(architecture.discriminator(), pair)
-    each = (3 * coarse, coarse + 4 * refine + 2 * 5 * critic, coarse + refine)
-    return {task: batch_size * n for task, n in zip(_TASKS, each, strict=True)}
 
 
 def _first_steps(folder: pathlib.Path, *arguments: Any) -> list[Series]:
@@ -355,7 +254,7 @@ def _schedule(
     if image_size not in _SCHEDULES:
         return []
     name, coarse, refine, paper_batch = _SCHEDULES[image_size]
-    pairs = zip(found[_TASKS[0]][0], found[_TASKS[1]][0], strict=True)
+    pairs = zip(found[TASKS[0]][0], found[TASKS[1]][0], strict=True)
     scale = paper_batch / batch_size / 3600
     hours = [scale * (coarse * first + refine * second) for first, second in pairs]
     text = f"the paper's {coarse:,} + {refine:,} steps on {name}, projected"

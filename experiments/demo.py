@@ -1,11 +1,12 @@
 """--mode=demo: a page for the browser, and the same for programs."""
 
 import socket
+from typing import cast
 
 from experiments.config import Config
 from experiments.demo_studio import Studio, examples, first_pose
 from experiments.stored_config import check_networks
-from pg2_jax import inference
+from pg2_jax import checkpoint, inference
 
 # Connections at once, open pages included; uvicorn refuses more with a 503.
 _MOST_CONNECTIONS = 500
@@ -30,8 +31,11 @@ def demo(config: Config) -> None:
             f"--mode=demo needs the package {error.name}: pip install 'pg2_jax[demo]' "
             "(in a checkout: pip install '.[demo]')."
         ) from error
-    step = None if config.checkpoint_step < 0 else config.checkpoint_step
-    model = inference.PoseTransfer.restore(config.workdir, step)
+    model = inference.PoseTransfer.restore(
+        config.workdir,
+        config.wanted_checkpoint,
+        cast(checkpoint.Weights, config.weights),
+    )
     check_networks(model.config, config)
     studio = Studio(model, config.max_waiting)
     people = examples(studio, config.examples_dir)

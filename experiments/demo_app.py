@@ -23,7 +23,13 @@ from PIL import Image
 from experiments import demo_api
 from experiments.config import Config
 from experiments.demo_limits import Limits
-from experiments.demo_studio import Busy, Drawing, Studio, first_pose
+from experiments.demo_studio import (
+    Busy,
+    Drawing,
+    Studio,
+    check_keypoints,
+    first_pose,
+)
 from pg2_jax import pose, pose_library, visualize
 
 _PAGE = pathlib.Path(__file__).parent / "demo_page"
@@ -59,6 +65,9 @@ def make_server(
     blocks = make_page(studio, people, max_bytes)
     # An end of the queue that is not zero, which Gradio takes for none.
     blocks.queue(max_size=config.max_waiting + 1)
+    # Mounted pages never launch, and before it Gradio copies whichever file of the host
+    # a request names.
+    blocks.has_launched = True
     height, width = studio.size
     sizes = f":root {{ --pg2-width: {width}; --pg2-height: {height}; }}"
     sheet = (_PAGE / "page.css").read_text(encoding="utf-8")
@@ -234,7 +243,7 @@ def _gif(images: list[np.ndarray]) -> str:
 
 def _fit_photo(studio: Studio, person: Value) -> Value:
     """The person panel's value with the photo that it holds as an upload."""
-    kept = {"photo": _get(person, "photo"), "name": _get(person, "name")}
+    kept = {"photo": _text(person, "photo"), "name": _text(person, "name")}
     try:
         name, content = _upload(person)
         with studio.place():
@@ -246,26 +255,26 @@ def _fit_photo(studio: Studio, person: Value) -> Value:
 
 def _read_pose(studio: Studio, editor: Value) -> Value:
     """The editor's value with the pose that it holds as an upload."""
+    kept = check_keypoints(_get(editor, "keypoints")).tolist()
     try:
         name, content = _upload(editor)
         with studio.place():
             keypoints = studio.read_pose(content, name).tolist()
     except (ValueError, Busy) as error:
-        kept = _get(editor, "keypoints")
         return {"keypoints": kept, "error": True, "note": str(error)}
     return {"keypoints": keypoints, "note": f"{name} was read."}
 
 
 def _photo_of(studio: Studio, person: Value) -> np.ndarray:
     """The photo in the person panel's value, which the browser has sent."""
-    text = str(_get(person, "photo")).removeprefix(_DATA_URL)
+    text = _text(person, "photo").removeprefix(_DATA_URL)
     return studio.fit_photo(demo_api.from_base64(text, "photo"), "photo")[0]
 
 
 def _upload(value: Value) -> tuple[str, bytes]:
     upload = _get(value, "upload")
-    name = str(_get(upload, "name"))
-    return name, demo_api.from_base64(str(_get(upload, "content")), name)
+    name = _text(upload, "name")
+    return name, demo_api.from_base64(_text(upload, "content"), name)
 
 
 def _get(value: Any, key: str) -> Any:
@@ -273,3 +282,12 @@ def _get(value: Any, key: str) -> Any:
     if not isinstance(value, dict) or key not in value:
         raise ValueError(f"The request lacks {key!r}.")
     return value[key]
+
+
+def _text(value: Any, key: str) -> str:
+    """Text and nothing else: a dictionary that looks like one of Gradio's files would
+    make it copy that file when it is handed back."""
+    text = _get(value, key)
+    if not isinstance(text, str):
+        raise ValueError(f"The request's {key!r} is no text.")
+    return text

@@ -146,21 +146,20 @@ class Studio:
         """
         checked = check_keypoints(keypoints)
         with self._turn:
-            drawn = self.model(photo[None], checked[None])
+            drawn = self.model.batch(photo[None], checked[None])
         refined = None if drawn.refined is None else drawn.refined[0]
         return Drawing(drawn.coarse[0], refined)
 
 
 def check_keypoints(keypoints: Any) -> np.ndarray:
     """Takes 18 rows of three numbers, and nothing else; returns float32 [18, 3]."""
+    rule = "keypoints: expected 18 rows of three numbers, x, y and visible (0 or 1)."
     try:
         points = np.asarray(keypoints, np.float32)
-    except (TypeError, ValueError):
-        points = np.zeros(0)
+    except (TypeError, ValueError) as error:
+        raise ValueError(rule) from error
     if points.shape != (len(pose.JOINTS), 3) or not np.isfinite(points).all():
-        raise ValueError(
-            "keypoints: expected 18 rows of three numbers, x, y and visible (0 or 1)."
-        )
+        raise ValueError(rule)
     return points
 
 

@@ -94,7 +94,8 @@ def write(
                 {name: tree for name, tree in stored.items() if tree is not None},
                 sep="/",
             )
-            safetensors.numpy.save_file(flat, temporary, metadata=about)
+            # Its own writer makes files that only their owner may read.
+            temporary.write_bytes(safetensors.numpy.save(flat, metadata=about))
             return
         program = _export(generators.architecture, stored)
         with zipfile.ZipFile(temporary, "w") as archive:

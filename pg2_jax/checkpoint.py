@@ -314,9 +314,7 @@ def restore_coarse(workdir: str, player: train_state.Player) -> train_state.Play
     """
     manager, step = _open(workdir, "--coarse_from", None)
     wanted = {"coarse": jax.tree.map(ocp.utils.to_shape_dtype_struct, player)}
-    restored = checkpoint_health.read_arrays(
-        manager, step, wanted, partial_restore=True
-    )
+    restored = checkpoint_health.read_arrays(manager, step, wanted)
     manager.close()
     return restored["coarse"]
 
@@ -378,9 +376,7 @@ def _restore_weights(
     }
     flat = {(name, *paths[name]): tree for name, tree in wanted.items()}
     template = flax.traverse_util.unflatten_dict(flat)
-    restored = checkpoint_health.read_arrays(
-        manager, step, template, partial_restore=True
-    )
+    restored = checkpoint_health.read_arrays(manager, step, template)
     return {
         name: functools.reduce(operator.getitem, paths[name], restored[name])
         for name in wanted

@@ -53,16 +53,13 @@ def read_description(manager: ocp.CheckpointManager, step: int) -> dict[str, Any
     return found
 
 
-def read_arrays(
-    manager: ocp.CheckpointManager, step: int, template: PyTree, **options: Any
-) -> PyTree:
+def read_arrays(manager: ocp.CheckpointManager, step: int, template: PyTree) -> PyTree:
     """Reads the arrays of a checkpoint that the template names, placed as it says.
 
     Args:
         manager: of the folder.
         step: of the checkpoint.
-        template: shapes, types and shardings.
-        **options: of orbax' PyTreeRestore.
+        template: shapes, types and shardings; what it does not name stays on disk.
 
     Raises:
         Unreadable: an array is damaged or missing.
@@ -71,7 +68,7 @@ def read_arrays(
     arguments = ocp.args.PyTreeRestore(
         item=template,
         restore_args=ocp.checkpoint_utils.construct_restore_args(template),
-        **options,
+        partial_restore=True,
     )
     arguments = ocp.args.Composite(**{STATE: arguments})
     try:

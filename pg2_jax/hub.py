@@ -78,7 +78,8 @@ def download(name: str) -> str:
     repository, _, revision = name.partition("@")
     try:
         return library.hf_hub_download(repository, FILE, revision=revision or None)
-    except (OSError, ValueError) as error:
+    except Exception as error:
+        # What its network library raises is neither OSError nor ValueError.
         raise ValueError(
             f"hf://{name}: {FILE} cannot be fetched: {_first_line(error)} Is the name "
             "right, is there internet, and, for a private model, are you logged in "
@@ -114,10 +115,10 @@ def push(
                 folder_path=folder,
                 commit_message=f"Step {model.step}",
             )
-        except (OSError, ValueError) as error:
+        except Exception as error:
             raise ValueError(
-                f"hf://{repository}: cannot be uploaded: {_first_line(error)} Log in "
-                "first: hf auth login"
+                f"hf://{repository}: cannot be uploaded: {_first_line(error)} Is "
+                "there internet, and are you logged in (hf auth login)?"
             ) from error
     return f"https://huggingface.co/{repository}"
 

@@ -58,8 +58,8 @@ class DeviceOptions:
     steps_per_call: int = _option(
         1,
         "Steps that the device takes in one call of the host; more than one helps "
-        "where steps are short. Results stay the same. Intervals of the log, pictures "
-        "and checkpoints must be multiples.",
+        "where steps are short. Results stay the same but for rounding. Intervals of the "
+        "log, pictures and checkpoints must be multiples.",
         minimum=1,
         modes=("train", "table1"),
     )

@@ -46,15 +46,17 @@ def _flags(config):
             yield f"--{field.name}={value}"
 
 
-def wait_for_step(process, log):
-    """Reads until a step is reported; returns its number, None if the process ends.
+def wait_for_step(process, log, count=1):
+    """Reads until so many steps are reported; returns the number of the last, None if
+    the process ends before.
 
     What comes later is read and forgotten, so that the process is never blocked.
     """
     for line in process.stdout:
         with open(log, "a") as file:
             file.write(line)
-        if line.startswith("step "):
+        count -= line.startswith("step ")
+        if not count:
             threading.Thread(target=process.stdout.read, daemon=True).start()
             return int(line.split()[1].rstrip(":"))
     return None

@@ -3,12 +3,16 @@
 import base64
 import concurrent.futures
 import json
+import os
+import pathlib
 
 import numpy as np
 import pytest
 from PIL import Image
 
 pytest.importorskip("gradio", reason="the page needs the extra demo")
+
+from gradio import utils as gradio_utils
 
 from experiments import demo, demo_app, demo_studio
 from experiments.config import Config
@@ -39,7 +43,7 @@ def request(**changes):
 
 def test_programs_get_what_the_model_draws(port, demo_studio_of_tests):
     status, answer = post(port, request())
-    drawn = demo_studio_of_tests.model(photo()[None], POSE[None])
+    drawn = demo_studio_of_tests.model.batch(photo()[None], POSE[None])
     assert status == 200 and set(answer) == {"coarse", "refined"}
     for name in ("coarse", "refined"):
         image = demo_server.decoded(answer[name])
@@ -112,19 +116,26 @@ def test_no_file_is_within_reach(port, path, method):
     assert status == 404 and b"root:" not in body
 
 
-def test_the_queue_gives_out_no_file(port, tmp_path):
-    secret = tmp_path / "secret.png"
+def test_the_queue_takes_and_gives_no_file(port, tmp_path):
+    secret = tmp_path / f"secret_{os.getpid()}.png"
     Image.fromarray(photo()).save(secret)
     file = {"path": str(secret), "meta": {"_type": "gradio.FileData"}}
-    join = {"session_hash": "abc", "event_data": None, "trigger_id": None}
-    for index in range(4):
-        data = [{"photo": file, "upload": {"name": "a", "content": file}}] * 2
-        path = "/gradio_api/queue/join"
-        status, _ = post(port, {**join, "fn_index": index, "data": data}, path)
-        assert status in (200, 400)
-    address = "/gradio_api/queue/data?session_hash=abc"
-    status, body = ask(port, "GET", address)
-    assert status == 200 and b"data:image/png;base64" not in body
+    held = {"photo": file, "name": file, "keypoints": [file]}
+    event = {"session_hash": "abc", "event_data": None, "trigger_id": None}
+    for index in range(5):
+        for upload in (file, {"name": file, "content": file}, {"name": "a"}):
+            data = [{**held, "upload": upload}] * 2
+            sent = {
+                **event,
+                "fn_index": index,
+                "data": data[: 1 if index in (2, 3) else 2],
+            }
+            post(port, sent, "/gradio_api/queue/join")
+    status, body = ask(port, "GET", "/gradio_api/queue/data?session_hash=abc")
+    assert status == 200 and b"process_completed" in body
+    assert b"data:image/png;base64" not in body and b"/file=" not in body
+    copies = pathlib.Path(gradio_utils.get_upload_folder())
+    assert list(copies.rglob(secret.name)) == []
 
 
 def test_twenty_visitors_at_once_are_served_or_told_to_wait(port):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime
+import functools
 import json
 import os
 import pathlib
@@ -73,7 +74,8 @@ def test_a_run_leaves_what_people_look_at(run, tmp_path):
 
 
 def test_steps_in_one_call_are_the_same_steps(run, tmp_path):
-    """Bit for bit, optimizer and log included; the calls end where a stage does."""
+    """But for rounding: XLA compiles the body of a loop in another way. Optimizer and
+    log are included. The calls end where a stage does."""
     config = dataclasses.replace(
         run,
         workdir=str(tmp_path / "calls"),
@@ -84,7 +86,11 @@ def test_steps_in_one_call_are_the_same_steps(run, tmp_path):
         profile_steps="2:3",
     )
     assert train.train(config) is None
-    assert_equal(state_of(config), state_of(run))
+    jax.tree.map(
+        functools.partial(np.testing.assert_allclose, rtol=1e-5, atol=1e-7),
+        state_of(config),
+        state_of(run),
+    )
     one, several = (history.read(c.workdir) for c in (run, config))
     assert [entry["step"] for entry in several] == [4]
     for name in ("coarse/loss", "refine/loss", "critic/loss"):
@@ -436,15 +442,6 @@ def test_points_outside_the_image_count_as_missing(drawing, tmp_path, capsys):
         pictures.append(read_png(drawing.output))
     np.testing.assert_array_equal(*pictures)
     assert "pose: 1 points lie outside an image of 32x16" in capsys.readouterr().out
-
-
-def test_a_photo_of_another_shape_is_refused(drawing, tmp_path):
-    path = tmp_path / "wide.png"
-    Image.new("RGB", (64, 32)).save(path)
-    with pytest.raises(
-        ValueError, match="64 wide and 32 high; the model draws 16 x 32"
-    ):
-        generate.generate(dataclasses.replace(drawing, source_image=str(path)))
 
 
 def test_a_run_gets_the_numbers_of_sets(run, monkeypatch):

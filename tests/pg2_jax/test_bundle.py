@@ -7,11 +7,12 @@ import shutil
 import zipfile
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import safetensors.numpy
 
-from pg2_jax import bundle, checkpoint, hub, inference, models, train_state
+from pg2_jax import bundle, checkpoint, hub, inference, models
 from tests.pg2_jax.stand_in import figure, make_model, make_photo
 
 ARCHITECTURE = models.Architecture(
@@ -26,10 +27,12 @@ CONFIG = {**dataclasses.asdict(ARCHITECTURE), "data_dir": "/home/anna/data/marke
 
 @pytest.fixture(scope="module")
 def generators():
-    state = train_state.create(ARCHITECTURE, train_state.make_optimizer(0.0), 3)
-    return checkpoint.Generators(
-        12, ARCHITECTURE, CONFIG, state.coarse.params, state.refine.params
+    rng = np.random.default_rng(3)
+    weights = jax.tree.map(
+        lambda x: jnp.asarray(rng.normal(0, 0.2, x.shape), x.dtype),
+        checkpoint.weight_shapes(ARCHITECTURE),
     )
+    return checkpoint.Generators(12, ARCHITECTURE, CONFIG, **weights)
 
 
 @pytest.fixture(scope="module")
@@ -217,6 +220,25 @@ def test_a_model_goes_to_the_hub_and_back(remote, generators, tmp_path, drawn):
     for name in ("hf://anna/dance", "hf://anna/dance@main"):
         back = inference.PoseTransfer.restore(name)
     np.testing.assert_allclose(back.batch(images, poses).image, want.image, atol=2)
+
+
+def test_an_upload_that_fails_is_one_line(remote, generators, monkeypatch):
+    class ConnectError(Exception):
+        pass
+
+    def fail(*_args, **_options):
+        raise ConnectError("Name or service not known\nmore")
+
+    monkeypatch.setattr(remote, "create_repo", fail)
+    message = r"hf://anna/dance: cannot be uploaded: Name .* known\. Is there internet"
+    with pytest.raises(ValueError, match=message):
+        inference.PoseTransfer(generators).push_to_hub("anna/dance")
+
+
+def test_others_may_read_the_file(files):
+    (files / "plain").write_bytes(b"")
+    modes = {path.stat().st_mode for path in files.iterdir()}
+    assert len(modes) == 1
 
 
 def test_what_is_not_on_the_hub_is_named(remote, generators, tmp_path):

@@ -39,6 +39,7 @@ $(OUT)/data/dataset_info.json: $(OUT)/people/market-annotation-test.csv
 
 # What the quickstart writes last.
 notebooks: $(OUT)/run/metrics.json
+	rm -rf $(OUT)/notebooks
 	$(RUN) -m experiments.execute_notebooks
 
 $(OUT)/run/metrics.json:

@@ -61,9 +61,19 @@ class History:
         self.seconds = max((row.get("seconds", 0.0) for row in kept), default=0.0)
 
     def add(self, step: int, values: Mapping[str, float]) -> None:
-        """Writes a line, which is on disk when this returns."""
-        self._file.write(_line({"step": step, **values}))
-        self._file.flush()
+        """Writes a line, which is on disk when this returns.
+
+        Raises:
+            OSError: it cannot be written, as on a full disk; names the file.
+        """
+        try:
+            self._file.write(_line({"step": step, **values}))
+            self._file.flush()
+        except OSError as error:
+            raise OSError(
+                f"the history cannot be written to {self._file.name}: {error}. With "
+                "room on the disk the same command goes on."
+            ) from error
 
     def close(self) -> None:
         """Closes the file."""

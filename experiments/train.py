@@ -52,12 +52,10 @@ def train(config: Config) -> int | None:
     if config.dry_run:
         dry_run.show(config, architecture, dataset)
         return None
-    for kind in ("nans", "infs"):
-        jax.config.update(f"jax_debug_{kind}", config.debug_nans)
     with _claimed(config.workdir):
         run = _Run(config, architecture, dataset)
         _say(_announcement(config, dataset, run.state))
-        with _signals() as received, contextlib.closing(run):
+        with _signals() as received, _closing(run):
             stopped = run.until(config.total_steps, stop=lambda: bool(received))
     # Another process may be the one that was told to stop.
     return (received or [signal.SIGTERM])[0] if stopped else None
@@ -230,21 +228,33 @@ class _Run:
         stage = self._stages.first
         if step >= self._config.coarse_steps:
             stage = self._stages.second
-        try:
-            self.state, metrics = stage(self.state, next(self._batches))
-        except FloatingPointError as error:  # of --debug_nans
-            advice = training_log.advice(self._config)
-            raise FloatingPointError(f"step {step + 1}: {error}. {advice}") from error
+        before, batch = self.state, next(self._batches)
+        self.state, metrics = stage(before, batch)
+        if self._config.debug_nans and not _all_finite((self.state, metrics)):
+            self._find_operation(stage, before, batch, step)
         self._log.add(metrics)
         if step not in (self._first, self._config.coarse_steps):
             # The first step of a stage is compiled, which says nothing of the others.
             self._log.add_seconds(time.monotonic() - begin)
 
+    def _find_operation(
+        self, stage: training_steps.Step, state: Any, batch: Any, step: int
+    ) -> None:
+        """Takes a step again, one operation after the other, up to the one that is not
+        finite."""
+        try:
+            with jax.disable_jit(), jax.debug_nans(True), jax.debug_infs(True):
+                stage(state, batch)
+        except FloatingPointError as error:
+            advice = training_log.advice(self._config)
+            raise FloatingPointError(f"step {step + 1}: {error}. {advice}") from error
+
     def _save(self, step: int, score: float | None = None) -> None:
         """Saves a state whose losses and weights are known to be finite."""
         self._log.write(step)
         # The last update came after the last loss.
-        if not _all_finite(self.state):
+        players = (self.state.coarse, self.state.refine, self.state.critic)
+        if not _all_finite([player.params for player in players if player]):
             advice = training_log.advice(self._config)
             raise FloatingPointError(f"step {step}: a weight is not finite. {advice}")
         self._checkpoints.save(self.state, score)
@@ -256,12 +266,22 @@ class _Run:
         self._log.close()
 
 
+@contextlib.contextmanager
+def _closing(run: _Run) -> Iterator[None]:
+    """Closes a run; what fails then does not hide why the run has ended."""
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(OSError):
+            run.close()
+        raise
+    run.close()
+
+
 @jax.jit
-def _all_finite(state: train_state.TrainState) -> jax.Array:
-    """[] whether every weight is a finite number."""
-    players = (state.coarse, state.refine, state.critic)
-    weights = [player.params for player in players if player]
-    return jnp.all(jnp.array([jnp.isfinite(x).all() for x in jax.tree.leaves(weights)]))
+def _all_finite(tree: Any) -> jax.Array:
+    """[] whether every number is finite."""
+    return jnp.all(jnp.array([jnp.isfinite(x).all() for x in jax.tree.leaves(tree)]))
 
 
 def _is_due(step: int, every: int, last: int) -> bool:

@@ -36,13 +36,14 @@ class DeviceOptions:
     )
     remat: bool = _option(
         False,
-        "Saves memory by computing the inside of the generators' blocks again where a "
-        "gradient needs it.",
+        "Saves memory of an accelerator by computing the inside of the generators' "
+        "blocks again where a gradient needs it; XLA undoes it on a CPU.",
         modes=("train", "table1"),
     )
     debug_nans: bool = _option(
         False,
-        "Names the operation whose result is the first that is not finite. Slow.",
+        "When a number is no longer finite, takes the step again, one operation after "
+        "the other, and names the first whose result is not.",
         modes=("train", "table1"),
     )
 

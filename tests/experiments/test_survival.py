@@ -190,8 +190,8 @@ def test_a_damaged_checkpoint_costs_the_steps_since_the_one_before(
     config = dataclasses.replace(whole, workdir=str(tmp_path / "run"))
     shutil.copytree(whole.workdir, config.workdir)
     newest = pathlib.Path(config.workdir) / "checkpoints" / "40"
-    data = max(newest.glob("state/**/d/*"), key=lambda path: path.stat().st_size)
-    data.write_bytes(data.read_bytes()[:-100])
+    for data in newest.glob("state/**/d/*"):
+        data.write_bytes(data.read_bytes()[: data.stat().st_size // 2])
     assert train.train(config) is None
     said = capsys.readouterr()
     assert f"{newest} cannot be read" in said.err
@@ -219,7 +219,7 @@ def test_a_full_disk_stops_the_run_and_keeps_what_it_has(whole, tmp_path):
         train.train(dataclasses.replace(config, refine_steps=1))
         free = shutil.disk_usage(disk).free
         (disk / "ballast").write_bytes(bytes(free - 30_000))
-        with pytest.raises(OSError, match=f"cannot be written to {disk}/run/check"):
+        with pytest.raises(OSError, match=f"cannot be written to {disk}/run/"):
             train.train(config)
         assert checkpoint.restore_generators(config.workdir).step >= 21
         (disk / "ballast").unlink()

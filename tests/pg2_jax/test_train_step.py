@@ -203,8 +203,9 @@ def gradients(state):
 def assert_close(tree, other, tolerance):
     """Each array up to a part of its largest value."""
 
+    # The biases before D's batch norm have a gradient of zero, and hold rounding alone.
     def check(a, b):
-        np.testing.assert_allclose(a, b, atol=tolerance * max(1e-6, np.abs(a).max()))
+        np.testing.assert_allclose(a, b, atol=tolerance * max(1e-3, np.abs(a).max()))
 
     jax.tree.map(check, tree, other)
 

@@ -45,8 +45,9 @@ notebooks: $(OUT)/run/metrics.json
 $(OUT)/run/metrics.json:
 	$(MAKE) quickstart
 
+# A file's tests share what they train, so one process runs them all.
 test: check
-	$(RUN) -m pytest -n 2
+	$(RUN) -m pytest -n 2 --dist loadfile
 
 check: $(STAMP)
 	$(VENV)/bin/ruff format --check .

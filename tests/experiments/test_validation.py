@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import pathlib
 import signal
 
 import jax
@@ -236,7 +237,8 @@ def test_a_dry_run_says_what_is_left_and_writes_nothing(run, tmp_path, capsys):
     config = dataclasses.replace(run, dry_run=True)
 
     def files():
-        return sorted((p, p.stat().st_mtime) for p in tmp_path.parent.rglob("*"))
+        folders = pathlib.Path(run.workdir), tmp_path
+        return sorted((p, p.stat().st_mtime) for f in folders for p in f.rglob("*"))
 
     new = dataclasses.replace(config, workdir=str(tmp_path / "new"))
     before = files()

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Callable, Iterator
 
 import jax
+import numpy as np
 import optax
 from jax.sharding import Mesh
 
@@ -77,13 +78,14 @@ def first_state(
         train_state.create,
         architecture,
         stages.optimizer,
-        config.seed,
         averaged=config.ema_decay > 0,
     )
     # Drawn once: compiling fast is worth more than running fast.
     unoptimized = {"xla_backend_optimization_level": 0}
     whole = sharding.replicated(mesh)
-    return jax.jit(create, out_shardings=whole, compiler_options=unoptimized)()
+    draw = jax.jit(create, out_shardings=whole, compiler_options=unoptimized)
+    # An argument, so that one program serves all seeds; keys have its lowest 32 bits.
+    return draw(seed=np.uint32(config.seed % 2**32))
 
 
 def _one_or_several(step: Callable, mesh: Mesh, *, donate: bool) -> Step:

@@ -12,7 +12,7 @@ class Stream(enum.IntEnum):
     FLIP = 1
 
 
-def key(seed: int, stream: Stream, step: int | jax.Array = 0) -> jax.Array:
+def key(seed: int | jax.Array, stream: Stream, step: int | jax.Array = 0) -> jax.Array:
     """Returns the key of one stream at one step; a resumed run draws the same."""
     root = jax.random.key(seed)
     return jax.random.fold_in(jax.random.fold_in(root, stream), step)

@@ -120,7 +120,7 @@ _CRITIC = 2  # which of the networks D is, in the order of their keys
 def create(
     architecture: models.Architecture,
     optimizer: optax.GradientTransformation,
-    seed: int,
+    seed: int | jax.Array,
     *,
     averaged: bool = False,
 ) -> TrainState:

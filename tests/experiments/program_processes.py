@@ -16,8 +16,20 @@ ROOT = pathlib.Path(__file__).parents[2]
 def start(config, *, devices, log):
     """Starts a process that behaves as this one: same optimizations, same cache."""
     command = [sys.executable, "-m", "experiments.main", *_flags(config)]
-    environment = {
-        **os.environ,
+    with open(log, "a") as errors:
+        return subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            env={**os.environ, **environment(devices)},
+            cwd=ROOT,
+        )
+
+
+def environment(devices):
+    """What makes a process of so many devices compile as this one does."""
+    return {
         "PYTHONPATH": str(ROOT),
         "JAX_PLATFORMS": "cpu",
         "JAX_NUM_CPU_DEVICES": str(devices),
@@ -26,15 +38,6 @@ def start(config, *, devices, log):
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
         "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "0",
     }
-    with open(log, "a") as errors:
-        return subprocess.Popen(
-            command,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            text=True,
-            env=environment,
-            cwd=ROOT,
-        )
 
 
 def _flags(config):

@@ -4,10 +4,12 @@ import base64
 import json
 import re
 
+import jax
 import nbformat
 import pytest
 
 from experiments import execute_notebooks, train
+from tests.experiments import program_processes
 from tests.experiments.tiny_config import make_config
 
 NAMES = ("compare_runs", "inside_pg2", "restore_and_generate", "your_own_photos")
@@ -57,13 +59,12 @@ def quickstart(people, pair_dataset, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def kernel_environment(tmp_path_factory):
-    """Kernels compile little, and each thing once."""
+def kernel_environment():
+    """Kernels take compiled programs from the other tests."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("JAX_PLATFORMS", "cpu")
-        patch.setenv("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
-        patch.setenv("JAX_COMPILATION_CACHE_DIR", str(tmp_path_factory.mktemp("xla")))
-        patch.setenv("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+        environment = program_processes.environment(jax.device_count())
+        for name, value in environment.items():
+            patch.setenv(name, value)
         yield
 
 

@@ -30,7 +30,13 @@ FLAGFILES = pathlib.Path(command_line.__file__).parent / "flagfiles"
 
 
 def make_table_config(pair_dataset, workdir, **changes):
-    options = {"mode": "table1", "max_test_pairs": 4, "picture_every": 0}
+    # Without flips the steps are compiled once for all seeds.
+    options = {
+        "mode": "table1",
+        "max_test_pairs": 4,
+        "picture_every": 0,
+        "flip": False,
+    }
     return make_config(pair_dataset, workdir, **{**options, **changes})
 
 

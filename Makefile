@@ -47,7 +47,7 @@ $(OUT)/run/metrics.json:
 
 # A file's tests share what they train, so one process runs them all.
 test: check
-	$(RUN) -m pytest -n 2 --dist loadfile
+	$(RUN) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: $(STAMP)
 	$(VENV)/bin/ruff format --check .

@@ -31,6 +31,24 @@ jax.config.update("jax_compilation_cache_dir", _cache_of_this_run())
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
 jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)
 
+# The longest first, so that no process ends minutes before the other.
+_LONGEST = (
+    "test_table1.py",
+    "test_survival.py",
+    "test_train_step.py",
+    "test_programs.py",
+    "test_import_checkpoint.py",
+    "test_variants.py",
+    "test_notebooks.py",
+    "test_validation.py",
+)
+
+
+def pytest_collection_modifyitems(items):
+    places = {name: place for place, name in enumerate(_LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.name, len(places)))
+
+
 SHARED = pathlib.Path(__file__).parents[2] / "shared"
 
 

@@ -210,6 +210,16 @@ def test_people_can_be_sorted(page):
     scores = [float(text) for text in page.execute_script(sort, 2)]
     assert scores == sorted(scores)
     assert page.execute_script(sort, 2) == [f"{x:.3f}" for x in scores[::-1]]
+    # Numbers below zero, the smaller of which has more digits.
+    for row, value in enumerate(("-0.062", "-0.0651")):
+        page.execute_script(
+            "const cell = document.querySelector('.sortable').tBodies[0]"
+            ".rows[arguments[0]].cells[2];"
+            "cell.dataset.value = cell.textContent = arguments[1];",
+            row,
+            value,
+        )
+    assert page.execute_script(sort, 2) == ["-0.0651", "-0.062"]
 
 
 def test_a_phone_does_not_scroll_sideways(chromium, page_file):

@@ -1,5 +1,5 @@
 """Kills, full disks, damaged files and second trainers: the run goes on as if nothing
-had been. `PG2_KILLS=100` kills more often than the usual four times."""
+had been. `PG2_KILLS=100` kills more often than the usual three times."""
 
 import contextlib
 import dataclasses
@@ -66,15 +66,15 @@ def kill(process, how, config, copy):
 def test_a_run_killed_at_random_ends_as_an_uninterrupted_one(whole, tmp_path):
     want = state_of(whole)
     rng = random.Random(int(os.environ.get("PG2_KILLS_SEED", "0")))
-    kills = int(os.environ.get("PG2_KILLS", "4"))
+    kills = int(os.environ.get("PG2_KILLS", "3"))
     config, log = (
         dataclasses.replace(whole, workdir=str(tmp_path / "0")),
         tmp_path / "l",
     )
     for i in range(1, kills + 1):
         process = program_processes.start(config, devices=jax.device_count(), log=log)
-        # A dozen steps at most, so that four kills come in both stages.
-        step = program_processes.wait_for_step(process, log, rng.randint(4, 12))
+        # Sixteen steps at most, so that three kills come in both stages.
+        step = program_processes.wait_for_step(process, log, rng.randint(6, 16))
         if step is None:  # All was done: compared, and begun again.
             assert process.wait() == 0, log.read_text()
             assert_equal(state_of(config), want)

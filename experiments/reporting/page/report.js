@@ -52,7 +52,9 @@ for (const table of document.querySelectorAll(".sortable")) {
     heads.forEach((other) => other.removeAttribute("aria-sort"));
     head.setAttribute("aria-sort", up ? "ascending" : "descending");
     const value = (row) => row.cells[column].dataset.value ?? row.cells[column].textContent;
-    const rows = [...body.rows].sort((a, b) => value(a).localeCompare(value(b), undefined, { numeric: true }));
+    // What is missing comes before all numbers; names with numbers in them sort by these.
+    const compare = (a, b) => (a !== "" && b !== "" ? a - b : 0) || a.localeCompare(b, undefined, { numeric: true });
+    const rows = [...body.rows].sort((a, b) => compare(value(a), value(b)));
     body.append(...(up ? rows : rows.reverse()));
   }));
 }

@@ -234,7 +234,8 @@ def test_no_image_moves_between_devices(parts):
         in_shardings=(sharding.replicated(mesh), sharding.batched(mesh)),
         out_shardings=sharding.replicated(mesh),
     )
-    text = compiled.lower(make_state(RELEASED), make_batch()).compile().as_text()
+    batch = make_batch(2 * jax.device_count())
+    text = compiled.lower(make_state(RELEASED), batch).compile().as_text()
     assert "all-reduce" in text
     for moving in ("all-to-all", "collective-permute", "all-gather"):
         assert moving not in text

@@ -1,0 +1,62 @@
+"""The model in models/: what its card and its flagfile say is what the file holds."""
+
+import json
+import pathlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from data_prep import annotations
+from pg2_jax import inference
+
+ROOT = pathlib.Path(__file__).parents[2]
+FOLDER = ROOT / "models" / "synthetic_128x64"
+PEOPLE = FOLDER / "people"
+
+
+@pytest.fixture(scope="module")
+def model():
+    return inference.PoseTransfer.restore(FOLDER / "model.safetensors")
+
+
+def test_it_draws_the_target_better_than_a_copy_of_the_source(model):
+    poses = annotations.read(PEOPLE / "market-annotation-test.csv")
+    photos = {
+        name: np.asarray(Image.open(PEOPLE / "bounding_box_test" / name))
+        for name in poses
+    }
+    names = sorted(photos)
+    pairs = [(a, b) for a in names for b in names if a != b and a[:4] == b[:4]][:24]
+    sources, targets = (
+        np.stack([photos[pair[i]] for pair in pairs]).astype(np.uint8) for i in (0, 1)
+    )
+    drawn = model.batch(sources, np.stack([poses[target] for _, target in pairs])).image
+
+    def l1(images):
+        return np.abs(images.astype(float) - targets).mean()
+
+    assert l1(drawn) < 0.8 * l1(sources)
+
+
+def test_the_card_gives_the_numbers_of_the_evaluation():
+    metrics = json.loads((FOLDER / "metrics.json").read_text())["metrics"]
+    card = (FOLDER / "README.md").read_text()
+    for name in ("ssim_pg2", "masked_ssim_pg2", "l1", "body_l1"):
+        digits = 1 if "l1" in name else 3
+        cells = " | ".join(
+            f"{metrics[kind][name]['mean']:.{digits}f}"
+            for kind in ("copy_of_source", "coarse", "refined")
+        )
+        assert f"| `{name}`" in card
+        assert cells in card
+
+
+def test_it_is_small_and_trained_as_its_flagfile_says(model):
+    assert (FOLDER / "model.safetensors").stat().st_size < 25_000_000
+    path = ROOT / "experiments" / "flagfiles" / "synthetic_128x64.flags"
+    for line in path.read_text().splitlines():
+        if line.startswith("--"):
+            name, value = line.removeprefix("--").split("=")
+            assert str(model.config[name]).lower() == str(value), name
+    assert model.step == model.config["coarse_steps"] + model.config["refine_steps"]

@@ -166,6 +166,7 @@ class _WriteShard(beam.DoFn):
         self._folder, self._shared = folder, shared
 
     def setup(self) -> None:
+        """Reads the job and opens the photos, once for each worker."""
         with tf.io.gfile.GFile(f"{self._folder}/job", "rb") as file:
             self._job: _Job = pickle.loads(file.read())
         # From a bucket single photos are slow to read.
@@ -177,6 +178,7 @@ class _WriteShard(beam.DoFn):
         self._store = pose_pairs.PhotoStore.reopened(photos, self._job.starts)
 
     def process(self, shard: pose_pairs.Shard) -> None:
+        """Writes one shard."""
         temporary = f"{self._folder}/unfinished-{uuid.uuid4().hex}"
         pairs = self._job.splits[shard.split]
         for _ in pose_pairs.write_shard(self._store, pairs, shard, temporary):
@@ -185,6 +187,7 @@ class _WriteShard(beam.DoFn):
         tf.io.gfile.rename(temporary, target, overwrite=True)
 
     def teardown(self) -> None:
+        """Closes what `setup` opened."""
         self._store.close()
         if self._disk:
             self._disk.cleanup()

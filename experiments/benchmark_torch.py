@@ -34,6 +34,7 @@ class _Network(torch.nn.Module):
             self.register_parameter(name, torch.nn.Parameter(tensor))
 
     def conv(self, x: torch.Tensor, name: str, stride: int = 1) -> torch.Tensor:
+        """[B, C, H, W] -> [B, D, H / stride, W / stride], sizes rounded up."""
         weight, bias = getattr(self, f"{name}_kernel"), getattr(self, f"{name}_bias")
         size = weight.shape[-1]
         if stride == 1:
@@ -44,12 +45,14 @@ class _Network(torch.nn.Module):
         return functional.conv2d(x, weight, bias, stride=2)
 
     def dense(self, x: torch.Tensor, name: str) -> torch.Tensor:
+        """[B, C] or [B, C, H, W] -> [B, D]."""
         if x.ndim == 4:  # rows, columns, channels, as ours are numbered
             x = x.permute(0, 2, 3, 1).flatten(1)
         weight, bias = getattr(self, f"{name}_kernel"), getattr(self, f"{name}_bias")
         return functional.linear(x, weight, bias)
 
     def block(self, x: torch.Tensor, name: str) -> torch.Tensor:
+        """Two convolutions, each with ReLU."""
         x = functional.relu(self.conv(x, f"{name}_conv0"))
         return functional.relu(self.conv(x, f"{name}_conv1"))
 
@@ -58,6 +61,7 @@ class Coarse(_Network):
     """G1."""
 
     def forward(self, source: torch.Tensor, pose: torch.Tensor) -> torch.Tensor:
+        """[B, 3, H, W] and heat maps [B, 18, H, W] -> [B, 3, H, W]."""
         blocks = self.architecture.blocks
         x = functional.relu(self.conv(torch.cat([source, pose], 1), "stem"))
         skips = []
@@ -82,6 +86,7 @@ class Refine(_Network):
     """G2; the output is G1's image plus the difference map."""
 
     def forward(self, coarse: torch.Tensor, source: torch.Tensor) -> torch.Tensor:
+        """Two images [B, 3, H, W] -> one."""
         blocks = self.architecture.blocks - 2
         x = functional.relu(self.conv(torch.cat([coarse, source], 1), "stem"))
         skips = []
@@ -101,6 +106,7 @@ class Critic(_Network):
     """D on pairs; batch norm by the statistics of the batch."""
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Pairs [B, 6, H, W] -> logits [B]."""
         x = images
         for i in range(self.architecture.blocks - 1):
             x = self.conv(x, f"conv{i}", stride=2)

@@ -84,8 +84,8 @@ def first_state(
     unoptimized = {"xla_backend_optimization_level": 0}
     whole = sharding.replicated(mesh)
     draw = jax.jit(create, out_shardings=whole, compiler_options=unoptimized)
-    # An argument, so that one program serves all seeds; keys have its lowest 32 bits.
-    return draw(seed=np.uint32(config.seed % 2**32))
+    # An argument, so that one program serves all seeds.
+    return draw(seed=np.uint32(config.seed))
 
 
 def _one_or_several(step: Callable, mesh: Mesh, *, donate: bool) -> Step:

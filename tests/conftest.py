@@ -1,6 +1,7 @@
 """Fast, strict and multi-device: every test runs on two fake CPU devices, or on as
 many as PG2_TEST_DEVICES says."""
 
+import atexit
 import os
 import pathlib
 import shutil
@@ -16,18 +17,17 @@ os.environ["XLA_FLAGS"] = " ".join(
 import jax
 import pytest
 
-
-def _cache_of_this_run() -> str:
-    """A folder for compiled programs that all processes of this test run share."""
-    run = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
-    return str(pathlib.Path(tempfile.gettempdir()) / f"pg2_jax_tests_{run}")
-
+# Compiled programs, for all processes of this run, which inherit the name.
+_CACHE = "PG2_TEST_CACHE"
+if _CACHE not in os.environ:
+    os.environ[_CACHE] = tempfile.mkdtemp(prefix="pg2_jax_tests_")
+    atexit.register(shutil.rmtree, os.environ[_CACHE], ignore_errors=True)
 
 jax.config.update("jax_platforms", "cpu")
 jax.config.update("jax_num_cpu_devices", int(os.environ.get("PG2_TEST_DEVICES", "2")))
 jax.config.update("jax_disable_most_optimizations", True)
 jax.config.update("jax_numpy_rank_promotion", "raise")
-jax.config.update("jax_compilation_cache_dir", _cache_of_this_run())
+jax.config.update("jax_compilation_cache_dir", os.environ[_CACHE])
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
 jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)
 

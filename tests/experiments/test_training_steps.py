@@ -1,12 +1,15 @@
 """Which steps go into one call, and what the devices are fed."""
 
+import functools
+
 import jax
 import numpy as np
 import pytest
 
 from experiments import compilation_cache, training_steps
 from experiments.config import Config
-from pg2_jax import sharding
+from pg2_jax import checkpoint, sharding, train_state
+from tests.experiments.tiny_config import make_config
 
 CONFIG = Config(
     workdir="w",
@@ -23,6 +26,17 @@ CONFIG = Config(
 )
 def test_calls_end_at_multiples_and_at_the_end_of_a_stage(step, length):
     assert training_steps.call_length(CONFIG, step) == length
+
+
+@pytest.mark.parametrize("seed", [3, 2**32 - 1])
+def test_the_first_state_is_that_of_the_seed_however_large(seed):
+    config = make_config("d", "w", image_size="32x16", seed=seed).with_size(32, 16)
+    architecture = checkpoint.architecture_of(config.to_json())
+    mesh = sharding.data_mesh()
+    stages = training_steps.compiled(config, architecture, mesh)
+    state = training_steps.first_state(config, architecture, stages, mesh)
+    create = functools.partial(train_state.create, architecture, stages.optimizer, seed)
+    jax.tree.map(np.testing.assert_array_equal, state, jax.jit(create)())
 
 
 def test_the_devices_are_fed_every_batch_in_order():

@@ -27,7 +27,7 @@ def test_it_draws_the_target_better_than_a_copy_of_the_source(model):
         for name in poses
     }
     names = sorted(photos)
-    pairs = [(a, b) for a in names for b in names if a != b and a[:4] == b[:4]][:24]
+    pairs = [(a, b) for a in names for b in names if a != b and a[:4] == b[:4]]
     sources, targets = (
         np.stack([photos[pair[i]] for pair in pairs]).astype(np.uint8) for i in (0, 1)
     )

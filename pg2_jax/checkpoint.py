@@ -325,6 +325,11 @@ def _score(metrics: dict[str, float]) -> float:
 
 def _open(workdir: str, flag: str, step: Wanted) -> tuple[ocp.CheckpointManager, int]:
     """The checkpoints of a run, and the wanted step."""
+    if pathlib.Path(workdir).expanduser().is_file():
+        raise ValueError(
+            f"{flag}={workdir} is a file; here it takes the folder of a run. Exported "
+            "files are for generate, demo, export and pg2_jax.PoseTransfer."
+        )
     path = folder(workdir)
     found: list[int] = []
     if path.is_dir():

@@ -41,8 +41,8 @@ class ProgramOptions:
     workdir: str = _option(
         "",
         "Folder of the run: checkpoints, summaries, metrics, pictures; of the whole "
-        "table with --mode=table1. generate also takes an exported file, or "
-        "hf://user/repository.",
+        "table with --mode=table1. generate, demo and export also take an exported "
+        "file, or hf://user/repository.",
         path=True,
         may_change=True,
     )

@@ -223,6 +223,13 @@ def test_a_folder_without_checkpoints_is_named(tmp_path):
         checkpoint.restore_generators(str(tmp_path))
 
 
+def test_a_file_where_a_run_is_wanted_is_said(tmp_path):
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(b"")
+    with pytest.raises(ValueError, match=f"--workdir={path} is a file; .* of a run"):
+        checkpoint.restore_generators(str(path))
+
+
 def test_restored_weights_draw(tmp_path):
     save(tmp_path, at_step(1))
     model = inference.PoseTransfer.restore(str(tmp_path))

@@ -6,9 +6,11 @@ at hand: a GPU's differs in the scratch space of its convolutions.
 """
 
 import functools
+import itertools
 import pathlib
 
 import jax
+from tqdm import tqdm
 
 from experiments import training_steps
 from experiments.benchmark_report import Report, Series
@@ -31,15 +33,14 @@ def measure(folder: pathlib.Path, *, scale: float, repeats: int) -> Report:
     Returns:
         Bytes of one device that has the whole batch.
     """
+    cases = list(itertools.product(_CASES, _STAGES, (False, True)))
     series = [
         Series(
             f"{size[0]}x{size[1]}, batch {batch_size}, {stage}{', remat' * remat}",
             [planned_bytes(size, batch_size, stage, scale, remat=remat) / 2**30],
             "GiB",
         )
-        for size, batch_size in _CASES
-        for stage in _STAGES
-        for remat in (False, True)
+        for (size, batch_size), stage, remat in tqdm(cases, desc="compiling")
     ]
     facts = {"backend": jax.default_backend(), "widths": scale}
     return Report(series, [], facts)

@@ -32,7 +32,6 @@ _STUDY = (
     "study_practice",
     "study_seconds",
 )
-_ONE_PROCESS = ("eval_every", "dry_run")
 _TWO_STAGE_ONLY = (
     "critic_sees_coarse",
     "refine_sees_pose",
@@ -115,9 +114,8 @@ def _check_processes(config: "Config") -> None:
             "needs --coordinator_address=HOST:PORT",
         )
     if address:
-        for name in _ONE_PROCESS:
-            why = "is for one process, without --coordinator_address"
-            _require_defaults(config, (name,), why)
+        why = "is for one process, without --coordinator_address"
+        _require_defaults(config, ("dry_run",), why)
     if address in ("", "auto"):
         return
     host, _, port = address.rpartition(":")

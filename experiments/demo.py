@@ -7,6 +7,7 @@ from experiments.config import Config
 from experiments.demo_studio import Studio, examples, first_pose
 from experiments.stored_config import check_networks
 from pg2_jax import checkpoint, inference
+from pg2_jax.reading import person_finder
 
 # Connections at once, open pages included; uvicorn refuses more with a 503.
 _MOST_CONNECTIONS = 500
@@ -35,9 +36,11 @@ def demo(config: Config) -> None:
         config.workdir,
         config.wanted_checkpoint,
         cast(checkpoint.Weights, config.weights),
+        config.drawing_precision,
     )
     check_networks(model.config, config)
-    studio = Studio(model, config.max_waiting)
+    finder = person_finder.PersonFinder(config.pose_model)
+    studio = Studio(model, config.max_waiting, finder)
     people = examples(studio, config.examples_dir)
     # Compiles before the first visitor waits for it.
     studio.draw(next(iter(people.values())), first_pose(studio))

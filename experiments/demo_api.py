@@ -21,7 +21,8 @@ class DrawRequest(pydantic.BaseModel):
 
     Attributes:
         image: base64 of a JPEG, PNG, BMP or WebP file, of any size; of one of
-            another shape than the model's the middle is used.
+            another shape than the model's the part around the person is used, or the
+            middle where no pose estimator is installed.
         keypoints: 18 rows (x, y, visible) in pixels of the model's image, OpenPose
             COCO-18 order.
     """

@@ -8,14 +8,15 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
+from PIL import Image
 
 from data_prep import annotations, framing, photos, synthetic_photo
 from pg2_jax import inference, pose, pose_library, pose_tools
+from pg2_jax.reading import person_finder
+from pg2_jax.reading import photo as photo_reading
 
 # Text only: visitors have no use for the formats that researchers convert from.
 POSE_SUFFIXES = (".json", ".csv", ".txt")
-# A photo within this factor of the model's shape is squeezed; another one is cropped.
-_MOST_DISTORTION = 1.1
 # Around a pose, of its longer side.
 _MARGIN = 0.06
 _EXAMPLES = 6
@@ -51,9 +52,21 @@ class Studio:
         size: (height, width) of the images.
     """
 
-    def __init__(self, model: inference.PoseTransfer, max_waiting: int):
-        """Takes the generators, and the number of requests that may wait."""
+    def __init__(
+        self,
+        model: inference.PoseTransfer,
+        max_waiting: int,
+        finder: person_finder.PersonFinder,
+    ):
+        """Takes the generators.
+
+        Args:
+            model: draws.
+            max_waiting: requests that may wait.
+            finder: of people in photos.
+        """
         self.model = model
+        self._finder = finder
         self.size = (model.architecture.image_height, model.architecture.image_width)
         self._places = threading.BoundedSemaphore(max_waiting + 1)
         self._turn = threading.Lock()
@@ -75,6 +88,9 @@ class Studio:
     def fit_photo(self, content: bytes, name: str) -> tuple[np.ndarray, str]:
         """Brings a photo to the model's size.
 
+        One of the model's shape, within 10 %, is taken whole. Of another the part
+        around the person is taken if a pose estimator is installed, else the middle.
+
         Args:
             content: bytes of a JPEG, PNG, BMP or WebP file.
             name: of the file, for messages.
@@ -83,16 +99,31 @@ class Studio:
             uint8 [H, W, 3]; what was done to it, in words.
 
         Raises:
-            ValueError: not a photo that can be read; says why.
+            ValueError: not a photo that can be read, or an estimator is installed and
+                finds nobody, or several people of like size; says what.
         """
         with self._turn:
             photo = photos.decode(content, name).image
-            frame = middle((photo.height, photo.width), self.size)
+            frame, used = self._frame(photo, name)
             fitted = np.asarray(framing.apply(photo, frame, self.size))
-        part = frame.source
-        cut = (round(part.height), round(part.width)) != (photo.height, photo.width)
-        words = f"The photo has {photo.width} x {photo.height} pixels"
-        return fitted, words + ("; its middle is used." if cut else ".")
+        return fitted, f"The photo has {photo.width} x {photo.height} pixels{used}."
+
+    def _frame(self, photo: Image.Image, name: str) -> tuple[framing.Frame, str]:
+        """Which part of a photo is used, and that in words."""
+        original = (photo.height, photo.width)
+        if photo_reading.has_shape(original, self.size):
+            return framing.frame("stretch", original, self.size), ""
+        if not self._finder.is_installed():
+            return middle(original, self.size), "; its middle is used"
+        joints = self._finder(photo, name)
+        try:
+            frame = framing.frame("crop", original, self.size, joints)
+        except ValueError as error:
+            raise ValueError(
+                f"{name}: too little of a person is seen in this photo. Choose one "
+                "that shows a person from head to feet."
+            ) from error
+        return frame, "; the part around the person is used"
 
     def read_pose(self, content: bytes, name: str) -> np.ndarray:
         """Reads a pose file and fits the pose into the image.
@@ -163,21 +194,16 @@ def check_keypoints(keypoints: Any) -> np.ndarray:
     return points
 
 
-def middle(original_size: framing.Size, size: framing.Size) -> framing.Frame:
+def middle(original: framing.Size, size: framing.Size) -> framing.Frame:
     """The largest middle part of a photo that has the shape of an image.
 
     Args:
-        original_size: (height, width) of the photo; within 10 % of the shape it is
-            taken as a whole.
+        original: (height, width) of the photo.
         size: (height, width) of the image.
     """
-    rows, columns = original_size
-    height, width = float(rows), float(columns)
-    distortion = (width * size[0]) / (height * size[1])
-    if distortion > _MOST_DISTORTION:
-        width = height * size[1] / size[0]
-    elif distortion < 1 / _MOST_DISTORTION:
-        height = width * size[0] / size[1]
+    rows, columns = original
+    width = min(columns, rows * size[1] / size[0])
+    height = min(rows, columns * size[0] / size[1])
     left, top = (columns - width) / 2, (rows - height) / 2
     source = framing.Box(left, top, left + width, top + height)
     return framing.Frame(source, framing.Box(0, 0, size[1], size[0]))

@@ -155,8 +155,10 @@ class _Run:
             self._validation = validation.Validation(
                 config, architecture, dataset, self._mesh
             )
-        # As the evaluations before this session say, which is what they said then.
-        self._over = validation.is_over(config, history.read(config.workdir))
+        # What the sessions before this one have left. Later evaluations join it here,
+        # because one process writes the file and all decide by the same rows.
+        self._rows = [r for r in history.read(config.workdir) if r["step"] <= first]
+        self._over = validation.is_over(config, self._rows)
 
     def until(self, last: int, stop: Callable[[], bool]) -> bool:
         """Takes the steps up to `last`, or fewer if `stop` says so in any process, and
@@ -188,7 +190,9 @@ class _Run:
                     grid = self._pictures.draw(self.state, step)
                     self._log.add_picture("pairs", grid, step)
                 if self._validation and _is_due(step, config.eval_every, last):
-                    bar.write(self._validate(self._validation, step))
+                    found = self._validate(self._validation, step)
+                    if processes.is_first():
+                        bar.write(found)
                 if _is_due(step, config.checkpoint_every, last):
                     self._save(step)
             self._save(step)
@@ -199,9 +203,9 @@ class _Run:
         """Scores the state, saves it if it is the best; returns a line for people."""
         config, values = self._config, judge.score(self.state)
         self._log.add_scalars(values, step)
-        rows = history.read(config.workdir)
-        best = validation.standing(config, rows)
-        self._over = validation.is_over(config, rows)
+        self._rows.append({"step": step, **values})
+        best = validation.standing(config, self._rows)
+        self._over = validation.is_over(config, self._rows)
         if best.step == step:
             self._save(step, score=validation.score(config, best.value))
         found = ", ".join(f"{name} {value:.3f}" for name, value in values.items())
@@ -210,7 +214,7 @@ class _Run:
     def _ended(self, step: int, last: int) -> str:
         """Why a run goes no further, and where it was best."""
         config = self._config
-        best = validation.standing(config, history.read(config.workdir))
+        best = validation.standing(config, self._rows)
         where = ""
         if best.step is not None:
             where = (

@@ -3,11 +3,10 @@
 import dataclasses
 import math
 
-import jax
 import numpy as np
 from jax.sharding import Mesh
 
-from experiments import evaluate, history
+from experiments import evaluate, history, processes
 from experiments.config import Config
 from experiments.options import validation as options
 from pg2_jax import input_pipeline, models, sharding, train_state
@@ -30,7 +29,8 @@ class Validation:
         self._score = evaluate.compiled(architecture, mesh, options.METRICS)
 
     def score(self, state: train_state.TrainState) -> dict[str, float]:
-        """The mean of each metric over the pairs that have a value.
+        """The mean of each metric over the pairs that have a value; the same in all
+        processes, which all call this.
 
         Returns:
             Such as "validation/refined/l1"; G1's image, "coarse", before stage II.
@@ -45,9 +45,9 @@ class Validation:
             limit=self._config.eval_pairs,
             split="validation",
         ):
-            batch = sharding.put_batch(test.batch, self._mesh)
+            batch = sharding.put_whole_batch(test.batch, self._mesh)
             _, _, found = self._score(state.coarse.drawing_params, refine, batch)
-            scores = jax.device_get(found[kind])
+            scores = processes.gathered(found[kind])
             parts.append({n: x[: len(test.names)] for n, x in scores.items()})
         means = {}
         for name in options.METRICS:

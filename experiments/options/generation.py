@@ -64,9 +64,10 @@ class GenerationOptions:
     )
     pose_model: str = _option(
         "",
-        "generate: the model file of the estimator that finds people in photos; "
+        "generate, demo: the model file of the estimator that finds people in photos; "
         "default: the published one, downloaded once.",
         path=True,
+        modes=("generate", "demo"),
     )
     between: int = _option(
         0, "generate: poses put between each two of --poses.", minimum=0

@@ -65,8 +65,7 @@ def read_source(
     """
     photo, name = pixels.to_photo(image)
     original = (photo.height, photo.width)
-    shape = (photo.width * size[0]) / (photo.height * size[1])
-    fits = 1 / _MOST_DISTORTION <= shape <= _MOST_DISTORTION
+    fits = has_shape(original, size)
     found = None if joints is None else _joints_of(joints, name, original)
     looked_for = fit == "crop" or (fit == "auto" and not fits)
     if found is None and looked_for and (fit == "crop" or finder.is_installed()):
@@ -87,6 +86,17 @@ def read_source(
     if found is not None:
         moved = framing.move_keypoints(found, original, frame, size)[0]
     return Source(photo, np.asarray(stored), frame, moved)
+
+
+def has_shape(original: Size, size: Size) -> bool:
+    """Whether a photo has the model's shape within 10 %, so that it is taken whole.
+
+    Args:
+        original: (height, width) of the photo.
+        size: (height, width) of the model.
+    """
+    distortion = (original[1] * size[0]) / (original[0] * size[1])
+    return 1 / _MOST_DISTORTION <= distortion <= _MOST_DISTORTION
 
 
 def _rule(known: bool, same_size: bool, fits: bool) -> str:

@@ -5,6 +5,7 @@ import pytest
 
 from pg2_jax import checkpoint, inference, train_state
 from tests.experiments.tiny_config import make_config
+from tests.pg2_jax import stand_in
 
 
 @pytest.fixture(scope="session")
@@ -20,4 +21,5 @@ def demo_studio_of_tests():
     state = create()
     weights = state.coarse.params, state.refine.params
     generators = checkpoint.Generators(4, architecture, config, *weights)
-    return demo_studio.Studio(inference.PoseTransfer(generators), max_waiting=3)
+    model = inference.PoseTransfer(generators)
+    return demo_studio.Studio(model, 3, stand_in.NoFinder())

@@ -14,11 +14,13 @@ pytest.importorskip("gradio", reason="the page needs the extra demo")
 
 from gradio import utils as gradio_utils
 
+from data_prep import framing
 from experiments import demo, demo_app, demo_studio
 from experiments.config import Config
 from pg2_jax import pose, visualize
 from tests.experiments import demo_server
 from tests.experiments.demo_server import ask, encoded, post
+from tests.pg2_jax import stand_in
 
 POSE = np.stack([np.linspace(2, 13, 18), np.linspace(1, 30, 18), np.ones(18)], axis=1)
 
@@ -152,7 +154,7 @@ def test_twenty_visitors_at_once_are_served_or_told_to_wait(port):
 
 
 def test_the_queue_has_an_end(demo_studio_of_tests):
-    studio = demo_studio.Studio(demo_studio_of_tests.model, max_waiting=1)
+    studio = demo_studio.Studio(demo_studio_of_tests.model, 1, stand_in.NoFinder())
     with (
         studio.place(),
         studio.place(),
@@ -179,7 +181,6 @@ def test_an_address_that_asks_too_often_is_put_off(demo_studio_of_tests):
     ("original", "source"),
     [
         ((32, 16), (0, 0, 16, 32)),
-        ((66, 32), (0, 0, 32, 66)),  # 3 % off: whole
         ((100, 100), (25, 0, 75, 100)),
         ((400, 100), (0, 100, 100, 300)),
     ],
@@ -187,6 +188,54 @@ def test_an_address_that_asks_too_often_is_put_off(demo_studio_of_tests):
 def test_the_middle_of_a_photo_of_another_shape_is_used(original, source):
     frame = demo_studio.middle(original, (32, 16))
     assert frame.source == source and frame.target == (0, 0, 16, 32)
+
+
+def studio_that_sees(model, *people):
+    return demo_studio.Studio(model, 0, stand_in.Finder(*people))
+
+
+def test_the_person_in_a_photo_is_found(demo_studio_of_tests):
+    """Cropped as the photos of a data set are; a photo of the model's shape is not."""
+    model, person = demo_studio_of_tests.model, stand_in.figure(60, left=70, top=20)
+    studio = studio_that_sees(model, person)
+    given = Image.fromarray(photo(100, 120))
+    frame = framing.frame("crop", (100, 120), (32, 16), person)
+    fitted, said = studio.fit_photo(png(given), "a.png")
+    np.testing.assert_array_equal(fitted, framing.apply(given, frame, (32, 16)))
+    assert said == (
+        "The photo has 120 x 100 pixels; the part around the person is used."
+    )
+    whole, said = studio_that_sees(model).fit_photo(png(given.resize((51, 100))), "a")
+    assert said == "The photo has 51 x 100 pixels." and whole.shape == (32, 16, 3)
+
+
+def test_without_an_estimator_the_middle_is_used(demo_studio_of_tests):
+    studio = demo_studio_of_tests
+    given = np.zeros((32, 48, 3), np.uint8)
+    given[:, 16:32] = photo()
+    fitted, said = studio.fit_photo(png(Image.fromarray(given)), "a.png")
+    np.testing.assert_array_equal(fitted, photo())
+    assert said == "The photo has 48 x 32 pixels; its middle is used."
+
+
+@pytest.mark.parametrize(
+    ("people", "words"),
+    [
+        ([], "a.png: no person was found"),
+        ([stand_in.figure(60), stand_in.figure(59)], "a.png: 2 people were found"),
+        ([stand_in.figure(4)], "a.png: too little of a person is seen"),
+    ],
+)
+def test_photos_of_nobody_or_of_several_are_refused(
+    demo_studio_of_tests, people, words
+):
+    studio = studio_that_sees(demo_studio_of_tests.model, *people)
+    with pytest.raises(ValueError, match=words):
+        studio.fit_photo(png(Image.fromarray(photo(100, 120))), "a.png")
+
+
+def png(image):
+    return base64.b64decode(encoded(np.asarray(image)))
 
 
 def test_a_pose_larger_than_the_image_is_scaled_into_it(demo_studio_of_tests):

@@ -10,8 +10,20 @@ from pg2_jax.reading.person_finder import PersonFinder
 HEIGHT, WIDTH = 32, 16
 
 
+class NoFinder(PersonFinder):
+    """As where no estimator is installed."""
+
+    @staticmethod
+    def is_installed():
+        return False
+
+
 class Finder(PersonFinder):
     """Finds the people that it was given, in every photo."""
+
+    @staticmethod
+    def is_installed():
+        return True
 
     def __init__(self, *people):
         super().__init__()

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from pg2_jax.reading import person_finder, photo, pixels
-from tests.pg2_jax.stand_in import HEIGHT, WIDTH, Finder, figure, make_photo
+from tests.pg2_jax.stand_in import HEIGHT, WIDTH, Finder, NoFinder, figure, make_photo
 
 SIZE = (HEIGHT, WIDTH)
 
@@ -56,7 +56,7 @@ def test_the_orientation_of_a_file_and_of_an_image_is_applied(tmp_path):
 
 
 def read(image, joints=None, finder=None, fit="auto"):
-    return photo.read_source(image, joints, SIZE, finder or Finder(), fit)
+    return photo.read_source(image, joints, SIZE, finder or NoFinder(), fit)
 
 
 def test_a_photo_of_the_models_size_is_taken_as_it_is():
@@ -81,8 +81,7 @@ def test_known_joints_crop():
     np.testing.assert_allclose(source.pose[1], [19.5 * scale, 9 * scale, 1], rtol=1e-5)
 
 
-def test_a_person_is_looked_for_in_a_photo_of_another_shape(monkeypatch):
-    monkeypatch.setattr(person_finder, "_installed", lambda: "any")
+def test_a_person_is_looked_for_in_a_photo_of_another_shape():
     finder = Finder(figure(60, left=100, top=20), figure(10))
     found = read(make_photo(100, 200), finder=finder)
     known = read(make_photo(100, 200), figure(60, left=100, top=20))

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from experiments.benchmark_report import Report, Series
-from pg2_jax import checkpoint, models, train_state
+from pg2_jax import checkpointer, models, train_state
 
 HEIGHT, WIDTH = 128, 64
 
@@ -29,13 +29,13 @@ def measure(folder: pathlib.Path, *, scale: float, repeats: int) -> Report:
     stops, saves, restores = [], [], []
     for i in range(repeats):
         workdir = folder / str(i)
-        saver = checkpoint.Checkpointer(str(workdir), {})
+        saver = checkpointer.Checkpointer(str(workdir), {})
         begin = time.monotonic()
         saver.save(state)
         stops.append(time.monotonic() - begin)
         saver.close()
         saves.append(time.monotonic() - begin)
-        saver = checkpoint.Checkpointer(str(workdir), {})
+        saver = checkpointer.Checkpointer(str(workdir), {})
         begin = time.monotonic()
         jax.block_until_ready(saver.restore_latest(state))
         restores.append(time.monotonic() - begin)

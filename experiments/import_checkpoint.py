@@ -19,7 +19,7 @@ import tensorflow as tf
 
 from experiments import results
 from experiments.config import Config
-from pg2_jax import checkpoint, models, train_state
+from pg2_jax import checkpointer, models, train_state
 
 Variables = Mapping[str, np.ndarray]
 Path = tuple[str, ...]
@@ -53,7 +53,7 @@ def import_checkpoint(config: Config) -> None:
     architecture = architecture_of(variables, config.tf1_checkpoint)
     released = released_config(config, architecture)
     state = state_of(variables, architecture, released.learning_rate)
-    saver = checkpoint.Checkpointer(config.workdir, released.to_json())
+    saver = checkpointer.Checkpointer(config.workdir, released.to_json())
     saver.save(state)
     saver.close()
     results.write_json(

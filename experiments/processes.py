@@ -2,6 +2,7 @@
 
 import jax
 import numpy as np
+import tqdm
 from jax.experimental import multihost_utils
 from jax.sharding import Mesh
 
@@ -39,6 +40,12 @@ def connect(config: Config) -> None:
 def is_first() -> bool:
     """Whether this is the process that writes and prints, the only one or number 0."""
     return jax.process_index() == 0
+
+
+def say(line: str, bar: tqdm.tqdm | None = None) -> None:
+    """Prints a line, once for all processes; beside a progress bar, if there is one."""
+    if is_first():
+        bar.write(line) if bar else print(line, flush=True)
 
 
 def gathered(tree):

@@ -1,7 +1,6 @@
 """--mode=train: both stages of PG2 in one resumable run."""
 
 import contextlib
-import dataclasses
 import pathlib
 import signal
 import time
@@ -18,13 +17,21 @@ from experiments import (
     pictures,
     processes,
     profiling,
-    stored_config,
+    starting_state,
     training_log,
     training_steps,
     validation,
 )
 from experiments.config import Config
-from pg2_jax import checkpoint, input_pipeline, locks, models, sharding, train_state
+from pg2_jax import (
+    checkpoint,
+    checkpointer,
+    input_pipeline,
+    locks,
+    models,
+    sharding,
+    train_state,
+)
 
 
 def train(config: Config) -> int | None:
@@ -54,7 +61,7 @@ def train(config: Config) -> int | None:
         return None
     with _claimed(config.workdir):
         run = _Run(config, architecture, dataset)
-        _say(_announcement(config, dataset, run.state))
+        processes.say(_announcement(config, dataset, run.state))
         with _signals() as received, _closing(run):
             stopped = run.until(config.total_steps, stop=lambda: bool(received))
     # Another process may be the one that was told to stop.
@@ -68,12 +75,6 @@ def _claimed(workdir: str) -> contextlib.AbstractContextManager[None]:
     folder = pathlib.Path(workdir)
     folder.mkdir(parents=True, exist_ok=True)
     return locks.holding(folder / ".lock", f"--workdir={workdir}")
-
-
-def _say(line: str) -> None:
-    """Prints a line, once for all processes."""
-    if processes.is_first():
-        print(line, flush=True)
 
 
 def _announcement(
@@ -119,19 +120,12 @@ class _Run:
         self._mesh = sharding.data_mesh()
         self._stages = training_steps.compiled(config, architecture, self._mesh)
         stored = {**config.to_json(), "data": dataset.metadata}
-        self._checkpoints = checkpoint.Checkpointer(
+        self._checkpoints = checkpointer.Checkpointer(
             config.workdir, stored, keep=config.keep_checkpoints
         )
-        before = self._checkpoints.latest_config()
-        stored_config.check_unchanged(before, config, dataset.metadata)
-        state = training_steps.first_state(
-            config, architecture, self._stages, self._mesh
+        self.state = starting_state.restored(
+            config, architecture, dataset, self._checkpoints, self._stages, self._mesh
         )
-        self.state = self._checkpoints.restore_latest(state)
-        if config.coarse_from and not int(self.state.step):
-            self.state = _with_stage_one(state, config, dataset.metadata)
-        if config.init_from and before is None:
-            self.state = _with_networks(state, config)
         self._first = first = int(self.state.step)
         if processes.is_first():
             history.write_config(config.workdir, stored, first)
@@ -165,11 +159,11 @@ class _Run:
         saves; returns whether it was told to stop."""
         config, step = self._config, int(self.state.step)
         if step < last and self._over:
-            _say(f"{config.workdir}: step {step} of {last}, {self._ended(step, last)}")
+            processes.say(self._ended(step, last))
             return False
         if step >= last:
             self._save(step)  # of a run that begins with all it needs
-            _say(f"{config.workdir} has {step} steps; {last} were asked for.")
+            processes.say(f"{config.workdir} has {step} steps; {last} were asked for.")
             return False
         stopping = self._vote(stop())
         with _progress_bar(config, step) as bar:
@@ -185,18 +179,17 @@ class _Run:
                     line = self._log.write(step)
                     bar.set_postfix_str(line)
                     if bar.disable:
-                        _say(f"step {step}: {line}")
+                        processes.say(f"step {step}: {line}")
                 if self._pictures and _is_due(step, config.picture_every, last):
                     grid = self._pictures.draw(self.state, step)
                     self._log.add_picture("pairs", grid, step)
                 if self._validation and _is_due(step, config.eval_every, last):
                     found = self._validate(self._validation, step)
-                    if processes.is_first():
-                        bar.write(found)
+                    processes.say(found, bar)
                 if _is_due(step, config.checkpoint_every, last):
                     self._save(step)
             self._save(step)
-        _say(f"{config.workdir}: step {step} of {last}, {self._ended(step, last)}")
+        processes.say(self._ended(step, last))
         return stopping
 
     def _validate(self, judge: validation.Validation, step: int) -> str:
@@ -212,8 +205,9 @@ class _Run:
         return f"step {step}: {found}{' (best)' if best.step == step else ''}"
 
     def _ended(self, step: int, last: int) -> str:
-        """Why a run goes no further, and where it was best."""
+        """Says where and why a run goes no further, and where it was best."""
         config = self._config
+        here = f"{config.workdir}: step {step} of {last},"
         best = validation.standing(config, self._rows)
         where = ""
         if best.step is not None:
@@ -221,11 +215,11 @@ class _Run:
                 f" {config.best_metric} was best at step {best.step}: {best.value:.4f}."
             )
         if step >= last:
-            return f"finished.{where}"
+            return f"{here} finished.{where}"
         if self._over:
             evaluations = f"{config.early_stop_evals} evaluations without a better one"
-            return f"ended early after {evaluations}.{where}"
-        return f"stopped; the same command goes on.{where}"
+            return f"{here} ended early after {evaluations}.{where}"
+        return f"{here} stopped; the same command goes on.{where}"
 
     def _take_step(self, step: int) -> None:
         begin = time.monotonic()
@@ -301,33 +295,6 @@ def _progress_bar(config: Config, step: int) -> tqdm.tqdm:
         disable=None if config.progress and processes.is_first() else True,
         dynamic_ncols=True,
     )
-
-
-def _with_stage_one(
-    state: train_state.TrainState, config: Config, data: dict[str, Any]
-) -> train_state.TrainState:
-    """The state of step --coarse_steps, with G1 of the run --coarse_from."""
-    step, stored = checkpoint.latest_config(config.coarse_from, "--coarse_from")
-    stored_config.check_stage_one(step, stored, config, data)
-    coarse = checkpoint.restore_coarse(config.coarse_from, state.coarse)
-    _say(f"{config.workdir}: stage I is that of {config.coarse_from}")
-    at = jnp.full_like(state.step, config.coarse_steps)
-    return dataclasses.replace(state, step=at, coarse=coarse)
-
-
-def _with_networks(
-    state: train_state.TrainState, config: Config
-) -> train_state.TrainState:
-    """The state of step 0 with the networks of the run --init_from."""
-    step, stored = checkpoint.latest_config(
-        config.init_from, "--init_from", config.wanted_checkpoint
-    )
-    stored_config.check_init_from(stored, config)
-    _say(
-        f"{config.workdir}: begins with the networks of step {step} of "
-        f"{config.init_from}"
-    )
-    return checkpoint.restore_networks(config.init_from, step, state)
 
 
 @contextlib.contextmanager

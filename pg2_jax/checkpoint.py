@@ -1,8 +1,7 @@
-"""Checkpoints with orbax: asynchronous, the newest few and the best kept, the config
-inside.
+"""What a checkpoint holds, and reading it; `Checkpointer` in checkpointer.py writes.
 
-A checkpoint alone is enough to continue training, or to restore the generators and
-draw: `restore_generators` needs no flags.
+The config is inside: a checkpoint alone is enough to continue training, or to restore
+the generators and draw. `restore_generators` needs no flags.
 """
 
 import dataclasses
@@ -15,7 +14,6 @@ from typing import Any, Literal
 import flax.traverse_util
 import jax
 import orbax.checkpoint as ocp
-from orbax.checkpoint import checkpoint_managers as ocp_managers
 
 from pg2_jax import checkpoint_health, models, train_state
 
@@ -60,120 +58,9 @@ def folder(workdir: str) -> pathlib.Path:
     return pathlib.Path(workdir).expanduser().resolve() / "checkpoints"
 
 
-class Checkpointer:
-    """Saves and restores the state of one run below `<workdir>/checkpoints`.
-
-    All processes of a run call it alike.
-    """
-
-    def __init__(self, workdir: str, config: dict[str, Any], *, keep: int = 3):
-        """Opens or creates the folder.
-
-        Args:
-            workdir: of the run.
-            config: stored with each checkpoint, with the versions; JSON values.
-            keep: number of newest checkpoints that stay, and the best beside them.
-        """
-        kept = ocp_managers.AnyPreservationPolicy(
-            [
-                ocp_managers.LatestN(keep),
-                ocp_managers.BestN(
-                    get_metric_fn=_score, n=1, keep_checkpoints_without_metrics=False
-                ),
-            ]
-        )
-        options = ocp.CheckpointManagerOptions(
-            preservation_policy=kept,
-            best_fn=_score,
-            create=True,
-            # What a kill has left half-written.
-            cleanup_tmp_directories=True,
-        )
-        self._folder = folder(workdir)
-        self._manager = ocp.CheckpointManager(self._folder, options=options)
-        self._config = {"format": FORMAT, "config": config, "versions": versions()}
-
-    def save(self, state: train_state.TrainState, score: float | None = None) -> None:
-        """Begins to write the state; training may go on meanwhile.
-
-        Args:
-            state: of which a step is saved once.
-            score: makes it a candidate for the best checkpoint; higher is better.
-
-        Raises:
-            OSError: this or the checkpoint before cannot be written, as on a full disk.
-        """
-        step = int(state.step)
-        if step in self._manager.all_steps():
-            return
-        description = checkpoint_health.description(self._config, state)
-        with checkpoint_health.telling_of_failure(self._folder):
-            self._manager.save(
-                step,
-                args=ocp.args.Composite(
-                    **{
-                        checkpoint_health.STATE: ocp.args.PyTreeSave(state),
-                        checkpoint_health.CONFIG: ocp.args.JsonSave(description),
-                    }
-                ),
-                metrics=None if score is None else {"score": score},
-            )
-
-    def latest_config(self) -> dict[str, Any] | None:
-        """The config inside the newest readable checkpoint, or None if there is none.
-
-        Raises:
-            ValueError: there are checkpoints, but none can be read.
-        """
-        failures = []
-        for step in self._newest_first():
-            try:
-                return _stored_config(self._manager, step)
-            except checkpoint_health.Unreadable as error:
-                failures.append(error)
-        if failures:
-            raise checkpoint_health.all_unreadable(failures)
-        return None
-
-    def restore_latest(self, state: train_state.TrainState) -> train_state.TrainState:
-        """Returns the newest readable checkpoint, or `state` if there is none.
-
-        Damaged ones that are newer are said on stderr and moved to
-        `<workdir>/damaged_checkpoints`.
-
-        Args:
-            state: the template: its structure, shapes, types and shardings.
-
-        Raises:
-            ValueError: there are checkpoints, but none can be read.
-        """
-        failures: dict[int, checkpoint_health.Unreadable] = {}
-        template = jax.tree.map(ocp.utils.to_shape_dtype_struct, state)
-        for step in self._newest_first():
-            try:
-                found = checkpoint_health.read_arrays(self._manager, step, template)
-            except checkpoint_health.Unreadable as error:
-                failures[step] = error
-            else:
-                if failures:
-                    checkpoint_health.set_aside(self._manager, failures, step)
-                return found
-        if failures:
-            raise checkpoint_health.all_unreadable(list(failures.values()))
-        return state
-
-    def _newest_first(self) -> list[int]:
-        return sorted(self._manager.all_steps(), reverse=True)
-
-    def close(self) -> None:
-        """Waits for pending writes; without it the last save can be lost.
-
-        Raises:
-            OSError: the last checkpoint cannot be written.
-        """
-        with checkpoint_health.telling_of_failure(self._folder):
-            self._manager.wait_until_finished()
-            self._manager.close()
+def score_of(metrics: dict[str, float]) -> float:
+    """By what the best checkpoint is known, of what is stored with each."""
+    return metrics["score"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -215,7 +102,7 @@ def restore_generators(
         ValueError: there is no such checkpoint, or it is damaged.
     """
     manager, step = _open(workdir, "--workdir", step)
-    config = _stored_config(manager, step)
+    config = stored_config(manager, step)
     architecture = architecture_of(config)
     if precision:
         architecture = dataclasses.replace(architecture, precision=precision)
@@ -275,7 +162,7 @@ def latest_config(
         ValueError: there is no such checkpoint, or it is damaged.
     """
     manager, step = _open(workdir, flag, wanted)
-    config = _stored_config(manager, step)
+    config = stored_config(manager, step)
     manager.close()
     return step, config
 
@@ -292,7 +179,7 @@ def restore_networks(
         state: of the new run; its networks are of the same shapes.
     """
     manager, step = _open(workdir, "--init_from", step)
-    averaged = bool(_stored_config(manager, step).get("ema_decay"))
+    averaged = bool(stored_config(manager, step).get("ema_decay"))
     names = ("coarse", "refine", "critic")
     players = {n: getattr(state, n) for n in names if getattr(state, n) is not None}
     wanted = {
@@ -319,10 +206,6 @@ def restore_coarse(workdir: str, player: train_state.Player) -> train_state.Play
     return restored["coarse"]
 
 
-def _score(metrics: dict[str, float]) -> float:
-    return metrics["score"]
-
-
 def _open(workdir: str, flag: str, step: Wanted) -> tuple[ocp.CheckpointManager, int]:
     """The checkpoints of a run, and the wanted step."""
     if pathlib.Path(workdir).expanduser().is_file():
@@ -333,7 +216,7 @@ def _open(workdir: str, flag: str, step: Wanted) -> tuple[ocp.CheckpointManager,
     path = folder(workdir)
     found: list[int] = []
     if path.is_dir():
-        options = ocp.CheckpointManagerOptions(best_fn=_score, create=False)
+        options = ocp.CheckpointManagerOptions(best_fn=score_of, create=False)
         manager = ocp.CheckpointManager(path, options=options)
         found = sorted(manager.all_steps())
     if found and step == "best":
@@ -352,7 +235,12 @@ def _open(workdir: str, flag: str, step: Wanted) -> tuple[ocp.CheckpointManager,
     return manager, found[-1] if step is None else int(step)
 
 
-def _stored_config(manager: ocp.CheckpointManager, step: int) -> dict[str, Any]:
+def stored_config(manager: ocp.CheckpointManager, step: int) -> dict[str, Any]:
+    """The config inside a checkpoint.
+
+    Raises:
+        ValueError: the checkpoint is damaged, or later code has written it.
+    """
     description = checkpoint_health.read_description(manager, step)
     path = f"The checkpoint of step {step} in {manager.directory}"
     # The first checkpoints did not say.

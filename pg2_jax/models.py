@@ -7,18 +7,22 @@ the released models.py).
 
 import dataclasses
 import math
-from collections.abc import Callable
-from typing import Any
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
 from pg2_jax import variants
-from pg2_jax.convolution import convolve
+from pg2_jax.blocks import (
+    GLOROT,
+    ConvBlock,
+    ResidualBlock,
+    conv,
+    kept_small,
+    rgb,
+    upsample,
+)
 from pg2_jax.discriminator import Discriminator
-
-_GLOROT = nn.initializers.xavier_uniform()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -137,79 +141,6 @@ class Architecture:
         )
 
 
-class ResidualBlock(nn.Module):
-    """Two 3x3 convolutions and the identity; no ReLU after the sum."""
-
-    features: int
-    dtype: jnp.dtype
-
-    @nn.compact
-    def __call__(self, x: jax.Array) -> jax.Array:
-        """[B, H, W, features] -> [B, H, W, features]."""
-        return x + ConvBlock(self.features, self.dtype, name="convolutions")(x)
-
-
-class ConvBlock(nn.Module):
-    """Two 3x3 convolutions, each with ReLU."""
-
-    features: int
-    dtype: jnp.dtype
-
-    @nn.compact
-    def __call__(self, x: jax.Array) -> jax.Array:
-        """[B, H, W, C] -> [B, H, W, features]."""
-        for name in ("conv0", "conv1"):
-            x = nn.relu(conv(self.features, 3, self.dtype, name=name)(x))
-        return x
-
-
-def conv(
-    features: int, size: int, dtype: jnp.dtype, *, name: str, stride: int = 1
-) -> nn.Conv:
-    """A convolution as G1 and G2 use it."""
-    return nn.Conv(
-        features,
-        (size, size),
-        strides=stride,
-        padding="SAME",
-        dtype=dtype,
-        kernel_init=_GLOROT,
-        conv_general_dilated=convolve,
-        name=name,
-    )
-
-
-def rgb(x: jax.Array) -> jax.Array:
-    """The last convolution, [B, H, W, C] -> [B, H, W, 3]; in float32, because 8 bits
-    of precision would show in the image."""
-    return conv(3, 3, jnp.dtype("float32"), name="rgb")(x)
-
-
-def upsample(x: jax.Array, like: jax.Array) -> jax.Array:
-    """Nearest-neighbour enlargement by 2, the inverse of a halving.
-
-    Half of an odd side is rounded up, so that enlarging gives one row too many, which
-    is cut.
-
-    Args:
-        x: [B, ceil(H / 2), ceil(W / 2), C].
-        like: [B, H, W, any], what was halved.
-
-    Returns:
-        [B, H, W, C].
-    """
-    batch, height, width, channels = x.shape
-    x = x[:, :, None, :, None, :]
-    x = jnp.broadcast_to(x, (batch, height, 2, width, 2, channels))
-    x = x.reshape(batch, 2 * height, 2 * width, channels)
-    return x[:, : like.shape[1], : like.shape[2]]
-
-
-def _kept_small(block: Callable[..., nn.Module], remat: bool) -> Any:
-    """A kind of block, whose inside a gradient may have to compute again."""
-    return nn.remat(block) if remat else block
-
-
 class CoarseGenerator(nn.Module):
     """G1: residual U-Net with a fully connected bottleneck (paper, section 3.1).
 
@@ -270,7 +201,7 @@ class CoarseGenerator(nn.Module):
         """The image drawn from the bottleneck's units and the encoder's outputs."""
         batch, height, width, _ = skips[-1].shape
         size = height * width * self.base_channels
-        x = nn.Dense(size, kernel_init=_GLOROT, name="from_code")(code)
+        x = nn.Dense(size, kernel_init=GLOROT, name="from_code")(code)
         x = x.reshape(batch, height, width, self.base_channels).astype(self.dtype)
         for i in reversed(range(self.blocks)):
             x = jnp.concatenate([x, skips[i]], axis=-1)
@@ -298,12 +229,12 @@ class CoarseGenerator(nn.Module):
 
     def _fully_connected(self, x: jax.Array, name: str) -> jax.Array:
         """[B, ...] -> [B, bottleneck_size]."""
-        dense = nn.Dense(self.bottleneck_size, kernel_init=_GLOROT, name=name)
+        dense = nn.Dense(self.bottleneck_size, kernel_init=GLOROT, name=name)
         return dense(x.reshape(x.shape[0], -1))
 
     def _block(self, features: int, name: str) -> nn.Module:
         kind = ResidualBlock if self.block == "residual" else ConvBlock
-        return _kept_small(kind, self.remat)(features, self.dtype, name=name)
+        return kept_small(kind, self.remat)(features, self.dtype, name=name)
 
     def _width(self, i: int) -> int:
         return self.base_channels * (i + 1)
@@ -341,7 +272,7 @@ class RefinementGenerator(nn.Module):
             [B, H, W, 3], unbounded.
         """
         widths = [self.base_channels * (i + 1) for i in range(self.blocks)]
-        block = _kept_small(ConvBlock, self.remat)
+        block = kept_small(ConvBlock, self.remat)
         x = jnp.concatenate(images, axis=-1)
         x = nn.relu(conv(widths[0], 3, self.dtype, name="stem")(x))
         skips = []

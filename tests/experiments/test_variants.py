@@ -14,7 +14,7 @@ from PIL import Image
 
 from data_prep import annotations, build_tfrecords
 from experiments import evaluate, generate, stored_config, train
-from pg2_jax import checkpoint, input_pipeline, train_state
+from pg2_jax import checkpoint, checkpointer, input_pipeline, train_state
 from tests.experiments.tiny_config import make_config
 
 
@@ -109,7 +109,7 @@ def test_stage_one_is_taken_and_not_trained_again(coarse_run, pair_dataset, tmp_
     optimizer = train_state.make_optimizer(1e-3)
     state = train_state.create(architecture, optimizer, seed=77)
     shutil.rmtree(checkpoint.folder(str(source)))
-    saver = checkpoint.Checkpointer(str(source), stored)
+    saver = checkpointer.Checkpointer(str(source), stored)
     saver.save(dataclasses.replace(state, step=jnp.asarray(step, jnp.int32)))
     saver.close()
     ablation = make_config(

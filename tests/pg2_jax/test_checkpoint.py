@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from flax import struct
 
-from pg2_jax import checkpoint, inference, models, sharding, train_state
+from pg2_jax import checkpoint, checkpointer, inference, models, sharding, train_state
 
 ARCHITECTURE = models.Architecture(
     image_height=32,
@@ -37,7 +37,7 @@ def at_step(step, seed=0):
 
 
 def save(workdir, *states, keep=3):
-    saver = checkpoint.Checkpointer(str(workdir), CONFIG, keep=keep)
+    saver = checkpointer.Checkpointer(str(workdir), CONFIG, keep=keep)
     for state in states:
         saver.save(state)
     saver.close()
@@ -50,21 +50,21 @@ def assert_equal(tree, other):
 def test_the_state_comes_back_with_its_shardings(tmp_path):
     state = at_step(7)
     save(tmp_path, state)
-    got = checkpoint.Checkpointer(str(tmp_path), CONFIG).restore_latest(make_state(1))
+    got = checkpointer.Checkpointer(str(tmp_path), CONFIG).restore_latest(make_state(1))
     assert_equal(got, state)
     assert got.coarse.params["rgb"]["kernel"].sharding.device_set == set(jax.devices())
 
 
 def test_the_newest_config_is_known_before_anything_is_restored(tmp_path):
-    saver = checkpoint.Checkpointer(str(tmp_path), {})
+    saver = checkpointer.Checkpointer(str(tmp_path), {})
     assert saver.latest_config() is None
     save(tmp_path, at_step(1))
-    assert checkpoint.Checkpointer(str(tmp_path), {}).latest_config() == CONFIG
+    assert checkpointer.Checkpointer(str(tmp_path), {}).latest_config() == CONFIG
 
 
 def test_without_a_checkpoint_the_state_stays(tmp_path):
     state = at_step(0)
-    saver = checkpoint.Checkpointer(str(tmp_path), CONFIG)
+    saver = checkpointer.Checkpointer(str(tmp_path), CONFIG)
     assert saver.restore_latest(state) is state
 
 
@@ -115,7 +115,7 @@ def test_a_damaged_checkpoint_is_set_aside_for_the_one_before(tmp_path, capsys, 
     damage(newest)
     with pytest.raises(ValueError, match=f"{newest} cannot be read; it is damaged: "):
         checkpoint.restore_generators(str(tmp_path))
-    saver = checkpoint.Checkpointer(str(tmp_path), CONFIG)
+    saver = checkpointer.Checkpointer(str(tmp_path), CONFIG)
     assert saver.latest_config() == CONFIG
     got = saver.restore_latest(make_state(0))
     assert_equal(got, at_step(1, seed=1))
@@ -133,7 +133,7 @@ def test_a_run_of_damaged_checkpoints_alone_is_an_error(tmp_path):
     save(tmp_path, at_step(1), at_step(2))
     for step in (1, 2):
         flip_a_bit(tmp_path / "checkpoints" / str(step))
-    saver = checkpoint.Checkpointer(str(tmp_path), CONFIG)
+    saver = checkpointer.Checkpointer(str(tmp_path), CONFIG)
     with pytest.raises(
         ValueError,
         match=r"no checkpoint of the run can be read:(.|\n)*/2 cannot (.|\n)*/1 cannot",
@@ -143,7 +143,7 @@ def test_a_run_of_damaged_checkpoints_alone_is_an_error(tmp_path):
 
 
 def test_the_best_stays_beside_the_newest(tmp_path):
-    saver = checkpoint.Checkpointer(str(tmp_path), CONFIG, keep=1)
+    saver = checkpointer.Checkpointer(str(tmp_path), CONFIG, keep=1)
     for step, score in ((1, 0.25), (2, 0.5), (3, None), (4, None)):
         saver.save(at_step(step, seed=step % 2), score)
     saver.close()
@@ -175,7 +175,7 @@ def averaged(tmp_path_factory):
         ),
     )
     folder = tmp_path_factory.mktemp("averaged")
-    saver = checkpoint.Checkpointer(str(folder), {**CONFIG, "ema_decay": 0.5})
+    saver = checkpointer.Checkpointer(str(folder), {**CONFIG, "ema_decay": 0.5})
     saver.save(state)
     saver.close()
     return str(folder), state
@@ -190,7 +190,7 @@ def test_generators_are_the_averages_unless_the_raw_are_wanted(averaged, weights
 
 def test_averages_are_part_of_the_state(averaged):
     folder, state = averaged
-    saver = checkpoint.Checkpointer(folder, {})
+    saver = checkpointer.Checkpointer(folder, {})
     optimizer = train_state.make_optimizer(1e-3)
     template = jax.eval_shape(
         lambda: train_state.create(ARCHITECTURE, optimizer, 0, averaged=True)
@@ -269,14 +269,14 @@ def test_a_model_of_g1_alone_is_restored_and_draws(tmp_path):
     config = dataclasses.asdict(architecture)
     optimizer = train_state.make_optimizer(1e-3)
     state = train_state.create(architecture, optimizer, 3)
-    saver = checkpoint.Checkpointer(str(tmp_path), config)
+    saver = checkpointer.Checkpointer(str(tmp_path), config)
     saver.save(dataclasses.replace(state, step=jnp.asarray(2, jnp.int32)))
     saver.close()
     got = checkpoint.restore_generators(str(tmp_path))
     assert got.refine is None
     assert_equal(got.coarse, state.coarse.params)
     template = train_state.create(architecture, optimizer, 0)
-    back = checkpoint.Checkpointer(str(tmp_path), config).restore_latest(template)
+    back = checkpointer.Checkpointer(str(tmp_path), config).restore_latest(template)
     assert_equal(back.coarse, state.coarse)
     photo, keypoints = np.zeros((32, 16, 3), np.uint8), np.ones((18, 3))
     result = inference.PoseTransfer.restore(str(tmp_path))(photo, keypoints)
@@ -321,7 +321,7 @@ def test_a_checkpoint_without_averages_is_restored(tmp_path):
         )
     }
     save(tmp_path, dataclasses.replace(state, **old))
-    saver = checkpoint.Checkpointer(str(tmp_path), CONFIG)
+    saver = checkpointer.Checkpointer(str(tmp_path), CONFIG)
     assert_equal(saver.restore_latest(make_state(1)), state)
     coarse = checkpoint.restore_coarse(str(tmp_path), make_state(1).coarse)
     assert_equal(coarse, state.coarse)

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from pg2_jax import discriminator, models, train_state
+from pg2_jax import blocks, discriminator, models, train_state
 
 RELEASED = {
     "refine_decoder": "constant",
@@ -102,7 +102,7 @@ def test_initial_weights_have_the_authors_ranges():
     kernel = np.asarray(params["conv1"]["kernel"])
     assert 0.033 < np.abs(kernel).max() <= 0.02 * 3**0.5
     assert abs(kernel.std() - 0.02) < 1e-3
-    block = models.ConvBlock(features=8, dtype=jnp.float32)
+    block = blocks.ConvBlock(features=8, dtype=jnp.float32)
     params = block.init(jax.random.key(0), jnp.zeros((1, 8, 8, 8)))["params"]
     bound = (6 / (9 * 8 + 9 * 8)) ** 0.5
     assert 0.95 * bound < np.abs(params["conv0"]["kernel"]).max() <= bound
@@ -125,7 +125,7 @@ def test_upsample_repeats_pixels():
     for height, width in ((4, 6), (3, 6), (4, 5), (3, 5)):
         like = jnp.zeros((2, height, width, 7))
         np.testing.assert_array_equal(
-            models.upsample(jnp.array(x), like), want[:, :height, :width]
+            blocks.upsample(jnp.array(x), like), want[:, :height, :width]
         )
 
 
@@ -136,8 +136,8 @@ def test_a_1x1_convolution_commutes_with_upsampling():
     conv = models.nn.Conv(3, (1, 1))
     params = conv.init(jax.random.key(2), x)
     like = jnp.zeros((1, 8, 8, 1))
-    before = models.upsample(jax.nn.relu(conv.apply(params, x)), like)
-    after = jax.nn.relu(conv.apply(params, models.upsample(x, like)))
+    before = blocks.upsample(jax.nn.relu(conv.apply(params, x)), like)
+    after = jax.nn.relu(conv.apply(params, blocks.upsample(x, like)))
     np.testing.assert_allclose(before, after, atol=1e-6)
 
 
@@ -192,9 +192,9 @@ def test_parameter_counts_of_the_reviewers_ablations():
 
 def test_a_plain_block_is_a_residual_block_without_the_identity():
     x = jnp.array(np.random.default_rng(2).normal(size=(1, 4, 4, 6)), jnp.float32)
-    plain = models.ConvBlock(6, jnp.float32)
+    plain = blocks.ConvBlock(6, jnp.float32)
     params = plain.init(jax.random.key(0), x)["params"]
-    residual = models.ResidualBlock(6, jnp.float32).apply(
+    residual = blocks.ResidualBlock(6, jnp.float32).apply(
         {"params": {"convolutions": params}}, x
     )
     np.testing.assert_allclose(

@@ -3,7 +3,10 @@
 import contextlib
 import os
 import sys
+import threading
+import weakref
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -42,6 +45,11 @@ class BlazePose:
                 num_poses=estimators.MAX_PEOPLE,
             )
             self._landmarker = vision.PoseLandmarker.create_from_options(options)
+        self._end = weakref.finalize(self, _close, self._landmarker)
+        # What nobody has closed: before Python ends the threads that mediapipe closes
+        # with, which it does before `atexit` is asked.
+        self._end.atexit = False
+        threading._register_atexit(self._end)  # type: ignore[attr-defined]
         self._min_confidence = settings.min_confidence
 
     def __call__(self, image: np.ndarray) -> list[Person]:
@@ -66,7 +74,7 @@ class BlazePose:
 
     def close(self) -> None:
         """Ends the library's threads."""
-        self._landmarker.close()
+        self._end()
 
 
 def from_landmarks(
@@ -128,6 +136,11 @@ def _same(person: Person, other: Person) -> bool:
     gaps = person.keypoints[both, :2] - other.keypoints[both, :2]
     gap = np.hypot(*gaps.T).mean()
     return bool(gap < _SAME_PERSON * np.sqrt(max(person.area, other.area)))
+
+
+def _close(landmarker: Any) -> None:
+    with _quiet():
+        landmarker.close()
 
 
 @contextlib.contextmanager

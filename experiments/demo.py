@@ -39,8 +39,7 @@ def demo(config: Config) -> None:
         config.drawing_precision,
     )
     check_networks(model.config, config)
-    finder = person_finder.PersonFinder(config.pose_model)
-    studio = Studio(model, config.max_waiting, finder)
+    studio = Studio(model, config.max_waiting, open_finder(config))
     people = examples(studio, config.examples_dir)
     # Compiles before the first visitor waits for it.
     studio.draw(next(iter(people.values())), first_pose(studio))
@@ -57,6 +56,29 @@ def demo(config: Config) -> None:
         port = listener.getsockname()[1]
         print(f"The demo is at http://{host}:{port}/ (Ctrl-C ends it)", flush=True)
         server.run(sockets=[listener])
+
+
+def open_finder(config: Config) -> person_finder.PersonFinder | None:
+    """Loads what finds people in photos, before any visitor waits for it.
+
+    Args:
+        config: its --pose_model names the estimator's model.
+
+    Returns:
+        None, with a note on the screen, where there is none and none was asked for.
+
+    Raises:
+        ValueError: --pose_model was given and cannot be used.
+    """
+    finder = person_finder.PersonFinder(config.pose_model)
+    try:
+        finder.open()
+    except ValueError as error:
+        if config.pose_model:
+            raise
+        print(f"note: photos of another shape are cut to their middle; {error}")
+        return None
+    return finder
 
 
 def listen(host: str, port: int) -> socket.socket:

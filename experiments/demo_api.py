@@ -13,7 +13,7 @@ from fastapi import responses
 from fastapi.exceptions import RequestValidationError
 from PIL import Image
 
-from experiments.demo_studio import Busy, Studio
+from experiments.demo_studio import Busy, Studio, check_keypoints
 
 
 class DrawRequest(pydantic.BaseModel):
@@ -22,7 +22,7 @@ class DrawRequest(pydantic.BaseModel):
     Attributes:
         image: base64 of a JPEG, PNG, BMP or WebP file, of any size; of one of
             another shape than the model's the part around the person is used, or the
-            middle where no pose estimator is installed.
+            middle where the server has no pose estimator.
         keypoints: 18 rows (x, y, visible) in pixels of the model's image, OpenPose
             COCO-18 order.
     """
@@ -100,8 +100,9 @@ def from_base64(text: str, name: str) -> bytes:
 
 
 def _draw(studio: Studio, request: DrawRequest) -> DrawResponse:
+    keypoints = check_keypoints(request.keypoints)
     photo, _ = studio.fit_photo(from_base64(request.image, "image"), "image")
-    drawn = studio.draw(photo, request.keypoints)
+    drawn = studio.draw(photo, keypoints)
     refined = None if drawn.refined is None else png(drawn.refined)
     return DrawResponse(coarse=png(drawn.coarse), refined=refined)
 

@@ -44,8 +44,8 @@ class Drawing(NamedTuple):
 class Studio:
     """A model, and a queue in front of it that has an end.
 
-    One request at a time decodes or draws: drawing takes all cores anyway, and memory
-    stays that of one photo.
+    One request at a time decodes, looks for a person, or draws: drawing takes all cores
+    anyway, and memory stays that of one photo and a copy.
 
     Attributes:
         model: the generators.
@@ -56,14 +56,14 @@ class Studio:
         self,
         model: inference.PoseTransfer,
         max_waiting: int,
-        finder: person_finder.PersonFinder,
+        finder: person_finder.PersonFinder | None,
     ):
         """Takes the generators.
 
         Args:
             model: draws.
             max_waiting: requests that may wait.
-            finder: of people in photos.
+            finder: of people in photos, opened; None for the middle of photos.
         """
         self.model = model
         self._finder = finder
@@ -89,7 +89,7 @@ class Studio:
         """Brings a photo to the model's size.
 
         One of the model's shape, within 10 %, is taken whole. Of another the part
-        around the person is taken if a pose estimator is installed, else the middle.
+        around the person is taken if there is a finder, else the middle.
 
         Args:
             content: bytes of a JPEG, PNG, BMP or WebP file.
@@ -99,8 +99,8 @@ class Studio:
             uint8 [H, W, 3]; what was done to it, in words.
 
         Raises:
-            ValueError: not a photo that can be read, or an estimator is installed and
-                finds nobody, or several people of like size; says what.
+            ValueError: not a photo that can be read, or the finder sees nobody, or
+                several people of like size; says what.
         """
         with self._turn:
             photo = photos.decode(content, name).image
@@ -113,16 +113,10 @@ class Studio:
         original = (photo.height, photo.width)
         if photo_reading.has_shape(original, self.size):
             return framing.frame("stretch", original, self.size), ""
-        if not self._finder.is_installed():
+        if self._finder is None:
             return middle(original, self.size), "; its middle is used"
         joints = self._finder(photo, name)
-        try:
-            frame = framing.frame("crop", original, self.size, joints)
-        except ValueError as error:
-            raise ValueError(
-                f"{name}: too little of a person is seen in this photo. Choose one "
-                "that shows a person from head to feet."
-            ) from error
+        frame = photo_reading.frame_of("crop", name, original, self.size, joints)
         return frame, "; the part around the person is used"
 
     def read_pose(self, content: bytes, name: str) -> np.ndarray:
@@ -226,7 +220,8 @@ def examples(studio: Studio, folder: str) -> dict[str, np.ndarray]:
         Name -> uint8 [H, W, 3].
 
     Raises:
-        ValueError: no such folder, or a photo in it that cannot be read.
+        ValueError: no such folder, or a photo in it that cannot be read or, where
+            people are looked for, shows nobody or several.
     """
     if not folder:
         return _drawn_people(*studio.size)

@@ -1,5 +1,7 @@
 """Several processes that run as one program: how they meet, and what they agree on."""
 
+import sys
+
 import jax
 import numpy as np
 import tqdm
@@ -45,7 +47,16 @@ def is_first() -> bool:
 def say(line: str, bar: tqdm.tqdm | None = None) -> None:
     """Prints a line, once for all processes; beside a progress bar, if there is one."""
     if is_first():
-        bar.write(line) if bar else print(line, flush=True)
+        write = print if bar is None else bar.write
+        write(line)
+        sys.stdout.flush()
+
+
+def as_first(decision: bool) -> bool:
+    """What the first process has decided, in all; all call it."""
+    if jax.process_count() == 1:
+        return decision
+    return bool(multihost_utils.broadcast_one_to_all(np.asarray(decision)))
 
 
 def gathered(tree):

@@ -150,9 +150,9 @@ class _Run:
                 config, architecture, dataset, self._mesh
             )
         # What the sessions before this one have left. Later evaluations join it here,
-        # because one process writes the file and all decide by the same rows.
-        self._rows = [r for r in history.read(config.workdir) if r["step"] <= first]
-        self._over = validation.is_over(config, self._rows)
+        # because one process alone writes the file.
+        self._rows = validation.rows(config, last_step=first)
+        self._over = processes.as_first(validation.is_over(config, self._rows))
 
     def until(self, last: int, stop: Callable[[], bool]) -> bool:
         """Takes the steps up to `last`, or fewer if `stop` says so in any process, and
@@ -198,11 +198,12 @@ class _Run:
         self._log.add_scalars(values, step)
         self._rows.append({"step": step, **values})
         best = validation.standing(config, self._rows)
-        self._over = validation.is_over(config, self._rows)
-        if best.step == step:
+        self._over = processes.as_first(validation.is_over(config, self._rows))
+        is_best = processes.as_first(best.step == step)
+        if is_best:
             self._save(step, score=validation.score(config, best.value))
         found = ", ".join(f"{name} {value:.3f}" for name, value in values.items())
-        return f"step {step}: {found}{' (best)' if best.step == step else ''}"
+        return f"step {step}: {found}{' (best)' if is_best else ''}"
 
     def _ended(self, step: int, last: int) -> str:
         """Says where and why a run goes no further, and where it was best."""

@@ -73,6 +73,17 @@ class Standing:
     since: int = 0
 
 
+def rows(config: Config, last_step: int) -> list[history.Row]:
+    """The evaluations in a run's history, up to a step.
+
+    Args:
+        config: of the run.
+        last_step: what lies behind it was undone by a resume.
+    """
+    found = [row for row in history.read(config.workdir) if row["step"] <= last_step]
+    return [row for row in found if any(n.startswith("validation/") for n in row)]
+
+
 def standing(config: Config, rows: list[history.Row]) -> Standing:
     """Reads the standing from a run's history, which a resumed run has too.
 

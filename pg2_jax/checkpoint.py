@@ -59,7 +59,7 @@ def folder(workdir: str) -> pathlib.Path:
 
 
 def score_of(metrics: dict[str, float]) -> float:
-    """By what the best checkpoint is known, of what is stored with each."""
+    """The score among what is stored with a checkpoint; the highest is the best."""
     return metrics["score"]
 
 
@@ -167,6 +167,19 @@ def latest_config(
     return step, config
 
 
+def stored_config(manager: ocp.CheckpointManager, step: int) -> dict[str, Any]:
+    """The config inside a checkpoint.
+
+    Raises:
+        ValueError: the checkpoint is damaged, or later code has written it.
+    """
+    description = checkpoint_health.read_description(manager, step)
+    path = f"The checkpoint of step {step} in {manager.directory}"
+    # The first checkpoints did not say.
+    check_version(path, description.get("format", 1), FORMAT)
+    return description["config"]
+
+
 def restore_networks(
     workdir: str, step: int, state: train_state.TrainState
 ) -> train_state.TrainState:
@@ -233,19 +246,6 @@ def _open(workdir: str, flag: str, step: Wanted) -> tuple[ocp.CheckpointManager,
             + (f"; there are steps {found}." if found else "; train there first.")
         )
     return manager, found[-1] if step is None else int(step)
-
-
-def stored_config(manager: ocp.CheckpointManager, step: int) -> dict[str, Any]:
-    """The config inside a checkpoint.
-
-    Raises:
-        ValueError: the checkpoint is damaged, or later code has written it.
-    """
-    description = checkpoint_health.read_description(manager, step)
-    path = f"The checkpoint of step {step} in {manager.directory}"
-    # The first checkpoints did not say.
-    check_version(path, description.get("format", 1), FORMAT)
-    return description["config"]
 
 
 def _restore_weights(

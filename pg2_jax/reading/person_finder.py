@@ -33,6 +33,16 @@ class PersonFinder:
         """Whether there is an estimator."""
         return _installed() is not None
 
+    def open(self) -> None:
+        """Loads the estimator now, not when the first person is looked for.
+
+        Raises:
+            ValueError: no estimator is installed, or its model cannot be had.
+        """
+        with self._lock:
+            if self._estimator is None:
+                self._estimator = _open(self._model)
+
     def __call__(self, photo: Image.Image, name: str) -> np.ndarray:
         """The person's joints, float32 [18, 3] in pixels of the photo.
 
@@ -41,18 +51,19 @@ class PersonFinder:
             name: of the photo, for messages.
 
         Raises:
-            ValueError: nobody is seen, or two people of like size; no estimator is
-                installed, or its model cannot be had.
+            ValueError: nobody is seen, or two people of like size; the estimator fails,
+                is not installed, or its model cannot be had.
         """
-        with self._lock:
-            if self._estimator is None:
-                self._estimator = _open(name, self._model)
-            people = self._estimator(np.asarray(photo))
+        try:
+            self.open()
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from error
+        people = self._people(photo, name)
         people = sorted(people, key=lambda person: -person.area)
         if not people:
             raise ValueError(
                 f"{name}: no person was found in this photo. Choose one that shows a "
-                "person from head to feet, or give the joints as a keypoint file."
+                "person from head to feet."
             )
         if len(people) > 1 and people[0].area < _CLEARLY_LARGER * people[1].area:
             raise ValueError(
@@ -60,6 +71,17 @@ class PersonFinder:
                 "same size. Crop the photo to the one you mean."
             )
         return people[0].keypoints
+
+    def _people(self, photo: Image.Image, name: str) -> list[estimators.Person]:
+        assert self._estimator is not None
+        with self._lock:
+            try:
+                return list(self._estimator(np.asarray(photo)))
+            except Exception as error:
+                # Estimators raise whatever the libraries below them do.
+                raise ValueError(
+                    f"{name}: the pose estimator failed on this photo."
+                ) from error
 
 
 def _installed() -> str | None:
@@ -72,17 +94,15 @@ def _installed() -> str | None:
     return None
 
 
-def _open(photo: str, model: str) -> estimators.Estimator:
+def _open(model: str) -> estimators.Estimator:
     name = _installed()
     if name is None:
         raise ValueError(
-            f"{photo}: to find the person in a photo a pose estimator is needed: pip "
-            "install 'pg2_jax[pose]' (in a checkout: pip install '.[pose]'). Or give "
-            "the joints as a keypoint file."
+            "to find the person in a photo a pose estimator is needed: pip install "
+            "'pg2_jax[pose]' (in a checkout: pip install '.[pose]')."
         )
     try:
         path = pose_models.locate(name, model)
+        return estimators.open_estimator(estimators.Settings(name, path))
     except ValueError as error:
-        message = str(error).replace("--model=", "--pose_model=")
-        raise ValueError(f"{photo}: {message}") from error
-    return estimators.open_estimator(estimators.Settings(name, path))
+        raise ValueError(str(error).replace("--model=", "--pose_model=")) from error

@@ -69,7 +69,10 @@ def read_source(
     found = None if joints is None else _joints_of(joints, name, original)
     looked_for = fit == "crop" or (fit == "auto" and not fits)
     if found is None and looked_for and (fit == "crop" or finder.is_installed()):
-        found = finder(photo, name)
+        try:
+            found = finder(photo, name)
+        except ValueError as error:
+            raise ValueError(f"{error} Or give the joints (source_pose).") from error
     if fit == "auto":
         fit = _rule(found is not None, original == size, fits)
         if fit == "letterbox":
@@ -80,7 +83,7 @@ def read_source(
                 "or install an estimator: pip install 'pg2_jax[pose]'.",
                 stacklevel=4,
             )
-    frame = _frame(fit, name, original, size, found)
+    frame = frame_of(fit, name, original, size, found)
     stored = photo if original == size else framing.apply(photo, frame, size)
     moved = None
     if found is not None:
@@ -107,9 +110,21 @@ def _rule(known: bool, same_size: bool, fits: bool) -> str:
     return "stretch" if fits else "letterbox"
 
 
-def _frame(
+def frame_of(
     fit: str, name: str, original: Size, size: Size, joints: np.ndarray | None
 ) -> framing.Frame:
+    """The part of a photo that is used, by a rule of `framing`.
+
+    Args:
+        fit: the rule, any but "none".
+        name: of the photo, for messages.
+        original: (height, width) of the photo.
+        size: (height, width) of the model.
+        joints: [18, 3] in pixels of the photo; only "crop" asks for them.
+
+    Raises:
+        ValueError: no such rule, or too little of a person to crop to.
+    """
     rules = [rule for rule in framing.RULES if rule != "none"]
     if fit not in rules:
         raise ValueError(f"fit must be one of auto, {', '.join(rules)}; got {fit!r}.")

@@ -178,7 +178,10 @@ def _from_path(given: str | os.PathLike[str], name: str, finder: PersonFinder) -
         )
     if path.suffix.lower() in photos.SUFFIXES:
         photo = photos.load(path).image
-        return Poses({path.stem: finder(photo, text)}, text, pixels=False)
+        try:
+            return Poses({path.stem: finder(photo, text)}, text, pixels=False)
+        except ValueError as error:
+            raise ValueError(f"{error} Or give the pose as a keypoint file.") from error
     return Poses(_chosen(annotated(path), name, text), text, pixels=True)
 
 

@@ -2,6 +2,7 @@
 where they are installed."""
 
 import importlib.util
+import subprocess
 import sys
 
 import numpy as np
@@ -172,6 +173,16 @@ def model(shared):
     if not path.is_file():
         pytest.skip(f"BlazePose's model is not at {path}")
     return path
+
+
+def test_a_program_ends_quietly_that_does_not_close_blazepose(model):
+    program = (
+        "from data_prep import estimators\n"
+        f"settings = estimators.Settings('mediapipe', {str(model)!r})\n"
+        "found = estimators.open_estimator(settings)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True)
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 def test_blazepose_finds_the_points_of_real_photos(shared, model):

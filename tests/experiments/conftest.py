@@ -4,8 +4,7 @@ import jax
 import pytest
 
 from pg2_jax import checkpoint, inference, train_state
-from tests.experiments.tiny_config import make_config
-from tests.pg2_jax import stand_in
+from tests.experiments.tiny_run import make_config
 
 
 @pytest.fixture(scope="session")
@@ -22,4 +21,4 @@ def demo_studio_of_tests():
     weights = state.coarse.params, state.refine.params
     generators = checkpoint.Generators(4, architecture, config, *weights)
     model = inference.PoseTransfer(generators)
-    return demo_studio.Studio(model, 3, stand_in.NoFinder())
+    return demo_studio.Studio(model, max_waiting=3, finder=None)

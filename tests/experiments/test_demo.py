@@ -2,6 +2,7 @@
 
 import base64
 import concurrent.futures
+import dataclasses
 import json
 import os
 import pathlib
@@ -14,10 +15,11 @@ pytest.importorskip("gradio", reason="the page needs the extra demo")
 
 from gradio import utils as gradio_utils
 
-from data_prep import framing
+from data_prep import estimators, framing, pose_models
 from experiments import demo, demo_app, demo_studio
 from experiments.config import Config
 from pg2_jax import pose, visualize
+from pg2_jax.reading import person_finder
 from tests.experiments import demo_server
 from tests.experiments.demo_server import ask, encoded, post
 from tests.pg2_jax import stand_in
@@ -154,7 +156,7 @@ def test_twenty_visitors_at_once_are_served_or_told_to_wait(port):
 
 
 def test_the_queue_has_an_end(demo_studio_of_tests):
-    studio = demo_studio.Studio(demo_studio_of_tests.model, 1, stand_in.NoFinder())
+    studio = demo_studio.Studio(demo_studio_of_tests.model, 1, None)
     with (
         studio.place(),
         studio.place(),
@@ -223,7 +225,7 @@ def test_without_an_estimator_the_middle_is_used(demo_studio_of_tests):
     [
         ([], "a.png: no person was found"),
         ([stand_in.figure(60), stand_in.figure(59)], "a.png: 2 people were found"),
-        ([stand_in.figure(4)], "a.png: too little of a person is seen"),
+        ([stand_in.figure(4)], "a.png: too little of a person is known"),
     ],
 )
 def test_photos_of_nobody_or_of_several_are_refused(
@@ -232,6 +234,38 @@ def test_photos_of_nobody_or_of_several_are_refused(
     studio = studio_that_sees(demo_studio_of_tests.model, *people)
     with pytest.raises(ValueError, match=words):
         studio.fit_photo(png(Image.fromarray(photo(100, 120))), "a.png")
+
+
+def test_programs_hear_that_nobody_is_seen(demo_studio_of_tests):
+    studio = studio_that_sees(demo_studio_of_tests.model)
+    config = Config(mode="demo", workdir="unused")
+    wide = request(image=encoded(photo(100, 120)))
+    with demo_server.serving(studio, {"a": photo()}, config) as port:
+        assert post(port, request())[0] == 200
+        status, answer = post(port, wide)
+        assert status == 400
+        assert answer["error"].startswith("image: no person was found in this photo")
+        # Keypoints are checked before anybody is looked for.
+        status, answer = post(port, {**wide, "keypoints": []})
+        assert status == 400 and answer["error"].startswith("keypoints: ")
+
+
+def test_the_estimator_is_opened_before_visitors_come(monkeypatch, capsys):
+    config = Config(mode="demo", workdir="unused")
+    monkeypatch.setattr(person_finder, "_installed", lambda: None)
+    assert demo.open_finder(config) is None
+    assert "note: photos of another shape are cut to their middle; to find" in (
+        capsys.readouterr().out
+    )
+    opened = []
+    monkeypatch.setattr(person_finder, "_installed", lambda: "mediapipe")
+    monkeypatch.setattr(estimators, "open_estimator", opened.append)
+    named = dataclasses.replace(config, pose_model="/nowhere/model.task")
+    with pytest.raises(ValueError, match=r"^--pose_model=/nowhere/model.task: there"):
+        demo.open_finder(named)
+    monkeypatch.setattr(pose_models, "locate", lambda name, model: model)
+    assert demo.open_finder(named).is_installed()
+    assert opened == [estimators.Settings("mediapipe", "/nowhere/model.task")]
 
 
 def png(image):

@@ -10,7 +10,7 @@ import pytest
 
 from experiments import execute_notebooks, train
 from tests.experiments import program_processes
-from tests.experiments.tiny_config import make_config
+from tests.experiments.tiny_run import make_config
 
 NAMES = ("compare_runs", "inside_pg2", "restore_and_generate", "your_own_photos")
 PATHS = {path.stem: path for path in execute_notebooks.FOLDER.glob("*.ipynb")}

@@ -28,7 +28,7 @@ from experiments import (
 from experiments.config import Config
 from pg2_jax import checkpoint, input_pipeline
 from pg2_jax.metrics import inception, inception_weights
-from tests.experiments.tiny_config import make_config
+from tests.experiments.tiny_run import assert_equal, make_config, state_of
 
 
 @pytest.fixture(scope="module")
@@ -46,18 +46,6 @@ def read_json(config, name):
 def weights(workdir):
     generators = checkpoint.restore_generators(str(workdir))
     return generators.step, (generators.coarse, generators.refine)
-
-
-def assert_equal(tree, other):
-    jax.tree.map(np.testing.assert_array_equal, tree, other)
-
-
-def state_of(config):
-    """The whole last state, optimizer and discriminator included."""
-    dataset = input_pipeline.PairDataset(config.data_dir)
-    config = config.with_size(dataset.height, dataset.width)
-    architecture = checkpoint.architecture_of(config.to_json())
-    return train._Run(config, architecture, dataset).state
 
 
 def test_a_run_leaves_what_people_look_at(run, tmp_path):

@@ -15,7 +15,7 @@ from experiments.config import Config
 from experiments.reporting import data_pairs, drawings, runs
 from pg2_jax import input_pipeline
 from tests.conftest import console_errors
-from tests.experiments.tiny_config import make_config
+from tests.experiments.tiny_run import make_config
 
 EVIL = "<b><script>alert(1)"
 

@@ -24,7 +24,7 @@ from experiments import (
 )
 from experiments.config import Config
 from pg2_jax import checkpoint
-from tests.experiments.tiny_config import make_config
+from tests.experiments.tiny_run import make_config
 
 FLAGFILES = pathlib.Path(command_line.__file__).parent / "flagfiles"
 

@@ -9,7 +9,7 @@ import pytest
 from experiments import compilation_cache, training_steps
 from experiments.config import Config
 from pg2_jax import checkpoint, sharding, train_state
-from tests.experiments.tiny_config import make_config
+from tests.experiments.tiny_run import make_config
 
 CONFIG = Config(
     workdir="w",

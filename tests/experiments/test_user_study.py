@@ -14,7 +14,7 @@ from PIL import Image
 from experiments import study_images, train, user_study
 from experiments.config import Config
 from pg2_jax import inference, input_pipeline
-from tests.experiments import tiny_config
+from tests.experiments import tiny_run
 from tests.experiments.study_folders import make_config, write_folders
 
 
@@ -125,7 +125,7 @@ def test_one_photo_under_two_names_is_one_target(folders):
 
 
 def test_a_checkpoint_draws_the_generated_images(pair_dataset, tmp_path):
-    run = tiny_config.make_config(
+    run = tiny_run.make_config(
         pair_dataset, tmp_path / "run", stages="coarse", coarse_steps=1, picture_every=0
     )
     assert train.train(run) is None

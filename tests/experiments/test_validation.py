@@ -18,7 +18,7 @@ from experiments import (
     validation,
 )
 from pg2_jax import checkpoint, inference, input_pipeline
-from tests.experiments.tiny_config import make_config
+from tests.experiments.tiny_run import assert_equal, make_config, state_of
 
 
 @pytest.fixture(scope="module")
@@ -43,18 +43,6 @@ def run(pair_dataset, tmp_path_factory):
 
 def dataset_of(config):
     return input_pipeline.PairDataset(config.data_dir, config.validation_share)
-
-
-def state_of(config):
-    """The state that a session of training would begin with."""
-    dataset = dataset_of(config)
-    config = config.with_size(dataset.height, dataset.width)
-    architecture = checkpoint.architecture_of(config.to_json())
-    return train._Run(config, architecture, dataset).state
-
-
-def assert_equal(tree, other):
-    jax.tree.map(np.testing.assert_array_equal, tree, other)
 
 
 def values(config, name):

@@ -6,16 +6,14 @@ import os
 import pathlib
 import shutil
 
-import jax
 import jax.numpy as jnp
-import numpy as np
 import pytest
 from PIL import Image
 
 from data_prep import annotations, build_tfrecords
 from experiments import evaluate, generate, stored_config, train
 from pg2_jax import checkpoint, checkpointer, input_pipeline, train_state
-from tests.experiments.tiny_config import make_config
+from tests.experiments.tiny_run import assert_equal, make_config
 
 
 @pytest.fixture(scope="module")
@@ -29,10 +27,6 @@ def coarse_run(pair_dataset, tmp_path_factory):
 
 def restored(config):
     return checkpoint.restore_generators(config.workdir)
-
-
-def assert_equal(tree, other):
-    jax.tree.map(np.testing.assert_array_equal, tree, other)
 
 
 def kinds(config):

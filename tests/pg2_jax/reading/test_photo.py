@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from data_prep import estimators, pose_models
+from data_prep.estimators import Person
 from pg2_jax.reading import person_finder, photo, pixels
 from tests.pg2_jax.stand_in import HEIGHT, WIDTH, Finder, NoFinder, figure, make_photo
 
@@ -86,6 +88,38 @@ def test_a_person_is_looked_for_in_a_photo_of_another_shape():
     found = read(make_photo(100, 200), finder=finder)
     known = read(make_photo(100, 200), figure(60, left=100, top=20))
     assert found.frame == known.frame
+
+
+def test_an_estimator_is_opened_once(monkeypatch):
+    def look(image):
+        return [Person(figure(60), 0.9)]
+
+    def open_estimator(settings):
+        opened.append(settings)
+        return look
+
+    opened = []
+    monkeypatch.setattr(person_finder, "_installed", lambda: "mediapipe")
+    monkeypatch.setattr(pose_models, "locate", lambda name, model: model)
+    monkeypatch.setattr(estimators, "open_estimator", open_estimator)
+    finder = person_finder.PersonFinder("a.task")
+    assert finder.is_installed() and opened == []
+    for _ in range(2):
+        found = finder(Image.new("RGB", (90, 90)), "a.jpg")
+        np.testing.assert_array_equal(found, figure(60))
+    assert opened == [estimators.Settings("mediapipe", "a.task")]
+
+
+def test_a_failing_estimator_is_told_without_its_words():
+    finder = Finder()
+
+    def fail(photo):
+        raise RuntimeError("secret")
+
+    finder._estimator = fail
+    with pytest.raises(ValueError, match="the pose estimator failed on this ") as told:
+        read(make_photo(100, 200), finder=finder)
+    assert "secret" not in str(told.value) and "(source_pose)" in str(told.value)
 
 
 def test_without_an_estimator_it_is_letterboxed_and_said(monkeypatch):

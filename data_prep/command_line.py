@@ -2,13 +2,14 @@
 
 import os
 import pathlib
+import re
 import signal
 import sys
 import types
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-from absl import app
+from absl import app, flags
 
 # The largest seed of numpy's RandomState, which makes the published draws.
 MAX_SEED = 2**32 - 1
@@ -22,7 +23,7 @@ def start(main: Callable[[list[str]], int]) -> NoReturn:
     """
     try:
         try:
-            app.run(main)
+            app.run(main, flags_parser=_parse)
         finally:
             sys.stdout.flush()
     except BrokenPipeError:
@@ -66,6 +67,14 @@ def run(
     return 0
 
 
+def flag_message(error: flags.Error) -> str:
+    """What absl says of a flag, without its own word at the beginning, and in words for
+    people who do not program."""
+    text = str(error).removeprefix("ERROR:: ")
+    text = re.sub(r"invalid literal for int\(\).*", "must be a whole number", text)
+    return re.sub(r"could not convert string to float.*", "must be a number", text)
+
+
 def expand(path: str) -> str:
     """Replaces a leading `~`, which the shell leaves alone behind `--name=`."""
     return os.path.expanduser(path)
@@ -90,6 +99,16 @@ def check_output(flag: str, output: pathlib.Path, *, overwrite: bool) -> None:
             raise ValueError(f"{flag}={output} is a folder that is there already")
     elif output.exists() and not overwrite:
         raise ValueError(f"{flag}={output} is there already; --overwrite replaces it")
+
+
+def _parse(argv: Sequence[str]) -> list[str]:
+    try:
+        return flags.FLAGS(argv)
+    except flags.Error as error:
+        sys.exit(f"error: {flag_message(error)}\nSee: {argv[0]} --help")
+    except SystemExit:
+        # absl has printed the help, which it counts as a failure.
+        sys.exit(0)
 
 
 def _stop(signum: int, frame: types.FrameType | None) -> NoReturn:

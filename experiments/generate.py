@@ -1,5 +1,6 @@
 """--mode=generate: photos and poses in, pictures or an animation out."""
 
+import collections
 import pathlib
 import re
 import warnings
@@ -15,7 +16,9 @@ from pg2_jax.reading import pose as pose_reading
 
 _PICTURES = (".png", ".jpg", ".jpeg")
 # Arguments of the library that are flags here.
-_FLAGS = re.compile(r"(?<![-\w])(pose_(?:name|size|fit|model)|source_pose)(?=[= ),])")
+_FLAGS = re.compile(
+    r"(?<![-\w])(pose_(?:name|size|fit|model)|source_pose|paste_back)(?=[= ),])"
+)
 
 
 def generate(config: Config) -> None:
@@ -30,6 +33,7 @@ def generate(config: Config) -> None:
     output = pathlib.Path(config.output)
     _check_output(output)
     finder = person_finder.PersonFinder(config.pose_model)
+    photos = _photos(config.source_image)
     model = inference.PoseTransfer.restore(
         config.workdir,
         config.wanted_checkpoint,
@@ -42,10 +46,10 @@ def generate(config: Config) -> None:
     with warnings.catch_warnings(record=True) as notes:
         warnings.simplefilter("always", UserWarning)
         try:
-            people = _draw(config, model, finder)
+            people = _draw(config, model, finder, photos)
         except ValueError as error:
             raise ValueError(_with_flags(str(error), config)) from error
-    for text in dict.fromkeys(str(note.message) for note in notes):
+    for text in _grouped([str(note.message) for note in notes], photos):
         print(f"note: {_with_flags(text, config)}")
     _write(people, output, config)
     count = sum(len(results) for results in people.values())
@@ -77,6 +81,7 @@ def _draw(
     config: Config,
     model: inference.PoseTransfer,
     finder: person_finder.PersonFinder,
+    photos: dict[str, str],
 ) -> dict[str, result.Results]:
     """Draws everybody; by the names of the photos."""
     given = config.poses or config.pose
@@ -101,12 +106,14 @@ def _draw(
             fit=config.photo_fit,
             paste_back=config.paste_back,
         )
-        for name, path in _photos(config.source_image).items()
+        for name, path in photos.items()
     }
 
 
 def _photos(source: str) -> dict[str, str]:
     """The photos of --source_image: name -> path."""
+    if not pathlib.Path(source).exists():
+        raise ValueError(f"--source_image={source}: there is no such file or folder.")
     if not pathlib.Path(source).is_dir():
         return {pathlib.Path(source).name: source}
     try:
@@ -119,13 +126,32 @@ def _photos(source: str) -> dict[str, str]:
     return {name: str(found.folder / name) for name in found.names}
 
 
+def _grouped(notes: list[str], photos: dict[str, str]) -> list[str]:
+    """What is said of several photos once, with their number."""
+    first: dict[str, str] = {}
+    count = collections.Counter[str]()
+    for text in dict.fromkeys(notes):
+        kind = text
+        for path in photos.values():
+            kind = kind.replace(path, "")
+        kind = re.sub(r"\d+", "", kind)
+        first.setdefault(kind, text)
+        count[kind] += 1
+    return [
+        f"{text} The same goes for {count[kind] - 1} other photos."
+        if count[kind] > 1
+        else text
+        for kind, text in first.items()
+    ]
+
+
 def _write(
     people: dict[str, result.Results], output: pathlib.Path, config: Config
 ) -> None:
-    everybody = list(people.values())
-    if not output.suffix:
+    everybody, suffix = list(people.values()), output.suffix.lower()
+    if not suffix:
         _write_folder(people, output, config)
-    elif len(everybody) == len(everybody[0]) == 1 and output.suffix in _PICTURES:
+    elif len(everybody) == len(everybody[0]) == 1 and suffix in _PICTURES:
         everybody[0][0].save(output, skeleton=config.skeleton)
     else:
         result.save(

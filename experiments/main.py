@@ -13,6 +13,7 @@ from typing import NoReturn
 
 from absl import app, flags, logging
 
+from data_prep.command_line import flag_message
 from experiments import command_line, compilation_cache
 
 # What tensorflow says of its kernels at import hides the progress bar and the table.
@@ -48,8 +49,7 @@ def parse_flags(arguments: Sequence[str]) -> list[str]:
     try:
         return flags.FLAGS(arguments)
     except flags.Error as error:
-        # absl begins some of its messages with a word of its own.
-        message = str(error).removeprefix("ERROR:: ")
+        message = flag_message(error)
         sys.exit(f"error: {message}\nSee: python -m experiments.main --help")
 
 

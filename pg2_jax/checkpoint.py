@@ -5,6 +5,7 @@ the generators and draw. `restore_generators` needs no flags.
 """
 
 import dataclasses
+import difflib
 import functools
 import importlib.metadata
 import operator
@@ -226,7 +227,11 @@ def _open(workdir: str, flag: str, step: Wanted) -> tuple[ocp.CheckpointManager,
             f"{flag}={workdir} is a file; here it takes the folder of a run. Exported "
             "files are for generate, demo, export and pg2_jax.PoseTransfer."
         )
-    path = folder(workdir)
+    given, path = pathlib.Path(workdir).expanduser(), folder(workdir)
+    if not given.exists():
+        raise ValueError(
+            f"{flag}={workdir}: there is no such file or folder{_like(given)}"
+        )
     found: list[int] = []
     if path.is_dir():
         options = ocp.CheckpointManagerOptions(best_fn=score_of, create=False)
@@ -246,6 +251,15 @@ def _open(workdir: str, flag: str, step: Wanted) -> tuple[ocp.CheckpointManager,
             + (f"; there are steps {found}." if found else "; train there first.")
         )
     return manager, found[-1] if step is None else int(step)
+
+
+def _like(path: pathlib.Path) -> str:
+    """A hint to what a misspelled path may have meant."""
+    if not path.parent.is_dir():
+        return "."
+    names = [there.name for there in path.parent.iterdir()]
+    close = difflib.get_close_matches(path.name, names, n=1)
+    return f"; did you mean {path.with_name(close[0])}?" if close else "."
 
 
 def _restore_weights(

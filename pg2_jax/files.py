@@ -13,6 +13,9 @@ _PLAIN_WORDS = {
     errno.EDQUOT: "your share of the disk is used up; free some space",
     errno.EACCES: "you may not write into this folder; choose another one",
     errno.EPERM: "you may not write into this folder; choose another one",
+    errno.ENOENT: "there is no such folder; make it first, or choose another one",
+    errno.ENOTDIR: "a part of the path is a file, not a folder",
+    errno.EISDIR: "there is a folder of this name",
     errno.EROFS: "this disk is read-only; choose another folder",
 }
 

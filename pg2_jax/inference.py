@@ -154,7 +154,7 @@ class PoseTransfer:
                 f"{given.place} holds {len(given.poses)} poses; choose one with "
                 f"pose_name, such as pose_name={first}, or draw them as a sequence."
             )
-        source = self._read_source(image, source_pose, fit)
+        source = self._read_source(image, source_pose, fit, paste_back=paste_back)
         fitted = self._fit(given, source, pose_fit, pose_size)
         return self._results(source, fitted, paste_back=paste_back)[0]
 
@@ -186,7 +186,7 @@ class PoseTransfer:
         from pg2_jax.reading import pose as pose_reading
 
         given = pose_reading.read_poses(poses, pose_name, self._finder)
-        source = self._read_source(image, source_pose, fit)
+        source = self._read_source(image, source_pose, fit, paste_back=paste_back)
         fitted = self._fit(given, source, pose_fit, pose_size)
         if between:
             filled = pose_tools.interpolate(np.stack(list(fitted.values())), between)
@@ -265,11 +265,18 @@ class PoseTransfer:
 
         return self._given_finder or person_finder.PersonFinder()
 
-    def _read_source(self, image: Any, source_pose: Any, fit: str) -> "Source":
+    def _read_source(
+        self, image: Any, source_pose: Any, fit: str, *, paste_back: bool
+    ) -> "Source":
         from pg2_jax.reading import photo as photo_reading
 
         return photo_reading.read_source(
-            image, source_pose, self.image_size, self._finder, fit
+            image,
+            source_pose,
+            self.image_size,
+            self._finder,
+            fit,
+            pasted_back=paste_back,
         )
 
     def _fit(

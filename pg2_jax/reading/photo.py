@@ -41,7 +41,13 @@ class Source(NamedTuple):
 
 
 def read_source(
-    image: Any, joints: Any, size: Size, finder: PersonFinder, fit: str = "auto"
+    image: Any,
+    joints: Any,
+    size: Size,
+    finder: PersonFinder,
+    fit: str = "auto",
+    *,
+    pasted_back: bool = False,
 ) -> Source:
     """Reads the photo of a person and brings it to the model's size.
 
@@ -59,6 +65,8 @@ def read_source(
         size: (height, width) of the model.
         finder: looks for the person.
         fit: "auto" is the rule above; "crop", "letterbox" and "stretch" of `framing`.
+        pasted_back: whether the drawing will go back into the photo, for which "auto"
+            must not letterbox: the pose would cover the whole photo.
 
     Raises:
         ValueError: an unreadable photo, no or too many people; says which and why.
@@ -75,6 +83,12 @@ def read_source(
             raise ValueError(f"{error} Or give the joints (source_pose).") from error
     if fit == "auto":
         fit = _rule(found is not None, original == size, fits)
+        if fit == "letterbox" and pasted_back:
+            raise ValueError(
+                f"{name}: to paste the drawing back (paste_back) it must be known "
+                "where in the photo the person is. Give the joints (source_pose), or "
+                "install an estimator: pip install 'pg2_jax[pose]'."
+            )
         if fit == "letterbox":
             warnings.warn(
                 f"{name} is {photo.width} wide and {photo.height} high, the model "
@@ -149,7 +163,7 @@ def _joints_of(joints: Any, name: str, original: Size) -> np.ndarray:
     inside = (visible > 0) & (x < original[1]) & (y < original[0])
     if not inside.any():
         raise ValueError(
-            f"source_pose: no joint of {name} lies inside the photo, which is "
-            f"{original[1]} wide and {original[0]} high."
+            f"{place}: no joint of {name} lies inside the photo, which is "
+            f"{original[1]} wide and {original[0]} high (source_pose)."
         )
     return points

@@ -136,10 +136,21 @@ def fit_poses(
     placed = fit != "none"
     found_in = size if placed or not pose_size else pose_size
     scale = np.array([size[1] / found_in[1], size[0] / found_in[0], 1], np.float32)
-    fitted = {}
+    fitted, cut = {}, []
     for name, points in zip(poses.poses, stacked, strict=True):
         kept = _inside(points, found_in, f"{poses.place}: {name}", placed=placed)
         fitted[name] = pose_tools.drop_outside(kept * scale, *size)[0]
+        missing = int((points[:, 2] > 0).sum() - kept[:, 2].sum())
+        if placed and missing:
+            cut.append(f"{name} ({missing} joints)")
+    if cut:
+        warnings.warn(
+            f"{poses.place}: the body is so large in the image that {len(cut)} of "
+            f"{len(fitted)} poses reach beyond it; the joints outside are left out: "
+            f"{', '.join(cut[:3])}{', ...' if cut[3:] else ''}. pose_fit=image makes "
+            "the whole pose fit.",
+            stacklevel=4,
+        )
     return fitted
 
 

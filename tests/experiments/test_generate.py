@@ -104,6 +104,24 @@ def test_a_large_photo_is_cropped_and_the_drawing_put_back(draw):
     assert (np.flatnonzero(changed)[[0, -1]] == [39, 64]).all()
 
 
+def test_what_is_said_of_several_photos_is_said_once(draw, capsys, monkeypatch):
+    from pg2_jax.reading import person_finder
+
+    monkeypatch.setattr(person_finder, "_installed", lambda: None)
+    os.mkdir("wide")
+    for i in range(3):
+        Image.fromarray(make_photo(32, 64 + i)).save(f"wide/{i}.png")
+    draw("all", source_image="wide", poses="turn")
+    said = [line for line in capsys.readouterr().out.splitlines() if "wide and" in line]
+    assert len(said) == 1 and "wide/0.png is 64 wide" in said[0]
+    assert said[0].endswith("The same goes for 2 other photos.")
+
+
+def test_the_suffix_may_be_in_capitals(draw):
+    draw("out.PNG")
+    assert read("out.PNG").shape == (32, 16, 3)
+
+
 def test_a_letterboxed_photo_is_said(draw, capsys, monkeypatch):
     from pg2_jax.reading import person_finder
 
@@ -123,6 +141,7 @@ def test_a_letterboxed_photo_is_said(draw, capsys, monkeypatch):
         ({"source_image": "empty"}, "--source_image=empty: "),
         ({"pose": "fly"}, "--pose=fly: there is no such file or folder, and no such"),
         ({"poses": "fly"}, "--poses=fly: there is no such file"),
+        ({"source_image": "wide.png", "paste_back": True}, r"wide.png: .*\(--source_p"),
         ({"pose": "walk"}, r"--pose=walk holds 8 poses; choose one with --pose_name"),
         ({"pose_name": "posse"}, r"--pose_name=posse is not in .* Did you mean pose"),
         ({"pose_fit": "body"}, r"--pose_fit=body needs .* \(--source_pose\)"),
@@ -141,6 +160,7 @@ def test_what_cannot_be_used_is_named(draw, monkeypatch, changes, message):
 
     monkeypatch.setattr(person_finder, "_installed", lambda: None)
     os.mkdir("empty")
+    Image.fromarray(make_photo(32, 64)).save("wide.png")
     with pytest.raises(ValueError, match=message):
         draw(**{"output": "out.png", **changes})
     assert not os.path.exists("out.png")
@@ -210,7 +230,7 @@ def test_export_writes_and_uploads(monkeypatch, tmp_path, capsys):
         (exporting("m.bin"), r"--output=m.bin must end in .safetensors"),
         (exporting("none/m.safetensors"), "no folder none"),
         (exporting("hf://a/b", format="jax_export"), "needs --format=safetensors"),
-        (exporting("m.safetensors"), "--workdir=run: no checkpoint in"),
+        (exporting("m.safetensors"), "--workdir=run: there is no such file or folder"),
     ],
 )
 def test_what_cannot_be_exported_is_named(monkeypatch, tmp_path, config, message):

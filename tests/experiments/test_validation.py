@@ -199,7 +199,10 @@ def test_a_new_run_begins_with_the_networks_of_another(run, tmp_path):
     [
         ({"base_channels": 4}, r"holds other networks:\n  --base_channels: 2 there, 4"),
         ({"stages": "coarse"}, "--stages: 'two_stage' there, 'coarse' here"),
-        ({"init_from": "/nowhere"}, "--init_from=/nowhere: no checkpoint in"),
+        (
+            {"init_from": "/nowhere"},
+            "--init_from=/nowhere: there is no such file or folder",
+        ),
     ],
 )
 def test_what_a_new_run_cannot_begin_with_is_named(run, tmp_path, changes, message):

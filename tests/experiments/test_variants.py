@@ -136,7 +136,10 @@ def test_a_run_that_has_all_it_needs_is_saved(coarse_run, pair_dataset, tmp_path
         ({"coarse_steps": 3}, "--coarse_steps: 2 in the run, 3 now"),
         ({"seed": 1}, "--seed: 0 in the run, 1 now"),
         ({"pose_mask_loss": False}, "--pose_mask_loss: True in the run, False now"),
-        ({"coarse_from": "/nowhere"}, "--coarse_from=/nowhere: no checkpoint in"),
+        (
+            {"coarse_from": "/nowhere"},
+            "--coarse_from=/nowhere: there is no such file or folder",
+        ),
     ],
 )
 def test_another_stage_one_is_refused(

@@ -218,6 +218,17 @@ def test_generators_know_their_architecture_and_config(tmp_path):
     assert_equal(got.refine, make_state().refine.params)
 
 
+def test_a_misspelled_path_is_named_with_what_it_may_mean(tmp_path):
+    (tmp_path / "model.safetensors").write_text("a model")
+    missing = tmp_path / "model.safetensor"
+    hint = f"--workdir={missing}: there is no .*; did you mean {missing}s"
+    with pytest.raises(ValueError, match=hint):
+        checkpoint.restore_generators(str(missing))
+    nowhere = tmp_path / "nowhere" / "run"
+    with pytest.raises(ValueError, match=f"{nowhere}: there is no such file or folder"):
+        checkpoint.restore_generators(str(nowhere))
+
+
 def test_a_folder_without_checkpoints_is_named(tmp_path):
     with pytest.raises(ValueError, match=f"--workdir={tmp_path}: no checkpoint in"):
         checkpoint.restore_generators(str(tmp_path))

@@ -35,6 +35,16 @@ def test_arrays_and_mappings():
     assert read(named) is named
 
 
+def test_joints_beyond_the_image_are_counted():
+    raised = figure()
+    raised[4] = 6, -5, 1
+    given = read({"a": figure(), "up": raised})
+    with pytest.warns(UserWarning, match=r"1 of 2 poses reach .*: up \(1 joints\)\. p"):
+        fitted = fit(given, "body", figure())
+    np.testing.assert_array_equal(fitted["a"], figure())
+    assert fitted["up"][4, 2] == 0 and fitted["up"][:, 2].sum() == 4
+
+
 def test_files_folders_photos_and_the_library(tmp_path):
     write(tmp_path / "1_keypoints.json", figure(8))
     write(tmp_path / "2_keypoints.json", figure(12))

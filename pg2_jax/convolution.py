@@ -1,14 +1,13 @@
 """Convolutions that a CPU computes as matrix products.
 
 XLA's gradient of a convolution by its kernel is several times slower on a CPU than the
-convolution itself. Here wide 3x3 convolutions go by Winograd's minimal filtering
-F(2x2, 3x3) (Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2016),
-which needs 16 multiplications where the definition has 36 and rounds no worse
-(F(4x4, 3x3) was tried: it rounds ten times worse, 1.5e-5 of the largest value, and is
-quicker only in the middle of the U-Net); of all others the gradient by the kernel is one
-matrix product. GPUs and TPUs, narrow layers
-and bfloat16 get XLA's own. The numbers are those of `lax.conv_general_dilated` up to
-rounding.
+convolution itself. Here wide 3x3 convolutions go by Winograd's minimal filtering F(2x2,
+3x3) (Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2016), which
+needs 16 multiplications where the definition has 36 and rounds no worse (F(4x4, 3x3)
+was tried: it rounds ten times worse, 1.5e-5 of the largest value, and is quicker only
+in the middle of the U-Net); of all others the gradient by the kernel is one matrix
+product. GPUs and TPUs, narrow layers and bfloat16 get XLA's own. The numbers are those
+of `lax.conv_general_dilated` up to rounding.
 """
 
 import functools

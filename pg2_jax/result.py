@@ -11,6 +11,11 @@ from PIL import Image
 
 from pg2_jax import animation, files, visualize
 
+# Pixels of the narrowest letter of a title, on the average of a word.
+_LETTER = 6
+# People beside each other in an animation.
+_BESIDE = 8
+
 
 class _Shown:
     """What has a picture: notebooks show it."""
@@ -179,12 +184,13 @@ def save(
         now = [person[i % len(person)] for person in people]
         scale = visualize.screen_scale(len(now[0].source))
         tiles = [_frame(result, skeleton=skeleton, scale=scale) for result in now]
-        frames.append(_beside(tiles))
+        frames.append(_in_rows(tiles))
     animation.write(path, frames, per_second)
 
 
 def sheet(people: Sequence[Results], *, skeleton: bool = True) -> Image.Image:
-    """The contact sheet: a row for each person, the source first, a pose in a column.
+    """The contact sheet: a row for each person, the source first, a pose in a column
+    under its name.
 
     Args:
         people: one at least, in poses of the same order.
@@ -200,7 +206,10 @@ def sheet(people: Sequence[Results], *, skeleton: bool = True) -> Image.Image:
             black = np.full_like(person[0].source, 255)
             rows.append([black, *(result.skeleton(scale) for result in person)])
         rows.append([person[0].source, *person.images])
-    return visualize.grid(rows, scale=scale)
+    letters = scale * people[0][0].source.shape[1] // _LETTER
+    titles = ["source", *(name.replace("_", " ") for name in people[0].names)]
+    titles = [t if len(t) <= letters else f"{t[: letters - 1]}…" for t in titles]
+    return visualize.grid(rows, titles, scale=scale)
 
 
 def _frame(result: Result, *, skeleton: bool, scale: int) -> np.ndarray:
@@ -214,6 +223,22 @@ def _frame(result: Result, *, skeleton: bool, scale: int) -> np.ndarray:
         enlarged = result.image.repeat(scale, axis=0).repeat(scale, axis=1)
         tiles = [enlarged, result.skeleton(scale)]
     return _beside(tiles if skeleton else tiles[:1])
+
+
+def _in_rows(tiles: Sequence[np.ndarray]) -> np.ndarray:
+    """Pictures side by side, in as many rows as a screen shows them best."""
+    if len(tiles) <= _BESIDE:
+        return _beside(tiles)
+    rows = [_beside(tiles[i : i + _BESIDE]) for i in range(0, len(tiles), _BESIDE)]
+    across = max(row.shape[1] for row in rows)
+    return np.concatenate(
+        [
+            np.pad(
+                row, ((0, 0), (0, across - row.shape[1]), (0, 0)), constant_values=255
+            )
+            for row in rows
+        ]
+    )
 
 
 def _beside(tiles: Sequence[np.ndarray]) -> np.ndarray:

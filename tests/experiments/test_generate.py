@@ -64,11 +64,11 @@ def test_several_people_and_poses_are_a_contact_sheet(draw):
     draw("sheet.png", source_image="people", poses="wave")
     # Eight poses and the source; a row for each person.
     assert read("sheet.png").shape[:2] == (
-        2 * (8 * HEIGHT + 4) + 4,
+        18 + 2 * (8 * HEIGHT + 4) + 4,
         9 * (8 * WIDTH + 4) + 4,
     )
     draw("more.png", source_image="people", poses="wave", skeleton=True)
-    assert read("more.png").shape[0] == 3 * (8 * HEIGHT + 4) + 4
+    assert read("more.png").shape[0] == 18 + 3 * (8 * HEIGHT + 4) + 4
 
 
 @pytest.mark.parametrize(("suffix", "frames"), [("gif", 15), ("webp", 15)])

@@ -95,7 +95,11 @@ def test_drawings_are_saved_in_the_format_of_the_suffix(tmp_path):
     walk = model.sequence(make_photo(), "walk")
     walk.save(tmp_path / "walk.png")
     with Image.open(tmp_path / "walk.png") as sheet:
-        assert sheet.size == (9 * (8 * WIDTH + 4) + 4, 8 * HEIGHT + 8)
+        # With the names of the poses above them.
+        assert sheet.size == (9 * (8 * WIDTH + 4) + 4, 18 + 8 * HEIGHT + 8)
+        above = np.asarray(sheet.convert("L"))[:18]
+        dark = (above < 128).any(axis=0).reshape(-1)[4:].reshape(9, 8 * WIDTH + 4)
+        assert dark.any(axis=1).all()
     with pytest.raises(ValueError, match=r"a.doc: no format .* choose .png"):
         walk.save(tmp_path / "a.doc")
 
@@ -111,6 +115,9 @@ def test_animations_have_a_frame_for_each_pose(tmp_path):
         last = np.asarray(film.convert("RGB"))
     want = (255 - make_photo()).repeat(8, axis=0).repeat(8, axis=1)
     np.testing.assert_array_equal(last[:, : 8 * WIDTH], want)
+    result.save(people * 5, tmp_path / "many.gif")
+    with Image.open(tmp_path / "many.gif") as film:
+        assert film.size == (8 * 8 * WIDTH, 2 * 8 * HEIGHT)
     frames = [np.full((5, 7, 3), value, np.uint8) for value in (0, 120, 250)]
     animation.write(tmp_path / "a.gif", frames, per_second=10)
     with Image.open(tmp_path / "a.gif") as film:

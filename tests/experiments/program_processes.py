@@ -27,6 +27,25 @@ def start(config, *, devices, log):
         )
 
 
+def run_two(config, folder):
+    """Runs two processes of one device each to their end; returns what they said."""
+    address = f"localhost:{free_port()}"
+    both = [
+        start(
+            dataclasses.replace(
+                config, coordinator_address=address, num_processes=2, process_id=i
+            ),
+            devices=1,
+            log=folder / f"log{i}",
+        )
+        for i in range(2)
+    ]
+    said = [process.communicate(timeout=120)[0] for process in both]
+    logs = [(folder / f"log{i}").read_text() for i in range(2)]
+    assert [process.returncode for process in both] == [0, 0], logs
+    return said
+
+
 def environment(devices):
     """What makes a process of so many devices compile as this one does."""
     return {

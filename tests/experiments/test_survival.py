@@ -15,7 +15,7 @@ import jax
 import numpy as np
 import pytest
 
-from experiments import evaluate, history, train
+from experiments import evaluate, train
 from pg2_jax import checkpoint, locks
 from tests.experiments import program_processes
 from tests.experiments.tiny_run import assert_equal, make_config, state_of
@@ -32,9 +32,6 @@ def whole(pair_dataset, tmp_path_factory):
         **STEPS,
         checkpoint_every=3,
         picture_every=0,
-        validation_share=0.25,
-        eval_every=10,
-        eval_pairs=6,
     )
     assert train.train(config) is None
     return config
@@ -116,32 +113,6 @@ def test_two_processes_stop_together_and_one_goes_on(whole, tmp_path):
         )
 
 
-def test_two_processes_validate_as_one(whole, tmp_path):
-    """The last step is judged in two processes, those before in one."""
-    config = dataclasses.replace(whole, workdir=str(tmp_path / "run"))
-    judged = validation_of(whole)
-    assert list(judged) == [10, 20, 30, 40]
-    shutil.copytree(whole.workdir, config.workdir)
-    shutil.rmtree(tmp_path / "run" / "checkpoints" / "40")
-    said = in_two_processes(config, tmp_path)
-    two = validation_of(config)
-    assert list(two) == list(judged)
-    np.testing.assert_allclose(list(two.values()), list(judged.values()), rtol=1e-3)
-    assert "step 40: validation/refined/ssim_pg2" in said[0] and "step" not in said[1]
-    best = max((30, 40), key=judged.get)  # Stage I, steps 10 and 20, is not compared.
-    assert checkpoint.restore_generators(config.workdir, "best").step == best
-
-
-def validation_of(config):
-    """--best_metric by step."""
-    found = {}
-    for row in history.read(config.workdir):
-        values = [v for n, v in row.items() if n.endswith(config.best_metric)]
-        if values:
-            (found[row["step"]],) = values
-    return found
-
-
 def test_two_processes_evaluate_as_one(whole, tmp_path):
     results = []
     for count in (2, 1):
@@ -153,7 +124,7 @@ def test_two_processes_evaluate_as_one(whole, tmp_path):
         if count == 1:
             evaluate.evaluate(config)
         else:
-            said = in_two_processes(config, tmp_path)
+            said = program_processes.run_two(config, tmp_path)
             assert "copy of source" in said[0]
             assert "copy of source" not in said[1]
         results.append((folder / "metrics.json").read_text())
@@ -169,26 +140,6 @@ def numbers(text):
 
     metrics = json.loads(text)["metrics"]
     return [r["mean"] for kind in metrics.values() for r in kind.values()]
-
-
-def in_two_processes(config, folder):
-    """Runs both to their end; returns what they have said."""
-    address = f"localhost:{program_processes.free_port()}"
-    both = [
-        program_processes.start(
-            dataclasses.replace(
-                config, coordinator_address=address, num_processes=2, process_id=i
-            ),
-            devices=1,
-            log=folder / f"log{i}",
-        )
-        for i in range(2)
-    ]
-    said = [process.communicate(timeout=120)[0] for process in both]
-    assert [process.returncode for process in both] == [0, 0], [
-        (folder / f"log{i}").read_text() for i in range(2)
-    ]
-    return said
 
 
 def test_a_second_training_in_one_workdir_is_refused(whole, tmp_path):

@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import pathlib
+import shutil
 import signal
 
 import jax
@@ -18,6 +19,7 @@ from experiments import (
     validation,
 )
 from pg2_jax import checkpoint, inference, input_pipeline
+from tests.experiments import program_processes
 from tests.experiments.tiny_run import assert_equal, make_config, state_of
 
 
@@ -99,7 +101,7 @@ def test_programs_take_the_checkpoint_and_the_weights_they_are_told(
 
 
 def drawing(tmp_path):
-    return {"source_image": "a", "pose": "b", "output": str(tmp_path / "c.png")}
+    return {"source_image": __file__, "pose": "b", "output": str(tmp_path / "c.png")}
 
 
 def test_a_resumed_run_equals_an_uninterrupted_one(run, tmp_path, monkeypatch):
@@ -118,6 +120,23 @@ def test_a_resumed_run_equals_an_uninterrupted_one(run, tmp_path, monkeypatch):
     for name in ("coarse/loss", "refine/loss", "validation/refined/masked_ssim_pg2"):
         assert values(config, name) == values(run, name)
     assert_equal(state_of(config), state_of(run))
+
+
+def test_two_processes_validate_as_one(run, tmp_path):
+    """What one process has done up to the best checkpoint, two go on with."""
+    config = dataclasses.replace(run, workdir=str(tmp_path / "run"))
+    shutil.copytree(run.workdir, config.workdir)
+    shutil.rmtree(tmp_path / "run" / "checkpoints" / "5")
+    said = program_processes.run_two(config, tmp_path)
+    assert "step 5: validation/refined/" in said[0] and "step" not in said[1]
+    for name in ("validation/refined/l1", f"validation/refined/{run.best_metric}"):
+        two, one = values(config, name), values(run, name)
+        assert list(two) == list(one)
+        np.testing.assert_allclose(list(two.values()), list(one.values()), rtol=1e-3)
+    best = [
+        checkpoint.restore_generators(c.workdir, "best").step for c in (config, run)
+    ]
+    assert best[0] == best[1]
 
 
 @pytest.fixture

@@ -267,6 +267,7 @@ def _decode_alone(encoded: tf.Tensor) -> Iterator[np.ndarray]:
     end."""
 
     def decode(batch: tf.Tensor) -> tf.Tensor:
+        """JPEG files [N] -> uint8 [N, H, W, 3]."""
         return tf.stack(
             [
                 tf.ensure_shape(tf.io.decode_jpeg(one, 3), (HEIGHT, WIDTH, 3))

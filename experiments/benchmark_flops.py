@@ -19,6 +19,7 @@ def forward_flops(network: nn.Module, *arguments: jax.ShapeDtypeStruct) -> int:
     total = 0
 
     def count(call: Callable, args: Any, kwargs: Any, context: Any) -> Any:
+        """Calls a method of a module, and counts it if it is a product."""
         nonlocal total
         output = call(*args, **kwargs)
         module = context.module

@@ -136,6 +136,7 @@ def _scikit_image() -> _Program:
     def loop(
         generated: np.ndarray, target: np.ndarray, mask: np.ndarray
     ) -> dict[str, np.ndarray]:
+        """The scores [N] by metric, one pair after the other."""
         rows = []
         for g, t, m in zip(generated, target, mask, strict=True):
             bodies = g * m, t * m

@@ -1,17 +1,15 @@
 """--mode=demo: a page for the browser, and the same for programs."""
 
 import socket
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, cast
+from typing import cast
+
+import numpy as np
 
 from experiments.config import Config
 from experiments.demo_studio import Studio, examples, first_pose
 from experiments.stored_config import check_networks
 from pg2_jax import checkpoint, inference
 from pg2_jax.reading import person_finder
-
-if TYPE_CHECKING:
-    import uvicorn
 
 # Connections at once, open pages included; uvicorn refuses more with a 503.
 _MOST_CONNECTIONS = 500
@@ -28,7 +26,7 @@ def demo(config: Config) -> None:
         OSError: the address cannot be listened at.
     """
     try:
-        import uvicorn  # noqa: F401
+        import uvicorn
 
         from experiments import demo_app
     except ModuleNotFoundError as error:
@@ -36,18 +34,25 @@ def demo(config: Config) -> None:
             f"--mode=demo needs the package {error.name}: pip install 'pg2_jax[demo]' "
             "(in a checkout: pip install '.[demo]')."
         ) from error
+    # The port first, for it is a matter of seconds to say that it is taken.
     with listen(config.host, config.port) as listener:
-        server = _server(config, demo_app.make_server)
+        studio, people = _open_studio(config)
+        server = uvicorn.Server(
+            uvicorn.Config(
+                demo_app.make_server(studio, people, config),
+                log_level="warning",
+                limit_concurrency=_MOST_CONNECTIONS,
+                timeout_graceful_shutdown=3,
+            )
+        )
         host = f"[{config.host}]" if ":" in config.host else config.host
         port = listener.getsockname()[1]
         print(f"The demo is at http://{host}:{port}/ (Ctrl-C ends it)", flush=True)
         server.run(sockets=[listener])
 
 
-def _server(config: Config, make_app: Callable[..., Any]) -> "uvicorn.Server":
-    """Loads what draws, and compiles it before the first visitor waits for it."""
-    import uvicorn
-
+def _open_studio(config: Config) -> tuple[Studio, dict[str, np.ndarray]]:
+    """What draws, compiled before the first visitor waits for it, and the examples."""
     model = inference.PoseTransfer.restore(
         config.workdir,
         config.wanted_checkpoint,
@@ -58,14 +63,7 @@ def _server(config: Config, make_app: Callable[..., Any]) -> "uvicorn.Server":
     studio = Studio(model, config.max_waiting, open_finder(config))
     people = examples(studio, config.examples_dir)
     studio.draw(next(iter(people.values())), first_pose(studio))
-    return uvicorn.Server(
-        uvicorn.Config(
-            make_app(studio, people, config),
-            log_level="warning",
-            limit_concurrency=_MOST_CONNECTIONS,
-            timeout_graceful_shutdown=3,
-        )
-    )
+    return studio, people
 
 
 def open_finder(config: Config) -> person_finder.PersonFinder | None:

@@ -102,6 +102,7 @@ def _draw(
             source_pose=joints,
             pose_size=size or None,
             pose_fit=config.pose_fit,
+            mirror=config.mirror,
             between=config.between,
             fit=config.photo_fit,
             paste_back=config.paste_back,

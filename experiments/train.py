@@ -149,7 +149,7 @@ class _Run:
             self._validation = validation.Validation(
                 config, architecture, dataset, self._mesh
             )
-        # What the sessions before this one have left. Later evaluations join it here,
+        # What earlier starts of the run have found. Later evaluations join it here,
         # because one process alone writes the file.
         self._rows = validation.rows(config, last_step=first)
         self._over = processes.as_first(validation.is_over(config, self._rows))
@@ -184,8 +184,7 @@ class _Run:
                     grid = self._pictures.draw(self.state, step)
                     self._log.add_picture("pairs", grid, step)
                 if self._validation and _is_due(step, config.eval_every, last):
-                    found = self._validate(self._validation, step)
-                    processes.say(found, bar)
+                    processes.say(self._validate(self._validation, step), bar)
                 if _is_due(step, config.checkpoint_every, last):
                     self._save(step)
             self._save(step)

@@ -96,6 +96,7 @@ def _one_or_several(step: Callable, mesh: Mesh, *, donate: bool) -> Step:
         return jax.lax.scan(step, state, batches)
 
     def jitted(taken: Callable, split: jax.sharding.NamedSharding):
+        """Compiles for batches that are split so."""
         return jax.jit(
             taken,
             in_shardings=(whole, split),

@@ -216,6 +216,7 @@ def _described(
 
 def _export(architecture: models.Architecture, stored: dict[str, Any]) -> bytes:
     def draw(photos: jax.Array, keypoints: jax.Array) -> dict[str, jax.Array]:
+        """The program of the file: images by kind."""
         weights = jax.tree.map(lambda x: x.astype(jnp.float32), stored)
         return generation.generate(
             weights["coarse"],

@@ -173,6 +173,7 @@ def _winograd_by_kernel(x: jax.Array, dy: jax.Array) -> jax.Array:
     dy = jnp.pad(dy, ((0, 0), (0, ends[0]), (0, ends[1]), (0, 0)))
 
     def add(band: jax.Array, sums: list[jax.Array]) -> list[jax.Array]:
+        """The sums with those of one more band."""
         seen = lax.dynamic_slice_in_dim(padded, band * rows, rows + 2, axis=1)
         made = lax.dynamic_slice_in_dim(dy, band * rows, rows, axis=1)
         inputs = _transform(_INPUT, _tiles(seen, 4))

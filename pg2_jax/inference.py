@@ -118,6 +118,7 @@ class PoseTransfer:
         pose_name: str = "",
         pose_size: tuple[int, int] | None = None,
         pose_fit: str = "auto",
+        mirror: bool = False,
         fit: str = "auto",
         paste_back: bool = False,
     ) -> Result:
@@ -137,6 +138,7 @@ class PoseTransfer:
             pose_fit: how the pose gets its size and place, see
                 `reading.pose.fit_poses`: "body", those of the source person (the
                 default where they are known), "image", or "none".
+            mirror: takes the pose as in a mirror, left for right.
             fit: how a photo of another size gets the model's, see
                 `reading.photo.read_source`: "crop" to the person (the default where the
                 joints are known), "letterbox" or "stretch".
@@ -155,7 +157,7 @@ class PoseTransfer:
                 f"pose_name, such as pose_name={first}, or draw them as a sequence."
             )
         source = self._read_source(image, source_pose, fit, paste_back=paste_back)
-        fitted = self._fit(given, source, pose_fit, pose_size)
+        fitted = self._fit(given, source, pose_fit, pose_size, mirror=mirror)
         return self._results(source, fitted, paste_back=paste_back)[0]
 
     def sequence(
@@ -167,6 +169,7 @@ class PoseTransfer:
         pose_name: str = "",
         pose_size: tuple[int, int] | None = None,
         pose_fit: str = "auto",
+        mirror: bool = False,
         between: int = 0,
         fit: str = "auto",
         paste_back: bool = False,
@@ -187,7 +190,7 @@ class PoseTransfer:
 
         given = pose_reading.read_poses(poses, pose_name, self._finder)
         source = self._read_source(image, source_pose, fit, paste_back=paste_back)
-        fitted = self._fit(given, source, pose_fit, pose_size)
+        fitted = self._fit(given, source, pose_fit, pose_size, mirror=mirror)
         if between:
             filled = pose_tools.interpolate(np.stack(list(fitted.values())), between)
             fitted = {f"{i:03d}": points for i, points in enumerate(filled)}
@@ -285,12 +288,14 @@ class PoseTransfer:
         source: "Source",
         fit: str,
         pose_size: tuple[int, int] | None,
+        *,
+        mirror: bool,
     ) -> dict[str, np.ndarray]:
         """The poses in the model's image, by name."""
         from pg2_jax.reading import pose as pose_reading
 
         fitted = pose_reading.fit_poses(
-            given, self.image_size, source.pose, fit, pose_size
+            given, self.image_size, source.pose, fit, pose_size, mirror=mirror
         )
         if self.architecture.pose_embedding == "view":
             for name, points in fitted.items():

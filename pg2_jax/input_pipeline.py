@@ -1,31 +1,25 @@
 """TFRecord shards -> tf.data -> numpy batches.
 
-The only module of the library that imports tensorflow, which reads and decodes here and
-never touches the accelerator. The order of the training data depends on the seed and
-the step alone, so that a resumed run sees what an uninterrupted one would have seen.
+With records.py the only module of the library that imports tensorflow, which reads and
+decodes and never touches the accelerator. The order of the training data depends on the
+seed and the step alone, so that a resumed run sees what an uninterrupted one would have
+seen.
 """
 
 import collections
 import dataclasses
 import hashlib
 import itertools
-import pathlib
 from collections.abc import Iterator
 from typing import Any, cast
 
 import jax.numpy as jnp
 import numpy as np
 import tensorflow as tf
-import tensorflow_datasets as tfds
 
-from pg2_jax import pose, validation
+from pg2_jax import pose, records, validation
 from pg2_jax.inputs import Batch
 
-tf.config.set_visible_devices([], "GPU")
-
-_IMAGES = ("source_image", "target_image")
-_KEYPOINTS = ("source_keypoints", "target_keypoints")
-_NAMES = ("identity", "source_name", "target_name")
 # Records, not pixels, wait in the shuffle buffer: some 50 MB at 128x64. The builder has
 # written the training pairs in random order already. Only records of more than 32 KiB
 # meet the second limit, which bounds the memory.
@@ -75,31 +69,7 @@ class PairDataset:
             ValueError: there is no such data set, it is of another kind, or it has too
                 few people.
         """
-        folder = pathlib.Path(data_dir).expanduser()
-        if not (folder / "dataset_info.json").is_file():
-            raise ValueError(
-                f"--data_dir={data_dir}: no data set is there (dataset_info.json is "
-                "missing). Make one with: python data_prep/build_tfrecords.py "
-                f"--output_dir={data_dir} ..."
-            )
-        try:
-            self._builder = tfds.builder_from_directory(folder)
-        except Exception as error:
-            # What TFDS raises on damaged files ranges from KeyError to protobuf's own.
-            raise ValueError(
-                f"--data_dir={data_dir}: dataset_info.json or features.json is "
-                f"damaged: {error}"
-            ) from error
-        missing = {*_IMAGES, *_KEYPOINTS, *_NAMES} - set(self._builder.info.features)
-        if missing:
-            raise ValueError(
-                f"--data_dir={data_dir}: the records lack {sorted(missing)}; this is "
-                "not a data set of data_prep/build_tfrecords.py."
-            )
-        for split in self.splits:
-            for path in self._builder.info.splits[split].filepaths:
-                if not pathlib.Path(path).is_file():
-                    raise ValueError(f"--data_dir={data_dir}: {path.name} is missing.")
+        self._builder = records.open_builder(data_dir)
         self.height, self.width = self._builder.info.features["source_image"].shape[:2]
         self.metadata = dict(self._builder.info.metadata or {})
         self._data_dir = data_dir
@@ -124,8 +94,7 @@ class PairDataset:
     @property
     def splits(self) -> list[str]:
         """Names of the stored splits that hold pairs."""
-        infos = self._builder.info.splits
-        return [name for name in infos if infos[name].num_examples]
+        return records.splits(self._builder)
 
     def training_batches(
         self,
@@ -163,12 +132,12 @@ class PairDataset:
         rows = _share(batch_size, process_index, process_count)
         epoch, offset = divmod(first_step * batch_size, self.count("train"))
         epochs = tf.data.Dataset.range(epoch, np.iinfo(np.int64).max)
-        records = epochs.flat_map(lambda e: self._shuffled_records(seed, e))
-        records = records.skip(offset)
+        stream = epochs.flat_map(lambda e: self._shuffled_records(seed, e))
+        stream = stream.skip(offset)
         if process_count > 1:
-            shares = records.batch(rows, drop_remainder=True)
-            records = shares.shard(process_count, process_index).unbatch()
-        return self._batches(records, rows, (*_IMAGES, *_KEYPOINTS))
+            shares = stream.batch(rows, drop_remainder=True)
+            stream = shares.shard(process_count, process_index).unbatch()
+        return self._batches(stream, rows, (*records.IMAGES, *records.KEYPOINTS))
 
     def test_batches(
         self,
@@ -202,20 +171,22 @@ class PairDataset:
         rows = _share(batch_size, process_index, process_count)
         count = min(limit or self.count(split), self.count(split))
         stored = "train" if split == "validation" else split
-        records = self._records(self._files(stored), split)
-        padding = records.take(1).repeat()
-        records = records.take(count).concatenate(padding)
-        shares = records.batch(rows, drop_remainder=True)
-        records = shares.shard(process_count, process_index).unbatch()
-        batches = self._batches(records, rows, (*_IMAGES, *_KEYPOINTS, *_NAMES))
+        stream = self._records(self._files(stored), split)
+        padding = stream.take(1).repeat()
+        stream = stream.take(count).concatenate(padding)
+        shares = stream.batch(rows, drop_remainder=True)
+        stream = shares.shard(process_count, process_index).unbatch()
+        batches = self._batches(
+            stream, rows, (*records.IMAGES, *records.KEYPOINTS, *records.NAMES)
+        )
         firsts = range(process_index * rows, count + batch_size, batch_size)
         steps = -(-count // batch_size)
         for first, batch in zip(firsts, itertools.islice(batches, steps), strict=False):
             true = max(0, count - first)
             people, sources, targets = (
-                [name.decode() for name in batch[key][:true]] for key in _NAMES
+                [name.decode() for name in batch[key][:true]] for key in records.NAMES
             )
-            arrays = {key: batch[key] for key in (*_IMAGES, *_KEYPOINTS)}
+            arrays = {key: batch[key] for key in (*records.IMAGES, *records.KEYPOINTS)}
             names = list(zip(sources, targets, strict=True))
             yield TestBatch(cast(Batch, arrays), names, people)
 
@@ -227,12 +198,12 @@ class PairDataset:
             ValueError: a record cannot be read.
         """
         text = tf.io.FixedLenFeature([], tf.string)
-        roles = list(zip(_IMAGES, _NAMES[1:], strict=True))
+        roles = list(zip(records.IMAGES, records.NAMES[1:], strict=True))
         spec = {key: text for role in roles for key in role}
-        records = tf.data.TFRecordDataset(self._files(split)).batch(_ROWS_AT_ONCE)
+        stream = tf.data.TFRecordDataset(self._files(split)).batch(_ROWS_AT_ONCE)
         seen: set[bytes] = set()
         waiting: list[bytes] = []
-        for rows in self._read(records.map(lambda r: tf.io.parse_example(r, spec))):
+        for rows in self._read(stream.map(lambda r: tf.io.parse_example(r, spec))):
             for images, names in roles:
                 for name, encoded in zip(rows[names], rows[images], strict=True):
                     if name not in seen:
@@ -246,7 +217,9 @@ class PairDataset:
 
     def _decoded(self, encoded: list[bytes]) -> Iterator[np.ndarray]:
         """Yields one batch."""
-        images = tf.data.Dataset.from_tensor_slices(encoded).map(self._decode_image)
+        size = (self.height, self.width)
+        photos = tf.data.Dataset.from_tensor_slices(encoded)
+        images = photos.map(lambda photo: records.decode_image(photo, size))
         yield from self._read(images.batch(len(encoded)))
 
     def checksum(self, split: str) -> str:
@@ -258,7 +231,7 @@ class PairDataset:
         return digest.hexdigest()
 
     def _batches(
-        self, records: tf.data.Dataset, rows: int, keys: tuple[str, ...]
+        self, stream: tf.data.Dataset, rows: int, keys: tuple[str, ...]
     ) -> Iterator[Any]:
         """Decodes an endless stream of records in parallel, in order, into numpy
         batches of `rows`.
@@ -267,7 +240,7 @@ class PairDataset:
         """
         together = max(1, _ROWS_AT_ONCE // rows)
         decoded = (
-            records.batch(rows * together, drop_remainder=True)
+            stream.batch(rows * together, drop_remainder=True)
             .map(
                 lambda batch: self._decode(batch, keys),
                 num_parallel_calls=tf.data.AUTOTUNE,
@@ -285,11 +258,11 @@ class PairDataset:
         Raises:
             ValueError: it does not; names the first pair and counts the others.
         """
-        keys = (*_NAMES[1:], _KEYPOINTS[1])
-        records = tf.data.TFRecordDataset(self._files(split)).batch(4096)
+        keys = (*records.NAMES[1:], records.KEYPOINTS[1])
+        stream = tf.data.TFRecordDataset(self._files(split)).batch(4096)
         unknown, first = 0, ""
-        for rows in self._read(records.map(lambda batch: self._decode(batch, keys))):
-            wrong = np.asarray(pose.view(jnp.asarray(rows[_KEYPOINTS[1]]))) < 0
+        for rows in self._read(stream.map(lambda batch: self._decode(batch, keys))):
+            wrong = np.asarray(pose.view(jnp.asarray(rows[records.KEYPOINTS[1]]))) < 0
             if wrong.any() and not unknown:
                 first = ", ".join(rows[k][wrong.argmax()].decode() for k in keys[:2])
             unknown += int(wrong.sum())
@@ -303,38 +276,30 @@ class PairDataset:
             )
 
     def _read(self, batches: tf.data.Dataset) -> Iterator[Any]:
-        """Iterates over numpy batches; a damaged shard becomes a ValueError."""
-        # At the end of a program tensorflow can be gone before this generator is.
-        record_error = tf.errors.OpError
-        try:
-            yield from batches.as_numpy_iterator()
-        except record_error as error:
-            raise ValueError(
-                f"--data_dir={self._data_dir}: a record cannot be read: {error.message}"
-            ) from error
+        return records.iterate(batches, self._data_dir)
 
     def _hold_out(self, share: float) -> None:
         """Chooses the people of the validation split, and counts their pairs."""
-        key = _NAMES[0]
-        records = tf.data.TFRecordDataset(self._files("train")).batch(4096)
-        decoded = self._read(records.map(lambda batch: self._decode(batch, (key,))))
+        key = records.NAMES[0]
+        stream = tf.data.TFRecordDataset(self._files("train")).batch(4096)
+        decoded = self._read(stream.map(lambda batch: self._decode(batch, (key,))))
         pairs = collections.Counter(name for rows in decoded for name in rows[key])
         self._held_out = validation.held_out(pairs, share)
         self._held_out_pairs = sum(pairs[name] for name in self._held_out)
 
     def _records(self, files: tf.Tensor | list[str], split: str) -> tf.data.Dataset:
         """The serialized records in files, of the training files those of a split."""
-        records = tf.data.TFRecordDataset(files)
+        stream = tf.data.TFRecordDataset(files)
         if split == "test" or not self._held_out:
-            return records
+            return stream
         held_out = tf.constant(self._held_out)
 
         def those_of_split(batch: tf.Tensor) -> tf.Tensor:
-            identity = self._decode(batch, _NAMES[:1])[_NAMES[0]]
+            identity = self._decode(batch, records.NAMES[:1])[records.NAMES[0]]
             is_held_out = tf.reduce_any(identity[:, None] == held_out, axis=1)
             return tf.boolean_mask(batch, is_held_out == (split == "validation"))
 
-        return records.batch(_ROWS_AT_ONCE).map(those_of_split).unbatch()
+        return stream.batch(_ROWS_AT_ONCE).map(those_of_split).unbatch()
 
     def _files(self, split: str) -> list[str]:
         self.count(split)
@@ -345,7 +310,7 @@ class PairDataset:
         files = tf.constant(self._files("train"))
         key = tf.stack([tf.constant(seed, tf.int64), epoch])
         files = tf.random.experimental.stateless_shuffle(files, seed=key)
-        records = self._records(files, "train")
+        stream = self._records(files, "train")
         info = self._builder.info.splits["train"]
         record_size = max(1, info.num_bytes // info.num_examples)
         buffer = min(_SHUFFLE_BUFFER, _SHUFFLE_BYTES // record_size, info.num_examples)
@@ -354,26 +319,10 @@ class PairDataset:
         mixed = tf.random.stateless_uniform(
             (), seed=key, minval=None, maxval=None, dtype=tf.int64
         )
-        return records.shuffle(buffer, seed=mixed, reshuffle_each_iteration=False)
+        return stream.shuffle(buffer, seed=mixed, reshuffle_each_iteration=False)
 
-    def _decode(
-        self, records: tf.Tensor, keys: tuple[str, ...]
-    ) -> dict[str, tf.Tensor]:
-        """Parses and decodes serialized records [N]."""
-        text = tf.io.FixedLenFeature([], tf.string)
-        points = tf.io.FixedLenFeature([18, 3], tf.float32)
-        spec = {key: points if key in _KEYPOINTS else text for key in keys}
-        examples = tf.io.parse_example(records, spec)
-        for key in set(_IMAGES).intersection(keys):
-            # Unrolled: a loop of tensorflow costs a third of the decoding.
-            images = [self._decode_image(image) for image in tf.unstack(examples[key])]
-            examples[key] = tf.stack(images)
-        return examples
-
-    def _decode_image(self, encoded: tf.Tensor) -> tf.Tensor:
-        """JPEG or PNG -> uint8 [H, W, 3]."""
-        image = tf.io.decode_image(encoded, channels=3, expand_animations=False)
-        return tf.ensure_shape(image, (self.height, self.width, 3))
+    def _decode(self, rows: tf.Tensor, keys: tuple[str, ...]) -> dict[str, tf.Tensor]:
+        return records.decode(rows, keys, (self.height, self.width))
 
 
 def _share(batch_size: int, process_index: int, process_count: int) -> int:

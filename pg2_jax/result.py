@@ -11,8 +11,6 @@ from PIL import Image
 
 from pg2_jax import animation, files, visualize
 
-# Pixels of the narrowest letter of a title, on the average of a word.
-_LETTER = 6
 # People beside each other in an animation.
 _BESIDE = 8
 
@@ -206,9 +204,7 @@ def sheet(people: Sequence[Results], *, skeleton: bool = True) -> Image.Image:
             black = np.full_like(person[0].source, 255)
             rows.append([black, *(result.skeleton(scale) for result in person)])
         rows.append([person[0].source, *person.images])
-    letters = scale * people[0][0].source.shape[1] // _LETTER
     titles = ["source", *(name.replace("_", " ") for name in people[0].names)]
-    titles = [t if len(t) <= letters else f"{t[: letters - 1]}…" for t in titles]
     return visualize.grid(rows, titles, scale=scale)
 
 
@@ -226,9 +222,7 @@ def _frame(result: Result, *, skeleton: bool, scale: int) -> np.ndarray:
 
 
 def _in_rows(tiles: Sequence[np.ndarray]) -> np.ndarray:
-    """Pictures side by side, in as many rows as a screen shows them best."""
-    if len(tiles) <= _BESIDE:
-        return _beside(tiles)
+    """Pictures side by side, `_BESIDE` in a row."""
     rows = [_beside(tiles[i : i + _BESIDE]) for i in range(0, len(tiles), _BESIDE)]
     across = max(row.shape[1] for row in rows)
     return np.concatenate(

@@ -108,7 +108,8 @@ def grid(
 
 
 def _draw_title(sheet: Image.Image, title: str, left: int, width: int) -> None:
-    """Writes a column's title, smaller and then in two lines where it is narrow."""
+    """Writes a column's title, smaller and then in two lines where it is narrow, and of
+    a name that is still too long the beginning."""
     draw = ImageDraw.Draw(sheet)
     words = title.split(" ")
     halves = " ".join(words[: len(words) // 2]), " ".join(words[len(words) // 2 :])
@@ -116,6 +117,8 @@ def _draw_title(sheet: Image.Image, title: str, left: int, width: int) -> None:
         font = ImageFont.load_default(size)
         if draw.textbbox((0, 0), text, font=font)[2] <= width:
             break
+    while text != "…" and draw.textbbox((0, 0), text, font=font)[2] > width:
+        text = f"{text.rstrip('…')[:-1]}…"
     middle = (left + width // 2, _LABEL_HEIGHT // 2)
     options: dict = {"fill": "black", "font": font, "align": "center", "spacing": 0}
     draw.text(middle, text.strip(), anchor="mm", **options)

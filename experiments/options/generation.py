@@ -69,6 +69,9 @@ class GenerationOptions:
         path=True,
         modes=("generate", "demo"),
     )
+    mirror: bool = _option(
+        False, "generate: takes the poses as in a mirror, left for right."
+    )
     between: int = _option(
         0, "generate: poses put between each two of --poses.", minimum=0
     )

@@ -55,6 +55,7 @@ class _Axis(NamedTuple):
         return round(self.begin + share * (self.end - self.begin), 1)
 
     def ticks(self) -> list[float]:
+        """Round values along the axis."""
         if not self.log:
             return ticks(self.first, self.last)
         decades = range(math.floor(math.log10(self.first)), 40)

@@ -7,7 +7,6 @@ import tarfile
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-import jax.numpy as jnp
 import numpy as np
 
 from pg2_jax.metrics import inception, state_dict
@@ -126,6 +125,7 @@ def from_graph(content: bytes, name: str) -> dict[str, Any]:
     value = _constant_reader(nodes)
 
     def convolution(scope: str) -> dict[str, np.ndarray]:
+        """Kernel and folded batch norm of a layer."""
         norm = [value(f"{scope}/batchnorm/{weight}") for weight in _GRAPH_NORM]
         attributes = nodes[f"{scope}/batchnorm"].attr
         if not attributes["scale_after_normalization"].b:
@@ -235,17 +235,5 @@ def _fitting(
     params: dict[str, Any], network: inception.InceptionV3, name: str
 ) -> dict[str, Any]:
     """The weights as float32 on the device, if they have the network's shapes."""
-
-    def fitting(value: Any, wanted: Any, label: str) -> Any:
-        if isinstance(wanted, dict):
-            return {k: fitting(value[k], wanted[k], f"{label}{k} ") for k in wanted}
-        if value.shape != wanted.shape:
-            raise ValueError(
-                f"{name} holds no Inception-v3: {label}has the shape {value.shape}, "
-                f"needed is {wanted.shape}."
-            )
-        if not np.isfinite(value).all():
-            raise ValueError(f"{name}: {label}holds NaN or infinite values.")
-        return jnp.asarray(value, jnp.float32)
-
-    return fitting(params, inception.parameter_shapes(network), "")
+    what = f"{name} holds no Inception-v3"
+    return state_dict.fitted(params, inception.parameter_shapes(network), what, name)

@@ -8,10 +8,9 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-import jax.numpy as jnp
 import numpy as np
 
-from pg2_jax.metrics import lpips
+from pg2_jax.metrics import lpips, state_dict
 
 # Names in the state dict of a whole lpips.LPIPS.
 _SLICE = re.compile(r"^net\.slice\d\.")
@@ -140,20 +139,10 @@ def _fitting(
             verb = "lacks" if name in needed else "has the unknown"
             raise ValueError(f"{what}: it {verb} {name}.")
 
-    def fitting(value: Any, shape: Any, label: str) -> Any:
-        if isinstance(shape, dict):
-            if set(value) != set(shape):
-                raise ValueError(f"{what}: {label}has {sorted(value)}.")
-            return {k: fitting(value[k], shape[k], f"{label}{k} ") for k in shape}
-        if tuple(value.shape) != shape.shape:
-            raise ValueError(
-                f"{what}: {label}has the shape {value.shape}, needed is {shape.shape}."
-            )
-        if not np.isfinite(value).all():
-            raise ValueError(f"{file}: {label}holds NaN or infinite values.")
-        return jnp.asarray(value, jnp.float32)
-
-    return {name: fitting(params[name], wanted[name], f"{name} ") for name in params}
+    return {
+        name: state_dict.fitted(params[name], wanted[name], what, file, f"{name} ")
+        for name in params
+    }
 
 
 def joined(parts: list[Part]) -> list[Weights]:

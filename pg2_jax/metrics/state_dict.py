@@ -13,6 +13,7 @@ import struct
 import zipfile
 from typing import Any, ClassVar, NamedTuple
 
+import jax.numpy as jnp
 import ml_dtypes
 import numpy as np
 
@@ -283,3 +284,32 @@ class _Unpickler(restricted_pickle.Unpickler):
         """Lets a state dict have the versions of its modules, which nobody needs."""
         if type(target) is not dict:
             raise RefusedError(f"it changes a {type(target).__name__}")
+
+
+def fitted(value: Any, shapes: Any, what: str, file: str, label: str = "") -> Any:
+    """Weights as float32 on the device, if they are those of a network.
+
+    Args:
+        value: an array, or such by name, nested.
+        shapes: what the network has there.
+        what: begins the message where it has other weights.
+        file: that they are from, which begins the message where they are damaged.
+        label: of the weights in the network, for the messages.
+
+    Raises:
+        ValueError: other names or shapes, or a number that is not finite.
+    """
+    if isinstance(shapes, dict):
+        if set(value) != set(shapes):
+            raise ValueError(f"{what}: {label}has {sorted(value)}.")
+        return {
+            name: fitted(value[name], shape, what, file, f"{label}{name} ")
+            for name, shape in shapes.items()
+        }
+    if tuple(value.shape) != shapes.shape:
+        raise ValueError(
+            f"{what}: {label}has the shape {value.shape}, needed is {shapes.shape}."
+        )
+    if not np.isfinite(value).all():
+        raise ValueError(f"{file}: {label}holds NaN or infinite values.")
+    return jnp.asarray(value, jnp.float32)

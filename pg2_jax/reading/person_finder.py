@@ -33,8 +33,11 @@ class PersonFinder:
         """Whether there is an estimator."""
         return _installed() is not None
 
-    def open(self) -> None:
+    def open(self) -> estimators.Estimator:
         """Loads the estimator now, not when the first person is looked for.
+
+        Returns:
+            The estimator, for one thread at a time.
 
         Raises:
             ValueError: no estimator is installed, or its model cannot be had.
@@ -42,6 +45,7 @@ class PersonFinder:
         with self._lock:
             if self._estimator is None:
                 self._estimator = _open(self._model)
+            return self._estimator
 
     def __call__(self, photo: Image.Image, name: str) -> np.ndarray:
         """The person's joints, float32 [18, 3] in pixels of the photo.
@@ -55,10 +59,17 @@ class PersonFinder:
                 is not installed, or its model cannot be had.
         """
         try:
-            self.open()
+            estimator = self.open()
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from error
-        people = self._people(photo, name)
+        try:
+            with self._lock:
+                people = estimator(np.asarray(photo))
+        except Exception as error:
+            # Estimators raise whatever the libraries below them do.
+            raise ValueError(
+                f"{name}: the pose estimator failed on this photo."
+            ) from error
         people = sorted(people, key=lambda person: -person.area)
         if not people:
             raise ValueError(
@@ -71,17 +82,6 @@ class PersonFinder:
                 "same size. Crop the photo to the one you mean."
             )
         return people[0].keypoints
-
-    def _people(self, photo: Image.Image, name: str) -> list[estimators.Person]:
-        assert self._estimator is not None
-        with self._lock:
-            try:
-                return list(self._estimator(np.asarray(photo)))
-            except Exception as error:
-                # Estimators raise whatever the libraries below them do.
-                raise ValueError(
-                    f"{name}: the pose estimator failed on this photo."
-                ) from error
 
 
 def _installed() -> str | None:

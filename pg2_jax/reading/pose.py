@@ -7,11 +7,12 @@ import warnings
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import jax.numpy as jnp
 import numpy as np
 from PIL import Image
 
 from data_prep import annotations, photos
-from pg2_jax import pose_library, pose_tools
+from pg2_jax import pose, pose_library, pose_tools
 from pg2_jax.reading import pixels
 from pg2_jax.reading.person_finder import PersonFinder
 
@@ -58,7 +59,7 @@ def read_poses(given: Any, name: str, finder: PersonFinder) -> Poses:
         return _from_path(given, name, finder)
     if isinstance(given, Image.Image):
         photo, place = pixels.to_photo(given)
-        return Poses({"pose": finder(photo, place)}, place, pixels=False)
+        return _of_photo(photo, "pose", place, finder)
     if not isinstance(given, Mapping):
         array = np.asarray(given)
         stacked = array[None] if array.ndim == 2 else array
@@ -93,7 +94,13 @@ def checked_pose(points: Any) -> np.ndarray:
 
 
 def fit_poses(
-    poses: Poses, size: Size, body: np.ndarray | None, fit: str, pose_size: Size | None
+    poses: Poses,
+    size: Size,
+    body: np.ndarray | None,
+    fit: str,
+    pose_size: Size | None,
+    *,
+    mirror: bool = False,
 ) -> dict[str, np.ndarray]:
     """Brings poses into the model's image.
 
@@ -108,6 +115,7 @@ def fit_poses(
             "auto": body if `body` has a torso, else image for poses of photos and of
             the library, and none for others.
         pose_size: (height, width) of the image that the pose was found in.
+        mirror: takes the poses as in a mirror, left for right.
 
     Returns:
         Name -> float32 [18, 3] in pixels of the model; points outside are missing.
@@ -118,6 +126,9 @@ def fit_poses(
     if fit not in FITS:
         raise ValueError(f"pose_fit must be one of {', '.join(FITS)}; got {fit!r}.")
     stacked = np.stack(list(poses.poses.values()))
+    if mirror:
+        width = (pose_size or size)[1]
+        stacked = np.asarray(pose.flip_keypoints(jnp.asarray(stacked), width))
     if fit == "auto":
         fit = "none" if poses.pixels else "image"
         if body is not None and pose_tools.has_torso(np.stack([body])):
@@ -188,12 +199,15 @@ def _from_path(given: str | os.PathLike[str], name: str, finder: PersonFinder) -
             f"({sets})."
         )
     if path.suffix.lower() in photos.SUFFIXES:
-        photo = photos.load(path).image
-        try:
-            return Poses({path.stem: finder(photo, text)}, text, pixels=False)
-        except ValueError as error:
-            raise ValueError(f"{error} Or give the pose as a keypoint file.") from error
+        return _of_photo(photos.load(path).image, path.stem, text, finder)
     return Poses(_chosen(annotated(path), name, text), text, pixels=True)
+
+
+def _of_photo(photo: Image.Image, name: str, place: str, finder: PersonFinder) -> Poses:
+    try:
+        return Poses({name: finder(photo, place)}, place, pixels=False)
+    except ValueError as error:
+        raise ValueError(f"{error} Or give the pose as a keypoint file.") from error
 
 
 def annotated(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:

@@ -117,6 +117,16 @@ def test_what_is_said_of_several_photos_is_said_once(draw, capsys, monkeypatch):
     assert said[0].endswith("The same goes for 2 other photos.")
 
 
+def test_poses_are_mirrored(draw):
+    draw("out.png", skeleton=True)
+    draw("mirrored.png", skeleton=True, mirror=True)
+    plain, mirrored = (read(name)[:, 16:] for name in ("out.png", "mirrored.png"))
+    # Right limbs are warm and left ones cool, whose colours change places, too.
+    at = [(image > 0).any(axis=-1) for image in (plain, mirrored)]
+    np.testing.assert_array_equal(at[1], at[0][:, ::-1])
+    assert not np.array_equal(*at)
+
+
 def test_the_suffix_may_be_in_capitals(draw):
     draw("out.PNG")
     assert read("out.PNG").shape == (32, 16, 3)

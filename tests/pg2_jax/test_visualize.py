@@ -69,3 +69,15 @@ def test_screen_scale_keeps_large_pictures():
         1,
         1,
     ]
+
+
+@pytest.mark.parametrize("width", [64, 3])
+def test_a_long_title_stays_over_its_column(width):
+    picture = np.zeros((4, width, 3), np.uint8)
+    names = ["x", "0301_c1s1_000013_00.jpg_of_a_long_name", "y"]
+    header = np.asarray(visualize.grid([[picture] * 3], names).convert("L"))[:18]
+    dark = np.flatnonzero((header < 128).any(axis=0))
+    columns = np.split(np.arange(4, 4 + 3 * (width + 4)), 3)
+    assert [bool(np.isin(dark, c[:width]).any()) for c in columns] == [True] * 3
+    if width > 3:
+        assert not np.isin(dark, [c[width:] for c in columns]).any()

@@ -35,6 +35,21 @@ def test_arrays_and_mappings():
     assert read(named) is named
 
 
+def test_poses_are_mirrored_in_the_image_that_they_are_of():
+    """figure(): the neck at 6, hips at 4 and 8, the right ankle at 4, of 16 columns."""
+    given = figure()
+    got = pose.fit_poses(read(given), SIZE, None, "none", None, mirror=True)["00"]
+    np.testing.assert_array_equal(got[[1, 8, 11, 13], 0], [9, 7, 11, 11])
+    np.testing.assert_array_equal(got[[1, 8, 11, 13], 1], given[[1, 11, 8, 10], 1])
+    assert got[10, 2] == 0 and got[:, 2].sum() == 4
+    large = given * [2, 2, 1]
+    twice = pose.fit_poses(read(large), SIZE, None, "none", (64, 32), mirror=True)
+    # 31 - 2 x, halved.
+    np.testing.assert_array_equal(twice["00"][1, 0], (31 - 12) / 2)
+    body = pose.fit_poses(read(given), SIZE, figure(), "body", None, mirror=True)
+    np.testing.assert_array_equal(body["00"][[8, 11, 13], 0], [4, 8, 8])
+
+
 def test_joints_beyond_the_image_are_counted():
     raised = figure()
     raised[4] = 6, -5, 1

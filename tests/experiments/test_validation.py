@@ -123,19 +123,21 @@ def test_a_resumed_run_equals_an_uninterrupted_one(run, tmp_path, monkeypatch):
 
 
 def test_two_processes_validate_as_one(run, tmp_path):
-    """What one process has done up to the best checkpoint, two go on with."""
-    config = dataclasses.replace(run, workdir=str(tmp_path / "run"))
-    shutil.copytree(run.workdir, config.workdir)
-    shutil.rmtree(tmp_path / "run" / "checkpoints" / "5")
-    said = program_processes.run_two(config, tmp_path)
-    assert "step 5: validation/refined/" in said[0] and "step" not in said[1]
-    for name in ("validation/refined/l1", f"validation/refined/{run.best_metric}"):
-        two, one = values(config, name), values(run, name)
-        assert list(two) == list(one)
-        np.testing.assert_allclose(list(two.values()), list(one.values()), rtol=1e-3)
-    best = [
-        checkpoint.restore_generators(c.workdir, "best").step for c in (config, run)
+    """One step more, which one process takes and judges, and two."""
+    configs = [
+        dataclasses.replace(run, workdir=str(tmp_path / name), refine_steps=5)
+        for name in ("one", "two")
     ]
+    for config in configs:
+        shutil.copytree(run.workdir, config.workdir)
+    assert train.train(configs[0]) is None
+    said = program_processes.run_two(configs[1], tmp_path)
+    assert "step 6: validation/refined/" in said[0] and "step" not in said[1]
+    for name in ("validation/refined/l1", f"validation/refined/{run.best_metric}"):
+        one, two = (values(config, name) for config in configs)
+        assert list(two) == list(one) == [2, 3, 4, 5, 6]
+        np.testing.assert_allclose(two[6], one[6], rtol=1e-3)
+    best = [checkpoint.restore_generators(c.workdir, "best").step for c in configs]
     assert best[0] == best[1]
 
 

@@ -6,18 +6,15 @@ from typing import Any
 
 from absl import flags
 
-from data_prep import (
-    command_line,
-    deepfashion_photos,
-    estimators,
-    framing,
-    sources,
-)
-from data_prep import pairs as pairs_lib
+from data_prep import command_line
+from data_prep.pairs import field_protocol
+from data_prep.sources import deepfashion_photos, readers
 from pg2_jax import files
+from pg2_jax.estimators import registry
+from pg2_jax.photos import crop
 
 _DEFAULT_SIZE = "128x64"
-DATASETS = (*sources.READERS, "pg2_tfrecords", "synthetic")
+DATASETS = (*readers.READERS, "pg2_tfrecords", "synthetic")
 
 
 def _option(default: Any, text: str, **constraints: Any) -> Any:
@@ -44,7 +41,7 @@ class Options:
     estimator: str = _option(
         "mediapipe",
         "What estimates keypoints; see estimate_keypoints.py.",
-        choices=estimators.NAMES,
+        choices=registry.NAMES,
     )
     model: str = _option(
         "", "The estimator's model file; default: the published one, downloaded once."
@@ -54,7 +51,7 @@ class Options:
     )
     annotations: Sequence[str] = _option(
         (),
-        "Keypoint files in any format that data_prep.annotations reads, default those "
+        "Keypoint files in any format that pg2_jax.keypoints reads, default those "
         "in --source_dir: TRAIN,TEST for market1501 (market-annotation-*.csv) and "
         "deepfashion, one for folder (annotations.csv).",
     )
@@ -76,10 +73,10 @@ class Options:
         "large as fits. crop: the box around the keypoints and a --margin, grown to "
         "the shape of --image_size. What a letterbox, or a crop that leaves its photo, "
         "does not fill repeats the pixels of the edge. Not for deepfashion.",
-        choices=framing.RULES,
+        choices=crop.RULES,
     )
     margin: float = _option(
-        framing.MARGIN,
+        crop.MARGIN,
         "For --fit=crop: room on every side, as a share of the longer side of the box "
         "around the keypoints.",
         lower_bound=0.0,
@@ -103,8 +100,8 @@ class Options:
     pair_protocol: str = _option(
         "field",
         "Whose pairs: those that later papers share, or those of PG2's own program "
-        "(data_prep/pg2_protocol.py).",
-        choices=pairs_lib.PROTOCOLS,
+        "(data_prep/pairs/pg2_protocol.py).",
+        choices=field_protocol.PROTOCOLS,
     )
     test_fraction: float = _option(
         0.1,

@@ -29,18 +29,7 @@ if (
 ):  # Run as a script, python puts this folder on the path, not its parent.
     sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
-from data_prep import (
-    build_options,
-    command_line,
-    conversion,
-    deepfashion_photos,
-    output_folder,
-    pair_choice,
-    pg2_records,
-    sources,
-    summary,
-)
-from data_prep import pairs as pairs_lib
+from data_prep import build_options, command_line
 from data_prep.build_options import (
     Options,
     check_used,
@@ -48,7 +37,10 @@ from data_prep.build_options import (
     image_size,
     read_options,
 )
-from data_prep.pair_list import PairList
+from data_prep.pairs import field_protocol, pair_choice
+from data_prep.pairs.pair_list import PairList
+from data_prep.records import output_folder, summary, write_dataset
+from data_prep.sources import deepfashion_photos, pg2_records, readers
 from pg2_jax import files
 
 
@@ -76,12 +68,14 @@ def build(options: Options) -> summary.Summary:
         output_folder.check(output_dir, overwrite=options.overwrite)
         read = _read_records if options.dataset == "pg2_tfrecords" else _read_source
         splits, lists, rules = read(options, stage, problems.rows)
-        built, written = conversion.convert(stage, splits, lists, rules, problems)
+        built, written = write_dataset.convert(stage, splits, lists, rules, problems)
         output_folder.publish(built, output_dir, stage, overwrite=options.overwrite)
     return written
 
 
-_Source = tuple[Mapping[str, sources.Split], Mapping[str, PairList], conversion.Rules]
+_Source = tuple[
+    Mapping[str, readers.Split], Mapping[str, PairList], write_dataset.Rules
+]
 
 
 def _read_source(options: Options, stage: pathlib.Path, problems: list[str]) -> _Source:
@@ -90,7 +84,7 @@ def _read_source(options: Options, stage: pathlib.Path, problems: list[str]) -> 
     size = image_size(options)
     source_dir = _synthesize(options, stage, *size) if synthetic else _source(options)
     layout = "market1501" if synthetic else options.dataset
-    request = sources.Request(
+    request = readers.Request(
         source_dir=source_dir,
         annotation_files=[pathlib.Path(file) for file in options.annotations],
         split_people=not options.pairs,
@@ -103,7 +97,7 @@ def _read_source(options: Options, stage: pathlib.Path, problems: list[str]) -> 
             else None
         ),
     )
-    splits = sources.read(layout, request, problems)
+    splits = readers.read(layout, request, problems)
     choice = pair_choice.PairChoice(
         options.pairs,
         options.max_train_pairs,
@@ -127,7 +121,7 @@ def _read_records(
     }
     if options.max_train_pairs and "train" in lists:
         # The mirrored pairs come first in their records.
-        lists["train"] = pairs_lib.sample(
+        lists["train"] = field_protocol.sample(
             found.lists["train"], options.max_train_pairs, options.seed
         )
     choice = pair_choice.PairChoice(found.files, None, None, options.seed)
@@ -137,8 +131,8 @@ def _read_records(
 
 def _rules(
     options: Options, layout: str, size: tuple[int, int], choice: pair_choice.PairChoice
-) -> conversion.Rules:
-    return conversion.Rules(
+) -> write_dataset.Rules:
+    return write_dataset.Rules(
         name=options.dataset,
         dataset=layout,
         height=size[0],
@@ -165,9 +159,9 @@ def _source(options: Options) -> pathlib.Path:
             f"--source_dir is missing: where is the {options.dataset} data set?"
         )
     folder = pathlib.Path(source_dir)
-    output = folder / sources.FOLDER_ANNOTATIONS
+    output = folder / readers.FOLDER_ANNOTATIONS
     if options.dataset == "folder" and not options.annotations and not output.exists():
-        from data_prep import estimation
+        from data_prep.estimation import estimation
 
         estimating = estimation.Options(
             output=output,
@@ -231,10 +225,10 @@ def _build_and_tell(options: Options, folder: pathlib.Path) -> str:
 
 def _hint(options: Options) -> str:
     """Where a folder's estimation says why photos have no keypoints."""
-    from data_prep import photo_list
+    from data_prep.sources import photo_list
 
     people = pathlib.Path(options.source_dir or options.photos)
-    csv = people / sources.FOLDER_ANNOTATIONS
+    csv = people / readers.FOLDER_ANNOTATIONS
     report = csv.with_name(f"{csv.stem}{photo_list.REPORT}")
     if options.dataset != "folder" or not report.exists():
         return ""

@@ -34,15 +34,12 @@ from PIL import Image
 if not __package__:  # run as a script: let it find its own package
     sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
-from data_prep import (
-    annotations,
-    command_line,
-    output_folder,
-    synthetic_photo,
-    synthetic_sheet,
-)
+from data_prep import command_line
 from data_prep import workers as workers_lib
+from data_prep.records import output_folder
+from data_prep.synthetic import pictures, sheet
 from pg2_jax import files
+from pg2_jax.keypoints import keypoint_files
 
 _SPLITS = ("train", "test")
 # Pair lists use a picture only if both shoulders and both hips are found.
@@ -129,7 +126,7 @@ def synthesize(
             _make_image, folder=folder, seed=seed, height=height, width=width
         )
         keypoints = _fill(folder, make, jobs, workers)
-        synthetic_sheet.write_contact_sheet(folder, height, width)
+        sheet.write_contact_sheet(folder, height, width)
         output_folder.publish(folder, target, stage)
     complete = [bool(found[_TRUNK, 2].all()) for found in keypoints.values()]
     return Summary(
@@ -153,7 +150,7 @@ def _fill(
             for key in sorted(keypoints)
             if key.startswith(f"{split}/")
         }
-        annotations.write_csv(folder / f"market-annotation-{split}.csv", rows)
+        keypoint_files.write_csv(folder / f"market-annotation-{split}.csv", rows)
     return keypoints
 
 
@@ -224,9 +221,7 @@ def _make_image(
     job: _Job, *, folder: pathlib.Path, seed: int, height: int, width: int
 ) -> tuple[str, np.ndarray]:
     """Draws and saves one picture; returns "split/name" and its keypoints [18, 3]."""
-    name, photo = synthetic_photo.photograph(
-        seed, job.identity, job.index, height, width
-    )
+    name, photo = pictures.photograph(seed, job.identity, job.index, height, width)
     path = folder / f"bounding_box_{job.split}" / name
     # Full colour resolution: pictures are too small to halve it.
     Image.fromarray(photo.image).save(path, quality=photo.quality, subsampling=0)

@@ -53,7 +53,7 @@ class Config(
 
     @property
     def wanted_checkpoint(self) -> int | Literal["best"] | None:
-        """The checkpoint that the flags ask for, as `pg2_jax.checkpoint` takes it."""
+        """The checkpoint that the flags ask for, as `checkpoint.restore` takes it."""
         if self.checkpoint_step >= 0:
             return self.checkpoint_step
         return "best" if self.checkpoint == "best" else None

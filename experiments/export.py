@@ -5,7 +5,8 @@ from typing import cast
 
 from experiments import results
 from experiments.config import Config
-from pg2_jax import bundle, checkpoint, inference
+from pg2_jax.checkpoint import restore
+from pg2_jax.inference import exported_model, pose_transfer
 
 _HUB = "hf://"
 
@@ -26,12 +27,12 @@ def export(config: Config) -> None:
             f"--format={config.format}."
         )
     if not to_hub:
-        bundle.check_path(config.output, config.format)
+        exported_model.check_path(config.output, config.format)
         results.check_folder("output", pathlib.Path(config.output))
-    model = inference.PoseTransfer.restore(
+    model = pose_transfer.PoseTransfer.restore(
         config.workdir,
         config.wanted_checkpoint,
-        cast(checkpoint.Weights, config.weights),
+        cast(restore.Weights, config.weights),
         config.drawing_precision,
     )
     if to_hub:

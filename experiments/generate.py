@@ -6,13 +6,14 @@ import re
 import warnings
 from typing import cast
 
-from data_prep import photo_list
+from data_prep.sources import photo_list
 from experiments import results
 from experiments.config import Config
-from experiments.stored_config import check_networks
-from pg2_jax import animation, checkpoint, files, inference, result
-from pg2_jax.reading import person_finder
-from pg2_jax.reading import pose as pose_reading
+from experiments.config_compatibility import check_networks
+from pg2_jax import files
+from pg2_jax.checkpoint import restore
+from pg2_jax.estimators import person_finder
+from pg2_jax.inference import animation, pose_transfer, result, target_pose
 
 _PICTURES = (".png", ".jpg", ".jpeg")
 # Arguments of the library that are flags here.
@@ -34,10 +35,10 @@ def generate(config: Config) -> None:
     _check_output(output)
     finder = person_finder.PersonFinder(config.pose_model)
     photos = _photos(config.source_image)
-    model = inference.PoseTransfer.restore(
+    model = pose_transfer.PoseTransfer.restore(
         config.workdir,
         config.wanted_checkpoint,
-        cast(checkpoint.Weights, config.weights),
+        cast(restore.Weights, config.weights),
         config.drawing_precision,
         finder=finder,
     )
@@ -79,13 +80,13 @@ def _check_output(output: pathlib.Path) -> None:
 
 def _draw(
     config: Config,
-    model: inference.PoseTransfer,
+    model: pose_transfer.PoseTransfer,
     finder: person_finder.PersonFinder,
     photos: dict[str, str],
 ) -> dict[str, result.Results]:
     """Draws everybody; by the names of the photos."""
     given = config.poses or config.pose
-    poses = pose_reading.read_poses(given, config.pose_name, finder)
+    poses = target_pose.read_poses(given, config.pose_name, finder)
     if config.pose and len(poses.poses) > 1:
         raise ValueError(
             f"{config.pose} holds {len(poses.poses)} poses; choose one with pose_name, "
@@ -93,7 +94,7 @@ def _draw(
         )
     joints = None
     if config.source_pose:
-        joints = pose_reading.annotated(config.source_pose)
+        joints = target_pose.annotated(config.source_pose)
     size = config.pose_size and files.parse_size("pose_size", config.pose_size)
     return {
         name: model.sequence(

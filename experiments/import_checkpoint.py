@@ -19,7 +19,8 @@ import tensorflow as tf
 
 from experiments import results
 from experiments.config import Config
-from pg2_jax import checkpointer, models, train_state
+from pg2_jax import models, train_state
+from pg2_jax.checkpoint import checkpointer
 
 Variables = Mapping[str, np.ndarray]
 Path = tuple[str, ...]

@@ -11,15 +11,8 @@ from PIL import Image
 
 from experiments import results
 from experiments.config import Config
-from pg2_jax import (
-    generation,
-    input_pipeline,
-    inputs,
-    models,
-    sharding,
-    train_state,
-    visualize,
-)
+from pg2_jax import generation, inputs, models, sharding, train_state, visualize
+from pg2_jax.input_pipeline import pair_reader
 
 _GIVEN = ("source", "target pose", "target")
 _MOST_ROWS = 6
@@ -58,7 +51,7 @@ def spread_rows(total: int, count: int) -> set[int]:
 
 
 def spread_pairs(
-    dataset: input_pipeline.PairDataset, count: int, limit: int
+    dataset: pair_reader.PairDataset, count: int, limit: int
 ) -> inputs.Batch:
     """Evenly spaced test pairs, those that an evaluation shows too.
 
@@ -71,9 +64,7 @@ def spread_pairs(
     return pairs_at(dataset, spread_rows(min(total, limit or total), count))
 
 
-def pairs_at(
-    dataset: input_pipeline.PairDataset, rows: Collection[int]
-) -> inputs.Batch:
+def pairs_at(dataset: pair_reader.PairDataset, rows: Collection[int]) -> inputs.Batch:
     """Test pairs by their numbers, in ascending order.
 
     Args:
@@ -106,7 +97,7 @@ class ProgressPictures:
         self,
         config: Config,
         architecture: models.Architecture,
-        dataset: input_pipeline.PairDataset,
+        dataset: pair_reader.PairDataset,
         rows: int = 6,
     ):
         self._folder = pathlib.Path(config.workdir).expanduser() / "pictures"

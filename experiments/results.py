@@ -10,7 +10,8 @@ from typing import Any
 from PIL import Image
 
 from data_prep import workers
-from pg2_jax import checkpoint, files
+from pg2_jax import files
+from pg2_jax.checkpoint import restore
 
 
 def write_text(path: pathlib.Path, content: str) -> None:
@@ -53,7 +54,7 @@ def check_folder(flag: str, path: pathlib.Path) -> None:
 
 def provenance() -> dict[str, Any]:
     """Versions of the packages and the commit of this code."""
-    return {"versions": checkpoint.versions(), "commit": _commit()}
+    return {"versions": restore.versions(), "commit": _commit()}
 
 
 def hardware() -> dict[str, Any]:

@@ -8,7 +8,7 @@ that pose out.
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pg2_jax.inference import PoseTransfer
+    from pg2_jax.inference.pose_transfer import PoseTransfer
 
 __version__ = "0.1.0"
 __all__ = ["PoseTransfer", "__version__"]
@@ -17,7 +17,7 @@ __all__ = ["PoseTransfer", "__version__"]
 def __getattr__(name: str) -> Any:
     # jax takes a second to import, which those who ask for the version need not wait.
     if name == "PoseTransfer":
-        from pg2_jax import inference
+        from pg2_jax.inference import pose_transfer
 
-        return inference.PoseTransfer
+        return pose_transfer.PoseTransfer
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -7,7 +7,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from pg2_jax.convolution import convolve
+from pg2_jax.cpu_convolution import convolve
 
 # Of all weights of G1 and G2.
 GLOROT = nn.initializers.xavier_uniform()

@@ -63,7 +63,7 @@ class EvaluationOptions:
     annotations: str = _option(
         "",
         "evaluate: keypoints of the images in --target_dir, a file or folder in any "
-        "format that data_prep.annotations reads, for the masked metrics.",
+        "format that pg2_jax.keypoints reads, for the masked metrics.",
         path=True,
         modes=("evaluate",),
     )

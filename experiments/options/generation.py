@@ -23,8 +23,8 @@ class GenerationOptions:
     source_pose: str = _option(
         "",
         "generate: keypoints of the photos in --source_image, in any format that "
-        "data_prep.annotations reads. The photo is then cropped to the person, and "
-        "poses get the size and place of the body.",
+        "pg2_jax.keypoints reads. The photo is then cropped to the person, and poses "
+        " get the size and place of the body.",
         path=True,
     )
     photo_fit: str = _option(
@@ -38,7 +38,7 @@ class GenerationOptions:
         "",
         "generate: one pose: a photo whose person takes it (needs an estimator), one "
         "of the program's own, such as catalogue/back, or a keypoint file of any "
-        "format that data_prep.annotations reads, such as OpenPose JSON or an "
+        "format that pg2_jax.keypoints reads, such as OpenPose JSON or an "
         "annotation csv; of several poses --pose_name chooses one. Pixels are those of "
         "an image of --pose_size.",
         path=True,

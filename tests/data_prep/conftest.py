@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from data_prep import annotations, estimators
+from pg2_jax.estimators import registry
+from pg2_jax.keypoints import keypoint_files
 from tests.data_prep.colour_photos import ByColour, write_colour
 from tests.data_prep.small_sources import random_pose, write_market, write_photo
 
@@ -22,7 +23,7 @@ def people(tmp_path):
     for name in names:
         write_photo(rng, tmp_path / "people" / name)
     poses = {name: random_pose(rng) for name in names}
-    annotations.write_csv(tmp_path / "people" / "annotations.csv", poses)
+    keypoint_files.write_csv(tmp_path / "people" / "annotations.csv", poses)
     return tmp_path / "people"
 
 
@@ -30,8 +31,8 @@ def people(tmp_path):
 def estimator(monkeypatch):
     """Takes the place of all estimators."""
     fake = ByColour()
-    monkeypatch.setattr(estimators, "open_estimator", lambda _: fake)
-    monkeypatch.setattr(estimators, "check_installed", lambda _: None)
+    monkeypatch.setattr(registry, "open_estimator", lambda _: fake)
+    monkeypatch.setattr(registry, "check_installed", lambda _: None)
     return fake
 
 

@@ -4,7 +4,8 @@ import numpy as np
 import tensorflow_datasets as tfds
 from PIL import Image
 
-from data_prep import annotations, build_tfrecords
+from data_prep import build_tfrecords
+from pg2_jax.keypoints import keypoint_files
 
 HEIGHT, WIDTH = 24, 16
 SIZE = f"{HEIGHT}x{WIDTH}"
@@ -33,7 +34,7 @@ def write_market(root, people):
         for name in names:
             write_photo(rng, root / f"bounding_box_{split}" / name)
         poses = {name: random_pose(rng) for name in names}
-        annotations.write_csv(root / f"market-annotation-{split}.csv", poses)
+        keypoint_files.write_csv(root / f"market-annotation-{split}.csv", poses)
     return root
 
 

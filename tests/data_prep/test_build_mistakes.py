@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from absl import flags
 
-from data_prep import annotations, build_tfrecords
+from data_prep import build_tfrecords
+from pg2_jax.keypoints import keypoint_files
 from tests.data_prep.small_sources import (
     append,
     build,
@@ -191,9 +192,9 @@ def test_bad_option(market, tmp_path, changes, message):
 
 
 def test_folder_with_one_person_cannot_be_split(people, tmp_path):
-    annotated = annotations.read(people / "annotations.csv")
+    annotated = keypoint_files.read(people / "annotations.csv")
     only = {name: pose for name, pose in annotated.items() if name.startswith("anna")}
-    annotations.write_csv(people / "annotations.csv", only)
+    keypoint_files.write_csv(people / "annotations.csv", only)
     with pytest.raises(ValueError, match="1 people have two usable photos"):
         build(people, tmp_path / "out", dataset="folder")
 

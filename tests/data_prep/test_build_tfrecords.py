@@ -9,7 +9,9 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 from PIL import Image
 
-from data_prep import annotations, pairs, pose_pairs
+from data_prep.pairs import field_protocol
+from data_prep.records import pose_pairs
+from pg2_jax.keypoints import keypoint_files
 from tests.data_prep.small_sources import (
     HEIGHT,
     WIDTH,
@@ -37,11 +39,11 @@ def built(tmp_path_factory):
     (source / "bounding_box_train" / "Thumbs.db").write_bytes(b"x")
     (source / "bounding_box_train" / "0055_c1_0.jpg").write_bytes(b"not needed")
     annotations_file = source / "market-annotation-train.csv"
-    annotated = annotations.read(annotations_file)
+    annotated = keypoint_files.read(annotations_file)
     annotated["0055_c1_0.jpg"] = random_pose(rng, 8)
     annotated["0001_c1_0.jpg"][4] = [WIDTH, 3, 1]
     annotated["0001_c1_0.jpg"][7] = [3, HEIGHT + 9, 1]
-    annotations.write_csv(annotations_file, annotated)
+    keypoint_files.write_csv(annotations_file, annotated)
     summary = build(source, root / "out")
     return source, root / "out", summary
 
@@ -49,7 +51,7 @@ def built(tmp_path_factory):
 @pytest.mark.parametrize("split", ["train", "test"])
 def test_records_hold_the_bytes_keypoints_and_names_of_the_source(built, split):
     source, out, _ = built
-    annotated = annotations.read(source / f"market-annotation-{split}.csv")
+    annotated = keypoint_files.read(source / f"market-annotation-{split}.csv")
     records = read_records(out, split)
     for record in records:
         for role in ("source", "target"):
@@ -65,15 +67,17 @@ def test_records_hold_the_bytes_keypoints_and_names_of_the_source(built, split):
 
 def test_test_records_keep_the_order_of_the_protocol(built):
     source, out, _ = built
-    annotated = annotations.read(source / "market-annotation-test.csv")
-    expected = pairs.test_pairs(annotated, "market1501", pairs.MAX_TEST_PAIRS, 0)
+    annotated = keypoint_files.read(source / "market-annotation-test.csv")
+    expected = field_protocol.test_pairs(
+        annotated, "market1501", field_protocol.MAX_TEST_PAIRS, 0
+    )
     assert pair_names(read_records(out, "test")) == expected
 
 
 def test_train_records_are_all_pairs_shuffled(built):
     source, out, _ = built
-    annotated = annotations.read(source / "market-annotation-train.csv")
-    expected = pairs.all_pairs(annotated, "market1501")
+    annotated = keypoint_files.read(source / "market-annotation-train.csv")
+    expected = field_protocol.all_pairs(annotated, "market1501")
     names = pair_names(read_records(out, "train"))
     assert sorted(names) == sorted(expected) and names != expected
 
@@ -195,9 +199,9 @@ def test_resized_photos_carry_scaled_keypoints(market, tmp_path):
     file = market / "market-annotation-train.csv"
     annotated = {
         name: keypoints * [4, 2, 1] + [3, 1, 0]
-        for name, keypoints in annotations.read(file).items()
+        for name, keypoints in keypoint_files.read(file).items()
     }
-    annotations.write_csv(file, annotated)
+    keypoint_files.write_csv(file, annotated)
     summary = build(market, tmp_path / "out", fit="stretch", max_test_pairs=1)
     assert summary.converted == {"resized, stretched to another shape": 7}
     record = pose_pairs.read_records(tmp_path / "out", "train", [0])[0]
@@ -231,7 +235,7 @@ def test_people_without_hips_are_divided_under_the_rule_that_pairs_them(tmp_path
     poses = {f"{p}/{i}.png": random_pose(rng, *hips[p]) for p in hips for i in range(2)}
     for name in poses:
         write_photo(rng, tmp_path / "people" / name)
-    annotations.write_csv(tmp_path / "people" / "annotations.csv", poses)
+    keypoint_files.write_csv(tmp_path / "people" / "annotations.csv", poses)
     options = {"dataset": "folder", "test_fraction": 0.5}
     with pytest.raises(ValueError, match="1 people have two usable photos"):
         build(tmp_path / "people", tmp_path / "out", **options)

@@ -8,15 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data_prep import (
-    synthesize_people,
-    synthetic_body,
-    synthetic_look,
-    synthetic_paint,
-    synthetic_photo,
-    synthetic_scene,
-    synthetic_sheet,
-)
+from data_prep import synthesize_people
+from data_prep.synthetic import body, looks, paint, pictures, scene, sheet
 
 SMALL = {
     "train_identities": 3,
@@ -25,7 +18,7 @@ SMALL = {
     "height": 64,
     "width": 32,
 }
-INDEX = {name: i for i, name in enumerate(synthetic_body.KEYPOINTS)}
+INDEX = {name: i for i, name in enumerate(body.KEYPOINTS)}
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +37,7 @@ def contents(folder):
 
 
 def plain_look(**changes):
-    look = synthetic_look.sample_look(np.random.default_rng(3))
+    look = looks.sample_look(np.random.default_rng(3))
     plain = {
         "pattern": "plain",
         "bag": "none",
@@ -57,14 +50,12 @@ def plain_look(**changes):
 
 def photograph(pose, height=128, width=128, **changes):
     """A photograph under frontal white light by a noiseless camera."""
-    light = synthetic_paint.Light(np.array((0, 0, 1.0)), np.ones(3), 0.5)
+    light = paint.Light(np.array((0, 0, 1.0)), np.ones(3), 0.5)
     camera = dataclasses.replace(
-        synthetic_scene.camera(0, 0, height), light=light, blur=0.0, noise=0.0, pitch=0
+        scene.camera(0, 0, height), light=light, blur=0.0, noise=0.0, pitch=0
     )
     rng = np.random.default_rng(0)
-    return synthetic_photo.take_photo(
-        plain_look(**changes), pose, camera, rng, height, width
-    )
+    return pictures.take_photo(plain_look(**changes), pose, camera, rng, height, width)
 
 
 def point(photo, name):
@@ -108,12 +99,12 @@ def test_a_person_wears_the_same_in_every_picture_and_all_poses_differ():
     def remember(look, pose, *_):
         looks.append(look)
         poses.append(pose.arms.tolist())
-        return synthetic_photo.Photo(np.zeros(0), np.zeros(0), 90)
+        return pictures.Photo(np.zeros(0), np.zeros(0), 90)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(synthetic_photo, "take_photo", remember)
+        patch.setattr(pictures, "take_photo", remember)
         for identity, index in ((1, 0), (1, 6), (2, 0)):
-            synthetic_photo.photograph(0, identity, index, 64, 32)
+            pictures.photograph(0, identity, index, 64, 32)
     assert looks[0] == looks[1] != looks[2]
     assert poses[0] != poses[1] != poses[2] != poses[0]
 
@@ -177,7 +168,7 @@ def test_most_people_have_both_shoulders_and_hips(tmp_path):
 
 
 def test_a_person_facing_the_camera_has_the_right_side_on_the_left():
-    photo = photograph(synthetic_body.standing_pose("side", yaw=0.0))
+    photo = photograph(body.standing_pose("side", yaw=0.0))
     assert missing(photo) == set()
     for joint in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle", "eye", "ear"):
         assert point(photo, f"r_{joint}")[0] < point(photo, f"l_{joint}")[0]
@@ -189,7 +180,7 @@ def test_a_person_facing_the_camera_has_the_right_side_on_the_left():
 
 
 def test_from_behind_the_sides_swap_and_the_face_is_missing():
-    photo = photograph(synthetic_body.standing_pose("side", yaw=np.pi))
+    photo = photograph(body.standing_pose("side", yaw=np.pi))
     assert missing(photo) == {"nose", "r_eye", "l_eye"}
     for joint in ("shoulder", "wrist", "hip", "ankle", "ear"):
         assert point(photo, f"r_{joint}")[0] > point(photo, f"l_{joint}")[0]
@@ -197,7 +188,7 @@ def test_from_behind_the_sides_swap_and_the_face_is_missing():
 
 def test_in_a_side_view_the_far_side_is_missing():
     # Who walks to the image's right shows the right side to the camera.
-    photo = photograph(synthetic_body.standing_pose(yaw=np.pi / 2))
+    photo = photograph(body.standing_pose(yaw=np.pi / 2))
     assert {"l_eye", "l_ear", "l_shoulder", "l_hip"} <= missing(photo)
     assert not {"nose", "r_eye", "r_ear", "r_shoulder", "r_knee"} & missing(photo)
     assert point(photo, "nose")[0] > point(photo, "r_ear")[0]
@@ -205,22 +196,22 @@ def test_in_a_side_view_the_far_side_is_missing():
 
 def test_hands_behind_the_back_are_missing_only_from_the_front():
     hands = {"r_wrist", "l_wrist"}
-    front = photograph(synthetic_body.standing_pose("back", yaw=0.0))
-    behind = photograph(synthetic_body.standing_pose("back", yaw=np.pi))
+    front = photograph(body.standing_pose("back", yaw=0.0))
+    behind = photograph(body.standing_pose("back", yaw=np.pi))
     assert hands <= missing(front)
     assert not hands & missing(behind)
 
 
 def test_joints_outside_the_picture_are_missing():
-    wide = photograph(synthetic_body.standing_pose("side"))
-    narrow = photograph(synthetic_body.standing_pose("side"), width=32)
+    wide = photograph(body.standing_pose("side"))
+    narrow = photograph(body.standing_pose("side"), width=32)
     assert "r_wrist" not in missing(wide)
     assert {"r_wrist", "l_wrist"} <= missing(narrow)
 
 
 def test_the_belly_has_the_colour_of_the_shirt_and_the_thigh_of_the_trousers():
     photo = photograph(
-        synthetic_body.standing_pose(),
+        body.standing_pose(),
         trousers=(0.7, 0.3, 0.2),
         trousers_pattern="plain",
         leg_cover=2.0,
@@ -239,7 +230,7 @@ def test_the_belly_has_the_colour_of_the_shirt_and_the_thigh_of_the_trousers():
 
 def test_a_print_is_on_the_chest_and_not_on_the_back():
     def red(yaw):
-        pose = synthetic_body.standing_pose(yaw=yaw)
+        pose = body.standing_pose(yaw=yaw)
         accent = {"pattern": "print", "emblem": 1, "accent": (1.0, 0.0, 0.0)}
         image = photograph(pose, **accent).image.astype(int)
         x, y = point(photograph(pose), "neck")
@@ -301,7 +292,7 @@ def test_a_failure_leaves_nothing_behind(tmp_path, monkeypatch, error):
     def fail(*_):
         raise error
 
-    monkeypatch.setattr(synthetic_sheet, "write_contact_sheet", fail)
+    monkeypatch.setattr(sheet, "write_contact_sheet", fail)
     with pytest.raises(type(error)):
         synthesize_people.synthesize(tmp_path / "out", **SMALL, workers=1)
     assert not list(tmp_path.iterdir())

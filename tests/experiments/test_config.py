@@ -8,7 +8,7 @@ import sys
 import pytest
 from absl import flags
 
-from experiments import command_line, flag_table, stored_config
+from experiments import command_line, config_compatibility, flag_table
 from experiments.config import Config
 from experiments.options import validation
 from pg2_jax.metrics import suite
@@ -156,13 +156,13 @@ def test_the_data_set_decides_the_size_unless_the_flag_disagrees():
 def test_differences_name_what_may_not_change():
     old = Config(**TRAIN, image_size="64x32")
     free = dataclasses.replace(old, refine_steps=9, log_every=7, workdir="elsewhere")
-    assert stored_config.differences(old.to_json(), free) == []
+    assert config_compatibility.differences(old.to_json(), free) == []
     cosine = dataclasses.replace(old, learning_rate_decay="cosine")
     more = dataclasses.replace(cosine, refine_steps=9)
-    (line,) = stored_config.differences(cosine.to_json(), more)
+    (line,) = config_compatibility.differences(cosine.to_json(), more)
     assert line == "--refine_steps: 14000 in the run, 9 now"
     new = dataclasses.replace(old, learning_rate=1.0, coarse_steps=5)
-    assert stored_config.differences(old.to_json(), new) == [
+    assert config_compatibility.differences(old.to_json(), new) == [
         "--coarse_steps: 22000 in the run, 5 now",
         "--learning_rate: 2e-05 in the run, 1.0 now",
     ]

@@ -8,11 +8,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data_prep import annotations
 from experiments import export, generate, main
 from experiments.config import Config
-from pg2_jax import inference
-from tests.pg2_jax.stand_in import HEIGHT, WIDTH, figure, make_model, make_photo
+from pg2_jax.inference import pose_transfer
+from pg2_jax.keypoints import keypoint_files
+from tests.pg2_jax.inference.stand_in import (
+    HEIGHT,
+    WIDTH,
+    figure,
+    make_model,
+    make_photo,
+)
 
 
 @pytest.fixture
@@ -22,7 +28,7 @@ def model(monkeypatch):
     def restore(path, step=None, weights="averaged", precision="", *, finder=None):
         return make_model(finder)[0]
 
-    monkeypatch.setattr(inference.PoseTransfer, "restore", restore)
+    monkeypatch.setattr(pose_transfer.PoseTransfer, "restore", restore)
 
 
 @pytest.fixture
@@ -98,14 +104,14 @@ def test_a_folder_gets_a_picture_for_each(draw):
 
 def test_a_large_photo_is_cropped_and_the_drawing_put_back(draw):
     Image.fromarray(make_photo(64, 100)).save("large.png")
-    annotations.write_csv("joints.csv", {"large.png": figure(40, left=50)})
+    keypoint_files.write_csv("joints.csv", {"large.png": figure(40, left=50)})
     draw("out.png", source_image="large.png", source_pose="joints.csv", paste_back=True)
     changed = (read("out.png") != make_photo(64, 100)).any(axis=(0, 2))
     assert (np.flatnonzero(changed)[[0, -1]] == [39, 64]).all()
 
 
 def test_what_is_said_of_several_photos_is_said_once(draw, capsys, monkeypatch):
-    from pg2_jax.reading import person_finder
+    from pg2_jax.estimators import person_finder
 
     monkeypatch.setattr(person_finder, "_installed", lambda: None)
     os.mkdir("wide")
@@ -133,7 +139,7 @@ def test_the_suffix_may_be_in_capitals(draw):
 
 
 def test_a_letterboxed_photo_is_said(draw, capsys, monkeypatch):
-    from pg2_jax.reading import person_finder
+    from pg2_jax.estimators import person_finder
 
     monkeypatch.setattr(person_finder, "_installed", lambda: None)
     Image.fromarray(make_photo(32, 64)).save("wide.png")
@@ -166,7 +172,7 @@ def test_a_letterboxed_photo_is_said(draw, capsys, monkeypatch):
     ],
 )
 def test_what_cannot_be_used_is_named(draw, monkeypatch, changes, message):
-    from pg2_jax.reading import person_finder
+    from pg2_jax.estimators import person_finder
 
     monkeypatch.setattr(person_finder, "_installed", lambda: None)
     os.mkdir("empty")
@@ -218,7 +224,7 @@ def test_export_writes_and_uploads(monkeypatch, tmp_path, capsys):
             return "https://there"
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(inference.PoseTransfer, "restore", lambda *_: Model())
+    monkeypatch.setattr(pose_transfer.PoseTransfer, "restore", lambda *_: Model())
     export.export(exporting("m.safetensors", dtype="float16"))
     export.export(exporting("m.jax_export", format="jax_export"))
     export.export(exporting("hf://anna/dance"))

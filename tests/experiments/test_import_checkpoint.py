@@ -16,9 +16,10 @@ import pytest
 
 from experiments import config as config_lib
 from experiments import import_checkpoint as importer
-from experiments import training_steps
-from pg2_jax import checkpoint, generation, losses, pose, train_state, train_step
+from experiments.train import training_steps
+from pg2_jax import generation, losses, pose, train_state, train_step
 from pg2_jax import inputs as inputs_lib
+from pg2_jax.checkpoint import restore
 from tests.experiments import authors_market
 
 MODELS = ("market", "deepfashion")
@@ -267,7 +268,7 @@ def test_training_follows_the_authors(model, compiled_steps, rate, tolerance):
 def test_an_imported_run_is_a_run(model, tmp_path):
     config = dataclasses.replace(model.config, workdir=str(tmp_path))
     importer.import_checkpoint(config)
-    generators = checkpoint.restore_generators(str(tmp_path))
+    generators = restore.restore_generators(str(tmp_path))
     state = model.state()
     assert generators.step == int(state.step)
     assert generators.architecture == model.architecture

@@ -8,7 +8,8 @@ import jax
 import nbformat
 import pytest
 
-from experiments import execute_notebooks, train
+from experiments import execute_notebooks
+from experiments.train import train
 from tests.experiments import program_processes
 from tests.experiments.tiny_run import make_config
 

@@ -14,19 +14,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data_prep import annotations
-from data_prep.annotations import openpose_json
-from experiments import (
-    evaluate,
-    generate,
-    history,
-    inception_scores,
-    pair_scores,
-    scoring,
-    train,
-)
+from experiments import generate
 from experiments.config import Config
-from pg2_jax import checkpoint, input_pipeline
+from experiments.evaluate import evaluate, inception_scores, pairs_csv, statistics
+from experiments.train import history, train
+from pg2_jax.checkpoint import restore
+from pg2_jax.input_pipeline import pair_reader
+from pg2_jax.keypoints import keypoint_files, openpose_json
 from pg2_jax.metrics import inception, inception_weights
 from tests.experiments.tiny_run import assert_equal, make_config, state_of
 
@@ -44,7 +38,7 @@ def read_json(config, name):
 
 
 def weights(workdir):
-    generators = checkpoint.restore_generators(str(workdir))
+    generators = restore.restore_generators(str(workdir))
     return generators.step, (generators.coarse, generators.refine)
 
 
@@ -215,7 +209,7 @@ def test_wrong_flags_are_named(run, program, changes, message):
 def test_evaluation_scores_every_pair_once(run, pair_dataset, capsys):
     evaluate.evaluate(dataclasses.replace(run, batch_size=8))
     report = read_json(run, "metrics.json")
-    dataset = input_pipeline.PairDataset(pair_dataset)
+    dataset = pair_reader.PairDataset(pair_dataset)
     assert report["pairs"] == dataset.count("test")
     assert report["step"] == 4
     assert report["weights"] == "raw"
@@ -244,7 +238,7 @@ def test_evaluation_scores_every_pair_once(run, pair_dataset, capsys):
     assert masks["ssim_pg2"] == "none"
     assert masks["masked_ssim_pg2"].startswith("body mask of the target pose")
     assert masks["source_masked_ssim_pg2"].startswith("body mask of the source pose")
-    assert list(masks) == [n for n in scoring.METRICS if n in masks]
+    assert list(masks) == [n for n in statistics.METRICS if n in masks]
     needs = "needs images of at least 51x51 pixels"
     assert report["not_computed"]["masked_ssim_win51"] == needs
     shown = capsys.readouterr().out
@@ -261,10 +255,8 @@ def test_every_pair_has_its_scores_and_its_image(run, tmp_path):
         dataclasses.replace(run, mode="evaluate", save_images=True, max_test_pairs=5)
     )
     report = read_json(run, "metrics.json")
-    found = pair_scores.read(pathlib.Path(run.workdir) / pair_scores.FILE)
-    (test,) = input_pipeline.PairDataset(run.data_dir).test_batches(
-        batch_size=5, limit=5
-    )
+    found = pairs_csv.read(pathlib.Path(run.workdir) / pairs_csv.FILE)
+    (test,) = pair_reader.PairDataset(run.data_dir).test_batches(batch_size=5, limit=5)
     assert found.names == test.names
     assert list(found.scores) == list(report["metrics"])
     for kind, by_name in found.scores.items():
@@ -278,7 +270,7 @@ def test_every_pair_has_its_scores_and_its_image(run, tmp_path):
         mode="evaluate", match="order", batch_size=2, progress=False, **folders
     )
     evaluate.evaluate(config)
-    again = pair_scores.read(tmp_path / pair_scores.FILE)
+    again = pairs_csv.read(tmp_path / pairs_csv.FILE)
     # The folder is sorted by name.
     stems = ["__".join(pathlib.Path(x).stem for x in pair) for pair in found.names]
     order = np.argsort(stems)
@@ -289,14 +281,14 @@ def test_every_pair_has_its_scores_and_its_image(run, tmp_path):
 
 
 def test_networks_that_draw_nan_are_not_scored(run, monkeypatch, tmp_path):
-    restore = checkpoint.restore_generators
+    unharmed = restore.restore_generators
 
     def damaged(*arguments):
-        generators = restore(*arguments)
+        generators = unharmed(*arguments)
         broken = jax.tree.map(lambda x: x * np.nan, generators.refine)
         return dataclasses.replace(generators, refine=broken)
 
-    monkeypatch.setattr(checkpoint, "restore_generators", damaged)
+    monkeypatch.setattr(restore, "restore_generators", damaged)
     before = sorted(os.listdir(run.workdir))
     message = "refined image of 4 of the first 4 pairs holds NaN .*, first that of "
     with pytest.raises(ValueError, match=message):
@@ -335,7 +327,7 @@ def drawing(run, people, tmp_path):
     """A config that draws a test person in the pose of another test photo."""
     photo = next((people / "bounding_box_test").iterdir())
     poses = people / "market-annotation-test.csv"
-    name = next(n for n, k in annotations.read(poses).items() if k[:, 2].sum() > 9)
+    name = next(n for n, k in keypoint_files.read(poses).items() if k[:, 2].sum() > 9)
     return dataclasses.replace(
         run,
         mode="generate",
@@ -359,7 +351,7 @@ def test_generate_writes_one_png_of_the_models_size(drawing):
 
 def test_a_pose_of_a_larger_image_is_scaled(drawing, tmp_path):
     generate.generate(drawing)
-    keypoints = annotations.read(drawing.pose)[drawing.pose_name] * [4, 4, 1]
+    keypoints = keypoint_files.read(drawing.pose)[drawing.pose_name] * [4, 4, 1]
     scaled = dataclasses.replace(
         drawing,
         pose=pose_file(tmp_path, keypoints),
@@ -373,7 +365,7 @@ def test_a_pose_of_a_larger_image_is_scaled(drawing, tmp_path):
 
 def test_a_pose_may_lie_in_a_folder(drawing, tmp_path):
     generate.generate(drawing)
-    poses = annotations.read(drawing.pose)
+    poses = keypoint_files.read(drawing.pose)
     openpose_json.write_folder(tmp_path / "poses", poses)
     other = dataclasses.replace(
         drawing, pose=str(tmp_path / "poses"), output=str(tmp_path / "other.png")
@@ -412,7 +404,7 @@ def pose_file(tmp_path, keypoints):
 
 
 def test_a_pose_outside_the_image_is_refused_with_the_flag(drawing, tmp_path):
-    keypoints = annotations.read(drawing.pose)[drawing.pose_name] * [40, 40, 1]
+    keypoints = keypoint_files.read(drawing.pose)[drawing.pose_name] * [40, 40, 1]
     keypoints[:, :2] += 50 * keypoints[:, 2:]
     path = pose_file(tmp_path, keypoints)
     far = dataclasses.replace(drawing, pose=path, pose_name="")
@@ -423,7 +415,7 @@ def test_a_pose_outside_the_image_is_refused_with_the_flag(drawing, tmp_path):
 
 
 def test_points_outside_the_image_count_as_missing(drawing, tmp_path, capsys):
-    keypoints = annotations.read(drawing.pose)[drawing.pose_name]
+    keypoints = keypoint_files.read(drawing.pose)[drawing.pose_name]
     joint = int(np.argmax(keypoints[:, 2]))
     missing, outside = keypoints.copy(), keypoints.copy()
     missing[joint], outside[joint] = 0, (16, 5, 1)

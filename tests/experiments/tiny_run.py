@@ -5,9 +5,10 @@ import contextlib
 import jax
 import numpy as np
 
-from experiments import train
 from experiments.config import Config
-from pg2_jax import checkpoint, input_pipeline
+from experiments.train import train
+from pg2_jax.checkpoint import restore
+from pg2_jax.input_pipeline import pair_reader
 
 
 def make_config(pair_dataset, workdir, **changes):
@@ -35,9 +36,9 @@ def make_config(pair_dataset, workdir, **changes):
 def state_of(config):
     """The whole last state of a run, optimizer and discriminator included; of a new run
     that which it would begin with."""
-    dataset = input_pipeline.PairDataset(config.data_dir, config.validation_share)
+    dataset = pair_reader.PairDataset(config.data_dir, config.validation_share)
     config = config.with_size(dataset.height, dataset.width)
-    architecture = checkpoint.architecture_of(config.to_json())
+    architecture = restore.architecture_of(config.to_json())
     with contextlib.closing(train._Run(config, architecture, dataset)) as run:
         return run.state
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data_prep import annotations
-from pg2_jax import inference
+from pg2_jax.inference import pose_transfer
+from pg2_jax.keypoints import keypoint_files
 
 ROOT = pathlib.Path(__file__).parents[2]
 FOLDER = ROOT / "models" / "synthetic_128x64"
@@ -17,11 +17,11 @@ PEOPLE = FOLDER / "people"
 
 @pytest.fixture(scope="module")
 def model():
-    return inference.PoseTransfer.restore(FOLDER / "model.safetensors")
+    return pose_transfer.PoseTransfer.restore(FOLDER / "model.safetensors")
 
 
 def test_it_draws_the_target_better_than_a_copy_of_the_source(model):
-    poses = annotations.read(PEOPLE / "market-annotation-test.csv")
+    poses = keypoint_files.read(PEOPLE / "market-annotation-test.csv")
     photos = {
         name: np.asarray(Image.open(PEOPLE / "bounding_box_test" / name))
         for name in poses

@@ -1,0 +1,1 @@
+"""Keypoints of a whole folder of photos, resumable, with a report."""

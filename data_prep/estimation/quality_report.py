@@ -1,0 +1,134 @@
+"""Who of the people found in photos is kept, and what is said and drawn about them."""
+
+import collections
+import csv
+import dataclasses
+import pathlib
+from collections.abc import Sequence
+
+import numpy as np
+
+from data_prep.estimation.resume_log import Record
+from pg2_jax import files
+from pg2_jax.estimators.registry import Person
+from pg2_jax.photos import crop, photo_files
+
+HEADER = ("name", "status", "people", "score", "points", "note")
+STATUSES = ("found", "low score", "not found", "bad photo")
+_SHEET_ROWS, _SHEET_COLUMNS, _TILE = 4, 6, 192
+
+
+@dataclasses.dataclass
+class Outcome:
+    """What becomes of an estimation.
+
+    Attributes:
+        annotations: photo name -> [18, 3]; further people of a photo as name#2, ...
+        kept: photo name -> the people that are kept, the largest first.
+        statuses: photo name -> one of `STATUSES`.
+    """
+
+    annotations: dict[str, np.ndarray]
+    kept: dict[str, list[Person]]
+    statuses: dict[str, str]
+
+    def counts(self) -> str:
+        """Says how many photos have which status."""
+        counted = collections.Counter(self.statuses.values())
+        return ", ".join(f"{status} {counted[status]:,}" for status in STATUSES)
+
+
+def choose(records: Sequence[Record], everyone: bool, min_score: float) -> Outcome:
+    """Decides who is kept.
+
+    Args:
+        records: what was found, photo by photo.
+        everyone: whether all people of a photo are kept, or the one whose visible
+            points span the largest box.
+        min_score: people with a lower score are left out.
+    """
+    outcome = Outcome({}, {}, {})
+    for record in records:
+        sure = [person for person in record.people if person.score >= min_score]
+        sure.sort(key=lambda person: -person.area)
+        outcome.statuses[record.name] = _status(record, sure)
+        outcome.kept[record.name] = sure if everyone else sure[:1]
+        for number, person in enumerate(outcome.kept[record.name], start=1):
+            name = record.name if number == 1 else f"{record.name}#{number}"
+            # In float64 a tenth of a pixel is written with one digit.
+            outcome.annotations[name] = np.round(person.keypoints.astype(float), 1)
+    return outcome
+
+
+def _status(record: Record, sure: Sequence[Person]) -> str:
+    if record.problem:
+        return "bad photo"
+    if not record.people:
+        return "not found"
+    return "found" if sure else "low score"
+
+
+def write(path: pathlib.Path, records: Sequence[Record], outcome: Outcome) -> None:
+    """Writes a row per photo: status, how many people were found, score and number of
+    points of the largest that is kept (or else of the surest), what is wrong with it.
+
+    Args:
+        path: the csv file; appears whole or not at all.
+        records: what was found.
+        outcome: what becomes of it.
+    """
+    with (
+        files.replacing(path) as temporary,
+        open(temporary, "w", encoding="utf-8", newline="") as file,
+    ):
+        rows = csv.writer(file, lineterminator="\n")
+        rows.writerow(HEADER)
+        for record in records:
+            surest = sorted(record.people, key=lambda person: -person.score)
+            shown = (outcome.kept[record.name] or surest)[:1]
+            values = [
+                f"{shown[0].score:.3f}" if shown else "",
+                int(shown[0].keypoints[:, 2].sum()) if shown else 0,
+            ]
+            status = outcome.statuses[record.name]
+            rows.writerow(
+                [record.name, status, len(record.people), *values, record.problem]
+            )
+
+
+def draw(path: pathlib.Path, folder: pathlib.Path, outcome: Outcome) -> None:
+    """Draws skeletons over photos, from the lowest score to the highest.
+
+    Args:
+        path: the picture; appears whole or not at all.
+        folder: what the names of the photos are relative to.
+        outcome: the people.
+    """
+    from pg2_jax import visualize  # Imports jax, which the workers need not do.
+
+    ranked = sorted(
+        (name for name, people in outcome.kept.items() if people),
+        key=lambda name: (outcome.kept[name][0].score, name),
+    )
+    count = min(len(ranked), _SHEET_ROWS * _SHEET_COLUMNS)
+    chosen = [ranked[i] for i in np.linspace(0, len(ranked) - 1, count).astype(int)]
+    tiles = [_tile(folder / name, outcome.kept[name]) for name in chosen]
+    rows = [tiles[i : i + _SHEET_COLUMNS] for i in range(0, len(tiles), _SHEET_COLUMNS)]
+    with files.replacing(path) as temporary:
+        visualize.grid(rows).save(temporary)
+
+
+def _tile(path: pathlib.Path, people: Sequence[Person]) -> np.ndarray:
+    from pg2_jax import visualize
+
+    image = photo_files.load(path).image
+    original, size = (image.height, image.width), (_TILE, _TILE)
+    part = crop.frame("letterbox", original, size)
+    tile = np.asarray(crop.apply(image, part, size))
+    for person in people:
+        moved, _ = crop.move_keypoints(person.keypoints, original, part, size)
+        tile = visualize.draw_skeleton(tile, moved)
+    left, top, right, bottom = (int(side) for side in part.target)
+    shown = np.full_like(tile, 255)
+    shown[top:bottom, left:right] = tile[top:bottom, left:right]
+    return shown

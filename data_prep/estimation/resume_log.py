@@ -1,0 +1,147 @@
+"""What an estimation has found so far, so that an interrupted one goes on."""
+
+import json
+import os
+import pathlib
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from pg2_jax import locks
+from pg2_jax.estimators.registry import Person
+
+# The size in bytes and the time of change of a photo: whether it is still the same.
+Stamp = tuple[int, int]
+
+
+class Record(NamedTuple):
+    """What was found in one photo.
+
+    Attributes:
+        name: of the photo.
+        stamp: of the photo when it was read.
+        people: who was found.
+        problem: why nothing could be found out; empty when all went well.
+    """
+
+    name: str
+    stamp: Stamp
+    people: list[Person]
+    problem: str = ""
+
+
+class EstimationLog:
+    """A file of JSON lines: the settings, then a line per photo, written as they come.
+
+    A kill in the middle of a line costs that photo only. Lines of other settings are
+    not used, and a second process on the same file is refused.
+
+    Attributes:
+        records: photo name -> what was found in it.
+        discarded: photos of other settings that the file had, and has no more.
+    """
+
+    def __init__(self, path: pathlib.Path, settings: dict[str, Any]) -> None:
+        """Opens the file, and reads it if it was begun with the same settings.
+
+        Args:
+            path: the file; created if there is none.
+            settings: what the result depends on, in JSON's types.
+
+        Raises:
+            ValueError: another process is writing it. OSError: it cannot be written.
+        """
+        self._path = path
+        self.records: dict[str, Record] = {}
+        self.discarded = 0
+        self._file = open(path, "a+", encoding="utf-8")  # noqa: SIM115 (see close)
+        try:
+            self._lock()
+            self._resume(settings)
+        except BaseException:
+            self._file.close()
+            raise
+
+    def _lock(self) -> None:
+        try:
+            locks.claim(self._file)
+        except BlockingIOError as error:
+            raise ValueError(
+                f"{self._path}: another process estimates for the same --output"
+            ) from error
+
+    def _resume(self, settings: dict[str, Any]) -> None:
+        """Reads what is there, and adds nothing but what is missing, so that a kill
+        loses none of it."""
+        self._file.seek(0)
+        text = self._file.read()
+        header, *lines = text.splitlines() or [""]
+        records = _records(lines)
+        if _parse(header) == settings:
+            self.records = records
+            # A line that was cut off ends here.
+            self._file.write("" if text.endswith("\n") else "\n")
+        else:
+            self.discarded = len(records)
+            self._file.truncate(0)
+            self._file.write(json.dumps(settings) + "\n")
+        self._file.flush()
+
+    def is_done(self, name: str, stamp: Stamp) -> bool:
+        """Whether a photo was looked at, and has not changed since."""
+        return name in self.records and self.records[name].stamp == stamp
+
+    def add(self, record: Record) -> None:
+        """Keeps a result; a problem is not kept, it may be gone the next time."""
+        self.records[record.name] = record
+        if not record.problem:
+            people = [[p.score, p.keypoints.tolist()] for p in record.people]
+            self._file.write(json.dumps([record.name, record.stamp, people]) + "\n")
+            self._file.flush()
+
+    def close(self) -> None:
+        """Closes the file, which stays if it holds anything."""
+        if not self.records:
+            self.remove()
+        self._file.close()
+
+    def remove(self) -> None:
+        """Removes the file: its results are elsewhere."""
+        self._path.unlink(missing_ok=True)
+
+
+def stamp(path: pathlib.Path) -> Stamp:
+    """Returns the stamp of a photo; (0, 0) for one that cannot be found."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return 0, 0
+    return status.st_size, status.st_mtime_ns
+
+
+def _parse(line: str) -> Any:
+    try:
+        return json.loads(line)
+    except json.JSONDecodeError:
+        return None
+
+
+def _records(lines: list[str]) -> dict[str, Record]:
+    """Returns the records of lines by photo; of two of one photo the later."""
+    records: dict[str, Record] = {}
+    for line in lines:
+        try:
+            record = _from_json(_parse(line))
+        except (KeyError, TypeError, ValueError):
+            continue  # Cut off by a kill.
+        records[record.name] = record
+    return records
+
+
+def _from_json(values: Any) -> Record:
+    name, (size, time), people = values
+    found = [
+        Person(np.array(keypoints, np.float32).reshape(18, 3), float(score))
+        for score, keypoints in people
+    ]
+    return Record(str(name), (int(size), int(time)), found)

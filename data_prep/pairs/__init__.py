@@ -1,0 +1,1 @@
+"""Which photos of a person make a pair."""

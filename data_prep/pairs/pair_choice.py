@@ -1,0 +1,158 @@
+"""Which pairs a conversion takes, split by split: the protocol's, or those of a
+list."""
+
+import dataclasses
+import pathlib
+from collections.abc import Collection, Mapping, Sequence
+
+import numpy as np
+
+from data_prep.pairs import field_protocol, pair_files, pg2_protocol
+from data_prep.pairs.pair_list import PairList
+from data_prep.sources import readers
+
+
+@dataclasses.dataclass(frozen=True)
+class PairChoice:
+    """Which pairs are wanted.
+
+    Attributes:
+        files: pair lists for train and test, "" for none; or nothing at all.
+        max_train_pairs: cap of the protocol's training pairs, None for all.
+        max_test_pairs: cap of the protocol's test pairs, None for the protocol's own.
+        seed: seed of the draws.
+        rule: one of `pairs.PROTOCOLS`.
+    """
+
+    files: Sequence[str]
+    max_train_pairs: int | None
+    max_test_pairs: int | None
+    seed: int
+    rule: str = "field"
+
+    def file(self, split: str) -> str:
+        """Returns the list to use for a split, "" for the protocol."""
+        return self.files[split == "test"] if self.files else ""
+
+    def cap(self, split: str, dataset: str) -> int | None:
+        """Returns how many of the protocol's pairs a split takes, None for all."""
+        if split != "test":
+            return self.max_train_pairs
+        if self.max_test_pairs is not None:
+            return self.max_test_pairs
+        if self.rule == "pg2":
+            return pg2_protocol.MAX_TEST_PAIRS.get(dataset)
+        return field_protocol.MAX_TEST_PAIRS
+
+    def protocol(self, split: str, dataset: str) -> str:
+        """Says in words where the pairs of a split come from."""
+        if self.file(split):
+            return f"pairs of the list {pathlib.Path(self.file(split)).name}"
+        cap = self.cap(split, dataset)
+        most = "" if cap is None else f"; at most {cap}"
+        if self.rule == "pg2":
+            return (
+                "all ordered pairs of photos of one person with keypoints, in the "
+                f"order of the program of PG2's authors, seed {self.seed}{most}"
+            )
+        drawn = f"{most} drawn with seed {self.seed}" if most else ""
+        return (
+            "all ordered pairs of photos of one person that show both shoulders and "
+            f"both hips{drawn}"
+        )
+
+    def check_not_empty(self, split: str, kept: Sequence[field_protocol.Pair]) -> None:
+        """Refuses a split without pairs.
+
+        Args:
+            split: name of the split.
+            kept: the pairs that bad rows and bad photos leave of it.
+
+        Raises:
+            ValueError: there are none; says why.
+        """
+        if kept:
+            return
+        reason = "nobody has two usable photos that show both shoulders and both hips"
+        if self.rule == "pg2":
+            reason = "nobody has two photos with keypoints"
+        if self.file(split):
+            reason = (
+                f"{self.file(split)} has bad rows or bad photos only "
+                "(--on_error=fail lists them)"
+            )
+        raise ValueError(f"the {split} split has no pairs: {reason}")
+
+
+def list_pairs(
+    choice: PairChoice,
+    splits: Mapping[str, readers.Split],
+    dataset: str,
+    problems: list[str],
+) -> dict[str, PairList]:
+    """Lists the pairs of each split, in the order of the protocol or of the given file.
+
+    Args:
+        choice: which pairs.
+        splits: the annotated photos.
+        dataset: a key of `sources.READERS`.
+        problems: bad rows of pair lists are appended here and left out.
+
+    Returns:
+        Split name -> pairs.
+
+    Raises:
+        ValueError: a wrong number of lists, or one that cannot be read.
+    """
+    files = choice.files
+    if len(files) not in (0, 2):
+        raise ValueError(
+            f"--pairs names {len(files)} files, expected TRAIN.csv,TEST.csv; either "
+            "may be left empty"
+        )
+    if dataset == "folder" and any(files) and not all(files):
+        raise ValueError(
+            "--pairs needs both lists for a folder: they decide who is in which split"
+        )
+    lists = {}
+    for split, source in splits.items():
+        annotated, file = source.annotations, choice.file(split)
+        lists[split] = (
+            PairList.of(pair_files.read(file, _posed(annotated), dataset, problems))
+            if file
+            else by_protocol(choice, split, annotated, source.photos, dataset)
+        )
+    return lists
+
+
+def by_protocol(
+    choice: PairChoice,
+    split: str,
+    annotated: Mapping[str, np.ndarray],
+    photos: Collection[str],
+    dataset: str,
+) -> PairList:
+    """Lists the pairs of a split by the protocol that is chosen.
+
+    Args:
+        choice: which pairs.
+        split: "train" or "test".
+        annotated: photo name -> [18, 3].
+        photos: names of all photos of the split, with or without keypoints.
+        dataset: one of `pairs.DATASETS`.
+    """
+    cap = choice.cap(split, dataset)
+    if choice.rule == "pg2":
+        return PairList.of(
+            pg2_protocol.list_pairs(
+                photos, _posed(annotated), dataset, limit=cap, seed=choice.seed
+            )
+        )
+    list_field = (
+        field_protocol.train_pairs if split == "train" else field_protocol.test_pairs
+    )
+    return list_field(annotated, dataset, cap, choice.seed)
+
+
+def _posed(annotated: Mapping[str, np.ndarray]) -> list[str]:
+    return [name for name, keypoints in annotated.items() if keypoints[:, 2].any()]

@@ -1,0 +1,118 @@
+"""Pair lists in the forms that pose transfer projects share."""
+
+import csv
+import io
+import os
+from collections.abc import Collection, Iterable, Iterator
+
+from data_prep.pairs.field_protocol import Pair, identity_of
+from data_prep.sources.photo_names import PhotoNames, simplifier
+from pg2_jax import files
+from pg2_jax.keypoints.base import content_of, shown
+
+_HEADER = ("from", "to")
+
+
+def read(
+    path: str | os.PathLike[str],
+    names: Collection[str],
+    dataset: str,
+    problems: list[str] | None = None,
+) -> list[Pair]:
+    """Reads a pair list: a csv with the header `from,to`, or a text file of NTED.
+
+    Args:
+        path: the csv file, UTF-8; or with the suffix .txt lines `target,source` without
+            a header, in which more sources may follow.
+        names: the photos that have keypoints.
+        dataset: one of `pairs.DATASETS`; how a name gives the identity of the person,
+            and which spellings of a name are the same photo.
+        problems: bad rows are appended here, one message each, and left out of the
+            result; without it the first bad row raises.
+
+    Returns:
+        (source name, target name) in file order, as `names` spells them.
+
+    Raises:
+        ValueError: naming file, line, value and rule.
+        OSError: the file cannot be read.
+    """
+    known = PhotoNames(names, simplifier(dataset))
+    first_line: dict[Pair, int] = {}
+    num_bad = 0
+    for line, row in _rows(path):
+        try:
+            pair = _parse_row(row, known, dataset)
+            if pair in first_line:
+                raise ValueError(
+                    f"{','.join(pair)!r} is already in line {first_line[pair]}; pairs "
+                    "may not repeat"
+                )
+        except ValueError as error:
+            message = f"{path}:{line}: {error}"
+            if problems is None:
+                raise ValueError(message) from error
+            problems.append(message)
+            num_bad += 1
+            continue
+        first_line[pair] = line
+    if not first_line and not num_bad:
+        raise ValueError(f"{path}: holds no pairs")
+    return list(first_line)
+
+
+def _rows(path: str | os.PathLike[str]) -> Iterator[tuple[int, list[str]]]:
+    """Yields (line number, [source, target]) of each row, whatever it holds."""
+    try:
+        text = content_of(path, "pairs").decode("utf-8-sig")
+        rows = csv.reader(io.StringIO(text, newline=""))
+        if os.fspath(path).lower().endswith(".txt"):
+            for row in filter(None, rows):
+                sources = row[1:] or [""]
+                yield from ((rows.line_num, [name, row[0]]) for name in sources)
+            return
+        header = next(rows, [])
+        if tuple(field.strip() for field in header) != _HEADER:
+            raise ValueError(
+                f"{path}:1: the header is {shown(','.join(header))}, expected 'from,to'"
+            )
+        for row in filter(None, rows):
+            yield rows.line_num, row
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(f"{path}: not a csv file in UTF-8: {error}") from error
+
+
+def _parse_row(row: list[str], known: PhotoNames, dataset: str) -> Pair:
+    if len(row) != 2:
+        raise ValueError(
+            f"{shown(','.join(row))} has {len(row)} fields, expected two: from,to"
+        )
+    source, target = (_find(name.strip(), known) for name in row)
+    if source == target:
+        raise ValueError(f"{source!r} is paired with itself, expected two photos")
+    people = identity_of(source, dataset), identity_of(target, dataset)
+    if people[0] != people[1]:
+        raise ValueError(
+            f"{source!r} shows {people[0]!r} and {target!r} shows {people[1]!r}; a "
+            "pair shows one person"
+        )
+    return source, target
+
+
+def _find(name: str, known: PhotoNames) -> str:
+    try:
+        return known.find(name)
+    except ValueError as error:
+        raise ValueError(
+            f"{shown(name)} has no keypoints in the annotation file"
+        ) from error
+
+
+def write_csv(path: str | os.PathLike[str], pairs: Iterable[Pair]) -> None:
+    """Writes a pair list in the published form; the file appears whole or not at
+    all."""
+    with (
+        files.replacing(path) as temporary,
+        open(temporary, "w", encoding="utf-8", newline="") as file,
+    ):
+        csv.writer(file, lineterminator="\n").writerows([_HEADER, *pairs])

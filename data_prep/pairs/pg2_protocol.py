@@ -1,0 +1,81 @@
+"""The pairs of PG2's own program, which are not those that later papers share.
+
+`datasets/convert_market.py` and `convert_DF.py` of the authors' code: every ordered
+pair of photos of one person, shuffled with Python's `random`, seeded with 0; of these
+the pairs whose photos are both in the file of poses, and of Market-1501's test pairs
+the first 12,800. No pose is left out for missing points: the authors had filtered their
+pose files before, by a rule that is not known. Hence their 12,800 test pairs come out
+with their pose files, and other pairs with other poses. Their training pairs, 439,420
+and 146,680 in the paper, also count mirrored photos with poses of their own; here
+training mirrors.
+
+On the way to the shuffle that counts, their program shuffles pairs of different people,
+which it then drops. How many there are moves the generator on, so they are counted.
+"""
+
+import random
+from collections.abc import Collection, Iterator, Sequence
+
+from data_prep.pairs.field_protocol import Pair, identity_of, is_junk
+
+# Their reader stops there; of DeepFashion it takes every test pair.
+MAX_TEST_PAIRS = {"market1501": 12_800}
+# A pair of different people is made for every so many photos.
+_NEGATIVE_STEP = 2000
+
+
+def list_pairs(
+    photos: Collection[str],
+    posed: Collection[str],
+    dataset: str,
+    *,
+    limit: int | None,
+    seed: int = 0,
+) -> list[Pair]:
+    """Lists the pairs of a split in the order of the authors' records.
+
+    Args:
+        photos: names of all photos in the split's folder, whether they have a pose or
+            not: the shuffle depends on them.
+        posed: names of the photos that have a pose.
+        dataset: one of `pairs.DATASETS`.
+        limit: how many pairs to return at most; None for all.
+        seed: 0 in the authors' program.
+
+    Returns:
+        (source name, target name).
+    """
+    names = sorted(name for name in photos if not is_junk(name, dataset))
+    people = [identity_of(name, dataset) for name in names]
+    generator = random.Random(seed)
+    _shuffle([None] * _count_negatives(people), generator)
+    pairs = list(_positives(names, people))
+    _shuffle(pairs, generator)
+    known = set(posed)
+    kept = [pair for pair in pairs if pair[0] in known and pair[1] in known]
+    return kept[:limit]
+
+
+def _positives(names: Sequence[str], people: Sequence[str]) -> Iterator[Pair]:
+    # Sorted names keep the photos of one person together.
+    for first, person in enumerate(people):
+        for second in range(first + 1, len(names)):
+            if people[second] != person:
+                break
+            yield names[first], names[second]
+            yield names[second], names[first]
+
+
+def _count_negatives(people: Sequence[str]) -> int:
+    """Counts their pairs (i, j) of different people: i < j, j a multiple of 2,000."""
+    return sum(
+        sum(person != people[second] for person in people[:second])
+        for second in range(0, len(people), _NEGATIVE_STEP)
+    )
+
+
+def _shuffle(items: list, generator: random.Random) -> None:
+    """`random.shuffle` of Python 2, which draws otherwise than Python 3's."""
+    for last in range(len(items) - 1, 0, -1):
+        chosen = int(generator.random() * (last + 1))
+        items[last], items[chosen] = items[chosen], items[last]

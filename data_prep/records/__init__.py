@@ -1,0 +1,1 @@
+"""The TFRecords of a data set, written whole or not at all."""

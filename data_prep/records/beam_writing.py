@@ -1,0 +1,199 @@
+"""Writing the shards on Apache Beam: on many machines, or on many cores of this one.
+
+The machine that starts the program reads and checks the photos, decides the order of
+the records and divides them into shards, exactly as without Beam. A worker gets one
+shard at a time and writes it with the same code, so that the files are the same byte
+for byte. The photos and the list of the pairs go to the workers, and the shards come
+back, either through the folder where the data set is made, on a disk that all of them
+see under the same path, or through a folder in a bucket.
+"""
+
+import array
+import contextlib
+import os
+import pathlib
+import pickle
+import tempfile
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from data_prep.pairs.pair_list import NumberedPairs
+from data_prep.records import pose_pairs
+
+try:
+    import apache_beam as beam
+    from apache_beam.options import pipeline_options
+except ImportError as missing:
+    raise ValueError(
+        "--beam_pipeline_options needs Apache Beam, which is not installed: "
+        'pip install -e ".[data,beam]"'
+    ) from missing
+
+
+def pipeline(options: Sequence[str]) -> beam.Pipeline:
+    """Returns an empty pipeline.
+
+    Args:
+        options: Beam's own options without dashes, such as "runner=FlinkRunner".
+
+    Raises:
+        ValueError: Beam does not know the runner or an option, or misses one.
+    """
+    try:
+        # Beam's parser answers a mistake as a program would: it prints and exits.
+        with open(os.devnull, "w") as nowhere, contextlib.redirect_stderr(nowhere):
+            given = pipeline_options.PipelineOptions([f"--{word}" for word in options])
+            values = given.get_all_options()
+            new = beam.Pipeline(options=given)
+    except (Exception, SystemExit) as error:
+        # The runners raise what they like.
+        raise ValueError(
+            f"--beam_pipeline_options={','.join(options)}: {error}"
+        ) from error
+    unknown = [word for word in options if word.partition("=")[0] not in values]
+    if unknown:
+        raise ValueError(
+            f"--beam_pipeline_options={','.join(options)}: Beam has no option "
+            f"{unknown[0].partition('=')[0]!r}"
+        )
+    return new
+
+
+class ShardsOnBeam:
+    """Takes the place of `pose_pairs.write_here`."""
+
+    def __init__(
+        self, stage: pathlib.Path, options: Sequence[str], shared_dir: str = ""
+    ) -> None:
+        """Prepares the writing.
+
+        Args:
+            stage: temporary folder; all workers see it if `shared_dir` is empty.
+            options: as `pipeline`.
+            shared_dir: folder that tensorflow can write to from everywhere, such as
+                gs://BUCKET/FOLDER; made if it is not there.
+
+        Raises:
+            ValueError: tensorflow cannot make it.
+        """
+        if shared_dir:
+            try:
+                tf.io.gfile.makedirs(shared_dir)
+            except tf.errors.OpError as error:
+                raise ValueError(
+                    f"--beam_shared_dir={shared_dir}: cannot be used: {error.message}"
+                ) from error
+        self._options, self._shared = options, bool(shared_dir)
+        name = f"shards-{uuid.uuid4().hex}"
+        self._folder = f"{shared_dir.rstrip('/') if shared_dir else stage}/{name}"
+
+    def __call__(
+        self,
+        store: pose_pairs.PhotoStore,
+        splits: Mapping[str, NumberedPairs],
+        shards: Sequence[pose_pairs.Shard],
+        progress: Callable[[Any], None],
+    ) -> None:
+        """Runs the pipeline to its end and fetches the shards.
+
+        Raises:
+            OSError: it failed; the message is that of the first error.
+        """
+        tf.io.gfile.makedirs(self._folder)
+        try:
+            self._hand_out(store, splits)
+            self._run(shards)
+            for shard in shards:
+                self._fetch(shard)
+                progress(shard.stop - shard.start)
+        finally:
+            tf.io.gfile.rmtree(self._folder)
+
+    def _hand_out(
+        self, store: pose_pairs.PhotoStore, splits: Mapping[str, NumberedPairs]
+    ) -> None:
+        photos = store.path
+        if self._shared:
+            photos = f"{self._folder}/photos"
+            tf.io.gfile.copy(store.path, photos)
+        with tf.io.gfile.GFile(f"{self._folder}/job", "wb") as file:
+            file.write(pickle.dumps(_Job(photos, store.starts, dict(splits))))
+
+    def _run(self, shards: Sequence[pose_pairs.Shard]) -> None:
+        steps = pipeline(self._options)
+        (
+            steps
+            | "Shards" >> beam.Create(list(shards))
+            # Without it a runner may give all shards to the worker that listed them.
+            | "Distribute" >> beam.Reshuffle()
+            | "Write" >> beam.ParDo(_WriteShard(self._folder, self._shared))
+        )
+        try:
+            steps.run().wait_until_finish()
+        except Exception as error:
+            # Runners wrap what a worker raised in exceptions of their own.
+            raise OSError(f"the Beam pipeline failed: {_cause(error)}") from error
+
+    def _fetch(self, shard: pose_pairs.Shard) -> None:
+        written = f"{self._folder}/{os.path.basename(shard.path)}"
+        if not tf.io.gfile.exists(written):
+            raise OSError(
+                f"the Beam pipeline ended without {written}; do all workers see this "
+                "folder? (--beam_shared_dir names another)"
+            )
+        if self._shared:
+            tf.io.gfile.copy(written, shard.path)
+        else:
+            os.replace(written, shard.path)
+
+
+class _Job(NamedTuple):
+    """What a worker needs beside its shards."""
+
+    photos: str
+    starts: array.array
+    splits: dict[str, NumberedPairs]
+
+
+class _WriteShard(beam.DoFn):
+    """Writes shards, each under another name until it is whole: a runner may repeat a
+    shard that failed, or start one twice."""
+
+    def __init__(self, folder: str, shared: bool) -> None:
+        self._folder, self._shared = folder, shared
+
+    def setup(self) -> None:
+        """Reads the job and opens the photos, once for each worker."""
+        with tf.io.gfile.GFile(f"{self._folder}/job", "rb") as file:
+            self._job: _Job = pickle.loads(file.read())
+        # From a bucket single photos are slow to read.
+        self._disk = tempfile.TemporaryDirectory() if self._shared else None
+        photos = self._job.photos
+        if self._disk:
+            photos = f"{self._disk.name}/photos"
+            tf.io.gfile.copy(self._job.photos, photos)
+        self._store = pose_pairs.PhotoStore.reopened(photos, self._job.starts)
+
+    def process(self, shard: pose_pairs.Shard) -> None:
+        """Writes one shard."""
+        temporary = f"{self._folder}/unfinished-{uuid.uuid4().hex}"
+        pairs = self._job.splits[shard.split]
+        for _ in pose_pairs.write_shard(self._store, pairs, shard, temporary):
+            pass
+        target = f"{self._folder}/{os.path.basename(shard.path)}"
+        tf.io.gfile.rename(temporary, target, overwrite=True)
+
+    def teardown(self) -> None:
+        """Closes what `setup` opened."""
+        self._store.close()
+        if self._disk:
+            self._disk.cleanup()
+
+
+def _cause(error: BaseException) -> str:
+    """The last line of the innermost message, where the worker's own error stands."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return next((line for line in reversed(lines) if "rror" in line), repr(error))

@@ -1,0 +1,100 @@
+"""What a conversion found wrong, and what it wrote and left out, in words."""
+
+import dataclasses
+import pathlib
+from collections.abc import Mapping
+
+from data_prep.records import output_folder
+
+MAX_LISTED_PROBLEMS = 20
+
+
+@dataclasses.dataclass
+class Problems:
+    """What is wrong with the source.
+
+    Attributes:
+        skip: whether it is left out (True) or stops the conversion (False).
+        rows: one message for each bad annotation row or pair.
+        photos: one message for each bad photo.
+    """
+
+    skip: bool
+    rows: list[str] = dataclasses.field(default_factory=list)
+    photos: list[str] = dataclasses.field(default_factory=list)
+
+    def check(self) -> None:
+        """Raises a ValueError with the first problems, unless they are to be
+        skipped."""
+        found = [*self.rows, *self.photos]
+        if self.skip or not found:
+            return
+        listed = "".join(f"\n  {problem}" for problem in found[:MAX_LISTED_PROBLEMS])
+        rest = len(found) - MAX_LISTED_PROBLEMS
+        more = f"\n  ... and {rest:,} more" if rest > 0 else ""
+        raise ValueError(
+            f"bad rows: {len(self.rows):,}, bad photos: {len(self.photos):,}; nothing "
+            f"was written (--on_error=skip leaves them out):{listed}{more}"
+        )
+
+
+@dataclasses.dataclass
+class SplitSummary:
+    """Counts of one split; `unused` counts annotated photos that are in no pair, by
+    reason."""
+
+    images: int
+    people: int
+    pairs: int
+    unused: Mapping[str, int]
+    unannotated: int
+    dropped_pairs: int
+
+    def lines(self, name: str) -> list[str]:
+        """Returns the counts in lines for the terminal."""
+        lines = [
+            f"  {name}: {self.images:,} photos of {self.people:,} people, "
+            f"{self.pairs:,} pairs"
+        ]
+        lines += [
+            f"    photos not used: {count:,} ({reason})"
+            for reason, count in sorted(self.unused.items())
+        ]
+        if self.unannotated:
+            lines.append(f"    photos without keypoints: {self.unannotated:,}")
+        if self.dropped_pairs:
+            lines.append(f"    pairs left out for a bad photo: {self.dropped_pairs:,}")
+        return lines
+
+
+@dataclasses.dataclass
+class Summary:
+    """What was written and what was left out."""
+
+    splits: dict[str, SplitSummary]
+    num_bytes: int
+    problems: Problems
+    converted: Mapping[str, int]
+    outside_points: int
+
+    def text(self, folder: pathlib.Path) -> str:
+        """Returns the summary in lines for the terminal."""
+        size = f"{self.num_bytes / 2**20:,.1f} MiB"
+        num_pairs = sum(split.pairs for split in self.splits.values())
+        lines = [f"{folder}: {num_pairs:,} pairs, {size}"]
+        for name, split in self.splits.items():
+            lines += split.lines(name)
+        lines += [
+            f"  photos converted: {count:,} ({note})"
+            for note, count in sorted(self.converted.items())
+        ]
+        if self.outside_points:
+            lines.append(f"  keypoints outside their photo: {self.outside_points:,}")
+        rows, bad_photos = len(self.problems.rows), len(self.problems.photos)
+        if rows or bad_photos:
+            place = folder / output_folder.SKIPPED
+            lines.append(
+                f"  skipped: bad rows {rows:,}, bad photos {bad_photos:,}, see {place}"
+            )
+        lines.append(f"  look at {folder / output_folder.PICTURE}")
+        return "\n".join(lines)

@@ -1,0 +1,1 @@
+"""Photos and keypoints of a data set: one module for each kind."""

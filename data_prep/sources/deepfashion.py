@@ -1,0 +1,259 @@
+"""DeepFashion In-shop: where its photos and keypoints lie.
+
+Photos, below the source folder, are either
+
+- `train/` and `test/` (or `filted_up_train/` and `filted_up_test/`, as PG2's authors
+  have them), or
+- `img/` or `img_highres/` as downloaded; the annotation files, or the lists `train.lst`
+  and `test.lst`, then say who is in which split.
+
+Keypoints are in pixels of one of the photos of deepfashion_photos.py. Which, the
+published names tell, and --annotation_size for others: a wrong guess would move all
+points by 40 pixels.
+"""
+
+import dataclasses
+import os
+import pathlib
+import re
+
+import numpy as np
+
+from data_prep.sources import photo_names
+from data_prep.sources.deepfashion_names import flat_name, simplify
+from data_prep.sources.deepfashion_photos import CROP, HIGH_RES, LOW_RES, to_canvas
+from data_prep.sources.readers import Request, Split, entries, photos_in
+from pg2_jax.keypoints import keypoint_files
+from pg2_jax.keypoints.base import content_of, lines_of, text_of
+from pg2_jax.photos import photo_files
+
+_SPLITS = ("train", "test")
+_SPLIT_FOLDERS = (("train", "test"), ("filted_up_train", "filted_up_test"))
+_TREES = ("img", "img_highres", "Img/img", "Img/img_highres")
+_PUBLISHED = re.compile(r"fash?ion-(resize-)?annotation-(train|test)\.csv")
+# Of PATN's 176x256 file 19 points lie outside.
+_MOST_OUTSIDE = 0.02
+_ENOUGH_POINTS = 1000
+
+
+def read(request: Request, problems: list[str]) -> dict[str, Split]:
+    """Finds the photos and the keypoints of both splits.
+
+    Args:
+        request: where; see the module's text.
+        problems: bad rows are appended here, one message each, and left out.
+
+    Returns:
+        "train" and "test"; keypoints are in pixels of the 256x256 canvas.
+
+    Raises:
+        ValueError: folders or files are missing, or are not what they should be.
+    """
+    found = {split: _photos(request.source_dir, split, problems) for split in _SPLITS}
+    files = _annotation_files(request)
+    shared = files["train"] == files["test"]
+    if shared and found["train"] == found["test"]:
+        raise ValueError(
+            f"{files['train']} has the keypoints of both splits, and nothing says who "
+            f"is in which; put train.lst and test.lst into {request.source_dir}"
+        )
+    poses = {
+        file: keypoint_files.read_placed(file, problems)
+        for file in dict.fromkeys(files.values())
+    }
+    names = {split: photo_names.PhotoNames(found[split], simplify) for split in _SPLITS}
+    splits = {}
+    for split, other in zip(_SPLITS, reversed(_SPLITS), strict=True):
+        mine = {
+            name: pose
+            for name, pose in poses[files[split]].items()
+            # A file of both splits names photos that are in the other.
+            if names[split].knows(name)
+            or not (shared and (split == "test" or names[other].knows(name)))
+        }
+        matched = photo_names.match(mine, names[split], problems)
+        splits[split] = _as_split(request, files[split], matched, found[split])
+    if found["train"] == found["test"]:
+        splits = _divided(splits)
+    return splits | {"train": _without(splits["test"], splits["train"], problems)}
+
+
+def _photos(
+    folder: pathlib.Path, split: str, problems: list[str]
+) -> dict[str, pathlib.Path]:
+    """Returns name -> file of the photos of a split, or of both where only the
+    annotations tell them apart."""
+    for names in _SPLIT_FOLDERS:
+        place = folder / names[_SPLITS.index(split)]
+        if place.is_dir():
+            found = {path.name: path for path in photos_in(place)}
+            break
+    else:
+        found = _photos_of_tree(_tree(folder))
+    if not found:
+        raise ValueError(
+            f"{folder}: no photos of the {split} split "
+            f"({', '.join(photo_files.SUFFIXES)})"
+        )
+    file = folder / f"{split}.lst"
+    return _listed(file, found, problems) if file.exists() else found
+
+
+def _tree(folder: pathlib.Path) -> pathlib.Path:
+    names = {path.name for path in entries(folder)}
+    trees = [folder / tree for tree in _TREES if (folder / tree).is_dir()]
+    if {"MEN", "WOMEN"} & names:
+        trees = [folder]
+    if len(trees) != 1:
+        held = " and ".join(str(tree) for tree in trees) or "none of them"
+        raise ValueError(
+            f"{folder}: DeepFashion's layout has train and test, or one of img and "
+            f"img_highres; found {held}"
+        )
+    return trees[0]
+
+
+def _photos_of_tree(tree: pathlib.Path) -> dict[str, pathlib.Path]:
+    found: dict[str, pathlib.Path] = {}
+    for parent, folders, names in os.walk(tree):
+        folders.sort()
+        for name in sorted(names):
+            path = pathlib.Path(parent, name)
+            # The data set's own name, below whatever folder it was unpacked to.
+            spelled = flat_name(f"/{path.relative_to(tree).as_posix()}")
+            if path.suffix.lower() in photo_files.SUFFIXES and not spelled.startswith(
+                "/"
+            ):
+                found[spelled] = path
+    return found
+
+
+def _listed(
+    file: pathlib.Path, found: dict[str, pathlib.Path], problems: list[str]
+) -> dict[str, pathlib.Path]:
+    """Returns those photos that a list names."""
+    names, listed = photo_names.PhotoNames(found, simplify), set()
+    lines = lines_of(text_of(file, content_of(file, "photo names")))
+    for number, line in enumerate(lines, start=1):
+        try:
+            if line.strip():
+                listed.add(names.find(line.strip()))
+        except ValueError as error:
+            problems.append(f"{file}:{number}: {error}")
+    return {name: path for name, path in found.items() if name in listed}
+
+
+def _annotation_files(request: Request) -> dict[str, pathlib.Path]:
+    files = list(request.annotation_files)
+    if len(files) == 1:
+        files *= 2
+    if not files:
+        files = [_published(request.source_dir, split) for split in _SPLITS]
+    if len(files) != 2:
+        raise ValueError(
+            f"--annotations names {len(files)} files, deepfashion has two, TRAIN,TEST, "
+            "or one for both"
+        )
+    for file in files:
+        if not file.exists():
+            raise ValueError(
+                f"{file}: there is no such annotation file (--annotations)"
+            )
+    return dict(zip(_SPLITS, files, strict=True))
+
+
+def _published(folder: pathlib.Path, split: str) -> pathlib.Path:
+    names = sorted(
+        path.name
+        for path in entries(folder)
+        if (match := _PUBLISHED.fullmatch(path.name)) and match[2] == split
+    )
+    if not names:
+        raise ValueError(
+            f"{folder}: neither fasion-annotation-{split}.csv nor "
+            f"fasion-resize-annotation-{split}.csv is there; --annotations names others"
+        )
+    return folder / names[0]
+
+
+def _as_split(
+    request: Request,
+    file: pathlib.Path,
+    matched: dict[str, np.ndarray],
+    found: dict[str, pathlib.Path],
+) -> Split:
+    size = _annotation_size(file, request.annotation_size)
+    _check_size(file, matched, size)
+    return Split(
+        request.source_dir,
+        {name: to_canvas(keypoints, size) for name, keypoints in matched.items()},
+        num_unannotated=len(found) - len(matched),
+        photos=sorted(found),
+        paths=found,
+    )
+
+
+def _divided(splits: dict[str, Split]) -> dict[str, Split]:
+    """Gives each split the photos that its annotations name, where all lie in one
+    folder; what neither names is counted once."""
+    named = [name for split in splits.values() for name in split.annotations]
+    rest = len(set(splits["train"].photos).difference(named))
+    return {
+        name: dataclasses.replace(
+            split,
+            photos=sorted(split.annotations),
+            num_unannotated=rest if name == "train" else 0,
+        )
+        for name, split in splits.items()
+    }
+
+
+def _without(test: Split, train: Split, problems: list[str]) -> Split:
+    """Leaves out of the training split what is in the test split too."""
+    tested = {simplify(name) for name in test.annotations}
+    kept = {n: p for n, p in train.annotations.items() if simplify(n) not in tested}
+    problems += [
+        f"{name} is in both splits, train and test; --on_error=skip leaves it in test "
+        "only"
+        for name in train.annotations
+        if name not in kept
+    ]
+    return dataclasses.replace(train, annotations=kept)
+
+
+def _annotation_size(
+    file: pathlib.Path, given: tuple[int, int] | None
+) -> tuple[int, int]:
+    if given:
+        if given not in (LOW_RES, CROP, HIGH_RES):
+            raise ValueError(
+                f"--annotation_size={given[0]}x{given[1]}: DeepFashion's keypoints are "
+                "those of photos of 256x256, 256x176 or 1101x750"
+            )
+        return given
+    match = _PUBLISHED.fullmatch(file.name)
+    if not match:
+        raise ValueError(
+            f"{file}: --annotation_size=HEIGHTxWIDTH is needed for a file that is not "
+            "named as the published ones: 256x256, 256x176 or 1101x750, the size of "
+            "the photos that its points were found in"
+        )
+    return CROP if match[1] else LOW_RES
+
+
+def _check_size(
+    file: pathlib.Path, poses: dict[str, np.ndarray], size: tuple[int, int]
+) -> None:
+    """Refuses points that are those of photos of another size."""
+    points = np.concatenate([np.zeros((0, 3)), *poses.values()])
+    points = points[points[:, 2] > 0]
+    outside = ((points[:, 0] >= size[1]) | (points[:, 1] >= size[0])).sum()
+    # People stand in the middle.
+    middle = points[:, 0].mean() if len(points) >= _ENOUGH_POINTS else size[1] / 2
+    nearest = min(LOW_RES[1], CROP[1], HIGH_RES[1], key=lambda w: abs(middle - w / 2))
+    if outside > _MOST_OUTSIDE * len(points) or nearest != size[1]:
+        raise ValueError(
+            f"{file}: {outside:,} of {len(points):,} points lie outside {size[0]}x"
+            f"{size[1]}, and their mean column is {middle:.0f}; --annotation_size says "
+            "which photos they were found in"
+        )

@@ -1,0 +1,320 @@
+"""The TFRecords of PG2's authors (`datasets/convert_market.py`, `convert_DF.py`): their
+pairs, photos and keypoints.
+
+Read are `Market1501_{train,test}_*.tfrecord` and `DeepFashion_{train,test}_*.tfrecord`,
+anywhere below the source folder; either split may be absent. Of a record:
+
+- image_raw_0 (source), image_raw_1 (target): the photos, unchanged;
+- image_name_0, image_name_1: their names, or, where there are none, names made of id_0,
+  id_1 and the photo's checksum;
+- keypoints: pose_peaks_0_rcv and pose_peaks_1_rcv, rows of (row, column, visible).
+  Without these indices_r4_0 and indices_r4_1: each channel is a disc of radius 4 about
+  the point, cut off at the borders, whose centre gives whole pixels exactly.
+  pose_peaks_0 and pose_peaks_1 are too coarse, a cell is 8 or 16 pixels wide; a record
+  that has nothing else is refused.
+
+Heat maps, masks, attributes and segments are not taken along: the first two are drawn
+from the keypoints when training. The authors mirrored their training photos beforehand;
+mirrored ones go along as the photos they are. A name that stands for several photos
+gets the photo's checksum as an addition.
+"""
+
+import hashlib
+import io
+import os
+import pathlib
+import re
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+from PIL import Image
+from tqdm import tqdm
+
+from data_prep.pairs.field_protocol import Pair, identity_of
+from data_prep.sources import readers
+from pg2_jax.keypoints.base import NUM_KEYPOINTS, check_name, from_coordinates, numbers
+from pg2_jax.photos import photo_files
+
+_FILE = re.compile(r"(Market1501|DeepFashion)_(train|test)_\d+-of-\d+\.tfrecord")
+# Their test_samples and test_seq are parts of the test split over again.
+_NOT_SPLITS = re.compile(r".*_(samples|seq)_data")
+# Their names of both data sets begin with the person, up to the first "_".
+LAYOUT = "market1501"
+_RADIUS = 4
+_OFFSETS = np.mgrid[-_RADIUS : _RADIUS + 1, -_RADIUS : _RADIUS + 1].reshape(2, -1).T
+_DISC = _OFFSETS[(_OFFSETS**2).sum(axis=1) <= _RADIUS**2]
+
+
+class Extracted(NamedTuple):
+    """What the records hold.
+
+    Attributes:
+        splits: photos and keypoints.
+        lists: the pairs of each split, in the order of the records.
+        files: the first file of train and of test, "" for none.
+        size: (height, width) of the photos.
+    """
+
+    splits: dict[str, readers.Split]
+    lists: dict[str, list[Pair]]
+    files: tuple[str, str]
+    size: tuple[int, int]
+
+
+def extract(
+    source: pathlib.Path, stage: pathlib.Path, problems: list[str]
+) -> Extracted:
+    """Takes the photos out of the records.
+
+    Args:
+        source: a file, or the folder to look in.
+        stage: folder for the photos.
+        problems: bad records are appended here, one message each, and left out.
+
+    Raises:
+        ValueError: there are no such files, or none of their records can be read.
+    """
+    files = _files(source)
+    found = {
+        split: _Photos(stage / "records" / split, problems).take(paths)
+        for split, paths in files.items()
+    }
+    first = next(
+        (path for split in found.values() for path in split.files.values()), None
+    )
+    if first is None:
+        listed = f"; {problems[0]}" if problems else ""
+        raise ValueError(f"{source}: no record can be read{listed}")
+    with Image.open(first) as image:
+        size = (image.height, image.width)
+    names = [
+        str(files[split][0]) if split in files else "" for split in ("train", "test")
+    ]
+    return Extracted(
+        {split: taken.as_split() for split, taken in found.items()},
+        {split: taken.pairs for split, taken in found.items()},
+        (names[0], names[1]),
+        size,
+    )
+
+
+def _files(source: pathlib.Path) -> dict[str, list[pathlib.Path]]:
+    paths = [source]
+    if source.is_dir():
+        paths = [
+            pathlib.Path(parent, name)
+            for parent, _, names in os.walk(source)
+            if not _NOT_SPLITS.fullmatch(os.path.basename(parent))
+            for name in names
+        ]
+    found: dict[str, list[pathlib.Path]] = {}
+    first: dict[str, pathlib.Path] = {}
+    for path in sorted(paths):
+        match = _FILE.fullmatch(path.name)
+        if match:
+            found.setdefault(match[2], []).append(path)
+            first.setdefault(match[1], path)
+    names = [path.name for split in found.values() for path in split]
+    if len(first) > 1 or len(set(names)) < len(names):
+        raise ValueError(
+            f"{source}: the files of more than one data set, "
+            f"{' and '.join(str(path) for path in first.values())}; name the folder of "
+            "one"
+        )
+    if not found:
+        raise ValueError(
+            f"{source}: no file of the name Market1501_train_00000-of-00001.tfrecord, "
+            "or _test_, or DeepFashion_..."
+        )
+    return {split: found[split] for split in ("train", "test") if split in found}
+
+
+class _Photos:
+    """The photos and pairs of one split."""
+
+    def __init__(self, folder: pathlib.Path, problems: list[str]) -> None:
+        self._folder, self._problems = folder, problems
+        self.pairs: list[Pair] = []
+        self.files: dict[str, pathlib.Path] = {}
+        self._keypoints: dict[str, np.ndarray] = {}
+        self._names: dict[tuple[str, bytes], str] = {}
+
+    def take(self, paths: list[pathlib.Path]) -> "_Photos":
+        """Takes the photos and pairs of some files."""
+        self._folder.mkdir(parents=True)
+        for path in paths:
+            records = _records(path, self._problems)
+            for place, record in tqdm(records, desc="extracting", unit="record"):
+                try:
+                    self.pairs.append(self._take_pair(record))
+                except ValueError as error:
+                    self._problems.append(f"{place}: {error}")
+        return self
+
+    def as_split(self) -> readers.Split:
+        """Returns what was taken."""
+        return readers.Split(
+            self._folder, self._keypoints, 0, tuple(self.files), self.files
+        )
+
+    def _take_pair(self, record: "_Record") -> Pair:
+        source, target = (record.photo(role) for role in (0, 1))
+        people = [identity_of(photo.name, LAYOUT) for photo in (source, target)]
+        if people[0] != people[1]:
+            raise ValueError(
+                f"{source.name!r} and {target.name!r} show two people; a pair shows one"
+            )
+        return self._take(source), self._take(target)
+
+    def _take(self, photo: "_Photo") -> str:
+        key = photo.name, hashlib.sha1(photo.encoded).digest()
+        if key not in self._names:
+            name = photo.name
+            if name in self.files:
+                stem, suffix = os.path.splitext(name)
+                name = f"{stem}-{key[1].hex()[:8]}{suffix}"
+            file = self._folder / f"{len(self.files)}.jpg"
+            file.write_bytes(photo.encoded)
+            _check_photo(photo.name, file)
+            self._names[key], self.files[name] = name, file
+            self._keypoints[name] = photo.keypoints
+        name = self._names[key]
+        if not np.array_equal(photo.keypoints, self._keypoints[name]):
+            raise ValueError(f"{name!r} has other keypoints than in an earlier record")
+        return name
+
+
+class _Photo(NamedTuple):
+    name: str
+    encoded: bytes
+    keypoints: np.ndarray
+
+
+class _Record:
+    """One record, a `tf.train.Example`."""
+
+    def __init__(self, example: Any) -> None:
+        self._features = example.features.feature
+
+    def photo(self, role: int) -> _Photo:
+        """Returns photo 0 (the source) or 1 (the target)."""
+        encoded = self._values(f"image_raw_{role}", "bytes_list", 1)
+        if not encoded:
+            raise ValueError(f"there is no image_raw_{role}")
+        name = self._name(role, encoded[0])
+        return _Photo(name, encoded[0], self._keypoints(role, encoded[0]))
+
+    def _values(self, name: str, kind: str, count: int | None = None) -> list[Any]:
+        """Returns the values of a feature, an empty list when it is absent."""
+        if name not in self._features:
+            return []
+        feature = self._features[name]
+        if feature.WhichOneof("kind") not in (kind, None):
+            raise ValueError(f"{name} is a {feature.WhichOneof('kind')}, not a {kind}")
+        values = list(getattr(feature, kind).value)
+        if values and count is not None and len(values) != count:
+            raise ValueError(f"{name} has {len(values)} values, expected {count}")
+        return values
+
+    def _name(self, role: int, encoded: bytes) -> str:
+        names = self._values(f"image_name_{role}", "bytes_list", 1)
+        if names:
+            try:
+                name = names[0].decode("utf-8")
+            except UnicodeDecodeError as error:
+                raise ValueError(f"image_name_{role} is not UTF-8 text") from error
+            check_name(name)
+            return name
+        people = self._values(f"id_{role}", "int64_list", 1)
+        if not people:
+            raise ValueError(f"there is neither image_name_{role} nor id_{role}")
+        return f"{people[0]:04d}_{hashlib.sha1(encoded).hexdigest()[:12]}.jpg"
+
+    def _keypoints(self, role: int, encoded: bytes) -> np.ndarray:
+        what = f"pose_peaks_{role}_rcv"
+        values = self._values(what, "float_list", 3 * NUM_KEYPOINTS)
+        if values:
+            rows, columns, visible = numbers(what, values).reshape(-1, 3).T
+            return from_coordinates(columns, rows, visible != 0)
+        what = f"indices_r4_{role}"
+        if what not in self._features:
+            raise ValueError(
+                f"there is neither {what} nor pose_peaks_{role}_rcv; pose_peaks_{role} "
+                "is too coarse to tell the keypoints"
+            )
+        return _centres(what, self._values(what, "int64_list"), _size(encoded))
+
+
+def _check_photo(name: str, file: pathlib.Path) -> None:
+    try:
+        photo_files.load(file)
+    except ValueError as error:
+        reason = str(error).removeprefix(f"{file}: ")
+        raise ValueError(f"the photo {name!r}: {reason}") from error
+
+
+def _size(encoded: bytes) -> tuple[int, int]:
+    try:
+        with Image.open(io.BytesIO(encoded)) as image:
+            return image.height, image.width
+    except Exception as error:
+        raise ValueError("not a photo in a format that is read") from error
+
+
+def _centres(what: str, values: list[int], size: tuple[int, int]) -> np.ndarray:
+    """Returns the keypoints whose discs a sparse heat map holds.
+
+    Args:
+        what: the feature, for messages.
+        values: flat indices into [H, W, 18].
+        size: (height, width) of the photo.
+    """
+    indices = np.unique(np.array(values, np.int64))
+    if indices.size and not 0 <= indices[0] <= indices[-1] < NUM_KEYPOINTS * np.prod(
+        size
+    ):
+        raise ValueError(f"{what} points outside [{size[0]}, {size[1]}, 18]")
+    places = np.stack(np.unravel_index(indices, (*size, NUM_KEYPOINTS)), axis=1)
+    points = np.zeros((NUM_KEYPOINTS, 3), np.float32)
+    for joint in range(NUM_KEYPOINTS):
+        disc = places[places[:, 2] == joint, :2]
+        if len(disc):
+            row, column = (_middle(disc[:, axis], size[axis]) for axis in (0, 1))
+            if not np.array_equal(disc, _disc(row, column, size)):
+                raise ValueError(f"{what}: channel {joint} is no disc of radius 4")
+            points[joint] = column, row, 1
+    return points
+
+
+def _middle(places: np.ndarray, length: int) -> int:
+    # At most one side is cut off, and the widest row and column never are.
+    low, high = int(places.min()), int(places.max())
+    return low + _RADIUS if low > 0 else min(high - _RADIUS, length - 1)
+
+
+def _disc(row: int, column: int, size: tuple[int, int]) -> np.ndarray:
+    """Returns the pixels of a disc, [N, 2], as `np.unique` orders them."""
+    places = _DISC + np.array([row, column])
+    return places[((places >= 0) & (places < size)).all(axis=1)]
+
+
+def _records(path: pathlib.Path, problems: list[str]) -> Iterator[tuple[str, _Record]]:
+    """Yields (place, record) of a file; what cannot be read is a problem."""
+    # Takes seconds to import.
+    import tensorflow as tf
+    from google.protobuf.message import DecodeError
+
+    tf.config.set_visible_devices([], "GPU")
+    number = -1
+    try:
+        dataset = tf.data.TFRecordDataset(os.fspath(path))
+        for number, content in enumerate(dataset.as_numpy_iterator()):
+            place = f"{path}: record {number}"
+            try:
+                yield place, _Record(tf.train.Example.FromString(content))
+            except DecodeError:
+                problems.append(f"{place}: not a tf.train.Example")
+    except tf.errors.OpError as error:
+        message = str(error.message).split("\n")[0][:200]
+        problems.append(f"{path}: record {number + 1}: cannot be read: {message}")

@@ -1,0 +1,1 @@
+"""Synthetic people: bodies, clothes, scenes, and their keypoints."""

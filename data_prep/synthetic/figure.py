@@ -1,0 +1,206 @@
+"""Puts flesh and clothes on a skeleton: torso, head, arms and legs."""
+
+from typing import Any
+
+import numpy as np
+
+from data_prep.synthetic import outfit
+from data_prep.synthetic.body import Skeleton
+from data_prep.synthetic.looks import Look
+from data_prep.synthetic.shapes import (
+    NEVER,
+    Bone,
+    Group,
+    Material,
+    Part,
+    bone_frame,
+    cross,
+)
+
+
+def build_parts(look: Look, skeleton: Skeleton) -> list[Part]:
+    """All parts of a person, about thirty, in the coordinates of the skeleton."""
+    size = look.stature / 1.75
+    parts = _torso(look, skeleton, size) + _head(look, skeleton, size)
+    for side in "rl":
+        parts += _arm(look, skeleton, size, side) + _leg(look, skeleton, size, side)
+    return parts + outfit.build_outfit(look, skeleton, size)
+
+
+def _torso(look: Look, skeleton: Skeleton, size: float) -> list[Part]:
+    """Chest, belly, hips, shoulders and neck.
+
+    All use the chest frame with its origin at the neck for the texture, so that
+    the patterns of the upper garment run over them without a seam.
+    """
+    joints, shirt = skeleton.joints, Material.SHIRT
+    frame, pelvis_frame = skeleton.frames["chest"], skeleton.frames["pelvis"]
+    chest = Bone(joints["neck"], frame, size, Group.TORSO, look.girth)
+    waist, pelvis = joints["waist"], joints["pelvis"]
+    lap = pelvis - pelvis_frame[:, 1] * 0.015 * size
+    wide, hips = look.shoulder_half, look.hip_half + 0.075
+    narrow = wide * (0.76 if look.bust else 0.85)
+    below: dict[str, Any] = {
+        "other": shirt if look.dress else Material.TROUSERS,
+        "cut": (0, -1, 0, 0.5 + look.hem),
+    }
+    return [
+        chest.part((0, -0.11, 0), waist, (wide, narrow), shirt, (1, 0.66, 0.58)),
+        chest.part(waist, pelvis, (narrow, hips), shirt, (1, 0.68, 0.5), **below),
+        chest.part(
+            pelvis,
+            lap,
+            (hips, hips * 0.97),
+            shirt,
+            (1, 0.74, 0.45),
+            across=pelvis_frame[:, 0],
+            **below,
+        ),
+        *_shoulders(look, chest, joints["head"]),
+    ]
+
+
+def _shoulders(look: Look, chest: Bone, head: np.ndarray) -> list[Part]:
+    """The slopes from neck to shoulders, the neck in its collar, the bust."""
+    shirt, wide = Material.SHIRT, look.shoulder_half
+    parts = [
+        chest.part(
+            (0, -0.02, -0.01),
+            head,
+            (0.062, 0.052),
+            Material.SKIN,
+            other=shirt,
+            cut=(0, -1, 0.35, -0.035),
+        )
+    ]
+    for sign in (-1, 1):
+        end = (sign * wide * 0.85, -0.012, -0.008)
+        parts.append(chest.part((0, 0.0, -0.012), end, (0.075, 0.056), shirt))
+    if look.bust:
+        radii = (wide * 0.5 + look.bust,) * 2
+        squash = (1.1, 1, 0.6)
+        parts.append(chest.part((0, -0.12, 0), (0, -0.17, 0), radii, shirt, squash))
+    return parts
+
+
+def _head(look: Look, skeleton: Skeleton, size: float) -> list[Part]:
+    """Skull, jaw, nose and ears."""
+    head = Bone(skeleton.joints["head"], skeleton.frames["head"], size, Group.HEAD)
+    skin, face, hair = Material.SKIN, Material.FACE, Material.HAIR
+    scalp = NEVER if look.hair_style == "cap" else (0, 0.6, -0.8, -0.032)
+    beard = (0, -1, -0.35, 0.035) if look.beard else NEVER
+    parts = [
+        head.part(
+            (0, 0.03, -0.012),
+            (0, 0.02, -0.008),
+            (0.092, 0.092),
+            face,
+            (0.83, 1, 1),
+            other=hair,
+            cut=scalp,
+        ),
+        head.part(
+            (0, 0, 0.018),
+            (0, -0.085, 0.052),
+            (0.07, 0.038),
+            face,
+            other=hair,
+            cut=beard,
+        ),
+        head.part((0, 0.015, 0.088), (0, -0.018, 0.1), (0.009, 0.015), skin),
+    ]
+    for sign in (-1, 1):
+        top, low = (sign * 0.077, 0.012, -0.01), (sign * 0.073, -0.015, -0.004)
+        parts.append(head.part(top, low, (0.022, 0.016), skin, (0.45, 0.8, 1)))
+    return parts
+
+
+def _covers(total: float) -> tuple[float, float]:
+    """Splits a length in bones into the covered shares of two bones."""
+    return min(total, 1.0), min(max(total - 1.0, 0.0), 1.0)
+
+
+def _bare_below(cover: float, length: float) -> tuple[float, ...]:
+    """Where bare skin begins; a fully covered bone has none, not even at its ball."""
+    return (0, -1, 0, cover * length) if cover < 1 else NEVER
+
+
+def _arm(look: Look, skeleton: Skeleton, size: float, side: str) -> list[Part]:
+    """Upper arm, forearm and hand; a short sleeve is a solid of its own."""
+    shoulder, elbow, wrist, hand = (
+        skeleton.joints[f"{side}_{name}"]
+        for name in ("shoulder", "elbow", "wrist", "hand")
+    )
+    group = Group.R_ARM if side == "r" else Group.L_ARM
+    body = skeleton.frames["chest"]
+    upper = Bone(shoulder, bone_frame(shoulder, elbow, body), size, group, look.girth)
+    fore = Bone(elbow, bone_frame(elbow, wrist, body), size, group, look.girth)
+    cloth = Material.ACCENT if look.contrast_sleeves else Material.SHIRT
+    covers = _covers(look.sleeve)
+    loose = 1 + 0.5 * (look.looseness - 0.95)
+    wide, low = (loose if cover else 1.0 for cover in covers)
+    cuts = _bare_below(covers[0], 0.285), _bare_below(covers[1], 0.25)
+    palm = wrist + (hand - wrist) * 0.25
+    parts = [
+        upper.part(shoulder, elbow, (0.061 * wide, 0.048 * low), cloth, cut=cuts[0]),
+        fore.part(elbow, wrist, (0.048 * low, 0.035 * low), cloth, cut=cuts[1]),
+        fore.part(palm, hand, (0.037, 0.042), Material.SKIN, (0.85, 0.85, 1)),
+    ]
+    if 0 < covers[0] < 1:
+        sleeve = upper.part(shoulder, elbow, (0.067, 0.073), cloth, clip=cuts[0])
+        parts.append(sleeve)
+    return parts
+
+
+def _leg(look: Look, skeleton: Skeleton, size: float, side: str) -> list[Part]:
+    """Thigh, shin and shoe; the legs of shorts are solids of their own."""
+    hip, knee, ankle, toe = (
+        skeleton.joints[f"{side}_{name}"] for name in ("hip", "knee", "ankle", "toe")
+    )
+    group = Group.R_LEG if side == "r" else Group.L_LEG
+    body, cloth = skeleton.frames["pelvis"], Material.TROUSERS
+    thigh = Bone(hip, bone_frame(hip, knee, body), size, group, look.girth)
+    shin = Bone(knee, bone_frame(knee, ankle, body), size, group, look.girth)
+    covers = _covers(look.leg_cover)
+    loose = look.looseness if covers[1] and not look.skirt else 1.0
+    calf = (0.065 * loose, 0.053 * loose) if covers[1] else (0.06, 0.041)
+    cuts = _bare_below(covers[0], 0.43), _bare_below(covers[1], 0.42)
+    top = hip + (knee - hip) * 0.08
+    parts = [
+        thigh.part(top, knee, (0.09, 0.065 * loose), cloth, cut=cuts[0]),
+        shin.part(knee, ankle, calf, cloth, clip=(0, -1, 0, 0.43), cut=cuts[1]),
+    ]
+    if not covers[1]:
+        ends = (0, -0.06, -0.012), (0, -0.2, -0.018)
+        parts.append(shin.part(*ends, (0.055, 0.046), Material.SKIN))
+    if 0 < covers[0] < 1 and not look.skirt:
+        parts.append(thigh.part(top, knee, (0.096, 0.093), cloth, clip=cuts[0]))
+    return parts + _shoe(ankle, toe, size, group)
+
+
+def _shoe(ankle: np.ndarray, toe: np.ndarray, size: float, group: Group) -> list[Part]:
+    """A shoe with a sole, and the ankle in a sock."""
+    forward = (toe - ankle) / np.linalg.norm(toe - ankle)
+    left = cross(np.array((0, 1.0, 0)), forward)
+    left /= np.linalg.norm(left)
+    frame = np.stack([left, cross(forward, left), forward], axis=1)
+    shoe = Bone(ankle, frame, size, group)
+    return [
+        shoe.part(
+            (0, -0.022, -0.03),
+            (0, -0.01, 0.135),
+            (0.054, 0.044),
+            Material.SHOES,
+            (0.95, 0.85, 1),
+            other=Material.SOLES,
+            cut=(0, -1, -0.12, 0.036),
+        ),
+        shoe.part(
+            (0, 0.05, -0.01),
+            (0, -0.01, -0.01),
+            (0.041, 0.046),
+            Material.SHOES,
+            other=Material.SOCKS,
+            cut=(0, 1, 0, 0.03),
+        ),
+    ]

@@ -1,0 +1,234 @@
+"""Colours of a procedural person: fabrics, faces, light and shadow."""
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+
+from data_prep.synthetic import looks, render, shapes
+from data_prep.synthetic.shapes import Group, Material
+
+
+@dataclasses.dataclass(frozen=True)
+class Light:
+    """The light of one scene.
+
+    Attributes:
+        direction: [3] unit vector towards the light: right, up, to the camera.
+        colour: [3] RGB factor of the light.
+        ambient: share of light in the shade, in [0, 1].
+    """
+
+    direction: np.ndarray
+    colour: np.ndarray
+    ambient: float
+
+
+def paint(
+    surface: render.Surface,
+    parts: Sequence[shapes.Part],
+    look: looks.Look,
+    light: Light,
+    fold_phase: np.ndarray,
+) -> np.ndarray:
+    """Colours the visible points of a person.
+
+    Args:
+        surface: N visible points.
+        parts: the parts the surface was made from.
+        look: clothes and colours.
+        light: direction, colour, ambient share.
+        fold_phase: [3] radians, where the folds of the cloth lie.
+
+    Returns:
+        [height, width, 4] float32; RGB in [0, 1] multiplied by alpha, and alpha.
+    """
+    local = surface.local / np.float32(look.stature / 1.75)
+    material = _materials(surface, parts)
+    group = np.array([part.group for part in parts])[surface.part]
+    colour = shapes.palette(look)[material]
+    _paint_shirt(colour, local, material, group, look)
+    _paint_trousers(colour, local, material, look)
+    _paint_straps(colour, local, material, group, look)
+    _paint_face(colour, local, material, look)
+    torso = np.flatnonzero(group == Group.TORSO)
+    frame = next(part.frame for part in parts if part.group == Group.TORSO)
+    normal = surface.normal.copy()
+    normal[torso] = _rounded(normal[torso], local[torso], frame)
+    shade = _shade(surface, normal, light)
+    hair = np.flatnonzero(material == Material.HAIR)
+    shade[hair] *= _strands(local[hair])
+    cloth = (material == Material.SHIRT) | (material == Material.TROUSERS)
+    shade *= 1 - cloth * _folds(local, fold_phase)
+    colour *= shade[:, None] * light.colour.astype(np.float32)
+    canvas = np.zeros((surface.owner.size, 4), np.float32)
+    canvas[surface.pixel, :3] = np.clip(colour, 0, 1)
+    canvas[surface.pixel, 3] = 1
+    return canvas.reshape(*surface.owner.shape, 4)
+
+
+def _materials(surface, parts) -> np.ndarray:
+    """[N] material of each point: a part's first one, or the second behind its cut."""
+    table = np.array([(part.material, part.other) for part in parts])
+    cut = np.array([part.cut for part in parts], np.float32)[surface.part]
+    behind = np.einsum("ni,ni->n", surface.local, cut[:, :3]) > cut[:, 3]
+    return table[surface.part, behind.astype(int)]
+
+
+def _repeats(position: np.ndarray, period: float, share: float = 0.5) -> np.ndarray:
+    """True on the first `share` of each period."""
+    ratio = position * np.float32(1 / period)
+    return ratio - np.floor(ratio) < share
+
+
+def _paint_shirt(colour, local, material, group, look) -> None:
+    chosen = np.flatnonzero(material == Material.SHIRT)
+    x, y, z = local[chosen].T
+    torso = group[chosen] == Group.TORSO
+    accent = np.array(look.accent, np.float32)
+    mask = _shirt_mask(look, x, y, z, torso)
+    if mask is not None:
+        colour[chosen] += mask[:, None] * (accent - colour[chosen])
+
+
+def _shirt_mask(look, x, y, z, torso) -> np.ndarray | None:
+    """[N] share of the accent colour at points of the upper garment."""
+    around = np.arctan2(x, z) * 0.16
+    front = torso & (z > 0)
+    match look.pattern:
+        case "stripes":
+            return _repeats(y, look.period).astype(np.float32)
+        case "pinstripes":
+            return _repeats(around, 0.65 * look.period, 0.45).astype(np.float32)
+        case "checks":
+            across = _repeats(around, look.period).astype(np.float32)
+            return 0.5 * (across + _repeats(y, look.period))
+        case "print":
+            return (front & _emblem(look.emblem, x, y + 0.2)).astype(np.float32)
+        case "block":
+            return (y < -0.21).astype(np.float32)
+        case "jacket":
+            opening = 0.028 + 0.06 * np.clip(1 + y / 0.3, 0, 1)
+            return (front & (abs(x) < opening)).astype(np.float32)
+        case "dots":
+            cell = 0.8 * look.period
+            dx, dy = (v / cell - np.round(v / cell) for v in (around, y))
+            return (dx * dx + dy * dy < 0.09).astype(np.float32)
+    return None
+
+
+def _emblem(kind: int, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """A figure of about 0.2 m about the origin."""
+    match kind:
+        case 0:
+            return x * x + y * y < 0.085**2
+        case 1:
+            return (abs(x) < 0.1) & (abs(y) < 0.06)
+        case 2:
+            return abs(x) + abs(y) < 0.11
+        case 3:
+            return (abs(x) < 0.035) | ((abs(y) < 0.035) & (abs(x) < 0.13))
+        case _:
+            return abs(y) < 0.055
+
+
+def _paint_trousers(colour, local, material, look) -> None:
+    if look.trousers_pattern == "plain":
+        return
+    chosen = np.flatnonzero(material == Material.TROUSERS)
+    x, y, z = local[chosen].T
+    across = np.arctan2(x, z) * 0.1
+    match look.trousers_pattern:
+        case "checks":
+            mask = 0.5 * (_repeats(across, 0.09) + _repeats(y, 0.09).astype(np.float32))
+        case "stripes":
+            mask = _repeats(y, 0.12, 0.4).astype(np.float32)
+        case _:
+            mask = (abs(z) < 0.022).astype(np.float32)
+    accent = np.array(look.trousers_accent, np.float32)
+    colour[chosen] += mask[:, None] * (accent - colour[chosen])
+
+
+def _paint_straps(colour, local, material, group, look) -> None:
+    """Straps of a backpack in front, of a shoulder bag across the chest."""
+    if look.bag not in ("backpack", "shoulder"):
+        return
+    chosen = np.flatnonzero((group == Group.TORSO) & (material != Material.SKIN))
+    x, y, z = local[chosen].T
+    if look.bag == "backpack":
+        strap = (abs(abs(x) - 0.105) < 0.021) & (y > -0.33) & (z > -0.05)
+    else:
+        slant = look.bag_side * x + 0.12 + 0.62 * y
+        strap = (abs(slant) < 0.024) & (y > -0.52)
+    colour[chosen[strap]] = look.bag_colour
+
+
+def _paint_face(colour, local, material, look) -> None:
+    """Eyes, brows and mouth on the front of the head."""
+    chosen = np.flatnonzero((material == Material.FACE) & (local[:, 2] > 0.03))
+    x, y, _ = local[chosen].T
+    side = abs(x)
+    skin, hair = np.array(look.skin), np.array(look.hair)
+    marks = (
+        (side - 0.032, y - 0.018, 0.017, 0.0085, 0.4 * skin + 0.45),
+        (side - 0.032, y - 0.017, 0.008, 0.0085, np.array((0.08, 0.06, 0.06))),
+        (side - 0.034, y - 0.043, 0.021, 0.006, 0.6 * hair),
+        (x, y + 0.064, 0.026, 0.009, skin * (0.75, 0.42, 0.42)),
+    )
+    for dx, dy, wide, high, ink in marks:
+        distance = (dx / np.float32(wide)) ** 2 + (dy / np.float32(high)) ** 2
+        cover = np.clip(1.6 - distance, 0, 1)[:, None].astype(np.float32)
+        colour[chosen] += cover * (ink.astype(np.float32) - colour[chosen])
+
+
+def _folds(local: np.ndarray, phase: np.ndarray) -> np.ndarray:
+    """[N] darkening in [0, 0.2] by soft creases that follow the body part."""
+    x, y, z = local.T
+    bend = np.sin(31 * x + 9 * y + phase[0]) + np.sin(27 * z - 14 * y + phase[1])
+    crease = np.sin(24 * y + np.float32(1.5) * bend + phase[2])
+    return np.float32(0.1) * (crease * crease)
+
+
+def _strands(local: np.ndarray) -> np.ndarray:
+    """[N] brightness of combed hair, in [0.8, 1.2]."""
+    x, y, z = local.T
+    comb = np.sin(150 * x + 20 * np.sin(14 * y)) + np.sin(110 * z + 60 * x)
+    return 1 + np.float32(0.1) * comb
+
+
+def _rounded(normal: np.ndarray, local: np.ndarray, frame: np.ndarray) -> np.ndarray:
+    """Normals of the torso as of one column, to hide where its parts meet."""
+    column = local * np.array((1, 0, 2.2), np.float32)
+    column /= np.sqrt(np.einsum("ni,ni->n", column, column) + 1e-6)[:, None]
+    mixed = 0.4 * normal + 0.6 * np.einsum("ij,nj->ni", frame, column)
+    return mixed / np.sqrt(np.einsum("ni,ni->n", mixed, mixed) + 1e-6)[:, None]
+
+
+def _shade(surface: render.Surface, normal: np.ndarray, light: Light) -> np.ndarray:
+    """[N] brightness: diffuse light, sky from above, cast shadows, dark rims."""
+    toward = light.direction.astype(np.float32)
+    diffuse = np.clip((np.einsum("ni,i->n", normal, toward) + 0.2) / 1.2, 0, 1)
+    lit = 1 - 0.6 * _cast_shadow(surface, toward)
+    sky = light.ambient * (0.85 + 0.15 * normal[:, 1])
+    rim = 1 - 0.3 * (1 - np.clip(normal[:, 2], 0, 1)) ** 2
+    return ((sky + (1.2 - light.ambient) * diffuse * lit) * rim).astype(np.float32)
+
+
+def _cast_shadow(surface: render.Surface, toward: np.ndarray) -> np.ndarray:
+    """[N] share of light that other parts of the person block, by marching.
+
+    A point is in the shade if, some way towards the light, the nearest surface is
+    in front of the ray, yet not so far in front that the ray passes behind it.
+    """
+    view, blocked = surface.view, np.zeros(len(surface.pixel), np.float32)
+    row, column = np.divmod(surface.pixel, view.width)
+    depth, z = surface.depth.ravel(), surface.point[:, 2]
+    steps = (0.03, 0.06, 0.1, 0.15)
+    for step in steps:
+        down = round(-step * toward[1] * view.scale)
+        right = round(step * toward[0] * view.scale)
+        rows = np.clip(row + down, 0, view.height - 1)
+        columns = np.clip(column + right, 0, view.width - 1)
+        gap = depth[rows * view.width + columns] - z - step * toward[2]
+        blocked += (gap > 0.02) & (gap < 0.3)
+    return blocked * np.float32(1 / len(steps)) ** 0.5 * 0.9

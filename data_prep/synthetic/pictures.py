@@ -1,0 +1,232 @@
+"""Takes pictures of procedural people and tells where its joints are."""
+
+import dataclasses
+
+import numpy as np
+from PIL import Image, ImageFilter
+
+from data_prep.synthetic import body, figure, looks, paint, render, scene, shapes
+from data_prep.synthetic.shapes import Group
+
+# Depth in metres by which a surface may lie in front of a joint without hiding it.
+_ANY = 9.0
+_HIDES_FROM = {
+    "nose": {Group.HEAD: 0.03},
+    "eye": {Group.HEAD: 0.02},
+    "ear": {Group.HEAD: 0.055},
+    "neck": {Group.TORSO: 0.25, Group.HEAD: 0.25, Group.BAG: 0.3},
+    "shoulder": {Group.TORSO: 0.25, Group.HEAD: 0.25, Group.BAG: 0.3},
+    "hip": {
+        Group.TORSO: 0.25,
+        Group.R_LEG: 0.25,
+        Group.L_LEG: 0.25,
+        Group.SKIRT: 0.3,
+        Group.BAG: 0.3,
+    },
+    "knee": {Group.SKIRT: 0.3},
+    "ankle": {Group.SKIRT: 0.3},
+    "elbow": {},
+    "wrist": {},
+}
+_OTHERS_HIDE_FROM = 0.07  # about the thickness of a limb
+
+
+@dataclasses.dataclass(frozen=True)
+class Photo:
+    """A picture and its annotation.
+
+    Attributes:
+        image: [height, width, 3] uint8.
+        keypoints: float32 [18, 3] = (x, y, visible); x and y are whole pixels, a
+            point that is not visible is (0, 0, 0).
+        quality: the camera's JPEG quality.
+    """
+
+    image: np.ndarray
+    keypoints: np.ndarray
+    quality: int
+
+
+def photograph(
+    seed: int, identity: int, index: int, height: int, width: int
+) -> tuple[str, Photo]:
+    """Picture `index` of person `identity`, and its name as in Market-1501.
+
+    The person depends on (seed, identity) alone and the picture on the index in
+    addition, so that neither the order nor the number of the pictures matters.
+    """
+    person = np.random.default_rng(np.random.SeedSequence([seed, identity, 0]))
+    look = looks.sample_look(person)
+    # Steps of the golden ratio spread any number of views evenly around a person.
+    turns = person.random() + index * 0.618034
+    number = (int(person.integers(scene.CAMERAS)) + index) % 6
+    rng = np.random.default_rng(np.random.SeedSequence([seed, identity, index + 1]))
+    # People are seen more often from the front and from behind than from the side.
+    yaw = 2 * np.pi * turns + rng.normal(0, 0.15)
+    pose = body.sample_pose(rng, yaw - 0.2 * np.sin(2 * yaw))
+    camera = scene.camera(seed, number, height)
+    photo = take_photo(look, pose, camera, rng, height, width)
+    frame = 25 * index + int(rng.integers(25))
+    sequence = 1 + index // scene.CAMERAS
+    return f"{identity:04d}_c{number + 1}s{sequence}_{frame:06d}_00.jpg", photo
+
+
+def take_photo(
+    look: looks.Look,
+    pose: body.Pose,
+    camera: scene.Camera,
+    rng: np.random.Generator,
+    height: int,
+    width: int,
+) -> Photo:
+    """Draws a person in front of the camera's place.
+
+    A keypoint is visible if it lies inside the picture and no other body part is
+    in front of it. The joint's own and the adjoining limb never hide it. Joints lie
+    inside the body, so torso, skirt, hair and bags hide shoulders, hips and neck
+    only if their surface is clearly (0.17 m to 0.3 m) in front of the joint, and
+    the face's points only if it is more than 0.02 m to 0.055 m in front; anything
+    else hides a joint from 0.07 m on.
+    """
+    skeleton = body.build_skeleton(look, pose)
+    skeleton = _see(skeleton, camera, rng)
+    view = _frame(skeleton, rng, height, width)
+    parts = figure.build_parts(look, skeleton)
+    factor = 2 if height >= 96 else 3
+    surface = render.raycast(parts, view.enlarged(factor))
+    phase = rng.uniform(0, 2 * np.pi, 3).astype(np.float32)
+    painted = paint.paint(surface, parts, look, camera.light, phase)
+    person = _shrink(painted, factor)
+    place = scene.place(camera, rng, height, width)
+    place *= _ground_shadow(skeleton, camera, view)[..., None]
+    picture = person[..., :3] + place * (1 - person[..., 3:])
+    keypoints = find_keypoints(skeleton, parts, surface, factor)
+    return Photo(_develop(picture, camera, rng), keypoints, camera.quality)
+
+
+def _see(
+    skeleton: body.Skeleton,
+    camera: scene.Camera,
+    rng: np.random.Generator,
+) -> body.Skeleton:
+    """Camera coordinates: tilt and roll, then perspective of the joints."""
+    pitch = camera.pitch + rng.normal(0, 0.03)
+    roll = rng.normal(0, 0.02)
+    turn = body.rotation(2, roll) @ body.rotation(0, pitch)
+    skeleton = skeleton.turned(turn)
+    distance = camera.distance * rng.uniform(0.8, 1.2)
+    joints = {
+        name: point * (distance / (distance - point[2]))
+        for name, point in skeleton.joints.items()
+    }
+    return body.Skeleton(joints, skeleton.frames)
+
+
+def _frame(
+    skeleton: body.Skeleton,
+    rng: np.random.Generator,
+    height: int,
+    width: int,
+) -> render.Viewport:
+    """Chooses the crop as a person detector would: not always exactly."""
+    points = np.array(list(skeleton.joints.values()))
+    low = points.min(0) - np.array((0.1, 0.07, 0))
+    high = points.max(0) + np.array((0.1, 0.03, 0))
+    scale = height * rng.uniform(0.87, 0.97) / (high[1] - low[1])
+    # Stretched arms may leave a narrow picture rather than shrink the person.
+    scale = min(scale, max(0.85 * scale, width / (high[0] - low[0])))
+    if rng.random() < 0.1:
+        scale *= rng.uniform(1.0, 1.2)
+    middle = 0.5 * (0.5 * (low + high) + skeleton.joints["pelvis"])
+    centre_y = 0.5 * (low[1] + high[1])
+    return render.Viewport(
+        height=height,
+        width=width,
+        scale=scale,
+        x0=(width - 1) / 2 - scale * middle[0] + width * rng.normal(0, 0.03),
+        y0=(height - 1) / 2 + scale * centre_y + height * rng.normal(0, 0.015),
+    )
+
+
+def _shrink(image: np.ndarray, factor: int) -> np.ndarray:
+    """Mean over squares of factor x factor pixels."""
+    rows = image[::factor].copy()
+    for offset in range(1, factor):
+        rows += image[offset::factor]
+    small = rows[:, ::factor].copy()
+    for offset in range(1, factor):
+        small += rows[:, offset::factor]
+    return small * np.float32(1 / factor**2)
+
+
+def _ground_shadow(
+    skeleton: body.Skeleton,
+    camera: scene.Camera,
+    view: render.Viewport,
+) -> np.ndarray:
+    """[height, width] factor below 1 around the feet and away from the light."""
+    feet = np.array([skeleton.joints[f"{side}_toe"] for side in "rl"])
+    ankles = np.array([skeleton.joints[f"{side}_ankle"] for side in "rl"])
+    ground = min(feet[:, 1].min(), ankles[:, 1].min() - 0.06)
+    spots = view.project((feet + ankles) / 2)
+    spots[:, 1] = view.y0 - view.scale * (ground - 0.02)
+    away = -camera.light.direction[0] * 0.35 * view.scale
+    y = np.arange(view.height, dtype=np.float32)[:, None]
+    x = np.arange(view.width, dtype=np.float32)[None]
+    dark = np.zeros((view.height, view.width), np.float32)
+    blobs = [(*spot, 0.11, 0.03, 0.5) for spot in spots]
+    column, row = spots.mean(0)
+    blobs.append((column + away, row, 0.4, 0.05, 0.3))
+    for column, row, wide, high, strength in blobs:
+        across = np.exp(-(((x - column) / (wide * view.scale)) ** 2))
+        down = np.exp(-(((y - row) / (high * view.scale)) ** 2))
+        dark = np.maximum(dark, strength * down * across)
+    return (1 - dark).astype(np.float32)
+
+
+def _develop(
+    picture: np.ndarray, camera: scene.Camera, rng: np.random.Generator
+) -> np.ndarray:
+    """Blur and sensor noise; [H, W, 3] float in [0, 1] -> uint8."""
+    values = np.clip(255 * picture, 0, 255).astype(np.uint8)
+    blur = camera.blur * rng.uniform(0.5, 1.5) * len(picture) / 128
+    if blur > 0.2:
+        values = Image.fromarray(values).filter(ImageFilter.GaussianBlur(blur))
+    noise = rng.standard_normal(picture.shape, np.float32) * np.float32(camera.noise)
+    return np.clip(np.asarray(values, np.float32) + noise, 0, 255).astype(np.uint8)
+
+
+def find_keypoints(
+    skeleton: body.Skeleton,
+    parts: list[shapes.Part],
+    surface: render.Surface,
+    factor: int,
+) -> np.ndarray:
+    """The float32 [18, 3] keypoints by the rule of `take_photo`.
+
+    Args:
+        skeleton: joints in camera coordinates.
+        parts: the parts of the surface.
+        surface: the person in a raster `factor` times finer than the picture.
+        factor: supersampling factor.
+    """
+    found = np.zeros((len(body.KEYPOINTS), 3), np.float32)
+    for index, name in enumerate(body.KEYPOINTS):
+        joint = skeleton.joints[name]
+        column, row = np.round(surface.view.project(joint)).astype(int)
+        if not (0 <= row < surface.view.height and 0 <= column < surface.view.width):
+            continue
+        owner = surface.owner[row, column]
+        front = surface.depth[row, column] - joint[2]
+        if owner < 0 or front <= _tolerance(name, parts[owner].group):
+            found[index] = column // factor, row // factor, 1
+    return found
+
+
+def _tolerance(name: str, group: Group) -> float:
+    """How far a surface of `group` may be in front of the joint `name`."""
+    side, _, joint = name.rpartition("_")
+    limb = "ARM" if joint in ("shoulder", "elbow", "wrist") else "LEG"
+    if joint not in ("eye", "ear") and side and group.name == f"{side.upper()}_{limb}":
+        return _ANY
+    return _HIDES_FROM[joint].get(group, _OTHERS_HIDE_FROM)

@@ -1,0 +1,287 @@
+"""How fast a data set is built and read back, each beside the bare work in it.
+
+Building is measured beside writing as many bytes, reading beside decoding the same JPEG
+bytes from memory, by the same decoder on the same cores, to throw the pixels away.
+"""
+
+import io
+import itertools
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import tensorflow as tf
+from PIL import Image
+from tqdm import tqdm
+
+from experiments.benchmark.report import Goal, Report, Series
+from pg2_jax.input_pipeline import pair_reader
+from pg2_jax.keypoints import keypoint_files
+
+HEIGHT, WIDTH = 128, 64
+# Photos per person. Of Market-1501's 745 people with pairs only the sum is published:
+# these 747 have 12,697 photos and exactly its 263,632 ordered pairs.
+# Mixed, so that the first few have photos like all.
+_PHOTOS_OF_PEOPLE = np.random.RandomState(0).permutation(
+    [2 + i % 31 for i in range(744)] + [42, 5, 2]
+)
+_TEST_PEOPLE = 40
+_BATCH_SIZE = 16
+_READ_PAIRS = 8192
+_DECODE_AT_ONCE = 64
+_ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def measure(folder: pathlib.Path, *, scale: float, repeats: int) -> Report:
+    """Builds and reads a data set of random photos.
+
+    Args:
+        folder: empty folder to work in.
+        scale: 1 for 263,632 training pairs, in proportion for others.
+        repeats: how often each is measured.
+
+    Returns:
+        Seconds, rates and ratios.
+
+    Raises:
+        OSError: the disk is full.
+    """
+    people = max(2, round(scale * len(_PHOTOS_OF_PEOPLE)))
+    num_photos, jpeg_bytes = _write_photos(folder / "photos", people)
+    _write_photos(folder / "few", max(2, people // 4))
+    building, counts = _measure_building(folder, repeats)
+    reading = _measure_reading(str(folder / "data"), repeats)
+    found = {series.name: series for series in [*building, *reading]}
+    bare = found["decode alone"].median
+    goals = [
+        Goal(
+            "building takes less than 1 GiB (MiB)",
+            found["build, peak memory"].median,
+            1024,
+            at_most=True,
+        ),
+        Goal(
+            "reads 5,000 pairs/s, or 90 % of decoding alone if that is less (pairs/s)",
+            found["read and decode"].median,
+            min(5000, 0.9 * bare),
+            at_most=False,
+        ),
+    ]
+    if counts["train"] < _READ_PAIRS:  # The rates are mostly those of starting.
+        goals = goals[:1]
+    if scale >= 1:  # Importing tensorflow takes most of the time of fewer pairs.
+        goals.insert(
+            0,
+            Goal(
+                "builds 263,632 training pairs in 60 s (s)",
+                found["build"].median,
+                60 * counts["train"] / 263_632,
+                at_most=True,
+            ),
+        )
+    facts = {
+        "tensorflow": tf.__version__,
+        "training pairs": counts["train"],
+        "photos": num_photos,
+        "bytes per JPEG": round(jpeg_bytes / num_photos),
+    }
+    return Report([*building, *reading], goals, facts)
+
+
+def _write_photos(folder: pathlib.Path, people: int) -> tuple[int, int]:
+    """Draws random photos in Market-1501's layout; returns their number and bytes."""
+    rng = np.random.default_rng(0)
+    sizes = itertools.islice(itertools.cycle(_PHOTOS_OF_PEOPLE), people + _TEST_PEOPLE)
+    numbered = list(enumerate(sizes, start=1))
+    count = total = 0
+    for split, part in (("train", numbered[:people]), ("test", numbered[people:])):
+        (folder / f"bounding_box_{split}").mkdir(parents=True)
+        poses = {}
+        for person, size in tqdm(part, desc=f"drawing {split}", unit="person"):
+            for index in range(size):
+                name = f"{person:04d}_c1s1_{index:06d}_00.jpg"
+                encoded = _random_photo(rng)
+                (folder / f"bounding_box_{split}" / name).write_bytes(encoded)
+                poses[name] = _random_pose(rng)
+                count, total = count + 1, total + len(encoded)
+        keypoint_files.write_csv(folder / f"market-annotation-{split}.csv", poses)
+    return count, total
+
+
+def _random_photo(rng: np.random.Generator) -> bytes:
+    """Patches of colour and noise, which give JPEG about as much to do as people."""
+    patches = Image.fromarray(rng.integers(0, 256, (8, 4, 3), np.uint8))
+    smooth = np.asarray(patches.resize((WIDTH, HEIGHT), Image.Resampling.BICUBIC))
+    noisy = smooth + rng.normal(0, 8, smooth.shape)
+    buffer = io.BytesIO()
+    Image.fromarray(noisy.clip(0, 255).astype(np.uint8)).save(
+        buffer, "JPEG", quality=85
+    )
+    return buffer.getvalue()
+
+
+def _random_pose(rng: np.random.Generator) -> np.ndarray:
+    pose = np.ones((18, 3), np.float32)
+    pose[:, 0] = rng.integers(0, WIDTH, 18)
+    pose[:, 1] = rng.integers(0, HEIGHT, 18)
+    return pose
+
+
+def _measure_building(
+    folder: pathlib.Path, repeats: int
+) -> tuple[list[Series], dict[str, int]]:
+    """Builds folder/data in turns with writing as many bytes."""
+    runs = []
+    for _ in range(repeats):
+        seconds, cpu, memory = _build(folder / "photos", folder / "data")
+        num_bytes = sum(path.stat().st_size for path in (folder / "data").iterdir())
+        *_, few = _build(folder / "few", folder / "data_of_few")
+        alone = _write_bytes(folder / "bytes", num_bytes)
+        runs.append((seconds, cpu, alone, memory, few))
+    names = (
+        "build",
+        "build, CPU time",
+        "write as many bytes alone",
+        "build, peak memory",
+        "build of a quarter of the people, peak memory",
+    )
+    units = ("s", "s", "s", "MiB", "MiB")
+    series = [
+        Series(name, values, unit)
+        for name, values, unit in zip(
+            names, zip(*runs, strict=True), units, strict=True
+        )
+    ]
+    series.insert(3, series[0].over(series[2], "build / write alone"))
+    dataset = pair_reader.PairDataset(str(folder / "data"))
+    return series, {split: dataset.count(split) for split in dataset.splits}
+
+
+# A process begins with the peak memory of the one that started it, so a small one must
+# stand between this program and the build.
+_MEASURED = """
+import json, resource, subprocess, sys
+code = subprocess.call(sys.argv[2:])
+usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+with open(sys.argv[1], "w") as file:
+    json.dump([usage.ru_utime + usage.ru_stime, usage.ru_maxrss], file)
+sys.exit(code)
+"""
+
+
+def _build(source: pathlib.Path, output: pathlib.Path) -> tuple[float, float, float]:
+    """Runs the builder as a user does; returns wall and CPU seconds and peak MiB."""
+    used = output.with_suffix(".json")
+    command = [sys.executable, "-c", _MEASURED, str(used), sys.executable]
+    command += ["data_prep/build_tfrecords.py", "--dataset=market1501"]
+    command += [f"--source_dir={source}", f"--output_dir={output}", "--overwrite"]
+    begin = time.perf_counter()
+    with open(output.with_suffix(".log"), "w+", encoding="utf-8") as log:
+        code = subprocess.call(command, cwd=_ROOT, stdout=log, stderr=log)
+        seconds = time.perf_counter() - begin
+        if code:
+            log.seek(0)
+            raise OSError(f"the build failed: {log.read().splitlines()[-1]}")
+    cpu, max_resident = json.loads(used.read_text())
+    return seconds, cpu, _mebibytes(max_resident)
+
+
+def _mebibytes(max_resident: int) -> float:
+    """From what getrusage says, which is bytes on macOS and KiB elsewhere."""
+    return max_resident / 2**20 if sys.platform == "darwin" else max_resident / 2**10
+
+
+def _write_bytes(path: pathlib.Path, count: int) -> float:
+    """Writes a file of so many bytes as the builder does: without waiting for the
+    disk; returns seconds."""
+    block = os.urandom(2**20)
+    begin = time.perf_counter()
+    with open(path, "wb") as file:
+        for _ in range(count // len(block)):
+            file.write(block)
+        file.write(block[: count % len(block)])
+    seconds = time.perf_counter() - begin
+    path.unlink()
+    return seconds
+
+
+def _measure_reading(data_dir: str, repeats: int) -> list[Series]:
+    """Reads decoded batches, records alone, and decodes alone, in turns."""
+    dataset = pair_reader.PairDataset(data_dir)
+    pairs = min(_READ_PAIRS, dataset.count("train")) // _BATCH_SIZE * _BATCH_SIZE
+    files = [str(path) for path in pathlib.Path(data_dir).glob("*-train.tfrecord-*")]
+    encoded = tf.constant(_jpegs(files, pairs))
+    programs = {
+        "read and decode": lambda: dataset.training_batches(
+            batch_size=_BATCH_SIZE, seed=0
+        ),
+        "decode alone": lambda: _decode_alone(encoded),
+        "read records alone": lambda: _records(files),
+    }
+    rates: dict[str, list[float]] = {name: [] for name in programs}
+    cpu: dict[str, list[float]] = {name: [] for name in programs}
+    for _ in tqdm(range(repeats + 1), desc="reading", unit="repeat"):
+        for name, program in programs.items():
+            size = _BATCH_SIZE if name == "read and decode" else _DECODE_AT_ONCE
+            wall, cpu_seconds = _seconds(program, pairs // size)
+            rates[name].append(pairs // size * size / wall)
+            cpu[name].append(pairs // size * size / cpu_seconds)
+    # The first turn pays for what tensorflow sets up once.
+    wall_rates = [Series(n, values[1:], "pairs/s") for n, values in rates.items()]
+    read, decode, _ = wall_rates
+    per_cpu = [Series(n, cpu[n][1:], "pairs/s") for n in (read.name, decode.name)]
+    return [
+        *wall_rates,
+        read.over(decode, "read and decode / decode alone"),
+        per_cpu[0].over(per_cpu[1], "the same by CPU time"),
+    ]
+
+
+def _seconds(program: Callable[[], Iterator], steps: int) -> tuple[float, float]:
+    """Wall and CPU seconds of some steps of an iterator, the first one left out."""
+    iterator = program()
+    next(iterator)
+    wall, cpu = time.perf_counter(), time.process_time()
+    for _ in range(steps):
+        next(iterator)
+    return time.perf_counter() - wall, time.process_time() - cpu
+
+
+def _jpegs(files: list[str], pairs: int) -> list[bytes]:
+    """The photos of the first pairs, source and target in turn."""
+    found = []
+    for record in tf.data.TFRecordDataset(files).take(pairs).as_numpy_iterator():
+        features = tf.train.Example.FromString(record).features.feature
+        for role in ("source", "target"):
+            found += features[f"{role}_image"].bytes_list.value
+    return found
+
+
+def _decode_alone(encoded: tf.Tensor) -> Iterator[np.ndarray]:
+    """Decodes both photos of `_DECODE_AT_ONCE` pairs a step, on all cores, without
+    end."""
+
+    def decode(batch: tf.Tensor) -> tf.Tensor:
+        """JPEG files [N] -> uint8 [N, H, W, 3]."""
+        return tf.stack(
+            [
+                tf.ensure_shape(tf.io.decode_jpeg(one, 3), (HEIGHT, WIDTH, 3))
+                for one in tf.unstack(batch)
+            ]
+        )
+
+    batches = tf.data.Dataset.from_tensor_slices(encoded).repeat()
+    batches = batches.batch(2 * _DECODE_AT_ONCE, drop_remainder=True)
+    decoded = batches.map(decode, num_parallel_calls=tf.data.AUTOTUNE).prefetch(2)
+    return decoded.as_numpy_iterator()
+
+
+def _records(files: list[str]) -> Iterator[np.ndarray]:
+    """Reads `_DECODE_AT_ONCE` serialized records a step, without end."""
+    records = tf.data.TFRecordDataset(files).repeat().batch(_DECODE_AT_ONCE)
+    return iter(records.prefetch(2))

@@ -1,0 +1,106 @@
+"""--mode=demo: a page for the browser, and the same for programs."""
+
+import socket
+from typing import cast
+
+import numpy as np
+
+from experiments.config import Config
+from experiments.config_compatibility import check_networks
+from experiments.demo.demo_studio import Studio, examples, first_pose
+from pg2_jax.checkpoint import restore
+from pg2_jax.estimators import person_finder
+from pg2_jax.inference import pose_transfer
+
+# Connections at once, open pages included; uvicorn refuses more with a 503.
+_MOST_CONNECTIONS = 500
+
+
+def demo(config: Config) -> None:
+    """Serves the demo until it is interrupted.
+
+    Args:
+        config: names the workdir, the address and the limits.
+
+    Raises:
+        ValueError: no checkpoint, unreadable examples, or packages that are missing.
+        OSError: the address cannot be listened at.
+    """
+    try:
+        import uvicorn
+
+        from experiments.demo import demo_app
+    except ModuleNotFoundError as error:
+        raise ValueError(
+            f"--mode=demo needs the package {error.name}: pip install 'pg2_jax[demo]' "
+            "(in a checkout: pip install '.[demo]')."
+        ) from error
+    # The port first, for it is a matter of seconds to say that it is taken.
+    with listen(config.host, config.port) as listener:
+        studio, people = _open_studio(config)
+        server = uvicorn.Server(
+            uvicorn.Config(
+                demo_app.make_server(studio, people, config),
+                log_level="warning",
+                limit_concurrency=_MOST_CONNECTIONS,
+                timeout_graceful_shutdown=3,
+            )
+        )
+        host = f"[{config.host}]" if ":" in config.host else config.host
+        port = listener.getsockname()[1]
+        print(f"The demo is at http://{host}:{port}/ (Ctrl-C ends it)", flush=True)
+        server.run(sockets=[listener])
+
+
+def _open_studio(config: Config) -> tuple[Studio, dict[str, np.ndarray]]:
+    """What draws, compiled before the first visitor waits for it, and the examples."""
+    model = pose_transfer.PoseTransfer.restore(
+        config.workdir,
+        config.wanted_checkpoint,
+        cast(restore.Weights, config.weights),
+        config.drawing_precision,
+    )
+    check_networks(model.config, config)
+    studio = Studio(model, config.max_waiting, open_finder(config))
+    people = examples(studio, config.examples_dir)
+    studio.draw(next(iter(people.values())), first_pose(studio))
+    return studio, people
+
+
+def open_finder(config: Config) -> person_finder.PersonFinder | None:
+    """Loads what finds people in photos, before any visitor waits for it.
+
+    Args:
+        config: its --pose_model names the estimator's model.
+
+    Returns:
+        None, with a note on the screen, where there is none and none was asked for.
+
+    Raises:
+        ValueError: --pose_model was given and cannot be used.
+    """
+    finder = person_finder.PersonFinder(config.pose_model)
+    try:
+        finder.open()
+    except ValueError as error:
+        if config.pose_model:
+            raise
+        print(f"note: photos of another shape are cut to their middle; {error}")
+        return None
+    return finder
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Opens the port, so that a mistake is told before anything is served.
+
+    Raises:
+        OSError: naming both flags, and why not.
+    """
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise OSError(
+            f"--host={host} --port={port}: {error.strerror or error}. Another program "
+            "may use this port; choose another one, or --port=0 for any that is free."
+        ) from error

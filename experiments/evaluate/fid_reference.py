@@ -1,0 +1,198 @@
+"""--fid_reference: what FID compares with besides the targets of the same pairs.
+
+The field's tables compare with all training photos. Their statistics are computed once
+and kept in the user's cache folder, under a key of all that they depend on.
+"""
+
+import hashlib
+import json
+import pathlib
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import tqdm
+
+from experiments.evaluate import image_folder
+from pg2_jax import downloads, files
+from pg2_jax.metrics import fid, inception, inception_weights
+
+TRAIN = "train"
+_BATCH = 32
+
+# Weights and images [B, H, W, 3] uint8 -> features [B, D].
+Features = Callable[[inception_weights.Weights, np.ndarray], np.ndarray]
+
+
+class Reference(NamedTuple):
+    """Statistics to compare with.
+
+    Attributes:
+        gaussian: of the features.
+        what: what they are of, in words.
+        sha256: checksum of the photos, or of the file of statistics.
+    """
+
+    gaussian: fid.Gaussian
+    what: str
+    sha256: str
+
+
+class Photos(NamedTuple):
+    """A set of photos.
+
+    Attributes:
+        what: it is, in words.
+        sha256: checksum of all of them.
+        batches: gives them as uint8 [B, H, W, 3].
+    """
+
+    what: str
+    sha256: str
+    batches: Callable[[], Iterator[np.ndarray]]
+
+
+class DataSet(Protocol):
+    """What is needed of `input_pipeline.PairDataset`."""
+
+    def checksum(self, split: str) -> str:
+        """SHA-256 of the files of a split."""
+
+    def photos(self, split: str, batch_size: int) -> Iterator[np.ndarray]:
+        """Each photo once, uint8 [B, H, W, 3]."""
+
+
+def load(
+    flag: str,
+    data_dir: str,
+    open_data: Callable[[str], DataSet],
+    weights: Sequence[inception_weights.Weights],
+    features: Features,
+) -> dict[inception.InceptionV3, Reference]:
+    """The statistics that --fid_reference names, for each network.
+
+    Args:
+        flag: `TRAIN` for the training photos of --data_dir; the path of a data set of
+            data_prep/build_tfrecords.py (its training photos), of a folder of images,
+            or of an .npz with mu and sigma as pytorch-fid writes it; or empty.
+        data_dir: of the run, or empty.
+        open_data: opens a data set.
+        weights: of --inception, at least one.
+        features: what a network makes of images.
+
+    Raises:
+        ValueError: there is nothing of the kind.
+    """
+    if not flag:
+        return {}
+    path = pathlib.Path(data_dir if flag == TRAIN else flag).expanduser()
+    if flag != TRAIN and path.suffix == ".npz":
+        if len(weights) > 1:
+            raise ValueError(
+                f"--fid_reference={flag} is of one network, and --inception names "
+                "two; give that network alone."
+            )
+        return {weights[0].network: _read_npz(flag, path)}
+    if flag == TRAIN or (path / "dataset_info.json").is_file():
+        photos = _of_data(str(path), open_data(str(path)))
+    else:
+        photos = _of_folder(flag)
+    return {one.network: _statistics(photos, one, features) for one in weights}
+
+
+def _of_data(folder: str, dataset: DataSet) -> Photos:
+    return Photos(
+        f"the training photos of {folder}, each once",
+        dataset.checksum("train"),
+        lambda: dataset.photos("train", _BATCH),
+    )
+
+
+def _of_folder(flag: str) -> Photos:
+    paths = image_folder.images("fid_reference", flag, [])
+    size = image_folder.read("fid_reference", paths[0]).shape[:2]
+    digest = hashlib.sha256()
+    for path in paths:
+        digest.update(f"{path.name}\0{downloads.sha256(path)}\0".encode())
+
+    def batches() -> Iterator[np.ndarray]:
+        for first in range(0, len(paths), _BATCH):
+            here = paths[first : first + _BATCH]
+            yield image_folder.stack("fid_reference", here, size, "its first image")
+
+    return Photos(f"the images of {flag}", digest.hexdigest(), batches)
+
+
+def _statistics(
+    photos: Photos, weights: inception_weights.Weights, features: Features
+) -> Reference:
+    """Statistics of photos, from the cache if they are there."""
+    facts = {
+        "photos_sha256": photos.sha256,
+        "weights_sha256": weights.sha256,
+        # Says how images are resized, scaled and pooled.
+        "network": repr(weights.network).replace("\n", " "),
+        "version": 1,
+    }
+    key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+    path = downloads.cache_folder() / "fid" / f"{key}.npz"
+    gaussian = _cached(path)
+    if gaussian is None:
+        gaussian = _computed(photos, weights, features)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with files.replacing(path) as temporary:
+            np.savez(temporary, facts=np.array(json.dumps(facts)), **gaussian._asdict())
+    what = f"{photos.what}, {gaussian.images:,} images"
+    return Reference(gaussian, what, photos.sha256)
+
+
+def _computed(
+    photos: Photos, weights: inception_weights.Weights, features: Features
+) -> fid.Gaussian:
+    moments = fid.Moments(inception.FEATURES)
+    for images in tqdm.tqdm(photos.batches(), desc=photos.what[-50:], unit="batch"):
+        # All batches are of one shape: another one would be compiled anew.
+        padded = np.concatenate([images, *[images[-1:]] * (_BATCH - len(images))])
+        moments.add(features(weights, padded)[: len(images)])
+    return moments.gaussian()
+
+
+def _cached(path: pathlib.Path) -> fid.Gaussian | None:
+    if not path.is_file():
+        return None
+    try:
+        with np.load(path) as file:
+            return _gaussian(file["mean"], file["covariance"], int(file["images"]))
+    except Exception as error:
+        # Damaged files make numpy raise nearly anything.
+        print(
+            f"Note: {path} is damaged ({error}); its statistics are computed again.",
+            file=sys.stderr,
+        )
+        return None
+
+
+def _gaussian(mean: Any, covariance: Any, images: int) -> fid.Gaussian:
+    count = inception.FEATURES
+    if mean.shape != (count,) or covariance.shape != (count, count):
+        raise ValueError(f"mean and covariance must have {count:,} dimensions")
+    if not (np.isfinite(mean).all() and np.isfinite(covariance).all()):
+        raise ValueError("it holds NaN or infinite values")
+    return fid.Gaussian(mean.astype(np.float64), covariance.astype(np.float64), images)
+
+
+def _read_npz(flag: str, path: pathlib.Path) -> Reference:
+    """A file of pytorch-fid or TTUR; which network it is of, it does not say."""
+    if not path.is_file():
+        raise ValueError(f"--fid_reference={flag}: there is no such file.")
+    try:
+        with np.load(path) as file:
+            gaussian = _gaussian(file["mu"], file["sigma"], 0)
+    except Exception as error:
+        raise ValueError(
+            f"--fid_reference={flag} holds no statistics (mu and sigma, as pytorch-fid "
+            f"and TTUR write them): {error}"
+        ) from error
+    what = f"the statistics in {path.name}, which does not say of which network"
+    return Reference(gaussian, what, downloads.sha256(path))

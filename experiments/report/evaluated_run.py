@@ -1,0 +1,188 @@
+"""A run as a report sees it: what its folder holds, read and checked."""
+
+import dataclasses
+import functools
+import json
+import pathlib
+from typing import Any
+
+from experiments.evaluate import pairs_csv
+from experiments.train import history
+
+# As many as there are colours that can be told apart.
+MOST_RUNS = 8
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """What one folder of --workdirs holds.
+
+    Attributes:
+        name: tells the runs of a report apart.
+        folder: as it was given.
+        content: of metrics.json.
+        stored: of config.json; empty where images of a folder were scored.
+        scores: of every pair; None where evaluate has left no pairs.csv.
+        history: of the training; empty where it was not recorded.
+    """
+
+    name: str
+    folder: pathlib.Path
+    content: dict[str, Any]
+    stored: dict[str, Any]
+    scores: pairs_csv.PairScores | None
+    history: list[history.Row]
+
+    @property
+    def final(self) -> str:
+        """The kind of image that is the run's result: the last that was scored."""
+        return list(self.content["metrics"])[-1]
+
+    @functools.cached_property
+    def keys(self) -> list[str]:
+        """What tells the scored pairs apart, see `pair_scores.key`."""
+        names = self.scores.names if self.scores else []
+        return [pairs_csv.key(*pair) for pair in names]
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """Settings of the training; empty where images of a folder were scored."""
+        return self.content.get("config", {})
+
+
+def read_all(workdirs: str) -> list[Run]:
+    """Reads the runs of --workdirs.
+
+    Args:
+        workdirs: folders with commas between, each perhaps with NAME= before it.
+
+    Raises:
+        ValueError: a folder was not evaluated, is named twice, or holds a damaged
+            file; names it.
+    """
+    entries = [_entry(text.strip()) for text in workdirs.split(",") if text.strip()]
+    if not entries:
+        raise ValueError(f"--workdirs={workdirs} names no folder.")
+    if len(entries) > MOST_RUNS:
+        raise ValueError(
+            f"--workdirs names {len(entries)} runs; a report shows at most {MOST_RUNS}."
+        )
+    places = [folder.resolve() for _, folder in entries]
+    for i, place in enumerate(places):
+        if place in places[:i]:
+            raise ValueError(f"--workdirs names {entries[i][1]} twice.")
+    names = [
+        name or _short_name(place, places)
+        for (name, _), place in zip(entries, places, strict=True)
+    ]
+    for i, name in enumerate(names):
+        if name in names[:i]:
+            raise ValueError(f"--workdirs gives two runs the name {name}.")
+    return [
+        _read(name, folder) for name, (_, folder) in zip(names, entries, strict=True)
+    ]
+
+
+def not_comparable(run: Run, other: Run) -> str:
+    """Why scores of two runs cannot be compared pair by pair; empty if they can."""
+    mine, theirs = run.content, other.content
+    if mine["image_size"] != theirs["image_size"]:
+        return f"images of {mine['image_size']} and of {theirs['image_size']}"
+    if "data" in mine and "data" in theirs and mine["data"] != theirs["data"]:
+        return f"another data set: {mine['data_dir']} and {theirs['data_dir']}"
+    if run.scores is None or other.scores is None:
+        lacks = " and ".join(r.name for r in (run, other) if r.scores is None)
+        return f"no {pairs_csv.FILE} of {lacks}; evaluate again"
+    names, others = run.keys, other.keys
+    if names == others:
+        return ""
+    if sorted(names) != sorted(others):
+        common = len({*names} & {*others})
+        return (
+            f"other pairs: {len(names):,} and {len(others):,}, of which {common:,} "
+            "are the same"
+        )
+    if len({*names}) < len(names):
+        return "pairs in another order, and some pairs more than once"
+    return ""
+
+
+def _entry(text: str) -> tuple[str, pathlib.Path]:
+    """Name, empty for none, and folder."""
+    name, equals, folder = text.partition("=")
+    # A folder may have = in its name, but then the slash of its parent comes first.
+    if not equals or "/" in name:
+        name, folder = "", text
+    if not folder.strip():
+        raise ValueError(f"--workdirs: {text} names no folder.")
+    return name.strip(), pathlib.Path(folder.strip()).expanduser()
+
+
+def _short_name(place: pathlib.Path, places: list[pathlib.Path]) -> str:
+    """The shortest end of a path that no other of the paths has."""
+    for count in range(1, len(place.parts)):
+        end = place.parts[-count:]
+        if sum(other.parts[-count:] == end for other in places) == 1:
+            return "/".join(end)
+    return str(place)
+
+
+def _read(name: str, folder: pathlib.Path) -> Run:
+    if not folder.is_dir():
+        raise ValueError(f"--workdirs: there is no folder {folder}.")
+    file = folder / "metrics.json"
+    if not file.is_file():
+        raise ValueError(
+            f"--workdirs: {folder} has no metrics.json. Score it first: python -m "
+            f"experiments.main --mode=evaluate --data_dir=... --workdir={folder}"
+        )
+    content = _json(file)
+    _check(file, content)
+    stored = folder / "config.json"
+    return Run(
+        name=name,
+        folder=folder,
+        content=content,
+        stored=_json(stored) if stored.is_file() else {},
+        scores=_scores(folder, content),
+        history=history.read(str(folder)),
+    )
+
+
+def _json(file: pathlib.Path) -> dict[str, Any]:
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:  # not UTF-8, or not JSON
+        raise ValueError(f"--workdirs: {file} is damaged: {error}") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"--workdirs: {file} is damaged: it is not an object.")
+    return content
+
+
+def _check(file: pathlib.Path, content: dict[str, Any]) -> None:
+    """Checks that it is a metrics.json of --mode=evaluate."""
+    for key in ("metrics", "pairs", "image_size", "definitions"):
+        if not content.get(key):
+            raise ValueError(
+                f'--workdirs: {file} has no "{key}"; it is not what --mode=evaluate '
+                "writes."
+            )
+
+
+def _scores(
+    folder: pathlib.Path, content: dict[str, Any]
+) -> pairs_csv.PairScores | None:
+    """The scores of pairs, if they are there and are those of metrics.json."""
+    file = folder / pairs_csv.FILE
+    if not file.is_file():
+        return None
+    scores = pairs_csv.read(file)
+    if len(scores.names) != content["pairs"] or {*scores.scores} != {
+        *content["metrics"]
+    }:
+        raise ValueError(
+            f"--workdirs: {file} and metrics.json are of two evaluations: "
+            f"{len(scores.names):,} pairs of {', '.join(scores.scores)}, and "
+            f"{content['pairs']:,} of {', '.join(content['metrics'])}. Evaluate again."
+        )
+    return scores

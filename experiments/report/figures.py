@@ -1,0 +1,134 @@
+"""The charts of a report: training, distributions, and scores by pose difference."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from experiments.evaluate import evaluate
+from experiments.report import breakdown, svg_charts
+from experiments.report.evaluated_run import Run
+
+# What a reader wants to see first; the others follow, folded away.
+FIRST_METRICS = ("ssim_pg2", "masked_ssim_pg2", "l1", "body_l1")
+_MOST_POINTS = 300
+
+
+class Figures(NamedTuple):
+    """Charts as SVG: those that a reader wants to see first, and the others."""
+
+    first: list[str]
+    rest: list[str]
+
+
+def _split(charts_by_name: Mapping[str, str]) -> Figures:
+    first = [n for n in charts_by_name if n in FIRST_METRICS or n.endswith("/loss")]
+    rest = [n for n in charts_by_name if n not in first]
+    return Figures(
+        [charts_by_name[n] for n in first], [charts_by_name[n] for n in rest]
+    )
+
+
+def style(run: Run, number: int, kind: str) -> str:
+    """The classes of a line: the colour of the run, dashed before its last image."""
+    if kind == evaluate.COPY:
+        return "copy"
+    return f"run-{number}" + ("" if kind == run.final else " dashed")
+
+
+def training(runs: Sequence[Run]) -> Figures:
+    """A chart for each number that a training has recorded, losses first."""
+    every = [row for run in runs for row in run.history]
+    names = dict.fromkeys(
+        n for row in every for n in row if n not in ("step", "seconds")
+    )
+    found = {}
+    for name in names:
+        series = [
+            svg_charts.Series(run.name, f"run-{number}", *_thinned(run, name))
+            for number, run in enumerate(runs)
+            if any(name in row for row in run.history)
+        ]
+        found[name] = svg_charts.lines(name, series, "training step")
+    return _split(found)
+
+
+def _thinned(run: Run, name: str) -> tuple[list[float], list[float]]:
+    """Steps and values, as means over neighbours where there are very many."""
+    rows = [row for row in run.history if name in row]
+    parts = np.array_split(np.arange(len(rows)), min(len(rows), _MOST_POINTS))
+    steps = [float(rows[part[-1]]["step"]) for part in parts]
+    values = [float(np.mean([rows[i][name] for i in part])) for part in parts]
+    return steps, values
+
+
+def distributions(runs: Sequence[Run], shown: Sequence[tuple[int, str]]) -> Figures:
+    """A histogram of the scores of pairs for each metric.
+
+    Args:
+        runs: of the report.
+        shown: number of the run and kind of image.
+    """
+    found = {}
+    for metric in metrics_of_pairs(runs):
+        series = []
+        for number, kind in shown:
+            run = runs[number]
+            values = run.scores.scores[kind].get(metric) if run.scores else None
+            if values is not None and np.isfinite(values).any():
+                label = kind if len(runs) == 1 else f"{run.name}, {kind}"
+                series.append(
+                    svg_charts.Series(label, style(run, number, kind), values)
+                )
+        if series:
+            found[metric] = svg_charts.histogram(
+                metric, series, "share of pairs by score"
+            )
+    return _split(found)
+
+
+def metrics_of_pairs(runs: Sequence[Run]) -> list[str]:
+    """The metrics in pairs.csv of any run."""
+    return list(dict.fromkeys(name for run in runs for name in _final(run)))
+
+
+def by_pose_difference(
+    runs: Sequence[Run], differences: Mapping[int, np.ndarray], metrics: Sequence[str]
+) -> Figures:
+    """How the scores fall with the pose difference, for each metric.
+
+    Args:
+        runs: of the report.
+        differences: [N] pose difference of each scored pair, by number of the run.
+        metrics: which.
+    """
+    found = {}
+    for metric in metrics:
+        series = [
+            _curve(runs[number], number, metric, apart)
+            for number, apart in differences.items()
+            if np.isfinite(apart).any() and metric in _final(runs[number])
+        ]
+        series = [one for one in series if one.x]
+        if series:
+            label = "pose difference in torso lengths"
+            found[metric] = svg_charts.dots(metric, series, label)
+    return _split(found)
+
+
+def _curve(run: Run, number: int, metric: str, apart: np.ndarray) -> svg_charts.Series:
+    bins = breakdown.by_pose_difference(_final(run)[metric], apart)
+    ends = [bin.interval or [float("nan")] * 2 for bin in bins]
+    return svg_charts.Series(
+        run.name,
+        f"run-{number}",
+        x=[(bin.low + bin.high) / 2 for bin in bins],
+        y=[bin.mean for bin in bins],
+        low=[low for low, _ in ends],
+        high=[high for _, high in ends],
+        counts=[bin.pairs for bin in bins],
+    )
+
+
+def _final(run: Run) -> dict[str, np.ndarray]:
+    return run.scores.scores[run.final] if run.scores else {}

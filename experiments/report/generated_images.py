@@ -1,0 +1,89 @@
+"""The images that a run made of some pairs: drawn anew, as evaluate draws them, or read
+from the folder that was scored."""
+
+import functools
+from collections.abc import Mapping
+
+import jax
+import numpy as np
+
+from experiments.config import Config
+from experiments.evaluate import folders, image_folder, image_pairs
+from experiments.report.data_pairs import Photos
+from experiments.report.evaluated_run import Run
+from pg2_jax import generation
+from pg2_jax.checkpoint import restore
+
+_AT_ONCE = 16
+Images = dict[str, dict[str, np.ndarray]]  # [H, W, 3] uint8 by pair_scores.key and kind
+
+
+def of_run(run: Run, photos: Mapping[str, Photos]) -> Images:
+    """Draws pairs with the checkpoint that was scored.
+
+    Args:
+        run: holds checkpoints.
+        photos: of the pairs.
+
+    Raises:
+        ValueError: the checkpoint is not there any more.
+    """
+    if not photos:
+        return {}
+    # Before runs kept averages, there was nothing to say.
+    weights = run.content.get("weights", "averaged")
+    generators = restore.restore_generators(
+        str(run.folder), run.content["step"], weights
+    )
+    draw = jax.jit(
+        functools.partial(generation.generate, architecture=generators.architecture)
+    )
+    found: Images = {}
+    names = list(photos)
+    for first in range(0, len(names), _AT_ONCE):
+        here = names[first : first + _AT_ONCE]
+        padded = here + here[-1:] * (_AT_ONCE - len(here))
+        source = np.stack([photos[pair].source for pair in padded])
+        keypoints = np.stack([photos[pair].keypoints for pair in padded])
+        drawn = jax.device_get(
+            draw(generators.coarse, generators.refine, source, keypoints)
+        )
+        for i, pair in enumerate(here):
+            found[pair] = {kind: images[i] for kind, images in drawn.items()}
+    return found
+
+
+def of_folder(run: Run, rows: Mapping[str, int]) -> tuple[Images, Images]:
+    """Reads generated images and their targets from the folders that were scored.
+
+    Args:
+        run: of --generated_dir.
+        rows: of the pairs in the listing of the folders.
+
+    Raises:
+        ValueError: the folders are gone, or hold other images now.
+    """
+    content = run.content
+    config = Config(
+        mode="evaluate",
+        workdir=str(run.folder),
+        generated_dir=content["generated_dir"],
+        target_dir=content["target_dir"],
+        match=content["match"].partition(":")[0],
+    )
+    pairs = image_pairs.read(config, [])
+    if len(pairs) != content["pairs"]:
+        raise ValueError(
+            f"{config.generated_dir} holds {len(pairs):,} images, and "
+            f"{content['pairs']:,} were scored"
+        )
+    read = image_folder.read
+    generated = {
+        pair: {folders.KIND: read("generated_dir", pairs[row].generated)}
+        for pair, row in rows.items()
+    }
+    targets = {
+        pair: {"target": read("target_dir", pairs[row].target)}
+        for pair, row in rows.items()
+    }
+    return generated, targets

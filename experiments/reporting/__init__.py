@@ -1,1 +1,0 @@
-"""The page of --mode=report: what runs left on disk, compared and drawn."""

@@ -1,0 +1,164 @@
+"""What --mode=table1 leaves: table.json, table.md, figure4.png and a printed table."""
+
+import pathlib
+import statistics
+from typing import Any
+
+import rich.console
+import rich.table
+
+from experiments import pictures, results
+from experiments.config import Config
+from experiments.evaluate import evaluate
+from pg2_jax.inference import pose_transfer
+from pg2_jax.input_pipeline import pair_reader
+
+_NAMES = {
+    "ssim_pg2": "SSIM",
+    "masked_ssim_pg2": "mask-SSIM",
+    "l1": "L1",
+    "body_l1": "body L1",
+}
+# The paper's other columns, which --inception adds.
+_OF_INCEPTION = {"inception_score": "IS", "masked_inception_score": "mask-IS"}
+
+
+def write(folder: pathlib.Path, content: dict[str, Any]) -> None:
+    """Writes table.json and, as soon as there is a row, table.md.
+
+    Args:
+        folder: of the table.
+        content: config, data, rows, pairs and the scores of a copy of the source.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    whole = {**content, "not_computed": _missing(content), **results.provenance()}
+    results.write_json(folder / "table.json", whole)
+    if content["rows"]:
+        results.write_text(folder / "table.md", _markdown(whole))
+
+
+def show(folder: pathlib.Path, content: dict[str, Any]) -> None:
+    """Prints the table and where it lies."""
+    header, *body = _cells(content)
+    table = rich.table.Table(title="Table 1", title_justify="left")
+    for i, title in enumerate(header):
+        table.add_column(title, justify="right" if i else "left")
+    for row in body:
+        table.add_row(*row)
+    console = rich.console.Console()
+    console.print(table)
+    for line in _notes(content):
+        console.print(f"  {line}", highlight=False)
+    names = ("table.md", "table.json", "figure4.png")
+    print("Wrote " + ", ".join(str(folder / name) for name in names))
+
+
+def draw_figure(
+    folder: pathlib.Path,
+    config: Config,
+    dataset: pair_reader.PairDataset,
+    models: dict[str, tuple[pathlib.Path, str]],
+) -> None:
+    """Draws the paper's Figure 4: one pair in a row, one model in a column.
+
+    Args:
+        folder: of the table.
+        config: says how many pairs.
+        dataset: its test pairs are drawn.
+        models: (workdir, name of the image) by the title of the column.
+    """
+    batch = pictures.spread_pairs(dataset, config.picture_pairs, config.max_test_pairs)
+    photos, keypoints = batch["source_image"], batch["target_keypoints"]
+    drawn = {}
+    for title, (workdir, image) in models.items():
+        model = pose_transfer.PoseTransfer.restore(str(workdir))
+        drawn[title] = getattr(model.batch(photos, keypoints), image)
+    results.write_picture(folder / "figure4.png", pictures.compare(batch, drawn))
+
+
+def _markdown(content: dict[str, Any]) -> str:
+    header, *body = _cells(content)
+    lines = [header, ["---", *["---:"] * (len(header) - 1)], *body]
+    table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    notes = "\n".join(f"- {line}" for line in _notes(content))
+    return f"# Table 1\n\n{table}\n\n{notes}\n"
+
+
+def _cells(content: dict[str, Any]) -> list[list[str]]:
+    """Header, a copy of the source, and the rows in the order of the paper."""
+    names = _names(content)
+    higher = {name: "higher" in content["definitions"][name] for name in names}
+    header = [f"{title} {'↑' if higher[n] else '↓'}" for n, title in names.items()]
+    copy = {"seeds": {"": {"metrics": content["copy of source"]}}}
+    rows = [{"title": evaluate.COPY, **copy}, *content["rows"].values()]
+    body = [[row["title"], *_scores(row, names)] for row in rows]
+    return [["model", *header], *body]
+
+
+def _names(content: dict[str, Any]) -> dict[str, str]:
+    """The titles of the columns by metric: those that some run has."""
+    runs = [run for row in content["rows"].values() for run in row["seeds"].values()]
+    more = {
+        name: title
+        for name, title in _OF_INCEPTION.items()
+        if any(name in run["metrics"] for run in runs)
+    }
+    return {**_NAMES, **more}
+
+
+def _missing(content: dict[str, Any]) -> dict[str, str]:
+    """Why columns of the paper are not there."""
+    names = _names(content)
+    return {
+        title: "needs --inception=PATH"
+        for name, title in _OF_INCEPTION.items()
+        if name not in names
+    }
+
+
+def _scores(row: dict[str, Any], names: dict[str, str]) -> list[str]:
+    """One cell for each metric: the mean, and its spread over the seeds."""
+    cells = []
+    for name in names:
+        runs = [run["metrics"] for run in row["seeds"].values()]
+        if not all(name in run for run in runs):  # Scored without --inception.
+            cells.append("-")
+            continue
+        means = [run[name]["mean"] for run in runs]
+        if None in means:  # No target has a body, say.
+            cells.append("undefined")
+            continue
+        digits = 1 if "l1" in name else 3
+        cell = f"{statistics.mean(means):.{digits}f}"
+        if len(means) > 1:
+            cell += f" ± {statistics.stdev(means):.{digits}f}"
+        cells.append(cell)
+    return cells
+
+
+def _notes(content: dict[str, Any]) -> list[str]:
+    config, rows = content["config"], list(content["rows"].values())
+    steps = "; ".join(
+        f"{row['title']} {next(iter(row['seeds'].values()))['step']:,}" for row in rows
+    )
+    seeds = {row["title"]: ", ".join(sorted(row["seeds"], key=int)) for row in rows}
+    if len(set(seeds.values())) == 1:
+        said = next(iter(seeds.values()))
+    else:
+        said = "; ".join(f"{title} {numbers}" for title, numbers in seeds.items())
+    if any("," in numbers for numbers in seeds.values()):
+        said += "; of several, mean ± standard deviation over the seeds"
+    notes = [
+        f"{content['pairs']:,} test pairs of {config['image_size']} from "
+        f"{config['data_dir']}",
+        f"steps: {steps}; batch size {config['batch_size']}",
+        f"seeds: {said}",
+        "figure4.png: the first seed of each model, test pairs spread evenly",
+    ]
+    notes += [
+        f"{title} is {name}: {content['definitions'][name]}"
+        for name, title in _names(content).items()
+    ]
+    return notes + [
+        f"{name}: not computed; {why}" for name, why in _missing(content).items()
+    ]

@@ -1,0 +1,298 @@
+"""--mode=table1: trains and scores every row of the paper's Table 1 on any data set."""
+
+import dataclasses
+import json
+import pathlib
+import time
+from typing import Any
+
+from experiments.config import Config
+from experiments.config_compatibility import check_unchanged, differences, newest
+from experiments.evaluate import evaluate
+from experiments.table1 import output
+from experiments.train import train
+from pg2_jax import sharding
+from pg2_jax.checkpoint import restore
+from pg2_jax.input_pipeline import pair_reader
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One model of the table.
+
+    Attributes:
+        title: its name in the paper.
+        changes: what it has other than the full model.
+        image: of its images the one that is scored.
+    """
+
+    title: str
+    changes: dict[str, Any]
+    image: str = "coarse"
+
+
+_L1_ALONE = {"stages": "coarse", "pose_mask_loss": False}
+# In the order of the paper.
+ROWS = {
+    "ce": Row("G1-CE-L1", {**_L1_ALONE, "pose_embedding": "coordinate"}),
+    "hme": Row("G1-HME-L1", {**_L1_ALONE, "pose_embedding": "encoder"}),
+    "l1": Row("G1-L1", _L1_ALONE),
+    "pose_mask_loss": Row("G1-poseMaskLoss", {"stages": "coarse"}),
+    "one_stage": Row("G1+D", {"stages": "one_stage"}),
+    "full": Row("G1+G2+D", {}, "refined"),
+    # What the paper compares with (its reference 36) is given a word for the view in
+    # place of the pose; here the same networks see as little.
+    "view": Row("view word (after VariGAN)", {"pose_embedding": "view"}, "refined"),
+}
+_OPTIONAL = "view"
+# What the rows decide.
+_DECIDED = ("stages", "pose_embedding", "pose_mask_loss", "coarse_from", "init_from")
+# What is scored of each.
+_SCORED = ("checkpoint", "checkpoint_step", "weights")
+
+
+def table1(config: Config) -> int | None:
+    """Trains what is not trained yet, scores it, and writes the table and the figure.
+
+    Args:
+        config: of the full model; the rows differ from it as the paper says. Its
+            workdir holds a run for each row and seed, table.md, table.json and
+            figure4.png.
+
+    Returns:
+        None when all is done, or the number of the signal that stopped it.
+
+    Raises:
+        ValueError: the flags, the data set and the workdir do not fit each other.
+    """
+    dataset = pair_reader.PairDataset(config.data_dir)
+    config = config.with_size(dataset.height, dataset.width)
+    runs = _runs(config)
+    _check_before_work(config, dataset, runs)
+    table = _Table(config, dataset)
+    for name, seed in runs:
+        _check_row(row_config(config, name, seed), name, dataset)
+    table.write()
+    for number, (name, seed) in enumerate(runs, start=1):
+        print(f"\n== {ROWS[name].title}, seed {seed}: {number} of {len(runs)}")
+        try:
+            stopped_by = table.finish(name, seed)
+        except KeyboardInterrupt:
+            print(f"{config.workdir}: stopped; the same command goes on.")
+            raise
+        if stopped_by is not None:
+            return stopped_by
+    table.show()
+    return None
+
+
+def row_config(config: Config, name: str, seed: int) -> Config:
+    """The config of one row's run.
+
+    The paper gives no number of steps for G1+D: it is trained for as many as the full
+    model's two stages together.
+    """
+    changes = {**ROWS[name].changes, "rows": "", "seeds": "", "inception": ""}
+    coarse, refine = config.coarse_steps, config.refine_steps
+    if changes.get("stages", "two_stage") != "two_stage":
+        changes |= {"critic_sees_coarse": False, "refine_sees_pose": False}
+        changes["refine_output"] = "difference"
+    if name == "one_stage":
+        coarse += refine
+    workdir = pathlib.Path(config.workdir) / f"{name}_seed{seed}"
+    return dataclasses.replace(
+        config,
+        mode="train",
+        workdir=str(workdir),
+        seed=seed,
+        coarse_steps=_scaled(coarse, config.steps_scale),
+        refine_steps=_scaled(refine, config.steps_scale),
+        steps_scale=1.0,
+        **changes,
+    )
+
+
+def _scaled(steps: int, scale: float) -> int:
+    return max(1, round(steps * scale)) if steps else 0
+
+
+def _runs(config: Config) -> list[tuple[str, int]]:
+    """The rows and seeds that the flags ask for, in the order of the paper."""
+    wanted = [name.strip() for name in config.rows.split(",")] if config.rows else []
+    for name in wanted:
+        if name not in ROWS:
+            raise ValueError(f"--rows={config.rows}: {name!r} is not of {list(ROWS)}.")
+    wanted = wanted or [name for name in ROWS if name != _OPTIONAL]
+    try:
+        seeds = [int(word) for word in config.seeds.split(",")] if config.seeds else []
+    except ValueError as error:
+        raise ValueError(f"--seeds={config.seeds} must be like 0,1,2.") from error
+    if len(set(seeds)) != len(seeds) or any(not 0 <= s < 2**32 for s in seeds):
+        raise ValueError(
+            f"--seeds={config.seeds} must be different numbers from 0 to 2**32 - 1."
+        )
+    # Seed by seed, so that a whole table is there early.
+    return [(n, s) for s in seeds or [config.seed] for n in ROWS if n in wanted]
+
+
+def _check_before_work(
+    config: Config, dataset: pair_reader.PairDataset, runs: list[tuple[str, int]]
+) -> None:
+    """Finds what would stop a later row, before hours go into the first."""
+    defaults = {field.name: field.default for field in dataclasses.fields(config)}
+    for flag in _DECIDED:
+        if getattr(config, flag) != defaults[flag]:
+            raise ValueError(
+                f"--{flag}={getattr(config, flag)}: with --mode=table1 the rows decide "
+                "it; leave it out, or choose --rows."
+            )
+    if config.coarse_steps < 1:
+        raise ValueError("--coarse_steps=0: with --mode=table1 it must be 1 or more.")
+    for flag in _SCORED:
+        if getattr(config, flag) != defaults[flag]:
+            raise ValueError(
+                f"--{flag}={getattr(config, flag)}: --mode=table1 always scores the "
+                "newest checkpoint as a run draws; leave it out."
+            )
+    if restore.folder(config.workdir).exists():
+        raise ValueError(
+            f"--workdir={config.workdir} holds a single run; choose another folder for "
+            "the table."
+        )
+    sharding.check_batch_size(config.batch_size, config.grad_accumulation)
+    for split in ("train", "test"):
+        dataset.count(split)
+        if any(name == "view" for name, _ in runs):
+            dataset.require_views(split)
+
+
+def _check_row(config: Config, name: str, dataset: pair_reader.PairDataset) -> None:
+    """Checks that a row's networks can be built, and that its run, if any, is of it."""
+    try:
+        restore.architecture_of(config.to_json())
+    except ValueError as error:
+        raise ValueError(f"row {name} (see --rows): {error}") from error
+    stored = newest(config)
+    if stored:
+        origin = stored[1].get("coarse_from", "")
+        config = dataclasses.replace(config, coarse_from=origin)
+        check_unchanged(stored[1], config, dataset.metadata)
+
+
+class _Table:
+    """The table in the workdir: what is finished, kept on disk as it grows."""
+
+    def __init__(self, config: Config, dataset: pair_reader.PairDataset):
+        self._config = config
+        self._dataset = dataset
+        self._folder = pathlib.Path(config.workdir)
+        self._content = self._opened()
+
+    def write(self) -> None:
+        """Writes what is there, which binds the folder to the settings and the data."""
+        output.write(self._folder, self._content)
+
+    def _opened(self) -> dict[str, Any]:
+        """The content of table.json, new or of an earlier call.
+
+        Raises:
+            ValueError: the table there is of another data set or other settings.
+        """
+        new = {"config": self._config.to_json(), "data": self._dataset.metadata}
+        old = self._on_disk()
+        if not old:
+            return {**new, "rows": {}}
+        if old["data"] != new["data"]:
+            raise ValueError(
+                f"--workdir={self._folder} holds the table of another data set, "
+                f"{old['config']['data_dir']}, not of --data_dir="
+                f"{self._config.data_dir}; choose another workdir."
+            )
+        changed = differences(
+            old["config"], dataclasses.replace(self._config, seed=old["config"]["seed"])
+        )
+        for name in ("refine_steps", "steps_scale", "max_test_pairs"):
+            was, now = old["config"][name], getattr(self._config, name)
+            if was != now and not any(f"--{name}:" in line for line in changed):
+                changed.append(f"--{name}: {was} in the table, {now} now")
+        if changed:
+            raise ValueError(
+                f"--workdir={self._folder} holds a table with other settings:\n  "
+                + "\n  ".join(changed)
+                + "\nUse its values to go on, or another workdir."
+            )
+        return {**old, **new}
+
+    def _on_disk(self) -> dict[str, Any]:
+        path = self._folder / "table.json"
+        return json.loads(path.read_text()) if path.is_file() else {}
+
+    def finish(self, name: str, seed: int) -> int | None:
+        """Trains and scores one row, or as much of it as is missing."""
+        config = row_config(self._config, name, seed)
+        if str(seed) in self._content["rows"].get(name, {}).get("seeds", {}):
+            print(f"{config.workdir} is finished.")
+            return None
+        config = self._sharing_stage_one(config, name, seed)
+        first, begin = _steps_taken(config), time.monotonic()
+        stopped_by = train.train(config)
+        if stopped_by is not None:
+            return stopped_by
+        seconds = time.monotonic() - begin
+        if config.coarse_from:
+            first = max(first, config.coarse_steps)
+        inception = self._config.inception
+        scored = dataclasses.replace(config, mode="evaluate", inception=inception)
+        report = evaluate.score_run(scored)
+        run = {
+            "run": pathlib.Path(config.workdir).name,
+            "step": report["step"],
+            "begun_at_step": first,
+            "training_seconds": round(seconds, 1),
+            "metrics": report["metrics"][ROWS[name].image],
+        }
+        self._record(name, seed, run, report)
+        return None
+
+    def _record(
+        self, name: str, seed: int, run: dict[str, Any], report: dict[str, Any]
+    ) -> None:
+        """Adds a run to the table on disk, where another process may have added some
+        since."""
+        rows = self._on_disk().get("rows", {})
+        empty = {"title": ROWS[name].title, "image": ROWS[name].image, "seeds": {}}
+        rows.setdefault(name, empty)["seeds"][str(seed)] = run
+        self._content |= {
+            "rows": {n: rows[n] for n in ROWS if n in rows},
+            "pairs": report["pairs"],
+            "copy of source": report["metrics"][evaluate.COPY],
+            "definitions": report["definitions"],
+        }
+        self.write()
+
+    def _sharing_stage_one(self, config: Config, name: str, seed: int) -> Config:
+        """A new full model begins with the G1 of the row G1-poseMaskLoss, if it is
+        done: its own stage I would compute the same again."""
+        stored = newest(config)
+        if stored:
+            origin = stored[1].get("coarse_from", "")
+            return dataclasses.replace(config, coarse_from=origin)
+        twin = row_config(self._config, "pose_mask_loss", seed)
+        if name != "full" or _steps_taken(twin) < config.coarse_steps:
+            return config
+        return dataclasses.replace(config, coarse_from=twin.workdir)
+
+    def show(self) -> None:
+        """Draws the figure and prints the table."""
+        models = {
+            row["title"]: (self._folder / run["run"], row["image"])
+            for row in self._content["rows"].values()
+            for run in [next(iter(row["seeds"].values()))]
+        }
+        output.draw_figure(self._folder, self._config, self._dataset, models)
+        output.show(self._folder, self._content)
+
+
+def _steps_taken(config: Config) -> int:
+    stored = newest(config)
+    return stored[0] if stored else 0

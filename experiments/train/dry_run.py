@@ -1,0 +1,200 @@
+"""--mode=train --dry_run: what a training would be and take, without training."""
+
+import dataclasses
+import statistics
+import time
+from typing import Any
+
+import jax
+import numpy as np
+import rich.console
+import rich.table
+
+from experiments import config_compatibility
+from experiments.config import Config
+from experiments.train import training_steps
+from pg2_jax import models, sharding, train_state
+from pg2_jax.input_pipeline import pair_reader
+
+_GROUPS = ("Program", "Networks", "Training", "Validation", "Devices", "Reporting")
+_TIMED_STEPS = 3
+
+
+@dataclasses.dataclass(frozen=True)
+class Cost:
+    """What the steps of a stage take.
+
+    Attributes:
+        steps: that are left.
+        flops: of one step on one device, as XLA counts them in the compiled program.
+        memory: bytes on one device, state, batch and intermediate results together, as
+            XLA plans them; None where it does not say.
+        seconds: of one step, the median of a few.
+    """
+
+    steps: int
+    flops: float
+    memory: int | None
+    seconds: float
+
+
+def show(
+    config: Config,
+    architecture: models.Architecture,
+    dataset: pair_reader.PairDataset,
+) -> None:
+    """Prints settings, networks and costs; writes nothing.
+
+    Args:
+        config: of the run, with the size of its data.
+        architecture: of its networks.
+        dataset: it would be trained on.
+
+    Raises:
+        ValueError: the workdir holds another run.
+    """
+    stored = config_compatibility.newest(config)
+    config_compatibility.check_unchanged(stored and stored[1], config, dataset.metadata)
+    done = stored[0] if stored else 0
+    console = rich.console.Console()
+    console.print(_settings(config))
+    mesh = sharding.data_mesh()
+    stages = training_steps.compiled(config, architecture, mesh)
+    state = training_steps.first_state(config, architecture, stages, mesh)
+    console.print(_networks(state))
+    steps = _steps(config, done)
+    console.print(f"Compiling and timing {' and '.join(steps) or 'nothing'} ...")
+    costs = {}
+    for name, (count, step) in steps.items():
+        compiled_step = stages.first if step == 0 else stages.second
+        state, costs[name] = _cost(compiled_step, state, config, count, mesh)
+    console.print(_costs(config, costs))
+    total = sum(cost.steps * cost.seconds for cost in costs.values())
+    device = jax.devices()[0].device_kind
+    console.print(
+        f"{config.workdir}: {dataset.count('train'):,} training pairs; step {done:,} "
+        f"of {config.total_steps:,} is done. About {_duration(total)} are left on "
+        f"{jax.device_count()} x {device}: remaining steps times the median of "
+        f"{_TIMED_STEPS} measured steps on random data. Reading the data, compiling, "
+        "evaluations, pictures and checkpoints come on top. Nothing was written.",
+        soft_wrap=True,
+    )
+
+
+def _steps(config: Config, done: int) -> dict[str, tuple[int, int]]:
+    """What is left of each stage, if anything: (steps, which stage)."""
+    name = "stage I" if config.stages == "two_stage" else f"stage {config.stages}"
+    left = {
+        name: (config.coarse_steps - done, 0),
+        "stage II": (config.total_steps - max(done, config.coarse_steps), 1),
+    }
+    return {name: stage for name, stage in left.items() if stage[0] > 0}
+
+
+def _settings(config: Config) -> rich.table.Table:
+    table = rich.table.Table(title="Settings; * is not the default")
+    for column in ("", "flag", "value", "default"):
+        table.add_column(column, overflow="fold")
+    for field in dataclasses.fields(config):
+        modes = field.metadata["modes"]
+        if field.metadata["group"] in _GROUPS and (not modes or "train" in modes):
+            value = getattr(config, field.name)
+            changed = value != field.default
+            row = ("*" if changed else "", f"--{field.name}", _text(value))
+            default = _text(field.default) if changed else ""
+            table.add_row(*row, default, style="bold" if changed else None)
+    return table
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _networks(state: train_state.TrainState) -> rich.table.Table:
+    """Parameters by network, and the bytes of the state that belong to it."""
+    table = rich.table.Table(title="Networks")
+    table.add_column("network")
+    table.add_column("parameters", justify="right")
+    table.add_column("with optimizer and average, MiB", justify="right")
+    players = {"G1": state.coarse, "G2": state.refine, "D": state.critic}
+    for name, player in players.items():
+        if player is not None:
+            count = sum(x.size for x in jax.tree.leaves(player.params))
+            size = sum(x.nbytes for x in jax.tree.leaves(player))
+            table.add_row(name, f"{count:,}", f"{size / 2**20:,.1f}")
+    return table
+
+
+def _cost(
+    step: Any, state: train_state.TrainState, config: Config, count: int, mesh: Any
+) -> tuple[train_state.TrainState, Cost]:
+    """Compiles a step, takes some, and returns the state after them, and the cost."""
+    batch = sharding.put_batch(_random_batch(config), mesh)
+    program = step.one.lower(state, batch).compile()
+    seconds = []
+    for _ in range(1 + _TIMED_STEPS):
+        begin = time.monotonic()
+        state, metrics = program(state, batch)
+        jax.block_until_ready((state, metrics))
+        seconds.append(time.monotonic() - begin)
+    memory = training_steps.planned_bytes(program)
+    flops = (program.cost_analysis() or {}).get("flops", float("nan"))
+    # The first is slower than the others will be.
+    return state, Cost(count, flops, memory, statistics.median(seconds[1:]))
+
+
+def _random_batch(config: Config) -> dict[str, np.ndarray]:
+    random = np.random.default_rng(0)
+    sizes = config.to_json()
+    height, width = sizes["image_height"], sizes["image_width"]
+    count = config.batch_size
+    points = random.uniform(0, 1, (2, count, 18, 3)) * [width, height, 1]
+    points[..., 2] = 1
+    images = random.integers(0, 256, (2, count, height, width, 3), np.uint8)
+    return {
+        "source_image": images[0],
+        "target_image": images[1],
+        "source_keypoints": points[0].astype(np.float32),
+        "target_keypoints": points[1].astype(np.float32),
+    }
+
+
+def _costs(config: Config, costs: dict[str, Cost]) -> rich.table.Table:
+    table = rich.table.Table(
+        title=f"Steps of {config.batch_size} pairs; FLOPs and memory: XLA's analysis "
+        "of the compiled step, for one device"
+    )
+    table.add_column("")
+    for column in (
+        "steps left",
+        "GFLOPs",
+        "memory, MiB",
+        "s a step",
+        "images/s",
+        "time",
+    ):
+        table.add_column(column, justify="right")
+    for name, cost in costs.items():
+        memory = "?" if cost.memory is None else f"{cost.memory / 2**20:,.0f}"
+        table.add_row(
+            name,
+            f"{cost.steps:,}",
+            f"{cost.flops / 1e9:,.3g}",
+            memory,
+            f"{cost.seconds:.3g}",
+            f"{config.batch_size / cost.seconds:,.3g}",
+            _duration(cost.steps * cost.seconds),
+        )
+    return table
+
+
+def _duration(seconds: float) -> str:
+    """Such as "3 days 4 hours", to two units."""
+    units = {"days": 86_400, "hours": 3_600, "minutes": 60, "seconds": 1}
+    parts: list[str] = []
+    left = round(seconds)
+    for name, size in units.items():
+        count, left = divmod(left, size)
+        if count or (name == "seconds" and not parts):
+            parts.append(f"{count} {name if count != 1 else name[:-1]}")
+    return " ".join(parts[:2])

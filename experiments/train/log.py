@@ -1,0 +1,126 @@
+"""What a training tells of its steps: for the screen, TensorBoard and history.jsonl."""
+
+import math
+import pathlib
+import time
+
+import jax
+import numpy as np
+import tensorboardX
+
+from experiments import processes
+from experiments.config import Config
+from experiments.train import history, training_steps
+from pg2_jax import train_step as steps
+
+
+class TrainingLog:
+    """Collects the metrics of steps on the device, and fetches and writes them late."""
+
+    def __init__(self, config: Config, first_step: int):
+        """Opens the summaries and the history.
+
+        Args:
+            config: of the run.
+            first_step: finished steps; what an earlier process wrote of later ones is
+                hidden.
+        """
+        self._config = config
+        self._summaries = tensorboardX.SummaryWriter(
+            str(pathlib.Path(config.workdir) / "summaries"),
+            purge_step=first_step + 1,
+            write_to_disk=processes.is_first(),
+        )
+        self._history: history.History | None = None
+        self._begin = time.monotonic()
+        if processes.is_first():
+            self._history = history.History(config.workdir, first_step)
+            self._begin -= self._history.seconds
+        self._unlogged: list[steps.Metrics] = []
+        self._seconds = 0.0  # of the steps since the last entry
+
+    def add(self, metrics: steps.Metrics) -> None:
+        """Takes the metrics of the next step, or [steps] arrays of several, which may
+        still be computing."""
+        if self._unlogged:
+            # One step computes while the next is prepared, no more: a host that runs
+            # ahead would fill the memory with batches.
+            jax.block_until_ready(self._unlogged[-1])
+        self._unlogged.append(metrics)
+
+    def add_seconds(self, seconds: float) -> None:
+        """Counts time for the images per second of the next entry."""
+        self._seconds += seconds
+
+    def add_picture(self, name: str, picture: np.ndarray, step: int) -> None:
+        """Adds a picture, [H, W, 3] uint8, to the summaries."""
+        self._summaries.add_image(name, picture, step, dataformats="HWC")
+
+    def add_scalars(self, values: dict[str, float], step: int) -> None:
+        """Adds numbers to the summaries and the history."""
+        for name, value in values.items():
+            self._summaries.add_scalar(name, value, step)
+        seconds = round(time.monotonic() - self._begin, 3)
+        if self._history:
+            self._history.add(step, {**values, "seconds": seconds})
+
+    def write(self, step: int) -> str:
+        """Writes the means since the last entry; returns a line for people.
+
+        Raises:
+            FloatingPointError: a loss is not finite; names its step.
+        """
+        if not self._unlogged:
+            return ""
+        begin = time.monotonic()
+        calls = jax.device_get(self._unlogged)
+        self._seconds += time.monotonic() - begin
+        fetched = [step for metrics in calls for step in _by_step(metrics)]
+        count = len(fetched)
+        for number, metrics in enumerate(fetched, start=step - count):
+            _require_finite(metrics, number, self._config)
+        # The first step of stage II can share an interval with the last of stage I.
+        names = dict.fromkeys(name for metrics in fetched for name in metrics)
+        means = {
+            name: float(np.mean([m[name] for m in fetched if name in m]))
+            for name in names
+        }
+        rate = count * self._config.batch_size / self._seconds
+        self.add_scalars(
+            {
+                **means,
+                "images_per_second": rate,
+                "learning_rate": training_steps.learning_rate(self._config, step - 1),
+            },
+            step,
+        )
+        self._unlogged, self._seconds = [], 0.0
+        losses = [f"{n} {v:.3f}" for n, v in means.items() if n.endswith("/loss")]
+        return ", ".join([*losses, f"{rate:.0f} images/s"])
+
+    def close(self) -> None:
+        """Writes what is still in memory."""
+        self._summaries.close()
+        if self._history:
+            self._history.close()
+
+
+def _by_step(metrics: steps.Metrics) -> list[steps.Metrics]:
+    """The metrics of each step of a call."""
+    rows = zip(*map(np.atleast_1d, metrics.values()), strict=True)
+    return [dict(zip(metrics, row, strict=True)) for row in rows]
+
+
+def _require_finite(metrics: steps.Metrics, step: int, config: Config) -> None:
+    bad = {name: value for name, value in metrics.items() if not math.isfinite(value)}
+    if bad:
+        values = ", ".join(f"{name} is {value}" for name, value in bad.items())
+        raise FloatingPointError(f"step {step + 1}: {values}. {advice(config)}")
+
+
+def advice(config: Config) -> str:
+    """What to do when training has left the finite numbers."""
+    return (
+        f"Checkpoints in {config.workdir}, if any, are from before this step; try a "
+        f"--learning_rate below {config.learning_rate:g} in a new workdir."
+    )

@@ -1,0 +1,1 @@
+"""--mode=user_study."""

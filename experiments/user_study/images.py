@@ -1,0 +1,153 @@
+"""Which images a user study shows: real and generated ones, of different targets."""
+
+from collections.abc import Callable, Hashable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from experiments import pictures
+from experiments.config import Config
+from experiments.evaluate import evaluate, image_folder, image_pairs
+from experiments.user_study.answers import GENERATED, REAL
+from pg2_jax import inputs
+from pg2_jax.checkpoint import restore
+from pg2_jax.inference import pose_transfer
+from pg2_jax.input_pipeline import pair_reader
+
+
+class Shown(NamedTuple):
+    """One image of a study.
+
+    Attributes:
+        image: uint8 [H, W, 3].
+        kind: REAL or GENERATED.
+        pair: names of the test pair that it is of: source and target in a data set, the
+            two files in folders.
+    """
+
+    image: np.ndarray
+    kind: str
+    pair: tuple[str, str]
+
+
+def from_run(config: Config) -> tuple[list[Shown], dict[str, Any]]:
+    """Photos of a data set's test pairs, and what a checkpoint draws for others.
+
+    Args:
+        config: names the run, the data set and the number of images.
+
+    Returns:
+        The images, in the order of the test pairs, and where they come from.
+
+    Raises:
+        ValueError: see `evaluate.open_run`; or too few targets.
+    """
+    generators, dataset, config = evaluate.open_run(config)
+    names = [
+        pair
+        for test in dataset.test_batches(batch_size=64, limit=config.max_test_pairs)
+        for pair in test.names
+    ]
+    where = f"--data_dir={config.data_dir}"
+    chosen = _choose(len(names), lambda row: names[row][1], config, where)
+    real, generated = _halves(chosen)
+    photos = pictures.pairs_at(dataset, real)["target_image"]
+    drawn = _draw(generators, dataset, generated, config.batch_size)
+    shown = [
+        Shown(image, kind, names[row])
+        for kind, rows, images in ((REAL, real, photos), (GENERATED, generated, drawn))
+        for row, image in zip(rows, images, strict=True)
+    ]
+    origin = {
+        "workdir": config.workdir,
+        "step": generators.step,
+        "weights": config.weights if generators.config.get("ema_decay") else "raw",
+        "data_dir": config.data_dir,
+        "data": dataset.metadata,
+        "config": generators.config,
+    }
+    return shown, origin
+
+
+def from_folders(config: Config) -> tuple[list[Shown], dict[str, Any]]:
+    """Images of --target_dir, and those that --generated_dir has for others.
+
+    Args:
+        config: names the folders, how files match, and the number of images.
+
+    Returns:
+        The images, and where they come from.
+
+    Raises:
+        ValueError: folders that do not match, images that cannot be read or differ in
+            size, or too few targets.
+    """
+    remarks: list[str] = []
+    pairs = image_pairs.read(config, remarks)
+    for line in remarks:
+        print(f"Note: {line}")
+
+    def pixels(row: int) -> Hashable:
+        # One photo may be the target of several pairs, under several names.
+        target = image_folder.read("target_dir", pairs[row].target)
+        return target.shape, target.tobytes()
+
+    where = f"--target_dir={config.target_dir}"
+    real, generated = _halves(_choose(len(pairs), pixels, config, where))
+    shown = [_read(REAL, pairs[row]) for row in real]
+    shown += [_read(GENERATED, pairs[row]) for row in generated]
+    for one in shown:
+        if one.image.shape != shown[0].image.shape:
+            size, wanted = one.image.shape[:2], shown[0].image.shape[:2]
+            raise ValueError(
+                f"the {one.kind} image of {' and '.join(one.pair)} is "
+                f"{size[0]}x{size[1]}, the first of --target_dir={config.target_dir} "
+                f"{wanted[0]}x{wanted[1]} (height x width); sizes would tell real from "
+                "generated."
+            )
+    origin = {"generated_dir": config.generated_dir, "target_dir": config.target_dir}
+    return shown, origin
+
+
+def _read(kind: str, pair: image_pairs.Pair) -> Shown:
+    names = (pair.generated.name, pair.target.name)
+    if kind == REAL:
+        return Shown(image_folder.read("target_dir", pair.target), kind, names)
+    return Shown(image_folder.read("generated_dir", pair.generated), kind, names)
+
+
+def _choose(
+    count: int, target_of: Callable[[int], Hashable], config: Config, where: str
+) -> list[int]:
+    """Twice --study_images pairs in random order, no two of one target, so that nobody
+    sees a person in a pose twice."""
+    wanted = 2 * config.study_images
+    first: dict[Hashable, int] = {}
+    for row in np.random.default_rng(config.seed).permutation(count):
+        first.setdefault(target_of(int(row)), int(row))
+        if len(first) == wanted:
+            return list(first.values())
+    raise ValueError(
+        f"{where} holds {count} pairs of {len(first)} different targets; "
+        f"--study_images={config.study_images} real and as many generated images need "
+        f"{wanted}."
+    )
+
+
+def _halves(rows: list[int]) -> tuple[list[int], list[int]]:
+    half = len(rows) // 2
+    return sorted(rows[:half]), sorted(rows[half:])
+
+
+def _draw(
+    generators: restore.Generators,
+    dataset: pair_reader.PairDataset,
+    rows: list[int],
+    batch_size: int,
+) -> np.ndarray:
+    """uint8 [N, H, W, 3]: what the generators draw for test pairs, in their order."""
+    model = pose_transfer.PoseTransfer(generators)
+    pairs: inputs.Batch = pictures.pairs_at(dataset, rows)
+    photos, keypoints = pairs["source_image"], pairs["target_keypoints"]
+    batch_size = min(batch_size, len(rows))
+    return model.batch(photos, keypoints, batch_size=batch_size).image

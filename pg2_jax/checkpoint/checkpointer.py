@@ -1,0 +1,132 @@
+"""Saves and resumes one run: asynchronous, the newest few checkpoints and the best."""
+
+from typing import Any
+
+import jax
+import orbax.checkpoint as ocp
+from orbax.checkpoint import checkpoint_managers as ocp_managers
+
+from pg2_jax import train_state
+from pg2_jax.checkpoint import checksums, restore
+
+
+class Checkpointer:
+    """Saves and restores the state of one run below `<workdir>/checkpoints`.
+
+    All processes of a run call it alike.
+    """
+
+    def __init__(self, workdir: str, config: dict[str, Any], *, keep: int = 3):
+        """Opens or creates the folder.
+
+        Args:
+            workdir: of the run.
+            config: stored with each checkpoint, with the versions; JSON values.
+            keep: number of newest checkpoints that stay, and the best beside them.
+        """
+        kept = ocp_managers.AnyPreservationPolicy(
+            [
+                ocp_managers.LatestN(keep),
+                ocp_managers.BestN(
+                    get_metric_fn=restore.score_of,
+                    n=1,
+                    keep_checkpoints_without_metrics=False,
+                ),
+            ]
+        )
+        options = ocp.CheckpointManagerOptions(
+            preservation_policy=kept,
+            best_fn=restore.score_of,
+            create=True,
+            # What a kill has left half-written.
+            cleanup_tmp_directories=True,
+        )
+        self._folder = restore.folder(workdir)
+        self._manager = ocp.CheckpointManager(self._folder, options=options)
+        self._config = {
+            "format": restore.FORMAT,
+            "config": config,
+            "versions": restore.versions(),
+        }
+
+    def save(self, state: train_state.TrainState, score: float | None = None) -> None:
+        """Begins to write the state; training may go on meanwhile.
+
+        Args:
+            state: of which a step is saved once.
+            score: makes it a candidate for the best checkpoint; higher is better.
+
+        Raises:
+            OSError: this or the checkpoint before cannot be written, as on a full disk.
+        """
+        step = int(state.step)
+        if step in self._manager.all_steps():
+            return
+        description = checksums.description(self._config, state)
+        with checksums.telling_of_failure(self._folder):
+            self._manager.save(
+                step,
+                args=ocp.args.Composite(
+                    **{
+                        checksums.STATE: ocp.args.PyTreeSave(state),
+                        checksums.CONFIG: ocp.args.JsonSave(description),
+                    }
+                ),
+                metrics=None if score is None else {"score": score},
+            )
+
+    def latest_config(self) -> dict[str, Any] | None:
+        """The config inside the newest readable checkpoint, or None if there is none.
+
+        Raises:
+            ValueError: there are checkpoints, but none can be read.
+        """
+        failures = []
+        for step in self._newest_first():
+            try:
+                return restore.stored_config(self._manager, step)
+            except checksums.Unreadable as error:
+                failures.append(error)
+        if failures:
+            raise checksums.all_unreadable(failures)
+        return None
+
+    def restore_latest(self, state: train_state.TrainState) -> train_state.TrainState:
+        """Returns the newest readable checkpoint, or `state` if there is none.
+
+        Damaged ones that are newer are said on stderr and moved to
+        `<workdir>/damaged_checkpoints`.
+
+        Args:
+            state: the template: its structure, shapes, types and shardings.
+
+        Raises:
+            ValueError: there are checkpoints, but none can be read.
+        """
+        failures: dict[int, checksums.Unreadable] = {}
+        template = jax.tree.map(ocp.utils.to_shape_dtype_struct, state)
+        for step in self._newest_first():
+            try:
+                found = checksums.read_arrays(self._manager, step, template)
+            except checksums.Unreadable as error:
+                failures[step] = error
+            else:
+                if failures:
+                    checksums.set_aside(self._manager, failures, step)
+                return found
+        if failures:
+            raise checksums.all_unreadable(list(failures.values()))
+        return state
+
+    def _newest_first(self) -> list[int]:
+        return sorted(self._manager.all_steps(), reverse=True)
+
+    def close(self) -> None:
+        """Waits for pending writes; without it the last save can be lost.
+
+        Raises:
+            OSError: the last checkpoint cannot be written.
+        """
+        with checksums.telling_of_failure(self._folder):
+            self._manager.wait_until_finished()
+            self._manager.close()

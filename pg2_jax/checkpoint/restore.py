@@ -1,0 +1,305 @@
+"""What a checkpoint holds, and reading it; `Checkpointer` in checkpointer.py writes.
+
+The config is inside: a checkpoint alone is enough to continue training, or to restore
+the generators and draw. `restore_generators` needs no flags.
+"""
+
+import dataclasses
+import difflib
+import functools
+import importlib.metadata
+import operator
+import pathlib
+from typing import Any, Literal
+
+import flax.traverse_util
+import jax
+import orbax.checkpoint as ocp
+
+from pg2_jax import models, train_state
+from pg2_jax.checkpoint import checksums
+
+PyTree = Any
+# Which checkpoint of a run: that of a step, the best, or (None) the newest.
+Wanted = int | Literal["best"] | None
+# Which weights of a generator: the average where the run kept one, or the last alone.
+Weights = Literal["averaged", "raw"]
+# What this code writes into a checkpoint, and the newest that it reads. It grows when
+# older code would read a checkpoint and draw something else from it.
+FORMAT = 1
+_PACKAGES = ("pg2_jax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
+
+
+def versions() -> dict[str, str]:
+    """Versions of the packages that a result depends on."""
+    found = {}
+    for package in _PACKAGES:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            found[package] = "not installed"
+    return found
+
+
+def run_of(path: str) -> tuple[str, int | None]:
+    """The run that a folder belongs to, and the step that it names.
+
+    Args:
+        path: a run, its `checkpoints`, or one of the numbered folders in there.
+    """
+    given = pathlib.Path(path).expanduser()
+    if given.name == "checkpoints":
+        return str(given.parent), None
+    if given.parent.name == "checkpoints" and given.name.isdigit():
+        return str(given.parent.parent), int(given.name)
+    return path, None
+
+
+def folder(workdir: str) -> pathlib.Path:
+    """Where a run keeps its checkpoints."""
+    return pathlib.Path(workdir).expanduser().resolve() / "checkpoints"
+
+
+def score_of(metrics: dict[str, float]) -> float:
+    """The score among what is stored with a checkpoint; the highest is the best."""
+    return metrics["score"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Generators:
+    """What a checkpoint holds for drawing.
+
+    Attributes:
+        step: finished training steps.
+        architecture: of the networks.
+        config: the whole config of the run.
+        coarse: weights of G1.
+        refine: weights of G2, None for a model of G1 alone.
+    """
+
+    step: int
+    architecture: models.Architecture
+    config: dict[str, Any]
+    coarse: PyTree
+    refine: PyTree | None
+
+
+def restore_generators(
+    workdir: str,
+    step: Wanted = None,
+    weights: Weights = "averaged",
+    precision: str = "",
+    sharding: jax.sharding.Sharding | None = None,
+) -> Generators:
+    """Reads the weights of G1 and G2 alone; optimizer and discriminator stay on disk.
+
+    Args:
+        workdir: folder of the run.
+        step: the checkpoint; "best" for the best, None for the newest.
+        weights: the averages, where the run kept them, or the raw weights.
+        precision: to draw in, "float32" or "bfloat16"; empty for the run's own.
+        sharding: where the weights go; None for the first device.
+
+    Raises:
+        ValueError: there is no such checkpoint, or it is damaged.
+    """
+    manager, step = _open(workdir, "--workdir", step)
+    config = stored_config(manager, step)
+    architecture = architecture_of(config)
+    if precision:
+        architecture = dataclasses.replace(architecture, precision=precision)
+    if sharding is None:
+        sharding = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
+    wanted = {
+        name: jax.tree.map(lambda x: _placed(x, sharding), shapes)
+        for name, shapes in weight_shapes(architecture).items()
+    }
+    averaged = weights == "averaged" and bool(config.get("ema_decay"))
+    restored = _restore_weights(manager, step, wanted, averaged=averaged)
+    manager.close()
+    return Generators(
+        step=step,
+        architecture=architecture,
+        config=config,
+        coarse=restored["coarse"],
+        refine=restored.get("refine"),
+    )
+
+
+def weight_shapes(architecture: models.Architecture) -> dict[str, PyTree]:
+    """Shapes and types of the weights of G1, "coarse", and of G2, "refine", if there is
+    one."""
+    shapes = jax.eval_shape(
+        lambda: train_state.create(architecture, train_state.make_optimizer(0.0), 0)
+    )
+    players = {"coarse": shapes.coarse, "refine": shapes.refine}
+    return {n: player.params for n, player in players.items() if player is not None}
+
+
+def check_version(path: str, version: int, newest: int) -> None:
+    """Refuses a file that later code has written.
+
+    Raises:
+        ValueError: its version is above `newest`.
+    """
+    if version > newest:
+        raise ValueError(
+            f"{path} was made by a later version of this program: its format is "
+            f"{version}, this one reads up to {newest}. Update with: "
+            "pip install --upgrade pg2_jax"
+        )
+
+
+def latest_config(
+    workdir: str, flag: str, wanted: Wanted = None
+) -> tuple[int, dict[str, Any]]:
+    """Step and config of a run's newest checkpoint, or another.
+
+    Args:
+        workdir: folder of the run.
+        flag: that named the folder, for the message.
+        wanted: the checkpoint.
+
+    Raises:
+        ValueError: there is no such checkpoint, or it is damaged.
+    """
+    manager, step = _open(workdir, flag, wanted)
+    config = stored_config(manager, step)
+    manager.close()
+    return step, config
+
+
+def stored_config(manager: ocp.CheckpointManager, step: int) -> dict[str, Any]:
+    """The config inside a checkpoint.
+
+    Raises:
+        ValueError: the checkpoint is damaged, or later code has written it.
+    """
+    description = checksums.read_description(manager, step)
+    path = f"The checkpoint of step {step} in {manager.directory}"
+    # The first checkpoints did not say.
+    check_version(path, description.get("format", 1), FORMAT)
+    return description["config"]
+
+
+def restore_networks(
+    workdir: str, step: int, state: train_state.TrainState
+) -> train_state.TrainState:
+    """A new state with the weights of another run: D's, and those that G1 and G2 draw
+    with, the averages where that run kept them.
+
+    Args:
+        workdir: folder of the other run.
+        step: of its checkpoint.
+        state: of the new run; its networks are of the same shapes.
+    """
+    manager, step = _open(workdir, "--init_from", step)
+    averaged = bool(stored_config(manager, step).get("ema_decay"))
+    names = ("coarse", "refine", "critic")
+    players = {n: getattr(state, n) for n in names if getattr(state, n) is not None}
+    wanted = {
+        name: jax.tree.map(ocp.utils.to_shape_dtype_struct, player.params)
+        for name, player in players.items()
+    }
+    weights = _restore_weights(manager, step, wanted, averaged=averaged)
+    manager.close()
+    given = {name: players[name].with_weights(weights[name]) for name in players}
+    return dataclasses.replace(state, **given)
+
+
+def restore_coarse(workdir: str, player: train_state.Player) -> train_state.Player:
+    """Reads G1 and its optimizer's memory from the newest checkpoint of a run.
+
+    Args:
+        workdir: folder of the run.
+        player: the template: its structure, shapes, types and shardings.
+    """
+    manager, step = _open(workdir, "--coarse_from", None)
+    wanted = {"coarse": jax.tree.map(ocp.utils.to_shape_dtype_struct, player)}
+    restored = checksums.read_arrays(manager, step, wanted)
+    manager.close()
+    return restored["coarse"]
+
+
+def _open(workdir: str, flag: str, step: Wanted) -> tuple[ocp.CheckpointManager, int]:
+    """The checkpoints of a run, and the wanted step."""
+    if pathlib.Path(workdir).expanduser().is_file():
+        raise ValueError(
+            f"{flag}={workdir} is a file; here it takes the folder of a run. Exported "
+            "files are for generate, demo, export and pg2_jax.PoseTransfer."
+        )
+    given, path = pathlib.Path(workdir).expanduser(), folder(workdir)
+    if not given.exists():
+        raise ValueError(
+            f"{flag}={workdir}: there is no such file or folder{_like(given)}"
+        )
+    found: list[int] = []
+    if path.is_dir():
+        options = ocp.CheckpointManagerOptions(best_fn=score_of, create=False)
+        manager = ocp.CheckpointManager(path, options=options)
+        found = sorted(manager.all_steps())
+    if found and step == "best":
+        step = manager.best_step()
+        if step is None:
+            raise ValueError(
+                f"{flag}={workdir}: none of the checkpoints in {path} was found best; "
+                "that takes training with --eval_every, in its last stage."
+            )
+    if not found or (step is not None and step not in found):
+        what = f"no checkpoint of step {step}" if found else "no checkpoint"
+        raise ValueError(
+            f"{flag}={workdir}: {what} in {path}"
+            + (f"; there are steps {found}." if found else "; train there first.")
+        )
+    return manager, found[-1] if step is None else int(step)
+
+
+def _like(path: pathlib.Path) -> str:
+    """A hint to what a misspelled path may have meant."""
+    if not path.parent.is_dir():
+        return "."
+    names = [there.name for there in path.parent.iterdir()]
+    close = difflib.get_close_matches(path.name, names, n=1)
+    return f"; did you mean {path.with_name(close[0])}?" if close else "."
+
+
+def _restore_weights(
+    manager: ocp.CheckpointManager,
+    step: int,
+    wanted: dict[str, PyTree],
+    *,
+    averaged: bool,
+) -> dict[str, PyTree]:
+    """Reads the weights of some players, or the averages of them where there are any.
+
+    Args:
+        manager: of the checkpoints.
+        step: of the checkpoint.
+        wanted: the weights' shapes, types and shardings by player.
+        averaged: whether the checkpoint has averages of G1 and G2, and they are wanted.
+    """
+    paths = {
+        name: ("average", "params") if averaged and name != "critic" else ("params",)
+        for name in wanted
+    }
+    flat = {(name, *paths[name]): tree for name, tree in wanted.items()}
+    template = flax.traverse_util.unflatten_dict(flat)
+    restored = checksums.read_arrays(manager, step, template)
+    return {
+        name: functools.reduce(operator.getitem, paths[name], restored[name])
+        for name in wanted
+    }
+
+
+def _placed(x: jax.ShapeDtypeStruct, sharding: Any) -> jax.ShapeDtypeStruct:
+    return jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding)
+
+
+def architecture_of(config: dict[str, Any]) -> models.Architecture:
+    """The architecture that a stored config describes.
+
+    A field that is younger than the checkpoint has its default, which is what the code
+    did before there was the field.
+    """
+    fields = (field.name for field in dataclasses.fields(models.Architecture))
+    return models.Architecture(**{n: config[n] for n in fields if n in config})

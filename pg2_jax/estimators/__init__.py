@@ -1,0 +1,1 @@
+"""Keypoints from photos: one module for each estimator."""

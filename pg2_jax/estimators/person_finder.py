@@ -1,0 +1,108 @@
+"""The one person of a photo, through whichever pose estimator is installed."""
+
+import threading
+
+import numpy as np
+from PIL import Image
+
+from pg2_jax.estimators import registry, weights
+
+# How much larger than the second person the first must be.
+_CLEARLY_LARGER = 2.0
+
+
+class PersonFinder:
+    """Finds the one person of a photo with whichever pose estimator is installed.
+
+    Several threads may use one.
+    """
+
+    def __init__(self, model: str = ""):
+        """Loads nothing yet.
+
+        Args:
+            model: the estimator's model file; empty for the published one, downloaded
+                once.
+        """
+        self._model = model
+        self._lock = threading.Lock()
+        self._estimator: registry.Estimator | None = None
+
+    @staticmethod
+    def is_installed() -> bool:
+        """Whether there is an estimator."""
+        return _installed() is not None
+
+    def open(self) -> registry.Estimator:
+        """Loads the estimator now, not when the first person is looked for.
+
+        Returns:
+            The estimator, for one thread at a time.
+
+        Raises:
+            ValueError: no estimator is installed, or its model cannot be had.
+        """
+        with self._lock:
+            if self._estimator is None:
+                self._estimator = _open(self._model)
+            return self._estimator
+
+    def __call__(self, photo: Image.Image, name: str) -> np.ndarray:
+        """The person's joints, float32 [18, 3] in pixels of the photo.
+
+        Args:
+            photo: RGB.
+            name: of the photo, for messages.
+
+        Raises:
+            ValueError: nobody is seen, or two people of like size; the estimator fails,
+                is not installed, or its model cannot be had.
+        """
+        try:
+            estimator = self.open()
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from error
+        try:
+            with self._lock:
+                people = estimator(np.asarray(photo))
+        except Exception as error:
+            # Estimators raise whatever the libraries below them do.
+            raise ValueError(
+                f"{name}: the pose estimator failed on this photo."
+            ) from error
+        people = sorted(people, key=lambda person: -person.area)
+        if not people:
+            raise ValueError(
+                f"{name}: no person was found in this photo. Choose one that shows a "
+                "person from head to feet."
+            )
+        if len(people) > 1 and people[0].area < _CLEARLY_LARGER * people[1].area:
+            raise ValueError(
+                f"{name}: {len(people)} people were found, two of them of about the "
+                "same size. Crop the photo to the one you mean."
+            )
+        return people[0].keypoints
+
+
+def _installed() -> str | None:
+    for name in registry.NAMES:
+        try:
+            registry.check_installed(name)
+        except ValueError:
+            continue
+        return name
+    return None
+
+
+def _open(model: str) -> registry.Estimator:
+    name = _installed()
+    if name is None:
+        raise ValueError(
+            "to find the person in a photo a pose estimator is needed: pip install "
+            "'pg2_jax[pose]' (in a checkout: pip install '.[pose]')."
+        )
+    try:
+        path = weights.locate(name, model)
+        return registry.open_estimator(registry.Settings(name, path))
+    except ValueError as error:
+        raise ValueError(str(error).replace("--model=", "--pose_model=")) from error

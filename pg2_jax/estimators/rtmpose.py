@@ -1,0 +1,92 @@
+"""People by RTMO or RTMPose, ONNX models of the RTM family, through rtmlib."""
+
+import contextlib
+import io
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pg2_jax.estimators import registry
+from pg2_jax.estimators.registry import Person
+from pg2_jax.keypoints import coco_json
+
+if TYPE_CHECKING:
+    import onnxruntime
+
+# Where COCO-18, the neck left out, is in COCO's 17 keypoints.
+_COCO_17 = np.delete(coco_json.COCO_17_TO_18, coco_json.NECK)
+# Points of a model: COCO's, or Halpe's and COCO-WholeBody's, which begin with them.
+_NUM_POINTS = (17, 26, 133)
+
+
+class RtmPose:
+    """A body model through rtmlib: RTMO, which finds people by itself, or RTMPose, for
+    photos that show one person and nothing else."""
+
+    def __init__(self, settings: registry.Settings) -> None:
+        """Loads the model; its outputs tell which of the two it is."""
+        import onnxruntime
+        import rtmlib
+
+        options = onnxruntime.SessionOptions()
+        # The photos are shared among processes already.
+        options.intra_op_num_threads = 1
+        session = onnxruntime.InferenceSession(os.fspath(settings.model), options)
+        height, width = (int(side) for side in session.get_inputs()[0].shape[2:])
+        ranks = _check_outputs(session, height, width)
+        load = rtmlib.RTMO if ranks == [3, 4] else rtmlib.RTMPose
+        size = (height, width) if ranks == [3, 4] else (width, height)
+        # rtmlib says on stdout what it loads.
+        with contextlib.redirect_stdout(io.StringIO()):
+            self._model = load(os.fspath(settings.model), size, backend="onnxruntime")
+        self._model.session = session
+        self._min_confidence = settings.min_confidence
+
+    def __call__(self, image: np.ndarray) -> list[Person]:
+        """Returns the people in a photo, uint8 [H, W, 3] RGB."""
+        # rtmlib works on what OpenCV reads: blue first.
+        keypoints, scores = self._model(np.ascontiguousarray(image[..., ::-1]))
+        people = [
+            from_coco_17(np.column_stack(person), image.shape[:2], self._min_confidence)
+            for person in zip(keypoints, scores, strict=True)
+        ]
+        return [person for person in people if person.keypoints[:, 2].any()]
+
+    def close(self) -> None:
+        """Does nothing."""
+
+
+def _check_outputs(
+    session: "onnxruntime.InferenceSession", height: int, width: int
+) -> list[int]:
+    """Returns how many axes the outputs have; refuses what is no body model."""
+    # A model file may leave the shapes of its outputs open; a black photo tells.
+    black = np.zeros((1, 3, height, width), np.float32)
+    outputs = session.run(None, {session.get_inputs()[0].name: black})
+    ranks = [output.ndim for output in outputs]
+    if ranks not in ([3, 4], [3, 3]):
+        raise ValueError(f"its outputs have {ranks} axes, neither RTMO nor RTMPose")
+    num_points = outputs[1].shape[-2]
+    if num_points not in _NUM_POINTS:
+        raise ValueError(
+            f"it has {num_points} points, expected COCO's 17, or 26 or 133 that begin "
+            "with them"
+        )
+    return ranks
+
+
+def from_coco_17(
+    points: np.ndarray, size: Sequence[int], min_confidence: float
+) -> Person:
+    """Turns COCO's 17 keypoints into a person.
+
+    Args:
+        points: [17 or more, 3] = (x, y, confidence) in pixels of the photo; those
+            behind the first 17 are left out.
+        size: (height, width) of the photo.
+        min_confidence: a point below it is missing.
+    """
+    points = registry.with_neck(points[_COCO_17])
+    return registry.person(points[:, :2], points[:, 2], size, min_confidence)

@@ -1,0 +1,108 @@
+"""Arrays in, arrays out: any number of images, drawn in chunks of one size."""
+
+import functools
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from pg2_jax import generation, pose
+from pg2_jax.checkpoint import restore
+from pg2_jax.inference import exported_model, retarget
+
+BATCH_SIZE = 8
+
+
+class Drawn(NamedTuple):
+    """What the generators drew for a batch; arrays are uint8 [B, H, W, 3].
+
+    Attributes:
+        coarse: G1's images.
+        refined: G2's images; None where the model is G1 alone.
+    """
+
+    coarse: np.ndarray
+    refined: np.ndarray | None
+
+    @property
+    def image(self) -> np.ndarray:
+        """The model's last word: the refined images, or G1's where there is no G2."""
+        return self.coarse if self.refined is None else self.refined
+
+
+class BatchDrawer:
+    """The generators of a model; what they do is said in `PoseTransfer.batch`."""
+
+    def __init__(self, model: restore.Generators | exported_model.Program):
+        """Takes weights with their architecture, or a compiled model."""
+        self._architecture = model.architecture
+        if isinstance(model, exported_model.Program):
+            self._draw = model.draw
+        else:
+            draw = functools.partial(
+                generation.generate, architecture=model.architecture
+            )
+            self._draw = functools.partial(jax.jit(draw), model.coarse, model.refine)
+
+    def __call__(self, images: np.ndarray, poses: np.ndarray, batch_size: int) -> Drawn:
+        """Draws; see `PoseTransfer.batch`."""
+        images, poses = np.asarray(images), np.asarray(poses, np.float32)
+        self._check(images, poses)
+        if batch_size < 1:
+            raise ValueError(f"batch_size must be 1 or more, got {batch_size}.")
+        chunks = []
+        for start in range(0, len(images), batch_size):
+            here = slice(start, start + batch_size)
+            count = len(images[here])
+            # One alone is frequent, in a notebook or a web page, and worth compiling.
+            padded = ((0, 0 if count == 1 else batch_size - count),)
+            drawn = self._draw(
+                np.pad(images[here], (*padded, (0, 0), (0, 0), (0, 0)), mode="edge"),
+                np.pad(poses[here], (*padded, (0, 0), (0, 0)), mode="edge"),
+            )
+            chunks.append({name: np.asarray(x)[:count] for name, x in drawn.items()})
+        joined = {n: np.concatenate([c[n] for c in chunks]) for n in chunks[0]}
+        return Drawn(joined["coarse"], joined.get("refined"))
+
+    def _check(self, images: np.ndarray, poses: np.ndarray) -> None:
+        height = self._architecture.image_height
+        width = self._architecture.image_width
+        if images.shape[1:] != (height, width, 3) or images.dtype != np.uint8:
+            raise ValueError(
+                f"images: expected uint8 [N, {height}, {width}, 3], got {images.dtype} "
+                f"{list(images.shape)}."
+            )
+        if poses.shape != (len(images), 18, 3) or not len(poses):
+            raise ValueError(
+                f"poses: expected [{len(images)}, 18, 3], one pose for each image and "
+                f"one at least, got {list(poses.shape)}."
+            )
+        inside = retarget.drop_outside(poses, height, width)[0][..., 2].any(axis=1)
+        if not inside.all():
+            raise ValueError(
+                f"poses: pose {int(np.argmin(inside))} has no visible point inside "
+                f"{height}x{width} pixels; scale it to the model's image first."
+            )
+        if self._architecture.pose_embedding == "view":
+            require_views(poses)
+
+
+def require_views(poses: np.ndarray, place: str = "poses") -> None:
+    """Refuses poses [N, 18, 3] of which front, side and back cannot be told, for a
+    model that sees nothing else.
+
+    Args:
+        poses: to be drawn.
+        place: where they are from, for messages.
+
+    Raises:
+        ValueError: a shoulder or a hip is missing.
+    """
+    unknown = np.asarray(pose.view(jnp.asarray(poses))) < 0
+    if unknown.any():
+        raise ValueError(
+            f"{place}: pose {int(np.argmax(unknown))} lacks a shoulder or a hip, so "
+            "that the view (front, side or back) cannot be told, which is all that "
+            "this model sees of a pose."
+        )

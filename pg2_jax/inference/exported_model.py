@@ -1,0 +1,236 @@
+"""A model in one file: for sharing, and for programs that draw and do not train.
+
+Two formats, both with the config, the step and a version inside:
+
+- safetensors: the weights of G1 and G2 by name, "coarse/..." and "refine/...", and the
+  rest as metadata;
+- jax_export: a zip of "model.json" and "program", the serialized `jax.export` of
+  (photos uint8 [B, H, W, 3], keypoints float32 [B, 18, 3]) -> images, weights included,
+  for any B, on CPU, CUDA and TPU. jax alone runs it; nothing of this package is needed.
+"""
+
+import dataclasses
+import json
+import os
+import pathlib
+import zipfile
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import flax.traverse_util
+import jax
+import jax.export
+import jax.numpy as jnp
+import numpy as np
+import safetensors
+import safetensors.numpy
+
+from pg2_jax import files, generation, models
+from pg2_jax.checkpoint import restore
+from pg2_jax.checkpoint.restore import Generators
+
+# What this code writes, and the newest that it reads.
+VERSION = 1
+FORMATS = ("safetensors", "jax_export")
+DTYPES = ("float32", "float16", "bfloat16")
+PLATFORMS = ("cpu", "cuda", "tpu")
+_KEY = "pg2_jax_bundle"
+
+
+class Program(NamedTuple):
+    """A compiled model without weights that could be taken out of it.
+
+    Attributes:
+        step: finished training steps.
+        architecture: of the networks.
+        config: the whole config of the run.
+        draw: (photos, keypoints) -> images, as `generation.generate` with its weights.
+    """
+
+    step: int
+    architecture: models.Architecture
+    config: dict[str, Any]
+    draw: Callable[[Any, Any], dict[str, jax.Array]]
+
+
+def check_path(path: str | os.PathLike[str], form: str) -> None:
+    """Checks that a file is named as its format is.
+
+    Raises:
+        ValueError: an unknown format, or another suffix.
+    """
+    if form not in FORMATS:
+        raise ValueError(f"--format must be one of {', '.join(FORMATS)}; got {form!r}.")
+    if pathlib.Path(path).suffix != f".{form}":
+        raise ValueError(f"--output={path} must end in .{form} with --format={form}.")
+
+
+def write(
+    path: str | os.PathLike[str],
+    generators: Generators,
+    form: str = "safetensors",
+    dtype: str = "float32",
+) -> None:
+    """Writes a model; the file appears whole or not at all.
+
+    Args:
+        path: ends in ".safetensors" or ".jax_export", as `form` says.
+        generators: the model.
+        form: one of `FORMATS`.
+        dtype: of the stored weights, one of `DTYPES`; drawing is done in float32.
+
+    Raises:
+        ValueError: an unknown format or type, another suffix.
+        OSError: the file cannot be written.
+    """
+    check_path(path, form)
+    if dtype not in DTYPES:
+        raise ValueError(f"--dtype must be one of {', '.join(DTYPES)}; got {dtype!r}.")
+    weights = {"coarse": generators.coarse, "refine": generators.refine}
+    stored = jax.tree.map(lambda x: np.asarray(x).astype(jnp.dtype(dtype)), weights)
+    about = _about(generators, dtype)
+    with files.replacing(path) as temporary:
+        if form == "safetensors":
+            flat = flax.traverse_util.flatten_dict(
+                {name: tree for name, tree in stored.items() if tree is not None},
+                sep="/",
+            )
+            # Its own writer makes files that only their owner may read.
+            temporary.write_bytes(safetensors.numpy.save(flat, metadata=about))
+            return
+        program = _export(generators.architecture, stored)
+        with zipfile.ZipFile(temporary, "w") as archive:
+            archive.writestr("model.json", json.dumps(about, indent=2))
+            archive.writestr("program", program)
+
+
+def read(path: str | os.PathLike[str], precision: str = "") -> Generators | Program:
+    """Reads a model in either format, which its first bytes tell.
+
+    Args:
+        path: the file.
+        precision: to draw in, "float32" or "bfloat16"; empty for the run's own.
+
+    Raises:
+        ValueError: a compiled model of another precision, or the file is no such model,
+            damaged, or of a later version.
+        OSError: the file cannot be read.
+    """
+    with open(path, "rb") as file:
+        is_zip = file.read(2) == b"PK"
+    try:
+        found = _read_program(path) if is_zip else _read_weights(path)
+    except (safetensors.SafetensorError, zipfile.BadZipFile, KeyError) as error:
+        raise ValueError(
+            f"{path}: not a model exported by this program, or damaged ({error}). "
+            "Export or download it again."
+        ) from error
+    if precision in ("", found.architecture.precision):
+        return found
+    if isinstance(found, Program):
+        raise ValueError(
+            f"{path} is compiled to draw in {found.architecture.precision}, not in "
+            f"{precision}."
+        )
+    architecture = dataclasses.replace(found.architecture, precision=precision)
+    return dataclasses.replace(found, architecture=architecture)
+
+
+def public_config(config: dict[str, Any]) -> dict[str, Any]:
+    """A config that may be shared: of an absolute path the last part alone, because the
+    rest tells of the machine."""
+    return {
+        name: pathlib.PurePath(value).name
+        if isinstance(value, str) and value.startswith(("/", "~"))
+        else value
+        for name, value in config.items()
+    }
+
+
+def _about(generators: Generators, dtype: str) -> dict[str, str]:
+    return {
+        _KEY: str(VERSION),
+        "step": str(generators.step),
+        "dtype": dtype,
+        "config": json.dumps(public_config(generators.config)),
+        "architecture": json.dumps(dataclasses.asdict(generators.architecture)),
+        "versions": json.dumps(restore.versions()),
+    }
+
+
+def _read_weights(path: str | os.PathLike[str]) -> Generators:
+    with safetensors.safe_open(path, framework="flax") as file:
+        step, config, architecture = _described(path, file.metadata() or {})
+        names = file.keys()
+        found = {name: np.asarray(file.get_tensor(name)) for name in names}
+    weights = {}
+    for name, shapes in restore.weight_shapes(architecture).items():
+        flat = flax.traverse_util.flatten_dict({name: shapes}, sep="/")
+        _check_weights(path, flat, found)
+        mine = {key: jnp.asarray(found[key].astype(np.float32)) for key in flat}
+        weights[name] = flax.traverse_util.unflatten_dict(mine, sep="/")[name]
+    return Generators(
+        step, architecture, config, weights["coarse"], weights.get("refine")
+    )
+
+
+def _check_weights(
+    path: str | os.PathLike[str], wanted: dict[str, Any], found: dict[str, np.ndarray]
+) -> None:
+    for key, shape in wanted.items():
+        has = found[key].shape if key in found else "nothing"
+        if has != shape.shape:
+            raise ValueError(
+                f"{path}: the weight {key} should have the shape {shape.shape}, the "
+                f"file has {has}: it does not belong to its config."
+            )
+
+
+def _read_program(path: str | os.PathLike[str]) -> Program:
+    with zipfile.ZipFile(path) as archive:
+        about = json.loads(archive.read("model.json"))
+        step, config, architecture = _described(path, about)
+        program = jax.export.deserialize(bytearray(archive.read("program")))
+    here = jax.default_backend()
+    names = {"gpu": "cuda"}
+    if names.get(here, here) not in program.platforms:
+        raise ValueError(
+            f"{path} was exported for {', '.join(program.platforms)}, this machine "
+            f"runs on {here}."
+        )
+    return Program(step, architecture, config, jax.jit(program.call))
+
+
+def _described(
+    path: str | os.PathLike[str], about: dict[str, str]
+) -> tuple[int, dict[str, Any], models.Architecture]:
+    """Step, config and architecture; refuses files of others and of later versions."""
+    if _KEY not in about:
+        raise ValueError(
+            f"{path}: not a model exported by this program (its metadata has no "
+            f"{_KEY}); export one with --mode=export."
+        )
+    restore.check_version(str(path), int(about[_KEY]), VERSION)
+    architecture = restore.architecture_of(json.loads(about["architecture"]))
+    return int(about["step"]), json.loads(about["config"]), architecture
+
+
+def _export(architecture: models.Architecture, stored: dict[str, Any]) -> bytes:
+    def draw(photos: jax.Array, keypoints: jax.Array) -> dict[str, jax.Array]:
+        """The program of the file: images by kind."""
+        weights = jax.tree.map(lambda x: x.astype(jnp.float32), stored)
+        return generation.generate(
+            weights["coarse"],
+            weights["refine"],
+            photos,
+            keypoints,
+            architecture=architecture,
+        )
+
+    (batch,) = jax.export.symbolic_shape("batch")
+    size = (architecture.image_height, architecture.image_width, 3)
+    exported = jax.export.export(jax.jit(draw), platforms=PLATFORMS)(
+        jax.ShapeDtypeStruct((batch, *size), np.uint8),
+        jax.ShapeDtypeStruct((batch, 18, 3), np.float32),
+    )
+    return bytes(exported.serialize())

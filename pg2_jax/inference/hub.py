@@ -1,0 +1,192 @@
+"""Models on the Hugging Face Hub: one file of weights, the config and a model card."""
+
+import importlib.util
+import json
+import os
+import pathlib
+import tempfile
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from pg2_jax.inference import exported_model
+
+if TYPE_CHECKING:
+    from pg2_jax.inference.pose_transfer import PoseTransfer
+
+FILE = "model.safetensors"
+_TITLES = {
+    "ssim_pg2": "SSIM (PG2's)",
+    "masked_ssim_pg2": "mask-SSIM (PG2's)",
+    "l1": "L1",
+    "body_l1": "L1 over the body",
+    "inception_score": "Inception Score",
+    "fid_tf": "FID",
+}
+_SETTINGS = ("image_height", "image_width", "stages", "pose_embedding", "base_channels")
+
+_CARD = """---
+library_name: pg2_jax
+pipeline_tag: image-to-image
+tags: [pose-transfer, person-image-generation, jax, flax]
+---
+
+# {repository}
+
+Give it a photo of a person and a pose; it draws the person in that pose. A model of
+*Pose Guided Person Image Generation* (Ma et al., NIPS 2017,
+[arXiv:1705.09368](https://arxiv.org/abs/1705.09368)), trained with pg2_jax.
+
+```python
+import pg2_jax
+
+model = pg2_jax.PoseTransfer.restore("hf://{repository}")
+model("person.jpg", "dancer.json").save("dancing.png")
+```
+
+It draws images of {size} pixels (height x width), after {step:,} training steps. All
+settings are in `config.json`.
+
+| setting | value |
+|---|---|
+{settings}
+
+## Scores
+
+{scores}
+
+## Limits
+
+It draws people like those of its training photos, in poses like theirs. What the photo
+does not show, it makes up. The licence of the training photos may restrict its use.
+"""
+
+
+def download(name: str) -> str:
+    """Fetches a model, once: the library keeps it in its cache.
+
+    Args:
+        name: "user/repository", with "@revision" if wanted.
+
+    Returns:
+        The path of the file.
+
+    Raises:
+        ValueError: no such repository or file, no connection, or huggingface_hub is
+            missing; says which.
+    """
+    library = _library()
+    repository, _, revision = name.partition("@")
+    try:
+        return library.hf_hub_download(repository, FILE, revision=revision or None)
+    except Exception as error:
+        # What its network library raises is neither OSError nor ValueError.
+        raise ValueError(
+            f"hf://{name}: {FILE} cannot be fetched: {_first_line(error)} Is the name "
+            "right, is there internet, and, for a private model, are you logged in "
+            "(hf auth login)?"
+        ) from error
+
+
+def push(
+    model: "PoseTransfer",
+    repository: str,
+    *,
+    metrics: str | os.PathLike[str] | None = None,
+    dtype: str = "float32",
+    private: bool = False,
+) -> str:
+    """Uploads a model; see `PoseTransfer.push_to_hub`."""
+    library = _library()
+    report = None if metrics is None else _read_metrics(metrics)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = pathlib.Path(temporary)
+        model.export(folder / FILE, dtype=dtype)
+        config = json.dumps(exported_model.public_config(model.config), indent=2)
+        (folder / "config.json").write_text(config + "\n")
+        if report is not None:
+            (folder / "metrics.json").write_text(json.dumps(report, indent=2) + "\n")
+        card = model_card(repository, model.config, model.step, report)
+        (folder / "README.md").write_text(card, encoding="utf-8")
+        api = library.HfApi()
+        try:
+            api.create_repo(repository, private=private, exist_ok=True)
+            api.upload_folder(
+                repo_id=repository,
+                folder_path=folder,
+                commit_message=f"Step {model.step}",
+            )
+        except Exception as error:
+            raise ValueError(
+                f"hf://{repository}: cannot be uploaded: {_first_line(error)} Is "
+                "there internet, and are you logged in (hf auth login)?"
+            ) from error
+    return f"https://huggingface.co/{repository}"
+
+
+def model_card(
+    repository: str,
+    config: dict[str, Any],
+    step: int,
+    report: dict[str, Any] | None = None,
+) -> str:
+    """The README.md of a model.
+
+    Args:
+        repository: "user/repository".
+        config: of the run.
+        step: finished training steps.
+        report: the content of metrics.json, None if nothing was measured.
+    """
+    settings = [
+        f"| `{name}` | {config[name]} |" for name in _SETTINGS if name in config
+    ]
+    return _CARD.format(
+        repository=repository,
+        size=f"{config['image_height']}x{config['image_width']}",
+        step=step,
+        settings="\n".join(settings),
+        scores="Not measured." if report is None else _scores(report, step),
+    )
+
+
+def _scores(report: dict[str, Any], step: int) -> str:
+    kinds = report["metrics"]
+    rows = [["metric", *kinds], ["---", *["---:"] * len(kinds)]]
+    for name, title in _TITLES.items():
+        found = [records.get(name, {}).get("mean") for records in kinds.values()]
+        if any(value is not None for value in found):
+            cells = ["-" if value is None else f"{value:.3f}" for value in found]
+            rows.append([f"{title}, `{name}`", *cells])
+    table = "\n".join("| " + " | ".join(row) + " |" for row in rows)
+    other = report["step"] != step
+    note = f" They are those of step {report['step']:,}." if other else ""
+    return (
+        f"Means over {report['pairs']:,} test pairs (`metrics.json`).{note}\n\n{table}"
+    )
+
+
+def _read_metrics(path: str | os.PathLike[str]) -> dict[str, Any]:
+    try:
+        report = json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
+        _scores(report, 0)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(
+            f"metrics={path}: not the metrics.json of an evaluation: {error}."
+        ) from error
+    return report
+
+
+def _library() -> ModuleType:
+    if not importlib.util.find_spec("huggingface_hub"):
+        raise ValueError(
+            "Models on the Hugging Face Hub need huggingface_hub: pip install "
+            "'pg2_jax[hub]' (in a checkout: pip install '.[hub]')."
+        )
+    import huggingface_hub
+
+    return huggingface_hub
+
+
+def _first_line(error: Exception) -> str:
+    line = (str(error).splitlines() or [type(error).__name__])[0].strip()
+    return line if line.endswith(".") else f"{line}."

@@ -1,0 +1,260 @@
+"""What a model drew, with what it was drawn from: to look at, to save, to work with."""
+
+import dataclasses
+import os
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import overload
+
+import numpy as np
+from PIL import Image
+
+from pg2_jax import files, visualize
+from pg2_jax.inference import animation
+
+# People beside each other in an animation.
+_BESIDE = 8
+
+
+class _Shown:
+    """What has a picture: notebooks show it."""
+
+    def picture(self) -> Image.Image:
+        """The picture that is shown."""
+        raise NotImplementedError
+
+    def show(self) -> None:
+        """Shows the picture, in a notebook or in a window."""
+        try:
+            from IPython import display, get_ipython
+        except ImportError:
+            self.picture().show()
+            return
+        if get_ipython() is None:
+            self.picture().show()
+        else:
+            display.display(self.picture())
+
+    def _repr_png_(self) -> bytes | None:
+        return self.picture()._repr_png_()
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class Result(_Shown):
+    """One photo's person in one pose.
+
+    Attributes:
+        source: uint8 [H, W, 3], the photo as the model saw it.
+        pose: float32 [18, 3] = (x, y, visible), the pose that was drawn, in its pixels.
+        coarse: uint8 [H, W, 3], G1's image.
+        refined: uint8 [H, W, 3], G2's image; None where the model is G1 alone.
+        whole: uint8, the whole photo with the drawing in its place; None unless asked
+            for.
+    """
+
+    source: np.ndarray
+    pose: np.ndarray
+    coarse: np.ndarray
+    refined: np.ndarray | None
+    whole: np.ndarray | None = None
+
+    @property
+    def image(self) -> np.ndarray:
+        """The model's last word: the refined image, or G1's where there is no G2."""
+        return self.coarse if self.refined is None else self.refined
+
+    @property
+    def difference(self) -> np.ndarray | None:
+        """What the refinement added to the coarse image, int16 [H, W, 3] in -255 ..
+        255; None where the model is G1 alone."""
+        if self.refined is None:
+            return None
+        return self.refined.astype(np.int16) - self.coarse
+
+    def picture(self) -> Image.Image:
+        """Source, pose, coarse image, difference (grey is none) and refined image."""
+        scale = visualize.screen_scale(len(self.source))
+        row = [self.source, self.skeleton(scale), self.coarse]
+        titles = ["source", "pose", "coarse"]
+        if self.difference is not None and self.refined is not None:
+            grey = np.clip(128 + self.difference // 2, 0, 255).astype(np.uint8)
+            row += [grey, self.refined]
+            titles += ["difference", "refined"]
+        return visualize.grid([row], titles, scale=scale)
+
+    def skeleton(self, scale: int = 1) -> np.ndarray:
+        """The pose on black, uint8 [H * scale, W * scale, 3]."""
+        return visualize.draw_skeleton(
+            np.zeros_like(self.source), self.pose, scale=scale
+        )
+
+    def save(self, path: str | os.PathLike[str], *, skeleton: bool = False) -> None:
+        """Writes the drawing, or the whole photo with the drawing in it if there is
+        one.
+
+        Args:
+            path: the suffix chooses the format, such as .png or .jpg; the file appears
+                whole or not at all.
+            skeleton: puts the pose beside it.
+
+        Raises:
+            ValueError: Pillow knows no such format.
+            OSError: the file cannot be written.
+        """
+        _save(Image.fromarray(_frame(self, skeleton=skeleton, scale=1)), path)
+
+
+class Results(_Shown, Sequence[Result]):
+    """One photo's person in several poses, by the names of the poses.
+
+    A sequence of `Result`; `images` and `poses` are all of them as arrays.
+    """
+
+    def __init__(self, results: Mapping[str, Result]):
+        """Takes one result at least."""
+        self.names = tuple(results)
+        self._results = tuple(results.values())
+
+    @overload
+    def __getitem__(self, index: int) -> Result: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Result]: ...
+
+    def __getitem__(self, index):
+        return self._results[index]
+
+    def __len__(self) -> int:
+        return len(self._results)
+
+    @property
+    def images(self) -> np.ndarray:
+        """uint8 [N, H, W, 3]: the model's last word in each pose."""
+        return np.stack([result.image for result in self])
+
+    @property
+    def poses(self) -> np.ndarray:
+        """float32 [N, 18, 3]: the poses that were drawn."""
+        return np.stack([result.pose for result in self])
+
+    def picture(self) -> Image.Image:
+        """The contact sheet: source and images, the poses over them."""
+        return sheet([self])
+
+    def save(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        per_second: float = 8,
+        skeleton: bool = False,
+    ) -> None:
+        """Writes an animation, or with another suffix the contact sheet.
+
+        Args:
+            path: .gif, .webp or .mp4 for an animation; .png, .jpg for the sheet. The
+                file appears whole or not at all.
+            per_second: frames in a second.
+            skeleton: puts the poses beside the drawings.
+
+        Raises:
+            ValueError: no such format, or its library is not installed.
+            OSError: the file cannot be written.
+        """
+        save([self], path, per_second=per_second, skeleton=skeleton)
+
+
+def save(
+    people: Sequence[Results],
+    path: str | os.PathLike[str],
+    *,
+    per_second: float = 8,
+    skeleton: bool = False,
+) -> None:
+    """Writes several people in the same poses, side by side or row by row.
+
+    The arguments are those of `Results.save`; where the person of the first has more
+    poses than others, theirs begin again.
+    """
+    if pathlib.Path(path).suffix.lower() not in animation.SUFFIXES:
+        _save(sheet(people, skeleton=skeleton), path)
+        return
+    frames = []
+    for i in range(max(len(person) for person in people)):
+        now = [person[i % len(person)] for person in people]
+        scale = visualize.screen_scale(len(now[0].source))
+        tiles = [_frame(result, skeleton=skeleton, scale=scale) for result in now]
+        frames.append(_in_rows(tiles))
+    animation.write(path, frames, per_second)
+
+
+def sheet(people: Sequence[Results], *, skeleton: bool = True) -> Image.Image:
+    """The contact sheet: a row for each person, the source first, a pose in a column
+    under its name.
+
+    Args:
+        people: one at least, in poses of the same order.
+        skeleton: puts the poses in a row of their own above those that were drawn so.
+    """
+    scale = visualize.screen_scale(len(people[0][0].source))
+    rows: list[list[np.ndarray]] = []
+    shown: np.ndarray | None = None
+    for person in people:
+        # Poses fitted to each body differ a little.
+        if skeleton and (shown is None or not np.array_equal(shown, person.poses)):
+            shown = person.poses
+            black = np.full_like(person[0].source, 255)
+            rows.append([black, *(result.skeleton(scale) for result in person)])
+        rows.append([person[0].source, *person.images])
+    titles = ["source", *(name.replace("_", " ") for name in people[0].names)]
+    return visualize.grid(rows, titles, scale=scale)
+
+
+def _frame(result: Result, *, skeleton: bool, scale: int) -> np.ndarray:
+    """The drawing as it is saved, enlarged unless it is a whole photo."""
+    if result.whole is not None:
+        height, width = result.source.shape[:2]
+        size = max(1, round(width * len(result.whole) / height)), len(result.whole)
+        pose = Image.fromarray(result.skeleton(scale)).resize(size)
+        tiles = [result.whole, np.asarray(pose)]
+    else:
+        enlarged = result.image.repeat(scale, axis=0).repeat(scale, axis=1)
+        tiles = [enlarged, result.skeleton(scale)]
+    return _beside(tiles if skeleton else tiles[:1])
+
+
+def _in_rows(tiles: Sequence[np.ndarray]) -> np.ndarray:
+    """Pictures side by side, `_BESIDE` in a row."""
+    rows = [_beside(tiles[i : i + _BESIDE]) for i in range(0, len(tiles), _BESIDE)]
+    across = max(row.shape[1] for row in rows)
+    return np.concatenate(
+        [
+            np.pad(
+                row, ((0, 0), (0, across - row.shape[1]), (0, 0)), constant_values=255
+            )
+            for row in rows
+        ]
+    )
+
+
+def _beside(tiles: Sequence[np.ndarray]) -> np.ndarray:
+    """Pictures side by side, each on white to the height of the largest."""
+    height = max(len(tile) for tile in tiles)
+    return np.concatenate(
+        [
+            np.pad(tile, ((0, height - len(tile)), (0, 0), (0, 0)), constant_values=255)
+            for tile in tiles
+        ],
+        axis=1,
+    )
+
+
+def _save(picture: Image.Image, path: str | os.PathLike[str]) -> None:
+    suffix = pathlib.Path(path).suffix.lower()
+    form = Image.registered_extensions().get(suffix)
+    if form not in Image.SAVE:
+        raise ValueError(
+            f"{path}: no format that pictures are written in; choose .png, .jpg or "
+            ".webp."
+        )
+    with files.replacing(path) as temporary:
+        picture.save(temporary, form)

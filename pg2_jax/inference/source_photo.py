@@ -1,0 +1,168 @@
+"""The photo of a person, brought to the size of the model."""
+
+import os
+import warnings
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from pg2_jax.estimators.person_finder import PersonFinder
+from pg2_jax.inference import target_pose
+from pg2_jax.photos import arrays, crop
+
+# A photo this near to the model's shape is taken whole.
+_MOST_DISTORTION = 1.1
+
+Size = tuple[int, int]
+
+
+class Source(NamedTuple):
+    """The photo of a person.
+
+    Attributes:
+        photo: the whole upright photo, RGB.
+        image: uint8 [H, W, 3] of the model's size.
+        frame: which part of the photo that is.
+        pose: float32 [18, 3] of the person in pixels of `image`; None if unknown.
+    """
+
+    photo: Image.Image
+    image: np.ndarray
+    frame: crop.Frame
+    pose: np.ndarray | None
+
+    def with_drawing(self, drawn: np.ndarray) -> np.ndarray:
+        """The whole photo with an image of the model in its place, uint8."""
+        pasted = crop.paste(self.photo, Image.fromarray(drawn), self.frame)
+        return np.asarray(pasted)
+
+
+def read_source(
+    image: Any,
+    joints: Any,
+    size: Size,
+    finder: PersonFinder,
+    fit: str = "auto",
+    *,
+    pasted_back: bool = False,
+) -> Source:
+    """Reads the photo of a person and brings it to the model's size.
+
+    A photo of that size is taken as it is. Of any other the part around the person is
+    taken, where the joints are known; they are looked for if the photo has another
+    shape and an estimator is installed. Where they are not known, a photo within 10 %
+    of the model's shape is taken whole, and one of another shape letterboxed, with a
+    warning.
+
+    Args:
+        image: a file, a Pillow image or an array, see `pixels.to_photo`.
+        joints: the person's joints in pixels of the photo: an array [18, 3], an
+            annotation file, or a mapping of photos' names to arrays; None if they are
+            not known.
+        size: (height, width) of the model.
+        finder: looks for the person.
+        fit: "auto" is the rule above; "crop", "letterbox" and "stretch" of `framing`.
+        pasted_back: whether the drawing will go back into the photo, for which "auto"
+            must not letterbox: the pose would cover the whole photo.
+
+    Raises:
+        ValueError: an unreadable photo, no or too many people; says which and why.
+    """
+    photo, name = arrays.to_photo(image)
+    original = (photo.height, photo.width)
+    fits = has_shape(original, size)
+    found = None if joints is None else _joints_of(joints, name, original)
+    looked_for = fit == "crop" or (fit == "auto" and not fits)
+    if found is None and looked_for and (fit == "crop" or finder.is_installed()):
+        try:
+            found = finder(photo, name)
+        except ValueError as error:
+            raise ValueError(f"{error} Or give the joints (source_pose).") from error
+    if fit == "auto":
+        fit = _rule(found is not None, original == size, fits)
+        if fit == "letterbox" and pasted_back:
+            raise ValueError(
+                f"{name}: to paste the drawing back (paste_back) it must be known "
+                "where in the photo the person is. Give the joints (source_pose), or "
+                "install an estimator: pip install 'pg2_jax[pose]'."
+            )
+        if fit == "letterbox":
+            warnings.warn(
+                f"{name} is {photo.width} wide and {photo.height} high, the model "
+                f"draws {size[1]} x {size[0]}: it was letterboxed, which makes the "
+                "person small. Crop it to the person, give the joints (source_pose), "
+                "or install an estimator: pip install 'pg2_jax[pose]'.",
+                stacklevel=4,
+            )
+    frame = frame_of(fit, name, original, size, found)
+    stored = photo if original == size else crop.apply(photo, frame, size)
+    moved = None
+    if found is not None:
+        moved = crop.move_keypoints(found, original, frame, size)[0]
+    return Source(photo, np.asarray(stored), frame, moved)
+
+
+def has_shape(original: Size, size: Size) -> bool:
+    """Whether a photo has the model's shape within 10 %, so that it is taken whole.
+
+    Args:
+        original: (height, width) of the photo.
+        size: (height, width) of the model.
+    """
+    distortion = (original[1] * size[0]) / (original[0] * size[1])
+    return 1 / _MOST_DISTORTION <= distortion <= _MOST_DISTORTION
+
+
+def _rule(known: bool, same_size: bool, fits: bool) -> str:
+    if same_size:
+        return "stretch"
+    if known:
+        return "crop"
+    return "stretch" if fits else "letterbox"
+
+
+def frame_of(
+    fit: str, name: str, original: Size, size: Size, joints: np.ndarray | None
+) -> crop.Frame:
+    """The part of a photo that is used, by a rule of `framing`.
+
+    Args:
+        fit: the rule, any but "none".
+        name: of the photo, for messages.
+        original: (height, width) of the photo.
+        size: (height, width) of the model.
+        joints: [18, 3] in pixels of the photo; only "crop" asks for them.
+
+    Raises:
+        ValueError: no such rule, or too little of a person to crop to.
+    """
+    rules = [rule for rule in crop.RULES if rule != "none"]
+    if fit not in rules:
+        raise ValueError(f"fit must be one of auto, {', '.join(rules)}; got {fit!r}.")
+    try:
+        return crop.frame(fit, original, size, joints)
+    except ValueError as error:
+        raise ValueError(
+            f"{name}: too little of a person is known to crop to: {error}."
+        ) from error
+
+
+def _joints_of(joints: Any, name: str, original: Size) -> np.ndarray:
+    """The joints of the source person, in pixels of the photo."""
+    place = "source_pose"
+    if isinstance(joints, str | os.PathLike):
+        place = os.fspath(joints)
+        joints = target_pose.annotated(joints)
+    if isinstance(joints, Mapping):
+        joints = target_pose.pose_of_photo(joints, name, place)
+    points = target_pose.checked_pose(joints)
+    x, y, visible = points.T
+    inside = (visible > 0) & (x < original[1]) & (y < original[0])
+    if not inside.any():
+        raise ValueError(
+            f"{place}: no joint of {name} lies inside the photo, which is "
+            f"{original[1]} wide and {original[0]} high (source_pose)."
+        )
+    return points

@@ -1,0 +1,1 @@
+"""Records to batches: the only part of the library that imports tensorflow."""

@@ -1,0 +1,324 @@
+"""COCO's keypoint JSON: 17 points, without a neck, for any number of photos.
+
+Either a whole file, {"images": [...], "annotations": [...]}, or a list of results,
+[{"image_id": ..., "keypoints": [...], "score": ...}, ...]. Points are (x, y, v): v > 0
+means present, so that points which were labelled though hidden (v = 1) count.
+
+The neck is the midpoint of the shoulders when both are present, and missing otherwise.
+Of several people on a photo the one with the highest "score" is taken; without scores
+the one with the most points present, then with the largest "area", then the first.
+"""
+
+import functools
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from typing import Any, NoReturn, TypeGuard
+
+import numpy as np
+
+from pg2_jax import files
+from pg2_jax.keypoints.base import (
+    Entry,
+    check_name,
+    check_pose,
+    from_coordinates,
+    numbers,
+    plain_number,
+    shown,
+)
+
+KEYPOINTS = (
+    "nose",
+    "left_eye",
+    "right_eye",
+    "left_ear",
+    "right_ear",
+    "left_shoulder",
+    "right_shoulder",
+    "left_elbow",
+    "right_elbow",
+    "left_wrist",
+    "right_wrist",
+    "left_hip",
+    "right_hip",
+    "left_knee",
+    "right_knee",
+    "left_ankle",
+    "right_ankle",
+)
+NECK = 1
+_MOST_AREA = 1e12
+SHOULDERS = (2, 5)
+# Position in COCO's 17 of each COCO-18 point; the neck's place is filled afterwards.
+COCO_17_TO_18 = (0, 0, 6, 8, 10, 5, 7, 9, 12, 14, 16, 11, 13, 15, 2, 1, 4, 3)
+_COCO_18_TO_17 = tuple(
+    next(k for k, place in enumerate(COCO_17_TO_18) if place == joint and k != NECK)
+    for joint in range(17)
+)
+# COCO's own figure, counted from 1.
+_SKELETON = (
+    *[(16, 14), (14, 12), (17, 15), (15, 13), (12, 13), (6, 12), (7, 13), (6, 7)],
+    *[(6, 8), (7, 9), (8, 10), (9, 11), (2, 3), (1, 2), (1, 3), (2, 4), (3, 5)],
+    *[(4, 6), (5, 7)],
+)
+
+
+def from_coco_17(points: np.ndarray) -> np.ndarray:
+    """Turns COCO's 17 points into COCO-18.
+
+    Args:
+        points: [17, 3] = (x, y, v), v > 0 where present.
+
+    Returns:
+        float32 [18, 3] = (x, y, visible), with the derived neck.
+    """
+    moved = np.asarray(points, np.float32)[list(COCO_17_TO_18)]
+    shoulders = moved[list(SHOULDERS)]
+    present = (shoulders[:, 2] > 0) & (shoulders[:, :2] >= 0).all(axis=1)
+    moved[NECK] = *shoulders[:, :2].mean(axis=0), present.all()
+    return from_coordinates(moved[:, 0], moved[:, 1], moved[:, 2] > 0)
+
+
+def lost_necks(annotations: Mapping[str, np.ndarray]) -> int:
+    """Counts the poses whose neck changes on the way through COCO's 17 points: it was
+    not the midpoint of both shoulders."""
+    return sum(
+        not np.array_equal(keypoints[NECK], from_coco_17(_to_coco_17(keypoints))[NECK])
+        for keypoints in annotations.values()
+    )
+
+
+def entries(path: os.PathLike[str], content: Any) -> Iterator[Entry]:
+    """Yields the poses of a file, one per photo that has an annotated person.
+
+    Args:
+        path: the file, for messages.
+        content: its JSON.
+
+    Raises:
+        ValueError: the structure is another, or says that the points are not COCO's 17.
+    """
+    if isinstance(content, dict):
+        people = _list_of_dicts(path, content, "annotations")
+        names = _image_names(path, _list_of_dicts(path, content, "images"))
+        are_people = _categories(path, content)
+    else:
+        people, names, are_people = content, None, None
+        if not all(isinstance(person, dict) for person in people):
+            raise ValueError(f"{path}: expected a list of results, each an object")
+    grouped: dict[Any, list[tuple[int, dict[str, Any]]]] = {}
+    others = 0
+    for index, person in enumerate(people):
+        category = person.get("category_id")
+        is_of_people = _is_of_people(category, are_people)
+        if is_of_people:
+            group = grouped.setdefault(_image_id(path, index, person), [])
+            group.append((index, person))
+        elif is_of_people is None:
+            refuse = functools.partial(_refuse_category, category)
+            yield Entry(f"{path}: annotation {index}", refuse)
+        else:
+            others += 1
+    if others:
+        print(
+            f"note: {path}: annotations of other categories than people, passed over: "
+            f"{others:,}",
+            file=sys.stderr,
+        )
+    for image, persons in grouped.items():
+        place = f"{path}: annotations {', '.join(str(i) for i, _ in persons[:5])}"
+        yield Entry(place, functools.partial(_parse, image, persons, names))
+
+
+def write(path: str | os.PathLike[str], annotations: Mapping[str, np.ndarray]) -> None:
+    """Writes a file that `entries` and pycocotools read, whole or not at all.
+
+    The neck has no place in it (see `lost_necks`), nor have the photos' sizes, which
+    annotations do not know. Present points get v = 2; bounding box and area are those
+    of the points.
+
+    Args:
+        path: the JSON file.
+        annotations: photo name -> [18, 3] = (x, y, visible).
+
+    Raises:
+        ValueError: a name or pose that the format cannot hold.
+    """
+    images, people = [], []
+    for number, (name, keypoints) in enumerate(annotations.items(), start=1):
+        check_name(name)
+        check_pose(name, keypoints)
+        images.append({"id": number, "file_name": name})
+        people.append(_format_person(number, _to_coco_17(keypoints)))
+    category = {
+        "id": 1,
+        "name": "person",
+        "supercategory": "person",
+        "keypoints": KEYPOINTS,
+        "skeleton": _SKELETON,
+    }
+    content = {"images": images, "annotations": people, "categories": [category]}
+    with files.replacing(path) as temporary:
+        text = json.dumps(content, ensure_ascii=False)
+        temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def _to_coco_17(keypoints: np.ndarray) -> np.ndarray:
+    return np.asarray(keypoints, np.float32)[list(_COCO_18_TO_17)]
+
+
+def _format_person(number: int, points: np.ndarray) -> dict[str, Any]:
+    present = points[:, 2] > 0
+    values = np.where(present[:, None], points * [1, 1, 2], 0)
+    box = [0.0, 0.0, 0.0, 0.0]
+    if present.any():
+        low, high = points[present, :2].min(axis=0), points[present, :2].max(axis=0)
+        box = [*low.tolist(), *(high - low).tolist()]
+    return {
+        "id": number,
+        "image_id": number,
+        "category_id": 1,
+        "iscrowd": 0,
+        "num_keypoints": int(present.sum()),
+        "keypoints": [plain_number(value) for value in values.ravel()],
+        "bbox": [plain_number(value) for value in box],
+        "area": plain_number(box[2] * box[3]),
+    }
+
+
+def _list_of_dicts(
+    path: os.PathLike[str], content: dict[str, Any], key: str
+) -> list[dict[str, Any]]:
+    values = content.get(key)
+    if not isinstance(values, list) or not all(isinstance(v, dict) for v in values):
+        raise ValueError(f'{path}: expected a list "{key}" of objects')
+    return values
+
+
+def _image_names(
+    path: os.PathLike[str], images: list[dict[str, Any]]
+) -> dict[int | str, str]:
+    names: dict[int | str, str] = {}
+    for index, image in enumerate(images):
+        identity, name = image.get("id"), image.get("file_name")
+        if not _is_id(identity) or not isinstance(name, str):
+            raise ValueError(
+                f'{path}: image {index} has "id" {shown(identity)} and "file_name" '
+                f"{shown(name)}, expected a number or text, and text"
+            )
+        if identity in names:
+            raise ValueError(f"{path}: image {index} repeats the id {shown(identity)}")
+        names[identity] = name
+    return names
+
+
+def _is_id(value: Any) -> TypeGuard[int | str]:
+    return isinstance(value, int | str) and not isinstance(value, bool)
+
+
+def _categories(
+    path: os.PathLike[str], content: dict[str, Any]
+) -> dict[int | str, bool] | None:
+    """Returns whether each category is of people, None when the file has none."""
+    if "categories" not in content:
+        return None
+    found = {}
+    for index, category in enumerate(_list_of_dicts(path, content, "categories")):
+        identity = category.get("id")
+        if not _is_id(identity):
+            raise ValueError(
+                f'{path}: category {index} has "id" {shown(identity)}, expected a '
+                "number or text"
+            )
+        found[identity] = category.get("name") == "person" or "keypoints" in category
+        names = category.get("keypoints", list(KEYPOINTS))
+        if names != list(KEYPOINTS):
+            raise ValueError(
+                f"{path}: the category {shown(category.get('name'))} has the keypoints "
+                f"{shown(names)}, expected COCO's 17: nose, left_eye, ..., right_ankle"
+            )
+    return found
+
+
+def _is_of_people(
+    category: Any, are_people: dict[int | str, bool] | None
+) -> bool | None:
+    """Whether an annotation is of a person; None where nothing says so."""
+    if are_people is None:
+        return True
+    return are_people.get(category) if _is_id(category) else None
+
+
+def _refuse_category(category: Any) -> NoReturn:
+    raise ValueError(
+        f'"category_id" is {shown(category)}, expected the id of one of the '
+        '"categories"'
+    )
+
+
+def _image_id(path: os.PathLike[str], index: int, person: dict[str, Any]) -> int | str:
+    value = person.get("image_id")
+    if not _is_id(value):
+        raise ValueError(
+            f'{path}: annotation {index} has "image_id" {shown(value)}, expected a '
+            "number or text"
+        )
+    return value
+
+
+def _parse(
+    image: int | str,
+    persons: list[tuple[int, dict[str, Any]]],
+    names: dict[int | str, str] | None,
+) -> tuple[str, np.ndarray]:
+    if names is None:
+        # A list of results names a photo by its number, as COCO's own files are named.
+        name = f"{image:012d}" if isinstance(image, int) else image
+    elif image in names:
+        name = names[image]
+    else:
+        raise ValueError(f'no entry of "images" has the id {shown(image)}')
+    candidates = [_Candidate(index, person) for index, person in persons]
+    scored = all(candidate.score is not None for candidate in candidates)
+    best = max(candidates, key=lambda candidate: candidate.rank(scored))
+    return name, from_coco_17(best.points)
+
+
+class _Candidate:
+    """One person on a photo."""
+
+    def __init__(self, index: int, person: dict[str, Any]) -> None:
+        values = person.get("keypoints")
+        if not isinstance(values, list) or len(values) != 51:
+            found = (
+                f"{len(values)} values" if isinstance(values, list) else shown(values)
+            )
+            raise ValueError(
+                f"annotation {index}: keypoints has {found}, expected 17 x 3"
+            )
+        what = f"annotation {index}: keypoints"
+        self.points = numbers(what, values).reshape(17, 3)
+        self.score, self._area = (
+            _optional_number(index, person, key) for key in ("score", "area")
+        )
+
+    def rank(self, scored: bool) -> tuple[float, int, float]:
+        """Returns what the chosen person has most of."""
+        score = self.score if scored and self.score is not None else 0.0
+        return score, int((self.points[:, 2] > 0).sum()), self._area or 0.0
+
+
+def _optional_number(index: int, person: dict[str, Any], key: str) -> float | None:
+    value = person.get(key)
+    if value is None:
+        return None
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    # An int may be too large for a float; NaN is not below anything.
+    if not is_number or not abs(value) < _MOST_AREA:
+        raise ValueError(
+            f"annotation {index}: {key} is {shown(value)}, expected a number below "
+            f"{_MOST_AREA:.0e}"
+        )
+    return float(value)

@@ -1,0 +1,153 @@
+"""Keypoint files: one array [18, 3] per photo, whatever format it was written in.
+
+Every reader returns float32 [18, 3] = (x, y, visible) in pixels of the photo, in
+OpenPose COCO-18 order; a missing point is (0, 0, 0). `read` recognises the format by
+the content; a new format is one more module and one more branch here.
+`data_prep/convert_keypoints.py` writes csv, OpenPose JSON and COCO JSON.
+"""
+
+import os
+import pathlib
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from pg2_jax.keypoints import (
+    coco_json,
+    market_mat,
+    numpy_pickle,
+    openpose_json,
+    pg2_pickle,
+    point_text,
+    pose_transfer_csv,
+    wide_csv,
+)
+from pg2_jax.keypoints.base import (
+    NUM_KEYPOINTS,
+    Entry,
+    Pose,
+    collect,
+    content_of,
+    parse_json,
+    text_of,
+)
+
+__all__ = ["NUM_KEYPOINTS", "Pose", "read", "read_placed", "write_csv"]
+
+write_csv = pose_transfer_csv.write
+
+PathLike = str | os.PathLike[str]
+
+_FORMATS = (
+    "a csv (name:keypoints_y:keypoints_x, or file_id,img_h,img_w,p0_x,...), OpenPose "
+    "or COCO JSON, 18 lines of x y, a pickle of peaks or RCV, MATLAB's pp [28, N]"
+)
+
+
+def read(
+    path: PathLike,
+    problems: list[str] | None = None,
+    *,
+    photos: Sequence[str] | None = None,
+) -> dict[str, np.ndarray]:
+    """Reads a keypoint file, or a folder of them, in any supported format.
+
+    Args:
+        path: an annotation csv with the separator ":" or ",", the wide csv of
+            prasunroy/pose-transfer, the OpenPose JSON of one photo, a COCO keypoint
+            JSON, a text file of NTED or PIDM, a pickle of PG2's authors, a MATLAB file
+            of layumi; or a folder of OpenPose JSON or of text files. The modules of
+            this package describe them.
+        problems: bad rows or records are appended here, one message each, and left out
+            of the result; without it the first one raises.
+        photos: names of the photos in the annotated folder, which MATLAB files need.
+
+    Returns:
+        Photo name -> float32 [18, 3], in file order. Points may lie outside the photo:
+        its size is not known here. In formats that do not name their photos the name is
+        the file's without its suffix (and `_keypoints`), in a folder relative to it.
+
+    Raises:
+        ValueError: naming file, line or record, value and rule.
+        OSError: the file cannot be read.
+    """
+    placed = read_placed(path, problems, photos=photos)
+    return {name: pose.keypoints for name, pose in placed.items()}
+
+
+def read_placed(
+    path: PathLike,
+    problems: list[str] | None = None,
+    *,
+    photos: Sequence[str] | None = None,
+) -> dict[str, Pose]:
+    """Reads as `read` does, and also tells where each pose was found, for messages."""
+    path = pathlib.Path(path)
+    known = len(problems or ())
+    entries = _folder(path) if path.is_dir() else _file(path, photos)
+    found = collect(entries, problems)
+    if not found and len(problems or ()) == known:
+        raise ValueError(f"{path}: holds no poses")
+    return found
+
+
+def _file(path: pathlib.Path, photos: Sequence[str] | None) -> Iterator[Entry]:
+    content = content_of(path)
+    if market_mat.looks_like_matlab(content):
+        return market_mat.entries(path, content, photos)
+    if numpy_pickle.looks_like_pickle(content):
+        return pg2_pickle.entries(path, content)
+    if b"\0" in content[:1000]:  # Not in any text.
+        raise ValueError(f"{path}: no format that is read here: {_FORMATS}")
+    text = text_of(path, content)
+    line = text.split("\n", 1)[0]
+    if text.lstrip().startswith(("{", "[")):
+        return _json(
+            path, text, openpose_json.photo_name(pathlib.Path(path.name)), False
+        )
+    if wide_csv.is_header(line):
+        return wide_csv.entries(path, text)
+    if point_text.is_row(line):
+        return point_text.entries(path, text, path.stem)
+    if (
+        not pose_transfer_csv.is_header(line.strip())
+        and ":" not in line
+        and "," not in line
+    ):
+        raise ValueError(f"{path}: no format that is read here: {_FORMATS}")
+    return pose_transfer_csv.entries(path, text)
+
+
+def _json(
+    path: pathlib.Path, text: str, name: str, may_be_empty: bool
+) -> Iterator[Entry]:
+    content = parse_json(path, text)
+    if isinstance(content, list) or "annotations" in content:
+        return coco_json.entries(path, content)
+    return openpose_json.entries(path, content, name, may_be_empty=may_be_empty)
+
+
+def _folder(folder: pathlib.Path) -> Iterator[Entry]:
+    """Yields the poses of a folder of OpenPose JSON or of text files."""
+    found: dict[str, list[pathlib.Path]] = {".json": [], ".txt": []}
+    # Links to folders are not followed: they may lead in circles.
+    for parent, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(names):
+            suffix = os.path.splitext(name)[1].lower()
+            if suffix in found and not name.startswith("."):
+                found[suffix].append(pathlib.Path(parent, name))
+    if bool(found[".json"]) == bool(found[".txt"]):
+        what = "both" if found[".json"] else "neither"
+        raise ValueError(
+            f"{folder}: a folder of annotations holds OpenPose *.json or text files "
+            f"*.txt; this one holds {what}"
+        )
+    for path in found[".json"]:
+        text = text_of(path, content_of(path))
+        name = openpose_json.photo_name(path.relative_to(folder))
+        yield from _json(path, text, name, may_be_empty=True)
+    for path in found[".txt"]:
+        text = text_of(path, content_of(path))
+        name = path.relative_to(folder).with_suffix("").as_posix()
+        yield from point_text.entries(path, text, name)

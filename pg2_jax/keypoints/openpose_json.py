@@ -1,0 +1,167 @@
+"""OpenPose's JSON: one file per photo, with every person found on it.
+
+Keys `pose_keypoints_2d` or, in old files, `pose_keypoints`; 18 points (COCO) or 25
+(BODY_25), each (x, y, confidence). Confidence 0 or a negative coordinate means missing.
+Of several people the one with the largest sum of confidences is taken.
+
+A file does not name its photo. Its stem, without `_keypoints`, does; files written here
+also hold "image_name", because the stem lacks the photo's suffix.
+"""
+
+import functools
+import json
+import os
+import pathlib
+import tempfile
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from pg2_jax import files
+from pg2_jax.keypoints.base import (
+    NUM_KEYPOINTS,
+    Entry,
+    check_name,
+    check_pose,
+    from_coordinates,
+    numbers,
+    plain_number,
+    shown,
+)
+
+SUFFIX = "_keypoints.json"
+# Position in BODY_25 of each COCO-18 point: BODY_25 adds the mid hip (8) and six foot
+# points (19-24).
+_BODY_25_TO_COCO_18 = (*range(8), *range(9, 19))
+
+
+def photo_name(path: pathlib.PurePath) -> str:
+    """Returns the photo's name as a file's path gives it: without suffix."""
+    return (path.parent / path.stem.removesuffix("_keypoints")).as_posix()
+
+
+def entries(
+    path: pathlib.Path, content: dict[str, Any], name: str, *, may_be_empty: bool
+) -> Iterator[Entry]:
+    """Yields the one pose of a file.
+
+    Args:
+        path: the file, for messages.
+        content: its JSON.
+        name: the photo's name, unless the file tells it.
+        may_be_empty: whether a file without people is a pose of 18 missing points, as
+            in a folder of files, or an error.
+    """
+    yield Entry(str(path), functools.partial(_parse, content, name, may_be_empty))
+
+
+def write_folder(
+    folder: str | os.PathLike[str], annotations: Mapping[str, np.ndarray]
+) -> None:
+    """Writes a folder of one file per photo; it appears whole or not at all.
+
+    Args:
+        folder: the folder, which must not exist, or be empty.
+        annotations: photo name -> [18, 3] = (x, y, visible). A point's confidence is
+            written as 1, a pose without points as a file without people.
+
+    Raises:
+        ValueError: a name or pose that the format cannot hold, or two photos of one
+        stem; nothing is written.
+    """
+    folder = pathlib.Path(folder)
+    places: dict[pathlib.PurePosixPath, str] = {}
+    for name, keypoints in annotations.items():
+        check_name(name)
+        check_pose(name, keypoints)
+        place = pathlib.PurePosixPath(name).with_suffix("")
+        if place in places:
+            raise ValueError(
+                f"{name!r} and {places[place]!r} would both be {place}{SUFFIX}"
+            )
+        places[place] = name
+    with tempfile.TemporaryDirectory(
+        prefix=f".{folder.name}.incomplete-", dir=folder.resolve().parent
+    ) as temporary:
+        built = pathlib.Path(temporary) / "built"
+        built.mkdir()
+        for place, name in places.items():
+            file = built / f"{place}{SUFFIX}"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(_format(name, annotations[name]), encoding="utf-8")
+        os.replace(built, folder)
+
+
+def write_file(path: str | os.PathLike[str], name: str, keypoints: np.ndarray) -> None:
+    """Writes the file of one photo; it appears whole or not at all.
+
+    Args:
+        path: the JSON file.
+        name: the photo's name.
+        keypoints: [18, 3] = (x, y, visible).
+
+    Raises:
+        ValueError: a name or pose that the format cannot hold.
+    """
+    check_name(name)
+    check_pose(name, keypoints)
+    with files.replacing(path) as temporary:
+        temporary.write_text(_format(name, keypoints), encoding="utf-8")
+
+
+def _format(name: str, keypoints: np.ndarray) -> str:
+    points = [plain_number(value) for value in np.ravel(keypoints)]
+    people = [{"person_id": [-1], "pose_keypoints_2d": points}]
+    found = bool(np.asarray(keypoints)[:, 2].any())
+    content = {"version": 1.3, "image_name": name, "people": people if found else []}
+    return json.dumps(content, ensure_ascii=False) + "\n"
+
+
+def _parse(
+    content: dict[str, Any], name: str, may_be_empty: bool
+) -> tuple[str, np.ndarray]:
+    name = content.get("image_name", name)
+    if not isinstance(name, str):
+        raise ValueError(f'"image_name" is {shown(name)}, expected text')
+    people = content.get("people")
+    if people == [] and may_be_empty:
+        return name, np.zeros((NUM_KEYPOINTS, 3), np.float32)
+    if not isinstance(people, list) or not people:
+        raise ValueError(
+            'holds no person: OpenPose JSON has a list "people" with at least one entry'
+        )
+    candidates = [_parse_person(i, person) for i, person in enumerate(people)]
+    points = max(candidates, key=lambda candidate: candidate[:, 2].sum())
+    return name, from_coordinates(points[:, 0], points[:, 1], points[:, 2] > 0)
+
+
+def _parse_person(index: int, person: Any) -> np.ndarray:
+    keys = [
+        key
+        for key in ("pose_keypoints_2d", "pose_keypoints")
+        if isinstance(person, dict) and key in person
+    ]
+    if not keys or not isinstance(person[keys[0]], list):
+        raise ValueError(
+            f'person {index}: expected a list "pose_keypoints_2d" or "pose_keypoints"'
+        )
+    values = person[keys[0]]
+    if len(values) not in (18 * 3, 25 * 3):
+        raise ValueError(
+            f"person {index}: {keys[0]} has {len(values)} values, expected 18 x 3 or "
+            "25 x 3 (BODY_25)"
+        )
+    points = numbers(f"person {index}: {keys[0]}", values).reshape(-1, 3)
+    _check_pixels(index, points)
+    return points if len(points) == NUM_KEYPOINTS else points[list(_BODY_25_TO_COCO_18)]
+
+
+def _check_pixels(index: int, points: np.ndarray) -> None:
+    """Refuses fractions of the photo, which OpenPose writes with --keypoint_scale."""
+    places = points[points[:, 2] > 0, :2]
+    if places.size and places.max() <= 1 and (places % 1 > 0).any():
+        raise ValueError(
+            f"person {index}: all coordinates are at most 1, fractions of the photo; "
+            "expected pixels (OpenPose: --keypoint_scale 0)"
+        )

@@ -1,0 +1,162 @@
+"""The pickles of PG2's authors: peaks with subsets, and row, column, visible.
+
+`all_peaks_dic_*.p` maps a photo's name to 18 lists of (x, y, score, id), the candidates
+for each point, and `subsets_dic_*.p` beside it to one row per person: 18 candidate ids
+(-1 for none), a score and a count. The person with the highest score is taken, as in
+the authors' `_get_valid_peaks` for Market-1501; without any person, the first candidate
+of each kind. (Their DeepFashion code returns the first candidates in any case, by
+mistake.)
+
+`PoseRCV/*.pickle` maps a photo's name to an array [18, 3] = (row, column, visible).
+"""
+
+import functools
+import pathlib
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from pg2_jax.keypoints import numpy_pickle
+from pg2_jax.keypoints.base import (
+    NUM_KEYPOINTS,
+    Entry,
+    check_numbers,
+    content_of,
+    from_coordinates,
+    numbers,
+    shown,
+)
+
+_PEAKS, _SUBSETS = "all_peaks_dic", "subsets_dic"
+
+
+def entries(path: pathlib.Path, content: bytes) -> Iterator[Entry]:
+    """Yields the poses of a file.
+
+    Args:
+        path: the file; beside a peaks file its subsets file is looked for.
+        content: its content.
+
+    Raises:
+        ValueError: it is damaged, or holds something else.
+    """
+    poses = _load(path, content)
+    first = next(iter(poses.values()))
+    array = numpy_pickle.array_of(first)
+    if array is not None and array.ndim == 2 and array.shape[1] == 20:
+        raise ValueError(
+            f"{path}: holds the subsets of people; give the file of peaks, "
+            f"{path.name.replace(_SUBSETS, _PEAKS)}, which lies beside it"
+        )
+    subsets = _read_subsets(path) if isinstance(first, list) else None
+    for key, value in poses.items():
+        parse = functools.partial(_parse, key, value, subsets)
+        yield Entry(f"{path}: record {shown(key)}", parse)
+
+
+def _load(path: pathlib.Path, content: bytes) -> dict[Any, Any]:
+    try:
+        value = numpy_pickle.load(content)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    if not isinstance(value, dict) or not value:
+        raise ValueError(
+            f"{path}: the pickle holds {shown(value)}, expected a dict of photo names"
+        )
+    return value
+
+
+def _read_subsets(path: pathlib.Path) -> dict[Any, Any] | None:
+    """Returns the subsets that belong to a peaks file, None if there is no such
+    file."""
+    other = path.with_name(path.name.replace(_PEAKS, _SUBSETS))
+    if other == path or not other.exists():
+        return None
+    return {_key(name): rows for name, rows in _load(other, content_of(other)).items()}
+
+
+def _key(name: Any) -> str:
+    """Returns a name as text: Python 2 wrote bytes."""
+    if isinstance(name, str):
+        return name
+    if not isinstance(name, bytes):
+        raise ValueError(f"the photo name {shown(name)} is not text")
+    try:
+        return name.decode("utf-8")
+    except UnicodeDecodeError:
+        return name.decode("latin-1")
+
+
+def _parse(
+    key: Any, value: Any, subsets: dict[Any, Any] | None
+) -> tuple[str, np.ndarray]:
+    name = _key(key)
+    if isinstance(value, list):
+        return name, _from_peaks(name, value, subsets)
+    array = numpy_pickle.array_of(value)
+    if array is None or array.shape != (NUM_KEYPOINTS, 3):
+        found = shown(value) if array is None else f"an array of shape {array.shape}"
+        raise ValueError(
+            f"{found}, expected an array [18, 3] of row, column, visible, or 18 lists "
+            "of peaks"
+        )
+    rows, columns, visible = (
+        numbers("the array", array.ravel().tolist()).reshape(-1, 3).T
+    )
+    return name, from_coordinates(columns, rows, visible != 0)
+
+
+def _from_peaks(
+    name: str, value: list[Any], subsets: dict[Any, Any] | None
+) -> np.ndarray:
+    if len(value) != NUM_KEYPOINTS:
+        raise ValueError(f"{len(value)} lists of peaks, expected {NUM_KEYPOINTS}")
+    peaks = [_peaks_of(joint, candidates) for joint, candidates in enumerate(value)]
+    ids = _person_ids(name, peaks, subsets)
+    points = np.zeros((NUM_KEYPOINTS, 3), np.float32)
+    for joint, candidates in enumerate(peaks):
+        mine = candidates[:1]
+        if ids is not None:
+            # The last one, as the authors' loop leaves it; ids do not repeat.
+            mine = [peak for peak in candidates if peak[3] in ids][-1:]
+        for x, y, _, _ in mine:
+            points[joint] = x, y, 1
+    return from_coordinates(points[:, 0], points[:, 1], points[:, 2] > 0)
+
+
+def _peaks_of(joint: int, candidates: Any) -> list[Any]:
+    """Returns the candidates for one point, each (x, y, score, id)."""
+    if not isinstance(candidates, list):
+        raise ValueError(f"the peaks of point {joint} are {shown(candidates)}, no list")
+    for peak in candidates:
+        if not isinstance(peak, tuple | list) or len(peak) != 4:
+            raise ValueError(
+                f"point {joint} has the peak {shown(peak)}, expected (x, y, score, id)"
+            )
+        check_numbers(f"a peak of point {joint}", peak)
+    return candidates
+
+
+def _person_ids(
+    name: str, peaks: list[list[Any]], subsets: dict[Any, Any] | None
+) -> set[float] | None:
+    """Returns the ids of the chosen person's points, None to take the first ones."""
+    if subsets is None:
+        if max(map(len, peaks)) > 1:
+            raise ValueError(
+                f"several candidates for a point, and no file {_SUBSETS}*.p beside "
+                "this one, which says whose they are"
+            )
+        return None
+    people = numpy_pickle.array_of(subsets.get(name))
+    if people is None:
+        raise ValueError(f"the file {_SUBSETS}*.p has no array of this name")
+    if people.size == 0:
+        return None
+    if people.ndim != 2 or people.shape[1] != 20:
+        raise ValueError(f"subsets of shape {people.shape}, expected [N, 20]")
+    rows = numbers("the subsets", people.ravel().tolist()).reshape(people.shape)
+    if not (rows[:, -2] > -1).any():
+        return None
+    return set(rows[rows[:, -2].argmax(), :NUM_KEYPOINTS].tolist())

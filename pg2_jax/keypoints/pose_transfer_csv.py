@@ -1,0 +1,138 @@
+"""The csv that pose transfer projects share: `name:keypoints_y:keypoints_x`.
+
+    0002_c1s1_000451_03.jpg: [14, 25, ...]: [31, 30, ...]
+
+The y list comes first; 18 points each, -1 for a missing one. The separator is ":" with
+or without spaces, or ",", as the header says. The header may be repeated further down,
+and blank lines are ignored.
+"""
+
+import csv
+import functools
+import json
+import os
+import pathlib
+import re
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from pg2_jax import files
+from pg2_jax.keypoints.base import (
+    NUM_KEYPOINTS,
+    Entry,
+    check_name,
+    check_pose,
+    from_coordinates,
+    lines_of,
+    numbers,
+    parse_json,
+    plain_number,
+    shown,
+)
+
+HEADER = ("name", "keypoints_y", "keypoints_x")
+_LIST = r'\s*,\s*"?(\[[^][]*\])"?\s*'
+_WITH_COMMAS = re.compile(rf"(.+?){_LIST}{_LIST}")
+
+
+def is_header(line: str) -> bool:
+    """Whether a line is the header, with either separator."""
+    return _separator(line) is not None
+
+
+def entries(path: pathlib.Path, text: str) -> Iterator[Entry]:
+    """Yields the rows of a file.
+
+    Args:
+        path: the file, for messages.
+        text: its content.
+
+    Raises:
+        ValueError: the first line is not the header.
+    """
+    lines = lines_of(text)
+    separator = _separator(lines[0])
+    if separator is None:
+        raise ValueError(
+            f"{path}:1: the header is {lines[0][:80]!r}, expected {':'.join(HEADER)!r}"
+        )
+    for number, line in enumerate(lines[1:], start=2):
+        if line.strip() and not is_header(line):
+            yield Entry(
+                f"{path}:{number}", functools.partial(_parse_row, line, separator)
+            )
+
+
+def write(path: str | os.PathLike[str], annotations: Mapping[str, np.ndarray]) -> None:
+    """Writes a file that `entries` reads; it appears whole or not at all.
+
+    Args:
+        path: the csv file to write.
+        annotations: photo name -> [18, 3] = (x, y, visible). Whole coordinates are
+            written as integers, others as decimal fractions, a missing point as -1.
+
+    Raises:
+        ValueError: a name or a pose that the format cannot hold.
+    """
+    rows = [":".join(HEADER)]
+    for name, keypoints in annotations.items():
+        try:
+            check_name(name)
+            if ":" in name:
+                raise ValueError(f"the photo name {shown(name)} is refused: it has a :")
+            check_pose(name, keypoints)
+        except ValueError as error:
+            raise ValueError(f"cannot be written to {path}: {error}") from error
+        rows.append(
+            f"{name}: {_format_list(keypoints, 1)}: {_format_list(keypoints, 0)}"
+        )
+    with files.replacing(path) as temporary:
+        temporary.write_text("\n".join(rows) + "\n", encoding="utf-8")
+
+
+def _separator(line: str) -> str | None:
+    for separator in ":,":
+        fields = (field.strip().strip('"') for field in line.split(separator))
+        if tuple(fields) == HEADER:
+            return separator
+    return None
+
+
+def _parse_row(line: str, separator: str) -> tuple[str, np.ndarray]:
+    fields = line.rsplit(":", 2) if separator == ":" else _comma_fields(line)
+    if len(fields) != 3 or not fields[0].strip():
+        form = f"name{separator} [y0, ...]{separator} [x0, ...]"
+        raise ValueError(f"{shown(line)} is not a row of the form '{form}'")
+    ys, xs = _parse_list(HEADER[1], fields[1]), _parse_list(HEADER[2], fields[2])
+    return fields[0].strip(), from_coordinates(xs, ys)
+
+
+def _comma_fields(line: str) -> list[str]:
+    try:
+        fields = next(csv.reader([line], skipinitialspace=True, strict=True), [])
+    except csv.Error:
+        fields = []
+    if len(fields) == 3:
+        return fields
+    # Programs quote the lists; people who write the file by hand do not.
+    match = _WITH_COMMAS.fullmatch(line)
+    return list(match.groups()) if match else []
+
+
+def _parse_list(column: str, text: str) -> np.ndarray:
+    text = text.strip()
+    try:
+        values = parse_json(column, text)
+    except ValueError as error:
+        raise ValueError(f"{column} {shown(text)} is not a list of numbers") from error
+    if not isinstance(values, list) or len(values) != NUM_KEYPOINTS:
+        found = f"{len(values)} values" if isinstance(values, list) else shown(values)
+        raise ValueError(f"{column} has {found}, expected a list of {NUM_KEYPOINTS}")
+    return numbers(column, values)
+
+
+def _format_list(keypoints: np.ndarray, column: int) -> str:
+    return json.dumps(
+        [plain_number(point[column]) if point[2] > 0 else -1 for point in keypoints]
+    )

@@ -1,0 +1,96 @@
+"""The wide csv of prasunroy/pose-transfer: one column per coordinate.
+
+    file_id,img_h,img_w,p0_x,p0_y,...,p17_x,p17_y
+
+x comes first; -1 for a missing point. file_id is the photo's name without its suffix.
+"""
+
+import csv
+import functools
+import pathlib
+from collections.abc import Iterator
+
+import numpy as np
+
+from pg2_jax.keypoints.base import (
+    NUM_KEYPOINTS,
+    Entry,
+    from_coordinates,
+    lines_of,
+    numbers,
+    shown,
+)
+
+HEADER = (
+    "file_id",
+    "img_h",
+    "img_w",
+    *(f"p{point}_{axis}" for point in range(NUM_KEYPOINTS) for axis in "xy"),
+)
+
+
+def is_header(line: str) -> bool:
+    """Whether a line begins as the header does."""
+    return line.replace('"', "").strip().startswith("file_id")
+
+
+def entries(path: pathlib.Path, text: str) -> Iterator[Entry]:
+    """Yields the rows of a file.
+
+    Args:
+        path: the file, for messages.
+        text: its content.
+
+    Raises:
+        ValueError: the header has other columns.
+    """
+    lines = lines_of(text)
+    try:
+        header = _fields(lines[0])
+    except ValueError as error:
+        raise ValueError(f"{path}:1: {error}") from error
+    for column, expected in enumerate(HEADER):
+        found = header[column].strip() if column < len(header) else ""
+        if found != expected:
+            raise ValueError(
+                f"{path}:1: column {column + 1} is {shown(found)}, expected "
+                f"{expected!r}"
+            )
+    if len(header) > len(HEADER):
+        raise ValueError(
+            f"{path}:1: the header has {len(header)} columns, expected {len(HEADER)}"
+        )
+    for number, line in enumerate(lines[1:], start=2):
+        if line.strip():
+            yield Entry(f"{path}:{number}", functools.partial(_parse_row, line))
+
+
+def _fields(line: str) -> list[str]:
+    try:
+        return next(csv.reader([line], strict=True), [])
+    except csv.Error as error:
+        raise ValueError(f"{shown(line)} is not a csv row: {error}") from error
+
+
+def _parse_row(line: str) -> tuple[str, np.ndarray]:
+    fields = _fields(line)
+    if len(fields) != len(HEADER):
+        raise ValueError(f"the row has {len(fields)} columns, expected {len(HEADER)}")
+    values = [
+        _number(column, field)
+        for column, field in zip(HEADER[1:], fields[1:], strict=True)
+    ]
+    height, width = values[:2]
+    if min(height, width) < 1:
+        raise ValueError(f"img_h and img_w are {height} and {width}, expected >= 1")
+    points = numbers("the row", values[2:]).reshape(-1, 2)
+    return fields[0].strip(), from_coordinates(points[:, 0], points[:, 1])
+
+
+def _number(column: str, field: str) -> float:
+    try:
+        return float(numbers(column, [float(field)])[0])
+    except ValueError as error:
+        raise ValueError(
+            f"{column} is {shown(field)}, expected a finite number"
+        ) from error

@@ -1,0 +1,1 @@
+"""Photos: bytes to upright RGB, the crop to a person, arrays."""

@@ -1,0 +1,69 @@
+"""Photos of any kind as upright RGB pixels."""
+
+import os
+import pathlib
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from pg2_jax.photos import photo_files
+
+
+def to_photo(image: Any) -> tuple[Image.Image, str]:
+    """A photo as an upright RGB Pillow image, and its name for messages.
+
+    Args:
+        image: a path of a JPEG, PNG, BMP or WebP file; a Pillow image; or an array,
+            grey [H, W] or [H, W, 1], RGB [H, W, 3] or RGBA [H, W, 4]: uint8, or floats
+            in [0, 1], or, where one is negative, in [-1, 1]. EXIF orientation is
+            applied, transparency composited on white.
+
+    Raises:
+        ValueError: something else, or unreadable; says what.
+    """
+    if isinstance(image, str | os.PathLike):
+        if not pathlib.Path(image).exists():
+            raise ValueError(f"{image}: there is no such file.")
+        return photo_files.load(image).image, os.fspath(image)
+    if isinstance(image, Image.Image):
+        name = getattr(image, "filename", "") or "the photo"
+        try:
+            return photo_files.upright_rgb(image), name
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from error
+    pixels = to_uint8(np.asarray(image))
+    return photo_files.upright_rgb(Image.fromarray(pixels)), "the photo"
+
+
+def to_uint8(pixels: np.ndarray) -> np.ndarray:
+    """Checks an array that should be a photo; the rule of `to_photo`.
+
+    Returns:
+        uint8 [H, W, 3] or, with transparency, [H, W, 4].
+
+    Raises:
+        ValueError: another shape, type or range.
+    """
+    shape = pixels.shape
+    if len(shape) == 2:
+        pixels = pixels[..., None]
+    if pixels.ndim != 3 or pixels.shape[2] not in (1, 3, 4) or not pixels.size:
+        raise ValueError(
+            f"A photo is an array [height, width] or [height, width, 1, 3 or 4]; got "
+            f"{list(shape)}."
+        )
+    if np.issubdtype(pixels.dtype, np.floating):
+        low, high = float(pixels.min()), float(pixels.max())
+        if not (low >= -1 and high <= 1):  # Not a number is neither.
+            raise ValueError(
+                "A photo of floats is in 0 .. 1 or in -1 .. 1; this one is in "
+                f"{low:g} .. {high:g}. Convert 0 .. 255 with astype('uint8')."
+            )
+        scaled = (pixels + 1) / 2 if low < 0 else pixels
+        pixels = np.round(scaled * 255).astype(np.uint8)
+    if pixels.dtype != np.uint8:
+        raise ValueError(
+            f"A photo is uint8, or floats in 0 .. 1 or -1 .. 1; got {pixels.dtype}."
+        )
+    return np.repeat(pixels, 3, axis=2) if pixels.shape[2] == 1 else pixels

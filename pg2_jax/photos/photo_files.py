@@ -1,0 +1,264 @@
+"""One photo from disk, checked, as the bytes that the records store.
+
+An 8-bit RGB JPEG or PNG of the right size is stored byte for byte. Anything else is
+either converted by one of these rules, or refused:
+
+- grey, palette and CMYK become RGB (Pillow's conversion; embedded colour profiles are
+  ignored);
+- transparency is composited on white;
+- an EXIF orientation is applied: keypoints are those of the photo as a viewer shows it;
+- another size is refused, or brought to the wanted one by a rule of `framing`;
+- sides below 8 pixels and more than 64 million pixels are refused;
+- 16 bits a channel are refused: nothing tells which part of the range is used;
+- what does not decode to its last pixel is refused.
+
+A reframed photo is stored as JPEG (quality 95, full colour resolution), any other
+converted one as PNG, which loses nothing.
+"""
+
+import io
+import os
+import warnings
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from pg2_jax.keypoints.base import content_of
+from pg2_jax.photos import crop
+
+# What Pillow may try: its other decoders are for files that are not photos.
+FORMATS = ("JPEG", "PNG", "BMP", "WEBP")
+SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
+# More is a decompression bomb: a small file that decodes to gigabytes.
+MAX_PIXELS = 64_000_000
+MAX_BYTES = 512 * 2**20
+# Nobody can be made out in less; a line of pixels is a damaged file, not a photo.
+MIN_SIDE = 8
+
+_EIGHT_BIT_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
+_ORIENTATION_TAG = 0x0112
+_PNG_END = b"IEND\xaeB`\x82"
+_PNG_BIT_DEPTH = (
+    24  # Offset in the file: Pillow reduces 16-bit RGB to 8 bits without a word.
+)
+
+
+class Upright(NamedTuple):
+    """A photo as a viewer shows it.
+
+    Attributes:
+        image: 8-bit RGB.
+        content: bytes of the file.
+        notes: what was converted; empty when the file holds just this image.
+    """
+
+    image: Image.Image
+    content: bytes
+    notes: tuple[str, ...]
+
+
+class Photo(NamedTuple):
+    """A photo ready to be stored.
+
+    Attributes:
+        encoded: bytes of an 8-bit RGB JPEG or PNG.
+        original_size: (height, width) of the upright photo before reframing.
+        frame: which part of it is stored, and where.
+        note: what was converted, empty when the bytes are those of the file.
+    """
+
+    encoded: bytes
+    original_size: tuple[int, int]
+    frame: crop.Frame
+    note: str
+
+
+def load(path: str | os.PathLike[str]) -> Upright:
+    """Reads one photo and decodes it to the last pixel, to prove that it is whole.
+
+    Args:
+        path: the file.
+
+    Returns:
+        The upright photo in RGB.
+
+    Raises:
+        ValueError: the photo is refused; names the file and the reason.
+        OSError: the file cannot be read.
+    """
+    return decode(_content(path), path)
+
+
+def decode(content: bytes, name: str | os.PathLike[str]) -> Upright:
+    """Decodes a photo that is in memory, as `load` does one on the disk.
+
+    Args:
+        content: the bytes of the file; only its header is decoded if it is refused for
+            its size.
+        name: of the photo, for messages.
+
+    Raises:
+        ValueError: the photo is refused; gives the name and the reason.
+    """
+    try:
+        with warnings.catch_warnings():
+            # The number of pixels is checked here, and damaged EXIF is no news.
+            warnings.simplefilter("ignore")
+            image = Image.open(io.BytesIO(content), formats=FORMATS)
+            _check_header(image, content)
+            if image.format == "PNG":
+                _check_png(content)
+            image.load()
+            upright = _upright(image)
+            notes = _notes(image, upright)
+            return Upright(_to_rgb(upright), content, notes)
+    except Image.UnidentifiedImageError as error:
+        raise ValueError(
+            f"{name}: not a photo in a format that is read ({', '.join(FORMATS)})"
+        ) from error
+    except Exception as error:
+        # On damaged files Pillow's decoders raise nearly anything: OSError,
+        # SyntaxError, struct.error, ...
+        reason = str(error) or type(error).__name__
+        raise ValueError(f"{name}: cannot be read: {reason}") from error
+
+
+def upright_rgb(image: Image.Image) -> Image.Image:
+    """An opened photo as a viewer shows it: turned as its EXIF says, 8-bit RGB,
+    transparency on white.
+
+    Raises:
+        ValueError: it has more than 8 bits a channel, or damaged pixels.
+    """
+    if image.mode not in _EIGHT_BIT_MODES:
+        raise ValueError("more than 8 bits a channel; save it with 8 bits")
+    try:
+        return _to_rgb(_upright(image))
+    except (OSError, SyntaxError) as error:
+        raise ValueError(f"cannot be read: {error}") from error
+
+
+def read(
+    path: str | os.PathLike[str],
+    height: int,
+    width: int,
+    *,
+    fit: str = "none",
+    keypoints: np.ndarray | None = None,
+    margin: float = crop.MARGIN,
+) -> Photo:
+    """Reads one photo as it is to be stored.
+
+    Args:
+        path: the file.
+        height: wanted height in pixels.
+        width: wanted width in pixels.
+        fit: how a photo of another size gets it, one of `framing.RULES`.
+        keypoints: [18, 3] = (x, y, visible) in pixels of the upright photo, for crop.
+        margin: around the person, for crop; see `framing`.
+
+    Returns:
+        The photo, as height x width.
+
+    Raises:
+        ValueError: the photo is refused; names the file and the reason.
+        OSError: the file cannot be read.
+    """
+    upright = load(path)
+    size, original_size = (height, width), (upright.image.height, upright.image.width)
+    try:
+        frame = crop.frame(fit, original_size, size, keypoints, margin)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    words = crop.describe(frame, original_size, size)
+    image = crop.apply(upright.image, frame, size) if words else upright.image
+    notes = [*upright.notes, words] if words else upright.notes
+    encoded = _encode(image, lossless=not words) if notes else upright.content
+    return Photo(encoded, original_size, frame, ", ".join(notes))
+
+
+def fit_keypoints(
+    keypoints: np.ndarray, original_size: tuple[int, int], size: tuple[int, int]
+) -> tuple[np.ndarray, int]:
+    """Moves keypoints as `read` moves a photo that it stretches.
+
+    Args:
+        keypoints: float32 [18, 3] = (x, y, visible) in pixels of the upright photo.
+        original_size: (height, width) of the upright photo.
+        size: (height, width) as stored.
+
+    Returns:
+        As `framing.move_keypoints`.
+    """
+    whole = crop.frame("stretch", original_size, size)
+    return crop.move_keypoints(keypoints, original_size, whole, size)
+
+
+def _content(path: str | os.PathLike[str]) -> bytes:
+    content = content_of(path, "a photo", MAX_BYTES)
+    if not content:
+        raise ValueError(f"{path}: the file is empty (0 bytes)")
+    return content
+
+
+def _check_header(image: Image.Image, content: bytes) -> None:
+    if image.width * image.height > MAX_PIXELS:
+        raise ValueError(
+            f"{image.width} x {image.height} pixels, at most {MAX_PIXELS:,} are read"
+        )
+    if min(image.size) < MIN_SIDE:
+        raise ValueError(
+            f"{image.width} x {image.height} pixels, each side must be {MIN_SIDE} at "
+            "least"
+        )
+    sixteen_bit_png = image.format == "PNG" and content[_PNG_BIT_DEPTH] == 16
+    if image.mode not in _EIGHT_BIT_MODES or sixteen_bit_png:
+        raise ValueError("more than 8 bits a channel; save it with 8 bits")
+    if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":
+        raise ValueError("an animation; save the wanted frame as a photo")
+
+
+def _check_png(content: bytes) -> None:
+    # Pillow's decoder reads over wrong checksums and a missing end, where tensorflow's
+    # refuses.
+    Image.open(io.BytesIO(content)).verify()
+    if _PNG_END not in content:
+        raise ValueError("truncated PNG file: its end is missing")
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    if image.getexif().get(_ORIENTATION_TAG, 1) == 1:
+        return image
+    return ImageOps.exif_transpose(image)
+
+
+def _notes(image: Image.Image, upright: Image.Image) -> tuple[str, ...]:
+    notes = [] if image.format in ("JPEG", "PNG") else [f"{image.format} re-encoded"]
+    if upright is not image:
+        notes.append("EXIF orientation applied")
+    if not _is_rgb(upright):
+        notes.append(f"{upright.mode} to RGB")
+    return tuple(notes)
+
+
+def _is_rgb(image: Image.Image) -> bool:
+    return image.mode == "RGB" and not image.has_transparency_data
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if _is_rgb(image):
+        return image
+    if not image.has_transparency_data:
+        return image.convert("RGB")
+    white = Image.new("RGBA", image.size, "white")
+    return Image.alpha_composite(white, image.convert("RGBA")).convert("RGB")
+
+
+def _encode(image: Image.Image, *, lossless: bool) -> bytes:
+    buffer = io.BytesIO()
+    if lossless:
+        image.save(buffer, "PNG")
+    else:
+        image.save(buffer, "JPEG", quality=95, subsampling=0)
+    return buffer.getvalue()

@@ -1,0 +1,42 @@
+"""Distances between two sets of keypoints, by hand."""
+
+import numpy as np
+
+from data_prep.estimation import distance
+
+
+def _keypoints(points):
+    keypoints = np.zeros((18, 3), np.float32)
+    for joint, place in points.items():
+        keypoints[joint] = [*place, 1]
+    return keypoints
+
+
+def test_distances_are_of_the_points_that_both_have():
+    found = {
+        "a": _keypoints({0: (3, 4), 1: (10, 10), 5: (7, 7)}),
+        "b": _keypoints({0: (1, 1)}),
+        "only here": _keypoints({0: (100, 100)}),
+    }
+    reference = {
+        "only there": _keypoints({0: (0, 0)}),
+        "b": _keypoints({0: (1, 2), 17: (5, 5), 16: (5, 5)}),
+        "a": _keypoints({0: (0, 0), 1: (10, 10)}),
+    }
+    distances = distance.measure(found, reference)
+    assert distances.photos == 2
+    np.testing.assert_allclose(distances.pixels, [5, 0, 1])
+    np.testing.assert_array_equal(distances.joints, [0, 1, 0])
+    assert (distances.only_found, distances.only_reference) == (1, 2)
+    lines = distances.text("x.csv").splitlines()
+    assert "compared with x.csv: 2 photos and 3 points that both have" in lines[0]
+    assert "1 points only here, 2 only there" in lines[0]
+    assert "mean 2.00, median 1.00" in lines[1]
+    assert lines[2].split() == ["nose", "3.00", "(2", "points)"]
+    assert lines[3].split() == ["neck", "0.00", "(1", "points)"]
+
+
+def test_nothing_in_common_is_no_distance():
+    distances = distance.measure({"a": _keypoints({0: (1, 1)})}, {})
+    assert "0 photos and 0 points" in distances.text("x.csv")
+    assert "distance" not in distances.text("x.csv")

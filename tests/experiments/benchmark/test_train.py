@@ -1,0 +1,84 @@
+"""The benchmark of training counts right, and its peer computes what we do."""
+
+import sys
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+from experiments.benchmark import flops, train
+from pg2_jax import models
+
+SIZE = (1, 128, 64)
+
+
+def shapes(*channels):
+    return [jax.ShapeDtypeStruct((*SIZE, n), jnp.float32) for n in channels]
+
+
+def test_operations_of_the_released_networks():
+    """Counted by hand from the authors' code: 37.375, 10.202 and 0.324 billion
+    multiplications, G1's 1x1 convolutions after enlarging."""
+    networks = models.Architecture(
+        image_height=128,
+        image_width=64,
+        refine_decoder="constant",
+        refine_full_skip=False,
+        critic_input="triplet",
+    )
+    found = flops.forward_flops(networks.coarse(), *shapes(3, 18))
+    places = [(8 * 4, 768 * 512), (16 * 8, 1024 * 384), (32 * 16, 768 * 256)]
+    narrow = sum(a * b for a, b in [*places, (64 * 32, 512 * 128)])
+    assert found / 2e9 == pytest.approx(37.375 - 3 * narrow / 1e9, abs=1e-3)
+    found = flops.forward_flops(networks.refine(), *shapes(3, 3))
+    assert found / 2e9 == pytest.approx(10.202, abs=1e-3)
+    found = flops.forward_flops(networks.discriminator(), *shapes(3))
+    assert found / 2e9 == pytest.approx(0.324, abs=1e-3)
+
+
+def test_ratios_shares_and_hours():
+    found = {
+        "pg2_jax": {
+            "stage I step": ([4.0, 2.0], [6.0, 6.0]),
+            "stage II step": ([8.0, 8.0], [9.0, 9.0]),
+            "generation": ([1.0, 1.0], [1.0, 1.0]),
+            "product": ([0.5, 1.0], [1.0, 1.0]),
+        },
+    }
+    found["PyTorch"] = {name: ([5.0, 5.0], [3.0, 3.0]) for name in found["pg2_jax"]}
+    flops = dict.fromkeys(found["pg2_jax"], 1e9)
+    series, goals = train._compare(found, flops)
+    named = {one.name: list(one.values) for one in series}
+    assert named["stage I step, pg2_jax / PyTorch"] == [0.8, 0.4]
+    share = "stage I step, pg2_jax: share of its matrix product's rate"
+    assert named[share] == [0.125, 0.5]
+    assert named["matrix product, pg2_jax"] == [2.0, 1.0]
+    assert [goal.met for goal in goals] == [True, False, True]
+    assert [series[3].name, *series[3].values] == ["the same by CPU time", 2.0, 2.0]
+    hours = train._schedule(found["pg2_jax"], (128, 64), 8)[0]
+    want = [2 * (22_000 * s + 14_000 * 8) / 3600 for s in (4, 2)]
+    assert list(hours.values) == pytest.approx(want)
+    assert not train._schedule(found["pg2_jax"], (32, 16), 8)
+
+
+def test_pytorch_computes_the_same(tmp_path):
+    """Losses of both stages from the same weights, and images."""
+    pytest.importorskip("torch", reason="the peer needs the extra `benchmark`")
+    report = train.measure(
+        tmp_path,
+        scale=0.03,
+        repeats=1,
+        image_size=(32, 16),
+        batch_size=2,
+        torch_compile=False,
+        first_step=False,
+    )
+    assert report.facts["largest difference of a value"] < 1e-4
+    assert {len(series.values) for series in report.series} == {1}
+    assert len(report.goals) == 3
+
+
+def test_what_is_missing_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "experiments.benchmark.torch_peer", None)
+    with pytest.raises(ValueError, match="--what=train compares with PyTorch: pip"):
+        train._torch()

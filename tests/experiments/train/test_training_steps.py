@@ -1,0 +1,93 @@
+"""Which steps go into one call, and what the devices are fed."""
+
+import functools
+
+import jax
+import numpy as np
+import pytest
+
+from experiments import compilation_cache
+from experiments.config import Config
+from experiments.train import training_steps
+from pg2_jax import sharding, train_state
+from pg2_jax.checkpoint import restore
+from tests.experiments.tiny_run import make_config
+
+CONFIG = Config(
+    workdir="w",
+    data_dir="d",
+    coarse_steps=10,
+    refine_steps=7,
+    steps_per_call=4,
+    **dict.fromkeys(("log_every", "picture_every", "checkpoint_every"), 8),
+)
+
+
+@pytest.mark.parametrize(
+    ("step", "length"), [(0, 4), (3, 1), (8, 2), (10, 2), (12, 4), (16, 1)]
+)
+def test_calls_end_at_multiples_and_at_the_end_of_a_stage(step, length):
+    assert training_steps.call_length(CONFIG, step) == length
+
+
+@pytest.mark.parametrize("seed", [3, 2**32 - 1])
+def test_the_first_state_is_that_of_the_seed_however_large(seed):
+    config = make_config("d", "w", image_size="32x16", seed=seed).with_size(32, 16)
+    architecture = restore.architecture_of(config.to_json())
+    mesh = sharding.data_mesh()
+    stages = training_steps.compiled(config, architecture, mesh)
+    state = training_steps.first_state(config, architecture, stages, mesh)
+    create = functools.partial(train_state.create, architecture, stages.optimizer, seed)
+    jax.tree.map(np.testing.assert_array_equal, state, jax.jit(create)())
+
+
+def test_the_devices_are_fed_every_batch_in_order():
+    mesh, drawn = sharding.data_mesh(), []
+
+    def batches():
+        for number in range(6, 99):
+            drawn.append(number)
+            yield {"source_image": np.full((2, 1), number)}
+
+    fed = training_steps.feed(CONFIG, batches(), 6, mesh)
+    first = next(fed)["source_image"]
+    assert first[:, 0, 0].tolist() == [6, 7]
+    assert drawn == [6, 7, 8, 9]  # the next call's are on their way
+    assert first.sharding == sharding.batched_steps(mesh)
+    rest = [batch["source_image"] for batch in fed]
+    numbers = [array.reshape(-1, 2)[:, 0].tolist() for array in rest]
+    assert numbers == [[8, 9], [10, 11], [12, 13, 14, 15], [16]]
+    assert rest[-1].shape == (2, 1) and rest[-1].sharding == sharding.batched(mesh)
+    assert drawn[-1] == 16  # and none beyond the last step
+
+
+@pytest.fixture
+def cache_dir():
+    """What jax is told; what it was told before is restored."""
+    before = jax.config.jax_compilation_cache_dir
+    yield lambda: jax.config.jax_compilation_cache_dir
+    jax.config.update("jax_compilation_cache_dir", before)
+
+
+def test_the_cache_that_jax_is_configured_with_stays(cache_dir):
+    before = cache_dir()
+    compilation_cache.use("default")
+    assert before and cache_dir() == before
+
+
+def test_the_cache_is_in_the_users_cache_folder(cache_dir, monkeypatch, tmp_path):
+    jax.config.update("jax_compilation_cache_dir", None)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    compilation_cache.use("default")
+    assert cache_dir() == str(tmp_path / "pg2_jax" / "xla")
+    assert (tmp_path / "pg2_jax" / "xla").is_dir()
+    compilation_cache.use("")
+    assert cache_dir() is None
+
+
+def test_a_cache_that_cannot_be_made_is_done_without(cache_dir, tmp_path, capsys):
+    (tmp_path / "file").touch()
+    compilation_cache.use(str(tmp_path / "file" / "xla"))
+    assert cache_dir() is None
+    said = capsys.readouterr().err
+    assert "Not a directory; programs are compiled at every start." in said

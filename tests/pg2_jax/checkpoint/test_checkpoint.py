@@ -1,0 +1,364 @@
+"""What is saved comes back, whole or the generators alone."""
+
+import dataclasses
+import functools
+import shutil
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import struct
+
+from pg2_jax import models, sharding, train_state
+from pg2_jax.checkpoint import checkpointer, restore
+from pg2_jax.inference import pose_transfer
+
+ARCHITECTURE = models.Architecture(
+    image_height=32,
+    image_width=16,
+    base_channels=2,
+    bottleneck_size=2,
+    discriminator_channels=2,
+    heat_map_range="minus_one_one",
+)
+CONFIG = {**dataclasses.asdict(ARCHITECTURE), "learning_rate": 1e-3}
+
+
+@functools.cache
+def make_state(seed=0):
+    optimizer = train_state.make_optimizer(1e-3)
+    create = functools.partial(train_state.create, ARCHITECTURE, optimizer, seed)
+    whole = sharding.replicated(sharding.data_mesh())
+    return jax.jit(create, out_shardings=whole)()
+
+
+def at_step(step, seed=0):
+    return dataclasses.replace(make_state(seed), step=jnp.asarray(step, jnp.int32))
+
+
+def save(workdir, *states, keep=3):
+    saver = checkpointer.Checkpointer(str(workdir), CONFIG, keep=keep)
+    for state in states:
+        saver.save(state)
+    saver.close()
+
+
+def assert_equal(tree, other):
+    jax.tree.map(np.testing.assert_array_equal, tree, other)
+
+
+def test_the_state_comes_back_with_its_shardings(tmp_path):
+    state = at_step(7)
+    save(tmp_path, state)
+    got = checkpointer.Checkpointer(str(tmp_path), CONFIG).restore_latest(make_state(1))
+    assert_equal(got, state)
+    assert got.coarse.params["rgb"]["kernel"].sharding.device_set == set(jax.devices())
+
+
+def test_the_newest_config_is_known_before_anything_is_restored(tmp_path):
+    saver = checkpointer.Checkpointer(str(tmp_path), {})
+    assert saver.latest_config() is None
+    save(tmp_path, at_step(1))
+    assert checkpointer.Checkpointer(str(tmp_path), {}).latest_config() == CONFIG
+
+
+def test_without_a_checkpoint_the_state_stays(tmp_path):
+    state = at_step(0)
+    saver = checkpointer.Checkpointer(str(tmp_path), CONFIG)
+    assert saver.restore_latest(state) is state
+
+
+def test_the_newest_are_kept(tmp_path):
+    save(tmp_path, *(at_step(step, seed=step) for step in (1, 2, 3)), keep=2)
+    assert restore.restore_generators(str(tmp_path)).step == 3
+    older = restore.restore_generators(str(tmp_path), step=2)
+    assert_equal(older.coarse, make_state(2).coarse.params)
+    with pytest.raises(ValueError, match=r"no checkpoint of step 1 .* steps \[2, 3\]"):
+        restore.restore_generators(str(tmp_path), step=1)
+
+
+def largest_file(folder):
+    return max(
+        (p for p in folder.rglob("*") if p.is_file()), key=lambda p: p.stat().st_size
+    )
+
+
+def truncate(folder):
+    path = largest_file(folder)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def flip_a_bit(folder):
+    """In the middle of the weights, where only a checksum notices."""
+    path = largest_file(folder)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 4
+    path.write_bytes(content)
+
+
+def cut_the_config(folder):
+    path = next(p for p in (folder / "config").iterdir() if p.stat().st_size > 99)
+    path.write_text(path.read_text()[:50])
+
+
+def lose_the_state(folder):
+    shutil.rmtree(folder / "state")
+
+
+DAMAGES = [truncate, flip_a_bit, cut_the_config, lose_the_state]
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_checkpoint_is_set_aside_for_the_one_before(tmp_path, capsys, damage):
+    save(tmp_path, at_step(1, seed=1), at_step(2, seed=2))
+    newest = tmp_path / "checkpoints" / "2"
+    damage(newest)
+    with pytest.raises(ValueError, match=f"{newest} cannot be read; it is damaged: "):
+        restore.restore_generators(str(tmp_path))
+    saver = checkpointer.Checkpointer(str(tmp_path), CONFIG)
+    assert saver.latest_config() == CONFIG
+    got = saver.restore_latest(make_state(0))
+    assert_equal(got, at_step(1, seed=1))
+    (aside,) = (tmp_path / "damaged_checkpoints").iterdir()
+    said = capsys.readouterr().err
+    assert f"{newest} cannot be read" in said
+    assert f"moved to {aside}; the run goes on from step 1" in said
+    saver.save(at_step(2, seed=3))
+    saver.close()
+    again = restore.restore_generators(str(tmp_path))
+    assert_equal(again.coarse, make_state(3).coarse.params)
+
+
+def test_a_run_of_damaged_checkpoints_alone_is_an_error(tmp_path):
+    save(tmp_path, at_step(1), at_step(2))
+    for step in (1, 2):
+        flip_a_bit(tmp_path / "checkpoints" / str(step))
+    saver = checkpointer.Checkpointer(str(tmp_path), CONFIG)
+    with pytest.raises(
+        ValueError,
+        match=r"no checkpoint of the run can be read:(.|\n)*/2 cannot (.|\n)*/1 cannot",
+    ):
+        saver.restore_latest(make_state(0))
+    assert sorted(p.name for p in (tmp_path / "checkpoints").iterdir()) == ["1", "2"]
+
+
+def test_the_best_stays_beside_the_newest(tmp_path):
+    saver = checkpointer.Checkpointer(str(tmp_path), CONFIG, keep=1)
+    for step, score in ((1, 0.25), (2, 0.5), (3, None), (4, None)):
+        saver.save(at_step(step, seed=step % 2), score)
+    saver.close()
+    found = sorted(int(path.name) for path in (tmp_path / "checkpoints").iterdir())
+    assert found == [2, 4]
+    best = restore.restore_generators(str(tmp_path), step="best")
+    assert best.step == 2
+    assert_equal(best.coarse, make_state(0).coarse.params)
+    assert restore.restore_generators(str(tmp_path)).step == 4
+
+
+def test_where_nothing_was_compared_there_is_no_best(tmp_path):
+    save(tmp_path, at_step(5))
+    with pytest.raises(ValueError, match=r"was found best; .* with --eval_every"):
+        restore.restore_generators(str(tmp_path), step="best")
+
+
+@pytest.fixture(scope="module")
+def averaged(tmp_path_factory):
+    """A checkpoint whose averages are other weights than the raw ones."""
+    state, other = at_step(3, seed=0), make_state(1)
+    state = dataclasses.replace(
+        state,
+        coarse=dataclasses.replace(
+            state.coarse, average=train_state.average_of(other.coarse.params)
+        ),
+        refine=dataclasses.replace(
+            state.refine, average=train_state.average_of(other.refine.params)
+        ),
+    )
+    folder = tmp_path_factory.mktemp("averaged")
+    saver = checkpointer.Checkpointer(str(folder), {**CONFIG, "ema_decay": 0.5})
+    saver.save(state)
+    saver.close()
+    return str(folder), state
+
+
+@pytest.mark.parametrize(("weights", "seed"), [("averaged", 1), ("raw", 0)])
+def test_generators_are_the_averages_unless_the_raw_are_wanted(averaged, weights, seed):
+    got = restore.restore_generators(averaged[0], weights=weights)
+    assert_equal(got.coarse, make_state(seed).coarse.params)
+    assert_equal(got.refine, make_state(seed).refine.params)
+
+
+def test_averages_are_part_of_the_state(averaged):
+    folder, state = averaged
+    saver = checkpointer.Checkpointer(folder, {})
+    optimizer = train_state.make_optimizer(1e-3)
+    template = jax.eval_shape(
+        lambda: train_state.create(ARCHITECTURE, optimizer, 0, averaged=True)
+    )
+    whole = sharding.replicated(sharding.data_mesh())
+    template = jax.tree.map(
+        lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=whole), template
+    )
+    assert_equal(saver.restore_latest(template), state)
+
+
+def test_a_new_run_begins_with_the_averages_of_another(averaged):
+    got = restore.restore_networks(averaged[0], 3, make_state(2))
+    assert_equal(got.coarse.params, make_state(1).coarse.params)
+    assert_equal(got.refine.params, make_state(1).refine.params)
+    assert_equal(got.critic.params, make_state(0).critic.params)
+    assert_equal(got.coarse.opt_state, make_state(2).coarse.opt_state)
+    assert int(got.step) == 0
+
+
+def test_generators_know_their_architecture_and_config(tmp_path):
+    save(tmp_path, at_step(5))
+    got = restore.restore_generators(str(tmp_path))
+    assert (got.step, got.architecture, got.config) == (5, ARCHITECTURE, CONFIG)
+    assert_equal(got.refine, make_state().refine.params)
+
+
+def test_a_misspelled_path_is_named_with_what_it_may_mean(tmp_path):
+    (tmp_path / "model.safetensors").write_text("a model")
+    missing = tmp_path / "model.safetensor"
+    hint = f"--workdir={missing}: there is no .*; did you mean {missing}s"
+    with pytest.raises(ValueError, match=hint):
+        restore.restore_generators(str(missing))
+    nowhere = tmp_path / "nowhere" / "run"
+    with pytest.raises(ValueError, match=f"{nowhere}: there is no such file or folder"):
+        restore.restore_generators(str(nowhere))
+
+
+def test_a_folder_without_checkpoints_is_named(tmp_path):
+    with pytest.raises(ValueError, match=f"--workdir={tmp_path}: no checkpoint in"):
+        restore.restore_generators(str(tmp_path))
+
+
+def test_a_file_where_a_run_is_wanted_is_said(tmp_path):
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(b"")
+    with pytest.raises(ValueError, match=f"--workdir={path} is a file; .* of a run"):
+        restore.restore_generators(str(path))
+
+
+def test_restored_weights_draw(tmp_path):
+    save(tmp_path, at_step(1))
+    model = pose_transfer.PoseTransfer.restore(str(tmp_path))
+    photos = np.random.default_rng(0).integers(0, 256, (3, 32, 16, 3), np.uint8)
+    poses = np.ones((3, 18, 3), np.float32) * np.arange(18)[:, None] % 16
+    together = model.batch(photos, poses, batch_size=2)
+    assert together.refined.shape == together.coarse.shape == (3, 32, 16, 3)
+    assert together.refined.dtype == np.uint8
+    for i in range(3):
+        one = model(photos[i], poses[i])
+        np.testing.assert_allclose(one.refined, together.refined[i], atol=1)
+    assert np.ptp(together.refined) > 0
+
+
+@pytest.mark.parametrize(
+    ("photo", "pose", "message"),
+    [
+        (np.zeros((1, 32, 32, 3), np.uint8), (1, 18, 3), r"uint8 \[N, 32, 16, 3\], "),
+        (np.zeros((1, 32, 16, 3), np.float32), (1, 18, 3), "got float32"),
+        (np.zeros((1, 32, 16, 3), np.uint8), (1, 17, 3), "one pose for each image"),
+        (np.zeros((2, 32, 16, 3), np.uint8), (1, 18, 3), r"expected \[2, 18, 3\]"),
+        (np.zeros((0, 32, 16, 3), np.uint8), (0, 18, 3), "one at least"),
+        (np.zeros((1, 32, 16, 3), np.uint8), (1, 18, 3), "pose 0 has no visible point"),
+    ],
+)
+def test_wrong_inputs_are_named(tmp_path_factory, photo, pose, message):
+    folder = tmp_path_factory.getbasetemp() / "model"
+    if not folder.exists():
+        save(folder, at_step(1))
+    model = pose_transfer.PoseTransfer.restore(str(folder))
+    with pytest.raises(ValueError, match=message):
+        model.batch(photo, np.zeros(pose, np.float32))
+
+
+def test_a_model_of_g1_alone_is_restored_and_draws(tmp_path):
+    architecture = dataclasses.replace(ARCHITECTURE, stages="coarse")
+    config = dataclasses.asdict(architecture)
+    optimizer = train_state.make_optimizer(1e-3)
+    state = train_state.create(architecture, optimizer, 3)
+    saver = checkpointer.Checkpointer(str(tmp_path), config)
+    saver.save(dataclasses.replace(state, step=jnp.asarray(2, jnp.int32)))
+    saver.close()
+    got = restore.restore_generators(str(tmp_path))
+    assert got.refine is None
+    assert_equal(got.coarse, state.coarse.params)
+    template = train_state.create(architecture, optimizer, 0)
+    back = checkpointer.Checkpointer(str(tmp_path), config).restore_latest(template)
+    assert_equal(back.coarse, state.coarse)
+    photo, keypoints = np.zeros((32, 16, 3), np.uint8), np.ones((18, 3))
+    result = pose_transfer.PoseTransfer.restore(str(tmp_path))(photo, keypoints)
+    assert result.refined is None
+    np.testing.assert_array_equal(result.image, result.coarse)
+
+
+def test_a_checkpoint_of_a_later_version_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(restore, "FORMAT", 2)
+    save(tmp_path, at_step(1))
+    monkeypatch.undo()
+    message = r"step 1 in .* later version .* format is 2, this one reads up to 1"
+    with pytest.raises(ValueError, match=message):
+        pose_transfer.PoseTransfer.restore(tmp_path)
+    with pytest.raises(ValueError, match=message):
+        restore.latest_config(str(tmp_path), "--workdir")
+
+
+def test_a_checkpoint_folder_is_a_model_too(tmp_path):
+    save(tmp_path, at_step(1), at_step(2))
+    folder = tmp_path / "checkpoints"
+    steps = [pose_transfer.PoseTransfer.restore(p).step for p in (folder, folder / "1")]
+    assert steps == [2, 1]
+
+
+@struct.dataclass
+class OldPlayer:
+    """A player of before there were averages."""
+
+    params: Any
+    opt_state: Any
+
+
+def test_a_checkpoint_without_averages_is_restored(tmp_path):
+    state = at_step(4)
+    old = {
+        name: OldPlayer(player.params, player.opt_state)
+        for name, player in (
+            ("coarse", state.coarse),
+            ("refine", state.refine),
+            ("critic", state.critic),
+        )
+    }
+    save(tmp_path, dataclasses.replace(state, **old))
+    saver = checkpointer.Checkpointer(str(tmp_path), CONFIG)
+    assert_equal(saver.restore_latest(make_state(1)), state)
+    coarse = restore.restore_coarse(str(tmp_path), make_state(1).coarse)
+    assert_equal(coarse, state.coarse)
+    networks = restore.restore_networks(str(tmp_path), 4, make_state(1))
+    assert_equal(networks.critic.params, state.critic.params)
+
+
+def test_a_field_younger_than_the_checkpoint_has_its_default():
+    old = {k: v for k, v in CONFIG.items() if k not in ("stages", "pose_embedding")}
+    assert restore.architecture_of(old) == ARCHITECTURE
+
+
+def test_a_pose_without_a_view_is_refused_by_a_model_of_views(tmp_path):
+    architecture = dataclasses.replace(
+        ARCHITECTURE, stages="coarse", pose_embedding="view"
+    )
+    state = train_state.create(architecture, train_state.make_optimizer(1e-3), 0)
+    generators = restore.Generators(
+        0, architecture, {}, coarse=state.coarse.params, refine=None
+    )
+    keypoints = np.ones((2, 18, 3), np.float32)
+    keypoints[:, 8:14, 1] = 9
+    keypoints[1, 8] = 0
+    with pytest.raises(ValueError, match="pose 1 lacks a shoulder or a hip"):
+        pose_transfer.PoseTransfer(generators).batch(
+            np.zeros((2, 32, 16, 3), np.uint8), keypoints
+        )

@@ -1,0 +1,162 @@
+"""PoseTransfer, with a model whose drawings are known: the photo and its negative."""
+
+import concurrent.futures
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import pg2_jax
+from pg2_jax.inference import animation, result
+from tests.pg2_jax.inference.stand_in import (
+    HEIGHT,
+    WIDTH,
+    figure,
+    make_model,
+    make_photo,
+)
+
+
+def test_the_package_is_light_and_knows_the_class():
+    code = (
+        "import sys, pg2_jax; assert 'jax' not in sys.modules; pg2_jax.PoseTransfer;"
+        "assert 'tensorflow' not in sys.modules and 'data_prep' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+    with pytest.raises(AttributeError, match="no attribute 'Pose'"):
+        pg2_jax.Pose  # noqa: B018
+
+
+def test_a_batch_is_drawn_in_chunks_of_two_sizes():
+    model, calls = make_model()
+    images = np.stack([make_photo(seed=i) for i in range(9)])
+    for count in (1, 2, 3, 4, 9):
+        drawn = model.batch(images[:count], np.stack([figure()] * count), batch_size=4)
+        np.testing.assert_array_equal(drawn.coarse, images[:count])
+        np.testing.assert_array_equal(drawn.image, 255 - images[:count])
+    # 9 are 4, 4 and one alone; 2 and 3 are padded.
+    assert calls == [1, 4, 4, 4, 4, 4, 1]
+
+
+def test_many_threads_share_a_model():
+    model, _ = make_model()
+    photos = [make_photo(seed=i) for i in range(20)]
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        drawn = list(pool.map(lambda photo: model(photo, figure()).image, photos))
+    np.testing.assert_array_equal(drawn, 255 - np.stack(photos))
+
+
+def test_a_result_has_all_that_was_drawn():
+    model, _ = make_model()
+    drawn = model(make_photo(), figure())
+    np.testing.assert_array_equal(drawn.source, make_photo())
+    np.testing.assert_array_equal(drawn.pose, figure())
+    want = 255 - 2 * make_photo().astype(int)
+    np.testing.assert_array_equal(drawn.difference, want)
+    assert drawn.whole is None
+    assert drawn.picture().size == (5 * (8 * WIDTH + 4) + 4, 8 * HEIGHT + 8 + 18)
+    assert drawn._repr_png_().startswith(b"\x89PNG")
+
+
+def test_several_poses_need_a_name_or_a_sequence():
+    model, calls = make_model()
+    poses = {"jump": figure(), "sit": figure(8)}
+    with pytest.raises(ValueError, match=r"2 poses; choose one .* pose_name=jump"):
+        model(make_photo(), poses)
+    assert not calls
+    np.testing.assert_array_equal(
+        model(make_photo(), poses, pose_name="sit").pose, figure(8)
+    )
+    both = model.sequence(make_photo(), poses)
+    assert both.names == ("jump", "sit")
+    np.testing.assert_array_equal(both.poses, [figure(), figure(8)])
+    assert len(model.sequence(make_photo(), poses, between=2)) == 4
+
+
+def test_a_drawing_is_put_into_the_whole_photo():
+    model, _ = make_model()
+    photo = make_photo(64, 100)
+    drawn = model(photo, figure(), source_pose=figure(40, left=50), paste_back=True)
+    assert drawn.whole.shape == (64, 100, 3)
+    changed = (drawn.whole != photo).any(axis=(0, 2))
+    # 40 high, 52 with its margin, 26 wide about column 52.
+    assert (np.flatnonzero(changed)[[0, -1]] == [39, 64]).all()
+
+
+def test_a_model_of_views_names_the_pose_that_has_none():
+    model, _ = make_model(stages="coarse", pose_embedding="view")
+    with pytest.raises(ValueError, match="the pose: 00: pose 0 lacks a shoulder"):
+        model(make_photo(), figure())
+
+
+def test_drawings_are_saved_in_the_format_of_the_suffix(tmp_path):
+    model, _ = make_model()
+    model(make_photo(), figure()).save(tmp_path / "a.png", skeleton=True)
+    with Image.open(tmp_path / "a.png") as picture:
+        assert picture.size == (2 * WIDTH, HEIGHT)
+        got = np.asarray(picture)[:, :WIDTH]
+        np.testing.assert_array_equal(got, 255 - make_photo())
+    walk = model.sequence(make_photo(), "walk")
+    walk.save(tmp_path / "walk.png")
+    with Image.open(tmp_path / "walk.png") as sheet:
+        # With the names of the poses above them.
+        assert sheet.size == (9 * (8 * WIDTH + 4) + 4, 18 + 8 * HEIGHT + 8)
+        above = np.asarray(sheet.convert("L"))[:18]
+        dark = (above < 128).any(axis=0).reshape(-1)[4:].reshape(9, 8 * WIDTH + 4)
+        assert dark.any(axis=1).all()
+    with pytest.raises(ValueError, match=r"a.doc: no format .* choose .png"):
+        walk.save(tmp_path / "a.doc")
+
+
+@pytest.mark.filterwarnings("ignore:os.fork")
+def test_animations_have_a_frame_for_each_pose(tmp_path):
+    model, _ = make_model()
+    people = [model.sequence(make_photo(seed=i), "walk") for i in range(2)]
+    result.save(people, tmp_path / "a.webp", per_second=4, skeleton=True)
+    with Image.open(tmp_path / "a.webp") as film:
+        assert (film.n_frames, film.size) == (8, (4 * 8 * WIDTH, 8 * HEIGHT))
+        film.seek(7)
+        last = np.asarray(film.convert("RGB"))
+    want = (255 - make_photo()).repeat(8, axis=0).repeat(8, axis=1)
+    np.testing.assert_array_equal(last[:, : 8 * WIDTH], want)
+    result.save(people * 5, tmp_path / "many.gif")
+    with Image.open(tmp_path / "many.gif") as film:
+        assert film.size == (8 * 8 * WIDTH, 2 * 8 * HEIGHT)
+    frames = [np.full((5, 7, 3), value, np.uint8) for value in (0, 120, 250)]
+    animation.write(tmp_path / "a.gif", frames, per_second=10)
+    with Image.open(tmp_path / "a.gif") as film:
+        assert film.n_frames == 3
+        assert film.info["duration"] == 100
+    animation.write(tmp_path / "a.mp4", frames)
+    imageio_ffmpeg = pytest.importorskip("imageio_ffmpeg")
+    reader = imageio_ffmpeg.read_frames(str(tmp_path / "a.mp4"))
+    # Odd sides are made even.
+    assert next(reader)["size"] == (8, 6)
+    greys = [np.frombuffer(frame, np.uint8).mean() for frame in reader]
+    np.testing.assert_allclose(greys, [0, 120, 250], atol=6)
+
+
+def test_an_animation_that_cannot_be_written_is_refused(tmp_path, monkeypatch):
+    with pytest.raises(ValueError, match=r"an animation ends in .gif, .webp, .mp4"):
+        animation.check_suffix("a.avi")
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ValueError, match=r"MP4 needs imageio-ffmpeg: pip install"):
+        animation.check_suffix("a.mp4")
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [(28, "the disk is full"), (13, "you may not write into this folder")],
+)
+def test_a_file_that_cannot_be_written_says_why(tmp_path, monkeypatch, number, words):
+    drawn = make_model()[0](make_photo(), figure())
+
+    def refuse(*_args, **_options):
+        raise OSError(number, "reason")
+
+    monkeypatch.setattr(Image.Image, "save", refuse)
+    with pytest.raises(OSError, match=rf"a.png cannot be written: {words}"):
+        drawn.save(tmp_path / "a.png")
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,190 @@
+"""Photos of any kind and size, brought to the model's."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pg2_jax.estimators import person_finder, registry, weights
+from pg2_jax.estimators.registry import Person
+from pg2_jax.inference import source_photo
+from pg2_jax.photos import arrays
+from tests.pg2_jax.inference.stand_in import (
+    HEIGHT,
+    WIDTH,
+    Finder,
+    NoFinder,
+    figure,
+    make_photo,
+)
+
+SIZE = (HEIGHT, WIDTH)
+
+
+def test_ranges_of_floats():
+    given = np.zeros((8, 8, 3))
+    given[0, 0] = 1, 0.5, 0
+    np.testing.assert_array_equal(arrays.to_uint8(given)[0, 0], [255, 128, 0])
+    given[0, 1] = -1, 0, 1
+    got = arrays.to_uint8(given)
+    np.testing.assert_array_equal(got[0, 0], [255, 191, 128])
+    np.testing.assert_array_equal(got[0, 1], [0, 128, 255])
+
+
+def test_grey_becomes_rgb_and_transparency_white():
+    grey = np.full((8, 9), 7, np.uint8)
+    np.testing.assert_array_equal(arrays.to_photo(grey)[0], np.full((8, 9, 3), 7))
+    clear = np.zeros((8, 9, 4), np.uint8)
+    np.testing.assert_array_equal(arrays.to_photo(clear)[0], np.full((8, 9, 3), 255))
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (np.full((8, 8, 3), 200.0), r"in 0 .. 1 or in -1 .. 1; this one is in 200"),
+        (np.full((8, 8, 3), np.nan), "this one is in nan"),
+        (np.zeros((8, 8, 3), np.int32), "got int32"),
+        (np.zeros((8, 8, 3), bool), "got bool"),
+        (np.zeros((2, 8, 8, 3), np.uint8), r"got \[2, 8, 8, 3\]"),
+        (np.zeros((8, 8, 2), np.uint8), r"got \[8, 8, 2\]"),
+        ("nobody.jpg", "nobody.jpg: there is no such file"),
+        (Image.new("I;16", (8, 8)), "more than 8 bits a channel"),
+    ],
+)
+def test_what_is_no_photo_is_named(given, message):
+    with pytest.raises(ValueError, match=message):
+        arrays.to_photo(given)
+
+
+def test_the_orientation_of_a_file_and_of_an_image_is_applied(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(make_photo(10, 20)).save(tmp_path / "a.png", exif=exif)
+    want = np.rot90(make_photo(10, 20), -1)
+    np.testing.assert_array_equal(arrays.to_photo(tmp_path / "a.png")[0], want)
+    with Image.open(tmp_path / "a.png") as image:
+        np.testing.assert_array_equal(arrays.to_photo(image)[0], want)
+
+
+def read(image, joints=None, finder=None, fit="auto"):
+    return source_photo.read_source(image, joints, SIZE, finder or NoFinder(), fit)
+
+
+def test_a_photo_of_the_models_size_is_taken_as_it_is():
+    joints = figure()
+    source = read(make_photo(), joints)
+    np.testing.assert_array_equal(source.image, make_photo())
+    np.testing.assert_array_equal(source.pose, joints)
+
+
+def test_a_photo_of_the_models_shape_is_taken_whole():
+    source = read(make_photo(64, 32))
+    assert source.image.shape == (*SIZE, 3)
+    assert tuple(source.frame.source) == (0, 0, 32, 64)
+    assert source.pose is None
+
+
+def test_known_joints_crop():
+    source = read(make_photo(100, 200), figure(60, left=100, top=20))
+    # 60 high with 0.15 * 60 on both sides: 78 high, 39 wide, about (102, 50).
+    assert tuple(source.frame.source) == pytest.approx((82.5, 11, 121.5, 89))
+    scale = HEIGHT / 78
+    np.testing.assert_allclose(source.pose[1], [19.5 * scale, 9 * scale, 1], rtol=1e-5)
+
+
+def test_a_person_is_looked_for_in_a_photo_of_another_shape():
+    finder = Finder(figure(60, left=100, top=20), figure(10))
+    found = read(make_photo(100, 200), finder=finder)
+    known = read(make_photo(100, 200), figure(60, left=100, top=20))
+    assert found.frame == known.frame
+
+
+def test_an_estimator_is_opened_once(monkeypatch):
+    def look(image):
+        return [Person(figure(60), 0.9)]
+
+    def open_estimator(settings):
+        opened.append(settings)
+        return look
+
+    opened = []
+    monkeypatch.setattr(person_finder, "_installed", lambda: "mediapipe")
+    monkeypatch.setattr(weights, "locate", lambda name, model: model)
+    monkeypatch.setattr(registry, "open_estimator", open_estimator)
+    finder = person_finder.PersonFinder("a.task")
+    assert finder.is_installed() and opened == []
+    for _ in range(2):
+        found = finder(Image.new("RGB", (90, 90)), "a.jpg")
+        np.testing.assert_array_equal(found, figure(60))
+    assert opened == [registry.Settings("mediapipe", "a.task")]
+
+
+def test_a_failing_estimator_is_told_without_its_words():
+    finder = Finder()
+
+    def fail(photo):
+        raise RuntimeError("secret")
+
+    finder._estimator = fail
+    with pytest.raises(ValueError, match="the pose estimator failed on this ") as told:
+        read(make_photo(100, 200), finder=finder)
+    assert "secret" not in str(told.value) and "(source_pose)" in str(told.value)
+
+
+def test_without_an_estimator_it_is_letterboxed_and_said(monkeypatch):
+    monkeypatch.setattr(person_finder, "_installed", lambda: None)
+    with pytest.warns(UserWarning, match=r"64 wide and 32 high.*letterboxed.*source_p"):
+        source = read(make_photo(32, 64))
+    assert tuple(source.frame.target) == (0, 12, 16, 20)
+    with pytest.raises(ValueError, match="a pose estimator is needed: pip install"):
+        person_finder.PersonFinder()(Image.new("RGB", (9, 9)), "a.jpg")
+
+
+@pytest.mark.parametrize(
+    ("people", "message"),
+    [
+        ([], "the photo: no person was found in this photo. Choose one that shows"),
+        (
+            [figure(20), figure(18)],
+            "2 people were found, two of them of about the same",
+        ),
+    ],
+)
+def test_nobody_and_two_people_are_refused(people, message):
+    with pytest.raises(ValueError, match=message):
+        read(make_photo(100, 200), finder=Finder(*people), fit="crop")
+
+
+def test_joints_outside_the_photo_are_refused():
+    with pytest.raises(ValueError, match="no joint of the photo lies inside the photo"):
+        read(make_photo(), figure(left=500))
+
+
+def test_joints_are_found_by_the_name_of_the_photo(tmp_path):
+    path = tmp_path / "a.png"
+    Image.fromarray(make_photo()).save(path)
+    joints = {"b.png": figure(8), "a.png": figure(12)}
+    np.testing.assert_array_equal(read(path, joints).pose, figure(12))
+    with pytest.raises(
+        ValueError, match=r"source_pose holds 2 poses, none .* of c.png"
+    ):
+        Image.fromarray(make_photo()).save(tmp_path / "c.png")
+        read(tmp_path / "c.png", joints)
+
+
+def test_an_unknown_fit_is_named():
+    with pytest.raises(
+        ValueError, match=r"fit must be one of auto, stretch, .* 'zoom'"
+    ):
+        read(make_photo(), fit="zoom")
+
+
+def test_a_drawing_is_pasted_where_it_was_taken():
+    whole = make_photo(100, 200)
+    joints = figure(60, left=100, top=20)
+    source = read(whole, joints)
+    got = source.with_drawing(np.zeros((*SIZE, 3), np.uint8))
+    box = np.zeros(whole.shape[:2], bool)
+    box[11:89, 82:122] = True
+    assert not got[box].any()
+    np.testing.assert_array_equal(got[~box], whole[~box])
+    assert read(whole, joints).photo.size == (200, 100)

@@ -1,0 +1,147 @@
+"""Poses of any kind, brought into the model's image."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pg2_jax.inference import retarget, target_pose
+from tests.pg2_jax.inference.stand_in import HEIGHT, WIDTH, Finder, figure
+
+SIZE = (HEIGHT, WIDTH)
+
+
+def write(path, *people):
+    rows = [{"pose_keypoints_2d": np.asarray(p).ravel().tolist()} for p in people]
+    path.write_text(json.dumps({"people": rows}))
+    return path
+
+
+def read(given, name="", finder=None):
+    return target_pose.read_poses(given, name, finder or Finder())
+
+
+def fit(poses, fit="auto", body=None, pose_size=None):
+    return target_pose.fit_poses(poses, SIZE, body, fit, pose_size)
+
+
+def test_arrays_and_mappings():
+    assert list(read(figure()).poses) == ["00"]
+    assert list(read(np.stack([figure()] * 2)).poses) == ["00", "01"]
+    named = read({"a": figure(), "b": figure(8)}, "b")
+    np.testing.assert_array_equal(named.poses["b"], figure(8))
+    assert read(named) is named
+
+
+def test_poses_are_mirrored_in_the_image_that_they_are_of():
+    """figure(): the neck at 6, hips at 4 and 8, the right ankle at 4, of 16 columns."""
+    given = figure()
+    got = target_pose.fit_poses(read(given), SIZE, None, "none", None, mirror=True)[
+        "00"
+    ]
+    np.testing.assert_array_equal(got[[1, 8, 11, 13], 0], [9, 7, 11, 11])
+    np.testing.assert_array_equal(got[[1, 8, 11, 13], 1], given[[1, 11, 8, 10], 1])
+    assert got[10, 2] == 0 and got[:, 2].sum() == 4
+    large = given * [2, 2, 1]
+    twice = target_pose.fit_poses(
+        read(large), SIZE, None, "none", (64, 32), mirror=True
+    )
+    # 31 - 2 x, halved.
+    np.testing.assert_array_equal(twice["00"][1, 0], (31 - 12) / 2)
+    body = target_pose.fit_poses(read(given), SIZE, figure(), "body", None, mirror=True)
+    np.testing.assert_array_equal(body["00"][[8, 11, 13], 0], [4, 8, 8])
+
+
+def test_joints_beyond_the_image_are_counted():
+    raised = figure()
+    raised[4] = 6, -5, 1
+    given = read({"a": figure(), "up": raised})
+    with pytest.warns(UserWarning, match=r"1 of 2 poses reach .*: up \(1 joints\)\. p"):
+        fitted = fit(given, "body", figure())
+    np.testing.assert_array_equal(fitted["a"], figure())
+    assert fitted["up"][4, 2] == 0 and fitted["up"][:, 2].sum() == 4
+
+
+def test_files_folders_photos_and_the_library(tmp_path):
+    write(tmp_path / "1_keypoints.json", figure(8))
+    write(tmp_path / "2_keypoints.json", figure(12))
+    assert list(read(tmp_path).poses) == ["1", "2"]
+    one = read(tmp_path / "2_keypoints.json").poses
+    np.testing.assert_array_equal(one["2"], figure(12))
+    Image.new("RGB", (40, 60)).save(tmp_path / "dancer.png")
+    photo = read(tmp_path / "dancer.png", finder=Finder(figure(30)))
+    assert not photo.pixels
+    np.testing.assert_array_equal(photo.poses["dancer"], figure(30))
+    assert len(read("walk").poses) == 8
+    assert list(read("catalogue/back").poses) == ["back"]
+
+
+def test_frames_without_a_person_are_left_out_and_said(tmp_path):
+    write(tmp_path / "1_keypoints.json", figure())
+    write(tmp_path / "2_keypoints.json")
+    with pytest.warns(UserWarning, match="1 of 2 poses have no joint .* left out: 2"):
+        assert list(read(tmp_path).poses) == ["1"]
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (np.zeros((17, 3)), r"got \[17, 3\], COCO's 17 points"),
+        (np.zeros((25, 3)), "BODY_25's points"),
+        (np.full((18, 3), np.nan), "not finite"),
+        ({}, "There is no pose"),
+        ("fly", r"fly: there is no such file or folder, and no such set .*walk, turn"),
+        ("walk/99", "pose_name=99 is not in walk"),
+    ],
+)
+def test_what_is_no_pose_is_named(given, message):
+    with pytest.raises(ValueError, match=message):
+        read(given)
+
+
+def test_files_without_a_person_or_of_another_kind(tmp_path):
+    with pytest.raises(ValueError, match="holds no person"):
+        read(write(tmp_path / "empty.json"))
+    (tmp_path / "notes.txt").write_text("hello")
+    with pytest.raises(ValueError, match=r"notes.txt: no format that is read here"):
+        read(tmp_path / "notes.txt")
+
+
+def test_pixels_stay_and_another_size_is_scaled():
+    poses = read(figure())
+    np.testing.assert_array_equal(fit(poses)["00"], figure())
+    double = read(figure() * [2, 2, 1])
+    np.testing.assert_array_equal(fit(double, pose_size=(64, 32))["00"], figure())
+
+
+def test_the_body_is_followed_where_it_is_known():
+    body = figure(12, left=3)
+    want = retarget.fit_to_body(figure(200, left=90)[None], body)[0]
+    np.testing.assert_allclose(fit(read(figure(200, left=90)), body=body)["00"], want)
+    lame = body.copy()
+    lame[1] = 0
+    np.testing.assert_array_equal(fit(read(figure()), body=lame)["00"], figure())
+
+
+def test_poses_of_the_library_fill_the_image():
+    fitted = fit(read("turn"))
+    tops = [points[:, 1][points[:, 2] > 0].min() for points in fitted.values()]
+    assert 2 < min(tops) < 6
+
+
+def test_a_pose_outside_the_image_is_refused_or_said():
+    with pytest.raises(ValueError, match=r"4 points lie outside .* pose_size"):
+        fit(read(figure(left=100)))
+    one = figure()
+    one[10] = 4, 40, 1
+    with pytest.warns(UserWarning, match="1 points lie outside an image of 32x16"):
+        kept = fit(read(one))["00"]
+    assert not kept[10].any()
+
+
+def test_fits_that_cannot_be_done_are_named():
+    with pytest.raises(ValueError, match="pose_fit=body needs the joints"):
+        fit(read(figure()), "body")
+    with pytest.raises(ValueError, match="pose_fit must be one of auto, body"):
+        fit(read(figure()), "best")

@@ -20,6 +20,12 @@ _DEFINE: dict[type, Callable] = {
     bool: flags.DEFINE_boolean,
 }
 
+# Flagfiles of version 0.1.0 stay valid.
+_FORMER_NAMES = {
+    "critic_input": "discriminator_input",
+    "critic_sees_coarse": "discriminator_sees_coarse",
+}
+
 
 def define_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
     """Registers one flag per field, so that flags and config cannot drift apart."""
@@ -32,6 +38,8 @@ def define_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
         else:
             define = _DEFINE[type(field.default)]
             define(field.name, field.default, text, flag_values=flag_values)
+    for former, name in _FORMER_NAMES.items():
+        flags.DEFINE_alias(former, name, flag_values=flag_values)
 
 
 def from_flags(flag_values: flags.FlagValues = flags.FLAGS) -> Config:

@@ -33,7 +33,7 @@ _STUDY = (
     "study_seconds",
 )
 _TWO_STAGE_ONLY = (
-    "critic_sees_coarse",
+    "discriminator_sees_coarse",
     "refine_sees_pose",
     "refine_output",
     "coarse_from",
@@ -201,9 +201,9 @@ def _check_poses(config: "Config") -> None:
 
 def _check_variant(config: "Config") -> None:
     """Checks that the parts of the networks that flags speak of are there."""
-    for name in ("critic_sees_coarse", "adversarial_on_source"):
-        if getattr(config, name) and config.critic_input != "triplet":
-            raise ValueError(f"--{name} needs --critic_input=triplet.")
+    for name in ("discriminator_sees_coarse", "adversarial_on_source"):
+        if getattr(config, name) and config.discriminator_input != "triplet":
+            raise ValueError(f"--{name} needs --discriminator_input=triplet.")
     if config.stages != "two_stage":
         _require_defaults(
             config,

@@ -31,7 +31,7 @@ _UNUSED = re.compile(
     r"Discriminator\.BN\d+\.moving_(mean|variance)|step|[gd]_lr|beta[12]_power(_[12])?"
 )
 _SLOTS = ("/Adam", "/Adam_1")  # first and second moment
-_PLAYERS = ("coarse", "refine", "critic")  # in the order of the beta powers
+_PLAYERS = ("coarse", "refine", "discriminator")  # in the order of the beta powers
 # TensorFlow multiplies the float32 number, which tells after thousands of updates.
 _BETA2 = float(np.float32(0.999))
 
@@ -127,7 +127,7 @@ def architecture_of(variables: Variables, name: str) -> models.Architecture:
         discriminator_channels=discriminator,
         refine_decoder="constant",
         refine_full_skip=height == 256,
-        critic_input="triplet",
+        discriminator_input="triplet",
         heat_map_range="minus_one_one",
     )
     _check_names(variables, architecture, name)
@@ -172,13 +172,13 @@ def variable_names(architecture: models.Architecture) -> dict[Path, str]:
         add_slim("refine", layer, f"UAEnoFC/G/Conv{f'_{i}' if i else ''}")
     for i in range(architecture.blocks - 1):
         scope = f"Discriminator.{i + 1}/Discriminator.{i + 1}"
-        add("critic", f"conv{i}", f"{scope}.Filters", f"{scope}.Biases")
+        add("discriminator", f"conv{i}", f"{scope}.Filters", f"{scope}.Biases")
         if i:
             norm = f"Discriminator.BN{i + 1}"
-            names[("critic", f"norm{i}", "scale")] = f"{norm}.scale"
-            names[("critic", f"norm{i}", "offset")] = f"{norm}.offset"
+            names[("discriminator", f"norm{i}", "scale")] = f"{norm}.scale"
+            names[("discriminator", f"norm{i}", "offset")] = f"{norm}.offset"
     scope = "Discriminator.Output/Discriminator.Output"
-    add("critic", "logit", f"{scope}.W", f"{scope}.b")
+    add("discriminator", "logit", f"{scope}.W", f"{scope}.b")
     return names
 
 
@@ -215,7 +215,7 @@ def released_config(config: Config, architecture: models.Architecture) -> Config
     values = dataclasses.asdict(architecture)
     values["image_size"] = f"{values.pop('image_height')}x{values.pop('image_width')}"
     values |= {
-        "critic_sees_coarse": not large,
+        "discriminator_sees_coarse": not large,
         "adversarial_on_source": large,
         "l1_weight": 50.0 if large else 10.0,
         "coarse_steps": 22_000,
@@ -274,7 +274,7 @@ def _tree(variables, architecture, player, slot, shapes):
         for path, name in variable_names(architecture).items()
         if path[0] == player
     }
-    if player == "critic":
+    if player == "discriminator":
         logit = weights[("logit", "kernel")]
         weights[("logit", "kernel")] = _rows_first(logit, architecture)
     tree = flax.traverse_util.unflatten_dict(weights)

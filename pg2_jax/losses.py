@@ -71,7 +71,7 @@ def generator_loss(
     return adversarial + weight * l1_loss
 
 
-def pair_critic_loss(real: jax.Array, fake: jax.Array) -> jax.Array:
+def pair_discriminator_loss(real: jax.Array, fake: jax.Array) -> jax.Array:
     """What D minimizes in the paper (Eq. 2).
 
     Args:
@@ -84,7 +84,7 @@ def pair_critic_loss(real: jax.Array, fake: jax.Array) -> jax.Array:
     return called_real(real) + called_fake(fake)
 
 
-def triplet_critic_loss(
+def triplet_discriminator_loss(
     target: jax.Array, refined: jax.Array, source: jax.Array
 ) -> jax.Array:
     """What D minimizes in the released code, where it sees single images.

@@ -50,8 +50,8 @@ class Architecture:
         refine_sees_pose: whether G2 is given the target pose's heat maps too.
         refine_output: whether G2 draws a "difference" map to add to G1's image (paper)
             or the "image" itself.
-        critic_input: "pair" (paper): D sees the source and an image, stacked on the
-            channels; "triplet" (released code): D sees one image.
+        discriminator_input: "pair" (paper): D sees the source and an image, stacked on
+            the channels; "triplet" (released code): D sees one image.
         heat_map_range: "zero_one" (paper) or "minus_one_one" (released code).
         precision: what convolutions compute in, "float32" or "bfloat16"; the weights
             are float32 in both.
@@ -72,7 +72,7 @@ class Architecture:
     refine_full_skip: bool = True
     refine_sees_pose: bool = False
     refine_output: str = "difference"
-    critic_input: str = "pair"
+    discriminator_input: str = "pair"
     heat_map_range: str = "zero_one"
     precision: str = "float32"
     remat: bool = False

@@ -94,13 +94,14 @@ class TrainState:
         coarse: G1, (source image, target pose) -> coarse image.
         refine: G2, (coarse image, source image, and the pose where it was built to see
             it) -> refined image; None without stage II.
-        critic: D, image or pair of images -> logit; None where nothing is adversarial.
+        discriminator: D, image or pair of images -> logit; None where nothing is
+            adversarial.
     """
 
     step: jax.Array
     coarse: Player
     refine: Player | None
-    critic: Player | None
+    discriminator: Player | None
 
 
 def make_optimizer(
@@ -114,7 +115,7 @@ def make_optimizer(
     return optax.adam(learning_rate, b1=0.5, b2=0.999)
 
 
-_CRITIC = 2  # which of the networks D is, in the order of their keys
+_DISCRIMINATOR = 2  # which of the networks D is, in the order of their keys
 
 
 def create(
@@ -138,21 +139,21 @@ def create(
     refined_from = (
         [image, image, pose] if architecture.refine_sees_pose else [image] * 2
     )
-    judged = jnp.zeros((*size, 6 if architecture.critic_input == "pair" else 3))
+    judged = jnp.zeros((*size, 6 if architecture.discriminator_input == "pair" else 3))
     root = prng.key(seed, prng.Stream.INITIALIZE)
 
     def player(index: int, network: nn.Module, *inputs: jax.Array) -> Player:
         params = network.init(jax.random.fold_in(root, index), *inputs)["params"]
-        average = average_of(params) if averaged and index != _CRITIC else None
+        average = average_of(params) if averaged and index != _DISCRIMINATOR else None
         return Player(params, optimizer.init(params), average)
 
     has_refine = architecture.stages == "two_stage"
-    has_critic = architecture.stages != "coarse"
+    has_discriminator = architecture.stages != "coarse"
     return TrainState(
         step=jnp.zeros((), jnp.int32),
         coarse=player(0, architecture.coarse(), image, pose),
         refine=player(1, architecture.refine(), *refined_from) if has_refine else None,
-        critic=player(_CRITIC, architecture.discriminator(), judged)
-        if has_critic
+        discriminator=player(_DISCRIMINATOR, architecture.discriminator(), judged)
+        if has_discriminator
         else None,
     )

@@ -32,8 +32,8 @@ class Objective:
         flip: whether pairs are mirrored at random (paper, section 4.1).
         pose_mask_loss: whether the target's body counts twice in L1 (Eq. 1).
         l1_weight: lambda of Eq. 4.
-        critic_sees_coarse: whether D also judges G1's image, which moves the batch
-            norm's statistics only (released 128x64 code).
+        discriminator_sees_coarse: whether D also judges G1's image, which moves the
+            batch norm's statistics only (released 128x64 code).
         adversarial_on_source: whether G2's adversarial loss averages over D's verdict
             on the source photo too (released 256x256 code).
         ema_decay: of the averages of the generators' weights, where the state has them.
@@ -47,7 +47,7 @@ class Objective:
     flip: bool = True
     pose_mask_loss: bool = True
     l1_weight: float = 10.0
-    critic_sees_coarse: bool = False
+    discriminator_sees_coarse: bool = False
     adversarial_on_source: bool = False
     ema_decay: float = 0.0
     grad_accumulation: int = 1
@@ -88,14 +88,14 @@ def judge(
     """
     source = inputs["source"]
     kinds = {"target": inputs["target"], "generated": generated}
-    if architecture.critic_input == "pair":
+    if architecture.discriminator_input == "pair":
         kinds = {
             name: jnp.concatenate([source, image], axis=-1)
             for name, image in kinds.items()
         }
     else:
         kinds["source"] = source
-        if objective.critic_sees_coarse:
+        if objective.discriminator_sees_coarse:
             assert coarse is not None, "there is no second image in the one stage"
             kinds["coarse"] = coarse
     # Stacked beside the batch axis, so that each example stays on its device;
@@ -120,14 +120,14 @@ def generator_losses(
     return loss, parts
 
 
-def critic_losses(
+def discriminator_losses(
     logits: Metrics, architecture: models.Architecture
 ) -> tuple[jax.Array, Metrics]:
     """D's loss (Eq. 2 or the released triplet), [], and how often D is right."""
-    if architecture.critic_input == "pair":
-        loss = losses.pair_critic_loss(logits["target"], logits["generated"])
+    if architecture.discriminator_input == "pair":
+        loss = losses.pair_discriminator_loss(logits["target"], logits["generated"])
     else:
-        loss = losses.triplet_critic_loss(
+        loss = losses.triplet_discriminator_loss(
             logits["target"], logits["generated"], logits["source"]
         )
     parts = {
@@ -171,7 +171,7 @@ def adversarial_step(
     Where averages are kept, G2 refines what the average of G1 draws, as it will after
     training.
     """
-    assert state.refine and state.critic, "the state has no G2 or D"
+    assert state.refine and state.discriminator, "the state has no G2 or D"
     inputs = _training_inputs(state, batch, architecture, objective)
 
     def draw_first(inputs: Inputs) -> jax.Array:
@@ -186,12 +186,12 @@ def adversarial_step(
 
     coarse = accumulation.mapped(draw_first, inputs, objective.grad_accumulation)
     game = _Game(draw, (inputs, coarse), architecture, objective)
-    refine, metrics = game.play(state.refine, state.critic)
-    critic, critic_metrics = game.answer(state.critic, refine)
+    refine, metrics = game.play(state.refine, state.discriminator)
+    discriminator, discriminator_metrics = game.answer(state.discriminator, refine)
     state = dataclasses.replace(
-        state, step=state.step + 1, refine=refine, critic=critic
+        state, step=state.step + 1, refine=refine, discriminator=discriminator
     )
-    return state, _named(refine=metrics, critic=critic_metrics)
+    return state, _named(refine=metrics, discriminator=discriminator_metrics)
 
 
 def one_stage_step(
@@ -202,7 +202,7 @@ def one_stage_step(
     objective: Objective,
 ) -> tuple[TrainState, Metrics]:
     """The paper's G1+D: one update of G1 by Eq. 4, then one of D against the new G1."""
-    assert state.critic, "the state has no D"
+    assert state.discriminator, "the state has no D"
     inputs = _training_inputs(state, batch, architecture, objective)
 
     def draw(params: PyTree, seen: _Seen) -> jax.Array:
@@ -210,12 +210,12 @@ def one_stage_step(
         return draw_coarse(params, inputs["source"], inputs["pose"], architecture)
 
     game = _Game(draw, (inputs, None), architecture, objective)
-    coarse, metrics = game.play(state.coarse, state.critic)
-    critic, critic_metrics = game.answer(state.critic, coarse)
+    coarse, metrics = game.play(state.coarse, state.discriminator)
+    discriminator, discriminator_metrics = game.answer(state.discriminator, coarse)
     state = dataclasses.replace(
-        state, step=state.step + 1, coarse=coarse, critic=critic
+        state, step=state.step + 1, coarse=coarse, discriminator=discriminator
     )
-    return state, _named(coarse=metrics, critic=critic_metrics)
+    return state, _named(coarse=metrics, discriminator=discriminator_metrics)
 
 
 # What a generator sees of a batch, and the image of G1 where there is a G2.
@@ -238,24 +238,26 @@ class _Game:
     architecture: models.Architecture
     objective: Objective
 
-    def play(self, generator: Player, critic: Player) -> tuple[Player, Metrics]:
+    def play(self, generator: Player, discriminator: Player) -> tuple[Player, Metrics]:
         """One update of the generator against a fixed D."""
 
         def loss_of(params: PyTree, seen: _Seen) -> tuple[jax.Array, Metrics]:
             generated = self.draw(params, seen)
-            logits = self._judge(critic.params, generated, seen)
+            logits = self._judge(discriminator.params, generated, seen)
             return generator_losses(logits, generated, seen[0], self.objective)
 
         return _minimize(loss_of, generator, self.seen, self.objective)
 
-    def answer(self, critic: Player, generator: Player) -> tuple[Player, Metrics]:
+    def answer(
+        self, discriminator: Player, generator: Player
+    ) -> tuple[Player, Metrics]:
         """One update of D against a fixed generator."""
 
         def loss_of(params: PyTree, seen: _Seen) -> tuple[jax.Array, Metrics]:
             logits = self._judge(params, self.draw(generator.params, seen), seen)
-            return critic_losses(logits, self.architecture)
+            return discriminator_losses(logits, self.architecture)
 
-        return _minimize(loss_of, critic, self.seen, self.objective)
+        return _minimize(loss_of, discriminator, self.seen, self.objective)
 
     def _judge(self, params: PyTree, generated: jax.Array, seen: _Seen) -> Metrics:
         inputs, coarse = seen

@@ -10,7 +10,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "coarse_block": ("residual", "plain"),
     "refine_decoder": ("symmetric", "constant"),
     "refine_output": ("difference", "image"),
-    "critic_input": ("pair", "triplet"),
+    "discriminator_input": ("pair", "triplet"),
     "heat_map_range": ("zero_one", "minus_one_one"),
     "precision": ("float32", "bfloat16"),
 }

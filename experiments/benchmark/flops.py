@@ -46,6 +46,6 @@ def step_flops(architecture: models.Architecture, batch_size: int) -> dict[str, 
     )
     coarse = forward_flops(architecture.coarse(), image, pose)
     refine = forward_flops(architecture.refine(), image, image)
-    critic = forward_flops(architecture.discriminator(), pair)
-    each = (3 * coarse, coarse + 4 * refine + 2 * 5 * critic, coarse + refine)
+    discriminator = forward_flops(architecture.discriminator(), pair)
+    each = (3 * coarse, coarse + 4 * refine + 2 * 5 * discriminator, coarse + refine)
     return {task: batch_size * n for task, n in zip(TASKS, each, strict=True)}

@@ -102,7 +102,7 @@ class Refine(_Network):
         return coarse + self.conv(x, "rgb")
 
 
-class Critic(_Network):
+class Discriminator(_Network):
     """D on pairs; batch norm by the statistics of the batch."""
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
@@ -143,19 +143,19 @@ class Peer:
             l1_weight: lambda of Eq. 4.
             compiled: whether torch.compile is used.
         """
-        assert state.refine and state.critic
+        assert state.refine and state.discriminator
         wrap: Callable = torch.compile if compiled else lambda network: network
         self._coarse = Coarse(state.coarse.params, architecture)
         self._refine = Refine(state.refine.params, architecture)
-        self._critic = Critic(state.critic.params, architecture)
+        self._discriminator = Discriminator(state.discriminator.params, architecture)
         self._draw, self._improve, self._judge = map(
-            wrap, (self._coarse, self._refine, self._critic)
+            wrap, (self._coarse, self._refine, self._discriminator)
         )
         self._optimizers = [
             torch.optim.Adam(
                 network.parameters(), learning_rate, betas=(0.5, 0.999), fused=True
             )
-            for network in (self._coarse, self._refine, self._critic)
+            for network in (self._coarse, self._refine, self._discriminator)
         ]
         self._l1_weight = l1_weight
         self._source, self._target, self._pose, self._mask = (
@@ -180,14 +180,14 @@ class Peer:
         """Stage II; returns G2's loss."""
         with torch.no_grad():
             coarse = self._draw(self._source, self._pose)
-        self._critic.requires_grad_(False)
+        self._discriminator.requires_grad_(False)
         self._optimizers[1].zero_grad(set_to_none=True)
         drawn = self._improve(coarse, self._source)
         _, fake = self._logits(drawn)
         loss = _called(fake, 1) + self._l1_weight * self._l1(drawn)
         loss.backward()
         self._optimizers[1].step()
-        self._critic.requires_grad_(True)
+        self._discriminator.requires_grad_(True)
         with torch.no_grad():
             drawn = self._improve(coarse, self._source)
         self._optimizers[2].zero_grad(set_to_none=True)

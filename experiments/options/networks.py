@@ -71,11 +71,11 @@ class NetworkOptions:
         "G2 draws a difference map to add to G1's image (paper), or the image itself.",
         variants.CHOICES["refine_output"],
     )
-    critic_input: str = _option(
+    discriminator_input: str = _option(
         "pair",
         "What D sees: pair is (source, image), Eq. 2 and 3 of the paper; triplet is "
         "single images with the source as a second negative (released code).",
-        variants.CHOICES["critic_input"],
+        variants.CHOICES["discriminator_input"],
     )
     heat_map_range: str = _option(
         "zero_one",

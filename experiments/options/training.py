@@ -85,13 +85,13 @@ class TrainingOptions:
         True, "The target's body counts twice in L1 (Eq. 1)."
     )
     flip: bool = _option(True, "Mirrors pairs at random (paper, section 4.1).")
-    critic_sees_coarse: bool = _option(
+    discriminator_sees_coarse: bool = _option(
         False,
-        "With critic_input=triplet: G1's image goes through D too, which moves the "
-        "batch statistics only (released 128x64 code).",
+        "With discriminator_input=triplet: G1's image goes through D too, which moves "
+        "the batch statistics only (released 128x64 code).",
     )
     adversarial_on_source: bool = _option(
         False,
-        "With critic_input=triplet: the adversarial loss averages over D's verdict on "
-        "the source photo too (released 256x256 code).",
+        "With discriminator_input=triplet: the adversarial loss averages over D's "
+        "verdict on the source photo too (released 256x256 code).",
     )

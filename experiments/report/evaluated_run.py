@@ -8,6 +8,7 @@ from typing import Any
 
 from experiments.evaluate import pairs_csv
 from experiments.train import history
+from pg2_jax.checkpoint import restore
 
 # As many as there are colours that can be told apart.
 MOST_RUNS = 8
@@ -139,11 +140,14 @@ def _read(name: str, folder: pathlib.Path) -> Run:
     content = _json(file)
     _check(file, content)
     stored = folder / "config.json"
+    about = _json(stored) if stored.is_file() else {}
+    if "config" in about:
+        about["config"] = restore.with_current_names(about["config"])
     return Run(
         name=name,
         folder=folder,
         content=content,
-        stored=_json(stored) if stored.is_file() else {},
+        stored=about,
         scores=_scores(folder, content),
         history=history.read(str(folder)),
     )

@@ -95,7 +95,7 @@ def row_config(config: Config, name: str, seed: int) -> Config:
     changes = {**ROWS[name].changes, "rows": "", "seeds": "", "inception": ""}
     coarse, refine = config.coarse_steps, config.refine_steps
     if changes.get("stages", "two_stage") != "two_stage":
-        changes |= {"critic_sees_coarse": False, "refine_sees_pose": False}
+        changes |= {"discriminator_sees_coarse": False, "refine_sees_pose": False}
         changes["refine_output"] = "difference"
     if name == "one_stage":
         coarse += refine
@@ -208,6 +208,7 @@ class _Table:
                 f"{old['config']['data_dir']}, not of --data_dir="
                 f"{self._config.data_dir}; choose another workdir."
             )
+        old["config"] = restore.with_current_names(old["config"])
         changed = differences(
             old["config"], dataclasses.replace(self._config, seed=old["config"]["seed"])
         )

@@ -116,7 +116,7 @@ def _networks(state: train_state.TrainState) -> rich.table.Table:
     table.add_column("network")
     table.add_column("parameters", justify="right")
     table.add_column("with optimizer and average, MiB", justify="right")
-    players = {"G1": state.coarse, "G2": state.refine, "D": state.critic}
+    players = {"G1": state.coarse, "G2": state.refine, "D": state.discriminator}
     for name, player in players.items():
         if player is not None:
             count = sum(x.size for x in jax.tree.leaves(player.params))

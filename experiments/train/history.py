@@ -6,6 +6,7 @@ history.jsonl has every number that TensorBoard shows, one line for each entry.
 import datetime
 import json
 import pathlib
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -108,6 +109,11 @@ def _line(row: Row) -> str:
     return json.dumps(row) + "\n"
 
 
+def _current_name(name: str) -> str:
+    """Version 0.1.0 called D the critic."""
+    return re.sub("^critic/", "discriminator/", name)
+
+
 def _rows(file: pathlib.Path) -> list[Row]:
     """The lines of a history; a last one that a kill has cut short is left out."""
     if not file.is_file():
@@ -119,6 +125,8 @@ def _rows(file: pathlib.Path) -> list[Row]:
             row = json.loads(line)
         except json.JSONDecodeError as error:
             raise ValueError(f"{file}, line {number}: not JSON: {error}") from error
+        if isinstance(row, dict):
+            row = {_current_name(name): value for name, value in row.items()}
         if not isinstance(row, dict) or not isinstance(row.get("step"), int):
             raise ValueError(f'{file}, line {number}: no number "step" in {line!r}.')
         rows.append(row)

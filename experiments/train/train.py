@@ -74,7 +74,7 @@ def _announcement(
     config: Config, dataset: pair_reader.PairDataset, state: train_state.TrainState
 ) -> str:
     """What is about to happen, in one line."""
-    players = {"G1": state.coarse, "G2": state.refine, "D": state.critic}
+    players = {"G1": state.coarse, "G2": state.refine, "D": state.discriminator}
     sizes = [
         f"{name} {sum(x.size for x in jax.tree.leaves(player.params)):,}"
         for name, player in players.items()
@@ -244,7 +244,7 @@ class _Run:
         """Saves a state whose losses and weights are known to be finite."""
         self._log.write(step)
         # The last update came after the last loss.
-        players = (self.state.coarse, self.state.refine, self.state.critic)
+        players = (self.state.coarse, self.state.refine, self.state.discriminator)
         if not _all_finite([player.params for player in players if player]):
             advice = log.advice(self._config)
             raise FloatingPointError(f"step {step}: a weight is not finite. {advice}")

@@ -62,13 +62,14 @@ class Checkpointer:
         step = int(state.step)
         if step in self._manager.all_steps():
             return
-        description = checksums.description(self._config, state)
+        stored = restore.stored_form(state)
+        description = checksums.description(self._config, stored)
         with checksums.telling_of_failure(self._folder):
             self._manager.save(
                 step,
                 args=ocp.args.Composite(
                     **{
-                        checksums.STATE: ocp.args.PyTreeSave(state),
+                        checksums.STATE: ocp.args.PyTreeSave(stored),
                         checksums.CONFIG: ocp.args.JsonSave(description),
                     }
                 ),
@@ -104,7 +105,9 @@ class Checkpointer:
             ValueError: there are checkpoints, but none can be read.
         """
         failures: dict[int, checksums.Unreadable] = {}
-        template = jax.tree.map(ocp.utils.to_shape_dtype_struct, state)
+        template = jax.tree.map(
+            ocp.utils.to_shape_dtype_struct, restore.stored_form(state)
+        )
         for step in self._newest_first():
             try:
                 found = checksums.read_arrays(self._manager, step, template)
@@ -113,7 +116,7 @@ class Checkpointer:
             else:
                 if failures:
                     checksums.set_aside(self._manager, failures, step)
-                return found
+                return restore.from_stored_form(found)
         if failures:
             raise checksums.all_unreadable(list(failures.values()))
         return state

@@ -27,6 +27,12 @@ Weights = Literal["averaged", "raw"]
 # What this code writes into a checkpoint, and the newest that it reads. It grows when
 # older code would read a checkpoint and draw something else from it.
 FORMAT = 1
+# Checkpoints and exported files name D and its settings as version 0.1.0 did.
+_STORED_DISCRIMINATOR = "critic"
+_FORMER_SETTINGS = {
+    "critic_input": "discriminator_input",
+    "critic_sees_coarse": "discriminator_sees_coarse",
+}
 _PACKAGES = ("pg2_jax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
 
 
@@ -39,6 +45,25 @@ def versions() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             found[package] = "not installed"
     return found
+
+
+def with_current_names(config: dict[str, Any]) -> dict[str, Any]:
+    """A stored config with today's names of its settings."""
+    return {_FORMER_SETTINGS.get(name, name): value for name, value in config.items()}
+
+
+def stored_form(state: train_state.TrainState) -> dict[str, Any]:
+    """A state as checkpoints hold it, by the names that they have always used."""
+    fields = dataclasses.fields(state)
+    parts = {field.name: getattr(state, field.name) for field in fields}
+    return {_STORED_DISCRIMINATOR: parts.pop("discriminator"), **parts}
+
+
+def from_stored_form(stored: dict[str, Any]) -> train_state.TrainState:
+    """The inverse of `stored_form`."""
+    rest = {n: x for n, x in stored.items() if n != _STORED_DISCRIMINATOR}
+    discriminator = stored[_STORED_DISCRIMINATOR]
+    return train_state.TrainState(discriminator=discriminator, **rest)
 
 
 def run_of(path: str) -> tuple[str, int | None]:
@@ -179,7 +204,7 @@ def stored_config(manager: ocp.CheckpointManager, step: int) -> dict[str, Any]:
     path = f"The checkpoint of step {step} in {manager.directory}"
     # The first checkpoints did not say.
     check_version(path, description.get("format", 1), FORMAT)
-    return description["config"]
+    return with_current_names(description["config"])
 
 
 def restore_networks(
@@ -195,8 +220,8 @@ def restore_networks(
     """
     manager, step = _open(workdir, "--init_from", step)
     averaged = bool(stored_config(manager, step).get("ema_decay"))
-    names = ("coarse", "refine", "critic")
-    players = {n: getattr(state, n) for n in names if getattr(state, n) is not None}
+    stored = stored_form(state)
+    players = {n: p for n, p in stored.items() if n != "step" and p is not None}
     wanted = {
         name: jax.tree.map(ocp.utils.to_shape_dtype_struct, player.params)
         for name, player in players.items()
@@ -204,7 +229,7 @@ def restore_networks(
     weights = _restore_weights(manager, step, wanted, averaged=averaged)
     manager.close()
     given = {name: players[name].with_weights(weights[name]) for name in players}
-    return dataclasses.replace(state, **given)
+    return from_stored_form(stored | given)
 
 
 def restore_coarse(workdir: str, player: train_state.Player) -> train_state.Player:
@@ -279,7 +304,9 @@ def _restore_weights(
         averaged: whether the checkpoint has averages of G1 and G2, and they are wanted.
     """
     paths = {
-        name: ("average", "params") if averaged and name != "critic" else ("params",)
+        name: ("average", "params")
+        if averaged and name != _STORED_DISCRIMINATOR
+        else ("params",)
         for name in wanted
     }
     flat = {(name, *paths[name]): tree for name, tree in wanted.items()}
@@ -301,5 +328,6 @@ def architecture_of(config: dict[str, Any]) -> models.Architecture:
     A field that is younger than the checkpoint has its default, which is what the code
     did before there was the field.
     """
+    config = with_current_names(config)
     fields = (field.name for field in dataclasses.fields(models.Architecture))
     return models.Architecture(**{n: config[n] for n in fields if n in config})

@@ -212,7 +212,8 @@ def _described(
         )
     restore.check_version(str(path), int(about[_KEY]), VERSION)
     architecture = restore.architecture_of(json.loads(about["architecture"]))
-    return int(about["step"]), json.loads(about["config"]), architecture
+    config = restore.with_current_names(json.loads(about["config"]))
+    return int(about["step"]), config, architecture
 
 
 def _export(architecture: models.Architecture, stored: dict[str, Any]) -> bytes:

@@ -76,9 +76,9 @@ def variables(data: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     sizes = [tuple(json.loads(size)) for size in data["var_shapes"].tolist()]
     shapes = dict(zip(data["var_names"].tolist(), sizes, strict=True))
     kernels = {name: shape for name, shape in shapes.items() if len(shape) > 1}
-    critic = {n: s for n, s in kernels.items() if n.startswith("Discriminator")}
-    generators = {n: s for n, s in kernels.items() if n not in critic}
-    values = _generator_kernels(generators) | _critic_kernels(critic)
+    discriminator = {n: s for n, s in kernels.items() if n.startswith("Discriminator")}
+    generators = {n: s for n, s in kernels.items() if n not in discriminator}
+    values = _generator_kernels(generators) | _discriminator_kernels(discriminator)
     _check(values, data)
     vectors = {name: shape for name, shape in shapes.items() if len(shape) == 1}
     ends = np.cumsum([length for (length,) in vectors.values()])
@@ -100,7 +100,7 @@ def _generator_kernels(shapes):
         return session.run(drawn)
 
 
-def _critic_kernels(shapes):
+def _discriminator_kernels(shapes):
     """Uniform draws of numpy with standard deviation 0.02, one after the other."""
     rng = np.random.RandomState(SEED)
     limit = 0.02 * math.sqrt(3)

@@ -58,7 +58,7 @@ def test_the_papers_figures():
     )
     assert (paper.coarse_steps, paper.refine_steps) == (22_000, 14_000)
     assert (paper.batch_size, paper.learning_rate) == (16, 2e-5)
-    assert (paper.base_channels, paper.critic_input) == (128, "pair")
+    assert (paper.base_channels, paper.discriminator_input) == (128, "pair")
     released = from_words(
         f"--flagfile={ROOT}/experiments/flagfiles/market1501_released.flags",
         "--workdir=w",
@@ -66,7 +66,10 @@ def test_the_papers_figures():
     )
     assert released.total_steps == 60_000
     assert (released.refine_decoder, released.refine_full_skip) == ("constant", False)
-    assert (released.critic_input, released.critic_sees_coarse) == ("triplet", True)
+    assert (released.discriminator_input, released.discriminator_sees_coarse) == (
+        "triplet",
+        True,
+    )
     assert released.heat_map_range == "minus_one_one"
 
 
@@ -86,7 +89,10 @@ def test_the_papers_figures():
         ({"learning_rate": 0.0}, "--learning_rate must be above 0, got 0.0"),
         ({"l1_weight": -1.0}, "--l1_weight must be 0 or more, got -1.0"),
         ({"coarse_steps": -1}, "--coarse_steps must be 0 or more"),
-        ({"critic_input": "triple"}, "--critic_input must be one of pair, triplet"),
+        (
+            {"discriminator_input": "triple"},
+            "--discriminator_input must be one of pair, triplet",
+        ),
         ({"target_dir": "t"}, "--target_dir=t is for --mode=evaluate"),
         (
             {"mode": "evaluate", "generated_dir": "g", "data_dir": ""},
@@ -124,7 +130,10 @@ def test_the_papers_figures():
         ({"profile_steps": "9"}, "--profile_steps must be A:B.* got '9'"),
         ({"profile_steps": "9:3"}, "--profile_steps=9:3 must end after it begins"),
         ({"profile_steps": "9:99999"}, "by the last step, 36000"),
-        ({"critic_sees_coarse": True}, "--critic_sees_coarse needs --critic_input=tr"),
+        (
+            {"discriminator_sees_coarse": True},
+            "--discriminator_sees_coarse needs --discriminator_input=tr",
+        ),
     ],
 )
 def test_values_that_make_no_sense_are_named(changes, message):

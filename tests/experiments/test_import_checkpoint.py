@@ -109,7 +109,7 @@ def drawn(model):
             state.refine.params, coarse, inputs["source"], inputs["pose"], architecture
         )
         logits = train_step.judge(
-            state.critic.params, coarse, refined, inputs, architecture, objective
+            state.discriminator.params, coarse, refined, inputs, architecture, objective
         )
         return inputs, coarse, refined - coarse, refined, logits
 
@@ -177,7 +177,7 @@ def test_losses_equal_the_authors(model, drawn):
         "g_loss1": losses.l1(coarse, target, mask).mean(),
         "L1Loss2": losses.l1(refined, target, mask).mean(),
         "g_loss2": train_step.generator_losses(logits, refined, inputs, objective)[0],
-        "d_loss": train_step.critic_losses(logits, model.architecture)[0],
+        "d_loss": train_step.discriminator_losses(logits, model.architecture)[0],
     }
     for name, image in (("PoseMaskLoss1", coarse), ("PoseMaskLoss2", refined)):
         on_body = losses.l1(image, target, mask) - losses.l1(image, target, None)
@@ -201,19 +201,19 @@ def gradient_norms(model, drawn, player):
                 params, inputs["source"], inputs["pose"], architecture
             )
             return losses.l1(image, inputs["target"], inputs["mask"]).mean()
-        critic, image = state.critic.params, refined
+        discriminator, image = state.discriminator.params, refined
         if player == "refine":
             image = generation.draw_refined(
                 params, coarse, inputs["source"], inputs["pose"], architecture
             )
         else:
-            critic = params
+            discriminator = params
         logits = train_step.judge(
-            critic, coarse, image, inputs, architecture, objective
+            discriminator, coarse, image, inputs, architecture, objective
         )
         if player == "refine":
             return train_step.generator_losses(logits, image, inputs, objective)[0]
-        return train_step.critic_losses(logits, architecture)[0]
+        return train_step.discriminator_losses(logits, architecture)[0]
 
     gradients = jax.jit(jax.grad(loss))(getattr(state, player).params)
     flat = flax.traverse_util.flatten_dict(gradients)
@@ -223,7 +223,7 @@ def gradient_norms(model, drawn, player):
 
 @pytest.mark.parametrize(
     ("player", "loss"),
-    [("coarse", "g_loss1"), ("refine", "g_loss2"), ("critic", "d_loss")],
+    [("coarse", "g_loss1"), ("refine", "g_loss2"), ("discriminator", "d_loss")],
 )
 def test_gradients_equal_the_authors(model, drawn, player, loss):
     got = gradient_norms(model, drawn, player)
@@ -251,10 +251,10 @@ def test_training_follows_the_authors(model, compiled_steps, rate, tolerance):
         for name, key in (
             ("coarse/loss", "stage1_g_loss1"),
             ("refine/loss", "stage2_g_loss2_before_g"),
-            ("critic/loss", "stage2_d_loss_before_d"),
+            ("discriminator/loss", "stage2_d_loss_before_d"),
         )
     }
-    steps = len(want["critic/loss"])
+    steps = len(want["discriminator/loss"])
     got = {name: [] for name in want}
     for step in range(2 * steps):
         take_step = coarse_step if step < steps else adversarial_step
@@ -289,7 +289,11 @@ def test_adam_slots_go_to_their_weights(market):
     variables = market.variables | slots | powers
     architecture = importer.architecture_of(variables, "model.ckpt-0")
     state = importer.state_of(variables, architecture, 2e-5)
-    for player, updates in ((state.coarse, 3), (state.refine, 2), (state.critic, 2)):
+    for player, updates in (
+        (state.coarse, 3),
+        (state.refine, 2),
+        (state.discriminator, 2),
+    ):
         adam = player.opt_state[0]
         assert int(adam.count) == updates
         for moment, want in ((adam.mu, lambda w: 2 * w), (adam.nu, lambda w: w**2)):
@@ -301,7 +305,7 @@ def test_adam_slots_go_to_their_weights(market):
 def test_updates_are_read_from_the_beta_powers(deepfashion):
     state = deepfashion.state()
     assert int(state.coarse.opt_state[0].count) == 3
-    assert int(state.critic.opt_state[0].count) == 3
+    assert int(state.discriminator.opt_state[0].count) == 3
     assert int(state.step) == 6
 
 

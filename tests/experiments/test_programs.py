@@ -71,15 +71,15 @@ def test_steps_in_one_call_are_the_same_steps(run, tmp_path):
     got, want = state_of(config), state_of(run)
     for state in (got, want):
         # Its batch norm takes this bias away, so that rounding alone moves it.
-        adam = state.critic.opt_state[0]
-        for weights_of_d in (state.critic.params, adam.mu, adam.nu):
+        adam = state.discriminator.opt_state[0]
+        for weights_of_d in (state.discriminator.params, adam.mu, adam.nu):
             weights_of_d["conv1"].pop("bias")
     jax.tree.map(
         functools.partial(np.testing.assert_allclose, rtol=1e-4, atol=1e-6), got, want
     )
     one, several = (history.read(c.workdir) for c in (run, config))
     assert [entry["step"] for entry in several] == [4]
-    for name in ("coarse/loss", "refine/loss", "critic/loss"):
+    for name in ("coarse/loss", "refine/loss", "discriminator/loss"):
         values = [entry[name] for entry in one if name in entry]
         np.testing.assert_allclose(several[0][name], np.mean(values), rtol=1e-6)
     profile = pathlib.Path(config.workdir, "profile")

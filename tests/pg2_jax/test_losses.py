@@ -58,11 +58,13 @@ def test_losses_stay_finite_for_huge_logits():
 def test_equations_two_and_four_and_the_released_triplet():
     target, refined, source = jnp.array([1.0]), jnp.array([-0.5]), jnp.array([0.3])
     np.testing.assert_allclose(
-        losses.pair_critic_loss(target, refined), [bce(1, 1) + bce(-0.5, 0)], rtol=1e-5
+        losses.pair_discriminator_loss(target, refined),
+        [bce(1, 1) + bce(-0.5, 0)],
+        rtol=1e-5,
     )
     want = 0.5 * bce(1, 1) + 0.25 * bce(-0.5, 0) + 0.25 * bce(0.3, 0)
     np.testing.assert_allclose(
-        losses.triplet_critic_loss(target, refined, source), [want], rtol=1e-5
+        losses.triplet_discriminator_loss(target, refined, source), [want], rtol=1e-5
     )
     got = losses.generator_loss(jnp.array([0.5]), jnp.array([0.25]), 10.0)
     np.testing.assert_allclose(got, [3.0])

@@ -9,7 +9,7 @@ from pg2_jax import blocks, discriminator, models, train_state
 
 RELEASED = {
     "refine_decoder": "constant",
-    "critic_input": "triplet",
+    "discriminator_input": "triplet",
     "heat_map_range": "minus_one_one",
 }
 
@@ -19,7 +19,7 @@ def parameter_counts(architecture):
     state = jax.eval_shape(lambda: train_state.create(architecture, optimizer, 0))
     return [
         sum(x.size for x in jax.tree.leaves(player.params))
-        for player in (state.coarse, state.refine, state.critic)
+        for player in (state.coarse, state.refine, state.discriminator)
     ]
 
 
@@ -55,11 +55,13 @@ def test_parameter_counts_of_the_paper_form():
     encoder = [(6, 4), (4, 4), (4, 4), (4, 4), (4, 8), (8, 8)]
     decoder = [(16, 8), (8, 8), (12, 4), (4, 4), (4, 3)]
     refine = sum(conv_parameters(*pair) for pair in encoder + decoder)
-    critic = sum(conv_parameters(*pair, side=5) for pair in [(6, 4), (4, 8), (8, 16)])
+    discriminator = sum(
+        conv_parameters(*pair, side=5) for pair in [(6, 4), (4, 8), (8, 16)]
+    )
     norms, logit = 2 * (8 + 16), 8 * 4 * 16 + 1
-    _, got_refine, got_critic = parameter_counts(architecture)
+    _, got_refine, got_discriminator = parameter_counts(architecture)
     assert got_refine == refine
-    assert got_critic == critic + norms + logit
+    assert got_discriminator == discriminator + norms + logit
 
 
 @pytest.mark.parametrize(
@@ -80,8 +82,8 @@ def test_every_network_accepts_any_size(size):
     assert drawn.shape == (2, *size, 3)
     drawn = jax.eval_shape(refine.init_with_output, key, image, image)[0]
     assert drawn.shape == (2, *size, 3)
-    critic = architecture.discriminator()
-    logits = jax.eval_shape(critic.init_with_output, key, image)[0]
+    discriminator = architecture.discriminator()
+    logits = jax.eval_shape(discriminator.init_with_output, key, image)[0]
     assert logits.shape == (2,)
 
 
@@ -156,7 +158,7 @@ def coarse_parameters(**changes):
     optimizer = train_state.make_optimizer(1e-3)
     architecture = small(stages="coarse", **changes)
     state = jax.eval_shape(lambda: train_state.create(architecture, optimizer, 0))
-    assert state.refine is None and state.critic is None
+    assert state.refine is None and state.discriminator is None
     return sum(x.size for x in jax.tree.leaves(state.coarse.params))
 
 

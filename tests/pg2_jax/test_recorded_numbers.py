@@ -30,7 +30,7 @@ PAPER = models.Architecture(
 RECORDED = {
     "coarse": [2.275802, 1.779407],
     "refine": [22.286, 21.15765],
-    "critic": [1.658102, 1.271115],
+    "discriminator": [1.658102, 1.271115],
 }
 
 
@@ -53,7 +53,7 @@ def make_state(optimizer):
     create = functools.partial(train_state.create, PAPER, optimizer, 0)
     shapes = jax.eval_shape(create)
     players = {}
-    for name in ("coarse", "refine", "critic"):
+    for name in ("coarse", "refine", "discriminator"):
         params = drawn_weights(getattr(shapes, name).params, name)
         players[name] = train_state.Player(
             params=params, opt_state=optimizer.init(params)

@@ -36,7 +36,7 @@ RELEASED = models.Architecture(
     discriminator_channels=4,
     refine_decoder="constant",
     refine_full_skip=False,
-    critic_input="triplet",
+    discriminator_input="triplet",
     heat_map_range="minus_one_one",
 )
 
@@ -73,7 +73,7 @@ def moved(old, new):
         pairs = zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True)
         return all(np.array_equal(x, y) for x, y in pairs)
 
-    names = ("coarse", "refine", "critic")
+    names = ("coarse", "refine", "discriminator")
     return {n for n in names if not same(getattr(old, n), getattr(new, n))}
 
 
@@ -83,7 +83,7 @@ def test_each_stage_moves_only_its_players(architecture):
     options = {"architecture": architecture, "objective": make_objective()}
     for step, players in (
         (train_step.coarse_step, {"coarse"}),
-        (train_step.adversarial_step, {"refine", "critic"}),
+        (train_step.adversarial_step, {"refine", "discriminator"}),
     ):
         new, _ = jax.jit(functools.partial(step, **options))(state, batch)
         assert moved(state, new) == players
@@ -129,10 +129,10 @@ def test_the_discriminator_trains_against_the_new_refined_image():
         new.refine.params, coarse, inputs["source"], inputs["pose"], PAPER
     )
     logits = train_step.judge(
-        state.critic.params, coarse, refined, inputs, PAPER, objective
+        state.discriminator.params, coarse, refined, inputs, PAPER, objective
     )
-    want, _ = train_step.critic_losses(logits, PAPER)
-    np.testing.assert_allclose(metrics["critic/loss"], want, rtol=1e-5)
+    want, _ = train_step.discriminator_losses(logits, PAPER)
+    np.testing.assert_allclose(metrics["discriminator/loss"], want, rtol=1e-5)
 
 
 def test_prepare_scales_images_and_heat_maps():
@@ -180,7 +180,7 @@ def on_devices(count, step, architecture, batch, **options):
     """The state after a step on so many devices, and its metrics."""
     mesh = Mesh(np.asarray(jax.devices()[:count]), ("data",))
     whole, split = sharding.replicated(mesh), sharding.batched(mesh)
-    options["critic_sees_coarse"] = architecture is RELEASED
+    options["discriminator_sees_coarse"] = architecture is RELEASED
     compiled = jax.jit(
         functools.partial(
             getattr(train_step, step),
@@ -196,7 +196,11 @@ def on_devices(count, step, architecture, batch, **options):
 
 def gradients(state):
     """By player, what the first step's gradients were: Adam remembers half of each."""
-    players = {"coarse": state.coarse, "refine": state.refine, "critic": state.critic}
+    players = {
+        "coarse": state.coarse,
+        "refine": state.refine,
+        "discriminator": state.discriminator,
+    }
     return {n: p.opt_state[0].mu for n, p in players.items() if p}
 
 
@@ -229,7 +233,9 @@ def test_no_image_moves_between_devices(parts):
         functools.partial(
             train_step.adversarial_step,
             architecture=RELEASED,
-            objective=make_objective(critic_sees_coarse=True, grad_accumulation=parts),
+            objective=make_objective(
+                discriminator_sees_coarse=True, grad_accumulation=parts
+            ),
         ),
         in_shardings=(sharding.replicated(mesh), sharding.batched(mesh)),
         out_shardings=sharding.replicated(mesh),
@@ -271,7 +277,7 @@ def test_gradients_in_parts_are_those_of_the_whole_batch():
     for name in ("refine/loss", "refine/adversarial"):
         mean = np.mean([metrics[name] for _, metrics in halves])
         np.testing.assert_allclose(same[name], mean, rtol=1e-5)
-    assert moved(make_state(PAPER), parts) == {"refine", "critic"}
+    assert moved(make_state(PAPER), parts) == {"refine", "discriminator"}
 
 
 def test_an_odd_size_trains():
@@ -281,7 +287,7 @@ def test_an_odd_size_trains():
     for name in ("source_image", "target_image"):
         batch[name] = np.pad(batch[name], ((0, 0), (0, 2), (0, 1), (0, 0)), "edge")
     state, metrics = on_devices(1, "adversarial_step", architecture, batch)
-    assert moved(make_state(architecture), state) == {"refine", "critic"}
+    assert moved(make_state(architecture), state) == {"refine", "discriminator"}
     found = [jnp.isfinite(x).all() for x in jax.tree.leaves((state, metrics))]
     assert all(found)
 
@@ -347,7 +353,7 @@ def test_the_one_stage_moves_g1_and_the_discriminator():
         train_step.one_stage_step, architecture=ONE_STAGE, objective=objective
     )
     new, metrics = jax.jit(step)(state, batch)
-    assert moved(state, new) == {"coarse", "critic"}
+    assert moved(state, new) == {"coarse", "discriminator"}
     inputs = train_step.prepare(batch, ONE_STAGE)
 
     def drawn(params):
@@ -357,7 +363,7 @@ def test_the_one_stage_moves_g1_and_the_discriminator():
 
     def judged(image):
         return train_step.judge(
-            state.critic.params, None, image, inputs, ONE_STAGE, objective
+            state.discriminator.params, None, image, inputs, ONE_STAGE, objective
         )
 
     drawn, judged = jax.jit(drawn), jax.jit(judged)
@@ -367,8 +373,10 @@ def test_the_one_stage_moves_g1_and_the_discriminator():
     np.testing.assert_allclose(metrics["coarse/loss"], fooled + 3 * l1, rtol=1e-5)
     np.testing.assert_allclose(metrics["coarse/adversarial"], fooled, rtol=1e-5)
     # D answers the image of the moved G1.
-    want, _ = train_step.critic_losses(judged(drawn(new.coarse.params)), ONE_STAGE)
-    np.testing.assert_allclose(metrics["critic/loss"], want, rtol=1e-5)
+    want, _ = train_step.discriminator_losses(
+        judged(drawn(new.coarse.params)), ONE_STAGE
+    )
+    np.testing.assert_allclose(metrics["discriminator/loss"], want, rtol=1e-5)
 
 
 def refined_of(architecture, seed=0):
@@ -446,4 +454,4 @@ def test_the_one_stage_may_train_the_network_of_g2():
         objective=make_objective(),
     )
     new, _ = jax.jit(step)(state, make_batch())
-    assert moved(state, new) == {"coarse", "critic"}
+    assert moved(state, new) == {"coarse", "discriminator"}

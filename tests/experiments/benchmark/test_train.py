@@ -24,7 +24,7 @@ def test_operations_of_the_released_networks():
         image_width=64,
         refine_decoder="constant",
         refine_full_skip=False,
-        critic_input="triplet",
+        discriminator_input="triplet",
     )
     found = flops.forward_flops(networks.coarse(), *shapes(3, 18))
     places = [(8 * 4, 768 * 512), (16 * 8, 1024 * 384), (32 * 16, 768 * 256)]

@@ -290,11 +290,11 @@ def test_rows_of_the_released_form_drop_what_needs_stage_two():
         mode="table1",
         workdir="w",
         data_dir="d",
-        critic_input="triplet",
-        critic_sees_coarse=True,
+        discriminator_input="triplet",
+        discriminator_sees_coarse=True,
     )
-    assert not table1.row_config(config, "one_stage", 0).critic_sees_coarse
-    assert table1.row_config(config, "full", 0).critic_sees_coarse
+    assert not table1.row_config(config, "one_stage", 0).discriminator_sees_coarse
+    assert table1.row_config(config, "full", 0).discriminator_sees_coarse
 
 
 def test_one_seed_has_no_spread():

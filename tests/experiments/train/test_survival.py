@@ -106,8 +106,8 @@ def test_two_processes_stop_together_and_one_goes_on(whole, tmp_path):
     # bias before it, whose gradient is nothing but rounding, which Adam enlarges.
     got, want = state_of(alone), state_of(whole)
     for state in (got, want):
-        state.critic.params["conv1"].pop("bias")
-    for name in ("coarse", "refine", "critic"):
+        state.discriminator.params["conv1"].pop("bias")
+    for name in ("coarse", "refine", "discriminator"):
         jax.tree.map(
             lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-3, atol=2e-4),
             getattr(got, name).params,

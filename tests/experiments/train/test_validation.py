@@ -203,7 +203,7 @@ def test_a_new_run_begins_with_the_networks_of_another(run, tmp_path):
     assert int(state.step) == 0
     assert_equal(state.coarse.params, source.coarse.average.params)
     assert_equal(state.refine.params, source.refine.average.params)
-    assert_equal(state.critic.params, source.critic.params)
+    assert_equal(state.discriminator.params, source.discriminator.params)
     assert not any(np.any(x) for x in jax.tree.leaves(state.coarse.opt_state))
     best = state_of(
         dataclasses.replace(config, checkpoint="best", workdir=str(tmp_path / "best"))

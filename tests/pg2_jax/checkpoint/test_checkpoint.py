@@ -208,7 +208,7 @@ def test_a_new_run_begins_with_the_averages_of_another(averaged):
     got = restore.restore_networks(averaged[0], 3, make_state(2))
     assert_equal(got.coarse.params, make_state(1).coarse.params)
     assert_equal(got.refine.params, make_state(1).refine.params)
-    assert_equal(got.critic.params, make_state(0).critic.params)
+    assert_equal(got.discriminator.params, make_state(0).discriminator.params)
     assert_equal(got.coarse.opt_state, make_state(2).coarse.opt_state)
     assert int(got.step) == 0
 
@@ -330,7 +330,7 @@ def test_a_checkpoint_without_averages_is_restored(tmp_path):
         for name, player in (
             ("coarse", state.coarse),
             ("refine", state.refine),
-            ("critic", state.critic),
+            ("discriminator", state.discriminator),
         )
     }
     save(tmp_path, dataclasses.replace(state, **old))
@@ -339,7 +339,7 @@ def test_a_checkpoint_without_averages_is_restored(tmp_path):
     coarse = restore.restore_coarse(str(tmp_path), make_state(1).coarse)
     assert_equal(coarse, state.coarse)
     networks = restore.restore_networks(str(tmp_path), 4, make_state(1))
-    assert_equal(networks.critic.params, state.critic.params)
+    assert_equal(networks.discriminator.params, state.discriminator.params)
 
 
 def test_a_field_younger_than_the_checkpoint_has_its_default():

@@ -11,6 +11,8 @@ from typing import NoReturn
 
 from absl import app, flags
 
+from pg2_jax import errors
+
 # The largest seed of numpy's RandomState, which makes the published draws.
 MAX_SEED = 2**32 - 1
 
@@ -59,7 +61,7 @@ def run(
     except BrokenPipeError:
         raise
     except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {errors.for_programs(error, {})}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(interrupted, file=sys.stderr)

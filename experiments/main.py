@@ -15,10 +15,14 @@ from absl import app, flags, logging
 
 from data_prep.command_line import flag_message
 from experiments import command_line, compilation_cache
+from pg2_jax import errors
 
 # What tensorflow says of its kernels at import hides the progress bar and the table.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+
+# Arguments of the library whose flag has another name.
+_FLAG_OF = {"model": "pose_model"}
 
 _USAGE = """PG2: pose-guided person image generation (Ma et al., NIPS 2017) in JAX.
 
@@ -77,7 +81,7 @@ def main(arguments: Sequence[str]) -> None:
     except (ValueError, OSError, FloatingPointError) as error:
         if os.environ.get("PG2_TRACEBACK"):
             raise
-        _fail(str(error), several)
+        _fail(errors.for_programs(error, _FLAG_OF), several)
     except RuntimeError as error:
         # What XLA raises; the first line names the bytes.
         if "RESOURCE_EXHAUSTED" not in str(error):

@@ -22,7 +22,7 @@ def for_programs(error: Exception, flag_of: Mapping[str, str]) -> str:
     """What a program says of an error: an argument by the name of its flag.
 
     Args:
-        error: any; of an `ArgumentError` the flag is named, others speak for themselves.
+        error: any; other than an `ArgumentError` it speaks for itself.
         flag_of: argument -> flag, where the two differ in name.
     """
     if not isinstance(error, ArgumentError):

@@ -60,7 +60,9 @@ class Limits:
                     async with asyncio.timeout_at(None if ended else deadline):
                         message = await receive()
                 except TimeoutError:
-                    raise _refused(408, "The request took too long to arrive.") from None
+                    raise _refused(
+                        408, "The request took too long to arrive."
+                    ) from None
                 size += len(message.get("body", b""))
                 ended = not message.get("more_body", False)
                 if size <= self._max_bytes:

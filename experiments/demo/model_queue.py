@@ -54,7 +54,7 @@ class ModelQueue:
     def place(self) -> Iterator[None]:
         """A place in the queue; raises Busy if all are taken."""
         if not self._places.acquire(blocking=False):
-            raise Busy("Too many people are generating now. Try again in a moment.")
+            raise Busy("Too many requests are waiting. Try again in a moment.")
         try:
             yield
         finally:

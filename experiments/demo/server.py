@@ -106,7 +106,7 @@ def make_server(
             raise HTTPException(413, rule)
         return content
 
-    @app.get("/", include_in_schema=False)
+    @app.api_route("/", methods=["GET", "HEAD"], include_in_schema=False)
     async def get_page() -> responses.FileResponse:
         return responses.FileResponse(_PAGE / "index.html")
 
@@ -244,6 +244,6 @@ async def _explain(request: fastapi.Request, error: Exception) -> fastapi.Respon
         status, reason = error.status_code, error.detail
         headers = dict(error.headers or {})
         if status == 405:
-            reason = f"{request.url.path} takes {headers['Allow']}, not the method "
-            reason += f"{request.method}."
+            allowed = headers.get("Allow", "GET")
+            reason = f"{request.url.path} takes {allowed}, not {request.method}."
     return responses.JSONResponse({"error": reason}, status, headers)

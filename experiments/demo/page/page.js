@@ -15,6 +15,7 @@ let newest = 0; // request; the answers to others are not shown
 let generating = false;
 let changed = false; // while a picture is generated
 let frames = [];
+let frame = 0;
 let clock = null;
 
 function choose(picture, name, note = '') {
@@ -50,20 +51,21 @@ async function show(request, path, take) {
     if (turn !== newest) return;
     say(result, take(answer, (performance.now() - begin) / 1000));
     result.querySelector('.player').hidden = frames.length < 2;
+    frame = 0;
+    step();
     play(frames.length > 1 && !calm);
   } catch (error) {
     if (turn === newest) say(result, error.message, true);
   }
 }
 
+function step() {
+  put('coarse', frames[frame].coarse);
+  put('refined', frames[frame].refined);
+  frame = (frame + 1) % frames.length;
+}
+
 function play(on) {
-  let frame = 0;
-  const step = () => {
-    put('coarse', frames[frame].coarse);
-    put('refined', frames[frame].refined);
-    frame = (frame + 1) % frames.length;
-  };
-  step();
   clearInterval(clock);
   clock = on ? setInterval(step, setup.frame_ms) : null;
   pause.textContent = on ? 'Pause' : 'Play';
@@ -77,12 +79,7 @@ function put(name, picture) {
   figure.querySelector('a').href = png(picture);
 }
 
-pause.addEventListener('click', () => {
-  if (clock === null) return play(true);
-  clearInterval(clock);
-  clock = null;
-  pause.textContent = 'Play';
-});
+pause.addEventListener('click', () => play(clock === null));
 
 const sequences = result.querySelector('select');
 sequences.append(...setup.sequences.map((name) => (

@@ -11,8 +11,12 @@ import time
 import zlib
 
 import numpy as np
-import uvicorn
+import pytest
 from PIL import Image
+
+pytest.importorskip("fastapi", reason="the page needs the extra demo")
+
+import uvicorn
 
 from experiments.demo import demo, server
 

@@ -3,10 +3,6 @@
 import http.client
 import json
 
-import pytest
-
-pytest.importorskip("fastapi", reason="the page needs the extra demo")
-
 from experiments.config import Config
 from experiments.demo import limits
 from tests.experiments.demo import demo_server

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-pytest.importorskip("fastapi", reason="the page needs the extra demo")
 pytest.importorskip("selenium", reason="the page is tested in a browser")
 
 from selenium.webdriver import ActionChains, Keys
@@ -233,8 +232,9 @@ def test_the_page_fits_a_phone_and_keeps_the_result_in_sight(visitor):
 
 def test_everything_has_a_name_for_screen_readers(visitor):
     unnamed = visitor.browser.execute_script(
-        """return [...document.querySelectorAll(
-        'button, a, input, select, .joint, svg')].filter((node) => !(node.getAttribute('aria-label') || node.textContent.trim()
+        """const all = 'button, a, input, select, .joint, svg';
+        return [...document.querySelectorAll(all)].filter((node) => !(
+        node.getAttribute('aria-label') || node.textContent.trim()
         || node.closest('label'))).map((node) => node.outerHTML)"""
     )
     assert unnamed == []

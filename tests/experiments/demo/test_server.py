@@ -9,8 +9,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-pytest.importorskip("fastapi", reason="the page needs the extra demo")
-
 from experiments.config import Config
 from experiments.demo import example_people, model_queue
 from pg2_jax import pose, visualize
@@ -66,7 +64,10 @@ def test_mistakes_are_explained(port, changes, status, words):
 def test_what_is_not_there_is_explained(port):
     status, body = ask(port, "GET", "/api/draw")
     assert status == 405
-    assert json.loads(body) == {"error": "/api/draw takes POST, not the method GET."}
+    assert json.loads(body) == {"error": "/api/draw takes POST, not GET."}
+    status, body = ask(port, "POST", "/page/page.js")
+    assert status == 405
+    assert json.loads(body) == {"error": "/page/page.js takes GET, HEAD, not POST."}
     status, body = ask(port, "GET", "/nothing")
     assert (status, json.loads(body)) == (404, {"error": "Not Found"})
 

@@ -17,12 +17,7 @@ _MOST_CONNECTIONS = 500
 
 
 def demo(config: Config) -> None:
-    """Serves the demo until it is interrupted.
-
-    Raises:
-        ValueError: no checkpoint, unreadable examples, or packages that are missing.
-        OSError: the address cannot be listened at.
-    """
+    """Serves the demo until it is interrupted."""
     try:
         import uvicorn
 
@@ -65,14 +60,8 @@ def _open(config: Config) -> tuple[model_queue.ModelQueue, dict[str, np.ndarray]
 
 
 def open_finder(config: Config) -> person_finder.PersonFinder | None:
-    """Loads what finds people in photos, before any visitor waits for it.
-
-    Returns:
-        None, with a note on the screen, where no estimator is installed.
-
-    Raises:
-        ValueError: --pose_model was given and cannot be used.
-    """
+    """Loads what finds people in photos, before any visitor waits for it; None, with a
+    note on the screen, where there is no estimator and none was asked for."""
     finder = person_finder.PersonFinder(config.pose_model)
     try:
         finder.open()

@@ -61,21 +61,17 @@ class ModelQueue:
             self._places.release()
 
     def fit_photo(self, content: bytes, name: str) -> tuple[np.ndarray, str]:
-        """Brings a photo to the model's size.
+        """Brings the file of a photo to the model's size; the name is for messages.
 
         One of the model's shape, within 10 %, is taken whole. Of another the part
         around the person is taken if there is a finder, else the middle.
-
-        Args:
-            content: bytes of a JPEG, PNG, BMP or WebP file.
-            name: of the file, for messages.
 
         Returns:
             uint8 [H, W, 3]; what was done to the photo, in words.
 
         Raises:
-            ValueError: not a photo that can be read, or the finder sees nobody, or
-                several people of like size; says what.
+            ValueError: an unreadable photo, or of nobody, or of several people of like
+                size.
         """
         with self._turn:
             photo = photo_files.decode(content, name).image
@@ -98,19 +94,11 @@ class ModelQueue:
         return person, "; the part around the person is used"
 
     def read_pose(self, content: bytes, name: str) -> np.ndarray:
-        """Reads a pose and fits it into the image.
+        """The pose of a file, float32 [18, 3] in pixels of the model's image.
 
-        Args:
-            content: bytes of a text file of keypoints, of whose poses the first is
-                taken, or of a photo, whose person takes the pose.
-            name: of the file; its suffix is one of `pose_suffixes`.
-
-        Returns:
-            float32 [18, 3]: as it is if all points of a file lie in the model's image,
-            else moved and scaled into it.
-
-        Raises:
-            ValueError: not a pose that can be read; names the file and the reason.
+        Of a text file of keypoints the first pose is taken, as it is if all of its
+        points lie in the image, else moved and scaled into it; of a photo, where there
+        is a finder, the person's. Errors name the file.
         """
         name = pathlib.PurePath(name).name
         suffix = pathlib.PurePath(name).suffix.lower()
@@ -145,15 +133,8 @@ class ModelQueue:
         return dict(zip(poses, fitted, strict=True))
 
     def generate(self, photo: np.ndarray, keypoints: Any) -> batch.Drawn:
-        """The person of a photo in a pose, a batch of one.
-
-        Args:
-            photo: uint8 [H, W, 3] of the model's size.
-            keypoints: 18 rows (x, y, visible) in pixels of that size.
-
-        Raises:
-            ValueError: not such keypoints, or none of them lies in the image.
-        """
+        """The person of a photo, uint8 [H, W, 3] of the model's size, in a pose, 18
+        rows (x, y, visible) in pixels of it: a batch of one."""
         checked = check_keypoints(keypoints)
         with self._turn:
             return self.model.batch(photo[None], checked[None])

@@ -72,13 +72,8 @@ class SequenceResponse(pydantic.BaseModel):
 def make_server(
     queue: model_queue.ModelQueue, people: dict[str, np.ndarray], config: Config
 ) -> fastapi.FastAPI:
-    """The page and the endpoints, behind the limits of the config.
-
-    Args:
-        queue: generates.
-        people: examples, name -> uint8 [H, W, 3].
-        config: the limits.
-    """
+    """The page and the endpoints, behind the limits of the config; `people` are the
+    examples, uint8 [H, W, 3] of the model's size."""
     app = fastapi.FastAPI(
         title="pg2_jax", docs_url=None, redoc_url=None, openapi_url="/api/openapi.json"
     )

@@ -145,6 +145,17 @@ def test_a_pose_without_joints_is_explained(visitor):
     assert len(visitor.all(".hidden-joints button:not([hidden])")) == 18
 
 
+def test_a_full_queue_is_explained(visitor, demo_queue):
+    visitor.expects = "status of 503"
+    with contextlib.ExitStack() as places:
+        for _ in range(4):
+            places.enter_context(demo_queue.place())
+        visitor.one('button[aria-label="Arms up"]').click()
+        visitor.wait(lambda: visitor.note("Result").startswith("Too many requests"))
+    with visitor.sees_another_picture():
+        visitor.one('button[aria-label="Back"]').click()
+
+
 def test_photos_are_taken_or_refused_with_a_reason(visitor, tmp_path):
     visitor.expects = "status of 400"
     photo = tmp_path / "me.png"

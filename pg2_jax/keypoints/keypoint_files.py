@@ -32,7 +32,7 @@ from pg2_jax.keypoints.base import (
     text_of,
 )
 
-__all__ = ["NUM_KEYPOINTS", "Pose", "read", "read_placed", "write_csv"]
+__all__ = ["NUM_KEYPOINTS", "Pose", "decode", "read", "read_placed", "write_csv"]
 
 write_csv = pose_transfer_csv.write
 
@@ -91,12 +91,30 @@ def read_placed(
     return found
 
 
+def decode(content: bytes, name: str) -> dict[str, np.ndarray]:
+    """Reads a text file that is in memory, as `read` does one on the disk.
+
+    Args:
+        content: the bytes of the file; pickles and MATLAB files are refused.
+        name: of the file, for messages.
+    """
+    path = pathlib.Path(name)
+    placed = collect(_text(path, content))
+    if not placed:
+        raise ValueError(f"{name}: holds no poses")
+    return {name: pose.keypoints for name, pose in placed.items()}
+
+
 def _file(path: pathlib.Path, photos: Sequence[str] | None) -> Iterator[Entry]:
     content = content_of(path)
     if market_mat.looks_like_matlab(content):
         return market_mat.entries(path, content, photos)
     if numpy_pickle.looks_like_pickle(content):
         return pg2_pickle.entries(path, content)
+    return _text(path, content)
+
+
+def _text(path: pathlib.Path, content: bytes) -> Iterator[Entry]:
     if b"\0" in content[:1000]:  # Not in any text.
         raise ValueError(f"{path}: no format that is read here: {_FORMATS}")
     text = text_of(path, content)

@@ -11,27 +11,35 @@ import time
 import zlib
 
 import numpy as np
-import uvicorn
+import pytest
 from PIL import Image
 
-from experiments.demo import demo, demo_app
+pytest.importorskip("fastapi", reason="the page needs the extra demo")
+
+import uvicorn
+
+from experiments.demo import demo, server
+
+POSE = np.stack([np.linspace(2, 13, 18), np.linspace(1, 30, 18), np.ones(18)], axis=1)
 
 
 @contextlib.contextmanager
-def serving(studio, people, config):
+def serving(queue, people, config):
     """Serves a demo; yields its port."""
-    app = demo_app.make_server(studio, people, config)
-    server = uvicorn.Server(
+    app = server.make_server(queue, people, config)
+    uvicorn_server = uvicorn.Server(
         uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=1)
     )
     with demo.listen("127.0.0.1", 0) as listener:
-        thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
+        thread = threading.Thread(
+            target=uvicorn_server.run, args=([listener],), daemon=True
+        )
         thread.start()
-        while not server.started:
+        while not uvicorn_server.started:
             assert thread.is_alive(), "the server did not start"
             time.sleep(0.01)
         yield listener.getsockname()[1]
-        server.should_exit = True
+        uvicorn_server.should_exit = True
         thread.join(10)
 
 
@@ -47,17 +55,34 @@ def ask(port, method, path, body=None, headers=()):
 
 
 def post(port, content, path="/api/draw"):
-    """Sends JSON; returns status and parsed JSON."""
-    headers = {"Content-Type": "application/json"}
-    status, body = ask(port, "POST", path, json.dumps(content), headers)
+    """Sends JSON, or bytes as they are; returns status and parsed JSON."""
+    headers = {}
+    if not isinstance(content, bytes):
+        content, headers = json.dumps(content), {"Content-Type": "application/json"}
+    status, body = ask(port, "POST", path, content, headers)
     return status, json.loads(body)
 
 
-def encoded(image: np.ndarray) -> str:
-    """Base64 of the PNG file of an image."""
+def photo(height=32, width=16):
+    """Noise, uint8 [H, W, 3]."""
+    return np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
+
+
+def request(**changes):
+    """What `POST /api/draw` takes."""
+    return {"image": encoded(photo()), "keypoints": POSE.tolist(), **changes}
+
+
+def png(image) -> bytes:
+    """The PNG file of an image."""
     buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, "PNG")
-    return base64.b64encode(buffer.getvalue()).decode()
+    Image.fromarray(np.asarray(image)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def encoded(image) -> str:
+    """Base64 of the PNG file of an image."""
+    return base64.b64encode(png(image)).decode()
 
 
 def decoded(text: str) -> np.ndarray:
@@ -67,7 +92,7 @@ def decoded(text: str) -> np.ndarray:
 
 def huge_png(width: int, height: int) -> bytes:
     """A PNG file of a few kilobytes whose header says so many pixels."""
-    content = bytearray(base64.b64decode(encoded(np.zeros((16, 16, 3), np.uint8))))
+    content = bytearray(png(np.zeros((16, 16, 3), np.uint8)))
     content[16:24] = struct.pack(">II", width, height)
     content[29:33] = struct.pack(">I", zlib.crc32(content[12:29]))
     return bytes(content)

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-pytest.importorskip("gradio", reason="the page needs the extra demo")
 pytest.importorskip("selenium", reason="the page is tested in a browser")
 
 from selenium.webdriver import ActionChains, Keys
@@ -16,7 +15,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
 from experiments.config import Config
-from experiments.demo import demo_studio
+from experiments.demo import example_people
 from tests.conftest import console_errors
 from tests.experiments.demo import demo_server
 
@@ -29,13 +28,14 @@ class Visitor:
     def __init__(self, browser, address):
         self.browser = browser
         self.address = address
+        self.expects = ""  # of what the browser reports as errors
         self.open()
 
     def open(self):
         """Loads the page and waits until it can be used."""
         self.browser.get(self.address)
-        self.wait(lambda: self.all('section[aria-label="Drawing"] img[src]'))
-        self.wait(lambda: self.all(".pg2-joint[cx]"))
+        self.wait(lambda: self.note("Result").startswith("Generated in "))
+        self.wait(lambda: self.all(".joint[cx]"))
 
     def wait(self, condition):
         """Waits until something is so."""
@@ -51,22 +51,22 @@ class Visitor:
 
     def note(self, panel):
         """What a panel says."""
-        return self.one(f'section[aria-label="{panel}"] .pg2-note').text
+        return self.one(f'section[aria-label="{panel}"] .note').text
 
-    def drawing(self):
+    def picture(self):
         """The refined picture's bytes."""
-        return self.one(".pg2-refined img").get_attribute("src")
+        return self.one(".refined img").get_attribute("src")
 
     @contextlib.contextmanager
-    def sees_another_drawing(self):
-        """Waits for the drawing to change by what is done."""
-        before = self.drawing()
+    def sees_another_picture(self):
+        """Waits for the picture to change by what is done."""
+        before = self.picture()
         yield
-        self.wait(lambda: self.drawing() != before)
+        self.wait(lambda: self.picture() != before)
 
     def joint(self, number):
         """The joint in the editor."""
-        return self.one(f'.pg2-joint[data-joint="{number}"]')
+        return self.one(f'.joint[data-joint="{number}"]')
 
     def place(self, number):
         """Where a joint is, in pixels of the model."""
@@ -79,26 +79,27 @@ class Visitor:
 
 
 @pytest.fixture(scope="module")
-def address(demo_studio_of_tests):
-    studio = demo_studio_of_tests
+def address(demo_queue):
     config = Config(mode="demo", workdir="unused", max_upload_mb=1)
-    people = demo_studio.examples(studio, "")
-    with demo_server.serving(studio, people, config) as port:
+    people = example_people.read(demo_queue, "")
+    with demo_server.serving(demo_queue, people, config) as port:
         yield f"http://127.0.0.1:{port}/"
 
 
 @pytest.fixture
 def visitor(chromium, address):
     console_errors(chromium)
-    yield Visitor(chromium, address)
-    assert console_errors(chromium) == []
+    visitor = Visitor(chromium, address)
+    yield visitor
+    errors = console_errors(chromium)
+    assert [e for e in errors if not visitor.expects or visitor.expects not in e] == []
 
 
 def test_a_dragged_joint_moves_and_the_picture_changes(visitor):
     x, y = visitor.place(WRIST)
-    box = visitor.one("svg.pg2-editor").rect
+    box = visitor.one("#pose svg").rect
     pixel = box["width"] / 16
-    with visitor.sees_another_drawing():
+    with visitor.sees_another_picture():
         ActionChains(visitor.browser).move_to_element(
             visitor.joint(WRIST)
         ).click_and_hold().move_by_offset(
@@ -107,27 +108,27 @@ def test_a_dragged_joint_moves_and_the_picture_changes(visitor):
     ActionChains(visitor.browser).release().perform()
     assert visitor.place(WRIST) == pytest.approx([x + 2, y - 10], abs=0.2)
     visitor.wait(lambda: visitor.note("Pose").startswith("Right wrist: "))
-    assert visitor.note("Drawing").startswith("Drawn in ")
-    with visitor.sees_another_drawing():
-        visitor.one(".pg2-undo").click()
+    assert visitor.note("Result").startswith("Generated in ")
+    with visitor.sees_another_picture():
+        visitor.one(".undo").click()
     assert visitor.place(WRIST) == pytest.approx([x, y], abs=0.01)
 
 
 def test_the_keyboard_moves_hides_and_shows(visitor):
     x, y = visitor.place(WRIST)
     wrist = visitor.joint(WRIST)
-    with visitor.sees_another_drawing():
+    with visitor.sees_another_picture():
         wrist.send_keys(Keys.ARROW_UP, Keys.ARROW_UP, Keys.ARROW_RIGHT)
     assert visitor.place(WRIST) == pytest.approx([x + 1, y - 2], abs=0.01)
     words = f"{round(x + 1)} right, {round(y - 2)} down"
     assert wrist.get_attribute("aria-label") == f"Right wrist, {words}"
     assert visitor.note("Pose") == f"Right wrist: {words}."
-    with visitor.sees_another_drawing():
+    with visitor.sees_another_picture():
         wrist.send_keys("h")
     assert not wrist.is_displayed() and visitor.note("Pose") == "Right wrist is hidden."
     show = visitor.browser.switch_to.active_element
     assert show.text == "Show right wrist"
-    with visitor.sees_another_drawing():
+    with visitor.sees_another_picture():
         show.send_keys(Keys.ENTER)
     assert wrist.is_displayed() and visitor.place(WRIST) == pytest.approx(
         [x + 1, y - 2]
@@ -136,21 +137,34 @@ def test_the_keyboard_moves_hides_and_shows(visitor):
 
 
 def test_a_pose_without_joints_is_explained(visitor):
+    visitor.expects = "status of 400"
     for joint in range(18):
         if visitor.joint(joint).is_displayed():
             visitor.joint(joint).send_keys(Keys.DELETE)
-    visitor.wait(lambda: "no visible point" in visitor.note("Drawing"))
-    assert len(visitor.all(".pg2-hidden button")) == 18
+    visitor.wait(lambda: "no visible point" in visitor.note("Result"))
+    assert len(visitor.all(".hidden-joints button:not([hidden])")) == 18
+
+
+def test_a_full_queue_is_explained(visitor, demo_queue):
+    visitor.expects = "status of 503"
+    with contextlib.ExitStack() as places:
+        for _ in range(4):
+            places.enter_context(demo_queue.place())
+        visitor.one('button[aria-label="Arms up"]').click()
+        visitor.wait(lambda: visitor.note("Result").startswith("Too many requests"))
+    with visitor.sees_another_picture():
+        visitor.one('button[aria-label="Back"]').click()
 
 
 def test_photos_are_taken_or_refused_with_a_reason(visitor, tmp_path):
+    visitor.expects = "status of 400"
     photo = tmp_path / "me.png"
     pixels = np.random.default_rng(1).integers(0, 256, (40, 40, 3), np.uint8)
     Image.fromarray(pixels).save(photo)
-    with visitor.sees_another_drawing():
+    with visitor.sees_another_picture():
         visitor.file_input("Person").send_keys(str(photo))
     assert visitor.note("Person") == "The photo has 40 x 40 pixels; its middle is used."
-    shown = visitor.one(".pg2-photo").get_attribute("src").partition(",")[2]
+    shown = visitor.one(".photo").get_attribute("src").partition(",")[2]
     assert demo_server.decoded(shown).shape == (32, 16, 3)
     huge = demo_server.huge_png(10_000, 10_000)
     for name, content, words in (
@@ -162,18 +176,19 @@ def test_photos_are_taken_or_refused_with_a_reason(visitor, tmp_path):
         (tmp_path / name).write_bytes(content)
         visitor.file_input("Person").send_keys(str(tmp_path / name))
         visitor.wait(lambda words=words: words in visitor.note("Person"))
-    assert visitor.one(".pg2-photo").get_attribute("src").partition(",")[2] == shown
+    assert visitor.one(".photo").get_attribute("src").partition(",")[2] == shown
 
 
 def test_poses_are_picked_mirrored_saved_and_uploaded(visitor, tmp_path):
-    with visitor.sees_another_drawing():
+    visitor.expects = "status of 400"
+    with visitor.sees_another_picture():
         visitor.one('button[aria-label="Arms up"]').click()
     right, left = visitor.place(4), visitor.place(7)
-    with visitor.sees_another_drawing():
-        visitor.one(".pg2-mirror").click()
+    with visitor.sees_another_picture():
+        visitor.one(".mirror").click()
     assert visitor.place(4) == pytest.approx([15 - left[0], left[1]], abs=0.01)
     assert visitor.place(7) == pytest.approx([15 - right[0], right[1]], abs=0.01)
-    saved = visitor.one(".pg2-save").get_attribute("href")
+    saved = visitor.one(".save").get_attribute("href")
     content = json.loads(
         visitor.browser.execute_script(
             "return decodeURIComponent(arguments[0])", saved.partition(",")[2]
@@ -184,7 +199,7 @@ def test_poses_are_picked_mirrored_saved_and_uploaded(visitor, tmp_path):
     points[4] = 0
     content["people"][0]["pose_keypoints_2d"] = points.ravel().tolist()
     (tmp_path / "mine.json").write_text(json.dumps(content))
-    with visitor.sees_another_drawing():
+    with visitor.sees_another_picture():
         visitor.file_input("Pose").send_keys(str(tmp_path / "mine.json"))
     assert visitor.note("Pose") == "mine.json was read."
     assert not visitor.joint(4).is_displayed()
@@ -195,22 +210,22 @@ def test_poses_are_picked_mirrored_saved_and_uploaded(visitor, tmp_path):
 
 
 def test_a_sequence_plays_and_stops(visitor):
-    visitor.one("button.primary").click()
-    visitor.wait(lambda: visitor.note("Drawing") == "Walk: 8 pictures.")
-    with visitor.sees_another_drawing():
+    visitor.one(".primary").click()
+    visitor.wait(lambda: visitor.note("Result") == "Walk: 8 pictures.")
+    with visitor.sees_another_picture():
         pass
-    visitor.one(".pg2-pause").click()
-    assert visitor.one(".pg2-pause").text == "Play"
-    animation = visitor.one(".pg2-animation").get_attribute("href")
+    visitor.one(".pause").click()
+    assert visitor.one(".pause").text == "Play"
+    animation = visitor.one(".animation").get_attribute("href")
     content = base64.b64decode(animation.partition(",")[2])
     assert content.startswith(b"GIF89a")
-    with visitor.sees_another_drawing():
-        visitor.all('section[aria-label="Person"] .pg2-strip button')[1].click()
-    assert not visitor.one(".pg2-player").is_displayed()
-    assert visitor.one(".pg2-photo").get_attribute("alt").endswith("Drawn person 2")
+    with visitor.sees_another_picture():
+        visitor.all('section[aria-label="Person"] .strip button')[1].click()
+    assert not visitor.one(".player").is_displayed()
+    assert visitor.one(".photo").get_attribute("alt").endswith("Synthetic person 2")
 
 
-def test_the_page_fits_a_phone_and_keeps_the_drawing_in_sight(visitor):
+def test_the_page_fits_a_phone_and_keeps_the_result_in_sight(visitor):
     phone = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
     visitor.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", phone)
     try:
@@ -218,9 +233,9 @@ def test_the_page_fits_a_phone_and_keeps_the_drawing_in_sight(visitor):
         assert visitor.browser.execute_script(width) == 390
         # The bottom of the editor, at the bottom of the screen.
         scroll = "arguments[0].scrollIntoView({block: 'end'})"
-        visitor.browser.execute_script(scroll, visitor.one("svg.pg2-editor"))
+        visitor.browser.execute_script(scroll, visitor.one("#pose svg"))
         top = "return arguments[0].getBoundingClientRect().top"
-        coarse = visitor.one(".pg2-coarse img")
+        coarse = visitor.one(".coarse img")
         visitor.wait(lambda: 0 <= visitor.browser.execute_script(top, coarse) < 100)
     finally:
         visitor.browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
@@ -228,13 +243,13 @@ def test_the_page_fits_a_phone_and_keeps_the_drawing_in_sight(visitor):
 
 def test_everything_has_a_name_for_screen_readers(visitor):
     unnamed = visitor.browser.execute_script(
-        """return [...document.querySelectorAll('.pg2-panel button, .pg2-panel a,'
-        + '.pg2-panel input, .pg2-joint, .pg2-panel svg')].filter((node) =>
-        !(node.getAttribute('aria-label') || node.textContent.trim()
+        """const all = 'button, a, input, select, .joint, svg';
+        return [...document.querySelectorAll(all)].filter((node) => !(
+        node.getAttribute('aria-label') || node.textContent.trim()
         || node.closest('label'))).map((node) => node.outerHTML)"""
     )
     assert unnamed == []
-    joints = visitor.all('.pg2-joint[tabindex="0"][role="button"]')
+    joints = visitor.all('.joint[tabindex="0"][role="button"]')
     assert len(joints) == 18
-    places = visitor.all('.pg2-note[role="status"][aria-live="polite"]')
+    places = visitor.all('.note[role="status"][aria-live="polite"]')
     assert len(places) == 3

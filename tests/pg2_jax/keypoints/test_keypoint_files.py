@@ -28,6 +28,16 @@ def _write(tmp_path, *lines, end="\n"):
     return path
 
 
+def test_text_in_memory_is_read_as_on_the_disk(tmp_path):
+    path = _write(tmp_path, HEADER, _row())
+    decoded = keypoint_files.decode(path.read_bytes(), "mine.csv")
+    np.testing.assert_array_equal(decoded["a.jpg"], keypoint_files.read(path)["a.jpg"])
+    with pytest.raises(ValueError, match=r"^mine.csv: holds no poses"):
+        keypoint_files.decode(HEADER.encode(), "mine.csv")
+    with pytest.raises(ValueError, match=r"^mine.csv"):
+        keypoint_files.decode(pickle.dumps({}), "mine.csv")
+
+
 @pytest.mark.parametrize("separator", [":", ": ", " : "])
 @pytest.mark.parametrize("header", [HEADER, HEADER.replace(":", ": ")])
 @pytest.mark.parametrize("end", ["\n", "\r\n"])

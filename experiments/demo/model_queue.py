@@ -1,0 +1,152 @@
+"""What the demo does for its visitors, one after the other; no web here."""
+
+import contextlib
+import pathlib
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from pg2_jax import pose
+from pg2_jax.estimators import person_finder
+from pg2_jax.inference import batch, pose_library, pose_transfer, retarget, source_photo
+from pg2_jax.keypoints import keypoint_files
+from pg2_jax.photos import crop, photo_files
+
+# Text only: visitors have no use for the formats that researchers convert from.
+POSE_SUFFIXES = (".json", ".csv", ".txt")
+# Around a pose, of its longer side.
+_MARGIN = 0.06
+
+
+class Busy(Exception):
+    """So many requests are waiting that one more would wait too long."""
+
+
+class ModelQueue:
+    """A model, and a queue in front of it that has an end.
+
+    One request at a time decodes, looks for a person, or generates: the networks take
+    all cores anyway, and memory stays that of one photo and a copy.
+
+    Attributes:
+        model: the generators.
+        size: (height, width) of the images.
+        finder: of people in photos, opened; None where there is no estimator.
+    """
+
+    def __init__(
+        self,
+        model: pose_transfer.PoseTransfer,
+        max_waiting: int,
+        finder: person_finder.PersonFinder | None,
+    ):
+        """Takes the model, and how many requests may wait for it."""
+        self.model = model
+        self.size = model.image_size
+        self.finder = finder
+        self._places = threading.BoundedSemaphore(max_waiting + 1)
+        self._turn = threading.Lock()
+
+    @contextlib.contextmanager
+    def place(self) -> Iterator[None]:
+        """A place in the queue; raises Busy if all are taken."""
+        if not self._places.acquire(blocking=False):
+            raise Busy("Too many requests are waiting. Try again in a moment.")
+        try:
+            yield
+        finally:
+            self._places.release()
+
+    def fit_photo(self, content: bytes, name: str) -> tuple[np.ndarray, str]:
+        """Brings the file of a photo to the model's size; the name is for messages.
+
+        One of the model's shape, within 10 %, is taken whole. Of another the part
+        around the person is taken if there is a finder, else the middle.
+
+        Returns:
+            uint8 [H, W, 3]; what was done to the photo, in words.
+
+        Raises:
+            ValueError: an unreadable photo, or of nobody, or of several people of like
+                size.
+        """
+        with self._turn:
+            photo = photo_files.decode(content, name).image
+            fitted, used = self._fit(photo, name)
+        words = f"The photo has {photo.width} x {photo.height} pixels{used}."
+        return np.asarray(fitted), words
+
+    def _fit(self, photo: Image.Image, name: str) -> tuple[Image.Image, str]:
+        height, width = self.size
+        original = (photo.height, photo.width)
+        if source_photo.has_shape(original, self.size):
+            whole = photo.resize((width, height), Image.Resampling.LANCZOS)
+            return whole, ""
+        if self.finder is None:
+            middle = ImageOps.fit(photo, (width, height), Image.Resampling.LANCZOS)
+            return middle, "; its middle is used"
+        joints = self.finder(photo, name)
+        frame = source_photo.frame_of("crop", name, original, self.size, joints)
+        person = crop.apply(photo, frame, self.size)
+        return person, "; the part around the person is used"
+
+    def read_pose(self, content: bytes, name: str) -> np.ndarray:
+        """The pose of a file, float32 [18, 3] in pixels of the model's image.
+
+        Of a text file of keypoints the first pose is taken, as it is if all of its
+        points lie in the image, else moved and scaled into it; of a photo, where there
+        is a finder, the person's. Errors name the file.
+        """
+        name = pathlib.PurePath(name).name
+        suffix = pathlib.PurePath(name).suffix.lower()
+        if suffix not in self.pose_suffixes:
+            raise ValueError(
+                f"{name}: a pose is a file ending in {', '.join(self.pose_suffixes)}, "
+                "such as the JSON file that OpenPose writes for a photo."
+            )
+        if self.finder is not None and suffix in photo_files.SUFFIXES:
+            with self._turn:
+                joints = self.finder(photo_files.decode(content, name).image, name)
+            return self.fit_poses(joints[None])[0]
+        joints = next(iter(keypoint_files.decode(content, name).values()))
+        _, outside = retarget.drop_outside(joints, *self.size)
+        return self.fit_poses(joints[None])[0] if outside else joints
+
+    @property
+    def pose_suffixes(self) -> tuple[str, ...]:
+        """Of the files that `read_pose` takes."""
+        photos = () if self.finder is None else photo_files.SUFFIXES
+        return POSE_SUFFIXES + photos
+
+    def fit_poses(self, poses: np.ndarray, *, alone: bool = False) -> np.ndarray:
+        """Gives poses [N, 18, 3] the size that people have in Market-1501's photos;
+        `retarget.fit_to_image` says the rest."""
+        return retarget.fit_to_image(poses, *self.size, alone=alone, margin=_MARGIN)
+
+    def catalogue(self) -> dict[str, np.ndarray]:
+        """The single poses of the library, in the model's image."""
+        poses = pose_library.read("catalogue")
+        fitted = self.fit_poses(np.stack(list(poses.values())), alone=True)
+        return dict(zip(poses, fitted, strict=True))
+
+    def generate(self, photo: np.ndarray, keypoints: Any) -> batch.Drawn:
+        """The person of a photo, uint8 [H, W, 3] of the model's size, in a pose, 18
+        rows (x, y, visible) in pixels of it: a batch of one."""
+        checked = check_keypoints(keypoints)
+        with self._turn:
+            return self.model.batch(photo[None], checked[None])
+
+
+def check_keypoints(keypoints: Any) -> np.ndarray:
+    """Takes 18 rows of three numbers, and nothing else; returns float32 [18, 3]."""
+    rule = "keypoints: expected 18 rows of three numbers, x, y and visible (0 or 1)."
+    try:
+        points = np.asarray(keypoints, np.float32)
+    except (TypeError, ValueError) as error:
+        raise ValueError(rule) from error
+    if points.shape != (len(pose.JOINTS), 3) or not np.isfinite(points).all():
+        raise ValueError(rule)
+    return points

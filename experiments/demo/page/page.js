@@ -1,0 +1,103 @@
+// The page: a person, a pose, and what the model makes of them.
+import { makeEditor } from './editor.js';
+import { ask, makeStrip, png, say, takeFiles } from './parts.js';
+
+const setup = await (await fetch('api/setup')).json();
+const [height, width] = setup.size;
+document.documentElement.style.setProperty('--ratio', width / height);
+
+const person = document.querySelector('#person');
+const result = document.querySelector('#result');
+const calm = window.matchMedia('(prefers-reduced-motion: reduce)').matches;
+const pause = result.querySelector('.pause');
+let photo = '';
+let newest = 0; // request; the answers to others are not shown
+let generating = false;
+let changed = false; // while a picture is generated
+let frames = [];
+let frame = 0;
+let clock = null;
+
+function choose(picture, name, note = '') {
+  photo = picture;
+  const image = person.querySelector('.photo');
+  image.src = png(picture);
+  image.alt = `The person: ${name}`;
+  say(person, note);
+  markPerson(name);
+  generate();
+}
+
+// While a joint is dragged, the newest pose waits and the others are left out.
+async function generate() {
+  changed = true;
+  if (generating) return;
+  generating = true;
+  while (changed) {
+    changed = false;
+    await show({ image: photo, keypoints: editor.keypoints() }, 'draw', (answer, seconds) => {
+      frames = [answer];
+      return `Generated in ${seconds.toFixed(2)} seconds.`;
+    });
+  }
+  generating = false;
+}
+
+async function show(request, path, take) {
+  const turn = ++newest;
+  const begin = performance.now();
+  try {
+    const answer = await ask(path, request);
+    if (turn !== newest) return;
+    say(result, take(answer, (performance.now() - begin) / 1000));
+    result.querySelector('.player').hidden = frames.length < 2;
+    frame = 0;
+    step();
+    play(frames.length > 1 && !calm);
+  } catch (error) {
+    if (turn === newest) say(result, error.message, true);
+  }
+}
+
+function step() {
+  put('coarse', frames[frame].coarse);
+  put('refined', frames[frame].refined);
+  frame = (frame + 1) % frames.length;
+}
+
+function play(on) {
+  clearInterval(clock);
+  clock = on ? setInterval(step, setup.frame_ms) : null;
+  pause.textContent = on ? 'Pause' : 'Play';
+}
+
+function put(name, picture) {
+  const figure = result.querySelector(`.${name}`);
+  figure.hidden = !picture;
+  if (!picture) return;
+  figure.querySelector('img').src = png(picture);
+  figure.querySelector('a').href = png(picture);
+}
+
+pause.addEventListener('click', () => play(clock === null));
+
+const sequences = result.querySelector('select');
+sequences.append(...setup.sequences.map((name) => (
+  new Option(name[0].toUpperCase() + name.slice(1), name))));
+result.querySelector('form').addEventListener('submit', (event) => {
+  event.preventDefault();
+  say(result, 'Generating the sequence …');
+  const request = { image: photo, sequence: sequences.value };
+  show(request, 'sequence', (answer) => {
+    frames = answer.frames;
+    result.querySelector('.animation').href = `data:image/gif;base64,${answer.animation}`;
+    return `${sequences.selectedOptions[0].text}: ${frames.length} pictures.`;
+  });
+});
+
+const editor = makeEditor(document.querySelector('#pose'), setup, generate);
+const markPerson = makeStrip(person, setup.people, (item) => choose(item.picture, item.name));
+takeFiles(person, 'photo', setup.max_bytes, (answer, name) => {
+  choose(answer.image, name, answer.note);
+});
+choose(setup.people[0].picture, setup.people[0].name);

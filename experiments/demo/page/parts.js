@@ -1,0 +1,69 @@
+// What the panels of the page share.
+export const png = (content) => `data:image/png;base64,${content}`;
+
+export function say(panel, text, isError = false) {
+  const note = panel.querySelector('.note');
+  note.textContent = text;
+  note.classList.toggle('error', isError);
+}
+
+// Posts JSON, or a file as it is; an error's message is the server's.
+export async function ask(path, body) {
+  const isFile = body instanceof Blob;
+  const answer = await fetch(`api/${path}`, {
+    method: 'POST',
+    headers: { 'Content-Type': isFile ? 'application/octet-stream' : 'application/json' },
+    body: isFile ? body : JSON.stringify(body),
+  }).catch(() => { throw new Error('The server does not answer.'); });
+  const content = await answer.json().catch(() => ({}));
+  if (!answer.ok) throw new Error(content.error || `The server answers ${answer.status}.`);
+  return content;
+}
+
+// A row of buttons with pictures, of which one is pressed.
+export function makeStrip(panel, items, pick) {
+  const buttons = items.map((item) => {
+    const button = document.createElement('button');
+    button.type = 'button';
+    button.title = item.name;
+    button.setAttribute('aria-label', item.name);
+    const picture = document.createElement('img');
+    picture.src = png(item.picture);
+    picture.alt = '';
+    button.append(picture);
+    button.addEventListener('click', () => pick(item));
+    return button;
+  });
+  panel.querySelector('.strip').append(...buttons);
+  return (name) => buttons.forEach((button) => (
+    button.setAttribute('aria-pressed', String(button.title === name))));
+}
+
+// Takes a file by choice or by drop, and what the server makes of it.
+export function takeFiles(panel, path, maxBytes, take) {
+  const input = panel.querySelector('input[type=file]');
+  const area = panel.querySelector('.picture');
+  async function read(file) {
+    if (!file) return;
+    try {
+      if (file.size > maxBytes) {
+        throw new Error(`${file.name} is larger than ${Math.round(maxBytes / 2 ** 20)} MB.`);
+      }
+      say(panel, `Reading ${file.name} …`);
+      take(await ask(`${path}?name=${encodeURIComponent(file.name)}`, file), file.name);
+    } catch (error) {
+      say(panel, error.message, true);
+    }
+  }
+  input.addEventListener('change', () => { read(input.files[0]); input.value = ''; });
+  area.addEventListener('dragover', (event) => {
+    event.preventDefault();
+    area.classList.add('drop');
+  });
+  area.addEventListener('dragleave', () => area.classList.remove('drop'));
+  area.addEventListener('drop', (event) => {
+    event.preventDefault();
+    area.classList.remove('drop');
+    read(event.dataTransfer.files[0]);
+  });
+}

@@ -1,0 +1,244 @@
+"""The demo's server: the files of the page, and JSON for the page and for programs."""
+
+import base64
+import binascii
+import io
+import pathlib
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import anyio.to_thread
+import fastapi
+import numpy as np
+import pydantic
+from fastapi import responses, staticfiles
+from fastapi.exceptions import RequestValidationError
+from PIL import Image
+from starlette.exceptions import HTTPException
+
+from experiments.config import Config
+from experiments.demo import limits, model_queue
+from pg2_jax import pose, visualize
+from pg2_jax.inference import batch, pose_library
+
+_PAGE = pathlib.Path(__file__).parent / "page"
+_FIRST_POSE = "hands_on_hips"
+_FRAME_MS = 150
+
+_Result = TypeVar("_Result")
+
+
+class DrawRequest(pydantic.BaseModel):
+    """A photo and a pose.
+
+    Attributes:
+        image: base64 of a JPEG, PNG, BMP or WebP file, of any size; of one of another
+            shape than the model's the part around the person is used, or the middle
+            where the server has no pose estimator.
+        keypoints: 18 rows (x, y, visible) in pixels of the model's image, OpenPose
+            COCO-18 order.
+    """
+
+    image: str
+    keypoints: list[list[float]]
+
+
+class DrawResponse(pydantic.BaseModel):
+    """The generated pictures, base64 of PNG files.
+
+    Attributes:
+        coarse: G1's image.
+        refined: G2's image; null where the model is G1 alone.
+    """
+
+    coarse: str
+    refined: str | None
+
+
+class SequenceRequest(pydantic.BaseModel):
+    """A photo as above, and the name of a sequence of `pose_library`."""
+
+    image: str
+    sequence: str
+
+
+class SequenceResponse(pydantic.BaseModel):
+    """The pictures of a sequence, and base64 of a GIF of them."""
+
+    frames: list[DrawResponse]
+    animation: str
+
+
+def make_server(
+    queue: model_queue.ModelQueue, people: dict[str, np.ndarray], config: Config
+) -> fastapi.FastAPI:
+    """The page and the endpoints, behind the limits of the config; `people` are the
+    examples, uint8 [H, W, 3] of the model's size."""
+    app = fastapi.FastAPI(
+        title="pg2_jax", docs_url=None, redoc_url=None, openapi_url="/api/openapi.json"
+    )
+    max_bytes = config.max_upload_mb * 2**20
+    app.add_middleware(
+        limits.Limits,
+        # Base64, and room for what travels beside a file.
+        max_bytes=max_bytes * 4 // 3 + 2**20,
+        requests_per_minute=config.requests_per_minute,
+    )
+    for kind in (ValueError, model_queue.Busy, RequestValidationError, HTTPException):
+        app.add_exception_handler(kind, _explain)
+    app.mount("/page", staticfiles.StaticFiles(directory=_PAGE))
+    setup = {**_setup(queue, people), "max_bytes": max_bytes}
+
+    async def run(work: Callable[..., _Result], *arguments: Any) -> _Result:
+        # Taken before a thread is, so that no more threads wait than may.
+        with queue.place():
+            return await anyio.to_thread.run_sync(work, *arguments)
+
+    async def uploaded(request: fastapi.Request) -> bytes:
+        content = await request.body()
+        if len(content) > max_bytes:
+            rule = f"The file is larger than {config.max_upload_mb} MB."
+            raise HTTPException(413, rule)
+        return content
+
+    @app.api_route("/", methods=["GET", "HEAD"], include_in_schema=False)
+    async def get_page() -> responses.FileResponse:
+        return responses.FileResponse(_PAGE / "index.html")
+
+    @app.get("/healthz")
+    async def get_health() -> dict[str, Any]:
+        """Says that the server answers, and with which model."""
+        height, width = queue.size
+        step = queue.model.step
+        return {"status": "ok", "step": step, "height": height, "width": width}
+
+    @app.get("/api/setup", include_in_schema=False)
+    async def get_setup() -> dict[str, Any]:
+        return setup
+
+    @app.post("/api/draw")
+    async def draw(request: DrawRequest) -> DrawResponse:
+        """Generates the person of a photo in a pose."""
+        return await run(_draw, queue, request)
+
+    @app.post("/api/sequence")
+    async def draw_sequence(request: SequenceRequest) -> SequenceResponse:
+        """Generates the person of a photo in each pose of a sequence."""
+        return await run(_draw_sequence, queue, request)
+
+    @app.post("/api/photo", include_in_schema=False)
+    async def fit_photo(request: fastapi.Request, name: str) -> dict[str, str]:
+        image, note = await run(queue.fit_photo, await uploaded(request), name)
+        return {"image": _png(image), "note": note}
+
+    @app.post("/api/pose", include_in_schema=False)
+    async def read_pose(request: fastapi.Request, name: str) -> dict[str, Any]:
+        keypoints = await run(queue.read_pose, await uploaded(request), name)
+        return {"keypoints": keypoints.tolist()}
+
+    return app
+
+
+def _setup(
+    queue: model_queue.ModelQueue, people: dict[str, np.ndarray]
+) -> dict[str, Any]:
+    """What the page shows, and what it knows of skeletons, from where the rest of the
+    program does."""
+    black = np.zeros((*queue.size, 3), np.uint8)
+    scale = visualize.screen_scale(queue.size[0])
+    poses = [
+        {
+            "name": _in_words(name),
+            "keypoints": keypoints.tolist(),
+            "picture": _png(visualize.draw_skeleton(black, keypoints, scale=scale)),
+        }
+        for name, keypoints in queue.catalogue().items()
+    ]
+    joints = range(len(pose.JOINTS))
+    return {
+        "size": queue.size,
+        "joints": pose.JOINTS,
+        "mirrored": pose.MIRRORED.tolist(),
+        "joint_colors": [_css(visualize.joint_color(joint)) for joint in joints],
+        "limbs": [
+            [int(a), int(b), _css(visualize.limb_color(a, b))] for a, b in pose.SKELETON
+        ],
+        "people": [{"name": n, "picture": _png(image)} for n, image in people.items()],
+        "poses": poses,
+        "first_pose": _in_words(_FIRST_POSE),
+        "pose_suffixes": queue.pose_suffixes,
+        "sequences": [n for n in pose_library.NAMES if n not in pose_library.SINGLE],
+        "frame_ms": _FRAME_MS,
+    }
+
+
+def _css(color: tuple[int, int, int]) -> str:
+    return f"rgb{color}"
+
+
+def _in_words(name: str) -> str:
+    return name.replace("_", " ").capitalize()
+
+
+def _draw(queue: model_queue.ModelQueue, request: DrawRequest) -> DrawResponse:
+    # Before anybody is looked for in the photo.
+    keypoints = model_queue.check_keypoints(request.keypoints)
+    photo, _ = queue.fit_photo(_from_base64(request.image), "image")
+    return _pictures(queue.generate(photo, keypoints))
+
+
+def _draw_sequence(
+    queue: model_queue.ModelQueue, request: SequenceRequest
+) -> SequenceResponse:
+    poses = np.stack(list(pose_library.read(request.sequence).values()))
+    photo, _ = queue.fit_photo(_from_base64(request.image), "image")
+    generated = [queue.generate(photo, points) for points in queue.fit_poses(poses)]
+    first, *others = [Image.fromarray(each.image[0]) for each in generated]
+    animation = _to_base64(
+        first, "GIF", save_all=True, append_images=others, duration=_FRAME_MS, loop=0
+    )
+    frames = [_pictures(each) for each in generated]
+    return SequenceResponse(frames=frames, animation=animation)
+
+
+def _pictures(generated: batch.Drawn) -> DrawResponse:
+    refined = generated.refined
+    return DrawResponse(
+        coarse=_png(generated.coarse[0]),
+        refined=None if refined is None else _png(refined[0]),
+    )
+
+
+def _png(image: np.ndarray) -> str:
+    return _to_base64(Image.fromarray(image), "PNG")
+
+
+def _to_base64(image: Image.Image, file_format: str, **options: Any) -> str:
+    buffer = io.BytesIO()
+    image.save(buffer, file_format, **options)
+    return base64.b64encode(buffer.getvalue()).decode()
+
+
+def _from_base64(text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise ValueError("image: expected a file in base64.") from error
+
+
+async def _explain(request: fastapi.Request, error: Exception) -> fastapi.Response:
+    """Answers a mistake with its reason in words."""
+    status, reason, headers = 400, str(error), None
+    if isinstance(error, model_queue.Busy):
+        status, headers = 503, {"Retry-After": "2"}
+    elif isinstance(error, RequestValidationError):
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"] if part != "body")
+        status, reason = 422, f"{where or 'body'}: {first['msg']}."
+    elif isinstance(error, HTTPException):
+        status, reason = error.status_code, error.detail
+        headers = dict(error.headers or {})
+        if status == 405:
+            allowed = headers.get("Allow", "GET")
+            reason = f"{request.url.path} takes {allowed}, not {request.method}."
+    return responses.JSONResponse({"error": reason}, status, headers)

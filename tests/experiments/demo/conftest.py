@@ -1,0 +1,24 @@
+"""What the demo's tests share."""
+
+import numpy as np
+import pytest
+
+from experiments.demo import model_queue
+from pg2_jax import models, visualize
+from pg2_jax.inference import exported_model, pose_transfer
+
+
+@pytest.fixture(scope="session")
+def demo_queue():
+    """A queue with 3 places to wait, before a model without networks: refined is the
+    pose over the photo, coarse its negative."""
+
+    def draw(photos, keypoints):
+        pictures = map(visualize.draw_skeleton, photos, keypoints)
+        refined = np.stack(list(pictures))
+        return {"coarse": 255 - refined, "refined": refined}
+
+    architecture = models.Architecture(image_height=32, image_width=16)
+    program = exported_model.Program(4, architecture, {}, draw)
+    model = pose_transfer.PoseTransfer(program)
+    return model_queue.ModelQueue(model, max_waiting=3, finder=None)

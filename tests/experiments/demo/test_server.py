@@ -1,0 +1,175 @@
+"""The demo's server: what programs and the page get from it."""
+
+import base64
+import concurrent.futures
+import io
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from experiments.config import Config
+from experiments.demo import example_people, model_queue
+from pg2_jax import pose, visualize
+from tests.experiments.demo import demo_server
+from tests.experiments.demo.demo_server import POSE, ask, encoded, photo, post, request
+from tests.pg2_jax.inference import stand_in
+
+
+@pytest.fixture(scope="module")
+def port(demo_queue):
+    """A demo with 3 places to wait and room for many requests."""
+    config = Config(mode="demo", workdir="unused", max_upload_mb=1)
+    people = example_people.read(demo_queue, "")
+    with demo_server.serving(demo_queue, people, config) as port:
+        yield port
+
+
+def test_programs_get_what_the_model_generates(port, demo_queue):
+    status, answer = post(port, request())
+    generated = demo_queue.model.batch(photo()[None], POSE[None])
+    assert status == 200 and set(answer) == {"coarse", "refined"}
+    for name in ("coarse", "refined"):
+        image = demo_server.decoded(answer[name])
+        np.testing.assert_array_equal(image, getattr(generated, name)[0])
+
+
+def test_health_names_the_model(port):
+    status, body = ask(port, "GET", "/healthz")
+    wanted = {"status": "ok", "step": 4, "height": 32, "width": 16}
+    assert (status, json.loads(body)) == (200, wanted)
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "words"),
+    [
+        ({"image": "no base64!"}, 400, "image: expected a file in base64"),
+        ({"image": encoded(photo(4, 4))}, 400, "each side must be 8 at least"),
+        ({"image": base64.b64encode(b"text").decode()}, 400, "image: not a photo in a"),
+        ({"keypoints": POSE[:17].tolist()}, 400, "expected 18 rows of three numbers"),
+        ({"keypoints": [[1, 2]] * 18}, 400, "expected 18 rows of three numbers"),
+        ({"keypoints": [[1, 2, 3], [4]]}, 400, "expected 18 rows of three numbers"),
+        ({"keypoints": (POSE * np.nan).tolist()}, 400, "expected 18 rows"),
+        ({"keypoints": [[0, 0, 0]] * 18}, 400, "no visible point inside"),
+        ({"keypoints": "a pose"}, 422, "keypoints: Input should be a valid list"),
+        ({"image": None}, 422, "image: Input should be a valid string"),
+    ],
+)
+def test_mistakes_are_explained(port, changes, status, words):
+    answered, answer = post(port, request(**changes))
+    assert answered == status and words in answer["error"]
+
+
+def test_what_is_not_there_is_explained(port):
+    status, body = ask(port, "GET", "/api/draw")
+    assert status == 405
+    assert json.loads(body) == {"error": "/api/draw takes POST, not GET."}
+    status, body = ask(port, "POST", "/page/page.js")
+    assert status == 405
+    assert json.loads(body) == {"error": "/page/page.js takes GET, HEAD, not POST."}
+    status, body = ask(port, "GET", "/nothing")
+    assert (status, json.loads(body)) == (404, {"error": "Not Found"})
+
+
+def test_a_huge_photo_is_refused_before_it_is_decoded(port, monkeypatch):
+    image = base64.b64encode(demo_server.huge_png(10_000, 10_000)).decode()
+    wanted = request(image=image)
+    monkeypatch.setattr(Image.Image, "load", lambda image: pytest.fail("decoded"))
+    status, answer = post(port, wanted)
+    assert status == 400 and "10000 x 10000 pixels, at most" in answer["error"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/etc/passwd",
+        "/file=/etc/passwd",
+        "/page/../../../../../../../../../../etc/passwd",
+        "/page/%2e%2e/%2e%2e/%2e%2e/%2e%2e/%2e%2e/%2e%2e/%2e%2e/%2e%2e/etc/passwd",
+        "/page/..%2f..%2f..%2f..%2f..%2f..%2f..%2f..%2f..%2f..%2fetc%2fpasswd",
+        "/page//etc/passwd",
+        "/page/../server.py",
+        "/page/%2e%2e/server.py",
+        "/page/",
+        "/docs",
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_no_file_is_within_reach(port, path, method):
+    status, body = ask(port, method, path)
+    assert status == 404 if method == "GET" else status in (404, 405)
+    assert b"root:" not in body and b"import" not in body
+
+
+def test_the_page_is_served_and_loads_nothing_from_other_hosts(port):
+    status, body = ask(port, "GET", "/")
+    assert status == 200 and b'src="page/page.js"' in body
+    for name in ("page.css", "page.js", "editor.js", "parts.js", "icon.svg"):
+        assert ask(port, "GET", f"/page/{name}")[0] == 200
+
+
+def test_uploaded_photos_and_poses_are_fitted(port):
+    status, answer = post(port, demo_server.png(photo()), "/api/photo?name=a.png")
+    assert status == 200 and answer["note"] == "The photo has 16 x 32 pixels."
+    np.testing.assert_array_equal(demo_server.decoded(answer["image"]), photo())
+    values = np.ravel(POSE).tolist()
+    content = json.dumps({"people": [{"pose_keypoints_2d": values}]}).encode()
+    status, answer = post(port, content, "/api/pose?name=a.json")
+    np.testing.assert_allclose(answer["keypoints"], POSE, rtol=1e-6)
+    status, answer = post(port, b"text", "/api/photo?name=%2Fetc%2Fa.png")
+    assert status == 400 and answer["error"].startswith("/etc/a.png: not a photo")
+    status, answer = post(port, b"0" * (2**20 + 1), "/api/pose?name=a.csv")
+    assert status == 413 and answer["error"] == "The file is larger than 1 MB."
+
+
+def test_a_sequence_is_frames_and_a_gif(port, demo_queue):
+    wanted = {"image": encoded(photo()), "sequence": "walk"}
+    status, answer = post(port, wanted, "/api/sequence")
+    assert status == 200 and len(answer["frames"]) == 8
+    animation = Image.open(io.BytesIO(base64.b64decode(answer["animation"])))
+    assert (animation.format, animation.n_frames, animation.size) == (
+        "GIF",
+        8,
+        (16, 32),
+    )
+    assert animation.info["duration"] == 150
+    status, answer = post(port, {**wanted, "sequence": "../walk"}, "/api/sequence")
+    assert status == 400 and "no set of poses '../walk'" in answer["error"]
+
+
+def test_twenty_visitors_at_once_are_served_or_told_to_wait(port):
+    with concurrent.futures.ThreadPoolExecutor(20) as threads:
+        asked = [threads.submit(post, port, request()) for _ in range(20)]
+        health = [ask(port, "GET", "/healthz")[0] for _ in range(5)]
+        answers = [each.result() for each in asked]
+    assert health == [200] * 5
+    served = [answer for status, answer in answers if status == 200]
+    busy = [answer["error"] for status, answer in answers if status == 503]
+    assert len(served) + len(busy) == 20 and len(served) >= 4
+    assert all(answer == served[0] for answer in served)
+    assert all("Try again" in words for words in busy)
+
+
+def test_programs_hear_that_nobody_is_seen(demo_queue):
+    queue = model_queue.ModelQueue(demo_queue.model, 0, stand_in.Finder())
+    config = Config(mode="demo", workdir="unused")
+    wide = request(image=encoded(photo(100, 120)))
+    with demo_server.serving(queue, {"a": photo()}, config) as port:
+        assert post(port, request())[0] == 200
+        status, answer = post(port, wide)
+        assert status == 400
+        assert answer["error"].startswith("image: no person was found in this photo")
+        # Keypoints are checked before anybody is looked for.
+        status, answer = post(port, {**wide, "keypoints": []})
+        assert status == 400 and answer["error"].startswith("keypoints: ")
+
+
+def test_the_editor_has_the_colours_of_the_pictures(port):
+    setup = json.loads(ask(port, "GET", "/api/setup")[1])
+    assert setup["limbs"][0] == [1, 2, "rgb(255, 140, 0)"]  # neck to right shoulder
+    assert setup["joint_colors"][5] == "rgb(0, 150, 255)"  # left shoulder
+    assert visualize.limb_color(0, 14) == visualize.joint_color(14)
+    assert len(setup["limbs"]) == len(pose.SKELETON)
+    assert setup["sequences"] == ["walk", "turn", "wave"]
+    assert setup["first_pose"] in [each["name"] for each in setup["poses"]]

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from pg2_jax.estimators import registry
-from pg2_jax.estimators.registry import Person
+from pg2_jax.estimators import base
+from pg2_jax.estimators.base import Person
 
 # Where COCO-18, the neck left out, is in BlazePose's 33 landmarks.
 _LANDMARKS = [0, 12, 14, 16, 11, 13, 15, 24, 26, 28, 23, 25, 27, 5, 2, 8, 7]
@@ -31,7 +31,7 @@ _SAME_PERSON = 0.1
 class BlazePose:
     """MediaPipe's PoseLandmarker."""
 
-    def __init__(self, settings: registry.Settings) -> None:
+    def __init__(self, settings: base.Settings) -> None:
         """Loads the model."""
         with _quiet(), _without_tensorflow():
             import mediapipe
@@ -42,7 +42,7 @@ class BlazePose:
             )
             options = vision.PoseLandmarkerOptions(
                 base_options=BaseOptions(model_asset_path=os.fspath(settings.model)),
-                num_poses=registry.MAX_PEOPLE,
+                num_poses=base.MAX_PEOPLE,
             )
             self._landmarker = vision.PoseLandmarker.create_from_options(options)
         self._end = weakref.finalize(self, _close, self._landmarker)
@@ -91,10 +91,10 @@ def from_landmarks(
         size: (height, width) of the photo.
         min_confidence: a point below it is missing.
     """
-    points = registry.with_neck(landmarks[_LANDMARKS])
+    points = base.with_neck(landmarks[_LANDMARKS])
     if points[0, 2] > points[_EARS, 2].mean():
         points[_FACE, 3] = 0
-    return registry.person(points[:, :2], points[:, 3], size, min_confidence)
+    return base.person(points[:, :2], points[:, 3], size, min_confidence)
 
 
 def _with_room(

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pg2_jax.estimators import registry
-from pg2_jax.estimators.registry import Person
+from pg2_jax.estimators import base
+from pg2_jax.estimators.base import Person
 from pg2_jax.keypoints import coco_json
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ class RtmPose:
     """A body model through rtmlib: RTMO, which finds people by itself, or RTMPose, for
     photos that show one person and nothing else."""
 
-    def __init__(self, settings: registry.Settings) -> None:
+    def __init__(self, settings: base.Settings) -> None:
         """Loads the model; its outputs tell which of the two it is."""
         import onnxruntime
         import rtmlib
@@ -88,5 +88,5 @@ def from_coco_17(
         size: (height, width) of the photo.
         min_confidence: a point below it is missing.
     """
-    points = registry.with_neck(points[_COCO_17])
-    return registry.person(points[:, :2], points[:, 2], size, min_confidence)
+    points = base.with_neck(points[_COCO_17])
+    return base.person(points[:, :2], points[:, 2], size, min_confidence)

@@ -13,7 +13,7 @@ from PIL import Image
 
 from data_prep.estimation import estimation, resume_log
 from data_prep.sources import photo_list
-from pg2_jax.estimators.registry import Person
+from pg2_jax.estimators.base import Person
 from pg2_jax.keypoints import keypoint_files
 from tests.data_prep.colour_photos import ByColour, person, write_colour
 

@@ -18,7 +18,7 @@ from gradio import utils as gradio_utils
 from experiments.config import Config
 from experiments.demo import demo, demo_app, demo_studio
 from pg2_jax import pose, visualize
-from pg2_jax.estimators import person_finder, registry, weights
+from pg2_jax.estimators import base, person_finder, registry, weights
 from pg2_jax.photos import crop
 from tests.experiments.demo import demo_server
 from tests.experiments.demo.demo_server import ask, encoded, post
@@ -261,11 +261,11 @@ def test_the_estimator_is_opened_before_visitors_come(monkeypatch, capsys):
     monkeypatch.setattr(person_finder, "_installed", lambda: "mediapipe")
     monkeypatch.setattr(registry, "open_estimator", opened.append)
     named = dataclasses.replace(config, pose_model="/nowhere/model.task")
-    with pytest.raises(ValueError, match=r"^--pose_model=/nowhere/model.task: there"):
+    with pytest.raises(ValueError, match=r"^pose_model=/nowhere/model.task: there"):
         demo.open_finder(named)
     monkeypatch.setattr(weights, "locate", lambda name, model: model)
     assert demo.open_finder(named).is_installed()
-    assert opened == [registry.Settings("mediapipe", "/nowhere/model.task")]
+    assert opened == [base.Settings("mediapipe", "/nowhere/model.task")]
 
 
 def png(image):

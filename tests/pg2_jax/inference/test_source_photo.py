@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pg2_jax.estimators import person_finder, registry, weights
-from pg2_jax.estimators.registry import Person
+from pg2_jax.estimators import base, person_finder, registry, weights
+from pg2_jax.estimators.base import Person
 from pg2_jax.inference import source_photo
 from pg2_jax.photos import arrays
 from tests.pg2_jax.inference.stand_in import (
@@ -108,14 +108,14 @@ def test_an_estimator_is_opened_once(monkeypatch):
 
     opened = []
     monkeypatch.setattr(person_finder, "_installed", lambda: "mediapipe")
-    monkeypatch.setattr(weights, "locate", lambda name, model: model)
+    monkeypatch.setattr(weights, "locate", lambda name, path, argument: path)
     monkeypatch.setattr(registry, "open_estimator", open_estimator)
     finder = person_finder.PersonFinder("a.task")
     assert finder.is_installed() and opened == []
     for _ in range(2):
         found = finder(Image.new("RGB", (90, 90)), "a.jpg")
         np.testing.assert_array_equal(found, figure(60))
-    assert opened == [registry.Settings("mediapipe", "a.task")]
+    assert opened == [base.Settings("mediapipe", "a.task")]
 
 
 def test_a_failing_estimator_is_told_without_its_words():

@@ -124,7 +124,7 @@ def test_a_damaged_checkpoint_is_set_aside_for_the_one_before(tmp_path, capsys, 
     (aside,) = (tmp_path / "damaged_checkpoints").iterdir()
     said = capsys.readouterr().err
     assert f"{newest} cannot be read" in said
-    assert f"moved to {aside}; the run goes on from step 1" in said
+    assert f"moved to {aside}; the run resumes from step 1" in said
     saver.save(at_step(2, seed=3))
     saver.close()
     again = restore.restore_generators(str(tmp_path))
@@ -159,7 +159,9 @@ def test_the_best_stays_beside_the_newest(tmp_path):
 
 def test_where_nothing_was_compared_there_is_no_best(tmp_path):
     save(tmp_path, at_step(5))
-    with pytest.raises(ValueError, match=r"was found best; .* with --eval_every"):
+    with pytest.raises(
+        ValueError, match=r"^workdir=.* was found best; .* \(eval_every\)"
+    ):
         restore.restore_generators(str(tmp_path), step="best")
 
 
@@ -223,7 +225,7 @@ def test_generators_know_their_architecture_and_config(tmp_path):
 def test_a_misspelled_path_is_named_with_what_it_may_mean(tmp_path):
     (tmp_path / "model.safetensors").write_text("a model")
     missing = tmp_path / "model.safetensor"
-    hint = f"--workdir={missing}: there is no .*; did you mean {missing}s"
+    hint = f"^workdir={missing}: there is no .*; did you mean {missing}s"
     with pytest.raises(ValueError, match=hint):
         restore.restore_generators(str(missing))
     nowhere = tmp_path / "nowhere" / "run"
@@ -232,14 +234,22 @@ def test_a_misspelled_path_is_named_with_what_it_may_mean(tmp_path):
 
 
 def test_a_folder_without_checkpoints_is_named(tmp_path):
-    with pytest.raises(ValueError, match=f"--workdir={tmp_path}: no checkpoint in"):
+    with pytest.raises(
+        ValueError, match=f"^workdir={tmp_path}: no checkpoint in .*; tr"
+    ):
         restore.restore_generators(str(tmp_path))
+
+
+def test_a_folder_of_an_exported_model_is_answered_with_the_file(tmp_path):
+    (tmp_path / "model.safetensors").write_bytes(b"")
+    with pytest.raises(ValueError, match=rf"; name the file {tmp_path}/model\.safet"):
+        pose_transfer.PoseTransfer.restore(tmp_path)
 
 
 def test_a_file_where_a_run_is_wanted_is_said(tmp_path):
     path = tmp_path / "model.safetensors"
     path.write_bytes(b"")
-    with pytest.raises(ValueError, match=f"--workdir={path} is a file; .* of a run"):
+    with pytest.raises(ValueError, match=f"^workdir={path} is a file; .* of a run"):
         restore.restore_generators(str(path))
 
 
@@ -305,7 +315,7 @@ def test_a_checkpoint_of_a_later_version_is_refused(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match=message):
         pose_transfer.PoseTransfer.restore(tmp_path)
     with pytest.raises(ValueError, match=message):
-        restore.latest_config(str(tmp_path), "--workdir")
+        restore.latest_config(str(tmp_path))
 
 
 def test_a_checkpoint_folder_is_a_model_too(tmp_path):

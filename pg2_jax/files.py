@@ -36,7 +36,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
         OSError: it cannot be written; names the file, and says so in plain words where
             the disk is full or the folder is not one's own.
     """
-    path = pathlib.Path(path)
+    path = pathlib.Path(path).expanduser()
     temporary = path.with_name(f".{os.getpid()}.{path.name}")
     try:
         with _plain_words(path):
@@ -56,7 +56,7 @@ def replacing_folder(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
     Raises:
         OSError: as `replacing`.
     """
-    path = pathlib.Path(path)
+    path = pathlib.Path(path).expanduser()
     with (
         _plain_words(path),
         tempfile.TemporaryDirectory(

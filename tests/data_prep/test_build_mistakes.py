@@ -88,7 +88,7 @@ BAD_SOURCES = [
     (_annotation_of_unknown_photo, r"train\.csv:7: there is no photo .*0001_no\.jpg"),
     (_short_row, r"train\.csv:7: keypoints_y has 17 values"),
     (_truncated_photo, r"0001_c1_0\.jpg: cannot be read: .*[Tt]runcated"),
-    (_large_photo, r"0001_c1_0\.jpg: the photo is 9x9, expected --image_size=24x16"),
+    (_large_photo, r"0001_c1_0\.jpg: the photo is 9x9, expected image_size=24x16"),
 ]
 
 

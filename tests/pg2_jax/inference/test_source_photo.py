@@ -172,9 +172,7 @@ def test_joints_are_found_by_the_name_of_the_photo(tmp_path):
 
 
 def test_an_unknown_fit_is_named():
-    with pytest.raises(
-        ValueError, match=r"fit must be one of auto, stretch, .* 'zoom'"
-    ):
+    with pytest.raises(ValueError, match=r"fit=zoom must be one of auto, stretch"):
         read(make_photo(), fit="zoom")
 
 
@@ -182,7 +180,7 @@ def test_a_drawing_is_pasted_where_it_was_taken():
     whole = make_photo(100, 200)
     joints = figure(60, left=100, top=20)
     source = read(whole, joints)
-    got = source.with_drawing(np.zeros((*SIZE, 3), np.uint8))
+    got = source.pasted(np.zeros((*SIZE, 3), np.uint8))
     box = np.zeros(whole.shape[:2], bool)
     box[11:89, 82:122] = True
     assert not got[box].any()

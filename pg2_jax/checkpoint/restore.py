@@ -237,18 +237,17 @@ def _opened(
         steps = sorted(manager.all_steps())
         if not steps:
             raise errors.ArgumentError(argument, workdir, nothing)
-        best = manager.best_step()
-        if step == "best" and best is None:
+        wanted = manager.best_step() if step == "best" else step
+        if step == "best" and wanted is None:
             rule = (
-                f": none of the checkpoints in {path} was found best; that "
-                "takes validation while training (eval_every), in its last stage."
+                f": none of the checkpoints in {path} was found best; that takes "
+                "validation while training (eval_every), in its last stage."
             )
             raise errors.ArgumentError(argument, workdir, rule)
-        wanted = {None: steps[-1], "best": best}.get(step, step)
-        if wanted not in steps:
+        if wanted not in (None, *steps):
             rule = f": no checkpoint of step {step} in {path}; there are steps {steps}."
             raise errors.ArgumentError(argument, workdir, rule)
-        yield manager, int(wanted)
+        yield manager, steps[-1] if wanted is None else int(wanted)
 
 
 def _instead(path: pathlib.Path) -> str:

@@ -49,7 +49,12 @@ class PersonFinder:
             ValueError: nobody is seen, or two people of like size; the estimator fails,
                 is not installed, or its model cannot be had.
         """
-        estimator = self.open()
+        try:
+            estimator = self.open()
+        except errors.ArgumentError:
+            raise
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from error
         try:
             with self._lock:
                 people = estimator(np.asarray(photo))

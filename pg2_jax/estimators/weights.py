@@ -43,7 +43,8 @@ def locate(estimator: str, path: str, argument: str = "model") -> pathlib.Path:
     )
     if not path:
         return downloads.fetch(model, "the model", where)
-    if not pathlib.Path(path).is_file():
+    file = pathlib.Path(path).expanduser()
+    if not file.is_file():
         rule = f": there is no such file; {where}"
         raise errors.ArgumentError(argument, path, rule)
-    return pathlib.Path(path)
+    return file

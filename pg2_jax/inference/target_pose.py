@@ -78,7 +78,7 @@ def checked_pose(points: Any) -> np.ndarray:
     try:
         array = np.asarray(points, np.float32)
     except (TypeError, ValueError):
-        array = np.zeros(())
+        array = np.zeros((), np.float32)
     if array.shape != (18, 3):
         known = {17: ", COCO's 17 points", 25: ", BODY_25's points"}
         known[33] = ", BlazePose's points"

@@ -230,7 +230,7 @@ def test_two_estimations_for_one_output_are_refused(folder, estimator):
     [
         ({"output": "keypoints.txt"}, r"keypoints\.txt: the name must end in \.csv"),
         ({"output": "no/keypoints.csv"}, "there is no folder .*no"),
-        ({"model": "no.task"}, r"--model=no\.task: there is no such file"),
+        ({"model": "no.task"}, r"^model=no\.task: there is no such file"),
         ({"compare": "no.csv"}, r"no\.csv"),
     ],
 )

@@ -332,7 +332,7 @@ def put_a_run_there(folders):
         ),
         (put_a_run_there, {}, r"--workdir=.*work holds a run, whose metrics.json"),
         (None, {"workdir": __file__}, r"--workdir=.*folders.py is not a folder"),
-        (None, {"batch_size": 3}, "--batch_size=3 must be a multiple"),
+        (None, {"batch_size": 3}, "^batch_size=3 must be a multiple"),
         (None, {"lpips": "/no/a.pth"}, "--lpips=/no/a.pth: /no/a.pth is not there"),
         (None, {"inception": "/no/a.pth"}, "--inception=/no/a.pth: /no/a.pth is not"),
     ],

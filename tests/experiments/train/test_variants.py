@@ -143,7 +143,7 @@ def test_a_run_that_has_all_it_needs_is_saved(coarse_run, pair_dataset, tmp_path
         ({"pose_mask_loss": False}, "--pose_mask_loss: True in the run, False now"),
         (
             {"coarse_from": "/nowhere"},
-            "--coarse_from=/nowhere: there is no such file or folder",
+            "^coarse_from=/nowhere: there is no such file or folder",
         ),
     ],
 )

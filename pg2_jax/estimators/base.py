@@ -39,7 +39,7 @@ class Estimator(Protocol):
     """What finds people."""
 
     def __call__(self, image: np.ndarray) -> list[Person]:
-        """Returns the people in a photo, uint8 [H, W, 3] RGB, in any order."""
+        """The people in a photo, uint8 [H, W, 3] RGB, in any order."""
 
     def close(self) -> None:
         """Lets go of the model."""
@@ -55,7 +55,7 @@ class Settings(NamedTuple):
 
 
 def first_line(error: Exception) -> str:
-    """Returns what an error says, in one line; its name when it says nothing."""
+    """What an error says, in one line; its name when it says nothing."""
     lines = str(error).splitlines()
     return lines[0][:200] if lines else type(error).__name__
 
@@ -72,14 +72,11 @@ def with_neck(points: np.ndarray) -> np.ndarray:
 def person(
     places: np.ndarray, confidence: np.ndarray, size: Sequence[int], least: float
 ) -> Person:
-    """Makes a person of an estimator's points: rounds them to tenths of a pixel, and
-    drops what is unsure or outside the photo, and the neck without both shoulders.
+    """A person of an estimator's points [18, 2] = (x, y) in pixels of the photo of
+    (height, width) `size`, and their confidence [18], of which `least` is needed.
 
-    Args:
-        places: [18, 2] = (x, y) in pixels of the photo.
-        confidence: [18].
-        size: (height, width) of the photo.
-        least: confidence below which a point is missing.
+    Rounds them to tenths of a pixel, and drops what is unsure or outside the photo, and
+    the neck without both shoulders.
     """
     places = np.round(np.nan_to_num(places, nan=-1.0), 1)
     height, width = size

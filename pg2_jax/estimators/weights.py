@@ -24,13 +24,8 @@ MODELS = {
 
 
 def locate(estimator: str, path: str, argument: str = "model") -> pathlib.Path:
-    """Finds the model file of an estimator, and downloads it when there is none.
-
-    Args:
-        estimator: a key of `MODELS`.
-        path: a file of the user's, taken as it is; or empty for the published one,
-            which is kept in the user's cache folder and has its checksum.
-        argument: names `path` in messages.
+    """The model file of an estimator: the user's own, which messages call `argument`,
+    or with an empty path the published one, downloaded once into the user's cache.
 
     Raises:
         ValueError: no such file; no download; a wrong checksum. Says where to get it.

@@ -70,18 +70,9 @@ def write(
     form: str = "safetensors",
     dtype: str = "float32",
 ) -> None:
-    """Writes a model; the file appears whole or not at all.
-
-    Args:
-        path: ends in ".safetensors" or ".jax_export", as `form` says.
-        generators: the model.
-        form: one of `FORMATS`.
-        dtype: of the stored weights, one of `DTYPES`; computing is done in float32.
-
-    Raises:
-        ValueError: an unknown format or type, another suffix.
-        OSError: the file cannot be written.
-    """
+    """Writes a model in one of `FORMATS`, which the path ends in, with its weights in
+    one of `DTYPES`, from which float32 is computed; the file appears whole or not at
+    all. What is unknown is a ValueError."""
     check_path(path, form)
     if dtype not in DTYPES:
         rule = f" must be one of {', '.join(DTYPES)}."

@@ -4,7 +4,6 @@ import dataclasses
 import os
 import pathlib
 from collections.abc import Mapping, Sequence
-from typing import overload
 
 import numpy as np
 from PIL import Image
@@ -101,28 +100,19 @@ class Result(_Shown):
         _save(Image.fromarray(_frame(self, skeleton=skeleton, scale=1)), path)
 
 
-class Results(_Shown, Sequence[Result]):
-    """One photo's person in several poses, by the names of the poses.
+class Results(_Shown, tuple[Result, ...]):
+    """One photo's person in several poses, one at least.
 
-    A sequence of `Result`; `images` and `poses` are all of them as arrays.
+    A tuple of `Result`, with the names of the poses; `images` and `poses` are all of
+    them as arrays.
     """
 
-    def __init__(self, results: Mapping[str, Result]):
-        """Takes one result at least."""
-        self.names = tuple(results)
-        self._results = tuple(results.values())
+    names: tuple[str, ...]
 
-    @overload
-    def __getitem__(self, index: int) -> Result: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Result]: ...
-
-    def __getitem__(self, index):
-        return self._results[index]
-
-    def __len__(self) -> int:
-        return len(self._results)
+    def __new__(cls, results: Mapping[str, Result]) -> "Results":
+        made = super().__new__(cls, results.values())
+        made.names = tuple(results)
+        return made
 
     @property
     def images(self) -> np.ndarray:

@@ -54,16 +54,10 @@ def fit_to_image(
 ) -> np.ndarray:
     """Gives poses the size and the place that people have in photos cropped to them.
 
-    The box around all visible points of all poses, grown on every side by `margin`
-    times its longer side, becomes as large as the image allows, in its middle.
-
-    Args:
-        poses: [N, 18, 3].
-        height: of the image, in pixels, like the result, float32 [N, 18, 3].
-        width: of the image.
-        alone: gives each pose a box of its own; by default they are scaled and moved
-            alike, so that a sequence keeps its motion.
-        margin: see above.
+    The box around all visible points of all poses [N, 18, 3], grown on every side by
+    `margin` times its longer side, becomes as large as the image allows, in its middle;
+    float32 [N, 18, 3] in pixels of the image. All are scaled and moved alike, so that a
+    sequence keeps its motion; `alone` gives each pose a box of its own.
 
     Raises:
         ValueError: the visible points have no extent.

@@ -77,12 +77,16 @@ def read_source(
     photo, name = arrays.to_photo(image)
     original = (photo.height, photo.width)
     fits = has_shape(original, size)
-    body = None if joints is None else _joints_of(joints, name, original)
-    needed = fit == "crop" or (fit == "auto" and not fits)
-    if body is None and needed and (fit == "crop" or finder.is_installed()):
+    body = None
+    if joints is not None:
+        body = _joints_of(joints, name, original)
+    elif fit == "crop" or (fit == "auto" and not fits and finder.is_installed()):
         body = _look_for(finder, photo, name)
     if fit == "auto":
-        fit = _rule(body is not None, original == size, fits)
+        if body is not None and original != size:
+            fit = "crop"
+        else:
+            fit = "stretch" if fits else "letterbox"
         if fit == "letterbox" and pasted_back:
             raise ValueError(
                 f"{name}: to paste the image back (paste_back) it must be known "
@@ -117,14 +121,6 @@ def has_shape(original: Size, size: Size) -> bool:
     so that it is taken whole."""
     distortion = (original[1] * size[0]) / (original[0] * size[1])
     return 1 / _MOST_DISTORTION <= distortion <= _MOST_DISTORTION
-
-
-def _rule(known: bool, same_size: bool, fits: bool) -> str:
-    if same_size:
-        return "stretch"
-    if known:
-        return "crop"
-    return "stretch" if fits else "letterbox"
 
 
 def frame_of(

@@ -27,11 +27,16 @@ CONFIG = {**dataclasses.asdict(ARCHITECTURE), "learning_rate": 1e-3}
 
 
 @functools.cache
-def make_state(seed=0):
+def create():
     optimizer = train_state.make_optimizer(1e-3)
-    create = functools.partial(train_state.create, ARCHITECTURE, optimizer, seed)
-    whole = sharding.replicated(sharding.data_mesh())
-    return jax.jit(create, out_shardings=whole)()
+    program = functools.partial(train_state.create, ARCHITECTURE, optimizer)
+    # The seed is traced: one program for all.
+    return jax.jit(program, out_shardings=sharding.replicated(sharding.data_mesh()))
+
+
+@functools.cache
+def make_state(seed=0):
+    return create()(seed)
 
 
 def at_step(step, seed=0):

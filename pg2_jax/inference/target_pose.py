@@ -135,33 +135,68 @@ def fit_poses(
         fit = "none" if poses.pixels else "image"
         if body is not None and retarget.has_torso(np.stack([body])):
             fit = "body" if retarget.has_torso(stacked) else fit
+    if fit == "none":
+        return _scaled(poses, stacked, size, pose_size or size)
     if fit == "body" and body is None:
         rule = " needs the joints of the source person (source_pose)."
         raise errors.ArgumentError("pose_fit", fit, rule)
     try:
-        if fit == "body":
-            stacked = retarget.fit_to_body(stacked, np.asarray(body))
-        elif fit == "image":
+        if body is not None and fit == "body":
+            stacked = retarget.fit_to_body(stacked, body)
+        else:
             stacked = retarget.fit_to_image(stacked, *size, alone=poses.alone)
     except ValueError as error:
         raise ValueError(f"{poses.place}: {error}") from error
-    placed = fit != "none"
-    given_in = size if placed or not pose_size else pose_size
-    scale = np.array([size[1] / given_in[1], size[0] / given_in[0], 1], np.float32)
+    return _cut(poses, stacked, size)
+
+
+def _scaled(
+    poses: Poses, stacked: np.ndarray, size: Size, pose_size: Size
+) -> dict[str, np.ndarray]:
+    """Poses in pixels of an image of `pose_size` in those of the model; refuses one of
+    which most lies outside that image."""
+    (height, width), scaled = pose_size, {}
+    scale = np.array([size[1] / width, size[0] / height, 1], np.float32)
+    for name, points in zip(poses.poses, stacked, strict=True):
+        kept, outside = retarget.drop_outside(points, height, width)
+        inside = int(kept[:, 2].sum())
+        what = (
+            f"{poses.place}: {name}: {outside} points lie outside an image of "
+            f"{height}x{width} and"
+        )
+        if outside >= inside:
+            raise ValueError(
+                f"{what} {inside} inside. Say with pose_size which image the pose is "
+                "of, or fit it to the image with pose_fit=image."
+            )
+        if outside:
+            warnings.warn(
+                f"{what} are left out; pose_size says which image the pose is of.",
+                stacklevel=5,
+            )
+        scaled[name] = retarget.drop_outside(kept * scale, *size)[0]
+    return scaled
+
+
+def _cut(poses: Poses, stacked: np.ndarray, size: Size) -> dict[str, np.ndarray]:
+    """Poses that have their place in the model's image, without what lies outside."""
     fitted, cut = {}, []
     for name, points in zip(poses.poses, stacked, strict=True):
-        kept = _inside(points, given_in, f"{poses.place}: {name}", placed=placed)
-        fitted[name] = retarget.drop_outside(kept * scale, *size)[0]
-        missing = int((points[:, 2] > 0).sum() - kept[:, 2].sum())
-        if placed and missing:
-            cut.append(f"{name} ({missing} joints)")
+        fitted[name], outside = retarget.drop_outside(points, *size)
+        if not fitted[name].any():
+            raise ValueError(
+                f"{poses.place}: {name}: all joints lie outside the image of "
+                f"{size[0]}x{size[1]}. pose_fit=image makes the whole pose fit."
+            )
+        if outside:
+            cut.append(f"{name} ({outside} joints)")
     if cut:
         warnings.warn(
             f"{poses.place}: the body is so large in the image that {len(cut)} of "
             f"{len(fitted)} poses reach beyond it; the joints outside are left out: "
             f"{', '.join(cut[:3])}{', ...' if cut[3:] else ''}. pose_fit=image makes "
             "the whole pose fit.",
-            stacklevel=4,
+            stacklevel=5,
         )
     return fitted
 
@@ -232,23 +267,3 @@ def _chosen(
         hint = f" Did you mean {', '.join(close)}?" if close else ""
         raise errors.ArgumentError("pose_name", name, f" is not in {place}.{hint}")
     return {name: poses[name]}
-
-
-def _inside(points: np.ndarray, where: Size, name: str, *, placed: bool) -> np.ndarray:
-    """A pose without the points outside the image; refuses one that is not in it."""
-    height, width = where
-    kept, outside = retarget.drop_outside(points, height, width)
-    inside = int(kept[:, 2].sum())
-    if inside == 0 or (outside >= inside and not placed):
-        raise ValueError(
-            f"{name}: {outside} points lie outside an image of {height}x{width} and "
-            f"{inside} inside. Say with pose_size which image the pose is of, "
-            "or fit it to the image with pose_fit=image."
-        )
-    if outside and not placed:
-        warnings.warn(
-            f"{name}: {outside} points lie outside an image of {height}x{width} and "
-            "are left out; pose_size says which image the pose is of.",
-            stacklevel=4,
-        )
-    return kept

@@ -296,14 +296,15 @@ def test_a_model_of_g1_alone_is_restored_and_draws(tmp_path):
     architecture = dataclasses.replace(ARCHITECTURE, stages="coarse")
     config = dataclasses.asdict(architecture)
     optimizer = train_state.make_optimizer(1e-3)
-    state = train_state.create(architecture, optimizer, 3)
+    create = jax.jit(functools.partial(train_state.create, architecture, optimizer))
+    state = create(3)
     saver = checkpointer.Checkpointer(str(tmp_path), config)
     saver.save(dataclasses.replace(state, step=jnp.asarray(2, jnp.int32)))
     saver.close()
     got = restore.restore_generators(str(tmp_path))
     assert got.refine is None
     assert_equal(got.coarse, state.coarse.params)
-    template = train_state.create(architecture, optimizer, 0)
+    template = create(0)
     back = checkpointer.Checkpointer(str(tmp_path), config).restore_latest(template)
     assert_equal(back.coarse, state.coarse)
     photo, keypoints = np.zeros((32, 16, 3), np.uint8), np.ones((18, 3))
@@ -366,10 +367,7 @@ def test_a_pose_without_a_view_is_refused_by_a_model_of_views(tmp_path):
     architecture = dataclasses.replace(
         ARCHITECTURE, stages="coarse", pose_embedding="view"
     )
-    state = train_state.create(architecture, train_state.make_optimizer(1e-3), 0)
-    generators = restore.Generators(
-        0, architecture, {}, coarse=state.coarse.params, refine=None
-    )
+    generators = restore.Generators(0, architecture, {}, coarse={}, refine=None)
     keypoints = np.ones((2, 18, 3), np.float32)
     keypoints[:, 8:14, 1] = 9
     keypoints[1, 8] = 0

@@ -35,6 +35,7 @@ _FORMER_SETTINGS = {
     "critic_input": "discriminator_input",
     "critic_sees_coarse": "discriminator_sees_coarse",
 }
+_EXPORTED = "Files are for generate, demo, export and pg2_jax.PoseTransfer"
 _PACKAGES = ("pg2_jax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
 
 
@@ -221,10 +222,7 @@ def _opened(
     """The checkpoints of a run, and which of its steps is wanted."""
     given, path = pathlib.Path(workdir).expanduser(), folder(workdir)
     if given.is_file():
-        rule = (
-            " is a file; here it takes the folder of a run. Exported files are for "
-            "generate, demo, export and pg2_jax.PoseTransfer."
-        )
+        rule = f" is a file; here it takes the folder of a run. {_EXPORTED}."
         raise errors.ArgumentError(argument, workdir, rule)
     if not given.exists():
         rule = f": there is no such file or folder{_like(given)}"
@@ -253,7 +251,9 @@ def _opened(
 def _instead(path: pathlib.Path) -> str:
     """What to do with a folder that holds no checkpoint."""
     exported = [*path.glob("*.safetensors"), *path.glob("*.jax_export")]
-    return f"name the file {exported[0]}" if exported else "train there first"
+    if not exported:
+        return "train there first"
+    return f"{exported[0].name} in it is an exported model. {_EXPORTED}"
 
 
 def _like(path: pathlib.Path) -> str:

@@ -89,16 +89,9 @@ def push(
     *,
     private: bool = False,
 ) -> str:
-    """Uploads the folder of a file, with what is written beside it: the config, the
-    scores of `metrics`, and a card. Returns the address of the repository.
-
-    Args:
-        repository: "user/repository"; made if there is none.
-        file: what `exported_model.write` wrote, named `FILE`, alone in its folder.
-        config: of the run.
-        step: finished training steps.
-        metrics: the metrics.json of an evaluation.
-        private: whether a new repository is private.
+    """Uploads a file of `exported_model.write`, named `FILE` and alone in its folder,
+    with what is written beside it: the config, the scores of `metrics`, a metrics.json,
+    and a card. Returns the address of the repository, which is made if there is none.
 
     Raises:
         ValueError: not logged in, no such metrics, or huggingface_hub is missing.

@@ -21,12 +21,9 @@ def fit_to_body(poses: np.ndarray, body: np.ndarray) -> np.ndarray:
 
     Their torsos, neck to middle of the hips, get the length of the body's torso, and
     the middle of their hips the place of the body's. All poses are scaled and moved
-    alike, by the median length and the mean place, so that a sequence keeps its motion.
-
-    Args:
-        poses: [N, 18, 3], one body in N poses.
-        body: [18, 3], for example the person of the source photo; its unit is that of
-            the result, float32 [N, 18, 3].
+    alike, by the median length and the mean place, so that a sequence keeps its motion:
+    [N, 18, 3], one person in N poses -> float32 [N, 18, 3] in the unit of the body,
+    [18, 3], for example the person of the source photo.
 
     Raises:
         ValueError: `body`, or every one of `poses`, lacks the neck or both hips.

@@ -136,15 +136,8 @@ def read(
     keypoints: np.ndarray | None = None,
     margin: float = crop.MARGIN,
 ) -> StoredPhoto:
-    """Reads one photo as it is to be stored, of the wanted height and width.
-
-    Args:
-        path: the file.
-        height: wanted height in pixels.
-        width: wanted width in pixels.
-        fit: how a photo of another size gets it, one of `crop.RULES`.
-        keypoints: [18, 3] = (x, y, visible) in pixels of the upright photo, for crop.
-        margin: around the person, for crop.
+    """Reads one photo as it is to be stored, brought to the wanted height and width by
+    one of `crop.RULES`; for keypoints and margin see `crop.frame`.
 
     Raises:
         ValueError: the photo is refused; names the file and the reason.

@@ -94,8 +94,8 @@ def _open(model: str) -> base.Estimator:
             "to find the person in a photo a pose estimator is needed: pip install "
             "'pg2_jax[pose]' (in a checkout: pip install '.[pose]')."
         )
-    path = weights.locate(name, model, "pose_model")
     try:
+        path = weights.locate(name, model)
         return registry.open_estimator(base.Settings(name, path))
     except errors.ArgumentError as error:
         argument = {"model": "pose_model"}.get(error.argument, error.argument)

@@ -23,9 +23,9 @@ MODELS = {
 }
 
 
-def locate(estimator: str, path: str, argument: str = "model") -> pathlib.Path:
-    """The model file of an estimator: the user's own, which messages call `argument`,
-    or with an empty path the published one, downloaded once into the user's cache.
+def locate(estimator: str, path: str) -> pathlib.Path:
+    """The model file of an estimator: the user's own, or with an empty path the
+    published one, downloaded once into the user's cache.
 
     Raises:
         ValueError: no such file; no download; a wrong checksum. Says where to get it.
@@ -34,12 +34,12 @@ def locate(estimator: str, path: str, argument: str = "model") -> pathlib.Path:
     unpack = f" (and unpack {model.member})" if model.member else ""
     where = (
         f"{estimator}'s model is at {model.url}: fetch it{unpack} where there is "
-        f"internet, and give its path as {argument}"
+        "internet, and give its path as the model"
     )
     if not path:
         return downloads.fetch(model, "the model", where)
     file = pathlib.Path(path).expanduser()
     if not file.is_file():
         rule = f": there is no such file; {where}"
-        raise errors.ArgumentError(argument, path, rule)
+        raise errors.ArgumentError("model", path, rule)
     return file

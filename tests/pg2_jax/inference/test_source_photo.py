@@ -108,7 +108,7 @@ def test_an_estimator_is_opened_once(monkeypatch):
 
     opened = []
     monkeypatch.setattr(person_finder, "_installed", lambda: "mediapipe")
-    monkeypatch.setattr(weights, "locate", lambda name, path, argument: path)
+    monkeypatch.setattr(weights, "locate", lambda name, path: path)
     monkeypatch.setattr(registry, "open_estimator", open_estimator)
     finder = person_finder.PersonFinder("a.task")
     assert finder.is_installed() and opened == []

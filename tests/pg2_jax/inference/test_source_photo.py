@@ -118,6 +118,12 @@ def test_an_estimator_is_opened_once(monkeypatch):
     assert opened == [base.Settings("mediapipe", "a.task")]
 
 
+def test_the_finder_names_its_own_argument(monkeypatch):
+    monkeypatch.setattr(person_finder, "_installed", lambda: "mediapipe")
+    with pytest.raises(ValueError, match=r"^pose_model=/no/a.task: there is no such"):
+        read(make_photo(100, 200), finder=person_finder.PersonFinder("/no/a.task"))
+
+
 def test_a_failing_estimator_is_told_without_its_words():
     finder = Finder()
 

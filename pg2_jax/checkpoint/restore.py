@@ -272,14 +272,8 @@ def _restore_weights(
     *,
     averaged: bool,
 ) -> dict[str, PyTree]:
-    """Reads the weights of some players.
-
-    Args:
-        manager: of the checkpoints.
-        step: of the checkpoint.
-        wanted: the weights' shapes, types and shardings by player.
-        averaged: reads the averages of G1 and G2 instead, which must be there.
-    """
+    """Reads the weights of some players, whose shapes, types and shardings are wanted;
+    `averaged` reads the averages of G1 and G2 instead, which must be there."""
     paths = {
         name: ("average", "params")
         if averaged and name != _STORED_DISCRIMINATOR

@@ -19,8 +19,6 @@ _REMEDY = (
     "the joints (source_pose), or install an estimator: pip install 'pg2_jax[pose]'"
 )
 
-Size = tuple[int, int]
-
 
 class Source(NamedTuple):
     """The photo of a person.
@@ -46,7 +44,7 @@ class Source(NamedTuple):
 def read_source(
     image: Any,
     joints: Any,
-    size: Size,
+    size: crop.Size,
     finder: PersonFinder,
     fit: str = "auto",
     *,
@@ -116,7 +114,7 @@ def _look_for(finder: PersonFinder, photo: Image.Image, name: str) -> np.ndarray
         raise ValueError(f"{error} Or give the joints (source_pose).") from error
 
 
-def has_shape(original: Size, size: Size) -> bool:
+def has_shape(original: crop.Size, size: crop.Size) -> bool:
     """Whether a photo of (height, width) `original` has the model's shape within 10 %,
     so that it is taken whole."""
     distortion = (original[1] * size[0]) / (original[0] * size[1])
@@ -124,7 +122,7 @@ def has_shape(original: Size, size: Size) -> bool:
 
 
 def frame_of(
-    fit: str, name: str, original: Size, size: Size, joints: np.ndarray | None
+    fit: str, name: str, original: crop.Size, size: crop.Size, joints: np.ndarray | None
 ) -> crop.Frame:
     """The part of a photo that is used, by a rule of `crop` other than "none"; "crop"
     itself asks for the joints, [18, 3] in pixels of the photo.
@@ -144,7 +142,7 @@ def frame_of(
         ) from error
 
 
-def _joints_of(joints: Any, name: str, original: Size) -> np.ndarray:
+def _joints_of(joints: Any, name: str, original: crop.Size) -> np.ndarray:
     """The joints of the source person, in pixels of the photo."""
     place = "source_pose"
     if isinstance(joints, str | os.PathLike):

@@ -15,11 +15,9 @@ from pg2_jax import errors, pose
 from pg2_jax.estimators.person_finder import PersonFinder
 from pg2_jax.inference import pose_library, retarget
 from pg2_jax.keypoints import keypoint_files
-from pg2_jax.photos import arrays, photo_files
+from pg2_jax.photos import arrays, crop, photo_files
 
 FITS = ("auto", "body", "image", "none")
-
-Size = tuple[int, int]
 
 
 class Poses(NamedTuple):
@@ -96,10 +94,10 @@ def checked_pose(points: Any) -> np.ndarray:
 
 def fit_poses(
     poses: Poses,
-    size: Size,
+    size: crop.Size,
     body: np.ndarray | None,
     fit: str,
-    pose_size: Size | None,
+    pose_size: crop.Size | None,
     *,
     mirror: bool = False,
 ) -> dict[str, np.ndarray]:
@@ -151,7 +149,7 @@ def fit_poses(
 
 
 def _scaled(
-    poses: Poses, stacked: np.ndarray, size: Size, pose_size: Size
+    poses: Poses, stacked: np.ndarray, size: crop.Size, pose_size: crop.Size
 ) -> dict[str, np.ndarray]:
     """Poses in pixels of an image of `pose_size` in those of the model; refuses one of
     which most lies outside that image."""
@@ -178,7 +176,7 @@ def _scaled(
     return scaled
 
 
-def _cut(poses: Poses, stacked: np.ndarray, size: Size) -> dict[str, np.ndarray]:
+def _cut(poses: Poses, stacked: np.ndarray, size: crop.Size) -> dict[str, np.ndarray]:
     """Poses that have their place in the model's image, without what lies outside."""
     fitted, cut = {}, []
     for name, points in zip(poses.poses, stacked, strict=True):

@@ -10,7 +10,7 @@ from data_prep import command_line
 from data_prep.pairs import field_protocol
 from data_prep.sources import deepfashion_photos, readers
 from pg2_jax import files
-from pg2_jax.estimators import registry
+from pg2_jax.estimators import base
 from pg2_jax.photos import crop
 
 _DEFAULT_SIZE = "128x64"
@@ -41,7 +41,7 @@ class Options:
     estimator: str = _option(
         "mediapipe",
         "What estimates keypoints; see estimate_keypoints.py.",
-        choices=registry.NAMES,
+        choices=base.NAMES,
     )
     model: str = _option(
         "", "The estimator's model file; default: the published one, downloaded once."

@@ -26,7 +26,7 @@ if not __package__:  # run as a script: let it find its own package
 from data_prep import command_line
 from data_prep.estimation import estimation
 from data_prep.sources import photo_list
-from pg2_jax.estimators import registry
+from pg2_jax.estimators import base
 
 
 def define_flags() -> None:
@@ -38,7 +38,7 @@ def define_flags() -> None:
     flags.DEFINE_enum(
         "estimator",
         "mediapipe",
-        registry.NAMES,
+        base.NAMES,
         "mediapipe: BlazePose, made for one person in a photo; of several it may miss "
         "some. rtmlib: an ONNX model, RTMO, which finds several, or RTMPose for photos "
         "that one person fills.",
@@ -53,11 +53,11 @@ def define_flags() -> None:
         "largest",
         ("largest", "all"),
         "Of several people in a photo: the one whose points span the largest box, or "
-        f"all (at most {registry.MAX_PEOPLE}), the others as PHOTO#2, PHOTO#3, ...",
+        f"all (at most {base.MAX_PEOPLE}), the others as PHOTO#2, PHOTO#3, ...",
     )
     flags.DEFINE_float(
         "min_confidence",
-        registry.MIN_CONFIDENCE,
+        base.MIN_CONFIDENCE,
         "A point of which the estimator is less sure is missing.",
         lower_bound=0.0,
         upper_bound=1.0,

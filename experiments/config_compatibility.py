@@ -26,7 +26,7 @@ _STAGE_TWO = (
 def newest(config: Config) -> tuple[int, dict[str, Any]] | None:
     """Step and config of a run's newest checkpoint, None where there is none."""
     try:
-        return restore.latest_config(config.workdir, "--workdir")
+        return restore.latest_config(config.workdir)
     except ValueError:
         return None
 

@@ -22,7 +22,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 
 # Arguments of the library whose flag has another name.
-_FLAG_OF = {"model": "pose_model"}
+_FLAG_OF: dict[str, str] = {}
 
 _USAGE = """PG2: pose-guided person image generation (Ma et al., NIPS 2017) in JAX.
 

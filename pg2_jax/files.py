@@ -8,6 +8,8 @@ import re
 import tempfile
 from collections.abc import Iterator
 
+from pg2_jax import errors
+
 _PLAIN_WORDS = {
     errno.ENOSPC: "the disk is full; free some space or choose another folder",
     errno.EDQUOT: "your share of the disk is used up; free some space",
@@ -34,7 +36,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
         OSError: it cannot be written; names the file, and says so in plain words where
             the disk is full or the folder is not one's own.
     """
-    path = pathlib.Path(path)
+    path = pathlib.Path(path).expanduser()
     temporary = path.with_name(f".{os.getpid()}.{path.name}")
     try:
         with _plain_words(path):
@@ -54,7 +56,7 @@ def replacing_folder(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
     Raises:
         OSError: as `replacing`.
     """
-    path = pathlib.Path(path)
+    path = pathlib.Path(path).expanduser()
     with (
         _plain_words(path),
         tempfile.TemporaryDirectory(
@@ -79,35 +81,35 @@ def _plain_words(path: pathlib.Path) -> Iterator[None]:
         raise type(error)(f"{path} cannot be written: {reason}.") from error
 
 
-def parse_range(flag: str, text: str) -> tuple[int, int]:
+def parse_range(argument: str, text: str) -> tuple[int, int]:
     """Reads "A:B" as (A, B).
 
     Args:
-        flag: for the message, without dashes.
+        argument: names the text in the message.
         text: such as "100:110".
 
     Raises:
-        ValueError: the text is something else; names the flag, the value and the rule.
+        ValueError: the text is something else.
     """
     match = re.fullmatch(r"(\d{1,9}):(\d{1,9})", text)
     if not match:
-        raise ValueError(f"--{flag} must be A:B, such as 100:110; got {text!r}.")
+        rule = " must be A:B, such as 100:110."
+        raise errors.ArgumentError(argument, text, rule)
     return int(match[1]), int(match[2])
 
 
-def parse_size(flag: str, text: str) -> tuple[int, int]:
+def parse_size(argument: str, text: str) -> tuple[int, int]:
     """Reads "HEIGHTxWIDTH" as (height, width) in pixels.
 
     Args:
-        flag: for the message, without dashes.
+        argument: names the text in the message.
         text: such as "128x64".
 
     Raises:
-        ValueError: the text is something else; names the flag, the value and the rule.
+        ValueError: the text is something else.
     """
     match = re.fullmatch(r"(\d{1,5})[xX](\d{1,5})", text)
     if not match or not (int(match[1]) and int(match[2])):
-        raise ValueError(
-            f"--{flag} must be HEIGHTxWIDTH in pixels, such as 128x64; got {text!r}."
-        )
+        rule = " must be HEIGHTxWIDTH in pixels, such as 128x64."
+        raise errors.ArgumentError(argument, text, rule)
     return int(match[1]), int(match[2])

@@ -12,7 +12,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from pg2_jax import variants
+from pg2_jax import errors, variants
 from pg2_jax.blocks import (
     GLOROT,
     ConvBlock,
@@ -87,15 +87,17 @@ class Architecture:
                 "G2 has log2(height) - 4 blocks and needs one."
             )
         if self.coarse_network == "refinement" and self.pose_embedding != "heatmap":
-            raise ValueError(
-                f"--pose_embedding={self.pose_embedding} joins the pose at the fully "
-                "connected layer, which --coarse_network=refinement does not have."
+            rule = (
+                " joins the pose at the fully connected layer, which "
+                "coarse_network=refinement does not have."
             )
+            raise errors.ArgumentError("pose_embedding", self.pose_embedding, rule)
         if self.refine_sees_pose and self.pose_embedding in ("coordinate", "view"):
-            raise ValueError(
-                "--refine_sees_pose gives G2 the heat maps, which "
-                f"--pose_embedding={self.pose_embedding} does without."
+            rule = (
+                " gives G2 the heat maps, which "
+                f"pose_embedding={self.pose_embedding} does without."
             )
+            raise errors.ArgumentError("refine_sees_pose", True, rule)
 
     @property
     def blocks(self) -> int:

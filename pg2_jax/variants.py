@@ -3,6 +3,8 @@
 Free of jax, because the flags need it before anything heavy is imported.
 """
 
+from pg2_jax import errors
+
 CHOICES: dict[str, tuple[str, ...]] = {
     "stages": ("two_stage", "one_stage", "coarse"),
     "pose_embedding": ("heatmap", "coordinate", "encoder", "view"),
@@ -20,9 +22,8 @@ def require(name: str, value: str) -> None:
     """Checks that a variant is known.
 
     Raises:
-        ValueError: it is not; names the flag and the choices.
+        ValueError: it is not; names the argument and the choices.
     """
     if value not in CHOICES[name]:
-        raise ValueError(
-            f"--{name} must be one of {', '.join(CHOICES[name])}; got {value!r}."
-        )
+        rule = f" must be one of {', '.join(CHOICES[name])}."
+        raise errors.ArgumentError(name, value, rule)

@@ -16,7 +16,7 @@ from data_prep.estimation.resume_log import EstimationLog, Record
 from data_prep.records.summary import Problems
 from data_prep.sources import photo_list, photo_names, readers
 from pg2_jax import downloads
-from pg2_jax.estimators import registry, weights
+from pg2_jax.estimators import base, registry, weights
 from pg2_jax.keypoints import keypoint_files
 from pg2_jax.photos import photo_files
 
@@ -44,7 +44,7 @@ class Options:
     estimator: str = "mediapipe"
     model: str = ""
     everyone: bool = False
-    min_confidence: float = registry.MIN_CONFIDENCE
+    min_confidence: float = base.MIN_CONFIDENCE
     min_score: float = MIN_SCORE
     skip: bool = False
     overwrite: bool = False
@@ -163,13 +163,13 @@ def _reference(
     return reference, problems
 
 
-def _settings(options: Options) -> registry.Settings:
+def _settings(options: Options) -> base.Settings:
     registry.check_installed(options.estimator)
     model = weights.locate(options.estimator, options.model)
-    return registry.Settings(options.estimator, model, options.min_confidence)
+    return base.Settings(options.estimator, model, options.min_confidence)
 
 
-def _open_log(options: Options, settings: registry.Settings) -> EstimationLog:
+def _open_log(options: Options, settings: base.Settings) -> EstimationLog:
     facts = {
         "estimator": settings.name,
         "model_sha256": downloads.sha256(settings.model),
@@ -188,7 +188,7 @@ def _open_log(options: Options, settings: registry.Settings) -> EstimationLog:
 
 def _find_all(
     listing: photo_list.Listing,
-    settings: registry.Settings,
+    settings: base.Settings,
     log: EstimationLog,
     workers: int,
 ) -> list[Record]:
@@ -216,12 +216,12 @@ def _find_all(
 
 
 @functools.lru_cache(maxsize=1)
-def _estimator(settings: registry.Settings) -> registry.Estimator:
+def _estimator(settings: base.Settings) -> base.Estimator:
     """The estimator of this process: loading one takes seconds."""
     return registry.open_estimator(settings)
 
 
-def _find(name: str, *, folder: pathlib.Path, settings: registry.Settings) -> Record:
+def _find(name: str, *, folder: pathlib.Path, settings: base.Settings) -> Record:
     """Finds the people in one photo."""
     estimator = _estimator(settings)
     path = folder / name
@@ -234,5 +234,5 @@ def _find(name: str, *, folder: pathlib.Path, settings: registry.Settings) -> Re
         return Record(name, stamp, estimator(np.asarray(image)))
     except Exception as error:
         # These libraries raise nearly anything.
-        reason = registry.first_line(error)
+        reason = base.first_line(error)
         return Record(name, stamp, [], f"{path}: {settings.name} fails: {reason}")

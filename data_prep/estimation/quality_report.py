@@ -10,7 +10,7 @@ import numpy as np
 
 from data_prep.estimation.resume_log import Record
 from pg2_jax import files
-from pg2_jax.estimators.registry import Person
+from pg2_jax.estimators.base import Person
 from pg2_jax.photos import crop, photo_files
 
 HEADER = ("name", "status", "people", "score", "points", "note")

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pg2_jax import locks
-from pg2_jax.estimators.registry import Person
+from pg2_jax.estimators.base import Person
 
 # The size in bytes and the time of change of a photo: whether it is still the same.
 Stamp = tuple[int, int]

@@ -30,7 +30,7 @@ from typing import Any
 
 from absl import app, flags, logging
 
-from pg2_jax import files
+from pg2_jax import errors, files
 
 # What tensorflow says of its kernels at import hides the progress and the table.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -95,7 +95,7 @@ def main(argv: list[str]) -> int:
             raise ValueError(f"unexpected argument {argv[1]!r}; flags begin with --")
         _run(flags.FLAGS)
     except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {errors.for_programs(error, {})}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

@@ -8,6 +8,7 @@ import numpy as np
 from experiments.config import Config
 from experiments.config_compatibility import check_networks
 from experiments.demo import example_people, model_queue
+from pg2_jax import errors
 from pg2_jax.checkpoint import restore
 from pg2_jax.estimators import person_finder
 from pg2_jax.inference import pose_transfer
@@ -68,7 +69,8 @@ def open_finder(config: Config) -> person_finder.PersonFinder | None:
     except ValueError as error:
         if config.pose_model:
             raise
-        print(f"note: photos of another shape are cut to their middle; {error}")
+        reason = errors.for_programs(error, {})
+        print(f"note: photos of another shape are cut to their middle; {reason}")
         return None
     return finder
 

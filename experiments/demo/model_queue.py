@@ -132,7 +132,7 @@ class ModelQueue:
         fitted = self.fit_poses(np.stack(list(poses.values())), alone=True)
         return dict(zip(poses, fitted, strict=True))
 
-    def generate(self, photo: np.ndarray, keypoints: Any) -> batch.Drawn:
+    def generate(self, photo: np.ndarray, keypoints: Any) -> batch.Generated:
         """The person of a photo, uint8 [H, W, 3] of the model's size, in a pose, 18
         rows (x, y, visible) in pixels of it: a batch of one."""
         checked = check_keypoints(keypoints)

@@ -201,7 +201,7 @@ def _draw_sequence(
     return SequenceResponse(frames=frames, animation=animation)
 
 
-def _pictures(generated: batch.Drawn) -> DrawResponse:
+def _pictures(generated: batch.Generated) -> DrawResponse:
     refined = generated.refined
     return DrawResponse(
         coarse=_png(generated.coarse[0]),

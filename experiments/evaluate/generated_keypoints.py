@@ -9,7 +9,7 @@ import numpy as np
 
 from data_prep.estimation import estimation
 from pg2_jax import downloads
-from pg2_jax.estimators import registry, weights
+from pg2_jax.estimators import base, registry, weights
 
 
 class DrawnPoses(NamedTuple):
@@ -43,7 +43,7 @@ def estimated(name: str, model: str) -> DrawnPoses:
         ValueError: it is not installed, or its model is not there.
     """
     registry.check_installed(name)
-    settings = registry.Settings(name, weights.locate(name, model))
+    settings = base.Settings(name, weights.locate(name, model))
     estimate = registry.open_estimator(settings)
 
     def find(images: np.ndarray, first: int) -> np.ndarray:
@@ -70,7 +70,7 @@ def given(poses: Sequence[np.ndarray], file: str) -> DrawnPoses:
     return DrawnPoses(find, f"annotations of {file}")
 
 
-def _largest(people: list[registry.Person]) -> np.ndarray:
+def _largest(people: list[base.Person]) -> np.ndarray:
     sure = [person for person in people if person.score >= estimation.MIN_SCORE]
     if not sure:
         return np.zeros((18, 3), np.float32)

@@ -51,7 +51,7 @@ def _with_stage_one(
     state: train_state.TrainState, config: Config, data: dict[str, Any]
 ) -> train_state.TrainState:
     """The state of step --coarse_steps, with G1 of the run --coarse_from."""
-    step, stored = restore.latest_config(config.coarse_from, "--coarse_from")
+    step, stored = restore.latest_config(config.coarse_from, "coarse_from")
     config_compatibility.check_stage_one(step, stored, config, data)
     coarse = restore.restore_coarse(config.coarse_from, state.coarse)
     processes.say(f"{config.workdir}: stage I is that of {config.coarse_from}")
@@ -64,7 +64,7 @@ def _with_networks(
 ) -> train_state.TrainState:
     """The state of step 0 with the networks of the run --init_from."""
     step, stored = restore.latest_config(
-        config.init_from, "--init_from", config.wanted_checkpoint
+        config.init_from, "init_from", config.wanted_checkpoint
     )
     config_compatibility.check_init_from(stored, config)
     processes.say(

@@ -17,13 +17,8 @@ class Checkpointer:
     """
 
     def __init__(self, workdir: str, config: dict[str, Any], *, keep: int = 3):
-        """Opens or creates the folder.
-
-        Args:
-            workdir: of the run.
-            config: stored with each checkpoint, with the versions; JSON values.
-            keep: number of newest checkpoints that stay, and the best beside them.
-        """
+        """Opens or creates the folder; `config`, JSON values, is stored with each
+        checkpoint, of which the `keep` newest stay, and the best beside them."""
         kept = ocp_managers.AnyPreservationPolicy(
             [
                 ocp_managers.LatestN(keep),
@@ -50,11 +45,8 @@ class Checkpointer:
         }
 
     def save(self, state: train_state.TrainState, score: float | None = None) -> None:
-        """Begins to write the state; training may go on meanwhile.
-
-        Args:
-            state: of which a step is saved once.
-            score: makes it a candidate for the best checkpoint; higher is better.
+        """Begins to write the state, each step once; training may go on meanwhile. A
+        score makes it a candidate for the best checkpoint; higher is better.
 
         Raises:
             OSError: this or the checkpoint before cannot be written, as on a full disk.
@@ -77,11 +69,8 @@ class Checkpointer:
             )
 
     def latest_config(self) -> dict[str, Any] | None:
-        """The config inside the newest readable checkpoint, or None if there is none.
-
-        Raises:
-            ValueError: there are checkpoints, but none can be read.
-        """
+        """The config inside the newest readable checkpoint, None without checkpoints.
+        If none can be read, it is a ValueError."""
         failures = []
         for step in self._newest_first():
             try:
@@ -96,10 +85,8 @@ class Checkpointer:
         """Returns the newest readable checkpoint, or `state` if there is none.
 
         Damaged ones that are newer are said on stderr and moved to
-        `<workdir>/damaged_checkpoints`.
-
-        Args:
-            state: the template: its structure, shapes, types and shardings.
+        `<workdir>/damaged_checkpoints`. `state` gives the structure, shapes, types and
+        shardings.
 
         Raises:
             ValueError: there are checkpoints, but none can be read.
@@ -110,13 +97,13 @@ class Checkpointer:
         )
         for step in self._newest_first():
             try:
-                found = checksums.read_arrays(self._manager, step, template)
+                stored = checksums.read_arrays(self._manager, step, template)
             except checksums.Unreadable as error:
                 failures[step] = error
             else:
                 if failures:
                     checksums.set_aside(self._manager, failures, step)
-                return restore.from_stored_form(found)
+                return restore.from_stored_form(stored)
         if failures:
             raise checksums.all_unreadable(list(failures.values()))
         return state

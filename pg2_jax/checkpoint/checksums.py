@@ -28,38 +28,26 @@ class Unreadable(ValueError):
 
 
 def description(stored: dict[str, Any], state: PyTree) -> dict[str, Any]:
-    """What is written beside the arrays of a state, as JSON values.
-
-    Args:
-        stored: what the checkpoint has to say of itself.
-        state: arrays that this process has whole.
-    """
+    """What is written beside the arrays of a state, which this process has whole: what
+    is `stored`, JSON values, and their checksums."""
     return {**stored, _CHECKSUMS: _checksums(state)}
 
 
 def read_description(manager: ocp.CheckpointManager, step: int) -> dict[str, Any]:
-    """Reads what was written beside the arrays.
-
-    Raises:
-        Unreadable: it is damaged.
-    """
+    """Reads what was written beside the arrays; damaged, it is `Unreadable`."""
     arguments = ocp.args.Composite(**{CONFIG: ocp.args.JsonRestore()})
     try:
-        found = manager.restore(step, args=arguments)[CONFIG]
+        stored = manager.restore(step, args=arguments)[CONFIG]
     except Exception as error:
         raise _unreadable(manager, step, error) from error
-    if not isinstance(found, dict) or "config" not in found:
+    if not isinstance(stored, dict) or "config" not in stored:
         raise _unreadable(manager, step, "its config is missing")
-    return found
+    return stored
 
 
 def read_arrays(manager: ocp.CheckpointManager, step: int, template: PyTree) -> PyTree:
-    """Reads the arrays of a checkpoint that the template names, placed as it says.
-
-    Args:
-        manager: of the folder.
-        step: of the checkpoint.
-        template: shapes, types and shardings; what it does not name stays on disk.
+    """Reads the arrays of a checkpoint that the template names, with its shapes, types
+    and shardings; what it does not name stays on disk.
 
     Raises:
         Unreadable: an array is damaged or missing.
@@ -72,7 +60,7 @@ def read_arrays(manager: ocp.CheckpointManager, step: int, template: PyTree) -> 
     )
     arguments = ocp.args.Composite(**{STATE: arguments})
     try:
-        found = manager.restore(step, args=arguments)[STATE]
+        arrays = manager.restore(step, args=arguments)[STATE]
     except Exception as error:
         # What orbax and tensorstore raise on damaged files is of many kinds; a device
         # without room is none of them.
@@ -80,22 +68,17 @@ def read_arrays(manager: ocp.CheckpointManager, step: int, template: PyTree) -> 
             raise
         raise _unreadable(manager, step, error) from error
     if wanted is not None:  # Else it is older than checksums are.
-        for name, value in _checksums(found).items():
+        for name, value in _checksums(arrays).items():
             if wanted.get(name) != value:
                 raise _unreadable(manager, step, f"{name} is not what was saved")
-    return found
+    return arrays
 
 
 def set_aside(
     manager: ocp.CheckpointManager, failures: Mapping[int, Unreadable], good: int
 ) -> None:
-    """Moves damaged checkpoints away, so that their steps can be saved again, and says
-    so on stderr.
-
-    Args:
-        manager: of the folder; all processes call this alike.
-        failures: by step.
-        good: the step that the run goes on from.
+    """Moves damaged checkpoints, by step, away, so that their steps can be saved again,
+    and says so on stderr; the run resumes from step `good`. All processes call this.
     """
     if jax.process_index() == 0:
         folder = pathlib.Path(manager.directory).parent / "damaged_checkpoints"
@@ -105,7 +88,7 @@ def set_aside(
             to = folder / f"{step}_{time.time_ns()}"
             _place(manager, step).rename(to)
             print(
-                f"warning: {error}. It was moved to {to}; the run goes on from step "
+                f"warning: {error}. It was moved to {to}; the run resumes from step "
                 f"{good}.",
                 file=sys.stderr,
             )
@@ -132,7 +115,7 @@ def telling_of_failure(folder: pathlib.Path) -> Iterator[None]:
         reason = " ".join(str(error).split())[:300] or type(error).__name__
         raise OSError(
             f"a checkpoint cannot be written to {folder}: {reason}. Older checkpoints "
-            "are kept; with room on the disk the same command goes on."
+            "are kept; with room on the disk the same command resumes."
         ) from error
 
 

@@ -1,22 +1,24 @@
 """What a checkpoint holds, and reading it; `Checkpointer` in checkpointer.py writes.
 
-The config is inside: a checkpoint alone is enough to continue training, or to restore
-the generators and draw. `restore_generators` needs no flags.
+The config is inside: a checkpoint alone is enough to resume training, or to restore the
+generators.
 """
 
+import contextlib
 import dataclasses
 import difflib
 import functools
 import importlib.metadata
 import operator
 import pathlib
+from collections.abc import Iterator
 from typing import Any, Literal
 
 import flax.traverse_util
 import jax
 import orbax.checkpoint as ocp
 
-from pg2_jax import models, train_state
+from pg2_jax import errors, models, train_state
 from pg2_jax.checkpoint import checksums
 
 PyTree = Any
@@ -25,7 +27,7 @@ Wanted = int | Literal["best"] | None
 # Which weights of a generator: the average where the run kept one, or the last alone.
 Weights = Literal["averaged", "raw"]
 # What this code writes into a checkpoint, and the newest that it reads. It grows when
-# older code would read a checkpoint and draw something else from it.
+# older code would read a checkpoint and generate something else from it.
 FORMAT = 1
 # Checkpoints and exported files name D and its settings as version 0.1.0 did.
 _STORED_DISCRIMINATOR = "critic"
@@ -33,18 +35,19 @@ _FORMER_SETTINGS = {
     "critic_input": "discriminator_input",
     "critic_sees_coarse": "discriminator_sees_coarse",
 }
+_EXPORTED = "Files are for generate, demo, export and pg2_jax.PoseTransfer"
 _PACKAGES = ("pg2_jax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
 
 
 def versions() -> dict[str, str]:
     """Versions of the packages that a result depends on."""
-    found = {}
+    installed = {}
     for package in _PACKAGES:
         try:
-            found[package] = importlib.metadata.version(package)
+            installed[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
-            found[package] = "not installed"
-    return found
+            installed[package] = "not installed"
+    return installed
 
 
 def with_current_names(config: dict[str, Any]) -> dict[str, Any]:
@@ -67,11 +70,8 @@ def from_stored_form(stored: dict[str, Any]) -> train_state.TrainState:
 
 
 def run_of(path: str) -> tuple[str, int | None]:
-    """The run that a folder belongs to, and the step that it names.
-
-    Args:
-        path: a run, its `checkpoints`, or one of the numbered folders in there.
-    """
+    """The run that a folder belongs to, and the step that it names: the folder is a
+    run, its `checkpoints`, or one of the numbered folders in there."""
     given = pathlib.Path(path).expanduser()
     if given.name == "checkpoints":
         return str(given.parent), None
@@ -92,12 +92,12 @@ def score_of(metrics: dict[str, float]) -> float:
 
 @dataclasses.dataclass(frozen=True)
 class Generators:
-    """What a checkpoint holds for drawing.
+    """What a checkpoint holds for generating images.
 
     Attributes:
         step: finished training steps.
         architecture: of the networks.
-        config: the whole config of the run.
+        config: every setting of the run.
         coarse: weights of G1.
         refine: weights of G2, None for a model of G1 alone.
     """
@@ -122,32 +122,27 @@ def restore_generators(
         workdir: folder of the run.
         step: the checkpoint; "best" for the best, None for the newest.
         weights: the averages, where the run kept them, or the raw weights.
-        precision: to draw in, "float32" or "bfloat16"; empty for the run's own.
+        precision: to compute in, "float32" or "bfloat16"; empty for the run's own.
         sharding: where the weights go; None for the first device.
 
     Raises:
         ValueError: there is no such checkpoint, or it is damaged.
     """
-    manager, step = _open(workdir, "--workdir", step)
-    config = stored_config(manager, step)
-    architecture = architecture_of(config)
-    if precision:
-        architecture = dataclasses.replace(architecture, precision=precision)
     if sharding is None:
         sharding = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
-    wanted = {
-        name: jax.tree.map(lambda x: _placed(x, sharding), shapes)
-        for name, shapes in weight_shapes(architecture).items()
-    }
-    averaged = weights == "averaged" and bool(config.get("ema_decay"))
-    restored = _restore_weights(manager, step, wanted, averaged=averaged)
-    manager.close()
+    with _opened(workdir, "workdir", step) as (manager, step):
+        config = stored_config(manager, step)
+        architecture = architecture_of(config)
+        if precision:
+            architecture = dataclasses.replace(architecture, precision=precision)
+        wanted = jax.tree.map(
+            lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding),
+            weight_shapes(architecture),
+        )
+        averaged = weights == "averaged" and bool(config.get("ema_decay"))
+        restored = _restore_weights(manager, step, wanted, averaged=averaged)
     return Generators(
-        step=step,
-        architecture=architecture,
-        config=config,
-        coarse=restored["coarse"],
-        refine=restored.get("refine"),
+        step, architecture, config, restored["coarse"], restored.get("refine")
     )
 
 
@@ -162,44 +157,31 @@ def weight_shapes(architecture: models.Architecture) -> dict[str, PyTree]:
 
 
 def check_version(path: str, version: int, newest: int) -> None:
-    """Refuses a file that later code has written.
-
-    Raises:
-        ValueError: its version is above `newest`.
-    """
+    """Refuses, with a ValueError, a file that later code has written."""
     if version > newest:
         raise ValueError(
             f"{path} was made by a later version of this program: its format is "
             f"{version}, this one reads up to {newest}. Update with: "
-            "pip install --upgrade pg2_jax"
+            "pip install -U pg2_jax"
         )
 
 
 def latest_config(
-    workdir: str, flag: str, wanted: Wanted = None
+    workdir: str, argument: str = "workdir", wanted: Wanted = None
 ) -> tuple[int, dict[str, Any]]:
-    """Step and config of a run's newest checkpoint, or another.
-
-    Args:
-        workdir: folder of the run.
-        flag: that named the folder, for the message.
-        wanted: the checkpoint.
+    """Step and config of a run's newest checkpoint, or of the wanted one; `argument`
+    names the folder in messages.
 
     Raises:
         ValueError: there is no such checkpoint, or it is damaged.
     """
-    manager, step = _open(workdir, flag, wanted)
-    config = stored_config(manager, step)
-    manager.close()
-    return step, config
+    with _opened(workdir, argument, wanted) as (manager, step):
+        return step, stored_config(manager, step)
 
 
 def stored_config(manager: ocp.CheckpointManager, step: int) -> dict[str, Any]:
-    """The config inside a checkpoint.
-
-    Raises:
-        ValueError: the checkpoint is damaged, or later code has written it.
-    """
+    """The config inside a checkpoint; a damaged one, and one that later code has
+    written, is a ValueError."""
     description = checksums.read_description(manager, step)
     path = f"The checkpoint of step {step} in {manager.directory}"
     # The first checkpoints did not say.
@@ -210,73 +192,68 @@ def stored_config(manager: ocp.CheckpointManager, step: int) -> dict[str, Any]:
 def restore_networks(
     workdir: str, step: int, state: train_state.TrainState
 ) -> train_state.TrainState:
-    """A new state with the weights of another run: D's, and those that G1 and G2 draw
-    with, the averages where that run kept them.
-
-    Args:
-        workdir: folder of the other run.
-        step: of its checkpoint.
-        state: of the new run; its networks are of the same shapes.
-    """
-    manager, step = _open(workdir, "--init_from", step)
-    averaged = bool(stored_config(manager, step).get("ema_decay"))
+    """The state of a new run with the weights of another run, of the same shapes: D's,
+    and those that G1 and G2 generate with, the averages where that run kept them."""
     stored = stored_form(state)
     players = {n: p for n, p in stored.items() if n != "step" and p is not None}
     wanted = {
         name: jax.tree.map(ocp.utils.to_shape_dtype_struct, player.params)
         for name, player in players.items()
     }
-    weights = _restore_weights(manager, step, wanted, averaged=averaged)
-    manager.close()
+    with _opened(workdir, "init_from", step) as (manager, step):
+        averaged = bool(stored_config(manager, step).get("ema_decay"))
+        weights = _restore_weights(manager, step, wanted, averaged=averaged)
     given = {name: players[name].with_weights(weights[name]) for name in players}
     return from_stored_form(stored | given)
 
 
 def restore_coarse(workdir: str, player: train_state.Player) -> train_state.Player:
-    """Reads G1 and its optimizer's memory from the newest checkpoint of a run.
-
-    Args:
-        workdir: folder of the run.
-        player: the template: its structure, shapes, types and shardings.
-    """
-    manager, step = _open(workdir, "--coarse_from", None)
+    """Reads G1 and its optimizer's memory from the newest checkpoint of a run; the
+    template `player` gives the structure, shapes, types and shardings."""
     wanted = {"coarse": jax.tree.map(ocp.utils.to_shape_dtype_struct, player)}
-    restored = checksums.read_arrays(manager, step, wanted)
-    manager.close()
-    return restored["coarse"]
+    with _opened(workdir, "coarse_from", None) as (manager, step):
+        return checksums.read_arrays(manager, step, wanted)["coarse"]
 
 
-def _open(workdir: str, flag: str, step: Wanted) -> tuple[ocp.CheckpointManager, int]:
-    """The checkpoints of a run, and the wanted step."""
-    if pathlib.Path(workdir).expanduser().is_file():
-        raise ValueError(
-            f"{flag}={workdir} is a file; here it takes the folder of a run. Exported "
-            "files are for generate, demo, export and pg2_jax.PoseTransfer."
-        )
+@contextlib.contextmanager
+def _opened(
+    workdir: str, argument: str, step: Wanted
+) -> Iterator[tuple[ocp.CheckpointManager, int]]:
+    """The checkpoints of a run, and which of its steps is wanted."""
     given, path = pathlib.Path(workdir).expanduser(), folder(workdir)
+    if given.is_file():
+        rule = f" is a file; here it takes the folder of a run. {_EXPORTED}."
+        raise errors.ArgumentError(argument, workdir, rule)
     if not given.exists():
-        raise ValueError(
-            f"{flag}={workdir}: there is no such file or folder{_like(given)}"
-        )
-    found: list[int] = []
-    if path.is_dir():
-        options = ocp.CheckpointManagerOptions(best_fn=score_of, create=False)
-        manager = ocp.CheckpointManager(path, options=options)
-        found = sorted(manager.all_steps())
-    if found and step == "best":
-        step = manager.best_step()
-        if step is None:
-            raise ValueError(
-                f"{flag}={workdir}: none of the checkpoints in {path} was found best; "
-                "that takes training with --eval_every, in its last stage."
+        rule = f": there is no such file or folder{_like(given)}"
+        raise errors.ArgumentError(argument, workdir, rule)
+    nothing = f": no checkpoint in {path}; {_instead(given)}."
+    if not path.is_dir():
+        raise errors.ArgumentError(argument, workdir, nothing)
+    options = ocp.CheckpointManagerOptions(best_fn=score_of, create=False)
+    with ocp.CheckpointManager(path, options=options) as manager:
+        steps = sorted(manager.all_steps())
+        if not steps:
+            raise errors.ArgumentError(argument, workdir, nothing)
+        wanted = manager.best_step() if step == "best" else step
+        if step == "best" and wanted is None:
+            rule = (
+                f": none of the checkpoints in {path} was found best; that takes "
+                "validation while training (eval_every), in its last stage."
             )
-    if not found or (step is not None and step not in found):
-        what = f"no checkpoint of step {step}" if found else "no checkpoint"
-        raise ValueError(
-            f"{flag}={workdir}: {what} in {path}"
-            + (f"; there are steps {found}." if found else "; train there first.")
-        )
-    return manager, found[-1] if step is None else int(step)
+            raise errors.ArgumentError(argument, workdir, rule)
+        if wanted not in (None, *steps):
+            rule = f": no checkpoint of step {step} in {path}; there are steps {steps}."
+            raise errors.ArgumentError(argument, workdir, rule)
+        yield manager, steps[-1] if wanted is None else int(wanted)
+
+
+def _instead(path: pathlib.Path) -> str:
+    """What to do with a folder that holds no checkpoint."""
+    exported = [*path.glob("*.safetensors"), *path.glob("*.jax_export")]
+    if not exported:
+        return "train there first"
+    return f"{exported[0].name} in it is an exported model. {_EXPORTED}"
 
 
 def _like(path: pathlib.Path) -> str:
@@ -295,14 +272,8 @@ def _restore_weights(
     *,
     averaged: bool,
 ) -> dict[str, PyTree]:
-    """Reads the weights of some players, or the averages of them where there are any.
-
-    Args:
-        manager: of the checkpoints.
-        step: of the checkpoint.
-        wanted: the weights' shapes, types and shardings by player.
-        averaged: whether the checkpoint has averages of G1 and G2, and they are wanted.
-    """
+    """Reads the weights of some players, whose shapes, types and shardings are wanted;
+    `averaged` reads the averages of G1 and G2 instead, which must be there."""
     paths = {
         name: ("average", "params")
         if averaged and name != _STORED_DISCRIMINATOR
@@ -318,16 +289,9 @@ def _restore_weights(
     }
 
 
-def _placed(x: jax.ShapeDtypeStruct, sharding: Any) -> jax.ShapeDtypeStruct:
-    return jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding)
-
-
 def architecture_of(config: dict[str, Any]) -> models.Architecture:
-    """The architecture that a stored config describes.
-
-    A field that is younger than the checkpoint has its default, which is what the code
-    did before there was the field.
-    """
+    """The architecture that a stored config describes; a field that is younger than the
+    checkpoint has its default, which is what the code did before."""
     config = with_current_names(config)
     fields = (field.name for field in dataclasses.fields(models.Architecture))
     return models.Architecture(**{n: config[n] for n in fields if n in config})

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from pg2_jax.estimators import registry
-from pg2_jax.estimators.registry import Person
+from pg2_jax.estimators import base
+from pg2_jax.estimators.base import Person
 
 # Where COCO-18, the neck left out, is in BlazePose's 33 landmarks.
 _LANDMARKS = [0, 12, 14, 16, 11, 13, 15, 24, 26, 28, 23, 25, 27, 5, 2, 8, 7]
@@ -29,10 +29,9 @@ _SAME_PERSON = 0.1
 
 
 class BlazePose:
-    """MediaPipe's PoseLandmarker."""
+    """MediaPipe's PoseLandmarker, a `base.Estimator`."""
 
-    def __init__(self, settings: registry.Settings) -> None:
-        """Loads the model."""
+    def __init__(self, settings: base.Settings) -> None:
         with _quiet(), _without_tensorflow():
             import mediapipe
             from mediapipe.tasks.python import BaseOptions, vision
@@ -42,7 +41,7 @@ class BlazePose:
             )
             options = vision.PoseLandmarkerOptions(
                 base_options=BaseOptions(model_asset_path=os.fspath(settings.model)),
-                num_poses=registry.MAX_PEOPLE,
+                num_poses=base.MAX_PEOPLE,
             )
             self._landmarker = vision.PoseLandmarker.create_from_options(options)
         self._end = weakref.finalize(self, _close, self._landmarker)
@@ -53,7 +52,7 @@ class BlazePose:
         self._min_confidence = settings.min_confidence
 
     def __call__(self, image: np.ndarray) -> list[Person]:
-        """Returns the people in a photo, uint8 [H, W, 3] RGB."""
+        """The people in a photo, uint8 [H, W, 3] RGB."""
         for room in _ROOMS:
             people = self._look(image, room)
             if people:
@@ -63,9 +62,9 @@ class BlazePose:
     def _look(self, image: np.ndarray, room: float) -> list[Person]:
         square, scale, corner = _with_room(image, room)
         with _quiet():
-            found = self._landmarker.detect(self._image(square)).pose_landmarks
+            poses = self._landmarker.detect(self._image(square)).pose_landmarks
         people = []
-        for landmarks in found:
+        for landmarks in poses:
             values = np.array([[p.x, p.y, p.z, p.visibility] for p in landmarks])
             values[:, :3] *= len(square)
             values[:, :2] = (values[:, :2] - corner) / scale
@@ -80,32 +79,24 @@ class BlazePose:
 def from_landmarks(
     landmarks: np.ndarray, size: Sequence[int], min_confidence: float
 ) -> Person:
-    """Turns BlazePose's 33 landmarks into a person.
+    """A person of BlazePose's 33 landmarks [33, 4] = (x, y, depth, confidence), x and y
+    in pixels of the photo of (height, width) `size`; a larger depth is farther away.
 
     BlazePose is sure of a face that it cannot see: when the nose lies behind the ears,
     the person is seen from behind, and nose and eyes are missing.
-
-    Args:
-        landmarks: [33, 4] = (x, y, depth, confidence), x and y in pixels of the photo;
-            a larger depth is farther away.
-        size: (height, width) of the photo.
-        min_confidence: a point below it is missing.
     """
-    points = registry.with_neck(landmarks[_LANDMARKS])
+    points = base.with_neck(landmarks[_LANDMARKS])
     if points[0, 2] > points[_EARS, 2].mean():
         points[_FACE, 3] = 0
-    return registry.person(points[:, :2], points[:, 3], size, min_confidence)
+    return base.person(points[:, :2], points[:, 3], size, min_confidence)
 
 
 def _with_room(
     image: np.ndarray, room: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Puts a photo, reduced when it is large, into the middle of a black square, with
-    that share of its longer side free on each side.
-
-    Returns:
-        The square; the factors by which (x, y) were reduced; where the photo begins.
-    """
+    that share of its longer side free on each side: the square, the factors by which
+    (x, y) were reduced, and where the photo begins."""
     photo = Image.fromarray(image)
     reduction = min(1.0, _LONGEST_SIDE / max(photo.size))
     if reduction < 1:
@@ -134,8 +125,8 @@ def _same(person: Person, other: Person) -> bool:
     if not both.any():
         return False
     gaps = person.keypoints[both, :2] - other.keypoints[both, :2]
-    gap = np.hypot(*gaps.T).mean()
-    return bool(gap < _SAME_PERSON * np.sqrt(max(person.area, other.area)))
+    size = np.sqrt(max(person.area, other.area))
+    return bool(np.hypot(*gaps.T).mean() < _SAME_PERSON * size)
 
 
 def _close(landmarker: Any) -> None:

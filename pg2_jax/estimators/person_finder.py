@@ -5,7 +5,8 @@ import threading
 import numpy as np
 from PIL import Image
 
-from pg2_jax.estimators import registry, weights
+from pg2_jax import errors
+from pg2_jax.estimators import base, registry, weights
 
 # How much larger than the second person the first must be.
 _CLEARLY_LARGER = 2.0
@@ -14,45 +15,35 @@ _CLEARLY_LARGER = 2.0
 class PersonFinder:
     """Finds the one person of a photo with whichever pose estimator is installed.
 
-    Several threads may use one.
+    Several threads may use one. The estimator is loaded for the first photo, or by
+    `open`. `pose_model` is its model file; empty for the published one, downloaded
+    once.
     """
 
-    def __init__(self, model: str = ""):
-        """Loads nothing yet.
-
-        Args:
-            model: the estimator's model file; empty for the published one, downloaded
-                once.
-        """
-        self._model = model
+    def __init__(self, pose_model: str = ""):
+        self._pose_model = pose_model
         self._lock = threading.Lock()
-        self._estimator: registry.Estimator | None = None
+        self._estimator: base.Estimator | None = None
 
     @staticmethod
     def is_installed() -> bool:
         """Whether there is an estimator."""
         return _installed() is not None
 
-    def open(self) -> registry.Estimator:
-        """Loads the estimator now, not when the first person is looked for.
-
-        Returns:
-            The estimator, for one thread at a time.
+    def open(self) -> base.Estimator:
+        """The estimator, loaded now, for one thread at a time.
 
         Raises:
             ValueError: no estimator is installed, or its model cannot be had.
         """
         with self._lock:
             if self._estimator is None:
-                self._estimator = _open(self._model)
+                self._estimator = _open(self._pose_model)
             return self._estimator
 
     def __call__(self, photo: Image.Image, name: str) -> np.ndarray:
-        """The person's joints, float32 [18, 3] in pixels of the photo.
-
-        Args:
-            photo: RGB.
-            name: of the photo, for messages.
+        """The person's joints, float32 [18, 3] in pixels of the photo, RGB; `name` is
+        the photo's in messages.
 
         Raises:
             ValueError: nobody is seen, or two people of like size; the estimator fails,
@@ -60,6 +51,8 @@ class PersonFinder:
         """
         try:
             estimator = self.open()
+        except errors.ArgumentError:
+            raise
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from error
         try:
@@ -85,7 +78,7 @@ class PersonFinder:
 
 
 def _installed() -> str | None:
-    for name in registry.NAMES:
+    for name in base.NAMES:
         try:
             registry.check_installed(name)
         except ValueError:
@@ -94,7 +87,7 @@ def _installed() -> str | None:
     return None
 
 
-def _open(model: str) -> registry.Estimator:
+def _open(model: str) -> base.Estimator:
     name = _installed()
     if name is None:
         raise ValueError(
@@ -103,6 +96,7 @@ def _open(model: str) -> registry.Estimator:
         )
     try:
         path = weights.locate(name, model)
-        return registry.open_estimator(registry.Settings(name, path))
-    except ValueError as error:
-        raise ValueError(str(error).replace("--model=", "--pose_model=")) from error
+        return registry.open_estimator(base.Settings(name, path))
+    except errors.ArgumentError as error:
+        argument = {"model": "pose_model"}.get(error.argument, error.argument)
+        raise errors.ArgumentError(argument, error.value, error.rule) from error

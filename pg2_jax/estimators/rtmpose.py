@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pg2_jax.estimators import registry
-from pg2_jax.estimators.registry import Person
+from pg2_jax.estimators import base
+from pg2_jax.estimators.base import Person
 from pg2_jax.keypoints import coco_json
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ class RtmPose:
     """A body model through rtmlib: RTMO, which finds people by itself, or RTMPose, for
     photos that show one person and nothing else."""
 
-    def __init__(self, settings: registry.Settings) -> None:
+    def __init__(self, settings: base.Settings) -> None:
         """Loads the model; its outputs tell which of the two it is."""
         import onnxruntime
         import rtmlib
@@ -45,7 +45,7 @@ class RtmPose:
         self._min_confidence = settings.min_confidence
 
     def __call__(self, image: np.ndarray) -> list[Person]:
-        """Returns the people in a photo, uint8 [H, W, 3] RGB."""
+        """The people in a photo, uint8 [H, W, 3] RGB."""
         # rtmlib works on what OpenCV reads: blue first.
         keypoints, scores = self._model(np.ascontiguousarray(image[..., ::-1]))
         people = [
@@ -80,13 +80,7 @@ def _check_outputs(
 def from_coco_17(
     points: np.ndarray, size: Sequence[int], min_confidence: float
 ) -> Person:
-    """Turns COCO's 17 keypoints into a person.
-
-    Args:
-        points: [17 or more, 3] = (x, y, confidence) in pixels of the photo; those
-            behind the first 17 are left out.
-        size: (height, width) of the photo.
-        min_confidence: a point below it is missing.
-    """
-    points = registry.with_neck(points[_COCO_17])
-    return registry.person(points[:, :2], points[:, 2], size, min_confidence)
+    """A person of COCO's 17 keypoints [17 or more, 3] = (x, y, confidence) in pixels of
+    the photo of (height, width) `size`; those behind the first 17 are left out."""
+    points = base.with_neck(points[_COCO_17])
+    return base.person(points[:, :2], points[:, 2], size, min_confidence)

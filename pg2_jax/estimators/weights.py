@@ -3,7 +3,7 @@ checked."""
 
 import pathlib
 
-from pg2_jax import downloads
+from pg2_jax import downloads, errors
 
 # One per estimator. Both are Apache-2.0.
 MODELS = {
@@ -24,33 +24,22 @@ MODELS = {
 
 
 def locate(estimator: str, path: str) -> pathlib.Path:
-    """Finds the model file of an estimator, and downloads it when there is none.
-
-    Args:
-        estimator: a key of `MODELS`.
-        path: a file of the user's, taken as it is; or empty for the published one,
-            which is kept in the user's cache folder.
-
-    Returns:
-        A file that exists; a published one has its checksum.
+    """The model file of an estimator: the user's own, or with an empty path the
+    published one, downloaded once into the user's cache.
 
     Raises:
         ValueError: no such file; no download; a wrong checksum. Says where to get it.
     """
     model = MODELS[estimator]
-    if path:
-        if not pathlib.Path(path).is_file():
-            raise ValueError(
-                f"--model={path}: there is no such file; {_where(estimator)}"
-            )
-        return pathlib.Path(path)
-    return downloads.fetch(model, "the model", _where(estimator))
-
-
-def _where(estimator: str) -> str:
-    model = MODELS[estimator]
     unpack = f" (and unpack {model.member})" if model.member else ""
-    return (
+    where = (
         f"{estimator}'s model is at {model.url}: fetch it{unpack} where there is "
-        "internet, and give its path with --model=PATH"
+        "internet, and give its path as the model"
     )
+    if not path:
+        return downloads.fetch(model, "the model", where)
+    file = pathlib.Path(path).expanduser()
+    if not file.is_file():
+        rule = f": there is no such file; {where}"
+        raise errors.ArgumentError("model", path, rule)
+    return file

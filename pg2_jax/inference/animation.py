@@ -15,11 +15,8 @@ SUFFIXES = (".gif", ".webp", ".mp4")
 
 
 def check_suffix(path: str | os.PathLike[str]) -> None:
-    """Checks that an animation can be written, before it is drawn.
-
-    Raises:
-        ValueError: another suffix, or MP4 without its library.
-    """
+    """Raises a ValueError unless an animation can be written: for another suffix, and
+    for MP4 without its library."""
     suffix = pathlib.Path(path).suffix.lower()
     if suffix not in SUFFIXES:
         raise ValueError(f"{path}: an animation ends in {', '.join(SUFFIXES)}.")
@@ -40,10 +37,6 @@ def write(
             (lossless) or .mp4 (H.264; an odd side gets one row or column more).
         frames: [H, W, 3] uint8, of one size.
         per_second: frames in a second.
-
-    Raises:
-        ValueError: another suffix, or MP4 without its library.
-        OSError: the file cannot be written.
     """
     check_suffix(path)
     with files.replacing(path) as temporary:

@@ -1,4 +1,4 @@
-"""Arrays in, arrays out: any number of images, drawn in chunks of one size."""
+"""Arrays in, arrays out: any number of images, generated in chunks of one size."""
 
 import functools
 from typing import NamedTuple
@@ -7,63 +7,62 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from pg2_jax import generation, pose
+from pg2_jax import errors, generation, pose
 from pg2_jax.checkpoint import restore
 from pg2_jax.inference import exported_model, retarget
 
 BATCH_SIZE = 8
 
 
-class Drawn(NamedTuple):
-    """What the generators drew for a batch; arrays are uint8 [B, H, W, 3].
-
-    Attributes:
-        coarse: G1's images.
-        refined: G2's images; None where the model is G1 alone.
-    """
+class Generated(NamedTuple):
+    """The images of a batch, uint8 [B, H, W, 3]: G1's, and G2's refined ones; None
+    where the model is G1 alone."""
 
     coarse: np.ndarray
     refined: np.ndarray | None
 
     @property
     def image(self) -> np.ndarray:
-        """The model's last word: the refined images, or G1's where there is no G2."""
+        """The refined images, or G1's where there is no G2."""
         return self.coarse if self.refined is None else self.refined
 
 
-class BatchDrawer:
-    """The generators of a model; what they do is said in `PoseTransfer.batch`."""
+class BatchGenerator:
+    """The generators of a model, compiled; see `PoseTransfer.batch`."""
 
     def __init__(self, model: restore.Generators | exported_model.Program):
-        """Takes weights with their architecture, or a compiled model."""
         self._architecture = model.architecture
         if isinstance(model, exported_model.Program):
-            self._draw = model.draw
+            self._generate = model.generate
         else:
-            draw = functools.partial(
+            program = functools.partial(
                 generation.generate, architecture=model.architecture
             )
-            self._draw = functools.partial(jax.jit(draw), model.coarse, model.refine)
+            self._generate = functools.partial(
+                jax.jit(program), model.coarse, model.refine
+            )
 
-    def __call__(self, images: np.ndarray, poses: np.ndarray, batch_size: int) -> Drawn:
-        """Draws; see `PoseTransfer.batch`."""
+    def __call__(
+        self, images: np.ndarray, poses: np.ndarray, batch_size: int
+    ) -> Generated:
+        """Generates; see `PoseTransfer.batch`."""
         images, poses = np.asarray(images), np.asarray(poses, np.float32)
         self._check(images, poses)
         if batch_size < 1:
-            raise ValueError(f"batch_size must be 1 or more, got {batch_size}.")
+            raise errors.ArgumentError("batch_size", batch_size, " must be 1 or more.")
         chunks = []
         for start in range(0, len(images), batch_size):
             here = slice(start, start + batch_size)
             count = len(images[here])
             # One alone is frequent, in a notebook or a web page, and worth compiling.
             padded = ((0, 0 if count == 1 else batch_size - count),)
-            drawn = self._draw(
+            output = self._generate(
                 np.pad(images[here], (*padded, (0, 0), (0, 0), (0, 0)), mode="edge"),
                 np.pad(poses[here], (*padded, (0, 0), (0, 0)), mode="edge"),
             )
-            chunks.append({name: np.asarray(x)[:count] for name, x in drawn.items()})
+            chunks.append({name: np.asarray(x)[:count] for name, x in output.items()})
         joined = {n: np.concatenate([c[n] for c in chunks]) for n in chunks[0]}
-        return Drawn(joined["coarse"], joined.get("refined"))
+        return Generated(joined["coarse"], joined.get("refined"))
 
     def _check(self, images: np.ndarray, poses: np.ndarray) -> None:
         height = self._architecture.image_height
@@ -90,15 +89,7 @@ class BatchDrawer:
 
 def require_views(poses: np.ndarray, place: str = "poses") -> None:
     """Refuses poses [N, 18, 3] of which front, side and back cannot be told, for a
-    model that sees nothing else.
-
-    Args:
-        poses: to be drawn.
-        place: where they are from, for messages.
-
-    Raises:
-        ValueError: a shoulder or a hip is missing.
-    """
+    model that sees nothing else; `place` says in the message where they are from."""
     unknown = np.asarray(pose.view(jnp.asarray(poses))) < 0
     if unknown.any():
         raise ValueError(

@@ -1,4 +1,4 @@
-"""A model in one file: for sharing, and for programs that draw and do not train.
+"""A model in one file: for sharing, and for programs that do not train.
 
 Two formats, both with the config, the step and a version inside:
 
@@ -25,7 +25,7 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
-from pg2_jax import files, generation, models
+from pg2_jax import errors, files, generation, models
 from pg2_jax.checkpoint import restore
 from pg2_jax.checkpoint.restore import Generators
 
@@ -43,26 +43,25 @@ class Program(NamedTuple):
     Attributes:
         step: finished training steps.
         architecture: of the networks.
-        config: the whole config of the run.
-        draw: (photos, keypoints) -> images, as `generation.generate` with its weights.
+        config: every setting of the run.
+        generate: (photos, keypoints) -> images, as `generation.generate` with its
+            weights.
     """
 
     step: int
     architecture: models.Architecture
     config: dict[str, Any]
-    draw: Callable[[Any, Any], dict[str, jax.Array]]
+    generate: Callable[[Any, Any], dict[str, jax.Array]]
 
 
 def check_path(path: str | os.PathLike[str], form: str) -> None:
-    """Checks that a file is named as its format is.
-
-    Raises:
-        ValueError: an unknown format, or another suffix.
-    """
+    """Raises a ValueError unless a file is named as its format is."""
     if form not in FORMATS:
-        raise ValueError(f"--format must be one of {', '.join(FORMATS)}; got {form!r}.")
+        rule = f" must be one of {', '.join(FORMATS)}."
+        raise errors.ArgumentError("form", form, rule)
     if pathlib.Path(path).suffix != f".{form}":
-        raise ValueError(f"--output={path} must end in .{form} with --format={form}.")
+        rule = f" must end in .{form}, as its format is."
+        raise errors.ArgumentError("output", path, rule)
 
 
 def write(
@@ -71,21 +70,13 @@ def write(
     form: str = "safetensors",
     dtype: str = "float32",
 ) -> None:
-    """Writes a model; the file appears whole or not at all.
-
-    Args:
-        path: ends in ".safetensors" or ".jax_export", as `form` says.
-        generators: the model.
-        form: one of `FORMATS`.
-        dtype: of the stored weights, one of `DTYPES`; drawing is done in float32.
-
-    Raises:
-        ValueError: an unknown format or type, another suffix.
-        OSError: the file cannot be written.
-    """
+    """Writes a model in one of `FORMATS`, which the path ends in, with its weights in
+    one of `DTYPES`, from which float32 is computed; the file appears whole or not at
+    all. What is unknown is a ValueError."""
     check_path(path, form)
     if dtype not in DTYPES:
-        raise ValueError(f"--dtype must be one of {', '.join(DTYPES)}; got {dtype!r}.")
+        rule = f" must be one of {', '.join(DTYPES)}."
+        raise errors.ArgumentError("dtype", dtype, rule)
     weights = {"coarse": generators.coarse, "refine": generators.refine}
     stored = jax.tree.map(lambda x: np.asarray(x).astype(jnp.dtype(dtype)), weights)
     about = _about(generators, dtype)
@@ -105,11 +96,8 @@ def write(
 
 
 def read(path: str | os.PathLike[str], precision: str = "") -> Generators | Program:
-    """Reads a model in either format, which its first bytes tell.
-
-    Args:
-        path: the file.
-        precision: to draw in, "float32" or "bfloat16"; empty for the run's own.
+    """Reads a model in either format, which its first bytes tell, to compute in the
+    precision "float32" or "bfloat16"; empty is the run's own.
 
     Raises:
         ValueError: a compiled model of another precision, or the file is no such model,
@@ -119,21 +107,21 @@ def read(path: str | os.PathLike[str], precision: str = "") -> Generators | Prog
     with open(path, "rb") as file:
         is_zip = file.read(2) == b"PK"
     try:
-        found = _read_program(path) if is_zip else _read_weights(path)
+        model = _read_program(path) if is_zip else _read_weights(path)
     except (safetensors.SafetensorError, zipfile.BadZipFile, KeyError) as error:
         raise ValueError(
             f"{path}: not a model exported by this program, or damaged ({error}). "
             "Export or download it again."
         ) from error
-    if precision in ("", found.architecture.precision):
-        return found
-    if isinstance(found, Program):
+    if precision in ("", model.architecture.precision):
+        return model
+    if isinstance(model, Program):
         raise ValueError(
-            f"{path} is compiled to draw in {found.architecture.precision}, not in "
+            f"{path} is compiled to compute in {model.architecture.precision}, not in "
             f"{precision}."
         )
-    architecture = dataclasses.replace(found.architecture, precision=precision)
-    return dataclasses.replace(found, architecture=architecture)
+    architecture = dataclasses.replace(model.architecture, precision=precision)
+    return dataclasses.replace(model, architecture=architecture)
 
 
 def public_config(config: dict[str, Any]) -> dict[str, Any]:
@@ -161,29 +149,22 @@ def _about(generators: Generators, dtype: str) -> dict[str, str]:
 def _read_weights(path: str | os.PathLike[str]) -> Generators:
     with safetensors.safe_open(path, framework="flax") as file:
         step, config, architecture = _described(path, file.metadata() or {})
-        names = file.keys()
-        found = {name: np.asarray(file.get_tensor(name)) for name in names}
-    weights = {}
-    for name, shapes in restore.weight_shapes(architecture).items():
-        flat = flax.traverse_util.flatten_dict({name: shapes}, sep="/")
-        _check_weights(path, flat, found)
-        mine = {key: jnp.asarray(found[key].astype(np.float32)) for key in flat}
-        weights[name] = flax.traverse_util.unflatten_dict(mine, sep="/")[name]
+        stored = {key: np.asarray(file.get_tensor(key)) for key in file.keys()}  # noqa: SIM118
+    shapes = flax.traverse_util.flatten_dict(
+        restore.weight_shapes(architecture), sep="/"
+    )
+    for key, expected in shapes.items():
+        shape = stored[key].shape if key in stored else "nothing"
+        if shape != expected.shape:
+            raise ValueError(
+                f"{path}: the weight {key} should have the shape {expected.shape}, the "
+                f"file has {shape}: it does not belong to its config."
+            )
+    flat = {key: jnp.asarray(stored[key].astype(np.float32)) for key in shapes}
+    weights = flax.traverse_util.unflatten_dict(flat, sep="/")
     return Generators(
         step, architecture, config, weights["coarse"], weights.get("refine")
     )
-
-
-def _check_weights(
-    path: str | os.PathLike[str], wanted: dict[str, Any], found: dict[str, np.ndarray]
-) -> None:
-    for key, shape in wanted.items():
-        has = found[key].shape if key in found else "nothing"
-        if has != shape.shape:
-            raise ValueError(
-                f"{path}: the weight {key} should have the shape {shape.shape}, the "
-                f"file has {has}: it does not belong to its config."
-            )
 
 
 def _read_program(path: str | os.PathLike[str]) -> Program:
@@ -208,7 +189,7 @@ def _described(
     if _KEY not in about:
         raise ValueError(
             f"{path}: not a model exported by this program (its metadata has no "
-            f"{_KEY}); export one with --mode=export."
+            f"{_KEY}); export one from its run."
         )
     restore.check_version(str(path), int(about[_KEY]), VERSION)
     architecture = restore.architecture_of(json.loads(about["architecture"]))
@@ -217,8 +198,7 @@ def _described(
 
 
 def _export(architecture: models.Architecture, stored: dict[str, Any]) -> bytes:
-    def draw(photos: jax.Array, keypoints: jax.Array) -> dict[str, jax.Array]:
-        """The program of the file: images by kind."""
+    def generate(photos: jax.Array, keypoints: jax.Array) -> dict[str, jax.Array]:
         weights = jax.tree.map(lambda x: x.astype(jnp.float32), stored)
         return generation.generate(
             weights["coarse"],
@@ -230,7 +210,7 @@ def _export(architecture: models.Architecture, stored: dict[str, Any]) -> bytes:
 
     (batch,) = jax.export.symbolic_shape("batch")
     size = (architecture.image_height, architecture.image_width, 3)
-    exported = jax.export.export(jax.jit(draw), platforms=PLATFORMS)(
+    exported = jax.export.export(jax.jit(generate), platforms=PLATFORMS)(
         jax.ShapeDtypeStruct((batch, *size), np.uint8),
         jax.ShapeDtypeStruct((batch, 18, 3), np.float32),
     )

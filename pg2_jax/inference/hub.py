@@ -4,14 +4,11 @@ import importlib.util
 import json
 import os
 import pathlib
-import tempfile
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from pg2_jax import errors
 from pg2_jax.inference import exported_model
-
-if TYPE_CHECKING:
-    from pg2_jax.inference.pose_transfer import PoseTransfer
 
 FILE = "model.safetensors"
 _TITLES = {
@@ -32,7 +29,7 @@ tags: [pose-transfer, person-image-generation, jax, flax]
 
 # {repository}
 
-Give it a photo of a person and a pose; it draws the person in that pose. A model of
+Give it a photo of a person and a pose; it generates the person in that pose. A model of
 *Pose Guided Person Image Generation* (Ma et al., NIPS 2017,
 [arXiv:1705.09368](https://arxiv.org/abs/1705.09368)), trained with pg2_jax.
 
@@ -43,8 +40,8 @@ model = pg2_jax.PoseTransfer.restore("hf://{repository}")
 model("person.jpg", "dancer.json").save("dancing.png")
 ```
 
-It draws images of {size} pixels (height x width), after {step:,} training steps. All
-settings are in `config.json`.
+It generates images of {size} pixels (height x width), after {step:,} training steps.
+All settings are in `config.json`.
 
 | setting | value |
 |---|---|
@@ -56,19 +53,15 @@ settings are in `config.json`.
 
 ## Limits
 
-It draws people like those of its training photos, in poses like theirs. What the photo
-does not show, it makes up. The licence of the training photos may restrict its use.
+It generates people like those of its training photos, in poses like theirs. What the
+photo does not show, it makes up. The licence of the training photos may restrict its
+use.
 """
 
 
 def download(name: str) -> str:
-    """Fetches a model, once: the library keeps it in its cache.
-
-    Args:
-        name: "user/repository", with "@revision" if wanted.
-
-    Returns:
-        The path of the file.
+    """Fetches a model, "user/repository" with "@revision" if wanted, once: the library
+    keeps it in its cache. Returns the path of the file.
 
     Raises:
         ValueError: no such repository or file, no connection, or huggingface_hub is
@@ -88,38 +81,41 @@ def download(name: str) -> str:
 
 
 def push(
-    model: "PoseTransfer",
     repository: str,
-    *,
+    file: pathlib.Path,
+    config: dict[str, Any],
+    step: int,
     metrics: str | os.PathLike[str] | None = None,
-    dtype: str = "float32",
+    *,
     private: bool = False,
 ) -> str:
-    """Uploads a model; see `PoseTransfer.push_to_hub`."""
-    library = _library()
+    """Uploads a file of `exported_model.write`, named `FILE` and alone in its folder,
+    with what is written beside it: the config, the scores of `metrics`, a metrics.json,
+    and a card. Returns the address of the repository, which is made if there is none.
+
+    Raises:
+        ValueError: not logged in, no such metrics, or huggingface_hub is missing.
+    """
+    library, folder = _library(), file.parent
     report = None if metrics is None else _read_metrics(metrics)
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = pathlib.Path(temporary)
-        model.export(folder / FILE, dtype=dtype)
-        config = json.dumps(exported_model.public_config(model.config), indent=2)
-        (folder / "config.json").write_text(config + "\n")
-        if report is not None:
-            (folder / "metrics.json").write_text(json.dumps(report, indent=2) + "\n")
-        card = model_card(repository, model.config, model.step, report)
-        (folder / "README.md").write_text(card, encoding="utf-8")
-        api = library.HfApi()
-        try:
-            api.create_repo(repository, private=private, exist_ok=True)
-            api.upload_folder(
-                repo_id=repository,
-                folder_path=folder,
-                commit_message=f"Step {model.step}",
-            )
-        except Exception as error:
-            raise ValueError(
-                f"hf://{repository}: cannot be uploaded: {_first_line(error)} Is "
-                "there internet, and are you logged in (hf auth login)?"
-            ) from error
+    contents = {"config.json": exported_model.public_config(config)}
+    if report is not None:
+        contents["metrics.json"] = report
+    for name, content in contents.items():
+        (folder / name).write_text(json.dumps(content, indent=2) + "\n")
+    card = model_card(repository, config, step, report)
+    (folder / "README.md").write_text(card, encoding="utf-8")
+    api = library.HfApi()
+    try:
+        api.create_repo(repository, private=private, exist_ok=True)
+        api.upload_folder(
+            repo_id=repository, folder_path=folder, commit_message=f"Step {step}"
+        )
+    except Exception as error:
+        raise ValueError(
+            f"hf://{repository}: cannot be uploaded: {_first_line(error)} Is "
+            "there internet, and are you logged in (hf auth login)?"
+        ) from error
     return f"https://huggingface.co/{repository}"
 
 
@@ -129,14 +125,8 @@ def model_card(
     step: int,
     report: dict[str, Any] | None = None,
 ) -> str:
-    """The README.md of a model.
-
-    Args:
-        repository: "user/repository".
-        config: of the run.
-        step: finished training steps.
-        report: the content of metrics.json, None if nothing was measured.
-    """
+    """The README.md of a model; `report` is the content of metrics.json, None if
+    nothing was measured."""
     settings = [
         f"| `{name}` | {config[name]} |" for name in _SETTINGS if name in config
     ]
@@ -153,9 +143,9 @@ def _scores(report: dict[str, Any], step: int) -> str:
     kinds = report["metrics"]
     rows = [["metric", *kinds], ["---", *["---:"] * len(kinds)]]
     for name, title in _TITLES.items():
-        found = [records.get(name, {}).get("mean") for records in kinds.values()]
-        if any(value is not None for value in found):
-            cells = ["-" if value is None else f"{value:.3f}" for value in found]
+        means = [records.get(name, {}).get("mean") for records in kinds.values()]
+        if any(value is not None for value in means):
+            cells = ["-" if value is None else f"{value:.3f}" for value in means]
             rows.append([f"{title}, `{name}`", *cells])
     table = "\n".join("| " + " | ".join(row) + " |" for row in rows)
     other = report["step"] != step
@@ -167,12 +157,12 @@ def _scores(report: dict[str, Any], step: int) -> str:
 
 def _read_metrics(path: str | os.PathLike[str]) -> dict[str, Any]:
     try:
-        report = json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
+        text = pathlib.Path(path).expanduser().read_text(encoding="utf-8")
+        report = json.loads(text)
         _scores(report, 0)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ValueError(
-            f"metrics={path}: not the metrics.json of an evaluation: {error}."
-        ) from error
+        rule = f": not the metrics.json of an evaluation: {error}."
+        raise errors.ArgumentError("metrics", path, rule) from error
     return report
 
 

@@ -1,6 +1,6 @@
 """The poses that come with the program: single ones and sequences.
 
-Made by `python -m data_prep.synthetic_poses`, which says what the files hold.
+Made by `python -m data_prep.synthetic.poses`, which says what the files hold.
 """
 
 import json
@@ -15,18 +15,11 @@ SINGLE = ("catalogue",)
 
 
 def read(name: str) -> dict[str, np.ndarray]:
-    """The poses of a set.
+    """The poses of a set by name, float32 [18, 3] = (x, y, visible) of a figure of
+    height 1; `retarget.fit_to_body` and `fit_to_image` bring them into an image.
 
-    Args:
-        name: one of `NAMES`: "catalogue" holds single poses, the others are sequences,
-            in order, that begin again after their end.
-
-    Returns:
-        Name of the pose -> float32 [18, 3] = (x, y, visible) of a figure of height 1;
-        `pose_tools.fit_to_body` and `fit_to_image` bring them into an image.
-
-    Raises:
-        ValueError: there is no such set.
+    "catalogue" holds single poses, the others are sequences, in order, that begin again
+    after their end. An unknown set is a ValueError.
     """
     if name not in NAMES:
         raise ValueError(

@@ -1,22 +1,29 @@
-"""Drawing people in new poses with trained weights: for notebooks and programs."""
+"""People in new poses by trained weights: for notebooks and programs."""
 
-import functools
 import os
 import pathlib
-from typing import TYPE_CHECKING, Any
+import tempfile
+from typing import Any
 
 import numpy as np
 
 from pg2_jax import models
 from pg2_jax.checkpoint import restore
-from pg2_jax.inference import exported_model, retarget
-from pg2_jax.inference.batch import BATCH_SIZE, BatchDrawer, Drawn, require_views
-from pg2_jax.inference.result import Result, Results
-
-if TYPE_CHECKING:
-    from pg2_jax.estimators.person_finder import PersonFinder
-    from pg2_jax.inference.source_photo import Source
-    from pg2_jax.inference.target_pose import Poses
+from pg2_jax.estimators import person_finder
+from pg2_jax.inference import (
+    exported_model,
+    hub,
+    result,
+    retarget,
+    source_photo,
+    target_pose,
+)
+from pg2_jax.inference.batch import (
+    BATCH_SIZE,
+    BatchGenerator,
+    Generated,
+    require_views,
+)
 
 _HUB = "hf://"
 
@@ -25,7 +32,13 @@ class PoseTransfer:
     """Trained generators: photos and poses in, the same people in those poses out.
 
     Several threads may call one object. It compiles twice, on its first single image
-    and on its first batch, and never again.
+    and on its first batch, and never again. What it cannot use is a ValueError.
+
+    Attributes:
+        architecture: the networks.
+        image_size: (height, width) of the images.
+        config: every setting of the run.
+        step: finished training steps.
 
     Example:
         model = pg2_jax.PoseTransfer.restore("runs/market1501")
@@ -37,17 +50,19 @@ class PoseTransfer:
         self,
         model: restore.Generators | exported_model.Program,
         *,
-        finder: "PersonFinder | None" = None,
+        finder: person_finder.PersonFinder | None = None,
     ):
-        """Takes a restored model; see `restore`.
-
-        Args:
-            model: weights with their architecture, or a compiled model.
-            finder: of people in photos; None for whichever estimator is installed.
-        """
+        """Takes a restored model; see `restore`, which most callers want."""
         self._model = model
-        self._given_finder = finder
-        self._draw = BatchDrawer(model)
+        self.architecture: models.Architecture = model.architecture
+        self.image_size = (
+            model.architecture.image_height,
+            model.architecture.image_width,
+        )
+        self.config: dict[str, Any] = model.config
+        self.step: int = model.step
+        self._finder = finder or person_finder.PersonFinder()
+        self._generate = BatchGenerator(model)
 
     @classmethod
     def restore(
@@ -57,9 +72,10 @@ class PoseTransfer:
         weights: restore.Weights = "averaged",
         precision: str = "",
         *,
-        finder: "PersonFinder | None" = None,
+        finder: person_finder.PersonFinder | None = None,
     ) -> "PoseTransfer":
-        """Reads a trained model.
+        """Reads a trained model; where there is none, or a damaged or a later one, it
+        raises a ValueError.
 
         Args:
             path: the folder of a run, or of one of its checkpoints; a file that
@@ -67,16 +83,11 @@ class PoseTransfer:
                 "@revision" if wanted.
             step: the checkpoint of a run; "best" for the best, None for the newest.
             weights: the averages, where the run kept them, or the raw weights.
-            precision: to draw in, "float32" or "bfloat16"; empty for the run's own.
-            finder: see the constructor.
-
-        Raises:
-            ValueError: there is no such model, it is damaged, or of a later version.
+            precision: to compute in, "float32" or "bfloat16"; empty for the run's own.
+            finder: of people in photos; None for whichever estimator is installed.
         """
         name = os.fspath(path)
         if name.startswith(_HUB):
-            from pg2_jax.inference import hub
-
             name = hub.download(name.removeprefix(_HUB))
         file = pathlib.Path(name).expanduser()
         if file.is_file():
@@ -91,26 +102,6 @@ class PoseTransfer:
         )
         return cls(generators, finder=finder)
 
-    @property
-    def architecture(self) -> models.Architecture:
-        """Image size and networks."""
-        return self._model.architecture
-
-    @property
-    def config(self) -> dict[str, Any]:
-        """Every setting of the run."""
-        return self._model.config
-
-    @property
-    def step(self) -> int:
-        """Finished training steps."""
-        return self._model.step
-
-    @property
-    def image_size(self) -> tuple[int, int]:
-        """(height, width) of the images."""
-        return self.architecture.image_height, self.architecture.image_width
-
     def __call__(
         self,
         image: Any,
@@ -123,8 +114,8 @@ class PoseTransfer:
         mirror: bool = False,
         fit: str = "auto",
         paste_back: bool = False,
-    ) -> Result:
-        """Draws the person of a photo in a pose.
+    ) -> result.Result:
+        """Generates the person of a photo in a pose.
 
         Args:
             image: a file, a Pillow image, or an array: uint8, floats in 0 .. 1, or in
@@ -136,31 +127,34 @@ class PoseTransfer:
             source_pose: the joints of the person in `image`, in its pixels: an array or
                 an annotation file.
             pose_name: which of several poses.
-            pose_size: (height, width) of the image that the pose was found in.
-            pose_fit: how the pose gets its size and place, see
-                `reading.pose.fit_poses`: "body", those of the source person (the
-                default where they are known), "image", or "none".
+            pose_size: (height, width) of the image that the pose is of.
+            pose_fit: how the pose gets its size and place, see `target_pose.fit_poses`:
+                "body", those of the source person (the default where they are known),
+                "image", or "none".
             mirror: takes the pose as in a mirror, left for right.
             fit: how a photo of another size gets the model's, see
-                `reading.photo.read_source`: "crop" to the person (the default where the
+                `source_photo.read_source`: "crop" to the person (the default where the
                 joints are known), "letterbox" or "stretch".
-            paste_back: also puts the drawing into the whole photo, `Result.whole`.
-
-        Raises:
-            ValueError: what is handed in cannot be used; says what and why.
+            paste_back: also puts the image into the whole photo, `Result.whole`.
         """
-        from pg2_jax.inference import target_pose
-
         given = target_pose.read_poses(pose, pose_name, self._finder)
         if len(given.poses) > 1:
             first = next(iter(given.poses))
             raise ValueError(
                 f"{given.place} holds {len(given.poses)} poses; choose one with "
-                f"pose_name, such as pose_name={first}, or draw them as a sequence."
+                f"pose_name, such as pose_name={first}, or generate them as a sequence."
             )
-        source = self._read_source(image, source_pose, fit, paste_back=paste_back)
-        fitted = self._fit(given, source, pose_fit, pose_size, mirror=mirror)
-        return self._results(source, fitted, paste_back=paste_back)[0]
+        (only,) = self._in_poses(
+            given,
+            image,
+            source_pose,
+            fit,
+            pose_fit,
+            pose_size,
+            mirror=mirror,
+            paste_back=paste_back,
+        )
+        return only
 
     def sequence(
         self,
@@ -175,8 +169,9 @@ class PoseTransfer:
         between: int = 0,
         fit: str = "auto",
         paste_back: bool = False,
-    ) -> Results:
-        """Draws the person of a photo in several poses, as in the paper's Figure 1(c).
+    ) -> result.Results:
+        """Generates the person of a photo in several poses, as in the paper's Figure
+        1(c).
 
         Args:
             image: as in a call, like all that is not named here.
@@ -184,39 +179,38 @@ class PoseTransfer:
                 order; or "walk", "turn", "wave" or "catalogue", see `pose_library`.
                 They are scaled and moved alike, so that a sequence keeps its motion.
             between: poses put between each two of them.
-
-        Raises:
-            ValueError: what is handed in cannot be used; says what and why.
         """
-        from pg2_jax.inference import target_pose
-
         given = target_pose.read_poses(poses, pose_name, self._finder)
-        source = self._read_source(image, source_pose, fit, paste_back=paste_back)
-        fitted = self._fit(given, source, pose_fit, pose_size, mirror=mirror)
-        if between:
-            filled = retarget.interpolate(np.stack(list(fitted.values())), between)
-            fitted = {f"{i:03d}": points for i, points in enumerate(filled)}
-        return self._results(source, fitted, paste_back=paste_back)
+        return self._in_poses(
+            given,
+            image,
+            source_pose,
+            fit,
+            pose_fit,
+            pose_size,
+            mirror=mirror,
+            between=between,
+            paste_back=paste_back,
+        )
 
     def batch(
-        self, images: np.ndarray, poses: np.ndarray, *, batch_size: int = BATCH_SIZE
-    ) -> Drawn:
-        """Draws many people in as many poses: arrays in, arrays out.
+        self,
+        images: np.ndarray,
+        poses: np.ndarray,
+        *,
+        batch_size: int = BATCH_SIZE,
+    ) -> Generated:
+        """Generates many people in as many poses: arrays in, arrays out.
 
         Args:
             images: uint8 [N, H, W, 3] of the model's size.
             poses: float32 [N, 18, 3], (x, y, visible) in pixels of an image of the
                 model's size, OpenPose COCO-18 order.
-            batch_size: how many are drawn at once; the last ones are padded to it, so
-                that nothing is compiled for their number. Another value compiles anew.
-
-        Returns:
-            The images, uint8 [N, H, W, 3].
-
-        Raises:
-            ValueError: wrong shape or type, or a pose without a point in the image.
+            batch_size: how many are generated at once; the last ones are padded to it,
+                so that nothing is compiled for their number. Another value compiles
+                anew.
         """
-        return self._draw(images, poses, batch_size)
+        return self._generate(images, poses, batch_size)
 
     def export(
         self,
@@ -224,12 +218,13 @@ class PoseTransfer:
         form: str = "safetensors",
         dtype: str = "float32",
     ) -> None:
-        """Writes the model as one file, which `restore` reads; see `bundle.write`.
+        """Writes the model as one file, which `restore` reads.
 
-        Raises:
-            ValueError: an unknown format or type, another suffix, or a model that was
-                itself restored from a compiled one.
-            OSError: the file cannot be written.
+        Args:
+            path: ends in ".safetensors" or ".jax_export", as `form` says.
+            form: "safetensors", the weights; or "jax_export", a compiled program that
+                jax alone runs, and that has no weights to take out again.
+            dtype: of the stored weights, "float32", "float16" or "bfloat16".
         """
         if isinstance(self._model, exported_model.Program):
             raise ValueError(
@@ -250,75 +245,54 @@ class PoseTransfer:
 
         Args:
             repository: "user/repository"; made if there is none.
-            metrics: the metrics.json of `--mode=evaluate`, for the card.
+            metrics: the metrics.json of an evaluation, for the card.
             dtype: of the weights.
             private: whether a new repository is private.
 
         Returns:
             The address of the repository.
-
-        Raises:
-            ValueError: not logged in, no such file, or huggingface_hub is missing.
         """
-        from pg2_jax.inference import hub
+        with tempfile.TemporaryDirectory() as folder:
+            file = pathlib.Path(folder, hub.FILE)
+            self.export(file, dtype=dtype)
+            return hub.push(
+                repository, file, self.config, self.step, metrics, private=private
+            )
 
-        return hub.push(self, repository, metrics=metrics, dtype=dtype, private=private)
-
-    @functools.cached_property
-    def _finder(self) -> "PersonFinder":
-        from pg2_jax.estimators import person_finder
-
-        return self._given_finder or person_finder.PersonFinder()
-
-    def _read_source(
-        self, image: Any, source_pose: Any, fit: str, *, paste_back: bool
-    ) -> "Source":
-        from pg2_jax.inference import source_photo
-
-        return source_photo.read_source(
-            image,
-            source_pose,
-            self.image_size,
-            self._finder,
-            fit,
-            pasted_back=paste_back,
-        )
-
-    def _fit(
+    def _in_poses(
         self,
-        given: "Poses",
-        source: "Source",
+        given: target_pose.Poses,
+        image: Any,
+        source_pose: Any,
         fit: str,
+        pose_fit: str,
         pose_size: tuple[int, int] | None,
         *,
         mirror: bool,
-    ) -> dict[str, np.ndarray]:
-        """The poses in the model's image, by name."""
-        from pg2_jax.inference import target_pose
-
-        fitted = target_pose.fit_poses(
-            given, self.image_size, source.pose, fit, pose_size, mirror=mirror
+        between: int = 0,
+        paste_back: bool,
+    ) -> result.Results:
+        size = self.image_size
+        source = source_photo.read_source(
+            image, source_pose, size, self._finder, fit, pasted_back=paste_back
+        )
+        poses = target_pose.fit_poses(
+            given, size, source.pose, pose_fit, pose_size, mirror=mirror
         )
         if self.architecture.pose_embedding == "view":
-            for name, points in fitted.items():
+            for name, points in poses.items():
                 require_views(points[None], f"{given.place}: {name}")
-        return fitted
-
-    def _results(
-        self, source: "Source", poses: dict[str, np.ndarray], *, paste_back: bool
-    ) -> Results:
-        stacked = np.stack(list(poses.values()))
+        names, stacked = list(poses), np.stack(list(poses.values()))
+        if between:
+            stacked = retarget.interpolate(stacked, between)
+            names = [f"{i:03d}" for i in range(len(stacked))]
         images = np.broadcast_to(source.image, (len(stacked), *source.image.shape))
-        drawn = self.batch(images, stacked)
-        return Results(
-            {
-                name: Result(
-                    source=source.image,
-                    pose=points,
-                    coarse=drawn.coarse[i],
-                    refined=None if drawn.refined is None else drawn.refined[i],
-                    whole=source.with_drawing(drawn.image[i]) if paste_back else None,
-                )
-                for i, (name, points) in enumerate(poses.items())
-            }
-        )
+        generated = self.batch(images, stacked)
+        shown = {}
+        for i, name in enumerate(names):
+            whole = source.pasted(generated.image[i]) if paste_back else None
+            refined = None if generated.refined is None else generated.refined[i]
+            shown[name] = result.Result(
+                source.image, stacked[i], generated.coarse[i], refined, whole
+            )
+        return result.Results(shown)

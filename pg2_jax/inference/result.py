@@ -1,10 +1,9 @@
-"""What a model drew, with what it was drawn from: to look at, to save, to work with."""
+"""What a model generated, and from what: to look at, to save, to work with."""
 
 import dataclasses
 import os
 import pathlib
 from collections.abc import Mapping, Sequence
-from typing import overload
 
 import numpy as np
 from PIL import Image
@@ -45,11 +44,11 @@ class Result(_Shown):
 
     Attributes:
         source: uint8 [H, W, 3], the photo as the model saw it.
-        pose: float32 [18, 3] = (x, y, visible), the pose that was drawn, in its pixels.
+        pose: float32 [18, 3] = (x, y, visible), the pose in its pixels.
         coarse: uint8 [H, W, 3], G1's image.
         refined: uint8 [H, W, 3], G2's image; None where the model is G1 alone.
-        whole: uint8, the whole photo with the drawing in its place; None unless asked
-            for.
+        whole: uint8, the whole photo with the generated image in its place; None unless
+            asked for.
     """
 
     source: np.ndarray
@@ -60,7 +59,7 @@ class Result(_Shown):
 
     @property
     def image(self) -> np.ndarray:
-        """The model's last word: the refined image, or G1's where there is no G2."""
+        """The refined image, or G1's where there is no G2."""
         return self.coarse if self.refined is None else self.refined
 
     @property
@@ -74,13 +73,15 @@ class Result(_Shown):
     def picture(self) -> Image.Image:
         """Source, pose, coarse image, difference (grey is none) and refined image."""
         scale = visualize.screen_scale(len(self.source))
-        row = [self.source, self.skeleton(scale), self.coarse]
-        titles = ["source", "pose", "coarse"]
+        tiles = {
+            "source": self.source,
+            "pose": self.skeleton(scale),
+            "coarse": self.coarse,
+        }
         if self.difference is not None and self.refined is not None:
-            grey = np.clip(128 + self.difference // 2, 0, 255).astype(np.uint8)
-            row += [grey, self.refined]
-            titles += ["difference", "refined"]
-        return visualize.grid([row], titles, scale=scale)
+            grey = np.clip(128 + self.difference // 2, 0, 255)
+            tiles |= {"difference": grey.astype(np.uint8), "refined": self.refined}
+        return visualize.grid([list(tiles.values())], list(tiles), scale=scale)
 
     def skeleton(self, scale: int = 1) -> np.ndarray:
         """The pose on black, uint8 [H * scale, W * scale, 3]."""
@@ -89,52 +90,38 @@ class Result(_Shown):
         )
 
     def save(self, path: str | os.PathLike[str], *, skeleton: bool = False) -> None:
-        """Writes the drawing, or the whole photo with the drawing in it if there is
-        one.
+        """Writes the image, or the whole photo with the image in it if there is one.
 
         Args:
-            path: the suffix chooses the format, such as .png or .jpg; the file appears
-                whole or not at all.
+            path: the suffix chooses the format, such as .png or .jpg; another is a
+                ValueError. The file appears whole or not at all.
             skeleton: puts the pose beside it.
-
-        Raises:
-            ValueError: Pillow knows no such format.
-            OSError: the file cannot be written.
         """
         _save(Image.fromarray(_frame(self, skeleton=skeleton, scale=1)), path)
 
 
-class Results(_Shown, Sequence[Result]):
-    """One photo's person in several poses, by the names of the poses.
+class Results(_Shown, tuple[Result, ...]):
+    """One photo's person in several poses, one at least.
 
-    A sequence of `Result`; `images` and `poses` are all of them as arrays.
+    A tuple of `Result`, with the names of the poses; `images` and `poses` are all of
+    them as arrays.
     """
 
-    def __init__(self, results: Mapping[str, Result]):
-        """Takes one result at least."""
-        self.names = tuple(results)
-        self._results = tuple(results.values())
+    names: tuple[str, ...]
 
-    @overload
-    def __getitem__(self, index: int) -> Result: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Result]: ...
-
-    def __getitem__(self, index):
-        return self._results[index]
-
-    def __len__(self) -> int:
-        return len(self._results)
+    def __new__(cls, results: Mapping[str, Result]) -> "Results":
+        made = super().__new__(cls, results.values())
+        made.names = tuple(results)
+        return made
 
     @property
     def images(self) -> np.ndarray:
-        """uint8 [N, H, W, 3]: the model's last word in each pose."""
+        """uint8 [N, H, W, 3]: the refined images, or G1's where there is no G2."""
         return np.stack([result.image for result in self])
 
     @property
     def poses(self) -> np.ndarray:
-        """float32 [N, 18, 3]: the poses that were drawn."""
+        """float32 [N, 18, 3]."""
         return np.stack([result.pose for result in self])
 
     def picture(self) -> Image.Image:
@@ -154,11 +141,10 @@ class Results(_Shown, Sequence[Result]):
             path: .gif, .webp or .mp4 for an animation; .png, .jpg for the sheet. The
                 file appears whole or not at all.
             per_second: frames in a second.
-            skeleton: puts the poses beside the drawings.
+            skeleton: puts the poses beside the images.
 
         Raises:
             ValueError: no such format, or its library is not installed.
-            OSError: the file cannot be written.
         """
         save([self], path, per_second=per_second, skeleton=skeleton)
 
@@ -189,12 +175,7 @@ def save(
 
 def sheet(people: Sequence[Results], *, skeleton: bool = True) -> Image.Image:
     """The contact sheet: a row for each person, the source first, a pose in a column
-    under its name.
-
-    Args:
-        people: one at least, in poses of the same order.
-        skeleton: puts the poses in a row of their own above those that were drawn so.
-    """
+    under its name; `skeleton` puts the poses in a row of their own above."""
     scale = visualize.screen_scale(len(people[0][0].source))
     rows: list[list[np.ndarray]] = []
     shown: np.ndarray | None = None
@@ -210,7 +191,7 @@ def sheet(people: Sequence[Results], *, skeleton: bool = True) -> Image.Image:
 
 
 def _frame(result: Result, *, skeleton: bool, scale: int) -> np.ndarray:
-    """The drawing as it is saved, enlarged unless it is a whole photo."""
+    """The image as it is saved, enlarged unless it is a whole photo."""
     if result.whole is not None:
         height, width = result.source.shape[:2]
         size = max(1, round(width * len(result.whole) / height)), len(result.whole)
@@ -225,27 +206,20 @@ def _frame(result: Result, *, skeleton: bool, scale: int) -> np.ndarray:
 def _in_rows(tiles: Sequence[np.ndarray]) -> np.ndarray:
     """Pictures side by side, `_BESIDE` in a row."""
     rows = [_beside(tiles[i : i + _BESIDE]) for i in range(0, len(tiles), _BESIDE)]
-    across = max(row.shape[1] for row in rows)
-    return np.concatenate(
-        [
-            np.pad(
-                row, ((0, 0), (0, across - row.shape[1]), (0, 0)), constant_values=255
-            )
-            for row in rows
-        ]
-    )
+    width = max(row.shape[1] for row in rows)
+    return np.concatenate([_on_white(row, len(row), width) for row in rows])
 
 
 def _beside(tiles: Sequence[np.ndarray]) -> np.ndarray:
     """Pictures side by side, each on white to the height of the largest."""
     height = max(len(tile) for tile in tiles)
-    return np.concatenate(
-        [
-            np.pad(tile, ((0, height - len(tile)), (0, 0), (0, 0)), constant_values=255)
-            for tile in tiles
-        ],
-        axis=1,
-    )
+    same = [_on_white(tile, height, tile.shape[1]) for tile in tiles]
+    return np.concatenate(same, axis=1)
+
+
+def _on_white(picture: np.ndarray, height: int, width: int) -> np.ndarray:
+    free = ((0, height - picture.shape[0]), (0, width - picture.shape[1]), (0, 0))
+    return np.pad(picture, free, constant_values=255)
 
 
 def _save(picture: Image.Image, path: str | os.PathLike[str]) -> None:

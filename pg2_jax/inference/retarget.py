@@ -21,14 +21,9 @@ def fit_to_body(poses: np.ndarray, body: np.ndarray) -> np.ndarray:
 
     Their torsos, neck to middle of the hips, get the length of the body's torso, and
     the middle of their hips the place of the body's. All poses are scaled and moved
-    alike, by the median length and the mean place, so that a sequence keeps its motion.
-
-    Args:
-        poses: [N, 18, 3], one body in N poses.
-        body: [18, 3], for example the person of the source photo.
-
-    Returns:
-        [N, 18, 3] float32 in the unit of `body`; no point is added or taken away.
+    alike, by the median length and the mean place, so that a sequence keeps its motion:
+    [N, 18, 3], one person in N poses -> float32 [N, 18, 3] in the unit of the body,
+    [18, 3], for example the person of the source photo.
 
     Raises:
         ValueError: `body`, or every one of `poses`, lacks the neck or both hips.
@@ -56,19 +51,10 @@ def fit_to_image(
 ) -> np.ndarray:
     """Gives poses the size and the place that people have in photos cropped to them.
 
-    The box around all visible points of all poses, grown on every side by `margin`
-    times its longer side, becomes as large as the image allows, in its middle.
-
-    Args:
-        poses: [N, 18, 3].
-        height: image height in pixels.
-        width: image width in pixels.
-        alone: gives each pose a box of its own; by default they are scaled and moved
-            alike, so that a sequence keeps its motion.
-        margin: see above.
-
-    Returns:
-        [N, 18, 3] float32 in pixels of the image.
+    The box around all visible points of all poses [N, 18, 3], grown on every side by
+    `margin` times its longer side, becomes as large as the image allows, in its middle;
+    float32 [N, 18, 3] in pixels of the image. All are scaled and moved alike, so that a
+    sequence keeps its motion; `alone` gives each pose a box of its own.
 
     Raises:
         ValueError: the visible points have no extent.
@@ -94,14 +80,7 @@ def interpolate(keys: np.ndarray, between: int) -> np.ndarray:
     """Fills in poses between key poses, every joint on a straight line.
 
     A joint is visible in between if it is visible in both keys; the keys themselves
-    stay as they are.
-
-    Args:
-        keys: [K, 18, 3].
-        between: how many poses are put between two keys.
-
-    Returns:
-        [(K - 1) * (between + 1) + 1, 18, 3] float32.
+    stay as they are. [K, 18, 3] -> float32 [(K - 1) * (between + 1) + 1, 18, 3].
     """
     keys = np.asarray(keys, np.float32)
     share = np.arange(1, between + 1, dtype=np.float32)[:, None, None] / (between + 1)
@@ -115,16 +94,8 @@ def interpolate(keys: np.ndarray, between: int) -> np.ndarray:
 
 
 def drop_outside(poses: np.ndarray, height: int, width: int) -> tuple[np.ndarray, int]:
-    """Takes away the points that lie outside the image, as in training.
-
-    Args:
-        poses: [..., 18, 3] in pixels.
-        height: image height in pixels.
-        width: image width in pixels.
-
-    Returns:
-        The poses, float32, such points (0, 0, 0); how many there were.
-    """
+    """Takes away the points of poses [..., 18, 3] that lie outside the image, as in
+    training: the poses, float32, such points (0, 0, 0), and how many there were."""
     poses = np.asarray(poses, np.float32)
     x, y, visible = np.moveaxis(poses, -1, 0)
     inside = (visible > 0) & (x >= 0) & (x < width) & (y >= 0) & (y < height)

@@ -8,14 +8,16 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
+from pg2_jax import errors
 from pg2_jax.estimators.person_finder import PersonFinder
 from pg2_jax.inference import target_pose
 from pg2_jax.photos import arrays, crop
 
 # A photo this near to the model's shape is taken whole.
 _MOST_DISTORTION = 1.1
-
-Size = tuple[int, int]
+_REMEDY = (
+    "the joints (source_pose), or install an estimator: pip install 'pg2_jax[pose]'"
+)
 
 
 class Source(NamedTuple):
@@ -33,16 +35,16 @@ class Source(NamedTuple):
     frame: crop.Frame
     pose: np.ndarray | None
 
-    def with_drawing(self, drawn: np.ndarray) -> np.ndarray:
+    def pasted(self, generated: np.ndarray) -> np.ndarray:
         """The whole photo with an image of the model in its place, uint8."""
-        pasted = crop.paste(self.photo, Image.fromarray(drawn), self.frame)
+        pasted = crop.paste(self.photo, Image.fromarray(generated), self.frame)
         return np.asarray(pasted)
 
 
 def read_source(
     image: Any,
     joints: Any,
-    size: Size,
+    size: crop.Size,
     finder: PersonFinder,
     fit: str = "auto",
     *,
@@ -57,15 +59,15 @@ def read_source(
     warning.
 
     Args:
-        image: a file, a Pillow image or an array, see `pixels.to_photo`.
+        image: a file, a Pillow image or an array, see `arrays.to_photo`.
         joints: the person's joints in pixels of the photo: an array [18, 3], an
             annotation file, or a mapping of photos' names to arrays; None if they are
             not known.
         size: (height, width) of the model.
         finder: looks for the person.
-        fit: "auto" is the rule above; "crop", "letterbox" and "stretch" of `framing`.
-        pasted_back: whether the drawing will go back into the photo, for which "auto"
-            must not letterbox: the pose would cover the whole photo.
+        fit: "auto" is the rule above; "crop", "letterbox" and "stretch" of `crop`.
+        pasted_back: whether the generated image will go back into the photo, for which
+            "auto" must not letterbox: the pose would cover the whole photo.
 
     Raises:
         ValueError: an unreadable photo, no or too many people; says which and why.
@@ -73,74 +75,65 @@ def read_source(
     photo, name = arrays.to_photo(image)
     original = (photo.height, photo.width)
     fits = has_shape(original, size)
-    found = None if joints is None else _joints_of(joints, name, original)
-    looked_for = fit == "crop" or (fit == "auto" and not fits)
-    if found is None and looked_for and (fit == "crop" or finder.is_installed()):
-        try:
-            found = finder(photo, name)
-        except ValueError as error:
-            raise ValueError(f"{error} Or give the joints (source_pose).") from error
+    body = None
+    if joints is not None:
+        body = _joints_of(joints, name, original)
+    elif fit == "crop" or (fit == "auto" and not fits and finder.is_installed()):
+        body = _look_for(finder, photo, name)
     if fit == "auto":
-        fit = _rule(found is not None, original == size, fits)
+        if body is not None and original != size:
+            fit = "crop"
+        else:
+            fit = "stretch" if fits else "letterbox"
         if fit == "letterbox" and pasted_back:
             raise ValueError(
-                f"{name}: to paste the drawing back (paste_back) it must be known "
-                "where in the photo the person is. Give the joints (source_pose), or "
-                "install an estimator: pip install 'pg2_jax[pose]'."
+                f"{name}: to paste the image back (paste_back) it must be known "
+                f"where in the photo the person is. Give {_REMEDY}."
             )
         if fit == "letterbox":
             warnings.warn(
-                f"{name} is {photo.width} wide and {photo.height} high, the model "
-                f"draws {size[1]} x {size[0]}: it was letterboxed, which makes the "
-                "person small. Crop it to the person, give the joints (source_pose), "
-                "or install an estimator: pip install 'pg2_jax[pose]'.",
+                f"{name} is {photo.width} wide and {photo.height} high, the model's "
+                f"images are {size[1]} x {size[0]}: it was letterboxed, which makes "
+                f"the person small. Crop it to the person, give {_REMEDY}.",
                 stacklevel=4,
             )
-    frame = frame_of(fit, name, original, size, found)
+    frame = frame_of(fit, name, original, size, body)
     stored = photo if original == size else crop.apply(photo, frame, size)
     moved = None
-    if found is not None:
-        moved = crop.move_keypoints(found, original, frame, size)[0]
+    if body is not None:
+        moved = crop.move_keypoints(body, original, frame, size)[0]
     return Source(photo, np.asarray(stored), frame, moved)
 
 
-def has_shape(original: Size, size: Size) -> bool:
-    """Whether a photo has the model's shape within 10 %, so that it is taken whole.
+def _look_for(finder: PersonFinder, photo: Image.Image, name: str) -> np.ndarray:
+    try:
+        return finder(photo, name)
+    except errors.ArgumentError:
+        raise
+    except ValueError as error:
+        raise ValueError(f"{error} Or give the joints (source_pose).") from error
 
-    Args:
-        original: (height, width) of the photo.
-        size: (height, width) of the model.
-    """
+
+def has_shape(original: crop.Size, size: crop.Size) -> bool:
+    """Whether a photo of (height, width) `original` has the model's shape within 10 %,
+    so that it is taken whole."""
     distortion = (original[1] * size[0]) / (original[0] * size[1])
     return 1 / _MOST_DISTORTION <= distortion <= _MOST_DISTORTION
 
 
-def _rule(known: bool, same_size: bool, fits: bool) -> str:
-    if same_size:
-        return "stretch"
-    if known:
-        return "crop"
-    return "stretch" if fits else "letterbox"
-
-
 def frame_of(
-    fit: str, name: str, original: Size, size: Size, joints: np.ndarray | None
+    fit: str, name: str, original: crop.Size, size: crop.Size, joints: np.ndarray | None
 ) -> crop.Frame:
-    """The part of a photo that is used, by a rule of `framing`.
-
-    Args:
-        fit: the rule, any but "none".
-        name: of the photo, for messages.
-        original: (height, width) of the photo.
-        size: (height, width) of the model.
-        joints: [18, 3] in pixels of the photo; only "crop" asks for them.
+    """The part of a photo that is used, by a rule of `crop` other than "none"; "crop"
+    itself asks for the joints, [18, 3] in pixels of the photo.
 
     Raises:
         ValueError: no such rule, or too little of a person to crop to.
     """
     rules = [rule for rule in crop.RULES if rule != "none"]
     if fit not in rules:
-        raise ValueError(f"fit must be one of auto, {', '.join(rules)}; got {fit!r}.")
+        rule = f" must be one of auto, {', '.join(rules)}."
+        raise errors.ArgumentError("fit", fit, rule)
     try:
         return crop.frame(fit, original, size, joints)
     except ValueError as error:
@@ -149,7 +142,7 @@ def frame_of(
         ) from error
 
 
-def _joints_of(joints: Any, name: str, original: Size) -> np.ndarray:
+def _joints_of(joints: Any, name: str, original: crop.Size) -> np.ndarray:
     """The joints of the source person, in pixels of the photo."""
     place = "source_pose"
     if isinstance(joints, str | os.PathLike):

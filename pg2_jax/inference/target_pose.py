@@ -11,15 +11,13 @@ import jax.numpy as jnp
 import numpy as np
 from PIL import Image
 
-from pg2_jax import pose
+from pg2_jax import errors, pose
 from pg2_jax.estimators.person_finder import PersonFinder
 from pg2_jax.inference import pose_library, retarget
 from pg2_jax.keypoints import keypoint_files
-from pg2_jax.photos import arrays, photo_files
+from pg2_jax.photos import arrays, crop, photo_files
 
 FITS = ("auto", "body", "image", "none")
-
-Size = tuple[int, int]
 
 
 class Poses(NamedTuple):
@@ -44,15 +42,14 @@ def read_poses(given: Any, name: str, finder: PersonFinder) -> Poses:
 
     Args:
         given: what this has returned; an array [18, 3] or [N, 18, 3]; a mapping of such
-            by name; an annotation file or folder in any format of
-            `keypoint_files`; a photo, a file or a Pillow image, whose person is
-            looked for; a set of `pose_library`, or one pose of it, such as
-            "catalogue/back".
+            by name; an annotation file or folder in any format of `keypoint_files`; a
+            photo, a file or a Pillow image, whose person is looked for; a set of
+            `pose_library`, or one pose of it, such as "catalogue/back".
         name: takes this one of several; empty for all.
         finder: looks for people in photos.
 
     Raises:
-        ValueError: unreadable, or no such name; says what.
+        ValueError: unreadable, or no such name.
     """
     if isinstance(given, Poses):
         return given
@@ -62,9 +59,12 @@ def read_poses(given: Any, name: str, finder: PersonFinder) -> Poses:
         photo, place = arrays.to_photo(given)
         return _of_photo(photo, "pose", place, finder)
     if not isinstance(given, Mapping):
-        array = np.asarray(given)
-        stacked = array[None] if array.ndim == 2 else array
-        given = {f"{i:02d}": points for i, points in enumerate(stacked)}
+        try:
+            several = np.ndim(given) == 3
+        except ValueError:
+            several = False  # Lists of different lengths.
+        listed = given if several else [given]
+        given = {f"{i:02d}": points for i, points in enumerate(listed)}
     named = {str(key): checked_pose(value) for key, value in given.items()}
     if not named:
         raise ValueError("There is no pose.")
@@ -72,34 +72,32 @@ def read_poses(given: Any, name: str, finder: PersonFinder) -> Poses:
 
 
 def checked_pose(points: Any) -> np.ndarray:
-    """A pose as float32 [18, 3].
-
-    Raises:
-        ValueError: another shape, or not finite.
-    """
-    points = np.asarray(points, np.float32)
-    if points.shape != (18, 3):
-        known = {17: "COCO's 17", 25: "BODY_25's", 33: "BlazePose's"}
-        format_ = known.get(points.shape[0] if points.ndim else 0)
+    """A pose as float32 [18, 3]; what is none is a ValueError."""
+    try:
+        array = np.asarray(points, np.float32)
+    except (TypeError, ValueError):
+        array = np.zeros((), np.float32)
+    if array.shape != (18, 3):
+        known = {17: ", COCO's 17 points", 25: ", BODY_25's points"}
+        known[33] = ", BlazePose's points"
+        shape = f"{list(array.shape)}{known.get(len(array), '')}" if array.ndim else ""
         raise ValueError(
             "A pose is an array [18, 3] of (x, y, visible) in OpenPose's COCO-18 "
-            f"order; got {list(points.shape)}"
-            + (f", {format_} points" if format_ else "")
-            + "."
+            f"order; got {shape or type(points).__name__}."
         )
-    if not np.isfinite(points).all():
+    if not np.isfinite(array).all():
         raise ValueError(
             "A pose holds a number that is not finite; a missing point is (0, 0, 0)."
         )
-    return points
+    return array
 
 
 def fit_poses(
     poses: Poses,
-    size: Size,
+    size: crop.Size,
     body: np.ndarray | None,
     fit: str,
-    pose_size: Size | None,
+    pose_size: crop.Size | None,
     *,
     mirror: bool = False,
 ) -> dict[str, np.ndarray]:
@@ -110,12 +108,12 @@ def fit_poses(
         size: (height, width) of the model.
         body: [18, 3], the source person's joints in pixels of the model; None if they
             are not known.
-        fit: "body": size and place of the source person (`pose_tools.fit_to_body`);
+        fit: "body": size and place of the source person (`retarget.fit_to_body`);
             "image": as if a photo had been cropped to the pose (`fit_to_image`);
             "none": pixels are those of the model, or of an image of `pose_size`;
             "auto": body if `body` has a torso, else image for poses of photos and of
             the library, and none for others.
-        pose_size: (height, width) of the image that the pose was found in.
+        pose_size: (height, width) of the image that the pose is of.
         mirror: takes the poses as in a mirror, left for right.
 
     Returns:
@@ -125,7 +123,8 @@ def fit_poses(
         ValueError: most points lie outside, or the fit cannot be done.
     """
     if fit not in FITS:
-        raise ValueError(f"pose_fit must be one of {', '.join(FITS)}; got {fit!r}.")
+        rule = f" must be one of {', '.join(FITS)}."
+        raise errors.ArgumentError("pose_fit", fit, rule)
     stacked = np.stack(list(poses.poses.values()))
     if mirror:
         width = (pose_size or size)[1]
@@ -134,49 +133,75 @@ def fit_poses(
         fit = "none" if poses.pixels else "image"
         if body is not None and retarget.has_torso(np.stack([body])):
             fit = "body" if retarget.has_torso(stacked) else fit
+    if fit == "none":
+        return _scaled(poses, stacked, size, pose_size or size)
+    if fit == "body" and body is None:
+        rule = " needs the joints of the source person (source_pose)."
+        raise errors.ArgumentError("pose_fit", fit, rule)
     try:
-        if fit == "body":
-            if body is None:
-                raise ValueError(
-                    "pose_fit=body needs the joints of the source person (source_pose)."
-                )
+        if body is not None and fit == "body":
             stacked = retarget.fit_to_body(stacked, body)
-        elif fit == "image":
+        else:
             stacked = retarget.fit_to_image(stacked, *size, alone=poses.alone)
     except ValueError as error:
         raise ValueError(f"{poses.place}: {error}") from error
-    placed = fit != "none"
-    found_in = size if placed or not pose_size else pose_size
-    scale = np.array([size[1] / found_in[1], size[0] / found_in[0], 1], np.float32)
+    return _cut(poses, stacked, size)
+
+
+def _scaled(
+    poses: Poses, stacked: np.ndarray, size: crop.Size, pose_size: crop.Size
+) -> dict[str, np.ndarray]:
+    """Poses in pixels of an image of `pose_size` in those of the model; refuses one of
+    which most lies outside that image."""
+    (height, width), scaled = pose_size, {}
+    scale = np.array([size[1] / width, size[0] / height, 1], np.float32)
+    for name, points in zip(poses.poses, stacked, strict=True):
+        kept, outside = retarget.drop_outside(points, height, width)
+        inside = int(kept[:, 2].sum())
+        what = (
+            f"{poses.place}: {name}: {outside} points lie outside an image of "
+            f"{height}x{width} and"
+        )
+        if outside >= inside:
+            raise ValueError(
+                f"{what} {inside} inside. Say with pose_size which image the pose is "
+                "of, or fit it to the image with pose_fit=image."
+            )
+        if outside:
+            warnings.warn(
+                f"{what} are left out; pose_size says which image the pose is of.",
+                stacklevel=5,
+            )
+        scaled[name] = retarget.drop_outside(kept * scale, *size)[0]
+    return scaled
+
+
+def _cut(poses: Poses, stacked: np.ndarray, size: crop.Size) -> dict[str, np.ndarray]:
+    """Poses that have their place in the model's image, without what lies outside."""
     fitted, cut = {}, []
     for name, points in zip(poses.poses, stacked, strict=True):
-        kept = _inside(points, found_in, f"{poses.place}: {name}", placed=placed)
-        fitted[name] = retarget.drop_outside(kept * scale, *size)[0]
-        missing = int((points[:, 2] > 0).sum() - kept[:, 2].sum())
-        if placed and missing:
-            cut.append(f"{name} ({missing} joints)")
+        fitted[name], outside = retarget.drop_outside(points, *size)
+        if not fitted[name].any():
+            raise ValueError(
+                f"{poses.place}: {name}: all joints lie outside the image of "
+                f"{size[0]}x{size[1]}. pose_fit=image makes the whole pose fit."
+            )
+        if outside:
+            cut.append(f"{name} ({outside} joints)")
     if cut:
         warnings.warn(
             f"{poses.place}: the body is so large in the image that {len(cut)} of "
             f"{len(fitted)} poses reach beyond it; the joints outside are left out: "
             f"{', '.join(cut[:3])}{', ...' if cut[3:] else ''}. pose_fit=image makes "
             "the whole pose fit.",
-            stacklevel=4,
+            stacklevel=5,
         )
     return fitted
 
 
 def pose_of_photo(poses: Mapping[str, np.ndarray], photo: str, place: str) -> Any:
-    """The pose of a photo: that of its name, or the only one.
-
-    Args:
-        poses: by the names of photos.
-        photo: path of the photo.
-        place: where the poses are from, for messages.
-
-    Raises:
-        ValueError: there are several, none of them of the photo's name.
-    """
+    """The pose of a photo: that of its name, or the only one; `place` says in messages
+    where the poses are from. Several, none of them of that name, are a ValueError."""
     full = pathlib.PurePath(photo)
     for name in (photo, f"{full.parent.name}/{full.name}", full.name, full.stem):
         if name in poses:
@@ -187,7 +212,7 @@ def pose_of_photo(poses: Mapping[str, np.ndarray], photo: str, place: str) -> An
 
 
 def _from_path(given: str | os.PathLike[str], name: str, finder: PersonFinder) -> Poses:
-    path, text = pathlib.Path(given), os.fspath(given)
+    path, text = pathlib.Path(given).expanduser(), os.fspath(given)
     library, _, one = text.partition("/")
     if not path.exists():
         if library in pose_library.NAMES:
@@ -207,25 +232,23 @@ def _from_path(given: str | os.PathLike[str], name: str, finder: PersonFinder) -
 def _of_photo(photo: Image.Image, name: str, place: str, finder: PersonFinder) -> Poses:
     try:
         return Poses({name: finder(photo, place)}, place, pixels=False)
+    except errors.ArgumentError:
+        raise
     except ValueError as error:
         raise ValueError(f"{error} Or give the pose as a keypoint file.") from error
 
 
 def annotated(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     """The poses of an annotation file or folder, without those that show nobody, of
-    which it warns.
-
-    Raises:
-        ValueError: unreadable, or nobody in it.
-    """
-    found = keypoint_files.read(path)
-    seen = {name: points for name, points in found.items() if points[:, 2].any()}
+    which it warns. A file that cannot be read, or shows nobody, is a ValueError."""
+    poses = keypoint_files.read(pathlib.Path(path).expanduser())
+    seen = {name: points for name, points in poses.items() if points[:, 2].any()}
     if not seen:
         raise ValueError(f"{path}: no person was found in any photo of this file.")
-    if len(seen) < len(found):
-        missing = [name for name in found if name not in seen]
+    if len(seen) < len(poses):
+        missing = [name for name in poses if name not in seen]
         warnings.warn(
-            f"{path}: {len(missing)} of {len(found)} poses have no joint and are left "
+            f"{path}: {len(missing)} of {len(poses)} poses have no joint and are left "
             f"out: {', '.join(missing[:3])}" + (", ..." if missing[3:] else "."),
             stacklevel=4,
         )
@@ -240,25 +263,5 @@ def _chosen(
     if name not in poses:
         close = difflib.get_close_matches(name, poses, n=3, cutoff=0.5)
         hint = f" Did you mean {', '.join(close)}?" if close else ""
-        raise ValueError(f"pose_name={name} is not in {place}.{hint}")
+        raise errors.ArgumentError("pose_name", name, f" is not in {place}.{hint}")
     return {name: poses[name]}
-
-
-def _inside(points: np.ndarray, where: Size, name: str, *, placed: bool) -> np.ndarray:
-    """A pose without the points outside the image; refuses one that is not in it."""
-    height, width = where
-    kept, outside = retarget.drop_outside(points, height, width)
-    inside = int(kept[:, 2].sum())
-    if inside == 0 or (outside >= inside and not placed):
-        raise ValueError(
-            f"{name}: {outside} points lie outside an image of {height}x{width} and "
-            f"{inside} inside. Say with pose_size which image the pose was found in, "
-            "or fit it to the image with pose_fit=image."
-        )
-    if outside and not placed:
-        warnings.warn(
-            f"{name}: {outside} points lie outside an image of {height}x{width} and "
-            "are left out; pose_size says which image the pose is of.",
-            stacklevel=4,
-        )
-    return kept

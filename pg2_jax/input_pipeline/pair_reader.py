@@ -1,9 +1,7 @@
 """TFRecord shards -> tf.data -> numpy batches.
 
-With records.py the only module of the library that imports tensorflow, which reads and
-decodes and never touches the accelerator. The order of the training data depends on the
-seed and the step alone, so that a resumed run sees what an uninterrupted one would have
-seen.
+The order of the training data depends on the seed and the step alone, so that a resumed
+run sees what an uninterrupted one would have seen.
 """
 
 import collections
@@ -33,12 +31,10 @@ _ROWS_AT_ONCE = 64
 
 @dataclasses.dataclass(frozen=True)
 class TestBatch:
-    """Some test pairs, padded to the batch size with the first pair.
+    """Some test pairs, padded to the batch size B with the first pair.
 
-    Attributes:
-        batch: what the generators take, leading axis B.
-        names: (source, target) of the true examples, at most B.
-        identities: the people of the true examples.
+    `names`, (source, target), and `identities` are those of the true examples alone, at
+    most B.
     """
 
     batch: Batch
@@ -59,36 +55,28 @@ class PairDataset:
     """
 
     def __init__(self, data_dir: str, validation_share: float = 0.0):
-        """Opens a data set.
-
-        Args:
-            data_dir: folder that holds dataset_info.json.
-            validation_share: of the training people, to hold out; takes one pass over
-                the records.
+        """Opens a data set; holding out a share of the training people takes one pass
+        over the records.
 
         Raises:
             ValueError: there is no such data set, it is of another kind, or it has too
                 few people.
         """
+        self._data_dir = data_dir
         self._builder = records.open_builder(data_dir)
         self.height, self.width = self._builder.info.features["source_image"].shape[:2]
         self.metadata = dict(self._builder.info.metadata or {})
-        self._data_dir = data_dir
         self._held_out: list[bytes] = []
         self._held_out_pairs = 0
         if validation_share:
             self._hold_out(validation_share)
 
     def count(self, split: str) -> int:
-        """The number of pairs of a split.
-
-        Raises:
-            ValueError: the split is missing or empty.
-        """
+        """The number of pairs of a split; none is a ValueError."""
         if split == "validation" and self._held_out:
             return self._held_out_pairs
         if split not in self.splits:
-            raise ValueError(f"--data_dir={self._data_dir}: no pairs in split {split}.")
+            raise records.unusable(self._data_dir, f"no pairs in split {split}.")
         held_out = self._held_out_pairs if split == "train" else 0
         return self._builder.info.splits[split].num_examples - held_out
 
@@ -123,22 +111,17 @@ class PairDataset:
             process_index: of this process.
             process_count: of the run; must divide batch_size.
 
-        Returns:
-            Batches of batch_size / process_count examples, numpy.
-
         Raises:
             ValueError: the processes do not divide the batch, or there are no pairs;
             while iterating, a record cannot be read.
         """
-        rows = _share(batch_size, process_index, process_count)
         epoch, offset = divmod(first_step * batch_size, self.count("train"))
         epochs = tf.data.Dataset.range(epoch, np.iinfo(np.int64).max)
         stream = epochs.flat_map(lambda e: self._shuffled_records(seed, e))
-        stream = stream.skip(offset)
-        if process_count > 1:
-            shares = stream.batch(rows, drop_remainder=True)
-            stream = shares.shard(process_count, process_index).unbatch()
-        return self._batches(stream, rows, (*records.IMAGES, *records.KEYPOINTS))
+        stream, rows = records.shard(
+            stream.skip(offset), batch_size, process_index, process_count
+        )
+        return self._batches(stream, rows, records.ARRAYS)
 
     def test_batches(
         self,
@@ -157,29 +140,17 @@ class PairDataset:
         padded with the first pair, whose name is not repeated.
 
         Args:
-            batch_size: examples per step over all processes.
+            batch_size: as for `training_batches`, like the processes.
             limit: number of pairs from the beginning; 0 for all.
             split: "test", or "validation" in the order in which they are stored.
-            process_index: of this process.
-            process_count: of the run; must divide batch_size.
-
-        Yields:
-            Batches of batch_size / process_count examples.
-
-        Raises:
-            ValueError: as `training_batches`.
         """
-        rows = _share(batch_size, process_index, process_count)
         count = min(limit or self.count(split), self.count(split))
         stored = "train" if split == "validation" else split
         stream = self._records(self._files(stored), split)
         padding = stream.take(1).repeat()
         stream = stream.take(count).concatenate(padding)
-        shares = stream.batch(rows, drop_remainder=True)
-        stream = shares.shard(process_count, process_index).unbatch()
-        batches = self._batches(
-            stream, rows, (*records.IMAGES, *records.KEYPOINTS, *records.NAMES)
-        )
+        stream, rows = records.shard(stream, batch_size, process_index, process_count)
+        batches = self._batches(stream, rows, (*records.ARRAYS, *records.NAMES))
         firsts = range(process_index * rows, count + batch_size, batch_size)
         steps = -(-count // batch_size)
         for first, batch in zip(firsts, itertools.islice(batches, steps), strict=False):
@@ -187,17 +158,13 @@ class PairDataset:
             people, sources, targets = (
                 [name.decode() for name in batch[key][:true]] for key in records.NAMES
             )
-            arrays = {key: batch[key] for key in (*records.IMAGES, *records.KEYPOINTS)}
+            arrays = {key: batch[key] for key in records.ARRAYS}
             names = list(zip(sources, targets, strict=True))
             yield TestBatch(cast(Batch, arrays), names, people)
 
     def photos(self, split: str, batch_size: int) -> Iterator[np.ndarray]:
         """Yields every photo of a split once, in the order in which the pairs name
-        them, as uint8 [batch_size or fewer, H, W, 3].
-
-        Raises:
-            ValueError: a record cannot be read.
-        """
+        them, as uint8 [batch_size or fewer, H, W, 3]."""
         text = tf.io.FixedLenFeature([], tf.string)
         roles = list(zip(records.IMAGES, records.NAMES[1:], strict=True))
         spec = {key: text for role in roles for key in role}
@@ -217,7 +184,6 @@ class PairDataset:
             yield from self._decoded(waiting)
 
     def _decoded(self, encoded: list[bytes]) -> Iterator[np.ndarray]:
-        """Yields one batch."""
         size = (self.height, self.width)
         photos = tf.data.Dataset.from_tensor_slices(encoded)
         images = photos.map(lambda photo: records.decode_image(photo, size))
@@ -235,10 +201,7 @@ class PairDataset:
         self, stream: tf.data.Dataset, rows: int, keys: tuple[str, ...]
     ) -> Iterator[Any]:
         """Decodes an endless stream of records in parallel, in order, into numpy
-        batches of `rows`.
-
-        Several small batches are decoded together and handed over as slices.
-        """
+        batches of `rows`: several small ones together, handed over as slices."""
         together = max(1, _ROWS_AT_ONCE // rows)
         decoded = (
             stream.batch(rows * together, drop_remainder=True)
@@ -254,27 +217,28 @@ class PairDataset:
                 yield {key: arrays[key][start : start + rows] for key in keys}
 
     def require_views(self, split: str) -> None:
-        """Checks that `pose.view` knows the view of every target pose of a split.
-
-        Raises:
-            ValueError: it does not; names the first pair and counts the others.
-        """
+        """Raises a ValueError unless `pose.view` knows the view of every target pose
+        of a split; it names the first pair and counts the others."""
         keys = (*records.NAMES[1:], records.KEYPOINTS[1])
-        stream = tf.data.TFRecordDataset(self._files(split)).batch(4096)
         unknown, first = 0, ""
-        for rows in self._read(stream.map(lambda batch: self._decode(batch, keys))):
+        for rows in self._stored(split, keys):
             wrong = np.asarray(pose.view(jnp.asarray(rows[records.KEYPOINTS[1]]))) < 0
             if wrong.any() and not unknown:
                 first = ", ".join(rows[k][wrong.argmax()].decode() for k in keys[:2])
             unknown += int(wrong.sum())
         if unknown:
-            raise ValueError(
-                f"--data_dir={self._data_dir}: the view of {unknown} of "
-                f"{self.count(split)} pairs of split {split} cannot be told, first of "
-                f"{first}: a shoulder or a hip of the target pose is missing. "
-                "--pose_embedding=view needs all four, as the field's pair protocol "
-                "does."
+            raise records.unusable(
+                self._data_dir,
+                f"the view of {unknown} of {self.count(split)} pairs of split {split} "
+                f"cannot be told, first of {first}: a shoulder or a hip of the target "
+                "pose is missing. pose_embedding=view needs all four, as the field's "
+                "pair protocol does.",
             )
+
+    def _stored(self, split: str, keys: tuple[str, ...]) -> Iterator[Any]:
+        """Yields what the files of a split hold, in numpy batches of any size."""
+        stream = tf.data.TFRecordDataset(self._files(split)).batch(4096)
+        return self._read(stream.map(lambda batch: self._decode(batch, keys)))
 
     def _read(self, batches: tf.data.Dataset) -> Iterator[Any]:
         return records.iterate(batches, self._data_dir)
@@ -282,9 +246,8 @@ class PairDataset:
     def _hold_out(self, share: float) -> None:
         """Chooses the people of the validation split, and counts their pairs."""
         key = records.NAMES[0]
-        stream = tf.data.TFRecordDataset(self._files("train")).batch(4096)
-        decoded = self._read(stream.map(lambda batch: self._decode(batch, (key,))))
-        pairs = collections.Counter(name for rows in decoded for name in rows[key])
+        stored = self._stored("train", (key,))
+        pairs = collections.Counter(name for rows in stored for name in rows[key])
         self._held_out = validation_split.held_out(pairs, share)
         self._held_out_pairs = sum(pairs[name] for name in self._held_out)
 
@@ -314,8 +277,8 @@ class PairDataset:
         stream = self._records(files, "train")
         info = self._builder.info.splits["train"]
         record_size = max(1, info.num_bytes // info.num_examples)
-        buffer = min(_SHUFFLE_BUFFER, _SHUFFLE_BYTES // record_size, info.num_examples)
-        buffer = max(buffer, 1)
+        limit = max(1, _SHUFFLE_BYTES // record_size)
+        buffer = min(_SHUFFLE_BUFFER, limit, info.num_examples)
         # One number for (seed, epoch): shuffle takes a single 64-bit seed.
         mixed = tf.random.stateless_uniform(
             (), seed=key, minval=None, maxval=None, dtype=tf.int64
@@ -324,17 +287,3 @@ class PairDataset:
 
     def _decode(self, rows: tf.Tensor, keys: tuple[str, ...]) -> dict[str, tf.Tensor]:
         return records.decode(rows, keys, (self.height, self.width))
-
-
-def _share(batch_size: int, process_index: int, process_count: int) -> int:
-    """The examples of one process in a step."""
-    if batch_size % process_count:
-        raise ValueError(
-            f"--batch_size={batch_size} must be a multiple of the number of processes, "
-            f"{process_count}, because each takes an equal share of the batch."
-        )
-    if not 0 <= process_index < process_count:
-        raise ValueError(
-            f"process_index={process_index} must lie in [0, {process_count})."
-        )
-    return batch_size // process_count

@@ -7,18 +7,18 @@ from typing import Any
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
+from pg2_jax import errors
+
 tf.config.set_visible_devices([], "GPU")
 
 IMAGES = ("source_image", "target_image")
 KEYPOINTS = ("source_keypoints", "target_keypoints")
+ARRAYS = (*IMAGES, *KEYPOINTS)
 NAMES = ("identity", "source_name", "target_name")
 
 
 def open_builder(data_dir: str) -> tfds.core.DatasetBuilder:
-    """What TFDS knows of a data set that data_prep/build_tfrecords.py has written.
-
-    Args:
-        data_dir: folder that holds dataset_info.json.
+    """Opens a data set that data_prep/build_tfrecords.py has written.
 
     Raises:
         ValueError: there is no such data set, it is of another kind, or a file is
@@ -26,30 +26,34 @@ def open_builder(data_dir: str) -> tfds.core.DatasetBuilder:
     """
     folder = pathlib.Path(data_dir).expanduser()
     if not (folder / "dataset_info.json").is_file():
-        raise ValueError(
-            f"--data_dir={data_dir}: no data set is there (dataset_info.json is "
-            "missing). Make one with: python data_prep/build_tfrecords.py "
-            f"--output_dir={data_dir} ..."
+        raise unusable(
+            data_dir,
+            "no data set is there (dataset_info.json is missing). Make one with "
+            "data_prep/build_tfrecords.py.",
         )
     try:
         builder = tfds.builder_from_directory(folder)
     except Exception as error:
         # What TFDS raises on damaged files ranges from KeyError to protobuf's own.
-        raise ValueError(
-            f"--data_dir={data_dir}: dataset_info.json or features.json is "
-            f"damaged: {error}"
-        ) from error
-    missing = {*IMAGES, *KEYPOINTS, *NAMES} - set(builder.info.features)
+        reason = f"dataset_info.json or features.json is damaged: {error}"
+        raise unusable(data_dir, reason) from error
+    missing = {*ARRAYS, *NAMES} - set(builder.info.features)
     if missing:
-        raise ValueError(
-            f"--data_dir={data_dir}: the records lack {sorted(missing)}; this is "
-            "not a data set of data_prep/build_tfrecords.py."
+        raise unusable(
+            data_dir,
+            f"the records lack {sorted(missing)}; this is not a data set of "
+            "data_prep/build_tfrecords.py.",
         )
     for split in splits(builder):
         for path in builder.info.splits[split].filepaths:
             if not pathlib.Path(path).is_file():
-                raise ValueError(f"--data_dir={data_dir}: {path.name} is missing.")
+                raise unusable(data_dir, f"{path.name} is missing.")
     return builder
+
+
+def unusable(data_dir: str, reason: str) -> errors.ArgumentError:
+    """The error of a data set that cannot be used."""
+    return errors.ArgumentError("data_dir", data_dir, f": {reason}")
 
 
 def splits(builder: tfds.core.DatasetBuilder) -> list[str]:
@@ -58,18 +62,36 @@ def splits(builder: tfds.core.DatasetBuilder) -> list[str]:
     return [name for name in infos if infos[name].num_examples]
 
 
+def shard(
+    stream: tf.data.Dataset, batch_size: int, process_index: int, process_count: int
+) -> tuple[tf.data.Dataset, int]:
+    """One process's equal share of each batch of an endless stream, and its size.
+
+    Raises:
+        ValueError: the processes do not divide the batch, or there is no such process.
+    """
+    if batch_size % process_count:
+        rule = (
+            f" must be a multiple of the number of processes, {process_count}, because "
+            "each takes an equal share of the batch."
+        )
+        raise errors.ArgumentError("batch_size", batch_size, rule)
+    if not 0 <= process_index < process_count:
+        rule = f" must lie in [0, {process_count})."
+        raise errors.ArgumentError("process_index", process_index, rule)
+    rows = batch_size // process_count
+    if process_count > 1:
+        shares = stream.batch(rows, drop_remainder=True)
+        stream = shares.shard(process_count, process_index).unbatch()
+    return stream, rows
+
+
 def decode(
     records: tf.Tensor, keys: tuple[str, ...], size: tuple[int, int]
 ) -> dict[str, tf.Tensor]:
-    """Parses and decodes serialized records.
-
-    Args:
-        records: [N] strings.
-        keys: what is wanted of them, of `IMAGES`, `KEYPOINTS` and `NAMES`.
-        size: (height, width) of the images.
-
-    Returns:
-        uint8 [N, H, W, 3], float32 [N, 18, 3] and strings [N] by key.
+    """Parses and decodes serialized records, [N] strings, into uint8 [N, H, W, 3],
+    float32 [N, 18, 3] and strings [N]: those of `IMAGES`, `KEYPOINTS` and `NAMES` that
+    are among the keys. `size` is (height, width) of the images.
     """
     text = tf.io.FixedLenFeature([], tf.string)
     points = tf.io.FixedLenFeature([18, 3], tf.float32)
@@ -89,16 +111,11 @@ def decode_image(encoded: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
 
 
 def iterate(batches: tf.data.Dataset, data_dir: str) -> Iterator[Any]:
-    """Yields numpy batches.
-
-    Raises:
-        ValueError: a record cannot be read; names the data set.
-    """
+    """Yields numpy batches; a record that cannot be read is a ValueError."""
     # At the end of a program tensorflow can be gone before this generator is.
     record_error = tf.errors.OpError
     try:
         yield from batches.as_numpy_iterator()
     except record_error as error:
-        raise ValueError(
-            f"--data_dir={data_dir}: a record cannot be read: {error.message}"
-        ) from error
+        reason = f"a record cannot be read: {error.message}"
+        raise unusable(data_dir, reason) from error

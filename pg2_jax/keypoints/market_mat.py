@@ -46,7 +46,7 @@ def entries(
     if photos is None:
         raise ValueError(
             f"{path}: MATLAB files of 14 points do not name their photos: the folder "
-            "of photos is needed (data_prep/convert_keypoints.py --photos=DIR)"
+            "of photos is needed (photos)"
         )
     names = sorted(name for name in photos if name.lower().endswith(".jpg"))
     if len(names) != table.shape[1]:

@@ -163,5 +163,5 @@ def _check_pixels(index: int, points: np.ndarray) -> None:
     if places.size and places.max() <= 1 and (places % 1 > 0).any():
         raise ValueError(
             f"person {index}: all coordinates are at most 1, fractions of the photo; "
-            "expected pixels (OpenPose: --keypoint_scale 0)"
+            "expected pixels (OpenPose's keypoint_scale 0)"
         )

@@ -20,12 +20,13 @@ def to_photo(image: Any) -> tuple[Image.Image, str]:
             applied, transparency composited on white.
 
     Raises:
-        ValueError: something else, or unreadable; says what.
+        ValueError: something else, or unreadable.
     """
     if isinstance(image, str | os.PathLike):
-        if not pathlib.Path(image).exists():
+        path = pathlib.Path(image).expanduser()
+        if not path.exists():
             raise ValueError(f"{image}: there is no such file.")
-        return photo_files.load(image).image, os.fspath(image)
+        return photo_files.load(path).image, os.fspath(image)
     if isinstance(image, Image.Image):
         name = getattr(image, "filename", "") or "the photo"
         try:
@@ -37,14 +38,8 @@ def to_photo(image: Any) -> tuple[Image.Image, str]:
 
 
 def to_uint8(pixels: np.ndarray) -> np.ndarray:
-    """Checks an array that should be a photo; the rule of `to_photo`.
-
-    Returns:
-        uint8 [H, W, 3] or, with transparency, [H, W, 4].
-
-    Raises:
-        ValueError: another shape, type or range.
-    """
+    """An array that should be a photo by the rule of `to_photo`, as uint8 [H, W, 3], or
+    [H, W, 4] with transparency."""
     shape = pixels.shape
     if len(shape) == 2:
         pixels = pixels[..., None]

@@ -71,18 +71,14 @@ def frame(
     keypoints: np.ndarray | None = None,
     margin: float = MARGIN,
 ) -> Frame:
-    """Decides what is stored of a photo.
+    """Decides what is stored of an upright photo; sizes are (height, width).
 
     Args:
         rule: one of `RULES`.
-        original_size: (height, width) of the upright photo.
-        size: (height, width) to store.
-        keypoints: [18, 3] = (x, y, visible) in pixels of the upright photo; only crop
-            asks for them.
+        original_size: of the photo.
+        size: to store.
+        keypoints: [18, 3] = (x, y, visible) in pixels of the photo; for crop.
         margin: see crop above.
-
-    Returns:
-        The part of the photo and its place.
 
     Raises:
         ValueError: none, and the photo has another size; crop, and the keypoints
@@ -92,8 +88,8 @@ def frame(
     if rule == "none" and original_size != size:
         raise ValueError(
             f"the photo is {original_size[0]}x{original_size[1]}, expected "
-            f"--image_size={size[0]}x{size[1]} (height x width); --fit=crop, letterbox "
-            "or stretch converts"
+            f"image_size={size[0]}x{size[1]} (height x width); fit=crop, letterbox or "
+            "stretch converts"
         )
     if rule == "letterbox":
         return Frame(whole, _centred(original_size, size))
@@ -103,16 +99,8 @@ def frame(
 
 
 def apply(image: Image.Image, part: Frame, size: Size) -> Image.Image:
-    """Resamples (Lanczos) the framed part of a photo and repeats its edge around it.
-
-    Args:
-        image: the upright photo.
-        part: what to store of it.
-        size: (height, width) to store.
-
-    Returns:
-        An image of that size.
-    """
+    """Resamples (Lanczos) the framed part of an upright photo and repeats its edge
+    around it, up to (height, width) `size`."""
     left, top, right, bottom = (int(side) for side in part.target)
     inner = image.resize(
         (right - left, bottom - top), Image.Resampling.LANCZOS, box=part.source
@@ -123,20 +111,12 @@ def apply(image: Image.Image, part: Frame, size: Size) -> Image.Image:
     return Image.fromarray(np.pad(np.asarray(inner), around, mode="edge"))
 
 
-def paste(photo: Image.Image, drawn: Image.Image, part: Frame) -> Image.Image:
-    """Puts an image of the stored size back where it was taken from: `apply` undone.
-
-    Args:
-        photo: the upright photo.
-        drawn: an image of the size that is stored.
-        part: what was stored of the photo.
-
-    Returns:
-        A copy of the photo; pixels outside `part.source` are those of the photo.
-    """
+def paste(photo: Image.Image, stored: Image.Image, part: Frame) -> Image.Image:
+    """A copy of a photo with an image of the stored size back in its place: `apply`
+    undone. Pixels outside `part.source` are those of the photo."""
     left, top, right, bottom = (round(side) for side in part.source)
     size = (max(1, right - left), max(1, bottom - top))
-    inner = drawn.resize(size, Image.Resampling.LANCZOS, box=part.target)
+    inner = stored.resize(size, Image.Resampling.LANCZOS, box=part.target)
     whole = photo.copy()
     whole.paste(inner, (left, top))
     return whole
@@ -145,21 +125,20 @@ def paste(photo: Image.Image, drawn: Image.Image, part: Frame) -> Image.Image:
 def move_keypoints(
     keypoints: np.ndarray, original_size: Size, part: Frame, size: Size
 ) -> tuple[np.ndarray, int]:
-    """Moves keypoints from a photo to what is stored of it.
+    """Moves keypoints from an upright photo to what is stored of it.
 
     A point outside the photo, or outside the part that is stored, counts as missing.
     The others are moved as the pixels are, and clipped to the centres of the last row
     and column (a move of less than one pixel).
 
     Args:
-        keypoints: float32 [18, 3] = (x, y, visible) in pixels of the upright photo.
-        original_size: (height, width) of the upright photo.
+        keypoints: float32 [18, 3] = (x, y, visible) in pixels of the photo.
+        original_size: (height, width) of the photo.
         part: what is stored of it.
         size: (height, width) as stored.
 
     Returns:
-        float32 [18, 3] with x in [0, width - 1] and y in [0, height - 1]; the number of
-        points outside.
+        float32 [18, 3] in pixels of the stored image; the number of points outside.
     """
     x, y, visible = keypoints.T.astype(np.float64)
     source, target = part
@@ -184,19 +163,14 @@ def describe(part: Frame, original_size: Size, size: Size) -> str:
     elif (target.height, target.width) != size:
         words = "letterboxed"
     else:
-        words = "resized" + _stretched(original_size, size)
-    return words + (", enlarged more than twice" if _enlarged(part) else "")
-
-
-def _enlarged(part: Frame) -> bool:
-    width, height = part.source.width, part.source.height
-    return part.target.width > 2 * width or part.target.height > 2 * height
-
-
-def _stretched(original_size: Size, size: Size) -> str:
-    """Says so when a photo changes its shape by more than a twentieth."""
-    shape = (original_size[0] * size[1]) / (original_size[1] * size[0])
-    return "" if 1 / 1.05 <= shape <= 1.05 else ", stretched to another shape"
+        words = "resized"
+        # More than a twentieth is worth a word.
+        shape = (original_size[0] * size[1]) / (original_size[1] * size[0])
+        if not 1 / 1.05 <= shape <= 1.05:
+            words += ", stretched to another shape"
+    if target.width > 2 * source.width or target.height > 2 * source.height:
+        words += ", enlarged more than twice"
+    return words
 
 
 def _centred(original_size: Size, size: Size) -> Box:
@@ -218,7 +192,7 @@ def _person(
     if span.max() < MIN_SPAN:
         raise ValueError(
             f"the {len(seen)} keypoints in the photo span {span[0]:g} x {span[1]:g} "
-            f"pixels, --fit=crop needs {MIN_SPAN} at least"
+            f"pixels, fit=crop needs {MIN_SPAN} at least"
         )
     shape = size[1] / size[0]
     room = 2 * margin * span.max()

@@ -7,7 +7,7 @@ either converted by one of these rules, or refused:
   ignored);
 - transparency is composited on white;
 - an EXIF orientation is applied: keypoints are those of the photo as a viewer shows it;
-- another size is refused, or brought to the wanted one by a rule of `framing`;
+- another size is refused, or brought to the wanted one by a rule of `crop`;
 - sides below 8 pixels and more than 64 million pixels are refused;
 - 16 bits a channel are refused: nothing tells which part of the range is used;
 - what does not decode to its last pixel is refused.
@@ -39,9 +39,8 @@ MIN_SIDE = 8
 _EIGHT_BIT_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
 _ORIENTATION_TAG = 0x0112
 _PNG_END = b"IEND\xaeB`\x82"
-_PNG_BIT_DEPTH = (
-    24  # Offset in the file: Pillow reduces 16-bit RGB to 8 bits without a word.
-)
+# Offset in the file: Pillow reduces 16-bit RGB to 8 bits without a word.
+_PNG_BIT_DEPTH = 24
 
 
 class Upright(NamedTuple):
@@ -58,7 +57,7 @@ class Upright(NamedTuple):
     notes: tuple[str, ...]
 
 
-class Photo(NamedTuple):
+class StoredPhoto(NamedTuple):
     """A photo ready to be stored.
 
     Attributes:
@@ -77,30 +76,19 @@ class Photo(NamedTuple):
 def load(path: str | os.PathLike[str]) -> Upright:
     """Reads one photo and decodes it to the last pixel, to prove that it is whole.
 
-    Args:
-        path: the file.
-
-    Returns:
-        The upright photo in RGB.
-
     Raises:
         ValueError: the photo is refused; names the file and the reason.
         OSError: the file cannot be read.
     """
-    return decode(_content(path), path)
+    content = content_of(path, "a photo", MAX_BYTES)
+    if not content:
+        raise ValueError(f"{path}: the file is empty (0 bytes)")
+    return decode(content, path)
 
 
 def decode(content: bytes, name: str | os.PathLike[str]) -> Upright:
-    """Decodes a photo that is in memory, as `load` does one on the disk.
-
-    Args:
-        content: the bytes of the file; only its header is decoded if it is refused for
-            its size.
-        name: of the photo, for messages.
-
-    Raises:
-        ValueError: the photo is refused; gives the name and the reason.
-    """
+    """Decodes a photo that is in memory, as `load` does one on the disk. Of one that is
+    refused for its size the header alone is decoded."""
     try:
         with warnings.catch_warnings():
             # The number of pixels is checked here, and damaged EXIF is no news.
@@ -147,19 +135,9 @@ def read(
     fit: str = "none",
     keypoints: np.ndarray | None = None,
     margin: float = crop.MARGIN,
-) -> Photo:
-    """Reads one photo as it is to be stored.
-
-    Args:
-        path: the file.
-        height: wanted height in pixels.
-        width: wanted width in pixels.
-        fit: how a photo of another size gets it, one of `framing.RULES`.
-        keypoints: [18, 3] = (x, y, visible) in pixels of the upright photo, for crop.
-        margin: around the person, for crop; see `framing`.
-
-    Returns:
-        The photo, as height x width.
+) -> StoredPhoto:
+    """Reads one photo as it is to be stored, brought to the wanted height and width by
+    one of `crop.RULES`; for keypoints and margin see `crop.frame`.
 
     Raises:
         ValueError: the photo is refused; names the file and the reason.
@@ -175,31 +153,7 @@ def read(
     image = crop.apply(upright.image, frame, size) if words else upright.image
     notes = [*upright.notes, words] if words else upright.notes
     encoded = _encode(image, lossless=not words) if notes else upright.content
-    return Photo(encoded, original_size, frame, ", ".join(notes))
-
-
-def fit_keypoints(
-    keypoints: np.ndarray, original_size: tuple[int, int], size: tuple[int, int]
-) -> tuple[np.ndarray, int]:
-    """Moves keypoints as `read` moves a photo that it stretches.
-
-    Args:
-        keypoints: float32 [18, 3] = (x, y, visible) in pixels of the upright photo.
-        original_size: (height, width) of the upright photo.
-        size: (height, width) as stored.
-
-    Returns:
-        As `framing.move_keypoints`.
-    """
-    whole = crop.frame("stretch", original_size, size)
-    return crop.move_keypoints(keypoints, original_size, whole, size)
-
-
-def _content(path: str | os.PathLike[str]) -> bytes:
-    content = content_of(path, "a photo", MAX_BYTES)
-    if not content:
-        raise ValueError(f"{path}: the file is empty (0 bytes)")
-    return content
+    return StoredPhoto(encoded, original_size, frame, ", ".join(notes))
 
 
 def _check_header(image: Image.Image, content: bytes) -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image
 
-from pg2_jax.estimators.registry import Person
+from pg2_jax.estimators.base import Person
 
 
 def person(x, size, score=0.9):

@@ -88,7 +88,7 @@ BAD_SOURCES = [
     (_annotation_of_unknown_photo, r"train\.csv:7: there is no photo .*0001_no\.jpg"),
     (_short_row, r"train\.csv:7: keypoints_y has 17 values"),
     (_truncated_photo, r"0001_c1_0\.jpg: cannot be read: .*[Tt]runcated"),
-    (_large_photo, r"0001_c1_0\.jpg: the photo is 9x9, expected --image_size=24x16"),
+    (_large_photo, r"0001_c1_0\.jpg: the photo is 9x9, expected image_size=24x16"),
 ]
 
 
@@ -156,7 +156,7 @@ def test_skip_leaves_out_counts_and_lists(market, tmp_path):
     [
         ({"source_dir": ""}, "--source_dir is missing"),
         ({"output_dir": ""}, "--output_dir is missing"),
-        ({"image_size": "128"}, "--image_size must be HEIGHTxWIDTH .*'128'"),
+        ({"image_size": "128"}, "image_size=128 must be HEIGHTxWIDTH"),
         ({"image_size": "7x64"}, "--image_size=7x64: each side must be from 8 to 4096"),
         ({"image_size": "64x4097"}, "--image_size=64x4097: each side must be"),
         ({"annotations": ["a.csv"]}, "names 1 files, market1501 has two"),

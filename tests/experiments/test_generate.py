@@ -243,10 +243,10 @@ def test_export_writes_and_uploads(monkeypatch, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        (exporting("m.bin"), r"--output=m.bin must end in .safetensors"),
+        (exporting("m.bin"), r"^output=m.bin must end in .safetensors"),
         (exporting("none/m.safetensors"), "no folder none"),
         (exporting("hf://a/b", format="jax_export"), "needs --format=safetensors"),
-        (exporting("m.safetensors"), "--workdir=run: there is no such file or folder"),
+        (exporting("m.safetensors"), "^workdir=run: there is no such file or folder"),
     ],
 )
 def test_what_cannot_be_exported_is_named(monkeypatch, tmp_path, config, message):

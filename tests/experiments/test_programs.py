@@ -195,9 +195,9 @@ def test_another_data_set_is_refused(run, pair_dataset, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"batch_size": 3}, "--batch_size=3 must be a multiple of .* devices, 2"),
+        ({"batch_size": 3}, "^batch_size=3 must be a multiple of .* devices, 2"),
         ({"image_size": "128x64"}, "--image_size=128x64 disagrees .* 32x16"),
-        ({"data_dir": "/nowhere"}, "--data_dir=/nowhere: no data set is there"),
+        ({"data_dir": "/nowhere"}, "^data_dir=/nowhere: no data set is there"),
     ],
 )
 @pytest.mark.parametrize("program", [train.train, evaluate.evaluate])

@@ -1,8 +1,14 @@
 """Errors name arguments; programs name flags."""
 
+import ast
+import pathlib
+import re
+
 import pytest
 
 from pg2_jax import errors
+
+LIBRARY = pathlib.Path(errors.__file__).parent
 
 
 @pytest.mark.parametrize(
@@ -20,3 +26,23 @@ def test_a_program_names_the_flag_of_an_argument(flag_of, message):
 
 def test_other_errors_speak_for_themselves():
     assert errors.for_programs(OSError("disk full"), {"disk": "d"}) == "disk full"
+
+
+@pytest.mark.parametrize(
+    "path",
+    sorted(LIBRARY.rglob("*.py")),
+    ids=lambda path: str(path.relative_to(LIBRARY)),
+)
+def test_the_library_names_no_flag(path):
+    tree = ast.parse(path.read_text())
+    docstrings = {
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    }
+    texts = [
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and node not in docstrings
+    ]
+    assert not [t for t in texts if isinstance(t, str) and re.search("--[a-z]", t)]

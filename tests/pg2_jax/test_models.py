@@ -217,7 +217,7 @@ def test_a_plain_block_is_a_residual_block_without_the_identity():
         ),
         (
             {"pose_embedding": "coordinates"},
-            "--pose_embedding must be one of heatmap, coordinate, .* got 'coordinates'",
+            "pose_embedding=coordinates must be one of heatmap, coordinate, ",
         ),
     ],
 )

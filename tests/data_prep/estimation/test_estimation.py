@@ -13,7 +13,7 @@ from PIL import Image
 
 from data_prep.estimation import estimation, resume_log
 from data_prep.sources import photo_list
-from pg2_jax.estimators.registry import Person
+from pg2_jax.estimators.base import Person
 from pg2_jax.keypoints import keypoint_files
 from tests.data_prep.colour_photos import ByColour, person, write_colour
 
@@ -230,7 +230,7 @@ def test_two_estimations_for_one_output_are_refused(folder, estimator):
     [
         ({"output": "keypoints.txt"}, r"keypoints\.txt: the name must end in \.csv"),
         ({"output": "no/keypoints.csv"}, "there is no folder .*no"),
-        ({"model": "no.task"}, r"--model=no\.task: there is no such file"),
+        ({"model": "no.task"}, r"^model=no\.task: there is no such file"),
         ({"compare": "no.csv"}, r"no\.csv"),
     ],
 )

@@ -283,7 +283,7 @@ def test_a_truncated_file_is_named_with_the_record(source, tmp_path):
         ({"annotations": ["a.csv"]}, "--annotations=a.csv does not go with --dataset="),
         ({"pair_protocol": "pg2"}, "--pair_protocol=pg2 does not go with --dataset="),
         ({"source_dir": "nowhere"}, "nowhere: no file of the name Market1501_train_0"),
-        ({"image_size": "64x32"}, "the photo is 24x16, expected --image_size=64x32"),
+        ({"image_size": "64x32"}, "the photo is 24x16, expected image_size=64x32"),
     ],
 )
 def test_mistakes_are_named(source, tmp_path, changes, message):

@@ -6,7 +6,7 @@ import pytest
 
 from experiments.config import Config
 from experiments.demo import demo
-from pg2_jax.estimators import person_finder, registry, weights
+from pg2_jax.estimators import base, person_finder, registry, weights
 
 
 def test_the_estimator_is_opened_before_visitors_come(monkeypatch, capsys):
@@ -20,11 +20,11 @@ def test_the_estimator_is_opened_before_visitors_come(monkeypatch, capsys):
     monkeypatch.setattr(person_finder, "_installed", lambda: "mediapipe")
     monkeypatch.setattr(registry, "open_estimator", opened.append)
     named = dataclasses.replace(config, pose_model="/nowhere/model.task")
-    with pytest.raises(ValueError, match=r"^--pose_model=/nowhere/model.task: there"):
+    with pytest.raises(ValueError, match=r"^pose_model=/nowhere/model.task: there"):
         demo.open_finder(named)
     monkeypatch.setattr(weights, "locate", lambda name, model: model)
     assert demo.open_finder(named).is_installed()
-    assert opened == [registry.Settings("mediapipe", "/nowhere/model.task")]
+    assert opened == [base.Settings("mediapipe", "/nowhere/model.task")]
 
 
 def test_a_port_that_is_taken_is_named():

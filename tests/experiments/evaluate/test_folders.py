@@ -14,7 +14,7 @@ from PIL import Image
 from experiments.config import Config
 from experiments.evaluate import evaluate, generated_keypoints, pairs_csv, statistics
 from pg2_jax import pose
-from pg2_jax.estimators import registry
+from pg2_jax.estimators import base, registry
 from pg2_jax.keypoints import keypoint_files, openpose_json
 from pg2_jax.metrics import pixel, ssim
 
@@ -137,7 +137,7 @@ def test_an_estimator_gives_pckh(folders, monkeypatch):
             small = right.copy()
             small[:, :2] /= 8
             people = [(small, 0.9), (right, 0.4), (right * 9, 0.1)]
-            return [registry.Person(*person) for person in people]
+            return [base.Person(*person) for person in people]
 
         def close(self):
             closed.append(True)
@@ -332,7 +332,7 @@ def put_a_run_there(folders):
         ),
         (put_a_run_there, {}, r"--workdir=.*work holds a run, whose metrics.json"),
         (None, {"workdir": __file__}, r"--workdir=.*folders.py is not a folder"),
-        (None, {"batch_size": 3}, "--batch_size=3 must be a multiple"),
+        (None, {"batch_size": 3}, "^batch_size=3 must be a multiple"),
         (None, {"lpips": "/no/a.pth"}, "--lpips=/no/a.pth: /no/a.pth is not there"),
         (None, {"inception": "/no/a.pth"}, "--inception=/no/a.pth: /no/a.pth is not"),
     ],

@@ -208,7 +208,7 @@ def test_rows_that_another_process_has_added_stay(pair_dataset, tmp_path, monkey
         ({"seeds": "-1"}, "--seeds=-1 must be different numbers from 0"),
         ({"pose_mask_loss": False}, "--pose_mask_loss=False: .* the rows decide it"),
         ({"stages": "coarse"}, "--stages=coarse: with --mode=table1"),
-        ({"batch_size": 3}, "--batch_size=3 must be a multiple"),
+        ({"batch_size": 3}, "^batch_size=3 must be a multiple"),
         ({"coarse_steps": 0}, "--coarse_steps=0: .* it must be 1 or more"),
         ({"checkpoint_step": 2}, "--checkpoint_step=2: .* the newest checkpoint"),
         ({"checkpoint": "best"}, "--checkpoint=best: .* the newest checkpoint"),
@@ -237,7 +237,7 @@ def test_a_table_of_another_data_set_is_refused(table, pair_dataset, tmp_path):
 
 def test_a_row_that_cannot_be_built_is_named(pair_dataset, tmp_path):
     config = make_table_config(pair_dataset, tmp_path, coarse_network="refinement")
-    message = r"row ce .see --rows.: --pose_embedding=coordinate joins the pose"
+    message = r"row ce .see --rows.: pose_embedding=coordinate joins the pose"
     with pytest.raises(ValueError, match=message):
         table1.table1(config)
     assert not os.listdir(tmp_path)

@@ -219,7 +219,7 @@ def test_a_new_run_begins_with_the_networks_of_another(run, tmp_path):
         ({"stages": "coarse"}, "--stages: 'two_stage' there, 'coarse' here"),
         (
             {"init_from": "/nowhere"},
-            "--init_from=/nowhere: there is no such file or folder",
+            "^init_from=/nowhere: there is no such file or folder",
         ),
     ],
 )

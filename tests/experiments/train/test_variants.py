@@ -103,7 +103,7 @@ def test_stage_one_is_taken_and_not_trained_again(coarse_run, pair_dataset, tmp_
     """A G1 that no training can give arrives in a run with another stage II."""
     source = tmp_path / "source"
     shutil.copytree(coarse_run.workdir, source)
-    step, stored = restore.latest_config(str(source), "--workdir")
+    step, stored = restore.latest_config(str(source))
     architecture = restore.architecture_of(stored)
     optimizer = train_state.make_optimizer(1e-3)
     state = train_state.create(architecture, optimizer, seed=77)
@@ -143,7 +143,7 @@ def test_a_run_that_has_all_it_needs_is_saved(coarse_run, pair_dataset, tmp_path
         ({"pose_mask_loss": False}, "--pose_mask_loss: True in the run, False now"),
         (
             {"coarse_from": "/nowhere"},
-            "--coarse_from=/nowhere: there is no such file or folder",
+            "^coarse_from=/nowhere: there is no such file or folder",
         ),
     ],
 )

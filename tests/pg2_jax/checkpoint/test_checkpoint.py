@@ -27,11 +27,16 @@ CONFIG = {**dataclasses.asdict(ARCHITECTURE), "learning_rate": 1e-3}
 
 
 @functools.cache
-def make_state(seed=0):
+def create():
     optimizer = train_state.make_optimizer(1e-3)
-    create = functools.partial(train_state.create, ARCHITECTURE, optimizer, seed)
-    whole = sharding.replicated(sharding.data_mesh())
-    return jax.jit(create, out_shardings=whole)()
+    program = functools.partial(train_state.create, ARCHITECTURE, optimizer)
+    # The seed is traced: one program for all.
+    return jax.jit(program, out_shardings=sharding.replicated(sharding.data_mesh()))
+
+
+@functools.cache
+def make_state(seed=0):
+    return create()(seed)
 
 
 def at_step(step, seed=0):
@@ -124,7 +129,7 @@ def test_a_damaged_checkpoint_is_set_aside_for_the_one_before(tmp_path, capsys, 
     (aside,) = (tmp_path / "damaged_checkpoints").iterdir()
     said = capsys.readouterr().err
     assert f"{newest} cannot be read" in said
-    assert f"moved to {aside}; the run goes on from step 1" in said
+    assert f"moved to {aside}; the run resumes from step 1" in said
     saver.save(at_step(2, seed=3))
     saver.close()
     again = restore.restore_generators(str(tmp_path))
@@ -159,7 +164,9 @@ def test_the_best_stays_beside_the_newest(tmp_path):
 
 def test_where_nothing_was_compared_there_is_no_best(tmp_path):
     save(tmp_path, at_step(5))
-    with pytest.raises(ValueError, match=r"was found best; .* with --eval_every"):
+    with pytest.raises(
+        ValueError, match=r"^workdir=.* was found best; .* \(eval_every\)"
+    ):
         restore.restore_generators(str(tmp_path), step="best")
 
 
@@ -223,7 +230,7 @@ def test_generators_know_their_architecture_and_config(tmp_path):
 def test_a_misspelled_path_is_named_with_what_it_may_mean(tmp_path):
     (tmp_path / "model.safetensors").write_text("a model")
     missing = tmp_path / "model.safetensor"
-    hint = f"--workdir={missing}: there is no .*; did you mean {missing}s"
+    hint = f"^workdir={missing}: there is no .*; did you mean {missing}s"
     with pytest.raises(ValueError, match=hint):
         restore.restore_generators(str(missing))
     nowhere = tmp_path / "nowhere" / "run"
@@ -232,14 +239,22 @@ def test_a_misspelled_path_is_named_with_what_it_may_mean(tmp_path):
 
 
 def test_a_folder_without_checkpoints_is_named(tmp_path):
-    with pytest.raises(ValueError, match=f"--workdir={tmp_path}: no checkpoint in"):
+    with pytest.raises(
+        ValueError, match=f"^workdir={tmp_path}: no checkpoint in .*; tr"
+    ):
         restore.restore_generators(str(tmp_path))
+
+
+def test_a_folder_of_an_exported_model_is_answered_with_the_file(tmp_path):
+    (tmp_path / "model.safetensors").write_bytes(b"")
+    with pytest.raises(ValueError, match=r"; model\.safetensors in it is an exp"):
+        pose_transfer.PoseTransfer.restore(tmp_path)
 
 
 def test_a_file_where_a_run_is_wanted_is_said(tmp_path):
     path = tmp_path / "model.safetensors"
     path.write_bytes(b"")
-    with pytest.raises(ValueError, match=f"--workdir={path} is a file; .* of a run"):
+    with pytest.raises(ValueError, match=f"^workdir={path} is a file; .* of a run"):
         restore.restore_generators(str(path))
 
 
@@ -281,14 +296,15 @@ def test_a_model_of_g1_alone_is_restored_and_draws(tmp_path):
     architecture = dataclasses.replace(ARCHITECTURE, stages="coarse")
     config = dataclasses.asdict(architecture)
     optimizer = train_state.make_optimizer(1e-3)
-    state = train_state.create(architecture, optimizer, 3)
+    create = jax.jit(functools.partial(train_state.create, architecture, optimizer))
+    state = create(3)
     saver = checkpointer.Checkpointer(str(tmp_path), config)
     saver.save(dataclasses.replace(state, step=jnp.asarray(2, jnp.int32)))
     saver.close()
     got = restore.restore_generators(str(tmp_path))
     assert got.refine is None
     assert_equal(got.coarse, state.coarse.params)
-    template = train_state.create(architecture, optimizer, 0)
+    template = create(0)
     back = checkpointer.Checkpointer(str(tmp_path), config).restore_latest(template)
     assert_equal(back.coarse, state.coarse)
     photo, keypoints = np.zeros((32, 16, 3), np.uint8), np.ones((18, 3))
@@ -305,7 +321,7 @@ def test_a_checkpoint_of_a_later_version_is_refused(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match=message):
         pose_transfer.PoseTransfer.restore(tmp_path)
     with pytest.raises(ValueError, match=message):
-        restore.latest_config(str(tmp_path), "--workdir")
+        restore.latest_config(str(tmp_path))
 
 
 def test_a_checkpoint_folder_is_a_model_too(tmp_path):
@@ -351,10 +367,7 @@ def test_a_pose_without_a_view_is_refused_by_a_model_of_views(tmp_path):
     architecture = dataclasses.replace(
         ARCHITECTURE, stages="coarse", pose_embedding="view"
     )
-    state = train_state.create(architecture, train_state.make_optimizer(1e-3), 0)
-    generators = restore.Generators(
-        0, architecture, {}, coarse=state.coarse.params, refine=None
-    )
+    generators = restore.Generators(0, architecture, {}, coarse={}, refine=None)
     keypoints = np.ones((2, 18, 3), np.float32)
     keypoints[:, 8:14, 1] = 9
     keypoints[1, 8] = 0

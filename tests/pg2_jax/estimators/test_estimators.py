@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from pg2_jax import pose
-from pg2_jax.estimators import blazepose, registry, rtmpose
+from pg2_jax.estimators import base, blazepose, registry, rtmpose
 from pg2_jax.keypoints import coco_json, keypoint_files
 
 # Where BlazePose's documentation has the joints; the neck is not among them.
@@ -157,7 +157,7 @@ def test_what_is_not_installed_is_named(monkeypatch, tmp_path, name, modules, ex
     for module in modules:
         monkeypatch.delitem(sys.modules, module, raising=False)
     with pytest.raises(ValueError, match=f"{modules[0]}.* is not installed") as error:
-        registry.open_estimator(registry.Settings(name, tmp_path / "model"))
+        registry.open_estimator(base.Settings(name, tmp_path / "model"))
     assert f"pip install 'pg2_jax[{extra}]'" in str(error.value)
 
 
@@ -177,9 +177,9 @@ def model(shared):
 
 def test_a_program_ends_quietly_that_does_not_close_blazepose(model):
     program = (
-        "from data_prep import estimators\n"
-        f"settings = estimators.Settings('mediapipe', {str(model)!r})\n"
-        "found = estimators.open_estimator(settings)\n"
+        "from pg2_jax.estimators import base, registry\n"
+        f"settings = base.Settings('mediapipe', {str(model)!r})\n"
+        "estimator = registry.open_estimator(settings)\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True)
     assert (done.returncode, done.stderr) == (0, b"")
@@ -190,7 +190,7 @@ def test_blazepose_finds_the_points_of_real_photos(shared, model):
     if not folder.is_dir():
         pytest.skip(f"the sample of real photos is not at {folder}")
     annotated = keypoint_files.read(folder / "fasion_256/fasion-annotation-test.csv")
-    estimator = registry.open_estimator(registry.Settings("mediapipe", model))
+    estimator = registry.open_estimator(base.Settings("mediapipe", model))
     gaps = []
     for name in list(annotated)[::13]:
         image = np.asarray(Image.open(folder / "fasion_256" / "test" / name))
@@ -209,7 +209,7 @@ def test_blazepose_refuses_what_is_no_model(model, tmp_path):
     path = tmp_path / "broken.task"
     path.write_bytes(model.read_bytes()[:5000])
     with pytest.raises(ValueError, match=r"broken\.task is not a pose model that medi"):
-        registry.open_estimator(registry.Settings("mediapipe", path))
+        registry.open_estimator(base.Settings("mediapipe", path))
 
 
 def _write_onnx(path, shape, outputs):
@@ -235,7 +235,7 @@ def _write_onnx(path, shape, outputs):
 def rtmlib_settings(tmp_path):
     pytest.importorskip("rtmlib", reason="rtmlib is not installed (extra rtmlib)")
     pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
-    return registry.Settings("rtmlib", tmp_path / "model.onnx")
+    return base.Settings("rtmlib", tmp_path / "model.onnx")
 
 
 def test_rtmo_finds_several_people(rtmlib_settings):
@@ -278,7 +278,7 @@ def test_a_model_of_other_points_is_refused(rtmlib_settings, name, num_points):
     }
     outputs = {output: np.zeros(shape) for output, shape in shapes[name].items()}
     _write_onnx(rtmlib_settings.model, [1, 3, 256, 192], outputs)
-    message = rf"--model=.*model\.onnx .* it has {num_points} points, expected COCO's"
+    message = rf"model=.*model\.onnx .* it has {num_points} points, expected COCO's"
     with pytest.raises(ValueError, match=message):
         registry.open_estimator(rtmlib_settings)
 

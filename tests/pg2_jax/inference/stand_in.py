@@ -4,8 +4,8 @@ known."""
 import numpy as np
 
 from pg2_jax import models
+from pg2_jax.estimators.base import Person
 from pg2_jax.estimators.person_finder import PersonFinder
-from pg2_jax.estimators.registry import Person
 from pg2_jax.inference import exported_model, pose_transfer
 
 HEIGHT, WIDTH = 32, 16

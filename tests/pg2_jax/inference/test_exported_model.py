@@ -106,10 +106,10 @@ def test_a_program_has_no_weights_to_export(tmp_path):
 @pytest.mark.parametrize(
     ("path", "form", "dtype", "message"),
     [
-        ("a.bin", "safetensors", "float32", r"must end in .safetensors with"),
-        ("a.safetensors", "jax_export", "float32", r"must end in .jax_export with"),
-        ("a.onnx", "onnx", "float32", "--format must be one of safetensors, jax_"),
-        ("a.safetensors", "safetensors", "int8", "--dtype must be one of float32"),
+        ("a.bin", "safetensors", "float32", r"^output=a.bin must end in .safetensors"),
+        ("a.safetensors", "jax_export", "float32", r"must end in .jax_export, as"),
+        ("a.onnx", "onnx", "float32", "form=onnx must be one of safetensors, jax_"),
+        ("a.safetensors", "safetensors", "int8", "dtype=int8 must be one of float32"),
     ],
 )
 def test_what_cannot_be_exported_is_named(generators, path, form, dtype, message):

@@ -1,6 +1,8 @@
 """PoseTransfer, with a model whose drawings are known: the photo and its negative."""
 
 import concurrent.futures
+import inspect
+import json
 import subprocess
 import sys
 
@@ -27,6 +29,29 @@ def test_the_package_is_light_and_knows_the_class():
     subprocess.run([sys.executable, "-c", code], check=True)
     with pytest.raises(AttributeError, match="no attribute 'Pose'"):
         pg2_jax.Pose  # noqa: B018
+
+
+def test_help_explains_every_argument():
+    kind = pg2_jax.PoseTransfer
+    shared = kind.__call__.__doc__
+    for method in (kind.restore, kind.__call__, kind.sequence, kind.batch, kind.export):
+        for name in set(inspect.signature(method).parameters) - {"self"}:
+            assert f" {name}: " in method.__doc__ + shared, (method, name)
+    for name in set(inspect.signature(kind.push_to_hub).parameters) - {"self"}:
+        assert f" {name}: " in kind.push_to_hub.__doc__
+
+
+def test_a_tilde_is_the_home_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    Image.fromarray(make_photo()).save(tmp_path / "me.png")
+    people = [{"pose_keypoints_2d": figure().ravel().tolist()}]
+    (tmp_path / "pose.json").write_text(json.dumps({"people": people}))
+    model, _ = make_model()
+    result = model("~/me.png", "~/pose.json", source_pose="~/pose.json")
+    np.testing.assert_array_equal(result.source, make_photo())
+    np.testing.assert_array_equal(result.pose, figure())
+    result.save("~/out.png")
+    assert (tmp_path / "out.png").is_file()
 
 
 def test_a_batch_is_drawn_in_chunks_of_two_sizes():

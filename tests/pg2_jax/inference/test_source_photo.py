@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pg2_jax.estimators import person_finder, registry, weights
-from pg2_jax.estimators.registry import Person
+from pg2_jax.estimators import base, person_finder, registry, weights
+from pg2_jax.estimators.base import Person
 from pg2_jax.inference import source_photo
 from pg2_jax.photos import arrays
 from tests.pg2_jax.inference.stand_in import (
@@ -108,14 +108,20 @@ def test_an_estimator_is_opened_once(monkeypatch):
 
     opened = []
     monkeypatch.setattr(person_finder, "_installed", lambda: "mediapipe")
-    monkeypatch.setattr(weights, "locate", lambda name, model: model)
+    monkeypatch.setattr(weights, "locate", lambda name, path: path)
     monkeypatch.setattr(registry, "open_estimator", open_estimator)
     finder = person_finder.PersonFinder("a.task")
     assert finder.is_installed() and opened == []
     for _ in range(2):
         found = finder(Image.new("RGB", (90, 90)), "a.jpg")
         np.testing.assert_array_equal(found, figure(60))
-    assert opened == [registry.Settings("mediapipe", "a.task")]
+    assert opened == [base.Settings("mediapipe", "a.task")]
+
+
+def test_the_finder_names_its_own_argument(monkeypatch):
+    monkeypatch.setattr(person_finder, "_installed", lambda: "mediapipe")
+    with pytest.raises(ValueError, match=r"^pose_model=/no/a.task: there is no such"):
+        read(make_photo(100, 200), finder=person_finder.PersonFinder("/no/a.task"))
 
 
 def test_a_failing_estimator_is_told_without_its_words():
@@ -172,9 +178,7 @@ def test_joints_are_found_by_the_name_of_the_photo(tmp_path):
 
 
 def test_an_unknown_fit_is_named():
-    with pytest.raises(
-        ValueError, match=r"fit must be one of auto, stretch, .* 'zoom'"
-    ):
+    with pytest.raises(ValueError, match=r"fit=zoom must be one of auto, stretch"):
         read(make_photo(), fit="zoom")
 
 
@@ -182,7 +186,7 @@ def test_a_drawing_is_pasted_where_it_was_taken():
     whole = make_photo(100, 200)
     joints = figure(60, left=100, top=20)
     source = read(whole, joints)
-    got = source.with_drawing(np.zeros((*SIZE, 3), np.uint8))
+    got = source.pasted(np.zeros((*SIZE, 3), np.uint8))
     box = np.zeros(whole.shape[:2], bool)
     box[11:89, 82:122] = True
     assert not got[box].any()

@@ -91,6 +91,10 @@ def test_frames_without_a_person_are_left_out_and_said(tmp_path):
         (np.zeros((25, 3)), "BODY_25's points"),
         (np.full((18, 3), np.nan), "not finite"),
         ({}, "There is no pose"),
+        (None, "order; got NoneType"),
+        (object(), "order; got object"),
+        ({"a": "b"}, "order; got str"),
+        ([[1, 2], [3]], "order; got list"),
         ("fly", r"fly: there is no such file or folder, and no such set .*walk, turn"),
         ("walk/99", "pose_name=99 is not in walk"),
     ],
@@ -133,6 +137,8 @@ def test_poses_of_the_library_fill_the_image():
 def test_a_pose_outside_the_image_is_refused_or_said():
     with pytest.raises(ValueError, match=r"4 points lie outside .* pose_size"):
         fit(read(figure(left=100)))
+    with pytest.raises(ValueError, match=r"00: all joints lie outside .* of 32x16"):
+        fit(read(figure()), "body", figure(left=100))
     one = figure()
     one[10] = 4, 40, 1
     with pytest.warns(UserWarning, match="1 points lie outside an image of 32x16"):
@@ -143,5 +149,5 @@ def test_a_pose_outside_the_image_is_refused_or_said():
 def test_fits_that_cannot_be_done_are_named():
     with pytest.raises(ValueError, match="pose_fit=body needs the joints"):
         fit(read(figure()), "body")
-    with pytest.raises(ValueError, match="pose_fit must be one of auto, body"):
+    with pytest.raises(ValueError, match="pose_fit=best must be one of auto, body"):
         fit(read(figure()), "best")

@@ -25,7 +25,7 @@ def test_at_least_one_person_and_not_all(share, count):
 
 
 def test_one_person_is_too_few():
-    with pytest.raises(ValueError, match=r"--validation_share=0.5 needs two .* is 1"):
+    with pytest.raises(ValueError, match=r"validation_share=0.5 needs two .* is 1"):
         validation_split.held_out([b"1", b"1"], 0.5)
 
 

@@ -35,9 +35,7 @@ def test_none_keeps_the_photo_and_its_points():
 
 
 def test_none_refuses_another_size():
-    with pytest.raises(
-        ValueError, match=r"the photo is 9x8, expected --image_size=24x"
-    ):
+    with pytest.raises(ValueError, match=r"the photo is 9x8, expected image_size=24x"):
         crop.frame("none", (9, 8), (24, 16))
 
 
@@ -190,7 +188,7 @@ def test_the_rest_of_a_letterbox_repeats_the_edge():
     ],
 )
 def test_crop_needs_a_person(points, message):
-    with pytest.raises(ValueError, match=f"{message}.* --fit=crop needs 8"):
+    with pytest.raises(ValueError, match=f"{message}.* fit=crop needs 8"):
         crop.frame("crop", (100, 100), (128, 64), _keypoints(*points))
 
 
@@ -230,7 +228,7 @@ def test_whatever_the_photo_every_point_stays_inside(
     try:
         part = crop.frame(rule, original_size, size, points, margin)
     except ValueError as error:
-        assert rule == "crop" and "--fit=crop needs" in str(error)
+        assert rule == "crop" and "fit=crop needs" in str(error)
         return
     source, target = part
     assert 0 <= source.left < source.right <= width

@@ -1,0 +1,89 @@
+"""What the estimators share: people with 18 keypoints and a score."""
+
+import pathlib
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from pg2_jax.keypoints import coco_json
+
+NAMES = ("mediapipe", "rtmlib")
+# Below it a point is missing, as in MediaPipe's own drawings.
+MIN_CONFIDENCE = 0.5
+# People looked for in one photo.
+MAX_PEOPLE = 6
+
+_NECK, _SHOULDERS = coco_json.NECK, list(coco_json.SHOULDERS)
+
+
+class Person(NamedTuple):
+    """A person in a photo.
+
+    Attributes:
+        keypoints: float32 [18, 3] = (x, y, visible) in pixels of the photo, COCO-18.
+        score: mean confidence of the 18 points, a missing one counted as 0; in [0, 1].
+    """
+
+    keypoints: np.ndarray
+    score: float
+
+    @property
+    def area(self) -> float:
+        """Of the box around the visible points, in pixels."""
+        seen = self.keypoints[self.keypoints[:, 2] > 0, :2]
+        return float(np.prod(np.ptp(seen, axis=0))) if len(seen) else 0.0
+
+
+class Estimator(Protocol):
+    """What finds people."""
+
+    def __call__(self, image: np.ndarray) -> list[Person]:
+        """The people in a photo, uint8 [H, W, 3] RGB, in any order."""
+
+    def close(self) -> None:
+        """Lets go of the model."""
+
+
+class Settings(NamedTuple):
+    """Which estimator of `NAMES`, its model file, and the confidence in [0, 1] below
+    which a point is missing."""
+
+    name: str
+    model: pathlib.Path
+    min_confidence: float = MIN_CONFIDENCE
+
+
+def first_line(error: Exception) -> str:
+    """What an error says, in one line; its name when it says nothing."""
+    lines = str(error).splitlines()
+    return lines[0][:200] if lines else type(error).__name__
+
+
+def with_neck(points: np.ndarray) -> np.ndarray:
+    """Inserts the neck, the midpoint of the shoulders, and as sure as the less sure of
+    them; [17, C] with the confidence last -> [18, C]."""
+    points = np.insert(points, _NECK, 0, axis=0)
+    points[_NECK] = points[_SHOULDERS].mean(axis=0)
+    points[_NECK, -1] = points[_SHOULDERS, -1].min()
+    return points
+
+
+def person(
+    places: np.ndarray, confidence: np.ndarray, size: Sequence[int], least: float
+) -> Person:
+    """A person of an estimator's points [18, 2] = (x, y) in pixels of the photo of
+    (height, width) `size`, and their confidence [18], of which `least` is needed.
+
+    Rounds them to tenths of a pixel, and drops what is unsure or outside the photo, and
+    the neck without both shoulders.
+    """
+    places = np.round(np.nan_to_num(places, nan=-1.0), 1)
+    height, width = size
+    confidence = np.clip(np.nan_to_num(confidence), 0, 1)
+    visible = (confidence >= least) & (confidence > 0) & (places >= 0).all(axis=1)
+    visible &= (places[:, 0] < width) & (places[:, 1] < height)
+    visible[_NECK] &= visible[_SHOULDERS].all()
+    keypoints = np.where(visible[:, None], np.column_stack([places, visible]), 0)
+    score = float(np.where(visible, confidence, 0).mean())
+    return Person(keypoints.astype(np.float32), score)

@@ -15,7 +15,6 @@ import numpy as np
 from pg2_jax.keypoints import (
     coco_json,
     market_mat,
-    numpy_pickle,
     openpose_json,
     pg2_pickle,
     point_text,
@@ -53,11 +52,8 @@ def read(
     """Reads a keypoint file, or a folder of them, in any supported format.
 
     Args:
-        path: an annotation csv with the separator ":" or ",", the wide csv of
-            prasunroy/pose-transfer, the OpenPose JSON of one photo, a COCO keypoint
-            JSON, a text file of NTED or PIDM, a pickle of PG2's authors, a MATLAB file
-            of layumi; or a folder of OpenPose JSON or of text files. The modules of
-            this package describe them.
+        path: a file, or a folder of OpenPose JSON or of text files; the modules of this
+            package describe the formats.
         problems: bad rows or records are appended here, one message each, and left out
             of the result; without it the first one raises.
         photos: names of the photos in the annotated folder, which MATLAB files need.
@@ -85,35 +81,30 @@ def read_placed(
     path = pathlib.Path(path)
     known = len(problems or ())
     entries = _folder(path) if path.is_dir() else _file(path, photos)
-    found = collect(entries, problems)
-    if not found and len(problems or ()) == known:
+    poses = collect(entries, problems)
+    if not poses and len(problems or ()) == known:
         raise ValueError(f"{path}: holds no poses")
-    return found
+    return poses
 
 
 def _file(path: pathlib.Path, photos: Sequence[str] | None) -> Iterator[Entry]:
     content = content_of(path)
     if market_mat.looks_like_matlab(content):
         return market_mat.entries(path, content, photos)
-    if numpy_pickle.looks_like_pickle(content):
+    if pg2_pickle.looks_like_pickle(content):
         return pg2_pickle.entries(path, content)
     if b"\0" in content[:1000]:  # Not in any text.
         raise ValueError(f"{path}: no format that is read here: {_FORMATS}")
     text = text_of(path, content)
     line = text.split("\n", 1)[0]
     if text.lstrip().startswith(("{", "[")):
-        return _json(
-            path, text, openpose_json.photo_name(pathlib.Path(path.name)), False
-        )
+        name = openpose_json.photo_name(pathlib.Path(path.name))
+        return _json(path, text, name, may_be_empty=False)
     if wide_csv.is_header(line):
         return wide_csv.entries(path, text)
     if point_text.is_row(line):
         return point_text.entries(path, text, path.stem)
-    if (
-        not pose_transfer_csv.is_header(line.strip())
-        and ":" not in line
-        and "," not in line
-    ):
+    if ":" not in line and "," not in line:
         raise ValueError(f"{path}: no format that is read here: {_FORMATS}")
     return pose_transfer_csv.entries(path, text)
 
@@ -129,25 +120,25 @@ def _json(
 
 def _folder(folder: pathlib.Path) -> Iterator[Entry]:
     """Yields the poses of a folder of OpenPose JSON or of text files."""
-    found: dict[str, list[pathlib.Path]] = {".json": [], ".txt": []}
+    by_suffix: dict[str, list[pathlib.Path]] = {".json": [], ".txt": []}
     # Links to folders are not followed: they may lead in circles.
     for parent, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
             suffix = os.path.splitext(name)[1].lower()
-            if suffix in found and not name.startswith("."):
-                found[suffix].append(pathlib.Path(parent, name))
-    if bool(found[".json"]) == bool(found[".txt"]):
-        what = "both" if found[".json"] else "neither"
+            if suffix in by_suffix and not name.startswith("."):
+                by_suffix[suffix].append(pathlib.Path(parent, name))
+    if bool(by_suffix[".json"]) == bool(by_suffix[".txt"]):
+        what = "both" if by_suffix[".json"] else "neither"
         raise ValueError(
             f"{folder}: a folder of annotations holds OpenPose *.json or text files "
             f"*.txt; this one holds {what}"
         )
-    for path in found[".json"]:
+    for path in by_suffix[".json"]:
         text = text_of(path, content_of(path))
         name = openpose_json.photo_name(path.relative_to(folder))
         yield from _json(path, text, name, may_be_empty=True)
-    for path in found[".txt"]:
+    for path in by_suffix[".txt"]:
         text = text_of(path, content_of(path))
         name = path.relative_to(folder).with_suffix("").as_posix()
         yield from point_text.entries(path, text, name)

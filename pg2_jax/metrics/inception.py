@@ -150,25 +150,18 @@ class Output(NamedTuple):
 
 
 class InceptionV3(nn.Module):
-    """The network, with what differs between the trained ones.
-
-    Attributes:
-        classes: of the last layer.
-        average_counts_padding: whether the zeros around an image count in average
-            pooling.
-        last_pool: "average", or "max" in the last block's pooling of stride 1.
-        resize: grid of the bilinear resize to 299x299. "corner": TensorFlow 1, the
-            first pixels' corners meet; "centre": torch, half-pixel centres.
-        scaling: values that the first convolution sees. "symmetric": (x - 128) / 128.
-            "transform_input": x / 255 through torchvision's transform_input as if it
-            had been normalized for ImageNet, which it has not: so has the first
-            pytorch-fid, from which GFLA and its successors have their FID.
-    """
+    """The network, with what differs between the trained ones."""
 
     classes: int
-    average_counts_padding: bool
-    last_pool: str
+    average_counts_padding: bool  # The zeros around an image, in average pooling.
+    last_pool: str  # "average", or "max" in the last block's pooling of stride 1.
+    # Grid of the bilinear resize to 299x299. "corner": TensorFlow 1, the first pixels'
+    # corners meet; "centre": torch, half-pixel centres.
     resize: str
+    # What the first convolution sees. "symmetric": (x - 128) / 128. "transform_input":
+    # x / 255 through torchvision's transform_input as if it had been normalized for
+    # ImageNet, which it has not: so has the first pytorch-fid, from which GFLA and its
+    # successors have their FID.
     scaling: str
 
     @nn.compact
@@ -177,10 +170,14 @@ class InceptionV3(nn.Module):
         x = resize_bilinear(images.astype(jnp.float32), self.resize == "centre")
         x = _scaled(x, self.scaling)
         for layer in STEM:
-            x = self._layer(x, layer, "")
+            x = self._apply(x, layer, "")
         for name, branches in BLOCKS.items():
-            maximum = self.last_pool == "max" and name == "Mixed_7c"
-            parts = [self._branch(x, branch, name, maximum) for branch in branches]
+            parts = []
+            for branch in branches:
+                part = x
+                for layer in branch:
+                    part = self._apply(part, layer, f"{name}.")
+                parts.append(part)
             x = jnp.concatenate(parts, axis=-1)
         features = jnp.mean(x, axis=(1, 2))
         kernel = self.param(
@@ -190,24 +187,15 @@ class InceptionV3(nn.Module):
         logits = jnp.matmul(features, kernel, precision="highest")
         return Output(features, logits + bias[None], logits)
 
-    def _branch(self, x: jax.Array, branch: Branch, block: str, maximum: bool):
-        for layer in branch:
-            if layer == SMOOTH:
-                x = self._smooth(x, maximum)
-            elif isinstance(layer, Fork):
-                parts = [self._layer(x, part, f"{block}.") for part in layer.layers]
-                x = jnp.concatenate(parts, axis=-1)
-            else:
-                x = self._layer(x, layer, f"{block}.")
-        return x
-
-    def _layer(self, x: jax.Array, layer: Conv | Fork | str, prefix: str) -> jax.Array:
+    def _apply(self, x: jax.Array, layer: Conv | Fork | str, block: str) -> jax.Array:
         if isinstance(layer, Conv):
-            return ConvNorm(layer, name=prefix + layer.name)(x)
-        return nn.max_pool(x, (3, 3), (2, 2), "VALID")
-
-    def _smooth(self, x: jax.Array, maximum: bool) -> jax.Array:
-        if maximum:
+            return ConvNorm(layer, name=block + layer.name)(x)
+        if isinstance(layer, Fork):
+            parts = [self._apply(x, part, block) for part in layer.layers]
+            return jnp.concatenate(parts, axis=-1)
+        if layer == SHRINK:
+            return nn.max_pool(x, (3, 3), (2, 2), "VALID")
+        if self.last_pool == "max" and block == "Mixed_7c.":
             return nn.max_pool(x, (3, 3), (1, 1), "SAME")
         return nn.avg_pool(
             x, (3, 3), (1, 1), "SAME", count_include_pad=self.average_counts_padding

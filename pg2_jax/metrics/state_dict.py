@@ -8,9 +8,8 @@ import io
 import math
 import os
 import pathlib
-import struct
 import zipfile
-from typing import Any, NamedTuple
+from typing import Any
 
 import ml_dtypes
 import numpy as np
@@ -47,51 +46,43 @@ def read(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
         ) from error
 
 
-class _Storage(NamedTuple):
-    key: str
-    dtype: np.dtype[Any]
-
-
-class _Tensor(NamedTuple):
-    storage: _Storage
-    offset: int
-    shape: tuple[int, ...]
-    strides: tuple[int, ...]
-
-
 class _Unpickler(restricted_pickle.Unpickler):
-    """Knows the few names that torch's pickles of tensors mention."""
+    """Knows the few names that torch's pickles of tensors mention.
 
-    def __init__(self, content: io.BytesIO) -> None:
-        super().__init__(content, _NAMES, _HOLDS)
-        self.storages: dict[str, _Storage] = {}
+    Tensors are views of storages, arrays by their keys that are filled afterwards.
+    """
 
-    def persistent_load(self, pid: Any) -> _Storage:
-        """The storage that a tensor refers to, by its key."""
-        kind, dtype, key, _, _, *view = pid
+    def __init__(self, file: io.BytesIO, most_bytes: int) -> None:
+        super().__init__(file, _NAMES, _HOLDS)
+        self.storages: dict[str, np.ndarray] = {}
+        self._bytes_left = most_bytes
+
+    def persistent_load(self, pid: Any) -> np.ndarray:
+        """The storage that a tensor refers to."""
+        kind, dtype, key, _, count, *view = pid
         known = kind == "storage" and isinstance(dtype, np.dtype) and type(key) is str
-        if not known or any(view):
+        if not known or type(count) is not int or any(view):
             raise RefusedError("it refers to something that is no storage")
-        self.storages[key] = _Storage(key, dtype)
+        if key not in self.storages:
+            self._bytes_left -= count * dtype.itemsize
+            if self._bytes_left < 0:
+                raise RefusedError(f"it is too small for the numbers of storage {key}")
+            self.storages[key] = np.zeros(count, dtype)
         return self.storages[key]
 
 
 def _read_torch(content: bytes) -> dict[str, np.ndarray]:
     is_zip = content[:4] == b"PK\x03\x04"
-    tensors, storages = _read_zip(content) if is_zip else _read_legacy(content)
+    tensors = _read_zip(content) if is_zip else _read_legacy(content)
     if not isinstance(tensors, dict):
         raise RefusedError("it holds no state dict but something else")
     for name, tensor in tensors.items():
-        if not isinstance(tensor, _Tensor):
+        if not isinstance(tensor, np.ndarray):
             raise RefusedError(f"{name!r} is no tensor; give a plain state dict")
-    return {
-        str(name): _array(tensor, storages, str(name))
-        for name, tensor in tensors.items()
-    }
+    return {str(name): tensor for name, tensor in tensors.items()}
 
 
-def _read_zip(content: bytes) -> tuple[Any, dict[str, bytes]]:
-    """The pickle, and the bytes of the storages by key."""
+def _read_zip(content: bytes) -> Any:
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         names = archive.namelist()
         (main,) = [name for name in names if name.endswith("/data.pkl")]
@@ -103,56 +94,57 @@ def _read_zip(content: bytes) -> tuple[Any, dict[str, bytes]]:
             order = archive.read(folder + "byteorder")
             if order != b"little":
                 raise RefusedError(f"its numbers are {order!r}-endian")
-        tensors = _Unpickler(io.BytesIO(archive.read(main))).load()
-        storages = {
-            name.removeprefix(f"{folder}data/"): archive.read(name)
-            for name in names
-            if name.startswith(f"{folder}data/")
-        }
-    return tensors, storages
+        reader = _Unpickler(io.BytesIO(archive.read(main)), len(content))
+        tensors = reader.load()
+        for key, storage in reader.storages.items():
+            if f"{folder}data/{key}" not in names:
+                raise RefusedError(f"the numbers of storage {key} are missing")
+            _fill(storage, key, archive.read(f"{folder}data/{key}"))
+    return tensors
 
 
-def _read_legacy(content: bytes) -> tuple[Any, dict[str, bytes]]:
+def _read_legacy(content: bytes) -> Any:
     """Five pickles (magic number, version, machine, tensors, keys), then each storage:
     its number of values and these."""
     file = io.BytesIO(content)
-    if _Unpickler(file).load() != _LEGACY_MAGIC:
+    if _Unpickler(file, 0).load() != _LEGACY_MAGIC:
         raise RefusedError("it is not a file of torch.save")
     for _ in range(2):
-        _Unpickler(file).load()
-    reader = _Unpickler(file)
+        _Unpickler(file, 0).load()
+    reader = _Unpickler(file, len(content))
     tensors = reader.load()
-    storages = {}
-    for key in _Unpickler(file).load():
-        if type(key) is not str or key not in reader.storages:
-            raise RefusedError(f"no tensor has the storage {key!r}")
-        (count,) = struct.unpack("<q", file.read(8))
-        storages[key] = file.read(max(count, 0) * reader.storages[key].dtype.itemsize)
-    return tensors, storages
+    keys = _Unpickler(file, 0).load()
+    if sorted(keys) != sorted(reader.storages):
+        raise RefusedError("its storages are not those of its tensors")
+    for key in keys:
+        file.read(8)
+        storage = reader.storages[key]
+        _fill(storage, key, file.read(storage.nbytes))
+    return tensors
 
 
-def _array(tensor: _Tensor, storages: dict[str, bytes], name: str) -> np.ndarray:
-    """The numbers of a tensor, copied out of its storage."""
-    storage, offset, shape, strides = tensor
-    if storage.key not in storages:
-        raise RefusedError(f"the numbers of {name} are missing")
-    flat = np.frombuffer(storages[storage.key], storage.dtype)
+def _fill(storage: np.ndarray, key: str, data: bytes) -> None:
+    if len(data) != storage.nbytes:
+        raise RefusedError(
+            f"storage {key} has {len(data):,} bytes, needed are {storage.nbytes:,}"
+        )
+    storage[:] = np.frombuffer(data, storage.dtype)
+
+
+def _tensor(storage: Any, offset: Any, shape: Any, strides: Any, *_: Any) -> np.ndarray:
+    sizes = (offset, *shape, *strides)
+    if not isinstance(storage, np.ndarray) or not all(type(n) is int for n in sizes):
+        raise RefusedError("it holds a tensor without numbers")
     last = offset + sum((n - 1) * s for n, s in zip(shape, strides, strict=True))
     # `as_strided` checks nothing.
-    fits = min((offset, *shape, *strides)) >= 0 and math.prod(shape) <= len(flat)
-    if not fits or (0 not in shape and last >= len(flat)):
+    fits = storage.ndim == 1 and min(sizes) >= 0 and math.prod(shape) <= len(storage)
+    if not fits or (0 not in shape and last >= len(storage)):
         raise RefusedError(
-            f"{name} of shape {shape} needs more than the {len(flat):,} numbers there"
+            f"a tensor of shape {tuple(shape)} needs more than the {len(storage):,} "
+            "numbers there"
         )
-    steps = [step * flat.itemsize for step in strides]
-    return np.lib.stride_tricks.as_strided(flat[offset:], shape, steps).copy()
-
-
-def _tensor(storage: Any, offset: Any, shape: Any, strides: Any, *_: Any) -> _Tensor:
-    numbers = (offset, *shape, *strides)
-    if not isinstance(storage, _Storage) or not all(type(n) is int for n in numbers):
-        raise RefusedError("it holds a tensor without numbers")
-    return _Tensor(storage, offset, tuple(shape), tuple(strides))
+    steps = [step * storage.itemsize for step in strides]
+    return np.lib.stride_tricks.as_strided(storage[offset:], shape, steps)
 
 
 def _parameter(tensor: Any, *_: Any) -> Any:
@@ -169,17 +161,11 @@ _NAMES = {
     ("torch._utils", "_rebuild_parameter"): _parameter,
     **{
         ("torch", f"{name}Storage"): np.dtype(dtype)
-        for name, dtype in {
-            "Double": np.float64,
-            "Float": np.float32,
-            "Half": np.float16,
-            "BFloat16": ml_dtypes.bfloat16,
-            "Long": np.int64,
-            "Int": np.int32,
-            "Short": np.int16,
-            "Char": np.int8,
-            "Byte": np.uint8,
-            "Bool": np.bool_,
-        }.items()
+        for name, dtype in (
+            *[("Double", np.float64), ("Float", np.float32), ("Half", np.float16)],
+            *[("Long", np.int64), ("Int", np.int32), ("Short", np.int16)],
+            *[("Char", np.int8), ("Byte", np.uint8), ("Bool", np.bool_)],
+            ("BFloat16", ml_dtypes.bfloat16),
+        )
     },
 }

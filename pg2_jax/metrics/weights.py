@@ -27,17 +27,10 @@ def check_file(path: pathlib.Path, suffixes: tuple[str, ...], whose: str) -> Non
 
 
 def fitted(value: Any, shapes: Any, what: str, file: str, label: str = "") -> Any:
-    """Weights as float32 on the device, if they are those of a network.
+    """Arrays nested by name as float32 on the device, if they are the network's.
 
-    Args:
-        value: an array, or such by name, nested.
-        shapes: what the network has there.
-        what: begins the message where it has other weights.
-        file: that they are from, which begins the message where they are damaged.
-        label: of the weights in the network, for the messages.
-
-    Raises:
-        ValueError: other names or shapes, or a number that is not finite.
+    `what` begins the message where names or shapes are others, `file` where numbers are
+    not finite; `label` says where in the network they are.
     """
     if isinstance(shapes, dict):
         if set(value) != set(shapes):

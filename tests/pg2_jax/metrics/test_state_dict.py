@@ -145,11 +145,19 @@ def test_a_tensor_larger_than_its_numbers(tmp_path):
         (folder,) = {name.split("/")[0] for name in archive.namelist()}
         main = archive.read(f"{folder}/data.pkl")
     # 6 numbers are needed, 5 are there.
-    short = zipped(main, **{"data/0": bytes(20), "data/1": b"", "data/2": b""})
-    assert_refused(
-        tmp_path, short, r"weight of shape \(3, 2\) needs more than the 5 numbers"
-    )
-    assert_refused(tmp_path, zipped(main), "the numbers of weight are missing")
+    data = {"data/0": bytes(20), "data/1": bytes(4), "data/2": bytes(8)}
+    short = zipped(main, **data)
+    assert_refused(tmp_path, short, "storage 0 has 20 bytes, needed are 24")
+    message = "the numbers of storage 0 are missing"
+    assert_refused(tmp_path, zipped(main, padding=bytes(99)), message)
+    # The same of a storage of 5: K is an integer of one byte, Q ends a storage.
+    assert main.count(b"K\x06tq") == 2
+    fewer = zipped(main.replace(b"K\x06tq", b"K\x05tq"), **data)
+    message = r"a tensor of shape \(3, 2\) needs more than the 5 numbers there"
+    assert_refused(tmp_path, fewer, message)
+    giant = main.replace(b"K\x06tq", b"J\xff\xff\xff\x7ftq")
+    message = "it is too small for the numbers of storage 0"
+    assert_refused(tmp_path, zipped(giant, **data), message)
 
 
 def safetensors(header, data=b""):

@@ -82,18 +82,16 @@ class Unpickler(pickle._Unpickler):
         raise RefusedError(f"it makes more than {self._holds}")
 
     # Where the stock instructions trust the file or make objects.
-    dispatch: ClassVar[dict[int, Callable[[Any], None]]] = (
-        pickle._Unpickler.dispatch
-        | {
-            pickle.BUILD[0]: _build,
-            pickle.SETITEM[0]: _set_item,
-            pickle.SETITEMS[0]: _set_marked,
-            pickle.DICT[0]: _dict,
-            pickle.BYTEARRAY8[0]: _bytearray,
-            pickle.EMPTY_SET[0]: _refuse,
-            pickle.FROZENSET[0]: _refuse,
-        }
-    )
+    dispatch: ClassVar[dict[int, Callable[[Any], None]]] = {
+        **pickle._Unpickler.dispatch,
+        pickle.BUILD[0]: _build,
+        pickle.SETITEM[0]: _set_item,
+        pickle.SETITEMS[0]: _set_marked,
+        pickle.DICT[0]: _dict,
+        pickle.BYTEARRAY8[0]: _bytearray,
+        pickle.EMPTY_SET[0]: _refuse,
+        pickle.FROZENSET[0]: _refuse,
+    }
 
 
 def load(content: bytes) -> Any:
@@ -109,9 +107,8 @@ def load(content: bytes) -> Any:
         raise ValueError(str(error)) from error
     except Exception as error:
         # A damaged pickle makes the machine do nearly anything wrong.
-        raise ValueError(
-            f"not a whole pickle: {type(error).__name__}: {repr(str(error))[:80]}"
-        ) from error
+        reason = f"{type(error).__name__}: {repr(str(error))[:80]}"
+        raise ValueError(f"not a whole pickle: {reason}") from error
 
 
 class _Dtype:

@@ -22,7 +22,6 @@ from pg2_jax.keypoints import (
     wide_csv,
 )
 from pg2_jax.keypoints.base import (
-    NUM_KEYPOINTS,
     Entry,
     Pose,
     collect,
@@ -31,11 +30,8 @@ from pg2_jax.keypoints.base import (
     text_of,
 )
 
-__all__ = ["NUM_KEYPOINTS", "Pose", "read", "read_placed", "write_csv"]
-
-write_csv = pose_transfer_csv.write
-
 PathLike = str | os.PathLike[str]
+write_csv = pose_transfer_csv.write
 
 _FORMATS = (
     "a csv (name:keypoints_y:keypoints_x, or file_id,img_h,img_w,p0_x,...), OpenPose "
@@ -49,23 +45,14 @@ def read(
     *,
     photos: Sequence[str] | None = None,
 ) -> dict[str, np.ndarray]:
-    """Reads a keypoint file, or a folder of them, in any supported format.
+    """Reads a keypoint file, or a folder of OpenPose JSON or of text files: photo name
+    -> float32 [18, 3], in file order.
 
-    Args:
-        path: a file, or a folder of OpenPose JSON or of text files; the modules of this
-            package describe the formats.
-        problems: bad rows or records are appended here, one message each, and left out
-            of the result; without it the first one raises.
-        photos: names of the photos in the annotated folder, which MATLAB files need.
-
-    Returns:
-        Photo name -> float32 [18, 3], in file order. Points may lie outside the photo:
-        its size is not known here. In formats that do not name their photos the name is
-        the file's without its suffix (and `_keypoints`), in a folder relative to it.
-
-    Raises:
-        ValueError: naming file, line or record, value and rule.
-        OSError: the file cannot be read.
+    Points may lie outside the photo, whose size is not known here. In formats that do
+    not name their photos the name is the file's without its suffix (and `_keypoints`),
+    in a folder relative to it; MATLAB files need the names in the annotated folder,
+    `photos`. Bad rows and records are left out and go to `problems`, one message each;
+    without it the first one raises a ValueError.
     """
     placed = read_placed(path, problems, photos=photos)
     return {name: pose.keypoints for name, pose in placed.items()}

@@ -42,7 +42,7 @@ def entries(
     if photos is None:
         raise ValueError(
             f"{path}: MATLAB files of 14 points do not name their photos: the folder "
-            "of photos is needed (data_prep/convert_keypoints.py --photos=DIR)"
+            "of photos is needed, which data_prep/convert_keypoints.py takes"
         )
     names = sorted(name for name in photos if name.lower().endswith(".jpg"))
     for column, (name, values) in enumerate(

@@ -112,22 +112,19 @@ def _parse(
 
 
 def _parse_person(index: int, person: Any) -> np.ndarray:
-    keys = [
-        key
-        for key in ("pose_keypoints_2d", "pose_keypoints")
-        if isinstance(person, dict) and key in person
-    ]
-    if not keys or not isinstance(person[keys[0]], list):
+    person = person if isinstance(person, dict) else {}
+    key = "pose_keypoints_2d" if "pose_keypoints_2d" in person else "pose_keypoints"
+    values = person.get(key)
+    if not isinstance(values, list):
         raise ValueError(
             f'person {index}: expected a list "pose_keypoints_2d" or "pose_keypoints"'
         )
-    values = person[keys[0]]
     if len(values) not in (18 * 3, 25 * 3):
         raise ValueError(
-            f"person {index}: {keys[0]} has {len(values)} values, expected 18 x 3 or "
+            f"person {index}: {key} has {len(values)} values, expected 18 x 3 or "
             "25 x 3 (BODY_25)"
         )
-    points = numbers(f"person {index}: {keys[0]}", values).reshape(-1, 3)
+    points = numbers(f"person {index}: {key}", values).reshape(-1, 3)
     _check_pixels(index, points)
     return points if len(points) == NUM_KEYPOINTS else points[list(_BODY_25_TO_COCO_18)]
 

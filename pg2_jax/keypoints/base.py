@@ -25,14 +25,10 @@ _MOST_SHOWN = 80
 
 
 class Entry(NamedTuple):
-    """One photo's pose, not yet parsed.
+    """One photo's pose, not yet parsed."""
 
-    Attributes:
-        place: file and line or record, for messages.
-        parse: returns (photo name, float32 [18, 3]) or raises a ValueError.
-    """
-
-    place: str
+    place: str  # File and line or record, for messages.
+    # Returns the photo's name and float32 [18, 3], or raises a ValueError.
     parse: Callable[[], tuple[str, np.ndarray]]
 
 
@@ -46,27 +42,19 @@ class Pose(NamedTuple):
 def collect(
     entries: Iterable[Entry], problems: list[str] | None = None
 ) -> dict[str, Pose]:
-    """Parses entries and checks their names.
+    """Parses entries and checks their names: photo name -> pose, in their order.
 
-    Args:
-        entries: the entries of a file or folder.
-        problems: bad entries are appended here, one message each, and left out of the
-            result; without it the first bad entry raises.
-
-    Returns:
-        Photo name -> pose, in the order of the entries.
-
-    Raises:
-        ValueError: a bad entry (only without `problems`).
+    Bad entries are left out and go to `problems`, one message each; without it the
+    first one raises.
     """
-    found: dict[str, Pose] = {}
+    poses: dict[str, Pose] = {}
     for entry in entries:
         try:
             name, keypoints = entry.parse()
             check_name(name)
-            if name in found:
+            if name in poses:
                 raise ValueError(
-                    f"{name!r} is already in {found[name].place}; names may not repeat"
+                    f"{name!r} is already in {poses[name].place}; names may not repeat"
                 )
         except ValueError as error:
             message = f"{entry.place}: {error}"
@@ -74,17 +62,13 @@ def collect(
                 raise ValueError(message) from error
             problems.append(message)
             continue
-        found[name] = Pose(entry.place, keypoints)
-    return found
+        poses[name] = Pose(entry.place, keypoints)
+    return poses
 
 
 def check_name(name: str) -> None:
     """Refuses a photo name that could point outside its folder, or that a text file
-    cannot hold.
-
-    Raises:
-        ValueError: says what is wrong.
-    """
+    cannot hold."""
     parts = name.split("/")
     if not name.strip() or name != name.strip():
         rule = "a name is not empty and has no outer space"
@@ -100,15 +84,8 @@ def check_name(name: str) -> None:
 
 
 def check_numbers(what: str, values: Sequence[Any]) -> None:
-    """Refuses what is not a finite number of at most `MAX_COORDINATE`.
-
-    Args:
-        what: what the values are, for the message.
-        values: Python numbers.
-
-    Raises:
-        ValueError: says which value.
-    """
+    """Refuses what is not a finite number of at most `MAX_COORDINATE`; `what` says in
+    the message what the values are."""
     for value in values:
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise ValueError(f"{what} holds {shown(value)}, which is not a number")
@@ -121,8 +98,7 @@ def check_numbers(what: str, values: Sequence[Any]) -> None:
 
 
 def numbers(what: str, values: Sequence[Any]) -> np.ndarray:
-    """Returns checked numbers as a float32 array; the arguments are those of
-    `check_numbers`."""
+    """Checked numbers as a float32 array."""
     check_numbers(what, values)
     return np.array(values, np.float32)
 
@@ -130,16 +106,9 @@ def numbers(what: str, values: Sequence[Any]) -> np.ndarray:
 def from_coordinates(
     xs: np.ndarray, ys: np.ndarray, present: np.ndarray | None = None
 ) -> np.ndarray:
-    """Assembles a pose.
+    """Coordinates [18] each -> float32 [18, 3] = (x, y, visible).
 
-    Args:
-        xs: float32 [18].
-        ys: float32 [18].
-        present: bool [18], default all: which points were found at all.
-
-    Returns:
-        float32 [18, 3] = (x, y, visible). A point with a negative coordinate, or that
-        is not present, is (0, 0, 0).
+    A point with a negative coordinate, or that is not present, is (0, 0, 0).
     """
     visible = (xs >= 0) & (ys >= 0)
     if present is not None:
@@ -150,12 +119,7 @@ def from_coordinates(
 
 
 def check_pose(name: str, keypoints: np.ndarray) -> None:
-    """Refuses a pose that no format can hold.
-
-    Raises:
-        ValueError: another shape than [18, 3], a visibility that is not 0 or 1, or a
-        visible point that is negative, not finite or above `MAX_COORDINATE`.
-    """
+    """Refuses a pose that no format can hold."""
     if np.shape(keypoints) != (NUM_KEYPOINTS, 3):
         raise ValueError(
             f"{name}: keypoints have shape {np.shape(keypoints)}, expected "
@@ -165,22 +129,23 @@ def check_pose(name: str, keypoints: np.ndarray) -> None:
     if not np.isin(values[:, 2], (0, 1)).all():
         raise ValueError(f"{name}: visible must be 0 or 1, got {values[:, 2]}")
     places = values[values[:, 2] == 1, :2]
-    if not ((places >= 0) & (places <= MAX_COORDINATE)).all():
+    inside = ((places >= 0) & (places <= MAX_COORDINATE)).all(axis=1)
+    if not inside.all():
         raise ValueError(
             f"{name}: a visible point lies outside 0 .. {MAX_COORDINATE}: "
-            f"{places[~((places >= 0) & (places <= MAX_COORDINATE)).all(axis=1)][0]}"
+            f"{places[~inside][0]}"
         )
 
 
 def plain_number(value: float) -> int | float:
-    """Returns a coordinate as text files hold it: an int where it is whole, else the
-    shortest decimal that is read as the same float32."""
+    """A coordinate as text files hold it: an int where it is whole, else the shortest
+    decimal that is read as the same float32."""
     value = float(str(np.float32(value)))
     return int(value) if value.is_integer() else value
 
 
 def shown(value: Any) -> str:
-    """Returns a short `repr` for a message."""
+    """A short `repr` for a message."""
     try:
         # The plain repr of a container can be exponentially long.
         plain = isinstance(value, str | bytes | int | float | None)
@@ -193,17 +158,8 @@ def shown(value: Any) -> str:
 def content_of(
     path: str | os.PathLike[str], what: str = "annotations", most: int = MAX_BYTES
 ) -> bytes:
-    """Reads a file whole, but nothing that would not end.
-
-    Args:
-        path: the file.
-        what: what it should hold, for the message.
-        most: how many bytes are read at most.
-
-    Raises:
-        ValueError: a folder, pipe or device, or a larger file.
-        OSError: the file cannot be read.
-    """
+    """Reads a file of at most `most` bytes; a folder, pipe or device, which might not
+    end, is refused as no file with `what`."""
     # Opening a named pipe would wait for ever, and a device never ends.
     status = os.stat(path)
     if not stat.S_ISREG(status.st_mode):
@@ -215,11 +171,7 @@ def content_of(
 
 
 def text_of(path: pathlib.Path, content: bytes) -> str:
-    """Decodes a text file.
-
-    Raises:
-        ValueError: it is empty or not UTF-8; names file and line.
-    """
+    """Decodes a text file, which is not empty."""
     try:
         # utf-8-sig: spreadsheet programs put a byte order mark in front.
         text = content.decode("utf-8-sig")
@@ -238,15 +190,7 @@ def lines_of(text: str) -> list[str]:
 
 
 def parse_json(where: str | pathlib.Path, text: str) -> Any:
-    """Parses JSON whatever it holds.
-
-    Args:
-        where: the file, for the message.
-        text: the JSON.
-
-    Raises:
-        ValueError: it is not JSON, or nested beyond reason; names file and line.
-    """
+    """Parses JSON; `where` is the file, for the message."""
     try:
         return json.loads(text, parse_int=_parse_int)
     except json.JSONDecodeError as error:

@@ -66,14 +66,8 @@ _SKELETON = (
 
 
 def from_coco_17(points: np.ndarray) -> np.ndarray:
-    """Turns COCO's 17 points into COCO-18.
-
-    Args:
-        points: [17, 3] = (x, y, v), v > 0 where present.
-
-    Returns:
-        float32 [18, 3] = (x, y, visible), with the derived neck.
-    """
+    """COCO's 17 points [17, 3] = (x, y, v), v > 0 where present -> float32 [18, 3] =
+    (x, y, visible), with the derived neck."""
     moved = np.asarray(points, np.float32)[list(COCO_17_TO_18)]
     shoulders = moved[list(SHOULDERS)]
     present = (shoulders[:, 2] > 0) & (shoulders[:, :2] >= 0).all(axis=1)
@@ -91,15 +85,7 @@ def lost_necks(annotations: Mapping[str, np.ndarray]) -> int:
 
 
 def entries(path: os.PathLike[str], content: Any) -> Iterator[Entry]:
-    """Yields the poses of a file, one per photo that has an annotated person.
-
-    Args:
-        path: the file, for messages.
-        content: its JSON.
-
-    Raises:
-        ValueError: the structure is another, or says that the points are not COCO's 17.
-    """
+    """Yields the poses of a file, one per photo that has an annotated person."""
     if isinstance(content, dict):
         people = _list_of_dicts(path, content, "annotations")
         names = _image_names(path, _list_of_dicts(path, content, "images"))
@@ -112,15 +98,14 @@ def entries(path: os.PathLike[str], content: Any) -> Iterator[Entry]:
     others = 0
     for index, person in enumerate(people):
         category = person.get("category_id")
-        is_of_people = _is_of_people(category, are_people)
-        if is_of_people:
+        if are_people is None or (_is_id(category) and are_people.get(category)):
             group = grouped.setdefault(_image_id(path, index, person), [])
             group.append((index, person))
-        elif is_of_people is None:
+        elif _is_id(category) and category in are_people:
+            others += 1
+        else:
             refuse = functools.partial(_refuse_category, category)
             yield Entry(f"{path}: annotation {index}", refuse)
-        else:
-            others += 1
     if others:
         print(
             f"note: {path}: annotations of other categories than people, passed over: "
@@ -138,13 +123,6 @@ def write(path: str | os.PathLike[str], annotations: Mapping[str, np.ndarray]) -
     The neck has no place in it (see `lost_necks`), nor have the photos' sizes, which
     annotations do not know. Present points get v = 2; bounding box and area are those
     of the points.
-
-    Args:
-        path: the JSON file.
-        annotations: photo name -> [18, 3] = (x, y, visible).
-
-    Raises:
-        ValueError: a name or pose that the format cannot hold.
     """
     images, people = [], []
     for number, (name, keypoints) in enumerate(annotations.items(), start=1):
@@ -221,10 +199,10 @@ def _is_id(value: Any) -> TypeGuard[int | str]:
 def _categories(
     path: os.PathLike[str], content: dict[str, Any]
 ) -> dict[int | str, bool] | None:
-    """Returns whether each category is of people, None when the file has none."""
+    """Whether each category is of people, None when the file has none."""
     if "categories" not in content:
         return None
-    found = {}
+    are_people = {}
     for index, category in enumerate(_list_of_dicts(path, content, "categories")):
         identity = category.get("id")
         if not _is_id(identity):
@@ -232,23 +210,16 @@ def _categories(
                 f'{path}: category {index} has "id" {shown(identity)}, expected a '
                 "number or text"
             )
-        found[identity] = category.get("name") == "person" or "keypoints" in category
+        are_people[identity] = (
+            category.get("name") == "person" or "keypoints" in category
+        )
         names = category.get("keypoints", list(KEYPOINTS))
         if names != list(KEYPOINTS):
             raise ValueError(
                 f"{path}: the category {shown(category.get('name'))} has the keypoints "
                 f"{shown(names)}, expected COCO's 17: nose, left_eye, ..., right_ankle"
             )
-    return found
-
-
-def _is_of_people(
-    category: Any, are_people: dict[int | str, bool] | None
-) -> bool | None:
-    """Whether an annotation is of a person; None where nothing says so."""
-    if are_people is None:
-        return True
-    return are_people.get(category) if _is_id(category) else None
+    return are_people
 
 
 def _refuse_category(category: Any) -> NoReturn:
@@ -292,11 +263,11 @@ class _Candidate:
     def __init__(self, index: int, person: dict[str, Any]) -> None:
         values = person.get("keypoints")
         if not isinstance(values, list) or len(values) != 51:
-            found = (
-                f"{len(values)} values" if isinstance(values, list) else shown(values)
-            )
+            held = shown(values)
+            if isinstance(values, list):
+                held = f"{len(values)} values"
             raise ValueError(
-                f"annotation {index}: keypoints has {found}, expected 17 x 3"
+                f"annotation {index}: keypoints has {held}, expected 17 x 3"
             )
         what = f"annotation {index}: keypoints"
         self.points = numbers(what, values).reshape(17, 3)
@@ -305,7 +276,7 @@ class _Candidate:
         )
 
     def rank(self, scored: bool) -> tuple[float, int, float]:
-        """Returns what the chosen person has most of."""
+        """What the chosen person has most of."""
         score = self.score if scored and self.score is not None else 0.0
         return score, int((self.points[:, 2] > 0).sum()), self._area or 0.0
 

@@ -15,7 +15,6 @@ import numpy as np
 from pg2_jax.keypoints import (
     coco_json,
     market_mat,
-    numpy_pickle,
     openpose_json,
     pg2_pickle,
     point_text,
@@ -23,7 +22,6 @@ from pg2_jax.keypoints import (
     wide_csv,
 )
 from pg2_jax.keypoints.base import (
-    NUM_KEYPOINTS,
     Entry,
     Pose,
     collect,
@@ -32,11 +30,8 @@ from pg2_jax.keypoints.base import (
     text_of,
 )
 
-__all__ = ["NUM_KEYPOINTS", "Pose", "decode", "read", "read_placed", "write_csv"]
-
-write_csv = pose_transfer_csv.write
-
 PathLike = str | os.PathLike[str]
+write_csv = pose_transfer_csv.write
 
 _FORMATS = (
     "a csv (name:keypoints_y:keypoints_x, or file_id,img_h,img_w,p0_x,...), OpenPose "
@@ -50,26 +45,14 @@ def read(
     *,
     photos: Sequence[str] | None = None,
 ) -> dict[str, np.ndarray]:
-    """Reads a keypoint file, or a folder of them, in any supported format.
+    """Reads a keypoint file, or a folder of OpenPose JSON or of text files: photo name
+    -> float32 [18, 3], in file order.
 
-    Args:
-        path: an annotation csv with the separator ":" or ",", the wide csv of
-            prasunroy/pose-transfer, the OpenPose JSON of one photo, a COCO keypoint
-            JSON, a text file of NTED or PIDM, a pickle of PG2's authors, a MATLAB file
-            of layumi; or a folder of OpenPose JSON or of text files. The modules of
-            this package describe them.
-        problems: bad rows or records are appended here, one message each, and left out
-            of the result; without it the first one raises.
-        photos: names of the photos in the annotated folder, which MATLAB files need.
-
-    Returns:
-        Photo name -> float32 [18, 3], in file order. Points may lie outside the photo:
-        its size is not known here. In formats that do not name their photos the name is
-        the file's without its suffix (and `_keypoints`), in a folder relative to it.
-
-    Raises:
-        ValueError: naming file, line or record, value and rule.
-        OSError: the file cannot be read.
+    Points may lie outside the photo, whose size is not known here. In formats that do
+    not name their photos the name is the file's without its suffix (and `_keypoints`),
+    in a folder relative to it; MATLAB files need the names in the annotated folder,
+    `photos`. Bad rows and records are left out and go to `problems`, one message each;
+    without it the first one raises a ValueError.
     """
     placed = read_placed(path, problems, photos=photos)
     return {name: pose.keypoints for name, pose in placed.items()}
@@ -85,10 +68,10 @@ def read_placed(
     path = pathlib.Path(path)
     known = len(problems or ())
     entries = _folder(path) if path.is_dir() else _file(path, photos)
-    found = collect(entries, problems)
-    if not found and len(problems or ()) == known:
+    poses = collect(entries, problems)
+    if not poses and len(problems or ()) == known:
         raise ValueError(f"{path}: holds no poses")
-    return found
+    return poses
 
 
 def decode(content: bytes, name: str) -> dict[str, np.ndarray]:
@@ -109,7 +92,7 @@ def _file(path: pathlib.Path, photos: Sequence[str] | None) -> Iterator[Entry]:
     content = content_of(path)
     if market_mat.looks_like_matlab(content):
         return market_mat.entries(path, content, photos)
-    if numpy_pickle.looks_like_pickle(content):
+    if pg2_pickle.looks_like_pickle(content):
         return pg2_pickle.entries(path, content)
     return _text(path, content)
 
@@ -120,18 +103,13 @@ def _text(path: pathlib.Path, content: bytes) -> Iterator[Entry]:
     text = text_of(path, content)
     line = text.split("\n", 1)[0]
     if text.lstrip().startswith(("{", "[")):
-        return _json(
-            path, text, openpose_json.photo_name(pathlib.Path(path.name)), False
-        )
+        name = openpose_json.photo_name(pathlib.Path(path.name))
+        return _json(path, text, name, may_be_empty=False)
     if wide_csv.is_header(line):
         return wide_csv.entries(path, text)
     if point_text.is_row(line):
         return point_text.entries(path, text, path.stem)
-    if (
-        not pose_transfer_csv.is_header(line.strip())
-        and ":" not in line
-        and "," not in line
-    ):
+    if ":" not in line and "," not in line:
         raise ValueError(f"{path}: no format that is read here: {_FORMATS}")
     return pose_transfer_csv.entries(path, text)
 
@@ -147,25 +125,25 @@ def _json(
 
 def _folder(folder: pathlib.Path) -> Iterator[Entry]:
     """Yields the poses of a folder of OpenPose JSON or of text files."""
-    found: dict[str, list[pathlib.Path]] = {".json": [], ".txt": []}
+    by_suffix: dict[str, list[pathlib.Path]] = {".json": [], ".txt": []}
     # Links to folders are not followed: they may lead in circles.
     for parent, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
             suffix = os.path.splitext(name)[1].lower()
-            if suffix in found and not name.startswith("."):
-                found[suffix].append(pathlib.Path(parent, name))
-    if bool(found[".json"]) == bool(found[".txt"]):
-        what = "both" if found[".json"] else "neither"
+            if suffix in by_suffix and not name.startswith("."):
+                by_suffix[suffix].append(pathlib.Path(parent, name))
+    if bool(by_suffix[".json"]) == bool(by_suffix[".txt"]):
+        what = "both" if by_suffix[".json"] else "neither"
         raise ValueError(
             f"{folder}: a folder of annotations holds OpenPose *.json or text files "
             f"*.txt; this one holds {what}"
         )
-    for path in found[".json"]:
+    for path in by_suffix[".json"]:
         text = text_of(path, content_of(path))
         name = openpose_json.photo_name(path.relative_to(folder))
         yield from _json(path, text, name, may_be_empty=True)
-    for path in found[".txt"]:
+    for path in by_suffix[".txt"]:
         text = text_of(path, content_of(path))
         name = path.relative_to(folder).with_suffix("").as_posix()
         yield from point_text.entries(path, text, name)

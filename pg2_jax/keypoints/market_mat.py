@@ -1,24 +1,24 @@
 """The MATLAB files of layumi/market1501_body_point: 14 points per photo.
 
-Variable `pp`, [28, N]: a column per photo, 14 x and then 14 y, counted from 1. In
-order: top of the head, neck, right shoulder, elbow, wrist, left ones, right hip, knee,
-ankle, left ones. COCO-18 has no place for the top of the head; nose, eyes and ears are
-missing.
+Variable `pp`, [28, N] (in HDF5, and so here, [N, 28]): a column per photo, 14 x and
+then 14 y, counted from 1. In order: top of the head, neck, right shoulder, elbow,
+wrist, left ones, right hip, knee, ankle, left ones. COCO-18 has no place for the top of
+the head; nose, eyes and ears are missing.
 
 The file holds no names. Column i belongs to photo i of the folder that was annotated,
 its *.jpg files in the order of their names.
 """
 
 import functools
+import io
 import pathlib
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
-from pg2_jax.keypoints import mat_file
 from pg2_jax.keypoints.base import NUM_KEYPOINTS, Entry, from_coordinates, numbers
 
-_VARIABLE = "pp"
 _NUM_POINTS = 14
 # Neck to left ankle have the same order in both; the first point is the head's top.
 _POINTS = slice(1, _NUM_POINTS)
@@ -32,45 +32,58 @@ def looks_like_matlab(content: bytes) -> bool:
 def entries(
     path: pathlib.Path, content: bytes, photos: Sequence[str] | None
 ) -> Iterator[Entry]:
-    """Yields the poses of a file.
-
-    Args:
-        path: the file, for messages.
-        content: its content.
-        photos: names of the photos in the annotated folder.
-
-    Raises:
-        ValueError: it cannot be read, or does not fit the photos.
-    """
-    table = _load(path, content)
+    """Yields the poses of a file; `photos` are the names in the annotated folder."""
+    if not content.startswith(b"MATLAB 7.3"):
+        # scipy, which reads them, ends the whole program on some damaged files.
+        raise ValueError(
+            f"{path}: a MATLAB file of version 5 to 7; save it with -v7.3 to read it "
+            "here"
+        )
     if photos is None:
         raise ValueError(
             f"{path}: MATLAB files of 14 points do not name their photos: the folder "
-            "of photos is needed (photos)"
+            "of photos is needed, which data_prep/convert_keypoints.py takes"
         )
     names = sorted(name for name in photos if name.lower().endswith(".jpg"))
-    if len(names) != table.shape[1]:
-        raise ValueError(
-            f"{path}: {table.shape[1]:,} poses for {len(names):,} photos *.jpg; they "
-            "belong together by their number alone, so these are not its photos"
-        )
-    for column, name in enumerate(names):
-        parse = functools.partial(_parse, name, table[:, column].tolist())
-        yield Entry(f"{path}: column {column + 1}", parse)
+    for column, (name, values) in enumerate(
+        zip(names, _load(path, content, len(names)), strict=True), start=1
+    ):
+        parse = functools.partial(_parse, name, values.tolist())
+        yield Entry(f"{path}: column {column}", parse)
 
 
-def _load(path: pathlib.Path, content: bytes) -> np.ndarray:
+def _load(path: pathlib.Path, content: bytes, photos: int) -> np.ndarray:
     try:
-        table = mat_file.matrix(content, _VARIABLE)
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
-    if table is None or table.shape[:-1] != (2 * _NUM_POINTS,):
-        found = "none" if table is None else table.shape
+        import h5py
+    except ImportError as error:
         raise ValueError(
-            f"{path}: expected the variable {_VARIABLE!r}, numbers [28, N]; found "
-            f"{found}"
+            f"{path}: MATLAB files need h5py: pip install 'pg2_jax[matlab]'"
+        ) from error
+    try:
+        with h5py.File(io.BytesIO(content), "r") as file:
+            table = file.get("pp")
+            problem = _problem(table, photos)
+            if not problem:
+                return table[()]
+    except Exception as error:
+        # Damaged files make HDF5 do nearly anything wrong.
+        reason = " ".join(str(error).split())[:200]
+        raise ValueError(f"{path}: not a whole MATLAB file: {reason}") from error
+    raise ValueError(f"{path}: {problem}")
+
+
+def _problem(table: Any, photos: int) -> str:
+    """Why a variable is not the poses of so many photos; empty if it is."""
+    shape: tuple[int, ...] = getattr(table, "shape", ())  # A group has none.
+    if shape[1:] != (2 * _NUM_POINTS,) or table.dtype.kind not in "fiu":
+        size = shape[::-1] or "none"
+        return f"expected the variable 'pp', numbers [28, N]; found {size}"
+    if shape[0] != photos:
+        return (
+            f"{shape[0]:,} poses for {photos:,} photos *.jpg; they belong together by "
+            "their number alone, so these are not its photos"
         )
-    return table
+    return ""
 
 
 def _parse(name: str, values: list[float]) -> tuple[str, np.ndarray]:

@@ -12,7 +12,6 @@ import functools
 import json
 import os
 import pathlib
-import tempfile
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -37,21 +36,17 @@ _BODY_25_TO_COCO_18 = (*range(8), *range(9, 19))
 
 
 def photo_name(path: pathlib.PurePath) -> str:
-    """Returns the photo's name as a file's path gives it: without suffix."""
+    """The photo's name as a file's path gives it: without suffix."""
     return (path.parent / path.stem.removesuffix("_keypoints")).as_posix()
 
 
 def entries(
     path: pathlib.Path, content: dict[str, Any], name: str, *, may_be_empty: bool
 ) -> Iterator[Entry]:
-    """Yields the one pose of a file.
+    """Yields the one pose of a file; `name` is the photo's unless the file tells it.
 
-    Args:
-        path: the file, for messages.
-        content: its JSON.
-        name: the photo's name, unless the file tells it.
-        may_be_empty: whether a file without people is a pose of 18 missing points, as
-            in a folder of files, or an error.
+    A file without people is an error or, if it may be empty as in a folder of files, a
+    pose of 18 missing points.
     """
     yield Entry(str(path), functools.partial(_parse, content, name, may_be_empty))
 
@@ -59,18 +54,11 @@ def entries(
 def write_folder(
     folder: str | os.PathLike[str], annotations: Mapping[str, np.ndarray]
 ) -> None:
-    """Writes a folder of one file per photo; it appears whole or not at all.
+    """Writes poses [18, 3] by photo name as a folder of one file per photo, which
+    appears whole or not at all; it must not exist, or be empty.
 
-    Args:
-        folder: the folder, which must not exist, or be empty.
-        annotations: photo name -> [18, 3] = (x, y, visible). A point's confidence is
-            written as 1, a pose without points as a file without people.
-
-    Raises:
-        ValueError: a name or pose that the format cannot hold, or two photos of one
-        stem; nothing is written.
+    Two photos of one stem are a ValueError.
     """
-    folder = pathlib.Path(folder)
     places: dict[pathlib.PurePosixPath, str] = {}
     for name, keypoints in annotations.items():
         check_name(name)
@@ -81,29 +69,15 @@ def write_folder(
                 f"{name!r} and {places[place]!r} would both be {place}{SUFFIX}"
             )
         places[place] = name
-    with tempfile.TemporaryDirectory(
-        prefix=f".{folder.name}.incomplete-", dir=folder.resolve().parent
-    ) as temporary:
-        built = pathlib.Path(temporary) / "built"
-        built.mkdir()
+    with files.replacing_folder(folder) as built:
         for place, name in places.items():
             file = built / f"{place}{SUFFIX}"
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(_format(name, annotations[name]), encoding="utf-8")
-        os.replace(built, folder)
 
 
 def write_file(path: str | os.PathLike[str], name: str, keypoints: np.ndarray) -> None:
-    """Writes the file of one photo; it appears whole or not at all.
-
-    Args:
-        path: the JSON file.
-        name: the photo's name.
-        keypoints: [18, 3] = (x, y, visible).
-
-    Raises:
-        ValueError: a name or pose that the format cannot hold.
-    """
+    """Writes the file of one photo's pose [18, 3], whole or not at all."""
     check_name(name)
     check_pose(name, keypoints)
     with files.replacing(path) as temporary:
@@ -113,8 +87,9 @@ def write_file(path: str | os.PathLike[str], name: str, keypoints: np.ndarray) -
 def _format(name: str, keypoints: np.ndarray) -> str:
     points = [plain_number(value) for value in np.ravel(keypoints)]
     people = [{"person_id": [-1], "pose_keypoints_2d": points}]
-    found = bool(np.asarray(keypoints)[:, 2].any())
-    content = {"version": 1.3, "image_name": name, "people": people if found else []}
+    if not np.asarray(keypoints)[:, 2].any():
+        people = []
+    content = {"version": 1.3, "image_name": name, "people": people}
     return json.dumps(content, ensure_ascii=False) + "\n"
 
 
@@ -137,22 +112,19 @@ def _parse(
 
 
 def _parse_person(index: int, person: Any) -> np.ndarray:
-    keys = [
-        key
-        for key in ("pose_keypoints_2d", "pose_keypoints")
-        if isinstance(person, dict) and key in person
-    ]
-    if not keys or not isinstance(person[keys[0]], list):
+    person = person if isinstance(person, dict) else {}
+    key = "pose_keypoints_2d" if "pose_keypoints_2d" in person else "pose_keypoints"
+    values = person.get(key)
+    if not isinstance(values, list):
         raise ValueError(
             f'person {index}: expected a list "pose_keypoints_2d" or "pose_keypoints"'
         )
-    values = person[keys[0]]
     if len(values) not in (18 * 3, 25 * 3):
         raise ValueError(
-            f"person {index}: {keys[0]} has {len(values)} values, expected 18 x 3 or "
+            f"person {index}: {key} has {len(values)} values, expected 18 x 3 or "
             "25 x 3 (BODY_25)"
         )
-    points = numbers(f"person {index}: {keys[0]}", values).reshape(-1, 3)
+    points = numbers(f"person {index}: {key}", values).reshape(-1, 3)
     _check_pixels(index, points)
     return points if len(points) == NUM_KEYPOINTS else points[list(_BODY_25_TO_COCO_18)]
 

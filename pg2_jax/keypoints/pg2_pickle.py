@@ -12,12 +12,13 @@ mistake.)
 
 import functools
 import pathlib
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from pg2_jax.keypoints import numpy_pickle
+from pg2_jax import restricted_pickle
 from pg2_jax.keypoints.base import (
     NUM_KEYPOINTS,
     Entry,
@@ -31,20 +32,16 @@ from pg2_jax.keypoints.base import (
 _PEAKS, _SUBSETS = "all_peaks_dic", "subsets_dic"
 
 
+def looks_like_pickle(content: bytes) -> bool:
+    """Whether a file begins as the pickle of a dict does, in any protocol."""
+    return bool(re.match(rb"\x80[\x02-\x05]|\(d|\}q|\}\(", content))
+
+
 def entries(path: pathlib.Path, content: bytes) -> Iterator[Entry]:
-    """Yields the poses of a file.
-
-    Args:
-        path: the file; beside a peaks file its subsets file is looked for.
-        content: its content.
-
-    Raises:
-        ValueError: it is damaged, or holds something else.
-    """
+    """Yields the poses of a file; beside peaks their file of subsets is looked for."""
     poses = _load(path, content)
     first = next(iter(poses.values()))
-    array = numpy_pickle.array_of(first)
-    if array is not None and array.ndim == 2 and array.shape[1] == 20:
+    if isinstance(first, np.ndarray) and first.ndim == 2 and first.shape[1] == 20:
         raise ValueError(
             f"{path}: holds the subsets of people; give the file of peaks, "
             f"{path.name.replace(_SUBSETS, _PEAKS)}, which lies beside it"
@@ -57,7 +54,7 @@ def entries(path: pathlib.Path, content: bytes) -> Iterator[Entry]:
 
 def _load(path: pathlib.Path, content: bytes) -> dict[Any, Any]:
     try:
-        value = numpy_pickle.load(content)
+        value = restricted_pickle.load(content)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
     if not isinstance(value, dict) or not value:
@@ -68,8 +65,7 @@ def _load(path: pathlib.Path, content: bytes) -> dict[Any, Any]:
 
 
 def _read_subsets(path: pathlib.Path) -> dict[Any, Any] | None:
-    """Returns the subsets that belong to a peaks file, None if there is no such
-    file."""
+    """The subsets that belong to a peaks file, None if there is no such file."""
     other = path.with_name(path.name.replace(_PEAKS, _SUBSETS))
     if other == path or not other.exists():
         return None
@@ -77,7 +73,7 @@ def _read_subsets(path: pathlib.Path) -> dict[Any, Any] | None:
 
 
 def _key(name: Any) -> str:
-    """Returns a name as text: Python 2 wrote bytes."""
+    """A name as text: Python 2 wrote bytes."""
     if isinstance(name, str):
         return name
     if not isinstance(name, bytes):
@@ -94,15 +90,15 @@ def _parse(
     name = _key(key)
     if isinstance(value, list):
         return name, _from_peaks(name, value, subsets)
-    array = numpy_pickle.array_of(value)
-    if array is None or array.shape != (NUM_KEYPOINTS, 3):
-        found = shown(value) if array is None else f"an array of shape {array.shape}"
+    if not isinstance(value, np.ndarray) or value.shape != (NUM_KEYPOINTS, 3):
+        is_array = isinstance(value, np.ndarray)
+        held = f"an array of shape {value.shape}" if is_array else shown(value)
         raise ValueError(
-            f"{found}, expected an array [18, 3] of row, column, visible, or 18 lists "
+            f"{held}, expected an array [18, 3] of row, column, visible, or 18 lists "
             "of peaks"
         )
     rows, columns, visible = (
-        numbers("the array", array.ravel().tolist()).reshape(-1, 3).T
+        numbers("the array", value.ravel().tolist()).reshape(-1, 3).T
     )
     return name, from_coordinates(columns, rows, visible != 0)
 
@@ -112,7 +108,7 @@ def _from_peaks(
 ) -> np.ndarray:
     if len(value) != NUM_KEYPOINTS:
         raise ValueError(f"{len(value)} lists of peaks, expected {NUM_KEYPOINTS}")
-    peaks = [_peaks_of(joint, candidates) for joint, candidates in enumerate(value)]
+    peaks = [_check_peaks(joint, candidates) for joint, candidates in enumerate(value)]
     ids = _person_ids(name, peaks, subsets)
     points = np.zeros((NUM_KEYPOINTS, 3), np.float32)
     for joint, candidates in enumerate(peaks):
@@ -125,8 +121,8 @@ def _from_peaks(
     return from_coordinates(points[:, 0], points[:, 1], points[:, 2] > 0)
 
 
-def _peaks_of(joint: int, candidates: Any) -> list[Any]:
-    """Returns the candidates for one point, each (x, y, score, id)."""
+def _check_peaks(joint: int, candidates: Any) -> list[Any]:
+    """The candidates for one point, each (x, y, score, id)."""
     if not isinstance(candidates, list):
         raise ValueError(f"the peaks of point {joint} are {shown(candidates)}, no list")
     for peak in candidates:
@@ -141,7 +137,7 @@ def _peaks_of(joint: int, candidates: Any) -> list[Any]:
 def _person_ids(
     name: str, peaks: list[list[Any]], subsets: dict[Any, Any] | None
 ) -> set[float] | None:
-    """Returns the ids of the chosen person's points, None to take the first ones."""
+    """The ids of the chosen person's points, None to take the first ones."""
     if subsets is None:
         if max(map(len, peaks)) > 1:
             raise ValueError(
@@ -149,8 +145,8 @@ def _person_ids(
                 "this one, which says whose they are"
             )
         return None
-    people = numpy_pickle.array_of(subsets.get(name))
-    if people is None:
+    people = subsets.get(name)
+    if not isinstance(people, np.ndarray):
         raise ValueError(f"the file {_SUBSETS}*.p has no array of this name")
     if people.size == 0:
         return None

@@ -28,13 +28,7 @@ def is_row(line: str) -> bool:
 
 
 def entries(path: pathlib.Path, text: str, name: str) -> Iterator[Entry]:
-    """Yields the one pose of a file.
-
-    Args:
-        path: the file, for messages.
-        text: its content.
-        name: the photo's name.
-    """
+    """Yields the one pose of a file; `name` is the photo's."""
     yield Entry(str(path), functools.partial(_parse, text, name))
 
 

@@ -42,15 +42,7 @@ def is_header(line: str) -> bool:
 
 
 def entries(path: pathlib.Path, text: str) -> Iterator[Entry]:
-    """Yields the rows of a file.
-
-    Args:
-        path: the file, for messages.
-        text: its content.
-
-    Raises:
-        ValueError: the first line is not the header.
-    """
+    """Yields the rows of a file, whose first line must be the header."""
     lines = lines_of(text)
     separator = _separator(lines[0])
     if separator is None:
@@ -65,16 +57,8 @@ def entries(path: pathlib.Path, text: str) -> Iterator[Entry]:
 
 
 def write(path: str | os.PathLike[str], annotations: Mapping[str, np.ndarray]) -> None:
-    """Writes a file that `entries` reads; it appears whole or not at all.
-
-    Args:
-        path: the csv file to write.
-        annotations: photo name -> [18, 3] = (x, y, visible). Whole coordinates are
-            written as integers, others as decimal fractions, a missing point as -1.
-
-    Raises:
-        ValueError: a name or a pose that the format cannot hold.
-    """
+    """Writes poses [18, 3] by photo name so that `entries` reads them, whole or not at
+    all."""
     rows = [":".join(HEADER)]
     for name, keypoints in annotations.items():
         try:
@@ -127,8 +111,8 @@ def _parse_list(column: str, text: str) -> np.ndarray:
     except ValueError as error:
         raise ValueError(f"{column} {shown(text)} is not a list of numbers") from error
     if not isinstance(values, list) or len(values) != NUM_KEYPOINTS:
-        found = f"{len(values)} values" if isinstance(values, list) else shown(values)
-        raise ValueError(f"{column} has {found}, expected a list of {NUM_KEYPOINTS}")
+        held = f"{len(values)} values" if isinstance(values, list) else shown(values)
+        raise ValueError(f"{column} has {held}, expected a list of {NUM_KEYPOINTS}")
     return numbers(column, values)
 
 

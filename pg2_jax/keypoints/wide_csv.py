@@ -35,26 +35,17 @@ def is_header(line: str) -> bool:
 
 
 def entries(path: pathlib.Path, text: str) -> Iterator[Entry]:
-    """Yields the rows of a file.
-
-    Args:
-        path: the file, for messages.
-        text: its content.
-
-    Raises:
-        ValueError: the header has other columns.
-    """
+    """Yields the rows of a file."""
     lines = lines_of(text)
     try:
         header = _fields(lines[0])
     except ValueError as error:
         raise ValueError(f"{path}:1: {error}") from error
     for column, expected in enumerate(HEADER):
-        found = header[column].strip() if column < len(header) else ""
-        if found != expected:
+        name = header[column].strip() if column < len(header) else ""
+        if name != expected:
             raise ValueError(
-                f"{path}:1: column {column + 1} is {shown(found)}, expected "
-                f"{expected!r}"
+                f"{path}:1: column {column + 1} is {shown(name)}, expected {expected!r}"
             )
     if len(header) > len(HEADER):
         raise ValueError(

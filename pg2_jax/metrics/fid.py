@@ -9,16 +9,10 @@ import numpy as np
 
 
 class Gaussian(NamedTuple):
-    """Mean and covariance of a set of features.
+    """Mean and covariance of a set of features."""
 
-    Attributes:
-        mean: [D] float64.
-        covariance: [D, D] float64, symmetric, with the divisor images - 1.
-        images: how many they are of.
-    """
-
-    mean: np.ndarray
-    covariance: np.ndarray
+    mean: np.ndarray  # [D] float64
+    covariance: np.ndarray  # [D, D] float64, symmetric, with the divisor images - 1
     images: int
 
 
@@ -35,11 +29,7 @@ class Moments:
         self._scatter = np.zeros((dimensions, dimensions))
 
     def add(self, features: np.ndarray) -> None:
-        """Takes [B, D] float.
-
-        Raises:
-            ValueError: another D, or a feature that is no number.
-        """
+        """Takes [B, D] float, of which every number must be finite."""
         rows = np.asarray(features, np.float64)
         if rows.ndim != 2 or rows.shape[1] != len(self._mean):
             raise ValueError(
@@ -62,11 +52,7 @@ class Moments:
         self._count = total
 
     def gaussian(self) -> Gaussian:
-        """The Gaussian of all features taken so far.
-
-        Raises:
-            ValueError: fewer than 2 images, which have no covariance.
-        """
+        """The Gaussian of all features taken so far, of 2 images at least."""
         check_count(self._count)
         covariance = self._scatter / (self._count - 1)
         return Gaussian(self._mean.copy(), covariance, self._count)
@@ -79,12 +65,7 @@ def check_count(images: int) -> None:
 
 
 def remark(images: int, dimensions: int) -> str:
-    """What a reader of an FID must know; empty if there are images enough.
-
-    Args:
-        images: of the smaller side.
-        dimensions: D.
-    """
+    """What a reader of an FID must know; empty if there are images enough."""
     if images > dimensions:
         return ""
     return (
@@ -101,16 +82,6 @@ def frechet_distance(a: Gaussian, b: Gaussian) -> float:
     K^T L. That holds for covariances of any rank and needs no root of a matrix that is
     not symmetric, whose rounding gives complex numbers, nor anything added to the
     diagonal.
-
-    Args:
-        a: of one set.
-        b: of the other.
-
-    Returns:
-        The squared 2-Wasserstein distance, at least 0.
-
-    Raises:
-        ValueError: unequal dimensions, NaN, or a covariance that is none.
     """
     if a.mean.shape != b.mean.shape:
         raise ValueError(

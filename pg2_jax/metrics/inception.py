@@ -19,19 +19,12 @@ NORM_EPSILON = 1e-3
 
 
 class Conv(NamedTuple):
-    """A convolution without bias, batch norm with fixed statistics, and ReLU.
-
-    Attributes:
-        name: in torchvision's state dict.
-        features: channels.
-        kernel: (height, width).
-        strides: 2 goes without padding, as the stem's second layers do; else SAME.
-        padding: "SAME" or "VALID".
-    """
+    """A convolution without bias, batch norm with fixed statistics, and ReLU; the name
+    is that of torchvision's state dict."""
 
     name: str
     features: int
-    kernel: tuple[int, int] = (1, 1)
+    kernel: tuple[int, int] = (1, 1)  # height, width
     strides: int = 1
     padding: str = "SAME"
 
@@ -49,85 +42,48 @@ SHRINK = "3x3 maximum of stride 2"
 Branch = tuple[Conv | Fork | str, ...]
 
 
-def _halving(name: str, features: int) -> Conv:
-    return Conv(name, features, (3, 3), 2, "VALID")
+def _chain(name: str, *layers: tuple[Any, ...]) -> Branch:
+    """Convolutions after one another, numbered from 1."""
+    return tuple(Conv(f"{name}_{i}", *rest) for i, rest in enumerate(layers, start=1))
+
+
+def _halving(features: int) -> tuple[Any, ...]:
+    return features, (3, 3), 2, "VALID"
 
 
 def _block_a(pooled: int) -> tuple[Branch, ...]:
     return (
         (Conv("branch1x1", 64),),
-        (Conv("branch5x5_1", 48), Conv("branch5x5_2", 64, (5, 5))),
-        (
-            Conv("branch3x3dbl_1", 64),
-            Conv("branch3x3dbl_2", 96, (3, 3)),
-            Conv("branch3x3dbl_3", 96, (3, 3)),
-        ),
+        _chain("branch5x5", (48,), (64, (5, 5))),
+        _chain("branch3x3dbl", (64,), (96, (3, 3)), (96, (3, 3))),
         (SMOOTH, Conv("branch_pool", pooled)),
     )
 
 
-def _block_b() -> tuple[Branch, ...]:
-    return (
-        (_halving("branch3x3", 384),),
-        (
-            Conv("branch3x3dbl_1", 64),
-            Conv("branch3x3dbl_2", 96, (3, 3)),
-            _halving("branch3x3dbl_3", 96),
-        ),
-        (SHRINK,),
-    )
-
-
-def _block_c(width: int) -> tuple[Branch, ...]:
+def _block_b(width: int) -> tuple[Branch, ...]:
+    across, down = (width, (1, 7)), (width, (7, 1))
     return (
         (Conv("branch1x1", 192),),
-        (
-            Conv("branch7x7_1", width),
-            Conv("branch7x7_2", width, (1, 7)),
-            Conv("branch7x7_3", 192, (7, 1)),
-        ),
-        (
-            Conv("branch7x7dbl_1", width),
-            Conv("branch7x7dbl_2", width, (7, 1)),
-            Conv("branch7x7dbl_3", width, (1, 7)),
-            Conv("branch7x7dbl_4", width, (7, 1)),
-            Conv("branch7x7dbl_5", 192, (1, 7)),
-        ),
+        _chain("branch7x7", (width,), across, (192, (7, 1))),
+        _chain("branch7x7dbl", (width,), down, across, down, (192, (1, 7))),
         (SMOOTH, Conv("branch_pool", 192)),
     )
 
 
-def _block_d() -> tuple[Branch, ...]:
-    return (
-        (Conv("branch3x3_1", 192), _halving("branch3x3_2", 320)),
-        (
-            Conv("branch7x7x3_1", 192),
-            Conv("branch7x7x3_2", 192, (1, 7)),
-            Conv("branch7x7x3_3", 192, (7, 1)),
-            _halving("branch7x7x3_4", 192),
-        ),
-        (SHRINK,),
-    )
-
-
-def _block_e() -> tuple[Branch, ...]:
+def _block_c() -> tuple[Branch, ...]:
     def fork(name: str) -> Fork:
         return Fork((Conv(f"{name}a", 384, (1, 3)), Conv(f"{name}b", 384, (3, 1))))
 
     return (
         (Conv("branch1x1", 320),),
         (Conv("branch3x3_1", 384), fork("branch3x3_2")),
-        (
-            Conv("branch3x3dbl_1", 448),
-            Conv("branch3x3dbl_2", 384, (3, 3)),
-            fork("branch3x3dbl_3"),
-        ),
+        (*_chain("branch3x3dbl", (448,), (384, (3, 3))), fork("branch3x3dbl_3")),
         (SMOOTH, Conv("branch_pool", 192)),
     )
 
 
 STEM: Branch = (
-    _halving("Conv2d_1a_3x3", 32),
+    Conv("Conv2d_1a_3x3", *_halving(32)),
     Conv("Conv2d_2a_3x3", 32, (3, 3), padding="VALID"),
     Conv("Conv2d_2b_3x3", 64, (3, 3)),
     SHRINK,
@@ -140,19 +96,35 @@ BLOCKS: dict[str, tuple[Branch, ...]] = {
     "Mixed_5b": _block_a(32),
     "Mixed_5c": _block_a(64),
     "Mixed_5d": _block_a(64),
-    "Mixed_6a": _block_b(),
-    "Mixed_6b": _block_c(128),
-    "Mixed_6c": _block_c(160),
-    "Mixed_6d": _block_c(160),
-    "Mixed_6e": _block_c(192),
-    "Mixed_7a": _block_d(),
-    "Mixed_7b": _block_e(),
-    "Mixed_7c": _block_e(),
+    "Mixed_6a": (
+        (Conv("branch3x3", *_halving(384)),),
+        _chain("branch3x3dbl", (64,), (96, (3, 3)), _halving(96)),
+        (SHRINK,),
+    ),
+    "Mixed_6b": _block_b(128),
+    "Mixed_6c": _block_b(160),
+    "Mixed_6d": _block_b(160),
+    "Mixed_6e": _block_b(192),
+    "Mixed_7a": (
+        _chain("branch3x3", (192,), _halving(320)),
+        _chain("branch7x7x3", (192,), (192, (1, 7)), (192, (7, 1)), _halving(192)),
+        (SHRINK,),
+    ),
+    "Mixed_7b": _block_c(),
+    "Mixed_7c": _block_c(),
 }
 
 
-def convolutions(branch: Branch) -> Iterator[Conv]:
-    """The convolutions of a branch, in order."""
+def layer_names() -> list[str]:
+    """The convolutions by torchvision's names, in the order of the network."""
+    names = [conv.name for conv in _convolutions(STEM)]
+    for block, branches in BLOCKS.items():
+        for branch in branches:
+            names += [f"{block}.{conv.name}" for conv in _convolutions(branch)]
+    return names
+
+
+def _convolutions(branch: Branch) -> Iterator[Conv]:
     for layer in branch:
         if isinstance(layer, Fork):
             yield from layer.layers
@@ -161,40 +133,27 @@ def convolutions(branch: Branch) -> Iterator[Conv]:
 
 
 class Output(NamedTuple):
-    """What the network makes of images.
+    """What the network makes of images, float32."""
 
-    Attributes:
-        features: [B, 2048] float32, the last average pooling (pool_3).
-        logits: [B, classes] float32, with the last layer's bias.
-        logits_without_bias: [B, classes] float32; the Inception Score of improved-gan,
-            and with it PG2, leaves the bias out.
-    """
-
-    features: jax.Array
-    logits: jax.Array
-    logits_without_bias: jax.Array
+    features: jax.Array  # [B, 2048], the last average pooling (pool_3).
+    logits: jax.Array  # [B, classes]
+    # The Inception Score of improved-gan, and with it PG2, leaves the bias out.
+    logits_without_bias: jax.Array  # [B, classes]
 
 
 class InceptionV3(nn.Module):
-    """The network, with what differs between the trained ones.
-
-    Attributes:
-        classes: of the last layer.
-        average_counts_padding: whether the zeros around an image count in average
-            pooling.
-        last_pool: "average", or "max" in the last block's pooling of stride 1.
-        resize: grid of the bilinear resize to 299x299. "corner": TensorFlow 1, the
-            first pixels' corners meet; "centre": torch, half-pixel centres.
-        scaling: values that the first convolution sees. "symmetric": (x - 128) / 128.
-            "transform_input": x / 255 through torchvision's transform_input as if it
-            had been normalized for ImageNet, which it has not: so has the first
-            pytorch-fid, from which GFLA and its successors have their FID.
-    """
+    """The network, with what differs between the trained ones."""
 
     classes: int
-    average_counts_padding: bool
-    last_pool: str
+    average_counts_padding: bool  # The zeros around an image, in average pooling.
+    last_pool: str  # "average", or "max" in the last block's pooling of stride 1.
+    # Grid of the bilinear resize to 299x299. "corner": TensorFlow 1, the first pixels'
+    # corners meet; "centre": torch, half-pixel centres.
     resize: str
+    # What the first convolution sees. "symmetric": (x - 128) / 128. "transform_input":
+    # x / 255 through torchvision's transform_input as if it had been normalized for
+    # ImageNet, which it has not: so has the first pytorch-fid, from which GFLA and its
+    # successors have their FID.
     scaling: str
 
     @nn.compact
@@ -203,10 +162,14 @@ class InceptionV3(nn.Module):
         x = resize_bilinear(images.astype(jnp.float32), self.resize == "centre")
         x = _scaled(x, self.scaling)
         for layer in STEM:
-            x = self._layer(x, layer, "")
+            x = self._apply(x, layer, "")
         for name, branches in BLOCKS.items():
-            maximum = self.last_pool == "max" and name == "Mixed_7c"
-            parts = [self._branch(x, branch, name, maximum) for branch in branches]
+            parts = []
+            for branch in branches:
+                part = x
+                for layer in branch:
+                    part = self._apply(part, layer, f"{name}.")
+                parts.append(part)
             x = jnp.concatenate(parts, axis=-1)
         features = jnp.mean(x, axis=(1, 2))
         kernel = self.param(
@@ -216,24 +179,15 @@ class InceptionV3(nn.Module):
         logits = jnp.matmul(features, kernel, precision="highest")
         return Output(features, logits + bias[None], logits)
 
-    def _branch(self, x: jax.Array, branch: Branch, block: str, maximum: bool):
-        for layer in branch:
-            if layer == SMOOTH:
-                x = self._smooth(x, maximum)
-            elif isinstance(layer, Fork):
-                parts = [self._layer(x, part, f"{block}.") for part in layer.layers]
-                x = jnp.concatenate(parts, axis=-1)
-            else:
-                x = self._layer(x, layer, f"{block}.")
-        return x
-
-    def _layer(self, x: jax.Array, layer: Conv | Fork | str, prefix: str) -> jax.Array:
+    def _apply(self, x: jax.Array, layer: Conv | Fork | str, block: str) -> jax.Array:
         if isinstance(layer, Conv):
-            return ConvNorm(layer, name=prefix + layer.name)(x)
-        return nn.max_pool(x, (3, 3), (2, 2), "VALID")
-
-    def _smooth(self, x: jax.Array, maximum: bool) -> jax.Array:
-        if maximum:
+            return ConvNorm(layer, name=block + layer.name)(x)
+        if isinstance(layer, Fork):
+            parts = [self._apply(x, part, block) for part in layer.layers]
+            return jnp.concatenate(parts, axis=-1)
+        if layer == SHRINK:
+            return nn.max_pool(x, (3, 3), (2, 2), "VALID")
+        if self.last_pool == "max" and block == "Mixed_7c.":
             return nn.max_pool(x, (3, 3), (1, 1), "SAME")
         return nn.avg_pool(
             x, (3, 3), (1, 1), "SAME", count_include_pad=self.average_counts_padding
@@ -259,7 +213,7 @@ TORCHVISION = InceptionV3(
 
 
 class ConvNorm(nn.Module):
-    """One `Conv`. Its batch norm is an affine map: see `inception_weights.folded`."""
+    """One `Conv`. Its batch norm is an affine map: see `inception_weights`."""
 
     layer: Conv
 
@@ -293,11 +247,8 @@ def resize_bilinear(
 ) -> jax.Array:
     """[B, H, W, C] float -> [B, side, side, C], without a filter when it shrinks.
 
-    Args:
-        images: of any size.
-        half_pixel_centers: torch's align_corners=False, TensorFlow 2; without it
-            TensorFlow 1's resize_bilinear(align_corners=False).
-        side: pixels.
+    Half-pixel centres are torch's align_corners=False and TensorFlow 2; without them it
+    is TensorFlow 1's resize_bilinear(align_corners=False).
     """
     for axis in (2, 1):
         low, high, weight = _grid(images.shape[axis], side, half_pixel_centers)

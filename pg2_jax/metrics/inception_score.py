@@ -15,19 +15,11 @@ SPLITS = 10  # as improved-gan has it, and with it PG2
 def inception_score(
     probabilities: np.ndarray, splits: int = SPLITS
 ) -> tuple[float, float]:
-    """exp of the mean KL divergence of each image's classes from those of its split.
+    """exp of the mean KL divergence of each image's classes from those of its split:
+    mean and standard deviation (divisor `splits`) over the splits.
 
-    Args:
-        probabilities: [N, C] float, rows that sum to 1, in listing order. Split i has
-            the rows i N // splits to (i + 1) N // splits, so the sizes may differ by 1.
-        splits: at least 1.
-
-    Returns:
-        Mean and standard deviation (divisor `splits`) over the splits, in float64; with
-        one split the deviation is 0.
-
-    Raises:
-        ValueError: fewer images than splits, or rows that are no probabilities.
+    Probabilities are [N, C] in listing order. Split i has the rows i N // splits to
+    (i + 1) N // splits, so the sizes may differ by 1.
     """
     check_count(len(probabilities), splits)
     rows = np.asarray(probabilities, np.float64)
@@ -49,13 +41,8 @@ def check_count(images: int, splits: int = SPLITS) -> None:
 
 
 def remark(images: int, classes: int, splits: int = SPLITS) -> str:
-    """What a reader of a score must know; empty if there are images enough.
-
-    Args:
-        images: N.
-        classes: C; the score of a split lies below the smaller of C and its images.
-        splits: of `inception_score`.
-    """
+    """What a reader of a score must know; empty if there are images enough: the score
+    of a split lies below the smaller of its classes and its images."""
     per_split = images // splits
     if per_split >= classes:
         return ""

@@ -16,23 +16,14 @@ _EPSILON = 1e-10
 
 
 class Conv(NamedTuple):
-    """A convolution with bias, and ReLU.
-
-    Attributes:
-        name: in torchvision's state dict.
-        features: channels.
-        kernel: side in pixels.
-        strides: of the convolution.
-        padding: pixels on every side.
-        compared: whether LPIPS compares what comes out.
-    """
+    """A convolution with bias, and ReLU, by its name in torchvision's state dict."""
 
     name: str
     features: int
     kernel: int = 3
     strides: int = 1
     padding: int = 1
-    compared: bool = True
+    compared: bool = True  # Whether LPIPS compares what comes out.
 
 
 class Pool(NamedTuple):
@@ -42,17 +33,11 @@ class Pool(NamedTuple):
 
 
 class Lpips(nn.Module):
-    """The distance of two images.
+    """The distance of two images."""
 
-    Attributes:
-        backbone: name of the network whose features are compared.
-        layers: of it, up to the last that is compared.
-        smallest_side: pixels that an image must have at least.
-    """
-
-    backbone: str
-    layers: tuple[Conv | Pool, ...]
-    smallest_side: int
+    backbone: str  # The network whose features are compared.
+    layers: tuple[Conv | Pool, ...]  # Up to the last that is compared.
+    smallest_side: int  # Pixels that an image must have at least.
 
     @nn.compact
     def __call__(self, generated: jax.Array, target: jax.Array) -> jax.Array:
@@ -67,7 +52,15 @@ class Lpips(nn.Module):
             if isinstance(layer, Pool):
                 x = nn.max_pool(x, (layer.window,) * 2, (2, 2))
                 continue
-            x = nn.relu(_Convolution(layer, name=layer.name)(x))
+            convolution = nn.Conv(
+                layer.features,
+                (layer.kernel, layer.kernel),
+                strides=layer.strides,
+                padding=layer.padding,
+                precision="highest",
+                name=layer.name,
+            )
+            x = nn.relu(convolution(x))
             if layer.compared:
                 shape = (layer.features,)
                 weight = self.param(f"lin{taps}", nn.initializers.ones, shape)
@@ -76,29 +69,6 @@ class Lpips(nn.Module):
                 total += (squares * _row(weight)).sum(axis=-1).mean(axis=(1, 2))
                 taps += 1
         return total
-
-
-class _Convolution(nn.Module):
-    """One `Conv`, without its ReLU."""
-
-    layer: Conv
-
-    @nn.compact
-    def __call__(self, x: jax.Array) -> jax.Array:
-        """[B, H, W, C] -> [B, H', W', features]."""
-        layer = self.layer
-        shape = (layer.kernel, layer.kernel, x.shape[-1], layer.features)
-        kernel = self.param("kernel", nn.initializers.he_normal(), shape)
-        bias = self.param("bias", nn.initializers.zeros, (layer.features,))
-        x = jax.lax.conv_general_dilated(
-            x,
-            kernel,
-            (layer.strides,) * 2,
-            ((layer.padding,) * 2,) * 2,
-            dimension_numbers=("NHWC", "HWIO", "NHWC"),
-            precision=jax.lax.Precision.HIGHEST,
-        )
-        return x + _row(bias)
 
 
 def _row(values: Any) -> jax.Array:

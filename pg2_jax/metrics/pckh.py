@@ -1,4 +1,4 @@
-"""PCKh, as PATN's scripts count it: which joints of a drawn person are where they
+"""PCKh, as PATN's scripts count it: which joints of a generated person are where they
 should be, with the size of the head as the measure."""
 
 import numpy as np
@@ -18,16 +18,9 @@ UNDEFINED = "fewer than 2 points of the target's head are known"
 
 
 def hits(generated: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Counts the joints that are where they should be.
-
-    Args:
-        generated: [B, 18, 3] = (x, y, visible) in pixels, of the generated images.
-        target: [B, 18, 3] of the targets.
-
-    Returns:
-        [B] int, hits; and [B] int, the target's visible joints, 0 where the head has
-        no size.
-    """
+    """Keypoints [B, 18, 3] = (x, y, visible) in pixels, of the generated images and of
+    the targets -> [B] int, the joints that are where they should be; and [B] int, the
+    target's visible joints, 0 where the head has no size."""
     generated, target = (np.asarray(x, np.float64) for x in (generated, target))
     seen = target[..., 2] > 0
     head = seen[:, HEAD, None]

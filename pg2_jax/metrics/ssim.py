@@ -3,6 +3,9 @@
 Every form compares windows that lie inside both images, channel by channel, and
 averages over windows and channels, as scikit-image's `structural_similarity` does. They
 differ in window, covariance and data range, and their figures cannot be compared.
+
+All take uint8 [B, H, W, 3] twice, at least as large as the window, and give float32 [B]
+in [-1, 1], 1 for equal images.
 """
 
 import jax
@@ -24,16 +27,6 @@ def ssim_pg2(generated: jax.Array, target: jax.Array) -> jax.Array:
     """The SSIM of PG2's score.py: scikit-image 0.13's default on uint8 RGB.
 
     Uniform 7x7 windows, sample covariance, data range 255.
-
-    Args:
-        generated: [B, H, W, 3] uint8.
-        target: [B, H, W, 3] uint8.
-
-    Returns:
-        [B] float32 in [-1, 1], 1 for equal images.
-
-    Raises:
-        ValueError: images are not uint8, or smaller than the window.
     """
     _check(generated, target, PG2_WINDOW, "ssim_pg2")
     return windows.uniform(generated, target, PG2_WINDOW)
@@ -45,16 +38,6 @@ def ssim_win51(generated: jax.Array, target: jax.Array) -> jax.Array:
 
     Uniform 51x51 windows, sample covariance; data range 1 for images in [0, 1], which
     is 255 here.
-
-    Args:
-        generated: [B, H, W, 3] uint8.
-        target: [B, H, W, 3] uint8.
-
-    Returns:
-        [B] float32 in [-1, 1], 1 for equal images.
-
-    Raises:
-        ValueError: images are not uint8, or smaller than the window.
     """
     _check(generated, target, LARGE_WINDOW, "ssim_win51")
     return windows.uniform(generated, target, LARGE_WINDOW)
@@ -66,19 +49,9 @@ def ssim_gauss(generated: jax.Array, target: jax.Array) -> jax.Array:
 
     Gaussian weights with sigma 1.5 (11x11 pixels), population covariance; the data
     range is the largest minus the smallest value of the generated image, so that a pale
-    image is judged with smaller constants.
-
-    Args:
-        generated: [B, H, W, 3] uint8.
-        target: [B, H, W, 3] uint8.
-
-    Returns:
-        [B] float32 in [-1, 1], 1 for equal images; NaN for a generated image of a
-        single value: with the data range 0 the constants that keep SSIM from 0 / 0
-        vanish (scikit-image gives NaN or noise).
-
-    Raises:
-        ValueError: images are not uint8, or smaller than the window.
+    image is judged with smaller constants. NaN for a generated image of a single value:
+    with the data range 0 the constants that keep SSIM from 0 / 0 vanish (scikit-image
+    gives NaN or noise).
     """
     _check(generated, target, GAUSS_WINDOW, "ssim_gauss")
     values = generated.astype(jnp.float32)
@@ -93,33 +66,13 @@ def ssim_gauss_padded(generated: jax.Array, target: jax.Array) -> jax.Array:
 
     PATN scores DeepFashion so: its photos are the middle of white 256x256 ones. The
     border is the same in both images and lifts the figure.
-
-    Args:
-        generated: [B, 256, 176, 3] uint8.
-        target: [B, 256, 176, 3] uint8.
-
-    Returns:
-        [B] float32 in [-1, 1], 1 for equal images; NaN where `ssim_gauss` has NaN.
-
-    Raises:
-        ValueError: images are not uint8, or of another size.
     """
     return ssim_gauss(pad(generated, WHITE), pad(target, WHITE))
 
 
 def pad(image: jax.Array, value: int) -> jax.Array:
-    """Adds 40 columns of one value on either side.
-
-    Args:
-        image: [B, 256, 176, 3] uint8.
-        value: of the border, 0 to 255.
-
-    Returns:
-        [B, 256, 256, 3] uint8.
-
-    Raises:
-        ValueError: images of another size.
-    """
+    """Adds 40 columns of one value on either side: [B, 256, 176, 3] -> [B, 256, 256,
+    3]."""
     if image.shape[1:3] != PADDED_FROM:
         raise ValueError(
             "ssim_gauss_padded is defined for images of 256x176 pixels, got "

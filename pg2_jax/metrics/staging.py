@@ -1,7 +1,6 @@
 """Work that XLA's CPU compiler must not merge with what follows it."""
 
 import contextlib
-import functools
 from collections.abc import Callable
 
 import jax
@@ -15,13 +14,9 @@ def staged(function: Callable) -> Callable:
     rows of a window again for each of its 11 columns, ten times the work; it drops
     optimization barriers before it fuses. It would also run several metrics at once,
     whose arrays push each other out of the cache. Elsewhere its own choice is kept.
-
-    Args:
-        function: of arrays, compiled as a unit.
     """
     compiled = jax.jit(function)
 
-    @functools.wraps(function)
     def call(*arguments):
         with contextlib.ExitStack() as stack:
             if jax.default_backend() == "cpu":

@@ -1,84 +1,42 @@
-"""Weights of torch models, from .safetensors and .pth, without torch.
+"""State dicts of torch models, from .pth and .safetensors files, without torch.
 
-A .pth file holds a pickle, of which names, numbers, plain containers and tensors are
-read and everything else is refused (see `restricted_pickle`).
+A .pth file holds a pickle, of which tensors by name are read and nothing else (see
+`restricted_pickle`).
 """
 
 import io
-import json
 import math
 import os
 import pathlib
-import struct
 import zipfile
-from typing import Any, ClassVar, NamedTuple
+from typing import Any
 
-import jax.numpy as jnp
 import ml_dtypes
 import numpy as np
+import safetensors.numpy
 
 from pg2_jax import restricted_pickle
 from pg2_jax.restricted_pickle import RefusedError
 
-_SAFETENSORS = {
-    "F64": np.float64,
-    "F32": np.float32,
-    "F16": np.float16,
-    "BF16": ml_dtypes.bfloat16,
-    "I64": np.int64,
-    "I32": np.int32,
-    "I16": np.int16,
-    "I8": np.int8,
-    "U8": np.uint8,
-    "BOOL": np.bool_,
-}
-_STORAGES = {
-    "DoubleStorage": np.float64,
-    "FloatStorage": np.float32,
-    "HalfStorage": np.float16,
-    "BFloat16Storage": ml_dtypes.bfloat16,
-    "LongStorage": np.int64,
-    "IntStorage": np.int32,
-    "ShortStorage": np.int16,
-    "CharStorage": np.int8,
-    "ByteStorage": np.uint8,
-    "BoolStorage": np.bool_,
-}
-_GLOBALS = {
-    ("collections", "OrderedDict"): "dict",
-    ("torch._utils", "_rebuild_tensor_v2"): "tensor",
-    ("torch._utils", "_rebuild_parameter"): "parameter",
-}
-_INSTRUCTIONS = (
-    "MARK STOP POP POP_MARK INT BININT BININT1 BININT2 LONG LONG1 LONG4 NONE NEWTRUE "
-    "NEWFALSE BINFLOAT UNICODE BINUNICODE SHORT_BINUNICODE BINSTRING SHORT_BINSTRING "
-    "APPEND APPENDS GLOBAL STACK_GLOBAL EMPTY_DICT EMPTY_LIST EMPTY_TUPLE TUPLE TUPLE1 "
-    "TUPLE2 TUPLE3 PROTO FRAME GET BINGET LONG_BINGET PUT BINPUT LONG_BINPUT MEMOIZE "
-    "BINPERSID REDUCE BUILD SETITEM SETITEMS"
-)
+_HOLDS = "tensors by name (save model.state_dict(), not the model)"
 # The first pickle of a file that torch wrote before version 1.6.
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 
 
 def read(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
-    """Reads a state dict.
+    """Arrays by name, with the file's dtypes.
 
-    Args:
-        path: .safetensors, or what torch.save wrote of a state dict, in the zip form of
-            today or in the form before torch 1.6.
-
-    Returns:
-        Arrays by name, with the file's dtypes.
-
-    Raises:
-        ValueError: it is damaged, or holds more than tensors by name.
-        OSError: it cannot be read.
+    Reads .safetensors, or what torch.save wrote of a state dict, in the zip form of
+    today or in the form before torch 1.6. What is damaged, or holds more than tensors
+    by name, is a ValueError.
     """
     path = pathlib.Path(path)
-    content = path.read_bytes()
-    read_content = _read_safetensors if path.suffix == ".safetensors" else _read_torch
     try:
-        return read_content(content)
+        if path.suffix == ".safetensors":
+            return safetensors.numpy.load_file(path)
+        return _read_torch(path.read_bytes())
+    except OSError:
+        raise
     except RefusedError as error:
         raise ValueError(f"{path}: {error}") from error
     except Exception as error:
@@ -88,228 +46,126 @@ def read(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
         ) from error
 
 
-def _read_safetensors(content: bytes) -> dict[str, np.ndarray]:
-    """8 bytes with the length of a JSON header, the header, the numbers."""
-    (length,) = struct.unpack_from("<Q", content)
-    if length > len(content) - 8:
-        raise RefusedError(
-            f"the header should have {length:,} bytes, the file has {len(content):,}"
-        )
-    header = json.loads(content[8 : 8 + length])
-    header.pop("__metadata__", None)
-    data = memoryview(content)[8 + length :]
-    found = {}
-    for name, entry in header.items():
-        if entry["dtype"] not in _SAFETENSORS:
-            raise RefusedError(f"{name} has the unknown type {entry['dtype']}")
-        begin, end = entry["data_offsets"]
-        flat = _numbers(data[begin:end], _SAFETENSORS[entry["dtype"]], name)
-        if math.prod(entry["shape"]) != len(flat):
-            raise RefusedError(
-                f"{name} of shape {entry['shape']} has {len(flat):,} numbers"
-            )
-        found[name] = flat.reshape(entry["shape"])
-    return found
+class _Unpickler(restricted_pickle.Unpickler):
+    """Knows the few names that torch's pickles of tensors mention.
 
+    Tensors are views of storages, arrays by their keys that are filled afterwards.
+    """
 
-def _numbers(data: Any, dtype: Any, name: str) -> np.ndarray:
-    """Little-endian bytes as numbers."""
-    dtype = np.dtype(dtype)
-    if len(data) % dtype.itemsize:
-        raise RefusedError(f"{name} has {len(data):,} bytes, no multiple of its type")
-    return np.frombuffer(data, dtype)
+    def __init__(self, file: io.BytesIO, most_bytes: int) -> None:
+        super().__init__(file, _NAMES, _HOLDS)
+        self.storages: dict[str, np.ndarray] = {}
+        self._bytes_left = most_bytes
+
+    def persistent_load(self, pid: Any) -> np.ndarray:
+        """The storage that a tensor refers to."""
+        kind, dtype, key, _, count, *view = pid
+        known = kind == "storage" and isinstance(dtype, np.dtype) and type(key) is str
+        if not known or type(count) is not int or any(view):
+            raise RefusedError("it refers to something that is no storage")
+        if key not in self.storages:
+            self._bytes_left -= count * dtype.itemsize
+            if self._bytes_left < 0:
+                raise RefusedError(f"it is too small for the numbers of storage {key}")
+            self.storages[key] = np.zeros(count, dtype)
+        return self.storages[key]
 
 
 def _read_torch(content: bytes) -> dict[str, np.ndarray]:
-    if content[:4] == b"PK\x03\x04":
-        tensors, storages = _read_zip(content)
-    else:
-        tensors, storages = _read_legacy(content)
+    is_zip = content[:4] == b"PK\x03\x04"
+    tensors = _read_zip(content) if is_zip else _read_legacy(content)
     if not isinstance(tensors, dict):
         raise RefusedError("it holds no state dict but something else")
     for name, tensor in tensors.items():
-        if not isinstance(tensor, _Tensor):
+        if not isinstance(tensor, np.ndarray):
             raise RefusedError(f"{name!r} is no tensor; give a plain state dict")
-    return {
-        str(name): _array(tensor, storages, str(name))
-        for name, tensor in tensors.items()
-    }
+    return {str(name): tensor for name, tensor in tensors.items()}
 
 
-def _read_zip(content: bytes) -> tuple[Any, dict[str, Any]]:
-    """The pickle, and the bytes of the storages by key."""
+def _read_zip(content: bytes) -> Any:
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         names = archive.namelist()
         (main,) = [name for name in names if name.endswith("/data.pkl")]
         folder = main.removesuffix("data.pkl")
-        for info in archive.infolist():
-            # torch never compresses; what does could unpack without end.
-            if info.compress_type != zipfile.ZIP_STORED:
-                raise RefusedError("it is compressed, which torch does not do")
+        # torch never compresses; what does could unpack without end.
+        if any(info.compress_type != zipfile.ZIP_STORED for info in archive.infolist()):
+            raise RefusedError("it is compressed, which torch does not do")
         if folder + "byteorder" in names:
             order = archive.read(folder + "byteorder")
             if order != b"little":
                 raise RefusedError(f"its numbers are {order!r}-endian")
-        tensors = _Unpickler(io.BytesIO(archive.read(main))).load()
-        storages = {
-            name.removeprefix(f"{folder}data/"): archive.read(name)
-            for name in names
-            if name.startswith(f"{folder}data/")
-        }
-    return tensors, storages
+        reader = _Unpickler(io.BytesIO(archive.read(main)), len(content))
+        tensors = reader.load()
+        for key, storage in reader.storages.items():
+            if f"{folder}data/{key}" not in names:
+                raise RefusedError(f"the numbers of storage {key} are missing")
+            _fill(storage, key, archive.read(f"{folder}data/{key}"))
+    return tensors
 
 
-def _read_legacy(content: bytes) -> tuple[Any, dict[str, Any]]:
+def _read_legacy(content: bytes) -> Any:
     """Five pickles (magic number, version, machine, tensors, keys), then each storage:
     its number of values and these."""
     file = io.BytesIO(content)
-    if _Unpickler(file).load() != _LEGACY_MAGIC:
+    if _Unpickler(file, 0).load() != _LEGACY_MAGIC:
         raise RefusedError("it is not a file of torch.save")
     for _ in range(2):
-        _Unpickler(file).load()
-    reader = _Unpickler(file)
+        _Unpickler(file, 0).load()
+    reader = _Unpickler(file, len(content))
     tensors = reader.load()
-    storages = {}
-    for key in _Unpickler(file).load():
-        storage = reader.storages.get(key)
-        if storage is None:
-            raise RefusedError(f"no tensor has the storage {key!r}")
-        (count,) = struct.unpack("<q", file.read(8))
-        storages[key] = file.read(max(count, 0) * np.dtype(storage.dtype).itemsize)
-    return tensors, storages
+    keys = _Unpickler(file, 0).load()
+    if sorted(keys) != sorted(reader.storages):
+        raise RefusedError("its storages are not those of its tensors")
+    for key in keys:
+        file.read(8)
+        storage = reader.storages[key]
+        _fill(storage, key, file.read(storage.nbytes))
+    return tensors
 
 
-class _Global(NamedTuple):
-    """One of the names that a pickle of tensors mentions; a storage has a dtype."""
-
-    kind: str
-    dtype: Any = None
-
-
-class _Storage(NamedTuple):
-    key: str
-    dtype: Any
-
-
-class _Tensor(NamedTuple):
-    storage: _Storage
-    offset: int
-    shape: tuple[int, ...]
-    strides: tuple[int, ...]
-
-
-def _array(tensor: _Tensor, storages: dict[str, Any], name: str) -> np.ndarray:
-    """The numbers of a tensor, copied out of its storage."""
-    storage, offset, shape, strides = tensor
-    if storage.key not in storages:
-        raise RefusedError(f"the numbers of {name} are missing")
-    flat = _numbers(storages[storage.key], storage.dtype, name)
-    last = offset + sum((n - 1) * s for n, s in zip(shape, strides, strict=True))
-    negative = min((offset, *shape, *strides)) < 0
-    if (
-        negative
-        or math.prod(shape) > len(flat)
-        or (0 not in shape and last >= len(flat))
-    ):
+def _fill(storage: np.ndarray, key: str, data: bytes) -> None:
+    if len(data) != storage.nbytes:
         raise RefusedError(
-            f"{name} of shape {shape} needs more than the {len(flat):,} numbers there"
+            f"storage {key} has {len(data):,} bytes, needed are {storage.nbytes:,}"
         )
-    steps = [step * flat.itemsize for step in strides]
-    return np.lib.stride_tricks.as_strided(flat[offset:], shape, steps).copy()
+    storage[:] = np.frombuffer(data, storage.dtype)
 
 
-def _tensor(storage: Any, offset: Any, shape: Any, strides: Any, *_: Any) -> _Tensor:
-    numbers = (offset, *shape, *strides)
-    if not isinstance(storage, _Storage) or not all(type(n) is int for n in numbers):
+def _tensor(storage: Any, offset: Any, shape: Any, strides: Any, *_: Any) -> np.ndarray:
+    sizes = (offset, *shape, *strides)
+    if not isinstance(storage, np.ndarray) or not all(type(n) is int for n in sizes):
         raise RefusedError("it holds a tensor without numbers")
-    return _Tensor(storage, offset, tuple(shape), tuple(strides))
-
-
-def _call(kind: str, arguments: tuple[Any, ...]) -> Any:
-    if kind == "dict":
-        return _dict(*arguments)
-    if kind == "tensor":
-        return _tensor(*arguments)
-    if kind == "parameter" and isinstance(arguments[0], _Tensor):
-        return arguments[0]
-    raise RefusedError(f"it calls {kind} with something else than tensors")
-
-
-def _dict(items: Any = ()) -> dict[str, Any]:
-    """A dict; Python 2 gives its entries as a list, as in lpips's own files."""
-    for item in items:
-        if not isinstance(item, list) or len(item) != 2 or type(item[0]) is not str:
-            raise RefusedError("a dict has entries that are no names with values")
-    return dict(items)
-
-
-class _Unpickler(restricted_pickle.Unpickler):
-    """Knows the few names that torch's pickles of tensors mention."""
-
-    dispatch: ClassVar[restricted_pickle.Dispatch] = restricted_pickle.dispatch(
-        _INSTRUCTIONS, "tensors by name"
-    )
-
-    def __init__(self, content: io.BytesIO) -> None:
-        """Takes the file."""
-        super().__init__(content)
-        self.storages: dict[str, _Storage] = {}
-
-    def find_class(self, module: Any, name: Any) -> _Global:
-        """What stands for a name; makes nothing."""
-        if module == "torch" and name in _STORAGES:
-            return _Global("storage", _STORAGES[name])
-        if (module, name) not in _GLOBALS:
-            raise RefusedError(
-                f"it holds {str(module)[:60]}.{str(name)[:60]}; only tensors by name "
-                "are read (save model.state_dict(), not the model)"
-            )
-        return _Global(_GLOBALS[module, name])
-
-    def persistent_load(self, pid: Any) -> _Storage:
-        """The storage that a tensor refers to, by its key."""
-        kind, storage, key, _, _, *view = pid
-        if kind != "storage" or not isinstance(storage, _Global) or any(view):
-            raise RefusedError("it refers to something that is no storage")
-        self.storages[key] = _Storage(key, storage.dtype)
-        return self.storages[key]
-
-    def call(self, function: Any, arguments: tuple[Any, ...]) -> Any:
-        """A call, which must give a tensor or a dict."""
-        if not isinstance(function, _Global):
-            raise RefusedError("it calls something that is no tensor")
-        return _call(function.kind, arguments)
-
-    def change(self, target: Any, state: Any) -> None:
-        """Lets a state dict have the versions of its modules, which nobody needs."""
-        if type(target) is not dict:
-            raise RefusedError(f"it changes a {type(target).__name__}")
-
-
-def fitted(value: Any, shapes: Any, what: str, file: str, label: str = "") -> Any:
-    """Weights as float32 on the device, if they are those of a network.
-
-    Args:
-        value: an array, or such by name, nested.
-        shapes: what the network has there.
-        what: begins the message where it has other weights.
-        file: that they are from, which begins the message where they are damaged.
-        label: of the weights in the network, for the messages.
-
-    Raises:
-        ValueError: other names or shapes, or a number that is not finite.
-    """
-    if isinstance(shapes, dict):
-        if set(value) != set(shapes):
-            raise ValueError(f"{what}: {label}has {sorted(value)}.")
-        return {
-            name: fitted(value[name], shape, what, file, f"{label}{name} ")
-            for name, shape in shapes.items()
-        }
-    if tuple(value.shape) != shapes.shape:
-        raise ValueError(
-            f"{what}: {label}has the shape {value.shape}, needed is {shapes.shape}."
+    last = offset + sum((n - 1) * s for n, s in zip(shape, strides, strict=True))
+    # `as_strided` checks nothing.
+    fits = storage.ndim == 1 and min(sizes) >= 0 and math.prod(shape) <= len(storage)
+    if not fits or (0 not in shape and last >= len(storage)):
+        raise RefusedError(
+            f"a tensor of shape {tuple(shape)} needs more than the {len(storage):,} "
+            "numbers there"
         )
-    if not np.isfinite(value).all():
-        raise ValueError(f"{file}: {label}holds NaN or infinite values.")
-    return jnp.asarray(value, jnp.float32)
+    steps = [step * storage.itemsize for step in strides]
+    return np.lib.stride_tricks.as_strided(storage[offset:], shape, steps)
+
+
+def _parameter(tensor: Any, *_: Any) -> Any:
+    return tensor
+
+
+def _empty_dict() -> dict[str, Any]:
+    return {}
+
+
+_NAMES = {
+    ("collections", "OrderedDict"): _empty_dict,
+    ("torch._utils", "_rebuild_tensor_v2"): _tensor,
+    ("torch._utils", "_rebuild_parameter"): _parameter,
+    **{
+        ("torch", f"{name}Storage"): np.dtype(dtype)
+        for name, dtype in (
+            *[("Double", np.float64), ("Float", np.float32), ("Half", np.float16)],
+            *[("Long", np.int64), ("Int", np.int32), ("Short", np.int16)],
+            *[("Char", np.int8), ("Byte", np.uint8), ("Bool", np.bool_)],
+            ("BFloat16", ml_dtypes.bfloat16),
+        )
+    },
+}

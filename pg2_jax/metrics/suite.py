@@ -18,28 +18,18 @@ TARGET, SOURCE = "target", "source"
 
 
 class Metric(NamedTuple):
-    """One number of a pair of images.
+    """One number of a pair of images."""
 
-    Attributes:
-        compute: generated and target [B, H, W, 3] uint8, and with a mask rule the mask
-            [B, H, W, 1] -> [B] float32.
-        definition: one line.
-        reference: what gives the same numbers.
-        higher_is_better: the direction.
-        mask: "target" or "source" for the pose that the mask is drawn from, or empty.
-        window: smallest side of an image in pixels.
-        size: the only (height, width) that it is defined for, if any.
-        undefined: which pairs have no finite value, empty if all have one.
-    """
-
+    # Generated and target [B, H, W, 3] uint8, and where `mask` says whose the mask
+    # [B, H, W, 1] -> [B] float32.
     compute: Callable[..., jax.Array]
     definition: str
-    reference: str
+    reference: str  # What gives the same numbers.
     higher_is_better: bool = True
-    mask: str = ""
-    window: int = 1
-    size: tuple[int, int] | None = None
-    undefined: str = ""
+    mask: str = ""  # TARGET, SOURCE or none.
+    window: int = 1  # Smallest side of an image in pixels.
+    size: tuple[int, int] | None = None  # The only (height, width) that it is for.
+    undefined: str = ""  # Which pairs have no finite value.
 
     def describe(self) -> str:
         """The definition and the direction."""
@@ -155,16 +145,8 @@ METRICS = {
 
 
 def needs(metric: Metric, size: tuple[int, int], masks: frozenset[str]) -> str:
-    """What a metric lacks on images of one size.
-
-    Args:
-        metric: one of `METRICS`.
-        size: (height, width).
-        masks: whose body masks there are.
-
-    Returns:
-        Words that go on "needs"; empty when it can be computed.
-    """
+    """What a metric lacks on images of (height, width) with the masks of these bodies,
+    in words that go on "needs"; empty when it can be computed."""
     if metric.size and size != metric.size:
         return f"images of {metric.size[0]}x{metric.size[1]} pixels"
     if min(size) < metric.window:
@@ -180,22 +162,15 @@ def compute(
     masks: Mapping[str, jax.Array],
     names: Collection[str] = tuple(METRICS),
 ) -> dict[str, jax.Array]:
-    """The metrics that these images and masks allow.
+    """The metrics that images [B, H, W, 3] uint8 and masks [B, H, W, 1] in {0, 1}, by
+    `TARGET` or `SOURCE`, allow: [B] float32 by name, in the order of `METRICS`.
 
-    Args:
-        generated: [B, H, W, 3] uint8.
-        target: [B, H, W, 3] uint8.
-        masks: [B, H, W, 1] in {0, 1} by `TARGET` or `SOURCE`, any or none of them.
-        names: of `METRICS`.
-
-    Returns:
-        [B] float32 by name, in the order of `METRICS`. A pair without a finite value
-        has NaN or infinity: `Metric.undefined` says why.
+    A pair without a finite value has NaN or infinity: `Metric.undefined` says why.
     """
     height, width = target.shape[1:3]
-    found = {}
+    values = {}
     for name, metric in METRICS.items():
         if name in names and not needs(metric, (height, width), frozenset(masks)):
             mask = (masks[metric.mask],) if metric.mask else ()
-            found[name] = staged(metric.compute)(generated, target, *mask)
-    return found
+            values[name] = staged(metric.compute)(generated, target, *mask)
+    return values

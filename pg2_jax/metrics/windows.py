@@ -33,35 +33,22 @@ class _Moments(NamedTuple):
 
 
 def uniform(generated: jax.Array, target: jax.Array, window: int) -> jax.Array:
-    """Mean SSIM in uniform windows, with sample covariance and the data range 255.
-
-    Args:
-        generated: [B, H, W, 3] uint8.
-        target: [B, H, W, 3] uint8.
-        window: side in pixels, odd, at most 127.
-
-    Returns:
-        [B] float32.
-    """
+    """Mean SSIM [B] of [B, H, W, 3] uint8 in uniform windows of an odd side up to 127
+    pixels, with sample covariance and the data range 255."""
     x, y = _batch_last(generated, jnp.int32), _batch_last(target, jnp.int32)
     sums = [_window_sum(z, window) for z in (x, y, x * x + y * y, x * y)]
-    similarity = functools.partial(_uniform_similarity, count=window * window)
+
+    def similarity(*sums: jax.Array) -> jax.Array:
+        return _similarity(_sample_moments(*sums, count=window * window), 255.0)
+
     return _mean(staged(similarity)(*sums))
 
 
 def gaussian(
     generated: jax.Array, target: jax.Array, data_range: jax.Array
 ) -> jax.Array:
-    """Mean SSIM in Gaussian windows, with population covariance.
-
-    Args:
-        generated: [B, H, W, 3] uint8.
-        target: [B, H, W, 3] uint8.
-        data_range: [B] float32, above 0.
-
-    Returns:
-        [B] float32; without meaning where the data range is 0.
-    """
+    """Mean SSIM [B] of [B, H, W, 3] uint8 in Gaussian windows, with population
+    covariance; without meaning where the data range [B] is 0."""
     x, y = _batch_last(generated, jnp.float32), _batch_last(target, jnp.float32)
     rows = staged(_gauss_rows)(x, y)
     return _mean(staged(_gauss_similarity)(x, y, rows, data_range))
@@ -74,12 +61,8 @@ def _batch_last(image: jax.Array, dtype: jnp.dtype) -> jax.Array:
 def _mean(similarity: jax.Array) -> jax.Array:
     """Mean [B] over windows and channels of [H', W', 3, B]."""
     height, width = similarity.shape[:2]
-    columns = staged(_sum_of_rows)(similarity)
+    columns = staged(functools.partial(jnp.sum, axis=0))(similarity)
     return columns.sum(axis=(0, 1)) / (3 * height * width)
-
-
-def _sum_of_rows(similarity: jax.Array) -> jax.Array:
-    return similarity.sum(axis=0)
 
 
 def _similarity(moments: _Moments, data_range: jax.Array | float) -> jax.Array:
@@ -88,10 +71,6 @@ def _similarity(moments: _Moments, data_range: jax.Array | float) -> jax.Array:
     x, y = moments.mean_x, moments.mean_y
     alike = (2 * x * y + c1) * (2 * moments.covariance + c2)
     return alike / ((x * x + y * y + c1) * (moments.variances + c2))
-
-
-def _uniform_similarity(*sums: jax.Array, count: int) -> jax.Array:
-    return _similarity(_sample_moments(*sums, count=count), 255.0)
 
 
 def _window_sum(x: jax.Array, window: int) -> jax.Array:

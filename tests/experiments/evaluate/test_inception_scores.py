@@ -123,7 +123,7 @@ def test_what_is_missing_is_said(both):
     generated, target, keypoints = make_pairs(9)
     nothing = collected([], generated, target).not_computed()
     assert set(nothing) == set(inception_scores.METRICS)
-    assert "--inception with the path of inception-2015-12-05.tgz" in nothing["fid_tf"]
+    assert "--inception with the path of pytorch-fid's" in nothing["fid_tf"]
     few = collected(both[:1], generated, target).not_computed()
     assert "at least 10 images, got 9" in few["inception_score"]
     assert few["masked_inception_score"] == "needs the keypoints of the target images"

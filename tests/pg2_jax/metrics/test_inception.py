@@ -1,14 +1,13 @@
 """Inception-v3 against the frameworks that its weights come from."""
 
+import functools
 import importlib.util
-import io
 import pathlib
-import sys
-import tarfile
 
 import jax
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from pg2_jax.metrics import inception, inception_weights
 
@@ -36,52 +35,20 @@ def close(found, want):
     np.testing.assert_allclose(found, want, atol=3e-5)
 
 
-@pytest.fixture(scope="module")
-def graph():
-    """A serialized graph and what TensorFlow makes of the images with it."""
-    return load_graph_builder().build(make_images(), seed=0, scaled=True)
-
-
-def test_the_frozen_graph_gives_tensorflows_numbers(graph, tmp_path):
-    content, (features, product, logits) = graph
-    (tmp_path / "graph.pb").write_bytes(content)
-    weights = inception_weights.read(tmp_path / "graph.pb")
+def test_the_network_of_2015_gives_tensorflows_numbers(tmp_path):
+    state, (features, product, logits) = load_graph_builder().build(
+        make_images(), inception.layer_names(), seed=0
+    )
+    path = tmp_path / "weights.safetensors"
+    # The file's format knows no strides.
+    save_file({name: np.ascontiguousarray(x) for name, x in state.items()}, path)
+    weights = inception_weights.read(path)
     assert weights.network is inception.TF_2015
+    assert (weights.file, len(weights.sha256)) == (path.name, 64)
     found = apply(weights, make_images())
     close(found.features, features)
     close(found.logits_without_bias, product)
     close(found.logits, logits)
-
-
-def test_a_graph_may_leave_gamma_unused(graph):
-    from tensorflow.core.framework import graph_pb2
-
-    used = inception_weights.from_graph(graph[0], "graph.pb")
-    definition = graph_pb2.GraphDef.FromString(graph[0])
-    nodes = {node.name: node for node in definition.node}
-    nodes["conv_1/batchnorm"].attr["scale_after_normalization"].b = False
-    content = definition.SerializeToString()
-    unused = inception_weights.from_graph(content, "graph.pb")
-    tensor = nodes["conv_1/batchnorm/gamma"].attr["value"].tensor
-    gamma = np.frombuffer(tensor.tensor_content, np.float32)
-    for layer, factor in [("Conv2d_1a_3x3", 1), ("Conv2d_2a_3x3", gamma)]:
-        gain = unused[layer]["gain"] * factor
-        np.testing.assert_allclose(gain, used[layer]["gain"], rtol=1e-6)
-
-
-def test_the_archive_is_read_as_it_is_distributed(graph, tmp_path):
-    content = graph[0]
-    path = tmp_path / "inception-2015-12-05.tgz"
-    with tarfile.open(path, "w:gz", compresslevel=0) as archive:
-        for name, data in [("README", b"text"), (inception_weights.GRAPH, content)]:
-            info = tarfile.TarInfo(name)
-            info.size = len(data)
-            archive.addfile(info, io.BytesIO(data))
-    weights = inception_weights.read(path)
-    want = inception_weights.from_graph(content, "graph.pb")
-    jax.tree.map(np.testing.assert_array_equal, weights.params, want)
-    assert weights.file == path.name
-    assert len(weights.sha256) == 64
 
 
 def require_torch():
@@ -158,6 +125,7 @@ def test_torch_fidelitys_weights_give_its_numbers(tmp_path):
     close(found.logits, want[2].numpy())
 
 
+@functools.cache
 def random_state(classes=1008):
     """A state dict by torchvision's names, of zeros and ones."""
     network = inception.TF_2015.clone(classes=classes)
@@ -167,7 +135,7 @@ def random_state(classes=1008):
         "fc.bias": np.zeros(classes, np.float32),
         "AuxLogits.fc.bias": np.zeros(classes, np.float32),
     }
-    for layer, _ in inception_weights.layers():
+    for layer in inception.layer_names():
         height, width, channels, features = shapes[layer]["kernel"].shape
         kernel = np.zeros((features, channels, height, width), np.float32)
         state[f"{layer}.conv.weight"] = kernel
@@ -215,19 +183,8 @@ def test_files_that_are_no_weights(tmp_path):
             inception_weights.read(path)
 
     check("absent.pth", None, "absent.pth is not there")
-    check("a.bin", b"", r"are .pth, .pt, .safetensors, .pb or .tgz")
-    check("a.pb", b"no graph at all", "is no TensorFlow graph")
-    check("empty.pb", b"", "holds no Inception-v3: it lacks")
-    check("a.tgz", b"no archive", "cannot be unpacked")
-    with tarfile.open(tmp_path / "other.tgz", "w:gz"):
-        pass
-    check("other.tgz", None, "does not hold classify_image_graph_def.pb")
-
-
-def test_a_graph_needs_tensorflow(monkeypatch):
-    monkeypatch.setitem(sys.modules, "tensorflow.core.framework", None)
-    with pytest.raises(ValueError, match="which takes tensorflow to read: pip install"):
-        inception_weights.from_graph(b"", "a.pb")
+    check("a.bin", b"", r"a.bin: weights of Inception-v3 are .pth, .pt, .safetensors")
+    check("a.pth", b"GIF89a", "a.pth is no whole state dict")
 
 
 def test_resizing_by_hand():

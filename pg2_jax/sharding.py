@@ -12,6 +12,8 @@ import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from pg2_jax import errors
+
 PyTree = Any
 
 
@@ -36,24 +38,22 @@ def batched_steps(mesh: Mesh) -> NamedSharding:
 
 
 def check_batch_size(batch_size: int, parts: int = 1) -> None:
-    """Raises ValueError unless the devices divide the global batch evenly.
-
-    Args:
-        batch_size: over all devices.
-        parts: of --grad_accumulation, each of which the devices share.
-    """
+    """Raises ValueError unless the devices divide the global batch evenly, and each of
+    the parts of the gradient accumulation."""
     devices = jax.device_count()
     if batch_size % devices:
-        raise ValueError(
-            f"--batch_size={batch_size} must be a multiple of the number of devices, "
-            f"{devices}, because each device takes an equal share of the batch."
+        rule = (
+            f" must be a multiple of the number of devices, {devices}, because each "
+            "device takes an equal share of the batch."
         )
+        raise errors.ArgumentError("batch_size", batch_size, rule)
     if batch_size % (devices * parts):
-        raise ValueError(
-            f"--batch_size={batch_size} must be a multiple of {devices * parts}, "
-            f"--grad_accumulation={parts} times the number of devices, {devices}, "
-            "because each device takes an equal share of each part."
+        rule = (
+            f" must be a multiple of {devices * parts}, grad_accumulation={parts} "
+            f"times the number of devices, {devices}, because each device takes an "
+            "equal share of each part."
         )
+        raise errors.ArgumentError("batch_size", batch_size, rule)
 
 
 def local(tree: PyTree) -> PyTree:

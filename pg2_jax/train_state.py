@@ -10,8 +10,8 @@ import jax.numpy as jnp
 import optax
 from flax import struct
 
-from pg2_jax import models, prng
-from pg2_jax.inputs import pose_input
+from pg2_jax import inputs, models, prng
+from pg2_jax.architecture import Architecture
 
 PyTree = Any
 
@@ -33,7 +33,7 @@ class Average:
 
         The share of the new is (1 - decay) / (1 - decay^count), which makes of the
         recursion what Adam makes of its moments: an average without bias, in which the
-        first weights, drawn at random, have no part.
+        random first weights have no part.
         """
         count = self.count + 1
         share = (decay - 1) / jnp.expm1(count * math.log(decay))
@@ -43,13 +43,8 @@ class Average:
 
 @struct.dataclass
 class Player:
-    """One network of the game.
-
-    Attributes:
-        params: its weights.
-        opt_state: its optimizer's memory.
-        average: of its weights; None where it is not kept.
-    """
+    """One network: its weights, its optimizer's memory, and where it is kept the
+    average of its weights."""
 
     params: PyTree
     opt_state: optax.OptState
@@ -57,7 +52,7 @@ class Player:
 
     @property
     def drawing_params(self) -> PyTree:
-        """The weights to draw with: the average where it is kept."""
+        """The weights to generate with: the average where it is kept."""
         return self.params if self.average is None else self.average.params
 
     def update(
@@ -95,65 +90,99 @@ class TrainState:
         refine: G2, (coarse image, source image, and the pose where it was built to see
             it) -> refined image; None without stage II.
         discriminator: D, image or pair of images -> logit; None where nothing is
-            adversarial.
+            adversarial. `Any` spares the steps that have them a check.
     """
 
     step: jax.Array
     coarse: Player
-    refine: Player | None
-    discriminator: Player | None
-
-
-def make_optimizer(
-    learning_rate: optax.ScalarOrSchedule,
-) -> optax.GradientTransformation:
-    """Adam as in section 4.1 of the paper: beta1 0.5, beta2 0.999.
-
-    Args:
-        learning_rate: constant (paper), or a schedule such as those of `schedules`.
-    """
-    return optax.adam(learning_rate, b1=0.5, b2=0.999)
-
-
-_DISCRIMINATOR = 2  # which of the networks D is, in the order of their keys
+    refine: Player | Any
+    discriminator: Player | Any
 
 
 def create(
-    architecture: models.Architecture,
+    architecture: Architecture,
     optimizer: optax.GradientTransformation,
     seed: int | jax.Array,
     *,
     averaged: bool = False,
 ) -> TrainState:
-    """Draws the weights of the networks that the stages need; the state of step 0.
-
-    Args:
-        architecture: of the networks.
-        optimizer: of all of them.
-        seed: of the weights.
-        averaged: whether averages of G1's and G2's weights are kept.
-    """
+    """The state of step 0: random weights of the networks that the stages need, and
+    averages of G1's and G2's if wanted."""
     size = (1, architecture.image_height, architecture.image_width)
     image = jnp.zeros((*size, 3))
-    pose = pose_input(jnp.zeros((1, 18, 3)), architecture)
-    refined_from = (
-        [image, image, pose] if architecture.refine_sees_pose else [image] * 2
-    )
-    judged = jnp.zeros((*size, 6 if architecture.discriminator_input == "pair" else 3))
+    pose = inputs.pose_input(jnp.zeros((1, 18, 3)), architecture)
     root = prng.key(seed, prng.Stream.INITIALIZE)
+    coarse_key, refine_key, discriminator_key = (
+        jax.random.fold_in(root, i) for i in range(3)
+    )
 
-    def player(index: int, network: nn.Module, *inputs: jax.Array) -> Player:
-        params = network.init(jax.random.fold_in(root, index), *inputs)["params"]
-        average = average_of(params) if averaged and index != _DISCRIMINATOR else None
+    def player(
+        network: nn.Module, key: jax.Array, *seen: jax.Array, averaged: bool
+    ) -> Player:
+        params = network.init(key, *seen)["params"]
+        average = average_of(params) if averaged else None
         return Player(params, optimizer.init(params), average)
 
-    has_refine = architecture.stages == "two_stage"
-    has_discriminator = architecture.stages != "coarse"
-    return TrainState(
-        step=jnp.zeros((), jnp.int32),
-        coarse=player(0, architecture.coarse(), image, pose),
-        refine=player(1, architecture.refine(), *refined_from) if has_refine else None,
-        discriminator=player(_DISCRIMINATOR, architecture.discriminator(), judged)
-        if has_discriminator
-        else None,
+    coarse = player(
+        models.coarse_generator(architecture),
+        coarse_key,
+        image,
+        pose,
+        averaged=averaged,
     )
+    refine = discriminator = None
+    if architecture.stages == "two_stage":
+        seen = (image, image, pose) if architecture.refine_sees_pose else (image, image)
+        network = models.RefinementGenerator(architecture)
+        refine = player(network, refine_key, *seen, averaged=averaged)
+    if architecture.stages != "coarse":
+        channels = 6 if architecture.discriminator_input == "pair" else 3
+        judged = jnp.zeros((*size, channels))
+        judge = models.Discriminator(architecture)
+        discriminator = player(judge, discriminator_key, judged, averaged=False)
+    step = jnp.zeros((), jnp.int32)
+    return TrainState(step, coarse, refine, discriminator)
+
+
+def make_optimizer(
+    learning_rate: optax.ScalarOrSchedule,
+) -> optax.GradientTransformation:
+    """Adam as in section 4.1 of the paper: beta1 0.5, beta2 0.999."""
+    return optax.adam(learning_rate, b1=0.5, b2=0.999)
+
+
+def learning_rate(
+    peak: float,
+    *,
+    decay: str = "constant",
+    stage_steps: int = 1,
+    halve_every: int = 1,
+    warmup_steps: int = 0,
+) -> optax.ScalarOrSchedule:
+    """The learning rate as a function of the finished updates of a stage.
+
+    Args:
+        peak: the rate after the warm-up.
+        decay: constant (paper); cosine, falling to zero at the end of the stage; or
+            halving, half as large again after every `halve_every` updates, which the
+            released code computes and does not apply.
+        stage_steps: updates of the stage, for the cosine.
+        halve_every: updates until the rate is half as large.
+        warmup_steps: updates over which the rate grows in equal steps, from
+            peak / (warmup_steps + 1) at the first. The decay begins after them.
+
+    Returns:
+        A number where the rate never changes, else count of updates -> rate.
+    """
+    rate: optax.ScalarOrSchedule = peak
+    if decay == "cosine":
+        # Zero for what is left, should the warm-up fill the stage.
+        left = max(1, stage_steps - warmup_steps)
+        rate = optax.cosine_decay_schedule(peak, left)
+    elif decay == "halving":
+        rate = optax.exponential_decay(peak, halve_every, 0.5, staircase=True)
+    if not warmup_steps:
+        return rate
+    after = rate if callable(rate) else optax.constant_schedule(rate)
+    warmup = optax.linear_schedule(peak / (warmup_steps + 1), peak, warmup_steps)
+    return optax.join_schedules([warmup, after], [warmup_steps])

@@ -102,10 +102,10 @@ def drawn(model):
     @jax.jit
     def draw(state, batch):
         inputs = inputs_lib.prepare(batch, architecture)
-        coarse = generation.draw_coarse(
+        coarse = generation.generate_coarse(
             state.coarse.params, inputs["source"], inputs["pose"], architecture
         )
-        refined = generation.draw_refined(
+        refined = generation.generate_refined(
             state.refine.params, coarse, inputs["source"], inputs["pose"], architecture
         )
         logits = train_step.judge(
@@ -197,13 +197,13 @@ def gradient_norms(model, drawn, player):
 
     def loss(params):
         if player == "coarse":
-            image = generation.draw_coarse(
+            image = generation.generate_coarse(
                 params, inputs["source"], inputs["pose"], architecture
             )
             return losses.l1(image, inputs["target"], inputs["mask"]).mean()
         discriminator, image = state.discriminator.params, refined
         if player == "refine":
-            image = generation.draw_refined(
+            image = generation.generate_refined(
                 params, coarse, inputs["source"], inputs["pose"], architecture
             )
         else:

@@ -21,14 +21,14 @@ from pg2_jax import (
 )
 
 SIZE = (32, 16)
-PAPER = models.Architecture(
+PAPER = Architecture(
     image_height=SIZE[0],
     image_width=SIZE[1],
     base_channels=4,
     bottleneck_size=4,
     discriminator_channels=4,
 )
-RELEASED = models.Architecture(
+RELEASED = Architecture(
     image_height=SIZE[0],
     image_width=SIZE[1],
     base_channels=4,
@@ -96,7 +96,7 @@ def test_coarse_step_follows_the_gradient_of_equation_one():
     inputs = train_step.prepare(batch, PAPER)
 
     def loss(params):
-        coarse = train_step.draw_coarse(params, inputs["source"], inputs["pose"], PAPER)
+        coarse = train_step.generate_coarse(params, inputs["source"], inputs["pose"], PAPER)
         return losses.l1(coarse, inputs["target"], inputs["mask"]).mean()
 
     gradients = jax.grad(loss)(state.coarse.params)
@@ -122,10 +122,10 @@ def test_the_discriminator_trains_against_the_new_refined_image():
         state, batch, architecture=PAPER, objective=objective
     )
     inputs = train_step.prepare(batch, PAPER)
-    coarse = train_step.draw_coarse(
+    coarse = train_step.generate_coarse(
         state.coarse.params, inputs["source"], inputs["pose"], PAPER
     )
-    refined = train_step.draw_refined(
+    refined = train_step.generate_refined(
         new.refine.params, coarse, inputs["source"], inputs["pose"], PAPER
     )
     logits = train_step.judge(
@@ -323,22 +323,22 @@ def test_generate_adds_the_difference_map():
         architecture=PAPER,
     )
     inputs = train_step.prepare(batch, PAPER)
-    coarse = train_step.draw_coarse(
+    coarse = train_step.generate_coarse(
         state.coarse.params, inputs["source"], inputs["pose"], PAPER
     )
     difference = PAPER.refine().apply(
         {"params": state.refine.params}, coarse, inputs["source"]
     )
     for name, want in (("coarse", coarse), ("refined", coarse + difference)):
-        want = np.asarray(images.to_uint8(want), int)
+        want = np.asarray(inputs_lib.to_uint8(want), int)
         assert np.abs(drawn[name] - want).max() <= 1, name
     assert np.abs(np.asarray(drawn["refined"], int) - drawn["coarse"]).max() > 20
 
 
 def test_uint8_images_survive_the_round_trip():
     every = jnp.arange(256, dtype=jnp.uint8)
-    np.testing.assert_array_equal(images.to_uint8(images.from_uint8(every)), every)
-    extremes = images.to_uint8(jnp.array([-3.0, -1.0, 0.0, 1.0, 7.0]))
+    np.testing.assert_array_equal(inputs_lib.to_uint8(inputs_lib.from_uint8(every)), every)
+    extremes = inputs_lib.to_uint8(jnp.array([-3.0, -1.0, 0.0, 1.0, 7.0]))
     np.testing.assert_array_equal(extremes, [0, 0, 128, 255, 255])
 
 
@@ -357,7 +357,7 @@ def test_the_one_stage_moves_g1_and_the_discriminator():
     inputs = train_step.prepare(batch, ONE_STAGE)
 
     def drawn(params):
-        return train_step.draw_coarse(
+        return train_step.generate_coarse(
             params, inputs["source"], inputs["pose"], ONE_STAGE
         )
 
@@ -369,7 +369,7 @@ def test_the_one_stage_moves_g1_and_the_discriminator():
     drawn, judged = jax.jit(drawn), jax.jit(judged)
     before = drawn(state.coarse.params)
     l1 = losses.l1(before, inputs["target"], inputs["mask"]).mean()
-    fooled = losses.called_real(judged(before)["generated"]).mean()
+    fooled = losses.cross_entropy(judged(before)["generated"], 1.0).mean()
     np.testing.assert_allclose(metrics["coarse/loss"], fooled + 3 * l1, rtol=1e-5)
     np.testing.assert_allclose(metrics["coarse/adversarial"], fooled, rtol=1e-5)
     # D answers the image of the moved G1.
@@ -384,7 +384,7 @@ def refined_of(architecture, seed=0):
     state = make_state(architecture)
     inputs = train_step.prepare(make_batch(seed=seed), architecture)
     coarse = inputs["target"]  # any image will do
-    draw = jax.jit(train_step.draw_refined, static_argnums=4)
+    draw = jax.jit(train_step.generate_refined, static_argnums=4)
     refined = draw(
         state.refine.params, coarse, inputs["source"], inputs["pose"], architecture
     )
@@ -402,7 +402,7 @@ def test_g2_may_draw_the_image_itself():
 def test_g2_may_see_the_target_pose():
     architecture = dataclasses.replace(PAPER, refine_sees_pose=True)
     state, inputs, coarse, refined = refined_of(architecture)
-    draw = jax.jit(train_step.draw_refined, static_argnums=4)
+    draw = jax.jit(train_step.generate_refined, static_argnums=4)
     other = draw(
         state.refine.params, coarse, inputs["source"], 1 - inputs["pose"], architecture
     )
@@ -428,7 +428,7 @@ def test_a_pose_at_the_bottleneck_reaches_the_image(embedding):
         inputs = train_step.prepare(
             {**batch, "target_keypoints": keypoints}, architecture
         )
-        return train_step.draw_coarse(
+        return train_step.generate_coarse(
             params, inputs["source"], inputs["pose"], architecture
         )
 

@@ -17,7 +17,7 @@ import pytest
 
 from experiments.evaluate import evaluate
 from experiments.train import train
-from pg2_jax import locks
+from pg2_jax import files
 from pg2_jax.checkpoint import restore
 from tests.experiments import program_processes
 from tests.experiments.tiny_run import assert_equal, make_config, state_of
@@ -147,7 +147,7 @@ def numbers(text):
 def test_a_second_training_in_one_workdir_is_refused(whole, tmp_path):
     config = dataclasses.replace(whole, workdir=str(tmp_path))
     with (
-        locks.holding(tmp_path / ".lock", "it"),
+        files.locked(tmp_path / ".lock", "it"),
         pytest.raises(
             ValueError,
             match=rf"--workdir={tmp_path}: another process .*process {os.getpid()} on ",

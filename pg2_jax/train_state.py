@@ -51,6 +51,11 @@ class Player:
     average: Average | None = None
 
     @property
+    def size(self) -> int:
+        """The number of its weights."""
+        return sum(x.size for x in jax.tree.leaves(self.params))
+
+    @property
     def drawing_params(self) -> PyTree:
         """The weights to generate with: the average where it is kept."""
         return self.params if self.average is None else self.average.params
@@ -97,6 +102,12 @@ class TrainState:
     coarse: Player
     refine: Player | Any
     discriminator: Player | Any
+
+    @property
+    def players(self) -> dict[str, Player]:
+        """The networks that there are, by their names in the paper."""
+        players = {"G1": self.coarse, "G2": self.refine, "D": self.discriminator}
+        return {name: player for name, player in players.items() if player}
 
 
 def create(

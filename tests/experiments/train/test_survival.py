@@ -1,8 +1,9 @@
 """Kills, full disks, damaged files and second trainers: the run goes on as if nothing
-had been. `PG2_KILLS=100` kills more often than the usual three times."""
+had been. `PG2_KILLS=100` kills more often than the usual once."""
 
 import contextlib
 import dataclasses
+import json
 import os
 import pathlib
 import random
@@ -52,14 +53,13 @@ def kill(process, how, config, copy):
     return str(copy) if how == "power" else config.workdir
 
 
-def test_a_run_killed_at_random_ends_as_an_uninterrupted_one(whole, tmp_path):
+@pytest.mark.parametrize("kills", [1, pytest.param(3, marks=pytest.mark.slow)])
+def test_a_run_killed_at_random_ends_as_an_uninterrupted_one(whole, tmp_path, kills):
     want = state_of(whole)
     rng = random.Random(int(os.environ.get("PG2_KILLS_SEED", "0")))
-    kills = int(os.environ.get("PG2_KILLS", "3"))
-    config, log = (
-        dataclasses.replace(whole, workdir=str(tmp_path / "0")),
-        tmp_path / "l",
-    )
+    kills = int(os.environ.get("PG2_KILLS", kills))
+    config = dataclasses.replace(whole, workdir=str(tmp_path / "0"))
+    log = tmp_path / "log"
     for i in range(1, kills + 1):
         process = program_processes.start(config, devices=jax.device_count(), log=log)
         # Sixteen steps at most, so that three kills come in both stages.
@@ -115,6 +115,7 @@ def test_two_processes_stop_together_and_one_goes_on(whole, tmp_path):
         )
 
 
+@pytest.mark.slow
 def test_two_processes_evaluate_as_one(whole, tmp_path):
     results = []
     for count in (2, 1):
@@ -138,8 +139,6 @@ def test_two_processes_evaluate_as_one(whole, tmp_path):
 
 
 def numbers(text):
-    import json
-
     metrics = json.loads(text)["metrics"]
     return [r["mean"] for kind in metrics.values() for r in kind.values()]
 

@@ -70,20 +70,16 @@ def pose_input(keypoints: jax.Array, architecture: Architecture) -> jax.Array:
 
 def flip_at_random(batch: Batch, key: jax.Array) -> Batch:
     """Mirrors each pair, both photos and both poses, with probability one half."""
-    size = batch["source_image"].shape[0]
+    size, _, width, _ = batch["source_image"].shape
     flipped = jax.random.bernoulli(key, 0.5, (size,))
-    width = batch["source_image"].shape[2]
-
-    def image(x: jax.Array) -> jax.Array:
-        return jnp.where(flipped.reshape(-1, 1, 1, 1), x[:, :, ::-1], x)
-
-    def keypoints(x: jax.Array) -> jax.Array:
-        mirrored = pose.flip_keypoints(x, width)
-        return jnp.where(flipped.reshape(-1, 1, 1), mirrored, x)
-
-    return Batch(
-        source_image=image(batch["source_image"]),
-        target_image=image(batch["target_image"]),
-        source_keypoints=keypoints(batch["source_keypoints"]),
-        target_keypoints=keypoints(batch["target_keypoints"]),
+    mirrored = Batch(
+        source_image=batch["source_image"][:, :, ::-1],
+        target_image=batch["target_image"][:, :, ::-1],
+        source_keypoints=pose.flip_keypoints(batch["source_keypoints"], width),
+        target_keypoints=pose.flip_keypoints(batch["target_keypoints"], width),
     )
+
+    def choose(mirror: jax.Array, same: jax.Array) -> jax.Array:
+        return jnp.where(flipped.reshape(-1, *[1] * (same.ndim - 1)), mirror, same)
+
+    return jax.tree.map(choose, mirrored, batch)

@@ -127,30 +127,26 @@ def create(
         jax.random.fold_in(root, i) for i in range(3)
     )
 
-    def player(
-        network: nn.Module, key: jax.Array, *seen: jax.Array, averaged: bool
-    ) -> Player:
-        params = network.init(key, *seen)["params"]
+    def weights(network: nn.Module, key: jax.Array, *seen: jax.Array) -> PyTree:
+        return network.init(key, *seen)["params"]
+
+    def generator(params: PyTree) -> Player:
         average = average_of(params) if averaged else None
         return Player(params, optimizer.init(params), average)
 
-    coarse = player(
-        models.coarse_generator(architecture),
-        coarse_key,
-        image,
-        pose,
-        averaged=averaged,
-    )
+    network = models.coarse_generator(architecture)
+    coarse = generator(weights(network, coarse_key, image, pose))
     refine = discriminator = None
     if architecture.stages == "two_stage":
-        seen = (image, image, pose) if architecture.refine_sees_pose else (image, image)
         network = models.RefinementGenerator(architecture)
-        refine = player(network, refine_key, *seen, averaged=averaged)
+        seen = (image, image, pose) if architecture.refine_sees_pose else (image, image)
+        refine = generator(weights(network, refine_key, *seen))
     if architecture.stages != "coarse":
+        network = models.Discriminator(architecture)
         channels = 6 if architecture.discriminator_input == "pair" else 3
         judged = jnp.zeros((*size, channels))
-        judge = models.Discriminator(architecture)
-        discriminator = player(judge, discriminator_key, judged, averaged=False)
+        params = weights(network, discriminator_key, judged)
+        discriminator = Player(params, optimizer.init(params))
     step = jnp.zeros((), jnp.int32)
     return TrainState(step, coarse, refine, discriminator)
 

@@ -1,6 +1,7 @@
 """--mode=train --dry_run: what a training would be and take, without training."""
 
 import dataclasses
+import datetime
 import statistics
 import time
 from typing import Any
@@ -62,7 +63,7 @@ def show(
     device = jax.devices()[0].device_kind
     console.print(
         f"{config.workdir}: {dataset.count('train'):,} training pairs; step {done:,} "
-        f"of {config.total_steps:,} is done. About {_duration(total)} are left on "
+        f"of {config.total_steps:,} is done. About {_rounded(total)} are left on "
         f"{jax.device_count()} x {device}: remaining steps times the median of "
         f"{_TIMED_STEPS} measured steps on random data. Reading the data, compiling, "
         "evaluations, pictures and checkpoints come on top. Nothing was written.",
@@ -167,18 +168,10 @@ def _costs(config: Config, costs: dict[str, Cost]) -> rich.table.Table:
             memory,
             f"{cost.seconds:.3g}",
             f"{config.batch_size / cost.seconds:,.3g}",
-            _duration(cost.steps_left * cost.seconds),
+            str(_rounded(cost.steps_left * cost.seconds)),
         )
     return table
 
 
-def _duration(seconds: float) -> str:
-    """Such as "3 days 4 hours", to two units."""
-    units = {"days": 86_400, "hours": 3_600, "minutes": 60, "seconds": 1}
-    parts: list[str] = []
-    left = round(seconds)
-    for name, size in units.items():
-        count, left = divmod(left, size)
-        if count or (name == "seconds" and not parts):
-            parts.append(f"{count} {name if count != 1 else name[:-1]}")
-    return " ".join(parts[:2])
+def _rounded(seconds: float) -> datetime.timedelta:
+    return datetime.timedelta(seconds=round(seconds))

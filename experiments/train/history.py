@@ -65,7 +65,7 @@ class History:
         except OSError as error:
             raise OSError(
                 f"the history cannot be written to {self._file.name}: {error}. With "
-                "room on the disk the same command goes on."
+                "room on the disk the same command resumes the run."
             ) from error
 
     def close(self) -> None:

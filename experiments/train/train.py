@@ -232,7 +232,7 @@ class _Run:
         sizes = ", ".join(f"{name} {player.size:,}" for name, player in players)
         device, count = jax.devices()[0].device_kind, jax.process_count()
         several = f" in {count} processes" if count > 1 else ""
-        start = f"goes on from step {self._first:,}; " if self._first else ""
+        start = f"resumes from step {self._first:,}; " if self._first else ""
         stages = _STAGES[config.stages].format(config.coarse_steps, config.total_steps)
         return (
             f"{config.workdir}: {start}{self._dataset.count('train'):,} pairs of "
@@ -254,7 +254,7 @@ class _Run:
         if self._validation.is_over:
             evaluations = f"{config.early_stop_evals} evaluations without a better one"
             return f"{here} ended early after {evaluations}.{where}"
-        return f"{here} stopped; the same command goes on.{where}"
+        return f"{here} stopped; the same command resumes it.{where}"
 
 
 @jax.jit

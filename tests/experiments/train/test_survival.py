@@ -167,7 +167,7 @@ def test_a_damaged_checkpoint_costs_the_steps_since_the_one_before(
     assert train.train(config) is None
     said = capsys.readouterr()
     assert f"{newest} cannot be read" in said.err
-    assert "goes on from step 39" in said.out
+    assert "resumes from step 39" in said.out
     assert_equal(state_of(config), state_of(whole))
 
 

@@ -22,31 +22,19 @@ _MAX_BYTES = 2**30
 
 
 class Published(NamedTuple):
-    """A file that somebody publishes.
-
-    Attributes:
-        url: where it is downloaded.
-        sha256: of the file, unpacked; or its first digits, where the publisher says no
-            more (torch's file names have eight).
-        file: its name in the cache.
-        member: its name in the archive behind `url`, in whichever folder; empty when
-            there is none.
-    """
+    """A file that somebody publishes."""
 
     url: str
+    # Of the file, unpacked; or its first digits, where the publisher says no more
+    # (torch's file names have eight).
     sha256: str
-    file: str
-    member: str = ""
+    file: str  # its name in the cache
+    member: str = ""  # its name in the archive at `url`, if that is one
 
 
 def fetch(published: Published, what: str, advice: str) -> pathlib.Path:
     """A file in `cache_folder` that has the checksum; downloads it when it is not there
-    or damaged.
-
-    Args:
-        published: the file.
-        what: what it is, for messages, such as "the model".
-        advice: where else to get it, for messages.
+    or damaged. Messages say what it is, such as "the model", and where else to get it.
 
     Raises:
         ValueError: no download, or a wrong checksum; ends with the advice.

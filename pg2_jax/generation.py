@@ -47,18 +47,10 @@ def draw(
     *,
     architecture: Architecture,
 ) -> dict[str, jax.Array]:
-    """Generates the people of photos in new poses, as the networks give it.
+    """Generates people of photos, [B, H, W, 3] uint8, in new poses, [B, 18, 3] float32.
 
-    Args:
-        coarse_params: weights of G1.
-        refine_params: weights of G2, None for a model of G1 alone.
-        source_image: [B, H, W, 3] uint8.
-        target_keypoints: [B, 18, 3] float32, (x, y, visible) in pixels.
-        architecture: of the weights.
-
-    Returns:
-        [B, H, W, 3] float32 images by kind, "coarse" and, with G2, "refined"; about
-        [-1, 1].
+    Images [B, H, W, 3] float32 by kind: "coarse", and with the weights of G2 "refined";
+    as the networks give them, about [-1, 1].
     """
     source = inputs.from_uint8(source_image)
     pose = inputs.pose_input(target_keypoints, architecture)

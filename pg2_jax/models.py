@@ -34,15 +34,12 @@ class CoarseGenerator(nn.Module):
 
     @nn.compact
     def __call__(self, source: jax.Array, pose: jax.Array) -> jax.Array:
-        """Generates the coarse image.
+        """The coarse image [B, H, W, 3], unbounded, meant to be in [-1, 1].
 
         Args:
             source: [B, H, W, 3] in [-1, 1].
             pose: of the target: [B, H, W, 18] heat maps ("heatmap", "encoder"),
                 [B, 54] coordinates or a [B, 3] view, as `inputs.pose_input` makes it.
-
-        Returns:
-            [B, H, W, 3], unbounded, meant to be in [-1, 1].
         """
         beside = self.architecture.pose_embedding == "heatmap"
         x = jnp.concatenate([source, pose], axis=-1) if beside else source
@@ -124,14 +121,8 @@ class RefinementGenerator(nn.Module):
 
     @nn.compact
     def __call__(self, *images: jax.Array) -> jax.Array:
-        """Generates the difference map, or the image itself.
-
-        Args:
-            *images: [B, H, W, any]; in the paper G1's image and the source photo.
-
-        Returns:
-            [B, H, W, 3], unbounded.
-        """
+        """The difference map, or the image itself: [B, H, W, any] -> [B, H, W, 3],
+        unbounded. The paper's images are G1's and the source photo."""
         base, precision = self.architecture.base_channels, self.architecture.precision
         blocks = self.architecture.blocks - 2
         widths = [base * (i + 1) for i in range(blocks)]

@@ -18,15 +18,10 @@ PyTree = Any
 
 @struct.dataclass
 class Average:
-    """The exponential moving average of weights.
+    """The exponential moving average of weights."""
 
-    Attributes:
-        count: [] int32, number of updates averaged over.
-        params: the average; without an update, the first weights.
-    """
-
-    count: jax.Array
-    params: PyTree
+    count: jax.Array  # [] int32, number of updates averaged over
+    params: PyTree  # the average; without an update, the first weights
 
     def update(self, params: PyTree, decay: float) -> "Average":
         """Takes in new weights.
@@ -87,19 +82,11 @@ def average_of(params: PyTree) -> Average:
 
 @struct.dataclass
 class TrainState:
-    """The whole state of a run.
+    """The whole state of a run."""
 
-    Attributes:
-        step: [] int32, number of finished steps of both stages together.
-        coarse: G1, (source image, target pose) -> coarse image.
-        refine: G2, (coarse image, source image, and the pose where it was built to see
-            it) -> refined image; None without stage II.
-        discriminator: D, image or pair of images -> logit; None where nothing is
-            adversarial. `Any` spares the steps that have them a check.
-    """
-
-    step: jax.Array
-    coarse: Player
+    step: jax.Array  # [] int32, number of finished steps of both stages together
+    coarse: Player  # G1
+    # G2 and D, None where the stages do without; `Any` spares the steps a check.
     refine: Player | Any
     discriminator: Player | Any
 
@@ -166,7 +153,7 @@ def learning_rate(
     halve_every: int = 1,
     warmup_steps: int = 0,
 ) -> optax.ScalarOrSchedule:
-    """The learning rate as a function of the finished updates of a stage.
+    """The learning rate by the finished updates of a stage; a number if it is constant.
 
     Args:
         peak: the rate after the warm-up.
@@ -177,9 +164,6 @@ def learning_rate(
         halve_every: updates until the rate is half as large.
         warmup_steps: updates over which the rate grows in equal steps, from
             peak / (warmup_steps + 1) at the first. The decay begins after them.
-
-    Returns:
-        A number where the rate never changes, else count of updates -> rate.
     """
     rate: optax.ScalarOrSchedule = peak
     if decay == "cosine":

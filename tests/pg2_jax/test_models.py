@@ -225,7 +225,7 @@ def test_a_plain_block_is_a_residual_block_without_the_identity():
         ),
         (
             {"pose_embedding": "coordinates"},
-            "pose_embedding=coordinates must be one of heatmap, coordinate, encoder",
+            "pose_embedding=coordinates must be one of heatmap, coordinate, ",
         ),
     ],
 )

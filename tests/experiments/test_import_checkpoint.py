@@ -10,7 +10,6 @@ import shutil
 
 import flax.traverse_util
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 

@@ -18,30 +18,22 @@ from pg2_jax.inputs import Batch
 
 @dataclasses.dataclass(frozen=True)
 class Stage:
-    """The programs of a stage; each is compiled when it is first called.
+    """The programs of a stage; each is compiled when it is first called."""
 
-    Attributes:
-        step: (state, batch) -> (state, metrics).
-        steps: the same for as many steps as the leading axis of the batch's arrays
-            has; those of the metrics have it too.
-    """
-
+    # (state, batch) -> (state, metrics).
     step: jax.stages.Wrapped
+    # The same for as many steps as the leading axis of the batch's arrays has; those of
+    # the metrics have it too.
     steps: jax.stages.Wrapped
 
 
 @dataclasses.dataclass(frozen=True)
 class Stages:
-    """The stages of a run.
+    """The stages of a run."""
 
-    Attributes:
-        first: stage I, or the one stage; up to step --coarse_steps.
-        second: stage II.
-        optimizer: that of the first stage; its memory has the form of the second's.
-    """
-
-    first: Stage
-    second: Stage
+    first: Stage  # stage I, or the one stage; up to step --coarse_steps
+    second: Stage  # stage II
+    # That of the first stage; its memory has the form of the second's.
     optimizer: optax.GradientTransformation
 
 
@@ -120,15 +112,8 @@ def call_length(config: Config, step: int) -> int:
 def feed(
     config: Config, batches: Iterator[Batch], first_step: int, mesh: Mesh
 ) -> Iterator[Batch]:
-    """The batch of each call up to the last step, put on the devices while the call
-    before it computes.
-
-    Args:
-        config: of the run.
-        batches: one for each step from the first on, numpy.
-        first_step: finished steps.
-        mesh: of the devices.
-    """
+    """The batch of each call up to the last step, from numpy batches of each step; put
+    on the devices while the call before it computes."""
     ahead, step = None, first_step
     while step < config.total_steps:
         count = call_length(config, step)

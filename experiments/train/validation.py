@@ -19,26 +19,15 @@ from pg2_jax.metrics import suite
 
 @dataclasses.dataclass(frozen=True)
 class Standing:
-    """How the last stage has done so far by --best_metric.
+    """How the last stage has done so far by --best_metric."""
 
-    Attributes:
-        value: the best.
-        step: where it was first reached; None before the first evaluation.
-        since: evaluations after that.
-    """
-
-    value: float = math.nan
-    step: int | None = None
-    since: int = 0
+    value: float = math.nan  # the best
+    step: int | None = None  # where it was first reached, once there is an evaluation
+    since: int = 0  # evaluations after that
 
 
 class Validation:
-    """Scores the state of a run on the same pairs again and again.
-
-    Attributes:
-        best: how the run has done, earlier sessions included.
-        is_over: whether --early_stop_evals says that the last stage ends here.
-    """
+    """Scores the state of a run on the same pairs again and again."""
 
     def __init__(
         self,
@@ -65,6 +54,7 @@ class Validation:
         return processes.as_first(self.best.step == step)
 
     def _judge(self) -> None:
+        """Sets how the run has done, earlier sessions included, and if it ends here."""
         self.best = standing(self._config, self._rows)
         self.is_over = processes.as_first(is_over(self._config, self._rows))
 

@@ -10,6 +10,7 @@ import math
 import pathlib
 import re
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import flax.traverse_util
 import jax
@@ -19,7 +20,8 @@ import tensorflow as tf
 
 from experiments import results
 from experiments.config import Config
-from pg2_jax import models, train_state
+from pg2_jax import train_state
+from pg2_jax.architecture import Architecture
 from pg2_jax.checkpoint import checkpointer
 
 Variables = Mapping[str, np.ndarray]
@@ -38,10 +40,6 @@ _BETA2 = float(np.float32(0.999))
 
 def import_checkpoint(config: Config) -> None:
     """Writes the checkpoint --tf1_checkpoint into --workdir as a checkpoint of ours.
-
-    Args:
-        config: names the checkpoint and the workdir; what it says of the networks
-            beyond the defaults must agree with the checkpoint.
 
     Raises:
         ValueError: no or a damaged checkpoint, unknown or missing variables, another
@@ -69,14 +67,8 @@ def import_checkpoint(config: Config) -> None:
 
 
 def read_variables(prefix: str) -> dict[str, np.ndarray]:
-    """Reads all variables of a TensorFlow-1 checkpoint.
-
-    Args:
-        prefix: path without .index or .data-00000-of-00001.
-
-    Raises:
-        ValueError: no checkpoint is there, or it is damaged.
-    """
+    """Reads all variables of a TensorFlow-1 checkpoint, whose path is given without
+    .index or .data-00000-of-00001."""
     if not pathlib.Path(f"{prefix}.index").is_file():
         raise ValueError(
             f"--tf1_checkpoint={prefix}: there is no {prefix}.index; give the path "
@@ -93,12 +85,8 @@ def read_variables(prefix: str) -> dict[str, np.ndarray]:
         ) from error
 
 
-def architecture_of(variables: Variables, name: str) -> models.Architecture:
-    """The released model that the variables belong to.
-
-    Args:
-        variables: of the checkpoint.
-        name: of the checkpoint, for the message.
+def architecture_of(variables: Variables, name: str) -> Architecture:
+    """The released model that the variables of the named checkpoint belong to.
 
     Raises:
         ValueError: variables are unknown, missing or of other shapes.
@@ -119,7 +107,7 @@ def architecture_of(variables: Variables, name: str) -> models.Architecture:
     blocks = convolutions // 6
     height = 8 * 2 ** (blocks - 1)
     width = flat // (8 * base_channels) * 2 ** (blocks - 1)
-    architecture = models.Architecture(
+    architecture = Architecture(
         image_height=height,
         image_width=width,
         base_channels=base_channels,
@@ -134,18 +122,14 @@ def architecture_of(variables: Variables, name: str) -> models.Architecture:
     return architecture
 
 
-def _check_names(
-    variables: Variables, architecture: models.Architecture, name: str
-) -> None:
+def _check_names(variables: Variables, architecture: Architecture, name: str) -> None:
     wanted = set(variable_names(architecture).values())
     slots = {variable + slot for variable in wanted for slot in _SLOTS}
-    unknown = sorted(
-        v
-        for v in variables
-        if v not in wanted and v not in slots and not _UNUSED.fullmatch(v)
-    )
-    present = slots & set(variables)
-    missing = sorted((wanted | (slots if present else set())) - set(variables))
+    others = set(variables) - wanted - slots
+    unknown = sorted(v for v in others if not _UNUSED.fullmatch(v))
+    if slots & set(variables):
+        wanted |= slots
+    missing = sorted(wanted - set(variables))
     if unknown or missing:
         lines = [f"--tf1_checkpoint={name} does not hold the released model:"]
         lines += [f"  missing: {variable}" for variable in missing]
@@ -153,23 +137,25 @@ def _check_names(
         raise ValueError("\n".join(lines))
 
 
-def variable_names(architecture: models.Architecture) -> dict[Path, str]:
+def variable_names(architecture: Architecture) -> dict[Path, str]:
     """The authors' variable for each of our weights, by (player, layer, weight)."""
     names: dict[Path, str] = {}
 
-    def add(player: str, layer: str, weight: str, bias: str) -> None:
+    def add(player: str, layer: str, kernel: str, bias: str) -> None:
         path = (player, *layer.split("/"))
-        names[(*path, "kernel")], names[(*path, "bias")] = weight, bias
+        names[(*path, "kernel")], names[(*path, "bias")] = kernel, bias
 
-    def add_slim(player: str, layer: str, scope: str) -> None:
-        add(player, layer, f"{scope}/weights", f"{scope}/biases")
-
-    for i, layer in enumerate(_coarse_layers(architecture.blocks)):
-        add_slim("coarse", layer, f"Pose_AE/G/Conv{f'_{i}' if i else ''}")
-    add_slim("coarse", "to_code", "Pose_AE/G/fully_connected")
-    add_slim("coarse", "from_code", "Pose_AE/G/fully_connected_1")
-    for i, layer in enumerate(_refine_layers(architecture.blocks - 2)):
-        add_slim("refine", layer, f"UAEnoFC/G/Conv{f'_{i}' if i else ''}")
+    generators = {
+        "Pose_AE/G/": ("coarse", _coarse_layers(architecture.blocks)),
+        "UAEnoFC/G/": ("refine", _refine_layers(architecture.blocks - 2)),
+    }
+    for scope, (player, layers) in generators.items():
+        for i, layer in enumerate(layers):
+            conv = f"{scope}Conv_{i}" if i else f"{scope}Conv"
+            add(player, layer, f"{conv}/weights", f"{conv}/biases")
+    for layer, name in (("to_code", ""), ("from_code", "_1")):
+        scope = f"Pose_AE/G/fully_connected{name}"
+        add("coarse", layer, f"{scope}/weights", f"{scope}/biases")
     for i in range(architecture.blocks - 1):
         scope = f"Discriminator.{i + 1}/Discriminator.{i + 1}"
         add("discriminator", f"conv{i}", f"{scope}.Filters", f"{scope}.Biases")
@@ -205,12 +191,9 @@ def _refine_layers(blocks: int) -> Iterator[str]:
             yield layer.replace("/convolutions", "")
 
 
-def released_config(config: Config, architecture: models.Architecture) -> Config:
-    """The config with which the released code trains this model.
-
-    Raises:
-        ValueError: a flag that is not at its default says otherwise.
-    """
+def released_config(config: Config, architecture: Architecture) -> Config:
+    """The config with which the released code trains this model; a flag that is not at
+    its default must agree."""
     large = architecture.image_height == 256
     values = dataclasses.asdict(architecture)
     values["image_size"] = f"{values.pop('image_height')}x{values.pop('image_width')}"
@@ -234,54 +217,39 @@ def released_config(config: Config, architecture: models.Architecture) -> Config
 
 
 def state_of(
-    variables: Variables, architecture: models.Architecture, learning_rate: float
+    variables: Variables, architecture: Architecture, learning_rate: float
 ) -> train_state.TrainState:
-    """The authors' weights and Adam slots as a state that training can go on from.
-
-    Args:
-        variables: of a checkpoint that fits the architecture.
-        architecture: as `architecture_of` returns it.
-        learning_rate: of the optimizers.
-    """
+    """The authors' weights and Adam slots as a state that training can resume from."""
     optimizer = train_state.make_optimizer(learning_rate)
     shapes = jax.eval_shape(lambda: train_state.create(architecture, optimizer, 0))
-    players = {
-        player: _player(variables, architecture, player, optimizer, i, shapes)
-        for i, player in enumerate(_PLAYERS)
-    }
+    names = variable_names(architecture)
+
+    def tree(player: str, slot: str = "") -> Any:
+        """The weights of a network, or one Adam moment of them, nested as ours."""
+        paths = [path for path in names if path[0] == player]
+        weights = {path[1:]: variables[names[path] + slot] for path in paths}
+        if player == "discriminator":
+            logit = weights[("logit", "kernel")]
+            weights[("logit", "kernel")] = _rows_first(logit, architecture)
+        nested = flax.traverse_util.unflatten_dict(weights)
+        return jax.tree.map(_fitting, nested, getattr(shapes, player).params)
+
+    players = {}
+    for index, player in enumerate(_PLAYERS):
+        params = tree(player)
+        adam, *rest = optimizer.init(params)
+        if any(name.endswith(_SLOTS) for name in variables):
+            first, second = (tree(player, slot) for slot in _SLOTS)
+            count = jnp.asarray(_updates(variables, index), jnp.int32)
+            adam = adam._replace(count=count, mu=first, nu=second)
+        players[player] = train_state.Player(params, (adam, *rest))
     # Adam's counts of G1 and G2; the variable `step` stays where the run began.
     counts = (players[name].opt_state[0].count for name in ("coarse", "refine"))
     step = jnp.asarray(sum(counts), jnp.int32)
     return train_state.TrainState(step=step, **players)
 
 
-def _player(variables, architecture, player, optimizer, index, shapes):
-    params = _tree(variables, architecture, player, "", shapes)
-    adam, *rest = optimizer.init(params)
-    if any(name.endswith(_SLOTS) for name in variables):
-        first, second = (
-            _tree(variables, architecture, player, slot, shapes) for slot in _SLOTS
-        )
-        count = _updates(variables, index)
-        adam = adam._replace(count=jnp.asarray(count, jnp.int32), mu=first, nu=second)
-    return train_state.Player(params=params, opt_state=(adam, *rest))
-
-
-def _tree(variables, architecture, player, slot, shapes):
-    """The weights of one network, or one Adam moment of them, nested as ours."""
-    weights = {
-        path[1:]: variables[name + slot]
-        for path, name in variable_names(architecture).items()
-        if path[0] == player
-    }
-    if player == "discriminator":
-        logit = weights[("logit", "kernel")]
-        weights[("logit", "kernel")] = _rows_first(logit, architecture)
-    tree = flax.traverse_util.unflatten_dict(weights)
-    return jax.tree.map(_fitting, tree, getattr(shapes, player).params)
-
-
-def _rows_first(kernel: np.ndarray, architecture: models.Architecture) -> np.ndarray:
+def _rows_first(kernel: np.ndarray, architecture: Architecture) -> np.ndarray:
     """D's last matrix: its rows are (channel, row, column) there, ours channel last."""
     height, width = 8, 8 * architecture.image_width // architecture.image_height
     kernel = kernel.reshape(-1, height, width, kernel.shape[-1])

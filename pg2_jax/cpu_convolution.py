@@ -6,8 +6,9 @@ convolution itself. Here wide 3x3 convolutions go by Winograd's minimal filterin
 needs 16 multiplications where the definition has 36 and rounds no worse (F(4x4, 3x3)
 was tried: it rounds ten times worse, 1.5e-5 of the largest value, and is quicker only
 in the middle of the U-Net); of all others the gradient by the kernel is one matrix
-product. GPUs and TPUs, narrow layers and bfloat16 get XLA's own. The numbers are those
-of `lax.conv_general_dilated` up to rounding.
+product. Narrow layers and bfloat16 get XLA's own, and so do other platforms that a
+program is compiled for on a CPU's machine. The numbers are those of
+`lax.conv_general_dilated` up to rounding.
 """
 
 import functools
@@ -35,16 +36,11 @@ def convolve(
     padding: Any,
     **_: Any,
 ) -> jax.Array:
-    """The convolution of the networks, for `nn.Conv(conv_general_dilated=convolve)`.
+    """[B, H, W, C], [K, K, C, D] -> [B, H / stride, W / stride, D], sizes rounded up.
 
-    Args:
-        x: [B, H, W, C].
-        kernel: [K, K, C, D].
-        strides: twice the same number.
-        padding: "SAME".
-
-    Returns:
-        [B, H / stride, W / stride, D], sizes rounded up.
+    For `nn.Conv(conv_general_dilated=convolve)`; strides are twice the same number, the
+    padding is "SAME". It has no forward-mode derivative (`jax.jvp`): its gradients are
+    written by hand, which jax allows in reverse mode alone.
     """
     assert padding == "SAME" and strides[0] == strides[1], (padding, strides)
     wide = kernel.shape[2] * kernel.shape[3] >= _PRODUCT_CHANNELS

@@ -2,13 +2,13 @@
 
 import contextlib
 import hashlib
-import http.client
 import os
 import pathlib
 import shutil
 import urllib.request
 import zipfile
 from collections.abc import Iterator
+from http.client import HTTPException
 from typing import NamedTuple
 
 import tqdm
@@ -22,33 +22,19 @@ _MAX_BYTES = 2**30
 
 
 class Published(NamedTuple):
-    """A file that somebody publishes.
-
-    Attributes:
-        url: where it is downloaded.
-        sha256: of the file, unpacked; or its first digits, where the publisher says no
-            more (torch's file names have eight).
-        file: its name in the cache.
-        member: its name in the archive behind `url`, in whichever folder; empty when
-            there is none.
-    """
+    """A file that somebody publishes."""
 
     url: str
+    # Of the file, unpacked; or its first digits, where the publisher says no more
+    # (torch's file names have eight).
     sha256: str
-    file: str
-    member: str = ""
+    file: str  # its name in the cache
+    member: str = ""  # its name in the archive at `url`, if that is one
 
 
 def fetch(published: Published, what: str, advice: str) -> pathlib.Path:
-    """Finds a file in the cache, and downloads it when it is not there or damaged.
-
-    Args:
-        published: the file.
-        what: what it is, for messages, such as "the model".
-        advice: where else to get it, for messages.
-
-    Returns:
-        A file in `cache_folder` that has the checksum.
+    """A file in `cache_folder` that has the checksum; downloads it when it is not there
+    or damaged. Messages say what it is, such as "the model", and where else to get it.
 
     Raises:
         ValueError: no download, or a wrong checksum; ends with the advice.
@@ -58,26 +44,20 @@ def fetch(published: Published, what: str, advice: str) -> pathlib.Path:
         return cached
     try:
         _download(published, cached)
-    except (
-        OSError,
-        ValueError,
-        zipfile.BadZipFile,
-        http.client.HTTPException,
-    ) as error:
+    except (OSError, ValueError, zipfile.BadZipFile, HTTPException) as error:
         reason = getattr(error, "reason", error) or type(error).__name__
         raise ValueError(f"{what} cannot be downloaded: {reason}; {advice}") from error
     return cached
 
 
 def cache_folder() -> pathlib.Path:
-    """Returns where downloads, and what is derived from data, are kept:
-    `$XDG_CACHE_HOME/pg2_jax`, or `~/.cache/pg2_jax`."""
+    """Where downloads, and what is derived from data, are kept."""
     root = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
     return pathlib.Path(root) / "pg2_jax"
 
 
 def sha256(path: pathlib.Path) -> str:
-    """Returns the SHA-256 checksum of a file, in hexadecimal digits."""
+    """The SHA-256 checksum of a file, in hexadecimal digits."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -88,11 +68,11 @@ def _download(published: Published, target: pathlib.Path) -> None:
         with _fetched(published.url, temporary) as archive:
             if published.member:
                 _unpack(archive, published.member, temporary)
-        found = sha256(temporary)
-        if not found.startswith(published.sha256):
-            more = "..." * (len(published.sha256) < len(found))
+        digest = sha256(temporary)
+        if not digest.startswith(published.sha256):
+            more = "..." * (len(published.sha256) < len(digest))
             raise ValueError(
-                f"its SHA-256 is {found}, expected {published.sha256}{more}"
+                f"its SHA-256 is {digest}, expected {published.sha256}{more}"
             )
 
 

@@ -19,12 +19,8 @@ class ArgumentError(ValueError):
 
 
 def for_programs(error: Exception, flag_of: Mapping[str, str]) -> str:
-    """What a program says of an error: an argument by the name of its flag.
-
-    Args:
-        error: any; other than an `ArgumentError` it speaks for itself.
-        flag_of: argument -> flag, where the two differ in name.
-    """
+    """What a program says of any error: an argument by the name of its flag, which
+    `flag_of` has where the two differ in name."""
     if not isinstance(error, ArgumentError):
         return str(error)
     flag = flag_of.get(error.argument, error.argument)

@@ -1,12 +1,16 @@
-"""Files that appear whole or not at all, and sizes as people write them."""
+"""Files that appear whole or not at all, locks, and sizes as people write them."""
 
 import contextlib
 import errno
+import fcntl
 import os
 import pathlib
 import re
+import socket
+import sys
 import tempfile
 from collections.abc import Iterator
+from typing import IO
 
 from pg2_jax import errors
 
@@ -29,9 +33,6 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
     A kill or an error leaves the old file, or none, but never a half. The suffix stays,
     because some writers choose the format by it.
 
-    Args:
-        path: the file to write; its folder must exist.
-
     Raises:
         OSError: it cannot be written; names the file, and says so in plain words where
             the disk is full or the folder is not one's own.
@@ -48,14 +49,8 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
 
 @contextlib.contextmanager
 def replacing_folder(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
-    """Gives a temporary folder beside `path`, which becomes it at the end.
-
-    Args:
-        path: the folder to make; it does not exist, or is empty.
-
-    Raises:
-        OSError: as `replacing`.
-    """
+    """Gives a temporary folder beside `path`, which becomes it at the end; `path` does
+    not exist, or is empty. Raises OSError as `replacing`."""
     path = pathlib.Path(path).expanduser()
     with (
         _plain_words(path),
@@ -81,16 +76,68 @@ def _plain_words(path: pathlib.Path) -> Iterator[None]:
         raise type(error)(f"{path} cannot be written: {reason}.") from error
 
 
-def parse_range(argument: str, text: str) -> tuple[int, int]:
-    """Reads "A:B" as (A, B).
+def lock(file: IO[str]) -> None:
+    """Locks an open file for this process; the system lets go of it when the file is
+    closed or the process ends, however it ends.
 
-    Args:
-        argument: names the text in the message.
-        text: such as "100:110".
+    On a disk without locks a note on stderr says that nothing is locked.
 
     Raises:
-        ValueError: the text is something else.
+        BlockingIOError: another process has it.
     """
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise
+    except OSError as error:
+        print(
+            f"note: {file.name} cannot be locked ({error}); a second program that "
+            "writes there goes unnoticed",
+            file=sys.stderr,
+        )
+
+
+@contextlib.contextmanager
+def locked(path: pathlib.Path, what: str) -> Iterator[None]:
+    """Holds a lock file that names this process, and removes it at the end.
+
+    Args:
+        path: the lock file; its folder must exist.
+        what: is written meanwhile, such as "--output_dir=data", for the message.
+
+    Raises:
+        ValueError: another process holds it; names that process.
+    """
+    with contextlib.ExitStack() as stack:
+        while True:
+            file = stack.enter_context(open(path, "a+", encoding="utf-8"))
+            try:
+                lock(file)
+            except BlockingIOError as error:
+                file.seek(0)
+                raise ValueError(
+                    f"{what}: another process is writing it "
+                    f"({file.read().strip() or 'it has just begun'}); wait for it, or "
+                    "choose another folder"
+                ) from error
+            if _is_open_at(path, file.fileno()):
+                break  # Else its owner removed it between our two calls.
+        stack.callback(path.unlink, missing_ok=True)
+        file.truncate(0)
+        file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
+        file.flush()
+        yield
+
+
+def _is_open_at(path: pathlib.Path, descriptor: int) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def parse_range(argument: str, text: str) -> tuple[int, int]:
+    """Reads "A:B" as (A, B); the argument names the text in the message."""
     match = re.fullmatch(r"(\d{1,9}):(\d{1,9})", text)
     if not match:
         rule = " must be A:B, such as 100:110."
@@ -99,15 +146,7 @@ def parse_range(argument: str, text: str) -> tuple[int, int]:
 
 
 def parse_size(argument: str, text: str) -> tuple[int, int]:
-    """Reads "HEIGHTxWIDTH" as (height, width) in pixels.
-
-    Args:
-        argument: names the text in the message.
-        text: such as "128x64".
-
-    Raises:
-        ValueError: the text is something else.
-    """
+    """Reads "HEIGHTxWIDTH" as (height, width) in pixels."""
     match = re.fullmatch(r"(\d{1,5})[xX](\d{1,5})", text)
     if not match or not (int(match[1]) and int(match[2])):
         rule = " must be HEIGHTxWIDTH in pixels, such as 128x64."

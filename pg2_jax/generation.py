@@ -1,45 +1,42 @@
-"""Drawing with the generators, in training and after it: pure functions."""
+"""Generating images, in training and after it: pure functions."""
 
 from typing import Any
 
 import flax.linen as nn
 import jax
 
-from pg2_jax import images, models
-from pg2_jax.inputs import pose_input
+from pg2_jax import inputs, models
+from pg2_jax.architecture import Architecture
 
 PyTree = Any
 
 
-def apply(network: nn.Module, params: PyTree, *inputs: jax.Array) -> jax.Array:
+def apply(network: nn.Module, params: PyTree, *arrays: jax.Array) -> jax.Array:
     """The output of a network; none of them has state besides its weights."""
-    output = network.apply({"params": params}, *inputs)
+    output = network.apply({"params": params}, *arrays)
     assert isinstance(output, jax.Array), "no collection is mutable"
     return output
 
 
-def draw_coarse(
-    params: PyTree,
-    source: jax.Array,
-    pose: jax.Array,
-    architecture: models.Architecture,
+def generate_coarse(
+    params: PyTree, source: jax.Array, pose: jax.Array, architecture: Architecture
 ) -> jax.Array:
-    """G1's image [B, H, W, 3]; the pose is that of `pose_input`."""
-    return apply(architecture.coarse(), params, source, pose)
+    """G1's image [B, H, W, 3]; the pose is that of `inputs.pose_input`."""
+    return apply(models.coarse_generator(architecture), params, source, pose)
 
 
-def draw_refined(
+def generate_refined(
     params: PyTree,
     coarse: jax.Array,
     source: jax.Array,
     pose: jax.Array,
-    architecture: models.Architecture,
+    architecture: Architecture,
 ) -> jax.Array:
     """The refined image [B, H, W, 3]: G1's image plus the difference map of G2, or what
-    G2 draws where it was built to draw the image itself."""
+    G2 generates where it was built to generate the image itself."""
     seen = (coarse, source, pose) if architecture.refine_sees_pose else (coarse, source)
-    drawn = apply(architecture.refine(), params, *seen)
-    return drawn if architecture.refine_output == "image" else coarse + drawn
+    output = apply(models.RefinementGenerator(architecture), params, *seen)
+    return output if architecture.refine_output == "image" else coarse + output
 
 
 def draw(
@@ -48,29 +45,21 @@ def draw(
     source_image: jax.Array,
     target_keypoints: jax.Array,
     *,
-    architecture: models.Architecture,
+    architecture: Architecture,
 ) -> dict[str, jax.Array]:
-    """Draws the people of photos in new poses, as the networks give it.
+    """Generates people of photos, [B, H, W, 3] uint8, in new poses, [B, 18, 3] float32.
 
-    Args:
-        coarse_params: weights of G1.
-        refine_params: weights of G2, None for a model of G1 alone.
-        source_image: [B, H, W, 3] uint8.
-        target_keypoints: [B, 18, 3] float32, (x, y, visible) in pixels.
-        architecture: of the weights.
-
-    Returns:
-        [B, H, W, 3] float32 images by kind, "coarse" and, with G2, "refined"; about
-        [-1, 1].
+    Images [B, H, W, 3] float32 by kind: "coarse", and with the weights of G2 "refined";
+    as the networks give them, about [-1, 1].
     """
-    source = images.from_uint8(source_image)
-    pose = pose_input(target_keypoints, architecture)
-    drawn = {"coarse": draw_coarse(coarse_params, source, pose, architecture)}
+    source = inputs.from_uint8(source_image)
+    pose = inputs.pose_input(target_keypoints, architecture)
+    images = {"coarse": generate_coarse(coarse_params, source, pose, architecture)}
     if refine_params is not None:
-        drawn["refined"] = draw_refined(
-            refine_params, drawn["coarse"], source, pose, architecture
+        images["refined"] = generate_refined(
+            refine_params, images["coarse"], source, pose, architecture
         )
-    return drawn
+    return images
 
 
 def generate(
@@ -79,14 +68,14 @@ def generate(
     source_image: jax.Array,
     target_keypoints: jax.Array,
     *,
-    architecture: models.Architecture,
+    architecture: Architecture,
 ) -> dict[str, jax.Array]:
     """`draw`, as uint8 images."""
-    drawn = draw(
+    images = draw(
         coarse_params,
         refine_params,
         source_image,
         target_keypoints,
         architecture=architecture,
     )
-    return {name: images.to_uint8(image) for name, image in drawn.items()}
+    return {name: inputs.to_uint8(image) for name, image in images.items()}

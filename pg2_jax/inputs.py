@@ -5,7 +5,8 @@ from typing import Any, TypedDict
 import jax
 import jax.numpy as jnp
 
-from pg2_jax import images, models, pose
+from pg2_jax import pose
+from pg2_jax.architecture import Architecture
 
 Array = Any  # numpy on the host, jax.Array on the devices
 
@@ -28,27 +29,35 @@ class Inputs(TypedDict):
     mask: jax.Array  # [B, H, W, 1] in {0, 1}, the target's body
 
 
-def prepare(batch: Batch, architecture: models.Architecture) -> Inputs:
+def prepare(batch: Batch, architecture: Architecture) -> Inputs:
     """Derives what the networks see from a batch: scaling, pose, body mask."""
     size = (architecture.image_height, architecture.image_width)
     return Inputs(
-        source=images.from_uint8(batch["source_image"]),
-        target=images.from_uint8(batch["target_image"]),
+        source=from_uint8(batch["source_image"]),
+        target=from_uint8(batch["target_image"]),
         pose=pose_input(batch["target_keypoints"], architecture),
         mask=pose.body_mask(batch["target_keypoints"], *size),
     )
 
 
-def pose_input(keypoints: jax.Array, architecture: models.Architecture) -> jax.Array:
-    """The pose as G1 was built to take it.
+def from_uint8(image: jax.Array) -> jax.Array:
+    """Scales uint8 [..., 3] in 0 .. 255 to float32 in [-1, 1]."""
+    return image.astype(jnp.float32) / 127.5 - 1.0
 
-    Args:
-        keypoints: [B, 18, 3] float32, (x, y, visible).
-        architecture: of G1.
 
-    Returns:
-        Heat maps [B, H, W, 18] in the architecture's range; for the coordinate
-        embedding [B, 54]; for the view [B, 3], 1 at its index in `pose.VIEWS`.
+def to_uint8(image: jax.Array) -> jax.Array:
+    """Clips float [..., 3] to [-1, 1] and rounds it to uint8 in 0 .. 255.
+
+    The authors' test program truncates instead, which darkens by half a level.
+    """
+    return jnp.round(jnp.clip((image + 1.0) * 127.5, 0.0, 255.0)).astype(jnp.uint8)
+
+
+def pose_input(keypoints: jax.Array, architecture: Architecture) -> jax.Array:
+    """The pose [B, 18, 3], (x, y, visible), as G1 was built to take it.
+
+    Heat maps [B, H, W, 18] in the architecture's range; for the coordinate embedding
+    [B, 54]; for the view [B, 3], 1 at its index in `pose.VIEWS`.
     """
     size = (architecture.image_height, architecture.image_width)
     if architecture.pose_embedding == "coordinate":
@@ -61,20 +70,16 @@ def pose_input(keypoints: jax.Array, architecture: models.Architecture) -> jax.A
 
 def flip_at_random(batch: Batch, key: jax.Array) -> Batch:
     """Mirrors each pair, both photos and both poses, with probability one half."""
-    size = batch["source_image"].shape[0]
+    size, _, width, _ = batch["source_image"].shape
     flipped = jax.random.bernoulli(key, 0.5, (size,))
-    width = batch["source_image"].shape[2]
-
-    def image(x: jax.Array) -> jax.Array:
-        return jnp.where(flipped.reshape(-1, 1, 1, 1), x[:, :, ::-1], x)
-
-    def keypoints(x: jax.Array) -> jax.Array:
-        mirrored = pose.flip_keypoints(x, width)
-        return jnp.where(flipped.reshape(-1, 1, 1), mirrored, x)
-
-    return Batch(
-        source_image=image(batch["source_image"]),
-        target_image=image(batch["target_image"]),
-        source_keypoints=keypoints(batch["source_keypoints"]),
-        target_keypoints=keypoints(batch["target_keypoints"]),
+    mirrored = Batch(
+        source_image=batch["source_image"][:, :, ::-1],
+        target_image=batch["target_image"][:, :, ::-1],
+        source_keypoints=pose.flip_keypoints(batch["source_keypoints"], width),
+        target_keypoints=pose.flip_keypoints(batch["target_keypoints"], width),
     )
+
+    def choose(mirror: jax.Array, same: jax.Array) -> jax.Array:
+        return jnp.where(flipped.reshape(-1, *[1] * (same.ndim - 1)), mirror, same)
+
+    return jax.tree.map(choose, mirrored, batch)

@@ -38,29 +38,13 @@ def l1(generated: jax.Array, target: jax.Array, mask: jax.Array | None) -> jax.A
     return jnp.mean(distance, axis=(1, 2, 3))
 
 
-def called_real(logits: jax.Array) -> jax.Array:
-    """L_bce(D(.), 1): small where the discriminator takes the image for real.
+def cross_entropy(logits: jax.Array, label: float) -> jax.Array:
+    """L_bce(D(.), label) of D's logits [B], unbounded -> [B].
 
-    Args:
-        logits: [B] of the discriminator, unbounded.
-
-    Returns:
-        [B] binary cross-entropy with label 1; of generated images it is the
-        generator's adversarial loss (Eq. 3).
+    With label 1 it is small where D takes the image for real; of generated images it is
+    the generator's adversarial loss (Eq. 3).
     """
-    return optax.sigmoid_binary_cross_entropy(logits, jnp.ones_like(logits))
-
-
-def called_fake(logits: jax.Array) -> jax.Array:
-    """L_bce(D(.), 0): small where the discriminator takes the image for generated.
-
-    Args:
-        logits: [B] of the discriminator, unbounded.
-
-    Returns:
-        [B] binary cross-entropy with label 0.
-    """
-    return optax.sigmoid_binary_cross_entropy(logits, jnp.zeros_like(logits))
+    return optax.sigmoid_binary_cross_entropy(logits, jnp.full_like(logits, label))
 
 
 def generator_loss(
@@ -72,32 +56,17 @@ def generator_loss(
 
 
 def pair_discriminator_loss(real: jax.Array, fake: jax.Array) -> jax.Array:
-    """What D minimizes in the paper (Eq. 2).
-
-    Args:
-        real: [B] logits of (source, target).
-        fake: [B] logits of (source, refined).
-
-    Returns:
-        [B] losses.
-    """
-    return called_real(real) + called_fake(fake)
+    """What D minimizes in the paper (Eq. 2), [B], by its logits of (source, target) and
+    of (source, generated)."""
+    return cross_entropy(real, 1.0) + cross_entropy(fake, 0.0)
 
 
 def triplet_discriminator_loss(
-    target: jax.Array, refined: jax.Array, source: jax.Array
+    target: jax.Array, generated: jax.Array, source: jax.Array
 ) -> jax.Array:
-    """What D minimizes in the released code, where it sees single images.
+    """What D minimizes in the released code, [B], by its logits of single images.
 
     The source photo is an explicit negative, so that copying it does not pay.
-
-    Args:
-        target: [B] logits of the target photo, labelled real.
-        refined: [B] logits of G2's image, labelled fake.
-        source: [B] logits of the source photo, labelled fake.
-
-    Returns:
-        [B] losses.
     """
-    fakes = called_fake(refined) + called_fake(source)
-    return 0.5 * called_real(target) + 0.25 * fakes
+    fakes = cross_entropy(generated, 0.0) + cross_entropy(source, 0.0)
+    return 0.5 * cross_entropy(target, 1.0) + 0.25 * fakes

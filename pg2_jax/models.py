@@ -1,183 +1,47 @@
-"""The generators of PG2, G1 and G2, and what decides the shapes of all networks.
+"""The networks of PG2: the generators G1 and G2, and the discriminator D.
 
 Convolutions are NHWC with SAME padding. G1 and G2 have no normalization and a linear
 output; their weights start Glorot-uniform and biases at zero (paper, section 3, and
 the released models.py).
 """
 
-import dataclasses
+import functools
 import math
+from typing import Any
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from pg2_jax import errors, variants
-from pg2_jax.blocks import (
-    GLOROT,
-    ConvBlock,
-    ResidualBlock,
-    conv,
-    kept_small,
-    rgb,
-    upsample,
-)
-from pg2_jax.discriminator import Discriminator
+from pg2_jax import cpu_convolution
+from pg2_jax.architecture import Architecture
+
+# Of all weights of G1 and G2.
+_GLOROT = nn.initializers.xavier_uniform()
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Architecture:
-    """Everything that decides the shapes of the weights and what they are fed.
-
-    Attributes:
-        image_height: H in pixels.
-        image_width: W in pixels.
-        stages: "two_stage": G1, G2 and D (the paper's G1+G2+D); "one_stage": G1 and D
-            (G1+D); "coarse": G1 alone.
-        pose_embedding: how G1 takes the target pose. "heatmap": heat maps beside the
-            photo (paper). "coordinate" and "encoder": joined at the bottleneck, as
-            coordinates (CE) or through an encoder of the heat maps (HME), section 4.2.
-            "view": only the word front, side or back, joined at the bottleneck.
-        coarse_network: "bottleneck": G1 (paper); "refinement": the network of G2,
-            which has no fully connected layer, on the inputs of G1.
-        coarse_block: "residual" (paper) or "plain" blocks in G1.
-        base_channels: channels of the first block of G1 and G2.
-        bottleneck_size: units of G1's fully connected bottleneck, and of the feature
-            of a pose that joins there.
-        discriminator_channels: channels of D's first convolution.
-        refine_decoder: "symmetric" (paper) or "constant" (released code).
-        refine_full_skip: whether G2 has a skip connection at full resolution.
-        refine_sees_pose: whether G2 is given the target pose's heat maps too.
-        refine_output: whether G2 draws a "difference" map to add to G1's image (paper)
-            or the "image" itself.
-        discriminator_input: "pair" (paper): D sees the source and an image, stacked on
-            the channels; "triplet" (released code): D sees one image.
-        heat_map_range: "zero_one" (paper) or "minus_one_one" (released code).
-        precision: what convolutions compute in, "float32" or "bfloat16"; the weights
-            are float32 in both.
-        remat: whether a gradient computes the inside of G1's and G2's blocks again
-            instead of keeping it: less memory, the same weights.
-    """
-
-    image_height: int
-    image_width: int
-    stages: str = "two_stage"
-    pose_embedding: str = "heatmap"
-    coarse_network: str = "bottleneck"
-    coarse_block: str = "residual"
-    base_channels: int = 128
-    bottleneck_size: int = 64
-    discriminator_channels: int = 64
-    refine_decoder: str = "symmetric"
-    refine_full_skip: bool = True
-    refine_sees_pose: bool = False
-    refine_output: str = "difference"
-    discriminator_input: str = "pair"
-    heat_map_range: str = "zero_one"
-    precision: str = "float32"
-    remat: bool = False
-
-    def __post_init__(self):
-        for name in variants.CHOICES:
-            variants.require(name, getattr(self, name))
-        height, width = self.image_height, self.image_width
-        if height < 32:
-            raise ValueError(
-                f"Image size {height}x{width}: the height must be at least 32, because "
-                "G2 has log2(height) - 4 blocks and needs one."
-            )
-        if self.coarse_network == "refinement" and self.pose_embedding != "heatmap":
-            rule = (
-                " joins the pose at the fully connected layer, which "
-                "coarse_network=refinement does not have."
-            )
-            raise errors.ArgumentError("pose_embedding", self.pose_embedding, rule)
-        if self.refine_sees_pose and self.pose_embedding in ("coordinate", "view"):
-            rule = (
-                " gives G2 the heat maps, which "
-                f"pose_embedding={self.pose_embedding} does without."
-            )
-            raise errors.ArgumentError("refine_sees_pose", True, rule)
-
-    @property
-    def blocks(self) -> int:
-        """Blocks of G1, N = log2(H) - 2, rounded down: 5 at 128x64, 6 at 256x256."""
-        return int(math.log2(self.image_height)) - 2
-
-    @property
-    def dtype(self) -> jnp.dtype:
-        """What convolutions compute in."""
-        return jnp.dtype(self.precision)
-
-    def coarse(self) -> "CoarseGenerator | RefinementGenerator":
-        """What draws the coarse image: G1, or the network of G2 in its place."""
-        if self.coarse_network == "refinement":
-            return self.refine()
-        return CoarseGenerator(
-            base_channels=self.base_channels,
-            bottleneck_size=self.bottleneck_size,
-            blocks=self.blocks,
-            block=self.coarse_block,
-            pose_embedding=self.pose_embedding,
-            dtype=self.dtype,
-            remat=self.remat,
-        )
-
-    def refine(self) -> "RefinementGenerator":
-        """G2."""
-        return RefinementGenerator(
-            base_channels=self.base_channels,
-            blocks=self.blocks - 2,
-            decoder=self.refine_decoder,
-            full_skip=self.refine_full_skip,
-            dtype=self.dtype,
-            remat=self.remat,
-        )
-
-    def discriminator(self) -> Discriminator:
-        """D."""
-        return Discriminator(
-            base_channels=self.discriminator_channels,
-            layers=self.blocks - 1,
-            dtype=self.dtype,
-        )
+def coarse_generator(architecture: Architecture) -> nn.Module:
+    """What generates the coarse image: G1, or the network of G2 in its place."""
+    if architecture.coarse_network == "refinement":
+        return RefinementGenerator(architecture)
+    return CoarseGenerator(architecture)
 
 
 class CoarseGenerator(nn.Module):
-    """G1: residual U-Net with a fully connected bottleneck (paper, section 3.1).
+    """G1: residual U-Net with a fully connected bottleneck (paper, section 3.1)."""
 
-    Attributes:
-        base_channels: channels of encoder block i are base_channels * (i + 1).
-        bottleneck_size: units of the fully connected layer, and of the pose's feature
-            where the pose joins there.
-        blocks: N blocks in the encoder, and N in the decoder.
-        block: "residual" (paper) or "plain".
-        pose_embedding: as in `Architecture`.
-        dtype: what convolutions compute in; the output is float32.
-        remat: as in `Architecture`.
-    """
-
-    base_channels: int
-    bottleneck_size: int
-    blocks: int
-    block: str
-    pose_embedding: str
-    dtype: jnp.dtype
-    remat: bool = False
+    architecture: Architecture
 
     @nn.compact
     def __call__(self, source: jax.Array, pose: jax.Array) -> jax.Array:
-        """Draws the coarse image.
+        """The coarse image [B, H, W, 3], unbounded, meant to be in [-1, 1].
 
         Args:
             source: [B, H, W, 3] in [-1, 1].
             pose: of the target: [B, H, W, 18] heat maps ("heatmap", "encoder"),
                 [B, 54] coordinates or a [B, 3] view, as `inputs.pose_input` makes it.
-
-        Returns:
-            [B, H, W, 3], unbounded, meant to be in [-1, 1].
         """
-        beside = self.pose_embedding == "heatmap"
+        beside = self.architecture.pose_embedding == "heatmap"
         x = jnp.concatenate([source, pose], axis=-1) if beside else source
         skips = self._encode(x)
         code = self._fully_connected(skips[-1], "to_code")
@@ -187,33 +51,36 @@ class CoarseGenerator(nn.Module):
 
     def _encode(self, x: jax.Array, prefix: str = "") -> list[jax.Array]:
         """The outputs of the N blocks, each but the first at half the size before."""
-        stem = conv(self.base_channels, 3, self.dtype, name=f"{prefix}stem")
+        precision = self.architecture.precision
+        stem = conv(self._width(0), 3, precision, name=f"{prefix}stem")
         x = nn.relu(stem(x))
         outputs = []
-        for i in range(self.blocks):
+        for i in range(self.architecture.blocks):
             if i:
                 name = f"{prefix}halve{i - 1}"
-                halve = conv(self._width(i), 3, self.dtype, stride=2, name=name)
+                halve = conv(self._width(i), 3, precision, stride=2, name=name)
                 x = nn.relu(halve(x))
             x = self._block(x.shape[-1], f"{prefix}encode{i}")(x)
             outputs.append(x)
         return outputs
 
     def _decode(self, code: jax.Array, skips: list[jax.Array]) -> jax.Array:
-        """The image drawn from the bottleneck's units and the encoder's outputs."""
+        """The image, from the bottleneck's units and the encoder's outputs."""
+        precision, channels = self.architecture.precision, self._width(0)
         batch, height, width, _ = skips[-1].shape
-        size = height * width * self.base_channels
-        x = nn.Dense(size, kernel_init=GLOROT, name="from_code")(code)
-        x = x.reshape(batch, height, width, self.base_channels).astype(self.dtype)
-        for i in reversed(range(self.blocks)):
+        from_code = nn.Dense(
+            height * width * channels, kernel_init=_GLOROT, name="from_code"
+        )
+        x = from_code(code).reshape(batch, height, width, channels).astype(precision)
+        for i in reversed(range(self.architecture.blocks)):
             x = jnp.concatenate([x, skips[i]], axis=-1)
             x = self._block(x.shape[-1], f"decode{i}")(x)
             if i > 0:
                 # The paper enlarges first; a 1x1 convolution gives the same before,
                 # with a quarter of the work.
-                narrow = conv(self._width(i - 1), 1, self.dtype, name=f"narrow{i}")
+                narrow = conv(self._width(i - 1), 1, precision, name=f"narrow{i}")
                 x = upsample(nn.relu(narrow(x)), skips[i - 1])
-        return rgb(x)
+        return _rgb(x)
 
     def _pose_feature(self, pose: jax.Array) -> jax.Array:
         """[B, bottleneck_size] to stand beside the image's code; a view stays [B, 3].
@@ -221,9 +88,9 @@ class CoarseGenerator(nn.Module):
         The paper gives no sizes: the feature is as wide as the code, and CE's first
         layer, too. Without the ReLU between them its two layers would be one.
         """
-        if self.pose_embedding == "view":
+        if self.architecture.pose_embedding == "view":
             return pose
-        if self.pose_embedding == "encoder":
+        if self.architecture.pose_embedding == "encoder":
             encoded = self._encode(pose, "pose_")[-1]
             return self._fully_connected(encoded, "pose_to_code")
         hidden = nn.relu(self._fully_connected(pose, "pose_hidden"))
@@ -231,66 +98,178 @@ class CoarseGenerator(nn.Module):
 
     def _fully_connected(self, x: jax.Array, name: str) -> jax.Array:
         """[B, ...] -> [B, bottleneck_size]."""
-        dense = nn.Dense(self.bottleneck_size, kernel_init=GLOROT, name=name)
+        size = self.architecture.bottleneck_size
+        dense = nn.Dense(size, kernel_init=_GLOROT, name=name)
         return dense(x.reshape(x.shape[0], -1))
 
     def _block(self, features: int, name: str) -> nn.Module:
-        kind = ResidualBlock if self.block == "residual" else ConvBlock
-        return kept_small(kind, self.remat)(features, self.dtype, name=name)
+        kind: Any = ConvBlock
+        if self.architecture.coarse_block == "residual":
+            kind = ResidualBlock
+        if self.architecture.remat:
+            kind = nn.remat(kind)
+        return kind(features, self.architecture.precision, name=name)
 
     def _width(self, i: int) -> int:
-        return self.base_channels * (i + 1)
+        return self.architecture.base_channels * (i + 1)
 
 
 class RefinementGenerator(nn.Module):
-    """G2: a U-Net without fully connected layer (section 3.2).
+    """G2: a U-Net of N - 2 blocks without fully connected layer (section 3.2)."""
 
-    Attributes:
-        base_channels: channels of encoder block i are base_channels * (i + 1).
-        blocks: N - 2 blocks in the encoder, and as many in the decoder.
-        decoder: "symmetric": the decoder's channels mirror the encoder's (paper);
-            "constant": all are base_channels (released code).
-        full_skip: whether the last decoder block sees the first encoder block; the
-            authors' 128x64 model lacks this skip, their 256x256 model has it.
-        dtype: what convolutions compute in; the output is float32.
-        remat: as in `Architecture`.
-    """
-
-    base_channels: int
-    blocks: int
-    decoder: str
-    full_skip: bool
-    dtype: jnp.dtype
-    remat: bool = False
+    architecture: Architecture
 
     @nn.compact
     def __call__(self, *images: jax.Array) -> jax.Array:
-        """Draws the difference map, or the image itself.
-
-        Args:
-            *images: [B, H, W, any]; in the paper G1's image and the source photo.
-
-        Returns:
-            [B, H, W, 3], unbounded.
-        """
-        widths = [self.base_channels * (i + 1) for i in range(self.blocks)]
-        block = kept_small(ConvBlock, self.remat)
+        """The difference map, or the image itself: [B, H, W, any] -> [B, H, W, 3],
+        unbounded. The paper's images are G1's and the source photo."""
+        base, precision = self.architecture.base_channels, self.architecture.precision
+        blocks = self.architecture.blocks - 2
+        widths = [base * (i + 1) for i in range(blocks)]
+        block: Any = nn.remat(ConvBlock) if self.architecture.remat else ConvBlock
         x = jnp.concatenate(images, axis=-1)
-        x = nn.relu(conv(widths[0], 3, self.dtype, name="stem")(x))
+        x = nn.relu(conv(base, 3, precision, name="stem")(x))
         skips = []
         for i, features in enumerate(widths):
-            x = block(features, self.dtype, name=f"encode{i}")(x)
+            x = block(features, precision, name=f"encode{i}")(x)
             skips.append(x)
-            if i < self.blocks - 1:
-                halve = conv(features, 3, self.dtype, stride=2, name=f"halve{i}")
+            if i < blocks - 1:
+                halve = conv(features, 3, precision, stride=2, name=f"halve{i}")
                 x = nn.relu(halve(x))
-        for i in reversed(range(self.blocks)):
-            if i > 0 or self.full_skip:
+        for i in reversed(range(blocks)):
+            if i > 0 or self.architecture.refine_full_skip:
                 # The deepest block meets itself here, as in the released code.
                 x = jnp.concatenate([x, skips[i]], axis=-1)
-            symmetric = self.decoder == "symmetric"
-            features = widths[i] if symmetric else self.base_channels
-            x = block(features, self.dtype, name=f"decode{i}")(x)
+            symmetric = self.architecture.refine_decoder == "symmetric"
+            features = widths[i] if symmetric else base
+            x = block(features, precision, name=f"decode{i}")(x)
             if i > 0:
                 x = upsample(x, skips[i - 1])
-        return rgb(x)
+        return _rgb(x)
+
+
+class Discriminator(nn.Module):
+    """D: DCGAN's discriminator with 5x5 convolutions (section 3.3).
+
+    Its N - 1 convolutions of stride 2 leave 8 rows.
+    """
+
+    architecture: Architecture
+
+    @nn.compact
+    def __call__(self, images: jax.Array) -> jax.Array:
+        """[B, H, W, 3 or 6] in [-1, 1] -> [B] logits, positive for "real".
+
+        All images of a step go through one call, because they share the statistics
+        of the batch norm.
+        """
+        # Uniform with standard deviation 0.02, as in the released code.
+        bound = 0.02 * math.sqrt(3.0)
+        init = functools.partial(_uniform, bound=bound)
+        x = images
+        for i in range(self.architecture.blocks - 1):
+            conv = nn.Conv(
+                self.architecture.discriminator_channels * min(2**i, 8),
+                (5, 5),
+                strides=2,
+                padding="SAME",
+                dtype=jnp.dtype(self.architecture.precision),
+                kernel_init=init,
+                conv_general_dilated=_convolution(),
+                name=f"conv{i}",
+            )
+            x = conv(x).astype(jnp.float32)
+            if i > 0:
+                x = BatchNorm(name=f"norm{i}")(x)
+            x = nn.leaky_relu(x, 0.2)
+        x = x.reshape(x.shape[0], -1)
+        return nn.Dense(1, kernel_init=init, name="logit")(x)[:, 0]
+
+
+class BatchNorm(nn.Module):
+    """Normalizes by the statistics of the batch at hand, always.
+
+    The released code never uses running averages, and D is not needed after training,
+    so there is no state to keep (which nn.BatchNorm would insist on).
+    """
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """[B, H, W, C] -> [B, H, W, C], mean 0 and variance 1 before the affine map."""
+        channels = x.shape[-1:]
+        scale = self.param("scale", nn.initializers.ones, channels)
+        offset = self.param("offset", nn.initializers.zeros, channels)
+        mean = jnp.mean(x, axis=(0, 1, 2), keepdims=True)
+        variance = jnp.mean(jnp.square(x - mean), axis=(0, 1, 2), keepdims=True)
+        gain = scale.reshape(1, 1, 1, -1) * jax.lax.rsqrt(variance + 1e-5)
+        return (x - mean) * gain + offset.reshape(1, 1, 1, -1)
+
+
+class ResidualBlock(nn.Module):
+    """Two 3x3 convolutions and the identity; no ReLU after the sum."""
+
+    features: int
+    precision: str
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """[B, H, W, features] -> [B, H, W, features]."""
+        return x + ConvBlock(self.features, self.precision, name="convolutions")(x)
+
+
+class ConvBlock(nn.Module):
+    """Two 3x3 convolutions, each with ReLU."""
+
+    features: int
+    precision: str
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """[B, H, W, C] -> [B, H, W, features]."""
+        for name in ("conv0", "conv1"):
+            x = nn.relu(conv(self.features, 3, self.precision, name=name)(x))
+        return x
+
+
+def conv(
+    features: int, size: int, precision: str, *, name: str, stride: int = 1
+) -> nn.Conv:
+    """A convolution as G1 and G2 use it."""
+    return nn.Conv(
+        features,
+        (size, size),
+        strides=stride,
+        padding="SAME",
+        dtype=jnp.dtype(precision),
+        kernel_init=_GLOROT,
+        conv_general_dilated=_convolution(),
+        name=name,
+    )
+
+
+def upsample(x: jax.Array, like: jax.Array) -> jax.Array:
+    """Nearest-neighbour enlargement by 2, [B, H/2, W/2, C] -> [B, H, W, C].
+
+    The inverse of the halving of `like`: half of an odd side is rounded up, so that
+    enlarging gives one row too many, which is cut.
+    """
+    batch, height, width, channels = x.shape
+    x = x[:, :, None, :, None, :]
+    x = jnp.broadcast_to(x, (batch, height, 2, width, 2, channels))
+    x = x.reshape(batch, 2 * height, 2 * width, channels)
+    return x[:, : like.shape[1], : like.shape[2]]
+
+
+def _rgb(x: jax.Array) -> jax.Array:
+    """The last convolution, [B, H, W, C] -> [B, H, W, 3]; in float32, because 8 bits
+    of precision would show in the image."""
+    return conv(3, 3, "float32", name="rgb")(x)
+
+
+def _convolution() -> Any:
+    """What computes convolutions here; None for XLA's own."""
+    return cpu_convolution.convolve if jax.default_backend() == "cpu" else None
+
+
+def _uniform(key, shape, dtype=jnp.float32, *, bound):
+    return jax.random.uniform(key, shape, dtype, -bound, bound)

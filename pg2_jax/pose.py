@@ -59,16 +59,10 @@ CLOSING = 5  # pixels, side of the square that closes the mask
 
 
 def heat_maps(keypoints: jax.Array, height: int, width: int) -> jax.Array:
-    """Draws each keypoint as a disc in a channel of its own (paper, section 3.1).
+    """Each keypoint as a disc in a channel of its own (paper, section 3.1).
 
-    Args:
-        keypoints: [..., 18, 3] float32, (x, y, visible).
-        height: image height in pixels.
-        width: image width in pixels.
-
-    Returns:
-        [..., H, W, 18] float32: 1 within `RADIUS` pixels of the point (49 pixels when
-        the disc lies inside), 0 elsewhere and in the channel of a missing point.
+    [..., H, W, 18] float32: 1 within `RADIUS` pixels of the point (49 pixels when the
+    disc lies inside), 0 elsewhere and in the channel of a missing point.
     """
     # The authors truncate the centre toward zero, as int() does.
     centre = jnp.trunc(keypoints[..., None, None, :, :2])
@@ -86,20 +80,13 @@ def body_mask(keypoints: jax.Array, height: int, width: int) -> jax.Array:
     """The region of the body that the masked loss counts twice (M_B of Eq. 1).
 
     Discs of `RADIUS` about every `RADIUS` pixels along each of the 23 limbs whose two
-    ends are visible, then one morphological closing with a 5x5 square.
-
-    Args:
-        keypoints: [..., 18, 3] float32, (x, y, visible).
-        height: image height in pixels.
-        width: image width in pixels.
-
-    Returns:
-        [..., H, W, 1] float32: 1 on the body, 0 elsewhere. A lone point without a
-        complete limb adds nothing.
+    ends are visible, then one morphological closing with a 5x5 square: [..., H, W, 1]
+    float32, 1 on the body, 0 elsewhere. A lone point without a complete limb adds
+    nothing.
     """
     lead = keypoints.shape[:-2]
-    draw = functools.partial(_limb_centres, height=height, width=width)
-    centres = jax.vmap(draw)(keypoints.reshape(-1, *keypoints.shape[-2:]))
+    mark = functools.partial(_limb_centres, height=height, width=width)
+    centres = jax.vmap(mark)(keypoints.reshape(-1, *keypoints.shape[-2:]))
     mask = _dilate_disc(centres)
     window = (1, CLOSING, CLOSING)
     strides = (1, 1, 1)
@@ -146,16 +133,8 @@ def _dilate_disc(canvas: jax.Array) -> jax.Array:
 
 
 def flip_keypoints(keypoints: jax.Array, width: int) -> jax.Array:
-    """The pose in the left-right mirrored photo.
-
-    Args:
-        keypoints: [..., 18, 3] float32, (x, y, visible).
-        width: image width in pixels.
-
-    Returns:
-        [..., 18, 3] float32: x becomes W - 1 - x, and left and right joints change
-        places. Missing points stay (0, 0, 0).
-    """
+    """The pose in the mirrored photo: x becomes W - 1 - x, and left and right joints
+    change places. Missing points stay (0, 0, 0)."""
     x, y, visible = jnp.split(keypoints[..., MIRRORED, :], 3, axis=-1)
     return jnp.concatenate([(width - 1 - x) * (visible > 0), y, visible], axis=-1)
 
@@ -163,15 +142,9 @@ def flip_keypoints(keypoints: jax.Array, width: int) -> jax.Array:
 def coordinates(keypoints: jax.Array, height: int, width: int) -> jax.Array:
     """The pose as one vector, for the paper's coordinate embedding (section 4.2).
 
-    Args:
-        keypoints: [..., 18, 3] float32, (x, y, visible).
-        height: image height in pixels.
-        width: image width in pixels.
-
-    Returns:
-        [..., 54] float32: for each joint x and y, -1 to 1 from the first to the last
-        pixel, and 1; a missing joint is (0, 0, 0), so that the last of the three tells
-        it from a joint in the middle of the image.
+    [..., 54] float32: for each joint x and y, -1 to 1 from the first to the last pixel,
+    and 1; a missing joint is (0, 0, 0), so that the last of the three tells it from a
+    joint in the middle of the image.
     """
     visible = (keypoints[..., 2:] > 0).astype(jnp.float32)
     last = jnp.array([width - 1, height - 1], jnp.float32)
@@ -182,19 +155,13 @@ def coordinates(keypoints: jax.Array, height: int, width: int) -> jax.Array:
 
 
 def view(keypoints: jax.Array) -> jax.Array:
-    """The side from which a person is seen, told from four joints.
+    """The side from which a person is seen: [...] int32, an index of `VIEWS`; -1 where
+    a shoulder or hip is missing, or the torso has no length.
 
     A person's left shoulder is to the right of the right one in the image when seen
     from the front, and to the left of it from behind. It is a side view if they are
     less than half the torso apart (the way from the middle of the shoulders to the
     middle of the hips), which is a turn of some 45 degrees from either.
-
-    Args:
-        keypoints: [..., 18, 3] float32, (x, y, visible).
-
-    Returns:
-        [...] int32, an index of `VIEWS`; -1 where a shoulder or hip is missing, or
-        the torso has no length.
     """
     joints = keypoints[..., _TORSO, :]
     right, left, *hips = (joints[..., i, :2] for i in range(4))

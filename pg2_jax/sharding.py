@@ -38,12 +38,8 @@ def batched_steps(mesh: Mesh) -> NamedSharding:
 
 
 def check_batch_size(batch_size: int, parts: int = 1) -> None:
-    """Raises ValueError unless the devices divide the global batch evenly.
-
-    Args:
-        batch_size: over all devices.
-        parts: of the gradient accumulation, each of which the devices share.
-    """
+    """Raises ValueError unless the devices divide the global batch evenly, and each of
+    the parts of the gradient accumulation."""
     devices = jax.device_count()
     if batch_size % devices:
         rule = (

@@ -10,30 +10,25 @@ import jax.numpy as jnp
 import optax
 from flax import struct
 
-from pg2_jax import models, prng
-from pg2_jax.inputs import pose_input
+from pg2_jax import inputs, models, prng
+from pg2_jax.architecture import Architecture
 
 PyTree = Any
 
 
 @struct.dataclass
 class Average:
-    """The exponential moving average of weights.
+    """The exponential moving average of weights."""
 
-    Attributes:
-        count: [] int32, number of updates averaged over.
-        params: the average; without an update, the first weights.
-    """
-
-    count: jax.Array
-    params: PyTree
+    count: jax.Array  # [] int32, number of updates averaged over
+    params: PyTree  # the average; without an update, the first weights
 
     def update(self, params: PyTree, decay: float) -> "Average":
         """Takes in new weights.
 
         The share of the new is (1 - decay) / (1 - decay^count), which makes of the
         recursion what Adam makes of its moments: an average without bias, in which the
-        first weights, drawn at random, have no part.
+        random first weights have no part.
         """
         count = self.count + 1
         share = (decay - 1) / jnp.expm1(count * math.log(decay))
@@ -43,21 +38,21 @@ class Average:
 
 @struct.dataclass
 class Player:
-    """One network of the game.
-
-    Attributes:
-        params: its weights.
-        opt_state: its optimizer's memory.
-        average: of its weights; None where it is not kept.
-    """
+    """One network: its weights, its optimizer's memory, and where it is kept the
+    average of its weights."""
 
     params: PyTree
     opt_state: optax.OptState
     average: Average | None = None
 
     @property
+    def size(self) -> int:
+        """The number of its weights."""
+        return sum(x.size for x in jax.tree.leaves(self.params))
+
+    @property
     def drawing_params(self) -> PyTree:
-        """The weights to draw with: the average where it is kept."""
+        """The weights to generate with: the average where it is kept."""
         return self.params if self.average is None else self.average.params
 
     def update(
@@ -87,73 +82,98 @@ def average_of(params: PyTree) -> Average:
 
 @struct.dataclass
 class TrainState:
-    """The whole state of a run.
+    """The whole state of a run."""
 
-    Attributes:
-        step: [] int32, number of finished steps of both stages together.
-        coarse: G1, (source image, target pose) -> coarse image.
-        refine: G2, (coarse image, source image, and the pose where it was built to see
-            it) -> refined image; None without stage II.
-        discriminator: D, image or pair of images -> logit; None where nothing is
-            adversarial.
-    """
+    step: jax.Array  # [] int32, number of finished steps of both stages together
+    coarse: Player  # G1
+    # G2 and D, None where the stages do without; `Any` spares the steps a check.
+    refine: Player | Any
+    discriminator: Player | Any
 
-    step: jax.Array
-    coarse: Player
-    refine: Player | None
-    discriminator: Player | None
-
-
-def make_optimizer(
-    learning_rate: optax.ScalarOrSchedule,
-) -> optax.GradientTransformation:
-    """Adam as in section 4.1 of the paper: beta1 0.5, beta2 0.999.
-
-    Args:
-        learning_rate: constant (paper), or a schedule such as those of `schedules`.
-    """
-    return optax.adam(learning_rate, b1=0.5, b2=0.999)
-
-
-_DISCRIMINATOR = 2  # which of the networks D is, in the order of their keys
+    @property
+    def players(self) -> dict[str, Player]:
+        """The networks that there are, by their names in the paper."""
+        players = {"G1": self.coarse, "G2": self.refine, "D": self.discriminator}
+        return {name: player for name, player in players.items() if player}
 
 
 def create(
-    architecture: models.Architecture,
+    architecture: Architecture,
     optimizer: optax.GradientTransformation,
     seed: int | jax.Array,
     *,
     averaged: bool = False,
 ) -> TrainState:
-    """Draws the weights of the networks that the stages need; the state of step 0.
-
-    Args:
-        architecture: of the networks.
-        optimizer: of all of them.
-        seed: of the weights.
-        averaged: whether averages of G1's and G2's weights are kept.
-    """
+    """The state of step 0: random weights of the networks that the stages need, and
+    averages of G1's and G2's if wanted."""
     size = (1, architecture.image_height, architecture.image_width)
     image = jnp.zeros((*size, 3))
-    pose = pose_input(jnp.zeros((1, 18, 3)), architecture)
-    refined_from = (
-        [image, image, pose] if architecture.refine_sees_pose else [image] * 2
-    )
-    judged = jnp.zeros((*size, 6 if architecture.discriminator_input == "pair" else 3))
+    pose = inputs.pose_input(jnp.zeros((1, 18, 3)), architecture)
     root = prng.key(seed, prng.Stream.INITIALIZE)
+    coarse_key, refine_key, discriminator_key = (
+        jax.random.fold_in(root, i) for i in range(3)
+    )
 
-    def player(index: int, network: nn.Module, *inputs: jax.Array) -> Player:
-        params = network.init(jax.random.fold_in(root, index), *inputs)["params"]
-        average = average_of(params) if averaged and index != _DISCRIMINATOR else None
+    def weights(network: nn.Module, key: jax.Array, *seen: jax.Array) -> PyTree:
+        return network.init(key, *seen)["params"]
+
+    def generator(params: PyTree) -> Player:
+        average = average_of(params) if averaged else None
         return Player(params, optimizer.init(params), average)
 
-    has_refine = architecture.stages == "two_stage"
-    has_discriminator = architecture.stages != "coarse"
-    return TrainState(
-        step=jnp.zeros((), jnp.int32),
-        coarse=player(0, architecture.coarse(), image, pose),
-        refine=player(1, architecture.refine(), *refined_from) if has_refine else None,
-        discriminator=player(_DISCRIMINATOR, architecture.discriminator(), judged)
-        if has_discriminator
-        else None,
-    )
+    network = models.coarse_generator(architecture)
+    coarse = generator(weights(network, coarse_key, image, pose))
+    refine = discriminator = None
+    if architecture.stages == "two_stage":
+        network = models.RefinementGenerator(architecture)
+        seen = (image, image, pose) if architecture.refine_sees_pose else (image, image)
+        refine = generator(weights(network, refine_key, *seen))
+    if architecture.stages != "coarse":
+        network = models.Discriminator(architecture)
+        channels = 6 if architecture.discriminator_input == "pair" else 3
+        judged = jnp.zeros((*size, channels))
+        params = weights(network, discriminator_key, judged)
+        discriminator = Player(params, optimizer.init(params))
+    step = jnp.zeros((), jnp.int32)
+    return TrainState(step, coarse, refine, discriminator)
+
+
+def make_optimizer(
+    learning_rate: optax.ScalarOrSchedule,
+) -> optax.GradientTransformation:
+    """Adam as in section 4.1 of the paper: beta1 0.5, beta2 0.999."""
+    return optax.adam(learning_rate, b1=0.5, b2=0.999)
+
+
+def learning_rate(
+    peak: float,
+    *,
+    decay: str = "constant",
+    stage_steps: int = 1,
+    halve_every: int = 1,
+    warmup_steps: int = 0,
+) -> optax.ScalarOrSchedule:
+    """The learning rate by the finished updates of a stage; a number if it is constant.
+
+    Args:
+        peak: the rate after the warm-up.
+        decay: constant (paper); cosine, falling to zero at the end of the stage; or
+            halving, half as large again after every `halve_every` updates, which the
+            released code computes and does not apply.
+        stage_steps: updates of the stage, for the cosine.
+        halve_every: updates until the rate is half as large.
+        warmup_steps: updates over which the rate grows in equal steps, from
+            peak / (warmup_steps + 1) at the first. The decay begins after them.
+    """
+    rate: optax.ScalarOrSchedule = peak
+    if decay == "cosine":
+        # Zero for what is left, should the warm-up fill the stage.
+        left = max(1, stage_steps - warmup_steps)
+        rate = optax.cosine_decay_schedule(peak, left)
+    elif decay == "halving":
+        rate = optax.exponential_decay(peak, halve_every, 0.5, staircase=True)
+    if not warmup_steps:
+        return rate
+    after = rate if callable(rate) else optax.constant_schedule(rate)
+    warmup = optax.linear_schedule(peak / (warmup_steps + 1), peak, warmup_steps)
+    return optax.join_schedules([warmup, after], [warmup_steps])

@@ -13,8 +13,9 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from pg2_jax import accumulation, losses, models, prng
-from pg2_jax.generation import apply, draw_coarse, draw_refined
+from pg2_jax import losses, models, prng
+from pg2_jax.architecture import Architecture
+from pg2_jax.generation import apply, generate_coarse, generate_refined
 from pg2_jax.inputs import Batch, Inputs, flip_at_random, prepare
 from pg2_jax.train_state import Player, TrainState
 
@@ -53,15 +54,105 @@ class Objective:
     grad_accumulation: int = 1
 
 
-def _training_inputs(
-    state: TrainState,
-    batch: Batch,
-    architecture: models.Architecture,
-    objective: Objective,
+def coarse_step(
+    state: TrainState, batch: Batch, *, architecture: Architecture, objective: Objective
+) -> tuple[TrainState, Metrics]:
+    """Stage I: one update of G1 by the masked L1 loss (Eq. 1)."""
+    inputs = training_inputs(state.step, batch, architecture, objective)
+
+    def coarse_loss(params: PyTree, inputs: Inputs) -> tuple[jax.Array, Metrics]:
+        source, pose, target = inputs["source"], inputs["pose"], inputs["target"]
+        mask = inputs["mask"] if objective.pose_mask_loss else None
+        coarse = generate_coarse(params, source, pose, architecture)
+        loss = losses.l1(coarse, target, mask).mean()
+        return loss, {"coarse/loss": loss}
+
+    coarse, metrics = _minimize(coarse_loss, state.coarse, inputs, objective)
+    return dataclasses.replace(state, step=state.step + 1, coarse=coarse), metrics
+
+
+def adversarial_step(
+    state: TrainState, batch: Batch, *, architecture: Architecture, objective: Objective
+) -> tuple[TrainState, Metrics]:
+    """Stage II: one update of G2, then one of D against the new G2; G1 is frozen.
+
+    Where averages are kept, G2 refines what the average of G1 generates, as it will
+    after training.
+    """
+    inputs = training_inputs(state.step, batch, architecture, objective)
+
+    def coarse_image(inputs: Inputs) -> jax.Array:
+        source, pose = inputs["source"], inputs["pose"]
+        params = state.coarse.drawing_params
+        return generate_coarse(params, source, pose, architecture)
+
+    coarse = _map_parts(coarse_image, inputs, objective.grad_accumulation)
+    examples = (inputs, coarse)
+
+    def refine_loss(params: PyTree, examples: PyTree) -> tuple[jax.Array, Metrics]:
+        inputs, coarse = examples
+        source, pose = inputs["source"], inputs["pose"]
+        refined = generate_refined(params, coarse, source, pose, architecture)
+        judging = state.discriminator.params
+        logits = judge(judging, coarse, refined, inputs, architecture, objective)
+        loss, parts = generator_losses(logits, refined, inputs, objective)
+        return loss, _named("refine", parts)
+
+    refine, metrics = _minimize(refine_loss, state.refine, examples, objective)
+
+    def discriminator_loss(
+        params: PyTree, examples: PyTree
+    ) -> tuple[jax.Array, Metrics]:
+        inputs, coarse = examples
+        source, pose = inputs["source"], inputs["pose"]
+        refined = generate_refined(refine.params, coarse, source, pose, architecture)
+        logits = judge(params, coarse, refined, inputs, architecture, objective)
+        loss, parts = discriminator_losses(logits, architecture)
+        return loss, _named("discriminator", parts)
+
+    discriminator, more = _minimize(
+        discriminator_loss, state.discriminator, examples, objective
+    )
+    state = TrainState(state.step + 1, state.coarse, refine, discriminator)
+    return state, metrics | more
+
+
+def one_stage_step(
+    state: TrainState, batch: Batch, *, architecture: Architecture, objective: Objective
+) -> tuple[TrainState, Metrics]:
+    """The paper's G1+D: one update of G1 by Eq. 4, then one of D against the new G1."""
+    inputs = training_inputs(state.step, batch, architecture, objective)
+
+    def coarse_loss(params: PyTree, inputs: Inputs) -> tuple[jax.Array, Metrics]:
+        source, pose = inputs["source"], inputs["pose"]
+        coarse = generate_coarse(params, source, pose, architecture)
+        judging = state.discriminator.params
+        logits = judge(judging, None, coarse, inputs, architecture, objective)
+        loss, parts = generator_losses(logits, coarse, inputs, objective)
+        return loss, _named("coarse", parts)
+
+    coarse, metrics = _minimize(coarse_loss, state.coarse, inputs, objective)
+
+    def discriminator_loss(params: PyTree, inputs: Inputs) -> tuple[jax.Array, Metrics]:
+        source, pose = inputs["source"], inputs["pose"]
+        generated = generate_coarse(coarse.params, source, pose, architecture)
+        logits = judge(params, None, generated, inputs, architecture, objective)
+        loss, parts = discriminator_losses(logits, architecture)
+        return loss, _named("discriminator", parts)
+
+    discriminator, more = _minimize(
+        discriminator_loss, state.discriminator, inputs, objective
+    )
+    state = TrainState(state.step + 1, coarse, state.refine, discriminator)
+    return state, metrics | more
+
+
+def training_inputs(
+    step: jax.Array, batch: Batch, architecture: Architecture, objective: Objective
 ) -> Inputs:
     """One training batch, mirrored at random by the key of this step."""
     if objective.flip:
-        key = prng.key(objective.seed, prng.Stream.FLIP, state.step)
+        key = prng.key(objective.seed, prng.Stream.FLIP, step)
         batch = flip_at_random(batch, key)
     return prepare(batch, architecture)
 
@@ -71,7 +162,7 @@ def judge(
     coarse: jax.Array | None,
     generated: jax.Array,
     inputs: Inputs,
-    architecture: models.Architecture,
+    architecture: Architecture,
     objective: Objective,
 ) -> Metrics:
     """D's logits [B] for each kind of image, named as the image.
@@ -95,14 +186,13 @@ def judge(
         }
     else:
         kinds["source"] = source
-        if objective.discriminator_sees_coarse:
-            assert coarse is not None, "there is no second image in the one stage"
+        if coarse is not None and objective.discriminator_sees_coarse:
             kinds["coarse"] = coarse
     # Stacked beside the batch axis, so that each example stays on its device;
     # concatenating along axis 0 would move images between devices.
     stacked = jnp.stack(list(kinds.values()), axis=1)
     judged = stacked.reshape(-1, *stacked.shape[2:])
-    logits = apply(architecture.discriminator(), params, judged)
+    logits = apply(models.Discriminator(architecture), params, judged)
     return dict(zip(kinds, logits.reshape(-1, len(kinds)).T, strict=True))
 
 
@@ -112,16 +202,17 @@ def generator_losses(
     """The loss of the generator that plays against D (Eq. 4), [], and its parts."""
     mask = inputs["mask"] if objective.pose_mask_loss else None
     l1 = losses.l1(generated, inputs["target"], mask)
-    adversarial = losses.called_real(logits["generated"])
+    adversarial = losses.cross_entropy(logits["generated"], 1.0)
     if objective.adversarial_on_source:
-        adversarial = 0.5 * (adversarial + losses.called_real(logits["source"]))
+        on_source = losses.cross_entropy(logits["source"], 1.0)
+        adversarial = 0.5 * (adversarial + on_source)
     loss = losses.generator_loss(adversarial, l1, objective.l1_weight).mean()
     parts = {"loss": loss, "l1": l1.mean(), "adversarial": adversarial.mean()}
     return loss, parts
 
 
 def discriminator_losses(
-    logits: Metrics, architecture: models.Architecture
+    logits: Metrics, architecture: Architecture
 ) -> tuple[jax.Array, Metrics]:
     """D's loss (Eq. 2 or the released triplet), [], and how often D is right."""
     if architecture.discriminator_input == "pair":
@@ -138,152 +229,67 @@ def discriminator_losses(
     return parts["loss"], parts
 
 
-def coarse_step(
-    state: TrainState,
-    batch: Batch,
-    *,
-    architecture: models.Architecture,
-    objective: Objective,
-) -> tuple[TrainState, Metrics]:
-    """Stage I: one update of G1 by the masked L1 loss (Eq. 1)."""
-    inputs = _training_inputs(state, batch, architecture, objective)
-
-    def loss_of(params: PyTree, inputs: Inputs) -> tuple[jax.Array, Metrics]:
-        mask = inputs["mask"] if objective.pose_mask_loss else None
-        coarse = draw_coarse(params, inputs["source"], inputs["pose"], architecture)
-        loss = losses.l1(coarse, inputs["target"], mask).mean()
-        return loss, {"loss": loss}
-
-    coarse, metrics = _minimize(loss_of, state.coarse, inputs, objective)
-    state = dataclasses.replace(state, step=state.step + 1, coarse=coarse)
-    return state, _named(coarse=metrics)
-
-
-def adversarial_step(
-    state: TrainState,
-    batch: Batch,
-    *,
-    architecture: models.Architecture,
-    objective: Objective,
-) -> tuple[TrainState, Metrics]:
-    """Stage II: one update of G2, then one of D against the new G2; G1 is frozen.
-
-    Where averages are kept, G2 refines what the average of G1 draws, as it will after
-    training.
-    """
-    assert state.refine and state.discriminator, "the state has no G2 or D"
-    inputs = _training_inputs(state, batch, architecture, objective)
-
-    def draw_first(inputs: Inputs) -> jax.Array:
-        source, pose = inputs["source"], inputs["pose"]
-        return draw_coarse(state.coarse.drawing_params, source, pose, architecture)
-
-    def draw(params: PyTree, seen: _Seen) -> jax.Array:
-        inputs, coarse = seen
-        assert coarse is not None, "stage II has an image of G1"
-        source, pose = inputs["source"], inputs["pose"]
-        return draw_refined(params, coarse, source, pose, architecture)
-
-    coarse = accumulation.mapped(draw_first, inputs, objective.grad_accumulation)
-    game = _Game(draw, (inputs, coarse), architecture, objective)
-    refine, metrics = game.play(state.refine, state.discriminator)
-    discriminator, discriminator_metrics = game.answer(state.discriminator, refine)
-    state = dataclasses.replace(
-        state, step=state.step + 1, refine=refine, discriminator=discriminator
-    )
-    return state, _named(refine=metrics, discriminator=discriminator_metrics)
-
-
-def one_stage_step(
-    state: TrainState,
-    batch: Batch,
-    *,
-    architecture: models.Architecture,
-    objective: Objective,
-) -> tuple[TrainState, Metrics]:
-    """The paper's G1+D: one update of G1 by Eq. 4, then one of D against the new G1."""
-    assert state.discriminator, "the state has no D"
-    inputs = _training_inputs(state, batch, architecture, objective)
-
-    def draw(params: PyTree, seen: _Seen) -> jax.Array:
-        inputs, _ = seen
-        return draw_coarse(params, inputs["source"], inputs["pose"], architecture)
-
-    game = _Game(draw, (inputs, None), architecture, objective)
-    coarse, metrics = game.play(state.coarse, state.discriminator)
-    discriminator, discriminator_metrics = game.answer(state.discriminator, coarse)
-    state = dataclasses.replace(
-        state, step=state.step + 1, coarse=coarse, discriminator=discriminator
-    )
-    return state, _named(coarse=metrics, discriminator=discriminator_metrics)
-
-
-# What a generator sees of a batch, and the image of G1 where there is a G2.
-_Seen = tuple[Inputs, jax.Array | None]
-
-
-@dataclasses.dataclass(frozen=True)
-class _Game:
-    """A generator against D on one batch.
-
-    Attributes:
-        draw: weights of the generator -> its images.
-        seen: what it is drawn from.
-        architecture: of the networks.
-        objective: what is minimized.
-    """
-
-    draw: Callable[[PyTree, _Seen], jax.Array]
-    seen: _Seen
-    architecture: models.Architecture
-    objective: Objective
-
-    def play(self, generator: Player, discriminator: Player) -> tuple[Player, Metrics]:
-        """One update of the generator against a fixed D."""
-
-        def loss_of(params: PyTree, seen: _Seen) -> tuple[jax.Array, Metrics]:
-            generated = self.draw(params, seen)
-            logits = self._judge(discriminator.params, generated, seen)
-            return generator_losses(logits, generated, seen[0], self.objective)
-
-        return _minimize(loss_of, generator, self.seen, self.objective)
-
-    def answer(
-        self, discriminator: Player, generator: Player
-    ) -> tuple[Player, Metrics]:
-        """One update of D against a fixed generator."""
-
-        def loss_of(params: PyTree, seen: _Seen) -> tuple[jax.Array, Metrics]:
-            logits = self._judge(params, self.draw(generator.params, seen), seen)
-            return discriminator_losses(logits, self.architecture)
-
-        return _minimize(loss_of, discriminator, self.seen, self.objective)
-
-    def _judge(self, params: PyTree, generated: jax.Array, seen: _Seen) -> Metrics:
-        inputs, coarse = seen
-        return judge(
-            params, coarse, generated, inputs, self.architecture, self.objective
-        )
-
-
 def _minimize(
-    loss_of: Callable[[PyTree, Any], tuple[jax.Array, Metrics]],
+    loss_of: Callable[[PyTree, PyTree], tuple[jax.Array, Metrics]],
     player: Player,
     examples: PyTree,
     objective: Objective,
 ) -> tuple[Player, Metrics]:
-    """One update of a player by the gradient of its loss, and the parts of the loss."""
-    gradients, metrics = accumulation.mean_gradients(
-        loss_of, player.params, examples, objective.grad_accumulation
+    """One update of a player by the gradient of its loss (params, examples) -> (loss
+    [], metrics), means over the examples; and the metrics."""
+    gradient_of = _mean_of_parts(
+        jax.grad(loss_of, has_aux=True), objective.grad_accumulation
     )
+    gradients, metrics = gradient_of(player.params, examples)
     updated = player.update(gradients, objective.optimizer, objective.ema_decay)
     return updated, metrics
 
 
-def _named(**metrics_of: Metrics) -> Metrics:
-    """{"refine": {"loss": x}} -> {"refine/loss": x}."""
-    return {
-        f"{player}/{name}": value
-        for player, metrics in metrics_of.items()
-        for name, value in metrics.items()
-    }
+def _mean_of_parts(
+    function: Callable[[PyTree, PyTree], PyTree], parts: int
+) -> Callable[[PyTree, PyTree], PyTree]:
+    """(params, examples) -> mean over the batch, computed part by part."""
+    if parts == 1:
+        return function
+
+    def mean(params: PyTree, examples: PyTree) -> PyTree:
+        split = _split(examples, parts)
+        shapes = jax.eval_shape(function, params, jax.tree.map(lambda x: x[0], split))
+        zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
+
+        def add(total: PyTree, part: PyTree) -> tuple[PyTree, None]:
+            return jax.tree.map(jnp.add, total, function(params, part)), None
+
+        total, _ = jax.lax.scan(add, zeros, split)
+        return jax.tree.map(lambda x: x / parts, total)
+
+    return mean
+
+
+def _map_parts(
+    function: Callable[[PyTree], jax.Array], examples: PyTree, parts: int
+) -> jax.Array:
+    """The function of a batch, [B, ...] -> [B, ...], computed part by part."""
+    if parts == 1:
+        return function(examples)
+    mapped = jax.lax.map(function, _split(examples, parts))
+    return jnp.swapaxes(mapped, 0, 1).reshape(-1, *mapped.shape[2:])
+
+
+def _split(examples: PyTree, parts: int) -> PyTree:
+    """[B, ...] -> [parts, B / parts, ...].
+
+    A part takes every n-th example, so that each device has its share of every part
+    and no example moves.
+    """
+
+    def split(x: jax.Array) -> jax.Array:
+        x = x.reshape(x.shape[0] // parts, parts, *x.shape[1:])
+        return jnp.swapaxes(x, 0, 1)
+
+    return jax.tree.map(split, examples)
+
+
+def _named(player: str, metrics: Metrics) -> Metrics:
+    """{"loss": x} of "refine" -> {"refine/loss": x}."""
+    return {f"{player}/{name}": value for name, value in metrics.items()}

@@ -37,16 +37,9 @@ def draw_skeleton(
     *,
     scale: int = 1,
 ) -> np.ndarray:
-    """Draws a pose over a photo: right limbs orange, left limbs blue.
+    """Draws a pose [18, 3] over a photo [H, W, 3] uint8 and enlarges it by the scale.
 
-    Args:
-        image: [H, W, 3] uint8; zeros for the pose alone.
-        keypoints: [18, 3], (x, y, visible) in pixels of the photo.
-        mask: [H, W] or [H, W, 1] in {0, 1}, tinted where 1; None for no mask.
-        scale: enlargement of the result.
-
-    Returns:
-        [H * scale, W * scale, 3] uint8.
+    Right limbs are orange, left limbs blue; a mask [H, W] in {0, 1} is tinted where 1.
     """
     if mask is not None:
         body = np.asarray(mask).reshape(*image.shape[:2], 1) > 0
@@ -80,16 +73,10 @@ def _draw_limbs(
 def grid(
     rows: Sequence[Sequence[np.ndarray]], titles: Sequence[str] = (), *, scale: int = 1
 ) -> Image.Image:
-    """Lays pictures out in rows, with a title over each column.
+    """Lays [H, W, 3] uint8 pictures out in rows, with a title over each column.
 
-    Args:
-        rows: rows of [H, W, 3] uint8 pictures of one size after scaling; a picture
-            that is already larger, such as a scaled skeleton, is taken as it is.
-        titles: one per column; none for no header.
-        scale: whole-number enlargement of the pictures, pixels kept as squares.
-
-    Returns:
-        The grid.
+    They are enlarged by the scale, pixels kept as squares; a picture that already has
+    that size, such as a scaled skeleton, is taken as it is.
     """
     height, width = (scale * side for side in rows[0][0].shape[:2])
     header = _LABEL_HEIGHT if titles else 0

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pg2_jax import locks
+from pg2_jax import files
 from pg2_jax.estimators.base import Person
 
 # The size in bytes and the time of change of a photo: whether it is still the same.
@@ -64,7 +64,7 @@ class EstimationLog:
 
     def _lock(self) -> None:
         try:
-            locks.claim(self._file)
+            files.lock(self._file)
         except BlockingIOError as error:
             raise ValueError(
                 f"{self._path}: another process estimates for the same --output"

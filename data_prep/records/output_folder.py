@@ -12,7 +12,7 @@ import socket
 import tempfile
 from collections.abc import Iterator
 
-from pg2_jax import locks
+from pg2_jax import files
 
 # The name of the builder in pose_pairs.py, which prefixes its shards.
 DATASET_NAME = "pose_pairs"
@@ -108,7 +108,7 @@ def _claimed(folder: pathlib.Path) -> contextlib.AbstractContextManager[None]:
     """A lock file beside `folder`. On a disk without locks the last rename decides, see
     `publish`."""
     path = folder.parent / f".{folder.name}.lock"
-    return locks.holding(path, f"--output_dir={folder}")
+    return files.locked(path, f"--output_dir={folder}")
 
 
 def _remove_stale(parent: pathlib.Path, prefix: str) -> None:

@@ -44,8 +44,8 @@ def step_flops(architecture: models.Architecture, batch_size: int) -> dict[str, 
     image, pose, pair = (
         jax.ShapeDtypeStruct((*size, n), jnp.float32) for n in (3, 18, 6)
     )
-    coarse = forward_flops(architecture.coarse(), image, pose)
-    refine = forward_flops(architecture.refine(), image, image)
-    discriminator = forward_flops(architecture.discriminator(), pair)
+    coarse = forward_flops(models.coarse_generator(architecture), image, pose)
+    refine = forward_flops(models.RefinementGenerator(architecture), image, image)
+    discriminator = forward_flops(models.Discriminator(architecture), pair)
     each = (3 * coarse, coarse + 4 * refine + 2 * 5 * discriminator, coarse + refine)
     return {task: batch_size * n for task, n in zip(TASKS, each, strict=True)}

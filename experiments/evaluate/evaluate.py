@@ -19,7 +19,6 @@ from experiments.evaluate import folders, pairs_csv, saved_images, statistics
 from experiments.evaluate.accumulators import Collectors
 from pg2_jax import generation, inputs, models, pose, sharding
 from pg2_jax.checkpoint import restore
-from pg2_jax.images import to_uint8
 from pg2_jax.input_pipeline import pair_reader
 from pg2_jax.metrics import suite
 
@@ -268,7 +267,7 @@ def _draw_and_score(
         coarse_params, refine_params, source, keypoints, architecture=architecture
     )
     finite = {kind: jnp.isfinite(x).all(axis=(1, 2, 3)) for kind, x in raw.items()}
-    drawn = {kind: to_uint8(x) for kind, x in raw.items()}
+    drawn = {kind: inputs.to_uint8(x) for kind, x in raw.items()}
     masks = {
         suite.TARGET: pose.body_mask(keypoints, *target.shape[1:3]),
         suite.SOURCE: pose.body_mask(batch["source_keypoints"], *target.shape[1:3]),

@@ -4,7 +4,7 @@ import dataclasses
 import functools
 
 from experiments.options.option import option
-from pg2_jax import variants
+from pg2_jax import architecture as variants
 
 _option = functools.partial(option, group="Networks")
 

@@ -1,6 +1,7 @@
 """--mode=train --dry_run: what a training would be and take, without training."""
 
 import dataclasses
+import datetime
 import statistics
 import time
 from typing import Any
@@ -9,11 +10,13 @@ import jax
 import numpy as np
 import rich.console
 import rich.table
+from jax.sharding import Mesh
 
 from experiments import config_compatibility
 from experiments.config import Config
 from experiments.train import training_steps
-from pg2_jax import models, sharding, train_state
+from pg2_jax import sharding, train_state
+from pg2_jax.architecture import Architecture
 from pg2_jax.input_pipeline import pair_reader
 
 _GROUPS = ("Program", "Networks", "Training", "Validation", "Devices", "Reporting")
@@ -22,33 +25,20 @@ _TIMED_STEPS = 3
 
 @dataclasses.dataclass(frozen=True)
 class Cost:
-    """What the steps of a stage take.
+    """What the steps of a stage take, on one device."""
 
-    Attributes:
-        steps: that are left.
-        flops: of one step on one device, as XLA counts them in the compiled program.
-        memory: bytes on one device, state, batch and intermediate results together, as
-            XLA plans them; None where it does not say.
-        seconds: of one step, the median of a few.
-    """
-
-    steps: int
-    flops: float
-    memory: int | None
-    seconds: float
+    steps_left: int
+    flops: float  # of one step, as XLA counts them in the compiled program
+    memory: int | None  # bytes, as XLA plans them; None where it does not say
+    seconds: float  # of one step, the median of a few
 
 
 def show(
     config: Config,
-    architecture: models.Architecture,
+    architecture: Architecture,
     dataset: pair_reader.PairDataset,
 ) -> None:
     """Prints settings, networks and costs; writes nothing.
-
-    Args:
-        config: of the run, with the size of its data.
-        architecture: of its networks.
-        dataset: it would be trained on.
 
     Raises:
         ValueError: the workdir holds another run.
@@ -65,15 +55,15 @@ def show(
     steps = _steps(config, done)
     console.print(f"Compiling and timing {' and '.join(steps) or 'nothing'} ...")
     costs = {}
-    for name, (count, step) in steps.items():
-        compiled_step = stages.first if step == 0 else stages.second
-        state, costs[name] = _cost(compiled_step, state, config, count, mesh)
+    for name, count in steps.items():
+        stage = stages.second if name == "stage II" else stages.first
+        state, costs[name] = _cost(stage, state, config, count, mesh)
     console.print(_costs(config, costs))
-    total = sum(cost.steps * cost.seconds for cost in costs.values())
+    total = sum(cost.steps_left * cost.seconds for cost in costs.values())
     device = jax.devices()[0].device_kind
     console.print(
         f"{config.workdir}: {dataset.count('train'):,} training pairs; step {done:,} "
-        f"of {config.total_steps:,} is done. About {_duration(total)} are left on "
+        f"of {config.total_steps:,} is done. About {_rounded(total)} are left on "
         f"{jax.device_count()} x {device}: remaining steps times the median of "
         f"{_TIMED_STEPS} measured steps on random data. Reading the data, compiling, "
         "evaluations, pictures and checkpoints come on top. Nothing was written.",
@@ -81,14 +71,14 @@ def show(
     )
 
 
-def _steps(config: Config, done: int) -> dict[str, tuple[int, int]]:
-    """What is left of each stage, if anything: (steps, which stage)."""
+def _steps(config: Config, done: int) -> dict[str, int]:
+    """The steps that are left of each stage, if any."""
     name = "stage I" if config.stages == "two_stage" else f"stage {config.stages}"
     left = {
-        name: (config.coarse_steps - done, 0),
-        "stage II": (config.total_steps - max(done, config.coarse_steps), 1),
+        name: config.coarse_steps - done,
+        "stage II": config.total_steps - max(done, config.coarse_steps),
     }
-    return {name: stage for name, stage in left.items() if stage[0] > 0}
+    return {name: count for name, count in left.items() if count > 0}
 
 
 def _settings(config: Config) -> rich.table.Table:
@@ -116,21 +106,22 @@ def _networks(state: train_state.TrainState) -> rich.table.Table:
     table.add_column("network")
     table.add_column("parameters", justify="right")
     table.add_column("with optimizer and average, MiB", justify="right")
-    players = {"G1": state.coarse, "G2": state.refine, "D": state.discriminator}
-    for name, player in players.items():
-        if player is not None:
-            count = sum(x.size for x in jax.tree.leaves(player.params))
-            size = sum(x.nbytes for x in jax.tree.leaves(player))
-            table.add_row(name, f"{count:,}", f"{size / 2**20:,.1f}")
+    for name, player in state.players.items():
+        size = sum(x.nbytes for x in jax.tree.leaves(player))
+        table.add_row(name, f"{player.size:,}", f"{size / 2**20:,.1f}")
     return table
 
 
 def _cost(
-    step: Any, state: train_state.TrainState, config: Config, count: int, mesh: Any
+    stage: training_steps.Stage,
+    state: train_state.TrainState,
+    config: Config,
+    count: int,
+    mesh: Mesh,
 ) -> tuple[train_state.TrainState, Cost]:
     """Compiles a step, takes some, and returns the state after them, and the cost."""
     batch = sharding.put_batch(_random_batch(config), mesh)
-    program = step.one.lower(state, batch).compile()
+    program = stage.step.lower(state, batch).compile()
     seconds = []
     for _ in range(1 + _TIMED_STEPS):
         begin = time.monotonic()
@@ -165,36 +156,22 @@ def _costs(config: Config, costs: dict[str, Cost]) -> rich.table.Table:
         "of the compiled step, for one device"
     )
     table.add_column("")
-    for column in (
-        "steps left",
-        "GFLOPs",
-        "memory, MiB",
-        "s a step",
-        "images/s",
-        "time",
-    ):
+    columns = "steps left", "GFLOPs", "memory, MiB", "s a step", "images/s", "time"
+    for column in columns:
         table.add_column(column, justify="right")
     for name, cost in costs.items():
         memory = "?" if cost.memory is None else f"{cost.memory / 2**20:,.0f}"
         table.add_row(
             name,
-            f"{cost.steps:,}",
+            f"{cost.steps_left:,}",
             f"{cost.flops / 1e9:,.3g}",
             memory,
             f"{cost.seconds:.3g}",
             f"{config.batch_size / cost.seconds:,.3g}",
-            _duration(cost.steps * cost.seconds),
+            str(_rounded(cost.steps_left * cost.seconds)),
         )
     return table
 
 
-def _duration(seconds: float) -> str:
-    """Such as "3 days 4 hours", to two units."""
-    units = {"days": 86_400, "hours": 3_600, "minutes": 60, "seconds": 1}
-    parts: list[str] = []
-    left = round(seconds)
-    for name, size in units.items():
-        count, left = divmod(left, size)
-        if count or (name == "seconds" and not parts):
-            parts.append(f"{count} {name if count != 1 else name[:-1]}")
-    return " ".join(parts[:2])
+def _rounded(seconds: float) -> datetime.timedelta:
+    return datetime.timedelta(seconds=round(seconds))

@@ -23,38 +23,30 @@ def path(workdir: str) -> pathlib.Path:
 
 
 def read(workdir: str) -> list[Row]:
-    """What a run has written, in the order of its steps.
+    """What a run has written, a row for each step that has an entry; none for a run
+    without a history.
 
-    Args:
-        workdir: folder of the run.
-
-    Returns:
-        A row for each step that has an entry, none for a run without a history:
-        "step", the number of finished steps; means over the steps since the last entry,
-        such as "coarse/loss", "refine/loss" and "images_per_second"; "learning_rate" of
-        that step; and "seconds" of training so far, all sessions together. Not every
-        row has every name.
+    A row has "step", the number of finished steps; means over the steps since the last
+    entry, such as "coarse/loss", "refine/loss" and "images_per_second"; "learning_rate"
+    of that step; and "seconds" of training so far, all sessions together. Not every row
+    has every name.
 
     Raises:
         ValueError: a line is not what `History` writes; names file and line.
     """
     rows: dict[int, Row] = {}
     for row in _rows(path(workdir)):
-        # What is found later of the same step, such as a validation's, joins its row.
+        # What comes later of the same step, such as a validation's, joins its row.
         rows.setdefault(row["step"], {}).update(row)
     return [rows[step] for step in sorted(rows)]
 
 
 class History:
-    """Appends to the history of a run."""
+    """Appends to the history of a run, whose folder exists."""
 
     def __init__(self, workdir: str, first_step: int):
-        """Opens the history and drops what an earlier process wrote of later steps.
-
-        Args:
-            workdir: folder of the run; exists.
-            first_step: finished steps of the run that goes on.
-        """
+        """Opens the history and drops what an earlier process wrote of steps after
+        `first_step`."""
         file = path(workdir)
         kept = [row for row in _rows(file) if row["step"] <= first_step]
         results.write_text(file, "".join(_line(row) for row in kept))
@@ -73,7 +65,7 @@ class History:
         except OSError as error:
             raise OSError(
                 f"the history cannot be written to {self._file.name}: {error}. With "
-                "room on the disk the same command goes on."
+                "room on the disk the same command resumes the run."
             ) from error
 
     def close(self) -> None:
@@ -84,13 +76,8 @@ class History:
 def write_config(workdir: str, config: dict[str, Any], first_step: int) -> None:
     """Writes config.json: the settings, versions, and each session of the training.
 
-    A session, one start of the program, has "begin" (time in UTC), "first_step",
-    "hardware" and "devices".
-
-    Args:
-        workdir: folder of the run; exists.
-        config: JSON values.
-        first_step: finished steps at the beginning of this session.
+    A session, one start of the program, has "begin" (time in UTC), "first_step" (the
+    steps that were finished then), "hardware" and "devices".
     """
     file = pathlib.Path(workdir) / "config.json"
     before = json.loads(file.read_text()) if file.is_file() else {}
@@ -109,11 +96,6 @@ def _line(row: Row) -> str:
     return json.dumps(row) + "\n"
 
 
-def _current_name(name: str) -> str:
-    """Version 0.1.0 called D the critic."""
-    return re.sub("^critic/", "discriminator/", name)
-
-
 def _rows(file: pathlib.Path) -> list[Row]:
     """The lines of a history; a last one that a kill has cut short is left out."""
     if not file.is_file():
@@ -125,9 +107,8 @@ def _rows(file: pathlib.Path) -> list[Row]:
             row = json.loads(line)
         except json.JSONDecodeError as error:
             raise ValueError(f"{file}, line {number}: not JSON: {error}") from error
-        if isinstance(row, dict):
-            row = {_current_name(name): value for name, value in row.items()}
         if not isinstance(row, dict) or not isinstance(row.get("step"), int):
             raise ValueError(f'{file}, line {number}: no number "step" in {line!r}.')
-        rows.append(row)
+        # Version 0.1.0 called D the critic.
+        rows.append({re.sub("^critic/", "discriminator/", n): row[n] for n in row})
     return rows

@@ -1,4 +1,4 @@
-"""What a training tells of its steps: for the screen, TensorBoard and history.jsonl."""
+"""What a training tells of its steps: for the screen, TensorBoard, history.jsonl."""
 
 import math
 import pathlib
@@ -11,20 +11,16 @@ import tensorboardX
 from experiments import processes
 from experiments.config import Config
 from experiments.train import history, training_steps
-from pg2_jax import train_step as steps
+from pg2_jax import files, train_state
+from pg2_jax.train_step import Metrics
 
 
 class TrainingLog:
     """Collects the metrics of steps on the device, and fetches and writes them late."""
 
     def __init__(self, config: Config, first_step: int):
-        """Opens the summaries and the history.
-
-        Args:
-            config: of the run.
-            first_step: finished steps; what an earlier process wrote of later ones is
-                hidden.
-        """
+        """Opens the summaries and the history; what an earlier process wrote of steps
+        after `first_step` is hidden."""
         self._config = config
         self._summaries = tensorboardX.SummaryWriter(
             str(pathlib.Path(config.workdir) / "summaries"),
@@ -36,10 +32,10 @@ class TrainingLog:
         if processes.is_first():
             self._history = history.History(config.workdir, first_step)
             self._begin -= self._history.seconds
-        self._unlogged: list[steps.Metrics] = []
+        self._unlogged: list[Metrics] = []
         self._seconds = 0.0  # of the steps since the last entry
 
-    def add(self, metrics: steps.Metrics) -> None:
+    def add(self, metrics: Metrics) -> None:
         """Takes the metrics of the next step, or [steps] arrays of several, which may
         still be computing."""
         if self._unlogged:
@@ -105,13 +101,13 @@ class TrainingLog:
             self._history.close()
 
 
-def _by_step(metrics: steps.Metrics) -> list[steps.Metrics]:
+def _by_step(metrics: Metrics) -> list[Metrics]:
     """The metrics of each step of a call."""
     rows = zip(*map(np.atleast_1d, metrics.values()), strict=True)
     return [dict(zip(metrics, row, strict=True)) for row in rows]
 
 
-def _require_finite(metrics: steps.Metrics, step: int, config: Config) -> None:
+def _require_finite(metrics: Metrics, step: int, config: Config) -> None:
     bad = {name: value for name, value in metrics.items() if not math.isfinite(value)}
     if bad:
         values = ", ".join(f"{name} is {value}" for name, value in bad.items())
@@ -124,3 +120,34 @@ def advice(config: Config) -> str:
         f"Checkpoints in {config.workdir}, if any, are from before this step; try a "
         f"--learning_rate below {config.learning_rate:g} in a new workdir."
     )
+
+
+class Profile:
+    """Records the calls that hold steps of --profile_steps into workdir/profile."""
+
+    def __init__(self, config: Config):
+        self._first, self._last = 0, 0
+        if config.profile_steps:
+            self._first, self._last = files.parse_range(
+                "profile_steps", config.profile_steps
+            )
+        self._folder = pathlib.Path(config.workdir) / "profile"
+        self._recording = False
+
+    def begin(self, step: int, count: int) -> None:
+        """To be called before the steps after `step`."""
+        if not self._recording and step < self._last and step + count > self._first:
+            jax.profiler.start_trace(self._folder)
+            self._recording = True
+
+    def end(self, step: int, state: train_state.TrainState) -> None:
+        """To be called with the state after `step` steps, which may be computing."""
+        if self._recording and step >= self._last:
+            jax.block_until_ready(state)
+            self.close()
+
+    def close(self) -> None:
+        """Writes what was recorded of a run that ends early."""
+        if self._recording:
+            self._recording = False
+            jax.profiler.stop_trace()

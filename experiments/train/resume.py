@@ -9,29 +9,22 @@ from jax.sharding import Mesh
 from experiments import config_compatibility, processes
 from experiments.config import Config
 from experiments.train import training_steps
-from pg2_jax import models, train_state
+from pg2_jax import train_state
+from pg2_jax.architecture import Architecture
 from pg2_jax.checkpoint import checkpointer, restore
 from pg2_jax.input_pipeline import pair_reader
 
 
 def restored(
     config: Config,
-    architecture: models.Architecture,
+    architecture: Architecture,
     dataset: pair_reader.PairDataset,
     checkpoints: checkpointer.Checkpointer,
     stages: training_steps.Stages,
     mesh: Mesh,
 ) -> train_state.TrainState:
     """The newest checkpoint of the run; for a new run new weights, or those of the run
-    that --coarse_from or --init_from names.
-
-    Args:
-        config: of the run.
-        architecture: of its networks.
-        dataset: that it is trained on.
-        checkpoints: of the run.
-        stages: its compiled steps.
-        mesh: of all devices, each of which gets the whole state.
+    that --coarse_from or --init_from names. Every device of the mesh has the whole.
 
     Raises:
         ValueError: the flags do not fit the checkpoints, or none can be read.

@@ -17,21 +17,30 @@ from experiments.train import (
     dry_run,
     history,
     log,
-    profiling,
     resume,
     training_steps,
     validation,
 )
-from pg2_jax import locks, models, sharding, train_state
+from pg2_jax import files, sharding, train_state
+from pg2_jax.architecture import Architecture
 from pg2_jax.checkpoint import checkpointer, restore
 from pg2_jax.input_pipeline import pair_reader
 
+OnStep = Callable[[train_state.TrainState], None]
+_STAGES = {
+    "two_stage": "stage I to step {:,}, stage II to {:,}",
+    "one_stage": "one adversarial stage to step {:,}",
+    "coarse": "stage I alone, to step {:,}",
+}
 
-def train(config: Config) -> int | None:
-    """Trains, or goes on from the newest checkpoint of the workdir.
+
+def train(config: Config, on_step: OnStep = lambda state: None) -> int | None:
+    """Trains, or resumes from the newest checkpoint of the workdir.
 
     Args:
         config: of the run; its data set and workdir are read and written.
+        on_step: is called with the state before the first step, and after each call
+            of the devices; the next call reuses the state's memory.
 
     Returns:
         None when the run has ended, or the number of the signal that stopped the run
@@ -53,10 +62,9 @@ def train(config: Config) -> int | None:
         dry_run.show(config, architecture, dataset)
         return None
     with _claimed(config.workdir):
-        run = _Run(config, architecture, dataset)
-        processes.say(_announcement(config, dataset, run.state))
-        with _signals() as received, _closing(run):
-            stopped = run.until(config.total_steps, stop=lambda: bool(received))
+        run = _Run(config, architecture, dataset, on_step)
+        with _signals() as received, run:
+            stopped = run.to_the_end(stop=lambda: bool(received))
     # Another process may be the one that was told to stop.
     return (received or [signal.SIGTERM])[0] if stopped else None
 
@@ -67,37 +75,7 @@ def _claimed(workdir: str) -> contextlib.AbstractContextManager[None]:
         return contextlib.nullcontext()
     folder = pathlib.Path(workdir)
     folder.mkdir(parents=True, exist_ok=True)
-    return locks.holding(folder / ".lock", f"--workdir={workdir}")
-
-
-def _announcement(
-    config: Config, dataset: pair_reader.PairDataset, state: train_state.TrainState
-) -> str:
-    """What is about to happen, in one line."""
-    players = {"G1": state.coarse, "G2": state.refine, "D": state.discriminator}
-    sizes = [
-        f"{name} {sum(x.size for x in jax.tree.leaves(player.params)):,}"
-        for name, player in players.items()
-        if player
-    ]
-    device, step = jax.devices()[0], int(state.step)
-    count = jax.process_count()
-    several = f" in {count} processes" if count > 1 else ""
-    start = f"goes on from step {step:,}; " if step else ""
-    return (
-        f"{config.workdir}: {start}{dataset.count('train'):,} pairs of "
-        f"{config.image_size}, "
-        f"{', '.join(sizes)} parameters, {jax.device_count()} x {device.device_kind}"
-        f"{several}; "
-        f"{_STAGES[config.stages].format(config.coarse_steps, config.total_steps)}."
-    )
-
-
-_STAGES = {
-    "two_stage": "stage I to step {:,}, stage II to {:,}",
-    "one_stage": "one adversarial stage to step {:,}",
-    "coarse": "stage I alone, to step {:,}",
-}
+    return files.locked(folder / ".lock", f"--workdir={workdir}")
 
 
 class _Run:
@@ -106,20 +84,21 @@ class _Run:
     def __init__(
         self,
         config: Config,
-        architecture: models.Architecture,
+        architecture: Architecture,
         dataset: pair_reader.PairDataset,
+        on_step: OnStep,
     ):
-        self._config = config
-        self._mesh = sharding.data_mesh()
-        self._stages = training_steps.compiled(config, architecture, self._mesh)
+        self._config, self._dataset, self._on_step = config, dataset, on_step
+        mesh = sharding.data_mesh()
+        self._stages = training_steps.compiled(config, architecture, mesh)
         stored = {**config.to_json(), "data": dataset.metadata}
         self._checkpoints = checkpointer.Checkpointer(
             config.workdir, stored, keep=config.keep_checkpoints
         )
-        self.state = resume.restored(
-            config, architecture, dataset, self._checkpoints, self._stages, self._mesh
+        self._state = resume.restored(
+            config, architecture, dataset, self._checkpoints, self._stages, mesh
         )
-        self._first = first = int(self.state.step)
+        self._first = first = int(self._state.step)
         if processes.is_first():
             history.write_config(config.workdir, stored, first)
         batches = dataset.training_batches(
@@ -129,154 +108,159 @@ class _Run:
             process_index=jax.process_index(),
             process_count=jax.process_count(),
         )
-        self._batches = training_steps.feed(config, batches, first, self._mesh)
-        self._profile = profiling.Profile(config)
+        self._batches = training_steps.feed(config, batches, first, mesh)
         self._pictures = None
         wanted = config.picture_every and processes.is_first()
         if wanted and "test" in dataset.splits:
             self._pictures = pictures.ProgressPictures(config, architecture, dataset)
+        self._profile = log.Profile(config)
         self._log = log.TrainingLog(config, first)
-        self._vote = processes.Vote(self._mesh)
-        self._validation = None
-        if config.eval_every:
-            self._validation = validation.Validation(
-                config, architecture, dataset, self._mesh
-            )
-        # What earlier starts of the run have found. Later evaluations join it here,
-        # because one process alone writes the file.
-        self._rows = validation.rows(config, last_step=first)
-        self._over = processes.as_first(validation.is_over(config, self._rows))
+        self._validation = validation.Validation(
+            config, architecture, dataset, mesh, first
+        )
+        self._vote = processes.Vote(mesh)
 
-    def until(self, last: int, stop: Callable[[], bool]) -> bool:
-        """Takes the steps up to `last`, or fewer if `stop` says so in any process, and
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Waits for what is still being written; what fails then does not hide why the
+        run has ended."""
+        with contextlib.suppress(*([OSError] if kind else [])):
+            self._profile.close()
+            self._checkpoints.close()
+            self._log.close()
+
+    def to_the_end(self, stop: Callable[[], bool]) -> bool:
+        """Takes the steps that are left, or fewer if `stop` says so in any process, and
         saves; returns whether it was told to stop."""
-        config, step = self._config, int(self.state.step)
-        if step < last and self._over:
-            processes.say(self._ended(step, last))
-            return False
+        config, step = self._config, self._first
+        last, stopping = config.total_steps, False
+        processes.say(self._announcement())
+        self._on_step(self._state)
         if step >= last:
             self._save(step)  # of a run that begins with all it needs
             processes.say(f"{config.workdir} has {step} steps; {last} were asked for.")
             return False
-        stopping = self._vote(stop())
-        with _progress_bar(config, step) as bar:
-            while step < last and not stopping and not self._over:
-                count = training_steps.call_length(config, step)
-                self._profile.begin(step, count)
-                self._take_step(step)
-                step += count
-                self._profile.end(step, self.state)
-                bar.update(count)
-                stopping = self._vote(stop())
-                if _is_due(step, config.log_every, last) or stopping:
-                    line = self._log.write(step)
-                    bar.set_postfix_str(line)
-                    if bar.disable:
-                        processes.say(f"step {step}: {line}")
-                if self._pictures and _is_due(step, config.picture_every, last):
-                    grid = self._pictures.draw(self.state, step)
-                    self._log.add_picture("pairs", grid, step)
-                if self._validation and _is_due(step, config.eval_every, last):
-                    processes.say(self._validate(self._validation, step), bar)
-                if _is_due(step, config.checkpoint_every, last):
-                    self._save(step)
-            self._save(step)
-        processes.say(self._ended(step, last))
+        if not self._validation.is_over:
+            stopping = self._vote(stop())
+            with _progress_bar(config, step) as bar:
+                while step < last and not stopping and not self._validation.is_over:
+                    step = self._take_steps(step)
+                    stopping = self._vote(stop())
+                    self._report(step, bar, stopping)
+                self._save(step)
+        processes.say(self._ending(step))
         return stopping
 
-    def _validate(self, judge: validation.Validation, step: int) -> str:
-        """Scores the state, saves it if it is the best; returns a line for people."""
-        config, values = self._config, judge.score(self.state)
-        self._log.add_scalars(values, step)
-        self._rows.append({"step": step, **values})
-        best = validation.standing(config, self._rows)
-        self._over = processes.as_first(validation.is_over(config, self._rows))
-        is_best = processes.as_first(best.step == step)
-        if is_best:
-            self._save(step, score=validation.score(config, best.value))
-        found = ", ".join(f"{name} {value:.3f}" for name, value in values.items())
-        return f"step {step}: {found}{' (best)' if is_best else ''}"
-
-    def _ended(self, step: int, last: int) -> str:
-        """Says where and why a run goes no further, and where it was best."""
-        config = self._config
-        here = f"{config.workdir}: step {step} of {last},"
-        best = validation.standing(config, self._rows)
-        where = ""
-        if best.step is not None:
-            where = (
-                f" {config.best_metric} was best at step {best.step}: {best.value:.4f}."
-            )
-        if step >= last:
-            return f"{here} finished.{where}"
-        if self._over:
-            evaluations = f"{config.early_stop_evals} evaluations without a better one"
-            return f"{here} ended early after {evaluations}.{where}"
-        return f"{here} stopped; the same command goes on.{where}"
-
-    def _take_step(self, step: int) -> None:
+    def _take_steps(self, step: int) -> int:
+        """Takes the steps of one call; returns how many are finished then."""
+        count = training_steps.call_length(self._config, step)
+        self._profile.begin(step, count)
         begin = time.monotonic()
         stage = self._stages.first
         if step >= self._config.coarse_steps:
             stage = self._stages.second
-        before, batch = self.state, next(self._batches)
-        self.state, metrics = stage(before, batch)
-        if self._config.debug_nans and not _all_finite((self.state, metrics)):
-            self._find_operation(stage, before, batch, step)
+        take = stage.step if count == 1 else stage.steps
+        before, batch = self._state, next(self._batches)
+        self._state, metrics = take(before, batch)
+        if self._config.debug_nans and not _all_finite((self._state, metrics)):
+            self._find_operation(take, before, batch, step)
         self._log.add(metrics)
         if step not in (self._first, self._config.coarse_steps):
             # The first step of a stage is compiled, which says nothing of the others.
             self._log.add_seconds(time.monotonic() - begin)
+        self._profile.end(step + count, self._state)
+        self._on_step(self._state)
+        return step + count
 
-    def _find_operation(
-        self, stage: training_steps.Step, state: Any, batch: Any, step: int
-    ) -> None:
-        """Takes a step again, one operation after the other, up to the one that is not
+    def _find_operation(self, take: Any, state: Any, batch: Any, step: int) -> None:
+        """Takes steps again, one operation after the other, up to the one that is not
         finite."""
         try:
             with jax.disable_jit(), jax.debug_nans(True), jax.debug_infs(True):
-                stage(state, batch)
+                take(state, batch)
         except FloatingPointError as error:
             advice = log.advice(self._config)
             raise FloatingPointError(f"step {step + 1}: {error}. {advice}") from error
+
+    def _report(self, step: int, bar: tqdm.tqdm, stopping: bool) -> None:
+        """Logs, shows, scores and saves what is due after a step."""
+        config = self._config
+        bar.update(step - bar.n)
+
+        def is_due(every: int) -> bool:
+            return bool(every) and (step % every == 0 or step == config.total_steps)
+
+        if is_due(config.log_every) or stopping:
+            line = self._log.write(step)
+            bar.set_postfix_str(line)
+            if bar.disable:
+                processes.say(f"step {step}: {line}")
+        if self._pictures and is_due(config.picture_every):
+            grid = self._pictures.draw(self._state, step)
+            self._log.add_picture("pairs", grid, step)
+        if is_due(config.eval_every):
+            processes.say(self._validate(step), bar)
+        if is_due(config.checkpoint_every):
+            self._save(step)
+
+    def _validate(self, step: int) -> str:
+        """Scores the state, saves it if it is the best; returns a line for people."""
+        values = self._validation.score(self._state)
+        self._log.add_scalars(values, step)
+        is_best = self._validation.add(step, values)
+        if is_best:
+            best = self._validation.best.value
+            self._save(step, score=validation.score(self._config, best))
+        scores = ", ".join(f"{name} {value:.3f}" for name, value in values.items())
+        return f"step {step}: {scores}{' (best)' if is_best else ''}"
 
     def _save(self, step: int, score: float | None = None) -> None:
         """Saves a state whose losses and weights are known to be finite."""
         self._log.write(step)
         # The last update came after the last loss.
-        players = (self.state.coarse, self.state.refine, self.state.discriminator)
-        if not _all_finite([player.params for player in players if player]):
+        players = self._state.players.values()
+        if not _all_finite([player.params for player in players]):
             advice = log.advice(self._config)
             raise FloatingPointError(f"step {step}: a weight is not finite. {advice}")
-        self._checkpoints.save(self.state, score)
+        self._checkpoints.save(self._state, score)
 
-    def close(self) -> None:
-        """Waits for what is still being written."""
-        self._profile.close()
-        self._checkpoints.close()
-        self._log.close()
+    def _announcement(self) -> str:
+        """What is about to happen, in one line."""
+        config, players = self._config, self._state.players.items()
+        sizes = ", ".join(f"{name} {player.size:,}" for name, player in players)
+        device, count = jax.devices()[0].device_kind, jax.process_count()
+        several = f" in {count} processes" if count > 1 else ""
+        start = f"resumes from step {self._first:,}; " if self._first else ""
+        stages = _STAGES[config.stages].format(config.coarse_steps, config.total_steps)
+        return (
+            f"{config.workdir}: {start}{self._dataset.count('train'):,} pairs of "
+            f"{config.image_size}, {sizes} parameters, "
+            f"{jax.device_count()} x {device}{several}; {stages}."
+        )
 
-
-@contextlib.contextmanager
-def _closing(run: _Run) -> Iterator[None]:
-    """Closes a run; what fails then does not hide why the run has ended."""
-    try:
-        yield
-    except BaseException:
-        with contextlib.suppress(OSError):
-            run.close()
-        raise
-    run.close()
+    def _ending(self, step: int) -> str:
+        """Says where and why a run goes no further, and where it was best."""
+        config, best = self._config, self._validation.best
+        here = f"{config.workdir}: step {step} of {config.total_steps},"
+        where = ""
+        if best.step is not None:
+            where = (
+                f" {config.best_metric} was best at step {best.step}: {best.value:.4f}."
+            )
+        if step >= config.total_steps:
+            return f"{here} finished.{where}"
+        if self._validation.is_over:
+            evaluations = f"{config.early_stop_evals} evaluations without a better one"
+            return f"{here} ended early after {evaluations}.{where}"
+        return f"{here} stopped; the same command resumes it.{where}"
 
 
 @jax.jit
 def _all_finite(tree: Any) -> jax.Array:
     """[] whether every number is finite."""
     return jnp.all(jnp.array([jnp.isfinite(x).all() for x in jax.tree.leaves(tree)]))
-
-
-def _is_due(step: int, every: int, last: int) -> bool:
-    return step % every == 0 or step == last
 
 
 def _progress_bar(config: Config, step: int) -> tqdm.tqdm:

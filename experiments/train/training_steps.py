@@ -11,103 +11,95 @@ import optax
 from jax.sharding import Mesh
 
 from experiments.config import Config
-from pg2_jax import models, schedules, sharding, train_state
-from pg2_jax import train_step as steps
+from pg2_jax import sharding, train_state, train_step
+from pg2_jax.architecture import Architecture
+from pg2_jax.inputs import Batch
 
 
 @dataclasses.dataclass(frozen=True)
-class Step:
-    """A training step, compiled when it is first taken.
+class Stage:
+    """The programs of a stage; each is compiled when it is first called."""
 
-    Attributes:
-        one: (state, batch) -> (state, metrics).
-        several: the same for as many steps as the leading axis of the batch's arrays
-            has; those of the metrics have it too.
-    """
-
-    one: jax.stages.Wrapped
-    several: jax.stages.Wrapped
-
-    def __call__(
-        self, state: train_state.TrainState, batch: steps.Batch
-    ) -> tuple[train_state.TrainState, steps.Metrics]:
-        """Takes one step or several, as the batch has them."""
-        step = self.one if batch["source_image"].ndim == 4 else self.several
-        return step(state, batch)
+    # (state, batch) -> (state, metrics).
+    step: jax.stages.Wrapped
+    # The same for as many steps as the leading axis of the batch's arrays has; those of
+    # the metrics have it too.
+    steps: jax.stages.Wrapped
 
 
 @dataclasses.dataclass(frozen=True)
 class Stages:
-    """The stages of a run.
+    """The stages of a run."""
 
-    Attributes:
-        first: stage I, or the one stage; up to step --coarse_steps.
-        second: stage II.
-        optimizer: that of the first stage; its memory has the form of the second's.
-    """
-
-    first: Step
-    second: Step
+    first: Stage  # stage I, or the one stage; up to step --coarse_steps
+    second: Stage  # stage II
+    # That of the first stage; its memory has the form of the second's.
     optimizer: optax.GradientTransformation
 
 
-def compiled(config: Config, architecture: models.Architecture, mesh: Mesh) -> Stages:
-    """The steps of both stages; each is compiled when it is first taken."""
+def compiled(config: Config, architecture: Architecture, mesh: Mesh) -> Stages:
+    """The programs of both stages."""
+    first_step = train_step.coarse_step
+    if config.stages == "one_stage":
+        first_step = train_step.one_stage_step
     coarse = objective(config, config.coarse_steps)
     adversarial = objective(config, config.refine_steps)
-    first = steps.coarse_step
-    if config.stages == "one_stage":
-        first = steps.one_stage_step
-
-    def jitted(step: Callable, of: steps.Objective) -> Step:
-        bound = functools.partial(step, architecture=architecture, objective=of)
-        return _one_or_several(bound, mesh, donate=not config.debug_nans)
-
+    # --debug_nans needs the state that donating would overwrite.
+    stage = functools.partial(
+        _stage, architecture=architecture, mesh=mesh, donate=not config.debug_nans
+    )
     return Stages(
-        first=jitted(first, coarse),
-        second=jitted(steps.adversarial_step, adversarial),
+        first=stage(first_step, coarse),
+        second=stage(train_step.adversarial_step, adversarial),
         optimizer=coarse.optimizer,
     )
 
 
-def first_state(
-    config: Config, architecture: models.Architecture, stages: Stages, mesh: Mesh
-) -> train_state.TrainState:
-    """The state of step 0, on all devices."""
-    create = functools.partial(
-        train_state.create,
-        architecture,
-        stages.optimizer,
-        averaged=config.ema_decay > 0,
-    )
-    # Drawn once: compiling fast is worth more than running fast.
-    unoptimized = {"xla_backend_optimization_level": 0}
-    whole = sharding.replicated(mesh)
-    draw = jax.jit(create, out_shardings=whole, compiler_options=unoptimized)
-    # An argument, so that one program serves all seeds.
-    return draw(seed=np.uint32(config.seed))
-
-
-def _one_or_several(step: Callable, mesh: Mesh, *, donate: bool) -> Step:
-    """Compiles a step; --debug_nans needs the state that donating would overwrite."""
+def _stage(
+    step: Callable,
+    objective: train_step.Objective,
+    *,
+    architecture: Architecture,
+    mesh: Mesh,
+    donate: bool,
+) -> Stage:
+    step = functools.partial(step, architecture=architecture, objective=objective)
     whole = sharding.replicated(mesh)
 
-    def several(state: train_state.TrainState, batches: steps.Batch):
+    def steps(state: train_state.TrainState, batches: Batch):
         return jax.lax.scan(step, state, batches)
 
-    def jitted(taken: Callable, split: jax.sharding.NamedSharding):
-        """Compiles for batches that are split so."""
+    def jitted(function: Callable, split: jax.sharding.NamedSharding):
         return jax.jit(
-            taken,
+            function,
             in_shardings=(whole, split),
             out_shardings=whole,
             donate_argnums=0 if donate else (),
         )
 
-    return Step(
-        one=jitted(step, sharding.batched(mesh)),
-        several=jitted(several, sharding.batched_steps(mesh)),
+    return Stage(
+        step=jitted(step, sharding.batched(mesh)),
+        steps=jitted(steps, sharding.batched_steps(mesh)),
     )
+
+
+def first_state(
+    config: Config, architecture: Architecture, stages: Stages, mesh: Mesh
+) -> train_state.TrainState:
+    """The state of step 0, on all devices."""
+    create = jax.jit(
+        functools.partial(
+            train_state.create,
+            architecture,
+            stages.optimizer,
+            averaged=config.ema_decay > 0,
+        ),
+        out_shardings=sharding.replicated(mesh),
+        # Called once: compiling fast is worth more than running fast.
+        compiler_options={"xla_backend_optimization_level": 0},
+    )
+    # An argument, so that one program serves all seeds.
+    return create(seed=np.uint32(config.seed))
 
 
 def call_length(config: Config, step: int) -> int:
@@ -118,17 +110,10 @@ def call_length(config: Config, step: int) -> int:
 
 
 def feed(
-    config: Config, batches: Iterator[steps.Batch], first_step: int, mesh: Mesh
-) -> Iterator[steps.Batch]:
-    """The batch of each call up to the last step, put on the devices while the call
-    before it computes.
-
-    Args:
-        config: of the run.
-        batches: one for each step from the first on, numpy.
-        first_step: finished steps.
-        mesh: of the devices.
-    """
+    config: Config, batches: Iterator[Batch], first_step: int, mesh: Mesh
+) -> Iterator[Batch]:
+    """The batch of each call up to the last step, from numpy batches of each step; put
+    on the devices while the call before it computes."""
     ahead, step = None, first_step
     while step < config.total_steps:
         count = call_length(config, step)
@@ -144,13 +129,12 @@ def feed(
         yield ahead
 
 
-def objective(config: Config, stage_steps: int) -> steps.Objective:
+def objective(config: Config, stage_steps: int) -> train_step.Objective:
     """What the config says of a stage of so many steps."""
-    names = {field.name for field in dataclasses.fields(steps.Objective)}
-    values = dataclasses.asdict(config)
-    return steps.Objective(
+    names = {field.name for field in dataclasses.fields(train_step.Objective)}
+    return train_step.Objective(
         optimizer=train_state.make_optimizer(_schedule(config, stage_steps)),
-        **{name: values[name] for name in names - {"optimizer"}},
+        **{name: getattr(config, name) for name in names - {"optimizer"}},
     )
 
 
@@ -164,7 +148,7 @@ def learning_rate(config: Config, step: int) -> float:
 
 
 def _schedule(config: Config, stage_steps: int) -> optax.ScalarOrSchedule:
-    return schedules.learning_rate(
+    return train_state.learning_rate(
         config.learning_rate,
         decay=config.learning_rate_decay,
         stage_steps=stage_steps,

@@ -11,9 +11,19 @@ from experiments.config import Config
 from experiments.evaluate import evaluate
 from experiments.options import validation as options
 from experiments.train import history
-from pg2_jax import models, sharding, train_state
+from pg2_jax import sharding, train_state
+from pg2_jax.architecture import Architecture
 from pg2_jax.input_pipeline import pair_reader
 from pg2_jax.metrics import suite
+
+
+@dataclasses.dataclass(frozen=True)
+class Standing:
+    """How the last stage has done so far by --best_metric."""
+
+    value: float = math.nan  # the best
+    step: int | None = None  # where it was first reached, once there is an evaluation
+    since: int = 0  # evaluations after that
 
 
 class Validation:
@@ -22,14 +32,31 @@ class Validation:
     def __init__(
         self,
         config: Config,
-        architecture: models.Architecture,
+        architecture: Architecture,
         dataset: pair_reader.PairDataset,
         mesh: Mesh,
+        first_step: int,
     ):
         self._config = config
         self._dataset = dataset
         self._mesh = mesh
         self._score = evaluate.compiled(architecture, mesh, options.METRICS)
+        # Later rows were undone by a resume.
+        rows = history.read(config.workdir)
+        self._rows = [row for row in rows if row["step"] <= first_step]
+        self._judge()
+
+    def add(self, step: int, values: dict[str, float]) -> bool:
+        """Takes in the scores of a step; returns whether they are the best, the same in
+        all processes, although the first alone can read the history."""
+        self._rows.append({"step": step, **values})
+        self._judge()
+        return processes.as_first(self.best.step == step)
+
+    def _judge(self) -> None:
+        """Sets how the run has done, earlier sessions included, and if it ends here."""
+        self.best = standing(self._config, self._rows)
+        self.is_over = processes.as_first(is_over(self._config, self._rows))
 
     def score(self, state: train_state.TrainState) -> dict[str, float]:
         """The mean of each metric over the pairs that have a value; the same in all
@@ -49,9 +76,9 @@ class Validation:
             split="validation",
         ):
             batch = sharding.put_whole_batch(test.batch, self._mesh)
-            _, _, found = self._score(state.coarse.drawing_params, refine, batch)
-            scores = processes.gathered(found[kind])
-            parts.append({n: x[: len(test.names)] for n, x in scores.items()})
+            _, _, scores = self._score(state.coarse.drawing_params, refine, batch)
+            gathered = processes.gathered(scores[kind])
+            parts.append({n: x[: len(test.names)] for n, x in gathered.items()})
         means = {}
         for name in options.METRICS:
             values = np.concatenate([part[name] for part in parts])
@@ -61,42 +88,14 @@ class Validation:
         return means
 
 
-@dataclasses.dataclass(frozen=True)
-class Standing:
-    """How the last stage has done so far by --best_metric.
-
-    Attributes:
-        value: the best.
-        step: where it was first reached; None before the first evaluation.
-        since: evaluations after that.
-    """
-
-    value: float = math.nan
-    step: int | None = None
-    since: int = 0
-
-
-def rows(config: Config, last_step: int) -> list[history.Row]:
-    """The evaluations in a run's history, up to a step.
-
-    Args:
-        config: of the run.
-        last_step: what lies behind it was undone by a resume.
-    """
-    found = [row for row in history.read(config.workdir) if row["step"] <= last_step]
-    return [row for row in found if any(n.startswith("validation/") for n in row)]
-
-
 def standing(config: Config, rows: list[history.Row]) -> Standing:
-    """Reads the standing from a run's history, which a resumed run has too.
-
-    Args:
-        config: of the run.
-        rows: of its history.
-    """
+    """Reads the standing from a run's history, which a resumed run has too."""
+    # The last stage's image is the only one that is compared, for the first stage
+    # generates without G2.
+    kind = "refined" if config.stages == "two_stage" else "coarse"
     best = Standing()
     for row in rows:
-        value = row.get(_name(config))
+        value = row.get(f"validation/{kind}/{config.best_metric}")
         if value is None:
             continue
         if best.step is None or score(config, value) > score(config, best.value):
@@ -114,10 +113,3 @@ def is_over(config: Config, rows: list[history.Row]) -> bool:
 def score(config: Config, value: float) -> float:
     """A value of --best_metric as a number that is better when it is higher."""
     return value if suite.METRICS[config.best_metric].higher_is_better else -value
-
-
-def _name(config: Config) -> str:
-    """--best_metric of the last stage's image: the only one that is compared, for the
-    first stage draws without G2."""
-    kind = "refined" if config.stages == "two_stage" else "coarse"
-    return f"validation/{kind}/{config.best_metric}"

@@ -22,7 +22,7 @@ from pg2_jax.checkpoint import restore
 from pg2_jax.input_pipeline import pair_reader
 from pg2_jax.keypoints import keypoint_files, openpose_json
 from pg2_jax.metrics import inception, inception_weights
-from tests.experiments.tiny_run import assert_equal, make_config, state_of
+from tests.experiments.tiny_run import assert_equal, make_config, state_of, stop_after
 
 
 @pytest.fixture(scope="module")
@@ -89,18 +89,7 @@ def test_steps_in_one_call_are_the_same_steps(run, tmp_path):
 @pytest.mark.parametrize("stopped_at", [1, 3], ids=["stage I", "stage II"])
 def test_a_resumed_run_equals_an_uninterrupted_one(run, tmp_path, stopped_at):
     first = dataclasses.replace(run, workdir=str(tmp_path / "resumed"))
-    stop = {"after": stopped_at}
-    take = train._Run._take_step
-
-    def take_and_stop(self, step):
-        take(self, step)
-        stop["after"] -= 1
-        if not stop["after"]:
-            os.kill(os.getpid(), signal.SIGTERM)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(train._Run, "_take_step", take_and_stop)
-        assert train.train(first) == signal.SIGTERM
+    assert train.train(first, on_step=stop_after(stopped_at)) == signal.SIGTERM
     assert weights(first.workdir)[0] == stopped_at
     assert train.train(first) is None
     assert_equal(state_of(first), state_of(run))

@@ -1,14 +1,14 @@
 """Runs of seconds that the tests of the programs share, and what is left of them."""
 
 import contextlib
+import os
+import signal
 
 import jax
 import numpy as np
 
 from experiments.config import Config
 from experiments.train import train
-from pg2_jax.checkpoint import restore
-from pg2_jax.input_pipeline import pair_reader
 
 
 def make_config(pair_dataset, workdir, **changes):
@@ -34,13 +34,29 @@ def make_config(pair_dataset, workdir, **changes):
 
 
 def state_of(config):
-    """The whole last state of a run, optimizer and discriminator included; of a new run
-    that which it would begin with."""
-    dataset = pair_reader.PairDataset(config.data_dir, config.validation_share)
-    config = config.with_size(dataset.height, dataset.width)
-    architecture = restore.architecture_of(config.to_json())
-    with contextlib.closing(train._Run(config, architecture, dataset)) as run:
-        return run.state
+    """The whole state of a run, optimizer and discriminator included: the last of a
+    finished one, the first of a new one."""
+    states = []
+
+    def note_and_stop(state):
+        states.append(jax.device_get(state))
+        raise KeyboardInterrupt
+
+    with contextlib.suppress(KeyboardInterrupt):
+        train.train(config, on_step=note_and_stop)
+    return states[0]
+
+
+def stop_after(steps):
+    """For `on_step`: sends this process a signal after so many steps of a session."""
+    first = []
+
+    def on_step(state):
+        first.append(int(state.step))
+        if first[-1] - first[0] == steps:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    return on_step
 
 
 def assert_equal(tree, other):

@@ -42,17 +42,17 @@ def bce(logit, label):
 def test_binary_cross_entropy():
     logits = jnp.array([-2.0, 0.0, 3.0])
     np.testing.assert_allclose(
-        losses.called_real(logits), [bce(x, 1) for x in (-2, 0, 3)], rtol=1e-5
+        losses.cross_entropy(logits, 1.0), [bce(x, 1) for x in (-2, 0, 3)], rtol=1e-5
     )
     np.testing.assert_allclose(
-        losses.called_fake(logits), [bce(x, 0) for x in (-2, 0, 3)], rtol=1e-5
+        losses.cross_entropy(logits, 0.0), [bce(x, 0) for x in (-2, 0, 3)], rtol=1e-5
     )
 
 
 def test_losses_stay_finite_for_huge_logits():
     logits = jnp.array([-1e4, 1e4])
-    np.testing.assert_allclose(losses.called_real(logits), [1e4, 0], atol=1e-6)
-    np.testing.assert_allclose(losses.called_fake(logits), [0, 1e4], atol=1e-6)
+    np.testing.assert_allclose(losses.cross_entropy(logits, 1.0), [1e4, 0], atol=1e-6)
+    np.testing.assert_allclose(losses.cross_entropy(logits, 0.0), [0, 1e4], atol=1e-6)
 
 
 def test_equations_two_and_four_and_the_released_triplet():

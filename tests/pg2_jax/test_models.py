@@ -5,7 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from pg2_jax import blocks, discriminator, models, train_state
+from pg2_jax import models, train_state
+from pg2_jax.architecture import Architecture
 
 RELEASED = {
     "refine_decoder": "constant",
@@ -33,7 +34,7 @@ def parameter_counts(architecture):
     ],
 )
 def test_parameter_counts_of_the_released_networks(size, base_channels, want):
-    architecture = models.Architecture(
+    architecture = Architecture(
         image_height=size[0],
         image_width=size[1],
         base_channels=base_channels,
@@ -49,7 +50,7 @@ def conv_parameters(inputs, outputs, side=3):
 
 def test_parameter_counts_of_the_paper_form():
     """G2's symmetric decoder and D's pairs, counted by hand for widths 4 and 8."""
-    architecture = models.Architecture(
+    architecture = Architecture(
         image_height=64, image_width=32, base_channels=4, discriminator_channels=4
     )
     encoder = [(6, 4), (4, 4), (4, 4), (4, 4), (4, 8), (8, 8)]
@@ -68,21 +69,22 @@ def test_parameter_counts_of_the_paper_form():
     "size", [(32, 16), (64, 64), (96, 48), (256, 176), (512, 352), (100, 37)]
 )
 def test_every_network_accepts_any_size(size):
-    architecture = models.Architecture(
+    architecture = Architecture(
         image_height=size[0],
         image_width=size[1],
         base_channels=2,
         bottleneck_size=2,
         discriminator_channels=2,
     )
-    coarse, refine = architecture.coarse(), architecture.refine()
+    coarse = models.CoarseGenerator(architecture)
+    refine = models.RefinementGenerator(architecture)
     image, pose = jnp.zeros((2, *size, 3)), jnp.zeros((2, *size, 18))
     key = jax.random.key(0)
     drawn = jax.eval_shape(coarse.init_with_output, key, image, pose)[0]
     assert drawn.shape == (2, *size, 3)
     drawn = jax.eval_shape(refine.init_with_output, key, image, image)[0]
     assert drawn.shape == (2, *size, 3)
-    discriminator = architecture.discriminator()
+    discriminator = models.Discriminator(architecture)
     logits = jax.eval_shape(discriminator.init_with_output, key, image)[0]
     assert logits.shape == (2,)
 
@@ -95,17 +97,25 @@ def test_every_network_accepts_any_size(size):
 )
 def test_other_sizes_are_refused(size, rule):
     with pytest.raises(ValueError, match=rule):
-        models.Architecture(image_height=size[0], image_width=size[1])
+        Architecture(image_height=size[0], image_width=size[1])
+
+
+def initial(network, *arrays):
+    """Its first weights, compiled: eagerly each operation is compiled for itself."""
+    return jax.jit(network.init)(jax.random.key(0), *arrays)["params"]
 
 
 def test_initial_weights_have_the_authors_ranges():
-    network = discriminator.Discriminator(base_channels=8, layers=2, dtype=jnp.float32)
-    params = network.init(jax.random.key(0), jnp.zeros((1, 32, 16, 3)))["params"]
+    architecture = Architecture(
+        image_height=32, image_width=16, discriminator_channels=8
+    )
+    network = models.Discriminator(architecture)
+    params = initial(network, jnp.zeros((1, 32, 16, 3)))
     kernel = np.asarray(params["conv1"]["kernel"])
     assert 0.033 < np.abs(kernel).max() <= 0.02 * 3**0.5
     assert abs(kernel.std() - 0.02) < 1e-3
-    block = blocks.ConvBlock(features=8, dtype=jnp.float32)
-    params = block.init(jax.random.key(0), jnp.zeros((1, 8, 8, 8)))["params"]
+    block = models.ConvBlock(features=8, precision="float32")
+    params = initial(block, jnp.zeros((1, 8, 8, 8)))
     bound = (6 / (9 * 8 + 9 * 8)) ** 0.5
     assert 0.95 * bound < np.abs(params["conv0"]["kernel"]).max() <= bound
     assert not np.any(params["conv0"]["bias"])
@@ -113,7 +123,7 @@ def test_initial_weights_have_the_authors_ranges():
 
 def test_batch_norm_uses_the_statistics_of_the_batch():
     x = np.random.default_rng(0).normal(3.0, 2.0, (4, 3, 2, 5)).astype(np.float32)
-    norm = discriminator.BatchNorm()
+    norm = models.BatchNorm()
     params = {"scale": jnp.full(5, 2.0), "offset": jnp.full(5, 1.0)}
     mean, variance = x.mean(axis=(0, 1, 2)), x.var(axis=(0, 1, 2))
     want = 2 * (x - mean) / np.sqrt(variance + 1e-5) + 1
@@ -127,7 +137,7 @@ def test_upsample_repeats_pixels():
     for height, width in ((4, 6), (3, 6), (4, 5), (3, 5)):
         like = jnp.zeros((2, height, width, 7))
         np.testing.assert_array_equal(
-            blocks.upsample(jnp.array(x), like), want[:, :height, :width]
+            models.upsample(jnp.array(x), like), want[:, :height, :width]
         )
 
 
@@ -138,13 +148,13 @@ def test_a_1x1_convolution_commutes_with_upsampling():
     conv = models.nn.Conv(3, (1, 1))
     params = conv.init(jax.random.key(2), x)
     like = jnp.zeros((1, 8, 8, 1))
-    before = blocks.upsample(jax.nn.relu(conv.apply(params, x)), like)
-    after = jax.nn.relu(conv.apply(params, blocks.upsample(x, like)))
+    before = models.upsample(jax.nn.relu(conv.apply(params, x)), like)
+    after = jax.nn.relu(conv.apply(params, models.upsample(x, like)))
     np.testing.assert_allclose(before, after, atol=1e-6)
 
 
 def small(**changes):
-    return models.Architecture(
+    return Architecture(
         image_height=32,
         image_width=16,
         base_channels=4,
@@ -184,7 +194,7 @@ def test_parameter_counts_of_the_pose_embeddings():
 
 def test_parameter_counts_of_the_reviewers_ablations():
     assert coarse_parameters(coarse_block="plain") == coarse_parameters()
-    refine = small().refine()
+    refine = models.RefinementGenerator(small())
     inputs = [jnp.zeros((1, 32, 16, channels)) for channels in (3, 18)]
     shapes = jax.eval_shape(refine.init, jax.random.key(0), *inputs)
     assert coarse_parameters(coarse_network="refinement") == sum(
@@ -194,14 +204,12 @@ def test_parameter_counts_of_the_reviewers_ablations():
 
 def test_a_plain_block_is_a_residual_block_without_the_identity():
     x = jnp.array(np.random.default_rng(2).normal(size=(1, 4, 4, 6)), jnp.float32)
-    plain = blocks.ConvBlock(6, jnp.float32)
-    params = plain.init(jax.random.key(0), x)["params"]
-    residual = blocks.ResidualBlock(6, jnp.float32).apply(
-        {"params": {"convolutions": params}}, x
-    )
-    np.testing.assert_allclose(
-        residual, x + plain.apply({"params": params}, x), atol=1e-6
-    )
+    plain = models.ConvBlock(6, "float32")
+    params = initial(plain, x)
+    residual = jax.jit(models.ResidualBlock(6, "float32").apply)
+    got = residual({"params": {"convolutions": params}}, x)
+    want = x + jax.jit(plain.apply)({"params": params}, x)
+    np.testing.assert_allclose(got, want, atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -209,11 +217,11 @@ def test_a_plain_block_is_a_residual_block_without_the_identity():
     [
         (
             {"coarse_network": "refinement", "pose_embedding": "encoder"},
-            "--pose_embedding=encoder joins .* --coarse_network=refinement",
+            "pose_embedding=encoder joins .* coarse_network=refinement",
         ),
         (
             {"refine_sees_pose": True, "pose_embedding": "view"},
-            "--refine_sees_pose gives G2 the heat maps.* --pose_embedding=view",
+            "refine_sees_pose=True gives G2 the heat maps.* pose_embedding=view",
         ),
         (
             {"pose_embedding": "coordinates"},

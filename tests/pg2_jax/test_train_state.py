@@ -1,4 +1,4 @@
-"""The optimizer of the paper, step by step."""
+"""The optimizer of the paper and learning rates, step by step."""
 
 import math
 
@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from pg2_jax import schedules, train_state
+from pg2_jax import train_state
 
 
 def moves(optimizer, gradients):
@@ -80,8 +80,36 @@ def test_adam_of_the_paper():
 
 @pytest.mark.parametrize("steps", [3, 4])
 def test_the_cosine_falls_to_zero(steps):
-    rate = schedules.learning_rate(1e-2, decay="cosine", stage_steps=steps)
+    rate = train_state.learning_rate(1e-2, decay="cosine", stage_steps=steps)
     got = moves(train_state.make_optimizer(rate), GRADIENTS)
     rates = [1e-2 * 0.5 * (1 + math.cos(math.pi * min(t / steps, 1))) for t in range(4)]
     want = list(adam(GRADIENTS, rates))
     np.testing.assert_allclose(got, want, rtol=1e-3, atol=1e-8)
+
+
+def rates(count, **settings):
+    rate = train_state.learning_rate(8.0, **settings)
+    return [float(rate(step)) for step in range(count)]
+
+
+def test_a_constant_rate_is_a_number():
+    # A schedule would add a counter to the optimizer's memory: other checkpoints.
+    assert train_state.learning_rate(8.0) == 8.0
+
+
+@pytest.mark.parametrize(
+    ("settings", "want"),
+    [
+        ({"decay": "halving", "halve_every": 2}, [8, 8, 4, 4, 2, 2]),
+        ({"decay": "cosine", "stage_steps": 2}, [8, 4, 0, 0]),
+        ({"warmup_steps": 3}, [2, 4, 6, 8, 8]),
+        ({"decay": "cosine", "stage_steps": 3, "warmup_steps": 1}, [4, 8, 4, 0, 0]),
+        (
+            {"decay": "halving", "halve_every": 1, "warmup_steps": 1},
+            [4, 8, 4, 2],
+        ),
+        ({"decay": "cosine", "stage_steps": 1, "warmup_steps": 1}, [4, 8, 0]),
+    ],
+)
+def test_rates_by_hand(settings, want):
+    np.testing.assert_allclose(rates(len(want), **settings), want, atol=1e-6)

@@ -11,7 +11,7 @@ from jax.sharding import Mesh
 
 from pg2_jax import (
     generation,
-    images,
+    inputs,
     losses,
     models,
     pose,
@@ -19,16 +19,17 @@ from pg2_jax import (
     train_state,
     train_step,
 )
+from pg2_jax.architecture import Architecture
 
 SIZE = (32, 16)
-PAPER = models.Architecture(
+PAPER = Architecture(
     image_height=SIZE[0],
     image_width=SIZE[1],
     base_channels=4,
     bottleneck_size=4,
     discriminator_channels=4,
 )
-RELEASED = models.Architecture(
+RELEASED = Architecture(
     image_height=SIZE[0],
     image_width=SIZE[1],
     base_channels=4,
@@ -55,15 +56,26 @@ def make_batch(size=4, seed=0):
     )
 
 
+OPTIMIZER = train_state.make_optimizer(1e-3)
+# Eagerly each of their operations would be compiled for itself.
+prepare = jax.jit(inputs.prepare, static_argnums=1)
+generate_coarse = jax.jit(generation.generate_coarse, static_argnums=3)
+generate_refined = jax.jit(generation.generate_refined, static_argnums=4)
+judge = jax.jit(train_step.judge, static_argnums=(4, 5))
+
+
 def make_objective(**options):
-    optimizer = train_state.make_optimizer(1e-3)
-    return train_step.Objective(optimizer=optimizer, seed=0, **options)
+    return train_step.Objective(optimizer=OPTIMIZER, seed=0, **options)
+
+
+def take(step, state, batch, architecture, objective):
+    options = {"architecture": architecture, "objective": objective}
+    return jax.jit(functools.partial(step, **options))(state, batch)
 
 
 @functools.cache
 def make_state(architecture):
-    create = functools.partial(train_state.create, architecture, seed=0)
-    return jax.jit(lambda: create(train_state.make_optimizer(1e-3)))()
+    return jax.jit(lambda: train_state.create(architecture, OPTIMIZER, 0))()
 
 
 def moved(old, new):
@@ -80,12 +92,11 @@ def moved(old, new):
 @pytest.mark.parametrize("architecture", [PAPER, RELEASED], ids=["paper", "released"])
 def test_each_stage_moves_only_its_players(architecture):
     state, batch = make_state(architecture), make_batch()
-    options = {"architecture": architecture, "objective": make_objective()}
     for step, players in (
         (train_step.coarse_step, {"coarse"}),
         (train_step.adversarial_step, {"refine", "discriminator"}),
     ):
-        new, _ = jax.jit(functools.partial(step, **options))(state, batch)
+        new, _ = take(step, state, batch, architecture, make_objective())
         assert moved(state, new) == players
         assert int(new.step) == 1
 
@@ -93,20 +104,20 @@ def test_each_stage_moves_only_its_players(architecture):
 def test_coarse_step_follows_the_gradient_of_equation_one():
     state, batch = make_state(PAPER), make_batch()
     objective = make_objective(flip=False)
-    inputs = train_step.prepare(batch, PAPER)
+    seen = prepare(batch, PAPER)
 
     def loss(params):
-        coarse = train_step.draw_coarse(params, inputs["source"], inputs["pose"], PAPER)
-        return losses.l1(coarse, inputs["target"], inputs["mask"]).mean()
+        coarse = generate_coarse(params, seen["source"], seen["pose"], PAPER)
+        return losses.l1(coarse, seen["target"], seen["mask"]).mean()
 
-    gradients = jax.grad(loss)(state.coarse.params)
-    want = state.coarse.update(gradients, objective.optimizer)
-    new, metrics = train_step.coarse_step(
-        state, batch, architecture=PAPER, objective=objective
-    )
-    np.testing.assert_allclose(
-        metrics["coarse/loss"], loss(state.coarse.params), rtol=1e-6
-    )
+    @jax.jit
+    def update(player):
+        value, gradients = jax.value_and_grad(loss)(player.params)
+        return value, player.update(gradients, OPTIMIZER)
+
+    value, want = update(state.coarse)
+    new, metrics = take(train_step.coarse_step, state, batch, PAPER, objective)
+    np.testing.assert_allclose(metrics["coarse/loss"], value, rtol=1e-6)
     jax.tree.map(
         lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6),
         new.coarse.params,
@@ -118,38 +129,30 @@ def test_the_discriminator_trains_against_the_new_refined_image():
     """G2 moves first, then D, on the image of the moved G2 (released trainer.py)."""
     state, batch = make_state(PAPER), make_batch()
     objective = make_objective(flip=False)
-    new, metrics = train_step.adversarial_step(
-        state, batch, architecture=PAPER, objective=objective
-    )
-    inputs = train_step.prepare(batch, PAPER)
-    coarse = train_step.draw_coarse(
-        state.coarse.params, inputs["source"], inputs["pose"], PAPER
-    )
-    refined = train_step.draw_refined(
-        new.refine.params, coarse, inputs["source"], inputs["pose"], PAPER
-    )
-    logits = train_step.judge(
-        state.discriminator.params, coarse, refined, inputs, PAPER, objective
-    )
+    new, metrics = take(train_step.adversarial_step, state, batch, PAPER, objective)
+    seen = prepare(batch, PAPER)
+    source, target_pose = seen["source"], seen["pose"]
+    coarse = generate_coarse(state.coarse.params, source, target_pose, PAPER)
+    refined = generate_refined(new.refine.params, coarse, source, target_pose, PAPER)
+    logits = judge(state.discriminator.params, coarse, refined, seen, PAPER, objective)
     want, _ = train_step.discriminator_losses(logits, PAPER)
     np.testing.assert_allclose(metrics["discriminator/loss"], want, rtol=1e-5)
 
 
 def test_prepare_scales_images_and_heat_maps():
     batch = make_batch()
-    inputs = train_step.prepare(batch, RELEASED)
-    np.testing.assert_allclose(
-        inputs["source"], batch["source_image"] / 127.5 - 1, atol=1e-6
-    )
+    seen = prepare(batch, RELEASED)
+    scaled = batch["source_image"] / 127.5 - 1
+    np.testing.assert_allclose(seen["source"], scaled, atol=1e-6)
     maps = pose.heat_maps(batch["target_keypoints"], *SIZE)
-    np.testing.assert_array_equal(inputs["pose"], 2 * maps - 1)
-    np.testing.assert_array_equal(train_step.prepare(batch, PAPER)["pose"], maps)
-    assert set(np.unique(inputs["mask"])) == {0, 1}
+    np.testing.assert_array_equal(seen["pose"], 2 * maps - 1)
+    np.testing.assert_array_equal(prepare(batch, PAPER)["pose"], maps)
+    assert set(np.unique(seen["mask"])) == {0, 1}
 
 
 def test_flip_mirrors_whole_pairs_and_about_half_of_them():
     batch = make_batch(64)
-    flipped = train_step.flip_at_random(batch, jax.random.key(3))
+    flipped = jax.jit(inputs.flip_at_random)(batch, jax.random.key(3))
     changed = 0
     for i in range(64):
         same = np.array_equal(flipped["source_image"][i], batch["source_image"][i])
@@ -166,11 +169,11 @@ def test_flip_mirrors_whole_pairs_and_about_half_of_them():
 
 
 def test_flips_differ_between_steps_and_repeat_for_one():
-    state, batch = make_state(PAPER), make_batch(16)
+    batch, objective = make_batch(16), make_objective()
 
+    @jax.jit
     def source(step):
-        at = state.replace(step=jnp.asarray(step))
-        return train_step._training_inputs(at, batch, PAPER, make_objective())["source"]
+        return train_step.training_inputs(step, batch, PAPER, objective)["source"]
 
     np.testing.assert_array_equal(source(5), source(5))
     assert not np.array_equal(source(5), source(6))
@@ -288,8 +291,7 @@ def test_an_odd_size_trains():
         batch[name] = np.pad(batch[name], ((0, 0), (0, 2), (0, 1), (0, 0)), "edge")
     state, metrics = on_devices(1, "adversarial_step", architecture, batch)
     assert moved(make_state(architecture), state) == {"refine", "discriminator"}
-    found = [jnp.isfinite(x).all() for x in jax.tree.leaves((state, metrics))]
-    assert all(found)
+    assert all(np.isfinite(x).all() for x in jax.tree.leaves((state, metrics)))
 
 
 def test_blocks_computed_again_give_the_same_gradients():
@@ -304,9 +306,9 @@ def test_released_losses_name_their_images():
     """256x256: half of the adversarial loss is on the source photo."""
     logits = {name: jnp.array([float(i)]) for i, name in enumerate("abc")}
     logits = dict(zip(("target", "generated", "source"), logits.values(), strict=True))
-    inputs = {"target": jnp.zeros((1, *SIZE, 3)), "mask": jnp.zeros((1, *SIZE, 1))}
+    seen = {"target": jnp.zeros((1, *SIZE, 3)), "mask": jnp.zeros((1, *SIZE, 1))}
     loss, parts = train_step.generator_losses(
-        logits, inputs["target"], inputs, make_objective(adversarial_on_source=True)
+        logits, seen["target"], seen, make_objective(adversarial_on_source=True)
     )
     want = 0.5 * (np.log1p(np.exp(-1.0)) + np.log1p(np.exp(-2.0)))
     np.testing.assert_allclose(loss, want, rtol=1e-6)
@@ -315,30 +317,31 @@ def test_released_losses_name_their_images():
 
 def test_generate_adds_the_difference_map():
     state, batch = make_state(PAPER), make_batch()
-    drawn = generation.generate(
+    drawn = jax.jit(functools.partial(generation.generate, architecture=PAPER))(
         state.coarse.params,
         state.refine.params,
         batch["source_image"],
         batch["target_keypoints"],
-        architecture=PAPER,
     )
-    inputs = train_step.prepare(batch, PAPER)
-    coarse = train_step.draw_coarse(
-        state.coarse.params, inputs["source"], inputs["pose"], PAPER
-    )
-    difference = PAPER.refine().apply(
-        {"params": state.refine.params}, coarse, inputs["source"]
-    )
+    seen = prepare(batch, PAPER)
+    coarse = generate_coarse(state.coarse.params, seen["source"], seen["pose"], PAPER)
+    difference = refinement(state, PAPER, coarse, seen["source"])
     for name, want in (("coarse", coarse), ("refined", coarse + difference)):
-        want = np.asarray(images.to_uint8(want), int)
+        want = np.asarray(inputs.to_uint8(want), int)
         assert np.abs(drawn[name] - want).max() <= 1, name
     assert np.abs(np.asarray(drawn["refined"], int) - drawn["coarse"]).max() > 20
 
 
+def refinement(state, architecture, *images):
+    """What G2's network itself gives."""
+    network = models.RefinementGenerator(architecture)
+    return jax.jit(network.apply)({"params": state.refine.params}, *images)
+
+
 def test_uint8_images_survive_the_round_trip():
     every = jnp.arange(256, dtype=jnp.uint8)
-    np.testing.assert_array_equal(images.to_uint8(images.from_uint8(every)), every)
-    extremes = images.to_uint8(jnp.array([-3.0, -1.0, 0.0, 1.0, 7.0]))
+    np.testing.assert_array_equal(inputs.to_uint8(inputs.from_uint8(every)), every)
+    extremes = inputs.to_uint8(jnp.array([-3.0, -1.0, 0.0, 1.0, 7.0]))
     np.testing.assert_array_equal(extremes, [0, 0, 128, 255, 255])
 
 
@@ -349,27 +352,20 @@ def test_the_one_stage_moves_g1_and_the_discriminator():
     state, batch = make_state(ONE_STAGE), make_batch()
     assert state.refine is None
     objective = make_objective(flip=False, l1_weight=3.0)
-    step = functools.partial(
-        train_step.one_stage_step, architecture=ONE_STAGE, objective=objective
-    )
-    new, metrics = jax.jit(step)(state, batch)
+    new, metrics = take(train_step.one_stage_step, state, batch, ONE_STAGE, objective)
     assert moved(state, new) == {"coarse", "discriminator"}
-    inputs = train_step.prepare(batch, ONE_STAGE)
+    seen = prepare(batch, ONE_STAGE)
 
     def drawn(params):
-        return train_step.draw_coarse(
-            params, inputs["source"], inputs["pose"], ONE_STAGE
-        )
+        return generate_coarse(params, seen["source"], seen["pose"], ONE_STAGE)
 
     def judged(image):
-        return train_step.judge(
-            state.discriminator.params, None, image, inputs, ONE_STAGE, objective
-        )
+        discriminator = state.discriminator.params
+        return judge(discriminator, None, image, seen, ONE_STAGE, objective)
 
-    drawn, judged = jax.jit(drawn), jax.jit(judged)
     before = drawn(state.coarse.params)
-    l1 = losses.l1(before, inputs["target"], inputs["mask"]).mean()
-    fooled = losses.called_real(judged(before)["generated"]).mean()
+    l1 = losses.l1(before, seen["target"], seen["mask"]).mean()
+    fooled = losses.cross_entropy(judged(before)["generated"], 1.0).mean()
     np.testing.assert_allclose(metrics["coarse/loss"], fooled + 3 * l1, rtol=1e-5)
     np.testing.assert_allclose(metrics["coarse/adversarial"], fooled, rtol=1e-5)
     # D answers the image of the moved G1.
@@ -382,29 +378,26 @@ def test_the_one_stage_moves_g1_and_the_discriminator():
 def refined_of(architecture, seed=0):
     """Coarse and refined image, inputs, and the output of G2's network."""
     state = make_state(architecture)
-    inputs = train_step.prepare(make_batch(seed=seed), architecture)
-    coarse = inputs["target"]  # any image will do
-    draw = jax.jit(train_step.draw_refined, static_argnums=4)
-    refined = draw(
-        state.refine.params, coarse, inputs["source"], inputs["pose"], architecture
+    seen = prepare(make_batch(seed=seed), architecture)
+    coarse = seen["target"]  # any image will do
+    refined = generate_refined(
+        state.refine.params, coarse, seen["source"], seen["pose"], architecture
     )
-    return state, inputs, coarse, refined
+    return state, seen, coarse, refined
 
 
 def test_g2_may_draw_the_image_itself():
     architecture = dataclasses.replace(PAPER, refine_output="image")
-    state, inputs, coarse, refined = refined_of(architecture)
-    network = architecture.refine()
-    want = network.apply({"params": state.refine.params}, coarse, inputs["source"])
+    state, seen, coarse, refined = refined_of(architecture)
+    want = refinement(state, architecture, coarse, seen["source"])
     np.testing.assert_allclose(refined, want, atol=1e-6)
 
 
 def test_g2_may_see_the_target_pose():
     architecture = dataclasses.replace(PAPER, refine_sees_pose=True)
-    state, inputs, coarse, refined = refined_of(architecture)
-    draw = jax.jit(train_step.draw_refined, static_argnums=4)
-    other = draw(
-        state.refine.params, coarse, inputs["source"], 1 - inputs["pose"], architecture
+    state, seen, coarse, refined = refined_of(architecture)
+    other = generate_refined(
+        state.refine.params, coarse, seen["source"], 1 - seen["pose"], architecture
     )
     assert np.abs(refined - other).max() > 1e-3
     assert state.refine.params["stem"]["kernel"].shape == (3, 3, 24, 4)
@@ -425,12 +418,8 @@ def test_a_pose_at_the_bottleneck_reaches_the_image(embedding):
 
     @jax.jit
     def drawn(keypoints):
-        inputs = train_step.prepare(
-            {**batch, "target_keypoints": keypoints}, architecture
-        )
-        return train_step.draw_coarse(
-            params, inputs["source"], inputs["pose"], architecture
-        )
+        seen = prepare({**batch, "target_keypoints": keypoints}, architecture)
+        return generate_coarse(params, seen["source"], seen["pose"], architecture)
 
     def difference(a, b):
         return float(np.abs(drawn(a) - drawn(b)).max())
@@ -448,10 +437,7 @@ def test_the_one_stage_may_train_the_network_of_g2():
     state = make_state(architecture)
     assert state.coarse.params["stem"]["kernel"].shape == (3, 3, 3 + 18, 4)
     assert "to_code" not in state.coarse.params
-    step = functools.partial(
-        train_step.one_stage_step,
-        architecture=architecture,
-        objective=make_objective(),
+    new, _ = take(
+        train_step.one_stage_step, state, make_batch(), architecture, make_objective()
     )
-    new, _ = jax.jit(step)(state, make_batch())
     assert moved(state, new) == {"coarse", "discriminator"}

@@ -26,13 +26,13 @@ def test_operations_of_the_released_networks():
         refine_full_skip=False,
         discriminator_input="triplet",
     )
-    found = flops.forward_flops(networks.coarse(), *shapes(3, 18))
+    found = flops.forward_flops(models.coarse_generator(networks), *shapes(3, 18))
     places = [(8 * 4, 768 * 512), (16 * 8, 1024 * 384), (32 * 16, 768 * 256)]
     narrow = sum(a * b for a, b in [*places, (64 * 32, 512 * 128)])
     assert found / 2e9 == pytest.approx(37.375 - 3 * narrow / 1e9, abs=1e-3)
-    found = flops.forward_flops(networks.refine(), *shapes(3, 3))
+    found = flops.forward_flops(models.RefinementGenerator(networks), *shapes(3, 3))
     assert found / 2e9 == pytest.approx(10.202, abs=1e-3)
-    found = flops.forward_flops(networks.discriminator(), *shapes(3))
+    found = flops.forward_flops(models.Discriminator(networks), *shapes(3))
     assert found / 2e9 == pytest.approx(0.324, abs=1e-3)
 
 

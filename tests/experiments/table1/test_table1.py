@@ -20,7 +20,7 @@ from experiments.evaluate import evaluate, statistics
 from experiments.table1 import output, table1
 from experiments.train import train
 from pg2_jax.checkpoint import restore
-from tests.experiments.tiny_run import make_config
+from tests.experiments.tiny_run import make_config, stop_after
 
 FLAGFILES = pathlib.Path(command_line.__file__).parent / "flagfiles"
 
@@ -135,15 +135,13 @@ def test_a_table_may_be_moved(table, tmp_path):
 @contextlib.contextmanager
 def stopped_after(steps):
     """Training that is ended by a signal after so many steps of each run."""
-    take = train._Run._take_step
+    real = train.train
 
-    def take_and_stop(self, step):
-        take(self, step)
-        if step + 1 - self._first == steps:
-            os.kill(os.getpid(), signal.SIGTERM)
+    def train_and_stop(config):
+        return real(config, on_step=stop_after(steps))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(train._Run, "_take_step", take_and_stop)
+        patch.setattr(train, "train", train_and_stop)
         yield
 
 

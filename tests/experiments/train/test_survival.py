@@ -1,8 +1,9 @@
 """Kills, full disks, damaged files and second trainers: the run goes on as if nothing
-had been. `PG2_KILLS=100` kills more often than the usual three times."""
+had been. `PG2_KILLS=100` kills more often than the usual once."""
 
 import contextlib
 import dataclasses
+import json
 import os
 import pathlib
 import random
@@ -17,7 +18,7 @@ import pytest
 
 from experiments.evaluate import evaluate
 from experiments.train import train
-from pg2_jax import locks
+from pg2_jax import files
 from pg2_jax.checkpoint import restore
 from tests.experiments import program_processes
 from tests.experiments.tiny_run import assert_equal, make_config, state_of
@@ -52,14 +53,13 @@ def kill(process, how, config, copy):
     return str(copy) if how == "power" else config.workdir
 
 
-def test_a_run_killed_at_random_ends_as_an_uninterrupted_one(whole, tmp_path):
+@pytest.mark.parametrize("kills", [1, pytest.param(3, marks=pytest.mark.slow)])
+def test_a_run_killed_at_random_ends_as_an_uninterrupted_one(whole, tmp_path, kills):
     want = state_of(whole)
     rng = random.Random(int(os.environ.get("PG2_KILLS_SEED", "0")))
-    kills = int(os.environ.get("PG2_KILLS", "3"))
-    config, log = (
-        dataclasses.replace(whole, workdir=str(tmp_path / "0")),
-        tmp_path / "l",
-    )
+    kills = int(os.environ.get("PG2_KILLS", kills))
+    config = dataclasses.replace(whole, workdir=str(tmp_path / "0"))
+    log = tmp_path / "log"
     for i in range(1, kills + 1):
         process = program_processes.start(config, devices=jax.device_count(), log=log)
         # Sixteen steps at most, so that three kills come in both stages.
@@ -115,6 +115,7 @@ def test_two_processes_stop_together_and_one_goes_on(whole, tmp_path):
         )
 
 
+@pytest.mark.slow
 def test_two_processes_evaluate_as_one(whole, tmp_path):
     results = []
     for count in (2, 1):
@@ -138,8 +139,6 @@ def test_two_processes_evaluate_as_one(whole, tmp_path):
 
 
 def numbers(text):
-    import json
-
     metrics = json.loads(text)["metrics"]
     return [r["mean"] for kind in metrics.values() for r in kind.values()]
 
@@ -147,7 +146,7 @@ def numbers(text):
 def test_a_second_training_in_one_workdir_is_refused(whole, tmp_path):
     config = dataclasses.replace(whole, workdir=str(tmp_path))
     with (
-        locks.holding(tmp_path / ".lock", "it"),
+        files.locked(tmp_path / ".lock", "it"),
         pytest.raises(
             ValueError,
             match=rf"--workdir={tmp_path}: another process .*process {os.getpid()} on ",
@@ -168,7 +167,7 @@ def test_a_damaged_checkpoint_costs_the_steps_since_the_one_before(
     assert train.train(config) is None
     said = capsys.readouterr()
     assert f"{newest} cannot be read" in said.err
-    assert "goes on from step 39" in said.out
+    assert "resumes from step 39" in said.out
     assert_equal(state_of(config), state_of(whole))
 
 

@@ -17,7 +17,7 @@ from pg2_jax.checkpoint import restore
 from pg2_jax.inference import pose_transfer
 from pg2_jax.input_pipeline import pair_reader
 from tests.experiments import program_processes
-from tests.experiments.tiny_run import assert_equal, make_config, state_of
+from tests.experiments.tiny_run import assert_equal, make_config, state_of, stop_after
 
 
 @pytest.fixture(scope="module")
@@ -101,24 +101,16 @@ def drawing(tmp_path):
     return {"source_image": __file__, "pose": "b", "output": str(tmp_path / "c.png")}
 
 
-def test_a_resumed_run_equals_an_uninterrupted_one(run, tmp_path, monkeypatch):
+def test_a_resumed_run_equals_an_uninterrupted_one(run, tmp_path):
     config = dataclasses.replace(run, workdir=str(tmp_path / "resumed"))
-    take, stop = train._Run._take_step, {"after": 3}
-
-    def take_and_stop(self, step):
-        take(self, step)
-        stop["after"] -= 1
-        if not stop["after"]:
-            os.kill(os.getpid(), signal.SIGTERM)
-
-    monkeypatch.setattr(train._Run, "_take_step", take_and_stop)
-    assert train.train(config) == signal.SIGTERM
+    assert train.train(config, on_step=stop_after(3)) == signal.SIGTERM
     assert train.train(config) is None
     for name in ("coarse/loss", "refine/loss", "validation/refined/masked_ssim_pg2"):
         assert values(config, name) == values(run, name)
     assert_equal(state_of(config), state_of(run))
 
 
+@pytest.mark.slow
 def test_two_processes_validate_as_one(run, tmp_path):
     """One step more, which one process takes and judges, and two."""
     configs = [

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from experiments.benchmark import flops, train
+from experiments.benchmark import jax_peer, train
 from pg2_jax import models
 
 SIZE = (1, 128, 64)
@@ -26,13 +26,13 @@ def test_operations_of_the_released_networks():
         refine_full_skip=False,
         discriminator_input="triplet",
     )
-    found = flops.forward_flops(networks.coarse(), *shapes(3, 18))
+    found = jax_peer.forward_flops(networks.coarse(), *shapes(3, 18))
     places = [(8 * 4, 768 * 512), (16 * 8, 1024 * 384), (32 * 16, 768 * 256)]
     narrow = sum(a * b for a, b in [*places, (64 * 32, 512 * 128)])
     assert found / 2e9 == pytest.approx(37.375 - 3 * narrow / 1e9, abs=1e-3)
-    found = flops.forward_flops(networks.refine(), *shapes(3, 3))
+    found = jax_peer.forward_flops(networks.refine(), *shapes(3, 3))
     assert found / 2e9 == pytest.approx(10.202, abs=1e-3)
-    found = flops.forward_flops(networks.discriminator(), *shapes(3))
+    found = jax_peer.forward_flops(networks.discriminator(), *shapes(3))
     assert found / 2e9 == pytest.approx(0.324, abs=1e-3)
 
 
@@ -64,7 +64,7 @@ def test_ratios_shares_and_hours():
 def test_pytorch_computes_the_same(tmp_path):
     """Losses of both stages from the same weights, and images."""
     pytest.importorskip("torch", reason="the peer needs the extra `benchmark`")
-    report = train.measure(
+    measured = train.measure(
         tmp_path,
         scale=0.03,
         repeats=1,
@@ -73,9 +73,9 @@ def test_pytorch_computes_the_same(tmp_path):
         torch_compile=False,
         first_step=False,
     )
-    assert report.facts["largest difference of a value"] < 1e-4
-    assert {len(series.values) for series in report.series} == {1}
-    assert len(report.goals) == 3
+    assert measured.facts["largest difference of a value"] < 1e-4
+    assert {len(series.values) for series in measured.series} == {1}
+    assert len(measured.goals) == 3
 
 
 def test_what_is_missing_is_named(monkeypatch):

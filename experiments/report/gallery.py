@@ -16,16 +16,8 @@ _BACKGROUND = 24  # grey of a pose picture
 
 
 class Shot(NamedTuple):
-    """A picture of a pair.
-
-    Attributes:
-        title: such as source or refined.
-        run: number of the run that drew it, None for what was given.
-        uri: the picture itself, as a data URI.
-        width: in pixels.
-        height: in pixels.
-        alt: the picture in words.
-    """
+    """A picture of a pair, as a data URI, of a size in pixels; the run's number is None
+    for what was given."""
 
     title: str
     run: int | None
@@ -45,12 +37,10 @@ class Score(NamedTuple):
 
 
 class Facts(NamedTuple):
-    """What is known of a pair besides its scores.
+    """What is known of a pair besides its scores; empty or None if it is not.
 
-    Attributes:
-        identity: of the person, empty if not known.
-        difference: pose difference in torso lengths, None if not known.
-        view: such as "front to back", empty if not known.
+    The difference is that of the poses, in torso lengths; the view is such as "front to
+    back".
     """
 
     identity: str = ""
@@ -59,17 +49,8 @@ class Facts(NamedTuple):
 
 
 class Item(NamedTuple):
-    """A pair of the gallery.
-
-    Attributes:
-        order: in the data set.
-        source: name of the photo, empty if not known.
-        target: name of the photo.
-        facts: of the pair.
-        scores: of each run that has one.
-        groups: such as "0-worst", why the pair is shown.
-        shots: its pictures.
-    """
+    """A pair of the gallery: its place in the data set, the names of its photos, the
+    first perhaps empty, and in `groups` why it is shown, such as "0-worst"."""
 
     order: int
     source: str
@@ -82,14 +63,12 @@ class Item(NamedTuple):
     @property
     def name(self) -> str:
         """Both names."""
-        return f"{self.source} to {self.target}" if self.source else self.target
+        return name(self.source, self.target)
 
 
-def encode(image: np.ndarray) -> str:
-    """A picture [H, W, 3] uint8 as a data URI."""
-    file = io.BytesIO()
-    Image.fromarray(image).save(file, "WEBP", quality=_QUALITY, method=6)
-    return "data:image/webp;base64," + base64.b64encode(file.getvalue()).decode()
+def name(source: str, target: str) -> str:
+    """A pair by the names of its photos, the first of which may be empty."""
+    return f"{source} to {target}" if source else target
 
 
 def given_shots(name: str, photos: Photos) -> list[Shot]:
@@ -114,14 +93,17 @@ def shot(
 ) -> Shot:
     """A picture, shown as if it were of another (height, width) if one is given."""
     height, width = size or image.shape[:2]
-    return Shot(title, run, encode(image), width, height, alt)
+    file = io.BytesIO()
+    Image.fromarray(image).save(file, "WEBP", quality=_QUALITY, method=6)
+    uri = "data:image/webp;base64," + base64.b64encode(file.getvalue()).decode()
+    return Shot(title, run, uri, width, height, alt)
 
 
 def facts(key: str, data: DataPairs | None) -> Facts:
     """What the data set knows of a pair, if it has it."""
-    row = data.rows.get(key) if data else None
-    if data is None or row is None:
+    if data is None or key not in data.rows:
         return Facts()
+    row = data.rows[key]
     apart = float(data.differences[row])
     source, target = (int(view) for view in data.views[row])
     known = min(source, target) >= 0
@@ -129,11 +111,8 @@ def facts(key: str, data: DataPairs | None) -> Facts:
     return Facts(data.identities[row], apart if np.isfinite(apart) else None, view)
 
 
-def spread_of_differences(items: Sequence[Item]) -> tuple[float, float] | None:
-    """What divides the pairs into three thirds by their pose difference."""
+def thirds(items: Sequence[Item]) -> list[float]:
+    """The two pose differences that part the pairs in three; none for fewer pairs."""
     every = [item.facts.difference for item in items]
     known = [apart for apart in every if apart is not None]
-    if len(known) < 3:
-        return None
-    low, high = np.quantile(known, [1 / 3, 2 / 3])
-    return float(low), float(high)
+    return np.quantile(known, [1 / 3, 2 / 3]).tolist() if len(known) >= 3 else []

@@ -107,7 +107,7 @@ def test_parts_of_a_batch_need_less_memory():
         architecture = restore.architecture_of(config.to_json())
         stages = training_steps.compiled(config, architecture, mesh)
         state = jax.eval_shape(
-            lambda: training_steps.first_state(config, architecture, stages, mesh)
+            lambda: train_state.create(architecture, stages.optimizer, 0)
         )
         photos = jax.ShapeDtypeStruct((32, 64, 32, 3), np.uint8)
         keypoints = jax.ShapeDtypeStruct((32, 18, 3), np.float32)

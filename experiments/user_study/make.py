@@ -11,9 +11,7 @@ page.
 import base64
 import hashlib
 import io
-import os
 import pathlib
-import tempfile
 from typing import Any, NamedTuple
 
 import jinja2
@@ -23,6 +21,7 @@ from PIL import Image
 from experiments import results
 from experiments.config import Config
 from experiments.user_study import answers, images, scores
+from pg2_jax import files
 
 _TEMPLATES = jinja2.Environment(
     loader=jinja2.FileSystemLoader(pathlib.Path(__file__).with_name("page")),
@@ -40,11 +39,8 @@ class Trial(NamedTuple):
 def user_study(config: Config) -> None:
     """Makes the study in --output, or scores the --answers to it.
 
-    Args:
-        config: names the images, or the answers.
-
     Raises:
-        ValueError: see `make` and `study_scores.score`.
+        ValueError: see `make` and `scores.score`.
     """
     if config.answers:
         scores.score(config)
@@ -55,25 +51,25 @@ def user_study(config: Config) -> None:
 def make(config: Config) -> None:
     """Writes page/index.html, for the people asked, and key.json into --output.
 
-    Args:
-        config: names the images, how many, and how long each is shown.
-
     Raises:
         ValueError: --output is in use; too few or unreadable images, images of
             different sizes, or two that are equal.
     """
     output = pathlib.Path(config.output)
-    _check_output(output)
+    if output.exists() and not output.is_dir():
+        raise ValueError(f"--output={output} is not a folder.")
+    if output.is_dir() and any(output.iterdir()):
+        raise ValueError(
+            f"--output={output} is not empty; a study that may have answers is not "
+            "overwritten. Choose another folder."
+        )
     choose = images.from_folders if config.generated_dir else images.from_run
     shown, origin = choose(config)
     trials = arranged(shown, config.seed)
     page, study = render(trials, config)
     height, width = shown[0].image.shape[:2]
     key = {
-        "study": study,
-        "version": answers.VERSION,
-        "practice": config.study_practice,
-        "seconds": config.study_seconds,
+        **_settings(study, config),
         "seed": config.seed,
         "image_size": f"{height}x{width}",
         "trials": [
@@ -83,17 +79,18 @@ def make(config: Config) -> None:
         "images": origin,
         **results.provenance(),
     }
-    _write(output, page, key)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with files.replacing_folder(output) as folder:
+        (folder / "page").mkdir()
+        results.write_text(folder / "page" / "index.html", page)
+        results.write_json(folder / answers.KEY, key)
     print(f"Wrote {output / 'page' / 'index.html'}, for the people you ask,")
     print(f"and {output / answers.KEY}, which they must not see.")
 
 
 def arranged(shown: list[images.Shown], seed: int) -> list[Trial]:
-    """Puts images into a random order that says nothing about them.
-
-    Args:
-        shown: no two equal.
-        seed: of the order, which else depends on the pixels alone.
+    """Puts images into a random order that says nothing about them: beside the seed it
+    depends on their pixels alone.
 
     Raises:
         ValueError: two images are equal; names both.
@@ -117,22 +114,23 @@ def arranged(shown: list[images.Shown], seed: int) -> list[Trial]:
 
 
 def render(trials: list[Trial], config: Config) -> tuple[str, str]:
-    """The page and the name of the study; neither depends on what is real.
-
-    Args:
-        trials: in the order in which they are shown.
-        config: says how many are for practice and how long each is shown.
-    """
+    """The page and the name of the study; neither depends on what is real."""
     names = [trial.id for trial in trials]
     study = _digest(repr((names, config.study_practice, config.study_seconds)).encode())
-    content: dict[str, Any] = {
+    content = _settings(study, config) | {
+        "trials": [{"id": t.id, "png": _encoded(t.shown.image)} for t in trials]
+    }
+    return _TEMPLATES.get_template("index.html").render(study=content), study
+
+
+def _settings(study: str, config: Config) -> dict[str, Any]:
+    """What page and key both say."""
+    return {
         "study": study,
         "version": answers.VERSION,
         "practice": config.study_practice,
         "seconds": config.study_seconds,
-        "trials": [{"id": t.id, "png": _encoded(t.shown.image)} for t in trials],
     }
-    return _TEMPLATES.get_template("index.html").render(study=content), study
 
 
 def _digest(*parts: bytes) -> str:
@@ -143,24 +141,3 @@ def _encoded(image: np.ndarray) -> str:
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, "PNG", compress_level=0)
     return base64.b64encode(buffer.getvalue()).decode()
-
-
-def _check_output(output: pathlib.Path) -> None:
-    if output.exists() and not output.is_dir():
-        raise ValueError(f"--output={output} is not a folder.")
-    if output.is_dir() and any(output.iterdir()):
-        raise ValueError(
-            f"--output={output} is not empty; a study that may have answers is not "
-            "overwritten. Choose another folder."
-        )
-
-
-def _write(output: pathlib.Path, page: str, key: dict[str, Any]) -> None:
-    """Writes the folder, which appears whole or not at all."""
-    output.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=output.parent, prefix=".study") as folder:
-        study = pathlib.Path(folder) / "study"
-        (study / "page").mkdir(parents=True)
-        results.write_text(study / "page" / "index.html", page)
-        results.write_json(study / answers.KEY, key)
-        os.replace(study, output)

@@ -31,44 +31,34 @@ class Score(NamedTuple):
     """The score of a run's result, with the rank from the best on."""
 
     run: int
-    text: str
     value: float
     rank: int
 
 
-class Facts(NamedTuple):
-    """What is known of a pair besides its scores; empty or None if it is not.
-
-    The difference is that of the poses, in torso lengths; the view is such as "front to
-    back".
-    """
-
-    identity: str = ""
-    difference: float | None = None
-    view: str = ""
-
-
 class Item(NamedTuple):
-    """A pair of the gallery: its place in the data set, the names of its photos, the
-    first perhaps empty, and in `groups` why it is shown, such as "0-worst"."""
+    """A pair of the gallery; what is not known is empty or None.
+
+    Attributes:
+        order: its place in the data set.
+        source: name of the photo.
+        target: name of the photo.
+        identity: of the person.
+        difference: of the poses, in torso lengths.
+        view: such as "front to back".
+        scores: of each run that has one.
+        groups: such as "0-worst", why the pair is shown.
+        shots: its pictures.
+    """
 
     order: int
     source: str
     target: str
-    facts: Facts
+    identity: str
+    difference: float | None
+    view: str
     scores: list[Score]
     groups: list[str]
     shots: list[Shot]
-
-    @property
-    def name(self) -> str:
-        """Both names."""
-        return name(self.source, self.target)
-
-
-def name(source: str, target: str) -> str:
-    """A pair by the names of its photos, the first of which may be empty."""
-    return f"{source} to {target}" if source else target
 
 
 def given_shots(name: str, photos: Photos) -> list[Shot]:
@@ -99,20 +89,20 @@ def shot(
     return Shot(title, run, uri, width, height, alt)
 
 
-def facts(key: str, data: DataPairs | None) -> Facts:
-    """What the data set knows of a pair, if it has it."""
+def facts(key: str, data: DataPairs | None) -> tuple[str, float | None, str]:
+    """What the data set knows of a pair: identity, difference and view."""
     if data is None or key not in data.rows:
-        return Facts()
+        return "", None, ""
     row = data.rows[key]
     apart = float(data.differences[row])
     source, target = (int(view) for view in data.views[row])
     known = min(source, target) >= 0
     view = f"{pose.VIEWS[source]} to {pose.VIEWS[target]}" if known else ""
-    return Facts(data.identities[row], apart if np.isfinite(apart) else None, view)
+    return data.identities[row], apart if np.isfinite(apart) else None, view
 
 
 def thirds(items: Sequence[Item]) -> list[float]:
     """The two pose differences that part the pairs in three; none for fewer pairs."""
-    every = [item.facts.difference for item in items]
+    every = [item.difference for item in items]
     known = [apart for apart in every if apart is not None]
     return np.quantile(known, [1 / 3, 2 / 3]).tolist() if len(known) >= 3 else []

@@ -14,7 +14,7 @@ import numpy as np
 
 from experiments import results
 from experiments.config import Config
-from experiments.evaluate import evaluate, statistics
+from experiments.evaluate import evaluate
 from experiments.report import (
     breakdown,
     data_pairs,
@@ -100,7 +100,6 @@ def _page(runs: Sequence[Run], gathered: samples.Samples, metric: str) -> str:
         failures=_failures(runs, gathered.items),
         groups=samples.GROUPS,
         thirds=gallery.thirds(gathered.items),
-        number_text=statistics.number,
         **_charts(runs),
         **_parts(runs, gathered, metric),
     )

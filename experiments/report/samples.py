@@ -7,7 +7,6 @@ import numpy as np
 
 from experiments import pictures
 from experiments.config import Config
-from experiments.evaluate import statistics
 from experiments.report import comparison, data_pairs, gallery, generated_images
 from experiments.report.evaluated_run import Run, not_comparable
 from pg2_jax.input_pipeline import pair_reader
@@ -103,26 +102,19 @@ def _gather(runs: Mapping[int, Run], config: Config, samples: Samples) -> None:
     first = next(iter(runs.values()))
     assert first.scores, "pairs were chosen by their scores"
     names = dict(zip(first.keys, first.scores.names, strict=True))
-    shots = _shots(
-        runs, {key: gallery.name(*names[key]) for key in wanted}, data, samples
-    )
-    scores = {
-        number: _scores(run, config.report_metric) for number, run in runs.items()
-    }
-    for order, (key, pair) in enumerate(
-        zip(first.keys, first.scores.names, strict=True)
-    ):
+    shots = _shots(runs, {key: names[key] for key in wanted}, data, samples)
+    scores = {n: _scores(run, config.report_metric) for n, run in runs.items()}
+    for order, key in enumerate(first.keys):
         if key not in wanted:
             continue
+        identity, difference, view = gallery.facts(key, data)
         item = gallery.Item(
             order,
-            *pair,
-            gallery.facts(key, data),
-            [
-                gallery.Score(n, *by_key[key])
-                for n, by_key in scores.items()
-                if key in by_key
-            ],
+            *names[key],
+            identity,
+            difference,
+            view,
+            [gallery.Score(n, *of[key]) for n, of in scores.items() if key in of],
             [f"{n}-{group}" for n in runs for group in why[n].get(key, ())],
             shots[key],
         )
@@ -174,11 +166,13 @@ def _read_data(
 
 def _shots(
     runs: Mapping[int, Run],
-    names: Mapping[str, str],
+    pairs: Mapping[str, tuple[str, str]],
     data: data_pairs.DataPairs | None,
     samples: Samples,
 ) -> dict[str, list[gallery.Shot]]:
     """The pictures of each pair: what was given, and what each run made of it."""
+    # The name of the source may not be known.
+    names = {key: " to ".join(filter(None, pair)) for key, pair in pairs.items()}
     photos = data.photos if data else {}
     shots: dict[str, list[gallery.Shot]] = {key: [] for key in names}
     for key, given in photos.items():
@@ -204,13 +198,11 @@ def _shots(
     return shots
 
 
-def _scores(run: Run, metric: str) -> dict[str, tuple[str, float, int]]:
-    """Score as text, score and rank of each pair, by its key."""
+def _scores(run: Run, metric: str) -> dict[str, tuple[float, int]]:
+    """Score and rank of each pair, by its key."""
     assert run.scores, "only these have pairs"
     values = run.scores.scores[run.final][metric]
     order = ranked(values, comparison.higher_is_better(run, metric))
-    texts = (statistics.number(metric, values[row]) for row in order)
     return {
-        run.keys[row]: (text, float(values[row]), rank)
-        for rank, (row, text) in enumerate(zip(order, texts, strict=True), 1)
+        run.keys[row]: (float(values[row]), rank) for rank, row in enumerate(order, 1)
     }

@@ -14,7 +14,6 @@ from experiments.report import templates
 
 WIDTH, HEIGHT = 320, 208
 _MARGINS = {"left": 40, "right": 14, "top": 28, "bottom": 36}
-_BASE = HEIGHT - _MARGINS["bottom"]
 _BINS = 40
 # Points with a text of their own; more would make the page heavy.
 _MOST_HOVERS = 60
@@ -66,9 +65,9 @@ def lines(name: str, series: Sequence[Series], x_label: str) -> str:
 
     The name stands above the chart, `x_label` below.
     """
-    every = _finite_heights(series)
-    log = min(every) > 0 and max(every) / min(every) > 10
-    x, y = _axes([v for s in series for v in s.x], every, log=log)
+    heights = [v for s in series for v in s.y if math.isfinite(v)]
+    log = min(heights) > 0 and max(heights) / min(heights) > 10
+    x, y = _axes([v for s in series for v in s.x], heights, log=log)
     marks = []
     for one in series:
         known = [p for p in zip(one.x, one.y, strict=True) if math.isfinite(p[1])]
@@ -78,7 +77,7 @@ def lines(name: str, series: Sequence[Series], x_label: str) -> str:
             for at, value in known[::-1][::apart]
         ]
         points = [(x(at), y(value)) for at, value in known]
-        marks.append(_marks(one, ["line"], points, spots=spots))
+        marks.append({"of": one, "lines": ["line"], "points": points, "spots": spots})
     return _render(name + " (logarithmic)" * log, x_label, x, y, marks)
 
 
@@ -102,20 +101,21 @@ def histogram(name: str, series: Sequence[Series], x_label: str) -> str:
         if not len(values):
             continue
         # Each bin has two corners.
-        at = [x(edge) for edge in np.repeat(edges, 2)]
-        up = [y(height) for height in (0.0, *np.repeat(heights, 2), 0.0)]
+        corners = zip(
+            np.repeat(edges, 2), [0.0, *np.repeat(heights, 2), 0.0], strict=True
+        )
+        points = [(x(edge), y(height)) for edge, height in corners]
         median = float(np.median(values))
         text = f"{one.label}: median {median:.4g}, {len(values):,} pairs"
-        points = list(zip(at, up, strict=True))
-        medians = [(x(median), text)]
-        marks.append(_marks(one, ["area", "line"], points, medians=medians))
+        mark = {"of": one, "lines": ["area", "line"], "points": points}
+        marks.append(mark | {"medians": [(x(median), text)]})
     return _render(name, x_label, x, y, marks)
 
 
 def dots(name: str, series: Sequence[Series], x_label: str) -> str:
     """Means with their intervals; points of few pairs are hollow, and the counts of the
     first series stand above the axis."""
-    every = _finite_heights(series)
+    every = [v for s in series for v in (*s.y, *s.low, *s.high) if math.isfinite(v)]
     xs = [v for s in series for v in s.x]
     gap = 0.04 * (max(xs) - min(xs))
     # Room for the counts.
@@ -127,6 +127,7 @@ def dots(name: str, series: Sequence[Series], x_label: str) -> str:
         shift = 3 * (i - (len(series) - 1) / 2)
         at = [round(x(value) + shift, 1) for value in one.x]
         points = [(place, y(mean)) for place, mean in zip(at, one.y, strict=True)]
+        mark = {"of": one, "lines": ["line thin"], "points": points}
         whiskers, spots = [], []
         for point, mean, low, high, count in zip(
             points, one.y, one.low, one.high, one.counts, strict=True
@@ -137,27 +138,9 @@ def dots(name: str, series: Sequence[Series], x_label: str) -> str:
                 span = f" ({low:.4g} to {high:.4g})"
             text = f"{one.label}: {mean:.4g}{span}, {count:,} pairs"
             spots.append(("spot few" if count < 10 else "spot", 3, *point, text))
-        marks.append(_marks(one, ["line thin"], points, whiskers=whiskers, spots=spots))
+        marks.append(mark | {"whiskers": whiskers, "spots": spots})
     counts = [(x(v), n) for v, n in zip(series[0].x, series[0].counts, strict=True)]
     return _render(name, x_label, x, y, marks, counts)
-
-
-def _marks(
-    one: Series,
-    lines: Sequence[str],
-    points: Sequence[tuple[float, float]],
-    *,
-    whiskers: Sequence[tuple[float, float, float]] = (),
-    spots: Sequence[tuple[str, int, float, float, str]] = (),
-    medians: Sequence[tuple[float, str]] = (),
-) -> dict[str, Any]:
-    """A series in pixels, as chart.svg takes it.
-
-    Lines are a class for each line through the points, whiskers (x, low, high), spots
-    (class, radius, x, y, text), and medians (x, text).
-    """
-    marks = {"label": one.label, "style": one.style, "lines": lines, "points": points}
-    return marks | {"whiskers": whiskers, "spots": spots, "medians": medians}
 
 
 def ticks(first: float, last: float, about: int = 5) -> list[float]:
@@ -179,11 +162,6 @@ def short(value: float) -> str:
     return f"{value / 1000:g}k" if abs(value) >= 10_000 else f"{value:g}"
 
 
-def _finite_heights(series: Sequence[Series]) -> list[float]:
-    every = [v for s in series for v in (*s.y, *s.low, *s.high)]
-    return [value for value in every if math.isfinite(value)]
-
-
 def _axes(
     xs: Sequence[float], ys: Sequence[float], *, log: bool = False
 ) -> tuple[_Axis, _Axis]:
@@ -191,7 +169,8 @@ def _axes(
     gap = 0.0 if log else 0.04 * (high - low)
     bottom = low if low >= 0 and low - gap < 0 else low - gap
     x = _Axis(min(xs), max(xs), _MARGINS["left"], WIDTH - _MARGINS["right"])
-    return x, _Axis(bottom, high + gap, _BASE, _MARGINS["top"], log)
+    base = HEIGHT - _MARGINS["bottom"]
+    return x, _Axis(bottom, high + gap, base, _MARGINS["top"], log)
 
 
 def _render(
@@ -202,7 +181,17 @@ def _render(
     marks: Sequence[dict[str, Any]],
     counts: Sequence[tuple[float, int]] = (),
 ) -> str:
-    values: dict[str, Any] = {"name": name, "x_label": x_label, "marks": marks}
-    values |= {"width": WIDTH, "height": HEIGHT, "margins": _MARGINS}
-    values |= {"x_ticks": x.ticks(), "y_ticks": y.ticks(), "counts": counts}
-    return templates.render("chart.svg", **values)
+    """The chart, of each series in pixels: a class for each line through its points;
+    whiskers (x, low, high), spots (class, radius, x, y, text) and medians (x, text)."""
+    return templates.render(
+        "chart.svg",
+        name=name,
+        x_label=x_label,
+        width=WIDTH,
+        height=HEIGHT,
+        margins=_MARGINS,
+        x_ticks=x.ticks(),
+        y_ticks=y.ticks(),
+        marks=marks,
+        counts=counts,
+    )

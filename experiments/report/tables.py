@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from experiments.evaluate import evaluate, statistics
+from experiments.evaluate import evaluate
 from experiments.report import comparison
 from experiments.report.evaluated_run import Run, not_comparable
 
@@ -15,33 +15,17 @@ class Column(NamedTuple):
     kind: str
 
 
-class Cell(NamedTuple):
-    """A number with what stands below it.
-
-    Attributes:
-        text: the number.
-        small: lines below it, such as its interval.
-        hover: more to know.
-        mark: a class of the page: best, better, worse, or none.
-    """
-
-    text: str
-    small: tuple[str, ...] = ()
-    hover: str = ""
-    mark: str = ""
+# Of a column of differences: the first minus the second.
+Heading = tuple[Column, Column]
 
 
 class Row(NamedTuple):
-    """A metric with its cells, None where a column does not have it."""
+    """A metric with a cell for each column."""
 
     metric: str
     arrow: str
     definition: str
-    cells: list[Cell | None]
-
-
-# Of a column of differences: the first minus the second.
-Heading = tuple[Column, Column]
+    cells: list[Any]
 
 
 def columns(runs: Sequence[Run]) -> list[Column]:
@@ -60,46 +44,66 @@ def columns(runs: Sequence[Run]) -> list[Column]:
 
 
 def scores(runs: Sequence[Run]) -> list[Row]:
-    """Mean and interval of every metric for every column."""
+    """The records of every metric for every column, None where it has none, and whether
+    its mean is the best of the row; a copy of the source does not compete."""
     shown = columns(runs)
     every = [runs[c.run].content["metrics"][c.kind] for c in shown]
     rows = []
     for metric in dict.fromkeys(name for records in every for name in records):
         records = [by_metric.get(metric) for by_metric in every]
         owner = next(runs[c.run] for c, r in zip(shown, records, strict=True) if r)
-        higher = comparison.higher_is_better(owner, metric)
         means = [
             r["mean"] if r and c.kind != evaluate.COPY else None
             for c, r in zip(shown, records, strict=True)
         ]
         known = [mean for mean in means if mean is not None]
-        best = (max if higher else min)(known) if len(known) > 1 else None
-        cells = [
-            record and _cell(metric, record, "best" if mean == best else "")
-            for record, mean in zip(records, means, strict=True)
-        ]
-        rows.append(_row(owner, metric, cells))
+        best = max if comparison.higher_is_better(owner, metric) else min
+        wins = [len(known) > 1 and mean == best(known) for mean in means]
+        rows.append(_row(owner, metric, list(zip(records, wins, strict=True))))
     return rows
 
 
-def _row(run: Run, metric: str, cells: list[Cell | None]) -> Row:
-    definition = run.content["definitions"][metric]
+def differences(runs: Sequence[Run]) -> tuple[list[Heading], list[Row], list[str]]:
+    """Each run minus the first, and within each run its result minus the image before.
+
+    Returns headings, rows of differences, None where a column has none, and why some
+    runs are not compared.
+    """
+    headings, notes = _to_compare(runs)
+    compared = [
+        comparison.differences(
+            runs[first.run], first.kind, runs[second.run], second.kind
+        )
+        for first, second in headings
+    ]
+    rows = []
+    for metric in dict.fromkeys(name for by_metric in compared for name in by_metric):
+        cells = [by_metric.get(metric) for by_metric in compared]
+        has = next(i for i, cell in enumerate(cells) if cell)
+        rows.append(_row(runs[headings[has][0].run], metric, cells))
+    return headings, rows, notes
+
+
+def _to_compare(runs: Sequence[Run]) -> tuple[list[Heading], list[str]]:
+    headings: list[Heading] = []
+    notes: list[str] = []
+    for number, run in enumerate(runs):
+        final = Column(number, run.final)
+        if number and (why := not_comparable(run, runs[0])):
+            notes.append(f"{run.name} is not compared with {runs[0].name}: {why}.")
+        elif number:
+            headings.append((final, Column(0, runs[0].final)))
+        elif run.scores is None:
+            notes.append(f"{run.name} has no pairs.csv; evaluate it again.")
+        if run.scores and len(run.content["metrics"]) > 1:
+            before = list(run.content["metrics"])[-2]
+            headings.append((final, Column(number, before)))
+    return headings, notes
+
+
+def _row(run: Run, metric: str, cells: list[Any]) -> Row:
     arrow = "↑" if comparison.higher_is_better(run, metric) else "↓"
-    return Row(metric, arrow, definition, cells)
-
-
-def _cell(metric: str, record: dict[str, Any], mark: str) -> Cell:
-    if record["mean"] is None:
-        return Cell("undefined", hover=record.get("left_out_because", ""))
-    small: tuple[str, ...] = ()
-    if interval := record.get("interval_95"):
-        small = (" to ".join(statistics.number(metric, end) for end in interval),)
-    hover = f"{record['pairs']:,} pairs" if "pairs" in record else ""
-    if record.get("std") is not None:
-        hover += f", standard deviation {statistics.number(metric, record['std'])}"
-    if "pairs_left_out" in record:
-        small += (f"{record['pairs_left_out']:,} pairs left out",)
-    return Cell(statistics.number(metric, record["mean"]), small, hover, mark)
+    return Row(metric, arrow, run.content["definitions"][metric], cells)
 
 
 def definitions(runs: Sequence[Run]) -> list[dict[str, str]]:
@@ -125,63 +129,3 @@ def missing(runs: Sequence[Run]) -> dict[str, list[str]]:
             if metric not in {*has, *by_reason.get(reason, ())}:
                 by_reason.setdefault(reason, []).append(metric)
     return by_reason
-
-
-def differences(
-    runs: Sequence[Run],
-) -> tuple[list[Heading], list[Row], list[str]]:
-    """Each run minus the first, and within each run its result minus the image before.
-
-    Returns headings, rows with a cell each, and why some runs are not compared.
-    """
-    headings, notes = _to_compare(runs)
-    compared = [
-        comparison.differences(
-            runs[first.run], first.kind, runs[second.run], second.kind
-        )
-        for first, second in headings
-    ]
-    rows = []
-    for metric in dict.fromkeys(name for by_metric in compared for name in by_metric):
-        cells = [
-            _difference(metric, by_metric[metric]) if metric in by_metric else None
-            for by_metric in compared
-        ]
-        has = next(i for i, cell in enumerate(cells) if cell)
-        rows.append(_row(runs[headings[has][0].run], metric, cells))
-    return headings, rows, notes
-
-
-def _to_compare(runs: Sequence[Run]) -> tuple[list[Heading], list[str]]:
-    headings: list[Heading] = []
-    notes: list[str] = []
-    for number, run in enumerate(runs):
-        final = Column(number, run.final)
-        if number and (why := not_comparable(run, runs[0])):
-            notes.append(f"{run.name} is not compared with {runs[0].name}: {why}.")
-        elif number:
-            headings.append((final, Column(0, runs[0].final)))
-        elif run.scores is None:
-            notes.append(f"{run.name} has no pairs.csv; evaluate it again.")
-        if run.scores and len(run.content["metrics"]) > 1:
-            before = list(run.content["metrics"])[-2]
-            headings.append((final, Column(number, before)))
-    return headings, notes
-
-
-def _difference(metric: str, difference: comparison.Difference) -> Cell:
-    interval = difference.interval
-    ends = [" to ".join(_signed(metric, end) for end in interval)] if interval else []
-    return Cell(
-        _signed(metric, difference.mean),
-        (*ends, f"better in {difference.better:.0%}"),
-        f"{difference.pairs:,} pairs",
-        difference.verdict,
-    )
-
-
-def _signed(metric: str, value: float) -> str:
-    """One digit more than a score has."""
-    digits = len(statistics.number(metric, 0.0).partition(".")[2]) + 1
-    text = f"{value:+.2g}" if metric.endswith("l2") else f"{value:+.{digits}f}"
-    return text.replace("-", "\u2212")

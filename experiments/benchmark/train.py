@@ -51,15 +51,8 @@ def measure(
 ) -> Measurement:
     """Trains and generates with pg2_jax and with PyTorch, in turns.
 
-    Args:
-        folder: for the cache of compiled programs whose effect is measured.
-        scale: 1 for the paper's 128 channels, in proportion for others.
-        repeats: how often each is measured.
-        image_size: height and width.
-        batch_size: pairs.
-        precision: of our convolutions; PyTorch's are float32.
-        torch_compile: whether PyTorch is measured with torch.compile, too.
-        first_step: whether the time from start to first step is measured.
+    The folder holds the compiled programs whose effect on the first step is measured;
+    the precision is that of our convolutions, PyTorch's are float32.
 
     Raises:
         ValueError: PyTorch is not installed.

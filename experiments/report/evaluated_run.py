@@ -67,19 +67,15 @@ def read_all(workdirs: str) -> list[Run]:
             f"--workdirs names {len(entries)} runs; a report shows at most {MOST_RUNS}."
         )
     places = [folder.resolve() for _, folder in entries]
-    for i, place in enumerate(places):
-        if place in places[:i]:
-            raise ValueError(f"--workdirs names {entries[i][1]} twice.")
-    names = [
-        name or _short_name(place, places)
-        for (name, _), place in zip(entries, places, strict=True)
-    ]
-    for i, name in enumerate(names):
-        if name in names[:i]:
+    named: dict[str, pathlib.Path] = {}
+    for (name, folder), place in zip(entries, places, strict=True):
+        if places.count(place) > 1:
+            raise ValueError(f"--workdirs names {folder} twice.")
+        name = name or _short_name(place, places)
+        if name in named:
             raise ValueError(f"--workdirs gives two runs the name {name}.")
-    return [
-        _read(name, folder) for name, (_, folder) in zip(names, entries, strict=True)
-    ]
+        named[name] = folder
+    return [_read(name, folder) for name, folder in named.items()]
 
 
 def not_comparable(run: Run, other: Run) -> str:

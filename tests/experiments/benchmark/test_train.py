@@ -78,6 +78,16 @@ def test_pytorch_computes_the_same(tmp_path):
     assert len(measured.goals) == 3
 
 
+def test_first_steps_are_taken_by_other_processes(monkeypatch, tmp_path):
+    taken = []
+    monkeypatch.setattr(jax_peer, "take_first_step", lambda *given: taken.append(given))
+    monkeypatch.setattr(train.subprocess, "run", lambda command, **_: exec(command[-1]))
+    series = train._first_steps(tmp_path, 0.5, (32, 16), 2, "float32")
+    assert taken == [(str(tmp_path / "cache"), 0.5, (32, 16), 2, "float32")] * 2
+    names = [one.name for one in series]
+    assert names == ["start to first step, cold", "start to first step, warm"]
+
+
 def test_what_is_missing_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "experiments.benchmark.torch_peer", None)
     with pytest.raises(ValueError, match="--what=train compares with PyTorch: pip"):

@@ -12,7 +12,7 @@ import base64
 import hashlib
 import io
 import pathlib
-from typing import Any, NamedTuple
+from typing import Any
 
 import jinja2
 import numpy as np
@@ -27,13 +27,6 @@ _TEMPLATES = jinja2.Environment(
     loader=jinja2.FileSystemLoader(pathlib.Path(__file__).with_name("page")),
     autoescape=True,
 )
-
-
-class Trial(NamedTuple):
-    """An image with the name under which the page knows it."""
-
-    id: str
-    shown: images.Shown
 
 
 def user_study(config: Config) -> None:
@@ -73,8 +66,8 @@ def make(config: Config) -> None:
         "seed": config.seed,
         "image_size": f"{height}x{width}",
         "trials": [
-            {"id": trial.id, "kind": trial.shown.kind, "pair": trial.shown.pair}
-            for trial in trials
+            {"id": name, "kind": one.kind, "pair": one.pair}
+            for name, one in trials.items()
         ],
         "images": origin,
         **results.provenance(),
@@ -88,37 +81,35 @@ def make(config: Config) -> None:
     print(f"and {output / answers.KEY}, which they must not see.")
 
 
-def arranged(shown: list[images.Shown], seed: int) -> list[Trial]:
-    """Puts images into a random order that says nothing about them: beside the seed it
-    depends on their pixels alone.
+def arranged(shown: list[images.Shown], seed: int) -> dict[str, images.Shown]:
+    """Images in a random order that says nothing about them, by the names under which
+    the page knows them: beside the seed, both depend on their pixels alone.
 
     Raises:
         ValueError: two images are equal; names both.
     """
-    trials: dict[str, Trial] = {}
+    trials: dict[str, images.Shown] = {}
     for one in shown:
-        name = _digest(
-            seed.to_bytes(4, "big"), np.ascontiguousarray(one.image).tobytes()
-        )
+        name = _digest(seed.to_bytes(4, "big") + one.image.tobytes())
         if name in trials:
             said = " and ".join(
                 f"the {x.kind} image of {' and '.join(x.pair)}"
-                for x in (trials[name].shown, one)
+                for x in (trials[name], one)
             )
             raise ValueError(
                 f"{said} are equal in every pixel; nobody must see an image twice. "
                 "Another --seed chooses others."
             )
-        trials[name] = Trial(name, one)
-    return [trials[name] for name in sorted(trials)]
+        trials[name] = one
+    return dict(sorted(trials.items()))
 
 
-def render(trials: list[Trial], config: Config) -> tuple[str, str]:
+def render(trials: dict[str, images.Shown], config: Config) -> tuple[str, str]:
     """The page and the name of the study; neither depends on what is real."""
-    names = [trial.id for trial in trials]
-    study = _digest(repr((names, config.study_practice, config.study_seconds)).encode())
+    plan = list(trials), config.study_practice, config.study_seconds
+    study = _digest(repr(plan).encode())
     content = _settings(study, config) | {
-        "trials": [{"id": t.id, "png": _encoded(t.shown.image)} for t in trials]
+        "trials": [{"id": n, "png": _encoded(one.image)} for n, one in trials.items()]
     }
     return _TEMPLATES.get_template("index.html").render(study=content), study
 
@@ -133,8 +124,8 @@ def _settings(study: str, config: Config) -> dict[str, Any]:
     }
 
 
-def _digest(*parts: bytes) -> str:
-    return hashlib.sha256(b"".join(parts)).hexdigest()[:16]
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:16]
 
 
 def _encoded(image: np.ndarray) -> str:

@@ -107,7 +107,7 @@ def test_the_seed_decides(folders):
     assert pages[0] == pages[1] != pages[2]
     shown, _ = images.from_folders(make_config(folders))
     orders = [
-        [trial.shown.pair for trial in make.arranged(shown, seed)] for seed in range(3)
+        [one.pair for one in make.arranged(shown, seed).values()] for seed in range(3)
     ]
     assert orders[0] != orders[1] != orders[2]
 

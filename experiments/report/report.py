@@ -160,16 +160,15 @@ def _failures(
     """For each run its worst pairs, the worst first."""
     failures = []
     for number in range(len(runs)):
-        mine = [item for item in items if f"{number}-worst" in item.groups]
-        ranks = {
-            item.order: score.rank
-            for item in mine
+        ranked = [
+            (score.rank, item)
+            for item in items
             for score in item.scores
-            if score.run == number
-        }
-        mine.sort(key=lambda item: -ranks[item.order])
-        if mine:
-            failures.append((number, mine[:_MOST_FAILURES]))
+            if score.run == number and f"{number}-worst" in item.groups
+        ]
+        ranked.sort(key=lambda pair: -pair[0])
+        if ranked:
+            failures.append((number, [item for _, item in ranked[:_MOST_FAILURES]]))
     return failures
 
 

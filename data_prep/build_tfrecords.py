@@ -42,6 +42,7 @@ from data_prep.pairs.pair_list import PairList
 from data_prep.records import output_folder, summary, write_dataset
 from data_prep.sources import deepfashion_photos, pg2_records, readers
 from pg2_jax import files
+from pg2_jax.architecture import Architecture
 
 
 def build(options: Options) -> summary.Summary:
@@ -211,11 +212,10 @@ def main(argv: list[str]) -> int:
 
 
 def _build_and_tell(options: Options, folder: pathlib.Path) -> str:
-    from pg2_jax import models  # Imports jax: a second that --help need not cost.
 
     height, width = image_size(options)
     try:
-        models.Architecture(image_height=height, image_width=width)
+        Architecture(image_height=height, image_width=width)
     except ValueError as error:
         print(
             f"note: these records are not for training here: {error}", file=sys.stderr

@@ -11,7 +11,8 @@ from PIL import Image
 
 from experiments import results
 from experiments.config import Config
-from pg2_jax import generation, inputs, models, sharding, train_state, visualize
+from pg2_jax import generation, inputs, sharding, train_state, visualize
+from pg2_jax.architecture import Architecture
 from pg2_jax.input_pipeline import pair_reader
 
 _GIVEN = ("source", "target pose", "target")
@@ -96,7 +97,7 @@ class ProgressPictures:
     def __init__(
         self,
         config: Config,
-        architecture: models.Architecture,
+        architecture: Architecture,
         dataset: pair_reader.PairDataset,
         rows: int = 6,
     ):

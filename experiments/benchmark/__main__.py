@@ -5,14 +5,12 @@ r"""Measures the speed of this code on this machine.
     python -m experiments.benchmark --what=metrics
     python -m experiments.benchmark --what=train
     python -m experiments.benchmark --what=train --scale=0.25 --batch_size=8
-    python -m experiments.benchmark --what=memory
     python -m experiments.benchmark --what=checkpoint
 
 data: builds a data set of Market-1501's size from random photos, and reads it back.
 metrics: scores 12,000 pairs of images, beside the usual loop over scikit-image.
 train: steps of both stages and generation, beside PG2 in PyTorch (pip install -e
 ".[benchmark]").
-memory: compiles the training steps of several sizes; what each needs, without running.
 checkpoint: saves and restores the paper's model at 128x64.
 
 Each measurement is repeated beside a bare form of the same work, in turns, because the
@@ -36,30 +34,23 @@ from pg2_jax import errors, files
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 
-# Each has a module with measure(folder, scale=, repeats=) -> benchmark_report.Report.
-_PROGRAMS = {
-    "data": "experiments.benchmark.data",
-    "metrics": "experiments.benchmark.metrics",
-    "train": "experiments.benchmark.train",
-    "memory": "experiments.benchmark.memory",
-    "checkpoint": "experiments.benchmark.checkpoint",
-}
+# Each is a module with measure(folder, scale=, repeats=) -> Measurement.
+_PROGRAMS = ("data", "metrics", "train", "checkpoint")
+_TRAIN_ONLY = ("image_size", "batch_size", "precision", "torch_compile", "first_step")
 
 
 def _define_flags() -> None:
-    flags.DEFINE_enum("what", "data", list(_PROGRAMS), "What to measure.")
+    flags.DEFINE_enum("what", "data", _PROGRAMS, "What to measure.")
     flags.DEFINE_float(
         "scale",
         1.0,
         "Size of the work; 1 is Market-1501's 263,632 training pairs, 1.7 GB (data), "
         "its 12,000 test pairs (metrics), or networks of the paper's widths (train, "
-        "memory, checkpoint).",
+        "checkpoint).",
         lower_bound=0.01,
         upper_bound=10,
     )
-    flags.DEFINE_integer(
-        "repeats", 3, "How often everything is measured.", lower_bound=1
-    )
+    flags.DEFINE_integer("repeats", 3, "How often to measure.", lower_bound=1)
     flags.DEFINE_string("image_size", "128x64", "train: HEIGHTxWIDTH of the images.")
     flags.DEFINE_integer("batch_size", 4, "train: pairs in a batch.", lower_bound=1)
     flags.DEFINE_enum(
@@ -103,13 +94,12 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def _training_options(args: flags.FlagValues) -> dict[str, Any]:
+def _train_options(args: flags.FlagValues) -> dict[str, Any]:
     """The options of --what=train; elsewhere they are refused."""
-    names = ("image_size", "batch_size", "precision", "torch_compile", "first_step")
     if args.what == "train":
-        options = {name: args[name].value for name in names}
-        return options | {"image_size": files.parse_size("image_size", args.image_size)}
-    for name in names:
+        size = files.parse_size("image_size", args.image_size)
+        return {name: args[name].value for name in _TRAIN_ONLY} | {"image_size": size}
+    for name in _TRAIN_ONLY:
         if args[name].value != args[name].default:
             raise ValueError(f"--{name}={args[name].value} is for --what=train")
     return {}
@@ -124,15 +114,15 @@ def _run(args: flags.FlagValues) -> None:
     workdir = os.path.expanduser(args.workdir) or None
     if workdir and not os.path.isdir(workdir):
         raise ValueError(f"--workdir={workdir}: there is no such folder")
-    options = _training_options(args)
+    options = _train_options(args)
+    settings = {name: args[name].value for name in ("what", "scale", "repeats")}
     with tempfile.TemporaryDirectory(prefix="benchmark-", dir=workdir) as folder:
-        program = importlib.import_module(_PROGRAMS[args.what])
-        report = program.measure(
+        program = importlib.import_module(f"experiments.benchmark.{args.what}")
+        measured = program.measure(
             pathlib.Path(folder), scale=args.scale, repeats=args.repeats, **options
         )
-    report.print()
-    settings = {name: args[name].value for name in ("what", "scale", "repeats")}
-    report.save(output, settings | options)
+    measured.print()
+    measured.save(output, settings | options)
     print(f"{output}: every repeat, versions, commit, hardware")
 
 

@@ -2,74 +2,64 @@
 
 import pathlib
 import time
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from experiments.benchmark.report import Report, Series
-from pg2_jax import models, train_state
+from experiments.benchmark import jax_peer
+from experiments.benchmark.measurement import Measurement, Series
+from pg2_jax import train_state
 from pg2_jax.checkpoint import checkpointer
 
-HEIGHT, WIDTH = 128, 64
+_SIZE = (128, 64)
 
 
-def measure(folder: pathlib.Path, *, scale: float, repeats: int) -> Report:
-    """Saves and restores a state of both stages.
+def measure(folder: pathlib.Path, *, scale: float, repeats: int) -> Measurement:
+    """Saves and restores a state of both stages, with its checksums.
 
-    Args:
-        folder: on the disk to measure; the files are read back from the system's
-            memory if there is enough of it.
-        scale: of the networks' widths.
-        repeats: how often each is measured.
-
-    Returns:
-        Seconds that training stands still, that the whole save takes, and a restore
-        with the comparison of the checksums; the size on disk.
+    What was written is read back from the system's memory if there is enough of it.
     """
     state = _random_state(scale)
     stops, saves, restores = [], [], []
     for i in range(repeats):
-        workdir = folder / str(i)
-        saver = checkpointer.Checkpointer(str(workdir), {})
+        workdir = str(folder / str(i))
+        saver = checkpointer.Checkpointer(workdir, {})
         begin = time.monotonic()
         saver.save(state)
         stops.append(time.monotonic() - begin)
         saver.close()
         saves.append(time.monotonic() - begin)
-        saver = checkpointer.Checkpointer(str(workdir), {})
+        saver = checkpointer.Checkpointer(workdir, {})
         begin = time.monotonic()
         jax.block_until_ready(saver.restore_latest(state))
         restores.append(time.monotonic() - begin)
         saver.close()
-    files = [p for p in (folder / "0").rglob("*") if p.is_file()]
+    files = [path for path in (folder / "0").rglob("*") if path.is_file()]
     size = sum(path.stat().st_size for path in files) / 2**30
-    parameters = sum(x.size for x in jax.tree.leaves(state)) // 3
     series = [
         Series("size on disk", [size], "GiB"),
         Series("training stands still", stops, "s"),
         Series("save, in the background", saves, "s"),
         Series("restore and compare checksums", restores, "s"),
     ]
-    return Report(series, [], {"image": f"{HEIGHT}x{WIDTH}", "parameters": parameters})
+    # Adam keeps two more numbers for each.
+    parameters = sum(x.size for x in jax.tree.leaves(state)) // 3
+    facts = {"image": f"{_SIZE[0]}x{_SIZE[1]}", "parameters": parameters}
+    return Measurement(series, [], facts)
 
 
-def _random_state(scale: float) -> train_state.TrainState:
-    """Weights as they are drawn, and an optimizer's memory that does not compress."""
-    architecture = models.Architecture(
-        image_height=HEIGHT,
-        image_width=WIDTH,
-        base_channels=max(1, round(128 * scale)),
-        discriminator_channels=max(1, round(64 * scale)),
-    )
-    optimizer = train_state.make_optimizer(2e-5)
+def _random_state(scale: float) -> Any:
+    """Random bits in the optimizer's memory, too: its first zeros would compress."""
+    architecture = jax_peer.paper_architecture(scale, _SIZE)
+    optimizer = train_state.make_optimizer(jax_peer.LEARNING_RATE)
     shapes = jax.eval_shape(lambda: train_state.create(architecture, optimizer, 0))
     leaves, tree = jax.tree.flatten(shapes)
-    drawn = [
+    keys = jax.random.split(jax.random.key(0), len(leaves))
+    random = [
         jax.random.normal(key, x.shape, x.dtype)
         if jnp.issubdtype(x.dtype, jnp.floating)
         else jnp.ones(x.shape, x.dtype)
-        for key, x in zip(
-            jax.random.split(jax.random.key(0), len(leaves)), leaves, strict=True
-        )
+        for key, x in zip(keys, leaves, strict=True)
     ]
-    return jax.tree.unflatten(tree, drawn)
+    return jax.tree.unflatten(tree, random)

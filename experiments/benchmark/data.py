@@ -19,13 +19,15 @@ import tensorflow as tf
 from PIL import Image
 from tqdm import tqdm
 
-from experiments.benchmark.report import Goal, Report, Series
+from experiments.benchmark import measurement
+from experiments.benchmark.measurement import Goal, Measurement, Series
 from pg2_jax.input_pipeline import pair_reader
 from pg2_jax.keypoints import keypoint_files
 
 HEIGHT, WIDTH = 128, 64
+_MARKET_PAIRS = 263_632
 # Photos per person. Of Market-1501's 745 people with pairs only the sum is published:
-# these 747 have 12,697 photos and exactly its 263,632 ordered pairs.
+# these 747 have 12,697 photos and exactly its ordered pairs.
 # Mixed, so that the first few have photos like all.
 _PHOTOS_OF_PEOPLE = np.random.RandomState(0).permutation(
     [2 + i % 31 for i in range(744)] + [42, 5, 2]
@@ -37,16 +39,8 @@ _DECODE_AT_ONCE = 64
 _ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
-def measure(folder: pathlib.Path, *, scale: float, repeats: int) -> Report:
-    """Builds and reads a data set of random photos.
-
-    Args:
-        folder: empty folder to work in.
-        scale: 1 for 263,632 training pairs, in proportion for others.
-        repeats: how often each is measured.
-
-    Returns:
-        Seconds, rates and ratios.
+def measure(folder: pathlib.Path, *, scale: float, repeats: int) -> Measurement:
+    """Builds and reads a data set of random photos in an empty folder.
 
     Raises:
         OSError: the disk is full.
@@ -54,59 +48,51 @@ def measure(folder: pathlib.Path, *, scale: float, repeats: int) -> Report:
     people = max(2, round(scale * len(_PHOTOS_OF_PEOPLE)))
     num_photos, jpeg_bytes = _write_photos(folder / "photos", people)
     _write_photos(folder / "few", max(2, people // 4))
-    building, counts = _measure_building(folder, repeats)
+    building = _measure_building(folder, repeats)
+    pairs = pair_reader.PairDataset(str(folder / "data")).count("train")
     reading = _measure_reading(str(folder / "data"), repeats)
-    found = {series.name: series for series in [*building, *reading]}
-    bare = found["decode alone"].median
-    goals = [
-        Goal(
-            "building takes less than 1 GiB (MiB)",
-            found["build, peak memory"].median,
-            1024,
-            at_most=True,
-        ),
-        Goal(
-            "reads 5,000 pairs/s, or 90 % of decoding alone if that is less (pairs/s)",
-            found["read and decode"].median,
-            min(5000, 0.9 * bare),
-            at_most=False,
-        ),
-    ]
-    if counts["train"] < _READ_PAIRS:  # The rates are mostly those of starting.
-        goals = goals[:1]
-    if scale >= 1:  # Importing tensorflow takes most of the time of fewer pairs.
-        goals.insert(
-            0,
-            Goal(
-                "builds 263,632 training pairs in 60 s (s)",
-                found["build"].median,
-                60 * counts["train"] / 263_632,
-                at_most=True,
-            ),
-        )
+    series = [*building, *reading]
     facts = {
         "tensorflow": tf.__version__,
-        "training pairs": counts["train"],
+        "training pairs": pairs,
         "photos": num_photos,
         "bytes per JPEG": round(jpeg_bytes / num_photos),
     }
-    return Report([*building, *reading], goals, facts)
+    return Measurement(series, _goals(series, pairs, scale), facts)
+
+
+def _goals(series: list[Series], pairs: int, scale: float) -> list[Goal]:
+    medians = {one.name: one.median for one in series}
+    memory = medians["build, peak memory"]
+    goals = [Goal("building takes less than 1 GiB (MiB)", memory, 1024, at_most=True)]
+    if scale >= 1:  # Importing tensorflow takes most of the time of fewer pairs.
+        text = f"builds {_MARKET_PAIRS:,} training pairs in 60 s (s)"
+        limit = 60 * pairs / _MARKET_PAIRS
+        goals.insert(0, Goal(text, medians["build"], limit, at_most=True))
+    if pairs >= _READ_PAIRS:  # The rates of fewer are mostly those of starting.
+        text = (
+            "reads 5,000 pairs/s, or 90 % of decoding alone if that is less (pairs/s)"
+        )
+        limit = min(5000, 0.9 * medians["decode alone"])
+        goals.append(Goal(text, medians["read and decode"], limit, at_most=False))
+    return goals
 
 
 def _write_photos(folder: pathlib.Path, people: int) -> tuple[int, int]:
-    """Draws random photos in Market-1501's layout; returns their number and bytes."""
+    """Writes random photos in Market-1501's layout; returns their number and bytes."""
     rng = np.random.default_rng(0)
     sizes = itertools.islice(itertools.cycle(_PHOTOS_OF_PEOPLE), people + _TEST_PEOPLE)
     numbered = list(enumerate(sizes, start=1))
     count = total = 0
     for split, part in (("train", numbered[:people]), ("test", numbered[people:])):
-        (folder / f"bounding_box_{split}").mkdir(parents=True)
+        photos = folder / f"bounding_box_{split}"
+        photos.mkdir(parents=True)
         poses = {}
-        for person, size in tqdm(part, desc=f"drawing {split}", unit="person"):
+        for person, size in tqdm(part, desc=f"photos, {split}", unit="person"):
             for index in range(size):
                 name = f"{person:04d}_c1s1_{index:06d}_00.jpg"
                 encoded = _random_photo(rng)
-                (folder / f"bounding_box_{split}" / name).write_bytes(encoded)
+                (photos / name).write_bytes(encoded)
                 poses[name] = _random_pose(rng)
                 count, total = count + 1, total + len(encoded)
         keypoint_files.write_csv(folder / f"market-annotation-{split}.csv", poses)
@@ -117,11 +103,9 @@ def _random_photo(rng: np.random.Generator) -> bytes:
     """Patches of colour and noise, which give JPEG about as much to do as people."""
     patches = Image.fromarray(rng.integers(0, 256, (8, 4, 3), np.uint8))
     smooth = np.asarray(patches.resize((WIDTH, HEIGHT), Image.Resampling.BICUBIC))
-    noisy = smooth + rng.normal(0, 8, smooth.shape)
+    noisy = (smooth + rng.normal(0, 8, smooth.shape)).clip(0, 255).astype(np.uint8)
     buffer = io.BytesIO()
-    Image.fromarray(noisy.clip(0, 255).astype(np.uint8)).save(
-        buffer, "JPEG", quality=85
-    )
+    Image.fromarray(noisy).save(buffer, "JPEG", quality=85)
     return buffer.getvalue()
 
 
@@ -132,9 +116,7 @@ def _random_pose(rng: np.random.Generator) -> np.ndarray:
     return pose
 
 
-def _measure_building(
-    folder: pathlib.Path, repeats: int
-) -> tuple[list[Series], dict[str, int]]:
+def _measure_building(folder: pathlib.Path, repeats: int) -> list[Series]:
     """Builds folder/data in turns with writing as many bytes."""
     runs = []
     for _ in range(repeats):
@@ -143,23 +125,16 @@ def _measure_building(
         *_, few = _build(folder / "few", folder / "data_of_few")
         alone = _write_bytes(folder / "bytes", num_bytes)
         runs.append((seconds, cpu, alone, memory, few))
-    names = (
-        "build",
-        "build, CPU time",
-        "write as many bytes alone",
-        "build, peak memory",
-        "build of a quarter of the people, peak memory",
-    )
-    units = ("s", "s", "s", "MiB", "MiB")
-    series = [
-        Series(name, values, unit)
-        for name, values, unit in zip(
-            names, zip(*runs, strict=True), units, strict=True
-        )
+    wall, cpus, writing, peaks, peaks_of_few = zip(*runs, strict=True)
+    built, written = Series("build", wall, "s"), "write as many bytes alone"
+    return [
+        built,
+        Series("build, CPU time", cpus, "s"),
+        Series(written, writing, "s"),
+        built.over(Series(written, writing, "s"), "build / write alone"),
+        Series("build, peak memory", peaks, "MiB"),
+        Series("build of a quarter of the people, peak memory", peaks_of_few, "MiB"),
     ]
-    series.insert(3, series[0].over(series[2], "build / write alone"))
-    dataset = pair_reader.PairDataset(str(folder / "data"))
-    return series, {split: dataset.count(split) for split in dataset.splits}
 
 
 # A process begins with the peak memory of the one that started it, so a small one must
@@ -188,17 +163,14 @@ def _build(source: pathlib.Path, output: pathlib.Path) -> tuple[float, float, fl
             log.seek(0)
             raise OSError(f"the build failed: {log.read().splitlines()[-1]}")
     cpu, max_resident = json.loads(used.read_text())
-    return seconds, cpu, _mebibytes(max_resident)
-
-
-def _mebibytes(max_resident: int) -> float:
-    """From what getrusage says, which is bytes on macOS and KiB elsewhere."""
-    return max_resident / 2**20 if sys.platform == "darwin" else max_resident / 2**10
+    # getrusage says bytes on macOS and KiB elsewhere.
+    unit = 2**20 if sys.platform == "darwin" else 2**10
+    return seconds, cpu, max_resident / unit
 
 
 def _write_bytes(path: pathlib.Path, count: int) -> float:
-    """Writes a file of so many bytes as the builder does: without waiting for the
-    disk; returns seconds."""
+    """Seconds to write so many bytes as the builder does: without waiting for the
+    disk."""
     block = os.urandom(2**20)
     begin = time.perf_counter()
     with open(path, "wb") as file:
@@ -211,55 +183,58 @@ def _write_bytes(path: pathlib.Path, count: int) -> float:
 
 
 def _measure_reading(data_dir: str, repeats: int) -> list[Series]:
-    """Reads decoded batches, records alone, and decodes alone, in turns."""
+    """Reads decoded batches, decodes alone, and reads records alone, in turns."""
     dataset = pair_reader.PairDataset(data_dir)
     pairs = min(_READ_PAIRS, dataset.count("train")) // _BATCH_SIZE * _BATCH_SIZE
     files = [str(path) for path in pathlib.Path(data_dir).glob("*-train.tfrecord-*")]
     encoded = tf.constant(_jpegs(files, pairs))
-    programs = {
-        "read and decode": lambda: dataset.training_batches(
-            batch_size=_BATCH_SIZE, seed=0
+    # Each with the pairs of a step.
+    programs: dict[str, tuple[Callable[[], Iterator], int]] = {
+        "read and decode": (
+            lambda: dataset.training_batches(batch_size=_BATCH_SIZE, seed=0),
+            _BATCH_SIZE,
         ),
-        "decode alone": lambda: _decode_alone(encoded),
-        "read records alone": lambda: _records(files),
+        "decode alone": (lambda: _decode_alone(encoded), _DECODE_AT_ONCE),
+        "read records alone": (lambda: _records(files), _DECODE_AT_ONCE),
     }
-    rates: dict[str, list[float]] = {name: [] for name in programs}
-    cpu: dict[str, list[float]] = {name: [] for name in programs}
+    rates: dict[str, list[tuple[float, float]]] = {name: [] for name in programs}
     for _ in tqdm(range(repeats + 1), desc="reading", unit="repeat"):
-        for name, program in programs.items():
-            size = _BATCH_SIZE if name == "read and decode" else _DECODE_AT_ONCE
-            wall, cpu_seconds = _seconds(program, pairs // size)
-            rates[name].append(pairs // size * size / wall)
-            cpu[name].append(pairs // size * size / cpu_seconds)
+        for name, (program, size) in programs.items():
+            wall, cpu = _seconds(program(), pairs // size)
+            taken = pairs // size * size
+            rates[name].append((taken / wall, taken / cpu))
     # The first turn pays for what tensorflow sets up once.
-    wall_rates = [Series(n, values[1:], "pairs/s") for n, values in rates.items()]
-    read, decode, _ = wall_rates
-    per_cpu = [Series(n, cpu[n][1:], "pairs/s") for n in (read.name, decode.name)]
+    series = {
+        name: [Series(name, x, "pairs/s") for x in zip(*turns[1:], strict=True)]
+        for name, turns in rates.items()
+    }
+    (read, read_cpu), (decode, decode_cpu), (records, _) = series.values()
     return [
-        *wall_rates,
+        *(read, decode, records),
         read.over(decode, "read and decode / decode alone"),
-        per_cpu[0].over(per_cpu[1], "the same by CPU time"),
+        read_cpu.over(decode_cpu, "the same by CPU time"),
     ]
 
 
-def _seconds(program: Callable[[], Iterator], steps: int) -> tuple[float, float]:
-    """Wall and CPU seconds of some steps of an iterator, the first one left out."""
-    iterator = program()
+def _seconds(iterator: Iterator, steps: int) -> tuple[float, float]:
+    """Wall and CPU seconds of some steps, the first one left out."""
     next(iterator)
-    wall, cpu = time.perf_counter(), time.process_time()
-    for _ in range(steps):
-        next(iterator)
-    return time.perf_counter() - wall, time.process_time() - cpu
+
+    def take() -> None:
+        for _ in range(steps):
+            next(iterator)
+
+    return measurement.seconds(take)
 
 
 def _jpegs(files: list[str], pairs: int) -> list[bytes]:
     """The photos of the first pairs, source and target in turn."""
-    found = []
+    jpegs = []
     for record in tf.data.TFRecordDataset(files).take(pairs).as_numpy_iterator():
         features = tf.train.Example.FromString(record).features.feature
         for role in ("source", "target"):
-            found += features[f"{role}_image"].bytes_list.value
-    return found
+            jpegs += features[f"{role}_image"].bytes_list.value
+    return jpegs
 
 
 def _decode_alone(encoded: tf.Tensor) -> Iterator[np.ndarray]:

@@ -6,8 +6,8 @@ field's programs do, one pair after the other in one process. They take turns af
 every few pairs, because the speed of a machine changes while others use it.
 """
 
+import functools
 import pathlib
-import time
 from collections.abc import Callable
 
 import jax
@@ -15,7 +15,8 @@ import jax.numpy as jnp
 import numpy as np
 from tqdm import tqdm
 
-from experiments.benchmark.report import Goal, Report, Series
+from experiments.benchmark import measurement
+from experiments.benchmark.measurement import Goal, Measurement, Series
 from pg2_jax import pose
 from pg2_jax.metrics import suite
 
@@ -32,22 +33,13 @@ _Pairs = tuple[np.ndarray, np.ndarray, np.ndarray]
 _Program = Callable[..., dict[str, np.ndarray]]
 
 
-def measure(folder: pathlib.Path, *, scale: float, repeats: int) -> Report:
-    """Scores random pairs with scikit-image and with pg2_jax, in turns.
-
-    Args:
-        folder: not used, all is in memory.
-        scale: 1 for 12,000 pairs, in proportion for others; the same 480 again and
-            again.
-        repeats: how often each is measured.
-
-    Returns:
-        Rates, their ratio, and the largest difference of a score.
+def measure(folder: pathlib.Path, *, scale: float, repeats: int) -> Measurement:
+    """Scores random pairs, the same 480 again and again, in memory alone.
 
     Raises:
         ValueError: scikit-image is not installed.
     """
-    pairs = draw_pairs(_PER_TURN)
+    pairs = random_pairs(_PER_TURN)
     programs: dict[str, _Program] = {
         "pg2_jax": score,
         "scikit-image loop": _scikit_image(),
@@ -56,27 +48,27 @@ def measure(folder: pathlib.Path, *, scale: float, repeats: int) -> Report:
     scores = [program(*pairs) for program in programs.values()]
     difference = max(float(abs(scores[0][n] - scores[1][n]).max()) for n in NAMES)
     turns = max(1, round(scale * _PAIRS / _PER_TURN))
-    wall: dict[str, list[float]] = {name: [] for name in programs}
-    cpu: dict[str, list[float]] = {name: [] for name in programs}
-    for _ in range(repeats):
-        seconds = _take_turns(programs, pairs, turns)
-        for name, (elapsed, used) in seconds.items():
-            wall[name].append(turns * len(pairs[0]) / elapsed)
-            cpu[name].append(turns * len(pairs[0]) / used)
-    ours, loop = (Series(name, rates, "pairs/s") for name, rates in wall.items())
-    per_cpu = [Series(name, rates, "pairs/s") for name, rates in cpu.items()]
+    count = turns * len(pairs[0])
+    seconds = [_take_turns(programs, pairs, turns) for _ in range(repeats)]
+    (ours, our_cpu), (loop, loop_cpu) = (
+        [
+            Series(name, [count / one[name][clock] for one in seconds], "pairs/s")
+            for clock in (0, 1)
+        ]
+        for name in programs
+    )
     ratio = ours.over(loop, "pg2_jax / scikit-image loop")
-    series = [ours, loop, ratio, per_cpu[0].over(per_cpu[1], "the same by CPU time")]
+    series = [ours, loop, ratio, our_cpu.over(loop_cpu, "the same by CPU time")]
     goal = Goal("10 times as fast as the loop", ratio.median, 10, at_most=False)
     facts = {
-        "pairs": turns * len(pairs[0]),
+        "pairs": count,
         "metrics": ", ".join(NAMES),
         "largest difference": difference,
     }
-    return Report(series, [goal], facts)
+    return Measurement(series, [goal], facts)
 
 
-def draw_pairs(count: int) -> _Pairs:
+def random_pairs(count: int) -> _Pairs:
     """Random targets, generated images near them, and body masks of random poses."""
     rng = np.random.default_rng(0)
     patches = rng.integers(0, 256, (count, HEIGHT // 8, WIDTH // 8, 3))
@@ -98,8 +90,8 @@ def score(
         here = slice(first, first + _BATCH_SIZE)
         # Asynchronous: the next batch is sent while this one is scored.
         parts.append(_score_batch(generated[here], target[here], mask[here]))
-    found = jax.device_get(parts)
-    return {name: np.concatenate([part[name] for part in found]) for name in NAMES}
+    scores = jax.device_get(parts)
+    return {name: np.concatenate([part[name] for part in scores]) for name in NAMES}
 
 
 @jax.jit
@@ -110,11 +102,7 @@ def _score_batch(
 
 
 def _scikit_image() -> _Program:
-    """The usual loop.
-
-    Raises:
-        ValueError: scikit-image is not installed.
-    """
+    """The usual loop."""
     try:
         from skimage import metrics
     except ImportError as error:
@@ -122,16 +110,11 @@ def _scikit_image() -> _Program:
             "--what=metrics compares with scikit-image: pip install scikit-image"
         ) from error
 
-    def ssim_pg2(generated: np.ndarray, target: np.ndarray) -> float:
-        return metrics.structural_similarity(
-            target, generated, channel_axis=2, data_range=255
-        )
+    ssim = functools.partial(metrics.structural_similarity, channel_axis=2)
 
-    def ssim_gauss(generated: np.ndarray, target: np.ndarray) -> float:
+    def ssim_gauss(target: np.ndarray, generated: np.ndarray) -> float:
         data_range = float(generated.max()) - float(generated.min())
-        return metrics.structural_similarity(
-            target, generated, channel_axis=2, data_range=data_range, **_GAUSS
-        )
+        return ssim(target, generated, data_range=data_range, **_GAUSS)
 
     def loop(
         generated: np.ndarray, target: np.ndarray, mask: np.ndarray
@@ -139,10 +122,10 @@ def _scikit_image() -> _Program:
         """The scores [N] by metric, one pair after the other."""
         rows = []
         for g, t, m in zip(generated, target, mask, strict=True):
-            bodies = g * m, t * m
-            whole = ssim_pg2(g, t), ssim_gauss(g, t)
-            l1 = np.abs(g.astype(np.float64) - t).mean()
-            rows.append((*whole, ssim_pg2(*bodies), ssim_gauss(*bodies), l1))
+            bodies = t * m, g * m
+            whole = ssim(t, g, data_range=255), ssim_gauss(t, g)
+            body = ssim(*bodies, data_range=255), ssim_gauss(*bodies)
+            rows.append((*whole, *body, np.abs(g.astype(np.float64) - t).mean()))
         return dict(zip(NAMES, np.array(rows).T, strict=True))
 
     return loop
@@ -152,11 +135,8 @@ def _take_turns(
     programs: dict[str, _Program], pairs: _Pairs, turns: int
 ) -> dict[str, tuple[float, float]]:
     """Wall and CPU seconds of each program over all its turns."""
-    seconds = {name: (0.0, 0.0) for name in programs}
+    totals = {name: np.zeros(2) for name in programs}
     for _ in tqdm(range(turns), desc="scoring", unit="turn"):
         for name, program in programs.items():
-            wall, cpu = time.perf_counter(), time.process_time()
-            program(*pairs)
-            wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-            seconds[name] = seconds[name][0] + wall, seconds[name][1] + cpu
-    return seconds
+            totals[name] += measurement.seconds(functools.partial(program, *pairs))
+    return {name: (float(wall), float(cpu)) for name, (wall, cpu) in totals.items()}

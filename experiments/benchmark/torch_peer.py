@@ -12,7 +12,9 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from pg2_jax import models, train_state
+from experiments.benchmark import jax_peer
+from pg2_jax import train_state
+from pg2_jax.architecture import Architecture
 from pg2_jax.inputs import Inputs
 
 _CHANNELS_LAST = {"memory_format": torch.channels_last}
@@ -21,7 +23,7 @@ _CHANNELS_LAST = {"memory_format": torch.channels_last}
 class _Network(torch.nn.Module):
     """A network whose weights have the names that they have in ours."""
 
-    def __init__(self, params: Any, architecture: models.Architecture):
+    def __init__(self, params: Any, architecture: Architecture):
         super().__init__()
         self.architecture = architecture
         for path, value in jax.tree_util.tree_leaves_with_path(params):
@@ -121,41 +123,33 @@ class Discriminator(_Network):
 
 
 class Peer:
-    """The steps of both stages and generation, on inputs that are at hand."""
+    """The steps of both stages and generation on inputs that are at hand, with the
+    weights of ours; `tasks` as those of `jax_peer.Peer`."""
 
     def __init__(
         self,
         state: train_state.TrainState,
         inputs: Inputs,
-        architecture: models.Architecture,
+        architecture: Architecture,
         *,
         learning_rate: float,
         l1_weight: float,
         compiled: bool,
     ):
-        """Takes the weights of ours.
-
-        Args:
-            state: of ours.
-            inputs: of one batch.
-            architecture: the paper's form.
-            learning_rate: of the three networks.
-            l1_weight: lambda of Eq. 4.
-            compiled: whether torch.compile is used.
-        """
         assert state.refine and state.discriminator
-        wrap: Callable = torch.compile if compiled else lambda network: network
-        self._coarse = Coarse(state.coarse.params, architecture)
-        self._refine = Refine(state.refine.params, architecture)
-        self._discriminator = Discriminator(state.discriminator.params, architecture)
-        self._draw, self._improve, self._judge = map(
-            wrap, (self._coarse, self._refine, self._discriminator)
+        networks = (
+            Coarse(state.coarse.params, architecture),
+            Refine(state.refine.params, architecture),
+            Discriminator(state.discriminator.params, architecture),
         )
+        self._discriminator = networks[2]
+        wrap: Callable = torch.compile if compiled else lambda network: network
+        self._draw, self._improve, self._judge = map(wrap, networks)
         self._optimizers = [
             torch.optim.Adam(
                 network.parameters(), learning_rate, betas=(0.5, 0.999), fused=True
             )
-            for network in (self._coarse, self._refine, self._discriminator)
+            for network in networks
         ]
         self._l1_weight = l1_weight
         self._source, self._target, self._pose, self._mask = (
@@ -164,20 +158,22 @@ class Peer:
             .contiguous(**_CHANNELS_LAST)
             for name in ("source", "target", "pose", "mask")
         )
+        calls = (self._coarse_step, self._adversarial_step, self._generate)
+        self.tasks: dict[str, Callable[[], object]] = dict(
+            zip(jax_peer.TASKS, calls, strict=True)
+        )
 
     def _l1(self, drawn: torch.Tensor) -> torch.Tensor:
         return ((drawn - self._target).abs() * (1 + self._mask)).mean()
 
-    def coarse_step(self) -> float:
-        """Stage I; returns G1's loss."""
+    def _coarse_step(self) -> float:
         self._optimizers[0].zero_grad(set_to_none=True)
         loss = self._l1(self._draw(self._source, self._pose))
         loss.backward()
         self._optimizers[0].step()
         return loss.item()
 
-    def adversarial_step(self) -> float:
-        """Stage II; returns G2's loss."""
+    def _adversarial_step(self) -> float:
         with torch.no_grad():
             coarse = self._draw(self._source, self._pose)
         self._discriminator.requires_grad_(False)
@@ -196,7 +192,7 @@ class Peer:
         self._optimizers[2].step()
         return loss.item()
 
-    def generate(self) -> torch.Tensor:
+    def _generate(self) -> torch.Tensor:
         """G2's images [B, 3, H, W]."""
         with torch.no_grad():
             return self._improve(self._draw(self._source, self._pose), self._source)
@@ -212,11 +208,6 @@ def _called(logits: torch.Tensor, label: float) -> torch.Tensor:
     return functional.binary_cross_entropy_with_logits(
         logits, torch.full_like(logits, label)
     )
-
-
-def use_threads(count: int) -> None:
-    """Sets the number of threads."""
-    torch.set_num_threads(count)
 
 
 def product(size: int) -> Callable[[], object]:

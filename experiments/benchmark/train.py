@@ -1,4 +1,4 @@
-"""How fast the networks train and draw, beside PG2 in PyTorch.
+"""How fast the networks train and generate, beside PG2 in PyTorch.
 
 Both start from the same weights, and compute the same losses and images of one batch
 of random pairs; ours derives heat maps, masks and flips inside the step, PyTorch is
@@ -7,7 +7,6 @@ given them. They take turns, because the speed of a machine changes while others
 
 import functools
 import importlib
-import os
 import pathlib
 import subprocess
 import sys
@@ -20,18 +19,24 @@ import jax.numpy as jnp
 import numpy as np
 from tqdm import tqdm
 
-from experiments.benchmark.flops import TASKS, step_flops
-from experiments.benchmark.jax_side import L1_WEIGHT, LEARNING_RATE, Ours
-from experiments.benchmark.report import Goal, Report, Series
-from pg2_jax import inputs, models
+from data_prep import workers
+from experiments.benchmark import jax_peer, measurement
+from experiments.benchmark.jax_peer import TASKS
+from experiments.benchmark.measurement import Goal, Measurement, Series
+from pg2_jax import inputs
+from pg2_jax.architecture import Architecture
 
 # Steps of stage I and II, and pairs in a batch, of the paper's two trainings.
 _SCHEDULES = {
     (128, 64): ("Market-1501", 22_000, 14_000, 16),
     (256, 256): ("DeepFashion", 30_000, 20_000, 8),
 }
+_ROOT = pathlib.Path(__file__).parents[2]
 
-_Run = Callable[[], Any]
+# By program and task.
+_Programs = dict[str, dict[str, Callable[[], Any]]]
+# The same: wall and processor seconds of every repeat.
+_Times = dict[str, dict[str, tuple[list[float], list[float]]]]
 
 
 def measure(
@@ -44,70 +49,43 @@ def measure(
     precision: str = "float32",
     torch_compile: bool = True,
     first_step: bool = True,
-) -> Report:
-    """Trains and draws with pg2_jax and with PyTorch, in turns.
+) -> Measurement:
+    """Trains and generates with pg2_jax and with PyTorch, in turns.
 
-    Args:
-        folder: for the cache of compiled programs whose effect is measured.
-        scale: 1 for the paper's 128 channels, in proportion for others.
-        repeats: how often each is measured.
-        image_size: height and width.
-        batch_size: pairs.
-        precision: of our convolutions; PyTorch's are float32.
-        torch_compile: whether PyTorch is measured with torch.compile, too.
-        first_step: whether the time from start to first step is measured.
-
-    Returns:
-        Seconds, ratios to PyTorch, shares of the rate of a matrix product, seconds to
-        the first step, and the time of the paper's whole schedule.
+    The folder holds the compiled programs whose effect on the first step is measured;
+    the precision is that of our convolutions, PyTorch's are float32.
 
     Raises:
         ValueError: PyTorch is not installed.
     """
-    architecture = make_architecture(scale, image_size, precision)
-    runs, difference = _programs(architecture, batch_size, torch_compile)
+    torch_peer = _torch()
+    architecture = jax_peer.paper_architecture(scale, image_size, precision)
+    programs = _programs(torch_peer, architecture, batch_size, torch_compile)
+    difference = _largest_difference(programs)
     size = max(256, round(4096 * scale))
-    runs["pg2_jax"]["product"] = _product(size)
-    runs["PyTorch"]["product"] = _torch().product(size)
-    found = _take_turns(runs, repeats)
-    flops = step_flops(architecture, batch_size)
-    flops["product"] = 2 * size**3
-    series, goals = _compare(found, flops)
+    programs["pg2_jax"]["product"] = _product(size)
+    programs["PyTorch"]["product"] = torch_peer.product(size)
+    times = _take_turns(programs, repeats)
+    flops = jax_peer.task_flops(architecture, batch_size) | {"product": 2 * size**3}
+    series, goals = _compare(times, flops)
     if first_step:
         series += _first_steps(folder, scale, image_size, batch_size, precision)
-    series += _schedule(found["pg2_jax"], image_size, batch_size)
+    series += _schedule(times["pg2_jax"], image_size, batch_size)
     facts = {
         "image": f"{image_size[0]}x{image_size[1]}",
         "channels": architecture.base_channels,
         "batch": batch_size,
         "precision": precision,
-        "threads": _threads(),
+        "threads": workers.num_cores(),
         "device": jax.devices()[0].device_kind,
         "largest difference of a value": difference,
-        "PyTorch": _torch().torch.__version__,
+        "PyTorch": torch_peer.torch.__version__,
     }
-    return Report(series, goals, facts)
-
-
-def make_architecture(
-    scale: float, image_size: tuple[int, int], precision: str
-) -> models.Architecture:
-    """The paper's networks, narrower or wider."""
-    return models.Architecture(
-        image_height=image_size[0],
-        image_width=image_size[1],
-        base_channels=max(1, round(128 * scale)),
-        discriminator_channels=max(1, round(64 * scale)),
-        precision=precision,
-    )
+    return Measurement(series, goals, facts)
 
 
 def _torch() -> Any:
-    """The PyTorch peer.
-
-    Raises:
-        ValueError: PyTorch is not installed.
-    """
+    """The module of the PyTorch peer."""
     try:
         return importlib.import_module("experiments.benchmark.torch_peer")
     except ImportError as error:
@@ -117,103 +95,85 @@ def _torch() -> Any:
 
 
 def _programs(
-    architecture: models.Architecture, batch_size: int, torch_compile: bool
-) -> tuple[dict[str, dict[str, _Run]], float]:
-    """What is measured, by program and task, each run once; and the largest relative
-    difference of a loss, or difference of a pixel, from PyTorch."""
-    peer_of = _torch()
-    peer_of.use_threads(_threads())
-    ours = Ours(architecture, batch_size)
-    prepared = inputs.prepare(ours.batch, architecture)
-    make_peer = functools.partial(
-        peer_of.Peer,
+    torch_peer: Any,
+    architecture: Architecture,
+    batch_size: int,
+    torch_compile: bool,
+) -> _Programs:
+    torch_peer.torch.set_num_threads(workers.num_cores())
+    ours = jax_peer.Peer(architecture, batch_size)
+    theirs = functools.partial(
+        torch_peer.Peer,
         ours.state,
-        prepared,
+        inputs.prepare(ours.batch, architecture),
         architecture,
-        learning_rate=LEARNING_RATE,
-        l1_weight=L1_WEIGHT,
+        learning_rate=jax_peer.LEARNING_RATE,
+        l1_weight=jax_peer.L1_WEIGHT,
     )
-    programs: dict[str, Any] = {
-        "pg2_jax": ours,
-        "PyTorch": make_peer(compiled=False),
-    }
+    programs = {"pg2_jax": ours.tasks, "PyTorch": theirs(compiled=False).tasks}
     if torch_compile:
-        programs["PyTorch, compiled"] = make_peer(compiled=True)
-    runs = {
-        name: dict(
-            zip(TASKS, (p.coarse_step, p.adversarial_step, p.generate), strict=True)
-        )
-        for name, p in programs.items()
-    }
-    # The first turn pays for compiling. The losses come before the updates of a step.
-    values = {}
-    for name, tasks in tqdm(runs.items(), desc="first steps"):
-        values[name] = [run() for run in tasks.values()]
-    losses = [np.array(v[:2]) for v in values.values()]
-    difference = max(float(np.max(np.abs(x / losses[1] - 1))) for x in losses)
-    return runs, difference
+        programs["PyTorch, compiled"] = theirs(compiled=True).tasks
+    return programs
 
 
-def _threads() -> int:
-    """The cores that this process may use, as XLA counts them."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+def _largest_difference(programs: _Programs) -> float:
+    """Takes each task once, which compiles it; the largest relative difference of a
+    loss from PyTorch's."""
+    losses = {}
+    for name, tasks in tqdm(programs.items(), desc="first steps"):
+        first = [call() for call in tasks.values()]
+        # The losses come before the updates of a step; the last is an image.
+        losses[name] = np.array(first[:2])
+    ratios = [of_one / losses["PyTorch"] for of_one in losses.values()]
+    return float(np.max(np.abs(np.array(ratios) - 1)))
 
 
-def _product(size: int) -> _Run:
+def _product(size: int) -> Callable[[], Any]:
     a = jnp.ones((size, size))
     multiply = jax.jit(jnp.matmul)
     return lambda: multiply(a, a).block_until_ready()
 
 
-# By program and task: wall and processor seconds of every repeat.
-_Found = dict[str, dict[str, tuple[list[float], list[float]]]]
-
-
-def _take_turns(runs: dict[str, dict[str, _Run]], repeats: int) -> _Found:
-    found: _Found = {
-        name: {task: ([], []) for task in tasks} for name, tasks in runs.items()
+def _take_turns(programs: _Programs, repeats: int) -> _Times:
+    times: _Times = {
+        name: {task: ([], []) for task in tasks} for name, tasks in programs.items()
     }
     for _ in tqdm(range(repeats), desc="measuring", unit="turn"):
         for task in (*TASKS, "product"):
-            for name, tasks in runs.items():
+            for name, tasks in programs.items():
                 if task in tasks:
-                    wall, cpu = time.perf_counter(), time.process_time()
-                    tasks[task]()
-                    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-                    found[name][task][0].append(wall)
-                    found[name][task][1].append(cpu)
+                    wall, cpu = measurement.seconds(tasks[task])
+                    times[name][task][0].append(wall)
+                    times[name][task][1].append(cpu)
                     tqdm.write(f"{task}, {name}: {wall:.3g} s")
-    return found
+    return times
 
 
-def _compare(found: _Found, flops: dict[str, float]) -> tuple[list[Series], list[Goal]]:
+def _compare(times: _Times, flops: dict[str, float]) -> tuple[list[Series], list[Goal]]:
     """Seconds, ratios to PyTorch and shares of the rate of a matrix product."""
     series, goals = [], []
     for task in TASKS:
-        ours = Series(f"{task}, pg2_jax", found["pg2_jax"][task][0], "s")
-        series.append(ours)
-        for name in found:
-            if name == "pg2_jax":
-                continue
-            theirs = Series(f"{task}, {name}", found[name][task][0], "s")
+        ours, our_cpu = (Series("", x, "s") for x in times["pg2_jax"][task])
+        series.append(Series(f"{task}, pg2_jax", ours.values, "s"))
+        for name in [name for name in times if name != "pg2_jax"]:
+            theirs, their_cpu = (
+                Series(f"{task}, {name}", x, "s") for x in times[name][task]
+            )
             ratio = ours.over(theirs, f"{task}, pg2_jax / {name}")
-            cpu = [Series("", found[n][task][1], "s") for n in ("pg2_jax", name)]
-            series += [theirs, ratio, cpu[0].over(cpu[1], "the same by CPU time")]
+            series += [theirs, ratio, our_cpu.over(their_cpu, "the same by CPU time")]
             text = f"{task}: at most 0.8 of the time of {name}"
             goals.append(Goal(text, ratio.median, 0.8, at_most=True))
-    for name in found:
-        rates = found[name].get("product", found["PyTorch"]["product"])[0]
+    for name in times:
+        rates = times[name].get("product", times["PyTorch"]["product"])[0]
         for task in TASKS:
             shares = [
                 (flops[task] / mine) / (flops["product"] / its)
-                for mine, its in zip(found[name][task][0], rates, strict=True)
+                for mine, its in zip(times[name][task][0], rates, strict=True)
             ]
             text = f"{task}, {name}: share of its matrix product's rate"
             series.append(Series(text, shares, ""))
     for name in ("pg2_jax", "PyTorch"):
-        rates = [flops["product"] / s / 1e9 for s in found[name]["product"][0]]
+        rates = [flops["product"] / s / 1e9 for s in times[name]["product"][0]]
         series.append(Series(f"matrix product, {name}", rates, "GFLOP/s"))
     return series, goals
 
@@ -221,32 +181,19 @@ def _compare(found: _Found, flops: dict[str, float]) -> tuple[list[Series], list
 def _first_steps(folder: pathlib.Path, *arguments: Any) -> list[Series]:
     """Seconds from the start of python to the end of the first step of stage I, with
     an empty cache of compiled programs and with a full one."""
-    code = "from experiments import benchmark_train as b; b.take_first_step(*{!r})"
-    command = [sys.executable, "-c", code.format((str(folder / "cache"), *arguments))]
-    root = pathlib.Path(__file__).parents[2]
+    call = f"{(str(folder / 'cache'), *arguments)!r}"
+    code = f"from {jax_peer.__name__} import take_first_step as f; f(*{call})"
     series = []
     for name in ("cold", "warm"):
         begin = time.perf_counter()
-        subprocess.run(command, check=True, cwd=root)
+        subprocess.run([sys.executable, "-c", code], check=True, cwd=_ROOT)
         seconds = time.perf_counter() - begin
         series.append(Series(f"start to first step, {name}", [seconds], "s"))
     return series
 
 
-def take_first_step(
-    cache: str,
-    scale: float,
-    image_size: tuple[int, int],
-    batch_size: int,
-    precision: str,
-) -> None:
-    """Takes one step of stage I, in a process of its own."""
-    jax.config.update("jax_compilation_cache_dir", cache)
-    Ours(make_architecture(scale, image_size, precision), batch_size).coarse_step()
-
-
 def _schedule(
-    found: dict[str, tuple[list[float], list[float]]],
+    times: dict[str, tuple[list[float], list[float]]],
     image_size: tuple[int, int],
     batch_size: int,
 ) -> list[Series]:
@@ -254,7 +201,7 @@ def _schedule(
     if image_size not in _SCHEDULES:
         return []
     name, coarse, refine, paper_batch = _SCHEDULES[image_size]
-    pairs = zip(found[TASKS[0]][0], found[TASKS[1]][0], strict=True)
+    pairs = zip(times[TASKS[0]][0], times[TASKS[1]][0], strict=True)
     scale = paper_batch / batch_size / 3600
     hours = [scale * (coarse * first + refine * second) for first, second in pairs]
     text = f"the paper's {coarse:,} + {refine:,} steps on {name}, projected"

@@ -17,7 +17,8 @@ from experiments.config import Config
 from experiments.config_compatibility import check_networks
 from experiments.evaluate import folders, pairs_csv, saved_images, statistics
 from experiments.evaluate.accumulators import Collectors
-from pg2_jax import generation, inputs, models, pose, sharding
+from pg2_jax import generation, inputs, pose, sharding
+from pg2_jax.architecture import Architecture
 from pg2_jax.checkpoint import restore
 from pg2_jax.input_pipeline import pair_reader
 from pg2_jax.metrics import suite
@@ -234,7 +235,7 @@ Drawn = tuple[
 
 
 def compiled(
-    architecture: models.Architecture,
+    architecture: Architecture,
     mesh: jax.sharding.Mesh,
     metrics: Collection[str] = tuple(suite.METRICS),
 ) -> Callable[..., Drawn]:
@@ -256,7 +257,7 @@ def _draw_and_score(
     refine_params,
     batch: inputs.Batch,
     *,
-    architecture: models.Architecture,
+    architecture: Architecture,
     metrics: Collection[str],
 ):
     """uint8 images by kind, [B] whether all their values were finite, and the [B]

@@ -8,20 +8,13 @@ from experiments.evaluate import statistics
 from experiments.report.evaluated_run import Run
 
 
-class Side(NamedTuple):
-    """One of the two: a kind of image of a run."""
-
-    run: Run
-    kind: str
-
-
 class Difference(NamedTuple):
     """The mean of the first minus that of the second, over pairs where both have one.
 
     Attributes:
         mean: of the differences.
-        interval: 95 % bootstrap interval of the mean, drawn over pairs; None for fewer
-            than two.
+        interval: 95 % bootstrap interval of the mean over pairs; None for fewer than
+            two.
         better: share of these pairs in which the first is better, ties not counted.
         pairs: their number.
         verdict: "better" or "worse" where the interval leaves 0 out, else "".
@@ -34,24 +27,28 @@ class Difference(NamedTuple):
     verdict: str
 
 
-def differences(first: Side, second: Side) -> dict[str, Difference]:
-    """The differences by metric, of those that both have and that are of pairs.
+def differences(
+    first: Run, first_kind: str, second: Run, second_kind: str
+) -> dict[str, Difference]:
+    """The differences by metric, of the metrics of pairs that both have.
 
-    Args:
-        first: scored on the pairs of the second; see `runs.not_comparable`.
-        second: what it is compared with.
+    Both must be scored on the same pairs, see `evaluated_run.not_comparable`.
     """
-    assert first.run.scores and second.run.scores, "both have scores of pairs"
-    order = _order(first.run.keys, second.run.keys)
-    mine = first.run.scores.scores[first.kind]
-    theirs = second.run.scores.scores[second.kind]
+    assert first.scores and second.scores, "both have scores of pairs"
+    order: np.ndarray | slice = slice(None)
+    if first.keys != second.keys:
+        rows = {pair: row for row, pair in enumerate(second.keys)}
+        order = np.array([rows[pair] for pair in first.keys])
+    mine = first.scores.scores[first_kind]
+    theirs = second.scores.scores[second_kind]
     names = [name for name in mine if name in theirs]
     with np.errstate(invalid="ignore"):
         columns = [mine[name] - theirs[name][order] for name in names]
-    found = zip(names, columns, statistics.intervals(columns), strict=True)
     return {
-        name: _difference(column, interval, higher_is_better(first.run, name))
-        for name, column, interval in found
+        name: _difference(column, interval, higher_is_better(first, name))
+        for name, column, interval in zip(
+            names, columns, statistics.intervals(columns), strict=True
+        )
         if np.isfinite(column).any()
     }
 
@@ -72,11 +69,3 @@ def _difference(
     return Difference(
         float(finite.mean()), interval, float(better.mean()), len(finite), verdict
     )
-
-
-def _order(names: list[str], others: list[str]) -> np.ndarray | slice:
-    """Rows of the others in the order of the names."""
-    if names == others:
-        return slice(None)
-    rows = {pair: row for row, pair in enumerate(others)}
-    return np.array([rows[pair] for pair in names])

@@ -41,7 +41,7 @@ class Run:
 
     @functools.cached_property
     def keys(self) -> list[str]:
-        """What tells the scored pairs apart, see `pair_scores.key`."""
+        """What tells the scored pairs apart, see `pairs_csv.key`."""
         names = self.scores.names if self.scores else []
         return [pairs_csv.key(*pair) for pair in names]
 
@@ -52,10 +52,8 @@ class Run:
 
 
 def read_all(workdirs: str) -> list[Run]:
-    """Reads the runs of --workdirs.
-
-    Args:
-        workdirs: folders with commas between, each perhaps with NAME= before it.
+    """Reads the runs of --workdirs, folders with commas between, each perhaps with
+    NAME= before it.
 
     Raises:
         ValueError: a folder was not evaluated, is named twice, or holds a damaged
@@ -69,19 +67,15 @@ def read_all(workdirs: str) -> list[Run]:
             f"--workdirs names {len(entries)} runs; a report shows at most {MOST_RUNS}."
         )
     places = [folder.resolve() for _, folder in entries]
-    for i, place in enumerate(places):
-        if place in places[:i]:
-            raise ValueError(f"--workdirs names {entries[i][1]} twice.")
-    names = [
-        name or _short_name(place, places)
-        for (name, _), place in zip(entries, places, strict=True)
-    ]
-    for i, name in enumerate(names):
-        if name in names[:i]:
+    named: dict[str, pathlib.Path] = {}
+    for (name, folder), place in zip(entries, places, strict=True):
+        if places.count(place) > 1:
+            raise ValueError(f"--workdirs names {folder} twice.")
+        name = name or _short_name(place, places)
+        if name in named:
             raise ValueError(f"--workdirs gives two runs the name {name}.")
-    return [
-        _read(name, folder) for name, (_, folder) in zip(names, entries, strict=True)
-    ]
+        named[name] = folder
+    return [_read(name, folder) for name, folder in named.items()]
 
 
 def not_comparable(run: Run, other: Run) -> str:
@@ -138,19 +132,18 @@ def _read(name: str, folder: pathlib.Path) -> Run:
             f"experiments.main --mode=evaluate --data_dir=... --workdir={folder}"
         )
     content = _json(file)
-    _check(file, content)
-    stored = folder / "config.json"
-    about = _json(stored) if stored.is_file() else {}
-    if "config" in about:
-        about["config"] = restore.with_current_names(about["config"])
-    return Run(
-        name=name,
-        folder=folder,
-        content=content,
-        stored=about,
-        scores=_scores(folder, content),
-        history=history.read(str(folder)),
-    )
+    for key in ("metrics", "pairs", "image_size", "definitions"):
+        if not content.get(key):
+            raise ValueError(
+                f'--workdirs: {file} has no "{key}"; it is not what --mode=evaluate '
+                "writes."
+            )
+    config = folder / "config.json"
+    stored = _json(config) if config.is_file() else {}
+    if "config" in stored:
+        stored["config"] = restore.with_current_names(stored["config"])
+    scores = _scores(folder, content)
+    return Run(name, folder, content, stored, scores, history.read(str(folder)))
 
 
 def _json(file: pathlib.Path) -> dict[str, Any]:
@@ -163,16 +156,6 @@ def _json(file: pathlib.Path) -> dict[str, Any]:
     return content
 
 
-def _check(file: pathlib.Path, content: dict[str, Any]) -> None:
-    """Checks that it is a metrics.json of --mode=evaluate."""
-    for key in ("metrics", "pairs", "image_size", "definitions"):
-        if not content.get(key):
-            raise ValueError(
-                f'--workdirs: {file} has no "{key}"; it is not what --mode=evaluate '
-                "writes."
-            )
-
-
 def _scores(
     folder: pathlib.Path, content: dict[str, Any]
 ) -> pairs_csv.PairScores | None:
@@ -181,12 +164,11 @@ def _scores(
     if not file.is_file():
         return None
     scores = pairs_csv.read(file)
-    if len(scores.names) != content["pairs"] or {*scores.scores} != {
-        *content["metrics"]
-    }:
+    pairs, kinds = len(scores.names), scores.scores.keys()
+    if pairs != content["pairs"] or kinds != content["metrics"].keys():
         raise ValueError(
             f"--workdirs: {file} and metrics.json are of two evaluations: "
-            f"{len(scores.names):,} pairs of {', '.join(scores.scores)}, and "
-            f"{content['pairs']:,} of {', '.join(content['metrics'])}. Evaluate again."
+            f"{pairs:,} pairs of {', '.join(kinds)}, and {content['pairs']:,} of "
+            f"{', '.join(content['metrics'])}. Evaluate again."
         )
     return scores

@@ -21,12 +21,16 @@ class Figures(NamedTuple):
     rest: list[str]
 
 
-def _split(charts_by_name: Mapping[str, str]) -> Figures:
-    first = [n for n in charts_by_name if n in FIRST_METRICS or n.endswith("/loss")]
-    rest = [n for n in charts_by_name if n not in first]
-    return Figures(
-        [charts_by_name[n] for n in first], [charts_by_name[n] for n in rest]
-    )
+def _split(charts: Mapping[str, str]) -> Figures:
+    """Charts by name."""
+    first = [n for n in charts if n in FIRST_METRICS or n.endswith("/loss")]
+    rest = [n for n in charts if n not in first]
+    return Figures([charts[n] for n in first], [charts[n] for n in rest])
+
+
+def label(runs: Sequence[Run], number: int, kind: str) -> str:
+    """How a legend calls a kind of image of a run."""
+    return kind if len(runs) == 1 else f"{runs[number].name}, {kind}"
 
 
 def style(run: Run, number: int, kind: str) -> str:
@@ -39,18 +43,16 @@ def style(run: Run, number: int, kind: str) -> str:
 def training(runs: Sequence[Run]) -> Figures:
     """A chart for each number that a training has recorded, losses first."""
     every = [row for run in runs for row in run.history]
-    names = dict.fromkeys(
-        n for row in every for n in row if n not in ("step", "seconds")
-    )
-    found = {}
-    for name in names:
+    recorded = dict.fromkeys(name for row in every for name in row)
+    charts = {}
+    for name in [name for name in recorded if name not in ("step", "seconds")]:
         series = [
             svg_charts.Series(run.name, f"run-{number}", *_thinned(run, name))
             for number, run in enumerate(runs)
             if any(name in row for row in run.history)
         ]
-        found[name] = svg_charts.lines(name, series, "training step")
-    return _split(found)
+        charts[name] = svg_charts.lines(name, series, "training step")
+    return _split(charts)
 
 
 def _thinned(run: Run, name: str) -> tuple[list[float], list[float]]:
@@ -63,28 +65,21 @@ def _thinned(run: Run, name: str) -> tuple[list[float], list[float]]:
 
 
 def distributions(runs: Sequence[Run], shown: Sequence[tuple[int, str]]) -> Figures:
-    """A histogram of the scores of pairs for each metric.
-
-    Args:
-        runs: of the report.
-        shown: number of the run and kind of image.
-    """
-    found = {}
+    """A histogram of the scores of pairs for each metric, of some kinds of images, each
+    with the number of its run."""
+    charts = {}
     for metric in metrics_of_pairs(runs):
         series = []
         for number, kind in shown:
             run = runs[number]
             values = run.scores.scores[kind].get(metric) if run.scores else None
             if values is not None and np.isfinite(values).any():
-                label = kind if len(runs) == 1 else f"{run.name}, {kind}"
-                series.append(
-                    svg_charts.Series(label, style(run, number, kind), values)
-                )
+                name = label(runs, number, kind)
+                series.append(svg_charts.Series(name, style(run, number, kind), values))
         if series:
-            found[metric] = svg_charts.histogram(
-                metric, series, "share of pairs by score"
-            )
-    return _split(found)
+            text = "share of pairs by score"
+            charts[metric] = svg_charts.histogram(metric, series, text)
+    return _split(charts)
 
 
 def metrics_of_pairs(runs: Sequence[Run]) -> list[str]:
@@ -93,34 +88,30 @@ def metrics_of_pairs(runs: Sequence[Run]) -> list[str]:
 
 
 def by_pose_difference(
-    runs: Sequence[Run], differences: Mapping[int, np.ndarray], metrics: Sequence[str]
+    runs: Sequence[Run], differences: Mapping[int, np.ndarray]
 ) -> Figures:
     """How the scores fall with the pose difference, for each metric.
 
-    Args:
-        runs: of the report.
-        differences: [N] pose difference of each scored pair, by number of the run.
-        metrics: which.
+    The differences are [N] of each scored pair, by number of the run.
     """
-    found = {}
-    for metric in metrics:
-        series = [
-            _curve(runs[number], number, metric, apart)
-            for number, apart in differences.items()
-            if np.isfinite(apart).any() and metric in _final(runs[number])
-        ]
-        series = [one for one in series if one.x]
+    charts = {}
+    for metric in metrics_of_pairs(runs):
+        series = []
+        for number, apart in differences.items():
+            scores = _final(runs[number]).get(metric, np.array([]))
+            bins = breakdown.by_pose_difference(scores, apart) if len(scores) else []
+            if bins:
+                series.append(_curve(runs[number].name, number, bins))
         if series:
-            label = "pose difference in torso lengths"
-            found[metric] = svg_charts.dots(metric, series, label)
-    return _split(found)
+            text = "pose difference in torso lengths"
+            charts[metric] = svg_charts.dots(metric, series, text)
+    return _split(charts)
 
 
-def _curve(run: Run, number: int, metric: str, apart: np.ndarray) -> svg_charts.Series:
-    bins = breakdown.by_pose_difference(_final(run)[metric], apart)
+def _curve(name: str, number: int, bins: list[breakdown.Bin]) -> svg_charts.Series:
     ends = [bin.interval or [float("nan")] * 2 for bin in bins]
     return svg_charts.Series(
-        run.name,
+        name,
         f"run-{number}",
         x=[(bin.low + bin.high) / 2 for bin in bins],
         y=[bin.mean for bin in bins],

@@ -1,5 +1,5 @@
-"""The images that a run made of some pairs: drawn anew, as evaluate draws them, or read
-from the folder that was scored."""
+"""The images that a run made of some pairs: generated anew, as evaluate does it, or
+read from the folder that was scored."""
 
 import functools
 from collections.abc import Mapping
@@ -15,15 +15,11 @@ from pg2_jax import generation
 from pg2_jax.checkpoint import restore
 
 _AT_ONCE = 16
-Images = dict[str, dict[str, np.ndarray]]  # [H, W, 3] uint8 by pair_scores.key and kind
+Images = dict[str, dict[str, np.ndarray]]  # [H, W, 3] uint8 by pairs_csv.key and kind
 
 
 def of_run(run: Run, photos: Mapping[str, Photos]) -> Images:
-    """Draws pairs with the checkpoint that was scored.
-
-    Args:
-        run: holds checkpoints.
-        photos: of the pairs.
+    """Generates pairs with the checkpoint that was scored.
 
     Raises:
         ValueError: the checkpoint is not there any more.
@@ -35,30 +31,29 @@ def of_run(run: Run, photos: Mapping[str, Photos]) -> Images:
     generators = restore.restore_generators(
         str(run.folder), run.content["step"], weights
     )
-    draw = jax.jit(
+    generate = jax.jit(
         functools.partial(generation.generate, architecture=generators.architecture)
     )
-    found: Images = {}
+    images: Images = {}
     names = list(photos)
     for first in range(0, len(names), _AT_ONCE):
         here = names[first : first + _AT_ONCE]
         padded = here + here[-1:] * (_AT_ONCE - len(here))
         source = np.stack([photos[pair].source for pair in padded])
         keypoints = np.stack([photos[pair].keypoints for pair in padded])
-        drawn = jax.device_get(
-            draw(generators.coarse, generators.refine, source, keypoints)
+        generated = jax.device_get(
+            generate(generators.coarse, generators.refine, source, keypoints)
         )
         for i, pair in enumerate(here):
-            found[pair] = {kind: images[i] for kind, images in drawn.items()}
-    return found
+            images[pair] = {kind: batch[i] for kind, batch in generated.items()}
+    return images
 
 
-def of_folder(run: Run, rows: Mapping[str, int]) -> tuple[Images, Images]:
-    """Reads generated images and their targets from the folders that were scored.
-
-    Args:
-        run: of --generated_dir.
-        rows: of the pairs in the listing of the folders.
+def of_folder(
+    run: Run, rows: Mapping[str, int]
+) -> tuple[Images, dict[str, np.ndarray]]:
+    """Reads generated images and their targets from the folders that were scored, by
+    the rows of the pairs in their listing.
 
     Raises:
         ValueError: the folders are gone, or hold other images now.
@@ -78,12 +73,8 @@ def of_folder(run: Run, rows: Mapping[str, int]) -> tuple[Images, Images]:
             f"{content['pairs']:,} were scored"
         )
     read = image_folder.read
-    generated = {
-        pair: {folders.KIND: read("generated_dir", pairs[row].generated)}
-        for pair, row in rows.items()
-    }
-    targets = {
-        pair: {"target": read("target_dir", pairs[row].target)}
-        for pair, row in rows.items()
-    }
+    generated, targets = {}, {}
+    for key, row in rows.items():
+        generated[key] = {folders.KIND: read("generated_dir", pairs[row].generated)}
+        targets[key] = read("target_dir", pairs[row].target)
     return generated, targets

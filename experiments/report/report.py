@@ -1,19 +1,42 @@
-"""--mode=report: evaluated runs side by side, as one page for a browser."""
+"""--mode=report: evaluated runs side by side, as one page for a browser.
 
+The page is one file that needs no network.
+"""
+
+import base64
+import datetime
+import hashlib
 import pathlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
 
 from experiments import results
 from experiments.config import Config
-from experiments.report import evaluated_run, page, samples
+from experiments.evaluate import evaluate
+from experiments.report import (
+    breakdown,
+    data_pairs,
+    evaluated_run,
+    figures,
+    gallery,
+    run_facts,
+    samples,
+    tables,
+    templates,
+)
+from experiments.report.evaluated_run import Run
+from pg2_jax import pose
 
 _FILE = "index.html"
+# By this a report knows the pages that it may replace.
+_GENERATOR = "pg2_jax --mode=report"
+_MOST_FAILURES = 6
 
 
 def report(config: Config) -> None:
     """Writes --output/index.html, which shows the runs of --workdirs.
-
-    Args:
-        config: names the runs, the folder, and how many pairs to show.
 
     Raises:
         ValueError: a run was not evaluated, or is damaged; the folder holds a page that
@@ -21,16 +44,16 @@ def report(config: Config) -> None:
     """
     output = pathlib.Path(config.output)
     _check_output(output)
-    found = evaluated_run.read_all(config.workdirs)
-    gathered = samples.gather(config, found)
-    html = page.render(found, gathered, config.report_metric)
+    runs = evaluated_run.read_all(config.workdirs)
+    gathered = samples.gather(config, runs)
+    html = _page(runs, gathered, config.report_metric)
     output.mkdir(parents=True, exist_ok=True)
     results.write_text(output / _FILE, html)
     for note in gathered.notes:
         print(f"Note: {note}")
     size = len(html.encode()) / 2**20
     print(
-        f"Wrote {output / _FILE}: {', '.join(run.name for run in found)}; "
+        f"Wrote {output / _FILE}: {', '.join(run.name for run in runs)}; "
         f"{len(gathered.items)} pairs in the gallery, {size:.1f} MiB"
     )
 
@@ -40,8 +63,122 @@ def _check_output(output: pathlib.Path) -> None:
     if output.exists() and not output.is_dir():
         raise ValueError(f"--output={output} is a file; a report needs a folder.")
     old = output / _FILE
-    if old.exists() and page.GENERATOR not in old.read_text("utf-8", "replace")[:2000]:
+    if old.exists() and _GENERATOR not in old.read_text("utf-8", "replace")[:2000]:
         raise ValueError(
             f"--output={output}: {_FILE} was not written by --mode=report and would be "
             "overwritten; choose another folder."
         )
+
+
+def _page(runs: Sequence[Run], gathered: samples.Samples, metric: str) -> str:
+    """The page as HTML; pairs are ranked by the metric."""
+    css, js = templates.read("report.css"), templates.read("report.js")
+    headings, differences, not_compared = tables.differences(runs)
+    return templates.render(
+        "report.html",
+        generator=_GENERATOR,
+        css=css,
+        js=js,
+        policy=_policy(css, js),
+        made=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        runs=runs,
+        subtitles=run_facts.subtitles(runs),
+        metric=metric,
+        columns=tables.columns(runs),
+        scores=tables.scores(runs),
+        definitions=tables.definitions(runs),
+        missing=tables.missing(runs),
+        headings=headings,
+        differences=differences,
+        not_compared=not_compared,
+        facts=run_facts.facts(runs),
+        data_facts=run_facts.data_facts(runs),
+        settings=run_facts.settings(runs, all_of_them=False),
+        all_settings=run_facts.settings(runs, all_of_them=True),
+        items=gathered.items,
+        notes=gathered.notes,
+        failures=_failures(runs, gathered.items),
+        groups=samples.GROUPS,
+        thirds=gallery.thirds(gathered.items),
+        **_charts(runs),
+        **_parts(runs, gathered, metric),
+    )
+
+
+def _charts(runs: Sequence[Run]) -> dict[str, Any]:
+    """Curves of training and distributions, with their legend."""
+    shown = [
+        (number, kind)
+        for number, kind in tables.columns(runs)
+        if len(runs) == 1 or kind in (evaluate.COPY, runs[number].final)
+    ]
+    legend = [
+        (figures.label(runs, number, kind), figures.style(runs[number], number, kind))
+        for number, kind in shown
+    ]
+    return {
+        "training": figures.training(runs),
+        "distributions": figures.distributions(runs, shown),
+        "lines": legend,
+    }
+
+
+def _parts(
+    runs: Sequence[Run], gathered: samples.Samples, metric: str
+) -> dict[str, Any]:
+    """Scores by pose difference, person and view, of the runs whose data is known."""
+    apart, people, views = {}, {}, {}
+    for number, data in gathered.data.items():
+        run = runs[number]
+        assert run.scores, "only these have data"
+        ours, theirs = data.rows_of(run.keys)
+        if not len(ours):
+            continue
+        scores = run.scores.scores[run.final][metric][ours]
+        apart[number] = np.full(len(run.keys), np.nan)
+        apart[number][ours] = data.differences[theirs]
+        names = [data.identities[row] for row in theirs]
+        people[number] = breakdown.by_name(scores, names)
+        views[number] = breakdown.by_view(scores, data.views[theirs])
+    pairs: dict[str, int] = {}
+    for parts in people.values():
+        for name, part in parts.items():
+            pairs[name] = max(part.pairs, pairs.get(name, 0))
+    return {
+        "by_pose": figures.by_pose_difference(runs, apart),
+        "pose_definition": data_pairs.POSE_DIFFERENCE,
+        "people": people,
+        "pairs_of_people": pairs,
+        "views": views,
+        "view_names": pose.VIEWS,
+    }
+
+
+def _failures(
+    runs: Sequence[Run], items: Sequence[gallery.Item]
+) -> list[tuple[int, list[gallery.Item]]]:
+    """For each run its worst pairs, the worst first."""
+    failures = []
+    for number in range(len(runs)):
+        ranked = [
+            (score.rank, item)
+            for item in items
+            for score in item.scores
+            if score.run == number and f"{number}-worst" in item.groups
+        ]
+        ranked.sort(key=lambda pair: -pair[0])
+        if ranked:
+            failures.append((number, [item for _, item in ranked[:_MOST_FAILURES]]))
+    return failures
+
+
+def _policy(css: str, js: str) -> str:
+    """What the page may do: its own style and script, its own pictures, no network."""
+    style, script = (
+        base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        for text in (css, js)
+    )
+    return (
+        f"default-src 'none'; img-src data:; style-src 'sha256-{style}'; "
+        f"script-src 'sha256-{script}'; base-uri 'none'; form-action 'none'"
+    )

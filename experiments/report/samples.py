@@ -1,23 +1,22 @@
 """What a report shows besides numbers: which pairs, and their pictures."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
 
+import numpy as np
+
+from experiments import pictures
 from experiments.config import Config
-from experiments.evaluate import statistics
-from experiments.report import (
-    comparison,
-    data_pairs,
-    gallery,
-    generated_images,
-    selection,
-)
+from experiments.report import comparison, data_pairs, gallery, generated_images
 from experiments.report.evaluated_run import Run, not_comparable
+from pg2_jax.input_pipeline import pair_reader
+
+GROUPS = ("best", "median", "worst")
+_MOST = 20
 
 
 @dataclasses.dataclass
-class Material:
+class Samples:
     """What was gathered for the page.
 
     Attributes:
@@ -26,13 +25,17 @@ class Material:
         notes: what could not be shown, and why.
     """
 
-    items: list[gallery.Item]
-    data: dict[int, data_pairs.DataPairs]
-    notes: list[str]
+    items: list[gallery.Item] = dataclasses.field(default_factory=list)
+    data: dict[int, data_pairs.DataPairs] = dataclasses.field(default_factory=dict)
+    notes: list[str] = dataclasses.field(default_factory=list)
+
+    def note(self, run: Run, text: str) -> None:
+        """Notes what a run lacks."""
+        self.notes.append(f"{run.name}: {text.rstrip('.')}.")
 
 
-def gather(config: Config, runs: Sequence[Run]) -> Material:
-    """Chooses pairs, reads their photos and draws them with each run.
+def gather(config: Config, runs: Sequence[Run]) -> Samples:
+    """Chooses pairs, reads their photos and generates them with each run.
 
     Args:
         config: says how many pairs, by which metric, and where the data set lies, if
@@ -42,184 +45,164 @@ def gather(config: Config, runs: Sequence[Run]) -> Material:
     Raises:
         ValueError: no score of pairs has the name --report_metric.
     """
-    material = Material([], {}, [])
+    samples = Samples()
     for members in _same_pairs(runs):
         # Runs that were scored on the same pairs share their photos.
-        _Gathering(config, {n: runs[n] for n in members}, material).run()
-    return material
+        _gather({number: runs[number] for number in members}, config, samples)
+    return samples
 
 
-def chosen(run: Run, metric: str, spread: int) -> dict[str, list[str]]:
-    """Why each pair of a run is shown, by its key: some of best, median, worst, spread.
+def ranked(values: np.ndarray, higher_is_better: bool) -> list[int]:
+    """Rows from the best to the worst; those without a finite value are left out."""
+    rows = np.flatnonzero(np.isfinite(values))
+    signed = -values[rows] if higher_is_better else values[rows]
+    return [int(row) for row in rows[np.argsort(signed, kind="stable")]]
 
-    Raises:
-        ValueError: the metric is not one of the run's pairs.
+
+def groups(values: np.ndarray, higher_is_better: bool) -> dict[str, list[int]]:
+    """The rows of each of `GROUPS`: at most twenty, fewer where they would overlap.
+
+    The best come from the best on, those about the median in order, the worst from the
+    worst on.
     """
+    order = ranked(values, higher_is_better)
+    size = min(_MOST, len(order) // 3)
+    middle = (len(order) - size) // 2
+    rows = order[:size], order[middle : middle + size], order[::-1][:size]
+    return dict(zip(GROUPS, rows, strict=True))
+
+
+def spread(total: int, count: int) -> list[int]:
+    """At most `count` rows of `total`, evenly spread."""
+    return sorted(pictures.spread_rows(total, count)) if total and count else []
+
+
+def _same_pairs(runs: Sequence[Run]) -> list[list[int]]:
+    """Numbers of the runs, those together that can be compared."""
+    together: list[list[int]] = []
+    for number, run in enumerate(runs):
+        for members in together:
+            if not not_comparable(run, runs[members[0]]):
+                members.append(number)
+                break
+        else:
+            together.append([number])
+    return together
+
+
+def _gather(runs: Mapping[int, Run], config: Config, samples: Samples) -> None:
+    """Adds the pairs of some runs that were scored on the same ones."""
+    why = {number: _chosen(run, config) for number, run in runs.items()}
+    wanted = {key for chosen in why.values() for key in chosen}
+    if not wanted:
+        return
+    data = _read_data(runs, config, wanted, samples)
+    if data:
+        samples.data |= dict.fromkeys(runs, data)
+    first = next(iter(runs.values()))
+    assert first.scores, "pairs were chosen by their scores"
+    names = dict(zip(first.keys, first.scores.names, strict=True))
+    shots = _shots(runs, {key: names[key] for key in wanted}, data, samples)
+    scores = {n: _scores(run, config.report_metric) for n, run in runs.items()}
+    for order, key in enumerate(first.keys):
+        if key not in wanted:
+            continue
+        identity, difference, view = gallery.facts(key, data)
+        item = gallery.Item(
+            order,
+            *names[key],
+            identity,
+            difference,
+            view,
+            [gallery.Score(n, *of[key]) for n, of in scores.items() if key in of],
+            [f"{n}-{group}" for n in runs for group in why[n].get(key, ())],
+            shots[key],
+        )
+        samples.items.append(item)
+
+
+def _chosen(run: Run, config: Config) -> dict[str, list[str]]:
+    """Some of best, median, worst and spread, for the key of each pair to show."""
     if not run.scores:
         return {}
-    scores = run.scores.scores[run.final]
+    scores, metric = run.scores.scores[run.final], config.report_metric
     if metric not in scores:
         raise ValueError(
             f"--report_metric={metric} is not in {run.folder / 'pairs.csv'}, which has "
             f"{', '.join(scores)}."
         )
-    groups = selection.groups(scores[metric], comparison.higher_is_better(run, metric))
-    groups["spread"] = selection.spread(len(run.keys), spread)
-    found: dict[str, list[str]] = {}
-    for group, rows in groups.items():
-        for row in rows:
-            found.setdefault(run.keys[row], []).append(group)
-    return found
+    rows = groups(scores[metric], comparison.higher_is_better(run, metric))
+    rows["spread"] = spread(len(run.keys), config.report_pairs)
+    chosen: dict[str, list[str]] = {}
+    for group, members in rows.items():
+        for row in members:
+            chosen.setdefault(run.keys[row], []).append(group)
+    return chosen
 
 
-def _same_pairs(runs: Sequence[Run]) -> list[list[int]]:
-    """Numbers of the runs, those together that can be compared."""
-    found: list[list[int]] = []
-    for number, run in enumerate(runs):
-        for members in found:
-            if not not_comparable(run, runs[members[0]]):
-                members.append(number)
-                break
-        else:
-            found.append([number])
-    return found
-
-
-class _Gathering:
-    """The pairs of some runs that were scored on the same ones."""
-
-    def __init__(self, config: Config, runs: Mapping[int, Run], material: Material):
-        self._config, self._runs, self._material = config, runs, material
-        self._why = {
-            number: chosen(run, config.report_metric, config.report_pairs)
-            for number, run in runs.items()
-        }
-        self._wanted = {key for groups in self._why.values() for key in groups}
-        self._targets: generated_images.Images = {}
-
-    def run(self) -> None:
-        """Adds the pairs to the material."""
-        if not self._wanted:
-            return
-        data = self._data()
-        for number in self._runs if data else ():
-            assert data
-            self._material.data[number] = data
-        drawn = {n: self._drawn(n, run, data) for n, run in self._runs.items()}
-        scores = {number: self._scores(run) for number, run in self._runs.items()}
-        first = next(iter(self._runs.values()))
-        assert first.scores, "pairs were chosen by their scores"
-        for order, names in enumerate(first.scores.names):
-            key = first.keys[order]
-            if key in self._wanted:
-                self._material.items.append(
-                    self._item(order, names, key, data, drawn, scores)
-                )
-
-    def _data(self) -> data_pairs.DataPairs | None:
-        """The data set that one of the runs was scored on, if it can be read."""
-        for run in self._runs.values():
-            place = self._config.data_dir or run.content.get("data_dir")
-            if not place or "data" not in run.content:
-                continue
-            try:
-                dataset = _open(place)
-            except (ValueError, ImportError) as error:
-                self._note(run, f"no photos and poses: {error}")
-                return None
-            if dataset.metadata != run.content["data"]:
-                self._note(
-                    run,
-                    f"no photos and poses: {place} is another data set than the one "
-                    "that was scored; --data_dir says where that lies",
-                )
-                return None
-            return data_pairs.read(dataset, self._wanted)
+def _read_data(
+    runs: Mapping[int, Run], config: Config, wanted: Collection[str], samples: Samples
+) -> data_pairs.DataPairs | None:
+    """The data set that one of the runs was scored on, if it can be read."""
+    for run in runs.values():
+        place = config.data_dir or run.content.get("data_dir")
+        if not place or "data" not in run.content:
+            continue
+        try:
+            dataset = pair_reader.PairDataset(place)
+        except ValueError as error:
+            samples.note(run, f"no photos and poses: {error}")
+            return None
+        if dataset.metadata == run.content["data"]:
+            return data_pairs.read(dataset, wanted)
+        samples.note(
+            run,
+            f"no photos and poses: {place} is another data set than the one that was "
+            "scored; --data_dir says where that lies",
+        )
         return None
+    return None
 
-    def _drawn(
-        self, number: int, run: Run, data: data_pairs.DataPairs | None
-    ) -> generated_images.Images:
+
+def _shots(
+    runs: Mapping[int, Run],
+    pairs: Mapping[str, tuple[str, str]],
+    data: data_pairs.DataPairs | None,
+    samples: Samples,
+) -> dict[str, list[gallery.Shot]]:
+    """The pictures of each pair: what was given, and what each run made of it."""
+    # The name of the source may not be known.
+    names = {key: " to ".join(filter(None, pair)) for key, pair in pairs.items()}
+    photos = data.photos if data else {}
+    shots: dict[str, list[gallery.Shot]] = {key: [] for key in names}
+    for key, given in photos.items():
+        shots[key] = gallery.given_shots(names[key], given)
+    for number, run in runs.items():
         try:
             if "generated_dir" in run.content:
-                rows = {key: i for i, key in enumerate(run.keys) if key in self._wanted}
+                rows = {key: i for i, key in enumerate(run.keys) if key in names}
                 images, targets = generated_images.of_folder(run, rows)
-                self._targets |= targets
-                return images
-            return generated_images.of_run(run, data.photos if data else {})
+            else:
+                images, targets = generated_images.of_run(run, photos), {}
         except ValueError as error:
-            self._note(run, f"no generated images: {error}")
-            return {}
-
-    def _note(self, run: Run, text: str) -> None:
-        self._material.notes.append(f"{run.name}: {text.rstrip('.')}.")
-
-    def _scores(self, run: Run) -> dict[str, tuple[float, int]]:
-        """Score and rank by key."""
-        metric = self._config.report_metric
-        assert run.scores, "only these have pairs"
-        values = run.scores.scores[run.final][metric]
-        order = selection.ranked(values, comparison.higher_is_better(run, metric))
-        return {
-            run.keys[row]: (float(values[row]), rank + 1)
-            for rank, row in enumerate(order)
-        }
-
-    def _item(
-        self,
-        order: int,
-        names: tuple[str, str],
-        key: str,
-        data: data_pairs.DataPairs | None,
-        drawn: Mapping[int, generated_images.Images],
-        scores: Mapping[int, Mapping[str, tuple[float, int]]],
-    ) -> gallery.Item:
-        said = f"{names[0]} to {names[1]}" if names[0] else names[1]
-        metric = self._config.report_metric
-        return gallery.Item(
-            order,
-            *names,
-            gallery.facts(key, data),
-            scores=[
-                gallery.Score(n, statistics.number(metric, found[key][0]), *found[key])
-                for n, found in scores.items()
-                if key in found
-            ],
-            groups=[
-                f"{n}-{group}"
-                for n, why in self._why.items()
-                for group in why.get(key, ())
-            ],
-            shots=[
-                *self._given(said, key, data),
-                *self._made(said, key, drawn),
-            ],
-        )
-
-    def _given(
-        self, said: str, key: str, data: data_pairs.DataPairs | None
-    ) -> list[gallery.Shot]:
-        if data and key in data.photos:
-            return gallery.given_shots(said, data.photos[key])
-        return [
-            gallery.shot(kind, image, f"Target photo of {said}")
-            for kind, image in self._targets.get(key, {}).items()
-        ]
-
-    def _made(
-        self, said: str, key: str, drawn: Mapping[int, generated_images.Images]
-    ) -> list[gallery.Shot]:
-        return [
-            gallery.shot(
-                kind, image, f"{kind} image of {said} by {self._runs[n].name}", run=n
-            )
-            for n, images in drawn.items()
-            for kind, image in images.get(key, {}).items()
-        ]
+            samples.note(run, f"no generated images: {error}")
+            continue
+        for key, target in targets.items():
+            if not shots[key]:
+                alt = f"Target photo of {names[key]}"
+                shots[key].append(gallery.shot("target", target, alt))
+        for key, by_kind in images.items():
+            for kind, image in by_kind.items():
+                alt = f"{kind} image of {names[key]} by {run.name}"
+                shots[key].append(gallery.shot(kind, image, alt, run=number))
+    return shots
 
 
-def _open(data_dir: str) -> Any:
-    # tensorflow is not installed everywhere, and a report of numbers needs none.
-    from pg2_jax.input_pipeline import pair_reader
-
-    return pair_reader.PairDataset(data_dir)
+def _scores(run: Run, metric: str) -> dict[str, tuple[float, int]]:
+    """Score and rank of each pair, by its key."""
+    assert run.scores, "only these have pairs"
+    values = run.scores.scores[run.final][metric]
+    order = ranked(values, comparison.higher_is_better(run, metric))
+    return {
+        run.keys[row]: (float(values[row]), rank) for rank, row in enumerate(order, 1)
+    }

@@ -1,33 +1,28 @@
-"""Charts as SVG: lines, histograms, and a curve with counts. Text is escaped, colours
-are classes of the page, numbers appear where the mouse rests."""
+"""Charts as SVG: lines, histograms, and a curve with counts.
+
+Not matplotlib's: here colours are classes of the page, which change with light and
+dark, numbers appear where the mouse rests, and forty charts take a second.
+"""
 
 import math
-import xml.etree.ElementTree as ET
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-import markupsafe
 import numpy as np
 
+from experiments.report import templates
+
 WIDTH, HEIGHT = 320, 208
-_LEFT, _RIGHT, _TOP, _BOTTOM = 40, 14, 28, 36
+_MARGINS = {"left": 40, "right": 14, "top": 28, "bottom": 36}
 _BINS = 40
 # Points with a text of their own; more would make the page heavy.
 _MOST_HOVERS = 60
 
 
 class Series(NamedTuple):
-    """What belongs together in a chart.
-
-    Attributes:
-        label: its name.
-        style: classes of the page, such as "run-0 dashed".
-        x: [N] places of the points; of a histogram the values.
-        y: [N] heights; unused in a histogram.
-        low: [N] lower ends of the intervals, if any.
-        high: [N] upper ends.
-        counts: [N] what each point is a mean of.
-    """
+    """What belongs together in a chart, all [N] but its label and the classes of its
+    style, such as "run-0 dashed": of a histogram the values x; of a curve the points,
+    the ends of their intervals, if any, and what each is a mean of."""
 
     label: str
     style: str
@@ -54,35 +49,36 @@ class _Axis(NamedTuple):
         share = (value - first) / (last - first) if last > first else 0.5
         return round(self.begin + share * (self.end - self.begin), 1)
 
-    def ticks(self) -> list[float]:
-        """Round values along the axis."""
-        if not self.log:
-            return ticks(self.first, self.last)
-        decades = range(math.floor(math.log10(self.first)), 40)
-        steps = (1, 2, 5) if self.last / self.first < 300 else (1,)
-        marks = [m * 10.0**d for d in decades for m in steps if 10.0**d <= self.last]
-        return [mark for mark in marks if self.first <= mark <= self.last]
+    def ticks(self) -> list[tuple[float, str]]:
+        """Places and texts of round values."""
+        values = ticks(self.first, self.last)
+        if self.log:
+            steps = (1, 2, 5) if self.last / self.first < 300 else (1,)
+            decades = range(math.floor(math.log10(self.first)), 40)
+            marks = [m * 10.0**d for d in decades for m in steps]
+            values = [mark for mark in marks if self.first <= mark <= self.last]
+        return [(self(value), short(value)) for value in values]
 
 
 def lines(name: str, series: Sequence[Series], x_label: str) -> str:
     """A chart of lines, by the logarithm where the values span more than a decade.
 
-    Args:
-        name: above the chart.
-        series: with x and y.
-        x_label: below the chart.
-
-    Returns:
-        The SVG, safe to put into a page.
+    The name stands above the chart, `x_label` below.
     """
-    every = [v for s in series for v in (*s.y, *s.low, *s.high) if math.isfinite(v)]
-    log = min(every) > 0 and max(every) / min(every) > 10
-    name += " (logarithmic)" if log else ""
-    x, y = _axes([v for s in series for v in s.x], every, log=log)
-    svg = _frame(name, series, x, y, x_label)
+    heights = [v for s in series for v in s.y if math.isfinite(v)]
+    log = min(heights) > 0 and max(heights) / min(heights) > 10
+    x, y = _axes([v for s in series for v in s.x], heights, log=log)
+    marks = []
     for one in series:
-        _draw_line(_group(svg, one), one, x, y)
-    return _markup(svg)
+        known = [p for p in zip(one.x, one.y, strict=True) if math.isfinite(p[1])]
+        apart = max(1, math.ceil(len(known) / _MOST_HOVERS))
+        spots = [
+            ("hover", 5, x(at), y(value), f"{one.label}, {at:,.6g}: {value:.4g}")
+            for at, value in known[::-1][::apart]
+        ]
+        points = [(x(at), y(value)) for at, value in known]
+        marks.append({"of": one, "lines": ["line"], "points": points, "spots": spots})
+    return _render(name + " (logarithmic)" * log, x_label, x, y, marks)
 
 
 def histogram(name: str, series: Sequence[Series], x_label: str) -> str:
@@ -100,21 +96,20 @@ def histogram(name: str, series: Sequence[Series], x_label: str) -> str:
         np.histogram(np.clip(v, low, high), edges)[0] / max(1, len(v)) for v in finite
     ]
     x, y = _axes([low, high], [0.0, float(max(s.max() for s in shares))])
-    svg = _frame(name, series, x, y, x_label)
+    marks = []
     for one, heights, values in zip(series, shares, finite, strict=True):
         if not len(values):
             continue
-        group = _group(svg, one)
         # Each bin has two corners.
-        corners = zip(np.repeat(edges, 2)[1:-1], np.repeat(heights, 2), strict=True)
-        outline = [(edges[0], 0.0), *corners, (edges[-1], 0.0)]
-        _path(group, outline, x, y, "area")
-        _path(group, outline, x, y, "line")
+        corners = zip(
+            np.repeat(edges, 2), [0.0, *np.repeat(heights, 2), 0.0], strict=True
+        )
+        points = [(x(edge), y(height)) for edge, height in corners]
         median = float(np.median(values))
-        place = {"x1": x(median), "x2": x(median), "y1": y(0), "y2": y(0) + 7}
-        mark = _add(group, "line", **place, **{"class": "median"})
-        _title(mark, f"{one.label}: median {median:.4g}, {len(values):,} pairs")
-    return _markup(svg)
+        text = f"{one.label}: median {median:.4g}, {len(values):,} pairs"
+        mark = {"of": one, "lines": ["area", "line"], "points": points}
+        marks.append(mark | {"medians": [(x(median), text)]})
+    return _render(name, x_label, x, y, marks)
 
 
 def dots(name: str, series: Sequence[Series], x_label: str) -> str:
@@ -126,26 +121,26 @@ def dots(name: str, series: Sequence[Series], x_label: str) -> str:
     # Room for the counts.
     floor = min(every) - 0.12 * (max(every) - min(every))
     x, y = _axes([min(xs) - gap, max(xs) + gap], [floor, max(every)])
-    svg = _frame(name, series, x, y, x_label)
-    for place, count in zip(series[0].x, series[0].counts, strict=True):
-        _text(svg, f"{count:,}", x(place), HEIGHT - _BOTTOM - 4, "middle", "count")
+    marks = []
     for i, one in enumerate(series):
-        group = _group(svg, one)
         # Side by side, so that intervals of several runs can be seen.
         shift = 3 * (i - (len(series) - 1) / 2)
-        _path(group, list(zip(one.x, one.y, strict=True)), x, y, "line thin", shift)
-        for px, py, low, high, count in zip(
-            one.x, one.y, one.low, one.high, one.counts, strict=True
+        at = [round(x(value) + shift, 1) for value in one.x]
+        points = [(place, y(mean)) for place, mean in zip(at, one.y, strict=True)]
+        mark = {"of": one, "lines": ["line thin"], "points": points}
+        whiskers, spots = [], []
+        for point, mean, low, high, count in zip(
+            points, one.y, one.low, one.high, one.counts, strict=True
         ):
-            at = round(x(px) + shift, 1)
+            span = ""
             if math.isfinite(low):
-                ends = {"x1": at, "x2": at, "y1": y(low), "y2": y(high)}
-                _add(group, "line", **ends, **{"class": "whisker"})
-            few = " few" if count < 10 else ""
-            dot = _add(group, "circle", cx=at, cy=y(py), r=3, **{"class": "spot" + few})
-            span = f" ({low:.4g} to {high:.4g})" if math.isfinite(low) else ""
-            _title(dot, f"{one.label}: {py:.4g}{span}, {count:,} pairs")
-    return _markup(svg)
+                whiskers.append((point[0], y(low), y(high)))
+                span = f" ({low:.4g} to {high:.4g})"
+            text = f"{one.label}: {mean:.4g}{span}, {count:,} pairs"
+            spots.append(("spot few" if count < 10 else "spot", 3, *point, text))
+        marks.append(mark | {"whiskers": whiskers, "spots": spots})
+    counts = [(x(v), n) for v, n in zip(series[0].x, series[0].counts, strict=True)]
+    return _render(name, x_label, x, y, marks, counts)
 
 
 def ticks(first: float, last: float, about: int = 5) -> list[float]:
@@ -160,40 +155,6 @@ def ticks(first: float, last: float, about: int = 5) -> list[float]:
     return [float(f"{k * step:.12g}") for k in range(begin, end + 1)]
 
 
-def _axes(
-    xs: Sequence[float], ys: Sequence[float], *, log: bool = False
-) -> tuple[_Axis, _Axis]:
-    low, high = min(ys), max(ys)
-    gap = 0.0 if log else 0.04 * (high - low)
-    bottom = low if low >= 0 and low - gap < 0 else low - gap
-    x = _Axis(min(xs), max(xs), _LEFT, WIDTH - _RIGHT)
-    return x, _Axis(bottom, high + gap, HEIGHT - _BOTTOM, _TOP, log)
-
-
-def _frame(
-    name: str, series: Sequence[Series], x: _Axis, y: _Axis, x_label: str
-) -> ET.Element:
-    """The chart without its series: axes, ticks and labels."""
-    box = {"viewBox": f"0 0 {WIDTH} {HEIGHT}", "role": "img", "class": "chart"}
-    whose = ", ".join(one.label for one in series)
-    svg = ET.Element("svg", {**box, "aria-label": f"{name} by {x_label}: {whose}"})
-    for value in y.ticks():
-        at = y(value)
-        _add(
-            svg, "line", x1=_LEFT, x2=WIDTH - _RIGHT, y1=at, y2=at, **{"class": "grid"}
-        )
-        _text(svg, short(value), _LEFT - 6, at + 3.5, "end")
-    for value in x.ticks():
-        _text(svg, short(value), x(value), HEIGHT - _BOTTOM + 16, "middle")
-    base = HEIGHT - _BOTTOM
-    _add(
-        svg, "line", x1=_LEFT, x2=WIDTH - _RIGHT, y1=base, y2=base, **{"class": "axis"}
-    )
-    _text(svg, x_label, (WIDTH + _LEFT - _RIGHT) / 2, HEIGHT - 4, "middle", "label")
-    _text(svg, name, 6, 14, "start", "heading")
-    return svg
-
-
 def short(value: float) -> str:
     """A number of an axis in few characters: 22000 is 22k."""
     if abs(value) >= 1e6:
@@ -201,50 +162,36 @@ def short(value: float) -> str:
     return f"{value / 1000:g}k" if abs(value) >= 10_000 else f"{value:g}"
 
 
-def _draw_line(group: ET.Element, one: Series, x: _Axis, y: _Axis) -> None:
-    points = [p for p in zip(one.x, one.y, strict=True) if math.isfinite(p[1])]
-    _path(group, points, x, y, "line")
-    every = max(1, math.ceil(len(points) / _MOST_HOVERS))
-    for px, py in points[::-1][::every]:
-        spot = _add(group, "circle", cx=x(px), cy=y(py), r=5, **{"class": "hover"})
-        _title(spot, f"{one.label}, {px:,.6g}: {py:.4g}")
+def _axes(
+    xs: Sequence[float], ys: Sequence[float], *, log: bool = False
+) -> tuple[_Axis, _Axis]:
+    low, high = min(ys), max(ys)
+    gap = 0.0 if log else 0.04 * (high - low)
+    bottom = low if low >= 0 and low - gap < 0 else low - gap
+    x = _Axis(min(xs), max(xs), _MARGINS["left"], WIDTH - _MARGINS["right"])
+    base = HEIGHT - _MARGINS["bottom"]
+    return x, _Axis(bottom, high + gap, base, _MARGINS["top"], log)
 
 
-def _path(
-    group: ET.Element,
-    points: Sequence[tuple[float, float]],
+def _render(
+    name: str,
+    x_label: str,
     x: _Axis,
     y: _Axis,
-    style: str,
-    shift: float = 0.0,
-) -> None:
-    if points:
-        steps = " ".join(f"{x(a) + shift:g},{y(b):g}" for a, b in points)
-        _add(group, "polyline", points=steps, **{"class": style})
-
-
-def _group(svg: ET.Element, one: Series) -> ET.Element:
-    group = _add(svg, "g", **{"class": f"series {one.style}"})
-    _title(group, one.label)
-    return group
-
-
-def _add(parent: ET.Element, tag: str, **attributes: float | str) -> ET.Element:
-    texts = {name: f"{value}" for name, value in attributes.items()}
-    return ET.SubElement(parent, tag, texts)
-
-
-def _title(element: ET.Element, text: str) -> None:
-    ET.SubElement(element, "title").text = text
-
-
-def _text(
-    svg: ET.Element, text: str, x: float, y: float, anchor: str, style: str = "tick"
-) -> None:
-    place: dict[str, float | str] = {"x": x, "y": y, "text-anchor": anchor}
-    _add(svg, "text", **place, **{"class": style}).text = text
-
-
-def _markup(svg: ET.Element) -> str:
-    # ElementTree escapes every text and attribute.
-    return markupsafe.Markup(ET.tostring(svg, encoding="unicode"))
+    marks: Sequence[dict[str, Any]],
+    counts: Sequence[tuple[float, int]] = (),
+) -> str:
+    """The chart, of each series in pixels: a class for each line through its points;
+    whiskers (x, low, high), spots (class, radius, x, y, text) and medians (x, text)."""
+    return templates.render(
+        "chart.svg",
+        name=name,
+        x_label=x_label,
+        width=WIDTH,
+        height=HEIGHT,
+        margins=_MARGINS,
+        x_ticks=x.ticks(),
+        y_ticks=y.ticks(),
+        marks=marks,
+        counts=counts,
+    )

@@ -11,13 +11,8 @@ VERSION = 1
 
 
 class Rater(NamedTuple):
-    """What one person answered.
-
-    Attributes:
-        name: the rater's code.
-        path: of the file.
-        trials: id, answer, shown_ms, answer_ms and interrupted of each, as shown.
-    """
+    """What one person answered: id, answer, shown_ms, answer_ms and interrupted of each
+    trial, in the order of the study."""
 
     name: str
     path: pathlib.Path
@@ -25,10 +20,7 @@ class Rater(NamedTuple):
 
 
 def read_key(output: pathlib.Path) -> dict[str, Any]:
-    """Reads what the images of a study are.
-
-    Args:
-        output: folder of the study.
+    """Reads what the images of the study in a folder are.
 
     Raises:
         ValueError: no study is there, or one of another version.
@@ -46,17 +38,14 @@ def read_key(output: pathlib.Path) -> dict[str, Any]:
 
 
 def read(answers: str, key: dict[str, Any]) -> list[Rater]:
-    """Reads and checks the answers to a study.
+    """Reads and checks the answers to a study, one rater for each file.
 
     Args:
         answers: files, folders and patterns, with commas between.
         key: of the study.
 
-    Returns:
-        One rater for each file, in the order of the paths.
-
     Raises:
-        ValueError: nothing found, or files that cannot be used; names all of these.
+        ValueError: no file, or files that cannot be used; names all of these.
     """
     raters: dict[str, Rater] = {}
     paths, problems = _paths(answers), []
@@ -81,19 +70,19 @@ def read(answers: str, key: dict[str, Any]) -> list[Rater]:
 
 def _paths(answers: str) -> list[pathlib.Path]:
     """The files that --answers speaks of, each once."""
-    found: dict[pathlib.Path, None] = {}
+    paths: dict[pathlib.Path, None] = {}
     for part in answers.split(","):
         path = pathlib.Path(part.strip()).expanduser()
         if path.is_dir():
-            here = [entry for entry in path.iterdir() if entry.suffix == ".json"]
-        elif path.is_file():
+            here = [*path.glob("*.json")]
+        elif path.is_file():  # Its name may look like a pattern.
             here = [path]
         else:
             here = [pathlib.Path(name) for name in glob.glob(str(path), recursive=True)]
         if not part.strip() or not here:
             raise ValueError(f"--answers={answers}: no file of answers is at {part!r}.")
-        found |= dict.fromkeys(sorted(here))
-    return list(found)
+        paths |= dict.fromkeys(sorted(here))
+    return list(paths)
 
 
 def _read_json(path: pathlib.Path) -> dict[str, Any]:
@@ -118,14 +107,15 @@ def _read_rater(path: pathlib.Path, key: dict[str, Any]) -> Rater:
                 f"{key[field]!r}"
             )
     for number, trial in enumerate(trials, 1):
-        wrong = _wrong(trial)
-        if wrong:
-            raise ValueError(f"{path}: trial {number}: {wrong}")
-    _check_order(path, [trial["id"] for trial in trials], key)
+        if problem := _problem(trial):
+            raise ValueError(f"{path}: trial {number}: {problem}")
+    wanted = [trial["id"] for trial in key["trials"]]
+    if problem := _problem_of_order([trial["id"] for trial in trials], wanted):
+        raise ValueError(f"{path}: {problem}")
     return Rater(name, path, trials)
 
 
-def _wrong(trial: Any) -> str:
+def _problem(trial: Any) -> str:
     """What is wrong with a trial, if anything is."""
     if not isinstance(trial, dict) or not isinstance(trial.get("id"), str):
         return "no id"
@@ -143,18 +133,13 @@ def _wrong(trial: Any) -> str:
     return ""
 
 
-def _check_order(path: pathlib.Path, ids: list[str], key: dict[str, Any]) -> None:
-    """Checks that every image was answered once, in the order of the study."""
-    wanted = [trial["id"] for trial in key["trials"]]
-    unknown = [name for name in ids if name not in set(wanted)]
-    if unknown:
-        raise ValueError(f"{path}: {unknown[0]} is no image of this study")
-    if len(set(ids)) < len(ids):
-        twice = next(name for name in ids if ids.count(name) > 1)
-        raise ValueError(f"{path}: {twice} is answered {ids.count(twice)} times")
+def _problem_of_order(ids: list[str], wanted: list[str]) -> str:
+    """Why not every image was answered once, in the order of the study."""
+    for name in ids:
+        if name not in wanted:
+            return f"{name} is no image of this study"
+        if ids.count(name) > 1:
+            return f"{name} is answered {ids.count(name)} times"
     if len(ids) < len(wanted):
-        raise ValueError(
-            f"{path}: incomplete, {len(ids)} of {len(wanted)} images are answered"
-        )
-    if ids != wanted:
-        raise ValueError(f"{path}: the images are not in the order of the study")
+        return f"incomplete, {len(ids)} of {len(wanted)} images are answered"
+    return "" if ids == wanted else "the images are not in the order of the study"

@@ -9,21 +9,12 @@ from experiments import pictures
 from experiments.config import Config
 from experiments.evaluate import evaluate, image_folder, image_pairs
 from experiments.user_study.answers import GENERATED, REAL
-from pg2_jax import inputs
-from pg2_jax.checkpoint import restore
 from pg2_jax.inference import pose_transfer
-from pg2_jax.input_pipeline import pair_reader
 
 
 class Shown(NamedTuple):
-    """One image of a study.
-
-    Attributes:
-        image: uint8 [H, W, 3].
-        kind: REAL or GENERATED.
-        pair: names of the test pair that it is of: source and target in a data set, the
-            two files in folders.
-    """
+    """One image of a study, uint8 [H, W, 3], REAL or GENERATED, with the names of its
+    test pair: source and target in a data set, the two files in folders."""
 
     image: np.ndarray
     kind: str
@@ -31,13 +22,8 @@ class Shown(NamedTuple):
 
 
 def from_run(config: Config) -> tuple[list[Shown], dict[str, Any]]:
-    """Photos of a data set's test pairs, and what a checkpoint draws for others.
-
-    Args:
-        config: names the run, the data set and the number of images.
-
-    Returns:
-        The images, in the order of the test pairs, and where they come from.
+    """Photos of a data set's test pairs, what a checkpoint generates for others, and
+    where both come from.
 
     Raises:
         ValueError: see `evaluate.open_run`; or too few targets.
@@ -49,14 +35,18 @@ def from_run(config: Config) -> tuple[list[Shown], dict[str, Any]]:
         for pair in test.names
     ]
     where = f"--data_dir={config.data_dir}"
-    chosen = _choose(len(names), lambda row: names[row][1], config, where)
-    real, generated = _halves(chosen)
+    real, generated = _choose(len(names), lambda row: names[row][1], config, where)
     photos = pictures.pairs_at(dataset, real)["target_image"]
-    drawn = _draw(generators, dataset, generated, config.batch_size)
-    shown = [
-        Shown(image, kind, names[row])
-        for kind, rows, images in ((REAL, real, photos), (GENERATED, generated, drawn))
-        for row, image in zip(rows, images, strict=True)
+    pairs = pictures.pairs_at(dataset, generated)
+    images = pose_transfer.PoseTransfer(generators).batch(
+        pairs["source_image"],
+        pairs["target_keypoints"],
+        batch_size=min(config.batch_size, len(generated)),
+    )
+    shown = [Shown(x, REAL, names[i]) for x, i in zip(photos, real, strict=True)]
+    shown += [
+        Shown(x, GENERATED, names[i])
+        for x, i in zip(images.image, generated, strict=True)
     ]
     origin = {
         "workdir": config.workdir,
@@ -70,13 +60,8 @@ def from_run(config: Config) -> tuple[list[Shown], dict[str, Any]]:
 
 
 def from_folders(config: Config) -> tuple[list[Shown], dict[str, Any]]:
-    """Images of --target_dir, and those that --generated_dir has for others.
-
-    Args:
-        config: names the folders, how files match, and the number of images.
-
-    Returns:
-        The images, and where they come from.
+    """Images of --target_dir, those that --generated_dir has for others, and where
+    both come from.
 
     Raises:
         ValueError: folders that do not match, images that cannot be read or differ in
@@ -93,7 +78,7 @@ def from_folders(config: Config) -> tuple[list[Shown], dict[str, Any]]:
         return target.shape, target.tobytes()
 
     where = f"--target_dir={config.target_dir}"
-    real, generated = _halves(_choose(len(pairs), pixels, config, where))
+    real, generated = _choose(len(pairs), pixels, config, where)
     shown = [_read(REAL, pairs[row]) for row in real]
     shown += [_read(GENERATED, pairs[row]) for row in generated]
     for one in shown:
@@ -110,44 +95,27 @@ def from_folders(config: Config) -> tuple[list[Shown], dict[str, Any]]:
 
 
 def _read(kind: str, pair: image_pairs.Pair) -> Shown:
-    names = (pair.generated.name, pair.target.name)
-    if kind == REAL:
-        return Shown(image_folder.read("target_dir", pair.target), kind, names)
-    return Shown(image_folder.read("generated_dir", pair.generated), kind, names)
+    flag, path = "target_dir", pair.target
+    if kind == GENERATED:
+        flag, path = "generated_dir", pair.generated
+    image = image_folder.read(flag, path)
+    return Shown(image, kind, (pair.generated.name, pair.target.name))
 
 
 def _choose(
     count: int, target_of: Callable[[int], Hashable], config: Config, where: str
-) -> list[int]:
-    """Twice --study_images pairs in random order, no two of one target, so that nobody
-    sees a person in a pose twice."""
+) -> tuple[list[int], list[int]]:
+    """Two lists of --study_images pairs in ascending order, no two pairs of one target,
+    so that nobody sees a person in a pose twice."""
     wanted = 2 * config.study_images
-    first: dict[Hashable, int] = {}
+    row_of: dict[Hashable, int] = {}
     for row in np.random.default_rng(config.seed).permutation(count):
-        first.setdefault(target_of(int(row)), int(row))
-        if len(first) == wanted:
-            return list(first.values())
+        row_of.setdefault(target_of(int(row)), int(row))
+        if len(row_of) == wanted:
+            rows = list(row_of.values())
+            return sorted(rows[: wanted // 2]), sorted(rows[wanted // 2 :])
     raise ValueError(
-        f"{where} holds {count} pairs of {len(first)} different targets; "
+        f"{where} holds {count} pairs of {len(row_of)} different targets; "
         f"--study_images={config.study_images} real and as many generated images need "
         f"{wanted}."
     )
-
-
-def _halves(rows: list[int]) -> tuple[list[int], list[int]]:
-    half = len(rows) // 2
-    return sorted(rows[:half]), sorted(rows[half:])
-
-
-def _draw(
-    generators: restore.Generators,
-    dataset: pair_reader.PairDataset,
-    rows: list[int],
-    batch_size: int,
-) -> np.ndarray:
-    """uint8 [N, H, W, 3]: what the generators draw for test pairs, in their order."""
-    model = pose_transfer.PoseTransfer(generators)
-    pairs: inputs.Batch = pictures.pairs_at(dataset, rows)
-    photos, keypoints = pairs["source_image"], pairs["target_keypoints"]
-    batch_size = min(batch_size, len(rows))
-    return model.batch(photos, keypoints, batch_size=batch_size).image

@@ -11,10 +11,8 @@ page.
 import base64
 import hashlib
 import io
-import os
 import pathlib
-import tempfile
-from typing import Any, NamedTuple
+from typing import Any
 
 import jinja2
 import numpy as np
@@ -23,6 +21,7 @@ from PIL import Image
 from experiments import results
 from experiments.config import Config
 from experiments.user_study import answers, images, scores
+from pg2_jax import files
 
 _TEMPLATES = jinja2.Environment(
     loader=jinja2.FileSystemLoader(pathlib.Path(__file__).with_name("page")),
@@ -30,21 +29,11 @@ _TEMPLATES = jinja2.Environment(
 )
 
 
-class Trial(NamedTuple):
-    """An image with the name under which the page knows it."""
-
-    id: str
-    shown: images.Shown
-
-
 def user_study(config: Config) -> None:
     """Makes the study in --output, or scores the --answers to it.
 
-    Args:
-        config: names the images, or the answers.
-
     Raises:
-        ValueError: see `make` and `study_scores.score`.
+        ValueError: see `make` and `scores.score`.
     """
     if config.answers:
         scores.score(config)
@@ -55,97 +44,11 @@ def user_study(config: Config) -> None:
 def make(config: Config) -> None:
     """Writes page/index.html, for the people asked, and key.json into --output.
 
-    Args:
-        config: names the images, how many, and how long each is shown.
-
     Raises:
         ValueError: --output is in use; too few or unreadable images, images of
             different sizes, or two that are equal.
     """
     output = pathlib.Path(config.output)
-    _check_output(output)
-    choose = images.from_folders if config.generated_dir else images.from_run
-    shown, origin = choose(config)
-    trials = arranged(shown, config.seed)
-    page, study = render(trials, config)
-    height, width = shown[0].image.shape[:2]
-    key = {
-        "study": study,
-        "version": answers.VERSION,
-        "practice": config.study_practice,
-        "seconds": config.study_seconds,
-        "seed": config.seed,
-        "image_size": f"{height}x{width}",
-        "trials": [
-            {"id": trial.id, "kind": trial.shown.kind, "pair": trial.shown.pair}
-            for trial in trials
-        ],
-        "images": origin,
-        **results.provenance(),
-    }
-    _write(output, page, key)
-    print(f"Wrote {output / 'page' / 'index.html'}, for the people you ask,")
-    print(f"and {output / answers.KEY}, which they must not see.")
-
-
-def arranged(shown: list[images.Shown], seed: int) -> list[Trial]:
-    """Puts images into a random order that says nothing about them.
-
-    Args:
-        shown: no two equal.
-        seed: of the order, which else depends on the pixels alone.
-
-    Raises:
-        ValueError: two images are equal; names both.
-    """
-    trials: dict[str, Trial] = {}
-    for one in shown:
-        name = _digest(
-            seed.to_bytes(4, "big"), np.ascontiguousarray(one.image).tobytes()
-        )
-        if name in trials:
-            said = " and ".join(
-                f"the {x.kind} image of {' and '.join(x.pair)}"
-                for x in (trials[name].shown, one)
-            )
-            raise ValueError(
-                f"{said} are equal in every pixel; nobody must see an image twice. "
-                "Another --seed chooses others."
-            )
-        trials[name] = Trial(name, one)
-    return [trials[name] for name in sorted(trials)]
-
-
-def render(trials: list[Trial], config: Config) -> tuple[str, str]:
-    """The page and the name of the study; neither depends on what is real.
-
-    Args:
-        trials: in the order in which they are shown.
-        config: says how many are for practice and how long each is shown.
-    """
-    names = [trial.id for trial in trials]
-    study = _digest(repr((names, config.study_practice, config.study_seconds)).encode())
-    content: dict[str, Any] = {
-        "study": study,
-        "version": answers.VERSION,
-        "practice": config.study_practice,
-        "seconds": config.study_seconds,
-        "trials": [{"id": t.id, "png": _encoded(t.shown.image)} for t in trials],
-    }
-    return _TEMPLATES.get_template("index.html").render(study=content), study
-
-
-def _digest(*parts: bytes) -> str:
-    return hashlib.sha256(b"".join(parts)).hexdigest()[:16]
-
-
-def _encoded(image: np.ndarray) -> str:
-    buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, "PNG", compress_level=0)
-    return base64.b64encode(buffer.getvalue()).decode()
-
-
-def _check_output(output: pathlib.Path) -> None:
     if output.exists() and not output.is_dir():
         raise ValueError(f"--output={output} is not a folder.")
     if output.is_dir() and any(output.iterdir()):
@@ -153,14 +56,79 @@ def _check_output(output: pathlib.Path) -> None:
             f"--output={output} is not empty; a study that may have answers is not "
             "overwritten. Choose another folder."
         )
-
-
-def _write(output: pathlib.Path, page: str, key: dict[str, Any]) -> None:
-    """Writes the folder, which appears whole or not at all."""
+    choose = images.from_folders if config.generated_dir else images.from_run
+    shown, origin = choose(config)
+    trials = arranged(shown, config.seed)
+    page, study = render(trials, config)
+    height, width = shown[0].image.shape[:2]
+    key = {
+        **_settings(study, config),
+        "seed": config.seed,
+        "image_size": f"{height}x{width}",
+        "trials": [
+            {"id": name, "kind": one.kind, "pair": one.pair}
+            for name, one in trials.items()
+        ],
+        "images": origin,
+        **results.provenance(),
+    }
     output.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=output.parent, prefix=".study") as folder:
-        study = pathlib.Path(folder) / "study"
-        (study / "page").mkdir(parents=True)
-        results.write_text(study / "page" / "index.html", page)
-        results.write_json(study / answers.KEY, key)
-        os.replace(study, output)
+    with files.replacing_folder(output) as folder:
+        (folder / "page").mkdir()
+        results.write_text(folder / "page" / "index.html", page)
+        results.write_json(folder / answers.KEY, key)
+    print(f"Wrote {output / 'page' / 'index.html'}, for the people you ask,")
+    print(f"and {output / answers.KEY}, which they must not see.")
+
+
+def arranged(shown: list[images.Shown], seed: int) -> dict[str, images.Shown]:
+    """Images in a random order that says nothing about them, by the names under which
+    the page knows them: beside the seed, both depend on their pixels alone.
+
+    Raises:
+        ValueError: two images are equal; names both.
+    """
+    trials: dict[str, images.Shown] = {}
+    for one in shown:
+        name = _digest(seed.to_bytes(4, "big") + one.image.tobytes())
+        if name in trials:
+            said = " and ".join(
+                f"the {x.kind} image of {' and '.join(x.pair)}"
+                for x in (trials[name], one)
+            )
+            raise ValueError(
+                f"{said} are equal in every pixel; nobody must see an image twice. "
+                "Another --seed chooses others."
+            )
+        trials[name] = one
+    return dict(sorted(trials.items()))
+
+
+def render(trials: dict[str, images.Shown], config: Config) -> tuple[str, str]:
+    """The page and the name of the study; neither depends on what is real."""
+    plan = list(trials), config.study_practice, config.study_seconds
+    study = _digest(repr(plan).encode())
+    content = _settings(study, config) | {
+        "trials": [{"id": n, "png": _encoded(one.image)} for n, one in trials.items()]
+    }
+    return _TEMPLATES.get_template("index.html").render(study=content), study
+
+
+def _settings(study: str, config: Config) -> dict[str, Any]:
+    """What page and key both say."""
+    return {
+        "study": study,
+        "version": answers.VERSION,
+        "practice": config.study_practice,
+        "seconds": config.study_seconds,
+    }
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:16]
+
+
+def _encoded(image: np.ndarray) -> str:
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, "PNG", compress_level=0)
+    return base64.b64encode(buffer.getvalue()).decode()

@@ -37,15 +37,10 @@ PAPER = {
 
 
 def score(config: Config) -> dict[str, Any]:
-    """Scores the --answers to the study in --output; writes user_study.json there.
+    """Scores the --answers to the study in --output; writes user_study.json there, and
+    returns its content.
 
     Practice images do not count, nor trials during which the page was out of sight.
-
-    Args:
-        config: names the study and the answers.
-
-    Returns:
-        The content of user_study.json.
 
     Raises:
         ValueError: no study, no answers, or answers that cannot be used; names every
@@ -68,7 +63,7 @@ def score(config: Config) -> dict[str, Any]:
         **_timing(raters, key),
         "by_rater": [
             {"rater": rater.name, "file": str(rater.path)}
-            | {name: _rate(*counts[name][i]) for name in counts}
+            | {name: float(x[i, 0] / x[i, 1]) for name, x in counts.items()}
             for i, rater in enumerate(raters)
         ],
         "paper": PAPER,
@@ -98,17 +93,13 @@ def _count(
     return sum(answer != kind for answer in answers), len(answers)
 
 
-def _rate(confused: int, shown: int) -> float:
-    return float(confused / shown)
-
-
 def _record(counts: np.ndarray) -> dict[str, Any]:
     """The rate over all raters; counts are [raters, 2], confused and shown."""
-    confused, shown = counts.sum(axis=0)
+    confused, shown = (int(count) for count in counts.sum(axis=0))
     return {
-        "rate": _rate(confused, shown),
-        "confused": int(confused),
-        "shown": int(shown),
+        "rate": confused / shown,
+        "confused": confused,
+        "shown": shown,
         "interval_95": _interval(counts),
     }
 
@@ -116,7 +107,7 @@ def _record(counts: np.ndarray) -> dict[str, Any]:
 def _interval(counts: np.ndarray) -> list[float] | None:
     if len(counts) < 2:
         return None
-    found = scipy.stats.bootstrap(
+    resampled = scipy.stats.bootstrap(
         tuple(counts.T),
         lambda confused, shown, axis: confused.sum(axis) / shown.sum(axis),
         paired=True,
@@ -125,7 +116,7 @@ def _interval(counts: np.ndarray) -> list[float] | None:
         n_resamples=_RESAMPLES,
         rng=np.random.default_rng(_SEED),
     )
-    return [float(limit) for limit in found.confidence_interval]
+    return [float(limit) for limit in resampled.confidence_interval]
 
 
 def _timing(raters: list[Rater], key: dict[str, Any]) -> dict[str, Any]:
@@ -156,12 +147,12 @@ def _show(content: dict[str, Any]) -> None:
     cells = []
     for name in DEFINITIONS:
         limits = content[name]["interval_95"]
-        said = " to ".join(f"{100 * limit:.1f}" for limit in limits) if limits else "-"
-        cells += [f"{100 * content[name]['rate']:.1f} %", said]
+        cells.append(f"{100 * content[name]['rate']:.1f} %")
+        cells.append(" to ".join(f"{100 * x:.1f}" for x in limits) if limits else "-")
     table.add_row("this study", *cells, end_section=True)
     for title, rates in PAPER.items():
-        papers = (f"{100 * rates[name]:.1f} %" for name in DEFINITIONS)
-        table.add_row(f"paper: {title}", *[x for rate in papers for x in (rate, "")])
+        r2g, g2r = (f"{100 * rates[name]:.1f} %" for name in DEFINITIONS)
+        table.add_row(f"paper: {title}", r2g, "", g2r)
     console = rich.console.Console()
     console.print(table)
     shown = content["shown_ms"]

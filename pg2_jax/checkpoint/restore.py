@@ -18,7 +18,8 @@ import flax.traverse_util
 import jax
 import orbax.checkpoint as ocp
 
-from pg2_jax import errors, models, train_state
+from pg2_jax import errors, train_state
+from pg2_jax.architecture import Architecture
 from pg2_jax.checkpoint import checksums
 
 PyTree = Any
@@ -103,7 +104,7 @@ class Generators:
     """
 
     step: int
-    architecture: models.Architecture
+    architecture: Architecture
     config: dict[str, Any]
     coarse: PyTree
     refine: PyTree | None
@@ -146,7 +147,7 @@ def restore_generators(
     )
 
 
-def weight_shapes(architecture: models.Architecture) -> dict[str, PyTree]:
+def weight_shapes(architecture: Architecture) -> dict[str, PyTree]:
     """Shapes and types of the weights of G1, "coarse", and of G2, "refine", if there is
     one."""
     shapes = jax.eval_shape(
@@ -289,9 +290,9 @@ def _restore_weights(
     }
 
 
-def architecture_of(config: dict[str, Any]) -> models.Architecture:
+def architecture_of(config: dict[str, Any]) -> Architecture:
     """The architecture that a stored config describes; a field that is younger than the
     checkpoint has its default, which is what the code did before."""
     config = with_current_names(config)
-    fields = (field.name for field in dataclasses.fields(models.Architecture))
-    return models.Architecture(**{n: config[n] for n in fields if n in config})
+    fields = (field.name for field in dataclasses.fields(Architecture))
+    return Architecture(**{n: config[n] for n in fields if n in config})

@@ -25,7 +25,8 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
-from pg2_jax import errors, files, generation, models
+from pg2_jax import errors, files, generation
+from pg2_jax.architecture import Architecture
 from pg2_jax.checkpoint import restore
 from pg2_jax.checkpoint.restore import Generators
 
@@ -49,7 +50,7 @@ class Program(NamedTuple):
     """
 
     step: int
-    architecture: models.Architecture
+    architecture: Architecture
     config: dict[str, Any]
     generate: Callable[[Any, Any], dict[str, jax.Array]]
 
@@ -184,7 +185,7 @@ def _read_program(path: str | os.PathLike[str]) -> Program:
 
 def _described(
     path: str | os.PathLike[str], about: dict[str, str]
-) -> tuple[int, dict[str, Any], models.Architecture]:
+) -> tuple[int, dict[str, Any], Architecture]:
     """Step, config and architecture; refuses files of others and of later versions."""
     if _KEY not in about:
         raise ValueError(
@@ -197,7 +198,7 @@ def _described(
     return int(about["step"]), config, architecture
 
 
-def _export(architecture: models.Architecture, stored: dict[str, Any]) -> bytes:
+def _export(architecture: Architecture, stored: dict[str, Any]) -> bytes:
     def generate(photos: jax.Array, keypoints: jax.Array) -> dict[str, jax.Array]:
         weights = jax.tree.map(lambda x: x.astype(jnp.float32), stored)
         return generation.generate(

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pg2_jax import models
+from pg2_jax.architecture import Architecture
 from pg2_jax.checkpoint import restore
 from pg2_jax.estimators import person_finder
 from pg2_jax.inference import (
@@ -54,7 +54,7 @@ class PoseTransfer:
     ):
         """Takes a restored model; see `restore`, which most callers want."""
         self._model = model
-        self.architecture: models.Architecture = model.architecture
+        self.architecture: Architecture = model.architecture
         self.image_size = (
             model.architecture.image_height,
             model.architecture.image_width,

@@ -8,7 +8,7 @@ from experiments.benchmark import metrics
 
 def test_the_loop_and_the_library_agree():
     pytest.importorskip("skimage.metrics")
-    pairs = metrics.draw_pairs(10)
+    pairs = metrics.random_pairs(10)
     assert [x.shape for x in pairs] == [(10, 128, 64, 3)] * 2 + [(10, 128, 64, 1)]
     ours, loop = (
         metrics.score(*pairs),
@@ -28,19 +28,21 @@ def test_rates_are_pairs_per_second(tmp_path, monkeypatch):
             next(clock) and dict.fromkeys(metrics.NAMES, np.zeros(480))
         )
 
+    pairs = [np.zeros((480, 2, 1, 3), np.uint8)] * 3
+    monkeypatch.setattr(metrics, "random_pairs", lambda count: pairs)
     monkeypatch.setattr(metrics, "score", program([1] * 9))
     monkeypatch.setattr(metrics, "_scikit_image", lambda: program([1] * 9))
     turns = {"pg2_jax": (2.0, 4.0), "scikit-image loop": (30.0, 20.0)}
     monkeypatch.setattr(metrics, "_take_turns", lambda *_: turns)
-    report = metrics.measure(tmp_path, scale=1, repeats=2)
-    assert report.facts["pairs"] == 12_000
-    assert report.facts["largest difference"] == 0
-    found = {series.name: list(series.values) for series in report.series}
+    measured = metrics.measure(tmp_path, scale=1, repeats=2)
+    assert measured.facts["pairs"] == 12_000
+    assert measured.facts["largest difference"] == 0
+    found = {series.name: list(series.values) for series in measured.series}
     assert found == {
         "pg2_jax": [6000, 6000],
         "scikit-image loop": [400, 400],
         "pg2_jax / scikit-image loop": [15, 15],
         "the same by CPU time": [5, 5],
     }
-    (goal,) = report.goals
+    (goal,) = measured.goals
     assert goal.met and goal.found == 15

@@ -6,8 +6,9 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from experiments.benchmark import flops, train
+from experiments.benchmark import jax_peer, train
 from pg2_jax import models
+from pg2_jax.architecture import Architecture
 
 SIZE = (1, 128, 64)
 
@@ -19,20 +20,20 @@ def shapes(*channels):
 def test_operations_of_the_released_networks():
     """Counted by hand from the authors' code: 37.375, 10.202 and 0.324 billion
     multiplications, G1's 1x1 convolutions after enlarging."""
-    networks = models.Architecture(
+    networks = Architecture(
         image_height=128,
         image_width=64,
         refine_decoder="constant",
         refine_full_skip=False,
         discriminator_input="triplet",
     )
-    found = flops.forward_flops(models.coarse_generator(networks), *shapes(3, 18))
+    found = jax_peer.forward_flops(models.coarse_generator(networks), *shapes(3, 18))
     places = [(8 * 4, 768 * 512), (16 * 8, 1024 * 384), (32 * 16, 768 * 256)]
     narrow = sum(a * b for a, b in [*places, (64 * 32, 512 * 128)])
     assert found / 2e9 == pytest.approx(37.375 - 3 * narrow / 1e9, abs=1e-3)
-    found = flops.forward_flops(models.RefinementGenerator(networks), *shapes(3, 3))
+    found = jax_peer.forward_flops(models.RefinementGenerator(networks), *shapes(3, 3))
     assert found / 2e9 == pytest.approx(10.202, abs=1e-3)
-    found = flops.forward_flops(models.Discriminator(networks), *shapes(3))
+    found = jax_peer.forward_flops(models.Discriminator(networks), *shapes(3))
     assert found / 2e9 == pytest.approx(0.324, abs=1e-3)
 
 
@@ -64,7 +65,7 @@ def test_ratios_shares_and_hours():
 def test_pytorch_computes_the_same(tmp_path):
     """Losses of both stages from the same weights, and images."""
     pytest.importorskip("torch", reason="the peer needs the extra `benchmark`")
-    report = train.measure(
+    measured = train.measure(
         tmp_path,
         scale=0.03,
         repeats=1,
@@ -73,9 +74,19 @@ def test_pytorch_computes_the_same(tmp_path):
         torch_compile=False,
         first_step=False,
     )
-    assert report.facts["largest difference of a value"] < 1e-4
-    assert {len(series.values) for series in report.series} == {1}
-    assert len(report.goals) == 3
+    assert measured.facts["largest difference of a value"] < 1e-4
+    assert {len(series.values) for series in measured.series} == {1}
+    assert len(measured.goals) == 3
+
+
+def test_first_steps_are_taken_by_other_processes(monkeypatch, tmp_path):
+    taken = []
+    monkeypatch.setattr(jax_peer, "take_first_step", lambda *given: taken.append(given))
+    monkeypatch.setattr(train.subprocess, "run", lambda command, **_: exec(command[-1]))
+    series = train._first_steps(tmp_path, 0.5, (32, 16), 2, "float32")
+    assert taken == [(str(tmp_path / "cache"), 0.5, (32, 16), 2, "float32")] * 2
+    names = [one.name for one in series]
+    assert names == ["start to first step, cold", "start to first step, warm"]
 
 
 def test_what_is_missing_is_named(monkeypatch):

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from experiments.demo import model_queue
-from pg2_jax import models, visualize
+from pg2_jax import visualize
+from pg2_jax.architecture import Architecture
 from pg2_jax.inference import exported_model, pose_transfer
 
 
@@ -18,7 +19,7 @@ def demo_queue():
         refined = np.stack(list(pictures))
         return {"coarse": 255 - refined, "refined": refined}
 
-    architecture = models.Architecture(image_height=32, image_width=16)
+    architecture = Architecture(image_height=32, image_width=16)
     program = exported_model.Program(4, architecture, {}, draw)
     model = pose_transfer.PoseTransfer(program)
     return model_queue.ModelQueue(model, max_waiting=3, finder=None)

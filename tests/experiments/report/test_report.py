@@ -13,9 +13,10 @@ from PIL import Image
 from experiments.config import Config
 from experiments.evaluate import evaluate, pairs_csv
 from experiments.report import data_pairs, evaluated_run, generated_images, report
-from experiments.train import history, train
+from experiments.train import history
 from pg2_jax.input_pipeline import pair_reader
 from tests.conftest import console_errors
+from tests.experiments import untrained_run
 from tests.experiments.tiny_run import make_config
 
 EVIL = "<b><script>alert(1)"
@@ -25,10 +26,8 @@ EVIL = "<b><script>alert(1)"
 def folder(pair_dataset, tmp_path_factory):
     """Three scored runs: two of untrained networks, and the images of one of them."""
     folder = tmp_path_factory.mktemp("runs")
-    untrained = {"coarse_steps": 0, "refine_steps": 0, "picture_every": 0}
     for seed, name in enumerate(("first", "second")):
-        config = make_config(pair_dataset, folder / name, seed=seed, **untrained)
-        train.train(config)
+        untrained_run.write(make_config(pair_dataset, folder / name, seed=seed))
         evaluate.evaluate(
             make_config(
                 pair_dataset, folder / name, mode="evaluate", save_images=not seed

@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 from flax import struct
 
-from pg2_jax import models, sharding, train_state
+from pg2_jax import sharding, train_state
+from pg2_jax.architecture import Architecture
 from pg2_jax.checkpoint import checkpointer, restore
 from pg2_jax.inference import pose_transfer
 
-ARCHITECTURE = models.Architecture(
+ARCHITECTURE = Architecture(
     image_height=32,
     image_width=16,
     base_channels=2,

@@ -3,7 +3,7 @@ known."""
 
 import numpy as np
 
-from pg2_jax import models
+from pg2_jax.architecture import Architecture
 from pg2_jax.estimators.base import Person
 from pg2_jax.estimators.person_finder import PersonFinder
 from pg2_jax.inference import exported_model, pose_transfer
@@ -49,9 +49,7 @@ def make_model(finder=None, **changes):
         assert len(photos) == len(keypoints)
         return {"coarse": np.array(photos), "refined": 255 - np.array(photos)}
 
-    architecture = models.Architecture(
-        image_height=HEIGHT, image_width=WIDTH, **changes
-    )
+    architecture = Architecture(image_height=HEIGHT, image_width=WIDTH, **changes)
     config = {"image_height": HEIGHT, "image_width": WIDTH, "base_channels": 2}
     program = exported_model.Program(7, architecture, config, draw)
     model = pose_transfer.PoseTransfer(program, finder=finder)

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from pg2_jax import models
+from pg2_jax.architecture import Architecture
 from pg2_jax.checkpoint import restore
 from pg2_jax.inference import exported_model, hub, pose_transfer
 from tests.pg2_jax.inference.stand_in import figure, make_model, make_photo
 
-ARCHITECTURE = models.Architecture(
+ARCHITECTURE = Architecture(
     image_height=32,
     image_width=16,
     base_channels=2,

@@ -1,9 +1,10 @@
-"""What a benchmark found: repeats, ratios of work done side by side, goals."""
+"""What a benchmark measured: repeats, ratios of work done side by side, goals."""
 
 import dataclasses
 import pathlib
 import statistics
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -14,13 +15,7 @@ from experiments import results
 
 @dataclasses.dataclass(frozen=True)
 class Series:
-    """One quantity, measured several times.
-
-    Attributes:
-        name: what.
-        values: one for each repeat.
-        unit: of the values.
-    """
+    """One quantity with a value for each repeat."""
 
     name: str
     values: Sequence[float]
@@ -39,14 +34,8 @@ class Series:
 
 @dataclasses.dataclass(frozen=True)
 class Goal:
-    """A limit that a median is to keep.
-
-    Attributes:
-        text: the goal in words.
-        found: the median.
-        limit: the largest good value, or the smallest.
-        at_most: whether the limit is the largest.
-    """
+    """A limit that the median `found` is to keep: the largest good value, or else the
+    smallest."""
 
     text: str
     found: float
@@ -60,14 +49,8 @@ class Goal:
 
 
 @dataclasses.dataclass(frozen=True)
-class Report:
-    """All that one program measured.
-
-    Attributes:
-        series: in the order of the table.
-        goals: checked against the medians.
-        facts: what was worked on, for the JSON file and the title.
-    """
+class Measurement:
+    """All that one program measured; the facts say on what."""
 
     series: Sequence[Series]
     goals: Sequence[Goal]
@@ -75,7 +58,8 @@ class Report:
 
     def print(self) -> None:
         """Prints the medians with their spread, and whether the goals are met."""
-        table = Table(title=", ".join(f"{k}: {_number(v)}" for k, v in self._title()))
+        facts = self.facts | {"cores": results.hardware()["cores"]}
+        table = Table(title=", ".join(f"{k}: {_number(v)}" for k, v in facts.items()))
         table.add_column("measured")
         for heading in ("median", "lowest", "highest"):
             table.add_column(heading, justify="right")
@@ -89,16 +73,8 @@ class Report:
             verdict = "met" if goal.met else "MISSED"
             console.print(f"{verdict}: {goal.text} ({_number(goal.found)})")
 
-    def _title(self) -> list[tuple[str, Any]]:
-        return [*self.facts.items(), ("cores", results.hardware()["cores"])]
-
     def save(self, path: pathlib.Path, settings: dict[str, Any]) -> None:
-        """Writes everything as JSON.
-
-        Args:
-            path: the file.
-            settings: what was asked for.
-        """
+        """Writes everything as JSON; the settings are what was asked for."""
         content = {
             "settings": settings,
             "facts": self.facts,
@@ -113,6 +89,13 @@ class Report:
             **results.provenance(),
         }
         results.write_json(path, content)
+
+
+def seconds(call: Callable[[], object]) -> tuple[float, float]:
+    """Wall and CPU seconds of a call."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    call()
+    return time.perf_counter() - wall, time.process_time() - cpu
 
 
 def _number(value: float | str) -> str:

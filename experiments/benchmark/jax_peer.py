@@ -1,0 +1,143 @@
+"""Our steps and generation on one random batch, and the operations that they take."""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from pg2_jax import generation, inputs, models, train_state, train_step
+from pg2_jax.architecture import Architecture
+
+TASKS = ("stage I step", "stage II step", "generation")
+LEARNING_RATE, L1_WEIGHT = 2e-5, 10.0
+
+
+def paper_architecture(
+    scale: float, image_size: tuple[int, int], precision: str = "float32"
+) -> Architecture:
+    """The paper's networks at (height, width), their widths times `scale`."""
+    return Architecture(
+        image_height=image_size[0],
+        image_width=image_size[1],
+        base_channels=max(1, round(128 * scale)),
+        discriminator_channels=max(1, round(64 * scale)),
+        precision=precision,
+    )
+
+
+class Peer:
+    """Our compiled programs on one batch.
+
+    `tasks` has a call for each of `TASKS`, which ends when its work is done; the steps
+    return G1's loss and G2's.
+    """
+
+    def __init__(self, architecture: Architecture, batch_size: int):
+        optimizer = train_state.make_optimizer(LEARNING_RATE)
+        create = functools.partial(train_state.create, architecture, optimizer, 0)
+        unoptimized = {"xla_backend_optimization_level": 0}
+        self.state = jax.jit(create, compiler_options=unoptimized)()
+        self.batch = jax.device_put(_random_batch(architecture, batch_size))
+        options: dict[str, Any] = {
+            "architecture": architecture,
+            "objective": train_step.Objective(
+                optimizer=optimizer, seed=0, flip=False, l1_weight=L1_WEIGHT
+            ),
+        }
+        coarse, adversarial = (
+            jax.jit(functools.partial(step, **options), donate_argnums=0)
+            for step in (train_step.coarse_step, train_step.adversarial_step)
+        )
+        self._generate = jax.jit(
+            functools.partial(generation.generate, architecture=architecture)
+        )
+        calls: tuple[Callable[[], Any], ...] = (
+            lambda: self._take(coarse, "coarse/loss"),
+            lambda: self._take(adversarial, "refine/loss"),
+            self._refined,
+        )
+        self.tasks = dict(zip(TASKS, calls, strict=True))
+
+    def _take(self, step: Callable, loss: str) -> float:
+        self.state, metrics = step(self.state, self.batch)
+        jax.block_until_ready(self.state)
+        return float(metrics[loss])
+
+    def _refined(self) -> jax.Array:
+        assert self.state.refine, "both stages"
+        generated = self._generate(
+            self.state.coarse.params,
+            self.state.refine.params,
+            self.batch["source_image"],
+            self.batch["target_keypoints"],
+        )
+        return jax.block_until_ready(generated["refined"])
+
+
+def _random_batch(architecture: Architecture, batch_size: int) -> inputs.Batch:
+    rng = np.random.default_rng(0)
+    size = architecture.image_height, architecture.image_width
+    photos = rng.integers(0, 256, (2, batch_size, *size, 3)).astype(np.uint8)
+    keypoints = np.ones((batch_size, 18, 3), np.float32)
+    keypoints[..., :2] = rng.uniform(0, 1, (batch_size, 18, 2)) * size[::-1]
+    return inputs.Batch(
+        source_image=photos[0],
+        target_image=photos[1],
+        source_keypoints=keypoints,
+        target_keypoints=keypoints,
+    )
+
+
+def take_first_step(
+    cache: str,
+    scale: float,
+    image_size: tuple[int, int],
+    batch_size: int,
+    precision: str,
+) -> None:
+    """Takes one step of stage I; for a process of its own."""
+    jax.config.update("jax_compilation_cache_dir", cache)
+    architecture = paper_architecture(scale, image_size, precision)
+    Peer(architecture, batch_size).tasks[TASKS[0]]()
+
+
+def forward_flops(network: nn.Module, *arguments: jax.ShapeDtypeStruct) -> int:
+    """Floating-point operations of the layers' definition, 2 a multiplication; the
+    biases and everything that is no convolution or matrix product left out."""
+    total = 0
+
+    def count(call: Callable, args: Any, kwargs: Any, context: Any) -> Any:
+        """Calls a method of a module, and counts it if it is a product."""
+        nonlocal total
+        output = call(*args, **kwargs)
+        module = context.module
+        if isinstance(module, nn.Conv | nn.Dense) and context.method_name == "__call__":
+            kernel: Any = module.get_variable("params", "kernel")
+            total += 2 * output.size * int(np.prod(kernel.shape[:-1]))
+        return output
+
+    with nn.intercept_methods(count):
+        jax.eval_shape(network.init, jax.random.key(0), *arguments)
+    return total
+
+
+def task_flops(architecture: Architecture, batch_size: int) -> dict[str, float]:
+    """Operations of each task by the definition, whatever way they are computed.
+
+    A gradient by weights costs as much as the layer, one by inputs too. Stage II runs
+    G1 once, G2 with its gradients and once more for D, and D on twice the images with
+    gradients by its inputs and then with both.
+    """
+    size = (1, architecture.image_height, architecture.image_width)
+    image, pose, pair = (
+        jax.ShapeDtypeStruct((*size, n), jnp.float32) for n in (3, 18, 6)
+    )
+    coarse = forward_flops(models.coarse_generator(architecture), image, pose)
+    refine = forward_flops(models.RefinementGenerator(architecture), image, image)
+    discriminator = forward_flops(models.Discriminator(architecture), pair)
+    each = (3 * coarse, coarse + 4 * refine + 2 * 5 * discriminator, coarse + refine)
+    return {task: batch_size * n for task, n in zip(TASKS, each, strict=True)}

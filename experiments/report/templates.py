@@ -1,0 +1,37 @@
+"""The files of template/, as jinja2 fills them in."""
+
+from typing import Any
+
+import jinja2
+import markupsafe
+
+from experiments.evaluate import statistics
+
+
+def render(name: str, /, **values: Any) -> str:
+    """A template with its values, which it escapes."""
+    return markupsafe.Markup(_ENVIRONMENT.get_template(name).render(values))
+
+
+def read(name: str) -> str:
+    """A file as it is, safe to put into a page."""
+    assert _ENVIRONMENT.loader
+    return markupsafe.Markup(_ENVIRONMENT.loader.get_source(_ENVIRONMENT, name)[0])
+
+
+def _signed(metric: str, value: float) -> str:
+    """A difference, with one digit more than a score has."""
+    digits = len(statistics.number(metric, 0.0).partition(".")[2]) + 1
+    text = f"{value:+.2g}" if metric.endswith("l2") else f"{value:+.{digits}f}"
+    return text.replace("-", "\u2212")
+
+
+_ENVIRONMENT = jinja2.Environment(
+    loader=jinja2.PackageLoader("experiments.report", "template"),
+    autoescape=True,
+    undefined=jinja2.StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_ENVIRONMENT.globals |= {"rounded": statistics.number, "signed": _signed}
+_ENVIRONMENT.filters["count"] = "{:,}".format

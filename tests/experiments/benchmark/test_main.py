@@ -1,0 +1,30 @@
+"""Mistakes in the flags of the benchmark."""
+
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[3]
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        ("--what=luck", "--what=luck: value should be one of <data|metrics|train|"),
+        ("--scale=0", "--scale=0"),
+        ("--output=no/such/b.json", "--output=no/such/b.json: there is no folder"),
+        ("--output=tests", "--output=tests is a folder, not a file"),
+        ("--workdir=/no/such", "--workdir=/no/such: there is no such folder"),
+        ("--batch_size=2", "--batch_size=2 is for --what=train"),
+        ("faster", "unexpected argument 'faster'"),
+    ],
+)
+def test_mistakes_are_named_at_once(argument, message):
+    command = [sys.executable, "-m", "experiments.benchmark", argument]
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, cwd=ROOT
+    )
+    assert done.returncode == 1 and message in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,54 @@
+"""Differences of runs on the same pairs."""
+
+import pathlib
+
+import numpy as np
+import pytest
+
+from experiments.evaluate import pairs_csv, statistics
+from experiments.report import comparison
+from experiments.report.evaluated_run import Run
+
+
+def a_run(names, **scores):
+    definitions = {
+        "ssim_pg2": "of pairs; higher is better",
+        "l1": "of pairs; lower is better",
+    }
+    arrays = {name: np.array(values, float) for name, values in scores.items()}
+    return Run(
+        name="a run",
+        folder=pathlib.Path("runs/a"),
+        content={"metrics": {"refined": {}}, "definitions": definitions},
+        stored={},
+        scores=pairs_csv.PairScores(names, {"refined": arrays}),
+        history=[],
+    )
+
+
+def test_differences_are_those_of_the_same_pairs():
+    names = [("a.jpg", "b.jpg"), ("b.jpg", "a.jpg"), ("c.jpg", "d.jpg")]
+    mine = a_run(names, ssim_pg2=[0.5, 0.6, 0.9], l1=[3.0, np.nan, 5.0])
+    its = a_run(names[::-1], ssim_pg2=[0.5, 0.5, 0.5], l1=[7.0, 1.0, 4.0])
+    found = comparison.differences(mine, "refined", its, "refined")
+    # Minus 0.5, 0.5, 0.5: 0, 0.1, 0.4; a tie is not better.
+    ssim = found["ssim_pg2"]
+    np.testing.assert_allclose(ssim.mean, 0.5 / 3)
+    assert (ssim.better, ssim.pairs) == (2 / 3, 3)
+    (interval,) = statistics.intervals([np.array([0.0, 0.1, 0.4])])
+    np.testing.assert_allclose(ssim.interval, interval)
+    # 3 - 4 and 5 - 7; lower is better.
+    l1 = found["l1"]
+    assert (l1.mean, l1.better, l1.pairs, l1.verdict) == (-1.5, 1.0, 2, "better")
+
+
+@pytest.mark.parametrize(
+    ("shift", "verdict"), [(0.1, "better"), (-0.1, "worse"), (0.0, "")]
+)
+def test_a_verdict_takes_an_interval_without_zero(shift, verdict):
+    names = [(f"{i}.jpg", "t.jpg") for i in range(40)]
+    noise = np.tile([-0.05, 0.05], 20)
+    mine = a_run(names, ssim_pg2=0.5 + shift + noise)
+    its = a_run(names, ssim_pg2=np.full(40, 0.5))
+    found = comparison.differences(mine, "refined", its, "refined")
+    assert found["ssim_pg2"].verdict == verdict

@@ -1,7 +1,6 @@
 """python -m experiments.main --flagfile=... --mode=train|evaluate|...
 
-This file only parses and dispatches; each mode is the function of its name in the
-module of its name.
+This file only parses and dispatches.
 """
 
 import importlib
@@ -23,6 +22,19 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 
 # Arguments of the library whose flag has another name.
 _FLAG_OF = {"model": "pose_model"}
+
+# Each has a function of its mode's name.
+_PROGRAMS = {
+    "train": "experiments.train.train",
+    "evaluate": "experiments.evaluate.evaluate",
+    "generate": "experiments.generate",
+    "export": "experiments.export",
+    "report": "experiments.report.report",
+    "demo": "experiments.demo.demo",
+    "table1": "experiments.table1.table1",
+    "user_study": "experiments.user_study.make",
+    "import_checkpoint": "experiments.import_checkpoint",
+}
 
 _USAGE = """PG2: pose-guided person image generation (Ma et al., NIPS 2017) in JAX.
 
@@ -73,7 +85,7 @@ def main(arguments: Sequence[str]) -> None:
             importlib.import_module("experiments.processes").connect(config)
             several = True
         # Imports what the mode needs and no more.
-        program = importlib.import_module(f"experiments.{config.mode}")
+        program = importlib.import_module(_PROGRAMS[config.mode])
         stopped_by = getattr(program, config.mode)(config)
         if stopped_by is not None:
             # The shell's status for the signal that stopped a training.

@@ -1,0 +1,181 @@
+"""Flags that are the fields of a dataclass: default, help and rules in one place.
+
+No jax here: `--help` and mistakes in flags are answered at once.
+"""
+
+import dataclasses
+import os
+import re
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from absl import flags
+
+_DEFINE: dict[Any, Any] = {
+    str: flags.DEFINE_string,
+    int: flags.DEFINE_integer,
+    float: flags.DEFINE_float,
+    bool: flags.DEFINE_boolean,
+    int | None: flags.DEFINE_integer,
+    Sequence[str]: flags.DEFINE_list,
+}
+_HELP = ("--help", "-help", "-h", "-?", "--helpshort", "--helpfull")
+
+
+def option(
+    default: Any,
+    text: str,
+    choices: tuple[str, ...] = (),
+    *,
+    group: str = "Flags",
+    minimum: float | None = None,
+    maximum: float | None = None,
+    above: float | None = None,
+    below: float | None = None,
+    path: bool = False,
+    required: bool = False,
+    **more: Any,
+) -> Any:
+    """A field that is also a flag.
+
+    Args:
+        default: of the flag.
+        text: for --help.
+        choices: the values there are, if they can be listed.
+        group: the heading in --help.
+        minimum: the smallest value.
+        maximum: the largest value.
+        above: what every value must exceed.
+        below: what no value may reach.
+        path: whether a `~` at the beginning is the home folder.
+        required: whether the program cannot do without a value.
+        more: what else a program wants to know of its fields.
+    """
+    bounds = {"minimum": minimum, "maximum": maximum, "above": above, "below": below}
+    rules = {"help": text, "choices": choices, "group": group, "path": path}
+    metadata = {**rules, **bounds, "required": required, **more}
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+class Parsed(NamedTuple):
+    """What a command line says.
+
+    Attributes:
+        values: of every field, by name.
+        given: names of the flags that the command line or a flagfile holds.
+        rest: words that are no flags.
+    """
+
+    values: dict[str, Any]
+    given: set[str]
+    rest: list[str]
+
+
+def parse(
+    options: Any, words: Sequence[str], aliases: Mapping[str, str] | None = None
+) -> Parsed:
+    """Reads the flags of a dataclass.
+
+    Args:
+        options: the dataclass.
+        words: of the command line, without the program.
+        aliases: former name -> name; not in --help.
+
+    Raises:
+        flags.Error: an unknown flag, or a value of another type.
+    """
+    values = flags.FlagValues()
+    for field in dataclasses.fields(options):
+        text, choices = field.metadata["help"], field.metadata["choices"]
+        if choices:
+            flags.DEFINE_enum(field.name, field.default, choices, text, values)
+        else:
+            define = _DEFINE[field.type]
+            define(field.name, field.default, text, flag_values=values)
+    for former, name in (aliases or {}).items():
+        flags.DEFINE_alias(former, name, flag_values=values)
+    _, *rest = values(["program", *words])
+    fields = {field.name: field for field in dataclasses.fields(options)}
+    return Parsed(
+        {name: _expand(field, values[name].value) for name, field in fields.items()},
+        {name for name in fields if values[name].present},
+        rest,
+    )
+
+
+def _expand(field: dataclasses.Field, value: Any) -> Any:
+    """Replaces a leading `~`, which the shell leaves alone behind `--name=`."""
+    if not field.metadata["path"]:
+        return value
+    if isinstance(value, str):
+        return os.path.expanduser(value)
+    return [os.path.expanduser(path) for path in value]
+
+
+def check(options: Any) -> None:
+    """Checks each field of an instance on its own.
+
+    Raises:
+        ValueError: naming the flag, the value and the rule.
+    """
+    for field in dataclasses.fields(options):
+        rules, value = field.metadata, getattr(options, field.name)
+        if rules["required"] and not value:
+            raise ValueError(f"--{field.name} is required.")
+        if value is None:
+            continue
+        if rules["choices"] and value not in rules["choices"]:
+            raise _broken(field, value, f"one of {', '.join(rules['choices'])}")
+        if rules["minimum"] is not None and value < rules["minimum"]:
+            raise _broken(field, value, f"at least {rules['minimum']}")
+        if rules["maximum"] is not None and value > rules["maximum"]:
+            raise _broken(field, value, f"at most {rules['maximum']}")
+        if rules["above"] is not None and value <= rules["above"]:
+            raise _broken(field, value, f"above {rules['above']}")
+        if rules["below"] is not None and value >= rules["below"]:
+            raise _broken(field, value, f"below {rules['below']}")
+
+
+def _broken(field: dataclasses.Field, value: Any, rule: str) -> ValueError:
+    return ValueError(f"--{field.name}={value} must be {rule}.")
+
+
+def message(error: flags.Error) -> str:
+    """What absl says of a flag, without its own word at the beginning, and in words for
+    people who do not program."""
+    text = str(error).removeprefix("ERROR:: ")
+    text = re.sub(r"invalid literal for int\(\).*", "must be a whole number", text)
+    return re.sub(r"could not convert string to float.*", "must be a number", text)
+
+
+def asks_for_help(words: Sequence[str]) -> bool:
+    """Whether a command line holds --help."""
+    return any(word in _HELP for word in words)
+
+
+def without_help(words: Sequence[str]) -> list[str]:
+    """The rest of a command line that asks for help."""
+    return [word for word in words if word not in _HELP]
+
+
+def help_text(fields: Iterable[dataclasses.Field]) -> str:
+    """Flags by group, each with its default and what it means."""
+    groups: dict[str, list[str]] = {}
+    for field in fields:
+        rules = field.metadata
+        line = f"  --{field.name}={default_text(field)}"
+        if rules["choices"]:
+            line += f" ({'|'.join(rules['choices'])})"
+        if rules["required"]:
+            line += " (required)"
+        text = textwrap.indent(textwrap.fill(rules["help"], 78), " " * 6)
+        groups.setdefault(rules["group"], []).append(f"{line}\n{text}")
+    return "\n\n".join("\n".join([f"{g}:", *ls]) for g, ls in groups.items())
+
+
+def default_text(field: dataclasses.Field) -> str:
+    """A field's default as it is written on a command line; empty for none."""
+    if isinstance(field.default, bool):
+        return str(field.default).lower()
+    return "" if field.default in (None, ()) else str(field.default)

@@ -27,135 +27,80 @@ _output = functools.partial(option, group="Output")
 class Options:
     """What to convert and how."""
 
-    dataset: str = _source(
-        "market1501", "Layout of the source, or synthetic people.", DATASETS
-    )
-    source_dir: str = _source(
-        "",
-        "Folder of the data set; for synthetic, where to keep the photos (optional).",
-        path=True,
-    )
-    photos: str = _source(
-        "",
-        "For folder, another name of --source_dir: photos as <person>/<photo>. Without "
-        "annotations their keypoints are estimated first and kept there, in "
-        "annotations.csv.",
-        path=True,
-    )
-    annotations: Sequence[str] = _source(
-        (),
-        "Keypoint files in any format that pg2_jax.keypoints reads, default those "
-        "in --source_dir: TRAIN,TEST for market1501 (market-annotation-*.csv) and "
-        "deepfashion, one for folder (annotations.csv).",
-        path=True,
-    )
-    annotation_size: str = _source(
-        "",
-        "deepfashion: HEIGHTxWIDTH of the photos that keypoints were found in, "
-        "256x256, 256x176 or 1101x750; by default as the published names say.",
-    )
+    dataset: str = _source("market1501", DATASETS)
+    """Layout of the source, or synthetic people."""
+    source_dir: str = _source("", path=True)
+    """Folder of the data set; for synthetic, where to keep the photos (optional)."""
+    photos: str = _source("", path=True)
+    """For folder, another name of --source_dir: photos as <person>/<photo>. Without
+    annotations their keypoints are estimated first and kept there, in
+    annotations.csv."""
+    annotations: Sequence[str] = _source((), path=True)
+    """Keypoint files in any format that pg2_jax.keypoints reads, default those in
+    --source_dir: TRAIN,TEST for market1501 (market-annotation-*.csv) and deepfashion,
+    one for folder (annotations.csv)."""
+    annotation_size: str = _source("")
+    """deepfashion: HEIGHTxWIDTH of the photos that keypoints were found in, 256x256,
+    256x176 or 1101x750; by default as the published names say."""
 
-    image_size: str = _photos(
-        "",
-        "HEIGHTxWIDTH of the photos in the records, default 128x64, for deepfashion "
-        "256x256. The networks here train any size from a height of 32 on.",
-    )
-    fit: str | None = _photos(
-        None,
-        "How photos and their keypoints get that size; default: crop with --photos, "
-        "none with --source_dir. none: others are refused. "
-        "stretch: resampled, whatever their shape. letterbox: the whole photo, as "
-        "large as fits. crop: the box around the keypoints and a --margin, grown to "
-        "the shape of --image_size. What a letterbox, or a crop that leaves its photo, "
-        "does not fill repeats the pixels of the edge. Not for deepfashion.",
-        crop.RULES,
-    )
-    margin: float = _photos(
-        crop.MARGIN,
-        "For --fit=crop: room on every side, as a share of the longer side of the box "
-        "around the keypoints.",
-        minimum=0,
-        maximum=2,
-    )
+    image_size: str = _photos("")
+    """HEIGHTxWIDTH of the photos in the records, default 128x64, for deepfashion
+    256x256. The networks here train any size from a height of 32 on."""
+    fit: str | None = _photos(None, crop.RULES)
+    """How photos and their keypoints get that size; default: crop with --photos, none
+    with --source_dir. none: others are refused. stretch: resampled, whatever their
+    shape. letterbox: the whole photo, as large as fits. crop: the box around the
+    keypoints and a --margin, grown to the shape of --image_size. What a letterbox, or a
+    crop that leaves its photo, does not fill repeats the pixels of the edge. Not for
+    deepfashion."""
+    margin: float = _photos(crop.MARGIN, minimum=0, maximum=2)
+    """For --fit=crop: room on every side, as a share of the longer side of the box
+    around the keypoints."""
 
-    pairs: Sequence[str] = _pairs(
-        (),
-        "Published pair lists TRAIN,TEST (csv with the header from,to, or NTED's text "
-        "files *.txt) to use instead of the protocol's pairs; either may be left "
-        "empty.",
-        path=True,
-    )
-    max_train_pairs: int | None = _pairs(
-        None, "At most so many training pairs, chosen by --seed.", minimum=1
-    )
-    max_test_pairs: int | None = _pairs(
-        None,
-        "At most so many test pairs, chosen by --seed; default 12000, with "
-        "--pair_protocol=pg2 12800 of market1501 and all of others.",
-        minimum=1,
-    )
-    pair_protocol: str = _pairs(
-        "field",
-        "Whose pairs: those that later papers share, or those of PG2's own program "
-        "(data_prep/pairs/pg2_protocol.py).",
-        field_protocol.PROTOCOLS,
-    )
-    test_fraction: float = _pairs(
-        0.1,
-        "Share of the people of a folder who are kept for testing.",
-        minimum=0,
-        maximum=0.9,
-    )
-    seed: int = _pairs(
-        0,
-        "Seed of every random choice; 0 gives the published test list.",
-        minimum=0,
-        maximum=command_line.MAX_SEED,
-    )
+    pairs: Sequence[str] = _pairs((), path=True)
+    """Published pair lists TRAIN,TEST (csv with the header from,to, or NTED's text
+    files *.txt) to use instead of the protocol's pairs; either may be left empty."""
+    max_train_pairs: int | None = _pairs(None, minimum=1)
+    """At most so many training pairs, chosen by --seed."""
+    max_test_pairs: int | None = _pairs(None, minimum=1)
+    """At most so many test pairs, chosen by --seed; default 12000, with
+    --pair_protocol=pg2 12800 of market1501 and all of others."""
+    pair_protocol: str = _pairs("field", field_protocol.PROTOCOLS)
+    """Whose pairs: those that later papers share, or those of PG2's own program
+    (data_prep/pairs/pg2_protocol.py)."""
+    test_fraction: float = _pairs(0.1, minimum=0, maximum=0.9)
+    """Share of the people of a folder who are kept for testing."""
+    seed: int = _pairs(0, minimum=0, maximum=command_line.MAX_SEED)
+    """Seed of every random choice; 0 gives the published test list."""
 
-    estimator: str = _estimation(
-        "mediapipe",
-        "What estimates keypoints; see estimate_keypoints.py.",
-        registry.NAMES,
-    )
-    model: str = _estimation(
-        "",
-        "The estimator's model file; default: the published one, downloaded once.",
-        path=True,
-    )
+    estimator: str = _estimation("mediapipe", registry.NAMES)
+    """What estimates keypoints; see estimate_keypoints.py."""
+    model: str = _estimation("", path=True)
+    """The estimator's model file; default: the published one, downloaded once."""
 
-    train_identities: int = _synthetic(60, "People for training.", minimum=1)
-    test_identities: int = _synthetic(12, "Other people for testing.", minimum=1)
-    images_per_identity: int = _synthetic(12, "Photos of each person.", minimum=2)
+    train_identities: int = _synthetic(60, minimum=1)
+    """People for training."""
+    test_identities: int = _synthetic(12, minimum=1)
+    """Other people for testing."""
+    images_per_identity: int = _synthetic(12, minimum=2)
+    """Photos of each person."""
 
-    output_dir: str = _output(
-        "", "Folder for the records; must not exist, or be empty.", path=True
-    )
-    overwrite: bool = _output(
-        False, "Replace --output_dir if it holds a data set written by this program."
-    )
-    on_error: str = _output(
-        "fail",
-        "fail: list all bad rows and photos, write nothing. skip: leave them out.",
-        ("fail", "skip"),
-    )
-    workers: int = _output(
-        0,
-        "Processes that generate synthetic people or estimate keypoints; 0 means one "
-        "per core.",
-        minimum=0,
-    )
-    beam_pipeline_options: Sequence[str] = _output(
-        (),
-        "Write the records on Apache Beam, with these options of its own, such as "
-        "runner=FlinkRunner,flink_master=HOST:8081; the files are the same. All "
-        "workers must see --output_dir, or --beam_shared_dir.",
-    )
-    beam_shared_dir: str = _output(
-        "",
-        "Folder through which Beam's workers get the photos and give back the records "
-        "when they do not see --output_dir, such as gs://BUCKET/FOLDER.",
-    )
+    output_dir: str = _output("", path=True)
+    """Folder for the records; must not exist, or be empty."""
+    overwrite: bool = _output(False)
+    """Replace --output_dir if it holds a data set written by this program."""
+    on_error: str = _output("fail", ("fail", "skip"))
+    """fail: list all bad rows and photos, write nothing. skip: leave them out."""
+    workers: int = _output(0, minimum=0)
+    """Processes that generate synthetic people or estimate keypoints; 0 means one per
+    core."""
+    beam_pipeline_options: Sequence[str] = _output(())
+    """Write the records on Apache Beam, with these options of its own, such as
+    runner=FlinkRunner,flink_master=HOST:8081; the files are the same. All workers must
+    see --output_dir, or --beam_shared_dir."""
+    beam_shared_dir: str = _output("")
+    """Folder through which Beam's workers get the photos and give back the records when
+    they do not see --output_dir, such as gs://BUCKET/FOLDER."""
 
 
 def check_used(options: Options) -> None:

@@ -6,7 +6,6 @@ import signal
 import sys
 import types
 from collections.abc import Callable, Sequence
-from dataclasses import fields
 from typing import Any, NoReturn
 
 from absl import flags
@@ -45,9 +44,7 @@ def run(
     signal.signal(signal.SIGTERM, _stop)
     try:
         if flag_fields.asks_for_help(words):
-            print(f"{(about or '').rstrip()}\n")
-            print(flag_fields.help_text(fields(options)), flush=True)
-            return 0
+            return show(f"{about}\n{flag_fields.help_text(options)}")
         parsed = flag_fields.parse(options, words)
         if parsed.rest and not arguments:
             raise ValueError(
@@ -56,11 +53,7 @@ def run(
             )
         given = options(**parsed.values)
         flag_fields.check(given)
-        print(program(given, *parsed.rest), flush=True)
-    except BrokenPipeError:
-        # `... --help | head` has seen enough. Python flushes once more at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+        return show(program(given, *parsed.rest))
     except flags.Error as error:
         print(f"error: {flag_fields.message(error)}; see --help", file=sys.stderr)
         return 1
@@ -70,6 +63,16 @@ def run(
     except KeyboardInterrupt:
         print(interrupted, file=sys.stderr)
         return 130
+
+
+def show(text: str) -> int:
+    """Prints a text; returns the exit code, 1 where `| head` has seen enough."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        # Python flushes once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     return 0
 
 

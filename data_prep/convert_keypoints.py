@@ -40,24 +40,16 @@ _BY_SUFFIX = {".csv": "csv", ".json": "coco", "": "openpose"}
 class Options:
     """What is converted, besides IN and OUT."""
 
-    to: str | None = option(
-        None,
-        "Format of OUT, default by its suffix: .csv, .json (COCO), none (a folder of "
-        "OpenPose JSON).",
-        tuple(sorted(_BY_SUFFIX.values())),
-    )
-    photos: str = option(
-        "",
-        "Folder of the photos that IN is about; only MATLAB files need it, which do "
-        "not name their photos.",
-        path=True,
-    )
-    on_error: str = option(
-        "fail",
-        "fail: list all bad rows and records, write nothing. skip: leave them out.",
-        ("fail", "skip"),
-    )
-    overwrite: bool = option(False, "Replace OUT if it is a file.")
+    to: str | None = option(None, tuple(sorted(_BY_SUFFIX.values())))
+    """Format of OUT, default by its suffix: .csv, .json (COCO), none (a folder of
+    OpenPose JSON)."""
+    photos: str = option("", path=True)
+    """Folder of the photos that IN is about; only MATLAB files need it, which do not
+    name their photos."""
+    on_error: str = option("fail", ("fail", "skip"))
+    """fail: list all bad rows and records, write nothing. skip: leave them out."""
+    overwrite: bool = option(False)
+    """Replace OUT if it is a file."""
 
 
 def main(words: Sequence[str]) -> int:

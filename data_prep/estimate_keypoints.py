@@ -10,8 +10,8 @@ looks at every photo of the folder, of any size and orientation, and writes
     annotations_contact.png   skeletons over photos, from the lowest score upwards
 
 Estimators are extras: pip install 'pg2_jax[pose]' for mediapipe, 'pg2_jax[rtmlib]' for
-ONNX models. Interrupted, the same command resumes: what was estimated is kept beside the
-output, in annotations_partial.jsonl, until the output is written.
+ONNX models. Interrupted, the same command resumes: what was estimated is kept beside
+the output, in annotations_partial.jsonl, until the output is written.
 """
 
 import dataclasses
@@ -34,66 +34,38 @@ from pg2_jax.estimators import registry
 class Options:
     """What to estimate, and how."""
 
-    photos: str = option(
-        "",
-        "Folder with photos, also below it, or a pattern: 'a/*/*.jpg'.",
-        path=True,
-        required=True,
-    )
-    output: str = option(
-        "", "Annotation file to write, a .csv.", path=True, required=True
-    )
-    estimator: str = option(
-        "mediapipe",
-        "mediapipe: BlazePose, made for one person in a photo; of several it may miss "
-        "some. rtmlib: an ONNX model, RTMO, which finds several, or RTMPose for photos "
-        "that one person fills.",
-        registry.NAMES,
-    )
-    model: str = option(
-        "",
-        "The estimator's model file; default: the published one, downloaded once.",
-        path=True,
-    )
-    people: str = option(
-        "largest",
-        "Of several people in a photo: the one whose points span the largest box, or "
-        f"all (at most {registry.MAX_PEOPLE}), the others as PHOTO#2, PHOTO#3, ...",
-        ("largest", "all"),
-    )
-    min_confidence: float = option(
-        registry.MIN_CONFIDENCE,
-        "A point of which the estimator is less sure is missing.",
-        minimum=0,
-        maximum=1,
-    )
-    min_score: float = option(
-        estimation.MIN_SCORE,
-        "A person whose 18 points have a lower mean confidence, missing ones counting "
-        "0, is left out.",
-        minimum=0,
-        maximum=1,
-    )
-    on_error: str = option(
-        "fail",
-        "fail: list all bad photos, write nothing. skip: leave them out.",
-        ("fail", "skip"),
-    )
-    overwrite: bool = option(False, "Replace --output if it exists.")
-    workers: int = option(
-        0, "Processes that estimate; 0 means one per core.", minimum=0
-    )
-    compare: str = option(
-        "", "Annotation file of the same photos to measure distances to.", path=True
-    )
+    photos: str = option("", path=True, required=True)
+    """Folder with photos, also below it, or a pattern: 'a/*/*.jpg'."""
+    output: str = option("", path=True, required=True)
+    """Annotation file to write, a .csv."""
+    estimator: str = option("mediapipe", registry.NAMES)
+    """mediapipe: BlazePose, made for one person in a photo; of several it may miss
+    some. rtmlib: an ONNX model, RTMO, which finds several, or RTMPose for photos that
+    one person fills."""
+    model: str = option("", path=True)
+    """The estimator's model file; default: the published one, downloaded once."""
+    people: str = option("largest", ("largest", "all"))
+    """Of several people in a photo: the one whose points span the largest box, or all
+    (at most 6), the others as PHOTO#2, PHOTO#3, ..."""
+    min_confidence: float = option(registry.MIN_CONFIDENCE, minimum=0, maximum=1)
+    """A point of which the estimator is less sure is missing."""
+    min_score: float = option(estimation.MIN_SCORE, minimum=0, maximum=1)
+    """A person whose 18 points have a lower mean confidence, missing ones counting 0,
+    is left out."""
+    on_error: str = option("fail", ("fail", "skip"))
+    """fail: list all bad photos, write nothing. skip: leave them out."""
+    overwrite: bool = option(False)
+    """Replace --output if it exists."""
+    workers: int = option(0, minimum=0)
+    """Processes that estimate; 0 means one per core."""
+    compare: str = option("", path=True)
+    """Annotation file of the same photos to measure distances to."""
 
 
 def main(words: Sequence[str]) -> int:
     """Estimates what the flags ask for; returns the exit code."""
     interrupted = "interrupted: the same command resumes"
-    return command_line.run(
-        words, Options, _estimate, __doc__, interrupted=interrupted
-    )
+    return command_line.run(words, Options, _estimate, __doc__, interrupted=interrupted)
 
 
 def _estimate(options: Options) -> str:

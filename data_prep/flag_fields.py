@@ -3,11 +3,14 @@
 No jax here: `--help` and mistakes in flags are answered at once.
 """
 
+import ast
 import dataclasses
+import inspect
+import itertools
 import os
 import re
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from absl import flags
@@ -25,7 +28,6 @@ _HELP = ("--help", "-help", "-h", "-?", "--helpshort", "--helpfull")
 
 def option(
     default: Any,
-    text: str,
     choices: tuple[str, ...] = (),
     *,
     group: str = "Flags",
@@ -37,11 +39,10 @@ def option(
     required: bool = False,
     **more: Any,
 ) -> Any:
-    """A field that is also a flag.
+    """A field that is also a flag; the string below it is its help.
 
     Args:
         default: of the flag.
-        text: for --help.
         choices: the values there are, if they can be listed.
         group: the heading in --help.
         minimum: the smallest value.
@@ -53,7 +54,7 @@ def option(
         more: what else a program wants to know of its fields.
     """
     bounds = {"minimum": minimum, "maximum": maximum, "above": above, "below": below}
-    rules = {"help": text, "choices": choices, "group": group, "path": path}
+    rules = {"choices": choices, "group": group, "path": path}
     metadata = {**rules, **bounds, "required": required, **more}
     return dataclasses.field(default=default, metadata=metadata)
 
@@ -87,12 +88,13 @@ def parse(
     """
     values = flags.FlagValues()
     for field in dataclasses.fields(options):
-        text, choices = field.metadata["help"], field.metadata["choices"]
+        choices = field.metadata["choices"]
         if choices:
-            flags.DEFINE_enum(field.name, field.default, choices, text, values)
+            default: Any = field.default
+            flags.DEFINE_enum(field.name, default, choices, "", values)
         else:
             define = _DEFINE[field.type]
-            define(field.name, field.default, text, flag_values=values)
+            define(field.name, field.default, "", flag_values=values)
     for former, name in (aliases or {}).items():
         flags.DEFINE_alias(former, name, flag_values=values)
     _, *rest = values(["program", *words])
@@ -121,8 +123,6 @@ def check(options: Any) -> None:
     """
     for field in dataclasses.fields(options):
         rules, value = field.metadata, getattr(options, field.name)
-        if rules["required"] and not value:
-            raise ValueError(f"--{field.name} is required.")
         if value is None:
             continue
         if rules["choices"] and value not in rules["choices"]:
@@ -135,6 +135,9 @@ def check(options: Any) -> None:
             raise _broken(field, value, f"above {rules['above']}")
         if rules["below"] is not None and value >= rules["below"]:
             raise _broken(field, value, f"below {rules['below']}")
+    for field in dataclasses.fields(options):
+        if field.metadata["required"] and not getattr(options, field.name):
+            raise ValueError(f"--{field.name} is required.")
 
 
 def _broken(field: dataclasses.Field, value: Any, rule: str) -> ValueError:
@@ -159,19 +162,43 @@ def without_help(words: Sequence[str]) -> list[str]:
     return [word for word in words if word not in _HELP]
 
 
-def help_text(fields: Iterable[dataclasses.Field]) -> str:
-    """Flags by group, each with its default and what it means."""
+def help_text(options: Any, names: Collection[str] | None = None) -> str:
+    """Flags by group, each with its default and what it means.
+
+    Args:
+        options: the dataclass.
+        names: of the fields to show; None for all.
+    """
+    texts = explanations(options)
     groups: dict[str, list[str]] = {}
-    for field in fields:
+    for field in dataclasses.fields(options):
+        if names is not None and field.name not in names:
+            continue
         rules = field.metadata
         line = f"  --{field.name}={default_text(field)}"
         if rules["choices"]:
             line += f" ({'|'.join(rules['choices'])})"
         if rules["required"]:
             line += " (required)"
-        text = textwrap.indent(textwrap.fill(rules["help"], 78), " " * 6)
+        text = textwrap.indent(textwrap.fill(texts[field.name], 78), " " * 6)
         groups.setdefault(rules["group"], []).append(f"{line}\n{text}")
     return "\n\n".join("\n".join([f"{g}:", *ls]) for g, ls in groups.items())
+
+
+def explanations(options: type) -> dict[str, str]:
+    """The strings below the fields of a dataclass, and of its bases, by field."""
+    texts = {}
+    for owner in options.__mro__[:-1]:
+        (tree,) = ast.parse(inspect.getsource(owner)).body
+        assert isinstance(tree, ast.ClassDef)
+        for field, below in itertools.pairwise(tree.body):
+            match field, below:
+                case (
+                    ast.AnnAssign(target=ast.Name(id=name)),
+                    ast.Expr(value=ast.Constant(value=str(text))),
+                ):
+                    texts[name] = " ".join(text.split())
+    return texts
 
 
 def default_text(field: dataclasses.Field) -> str:

@@ -50,29 +50,21 @@ _TRUNK = [2, 5, 8, 11]
 class Options:
     """What to make."""
 
-    output_dir: str = option(
-        "",
-        "Folder to create; refused if it exists and is not empty.",
-        path=True,
-        required=True,
-    )
-    train_identities: int = option(60, "Persons to train on.", minimum=1)
-    test_identities: int = option(12, "Other persons.", minimum=1)
+    output_dir: str = option("", path=True, required=True)
+    """Folder to create; refused if it exists and is not empty."""
+    train_identities: int = option(60, minimum=1)
+    """Persons to train on."""
+    test_identities: int = option(12, minimum=1)
+    """Other persons."""
     # Names have six digits for the frame.
-    images_per_identity: int = option(
-        12, "Pictures of each.", minimum=1, maximum=9999
-    )
-    image_size: str = option(
-        "128x64",
-        "HEIGHTxWIDTH in pixels, from 32x16 to 1024x1024; 128x64 is Market-1501's.",
-    )
-    seed: int = option(
-        0,
-        "The same seed gives the same bytes.",
-        minimum=0,
-        maximum=command_line.MAX_SEED,
-    )
-    workers: int = option(0, "Processes, 0 for one per core.", minimum=0)
+    images_per_identity: int = option(12, minimum=1, maximum=9999)
+    """Pictures of each."""
+    image_size: str = option("128x64")
+    """HEIGHTxWIDTH in pixels, from 32x16 to 1024x1024; 128x64 is Market-1501's."""
+    seed: int = option(0, minimum=0, maximum=command_line.MAX_SEED)
+    """The same seed gives the same bytes."""
+    workers: int = option(0, minimum=0)
+    """Processes, 0 for one per core."""
 
 
 @dataclasses.dataclass(frozen=True)

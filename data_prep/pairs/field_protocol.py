@@ -190,56 +190,30 @@ def unused(
 class Options:
     """Which list to write."""
 
-    dataset: str = option("market1501", "How photo names give identities.", DATASETS)
-    pair_protocol: str = option(
-        "field",
-        "Whose pairs: those that later papers share, or those of PG2's own program "
-        "(data_prep/pairs/pg2_protocol.py).",
-        PROTOCOLS,
-    )
-    photos: str = option(
-        "",
-        "Folder of the split's photos; of a folder of people, <person>/<photo>. "
-        "--pair_protocol=pg2 shuffles all of them, by default those that --annotations "
-        "names; MATLAB files need it for names.",
-        path=True,
-    )
-    annotations: str = option(
-        "",
-        "Keypoint file in any format that pg2_jax.keypoints reads.",
-        path=True,
-        required=True,
-    )
-    split: str = option(
-        None,
-        "train: all pairs; test: a seeded sample.",
-        ("train", "test"),
-        required=True,
-    )
-    output: str = option(
-        "",
-        "Where to write the list, a csv with the header from,to.",
-        path=True,
-        required=True,
-    )
-    on_error: str = option(
-        "fail",
-        "fail: list all bad rows, write nothing. skip: leave them out.",
-        ("fail", "skip"),
-    )
-    overwrite: bool = option(False, "Replace --output if it is there.")
-    max_pairs: int | None = option(
-        None,
-        "At most so many pairs (default: train all, test 12000; with "
-        "--pair_protocol=pg2 12800 of market1501 and all of deepfashion).",
-        minimum=1,
-    )
-    seed: int = option(
-        0,
-        "Seed of the sample; 0 gives the published test list.",
-        minimum=0,
-        maximum=command_line.MAX_SEED,
-    )
+    dataset: str = option("market1501", DATASETS)
+    """How photo names give identities."""
+    pair_protocol: str = option("field", PROTOCOLS)
+    """Whose pairs: those that later papers share, or those of PG2's own program
+    (data_prep/pairs/pg2_protocol.py)."""
+    photos: str = option("", path=True)
+    """Folder of the split's photos; of a folder of people, <person>/<photo>.
+    --pair_protocol=pg2 shuffles all of them, by default those that --annotations names;
+    MATLAB files need it for names."""
+    annotations: str = option("", path=True, required=True)
+    """Keypoint file in any format that pg2_jax.keypoints reads."""
+    split: str = option(None, ("train", "test"), required=True)
+    """train: all pairs; test: a seeded sample."""
+    output: str = option("", path=True, required=True)
+    """Where to write the list, a csv with the header from,to."""
+    on_error: str = option("fail", ("fail", "skip"))
+    """fail: list all bad rows, write nothing. skip: leave them out."""
+    overwrite: bool = option(False)
+    """Replace --output if it is there."""
+    max_pairs: int | None = option(None, minimum=1)
+    """At most so many pairs (default: train all, test 12000; with --pair_protocol=pg2
+    12800 of market1501 and all of deepfashion)."""
+    seed: int = option(0, minimum=0, maximum=command_line.MAX_SEED)
+    """Seed of the sample; 0 gives the published test list."""
 
 
 def main(words: Sequence[str]) -> int:

@@ -196,9 +196,8 @@ def test_a_full_disk_is_one_line(draw, monkeypatch, capsys):
     monkeypatch.setattr(Image.Image, "save", refuse)
     config = {"mode": "generate", "workdir": "run", "source_image": "people/a.png"}
     config = Config(**config, pose="pose.json", output="out.png")
-    monkeypatch.setattr(main.command_line, "from_flags", lambda: config)
     with pytest.raises(SystemExit) as stopped:
-        main.main(["main"])
+        main.run(config)
     assert str(stopped.value) == (
         "error: out.png cannot be written: the disk is full; free some space or choose "
         "another folder."

@@ -11,7 +11,6 @@ import signal
 import jax
 import numpy as np
 import pytest
-from absl import flags
 from PIL import Image
 
 from experiments import command_line
@@ -270,10 +269,7 @@ def test_scaled_steps():
 @pytest.mark.parametrize("name", table1.ROWS)
 def test_each_row_is_its_flagfile(dataset, name):
     def from_words(*words):
-        values = flags.FlagValues()
-        command_line.define_flags(values)
-        values(["main", "--data_dir=d", "--workdir=w", *words])
-        return command_line.from_flags(values)
+        return command_line.parse(["--data_dir=d", "--workdir=w", *words])
 
     table_config = from_words(
         "--mode=table1", f"--flagfile={FLAGFILES}/{dataset}_paper.flags"

@@ -42,7 +42,6 @@ def option(
     """A field that is also a flag; the string below it is its help.
 
     Args:
-        default: of the flag.
         choices: the values there are, if they can be listed.
         group: the heading in --help.
         minimum: the smallest value.
@@ -119,7 +118,7 @@ def check(options: Any) -> None:
     """Checks each field of an instance on its own.
 
     Raises:
-        ValueError: naming the flag, the value and the rule.
+        ValueError: it is required, or breaks a bound.
     """
     for field in dataclasses.fields(options):
         rules, value = field.metadata, getattr(options, field.name)

@@ -62,7 +62,7 @@ def test_a_folder_with_brackets_in_its_name_is_a_folder(tree):
 def test_nothing_found_is_said(tree, text, message, monkeypatch, tmp_path):
     (tmp_path / "empty").mkdir()
     monkeypatch.chdir(tmp_path / "empty")
-    with pytest.raises(ValueError, match=f"--photos=.*{message}"):
+    with pytest.raises(ValueError, match=f"photos=.*{message}"):
         photo_list.find(text.format(tree))
 
 

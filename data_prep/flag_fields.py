@@ -37,6 +37,8 @@ def option(
     below: float | None = None,
     path: bool = False,
     required: bool = False,
+    needs: tuple[str, ...] = (),
+    not_with: tuple[str, ...] = (),
     **more: Any,
 ) -> Any:
     """A field that is also a flag; the string below it is its help.
@@ -50,11 +52,14 @@ def option(
         below: what no value may reach.
         path: whether a `~` at the beginning is the home folder.
         required: whether the program cannot do without a value.
+        needs: flags without which it has no meaning, as "name" or "name=value".
+        not_with: flags beside which it has no meaning.
         more: what else a program wants to know of its fields.
     """
     bounds = {"minimum": minimum, "maximum": maximum, "above": above, "below": below}
     rules = {"choices": choices, "group": group, "path": path}
-    metadata = {**rules, **bounds, "required": required, **more}
+    company = {"required": required, "needs": needs, "not_with": not_with}
+    metadata = {**rules, **bounds, **company, **more}
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -139,6 +144,25 @@ def check(options: Any) -> None:
             raise ValueError(f"--{field.name} is required.")
 
 
+def check_together(options: Any) -> None:
+    """Checks that an instance has no field that its other fields make meaningless."""
+    defaults = {field.name: field.default for field in dataclasses.fields(options)}
+    for field in dataclasses.fields(options):
+        value = getattr(options, field.name)
+        if value == field.default:
+            continue
+        for needed in field.metadata["needs"]:
+            name, _, wanted = needed.partition("=")
+            there = getattr(options, name)
+            if not there or (wanted and there != wanted):
+                raise ValueError(f"--{field.name}={value} needs --{needed}.")
+        for name in field.metadata["not_with"]:
+            if getattr(options, name) != defaults[name]:
+                raise ValueError(
+                    f"--{field.name}={value} has no meaning with --{name}."
+                )
+
+
 def _broken(field: dataclasses.Field, value: Any, rule: str) -> ValueError:
     return ValueError(f"--{field.name}={value} must be {rule}.")
 
@@ -179,6 +203,8 @@ def help_text(options: Any, names: Collection[str] | None = None) -> str:
             line += f" ({'|'.join(rules['choices'])})"
         if rules["required"]:
             line += " (required)"
+        if rules["needs"]:
+            line += f" (needs --{', --'.join(rules['needs'])})"
         text = textwrap.indent(textwrap.fill(texts[field.name], 78), " " * 6)
         groups.setdefault(rules["group"], []).append(f"{line}\n{text}")
     return "\n\n".join("\n".join([f"{g}:", *ls]) for g, ls in groups.items())

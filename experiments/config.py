@@ -26,11 +26,10 @@ class Config(GenerationOptions, EvaluationOptions, DeviceOptions):
         for name in self.needed():
             if not getattr(self, name):
                 raise ValueError(f"--{name} is required with --mode={self.mode}.")
+        flag_fields.check_together(self)
         self.check_processes()
         self.check_evaluation()
         self.check_poses()
-        self.check_study()
-        self.check_training()
         self.check_calls()
 
     @property

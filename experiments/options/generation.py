@@ -49,7 +49,7 @@ class GenerationOptions(ProgramOptions):
     published one, downloaded once."""
     mirror: bool = _generation(False)
     """Takes the poses as in a mirror, left for right."""
-    between: int = _generation(0, minimum=0)
+    between: int = _generation(0, minimum=0, needs=("poses",))
     """Poses put between each two of --poses."""
     skeleton: bool = _generation(False)
     """Shows the poses beside the pictures."""
@@ -95,5 +95,3 @@ class GenerationOptions(ProgramOptions):
                 "--mode=generate takes either --pose, one pose, or --poses, several; "
                 f"got {'both' if self.pose else 'neither'}."
             )
-        if not self.poses:
-            self.require_defaults(("between",), "needs --poses")

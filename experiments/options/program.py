@@ -16,13 +16,19 @@ class ProgramOptions:
     mode: str = _option("train", tuple(modes.MODES), modes=())
     """What to do; --mode=MODE --help shows the flags of a mode."""
     workdir: str = _option(
-        "", path=True, modes=tuple(mode for mode in modes.MODES if mode != "report")
+        "",
+        path=True,
+        modes=tuple(mode for mode in modes.MODES if mode != "report"),
+        not_with=("answers",),
     )
     """Folder of the run: checkpoints, summaries, metrics, pictures; of the whole table
     with --mode=table1. generate, demo and export also take an exported file, or
     hf://user/repository."""
     data_dir: str = _option(
-        "", path=True, modes=("train", "evaluate", "table1", "report", "user_study")
+        "",
+        path=True,
+        modes=("train", "evaluate", "table1", "report", "user_study"),
+        not_with=("generated_dir", "answers"),
     )
     """Data set written by data_prep/build_tfrecords.py."""
     seed: int = _option(
@@ -33,10 +39,3 @@ class ProgramOptions:
         may_change=False,
     )
     """Root of weights, data order and flips; of the order of a user study."""
-
-    def require_defaults(self, names: tuple[str, ...], why: str) -> None:
-        """Refuses other values than the defaults."""
-        for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            if field.name in names and value != field.default:
-                raise ValueError(f"--{field.name}={value} {why}.")

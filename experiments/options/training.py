@@ -10,12 +10,6 @@ from pg2_jax import variants
 
 # What is computed of every validation pair; of pg2_jax.metrics.suite.
 METRICS = ("ssim_pg2", "masked_ssim_pg2", "psnr", "l1", "body_l1")
-_TWO_STAGE_ONLY = (
-    "discriminator_sees_coarse",
-    "refine_sees_pose",
-    "refine_output",
-    "coarse_from",
-)
 
 # A checkpoint knows its networks; other modes compare what a flagfile says of them.
 # The rows of table1 decide the others.
@@ -72,9 +66,11 @@ class TrainingOptions(ProgramOptions):
     refine_full_skip: bool = _network(True)
     """G2 has a skip connection at full resolution. The authors' 128x64 model lacks it;
     their 256x256 model has it."""
-    refine_sees_pose: bool = _network(False)
+    refine_sees_pose: bool = _network(False, needs=("stages=two_stage",))
     """G2 is given the target pose's heat maps too."""
-    refine_output: str = _network("difference", variants.CHOICES["refine_output"])
+    refine_output: str = _network(
+        "difference", variants.CHOICES["refine_output"], needs=("stages=two_stage",)
+    )
     """G2 generates a difference map to add to G1's image (paper), or the image
     itself."""
     discriminator_input: str = _network("pair", variants.CHOICES["discriminator_input"])
@@ -84,7 +80,9 @@ class TrainingOptions(ProgramOptions):
     """Values of the pose heat maps: zero_one (paper) or minus_one_one (released
     code)."""
 
-    dry_run: bool = _training(False, modes=("train",), may_change=True)
+    dry_run: bool = _training(
+        False, modes=("train",), may_change=True, not_with=("coordinator_address",)
+    )
     """Prints the settings, the size of the networks, and what a step takes in
     computation, memory and time on this machine, and writes nothing."""
     coarse_steps: int = _training(22_000, minimum=0)
@@ -92,10 +90,14 @@ class TrainingOptions(ProgramOptions):
     --refine_steps."""
     refine_steps: int = _training(14_000, minimum=0)
     """Steps of stage II, G2 against D with G1 frozen."""
-    coarse_from: str = _training("", path=True, modes=("train",))
+    coarse_from: str = _training(
+        "", path=True, modes=("train",), needs=("stages=two_stage",)
+    )
     """Workdir of another run whose finished stage I this one begins with; it must have
     been trained with the same settings. Only for a new run."""
-    init_from: str = _training("", path=True, modes=("train",))
+    init_from: str = _training(
+        "", path=True, modes=("train",), not_with=("coarse_from",)
+    )
     """Workdir of another run whose networks this one begins with, to fine-tune them on
     other data or with other settings; from step 0, with a new optimizer. The networks
     and the image size must be the same. Only for a new run; --checkpoint says which
@@ -129,10 +131,14 @@ class TrainingOptions(ProgramOptions):
     """The target's body counts twice in L1 (Eq. 1)."""
     flip: bool = _training(True)
     """Mirrors pairs at random (paper, section 4.1)."""
-    discriminator_sees_coarse: bool = _training(False)
+    discriminator_sees_coarse: bool = _training(
+        False, needs=("discriminator_input=triplet", "stages=two_stage")
+    )
     """With discriminator_input=triplet: G1's image goes through D too, which moves the
     batch statistics only (released 128x64 code)."""
-    adversarial_on_source: bool = _training(False)
+    adversarial_on_source: bool = _training(
+        False, needs=("discriminator_input=triplet",)
+    )
     """With discriminator_input=triplet: the adversarial loss averages over D's verdict
     on the source photo too (released 256x256 code)."""
 
@@ -140,15 +146,19 @@ class TrainingOptions(ProgramOptions):
     """Share of the training people, such as 0.05, who are left out of training so that
     --eval_every can score pairs of them; 0 for none. The same people in every run on a
     data set."""
-    eval_every: int = _validation(0, minimum=0, may_change=True)
-    """Steps between evaluations on pairs of the people of --validation_share; one more
-    comes at the end. 0 for none."""
+    eval_every: int = _validation(
+        0, minimum=0, may_change=True, needs=("validation_share",)
+    )
+    """Steps between evaluations on pairs of the people of --validation_share; the test
+    pairs must not choose a model. One more comes at the end. 0 for none."""
     eval_pairs: int = _validation(1000, minimum=0)
     """Pairs of such an evaluation, at most; 0 for all."""
     best_metric: str = _validation("masked_ssim_pg2", METRICS)
     """By what --eval_every finds the best checkpoint of the last stage, which is kept
     beside the newest."""
-    early_stop_evals: int = _validation(0, minimum=0, may_change=True)
+    early_stop_evals: int = _validation(
+        0, minimum=0, may_change=True, needs=("eval_every",)
+    )
     """Ends the last stage when so many evaluations after another have not improved
     --best_metric; 0 for never."""
 
@@ -168,22 +178,3 @@ class TrainingOptions(ProgramOptions):
         """Steps of the stages together."""
         more = self.refine_steps if self.stages == "two_stage" else 0
         return self.coarse_steps + more
-
-    def check_training(self) -> None:
-        """Checks flags of training that need one another, or exclude one another."""
-        if self.discriminator_input != "triplet":
-            names = ("discriminator_sees_coarse", "adversarial_on_source")
-            self.require_defaults(names, "needs --discriminator_input=triplet")
-        if self.stages != "two_stage":
-            why = f"needs --stages=two_stage, got --stages={self.stages}"
-            self.require_defaults(_TWO_STAGE_ONLY, why)
-        if self.eval_every and not self.validation_share:
-            raise ValueError(
-                f"--eval_every={self.eval_every} needs --validation_share, such as "
-                "0.05: pairs of people who are left out of training. The test pairs "
-                "must not choose a model."
-            )
-        if not self.eval_every:
-            self.require_defaults(("early_stop_evals",), "needs --eval_every")
-        if self.coarse_from:
-            self.require_defaults(("init_from",), "has no meaning with --coarse_from")

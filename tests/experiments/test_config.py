@@ -117,7 +117,7 @@ def test_the_papers_figures():
         ({"halve_every": 0}, "--halve_every=0 must be at least 1"),
         (
             {"mode": "evaluate", "checkpoint": "best", "checkpoint_step": 3},
-            "--checkpoint=best contradicts --checkpoint_step",
+            "--checkpoint=best has no meaning with --checkpoint_step",
         ),
         (
             {"init_from": "a", "coarse_from": "b"},
@@ -203,6 +203,11 @@ def test_the_flags_of_other_modes_are_refused_with_the_modes_that_take_them():
             "--dry_run=True is not for --mode=evaluate but for --mode=train.",
         ),
         (["--mode=report", "--output=o"], "--workdir=w is not for --mode=report but"),
+        (["--lpips=a.pth"], "--lpips=a.pth is not for --mode=train but for --mode=eva"),
+        (["--workdirs=a"], "--workdirs=a is not for --mode=train but for --mode=repo"),
+        (["--port=1"], "--port=1 is not for --mode=train but for --mode=demo"),
+        (["--steps_scale=0.5"], "--steps_scale=0.5 is not for --mode=train but for -"),
+        (["--mode=evaluate", "--study_images=3"], "=3 is not for --mode=evaluate but"),
         (
             ["--mode=evaluate", "--critic_input=pair"],
             "--discriminator_input=pair is not for",

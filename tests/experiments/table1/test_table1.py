@@ -248,11 +248,6 @@ def test_the_workdir_of_a_run_is_refused(table, pair_dataset):
         table1.table1(make_table_config(pair_dataset, workdir))
 
 
-def test_flags_of_the_table_are_refused_elsewhere(pair_dataset, tmp_path):
-    with pytest.raises(ValueError, match=r"--steps_scale=0.5 is for --mode=table1"):
-        make_config(pair_dataset, tmp_path, steps_scale=0.5)
-
-
 def test_scaled_steps():
     config = Config(
         mode="table1", workdir="w", data_dir="d", image_size="32x16", steps_scale=0.01

@@ -175,16 +175,16 @@ def _synthesize(
             f"--source_dir={folder} is not empty; to convert what it holds, use "
             "--dataset=market1501"
         )
-    synthesize_people.synthesize(
-        folder,
+    people = synthesize_people.Options(
+        output_dir=str(folder),
         train_identities=options.train_identities,
         test_identities=options.test_identities,
         images_per_identity=options.images_per_identity,
-        height=height,
-        width=width,
+        image_size=f"{height}x{width}",
         seed=options.seed,
         workers=options.workers,
     )
+    synthesize_people.synthesize(people)
     return folder
 
 

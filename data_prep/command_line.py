@@ -53,6 +53,7 @@ def run(
             )
         given = options(**parsed.values)
         flag_fields.check(given)
+        flag_fields.check_together(given)
         return show(program(given, *parsed.rest))
     except flags.Error as error:
         print(f"error: {flag_fields.message(error)}; see --help", file=sys.stderr)

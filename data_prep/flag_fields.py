@@ -7,6 +7,7 @@ import ast
 import dataclasses
 import inspect
 import itertools
+import operator
 import os
 import re
 import textwrap
@@ -22,6 +23,12 @@ _DEFINE: dict[Any, Any] = {
     bool: flags.DEFINE_boolean,
     int | None: flags.DEFINE_integer,
     Sequence[str]: flags.DEFINE_list,
+}
+_BOUNDS = {
+    "minimum": (operator.ge, "at least"),
+    "maximum": (operator.le, "at most"),
+    "above": (operator.gt, "above"),
+    "below": (operator.lt, "below"),
 }
 _HELP = ("--help", "-help", "-h", "-?", "--helpshort", "--helpfull")
 
@@ -104,19 +111,18 @@ def parse(
     _, *rest = values(["program", *words])
     fields = {field.name: field for field in dataclasses.fields(options)}
     return Parsed(
-        {name: _expand(field, values[name].value) for name, field in fields.items()},
+        {name: _value(field, values[name].value) for name, field in fields.items()},
         {name for name in fields if values[name].present},
         rest,
     )
 
 
-def _expand(field: dataclasses.Field, value: Any) -> Any:
-    """Replaces a leading `~`, which the shell leaves alone behind `--name=`."""
-    if not field.metadata["path"]:
-        return value
-    if isinstance(value, str):
-        return os.path.expanduser(value)
-    return [os.path.expanduser(path) for path in value]
+def _value(field: dataclasses.Field, value: Any) -> Any:
+    """What a flag says; a leading `~` is replaced, which the shell leaves alone behind
+    `--name=`."""
+    if isinstance(value, list):
+        return tuple(_value(field, part) for part in value)
+    return os.path.expanduser(value) if field.metadata["path"] else value
 
 
 def check(options: Any) -> None:
@@ -130,15 +136,13 @@ def check(options: Any) -> None:
         if value is None:
             continue
         if rules["choices"] and value not in rules["choices"]:
-            raise _broken(field, value, f"one of {', '.join(rules['choices'])}")
-        if rules["minimum"] is not None and value < rules["minimum"]:
-            raise _broken(field, value, f"at least {rules['minimum']}")
-        if rules["maximum"] is not None and value > rules["maximum"]:
-            raise _broken(field, value, f"at most {rules['maximum']}")
-        if rules["above"] is not None and value <= rules["above"]:
-            raise _broken(field, value, f"above {rules['above']}")
-        if rules["below"] is not None and value >= rules["below"]:
-            raise _broken(field, value, f"below {rules['below']}")
+            raise ValueError(
+                f"--{field.name}={value} must be one of {', '.join(rules['choices'])}."
+            )
+        for name, (holds, words) in _BOUNDS.items():
+            bound = rules[name]
+            if bound is not None and not holds(value, bound):
+                raise ValueError(f"--{field.name}={value} must be {words} {bound}.")
     for field in dataclasses.fields(options):
         if field.metadata["required"] and not getattr(options, field.name):
             raise ValueError(f"--{field.name} is required.")
@@ -161,10 +165,6 @@ def check_together(options: Any) -> None:
                 raise ValueError(
                     f"--{field.name}={value} has no meaning with --{name}."
                 )
-
-
-def _broken(field: dataclasses.Field, value: Any, rule: str) -> ValueError:
-    return ValueError(f"--{field.name}={value} must be {rule}.")
 
 
 def message(error: flags.Error) -> str:

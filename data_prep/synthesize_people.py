@@ -102,48 +102,23 @@ class _Job:
 _Maker = Callable[[_Job], tuple[str, np.ndarray]]
 
 
-def synthesize(
-    output_dir: str | os.PathLike[str],
-    *,
-    train_identities: int,
-    test_identities: int,
-    images_per_identity: int,
-    height: int,
-    width: int,
-    seed: int = 0,
-    workers: int = 0,
-) -> Summary:
-    """Writes the data set; either all of it or, on an error, nothing.
-
-    `output_dir` is created; it may exist only if it is empty. `workers` has no
-    influence on the result.
-    """
+def synthesize(options: Options) -> Summary:
+    """Writes the data set; either all of it or, on an error, nothing."""
     begin = time.perf_counter()
-    _check(
-        Options(
-            output_dir=str(output_dir),
-            train_identities=train_identities,
-            test_identities=test_identities,
-            images_per_identity=images_per_identity,
-            image_size=f"{height}x{width}",
-            seed=seed,
-            workers=workers,
-        ),
-        height,
-        width,
-    )
-    people = {"train": train_identities, "test": test_identities}
-    jobs = _list_jobs(people, images_per_identity)
+    height, width = files.parse_size("image_size", options.image_size)
+    _check(options, height, width)
+    people = {"train": options.train_identities, "test": options.test_identities}
+    jobs = _list_jobs(people, options.images_per_identity)
     # Behind a symbolic link the data go where it points; renaming would replace it.
-    target = pathlib.Path(os.path.realpath(output_dir))
+    target = pathlib.Path(os.path.realpath(options.output_dir))
     _check_free(target)
     with output_folder.staging(target) as stage:
         folder = stage / target.name
         folder.mkdir()
         make = functools.partial(
-            _make_image, folder=folder, seed=seed, height=height, width=width
+            _make_image, folder=folder, seed=options.seed, height=height, width=width
         )
-        keypoints = _fill(folder, make, jobs, workers)
+        keypoints = _fill(folder, make, jobs, options.workers)
         sheet.write_contact_sheet(folder, height, width)
         output_folder.publish(folder, target, stage)
     complete = [bool(points[_TRUNK, 2].all()) for points in keypoints.values()]
@@ -229,22 +204,12 @@ def _make_image(
 
 def main(words: Sequence[str]) -> int:
     """Makes the people whom the flags ask for; returns the exit code."""
-    return command_line.run(words, Options, _synthesize, __doc__)
-
-
-def _synthesize(options: Options) -> str:
-    height, width = files.parse_size("image_size", options.image_size)
-    summary = synthesize(
-        options.output_dir,
-        train_identities=options.train_identities,
-        test_identities=options.test_identities,
-        images_per_identity=options.images_per_identity,
-        height=height,
-        width=width,
-        seed=options.seed,
-        workers=options.workers,
+    return command_line.run(
+        words,
+        Options,
+        lambda options: f"{options.output_dir}: {synthesize(options)}",
+        __doc__,
     )
-    return f"{options.output_dir}: {summary}"
 
 
 if __name__ == "__main__":

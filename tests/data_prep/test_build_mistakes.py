@@ -242,8 +242,8 @@ def test_home_is_expanded_in_every_path(monkeypatch):
     folders = ["--source_dir=~/in", "--output_dir=~/out"]
     options = _options(*folders, "--annotations=~/a.csv,b.csv", "--pairs=,~/p.csv")
     assert (options.source_dir, options.output_dir) == ("/home/me/in", "/home/me/out")
-    assert options.annotations == ["/home/me/a.csv", "b.csv"]
-    assert options.pairs == ["", "/home/me/p.csv"]
+    assert options.annotations == ("/home/me/a.csv", "b.csv")
+    assert options.pairs == ("", "/home/me/p.csv")
 
 
 def _run_script(*arguments):

@@ -24,7 +24,8 @@ import os
 import pathlib
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import tqdm
@@ -90,8 +91,7 @@ class Summary:
         )
 
 
-@dataclasses.dataclass(frozen=True)
-class _Job:
+class _Job(NamedTuple):
     """One picture to make."""
 
     split: str
@@ -136,7 +136,9 @@ def _fill(
     """Writes pictures and annotations; returns "split/name" -> keypoints [18, 3]."""
     for split in _SPLITS:
         (folder / f"bounding_box_{split}").mkdir()
-    keypoints = dict(_run(make, jobs, workers))
+    with workers_lib.results(make, jobs, workers) as made:
+        progress = tqdm.tqdm(made, total=len(jobs), unit="image", desc="synthesize")
+        keypoints = dict(progress)
     for split in _SPLITS:
         rows = {
             key.partition("/")[2]: keypoints[key]
@@ -178,17 +180,6 @@ def _list_jobs(people: dict[str, int], images: int) -> list[_Job]:
         for person in range(people[split])
         for index in range(images)
     ]
-
-
-def _run(
-    make: _Maker, jobs: list[_Job], workers: int
-) -> Iterator[tuple[str, np.ndarray]]:
-    """Yields the result of all jobs, in any order, with a progress bar."""
-    progress = tqdm.tqdm(total=len(jobs), unit="image", desc="synthesize")
-    with progress, workers_lib.results(make, jobs, workers) as results:
-        for result in results:
-            progress.update()
-            yield result
 
 
 def _make_image(

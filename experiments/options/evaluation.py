@@ -119,7 +119,9 @@ class EvaluationOptions(ProgramOptions):
     """Seeds to repeat every row with, such as 0,1,2; default: --seed."""
     steps_scale: float = _table1(1.0, above=0, modes=("table1",))
     """Multiplies the steps of every row, such as 0.01."""
-    tf1_checkpoint: str = _table1("", path=True, modes=("import_checkpoint",))
+    tf1_checkpoint: str = _table1(
+        "", path=True, group="Import", modes=("import_checkpoint",)
+    )
     """The authors' checkpoint without suffix, such as model/model.ckpt-22000."""
 
     study_images: int = _study(55, minimum=1, not_with=("answers",))

@@ -25,7 +25,6 @@ import pathlib
 import sys
 import time
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 import numpy as np
 import tqdm
@@ -91,7 +90,8 @@ class Summary:
         )
 
 
-class _Job(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class _Job:
     """One picture to make."""
 
     split: str

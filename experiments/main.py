@@ -7,6 +7,7 @@ import importlib
 import os
 import signal
 import sys
+from collections.abc import Mapping
 from typing import NoReturn
 
 from absl import flags, logging
@@ -32,7 +33,7 @@ def main(words: list[str]) -> None:
     except flags.Error as error:
         sys.exit(f"error: {flag_fields.message(error)}; see --help")
     except (ValueError, OSError) as error:
-        sys.exit(f"error: {errors.for_programs(error, {})}")
+        _fail(_message(error, {}), several=False)
     run(config)
 
 
@@ -56,16 +57,14 @@ def run(config: Config) -> None:
             # The shell's status for the signal that stopped a training.
             sys.exit(128 + stopped_by)
     except (ValueError, OSError, FloatingPointError) as error:
-        if os.environ.get("PG2_TRACEBACK"):
-            raise
-        _fail(errors.for_programs(error, mode.flag_of), several)
+        _fail(_message(error, mode.flag_of), several=several)
     except RuntimeError as error:
         # What XLA raises; the first line names the bytes.
         if "RESOURCE_EXHAUSTED" not in str(error):
             raise
         first_line = str(error).partition("\n")[0]
         advice = "Try --remat, --grad_accumulation, or a smaller --batch_size."
-        _fail(f"{first_line} {advice}", several)
+        _fail(f"{first_line} {advice}", several=several)
     except KeyboardInterrupt as stopped:
         number = stopped.args[0] if stopped.args else signal.SIGINT
         print("interrupted", file=sys.stderr)
@@ -73,7 +72,13 @@ def run(config: Config) -> None:
         _exit_at_once(128 + number)
 
 
-def _fail(message: str, several: bool) -> NoReturn:
+def _message(error: Exception, flag_of: Mapping[str, str]) -> str:
+    if os.environ.get("PG2_TRACEBACK"):
+        raise error
+    return errors.for_programs(error, flag_of)
+
+
+def _fail(message: str, *, several: bool) -> NoReturn:
     """Ends this process for a mistake, or for what went wrong."""
     if not several:
         sys.exit(f"error: {message}")

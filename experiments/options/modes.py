@@ -87,6 +87,6 @@ MODES = {
         ("workdir", "tf1_checkpoint"),
     ),
 }
-# What draws with the weights of a checkpoint.
+# What generates with the weights of a checkpoint.
 OF_A_CHECKPOINT = ("evaluate", "generate", "export", "demo", "user_study")
 TRAINING = ("train", "table1")

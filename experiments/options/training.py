@@ -35,7 +35,9 @@ _reporting = functools.partial(
 class TrainingOptions(ProgramOptions):
     """The networks, how they are trained, and what a training says of itself."""
 
-    image_size: str = _network("", modes=(*modes.TRAINING, "evaluate", "generate"))
+    image_size: str = _network(
+        "", modes=(*modes.TRAINING, "evaluate", "generate", "import_checkpoint")
+    )
     """HxW in pixels; must equal the data set's, and defaults to it."""
     stages: str = _network("two_stage", variants.CHOICES["stages"], modes=_NOT_TABLE1)
     """two_stage: G1, then G2 against D (the paper's G1+G2+D). one_stage: G1 against D

@@ -3,6 +3,7 @@
 import dataclasses
 import importlib.util
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -249,7 +250,7 @@ def test_every_mode_has_its_program_and_an_example_that_parses(monkeypatch):
         module, function = mode.program.split(":")
         assert importlib.util.find_spec(module) is not None
         source = pathlib.Path(importlib.util.find_spec(module).origin).read_text()
-        assert f"def {function}(config: Config)" in source
+        assert re.search(rf"^def {function}\(\s*config: Config", source, re.MULTILINE)
 
 
 def help_of(*words):

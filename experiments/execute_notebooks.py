@@ -30,12 +30,7 @@ _NOT_A_NOTEBOOK = (
 
 
 def read(path: pathlib.Path) -> nbformat.NotebookNode:
-    """Reads a notebook.
-
-    Raises:
-        ValueError: the file is not one.
-        OSError: it cannot be read.
-    """
+    """Reads a notebook; a file that is none is a ValueError."""
     try:
         return nbformat.read(path, as_version=4)
     except _NOT_A_NOTEBOOK as error:
@@ -44,15 +39,8 @@ def read(path: pathlib.Path) -> nbformat.NotebookNode:
 
 
 def execute(notebook: nbformat.NotebookNode, folder: pathlib.Path) -> None:
-    """Runs all cells in a fresh kernel; their outputs replace the old ones.
-
-    Args:
-        notebook: is changed.
-        folder: that its relative paths begin in.
-
-    Raises:
-        ValueError: a cell failed; names it and its error.
-    """
+    """Runs all cells in a fresh kernel, in a folder; their outputs replace the old
+    ones. A cell that fails is a ValueError with its error."""
     place = {"metadata": {"path": str(folder)}}
     client = nbclient.NotebookClient(
         notebook,

@@ -73,16 +73,15 @@ def people(tmp_path_factory) -> pathlib.Path:
     from data_prep import synthesize_people
 
     folder = tmp_path_factory.mktemp("synthetic") / "people"
-    synthesize_people.synthesize(
-        folder,
+    options = synthesize_people.Options(
+        output_dir=str(folder),
         train_identities=4,
         test_identities=2,
         images_per_identity=6,
-        height=32,
-        width=16,
-        seed=0,
+        image_size="32x16",
         workers=1,
     )
+    synthesize_people.synthesize(options)
     return folder
 
 

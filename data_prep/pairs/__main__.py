@@ -1,7 +1,7 @@
 """python -m data_prep.pairs: see `field_protocol`."""
 
-from data_prep import command_line
+import sys
+
 from data_prep.pairs import field_protocol
 
-field_protocol.define_flags()
-command_line.start(field_protocol.main)
+sys.exit(field_protocol.main(sys.argv[1:]))

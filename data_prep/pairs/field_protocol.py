@@ -9,13 +9,14 @@ of Market-1501 come out row by row.
 """
 
 import collections
+import dataclasses
 import pathlib
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from absl import flags
 
 from data_prep import command_line
+from data_prep.flag_fields import option
 from data_prep.pairs import pair_list
 from data_prep.pairs.pair_list import Pair, PairList
 from data_prep.sources import deepfashion_names
@@ -185,77 +186,47 @@ def unused(
     return counts
 
 
-def define_flags() -> None:
-    """Defines the flags of `main`."""
-    flags.DEFINE_enum(
-        "dataset", "market1501", DATASETS, "How photo names give identities."
-    )
-    flags.DEFINE_enum(
-        "pair_protocol",
-        "field",
-        PROTOCOLS,
-        "Whose pairs: those that later papers share, or those of PG2's own program "
-        "(data_prep/pairs/pg2_protocol.py).",
-    )
-    flags.DEFINE_string(
-        "photos",
-        "",
-        "Folder of the split's photos; of a folder of people, <person>/<photo>. "
-        "--pair_protocol=pg2 shuffles all of them, by default those that --annotations "
-        "names; MATLAB files need it for names.",
-    )
-    flags.DEFINE_string(
-        "annotations",
-        None,
-        "Keypoint file in any format that pg2_jax.keypoints reads.",
-    )
-    flags.DEFINE_enum(
-        "split",
-        None,
-        ("train", "test"),
-        "train: all pairs; test: a seeded sample.",
-    )
-    flags.DEFINE_string(
-        "output", None, "Where to write the list, a csv with the header from,to."
-    )
-    flags.DEFINE_enum(
-        "on_error",
-        "fail",
-        ("fail", "skip"),
-        "fail: list all bad rows, write nothing. skip: leave them out.",
-    )
-    flags.DEFINE_boolean("overwrite", False, "Replace --output if it is there.")
-    flags.DEFINE_integer(
-        "max_pairs",
-        None,
-        "At most so many pairs (default: train all, test 12000; with "
-        "--pair_protocol=pg2 12800 of market1501 and all of deepfashion).",
-        lower_bound=1,
-    )
-    flags.DEFINE_integer(
-        "seed",
-        0,
-        "Seed of the sample; 0 gives the published test list.",
-        lower_bound=0,
-        upper_bound=command_line.MAX_SEED,
-    )
-    flags.mark_flags_as_required(["annotations", "split", "output"])
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Options:
+    """Which list to write."""
+
+    dataset: str = option("market1501", DATASETS)
+    """How photo names give identities."""
+    pair_protocol: str = option("field", PROTOCOLS)
+    """Whose pairs: those that later papers share, or those of PG2's own program
+    (data_prep/pairs/pg2_protocol.py)."""
+    photos: str = option("", path=True)
+    """Folder of the split's photos; of a folder of people, <person>/<photo>.
+    --pair_protocol=pg2 shuffles all of them, by default those that --annotations names;
+    MATLAB files need it for names."""
+    annotations: str = option("", path=True, required=True)
+    """Keypoint file in any format that pg2_jax.keypoints reads."""
+    split: str = option(None, ("train", "test"), required=True)
+    """train: all pairs; test: a seeded sample."""
+    output: str = option("", path=True, required=True)
+    """Where to write the list, a csv with the header from,to."""
+    on_error: str = option("fail", ("fail", "skip"))
+    """fail: list all bad rows, write nothing. skip: leave them out."""
+    overwrite: bool = option(False)
+    """Replace --output if it is there."""
+    max_pairs: int | None = option(None, minimum=1)
+    """At most so many pairs (default: train all, test 12000; with --pair_protocol=pg2
+    12800 of market1501 and all of deepfashion)."""
+    seed: int = option(0, minimum=0, maximum=command_line.MAX_SEED)
+    """Seed of the sample; 0 gives the published test list."""
 
 
-def main(argv: list[str]) -> int:
+def main(words: Sequence[str]) -> int:
     """Writes the list that the flags ask for; returns the exit code."""
-    return command_line.run(argv, _write_list)
+    return command_line.run(words, Options, _write_list, __doc__)
 
 
-def _write_list() -> str:
+def _write_list(args: Options) -> str:
     """Does what the flags ask for and says what was written."""
     from data_prep.pairs import pair_choice, pair_files
     from data_prep.records import summary  # They build on this module.
 
-    args = flags.FLAGS
-    source, output = (
-        command_line.expand(path) for path in (args.annotations, args.output)
-    )
+    source, output = args.annotations, args.output
     command_line.check_output(
         "--output", pathlib.Path(output), overwrite=args.overwrite
     )
@@ -277,7 +248,7 @@ def _write_list() -> str:
 
 
 def _read(
-    source: str, args: flags.FlagValues, problems: list[str]
+    source: str, args: Options, problems: list[str]
 ) -> tuple[list[str], dict[str, np.ndarray]]:
     """Returns the names of the split's photos, and the keypoints of the annotated."""
     from data_prep.sources import photo_names, readers  # It builds on this module.
@@ -285,7 +256,7 @@ def _read(
     if not args.photos:
         annotated = keypoint_files.read(source, problems)
         return list(annotated), annotated
-    folder = pathlib.Path(command_line.expand(args.photos))
+    folder = pathlib.Path(args.photos)
     photos = readers.names_in(folder, args.dataset, "--photos")
     known = photo_names.PhotoNames(photos, photo_names.simplifier(args.dataset))
     placed = keypoint_files.read_placed(source, problems, photos=photos)

@@ -6,6 +6,7 @@ import pathlib
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from pg2_jax import errors
 from pg2_jax.keypoints import base
 from pg2_jax.photos import photo_files
 
@@ -14,7 +15,7 @@ CONTACT_SHEET, REPORT = "_contact.png", "_report.csv"
 
 
 class Listing(NamedTuple):
-    """Photos that were found.
+    """Photos.
 
     Attributes:
         folder: what the names are relative to.
@@ -39,39 +40,31 @@ def find(text: str) -> Listing:
             stands for any folders; names are relative to the last folder before the
             first wildcard.
 
-    Returns:
-        The photos, at least one.
-
     Raises:
         ValueError: no such folder, or no photo in it.
     """
     path = pathlib.Path(text)
     problems: list[str] = []
     if path.is_dir():
-        folder, found = path, _walk(path, problems)
+        folder, files = path, _walk(path, problems)
     elif path.is_file():
-        folder, found = path.parent, iter([path])
+        folder, files = path.parent, iter([path])
     elif glob.has_magic(text):
-        folder, found = _match(path)
+        folder, files = _match(path)
     else:
-        raise ValueError(f"--photos={text}: there is no such folder, photo or pattern")
-    names = [each.relative_to(folder).as_posix() for each in found if _is_photo(each)]
+        rule = ": there is no such folder, photo or pattern"
+        raise errors.ArgumentError("photos", text, rule)
+    names = [each.relative_to(folder).as_posix() for each in files if _is_photo(each)]
     if not names and not problems:
-        raise ValueError(
-            f"--photos={text}: no photos there ({', '.join(photo_files.SUFFIXES)})"
-        )
+        rule = f": no photos there ({', '.join(photo_files.SUFFIXES)})"
+        raise errors.ArgumentError("photos", text, rule)
     listing = checked(folder, names)
     return listing._replace(problems=problems + listing.problems)
 
 
 def checked(folder: pathlib.Path, names: list[str]) -> Listing:
-    """Returns the photos whose names an annotation file can hold, and the others as
-    problems.
-
-    Args:
-        folder: what the names are relative to.
-        names: of photos, with "/" between folders.
-    """
+    """Returns the photos of a folder whose names, with "/" between folders, an
+    annotation file can hold, and the others as problems."""
     problems, usable = [], []
     for name in sorted(names):
         try:

@@ -15,16 +15,20 @@ SMALL = {
     "train_identities": 3,
     "test_identities": 2,
     "images_per_identity": 4,
-    "height": 64,
-    "width": 32,
+    "image_size": "64x32",
 }
 INDEX = {name: i for i, name in enumerate(body.KEYPOINTS)}
+
+
+def synthesize(folder, **options):
+    options = synthesize_people.Options(output_dir=str(folder), **options)
+    return synthesize_people.synthesize(options)
 
 
 @pytest.fixture(scope="module")
 def people(tmp_path_factory):
     folder = tmp_path_factory.mktemp("people") / "out"
-    summary = synthesize_people.synthesize(folder, **SMALL, seed=1, workers=1)
+    summary = synthesize(folder, **SMALL, seed=1, workers=1)
     return folder, summary
 
 
@@ -70,14 +74,14 @@ def missing(photo):
 
 
 def test_the_number_of_workers_does_not_change_a_byte(people, tmp_path):
-    synthesize_people.synthesize(tmp_path / "two", **SMALL, seed=1, workers=2)
+    synthesize(tmp_path / "two", **SMALL, seed=1, workers=2)
     assert contents(tmp_path / "two") == contents(people[0])
 
 
 def test_seeds_differ_and_more_images_keep_the_first(people, tmp_path):
     arguments = SMALL | {"images_per_identity": 2}
-    synthesize_people.synthesize(tmp_path / "few", **arguments, seed=1, workers=1)
-    synthesize_people.synthesize(tmp_path / "other", **arguments, seed=2, workers=1)
+    synthesize(tmp_path / "few", **arguments, seed=1, workers=1)
+    synthesize(tmp_path / "other", **arguments, seed=2, workers=1)
     few, other = contents(tmp_path / "few"), contents(tmp_path / "other")
     pictures = {k: v for k, v in few.items() if k.startswith("bounding")}
     assert len(pictures) == 10
@@ -162,8 +166,8 @@ def test_contact_sheet_has_a_row_per_person(people):
 
 def test_most_people_have_both_shoulders_and_hips(tmp_path):
     arguments = SMALL | {"train_identities": 19, "test_identities": 1}
-    arguments |= {"images_per_identity": 8, "height": 32, "width": 16}
-    summary = synthesize_people.synthesize(tmp_path / "out", **arguments)
+    arguments |= {"images_per_identity": 8, "image_size": "32x16"}
+    summary = synthesize(tmp_path / "out", **arguments)
     assert summary.complete_share > 0.7
 
 
@@ -244,7 +248,7 @@ def test_a_print_is_on_the_chest_and_not_on_the_back():
 def test_a_full_folder_is_refused_and_kept(tmp_path):
     (tmp_path / "mine.txt").write_text("mine")
     with pytest.raises(ValueError, match=r"--output_dir=.* empty folder"):
-        synthesize_people.synthesize(tmp_path, **SMALL)
+        synthesize(tmp_path, **SMALL)
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
 
@@ -256,16 +260,16 @@ def test_a_full_folder_is_refused_and_kept(tmp_path):
         ({"images_per_identity": 0}, "--images_per_identity=0 must be at least 1"),
         ({"images_per_identity": 10_000}, "at most 9999"),
         ({"train_identities": 9998, "test_identities": 2}, "add up to at most 9999"),
-        ({"height": 31}, r"--image_size=31x32: the height must be 32"),
-        ({"width": 4}, r"--image_size=64x4.*width 16"),
-        ({"seed": -1}, "--seed=-1 must be from 0 to 4294967295"),
-        ({"seed": 2**32}, "--seed=4294967296 must be from 0 to 4294967295"),
+        ({"image_size": "31x32"}, r"--image_size=31x32: the height must be 32"),
+        ({"image_size": "64x4"}, r"--image_size=64x4.*width 16"),
+        ({"seed": -1}, "--seed=-1 must be at least 0"),
+        ({"seed": 2**32}, "--seed=4294967296 must be at most 4294967295"),
         ({"workers": -2}, "--workers=-2 must be at least 0"),
     ],
 )
 def test_bad_arguments_are_named(tmp_path, change, message):
     with pytest.raises(ValueError, match=message):
-        synthesize_people.synthesize(tmp_path / "out", **SMALL | change)
+        synthesize(tmp_path / "out", **SMALL | change)
     assert not list(tmp_path.iterdir())
 
 
@@ -274,7 +278,7 @@ def test_data_land_where_a_link_points_and_the_link_stays(tmp_path):
     link = tmp_path / "out"
     link.symlink_to("disk/people")
     small = SMALL | {"train_identities": 1, "test_identities": 1}
-    synthesize_people.synthesize(link, **small, workers=1)
+    synthesize(link, **small, workers=1)
     assert link.is_symlink()
     assert len(contents(tmp_path / "disk" / "people")) == 8 + 2 + 1
 
@@ -283,7 +287,7 @@ def test_cores_are_counted_where_the_system_does_not_say_which(tmp_path, monkeyp
     monkeypatch.delattr(os, "sched_getaffinity", raising=False)
     monkeypatch.setattr(os, "cpu_count", lambda: None)
     small = SMALL | {"train_identities": 1, "test_identities": 1}
-    summary = synthesize_people.synthesize(tmp_path / "out", **small)
+    summary = synthesize(tmp_path / "out", **small)
     assert summary.images == 8
 
 
@@ -294,5 +298,5 @@ def test_a_failure_leaves_nothing_behind(tmp_path, monkeypatch, error):
 
     monkeypatch.setattr(sheet, "write_contact_sheet", fail)
     with pytest.raises(type(error)):
-        synthesize_people.synthesize(tmp_path / "out", **SMALL, workers=1)
+        synthesize(tmp_path / "out", **SMALL, workers=1)
     assert not list(tmp_path.iterdir())

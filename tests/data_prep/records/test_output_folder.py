@@ -10,7 +10,6 @@ import subprocess
 import sys
 
 import pytest
-from absl import flags
 
 from data_prep import build_tfrecords
 from data_prep.records import output_folder, pose_pairs
@@ -80,16 +79,12 @@ def test_terminated_while_writing_leaves_nothing(market, tmp_path, monkeypatch):
         seen.extend(listing(tmp_path))
         signal.raise_signal(signal.SIGTERM)
 
-    values = flags.FlagValues()
-    build_tfrecords.define_flags(values)
-    arguments = [f"--source_dir={market}", f"--output_dir={tmp_path}/out"]
-    values(["build_tfrecords", *arguments, f"--image_size={SIZE}"])
-    monkeypatch.setattr(flags, "FLAGS", values)
+    words = [f"--source_dir={market}", f"--output_dir={tmp_path}/out"]
     monkeypatch.setattr(pose_pairs.PhotoStore, "record", terminate)
     before = signal.getsignal(signal.SIGTERM)
     try:
         with pytest.raises(SystemExit) as stop:
-            build_tfrecords.main(["build_tfrecords"])
+            build_tfrecords.main([*words, f"--image_size={SIZE}"])
     finally:
         signal.signal(signal.SIGTERM, before)
     assert stop.value.code == 128 + signal.SIGTERM

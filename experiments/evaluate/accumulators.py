@@ -1,106 +1,176 @@
-"""What an evaluation computes besides the metrics of pixels, as its flags ask for."""
+"""All numbers of an evaluation, as its flags ask for them, batch by batch."""
 
 import pathlib
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
+import tqdm
 
 from experiments.config import Config
 from experiments.evaluate import (
     extracted_scores,
     fid_reference,
-    generated_keypoints,
     inception_scores,
-    lpips_files,
+    metric_weights,
     statistics,
 )
-from experiments.evaluate.detector import Detector
-from pg2_jax import downloads
+from experiments.evaluate.extracted_scores import Extractor, Values
+from experiments.evaluate.metric import Batch, Facts, Records, Scores, Taker
+from pg2_jax.metrics import suite
 
 
-class Collectors:
-    """The numbers of pairs that take an extractor, and the numbers of sets."""
+class PairScores:
+    """Accumulates the scores of each pair: those of the pixels, which come with the
+    batch, and those of extractors; see `metric.Accumulator`."""
+
+    def __init__(self, extractors: Sequence[Extractor] = ()):
+        """Takes at most one extractor for each metric."""
+        self._extractors = {one.name: one for one in extractors}
+        self._lacks: dict[str, str] = {}
+        # By kind and name.
+        self._parts: dict[str, dict[str, list[Values]]] = {}
+        self._size = (0, 0)
+        self.names: list[tuple[str, str]] = []
+
+    def add(self, batch: Batch) -> None:
+        """Takes the next batch."""
+        self._size = batch.target.shape[1], batch.target.shape[2]
+        # What comes out of jit is sorted by name, kinds as well as metrics.
+        for kind in batch.images:
+            scores = batch.pixel_scores.get(kind, {})
+            for name in filter(scores.__contains__, suite.METRICS):
+                values = Values(scores[name], np.ones(len(scores[name])))
+                self._keep(kind, name, values, batch)
+        for name, metric in extracted_scores.METRICS.items():
+            extractor = self._extractors.get(name)
+            lack = extractor.lack(batch) if extractor else f"needs {metric.needs}"
+            if extractor is None or lack:
+                self._lacks[name] = lack
+                continue
+            for kind, generated in batch.images.items():
+                values = extractor.score(generated, batch, len(self.names))
+                self._keep(kind, name, values, batch)
+        self.names += batch.names
+
+    def _keep(self, kind: str, name: str, values: Values, batch: Batch) -> None:
+        kept = Values(*(np.asarray(x)[: len(batch.names)] for x in values))
+        self._parts.setdefault(kind, {}).setdefault(name, []).append(kept)
+
+    def scores(self) -> Scores:
+        """[N] by kind and metric."""
+        return self._joined(0)
+
+    def records(self, facts: Facts) -> Records:
+        """The record of each number by kind and name, as metrics.json has it."""
+        origins = {name: one.origin for name, one in self._extractors.items()}
+        return statistics.records(self.scores(), facts, self._joined(1), origins)
+
+    def not_computed(self, facts: Facts) -> dict[str, str]:
+        """Why each number that `records` does not give is not there."""
+        masks = frozenset(facts.masks)
+        lacks = {n: suite.needs(m, self._size, masks) for n, m in suite.METRICS.items()}
+        of_pixels = {name: f"needs {lack}" for name, lack in lacks.items() if lack}
+        return {**of_pixels, **self._lacks}
+
+    def _joined(self, field: int) -> Scores:
+        return {
+            kind: {
+                name: np.concatenate([values[field] for values in parts])
+                for name, parts in by_name.items()
+            }
+            for kind, by_name in self._parts.items()
+        }
+
+
+class Numbers:
+    """The numbers of pairs and those of sets; a context that closes its models."""
 
     def __init__(
-        self,
-        config: Config,
-        open_data: Callable[[str], fid_reference.DataSet],
-        generated_poses: Sequence[np.ndarray] | None = None,
+        self, config: Config, generated_poses: Sequence[np.ndarray] | None = None
     ):
         """Loads what the flags name, before any work is done.
 
         Args:
             config: has the flags.
-            open_data: opens a data set for --fid_reference.
             generated_poses: [18, 3] of each generated image, of
                 --generated_annotations.
 
         Raises:
             ValueError: a file is not there or something else; names its flag.
         """
-        extractors = [
-            extracted_scores.by_lpips(weights)
-            for weights in lpips_files.load(config.lpips)
-        ]
-        self._poses = _drawn_poses(config, generated_poses)
-        if self._poses:
-            extractors.append(extracted_scores.by_pckh(self._poses))
-        if config.detector:
-            path = pathlib.Path(config.detector)
-            model = Detector(path)
-            sha256 = downloads.sha256(path)
-            extractors.append(extracted_scores.by_detector(model, path.name, sha256))
-        weights = inception_scores.load(config.inception)
+        weights = metric_weights.inception(config.inception)
         references = fid_reference.load(
-            config.fid_reference,
-            config.data_dir,
-            open_data,
-            weights,
-            inception_scores.features,
+            config.fid_reference, config.data_dir, weights, inception_scores.features
         )
-        self._pairs = extracted_scores.Collector(extractors)
-        self._sets = inception_scores.Collector(weights, references)
+        self._sets = inception_scores.SetScores(weights, references)
+        self._extractors = _extractors(config, generated_poses)
+        self._pairs = PairScores(self._extractors)
 
-    def close(self) -> None:
-        """Lets go of the estimator; what was taken stays."""
-        if self._poses:
-            self._poses.close()
+    def __enter__(self) -> "Numbers":
+        return self
 
-    def add(self, *batch: Any) -> None:
-        """Takes a batch, as `inception_scores.Collector.add` does."""
-        self._pairs.add(*batch)
-        self._sets.add(*batch)
+    def __exit__(self, *_: object) -> None:
+        for extractor in self._extractors:
+            extractor.close()
 
-    def merged(self, scores: statistics.Scores) -> statistics.Scores:
-        """The scores of pixels and those of the extractors, by kind and metric."""
-        return statistics.merged(scores, self._pairs.scores())
+    def add(self, batch: Batch) -> None:
+        """Takes the next batch."""
+        self._pairs.add(batch)
+        self._sets.add(batch)
 
-    def records(self, scores: statistics.Scores, **facts: Any) -> statistics.Records:
-        """The record of each number of pairs and of sets.
+    @property
+    def names(self) -> list[tuple[str, str]]:
+        """(source, target) of all pairs."""
+        return self._pairs.names
 
-        Args:
-            scores: of `merged`.
-            **facts: of `scoring.records`.
-        """
-        of_pairs = statistics.records(
-            scores, self._pairs.weights(), self._pairs.origins(), **facts
+    def scores(self) -> Scores:
+        """[N] by kind and metric of pairs."""
+        return self._pairs.scores()
+
+    def content(self, facts: Facts) -> dict[str, Any]:
+        """What metrics.json says of the numbers."""
+        records, of_sets = self._pairs.records(facts), self._sets.records(facts)
+        return {
+            "interval": statistics.INTERVAL,
+            "definitions": statistics.DEFINITIONS,
+            "not_computed": {
+                **self._pairs.not_computed(facts),
+                **self._sets.not_computed(facts),
+            },
+            "metrics": {
+                kind: {**by_name, **of_sets.get(kind, {})}
+                for kind, by_name in records.items()
+            },
+        }
+
+
+def _extractors(
+    config: Config, generated_poses: Sequence[np.ndarray] | None
+) -> list[Extractor]:
+    by_lpips = extracted_scores.by_lpips
+    extractors = [by_lpips(weights) for weights in metric_weights.lpips(config.lpips)]
+    if config.detector:
+        path = pathlib.Path(config.detector)
+        extractors.append(extracted_scores.by_detector(path))
+    if generated_poses is not None:
+        path_of_poses = config.generated_annotations
+        extractors.append(
+            extracted_scores.by_annotations(generated_poses, path_of_poses)
         )
-        of_sets = self._sets.records(
-            image_size=facts["image_size"], masks=facts["masks"]
-        )
-        return statistics.joined_records(of_pairs, of_sets)
-
-    def not_computed(self) -> dict[str, str]:
-        """Why each number that is not there is not."""
-        return {**self._pairs.not_computed(), **self._sets.not_computed()}
+    elif config.estimator:
+        # Last, because it has to be closed.
+        extractors.append(extracted_scores.by_estimator(config.estimator, config.model))
+    return extractors
 
 
-def _drawn_poses(
-    config: Config, given: Sequence[np.ndarray] | None
-) -> generated_keypoints.DrawnPoses | None:
-    if given is not None:
-        return generated_keypoints.given(given, config.generated_annotations)
-    if config.estimator:
-        return generated_keypoints.estimated(config.estimator, config.model)
-    return None
+def take(
+    batches: Iterable[Batch], takers: Sequence[Taker], *, total: int, progress: bool
+) -> None:
+    """Gives each batch to each taker, with a bar over the `total` of their pairs."""
+    hidden = None if progress else True
+    with tqdm.tqdm(total=total, unit="pair", disable=hidden) as bar:
+        for batch in batches:
+            for taker in takers:
+                taker.add(batch)
+            bar.update(len(batch.names))

@@ -9,7 +9,7 @@ import json
 import pathlib
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 import tqdm
@@ -53,20 +53,9 @@ class Photos(NamedTuple):
     batches: Callable[[], Iterator[np.ndarray]]
 
 
-class DataSet(Protocol):
-    """What is needed of `input_pipeline.PairDataset`."""
-
-    def checksum(self, split: str) -> str:
-        """SHA-256 of the files of a split."""
-
-    def photos(self, split: str, batch_size: int) -> Iterator[np.ndarray]:
-        """Each photo once, uint8 [B, H, W, 3]."""
-
-
 def load(
     flag: str,
     data_dir: str,
-    open_data: Callable[[str], DataSet],
     weights: Sequence[inception_weights.Weights],
     features: Features,
 ) -> dict[inception.InceptionV3, Reference]:
@@ -77,7 +66,6 @@ def load(
             data_prep/build_tfrecords.py (its training photos), of a folder of images,
             or of an .npz with mu and sigma as pytorch-fid writes it; or empty.
         data_dir: of the run, or empty.
-        open_data: opens a data set.
         weights: of --inception, at least one.
         features: what a network makes of images.
 
@@ -94,14 +82,16 @@ def load(
                 "two; give that network alone."
             )
         return {weights[0].network: _read_npz(flag, path)}
-    if flag == TRAIN or (path / "dataset_info.json").is_file():
-        photos = _of_data(str(path), open_data(str(path)))
-    else:
-        photos = _of_folder(flag)
+    is_data = flag == TRAIN or (path / "dataset_info.json").is_file()
+    photos = _of_data(str(path)) if is_data else _of_folder(flag)
     return {one.network: _statistics(photos, one, features) for one in weights}
 
 
-def _of_data(folder: str, dataset: DataSet) -> Photos:
+def _of_data(folder: str) -> Photos:
+    # tensorflow, which evaluating folders does not need.
+    from pg2_jax.input_pipeline import pair_reader
+
+    dataset = pair_reader.PairDataset(folder)
     return Photos(
         f"the training photos of {folder}, each once",
         dataset.checksum("train"),

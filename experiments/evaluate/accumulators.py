@@ -16,7 +16,14 @@ from experiments.evaluate import (
     statistics,
 )
 from experiments.evaluate.extracted_scores import Extractor, Values
-from experiments.evaluate.metric import Batch, Facts, Records, Scores, Taker
+from experiments.evaluate.metric import (
+    Accumulator,
+    Batch,
+    Facts,
+    Records,
+    Scores,
+    Taker,
+)
 from pg2_jax.metrics import suite
 
 
@@ -44,13 +51,14 @@ class PairScores:
                 self._keep(kind, name, values, batch)
         for name, metric in extracted_scores.METRICS.items():
             extractor = self._extractors.get(name)
-            lack = extractor.lack(batch) if extractor else f"needs {metric.needs}"
-            if extractor is None or lack:
+            if extractor is None:
+                self._lacks[name] = f"needs {metric.needs}"
+            elif lack := extractor.lack(batch):
                 self._lacks[name] = lack
-                continue
-            for kind, generated in batch.images.items():
-                values = extractor.score(generated, batch, len(self.names))
-                self._keep(kind, name, values, batch)
+            else:
+                for kind, generated in batch.images.items():
+                    values = extractor.score(generated, batch, len(self.names))
+                    self._keep(kind, name, values, batch)
         self.names += batch.names
 
     def _keep(self, kind: str, name: str, values: Values, batch: Batch) -> None:
@@ -84,7 +92,7 @@ class PairScores:
 
 
 class Numbers:
-    """The numbers of pairs and those of sets; a context that closes its models."""
+    """The numbers of pairs and those of sets."""
 
     def __init__(
         self, config: Config, generated_poses: Sequence[np.ndarray] | None = None
@@ -103,45 +111,34 @@ class Numbers:
         references = fid_reference.load(
             config.fid_reference, config.data_dir, weights, inception_scores.features
         )
-        self._sets = inception_scores.SetScores(weights, references)
         self._extractors = _extractors(config, generated_poses)
-        self._pairs = PairScores(self._extractors)
+        self.pairs = PairScores(self._extractors)
+        sets = inception_scores.SetScores(weights, references)
+        self._accumulators: tuple[Accumulator, ...] = (self.pairs, sets)
 
-    def __enter__(self) -> "Numbers":
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
+        """Lets go of the models; what was taken stays."""
         for extractor in self._extractors:
             extractor.close()
 
     def add(self, batch: Batch) -> None:
         """Takes the next batch."""
-        self._pairs.add(batch)
-        self._sets.add(batch)
-
-    @property
-    def names(self) -> list[tuple[str, str]]:
-        """(source, target) of all pairs."""
-        return self._pairs.names
-
-    def scores(self) -> Scores:
-        """[N] by kind and metric of pairs."""
-        return self._pairs.scores()
+        for accumulator in self._accumulators:
+            accumulator.add(batch)
 
     def content(self, facts: Facts) -> dict[str, Any]:
         """What metrics.json says of the numbers."""
-        records, of_sets = self._pairs.records(facts), self._sets.records(facts)
+        metrics: Records = {}
+        not_computed: dict[str, str] = {}
+        for accumulator in self._accumulators:
+            not_computed |= accumulator.not_computed(facts)
+            for kind, by_name in accumulator.records(facts).items():
+                metrics.setdefault(kind, {}).update(by_name)
         return {
             "interval": statistics.INTERVAL,
             "definitions": statistics.DEFINITIONS,
-            "not_computed": {
-                **self._pairs.not_computed(facts),
-                **self._sets.not_computed(facts),
-            },
-            "metrics": {
-                kind: {**by_name, **of_sets.get(kind, {})}
-                for kind, by_name in records.items()
-            },
+            "not_computed": not_computed,
+            "metrics": metrics,
         }
 
 
@@ -151,16 +148,14 @@ def _extractors(
     by_lpips = extracted_scores.by_lpips
     extractors = [by_lpips(weights) for weights in metric_weights.lpips(config.lpips)]
     if config.detector:
-        path = pathlib.Path(config.detector)
-        extractors.append(extracted_scores.by_detector(path))
+        extractors.append(extracted_scores.by_detector(pathlib.Path(config.detector)))
     if generated_poses is not None:
-        path_of_poses = config.generated_annotations
-        extractors.append(
-            extracted_scores.by_annotations(generated_poses, path_of_poses)
-        )
+        file = config.generated_annotations
+        extractors.append(extracted_scores.by_annotations(generated_poses, file))
     elif config.estimator:
         # Last, because it has to be closed.
-        extractors.append(extracted_scores.by_estimator(config.estimator, config.model))
+        by_estimator = extracted_scores.by_estimator(config.estimator, config.model)
+        extractors.append(by_estimator)
     return extractors
 
 

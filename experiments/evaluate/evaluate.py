@@ -3,7 +3,7 @@
 import contextlib
 import functools
 import pathlib
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, cast
 
 import jax
@@ -91,10 +91,7 @@ def open_run(
 
 def score_run(config: Config) -> dict[str, Any]:
     """Scores a checkpoint; writes metrics.json, pairs.csv, evaluation.png and, if asked
-    for, every image into the workdir.
-
-    Returns:
-        The content of metrics.json.
+    for, every image into the workdir, and returns the content of metrics.json.
 
     Raises:
         ValueError: no checkpoint, no test pairs, sizes that disagree, or networks that
@@ -110,7 +107,8 @@ def score_run(config: Config) -> dict[str, Any]:
     # All processes generate and know all scores; one writes.
     writes = processes.is_first()
     with contextlib.ExitStack() as stack:
-        numbers = stack.enter_context(accumulators.Numbers(config))
+        numbers = accumulators.Numbers(config)
+        stack.callback(numbers.close)
         takers: list[Taker] = [numbers, picture]
         if config.save_images and writes:
             folder = workdir / "images"
@@ -121,26 +119,26 @@ def score_run(config: Config) -> dict[str, Any]:
             total=picture.total,
             progress=config.progress and writes,
         )
+    facts = Facts(
+        image_size=config.image_size,
+        resize="none: the pairs as the data set stores them",
+        masks=_MASKS,
+    )
     content: dict[str, Any] = {
         "step": generators.step,
         "weights": config.weights if generators.config.get("ema_decay") else "raw",
-        "pairs": len(numbers.names),
+        "pairs": len(numbers.pairs.names),
         "pairs_available": available,
         "image_size": config.image_size,
-        **numbers.content(
-            Facts(
-                image_size=config.image_size,
-                resize="none: the pairs as the data set stores them",
-                masks=_MASKS,
-            )
-        ),
+        **numbers.content(facts),
         "data_dir": config.data_dir,
         "data": dataset.metadata,
         "config": generators.config,
         **results.provenance(),
     }
     if writes:
-        pairs_csv.write(workdir / pairs_csv.FILE, numbers.names, numbers.scores())
+        names, scores = numbers.pairs.names, numbers.pairs.scores()
+        pairs_csv.write(workdir / pairs_csv.FILE, names, scores)
         results.write_picture(workdir / "evaluation.png", picture.picture())
         results.write_json(workdir / "metrics.json", content)
     return content
@@ -178,11 +176,7 @@ def _check_finite(
 ) -> None:
     """Refuses networks that generate NaN, which uint8 images would hide.
 
-    Args:
-        config: names the workdir.
-        finite: [B] bool by kind.
-        names: of the pairs of the batch, at most B.
-        scored: pairs up to the end of this batch, for the message.
+    `finite` is [B] bool by kind; `scored` counts the pairs up to this batch's end.
     """
     for kind, good in finite.items():
         bad = np.flatnonzero(~good[: len(names)])
@@ -195,10 +189,11 @@ def _check_finite(
             )
 
 
+@functools.lru_cache(maxsize=8)  # Runs of one architecture share the program.
 def compiled(
     architecture: models.Architecture,
     mesh: jax.sharding.Mesh,
-    metrics: Collection[str] = tuple(suite.METRICS),
+    metrics: tuple[str, ...] = tuple(suite.METRICS),
 ) -> Callable[..., Any]:
     """Generation and scoring as one program: (weights of G1, of G2 or None, batch) ->
     uint8 images by kind, [B] whether all their values were finite, and the [B] scores
@@ -206,7 +201,7 @@ def compiled(
     whole, split = sharding.replicated(mesh), sharding.batched(mesh)
     return jax.jit(
         functools.partial(
-            _generate_and_score, architecture=architecture, metrics=tuple(metrics)
+            _generate_and_score, architecture=architecture, metrics=metrics
         ),
         in_shardings=(whole, whole, split),
         out_shardings=split,
@@ -219,7 +214,7 @@ def _generate_and_score(
     batch: inputs.Batch,
     *,
     architecture: models.Architecture,
-    metrics: Collection[str],
+    metrics: tuple[str, ...],
 ):
     source, target = batch["source_image"], batch["target_image"]
     keypoints = batch["target_keypoints"]

@@ -51,12 +51,8 @@ METRICS = {
 
 
 class Values(NamedTuple):
-    """What an extractor says of a batch.
-
-    Attributes:
-        scores: [B] float, NaN where a pair has no value.
-        weights: [B], what each counts by in the mean.
-    """
+    """Scores [B] of a batch, NaN where a pair has none; and [B] what each counts by in
+    the mean."""
 
     scores: np.ndarray
     weights: np.ndarray
@@ -69,10 +65,8 @@ class Extractor(NamedTuple):
         name: of `METRICS`.
         score: generated [B, H, W, 3] uint8, the batch, number of its first pair ->
             `Values`.
-        origin: extractor, weights, weights_sha256 and what else its record has.
+        origin: what its record says of it; see `metric.origin`.
         smallest_side: pixels that an image must have at least.
-        needs_keypoints: of the target.
-        close: lets go of a model.
     """
 
     name: str
@@ -116,10 +110,6 @@ def _distance(network: lpips.Lpips, params: Any, generated: Any, target: Any):
 def by_estimator(name: str, model: str) -> Extractor:
     """PCKh with keypoints by --estimator, chosen as data_prep/estimate_keypoints.py
     does: of the people that are sure enough the largest.
-
-    Args:
-        name: of `registry.NAMES`.
-        model: path of its model, or empty for the published one.
 
     Raises:
         ValueError: it is not installed, or its model is not there.
@@ -174,11 +164,7 @@ def _largest(people: list[registry.Person]) -> np.ndarray:
 
 
 def by_detector(path: pathlib.Path) -> Extractor:
-    """The confidence of --detector.
-
-    Raises:
-        ValueError: see `detector.Detector`.
-    """
+    """The confidence of --detector; raises ValueError as `detector.Detector` does."""
     model = detector.Detector(path)
 
     def score(generated: np.ndarray, _: Batch, __: int) -> Values:

@@ -26,31 +26,19 @@ Features = Callable[[inception_weights.Weights, np.ndarray], np.ndarray]
 
 
 class Reference(NamedTuple):
-    """Statistics to compare with.
-
-    Attributes:
-        gaussian: of the features.
-        what: what they are of, in words.
-        sha256: checksum of the photos, or of the file of statistics.
-    """
+    """Statistics to compare with."""
 
     gaussian: fid.Gaussian
-    what: str
-    sha256: str
+    what: str  # they are of
+    sha256: str  # of the photos, or of the file of statistics
 
 
 class Photos(NamedTuple):
-    """A set of photos.
+    """A set of photos."""
 
-    Attributes:
-        what: it is, in words.
-        sha256: checksum of all of them.
-        batches: gives them as uint8 [B, H, W, 3].
-    """
-
-    what: str
-    sha256: str
-    batches: Callable[[], Iterator[np.ndarray]]
+    what: str  # it is
+    sha256: str  # of all of them
+    batches: Callable[[], Iterator[np.ndarray]]  # uint8 [B, H, W, 3]
 
 
 def load(
@@ -59,14 +47,14 @@ def load(
     weights: Sequence[inception_weights.Weights],
     features: Features,
 ) -> dict[inception.InceptionV3, Reference]:
-    """The statistics that --fid_reference names, for each network.
+    """The statistics that --fid_reference names, for each network of --inception.
 
     Args:
         flag: `TRAIN` for the training photos of --data_dir; the path of a data set of
             data_prep/build_tfrecords.py (its training photos), of a folder of images,
             or of an .npz with mu and sigma as pytorch-fid writes it; or empty.
         data_dir: of the run, or empty.
-        weights: of --inception, at least one.
+        weights: at least one.
         features: what a network makes of images.
 
     Raises:

@@ -1,6 +1,7 @@
 """--mode=evaluate --generated_dir: scores any method's images with the same code."""
 
 import collections
+import contextlib
 import pathlib
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -30,10 +31,7 @@ _MATCHING = {
 
 def score(config: Config) -> dict[str, Any]:
     """Scores the images of --generated_dir; writes metrics.json and pairs.csv into the
-    workdir.
-
-    Returns:
-        The content of metrics.json.
+    workdir, and returns the content of metrics.json.
 
     Raises:
         ValueError: folders that do not match, images that cannot be read or differ in
@@ -59,7 +57,8 @@ def score(config: Config) -> dict[str, Any]:
         [pair.generated.name for pair in pairs],
     )
     size = image_folder.read("generated_dir", pairs[0].generated).shape[:2]
-    with accumulators.Numbers(config, generated_poses) as numbers:
+    numbers = accumulators.Numbers(config, generated_poses)
+    with contextlib.closing(numbers):
         # Before the work, not after it.
         workdir.mkdir(parents=True, exist_ok=True)
         accumulators.take(
@@ -72,7 +71,9 @@ def score(config: Config) -> dict[str, Any]:
     first, last = (" and ".join(content[f"{end}_pair"]) for end in ("first", "last"))
     matched = f"matched by {content['match']}; first {first}, last {last}"
     content["remarks"] = [matched, *remarks, *_outside(poses or [], size)]
-    pairs_csv.write(workdir / pairs_csv.FILE, numbers.names, numbers.scores())
+    pairs_csv.write(
+        workdir / pairs_csv.FILE, numbers.pairs.names, numbers.pairs.scores()
+    )
     results.write_json(workdir / "metrics.json", content)
     return content
 
@@ -109,14 +110,7 @@ def _content(
 def _poses(
     flag: str, path: str, images_flag: str, names: Sequence[str]
 ) -> list[np.ndarray] | None:
-    """Keypoints [18, 3] of each image, None without a path.
-
-    Args:
-        flag: that gives the path.
-        path: of the annotations.
-        images_flag: that names the folder of the images.
-        names: of the images.
-    """
+    """Keypoints [18, 3] of each image, by the path that a flag gives; None without."""
     if not path:
         return None
     if not pathlib.Path(path).exists():

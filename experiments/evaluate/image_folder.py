@@ -21,13 +21,10 @@ class Pair(NamedTuple):
 def pairs(config: Config, remarks: list[str]) -> list[Pair]:
     """The pairs of --generated_dir and --target_dir by the rule of --match.
 
-    Args:
-        config: names the folders and the rule.
-        remarks: is told what else lies in the folders.
+    Remarks on what else lies in the folders are added to `remarks`.
 
     Raises:
-        ValueError: a folder without images, or folders that do not match; names flag
-            and files.
+        ValueError: a folder without images, or folders that do not match.
     """
     generated = images("generated_dir", config.generated_dir, remarks)
     target = images("target_dir", config.target_dir, remarks)
@@ -76,11 +73,8 @@ def _by_stem(flag: str, paths: list[pathlib.Path]) -> dict[str, pathlib.Path]:
 
 
 def images(flag: str, folder: str, remarks: list[str]) -> list[pathlib.Path]:
-    """The images of a folder, sorted by name; what else lies there is remarked.
-
-    Raises:
-        ValueError: no such folder, or no images in it.
-    """
+    """The images of a folder, sorted by name; what else lies there is remarked. Raises
+    ValueError if there are none."""
     path = pathlib.Path(folder)
     if not path.is_dir():
         raise ValueError(f"--{flag}={folder}: there is no such folder.")
@@ -117,17 +111,8 @@ def read(flag: str, path: pathlib.Path) -> np.ndarray:
 def stack(
     flag: str, paths: Sequence[pathlib.Path], size: tuple[int, int], whose: str
 ) -> np.ndarray:
-    """The images as uint8 [N, H, W, 3].
-
-    Args:
-        flag: that names their folder.
-        paths: of the images.
-        size: (height, width) that all must have.
-        whose: what has that size, for the message.
-
-    Raises:
-        ValueError: an image cannot be read or has another size.
-    """
+    """The images as uint8 [N, H, W, 3]; raises ValueError if one cannot be read, or is
+    not of the (height, width) that the image named by `whose` has."""
     arrays = [read(flag, path) for path in paths]
     for path, array in zip(paths, arrays, strict=True):
         if array.shape[:2] != size:

@@ -46,19 +46,12 @@ _TARGET = ""
 
 @dataclasses.dataclass(frozen=True)
 class SetMetric(Metric):
-    """One number of a set of images.
-
-    Attributes:
-        network: which Inception-v3 it needs.
-        bias: whether the last layer's bias counts (Inception Score).
-        is_fid: whether it is FID, or the Inception Score.
-        reference_set: whether FID's other side is that of --fid_reference.
-    """
+    """One number of a set of images: FID, or else the Inception Score."""
 
     network: inception.InceptionV3 = inception.TF_2015
-    bias: bool = False
+    bias: bool = False  # whether that of the last layer counts
     is_fid: bool = False
-    reference_set: bool = False
+    reference_set: bool = False  # whether FID's other side is that of --fid_reference
 
 
 def _score_metric(*, masked: bool, bias: bool) -> SetMetric:
@@ -119,7 +112,7 @@ class SetScores:
         self._weights = {one.network: one for one in weights}
         # By network and kind.
         self._moments: dict[tuple[inception.InceptionV3, str], fid.Moments] = {}
-        # Without bias, by kind and mask rule.
+        # Of the network of 2015 without bias, by kind and mask rule.
         self._logits: dict[tuple[str, str], list[np.ndarray]] = {}
         self._kinds: list[str] = []
         self._pairs = 0
@@ -131,31 +124,25 @@ class SetScores:
             return
         count = len(batch.names)
         self._pairs += count
-        self._masked = batch.keypoints is not None
         self._kinds = list(batch.images)
-        for network in self._weights:
-            for kind, images in {_TARGET: batch.target, **batch.images}.items():
-                output = self._apply(network, images)
-                moments = self._moments.setdefault(
-                    (network, kind), fid.Moments(inception.FEATURES)
-                )
-                moments.add(np.asarray(output.features)[:count])
-                if network is inception.TF_2015 and kind != _TARGET:
-                    self._add_logits(kind, "", output, count)
-        if self._masked and inception.TF_2015 in self._weights:
-            for kind, images in batch.images.items():
-                bodies = _bodies(images, batch.keypoints)
-                output = self._apply(inception.TF_2015, bodies)
-                self._add_logits(kind, suite.TARGET, output, count)
-
-    def _apply(self, network: inception.InceptionV3, images: Any) -> inception.Output:
-        return _apply(network, self._weights[network].params, images)
-
-    def _add_logits(
-        self, kind: str, rule: str, output: inception.Output, count: int
-    ) -> None:
-        rows = np.asarray(output.logits_without_bias)[:count]
-        self._logits.setdefault((kind, rule), []).append(rows)
+        self._masked = batch.keypoints is not None
+        views = {(_TARGET, ""): batch.target}
+        for kind, images in batch.images.items():
+            views[kind, ""] = images
+            if self._masked:
+                views[kind, suite.TARGET] = _bodies(images, batch.keypoints)
+        for network, weights in self._weights.items():
+            for (kind, rule), images in views.items():
+                if rule and network is not inception.TF_2015:
+                    continue
+                output = _apply(network, weights.params, images)
+                if not rule:
+                    new = fid.Moments(inception.FEATURES)
+                    moments = self._moments.setdefault((network, kind), new)
+                    moments.add(np.asarray(output.features)[:count])
+                if network is inception.TF_2015:
+                    rows = np.asarray(output.logits_without_bias)[:count]
+                    self._logits.setdefault((kind, rule), []).append(rows)
 
     def not_computed(self, facts: Facts) -> dict[str, str]:
         """Why each number that `records` does not give is not there."""
@@ -201,7 +188,7 @@ class SetScores:
             "resize": _RESIZE[metric.network],
         }
         measure = self._distance if metric.is_fid else self._inception_score
-        mean, std, more = measure(metric, kind)
+        mean, std, remark, compared = measure(metric, kind)
         return {
             **origin(name, metric, facts, **of_network),
             "pairs": self._pairs,
@@ -209,36 +196,38 @@ class SetScores:
             "std": std,
             "interval_95": None,
             "no_interval_because": "a number of the whole set; pairs are not resampled",
-            **{key: value for key, value in more.items() if value != ""},
+            **compared,
+            **({"remark": remark} if remark else {}),
         }
 
     def _inception_score(
         self, metric: SetMetric, kind: str
-    ) -> tuple[float, float, dict[str, Any]]:
+    ) -> tuple[float, float, str, dict[str, Any]]:
         rows = np.concatenate(self._logits[kind, metric.mask])
         if metric.bias:
-            rows = (
-                rows + np.asarray(self._weights[metric.network].params["fc_bias"])[None]
-            )
-        score = inception_score.inception_score(inception_score.softmax(rows))
-        return *score, {"remark": inception_score.remark(*rows.shape)}
+            rows += np.asarray(self._weights[metric.network].params["fc_bias"])[None]
+        mean, std = inception_score.inception_score(inception_score.softmax(rows))
+        return mean, std, inception_score.remark(*rows.shape), {}
 
     def _distance(
         self, metric: SetMetric, kind: str
-    ) -> tuple[float, None, dict[str, Any]]:
-        """FID, and what the other side is."""
-        facts: dict[str, Any] = {"compared_with": _TARGETS}
+    ) -> tuple[float, None, str, dict[str, Any]]:
+        """FID, which has no deviation; a remark, and what the other side is."""
         if metric.reference_set:
             other, what, sha256 = self._references[metric.network]
-            facts = {"compared_with": what, "compared_sha256": sha256}
+            compared: dict[str, Any] = {
+                "compared_with": what,
+                "compared_sha256": sha256,
+            }
         else:
             other = self._moments[metric.network, _TARGET].gaussian()
+            compared = {"compared_with": _TARGETS}
         # A foreign file of statistics does not say of how many images it is.
-        facts["compared_images"] = other.images or None
+        compared["compared_images"] = other.images or None
         images = min(self._pairs, other.images or self._pairs)
-        facts["remark"] = fid.remark(images, inception.FEATURES)
         gaussian = self._moments[metric.network, kind].gaussian()
-        return fid.frechet_distance(gaussian, other), None, facts
+        distance = fid.frechet_distance(gaussian, other)
+        return distance, None, fid.remark(images, inception.FEATURES), compared
 
 
 def features(weights: inception_weights.Weights, images: np.ndarray) -> np.ndarray:

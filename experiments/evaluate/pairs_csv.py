@@ -15,15 +15,10 @@ _KEYS = ("source", "target", "kind")
 
 
 class PairScores(NamedTuple):
-    """What pairs.csv holds.
+    """What pairs.csv holds."""
 
-    Attributes:
-        names: (source, target) of the N pairs; source is empty where it is not known.
-        scores: [N] float64 by kind of image and by metric, NaN or infinite where a pair
-            has no value.
-    """
-
-    names: list[tuple[str, str]]
+    names: list[tuple[str, str]]  # (source, target), source empty where it is unknown
+    # [N] float64 by kind of image and by metric, NaN or infinite without a value.
     scores: dict[str, dict[str, np.ndarray]]
 
 
@@ -43,12 +38,7 @@ def write(
     scores: Mapping[str, Mapping[str, np.ndarray]],
 ) -> None:
     """Writes one row for each kind and pair, kind by kind, in the order of the pairs.
-
-    Args:
-        path: of the file, which appears whole or not at all.
-        names: (source, target) of the N pairs.
-        scores: [N] by kind and metric; all kinds have the same metrics.
-    """
+    All kinds have the same metrics."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([*_KEYS, *next(iter(scores.values()))])

@@ -41,31 +41,27 @@ def records(
 ) -> Records:
     """The record of each number of pairs, as metrics.json has it.
 
-    Args:
-        scores: [N] float by kind and metric, NaN or infinite where a pair has no value.
-        facts: of the evaluation.
-        weights: [N] by kind and metric, what each pair counts by in the mean, where
-            that is not 1.
-        origins: by metric, what its record says of an extractor.
+    A mean over no pair and the spread of a single one are None. Where pairs have no
+    finite value, the record says how many, and why.
 
-    Returns:
-        By kind and metric: the origin, pairs, mean, std and interval_95; a mean over no
-        pair and the spread of a single one are None. Where pairs have no finite value:
-        how many, and why.
+    Args:
+        scores: [N] float by kind and metric.
+        facts: of the evaluation.
+        weights: [N] by kind and metric, what each pair counts by in the mean; all count
+            alike where there are none.
+        origins: by metric, what its record says of an extractor.
     """
+    weights, origins = weights or {}, origins or {}
     of_kinds: Records = {}
     for kind, by_name in scores.items():
-        given = (weights or {}).get(kind, {})
-        counts = [given.get(name, np.ones(len(x))) for name, x in by_name.items()]
-        limits = intervals(list(by_name.values()), counts)
+        counts = weights.get(kind) or {n: np.ones(len(x)) for n, x in by_name.items()}
+        limits = intervals(list(by_name.values()), [counts[name] for name in by_name])
         of_kinds[kind] = {
             name: {
-                **origin(name, METRICS[name], facts, **(origins or {}).get(name, {})),
-                **_summary(METRICS[name], values, count, interval),
+                **origin(name, METRICS[name], facts, **origins.get(name, {})),
+                **_summary(METRICS[name], by_name[name], counts[name], interval),
             }
-            for (name, values), count, interval in zip(
-                by_name.items(), counts, limits, strict=True
-            )
+            for name, interval in zip(by_name, limits, strict=True)
         }
     return of_kinds
 
@@ -120,13 +116,8 @@ def intervals(
 def _resampled_means(
     rng: np.random.Generator, values: np.ndarray, weights: np.ndarray
 ) -> np.ndarray:
-    """Means [_AT_ONCE, M] over resamples of the rows of [N, M].
-
-    Args:
-        rng: chooses the rows.
-        values: already times their weights.
-        weights: 0 where there is no value.
-    """
+    """Means [_AT_ONCE, M] over resamples of the rows of [N, M] values, which are
+    already times their weights; the weights are 0 where there is no value."""
     rows = len(values)
     chosen = rng.integers(0, rows, (_AT_ONCE, rows))
     chosen += np.arange(_AT_ONCE)[:, None] * rows

@@ -17,17 +17,8 @@ def show(
     missing: dict[str, str],
     remarks: Sequence[str] = (),
 ) -> None:
-    """Prints a table of means and deviations, and notes.
-
-    Marked with - is what the names mean, with ! what a reader must know, with x what is
-    missing.
-
-    Args:
-        title: above the table.
-        metrics: of `records`; the kinds have the same metrics.
-        missing: why each metric that is not there is not.
-        remarks: more that a reader must know.
-    """
+    """Prints a table of means and deviations, and notes: marked with - what the names
+    mean, with ! what a reader must know, with x what is missing, and why."""
     console = rich.console.Console()
     console.print(title, markup=False, highlight=False)
     console.print(_table(metrics))

@@ -24,12 +24,7 @@ _OF_INCEPTION = {"inception_score": "IS", "masked_inception_score": "mask-IS"}
 
 
 def write(folder: pathlib.Path, content: dict[str, Any]) -> None:
-    """Writes table.json and, as soon as there is a row, table.md.
-
-    Args:
-        folder: of the table.
-        content: config, data, rows, pairs and the scores of a copy of the source.
-    """
+    """Writes table.json and, as soon as there is a row, table.md."""
     folder.mkdir(parents=True, exist_ok=True)
     whole = {**content, "not_computed": _missing(content), **results.provenance()}
     results.write_json(folder / "table.json", whole)
@@ -59,21 +54,17 @@ def draw_figure(
     dataset: pair_reader.PairDataset,
     models: dict[str, tuple[pathlib.Path, str]],
 ) -> None:
-    """Draws the paper's Figure 4: one pair in a row, one model in a column.
+    """Writes the paper's Figure 4: one test pair in a row, one model in a column.
 
-    Args:
-        folder: of the table.
-        config: says how many pairs.
-        dataset: its test pairs are drawn.
-        models: (workdir, name of the image) by the title of the column.
+    `models` has (workdir, name of the image) by the title of the column.
     """
     batch = pictures.spread_pairs(dataset, config.picture_pairs, config.max_test_pairs)
     photos, keypoints = batch["source_image"], batch["target_keypoints"]
-    drawn = {}
+    generated = {}
     for title, (workdir, image) in models.items():
         model = pose_transfer.PoseTransfer.restore(str(workdir))
-        drawn[title] = getattr(model.batch(photos, keypoints), image)
-    results.write_picture(folder / "figure4.png", pictures.compare(batch, drawn))
+        generated[title] = getattr(model.batch(photos, keypoints), image)
+    results.write_picture(folder / "figure4.png", pictures.compare(batch, generated))
 
 
 def _markdown(content: dict[str, Any]) -> str:
@@ -98,22 +89,16 @@ def _cells(content: dict[str, Any]) -> list[list[str]]:
 def _names(content: dict[str, Any]) -> dict[str, str]:
     """The titles of the columns by metric: those that some run has."""
     runs = [run for row in content["rows"].values() for run in row["seeds"].values()]
-    more = {
-        name: title
-        for name, title in _OF_INCEPTION.items()
-        if any(name in run["metrics"] for run in runs)
-    }
+    scored = {name for run in runs for name in run["metrics"]}
+    more = {name: title for name, title in _OF_INCEPTION.items() if name in scored}
     return {**_NAMES, **more}
 
 
 def _missing(content: dict[str, Any]) -> dict[str, str]:
     """Why columns of the paper are not there."""
-    names = _names(content)
-    return {
-        title: "needs --inception=PATH"
-        for name, title in _OF_INCEPTION.items()
-        if name not in names
-    }
+    there = _names(content).values()
+    lacking = [title for title in _OF_INCEPTION.values() if title not in there]
+    return dict.fromkeys(lacking, "needs --inception=PATH")
 
 
 def _scores(row: dict[str, Any], names: dict[str, str]) -> list[str]:

@@ -18,17 +18,11 @@ from pg2_jax.input_pipeline import pair_reader
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """One model of the table.
+    """One model of the table."""
 
-    Attributes:
-        title: its name in the paper.
-        changes: what it has other than the full model.
-        image: of its images the one that is scored.
-    """
-
-    title: str
-    changes: dict[str, Any]
-    image: str = "coarse"
+    title: str  # in the paper
+    changes: dict[str, Any]  # to the config of the full model
+    image: str = "coarse"  # the one of its images that is scored
 
 
 _L1_ALONE = {"stages": "coarse", "pose_mask_loss": False}
@@ -45,19 +39,25 @@ ROWS = {
     "view": Row("view word (after VariGAN)", {"pose_embedding": "view"}, "refined"),
 }
 _OPTIONAL = "view"
-# What the rows decide.
-_DECIDED = ("stages", "pose_embedding", "pose_mask_loss", "coarse_from", "init_from")
-# What is scored of each.
-_SCORED = ("checkpoint", "checkpoint_step", "weights")
+# Flags that the mode does not take, and why.
+_NOT_TAKEN = {
+    **dict.fromkeys(
+        ("stages", "pose_embedding", "pose_mask_loss", "coarse_from", "init_from"),
+        "with --mode=table1 the rows decide it; leave it out, or choose --rows.",
+    ),
+    **dict.fromkeys(
+        ("checkpoint", "checkpoint_step", "weights"),
+        "--mode=table1 always scores the newest checkpoint as a run generates; leave "
+        "it out.",
+    ),
+}
 
 
 def table1(config: Config) -> int | None:
     """Trains what is not trained yet, scores it, and writes the table and the figure.
 
-    Args:
-        config: of the full model; the rows differ from it as the paper says. Its
-            workdir holds a run for each row and seed, table.md, table.json and
-            figure4.png.
+    The config is that of the full model. The workdir holds a run for each row and seed,
+    table.md, table.json and figure4.png.
 
     Returns:
         None when all is done, or the number of the signal that stopped it.
@@ -78,7 +78,7 @@ def table1(config: Config) -> int | None:
         try:
             stopped_by = table.finish(name, seed)
         except KeyboardInterrupt:
-            print(f"{config.workdir}: stopped; the same command goes on.")
+            print(f"{config.workdir}: stopped; the same command resumes it.")
             raise
         if stopped_by is not None:
             return stopped_by
@@ -139,21 +139,12 @@ def _check_before_work(
     config: Config, dataset: pair_reader.PairDataset, runs: list[tuple[str, int]]
 ) -> None:
     """Finds what would stop a later row, before hours go into the first."""
-    defaults = {field.name: field.default for field in dataclasses.fields(config)}
-    for flag in _DECIDED:
-        if getattr(config, flag) != defaults[flag]:
-            raise ValueError(
-                f"--{flag}={getattr(config, flag)}: with --mode=table1 the rows decide "
-                "it; leave it out, or choose --rows."
-            )
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        if field.name in _NOT_TAKEN and value != field.default:
+            raise ValueError(f"--{field.name}={value}: {_NOT_TAKEN[field.name]}")
     if config.coarse_steps < 1:
         raise ValueError("--coarse_steps=0: with --mode=table1 it must be 1 or more.")
-    for flag in _SCORED:
-        if getattr(config, flag) != defaults[flag]:
-            raise ValueError(
-                f"--{flag}={getattr(config, flag)}: --mode=table1 always scores the "
-                "newest checkpoint as a run draws; leave it out."
-            )
     if restore.folder(config.workdir).exists():
         raise ValueError(
             f"--workdir={config.workdir} holds a single run; choose another folder for "
@@ -193,11 +184,8 @@ class _Table:
         output.write(self._folder, self._content)
 
     def _opened(self) -> dict[str, Any]:
-        """The content of table.json, new or of an earlier call.
-
-        Raises:
-            ValueError: the table there is of another data set or other settings.
-        """
+        """The content of table.json, new or of an earlier call; raises ValueError if
+        that is of another data set or of other settings."""
         new = {"config": self._config.to_json(), "data": self._dataset.metadata}
         old = self._on_disk()
         if not old:
@@ -220,7 +208,7 @@ class _Table:
             raise ValueError(
                 f"--workdir={self._folder} holds a table with other settings:\n  "
                 + "\n  ".join(changed)
-                + "\nUse its values to go on, or another workdir."
+                + "\nUse its values to resume it, or another workdir."
             )
         return {**old, **new}
 

@@ -14,9 +14,9 @@ def numbers():
     scores = {"generated": {"l1": np.array([1.0, 3.0], np.float32)}}
     names = [("", "a.jpg"), ("", "b.jpg")]
     config = Config(mode="evaluate", workdir="w", data_dir="d")
-    with accumulators.Numbers(config) as numbers:
-        batch = metric.Batch(names, {"generated": images}, images, None, scores)
-        accumulators.take([batch, batch], [numbers], total=4, progress=False)
+    numbers = accumulators.Numbers(config)
+    batch = metric.Batch(names, {"generated": images}, images, None, scores)
+    accumulators.take([batch, batch], [numbers], total=4, progress=False)
     return numbers
 
 
@@ -34,8 +34,9 @@ def test_missing_metrics_are_listed_with_what_they_need(numbers):
 
 
 def test_the_batches_are_one_set_of_pairs(numbers):
-    assert [target for _, target in numbers.names] == ["a.jpg", "b.jpg"] * 2
-    np.testing.assert_array_equal(numbers.scores()["generated"]["l1"], [1, 3, 1, 3])
+    assert [target for _, target in numbers.pairs.names] == ["a.jpg", "b.jpg"] * 2
+    scores = numbers.pairs.scores()["generated"]
+    np.testing.assert_array_equal(scores["l1"], [1, 3, 1, 3])
     content = numbers.content(metric.Facts("64x32", "none", {}))
     (record,) = content["metrics"]["generated"].values()
     assert (record["pairs"], record["mean"], record["std"]) == (4, 2, 1)

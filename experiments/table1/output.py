@@ -2,6 +2,7 @@
 
 import pathlib
 import statistics
+from collections.abc import Iterable
 from typing import Any
 
 import rich.console
@@ -52,18 +53,17 @@ def draw_figure(
     folder: pathlib.Path,
     config: Config,
     dataset: pair_reader.PairDataset,
-    models: dict[str, tuple[pathlib.Path, str]],
+    rows: Iterable[dict[str, Any]],
 ) -> None:
-    """Writes the paper's Figure 4: one test pair in a row, one model in a column.
-
-    `models` has (workdir, name of the image) by the title of the column.
-    """
+    """Writes the paper's Figure 4: one test pair in a row, one model of the table in a
+    column, of its first seed."""
     batch = pictures.spread_pairs(dataset, config.picture_pairs, config.max_test_pairs)
     photos, keypoints = batch["source_image"], batch["target_keypoints"]
     generated = {}
-    for title, (workdir, image) in models.items():
-        model = pose_transfer.PoseTransfer.restore(str(workdir))
-        generated[title] = getattr(model.batch(photos, keypoints), image)
+    for row in rows:
+        run = next(iter(row["seeds"].values()))
+        model = pose_transfer.PoseTransfer.restore(str(folder / run["run"]))
+        generated[row["title"]] = getattr(model.batch(photos, keypoints), row["image"])
     results.write_picture(folder / "figure4.png", pictures.compare(batch, generated))
 
 
@@ -106,19 +106,20 @@ def _scores(row: dict[str, Any], names: dict[str, str]) -> list[str]:
     cells = []
     for name in names:
         runs = [run["metrics"] for run in row["seeds"].values()]
-        if not all(name in run for run in runs):  # Scored without --inception.
-            cells.append("-")
-            continue
-        means = [run[name]["mean"] for run in runs]
-        if None in means:  # No target has a body, say.
-            cells.append("undefined")
-            continue
-        digits = 1 if "l1" in name else 3
-        cell = f"{statistics.mean(means):.{digits}f}"
-        if len(means) > 1:
-            cell += f" ± {statistics.stdev(means):.{digits}f}"
-        cells.append(cell)
+        if all(name in run for run in runs):
+            cells.append(_cell(name, [run[name]["mean"] for run in runs]))
+        else:
+            cells.append("-")  # Scored without --inception.
     return cells
+
+
+def _cell(name: str, means: list[float | None]) -> str:
+    known = [mean for mean in means if mean is not None]
+    if len(known) < len(means):
+        return "undefined"  # No target has a body, say.
+    digits = 1 if "l1" in name else 3
+    spread = f" ± {statistics.stdev(known):.{digits}f}" if len(known) > 1 else ""
+    return f"{statistics.mean(known):.{digits}f}{spread}"
 
 
 def _notes(content: dict[str, Any]) -> list[str]:
@@ -127,10 +128,9 @@ def _notes(content: dict[str, Any]) -> list[str]:
         f"{row['title']} {next(iter(row['seeds'].values()))['step']:,}" for row in rows
     )
     seeds = {row["title"]: ", ".join(sorted(row["seeds"], key=int)) for row in rows}
+    said = "; ".join(f"{title} {numbers}" for title, numbers in seeds.items())
     if len(set(seeds.values())) == 1:
         said = next(iter(seeds.values()))
-    else:
-        said = "; ".join(f"{title} {numbers}" for title, numbers in seeds.items())
     if any("," in numbers for numbers in seeds.values()):
         said += "; of several, mean ± standard deviation over the seeds"
     notes = [

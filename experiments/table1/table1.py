@@ -163,11 +163,13 @@ def _check_row(config: Config, name: str, dataset: pair_reader.PairDataset) -> N
         restore.architecture_of(config.to_json())
     except ValueError as error:
         raise ValueError(f"row {name} (see --rows): {error}") from error
-    stored = newest(config)
-    if stored:
-        origin = stored[1].get("coarse_from", "")
-        config = dataclasses.replace(config, coarse_from=origin)
-        check_unchanged(stored[1], config, dataset.metadata)
+    if stored := newest(config):
+        check_unchanged(stored[1], _begun_as(config, stored[1]), dataset.metadata)
+
+
+def _begun_as(config: Config, stored: dict[str, Any]) -> Config:
+    """The config with the stage I that a row's run has begun with."""
+    return dataclasses.replace(config, coarse_from=stored.get("coarse_from", ""))
 
 
 class _Table:
@@ -223,33 +225,29 @@ class _Table:
             print(f"{config.workdir} is finished.")
             return None
         config = self._sharing_stage_one(config, name, seed)
-        first, begin = _steps_taken(config), time.monotonic()
+        first = _steps_taken(config)
+        if config.coarse_from:
+            first = max(first, config.coarse_steps)
+        begin = time.monotonic()
         stopped_by = train.train(config)
         if stopped_by is not None:
             return stopped_by
         seconds = time.monotonic() - begin
-        if config.coarse_from:
-            first = max(first, config.coarse_steps)
         inception = self._config.inception
-        scored = dataclasses.replace(config, mode="evaluate", inception=inception)
-        report = evaluate.score_run(scored)
+        report = evaluate.score_run(
+            dataclasses.replace(config, mode="evaluate", inception=inception)
+        )
+        row = ROWS[name]
         run = {
             "run": pathlib.Path(config.workdir).name,
             "step": report["step"],
             "begun_at_step": first,
             "training_seconds": round(seconds, 1),
-            "metrics": report["metrics"][ROWS[name].image],
+            "metrics": report["metrics"][row.image],
         }
-        self._record(name, seed, run, report)
-        return None
-
-    def _record(
-        self, name: str, seed: int, run: dict[str, Any], report: dict[str, Any]
-    ) -> None:
-        """Adds a run to the table on disk, where another process may have added some
-        since."""
+        # Another process may have added runs since.
         rows = self._on_disk().get("rows", {})
-        empty = {"title": ROWS[name].title, "image": ROWS[name].image, "seeds": {}}
+        empty = {"title": row.title, "image": row.image, "seeds": {}}
         rows.setdefault(name, empty)["seeds"][str(seed)] = run
         self._content |= {
             "rows": {n: rows[n] for n in ROWS if n in rows},
@@ -258,14 +256,13 @@ class _Table:
             "definitions": report["definitions"],
         }
         self.write()
+        return None
 
     def _sharing_stage_one(self, config: Config, name: str, seed: int) -> Config:
         """A new full model begins with the G1 of the row G1-poseMaskLoss, if it is
         done: its own stage I would compute the same again."""
-        stored = newest(config)
-        if stored:
-            origin = stored[1].get("coarse_from", "")
-            return dataclasses.replace(config, coarse_from=origin)
+        if stored := newest(config):
+            return _begun_as(config, stored[1])
         twin = row_config(self._config, "pose_mask_loss", seed)
         if name != "full" or _steps_taken(twin) < config.coarse_steps:
             return config
@@ -273,12 +270,8 @@ class _Table:
 
     def show(self) -> None:
         """Draws the figure and prints the table."""
-        models = {
-            row["title"]: (self._folder / run["run"], row["image"])
-            for row in self._content["rows"].values()
-            for run in [next(iter(row["seeds"].values()))]
-        }
-        output.draw_figure(self._folder, self._config, self._dataset, models)
+        rows = self._content["rows"].values()
+        output.draw_figure(self._folder, self._config, self._dataset, rows)
         output.show(self._folder, self._content)
 
 

@@ -13,41 +13,35 @@ from experiments.evaluate import (
     fid_reference,
     inception_scores,
     metric_weights,
+    protocol,
     statistics,
-)
-from experiments.evaluate.extracted_scores import Extractor, Values
-from experiments.evaluate.metric import (
-    Accumulator,
-    Batch,
-    Facts,
-    Records,
-    Scores,
-    Taker,
 )
 from pg2_jax.metrics import suite
 
 
 class PairScores:
     """Accumulates the scores of each pair: those of the pixels, which come with the
-    batch, and those of extractors; see `metric.Accumulator`."""
+    batch, and those of extractors; see `protocol.Accumulator`."""
 
-    def __init__(self, extractors: Sequence[Extractor] = ()):
+    def __init__(self, extractors: Sequence[extracted_scores.Extractor] = ()):
         """Takes at most one extractor for each metric."""
         self._extractors = {one.name: one for one in extractors}
         self._lacks: dict[str, str] = {}
         # By kind and name.
-        self._parts: dict[str, dict[str, list[Values]]] = {}
+        self._parts: dict[str, dict[str, list[extracted_scores.Values]]] = {}
         self._size = (0, 0)
         self.names: list[tuple[str, str]] = []
 
-    def add(self, batch: Batch) -> None:
+    def add(self, batch: protocol.Batch) -> None:
         """Takes the next batch."""
         self._size = batch.target.shape[1], batch.target.shape[2]
         # What comes out of jit is sorted by name, kinds as well as metrics.
         for kind in batch.images:
             scores = batch.pixel_scores.get(kind, {})
             for name in filter(scores.__contains__, suite.METRICS):
-                values = Values(scores[name], np.ones(len(scores[name])))
+                values = extracted_scores.Values(
+                    scores[name], np.ones(len(scores[name]))
+                )
                 self._keep(kind, name, values, batch)
         for name, metric in extracted_scores.METRICS.items():
             extractor = self._extractors.get(name)
@@ -61,27 +55,35 @@ class PairScores:
                     self._keep(kind, name, values, batch)
         self.names += batch.names
 
-    def _keep(self, kind: str, name: str, values: Values, batch: Batch) -> None:
-        kept = Values(*(np.asarray(x)[: len(batch.names)] for x in values))
+    def _keep(
+        self,
+        kind: str,
+        name: str,
+        values: extracted_scores.Values,
+        batch: protocol.Batch,
+    ) -> None:
+        kept = extracted_scores.Values(
+            *(np.asarray(x)[: len(batch.names)] for x in values)
+        )
         self._parts.setdefault(kind, {}).setdefault(name, []).append(kept)
 
-    def scores(self) -> Scores:
+    def scores(self) -> protocol.Scores:
         """[N] by kind and metric."""
         return self._joined(0)
 
-    def records(self, facts: Facts) -> Records:
+    def records(self, facts: protocol.Facts) -> protocol.Records:
         """The record of each number by kind and name, as metrics.json has it."""
         origins = {name: one.origin for name, one in self._extractors.items()}
         return statistics.records(self.scores(), facts, self._joined(1), origins)
 
-    def not_computed(self, facts: Facts) -> dict[str, str]:
+    def not_computed(self, facts: protocol.Facts) -> dict[str, str]:
         """Why each number that `records` does not give is not there."""
         masks = frozenset(facts.masks)
         lacks = {n: suite.needs(m, self._size, masks) for n, m in suite.METRICS.items()}
         of_pixels = {name: f"needs {lack}" for name, lack in lacks.items() if lack}
         return {**of_pixels, **self._lacks}
 
-    def _joined(self, field: int) -> Scores:
+    def _joined(self, field: int) -> protocol.Scores:
         return {
             kind: {
                 name: np.concatenate([values[field] for values in parts])
@@ -114,21 +116,21 @@ class Numbers:
         self._extractors = _extractors(config, generated_poses)
         self.pairs = PairScores(self._extractors)
         sets = inception_scores.SetScores(weights, references)
-        self._accumulators: tuple[Accumulator, ...] = (self.pairs, sets)
+        self._accumulators: tuple[protocol.Accumulator, ...] = (self.pairs, sets)
 
     def close(self) -> None:
         """Lets go of the models; what was taken stays."""
         for extractor in self._extractors:
             extractor.close()
 
-    def add(self, batch: Batch) -> None:
+    def add(self, batch: protocol.Batch) -> None:
         """Takes the next batch."""
         for accumulator in self._accumulators:
             accumulator.add(batch)
 
-    def content(self, facts: Facts) -> dict[str, Any]:
+    def content(self, facts: protocol.Facts) -> dict[str, Any]:
         """What metrics.json says of the numbers."""
-        metrics: Records = {}
+        metrics: protocol.Records = {}
         not_computed: dict[str, str] = {}
         for accumulator in self._accumulators:
             not_computed |= accumulator.not_computed(facts)
@@ -144,7 +146,7 @@ class Numbers:
 
 def _extractors(
     config: Config, generated_poses: Sequence[np.ndarray] | None
-) -> list[Extractor]:
+) -> list[extracted_scores.Extractor]:
     by_lpips = extracted_scores.by_lpips
     extractors = [by_lpips(weights) for weights in metric_weights.lpips(config.lpips)]
     if config.detector:
@@ -160,7 +162,11 @@ def _extractors(
 
 
 def take(
-    batches: Iterable[Batch], takers: Sequence[Taker], *, total: int, progress: bool
+    batches: Iterable[protocol.Batch],
+    takers: Sequence[protocol.Taker],
+    *,
+    total: int,
+    progress: bool,
 ) -> None:
     """Gives each batch to each taker, with a bar over the `total` of their pairs."""
     hidden = None if progress else True

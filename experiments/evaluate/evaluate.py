@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import os
 import pathlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, cast
@@ -14,8 +15,14 @@ from PIL import Image
 from experiments import pictures, processes, results
 from experiments.config import Config
 from experiments.config_compatibility import check_networks
-from experiments.evaluate import accumulators, folders, pairs_csv, saved_images, table
-from experiments.evaluate.metric import Batch, Facts, Taker
+from experiments.evaluate import (
+    accumulators,
+    folders,
+    pairs_csv,
+    protocol,
+    saved_images,
+    table,
+)
 from pg2_jax import generation, inputs, models, pose, sharding
 from pg2_jax.checkpoint import restore
 from pg2_jax.images import to_uint8
@@ -49,7 +56,7 @@ def evaluate(config: Config) -> None:
         content["not_computed"],
         content.get("remarks", ()),
     )
-    *first, last = (str(pathlib.Path(config.workdir) / name) for name in names)
+    *first, last = (os.path.join(config.workdir, name) for name in names)
     print(f"Wrote {', '.join(first)} and {last}")
 
 
@@ -76,7 +83,7 @@ def open_run(
     if (dataset.height, dataset.width) != size:
         raise ValueError(
             f"--data_dir={config.data_dir} holds {dataset.height}x{dataset.width} "
-            f"images, the checkpoint in --workdir={config.workdir} draws "
+            f"images, the checkpoint in --workdir={config.workdir} generates "
             f"{config.image_size}."
         )
     if generators.config.get("data", dataset.metadata) != dataset.metadata:
@@ -109,7 +116,7 @@ def score_run(config: Config) -> dict[str, Any]:
     with contextlib.ExitStack() as stack:
         numbers = accumulators.Numbers(config)
         stack.callback(numbers.close)
-        takers: list[Taker] = [numbers, picture]
+        takers: list[protocol.Taker] = [numbers, picture]
         if config.save_images and writes:
             folder = workdir / "images"
             takers.append(stack.enter_context(saved_images.replacing(folder)))
@@ -119,7 +126,7 @@ def score_run(config: Config) -> dict[str, Any]:
             total=picture.total,
             progress=config.progress and writes,
         )
-    facts = Facts(
+    facts = protocol.Facts(
         image_size=config.image_size,
         resize="none: the pairs as the data set stores them",
         masks=_MASKS,
@@ -146,7 +153,7 @@ def score_run(config: Config) -> dict[str, Any]:
 
 def _batches(
     config: Config, generators: restore.Generators, dataset: pair_reader.PairDataset
-) -> Iterator[Batch]:
+) -> Iterator[protocol.Batch]:
     """Generates the images of the test pairs, and scores their pixels."""
     mesh = sharding.data_mesh()
     generate_and_score = compiled(generators.architecture, mesh)
@@ -159,7 +166,7 @@ def _batches(
         generated, finite, scores = processes.gathered(on_devices)
         scored += len(test.names)
         _check_finite(config, finite, test.names, scored)
-        yield Batch(
+        yield protocol.Batch(
             names=test.names,
             images={COPY: test.batch["source_image"], **generated},
             target=test.batch["target_image"],
@@ -243,7 +250,7 @@ class _Picture:
         self._seen = 0
         self._kept: list[dict[str, dict[str, np.ndarray]]] = []
 
-    def add(self, batch: Batch) -> None:
+    def add(self, batch: protocol.Batch) -> None:
         """Keeps the wanted pairs of the next batch."""
         pairs = {
             "source_image": batch.images[COPY],

@@ -11,15 +11,14 @@ import jax
 import numpy as np
 
 from data_prep.estimation import estimation
-from experiments.evaluate import detector
-from experiments.evaluate.metric import Batch, Metric
+from experiments.evaluate import detector, protocol
 from pg2_jax import downloads
 from pg2_jax.estimators import registry, weights
 from pg2_jax.metrics import lpips, lpips_weights, pckh
 
 
-def _lpips(network: lpips.Lpips, net: str) -> Metric:
-    return Metric(
+def _lpips(network: lpips.Lpips, net: str) -> protocol.Metric:
+    return protocol.Metric(
         f"LPIPS 0.1 with {network.backbone}, images in [-1, 1], not resized",
         f"lpips.LPIPS(net={net!r}, version='0.1')",
         f"{network.backbone} with LPIPS's weights: --lpips={network.backbone.lower()} "
@@ -32,7 +31,7 @@ def _lpips(network: lpips.Lpips, net: str) -> Metric:
 METRICS = {
     "lpips_alex": _lpips(lpips.ALEXNET, "alex"),
     "lpips_vgg": _lpips(lpips.VGG16, "vgg"),
-    "pckh": Metric(
+    "pckh": protocol.Metric(
         pckh.DEFINITION,
         pckh.REFERENCE,
         "keypoints of the generated images: --estimator (pip install 'pg2_jax[pose]'), "
@@ -40,7 +39,7 @@ METRICS = {
         undefined=pckh.UNDEFINED,
         weight="visible joints of the target",
     ),
-    "detection_score": Metric(
+    "detection_score": protocol.Metric(
         "mean confidence of a detector that the generated image shows a person, as its "
         "ONNX model says it; the field's DS is that of SSD300's class person",
         "max confidence of class person",
@@ -65,18 +64,18 @@ class Extractor(NamedTuple):
         name: of `METRICS`.
         score: generated [B, H, W, 3] uint8, the batch, number of its first pair ->
             `Values`.
-        origin: what its record says of it; see `metric.origin`.
+        origin: what its record says of it; see `protocol.origin`.
         smallest_side: pixels that an image must have at least.
     """
 
     name: str
-    score: Callable[[np.ndarray, Batch, int], Values]
+    score: Callable[[np.ndarray, protocol.Batch, int], Values]
     origin: dict[str, str]
     smallest_side: int = 1
     needs_keypoints: bool = False
     close: Callable[[], None] = lambda: None
 
-    def lack(self, batch: Batch) -> str:
+    def lack(self, batch: protocol.Batch) -> str:
         """What is missing to score these pairs; empty where nothing is."""
         side = self.smallest_side
         if min(batch.target.shape[1:3]) < side:
@@ -89,7 +88,7 @@ class Extractor(NamedTuple):
 def by_lpips(trained: lpips_weights.Weights) -> Extractor:
     """LPIPS with one of its networks."""
 
-    def score(generated: np.ndarray, batch: Batch, _: int) -> Values:
+    def score(generated: np.ndarray, batch: protocol.Batch, _: int) -> Values:
         distances = _distance(trained.network, trained.params, generated, batch.target)
         return Values(np.asarray(distances), np.ones(len(generated)))
 
@@ -147,7 +146,7 @@ def _by_pckh(
     """PCKh with keypoints [B, 18, 3] of generated images and the number of the first of
     them."""
 
-    def score(generated: np.ndarray, batch: Batch, first: int) -> Values:
+    def score(generated: np.ndarray, batch: protocol.Batch, first: int) -> Values:
         keypoints = find(generated, first)
         right, joints = pckh.hits(keypoints, np.asarray(batch.keypoints))
         share = np.where(joints > 0, right / np.maximum(joints, 1), np.nan)
@@ -167,7 +166,7 @@ def by_detector(path: pathlib.Path) -> Extractor:
     """The confidence of --detector; raises ValueError as `detector.Detector` does."""
     model = detector.Detector(path)
 
-    def score(generated: np.ndarray, _: Batch, __: int) -> Values:
+    def score(generated: np.ndarray, _: protocol.Batch, __: int) -> Values:
         return Values(model(generated), np.ones(len(generated)))
 
     origin = {

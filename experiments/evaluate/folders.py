@@ -11,8 +11,7 @@ import numpy as np
 
 from experiments import results
 from experiments.config import Config
-from experiments.evaluate import accumulators, image_folder, pairs_csv
-from experiments.evaluate.metric import Batch, Facts
+from experiments.evaluate import accumulators, image_folder, pairs_csv, protocol
 from pg2_jax import pose, sharding
 from pg2_jax.checkpoint import restore
 from pg2_jax.keypoints import keypoint_files
@@ -87,7 +86,7 @@ def _content(
     has_poses: bool,
 ) -> dict[str, Any]:
     """What metrics.json holds, but for the remarks."""
-    facts = Facts(
+    facts = protocol.Facts(
         image_size=f"{size[0]}x{size[1]}",
         resize="none: images of different sizes are refused",
         masks=_MASKS if has_poses else {},
@@ -139,7 +138,7 @@ def _batches(
     pairs: list[image_folder.Pair],
     poses: list[np.ndarray] | None,
     size: tuple[int, int],
-) -> Iterator[Batch]:
+) -> Iterator[protocol.Batch]:
     """Reads the pairs, and scores their pixels."""
     mesh = sharding.data_mesh()
     split = sharding.batched(mesh)
@@ -161,7 +160,7 @@ def _batches(
             batch["keypoints"] = np.stack(inside[here])
         padding = config.batch_size - len(pairs[here])
         batch = {n: np.concatenate([x, *[x[-1:]] * padding]) for n, x in batch.items()}
-        yield Batch(
+        yield protocol.Batch(
             # Which photo a method began with, a folder of its images does not tell.
             names=[("", pair.target.name) for pair in pairs[here]],
             images={KIND: batch["generated"]},

@@ -12,8 +12,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from experiments.evaluate.fid_reference import Reference
-from experiments.evaluate.metric import Batch, Facts, Metric, Records, origin
+from experiments.evaluate import fid_reference, protocol
 from pg2_jax import pose
 from pg2_jax.metrics import (
     fid,
@@ -45,7 +44,7 @@ _TARGET = ""
 
 
 @dataclasses.dataclass(frozen=True)
-class SetMetric(Metric):
+class SetMetric(protocol.Metric):
     """One number of a set of images: FID, or else the Inception Score."""
 
     network: inception.InceptionV3 = inception.TF_2015
@@ -100,12 +99,13 @@ METRICS = {
 
 
 class SetScores:
-    """Accumulates what the networks see in the images; see `metric.Accumulator`."""
+    """Accumulates what the networks see in the images; see `protocol.Accumulator`."""
 
     def __init__(
         self,
         weights: Sequence[inception_weights.Weights],
-        references: Mapping[inception.InceptionV3, Reference] | None = None,
+        references: Mapping[inception.InceptionV3, fid_reference.Reference]
+        | None = None,
     ):
         """Takes the networks, and what else FID compares with, by network."""
         self._references = references or {}
@@ -118,7 +118,7 @@ class SetScores:
         self._pairs = 0
         self._masked = False
 
-    def add(self, batch: Batch) -> None:
+    def add(self, batch: protocol.Batch) -> None:
         """Takes the next batch."""
         if not self._weights:
             return
@@ -144,7 +144,7 @@ class SetScores:
                     rows = np.asarray(output.logits_without_bias)[:count]
                     self._logits.setdefault((kind, rule), []).append(rows)
 
-    def not_computed(self, facts: Facts) -> dict[str, str]:
+    def not_computed(self, facts: protocol.Facts) -> dict[str, str]:
         """Why each number that `records` does not give is not there."""
         return {
             n: lack for n, metric in METRICS.items() if (lack := self._lack(metric))
@@ -166,7 +166,7 @@ class SetScores:
             return f"needs more images: {error}"
         return ""
 
-    def records(self, facts: Facts) -> Records:
+    def records(self, facts: protocol.Facts) -> protocol.Records:
         """The record of each number by kind and name, as metrics.json has it."""
         return {
             kind: {
@@ -178,7 +178,7 @@ class SetScores:
         }
 
     def _record(
-        self, name: str, metric: SetMetric, kind: str, facts: Facts
+        self, name: str, metric: SetMetric, kind: str, facts: protocol.Facts
     ) -> dict[str, Any]:
         weights = self._weights[metric.network]
         of_network = {
@@ -190,7 +190,7 @@ class SetScores:
         measure = self._distance if metric.is_fid else self._inception_score
         mean, std, remark, compared = measure(metric, kind)
         return {
-            **origin(name, metric, facts, **of_network),
+            **protocol.origin(name, metric, facts, **of_network),
             "pairs": self._pairs,
             "mean": mean,
             "std": std,

@@ -8,8 +8,7 @@ from collections.abc import Iterator
 
 from PIL import Image
 
-from experiments.evaluate import pairs_csv
-from experiments.evaluate.metric import Batch
+from experiments.evaluate import pairs_csv, protocol
 from pg2_jax import files
 
 _TARGET = "target"
@@ -24,7 +23,7 @@ class SavedImages:
         self._folder = folder
         self._used: set[str] = set()
 
-    def add(self, batch: Batch) -> None:
+    def add(self, batch: protocol.Batch) -> None:
         """Writes the images of the next batch as KIND/SOURCE__TARGET.png."""
         names = [self._file(*pair) for pair in batch.names]
         for kind, images in {**batch.images, _TARGET: batch.target}.items():

@@ -6,12 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from experiments.evaluate import extracted_scores, inception_scores
-from experiments.evaluate.metric import Facts, Metric, Records, Scores, origin
+from experiments.evaluate import extracted_scores, inception_scores, protocol
 from pg2_jax.metrics import suite
 
 _PIXEL_METRICS = {
-    name: Metric(
+    name: protocol.Metric(
         metric.definition,
         metric.reference,
         higher_is_better=metric.higher_is_better,
@@ -20,7 +19,7 @@ _PIXEL_METRICS = {
     )
     for name, metric in suite.METRICS.items()
 }
-METRICS: Mapping[str, Metric] = {
+METRICS: Mapping[str, protocol.Metric] = {
     **_PIXEL_METRICS,
     **extracted_scores.METRICS,
     **inception_scores.METRICS,
@@ -34,11 +33,11 @@ INTERVAL = (
 
 
 def records(
-    scores: Scores,
-    facts: Facts,
-    weights: Scores | None = None,
+    scores: protocol.Scores,
+    facts: protocol.Facts,
+    weights: protocol.Scores | None = None,
     origins: Mapping[str, Mapping[str, str]] | None = None,
-) -> Records:
+) -> protocol.Records:
     """The record of each number of pairs, as metrics.json has it.
 
     A mean over no pair and the spread of a single one are None. Where pairs have no
@@ -52,13 +51,13 @@ def records(
         origins: by metric, what its record says of an extractor.
     """
     weights, origins = weights or {}, origins or {}
-    of_kinds: Records = {}
+    of_kinds: protocol.Records = {}
     for kind, by_name in scores.items():
         counts = weights.get(kind) or {n: np.ones(len(x)) for n, x in by_name.items()}
         limits = intervals(list(by_name.values()), [counts[name] for name in by_name])
         of_kinds[kind] = {
             name: {
-                **origin(name, METRICS[name], facts, **origins.get(name, {})),
+                **protocol.origin(name, METRICS[name], facts, **origins.get(name, {})),
                 **_summary(METRICS[name], by_name[name], counts[name], interval),
             }
             for name, interval in zip(by_name, limits, strict=True)
@@ -67,7 +66,10 @@ def records(
 
 
 def _summary(
-    metric: Metric, values: np.ndarray, counts: np.ndarray, interval: list[float] | None
+    metric: protocol.Metric,
+    values: np.ndarray,
+    counts: np.ndarray,
+    interval: list[float] | None,
 ) -> dict[str, Any]:
     has = np.isfinite(values)
     finite, counts = values[has].astype(np.float64), counts[has]

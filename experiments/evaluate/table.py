@@ -7,13 +7,12 @@ import rich.console
 import rich.table
 import rich.text
 
-from experiments.evaluate.metric import Records
-from experiments.evaluate.statistics import METRICS, number
+from experiments.evaluate import protocol, statistics
 
 
 def show(
     title: str,
-    metrics: Records,
+    metrics: protocol.Records,
     missing: dict[str, str],
     remarks: Sequence[str] = (),
 ) -> None:
@@ -39,13 +38,13 @@ def show(
 def _meanings(names: list[str]) -> list[str]:
     """One line for each name, and one for all that are masked in the same way."""
     plain = [name for name in names if name.removeprefix("masked_") == name]
-    lines = [f"{name}: {METRICS[name].definition}" for name in plain]
+    lines = [f"{name}: {statistics.METRICS[name].definition}" for name in plain]
     if len(plain) < len(names):
         lines.append("masked_...: the same, all but the target's body black")
     return lines
 
 
-def _table(metrics: Records) -> rich.table.Table:
+def _table(metrics: protocol.Records) -> rich.table.Table:
     table = rich.table.Table()
     table.add_column("metric", no_wrap=True)
     for kind in metrics:
@@ -57,7 +56,7 @@ def _table(metrics: Records) -> rich.table.Table:
         cells = [_cell(name, record) for record in records]
         if len(metrics) == 1:
             cells.append(_interval_cell(name, records[0]["interval_95"]))
-        arrow = "↑" if METRICS[name].higher_is_better else "↓"
+        arrow = "↑" if statistics.METRICS[name].higher_is_better else "↓"
         table.add_row(f"{name} {arrow}", *cells)
     return table
 
@@ -66,12 +65,14 @@ def _cell(name: str, record: dict[str, Any]) -> str:
     if record["mean"] is None:
         return "undefined"
     if record["std"] is None:
-        return number(name, record["mean"])
-    return f"{number(name, record['mean'])} ({number(name, record['std'])})"
+        return statistics.number(name, record["mean"])
+    return f"{statistics.number(name, record['mean'])} ({statistics.number(name, record['std'])})"
 
 
 def _interval_cell(name: str, interval: list[float] | None) -> str:
-    return " to ".join(number(name, x) for x in interval) if interval else "-"
+    return (
+        " to ".join(statistics.number(name, x) for x in interval) if interval else "-"
+    )
 
 
 def _remarks(kind: str, by_name: dict[str, dict[str, Any]]) -> list[str]:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from experiments.config import Config
-from experiments.evaluate import accumulators, metric, statistics
+from experiments.evaluate import accumulators, protocol, statistics
 
 
 @pytest.fixture
@@ -15,13 +15,13 @@ def numbers():
     names = [("", "a.jpg"), ("", "b.jpg")]
     config = Config(mode="evaluate", workdir="w", data_dir="d")
     numbers = accumulators.Numbers(config)
-    batch = metric.Batch(names, {"generated": images}, images, None, scores)
+    batch = protocol.Batch(names, {"generated": images}, images, None, scores)
     accumulators.take([batch, batch], [numbers], total=4, progress=False)
     return numbers
 
 
 def test_missing_metrics_are_listed_with_what_they_need(numbers):
-    missing = numbers.content(metric.Facts("64x32", "none", {}))["not_computed"]
+    missing = numbers.content(protocol.Facts("64x32", "none", {}))["not_computed"]
     assert missing["ssim_win51"] == "needs images of at least 51x51 pixels"
     assert missing["ssim_gauss_padded"] == "needs images of 256x176 pixels"
     assert missing["masked_l1"] == "needs the keypoints of the target images"
@@ -37,7 +37,7 @@ def test_the_batches_are_one_set_of_pairs(numbers):
     assert [target for _, target in numbers.pairs.names] == ["a.jpg", "b.jpg"] * 2
     scores = numbers.pairs.scores()["generated"]
     np.testing.assert_array_equal(scores["l1"], [1, 3, 1, 3])
-    content = numbers.content(metric.Facts("64x32", "none", {}))
+    content = numbers.content(protocol.Facts("64x32", "none", {}))
     (record,) = content["metrics"]["generated"].values()
     assert (record["pairs"], record["mean"], record["std"]) == (4, 2, 1)
     assert record["image_size"] == "64x32"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from experiments.evaluate import accumulators, extracted_scores, metric
+from experiments.evaluate import accumulators, extracted_scores, protocol
 from experiments.evaluate.detector import Detector
 from pg2_jax import downloads
 
@@ -56,12 +56,12 @@ def test_each_image_has_its_confidence(tmp_path, images, shape, axes, kind):
     np.testing.assert_allclose(Detector(path)(images), want, rtol=1e-5)
     by = extracted_scores.by_detector(path)
     pairs = accumulators.PairScores([by])
-    pairs.add(metric.Batch([("", "")] * 2, {"a": images}, images, None, {}))
+    pairs.add(protocol.Batch([("", "")] * 2, {"a": images}, images, None, {}))
     scores = pairs.scores()["a"]["detection_score"]
     np.testing.assert_allclose(scores, want[:2], rtol=1e-5)
     assert by.origin["extractor"].startswith("d.onnx through onnxruntime 1.")
     assert by.origin["weights_sha256"] == downloads.sha256(path)
-    facts = metric.Facts("16x8", "none", {})
+    facts = protocol.Facts("16x8", "none", {})
     assert "detection_score" not in pairs.not_computed(facts)
 
 

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from experiments.config import Config
-from experiments.evaluate import accumulators, extracted_scores, metric, statistics
+from experiments.evaluate import accumulators, extracted_scores, protocol, statistics
 from pg2_jax.metrics import lpips_weights, suite
 from tests.pg2_jax.metrics import lpips_reference
 
-FACTS = metric.Facts("40x33", "none", {})
+FACTS = protocol.Facts("40x33", "none", {})
 ORIGIN = {"extractor": "x", "weights": "a.pth", "weights_sha256": "0" * 64}
 
 
@@ -21,7 +21,7 @@ def collected(extractors, images, target, keypoints=None, size=3):
         count = min(size, len(target) - first)
         batch = {kind: x[rows] for kind, x in images.items()}
         names = [("", "")] * count
-        pairs.add(metric.Batch(names, batch, target[rows], given, {}))
+        pairs.add(protocol.Batch(names, batch, target[rows], given, {}))
     return pairs
 
 
@@ -49,7 +49,7 @@ def test_lpips_of_a_run_is_that_of_the_torch_package():
     }
     small = collected([extracted_scores.by_lpips(weights)], {"a": generated}, target)
     images = {"a": generated[:, :30]}
-    small.add(metric.Batch([("", "")] * 4, images, target[:, :30], None, {}))
+    small.add(protocol.Batch([("", "")] * 4, images, target[:, :30], None, {}))
     need = "needs images of at least 31x31 pixels"
     assert small.not_computed(FACTS)["lpips_alex"] == need
 

@@ -6,12 +6,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments.evaluate import fid_reference, inception_scores, metric, table
+from experiments.evaluate import fid_reference, inception_scores, protocol, table
 from pg2_jax import pose
 from pg2_jax.metrics import fid, inception, inception_score, inception_weights, pixel
 
 CLASSES = 4
-FACTS = metric.Facts("32x16", "none", {"target": "a mask"})
+FACTS = protocol.Facts("32x16", "none", {"target": "a mask"})
 
 
 def features_of(images):
@@ -59,7 +59,7 @@ def collected(weights, generated, target, keypoints=None, size=10, references=No
         count = min(size, len(target) - first)
         kinds = {"generated": generated[rows]}
         names = [("", "")] * count
-        sets.add(metric.Batch(names, kinds, target[rows], given, {}))
+        sets.add(protocol.Batch(names, kinds, target[rows], given, {}))
     return sets
 
 

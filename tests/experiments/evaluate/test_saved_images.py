@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from experiments.evaluate import metric, saved_images
+from experiments.evaluate import protocol, saved_images
 
 
 def images(count, seed=0):
@@ -13,7 +13,7 @@ def images(count, seed=0):
 
 def batch(names, coarse, target):
     kinds = {"copy of source": target, "coarse": coarse}
-    return metric.Batch(names, kinds, target, None, {})
+    return protocol.Batch(names, kinds, target, None, {})
 
 
 def test_every_image_is_a_file_of_its_own(tmp_path):

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from experiments.evaluate import metric, statistics
+from experiments.evaluate import protocol, statistics
 
-FACTS = metric.Facts("128x64", "none", {"target": "a mask", "source": "another mask"})
+FACTS = protocol.Facts("128x64", "none", {"target": "a mask", "source": "another mask"})
 
 
 def record(name, values):

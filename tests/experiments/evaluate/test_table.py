@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from experiments.evaluate import metric, statistics, table
+from experiments.evaluate import protocol, statistics, table
 
-FACTS = metric.Facts("128x64", "none", {"target": "a mask"})
+FACTS = protocol.Facts("128x64", "none", {"target": "a mask"})
 
 
 def test_the_table_shows_everything_once(capsys):

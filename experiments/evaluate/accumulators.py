@@ -27,8 +27,8 @@ class PairScores:
         """Takes at most one extractor for each metric."""
         self._extractors = {one.name: one for one in extractors}
         self._lacks: dict[str, str] = {}
-        # By kind and name.
-        self._parts: dict[str, dict[str, list[extracted_scores.Values]]] = {}
+        # Scores and weights of each batch, by kind and name.
+        self._parts: dict[str, dict[str, list[list[np.ndarray]]]] = {}
         self._size = (0, 0)
         self.names: list[tuple[str, str]] = []
 
@@ -39,10 +39,7 @@ class PairScores:
         for kind in batch.images:
             scores = batch.pixel_scores.get(kind, {})
             for name in filter(scores.__contains__, suite.METRICS):
-                values = extracted_scores.Values(
-                    scores[name], np.ones(len(scores[name]))
-                )
-                self._keep(kind, name, values, batch)
+                self._keep(kind, name, batch, scores[name], np.ones(len(scores[name])))
         for name, metric in extracted_scores.METRICS.items():
             extractor = self._extractors.get(name)
             if extractor is None:
@@ -51,20 +48,14 @@ class PairScores:
                 self._lacks[name] = lack
             else:
                 for kind, generated in batch.images.items():
-                    values = extractor.score(generated, batch, len(self.names))
-                    self._keep(kind, name, values, batch)
+                    scored = extractor.score(generated, batch, len(self.names))
+                    self._keep(kind, name, batch, *scored)
         self.names += batch.names
 
     def _keep(
-        self,
-        kind: str,
-        name: str,
-        values: extracted_scores.Values,
-        batch: protocol.Batch,
+        self, kind: str, name: str, batch: protocol.Batch, *scored: np.ndarray
     ) -> None:
-        kept = extracted_scores.Values(
-            *(np.asarray(x)[: len(batch.names)] for x in values)
-        )
+        kept = [np.asarray(x)[: len(batch.names)] for x in scored]
         self._parts.setdefault(kind, {}).setdefault(name, []).append(kept)
 
     def scores(self) -> protocol.Scores:
@@ -86,7 +77,7 @@ class PairScores:
     def _joined(self, field: int) -> protocol.Scores:
         return {
             kind: {
-                name: np.concatenate([values[field] for values in parts])
+                name: np.concatenate([part[field] for part in parts])
                 for name, parts in by_name.items()
             }
             for kind, by_name in self._parts.items()

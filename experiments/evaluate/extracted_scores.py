@@ -49,12 +49,8 @@ METRICS = {
 }
 
 
-class Values(NamedTuple):
-    """Scores [B] of a batch, NaN where a pair has none; and [B] what each counts by in
-    the mean."""
-
-    scores: np.ndarray
-    weights: np.ndarray
+# [B] of a batch: scores, NaN where a pair has none, and what each counts by in the mean.
+Scored = tuple[np.ndarray, np.ndarray]
 
 
 class Extractor(NamedTuple):
@@ -63,13 +59,13 @@ class Extractor(NamedTuple):
     Attributes:
         name: of `METRICS`.
         score: generated [B, H, W, 3] uint8, the batch, number of its first pair ->
-            `Values`.
+            `Scored`.
         origin: what its record says of it; see `protocol.origin`.
         smallest_side: pixels that an image must have at least.
     """
 
     name: str
-    score: Callable[[np.ndarray, protocol.Batch, int], Values]
+    score: Callable[[np.ndarray, protocol.Batch, int], Scored]
     origin: dict[str, str]
     smallest_side: int = 1
     needs_keypoints: bool = False
@@ -88,9 +84,9 @@ class Extractor(NamedTuple):
 def by_lpips(trained: lpips_weights.Weights) -> Extractor:
     """LPIPS with one of its networks."""
 
-    def score(generated: np.ndarray, batch: protocol.Batch, _: int) -> Values:
+    def score(generated: np.ndarray, batch: protocol.Batch, _: int) -> Scored:
         distances = _distance(trained.network, trained.params, generated, batch.target)
-        return Values(np.asarray(distances), np.ones(len(generated)))
+        return np.asarray(distances), np.ones(len(generated))
 
     (name,) = (n for n, net in lpips.NETWORKS.items() if net is trained.network)
     origin = {
@@ -146,11 +142,11 @@ def _by_pckh(
     """PCKh with keypoints [B, 18, 3] of generated images and the number of the first of
     them."""
 
-    def score(generated: np.ndarray, batch: protocol.Batch, first: int) -> Values:
+    def score(generated: np.ndarray, batch: protocol.Batch, first: int) -> Scored:
         keypoints = find(generated, first)
         right, joints = pckh.hits(keypoints, np.asarray(batch.keypoints))
         share = np.where(joints > 0, right / np.maximum(joints, 1), np.nan)
-        return Values(share, joints)
+        return share, joints
 
     return Extractor("pckh", score, origin, needs_keypoints=True)
 
@@ -166,8 +162,8 @@ def by_detector(path: pathlib.Path) -> Extractor:
     """The confidence of --detector; raises ValueError as `detector.Detector` does."""
     model = detector.Detector(path)
 
-    def score(generated: np.ndarray, _: protocol.Batch, __: int) -> Values:
-        return Values(model(generated), np.ones(len(generated)))
+    def score(generated: np.ndarray, _: protocol.Batch, __: int) -> Scored:
+        return model(generated), np.ones(len(generated))
 
     origin = {
         "extractor": f"{path.name} through {model.library}",

@@ -8,7 +8,7 @@ import hashlib
 import json
 import pathlib
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -33,6 +33,9 @@ class Reference(NamedTuple):
     sha256: str  # of the photos, or of the file of statistics
 
 
+References = Mapping[inception.InceptionV3, Reference]
+
+
 class Photos(NamedTuple):
     """A set of photos."""
 
@@ -46,7 +49,7 @@ def load(
     data_dir: str,
     weights: Sequence[inception_weights.Weights],
     features: Features,
-) -> dict[inception.InceptionV3, Reference]:
+) -> References:
     """The statistics that --fid_reference names, for each network of --inception.
 
     Args:

@@ -62,17 +62,15 @@ def _table(metrics: protocol.Records) -> rich.table.Table:
 
 
 def _cell(name: str, record: dict[str, Any]) -> str:
-    if record["mean"] is None:
+    mean, std = record["mean"], record["std"]
+    if mean is None:
         return "undefined"
-    if record["std"] is None:
-        return statistics.number(name, record["mean"])
-    return f"{statistics.number(name, record['mean'])} ({statistics.number(name, record['std'])})"
+    spread = "" if std is None else f" ({statistics.number(name, std)})"
+    return statistics.number(name, mean) + spread
 
 
 def _interval_cell(name: str, interval: list[float] | None) -> str:
-    return (
-        " to ".join(statistics.number(name, x) for x in interval) if interval else "-"
-    )
+    return " to ".join(statistics.number(name, x) for x in interval or ()) or "-"
 
 
 def _remarks(kind: str, by_name: dict[str, dict[str, Any]]) -> list[str]:

@@ -45,7 +45,7 @@ def not_trained(step=None, returned=None):
 
     def train_(config):
         names.append(pathlib.Path(config.workdir).name)
-        untrained_run.save(config, step)
+        untrained_run.write(config, config.total_steps if step is None else step)
         return returned
 
     with pytest.MonkeyPatch.context() as patch:

@@ -49,7 +49,7 @@ METRICS = {
 }
 
 
-# [B] of a batch: scores, NaN where a pair has none, and what each counts by in the mean.
+# [B] of a batch: scores, NaN where a pair has none, and what each counts by in a mean.
 Scored = tuple[np.ndarray, np.ndarray]
 
 

@@ -1,106 +1,168 @@
-"""What an evaluation computes besides the metrics of pixels, as its flags ask for."""
+"""All numbers of an evaluation, as its flags ask for them, batch by batch."""
 
 import pathlib
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
+import tqdm
 
 from experiments.config import Config
 from experiments.evaluate import (
     extracted_scores,
     fid_reference,
-    generated_keypoints,
     inception_scores,
-    lpips_files,
+    metric_weights,
+    protocol,
     statistics,
 )
-from experiments.evaluate.detector import Detector
-from pg2_jax import downloads
+from pg2_jax.metrics import suite
 
 
-class Collectors:
-    """The numbers of pairs that take an extractor, and the numbers of sets."""
+class PairScores:
+    """Accumulates the scores of each pair: those of the pixels, which come with the
+    batch, and those of extractors; see `protocol.Accumulator`."""
+
+    def __init__(self, extractors: Sequence[extracted_scores.Extractor] = ()):
+        """Takes at most one extractor for each metric."""
+        self._extractors = {one.name: one for one in extractors}
+        self._lacks: dict[str, str] = {}
+        # Scores and weights of each batch, by kind and name.
+        self._parts: dict[str, dict[str, list[list[np.ndarray]]]] = {}
+        self._size = (0, 0)
+        self.names: list[tuple[str, str]] = []
+
+    def add(self, batch: protocol.Batch) -> None:
+        """Takes the next batch."""
+        self._size = batch.target.shape[1], batch.target.shape[2]
+        # What comes out of jit is sorted by name, kinds as well as metrics.
+        for kind in batch.images:
+            scores = batch.pixel_scores.get(kind, {})
+            for name in filter(scores.__contains__, suite.METRICS):
+                self._keep(kind, name, batch, scores[name], np.ones(len(scores[name])))
+        for name, metric in extracted_scores.METRICS.items():
+            extractor = self._extractors.get(name)
+            if extractor is None:
+                self._lacks[name] = f"needs {metric.needs}"
+            elif lack := extractor.lack(batch):
+                self._lacks[name] = lack
+            else:
+                for kind, generated in batch.images.items():
+                    scored = extractor.score(generated, batch, len(self.names))
+                    self._keep(kind, name, batch, *scored)
+        self.names += batch.names
+
+    def _keep(
+        self, kind: str, name: str, batch: protocol.Batch, *scored: np.ndarray
+    ) -> None:
+        kept = [np.asarray(x)[: len(batch.names)] for x in scored]
+        self._parts.setdefault(kind, {}).setdefault(name, []).append(kept)
+
+    def scores(self) -> protocol.Scores:
+        """[N] by kind and metric."""
+        return self._joined(0)
+
+    def records(self, facts: protocol.Facts) -> protocol.Records:
+        """The record of each number by kind and name, as metrics.json has it."""
+        origins = {name: one.origin for name, one in self._extractors.items()}
+        return statistics.records(self.scores(), facts, self._joined(1), origins)
+
+    def not_computed(self, facts: protocol.Facts) -> dict[str, str]:
+        """Why each number that `records` does not give is not there."""
+        masks = frozenset(facts.masks)
+        lacks = {n: suite.needs(m, self._size, masks) for n, m in suite.METRICS.items()}
+        of_pixels = {name: f"needs {lack}" for name, lack in lacks.items() if lack}
+        return {**of_pixels, **self._lacks}
+
+    def _joined(self, field: int) -> protocol.Scores:
+        return {
+            kind: {
+                name: np.concatenate([part[field] for part in parts])
+                for name, parts in by_name.items()
+            }
+            for kind, by_name in self._parts.items()
+        }
+
+
+class Numbers:
+    """The numbers of pairs and those of sets."""
 
     def __init__(
-        self,
-        config: Config,
-        open_data: Callable[[str], fid_reference.DataSet],
-        generated_poses: Sequence[np.ndarray] | None = None,
+        self, config: Config, generated_poses: Sequence[np.ndarray] | None = None
     ):
         """Loads what the flags name, before any work is done.
 
         Args:
             config: has the flags.
-            open_data: opens a data set for --fid_reference.
             generated_poses: [18, 3] of each generated image, of
                 --generated_annotations.
 
         Raises:
             ValueError: a file is not there or something else; names its flag.
         """
-        extractors = [
-            extracted_scores.by_lpips(weights)
-            for weights in lpips_files.load(config.lpips)
-        ]
-        self._poses = _drawn_poses(config, generated_poses)
-        if self._poses:
-            extractors.append(extracted_scores.by_pckh(self._poses))
-        if config.detector:
-            path = pathlib.Path(config.detector)
-            model = Detector(path)
-            sha256 = downloads.sha256(path)
-            extractors.append(extracted_scores.by_detector(model, path.name, sha256))
-        weights = inception_scores.load(config.inception)
+        weights = metric_weights.inception(config.inception)
         references = fid_reference.load(
-            config.fid_reference,
-            config.data_dir,
-            open_data,
-            weights,
-            inception_scores.features,
+            config.fid_reference, config.data_dir, weights, inception_scores.features
         )
-        self._pairs = extracted_scores.Collector(extractors)
-        self._sets = inception_scores.Collector(weights, references)
+        self._extractors = _extractors(config, generated_poses)
+        self.pairs = PairScores(self._extractors)
+        sets = inception_scores.SetScores(weights, references)
+        self._accumulators: tuple[protocol.Accumulator, ...] = (self.pairs, sets)
 
     def close(self) -> None:
-        """Lets go of the estimator; what was taken stays."""
-        if self._poses:
-            self._poses.close()
+        """Lets go of the models; what was taken stays."""
+        for extractor in self._extractors:
+            extractor.close()
 
-    def add(self, *batch: Any) -> None:
-        """Takes a batch, as `inception_scores.Collector.add` does."""
-        self._pairs.add(*batch)
-        self._sets.add(*batch)
+    def add(self, batch: protocol.Batch) -> None:
+        """Takes the next batch."""
+        for accumulator in self._accumulators:
+            accumulator.add(batch)
 
-    def merged(self, scores: statistics.Scores) -> statistics.Scores:
-        """The scores of pixels and those of the extractors, by kind and metric."""
-        return statistics.merged(scores, self._pairs.scores())
-
-    def records(self, scores: statistics.Scores, **facts: Any) -> statistics.Records:
-        """The record of each number of pairs and of sets.
-
-        Args:
-            scores: of `merged`.
-            **facts: of `scoring.records`.
-        """
-        of_pairs = statistics.records(
-            scores, self._pairs.weights(), self._pairs.origins(), **facts
-        )
-        of_sets = self._sets.records(
-            image_size=facts["image_size"], masks=facts["masks"]
-        )
-        return statistics.joined_records(of_pairs, of_sets)
-
-    def not_computed(self) -> dict[str, str]:
-        """Why each number that is not there is not."""
-        return {**self._pairs.not_computed(), **self._sets.not_computed()}
+    def content(self, facts: protocol.Facts) -> dict[str, Any]:
+        """What metrics.json says of the numbers."""
+        metrics: protocol.Records = {}
+        not_computed: dict[str, str] = {}
+        for accumulator in self._accumulators:
+            not_computed |= accumulator.not_computed(facts)
+            for kind, by_name in accumulator.records(facts).items():
+                metrics.setdefault(kind, {}).update(by_name)
+        return {
+            "interval": statistics.INTERVAL,
+            "definitions": statistics.DEFINITIONS,
+            "not_computed": not_computed,
+            "metrics": metrics,
+        }
 
 
-def _drawn_poses(
-    config: Config, given: Sequence[np.ndarray] | None
-) -> generated_keypoints.DrawnPoses | None:
-    if given is not None:
-        return generated_keypoints.given(given, config.generated_annotations)
-    if config.estimator:
-        return generated_keypoints.estimated(config.estimator, config.model)
-    return None
+def _extractors(
+    config: Config, generated_poses: Sequence[np.ndarray] | None
+) -> list[extracted_scores.Extractor]:
+    by_lpips = extracted_scores.by_lpips
+    extractors = [by_lpips(weights) for weights in metric_weights.lpips(config.lpips)]
+    if config.detector:
+        extractors.append(extracted_scores.by_detector(pathlib.Path(config.detector)))
+    if generated_poses is not None:
+        file = config.generated_annotations
+        extractors.append(extracted_scores.by_annotations(generated_poses, file))
+    elif config.estimator:
+        # Last, because it has to be closed.
+        by_estimator = extracted_scores.by_estimator(config.estimator, config.model)
+        extractors.append(by_estimator)
+    return extractors
+
+
+def take(
+    batches: Iterable[protocol.Batch],
+    takers: Sequence[protocol.Taker],
+    *,
+    total: int,
+    progress: bool,
+) -> None:
+    """Gives each batch to each taker, with a bar over the `total` of their pairs."""
+    hidden = None if progress else True
+    with tqdm.tqdm(total=total, unit="pair", disable=hidden) as bar:
+        for batch in batches:
+            for taker in takers:
+                taker.add(batch)
+            bar.update(len(batch.names))

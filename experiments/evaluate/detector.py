@@ -6,14 +6,6 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-DEFINITION = (
-    "mean confidence of a detector that the generated image shows a person, as its "
-    "ONNX model says it; the field's DS is that of SSD300's class person"
-)
-NEEDS = (
-    "a person detector as an ONNX model: --detector=PATH, and onnxruntime (pip install "
-    "'pg2_jax[detector]')"
-)
 _TYPES = {"tensor(float)": np.float32, "tensor(uint8)": np.uint8}
 
 
@@ -27,14 +19,11 @@ class Detector:
 
     Attributes:
         resize: what happens to images of another size, in words.
+        library: that runs it, with its version.
     """
 
     def __init__(self, path: pathlib.Path):
-        """Loads the model.
-
-        Raises:
-            ValueError: onnxruntime is not installed, or the file is no such model.
-        """
+        """Raises ValueError if onnxruntime is missing, or the file is no such model."""
         flag = f"--detector={path}"
         try:
             import onnxruntime
@@ -67,11 +56,8 @@ class Detector:
         self.library = f"onnxruntime {onnxruntime.__version__}"
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
-        """Gives [B] float32, the confidence for each of [B, H, W, 3] uint8 images.
-
-        Raises:
-            ValueError: the model gives something else.
-        """
+        """Maps [B, H, W, 3] uint8 to confidences [B] float32; raises ValueError if the
+        model gives something else."""
         if self._size and images.shape[1:3] != self._size:
             size = self._size[::-1]
             resized = [

@@ -8,8 +8,8 @@ import hashlib
 import json
 import pathlib
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import tqdm
@@ -26,59 +26,38 @@ Features = Callable[[inception_weights.Weights, np.ndarray], np.ndarray]
 
 
 class Reference(NamedTuple):
-    """Statistics to compare with.
-
-    Attributes:
-        gaussian: of the features.
-        what: what they are of, in words.
-        sha256: checksum of the photos, or of the file of statistics.
-    """
+    """Statistics to compare with."""
 
     gaussian: fid.Gaussian
-    what: str
-    sha256: str
+    what: str  # they are of
+    sha256: str  # of the photos, or of the file of statistics
+
+
+References = Mapping[inception.InceptionV3, Reference]
 
 
 class Photos(NamedTuple):
-    """A set of photos.
+    """A set of photos."""
 
-    Attributes:
-        what: it is, in words.
-        sha256: checksum of all of them.
-        batches: gives them as uint8 [B, H, W, 3].
-    """
-
-    what: str
-    sha256: str
-    batches: Callable[[], Iterator[np.ndarray]]
-
-
-class DataSet(Protocol):
-    """What is needed of `input_pipeline.PairDataset`."""
-
-    def checksum(self, split: str) -> str:
-        """SHA-256 of the files of a split."""
-
-    def photos(self, split: str, batch_size: int) -> Iterator[np.ndarray]:
-        """Each photo once, uint8 [B, H, W, 3]."""
+    what: str  # it is
+    sha256: str  # of all of them
+    batches: Callable[[], Iterator[np.ndarray]]  # uint8 [B, H, W, 3]
 
 
 def load(
     flag: str,
     data_dir: str,
-    open_data: Callable[[str], DataSet],
     weights: Sequence[inception_weights.Weights],
     features: Features,
-) -> dict[inception.InceptionV3, Reference]:
-    """The statistics that --fid_reference names, for each network.
+) -> References:
+    """The statistics that --fid_reference names, for each network of --inception.
 
     Args:
         flag: `TRAIN` for the training photos of --data_dir; the path of a data set of
             data_prep/build_tfrecords.py (its training photos), of a folder of images,
             or of an .npz with mu and sigma as pytorch-fid writes it; or empty.
         data_dir: of the run, or empty.
-        open_data: opens a data set.
-        weights: of --inception, at least one.
+        weights: at least one.
         features: what a network makes of images.
 
     Raises:
@@ -94,14 +73,16 @@ def load(
                 "two; give that network alone."
             )
         return {weights[0].network: _read_npz(flag, path)}
-    if flag == TRAIN or (path / "dataset_info.json").is_file():
-        photos = _of_data(str(path), open_data(str(path)))
-    else:
-        photos = _of_folder(flag)
+    is_data = flag == TRAIN or (path / "dataset_info.json").is_file()
+    photos = _of_data(str(path)) if is_data else _of_folder(flag)
     return {one.network: _statistics(photos, one, features) for one in weights}
 
 
-def _of_data(folder: str, dataset: DataSet) -> Photos:
+def _of_data(folder: str) -> Photos:
+    # tensorflow, which evaluating folders does not need.
+    from pg2_jax.input_pipeline import pair_reader
+
+    dataset = pair_reader.PairDataset(folder)
     return Photos(
         f"the training photos of {folder}, each once",
         dataset.checksum("train"),

@@ -1,31 +1,94 @@
-"""Folders of images that a flag names: what is in them, read into arrays."""
+"""Folders of images, any method's: what is in them, which files of two belong together,
+and their pixels."""
 
 import pathlib
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
+from experiments.config import Config
 from pg2_jax.photos import photo_files
 
 
-def images(flag: str, folder: str, remarks: list[str]) -> list[pathlib.Path]:
-    """The images of a folder, sorted by name; what else lies there is remarked.
+class Pair(NamedTuple):
+    """Two files that belong together."""
+
+    generated: pathlib.Path
+    target: pathlib.Path
+
+
+def pairs(config: Config, remarks: list[str]) -> list[Pair]:
+    """The pairs of --generated_dir and --target_dir by the rule of --match.
+
+    Remarks on what else lies in the folders are added to `remarks`.
 
     Raises:
-        ValueError: no such folder, or no images in it.
+        ValueError: a folder without images, or folders that do not match.
     """
+    generated = images("generated_dir", config.generated_dir, remarks)
+    target = images("target_dir", config.target_dir, remarks)
+    folders = (
+        f"--generated_dir={config.generated_dir}, --target_dir={config.target_dir}"
+    )
+    if config.match == "name":
+        return _of_one_name(generated, target, folders)
+    if len(generated) != len(target):
+        raise ValueError(
+            f"{folders}: {len(generated)} and {len(target)} images; --match=order "
+            "needs equal numbers."
+        )
+    return [Pair(*pair) for pair in zip(generated, target, strict=True)]
+
+
+def _of_one_name(
+    generated: list[pathlib.Path], target: list[pathlib.Path], folders: str
+) -> list[Pair]:
+    by_name = _by_stem("generated_dir", generated)
+    targets = _by_stem("target_dir", target)
+    for flag, names, others in (
+        ("target_dir", by_name, targets),
+        ("generated_dir", targets, by_name),
+    ):
+        lone = [path.name for stem, path in names.items() if stem not in others]
+        if lone:
+            raise ValueError(
+                f"{folders}: {len(lone)} of {len(names)} files have none of the "
+                f"same name in --{flag}: {few(lone)}. --match=order matches sorted "
+                "files instead."
+            )
+    return [Pair(path, targets[stem]) for stem, path in by_name.items()]
+
+
+def _by_stem(flag: str, paths: list[pathlib.Path]) -> dict[str, pathlib.Path]:
+    by_stem: dict[str, pathlib.Path] = {}
+    for path in paths:
+        if path.stem in by_stem:
+            raise ValueError(
+                f"--{flag}={path.parent}: {by_stem[path.stem].name} and {path.name} "
+                "have one name; --match=name cannot tell them apart."
+            )
+        by_stem[path.stem] = path
+    return by_stem
+
+
+def images(flag: str, folder: str, remarks: list[str]) -> list[pathlib.Path]:
+    """The images of a folder, sorted by name; what else lies there is remarked. Raises
+    ValueError if there are none."""
     path = pathlib.Path(folder)
     if not path.is_dir():
         raise ValueError(f"--{flag}={folder}: there is no such folder.")
-    found = sorted(path.iterdir(), key=lambda entry: entry.name)
+    entries = sorted(path.iterdir(), key=lambda entry: entry.name)
     chosen = [
-        f for f in found if f.is_file() and f.suffix.lower() in photo_files.SUFFIXES
+        entry
+        for entry in entries
+        if entry.is_file() and entry.suffix.lower() in photo_files.SUFFIXES
     ]
     if not chosen:
         raise ValueError(
             f"--{flag}={folder} holds no images ({', '.join(photo_files.SUFFIXES)})."
         )
-    others = [entry.name for entry in found if entry not in set(chosen)]
+    others = [entry.name for entry in entries if entry not in set(chosen)]
     if others:
         count = f" ({len(others)} in all)" if len(others) > 3 else ""
         remarks.append(f"--{flag}: no images and not used: {few(others)}{count}")
@@ -38,11 +101,7 @@ def few(names: Sequence[str]) -> str:
 
 
 def read(flag: str, path: pathlib.Path) -> np.ndarray:
-    """The image as uint8 [H, W, 3].
-
-    Raises:
-        ValueError: it cannot be read.
-    """
+    """The image as uint8 [H, W, 3]; raises ValueError if it cannot be read."""
     try:
         return np.asarray(photo_files.load(path).image)
     except (ValueError, OSError) as error:
@@ -52,24 +111,13 @@ def read(flag: str, path: pathlib.Path) -> np.ndarray:
 def stack(
     flag: str, paths: Sequence[pathlib.Path], size: tuple[int, int], whose: str
 ) -> np.ndarray:
-    """The images as uint8 [N, H, W, 3].
-
-    Args:
-        flag: that names their folder.
-        paths: of the images.
-        size: (height, width) that all must have.
-        whose: what has that size, for the message.
-
-    Raises:
-        ValueError: an image cannot be read or has another size.
-    """
-    found = []
-    for path in paths:
-        image = read(flag, path)
-        if image.shape[:2] != size:
+    """The images as uint8 [N, H, W, 3]; raises ValueError if one cannot be read, or is
+    not of the (height, width) that the image named by `whose` has."""
+    arrays = [read(flag, path) for path in paths]
+    for path, array in zip(paths, arrays, strict=True):
+        if array.shape[:2] != size:
             raise ValueError(
-                f"--{flag}: {path} is {image.shape[0]}x{image.shape[1]}, {whose} "
+                f"--{flag}: {path} is {array.shape[0]}x{array.shape[1]}, {whose} "
                 f"{size[0]}x{size[1]} (height x width); all must have one size."
             )
-        found.append(image)
-    return np.stack(found)
+    return np.stack(arrays)

@@ -15,15 +15,10 @@ _KEYS = ("source", "target", "kind")
 
 
 class PairScores(NamedTuple):
-    """What pairs.csv holds.
+    """What pairs.csv holds."""
 
-    Attributes:
-        names: (source, target) of the N pairs; source is empty where it is not known.
-        scores: [N] float64 by kind of image and by metric, NaN or infinite where a pair
-            has no value.
-    """
-
-    names: list[tuple[str, str]]
+    names: list[tuple[str, str]]  # (source, target), source empty where it is unknown
+    # [N] float64 by kind of image and by metric, NaN or infinite without a value.
     scores: dict[str, dict[str, np.ndarray]]
 
 
@@ -31,12 +26,7 @@ def key(source: str, target: str) -> str:
     """Names a pair in one word, as --save_images names its files: so the images of
     another method, of which only the names of files are known, find their pair.
 
-    Args:
-        source: name of the photo, its folders and suffix included; may be empty.
-        target: likewise.
-
-    Returns:
-        Both without suffixes, slashes as underscores.
+    Both names lose their suffix, their slashes become underscores; either may be empty.
     """
     names = (pathlib.PurePosixPath(name) for name in (source, target) if name)
     return "__".join(str(name.with_suffix("")).replace("/", "_") for name in names)
@@ -48,12 +38,7 @@ def write(
     scores: Mapping[str, Mapping[str, np.ndarray]],
 ) -> None:
     """Writes one row for each kind and pair, kind by kind, in the order of the pairs.
-
-    Args:
-        path: of the file, which appears whole or not at all.
-        names: (source, target) of the N pairs.
-        scores: [N] by kind and metric; all kinds have the same metrics.
-    """
+    All kinds have the same metrics."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([*_KEYS, *next(iter(scores.values()))])
@@ -81,37 +66,26 @@ def read(path: pathlib.Path) -> PairScores:
                 f"{path}:1: must begin with {','.join(_KEYS)} and metrics."
             )
         for row in rows:
+            where = f"{path}:{rows.line_num}"
             try:
                 source, target, kind, *cells = row
                 numbers = [float(cell) for cell in cells]
             except ValueError as error:
-                raise ValueError(f"{path}:{rows.line_num}: {error}.") from error
+                raise ValueError(f"{where}: {error}.") from error
             if len(row) != len(header):
                 raise ValueError(
-                    f"{path}:{rows.line_num}: {len(row)} columns, expected "
-                    f"{len(header)}."
+                    f"{where}: {len(row)} columns, expected {len(header)}."
                 )
             names.setdefault(kind, []).append((source, target))
             values.setdefault(kind, []).append(numbers)
-    return _by_metric(path, header[len(_KEYS) :], names, values)
-
-
-def _by_metric(
-    path: pathlib.Path,
-    metrics: list[str],
-    names: dict[str, list[tuple[str, str]]],
-    values: dict[str, list[list[float]]],
-) -> PairScores:
     if not names:
         raise ValueError(f"{path} holds no pairs.")
-    pairs = next(iter(names.values()))
-    for kind, others in names.items():
-        if others != pairs:
-            raise ValueError(
-                f"{path}: {kind} has other pairs than {next(iter(names))}."
-            )
+    first, *others = names
+    for kind in others:
+        if names[kind] != names[first]:
+            raise ValueError(f"{path}: {kind} has other pairs than {first}.")
     scores = {
-        kind: dict(zip(metrics, np.array(rows).T, strict=True))
+        kind: dict(zip(header[len(_KEYS) :], np.array(rows).T, strict=True))
         for kind, rows in values.items()
     }
-    return PairScores(pairs, scores)
+    return PairScores(names[first], scores)

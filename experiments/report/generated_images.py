@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from experiments.config import Config
-from experiments.evaluate import folders, image_folder, image_pairs
+from experiments.evaluate import folders, image_folder
 from experiments.report.data_pairs import Photos
 from experiments.report.evaluated_run import Run
 from pg2_jax import generation
@@ -66,7 +66,7 @@ def of_folder(
         target_dir=content["target_dir"],
         match=content["match"].partition(":")[0],
     )
-    pairs = image_pairs.read(config, [])
+    pairs = image_folder.pairs(config, [])
     if len(pairs) != content["pairs"]:
         raise ValueError(
             f"{config.generated_dir} holds {len(pairs):,} images, and "

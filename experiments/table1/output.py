@@ -2,6 +2,7 @@
 
 import pathlib
 import statistics
+from collections.abc import Iterable
 from typing import Any
 
 import rich.console
@@ -24,12 +25,7 @@ _OF_INCEPTION = {"inception_score": "IS", "masked_inception_score": "mask-IS"}
 
 
 def write(folder: pathlib.Path, content: dict[str, Any]) -> None:
-    """Writes table.json and, as soon as there is a row, table.md.
-
-    Args:
-        folder: of the table.
-        content: config, data, rows, pairs and the scores of a copy of the source.
-    """
+    """Writes table.json and, as soon as there is a row, table.md."""
     folder.mkdir(parents=True, exist_ok=True)
     whole = {**content, "not_computed": _missing(content), **results.provenance()}
     results.write_json(folder / "table.json", whole)
@@ -57,23 +53,18 @@ def draw_figure(
     folder: pathlib.Path,
     config: Config,
     dataset: pair_reader.PairDataset,
-    models: dict[str, tuple[pathlib.Path, str]],
+    rows: Iterable[dict[str, Any]],
 ) -> None:
-    """Draws the paper's Figure 4: one pair in a row, one model in a column.
-
-    Args:
-        folder: of the table.
-        config: says how many pairs.
-        dataset: its test pairs are drawn.
-        models: (workdir, name of the image) by the title of the column.
-    """
+    """Writes the paper's Figure 4: one test pair in a row, one model of the table in a
+    column, of its first seed."""
     batch = pictures.spread_pairs(dataset, config.picture_pairs, config.max_test_pairs)
     photos, keypoints = batch["source_image"], batch["target_keypoints"]
-    drawn = {}
-    for title, (workdir, image) in models.items():
-        model = pose_transfer.PoseTransfer.restore(str(workdir))
-        drawn[title] = getattr(model.batch(photos, keypoints), image)
-    results.write_picture(folder / "figure4.png", pictures.compare(batch, drawn))
+    generated = {}
+    for row in rows:
+        run = next(iter(row["seeds"].values()))
+        model = pose_transfer.PoseTransfer.restore(str(folder / run["run"]))
+        generated[row["title"]] = getattr(model.batch(photos, keypoints), row["image"])
+    results.write_picture(folder / "figure4.png", pictures.compare(batch, generated))
 
 
 def _markdown(content: dict[str, Any]) -> str:
@@ -98,22 +89,16 @@ def _cells(content: dict[str, Any]) -> list[list[str]]:
 def _names(content: dict[str, Any]) -> dict[str, str]:
     """The titles of the columns by metric: those that some run has."""
     runs = [run for row in content["rows"].values() for run in row["seeds"].values()]
-    more = {
-        name: title
-        for name, title in _OF_INCEPTION.items()
-        if any(name in run["metrics"] for run in runs)
-    }
+    scored = {name for run in runs for name in run["metrics"]}
+    more = {name: title for name, title in _OF_INCEPTION.items() if name in scored}
     return {**_NAMES, **more}
 
 
 def _missing(content: dict[str, Any]) -> dict[str, str]:
     """Why columns of the paper are not there."""
-    names = _names(content)
-    return {
-        title: "needs --inception=PATH"
-        for name, title in _OF_INCEPTION.items()
-        if name not in names
-    }
+    there = _names(content).values()
+    lacking = [title for title in _OF_INCEPTION.values() if title not in there]
+    return dict.fromkeys(lacking, "needs --inception=PATH")
 
 
 def _scores(row: dict[str, Any], names: dict[str, str]) -> list[str]:
@@ -121,19 +106,20 @@ def _scores(row: dict[str, Any], names: dict[str, str]) -> list[str]:
     cells = []
     for name in names:
         runs = [run["metrics"] for run in row["seeds"].values()]
-        if not all(name in run for run in runs):  # Scored without --inception.
-            cells.append("-")
-            continue
-        means = [run[name]["mean"] for run in runs]
-        if None in means:  # No target has a body, say.
-            cells.append("undefined")
-            continue
-        digits = 1 if "l1" in name else 3
-        cell = f"{statistics.mean(means):.{digits}f}"
-        if len(means) > 1:
-            cell += f" ± {statistics.stdev(means):.{digits}f}"
-        cells.append(cell)
+        if all(name in run for run in runs):
+            cells.append(_cell(name, [run[name]["mean"] for run in runs]))
+        else:
+            cells.append("-")  # Scored without --inception.
     return cells
+
+
+def _cell(name: str, means: list[float | None]) -> str:
+    known = [mean for mean in means if mean is not None]
+    if len(known) < len(means):
+        return "undefined"  # No target has a body, say.
+    digits = 1 if "l1" in name else 3
+    spread = f" ± {statistics.stdev(known):.{digits}f}" if len(known) > 1 else ""
+    return f"{statistics.mean(known):.{digits}f}{spread}"
 
 
 def _notes(content: dict[str, Any]) -> list[str]:
@@ -142,10 +128,9 @@ def _notes(content: dict[str, Any]) -> list[str]:
         f"{row['title']} {next(iter(row['seeds'].values()))['step']:,}" for row in rows
     )
     seeds = {row["title"]: ", ".join(sorted(row["seeds"], key=int)) for row in rows}
+    said = "; ".join(f"{title} {numbers}" for title, numbers in seeds.items())
     if len(set(seeds.values())) == 1:
         said = next(iter(seeds.values()))
-    else:
-        said = "; ".join(f"{title} {numbers}" for title, numbers in seeds.items())
     if any("," in numbers for numbers in seeds.values()):
         said += "; of several, mean ± standard deviation over the seeds"
     notes = [

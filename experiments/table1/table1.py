@@ -18,17 +18,11 @@ from pg2_jax.input_pipeline import pair_reader
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """One model of the table.
+    """One model of the table."""
 
-    Attributes:
-        title: its name in the paper.
-        changes: what it has other than the full model.
-        image: of its images the one that is scored.
-    """
-
-    title: str
-    changes: dict[str, Any]
-    image: str = "coarse"
+    title: str  # in the paper
+    changes: dict[str, Any]  # to the config of the full model
+    image: str = "coarse"  # the one of its images that is scored
 
 
 _L1_ALONE = {"stages": "coarse", "pose_mask_loss": False}
@@ -45,19 +39,25 @@ ROWS = {
     "view": Row("view word (after VariGAN)", {"pose_embedding": "view"}, "refined"),
 }
 _OPTIONAL = "view"
-# What the rows decide.
-_DECIDED = ("stages", "pose_embedding", "pose_mask_loss", "coarse_from", "init_from")
-# What is scored of each.
-_SCORED = ("checkpoint", "checkpoint_step", "weights")
+# Flags that the mode does not take, and why.
+_NOT_TAKEN = {
+    **dict.fromkeys(
+        ("stages", "pose_embedding", "pose_mask_loss", "coarse_from", "init_from"),
+        "with --mode=table1 the rows decide it; leave it out, or choose --rows.",
+    ),
+    **dict.fromkeys(
+        ("checkpoint", "checkpoint_step", "weights"),
+        "--mode=table1 always scores the newest checkpoint as a run generates; leave "
+        "it out.",
+    ),
+}
 
 
 def table1(config: Config) -> int | None:
     """Trains what is not trained yet, scores it, and writes the table and the figure.
 
-    Args:
-        config: of the full model; the rows differ from it as the paper says. Its
-            workdir holds a run for each row and seed, table.md, table.json and
-            figure4.png.
+    The config is that of the full model. The workdir holds a run for each row and seed,
+    table.md, table.json and figure4.png.
 
     Returns:
         None when all is done, or the number of the signal that stopped it.
@@ -78,7 +78,7 @@ def table1(config: Config) -> int | None:
         try:
             stopped_by = table.finish(name, seed)
         except KeyboardInterrupt:
-            print(f"{config.workdir}: stopped; the same command goes on.")
+            print(f"{config.workdir}: stopped; the same command resumes it.")
             raise
         if stopped_by is not None:
             return stopped_by
@@ -139,21 +139,12 @@ def _check_before_work(
     config: Config, dataset: pair_reader.PairDataset, runs: list[tuple[str, int]]
 ) -> None:
     """Finds what would stop a later row, before hours go into the first."""
-    defaults = {field.name: field.default for field in dataclasses.fields(config)}
-    for flag in _DECIDED:
-        if getattr(config, flag) != defaults[flag]:
-            raise ValueError(
-                f"--{flag}={getattr(config, flag)}: with --mode=table1 the rows decide "
-                "it; leave it out, or choose --rows."
-            )
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        if field.name in _NOT_TAKEN and value != field.default:
+            raise ValueError(f"--{field.name}={value}: {_NOT_TAKEN[field.name]}")
     if config.coarse_steps < 1:
         raise ValueError("--coarse_steps=0: with --mode=table1 it must be 1 or more.")
-    for flag in _SCORED:
-        if getattr(config, flag) != defaults[flag]:
-            raise ValueError(
-                f"--{flag}={getattr(config, flag)}: --mode=table1 always scores the "
-                "newest checkpoint as a run draws; leave it out."
-            )
     if restore.folder(config.workdir).exists():
         raise ValueError(
             f"--workdir={config.workdir} holds a single run; choose another folder for "
@@ -172,11 +163,13 @@ def _check_row(config: Config, name: str, dataset: pair_reader.PairDataset) -> N
         restore.architecture_of(config.to_json())
     except ValueError as error:
         raise ValueError(f"row {name} (see --rows): {error}") from error
-    stored = newest(config)
-    if stored:
-        origin = stored[1].get("coarse_from", "")
-        config = dataclasses.replace(config, coarse_from=origin)
-        check_unchanged(stored[1], config, dataset.metadata)
+    if stored := newest(config):
+        check_unchanged(stored[1], _begun_as(config, stored[1]), dataset.metadata)
+
+
+def _begun_as(config: Config, stored: dict[str, Any]) -> Config:
+    """The config with the stage I that a row's run has begun with."""
+    return dataclasses.replace(config, coarse_from=stored.get("coarse_from", ""))
 
 
 class _Table:
@@ -193,11 +186,8 @@ class _Table:
         output.write(self._folder, self._content)
 
     def _opened(self) -> dict[str, Any]:
-        """The content of table.json, new or of an earlier call.
-
-        Raises:
-            ValueError: the table there is of another data set or other settings.
-        """
+        """The content of table.json, new or of an earlier call; raises ValueError if
+        that is of another data set or of other settings."""
         new = {"config": self._config.to_json(), "data": self._dataset.metadata}
         old = self._on_disk()
         if not old:
@@ -220,7 +210,7 @@ class _Table:
             raise ValueError(
                 f"--workdir={self._folder} holds a table with other settings:\n  "
                 + "\n  ".join(changed)
-                + "\nUse its values to go on, or another workdir."
+                + "\nUse its values to resume it, or another workdir."
             )
         return {**old, **new}
 
@@ -235,33 +225,29 @@ class _Table:
             print(f"{config.workdir} is finished.")
             return None
         config = self._sharing_stage_one(config, name, seed)
-        first, begin = _steps_taken(config), time.monotonic()
+        first = _steps_taken(config)
+        if config.coarse_from:
+            first = max(first, config.coarse_steps)
+        begin = time.monotonic()
         stopped_by = train.train(config)
         if stopped_by is not None:
             return stopped_by
         seconds = time.monotonic() - begin
-        if config.coarse_from:
-            first = max(first, config.coarse_steps)
         inception = self._config.inception
-        scored = dataclasses.replace(config, mode="evaluate", inception=inception)
-        report = evaluate.score_run(scored)
+        report = evaluate.score_run(
+            dataclasses.replace(config, mode="evaluate", inception=inception)
+        )
+        row = ROWS[name]
         run = {
             "run": pathlib.Path(config.workdir).name,
             "step": report["step"],
             "begun_at_step": first,
             "training_seconds": round(seconds, 1),
-            "metrics": report["metrics"][ROWS[name].image],
+            "metrics": report["metrics"][row.image],
         }
-        self._record(name, seed, run, report)
-        return None
-
-    def _record(
-        self, name: str, seed: int, run: dict[str, Any], report: dict[str, Any]
-    ) -> None:
-        """Adds a run to the table on disk, where another process may have added some
-        since."""
+        # Another process may have added runs since.
         rows = self._on_disk().get("rows", {})
-        empty = {"title": ROWS[name].title, "image": ROWS[name].image, "seeds": {}}
+        empty = {"title": row.title, "image": row.image, "seeds": {}}
         rows.setdefault(name, empty)["seeds"][str(seed)] = run
         self._content |= {
             "rows": {n: rows[n] for n in ROWS if n in rows},
@@ -270,14 +256,13 @@ class _Table:
             "definitions": report["definitions"],
         }
         self.write()
+        return None
 
     def _sharing_stage_one(self, config: Config, name: str, seed: int) -> Config:
         """A new full model begins with the G1 of the row G1-poseMaskLoss, if it is
         done: its own stage I would compute the same again."""
-        stored = newest(config)
-        if stored:
-            origin = stored[1].get("coarse_from", "")
-            return dataclasses.replace(config, coarse_from=origin)
+        if stored := newest(config):
+            return _begun_as(config, stored[1])
         twin = row_config(self._config, "pose_mask_loss", seed)
         if name != "full" or _steps_taken(twin) < config.coarse_steps:
             return config
@@ -285,12 +270,8 @@ class _Table:
 
     def show(self) -> None:
         """Draws the figure and prints the table."""
-        models = {
-            row["title"]: (self._folder / run["run"], row["image"])
-            for row in self._content["rows"].values()
-            for run in [next(iter(row["seeds"].values()))]
-        }
-        output.draw_figure(self._folder, self._config, self._dataset, models)
+        rows = self._content["rows"].values()
+        output.draw_figure(self._folder, self._config, self._dataset, rows)
         output.show(self._folder, self._content)
 
 

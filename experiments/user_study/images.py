@@ -7,7 +7,7 @@ import numpy as np
 
 from experiments import pictures
 from experiments.config import Config
-from experiments.evaluate import evaluate, image_folder, image_pairs
+from experiments.evaluate import evaluate, image_folder
 from experiments.user_study.answers import GENERATED, REAL
 from pg2_jax.inference import pose_transfer
 
@@ -68,7 +68,7 @@ def from_folders(config: Config) -> tuple[list[Shown], dict[str, Any]]:
             size, or too few targets.
     """
     remarks: list[str] = []
-    pairs = image_pairs.read(config, remarks)
+    pairs = image_folder.pairs(config, remarks)
     for line in remarks:
         print(f"Note: {line}")
 
@@ -94,12 +94,11 @@ def from_folders(config: Config) -> tuple[list[Shown], dict[str, Any]]:
     return shown, origin
 
 
-def _read(kind: str, pair: image_pairs.Pair) -> Shown:
-    flag, path = "target_dir", pair.target
-    if kind == GENERATED:
-        flag, path = "generated_dir", pair.generated
-    image = image_folder.read(flag, path)
-    return Shown(image, kind, (pair.generated.name, pair.target.name))
+def _read(kind: str, pair: image_folder.Pair) -> Shown:
+    names = (pair.generated.name, pair.target.name)
+    if kind == REAL:
+        return Shown(image_folder.read("target_dir", pair.target), kind, names)
+    return Shown(image_folder.read("generated_dir", pair.generated), kind, names)
 
 
 def _choose(

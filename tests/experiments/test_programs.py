@@ -16,7 +16,13 @@ from PIL import Image
 
 from experiments import generate
 from experiments.config import Config
-from experiments.evaluate import evaluate, inception_scores, pairs_csv, statistics
+from experiments.evaluate import (
+    evaluate,
+    inception_scores,
+    metric_weights,
+    pairs_csv,
+    statistics,
+)
 from experiments.train import history, train
 from pg2_jax.checkpoint import restore
 from pg2_jax.input_pipeline import pair_reader
@@ -429,7 +435,7 @@ def test_a_run_gets_the_numbers_of_sets(run, monkeypatch):
         return inception.Output(colours, colours, colours)
 
     monkeypatch.setattr(inception, "FEATURES", 3)
-    monkeypatch.setattr(inception_scores, "load", load)
+    monkeypatch.setattr(metric_weights, "inception", load)
     monkeypatch.setattr(inception_scores, "_apply", apply)
     evaluate.evaluate(dataclasses.replace(run, mode="evaluate", inception="a.pth"))
     report = read_json(run, "metrics.json")

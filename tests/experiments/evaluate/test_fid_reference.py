@@ -53,9 +53,7 @@ class Network:
 
 
 def load(flag, network, weights=(TF_2015,), data_dir=""):
-    return fid_reference.load(
-        str(flag), str(data_dir), pair_reader.PairDataset, weights, network
-    )
+    return fid_reference.load(str(flag), str(data_dir), weights, network)
 
 
 def gaussian_of(images):

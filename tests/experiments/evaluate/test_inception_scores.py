@@ -6,12 +6,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments.evaluate import fid_reference, inception_scores, statistics
+from experiments.evaluate import fid_reference, inception_scores, protocol, table
 from pg2_jax import pose
 from pg2_jax.metrics import fid, inception, inception_score, inception_weights, pixel
 
 CLASSES = 4
-MASKS = {"target": "a mask"}
+FACTS = protocol.Facts("32x16", "none", {"target": "a mask"})
 
 
 def features_of(images):
@@ -52,17 +52,19 @@ def make_pairs(count=24, seed=0):
 
 def collected(weights, generated, target, keypoints=None, size=10, references=None):
     """The pairs in batches of one size, the last padded."""
-    sets = inception_scores.Collector(weights, references)
+    sets = inception_scores.SetScores(weights, references)
     for first in range(0, len(target), size):
         rows = np.minimum(np.arange(first, first + size), len(target) - 1)
         given = None if keypoints is None else keypoints[rows]
         count = min(size, len(target) - first)
-        sets.add({"generated": generated[rows]}, target[rows], given, count)
+        kinds = {"generated": generated[rows]}
+        names = [("", "")] * count
+        sets.add(protocol.Batch(names, kinds, target[rows], given, {}))
     return sets
 
 
 def records_of(sets):
-    return sets.records(image_size="32x16", masks=MASKS)["generated"]
+    return sets.records(FACTS)["generated"]
 
 
 def score(images, bias=0.0):
@@ -77,7 +79,7 @@ def test_every_number_is_that_of_its_arithmetic(both):
     )
     references = dict.fromkeys([inception.TF_2015, inception.TORCHVISION], reference)
     sets = collected(both, generated, target, keypoints, references=references)
-    assert sets.not_computed() == {}
+    assert sets.not_computed(FACTS) == {}
     found = records_of(sets)
     assert list(found) == list(inception_scores.METRICS)
     bodies = pixel.body_on_black(generated, pose.body_mask(keypoints, 32, 16))
@@ -121,17 +123,19 @@ def test_a_record_names_weights_and_rules(both):
 
 def test_what_is_missing_is_said(both):
     generated, target, keypoints = make_pairs(9)
-    nothing = collected([], generated, target).not_computed()
+    nothing = collected([], generated, target).not_computed(FACTS)
     assert set(nothing) == set(inception_scores.METRICS)
     assert "--inception with the path of pytorch-fid's" in nothing["fid_tf"]
-    few = collected(both[:1], generated, target).not_computed()
+    few = collected(both[:1], generated, target).not_computed(FACTS)
     assert "at least 10 images, got 9" in few["inception_score"]
     assert few["masked_inception_score"] == "needs the keypoints of the target images"
     assert "inception_v3_google" in few["fid_torchvision"]
     assert "fid_tf" not in few
     assert "--fid_reference=train" in few["fid_tf_reference"]
     one = collected(both, generated[:1], target[:1], keypoints[:1])
-    assert "at least 2 images on either side, got 1" in one.not_computed()["fid_tf"]
+    assert (
+        "at least 2 images on either side, got 1" in one.not_computed(FACTS)["fid_tf"]
+    )
     assert records_of(one) == {}
 
 
@@ -149,26 +153,8 @@ def test_black_bodies_score_1(both):
 
 def test_the_table_shows_them(both, capsys):
     sets = collected(both, *make_pairs())
-    statistics.show("title", {"generated": records_of(sets)}, sets.not_computed())
+    table.show("title", {"generated": records_of(sets)}, sets.not_computed(FACTS))
     shown = " ".join(capsys.readouterr().out.split())
     assert "inception_score ↑" in shown
     assert "fid_tf ↓" in shown
     assert "! 24 images in 10 splits: no split of 2 can score above 2" in shown
-
-
-def test_wrong_files(tmp_path, monkeypatch):
-    def check(flag, message):
-        with pytest.raises(ValueError, match=message) as error:
-            inception_scores.load(flag)
-        assert str(error.value).startswith(f"--inception={flag}: ")
-
-    assert inception_scores.load("") == []
-    check("absent.pth", "absent.pth is not there")
-    (tmp_path / "a.pth").write_bytes(b"GIF89a")
-    check(str(tmp_path / "a.pth"), "a.pth")
-    monkeypatch.setattr(
-        inception_weights,
-        "read",
-        lambda path: weights_of(inception.TF_2015, path.name),
-    )
-    check("a.pth,b.pth", "a.pth and b.pth are of one network")

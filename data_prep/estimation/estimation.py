@@ -14,7 +14,7 @@ from data_prep import workers as workers_lib
 from data_prep.estimation import distance, quality_report, resume_log
 from data_prep.estimation.resume_log import EstimationLog, Record
 from data_prep.records.summary import Problems
-from data_prep.sources import photo_list, photo_names, readers
+from data_prep.sources import photo_list, photo_names, split
 from pg2_jax import downloads
 from pg2_jax.estimators import registry, weights
 from pg2_jax.keypoints import keypoint_files
@@ -110,7 +110,7 @@ def annotate_people(folder: pathlib.Path, options: Options) -> str:
     Raises:
         ValueError: as `estimate`, or no such photo.
     """
-    listing = photo_list.checked(folder, readers.photos_of_people(folder))
+    listing = photo_list.checked(folder, split.photos_of_people(folder))
     try:
         return estimate(listing, options)
     except ValueError as error:

@@ -5,7 +5,8 @@ import io
 import os
 from collections.abc import Collection, Iterable, Iterator
 
-from data_prep.pairs.field_protocol import Pair, identity_of
+from data_prep.pairs.identity import identity_of
+from data_prep.pairs.pair_list import Pair
 from data_prep.sources.photo_names import PhotoNames, simplifier
 from pg2_jax import files
 from pg2_jax.keypoints.base import content_of, shown
@@ -21,21 +22,22 @@ def read(
 ) -> list[Pair]:
     """Reads a pair list: a csv with the header `from,to`, or a text file of NTED.
 
+    A text file has the suffix .txt, no header and lines `target,source`, in which more
+    sources may follow. Bad rows are appended to `problems`, one message each, and left
+    out; without it the first bad row raises.
+
     Args:
-        path: the csv file, UTF-8; or with the suffix .txt lines `target,source` without
-            a header, in which more sources may follow.
+        path: in UTF-8.
         names: the photos that have keypoints.
-        dataset: one of `pairs.DATASETS`; how a name gives the identity of the person,
-            and which spellings of a name are the same photo.
-        problems: bad rows are appended here, one message each, and left out of the
-            result; without it the first bad row raises.
+        dataset: one of `identity.DATASETS`: which spellings of a name are the same
+            photo, and how it gives the identity of the person.
+        problems: see above.
 
     Returns:
         (source name, target name) in file order, as `names` spells them.
 
     Raises:
         ValueError: naming file, line, value and rule.
-        OSError: the file cannot be read.
     """
     known = PhotoNames(names, simplifier(dataset))
     first_line: dict[Pair, int] = {}

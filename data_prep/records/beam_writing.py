@@ -18,9 +18,9 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
-from data_prep.pairs.pair_list import NumberedPairs
 from data_prep.records import pose_pairs
 
 try:
@@ -37,7 +37,7 @@ def pipeline(options: Sequence[str]) -> beam.Pipeline:
     """Returns an empty pipeline.
 
     Args:
-        options: Beam's own options without dashes, such as "runner=FlinkRunner".
+        options: Beam's own without dashes, such as "runner=FlinkRunner".
 
     Raises:
         ValueError: Beam does not know the runner or an option, or misses one.
@@ -63,7 +63,7 @@ def pipeline(options: Sequence[str]) -> beam.Pipeline:
 
 
 class ShardsOnBeam:
-    """Takes the place of `pose_pairs.write_here`."""
+    """A `pose_pairs.WriteShards`."""
 
     def __init__(
         self, stage: pathlib.Path, options: Sequence[str], shared_dir: str = ""
@@ -73,11 +73,8 @@ class ShardsOnBeam:
         Args:
             stage: temporary folder; all workers see it if `shared_dir` is empty.
             options: as `pipeline`.
-            shared_dir: folder that tensorflow can write to from everywhere, such as
-                gs://BUCKET/FOLDER; made if it is not there.
-
-        Raises:
-            ValueError: tensorflow cannot make it.
+            shared_dir: folder that tensorflow can make, and write to from everywhere,
+                such as gs://BUCKET/FOLDER.
         """
         if shared_dir:
             try:
@@ -93,9 +90,9 @@ class ShardsOnBeam:
     def __call__(
         self,
         store: pose_pairs.PhotoStore,
-        splits: Mapping[str, NumberedPairs],
+        splits: Mapping[str, np.ndarray],
         shards: Sequence[pose_pairs.Shard],
-        progress: Callable[[Any], None],
+        progress: Callable[[int], Any],
     ) -> None:
         """Runs the pipeline to its end and fetches the shards.
 
@@ -113,7 +110,7 @@ class ShardsOnBeam:
             tf.io.gfile.rmtree(self._folder)
 
     def _hand_out(
-        self, store: pose_pairs.PhotoStore, splits: Mapping[str, NumberedPairs]
+        self, store: pose_pairs.PhotoStore, splits: Mapping[str, np.ndarray]
     ) -> None:
         photos = store.path
         if self._shared:
@@ -155,7 +152,7 @@ class _Job(NamedTuple):
 
     photos: str
     starts: array.array
-    splits: dict[str, NumberedPairs]
+    splits: dict[str, np.ndarray]
 
 
 class _WriteShard(beam.DoFn):

@@ -20,9 +20,9 @@ import re
 import numpy as np
 
 from data_prep.sources import photo_names
-from data_prep.sources.deepfashion_names import flat_name, simplify
 from data_prep.sources.deepfashion_photos import CROP, HIGH_RES, LOW_RES, to_canvas
-from data_prep.sources.readers import Request, Split, entries, photos_in
+from data_prep.sources.photo_names import flat_name, simplify
+from data_prep.sources.split import Request, Split, entries, photos_in
 from pg2_jax.keypoints import keypoint_files
 from pg2_jax.keypoints.base import content_of, lines_of, text_of
 from pg2_jax.photos import photo_files

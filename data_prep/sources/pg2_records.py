@@ -31,8 +31,9 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from data_prep.pairs.field_protocol import Pair, identity_of
-from data_prep.sources import readers
+from data_prep.pairs.identity import identity_of
+from data_prep.pairs.pair_list import Pair
+from data_prep.sources.split import Split
 from pg2_jax.keypoints.base import NUM_KEYPOINTS, check_name, from_coordinates, numbers
 from pg2_jax.photos import photo_files
 
@@ -56,7 +57,7 @@ class Extracted(NamedTuple):
         size: (height, width) of the photos.
     """
 
-    splits: dict[str, readers.Split]
+    splits: dict[str, Split]
     lists: dict[str, list[Pair]]
     files: tuple[str, str]
     size: tuple[int, int]
@@ -152,11 +153,9 @@ class _Photos:
                     self._problems.append(f"{place}: {error}")
         return self
 
-    def as_split(self) -> readers.Split:
+    def as_split(self) -> Split:
         """Returns what was taken."""
-        return readers.Split(
-            self._folder, self._keypoints, 0, tuple(self.files), self.files
-        )
+        return Split(self._folder, self._keypoints, 0, tuple(self.files), self.files)
 
     def _take_pair(self, record: "_Record") -> Pair:
         source, target = (record.photo(role) for role in (0, 1))

@@ -14,7 +14,7 @@ CONTACT_SHEET, REPORT = "_contact.png", "_report.csv"
 
 
 class Listing(NamedTuple):
-    """Photos that were found.
+    """Photos.
 
     Attributes:
         folder: what the names are relative to.
@@ -39,23 +39,20 @@ def find(text: str) -> Listing:
             stands for any folders; names are relative to the last folder before the
             first wildcard.
 
-    Returns:
-        The photos, at least one.
-
     Raises:
         ValueError: no such folder, or no photo in it.
     """
     path = pathlib.Path(text)
     problems: list[str] = []
     if path.is_dir():
-        folder, found = path, _walk(path, problems)
+        folder, files = path, _walk(path, problems)
     elif path.is_file():
-        folder, found = path.parent, iter([path])
+        folder, files = path.parent, iter([path])
     elif glob.has_magic(text):
-        folder, found = _match(path)
+        folder, files = _match(path)
     else:
         raise ValueError(f"--photos={text}: there is no such folder, photo or pattern")
-    names = [each.relative_to(folder).as_posix() for each in found if _is_photo(each)]
+    names = [each.relative_to(folder).as_posix() for each in files if _is_photo(each)]
     if not names and not problems:
         raise ValueError(
             f"--photos={text}: no photos there ({', '.join(photo_files.SUFFIXES)})"
@@ -65,13 +62,8 @@ def find(text: str) -> Listing:
 
 
 def checked(folder: pathlib.Path, names: list[str]) -> Listing:
-    """Returns the photos whose names an annotation file can hold, and the others as
-    problems.
-
-    Args:
-        folder: what the names are relative to.
-        names: of photos, with "/" between folders.
-    """
+    """Returns the photos of a folder whose names, with "/" between folders, an
+    annotation file can hold, and the others as problems."""
     problems, usable = [], []
     for name in sorted(names):
         try:

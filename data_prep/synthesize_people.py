@@ -37,7 +37,7 @@ if not __package__:  # run as a script: let it find its own package
 from data_prep import command_line
 from data_prep import workers as workers_lib
 from data_prep.records import output_folder
-from data_prep.synthetic import pictures, sheet
+from data_prep.synthetic import pictures
 from pg2_jax import files
 from pg2_jax.keypoints import keypoint_files
 
@@ -126,7 +126,7 @@ def synthesize(
             _make_image, folder=folder, seed=seed, height=height, width=width
         )
         keypoints = _fill(folder, make, jobs, workers)
-        sheet.write_contact_sheet(folder, height, width)
+        pictures.write_contact_sheet(folder, height, width)
         output_folder.publish(folder, target, stage)
     complete = [bool(found[_TRUNK, 2].all()) for found in keypoints.values()]
     return Summary(

@@ -21,8 +21,8 @@ class Distances:
         """Returns the figures in lines for the terminal."""
         lines = [
             f"  compared with {reference}: {self.photos:,} photos and "
-            f"{len(self.pixels):,} points that both have; {self.only_estimated:,} points "
-            f"only here, {self.only_reference:,} only there"
+            f"{len(self.pixels):,} points that both have; {self.only_estimated:,} "
+            f"points only here, {self.only_reference:,} only there"
         ]
         if not len(self.pixels):
             return lines[0]

@@ -1,6 +1,6 @@
 """The poses that come with the program: single ones and sequences.
 
-Made by `python -m data_prep.synthetic_poses`, which says what the files hold.
+Made by `python -m data_prep.synthetic.poses`, which says what the files hold.
 """
 
 import json

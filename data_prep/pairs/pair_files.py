@@ -18,30 +18,28 @@ def read(
     path: str | os.PathLike[str],
     names: Collection[str],
     dataset: str,
-    problems: list[str] | None = None,
+    problems: list[str],
 ) -> list[Pair]:
-    """Reads a pair list: a csv with the header `from,to`, or a text file of NTED.
-
-    A text file has the suffix .txt, no header and lines `target,source`, in which more
-    sources may follow. Bad rows are appended to `problems`, one message each, and left
-    out; without it the first bad row raises.
+    """Reads a pair list: a csv with the header `from,to`, or a text file of NTED, which
+    has the suffix .txt, no header and lines `target,source`, in which more sources may
+    follow.
 
     Args:
         path: in UTF-8.
         names: the photos that have keypoints.
         dataset: one of `identity.DATASETS`: which spellings of a name are the same
             photo, and how it gives the identity of the person.
-        problems: see above.
+        problems: bad rows are appended here, one message each, and left out.
 
     Returns:
         (source name, target name) in file order, as `names` spells them.
 
     Raises:
-        ValueError: naming file, line, value and rule.
+        ValueError: the file is no pair list, or is empty.
     """
     known = PhotoNames(names, simplifier(dataset))
     first_line: dict[Pair, int] = {}
-    num_bad = 0
+    line = 0
     for line, row in _rows(path):
         try:
             pair = _parse_row(row, known, dataset)
@@ -50,15 +48,10 @@ def read(
                     f"{','.join(pair)!r} is already in line {first_line[pair]}; pairs "
                     "may not repeat"
                 )
+            first_line[pair] = line
         except ValueError as error:
-            message = f"{path}:{line}: {error}"
-            if problems is None:
-                raise ValueError(message) from error
-            problems.append(message)
-            num_bad += 1
-            continue
-        first_line[pair] = line
-    if not first_line and not num_bad:
+            problems.append(f"{path}:{line}: {error}")
+    if not line:
         raise ValueError(f"{path}: holds no pairs")
     return list(first_line)
 

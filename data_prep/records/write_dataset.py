@@ -235,9 +235,8 @@ def _metadata(rules: Rules, splits: Mapping[str, SplitSummary]) -> dict[str, Any
 
 
 def pictured_rows(num_pairs: int, seed: int) -> list[int]:
-    """The records that the picture shows; takes no memory for the others."""
-    count = min(NUM_PICTURED_PAIRS, num_pairs)
-    return np.random.default_rng(seed).choice(num_pairs, count, False).tolist()
+    """The records that the picture shows."""
+    return pair_list.random_order(num_pairs, seed)[:NUM_PICTURED_PAIRS].tolist()
 
 
 def _draw(folder: pathlib.Path, split: str, num_pairs: int, seed: int) -> None:

@@ -3,9 +3,9 @@
     python -m data_prep.synthetic.poses
 
 writes pg2_jax/inference/poses/*.json and docs/poses.png anew. Each file is one set:
-"poses" maps a name to 18 rows (x, y, visible) in OpenPose's COCO-18 order. x is right of
-the pelvis of the standing figure, y down from its crown, the unit its height, so that
-the floor is at y = 1.
+"poses" maps a name to 18 rows (x, y, visible) in OpenPose's COCO-18 order. x is right
+of the pelvis of the standing figure, y down from its crown, the unit its height, so
+that the floor is at y = 1.
 """
 
 import json

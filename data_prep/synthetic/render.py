@@ -17,8 +17,8 @@ _EMPTY = np.float32(-1e3)  # depth where there is no body
 
 @dataclasses.dataclass(frozen=True)
 class Viewport:
-    """Maps metres to pixels, x_px = x0 + scale * x and y_px = y0 - scale * y; the centre
-    of the first pixel is at 0."""
+    """Maps metres to pixels: x_px = x0 + scale * x and y_px = y0 - scale * y, with the
+    centre of the first pixel at 0."""
 
     height: int
     width: int

@@ -43,7 +43,9 @@ def test_command_line_writes_the_list_without_photos(tmp_path):
     done = _run("--dataset=market1501", "--split=train", *arguments, HOME=str(tmp_path))
     assert done.returncode == 0, done.stderr
     expected = field_protocol.all_pairs(annotated, "market1501")
-    assert pair_files.read(tmp_path / "pairs.csv", annotated, "market1501") == expected
+    assert (
+        pair_files.read(tmp_path / "pairs.csv", annotated, "market1501", []) == expected
+    )
     assert "6 pairs" in done.stdout
 
 
@@ -113,7 +115,7 @@ def test_annotations_without_suffix_are_those_of_the_photos(tmp_path, dataset, p
     done = _pg2_pairs(tmp_path, folder, names=names, dataset=dataset)
     assert done.returncode == 0, done.stderr
     assert "2 pairs of 2 of 2 annotated photos" in done.stdout
-    found = pair_files.read(tmp_path / "pairs.csv", photos[:2], dataset)
+    found = pair_files.read(tmp_path / "pairs.csv", photos[:2], dataset, [])
     assert sorted(found) == [tuple(photos[:2]), tuple(photos[1::-1])]
 
 

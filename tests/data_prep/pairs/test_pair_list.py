@@ -8,7 +8,6 @@ import pytest
 
 from data_prep.pairs import field_protocol, pair_list
 from data_prep.pairs.pair_list import PairList
-from data_prep.records import write_dataset
 from tests.data_prep.small_sources import build, listing
 
 GROUPS = [["a1"], ["b1", "b2", "b3"], [], ["c1", "c2"], ["d1"], [*"efghi"]]
@@ -103,19 +102,3 @@ def test_a_sample_of_a_large_pool_is_that_of_a_small_one(request):
     assert len(drawn) == len(set(drawn)) == 20 and set(drawn) < set(BRUTE)
     request.getfixturevalue("on_disk")
     assert field_protocol.sample(PairList.within(GROUPS), 20, seed=0) == drawn
-
-
-def test_the_pictured_records_are_chosen_without_a_table():
-    """Of 100 million pairs in next to no memory."""
-    rows = write_dataset.pictured_rows(50, seed=3)
-    assert rows == write_dataset.pictured_rows(50, seed=3)
-    assert rows != write_dataset.pictured_rows(50, seed=4)
-    assert len(set(rows)) == write_dataset.NUM_PICTURED_PAIRS and set(rows) < {
-        *range(50)
-    }
-    assert sorted(write_dataset.pictured_rows(2, seed=0)) == [0, 1]
-    tracemalloc.start()
-    rows = write_dataset.pictured_rows(100_000_000, seed=3)
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert len(set(rows)) == write_dataset.NUM_PICTURED_PAIRS and peak < 2**20

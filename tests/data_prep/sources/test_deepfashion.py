@@ -11,7 +11,6 @@ from PIL import Image
 
 from data_prep import build_tfrecords
 from data_prep.pairs import field_protocol
-from data_prep.records import write_dataset
 from data_prep.sources import deepfashion, deepfashion_photos, photo_names
 from data_prep.sources.split import Request
 from pg2_jax.keypoints import keypoint_files
@@ -27,12 +26,6 @@ NAMES = {
     for view in ("1_front", "2_side", "7_additional")
 }
 TEST = [flat for name, flat in NAMES.items() if name.startswith("MEN")]
-
-
-@pytest.fixture(autouse=True)
-def no_picture(monkeypatch):
-    """Spares the compilation of the body mask, which other tests look at."""
-    monkeypatch.setattr(write_dataset, "_draw", lambda *_: None)
 
 
 def photo(size, seed=0):

@@ -36,9 +36,7 @@ def define_flags() -> None:
         "names; MATLAB files need it for names.",
     )
     flags.DEFINE_string(
-        "annotations",
-        None,
-        "Keypoint file in any format that pg2_jax.keypoints reads.",
+        "annotations", None, "Keypoint file in any format that pg2_jax.keypoints reads."
     )
     flags.DEFINE_enum(
         "split", None, ("train", "test"), "train: all pairs; test: a seeded sample."

@@ -15,12 +15,8 @@ MAX_TEST_PAIRS = 12_000
 
 def all_pairs(annotated: Mapping[str, np.ndarray], dataset: str) -> PairList:
     """Returns all ordered pairs of different valid photos of one person: identities in
-    order of first appearance, within one the order of `itertools.permutations`.
-
-    Args:
-        annotated: photo name -> [18, 3]; its order decides the order of the pairs.
-        dataset: one of `identity.DATASETS`.
-    """
+    order of first appearance in `annotated` (photo name -> [18, 3]), within one the
+    order of `itertools.permutations`."""
     groups: dict[str, list[str]] = {}
     for name, keypoints in annotated.items():
         if identity.valid(name, keypoints, dataset):
@@ -62,14 +58,8 @@ def unused(
     dataset: str,
     protocol: str = "field",
 ) -> collections.Counter[str]:
-    """Counts the annotated photos that are in no pair, by reason.
-
-    Args:
-        annotated: photo name -> [18, 3].
-        pairs: the pairs.
-        dataset: one of `identity.DATASETS`.
-        protocol: one of `identity.PROTOCOLS`; decides what a usable photo is.
-    """
+    """Counts the annotated photos (name -> [18, 3]) that are in none of the pairs, by
+    reason; one of `identity.PROTOCOLS` decides what a usable photo is."""
     usable = {
         name
         for name, keypoints in annotated.items()

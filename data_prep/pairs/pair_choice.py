@@ -77,10 +77,7 @@ class PairChoice:
 
 
 def list_pairs(
-    choice: PairChoice,
-    splits: Mapping[str, Split],
-    dataset: str,
-    problems: list[str],
+    choice: PairChoice, splits: Mapping[str, Split], dataset: str, problems: list[str]
 ) -> dict[str, PairList]:
     """Lists the pairs of each split, in the order of the protocol or of the given file.
 
@@ -117,15 +114,8 @@ def by_protocol(
     photos: Collection[str],
     dataset: str,
 ) -> PairList:
-    """Lists the pairs of a split ("train" or "test") by the protocol that is chosen.
-
-    Args:
-        choice: which pairs.
-        split: "train" or "test".
-        annotated: photo name -> [18, 3].
-        photos: names of all photos of the split, with or without keypoints.
-        dataset: one of `identity.DATASETS`.
-    """
+    """Lists the pairs of a split ("train" or "test") by the protocol that is chosen,
+    of `annotated` (photo name -> [18, 3]) among all `photos` of the split."""
     cap = choice.cap(split, dataset)
     if choice.rule == "pg2":
         return PairList.of(

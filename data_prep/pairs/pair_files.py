@@ -20,9 +20,10 @@ def read(
     dataset: str,
     problems: list[str],
 ) -> list[Pair]:
-    """Reads a pair list: a csv with the header `from,to`, or a text file of NTED, which
-    has the suffix .txt, no header and lines `target,source`, in which more sources may
-    follow.
+    """Reads a pair list in file order, with photos as `names` spells them.
+
+    It is a csv with the header `from,to`, or a text file of NTED, which has the suffix
+    .txt, no header and lines `target,source`, in which more sources may follow.
 
     Args:
         path: in UTF-8.
@@ -30,9 +31,6 @@ def read(
         dataset: one of `identity.DATASETS`: which spellings of a name are the same
             photo, and how it gives the identity of the person.
         problems: bad rows are appended here, one message each, and left out.
-
-    Returns:
-        (source name, target name) in file order, as `names` spells them.
 
     Raises:
         ValueError: the file is no pair list, or is empty.

@@ -119,7 +119,13 @@ def _new_array(shape: tuple[int, ...]) -> np.ndarray:
     if size <= MAX_BYTES_IN_MEMORY:
         return np.empty(shape, np.int32)
     with tempfile.TemporaryFile() as file:
-        # A disk without room is an error here; later it would kill the process.
-        os.posix_fallocate(file.fileno(), 0, size)
+        try:
+            # Later a full disk would kill the process.
+            os.posix_fallocate(file.fileno(), 0, size)
+        except OSError as error:
+            raise ValueError(
+                f"{tempfile.gettempdir()}: no room for {size:,} bytes of pairs: "
+                f"{error.strerror} (the variable TMPDIR names another folder)"
+            ) from error
         # Without np.memmap's own class, which is slow to index.
         return np.asarray(np.memmap(file, np.int32, "w+", shape=shape))

@@ -33,7 +33,8 @@ def list_pairs(
     limit: int | None,
     seed: int = 0,
 ) -> list[Pair]:
-    """Lists the pairs of a split in the order of the authors' records.
+    """Lists the pairs of a split in the order of the authors' records: (source name,
+    target name).
 
     Args:
         photos: names of all photos in the split's folder, whether they have a pose or

@@ -75,20 +75,20 @@ def staging(folder: pathlib.Path) -> Iterator[pathlib.Path]:
     lock = folder.parent / f".{folder.name}.lock"
     with locks.holding(lock, f"--output_dir={folder}"):
         _remove_stale(folder.parent, prefix)
-        temporary = pathlib.Path(
-            tempfile.mkdtemp(prefix=f"{prefix}{os.getpid()}-", dir=folder.parent)
-        )
-        try:
-            yield temporary
-        except OSError as error:
-            if error.errno not in _NO_ROOM:
-                raise
-            raise OSError(
-                f"--output_dir={folder}: no room to write it: {error.strerror} "
-                "(nothing is left of it, and what was there before is unchanged)"
-            ) from error
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+        with tempfile.TemporaryDirectory(
+            prefix=f"{prefix}{os.getpid()}-",
+            dir=folder.parent,
+            ignore_cleanup_errors=True,
+        ) as temporary:
+            try:
+                yield pathlib.Path(temporary)
+            except OSError as error:
+                if error.errno not in _NO_ROOM:
+                    raise
+                raise OSError(
+                    f"--output_dir={folder}: no room to write it: {error.strerror} "
+                    "(nothing is left of it, and what was there before is unchanged)"
+                ) from error
 
 
 def _remove_stale(parent: pathlib.Path, prefix: str) -> None:

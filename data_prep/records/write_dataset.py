@@ -34,8 +34,7 @@ class Rules:
     Attributes:
         name: what the data set is called.
         dataset: layout of the source, a key of `readers.READERS`.
-        height: height of every stored photo.
-        width: width of every stored photo.
+        height, width: of every stored photo, in pixels.
         fit: how photos get that size, one of `crop.RULES`.
         margin: around the person where `fit` is crop; see `crop`.
         seed: order of the training records, choice of the pictured pairs.
@@ -44,8 +43,8 @@ class Rules:
             empty to write them here.
         beam_shared_dir: folder through which its workers get the photos and give back
             the records; empty if they see the output folder.
-        read_photo: reads a photo and fits it as the data set has it; None for the
-            general way.
+        read_photo: reads and fits a photo as the data set has it; None for the general
+            way.
     """
 
     name: str
@@ -74,15 +73,14 @@ def convert(
         stage: temporary folder to work in.
         splits: photos and keypoints.
         lists: the pairs of each split in protocol order.
-        rules: how photos become records.
+        rules: see there.
         problems: what the annotations held; bad photos are added.
 
     Returns:
         The finished data set below `stage`, and its summary.
 
     Raises:
-        ValueError: bad rows or photos that are not to be skipped; a split without
-        pairs.
+        ValueError: problems that are not to be skipped; a split without pairs.
     """
     # Imports tensorflow: seconds that a wrong flag need not cost.
     from data_prep.records import pose_pairs
@@ -113,9 +111,8 @@ def convert(
             pose_pairs.write(built, store, rows, facts, bar.update, write_shards)
     finally:
         store.close()
-    bad = [*problems.rows, *problems.photos]
-    if bad:
-        text = "".join(f"{problem}\n" for problem in bad)
+    if problems.all():
+        text = "".join(f"{problem}\n" for problem in problems.all())
         (built / output_folder.SKIPPED).write_text(text, encoding="utf-8")
     split, pairs = next(iter(kept.items()))
     _draw(built, split, len(pairs), rules.seed)

@@ -22,7 +22,13 @@ import numpy as np
 from data_prep.sources import photo_names
 from data_prep.sources.deepfashion_photos import CROP, HIGH_RES, LOW_RES, to_canvas
 from data_prep.sources.photo_names import PhotoNames, flat_name, simplify
-from data_prep.sources.split import Request, Split, entries, photos_in
+from data_prep.sources.split import (
+    Request,
+    Split,
+    check_annotation_files,
+    entries,
+    photos_in,
+)
 from pg2_jax.keypoints import keypoint_files
 from pg2_jax.keypoints.base import content_of, lines_of, text_of
 from pg2_jax.photos import photo_files
@@ -142,20 +148,11 @@ def _listed(
 
 def _annotation_files(request: Request) -> dict[str, pathlib.Path]:
     files = list(request.annotation_files)
-    if len(files) == 1:
-        files *= 2
     if not files:
         files = [_published(request.source_dir, split) for split in _SPLITS]
-    if len(files) != 2:
-        raise ValueError(
-            f"--annotations names {len(files)} files, deepfashion has two, TRAIN,TEST, "
-            "or one for both"
-        )
-    for file in files:
-        if not file.exists():
-            raise ValueError(
-                f"{file}: there is no such annotation file (--annotations)"
-            )
+    if len(files) == 1:
+        files *= 2
+    check_annotation_files(files, 2, "deepfashion has two, TRAIN,TEST, or one for both")
     return dict(zip(_SPLITS, files, strict=True))
 
 

@@ -170,9 +170,9 @@ class _Photos:
             if name in self.files:
                 stem, suffix = os.path.splitext(name)
                 name = f"{stem}-{key[1].hex()[:8]}{suffix}"
+            photo_files.decode(photo.encoded, f"the photo {photo.name!r}")
             file = self._folder / f"{len(self.files)}.jpg"
             file.write_bytes(photo.encoded)
-            _check_photo(photo.name, file)
             self._names[key], self.files[name] = name, file
             self._keypoints[name] = photo.keypoints
         name = self._names[key]
@@ -240,14 +240,6 @@ class _Record:
                 "is too coarse to tell the keypoints"
             )
         return _centres(what, self._values(what, "int64_list"), _size(encoded))
-
-
-def _check_photo(name: str, file: pathlib.Path) -> None:
-    try:
-        photo_files.load(file)
-    except ValueError as error:
-        reason = str(error).removeprefix(f"{file}: ")
-        raise ValueError(f"the photo {name!r}: {reason}") from error
 
 
 def _size(encoded: bytes) -> tuple[int, int]:

@@ -16,6 +16,7 @@ from data_prep.sources.split import (
     FOLDER_ANNOTATIONS,
     Request,
     Split,
+    check_annotation_files,
     check_folder,
     photos_in,
     photos_of_people,
@@ -42,17 +43,12 @@ def read(dataset: str, request: Request, problems: list[str]) -> dict[str, Split
 def _read_market1501(request: Request, problems: list[str]) -> dict[str, Split]:
     names = ("market-annotation-train.csv", "market-annotation-test.csv")
     files = request.annotation_files or [request.source_dir / name for name in names]
-    if len(files) != 2:
-        raise ValueError(
-            f"--annotations names {len(files)} files, market1501 has two: "
-            "TRAIN.csv,TEST.csv"
-        )
+    check_annotation_files(files, 2, "market1501 has two: TRAIN.csv,TEST.csv")
     splits = {}
     for split, file in zip(("train", "test"), files, strict=True):
         folder = request.source_dir / f"bounding_box_{split}"
         check_folder(
-            folder,
-            "Market-1501's layout has bounding_box_train and bounding_box_test",
+            folder, "Market-1501's layout has bounding_box_train and bounding_box_test"
         )
         splits[split] = _match(
             folder, {path.name for path in photos_in(folder)}, file, problems
@@ -63,10 +59,7 @@ def _read_market1501(request: Request, problems: list[str]) -> dict[str, Split]:
 def _read_folder(request: Request, problems: list[str]) -> dict[str, Split]:
     folder = request.source_dir
     files = request.annotation_files or [folder / FOLDER_ANNOTATIONS]
-    if len(files) != 1:
-        raise ValueError(
-            f"--annotations names {len(files)} files, a folder of people has one"
-        )
+    check_annotation_files(files, 1, "a folder of people has one")
     everyone = _match(folder, set(photos_of_people(folder)), files[0], problems)
     if not everyone.annotations and problems:
         raise ValueError(
@@ -118,8 +111,6 @@ def _match(
     folder: pathlib.Path, present: set[str], file: pathlib.Path, problems: list[str]
 ) -> Split:
     """Reads an annotation file and keeps the rows whose photo is there."""
-    if not file.exists():
-        raise ValueError(f"{file}: there is no such annotation file (--annotations)")
     placed = keypoint_files.read_placed(file, problems, photos=sorted(present))
     matched = photo_names.match(placed, photo_names.PhotoNames(present), problems)
     unannotated = len(present - matched.keys())

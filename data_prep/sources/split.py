@@ -68,6 +68,19 @@ def check_folder(folder: pathlib.Path, rule: str) -> None:
         raise ValueError(f"{folder}: the folder is empty ({rule})")
 
 
+def check_annotation_files(
+    files: Sequence[pathlib.Path], count: int, rule: str
+) -> None:
+    """Raises a ValueError unless so many files are named and all exist."""
+    if len(files) != count:
+        raise ValueError(f"--annotations names {len(files)} files, {rule}")
+    for file in files:
+        if not file.exists():
+            raise ValueError(
+                f"{file}: there is no such annotation file (--annotations)"
+            )
+
+
 def entries(folder: pathlib.Path) -> list[pathlib.Path]:
     """Returns what a folder holds and does not hide, by name."""
     return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
@@ -81,11 +94,8 @@ def photos_in(folder: pathlib.Path) -> list[pathlib.Path]:
 
 
 def photos_of_people(folder: pathlib.Path, rule: str = "--source_dir") -> list[str]:
-    """Returns the names <person>/<photo> of a folder of people, sorted.
-
-    Raises:
-        ValueError: there is no such folder, or no such photo.
-    """
+    """Returns the names <person>/<photo> of a folder of people, sorted; there is one at
+    least, or a ValueError."""
     check_folder(folder, rule)
     names = [
         f"{person.name}/{photo.name}"
@@ -102,12 +112,9 @@ def photos_of_people(folder: pathlib.Path, rule: str = "--source_dir") -> list[s
 
 
 def names_in(folder: pathlib.Path, dataset: str, rule: str) -> list[str]:
-    """Returns the names of the photos of one split, sorted; the photos lie in the
-    folder itself, or, with the data set "folder", as <person>/<photo>.
-
-    Raises:
-        ValueError: there is no such folder, or no photo in it.
-    """
+    """Returns the names of the photos of one split, sorted: they lie in the folder
+    itself, or, with the data set "folder", as <person>/<photo>. There is one at least,
+    or a ValueError."""
     if dataset == "folder":
         return photos_of_people(folder, rule)
     check_folder(folder, rule)

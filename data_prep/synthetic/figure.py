@@ -41,8 +41,10 @@ def _torso(look: Look, skeleton: Skeleton, size: float) -> list[Part]:
     chest = Bone(joints["neck"], frame, size, Group.TORSO, look.girth)
     waist, pelvis = joints["waist"], joints["pelvis"]
     lap = pelvis - pelvis_frame[:, 1] * 0.015 * size
+    across = pelvis_frame[:, 0]
     wide, hips = look.shoulder_half, look.hip_half + 0.075
     narrow = wide * (0.76 if look.bust else 0.85)
+    low = hips, hips * 0.97
     below: dict[str, Any] = {
         "other": shirt if look.dress else Material.TROUSERS,
         "cut": (0, -1, 0, 0.5 + look.hem),
@@ -50,15 +52,7 @@ def _torso(look: Look, skeleton: Skeleton, size: float) -> list[Part]:
     return [
         chest.part((0, -0.11, 0), waist, (wide, narrow), shirt, (1, 0.66, 0.58)),
         chest.part(waist, pelvis, (narrow, hips), shirt, (1, 0.68, 0.5), **below),
-        chest.part(
-            pelvis,
-            lap,
-            (hips, hips * 0.97),
-            shirt,
-            (1, 0.74, 0.45),
-            across=pelvis_frame[:, 0],
-            **below,
-        ),
+        chest.part(pelvis, lap, low, shirt, (1, 0.74, 0.45), across=across, **below),
         *_shoulders(look, chest, joints["head"]),
     ]
 
@@ -66,16 +60,9 @@ def _torso(look: Look, skeleton: Skeleton, size: float) -> list[Part]:
 def _shoulders(look: Look, chest: Bone, head: np.ndarray) -> list[Part]:
     """The slopes from neck to shoulders, the neck in its collar, the bust."""
     shirt, wide = Material.SHIRT, look.shoulder_half
-    parts = [
-        chest.part(
-            (0, -0.02, -0.01),
-            head,
-            (0.062, 0.052),
-            Material.SKIN,
-            other=shirt,
-            cut=(0, -1, 0.35, -0.035),
-        )
-    ]
+    nape, collar = (0, -0.02, -0.01), (0, -1, 0.35, -0.035)
+    radii = 0.062, 0.052
+    parts = [chest.part(nape, head, radii, Material.SKIN, other=shirt, cut=collar)]
     for sign in (-1, 1):
         end = (sign * wide * 0.85, -0.012, -0.008)
         parts.append(chest.part((0, 0.0, -0.012), end, (0.075, 0.056), shirt))
@@ -91,24 +78,12 @@ def _head(look: Look, head: Bone) -> list[Part]:
     skin, face, hair = Material.SKIN, Material.FACE, Material.HAIR
     scalp = NEVER if look.hair_style == "cap" else (0, 0.6, -0.8, -0.032)
     beard = (0, -1, -0.35, 0.035) if look.beard else NEVER
+    skull = (0, 0.03, -0.012), (0, 0.02, -0.008)
+    jaw = (0, 0, 0.018), (0, -0.085, 0.052)
+    round_skull = (0.83, 1, 1)
     parts = [
-        head.part(
-            (0, 0.03, -0.012),
-            (0, 0.02, -0.008),
-            (0.092, 0.092),
-            face,
-            (0.83, 1, 1),
-            other=hair,
-            cut=scalp,
-        ),
-        head.part(
-            (0, 0, 0.018),
-            (0, -0.085, 0.052),
-            (0.07, 0.038),
-            face,
-            other=hair,
-            cut=beard,
-        ),
+        head.part(*skull, (0.092, 0.092), face, round_skull, other=hair, cut=scalp),
+        head.part(*jaw, (0.07, 0.038), face, other=hair, cut=beard),
         head.part((0, 0.015, 0.088), (0, -0.018, 0.1), (0.009, 0.015), skin),
     ]
     for sign in (-1, 1):
@@ -187,24 +162,13 @@ def _shoe(ankle: np.ndarray, toe: np.ndarray, size: float, group: Group) -> list
     left /= np.linalg.norm(left)
     frame = np.stack([left, cross(forward, left), forward], axis=1)
     shoe = Bone(ankle, frame, size, group)
+    leather, sole, sock = Material.SHOES, Material.SOLES, Material.SOCKS
+    foot = (0, -0.022, -0.03), (0, -0.01, 0.135), (0.054, 0.044)
+    shaft = (0, 0.05, -0.01), (0, -0.01, -0.01), (0.041, 0.046)
+    ground, rim = (0, -1, -0.12, 0.036), (0, 1, 0, 0.03)
     return [
-        shoe.part(
-            (0, -0.022, -0.03),
-            (0, -0.01, 0.135),
-            (0.054, 0.044),
-            Material.SHOES,
-            (0.95, 0.85, 1),
-            other=Material.SOLES,
-            cut=(0, -1, -0.12, 0.036),
-        ),
-        shoe.part(
-            (0, 0.05, -0.01),
-            (0, -0.01, -0.01),
-            (0.041, 0.046),
-            Material.SHOES,
-            other=Material.SOCKS,
-            cut=(0, 1, 0, 0.03),
-        ),
+        shoe.part(*foot, leather, (0.95, 0.85, 1), other=sole, cut=ground),
+        shoe.part(*shaft, leather, other=sock, cut=rim),
     ]
 
 
@@ -238,14 +202,12 @@ def _cap(head: Bone) -> list[Part]:
     """A cap with a visor, and short hair below it."""
     top = (0, 0.045, -0.012), (0, 0.035, -0.012)
     visor = (0, 0.06, 0.06), (0, 0.048, 0.12)
-    hair = (0, 0.02, -0.018), (0, -0.03, -0.02)
-    hat = Material.HAT
+    below = (0, 0.02, -0.018), (0, -0.03, -0.02), (0.094, 0.075)
+    hat, hair = Material.HAT, Material.HAIR
     return [
         head.part(*top, (0.1, 0.1), hat, (0.84, 1.02, 0.9), clip=(0, -1, 0.15, -0.05)),
         head.part(*visor, (0.06, 0.05), hat, (1, 0.16, 1)),
-        head.part(
-            *hair, (0.094, 0.075), Material.HAIR, (0.85, 1, 1), clip=(0, 0, 1, 0)
-        ),
+        head.part(*below, hair, (0.85, 1, 1), clip=(0, 0, 1, 0)),
     ]
 
 

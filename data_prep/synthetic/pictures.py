@@ -108,9 +108,7 @@ def take_photo(
 
 
 def _see(
-    skeleton: body.Skeleton,
-    camera: scene.Camera,
-    rng: np.random.Generator,
+    skeleton: body.Skeleton, camera: scene.Camera, rng: np.random.Generator
 ) -> body.Skeleton:
     """Camera coordinates: tilt and roll, then perspective of the joints."""
     pitch = camera.pitch + rng.normal(0, 0.03)
@@ -126,10 +124,7 @@ def _see(
 
 
 def _frame(
-    skeleton: body.Skeleton,
-    rng: np.random.Generator,
-    height: int,
-    width: int,
+    skeleton: body.Skeleton, rng: np.random.Generator, height: int, width: int
 ) -> render.Viewport:
     """Chooses the crop as a person detector would: not always exactly."""
     points = np.array(list(skeleton.joints.values()))
@@ -163,9 +158,7 @@ def _shrink(image: np.ndarray, factor: int) -> np.ndarray:
 
 
 def _ground_shadow(
-    skeleton: body.Skeleton,
-    camera: scene.Camera,
-    view: render.Viewport,
+    skeleton: body.Skeleton, camera: scene.Camera, view: render.Viewport
 ) -> np.ndarray:
     """[height, width] factor below 1 around the feet and away from the light."""
     feet = np.array([skeleton.joints[f"{side}_toe"] for side in "rl"])

@@ -68,7 +68,7 @@ def test_orders_are_those_of_numpy():
 
 def test_large_arrays_lie_in_a_file_and_take_no_memory(monkeypatch):
     monkeypatch.setattr(pair_list, "MAX_BYTES_IN_MEMORY", 1000)
-    sizes = [101] * 200
+    sizes = [101] * 40
     groups = [
         [f"{who}_{photo}" for photo in range(size)] for who, size in enumerate(sizes)
     ]
@@ -79,13 +79,22 @@ def test_large_arrays_lie_in_a_file_and_take_no_memory(monkeypatch):
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert len(pairs) == 200 * 101 * 100
-    assert peak < 4e6 < 8 * len(pairs) == pairs.positions.nbytes
+    assert len(pairs) == 40 * 101 * 100
+    assert peak < 2e6 < 8 * len(pairs) == pairs.positions.nbytes
     expected = np.random.RandomState(0).permutation(len(pairs))
     np.testing.assert_array_equal(order, expected)
     assert list(itertools.islice(pairs, 10_100)) == [
         *itertools.permutations(groups[0], 2)
     ]
+
+
+def test_a_full_disk_is_named(on_disk, monkeypatch):
+    def refuse(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(pair_list.os, "posix_fallocate", refuse)
+    with pytest.raises(ValueError, match=r"no room for 224 bytes .* No space .*TMPDIR"):
+        PairList.within(GROUPS)
 
 
 def test_a_build_with_arrays_in_files_is_the_same(market, tmp_path, request):

@@ -10,7 +10,7 @@ from data_prep.sources import photo_list
 from experiments import results
 from experiments.config import Config
 from experiments.config_compatibility import check_networks
-from pg2_jax import files
+from pg2_jax import errors, files
 from pg2_jax.checkpoint import restore
 from pg2_jax.estimators import person_finder
 from pg2_jax.inference import animation, pose_transfer, result, target_pose
@@ -119,13 +119,12 @@ def _photos(source: str) -> dict[str, str]:
     if not pathlib.Path(source).is_dir():
         return {pathlib.Path(source).name: source}
     try:
-        found = photo_list.find(source)
-    except ValueError as error:
-        message = str(error).replace("--photos=", "--source_image=")
-        raise ValueError(message) from error
-    if found.problems:
-        raise ValueError("--source_image: " + "\n".join(found.problems))
-    return {name: str(found.folder / name) for name in found.names}
+        listing = photo_list.find(source)
+    except errors.ArgumentError as error:
+        raise ValueError(f"--source_image={error.value}{error.rule}") from error
+    if listing.problems:
+        raise ValueError("--source_image: " + "\n".join(listing.problems))
+    return {name: str(listing.folder / name) for name in listing.names}
 
 
 def _grouped(notes: list[str], photos: dict[str, str]) -> list[str]:

@@ -6,6 +6,7 @@ import pathlib
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from pg2_jax import errors
 from pg2_jax.keypoints import base
 from pg2_jax.photos import photo_files
 
@@ -51,12 +52,12 @@ def find(text: str) -> Listing:
     elif glob.has_magic(text):
         folder, files = _match(path)
     else:
-        raise ValueError(f"--photos={text}: there is no such folder, photo or pattern")
+        rule = ": there is no such folder, photo or pattern"
+        raise errors.ArgumentError("photos", text, rule)
     names = [each.relative_to(folder).as_posix() for each in files if _is_photo(each)]
     if not names and not problems:
-        raise ValueError(
-            f"--photos={text}: no photos there ({', '.join(photo_files.SUFFIXES)})"
-        )
+        rule = f": no photos there ({', '.join(photo_files.SUFFIXES)})"
+        raise errors.ArgumentError("photos", text, rule)
     listing = checked(folder, names)
     return listing._replace(problems=problems + listing.problems)
 

@@ -12,7 +12,7 @@ test, or img or img_highres as downloaded, with fasion-annotation-*.csv or
 fasion-resize-annotation-*.csv (deepfashion_photos.py says how photos are fitted).
 folder reads <person>/<photo> and one annotation file with these names, or estimates the
 keypoints when there is none. pg2_tfrecords reads the TFRecords of PG2's authors.
-synthetic draws people first.
+synthetic makes photos of people first.
 Everything is read and checked before anything is written; the data set appears in
 --output_dir whole or not at all.
 """
@@ -20,23 +20,15 @@ Everything is read and checked before anything is written; the data set appears 
 import os
 import pathlib
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from absl import flags, logging
+from absl import logging
 
-if (
-    __name__ == "__main__"
-):  # Run as a script, python puts this folder on the path, not its parent.
+if not __package__:  # run as a script: let it find its own package
     sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
-from data_prep import build_options, command_line
-from data_prep.build_options import (
-    Options,
-    check_used,
-    define_flags,
-    image_size,
-    read_options,
-)
+from data_prep import command_line
+from data_prep.build_options import Options, check_used, image_size
 from data_prep.pairs import field_protocol, pair_choice
 from data_prep.pairs.pair_list import PairList
 from data_prep.records import output_folder, summary, write_dataset
@@ -45,17 +37,12 @@ from pg2_jax import files
 
 
 def build(options: Options) -> summary.Summary:
-    """Converts a data set.
-
-    Args:
-        options: what and how.
-
-    Returns:
-        What was written and what was left out.
+    """Converts a data set; says what was written and what was left out.
 
     Raises:
         ValueError: an option, or the source: every bad row and photo (unless on_error
-        is skip). OSError: a file cannot be read or written.
+            is skip).
+        OSError: a file cannot be read or written.
     """
     image_size(options)
     check_used(options)
@@ -77,7 +64,7 @@ _Source = tuple[Mapping[str, split.Split], Mapping[str, PairList], write_dataset
 
 
 def _read_source(options: Options, stage: pathlib.Path, problems: list[str]) -> _Source:
-    """Reads the annotations of a data set, or draws people first, and lists pairs."""
+    """Reads the annotations of a data set, or makes it first, and lists pairs."""
     synthetic = options.dataset == "synthetic"
     size = image_size(options)
     source_dir = _synthesize(options, stage, *size) if synthetic else _source(options)
@@ -111,20 +98,20 @@ def _read_records(
     options: Options, stage: pathlib.Path, problems: list[str]
 ) -> _Source:
     """Takes pairs, photos and keypoints out of the records of PG2's authors."""
-    found = pg2_records.extract(_source(options), stage, problems)
+    records = pg2_records.extract(_source(options), stage, problems)
     caps = {"train": options.max_train_pairs, "test": options.max_test_pairs}
     lists = {
         split: PairList.of(listed[: caps[split]])
-        for split, listed in found.lists.items()
+        for split, listed in records.lists.items()
     }
     if options.max_train_pairs and "train" in lists:
         # The mirrored pairs come first in their records.
         lists["train"] = field_protocol.sample(
-            found.lists["train"], options.max_train_pairs, options.seed
+            records.lists["train"], options.max_train_pairs, options.seed
         )
-    choice = pair_choice.PairChoice(found.files, None, None, options.seed)
-    size = image_size(options) if options.image_size else found.size
-    return found.splits, lists, _rules(options, pg2_records.LAYOUT, size, choice)
+    choice = pair_choice.PairChoice(records.files, None, None, options.seed)
+    size = image_size(options) if options.image_size else records.size
+    return records.splits, lists, _rules(options, pg2_records.LAYOUT, size, choice)
 
 
 def _rules(
@@ -175,8 +162,7 @@ def _source(options: Options) -> pathlib.Path:
 def _synthesize(
     options: Options, stage: pathlib.Path, height: int, width: int
 ) -> pathlib.Path:
-    """Draws people into --source_dir, or into the temporary folder when none is
-    given."""
+    """Makes people in --source_dir, or in the temporary folder when none is given."""
     from data_prep import synthesize_people
 
     folder = (
@@ -200,15 +186,14 @@ def _synthesize(
     return folder
 
 
-def main(argv: list[str]) -> int:
+def main(words: Sequence[str]) -> int:
     """Converts what the flags ask for and prints a summary; returns the exit code."""
     logging.set_verbosity(logging.WARNING)  # TFDS logs every slice that it reads.
-    options = read_options(flags.FLAGS)
-    folder = pathlib.Path(options.output_dir)
-    return command_line.run(argv, lambda: _build_and_tell(options, folder))
+    return command_line.run(words, Options, build_and_tell, __doc__)
 
 
-def _build_and_tell(options: Options, folder: pathlib.Path) -> str:
+def build_and_tell(options: Options) -> str:
+    """Converts a data set and sums it up, with a note if it is not for training."""
     from pg2_jax import models  # Imports jax: a second that --help need not cost.
 
     height, width = image_size(options)
@@ -218,7 +203,7 @@ def _build_and_tell(options: Options, folder: pathlib.Path) -> str:
         print(
             f"note: these records are not for training here: {error}", file=sys.stderr
         )
-    return build(options).text(folder) + _hint(options)
+    return build(options).text(pathlib.Path(options.output_dir)) + _hint(options)
 
 
 def _hint(options: Options) -> str:
@@ -244,6 +229,4 @@ if __name__ == "__main__":
     # What tensorflow says of its kernels at import hides the progress and the summary.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
-    define_flags(flags.FLAGS)
-    flags.adopt_module_key_flags(build_options)  # for --help
-    command_line.start(main)
+    sys.exit(main(sys.argv[1:]))

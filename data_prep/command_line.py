@@ -1,85 +1,79 @@
-"""What the programs of this package share: exit codes, messages, paths and seeds."""
+"""What the programs of this package share: flags, help, exit codes and messages."""
 
 import os
 import pathlib
-import re
 import signal
 import sys
 import types
 from collections.abc import Callable, Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
-from absl import app, flags
+from absl import flags
 
+from data_prep import flag_fields
 from pg2_jax import errors
 
-# The largest seed of numpy's RandomState, which makes the published draws.
+# The largest seed of numpy's RandomState, which makes the published samples.
 MAX_SEED = 2**32 - 1
 
 
-def start(main: Callable[[list[str]], int]) -> NoReturn:
-    """Parses the flags, runs a program and ends with its exit code.
-
-    Args:
-        main: gets what the flags leave of the command line.
-    """
-    try:
-        try:
-            app.run(main, flags_parser=_parse)
-        finally:
-            sys.stdout.flush()
-    except BrokenPipeError:
-        # `... --help | head` has seen enough. Python flushes once more at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    raise SystemExit(1)
-
-
 def run(
-    argv: Sequence[str],
-    program: Callable[[], str],
+    words: Sequence[str],
+    options: Any,
+    program: Callable[..., str],
+    about: str | None,
+    *,
     interrupted: str = "interrupted: nothing was written",
+    arguments: bool = False,
 ) -> int:
     """Runs a program, so that what goes wrong for its user ends in one message.
 
     SIGTERM unwinds the program as Ctrl-C does, so that temporary files are removed.
 
     Args:
-        argv: what the flags leave of the command line: the name of the program.
-        program: does the work and returns what to print.
+        words: of the command line, without the program.
+        options: the dataclass whose fields are its flags.
+        program: gets the options and the arguments; returns what to print.
+        about: for --help, before the flags.
         interrupted: what to say after Ctrl-C.
+        arguments: whether the program takes words that are no flags.
 
     Returns:
-        The exit code: 0, 1 after a ValueError or an OSError, 130 after Ctrl-C.
+        The exit code: 0, 1 after a mistake of the user or an OSError, 130 after Ctrl-C.
     """
     signal.signal(signal.SIGTERM, _stop)
     try:
-        if len(argv) > 1:
+        if flag_fields.asks_for_help(words):
+            return show(f"{about}\n{flag_fields.help_text(options)}")
+        parsed = flag_fields.parse(options, words)
+        if parsed.rest and not arguments:
             raise ValueError(
-                f"unexpected argument {argv[1]!r}: every option is a flag, --name=value"
+                f"unexpected argument {parsed.rest[0]!r}: every option is a flag, "
+                "--name=value"
             )
-        print(program())
-    except BrokenPipeError:
-        raise
+        given = options(**parsed.values)
+        flag_fields.check(given)
+        return show(program(given, *parsed.rest))
+    except flags.Error as error:
+        print(f"error: {flag_fields.message(error)}; see --help", file=sys.stderr)
+        return 1
     except (ValueError, OSError) as error:
         print(f"error: {errors.for_programs(error, {})}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(interrupted, file=sys.stderr)
         return 130
+
+
+def show(text: str) -> int:
+    """Prints a text; returns the exit code, 1 where `| head` has seen enough."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        # Python flushes once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     return 0
-
-
-def flag_message(error: flags.Error) -> str:
-    """What absl says of a flag, without its own word at the beginning, and in words for
-    people who do not program."""
-    text = str(error).removeprefix("ERROR:: ")
-    text = re.sub(r"invalid literal for int\(\).*", "must be a whole number", text)
-    return re.sub(r"could not convert string to float.*", "must be a number", text)
-
-
-def expand(path: str) -> str:
-    """Replaces a leading `~`, which the shell leaves alone behind `--name=`."""
-    return os.path.expanduser(path)
 
 
 def check_output(flag: str, output: pathlib.Path, *, overwrite: bool) -> None:
@@ -87,12 +81,8 @@ def check_output(flag: str, output: pathlib.Path, *, overwrite: bool) -> None:
 
     Args:
         flag: what named it, for the message.
-        output: the file or folder to write.
+        output: the file or folder to write; an empty folder may be replaced by one.
         overwrite: whether a file may be replaced.
-
-    Raises:
-        ValueError: it exists, or its folder does not; an empty folder may be replaced
-        by a folder.
     """
     if not output.absolute().parent.is_dir():
         raise ValueError(f"{flag}={output}: there is no folder {output.parent}")
@@ -101,16 +91,6 @@ def check_output(flag: str, output: pathlib.Path, *, overwrite: bool) -> None:
             raise ValueError(f"{flag}={output} is a folder that is there already")
     elif output.exists() and not overwrite:
         raise ValueError(f"{flag}={output} is there already; --overwrite replaces it")
-
-
-def _parse(argv: Sequence[str]) -> list[str]:
-    try:
-        return flags.FLAGS(argv)
-    except flags.Error as error:
-        sys.exit(f"error: {flag_message(error)}\nSee: {argv[0]} --help")
-    except SystemExit:
-        # absl has printed the help, which it counts as a failure.
-        sys.exit(0)
 
 
 def _stop(signum: int, frame: types.FrameType | None) -> NoReturn:

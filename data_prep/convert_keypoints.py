@@ -14,15 +14,17 @@ midpoint of the shoulders when read again. No format keeps confidences: a point 
 or it is missing.
 """
 
+import dataclasses
+import os
 import pathlib
 import sys
-
-from absl import flags
+from collections.abc import Sequence
 
 if not __package__:  # run as a script: let it find its own package
     sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from data_prep import command_line
+from data_prep.flag_fields import option
 from data_prep.records.summary import Problems
 from pg2_jax.keypoints import (
     coco_json,
@@ -34,49 +36,41 @@ from pg2_jax.keypoints import (
 _BY_SUFFIX = {".csv": "csv", ".json": "coco", "": "openpose"}
 
 
-def _define_flags() -> None:
-    flags.DEFINE_enum(
-        "to",
-        None,
-        sorted(_BY_SUFFIX.values()),
-        "Format of OUT, default by its suffix: .csv, .json (COCO), none (a folder of "
-        "OpenPose JSON).",
-    )
-    flags.DEFINE_string(
-        "photos",
-        "",
-        "Folder of the photos that IN is about; only MATLAB files need it, which do "
-        "not name their photos.",
-    )
-    flags.DEFINE_enum(
-        "on_error",
-        "fail",
-        ("fail", "skip"),
-        "fail: list all bad rows and records, write nothing. skip: leave them out.",
-    )
-    flags.DEFINE_boolean("overwrite", False, "Replace OUT if it is a file.")
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Options:
+    """What is converted, besides IN and OUT."""
+
+    to: str | None = option(None, tuple(sorted(_BY_SUFFIX.values())))
+    """Format of OUT, default by its suffix: .csv, .json (COCO), none (a folder of
+    OpenPose JSON)."""
+    photos: str = option("", path=True)
+    """Folder of the photos that IN is about; only MATLAB files need it, which do not
+    name their photos."""
+    on_error: str = option("fail", ("fail", "skip"))
+    """fail: list all bad rows and records, write nothing. skip: leave them out."""
+    overwrite: bool = option(False)
+    """Replace OUT if it is a file."""
 
 
-def main(argv: list[str]) -> int:
+def main(words: Sequence[str]) -> int:
     """Converts what the command line names; returns the exit code."""
-    return command_line.run(argv[:1], lambda: _convert(argv[1:]))
+    return command_line.run(words, Options, _convert, __doc__, arguments=True)
 
 
-def _convert(arguments: list[str]) -> str:
+def _convert(options: Options, *arguments: str) -> str:
     if len(arguments) != 2:
         raise ValueError(
             f"expected two arguments, IN and OUT, got {len(arguments)}; "
             "--help explains them"
         )
-    source, output = (
-        pathlib.Path(command_line.expand(argument)) for argument in arguments
-    )
+    source, output = (pathlib.Path(os.path.expanduser(word)) for word in arguments)
     if not source.exists():
         raise ValueError(f"IN={source}: there is no such file or folder")
-    kind = _format_of(output)
-    command_line.check_output("OUT", output, overwrite=flags.FLAGS.overwrite)
-    problems = Problems(skip=flags.FLAGS.on_error == "skip")
-    poses = keypoint_files.read(source, problems.rows, photos=_photos())
+    kind = _format_of(output, options.to)
+    command_line.check_output("OUT", output, overwrite=options.overwrite)
+    problems = Problems(skip=options.on_error == "skip")
+    photos = _names_in(options.photos) if options.photos else None
+    poses = keypoint_files.read(source, problems.rows, photos=photos)
     problems.check()
     if not poses:
         raise ValueError(f"{source}: nothing is left without the bad rows")
@@ -99,9 +93,9 @@ def _convert(arguments: list[str]) -> str:
     return "\n".join(lines)
 
 
-def _format_of(output: pathlib.Path) -> str:
+def _format_of(output: pathlib.Path, to: str | None) -> str:
     suffix = output.suffix.lower()
-    kind = flags.FLAGS.to or _BY_SUFFIX.get(suffix, "")
+    kind = to or _BY_SUFFIX.get(suffix, "")
     fits = kind == _BY_SUFFIX.get(suffix) or (kind, suffix) == ("openpose", ".json")
     if not fits:
         raise ValueError(
@@ -112,10 +106,8 @@ def _format_of(output: pathlib.Path) -> str:
     return kind
 
 
-def _photos() -> list[str] | None:
-    if not flags.FLAGS.photos:
-        return None
-    folder = pathlib.Path(command_line.expand(flags.FLAGS.photos))
+def _names_in(photos: str) -> list[str]:
+    folder = pathlib.Path(photos)
     if not folder.is_dir():
         raise ValueError(f"--photos={folder}: there is no such folder")
     return [path.name for path in folder.iterdir() if not path.name.startswith(".")]
@@ -129,5 +121,4 @@ def _lost(necks: int) -> list[str]:
 
 
 if __name__ == "__main__":
-    _define_flags()
-    command_line.start(main)
+    sys.exit(main(sys.argv[1:]))

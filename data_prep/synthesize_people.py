@@ -1,6 +1,6 @@
 r"""Makes a data set of procedural people in the folder layout of Market-1501.
 
-No download, no photographs of real persons: each identity is a drawn 3-D figure
+No download, no photographs of real persons: each identity is a 3-D figure
 with its own build, hair and clothes, photographed by six cameras in many poses,
 with exact keypoints. For trying out, testing and demonstrating the whole chain.
 
@@ -28,14 +28,14 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import tqdm
-from absl import flags
 from PIL import Image
 
 if not __package__:  # run as a script: let it find its own package
     sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
-from data_prep import command_line
+from data_prep import command_line, flag_fields
 from data_prep import workers as workers_lib
+from data_prep.flag_fields import option
 from data_prep.records import output_folder
 from data_prep.synthetic import pictures
 from pg2_jax import files
@@ -46,13 +46,32 @@ _SPLITS = ("train", "test")
 _TRUNK = [2, 5, 8, 11]
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Options:
+    """What to make."""
+
+    output_dir: str = option("", path=True, required=True)
+    """Folder to create; refused if it exists and is not empty."""
+    train_identities: int = option(60, minimum=1)
+    """Persons to train on."""
+    test_identities: int = option(12, minimum=1)
+    """Other persons."""
+    # Names have six digits for the frame.
+    images_per_identity: int = option(12, minimum=1, maximum=9999)
+    """Pictures of each."""
+    image_size: str = option("128x64")
+    """HEIGHTxWIDTH in pixels, from 32x16 to 1024x1024; 128x64 is Market-1501's."""
+    seed: int = option(0, minimum=0, maximum=command_line.MAX_SEED)
+    """The same seed gives the same bytes."""
+    workers: int = option(0, minimum=0)
+    """Processes, 0 for one per core."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Summary:
     """What `synthesize` made.
 
     Attributes:
-        images: pictures in both splits.
-        identities: persons in both splits.
         complete_share: share of pictures in which both shoulders and both hips are
             visible, in [0, 1]; only these can be paired.
         seconds: wall time.
@@ -96,24 +115,23 @@ def synthesize(
 ) -> Summary:
     """Writes the data set; either all of it or, on an error, nothing.
 
-    Args:
-        output_dir: folder to create; it may exist only if it is empty.
-        train_identities: persons in bounding_box_train, numbered from 1.
-        test_identities: other persons, in bounding_box_test, numbered on.
-        images_per_identity: pictures of each person.
-        height: pixels, 32 to 1024.
-        width: pixels, 16 to 1024.
-        seed: root of all random choices.
-        workers: processes; 0 for one per core. Has no influence on the result.
-
-    Raises:
-        ValueError: if an argument breaks a rule; the message names the flag.
+    `output_dir` is created; it may exist only if it is empty. `workers` has no
+    influence on the result.
     """
     begin = time.perf_counter()
-    _check_counts(train_identities, test_identities, images_per_identity)
-    _check_size(height, width)
-    _check_seed(seed)
-    _check_at_least("workers", workers, 0)
+    _check(
+        Options(
+            output_dir=str(output_dir),
+            train_identities=train_identities,
+            test_identities=test_identities,
+            images_per_identity=images_per_identity,
+            image_size=f"{height}x{width}",
+            seed=seed,
+            workers=workers,
+        ),
+        height,
+        width,
+    )
     people = {"train": train_identities, "test": test_identities}
     jobs = _list_jobs(people, images_per_identity)
     # Behind a symbolic link the data go where it points; renaming would replace it.
@@ -128,7 +146,7 @@ def synthesize(
         keypoints = _fill(folder, make, jobs, workers)
         pictures.write_contact_sheet(folder, height, width)
         output_folder.publish(folder, target, stage)
-    complete = [bool(found[_TRUNK, 2].all()) for found in keypoints.values()]
+    complete = [bool(points[_TRUNK, 2].all()) for points in keypoints.values()]
     return Summary(
         images=len(jobs),
         identities=sum(people.values()),
@@ -154,37 +172,18 @@ def _fill(
     return keypoints
 
 
-def _check_counts(train: int, test: int, images: int) -> None:
-    _check_at_least("train_identities", train, 1)
-    _check_at_least("test_identities", test, 1)
-    _check_at_least("images_per_identity", images, 1)
-    if train + test > 9999:
+def _check(options: Options, height: int, width: int) -> None:
+    flag_fields.check(options)
+    if options.train_identities + options.test_identities > 9999:
         raise ValueError(
-            f"--train_identities={train} and --test_identities={test} must add up "
-            "to at most 9999, because file names have four digits for the identity."
+            f"--train_identities={options.train_identities} and "
+            f"--test_identities={options.test_identities} must add up to at most 9999, "
+            "because file names have four digits for the identity."
         )
-    if images > 9999:
-        raise ValueError(
-            f"--images_per_identity={images} must be at most 9999, because file "
-            "names have six digits for the frame."
-        )
-
-
-def _check_at_least(flag: str, value: int, least: int) -> None:
-    if value < least:
-        raise ValueError(f"--{flag}={value} must be at least {least}.")
-
-
-def _check_seed(seed: int) -> None:
-    if not 0 <= seed <= command_line.MAX_SEED:
-        raise ValueError(f"--seed={seed} must be from 0 to {command_line.MAX_SEED}.")
-
-
-def _check_size(height: int, width: int) -> None:
     if not (32 <= height <= 1024 and 16 <= width <= 1024):
         raise ValueError(
-            f"--image_size={height}x{width}: the height must be 32 to 1024 pixels and "
-            "the width 16 to 1024, because smaller people cannot be made out."
+            f"--image_size={options.image_size}: the height must be 32 to 1024 pixels "
+            "and the width 16 to 1024, because smaller people cannot be made out."
         )
 
 
@@ -220,7 +219,7 @@ def _run(
 def _make_image(
     job: _Job, *, folder: pathlib.Path, seed: int, height: int, width: int
 ) -> tuple[str, np.ndarray]:
-    """Draws and saves one picture; returns "split/name" and its keypoints [18, 3]."""
+    """Makes and saves one picture; returns "split/name" and its keypoints [18, 3]."""
     name, photo = pictures.photograph(seed, job.identity, job.index, height, width)
     path = folder / f"bounding_box_{job.split}" / name
     # Full colour resolution: pictures are too small to halve it.
@@ -228,47 +227,25 @@ def _make_image(
     return f"{job.split}/{name}", photo.keypoints
 
 
-def define_flags() -> None:
-    """Registers the flags; not on import, because other programs have a --seed too."""
-    flags.DEFINE_string(
-        "output_dir", None, "Folder to create; refused if it exists and is not empty."
-    )
-    flags.DEFINE_integer("train_identities", 60, "Persons to train on, at least 1.")
-    flags.DEFINE_integer("test_identities", 12, "Other persons, at least 1.")
-    flags.DEFINE_integer("images_per_identity", 12, "Pictures of each, at least 1.")
-    flags.DEFINE_string(
-        "image_size",
-        "128x64",
-        "HEIGHTxWIDTH in pixels, from 32x16 to 1024x1024; 128x64 is Market-1501's.",
-    )
-    flags.DEFINE_integer("seed", 0, "The same seed gives the same bytes.")
-    flags.DEFINE_integer("workers", 0, "Processes, 0 for one per core.")
+def main(words: Sequence[str]) -> int:
+    """Makes the people whom the flags ask for; returns the exit code."""
+    return command_line.run(words, Options, _synthesize, __doc__)
 
 
-def main(argv: Sequence[str]) -> int:
-    """Draws the people whom the flags ask for; returns the exit code."""
-    return command_line.run(argv, _synthesize_from_flags)
-
-
-def _synthesize_from_flags() -> str:
-    values = flags.FLAGS
-    if not values.output_dir:
-        raise ValueError("--output_dir is required.")
-    height, width = files.parse_size("image_size", values.image_size)
-    folder = command_line.expand(values.output_dir)
+def _synthesize(options: Options) -> str:
+    height, width = files.parse_size("image_size", options.image_size)
     summary = synthesize(
-        folder,
-        train_identities=values.train_identities,
-        test_identities=values.test_identities,
-        images_per_identity=values.images_per_identity,
+        options.output_dir,
+        train_identities=options.train_identities,
+        test_identities=options.test_identities,
+        images_per_identity=options.images_per_identity,
         height=height,
         width=width,
-        seed=values.seed,
-        workers=values.workers,
+        seed=options.seed,
+        workers=options.workers,
     )
-    return f"{folder}: {summary}"
+    return f"{options.output_dir}: {summary}"
 
 
 if __name__ == "__main__":
-    define_flags()
-    command_line.start(main)
+    sys.exit(main(sys.argv[1:]))

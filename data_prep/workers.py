@@ -21,10 +21,8 @@ def results(
 ) -> Iterator[Iterable[_Result]]:
     """Gives the results of all jobs, in any order, as they come.
 
-    Args:
-        function: what to do with a job; can be pickled.
-        jobs: what to do it with.
-        workers: processes; 0 for one per core, 1 for none but this.
+    `function` can be pickled; `workers` is the number of processes, 0 for one per core,
+    1 for none but this.
     """
     workers = min(workers or num_cores(), len(jobs))
     if workers <= 1:

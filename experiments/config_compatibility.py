@@ -1,6 +1,10 @@
-"""How a config compares with the one that a run or a checkpoint has stored."""
+"""How a config compares with the one that a run or a checkpoint has stored.
+
+A stored config is `Config.to_json()` of its run; what it lacks has its default.
+"""
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 from experiments.config import Config
@@ -37,50 +41,51 @@ def differences(
     """How a run's config differs from the stored one in what may not change.
 
     Args:
-        stored: `Config.to_json()` of the run that is to go on; a field that is younger
-            has its default.
+        stored: of the run that is to be resumed.
         config: the new config.
         stage_one_only: compares what the training of G1 in stage I depends on.
 
     Returns:
         One line for each field: name, stored value, new value.
     """
-    lines = []
+    free: set[str] = set()
     # A cosine depends on the number of steps.
-    free: tuple[str, ...] = (
-        () if config.learning_rate_decay == "cosine" else ("refine_steps",)
-    )
+    if config.learning_rate_decay != "cosine":
+        free.add("refine_steps")
     if stage_one_only:
-        free = (*free, *_STAGE_TWO)
+        free.update(_STAGE_TWO)
         if config.coarse_network == "bottleneck":
-            free = (*free, "refine_decoder", "refine_full_skip")
-    for field in dataclasses.fields(config):
-        if field.name in free or field.metadata["may_change"]:
-            continue
-        old = stored.get(field.name, field.default)
-        new = getattr(config, field.name)
-        if old != new:
-            lines.append(f"--{field.name}: {old!r} in the run, {new!r} now")
-    return lines
+            free.update({"refine_decoder", "refine_full_skip"})
+    return _changed(
+        stored,
+        config,
+        lambda field: field.name not in free and not field.metadata["may_change"],
+        "--{}: {!r} in the run, {!r} now",
+    )
+
+
+def _changed(
+    stored: dict[str, Any],
+    config: Config,
+    compared: Callable[[dataclasses.Field], bool],
+    line: str,
+) -> list[str]:
+    """A line for each compared field whose value is not the stored one."""
+    pairs = (
+        (field.name, stored.get(field.name, field.default), getattr(config, field.name))
+        for field in dataclasses.fields(config)
+        if compared(field)
+    )
+    return [line.format(name, old, new) for name, old, new in pairs if old != new]
+
+
+def _is_of_networks(field: dataclasses.Field) -> bool:
+    return field.metadata["group"] == "Networks"
 
 
 def check_init_from(stored: dict[str, Any], config: Config) -> None:
-    """Refuses to begin with the networks of a run that has others.
-
-    Args:
-        stored: `Config.to_json()` of the run --init_from.
-        config: of the new run, with the size of its data.
-
-    Raises:
-        ValueError: naming the flags and both values.
-    """
-    lines = []
-    for field in dataclasses.fields(config):
-        if field.metadata["group"] == "Networks":
-            had = stored.get(field.name, field.default)
-            now = getattr(config, field.name)
-            if had != now:
-                lines.append(f"--{field.name}: {had!r} there, {now!r} here")
+    """Refuses to begin with the networks of a run, --init_from, that has others."""
+    lines = _changed(stored, config, _is_of_networks, "--{}: {!r} there, {!r} here")
     if lines:
         raise ValueError(
             f"--init_from={config.init_from} holds other networks:\n  "
@@ -89,19 +94,12 @@ def check_init_from(stored: dict[str, Any], config: Config) -> None:
 
 
 def check_networks(stored: dict[str, Any], config: Config) -> None:
-    """Refuses flags that describe other networks than a checkpoint holds.
-
-    Args:
-        stored: `Config.to_json()` of the checkpoint.
-        config: flags at their defaults say nothing and agree with everything.
-
-    Raises:
-        ValueError: naming the flag and both values.
-    """
-    for field in dataclasses.fields(config):
+    """Refuses a config that describes other networks than a checkpoint holds; values at
+    their defaults say nothing and agree with everything."""
+    for field in filter(_is_of_networks, dataclasses.fields(config)):
         given = getattr(config, field.name)
         had = stored.get(field.name, field.default)
-        if field.metadata["group"] == "Networks" and given not in (field.default, had):
+        if given not in (field.default, had):
             raise ValueError(
                 f"--{field.name}={given} disagrees with the checkpoint in "
                 f"--workdir={config.workdir}, which has {had}."
@@ -111,15 +109,12 @@ def check_networks(stored: dict[str, Any], config: Config) -> None:
 def check_unchanged(
     stored: dict[str, Any] | None, config: Config, data: dict[str, Any]
 ) -> None:
-    """Refuses to go on from a checkpoint of another config or another data set.
+    """Refuses to resume from a checkpoint of another config or another data set.
 
     Args:
-        stored: config of the newest checkpoint, None if there is none.
-        config: of the run that is to go on.
+        stored: of the newest checkpoint, None if there is none.
+        config: of the run that is to be resumed.
         data: metadata of the data set that it is to be trained on.
-
-    Raises:
-        ValueError: naming the workdir, and what differs.
     """
     if stored is None:
         return
@@ -128,7 +123,7 @@ def check_unchanged(
         raise ValueError(
             f"--workdir={config.workdir} holds a run with another config:\n  "
             + "\n  ".join(changed)
-            + "\nUse its values to go on, or another workdir."
+            + "\nUse its values to resume it, or another workdir."
         )
 
 
@@ -139,12 +134,9 @@ def check_stage_one(
 
     Args:
         step: of that run's newest checkpoint.
-        stored: config of that checkpoint.
+        stored: of that checkpoint.
         config: of the run that is to begin.
         data: metadata of its data set.
-
-    Raises:
-        ValueError: that run is another in what stage I depends on, or not so far.
     """
     changed = differences(stored, config, stage_one_only=True)
     changed += _other_data(stored, data)

@@ -12,14 +12,7 @@ _HUB = "hf://"
 
 
 def export(config: Config) -> None:
-    """Writes the generators of --workdir into --output, or uploads them.
-
-    Args:
-        config: names the workdir, the output, the format and the type.
-
-    Raises:
-        ValueError: no such run, another suffix, or an upload that was refused.
-    """
+    """Writes the generators of --workdir into --output, or uploads them."""
     to_hub = config.output.startswith(_HUB)
     if to_hub and config.format != "safetensors":
         raise ValueError(

@@ -1,47 +1,56 @@
-"""python -m experiments.flag_table > docs/flags.md: every flag of the config.
-
-The page of the documentation is this output; a test holds it to that.
-"""
+"""python -m experiments.flag_table > docs/flags.md: the modes and their flags."""
 
 import dataclasses
 import itertools
 
+from data_prep import flag_fields
 from experiments.config import Config
+from experiments.options import modes
 
 _HEAD = """# Flags of `python -m experiments.main`
 
-Made by `python -m experiments.flag_table > docs/flags.md`. Flags may stand in a file,
-one a line: `--flagfile=FILE`; later flags win. A flag marked ↻ may have another value
-when a run goes on than when it began. A flag with modes in brackets is refused in
-other modes."""
+Made by `python -m experiments.flag_table > docs/flags.md`. `--mode=MODE --help` shows
+the same for one mode. Flags may stand in a file, one a line: `--flagfile=FILE`; later
+flags win. A flag is refused in modes that do not take it; a flagfile of a training may
+also be given to the other modes of its run. A flag marked ↻ may have another value when
+a run is resumed than when it began."""
+
+_Row = tuple[str, ...]
 
 
 def markdown() -> str:
-    """A heading and a table for each group of options."""
-    parts = [_HEAD]
+    """A table of the modes, and one of each group of flags."""
+    rows: list[_Row] = [
+        (f"`{name}`", mode.about, ", ".join(f"`--{flag}`" for flag in mode.needs))
+        for name, mode in modes.MODES.items()
+    ]
+    parts = [_HEAD, _table("Modes", ("mode", "what it does", "needs"), rows)]
+    texts = flag_fields.explanations(Config)
     by_group = itertools.groupby(
         dataclasses.fields(Config), lambda field: field.metadata["group"]
     )
     for group, fields in by_group:
-        rows = "\n".join(_row(field) for field in fields)
-        parts.append(
-            f"## {group}\n\n| flag | default | meaning |\n|---|---|---|\n{rows}"
-        )
+        rows = [_row(field, texts[field.name]) for field in fields]
+        parts.append(_table(group, ("flag", "default", "modes", "meaning"), rows))
     return "\n\n".join(parts) + "\n"
 
 
-def _row(field: dataclasses.Field) -> str:
-    rules = field.metadata
-    mark = " ↻" if rules["may_change"] else ""
-    default = str(field.default).lower() if field.type is bool else str(field.default)
-    meaning = rules["help"]
+def _row(field: dataclasses.Field, meaning: str) -> _Row:
+    rules, default = field.metadata, flag_fields.default_text(field)
     if rules["choices"]:
         meaning += f" One of {', '.join(f'`{choice}`' for choice in rules['choices'])}."
-    if rules["modes"]:
-        meaning += f" ({', '.join(rules['modes'])})"
-    shown = f"`{default}`" if default else "-"
-    cells = (f"`--{field.name}`{mark}", shown, meaning)
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+    return (
+        f"`--{field.name}`{' ↻' if rules['may_change'] else ''}",
+        f"`{default}`" if default else "-",
+        ", ".join(rules["modes"]) or "all",
+        meaning,
+    )
+
+
+def _table(title: str, names: _Row, rows: list[_Row]) -> str:
+    lines = [names, ("---",) * len(names), *rows]
+    cells = ([cell.replace("|", "\\|") for cell in line] for line in lines)
+    return "\n".join([f"## {title}\n", *(f"| {' | '.join(line)} |" for line in cells)])
 
 
 if __name__ == "__main__":

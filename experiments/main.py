@@ -1,87 +1,64 @@
 """python -m experiments.main --flagfile=... --mode=train|evaluate|...
 
-This file only parses and dispatches; each mode is the function of its name in the
-module of its name.
+This file only parses and dispatches; options/modes.py names the program of each mode.
 """
 
 import importlib
 import os
 import signal
 import sys
-from collections.abc import Sequence
 from typing import NoReturn
 
-from absl import app, flags, logging
+from absl import flags, logging
 
-from data_prep.command_line import flag_message
-from experiments import command_line, compilation_cache
+from data_prep import flag_fields
+from data_prep.command_line import show
+from experiments import command_line
+from experiments.config import Config
+from experiments.options import modes
 from pg2_jax import errors
 
 # What tensorflow says of its kernels at import hides the progress bar and the table.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 
-# Arguments of the library whose flag has another name.
-_FLAG_OF = {"model": "pose_model"}
 
-_USAGE = """PG2: pose-guided person image generation (Ma et al., NIPS 2017) in JAX.
-
-  python -m experiments.main --flagfile=experiments/flagfiles/market1501_paper.flags \\
-      --data_dir=data/market1501 --workdir=runs/market1501
-  python -m experiments.main --mode=evaluate --data_dir=... --workdir=...
-  python -m experiments.main --mode=generate --workdir=... --source_image=me.png \\
-      --pose=dancer.json --output=dancing.png
-  python -m experiments.main --mode=report --workdirs=runs/a,runs/b --output=report
-  python -m experiments.main --mode=demo --workdir=...
-  python -m experiments.main --mode=generate --workdir=... --source_image=me.png \\
-      --poses=walk --output=walking.gif
-  python -m experiments.main --mode=export --workdir=... --output=model.safetensors
-  python -m experiments.main --mode=table1 --data_dir=... --workdir=...
-  python -m experiments.main --mode=user_study --data_dir=... --workdir=... \\
-      --output=study
-  python -m experiments.main --mode=import_checkpoint --tf1_checkpoint=... --workdir=...
-
-Flags may stand in a file, one a line: --flagfile=FILE. Later flags win."""
-
-
-def parse_flags(arguments: Sequence[str]) -> list[str]:
-    """Parses the command line; answers --help before anything heavy is imported."""
-    if any(word in ("--help", "-h", "-help") for word in arguments[1:]):
-        print(f"{_USAGE}\n{command_line.help_text()}")
-        sys.exit(0)
-    command_line.define_flags()
+def main(words: list[str]) -> None:
+    """Answers --help, or runs the mode that a command line names."""
     try:
-        return flags.FLAGS(arguments)
+        if flag_fields.asks_for_help(words):
+            sys.exit(show(command_line.help_text(words)))
+        config = command_line.parse(words)
     except flags.Error as error:
-        message = flag_message(error)
-        sys.exit(f"error: {message}\nSee: python -m experiments.main --help")
+        sys.exit(f"error: {flag_fields.message(error)}; see --help")
+    except (ValueError, OSError) as error:
+        sys.exit(f"error: {errors.for_programs(error, {})}")
+    run(config)
 
 
-def main(arguments: Sequence[str]) -> None:
+def run(config: Config) -> None:
     """Runs one mode; a user's mistake becomes one line on stderr and exit status 1."""
-    if len(arguments) > 1:
-        sys.exit(f"error: unexpected argument {arguments[1]!r}; flags begin with --.")
     # orbax reports each of its steps at level INFO, harmless conditions as warnings.
     logging.set_verbosity(logging.ERROR)
     # Like Ctrl-C, but for the time of training, which saves first.
     signal.signal(signal.SIGTERM, _interrupt)
+    mode = modes.MODES[config.mode]
     several = False
     try:
-        config = command_line.from_flags()
-        compilation_cache.use(config.compilation_cache_dir)
+        command_line.use_compilation_cache(config.compilation_cache_dir)
         if config.coordinator_address:
             importlib.import_module("experiments.processes").connect(config)
             several = True
         # Imports what the mode needs and no more.
-        program = importlib.import_module(f"experiments.{config.mode}")
-        stopped_by = getattr(program, config.mode)(config)
+        module, function = mode.program.split(":")
+        stopped_by = getattr(importlib.import_module(module), function)(config)
         if stopped_by is not None:
             # The shell's status for the signal that stopped a training.
             sys.exit(128 + stopped_by)
     except (ValueError, OSError, FloatingPointError) as error:
         if os.environ.get("PG2_TRACEBACK"):
             raise
-        _fail(errors.for_programs(error, _FLAG_OF), several)
+        _fail(errors.for_programs(error, mode.flag_of), several)
     except RuntimeError as error:
         # What XLA raises; the first line names the bytes.
         if "RESOURCE_EXHAUSTED" not in str(error):
@@ -116,4 +93,4 @@ def _interrupt(number: int, _frame: object) -> None:
 
 
 if __name__ == "__main__":
-    app.run(main, flags_parser=parse_flags)
+    main(sys.argv[1:])

@@ -1,4 +1,4 @@
-"""The picture of a run: source, target pose, target and what was drawn, row by row."""
+"""The picture of a run: source, target pose, target and generated images, by row."""
 
 import functools
 import pathlib
@@ -18,30 +18,26 @@ _GIVEN = ("source", "target pose", "target")
 _MOST_ROWS = 6
 
 
-def compare(batch: inputs.Batch, drawn: Mapping[str, np.ndarray]) -> Image.Image:
-    """Lays out the pairs of a batch with what was drawn for them.
-
-    Args:
-        batch: numpy.
-        drawn: [B, H, W, 3] uint8 images by the title of their column.
-    """
+def compare(batch: inputs.Batch, generated: Mapping[str, np.ndarray]) -> Image.Image:
+    """Lays out the pairs of a numpy batch with what was generated for them: [B, H, W,
+    3] uint8 images by the title of their column."""
     scale = visualize.screen_scale(batch["source_image"].shape[1])
     pairs = [
         [
             batch["source_image"][i],
             pose_picture(batch["target_image"][i].shape, batch, i, scale),
             batch["target_image"][i],
-            *(images[i] for images in drawn.values()),
+            *(images[i] for images in generated.values()),
         ]
         for i in range(len(batch["source_image"]))
     ]
     # Two pairs side by side make a picture that fits a screen.
-    blocks = 2 if len(pairs) > _MOST_ROWS and len(drawn) <= 2 else 1
+    blocks = 2 if len(pairs) > _MOST_ROWS and len(generated) <= 2 else 1
     folded = [
         [picture for pair in pairs[i : i + blocks] for picture in pair]
         for i in range(0, len(pairs), blocks)
     ]
-    return visualize.grid(folded, (*_GIVEN, *drawn) * blocks, scale=scale)
+    return visualize.grid(folded, (*_GIVEN, *generated) * blocks, scale=scale)
 
 
 def spread_rows(total: int, count: int) -> set[int]:
@@ -53,24 +49,14 @@ def spread_rows(total: int, count: int) -> set[int]:
 def spread_pairs(
     dataset: pair_reader.PairDataset, count: int, limit: int
 ) -> inputs.Batch:
-    """Evenly spaced test pairs, those that an evaluation shows too.
-
-    Args:
-        dataset: has test pairs.
-        count: pairs to take.
-        limit: takes them from the first pairs only; 0 for all.
-    """
+    """Evenly spaced test pairs of the first `limit` (0: of all), those that an
+    evaluation shows too."""
     total = dataset.count("test")
     return pairs_at(dataset, spread_rows(min(total, limit or total), count))
 
 
 def pairs_at(dataset: pair_reader.PairDataset, rows: Collection[int]) -> inputs.Batch:
-    """Test pairs by their numbers, in ascending order.
-
-    Args:
-        dataset: has these test pairs.
-        rows: at least one number, from 0.
-    """
+    """Test pairs by their numbers, from 0; at least one, in ascending order."""
     wanted, first = sorted(rows), 0
     pairs: list[dict[str, np.ndarray]] = []
     for test in dataset.test_batches(batch_size=64, limit=wanted[-1] + 1):
@@ -91,7 +77,7 @@ def pose_picture(
 
 
 class ProgressPictures:
-    """Draws the same few test pairs again and again while training goes on."""
+    """Generates the same few test pairs again and again while training goes on."""
 
     def __init__(
         self,
@@ -104,20 +90,20 @@ class ProgressPictures:
         self._rows = min(rows, dataset.count("test"))
         (first,) = dataset.test_batches(batch_size=self._rows, limit=self._rows)
         self._batch = first.batch
-        self._draw = jax.jit(
+        self._generate = jax.jit(
             functools.partial(generation.generate, architecture=architecture)
         )
 
     def draw(self, state: train_state.TrainState, step: int) -> np.ndarray:
         """Writes pictures/step_XXXXXX.png and returns it as [H, W, 3] uint8."""
-        drawn = self._draw(
-            # This process draws alone.
+        generated = self._generate(
+            # This process works alone.
             sharding.local(state.coarse.drawing_params),
             sharding.local(state.refine.drawing_params) if state.refine else None,
             self._batch["source_image"],
             self._batch["target_keypoints"],
         )
-        picture = compare(self._batch, jax.device_get(drawn))
+        picture = compare(self._batch, jax.device_get(generated))
         self._folder.mkdir(parents=True, exist_ok=True)
         results.write_picture(self._folder / f"step_{step:06d}.png", picture)
         return np.asarray(picture)

@@ -13,14 +13,8 @@ from pg2_jax import sharding
 
 
 def connect(config: Config) -> None:
-    """Joins the other processes of the run, before anything is computed.
-
-    Args:
-        config: its --coordinator_address says where they meet.
-
-    Raises:
-        ValueError: no cluster is found, or the processes do not meet.
-    """
+    """Joins the other processes of the run, at --coordinator_address, before anything
+    is computed."""
     # Our own handler of SIGTERM saves; see `Vote`.
     jax.config.update("jax_enable_preemption_service", False)
     where = f"--coordinator_address={config.coordinator_address}"
@@ -70,7 +64,6 @@ class Vote:
     """Lets all processes stop at the same step, whichever of them is told to."""
 
     def __init__(self, mesh: Mesh):
-        """Prepares votes over the devices of a mesh."""
         self._mesh = mesh
         self._any = jax.jit(
             lambda votes: votes.any(), out_shardings=sharding.replicated(mesh)
@@ -78,13 +71,11 @@ class Vote:
         self._before: jax.Array | None = None
 
     def __call__(self, mine: bool) -> bool:
-        """Whether to stop; all processes call it at each step.
+        """Whether to stop; all processes call it at each step, with whether they are
+        told to.
 
         In several processes it is the result of the call before, which is there
         already, so that no device waits.
-
-        Args:
-            mine: whether this process is told to stop.
         """
         if jax.process_count() == 1:
             return mine

@@ -32,15 +32,7 @@ def write_picture(path: pathlib.Path, picture: Image.Image) -> None:
 
 
 def check_folder(flag: str, path: pathlib.Path) -> None:
-    """Checks that a file can be written, before the work is done.
-
-    Args:
-        flag: that names the file, for the message.
-        path: the file.
-
-    Raises:
-        ValueError: it is a folder; its own folder is not there, or not writable.
-    """
+    """Checks, before the work, that the file that a flag names can be written."""
     folder = path.parent
     if path.is_dir():
         raise ValueError(f"--{flag}={path} is a folder; name a file in it.")

@@ -1,1 +1,1 @@
-"""The settings of a run by group: one field = default + help + rules = one flag."""
+"""The flags of `python -m experiments.main`: default, help, modes and rules of each."""

@@ -1,91 +1,97 @@
-"""The photos, the poses and where the drawings go."""
+"""Photos, poses and where the pictures go; the model as one file, or as a page."""
 
 import dataclasses
 import functools
 
-from experiments.options.option import option
+from data_prep.flag_fields import option
+from experiments.options.program import ProgramOptions
 
-_option = functools.partial(
+_generation = functools.partial(
     option, group="Generation", may_change=True, modes=("generate",)
 )
+_export = functools.partial(option, group="Export", may_change=True, modes=("export",))
+_demo = functools.partial(option, group="Demo", may_change=True, modes=("demo",))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class GenerationOptions:
-    """The photos, the poses and where the drawings go."""
+class GenerationOptions(ProgramOptions):
+    """Photos, poses and where the pictures go; the model as one file, or as a page."""
 
-    source_image: str = _option(
-        "",
-        "generate: the photo of the person, or a folder of photos, each of its own "
-        "person.",
-        path=True,
+    source_image: str = _generation("", path=True)
+    """The photo of the person, or a folder of photos, each of its own person."""
+    source_pose: str = _generation("", path=True)
+    """Keypoints of the photos in --source_image, in any format that pg2_jax.keypoints
+    reads. The photo is then cropped to the person, and poses get the size and place of
+    the body."""
+    photo_fit: str = _generation("auto", ("auto", "crop", "letterbox", "stretch"))
+    """How a photo of another size gets the model's. auto: crop where the joints are
+    known (--source_pose, or a photo of another shape and an estimator is installed),
+    else stretch up to 10 %, else letterbox."""
+    pose: str = _generation("", path=True)
+    """One pose: a photo whose person takes it (needs an estimator), one of the
+    program's own, such as catalogue/back, or a keypoint file of any format that
+    pg2_jax.keypoints reads, such as OpenPose JSON or an annotation csv; of several
+    poses --pose_name chooses one. Pixels are those of an image of --pose_size."""
+    pose_name: str = _generation("")
+    """Which of several poses in --pose."""
+    pose_size: str = _generation("")
+    """HxW of the image that the pose was made for; default: the model's."""
+    poses: str = _generation("", path=True)
+    """Several poses, in place of --pose: walk, turn, wave or catalogue, which come with
+    the program, or a keypoint file or folder of them, in order."""
+    pose_fit: str = _generation("auto", ("auto", "body", "image", "none"))
+    """How poses get their size and place. body: those of the person in the photo.
+    image: as if a photo had been cropped to the pose. none: pixels are those of
+    --pose_size. auto: body where the person's joints are known, else image for poses of
+    photos and of the program, else none."""
+    pose_model: str = _generation("", path=True, modes=("generate", "demo"))
+    """The model file of the estimator that finds people in photos; default: the
+    published one, downloaded once."""
+    mirror: bool = _generation(False)
+    """Takes the poses as in a mirror, left for right."""
+    between: int = _generation(0, minimum=0, needs=("poses",))
+    """Poses put between each two of --poses."""
+    skeleton: bool = _generation(False)
+    """Shows the poses beside the pictures."""
+    paste_back: bool = _generation(False)
+    """Puts the picture into the whole photo."""
+    frames_per_second: float = _generation(8.0, above=0)
+    """Speed of an animation."""
+    output: str = _generation(
+        "", path=True, modes=("generate", "export", "report", "user_study")
     )
-    source_pose: str = _option(
-        "",
-        "generate: keypoints of the photos in --source_image, in any format that "
-        "pg2_jax.keypoints reads. The photo is then cropped to the person, and poses "
-        " get the size and place of the body.",
-        path=True,
-    )
-    photo_fit: str = _option(
-        "auto",
-        "generate: how a photo of another size gets the model's. auto: crop where the "
-        "joints are known (--source_pose, or a photo of another shape and an estimator "
-        "is installed), else stretch up to 10 %, else letterbox.",
-        ("auto", "crop", "letterbox", "stretch"),
-    )
-    pose: str = _option(
-        "",
-        "generate: one pose: a photo whose person takes it (needs an estimator), one "
-        "of the program's own, such as catalogue/back, or a keypoint file of any "
-        "format that pg2_jax.keypoints reads, such as OpenPose JSON or an "
-        "annotation csv; of several poses --pose_name chooses one. Pixels are those of "
-        "an image of --pose_size.",
-        path=True,
-    )
-    pose_name: str = _option("", "generate: which of several poses in --pose.")
-    pose_size: str = _option(
-        "",
-        "generate: HxW of the image that the pose was made for; default: the model's.",
-    )
-    poses: str = _option(
-        "",
-        "generate: several poses, in place of --pose: walk, turn, wave or catalogue, "
-        "which come with the program, or a keypoint file or folder of them, in order.",
-        path=True,
-    )
-    pose_fit: str = _option(
-        "auto",
-        "generate: how poses get their size and place. body: those of the person in "
-        "the photo. image: as if a photo had been cropped to the pose. none: pixels "
-        "are those of --pose_size. auto: body where the person's joints are known, "
-        "else image for poses of photos and of the program, else none.",
-        ("auto", "body", "image", "none"),
-    )
-    pose_model: str = _option(
-        "",
-        "generate, demo: the model file of the estimator that finds people in photos; "
-        "default: the published one, downloaded once.",
-        path=True,
-        modes=("generate", "demo"),
-    )
-    mirror: bool = _option(
-        False, "generate: takes the poses as in a mirror, left for right."
-    )
-    between: int = _option(
-        0, "generate: poses put between each two of --poses.", minimum=0
-    )
-    skeleton: bool = _option(False, "generate: shows the poses, too.")
-    paste_back: bool = _option(
-        False, "generate: puts the drawing into the whole photo."
-    )
-    frames_per_second: float = _option(8.0, "generate: of an animation.", above=0)
-    output: str = _option(
-        "",
-        "generate: the file to write. .png or .jpg: the drawing, or a contact sheet of "
-        "several; .gif, .webp, .mp4: an animation; without a suffix: a folder of PNG. "
-        "export: the file, or hf://user/repository to upload it. user_study: the "
-        "folder of the study. report: the folder for index.html.",
-        path=True,
-        modes=("generate", "export", "report", "user_study"),
-    )
+    """What to write. generate: .png or .jpg, the picture, or a contact sheet of
+    several; .gif, .webp, .mp4: an animation; without a suffix: a folder of PNG. export:
+    the file, or hf://user/repository to upload it. user_study: the folder of the study.
+    report: the folder for index.html."""
+
+    format: str = _export("safetensors", ("safetensors", "jax_export"))
+    """safetensors, the weights with their config; or jax_export, the compiled model
+    with its weights, which jax alone runs on CPU, CUDA and TPU."""
+    dtype: str = _export("float32", ("float32", "float16", "bfloat16"))
+    """The type of the stored weights. Images are generated in float32 all the same."""
+
+    host: str = _demo("127.0.0.1")
+    """The address to listen at. The default is seen from this machine alone; 0.0.0.0
+    lets in the whole network."""
+    port: int = _demo(7860, minimum=0, below=2**16)
+    """The port; 0 for any free one."""
+    examples_dir: str = _demo("", path=True)
+    """Folder of photos to offer as examples (the first 12 by name); default: synthetic
+    people."""
+    max_upload_mb: int = _demo(10, minimum=1)
+    """Megabytes of the largest photo or pose file."""
+    max_waiting: int = _demo(16, minimum=0)
+    """Requests that may wait for their turn; others hear: busy."""
+    requests_per_minute: int = _demo(300, minimum=1)
+    """Requests of one address; more are refused for a while."""
+
+    def check_poses(self) -> None:
+        """Checks that there is either one pose or several."""
+        if self.mode != "generate":
+            return
+        if bool(self.pose) == bool(self.poses):
+            raise ValueError(
+                "--mode=generate takes either --pose, one pose, or --poses, several; "
+                f"got {'both' if self.pose else 'neither'}."
+            )

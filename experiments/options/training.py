@@ -1,97 +1,180 @@
-"""How the networks are trained."""
+"""The networks, how they are trained, and what a training says of itself."""
 
 import dataclasses
 import functools
 
-from experiments.options.option import option
+from data_prep.flag_fields import option
+from experiments.options import modes
+from experiments.options.program import ProgramOptions
+from pg2_jax import variants
 
-_option = functools.partial(option, group="Training")
+# What is computed of every validation pair; of pg2_jax.metrics.suite.
+METRICS = ("ssim_pg2", "masked_ssim_pg2", "psnr", "l1", "body_l1")
+
+# A checkpoint knows its networks; other modes compare what a flagfile says of them.
+# The rows of table1 decide the others.
+_NOT_TABLE1 = ("train", "import_checkpoint")
+_network = functools.partial(
+    option,
+    group="Networks",
+    may_change=False,
+    modes=(*modes.TRAINING, "import_checkpoint"),
+)
+_training = functools.partial(
+    option, group="Training", may_change=False, modes=modes.TRAINING
+)
+_validation = functools.partial(
+    option, group="Validation", may_change=False, modes=modes.TRAINING
+)
+_reporting = functools.partial(
+    option, group="Reporting", may_change=True, modes=modes.TRAINING
+)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class TrainingOptions:
-    """How the networks are trained."""
+class TrainingOptions(ProgramOptions):
+    """The networks, how they are trained, and what a training says of itself."""
 
-    dry_run: bool = _option(
-        False,
-        "train: prints the settings, the size of the networks, and what a step takes "
-        "in computation, memory and time on this machine, and writes nothing.",
-        modes=("train",),
-        may_change=True,
+    image_size: str = _network("", modes=(*modes.TRAINING, "evaluate", "generate"))
+    """HxW in pixels; must equal the data set's, and defaults to it."""
+    stages: str = _network("two_stage", variants.CHOICES["stages"], modes=_NOT_TABLE1)
+    """two_stage: G1, then G2 against D (the paper's G1+G2+D). one_stage: G1 against D
+    (G1+D). coarse: G1 alone, by L1."""
+    pose_embedding: str = _network(
+        "heatmap", variants.CHOICES["pose_embedding"], modes=_NOT_TABLE1
     )
-    coarse_steps: int = _option(
-        22_000,
-        "Steps of stage I, or of the one stage; in table1 G1+D takes --coarse_steps + "
-        "--refine_steps.",
-        minimum=0,
+    """How G1 takes the target pose. heatmap: 18 heat maps beside the photo (paper).
+    Joined at the bottleneck instead (section 4.2): coordinate, (x, y, 1) of each joint
+    in -1..1 through two fully connected layers, (0, 0, 0) for a missing joint (G1-CE);
+    encoder, the heat maps through an encoder of their own (G1-HME). view: only a word,
+    front, side or back, after VariGAN."""
+    coarse_network: str = _network("bottleneck", variants.CHOICES["coarse_network"])
+    """What generates the coarse image: bottleneck is G1; refinement is G2's network,
+    which has no fully connected layer. With --stages=one_stage it answers whether that
+    layer makes the blur."""
+    coarse_block: str = _network("residual", variants.CHOICES["coarse_block"])
+    """G1's blocks: residual (paper), or plain, without the identity."""
+    base_channels: int = _network(128, minimum=1)
+    """Channels of the first block of G1 and G2 (paper: 128)."""
+    bottleneck_size: int = _network(64, minimum=1)
+    """Units of G1's fully connected bottleneck (released code: 64)."""
+    discriminator_channels: int = _network(64, minimum=1)
+    """Channels of D's first convolution (released code: 64)."""
+    refine_decoder: str = _network("symmetric", variants.CHOICES["refine_decoder"])
+    """G2's decoder: symmetric mirrors the encoder's channels (paper, section 3.3);
+    constant uses base_channels throughout (released code)."""
+    refine_full_skip: bool = _network(True)
+    """G2 has a skip connection at full resolution. The authors' 128x64 model lacks it;
+    their 256x256 model has it."""
+    refine_sees_pose: bool = _network(False, needs=("stages=two_stage",))
+    """G2 is given the target pose's heat maps too."""
+    refine_output: str = _network(
+        "difference", variants.CHOICES["refine_output"], needs=("stages=two_stage",)
     )
-    refine_steps: int = _option(
-        14_000, "Steps of stage II, G2 against D with G1 frozen.", minimum=0
+    """G2 generates a difference map to add to G1's image (paper), or the image
+    itself."""
+    discriminator_input: str = _network("pair", variants.CHOICES["discriminator_input"])
+    """What D sees: pair is (source, image), Eq. 2 and 3 of the paper; triplet is single
+    images with the source as a second negative (released code)."""
+    heat_map_range: str = _network("zero_one", variants.CHOICES["heat_map_range"])
+    """Values of the pose heat maps: zero_one (paper) or minus_one_one (released
+    code)."""
+
+    dry_run: bool = _training(
+        False, modes=("train",), may_change=True, not_with=("coordinator_address",)
     )
-    coarse_from: str = _option(
-        "",
-        "Workdir of another run whose finished stage I this one begins with; it must "
-        "have been trained with the same settings. Only for a new run.",
-        path=True,
+    """Prints the settings, the size of the networks, and what a step takes in
+    computation, memory and time on this machine, and writes nothing."""
+    coarse_steps: int = _training(22_000, minimum=0)
+    """Steps of stage I, or of the one stage; in table1 G1+D takes --coarse_steps +
+    --refine_steps."""
+    refine_steps: int = _training(14_000, minimum=0)
+    """Steps of stage II, G2 against D with G1 frozen."""
+    coarse_from: str = _training(
+        "", path=True, modes=("train",), needs=("stages=two_stage",)
     )
-    init_from: str = _option(
-        "",
-        "Workdir of another run whose networks this one begins with, to fine-tune them "
-        "on other data or with other settings; from step 0, with a new optimizer. The "
-        "networks and the image size must be the same. Only for a new run; "
-        "--checkpoint says which checkpoint.",
-        path=True,
+    """Workdir of another run whose finished stage I this one begins with; it must have
+    been trained with the same settings. Only for a new run."""
+    init_from: str = _training(
+        "", path=True, modes=("train",), not_with=("coarse_from",)
     )
-    batch_size: int = _option(16, "Pairs per step over all devices.", minimum=1)
-    grad_accumulation: int = _option(
-        1,
-        "Computes the gradients of a batch in so many parts, one after the other, to "
-        "save memory. For the generators the same as the whole batch at once; the "
-        "batch norm of D sees one part at a time.",
-        minimum=1,
+    """Workdir of another run whose networks this one begins with, to fine-tune them on
+    other data or with other settings; from step 0, with a new optimizer. The networks
+    and the image size must be the same. Only for a new run; --checkpoint says which
+    checkpoint."""
+    batch_size: int = _training(
+        16, minimum=1, modes=(*modes.TRAINING, "evaluate", "user_study")
     )
-    learning_rate: float = _option(
-        2e-5, "Adam's step size for all three networks.", above=0
+    """Pairs per step over all devices."""
+    grad_accumulation: int = _training(1, minimum=1)
+    """Computes the gradients of a batch in so many parts, one after the other, to save
+    memory. For the generators the same as the whole batch at once; the batch norm of D
+    sees one part at a time."""
+    learning_rate: float = _training(2e-5, above=0)
+    """Adam's step size for all three networks."""
+    learning_rate_decay: str = _training("constant", ("constant", "cosine", "halving"))
+    """constant (paper). cosine: the rate falls to zero over each stage, which makes the
+    most of a short run. halving: half as large after every --halve_every steps of a
+    stage, as the released code computes and does not apply."""
+    halve_every: int = _training(50_000, minimum=1)
+    """Steps with --learning_rate_decay=halving."""
+    warmup_steps: int = _training(0, minimum=0)
+    """Steps at the beginning of each stage in which the learning rate grows in equal
+    steps to --learning_rate."""
+    ema_decay: float = _training(0.0, minimum=0, below=1)
+    """Decay of an exponential moving average of the weights of G1 and G2, such as
+    0.999, which then generates in their place, in stage II, too; 0 for none."""
+    l1_weight: float = _training(10.0, minimum=0)
+    """Lambda of Eq. 4, the weight of L1 against D: small lets artifacts in, large blurs
+    (released code: 10 at 128x64, 50 at 256x256)."""
+    pose_mask_loss: bool = _training(True, modes=("train",))
+    """The target's body counts twice in L1 (Eq. 1)."""
+    flip: bool = _training(True)
+    """Mirrors pairs at random (paper, section 4.1)."""
+    discriminator_sees_coarse: bool = _training(
+        False, needs=("discriminator_input=triplet", "stages=two_stage")
     )
-    learning_rate_decay: str = _option(
-        "constant",
-        "constant (paper). cosine: the rate falls to zero over each stage, which makes "
-        "the most of a short run. halving: half as large after every --halve_every "
-        "steps of a stage, as the released code computes and does not apply.",
-        ("constant", "cosine", "halving"),
+    """With discriminator_input=triplet: G1's image goes through D too, which moves the
+    batch statistics only (released 128x64 code)."""
+    adversarial_on_source: bool = _training(
+        False, needs=("discriminator_input=triplet",)
     )
-    halve_every: int = _option(
-        50_000, "Steps with --learning_rate_decay=halving.", minimum=1
+    """With discriminator_input=triplet: the adversarial loss averages over D's verdict
+    on the source photo too (released 256x256 code)."""
+
+    validation_share: float = _validation(0.0, minimum=0, below=1)
+    """Share of the training people, such as 0.05, who are left out of training so that
+    --eval_every can score pairs of them; 0 for none. The same people in every run on a
+    data set."""
+    eval_every: int = _validation(
+        0, minimum=0, may_change=True, needs=("validation_share",)
     )
-    warmup_steps: int = _option(
-        0,
-        "Steps at the beginning of each stage in which the learning rate grows in "
-        "equal steps to --learning_rate.",
-        minimum=0,
+    """Steps between evaluations on pairs of the people of --validation_share; the test
+    pairs must not choose a model. One more comes at the end. 0 for none."""
+    eval_pairs: int = _validation(1000, minimum=0)
+    """Pairs of such an evaluation, at most; 0 for all."""
+    best_metric: str = _validation("masked_ssim_pg2", METRICS)
+    """By what --eval_every finds the best checkpoint of the last stage, which is kept
+    beside the newest."""
+    early_stop_evals: int = _validation(
+        0, minimum=0, may_change=True, needs=("eval_every",)
     )
-    ema_decay: float = _option(
-        0.0,
-        "Decay of an exponential moving average of the weights of G1 and G2, such as "
-        "0.999, which then draws in their place, in stage II, too; 0 for none.",
-        minimum=0,
-    )
-    l1_weight: float = _option(
-        10.0,
-        "Lambda of Eq. 4, the weight of L1 against D: small lets artifacts in, large "
-        "blurs (released code: 10 at 128x64, 50 at 256x256).",
-        minimum=0,
-    )
-    pose_mask_loss: bool = _option(
-        True, "The target's body counts twice in L1 (Eq. 1)."
-    )
-    flip: bool = _option(True, "Mirrors pairs at random (paper, section 4.1).")
-    discriminator_sees_coarse: bool = _option(
-        False,
-        "With discriminator_input=triplet: G1's image goes through D too, which moves "
-        "the batch statistics only (released 128x64 code).",
-    )
-    adversarial_on_source: bool = _option(
-        False,
-        "With discriminator_input=triplet: the adversarial loss averages over D's "
-        "verdict on the source photo too (released 256x256 code).",
-    )
+    """Ends the last stage when so many evaluations after another have not improved
+    --best_metric; 0 for never."""
+
+    log_every: int = _reporting(50, minimum=1)
+    """Steps between entries of the log."""
+    picture_every: int = _reporting(500, minimum=0)
+    """Steps between picture grids of test pairs; 0 for none."""
+    checkpoint_every: int = _reporting(1000, minimum=1)
+    """Steps between checkpoints; one more is saved at the end."""
+    keep_checkpoints: int = _reporting(3, minimum=1)
+    """Newest checkpoints that stay."""
+    progress: bool = _reporting(True, modes=(*modes.TRAINING, "evaluate"))
+    """Shows a progress bar, if the output is a terminal."""
+
+    @property
+    def total_steps(self) -> int:
+        """Steps of the stages together."""
+        more = self.refine_steps if self.stages == "two_stage" else 0
+        return self.coarse_steps + more

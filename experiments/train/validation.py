@@ -9,7 +9,7 @@ from jax.sharding import Mesh
 from experiments import processes
 from experiments.config import Config
 from experiments.evaluate import evaluate
-from experiments.options import validation as options
+from experiments.options import training as options
 from experiments.train import history
 from pg2_jax import models, sharding, train_state
 from pg2_jax.input_pipeline import pair_reader

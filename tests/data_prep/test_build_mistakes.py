@@ -8,9 +8,8 @@ import sys
 
 import numpy as np
 import pytest
-from absl import flags
 
-from data_prep import build_tfrecords
+from data_prep import build_tfrecords, flag_fields
 from pg2_jax.keypoints import keypoint_files
 from tests.data_prep.small_sources import (
     append,
@@ -226,26 +225,25 @@ def test_an_empty_split_is_blamed_on_the_list_that_made_it(market, tmp_path):
     assert "hips" not in str(error.value)
 
 
+def _options(*words):
+    parsed = flag_fields.parse(build_tfrecords.Options, words)
+    return build_tfrecords.Options(**parsed.values)
+
+
 def test_seeds_are_those_of_numpy():
-    values = flags.FlagValues()
-    build_tfrecords.define_flags(values)
-    values(["build_tfrecords", "--seed=4294967295"])
-    assert build_tfrecords.read_options(values).seed == 2**32 - 1
+    flag_fields.check(_options("--seed=4294967295"))
     np.random.RandomState(2**32 - 1)
-    with pytest.raises(flags.IllegalFlagValueError, match="--seed=4294967296"):
-        values(["build_tfrecords", "--seed=4294967296"])
+    with pytest.raises(ValueError, match="--seed=4294967296 must be at most"):
+        flag_fields.check(_options("--seed=4294967296"))
 
 
 def test_home_is_expanded_in_every_path(monkeypatch):
     monkeypatch.setenv("HOME", "/home/me")
-    values = flags.FlagValues()
-    build_tfrecords.define_flags(values)
-    arguments = ["--source_dir=~/in", "--output_dir=~/out"]
-    values(["prog", *arguments, "--annotations=~/a.csv,b.csv", "--pairs=,~/p.csv"])
-    found = build_tfrecords.read_options(values)
-    assert (found.source_dir, found.output_dir) == ("/home/me/in", "/home/me/out")
-    assert found.annotations == ["/home/me/a.csv", "b.csv"]
-    assert found.pairs == ["", "/home/me/p.csv"]
+    folders = ["--source_dir=~/in", "--output_dir=~/out"]
+    options = _options(*folders, "--annotations=~/a.csv,b.csv", "--pairs=,~/p.csv")
+    assert (options.source_dir, options.output_dir) == ("/home/me/in", "/home/me/out")
+    assert options.annotations == ["/home/me/a.csv", "b.csv"]
+    assert options.pairs == ["", "/home/me/p.csv"]
 
 
 def _run_script(*arguments):

@@ -9,7 +9,6 @@ import sys
 
 import numpy as np
 import pytest
-from absl import flags
 
 from data_prep import convert_keypoints as program
 from pg2_jax.keypoints import base, keypoint_files
@@ -29,12 +28,6 @@ def poses(tmp_path):
     return written
 
 
-@pytest.fixture(scope="module", autouse=True)
-def defined():
-    if "photos" not in flags.FLAGS:
-        program._define_flags()
-
-
 @pytest.fixture
 def convert(tmp_path, capsys):
     """Runs the program in this process; returns its exit code and what it said."""
@@ -42,14 +35,10 @@ def convert(tmp_path, capsys):
     def run(*arguments):
         names = [a if a.startswith("--") else str(tmp_path / a) for a in arguments]
         handler = signal.getsignal(signal.SIGTERM)
-        flags.FLAGS.unparse_flags()
-        left = flags.FLAGS(["prog", *names])
         try:
-            code = program.main(left)
+            code = program.main(names)
         finally:
             signal.signal(signal.SIGTERM, handler)
-            for name in ("to", "photos", "on_error", "overwrite"):
-                flags.FLAGS[name].unparse()
         out = capsys.readouterr()
         return code, out.out + out.err
 
@@ -157,7 +146,7 @@ def test_two_photos_of_one_stem_cannot_share_a_file(tmp_path, convert):
     assert [path.name for path in tmp_path.iterdir()] == ["a.csv"]
 
 
-@pytest.mark.parametrize("name", ["annotations", "pairs", "build_tfrecords"])
+@pytest.mark.parametrize("name", ["convert_keypoints", "pairs", "build_tfrecords"])
 def test_help_may_be_cut_short(name):
     reading, writing = os.pipe()
     os.close(reading)

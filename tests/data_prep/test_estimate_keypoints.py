@@ -115,18 +115,17 @@ def test_ctrl_c_says_that_the_same_command_goes_on(folder, tmp_path):
             # A shell starts its background jobs with Ctrl-C ignored.
             signal.signal(signal.SIGINT, signal.default_int_handler)
             sys.path.insert(0, {str(ROOT)!r})
-            from absl import app
-            from data_prep import estimate_keypoints, estimators
+            from data_prep import estimate_keypoints
+            from pg2_jax.estimators import registry
             class Slow:
                 def __call__(self, image):
                     time.sleep(0.2 if image[0, 0, 0] == 1 else 60)
                     return []
                 def close(self):
                     pass
-            estimators.open_estimator = lambda settings: Slow()
-            estimators.check_installed = lambda name: None
-            estimate_keypoints.define_flags()
-            app.run(estimate_keypoints.main)
+            registry.open_estimator = lambda settings: Slow()
+            registry.check_installed = lambda name: None
+            sys.exit(estimate_keypoints.main(sys.argv[1:]))
             """
         )
     )
@@ -142,7 +141,7 @@ def test_ctrl_c_says_that_the_same_command_goes_on(folder, tmp_path):
             time.sleep(0.05)
         _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "interrupted: the same command goes on from here" in errors
+    assert "interrupted: the same command resumes" in errors
     assert "Traceback" not in errors and not output.exists()
     assert log.read_text().count("anna/1.png") == 1
 

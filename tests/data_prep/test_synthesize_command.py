@@ -41,7 +41,10 @@ def test_command_line(tmp_path, program):
     ("arguments", "message"),
     [
         (["--output_dir=~/out", "--image_size=big"], "must be HEIGHTxWIDTH"),
-        (["--output_dir=~/out", "--seed=4294967296"], "--seed=4294967296 must be from"),
+        (
+            ["--output_dir=~/out", "--seed=4294967296"],
+            "--seed=4294967296 must be at most",
+        ),
         (["--output_dir=~/out", "more"], "unexpected argument 'more'"),
         (["--output_dir=~/file/out"], "~/file"),
         ([], "--output_dir is required"),

@@ -258,8 +258,8 @@ def test_a_full_folder_is_refused_and_kept(tmp_path):
         ({"train_identities": 9998, "test_identities": 2}, "add up to at most 9999"),
         ({"height": 31}, r"--image_size=31x32: the height must be 32"),
         ({"width": 4}, r"--image_size=64x4.*width 16"),
-        ({"seed": -1}, "--seed=-1 must be from 0 to 4294967295"),
-        ({"seed": 2**32}, "--seed=4294967296 must be from 0 to 4294967295"),
+        ({"seed": -1}, "--seed=-1 must be at least 0"),
+        ({"seed": 2**32}, "--seed=4294967296 must be at most 4294967295"),
         ({"workers": -2}, "--workers=-2 must be at least 0"),
     ],
 )

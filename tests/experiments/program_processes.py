@@ -62,9 +62,7 @@ def environment(devices):
 def _flags(config):
     for field in dataclasses.fields(config):
         value = getattr(config, field.name)
-        if isinstance(value, bool):
-            yield f"--{field.name}" if value else f"--no{field.name}"
-        elif value != field.default:
+        if value != field.default:
             yield f"--{field.name}={value}"
 
 

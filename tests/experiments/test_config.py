@@ -1,16 +1,16 @@
 """Flags and config are one thing; every mistake is named before work begins."""
 
 import dataclasses
+import importlib.util
 import pathlib
 import subprocess
 import sys
 
 import pytest
-from absl import flags
 
 from experiments import command_line, config_compatibility, flag_table
 from experiments.config import Config
-from experiments.options import validation
+from experiments.options import modes, training
 from pg2_jax.metrics import suite
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -19,10 +19,7 @@ TRAIN = {"mode": "train", "workdir": "w", "data_dir": "d"}
 
 
 def from_words(*words):
-    values = flags.FlagValues()
-    command_line.define_flags(values)
-    values(["main", *words])
-    return command_line.from_flags(values)
+    return command_line.parse(words)
 
 
 def test_flags_and_fields_agree():
@@ -76,24 +73,27 @@ def test_the_papers_figures():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"mode": "dance"}, r"--mode must be one of train, evaluate, generate,"),
+        ({"mode": "dance"}, "--mode=dance must be one of train, evaluate, generate,"),
         ({"workdir": ""}, "--workdir is required with --mode=train"),
         ({"data_dir": ""}, "--data_dir is required with --mode=train"),
         ({"mode": "generate"}, "--source_image is required with --mode=generate"),
         ({"image_size": "128"}, "--image_size must be HEIGHTxWIDTH.* got '128'"),
         ({"image_size": "-1x64"}, "--image_size must be HEIGHTxWIDTH"),
         ({"pose_size": "0x9"}, "--pose_size must be HEIGHTxWIDTH"),
-        ({"checkpoint_step": -7}, "--checkpoint_step must be at least -1, got -7"),
-        ({"seed": 2**32}, r"--seed must be below 2\*\*32"),
-        ({"batch_size": 0}, "--batch_size must be at least 1, got 0"),
-        ({"learning_rate": 0.0}, "--learning_rate must be above 0, got 0.0"),
-        ({"l1_weight": -1.0}, "--l1_weight must be 0 or more, got -1.0"),
-        ({"coarse_steps": -1}, "--coarse_steps must be 0 or more"),
+        ({"checkpoint_step": -7}, "--checkpoint_step=-7 must be at least -1"),
+        ({"seed": 2**32}, "--seed=4294967296 must be below 4294967296"),
+        ({"batch_size": 0}, "--batch_size=0 must be at least 1"),
+        ({"learning_rate": 0.0}, "--learning_rate=0.0 must be above 0"),
+        ({"l1_weight": -1.0}, "--l1_weight=-1.0 must be at least 0"),
+        ({"coarse_steps": -1}, "--coarse_steps=-1 must be at least 0"),
         (
             {"discriminator_input": "triple"},
-            "--discriminator_input must be one of pair, triplet",
+            "--discriminator_input=triple must be one of pair, triplet",
         ),
-        ({"target_dir": "t"}, "--target_dir=t is for --mode=evaluate"),
+        (
+            {"mode": "evaluate", "target_dir": "t"},
+            "--generated_dir is required with --mode=evaluate",
+        ),
         (
             {"mode": "evaluate", "generated_dir": "g", "data_dir": ""},
             "--target_dir is required with --mode=evaluate",
@@ -106,23 +106,25 @@ def test_the_papers_figures():
             {"mode": "evaluate", "match": "order"},
             "--match=order needs --generated_dir",
         ),
-        ({"ema_decay": 1.0}, "--ema_decay must be below 1, got 1.0"),
-        ({"validation_share": 1.0}, "--validation_share must be below 1, got 1.0"),
+        ({"ema_decay": 1.0}, "--ema_decay=1.0 must be below 1"),
+        ({"validation_share": 1.0}, "--validation_share=1.0 must be below 1"),
         ({"eval_every": 5}, "--eval_every=5 needs --validation_share"),
         ({"early_stop_evals": 2}, "--early_stop_evals=2 needs --eval_every"),
-        ({"best_metric": "fid"}, "--best_metric must be one of ssim_pg2, masked_ssim"),
-        ({"halve_every": 0}, "--halve_every must be at least 1, got 0"),
+        (
+            {"best_metric": "fid"},
+            "--best_metric=fid must be one of ssim_pg2, masked_ssim",
+        ),
+        ({"halve_every": 0}, "--halve_every=0 must be at least 1"),
         (
             {"mode": "evaluate", "checkpoint": "best", "checkpoint_step": 3},
-            "--checkpoint=best contradicts --checkpoint_step",
+            "--checkpoint=best has no meaning with --checkpoint_step",
         ),
         (
             {"init_from": "a", "coarse_from": "b"},
             "--init_from=a has no meaning with --coarse_from",
         ),
-        ({"mode": "evaluate", "dry_run": True}, "--dry_run=True is for --mode=train"),
-        ({"precision": "half"}, "--precision must be one of float32, bfloat16"),
-        ({"steps_per_call": 0}, "--steps_per_call must be at least 1, got 0"),
+        ({"precision": "half"}, "--precision=half must be one of float32, bfloat16"),
+        ({"steps_per_call": 0}, "--steps_per_call=0 must be at least 1"),
         (
             {"steps_per_call": 20},
             "--log_every=50 must be a multiple of --steps_per_call=20",
@@ -132,7 +134,7 @@ def test_the_papers_figures():
         ({"profile_steps": "9:99999"}, "by the last step, 36000"),
         (
             {"discriminator_sees_coarse": True},
-            "--discriminator_sees_coarse needs --discriminator_input=tr",
+            "--discriminator_sees_coarse=True needs --discriminator_input=tr",
         ),
     ],
 )
@@ -142,7 +144,7 @@ def test_values_that_make_no_sense_are_named(changes, message):
 
 
 def test_the_metrics_of_validation_are_metrics():
-    assert set(validation.METRICS) <= set(suite.METRICS)
+    assert set(training.METRICS) <= set(suite.METRICS)
 
 
 def test_the_wanted_checkpoint():
@@ -190,10 +192,71 @@ def test_the_page_of_flags_is_what_its_command_prints():
     assert (ROOT / "docs" / "flags.md").read_text() == flag_table.markdown()
 
 
-def test_help_names_every_flag_and_imports_nothing_heavy():
+def test_the_flags_of_other_modes_are_refused_with_the_modes_that_take_them():
+    for words, message in (
+        (
+            ["--target_dir=t"],
+            "--target_dir=t is not for --mode=train but for --mode=evaluate, user_",
+        ),
+        (
+            ["--mode=evaluate", "--dry_run"],
+            "--dry_run=True is not for --mode=evaluate but for --mode=train.",
+        ),
+        (["--mode=report", "--output=o"], "--workdir=w is not for --mode=report but"),
+        (["--lpips=a.pth"], "--lpips=a.pth is not for --mode=train but for --mode=eva"),
+        (["--workdirs=a"], "--workdirs=a is not for --mode=train but for --mode=repo"),
+        (["--port=1"], "--port=1 is not for --mode=train but for --mode=demo"),
+        (["--steps_scale=0.5"], "--steps_scale=0.5 is not for --mode=train but for -"),
+        (["--mode=evaluate", "--study_images=3"], "=3 is not for --mode=evaluate but"),
+        (
+            ["--mode=evaluate", "--critic_input=pair"],
+            "--discriminator_input=pair is not for",
+        ),
+    ):
+        with pytest.raises(ValueError, match=message):
+            from_words("--workdir=w", "--data_dir=d", *words)
+
+
+@pytest.mark.parametrize("form", ["--flagfile={}", "-flagfile {}"])
+def test_a_flagfile_of_a_training_serves_the_other_modes_of_its_run(tmp_path, form):
+    path = tmp_path / "run.flags"
+    path.write_text("--base_channels=16\n--remat\n--learning_rate=0.1\n--noflip\n")
+    words = ["--workdir=w", "--data_dir=d", *form.format(path).split()]
+    config = from_words("--mode=evaluate", *words)
+    assert (config.base_channels, config.learning_rate) == (16, 0.1)
+    with pytest.raises(ValueError, match=r"--learning_rate=.* not for --mode=evaluate"):
+        from_words("--mode=evaluate", *words, "--learning_rate=0.2")
+    path.write_text("--save_images\n")
+    with pytest.raises(ValueError, match="--save_images=True is not for --mode=train"):
+        from_words(*words)
+
+
+def test_flags_of_version_0_1_0_are_read():
+    words = ["--critic_input=triplet", "--critic_sees_coarse"]
+    config = from_words("--workdir=w", "--data_dir=d", *words)
+    assert (config.discriminator_input, config.discriminator_sees_coarse) == (
+        "triplet",
+        True,
+    )
+
+
+def test_every_mode_has_its_program_and_an_example_that_parses(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    for name, mode in modes.MODES.items():
+        extra = ["--poses=walk"] if name == "generate" else []
+        config = from_words(*mode.example.split(), *extra)
+        assert config.mode == name
+        module, function = mode.program.split(":")
+        assert importlib.util.find_spec(module) is not None
+        source = pathlib.Path(importlib.util.find_spec(module).origin).read_text()
+        assert f"def {function}(config: Config)" in source
+
+
+def help_of(*words):
+    """What --help prints, in a process that imports nothing heavy for it."""
     code = (
         "import sys; from experiments import main\n"
-        "try: main.parse_flags(['main', '--help'])\n"
+        f"try: main.main({[*words, '--help']!r})\n"
         "except SystemExit as end: assert not end.code\n"
         "heavy = {'jax', 'flax', 'tensorflow', 'numpy'} & set(sys.modules)\n"
         "assert not heavy, heavy"
@@ -202,8 +265,38 @@ def test_help_names_every_flag_and_imports_nothing_heavy():
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True
     )
     assert result.returncode == 0, result.stderr
-    for field in dataclasses.fields(Config):
-        assert f"--{field.name}=" in result.stdout
+    return result.stdout
+
+
+def test_help_shows_the_modes():
+    shown = help_of()
+    for name, mode in modes.MODES.items():
+        assert f"  {name} " in shown and mode.about in shown
+    assert "--learning_rate" not in shown
+
+
+@pytest.mark.parametrize(
+    ("mode", "its", "others"),
+    [
+        ("train", ["stages", "learning_rate", "seed"], ["pose", "rows", "host"]),
+        ("generate", ["pose", "weights", "output"], ["learning_rate", "stages"]),
+        (
+            "table1",
+            ["rows", "learning_rate"],
+            ["stages", "pose_mask_loss", "init_from"],
+        ),
+    ],
+)
+def test_help_of_a_mode_shows_its_flags_and_no_other(mode, its, others):
+    shown = help_of(f"--mode={mode}")
+    fields = {
+        field.name: field.metadata["modes"] for field in dataclasses.fields(Config)
+    }
+    for name, takers in fields.items():
+        taken = name != "mode" and (not takers or mode in takers)
+        assert (f"\n  --{name}=" in shown) == taken, name
+    assert all(f"\n  --{name}=" in shown for name in its)
+    assert not any(f"\n  --{name}=" in shown for name in others)
 
 
 @pytest.mark.parametrize(

@@ -382,11 +382,11 @@ def test_a_pose_may_lie_in_a_folder(drawing, tmp_path):
         ({"source_image": "nobody.png"}, "--source_image=nobody.png: there is no such"),
         (
             {"source_image": __file__},
-            r"--source_image=.*test_programs\.py: not a photo",
+            r"test_programs\.py: not a photo",
         ),
-        ({"pose": "still.json"}, "--pose=still.json: there is no such file"),
+        ({"pose": "still.json"}, "^still.json: there is no such file"),
         ({"pose_name": ""}, "holds .* poses; choose one with --pose_name"),
-        ({"pose_name": "nobody.jpg"}, "--pose_name=nobody.jpg is not in"),
+        ({"pose_name": "nobody.jpg"}, "^pose_name=nobody.jpg is not in"),
         ({"pose_name": "0005_c1s1_000010_00.jp"}, r"is not in .* Did you mean 000"),
     ],
 )
@@ -409,7 +409,7 @@ def test_a_pose_outside_the_image_is_refused_with_the_flag(drawing, tmp_path):
     path = pose_file(tmp_path, keypoints)
     far = dataclasses.replace(drawing, pose=path, pose_name="")
     with pytest.raises(
-        ValueError, match=r"outside an image of 32x16 and 0 inside.*--pose_size"
+        ValueError, match=r"outside an image of 32x16 and 0 inside.*pose_size"
     ):
         generate.generate(far)
 

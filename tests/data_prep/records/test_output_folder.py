@@ -10,7 +10,6 @@ import subprocess
 import sys
 
 import pytest
-from absl import flags
 
 from data_prep import build_tfrecords
 from data_prep.records import output_folder, pose_pairs
@@ -74,17 +73,13 @@ def test_interrupted_while_writing_leaves_the_old_data_set(
 
 
 @pytest.fixture
-def run_program(monkeypatch):
+def run_program():
     """Runs the program in this process; its arguments are the source and the flags."""
     before = signal.getsignal(signal.SIGTERM)
 
-    def run(source, *arguments):
-        values = flags.FlagValues()
-        build_tfrecords.define_flags(values)
-        arguments = [f"--source_dir={source}", f"--image_size={SIZE}", *arguments]
-        values(["build_tfrecords", *arguments])
-        monkeypatch.setattr(flags, "FLAGS", values)
-        return build_tfrecords.main(["build_tfrecords"])
+    def run(source, *words):
+        size = f"--image_size={SIZE}"
+        return build_tfrecords.main([f"--source_dir={source}", size, *words])
 
     yield run
     signal.signal(signal.SIGTERM, before)

@@ -11,7 +11,6 @@ import signal
 import jax
 import numpy as np
 import pytest
-from absl import flags
 from PIL import Image
 
 from experiments import command_line
@@ -249,11 +248,6 @@ def test_the_workdir_of_a_run_is_refused(table, pair_dataset):
         table1.table1(make_table_config(pair_dataset, workdir))
 
 
-def test_flags_of_the_table_are_refused_elsewhere(pair_dataset, tmp_path):
-    with pytest.raises(ValueError, match=r"--steps_scale=0.5 is for --mode=table1"):
-        make_config(pair_dataset, tmp_path, steps_scale=0.5)
-
-
 def test_scaled_steps():
     config = Config(
         mode="table1", workdir="w", data_dir="d", image_size="32x16", steps_scale=0.01
@@ -270,10 +264,7 @@ def test_scaled_steps():
 @pytest.mark.parametrize("name", table1.ROWS)
 def test_each_row_is_its_flagfile(dataset, name):
     def from_words(*words):
-        values = flags.FlagValues()
-        command_line.define_flags(values)
-        values(["main", "--data_dir=d", "--workdir=w", *words])
-        return command_line.from_flags(values)
+        return command_line.parse(["--data_dir=d", "--workdir=w", *words])
 
     table_config = from_words(
         "--mode=table1", f"--flagfile={FLAGFILES}/{dataset}_paper.flags"

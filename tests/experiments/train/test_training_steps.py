@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 
-from experiments import compilation_cache
+from experiments import command_line
 from experiments.config import Config
 from experiments.train import training_steps
 from pg2_jax import sharding, train_state
@@ -71,23 +71,23 @@ def cache_dir():
 
 def test_the_cache_that_jax_is_configured_with_stays(cache_dir):
     before = cache_dir()
-    compilation_cache.use("default")
+    command_line.use_compilation_cache("default")
     assert before and cache_dir() == before
 
 
 def test_the_cache_is_in_the_users_cache_folder(cache_dir, monkeypatch, tmp_path):
     jax.config.update("jax_compilation_cache_dir", None)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    compilation_cache.use("default")
+    command_line.use_compilation_cache("default")
     assert cache_dir() == str(tmp_path / "pg2_jax" / "xla")
     assert (tmp_path / "pg2_jax" / "xla").is_dir()
-    compilation_cache.use("")
+    command_line.use_compilation_cache("")
     assert cache_dir() is None
 
 
 def test_a_cache_that_cannot_be_made_is_done_without(cache_dir, tmp_path, capsys):
     (tmp_path / "file").touch()
-    compilation_cache.use(str(tmp_path / "file" / "xla"))
+    command_line.use_compilation_cache(str(tmp_path / "file" / "xla"))
     assert cache_dir() is None
     said = capsys.readouterr().err
     assert "Not a directory; programs are compiled at every start." in said

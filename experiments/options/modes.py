@@ -1,0 +1,92 @@
+"""The modes of `python -m experiments.main`."""
+
+import dataclasses
+from collections.abc import Mapping
+
+
+@dataclasses.dataclass(frozen=True)
+class Mode:
+    """What a mode does.
+
+    Attributes:
+        about: one line for --help.
+        example: flags, for --help.
+        program: "module:function"; the function gets the config.
+        needs: flags that it cannot do without.
+        flag_of: arguments of the library whose flag has another name.
+    """
+
+    about: str
+    example: str
+    program: str
+    needs: tuple[str, ...]
+    flag_of: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
+MODES = {
+    "train": Mode(
+        "trains G1, then G2 against D; resumes the run in --workdir",
+        "--flagfile=experiments/flagfiles/market1501_paper.flags "
+        "--data_dir=data/market1501 --workdir=runs/market1501",
+        "experiments.train.train:train",
+        ("workdir", "data_dir"),
+    ),
+    "evaluate": Mode(
+        "scores every test pair of a run, or the images of --generated_dir",
+        "--mode=evaluate --data_dir=data/market1501 --workdir=runs/market1501",
+        "experiments.evaluate.evaluate:evaluate",
+        ("workdir", "data_dir"),
+    ),
+    "generate": Mode(
+        "photos and poses in, pictures or an animation out",
+        "--mode=generate --workdir=runs/market1501 --source_image=me.png --poses=walk "
+        "--output=walking.gif",
+        "experiments.generate:generate",
+        ("workdir", "source_image", "output"),
+        {"model": "pose_model", "image": "source_image", "fit": "photo_fit"},
+    ),
+    "export": Mode(
+        "the model of a run as one file, or on the Hugging Face Hub",
+        "--mode=export --workdir=runs/market1501 --output=model.safetensors",
+        "experiments.export:export",
+        ("workdir", "output"),
+        {"path": "output", "form": "format"},
+    ),
+    "report": Mode(
+        "evaluated runs side by side, as one page for a browser",
+        "--mode=report --workdirs=runs/a,runs/b --output=report",
+        "experiments.report.report:report",
+        ("workdirs", "output"),
+    ),
+    "demo": Mode(
+        "a page for the browser, where one picks a person and drags a skeleton",
+        "--mode=demo --workdir=runs/market1501",
+        "experiments.demo.demo:demo",
+        ("workdir",),
+        {"model": "pose_model"},
+    ),
+    "table1": Mode(
+        "trains and scores every row of the paper's Table 1",
+        "--mode=table1 --flagfile=experiments/flagfiles/market1501_paper.flags "
+        "--data_dir=data/market1501 --workdir=runs/table1",
+        "experiments.table1.table1:table1",
+        ("workdir", "data_dir"),
+    ),
+    "user_study": Mode(
+        "a page that asks people which images are real, or scores their --answers",
+        "--mode=user_study --data_dir=data/market1501 --workdir=runs/market1501 "
+        "--output=study",
+        "experiments.user_study.make:user_study",
+        ("workdir", "data_dir", "output"),
+    ),
+    "import_checkpoint": Mode(
+        "turns a checkpoint of the authors' TensorFlow-1 code into a run of ours",
+        "--mode=import_checkpoint --tf1_checkpoint=model/model.ckpt-22000 "
+        "--workdir=runs/authors",
+        "experiments.import_checkpoint:import_checkpoint",
+        ("workdir", "tf1_checkpoint"),
+    ),
+}
+# What draws with the weights of a checkpoint.
+OF_A_CHECKPOINT = ("evaluate", "generate", "export", "demo", "user_study")
+TRAINING = ("train", "table1")

@@ -106,7 +106,7 @@ def _read(
         return list(annotated), annotated
     folder = pathlib.Path(command_line.expand(args.photos))
     photos = split.names_in(folder, args.dataset, "--photos")
-    known = photo_names.PhotoNames(photos, photo_names.simplifier(args.dataset))
+    known = photo_names.PhotoNames(photos, args.dataset)
     placed = keypoint_files.read_placed(source, problems, photos=photos)
     return photos, photo_names.match(placed, known, problems)
 

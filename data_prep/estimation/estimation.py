@@ -1,4 +1,4 @@
-"""From photos to an annotation file: who is looked at, kept, written and drawn."""
+"""From photos to an annotation file, its report and its contact sheet."""
 
 import contextlib
 import dataclasses

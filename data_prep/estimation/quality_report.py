@@ -1,4 +1,4 @@
-"""Who of the people found in photos is kept, and what is said and drawn about them."""
+"""Which people of the photos are kept, the report about them and the contact sheet."""
 
 import collections
 import csv

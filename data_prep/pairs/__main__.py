@@ -86,7 +86,7 @@ def _read(
         return list(annotated), annotated
     folder = pathlib.Path(options.photos)
     photos = split.names_in(folder, options.dataset, "--photos")
-    known = photo_names.PhotoNames(photos, photo_names.simplifier(options.dataset))
+    known = photo_names.PhotoNames(photos, options.dataset)
     placed = keypoint_files.read_placed(options.annotations, problems, photos=photos)
     return photos, photo_names.match(placed, known, problems)
 

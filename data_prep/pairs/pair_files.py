@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator
 
 from data_prep.pairs.identity import identity_of
 from data_prep.pairs.pair_list import Pair
-from data_prep.sources.photo_names import PhotoNames, simplifier
+from data_prep.sources.photo_names import PhotoNames
 from pg2_jax import files
 from pg2_jax.keypoints.base import content_of, shown
 
@@ -35,7 +35,7 @@ def read(
     Raises:
         ValueError: the file is no pair list, or is empty.
     """
-    known = PhotoNames(names, simplifier(dataset))
+    known = PhotoNames(names, dataset)
     first_line: dict[Pair, int] = {}
     line = 0
     for line, row in _rows(path):

@@ -65,7 +65,7 @@ def read(request: Request, problems: list[str]) -> dict[str, Split]:
         file: keypoint_files.read_placed(file, problems)
         for file in dict.fromkeys(files.values())
     }
-    names = {split: PhotoNames(photos[split], simplify) for split in _SPLITS}
+    names = {split: PhotoNames(photos[split], "deepfashion") for split in _SPLITS}
     splits = {}
     for split, other in zip(_SPLITS, reversed(_SPLITS), strict=True):
         mine = {
@@ -135,7 +135,7 @@ def _listed(
     file: pathlib.Path, photos: dict[str, pathlib.Path], problems: list[str]
 ) -> dict[str, pathlib.Path]:
     """Returns those photos that a list names."""
-    names, listed = PhotoNames(photos, simplify), set()
+    names, listed = PhotoNames(photos, "deepfashion"), set()
     lines = lines_of(text_of(file, content_of(file, "photo names")))
     for number, line in enumerate(lines, start=1):
         try:

@@ -11,7 +11,7 @@ fasionWOMENDressesid0000005502_1front.jpg       pose-gan, and PG2's authors
 import collections
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
@@ -42,24 +42,16 @@ def deepfashion_identity(name: str) -> str:
     return flat.rsplit("_", 1)[0]
 
 
-def simplifier(dataset: str) -> Callable[[str], str]:
-    """Returns what makes names equal that a data set's projects spell in several
-    ways."""
-    return simplify if dataset == "deepfashion" else str
-
-
 class PhotoNames:
     """The photos of a folder, found by their names with or without suffix."""
 
-    def __init__(
-        self, photos: Iterable[str], simplify: Callable[[str], str] = str
-    ) -> None:
-        """Lists photos; names that `simplify` makes equal are the same photo."""
-        self._simplify = simplify
+    def __init__(self, photos: Iterable[str], dataset: str = "") -> None:
+        """Lists the photos of a data set; of DeepFashion's the spellings are equal."""
+        self._simplify = simplify if dataset == "deepfashion" else str
         self._photos = set(photos)
         self._by_name: dict[str, list[str]] = collections.defaultdict(list)
         for photo in sorted(self._photos):
-            for name in {simplify(photo), simplify(os.path.splitext(photo)[0])}:
+            for name in {*map(self._simplify, (photo, os.path.splitext(photo)[0]))}:
                 self._by_name[name].append(photo)
 
     def knows(self, name: str) -> bool:

@@ -102,6 +102,12 @@ def test_terminated_while_writing_leaves_nothing(
     assert listing(tmp_path) == ["source"]
 
 
+def test_the_program_says_what_it_wrote(market, tmp_path, capsys, run_program):
+    assert run_program(market, f"--output_dir={tmp_path}/out") == 0
+    assert f"{tmp_path}/out: 10 pairs" in capsys.readouterr().out
+    assert "metadata.json" in listing(tmp_path / "out")
+
+
 def test_data_land_where_a_link_points_and_the_link_stays(market, tmp_path):
     (tmp_path / "disk").mkdir()
     (tmp_path / "disk" / "data").mkdir()
@@ -158,12 +164,22 @@ def test_a_process_of_another_user_is_alive(tmp_path, monkeypatch):
     assert listing(tmp_path) == [other.name]
 
 
-def start_build(source, output, *flags):
-    """Starts the program as a user does."""
-    command = [sys.executable, "data_prep/build_tfrecords.py", *flags]
-    command += [f"--source_dir={source}", f"--output_dir={output}"]
+BUILD = """
+import sys
+from data_prep.records import write_dataset
+from tests.data_prep.small_sources import build
+write_dataset._draw = lambda *_: None
+try:
+    build(*sys.argv[1:])
+except ValueError as error:
+    sys.exit(f"error: {error}")
+"""
+
+
+def start_build(source, output):
+    """Builds in a process of its own, without the picture."""
     return subprocess.Popen(
-        [*command, f"--image_size={SIZE}"],
+        [sys.executable, "-c", BUILD, source, output],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -247,9 +263,7 @@ def test_a_full_disk_is_an_error_and_leaves_the_old_data_set(
         subprocess.run(["umount", str(disk)], check=True)
 
 
-def test_of_two_builds_at_once_one_wins_and_the_other_says_so(
-    market, tmp_path, picture
-):
+def test_of_two_builds_at_once_one_wins_and_the_other_says_so(market, tmp_path):
     out = tmp_path / "out"
     ends = [end_of(process) for process in [start_build(market, out) for _ in "ab"]]
     assert sorted(code for code, _ in ends) == [0, 1]

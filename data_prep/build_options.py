@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from data_prep import command_line
 from data_prep.flag_fields import option
-from data_prep.pairs import field_protocol
+from data_prep.pairs import identity
 from data_prep.sources import deepfashion_photos, readers
 from pg2_jax import files
 from pg2_jax.estimators import base
@@ -65,7 +65,7 @@ class Options:
     max_test_pairs: int | None = _pairs(None, minimum=1)
     """At most so many test pairs, chosen by --seed; default 12000, with
     --pair_protocol=pg2 12800 of market1501 and all of others."""
-    pair_protocol: str = _pairs("field", field_protocol.PROTOCOLS)
+    pair_protocol: str = _pairs("field", identity.PROTOCOLS)
     """Whose pairs: those that later papers share, or those of PG2's own program
     (data_prep/pairs/pg2_protocol.py)."""
     test_fraction: float = _pairs(0.1, minimum=0, maximum=0.9)

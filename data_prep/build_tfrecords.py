@@ -32,7 +32,7 @@ from data_prep.build_options import Options, check_used, image_size
 from data_prep.pairs import field_protocol, pair_choice
 from data_prep.pairs.pair_list import PairList
 from data_prep.records import output_folder, summary, write_dataset
-from data_prep.sources import deepfashion_photos, pg2_records, readers
+from data_prep.sources import deepfashion_photos, pg2_records, readers, split
 from pg2_jax import files
 from pg2_jax.architecture import Architecture
 
@@ -61,9 +61,7 @@ def build(options: Options) -> summary.Summary:
     return written
 
 
-_Source = tuple[
-    Mapping[str, readers.Split], Mapping[str, PairList], write_dataset.Rules
-]
+_Source = tuple[Mapping[str, split.Split], Mapping[str, PairList], write_dataset.Rules]
 
 
 def _read_source(options: Options, stage: pathlib.Path, problems: list[str]) -> _Source:
@@ -72,7 +70,7 @@ def _read_source(options: Options, stage: pathlib.Path, problems: list[str]) -> 
     size = image_size(options)
     source_dir = _synthesize(options, stage, *size) if synthetic else _source(options)
     layout = "market1501" if synthetic else options.dataset
-    request = readers.Request(
+    request = split.Request(
         source_dir=source_dir,
         annotation_files=[pathlib.Path(file) for file in options.annotations],
         split_people=not options.pairs,
@@ -147,7 +145,7 @@ def _source(options: Options) -> pathlib.Path:
             f"--source_dir is missing: where is the {options.dataset} data set?"
         )
     folder = pathlib.Path(source_dir)
-    output = folder / readers.FOLDER_ANNOTATIONS
+    output = folder / split.FOLDER_ANNOTATIONS
     if options.dataset == "folder" and not options.annotations and not output.exists():
         from data_prep.estimation import estimation
 
@@ -212,7 +210,7 @@ def _hint(options: Options) -> str:
     from data_prep.sources import photo_list
 
     people = pathlib.Path(options.source_dir or options.photos)
-    csv = people / readers.FOLDER_ANNOTATIONS
+    csv = people / split.FOLDER_ANNOTATIONS
     report = csv.with_name(f"{csv.stem}{photo_list.REPORT}")
     if options.dataset != "folder" or not report.exists():
         return ""

@@ -37,7 +37,7 @@ from data_prep import command_line, flag_fields
 from data_prep import workers as workers_lib
 from data_prep.flag_fields import option
 from data_prep.records import output_folder
-from data_prep.synthetic import pictures, sheet
+from data_prep.synthetic import pictures
 from pg2_jax import files
 from pg2_jax.keypoints import keypoint_files
 
@@ -119,7 +119,7 @@ def synthesize(options: Options) -> Summary:
             _make_image, folder=folder, seed=options.seed, height=height, width=width
         )
         keypoints = _fill(folder, make, jobs, options.workers)
-        sheet.write_contact_sheet(folder, height, width)
+        pictures.write_contact_sheet(folder, height, width)
         output_folder.publish(folder, target, stage)
     complete = [bool(points[_TRUNK, 2].all()) for points in keypoints.values()]
     return Summary(

@@ -8,28 +8,21 @@ import numpy as np
 
 @dataclasses.dataclass(frozen=True)
 class Distances:
-    """The points of two sets of keypoints.
-
-    Attributes:
-        photos: photos that both have.
-        pixels: [n] distance in pixels of each point that both have.
-        joints: [n] which of the 18 it is.
-        only_found: points that only the first has.
-        only_reference: points that only the second has.
-    """
+    """The points of two sets of keypoints: of each of the n points that both have the
+    distance in pixels and which of the 18 joints it is."""
 
     photos: int
     pixels: np.ndarray
     joints: np.ndarray
-    only_found: int
+    only_estimated: int
     only_reference: int
 
     def text(self, reference: str) -> str:
         """Returns the figures in lines for the terminal."""
         lines = [
             f"  compared with {reference}: {self.photos:,} photos and "
-            f"{len(self.pixels):,} points that both have; {self.only_found:,} points "
-            f"only here, {self.only_reference:,} only there"
+            f"{len(self.pixels):,} points that both have; {self.only_estimated:,} "
+            f"points only here, {self.only_reference:,} only there"
         ]
         if not len(self.pixels):
             return lines[0]
@@ -50,17 +43,13 @@ class Distances:
 
 
 def measure(
-    found: Mapping[str, np.ndarray], reference: Mapping[str, np.ndarray]
+    estimated: Mapping[str, np.ndarray], reference: Mapping[str, np.ndarray]
 ) -> Distances:
-    """Compares the photos that two sets of keypoints have in common.
-
-    Args:
-        found: photo name -> [18, 3] = (x, y, visible) in pixels.
-        reference: the same of another source.
-    """
-    names = [name for name in found if name in reference]
+    """Compares the photos that two sets of keypoints, photo name -> [18, 3] = (x, y,
+    visible) in pixels, have in common."""
+    names = [name for name in estimated if name in reference]
     shape = (len(names), 18, 3)
-    ours = np.array([found[name] for name in names], np.float64).reshape(shape)
+    ours = np.array([estimated[name] for name in names], np.float64).reshape(shape)
     theirs = np.array([reference[name] for name in names], np.float64).reshape(shape)
     here, there = ours[..., 2] > 0, theirs[..., 2] > 0
     gaps = (ours - theirs)[here & there]
@@ -68,6 +57,6 @@ def measure(
         photos=len(names),
         pixels=np.hypot(gaps[:, 0], gaps[:, 1]),
         joints=np.nonzero(here & there)[1],
-        only_found=int((here & ~there).sum()),
+        only_estimated=int((here & ~there).sum()),
         only_reference=int((there & ~here).sum()),
     )

@@ -1,4 +1,4 @@
-"""From photos to an annotation file: who is looked at, kept, written and drawn."""
+"""From photos to an annotation file, its report and its contact sheet."""
 
 import contextlib
 import dataclasses
@@ -14,7 +14,7 @@ from data_prep import workers as workers_lib
 from data_prep.estimation import distance, quality_report, resume_log
 from data_prep.estimation.resume_log import EstimationLog, Record
 from data_prep.records.summary import Problems
-from data_prep.sources import photo_list, photo_names, readers
+from data_prep.sources import photo_list, photo_names, split
 from pg2_jax import downloads
 from pg2_jax.estimators import base, registry, weights
 from pg2_jax.keypoints import keypoint_files
@@ -29,13 +29,12 @@ class Options:
 
     Attributes:
         output: the annotation file to write.
-        estimator: one of `estimators.NAMES`.
+        estimator: one of `registry.NAMES`.
         model: its model file; empty to download the published one.
         everyone: whether all people of a photo are written, or the largest.
         min_confidence: a point below it is missing.
         min_score: a person below it is left out.
         skip: whether bad photos are left out (True) or stop all (False).
-        overwrite: whether an existing output may be replaced.
         workers: processes; 0 for one per core.
         compare: an annotation file to compare with; empty for none.
     """
@@ -58,14 +57,7 @@ class Options:
 
 def estimate(listing: photo_list.Listing, options: Options) -> str:
     """Finds the people in photos and writes the annotation file, its report and its
-    contact sheet.
-
-    Args:
-        listing: the photos.
-        options: what and how.
-
-    Returns:
-        A summary in lines for the terminal.
+    contact sheet; returns a summary in lines for the terminal.
 
     Raises:
         ValueError: an option; a missing estimator or model; bad photos that are not to
@@ -82,15 +74,12 @@ def estimate(listing: photo_list.Listing, options: Options) -> str:
         outcome = quality_report.choose(records, options.everyone, options.min_score)
         _write(listing, options, records, outcome)
         log.remove()
-    report, sheet = (
-        options.beside(photo_list.REPORT),
-        options.beside(photo_list.CONTACT_SHEET),
-    )
+    sheet = options.beside(photo_list.CONTACT_SHEET)
     lines = [
         f"{options.output}: {len(outcome.annotations):,} people in {len(records):,} "
         f"photos ({outcome.counts()})",
         *(f"  left out: {problem}" for problem in listing.problems),
-        f"  look at {sheet}; photo by photo: {report}",
+        f"  look at {sheet}; photo by photo: {options.beside(photo_list.REPORT)}",
     ]
     if options.compare:
         distances = distance.measure(outcome.annotations, reference)
@@ -102,15 +91,9 @@ def estimate(listing: photo_list.Listing, options: Options) -> str:
 
 
 def annotate_people(folder: pathlib.Path, options: Options) -> str:
-    """Estimates the keypoints of a folder of <person>/<photo>.
-
-    Returns:
-        A summary in lines for the terminal.
-
-    Raises:
-        ValueError: as `estimate`, or no such photo.
-    """
-    listing = photo_list.checked(folder, readers.photos_of_people(folder))
+    """Estimates the keypoints of a folder of <person>/<photo>; otherwise as
+    `estimate`."""
+    listing = photo_list.checked(folder, split.photos_of_people(folder))
     try:
         return estimate(listing, options)
     except ValueError as error:

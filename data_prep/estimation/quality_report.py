@@ -1,4 +1,4 @@
-"""Who of the people found in photos is kept, and what is said and drawn about them."""
+"""Which people of the photos are kept, the report about them and the contact sheet."""
 
 import collections
 import csv
@@ -39,14 +39,8 @@ class Outcome:
 
 
 def choose(records: Sequence[Record], everyone: bool, min_score: float) -> Outcome:
-    """Decides who is kept.
-
-    Args:
-        records: what was found, photo by photo.
-        everyone: whether all people of a photo are kept, or the one whose visible
-            points span the largest box.
-        min_score: people with a lower score are left out.
-    """
+    """Decides who is kept: of the people with a score of at least `min_score` everyone,
+    or the one whose visible points span the largest box."""
     outcome = Outcome({}, {}, {})
     for record in records:
         sure = [person for person in record.people if person.score >= min_score]
@@ -71,11 +65,6 @@ def _status(record: Record, sure: Sequence[Person]) -> str:
 def write(path: pathlib.Path, records: Sequence[Record], outcome: Outcome) -> None:
     """Writes a row per photo: status, how many people were found, score and number of
     points of the largest that is kept (or else of the surest), what is wrong with it.
-
-    Args:
-        path: the csv file; appears whole or not at all.
-        records: what was found.
-        outcome: what becomes of it.
     """
     with (
         files.replacing(path) as temporary,
@@ -86,24 +75,14 @@ def write(path: pathlib.Path, records: Sequence[Record], outcome: Outcome) -> No
         for record in records:
             surest = sorted(record.people, key=lambda person: -person.score)
             shown = (outcome.kept[record.name] or surest)[:1]
-            values = [
-                f"{shown[0].score:.3f}" if shown else "",
-                int(shown[0].keypoints[:, 2].sum()) if shown else 0,
-            ]
-            status = outcome.statuses[record.name]
-            rows.writerow(
-                [record.name, status, len(record.people), *values, record.problem]
-            )
+            score = f"{shown[0].score:.3f}" if shown else ""
+            points = int(shown[0].keypoints[:, 2].sum()) if shown else 0
+            status, people = outcome.statuses[record.name], len(record.people)
+            rows.writerow([record.name, status, people, score, points, record.problem])
 
 
 def draw(path: pathlib.Path, folder: pathlib.Path, outcome: Outcome) -> None:
-    """Draws skeletons over photos, from the lowest score to the highest.
-
-    Args:
-        path: the picture; appears whole or not at all.
-        folder: what the names of the photos are relative to.
-        outcome: the people.
-    """
+    """Draws skeletons over photos of a folder, from the lowest score to the highest."""
     from pg2_jax import visualize  # Imports jax, which the workers need not do.
 
     ranked = sorted(

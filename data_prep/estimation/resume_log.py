@@ -1,4 +1,4 @@
-"""What an estimation has found so far, so that an interrupted one goes on."""
+"""The results of an estimation so far, so that an interrupted one resumes."""
 
 import json
 import os
@@ -15,14 +15,8 @@ Stamp = tuple[int, int]
 
 
 class Record(NamedTuple):
-    """What was found in one photo.
-
-    Attributes:
-        name: of the photo.
-        stamp: of the photo when it was read.
-        people: who was found.
-        problem: why nothing could be found out; empty when all went well.
-    """
+    """The people in one photo; `problem` says why nothing could be found out, and is
+    empty when all went well."""
 
     name: str
     stamp: Stamp
@@ -37,16 +31,13 @@ class EstimationLog:
     not used, and a second process on the same file is refused.
 
     Attributes:
-        records: photo name -> what was found in it.
+        records: photo name -> its record.
         discarded: photos of other settings that the file had, and has no more.
     """
 
     def __init__(self, path: pathlib.Path, settings: dict[str, Any]) -> None:
-        """Opens the file, and reads it if it was begun with the same settings.
-
-        Args:
-            path: the file; created if there is none.
-            settings: what the result depends on, in JSON's types.
+        """Opens the file, and reads it if it was begun with the same settings: what the
+        result depends on, in JSON's types.
 
         Raises:
             ValueError: another process is writing it. OSError: it cannot be written.
@@ -56,18 +47,14 @@ class EstimationLog:
         self.discarded = 0
         self._file = open(path, "a+", encoding="utf-8")  # noqa: SIM115 (see close)
         try:
-            self._lock()
-            self._resume(settings)
-        except BaseException:
-            self._file.close()
-            raise
-
-    def _lock(self) -> None:
-        try:
             files.lock(self._file)
-        except BlockingIOError as error:
+            self._resume(settings)
+        except BaseException as error:
+            self._file.close()
+            if not isinstance(error, BlockingIOError):
+                raise
             raise ValueError(
-                f"{self._path}: another process estimates for the same --output"
+                f"{path}: another process estimates for the same --output"
             ) from error
 
     def _resume(self, settings: dict[str, Any]) -> None:
@@ -131,17 +118,15 @@ def _records(lines: list[str]) -> dict[str, Record]:
     records: dict[str, Record] = {}
     for line in lines:
         try:
-            record = _from_json(_parse(line))
+            name, (size, time), people = _parse(line)
+            records[str(name)] = Record(
+                str(name),
+                (int(size), int(time)),
+                [
+                    Person(np.array(points, np.float32).reshape(18, 3), float(score))
+                    for score, points in people
+                ],
+            )
         except (KeyError, TypeError, ValueError):
             continue  # Cut off by a kill.
-        records[record.name] = record
     return records
-
-
-def _from_json(values: Any) -> Record:
-    name, (size, time), people = values
-    found = [
-        Person(np.array(keypoints, np.float32).reshape(18, 3), float(score))
-        for score, keypoints in people
-    ]
-    return Record(str(name), (int(size), int(time)), found)

@@ -1,7 +1,95 @@
-"""python -m data_prep.pairs: see `field_protocol`."""
+r"""Writes the list of the pairs that a protocol makes of annotated photos.
 
+    python -m data_prep.pairs --dataset=market1501 --annotations=CSV --split=train \
+        --output=pairs.csv
+"""
+
+import dataclasses
+import pathlib
 import sys
+from collections.abc import Sequence
 
-from data_prep.pairs import field_protocol
+import numpy as np
 
-sys.exit(field_protocol.main(sys.argv[1:]))
+from data_prep import command_line
+from data_prep.flag_fields import option
+from data_prep.pairs import identity, pair_choice, pair_files
+from data_prep.records import summary
+from data_prep.sources import photo_names, split
+from pg2_jax.keypoints import keypoint_files
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Options:
+    """Which list to write."""
+
+    dataset: str = option("market1501", identity.DATASETS)
+    """How photo names give identities."""
+    pair_protocol: str = option("field", identity.PROTOCOLS)
+    """Whose pairs: those that later papers share, or those of PG2's own program
+    (data_prep/pairs/pg2_protocol.py)."""
+    photos: str = option("", path=True)
+    """Folder of the split's photos; of a folder of people, <person>/<photo>.
+    --pair_protocol=pg2 shuffles all of them, by default those that --annotations names;
+    MATLAB files need it for names."""
+    annotations: str = option("", path=True, required=True)
+    """Keypoint file in any format that pg2_jax.keypoints reads."""
+    split: str = option(None, ("train", "test"), required=True)
+    """train: all pairs; test: a seeded sample."""
+    output: str = option("", path=True, required=True)
+    """Where to write the list, a csv with the header from,to."""
+    on_error: str = option("fail", ("fail", "skip"))
+    """fail: list all bad rows, write nothing. skip: leave them out."""
+    overwrite: bool = option(False)
+    """Replace --output if it is there."""
+    max_pairs: int | None = option(None, minimum=1)
+    """At most so many pairs (default: train all, test 12000; with --pair_protocol=pg2
+    12800 of market1501 and all of deepfashion)."""
+    seed: int = option(0, minimum=0, maximum=command_line.MAX_SEED)
+    """Seed of the sample; 0 gives the published test list."""
+
+
+def main(words: Sequence[str]) -> int:
+    """Writes the list that the flags ask for; returns the exit code."""
+    return command_line.run(words, Options, _write_list, __doc__)
+
+
+def _write_list(options: Options) -> str:
+    """Does what the flags ask for and says what was written."""
+    command_line.check_output(
+        "--output", pathlib.Path(options.output), overwrite=options.overwrite
+    )
+    problems = summary.Problems(skip=options.on_error == "skip")
+    photos, annotated = _read(options, problems.rows)
+    problems.check()
+    choice = pair_choice.PairChoice(
+        (), options.max_pairs, options.max_pairs, options.seed, options.pair_protocol
+    )
+    pairs = pair_choice.by_protocol(
+        choice, options.split, annotated, photos, options.dataset
+    )
+    choice.check_not_empty(options.split, pairs)
+    pair_files.write_csv(options.output, pairs)
+    written = (
+        f"{options.output}: {len(pairs):,} pairs of {len(pairs.used()):,} of "
+        f"{len(annotated):,} annotated photos"
+    )
+    return "\n".join([written, *[f"  left out: {row}" for row in problems.rows]])
+
+
+def _read(
+    options: Options, problems: list[str]
+) -> tuple[list[str], dict[str, np.ndarray]]:
+    """Returns the names of the split's photos, and the keypoints of the annotated."""
+    if not options.photos:
+        annotated = keypoint_files.read(options.annotations, problems)
+        return list(annotated), annotated
+    folder = pathlib.Path(options.photos)
+    photos = split.names_in(folder, options.dataset, "--photos")
+    known = photo_names.PhotoNames(photos, options.dataset)
+    placed = keypoint_files.read_placed(options.annotations, problems, photos=photos)
+    return photos, photo_names.match(placed, known, problems)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,15 +1,14 @@
-"""Which pairs a conversion takes, split by split: the protocol's, or those of a
-list."""
+"""Which pairs a conversion takes, split by split: a protocol's, or those of a list."""
 
 import dataclasses
 import pathlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence, Sized
 
 import numpy as np
 
 from data_prep.pairs import field_protocol, pair_files, pg2_protocol
 from data_prep.pairs.pair_list import PairList
-from data_prep.sources import readers
+from data_prep.sources.split import Split
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,7 +20,7 @@ class PairChoice:
         max_train_pairs: cap of the protocol's training pairs, None for all.
         max_test_pairs: cap of the protocol's test pairs, None for the protocol's own.
         seed: seed of the draws.
-        rule: one of `pairs.PROTOCOLS`.
+        rule: one of `identity.PROTOCOLS`.
     """
 
     files: Sequence[str]
@@ -61,17 +60,10 @@ class PairChoice:
             f"both hips{drawn}"
         )
 
-    def check_not_empty(self, split: str, kept: Sequence[field_protocol.Pair]) -> None:
-        """Refuses a split without pairs.
-
-        Args:
-            split: name of the split.
-            kept: the pairs that bad rows and bad photos leave of it.
-
-        Raises:
-            ValueError: there are none; says why.
-        """
-        if kept:
+    def check_not_empty(self, split: str, kept: Sized) -> None:
+        """Raises a ValueError that says why if bad rows and bad photos leave no pair of
+        a split."""
+        if len(kept):
             return
         reason = "nobody has two usable photos that show both shoulders and both hips"
         if self.rule == "pg2":
@@ -85,21 +77,11 @@ class PairChoice:
 
 
 def list_pairs(
-    choice: PairChoice,
-    splits: Mapping[str, readers.Split],
-    dataset: str,
-    problems: list[str],
+    choice: PairChoice, splits: Mapping[str, Split], dataset: str, problems: list[str]
 ) -> dict[str, PairList]:
     """Lists the pairs of each split, in the order of the protocol or of the given file.
 
-    Args:
-        choice: which pairs.
-        splits: the annotated photos.
-        dataset: a key of `sources.READERS`.
-        problems: bad rows of pair lists are appended here and left out.
-
-    Returns:
-        Split name -> pairs.
+    Bad rows of pair lists are appended to `problems` and left out.
 
     Raises:
         ValueError: a wrong number of lists, or one that cannot be read.
@@ -115,12 +97,12 @@ def list_pairs(
             "--pairs needs both lists for a folder: they decide who is in which split"
         )
     lists = {}
-    for split, source in splits.items():
-        annotated, file = source.annotations, choice.file(split)
-        lists[split] = (
+    for name, split in splits.items():
+        annotated, file = split.annotations, choice.file(name)
+        lists[name] = (
             PairList.of(pair_files.read(file, _posed(annotated), dataset, problems))
             if file
-            else by_protocol(choice, split, annotated, source.photos, dataset)
+            else by_protocol(choice, name, annotated, split.photos, dataset)
         )
     return lists
 
@@ -132,15 +114,8 @@ def by_protocol(
     photos: Collection[str],
     dataset: str,
 ) -> PairList:
-    """Lists the pairs of a split by the protocol that is chosen.
-
-    Args:
-        choice: which pairs.
-        split: "train" or "test".
-        annotated: photo name -> [18, 3].
-        photos: names of all photos of the split, with or without keypoints.
-        dataset: one of `pairs.DATASETS`.
-    """
+    """Lists the pairs of a split ("train" or "test") by the protocol that is chosen,
+    of `annotated` (photo name -> [18, 3]) among all `photos` of the split."""
     cap = choice.cap(split, dataset)
     if choice.rule == "pg2":
         return PairList.of(

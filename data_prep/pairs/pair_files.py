@@ -5,8 +5,9 @@ import io
 import os
 from collections.abc import Collection, Iterable, Iterator
 
-from data_prep.pairs.field_protocol import Pair, identity_of
-from data_prep.sources.photo_names import PhotoNames, simplifier
+from data_prep.pairs.identity import identity_of
+from data_prep.pairs.pair_list import Pair
+from data_prep.sources.photo_names import PhotoNames
 from pg2_jax import files
 from pg2_jax.keypoints.base import content_of, shown
 
@@ -17,29 +18,26 @@ def read(
     path: str | os.PathLike[str],
     names: Collection[str],
     dataset: str,
-    problems: list[str] | None = None,
+    problems: list[str],
 ) -> list[Pair]:
-    """Reads a pair list: a csv with the header `from,to`, or a text file of NTED.
+    """Reads a pair list in file order, with photos as `names` spells them.
+
+    It is a csv with the header `from,to`, or a text file of NTED, which has the suffix
+    .txt, no header and lines `target,source`, in which more sources may follow.
 
     Args:
-        path: the csv file, UTF-8; or with the suffix .txt lines `target,source` without
-            a header, in which more sources may follow.
+        path: in UTF-8.
         names: the photos that have keypoints.
-        dataset: one of `pairs.DATASETS`; how a name gives the identity of the person,
-            and which spellings of a name are the same photo.
-        problems: bad rows are appended here, one message each, and left out of the
-            result; without it the first bad row raises.
-
-    Returns:
-        (source name, target name) in file order, as `names` spells them.
+        dataset: one of `identity.DATASETS`: which spellings of a name are the same
+            photo, and how it gives the identity of the person.
+        problems: bad rows are appended here, one message each, and left out.
 
     Raises:
-        ValueError: naming file, line, value and rule.
-        OSError: the file cannot be read.
+        ValueError: the file is no pair list, or is empty.
     """
-    known = PhotoNames(names, simplifier(dataset))
+    known = PhotoNames(names, dataset)
     first_line: dict[Pair, int] = {}
-    num_bad = 0
+    line = 0
     for line, row in _rows(path):
         try:
             pair = _parse_row(row, known, dataset)
@@ -48,15 +46,10 @@ def read(
                     f"{','.join(pair)!r} is already in line {first_line[pair]}; pairs "
                     "may not repeat"
                 )
+            first_line[pair] = line
         except ValueError as error:
-            message = f"{path}:{line}: {error}"
-            if problems is None:
-                raise ValueError(message) from error
-            problems.append(message)
-            num_bad += 1
-            continue
-        first_line[pair] = line
-    if not first_line and not num_bad:
+            problems.append(f"{path}:{line}: {error}")
+    if not line:
         raise ValueError(f"{path}: holds no pairs")
     return list(first_line)
 

@@ -16,7 +16,8 @@ which it then drops. How many there are moves the generator on, so they are coun
 import random
 from collections.abc import Collection, Iterator, Sequence
 
-from data_prep.pairs.field_protocol import Pair, identity_of, is_junk
+from data_prep.pairs.identity import identity_of, is_junk
+from data_prep.pairs.pair_list import Pair
 
 # Their reader stops there; of DeepFashion it takes every test pair.
 MAX_TEST_PAIRS = {"market1501": 12_800}
@@ -32,18 +33,16 @@ def list_pairs(
     limit: int | None,
     seed: int = 0,
 ) -> list[Pair]:
-    """Lists the pairs of a split in the order of the authors' records.
+    """Lists the pairs of a split in the order of the authors' records: (source name,
+    target name).
 
     Args:
         photos: names of all photos in the split's folder, whether they have a pose or
             not: the shuffle depends on them.
         posed: names of the photos that have a pose.
-        dataset: one of `pairs.DATASETS`.
+        dataset: one of `identity.DATASETS`.
         limit: how many pairs to return at most; None for all.
         seed: 0 in the authors' program.
-
-    Returns:
-        (source name, target name).
     """
     names = sorted(name for name in photos if not is_junk(name, dataset))
     people = [identity_of(name, dataset) for name in names]

@@ -8,7 +8,6 @@ back, either through the folder where the data set is made, on a disk that all o
 see under the same path, or through a folder in a bucket.
 """
 
-import array
 import contextlib
 import os
 import pathlib
@@ -16,11 +15,11 @@ import pickle
 import tempfile
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
-from data_prep.pairs.pair_list import NumberedPairs
 from data_prep.records import pose_pairs
 
 try:
@@ -37,7 +36,7 @@ def pipeline(options: Sequence[str]) -> beam.Pipeline:
     """Returns an empty pipeline.
 
     Args:
-        options: Beam's own options without dashes, such as "runner=FlinkRunner".
+        options: Beam's own without dashes, such as "runner=FlinkRunner".
 
     Raises:
         ValueError: Beam does not know the runner or an option, or misses one.
@@ -63,7 +62,7 @@ def pipeline(options: Sequence[str]) -> beam.Pipeline:
 
 
 class ShardsOnBeam:
-    """Takes the place of `pose_pairs.write_here`."""
+    """A `pose_pairs.WriteShards`."""
 
     def __init__(
         self, stage: pathlib.Path, options: Sequence[str], shared_dir: str = ""
@@ -73,11 +72,8 @@ class ShardsOnBeam:
         Args:
             stage: temporary folder; all workers see it if `shared_dir` is empty.
             options: as `pipeline`.
-            shared_dir: folder that tensorflow can write to from everywhere, such as
-                gs://BUCKET/FOLDER; made if it is not there.
-
-        Raises:
-            ValueError: tensorflow cannot make it.
+            shared_dir: folder that tensorflow can make, and write to from everywhere,
+                such as gs://BUCKET/FOLDER.
         """
         if shared_dir:
             try:
@@ -93,9 +89,9 @@ class ShardsOnBeam:
     def __call__(
         self,
         store: pose_pairs.PhotoStore,
-        splits: Mapping[str, NumberedPairs],
+        splits: Mapping[str, np.ndarray],
         shards: Sequence[pose_pairs.Shard],
-        progress: Callable[[Any], None],
+        progress: Callable[[int], Any],
     ) -> None:
         """Runs the pipeline to its end and fetches the shards.
 
@@ -104,23 +100,18 @@ class ShardsOnBeam:
         """
         tf.io.gfile.makedirs(self._folder)
         try:
-            self._hand_out(store, splits)
+            photos = store.path
+            if self._shared:
+                photos = f"{self._folder}/photos"
+                tf.io.gfile.copy(store.path, photos)
+            with tf.io.gfile.GFile(f"{self._folder}/job", "wb") as file:
+                file.write(pickle.dumps((photos, store.starts, dict(splits))))
             self._run(shards)
             for shard in shards:
                 self._fetch(shard)
                 progress(shard.stop - shard.start)
         finally:
             tf.io.gfile.rmtree(self._folder)
-
-    def _hand_out(
-        self, store: pose_pairs.PhotoStore, splits: Mapping[str, NumberedPairs]
-    ) -> None:
-        photos = store.path
-        if self._shared:
-            photos = f"{self._folder}/photos"
-            tf.io.gfile.copy(store.path, photos)
-        with tf.io.gfile.GFile(f"{self._folder}/job", "wb") as file:
-            file.write(pickle.dumps(_Job(photos, store.starts, dict(splits))))
 
     def _run(self, shards: Sequence[pose_pairs.Shard]) -> None:
         steps = pipeline(self._options)
@@ -150,14 +141,6 @@ class ShardsOnBeam:
             os.replace(written, shard.path)
 
 
-class _Job(NamedTuple):
-    """What a worker needs beside its shards."""
-
-    photos: str
-    starts: array.array
-    splits: dict[str, NumberedPairs]
-
-
 class _WriteShard(beam.DoFn):
     """Writes shards, each under another name until it is whole: a runner may repeat a
     shard that failed, or start one twice."""
@@ -168,19 +151,19 @@ class _WriteShard(beam.DoFn):
     def setup(self) -> None:
         """Reads the job and opens the photos, once for each worker."""
         with tf.io.gfile.GFile(f"{self._folder}/job", "rb") as file:
-            self._job: _Job = pickle.loads(file.read())
-        # From a bucket single photos are slow to read.
+            photos, starts, self._splits = pickle.loads(file.read())
         self._disk = tempfile.TemporaryDirectory() if self._shared else None
-        photos = self._job.photos
         if self._disk:
-            photos = f"{self._disk.name}/photos"
-            tf.io.gfile.copy(self._job.photos, photos)
-        self._store = pose_pairs.PhotoStore.reopened(photos, self._job.starts)
+            # From a bucket single photos are slow to read.
+            copy = f"{self._disk.name}/photos"
+            tf.io.gfile.copy(photos, copy)
+            photos = copy
+        self._store = pose_pairs.PhotoStore.reopened(photos, starts)
 
     def process(self, shard: pose_pairs.Shard) -> None:
         """Writes one shard."""
         temporary = f"{self._folder}/unfinished-{uuid.uuid4().hex}"
-        pairs = self._job.splits[shard.split]
+        pairs = self._splits[shard.split]
         for _ in pose_pairs.write_shard(self._store, pairs, shard, temporary):
             pass
         target = f"{self._folder}/{os.path.basename(shard.path)}"

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 from pg2_jax import files
 
-# The name of the builder in pose_pairs.py, which prefixes its shards.
+# The name of every data set, which prefixes its shards.
 DATASET_NAME = "pose_pairs"
 PICTURE = "pairs.png"
 SKIPPED = "skipped.txt"
@@ -24,15 +24,8 @@ _OUR_FILES = ("dataset_info.json", "features.json", "metadata.json", PICTURE, SK
 
 
 def check(folder: pathlib.Path, *, overwrite: bool) -> None:
-    """Refuses a folder whose content would be lost.
-
-    Args:
-        folder: where the data set is to appear.
-        overwrite: whether a data set written by this program may be replaced.
-
-    Raises:
-        ValueError: the folder holds something, or is not a folder; says what it holds.
-    """
+    """Raises a ValueError if the data set would not fit there without a loss; with
+    `overwrite` a data set written by this program may be replaced."""
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"--output_dir={folder} is a file, not a folder")
     names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
@@ -54,17 +47,12 @@ def check(folder: pathlib.Path, *, overwrite: bool) -> None:
 
 
 def _is_ours(folder: pathlib.Path, names: list[str]) -> bool:
-    if not all(
-        name in _OUR_FILES or name.startswith(f"{DATASET_NAME}-") for name in names
-    ):
+    prefix = f"{DATASET_NAME}-"
+    if not all(name in _OUR_FILES or name.startswith(prefix) for name in names):
         return False
     try:
-        return (
-            json.loads((folder / "dataset_info.json").read_text(encoding="utf-8"))[
-                "name"
-            ]
-            == DATASET_NAME
-        )
+        info = json.loads((folder / "dataset_info.json").read_text(encoding="utf-8"))
+        return info["name"] == DATASET_NAME
     except (OSError, ValueError, KeyError, TypeError):
         return False
 
@@ -76,9 +64,6 @@ def staging(folder: pathlib.Path) -> Iterator[pathlib.Path]:
 
     What a killed process or a power loss left behind is removed first.
 
-    Args:
-        folder: where the data set is to appear.
-
     Raises:
         ValueError: another process is writing it. OSError: the disk is full; raised in
         the place of what the body met.
@@ -86,29 +71,24 @@ def staging(folder: pathlib.Path) -> Iterator[pathlib.Path]:
     folder.parent.mkdir(parents=True, exist_ok=True)
     # A process number means something on one computer only, a disk may be shared.
     prefix = f".{folder.name}.incomplete-{socket.gethostname()}-"
-    with _claimed(folder):
+    # On a disk without locks the last rename decides, see `publish`.
+    lock = folder.parent / f".{folder.name}.lock"
+    with files.locked(lock, f"--output_dir={folder}"):
         _remove_stale(folder.parent, prefix)
-        temporary = pathlib.Path(
-            tempfile.mkdtemp(prefix=f"{prefix}{os.getpid()}-", dir=folder.parent)
-        )
-        try:
-            yield temporary
-        except OSError as error:
-            if error.errno not in _NO_ROOM:
-                raise
-            raise OSError(
-                f"--output_dir={folder}: no room to write it: {error.strerror} "
-                "(nothing is left of it, and what was there before is unchanged)"
-            ) from error
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
-
-
-def _claimed(folder: pathlib.Path) -> contextlib.AbstractContextManager[None]:
-    """A lock file beside `folder`. On a disk without locks the last rename decides, see
-    `publish`."""
-    path = folder.parent / f".{folder.name}.lock"
-    return files.locked(path, f"--output_dir={folder}")
+        with tempfile.TemporaryDirectory(
+            prefix=f"{prefix}{os.getpid()}-",
+            dir=folder.parent,
+            ignore_cleanup_errors=True,
+        ) as temporary:
+            try:
+                yield pathlib.Path(temporary)
+            except OSError as error:
+                if error.errno not in _NO_ROOM:
+                    raise
+                raise OSError(
+                    f"--output_dir={folder}: no room to write it: {error.strerror} "
+                    "(nothing is left of it, and what was there before is unchanged)"
+                ) from error
 
 
 def _remove_stale(parent: pathlib.Path, prefix: str) -> None:
@@ -135,21 +115,13 @@ def publish(
     *,
     overwrite: bool = False,
 ) -> None:
-    """Renames a finished data set to its place.
-
-    Args:
-        built: the data set, somewhere below `stage`.
-        folder: its place.
-        stage: the folder of `staging`.
-        overwrite: whether what is there moves to `stage` and goes with it.
+    """Renames a finished data set, somewhere below the `stage` of `staging`, to its
+    place; with `overwrite` what is there moves to `stage` and goes with it.
 
     Raises:
         ValueError: without `overwrite`, the place has been filled meanwhile, by another
         computer for one, which no lock here stops.
     """
-    # A folder made by tempfile or TFDS may be private to the user; a data set is shared
-    # like any file.
-    built.chmod(0o777 & ~_umask())
     if overwrite and folder.exists():
         _replace(built, folder, stage / "replaced")
         return
@@ -171,10 +143,3 @@ def _replace(built: pathlib.Path, folder: pathlib.Path, replaced: pathlib.Path) 
     except BaseException:
         os.rename(replaced, folder)
         raise
-
-
-def _umask() -> int:
-    # The only way to read the umask is to set it.
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return mask

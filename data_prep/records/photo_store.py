@@ -15,41 +15,28 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 
-def _half(
-    role: str, height: int, width: int
-) -> dict[str, tfds.features.FeatureConnector]:
-    return {
-        f"{role}_image": tfds.features.Image(
-            shape=(height, width, 3), doc="stored as the bytes of the photo"
-        ),
-        f"{role}_keypoints": tfds.features.Tensor(
-            shape=(18, 3),
-            dtype=np.float32,
-            doc="(x, y, visible) in pixels, OpenPose COCO-18 order; missing is 0, 0, 0",
-        ),
-        f"{role}_name": tfds.features.Text(
-            doc="name of the photo in the annotation file"
-        ),
-    }
-
-
-def source_features(height: int, width: int) -> tfds.features.FeaturesDict:
-    """What a record says of the source photo, and who is on both."""
-    return tfds.features.FeaturesDict(
-        {**_half("source", height, width), "identity": tfds.features.Text()}
-    )
-
-
-def target_features(height: int, width: int) -> tfds.features.FeaturesDict:
-    """What a record says of the target photo."""
-    return tfds.features.FeaturesDict(_half("target", height, width))
-
-
-def _serialize(features: tfds.features.FeaturesDict, half: dict[str, Any]) -> bytes:
-    # A map of a protocol buffer has no order of its own: without this each process
-    # would write other bytes.
-    example = tf.train.Example.FromString(features.serialize_example(half))
-    return example.SerializeToString(deterministic=True)
+def features(height: int, width: int, role: str = "") -> tfds.features.FeaturesDict:
+    """What a record says of the photos of a pair; or its half with a role, "source"
+    or "target"."""
+    described: dict[str, Any] = {}
+    for each in [role] if role else ["source", "target"]:
+        described |= {
+            f"{each}_image": tfds.features.Image(
+                shape=(height, width, 3), doc="stored as the bytes of the photo"
+            ),
+            f"{each}_keypoints": tfds.features.Tensor(
+                shape=(18, 3),
+                dtype=np.float32,
+                doc="(x, y, visible) in pixels, OpenPose COCO-18 order; missing is 0, "
+                "0, 0",
+            ),
+            f"{each}_name": tfds.features.Text(
+                doc="name of the photo in the annotation file"
+            ),
+        }
+    if role != "target":
+        described["identity"] = tfds.features.Text()
+    return tfds.features.FeaturesDict(described)
 
 
 class PhotoStore:
@@ -60,85 +47,70 @@ class PhotoStore:
     """
 
     def __init__(self, path: str | os.PathLike[str], height: int, width: int) -> None:
-        """Creates the spool file.
-
-        Args:
-            path: the file, removed by the caller together with its folder.
-            height: height of every photo.
-            width: width of every photo.
-        """
+        """Creates the file, which the caller removes together with its folder."""
         self.height, self.width = height, width
-        self._source_half, self._target_half = (
-            source_features(height, width),
-            target_features(height, width),
-        )
+        self._halves = [features(height, width, role) for role in ("source", "target")]
         self._file: BinaryIO = open(path, "w+b")  # noqa: SIM115 (see close)
         # Where halves begin: source, target, source, target, ..., and the end.
-        self._starts = array.array("q", [0])
-
-    def add(
-        self, name: str, identity: str, encoded: bytes, keypoints: np.ndarray
-    ) -> int:
-        """Stores one photo.
-
-        Args:
-            name: its name.
-            identity: who is on it.
-            encoded: JPEG or PNG bytes, 8-bit RGB, height x width.
-            keypoints: float32 [18, 3] = (x, y, visible).
-
-        Returns:
-            The number of the photo, counted from 0.
-        """
-        values = {"image": encoded, "keypoints": keypoints, "name": name}
-        source = {f"source_{key}": value for key, value in values.items()} | {
-            "identity": identity
-        }
-        target = {f"target_{key}": value for key, value in values.items()}
-        for half, features in (
-            (source, self._source_half),
-            (target, self._target_half),
-        ):
-            size = self._file.write(_serialize(features, half))
-            self._starts.append(self._starts[-1] + size)
-        return len(self._starts) // 2 - 1
-
-    def finish(self) -> None:
-        """Makes the store readable; no photo can be added any more."""
-        self._file.flush()
-
-    @property
-    def path(self) -> str:
-        """The spool file."""
-        return self._file.name
-
-    @property
-    def starts(self) -> array.array:
-        """Where the halves begin in it, and its end."""
-        return self._starts
+        self.starts = array.array("q", [0])
 
     @classmethod
     def reopened(cls, path: str, starts: array.array) -> "PhotoStore":
         """Opens a finished store, or a copy of it, to read records alone."""
         store = cls.__new__(cls)
         store._file = open(path, "rb")  # noqa: SIM115 (see close)
-        store._starts = starts
+        store.starts = starts
         return store
+
+    @property
+    def path(self) -> str:
+        """The file."""
+        return self._file.name
+
+    def add(
+        self, name: str, identity: str, encoded: bytes, keypoints: np.ndarray
+    ) -> int:
+        """Stores one photo; returns its number, counted from 0.
+
+        Args:
+            name: its name.
+            identity: who is on it.
+            encoded: JPEG or PNG bytes, 8-bit RGB, height x width.
+            keypoints: float32 [18, 3] = (x, y, visible).
+        """
+        values = {"image": encoded, "keypoints": keypoints, "name": name}
+        source = {f"source_{key}": value for key, value in values.items()}
+        source["identity"] = identity
+        target = {f"target_{key}": value for key, value in values.items()}
+        for half, described in zip((source, target), self._halves, strict=True):
+            size = self._file.write(_serialize(described, half))
+            self.starts.append(self.starts[-1] + size)
+        return len(self.starts) // 2 - 1
+
+    def finish(self) -> None:
+        """Makes the store readable; no photo can be added any more."""
+        self._file.flush()
 
     def record(self, source: int, target: int) -> bytes:
         """Returns the serialized record of a pair of stored photos."""
         return self._half(2 * source) + self._half(2 * target + 1)
 
     def _half(self, index: int) -> bytes:
-        start, end = self._starts[index], self._starts[index + 1]
+        start, end = self.starts[index], self.starts[index + 1]
         return os.pread(self._file.fileno(), end - start, start)
 
     def record_sizes(self, pairs: np.ndarray) -> np.ndarray:
-        """Returns the number of bytes of the record of each pair, int64 [N] of int
-        [N, 2]."""
-        sizes = np.diff(np.frombuffer(self._starts, np.int64))
+        """Returns the bytes of the records of pairs, int64 [N] of int [N, 2]."""
+        sizes = np.diff(np.frombuffer(self.starts, np.int64))
         return sizes[2 * pairs[:, 0]] + sizes[2 * pairs[:, 1] + 1]
 
     def close(self) -> None:
-        """Lets go of the spool file."""
+        """Lets go of the file."""
         self._file.close()
+
+
+def _serialize(described: tfds.features.FeaturesDict, half: dict[str, Any]) -> bytes:
+    # A map of a protocol buffer has no order of its own: without this each process
+    # would write other bytes.
+    example = tf.train.Example.FromString(described.serialize_example(half))
+    return example.SerializeToString(deterministic=True)

@@ -1,4 +1,4 @@
-"""What a conversion found wrong, and what it wrote and left out, in words."""
+"""What was wrong in a conversion, what it wrote and what it left out, in words."""
 
 import dataclasses
 import pathlib
@@ -23,14 +23,18 @@ class Problems:
     rows: list[str] = dataclasses.field(default_factory=list)
     photos: list[str] = dataclasses.field(default_factory=list)
 
+    def all(self) -> list[str]:
+        """Returns all messages."""
+        return [*self.rows, *self.photos]
+
     def check(self) -> None:
         """Raises a ValueError with the first problems, unless they are to be
         skipped."""
-        found = [*self.rows, *self.photos]
-        if self.skip or not found:
+        messages = self.all()
+        if self.skip or not messages:
             return
-        listed = "".join(f"\n  {problem}" for problem in found[:MAX_LISTED_PROBLEMS])
-        rest = len(found) - MAX_LISTED_PROBLEMS
+        listed = "".join(f"\n  {message}" for message in messages[:MAX_LISTED_PROBLEMS])
+        rest = len(messages) - MAX_LISTED_PROBLEMS
         more = f"\n  ... and {rest:,} more" if rest > 0 else ""
         raise ValueError(
             f"bad rows: {len(self.rows):,}, bad photos: {len(self.photos):,}; nothing "

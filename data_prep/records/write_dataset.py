@@ -1,5 +1,5 @@
-"""From photos, keypoints and pairs to a data set: check, store, write, summarise,
-draw."""
+"""From photos, keypoints and pairs to a data set: check, store, write, summarise and
+picture."""
 
 import collections
 import dataclasses
@@ -10,16 +10,18 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from data_prep.pairs import field_protocol
+from data_prep.pairs import field_protocol, identity, pair_list
 from data_prep.pairs.pair_choice import PairChoice
-from data_prep.pairs.pair_list import NumberedPairs, PairList, random_order
+from data_prep.pairs.pair_list import PairList
 from data_prep.records import output_folder
 from data_prep.records.summary import Problems, SplitSummary, Summary
-from data_prep.sources import readers
+from data_prep.sources.split import Split
 from pg2_jax.photos import crop, photo_files
 
 NUM_PICTURED_PAIRS = 8
 
+# Given path, float32 [18, 3] and (height, width), returns the photo's bytes, what was
+# done to it, the fitted keypoints and how many of them lie outside.
 PhotoReader = Callable[
     [pathlib.Path, np.ndarray, tuple[int, int]], tuple[bytes, str, np.ndarray, int]
 ]
@@ -31,21 +33,18 @@ class Rules:
 
     Attributes:
         name: what the data set is called.
-        dataset: layout of the source, a key of `sources.READERS`.
-        height: height of every stored photo.
-        width: width of every stored photo.
-        fit: how photos get that size, one of `framing.RULES`.
-        margin: around the person where `fit` is crop; see `framing`.
+        dataset: layout of the source, a key of `readers.READERS`.
+        height, width: of every stored photo, in pixels.
+        fit: how photos get that size, one of `crop.RULES`.
+        margin: around the person where `fit` is crop; see `crop`.
         seed: order of the training records, choice of the pictured pairs.
         choice: where the pairs come from.
-        read_photo: reads a photo and fits its keypoints as the data set has it; given
-            path, float32 [18, 3] and (height, width), returns its bytes, what was done
-            to it, the fitted keypoints and how many points lie outside. None for the
-            general way.
         beam_pipeline_options: of the Apache Beam pipeline that writes the records;
             empty to write them here.
         beam_shared_dir: folder through which its workers get the photos and give back
             the records; empty if they see the output folder.
+        read_photo: reads and fits a photo as the data set has it; None for the general
+            way.
     """
 
     name: str
@@ -63,7 +62,7 @@ class Rules:
 
 def convert(
     stage: pathlib.Path,
-    splits: Mapping[str, readers.Split],
+    splits: Mapping[str, Split],
     lists: Mapping[str, PairList],
     rules: Rules,
     problems: Problems,
@@ -74,53 +73,52 @@ def convert(
         stage: temporary folder to work in.
         splits: photos and keypoints.
         lists: the pairs of each split in protocol order.
-        rules: how photos become records.
+        rules: see there.
         problems: what the annotations held; bad photos are added.
 
     Returns:
         The finished data set below `stage`, and its summary.
 
     Raises:
-        ValueError: bad rows or photos that are not to be skipped; a split without
-        pairs.
+        ValueError: problems that are not to be skipped; a split without pairs.
     """
     # Imports tensorflow: seconds that a wrong flag need not cost.
     from data_prep.records import pose_pairs
 
     write_shards = _writer(stage, rules)
+    built = stage / "built"
+    built.mkdir()
     store = pose_pairs.PhotoStore(stage / "photos", rules.height, rules.width)
     try:
         reading = _Reading(rules, store, problems)
         numbers = {split: reading.read(splits[split], lists[split]) for split in lists}
         problems.check()
-        kept = {split: _keep(lists[split], numbers[split]) for split in lists}
-        for split, listed in kept.items():
-            rules.choice.check_not_empty(split, listed)
+        kept = {split: lists[split].only(numbers[split] >= 0) for split in lists}
+        for split, pairs in kept.items():
+            rules.choice.check_not_empty(split, pairs)
         store.finish()
         summaries = {
             split: _summarize(splits[split], lists[split], kept[split], rules)
             for split in splits
         }
         rows = {
-            split: _number(
-                kept[split], numbers[split], rules.seed if split == "train" else None
-            )
-            for split in kept
+            split: _in_record_order(split, pairs, rules.seed).numbered(numbers[split])
+            for split, pairs in kept.items()
         }
-        with tqdm(
-            total=sum(map(len, rows.values())), desc="writing", unit="pair"
-        ) as bar:
-            facts = _metadata(rules, summaries)
-            built = pose_pairs.write(
-                stage, store, rows, facts, bar.update, write_shards
-            )
+        facts = _metadata(rules, summaries)
+        total = sum(map(len, rows.values()))
+        with tqdm(total=total, desc="writing", unit="pair") as bar:
+            pose_pairs.write(built, store, rows, facts, bar.update, write_shards)
     finally:
         store.close()
-    _write_skipped(built, problems)
-    split, pictured = next(iter(kept.items()))
-    _draw(built, split, len(pictured), rules.seed)
+    if problems.all():
+        text = "".join(f"{problem}\n" for problem in problems.all())
+        (built / output_folder.SKIPPED).write_text(text, encoding="utf-8")
+    split, pairs = next(iter(kept.items()))
+    _draw(built, split, len(pairs), rules.seed)
+    size = sum(path.stat().st_size for path in built.glob("*.tfrecord*"))
     return built, Summary(
-        summaries, _size(built), problems, reading.converted, reading.outside_points
+        summaries, size, problems, reading.converted, reading.outside_points
     )
 
 
@@ -131,37 +129,35 @@ class _Reading:
         self._rules, self._store, self._problems = rules, store, problems
         # By folder and name: a path for each photo would take more than the photo's
         # keypoints.
-        self._numbers: dict[pathlib.Path, dict[str, int | None]] = {}
+        self._numbers: dict[pathlib.Path, dict[str, int]] = {}
         self.converted: collections.Counter[str] = collections.Counter()
         self.outside_points = 0
 
-    def read(self, source: readers.Split, listed: PairList) -> dict[str, int]:
-        """Reads the photos of some pairs; returns the number of each good one."""
-        names = listed.used()
+    def read(self, source: Split, pairs: PairList) -> np.ndarray:
+        """Reads the photos of some pairs; returns int32 [photos], the number of each in
+        the store, -1 for a bad photo or one of no pair."""
         known = self._numbers.setdefault(source.folder, {})
-        for name in tqdm(names, desc="reading", unit="photo"):
+        for name in tqdm(pairs.used(), desc="reading", unit="photo"):
             if name not in known:
-                known[name] = self._try_one(source.path(name), name, source)
-        numbered = ((name, known[name]) for name in names)
-        return {name: n for name, n in numbered if n is not None}
+                known[name] = self._read_into_store(name, source)
+        return np.asarray([known.get(name, -1) for name in pairs.photos], np.int32)
 
-    def _try_one(
-        self, path: pathlib.Path, name: str, source: readers.Split
-    ) -> int | None:
+    def _read_into_store(self, name: str, source: Split) -> int:
         try:
-            read = self._read_one(path, source.annotations[name])
+            encoded, note, fitted, outside = self._read_photo(
+                source.path(name), source.annotations[name]
+            )
         except (ValueError, OSError) as error:
             self._problems.photos.append(str(error))
-            return None
-        encoded, note, fitted, outside = read
+            return -1
         self.outside_points += outside
         if note:
             self.converted[note] += 1
-        identity = field_protocol.identity_of(name, self._rules.dataset)
+        person = identity.identity_of(name, self._rules.dataset)
         # Outside the try: a full disk is no fault of the photo.
-        return self._store.add(name, identity, encoded, fitted)
+        return self._store.add(name, person, encoded, fitted)
 
-    def _read_one(
+    def _read_photo(
         self, path: pathlib.Path, keypoints: np.ndarray
     ) -> tuple[bytes, str, np.ndarray, int]:
         """What a `PhotoReader` returns."""
@@ -191,35 +187,20 @@ def _writer(stage: pathlib.Path, rules: Rules) -> Any:
     return beam_writing.ShardsOnBeam(stage, options, rules.beam_shared_dir)
 
 
-def _keep(listed: PairList, numbers: Mapping[str, int]) -> PairList:
-    return listed.only(np.asarray([name in numbers for name in listed.photos], bool))
-
-
-def _number(
-    kept: PairList, numbers: Mapping[str, int], shuffle_seed: int | None
-) -> NumberedPairs:
+def _in_record_order(split: str, pairs: PairList, seed: int) -> PairList:
     # Training reads the shards in order, through a window of thousands of records.
-    order = None if shuffle_seed is None else random_order(len(kept), shuffle_seed)
-    # A listed photo that is bad is in no pair that is kept.
-    of_photos = np.asarray([numbers.get(name, -1) for name in kept.photos], np.int64)
-    return NumberedPairs(kept.positions, of_photos, order)
-
-
-def _size(folder: pathlib.Path) -> int:
-    return sum(path.stat().st_size for path in folder.glob("*.tfrecord*"))
+    if split != "train":
+        return pairs
+    return pairs.take(pair_list.random_order(len(pairs), seed))
 
 
 def _summarize(
-    source: readers.Split,
-    listed: PairList,
-    kept: PairList,
-    rules: Rules,
+    source: Split, listed: PairList, kept: PairList, rules: Rules
 ) -> SplitSummary:
-    dataset = rules.dataset
-    used = kept.used()
+    dataset, used = rules.dataset, kept.used()
     return SplitSummary(
         images=len(used),
-        people=len({field_protocol.identity_of(name, dataset) for name in used}),
+        people=len({identity.identity_of(name, dataset) for name in used}),
         pairs=len(kept),
         unused=field_protocol.unused(
             source.annotations, listed, dataset, rules.choice.rule
@@ -250,18 +231,9 @@ def _metadata(rules: Rules, splits: Mapping[str, SplitSummary]) -> dict[str, Any
     }
 
 
-def _write_skipped(folder: pathlib.Path, problems: Problems) -> None:
-    found = [*problems.rows, *problems.photos]
-    if found:
-        (folder / output_folder.SKIPPED).write_text(
-            "\n".join(found) + "\n", encoding="utf-8"
-        )
-
-
 def pictured_rows(num_pairs: int, seed: int) -> list[int]:
-    """The records that the picture shows; takes no memory for the others."""
-    first = np.arange(min(NUM_PICTURED_PAIRS, num_pairs))
-    return random_order(num_pairs, seed)[first].tolist()
+    """The records that the picture shows."""
+    return pair_list.random_order(num_pairs, seed)[:NUM_PICTURED_PAIRS].tolist()
 
 
 def _draw(folder: pathlib.Path, split: str, num_pairs: int, seed: int) -> None:
@@ -269,17 +241,15 @@ def _draw(folder: pathlib.Path, split: str, num_pairs: int, seed: int) -> None:
     from data_prep.records import pose_pairs
     from pg2_jax import pose, visualize
 
-    rows = pictured_rows(num_pairs, seed)
     cells: list[list[np.ndarray]] = []
+    rows = pictured_rows(num_pairs, seed)
     for record in pose_pairs.read_records(folder, split, rows):
         cells.append([])
         for role in ("source", "target"):
             image, keypoints = record[f"{role}_image"], record[f"{role}_keypoints"]
             scale = visualize.screen_scale(len(image))
             mask = np.asarray(pose.body_mask(keypoints, *image.shape[:2]))
-            cells[-1] += [
-                image,
-                visualize.draw_skeleton(image, keypoints, mask, scale=scale),
-            ]
+            skeleton = visualize.draw_skeleton(image, keypoints, mask, scale=scale)
+            cells[-1] += [image, skeleton]
     titles = ["source", "source pose", "target", "target pose"]
     visualize.grid(cells, titles, scale=scale).save(folder / output_folder.PICTURE)

@@ -20,9 +20,15 @@ import re
 import numpy as np
 
 from data_prep.sources import photo_names
-from data_prep.sources.deepfashion_names import flat_name, simplify
 from data_prep.sources.deepfashion_photos import CROP, HIGH_RES, LOW_RES, to_canvas
-from data_prep.sources.readers import Request, Split, entries, photos_in
+from data_prep.sources.photo_names import PhotoNames, flat_name, simplify
+from data_prep.sources.split import (
+    Request,
+    Split,
+    check_annotation_files,
+    entries,
+    photos_in,
+)
 from pg2_jax.keypoints import keypoint_files
 from pg2_jax.keypoints.base import content_of, lines_of, text_of
 from pg2_jax.photos import photo_files
@@ -37,11 +43,9 @@ _ENOUGH_POINTS = 1000
 
 
 def read(request: Request, problems: list[str]) -> dict[str, Split]:
-    """Finds the photos and the keypoints of both splits.
+    """Lists the photos and the keypoints of both splits.
 
-    Args:
-        request: where; see the module's text.
-        problems: bad rows are appended here, one message each, and left out.
+    Bad rows are appended to `problems`, one message each, and left out.
 
     Returns:
         "train" and "test"; keypoints are in pixels of the 256x256 canvas.
@@ -49,10 +53,10 @@ def read(request: Request, problems: list[str]) -> dict[str, Split]:
     Raises:
         ValueError: folders or files are missing, or are not what they should be.
     """
-    found = {split: _photos(request.source_dir, split, problems) for split in _SPLITS}
+    photos = {split: _photos(request.source_dir, split, problems) for split in _SPLITS}
     files = _annotation_files(request)
     shared = files["train"] == files["test"]
-    if shared and found["train"] == found["test"]:
+    if shared and photos["train"] == photos["test"]:
         raise ValueError(
             f"{files['train']} has the keypoints of both splits, and nothing says who "
             f"is in which; put train.lst and test.lst into {request.source_dir}"
@@ -61,7 +65,7 @@ def read(request: Request, problems: list[str]) -> dict[str, Split]:
         file: keypoint_files.read_placed(file, problems)
         for file in dict.fromkeys(files.values())
     }
-    names = {split: photo_names.PhotoNames(found[split], simplify) for split in _SPLITS}
+    names = {split: PhotoNames(photos[split], "deepfashion") for split in _SPLITS}
     splits = {}
     for split, other in zip(_SPLITS, reversed(_SPLITS), strict=True):
         mine = {
@@ -72,8 +76,8 @@ def read(request: Request, problems: list[str]) -> dict[str, Split]:
             or not (shared and (split == "test" or names[other].knows(name)))
         }
         matched = photo_names.match(mine, names[split], problems)
-        splits[split] = _as_split(request, files[split], matched, found[split])
-    if found["train"] == found["test"]:
+        splits[split] = _as_split(request, files[split], matched, photos[split])
+    if photos["train"] == photos["test"]:
         splits = _divided(splits)
     return splits | {"train": _without(splits["test"], splits["train"], problems)}
 
@@ -86,17 +90,17 @@ def _photos(
     for names in _SPLIT_FOLDERS:
         place = folder / names[_SPLITS.index(split)]
         if place.is_dir():
-            found = {path.name: path for path in photos_in(place)}
+            photos = {path.name: path for path in photos_in(place)}
             break
     else:
-        found = _photos_of_tree(_tree(folder))
-    if not found:
+        photos = _photos_of_tree(_tree(folder))
+    if not photos:
         raise ValueError(
             f"{folder}: no photos of the {split} split "
             f"({', '.join(photo_files.SUFFIXES)})"
         )
     file = folder / f"{split}.lst"
-    return _listed(file, found, problems) if file.exists() else found
+    return _listed(file, photos, problems) if file.exists() else photos
 
 
 def _tree(folder: pathlib.Path) -> pathlib.Path:
@@ -114,25 +118,24 @@ def _tree(folder: pathlib.Path) -> pathlib.Path:
 
 
 def _photos_of_tree(tree: pathlib.Path) -> dict[str, pathlib.Path]:
-    found: dict[str, pathlib.Path] = {}
+    photos: dict[str, pathlib.Path] = {}
     for parent, folders, names in os.walk(tree):
         folders.sort()
         for name in sorted(names):
             path = pathlib.Path(parent, name)
             # The data set's own name, below whatever folder it was unpacked to.
             spelled = flat_name(f"/{path.relative_to(tree).as_posix()}")
-            if path.suffix.lower() in photo_files.SUFFIXES and not spelled.startswith(
-                "/"
-            ):
-                found[spelled] = path
-    return found
+            is_photo = path.suffix.lower() in photo_files.SUFFIXES
+            if is_photo and not spelled.startswith("/"):
+                photos[spelled] = path
+    return photos
 
 
 def _listed(
-    file: pathlib.Path, found: dict[str, pathlib.Path], problems: list[str]
+    file: pathlib.Path, photos: dict[str, pathlib.Path], problems: list[str]
 ) -> dict[str, pathlib.Path]:
     """Returns those photos that a list names."""
-    names, listed = photo_names.PhotoNames(found, simplify), set()
+    names, listed = PhotoNames(photos, "deepfashion"), set()
     lines = lines_of(text_of(file, content_of(file, "photo names")))
     for number, line in enumerate(lines, start=1):
         try:
@@ -140,25 +143,16 @@ def _listed(
                 listed.add(names.find(line.strip()))
         except ValueError as error:
             problems.append(f"{file}:{number}: {error}")
-    return {name: path for name, path in found.items() if name in listed}
+    return {name: path for name, path in photos.items() if name in listed}
 
 
 def _annotation_files(request: Request) -> dict[str, pathlib.Path]:
     files = list(request.annotation_files)
-    if len(files) == 1:
-        files *= 2
     if not files:
         files = [_published(request.source_dir, split) for split in _SPLITS]
-    if len(files) != 2:
-        raise ValueError(
-            f"--annotations names {len(files)} files, deepfashion has two, TRAIN,TEST, "
-            "or one for both"
-        )
-    for file in files:
-        if not file.exists():
-            raise ValueError(
-                f"{file}: there is no such annotation file (--annotations)"
-            )
+    if len(files) == 1:
+        files *= 2
+    check_annotation_files(files, 2, "deepfashion has two, TRAIN,TEST, or one for both")
     return dict(zip(_SPLITS, files, strict=True))
 
 
@@ -180,16 +174,16 @@ def _as_split(
     request: Request,
     file: pathlib.Path,
     matched: dict[str, np.ndarray],
-    found: dict[str, pathlib.Path],
+    photos: dict[str, pathlib.Path],
 ) -> Split:
     size = _annotation_size(file, request.annotation_size)
     _check_size(file, matched, size)
     return Split(
         request.source_dir,
         {name: to_canvas(keypoints, size) for name, keypoints in matched.items()},
-        num_unannotated=len(found) - len(matched),
-        photos=sorted(found),
-        paths=found,
+        num_unannotated=len(photos) - len(matched),
+        photos=sorted(photos),
+        paths=photos,
     )
 
 

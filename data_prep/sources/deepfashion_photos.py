@@ -38,10 +38,6 @@ def read_photo(
     Returns:
         JPEG or PNG bytes; what was done to the photo; float32 [18, 3] in pixels of what
         is stored; the number of points outside it.
-
-    Raises:
-        ValueError: the photo is refused; names the file and the reason.
-        OSError: the file cannot be read.
     """
     upright = photo_files.load(path)
     original = (upright.image.height, upright.image.width)
@@ -77,15 +73,8 @@ def _move(
 
 
 def to_canvas(keypoints: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Moves keypoints to the canvas.
-
-    Args:
-        keypoints: float32 [18, 3] = (x, y, visible) in pixels of a photo.
-        size: (height, width) of that photo: `LOW_RES`, `CROP` or `HIGH_RES`.
-
-    Returns:
-        float32 [18, 3]; a missing point stays (0, 0, 0).
-    """
+    """Moves keypoints to the canvas from a photo of (height, width) = `LOW_RES`, `CROP`
+    or `HIGH_RES`; a missing point stays (0, 0, 0)."""
     if size == LOW_RES:
         return keypoints
     scale = np.array([CROP_WIDTH / size[1], CANVAS / size[0], 1], np.float32)

@@ -31,8 +31,9 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from data_prep.pairs.field_protocol import Pair, identity_of
-from data_prep.sources import readers
+from data_prep.pairs.identity import identity_of
+from data_prep.pairs.pair_list import Pair
+from data_prep.sources.split import Split
 from pg2_jax.keypoints.base import NUM_KEYPOINTS, check_name, from_coordinates, numbers
 from pg2_jax.photos import photo_files
 
@@ -56,7 +57,7 @@ class Extracted(NamedTuple):
         size: (height, width) of the photos.
     """
 
-    splits: dict[str, readers.Split]
+    splits: dict[str, Split]
     lists: dict[str, list[Pair]]
     files: tuple[str, str]
     size: tuple[int, int]
@@ -65,36 +66,33 @@ class Extracted(NamedTuple):
 def extract(
     source: pathlib.Path, stage: pathlib.Path, problems: list[str]
 ) -> Extracted:
-    """Takes the photos out of the records.
+    """Takes the photos out of the records in a file or below a folder, into `stage`.
 
-    Args:
-        source: a file, or the folder to look in.
-        stage: folder for the photos.
-        problems: bad records are appended here, one message each, and left out.
+    Bad records are appended to `problems`, one message each, and left out.
 
     Raises:
         ValueError: there are no such files, or none of their records can be read.
     """
     files = _files(source)
-    found = {
+    taken = {
         split: _Photos(stage / "records" / split, problems).take(paths)
         for split, paths in files.items()
     }
     first = next(
-        (path for split in found.values() for path in split.files.values()), None
+        (path for photos in taken.values() for path in photos.files.values()), None
     )
     if first is None:
         listed = f"; {problems[0]}" if problems else ""
         raise ValueError(f"{source}: no record can be read{listed}")
     with Image.open(first) as image:
         size = (image.height, image.width)
-    names = [
+    train, test = (
         str(files[split][0]) if split in files else "" for split in ("train", "test")
-    ]
+    )
     return Extracted(
-        {split: taken.as_split() for split, taken in found.items()},
-        {split: taken.pairs for split, taken in found.items()},
-        (names[0], names[1]),
+        {split: photos.as_split() for split, photos in taken.items()},
+        {split: photos.pairs for split, photos in taken.items()},
+        (train, test),
         size,
     )
 
@@ -108,26 +106,26 @@ def _files(source: pathlib.Path) -> dict[str, list[pathlib.Path]]:
             if not _NOT_SPLITS.fullmatch(os.path.basename(parent))
             for name in names
         ]
-    found: dict[str, list[pathlib.Path]] = {}
+    of_split: dict[str, list[pathlib.Path]] = {}
     first: dict[str, pathlib.Path] = {}
     for path in sorted(paths):
         match = _FILE.fullmatch(path.name)
         if match:
-            found.setdefault(match[2], []).append(path)
+            of_split.setdefault(match[2], []).append(path)
             first.setdefault(match[1], path)
-    names = [path.name for split in found.values() for path in split]
+    names = [path.name for files in of_split.values() for path in files]
     if len(first) > 1 or len(set(names)) < len(names):
         raise ValueError(
             f"{source}: the files of more than one data set, "
             f"{' and '.join(str(path) for path in first.values())}; name the folder of "
             "one"
         )
-    if not found:
+    if not of_split:
         raise ValueError(
             f"{source}: no file of the name Market1501_train_00000-of-00001.tfrecord, "
             "or _test_, or DeepFashion_..."
         )
-    return {split: found[split] for split in ("train", "test") if split in found}
+    return {split: of_split[split] for split in ("train", "test") if split in of_split}
 
 
 class _Photos:
@@ -152,11 +150,9 @@ class _Photos:
                     self._problems.append(f"{place}: {error}")
         return self
 
-    def as_split(self) -> readers.Split:
+    def as_split(self) -> Split:
         """Returns what was taken."""
-        return readers.Split(
-            self._folder, self._keypoints, 0, tuple(self.files), self.files
-        )
+        return Split(self._folder, self._keypoints, 0, tuple(self.files), self.files)
 
     def _take_pair(self, record: "_Record") -> Pair:
         source, target = (record.photo(role) for role in (0, 1))
@@ -174,9 +170,9 @@ class _Photos:
             if name in self.files:
                 stem, suffix = os.path.splitext(name)
                 name = f"{stem}-{key[1].hex()[:8]}{suffix}"
+            photo_files.decode(photo.encoded, f"the photo {photo.name!r}")
             file = self._folder / f"{len(self.files)}.jpg"
             file.write_bytes(photo.encoded)
-            _check_photo(photo.name, file)
             self._names[key], self.files[name] = name, file
             self._keypoints[name] = photo.keypoints
         name = self._names[key]
@@ -246,14 +242,6 @@ class _Record:
         return _centres(what, self._values(what, "int64_list"), _size(encoded))
 
 
-def _check_photo(name: str, file: pathlib.Path) -> None:
-    try:
-        photo_files.load(file)
-    except ValueError as error:
-        reason = str(error).removeprefix(f"{file}: ")
-        raise ValueError(f"the photo {name!r}: {reason}") from error
-
-
 def _size(encoded: bytes) -> tuple[int, int]:
     try:
         with Image.open(io.BytesIO(encoded)) as image:
@@ -263,17 +251,11 @@ def _size(encoded: bytes) -> tuple[int, int]:
 
 
 def _centres(what: str, values: list[int], size: tuple[int, int]) -> np.ndarray:
-    """Returns the keypoints whose discs a sparse heat map holds.
-
-    Args:
-        what: the feature, for messages.
-        values: flat indices into [H, W, 18].
-        size: (height, width) of the photo.
-    """
+    """Returns the keypoints whose discs a sparse heat map holds, given as flat indices
+    into [H, W, 18] of a photo of this (height, width)."""
     indices = np.unique(np.array(values, np.int64))
-    if indices.size and not 0 <= indices[0] <= indices[-1] < NUM_KEYPOINTS * np.prod(
-        size
-    ):
+    end = NUM_KEYPOINTS * np.prod(size)
+    if indices.size and not 0 <= indices[0] <= indices[-1] < end:
         raise ValueError(f"{what} points outside [{size[0]}, {size[1]}, 18]")
     places = np.stack(np.unravel_index(indices, (*size, NUM_KEYPOINTS)), axis=1)
     points = np.zeros((NUM_KEYPOINTS, 3), np.float32)

@@ -1,38 +1,57 @@
-"""Which photo an annotation means, where it leaves out the photo's suffix."""
+"""Which photo an annotation means, where it leaves out the photo's suffix, or spells
+the name in another way.
+
+DeepFashion In-shop's photos are spelled in three ways:
+
+img/WOMEN/Dresses/id_00000055/02_1_front.jpg    as downloaded, NTED, PIDM
+fashionWOMENDressesid0000005502_1front.jpg      PATN and its followers
+fasionWOMENDressesid0000005502_1front.jpg       pose-gan, and PG2's authors
+"""
 
 import collections
 import os
-from collections.abc import Callable, Iterable, Mapping
+import re
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from data_prep.sources import deepfashion_names
 from pg2_jax.keypoints.keypoint_files import Pose
 
+_DOWNLOADED = re.compile(r"(?:.*/)?((?:WO)?MEN)/([^/]+)/(id_\d+)/([^/_]+)_([^/]+)")
 
-def simplifier(dataset: str) -> Callable[[str], str]:
-    """Returns what makes names equal that a data set's projects spell in several
-    ways."""
-    return deepfashion_names.simplify if dataset == "deepfashion" else str
+
+def flat_name(name: str) -> str:
+    """Returns PATN's spelling of a DeepFashion name as downloaded, and any other name
+    itself."""
+    match = _DOWNLOADED.fullmatch(name)
+    if not match:
+        return name
+    gender, category, person, item, view = match.groups()
+    person, view = person.replace("_", ""), view.replace("_", "")
+    return f"fashion{gender}{category}{person}{item}_{view}"
+
+
+def simplify(name: str) -> str:
+    """Returns what the three spellings of a DeepFashion name have in common."""
+    return re.sub(r"^fash?ion", "", flat_name(name))
+
+
+def deepfashion_identity(name: str) -> str:
+    """Returns the person with the outfit, which is what the field pairs photos by."""
+    flat = re.sub("^fasion", "fashion", flat_name(name))
+    return flat.rsplit("_", 1)[0]
 
 
 class PhotoNames:
     """The photos of a folder, found by their names with or without suffix."""
 
-    def __init__(
-        self, photos: Iterable[str], simplify: Callable[[str], str] = str
-    ) -> None:
-        """Lists the photos.
-
-        Args:
-            photos: their names.
-            simplify: what makes names equal that a data set spells in several ways.
-        """
-        self._simplify = simplify
+    def __init__(self, photos: Iterable[str], dataset: str = "") -> None:
+        """Lists the photos of a data set; of DeepFashion's the spellings are equal."""
+        self._simplify = simplify if dataset == "deepfashion" else str
         self._photos = set(photos)
         self._by_name: dict[str, list[str]] = collections.defaultdict(list)
         for photo in sorted(self._photos):
-            for name in {simplify(photo), simplify(os.path.splitext(photo)[0])}:
+            for name in {*map(self._simplify, (photo, os.path.splitext(photo)[0]))}:
                 self._by_name[name].append(photo)
 
     def knows(self, name: str) -> bool:
@@ -47,35 +66,27 @@ class PhotoNames:
         """
         if name in self._photos:
             return name
-        found = self._by_name.get(self._simplify(name), [])
-        if len(found) > 1:
-            raise ValueError(f"{name!r} could be {' or '.join(found[:3])}")
-        if not found:
+        candidates = self._by_name.get(self._simplify(name), [])
+        if len(candidates) > 1:
+            raise ValueError(f"{name!r} could be {' or '.join(candidates[:3])}")
+        if not candidates:
             raise ValueError(f"there is no photo {name}")
-        return found[0]
+        return candidates[0]
 
 
 def match(
     poses: Mapping[str, Pose], photos: PhotoNames, problems: list[str]
 ) -> dict[str, np.ndarray]:
-    """Gives each pose to its photo.
-
-    Args:
-        poses: name in the annotation -> pose.
-        photos: the photos there are.
-        problems: poses without a photo, or for a photo that has one, are appended here.
-
-    Returns:
-        Photo name -> float32 [18, 3], in the order of the poses.
-    """
-    found: dict[str, np.ndarray] = {}
+    """Gives each pose to its photo: photo name -> float32 [18, 3], in the order of the
+    poses. A pose without a photo, or for a photo that has one, is a problem."""
+    matched: dict[str, np.ndarray] = {}
     for name, pose in poses.items():
         try:
             photo = photos.find(name)
-            if photo in found:
+            if photo in matched:
                 raise ValueError(f"{name!r} is {photo}, which has a pose already")
         except ValueError as error:
             problems.append(f"{pose.place}: {error}")
             continue
-        found[photo] = pose.keypoints
-    return found
+        matched[photo] = pose.keypoints
+    return matched

@@ -69,11 +69,9 @@ class Pose:
             (outward, up, forward) in the chest frame, any length.
         legs: [2, 2, 3] the same for thigh and shin in the pelvis frame.
         yaw: turn of the body; 0 faces the camera, pi/2 faces the image's right.
-        lean: forward bend of the chest.
-        sway: bend of the chest to the left.
+        lean: forward bend of the chest; sway: its bend to the left.
         twist: turn of the chest against the pelvis.
-        head_turn: turn of the head against the chest.
-        head_nod: forward tilt of the head.
+        head_turn: turn of the head against the chest; head_nod: its forward tilt.
     """
 
     arms: np.ndarray
@@ -110,14 +108,8 @@ class Skeleton:
 def standing_pose(
     arms: str | tuple[str, str] = "hang", yaw: float = 0.0, apart: float = 0.06
 ) -> Pose:
-    """A person standing upright with the arms in named positions.
-
-    Args:
-        arms: "hang", "side" (a T), "back" (hands behind the back), ... (see _ARMS) of
-            both arms, or of the right and the left one.
-        yaw: as in `Pose`.
-        apart: how far each leg goes outward, of its length.
-    """
+    """A person standing upright with both arms, or the right and the left one, in named
+    positions of `_ARMS`; each leg goes outward by `apart` of its length."""
     legs = np.array([[[apart, -1.0, 0.0], [apart / 3, -1.0, -0.02]]] * 2)
     names = (arms, arms) if isinstance(arms, str) else arms
     return Pose(arms=np.array([_ARMS[name] for name in names]), legs=legs, yaw=yaw)

@@ -6,14 +6,8 @@ import dataclasses
 import numpy as np
 
 PATTERNS = (
-    "plain",
-    "stripes",
-    "pinstripes",
-    "checks",
-    "print",
-    "block",
-    "jacket",
-    "dots",
+    *("plain", "stripes", "pinstripes", "checks"),
+    *("print", "block", "jacket", "dots"),
 )
 HAIR_STYLES = ("short", "bob", "long", "ponytail", "bun", "bald", "cap")
 BAGS = ("none", "backpack", "shoulder", "hand")
@@ -47,33 +41,20 @@ class Look:
     Attributes:
         stature: height in metres.
         girth: factor on all thicknesses, 1 is average.
-        shoulder_half: half the distance between the shoulder joints.
-        hip_half: half the distance between the hip joints.
+        shoulder_half: half the distance between the shoulder joints; hip_half alike.
         bust: thickness added to the front of the chest.
-        skin: colour of the bare skin.
-        hair: colour of the hair.
-        hair_style: one of HAIR_STYLES.
         beard: whether the chin has the colour of the hair.
-        hat: colour of the cap, if the style is "cap".
-        shirt: main colour of the upper garment.
-        accent: second colour of the upper garment.
-        pattern: pattern of the upper garment, one of PATTERNS.
+        shirt: main colour of the upper garment; accent is its second colour.
         period: length of one repeat of the patterns.
         emblem: which figure a "print" shows, 0 to 4.
         sleeve: covered part of the arm: 1 ends at the elbow, 2 at the wrist.
         contrast_sleeves: whether sleeves have the accent colour.
         hem: where the upper garment ends, below the hips' centre.
-        trousers: main colour of the lower garment.
-        trousers_accent: second colour of the lower garment.
         trousers_pattern: "plain", "checks", "side" (a side stripe) or "stripes".
         leg_cover: covered part of the leg: 1 ends at the knee, 2 at the ankle.
         looseness: factor on the thickness of the clothed limbs.
         skirt: length of a skirt below the hips, 0 for none.
         dress: whether the skirt continues the upper garment.
-        shoes: colour of the shoes.
-        soles: colour of the soles.
-        bag: one of BAGS.
-        bag_colour: colour of the bag and its straps.
         bag_side: +1 if the bag is carried on the left, -1 on the right.
     """
 
@@ -175,12 +156,8 @@ def _leg_cover(rng: np.random.Generator, skirt: float) -> float:
 def _cloth_colour(rng: np.random.Generator, vivid: float = 0.5) -> tuple[float, ...]:
     """A saturated colour with probability `vivid`, else a grey or a muted one."""
     if rng.random() < vivid:
-        hue, saturation, value = (
-            rng.random(),
-            rng.uniform(0.6, 0.95),
-            rng.uniform(0.45, 0.95),
-        )
-        return colorsys.hsv_to_rgb(hue, saturation, value)
+        hue, saturation = rng.random(), rng.uniform(0.6, 0.95)
+        return colorsys.hsv_to_rgb(hue, saturation, rng.uniform(0.45, 0.95))
     if rng.random() < 0.4:
         return colorsys.hsv_to_rgb(rng.uniform(0.55, 0.68), 0.55, rng.uniform(0.2, 0.6))
     return _jitter(rng, _grey(_NEUTRALS[rng.integers(len(_NEUTRALS))]))

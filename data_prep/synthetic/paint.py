@@ -15,7 +15,7 @@ class Light:
 
     Attributes:
         direction: [3] unit vector towards the light: right, up, to the camera.
-        colour: [3] RGB factor of the light.
+        colour: [3] RGB factor.
         ambient: share of light in the shade, in [0, 1].
     """
 
@@ -31,13 +31,9 @@ def paint(
     light: Light,
     fold_phase: np.ndarray,
 ) -> np.ndarray:
-    """Colours the visible points of a person.
+    """Colours the visible points of a person made from `parts`.
 
     Args:
-        surface: N visible points.
-        parts: the parts the surface was made from.
-        look: clothes and colours.
-        light: direction, colour, ambient share.
         fold_phase: [3] radians, where the folds of the cloth lie.
 
     Returns:

@@ -1,6 +1,8 @@
-"""Takes pictures of procedural people and tells where its joints are."""
+"""Takes pictures of procedural people and tells where their joints are."""
 
+import collections
 import dataclasses
+import pathlib
 
 import numpy as np
 from PIL import Image, ImageFilter
@@ -29,6 +31,7 @@ _HIDES_FROM = {
     "wrist": {},
 }
 _OTHERS_HIDE_FROM = 0.07  # about the thickness of a limb
+_SHEET_ROWS, _SHEET_COLUMNS = 10, 12
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,9 +108,7 @@ def take_photo(
 
 
 def _see(
-    skeleton: body.Skeleton,
-    camera: scene.Camera,
-    rng: np.random.Generator,
+    skeleton: body.Skeleton, camera: scene.Camera, rng: np.random.Generator
 ) -> body.Skeleton:
     """Camera coordinates: tilt and roll, then perspective of the joints."""
     pitch = camera.pitch + rng.normal(0, 0.03)
@@ -123,10 +124,7 @@ def _see(
 
 
 def _frame(
-    skeleton: body.Skeleton,
-    rng: np.random.Generator,
-    height: int,
-    width: int,
+    skeleton: body.Skeleton, rng: np.random.Generator, height: int, width: int
 ) -> render.Viewport:
     """Chooses the crop as a person detector would: not always exactly."""
     points = np.array(list(skeleton.joints.values()))
@@ -160,9 +158,7 @@ def _shrink(image: np.ndarray, factor: int) -> np.ndarray:
 
 
 def _ground_shadow(
-    skeleton: body.Skeleton,
-    camera: scene.Camera,
-    view: render.Viewport,
+    skeleton: body.Skeleton, camera: scene.Camera, view: render.Viewport
 ) -> np.ndarray:
     """[height, width] factor below 1 around the feet and away from the light."""
     feet = np.array([skeleton.joints[f"{side}_toe"] for side in "rl"])
@@ -202,15 +198,9 @@ def find_keypoints(
     surface: render.Surface,
     factor: int,
 ) -> np.ndarray:
-    """The float32 [18, 3] keypoints by the rule of `take_photo`.
-
-    Args:
-        skeleton: joints in camera coordinates.
-        parts: the parts of the surface.
-        surface: the person in a raster `factor` times finer than the picture.
-        factor: supersampling factor.
-    """
-    found = np.zeros((len(body.KEYPOINTS), 3), np.float32)
+    """The float32 [18, 3] keypoints by the rule of `take_photo`; the raster of the
+    surface is `factor` times finer than the picture."""
+    keypoints = np.zeros((len(body.KEYPOINTS), 3), np.float32)
     for index, name in enumerate(body.KEYPOINTS):
         joint = skeleton.joints[name]
         column, row = np.round(surface.view.project(joint)).astype(int)
@@ -219,8 +209,8 @@ def find_keypoints(
         owner = surface.owner[row, column]
         front = surface.depth[row, column] - joint[2]
         if owner < 0 or front <= _tolerance(name, parts[owner].group):
-            found[index] = column // factor, row // factor, 1
-    return found
+            keypoints[index] = column // factor, row // factor, 1
+    return keypoints
 
 
 def _tolerance(name: str, group: Group) -> float:
@@ -230,3 +220,22 @@ def _tolerance(name: str, group: Group) -> float:
     if joint not in ("eye", "ear") and side and group.name == f"{side.upper()}_{limb}":
         return _ANY
     return _HIDES_FROM[joint].get(group, _OTHERS_HIDE_FROM)
+
+
+def write_contact_sheet(folder: pathlib.Path, height: int, width: int) -> None:
+    """Writes contact_sheet.jpg into a data set with pictures of this size in
+    `bounding_box_*`: some people as rows, their pictures as columns."""
+    rows = collections.defaultdict(list)
+    for path in sorted(folder.glob("bounding_box_*/*.jpg")):
+        rows[path.name[:4]].append(path)
+    # Evenly chosen, so that persons of both splits are on the sheet.
+    chosen = np.linspace(0, len(rows) - 1, min(len(rows), _SHEET_ROWS)).astype(int)
+    table = [sorted(rows.values())[i] for i in chosen]
+    columns = min(_SHEET_COLUMNS, len(table[0]))
+    sheet = Image.new("RGB", (columns * (width + 2), len(table) * (height + 2)))
+    for row, paths in enumerate(table):
+        by_frame = sorted(paths, key=lambda path: path.name.split("_")[2])
+        for column, path in enumerate(by_frame[:columns]):
+            with Image.open(path) as picture:
+                sheet.paste(picture, (column * (width + 2), row * (height + 2)))
+    sheet.save(folder / "contact_sheet.jpg", quality=92)

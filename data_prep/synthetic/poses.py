@@ -1,11 +1,11 @@
 """The poses that come with the program, from the skeleton of the procedural people.
 
-    python -m data_prep.synthetic_poses
+    python -m data_prep.synthetic.poses
 
-writes pg2_jax/poses/*.json and docs/poses.png anew. Each file is one set: "poses" maps
-a name to 18 rows (x, y, visible) in OpenPose's COCO-18 order. x is right of the pelvis
-of the standing figure, y down from its crown, the unit its height, so that the floor is
-at y = 1.
+writes pg2_jax/inference/poses/*.json and docs/poses.png anew. Each file is one set:
+"poses" maps a name to 18 rows (x, y, visible) in OpenPose's COCO-18 order. x is right
+of the pelvis of the standing figure, y down from its crown, the unit its height, so
+that the floor is at y = 1.
 """
 
 import json
@@ -57,15 +57,11 @@ def sets() -> dict[str, dict[str, body.Pose]]:
 
 
 def keypoints(pose: body.Pose) -> np.ndarray:
-    """The pose as a camera far away sees it.
+    """The pose as a camera far away sees it: float64 [18, 3] = (x, y, visible) in the
+    unit of the files, the lower foot on the floor.
 
-    Args:
-        pose: of the skeleton.
-
-    Returns:
-        float64 [18, 3] = (x, y, visible) in the unit of the files, the lower foot on
-        the floor. Limbs count as visible behind the body, too; nose, eyes and ears only
-        on the side of the head that is turned to the camera.
+    Limbs count as visible behind the body, too; nose, eyes and ears only on the side of
+    the head that is turned to the camera.
     """
     skeleton = body.build_skeleton(_figure(), pose)
     standing = body.build_skeleton(_figure(), standing_pose())

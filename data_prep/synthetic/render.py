@@ -17,15 +17,8 @@ _EMPTY = np.float32(-1e3)  # depth where there is no body
 
 @dataclasses.dataclass(frozen=True)
 class Viewport:
-    """Maps metres to pixels: x_px = x0 + scale * x, y_px = y0 - scale * y.
-
-    Attributes:
-        height: pixels.
-        width: pixels.
-        scale: pixels per metre.
-        x0: pixel column of x = 0; the centre of the first pixel is at 0.
-        y0: pixel row of y = 0.
-    """
+    """Maps metres to pixels: x_px = x0 + scale * x and y_px = y0 - scale * y, with the
+    centre of the first pixel at 0."""
 
     height: int
     width: int
@@ -46,13 +39,8 @@ class Viewport:
 
     def project(self, points: np.ndarray) -> np.ndarray:
         """[..., 3] metres -> [..., 2] pixels (x, y)."""
-        return np.stack(
-            [
-                self.x0 + self.scale * points[..., 0],
-                self.y0 - self.scale * points[..., 1],
-            ],
-            axis=-1,
-        )
+        x, y = points[..., 0], points[..., 1]
+        return np.stack([self.x0 + self.scale * x, self.y0 - self.scale * y], axis=-1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -227,14 +215,10 @@ def _intersect(
 def _hit_cone(solids, spread, along, square, rise) -> tuple[np.ndarray, ...]:
     """Hits of the tangent cone of both balls, between its two circles of contact.
 
-    Solves k2 t^2 + 2 k1 t + k0 = 0 in canonical space.
-
-    Args:
-        solids: the parts, [P] each.
-        spread: function that repeats [P] values to the [M] pixels of the boxes.
-        along: [M] product of a ray's direction and its start.
-        square: [M] squared distance of a ray's start.
-        rise: [M] third coordinate of a ray's start.
+    Solves k2 t^2 + 2 k1 t + k0 = 0 in canonical space. `spread` repeats [P] values of
+    the parts to the [M] pixels of their boxes; of each pixel's ray, `along` is the
+    product of direction and start, `square` the squared distance of the start, `rise`
+    its third coordinate.
 
     Returns:
         [M] whether the ray hits, [M] ray parameter t, [M] position along the cone,

@@ -32,9 +32,8 @@ class Camera:
     """One camera and the place it looks at.
 
     Attributes:
-        backdrop: [H, W, 3] uint8 view of the empty place, larger than a picture.
+        backdrop: view of the empty place, larger than a picture.
         horizon: row of the backdrop where the wall meets the ground.
-        light: light of the place.
         pitch: radians the camera looks down.
         distance: metres to the person.
         blur: standard deviation of the blur, in pixels of a 128-pixel picture.

@@ -46,18 +46,15 @@ class Part:
     Half spaces are (nx, ny, nz, c), meaning n.p > c, with p in the texture frame.
 
     Attributes:
-        start: [3] centre of the first ball, in metres.
-        end: [3] centre of the second ball.
-        radii: radius of the first and second ball.
+        start: [3] centre of the first ball, in metres; end: of the second.
+        radii: of the first and second ball.
         group: the body part it belongs to.
-        material: what it is made of.
         squash: factors on the extent along (across, third axis, length).
         across: [3] direction that becomes the first axis of the cross-section.
         origin: [3] origin of the texture frame.
         frame: [3, 3] texture frame, columns x (left), y (up), z (front).
         clip: half space that is cut away.
-        other: second material.
-        cut: half space made of the second material.
+        cut: half space made of the `other` material.
     """
 
     start: np.ndarray
@@ -94,13 +91,12 @@ def palette(look: looks.Look) -> np.ndarray:
 
 
 class Bone:
-    """Places parts in one texture frame.
+    """Places parts of one group in one texture frame.
 
     Attributes:
         origin: [3] position of the frame's origin in metres.
         frame: [3, 3] columns x (left), y (up), z (front).
         size: stature divided by 1.75 m; all offsets and radii are for 1.75 m.
-        group: what the parts belong to.
         girth: further factor on the radii.
     """
 

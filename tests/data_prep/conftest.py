@@ -3,10 +3,23 @@
 import numpy as np
 import pytest
 
+from data_prep.records import write_dataset
 from pg2_jax.estimators import registry
 from pg2_jax.keypoints import keypoint_files
 from tests.data_prep.colour_photos import ByColour, write_colour
 from tests.data_prep.small_sources import random_pose, write_market, write_photo
+
+
+@pytest.fixture
+def picture():
+    """Has the data sets of a test pictured."""
+
+
+@pytest.fixture(autouse=True)
+def no_picture(request, monkeypatch):
+    """Spares the compilation of the body mask where nobody looks at the picture."""
+    if "picture" not in request.fixturenames:
+        monkeypatch.setattr(write_dataset, "_draw", lambda *_: None)
 
 
 @pytest.fixture

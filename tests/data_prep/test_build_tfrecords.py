@@ -157,7 +157,7 @@ def test_the_folder_holds_the_data_set_and_the_picture_alone(built):
     assert listing(built[1].parent) == ["out", "source"]
 
 
-def test_same_input_same_bytes_and_no_network(built, tmp_path, monkeypatch):
+def test_same_input_same_bytes_and_no_network(built, tmp_path, monkeypatch, picture):
     def refuse(*_):
         pytest.fail("the network was asked")
 

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from data_prep import synthesize_people
-from data_prep.synthetic import body, looks, paint, pictures, scene, sheet
+from data_prep.synthetic import body, looks, paint, pictures, scene
 
 SMALL = {
     "train_identities": 3,
@@ -296,7 +296,7 @@ def test_a_failure_leaves_nothing_behind(tmp_path, monkeypatch, error):
     def fail(*_):
         raise error
 
-    monkeypatch.setattr(sheet, "write_contact_sheet", fail)
+    monkeypatch.setattr(pictures, "write_contact_sheet", fail)
     with pytest.raises(type(error)):
         synthesize(tmp_path / "out", **SMALL, workers=1)
     assert not list(tmp_path.iterdir())

@@ -13,7 +13,7 @@ def _keypoints(points):
 
 
 def test_distances_are_of_the_points_that_both_have():
-    found = {
+    estimated = {
         "a": _keypoints({0: (3, 4), 1: (10, 10), 5: (7, 7)}),
         "b": _keypoints({0: (1, 1)}),
         "only here": _keypoints({0: (100, 100)}),
@@ -23,11 +23,11 @@ def test_distances_are_of_the_points_that_both_have():
         "b": _keypoints({0: (1, 2), 17: (5, 5), 16: (5, 5)}),
         "a": _keypoints({0: (0, 0), 1: (10, 10)}),
     }
-    distances = distance.measure(found, reference)
+    distances = distance.measure(estimated, reference)
     assert distances.photos == 2
     np.testing.assert_allclose(distances.pixels, [5, 0, 1])
     np.testing.assert_array_equal(distances.joints, [0, 1, 0])
-    assert (distances.only_found, distances.only_reference) == (1, 2)
+    assert (distances.only_estimated, distances.only_reference) == (1, 2)
     lines = distances.text("x.csv").splitlines()
     assert "compared with x.csv: 2 photos and 3 points that both have" in lines[0]
     assert "1 points only here, 2 only there" in lines[0]

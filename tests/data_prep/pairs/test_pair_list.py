@@ -1,4 +1,4 @@
-"""Pairs that are counted instead of listed, against brute force."""
+"""Pairs as index arrays, against brute force."""
 
 import itertools
 import tracemalloc
@@ -7,39 +7,33 @@ import numpy as np
 import pytest
 
 from data_prep.pairs import field_protocol, pair_list
-from data_prep.pairs.pair_list import (
-    ComputedOrder,
-    NumberedPairs,
-    OrderedPairs,
-    PairList,
-)
-from data_prep.records import write_dataset
-from tests.data_prep.small_sources import build, pair_names, read_records
+from data_prep.pairs.pair_list import PairList
+from tests.data_prep.small_sources import build, listing
 
 GROUPS = [["a1"], ["b1", "b2", "b3"], [], ["c1", "c2"], ["d1"], [*"efghi"]]
 BRUTE = [pair for group in GROUPS for pair in itertools.permutations(group, 2)]
 
 
-def test_ordered_pairs_are_numbered_as_permutations_lists_them():
-    sizes = [len(group) for group in GROUPS]
-    photos = [name for group in GROUPS for name in group]
-    ordered = OrderedPairs(sizes)
+@pytest.fixture
+def on_disk(monkeypatch):
+    """Every array lies in a file."""
+    monkeypatch.setattr(pair_list, "MAX_BYTES_IN_MEMORY", 0)
+
+
+def test_ordered_pairs_are_those_of_permutations():
+    ordered = PairList.within(GROUPS)
     assert len(ordered) == len(BRUTE) == 3 * 2 + 2 + 5 * 4
-    found = ordered[np.arange(len(ordered))]
-    assert [(photos[a], photos[b]) for a, b in found] == BRUTE
-    shuffled = np.random.default_rng(0).permutation(len(ordered))
-    np.testing.assert_array_equal(ordered[shuffled], found[shuffled])
+    assert ordered.positions.dtype == np.int32
+    assert [(ordered.photos[a], ordered.photos[b]) for a, b in ordered.positions] == (
+        BRUTE
+    )
 
 
 @pytest.mark.parametrize("listed", [PairList.within(GROUPS), PairList.of(BRUTE)])
-def test_a_pair_list_is_a_sequence_of_names(listed, monkeypatch):
-    monkeypatch.setattr(pair_list, "_BLOCK", 5)
+def test_a_pair_list_is_one_of_names(listed, monkeypatch):
+    monkeypatch.setattr(pair_list, "BLOCK", 5)
     assert list(listed) == BRUTE and listed == BRUTE
     assert listed != BRUTE[::-1] and listed != BRUTE[1:] and listed != 3
-    assert listed[3] == BRUTE[3] and listed[-1] == BRUTE[-1]
-    assert listed[4:11:2] == BRUTE[4:11:2] and listed[9:2:-3] == BRUTE[9:2:-3]
-    with pytest.raises(IndexError):
-        listed[len(BRUTE)]
     assert listed.used() == [*dict.fromkeys(name for pair in BRUTE for name in pair)]
     assert listed.take(np.asarray([7, 0, 7])) == [BRUTE[7], BRUTE[0], BRUTE[7]]
     assert not listed.take(np.asarray([], int))
@@ -58,75 +52,62 @@ def test_the_used_names_of_a_part_are_those_of_its_pairs():
     assert part.used() == [*BRUTE[25], *BRUTE[2]]
 
 
-@pytest.mark.parametrize("size", [1, 2, 3, 5, 63, 64, 65, 1000, 4097])
-def test_a_computed_order_is_a_permutation(size):
-    order = ComputedOrder(size, seed=3)[np.arange(size)]
-    assert sorted(order.tolist()) == list(range(size))
+def test_pairs_by_the_numbers_of_their_photos(monkeypatch):
+    monkeypatch.setattr(pair_list, "BLOCK", 5)
+    pairs = PairList.within(GROUPS)
+    numbers = np.arange(len(pairs.photos))[::-1] * 10
+    names = {number: name for number, name in zip(numbers, pairs.photos, strict=True)}
+    rows = pairs.numbered(numbers)
+    assert [(names[a], names[b]) for a, b in rows] == BRUTE
 
 
-def test_a_computed_order_is_random():
-    size = 50_000
-    order = ComputedOrder(size, seed=0)
-    values = order[np.arange(size)]
-    assert (values != ComputedOrder(size, seed=1)[np.arange(size)]).mean() > 0.99
-    # Neighbours are uncorrelated, and each tenth of the places holds all values evenly.
-    assert abs(np.corrcoef(values[:-1], values[1:])[0, 1]) < 0.02
-    for part in np.split(values, 10):
-        counts, _ = np.histogram(part, bins=10, range=(0, size))
-        assert counts.min() > 400 and counts.max() < 600
-
-
-def test_small_orders_are_those_of_numpy_and_large_ones_are_computed(monkeypatch):
+def test_orders_are_those_of_numpy():
     order = pair_list.random_order(1000, 7)
     np.testing.assert_array_equal(order, np.random.RandomState(7).permutation(1000))
-    monkeypatch.setattr(pair_list, "MAX_PERMUTATION", 999)
-    assert isinstance(pair_list.random_order(1000, 7), ComputedOrder)
 
 
-def test_a_thousand_million_pairs_take_the_memory_of_their_photos():
+def test_large_arrays_lie_in_a_file_and_take_no_memory(monkeypatch):
+    monkeypatch.setattr(pair_list, "MAX_BYTES_IN_MEMORY", 1000)
+    sizes = [101] * 40
+    groups = [
+        [f"{who}_{photo}" for photo in range(size)] for who, size in enumerate(sizes)
+    ]
     tracemalloc.start()
     try:
-        listed = OrderedPairs([101] * 100_000)
-        count = len(listed)
-        numbered = NumberedPairs(
-            listed, np.arange(10_100_000), pair_list.random_order(count, 0)
-        )
-        (block,) = numbered.blocks(count - 1000, count)
+        pairs = PairList.within(groups)
+        order = pair_list.random_order(len(pairs), 0)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert count == 1_010_000_000
-    assert (block[:, 0] // 101 == block[:, 1] // 101).all()
-    assert (block[:, 0] != block[:, 1]).all()
-    assert peak < 100e6  # 81 MB are the numbers of the photos.
+    assert len(pairs) == 40 * 101 * 100
+    assert peak < 2e6 < 8 * len(pairs) == pairs.positions.nbytes
+    expected = np.random.RandomState(0).permutation(len(pairs))
+    np.testing.assert_array_equal(order, expected)
+    assert list(itertools.islice(pairs, 10_100)) == [
+        *itertools.permutations(groups[0], 2)
+    ]
 
 
-def test_a_build_with_a_computed_order_holds_every_pair_once(
-    market, tmp_path, monkeypatch
-):
-    build(market, tmp_path / "table")
-    monkeypatch.setattr(pair_list, "MAX_PERMUTATION", 1)
-    build(market, tmp_path / "computed")
-    table, computed = (
-        pair_names(read_records(tmp_path / name, "train"))
-        for name in ("table", "computed")
-    )
-    assert sorted(table) == sorted(computed) and table != computed
+def test_a_full_disk_is_named(on_disk, monkeypatch):
+    def refuse(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(pair_list.os, "posix_fallocate", refuse)
+    with pytest.raises(ValueError, match=r"no room for 224 bytes .* No space .*TMPDIR"):
+        PairList.within(GROUPS)
 
 
-def test_a_sample_of_a_large_pool_has_no_pair_twice(monkeypatch):
-    monkeypatch.setattr(pair_list, "MAX_PERMUTATION", 10)
-    drawn = field_protocol.sample(PairList.within(GROUPS), 20, seed=0)
+def test_a_build_with_arrays_in_files_is_the_same(market, tmp_path, request):
+    build(market, tmp_path / "memory")
+    request.getfixturevalue("on_disk")
+    build(market, tmp_path / "disk")
+    assert listing(tmp_path / "disk") == listing(tmp_path / "memory")
+    for file in (tmp_path / "memory").iterdir():
+        assert (tmp_path / "disk" / file.name).read_bytes() == file.read_bytes()
+
+
+def test_a_sample_of_a_large_pool_is_that_of_a_small_one(request):
+    drawn = list(field_protocol.sample(BRUTE, 20, seed=0))
     assert len(drawn) == len(set(drawn)) == 20 and set(drawn) < set(BRUTE)
-
-
-def test_the_pictured_records_are_drawn_without_a_table():
-    """As numpy draws them; of 100 million pairs in next to no memory."""
-    drawn = np.random.RandomState(3).choice(50, write_dataset.NUM_PICTURED_PAIRS, False)
-    assert write_dataset.pictured_rows(50, seed=3) == drawn.tolist()
-    assert sorted(write_dataset.pictured_rows(2, seed=0)) == [0, 1]
-    tracemalloc.start()
-    rows = write_dataset.pictured_rows(100_000_000, seed=3)
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert len(set(rows)) == write_dataset.NUM_PICTURED_PAIRS and peak < 2**20
+    request.getfixturevalue("on_disk")
+    assert field_protocol.sample(PairList.within(GROUPS), 20, seed=0) == drawn

@@ -5,7 +5,7 @@ import random
 import numpy as np
 import pytest
 
-from data_prep.pairs import pair_files, pg2_protocol
+from data_prep.pairs import pg2_protocol
 from pg2_jax.keypoints import keypoint_files
 from tests.data_prep.small_sources import build, pair_names, random_pose, read_records
 
@@ -80,19 +80,3 @@ def test_market1501_has_12800_test_pairs_at_most(market, tmp_path):
     )
     metadata = (tmp_path / "out" / "metadata.json").read_text()
     assert "the program of PG2's authors, seed 0; at most 12800" in metadata
-
-
-def test_a_text_list_of_nted_names_the_target_first(tmp_path):
-    folder = "img/WOMEN/Dresses/id_00000055"
-    front, side, back = (
-        f"{folder}/02_{v}.jpg" for v in ("1_front", "2_side", "3_back")
-    )
-    path = tmp_path / "test_pairs.txt"
-    path.write_text(f"{front},{side},{back}\n{back},{front}\n")
-    flat = [f"fasionWOMENDressesid0000005502_{v}.jpg" for v in ("1front", "2side")]
-    names = [*flat, "fashionWOMENDressesid0000005502_3back.jpg"]
-    assert pair_files.read(path, names, "deepfashion") == [
-        (names[1], names[0]),
-        (names[2], names[0]),
-        (names[0], names[2]),
-    ]

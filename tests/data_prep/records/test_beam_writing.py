@@ -7,7 +7,6 @@ import pytest
 import tensorflow as tf
 from tensorflow_datasets.core.utils import shard_utils
 
-from data_prep.pairs.pair_list import NumberedPairs
 from data_prep.records import pose_pairs
 from tests.data_prep.small_sources import build, listing
 
@@ -101,7 +100,7 @@ def test_workers_that_see_another_disk_are_found_out(
     store = pose_pairs.PhotoStore(tmp_path / "photos", 24, 16)
     store.add("a", "who", b"", np.zeros((18, 3), np.float32))
     store.finish()
-    pairs = NumberedPairs(np.zeros((1, 2), int), np.zeros(1, int))
+    pairs = np.zeros((1, 2), np.int32)
     shard = pose_pairs.Shard(str(tmp_path / "shard"), "train", 0, 1)
     write = beam_writing.ShardsOnBeam(tmp_path, LOCAL)
     with pytest.raises(OSError, match=r"without .*/shard; do all workers see"):

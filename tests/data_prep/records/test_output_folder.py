@@ -72,24 +72,40 @@ def test_interrupted_while_writing_leaves_the_old_data_set(
     assert listing(tmp_path) == ["out", "source"]
 
 
-def test_terminated_while_writing_leaves_nothing(market, tmp_path, monkeypatch):
+@pytest.fixture
+def run_program():
+    """Runs the program in this process; its arguments are the source and the flags."""
+    before = signal.getsignal(signal.SIGTERM)
+
+    def run(source, *words):
+        size = f"--image_size={SIZE}"
+        return build_tfrecords.main([f"--source_dir={source}", size, *words])
+
+    yield run
+    signal.signal(signal.SIGTERM, before)
+
+
+def test_terminated_while_writing_leaves_nothing(
+    market, tmp_path, monkeypatch, run_program
+):
     seen = []
 
     def terminate(*_):
         seen.extend(listing(tmp_path))
         signal.raise_signal(signal.SIGTERM)
 
-    words = [f"--source_dir={market}", f"--output_dir={tmp_path}/out"]
     monkeypatch.setattr(pose_pairs.PhotoStore, "record", terminate)
-    before = signal.getsignal(signal.SIGTERM)
-    try:
-        with pytest.raises(SystemExit) as stop:
-            build_tfrecords.main([*words, f"--image_size={SIZE}"])
-    finally:
-        signal.signal(signal.SIGTERM, before)
+    with pytest.raises(SystemExit) as stop:
+        run_program(market, f"--output_dir={tmp_path}/out")
     assert stop.value.code == 128 + signal.SIGTERM
     assert any("incomplete" in name for name in seen)
     assert listing(tmp_path) == ["source"]
+
+
+def test_the_program_says_what_it_wrote(market, tmp_path, capsys, run_program):
+    assert run_program(market, f"--output_dir={tmp_path}/out") == 0
+    assert f"{tmp_path}/out: 10 pairs" in capsys.readouterr().out
+    assert "metadata.json" in listing(tmp_path / "out")
 
 
 def test_data_land_where_a_link_points_and_the_link_stays(market, tmp_path):
@@ -148,15 +164,22 @@ def test_a_process_of_another_user_is_alive(tmp_path, monkeypatch):
     assert listing(tmp_path) == [other.name]
 
 
-def start_build(source, output, *flags, limit=None):
-    """Starts the program as a user does; `limit` is the largest file it may write."""
-    script = "data_prep/build_tfrecords.py"
-    command = [sys.executable, script, "--dataset=market1501", *flags]
-    command += [f"--source_dir={source}", f"--output_dir={output}"]
-    if limit:
-        command = ["prlimit", f"--fsize={limit}", *command]
+BUILD = """
+import sys
+from data_prep.records import write_dataset
+from tests.data_prep.small_sources import build
+write_dataset._draw = lambda *_: None
+try:
+    build(*sys.argv[1:])
+except ValueError as error:
+    sys.exit(f"error: {error}")
+"""
+
+
+def start_build(source, output):
+    """Builds in a process of its own, without the picture."""
     return subprocess.Popen(
-        [*command, f"--image_size={SIZE}"],
+        [sys.executable, "-c", BUILD, source, output],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -208,19 +231,22 @@ def test_a_file_that_may_not_grow_is_an_error_and_leaves_nothing(
     assert listing(tmp_path) == ["source"]
 
 
-@pytest.mark.skipif(not shutil.which("prlimit"), reason="prlimit sets the limit")
-def test_the_program_says_in_one_line_that_there_is_no_room(large_market, tmp_path):
-    process = start_build(large_market, tmp_path / "out", limit=20_000)
-    assert end_of(process) == (
-        1,
+def test_the_program_says_in_one_line_that_there_is_no_room(
+    large_market, tmp_path, limit_files, capsys, run_program
+):
+    limit_files(20_000)
+    assert run_program(large_market, f"--output_dir={tmp_path}/out") == 1
+    assert capsys.readouterr().err.splitlines()[-1] == (
         f"error: --output_dir={tmp_path}/out: no room to write it: File too large "
-        "(nothing is left of it, and what was there before is unchanged)",
+        "(nothing is left of it, and what was there before is unchanged)"
     )
     assert listing(tmp_path) == ["source"]
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root may mount a small disk")
-def test_a_full_disk_is_an_error_and_leaves_the_old_data_set(large_market, tmp_path):
+def test_a_full_disk_is_an_error_and_leaves_the_old_data_set(
+    large_market, tmp_path, picture
+):
     disk = tmp_path / "disk"
     disk.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(disk)]

@@ -11,13 +11,8 @@ from PIL import Image
 
 from data_prep import build_tfrecords
 from data_prep.pairs import field_protocol
-from data_prep.records import write_dataset
-from data_prep.sources import (
-    deepfashion,
-    deepfashion_names,
-    deepfashion_photos,
-    readers,
-)
+from data_prep.sources import deepfashion, deepfashion_photos, photo_names
+from data_prep.sources.split import Request
 from pg2_jax.keypoints import keypoint_files
 from tests.data_prep.small_sources import pair_names, read_records
 
@@ -31,12 +26,6 @@ NAMES = {
     for view in ("1_front", "2_side", "7_additional")
 }
 TEST = [flat for name, flat in NAMES.items() if name.startswith("MEN")]
-
-
-@pytest.fixture(autouse=True)
-def no_picture(monkeypatch):
-    """Spares the compilation of the body mask, which other tests look at."""
-    monkeypatch.setattr(write_dataset, "_draw", lambda *_: None)
 
 
 def photo(size, seed=0):
@@ -82,11 +71,11 @@ def build(source, output, **changes):
 def test_names():
     for name, flat in NAMES.items():
         for spelling in (f"img/{name}", f"/data/img_highres/{name}", flat):
-            assert deepfashion_names.flat_name(spelling) == flat
-            assert deepfashion_names.identity(spelling) == flat.rsplit("_", 1)[0]
+            assert photo_names.flat_name(spelling) == flat
+            assert photo_names.deepfashion_identity(spelling) == flat.rsplit("_", 1)[0]
         other = flat.replace("fashion", "fasion")
-        assert deepfashion_names.simplify(other) == deepfashion_names.simplify(flat)
-    assert deepfashion_names.flat_name("anna/1_2.jpg") == "anna/1_2.jpg"
+        assert photo_names.simplify(other) == photo_names.simplify(flat)
+    assert photo_names.flat_name("anna/1_2.jpg") == "anna/1_2.jpg"
 
 
 def test_low_res_photos_are_copied_byte_for_byte(tmp_path):
@@ -187,7 +176,7 @@ def _overlapping_lists(source):
 @pytest.mark.parametrize("overlap", [_all_in_one_tree, _overlapping_lists])
 def test_no_photo_is_in_both_splits(tmp_path, overlap):
     source = write_source(tmp_path / "source", tree="img")
-    request = readers.Request(source, [], True, 0, 0, "field", (256, 256))
+    request = Request(source, [], True, 0, 0, "field", (256, 256))
     if changes := overlap(source):
         files = [source / "all.csv"]
         request = dataclasses.replace(request, annotation_files=files)

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from data_prep import build_tfrecords
-from data_prep.records import write_dataset
 from data_prep.sources import pg2_records
 from tests.data_prep.small_sources import (
     HEIGHT,
@@ -23,12 +22,6 @@ from tests.data_prep.small_sources import (
 )
 
 SHARD = "Market1501_{}_00000-of-00001.tfrecord"
-
-
-@pytest.fixture(autouse=True)
-def no_picture(monkeypatch):
-    """Spares the compilation of the body mask, which other tests look at."""
-    monkeypatch.setattr(write_dataset, "_draw", lambda *_: None)
 
 
 def jpeg(seed):

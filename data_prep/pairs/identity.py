@@ -1,0 +1,62 @@
+"""Who is in a photo, and which photos a protocol pairs: both decide the pairs."""
+
+import numpy as np
+
+from data_prep.sources import photo_names
+
+# Whose pairs: those that later papers share (field_protocol.py), or those of PG2's own
+# program (pg2_protocol.py).
+PROTOCOLS = ("field", "pg2")
+UNUSABLE = {"field": "a shoulder or a hip is missing", "pg2": "no point is there"}
+# Right shoulder, left shoulder, right hip, left hip: without the torso a pose says too
+# little.
+REQUIRED_KEYPOINTS = (2, 5, 8, 11)
+# Market-1501: false detections, and people who belong to no identity.
+_JUNK_PREFIXES = ("-1", "0000")
+
+
+def _folder_of(name: str) -> str:
+    person, slash, _ = name.rpartition("/")
+    if not slash:
+        raise ValueError(
+            f"{name!r} names no person: with --dataset=folder it is <person>/<photo>"
+        )
+    return person
+
+
+# How the name of a photo gives the identity of its person.
+_IDENTITY_RULES = {
+    "market1501": lambda name: name.split("_")[0],
+    "deepfashion": photo_names.deepfashion_identity,
+    "folder": _folder_of,
+}
+DATASETS = tuple(_IDENTITY_RULES)
+
+
+def identity_of(name: str, dataset: str) -> str:
+    """Returns the identity of the person in a photo, from the photo's name: a file name
+    (market1501, deepfashion), a path as downloaded (deepfashion), or
+    `<person>/<photo>` (folder)."""
+    return _IDENTITY_RULES[dataset](name)
+
+
+def is_junk(name: str, dataset: str) -> bool:
+    """Whether a name marks a photo of nobody in particular, in market1501 only."""
+    return dataset == "market1501" and name.startswith(_JUNK_PREFIXES)
+
+
+def valid(name: str, keypoints: np.ndarray, dataset: str) -> bool:
+    """Whether the field's protocol pairs a photo with these keypoints, [18, 3] = (x, y,
+    visible)."""
+    return usable(name, keypoints, dataset, "field")
+
+
+def usable(name: str, keypoints: np.ndarray, dataset: str, protocol: str) -> bool:
+    """Whether one of `PROTOCOLS` pairs a photo with these keypoints, [18, 3]."""
+    visible = keypoints[:, 2]
+    posed = (
+        visible[list(REQUIRED_KEYPOINTS)].all()
+        if protocol == "field"
+        else visible.any()
+    )
+    return bool(posed) and not is_junk(name, dataset)

@@ -6,12 +6,13 @@ OUT := quickstart
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart notebooks test check clean
+.PHONY: help quickstart notebooks test test_slow check clean
 
 help:
-	@echo "make quickstart  draw people, train both stages of PG2, evaluate: one picture"
+	@echo "make quickstart  generate people, train both stages of PG2, evaluate: one picture"
 	@echo "make notebooks   the quickstart if needed, then executes experiments/notebooks"
 	@echo "make test        install what the tests need, check the code, run the tests"
+	@echo "make test_slow   the tests that take minutes: kills, several processes, notebooks"
 	@echo "make clean       remove the quickstart's folder, $(OUT)/"
 
 # Touched only when everything is in; a broken install is repeated.
@@ -46,8 +47,13 @@ $(OUT)/run/metrics.json:
 	$(MAKE) quickstart
 
 # A file's tests share what they train, so one process runs them all.
+PYTEST := $(RUN) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
 test: check
-	$(RUN) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(PYTEST)
+
+test_slow: $(STAMP)
+	$(PYTEST) -m slow
 
 check: $(STAMP)
 	$(VENV)/bin/ruff format --check .

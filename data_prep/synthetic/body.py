@@ -1,4 +1,4 @@
-"""The 3-D skeleton of the procedural people: poses and forward kinematics.
+"""The 3-D skeleton of the synthetic people: poses and forward kinematics.
 
 Body coordinates: x to the person's left, y up, z to the front, in metres. Seen by
 a camera in front, x is right in the image and a larger z is nearer.
@@ -36,52 +36,64 @@ _ARMS = {
     "run": ((0.2, -0.8, -0.5), (0.0, -0.1, 0.9)),
 }
 # Arms that move together (right, left), and how often.
-_ARM_PAIRS = (
-    (("hang", "hang"), 5),
-    (("pocket", "pocket"), 1.5),
-    (("hip", "hip"), 1.5),
-    (("hip", "hang"), 1.5),
-    (("raise", "raise"), 1),
-    (("raise", "hang"), 1),
-    (("wave", "hang"), 2),
-    (("wave", "wave"), 0.7),
-    (("side", "side"), 1),
-    (("cross", "cross"), 2),
-    (("reach", "reach"), 1),
-    (("reach", "hang"), 1),
-    (("carry", "carry"), 1.5),
-    (("carry", "hang"), 1.5),
-    (("phone", "hang"), 2),
-    (("phone", "pocket"), 1),
-    (("back", "back"), 1),
-    (("point", "hang"), 1.2),
-    (("chin", "cross"), 1),
-    (("run", "carry"), 1),
+_ARM_PAIRS = {
+    ("hang", "hang"): 5,
+    ("pocket", "pocket"): 1.5,
+    ("hip", "hip"): 1.5,
+    ("hip", "hang"): 1.5,
+    ("raise", "raise"): 1,
+    ("raise", "hang"): 1,
+    ("wave", "hang"): 2,
+    ("wave", "wave"): 0.7,
+    ("side", "side"): 1,
+    ("cross", "cross"): 2,
+    ("reach", "reach"): 1,
+    ("reach", "hang"): 1,
+    ("carry", "carry"): 1.5,
+    ("carry", "hang"): 1.5,
+    ("phone", "hang"): 2,
+    ("phone", "pocket"): 1,
+    ("back", "back"): 1,
+    ("point", "hang"): 1.2,
+    ("chin", "cross"): 1,
+    ("run", "carry"): 1,
+}
+
+# Lengths of upper arm and forearm, of thigh and shin, for a stature of 1.75 m.
+_ARM_LENGTHS = np.array([[0.285], [0.25]])
+_LEG_LENGTHS = np.array([[0.43], [0.42]])
+_LIMB_JOINTS = (
+    *("shoulder", "elbow", "wrist", "hand"),
+    *("hip", "knee", "ankle", "toe"),
 )
+# From the centre of the head, in its frame.
+_HEAD = {
+    "head": (0, 0, 0),
+    "crown": (0, 0.125, 0),
+    "nose": (0, -0.02, 0.108),
+    "r_eye": (-0.032, 0.018, 0.082),
+    "l_eye": (0.032, 0.018, 0.082),
+    "r_ear": (-0.078, 0.0, -0.005),
+    "l_ear": (0.078, 0.0, -0.005),
+}
 
 
 @dataclasses.dataclass(frozen=True)
 class Pose:
-    """Joint angles in radians and limb directions of one picture.
+    """Limb directions and joint angles, in radians, of one picture.
 
-    Attributes:
-        arms: [2, 2, 3] right and left; upper arm and forearm; direction as
-            (outward, up, forward) in the chest frame, any length.
-        legs: [2, 2, 3] the same for thigh and shin in the pelvis frame.
-        yaw: turn of the body; 0 faces the camera, pi/2 faces the image's right.
-        lean: forward bend of the chest; sway: its bend to the left.
-        twist: turn of the chest against the pelvis.
-        head_turn: turn of the head against the chest; head_nod: its forward tilt.
+    A limb's direction is (outward, up, forward), of any length, in the frame of the
+    chest for arms and of the pelvis for legs.
     """
 
-    arms: np.ndarray
-    legs: np.ndarray
-    yaw: float
-    lean: float = 0.0
-    sway: float = 0.0
-    twist: float = 0.0
-    head_turn: float = 0.0
-    head_nod: float = 0.0
+    arms: np.ndarray  # [2, 2, 3] right and left; upper arm and forearm
+    legs: np.ndarray  # [2, 2, 3] right and left; thigh and shin
+    yaw: float  # turn of the body; 0 faces the camera, pi/2 the image's right
+    lean: float = 0.0  # forward bend of the chest
+    sway: float = 0.0  # bend of the chest to the left
+    twist: float = 0.0  # turn of the chest against the pelvis
+    head_turn: float = 0.0  # turn of the head against the chest
+    head_nod: float = 0.0  # forward tilt of the head
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,31 +110,32 @@ class Skeleton:
     joints: dict[str, np.ndarray]
     frames: dict[str, np.ndarray]
 
-    def turned(self, rotation: np.ndarray) -> "Skeleton":
-        """The skeleton after the [3, 3] rotation about the origin."""
-        joints = {name: rotation @ point for name, point in self.joints.items()}
-        frames = {name: rotation @ frame for name, frame in self.frames.items()}
-        return Skeleton(joints, frames)
-
 
 def standing_pose(
     arms: str | tuple[str, str] = "hang", yaw: float = 0.0, apart: float = 0.06
 ) -> Pose:
     """A person standing upright with both arms, or the right and the left one, in named
-    positions of `_ARMS`; each leg goes outward by `apart` of its length."""
+    positions; each leg goes outward by `apart` of its length."""
     legs = np.array([[[apart, -1.0, 0.0], [apart / 3, -1.0, -0.02]]] * 2)
     names = (arms, arms) if isinstance(arms, str) else arms
     return Pose(arms=np.array([_ARMS[name] for name in names]), legs=legs, yaw=yaw)
 
 
+def walking_pose(phase: float, yaw: float) -> Pose:
+    """A step of a walk, the arms swinging; 2 pi of the phase are two steps."""
+    arms = np.array([_ARMS["hang"]] * 2)
+    arms[:, :, 2] += _arm_swing(0.45 * np.sin(phase))
+    return Pose(arms=arms, legs=_walking_legs(0.45, phase), yaw=yaw, lean=0.04)
+
+
 def sample_pose(rng: np.random.Generator, yaw: float) -> Pose:
-    """Draws a standing or walking pose with arms in one of many positions."""
+    """A random standing or walking pose with arms in one of many positions."""
     if rng.random() < 0.5:
         phase = rng.uniform(0, 2 * np.pi)
-        legs = walking_legs(rng.uniform(0.25, 0.55), phase)
+        legs = _walking_legs(rng.uniform(0.25, 0.55), phase)
         swing = 0.45 * np.sin(phase)
     else:
-        legs, swing = _standing_legs(rng), 0.0
+        legs, swing = _sample_standing_legs(rng), 0.0
     return Pose(
         arms=_sample_arms(rng, swing),
         legs=legs,
@@ -137,36 +150,26 @@ def sample_pose(rng: np.random.Generator, yaw: float) -> Pose:
 
 def _sample_arms(rng: np.random.Generator, swing: float) -> np.ndarray:
     """Named positions, mixed with hanging arms, mirrored at random, jittered."""
-    weights = np.array([weight for _, weight in _ARM_PAIRS])
-    names = _ARM_PAIRS[rng.choice(len(_ARM_PAIRS), p=weights / weights.sum())][0]
+    weights = np.array(list(_ARM_PAIRS.values()))
+    names = list(_ARM_PAIRS)[rng.choice(len(_ARM_PAIRS), p=weights / weights.sum())]
     if rng.random() < 0.5:
         names = names[::-1]
     strength = min(1.0, rng.uniform(0.7, 1.3))
-    arms = np.empty((2, 2, 3))
-    for side, name in enumerate(names):
-        arms[side] = strength * np.array(_ARMS[name])
-        arms[side] += (1 - strength) * np.array(_ARMS["hang"])
-        if name == "hang":
-            arms[side, :, 2] += _swing(side, swing)
+    arms = strength * np.array([_ARMS[name] for name in names])
+    arms += (1 - strength) * np.array(_ARMS["hang"])
+    hanging = np.array([name == "hang" for name in names])
+    arms[hanging, :, 2] += _arm_swing(swing)[hanging]
     return arms + rng.normal(0, 0.07, arms.shape)
 
 
-def _swing(side: int, swing: float) -> np.ndarray:
-    """What an arm's two bones swing forward, against the leg of their side."""
-    both = np.array((swing, swing + abs(swing))) * (1 if side == 0 else -1)
-    return both + np.array((0.0, 0.1))
+def _arm_swing(swing: float) -> np.ndarray:
+    """[2, 2] what upper arm and forearm of the right and the left side go forward,
+    against the leg of their side."""
+    bones = np.array((swing, swing + abs(swing)))
+    return np.stack([bones, -bones]) + np.array((0.0, 0.1))
 
 
-def walking_pose(phase: float, yaw: float, stride: float = 0.45) -> Pose:
-    """A step of a walk, the arms swinging; the arguments are those of `walking_legs`
-    and `Pose`."""
-    arms = np.array([_ARMS["hang"]] * 2)
-    for side in (0, 1):
-        arms[side, :, 2] += _swing(side, 0.45 * np.sin(phase))
-    return Pose(arms=arms, legs=walking_legs(stride, phase), yaw=yaw, lean=0.04)
-
-
-def walking_legs(stride: float, phase: float) -> np.ndarray:
+def _walking_legs(stride: float, phase: float) -> np.ndarray:
     """Legs at a phase of the gait; the right leg is back when sin(phase) > 0.
 
     Args:
@@ -184,7 +187,7 @@ def walking_legs(stride: float, phase: float) -> np.ndarray:
     return legs
 
 
-def _standing_legs(rng: np.random.Generator) -> np.ndarray:
+def _sample_standing_legs(rng: np.random.Generator) -> np.ndarray:
     """Two straight legs, more or less apart, sometimes with one knee bent."""
     apart = rng.choice((0.04, 0.12, 0.28), p=(0.5, 0.35, 0.15))
     legs = np.array([[[apart, -1.0, 0.02], [apart, -1.0, -0.03]]] * 2)
@@ -207,34 +210,33 @@ def rotation(axis: int, angle: float) -> np.ndarray:
 
 def build_skeleton(look: looks.Look, pose: Pose) -> Skeleton:
     """Forward kinematics from the pelvis outwards, the pelvis at the origin."""
-    size = look.stature / 1.75
+    size = look.size
     pelvis = rotation(1, pose.yaw)
     bend = rotation(0, pose.lean) @ rotation(2, pose.sway)
     chest = pelvis @ bend @ rotation(1, pose.twist)
     head = chest @ rotation(1, pose.head_turn) @ rotation(0, pose.head_nod)
-    joints = {"pelvis": np.zeros(3)}
-    joints["waist"] = pelvis @ (0, 0.17 * size, 0) + chest @ (0, 0.03 * size, 0)
-    joints["neck"] = joints["waist"] + chest @ (0, 0.31 * size, 0)
-    for side, sign in (("r", -1), ("l", 1)):
+    waist = pelvis @ (0, 0.17 * size, 0) + chest @ (0, 0.03 * size, 0)
+    neck = waist + chest @ (0, 0.31 * size, 0)
+    centre = neck + chest @ (0, 0.085 * size, 0.005) + head @ (0, 0.115 * size, 0.025)
+    joints = {"pelvis": np.zeros(3), "waist": waist, "neck": neck}
+    joints |= {
+        name: centre + head @ (np.array(offset) * size)
+        for name, offset in _HEAD.items()
+    }
+    for index, (side, sign) in enumerate((("r", -1), ("l", 1))):
         mirror = np.array((sign, 1, 1))
-        arm, leg = (limbs[0 if sign < 0 else 1] for limbs in (pose.arms, pose.legs))
-        arms = _unit(arm * mirror) @ chest.T * np.array([[0.285], [0.25]]) * size
-        legs = _unit(leg * mirror) @ pelvis.T * np.array([[0.43], [0.42]]) * size
-        shoulder = joints["neck"] + chest @ (sign * look.shoulder_half * size, 0, 0)
+        arm, leg = pose.arms[index] * mirror, pose.legs[index] * mirror
+        arm = _unit(arm) @ chest.T * _ARM_LENGTHS * size
+        leg = _unit(leg) @ pelvis.T * _LEG_LENGTHS * size
+        shoulder = neck + chest @ (sign * look.shoulder_half * size, 0, 0)
         hip = pelvis @ (sign * look.hip_half * size, -0.01, 0)
-        joints |= _chain(side, ("shoulder", "elbow", "wrist"), shoulder, arms)
-        joints |= _chain(side, ("hip", "knee", "ankle"), hip, legs)
-        joints[f"{side}_hand"] = joints[f"{side}_wrist"] + _unit(arms[1]) * 0.09 * size
-        joints[f"{side}_toe"] = joints[f"{side}_ankle"] + _toe(pelvis, legs[1], size)
-    joints |= _head_joints(joints["neck"], chest, head, size)
+        hand, toe = _unit(arm[1]) * 0.09 * size, _toe(pelvis, leg[1], size)
+        # Each joint is its predecessor's place plus the bone between them.
+        arm_joints = np.cumsum([shoulder, *arm, hand], axis=0)
+        leg_joints = np.cumsum([hip, *leg, toe], axis=0)
+        for name, point in zip(_LIMB_JOINTS, [*arm_joints, *leg_joints], strict=True):
+            joints[f"{side}_{name}"] = point
     return Skeleton(joints, {"pelvis": pelvis, "chest": chest, "head": head})
-
-
-def _chain(
-    side: str, names: tuple[str, ...], root: np.ndarray, bones: np.ndarray
-) -> dict[str, np.ndarray]:
-    points = (root, root + bones[0], root + bones[0] + bones[1])
-    return {f"{side}_{name}": point for name, point in zip(names, points, strict=True)}
 
 
 def _toe(pelvis: np.ndarray, shin: np.ndarray, size: float) -> np.ndarray:
@@ -243,26 +245,6 @@ def _toe(pelvis: np.ndarray, shin: np.ndarray, size: float) -> np.ndarray:
     tilt = min(0.0, float(_unit(shin) @ front)) * 0.8
     toe = front * np.cos(tilt) + np.array((0, 1.0, 0)) * (np.sin(tilt) - 0.3)
     return _unit(toe) * 0.17 * size
-
-
-def _head_joints(
-    neck: np.ndarray, chest: np.ndarray, head: np.ndarray, size: float
-) -> dict[str, np.ndarray]:
-    """Head centre, crown and the five points of the face."""
-    centre = neck + chest @ (0, 0.085 * size, 0.005) + head @ (0, 0.115 * size, 0.025)
-    points = {
-        "head": (0, 0, 0),
-        "crown": (0, 0.125, 0),
-        "nose": (0, -0.02, 0.108),
-        "r_eye": (-0.032, 0.018, 0.082),
-        "l_eye": (0.032, 0.018, 0.082),
-        "r_ear": (-0.078, 0.0, -0.005),
-        "l_ear": (0.078, 0.0, -0.005),
-    }
-    return {
-        name: centre + head @ (np.array(offset) * size)
-        for name, offset in points.items()
-    }
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:

@@ -114,13 +114,15 @@ def _see(
     pitch = camera.pitch + rng.normal(0, 0.03)
     roll = rng.normal(0, 0.02)
     turn = body.rotation(2, roll) @ body.rotation(0, pitch)
-    skeleton = skeleton.turned(turn)
     distance = camera.distance * rng.uniform(0.8, 1.2)
-    joints = {
-        name: point * (distance / (distance - point[2]))
-        for name, point in skeleton.joints.items()
-    }
-    return body.Skeleton(joints, skeleton.frames)
+    turned = {name: turn @ point for name, point in skeleton.joints.items()}
+    return body.Skeleton(
+        joints={
+            name: point * (distance / (distance - point[2]))
+            for name, point in turned.items()
+        },
+        frames={name: turn @ frame for name, frame in skeleton.frames.items()},
+    )
 
 
 def _frame(

@@ -1,75 +1,171 @@
-"""Puts flesh and clothes on a skeleton: torso, head, arms, legs, hair and bags."""
+"""Puts flesh and clothes on a skeleton: a person as about thirty solid parts.
 
-from typing import Any
+Half spaces are (nx, ny, nz, c), meaning n.p > c, with p in the frame of a bone.
+Numbers are metres for a stature of 1.75 m; `Bone` scales them.
+"""
+
+import dataclasses
+import enum
 
 import numpy as np
 
 from data_prep.synthetic.body import Skeleton
 from data_prep.synthetic.looks import Look
-from data_prep.synthetic.shapes import (
-    NEVER,
-    Bone,
-    Group,
-    Material,
-    Part,
-    bone_frame,
-    cross,
+
+NEVER = (0.0, 0.0, 0.0, 1.0)  # a half space that holds no point
+_ROUND = (1.0, 1.0, 1.0)
+_BEHIND = (0, 0, 1, 0.02)  # cuts off what is in front
+
+# Start, end (None for the nape), radii, squash and clip of what hangs behind.
+_HAIR_BEHIND: dict[str, tuple] = {
+    "bob": ((0, 0, -0.03), (0, -0.1, -0.025), (0.1, 0.088), (0.95, 0.85, 0.6), _BEHIND),
+    "long": ((0, 0, -0.03), None, (0.102, 0.085), (0.95, 0.7, 0.8), _BEHIND),
+    "ponytail": ((0, 0.05, -0.115), None, (0.035, 0.028), _ROUND, NEVER),
+    "bun": ((0, 0.1, -0.1), (0, 0.11, -0.1), (0.05, 0.05), _ROUND, NEVER),
+}
+# Start, end, radii and squash of the parts of a bag on the left side.
+_BAGS: dict[str, list[tuple]] = {
+    "backpack": [
+        ((0, -0.12, -0.17), (0, -0.33, -0.17), (0.135, 0.145), (1, 0.62, 0.6)),
+        ((0, -0.28, -0.24), (0, -0.36, -0.24), (0.09, 0.095), (1, 0.5, 0.6)),
+    ],
+    "shoulder": [
+        ((0.21, -0.5, -0.03), (0.22, -0.62, -0.02), (0.1, 0.11), (0.45, 1.15, 0.6))
+    ],
+    "hand": [((0, -0.15, 0), (0, -0.24, 0), (0.1, 0.11), (0.5, 1.1, 0.7))],
+}
+
+# What a part belongs to, for deciding which joints it hides.
+Group = enum.IntEnum(
+    "Group",
+    ["HEAD", "TORSO", "R_ARM", "L_ARM", "R_LEG", "L_LEG", "SKIRT", "BAG"],
+    start=0,
 )
 
 
+class Material(enum.IntEnum):
+    """Index into the colours of a look, see `paint`."""
+
+    SKIN = 0
+    HAIR = 1
+    SHIRT = 2
+    ACCENT = 3
+    TROUSERS = 4
+    SHOES = 5
+    SOLES = 6
+    BAG = 7
+    HAT = 8
+    FACE = 9
+    SOCKS = 10
+
+
+@dataclasses.dataclass(frozen=True)
+class Bone:
+    """What parts are placed by: a frame, which is that of their texture, too."""
+
+    origin: np.ndarray  # [3] in metres
+    frame: np.ndarray  # [3, 3] columns x (left), y (up), z (front)
+    size: float  # factor on all offsets and radii
+    group: Group
+    girth: float = 1.0  # further factor on the radii
+
+    def part(
+        self,
+        start: tuple[float, ...] | np.ndarray,
+        end: tuple[float, ...] | np.ndarray,
+        radii: tuple[float, float],
+        material: Material,
+        squash: tuple[float, float, float] = _ROUND,
+        *,
+        across: np.ndarray | None = None,
+        clip: tuple[float, ...] = NEVER,
+        other: Material = Material.SKIN,
+        cut: tuple[float, ...] = NEVER,
+    ) -> "Part":
+        """A part between two points: offsets as tuples or positions as arrays."""
+        scale = self.size * self.girth
+        return Part(
+            bone=self,
+            start=start if isinstance(start, np.ndarray) else self.at(start),
+            end=end if isinstance(end, np.ndarray) else self.at(end),
+            radii=(radii[0] * scale, radii[1] * scale),
+            material=material,
+            squash=squash,
+            across=self.frame[:, 0] if across is None else across,
+            clip=(*clip[:3], clip[3] * self.size),
+            other=other,
+            cut=(*cut[:3], cut[3] * self.size),
+        )
+
+    def at(self, offset: tuple[float, ...]) -> np.ndarray:
+        """[3] position of an offset in this frame."""
+        return self.origin + self.frame @ (np.array(offset) * self.size)
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """A tapered capsule with elliptic cross-section, cut by planes; in metres."""
+
+    bone: Bone
+    start: np.ndarray  # [3] centre of the first ball
+    end: np.ndarray  # [3] centre of the second ball
+    radii: tuple[float, float]  # of the first and second ball
+    material: Material
+    squash: tuple[float, float, float]  # extent along across, third axis, length
+    across: np.ndarray  # [3] direction of the first axis of the cross-section
+    clip: tuple[float, ...]  # half space that is cut away
+    other: Material
+    cut: tuple[float, ...]  # half space that is made of the other material
+
+
 def build_parts(look: Look, skeleton: Skeleton) -> list[Part]:
-    """All parts of a person, about thirty, in the coordinates of the skeleton."""
-    size = look.stature / 1.75
-    head = Bone(skeleton.joints["head"], skeleton.frames["head"], size, Group.HEAD)
-    parts = _torso(look, skeleton, size) + _head(look, head)
+    """All parts of a person in the coordinates of the skeleton."""
+    joints, frames = skeleton.joints, skeleton.frames
+    head = Bone(joints["head"], frames["head"], look.size, Group.HEAD)
+    parts = _torso(look, skeleton) + _head(look, head)
     for side in "rl":
-        parts += _arm(look, skeleton, size, side) + _leg(look, skeleton, size, side)
+        parts += _arm(look, skeleton, side) + _leg(look, skeleton, side)
     parts += _cap(head) if look.hair_style == "cap" else _hair(look, head, skeleton)
     if look.skirt:
-        parts.append(_skirt(look, skeleton, size))
-    return parts + _bag(look, skeleton, size)
+        parts.append(_skirt(look, skeleton))
+    return parts + _bag(look, skeleton)
 
 
-def _torso(look: Look, skeleton: Skeleton, size: float) -> list[Part]:
-    """Chest, belly, hips, shoulders and neck.
+def _torso(look: Look, skeleton: Skeleton) -> list[Part]:
+    """Chest, belly, hips, neck in its collar, slopes to the shoulders, bust.
 
     All use the chest frame with its origin at the neck for the texture, so that
     the patterns of the upper garment run over them without a seam.
     """
-    joints, shirt = skeleton.joints, Material.SHIRT
-    frame, pelvis_frame = skeleton.frames["chest"], skeleton.frames["pelvis"]
-    chest = Bone(joints["neck"], frame, size, Group.TORSO, look.girth)
+    joints, frames, shirt = skeleton.joints, skeleton.frames, Material.SHIRT
     waist, pelvis = joints["waist"], joints["pelvis"]
-    lap = pelvis - pelvis_frame[:, 1] * 0.015 * size
-    across = pelvis_frame[:, 0]
+    chest = Bone(joints["neck"], frames["chest"], look.size, Group.TORSO, look.girth)
+    across, up, _ = frames["pelvis"].T
+    lap = pelvis - up * 0.015 * look.size
     wide, hips = look.shoulder_half, look.hip_half + 0.075
     narrow = wide * (0.76 if look.bust else 0.85)
-    low = hips, hips * 0.97
-    below: dict[str, Any] = {
-        "other": shirt if look.dress else Material.TROUSERS,
-        "cut": (0, -1, 0, 0.5 + look.hem),
-    }
-    return [
+    below = shirt if look.dress else Material.TROUSERS
+    belly, loins = (narrow, hips), (hips, hips * 0.97)
+    hem, collar = (0, -1, 0, 0.5 + look.hem), (0, -1, 0.35, -0.035)
+    nape, neck = (0, -0.02, -0.01), (0.062, 0.052)
+    parts = [
         chest.part((0, -0.11, 0), waist, (wide, narrow), shirt, (1, 0.66, 0.58)),
-        chest.part(waist, pelvis, (narrow, hips), shirt, (1, 0.68, 0.5), **below),
-        chest.part(pelvis, lap, low, shirt, (1, 0.74, 0.45), across=across, **below),
-        *_shoulders(look, chest, joints["head"]),
+        chest.part(waist, pelvis, belly, shirt, (1, 0.68, 0.5), other=below, cut=hem),
+        chest.part(
+            *(pelvis, lap, loins, shirt, (1, 0.74, 0.45)),
+            across=across,
+            other=below,
+            cut=hem,
+        ),
+        chest.part(nape, joints["head"], neck, Material.SKIN, other=shirt, cut=collar),
     ]
-
-
-def _shoulders(look: Look, chest: Bone, head: np.ndarray) -> list[Part]:
-    """The slopes from neck to shoulders, the neck in its collar, the bust."""
-    shirt, wide = Material.SHIRT, look.shoulder_half
-    nape, collar = (0, -0.02, -0.01), (0, -1, 0.35, -0.035)
-    radii = 0.062, 0.052
-    parts = [chest.part(nape, head, radii, Material.SKIN, other=shirt, cut=collar)]
     for sign in (-1, 1):
         end = (sign * wide * 0.85, -0.012, -0.008)
-        parts.append(chest.part((0, 0.0, -0.012), end, (0.075, 0.056), shirt))
+        parts.append(chest.part((0, 0, -0.012), end, (0.075, 0.056), shirt))
     if look.bust:
-        radii = (wide * 0.5 + look.bust,) * 2
-        squash = (1.1, 1, 0.6)
-        parts.append(chest.part((0, -0.12, 0), (0, -0.17, 0), radii, shirt, squash))
+        radius = wide * 0.5 + look.bust
+        ends = (0, -0.12, 0), (0, -0.17, 0)
+        parts.append(chest.part(*ends, (radius, radius), shirt, (1.1, 1, 0.6)))
     return parts
 
 
@@ -78,12 +174,11 @@ def _head(look: Look, head: Bone) -> list[Part]:
     skin, face, hair = Material.SKIN, Material.FACE, Material.HAIR
     scalp = NEVER if look.hair_style == "cap" else (0, 0.6, -0.8, -0.032)
     beard = (0, -1, -0.35, 0.035) if look.beard else NEVER
-    skull = (0, 0.03, -0.012), (0, 0.02, -0.008)
-    jaw = (0, 0, 0.018), (0, -0.085, 0.052)
-    round_skull = (0.83, 1, 1)
+    skull = (0, 0.03, -0.012), (0, 0.02, -0.008), (0.092, 0.092)
+    jaw = (0, 0, 0.018), (0, -0.085, 0.052), (0.07, 0.038)
     parts = [
-        head.part(*skull, (0.092, 0.092), face, round_skull, other=hair, cut=scalp),
-        head.part(*jaw, (0.07, 0.038), face, other=hair, cut=beard),
+        head.part(*skull, face, (0.83, 1, 1), other=hair, cut=scalp),
+        head.part(*jaw, face, other=hair, cut=beard),
         head.part((0, 0.015, 0.088), (0, -0.018, 0.1), (0.009, 0.015), skin),
     ]
     for sign in (-1, 1):
@@ -92,31 +187,17 @@ def _head(look: Look, head: Bone) -> list[Part]:
     return parts
 
 
-def _covers(total: float) -> tuple[float, float]:
-    """Splits a length in bones into the covered shares of two bones."""
-    return min(total, 1.0), min(max(total - 1.0, 0.0), 1.0)
-
-
-def _bare_below(cover: float, length: float) -> tuple[float, ...]:
-    """Where bare skin begins; a fully covered bone has none, not even at its ball."""
-    return (0, -1, 0, cover * length) if cover < 1 else NEVER
-
-
-def _arm(look: Look, skeleton: Skeleton, size: float, side: str) -> list[Part]:
+def _arm(look: Look, skeleton: Skeleton, side: str) -> list[Part]:
     """Upper arm, forearm and hand; a short sleeve is a solid of its own."""
-    shoulder, elbow, wrist, hand = (
-        skeleton.joints[f"{side}_{name}"]
-        for name in ("shoulder", "elbow", "wrist", "hand")
-    )
-    group = Group.R_ARM if side == "r" else Group.L_ARM
-    body = skeleton.frames["chest"]
-    upper = Bone(shoulder, bone_frame(shoulder, elbow, body), size, group, look.girth)
-    fore = Bone(elbow, bone_frame(elbow, wrist, body), size, group, look.girth)
+    names = ("shoulder", "elbow", "wrist", "hand")
+    shoulder, elbow, wrist, hand = (skeleton.joints[f"{side}_{name}"] for name in names)
+    group, body = Group[f"{side.upper()}_ARM"], skeleton.frames["chest"]
+    upper = _limb(look, shoulder, elbow, body, group)
+    fore = _limb(look, elbow, wrist, body, group)
     cloth = Material.ACCENT if look.contrast_sleeves else Material.SHIRT
-    covers = _covers(look.sleeve)
+    covers, cuts = _clothing(look.sleeve, (0.285, 0.25))
     loose = 1 + 0.5 * (look.looseness - 0.95)
     wide, low = (loose if cover else 1.0 for cover in covers)
-    cuts = _bare_below(covers[0], 0.285), _bare_below(covers[1], 0.25)
     palm = wrist + (hand - wrist) * 0.25
     parts = [
         upper.part(shoulder, elbow, (0.061 * wide, 0.048 * low), cloth, cut=cuts[0]),
@@ -129,19 +210,17 @@ def _arm(look: Look, skeleton: Skeleton, size: float, side: str) -> list[Part]:
     return parts
 
 
-def _leg(look: Look, skeleton: Skeleton, size: float, side: str) -> list[Part]:
+def _leg(look: Look, skeleton: Skeleton, side: str) -> list[Part]:
     """Thigh, shin and shoe; the legs of shorts are solids of their own."""
-    hip, knee, ankle, toe = (
-        skeleton.joints[f"{side}_{name}"] for name in ("hip", "knee", "ankle", "toe")
-    )
-    group = Group.R_LEG if side == "r" else Group.L_LEG
-    body, cloth = skeleton.frames["pelvis"], Material.TROUSERS
-    thigh = Bone(hip, bone_frame(hip, knee, body), size, group, look.girth)
-    shin = Bone(knee, bone_frame(knee, ankle, body), size, group, look.girth)
-    covers = _covers(look.leg_cover)
+    names = ("hip", "knee", "ankle", "toe")
+    hip, knee, ankle, toe = (skeleton.joints[f"{side}_{name}"] for name in names)
+    group, body = Group[f"{side.upper()}_LEG"], skeleton.frames["pelvis"]
+    thigh = _limb(look, hip, knee, body, group)
+    shin = _limb(look, knee, ankle, body, group)
+    cloth = Material.TROUSERS
+    covers, cuts = _clothing(look.leg_cover, (0.43, 0.42))
     loose = look.looseness if covers[1] and not look.skirt else 1.0
     calf = (0.065 * loose, 0.053 * loose) if covers[1] else (0.06, 0.041)
-    cuts = _bare_below(covers[0], 0.43), _bare_below(covers[1], 0.42)
     top = hip + (knee - hip) * 0.08
     parts = [
         thigh.part(top, knee, (0.09, 0.065 * loose), cloth, cut=cuts[0]),
@@ -152,20 +231,33 @@ def _leg(look: Look, skeleton: Skeleton, size: float, side: str) -> list[Part]:
         parts.append(shin.part(*ends, (0.055, 0.046), Material.SKIN))
     if 0 < covers[0] < 1 and not look.skirt:
         parts.append(thigh.part(top, knee, (0.096, 0.093), cloth, clip=cuts[0]))
-    return parts + _shoe(ankle, toe, size, group)
+    return parts + _shoe(Bone(ankle, _foot_frame(ankle, toe), look.size, group))
 
 
-def _shoe(ankle: np.ndarray, toe: np.ndarray, size: float, group: Group) -> list[Part]:
+def _limb(
+    look: Look, top: np.ndarray, low: np.ndarray, body: np.ndarray, group: Group
+) -> Bone:
+    return Bone(top, _bone_frame(top, low, body), look.size, group, look.girth)
+
+
+def _clothing(total: float, lengths: tuple[float, float]) -> tuple[list, list]:
+    """Splits a length in bones into the covered shares of two bones, and the half
+    spaces where their bare skin begins."""
+    covers = [min(total, 1.0), min(max(total - 1.0, 0.0), 1.0)]
+    # A fully covered bone has no bare skin, not even at its ball.
+    cuts = [
+        (0, -1, 0, cover * length) if cover < 1 else NEVER
+        for cover, length in zip(covers, lengths, strict=True)
+    ]
+    return covers, cuts
+
+
+def _shoe(shoe: Bone) -> list[Part]:
     """A shoe with a sole, and the ankle in a sock."""
-    forward = (toe - ankle) / np.linalg.norm(toe - ankle)
-    left = cross(np.array((0, 1.0, 0)), forward)
-    left /= np.linalg.norm(left)
-    frame = np.stack([left, cross(forward, left), forward], axis=1)
-    shoe = Bone(ankle, frame, size, group)
-    leather, sole, sock = Material.SHOES, Material.SOLES, Material.SOCKS
     foot = (0, -0.022, -0.03), (0, -0.01, 0.135), (0.054, 0.044)
     shaft = (0, 0.05, -0.01), (0, -0.01, -0.01), (0.041, 0.046)
     ground, rim = (0, -1, -0.12, 0.036), (0, 1, 0, 0.03)
+    leather, sole, sock = Material.SHOES, Material.SOLES, Material.SOCKS
     return [
         shoe.part(*foot, leather, (0.95, 0.85, 1), other=sole, cut=ground),
         shoe.part(*shaft, leather, other=sock, cut=rim),
@@ -181,72 +273,83 @@ def _hair(look: Look, head: Bone, skeleton: Skeleton) -> list[Part]:
     ends = (0, 0.04, -0.016), (0, 0.02, -0.02)
     open_face = (0, -0.55, 0.83, 0.036)
     parts = [head.part(*ends, radii, hair, (0.84, 1, 1), clip=open_face)]
-    down = skeleton.frames["chest"] @ (0, -0.12 * head.size, -0.1 * head.size)
-    nape = skeleton.joints["neck"] + down
-    behind = (0, 0, 1, 0.02)
-    crown = (0, 0, -0.03)
-    if style == "bob":
-        low, squash = (0, -0.1, -0.025), (0.95, 0.85, 0.6)
-        parts.append(head.part(crown, low, (0.1, 0.088), hair, squash, clip=behind))
-    elif style == "long":
-        squash = (0.95, 0.7, 0.8)
-        parts.append(head.part(crown, nape, (0.102, 0.085), hair, squash, clip=behind))
-    elif style == "ponytail":
-        parts.append(head.part((0, 0.05, -0.115), nape, (0.035, 0.028), hair))
-    elif style == "bun":
-        parts.append(head.part((0, 0.1, -0.1), (0, 0.11, -0.1), (0.05, 0.05), hair))
+    if style in _HAIR_BEHIND:
+        top, low, radii, squash, clip = _HAIR_BEHIND[style]
+        if low is None:
+            down = (0, -0.12 * head.size, -0.1 * head.size)
+            low = skeleton.joints["neck"] + skeleton.frames["chest"] @ down
+        parts.append(head.part(top, low, radii, hair, squash, clip=clip))
     return parts
 
 
 def _cap(head: Bone) -> list[Part]:
     """A cap with a visor, and short hair below it."""
-    top = (0, 0.045, -0.012), (0, 0.035, -0.012)
-    visor = (0, 0.06, 0.06), (0, 0.048, 0.12)
+    top = (0, 0.045, -0.012), (0, 0.035, -0.012), (0.1, 0.1)
+    visor = (0, 0.06, 0.06), (0, 0.048, 0.12), (0.06, 0.05)
     below = (0, 0.02, -0.018), (0, -0.03, -0.02), (0.094, 0.075)
     hat, hair = Material.HAT, Material.HAIR
     return [
-        head.part(*top, (0.1, 0.1), hat, (0.84, 1.02, 0.9), clip=(0, -1, 0.15, -0.05)),
-        head.part(*visor, (0.06, 0.05), hat, (1, 0.16, 1)),
+        head.part(*top, hat, (0.84, 1.02, 0.9), clip=(0, -1, 0.15, -0.05)),
+        head.part(*visor, hat, (1, 0.16, 1)),
         head.part(*below, hair, (0.85, 1, 1), clip=(0, 0, 1, 0)),
     ]
 
 
-def _skirt(look: Look, skeleton: Skeleton, size: float) -> Part:
+def _skirt(look: Look, skeleton: Skeleton) -> Part:
     """A skirt from the waist that follows both thighs; open below."""
-    joints, body = skeleton.joints, skeleton.frames["pelvis"]
-    knees = (joints["r_knee"] + joints["l_knee"]) / 2
-    top = joints["pelvis"] + body[:, 1] * 0.1 * size
-    fall = (knees - joints["pelvis"]) * 0.8 + np.array((0, -0.1, 0)) * size
-    frame = bone_frame(top, top + fall, body)
-    bone = Bone(joints["pelvis"], frame, size, Group.SKIRT, look.girth)
-    apart = float(np.linalg.norm(joints["r_knee"] - joints["l_knee"])) / size
+    body, pelvis = skeleton.frames["pelvis"], skeleton.joints["pelvis"]
+    right, left = (skeleton.joints[f"{side}_knee"] for side in "rl")
+    top = pelvis + body[:, 1] * 0.1 * look.size
+    fall = ((right + left) / 2 - pelvis) * 0.8 + np.array((0, -0.1, 0)) * look.size
+    frame = _bone_frame(top, top + fall, body)
+    bone = Bone(pelvis, frame, look.size, Group.SKIRT, look.girth)
+    apart = float(np.linalg.norm(right - left)) / look.size
     radii = look.hip_half + 0.085, 0.195 + 0.06 * look.skirt + 0.3 * min(apart, 0.5)
     material = Material.SHIRT if look.dress else Material.TROUSERS
-    end = bone.at((0, -look.skirt - 0.1, 0))
-    hem = (0, -1, 0, look.skirt)
+    end, hem = bone.at((0, -look.skirt - 0.1, 0)), (0, -1, 0, look.skirt)
     return bone.part(top, end, radii, material, (1, 0.85, 0.5), clip=hem)
 
 
-def _bag(look: Look, skeleton: Skeleton, size: float) -> list[Part]:
-    """A backpack, a shoulder bag at the hip, or a bag in the hand."""
+def _bag(look: Look, skeleton: Skeleton) -> list[Part]:
+    """A backpack, a shoulder bag at the hip, or a bag that hangs from the hand."""
+    if look.bag == "none":
+        return []
     joints, chest = skeleton.joints, skeleton.frames["chest"]
-    back = Bone(joints["neck"], chest, size, Group.BAG)
-    sign, bag = look.bag_side, Material.BAG
-    if look.bag == "backpack":
-        pack = (0, -0.12, -0.17), (0, -0.33, -0.17)
-        pocket = (0, -0.28, -0.24), (0, -0.36, -0.24)
-        return [
-            back.part(*pack, (0.135, 0.145), bag, (1, 0.62, 0.6)),
-            back.part(*pocket, (0.09, 0.095), bag, (1, 0.5, 0.6)),
-        ]
-    if look.bag == "shoulder":
-        ends = (sign * 0.21, -0.5, -0.03), (sign * 0.22, -0.62, -0.02)
-        return [back.part(*ends, (0.1, 0.11), bag, (0.45, 1.15, 0.6))]
+    side = look.bag_side
     if look.bag == "hand":
-        hand = Bone(
-            joints["l_hand" if sign > 0 else "r_hand"], np.eye(3), size, Group.BAG
+        origin, frame = joints["l_hand" if side > 0 else "r_hand"], np.eye(3)
+    else:
+        origin, frame = joints["neck"], chest
+    bone = Bone(origin, frame, look.size, Group.BAG)
+    return [
+        bone.part(
+            *((side * x, y, z) for x, y, z in ends),
+            *(radii, Material.BAG, squash),
+            across=chest[:, 0],
         )
-        ends = (0, -0.15, 0), (0, -0.24, 0)
-        across = chest[:, 0]
-        return [hand.part(*ends, (0.1, 0.11), bag, (0.5, 1.1, 0.7), across=across)]
-    return []
+        for *ends, radii, squash in _BAGS[look.bag]
+    ]
+
+
+def _bone_frame(top: np.ndarray, low: np.ndarray, body: np.ndarray) -> np.ndarray:
+    """The frame of a bone: y along it, z as near the body's front as can be."""
+    up = (top - low) / np.linalg.norm(top - low)
+    left = _cross(up, body[:, 2])
+    if left @ left < 0.1:  # the bone points forward
+        left = body[:, 0] - up * (up @ body[:, 0])
+    left /= np.linalg.norm(left)
+    return np.stack([left, up, _cross(left, up)], axis=1)
+
+
+def _foot_frame(ankle: np.ndarray, toe: np.ndarray) -> np.ndarray:
+    """The frame of a foot: z along it, x level."""
+    forward = (toe - ankle) / np.linalg.norm(toe - ankle)
+    left = _cross(np.array((0, 1.0, 0)), forward)
+    left /= np.linalg.norm(left)
+    return np.stack([left, _cross(forward, left), forward], axis=1)
+
+
+def _cross(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Cross product of two [3] vectors; np.cross takes ten times as long for them."""
+    (a, b, c), (x, y, z) = first.tolist(), second.tolist()
+    return np.array((b * z - c * y, c * x - a * z, a * y - b * x))

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from data_prep.synthetic import looks, render, shapes
-from data_prep.synthetic.shapes import Group, Material
+from data_prep.synthetic import figure, looks, render
+from data_prep.synthetic.figure import Group, Material
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Light:
 
 def paint(
     surface: render.Surface,
-    parts: Sequence[shapes.Part],
+    parts: Sequence[figure.Part],
     look: looks.Look,
     light: Light,
     fold_phase: np.ndarray,
@@ -39,16 +39,16 @@ def paint(
     Returns:
         [height, width, 4] float32; RGB in [0, 1] multiplied by alpha, and alpha.
     """
-    local = surface.local / np.float32(look.stature / 1.75)
+    local = surface.local / np.float32(look.size)
     material = _materials(surface, parts)
-    group = np.array([part.group for part in parts])[surface.part]
-    colour = shapes.palette(look)[material]
+    group = np.array([part.bone.group for part in parts])[surface.part]
+    colour = _palette(look)[material]
     _paint_shirt(colour, local, material, group, look)
     _paint_trousers(colour, local, material, look)
     _paint_straps(colour, local, material, group, look)
     _paint_face(colour, local, material, look)
     torso = np.flatnonzero(group == Group.TORSO)
-    frame = next(part.frame for part in parts if part.group == Group.TORSO)
+    frame = next(part.bone.frame for part in parts if part.bone.group == Group.TORSO)
     normal = surface.normal.copy()
     normal[torso] = _rounded(normal[torso], local[torso], frame)
     shade = _shade(surface, normal, light)
@@ -61,6 +61,25 @@ def paint(
     canvas[surface.pixel, :3] = np.clip(colour, 0, 1)
     canvas[surface.pixel, 3] = 1
     return canvas.reshape(*surface.owner.shape, 4)
+
+
+def _palette(look: looks.Look) -> np.ndarray:
+    """The [materials, 3] float32 colours of a look, in the order of Material."""
+    shaven = 0.75 * np.array(look.skin) + 0.25 * np.array(look.hair)
+    colours = {
+        Material.SKIN: look.skin,
+        Material.HAIR: shaven if look.hair_style == "bald" else look.hair,
+        Material.SHIRT: look.shirt,
+        Material.ACCENT: look.accent,
+        Material.TROUSERS: look.trousers,
+        Material.SHOES: look.shoes,
+        Material.SOLES: look.soles,
+        Material.BAG: look.bag_colour,
+        Material.HAT: look.hat,
+        Material.FACE: look.skin,
+        Material.SOCKS: (0.85, 0.85, 0.85),
+    }
+    return np.array([colours[material] for material in Material], np.float32)
 
 
 def _materials(surface, parts) -> np.ndarray:

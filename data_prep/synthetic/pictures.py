@@ -7,8 +7,8 @@ import pathlib
 import numpy as np
 from PIL import Image, ImageFilter
 
-from data_prep.synthetic import body, figure, looks, paint, render, scene, shapes
-from data_prep.synthetic.shapes import Group
+from data_prep.synthetic import body, figure, looks, paint, render, scene
+from data_prep.synthetic.figure import Group
 
 # Depth in metres by which a surface may lie in front of a joint without hiding it.
 _ANY = 9.0
@@ -196,7 +196,7 @@ def _develop(
 
 def find_keypoints(
     skeleton: body.Skeleton,
-    parts: list[shapes.Part],
+    parts: list[figure.Part],
     surface: render.Surface,
     factor: int,
 ) -> np.ndarray:
@@ -210,7 +210,7 @@ def find_keypoints(
             continue
         owner = surface.owner[row, column]
         front = surface.depth[row, column] - joint[2]
-        if owner < 0 or front <= _tolerance(name, parts[owner].group):
+        if owner < 0 or front <= _tolerance(name, parts[owner].bone.group):
             keypoints[index] = column // factor, row // factor, 1
     return keypoints
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from data_prep.synthetic import shapes
+from data_prep.synthetic import figure
 
 _EMPTY = np.float32(-1e3)  # depth where there is no body
 
@@ -83,7 +83,7 @@ class _Solids:
     clip: np.ndarray  # [P, 4]
 
 
-def raycast(parts: Sequence[shapes.Part], view: Viewport) -> Surface:
+def raycast(parts: Sequence[figure.Part], view: Viewport) -> Surface:
     """Finds the nearest surface point of each pixel."""
     solids = _pack(parts)
     boxes = _boxes(solids, view)
@@ -111,10 +111,11 @@ def raycast(parts: Sequence[shapes.Part], view: Viewport) -> Surface:
     )
 
 
-def _pack(parts: Sequence[shapes.Part]) -> _Solids:
+def _pack(parts: Sequence[figure.Part]) -> _Solids:
     def stack(name: str) -> np.ndarray:
         return np.array([getattr(part, name) for part in parts], np.float32)
 
+    bones = [part.bone for part in parts]
     start, end, squash, across = map(stack, ("start", "end", "squash", "across"))
     axis = end - start
     reach = np.sqrt((axis * axis).sum(1, keepdims=True))
@@ -135,8 +136,8 @@ def _pack(parts: Sequence[shapes.Part]) -> _Solids:
         radii=radii,
         ray=ray / stretch[:, None],
         stretch=stretch,
-        frame=stack("frame"),
-        origin=stack("origin"),
+        frame=np.array([bone.frame for bone in bones], np.float32),
+        origin=np.array([bone.origin for bone in bones], np.float32),
         clip=stack("clip"),
     )
 

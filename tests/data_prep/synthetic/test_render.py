@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from data_prep.synthetic import render, shapes
+from data_prep.synthetic import figure, render
 
 
 def ball(start, end, radii, squash=(1.0, 1.0, 1.0)):
-    bone = shapes.Bone(np.zeros(3), np.eye(3), 1.0, shapes.Group.TORSO)
-    skin = shapes.Material.SKIN
+    bone = figure.Bone(np.zeros(3), np.eye(3), 1.0, figure.Group.TORSO)
+    skin = figure.Material.SKIN
     return bone.part(np.array(start), np.array(end), radii, skin, squash)
 
 

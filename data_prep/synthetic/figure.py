@@ -13,6 +13,8 @@ from data_prep.synthetic.body import Skeleton
 from data_prep.synthetic.looks import Look
 
 NEVER = (0.0, 0.0, 0.0, 1.0)  # a half space that holds no point
+# In the frame of a bone as a tuple, or among the joints, in metres, as an array.
+_Point = tuple[float, ...] | np.ndarray
 _ROUND = (1.0, 1.0, 1.0)
 _BEHIND = (0, 0, 1, 0.02)  # cuts off what is in front
 
@@ -43,20 +45,15 @@ Group = enum.IntEnum(
 )
 
 
-class Material(enum.IntEnum):
-    """Index into the colours of a look, see `paint`."""
-
-    SKIN = 0
-    HAIR = 1
-    SHIRT = 2
-    ACCENT = 3
-    TROUSERS = 4
-    SHOES = 5
-    SOLES = 6
-    BAG = 7
-    HAT = 8
-    FACE = 9
-    SOCKS = 10
+# The colours of a look, see `paint`.
+Material = enum.IntEnum(
+    "Material",
+    [
+        *("SKIN", "HAIR", "SHIRT", "ACCENT", "TROUSERS", "SHOES"),
+        *("SOLES", "BAG", "HAT", "FACE", "SOCKS"),
+    ],
+    start=0,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,57 +62,44 @@ class Bone:
 
     origin: np.ndarray  # [3] in metres
     frame: np.ndarray  # [3, 3] columns x (left), y (up), z (front)
-    size: float  # factor on all offsets and radii
+    size: float  # factor on all lengths of the parts
     group: Group
-    girth: float = 1.0  # further factor on the radii
+    girth: float = 1.0  # further factor on their radii
 
-    def part(
-        self,
-        start: tuple[float, ...] | np.ndarray,
-        end: tuple[float, ...] | np.ndarray,
-        radii: tuple[float, float],
-        material: Material,
-        squash: tuple[float, float, float] = _ROUND,
-        *,
-        across: np.ndarray | None = None,
-        clip: tuple[float, ...] = NEVER,
-        other: Material = Material.SKIN,
-        cut: tuple[float, ...] = NEVER,
-    ) -> "Part":
-        """A part between two points: offsets as tuples or positions as arrays."""
-        scale = self.size * self.girth
-        return Part(
-            bone=self,
-            start=start if isinstance(start, np.ndarray) else self.at(start),
-            end=end if isinstance(end, np.ndarray) else self.at(end),
-            radii=(radii[0] * scale, radii[1] * scale),
-            material=material,
-            squash=squash,
-            across=self.frame[:, 0] if across is None else across,
-            clip=(*clip[:3], clip[3] * self.size),
-            other=other,
-            cut=(*cut[:3], cut[3] * self.size),
-        )
-
-    def at(self, offset: tuple[float, ...]) -> np.ndarray:
-        """[3] position of an offset in this frame."""
-        return self.origin + self.frame @ (np.array(offset) * self.size)
+    def at(self, point: _Point) -> np.ndarray:
+        """[3] position, in metres, of a point in this frame."""
+        if isinstance(point, np.ndarray):
+            return point
+        return self.origin + self.frame @ (np.array(point) * self.size)
 
 
 @dataclasses.dataclass(frozen=True)
 class Part:
-    """A tapered capsule with elliptic cross-section, cut by planes; in metres."""
+    """A tapered capsule with elliptic cross-section, cut by planes."""
 
     bone: Bone
-    start: np.ndarray  # [3] centre of the first ball
-    end: np.ndarray  # [3] centre of the second ball
+    start: _Point  # centre of the first ball
+    end: _Point  # centre of the second ball
     radii: tuple[float, float]  # of the first and second ball
     material: Material
-    squash: tuple[float, float, float]  # extent along across, third axis, length
-    across: np.ndarray  # [3] direction of the first axis of the cross-section
-    clip: tuple[float, ...]  # half space that is cut away
-    other: Material
-    cut: tuple[float, ...]  # half space that is made of the other material
+    squash: tuple[float, float, float] = _ROUND  # along across, third axis, length
+    across: np.ndarray | None = None  # first axis of the cross-section, else the left
+    clip: tuple[float, ...] = NEVER  # half space that is cut away
+    other: Material = Material.SKIN
+    cut: tuple[float, ...] = NEVER  # half space that is made of the other material
+
+    @property
+    def capsule(self) -> tuple:
+        """Start, end, across, squash and radii, in metres."""
+        bone = self.bone
+        across = bone.frame[:, 0] if self.across is None else self.across
+        radii = np.array(self.radii) * (bone.size * bone.girth)
+        return bone.at(self.start), bone.at(self.end), across, self.squash, radii
+
+    @property
+    def planes(self) -> list[tuple[float, ...]]:
+        """The half spaces clip and cut, in metres."""
+        return [(*n[:3], n[3] * self.bone.size) for n in (self.clip, self.cut)]
 
 
 def build_parts(look: Look, skeleton: Skeleton) -> list[Part]:
@@ -149,23 +133,24 @@ def _torso(look: Look, skeleton: Skeleton) -> list[Part]:
     hem, collar = (0, -1, 0, 0.5 + look.hem), (0, -1, 0.35, -0.035)
     nape, neck = (0, -0.02, -0.01), (0.062, 0.052)
     parts = [
-        chest.part((0, -0.11, 0), waist, (wide, narrow), shirt, (1, 0.66, 0.58)),
-        chest.part(waist, pelvis, belly, shirt, (1, 0.68, 0.5), other=below, cut=hem),
-        chest.part(
+        Part(chest, (0, -0.11, 0), waist, (wide, narrow), shirt, (1, 0.66, 0.58)),
+        Part(chest, waist, pelvis, belly, shirt, (1, 0.68, 0.5), other=below, cut=hem),
+        Part(
+            chest,
             *(pelvis, lap, loins, shirt, (1, 0.74, 0.45)),
             across=across,
             other=below,
             cut=hem,
         ),
-        chest.part(nape, joints["head"], neck, Material.SKIN, other=shirt, cut=collar),
+        Part(chest, nape, joints["head"], neck, Material.SKIN, other=shirt, cut=collar),
     ]
     for sign in (-1, 1):
         end = (sign * wide * 0.85, -0.012, -0.008)
-        parts.append(chest.part((0, 0, -0.012), end, (0.075, 0.056), shirt))
+        parts.append(Part(chest, (0, 0, -0.012), end, (0.075, 0.056), shirt))
     if look.bust:
         radius = wide * 0.5 + look.bust
         ends = (0, -0.12, 0), (0, -0.17, 0)
-        parts.append(chest.part(*ends, (radius, radius), shirt, (1.1, 1, 0.6)))
+        parts.append(Part(chest, *ends, (radius, radius), shirt, (1.1, 1, 0.6)))
     return parts
 
 
@@ -177,13 +162,13 @@ def _head(look: Look, head: Bone) -> list[Part]:
     skull = (0, 0.03, -0.012), (0, 0.02, -0.008), (0.092, 0.092)
     jaw = (0, 0, 0.018), (0, -0.085, 0.052), (0.07, 0.038)
     parts = [
-        head.part(*skull, face, (0.83, 1, 1), other=hair, cut=scalp),
-        head.part(*jaw, face, other=hair, cut=beard),
-        head.part((0, 0.015, 0.088), (0, -0.018, 0.1), (0.009, 0.015), skin),
+        Part(head, *skull, face, (0.83, 1, 1), other=hair, cut=scalp),
+        Part(head, *jaw, face, other=hair, cut=beard),
+        Part(head, (0, 0.015, 0.088), (0, -0.018, 0.1), (0.009, 0.015), skin),
     ]
     for sign in (-1, 1):
         top, low = (sign * 0.077, 0.012, -0.01), (sign * 0.073, -0.015, -0.004)
-        parts.append(head.part(top, low, (0.022, 0.016), skin, (0.45, 0.8, 1)))
+        parts.append(Part(head, top, low, (0.022, 0.016), skin, (0.45, 0.8, 1)))
     return parts
 
 
@@ -200,12 +185,12 @@ def _arm(look: Look, skeleton: Skeleton, side: str) -> list[Part]:
     wide, low = (loose if cover else 1.0 for cover in covers)
     palm = wrist + (hand - wrist) * 0.25
     parts = [
-        upper.part(shoulder, elbow, (0.061 * wide, 0.048 * low), cloth, cut=cuts[0]),
-        fore.part(elbow, wrist, (0.048 * low, 0.035 * low), cloth, cut=cuts[1]),
-        fore.part(palm, hand, (0.037, 0.042), Material.SKIN, (0.85, 0.85, 1)),
+        Part(upper, shoulder, elbow, (0.061 * wide, 0.048 * low), cloth, cut=cuts[0]),
+        Part(fore, elbow, wrist, (0.048 * low, 0.035 * low), cloth, cut=cuts[1]),
+        Part(fore, palm, hand, (0.037, 0.042), Material.SKIN, (0.85, 0.85, 1)),
     ]
     if 0 < covers[0] < 1:
-        sleeve = upper.part(shoulder, elbow, (0.067, 0.073), cloth, clip=cuts[0])
+        sleeve = Part(upper, shoulder, elbow, (0.067, 0.073), cloth, clip=cuts[0])
         parts.append(sleeve)
     return parts
 
@@ -223,14 +208,14 @@ def _leg(look: Look, skeleton: Skeleton, side: str) -> list[Part]:
     calf = (0.065 * loose, 0.053 * loose) if covers[1] else (0.06, 0.041)
     top = hip + (knee - hip) * 0.08
     parts = [
-        thigh.part(top, knee, (0.09, 0.065 * loose), cloth, cut=cuts[0]),
-        shin.part(knee, ankle, calf, cloth, clip=(0, -1, 0, 0.43), cut=cuts[1]),
+        Part(thigh, top, knee, (0.09, 0.065 * loose), cloth, cut=cuts[0]),
+        Part(shin, knee, ankle, calf, cloth, clip=(0, -1, 0, 0.43), cut=cuts[1]),
     ]
     if not covers[1]:
         ends = (0, -0.06, -0.012), (0, -0.2, -0.018)
-        parts.append(shin.part(*ends, (0.055, 0.046), Material.SKIN))
+        parts.append(Part(shin, *ends, (0.055, 0.046), Material.SKIN))
     if 0 < covers[0] < 1 and not look.skirt:
-        parts.append(thigh.part(top, knee, (0.096, 0.093), cloth, clip=cuts[0]))
+        parts.append(Part(thigh, top, knee, (0.096, 0.093), cloth, clip=cuts[0]))
     return parts + _shoe(Bone(ankle, _foot_frame(ankle, toe), look.size, group))
 
 
@@ -259,8 +244,8 @@ def _shoe(shoe: Bone) -> list[Part]:
     ground, rim = (0, -1, -0.12, 0.036), (0, 1, 0, 0.03)
     leather, sole, sock = Material.SHOES, Material.SOLES, Material.SOCKS
     return [
-        shoe.part(*foot, leather, (0.95, 0.85, 1), other=sole, cut=ground),
-        shoe.part(*shaft, leather, other=sock, cut=rim),
+        Part(shoe, *foot, leather, (0.95, 0.85, 1), other=sole, cut=ground),
+        Part(shoe, *shaft, leather, other=sock, cut=rim),
     ]
 
 
@@ -272,13 +257,13 @@ def _hair(look: Look, head: Bone, skeleton: Skeleton) -> list[Part]:
     radii = (0.11, 0.106) if style in ("bob", "long") else (0.103, 0.099)
     ends = (0, 0.04, -0.016), (0, 0.02, -0.02)
     open_face = (0, -0.55, 0.83, 0.036)
-    parts = [head.part(*ends, radii, hair, (0.84, 1, 1), clip=open_face)]
+    parts = [Part(head, *ends, radii, hair, (0.84, 1, 1), clip=open_face)]
     if style in _HAIR_BEHIND:
         top, low, radii, squash, clip = _HAIR_BEHIND[style]
         if low is None:
             down = (0, -0.12 * head.size, -0.1 * head.size)
             low = skeleton.joints["neck"] + skeleton.frames["chest"] @ down
-        parts.append(head.part(top, low, radii, hair, squash, clip=clip))
+        parts.append(Part(head, top, low, radii, hair, squash, clip=clip))
     return parts
 
 
@@ -289,9 +274,9 @@ def _cap(head: Bone) -> list[Part]:
     below = (0, 0.02, -0.018), (0, -0.03, -0.02), (0.094, 0.075)
     hat, hair = Material.HAT, Material.HAIR
     return [
-        head.part(*top, hat, (0.84, 1.02, 0.9), clip=(0, -1, 0.15, -0.05)),
-        head.part(*visor, hat, (1, 0.16, 1)),
-        head.part(*below, hair, (0.85, 1, 1), clip=(0, 0, 1, 0)),
+        Part(head, *top, hat, (0.84, 1.02, 0.9), clip=(0, -1, 0.15, -0.05)),
+        Part(head, *visor, hat, (1, 0.16, 1)),
+        Part(head, *below, hair, (0.85, 1, 1), clip=(0, 0, 1, 0)),
     ]
 
 
@@ -307,7 +292,7 @@ def _skirt(look: Look, skeleton: Skeleton) -> Part:
     radii = look.hip_half + 0.085, 0.195 + 0.06 * look.skirt + 0.3 * min(apart, 0.5)
     material = Material.SHIRT if look.dress else Material.TROUSERS
     end, hem = bone.at((0, -look.skirt - 0.1, 0)), (0, -1, 0, look.skirt)
-    return bone.part(top, end, radii, material, (1, 0.85, 0.5), clip=hem)
+    return Part(bone, top, end, radii, material, (1, 0.85, 0.5), clip=hem)
 
 
 def _bag(look: Look, skeleton: Skeleton) -> list[Part]:
@@ -322,7 +307,8 @@ def _bag(look: Look, skeleton: Skeleton) -> list[Part]:
         origin, frame = joints["neck"], chest
     bone = Bone(origin, frame, look.size, Group.BAG)
     return [
-        bone.part(
+        Part(
+            bone,
             *((side * x, y, z) for x, y, z in ends),
             *(radii, Material.BAG, squash),
             across=chest[:, 0],

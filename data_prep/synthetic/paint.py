@@ -85,7 +85,7 @@ def _palette(look: looks.Look) -> np.ndarray:
 def _materials(surface, parts) -> np.ndarray:
     """[N] material of each point: a part's first one, or the second behind its cut."""
     table = np.array([(part.material, part.other) for part in parts])
-    cut = np.array([part.cut for part in parts], np.float32)[surface.part]
+    cut = np.array([part.planes[1] for part in parts], np.float32)[surface.part]
     behind = np.einsum("ni,ni->n", surface.local, cut[:, :3]) > cut[:, 3]
     return table[surface.part, behind.astype(int)]
 

@@ -9,7 +9,7 @@ from data_prep.synthetic import figure, render
 def ball(start, end, radii, squash=(1.0, 1.0, 1.0)):
     bone = figure.Bone(np.zeros(3), np.eye(3), 1.0, figure.Group.TORSO)
     skin = figure.Material.SKIN
-    return bone.part(np.array(start), np.array(end), radii, skin, squash)
+    return figure.Part(bone, np.array(start), np.array(end), radii, skin, squash)
 
 
 def test_raycast_finds_the_front_of_an_ellipsoid():

@@ -96,10 +96,9 @@ class Part:
         radii = np.array(self.radii) * (bone.size * bone.girth)
         return bone.at(self.start), bone.at(self.end), across, self.squash, radii
 
-    @property
-    def planes(self) -> list[tuple[float, ...]]:
-        """The half spaces clip and cut, in metres."""
-        return [(*n[:3], n[3] * self.bone.size) for n in (self.clip, self.cut)]
+    def in_metres(self, half_space: tuple[float, ...]) -> tuple[float, ...]:
+        """The half space for positions in metres in the frame of the bone."""
+        return (*half_space[:3], half_space[3] * self.bone.size)
 
 
 def build_parts(look: Look, skeleton: Skeleton) -> list[Part]:

@@ -68,40 +68,29 @@ class _Solids:
     radii: np.ndarray  # [2, P]
     ray: np.ndarray  # [P, 3] unit direction of the camera's rays
     stretch: np.ndarray  # [P] canonical length of one metre along the ray
+    frame: np.ndarray  # [P, 3, 3]
+    origin: np.ndarray  # [P, 3]
+    clip: np.ndarray  # [P, 4]
 
 
 def raycast(parts: Sequence[figure.Part], view: Viewport) -> Surface:
     """Finds the nearest surface point of each pixel."""
     solids = _pack(parts)
-    left, top, right, bottom = _boxes(solids, view)
-    widths, counts = right - left, (right - left) * (bottom - top)
-    part = np.repeat(np.arange(len(parts)), counts)
-    # The pixels of each box, row by row.
-    first = np.repeat(np.cumsum(counts) - counts, counts)
-    row, column = np.divmod(np.arange(len(part)) - first, widths[part])
-    row, column = row + top[part], column + left[part]
+    boxes = _boxes(solids, view)
+    part, row, column = _box_pixels(boxes)
     pixel = row * view.width + column
     x = (column.astype(np.float32) - np.float32(view.x0)) / np.float32(view.scale)
     y = (np.float32(view.y0) - row.astype(np.float32)) / np.float32(view.scale)
-    hit, z, centre = _intersect(solids, counts, x, y)
-
-    hit = np.flatnonzero(hit)
-    frame = np.array([part.bone.frame for part in parts], np.float32)
-    origin = np.array([part.bone.origin for part in parts], np.float32)
-    clip = np.array([part.planes[0] for part in parts], np.float32)
-    normal = (frame @ clip[:, :3, None])[..., 0]
-    limit = (clip[:, 3] + (normal * origin).sum(1))[part[hit]]
-    normal = normal[part[hit]].T
-    side = normal[0] * x[hit] + normal[1] * y[hit] + normal[2] * z[hit]
-    hit = hit[side <= limit]
-
+    hit, z, centre = _intersect(solids, part, x, y)
+    point = np.stack([x, y, z], axis=1)
+    hit &= ~_clipped(solids, part, point)
     depth = np.full(view.height * view.width, _EMPTY, np.float32)
     np.maximum.at(depth, pixel[hit], z[hit])
-    front = hit[z[hit] == depth[pixel[hit]]]
-    part, pixel = part[front], pixel[front]
-    point = np.stack([x[front], y[front], z[front]], axis=1)
+    front = hit & (z == depth[pixel])
+    part, pixel, point = part[front], pixel[front], point[front]
     owner = np.full(depth.size, -1, np.int16)
     owner[pixel] = part
+    offset = point - solids.origin[part]
     return Surface(
         view=view,
         depth=depth.reshape(view.height, view.width),
@@ -110,7 +99,7 @@ def raycast(parts: Sequence[figure.Part], view: Viewport) -> Surface:
         part=part,
         point=point,
         normal=_normals(solids, part, point, centre[front]),
-        local=np.einsum("nij,ni->nj", frame[part], point - origin[part]),
+        local=np.einsum("nij,ni->nj", solids.frame[part], offset),
     )
 
 
@@ -137,6 +126,9 @@ def _pack(parts: Sequence[figure.Part]) -> _Solids:
         radii=radii.T,
         ray=ray / stretch[:, None],
         stretch=stretch,
+        frame=np.array([part.bone.frame for part in parts], np.float32),
+        origin=np.array([part.bone.origin for part in parts], np.float32),
+        clip=np.array([part.in_metres(part.clip) for part in parts], np.float32),
     )
 
 
@@ -157,8 +149,18 @@ def _boxes(solids: _Solids, view: Viewport) -> np.ndarray:
     return np.clip(np.ceil(box), 0, limits[:, None]).astype(np.int64)
 
 
+def _box_pixels(boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Part, row and column of all pixels of all boxes, row by row."""
+    left, top, right, bottom = boxes
+    counts = (right - left) * (bottom - top)
+    part = np.repeat(np.arange(len(counts)), counts)
+    first = np.repeat(np.cumsum(counts) - counts, counts)
+    row, column = np.divmod(np.arange(len(part)) - first, (right - left)[part])
+    return part, row + top[part], column + left[part]
+
+
 def _intersect(
-    solids: _Solids, counts: np.ndarray, x: np.ndarray, y: np.ndarray
+    solids: _Solids, part: np.ndarray, x: np.ndarray, y: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Nearest intersection of each pixel's ray with its part.
 
@@ -166,6 +168,7 @@ def _intersect(
         [M] bool whether there is one, [M] its depth z, and [M] the centre, on the
         part's axis, of the ball that touches the surface there.
     """
+    counts = np.bincount(part, minlength=len(solids.length))
 
     def spread(values: np.ndarray) -> np.ndarray:
         """[P] values of the parts -> [M] values at the pixels of their boxes."""
@@ -231,6 +234,14 @@ def _hit_balls(solids, spread, along, square, rise) -> tuple[np.ndarray, np.ndar
     inside += spread(second**2 - length**2)
     t2 = np.where(inside > 0, -along - np.sqrt(np.maximum(inside, 0)), far)
     return t2 < t1, np.minimum(t1, t2)
+
+
+def _clipped(solids: _Solids, part: np.ndarray, point: np.ndarray) -> np.ndarray:
+    """[M] bool, which points lie in the half space that is cut off their part."""
+    normal = (solids.frame @ solids.clip[:, :3, None])[..., 0]
+    limit = solids.clip[:, 3] + (normal * solids.origin).sum(1)
+    terms = normal[part] * point
+    return terms[:, 0] + terms[:, 1] + terms[:, 2] > limit[part]
 
 
 def _normals(

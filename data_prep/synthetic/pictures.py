@@ -1,4 +1,4 @@
-"""Takes pictures of procedural people and tells where their joints are."""
+"""Takes pictures of synthetic people and tells where their joints are."""
 
 import collections
 import dataclasses
@@ -10,44 +10,35 @@ from PIL import Image, ImageFilter
 from data_prep.synthetic import body, figure, looks, paint, render, scene
 from data_prep.synthetic.figure import Group
 
-# Depth in metres by which a surface may lie in front of a joint without hiding it.
-_ANY = 9.0
-_HIDES_FROM = {
+# Depth in metres by which a surface may lie in front of a joint without hiding it, by
+# what it belongs to; any other surface hides it from about the thickness of a limb on.
+_TRUNK = {Group.TORSO: 0.25, Group.HEAD: 0.25, Group.BAG: 0.3}
+_LEGS = {Group.R_LEG: 0.25, Group.L_LEG: 0.25}
+_DEPTHS = {
     "nose": {Group.HEAD: 0.03},
     "eye": {Group.HEAD: 0.02},
     "ear": {Group.HEAD: 0.055},
-    "neck": {Group.TORSO: 0.25, Group.HEAD: 0.25, Group.BAG: 0.3},
-    "shoulder": {Group.TORSO: 0.25, Group.HEAD: 0.25, Group.BAG: 0.3},
-    "hip": {
-        Group.TORSO: 0.25,
-        Group.R_LEG: 0.25,
-        Group.L_LEG: 0.25,
-        Group.SKIRT: 0.3,
-        Group.BAG: 0.3,
-    },
+    "neck": _TRUNK,
+    "shoulder": _TRUNK,
+    "hip": {Group.TORSO: 0.25, **_LEGS, Group.SKIRT: 0.3, Group.BAG: 0.3},
     "knee": {Group.SKIRT: 0.3},
     "ankle": {Group.SKIRT: 0.3},
     "elbow": {},
     "wrist": {},
 }
-_OTHERS_HIDE_FROM = 0.07  # about the thickness of a limb
+_OTHER_DEPTH = 0.07
+_ANY_DEPTH = 9.0
 _SHEET_ROWS, _SHEET_COLUMNS = 10, 12
 
 
 @dataclasses.dataclass(frozen=True)
 class Photo:
-    """A picture and its annotation.
+    """A picture and its annotation."""
 
-    Attributes:
-        image: [height, width, 3] uint8.
-        keypoints: float32 [18, 3] = (x, y, visible); x and y are whole pixels, a
-            point that is not visible is (0, 0, 0).
-        quality: the camera's JPEG quality.
-    """
-
-    image: np.ndarray
+    image: np.ndarray  # [height, width, 3] uint8
+    # [18, 3] float32 (x, y, visible) in whole pixels; (0, 0, 0) if not visible.
     keypoints: np.ndarray
-    quality: int
+    quality: int  # of the camera's JPEG
 
 
 def photograph(
@@ -82,28 +73,27 @@ def take_photo(
     height: int,
     width: int,
 ) -> Photo:
-    """Draws a person in front of the camera's place.
+    """Renders a person in front of the camera's place.
 
     A keypoint is visible if it lies inside the picture and no other body part is
-    in front of it. The joint's own and the adjoining limb never hide it. Joints lie
-    inside the body, so torso, skirt, hair and bags hide shoulders, hips and neck
-    only if their surface is clearly (0.17 m to 0.3 m) in front of the joint, and
-    the face's points only if it is more than 0.02 m to 0.055 m in front; anything
-    else hides a joint from 0.07 m on.
+    in front of it, see `_DEPTHS`. The joint's own and the adjoining limb never hide it.
+    Joints lie inside the body: torso, skirt, hair and bags hide shoulders, hips and
+    neck only if they are clearly in front.
     """
-    skeleton = body.build_skeleton(look, pose)
-    skeleton = _see(skeleton, camera, rng)
+    skeleton = _see(body.build_skeleton(look, pose), camera, rng)
     view = _frame(skeleton, rng, height, width)
     parts = figure.build_parts(look, skeleton)
     factor = 2 if height >= 96 else 3
     surface = render.raycast(parts, view.enlarged(factor))
     phase = rng.uniform(0, 2 * np.pi, 3).astype(np.float32)
-    painted = paint.paint(surface, parts, look, camera.light, phase)
-    person = _shrink(painted, factor)
-    place = scene.place(camera, rng, height, width)
+    fine = paint.paint(surface, parts, look, camera.light, phase)
+    # The mean over squares of factor x factor pixels.
+    person = fine.reshape(height, factor, width, factor, 4).sum(1).sum(2)
+    person *= np.float32(1 / factor**2)
+    place = scene.background(camera, rng, height, width)
     place *= _ground_shadow(skeleton, camera, view)[..., None]
     picture = person[..., :3] + place * (1 - person[..., 3:])
-    keypoints = find_keypoints(skeleton, parts, surface, factor)
+    keypoints = _find_keypoints(skeleton, parts, surface, factor)
     return Photo(_develop(picture, camera, rng), keypoints, camera.quality)
 
 
@@ -148,38 +138,25 @@ def _frame(
     )
 
 
-def _shrink(image: np.ndarray, factor: int) -> np.ndarray:
-    """Mean over squares of factor x factor pixels."""
-    rows = image[::factor].copy()
-    for offset in range(1, factor):
-        rows += image[offset::factor]
-    small = rows[:, ::factor].copy()
-    for offset in range(1, factor):
-        small += rows[:, offset::factor]
-    return small * np.float32(1 / factor**2)
-
-
 def _ground_shadow(
     skeleton: body.Skeleton, camera: scene.Camera, view: render.Viewport
 ) -> np.ndarray:
     """[height, width] factor below 1 around the feet and away from the light."""
-    feet = np.array([skeleton.joints[f"{side}_toe"] for side in "rl"])
-    ankles = np.array([skeleton.joints[f"{side}_ankle"] for side in "rl"])
-    ground = min(feet[:, 1].min(), ankles[:, 1].min() - 0.06)
-    spots = view.project((feet + ankles) / 2)
-    spots[:, 1] = view.y0 - view.scale * (ground - 0.02)
+    toes, ankles = (
+        np.array([skeleton.joints[f"{side}_{name}"] for side in "rl"])
+        for name in ("toe", "ankle")
+    )
+    ground = min(toes[:, 1].min(), ankles[:, 1].min() - 0.06)
+    feet = view.project((toes + ankles) / 2)[:, 0]
     away = -camera.light.direction[0] * 0.35 * view.scale
-    y = np.arange(view.height, dtype=np.float32)[:, None]
-    x = np.arange(view.width, dtype=np.float32)[None]
-    dark = np.zeros((view.height, view.width), np.float32)
-    blobs = [(*spot, 0.11, 0.03, 0.5) for spot in spots]
-    column, row = spots.mean(0)
-    blobs.append((column + away, row, 0.4, 0.05, 0.3))
-    for column, row, wide, high, strength in blobs:
-        across = np.exp(-(((x - column) / (wide * view.scale)) ** 2))
-        down = np.exp(-(((y - row) / (high * view.scale)) ** 2))
-        dark = np.maximum(dark, strength * down * across)
-    return (1 - dark).astype(np.float32)
+    row = view.y0 - view.scale * (ground - 0.02)
+    # Three spots: at the right foot, at the left one, and the body's.
+    columns = np.array([*feet, feet.mean() + away])
+    wide, high, strength = np.array([[0.11, 0.03, 0.5]] * 2 + [[0.4, 0.05, 0.3]]).T
+    x, y = np.arange(view.width)[:, None], np.arange(view.height)[:, None]
+    across = np.exp(-(((x - columns) / (wide * view.scale)) ** 2))
+    down = strength * np.exp(-(((y - row) / (high * view.scale)) ** 2))
+    return (1 - (down[:, None] * across).max(-1)).astype(np.float32)
 
 
 def _develop(
@@ -194,14 +171,13 @@ def _develop(
     return np.clip(np.asarray(values, np.float32) + noise, 0, 255).astype(np.uint8)
 
 
-def find_keypoints(
+def _find_keypoints(
     skeleton: body.Skeleton,
     parts: list[figure.Part],
     surface: render.Surface,
     factor: int,
 ) -> np.ndarray:
-    """The float32 [18, 3] keypoints by the rule of `take_photo`; the raster of the
-    surface is `factor` times finer than the picture."""
+    """The keypoints of a `Photo`; the raster of the surface is `factor` times finer."""
     keypoints = np.zeros((len(body.KEYPOINTS), 3), np.float32)
     for index, name in enumerate(body.KEYPOINTS):
         joint = skeleton.joints[name]
@@ -210,18 +186,18 @@ def find_keypoints(
             continue
         owner = surface.owner[row, column]
         front = surface.depth[row, column] - joint[2]
-        if owner < 0 or front <= _tolerance(name, parts[owner].bone.group):
+        if owner < 0 or front <= _depth(name, parts[owner].bone.group):
             keypoints[index] = column // factor, row // factor, 1
     return keypoints
 
 
-def _tolerance(name: str, group: Group) -> float:
+def _depth(name: str, group: Group) -> float:
     """How far a surface of `group` may be in front of the joint `name`."""
     side, _, joint = name.rpartition("_")
     limb = "ARM" if joint in ("shoulder", "elbow", "wrist") else "LEG"
     if joint not in ("eye", "ear") and side and group.name == f"{side.upper()}_{limb}":
-        return _ANY
-    return _HIDES_FROM[joint].get(group, _OTHERS_HIDE_FROM)
+        return _ANY_DEPTH
+    return _DEPTHS[joint].get(group, _OTHER_DEPTH)
 
 
 def write_contact_sheet(folder: pathlib.Path, height: int, width: int) -> None:

@@ -1,23 +1,28 @@
 """Puts flesh and clothes on a skeleton: a person as about thirty solid parts.
 
-Half spaces are (nx, ny, nz, c), meaning n.p > c, with p in the frame of a bone.
-Numbers are metres for a stature of 1.75 m; `Bone` scales them.
+Half spaces are (nx, ny, nz, c), meaning n.p > c, with p in the frame of a bone. Numbers
+are metres for a stature of 1.75 m. Points are offsets in the frame of the bone, as
+tuples, or positions in the coordinates of the skeleton, as arrays.
 """
 
 import dataclasses
-import enum
+import itertools
 
 import numpy as np
 
 from data_prep.synthetic.body import Skeleton
 from data_prep.synthetic.looks import Look
 
-NEVER = (0.0, 0.0, 0.0, 1.0)  # a half space that holds no point
-# In the frame of a bone as a tuple, or among the joints, in metres, as an array.
 _Point = tuple[float, ...] | np.ndarray
-_ROUND = (1.0, 1.0, 1.0)
+_HalfSpace = tuple[float, float, float, float]
+NEVER: _HalfSpace = (0, 0, 0, 1)  # holds no point
 _BEHIND = (0, 0, 1, 0.02)  # cuts off what is in front
-
+_ROUND = (1.0, 1.0, 1.0)
+# Body frame, joints, and lengths of the two bones.
+_LIMBS = {
+    "arm": ("chest", ("shoulder", "elbow", "wrist", "hand"), (0.285, 0.25)),
+    "leg": ("pelvis", ("hip", "knee", "ankle", "toe"), (0.43, 0.42)),
+}
 # Start, end (None for the nape), radii, squash and clip of what hangs behind.
 _HAIR_BEHIND: dict[str, tuple] = {
     "bob": ((0, 0, -0.03), (0, -0.1, -0.025), (0.1, 0.088), (0.95, 0.85, 0.6), _BEHIND),
@@ -27,6 +32,7 @@ _HAIR_BEHIND: dict[str, tuple] = {
 }
 # Start, end, radii and squash of the parts of a bag on the left side.
 _BAGS: dict[str, list[tuple]] = {
+    "none": [],
     "backpack": [
         ((0, -0.12, -0.17), (0, -0.33, -0.17), (0.135, 0.145), (1, 0.62, 0.6)),
         ((0, -0.28, -0.24), (0, -0.36, -0.24), (0.09, 0.095), (1, 0.5, 0.6)),
@@ -37,24 +43,6 @@ _BAGS: dict[str, list[tuple]] = {
     "hand": [((0, -0.15, 0), (0, -0.24, 0), (0.1, 0.11), (0.5, 1.1, 0.7))],
 }
 
-# What a part belongs to, for deciding which joints it hides.
-Group = enum.IntEnum(
-    "Group",
-    ["HEAD", "TORSO", "R_ARM", "L_ARM", "R_LEG", "L_LEG", "SKIRT", "BAG"],
-    start=0,
-)
-
-
-# The colours of a look, see `paint`.
-Material = enum.IntEnum(
-    "Material",
-    [
-        *("SKIN", "HAIR", "SHIRT", "ACCENT", "TROUSERS", "SHOES"),
-        *("SOLES", "BAG", "HAT", "FACE", "SOCKS"),
-    ],
-    start=0,
-)
-
 
 @dataclasses.dataclass(frozen=True)
 class Bone:
@@ -63,11 +51,11 @@ class Bone:
     origin: np.ndarray  # [3] in metres
     frame: np.ndarray  # [3, 3] columns x (left), y (up), z (front)
     size: float  # factor on all lengths of the parts
-    group: Group
-    girth: float = 1.0  # further factor on their radii
+    group: str  # head, torso, r_arm, l_arm, r_leg, l_leg, skirt or bag
+    girth: float = 1.0  # further factor on the radii of the parts
 
     def at(self, point: _Point) -> np.ndarray:
-        """[3] position, in metres, of a point in this frame."""
+        """[3] position in metres."""
         if isinstance(point, np.ndarray):
             return point
         return self.origin + self.frame @ (np.array(point) * self.size)
@@ -81,12 +69,12 @@ class Part:
     start: _Point  # centre of the first ball
     end: _Point  # centre of the second ball
     radii: tuple[float, float]  # of the first and second ball
-    material: Material
+    material: str  # a colour of `paint`
     squash: tuple[float, float, float] = _ROUND  # along across, third axis, length
+    cut: _HalfSpace = NEVER  # that is made of another material
+    other: str = "skin"
     across: np.ndarray | None = None  # first axis of the cross-section, else the left
-    clip: tuple[float, ...] = NEVER  # half space that is cut away
-    other: Material = Material.SKIN
-    cut: tuple[float, ...] = NEVER  # half space that is made of the other material
+    clip: _HalfSpace = NEVER  # that is cut away
 
     @property
     def capsule(self) -> tuple:
@@ -96,15 +84,15 @@ class Part:
         radii = np.array(self.radii) * (bone.size * bone.girth)
         return bone.at(self.start), bone.at(self.end), across, self.squash, radii
 
-    def in_metres(self, half_space: tuple[float, ...]) -> tuple[float, ...]:
+    def in_metres(self, half_space: _HalfSpace) -> _HalfSpace:
         """The half space for positions in metres in the frame of the bone."""
-        return (*half_space[:3], half_space[3] * self.bone.size)
+        x, y, z, offset = half_space
+        return x, y, z, offset * self.bone.size
 
 
 def build_parts(look: Look, skeleton: Skeleton) -> list[Part]:
     """All parts of a person in the coordinates of the skeleton."""
-    joints, frames = skeleton.joints, skeleton.frames
-    head = Bone(joints["head"], frames["head"], look.size, Group.HEAD)
+    head = Bone(skeleton.joints["head"], skeleton.frames["head"], look.size, "head")
     parts = _torso(look, skeleton) + _head(look, head)
     for side in "rl":
         parts += _arm(look, skeleton, side) + _leg(look, skeleton, side)
@@ -120,149 +108,136 @@ def _torso(look: Look, skeleton: Skeleton) -> list[Part]:
     All use the chest frame with its origin at the neck for the texture, so that
     the patterns of the upper garment run over them without a seam.
     """
-    joints, frames, shirt = skeleton.joints, skeleton.frames, Material.SHIRT
+    joints, frames = skeleton.joints, skeleton.frames
     waist, pelvis = joints["waist"], joints["pelvis"]
-    chest = Bone(joints["neck"], frames["chest"], look.size, Group.TORSO, look.girth)
+    chest = Bone(joints["neck"], frames["chest"], look.size, "torso", look.girth)
     across, up, _ = frames["pelvis"].T
     lap = pelvis - up * 0.015 * look.size
     wide, hips = look.shoulder_half, look.hip_half + 0.075
     narrow = wide * (0.76 if look.bust else 0.85)
-    below = shirt if look.dress else Material.TROUSERS
-    belly, loins = (narrow, hips), (hips, hips * 0.97)
-    hem, collar = (0, -1, 0, 0.5 + look.hem), (0, -1, 0.35, -0.035)
-    nape, neck = (0, -0.02, -0.01), (0.062, 0.052)
+    bust = (wide * 0.5 + look.bust,) * 2
+    collar = (0, -1, 0.35, -0.035), "shirt"
+    below = (0, -1, 0, 0.5 + look.hem), "shirt" if look.dress else "trousers"
+    loins = (hips, hips * 0.97), "shirt", (1, 0.74, 0.45)
+    neck = (0.062, 0.052), "skin", _ROUND
     parts = [
-        Part(chest, (0, -0.11, 0), waist, (wide, narrow), shirt, (1, 0.66, 0.58)),
-        Part(chest, waist, pelvis, belly, shirt, (1, 0.68, 0.5), other=below, cut=hem),
-        Part(
-            chest,
-            *(pelvis, lap, loins, shirt, (1, 0.74, 0.45)),
-            across=across,
-            other=below,
-            cut=hem,
-        ),
-        Part(chest, nape, joints["head"], neck, Material.SKIN, other=shirt, cut=collar),
+        Part(chest, (0, -0.11, 0), waist, (wide, narrow), "shirt", (1, 0.66, 0.58)),
+        Part(chest, waist, pelvis, (narrow, hips), "shirt", (1, 0.68, 0.5), *below),
+        Part(chest, pelvis, lap, *loins, *below, across),
+        Part(chest, (0, -0.02, -0.01), joints["head"], *neck, *collar),
     ]
     for sign in (-1, 1):
         end = (sign * wide * 0.85, -0.012, -0.008)
-        parts.append(Part(chest, (0, 0, -0.012), end, (0.075, 0.056), shirt))
+        parts.append(Part(chest, (0, 0, -0.012), end, (0.075, 0.056), "shirt"))
     if look.bust:
-        radius = wide * 0.5 + look.bust
         ends = (0, -0.12, 0), (0, -0.17, 0)
-        parts.append(Part(chest, *ends, (radius, radius), shirt, (1.1, 1, 0.6)))
+        parts.append(Part(chest, *ends, bust, "shirt", (1.1, 1, 0.6)))
     return parts
 
 
 def _head(look: Look, head: Bone) -> list[Part]:
     """Skull, jaw, nose and ears."""
-    skin, face, hair = Material.SKIN, Material.FACE, Material.HAIR
     scalp = NEVER if look.hair_style == "cap" else (0, 0.6, -0.8, -0.032)
     beard = (0, -1, -0.35, 0.035) if look.beard else NEVER
     skull = (0, 0.03, -0.012), (0, 0.02, -0.008), (0.092, 0.092)
     jaw = (0, 0, 0.018), (0, -0.085, 0.052), (0.07, 0.038)
     parts = [
-        Part(head, *skull, face, (0.83, 1, 1), other=hair, cut=scalp),
-        Part(head, *jaw, face, other=hair, cut=beard),
-        Part(head, (0, 0.015, 0.088), (0, -0.018, 0.1), (0.009, 0.015), skin),
+        Part(head, *skull, "face", (0.83, 1, 1), scalp, "hair"),
+        Part(head, *jaw, "face", _ROUND, beard, "hair"),
+        Part(head, (0, 0.015, 0.088), (0, -0.018, 0.1), (0.009, 0.015), "skin"),
     ]
     for sign in (-1, 1):
         top, low = (sign * 0.077, 0.012, -0.01), (sign * 0.073, -0.015, -0.004)
-        parts.append(Part(head, top, low, (0.022, 0.016), skin, (0.45, 0.8, 1)))
+        parts.append(Part(head, top, low, (0.022, 0.016), "skin", (0.45, 0.8, 1)))
     return parts
 
 
 def _arm(look: Look, skeleton: Skeleton, side: str) -> list[Part]:
     """Upper arm, forearm and hand; a short sleeve is a solid of its own."""
-    names = ("shoulder", "elbow", "wrist", "hand")
-    shoulder, elbow, wrist, hand = (skeleton.joints[f"{side}_{name}"] for name in names)
-    group, body = Group[f"{side.upper()}_ARM"], skeleton.frames["chest"]
-    upper = _limb(look, shoulder, elbow, body, group)
-    fore = _limb(look, elbow, wrist, body, group)
-    cloth = Material.ACCENT if look.contrast_sleeves else Material.SHIRT
-    covers, cuts = _clothing(look.sleeve, (0.285, 0.25))
+    joints, (upper, fore) = _limb(look, skeleton, side, "arm")
+    shoulder, elbow, wrist, hand = joints
+    covers, cuts = _clothing(look.sleeve, "arm")
+    cloth = "accent" if look.contrast_sleeves else "shirt"
     loose = 1 + 0.5 * (look.looseness - 0.95)
     wide, low = (loose if cover else 1.0 for cover in covers)
     palm = wrist + (hand - wrist) * 0.25
     parts = [
         Part(upper, shoulder, elbow, (0.061 * wide, 0.048 * low), cloth, cut=cuts[0]),
         Part(fore, elbow, wrist, (0.048 * low, 0.035 * low), cloth, cut=cuts[1]),
-        Part(fore, palm, hand, (0.037, 0.042), Material.SKIN, (0.85, 0.85, 1)),
+        Part(fore, palm, hand, (0.037, 0.042), "skin", (0.85, 0.85, 1)),
     ]
     if 0 < covers[0] < 1:
-        sleeve = Part(upper, shoulder, elbow, (0.067, 0.073), cloth, clip=cuts[0])
-        parts.append(sleeve)
+        parts.append(Part(upper, shoulder, elbow, (0.067, 0.073), cloth, clip=cuts[0]))
     return parts
 
 
 def _leg(look: Look, skeleton: Skeleton, side: str) -> list[Part]:
-    """Thigh, shin and shoe; the legs of shorts are solids of their own."""
-    names = ("hip", "knee", "ankle", "toe")
-    hip, knee, ankle, toe = (skeleton.joints[f"{side}_{name}"] for name in names)
-    group, body = Group[f"{side.upper()}_LEG"], skeleton.frames["pelvis"]
-    thigh = _limb(look, hip, knee, body, group)
-    shin = _limb(look, knee, ankle, body, group)
-    cloth = Material.TROUSERS
-    covers, cuts = _clothing(look.leg_cover, (0.43, 0.42))
+    """Thigh, shin and shoe with its sole and a sock; the legs of shorts are solids of
+    their own."""
+    (hip, knee, ankle, toe), (thigh, shin) = _limb(look, skeleton, side, "leg")
+    covers, cuts = _clothing(look.leg_cover, "leg")
     loose = look.looseness if covers[1] and not look.skirt else 1.0
     calf = (0.065 * loose, 0.053 * loose) if covers[1] else (0.06, 0.041)
-    top = hip + (knee - hip) * 0.08
+    top, end = hip + (knee - hip) * 0.08, (0, -1, 0, 0.43)
     parts = [
-        Part(thigh, top, knee, (0.09, 0.065 * loose), cloth, cut=cuts[0]),
-        Part(shin, knee, ankle, calf, cloth, clip=(0, -1, 0, 0.43), cut=cuts[1]),
+        Part(thigh, top, knee, (0.09, 0.065 * loose), "trousers", cut=cuts[0]),
+        Part(shin, knee, ankle, calf, "trousers", clip=end, cut=cuts[1]),
     ]
     if not covers[1]:
         ends = (0, -0.06, -0.012), (0, -0.2, -0.018)
-        parts.append(Part(shin, *ends, (0.055, 0.046), Material.SKIN))
+        parts.append(Part(shin, *ends, (0.055, 0.046), "skin"))
     if 0 < covers[0] < 1 and not look.skirt:
-        parts.append(Part(thigh, top, knee, (0.096, 0.093), cloth, clip=cuts[0]))
-    return parts + _shoe(Bone(ankle, _foot_frame(ankle, toe), look.size, group))
+        parts.append(Part(thigh, top, knee, (0.096, 0.093), "trousers", clip=cuts[0]))
+    shoe = Bone(ankle, _foot_frame(ankle, toe), look.size, thigh.group)
+    foot = (0, -0.022, -0.03), (0, -0.01, 0.135), (0.054, 0.044)
+    shaft = (0, 0.05, -0.01), (0, -0.01, -0.01), (0.041, 0.046)
+    ground, rim = (0, -1, -0.12, 0.036), (0, 1, 0, 0.03)
+    return [
+        *parts,
+        Part(shoe, *foot, "shoes", (0.95, 0.85, 1), ground, "soles"),
+        Part(shoe, *shaft, "shoes", _ROUND, rim, "socks"),
+    ]
 
 
 def _limb(
-    look: Look, top: np.ndarray, low: np.ndarray, body: np.ndarray, group: Group
-) -> Bone:
-    return Bone(top, _bone_frame(top, low, body), look.size, group, look.girth)
+    look: Look, skeleton: Skeleton, side: str, limb: str
+) -> tuple[list[np.ndarray], list[Bone]]:
+    """The four joints of a limb and its upper two bones."""
+    body, names, _ = _LIMBS[limb]
+    joints = [skeleton.joints[f"{side}_{name}"] for name in names]
+    bones = []
+    for top, low in itertools.pairwise(joints[:3]):
+        frame = _bone_frame(top, low, skeleton.frames[body])
+        bones.append(Bone(top, frame, look.size, f"{side}_{limb}", look.girth))
+    return joints, bones
 
 
-def _clothing(total: float, lengths: tuple[float, float]) -> tuple[list, list]:
-    """Splits a length in bones into the covered shares of two bones, and the half
-    spaces where their bare skin begins."""
+def _clothing(total: float, limb: str) -> tuple[list[float], list[_HalfSpace]]:
+    """Splits a covered length, in bones, into the covered shares of two bones, and the
+    half spaces where their bare skin begins."""
     covers = [min(total, 1.0), min(max(total - 1.0, 0.0), 1.0)]
     # A fully covered bone has no bare skin, not even at its ball.
-    cuts = [
+    cuts: list[_HalfSpace] = [
         (0, -1, 0, cover * length) if cover < 1 else NEVER
-        for cover, length in zip(covers, lengths, strict=True)
+        for cover, length in zip(covers, _LIMBS[limb][2], strict=True)
     ]
     return covers, cuts
 
 
-def _shoe(shoe: Bone) -> list[Part]:
-    """A shoe with a sole, and the ankle in a sock."""
-    foot = (0, -0.022, -0.03), (0, -0.01, 0.135), (0.054, 0.044)
-    shaft = (0, 0.05, -0.01), (0, -0.01, -0.01), (0.041, 0.046)
-    ground, rim = (0, -1, -0.12, 0.036), (0, 1, 0, 0.03)
-    leather, sole, sock = Material.SHOES, Material.SOLES, Material.SOCKS
-    return [
-        Part(shoe, *foot, leather, (0.95, 0.85, 1), other=sole, cut=ground),
-        Part(shoe, *shaft, leather, other=sock, cut=rim),
-    ]
-
-
 def _hair(look: Look, head: Bone, skeleton: Skeleton) -> list[Part]:
     """A cap of hair, open for the face, and what falls or is tied behind."""
-    hair, style = Material.HAIR, look.hair_style
+    style = look.hair_style
     if style == "bald":
         return []
     radii = (0.11, 0.106) if style in ("bob", "long") else (0.103, 0.099)
-    ends = (0, 0.04, -0.016), (0, 0.02, -0.02)
-    open_face = (0, -0.55, 0.83, 0.036)
-    parts = [Part(head, *ends, radii, hair, (0.84, 1, 1), clip=open_face)]
+    ends, open_face = ((0, 0.04, -0.016), (0, 0.02, -0.02)), (0, -0.55, 0.83, 0.036)
+    parts = [Part(head, *ends, radii, "hair", (0.84, 1, 1), clip=open_face)]
     if style in _HAIR_BEHIND:
         top, low, radii, squash, clip = _HAIR_BEHIND[style]
         if low is None:
             down = (0, -0.12 * head.size, -0.1 * head.size)
             low = skeleton.joints["neck"] + skeleton.frames["chest"] @ down
-        parts.append(Part(head, top, low, radii, hair, squash, clip=clip))
+        parts.append(Part(head, top, low, radii, "hair", squash, clip=clip))
     return parts
 
 
@@ -271,11 +246,10 @@ def _cap(head: Bone) -> list[Part]:
     top = (0, 0.045, -0.012), (0, 0.035, -0.012), (0.1, 0.1)
     visor = (0, 0.06, 0.06), (0, 0.048, 0.12), (0.06, 0.05)
     below = (0, 0.02, -0.018), (0, -0.03, -0.02), (0.094, 0.075)
-    hat, hair = Material.HAT, Material.HAIR
     return [
-        Part(head, *top, hat, (0.84, 1.02, 0.9), clip=(0, -1, 0.15, -0.05)),
-        Part(head, *visor, hat, (1, 0.16, 1)),
-        Part(head, *below, hair, (0.85, 1, 1), clip=(0, 0, 1, 0)),
+        Part(head, *top, "hat", (0.84, 1.02, 0.9), clip=(0, -1, 0.15, -0.05)),
+        Part(head, *visor, "hat", (1, 0.16, 1)),
+        Part(head, *below, "hair", (0.85, 1, 1), clip=(0, 0, 1, 0)),
     ]
 
 
@@ -286,34 +260,26 @@ def _skirt(look: Look, skeleton: Skeleton) -> Part:
     top = pelvis + body[:, 1] * 0.1 * look.size
     fall = ((right + left) / 2 - pelvis) * 0.8 + np.array((0, -0.1, 0)) * look.size
     frame = _bone_frame(top, top + fall, body)
-    bone = Bone(pelvis, frame, look.size, Group.SKIRT, look.girth)
+    bone = Bone(pelvis, frame, look.size, "skirt", look.girth)
     apart = float(np.linalg.norm(right - left)) / look.size
     radii = look.hip_half + 0.085, 0.195 + 0.06 * look.skirt + 0.3 * min(apart, 0.5)
-    material = Material.SHIRT if look.dress else Material.TROUSERS
-    end, hem = bone.at((0, -look.skirt - 0.1, 0)), (0, -1, 0, look.skirt)
-    return Part(bone, top, end, radii, material, (1, 0.85, 0.5), clip=hem)
+    cloth = "shirt" if look.dress else "trousers"
+    end, hem = (0, -look.skirt - 0.1, 0), (0, -1, 0, look.skirt)
+    return Part(bone, top, end, radii, cloth, (1, 0.85, 0.5), clip=hem)
 
 
 def _bag(look: Look, skeleton: Skeleton) -> list[Part]:
     """A backpack, a shoulder bag at the hip, or a bag that hangs from the hand."""
-    if look.bag == "none":
-        return []
-    joints, chest = skeleton.joints, skeleton.frames["chest"]
-    side = look.bag_side
+    side, chest = look.bag_side, skeleton.frames["chest"]
+    place, frame = ("neck", chest)
     if look.bag == "hand":
-        origin, frame = joints["l_hand" if side > 0 else "r_hand"], np.eye(3)
-    else:
-        origin, frame = joints["neck"], chest
-    bone = Bone(origin, frame, look.size, Group.BAG)
-    return [
-        Part(
-            bone,
-            *((side * x, y, z) for x, y, z in ends),
-            *(radii, Material.BAG, squash),
-            across=chest[:, 0],
-        )
-        for *ends, radii, squash in _BAGS[look.bag]
-    ]
+        place, frame = ("l_hand" if side > 0 else "r_hand"), np.eye(3)
+    bone = Bone(skeleton.joints[place], frame, look.size, "bag")
+    parts = []
+    for *ends, radii, squash in _BAGS[look.bag]:
+        start, end = ((side * x, y, z) for x, y, z in ends)
+        parts.append(Part(bone, start, end, radii, "bag", squash, across=chest[:, 0]))
+    return parts
 
 
 def _bone_frame(top: np.ndarray, low: np.ndarray, body: np.ndarray) -> np.ndarray:

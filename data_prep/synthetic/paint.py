@@ -6,7 +6,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from data_prep.synthetic import figure, looks, render
-from data_prep.synthetic.figure import Group, Material
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,18 +33,17 @@ def paint(
         [height, width, 4] float32; RGB in [0, 1] multiplied by alpha, and alpha.
     """
     local = surface.local / np.float32(look.size)
-    material = _materials(surface, parts)
-    torso = np.array([part.bone.group == Group.TORSO for part in parts])[surface.part]
-    colour = _palette(look)[material]
+    material, colour = _materials(surface, parts, look)
+    torso = np.array([part.bone.group == "torso" for part in parts])[surface.part]
     _paint_clothes(colour, local, material, torso, look)
     _paint_face(colour, local, material, look)
-    chest = next(part.bone.frame for part in parts if part.bone.group == Group.TORSO)
+    chest = next(part.bone.frame for part in parts if part.bone.group == "torso")
     normal = surface.normal.copy()
     normal[torso] = _rounded(normal[torso], local[torso], chest)
     shade = _shade(surface, normal, light)
-    hair = material == Material.HAIR
+    hair = material == "hair"
     shade[hair] *= _strands(local[hair])
-    cloth = (material == Material.SHIRT) | (material == Material.TROUSERS)
+    cloth = (material == "shirt") | (material == "trousers")
     shade *= 1 - cloth * _folds(local, fold_phase)
     colour *= shade[:, None] * light.colour.astype(np.float32)
     canvas = np.zeros((surface.owner.size, 4), np.float32)
@@ -54,42 +52,35 @@ def paint(
     return canvas.reshape(*surface.owner.shape, 4)
 
 
-def _materials(surface, parts) -> np.ndarray:
-    """[N] material of each point: a part's first one, or the second behind its cut."""
-    table = np.array([(part.material, part.other) for part in parts])
+def _materials(
+    surface: render.Surface, parts: Sequence[figure.Part], look: looks.Look
+) -> tuple[np.ndarray, np.ndarray]:
+    """[N] names and [N, 3] float32 colours of each point's material: a part's first
+    one, or the other one behind its cut."""
+    shaven = 0.75 * np.array(look.skin) + 0.25 * np.array(look.hair)
+    colours = dataclasses.asdict(look) | {
+        "hair": shaven if look.hair_style == "bald" else look.hair,
+        "face": look.skin,
+        "socks": (0.85, 0.85, 0.85),
+        "bag": look.bag_colour,
+    }
+    names = np.array([(part.material, part.other) for part in parts])
+    table = np.array([[colours[name] for name in pair] for pair in names], np.float32)
     cut = np.array([part.in_metres(part.cut) for part in parts], np.float32)
     cut = cut[surface.part]
     behind = np.einsum("ni,ni->n", surface.local, cut[:, :3]) > cut[:, 3]
-    return table[surface.part, behind.astype(int)]
-
-
-def _palette(look: looks.Look) -> np.ndarray:
-    """The [materials, 3] float32 colours of a look, in the order of Material."""
-    shaven = 0.75 * np.array(look.skin) + 0.25 * np.array(look.hair)
-    colours = {
-        Material.SKIN: look.skin,
-        Material.HAIR: shaven if look.hair_style == "bald" else look.hair,
-        Material.SHIRT: look.shirt,
-        Material.ACCENT: look.accent,
-        Material.TROUSERS: look.trousers,
-        Material.SHOES: look.shoes,
-        Material.SOLES: look.soles,
-        Material.BAG: look.bag_colour,
-        Material.HAT: look.hat,
-        Material.FACE: look.skin,
-        Material.SOCKS: (0.85, 0.85, 0.85),
-    }
-    return np.array([colours[material] for material in Material], np.float32)
+    index = surface.part, behind.astype(int)
+    return names[index], table[index]
 
 
 def _paint_clothes(colour, local, material, torso, look) -> None:
     """Patterns of shirt and trousers, and the straps of a bag."""
-    shirt, trousers = material == Material.SHIRT, material == Material.TROUSERS
-    cover = _shirt_cover(look, *local[shirt].T, torso[shirt])
+    shirt, trousers = material == "shirt", material == "trousers"
+    cover = _shirt_cover(look, local[shirt], torso[shirt])
     _blend(colour, shirt, cover, look.accent)
-    cover = _trousers_cover(look, *local[trousers].T)
+    cover = _trousers_cover(look, local[trousers])
     _blend(colour, trousers, cover, look.trousers_accent)
-    clothed = np.flatnonzero(torso & (material != Material.SKIN))
+    clothed = np.flatnonzero(torso & (material != "skin"))
     x, y, z = local[clothed].T
     if look.bag == "backpack":
         strap = (abs(abs(x) - 0.105) < 0.021) & (y > -0.33) & (z > -0.05)
@@ -106,8 +97,9 @@ def _blend(colour, chosen, cover, ink) -> None:
     colour[chosen] += share * (np.array(ink, np.float32) - colour[chosen])
 
 
-def _shirt_cover(look, x, y, z, torso) -> np.ndarray:
+def _shirt_cover(look, local, torso) -> np.ndarray:
     """[N] share of the accent colour at points of the upper garment."""
+    x, y, z = local.T
     around = np.arctan2(x, z) * 0.16
     front = torso & (z > 0)
     match look.pattern:
@@ -142,8 +134,9 @@ def _emblem(kind: int, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return figures[kind]
 
 
-def _trousers_cover(look, x, y, z) -> np.ndarray:
+def _trousers_cover(look, local) -> np.ndarray:
     """[N] share of the accent colour at points of the lower garment."""
+    x, y, z = local.T
     match look.trousers_pattern:
         case "checks":
             return _checks(np.arctan2(x, z) * 0.1, y, 0.09)
@@ -166,7 +159,7 @@ def _checks(x: np.ndarray, y: np.ndarray, period: float) -> np.ndarray:
 
 def _paint_face(colour, local, material, look) -> None:
     """Eyes, brows and mouth on the front of the head."""
-    face = (material == Material.FACE) & (local[:, 2] > 0.03)
+    face = (material == "face") & (local[:, 2] > 0.03)
     x, y, _ = local[face].T
     side = abs(x)
     skin, hair = np.array(look.skin), np.array(look.hair)

@@ -8,21 +8,20 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from data_prep.synthetic import body, figure, looks, paint, render, scene
-from data_prep.synthetic.figure import Group
 
 # Depth in metres by which a surface may lie in front of a joint without hiding it, by
 # what it belongs to; any other surface hides it from about the thickness of a limb on.
-_TRUNK = {Group.TORSO: 0.25, Group.HEAD: 0.25, Group.BAG: 0.3}
-_LEGS = {Group.R_LEG: 0.25, Group.L_LEG: 0.25}
+_TRUNK = {"torso": 0.25, "head": 0.25, "bag": 0.3}
+_LEGS = {"r_leg": 0.25, "l_leg": 0.25}
 _DEPTHS = {
-    "nose": {Group.HEAD: 0.03},
-    "eye": {Group.HEAD: 0.02},
-    "ear": {Group.HEAD: 0.055},
+    "nose": {"head": 0.03},
+    "eye": {"head": 0.02},
+    "ear": {"head": 0.055},
     "neck": _TRUNK,
     "shoulder": _TRUNK,
-    "hip": {Group.TORSO: 0.25, **_LEGS, Group.SKIRT: 0.3, Group.BAG: 0.3},
-    "knee": {Group.SKIRT: 0.3},
-    "ankle": {Group.SKIRT: 0.3},
+    "hip": {"torso": 0.25, **_LEGS, "skirt": 0.3, "bag": 0.3},
+    "knee": {"skirt": 0.3},
+    "ankle": {"skirt": 0.3},
     "elbow": {},
     "wrist": {},
 }
@@ -191,11 +190,11 @@ def _find_keypoints(
     return keypoints
 
 
-def _depth(name: str, group: Group) -> float:
+def _depth(name: str, group: str) -> float:
     """How far a surface of `group` may be in front of the joint `name`."""
     side, _, joint = name.rpartition("_")
-    limb = "ARM" if joint in ("shoulder", "elbow", "wrist") else "LEG"
-    if joint not in ("eye", "ear") and side and group.name == f"{side.upper()}_{limb}":
+    limb = "arm" if joint in ("shoulder", "elbow", "wrist") else "leg"
+    if group == f"{side}_{limb}" and joint not in ("eye", "ear"):
         return _ANY_DEPTH
     return _DEPTHS[joint].get(group, _OTHER_DEPTH)
 

@@ -7,9 +7,8 @@ from data_prep.synthetic import figure, render
 
 
 def ball(start, end, radii, squash=(1.0, 1.0, 1.0)):
-    bone = figure.Bone(np.zeros(3), np.eye(3), 1.0, figure.Group.TORSO)
-    skin = figure.Material.SKIN
-    return figure.Part(bone, np.array(start), np.array(end), radii, skin, squash)
+    bone = figure.Bone(np.zeros(3), np.eye(3), 1.0, "torso")
+    return figure.Part(bone, np.array(start), np.array(end), radii, "skin", squash)
 
 
 def test_raycast_finds_the_front_of_an_ellipsoid():

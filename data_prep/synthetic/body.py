@@ -36,29 +36,15 @@ _ARMS = {
     "run": ((0.2, -0.8, -0.5), (0.0, -0.1, 0.9)),
 }
 # Arms that move together (right, left), and how often.
-_ARM_PAIRS = {
-    ("hang", "hang"): 5,
-    ("pocket", "pocket"): 1.5,
-    ("hip", "hip"): 1.5,
-    ("hip", "hang"): 1.5,
-    ("raise", "raise"): 1,
-    ("raise", "hang"): 1,
-    ("wave", "hang"): 2,
-    ("wave", "wave"): 0.7,
-    ("side", "side"): 1,
-    ("cross", "cross"): 2,
-    ("reach", "reach"): 1,
-    ("reach", "hang"): 1,
-    ("carry", "carry"): 1.5,
-    ("carry", "hang"): 1.5,
-    ("phone", "hang"): 2,
-    ("phone", "pocket"): 1,
-    ("back", "back"): 1,
-    ("point", "hang"): 1.2,
-    ("chin", "cross"): 1,
-    ("run", "carry"): 1,
-}
-
+_ARM_PAIRS = (
+    *(("hang", "hang", 5), ("pocket", "pocket", 1.5), ("hip", "hip", 1.5)),
+    *(("hip", "hang", 1.5), ("raise", "raise", 1), ("raise", "hang", 1)),
+    *(("wave", "hang", 2), ("wave", "wave", 0.7), ("side", "side", 1)),
+    *(("cross", "cross", 2), ("reach", "reach", 1), ("reach", "hang", 1)),
+    *(("carry", "carry", 1.5), ("carry", "hang", 1.5), ("phone", "hang", 2)),
+    *(("phone", "pocket", 1), ("back", "back", 1), ("point", "hang", 1.2)),
+    *(("chin", "cross", 1), ("run", "carry", 1)),
+)
 # Lengths of upper arm and forearm, of thigh and shin, for a stature of 1.75 m.
 _ARM_LENGTHS = np.array([[0.285], [0.25]])
 _LEG_LENGTHS = np.array([[0.43], [0.42]])
@@ -98,17 +84,14 @@ class Pose:
 
 @dataclasses.dataclass(frozen=True)
 class Skeleton:
-    """Joints and body frames in one coordinate system, in metres.
+    """Joints, in metres, and body frames in one coordinate system.
 
-    Attributes:
-        joints: name -> [3] position; the names of KEYPOINTS, and "head", "crown",
-            "waist", "pelvis", "r_hand", "l_hand", "r_toe", "l_toe".
-        frames: "pelvis", "chest", "head" -> [3, 3], columns are the directions
-            left, up, front.
+    Joints are those of KEYPOINTS and "head", "crown", "waist", "pelvis", "r_hand",
+    "l_hand", "r_toe", "l_toe"; frames are "pelvis", "chest", "head".
     """
 
-    joints: dict[str, np.ndarray]
-    frames: dict[str, np.ndarray]
+    joints: dict[str, np.ndarray]  # [3] positions
+    frames: dict[str, np.ndarray]  # [3, 3], columns are the directions left, up, front
 
 
 def standing_pose(
@@ -150,8 +133,8 @@ def sample_pose(rng: np.random.Generator, yaw: float) -> Pose:
 
 def _sample_arms(rng: np.random.Generator, swing: float) -> np.ndarray:
     """Named positions, mixed with hanging arms, mirrored at random, jittered."""
-    weights = np.array(list(_ARM_PAIRS.values()))
-    names = list(_ARM_PAIRS)[rng.choice(len(_ARM_PAIRS), p=weights / weights.sum())]
+    weights = np.array([weight for _, _, weight in _ARM_PAIRS])
+    *names, _ = _ARM_PAIRS[rng.choice(len(_ARM_PAIRS), p=weights / weights.sum())]
     if rng.random() < 0.5:
         names = names[::-1]
     strength = min(1.0, rng.uniform(0.7, 1.3))
@@ -170,12 +153,8 @@ def _arm_swing(swing: float) -> np.ndarray:
 
 
 def _walking_legs(stride: float, phase: float) -> np.ndarray:
-    """Legs at a phase of the gait; the right leg is back when sin(phase) > 0.
-
-    Args:
-        stride: the largest angle between thigh and body, in radians.
-        phase: in radians; 2 pi is two steps.
-    """
+    """Legs at a phase of the gait, of which 2 pi are two steps; the right leg is back
+    when sin(phase) > 0. `stride` is the largest angle between thigh and body."""
     legs = np.empty((2, 2, 3))
     for side, shift in enumerate((np.pi, 0.0)):
         thigh = stride * np.sin(phase + shift)

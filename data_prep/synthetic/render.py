@@ -225,15 +225,16 @@ def _hit_balls(solids, spread, along, square, rise) -> tuple[np.ndarray, np.ndar
     Returns:
         [M] whether the second ball is nearer, [M] ray parameter t, infinite for none.
     """
-    length, (first, second) = solids.length, solids.radii
-    far = np.float32(np.inf)
-    inside = along * along - square + spread(first**2)
-    t1 = np.where(inside > 0, -along - np.sqrt(np.maximum(inside, 0)), far)
-    along = along - spread(length * solids.ray[:, 2])
-    inside = along * along - square + rise * spread(2 * length)
-    inside += spread(second**2 - length**2)
-    t2 = np.where(inside > 0, -along - np.sqrt(np.maximum(inside, 0)), far)
-    return t2 < t1, np.minimum(t1, t2)
+    hits = []
+    for radius, centre in zip(
+        solids.radii, (0 * solids.length, solids.length), strict=True
+    ):
+        start = along - spread(centre * solids.ray[:, 2])
+        inside = start * start - square + rise * spread(2 * centre)
+        inside += spread(radius**2 - centre**2)
+        t = -start - np.sqrt(np.maximum(inside, 0))
+        hits.append(np.where(inside > 0, t, np.float32(np.inf)))
+    return hits[1] < hits[0], np.minimum(*hits)
 
 
 def _clipped(solids: _Solids, part: np.ndarray, point: np.ndarray) -> np.ndarray:

@@ -126,7 +126,7 @@ def synthesize(
             _make_image, folder=folder, seed=seed, height=height, width=width
         )
         keypoints = _fill(folder, make, jobs, workers)
-        pictures.write_contact_sheet(folder, height, width)
+        pictures.write_contact_sheet(folder)
         output_folder.publish(folder, target, stage)
     complete = [bool(found[_TRUNK, 2].all()) for found in keypoints.values()]
     return Summary(

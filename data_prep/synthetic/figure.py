@@ -16,32 +16,34 @@ from data_prep.synthetic.looks import Look
 _Point = tuple[float, ...] | np.ndarray
 _HalfSpace = tuple[float, float, float, float]
 NEVER: _HalfSpace = (0, 0, 0, 1)  # holds no point
-_BEHIND = (0, 0, 1, 0.02)  # cuts off what is in front
 _ROUND = (1.0, 1.0, 1.0)
 # Body frame, joints, and lengths of the two bones.
 _LIMBS = {
     "arm": ("chest", ("shoulder", "elbow", "wrist", "hand"), (0.285, 0.25)),
     "leg": ("pelvis", ("hip", "knee", "ankle", "toe"), (0.43, 0.42)),
 }
-# Start, end (None for the nape), radii, squash and clip of what hangs behind.
-_HAIR_BEHIND: dict[str, tuple] = {
-    "bob": ((0, 0, -0.03), (0, -0.1, -0.025), (0.1, 0.088), (0.95, 0.85, 0.6), _BEHIND),
-    "long": ((0, 0, -0.03), None, (0.102, 0.085), (0.95, 0.7, 0.8), _BEHIND),
-    "ponytail": ((0, 0.05, -0.115), None, (0.035, 0.028), _ROUND, NEVER),
-    "bun": ((0, 0.1, -0.1), (0, 0.11, -0.1), (0.05, 0.05), _ROUND, NEVER),
-}
-# Start, end, radii and squash of the parts of a bag on the left side.
-_BAGS: dict[str, list[tuple]] = {
-    "none": [],
-    "backpack": [
-        ((0, -0.12, -0.17), (0, -0.33, -0.17), (0.135, 0.145), (1, 0.62, 0.6)),
-        ((0, -0.28, -0.24), (0, -0.36, -0.24), (0.09, 0.095), (1, 0.5, 0.6)),
-    ],
-    "shoulder": [
-        ((0.21, -0.5, -0.03), (0.22, -0.62, -0.02), (0.1, 0.11), (0.45, 1.15, 0.6))
-    ],
-    "hand": [((0, -0.15, 0), (0, -0.24, 0), (0.1, 0.11), (0.5, 1.1, 0.7))],
-}
+# Half spaces of the head that are cut off.
+_FACE, _BRIM = (0, -0.55, 0.83, 0.036), (0, -1, 0.15, -0.05)
+_FRONT, _EARS = (0, 0, 1, 0.02), (0, 0, 1, 0)
+_OVAL = (0.84, 1, 1)
+# Styles; start and end as (y, z), None is the nape; radii, squash and clip.
+_HAIR: tuple[tuple, ...] = (
+    ("short ponytail bun", (0.04, -0.016), (0.02, -0.02), (0.103, 0.099), _OVAL, _FACE),
+    ("bob long", (0.04, -0.016), (0.02, -0.02), (0.11, 0.106), _OVAL, _FACE),
+    ("bob", (0, -0.03), (-0.1, -0.025), (0.1, 0.088), (0.95, 0.85, 0.6), _FRONT),
+    ("long", (0, -0.03), None, (0.102, 0.085), (0.95, 0.7, 0.8), _FRONT),
+    ("ponytail", (0.05, -0.115), None, (0.035, 0.028), _ROUND, NEVER),
+    ("bun", (0.1, -0.1), (0.11, -0.1), (0.05, 0.05), _ROUND, NEVER),
+    ("cap", (0.02, -0.018), (-0.03, -0.02), (0.094, 0.075), (0.85, 1, 1), _EARS),
+)
+# Kind, start, end, radii and squash of the parts of a bag on the left side.
+_THIN = (0.45, 1.15, 0.6)
+_BAGS: tuple[tuple, ...] = (
+    ("backpack", (0, -0.12, -0.17), (0, -0.33, -0.17), (0.135, 0.145), (1, 0.62, 0.6)),
+    ("backpack", (0, -0.28, -0.24), (0, -0.36, -0.24), (0.09, 0.095), (1, 0.5, 0.6)),
+    ("shoulder", (0.21, -0.5, -0.03), (0.22, -0.62, -0.02), (0.1, 0.11), _THIN),
+    ("hand", (0, -0.15, 0), (0, -0.24, 0), (0.1, 0.11), (0.5, 1.1, 0.7)),
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,7 +98,7 @@ def build_parts(look: Look, skeleton: Skeleton) -> list[Part]:
     parts = _torso(look, skeleton) + _head(look, head)
     for side in "rl":
         parts += _arm(look, skeleton, side) + _leg(look, skeleton, side)
-    parts += _cap(head) if look.hair_style == "cap" else _hair(look, head, skeleton)
+    parts += _hair(look, head, skeleton)
     if look.skirt:
         parts.append(_skirt(look, skeleton))
     return parts + _bag(look, skeleton)
@@ -154,9 +156,10 @@ def _head(look: Look, head: Bone) -> list[Part]:
 
 def _arm(look: Look, skeleton: Skeleton, side: str) -> list[Part]:
     """Upper arm, forearm and hand; a short sleeve is a solid of its own."""
-    joints, (upper, fore) = _limb(look, skeleton, side, "arm")
+    joints, (upper, fore), covers, cuts = _limb(
+        look, skeleton, f"{side}_arm", look.sleeve
+    )
     shoulder, elbow, wrist, hand = joints
-    covers, cuts = _clothing(look.sleeve, "arm")
     cloth = "accent" if look.contrast_sleeves else "shirt"
     loose = 1 + 0.5 * (look.looseness - 0.95)
     wide, low = (loose if cover else 1.0 for cover in covers)
@@ -174,8 +177,10 @@ def _arm(look: Look, skeleton: Skeleton, side: str) -> list[Part]:
 def _leg(look: Look, skeleton: Skeleton, side: str) -> list[Part]:
     """Thigh, shin and shoe with its sole and a sock; the legs of shorts are solids of
     their own."""
-    (hip, knee, ankle, toe), (thigh, shin) = _limb(look, skeleton, side, "leg")
-    covers, cuts = _clothing(look.leg_cover, "leg")
+    joints, (thigh, shin), covers, cuts = _limb(
+        look, skeleton, f"{side}_leg", look.leg_cover
+    )
+    hip, knee, ankle, toe = joints
     loose = look.looseness if covers[1] and not look.skirt else 1.0
     calf = (0.065 * loose, 0.053 * loose) if covers[1] else (0.06, 0.041)
     top, end = hip + (knee - hip) * 0.08, (0, -1, 0, 0.43)
@@ -199,58 +204,40 @@ def _leg(look: Look, skeleton: Skeleton, side: str) -> list[Part]:
     ]
 
 
-def _limb(
-    look: Look, skeleton: Skeleton, side: str, limb: str
-) -> tuple[list[np.ndarray], list[Bone]]:
-    """The four joints of a limb and its upper two bones."""
-    body, names, _ = _LIMBS[limb]
+def _limb(look: Look, skeleton: Skeleton, group: str, total: float) -> tuple:
+    """The four joints of a limb, its upper two bones, the share of each bone that
+    clothes of a `total` length, in bones, cover, and the half spaces of bare skin."""
+    side, _, limb = group.partition("_")
+    body, names, lengths = _LIMBS[limb]
     joints = [skeleton.joints[f"{side}_{name}"] for name in names]
     bones = []
     for top, low in itertools.pairwise(joints[:3]):
         frame = _bone_frame(top, low, skeleton.frames[body])
-        bones.append(Bone(top, frame, look.size, f"{side}_{limb}", look.girth))
-    return joints, bones
-
-
-def _clothing(total: float, limb: str) -> tuple[list[float], list[_HalfSpace]]:
-    """Splits a covered length, in bones, into the covered shares of two bones, and the
-    half spaces where their bare skin begins."""
+        bones.append(Bone(top, frame, look.size, group, look.girth))
     covers = [min(total, 1.0), min(max(total - 1.0, 0.0), 1.0)]
     # A fully covered bone has no bare skin, not even at its ball.
-    cuts: list[_HalfSpace] = [
+    cuts = [
         (0, -1, 0, cover * length) if cover < 1 else NEVER
-        for cover, length in zip(covers, _LIMBS[limb][2], strict=True)
+        for cover, length in zip(covers, lengths, strict=True)
     ]
-    return covers, cuts
+    return joints, bones, covers, cuts
 
 
 def _hair(look: Look, head: Bone, skeleton: Skeleton) -> list[Part]:
-    """A cap of hair, open for the face, and what falls or is tied behind."""
-    style = look.hair_style
-    if style == "bald":
-        return []
-    radii = (0.11, 0.106) if style in ("bob", "long") else (0.103, 0.099)
-    ends, open_face = ((0, 0.04, -0.016), (0, 0.02, -0.02)), (0, -0.55, 0.83, 0.036)
-    parts = [Part(head, *ends, radii, "hair", (0.84, 1, 1), clip=open_face)]
-    if style in _HAIR_BEHIND:
-        top, low, radii, squash, clip = _HAIR_BEHIND[style]
-        if low is None:
-            down = (0, -0.12 * head.size, -0.1 * head.size)
-            low = skeleton.joints["neck"] + skeleton.frames["chest"] @ down
-        parts.append(Part(head, top, low, radii, "hair", squash, clip=clip))
+    """A cap, and hair: open for the face, and what falls or is tied behind."""
+    down = (0, -0.12 * head.size, -0.1 * head.size)
+    nape = skeleton.joints["neck"] + skeleton.frames["chest"] @ down
+    parts = []
+    if look.hair_style == "cap":
+        crown = (0, 0.045, -0.012), (0, 0.035, -0.012), (0.1, 0.1), "hat"
+        visor = (0, 0.06, 0.06), (0, 0.048, 0.12), (0.06, 0.05), "hat"
+        parts.append(Part(head, *crown, (0.84, 1.02, 0.9), clip=_BRIM))
+        parts.append(Part(head, *visor, (1, 0.16, 1)))
+    for styles, top, low, radii, squash, clip in _HAIR:
+        if look.hair_style in styles.split():
+            end = nape if low is None else (0, *low)
+            parts.append(Part(head, (0, *top), end, radii, "hair", squash, clip=clip))
     return parts
-
-
-def _cap(head: Bone) -> list[Part]:
-    """A cap with a visor, and short hair below it."""
-    top = (0, 0.045, -0.012), (0, 0.035, -0.012), (0.1, 0.1)
-    visor = (0, 0.06, 0.06), (0, 0.048, 0.12), (0.06, 0.05)
-    below = (0, 0.02, -0.018), (0, -0.03, -0.02), (0.094, 0.075)
-    return [
-        Part(head, *top, "hat", (0.84, 1.02, 0.9), clip=(0, -1, 0.15, -0.05)),
-        Part(head, *visor, "hat", (1, 0.16, 1)),
-        Part(head, *below, "hair", (0.85, 1, 1), clip=(0, 0, 1, 0)),
-    ]
 
 
 def _skirt(look: Look, skeleton: Skeleton) -> Part:
@@ -270,15 +257,16 @@ def _skirt(look: Look, skeleton: Skeleton) -> Part:
 
 def _bag(look: Look, skeleton: Skeleton) -> list[Part]:
     """A backpack, a shoulder bag at the hip, or a bag that hangs from the hand."""
-    side, chest = look.bag_side, skeleton.frames["chest"]
-    place, frame = ("neck", chest)
+    side, frame, joint = look.bag_side, skeleton.frames["chest"], "neck"
+    across = frame[:, 0]
     if look.bag == "hand":
-        place, frame = ("l_hand" if side > 0 else "r_hand"), np.eye(3)
-    bone = Bone(skeleton.joints[place], frame, look.size, "bag")
+        joint, frame = ("l_hand" if side > 0 else "r_hand"), np.eye(3)
+    bone = Bone(skeleton.joints[joint], frame, look.size, "bag")
     parts = []
-    for *ends, radii, squash in _BAGS[look.bag]:
-        start, end = ((side * x, y, z) for x, y, z in ends)
-        parts.append(Part(bone, start, end, radii, "bag", squash, across=chest[:, 0]))
+    for kind, start, end, radii, squash in _BAGS:
+        if kind == look.bag:
+            start, end = ((side * x, y, z) for x, y, z in (start, end))
+            parts.append(Part(bone, start, end, radii, "bag", squash, across=across))
     return parts
 
 

@@ -1,7 +1,6 @@
 """Colours of a synthetic person: fabrics, faces, light and shadow."""
 
 import dataclasses
-from collections.abc import Sequence
 
 import numpy as np
 
@@ -19,19 +18,14 @@ class Light:
 
 def paint(
     surface: render.Surface,
-    parts: Sequence[figure.Part],
+    parts: list[figure.Part],
     look: looks.Look,
     light: Light,
-    fold_phase: np.ndarray,
+    folds: np.ndarray,
 ) -> np.ndarray:
-    """Colours the visible points of a person made from `parts`.
-
-    Args:
-        fold_phase: [3] radians, where the folds of the cloth lie.
-
-    Returns:
-        [height, width, 4] float32; RGB in [0, 1] multiplied by alpha, and alpha.
-    """
+    """Colours the visible points of a person made from `parts`: [height, width, 4]
+    float32, RGB in [0, 1] multiplied by alpha, and alpha. `folds` are the phases, [3]
+    in radians, of the creases in the cloth."""
     local = surface.local / np.float32(look.size)
     material, colour = _materials(surface, parts, look)
     torso = np.array([part.bone.group == "torso" for part in parts])[surface.part]
@@ -40,11 +34,7 @@ def paint(
     chest = next(part.bone.frame for part in parts if part.bone.group == "torso")
     normal = surface.normal.copy()
     normal[torso] = _rounded(normal[torso], local[torso], chest)
-    shade = _shade(surface, normal, light)
-    hair = material == "hair"
-    shade[hair] *= _strands(local[hair])
-    cloth = (material == "shirt") | (material == "trousers")
-    shade *= 1 - cloth * _folds(local, fold_phase)
+    shade = _shade(surface, normal, light) * _texture(local, material, folds)
     colour *= shade[:, None] * light.colour.astype(np.float32)
     canvas = np.zeros((surface.owner.size, 4), np.float32)
     canvas[surface.pixel, :3] = np.clip(colour, 0, 1)
@@ -53,7 +43,7 @@ def paint(
 
 
 def _materials(
-    surface: render.Surface, parts: Sequence[figure.Part], look: looks.Look
+    surface: render.Surface, parts: list[figure.Part], look: looks.Look
 ) -> tuple[np.ndarray, np.ndarray]:
     """[N] names and [N, 3] float32 colours of each point's material: a part's first
     one, or the other one behind its cut."""
@@ -82,13 +72,13 @@ def _paint_clothes(colour, local, material, torso, look) -> None:
     _blend(colour, trousers, cover, look.trousers_accent)
     clothed = np.flatnonzero(torso & (material != "skin"))
     x, y, z = local[clothed].T
+    strap = np.zeros(len(x), bool)
     if look.bag == "backpack":
         strap = (abs(abs(x) - 0.105) < 0.021) & (y > -0.33) & (z > -0.05)
-        colour[clothed[strap]] = look.bag_colour
     elif look.bag == "shoulder":
         slant = look.bag_side * x + 0.12 + 0.62 * y
         strap = (abs(slant) < 0.024) & (y > -0.52)
-        colour[clothed[strap]] = look.bag_colour
+    colour[clothed[strap]] = look.bag_colour
 
 
 def _blend(colour, chosen, cover, ink) -> None:
@@ -110,7 +100,15 @@ def _shirt_cover(look, local, torso) -> np.ndarray:
         case "checks":
             return _checks(around, y, look.period)
         case "print":
-            return front & _emblem(look.emblem, x, y + 0.2)
+            height = y + 0.2
+            figures = (
+                x * x + height * height < 0.085**2,
+                (abs(x) < 0.1) & (abs(height) < 0.06),
+                abs(x) + abs(height) < 0.11,
+                (abs(x) < 0.035) | ((abs(height) < 0.035) & (abs(x) < 0.13)),
+                abs(height) < 0.055,
+            )
+            return front & figures[look.emblem]
         case "block":
             return y < -0.21
         case "jacket":
@@ -120,18 +118,6 @@ def _shirt_cover(look, local, torso) -> np.ndarray:
             dx, dy = (v / cell - np.round(v / cell) for v in (around, y))
             return dx * dx + dy * dy < 0.09
     return np.zeros_like(x)
-
-
-def _emblem(kind: int, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """A figure of about 0.2 m about the origin."""
-    figures = (
-        x * x + y * y < 0.085**2,
-        (abs(x) < 0.1) & (abs(y) < 0.06),
-        abs(x) + abs(y) < 0.11,
-        (abs(x) < 0.035) | ((abs(y) < 0.035) & (abs(x) < 0.13)),
-        abs(y) < 0.055,
-    )
-    return figures[kind]
 
 
 def _trousers_cover(look, local) -> np.ndarray:
@@ -174,19 +160,18 @@ def _paint_face(colour, local, material, look) -> None:
         _blend(colour, face, np.clip(1.6 - distance, 0, 1), ink)
 
 
-def _folds(local: np.ndarray, phase: np.ndarray) -> np.ndarray:
-    """[N] darkening in [0, 0.2] by soft creases that follow the body part."""
+def _texture(local: np.ndarray, material: np.ndarray, folds: np.ndarray) -> np.ndarray:
+    """[N] brightness by combed hair and by soft creases that follow the limbs."""
     x, y, z = local.T
-    bend = np.sin(31 * x + 9 * y + phase[0]) + np.sin(27 * z - 14 * y + phase[1])
-    crease = np.sin(24 * y + np.float32(1.5) * bend + phase[2])
-    return np.float32(0.1) * (crease * crease)
-
-
-def _strands(local: np.ndarray) -> np.ndarray:
-    """[N] brightness of combed hair, in [0.8, 1.2]."""
-    x, y, z = local.T
+    bend = np.sin(31 * x + 9 * y + folds[0]) + np.sin(27 * z - 14 * y + folds[1])
+    crease = np.sin(24 * y + np.float32(1.5) * bend + folds[2])
+    cloth = (material == "shirt") | (material == "trousers")
+    brightness = 1 - cloth * np.float32(0.1) * (crease * crease)
+    hair = material == "hair"
+    x, y, z = local[hair].T
     comb = np.sin(150 * x + 20 * np.sin(14 * y)) + np.sin(110 * z + 60 * x)
-    return 1 + np.float32(0.1) * comb
+    brightness[hair] = 1 + np.float32(0.1) * comb
+    return brightness
 
 
 def _rounded(normal: np.ndarray, local: np.ndarray, frame: np.ndarray) -> np.ndarray:

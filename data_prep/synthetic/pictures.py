@@ -26,7 +26,6 @@ _DEPTHS = {
     "wrist": {},
 }
 _OTHER_DEPTH = 0.07
-_ANY_DEPTH = 9.0
 _SHEET_ROWS, _SHEET_COLUMNS = 10, 12
 
 
@@ -179,40 +178,34 @@ def _find_keypoints(
     """The keypoints of a `Photo`; the raster of the surface is `factor` times finer."""
     keypoints = np.zeros((len(body.KEYPOINTS), 3), np.float32)
     for index, name in enumerate(body.KEYPOINTS):
-        joint = skeleton.joints[name]
-        column, row = np.round(surface.view.project(joint)).astype(int)
+        position = skeleton.joints[name]
+        column, row = np.round(surface.view.project(position)).astype(int)
         if not (0 <= row < surface.view.height and 0 <= column < surface.view.width):
             continue
         owner = surface.owner[row, column]
-        front = surface.depth[row, column] - joint[2]
-        if owner < 0 or front <= _depth(name, parts[owner].bone.group):
+        group = parts[owner].bone.group if owner >= 0 else "none"
+        side, _, joint = name.rpartition("_")
+        limb = "arm" if joint in ("shoulder", "elbow", "wrist") else "leg"
+        own = group == f"{side}_{limb}" and joint not in ("eye", "ear")
+        front = surface.depth[row, column] - position[2]
+        if own or front <= _DEPTHS[joint].get(group, _OTHER_DEPTH):
             keypoints[index] = column // factor, row // factor, 1
     return keypoints
 
 
-def _depth(name: str, group: str) -> float:
-    """How far a surface of `group` may be in front of the joint `name`."""
-    side, _, joint = name.rpartition("_")
-    limb = "arm" if joint in ("shoulder", "elbow", "wrist") else "leg"
-    if group == f"{side}_{limb}" and joint not in ("eye", "ear"):
-        return _ANY_DEPTH
-    return _DEPTHS[joint].get(group, _OTHER_DEPTH)
-
-
-def write_contact_sheet(folder: pathlib.Path, height: int, width: int) -> None:
-    """Writes contact_sheet.jpg into a data set with pictures of this size in
-    `bounding_box_*`: some people as rows, their pictures as columns."""
-    rows = collections.defaultdict(list)
+def write_contact_sheet(folder: pathlib.Path) -> None:
+    """Writes contact_sheet.jpg into a data set with pictures in `bounding_box_*`: some
+    people as rows, their pictures as columns."""
+    people = collections.defaultdict(list)
     for path in sorted(folder.glob("bounding_box_*/*.jpg")):
-        rows[path.name[:4]].append(path)
+        people[path.name[:4]].append(path)
     # Evenly chosen, so that persons of both splits are on the sheet.
-    chosen = np.linspace(0, len(rows) - 1, min(len(rows), _SHEET_ROWS)).astype(int)
-    table = [sorted(rows.values())[i] for i in chosen]
-    columns = min(_SHEET_COLUMNS, len(table[0]))
-    sheet = Image.new("RGB", (columns * (width + 2), len(table) * (height + 2)))
-    for row, paths in enumerate(table):
+    chosen = np.linspace(0, len(people) - 1, min(len(people), _SHEET_ROWS)).astype(int)
+    rows = []
+    for paths in [list(people.values())[index] for index in chosen]:
         by_frame = sorted(paths, key=lambda path: path.name.split("_")[2])
-        for column, path in enumerate(by_frame[:columns]):
-            with Image.open(path) as picture:
-                sheet.paste(picture, (column * (width + 2), row * (height + 2)))
+        photos = [np.asarray(Image.open(path)) for path in by_frame[:_SHEET_COLUMNS]]
+        gap = ((0, 2), (0, 2), (0, 0))
+        rows.append(np.hstack([np.pad(photo, gap) for photo in photos]))
+    sheet = Image.fromarray(np.vstack(rows))
     sheet.save(folder / "contact_sheet.jpg", quality=92)

@@ -6,7 +6,6 @@ because numpy is fast only on long arrays.
 """
 
 import dataclasses
-from collections.abc import Sequence
 
 import numpy as np
 
@@ -73,11 +72,10 @@ class _Solids:
     clip: np.ndarray  # [P, 4]
 
 
-def raycast(parts: Sequence[figure.Part], view: Viewport) -> Surface:
+def raycast(parts: list[figure.Part], view: Viewport) -> Surface:
     """Finds the nearest surface point of each pixel."""
     solids = _pack(parts)
-    boxes = _boxes(solids, view)
-    part, row, column = _box_pixels(boxes)
+    part, row, column = _box_pixels(solids, view)
     pixel = row * view.width + column
     x = (column.astype(np.float32) - np.float32(view.x0)) / np.float32(view.scale)
     y = (np.float32(view.y0) - row.astype(np.float32)) / np.float32(view.scale)
@@ -103,7 +101,7 @@ def raycast(parts: Sequence[figure.Part], view: Viewport) -> Surface:
     )
 
 
-def _pack(parts: Sequence[figure.Part]) -> _Solids:
+def _pack(parts: list[figure.Part]) -> _Solids:
     start, end, across, squash, radii = (
         np.array(values, np.float32)
         for values in zip(*(part.capsule for part in parts), strict=True)
@@ -132,8 +130,8 @@ def _pack(parts: Sequence[figure.Part]) -> _Solids:
     )
 
 
-def _boxes(solids: _Solids, view: Viewport) -> np.ndarray:
-    """[4, P] int (left, top, right, bottom), exclusive ends, inside the raster."""
+def _box_pixels(solids: _Solids, view: Viewport) -> tuple[np.ndarray, ...]:
+    """Part, row and column of all pixels that a part may cover, part by part."""
     inverse = np.linalg.inv(solids.matrix)
     # Extent of the unit ball along x and y of the view.
     unit = np.sqrt((inverse[:, :2] ** 2).sum(2))
@@ -142,16 +140,10 @@ def _boxes(solids: _Solids, view: Viewport) -> np.ndarray:
     reach = unit * solids.radii[..., None]
     left, low = view.scale * (ends - reach).min(0).T
     right, high = view.scale * (ends + reach).max(0).T
-    box = np.stack(
-        [view.x0 + left, view.y0 - high, view.x0 + right + 1, view.y0 - low + 1]
-    )
-    limits = np.array((view.width, view.height, view.width, view.height))
-    return np.clip(np.ceil(box), 0, limits[:, None]).astype(np.int64)
-
-
-def _box_pixels(boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Part, row and column of all pixels of all boxes, row by row."""
-    left, top, right, bottom = boxes
+    columns = np.stack([view.x0 + left, view.x0 + right + 1])
+    rows = np.stack([view.y0 - high, view.y0 - low + 1])
+    left, right = np.clip(np.ceil(columns), 0, view.width).astype(np.int64)
+    top, bottom = np.clip(np.ceil(rows), 0, view.height).astype(np.int64)
     counts = (right - left) * (bottom - top)
     part = np.repeat(np.arange(len(counts)), counts)
     first = np.repeat(np.cumsum(counts) - counts, counts)
@@ -225,10 +217,9 @@ def _hit_balls(solids, spread, along, square, rise) -> tuple[np.ndarray, np.ndar
     Returns:
         [M] whether the second ball is nearer, [M] ray parameter t, infinite for none.
     """
+    first, second = solids.radii
     hits = []
-    for radius, centre in zip(
-        solids.radii, (0 * solids.length, solids.length), strict=True
-    ):
+    for radius, centre in ((first, 0 * solids.length), (second, solids.length)):
         start = along - spread(centre * solids.ray[:, 2])
         inside = start * start - square + rise * spread(2 * centre)
         inside += spread(radius**2 - centre**2)

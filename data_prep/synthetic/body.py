@@ -209,21 +209,17 @@ def build_skeleton(look: looks.Look, pose: Pose) -> Skeleton:
         leg = _unit(leg) @ pelvis.T * _LEG_LENGTHS * size
         shoulder = neck + chest @ (sign * look.shoulder_half * size, 0, 0)
         hip = pelvis @ (sign * look.hip_half * size, -0.01, 0)
-        hand, toe = _unit(arm[1]) * 0.09 * size, _toe(pelvis, leg[1], size)
+        hand = _unit(arm[1]) * 0.09 * size
+        # The toe is in front of the ankle; the heel is up if the shin tilts forward.
+        tilt = 0.8 * min(0.0, float(_unit(leg[1]) @ pelvis[:, 2]))
+        toe = pelvis[:, 2] * np.cos(tilt) + (0, np.sin(tilt) - 0.3, 0)
+        toe = _unit(toe) * 0.17 * size
         # Each joint is its predecessor's place plus the bone between them.
         arm_joints = np.cumsum([shoulder, *arm, hand], axis=0)
         leg_joints = np.cumsum([hip, *leg, toe], axis=0)
         for name, point in zip(_LIMB_JOINTS, [*arm_joints, *leg_joints], strict=True):
             joints[f"{side}_{name}"] = point
     return Skeleton(joints, {"pelvis": pelvis, "chest": chest, "head": head})
-
-
-def _toe(pelvis: np.ndarray, shin: np.ndarray, size: float) -> np.ndarray:
-    """From the ankle to the toe: forward, heel up when the shin tilts forward."""
-    front = pelvis[:, 2]
-    tilt = min(0.0, float(_unit(shin) @ front)) * 0.8
-    toe = front * np.cos(tilt) + np.array((0, 1.0, 0)) * (np.sin(tilt) - 0.3)
-    return _unit(toe) * 0.17 * size
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:

@@ -51,7 +51,6 @@ class Surface:
     owner: np.ndarray  # [height, width] int16 index of the nearest part, else -1
     pixel: np.ndarray  # [N] flat index into the raster
     part: np.ndarray  # [N] index of the part
-    point: np.ndarray  # [N, 3] position in metres
     normal: np.ndarray  # [N, 3] unit vector
     local: np.ndarray  # [N, 3] position in the frame of the part's bone, in metres
 
@@ -95,7 +94,6 @@ def raycast(parts: list[figure.Part], view: Viewport) -> Surface:
         owner=owner.reshape(view.height, view.width),
         pixel=pixel,
         part=part,
-        point=point,
         normal=_normals(solids, part, point, centre[front]),
         local=np.einsum("nij,ni->nj", solids.frame[part], offset),
     )
@@ -154,12 +152,9 @@ def _box_pixels(solids: _Solids, view: Viewport) -> tuple[np.ndarray, ...]:
 def _intersect(
     solids: _Solids, part: np.ndarray, x: np.ndarray, y: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Nearest intersection of each pixel's ray with its part.
-
-    Returns:
-        [M] bool whether there is one, [M] its depth z, and [M] the centre, on the
-        part's axis, of the ball that touches the surface there.
-    """
+    """Nearest intersection of each pixel's ray with its part: [M] whether there is one,
+    its depth z, and the centre, on the part's axis, of the ball that touches the surface
+    there."""
     counts = np.bincount(part, minlength=len(solids.length))
 
     def spread(values: np.ndarray) -> np.ndarray:
@@ -189,11 +184,8 @@ def _hit_cone(solids, spread, along, square, rise) -> tuple[np.ndarray, ...]:
 
     Solves k2 t^2 + 2 k1 t + k0 = 0 in canonical space. Of each pixel's ray, `along` is
     the product of direction and start, `square` the squared distance of the start,
-    `rise` its third coordinate.
-
-    Returns:
-        [M] whether the ray hits, [M] ray parameter t, [M] position along the cone,
-        0 at the first circle and 1 at the second.
+    `rise` its third coordinate. Returns [M] whether the ray hits, its parameter t, and
+    the position along the cone: 0 at the first circle and 1 at the second.
     """
     length, (first, second) = solids.length, solids.radii
     taper = first - second
@@ -212,11 +204,8 @@ def _hit_cone(solids, spread, along, square, rise) -> tuple[np.ndarray, ...]:
 
 
 def _hit_balls(solids, spread, along, square, rise) -> tuple[np.ndarray, np.ndarray]:
-    """Hits of the balls at both ends; arguments as in `_hit_cone`.
-
-    Returns:
-        [M] whether the second ball is nearer, [M] ray parameter t, infinite for none.
-    """
+    """Hits of the balls at both ends, arguments as in `_hit_cone`: [M] whether the
+    second ball is nearer, and the ray's parameter t, infinite for none."""
     first, second = solids.radii
     hits = []
     for radius, centre in ((first, 0 * solids.length), (second, solids.length)):

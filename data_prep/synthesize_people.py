@@ -1,6 +1,6 @@
-r"""Makes a data set of procedural people in the folder layout of Market-1501.
+r"""Makes a data set of synthetic people in the folder layout of Market-1501.
 
-No download, no photographs of real persons: each identity is a drawn 3-D figure
+No download, no photographs of real persons: each identity is a rendered 3-D figure
 with its own build, hair and clothes, photographed by six cameras in many poses,
 with exact keypoints. For trying out, testing and demonstrating the whole chain.
 
@@ -220,7 +220,7 @@ def _run(
 def _make_image(
     job: _Job, *, folder: pathlib.Path, seed: int, height: int, width: int
 ) -> tuple[str, np.ndarray]:
-    """Draws and saves one picture; returns "split/name" and its keypoints [18, 3]."""
+    """Renders and saves one picture; returns "split/name" and its keypoints [18, 3]."""
     name, photo = pictures.photograph(seed, job.identity, job.index, height, width)
     path = folder / f"bounding_box_{job.split}" / name
     # Full colour resolution: pictures are too small to halve it.
@@ -246,7 +246,7 @@ def define_flags() -> None:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Draws the people whom the flags ask for; returns the exit code."""
+    """Generates the people whom the flags ask for; returns the exit code."""
     return command_line.run(argv, _synthesize_from_flags)
 
 

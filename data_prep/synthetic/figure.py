@@ -1,8 +1,8 @@
-"""Puts flesh and clothes on a skeleton: a person as about thirty solid parts.
+"""Bodies: a skeleton, and about thirty solid parts of flesh and clothes on it.
 
-Half spaces are (nx, ny, nz, c), meaning n.p > c, with p in the frame of a bone. Numbers
-are metres for a stature of 1.75 m. Points are offsets in the frame of the bone, as
-tuples, or positions in the coordinates of the skeleton, as arrays.
+Body coordinates: x to the person's left, y up, z to the front, in metres. Seen by
+a camera in front, x is right in the image and a larger z is nearer. Numbers are for a
+stature of 1.75 m.
 """
 
 import dataclasses
@@ -10,18 +10,32 @@ import itertools
 
 import numpy as np
 
-from data_prep.synthetic.body import Skeleton
-from data_prep.synthetic.looks import Look
+from data_prep.synthetic.person import Look, Pose
+from data_prep.synthetic.render import NEVER, ROUND, Bone, Part
 
-_Point = tuple[float, ...] | np.ndarray
-_HalfSpace = tuple[float, float, float, float]
-NEVER: _HalfSpace = (0, 0, 0, 1)  # holds no point
-_ROUND = (1.0, 1.0, 1.0)
-# Body frame, joints, and lengths of the two bones.
-_LIMBS = {
-    "arm": ("chest", ("shoulder", "elbow", "wrist", "hand"), (0.285, 0.25)),
-    "leg": ("pelvis", ("hip", "knee", "ankle", "toe"), (0.43, 0.42)),
+# COCO-18 (OpenPose) order.
+KEYPOINTS = (
+    *("nose", "neck"),
+    *("r_shoulder", "r_elbow", "r_wrist", "l_shoulder", "l_elbow", "l_wrist"),
+    *("r_hip", "r_knee", "r_ankle", "l_hip", "l_knee", "l_ankle"),
+    *("r_eye", "l_eye", "r_ear", "l_ear"),
+)
+# From the centre of the head, in its frame.
+_HEAD_POINTS = {
+    "head": (0, 0, 0),
+    "crown": (0, 0.125, 0),
+    "nose": (0, -0.02, 0.108),
+    "r_eye": (-0.032, 0.018, 0.082),
+    "l_eye": (0.032, 0.018, 0.082),
+    "r_ear": (-0.078, 0.0, -0.005),
+    "l_ear": (0.078, 0.0, -0.005),
 }
+_LIMBS = {
+    "arm": ("shoulder", "elbow", "wrist", "hand"),
+    "leg": ("hip", "knee", "ankle", "toe"),
+}
+# Lengths of upper arm and forearm, of thigh and shin.
+_LENGTHS = {"arm": np.array((0.285, 0.25)), "leg": np.array((0.43, 0.42))}
 # Half spaces of the head that are cut off.
 _FACE, _BRIM = (0, -0.55, 0.83, 0.036), (0, -1, 0.15, -0.05)
 _FRONT, _EARS = (0, 0, 1, 0.02), (0, 0, 1, 0)
@@ -32,12 +46,12 @@ _HAIR: tuple[tuple, ...] = (
     ("bob long", (0.04, -0.016), (0.02, -0.02), (0.11, 0.106), _OVAL, _FACE),
     ("bob", (0, -0.03), (-0.1, -0.025), (0.1, 0.088), (0.95, 0.85, 0.6), _FRONT),
     ("long", (0, -0.03), None, (0.102, 0.085), (0.95, 0.7, 0.8), _FRONT),
-    ("ponytail", (0.05, -0.115), None, (0.035, 0.028), _ROUND, NEVER),
-    ("bun", (0.1, -0.1), (0.11, -0.1), (0.05, 0.05), _ROUND, NEVER),
+    ("ponytail", (0.05, -0.115), None, (0.035, 0.028), ROUND, NEVER),
+    ("bun", (0.1, -0.1), (0.11, -0.1), (0.05, 0.05), ROUND, NEVER),
     ("cap", (0.02, -0.018), (-0.03, -0.02), (0.094, 0.075), (0.85, 1, 1), _EARS),
 )
-# Kind, start, end, radii and squash of the parts of a bag on the left side.
 _THIN = (0.45, 1.15, 0.6)
+# Kind, start, end, radii and squash of the parts of a bag on the left side.
 _BAGS: tuple[tuple, ...] = (
     ("backpack", (0, -0.12, -0.17), (0, -0.33, -0.17), (0.135, 0.145), (1, 0.62, 0.6)),
     ("backpack", (0, -0.28, -0.24), (0, -0.36, -0.24), (0.09, 0.095), (1, 0.5, 0.6)),
@@ -47,49 +61,66 @@ _BAGS: tuple[tuple, ...] = (
 
 
 @dataclasses.dataclass(frozen=True)
-class Bone:
-    """What parts are placed by: a frame, which is that of their texture, too."""
+class Skeleton:
+    """Joints, in metres, and body frames in one coordinate system.
 
-    origin: np.ndarray  # [3] in metres
-    frame: np.ndarray  # [3, 3] columns x (left), y (up), z (front)
-    size: float  # factor on all lengths of the parts
-    group: str  # head, torso, r_arm, l_arm, r_leg, l_leg, skirt or bag
-    girth: float = 1.0  # further factor on the radii of the parts
+    Joints are those of KEYPOINTS and "head", "crown", "waist", "pelvis", "r_hand",
+    "l_hand", "r_toe", "l_toe"; frames are "pelvis", "chest", "head".
+    """
 
-    def at(self, point: _Point) -> np.ndarray:
-        """[3] position in metres."""
-        if isinstance(point, np.ndarray):
-            return point
-        return self.origin + self.frame @ (np.array(point) * self.size)
+    joints: dict[str, np.ndarray]  # [3] positions
+    frames: dict[str, np.ndarray]  # [3, 3], columns are the directions left, up, front
 
 
-@dataclasses.dataclass(frozen=True)
-class Part:
-    """A tapered capsule with elliptic cross-section, cut by planes."""
+def rotation(axis: int, angle: float) -> np.ndarray:
+    """The right-handed [3, 3] rotation by `angle` radians about axis 0, 1 or 2."""
+    cosine, sine = np.cos(angle), np.sin(angle)
+    matrix = np.eye(3)
+    first, second = (axis + 1) % 3, (axis + 2) % 3
+    matrix[first, first] = matrix[second, second] = cosine
+    matrix[first, second], matrix[second, first] = -sine, sine
+    return matrix
 
-    bone: Bone
-    start: _Point  # centre of the first ball
-    end: _Point  # centre of the second ball
-    radii: tuple[float, float]  # of the first and second ball
-    material: str  # a colour of `paint`
-    squash: tuple[float, float, float] = _ROUND  # along across, third axis, length
-    cut: _HalfSpace = NEVER  # that is made of another material
-    other: str = "skin"
-    across: np.ndarray | None = None  # first axis of the cross-section, else the left
-    clip: _HalfSpace = NEVER  # that is cut away
 
-    @property
-    def capsule(self) -> tuple:
-        """Start, end, across, squash and radii, in metres."""
-        bone = self.bone
-        across = bone.frame[:, 0] if self.across is None else self.across
-        radii = np.array(self.radii) * (bone.size * bone.girth)
-        return bone.at(self.start), bone.at(self.end), across, self.squash, radii
+def build_skeleton(look: Look, pose: Pose) -> Skeleton:
+    """Forward kinematics from the pelvis outwards, the pelvis at the origin."""
+    size = look.size
+    pelvis = rotation(1, pose.yaw)
+    bend = rotation(0, pose.lean) @ rotation(2, pose.sway)
+    chest = pelvis @ bend @ rotation(1, pose.twist)
+    head = chest @ rotation(1, pose.head_turn) @ rotation(0, pose.head_nod)
+    waist = pelvis @ (0, 0.17 * size, 0) + chest @ (0, 0.03 * size, 0)
+    neck = waist + chest @ (0, 0.31 * size, 0)
+    centre = neck + chest @ (0, 0.085 * size, 0.005) + head @ (0, 0.115 * size, 0.025)
+    joints = {"pelvis": np.zeros(3), "waist": waist, "neck": neck}
+    joints |= {
+        name: centre + head @ (np.array(offset) * size)
+        for name, offset in _HEAD_POINTS.items()
+    }
+    for index, (side, sign) in enumerate((("r", -1), ("l", 1))):
+        mirror = np.array((sign, 1, 1))
+        arm = _unit(pose.arms[index] * mirror) @ chest.T
+        leg = _unit(pose.legs[index] * mirror) @ pelvis.T
+        arm *= _LENGTHS["arm"][:, None]
+        leg *= _LENGTHS["leg"][:, None]
+        arm, leg = arm * size, leg * size
+        shoulder = neck + chest @ (sign * look.shoulder_half * size, 0, 0)
+        hip = pelvis @ (sign * look.hip_half * size, -0.01, 0)
+        hand = _unit(arm[1]) * 0.09 * size
+        # The toe is in front of the ankle; the heel is up if the shin tilts forward.
+        tilt = 0.8 * min(0.0, float(_unit(leg[1]) @ pelvis[:, 2]))
+        toe = pelvis[:, 2] * np.cos(tilt) + (0, np.sin(tilt) - 0.3, 0)
+        toe = _unit(toe) * 0.17 * size
+        # Each joint is its predecessor's place plus the bone between them.
+        points = *np.cumsum([shoulder, *arm, hand], 0), *np.cumsum([hip, *leg, toe], 0)
+        names = *_LIMBS["arm"], *_LIMBS["leg"]
+        for name, point in zip(names, points, strict=True):
+            joints[f"{side}_{name}"] = point
+    return Skeleton(joints, {"pelvis": pelvis, "chest": chest, "head": head})
 
-    def in_metres(self, half_space: _HalfSpace) -> _HalfSpace:
-        """The half space for positions in metres in the frame of the bone."""
-        x, y, z, offset = half_space
-        return x, y, z, offset * self.bone.size
+
+def _unit(vectors: np.ndarray) -> np.ndarray:
+    return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
 
 
 def build_parts(look: Look, skeleton: Skeleton) -> list[Part]:
@@ -121,7 +152,7 @@ def _torso(look: Look, skeleton: Skeleton) -> list[Part]:
     collar = (0, -1, 0.35, -0.035), "shirt"
     below = (0, -1, 0, 0.5 + look.hem), "shirt" if look.dress else "trousers"
     loins = (hips, hips * 0.97), "shirt", (1, 0.74, 0.45)
-    neck = (0.062, 0.052), "skin", _ROUND
+    neck = (0.062, 0.052), "skin", ROUND
     parts = [
         Part(chest, (0, -0.11, 0), waist, (wide, narrow), "shirt", (1, 0.66, 0.58)),
         Part(chest, waist, pelvis, (narrow, hips), "shirt", (1, 0.68, 0.5), *below),
@@ -145,7 +176,7 @@ def _head(look: Look, head: Bone) -> list[Part]:
     jaw = (0, 0, 0.018), (0, -0.085, 0.052), (0.07, 0.038)
     parts = [
         Part(head, *skull, "face", (0.83, 1, 1), scalp, "hair"),
-        Part(head, *jaw, "face", _ROUND, beard, "hair"),
+        Part(head, *jaw, "face", ROUND, beard, "hair"),
         Part(head, (0, 0.015, 0.088), (0, -0.018, 0.1), (0.009, 0.015), "skin"),
     ]
     for sign in (-1, 1):
@@ -200,7 +231,7 @@ def _leg(look: Look, skeleton: Skeleton, side: str) -> list[Part]:
     return [
         *parts,
         Part(shoe, *foot, "shoes", (0.95, 0.85, 1), ground, "soles"),
-        Part(shoe, *shaft, "shoes", _ROUND, rim, "socks"),
+        Part(shoe, *shaft, "shoes", ROUND, rim, "socks"),
     ]
 
 
@@ -208,17 +239,17 @@ def _limb(look: Look, skeleton: Skeleton, group: str, total: float) -> tuple:
     """The four joints of a limb, its upper two bones, the share of each bone that
     clothes of a `total` length, in bones, cover, and the half spaces of bare skin."""
     side, _, limb = group.partition("_")
-    body, names, lengths = _LIMBS[limb]
-    joints = [skeleton.joints[f"{side}_{name}"] for name in names]
+    body = skeleton.frames["chest" if limb == "arm" else "pelvis"]
+    joints = [skeleton.joints[f"{side}_{name}"] for name in _LIMBS[limb]]
     bones = []
     for top, low in itertools.pairwise(joints[:3]):
-        frame = _bone_frame(top, low, skeleton.frames[body])
+        frame = _bone_frame(top, low, body)
         bones.append(Bone(top, frame, look.size, group, look.girth))
     covers = [min(total, 1.0), min(max(total - 1.0, 0.0), 1.0)]
     # A fully covered bone has no bare skin, not even at its ball.
     cuts = [
         (0, -1, 0, cover * length) if cover < 1 else NEVER
-        for cover, length in zip(covers, lengths, strict=True)
+        for cover, length in zip(covers, _LENGTHS[limb], strict=True)
     ]
     return joints, bones, covers, cuts
 

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from data_prep.synthetic import figure, looks, render
+from data_prep.synthetic import figure, person, render
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,8 +18,8 @@ class Light:
 
 def paint(
     surface: render.Surface,
-    parts: list[figure.Part],
-    look: looks.Look,
+    parts: list[render.Part],
+    look: person.Look,
     light: Light,
     folds: np.ndarray,
 ) -> np.ndarray:
@@ -43,7 +43,7 @@ def paint(
 
 
 def _materials(
-    surface: render.Surface, parts: list[figure.Part], look: looks.Look
+    surface: render.Surface, parts: list[render.Part], look: person.Look
 ) -> tuple[np.ndarray, np.ndarray]:
     """[N] names and [N, 3] float32 colours of each point's material: a part's first
     one, or the other one behind its cut."""
@@ -215,3 +215,24 @@ def _cast_shadow(surface: render.Surface, toward: np.ndarray) -> np.ndarray:
         )
         blocked += (gap > 0.02) & (gap < 0.3)
     return blocked * np.float32(1 / len(steps)) ** 0.5 * 0.9
+
+
+def ground_shadow(
+    skeleton: figure.Skeleton, light: Light, view: render.Viewport
+) -> np.ndarray:
+    """[height, width] factor below 1 around the feet and away from the light."""
+    toes, ankles = (
+        np.array([skeleton.joints[f"{side}_{name}"] for side in "rl"])
+        for name in ("toe", "ankle")
+    )
+    ground = min(toes[:, 1].min(), ankles[:, 1].min() - 0.06)
+    feet = view.project((toes + ankles) / 2)[:, 0]
+    away = -light.direction[0] * 0.35 * view.scale
+    row = view.y0 - view.scale * (ground - 0.02)
+    # Three spots: at the right foot, at the left one, and the body's.
+    columns = np.array([*feet, feet.mean() + away])
+    wide, high, strength = np.array([[0.11, 0.03, 0.5]] * 2 + [[0.4, 0.05, 0.3]]).T
+    x, y = np.arange(view.width)[:, None], np.arange(view.height)[:, None]
+    across = np.exp(-(((x - columns) / (wide * view.scale)) ** 2))
+    down = strength * np.exp(-(((y - row) / (high * view.scale)) ** 2))
+    return (1 - (down[:, None] * across).max(-1)).astype(np.float32)

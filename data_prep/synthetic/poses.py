@@ -13,8 +13,8 @@ import pathlib
 
 import numpy as np
 
-from data_prep.synthetic import body, looks
-from data_prep.synthetic.body import standing_pose, walking_pose
+from data_prep.synthetic import figure, person
+from data_prep.synthetic.person import standing_pose, walking_pose
 from pg2_jax import files, visualize
 from pg2_jax.inference import pose_library, retarget
 
@@ -37,7 +37,7 @@ _CATALOGUE = {
 }
 
 
-def sets() -> dict[str, dict[str, body.Pose]]:
+def sets() -> dict[str, dict[str, person.Pose]]:
     """All sets by name; of a sequence the poses are numbered in order."""
     twelve, eight = (
         np.linspace(0, 2 * np.pi, frames, endpoint=False) for frames in (12, 8)
@@ -53,17 +53,17 @@ def sets() -> dict[str, dict[str, body.Pose]]:
     }
 
 
-def keypoints(pose: body.Pose) -> np.ndarray:
+def keypoints(pose: person.Pose) -> np.ndarray:
     """The pose as a camera far away sees it: float64 [18, 3] = (x, y, visible) in the
     unit of the files, the lower foot on the floor.
 
     Limbs count as visible behind the body, too; nose, eyes and ears only on the side of
     the head that is turned to the camera.
     """
-    look = looks.sample_look(np.random.default_rng(0))
-    skeleton = body.build_skeleton(look, pose)
+    look = person.sample_look(np.random.default_rng(0))
+    skeleton = figure.build_skeleton(look, pose)
     joints = skeleton.joints
-    standing = body.build_skeleton(look, standing_pose()).joints
+    standing = figure.build_skeleton(look, standing_pose()).joints
     floor = min(joints["r_ankle"][1], joints["l_ankle"][1]) - _ANKLE
     height = standing["crown"][1] - standing["r_ankle"][1] + _ANKLE
     # How far the left and the front of the head are turned to the camera.
@@ -75,8 +75,8 @@ def keypoints(pose: body.Pose) -> np.ndarray:
         "r_ear": -left,
         "l_ear": left,
     }
-    rows = np.zeros((len(body.KEYPOINTS), 3))
-    for row, name in zip(rows, body.KEYPOINTS, strict=True):
+    rows = np.zeros((len(figure.KEYPOINTS), 3))
+    for row, name in zip(rows, figure.KEYPOINTS, strict=True):
         if facing.get(name, 1) > -0.35:
             x, y, _ = joints[name]
             row[:] = x / height, 1 - (y - floor) / height, 1
@@ -109,7 +109,7 @@ def draw(path: pathlib.Path = _DOCS / "poses.png") -> None:
         visualize.grid(rows).save(temporary)
 
 
-def _waving_pose(phase: float) -> body.Pose:
+def _waving_pose(phase: float) -> person.Pose:
     pose = standing_pose(("wave", "hang"))
     pose.arms[0] = (0.7, -0.6, 0.15), (0.25 + 0.55 * np.sin(phase), 0.95, 0.2)
     return pose

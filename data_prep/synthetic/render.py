@@ -9,9 +9,60 @@ import dataclasses
 
 import numpy as np
 
-from data_prep.synthetic import figure
-
+# An offset in the frame of a bone, for a stature of 1.75 m, as a tuple; or a position,
+# in metres, as an array.
+Point = tuple[float, ...] | np.ndarray
+# (nx, ny, nz, c), meaning n.p > c with p in the frame of a bone, for the same stature.
+HalfSpace = tuple[float, float, float, float]
+NEVER: HalfSpace = (0, 0, 0, 1)  # holds no point
+ROUND = (1.0, 1.0, 1.0)
 _EMPTY = np.float32(-1e3)  # depth where there is no body
+
+
+@dataclasses.dataclass(frozen=True)
+class Bone:
+    """What parts are placed by: a frame, which is that of their texture, too."""
+
+    origin: np.ndarray  # [3] in metres
+    frame: np.ndarray  # [3, 3] columns x (left), y (up), z (front)
+    size: float  # factor on all lengths of the parts
+    group: str  # head, torso, r_arm, l_arm, r_leg, l_leg, skirt or bag
+    girth: float = 1.0  # further factor on the radii of the parts
+
+    def at(self, point: Point) -> np.ndarray:
+        """[3] position in metres."""
+        if isinstance(point, np.ndarray):
+            return point
+        return self.origin + self.frame @ (np.array(point) * self.size)
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """A tapered capsule with elliptic cross-section, cut by planes."""
+
+    bone: Bone
+    start: Point  # centre of the first ball
+    end: Point  # centre of the second ball
+    radii: tuple[float, float]  # of the first and second ball
+    material: str  # a colour of `paint`
+    squash: tuple[float, float, float] = ROUND  # along across, third axis, length
+    cut: HalfSpace = NEVER  # that is made of another material
+    other: str = "skin"
+    across: np.ndarray | None = None  # first axis of the cross-section, else the left
+    clip: HalfSpace = NEVER  # that is cut away
+
+    @property
+    def capsule(self) -> tuple:
+        """Start, end, across, squash and radii, in metres."""
+        bone = self.bone
+        across = bone.frame[:, 0] if self.across is None else self.across
+        radii = np.array(self.radii) * (bone.size * bone.girth)
+        return bone.at(self.start), bone.at(self.end), across, self.squash, radii
+
+    def in_metres(self, half_space: HalfSpace) -> HalfSpace:
+        """The half space for positions in metres in the frame of the bone."""
+        x, y, z, offset = half_space
+        return x, y, z, offset * self.bone.size
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,7 +122,7 @@ class _Solids:
     clip: np.ndarray  # [P, 4]
 
 
-def raycast(parts: list[figure.Part], view: Viewport) -> Surface:
+def raycast(parts: list[Part], view: Viewport) -> Surface:
     """Finds the nearest surface point of each pixel."""
     solids = _pack(parts)
     part, row, column = _box_pixels(solids, view)
@@ -99,7 +150,7 @@ def raycast(parts: list[figure.Part], view: Viewport) -> Surface:
     )
 
 
-def _pack(parts: list[figure.Part]) -> _Solids:
+def _pack(parts: list[Part]) -> _Solids:
     start, end, across, squash, radii = (
         np.array(values, np.float32)
         for values in zip(*(part.capsule for part in parts), strict=True)
@@ -153,8 +204,8 @@ def _intersect(
     solids: _Solids, part: np.ndarray, x: np.ndarray, y: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Nearest intersection of each pixel's ray with its part: [M] whether there is one,
-    its depth z, and the centre, on the part's axis, of the ball that touches the surface
-    there."""
+    its depth z, and the centre, on the part's axis, of the ball that touches the
+    surface there."""
     counts = np.bincount(part, minlength=len(solids.length))
 
     def spread(values: np.ndarray) -> np.ndarray:

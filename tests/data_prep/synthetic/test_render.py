@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from data_prep.synthetic import figure, render
+from data_prep.synthetic import render
 
 
 def ball(start, end, radii, squash=(1.0, 1.0, 1.0)):
-    bone = figure.Bone(np.zeros(3), np.eye(3), 1.0, "torso")
-    return figure.Part(bone, np.array(start), np.array(end), radii, "skin", squash)
+    bone = render.Bone(np.zeros(3), np.eye(3), 1.0, "torso")
+    return render.Part(bone, np.array(start), np.array(end), radii, "skin", squash)
 
 
 def test_raycast_finds_the_front_of_an_ellipsoid():

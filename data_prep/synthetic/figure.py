@@ -187,10 +187,8 @@ def _head(look: Look, head: Bone) -> list[Part]:
 
 def _arm(look: Look, skeleton: Skeleton, side: str) -> list[Part]:
     """Upper arm, forearm and hand; a short sleeve is a solid of its own."""
-    joints, (upper, fore), covers, cuts = _limb(
-        look, skeleton, f"{side}_arm", look.sleeve
-    )
-    shoulder, elbow, wrist, hand = joints
+    limb = _limb(look, skeleton, f"{side}_arm", look.sleeve)
+    (shoulder, elbow, wrist, hand), (upper, fore), covers, cuts = limb
     cloth = "accent" if look.contrast_sleeves else "shirt"
     loose = 1 + 0.5 * (look.looseness - 0.95)
     wide, low = (loose if cover else 1.0 for cover in covers)
@@ -208,10 +206,8 @@ def _arm(look: Look, skeleton: Skeleton, side: str) -> list[Part]:
 def _leg(look: Look, skeleton: Skeleton, side: str) -> list[Part]:
     """Thigh, shin and shoe with its sole and a sock; the legs of shorts are solids of
     their own."""
-    joints, (thigh, shin), covers, cuts = _limb(
-        look, skeleton, f"{side}_leg", look.leg_cover
-    )
-    hip, knee, ankle, toe = joints
+    limb = _limb(look, skeleton, f"{side}_leg", look.leg_cover)
+    (hip, knee, ankle, toe), (thigh, shin), covers, cuts = limb
     loose = look.looseness if covers[1] and not look.skirt else 1.0
     calf = (0.065 * loose, 0.053 * loose) if covers[1] else (0.06, 0.041)
     top, end = hip + (knee - hip) * 0.08, (0, -1, 0, 0.43)

@@ -204,15 +204,14 @@ def _cast_shadow(surface: render.Surface, toward: np.ndarray) -> np.ndarray:
     view, blocked = surface.view, np.zeros(len(surface.pixel), np.float32)
     row, column = np.divmod(surface.pixel, view.width)
     depth = surface.depth.ravel()
+    z = depth[surface.pixel]
     steps = (0.03, 0.06, 0.1, 0.15)
     for step in steps:
         down = round(-step * toward[1] * view.scale)
         right = round(step * toward[0] * view.scale)
         rows = np.clip(row + down, 0, view.height - 1)
         columns = np.clip(column + right, 0, view.width - 1)
-        gap = (
-            depth[rows * view.width + columns] - depth[surface.pixel] - step * toward[2]
-        )
+        gap = depth[rows * view.width + columns] - z - step * toward[2]
         blocked += (gap > 0.02) & (gap < 0.3)
     return blocked * np.float32(1 / len(steps)) ** 0.5 * 0.9
 

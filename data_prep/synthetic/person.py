@@ -2,11 +2,10 @@
 
 import colorsys
 import dataclasses
-from typing import TypeVar
+from typing import Any
 
 import numpy as np
 
-_Option = TypeVar("_Option")
 _Colour = tuple[float, float, float]
 
 # How often each is chosen; of hair styles for men and for women.
@@ -186,9 +185,8 @@ def _sample_clothes(rng: np.random.Generator, woman: bool) -> dict:
     }
 
 
-def _choose(rng: np.random.Generator, chances: dict[_Option, float]) -> _Option:
-    index = rng.choice(len(chances), p=list(chances.values()))
-    return list(chances)[index]
+def _choose(rng: np.random.Generator, chances: dict[Any, float]) -> Any:
+    return list(chances)[rng.choice(len(chances), p=list(chances.values()))]
 
 
 def _cloth_colour(rng: np.random.Generator, vivid: float) -> _Colour:

@@ -130,14 +130,12 @@ def _see(
     roll = rng.normal(0, 0.02)
     turn = figure.rotation(2, roll) @ figure.rotation(0, pitch)
     distance = camera.distance * rng.uniform(0.8, 1.2)
-    turned = {name: turn @ point for name, point in skeleton.joints.items()}
-    return figure.Skeleton(
-        joints={
-            name: point * (distance / (distance - point[2]))
-            for name, point in turned.items()
-        },
-        frames={name: turn @ frame for name, frame in skeleton.frames.items()},
-    )
+    joints = {}
+    for name, point in skeleton.joints.items():
+        turned = turn @ point
+        joints[name] = turned * (distance / (distance - turned[2]))
+    frames = {name: turn @ frame for name, frame in skeleton.frames.items()}
+    return figure.Skeleton(joints, frames)
 
 
 def _frame(
@@ -256,14 +254,13 @@ def _background(
 
 def _backdrop(rng: np.random.Generator, index: int, height: int) -> Image.Image:
     """A place eight pictures wide and two high."""
-    tall, wide = 2 * height, 8 * height
     wall, ground = _PLACES[index]
-    rows = np.linspace(0, 1, tall)[:, None, None]
+    rows = np.linspace(0, 1, 2 * height)[:, None, None]
     shading = np.where(
         rows < 0.5, wall * (0.8 + 0.5 * rows), ground * (0.7 + 0.4 * rows)
     )
-    values = shading * (1 + 0.2 * _cloudiness(rng, tall, wide, height // 4))
-    values *= 1 + 0.1 * _cloudiness(rng, tall, wide, max(2, height // 16))
+    values = shading * (1 + 0.2 * _cloudiness(rng, height, height // 4))
+    values *= 1 + 0.1 * _cloudiness(rng, height, max(2, height // 16))
     picture = Image.fromarray((255 * np.clip(values, 0, 1)).astype(np.uint8))
     draw = ImageDraw.Draw(picture)
     if index != _LAWN:
@@ -276,10 +273,9 @@ def _backdrop(rng: np.random.Generator, index: int, height: int) -> Image.Image:
     return picture.filter(ImageFilter.GaussianBlur(height / 128))
 
 
-def _cloudiness(
-    rng: np.random.Generator, tall: int, wide: int, cell: int
-) -> np.ndarray:
-    """Smooth noise in [-1, 1], [tall, wide, 1], with blobs of `cell` pixels."""
+def _cloudiness(rng: np.random.Generator, height: int, cell: int) -> np.ndarray:
+    """Smooth noise in [-1, 1] for a backdrop, with blobs of `cell` pixels."""
+    tall, wide = 2 * height, 8 * height
     coarse = rng.integers(0, 256, (tall // cell + 2, wide // cell + 2), dtype=np.uint8)
     smooth = Image.fromarray(coarse).resize((wide, tall), Image.Resampling.BICUBIC)
     return np.asarray(smooth, np.float32)[..., None] / 127.5 - 1

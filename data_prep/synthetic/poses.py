@@ -39,9 +39,7 @@ _CATALOGUE = {
 
 def sets() -> dict[str, dict[str, person.Pose]]:
     """All sets by name; of a sequence the poses are numbered in order."""
-    twelve, eight = (
-        np.linspace(0, 2 * np.pi, frames, endpoint=False) for frames in (12, 8)
-    )
+    twelve, eight = (np.linspace(0, 2 * np.pi, n, endpoint=False) for n in (12, 8))
     sequences = {
         "walk": [walking_pose(phase, yaw=1.15) for phase in eight + 0.2],
         "turn": [standing_pose("hang", yaw=yaw) for yaw in twelve],

@@ -1,4 +1,4 @@
-"""Ray casting of the solid parts of a synthetic person.
+"""Solid parts of a synthetic person, and how rays of a camera meet them.
 
 The camera is orthographic along -z; perspective is applied to the joints
 beforehand. All pixels of all parts' bounding boxes are handled as one flat list,

@@ -1,6 +1,6 @@
-r"""Makes a data set of procedural people in the folder layout of Market-1501.
+r"""Makes a data set of synthetic people in the folder layout of Market-1501.
 
-No download, no photographs of real persons: each identity is a 3-D figure
+No download, no photographs of real persons: each identity is a rendered 3-D figure
 with its own build, hair and clothes, photographed by six cameras in many poses,
 with exact keypoints. For trying out, testing and demonstrating the whole chain.
 
@@ -119,7 +119,7 @@ def synthesize(options: Options) -> Summary:
             _make_image, folder=folder, seed=options.seed, height=height, width=width
         )
         keypoints = _fill(folder, make, jobs, options.workers)
-        pictures.write_contact_sheet(folder, height, width)
+        pictures.write_contact_sheet(folder)
         output_folder.publish(folder, target, stage)
     complete = [bool(points[_TRUNK, 2].all()) for points in keypoints.values()]
     return Summary(
@@ -185,7 +185,7 @@ def _list_jobs(people: dict[str, int], images: int) -> list[_Job]:
 def _make_image(
     job: _Job, *, folder: pathlib.Path, seed: int, height: int, width: int
 ) -> tuple[str, np.ndarray]:
-    """Makes and saves one picture; returns "split/name" and its keypoints [18, 3]."""
+    """Renders and saves one picture; returns "split/name" and its keypoints [18, 3]."""
     name, photo = pictures.photograph(seed, job.identity, job.index, height, width)
     path = folder / f"bounding_box_{job.split}" / name
     # Full colour resolution: pictures are too small to halve it.

@@ -1,252 +1,321 @@
-"""Puts flesh and clothes on a skeleton: torso, head, arms, legs, hair and bags."""
+"""Bodies: a skeleton, and about thirty solid parts of flesh and clothes on it.
 
-from typing import Any
+Body coordinates: x to the person's left, y up, z to the front, in metres. Seen by
+a camera in front, x is right in the image and a larger z is nearer. Numbers are for a
+stature of 1.75 m.
+"""
+
+import dataclasses
+import itertools
 
 import numpy as np
 
-from data_prep.synthetic.body import Skeleton
-from data_prep.synthetic.looks import Look
-from data_prep.synthetic.shapes import (
-    NEVER,
-    Bone,
-    Group,
-    Material,
-    Part,
-    bone_frame,
-    cross,
+from data_prep.synthetic.person import Look, Pose
+from data_prep.synthetic.render import NEVER, ROUND, Bone, Part
+
+# COCO-18 (OpenPose) order.
+KEYPOINTS = (
+    *("nose", "neck"),
+    *("r_shoulder", "r_elbow", "r_wrist", "l_shoulder", "l_elbow", "l_wrist"),
+    *("r_hip", "r_knee", "r_ankle", "l_hip", "l_knee", "l_ankle"),
+    *("r_eye", "l_eye", "r_ear", "l_ear"),
+)
+# From the centre of the head, in its frame.
+_HEAD_POINTS = {
+    "head": (0, 0, 0),
+    "crown": (0, 0.125, 0),
+    "nose": (0, -0.02, 0.108),
+    "r_eye": (-0.032, 0.018, 0.082),
+    "l_eye": (0.032, 0.018, 0.082),
+    "r_ear": (-0.078, 0.0, -0.005),
+    "l_ear": (0.078, 0.0, -0.005),
+}
+_LIMBS = {
+    "arm": ("shoulder", "elbow", "wrist", "hand"),
+    "leg": ("hip", "knee", "ankle", "toe"),
+}
+# Lengths of upper arm and forearm, of thigh and shin.
+_LENGTHS = {"arm": np.array((0.285, 0.25)), "leg": np.array((0.43, 0.42))}
+# Half spaces of the head that are cut off.
+_FACE, _BRIM = (0, -0.55, 0.83, 0.036), (0, -1, 0.15, -0.05)
+_FRONT, _EARS = (0, 0, 1, 0.02), (0, 0, 1, 0)
+_OVAL = (0.84, 1, 1)
+# Styles; start and end as (y, z), None is the nape; radii, squash and clip.
+_HAIR: tuple[tuple, ...] = (
+    ("short ponytail bun", (0.04, -0.016), (0.02, -0.02), (0.103, 0.099), _OVAL, _FACE),
+    ("bob long", (0.04, -0.016), (0.02, -0.02), (0.11, 0.106), _OVAL, _FACE),
+    ("bob", (0, -0.03), (-0.1, -0.025), (0.1, 0.088), (0.95, 0.85, 0.6), _FRONT),
+    ("long", (0, -0.03), None, (0.102, 0.085), (0.95, 0.7, 0.8), _FRONT),
+    ("ponytail", (0.05, -0.115), None, (0.035, 0.028), ROUND, NEVER),
+    ("bun", (0.1, -0.1), (0.11, -0.1), (0.05, 0.05), ROUND, NEVER),
+    ("cap", (0.02, -0.018), (-0.03, -0.02), (0.094, 0.075), (0.85, 1, 1), _EARS),
+)
+_THIN = (0.45, 1.15, 0.6)
+# Kind, start, end, radii and squash of the parts of a bag on the left side.
+_BAGS: tuple[tuple, ...] = (
+    ("backpack", (0, -0.12, -0.17), (0, -0.33, -0.17), (0.135, 0.145), (1, 0.62, 0.6)),
+    ("backpack", (0, -0.28, -0.24), (0, -0.36, -0.24), (0.09, 0.095), (1, 0.5, 0.6)),
+    ("shoulder", (0.21, -0.5, -0.03), (0.22, -0.62, -0.02), (0.1, 0.11), _THIN),
+    ("hand", (0, -0.15, 0), (0, -0.24, 0), (0.1, 0.11), (0.5, 1.1, 0.7)),
 )
 
 
+@dataclasses.dataclass(frozen=True)
+class Skeleton:
+    """Joints, in metres, and body frames in one coordinate system.
+
+    Joints are those of KEYPOINTS and "head", "crown", "waist", "pelvis", "r_hand",
+    "l_hand", "r_toe", "l_toe"; frames are "pelvis", "chest", "head".
+    """
+
+    joints: dict[str, np.ndarray]  # [3] positions
+    frames: dict[str, np.ndarray]  # [3, 3], columns are the directions left, up, front
+
+
+def rotation(axis: int, angle: float) -> np.ndarray:
+    """The right-handed [3, 3] rotation by `angle` radians about axis 0, 1 or 2."""
+    cosine, sine = np.cos(angle), np.sin(angle)
+    matrix = np.eye(3)
+    first, second = (axis + 1) % 3, (axis + 2) % 3
+    matrix[first, first] = matrix[second, second] = cosine
+    matrix[first, second], matrix[second, first] = -sine, sine
+    return matrix
+
+
+def build_skeleton(look: Look, pose: Pose) -> Skeleton:
+    """Forward kinematics from the pelvis outwards, the pelvis at the origin."""
+    size = look.size
+    pelvis = rotation(1, pose.yaw)
+    bend = rotation(0, pose.lean) @ rotation(2, pose.sway)
+    chest = pelvis @ bend @ rotation(1, pose.twist)
+    head = chest @ rotation(1, pose.head_turn) @ rotation(0, pose.head_nod)
+    waist = pelvis @ (0, 0.17 * size, 0) + chest @ (0, 0.03 * size, 0)
+    neck = waist + chest @ (0, 0.31 * size, 0)
+    centre = neck + chest @ (0, 0.085 * size, 0.005) + head @ (0, 0.115 * size, 0.025)
+    joints = {"pelvis": np.zeros(3), "waist": waist, "neck": neck}
+    joints |= {
+        name: centre + head @ (np.array(offset) * size)
+        for name, offset in _HEAD_POINTS.items()
+    }
+    for index, (side, sign) in enumerate((("r", -1), ("l", 1))):
+        mirror = np.array((sign, 1, 1))
+        arm = _unit(pose.arms[index] * mirror) @ chest.T
+        leg = _unit(pose.legs[index] * mirror) @ pelvis.T
+        arm *= _LENGTHS["arm"][:, None]
+        leg *= _LENGTHS["leg"][:, None]
+        arm, leg = arm * size, leg * size
+        shoulder = neck + chest @ (sign * look.shoulder_half * size, 0, 0)
+        hip = pelvis @ (sign * look.hip_half * size, -0.01, 0)
+        hand = _unit(arm[1]) * 0.09 * size
+        # The toe is in front of the ankle; the heel is up if the shin tilts forward.
+        tilt = 0.8 * min(0.0, float(_unit(leg[1]) @ pelvis[:, 2]))
+        toe = pelvis[:, 2] * np.cos(tilt) + (0, np.sin(tilt) - 0.3, 0)
+        toe = _unit(toe) * 0.17 * size
+        # Each joint is its predecessor's place plus the bone between them.
+        points = *np.cumsum([shoulder, *arm, hand], 0), *np.cumsum([hip, *leg, toe], 0)
+        names = *_LIMBS["arm"], *_LIMBS["leg"]
+        for name, point in zip(names, points, strict=True):
+            joints[f"{side}_{name}"] = point
+    return Skeleton(joints, {"pelvis": pelvis, "chest": chest, "head": head})
+
+
+def _unit(vectors: np.ndarray) -> np.ndarray:
+    return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
+
+
 def build_parts(look: Look, skeleton: Skeleton) -> list[Part]:
-    """All parts of a person, about thirty, in the coordinates of the skeleton."""
-    size = look.stature / 1.75
-    head = Bone(skeleton.joints["head"], skeleton.frames["head"], size, Group.HEAD)
-    parts = _torso(look, skeleton, size) + _head(look, head)
+    """All parts of a person in the coordinates of the skeleton."""
+    head = Bone(skeleton.joints["head"], skeleton.frames["head"], look.size, "head")
+    parts = _torso(look, skeleton) + _head(look, head)
     for side in "rl":
-        parts += _arm(look, skeleton, size, side) + _leg(look, skeleton, size, side)
-    parts += _cap(head) if look.hair_style == "cap" else _hair(look, head, skeleton)
+        parts += _arm(look, skeleton, side) + _leg(look, skeleton, side)
+    parts += _hair(look, head, skeleton)
     if look.skirt:
-        parts.append(_skirt(look, skeleton, size))
-    return parts + _bag(look, skeleton, size)
+        parts.append(_skirt(look, skeleton))
+    return parts + _bag(look, skeleton)
 
 
-def _torso(look: Look, skeleton: Skeleton, size: float) -> list[Part]:
-    """Chest, belly, hips, shoulders and neck.
+def _torso(look: Look, skeleton: Skeleton) -> list[Part]:
+    """Chest, belly, hips, neck in its collar, slopes to the shoulders, bust.
 
     All use the chest frame with its origin at the neck for the texture, so that
     the patterns of the upper garment run over them without a seam.
     """
-    joints, shirt = skeleton.joints, Material.SHIRT
-    frame, pelvis_frame = skeleton.frames["chest"], skeleton.frames["pelvis"]
-    chest = Bone(joints["neck"], frame, size, Group.TORSO, look.girth)
+    joints, frames = skeleton.joints, skeleton.frames
     waist, pelvis = joints["waist"], joints["pelvis"]
-    lap = pelvis - pelvis_frame[:, 1] * 0.015 * size
-    across = pelvis_frame[:, 0]
+    chest = Bone(joints["neck"], frames["chest"], look.size, "torso", look.girth)
+    across, up, _ = frames["pelvis"].T
+    lap = pelvis - up * 0.015 * look.size
     wide, hips = look.shoulder_half, look.hip_half + 0.075
     narrow = wide * (0.76 if look.bust else 0.85)
-    low = hips, hips * 0.97
-    below: dict[str, Any] = {
-        "other": shirt if look.dress else Material.TROUSERS,
-        "cut": (0, -1, 0, 0.5 + look.hem),
-    }
-    return [
-        chest.part((0, -0.11, 0), waist, (wide, narrow), shirt, (1, 0.66, 0.58)),
-        chest.part(waist, pelvis, (narrow, hips), shirt, (1, 0.68, 0.5), **below),
-        chest.part(pelvis, lap, low, shirt, (1, 0.74, 0.45), across=across, **below),
-        *_shoulders(look, chest, joints["head"]),
+    bust = (wide * 0.5 + look.bust,) * 2
+    collar = (0, -1, 0.35, -0.035), "shirt"
+    below = (0, -1, 0, 0.5 + look.hem), "shirt" if look.dress else "trousers"
+    loins = (hips, hips * 0.97), "shirt", (1, 0.74, 0.45)
+    neck = (0.062, 0.052), "skin", ROUND
+    parts = [
+        Part(chest, (0, -0.11, 0), waist, (wide, narrow), "shirt", (1, 0.66, 0.58)),
+        Part(chest, waist, pelvis, (narrow, hips), "shirt", (1, 0.68, 0.5), *below),
+        Part(chest, pelvis, lap, *loins, *below, across),
+        Part(chest, (0, -0.02, -0.01), joints["head"], *neck, *collar),
     ]
-
-
-def _shoulders(look: Look, chest: Bone, head: np.ndarray) -> list[Part]:
-    """The slopes from neck to shoulders, the neck in its collar, the bust."""
-    shirt, wide = Material.SHIRT, look.shoulder_half
-    nape, collar = (0, -0.02, -0.01), (0, -1, 0.35, -0.035)
-    radii = 0.062, 0.052
-    parts = [chest.part(nape, head, radii, Material.SKIN, other=shirt, cut=collar)]
     for sign in (-1, 1):
         end = (sign * wide * 0.85, -0.012, -0.008)
-        parts.append(chest.part((0, 0.0, -0.012), end, (0.075, 0.056), shirt))
+        parts.append(Part(chest, (0, 0, -0.012), end, (0.075, 0.056), "shirt"))
     if look.bust:
-        radii = (wide * 0.5 + look.bust,) * 2
-        squash = (1.1, 1, 0.6)
-        parts.append(chest.part((0, -0.12, 0), (0, -0.17, 0), radii, shirt, squash))
+        ends = (0, -0.12, 0), (0, -0.17, 0)
+        parts.append(Part(chest, *ends, bust, "shirt", (1.1, 1, 0.6)))
     return parts
 
 
 def _head(look: Look, head: Bone) -> list[Part]:
     """Skull, jaw, nose and ears."""
-    skin, face, hair = Material.SKIN, Material.FACE, Material.HAIR
     scalp = NEVER if look.hair_style == "cap" else (0, 0.6, -0.8, -0.032)
     beard = (0, -1, -0.35, 0.035) if look.beard else NEVER
-    skull = (0, 0.03, -0.012), (0, 0.02, -0.008)
-    jaw = (0, 0, 0.018), (0, -0.085, 0.052)
-    round_skull = (0.83, 1, 1)
+    skull = (0, 0.03, -0.012), (0, 0.02, -0.008), (0.092, 0.092)
+    jaw = (0, 0, 0.018), (0, -0.085, 0.052), (0.07, 0.038)
     parts = [
-        head.part(*skull, (0.092, 0.092), face, round_skull, other=hair, cut=scalp),
-        head.part(*jaw, (0.07, 0.038), face, other=hair, cut=beard),
-        head.part((0, 0.015, 0.088), (0, -0.018, 0.1), (0.009, 0.015), skin),
+        Part(head, *skull, "face", (0.83, 1, 1), scalp, "hair"),
+        Part(head, *jaw, "face", ROUND, beard, "hair"),
+        Part(head, (0, 0.015, 0.088), (0, -0.018, 0.1), (0.009, 0.015), "skin"),
     ]
     for sign in (-1, 1):
         top, low = (sign * 0.077, 0.012, -0.01), (sign * 0.073, -0.015, -0.004)
-        parts.append(head.part(top, low, (0.022, 0.016), skin, (0.45, 0.8, 1)))
+        parts.append(Part(head, top, low, (0.022, 0.016), "skin", (0.45, 0.8, 1)))
     return parts
 
 
-def _covers(total: float) -> tuple[float, float]:
-    """Splits a length in bones into the covered shares of two bones."""
-    return min(total, 1.0), min(max(total - 1.0, 0.0), 1.0)
-
-
-def _bare_below(cover: float, length: float) -> tuple[float, ...]:
-    """Where bare skin begins; a fully covered bone has none, not even at its ball."""
-    return (0, -1, 0, cover * length) if cover < 1 else NEVER
-
-
-def _arm(look: Look, skeleton: Skeleton, size: float, side: str) -> list[Part]:
+def _arm(look: Look, skeleton: Skeleton, side: str) -> list[Part]:
     """Upper arm, forearm and hand; a short sleeve is a solid of its own."""
-    shoulder, elbow, wrist, hand = (
-        skeleton.joints[f"{side}_{name}"]
-        for name in ("shoulder", "elbow", "wrist", "hand")
-    )
-    group = Group.R_ARM if side == "r" else Group.L_ARM
-    body = skeleton.frames["chest"]
-    upper = Bone(shoulder, bone_frame(shoulder, elbow, body), size, group, look.girth)
-    fore = Bone(elbow, bone_frame(elbow, wrist, body), size, group, look.girth)
-    cloth = Material.ACCENT if look.contrast_sleeves else Material.SHIRT
-    covers = _covers(look.sleeve)
+    limb = _limb(look, skeleton, f"{side}_arm", look.sleeve)
+    (shoulder, elbow, wrist, hand), (upper, fore), covers, cuts = limb
+    cloth = "accent" if look.contrast_sleeves else "shirt"
     loose = 1 + 0.5 * (look.looseness - 0.95)
     wide, low = (loose if cover else 1.0 for cover in covers)
-    cuts = _bare_below(covers[0], 0.285), _bare_below(covers[1], 0.25)
     palm = wrist + (hand - wrist) * 0.25
     parts = [
-        upper.part(shoulder, elbow, (0.061 * wide, 0.048 * low), cloth, cut=cuts[0]),
-        fore.part(elbow, wrist, (0.048 * low, 0.035 * low), cloth, cut=cuts[1]),
-        fore.part(palm, hand, (0.037, 0.042), Material.SKIN, (0.85, 0.85, 1)),
+        Part(upper, shoulder, elbow, (0.061 * wide, 0.048 * low), cloth, cut=cuts[0]),
+        Part(fore, elbow, wrist, (0.048 * low, 0.035 * low), cloth, cut=cuts[1]),
+        Part(fore, palm, hand, (0.037, 0.042), "skin", (0.85, 0.85, 1)),
     ]
     if 0 < covers[0] < 1:
-        sleeve = upper.part(shoulder, elbow, (0.067, 0.073), cloth, clip=cuts[0])
-        parts.append(sleeve)
+        parts.append(Part(upper, shoulder, elbow, (0.067, 0.073), cloth, clip=cuts[0]))
     return parts
 
 
-def _leg(look: Look, skeleton: Skeleton, size: float, side: str) -> list[Part]:
-    """Thigh, shin and shoe; the legs of shorts are solids of their own."""
-    hip, knee, ankle, toe = (
-        skeleton.joints[f"{side}_{name}"] for name in ("hip", "knee", "ankle", "toe")
-    )
-    group = Group.R_LEG if side == "r" else Group.L_LEG
-    body, cloth = skeleton.frames["pelvis"], Material.TROUSERS
-    thigh = Bone(hip, bone_frame(hip, knee, body), size, group, look.girth)
-    shin = Bone(knee, bone_frame(knee, ankle, body), size, group, look.girth)
-    covers = _covers(look.leg_cover)
+def _leg(look: Look, skeleton: Skeleton, side: str) -> list[Part]:
+    """Thigh, shin and shoe with its sole and a sock; the legs of shorts are solids of
+    their own."""
+    limb = _limb(look, skeleton, f"{side}_leg", look.leg_cover)
+    (hip, knee, ankle, toe), (thigh, shin), covers, cuts = limb
     loose = look.looseness if covers[1] and not look.skirt else 1.0
     calf = (0.065 * loose, 0.053 * loose) if covers[1] else (0.06, 0.041)
-    cuts = _bare_below(covers[0], 0.43), _bare_below(covers[1], 0.42)
-    top = hip + (knee - hip) * 0.08
+    top, end = hip + (knee - hip) * 0.08, (0, -1, 0, 0.43)
     parts = [
-        thigh.part(top, knee, (0.09, 0.065 * loose), cloth, cut=cuts[0]),
-        shin.part(knee, ankle, calf, cloth, clip=(0, -1, 0, 0.43), cut=cuts[1]),
+        Part(thigh, top, knee, (0.09, 0.065 * loose), "trousers", cut=cuts[0]),
+        Part(shin, knee, ankle, calf, "trousers", clip=end, cut=cuts[1]),
     ]
     if not covers[1]:
         ends = (0, -0.06, -0.012), (0, -0.2, -0.018)
-        parts.append(shin.part(*ends, (0.055, 0.046), Material.SKIN))
+        parts.append(Part(shin, *ends, (0.055, 0.046), "skin"))
     if 0 < covers[0] < 1 and not look.skirt:
-        parts.append(thigh.part(top, knee, (0.096, 0.093), cloth, clip=cuts[0]))
-    return parts + _shoe(ankle, toe, size, group)
-
-
-def _shoe(ankle: np.ndarray, toe: np.ndarray, size: float, group: Group) -> list[Part]:
-    """A shoe with a sole, and the ankle in a sock."""
-    forward = (toe - ankle) / np.linalg.norm(toe - ankle)
-    left = cross(np.array((0, 1.0, 0)), forward)
-    left /= np.linalg.norm(left)
-    frame = np.stack([left, cross(forward, left), forward], axis=1)
-    shoe = Bone(ankle, frame, size, group)
-    leather, sole, sock = Material.SHOES, Material.SOLES, Material.SOCKS
+        parts.append(Part(thigh, top, knee, (0.096, 0.093), "trousers", clip=cuts[0]))
+    shoe = Bone(ankle, _foot_frame(ankle, toe), look.size, thigh.group)
     foot = (0, -0.022, -0.03), (0, -0.01, 0.135), (0.054, 0.044)
     shaft = (0, 0.05, -0.01), (0, -0.01, -0.01), (0.041, 0.046)
     ground, rim = (0, -1, -0.12, 0.036), (0, 1, 0, 0.03)
     return [
-        shoe.part(*foot, leather, (0.95, 0.85, 1), other=sole, cut=ground),
-        shoe.part(*shaft, leather, other=sock, cut=rim),
+        *parts,
+        Part(shoe, *foot, "shoes", (0.95, 0.85, 1), ground, "soles"),
+        Part(shoe, *shaft, "shoes", ROUND, rim, "socks"),
     ]
+
+
+def _limb(look: Look, skeleton: Skeleton, group: str, total: float) -> tuple:
+    """The four joints of a limb, its upper two bones, the share of each bone that
+    clothes of a `total` length, in bones, cover, and the half spaces of bare skin."""
+    side, _, limb = group.partition("_")
+    body = skeleton.frames["chest" if limb == "arm" else "pelvis"]
+    joints = [skeleton.joints[f"{side}_{name}"] for name in _LIMBS[limb]]
+    bones = []
+    for top, low in itertools.pairwise(joints[:3]):
+        frame = _bone_frame(top, low, body)
+        bones.append(Bone(top, frame, look.size, group, look.girth))
+    covers = [min(total, 1.0), min(max(total - 1.0, 0.0), 1.0)]
+    # A fully covered bone has no bare skin, not even at its ball.
+    cuts = [
+        (0, -1, 0, cover * length) if cover < 1 else NEVER
+        for cover, length in zip(covers, _LENGTHS[limb], strict=True)
+    ]
+    return joints, bones, covers, cuts
 
 
 def _hair(look: Look, head: Bone, skeleton: Skeleton) -> list[Part]:
-    """A cap of hair, open for the face, and what falls or is tied behind."""
-    hair, style = Material.HAIR, look.hair_style
-    if style == "bald":
-        return []
-    radii = (0.11, 0.106) if style in ("bob", "long") else (0.103, 0.099)
-    ends = (0, 0.04, -0.016), (0, 0.02, -0.02)
-    open_face = (0, -0.55, 0.83, 0.036)
-    parts = [head.part(*ends, radii, hair, (0.84, 1, 1), clip=open_face)]
-    down = skeleton.frames["chest"] @ (0, -0.12 * head.size, -0.1 * head.size)
-    nape = skeleton.joints["neck"] + down
-    behind = (0, 0, 1, 0.02)
-    crown = (0, 0, -0.03)
-    if style == "bob":
-        low, squash = (0, -0.1, -0.025), (0.95, 0.85, 0.6)
-        parts.append(head.part(crown, low, (0.1, 0.088), hair, squash, clip=behind))
-    elif style == "long":
-        squash = (0.95, 0.7, 0.8)
-        parts.append(head.part(crown, nape, (0.102, 0.085), hair, squash, clip=behind))
-    elif style == "ponytail":
-        parts.append(head.part((0, 0.05, -0.115), nape, (0.035, 0.028), hair))
-    elif style == "bun":
-        parts.append(head.part((0, 0.1, -0.1), (0, 0.11, -0.1), (0.05, 0.05), hair))
+    """A cap, and hair: open for the face, and what falls or is tied behind."""
+    down = (0, -0.12 * head.size, -0.1 * head.size)
+    nape = skeleton.joints["neck"] + skeleton.frames["chest"] @ down
+    parts = []
+    if look.hair_style == "cap":
+        crown = (0, 0.045, -0.012), (0, 0.035, -0.012), (0.1, 0.1), "hat"
+        visor = (0, 0.06, 0.06), (0, 0.048, 0.12), (0.06, 0.05), "hat"
+        parts.append(Part(head, *crown, (0.84, 1.02, 0.9), clip=_BRIM))
+        parts.append(Part(head, *visor, (1, 0.16, 1)))
+    for styles, top, low, radii, squash, clip in _HAIR:
+        if look.hair_style in styles.split():
+            end = nape if low is None else (0, *low)
+            parts.append(Part(head, (0, *top), end, radii, "hair", squash, clip=clip))
     return parts
 
 
-def _cap(head: Bone) -> list[Part]:
-    """A cap with a visor, and short hair below it."""
-    top = (0, 0.045, -0.012), (0, 0.035, -0.012)
-    visor = (0, 0.06, 0.06), (0, 0.048, 0.12)
-    below = (0, 0.02, -0.018), (0, -0.03, -0.02), (0.094, 0.075)
-    hat, hair = Material.HAT, Material.HAIR
-    return [
-        head.part(*top, (0.1, 0.1), hat, (0.84, 1.02, 0.9), clip=(0, -1, 0.15, -0.05)),
-        head.part(*visor, (0.06, 0.05), hat, (1, 0.16, 1)),
-        head.part(*below, hair, (0.85, 1, 1), clip=(0, 0, 1, 0)),
-    ]
-
-
-def _skirt(look: Look, skeleton: Skeleton, size: float) -> Part:
+def _skirt(look: Look, skeleton: Skeleton) -> Part:
     """A skirt from the waist that follows both thighs; open below."""
-    joints, body = skeleton.joints, skeleton.frames["pelvis"]
-    knees = (joints["r_knee"] + joints["l_knee"]) / 2
-    top = joints["pelvis"] + body[:, 1] * 0.1 * size
-    fall = (knees - joints["pelvis"]) * 0.8 + np.array((0, -0.1, 0)) * size
-    frame = bone_frame(top, top + fall, body)
-    bone = Bone(joints["pelvis"], frame, size, Group.SKIRT, look.girth)
-    apart = float(np.linalg.norm(joints["r_knee"] - joints["l_knee"])) / size
+    body, pelvis = skeleton.frames["pelvis"], skeleton.joints["pelvis"]
+    right, left = (skeleton.joints[f"{side}_knee"] for side in "rl")
+    top = pelvis + body[:, 1] * 0.1 * look.size
+    fall = ((right + left) / 2 - pelvis) * 0.8 + np.array((0, -0.1, 0)) * look.size
+    frame = _bone_frame(top, top + fall, body)
+    bone = Bone(pelvis, frame, look.size, "skirt", look.girth)
+    apart = float(np.linalg.norm(right - left)) / look.size
     radii = look.hip_half + 0.085, 0.195 + 0.06 * look.skirt + 0.3 * min(apart, 0.5)
-    material = Material.SHIRT if look.dress else Material.TROUSERS
-    end = bone.at((0, -look.skirt - 0.1, 0))
-    hem = (0, -1, 0, look.skirt)
-    return bone.part(top, end, radii, material, (1, 0.85, 0.5), clip=hem)
+    cloth = "shirt" if look.dress else "trousers"
+    end, hem = (0, -look.skirt - 0.1, 0), (0, -1, 0, look.skirt)
+    return Part(bone, top, end, radii, cloth, (1, 0.85, 0.5), clip=hem)
 
 
-def _bag(look: Look, skeleton: Skeleton, size: float) -> list[Part]:
-    """A backpack, a shoulder bag at the hip, or a bag in the hand."""
-    joints, chest = skeleton.joints, skeleton.frames["chest"]
-    back = Bone(joints["neck"], chest, size, Group.BAG)
-    sign, bag = look.bag_side, Material.BAG
-    if look.bag == "backpack":
-        pack = (0, -0.12, -0.17), (0, -0.33, -0.17)
-        pocket = (0, -0.28, -0.24), (0, -0.36, -0.24)
-        return [
-            back.part(*pack, (0.135, 0.145), bag, (1, 0.62, 0.6)),
-            back.part(*pocket, (0.09, 0.095), bag, (1, 0.5, 0.6)),
-        ]
-    if look.bag == "shoulder":
-        ends = (sign * 0.21, -0.5, -0.03), (sign * 0.22, -0.62, -0.02)
-        return [back.part(*ends, (0.1, 0.11), bag, (0.45, 1.15, 0.6))]
+def _bag(look: Look, skeleton: Skeleton) -> list[Part]:
+    """A backpack, a shoulder bag at the hip, or a bag that hangs from the hand."""
+    side, frame, joint = look.bag_side, skeleton.frames["chest"], "neck"
+    across = frame[:, 0]
     if look.bag == "hand":
-        hand = Bone(
-            joints["l_hand" if sign > 0 else "r_hand"], np.eye(3), size, Group.BAG
-        )
-        ends = (0, -0.15, 0), (0, -0.24, 0)
-        across = chest[:, 0]
-        return [hand.part(*ends, (0.1, 0.11), bag, (0.5, 1.1, 0.7), across=across)]
-    return []
+        joint, frame = ("l_hand" if side > 0 else "r_hand"), np.eye(3)
+    bone = Bone(skeleton.joints[joint], frame, look.size, "bag")
+    parts = []
+    for kind, start, end, radii, squash in _BAGS:
+        if kind == look.bag:
+            start, end = ((side * x, y, z) for x, y, z in (start, end))
+            parts.append(Part(bone, start, end, radii, "bag", squash, across=across))
+    return parts
+
+
+def _bone_frame(top: np.ndarray, low: np.ndarray, body: np.ndarray) -> np.ndarray:
+    """The frame of a bone: y along it, z as near the body's front as can be."""
+    up = (top - low) / np.linalg.norm(top - low)
+    left = _cross(up, body[:, 2])
+    if left @ left < 0.1:  # the bone points forward
+        left = body[:, 0] - up * (up @ body[:, 0])
+    left /= np.linalg.norm(left)
+    return np.stack([left, up, _cross(left, up)], axis=1)
+
+
+def _foot_frame(ankle: np.ndarray, toe: np.ndarray) -> np.ndarray:
+    """The frame of a foot: z along it, x level."""
+    forward = (toe - ankle) / np.linalg.norm(toe - ankle)
+    left = _cross(np.array((0, 1.0, 0)), forward)
+    left /= np.linalg.norm(left)
+    return np.stack([left, _cross(forward, left), forward], axis=1)
+
+
+def _cross(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Cross product of two [3] vectors; np.cross takes ten times as long for them."""
+    (a, b, c), (x, y, z) = first.tolist(), second.tolist()
+    return np.array((b * z - c * y, c * x - a * z, a * y - b * x))

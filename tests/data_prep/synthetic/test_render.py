@@ -3,13 +3,12 @@
 import numpy as np
 import pytest
 
-from data_prep.synthetic import render, shapes
+from data_prep.synthetic import render
 
 
 def ball(start, end, radii, squash=(1.0, 1.0, 1.0)):
-    bone = shapes.Bone(np.zeros(3), np.eye(3), 1.0, shapes.Group.TORSO)
-    skin = shapes.Material.SKIN
-    return bone.part(np.array(start), np.array(end), radii, skin, squash)
+    bone = render.Bone(np.zeros(3), np.eye(3), 1.0, "torso")
+    return render.Part(bone, np.array(start), np.array(end), radii, "skin", squash)
 
 
 def test_raycast_finds_the_front_of_an_ellipsoid():
@@ -19,7 +18,7 @@ def test_raycast_finds_the_front_of_an_ellipsoid():
     # Half axes: 0.3 m across, 0.15 m in depth, 0.3 m up.
     assert surface.depth[50, 50] == pytest.approx(1.15, abs=1e-3)
     assert (surface.owner >= 0).sum() == pytest.approx(np.pi * 30**2, rel=0.02)
-    x, y, z = surface.point.T - np.array([[0], [0], [1.0]])
+    x, y, z = surface.local.T - np.array([[0], [0], [1.0]])
     np.testing.assert_allclose(
         (x / 0.3) ** 2 + (y / 0.3) ** 2 + (z / 0.15) ** 2, 1, atol=0.02
     )
@@ -34,12 +33,12 @@ def test_raycast_hits_a_tapered_capsule_exactly():
     share = np.linspace(0, 1, 400)[:, None]
     centres = start + share * (end - start)
     sizes = radii[0] + share[:, 0] * (radii[1] - radii[0])
-    offset = surface.point[:, None] - centres
+    offset = surface.local[:, None] - centres
     gap = np.sqrt((offset**2).sum(2)) - sizes
-    assert len(surface.point) > 1000
+    assert len(surface.local) > 1000
     np.testing.assert_allclose(gap.min(1), 0, atol=2e-3)
     nearest = centres[gap.argmin(1)]
-    outward = surface.point - nearest
+    outward = surface.local - nearest
     outward /= np.linalg.norm(outward, axis=1, keepdims=True)
     assert ((outward * surface.normal).sum(1) > 0.99).all()
     assert (surface.normal[:, 2] > -1e-3).all()

@@ -63,11 +63,8 @@ def evaluate(config: Config) -> None:
 def open_run(
     config: Config,
 ) -> tuple[restore.Generators, pair_reader.PairDataset, Config]:
-    """Opens a checkpoint and a data set; adds the size of their images to the config.
-
-    Raises:
-        ValueError: no checkpoint, no data set, or the two do not fit together.
-    """
+    """Opens a checkpoint and a data set that fit together; adds the size of their
+    images to the config."""
     whole = sharding.replicated(sharding.data_mesh())
     generators = restore.restore_generators(
         config.workdir,
@@ -98,34 +95,26 @@ def open_run(
 
 def score_run(config: Config) -> dict[str, Any]:
     """Scores a checkpoint; writes metrics.json, pairs.csv, evaluation.png and, if asked
-    for, every image into the workdir, and returns the content of metrics.json.
-
-    Raises:
-        ValueError: no checkpoint, no test pairs, sizes that disagree, or networks that
-            generate NaN.
-    """
+    for, every image into the workdir, and returns the content of metrics.json."""
     generators, dataset, config = open_run(config)
     sharding.check_batch_size(config.batch_size)
     workdir = pathlib.Path(config.workdir)
     available = dataset.count("test")
-    picture = _Picture(
-        min(available, config.max_test_pairs or available), config.picture_pairs
-    )
+    total = min(available, config.max_test_pairs or available)
+    picture = _Picture(total, config.picture_pairs)
     # All processes generate and know all scores; one writes.
     writes = processes.is_first()
     with contextlib.ExitStack() as stack:
-        numbers = accumulators.Numbers(config)
-        stack.callback(numbers.close)
-        takers: list[protocol.Taker] = [numbers, picture]
+        numbers = stack.enter_context(contextlib.closing(accumulators.Numbers(config)))
+        takers: list[Callable[[protocol.Batch], None]] = [numbers.add, picture.add]
         if config.save_images and writes:
             folder = workdir / "images"
-            takers.append(stack.enter_context(saved_images.replacing(folder)))
-        accumulators.take(
-            _batches(config, generators, dataset),
-            takers,
-            total=picture.total,
-            progress=config.progress and writes,
-        )
+            takers.append(stack.enter_context(saved_images.replacing(folder)).add)
+        batches = _batches(config, generators, dataset)
+        shown = config.progress and writes
+        for batch in accumulators.with_bar(batches, total, shown=shown):
+            for take in takers:
+                take(batch)
     facts = protocol.Facts(
         image_size=config.image_size,
         resize="none: the pairs as the data set stores them",
@@ -181,10 +170,8 @@ def _check_finite(
     names: list[tuple[str, str]],
     scored: int,
 ) -> None:
-    """Refuses networks that generate NaN, which uint8 images would hide.
-
-    `finite` is [B] bool by kind; `scored` counts the pairs up to this batch's end.
-    """
+    """Refuses networks that generate NaN, which uint8 images would hide; `scored`
+    counts the pairs up to this batch's end."""
     for kind, good in finite.items():
         bad = np.flatnonzero(~good[: len(names)])
         if len(bad):
@@ -245,26 +232,25 @@ class _Picture:
     """Keeps the pairs of the picture: evenly spaced over the test pairs."""
 
     def __init__(self, total: int, count: int):
-        self.total = total
         self._wanted = pictures.spread_rows(total, count)
         self._seen = 0
-        self._kept: list[dict[str, dict[str, np.ndarray]]] = []
+        self._kept: list[dict[str, np.ndarray]] = []
 
     def add(self, batch: protocol.Batch) -> None:
         """Keeps the wanted pairs of the next batch."""
-        pairs = {
-            "source_image": batch.images[COPY],
+        size = len(batch.names)
+        here = [i for i in range(size) if self._seen + i in self._wanted]
+        whole = {
+            **batch.images,
             "target_image": batch.target,
             "target_keypoints": batch.keypoints,
         }
-        generated = {kind: x for kind, x in batch.images.items() if kind != COPY}
-        whole = {"pairs": pairs, "generated": generated}
-        for i in range(len(batch.names)):
-            if self._seen + i in self._wanted:
-                self._kept.append(jax.tree.map(lambda x, i=i: x[i], whole))
-        self._seen += len(batch.names)
+        self._kept.append(jax.tree.map(lambda x: x[here], whole))
+        self._seen += size
 
     def picture(self) -> Image.Image:
         """Lays out what was kept."""
-        kept = jax.tree.map(lambda *rows: np.stack(rows), *self._kept)
-        return pictures.compare(cast(inputs.Batch, kept["pairs"]), kept["generated"])
+        kept = jax.tree.map(lambda *parts: np.concatenate(parts), *self._kept)
+        given = ("target_image", "target_keypoints")
+        pairs = {"source_image": kept.pop(COPY), **{n: kept.pop(n) for n in given}}
+        return pictures.compare(cast(inputs.Batch, pairs), kept)

@@ -19,13 +19,8 @@ class Pair(NamedTuple):
 
 
 def pairs(config: Config, remarks: list[str]) -> list[Pair]:
-    """The pairs of --generated_dir and --target_dir by the rule of --match.
-
-    Remarks on what else lies in the folders are added to `remarks`.
-
-    Raises:
-        ValueError: a folder without images, or folders that do not match.
-    """
+    """The pairs of --generated_dir and --target_dir by the rule of --match; `remarks`
+    gets a line on what else lies in a folder."""
     generated = images("generated_dir", config.generated_dir, remarks)
     target = images("target_dir", config.target_dir, remarks)
     folders = (
@@ -73,8 +68,7 @@ def _by_stem(flag: str, paths: list[pathlib.Path]) -> dict[str, pathlib.Path]:
 
 
 def images(flag: str, folder: str, remarks: list[str]) -> list[pathlib.Path]:
-    """The images of a folder, sorted by name; what else lies there is remarked. Raises
-    ValueError if there are none."""
+    """The images of a folder, sorted by name; what else lies there is remarked."""
     path = pathlib.Path(folder)
     if not path.is_dir():
         raise ValueError(f"--{flag}={folder}: there is no such folder.")
@@ -101,7 +95,7 @@ def few(names: Sequence[str]) -> str:
 
 
 def read(flag: str, path: pathlib.Path) -> np.ndarray:
-    """The image as uint8 [H, W, 3]; raises ValueError if it cannot be read."""
+    """The image as uint8 [H, W, 3]."""
     try:
         return np.asarray(photo_files.load(path).image)
     except (ValueError, OSError) as error:
@@ -111,8 +105,8 @@ def read(flag: str, path: pathlib.Path) -> np.ndarray:
 def stack(
     flag: str, paths: Sequence[pathlib.Path], size: tuple[int, int], whose: str
 ) -> np.ndarray:
-    """The images as uint8 [N, H, W, 3]; raises ValueError if one cannot be read, or is
-    not of the (height, width) that the image named by `whose` has."""
+    """The images as uint8 [N, H, W, 3]; all must have the (height, width) of the image
+    that `whose` names."""
     arrays = [read(flag, path) for path in paths]
     for path, array in zip(paths, arrays, strict=True):
         if array.shape[:2] != size:

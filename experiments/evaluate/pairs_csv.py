@@ -50,12 +50,7 @@ def write(
 
 
 def read(path: pathlib.Path) -> PairScores:
-    """Reads what `write` has written.
-
-    Raises:
-        ValueError: it is another file, or a row is damaged; names the line.
-        OSError: it cannot be read.
-    """
+    """Reads what `write` has written; the message on a damaged row names its line."""
     names: dict[str, list[tuple[str, str]]] = {}
     values: dict[str, list[list[float]]] = {}
     with open(path, newline="", encoding="utf-8") as file:

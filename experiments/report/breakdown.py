@@ -12,7 +12,7 @@ _BINS = 10
 
 class Bin(NamedTuple):
     """The pairs of a range of pose differences, with their mean score and its 95 %
-    bootstrap interval, None for fewer than two pairs."""
+    bootstrap interval."""
 
     low: float
     high: float

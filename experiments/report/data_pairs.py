@@ -29,27 +29,29 @@ class Photos(NamedTuple):
 
 
 class DataPairs(NamedTuple):
-    """The test pairs of a data set.
+    """The test pairs of a data set."""
 
-    Attributes:
-        rows: of the arrays, by `pairs_csv.key`.
-        identities: N names of people.
-        differences: [N] pose differences, NaN where undefined.
-        views: [N, 2] indices of `pose.VIEWS` of source and target, -1 if unknown.
-        photos: of the pairs that were asked for.
-    """
-
-    rows: dict[str, int]
-    identities: list[str]
-    differences: np.ndarray
-    views: np.ndarray
-    photos: dict[str, Photos]
+    rows: dict[str, int]  # of the arrays, by `pairs_csv.key`
+    identities: list[str]  # N names of people
+    differences: np.ndarray  # [N] pose differences, NaN where undefined
+    views: np.ndarray  # [N, 2] `pose.VIEWS` of source and target, -1 if unknown
+    photos: dict[str, Photos]  # of the pairs that were asked for
 
     def rows_of(self, keys: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
         """Places in the keys, and rows here, of the pairs that are in both."""
         rows = [(i, self.rows[key]) for i, key in enumerate(keys) if key in self.rows]
         places, here = np.array(rows, int).reshape(-1, 2).T
         return places, here
+
+    def facts(self, key: str) -> tuple[str, float | None, str]:
+        """Identity, pose difference and view of a pair, as far as they are known."""
+        if key not in self.rows:
+            return "", None, ""
+        row = self.rows[key]
+        apart = float(self.differences[row])
+        known = min(self.views[row]) >= 0
+        view = " to ".join(pose.VIEWS[i] for i in self.views[row]) if known else ""
+        return self.identities[row], apart if np.isfinite(apart) else None, view
 
 
 def read(dataset: pair_reader.PairDataset, wanted: Collection[str]) -> DataPairs:

@@ -6,6 +6,8 @@ import json
 import pathlib
 from typing import Any
 
+import numpy as np
+
 from experiments.evaluate import pairs_csv
 from experiments.train import history
 from pg2_jax.checkpoint import restore
@@ -16,23 +18,14 @@ MOST_RUNS = 8
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """What one folder of --workdirs holds.
+    """What one folder of --workdirs holds."""
 
-    Attributes:
-        name: tells the runs of a report apart.
-        folder: as it was given.
-        content: of metrics.json.
-        stored: of config.json; empty where images of a folder were scored.
-        scores: of every pair; None where evaluate has left no pairs.csv.
-        history: of the training; empty where it was not recorded.
-    """
-
-    name: str
+    name: str  # tells the runs of a report apart
     folder: pathlib.Path
-    content: dict[str, Any]
-    stored: dict[str, Any]
-    scores: pairs_csv.PairScores | None
-    history: list[history.Row]
+    content: dict[str, Any]  # of metrics.json
+    stored: dict[str, Any]  # of config.json; empty where images of a folder were scored
+    scores: pairs_csv.PairScores | None  # None where evaluate has left no pairs.csv
+    history: list[history.Row]  # of the training; empty where it was not recorded
 
     @property
     def final(self) -> str:
@@ -50,15 +43,18 @@ class Run:
         """Settings of the training; empty where images of a folder were scored."""
         return self.content.get("config", {})
 
+    def scores_of(self, kind: str) -> dict[str, np.ndarray]:
+        """Scores [N] of every pair by metric; empty without a pairs.csv."""
+        return self.scores.scores[kind] if self.scores else {}
+
+    def higher_is_better(self, metric: str) -> bool:
+        """The direction of a metric, as metrics.json defines it."""
+        return self.content["definitions"][metric].endswith("higher is better")
+
 
 def read_all(workdirs: str) -> list[Run]:
     """Reads the runs of --workdirs, folders with commas between, each perhaps with
-    NAME= before it.
-
-    Raises:
-        ValueError: a folder was not evaluated, is named twice, or holds a damaged
-            file; names it.
-    """
+    NAME= before it."""
     entries = [_entry(text.strip()) for text in workdirs.split(",") if text.strip()]
     if not entries:
         raise ValueError(f"--workdirs={workdirs} names no folder.")

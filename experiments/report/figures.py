@@ -68,39 +68,38 @@ def distributions(runs: Sequence[Run], shown: Sequence[tuple[int, str]]) -> Figu
     """A histogram of the scores of pairs for each metric, of some kinds of images, each
     with the number of its run."""
     charts = {}
-    for metric in metrics_of_pairs(runs):
+    for metric in _metrics_of_pairs(runs):
         series = []
         for number, kind in shown:
-            run = runs[number]
-            values = run.scores.scores[kind].get(metric) if run.scores else None
-            if values is not None and np.isfinite(values).any():
-                name = label(runs, number, kind)
-                series.append(svg_charts.Series(name, style(run, number, kind), values))
+            values = runs[number].scores_of(kind).get(metric, np.array([]))
+            if np.isfinite(values).any():
+                named = label(runs, number, kind), style(runs[number], number, kind)
+                series.append(svg_charts.Series(*named, values))
         if series:
             text = "share of pairs by score"
             charts[metric] = svg_charts.histogram(metric, series, text)
     return _split(charts)
 
 
-def metrics_of_pairs(runs: Sequence[Run]) -> list[str]:
-    """The metrics in pairs.csv of any run."""
-    return list(dict.fromkeys(name for run in runs for name in _final(run)))
+def _metrics_of_pairs(runs: Sequence[Run]) -> list[str]:
+    return list(
+        dict.fromkeys(name for run in runs for name in run.scores_of(run.final))
+    )
 
 
 def by_pose_difference(
     runs: Sequence[Run], differences: Mapping[int, np.ndarray]
 ) -> Figures:
-    """How the scores fall with the pose difference, for each metric.
-
-    The differences are [N] of each scored pair, by number of the run.
-    """
+    """How the scores fall with the pose difference, for each metric; the differences
+    are [N] of each scored pair, by number of the run."""
     charts = {}
-    for metric in metrics_of_pairs(runs):
+    for metric in _metrics_of_pairs(runs):
         series = []
         for number, apart in differences.items():
-            scores = _final(runs[number]).get(metric, np.array([]))
-            bins = breakdown.by_pose_difference(scores, apart) if len(scores) else []
-            if bins:
+            scores = runs[number].scores_of(runs[number].final).get(metric)
+            if scores is None:
+                continue
+            if bins := breakdown.by_pose_difference(scores, apart):
                 series.append(_curve(runs[number].name, number, bins))
         if series:
             text = "pose difference in torso lengths"
@@ -119,7 +118,3 @@ def _curve(name: str, number: int, bins: list[breakdown.Bin]) -> svg_charts.Seri
         high=[high for _, high in ends],
         counts=[bin.pairs for bin in bins],
     )
-
-
-def _final(run: Run) -> dict[str, np.ndarray]:
-    return run.scores.scores[run.final] if run.scores else {}

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from experiments.report.data_pairs import DataPairs, Photos
-from pg2_jax import pose, visualize
+from experiments.report.data_pairs import Photos
+from pg2_jax import visualize
 
 _QUALITY = 90  # of WebP
 _BACKGROUND = 24  # grey of a pose picture
@@ -36,28 +36,16 @@ class Score(NamedTuple):
 
 
 class Item(NamedTuple):
-    """A pair of the gallery; what is not known is empty or None.
+    """A pair of the gallery; what is not known is empty or None."""
 
-    Attributes:
-        order: its place in the data set.
-        source: name of the photo.
-        target: name of the photo.
-        identity: of the person.
-        difference: of the poses, in torso lengths.
-        view: such as "front to back".
-        scores: of each run that has one.
-        groups: such as "0-worst", why the pair is shown.
-        shots: its pictures.
-    """
-
-    order: int
-    source: str
+    order: int  # its place in the data set
+    source: str  # name of the photo
     target: str
-    identity: str
-    difference: float | None
-    view: str
-    scores: list[Score]
-    groups: list[str]
+    identity: str  # of the person
+    difference: float | None  # of the poses, in torso lengths
+    view: str  # such as "front to back"
+    scores: list[Score]  # of each run that has one
+    groups: list[str]  # such as "0-worst", why the pair is shown
     shots: list[Shot]
 
 
@@ -87,18 +75,6 @@ def shot(
     Image.fromarray(image).save(file, "WEBP", quality=_QUALITY, method=6)
     uri = "data:image/webp;base64," + base64.b64encode(file.getvalue()).decode()
     return Shot(title, run, uri, width, height, alt)
-
-
-def facts(key: str, data: DataPairs | None) -> tuple[str, float | None, str]:
-    """What the data set knows of a pair: identity, difference and view."""
-    if data is None or key not in data.rows:
-        return "", None, ""
-    row = data.rows[key]
-    apart = float(data.differences[row])
-    source, target = (int(view) for view in data.views[row])
-    known = min(source, target) >= 0
-    view = f"{pose.VIEWS[source]} to {pose.VIEWS[target]}" if known else ""
-    return data.identities[row], apart if np.isfinite(apart) else None, view
 
 
 def thirds(items: Sequence[Item]) -> list[float]:

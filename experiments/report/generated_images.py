@@ -19,11 +19,7 @@ Images = dict[str, dict[str, np.ndarray]]  # [H, W, 3] uint8 by pairs_csv.key an
 
 
 def of_run(run: Run, photos: Mapping[str, Photos]) -> Images:
-    """Generates pairs with the checkpoint that was scored.
-
-    Raises:
-        ValueError: the checkpoint is not there any more.
-    """
+    """Generates pairs with the checkpoint that was scored."""
     if not photos:
         return {}
     # Before runs kept averages, there was nothing to say.
@@ -53,11 +49,7 @@ def of_folder(
     run: Run, rows: Mapping[str, int]
 ) -> tuple[Images, dict[str, np.ndarray]]:
     """Reads generated images and their targets from the folders that were scored, by
-    the rows of the pairs in their listing.
-
-    Raises:
-        ValueError: the folders are gone, or hold other images now.
-    """
+    the rows of the pairs in their listing."""
     content = run.content
     config = Config(
         mode="evaluate",

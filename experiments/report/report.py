@@ -36,12 +36,7 @@ _MOST_FAILURES = 6
 
 
 def report(config: Config) -> None:
-    """Writes --output/index.html, which shows the runs of --workdirs.
-
-    Raises:
-        ValueError: a run was not evaluated, or is damaged; the folder holds a page that
-            is not a report.
-    """
+    """Writes --output/index.html, which shows the runs of --workdirs."""
     output = pathlib.Path(config.output)
     _check_output(output)
     runs = evaluated_run.read_all(config.workdirs)
@@ -130,11 +125,10 @@ def _parts(
     apart, people, views = {}, {}, {}
     for number, data in gathered.data.items():
         run = runs[number]
-        assert run.scores, "only these have data"
         ours, theirs = data.rows_of(run.keys)
         if not len(ours):
             continue
-        scores = run.scores.scores[run.final][metric][ours]
+        scores = run.scores_of(run.final)[metric][ours]
         apart[number] = np.full(len(run.keys), np.nan)
         apart[number][ours] = data.differences[theirs]
         names = [data.identities[row] for row in theirs]

@@ -57,18 +57,16 @@ def scores(runs: Sequence[Run]) -> list[Row]:
             for c, r in zip(shown, records, strict=True)
         ]
         known = [mean for mean in means if mean is not None]
-        best = max if comparison.higher_is_better(owner, metric) else min
+        best = max if owner.higher_is_better(metric) else min
         wins = [len(known) > 1 and mean == best(known) for mean in means]
         rows.append(_row(owner, metric, list(zip(records, wins, strict=True))))
     return rows
 
 
 def differences(runs: Sequence[Run]) -> tuple[list[Heading], list[Row], list[str]]:
-    """Each run minus the first, and within each run its result minus the image before.
-
-    Returns headings, rows of differences, None where a column has none, and why some
-    runs are not compared.
-    """
+    """Each run minus the first, and within each run its result minus the image before:
+    headings, rows of differences, None where a column has none, and why some runs are
+    not compared."""
     headings, notes = _to_compare(runs)
     compared = [
         comparison.differences(
@@ -102,7 +100,7 @@ def _to_compare(runs: Sequence[Run]) -> tuple[list[Heading], list[str]]:
 
 
 def _row(run: Run, metric: str, cells: list[Any]) -> Row:
-    arrow = "↑" if comparison.higher_is_better(run, metric) else "↓"
+    arrow = "↑" if run.higher_is_better(metric) else "↓"
     return Row(metric, arrow, run.content["definitions"][metric], cells)
 
 

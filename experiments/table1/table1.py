@@ -54,16 +54,11 @@ _NOT_TAKEN = {
 
 
 def table1(config: Config) -> int | None:
-    """Trains what is not trained yet, scores it, and writes the table and the figure.
+    """Trains what is not trained yet, scores it, and writes the table and the figure;
+    returns the number of the signal that stopped it, or None when all is done.
 
     The config is that of the full model. The workdir holds a run for each row and seed,
     table.md, table.json and figure4.png.
-
-    Returns:
-        None when all is done, or the number of the signal that stopped it.
-
-    Raises:
-        ValueError: the flags, the data set and the workdir do not fit each other.
     """
     dataset = pair_reader.PairDataset(config.data_dir)
     config = config.with_size(dataset.height, dataset.width)
@@ -72,7 +67,8 @@ def table1(config: Config) -> int | None:
     table = _Table(config, dataset)
     for name, seed in runs:
         _check_row(row_config(config, name, seed), name, dataset)
-    table.write()
+    # This binds the folder to the settings and the data.
+    output.write(table.folder, table.content)
     for number, (name, seed) in enumerate(runs, start=1):
         print(f"\n== {ROWS[name].title}, seed {seed}: {number} of {len(runs)}")
         try:
@@ -82,7 +78,8 @@ def table1(config: Config) -> int | None:
             raise
         if stopped_by is not None:
             return stopped_by
-    table.show()
+    output.draw_figure(table.folder, config, dataset, table.content["rows"].values())
+    output.show(table.folder, table.content)
     return None
 
 
@@ -178,23 +175,19 @@ class _Table:
     def __init__(self, config: Config, dataset: pair_reader.PairDataset):
         self._config = config
         self._dataset = dataset
-        self._folder = pathlib.Path(config.workdir)
-        self._content = self._opened()
-
-    def write(self) -> None:
-        """Writes what is there, which binds the folder to the settings and the data."""
-        output.write(self._folder, self._content)
+        self.folder = pathlib.Path(config.workdir)
+        self.content = self._opened()
 
     def _opened(self) -> dict[str, Any]:
-        """The content of table.json, new or of an earlier call; raises ValueError if
-        that is of another data set or of other settings."""
+        """The content of table.json, new or of an earlier call, which must be of the
+        same data set and settings."""
         new = {"config": self._config.to_json(), "data": self._dataset.metadata}
         old = self._on_disk()
         if not old:
             return {**new, "rows": {}}
         if old["data"] != new["data"]:
             raise ValueError(
-                f"--workdir={self._folder} holds the table of another data set, "
+                f"--workdir={self.folder} holds the table of another data set, "
                 f"{old['config']['data_dir']}, not of --data_dir="
                 f"{self._config.data_dir}; choose another workdir."
             )
@@ -208,20 +201,20 @@ class _Table:
                 changed.append(f"--{name}: {was} in the table, {now} now")
         if changed:
             raise ValueError(
-                f"--workdir={self._folder} holds a table with other settings:\n  "
+                f"--workdir={self.folder} holds a table with other settings:\n  "
                 + "\n  ".join(changed)
                 + "\nUse its values to resume it, or another workdir."
             )
         return {**old, **new}
 
     def _on_disk(self) -> dict[str, Any]:
-        path = self._folder / "table.json"
+        path = self.folder / "table.json"
         return json.loads(path.read_text()) if path.is_file() else {}
 
     def finish(self, name: str, seed: int) -> int | None:
         """Trains and scores one row, or as much of it as is missing."""
         config = row_config(self._config, name, seed)
-        if str(seed) in self._content["rows"].get(name, {}).get("seeds", {}):
+        if str(seed) in self.content["rows"].get(name, {}).get("seeds", {}):
             print(f"{config.workdir} is finished.")
             return None
         config = self._sharing_stage_one(config, name, seed)
@@ -249,13 +242,13 @@ class _Table:
         rows = self._on_disk().get("rows", {})
         empty = {"title": row.title, "image": row.image, "seeds": {}}
         rows.setdefault(name, empty)["seeds"][str(seed)] = run
-        self._content |= {
+        self.content |= {
             "rows": {n: rows[n] for n in ROWS if n in rows},
             "pairs": report["pairs"],
             "copy of source": report["metrics"][evaluate.COPY],
             "definitions": report["definitions"],
         }
-        self.write()
+        output.write(self.folder, self.content)
         return None
 
     def _sharing_stage_one(self, config: Config, name: str, seed: int) -> Config:
@@ -267,12 +260,6 @@ class _Table:
         if name != "full" or _steps_taken(twin) < config.coarse_steps:
             return config
         return dataclasses.replace(config, coarse_from=twin.workdir)
-
-    def show(self) -> None:
-        """Draws the figure and prints the table."""
-        rows = self._content["rows"].values()
-        output.draw_figure(self._folder, self._config, self._dataset, rows)
-        output.show(self._folder, self._content)
 
 
 def _steps_taken(config: Config) -> int:

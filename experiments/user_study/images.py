@@ -23,11 +23,7 @@ class Shown(NamedTuple):
 
 def from_run(config: Config) -> tuple[list[Shown], dict[str, Any]]:
     """Photos of a data set's test pairs, what a checkpoint generates for others, and
-    where both come from.
-
-    Raises:
-        ValueError: see `evaluate.open_run`; or too few targets.
-    """
+    where both come from."""
     generators, dataset, config = evaluate.open_run(config)
     names = [
         pair
@@ -61,12 +57,7 @@ def from_run(config: Config) -> tuple[list[Shown], dict[str, Any]]:
 
 def from_folders(config: Config) -> tuple[list[Shown], dict[str, Any]]:
     """Images of --target_dir, those that --generated_dir has for others, and where
-    both come from.
-
-    Raises:
-        ValueError: folders that do not match, images that cannot be read or differ in
-            size, or too few targets.
-    """
+    both come from."""
     remarks: list[str] = []
     pairs = image_folder.pairs(config, remarks)
     for line in remarks:
@@ -79,8 +70,12 @@ def from_folders(config: Config) -> tuple[list[Shown], dict[str, Any]]:
 
     where = f"--target_dir={config.target_dir}"
     real, generated = _choose(len(pairs), pixels, config, where)
-    shown = [_read(REAL, pairs[row]) for row in real]
-    shown += [_read(GENERATED, pairs[row]) for row in generated]
+    shown = []
+    for kind, rows in ((REAL, real), (GENERATED, generated)):
+        for names in (pairs[row] for row in rows):
+            folder = "target" if kind == REAL else "generated"
+            image = image_folder.read(f"{folder}_dir", getattr(names, folder))
+            shown.append(Shown(image, kind, (names.generated.name, names.target.name)))
     for one in shown:
         if one.image.shape != shown[0].image.shape:
             size, wanted = one.image.shape[:2], shown[0].image.shape[:2]
@@ -92,13 +87,6 @@ def from_folders(config: Config) -> tuple[list[Shown], dict[str, Any]]:
             )
     origin = {"generated_dir": config.generated_dir, "target_dir": config.target_dir}
     return shown, origin
-
-
-def _read(kind: str, pair: image_folder.Pair) -> Shown:
-    names = (pair.generated.name, pair.target.name)
-    if kind == REAL:
-        return Shown(image_folder.read("target_dir", pair.target), kind, names)
-    return Shown(image_folder.read("generated_dir", pair.generated), kind, names)
 
 
 def _choose(

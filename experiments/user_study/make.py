@@ -30,24 +30,11 @@ _TEMPLATES = jinja2.Environment(
 
 
 def user_study(config: Config) -> None:
-    """Makes the study in --output, or scores the --answers to it.
-
-    Raises:
-        ValueError: see `make` and `scores.score`.
-    """
+    """Writes page/index.html, for the people asked, and key.json into --output; or
+    scores the --answers to the study there."""
     if config.answers:
         scores.score(config)
-    else:
-        make(config)
-
-
-def make(config: Config) -> None:
-    """Writes page/index.html, for the people asked, and key.json into --output.
-
-    Raises:
-        ValueError: --output is in use; too few or unreadable images, images of
-            different sizes, or two that are equal.
-    """
+        return
     output = pathlib.Path(config.output)
     if output.exists() and not output.is_dir():
         raise ValueError(f"--output={output} is not a folder.")
@@ -83,11 +70,7 @@ def make(config: Config) -> None:
 
 def arranged(shown: list[images.Shown], seed: int) -> dict[str, images.Shown]:
     """Images in a random order that says nothing about them, by the names under which
-    the page knows them: beside the seed, both depend on their pixels alone.
-
-    Raises:
-        ValueError: two images are equal; names both.
-    """
+    the page knows them: beside the seed, both depend on their pixels alone."""
     trials: dict[str, images.Shown] = {}
     for one in shown:
         name = _digest(seed.to_bytes(4, "big") + one.image.tobytes())

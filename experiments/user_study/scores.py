@@ -41,17 +41,12 @@ def score(config: Config) -> dict[str, Any]:
     returns its content.
 
     Practice images do not count, nor trials during which the page was out of sight.
-
-    Raises:
-        ValueError: no study, no answers, or answers that cannot be used; names every
-            such file and why.
     """
     output = pathlib.Path(config.output)
     key = answers.read_key(output)
     raters = answers.read(config.answers, key)
-    kinds = {trial["id"]: trial["kind"] for trial in key["trials"]}
     counts = {
-        name: np.array([_count(rater, key, kinds, kind) for rater in raters])
+        name: np.array([_count(rater, key, kind) for rater in raters])
         for name, kind in _KINDS.items()
     }
     content = {
@@ -76,14 +71,13 @@ def score(config: Config) -> dict[str, Any]:
     return content
 
 
-def _count(
-    rater: Rater, key: dict[str, Any], kinds: dict[str, str], kind: str
-) -> tuple[int, int]:
+def _count(rater: Rater, key: dict[str, Any], kind: str) -> tuple[int, int]:
     """How many images of a kind one rater took for the other, and of how many."""
+    shown = list(zip(key["trials"], rater.trials, strict=True))[key["practice"] :]
     answers = [
         trial["answer"]
-        for trial in rater.trials[key["practice"] :]
-        if kinds[trial["id"]] == kind and not trial["interrupted"]
+        for image, trial in shown
+        if image["kind"] == kind and not trial["interrupted"]
     ]
     if not answers:
         raise ValueError(

@@ -131,14 +131,14 @@ def test_every_record_says_how_its_number_came_about():
         ),
         (
             {"generated_dir": "g", "target_dir": "t", "generated_annotations": "a.csv"},
-            "--generated_annotations needs --annotations",
+            "--generated_annotations=a.csv needs --annotations",
         ),
         (
             {
                 **{"generated_dir": "g", "target_dir": "t", "annotations": "t.csv"},
                 **{"generated_annotations": "a.csv", "estimator": "mediapipe"},
             },
-            "two sources of the same keypoints",
+            "--estimator=mediapipe has no meaning with --generated_annotations",
         ),
         (
             {
@@ -147,7 +147,6 @@ def test_every_record_says_how_its_number_came_about():
             },
             "--fid_reference=train means the photos of --data_dir",
         ),
-        ({"mode": "train", "lpips": "a.pth"}, "--lpips=a.pth is for --mode=evaluate"),
     ],
 )
 def test_flags_that_do_not_fit(changes, message):

@@ -87,12 +87,10 @@ class Numbers:
     """The numbers of pairs and those of sets. Loads what the flags name before any work
     is done; raises ValueError that names the flag of a file that is something else.
 
-    `generated_poses` are [18, 3] of each generated image, of --generated_annotations.
+    `generated_poses` are [N, 18, 3] of the images, of --generated_annotations.
     """
 
-    def __init__(
-        self, config: Config, generated_poses: Sequence[np.ndarray] | None = None
-    ):
+    def __init__(self, config: Config, generated_poses: np.ndarray | None = None):
         weights = metric_weights.inception(config.inception)
         references = fid_reference.load(
             config.fid_reference, config.data_dir, weights, inception_scores.features
@@ -126,7 +124,7 @@ class Numbers:
 
 
 def _extractors(
-    config: Config, generated_poses: Sequence[np.ndarray] | None
+    config: Config, generated_poses: np.ndarray | None
 ) -> list[extracted_scores.Extractor]:
     by_lpips = extracted_scores.by_lpips
     extractors = [by_lpips(weights) for weights in metric_weights.lpips(config.lpips)]

@@ -42,12 +42,12 @@ def evaluate(config: Config) -> None:
     if config.generated_dir:
         content = folders.score(config)
         title = f"{config.generated_dir}, {content['pairs']:,} pairs"
-        names = ["metrics.json", pairs_csv.FILE]
+        names = ["metrics.json", "pairs.csv"]
     else:
         content = score_run(config)
         title = f"step {content['step']}, {content['pairs']:,} test pairs"
         images = ["images/"] if config.save_images else []
-        names = ["metrics.json", pairs_csv.FILE, *images, "evaluation.png"]
+        names = ["metrics.json", "pairs.csv", *images, "evaluation.png"]
     if not processes.is_first():
         return
     table.show(
@@ -192,40 +192,29 @@ def compiled(
     """Generation and scoring as one program: (weights of G1, of G2 or None, batch) ->
     uint8 images by kind, [B] whether all their values were finite, and the [B] scores
     of these and of the source photo, by kind and metric."""
+
+    def generate_and_score(coarse_params, refine_params, batch: inputs.Batch):
+        source, target = batch["source_image"], batch["target_image"]
+        keypoints, size = batch["target_keypoints"], target.shape[1:3]
+        raw = generation.draw(
+            coarse_params, refine_params, source, keypoints, architecture=architecture
+        )
+        finite = {kind: jnp.isfinite(x).all(axis=(1, 2, 3)) for kind, x in raw.items()}
+        generated = {kind: inputs.to_uint8(x) for kind, x in raw.items()}
+        masks = {
+            suite.TARGET: pose.body_mask(keypoints, *size),
+            suite.SOURCE: pose.body_mask(batch["source_keypoints"], *size),
+        }
+        scores = {
+            kind: suite.compute(image, target, masks, metrics)
+            for kind, image in {COPY: source, **generated}.items()
+        }
+        return generated, finite, scores
+
     whole, split = sharding.replicated(mesh), sharding.batched(mesh)
     return jax.jit(
-        functools.partial(
-            _generate_and_score, architecture=architecture, metrics=metrics
-        ),
-        in_shardings=(whole, whole, split),
-        out_shardings=split,
+        generate_and_score, in_shardings=(whole, whole, split), out_shardings=split
     )
-
-
-def _generate_and_score(
-    coarse_params,
-    refine_params,
-    batch: inputs.Batch,
-    *,
-    architecture: Architecture,
-    metrics: tuple[str, ...],
-):
-    source, target = batch["source_image"], batch["target_image"]
-    keypoints = batch["target_keypoints"]
-    raw = generation.draw(
-        coarse_params, refine_params, source, keypoints, architecture=architecture
-    )
-    finite = {kind: jnp.isfinite(x).all(axis=(1, 2, 3)) for kind, x in raw.items()}
-    generated = {kind: inputs.to_uint8(x) for kind, x in raw.items()}
-    masks = {
-        suite.TARGET: pose.body_mask(keypoints, *target.shape[1:3]),
-        suite.SOURCE: pose.body_mask(batch["source_keypoints"], *target.shape[1:3]),
-    }
-    scores = {
-        kind: suite.compute(image, target, masks, metrics)
-        for kind, image in {COPY: source, **generated}.items()
-    }
-    return generated, finite, scores
 
 
 class _Picture:

@@ -4,7 +4,7 @@ keypoints of the generated images, the confidence of a detector."""
 import functools
 import importlib.metadata
 import pathlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -111,14 +111,14 @@ def by_estimator(name: str, model: str) -> Extractor:
     return _by_pckh(find, origin)._replace(close=estimate.close)
 
 
-def by_annotations(poses: Sequence[np.ndarray], file: str) -> Extractor:
-    """PCKh with keypoints [18, 3] of all generated images, in the order of the pairs,
-    from a file."""
+def by_annotations(poses: np.ndarray, file: str) -> Extractor:
+    """PCKh with keypoints [N, 18, 3] of all generated images, in the order of the
+    pairs, from a file."""
 
     def find(images: np.ndarray, first: int) -> np.ndarray:
-        here = list(poses[first : first + len(images)])
         # The rows behind the last pair are padding.
-        return np.stack([*here, *here[-1:] * (len(images) - len(here))])
+        rows = np.minimum(np.arange(first, first + len(images)), len(poses) - 1)
+        return poses[rows]
 
     return _by_pckh(find, {"extractor": f"annotations of {file}"})
 

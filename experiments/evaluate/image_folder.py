@@ -45,8 +45,7 @@ def _of_one_name(
         ("target_dir", by_name, targets),
         ("generated_dir", targets, by_name),
     ):
-        lone = [path.name for stem, path in names.items() if stem not in others]
-        if lone:
+        if lone := [path.name for stem, path in names.items() if stem not in others]:
             raise ValueError(
                 f"{folders}: {len(lone)} of {len(names)} files have none of the "
                 f"same name in --{flag}: {few(lone)}. --match=order matches sorted "
@@ -58,12 +57,12 @@ def _of_one_name(
 def _by_stem(flag: str, paths: list[pathlib.Path]) -> dict[str, pathlib.Path]:
     by_stem: dict[str, pathlib.Path] = {}
     for path in paths:
-        if path.stem in by_stem:
+        other = by_stem.setdefault(path.stem, path)
+        if other is not path:
             raise ValueError(
-                f"--{flag}={path.parent}: {by_stem[path.stem].name} and {path.name} "
-                "have one name; --match=name cannot tell them apart."
+                f"--{flag}={path.parent}: {other.name} and {path.name} have one name; "
+                "--match=name cannot tell them apart."
             )
-        by_stem[path.stem] = path
     return by_stem
 
 

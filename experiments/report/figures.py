@@ -96,25 +96,14 @@ def by_pose_difference(
     for metric in _metrics_of_pairs(runs):
         series = []
         for number, apart in differences.items():
-            scores = runs[number].scores_of(runs[number].final).get(metric)
-            if scores is None:
-                continue
-            if bins := breakdown.by_pose_difference(scores, apart):
-                series.append(_curve(runs[number].name, number, bins))
+            run = runs[number]
+            scores = run.scores_of(run.final).get(metric, np.full(len(apart), np.nan))
+            curve = breakdown.by_pose_difference(
+                run.name, f"run-{number}", scores, apart
+            )
+            if len(curve.x):
+                series.append(curve)
         if series:
             text = "pose difference in torso lengths"
             charts[metric] = svg_charts.dots(metric, series, text)
     return _split(charts)
-
-
-def _curve(name: str, number: int, bins: list[breakdown.Bin]) -> svg_charts.Series:
-    ends = [bin.interval or [float("nan")] * 2 for bin in bins]
-    return svg_charts.Series(
-        name,
-        f"run-{number}",
-        x=[(bin.low + bin.high) / 2 for bin in bins],
-        y=[bin.mean for bin in bins],
-        low=[low for low, _ in ends],
-        high=[high for _, high in ends],
-        counts=[bin.pairs for bin in bins],
-    )

@@ -54,23 +54,18 @@ def given_shots(name: str, photos: Photos) -> list[Shot]:
     black = np.full_like(photos.target, _BACKGROUND)
     scale = visualize.screen_scale(len(black))
     skeleton = visualize.draw_skeleton(black, photos.keypoints, scale=scale)
-    size = photos.target.shape[:2]
+    height, width = photos.target.shape[:2]
+    alt = f"Target pose of {name}, as a skeleton"
     return [
         shot("source", photos.source, f"Source photo of {name}"),
-        shot("target pose", skeleton, f"Target pose of {name}, as a skeleton", size),
+        shot("target pose", skeleton, alt)._replace(width=width, height=height),
         shot("target", photos.target, f"Target photo of {name}"),
     ]
 
 
-def shot(
-    title: str,
-    image: np.ndarray,
-    alt: str,
-    size: Sequence[int] | None = None,
-    run: int | None = None,
-) -> Shot:
-    """A picture, shown as if it were of another (height, width) if one is given."""
-    height, width = size or image.shape[:2]
+def shot(title: str, image: np.ndarray, alt: str, run: int | None = None) -> Shot:
+    """An image as WebP."""
+    height, width = image.shape[:2]
     file = io.BytesIO()
     Image.fromarray(image).save(file, "WEBP", quality=_QUALITY, method=6)
     uri = "data:image/webp;base64," + base64.b64encode(file.getvalue()).decode()

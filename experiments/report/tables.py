@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from experiments.evaluate import evaluate
-from experiments.report import comparison
+import numpy as np
+
+from experiments.evaluate import evaluate, statistics
 from experiments.report.evaluated_run import Run, not_comparable
 
 
@@ -26,6 +27,16 @@ class Row(NamedTuple):
     arrow: str
     definition: str
     cells: list[Any]
+
+
+class Difference(NamedTuple):
+    """The first minus the second, over pairs where both have a score."""
+
+    mean: float
+    interval: list[float] | None  # of the mean, 95 % by bootstrap; None for one pair
+    better: float  # share of the pairs in which the first is better, not equal
+    pairs: int
+    verdict: str  # "better" or "worse" where the interval leaves 0 out, else ""
 
 
 def columns(runs: Sequence[Run]) -> list[Column]:
@@ -69,9 +80,7 @@ def differences(runs: Sequence[Run]) -> tuple[list[Heading], list[Row], list[str
     not compared."""
     headings, notes = _to_compare(runs)
     compared = [
-        comparison.differences(
-            runs[first.run], first.kind, runs[second.run], second.kind
-        )
+        compare(runs[first.run], first.kind, runs[second.run], second.kind)
         for first, second in headings
     ]
     rows = []
@@ -127,3 +136,31 @@ def missing(runs: Sequence[Run]) -> dict[str, list[str]]:
             if metric not in {*has, *by_reason.get(reason, ())}:
                 by_reason.setdefault(reason, []).append(metric)
     return by_reason
+
+
+def compare(
+    first: Run, first_kind: str, second: Run, second_kind: str
+) -> dict[str, Difference]:
+    """The differences by metric, of two runs that `not_comparable` lets
+    pass."""
+    order: np.ndarray | slice = slice(None)
+    if first.keys != second.keys:
+        rows = {pair: row for row, pair in enumerate(second.keys)}
+        order = np.array([rows[pair] for pair in first.keys])
+    mine, theirs = first.scores_of(first_kind), second.scores_of(second_kind)
+    names = [name for name in mine if name in theirs]
+    with np.errstate(invalid="ignore"):
+        columns = [mine[name] - theirs[name][order] for name in names]
+    intervals = statistics.intervals(columns)
+    compared = {}
+    for name, column, interval in zip(names, columns, intervals, strict=True):
+        finite, higher = column[np.isfinite(column)], first.higher_is_better(name)
+        if not len(finite):
+            continue
+        share = float((finite > 0 if higher else finite < 0).mean())
+        verdict = ""
+        if interval and (interval[0] > 0 or interval[1] < 0):
+            verdict = "better" if (interval[0] > 0) == higher else "worse"
+        mean = float(finite.mean())
+        compared[name] = Difference(mean, interval, share, len(finite), verdict)
+    return compared

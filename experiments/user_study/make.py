@@ -46,10 +46,10 @@ def user_study(config: Config) -> None:
     choose = images.from_folders if config.generated_dir else images.from_run
     shown, origin = choose(config)
     trials = arranged(shown, config.seed)
-    page, study = render(trials, config)
+    page, settings = render(trials, config)
     height, width = shown[0].image.shape[:2]
     key = {
-        **_settings(study, config),
+        **settings,
         "seed": config.seed,
         "image_size": f"{height}x{width}",
         "trials": [
@@ -87,24 +87,20 @@ def arranged(shown: list[images.Shown], seed: int) -> dict[str, images.Shown]:
     return dict(sorted(trials.items()))
 
 
-def render(trials: dict[str, images.Shown], config: Config) -> tuple[str, str]:
-    """The page and the name of the study; neither depends on what is real."""
+def render(
+    trials: dict[str, images.Shown], config: Config
+) -> tuple[str, dict[str, Any]]:
+    """The page, and what the key says too; neither depends on what is real."""
     plan = list(trials), config.study_practice, config.study_seconds
-    study = _digest(repr(plan).encode())
-    content = _settings(study, config) | {
-        "trials": [{"id": n, "png": _encoded(one.image)} for n, one in trials.items()]
-    }
-    return _TEMPLATES.get_template("index.html").render(study=content), study
-
-
-def _settings(study: str, config: Config) -> dict[str, Any]:
-    """What page and key both say."""
-    return {
-        "study": study,
+    settings = {
+        "study": _digest(repr(plan).encode()),
         "version": answers.VERSION,
         "practice": config.study_practice,
         "seconds": config.study_seconds,
     }
+    shown = [{"id": n, "png": _encoded(one.image)} for n, one in trials.items()]
+    page = _TEMPLATES.get_template("index.html")
+    return page.render(study={**settings, "trials": shown}), settings
 
 
 def _digest(content: bytes) -> str:

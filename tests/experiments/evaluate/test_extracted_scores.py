@@ -69,7 +69,7 @@ def test_pckh_is_the_share_of_all_joints():
     drawn[0, 0, 0] += 6  # A miss: 2 of 3 joints.
     drawn[3] = 0  # Nobody found: 0 of 3.
     images = np.zeros((4, 8, 8, 3), np.uint8)
-    by = extracted_scores.by_annotations(list(drawn), "drawn.csv")
+    by = extracted_scores.by_annotations(drawn, "drawn.csv")
     pairs = collected([by], {"generated": images}, images, target)
     np.testing.assert_allclose(
         pairs.scores()["generated"]["pckh"], [2 / 3, 1, np.nan, 0]

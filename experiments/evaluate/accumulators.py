@@ -95,7 +95,19 @@ class Numbers:
         references = fid_reference.load(
             config.fid_reference, config.data_dir, weights, inception_scores.features
         )
-        self._extractors = _extractors(config, generated_poses)
+        lpips = metric_weights.lpips(config.lpips)
+        self._extractors = [extracted_scores.by_lpips(one) for one in lpips]
+        if config.detector:
+            path = pathlib.Path(config.detector)
+            self._extractors.append(extracted_scores.by_detector(path))
+        if generated_poses is not None:
+            file = config.generated_annotations
+            by_annotations = extracted_scores.by_annotations(generated_poses, file)
+            self._extractors.append(by_annotations)
+        elif config.estimator:
+            # Last, because it has to be closed.
+            name, model = config.estimator, config.model
+            self._extractors.append(extracted_scores.by_estimator(name, model))
         self.pairs = PairScores(self._extractors)
         self._sets = inception_scores.SetScores(weights, references)
 
@@ -121,23 +133,6 @@ class Numbers:
                 for kind, by_name in self.pairs.records(facts).items()
             },
         }
-
-
-def _extractors(
-    config: Config, generated_poses: np.ndarray | None
-) -> list[extracted_scores.Extractor]:
-    by_lpips = extracted_scores.by_lpips
-    extractors = [by_lpips(weights) for weights in metric_weights.lpips(config.lpips)]
-    if config.detector:
-        extractors.append(extracted_scores.by_detector(pathlib.Path(config.detector)))
-    if generated_poses is not None:
-        file = config.generated_annotations
-        extractors.append(extracted_scores.by_annotations(generated_poses, file))
-    elif config.estimator:
-        # Last, because it has to be closed.
-        by_estimator = extracted_scores.by_estimator(config.estimator, config.model)
-        extractors.append(by_estimator)
-    return extractors
 
 
 def with_bar(

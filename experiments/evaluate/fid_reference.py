@@ -9,7 +9,7 @@ import json
 import pathlib
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import tqdm
@@ -125,8 +125,7 @@ def _cached(path: pathlib.Path) -> fid.Gaussian | None:
     if not path.is_file():
         return None
     try:
-        with np.load(path) as file:
-            return _gaussian(file["mean"], file["covariance"], int(file["images"]))
+        return _gaussian(path, "mean", "covariance", "images")
     except Exception as error:
         # Damaged files make numpy raise nearly anything.
         print(
@@ -136,13 +135,17 @@ def _cached(path: pathlib.Path) -> fid.Gaussian | None:
         return None
 
 
-def _gaussian(mean: Any, covariance: Any, images: int) -> fid.Gaussian:
+def _gaussian(path: pathlib.Path, *names: str) -> fid.Gaussian:
+    """Mean, covariance and, if it is there, the number of images of an .npz."""
+    with np.load(path) as file:
+        mean, covariance, *images = (file[name] for name in names)
     count = inception.FEATURES
     if mean.shape != (count,) or covariance.shape != (count, count):
         raise ValueError(f"mean and covariance must have {count:,} dimensions")
     if not (np.isfinite(mean).all() and np.isfinite(covariance).all()):
         raise ValueError("it holds NaN or infinite values")
-    return fid.Gaussian(mean.astype(np.float64), covariance.astype(np.float64), images)
+    mean, covariance = mean.astype(np.float64), covariance.astype(np.float64)
+    return fid.Gaussian(mean, covariance, int(images[0]) if images else 0)
 
 
 def _read_npz(flag: str, path: pathlib.Path) -> Reference:
@@ -150,8 +153,7 @@ def _read_npz(flag: str, path: pathlib.Path) -> Reference:
     if not path.is_file():
         raise ValueError(f"--fid_reference={flag}: there is no such file.")
     try:
-        with np.load(path) as file:
-            gaussian = _gaussian(file["mu"], file["sigma"], 0)
+        gaussian = _gaussian(path, "mu", "sigma")
     except Exception as error:
         raise ValueError(
             f"--fid_reference={flag} holds no statistics (mu and sigma, as pytorch-fid "

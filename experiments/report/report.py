@@ -20,7 +20,6 @@ from experiments.report import (
     data_pairs,
     evaluated_run,
     figures,
-    gallery,
     run_facts,
     samples,
     tables,
@@ -94,7 +93,7 @@ def _page(runs: Sequence[Run], gathered: samples.Samples, metric: str) -> str:
         notes=gathered.notes,
         failures=_failures(runs, gathered.items),
         groups=samples.GROUPS,
-        thirds=gallery.thirds(gathered.items),
+        thirds=samples.thirds(gathered.items),
         **_charts(runs),
         **_parts(runs, gathered, metric),
     )
@@ -149,8 +148,8 @@ def _parts(
 
 
 def _failures(
-    runs: Sequence[Run], items: Sequence[gallery.Item]
-) -> list[tuple[int, list[gallery.Item]]]:
+    runs: Sequence[Run], items: Sequence[samples.Item]
+) -> list[tuple[int, list[samples.Item]]]:
     """For each run its worst pairs, the worst first."""
     failures = []
     for number in range(len(runs)):

@@ -1,24 +1,64 @@
 """What a report shows besides numbers: which pairs, and their pictures."""
 
+import base64
+import io
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from PIL import Image
 
 from experiments import pictures
 from experiments.config import Config
-from experiments.report import data_pairs, gallery, generated_images
+from experiments.report import data_pairs, generated_images
 from experiments.report.evaluated_run import Run, not_comparable
+from pg2_jax import visualize
 from pg2_jax.input_pipeline import pair_reader
 
 GROUPS = ("best", "median", "worst")
 _MOST = 20
+_QUALITY = 90  # of WebP
+_BACKGROUND = 24  # grey of a pose picture
+
+
+class Shot(NamedTuple):
+    """A picture of a pair, as a data URI, of a size in pixels; the run's number is None
+    for what was given."""
+
+    title: str
+    run: int | None
+    uri: str
+    width: int
+    height: int
+    alt: str
+
+
+class Score(NamedTuple):
+    """The score of a run's result, with the rank from the best on."""
+
+    run: int
+    value: float
+    rank: int
+
+
+class Item(NamedTuple):
+    """A pair of the gallery; what is not known is empty or None."""
+
+    order: int  # its place in the data set
+    source: str  # name of the photo
+    target: str
+    identity: str  # of the person
+    difference: float | None  # of the poses, in torso lengths
+    view: str  # such as "front to back"
+    scores: list[Score]  # of each run that has one
+    groups: list[str]  # such as "0-worst", why the pair is shown
+    shots: list[Shot]
 
 
 class Samples(NamedTuple):
     """What was gathered for the page."""
 
-    items: list[gallery.Item]  # the pairs of the gallery
+    items: list[Item]  # the pairs of the gallery
     data: dict[int, data_pairs.DataPairs]  # of the pairs of each run, by its number
     notes: list[str]  # what could not be shown, and why
 
@@ -53,6 +93,13 @@ def best_and_worst(values: np.ndarray, higher_is_better: bool) -> dict[str, list
     return dict(zip(GROUPS, rows, strict=True))
 
 
+def thirds(items: Sequence[Item]) -> list[float]:
+    """The two pose differences that part the pairs in three; none for fewer pairs."""
+    every = [item.difference for item in items]
+    known = [apart for apart in every if apart is not None]
+    return np.quantile(known, [1 / 3, 2 / 3]).tolist() if len(known) >= 3 else []
+
+
 def _same_pairs(runs: Sequence[Run]) -> list[list[int]]:
     """Numbers of the runs, those together that can be compared."""
     together: list[list[int]] = []
@@ -84,12 +131,10 @@ def _gather(runs: Mapping[int, Run], config: Config, samples: Samples) -> None:
         if key not in wanted:
             continue
         who, apart, view = data.facts(key) if data else ("", None, "")
-        ranks = [gallery.Score(n, *of[key]) for n, of in scores.items() if key in of]
+        ranks = [Score(n, *of[key]) for n, of in scores.items() if key in of]
         groups = [f"{n}-{group}" for n in runs for group in why[n].get(key, ())]
         samples.items.append(
-            gallery.Item(
-                order, *names[key], who, apart, view, ranks, groups, shots[key]
-            )
+            Item(order, *names[key], who, apart, view, ranks, groups, shots[key])
         )
 
 
@@ -138,14 +183,14 @@ def _shots(
     pairs: Mapping[str, tuple[str, str]],
     data: data_pairs.DataPairs | None,
     samples: Samples,
-) -> dict[str, list[gallery.Shot]]:
+) -> dict[str, list[Shot]]:
     """The pictures of each pair: what was given, and what each run made of it."""
     # The name of the source may not be known.
     names = {key: " to ".join(filter(None, pair)) for key, pair in pairs.items()}
     photos = data.photos if data else {}
-    shots: dict[str, list[gallery.Shot]] = {key: [] for key in names}
+    shots: dict[str, list[Shot]] = {key: [] for key in names}
     for key, given in photos.items():
-        shots[key] = gallery.given_shots(names[key], given)
+        shots[key] = _given_shots(names[key], given)
     for number, run in runs.items():
         try:
             if "generated_dir" in run.content:
@@ -159,11 +204,11 @@ def _shots(
         for key, target in targets.items():
             if not shots[key]:
                 alt = f"Target photo of {names[key]}"
-                shots[key].append(gallery.shot("target", target, alt))
+                shots[key].append(_shot("target", target, alt))
         for key, by_kind in images.items():
             for kind, image in by_kind.items():
                 alt = f"{kind} image of {names[key]} by {run.name}"
-                shots[key].append(gallery.shot(kind, image, alt, run=number))
+                shots[key].append(_shot(kind, image, alt, run=number))
     return shots
 
 
@@ -174,3 +219,26 @@ def _scores(run: Run, metric: str) -> dict[str, tuple[float, int]]:
     return {
         run.keys[row]: (float(values[row]), rank) for rank, row in enumerate(order, 1)
     }
+
+
+def _given_shots(name: str, photos: data_pairs.Photos) -> list[Shot]:
+    """Source, target pose and target of a pair."""
+    black = np.full_like(photos.target, _BACKGROUND)
+    scale = visualize.screen_scale(len(black))
+    skeleton = visualize.draw_skeleton(black, photos.keypoints, scale=scale)
+    height, width = photos.target.shape[:2]
+    alt = f"Target pose of {name}, as a skeleton"
+    return [
+        _shot("source", photos.source, f"Source photo of {name}"),
+        _shot("target pose", skeleton, alt)._replace(width=width, height=height),
+        _shot("target", photos.target, f"Target photo of {name}"),
+    ]
+
+
+def _shot(title: str, image: np.ndarray, alt: str, run: int | None = None) -> Shot:
+    """An image as WebP."""
+    height, width = image.shape[:2]
+    file = io.BytesIO()
+    Image.fromarray(image).save(file, "WEBP", quality=_QUALITY, method=6)
+    uri = "data:image/webp;base64," + base64.b64encode(file.getvalue()).decode()
+    return Shot(title, run, uri, width, height, alt)

@@ -90,17 +90,9 @@ def _count(rater: Rater, key: dict[str, Any], kind: str) -> tuple[int, int]:
 def _record(counts: np.ndarray) -> dict[str, Any]:
     """The rate over all raters; counts are [raters, 2], confused and shown."""
     confused, shown = (int(count) for count in counts.sum(axis=0))
-    return {
-        "rate": confused / shown,
-        "confused": confused,
-        "shown": shown,
-        "interval_95": _interval(counts),
-    }
-
-
-def _interval(counts: np.ndarray) -> list[float] | None:
+    record = {"rate": confused / shown, "confused": confused, "shown": shown}
     if len(counts) < 2:
-        return None
+        return {**record, "interval_95": None}
     resampled = scipy.stats.bootstrap(
         tuple(counts.T),
         lambda confused, shown, axis: confused.sum(axis) / shown.sum(axis),
@@ -110,7 +102,8 @@ def _interval(counts: np.ndarray) -> list[float] | None:
         n_resamples=_RESAMPLES,
         rng=np.random.default_rng(_SEED),
     )
-    return [float(limit) for limit in resampled.confidence_interval]
+    limits = [float(limit) for limit in resampled.confidence_interval]
+    return {**record, "interval_95": limits}
 
 
 def _timing(raters: list[Rater], key: dict[str, Any]) -> dict[str, Any]:

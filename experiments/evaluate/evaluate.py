@@ -4,7 +4,7 @@ import contextlib
 import functools
 import os
 import pathlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 import jax
@@ -154,7 +154,16 @@ def _batches(
         on_devices = generate_and_score(generators.coarse, generators.refine, batch)
         generated, finite, scores = processes.gathered(on_devices)
         scored += len(test.names)
-        _check_finite(config, finite, test.names, scored)
+        for kind, good in finite.items():
+            # Images of uint8 would hide NaN.
+            bad = np.flatnonzero(~good[: len(test.names)])
+            if len(bad):
+                raise ValueError(
+                    f"--workdir={config.workdir}: the {kind} image of {len(bad)} of "
+                    f"the first {scored:,} pairs holds NaN or infinite values, first "
+                    f"that of {' and '.join(test.names[bad[0]])}; the weights are "
+                    "damaged or their training has diverged: see --checkpoint_step."
+                )
         yield protocol.Batch(
             names=test.names,
             images={COPY: test.batch["source_image"], **generated},
@@ -162,25 +171,6 @@ def _batches(
             keypoints=test.batch["target_keypoints"],
             pixel_scores=scores,
         )
-
-
-def _check_finite(
-    config: Config,
-    finite: Mapping[str, np.ndarray],
-    names: list[tuple[str, str]],
-    scored: int,
-) -> None:
-    """Refuses networks that generate NaN, which uint8 images would hide; `scored`
-    counts the pairs up to this batch's end."""
-    for kind, good in finite.items():
-        bad = np.flatnonzero(~good[: len(names)])
-        if len(bad):
-            raise ValueError(
-                f"--workdir={config.workdir}: the {kind} image of {len(bad)} of the "
-                f"first {scored:,} pairs holds NaN or infinite values, first that of "
-                f"{' and '.join(names[bad[0]])}; the weights are damaged or their "
-                "training has diverged: see --checkpoint_step."
-            )
 
 
 @functools.lru_cache(maxsize=8)  # Runs of one architecture share the program.

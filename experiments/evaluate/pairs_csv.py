@@ -61,16 +61,13 @@ def read(path: pathlib.Path) -> PairScores:
                 f"{path}:1: must begin with {','.join(_KEYS)} and metrics."
             )
         for row in rows:
-            where = f"{path}:{rows.line_num}"
             try:
                 source, target, kind, *cells = row
                 numbers = [float(cell) for cell in cells]
+                if len(row) != len(header):
+                    raise ValueError(f"{len(row)} columns, expected {len(header)}")
             except ValueError as error:
-                raise ValueError(f"{where}: {error}.") from error
-            if len(row) != len(header):
-                raise ValueError(
-                    f"{where}: {len(row)} columns, expected {len(header)}."
-                )
+                raise ValueError(f"{path}:{rows.line_num}: {error}.") from error
             names.setdefault(kind, []).append((source, target))
             values.setdefault(kind, []).append(numbers)
     if not names:

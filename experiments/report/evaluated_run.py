@@ -85,15 +85,13 @@ def not_comparable(run: Run, other: Run) -> str:
         lacks = " and ".join(r.name for r in (run, other) if r.scores is None)
         return f"no {pairs_csv.FILE} of {lacks}; evaluate again"
     names, others = run.keys, other.keys
-    if names == others:
-        return ""
     if sorted(names) != sorted(others):
         common = len({*names} & {*others})
         return (
             f"other pairs: {len(names):,} and {len(others):,}, of which {common:,} "
             "are the same"
         )
-    if len({*names}) < len(names):
+    if names != others and len({*names}) < len(names):
         return "pairs in another order, and some pairs more than once"
     return ""
 
@@ -138,7 +136,17 @@ def _read(name: str, folder: pathlib.Path) -> Run:
     stored = _json(config) if config.is_file() else {}
     if "config" in stored:
         stored["config"] = restore.with_current_names(stored["config"])
-    scores = _scores(folder, content)
+    scores = None
+    file = folder / pairs_csv.FILE
+    if file.is_file():
+        scores = pairs_csv.read(file)
+        pairs, kinds = len(scores.names), scores.scores.keys()
+        if pairs != content["pairs"] or kinds != content["metrics"].keys():
+            raise ValueError(
+                f"--workdirs: {file} and metrics.json are of two evaluations: "
+                f"{pairs:,} pairs of {', '.join(kinds)}, and {content['pairs']:,} of "
+                f"{', '.join(content['metrics'])}. Evaluate again."
+            )
     return Run(name, folder, content, stored, scores, history.read(str(folder)))
 
 
@@ -150,21 +158,3 @@ def _json(file: pathlib.Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise ValueError(f"--workdirs: {file} is damaged: it is not an object.")
     return content
-
-
-def _scores(
-    folder: pathlib.Path, content: dict[str, Any]
-) -> pairs_csv.PairScores | None:
-    """The scores of pairs, if they are there and are those of metrics.json."""
-    file = folder / pairs_csv.FILE
-    if not file.is_file():
-        return None
-    scores = pairs_csv.read(file)
-    pairs, kinds = len(scores.names), scores.scores.keys()
-    if pairs != content["pairs"] or kinds != content["metrics"].keys():
-        raise ValueError(
-            f"--workdirs: {file} and metrics.json are of two evaluations: "
-            f"{pairs:,} pairs of {', '.join(kinds)}, and {content['pairs']:,} of "
-            f"{', '.join(content['metrics'])}. Evaluate again."
-        )
-    return scores

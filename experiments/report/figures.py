@@ -28,16 +28,19 @@ def _split(charts: Mapping[str, str]) -> Figures:
     return Figures([charts[n] for n in first], [charts[n] for n in rest])
 
 
-def label(runs: Sequence[Run], number: int, kind: str) -> str:
-    """How a legend calls a kind of image of a run."""
-    return kind if len(runs) == 1 else f"{runs[number].name}, {kind}"
-
-
-def style(run: Run, number: int, kind: str) -> str:
-    """The classes of a line: the colour of the run, dashed before its last image."""
-    if kind == evaluate.COPY:
-        return "copy"
-    return f"run-{number}" + ("" if kind == run.final else " dashed")
+def legend(
+    runs: Sequence[Run], columns: Sequence[tuple[int, str]]
+) -> dict[tuple[int, str], tuple[str, str]]:
+    """Label and classes of the line of each kind of image of a run: its colour, dashed
+    before its last image. Of several runs that image alone has a line, and the copy."""
+    lines = {}
+    for number, kind in columns:
+        run = runs[number]
+        if len(runs) == 1 or kind in (evaluate.COPY, run.final):
+            label = kind if len(runs) == 1 else f"{run.name}, {kind}"
+            style = f"run-{number}" + ("" if kind == run.final else " dashed")
+            lines[number, kind] = label, "copy" if kind == evaluate.COPY else style
+    return lines
 
 
 def training(runs: Sequence[Run]) -> Figures:
@@ -64,17 +67,17 @@ def _thinned(run: Run, name: str) -> tuple[list[float], list[float]]:
     return steps, values
 
 
-def distributions(runs: Sequence[Run], shown: Sequence[tuple[int, str]]) -> Figures:
-    """A histogram of the scores of pairs for each metric, of some kinds of images, each
-    with the number of its run."""
+def distributions(
+    runs: Sequence[Run], lines: Mapping[tuple[int, str], tuple[str, str]]
+) -> Figures:
+    """A histogram of the scores of pairs for each metric, by the lines of `legend`."""
     charts = {}
     for metric in _metrics_of_pairs(runs):
         series = []
-        for number, kind in shown:
+        for (number, kind), (label, style) in lines.items():
             values = runs[number].scores_of(kind).get(metric, np.array([]))
             if np.isfinite(values).any():
-                named = label(runs, number, kind), style(runs[number], number, kind)
-                series.append(svg_charts.Series(*named, values))
+                series.append(svg_charts.Series(label, style, values))
         if series:
             text = "share of pairs by score"
             charts[metric] = svg_charts.histogram(metric, series, text)

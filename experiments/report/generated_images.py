@@ -1,20 +1,16 @@
 """The images that a run made of some pairs: generated anew, as evaluate does it, or
 read from the folder that was scored."""
 
-import functools
 from collections.abc import Mapping
 
-import jax
 import numpy as np
 
 from experiments.config import Config
 from experiments.evaluate import folders, image_folder
 from experiments.report.data_pairs import Photos
 from experiments.report.evaluated_run import Run
-from pg2_jax import generation
-from pg2_jax.checkpoint import restore
+from pg2_jax.inference import pose_transfer
 
-_AT_ONCE = 16
 Images = dict[str, dict[str, np.ndarray]]  # [H, W, 3] uint8 by pairs_csv.key and kind
 
 
@@ -24,25 +20,16 @@ def of_run(run: Run, photos: Mapping[str, Photos]) -> Images:
         return {}
     # Before runs kept averages, there was nothing to say.
     weights = run.content.get("weights", "averaged")
-    generators = restore.restore_generators(
-        str(run.folder), run.content["step"], weights
+    model = pose_transfer.PoseTransfer.restore(run.folder, run.content["step"], weights)
+    generated = model.batch(
+        np.stack([pair.source for pair in photos.values()]),
+        np.stack([pair.keypoints for pair in photos.values()]),
     )
-    generate = jax.jit(
-        functools.partial(generation.generate, architecture=generators.architecture)
-    )
-    images: Images = {}
-    names = list(photos)
-    for first in range(0, len(names), _AT_ONCE):
-        here = names[first : first + _AT_ONCE]
-        padded = here + here[-1:] * (_AT_ONCE - len(here))
-        source = np.stack([photos[pair].source for pair in padded])
-        keypoints = np.stack([photos[pair].keypoints for pair in padded])
-        generated = jax.device_get(
-            generate(generators.coarse, generators.refine, source, keypoints)
-        )
-        for i, pair in enumerate(here):
-            images[pair] = {kind: batch[i] for kind, batch in generated.items()}
-    return images
+    by_kind = {k: x for k, x in generated._asdict().items() if x is not None}
+    return {
+        key: {kind: images[i] for kind, images in by_kind.items()}
+        for i, key in enumerate(photos)
+    }
 
 
 def of_folder(

@@ -69,10 +69,16 @@ class Samples(NamedTuple):
 
 def gather(config: Config, runs: Sequence[Run]) -> Samples:
     """Chooses pairs, reads their photos and generates them with each run."""
-    samples = Samples([], {}, [])
-    for members in _same_pairs(runs):
+    together: list[dict[int, Run]] = []
+    for number, run in enumerate(runs):
         # Runs that were scored on the same pairs share their photos.
-        _gather({number: runs[number] for number in members}, config, samples)
+        same = (x for x in together if not not_comparable(run, next(iter(x.values()))))
+        if (members := next(same, None)) is None:
+            together.append(members := {})
+        members[number] = run
+    samples = Samples([], {}, [])
+    for members in together:
+        _gather(members, config, samples)
     return samples
 
 
@@ -98,19 +104,6 @@ def thirds(items: Sequence[Item]) -> list[float]:
     every = [item.difference for item in items]
     known = [apart for apart in every if apart is not None]
     return np.quantile(known, [1 / 3, 2 / 3]).tolist() if len(known) >= 3 else []
-
-
-def _same_pairs(runs: Sequence[Run]) -> list[list[int]]:
-    """Numbers of the runs, those together that can be compared."""
-    together: list[list[int]] = []
-    for number, run in enumerate(runs):
-        for members in together:
-            if not not_comparable(run, runs[members[0]]):
-                members.append(number)
-                break
-        else:
-            together.append([number])
-    return together
 
 
 def _gather(runs: Mapping[int, Run], config: Config, samples: Samples) -> None:

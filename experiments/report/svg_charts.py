@@ -180,7 +180,6 @@ def _render(
         x_label=x_label,
         width=_WIDTH,
         height=_HEIGHT,
-        margins=_MARGINS,
         x_axis=axes[0],
         y_axis=axes[1],
         marks=marks,

@@ -65,7 +65,7 @@ def _markdown(content: dict[str, Any]) -> str:
     header = ["model", *(f"{title} {arrows[n]}" for n, title in names.items())]
     copy = {"seeds": {"": {"metrics": content["copy of source"]}}}
     rows = [{"title": evaluate.COPY, **copy}, *content["rows"].values()]
-    body = [[row["title"], *(_cell(row, name) for name in names)] for row in rows]
+    body = [[row["title"], *(cell(row, name) for name in names)] for row in rows]
     lines = [header, ["---", *["---:"] * len(names)], *body]
     table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
     notes = "\n".join(f"- {line}" for line in _notes(content))
@@ -86,7 +86,7 @@ def _missing(content: dict[str, Any]) -> dict[str, str]:
     return {_OF_INCEPTION[name]: "needs --inception=PATH" for name in lacking}
 
 
-def _cell(row: dict[str, Any], name: str) -> str:
+def cell(row: dict[str, Any], name: str) -> str:
     """The mean of a metric, and its spread over the seeds."""
     runs = [run["metrics"] for run in row["seeds"].values()]
     if any(name not in run for run in runs):

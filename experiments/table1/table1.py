@@ -90,27 +90,22 @@ def row_config(config: Config, name: str, seed: int) -> Config:
     model's two stages together.
     """
     changes = {**ROWS[name].changes, "rows": "", "seeds": "", "inception": ""}
-    coarse, refine = config.coarse_steps, config.refine_steps
+    steps = {"coarse_steps": config.coarse_steps, "refine_steps": config.refine_steps}
     if changes.get("stages", "two_stage") != "two_stage":
         changes |= {"discriminator_sees_coarse": False, "refine_sees_pose": False}
         changes["refine_output"] = "difference"
     if name == "one_stage":
-        coarse += refine
-    workdir = pathlib.Path(config.workdir) / f"{name}_seed{seed}"
+        steps["coarse_steps"] += config.refine_steps
+    for stage, count in steps.items():
+        changes[stage] = max(1, round(count * config.steps_scale)) if count else 0
     return dataclasses.replace(
         config,
         mode="train",
-        workdir=str(workdir),
+        workdir=str(pathlib.Path(config.workdir) / f"{name}_seed{seed}"),
         seed=seed,
-        coarse_steps=_scaled(coarse, config.steps_scale),
-        refine_steps=_scaled(refine, config.steps_scale),
         steps_scale=1.0,
         **changes,
     )
-
-
-def _scaled(steps: int, scale: float) -> int:
-    return max(1, round(steps * scale)) if steps else 0
 
 
 def _runs(config: Config) -> list[tuple[str, int]]:

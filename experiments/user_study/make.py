@@ -100,10 +100,8 @@ def from_run(config: Config) -> tuple[list[Shown], dict[str, Any]]:
         batch_size=min(config.batch_size, len(generated)),
     )
     shown = [Shown(x, REAL, names[i]) for x, i in zip(photos, real, strict=True)]
-    shown += [
-        Shown(x, GENERATED, names[i])
-        for x, i in zip(images.image, generated, strict=True)
-    ]
+    of_model = zip(images.image, generated, strict=True)
+    shown += [Shown(x, GENERATED, names[i]) for x, i in of_model]
     origin = {
         "workdir": config.workdir,
         "step": generators.step,

@@ -70,8 +70,7 @@ class PairScores:
         """Why each number that `records` does not give is not there."""
         masks = frozenset(facts.masks)
         lacks = {n: suite.needs(m, self._size, masks) for n, m in suite.METRICS.items()}
-        of_pixels = {name: f"needs {lack}" for name, lack in lacks.items() if lack}
-        return {**of_pixels, **self._lacks}
+        return {n: f"needs {lack}" for n, lack in lacks.items() if lack} | self._lacks
 
     def _joined(self, field: int) -> protocol.Scores:
         return {

@@ -43,11 +43,9 @@ class Detector:
         self._one_by_one = shape[0] == 1
         height, width = shape[2:] if self._channels_first else shape[1:3]
         self._size = (height, width) if isinstance(height, int) else None
-        self.resize = (
-            f"bilinear to {height}x{width} before the detector"
-            if self._size
-            else "none: the detector takes any size"
-        )
+        self.resize = "none: the detector takes any size"
+        if self._size:
+            self.resize = f"bilinear to {height}x{width} before the detector"
         self.library = f"onnxruntime {onnxruntime.__version__}"
 
     def __call__(self, images: np.ndarray) -> np.ndarray:

@@ -70,12 +70,9 @@ def _of_data(folder: str) -> _Photos:
     # tensorflow, which evaluating folders does not need.
     from pg2_jax.input_pipeline import pair_reader
 
-    dataset = pair_reader.PairDataset(folder)
-    return _Photos(
-        f"the training photos of {folder}, each once",
-        dataset.checksum("train"),
-        lambda: dataset.photos("train", _BATCH),
-    )
+    data = pair_reader.PairDataset(folder)
+    what = f"the training photos of {folder}, each once"
+    return _Photos(what, data.checksum("train"), lambda: data.photos("train", _BATCH))
 
 
 def _of_folder(flag: str) -> _Photos:

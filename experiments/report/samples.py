@@ -10,7 +10,7 @@ from PIL import Image
 
 from experiments import pictures
 from experiments.config import Config
-from experiments.report import data_pairs, generated_images
+from experiments.report import data_pairs
 from experiments.report.evaluated_run import Run, not_comparable
 from pg2_jax import visualize
 from pg2_jax.input_pipeline import pair_reader
@@ -101,8 +101,7 @@ def best_and_worst(values: np.ndarray, higher_is_better: bool) -> dict[str, list
 
 def thirds(items: Sequence[Item]) -> list[float]:
     """The two pose differences that part the pairs in three; none for fewer pairs."""
-    every = [item.difference for item in items]
-    known = [apart for apart in every if apart is not None]
+    known = [item.difference for item in items if item.difference is not None]
     return np.quantile(known, [1 / 3, 2 / 3]).tolist() if len(known) >= 3 else []
 
 
@@ -188,9 +187,9 @@ def _shots(
         try:
             if "generated_dir" in run.content:
                 rows = {key: i for i, key in enumerate(run.keys) if key in names}
-                images, targets = generated_images.of_folder(run, rows)
+                images, targets = data_pairs.of_folder(run, rows)
             else:
-                images, targets = generated_images.of_run(run, photos), {}
+                images, targets = data_pairs.of_run(run, photos), {}
         except ValueError as error:
             samples.note(run, f"no generated images: {error}")
             continue

@@ -41,14 +41,12 @@ def show(folder: pathlib.Path, content: dict[str, Any]) -> None:
 
 
 def draw_figure(
-    folder: pathlib.Path,
-    config: Config,
-    dataset: pair_reader.PairDataset,
-    rows: Iterable[dict[str, Any]],
+    config: Config, dataset: pair_reader.PairDataset, rows: Iterable[dict[str, Any]]
 ) -> None:
     """Writes the paper's Figure 4: one test pair in a row, one model of the table in a
     column, of its first seed."""
     batch = pictures.spread_pairs(dataset, config.picture_pairs, config.max_test_pairs)
+    folder = pathlib.Path(config.workdir)
     photos, keypoints = batch["source_image"], batch["target_keypoints"]
     generated = {}
     for row in rows:

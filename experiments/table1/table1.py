@@ -4,7 +4,7 @@ import dataclasses
 import json
 import pathlib
 import time
-from typing import Any
+from typing import Any, NamedTuple
 
 from experiments.config import Config
 from experiments.config_compatibility import check_unchanged, differences, newest
@@ -16,8 +16,7 @@ from pg2_jax.checkpoint import restore
 from pg2_jax.input_pipeline import pair_reader
 
 
-@dataclasses.dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """One model of the table."""
 
     title: str  # in the paper
@@ -78,7 +77,7 @@ def table1(config: Config) -> int | None:
             raise
         if stopped_by is not None:
             return stopped_by
-    output.draw_figure(folder, config, dataset, content["rows"].values())
+    output.draw_figure(config, dataset, content["rows"].values())
     output.show(folder, content)
     return None
 

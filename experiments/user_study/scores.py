@@ -128,11 +128,10 @@ def _show(content: dict[str, Any]) -> None:
     title = f"User study {content['study']}, {content['raters']} raters"
     table = rich.table.Table(title=title, title_justify="left")
     table.add_column("images", no_wrap=True)
+    cells = []
     for name in DEFINITIONS:
         table.add_column(name, justify="right", no_wrap=True)
         table.add_column("95 %", justify="right", no_wrap=True)
-    cells = []
-    for name in DEFINITIONS:
         limits = content[name]["interval_95"]
         cells.append(f"{100 * content[name]['rate']:.1f} %")
         cells.append(" to ".join(f"{100 * x:.1f}" for x in limits) if limits else "-")

@@ -1,7 +1,7 @@
 """All numbers of an evaluation, as its flags ask for them, batch by batch."""
 
 import pathlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,10 +21,9 @@ from pg2_jax.metrics import suite
 
 class PairScores:
     """Accumulates the scores of each pair: those of the pixels, which come with the
-    batch, and those of extractors; see `protocol.Accumulator`."""
+    batch, and those of extractors, at most one for each metric."""
 
     def __init__(self, extractors: Sequence[extracted_scores.Extractor] = ()):
-        """Takes at most one extractor for each metric."""
         self._extractors = {one.name: one for one in extractors}
         self._lacks: dict[str, str] = {}
         # Scores and weights of each batch, by kind and name.
@@ -71,8 +70,7 @@ class PairScores:
         """Why each number that `records` does not give is not there."""
         masks = frozenset(facts.masks)
         lacks = {n: suite.needs(m, self._size, masks) for n, m in suite.METRICS.items()}
-        of_pixels = {name: f"needs {lack}" for name, lack in lacks.items() if lack}
-        return {**of_pixels, **self._lacks}
+        return {n: f"needs {lack}" for n, lack in lacks.items() if lack} | self._lacks
 
     def _joined(self, field: int) -> protocol.Scores:
         return {
@@ -85,29 +83,32 @@ class PairScores:
 
 
 class Numbers:
-    """The numbers of pairs and those of sets."""
+    """The numbers of pairs and those of sets. Loads what the flags name before any work
+    is done; raises ValueError that names the flag of a file that is something else.
 
-    def __init__(
-        self, config: Config, generated_poses: Sequence[np.ndarray] | None = None
-    ):
-        """Loads what the flags name, before any work is done.
+    `generated_poses` are [N, 18, 3] of the images, of --generated_annotations.
+    """
 
-        Args:
-            config: has the flags.
-            generated_poses: [18, 3] of each generated image, of
-                --generated_annotations.
-
-        Raises:
-            ValueError: a file is not there or something else; names its flag.
-        """
+    def __init__(self, config: Config, generated_poses: np.ndarray | None = None):
         weights = metric_weights.inception(config.inception)
         references = fid_reference.load(
             config.fid_reference, config.data_dir, weights, inception_scores.features
         )
-        self._extractors = _extractors(config, generated_poses)
+        lpips = metric_weights.lpips(config.lpips)
+        self._extractors = [extracted_scores.by_lpips(one) for one in lpips]
+        if config.detector:
+            path = pathlib.Path(config.detector)
+            self._extractors.append(extracted_scores.by_detector(path))
+        if generated_poses is not None:
+            file = config.generated_annotations
+            by_annotations = extracted_scores.by_annotations(generated_poses, file)
+            self._extractors.append(by_annotations)
+        elif config.estimator:
+            # Last, because it has to be closed.
+            name, model = config.estimator, config.model
+            self._extractors.append(extracted_scores.by_estimator(name, model))
         self.pairs = PairScores(self._extractors)
-        sets = inception_scores.SetScores(weights, references)
-        self._accumulators: tuple[protocol.Accumulator, ...] = (self.pairs, sets)
+        self._sets = inception_scores.SetScores(weights, references)
 
     def close(self) -> None:
         """Lets go of the models; what was taken stays."""
@@ -116,53 +117,29 @@ class Numbers:
 
     def add(self, batch: protocol.Batch) -> None:
         """Takes the next batch."""
-        for accumulator in self._accumulators:
-            accumulator.add(batch)
+        self.pairs.add(batch)
+        self._sets.add(batch)
 
     def content(self, facts: protocol.Facts) -> dict[str, Any]:
         """What metrics.json says of the numbers."""
-        metrics: protocol.Records = {}
-        not_computed: dict[str, str] = {}
-        for accumulator in self._accumulators:
-            not_computed |= accumulator.not_computed(facts)
-            for kind, by_name in accumulator.records(facts).items():
-                metrics.setdefault(kind, {}).update(by_name)
+        of_sets = self._sets.records(facts)
         return {
             "interval": statistics.INTERVAL,
             "definitions": statistics.DEFINITIONS,
-            "not_computed": not_computed,
-            "metrics": metrics,
+            "not_computed": self.pairs.not_computed(facts) | self._sets.not_computed(),
+            "metrics": {
+                kind: by_name | of_sets.get(kind, {})
+                for kind, by_name in self.pairs.records(facts).items()
+            },
         }
 
 
-def _extractors(
-    config: Config, generated_poses: Sequence[np.ndarray] | None
-) -> list[extracted_scores.Extractor]:
-    by_lpips = extracted_scores.by_lpips
-    extractors = [by_lpips(weights) for weights in metric_weights.lpips(config.lpips)]
-    if config.detector:
-        extractors.append(extracted_scores.by_detector(pathlib.Path(config.detector)))
-    if generated_poses is not None:
-        file = config.generated_annotations
-        extractors.append(extracted_scores.by_annotations(generated_poses, file))
-    elif config.estimator:
-        # Last, because it has to be closed.
-        by_estimator = extracted_scores.by_estimator(config.estimator, config.model)
-        extractors.append(by_estimator)
-    return extractors
-
-
-def take(
-    batches: Iterable[protocol.Batch],
-    takers: Sequence[protocol.Taker],
-    *,
-    total: int,
-    progress: bool,
-) -> None:
-    """Gives each batch to each taker, with a bar over the `total` of their pairs."""
-    hidden = None if progress else True
-    with tqdm.tqdm(total=total, unit="pair", disable=hidden) as bar:
+def with_bar(
+    batches: Iterable[protocol.Batch], total: int, *, shown: bool
+) -> Iterator[protocol.Batch]:
+    """The batches, and a bar over the `total` of their pairs while they are taken."""
+    # None hides it where stderr is no terminal.
+    with tqdm.tqdm(total=total, unit="pair", disable=None if shown else True) as bar:
         for batch in batches:
-            for taker in takers:
-                taker.add(batch)
+            yield batch
             bar.update(len(batch.names))

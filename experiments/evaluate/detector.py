@@ -16,14 +16,9 @@ class Detector:
     be open or 1, H and W may be open. Its first output is float32, [N] or [N, 1]: the
     largest confidence of the class person. A detector with boxes gets there by a
     ReduceMax over the column of that class.
-
-    Attributes:
-        resize: what happens to images of another size, in words.
-        library: that runs it, with its version.
     """
 
     def __init__(self, path: pathlib.Path):
-        """Raises ValueError if onnxruntime is missing, or the file is no such model."""
         flag = f"--detector={path}"
         try:
             import onnxruntime
@@ -48,16 +43,13 @@ class Detector:
         self._one_by_one = shape[0] == 1
         height, width = shape[2:] if self._channels_first else shape[1:3]
         self._size = (height, width) if isinstance(height, int) else None
-        self.resize = (
-            f"bilinear to {height}x{width} before the detector"
-            if self._size
-            else "none: the detector takes any size"
-        )
+        self.resize = "none: the detector takes any size"
+        if self._size:
+            self.resize = f"bilinear to {height}x{width} before the detector"
         self.library = f"onnxruntime {onnxruntime.__version__}"
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
-        """Maps [B, H, W, 3] uint8 to confidences [B] float32; raises ValueError if the
-        model gives something else."""
+        """Maps [B, H, W, 3] uint8 to confidences [B] float32."""
         if self._size and images.shape[1:3] != self._size:
             size = self._size[::-1]
             resized = [
@@ -68,9 +60,8 @@ class Detector:
         if self._channels_first:
             images = images.transpose(0, 3, 1, 2)
         images = np.ascontiguousarray(images, _TYPES[self._input.type])
-        step = 1 if self._one_by_one else len(images)
-        parts = [self._run(images[i : i + step]) for i in range(0, len(images), step)]
-        return np.concatenate(parts)
+        parts = images[:, None] if self._one_by_one else [images]
+        return np.concatenate([self._run(part) for part in parts])
 
     def _run(self, images: np.ndarray) -> np.ndarray:
         output = self._session.run(None, {self._input.name: images})[0]

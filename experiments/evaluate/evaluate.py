@@ -4,7 +4,7 @@ import contextlib
 import functools
 import os
 import pathlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 import jax
@@ -42,12 +42,12 @@ def evaluate(config: Config) -> None:
     if config.generated_dir:
         content = folders.score(config)
         title = f"{config.generated_dir}, {content['pairs']:,} pairs"
-        names = ["metrics.json", pairs_csv.FILE]
+        names = ["metrics.json", "pairs.csv"]
     else:
         content = score_run(config)
         title = f"step {content['step']}, {content['pairs']:,} test pairs"
         images = ["images/"] if config.save_images else []
-        names = ["metrics.json", pairs_csv.FILE, *images, "evaluation.png"]
+        names = ["metrics.json", "pairs.csv", *images, "evaluation.png"]
     if not processes.is_first():
         return
     table.show(
@@ -63,11 +63,8 @@ def evaluate(config: Config) -> None:
 def open_run(
     config: Config,
 ) -> tuple[restore.Generators, pair_reader.PairDataset, Config]:
-    """Opens a checkpoint and a data set; adds the size of their images to the config.
-
-    Raises:
-        ValueError: no checkpoint, no data set, or the two do not fit together.
-    """
+    """Opens a checkpoint and a data set that fit together; adds the size of their
+    images to the config."""
     whole = sharding.replicated(sharding.data_mesh())
     generators = restore.restore_generators(
         config.workdir,
@@ -98,34 +95,26 @@ def open_run(
 
 def score_run(config: Config) -> dict[str, Any]:
     """Scores a checkpoint; writes metrics.json, pairs.csv, evaluation.png and, if asked
-    for, every image into the workdir, and returns the content of metrics.json.
-
-    Raises:
-        ValueError: no checkpoint, no test pairs, sizes that disagree, or networks that
-            generate NaN.
-    """
+    for, every image into the workdir, and returns the content of metrics.json."""
     generators, dataset, config = open_run(config)
     sharding.check_batch_size(config.batch_size)
     workdir = pathlib.Path(config.workdir)
     available = dataset.count("test")
-    picture = _Picture(
-        min(available, config.max_test_pairs or available), config.picture_pairs
-    )
+    total = min(available, config.max_test_pairs or available)
+    picture = _Picture(total, config.picture_pairs)
     # All processes generate and know all scores; one writes.
     writes = processes.is_first()
     with contextlib.ExitStack() as stack:
-        numbers = accumulators.Numbers(config)
-        stack.callback(numbers.close)
-        takers: list[protocol.Taker] = [numbers, picture]
+        numbers = stack.enter_context(contextlib.closing(accumulators.Numbers(config)))
+        takers: list[Callable[[protocol.Batch], None]] = [numbers.add, picture.add]
         if config.save_images and writes:
             folder = workdir / "images"
-            takers.append(stack.enter_context(saved_images.replacing(folder)))
-        accumulators.take(
-            _batches(config, generators, dataset),
-            takers,
-            total=picture.total,
-            progress=config.progress and writes,
-        )
+            takers.append(stack.enter_context(saved_images.replacing(folder)).add)
+        batches = _batches(config, generators, dataset)
+        shown = config.progress and writes
+        for batch in accumulators.with_bar(batches, total, shown=shown):
+            for take in takers:
+                take(batch)
     facts = protocol.Facts(
         image_size=config.image_size,
         resize="none: the pairs as the data set stores them",
@@ -165,7 +154,16 @@ def _batches(
         on_devices = generate_and_score(generators.coarse, generators.refine, batch)
         generated, finite, scores = processes.gathered(on_devices)
         scored += len(test.names)
-        _check_finite(config, finite, test.names, scored)
+        for kind, good in finite.items():
+            # Images of uint8 would hide NaN.
+            bad = np.flatnonzero(~good[: len(test.names)])
+            if len(bad):
+                raise ValueError(
+                    f"--workdir={config.workdir}: the {kind} image of {len(bad)} of "
+                    f"the first {scored:,} pairs holds NaN or infinite values, first "
+                    f"that of {' and '.join(test.names[bad[0]])}; the weights are "
+                    "damaged or their training has diverged: see --checkpoint_step."
+                )
         yield protocol.Batch(
             names=test.names,
             images={COPY: test.batch["source_image"], **generated},
@@ -173,27 +171,6 @@ def _batches(
             keypoints=test.batch["target_keypoints"],
             pixel_scores=scores,
         )
-
-
-def _check_finite(
-    config: Config,
-    finite: Mapping[str, np.ndarray],
-    names: list[tuple[str, str]],
-    scored: int,
-) -> None:
-    """Refuses networks that generate NaN, which uint8 images would hide.
-
-    `finite` is [B] bool by kind; `scored` counts the pairs up to this batch's end.
-    """
-    for kind, good in finite.items():
-        bad = np.flatnonzero(~good[: len(names)])
-        if len(bad):
-            raise ValueError(
-                f"--workdir={config.workdir}: the {kind} image of {len(bad)} of the "
-                f"first {scored:,} pairs holds NaN or infinite values, first that of "
-                f"{' and '.join(names[bad[0]])}; the weights are damaged or their "
-                "training has diverged: see --checkpoint_step."
-            )
 
 
 @functools.lru_cache(maxsize=8)  # Runs of one architecture share the program.
@@ -205,66 +182,54 @@ def compiled(
     """Generation and scoring as one program: (weights of G1, of G2 or None, batch) ->
     uint8 images by kind, [B] whether all their values were finite, and the [B] scores
     of these and of the source photo, by kind and metric."""
+
+    def generate_and_score(coarse_params, refine_params, batch: inputs.Batch):
+        source, target = batch["source_image"], batch["target_image"]
+        keypoints, size = batch["target_keypoints"], target.shape[1:3]
+        raw = generation.draw(
+            coarse_params, refine_params, source, keypoints, architecture=architecture
+        )
+        finite = {kind: jnp.isfinite(x).all(axis=(1, 2, 3)) for kind, x in raw.items()}
+        generated = {kind: inputs.to_uint8(x) for kind, x in raw.items()}
+        masks = {
+            suite.TARGET: pose.body_mask(keypoints, *size),
+            suite.SOURCE: pose.body_mask(batch["source_keypoints"], *size),
+        }
+        scores = {
+            kind: suite.compute(image, target, masks, metrics)
+            for kind, image in {COPY: source, **generated}.items()
+        }
+        return generated, finite, scores
+
     whole, split = sharding.replicated(mesh), sharding.batched(mesh)
     return jax.jit(
-        functools.partial(
-            _generate_and_score, architecture=architecture, metrics=metrics
-        ),
-        in_shardings=(whole, whole, split),
-        out_shardings=split,
+        generate_and_score, in_shardings=(whole, whole, split), out_shardings=split
     )
-
-
-def _generate_and_score(
-    coarse_params,
-    refine_params,
-    batch: inputs.Batch,
-    *,
-    architecture: Architecture,
-    metrics: tuple[str, ...],
-):
-    source, target = batch["source_image"], batch["target_image"]
-    keypoints = batch["target_keypoints"]
-    raw = generation.draw(
-        coarse_params, refine_params, source, keypoints, architecture=architecture
-    )
-    finite = {kind: jnp.isfinite(x).all(axis=(1, 2, 3)) for kind, x in raw.items()}
-    generated = {kind: inputs.to_uint8(x) for kind, x in raw.items()}
-    masks = {
-        suite.TARGET: pose.body_mask(keypoints, *target.shape[1:3]),
-        suite.SOURCE: pose.body_mask(batch["source_keypoints"], *target.shape[1:3]),
-    }
-    scores = {
-        kind: suite.compute(image, target, masks, metrics)
-        for kind, image in {COPY: source, **generated}.items()
-    }
-    return generated, finite, scores
 
 
 class _Picture:
     """Keeps the pairs of the picture: evenly spaced over the test pairs."""
 
     def __init__(self, total: int, count: int):
-        self.total = total
         self._wanted = pictures.spread_rows(total, count)
         self._seen = 0
-        self._kept: list[dict[str, dict[str, np.ndarray]]] = []
+        self._kept: list[dict[str, np.ndarray]] = []
 
     def add(self, batch: protocol.Batch) -> None:
         """Keeps the wanted pairs of the next batch."""
-        pairs = {
-            "source_image": batch.images[COPY],
+        size = len(batch.names)
+        here = [i for i in range(size) if self._seen + i in self._wanted]
+        whole = {
+            **batch.images,
             "target_image": batch.target,
             "target_keypoints": batch.keypoints,
         }
-        generated = {kind: x for kind, x in batch.images.items() if kind != COPY}
-        whole = {"pairs": pairs, "generated": generated}
-        for i in range(len(batch.names)):
-            if self._seen + i in self._wanted:
-                self._kept.append(jax.tree.map(lambda x, i=i: x[i], whole))
-        self._seen += len(batch.names)
+        self._kept.append(jax.tree.map(lambda x: x[here], whole))
+        self._seen += size
 
     def picture(self) -> Image.Image:
         """Lays out what was kept."""
-        kept = jax.tree.map(lambda *rows: np.stack(rows), *self._kept)
-        return pictures.compare(cast(inputs.Batch, kept["pairs"]), kept["generated"])
+        kept = jax.tree.map(lambda *parts: np.concatenate(parts), *self._kept)
+        given = ("target_image", "target_keypoints")
+        pairs = {"source_image": kept.pop(COPY), **{n: kept.pop(n) for n in given}}
+        return pictures.compare(cast(inputs.Batch, pairs), kept)

@@ -4,7 +4,7 @@ keypoints of the generated images, the confidence of a detector."""
 import functools
 import importlib.metadata
 import pathlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -37,7 +37,6 @@ METRICS = {
         "keypoints of the generated images: --estimator (pip install 'pg2_jax[pose]'), "
         "or --generated_annotations with --generated_dir",
         undefined=pckh.UNDEFINED,
-        weight="visible joints of the target",
     ),
     "detection_score": protocol.Metric(
         "mean confidence of a detector that the generated image shows a person, as its "
@@ -48,26 +47,18 @@ METRICS = {
     ),
 }
 
-
 # [B] of a batch: scores, NaN where a pair has none, and what each counts by in a mean.
 Scored = tuple[np.ndarray, np.ndarray]
 
 
 class Extractor(NamedTuple):
-    """One metric and what computes it.
-
-    Attributes:
-        name: of `METRICS`.
-        score: generated [B, H, W, 3] uint8, the batch, number of its first pair ->
-            `Scored`.
-        origin: what its record says of it; see `protocol.origin`.
-        smallest_side: pixels that an image must have at least.
-    """
+    """One metric of `METRICS` and what computes it."""
 
     name: str
+    # Generated [B, H, W, 3] uint8, the batch, and the number of its first pair.
     score: Callable[[np.ndarray, protocol.Batch, int], Scored]
-    origin: dict[str, str]
-    smallest_side: int = 1
+    origin: dict[str, str]  # what its record says of it, see `protocol.origin`
+    smallest_side: int = 1  # of an image, in pixels
     needs_keypoints: bool = False
     close: Callable[[], None] = lambda: None
 
@@ -104,11 +95,7 @@ def _distance(network: lpips.Lpips, params: Any, generated: Any, target: Any):
 
 def by_estimator(name: str, model: str) -> Extractor:
     """PCKh with keypoints by --estimator, chosen as data_prep/estimate_keypoints.py
-    does: of the people that are sure enough the largest.
-
-    Raises:
-        ValueError: it is not installed, or its model is not there.
-    """
+    does: of the people that are sure enough the largest."""
     registry.check_installed(name)
     settings = base.Settings(name, weights.locate(name, model))
     estimate = registry.open_estimator(settings)
@@ -124,14 +111,14 @@ def by_estimator(name: str, model: str) -> Extractor:
     return _by_pckh(find, origin)._replace(close=estimate.close)
 
 
-def by_annotations(poses: Sequence[np.ndarray], file: str) -> Extractor:
-    """PCKh with keypoints [18, 3] of all generated images, in the order of the pairs,
-    from a file."""
+def by_annotations(poses: np.ndarray, file: str) -> Extractor:
+    """PCKh with keypoints [N, 18, 3] of all generated images, in the order of the
+    pairs, from a file."""
 
     def find(images: np.ndarray, first: int) -> np.ndarray:
-        here = list(poses[first : first + len(images)])
         # The rows behind the last pair are padding.
-        return np.stack([*here, *here[-1:] * (len(images) - len(here))])
+        rows = np.minimum(np.arange(first, first + len(images)), len(poses) - 1)
+        return poses[rows]
 
     return _by_pckh(find, {"extractor": f"annotations of {file}"})
 
@@ -139,8 +126,7 @@ def by_annotations(poses: Sequence[np.ndarray], file: str) -> Extractor:
 def _by_pckh(
     find: Callable[[np.ndarray, int], np.ndarray], origin: dict[str, str]
 ) -> Extractor:
-    """PCKh with keypoints [B, 18, 3] of generated images and the number of the first of
-    them."""
+    """`find`: generated images and the number of the first -> keypoints [B, 18, 3]."""
 
     def score(generated: np.ndarray, batch: protocol.Batch, first: int) -> Scored:
         keypoints = find(generated, first)
@@ -159,7 +145,7 @@ def _largest(people: list[base.Person]) -> np.ndarray:
 
 
 def by_detector(path: pathlib.Path) -> Extractor:
-    """The confidence of --detector; raises ValueError as `detector.Detector` does."""
+    """The confidence of --detector."""
     model = detector.Detector(path)
 
     def score(generated: np.ndarray, _: protocol.Batch, __: int) -> Scored:

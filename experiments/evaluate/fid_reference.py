@@ -9,7 +9,7 @@ import json
 import pathlib
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import tqdm
@@ -33,13 +33,8 @@ class Reference(NamedTuple):
     sha256: str  # of the photos, or of the file of statistics
 
 
-References = Mapping[inception.InceptionV3, Reference]
-
-
-class Photos(NamedTuple):
-    """A set of photos."""
-
-    what: str  # it is
+class _Photos(NamedTuple):
+    what: str  # they are
     sha256: str  # of all of them
     batches: Callable[[], Iterator[np.ndarray]]  # uint8 [B, H, W, 3]
 
@@ -49,19 +44,12 @@ def load(
     data_dir: str,
     weights: Sequence[inception_weights.Weights],
     features: Features,
-) -> References:
+) -> Mapping[inception.InceptionV3, Reference]:
     """The statistics that --fid_reference names, for each network of --inception.
 
-    Args:
-        flag: `TRAIN` for the training photos of --data_dir; the path of a data set of
-            data_prep/build_tfrecords.py (its training photos), of a folder of images,
-            or of an .npz with mu and sigma as pytorch-fid writes it; or empty.
-        data_dir: of the run, or empty.
-        weights: at least one.
-        features: what a network makes of images.
-
-    Raises:
-        ValueError: there is nothing of the kind.
+    The flag is `TRAIN` for the training photos of --data_dir; the path of a data set of
+    data_prep/build_tfrecords.py (its training photos), of a folder of images, or of an
+    .npz with mu and sigma as pytorch-fid writes it; or empty.
     """
     if not flag:
         return {}
@@ -78,19 +66,16 @@ def load(
     return {one.network: _statistics(photos, one, features) for one in weights}
 
 
-def _of_data(folder: str) -> Photos:
+def _of_data(folder: str) -> _Photos:
     # tensorflow, which evaluating folders does not need.
     from pg2_jax.input_pipeline import pair_reader
 
-    dataset = pair_reader.PairDataset(folder)
-    return Photos(
-        f"the training photos of {folder}, each once",
-        dataset.checksum("train"),
-        lambda: dataset.photos("train", _BATCH),
-    )
+    data = pair_reader.PairDataset(folder)
+    what = f"the training photos of {folder}, each once"
+    return _Photos(what, data.checksum("train"), lambda: data.photos("train", _BATCH))
 
 
-def _of_folder(flag: str) -> Photos:
+def _of_folder(flag: str) -> _Photos:
     paths = image_folder.images("fid_reference", flag, [])
     size = image_folder.read("fid_reference", paths[0]).shape[:2]
     digest = hashlib.sha256()
@@ -102,11 +87,11 @@ def _of_folder(flag: str) -> Photos:
             here = paths[first : first + _BATCH]
             yield image_folder.stack("fid_reference", here, size, "its first image")
 
-    return Photos(f"the images of {flag}", digest.hexdigest(), batches)
+    return _Photos(f"the images of {flag}", digest.hexdigest(), batches)
 
 
 def _statistics(
-    photos: Photos, weights: inception_weights.Weights, features: Features
+    photos: _Photos, weights: inception_weights.Weights, features: Features
 ) -> Reference:
     """Statistics of photos, from the cache if they are there."""
     facts = {
@@ -120,7 +105,12 @@ def _statistics(
     path = downloads.cache_folder() / "fid" / f"{key}.npz"
     gaussian = _cached(path)
     if gaussian is None:
-        gaussian = _computed(photos, weights, features)
+        moments = fid.Moments(inception.FEATURES)
+        for images in tqdm.tqdm(photos.batches(), desc=photos.what[-50:], unit="batch"):
+            # All batches are of one shape: another one would be compiled anew.
+            padded = np.concatenate([images, *[images[-1:]] * (_BATCH - len(images))])
+            moments.add(features(weights, padded)[: len(images)])
+        gaussian = moments.gaussian()
         path.parent.mkdir(parents=True, exist_ok=True)
         with files.replacing(path) as temporary:
             np.savez(temporary, facts=np.array(json.dumps(facts)), **gaussian._asdict())
@@ -128,23 +118,11 @@ def _statistics(
     return Reference(gaussian, what, photos.sha256)
 
 
-def _computed(
-    photos: Photos, weights: inception_weights.Weights, features: Features
-) -> fid.Gaussian:
-    moments = fid.Moments(inception.FEATURES)
-    for images in tqdm.tqdm(photos.batches(), desc=photos.what[-50:], unit="batch"):
-        # All batches are of one shape: another one would be compiled anew.
-        padded = np.concatenate([images, *[images[-1:]] * (_BATCH - len(images))])
-        moments.add(features(weights, padded)[: len(images)])
-    return moments.gaussian()
-
-
 def _cached(path: pathlib.Path) -> fid.Gaussian | None:
     if not path.is_file():
         return None
     try:
-        with np.load(path) as file:
-            return _gaussian(file["mean"], file["covariance"], int(file["images"]))
+        return _gaussian(path, "mean", "covariance", "images")
     except Exception as error:
         # Damaged files make numpy raise nearly anything.
         print(
@@ -154,13 +132,17 @@ def _cached(path: pathlib.Path) -> fid.Gaussian | None:
         return None
 
 
-def _gaussian(mean: Any, covariance: Any, images: int) -> fid.Gaussian:
+def _gaussian(path: pathlib.Path, *names: str) -> fid.Gaussian:
+    """Mean, covariance and, if it is there, the number of images of an .npz."""
+    with np.load(path) as file:
+        mean, covariance, *images = (file[name] for name in names)
     count = inception.FEATURES
     if mean.shape != (count,) or covariance.shape != (count, count):
         raise ValueError(f"mean and covariance must have {count:,} dimensions")
     if not (np.isfinite(mean).all() and np.isfinite(covariance).all()):
         raise ValueError("it holds NaN or infinite values")
-    return fid.Gaussian(mean.astype(np.float64), covariance.astype(np.float64), images)
+    mean, covariance = mean.astype(np.float64), covariance.astype(np.float64)
+    return fid.Gaussian(mean, covariance, int(images[0]) if images else 0)
 
 
 def _read_npz(flag: str, path: pathlib.Path) -> Reference:
@@ -168,8 +150,7 @@ def _read_npz(flag: str, path: pathlib.Path) -> Reference:
     if not path.is_file():
         raise ValueError(f"--fid_reference={flag}: there is no such file.")
     try:
-        with np.load(path) as file:
-            gaussian = _gaussian(file["mu"], file["sigma"], 0)
+        gaussian = _gaussian(path, "mu", "sigma")
     except Exception as error:
         raise ValueError(
             f"--fid_reference={flag} holds no statistics (mu and sigma, as pytorch-fid "

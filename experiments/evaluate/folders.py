@@ -30,12 +30,7 @@ _MATCHING = {
 
 def score(config: Config) -> dict[str, Any]:
     """Scores the images of --generated_dir; writes metrics.json and pairs.csv into the
-    workdir, and returns the content of metrics.json.
-
-    Raises:
-        ValueError: folders that do not match, images that cannot be read or differ in
-            size, targets without annotation; names flag and file.
-    """
+    workdir, and returns the content of metrics.json."""
     workdir = pathlib.Path(config.workdir)
     if workdir.exists() and not workdir.is_dir():
         raise ValueError(f"--workdir={config.workdir} is not a folder.")
@@ -56,20 +51,39 @@ def score(config: Config) -> dict[str, Any]:
         [pair.generated.name for pair in pairs],
     )
     size = image_folder.read("generated_dir", pairs[0].generated).shape[:2]
+    inside = None
+    if poses is not None:
+        inside = _inside(poses, size)
+        count = int((poses - inside)[..., 2].sum())
+        said = f"{count:,} keypoints outside their image count as missing"
+        remarks += [said] * bool(count)
     numbers = accumulators.Numbers(config, generated_poses)
     with contextlib.closing(numbers):
         # Before the work, not after it.
         workdir.mkdir(parents=True, exist_ok=True)
-        accumulators.take(
-            _batches(config, pairs, poses, size),
-            [numbers],
-            total=len(pairs),
-            progress=config.progress,
-        )
-    content = _content(config, pairs, size, numbers, has_poses=poses is not None)
-    first, last = (" and ".join(content[f"{end}_pair"]) for end in ("first", "last"))
-    matched = f"matched by {content['match']}; first {first}, last {last}"
-    content["remarks"] = [matched, *remarks, *_outside(poses or [], size)]
+        batches = _batches(config, pairs, inside, size)
+        for batch in accumulators.with_bar(batches, len(pairs), shown=config.progress):
+            numbers.add(batch)
+    facts = protocol.Facts(
+        image_size=f"{size[0]}x{size[1]}",
+        resize="none: images of different sizes are refused",
+        masks=_MASKS if poses is not None else {},
+    )
+    first, last = ([path.name for path in pair] for pair in (pairs[0], pairs[-1]))
+    match = f"{config.match}: {_MATCHING[config.match]}"
+    ends = f"first {' and '.join(first)}, last {' and '.join(last)}"
+    flags = ("generated_dir", "target_dir", "annotations", "generated_annotations")
+    content = {
+        "pairs": len(pairs),
+        "image_size": facts.image_size,
+        **{flag: getattr(config, flag) for flag in flags},
+        "match": match,
+        "first_pair": first,
+        "last_pair": last,
+        **numbers.content(facts),
+        **results.provenance(),
+        "remarks": [f"matched by {match}; {ends}", *remarks],
+    }
     pairs_csv.write(
         workdir / pairs_csv.FILE, numbers.pairs.names, numbers.pairs.scores()
     )
@@ -77,39 +91,10 @@ def score(config: Config) -> dict[str, Any]:
     return content
 
 
-def _content(
-    config: Config,
-    pairs: list[image_folder.Pair],
-    size: tuple[int, int],
-    numbers: accumulators.Numbers,
-    *,
-    has_poses: bool,
-) -> dict[str, Any]:
-    """What metrics.json holds, but for the remarks."""
-    facts = protocol.Facts(
-        image_size=f"{size[0]}x{size[1]}",
-        resize="none: images of different sizes are refused",
-        masks=_MASKS if has_poses else {},
-    )
-    return {
-        "pairs": len(pairs),
-        "image_size": facts.image_size,
-        "generated_dir": config.generated_dir,
-        "target_dir": config.target_dir,
-        "annotations": config.annotations,
-        "generated_annotations": config.generated_annotations,
-        "match": f"{config.match}: {_MATCHING[config.match]}",
-        "first_pair": [path.name for path in pairs[0]],
-        "last_pair": [path.name for path in pairs[-1]],
-        **numbers.content(facts),
-        **results.provenance(),
-    }
-
-
 def _poses(
     flag: str, path: str, images_flag: str, names: Sequence[str]
-) -> list[np.ndarray] | None:
-    """Keypoints [18, 3] of each image, by the path that a flag gives; None without."""
+) -> np.ndarray | None:
+    """Keypoints [N, 18, 3] of the images from the path that a flag gives, if any."""
     if not path:
         return None
     if not pathlib.Path(path).exists():
@@ -130,34 +115,28 @@ def _poses(
             f"--{flag}={path} lacks {len(missing)} of {len(names)} images of "
             f"--{images_flag}: {image_folder.few(missing)}."
         )
-    return [pose for pose in poses.values() if pose is not None]
+    return np.stack([pose for pose in poses.values() if pose is not None])
 
 
 def _batches(
     config: Config,
     pairs: list[image_folder.Pair],
-    poses: list[np.ndarray] | None,
+    poses: np.ndarray | None,
     size: tuple[int, int],
 ) -> Iterator[protocol.Batch]:
     """Reads the pairs, and scores their pixels."""
     mesh = sharding.data_mesh()
     split = sharding.batched(mesh)
     score_batch = jax.jit(_score_batch, in_shardings=split, out_shardings=split)
-    inside = [_inside(keypoints, size) for keypoints in poses or ()]
-    whose = "the first image of --generated_dir"
+    roles, whose = image_folder.Pair._fields, "the first image of --generated_dir"
     for first in range(0, len(pairs), config.batch_size):
         here = slice(first, first + config.batch_size)
         batch = {
-            role: image_folder.stack(
-                f"{role}_dir",
-                [getattr(pair, role) for pair in pairs[here]],
-                size,
-                whose,
-            )
-            for role in ("generated", "target")
+            role: image_folder.stack(f"{role}_dir", paths, size, whose)
+            for role, paths in zip(roles, zip(*pairs[here], strict=True), strict=True)
         }
-        if inside:
-            batch["keypoints"] = np.stack(inside[here])
+        if poses is not None:
+            batch["keypoints"] = poses[here]
         padding = config.batch_size - len(pairs[here])
         batch = {n: np.concatenate([x, *[x[-1:]] * padding]) for n, x in batch.items()}
         yield protocol.Batch(
@@ -180,14 +159,8 @@ def _score_batch(batch: dict[str, jax.Array]) -> dict[str, jax.Array]:
     return suite.compute(batch["generated"], target, masks)
 
 
-def _inside(keypoints: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+def _inside(poses: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """The keypoints, those outside the image missing, as in training."""
-    x, y, visible = keypoints.T
+    x, y, visible = np.moveaxis(poses, -1, 0)
     inside = (visible > 0) & (x < size[1]) & (y < size[0])
-    return np.where(inside[:, None], keypoints, 0).astype(np.float32)
-
-
-def _outside(poses: list[np.ndarray], size: tuple[int, int]) -> list[str]:
-    """The remark on keypoints that `_inside` leaves out, if there are any."""
-    count = sum(int((x - _inside(x, size))[:, 2].sum()) for x in poses)
-    return [f"{count:,} keypoints outside their image count as missing"] * bool(count)
+    return np.where(inside[..., None], poses, 0).astype(np.float32)

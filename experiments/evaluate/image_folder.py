@@ -19,13 +19,8 @@ class Pair(NamedTuple):
 
 
 def pairs(config: Config, remarks: list[str]) -> list[Pair]:
-    """The pairs of --generated_dir and --target_dir by the rule of --match.
-
-    Remarks on what else lies in the folders are added to `remarks`.
-
-    Raises:
-        ValueError: a folder without images, or folders that do not match.
-    """
+    """The pairs of --generated_dir and --target_dir by the rule of --match; `remarks`
+    gets a line on what else lies in a folder."""
     generated = images("generated_dir", config.generated_dir, remarks)
     target = images("target_dir", config.target_dir, remarks)
     folders = (
@@ -50,8 +45,7 @@ def _of_one_name(
         ("target_dir", by_name, targets),
         ("generated_dir", targets, by_name),
     ):
-        lone = [path.name for stem, path in names.items() if stem not in others]
-        if lone:
+        if lone := [path.name for stem, path in names.items() if stem not in others]:
             raise ValueError(
                 f"{folders}: {len(lone)} of {len(names)} files have none of the "
                 f"same name in --{flag}: {few(lone)}. --match=order matches sorted "
@@ -63,18 +57,17 @@ def _of_one_name(
 def _by_stem(flag: str, paths: list[pathlib.Path]) -> dict[str, pathlib.Path]:
     by_stem: dict[str, pathlib.Path] = {}
     for path in paths:
-        if path.stem in by_stem:
+        other = by_stem.setdefault(path.stem, path)
+        if other is not path:
             raise ValueError(
-                f"--{flag}={path.parent}: {by_stem[path.stem].name} and {path.name} "
-                "have one name; --match=name cannot tell them apart."
+                f"--{flag}={path.parent}: {other.name} and {path.name} have one name; "
+                "--match=name cannot tell them apart."
             )
-        by_stem[path.stem] = path
     return by_stem
 
 
 def images(flag: str, folder: str, remarks: list[str]) -> list[pathlib.Path]:
-    """The images of a folder, sorted by name; what else lies there is remarked. Raises
-    ValueError if there are none."""
+    """The images of a folder, sorted by name; what else lies there is remarked."""
     path = pathlib.Path(folder)
     if not path.is_dir():
         raise ValueError(f"--{flag}={folder}: there is no such folder.")
@@ -101,7 +94,7 @@ def few(names: Sequence[str]) -> str:
 
 
 def read(flag: str, path: pathlib.Path) -> np.ndarray:
-    """The image as uint8 [H, W, 3]; raises ValueError if it cannot be read."""
+    """The image as uint8 [H, W, 3]."""
     try:
         return np.asarray(photo_files.load(path).image)
     except (ValueError, OSError) as error:
@@ -111,8 +104,8 @@ def read(flag: str, path: pathlib.Path) -> np.ndarray:
 def stack(
     flag: str, paths: Sequence[pathlib.Path], size: tuple[int, int], whose: str
 ) -> np.ndarray:
-    """The images as uint8 [N, H, W, 3]; raises ValueError if one cannot be read, or is
-    not of the (height, width) that the image named by `whose` has."""
+    """The images as uint8 [N, H, W, 3]; all must have the (height, width) of the image
+    that `whose` names."""
     arrays = [read(flag, path) for path in paths]
     for path, array in zip(paths, arrays, strict=True):
         if array.shape[:2] != size:

@@ -68,7 +68,6 @@ def _score_metric(*, masked: bool, bias: bool) -> SetMetric:
 def _fid_metrics(
     variant: str, network: inception.InceptionV3, reference: str
 ) -> dict[str, SetMetric]:
-    """FID to the targets, and to the set of --fid_reference."""
     to_targets = SetMetric(
         f"Frechet distance to {_TARGETS}, pool3 of {_NAMES[network]}",
         reference,
@@ -99,16 +98,15 @@ METRICS = {
 
 
 class SetScores:
-    """Accumulates what the networks see in the images; see `protocol.Accumulator`."""
+    """Accumulates what the networks see in the images; `references` is what else FID
+    compares with, by network."""
 
     def __init__(
         self,
         weights: Sequence[inception_weights.Weights],
-        references: Mapping[inception.InceptionV3, fid_reference.Reference]
-        | None = None,
+        references: Mapping[inception.InceptionV3, fid_reference.Reference],
     ):
-        """Takes the networks, and what else FID compares with, by network."""
-        self._references = references or {}
+        self._references = references
         self._weights = {one.network: one for one in weights}
         # By network and kind.
         self._moments: dict[tuple[inception.InceptionV3, str], fid.Moments] = {}
@@ -126,29 +124,26 @@ class SetScores:
         self._pairs += count
         self._kinds = list(batch.images)
         self._masked = batch.keypoints is not None
-        views = {(_TARGET, ""): batch.target}
-        for kind, images in batch.images.items():
-            views[kind, ""] = images
-            if self._masked:
-                views[kind, suite.TARGET] = _bodies(images, batch.keypoints)
         for network, weights in self._weights.items():
-            for (kind, rule), images in views.items():
-                if rule and network is not inception.TF_2015:
-                    continue
+            for kind, images in {_TARGET: batch.target, **batch.images}.items():
                 output = _apply(network, weights.params, images)
-                if not rule:
-                    new = fid.Moments(inception.FEATURES)
-                    moments = self._moments.setdefault((network, kind), new)
-                    moments.add(np.asarray(output.features)[:count])
-                if network is inception.TF_2015:
+                new = fid.Moments(inception.FEATURES)
+                moments = self._moments.setdefault((network, kind), new)
+                moments.add(np.asarray(output.features)[:count])
+                if network is not inception.TF_2015 or kind == _TARGET:
+                    continue
+                outputs = {"": output}
+                if self._masked:
+                    bodies = _bodies(images, batch.keypoints)
+                    outputs[suite.TARGET] = _apply(network, weights.params, bodies)
+                for rule, output in outputs.items():
                     rows = np.asarray(output.logits_without_bias)[:count]
                     self._logits.setdefault((kind, rule), []).append(rows)
 
-    def not_computed(self, facts: protocol.Facts) -> dict[str, str]:
+    def not_computed(self) -> dict[str, str]:
         """Why each number that `records` does not give is not there."""
-        return {
-            n: lack for n, metric in METRICS.items() if (lack := self._lack(metric))
-        }
+        lacks = {name: self._lack(metric) for name, metric in METRICS.items()}
+        return {name: lack for name, lack in lacks.items() if lack}
 
     def _lack(self, metric: SetMetric) -> str:
         if metric.network not in self._weights:
@@ -158,10 +153,7 @@ class SetScores:
         if metric.reference_set and metric.network not in self._references:
             return "needs what to compare with: --fid_reference=train, or a path"
         try:
-            if metric.is_fid:
-                fid.check_count(self._pairs)
-            else:
-                inception_score.check_count(self._pairs)
+            (fid if metric.is_fid else inception_score).check_count(self._pairs)
         except ValueError as error:
             return f"needs more images: {error}"
         return ""
@@ -188,46 +180,40 @@ class SetScores:
             "resize": _RESIZE[metric.network],
         }
         measure = self._distance if metric.is_fid else self._inception_score
-        mean, std, remark, compared = measure(metric, kind)
         return {
             **protocol.origin(name, metric, facts, **of_network),
             "pairs": self._pairs,
-            "mean": mean,
-            "std": std,
             "interval_95": None,
             "no_interval_because": "a number of the whole set; pairs are not resampled",
-            **compared,
-            **({"remark": remark} if remark else {}),
+            **measure(metric, kind),
         }
 
-    def _inception_score(
-        self, metric: SetMetric, kind: str
-    ) -> tuple[float, float, str, dict[str, Any]]:
+    def _inception_score(self, metric: SetMetric, kind: str) -> dict[str, Any]:
         rows = np.concatenate(self._logits[kind, metric.mask])
         if metric.bias:
             rows += np.asarray(self._weights[metric.network].params["fc_bias"])[None]
         mean, std = inception_score.inception_score(inception_score.softmax(rows))
-        return mean, std, inception_score.remark(*rows.shape), {}
+        remark = inception_score.remark(*rows.shape)
+        return {"mean": mean, "std": std, **({"remark": remark} if remark else {})}
 
-    def _distance(
-        self, metric: SetMetric, kind: str
-    ) -> tuple[float, None, str, dict[str, Any]]:
-        """FID, which has no deviation; a remark, and what the other side is."""
+    def _distance(self, metric: SetMetric, kind: str) -> dict[str, Any]:
+        compared: dict[str, Any] = {"compared_with": _TARGETS}
         if metric.reference_set:
             other, what, sha256 = self._references[metric.network]
-            compared: dict[str, Any] = {
-                "compared_with": what,
-                "compared_sha256": sha256,
-            }
+            compared = {"compared_with": what, "compared_sha256": sha256}
         else:
             other = self._moments[metric.network, _TARGET].gaussian()
-            compared = {"compared_with": _TARGETS}
-        # A foreign file of statistics does not say of how many images it is.
-        compared["compared_images"] = other.images or None
         images = min(self._pairs, other.images or self._pairs)
+        remark = fid.remark(images, inception.FEATURES)
         gaussian = self._moments[metric.network, kind].gaussian()
-        distance = fid.frechet_distance(gaussian, other)
-        return distance, None, fid.remark(images, inception.FEATURES), compared
+        return {
+            "mean": fid.frechet_distance(gaussian, other),
+            "std": None,
+            **compared,
+            # A foreign file of statistics does not say of how many images it is.
+            "compared_images": other.images or None,
+            **({"remark": remark} if remark else {}),
+        }
 
 
 def features(weights: inception_weights.Weights, images: np.ndarray) -> np.ndarray:

@@ -50,12 +50,7 @@ def write(
 
 
 def read(path: pathlib.Path) -> PairScores:
-    """Reads what `write` has written.
-
-    Raises:
-        ValueError: it is another file, or a row is damaged; names the line.
-        OSError: it cannot be read.
-    """
+    """Reads what `write` has written; the message on a damaged row names its line."""
     names: dict[str, list[tuple[str, str]]] = {}
     values: dict[str, list[list[float]]] = {}
     with open(path, newline="", encoding="utf-8") as file:
@@ -66,16 +61,13 @@ def read(path: pathlib.Path) -> PairScores:
                 f"{path}:1: must begin with {','.join(_KEYS)} and metrics."
             )
         for row in rows:
-            where = f"{path}:{rows.line_num}"
             try:
                 source, target, kind, *cells = row
                 numbers = [float(cell) for cell in cells]
+                if len(row) != len(header):
+                    raise ValueError(f"{len(row)} columns, expected {len(header)}")
             except ValueError as error:
-                raise ValueError(f"{where}: {error}.") from error
-            if len(row) != len(header):
-                raise ValueError(
-                    f"{where}: {len(row)} columns, expected {len(header)}."
-                )
+                raise ValueError(f"{path}:{rows.line_num}: {error}.") from error
             names.setdefault(kind, []).append((source, target))
             values.setdefault(kind, []).append(numbers)
     if not names:

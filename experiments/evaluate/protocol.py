@@ -2,12 +2,13 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
 import pg2_jax
+from pg2_jax.metrics import suite
 
 # By kind of image and by metric: [N], or the record of a number.
 Scores = dict[str, dict[str, np.ndarray]]
@@ -16,24 +17,14 @@ Records = dict[str, dict[str, dict[str, Any]]]
 
 @dataclasses.dataclass(frozen=True)
 class Metric:
-    """One number of a pair of images, or of a whole set.
-
-    Attributes:
-        definition: one line.
-        reference: what gives the same numbers.
-        needs: what it takes besides images and keypoints; empty for pixel metrics.
-        mask: whose body alone is scored, `suite.TARGET` or `suite.SOURCE`; or empty.
-        undefined: which pairs have no finite value.
-        weight: what a pair counts by in the mean; empty where all count alike.
-    """
+    """One number that takes more than the pixels of a pair; those are of `suite`."""
 
     definition: str
-    reference: str
-    needs: str = ""
+    reference: str  # what gives the same numbers
+    needs: str  # what it takes besides images and keypoints
     higher_is_better: bool = True
-    mask: str = ""
-    undefined: str = ""
-    weight: str = ""
+    mask: str = ""  # whose body alone is scored: `suite.TARGET`, or empty
+    undefined: str = ""  # which pairs have no finite value
 
     def describe(self) -> str:
         """The definition and the direction."""
@@ -59,34 +50,11 @@ class Facts(NamedTuple):
     masks: Mapping[str, str]  # by the mask rules that there are
 
 
-class Taker(Protocol):
-    """Takes the batches of an evaluation, one after the other."""
-
-    def add(self, batch: Batch) -> None:
-        """Takes the next batch."""
-
-
-class Accumulator(Taker, Protocol):
-    """Gives metrics of all pairs at the end."""
-
-    def records(self, facts: Facts) -> Records:
-        """Each number and how it came about, by kind and metric, as metrics.json has
-        it."""
-
-    def not_computed(self, facts: Facts) -> dict[str, str]:
-        """Why each metric that has no record has none."""
-
-
-def origin(name: str, metric: Metric, facts: Facts, **extractor: str) -> dict[str, Any]:
-    """How a number came about: the first part of its record.
-
-    Args:
-        name: of the metric.
-        metric: which.
-        facts: of the evaluation.
-        **extractor: if there is one, its extractor, weights and weights_sha256; and
-            resize, if it resizes the images.
-    """
+def origin(
+    name: str, metric: Metric | suite.Metric, facts: Facts, **extractor: str
+) -> dict[str, Any]:
+    """How a number came about: the first part of its record. `extractor` is what an
+    extractor says of itself, and of a resize of its own."""
     return {
         "variant": name,
         "definition": metric.describe(),

@@ -19,7 +19,6 @@ class SavedImages:
     """A folder with a folder for each kind of image, whose files have equal names."""
 
     def __init__(self, folder: pathlib.Path):
-        """Takes an empty folder."""
         self._folder = folder
         self._used: set[str] = set()
 
@@ -45,11 +44,7 @@ class SavedImages:
 @contextlib.contextmanager
 def replacing(folder: pathlib.Path) -> Iterator[SavedImages]:
     """Gives what becomes the folder, in place of an older one, when all is there; an
-    error leaves the older one.
-
-    Raises:
-        ValueError: the folder to replace holds something else.
-    """
+    error leaves the older one. A folder that holds something else is refused."""
     there = folder.iterdir() if folder.exists() else ()
     others = sorted(path.name for path in there if path.name not in _KINDS)
     if others:

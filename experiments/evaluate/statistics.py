@@ -9,22 +9,14 @@ import numpy as np
 from experiments.evaluate import extracted_scores, inception_scores, protocol
 from pg2_jax.metrics import suite
 
-_PIXEL_METRICS = {
-    name: protocol.Metric(
-        metric.definition,
-        metric.reference,
-        higher_is_better=metric.higher_is_better,
-        mask=metric.mask,
-        undefined=metric.undefined,
-    )
-    for name, metric in suite.METRICS.items()
-}
-METRICS: Mapping[str, protocol.Metric] = {
-    **_PIXEL_METRICS,
+METRICS: Mapping[str, protocol.Metric | suite.Metric] = {
+    **suite.METRICS,
     **extracted_scores.METRICS,
     **inception_scores.METRICS,
 }
 DEFINITIONS = {name: metric.describe() for name, metric in METRICS.items()}
+# What pairs count by in a mean, where they do not count alike.
+_WEIGHTED_BY = {"pckh": "visible joints of the target"}
 _RESAMPLES, _SEED = 1000, 0
 _AT_ONCE = 50  # resamples in memory at a time
 INTERVAL = (
@@ -38,17 +30,11 @@ def records(
     weights: protocol.Scores | None = None,
     origins: Mapping[str, Mapping[str, str]] | None = None,
 ) -> protocol.Records:
-    """The record of each number of pairs, as metrics.json has it.
+    """The record of each number of pairs, as metrics.json has it; without weights [N]
+    all pairs count alike. `origins` is what extractors say of themselves, by metric.
 
     A mean over no pair and the spread of a single one are None. Where pairs have no
     finite value, the record says how many, and why.
-
-    Args:
-        scores: [N] float by kind and metric.
-        facts: of the evaluation.
-        weights: [N] by kind and metric, what each pair counts by in the mean; all count
-            alike where there are none.
-        origins: by metric, what its record says of an extractor.
     """
     weights, origins = weights or {}, origins or {}
     of_kinds: protocol.Records = {}
@@ -58,36 +44,28 @@ def records(
         of_kinds[kind] = {
             name: {
                 **protocol.origin(name, METRICS[name], facts, **origins.get(name, {})),
-                **_summary(METRICS[name], by_name[name], counts[name], interval),
+                **_summary(name, by_name[name], counts[name]),
+                "interval_95": interval,
             }
             for name, interval in zip(by_name, limits, strict=True)
         }
     return of_kinds
 
 
-def _summary(
-    metric: protocol.Metric,
-    values: np.ndarray,
-    counts: np.ndarray,
-    interval: list[float] | None,
-) -> dict[str, Any]:
+def _summary(name: str, values: np.ndarray, counts: np.ndarray) -> dict[str, Any]:
     has = np.isfinite(values)
     finite, counts = values[has].astype(np.float64), counts[has]
     mean = float(np.average(finite, weights=counts)) if len(finite) else None
     std = None
     if len(finite) > 1:
         std = float(np.sqrt(np.average((finite - mean) ** 2, weights=counts)))
-    summary: dict[str, Any] = {
-        "pairs": len(finite),
-        "mean": mean,
-        "std": std,
-        "interval_95": interval,
-    }
-    if metric.weight:
-        summary["weighted_by"] = f"{metric.weight}, {counts.sum():,.0f} in all"
+    summary: dict[str, Any] = {"pairs": len(finite), "mean": mean, "std": std}
+    if weight := _WEIGHTED_BY.get(name):
+        summary["weighted_by"] = f"{weight}, {counts.sum():,.0f} in all"
     if len(finite) < len(values):
+        why = METRICS[name].undefined or "not a finite number"
         summary["pairs_left_out"] = len(values) - len(finite)
-        summary["left_out_because"] = metric.undefined or "not a finite number"
+        summary["left_out_because"] = why
     return summary
 
 

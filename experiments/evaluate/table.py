@@ -22,26 +22,21 @@ def show(
     console.print(title, markup=False, highlight=False)
     console.print(_table(metrics))
     notes = rich.table.Table.grid(padding=(0, 1))
-    for line in _meanings(list(next(iter(metrics.values())))):
-        notes.add_row(" -", line)
+    names = list(next(iter(metrics.values())))
+    plain = [name for name in names if not name.startswith("masked_")]
+    for name in plain:
+        notes.add_row(" -", f"{name}: {statistics.METRICS[name].definition}")
+    if len(plain) < len(names):
+        notes.add_row(" -", "masked_...: the same, all but the target's body black")
     for kind, by_name in metrics.items():
         remarks = [*remarks, *_remarks(kind, by_name)]
     for line in remarks:
         notes.add_row(" !", rich.text.Text(line))
     for reason in dict.fromkeys(missing.values()):
-        names = ", ".join(name for name in missing if missing[name] == reason)
+        lacking = ", ".join(name for name in missing if missing[name] == reason)
         # As text: rich would take the [pose] of a pip install for a colour.
-        notes.add_row(" x", rich.text.Text(f"{names}: not computed: {reason}"))
+        notes.add_row(" x", rich.text.Text(f"{lacking}: not computed: {reason}"))
     console.print(notes)
-
-
-def _meanings(names: list[str]) -> list[str]:
-    """One line for each name, and one for all that are masked in the same way."""
-    plain = [name for name in names if name.removeprefix("masked_") == name]
-    lines = [f"{name}: {statistics.METRICS[name].definition}" for name in plain]
-    if len(plain) < len(names):
-        lines.append("masked_...: the same, all but the target's body black")
-    return lines
 
 
 def _table(metrics: protocol.Records) -> rich.table.Table:
@@ -55,7 +50,8 @@ def _table(metrics: protocol.Records) -> rich.table.Table:
         records = [by_name[name] for by_name in metrics.values()]
         cells = [_cell(name, record) for record in records]
         if len(metrics) == 1:
-            cells.append(_interval_cell(name, records[0]["interval_95"]))
+            limits = records[0]["interval_95"] or ()
+            cells.append(" to ".join(statistics.number(name, x) for x in limits) or "-")
         arrow = "↑" if statistics.METRICS[name].higher_is_better else "↓"
         table.add_row(f"{name} {arrow}", *cells)
     return table
@@ -67,10 +63,6 @@ def _cell(name: str, record: dict[str, Any]) -> str:
         return "undefined"
     spread = "" if std is None else f" ({statistics.number(name, std)})"
     return statistics.number(name, mean) + spread
-
-
-def _interval_cell(name: str, interval: list[float] | None) -> str:
-    return " to ".join(statistics.number(name, x) for x in interval or ()) or "-"
 
 
 def _remarks(kind: str, by_name: dict[str, dict[str, Any]]) -> list[str]:

@@ -6,19 +6,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from experiments.evaluate import statistics
+from experiments.report import svg_charts
 
 _BINS = 10
-
-
-class Bin(NamedTuple):
-    """The pairs of a range of pose differences, with their mean score and its 95 %
-    bootstrap interval, None for fewer than two pairs."""
-
-    low: float
-    high: float
-    pairs: int
-    mean: float
-    interval: list[float] | None
 
 
 class Part(NamedTuple):
@@ -28,22 +18,25 @@ class Part(NamedTuple):
     mean: float
 
 
-def by_pose_difference(scores: np.ndarray, differences: np.ndarray) -> list[Bin]:
-    """Mean scores over equally wide bins of the pose difference, both [N]; empty bins
-    are absent, and pairs without a finite score and difference do not count."""
+def by_pose_difference(
+    label: str, style: str, scores: np.ndarray, differences: np.ndarray
+) -> svg_charts.Series:
+    """Mean scores, with their intervals, over equally wide bins of the pose difference,
+    both [N]; empty bins are absent, and pairs without a finite score and difference do
+    not count."""
     known = np.isfinite(scores) & np.isfinite(differences)
     scores, differences = scores[known], differences[known]
     if not len(scores):
-        return []
+        return svg_charts.Series(label, style, [])
     edges = np.linspace(differences.min(), differences.max(), _BINS + 1)
     place = np.clip(np.searchsorted(edges, differences, "right") - 1, 0, _BINS - 1)
-    bins = []
+    points = []
     for i in np.unique(place):
         here = scores[place == i]
         (interval,) = statistics.intervals([here])
-        ends = float(edges[i]), float(edges[i + 1])
-        bins.append(Bin(*ends, len(here), float(here.mean()), interval))
-    return bins
+        ends = interval or [float("nan")] * 2
+        points.append((edges[i : i + 2].mean(), here.mean(), *ends, len(here)))
+    return svg_charts.Series(label, style, *zip(*points, strict=True))
 
 
 def by_name(scores: np.ndarray, names: Sequence[Hashable]) -> dict[Any, Part]:

@@ -6,6 +6,8 @@ import json
 import pathlib
 from typing import Any
 
+import numpy as np
+
 from experiments.evaluate import pairs_csv
 from experiments.train import history
 from pg2_jax.checkpoint import restore
@@ -16,23 +18,14 @@ MOST_RUNS = 8
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """What one folder of --workdirs holds.
+    """What one folder of --workdirs holds."""
 
-    Attributes:
-        name: tells the runs of a report apart.
-        folder: as it was given.
-        content: of metrics.json.
-        stored: of config.json; empty where images of a folder were scored.
-        scores: of every pair; None where evaluate has left no pairs.csv.
-        history: of the training; empty where it was not recorded.
-    """
-
-    name: str
+    name: str  # tells the runs of a report apart
     folder: pathlib.Path
-    content: dict[str, Any]
-    stored: dict[str, Any]
-    scores: pairs_csv.PairScores | None
-    history: list[history.Row]
+    content: dict[str, Any]  # of metrics.json
+    stored: dict[str, Any]  # of config.json; empty where images of a folder were scored
+    scores: pairs_csv.PairScores | None  # None where evaluate has left no pairs.csv
+    history: list[history.Row]  # of the training; empty where it was not recorded
 
     @property
     def final(self) -> str:
@@ -50,15 +43,18 @@ class Run:
         """Settings of the training; empty where images of a folder were scored."""
         return self.content.get("config", {})
 
+    def scores_of(self, kind: str) -> dict[str, np.ndarray]:
+        """Scores [N] of every pair by metric; empty without a pairs.csv."""
+        return self.scores.scores[kind] if self.scores else {}
+
+    def higher_is_better(self, metric: str) -> bool:
+        """The direction of a metric, as metrics.json defines it."""
+        return self.content["definitions"][metric].endswith("higher is better")
+
 
 def read_all(workdirs: str) -> list[Run]:
     """Reads the runs of --workdirs, folders with commas between, each perhaps with
-    NAME= before it.
-
-    Raises:
-        ValueError: a folder was not evaluated, is named twice, or holds a damaged
-            file; names it.
-    """
+    NAME= before it."""
     entries = [_entry(text.strip()) for text in workdirs.split(",") if text.strip()]
     if not entries:
         raise ValueError(f"--workdirs={workdirs} names no folder.")
@@ -89,15 +85,13 @@ def not_comparable(run: Run, other: Run) -> str:
         lacks = " and ".join(r.name for r in (run, other) if r.scores is None)
         return f"no {pairs_csv.FILE} of {lacks}; evaluate again"
     names, others = run.keys, other.keys
-    if names == others:
-        return ""
     if sorted(names) != sorted(others):
         common = len({*names} & {*others})
         return (
             f"other pairs: {len(names):,} and {len(others):,}, of which {common:,} "
             "are the same"
         )
-    if len({*names}) < len(names):
+    if names != others and len({*names}) < len(names):
         return "pairs in another order, and some pairs more than once"
     return ""
 
@@ -142,7 +136,17 @@ def _read(name: str, folder: pathlib.Path) -> Run:
     stored = _json(config) if config.is_file() else {}
     if "config" in stored:
         stored["config"] = restore.with_current_names(stored["config"])
-    scores = _scores(folder, content)
+    scores = None
+    file = folder / pairs_csv.FILE
+    if file.is_file():
+        scores = pairs_csv.read(file)
+        pairs, kinds = len(scores.names), scores.scores.keys()
+        if pairs != content["pairs"] or kinds != content["metrics"].keys():
+            raise ValueError(
+                f"--workdirs: {file} and metrics.json are of two evaluations: "
+                f"{pairs:,} pairs of {', '.join(kinds)}, and {content['pairs']:,} of "
+                f"{', '.join(content['metrics'])}. Evaluate again."
+            )
     return Run(name, folder, content, stored, scores, history.read(str(folder)))
 
 
@@ -154,21 +158,3 @@ def _json(file: pathlib.Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise ValueError(f"--workdirs: {file} is damaged: it is not an object.")
     return content
-
-
-def _scores(
-    folder: pathlib.Path, content: dict[str, Any]
-) -> pairs_csv.PairScores | None:
-    """The scores of pairs, if they are there and are those of metrics.json."""
-    file = folder / pairs_csv.FILE
-    if not file.is_file():
-        return None
-    scores = pairs_csv.read(file)
-    pairs, kinds = len(scores.names), scores.scores.keys()
-    if pairs != content["pairs"] or kinds != content["metrics"].keys():
-        raise ValueError(
-            f"--workdirs: {file} and metrics.json are of two evaluations: "
-            f"{pairs:,} pairs of {', '.join(kinds)}, and {content['pairs']:,} of "
-            f"{', '.join(content['metrics'])}. Evaluate again."
-        )
-    return scores

@@ -28,16 +28,19 @@ def _split(charts: Mapping[str, str]) -> Figures:
     return Figures([charts[n] for n in first], [charts[n] for n in rest])
 
 
-def label(runs: Sequence[Run], number: int, kind: str) -> str:
-    """How a legend calls a kind of image of a run."""
-    return kind if len(runs) == 1 else f"{runs[number].name}, {kind}"
-
-
-def style(run: Run, number: int, kind: str) -> str:
-    """The classes of a line: the colour of the run, dashed before its last image."""
-    if kind == evaluate.COPY:
-        return "copy"
-    return f"run-{number}" + ("" if kind == run.final else " dashed")
+def legend(
+    runs: Sequence[Run], columns: Sequence[tuple[int, str]]
+) -> dict[tuple[int, str], tuple[str, str]]:
+    """Label and classes of the line of each kind of image of a run: its colour, dashed
+    before its last image. Of several runs that image alone has a line, and the copy."""
+    lines = {}
+    for number, kind in columns:
+        run = runs[number]
+        if len(runs) == 1 or kind in (evaluate.COPY, run.final):
+            label = kind if len(runs) == 1 else f"{run.name}, {kind}"
+            style = f"run-{number}" + ("" if kind == run.final else " dashed")
+            lines[number, kind] = label, "copy" if kind == evaluate.COPY else style
+    return lines
 
 
 def training(runs: Sequence[Run]) -> Figures:
@@ -64,62 +67,46 @@ def _thinned(run: Run, name: str) -> tuple[list[float], list[float]]:
     return steps, values
 
 
-def distributions(runs: Sequence[Run], shown: Sequence[tuple[int, str]]) -> Figures:
-    """A histogram of the scores of pairs for each metric, of some kinds of images, each
-    with the number of its run."""
+def distributions(
+    runs: Sequence[Run], lines: Mapping[tuple[int, str], tuple[str, str]]
+) -> Figures:
+    """A histogram of the scores of pairs for each metric, by the lines of `legend`."""
     charts = {}
-    for metric in metrics_of_pairs(runs):
+    for metric in _metrics_of_pairs(runs):
         series = []
-        for number, kind in shown:
-            run = runs[number]
-            values = run.scores.scores[kind].get(metric) if run.scores else None
-            if values is not None and np.isfinite(values).any():
-                name = label(runs, number, kind)
-                series.append(svg_charts.Series(name, style(run, number, kind), values))
+        for (number, kind), (label, style) in lines.items():
+            values = runs[number].scores_of(kind).get(metric, np.array([]))
+            if np.isfinite(values).any():
+                series.append(svg_charts.Series(label, style, values))
         if series:
             text = "share of pairs by score"
             charts[metric] = svg_charts.histogram(metric, series, text)
     return _split(charts)
 
 
-def metrics_of_pairs(runs: Sequence[Run]) -> list[str]:
-    """The metrics in pairs.csv of any run."""
-    return list(dict.fromkeys(name for run in runs for name in _final(run)))
+def _metrics_of_pairs(runs: Sequence[Run]) -> list[str]:
+    return list(
+        dict.fromkeys(name for run in runs for name in run.scores_of(run.final))
+    )
 
 
 def by_pose_difference(
     runs: Sequence[Run], differences: Mapping[int, np.ndarray]
 ) -> Figures:
-    """How the scores fall with the pose difference, for each metric.
-
-    The differences are [N] of each scored pair, by number of the run.
-    """
+    """How the scores fall with the pose difference, for each metric; the differences
+    are [N] of each scored pair, by number of the run."""
     charts = {}
-    for metric in metrics_of_pairs(runs):
+    for metric in _metrics_of_pairs(runs):
         series = []
         for number, apart in differences.items():
-            scores = _final(runs[number]).get(metric, np.array([]))
-            bins = breakdown.by_pose_difference(scores, apart) if len(scores) else []
-            if bins:
-                series.append(_curve(runs[number].name, number, bins))
+            run = runs[number]
+            scores = run.scores_of(run.final).get(metric, np.full(len(apart), np.nan))
+            curve = breakdown.by_pose_difference(
+                run.name, f"run-{number}", scores, apart
+            )
+            if len(curve.x):
+                series.append(curve)
         if series:
             text = "pose difference in torso lengths"
             charts[metric] = svg_charts.dots(metric, series, text)
     return _split(charts)
-
-
-def _curve(name: str, number: int, bins: list[breakdown.Bin]) -> svg_charts.Series:
-    ends = [bin.interval or [float("nan")] * 2 for bin in bins]
-    return svg_charts.Series(
-        name,
-        f"run-{number}",
-        x=[(bin.low + bin.high) / 2 for bin in bins],
-        y=[bin.mean for bin in bins],
-        low=[low for low, _ in ends],
-        high=[high for _, high in ends],
-        counts=[bin.pairs for bin in bins],
-    )
-
-
-def _final(run: Run) -> dict[str, np.ndarray]:
-    return run.scores.scores[run.final] if run.scores else {}

@@ -14,13 +14,11 @@ import numpy as np
 
 from experiments import results
 from experiments.config import Config
-from experiments.evaluate import evaluate
 from experiments.report import (
     breakdown,
     data_pairs,
     evaluated_run,
     figures,
-    gallery,
     run_facts,
     samples,
     tables,
@@ -36,12 +34,7 @@ _MOST_FAILURES = 6
 
 
 def report(config: Config) -> None:
-    """Writes --output/index.html, which shows the runs of --workdirs.
-
-    Raises:
-        ValueError: a run was not evaluated, or is damaged; the folder holds a page that
-            is not a report.
-    """
+    """Writes --output/index.html, which shows the runs of --workdirs."""
     output = pathlib.Path(config.output)
     _check_output(output)
     runs = evaluated_run.read_all(config.workdirs)
@@ -74,6 +67,8 @@ def _page(runs: Sequence[Run], gathered: samples.Samples, metric: str) -> str:
     """The page as HTML; pairs are ranked by the metric."""
     css, js = templates.read("report.css"), templates.read("report.js")
     headings, differences, not_compared = tables.differences(runs)
+    settings = run_facts.settings(runs)
+    lines = figures.legend(runs, tables.columns(runs))
     return templates.render(
         "report.html",
         generator=_GENERATOR,
@@ -93,34 +88,18 @@ def _page(runs: Sequence[Run], gathered: samples.Samples, metric: str) -> str:
         not_compared=not_compared,
         facts=run_facts.facts(runs),
         data_facts=run_facts.data_facts(runs),
-        settings=run_facts.settings(runs, all_of_them=False),
-        all_settings=run_facts.settings(runs, all_of_them=True),
+        settings=[row for row, default in settings if not default],
+        all_settings=[row for row, _ in settings],
         items=gathered.items,
         notes=gathered.notes,
         failures=_failures(runs, gathered.items),
         groups=samples.GROUPS,
-        thirds=gallery.thirds(gathered.items),
-        **_charts(runs),
+        thirds=samples.thirds(gathered.items),
+        training=figures.training(runs),
+        distributions=figures.distributions(runs, lines),
+        lines=lines.values(),
         **_parts(runs, gathered, metric),
     )
-
-
-def _charts(runs: Sequence[Run]) -> dict[str, Any]:
-    """Curves of training and distributions, with their legend."""
-    shown = [
-        (number, kind)
-        for number, kind in tables.columns(runs)
-        if len(runs) == 1 or kind in (evaluate.COPY, runs[number].final)
-    ]
-    legend = [
-        (figures.label(runs, number, kind), figures.style(runs[number], number, kind))
-        for number, kind in shown
-    ]
-    return {
-        "training": figures.training(runs),
-        "distributions": figures.distributions(runs, shown),
-        "lines": legend,
-    }
 
 
 def _parts(
@@ -130,11 +109,10 @@ def _parts(
     apart, people, views = {}, {}, {}
     for number, data in gathered.data.items():
         run = runs[number]
-        assert run.scores, "only these have data"
         ours, theirs = data.rows_of(run.keys)
         if not len(ours):
             continue
-        scores = run.scores.scores[run.final][metric][ours]
+        scores = run.scores_of(run.final)[metric][ours]
         apart[number] = np.full(len(run.keys), np.nan)
         apart[number][ours] = data.differences[theirs]
         names = [data.identities[row] for row in theirs]
@@ -155,20 +133,20 @@ def _parts(
 
 
 def _failures(
-    runs: Sequence[Run], items: Sequence[gallery.Item]
-) -> list[tuple[int, list[gallery.Item]]]:
+    runs: Sequence[Run], items: Sequence[samples.Item]
+) -> list[tuple[int, list[samples.Item]]]:
     """For each run its worst pairs, the worst first."""
     failures = []
     for number in range(len(runs)):
-        ranked = [
-            (score.rank, item)
+        ranks = {
+            score.rank: item
             for item in items
             for score in item.scores
             if score.run == number and f"{number}-worst" in item.groups
-        ]
-        ranked.sort(key=lambda pair: -pair[0])
-        if ranked:
-            failures.append((number, [item for _, item in ranked[:_MOST_FAILURES]]))
+        }
+        if ranks:
+            worst = sorted(ranks, reverse=True)[:_MOST_FAILURES]
+            failures.append((number, [ranks[rank] for rank in worst]))
     return failures
 
 

@@ -34,19 +34,19 @@ def data_facts(runs: Sequence[Run]) -> Rows:
     return _side_by_side([run.content.get("data", {}) for run in runs], "")
 
 
-def settings(runs: Sequence[Run], *, all_of_them: bool) -> Rows:
-    """Settings of the trainings, or only those that are not the default, or differ."""
+def settings(runs: Sequence[Run]) -> list[tuple[tuple[str, list[str]], bool]]:
+    """Settings of the trainings, and whether each is the default in all runs."""
     rows = []
     for field in dataclasses.fields(Config):
         if field.metadata["may_change"] or not any(run.config for run in runs):
             continue
         values = [run.config.get(field.name, field.default) for run in runs]
-        if all_of_them or any(value != field.default for value in values):
-            texts = [
-                str(value) if run.config else ""
-                for run, value in zip(runs, values, strict=True)
-            ]
-            rows.append((f"--{field.name}", texts))
+        texts = [
+            str(value) if run.config else ""
+            for run, value in zip(runs, values, strict=True)
+        ]
+        default = all(value == field.default for value in values)
+        rows.append(((f"--{field.name}", texts), default))
     return rows
 
 

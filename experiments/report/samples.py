@@ -1,33 +1,66 @@
 """What a report shows besides numbers: which pairs, and their pictures."""
 
-import dataclasses
+import base64
+import io
 from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
+from PIL import Image
 
 from experiments import pictures
 from experiments.config import Config
-from experiments.report import comparison, data_pairs, gallery, generated_images
+from experiments.report import data_pairs
 from experiments.report.evaluated_run import Run, not_comparable
+from pg2_jax import visualize
 from pg2_jax.input_pipeline import pair_reader
 
 GROUPS = ("best", "median", "worst")
 _MOST = 20
+_QUALITY = 90  # of WebP
+_BACKGROUND = 24  # grey of a pose picture
 
 
-@dataclasses.dataclass
-class Samples:
-    """What was gathered for the page.
+class Shot(NamedTuple):
+    """A picture of a pair, as a data URI, of a size in pixels; the run's number is None
+    for what was given."""
 
-    Attributes:
-        items: the pairs of the gallery.
-        data: what the data set knows of the pairs of each run, by its number.
-        notes: what could not be shown, and why.
-    """
+    title: str
+    run: int | None
+    uri: str
+    width: int
+    height: int
+    alt: str
 
-    items: list[gallery.Item] = dataclasses.field(default_factory=list)
-    data: dict[int, data_pairs.DataPairs] = dataclasses.field(default_factory=dict)
-    notes: list[str] = dataclasses.field(default_factory=list)
+
+class Score(NamedTuple):
+    """The score of a run's result, with the rank from the best on."""
+
+    run: int
+    value: float
+    rank: int
+
+
+class Item(NamedTuple):
+    """A pair of the gallery; what is not known is empty or None."""
+
+    order: int  # its place in the data set
+    source: str  # name of the photo
+    target: str
+    identity: str  # of the person
+    difference: float | None  # of the poses, in torso lengths
+    view: str  # such as "front to back"
+    scores: list[Score]  # of each run that has one
+    groups: list[str]  # such as "0-worst", why the pair is shown
+    shots: list[Shot]
+
+
+class Samples(NamedTuple):
+    """What was gathered for the page."""
+
+    items: list[Item]  # the pairs of the gallery
+    data: dict[int, data_pairs.DataPairs]  # of the pairs of each run, by its number
+    notes: list[str]  # what could not be shown, and why
 
     def note(self, run: Run, text: str) -> None:
         """Notes what a run lacks."""
@@ -35,59 +68,41 @@ class Samples:
 
 
 def gather(config: Config, runs: Sequence[Run]) -> Samples:
-    """Chooses pairs, reads their photos and generates them with each run.
-
-    Args:
-        config: says how many pairs, by which metric, and where the data set lies, if
-            elsewhere than when it was scored.
-        runs: of the report.
-
-    Raises:
-        ValueError: no score of pairs has the name --report_metric.
-    """
-    samples = Samples()
-    for members in _same_pairs(runs):
+    """Chooses pairs, reads their photos and generates them with each run."""
+    together: list[dict[int, Run]] = []
+    for number, run in enumerate(runs):
         # Runs that were scored on the same pairs share their photos.
-        _gather({number: runs[number] for number in members}, config, samples)
+        same = (x for x in together if not not_comparable(run, next(iter(x.values()))))
+        if (members := next(same, None)) is None:
+            together.append(members := {})
+        members[number] = run
+    samples = Samples([], {}, [])
+    for members in together:
+        _gather(members, config, samples)
     return samples
 
 
-def ranked(values: np.ndarray, higher_is_better: bool) -> list[int]:
+def _ranked(values: np.ndarray, higher_is_better: bool) -> list[int]:
     """Rows from the best to the worst; those without a finite value are left out."""
     rows = np.flatnonzero(np.isfinite(values))
     signed = -values[rows] if higher_is_better else values[rows]
     return [int(row) for row in rows[np.argsort(signed, kind="stable")]]
 
 
-def groups(values: np.ndarray, higher_is_better: bool) -> dict[str, list[int]]:
-    """The rows of each of `GROUPS`: at most twenty, fewer where they would overlap.
-
-    The best come from the best on, those about the median in order, the worst from the
-    worst on.
-    """
-    order = ranked(values, higher_is_better)
+def best_and_worst(values: np.ndarray, higher_is_better: bool) -> dict[str, list[int]]:
+    """The rows of each of `GROUPS`: at most twenty, fewer where they would overlap. The
+    worst come from the worst on."""
+    order = _ranked(values, higher_is_better)
     size = min(_MOST, len(order) // 3)
     middle = (len(order) - size) // 2
     rows = order[:size], order[middle : middle + size], order[::-1][:size]
     return dict(zip(GROUPS, rows, strict=True))
 
 
-def spread(total: int, count: int) -> list[int]:
-    """At most `count` rows of `total`, evenly spread."""
-    return sorted(pictures.spread_rows(total, count)) if total and count else []
-
-
-def _same_pairs(runs: Sequence[Run]) -> list[list[int]]:
-    """Numbers of the runs, those together that can be compared."""
-    together: list[list[int]] = []
-    for number, run in enumerate(runs):
-        for members in together:
-            if not not_comparable(run, runs[members[0]]):
-                members.append(number)
-                break
-        else:
-            together.append([number])
-    return together
+def thirds(items: Sequence[Item]) -> list[float]:
+    """The two pose differences that part the pairs in three; none for fewer pairs."""
+    known = [item.difference for item in items if item.difference is not None]
+    return np.quantile(known, [1 / 3, 2 / 3]).tolist() if len(known) >= 3 else []
 
 
 def _gather(runs: Mapping[int, Run], config: Config, samples: Samples) -> None:
@@ -98,7 +113,7 @@ def _gather(runs: Mapping[int, Run], config: Config, samples: Samples) -> None:
         return
     data = _read_data(runs, config, wanted, samples)
     if data:
-        samples.data |= dict.fromkeys(runs, data)
+        samples.data.update(dict.fromkeys(runs, data))
     first = next(iter(runs.values()))
     assert first.scores, "pairs were chosen by their scores"
     names = dict(zip(first.keys, first.scores.names, strict=True))
@@ -107,32 +122,26 @@ def _gather(runs: Mapping[int, Run], config: Config, samples: Samples) -> None:
     for order, key in enumerate(first.keys):
         if key not in wanted:
             continue
-        identity, difference, view = gallery.facts(key, data)
-        item = gallery.Item(
-            order,
-            *names[key],
-            identity,
-            difference,
-            view,
-            [gallery.Score(n, *of[key]) for n, of in scores.items() if key in of],
-            [f"{n}-{group}" for n in runs for group in why[n].get(key, ())],
-            shots[key],
+        who, apart, view = data.facts(key) if data else ("", None, "")
+        ranks = [Score(n, *of[key]) for n, of in scores.items() if key in of]
+        groups = [f"{n}-{group}" for n in runs for group in why[n].get(key, ())]
+        samples.items.append(
+            Item(order, *names[key], who, apart, view, ranks, groups, shots[key])
         )
-        samples.items.append(item)
 
 
 def _chosen(run: Run, config: Config) -> dict[str, list[str]]:
     """Some of best, median, worst and spread, for the key of each pair to show."""
     if not run.scores:
         return {}
-    scores, metric = run.scores.scores[run.final], config.report_metric
+    scores, metric = run.scores_of(run.final), config.report_metric
     if metric not in scores:
         raise ValueError(
             f"--report_metric={metric} is not in {run.folder / 'pairs.csv'}, which has "
             f"{', '.join(scores)}."
         )
-    rows = groups(scores[metric], comparison.higher_is_better(run, metric))
-    rows["spread"] = spread(len(run.keys), config.report_pairs)
+    rows = best_and_worst(scores[metric], run.higher_is_better(metric))
+    rows["spread"] = sorted(pictures.spread_rows(len(run.keys), config.report_pairs))
     chosen: dict[str, list[str]] = {}
     for group, members in rows.items():
         for row in members:
@@ -143,25 +152,22 @@ def _chosen(run: Run, config: Config) -> dict[str, list[str]]:
 def _read_data(
     runs: Mapping[int, Run], config: Config, wanted: Collection[str], samples: Samples
 ) -> data_pairs.DataPairs | None:
-    """The data set that one of the runs was scored on, if it can be read."""
-    for run in runs.values():
-        place = config.data_dir or run.content.get("data_dir")
-        if not place or "data" not in run.content:
-            continue
-        try:
-            dataset = pair_reader.PairDataset(place)
-        except ValueError as error:
-            samples.note(run, f"no photos and poses: {error}")
-            return None
-        if dataset.metadata == run.content["data"]:
-            return data_pairs.read(dataset, wanted)
-        samples.note(
-            run,
-            f"no photos and poses: {place} is another data set than the one that was "
-            "scored; --data_dir says where that lies",
-        )
+    """The data set that the runs were scored on, if it can be read."""
+    run = next((run for run in runs.values() if "data" in run.content), None)
+    if run is None:
         return None
-    return None
+    place = config.data_dir or run.content["data_dir"]
+    try:
+        dataset = pair_reader.PairDataset(place)
+        if dataset.metadata != run.content["data"]:
+            raise ValueError(
+                f"{place} is another data set than the one that was scored; --data_dir "
+                "says where that lies"
+            )
+    except ValueError as error:
+        samples.note(run, f"no photos and poses: {error}")
+        return None
+    return data_pairs.read(dataset, wanted)
 
 
 def _shots(
@@ -169,40 +175,62 @@ def _shots(
     pairs: Mapping[str, tuple[str, str]],
     data: data_pairs.DataPairs | None,
     samples: Samples,
-) -> dict[str, list[gallery.Shot]]:
+) -> dict[str, list[Shot]]:
     """The pictures of each pair: what was given, and what each run made of it."""
     # The name of the source may not be known.
     names = {key: " to ".join(filter(None, pair)) for key, pair in pairs.items()}
     photos = data.photos if data else {}
-    shots: dict[str, list[gallery.Shot]] = {key: [] for key in names}
+    shots: dict[str, list[Shot]] = {key: [] for key in names}
     for key, given in photos.items():
-        shots[key] = gallery.given_shots(names[key], given)
+        shots[key] = _given_shots(names[key], given)
     for number, run in runs.items():
         try:
             if "generated_dir" in run.content:
                 rows = {key: i for i, key in enumerate(run.keys) if key in names}
-                images, targets = generated_images.of_folder(run, rows)
+                images, targets = data_pairs.of_folder(run, rows)
             else:
-                images, targets = generated_images.of_run(run, photos), {}
+                images, targets = data_pairs.of_run(run, photos), {}
         except ValueError as error:
             samples.note(run, f"no generated images: {error}")
             continue
         for key, target in targets.items():
             if not shots[key]:
                 alt = f"Target photo of {names[key]}"
-                shots[key].append(gallery.shot("target", target, alt))
+                shots[key].append(_shot("target", target, alt))
         for key, by_kind in images.items():
             for kind, image in by_kind.items():
                 alt = f"{kind} image of {names[key]} by {run.name}"
-                shots[key].append(gallery.shot(kind, image, alt, run=number))
+                shots[key].append(_shot(kind, image, alt, run=number))
     return shots
 
 
 def _scores(run: Run, metric: str) -> dict[str, tuple[float, int]]:
     """Score and rank of each pair, by its key."""
-    assert run.scores, "only these have pairs"
-    values = run.scores.scores[run.final][metric]
-    order = ranked(values, comparison.higher_is_better(run, metric))
+    values = run.scores_of(run.final)[metric]
+    order = _ranked(values, run.higher_is_better(metric))
     return {
         run.keys[row]: (float(values[row]), rank) for rank, row in enumerate(order, 1)
     }
+
+
+def _given_shots(name: str, photos: data_pairs.Photos) -> list[Shot]:
+    """Source, target pose and target of a pair."""
+    black = np.full_like(photos.target, _BACKGROUND)
+    scale = visualize.screen_scale(len(black))
+    skeleton = visualize.draw_skeleton(black, photos.keypoints, scale=scale)
+    height, width = photos.target.shape[:2]
+    alt = f"Target pose of {name}, as a skeleton"
+    return [
+        _shot("source", photos.source, f"Source photo of {name}"),
+        _shot("target pose", skeleton, alt)._replace(width=width, height=height),
+        _shot("target", photos.target, f"Target photo of {name}"),
+    ]
+
+
+def _shot(title: str, image: np.ndarray, alt: str, run: int | None = None) -> Shot:
+    """An image as WebP."""
+    height, width = image.shape[:2]
+    file = io.BytesIO()
+    Image.fromarray(image).save(file, "WEBP", quality=_QUALITY, method=6)
+    uri = "data:image/webp;base64," + base64.b64encode(file.getvalue()).decode()
+    return Shot(title, run, uri, width, height, alt)

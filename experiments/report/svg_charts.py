@@ -12,7 +12,7 @@ import numpy as np
 
 from experiments.report import templates
 
-WIDTH, HEIGHT = 320, 208
+_WIDTH, _HEIGHT = 320, 208
 _MARGINS = {"left": 40, "right": 14, "top": 28, "bottom": 36}
 _BINS = 40
 # Points with a text of their own; more would make the page heavy.
@@ -61,24 +61,21 @@ class _Axis(NamedTuple):
 
 
 def lines(name: str, series: Sequence[Series], x_label: str) -> str:
-    """A chart of lines, by the logarithm where the values span more than a decade.
-
-    The name stands above the chart, `x_label` below.
-    """
+    """A chart of lines, by the logarithm where the values span more than a decade. The
+    name stands above the chart, `x_label` below."""
     heights = [v for s in series for v in s.y if math.isfinite(v)]
     log = min(heights) > 0 and max(heights) / min(heights) > 10
-    x, y = _axes([v for s in series for v in s.x], heights, log=log)
+    axes = _axes([v for s in series for v in s.x], heights, log=log)
     marks = []
     for one in series:
-        known = [p for p in zip(one.x, one.y, strict=True) if math.isfinite(p[1])]
-        apart = max(1, math.ceil(len(known) / _MOST_HOVERS))
+        points = [p for p in zip(one.x, one.y, strict=True) if math.isfinite(p[1])]
+        apart = max(1, math.ceil(len(points) / _MOST_HOVERS))
         spots = [
-            ("hover", 5, x(at), y(value), f"{one.label}, {at:,.6g}: {value:.4g}")
-            for at, value in known[::-1][::apart]
+            ("hover", 5, at, value, f"{one.label}, {at:,.6g}: {value:.4g}")
+            for at, value in points[::-1][::apart]
         ]
-        points = [(x(at), y(value)) for at, value in known]
         marks.append({"of": one, "lines": ["line"], "points": points, "spots": spots})
-    return _render(name + " (logarithmic)" * log, x_label, x, y, marks)
+    return _render(name + " (logarithmic)" * log, x_label, axes, marks)
 
 
 def histogram(name: str, series: Sequence[Series], x_label: str) -> str:
@@ -92,24 +89,19 @@ def histogram(name: str, series: Sequence[Series], x_label: str) -> str:
     if high <= low:
         low, high = low - 0.5, high + 0.5
     edges = np.linspace(low, high, _BINS + 1)
-    shares = [
-        np.histogram(np.clip(v, low, high), edges)[0] / max(1, len(v)) for v in finite
-    ]
-    x, y = _axes([low, high], [0.0, float(max(s.max() for s in shares))])
-    marks = []
-    for one, heights, values in zip(series, shares, finite, strict=True):
-        if not len(values):
-            continue
-        # Each bin has two corners.
-        corners = zip(
-            np.repeat(edges, 2), [0.0, *np.repeat(heights, 2), 0.0], strict=True
-        )
-        points = [(x(edge), y(height)) for edge, height in corners]
+    marks, highest = [], 0.0
+    for one, values in zip(series, finite, strict=True):
+        counts, _ = np.histogram(np.clip(values, low, high), edges)
+        shares = counts / len(values)
+        highest = max(highest, float(shares.max()))
         median = float(np.median(values))
         text = f"{one.label}: median {median:.4g}, {len(values):,} pairs"
+        # Each bin has two corners.
+        heights = [0.0, *np.repeat(shares, 2), 0.0]
+        points = list(zip(np.repeat(edges, 2), heights, strict=True))
         mark = {"of": one, "lines": ["area", "line"], "points": points}
-        marks.append(mark | {"medians": [(x(median), text)]})
-    return _render(name, x_label, x, y, marks)
+        marks.append(mark | {"medians": [(median, text)]})
+    return _render(name, x_label, _axes([low, high], [0.0, highest]), marks)
 
 
 def dots(name: str, series: Sequence[Series], x_label: str) -> str:
@@ -120,27 +112,26 @@ def dots(name: str, series: Sequence[Series], x_label: str) -> str:
     gap = 0.04 * (max(xs) - min(xs))
     # Room for the counts.
     floor = min(every) - 0.12 * (max(every) - min(every))
-    x, y = _axes([min(xs) - gap, max(xs) + gap], [floor, max(every)])
+    axes = _axes([min(xs) - gap, max(xs) + gap], [floor, max(every)])
     marks = []
     for i, one in enumerate(series):
-        # Side by side, so that intervals of several runs can be seen.
-        shift = 3 * (i - (len(series) - 1) / 2)
-        at = [round(x(value) + shift, 1) for value in one.x]
-        points = [(place, y(mean)) for place, mean in zip(at, one.y, strict=True)]
-        mark = {"of": one, "lines": ["line thin"], "points": points}
         whiskers, spots = [], []
-        for point, mean, low, high, count in zip(
-            points, one.y, one.low, one.high, one.counts, strict=True
+        for at, mean, low, high, count in zip(
+            one.x, one.y, one.low, one.high, one.counts, strict=True
         ):
             span = ""
             if math.isfinite(low):
-                whiskers.append((point[0], y(low), y(high)))
+                whiskers.append((at, low, high))
                 span = f" ({low:.4g} to {high:.4g})"
             text = f"{one.label}: {mean:.4g}{span}, {count:,} pairs"
-            spots.append(("spot few" if count < 10 else "spot", 3, *point, text))
-        marks.append(mark | {"whiskers": whiskers, "spots": spots})
-    counts = [(x(v), n) for v, n in zip(series[0].x, series[0].counts, strict=True)]
-    return _render(name, x_label, x, y, marks, counts)
+            spots.append(("spot few" if count < 10 else "spot", 3, at, mean, text))
+        points = list(zip(one.x, one.y, strict=True))
+        mark = {"of": one, "lines": ["line thin"], "points": points, "spots": spots}
+        # Side by side, so that intervals of several runs can be seen.
+        shift = 3 * (i - (len(series) - 1) / 2)
+        marks.append(mark | {"whiskers": whiskers, "shift": shift})
+    counts = list(zip(series[0].x, series[0].counts, strict=True))
+    return _render(name, x_label, axes, marks, counts)
 
 
 def ticks(first: float, last: float, about: int = 5) -> list[float]:
@@ -168,30 +159,29 @@ def _axes(
     low, high = min(ys), max(ys)
     gap = 0.0 if log else 0.04 * (high - low)
     bottom = low if low >= 0 and low - gap < 0 else low - gap
-    x = _Axis(min(xs), max(xs), _MARGINS["left"], WIDTH - _MARGINS["right"])
-    base = HEIGHT - _MARGINS["bottom"]
+    x = _Axis(min(xs), max(xs), _MARGINS["left"], _WIDTH - _MARGINS["right"])
+    base = _HEIGHT - _MARGINS["bottom"]
     return x, _Axis(bottom, high + gap, base, _MARGINS["top"], log)
 
 
 def _render(
     name: str,
     x_label: str,
-    x: _Axis,
-    y: _Axis,
+    axes: tuple[_Axis, _Axis],
     marks: Sequence[dict[str, Any]],
     counts: Sequence[tuple[float, int]] = (),
 ) -> str:
-    """The chart, of each series in pixels: a class for each line through its points;
-    whiskers (x, low, high), spots (class, radius, x, y, text) and medians (x, text)."""
+    """The chart, of each series: a class for each line through its points; whiskers (x,
+    low, high), spots (class, radius, x, y, text), medians (x, text), and by how many
+    pixels all that is moved."""
     return templates.render(
         "chart.svg",
         name=name,
         x_label=x_label,
-        width=WIDTH,
-        height=HEIGHT,
-        margins=_MARGINS,
-        x_ticks=x.ticks(),
-        y_ticks=y.ticks(),
+        width=_WIDTH,
+        height=_HEIGHT,
+        x_axis=axes[0],
+        y_axis=axes[1],
         marks=marks,
         counts=counts,
     )

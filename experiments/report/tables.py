@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from experiments.evaluate import evaluate
-from experiments.report import comparison
+import numpy as np
+
+from experiments.evaluate import evaluate, statistics
 from experiments.report.evaluated_run import Run, not_comparable
 
 
@@ -26,6 +27,16 @@ class Row(NamedTuple):
     arrow: str
     definition: str
     cells: list[Any]
+
+
+class Difference(NamedTuple):
+    """The first minus the second, over pairs where both have a score."""
+
+    mean: float
+    interval: list[float] | None  # of the mean, 95 % by bootstrap; None for one pair
+    better: float  # share of the pairs in which the first is better, not equal
+    pairs: int
+    verdict: str  # "better" or "worse" where the interval leaves 0 out, else ""
 
 
 def columns(runs: Sequence[Run]) -> list[Column]:
@@ -57,52 +68,41 @@ def scores(runs: Sequence[Run]) -> list[Row]:
             for c, r in zip(shown, records, strict=True)
         ]
         known = [mean for mean in means if mean is not None]
-        best = max if comparison.higher_is_better(owner, metric) else min
+        best = max if owner.higher_is_better(metric) else min
         wins = [len(known) > 1 and mean == best(known) for mean in means]
         rows.append(_row(owner, metric, list(zip(records, wins, strict=True))))
     return rows
 
 
 def differences(runs: Sequence[Run]) -> tuple[list[Heading], list[Row], list[str]]:
-    """Each run minus the first, and within each run its result minus the image before.
-
-    Returns headings, rows of differences, None where a column has none, and why some
-    runs are not compared.
-    """
-    headings, notes = _to_compare(runs)
-    compared = [
-        comparison.differences(
-            runs[first.run], first.kind, runs[second.run], second.kind
-        )
-        for first, second in headings
-    ]
-    rows = []
-    for metric in dict.fromkeys(name for by_metric in compared for name in by_metric):
-        cells = [by_metric.get(metric) for by_metric in compared]
-        has = next(i for i, cell in enumerate(cells) if cell)
-        rows.append(_row(runs[headings[has][0].run], metric, cells))
-    return headings, rows, notes
-
-
-def _to_compare(runs: Sequence[Run]) -> tuple[list[Heading], list[str]]:
-    headings: list[Heading] = []
+    """Each run minus the first, and within each run its result minus the image before:
+    headings, rows of differences, None where a column has none, and why some runs are
+    not compared."""
+    compared: dict[Heading, dict[str, Difference]] = {}
     notes: list[str] = []
     for number, run in enumerate(runs):
-        final = Column(number, run.final)
+        final, others = Column(number, run.final), []
         if number and (why := not_comparable(run, runs[0])):
             notes.append(f"{run.name} is not compared with {runs[0].name}: {why}.")
         elif number:
-            headings.append((final, Column(0, runs[0].final)))
+            others.append(Column(0, runs[0].final))
         elif run.scores is None:
             notes.append(f"{run.name} has no pairs.csv; evaluate it again.")
         if run.scores and len(run.content["metrics"]) > 1:
-            before = list(run.content["metrics"])[-2]
-            headings.append((final, Column(number, before)))
-    return headings, notes
+            others.append(Column(number, list(run.content["metrics"])[-2]))
+        for other in others:
+            by_metric = compare(run, final.kind, runs[other.run], other.kind)
+            compared[final, other] = by_metric
+    rows = []
+    for metric in dict.fromkeys(name for x in compared.values() for name in x):
+        cells = {heading: x.get(metric) for heading, x in compared.items()}
+        owner = next(first.run for (first, _), cell in cells.items() if cell)
+        rows.append(_row(runs[owner], metric, list(cells.values())))
+    return list(compared), rows, notes
 
 
 def _row(run: Run, metric: str, cells: list[Any]) -> Row:
-    arrow = "↑" if comparison.higher_is_better(run, metric) else "↓"
+    arrow = "↑" if run.higher_is_better(metric) else "↓"
     return Row(metric, arrow, run.content["definitions"][metric], cells)
 
 
@@ -129,3 +129,30 @@ def missing(runs: Sequence[Run]) -> dict[str, list[str]]:
             if metric not in {*has, *by_reason.get(reason, ())}:
                 by_reason.setdefault(reason, []).append(metric)
     return by_reason
+
+
+def compare(
+    first: Run, first_kind: str, second: Run, second_kind: str
+) -> dict[str, Difference]:
+    """The differences by metric, of two runs that `not_comparable` lets pass."""
+    order: np.ndarray | slice = slice(None)
+    if first.keys != second.keys:
+        rows = {pair: row for row, pair in enumerate(second.keys)}
+        order = np.array([rows[pair] for pair in first.keys])
+    mine, theirs = first.scores_of(first_kind), second.scores_of(second_kind)
+    names = [name for name in mine if name in theirs]
+    with np.errstate(invalid="ignore"):
+        deltas = [mine[name] - theirs[name][order] for name in names]
+    intervals = statistics.intervals(deltas)
+    compared = {}
+    for name, column, interval in zip(names, deltas, intervals, strict=True):
+        finite, higher = column[np.isfinite(column)], first.higher_is_better(name)
+        if not len(finite):
+            continue
+        share = float((finite > 0 if higher else finite < 0).mean())
+        verdict = ""
+        if interval and (interval[0] > 0 or interval[1] < 0):
+            verdict = "better" if (interval[0] > 0) == higher else "worse"
+        mean = float(finite.mean())
+        compared[name] = Difference(mean, interval, share, len(finite), verdict)
+    return compared

@@ -1,11 +1,14 @@
 """The files of template/, as jinja2 fills them in."""
 
+import pathlib
 from typing import Any
 
 import jinja2
 import markupsafe
 
 from experiments.evaluate import statistics
+
+_FOLDER = pathlib.Path(__file__).with_name("template")
 
 
 def render(name: str, /, **values: Any) -> str:
@@ -15,8 +18,7 @@ def render(name: str, /, **values: Any) -> str:
 
 def read(name: str) -> str:
     """A file as it is, safe to put into a page."""
-    assert _ENVIRONMENT.loader
-    return markupsafe.Markup(_ENVIRONMENT.loader.get_source(_ENVIRONMENT, name)[0])
+    return markupsafe.Markup((_FOLDER / name).read_text("utf-8"))
 
 
 def _signed(metric: str, value: float) -> str:
@@ -27,7 +29,7 @@ def _signed(metric: str, value: float) -> str:
 
 
 _ENVIRONMENT = jinja2.Environment(
-    loader=jinja2.PackageLoader("experiments.report", "template"),
+    loader=jinja2.FileSystemLoader(_FOLDER),
     autoescape=True,
     undefined=jinja2.StrictUndefined,
     trim_blocks=True,

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import rich.console
-import rich.table
+import rich.markdown
 
 from experiments import pictures, results
 from experiments.config import Config
@@ -35,29 +35,18 @@ def write(folder: pathlib.Path, content: dict[str, Any]) -> None:
 
 def show(folder: pathlib.Path, content: dict[str, Any]) -> None:
     """Prints the table and where it lies."""
-    header, *body = _cells(content)
-    table = rich.table.Table(title="Table 1", title_justify="left")
-    for i, title in enumerate(header):
-        table.add_column(title, justify="right" if i else "left")
-    for row in body:
-        table.add_row(*row)
-    console = rich.console.Console()
-    console.print(table)
-    for line in _notes(content):
-        console.print(f"  {line}", highlight=False)
+    rich.console.Console().print(rich.markdown.Markdown(_markdown(content)))
     names = ("table.md", "table.json", "figure4.png")
     print("Wrote " + ", ".join(str(folder / name) for name in names))
 
 
 def draw_figure(
-    folder: pathlib.Path,
-    config: Config,
-    dataset: pair_reader.PairDataset,
-    rows: Iterable[dict[str, Any]],
+    config: Config, dataset: pair_reader.PairDataset, rows: Iterable[dict[str, Any]]
 ) -> None:
     """Writes the paper's Figure 4: one test pair in a row, one model of the table in a
     column, of its first seed."""
     batch = pictures.spread_pairs(dataset, config.picture_pairs, config.max_test_pairs)
+    folder = pathlib.Path(config.workdir)
     photos, keypoints = batch["source_image"], batch["target_keypoints"]
     generated = {}
     for row in rows:
@@ -68,22 +57,17 @@ def draw_figure(
 
 
 def _markdown(content: dict[str, Any]) -> str:
-    header, *body = _cells(content)
-    lines = [header, ["---", *["---:"] * (len(header) - 1)], *body]
+    """The table, with a copy of the source and the rows in the order of the paper."""
+    names, definitions = _names(content), content["definitions"]
+    arrows = {n: "↑" if "higher" in definitions[n] else "↓" for n in names}
+    header = ["model", *(f"{title} {arrows[n]}" for n, title in names.items())]
+    copy = {"seeds": {"": {"metrics": content["copy of source"]}}}
+    rows = [{"title": evaluate.COPY, **copy}, *content["rows"].values()]
+    body = [[row["title"], *(cell(row, name) for name in names)] for row in rows]
+    lines = [header, ["---", *["---:"] * len(names)], *body]
     table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
     notes = "\n".join(f"- {line}" for line in _notes(content))
     return f"# Table 1\n\n{table}\n\n{notes}\n"
-
-
-def _cells(content: dict[str, Any]) -> list[list[str]]:
-    """Header, a copy of the source, and the rows in the order of the paper."""
-    names = _names(content)
-    higher = {name: "higher" in content["definitions"][name] for name in names}
-    header = [f"{title} {'↑' if higher[n] else '↓'}" for n, title in names.items()]
-    copy = {"seeds": {"": {"metrics": content["copy of source"]}}}
-    rows = [{"title": evaluate.COPY, **copy}, *content["rows"].values()]
-    body = [[row["title"], *_scores(row, names)] for row in rows]
-    return [["model", *header], *body]
 
 
 def _names(content: dict[str, Any]) -> dict[str, str]:
@@ -96,30 +80,21 @@ def _names(content: dict[str, Any]) -> dict[str, str]:
 
 def _missing(content: dict[str, Any]) -> dict[str, str]:
     """Why columns of the paper are not there."""
-    there = _names(content).values()
-    lacking = [title for title in _OF_INCEPTION.values() if title not in there]
-    return dict.fromkeys(lacking, "needs --inception=PATH")
+    lacking = [n for n in _OF_INCEPTION if n not in _names(content)]
+    return {_OF_INCEPTION[name]: "needs --inception=PATH" for name in lacking}
 
 
-def _scores(row: dict[str, Any], names: dict[str, str]) -> list[str]:
-    """One cell for each metric: the mean, and its spread over the seeds."""
-    cells = []
-    for name in names:
-        runs = [run["metrics"] for run in row["seeds"].values()]
-        if all(name in run for run in runs):
-            cells.append(_cell(name, [run[name]["mean"] for run in runs]))
-        else:
-            cells.append("-")  # Scored without --inception.
-    return cells
-
-
-def _cell(name: str, means: list[float | None]) -> str:
-    known = [mean for mean in means if mean is not None]
-    if len(known) < len(means):
+def cell(row: dict[str, Any], name: str) -> str:
+    """The mean of a metric, and its spread over the seeds."""
+    runs = [run["metrics"] for run in row["seeds"].values()]
+    if any(name not in run for run in runs):
+        return "-"  # Scored without --inception.
+    means = [run[name]["mean"] for run in runs]
+    if None in means:
         return "undefined"  # No target has a body, say.
     digits = 1 if "l1" in name else 3
-    spread = f" ± {statistics.stdev(known):.{digits}f}" if len(known) > 1 else ""
-    return f"{statistics.mean(known):.{digits}f}{spread}"
+    spread = f" ± {statistics.stdev(means):.{digits}f}" if len(means) > 1 else ""
+    return f"{statistics.mean(means):.{digits}f}{spread}"
 
 
 def _notes(content: dict[str, Any]) -> list[str]:

@@ -4,7 +4,7 @@ import dataclasses
 import json
 import pathlib
 import time
-from typing import Any
+from typing import Any, NamedTuple
 
 from experiments.config import Config
 from experiments.config_compatibility import check_unchanged, differences, newest
@@ -16,8 +16,7 @@ from pg2_jax.checkpoint import restore
 from pg2_jax.input_pipeline import pair_reader
 
 
-@dataclasses.dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """One model of the table."""
 
     title: str  # in the paper
@@ -54,35 +53,32 @@ _NOT_TAKEN = {
 
 
 def table1(config: Config) -> int | None:
-    """Trains what is not trained yet, scores it, and writes the table and the figure.
+    """Trains what is not trained yet, scores it, and writes the table and the figure;
+    returns the number of the signal that stopped it, or None when all is done.
 
     The config is that of the full model. The workdir holds a run for each row and seed,
     table.md, table.json and figure4.png.
-
-    Returns:
-        None when all is done, or the number of the signal that stopped it.
-
-    Raises:
-        ValueError: the flags, the data set and the workdir do not fit each other.
     """
     dataset = pair_reader.PairDataset(config.data_dir)
     config = config.with_size(dataset.height, dataset.width)
     runs = _runs(config)
     _check_before_work(config, dataset, runs)
-    table = _Table(config, dataset)
+    folder, content = pathlib.Path(config.workdir), _opened(config, dataset)
     for name, seed in runs:
         _check_row(row_config(config, name, seed), name, dataset)
-    table.write()
+    # This binds the folder to the settings and the data.
+    output.write(folder, content)
     for number, (name, seed) in enumerate(runs, start=1):
         print(f"\n== {ROWS[name].title}, seed {seed}: {number} of {len(runs)}")
         try:
-            stopped_by = table.finish(name, seed)
+            stopped_by = _finish(config, content, name, seed)
         except KeyboardInterrupt:
             print(f"{config.workdir}: stopped; the same command resumes it.")
             raise
         if stopped_by is not None:
             return stopped_by
-    table.show()
+    output.draw_figure(config, dataset, content["rows"].values())
+    output.show(folder, content)
     return None
 
 
@@ -93,27 +89,22 @@ def row_config(config: Config, name: str, seed: int) -> Config:
     model's two stages together.
     """
     changes = {**ROWS[name].changes, "rows": "", "seeds": "", "inception": ""}
-    coarse, refine = config.coarse_steps, config.refine_steps
+    steps = {"coarse_steps": config.coarse_steps, "refine_steps": config.refine_steps}
     if changes.get("stages", "two_stage") != "two_stage":
         changes |= {"discriminator_sees_coarse": False, "refine_sees_pose": False}
         changes["refine_output"] = "difference"
     if name == "one_stage":
-        coarse += refine
-    workdir = pathlib.Path(config.workdir) / f"{name}_seed{seed}"
+        steps["coarse_steps"] += config.refine_steps
+    for stage, count in steps.items():
+        changes[stage] = max(1, round(count * config.steps_scale)) if count else 0
     return dataclasses.replace(
         config,
         mode="train",
-        workdir=str(workdir),
+        workdir=str(pathlib.Path(config.workdir) / f"{name}_seed{seed}"),
         seed=seed,
-        coarse_steps=_scaled(coarse, config.steps_scale),
-        refine_steps=_scaled(refine, config.steps_scale),
         steps_scale=1.0,
         **changes,
     )
-
-
-def _scaled(steps: int, scale: float) -> int:
-    return max(1, round(steps * scale)) if steps else 0
 
 
 def _runs(config: Config) -> list[tuple[str, int]]:
@@ -172,107 +163,90 @@ def _begun_as(config: Config, stored: dict[str, Any]) -> Config:
     return dataclasses.replace(config, coarse_from=stored.get("coarse_from", ""))
 
 
-class _Table:
-    """The table in the workdir: what is finished, kept on disk as it grows."""
-
-    def __init__(self, config: Config, dataset: pair_reader.PairDataset):
-        self._config = config
-        self._dataset = dataset
-        self._folder = pathlib.Path(config.workdir)
-        self._content = self._opened()
-
-    def write(self) -> None:
-        """Writes what is there, which binds the folder to the settings and the data."""
-        output.write(self._folder, self._content)
-
-    def _opened(self) -> dict[str, Any]:
-        """The content of table.json, new or of an earlier call; raises ValueError if
-        that is of another data set or of other settings."""
-        new = {"config": self._config.to_json(), "data": self._dataset.metadata}
-        old = self._on_disk()
-        if not old:
-            return {**new, "rows": {}}
-        if old["data"] != new["data"]:
-            raise ValueError(
-                f"--workdir={self._folder} holds the table of another data set, "
-                f"{old['config']['data_dir']}, not of --data_dir="
-                f"{self._config.data_dir}; choose another workdir."
-            )
-        old["config"] = restore.with_current_names(old["config"])
-        changed = differences(
-            old["config"], dataclasses.replace(self._config, seed=old["config"]["seed"])
+def _opened(config: Config, dataset: pair_reader.PairDataset) -> dict[str, Any]:
+    """The content of table.json, new or of an earlier call, which must be of the same
+    data set and settings."""
+    new = {"config": config.to_json(), "data": dataset.metadata}
+    old = _on_disk(config)
+    if not old:
+        return {**new, "rows": {}}
+    if old["data"] != new["data"]:
+        raise ValueError(
+            f"--workdir={config.workdir} holds the table of another data set, "
+            f"{old['config']['data_dir']}, not of --data_dir={config.data_dir}; choose "
+            "another workdir."
         )
-        for name in ("refine_steps", "steps_scale", "max_test_pairs"):
-            was, now = old["config"][name], getattr(self._config, name)
-            if was != now and not any(f"--{name}:" in line for line in changed):
-                changed.append(f"--{name}: {was} in the table, {now} now")
-        if changed:
-            raise ValueError(
-                f"--workdir={self._folder} holds a table with other settings:\n  "
-                + "\n  ".join(changed)
-                + "\nUse its values to resume it, or another workdir."
-            )
-        return {**old, **new}
-
-    def _on_disk(self) -> dict[str, Any]:
-        path = self._folder / "table.json"
-        return json.loads(path.read_text()) if path.is_file() else {}
-
-    def finish(self, name: str, seed: int) -> int | None:
-        """Trains and scores one row, or as much of it as is missing."""
-        config = row_config(self._config, name, seed)
-        if str(seed) in self._content["rows"].get(name, {}).get("seeds", {}):
-            print(f"{config.workdir} is finished.")
-            return None
-        config = self._sharing_stage_one(config, name, seed)
-        first = _steps_taken(config)
-        if config.coarse_from:
-            first = max(first, config.coarse_steps)
-        begin = time.monotonic()
-        stopped_by = train.train(config)
-        if stopped_by is not None:
-            return stopped_by
-        seconds = time.monotonic() - begin
-        inception = self._config.inception
-        report = evaluate.score_run(
-            dataclasses.replace(config, mode="evaluate", inception=inception)
+    old["config"] = restore.with_current_names(old["config"])
+    changed = differences(
+        old["config"], dataclasses.replace(config, seed=old["config"]["seed"])
+    )
+    for name in ("refine_steps", "steps_scale", "max_test_pairs"):
+        was, now = old["config"][name], getattr(config, name)
+        if was != now and not any(f"--{name}:" in line for line in changed):
+            changed.append(f"--{name}: {was} in the table, {now} now")
+    if changed:
+        raise ValueError(
+            f"--workdir={config.workdir} holds a table with other settings:\n  "
+            + "\n  ".join(changed)
+            + "\nUse its values to resume it, or another workdir."
         )
-        row = ROWS[name]
-        run = {
-            "run": pathlib.Path(config.workdir).name,
-            "step": report["step"],
-            "begun_at_step": first,
-            "training_seconds": round(seconds, 1),
-            "metrics": report["metrics"][row.image],
-        }
-        # Another process may have added runs since.
-        rows = self._on_disk().get("rows", {})
-        empty = {"title": row.title, "image": row.image, "seeds": {}}
-        rows.setdefault(name, empty)["seeds"][str(seed)] = run
-        self._content |= {
-            "rows": {n: rows[n] for n in ROWS if n in rows},
-            "pairs": report["pairs"],
-            "copy of source": report["metrics"][evaluate.COPY],
-            "definitions": report["definitions"],
-        }
-        self.write()
+    return {**old, **new}
+
+
+def _on_disk(config: Config) -> dict[str, Any]:
+    path = pathlib.Path(config.workdir, "table.json")
+    return json.loads(path.read_text()) if path.is_file() else {}
+
+
+def _finish(table: Config, content: dict[str, Any], name: str, seed: int) -> int | None:
+    """Trains and scores one row, or as much of it as is missing, and adds it to the
+    content of the table."""
+    config = row_config(table, name, seed)
+    if str(seed) in content["rows"].get(name, {}).get("seeds", {}):
+        print(f"{config.workdir} is finished.")
         return None
+    config = _sharing_stage_one(config, name, row_config(table, "pose_mask_loss", seed))
+    first = _steps_taken(config)
+    if config.coarse_from:
+        first = max(first, config.coarse_steps)
+    begin = time.monotonic()
+    stopped_by = train.train(config)
+    if stopped_by is not None:
+        return stopped_by
+    seconds = time.monotonic() - begin
+    report = evaluate.score_run(
+        dataclasses.replace(config, mode="evaluate", inception=table.inception)
+    )
+    row = ROWS[name]
+    run = {
+        "run": pathlib.Path(config.workdir).name,
+        "step": report["step"],
+        "begun_at_step": first,
+        "training_seconds": round(seconds, 1),
+        "metrics": report["metrics"][row.image],
+    }
+    # Another process may have added runs since.
+    rows = _on_disk(table).get("rows", {})
+    empty = {"title": row.title, "image": row.image, "seeds": {}}
+    rows.setdefault(name, empty)["seeds"][str(seed)] = run
+    content |= {
+        "rows": {n: rows[n] for n in ROWS if n in rows},
+        "pairs": report["pairs"],
+        "copy of source": report["metrics"][evaluate.COPY],
+        "definitions": report["definitions"],
+    }
+    output.write(pathlib.Path(table.workdir), content)
+    return None
 
-    def _sharing_stage_one(self, config: Config, name: str, seed: int) -> Config:
-        """A new full model begins with the G1 of the row G1-poseMaskLoss, if it is
-        done: its own stage I would compute the same again."""
-        if stored := newest(config):
-            return _begun_as(config, stored[1])
-        twin = row_config(self._config, "pose_mask_loss", seed)
-        if name != "full" or _steps_taken(twin) < config.coarse_steps:
-            return config
-        return dataclasses.replace(config, coarse_from=twin.workdir)
 
-    def show(self) -> None:
-        """Draws the figure and prints the table."""
-        rows = self._content["rows"].values()
-        output.draw_figure(self._folder, self._config, self._dataset, rows)
-        output.show(self._folder, self._content)
+def _sharing_stage_one(config: Config, name: str, twin: Config) -> Config:
+    """A new full model begins with the G1 of the row G1-poseMaskLoss, if it is done:
+    its own stage I would compute the same again."""
+    if stored := newest(config):
+        return _begun_as(config, stored[1])
+    if name != "full" or _steps_taken(twin) < config.coarse_steps:
+        return config
+    return dataclasses.replace(config, coarse_from=twin.workdir)
 
 
 def _steps_taken(config: Config) -> int:

@@ -11,8 +11,7 @@ VERSION = 1
 
 
 class Rater(NamedTuple):
-    """What one person answered: id, answer, shown_ms, answer_ms and interrupted of each
-    trial, in the order of the study."""
+    """What one person answered: the trials in the order of the study."""
 
     name: str
     path: pathlib.Path
@@ -20,11 +19,7 @@ class Rater(NamedTuple):
 
 
 def read_key(output: pathlib.Path) -> dict[str, Any]:
-    """Reads what the images of the study in a folder are.
-
-    Raises:
-        ValueError: no study is there, or one of another version.
-    """
+    """Reads what the images of the study in a folder are."""
     path = output / KEY
     if not path.is_file():
         raise ValueError(
@@ -38,15 +33,8 @@ def read_key(output: pathlib.Path) -> dict[str, Any]:
 
 
 def read(answers: str, key: dict[str, Any]) -> list[Rater]:
-    """Reads and checks the answers to a study, one rater for each file.
-
-    Args:
-        answers: files, folders and patterns, with commas between.
-        key: of the study.
-
-    Raises:
-        ValueError: no file, or files that cannot be used; names all of these.
-    """
+    """Reads and checks the answers to a study, one rater for each of the files that
+    --answers names. The message on files that cannot be used names all of them."""
     raters: dict[str, Rater] = {}
     paths, problems = _paths(answers), []
     for path in paths:

@@ -12,16 +12,20 @@ import base64
 import hashlib
 import io
 import pathlib
-from typing import Any
+from collections.abc import Callable, Hashable
+from typing import Any, NamedTuple
 
 import jinja2
 import numpy as np
 from PIL import Image
 
-from experiments import results
+from experiments import pictures, results
 from experiments.config import Config
-from experiments.user_study import answers, images, scores
+from experiments.evaluate import evaluate, image_folder
+from experiments.user_study import answers, scores
+from experiments.user_study.answers import GENERATED, REAL
 from pg2_jax import files
+from pg2_jax.inference import pose_transfer
 
 _TEMPLATES = jinja2.Environment(
     loader=jinja2.FileSystemLoader(pathlib.Path(__file__).with_name("page")),
@@ -29,25 +33,21 @@ _TEMPLATES = jinja2.Environment(
 )
 
 
-def user_study(config: Config) -> None:
-    """Makes the study in --output, or scores the --answers to it.
+class Shown(NamedTuple):
+    """One image of a study, uint8 [H, W, 3], REAL or GENERATED, with the names of its
+    test pair: source and target in a data set, the two files in folders."""
 
-    Raises:
-        ValueError: see `make` and `scores.score`.
-    """
+    image: np.ndarray
+    kind: str
+    pair: tuple[str, str]
+
+
+def user_study(config: Config) -> None:
+    """Writes page/index.html, for the people asked, and key.json into --output; or
+    scores the --answers to the study there."""
     if config.answers:
         scores.score(config)
-    else:
-        make(config)
-
-
-def make(config: Config) -> None:
-    """Writes page/index.html, for the people asked, and key.json into --output.
-
-    Raises:
-        ValueError: --output is in use; too few or unreadable images, images of
-            different sizes, or two that are equal.
-    """
+        return
     output = pathlib.Path(config.output)
     if output.exists() and not output.is_dir():
         raise ValueError(f"--output={output} is not a folder.")
@@ -56,13 +56,13 @@ def make(config: Config) -> None:
             f"--output={output} is not empty; a study that may have answers is not "
             "overwritten. Choose another folder."
         )
-    choose = images.from_folders if config.generated_dir else images.from_run
+    choose = from_folders if config.generated_dir else from_run
     shown, origin = choose(config)
     trials = arranged(shown, config.seed)
-    page, study = render(trials, config)
+    page, settings = render(trials, config)
     height, width = shown[0].image.shape[:2]
     key = {
-        **_settings(study, config),
+        **settings,
         "seed": config.seed,
         "image_size": f"{height}x{width}",
         "trials": [
@@ -81,14 +81,95 @@ def make(config: Config) -> None:
     print(f"and {output / answers.KEY}, which they must not see.")
 
 
-def arranged(shown: list[images.Shown], seed: int) -> dict[str, images.Shown]:
-    """Images in a random order that says nothing about them, by the names under which
-    the page knows them: beside the seed, both depend on their pixels alone.
+def from_run(config: Config) -> tuple[list[Shown], dict[str, Any]]:
+    """Photos of a data set's test pairs, what a checkpoint generates for others, and
+    where both come from."""
+    generators, dataset, config = evaluate.open_run(config)
+    names = [
+        pair
+        for test in dataset.test_batches(batch_size=64, limit=config.max_test_pairs)
+        for pair in test.names
+    ]
+    where = f"--data_dir={config.data_dir}"
+    real, generated = _choose(len(names), lambda row: names[row][1], config, where)
+    photos = pictures.pairs_at(dataset, real)["target_image"]
+    pairs = pictures.pairs_at(dataset, generated)
+    images = pose_transfer.PoseTransfer(generators).batch(
+        pairs["source_image"],
+        pairs["target_keypoints"],
+        batch_size=min(config.batch_size, len(generated)),
+    )
+    shown = [Shown(x, REAL, names[i]) for x, i in zip(photos, real, strict=True)]
+    of_model = zip(images.image, generated, strict=True)
+    shown += [Shown(x, GENERATED, names[i]) for x, i in of_model]
+    origin = {
+        "workdir": config.workdir,
+        "step": generators.step,
+        "weights": config.weights if generators.config.get("ema_decay") else "raw",
+        "data_dir": config.data_dir,
+        "data": dataset.metadata,
+        "config": generators.config,
+    }
+    return shown, origin
 
-    Raises:
-        ValueError: two images are equal; names both.
-    """
-    trials: dict[str, images.Shown] = {}
+
+def from_folders(config: Config) -> tuple[list[Shown], dict[str, Any]]:
+    """Images of --target_dir, those that --generated_dir has for others, and where
+    both come from."""
+    remarks: list[str] = []
+    pairs = image_folder.pairs(config, remarks)
+    for line in remarks:
+        print(f"Note: {line}")
+
+    def pixels(row: int) -> Hashable:
+        # One photo may be the target of several pairs, under several names.
+        target = image_folder.read("target_dir", pairs[row].target)
+        return target.shape, target.tobytes()
+
+    where = f"--target_dir={config.target_dir}"
+    real, generated = _choose(len(pairs), pixels, config, where)
+    shown = []
+    for kind, rows in ((REAL, real), (GENERATED, generated)):
+        for names in (pairs[row] for row in rows):
+            folder = "target" if kind == REAL else "generated"
+            image = image_folder.read(f"{folder}_dir", getattr(names, folder))
+            shown.append(Shown(image, kind, (names.generated.name, names.target.name)))
+    for one in shown:
+        if one.image.shape != shown[0].image.shape:
+            size, wanted = one.image.shape[:2], shown[0].image.shape[:2]
+            raise ValueError(
+                f"the {one.kind} image of {' and '.join(one.pair)} is "
+                f"{size[0]}x{size[1]}, the first of --target_dir={config.target_dir} "
+                f"{wanted[0]}x{wanted[1]} (height x width); sizes would tell real from "
+                "generated."
+            )
+    origin = {"generated_dir": config.generated_dir, "target_dir": config.target_dir}
+    return shown, origin
+
+
+def _choose(
+    count: int, target_of: Callable[[int], Hashable], config: Config, where: str
+) -> tuple[list[int], list[int]]:
+    """Two lists of --study_images pairs in ascending order, no two pairs of one target,
+    so that nobody sees a person in a pose twice."""
+    wanted = 2 * config.study_images
+    row_of: dict[Hashable, int] = {}
+    for row in np.random.default_rng(config.seed).permutation(count):
+        row_of.setdefault(target_of(int(row)), int(row))
+        if len(row_of) == wanted:
+            rows = list(row_of.values())
+            return sorted(rows[: wanted // 2]), sorted(rows[wanted // 2 :])
+    raise ValueError(
+        f"{where} holds {count} pairs of {len(row_of)} different targets; "
+        f"--study_images={config.study_images} real and as many generated images need "
+        f"{wanted}."
+    )
+
+
+def arranged(shown: list[Shown], seed: int) -> dict[str, Shown]:
+    """Images in a random order that says nothing about them, by the names under which
+    the page knows them: beside the seed, both depend on their pixels alone."""
+    trials: dict[str, Shown] = {}
     for one in shown:
         name = _digest(seed.to_bytes(4, "big") + one.image.tobytes())
         if name in trials:
@@ -104,24 +185,18 @@ def arranged(shown: list[images.Shown], seed: int) -> dict[str, images.Shown]:
     return dict(sorted(trials.items()))
 
 
-def render(trials: dict[str, images.Shown], config: Config) -> tuple[str, str]:
-    """The page and the name of the study; neither depends on what is real."""
+def render(trials: dict[str, Shown], config: Config) -> tuple[str, dict[str, Any]]:
+    """The page, and what the key says too; neither depends on what is real."""
     plan = list(trials), config.study_practice, config.study_seconds
-    study = _digest(repr(plan).encode())
-    content = _settings(study, config) | {
-        "trials": [{"id": n, "png": _encoded(one.image)} for n, one in trials.items()]
-    }
-    return _TEMPLATES.get_template("index.html").render(study=content), study
-
-
-def _settings(study: str, config: Config) -> dict[str, Any]:
-    """What page and key both say."""
-    return {
-        "study": study,
+    settings = {
+        "study": _digest(repr(plan).encode()),
         "version": answers.VERSION,
         "practice": config.study_practice,
         "seconds": config.study_seconds,
     }
+    shown = [{"id": n, "png": _encoded(one.image)} for n, one in trials.items()]
+    page = _TEMPLATES.get_template("index.html")
+    return page.render(study={**settings, "trials": shown}), settings
 
 
 def _digest(content: bytes) -> str:

@@ -41,17 +41,12 @@ def score(config: Config) -> dict[str, Any]:
     returns its content.
 
     Practice images do not count, nor trials during which the page was out of sight.
-
-    Raises:
-        ValueError: no study, no answers, or answers that cannot be used; names every
-            such file and why.
     """
     output = pathlib.Path(config.output)
     key = answers.read_key(output)
     raters = answers.read(config.answers, key)
-    kinds = {trial["id"]: trial["kind"] for trial in key["trials"]}
     counts = {
-        name: np.array([_count(rater, key, kinds, kind) for rater in raters])
+        name: np.array([_count(rater, key, kind) for rater in raters])
         for name, kind in _KINDS.items()
     }
     content = {
@@ -76,14 +71,13 @@ def score(config: Config) -> dict[str, Any]:
     return content
 
 
-def _count(
-    rater: Rater, key: dict[str, Any], kinds: dict[str, str], kind: str
-) -> tuple[int, int]:
+def _count(rater: Rater, key: dict[str, Any], kind: str) -> tuple[int, int]:
     """How many images of a kind one rater took for the other, and of how many."""
+    shown = list(zip(key["trials"], rater.trials, strict=True))[key["practice"] :]
     answers = [
         trial["answer"]
-        for trial in rater.trials[key["practice"] :]
-        if kinds[trial["id"]] == kind and not trial["interrupted"]
+        for image, trial in shown
+        if image["kind"] == kind and not trial["interrupted"]
     ]
     if not answers:
         raise ValueError(
@@ -96,17 +90,9 @@ def _count(
 def _record(counts: np.ndarray) -> dict[str, Any]:
     """The rate over all raters; counts are [raters, 2], confused and shown."""
     confused, shown = (int(count) for count in counts.sum(axis=0))
-    return {
-        "rate": confused / shown,
-        "confused": confused,
-        "shown": shown,
-        "interval_95": _interval(counts),
-    }
-
-
-def _interval(counts: np.ndarray) -> list[float] | None:
+    record = {"rate": confused / shown, "confused": confused, "shown": shown}
     if len(counts) < 2:
-        return None
+        return {**record, "interval_95": None}
     resampled = scipy.stats.bootstrap(
         tuple(counts.T),
         lambda confused, shown, axis: confused.sum(axis) / shown.sum(axis),
@@ -116,7 +102,8 @@ def _interval(counts: np.ndarray) -> list[float] | None:
         n_resamples=_RESAMPLES,
         rng=np.random.default_rng(_SEED),
     )
-    return [float(limit) for limit in resampled.confidence_interval]
+    limits = [float(limit) for limit in resampled.confidence_interval]
+    return {**record, "interval_95": limits}
 
 
 def _timing(raters: list[Rater], key: dict[str, Any]) -> dict[str, Any]:
@@ -141,11 +128,10 @@ def _show(content: dict[str, Any]) -> None:
     title = f"User study {content['study']}, {content['raters']} raters"
     table = rich.table.Table(title=title, title_justify="left")
     table.add_column("images", no_wrap=True)
+    cells = []
     for name in DEFINITIONS:
         table.add_column(name, justify="right", no_wrap=True)
         table.add_column("95 %", justify="right", no_wrap=True)
-    cells = []
-    for name in DEFINITIONS:
         limits = content[name]["interval_95"]
         cells.append(f"{100 * content[name]['rate']:.1f} %")
         cells.append(" to ".join(f"{100 * x:.1f}" for x in limits) if limits else "-")

@@ -16,7 +16,8 @@ def numbers():
     config = Config(mode="evaluate", workdir="w", data_dir="d")
     numbers = accumulators.Numbers(config)
     batch = protocol.Batch(names, {"generated": images}, images, None, scores)
-    accumulators.take([batch, batch], [numbers], total=4, progress=False)
+    for one in accumulators.with_bar([batch, batch], total=4, shown=False):
+        numbers.add(one)
     return numbers
 
 

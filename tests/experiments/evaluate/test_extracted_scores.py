@@ -69,7 +69,7 @@ def test_pckh_is_the_share_of_all_joints():
     drawn[0, 0, 0] += 6  # A miss: 2 of 3 joints.
     drawn[3] = 0  # Nobody found: 0 of 3.
     images = np.zeros((4, 8, 8, 3), np.uint8)
-    by = extracted_scores.by_annotations(list(drawn), "drawn.csv")
+    by = extracted_scores.by_annotations(drawn, "drawn.csv")
     pairs = collected([by], {"generated": images}, images, target)
     np.testing.assert_allclose(
         pairs.scores()["generated"]["pckh"], [2 / 3, 1, np.nan, 0]
@@ -131,14 +131,14 @@ def test_every_record_says_how_its_number_came_about():
         ),
         (
             {"generated_dir": "g", "target_dir": "t", "generated_annotations": "a.csv"},
-            "--generated_annotations needs --annotations",
+            "--generated_annotations=a.csv needs --annotations",
         ),
         (
             {
                 **{"generated_dir": "g", "target_dir": "t", "annotations": "t.csv"},
                 **{"generated_annotations": "a.csv", "estimator": "mediapipe"},
             },
-            "two sources of the same keypoints",
+            "--estimator=mediapipe has no meaning with --generated_annotations",
         ),
         (
             {
@@ -147,7 +147,6 @@ def test_every_record_says_how_its_number_came_about():
             },
             "--fid_reference=train means the photos of --data_dir",
         ),
-        ({"mode": "train", "lpips": "a.pth"}, "--lpips=a.pth is for --mode=evaluate"),
     ],
 )
 def test_flags_that_do_not_fit(changes, message):

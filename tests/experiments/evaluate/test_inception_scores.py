@@ -52,7 +52,7 @@ def make_pairs(count=24, seed=0):
 
 def collected(weights, generated, target, keypoints=None, size=10, references=None):
     """The pairs in batches of one size, the last padded."""
-    sets = inception_scores.SetScores(weights, references)
+    sets = inception_scores.SetScores(weights, references or {})
     for first in range(0, len(target), size):
         rows = np.minimum(np.arange(first, first + size), len(target) - 1)
         given = None if keypoints is None else keypoints[rows]
@@ -79,7 +79,7 @@ def test_every_number_is_that_of_its_arithmetic(both):
     )
     references = dict.fromkeys([inception.TF_2015, inception.TORCHVISION], reference)
     sets = collected(both, generated, target, keypoints, references=references)
-    assert sets.not_computed(FACTS) == {}
+    assert sets.not_computed() == {}
     found = records_of(sets)
     assert list(found) == list(inception_scores.METRICS)
     bodies = pixel.body_on_black(generated, pose.body_mask(keypoints, 32, 16))
@@ -123,19 +123,17 @@ def test_a_record_names_weights_and_rules(both):
 
 def test_what_is_missing_is_said(both):
     generated, target, keypoints = make_pairs(9)
-    nothing = collected([], generated, target).not_computed(FACTS)
+    nothing = collected([], generated, target).not_computed()
     assert set(nothing) == set(inception_scores.METRICS)
     assert "--inception with the path of pytorch-fid's" in nothing["fid_tf"]
-    few = collected(both[:1], generated, target).not_computed(FACTS)
+    few = collected(both[:1], generated, target).not_computed()
     assert "at least 10 images, got 9" in few["inception_score"]
     assert few["masked_inception_score"] == "needs the keypoints of the target images"
     assert "inception_v3_google" in few["fid_torchvision"]
     assert "fid_tf" not in few
     assert "--fid_reference=train" in few["fid_tf_reference"]
     one = collected(both, generated[:1], target[:1], keypoints[:1])
-    assert (
-        "at least 2 images on either side, got 1" in one.not_computed(FACTS)["fid_tf"]
-    )
+    assert "at least 2 images on either side, got 1" in one.not_computed()["fid_tf"]
     assert records_of(one) == {}
 
 
@@ -153,7 +151,7 @@ def test_black_bodies_score_1(both):
 
 def test_the_table_shows_them(both, capsys):
     sets = collected(both, *make_pairs())
-    table.show("title", {"generated": records_of(sets)}, sets.not_computed(FACTS))
+    table.show("title", {"generated": records_of(sets)}, sets.not_computed())
     shown = " ".join(capsys.readouterr().out.split())
     assert "inception_score ↑" in shown
     assert "fid_tf ↓" in shown

@@ -8,10 +8,14 @@ from experiments.report import breakdown
 def test_bins_of_the_pose_difference():
     differences = np.array([0.0, 0.05, 0.5, 1.0, np.nan, 0.95])
     scores = np.array([1.0, 3.0, 5.0, 7.0, 100.0, 9.0])
-    bins = breakdown.by_pose_difference(scores, differences)
-    assert [(b.pairs, b.mean) for b in bins] == [(2, 2.0), (1, 5.0), (2, 8.0)]
-    np.testing.assert_allclose([b.low for b in bins], [0.0, 0.5, 0.9])
-    assert bins[1].interval is None and bins[0].interval == [1.0, 3.0]
+    curve = breakdown.by_pose_difference("a run", "run-0", scores, differences)
+    assert list(zip(curve.counts, curve.y, strict=True)) == [(2, 2), (1, 5), (2, 8)]
+    # The middles of bins from 0, 0.5 and 0.9 on.
+    np.testing.assert_allclose(curve.x, [0.05, 0.55, 0.95])
+    np.testing.assert_array_equal(curve.low, [1, np.nan, 7])
+    np.testing.assert_array_equal(curve.high, [3, np.nan, 9])
+    nothing = breakdown.by_pose_difference("a run", "run-0", scores * np.nan, scores)
+    assert len(nothing.x) == 0
 
 
 def test_people_from_the_worst_to_the_best():

@@ -12,7 +12,7 @@ from PIL import Image
 
 from experiments.config import Config
 from experiments.evaluate import evaluate, pairs_csv
-from experiments.report import data_pairs, evaluated_run, generated_images, report
+from experiments.report import data_pairs, evaluated_run, report
 from experiments.train import history
 from pg2_jax.input_pipeline import pair_reader
 from tests.conftest import console_errors
@@ -247,7 +247,7 @@ def test_dark_follows_the_system_and_the_switch(chromium, page_file):
 def test_the_report_draws_what_evaluate_drew(folder, pair_dataset):
     (run,) = evaluated_run.read_all(str(folder / "first"))
     data = data_pairs.read(pair_reader.PairDataset(pair_dataset), run.keys[:3])
-    drawn = generated_images.of_run(run, data.photos)
+    drawn = data_pairs.of_run(run, data.photos)
     assert [*drawn] == run.keys[:3]
     for key, images in drawn.items():
         for kind, image in images.items():

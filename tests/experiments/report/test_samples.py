@@ -2,25 +2,26 @@
 
 import numpy as np
 
+from experiments import pictures
 from experiments.report import samples
 
 
 def test_best_median_and_worst_do_not_overlap():
     values = np.array([0.5, np.nan, 0.9, 0.1, 0.7, 0.3, np.inf, 0.2])
     expected = {"best": [2, 4], "median": [0, 5], "worst": [3, 7]}
-    assert samples.groups(values, higher_is_better=True) == expected
-    lower = samples.groups(values, higher_is_better=False)
+    assert samples.best_and_worst(values, higher_is_better=True) == expected
+    lower = samples.best_and_worst(values, higher_is_better=False)
     assert lower == {"best": [3, 7], "median": [5, 0], "worst": [2, 4]}
 
 
 def test_at_most_twenty_pairs_are_the_best():
-    groups = samples.groups(np.arange(1000.0), higher_is_better=True)
+    groups = samples.best_and_worst(np.arange(1000.0), higher_is_better=True)
     assert groups["best"] == list(range(999, 979, -1))
     assert groups["median"] == list(range(509, 489, -1))
     assert groups["worst"] == list(range(20))
 
 
 def test_a_spread_has_both_ends():
-    assert samples.spread(10, 4) == [0, 3, 6, 9]
-    assert samples.spread(3, 9) == [0, 1, 2]
-    assert samples.spread(9, 0) == []
+    assert sorted(pictures.spread_rows(10, 4)) == [0, 3, 6, 9]
+    assert sorted(pictures.spread_rows(3, 9)) == [0, 1, 2]
+    assert sorted(pictures.spread_rows(9, 0)) == []

@@ -304,7 +304,8 @@ def test_rows_of_the_released_form_drop_what_needs_stage_two():
 def test_one_seed_has_no_spread():
     names = output._NAMES
     row = {"seeds": {"3": {"metrics": {name: {"mean": 0.5} for name in names}}}}
-    assert output._scores(row, names) == ["0.500", "0.500", "0.5", "0.5"]
+    cells = [output.cell(row, name) for name in names]
+    assert cells == ["0.500", "0.500", "0.5", "0.5"]
 
 
 def test_inception_adds_the_papers_columns(pair_dataset, tmp_path, monkeypatch):

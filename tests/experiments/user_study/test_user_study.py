@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from experiments.config import Config
-from experiments.user_study import images, make
+from experiments.user_study import make
 from pg2_jax.inference import pose_transfer
 from pg2_jax.input_pipeline import pair_reader
 from tests.experiments import tiny_run, untrained_run
@@ -89,7 +89,7 @@ def test_files_of_both_kinds_are_alike_in_all_but_the_pixels(folders):
 
 def test_the_page_is_the_same_whatever_is_real(folders):
     config = make_config(folders)
-    shown, _ = images.from_folders(config)
+    shown, _ = make.from_folders(config)
     other = {"real": "generated", "generated": "real"}
     swapped = [x._replace(kind=other[x.kind], pair=("a", "b")) for x in shown]
     page = make.render(make.arranged(shown, 0), config)
@@ -105,7 +105,7 @@ def test_the_seed_decides(folders):
         make.user_study(config)
         pages.append((folders / name / "page" / "index.html").read_bytes())
     assert pages[0] == pages[1] != pages[2]
-    shown, _ = images.from_folders(make_config(folders))
+    shown, _ = make.from_folders(make_config(folders))
     orders = [
         [one.pair for one in make.arranged(shown, seed).values()] for seed in range(3)
     ]
@@ -116,7 +116,7 @@ def test_one_photo_under_two_names_is_one_target(folders):
     """As in the output of pose-transfer projects, one file for each pair."""
     shutil.copy(folders / "target/person1.jpg", folders / "target/person0.jpg")
     for seed in range(5):
-        shown, _ = images.from_folders(make_config(folders, seed=seed))
+        shown, _ = make.from_folders(make_config(folders, seed=seed))
         names = {one.pair[1] for one in shown}
         assert len(names) == 6
         assert not {"person0.jpg", "person1.jpg"} <= names
@@ -165,7 +165,7 @@ def test_images_that_would_be_told_apart_are_refused(folders):
     Image.new("RGB", (16, 40)).save(folders / "generated" / "person3.png")
     with pytest.raises(ValueError, match=r"generated image of person3.png and .*40x16"):
         for seed in range(9):  # One of them shows it.
-            images.from_folders(make_config(folders, seed=seed))
+            make.from_folders(make_config(folders, seed=seed))
     for i in range(7):
         Image.new("RGB", (16, 32)).save(folders / "generated" / f"person{i}.png")
     with pytest.raises(ValueError, match="are equal in every pixel; nobody must see"):

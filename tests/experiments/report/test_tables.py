@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from experiments.evaluate import pairs_csv, statistics
-from experiments.report import comparison
+from experiments.report import tables
 from experiments.report.evaluated_run import Run
 
 
@@ -30,7 +30,7 @@ def test_differences_are_those_of_the_same_pairs():
     names = [("a.jpg", "b.jpg"), ("b.jpg", "a.jpg"), ("c.jpg", "d.jpg")]
     mine = a_run(names, ssim_pg2=[0.5, 0.6, 0.9], l1=[3.0, np.nan, 5.0])
     its = a_run(names[::-1], ssim_pg2=[0.5, 0.5, 0.5], l1=[7.0, 1.0, 4.0])
-    found = comparison.differences(mine, "refined", its, "refined")
+    found = tables.compare(mine, "refined", its, "refined")
     # Minus 0.5, 0.5, 0.5: 0, 0.1, 0.4; a tie is not better.
     ssim = found["ssim_pg2"]
     np.testing.assert_allclose(ssim.mean, 0.5 / 3)
@@ -50,5 +50,5 @@ def test_a_verdict_takes_an_interval_without_zero(shift, verdict):
     noise = np.tile([-0.05, 0.05], 20)
     mine = a_run(names, ssim_pg2=0.5 + shift + noise)
     its = a_run(names, ssim_pg2=np.full(40, 0.5))
-    found = comparison.differences(mine, "refined", its, "refined")
+    found = tables.compare(mine, "refined", its, "refined")
     assert found["ssim_pg2"].verdict == verdict

@@ -32,7 +32,13 @@ from data_prep.build_options import Options, check_used, image_size
 from data_prep.pairs import field_protocol, pair_choice
 from data_prep.pairs.pair_list import PairList
 from data_prep.records import output_folder, summary, write_dataset
-from data_prep.sources import deepfashion_photos, pg2_records, readers, split
+from data_prep.sources import (
+    deepfashion_photos,
+    pg2_records,
+    photo_list,
+    readers,
+    split,
+)
 from pg2_jax import files
 from pg2_jax.architecture import Architecture
 
@@ -150,13 +156,19 @@ def _source(options: Options) -> pathlib.Path:
         from data_prep.estimation import estimation
 
         estimating = estimation.Options(
-            output=output,
+            output=str(output),
             estimator=options.estimator,
             model=options.model,
-            skip=options.on_error == "skip",
+            on_error=options.on_error,
             workers=options.workers,
         )
-        print(estimation.annotate_people(folder, estimating))
+        listing = photo_list.checked(folder, split.photos_of_people(folder))
+        try:
+            print(estimation.estimate(listing, estimating))
+        except ValueError as error:
+            raise ValueError(
+                f"there is no {output}, and estimating it failed: {error}"
+            ) from error
     return folder
 
 
@@ -207,8 +219,6 @@ def build_and_tell(options: Options) -> str:
 
 def _hint(options: Options) -> str:
     """Where a folder's estimation says why photos have no keypoints."""
-    from data_prep.sources import photo_list
-
     people = pathlib.Path(options.source_dir or options.photos)
     csv = people / split.FOLDER_ANNOTATIONS
     report = csv.with_name(f"{csv.stem}{photo_list.REPORT}")

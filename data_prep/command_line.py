@@ -28,18 +28,10 @@ def run(
 ) -> int:
     """Runs a program, so that what goes wrong for its user ends in one message.
 
-    SIGTERM unwinds the program as Ctrl-C does, so that temporary files are removed.
-
-    Args:
-        words: of the command line, without the program.
-        options: the dataclass whose fields are its flags.
-        program: gets the options and the arguments; returns what to print.
-        about: for --help, before the flags.
-        interrupted: what to say after Ctrl-C.
-        arguments: whether the program takes words that are no flags.
-
-    Returns:
-        The exit code: 0, 1 after a mistake of the user or an OSError, 130 after Ctrl-C.
+    The program gets an instance of the dataclass `options`, whose fields are its flags,
+    and, if it takes `arguments`, the words that are no flags; it returns what to print.
+    SIGTERM unwinds it as Ctrl-C does, so that temporary files are removed. Returns the
+    exit code: 0, 1 after a mistake of the user or an OSError, 130 after Ctrl-C.
     """
     signal.signal(signal.SIGTERM, _stop)
     try:
@@ -78,13 +70,8 @@ def show(text: str) -> int:
 
 
 def check_output(flag: str, output: pathlib.Path, *, overwrite: bool) -> None:
-    """Refuses a place where a file's content would be lost, or cannot be written.
-
-    Args:
-        flag: what named it, for the message.
-        output: the file or folder to write; an empty folder may be replaced by one.
-        overwrite: whether a file may be replaced.
-    """
+    """Refuses a file or folder, which `flag` named, that cannot be written or whose
+    content would be lost; an empty folder may be replaced."""
     if not output.absolute().parent.is_dir():
         raise ValueError(f"{flag}={output}: there is no folder {output.parent}")
     if output.is_dir():

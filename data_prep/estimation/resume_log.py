@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import sys
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -30,21 +31,14 @@ class EstimationLog:
     A kill in the middle of a line costs that photo only. Lines of other settings are
     not used, and a second process on the same file is refused.
 
-    Attributes:
-        records: photo name -> its record.
-        discarded: photos of other settings that the file had, and has no more.
+    `records` has them by photo name.
     """
 
     def __init__(self, path: pathlib.Path, settings: dict[str, Any]) -> None:
         """Opens the file, and reads it if it was begun with the same settings: what the
-        result depends on, in JSON's types.
-
-        Raises:
-            ValueError: another process is writing it. OSError: it cannot be written.
-        """
+        result depends on, in JSON's types."""
         self._path = path
         self.records: dict[str, Record] = {}
-        self.discarded = 0
         self._file = open(path, "a+", encoding="utf-8")  # noqa: SIM115 (see close)
         try:
             files.lock(self._file)
@@ -69,7 +63,12 @@ class EstimationLog:
             # A line that was cut off ends here.
             self._file.write("" if text.endswith("\n") else "\n")
         else:
-            self.discarded = len(records)
+            if records:
+                print(
+                    f"{self._path}: the results of an interrupted run with other "
+                    f"settings are discarded: {len(records):,} photos",
+                    file=sys.stderr,
+                )
             self._file.truncate(0)
             self._file.write(json.dumps(settings) + "\n")
         self._file.flush()

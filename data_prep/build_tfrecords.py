@@ -33,24 +33,17 @@ from data_prep.pairs import field_protocol, pair_choice
 from data_prep.pairs.pair_list import PairList
 from data_prep.records import output_folder, summary, write_dataset
 from data_prep.sources import (
-    deepfashion_photos,
     pg2_records,
     photo_list,
     readers,
     split,
 )
-from pg2_jax import files
 from pg2_jax.architecture import Architecture
 
 
 def build(options: Options) -> summary.Summary:
-    """Converts a data set; says what was written and what was left out.
-
-    Raises:
-        ValueError: an option, or the source: every bad row and photo (unless on_error
-            is skip).
-        OSError: a file cannot be read or written.
-    """
+    """Converts a data set; says what was written and what was left out. A ValueError
+    names every bad row and photo."""
     image_size(options)
     check_used(options)
     if not options.output_dir:
@@ -76,20 +69,7 @@ def _read_source(options: Options, stage: pathlib.Path, problems: list[str]) -> 
     size = image_size(options)
     source_dir = _synthesize(options, stage, *size) if synthetic else _source(options)
     layout = "market1501" if synthetic else options.dataset
-    request = split.Request(
-        source_dir=source_dir,
-        annotation_files=[pathlib.Path(file) for file in options.annotations],
-        split_people=not options.pairs,
-        test_fraction=options.test_fraction,
-        seed=options.seed,
-        pair_protocol=options.pair_protocol,
-        annotation_size=(
-            files.parse_size("annotation_size", options.annotation_size)
-            if options.annotation_size
-            else None
-        ),
-    )
-    splits = readers.read(layout, request, problems)
+    splits = readers.read(layout, source_dir, options, problems)
     choice = pair_choice.PairChoice(
         options.pairs,
         options.max_train_pairs,
@@ -98,7 +78,7 @@ def _read_source(options: Options, stage: pathlib.Path, problems: list[str]) -> 
         options.pair_protocol,
     )
     lists = pair_choice.list_pairs(choice, splits, layout, problems)
-    return splits, lists, _rules(options, layout, size, choice)
+    return splits, lists, write_dataset.Rules(options, layout, size, choice)
 
 
 def _read_records(
@@ -106,37 +86,18 @@ def _read_records(
 ) -> _Source:
     """Takes pairs, photos and keypoints out of the records of PG2's authors."""
     records = pg2_records.extract(_source(options), stage, problems)
-    caps = {"train": options.max_train_pairs, "test": options.max_test_pairs}
-    lists = {
-        split: PairList.of(listed[: caps[split]])
-        for split, listed in records.lists.items()
-    }
+    lists = {split: PairList.of(listed) for split, listed in records.lists.items()}
     if options.max_train_pairs and "train" in lists:
         # The mirrored pairs come first in their records.
         lists["train"] = field_protocol.sample(
-            records.lists["train"], options.max_train_pairs, options.seed
+            lists["train"], options.max_train_pairs, options.seed
         )
+    if options.max_test_pairs and "test" in lists:
+        lists["test"] = PairList.of(records.lists["test"][: options.max_test_pairs])
     choice = pair_choice.PairChoice(records.files, None, None, options.seed)
     size = image_size(options) if options.image_size else records.size
-    return records.splits, lists, _rules(options, pg2_records.LAYOUT, size, choice)
-
-
-def _rules(
-    options: Options, layout: str, size: tuple[int, int], choice: pair_choice.PairChoice
-) -> write_dataset.Rules:
-    return write_dataset.Rules(
-        name=options.dataset,
-        dataset=layout,
-        height=size[0],
-        width=size[1],
-        fit=options.fit or ("crop" if options.photos else "none"),
-        margin=options.margin,
-        seed=options.seed,
-        choice=choice,
-        read_photo=deepfashion_photos.read_photo if layout == "deepfashion" else None,
-        beam_pipeline_options=options.beam_pipeline_options,
-        beam_shared_dir=options.beam_shared_dir,
-    )
+    rules = write_dataset.Rules(options, pg2_records.LAYOUT, size, choice)
+    return records.splits, lists, rules
 
 
 def _source(options: Options) -> pathlib.Path:

@@ -23,17 +23,8 @@ def read(
     """Reads a pair list in file order, with photos as `names` spells them.
 
     It is a csv with the header `from,to`, or a text file of NTED, which has the suffix
-    .txt, no header and lines `target,source`, in which more sources may follow.
-
-    Args:
-        path: in UTF-8.
-        names: the photos that have keypoints.
-        dataset: one of `identity.DATASETS`: which spellings of a name are the same
-            photo, and how it gives the identity of the person.
-        problems: bad rows are appended here, one message each, and left out.
-
-    Raises:
-        ValueError: the file is no pair list, or is empty.
+    .txt, no header and lines `target,source`, in which more sources may follow. `names`
+    are the photos that have keypoints. Bad rows are left out, and go to `problems`.
     """
     known = PhotoNames(names, dataset)
     first_line: dict[Pair, int] = {}
@@ -55,7 +46,6 @@ def read(
 
 
 def _rows(path: str | os.PathLike[str]) -> Iterator[tuple[int, list[str]]]:
-    """Yields (line number, [source, target]) of each row, whatever it holds."""
     try:
         text = content_of(path, "pairs").decode("utf-8-sig")
         rows = csv.reader(io.StringIO(text, newline=""))
@@ -102,8 +92,7 @@ def _find(name: str, known: PhotoNames) -> str:
 
 
 def write_csv(path: str | os.PathLike[str], pairs: Iterable[Pair]) -> None:
-    """Writes a pair list in the published form; the file appears whole or not at
-    all."""
+    """Writes a pair list in the published form."""
     with (
         files.replacing(path) as temporary,
         open(temporary, "w", encoding="utf-8", newline="") as file,

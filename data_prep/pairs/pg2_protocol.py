@@ -33,16 +33,10 @@ def list_pairs(
     limit: int | None,
     seed: int = 0,
 ) -> list[Pair]:
-    """Lists the pairs of a split in the order of the authors' records: (source name,
-    target name).
+    """Lists the pairs of a split in the order of the authors' records, `limit` at most.
 
-    Args:
-        photos: names of all photos in the split's folder, whether they have a pose or
-            not: the shuffle depends on them.
-        posed: names of the photos that have a pose.
-        dataset: one of `identity.DATASETS`.
-        limit: how many pairs to return at most; None for all.
-        seed: 0 in the authors' program.
+    The shuffle depends on all photos of the split, whether they have a pose or not; its
+    seed is 0 in the authors' program.
     """
     names = sorted(name for name in photos if not is_junk(name, dataset))
     people = [identity_of(name, dataset) for name in names]

@@ -32,15 +32,9 @@ except ImportError as missing:
     ) from missing
 
 
-def pipeline(options: Sequence[str]) -> beam.Pipeline:
-    """Returns an empty pipeline.
-
-    Args:
-        options: Beam's own without dashes, such as "runner=FlinkRunner".
-
-    Raises:
-        ValueError: Beam does not know the runner or an option, or misses one.
-    """
+def _pipeline(options: Sequence[str]) -> beam.Pipeline:
+    """An empty pipeline with options of Beam's own, such as "runner=FlinkRunner"; a
+    ValueError if Beam does not know one, or misses one."""
     try:
         # Beam's parser answers a mistake as a program would: it prints and exits.
         with open(os.devnull, "w") as nowhere, contextlib.redirect_stderr(nowhere):
@@ -67,14 +61,9 @@ class ShardsOnBeam:
     def __init__(
         self, stage: pathlib.Path, options: Sequence[str], shared_dir: str = ""
     ) -> None:
-        """Prepares the writing.
-
-        Args:
-            stage: temporary folder; all workers see it if `shared_dir` is empty.
-            options: as `pipeline`.
-            shared_dir: folder that tensorflow can make, and write to from everywhere,
-                such as gs://BUCKET/FOLDER.
-        """
+        """Prepares the writing, through the temporary folder `stage` or else a folder
+        that tensorflow can write to from everywhere, such as gs://BUCKET/FOLDER."""
+        _pipeline(options)
         if shared_dir:
             try:
                 tf.io.gfile.makedirs(shared_dir)
@@ -93,11 +82,8 @@ class ShardsOnBeam:
         shards: Sequence[pose_pairs.Shard],
         progress: Callable[[int], Any],
     ) -> None:
-        """Runs the pipeline to its end and fetches the shards.
-
-        Raises:
-            OSError: it failed; the message is that of the first error.
-        """
+        """Runs the pipeline to its end and fetches the shards; an OSError has the
+        message of the first error."""
         tf.io.gfile.makedirs(self._folder)
         try:
             photos = store.path
@@ -114,7 +100,7 @@ class ShardsOnBeam:
             tf.io.gfile.rmtree(self._folder)
 
     def _run(self, shards: Sequence[pose_pairs.Shard]) -> None:
-        steps = pipeline(self._options)
+        steps = _pipeline(self._options)
         (
             steps
             | "Shards" >> beam.Create(list(shards))

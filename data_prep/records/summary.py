@@ -11,25 +11,19 @@ MAX_LISTED_PROBLEMS = 20
 
 @dataclasses.dataclass
 class Problems:
-    """What is wrong with the source.
-
-    Attributes:
-        skip: whether it is left out (True) or stops the conversion (False).
-        rows: one message for each bad annotation row or pair.
-        photos: one message for each bad photo.
-    """
+    """What is wrong with the source, a message for each bad annotation row, pair or
+    photo; it is left out (`skip`) or stops the conversion."""
 
     skip: bool
     rows: list[str] = dataclasses.field(default_factory=list)
     photos: list[str] = dataclasses.field(default_factory=list)
 
     def all(self) -> list[str]:
-        """Returns all messages."""
+        """All messages."""
         return [*self.rows, *self.photos]
 
     def check(self) -> None:
-        """Raises a ValueError with the first problems, unless they are to be
-        skipped."""
+        """Raises the first problems, unless they are to be skipped."""
         messages = self.all()
         if self.skip or not messages:
             return
@@ -55,7 +49,7 @@ class SplitSummary:
     dropped_pairs: int
 
     def lines(self, name: str) -> list[str]:
-        """Returns the counts in lines for the terminal."""
+        """The counts in lines for the terminal."""
         lines = [
             f"  {name}: {self.images:,} photos of {self.people:,} people, "
             f"{self.pairs:,} pairs"

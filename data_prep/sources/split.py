@@ -1,4 +1,4 @@
-"""What a reader of a data set is asked for and returns, and the photos of folders."""
+"""The photos and keypoints of a split, and the photos of folders."""
 
 import dataclasses
 import pathlib
@@ -13,39 +13,11 @@ FOLDER_ANNOTATIONS = "annotations.csv"
 
 
 @dataclasses.dataclass(frozen=True)
-class Request:
-    """What a reader is asked for.
-
-    Attributes:
-        annotation_files: given by the user; empty means the data set's own.
-        split_people: whether people are divided between train and test (folder only).
-        test_fraction: share of the people that go to test (folder only).
-        seed: decides which people do.
-        pair_protocol: one of `identity.PROTOCOLS`; decides who has pairs at all (folder
-            only).
-        annotation_size: (height, width) of the photos that keypoints were found in
-            (deepfashion only); None where the name of the file tells.
-    """
-
-    source_dir: pathlib.Path
-    annotation_files: Sequence[pathlib.Path]
-    split_people: bool
-    test_fraction: float
-    seed: int
-    pair_protocol: str
-    annotation_size: tuple[int, int] | None = None
-
-
-@dataclasses.dataclass(frozen=True)
 class Split:
-    """The photos and keypoints of one split.
+    """The photos and keypoints, float32 [18, 3], of one split, by name.
 
-    Attributes:
-        folder: what the names are relative to.
-        annotations: photo name -> float32 [18, 3].
-        num_unannotated: photos of the split without keypoints.
-        photos: names of all photos of the split, with or without keypoints.
-        paths: photo name -> file, for those that are not `folder / name`.
+    `photos` are those with keypoints and the `num_unannotated` without; `paths` has the
+    files that are not `folder / name`.
     """
 
     folder: pathlib.Path
@@ -55,7 +27,7 @@ class Split:
     paths: Mapping[str, pathlib.Path] = dataclasses.field(default_factory=dict)
 
     def path(self, name: str) -> pathlib.Path:
-        """Returns the file of a photo."""
+        """The file of a photo."""
         return self.paths.get(name, self.folder / name)
 
 
@@ -68,17 +40,19 @@ def check_folder(folder: pathlib.Path, rule: str) -> None:
         raise ValueError(f"{folder}: the folder is empty ({rule})")
 
 
-def check_annotation_files(
-    files: Sequence[pathlib.Path], count: int, rule: str
-) -> None:
-    """Raises a ValueError unless so many files are named and all exist."""
+def checked_annotation_files(
+    files: Sequence[str], count: int, rule: str
+) -> list[pathlib.Path]:
+    """The files; a ValueError unless there are so many and all exist."""
     if len(files) != count:
         raise ValueError(f"--annotations names {len(files)} files, {rule}")
-    for file in files:
-        if not file.exists():
+    paths = list(map(pathlib.Path, files))
+    for path in paths:
+        if not path.exists():
             raise ValueError(
-                f"{file}: there is no such annotation file (--annotations)"
+                f"{path}: there is no such annotation file (--annotations)"
             )
+    return paths
 
 
 def entries(folder: pathlib.Path) -> list[pathlib.Path]:

@@ -32,12 +32,7 @@ from data_prep.build_options import Options, check_used, image_size
 from data_prep.pairs import field_protocol, pair_choice
 from data_prep.pairs.pair_list import PairList
 from data_prep.records import output_folder, summary, write_dataset
-from data_prep.sources import (
-    pg2_records,
-    photo_list,
-    readers,
-    split,
-)
+from data_prep.sources import pg2_records, photo_list, readers, split
 from pg2_jax.architecture import Architecture
 
 
@@ -123,7 +118,7 @@ def _source(options: Options) -> pathlib.Path:
             on_error=options.on_error,
             workers=options.workers,
         )
-        listing = photo_list.checked(folder, split.photos_of_people(folder))
+        listing = photo_list.checked(folder, split.names_in(folder))
         try:
             print(estimation.estimate(listing, estimating))
         except ValueError as error:
@@ -139,9 +134,7 @@ def _synthesize(
     """Makes people in --source_dir, or in the temporary folder when none is given."""
     from data_prep import synthesize_people
 
-    folder = (
-        pathlib.Path(options.source_dir) if options.source_dir else stage / "people"
-    )
+    folder = pathlib.Path(options.source_dir or stage / "people")
     if folder.exists() and any(folder.iterdir()):
         raise ValueError(
             f"--source_dir={folder} is not empty; to convert what it holds, use "
@@ -193,10 +186,5 @@ def _hint(options: Options) -> str:
 
 
 if __name__ == "__main__":
-    # The picture of the pairs is drawn with the library's own pose code; it needs no
-    # accelerator.
-    os.environ.setdefault("JAX_PLATFORMS", "cpu")
-    # What tensorflow says of its kernels at import hides the progress and the summary.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+    command_line.quiet()
     sys.exit(main(sys.argv[1:]))

@@ -4,9 +4,8 @@ import os
 import pathlib
 import signal
 import sys
-import types
 from collections.abc import Callable, Sequence
-from typing import Any, NoReturn
+from typing import Any
 
 from absl import flags
 
@@ -33,7 +32,7 @@ def run(
     SIGTERM unwinds it as Ctrl-C does, so that temporary files are removed. Returns the
     exit code: 0, 1 after a mistake of the user or an OSError, 130 after Ctrl-C.
     """
-    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     try:
         if flag_fields.asks_for_help(words):
             return show(f"{about}\n{flag_fields.help_text(options)}")
@@ -58,6 +57,14 @@ def run(
         return 130
 
 
+def quiet() -> None:
+    """For programs of which the library makes pictures: jax needs no accelerator for
+    that, and what tensorflow says at import would hide the progress."""
+    os.environ.setdefault("JAX_PLATFORMS", "cpu")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+
+
 def show(text: str) -> int:
     """Prints a text; returns the exit code, 1 where `| head` has seen enough."""
     try:
@@ -79,7 +86,3 @@ def check_output(flag: str, output: pathlib.Path, *, overwrite: bool) -> None:
             raise ValueError(f"{flag}={output} is a folder that is there already")
     elif output.exists() and not overwrite:
         raise ValueError(f"{flag}={output} is there already; --overwrite replaces it")
-
-
-def _stop(signum: int, frame: types.FrameType | None) -> NoReturn:
-    raise SystemExit(128 + signum)

@@ -14,7 +14,6 @@ ONNX models. Interrupted, the same command resumes: what was estimated is kept b
 the output, in annotations_partial.jsonl, until the output is written.
 """
 
-import os
 import pathlib
 import sys
 from collections.abc import Sequence
@@ -40,9 +39,5 @@ def main(words: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    # The contact sheet is made by the library, which needs no accelerator for that.
-    os.environ.setdefault("JAX_PLATFORMS", "cpu")
-    # What tensorflow says at import, when mediapipe finds it, hides the progress.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+    command_line.quiet()
     sys.exit(main(sys.argv[1:]))

@@ -94,8 +94,7 @@ def parse(
 
 
 def _value(field: dataclasses.Field, value: Any) -> Any:
-    """What a flag says; a leading `~` is replaced, which the shell leaves alone behind
-    `--name=`."""
+    # The shell leaves a `~` behind `--name=` alone.
     if isinstance(value, list):
         return tuple(_value(field, part) for part in value)
     return os.path.expanduser(value) if field.metadata["path"] else value

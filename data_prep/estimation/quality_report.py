@@ -84,23 +84,18 @@ def draw(path: pathlib.Path, folder: pathlib.Path, outcome: Outcome) -> None:
     )
     count = min(len(ranked), _SHEET_ROWS * _SHEET_COLUMNS)
     chosen = [ranked[i] for i in np.linspace(0, len(ranked) - 1, count).astype(int)]
-    tiles = [_tile(folder / name, outcome.kept[name]) for name in chosen]
+    tiles = []
+    for name in chosen:
+        image = photo_files.load(folder / name).image
+        original, size = (image.height, image.width), (_TILE, _TILE)
+        part = crop.frame("letterbox", original, size)
+        tile = np.asarray(crop.apply(image, part, size))
+        for person in outcome.kept[name]:
+            moved, _ = crop.move_keypoints(person.keypoints, original, part, size)
+            tile = visualize.draw_skeleton(tile, moved)
+        left, top, right, bottom = (int(side) for side in part.target)
+        tiles.append(np.full_like(tile, 255))
+        tiles[-1][top:bottom, left:right] = tile[top:bottom, left:right]
     rows = [tiles[i : i + _SHEET_COLUMNS] for i in range(0, len(tiles), _SHEET_COLUMNS)]
     with files.replacing(path) as temporary:
         visualize.grid(rows).save(temporary)
-
-
-def _tile(path: pathlib.Path, people: Sequence[Person]) -> np.ndarray:
-    from pg2_jax import visualize
-
-    image = photo_files.load(path).image
-    original, size = (image.height, image.width), (_TILE, _TILE)
-    part = crop.frame("letterbox", original, size)
-    tile = np.asarray(crop.apply(image, part, size))
-    for person in people:
-        moved, _ = crop.move_keypoints(person.keypoints, original, part, size)
-        tile = visualize.draw_skeleton(tile, moved)
-    left, top, right, bottom = (int(side) for side in part.target)
-    shown = np.full_like(tile, 255)
-    shown[top:bottom, left:right] = tile[top:bottom, left:right]
-    return shown

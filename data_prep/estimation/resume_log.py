@@ -42,14 +42,12 @@ class EstimationLog:
         self._file = open(path, "a+", encoding="utf-8")  # noqa: SIM115 (see close)
         try:
             files.lock(self._file)
-            self._resume(settings)
-        except BaseException as error:
+        except BlockingIOError as error:
             self._file.close()
-            if not isinstance(error, BlockingIOError):
-                raise
             raise ValueError(
                 f"{path}: another process estimates for the same --output"
             ) from error
+        self._resume(settings)
 
     def _resume(self, settings: dict[str, Any]) -> None:
         """Reads what is there, and adds nothing but what is missing, so that a kill
@@ -58,7 +56,7 @@ class EstimationLog:
         text = self._file.read()
         header, *lines = text.splitlines() or [""]
         records = _records(lines)
-        if _parse(header) == settings:
+        if header == json.dumps(settings):
             self.records = records
             # A line that was cut off ends here.
             self._file.write("" if text.endswith("\n") else "\n")
@@ -105,27 +103,17 @@ def stamp(path: pathlib.Path) -> Stamp:
     return status.st_size, status.st_mtime_ns
 
 
-def _parse(line: str) -> Any:
-    try:
-        return json.loads(line)
-    except json.JSONDecodeError:
-        return None
-
-
 def _records(lines: list[str]) -> dict[str, Record]:
     """Returns the records of lines by photo; of two of one photo the later."""
     records: dict[str, Record] = {}
     for line in lines:
         try:
-            name, (size, time), people = _parse(line)
-            records[str(name)] = Record(
-                str(name),
-                (int(size), int(time)),
-                [
-                    Person(np.array(points, np.float32).reshape(18, 3), float(score))
-                    for score, points in people
-                ],
-            )
+            name, (size, time), people = json.loads(line)
+            persons = [
+                Person(np.array(points, np.float32).reshape(18, 3), float(score))
+                for score, points in people
+            ]
+            records[str(name)] = Record(str(name), (int(size), int(time)), persons)
         except (KeyError, TypeError, ValueError):
             continue  # Cut off by a kill.
     return records

@@ -47,10 +47,7 @@ def list_pairs(
 
 
 def unused(
-    annotated: Mapping[str, np.ndarray],
-    pairs: PairList,
-    dataset: str,
-    protocol: str,
+    annotated: Mapping[str, np.ndarray], pairs: PairList, dataset: str, protocol: str
 ) -> collections.Counter[str]:
     """Counts the annotated photos (name -> [18, 3]) that are in none of the pairs, by
     reason; one of `identity.PROTOCOLS` decides what a usable photo is."""

@@ -58,14 +58,15 @@ class PairChoice:
         """Refuses a split of which bad rows and bad photos leave no pair."""
         if len(kept):
             return
-        reason = "nobody has two usable photos that show both shoulders and both hips"
-        if self.rule == "pg2":
-            reason = "nobody has two photos with keypoints"
         if self.file(split):
             reason = (
                 f"{self.file(split)} has bad rows or bad photos only "
                 "(--on_error=fail lists them)"
             )
+        elif self.rule == "pg2":
+            reason = "nobody has two photos with keypoints"
+        else:
+            reason = "nobody has two photos that show both shoulders and both hips"
         raise ValueError(f"the {split} split has no pairs: {reason}")
 
 

@@ -1,11 +1,10 @@
 """Writing the shards on Apache Beam: on many machines, or on many cores of this one.
 
-The machine that starts the program reads and checks the photos, decides the order of
-the records and divides them into shards, exactly as without Beam. A worker gets one
-shard at a time and writes it with the same code, so that the files are the same byte
-for byte. The photos and the list of the pairs go to the workers, and the shards come
-back, either through the folder where the data set is made, on a disk that all of them
-see under the same path, or through a folder in a bucket.
+The machine that starts the program decides the order of the records and divides them
+into shards, exactly as without Beam; a worker writes one shard at a time with the same
+code, so that the files are the same byte for byte. The photos and the list of the pairs
+go to the workers, and the shards come back, through the folder where the data set is
+made, on a disk that all of them see under the same path, or a folder in a bucket.
 """
 
 import contextlib
@@ -94,7 +93,16 @@ class ShardsOnBeam:
                 file.write(pickle.dumps((photos, store.starts, dict(splits))))
             self._run(shards)
             for shard in shards:
-                self._fetch(shard)
+                written = f"{self._folder}/{os.path.basename(shard.path)}"
+                if not tf.io.gfile.exists(written):
+                    raise OSError(
+                        f"the Beam pipeline ended without {written}; do all workers "
+                        "see this folder? (--beam_shared_dir names another)"
+                    )
+                if self._shared:
+                    tf.io.gfile.copy(written, shard.path)
+                else:
+                    os.replace(written, shard.path)
                 progress(shard.stop - shard.start)
         finally:
             tf.io.gfile.rmtree(self._folder)
@@ -113,18 +121,6 @@ class ShardsOnBeam:
         except Exception as error:
             # Runners wrap what a worker raised in exceptions of their own.
             raise OSError(f"the Beam pipeline failed: {_cause(error)}") from error
-
-    def _fetch(self, shard: pose_pairs.Shard) -> None:
-        written = f"{self._folder}/{os.path.basename(shard.path)}"
-        if not tf.io.gfile.exists(written):
-            raise OSError(
-                f"the Beam pipeline ended without {written}; do all workers see this "
-                "folder? (--beam_shared_dir names another)"
-            )
-        if self._shared:
-            tf.io.gfile.copy(written, shard.path)
-        else:
-            os.replace(written, shard.path)
 
 
 class _WriteShard(beam.DoFn):
@@ -150,8 +146,9 @@ class _WriteShard(beam.DoFn):
         """Writes one shard."""
         temporary = f"{self._folder}/unfinished-{uuid.uuid4().hex}"
         pairs = self._splits[shard.split]
-        for _ in pose_pairs.write_shard(self._store, pairs, shard, temporary):
-            pass
+        pose_pairs.write_shard(
+            self._store, pairs, shard, temporary, progress=lambda _: None
+        )
         target = f"{self._folder}/{os.path.basename(shard.path)}"
         tf.io.gfile.rename(temporary, target, overwrite=True)
 

@@ -97,8 +97,8 @@ def _is_alive(process: int) -> bool:
         os.kill(process, 0)
     except ProcessLookupError:
         return False
-    except PermissionError:  # It runs, as another user.
-        return True
+    except PermissionError:
+        pass  # It runs, as another user.
     return True
 
 

@@ -45,15 +45,19 @@ WriteShards = Callable[
 
 
 def write_shard(
-    store: PhotoStore, pairs: np.ndarray, shard: Shard, path: str
-) -> Iterator[int]:
-    """Writes one shard to a path; yields the number of records just written."""
+    store: PhotoStore,
+    pairs: np.ndarray,
+    shard: Shard,
+    path: str,
+    progress: Callable[[int], Any],
+) -> None:
+    """Writes one shard to a path; the rest as for `WriteShards`."""
     with tf.io.TFRecordWriter(path) as writer:
         for start in range(shard.start, shard.stop, pair_list.BLOCK):
             block = pairs[start : min(start + pair_list.BLOCK, shard.stop)]
             for source, target in block.tolist():
                 writer.write(store.record(source, target))
-                yield 1
+                progress(1)
 
 
 def write_here(
@@ -64,8 +68,7 @@ def write_here(
 ) -> None:
     """Writes all shards in this process, one after the other: a `WriteShards`."""
     for shard in shards:
-        for count in write_shard(store, splits[shard.split], shard, shard.path):
-            progress(count)
+        write_shard(store, splits[shard.split], shard, shard.path, progress)
 
 
 def write(

@@ -48,22 +48,6 @@ class SplitSummary:
     unannotated: int
     dropped_pairs: int
 
-    def lines(self, name: str) -> list[str]:
-        """The counts in lines for the terminal."""
-        lines = [
-            f"  {name}: {self.images:,} photos of {self.people:,} people, "
-            f"{self.pairs:,} pairs"
-        ]
-        lines += [
-            f"    photos not used: {count:,} ({reason})"
-            for reason, count in sorted(self.unused.items())
-        ]
-        if self.unannotated:
-            lines.append(f"    photos without keypoints: {self.unannotated:,}")
-        if self.dropped_pairs:
-            lines.append(f"    pairs left out for a bad photo: {self.dropped_pairs:,}")
-        return lines
-
 
 @dataclasses.dataclass
 class Summary:
@@ -81,7 +65,20 @@ class Summary:
         num_pairs = sum(split.pairs for split in self.splits.values())
         lines = [f"{folder}: {num_pairs:,} pairs, {size}"]
         for name, split in self.splits.items():
-            lines += split.lines(name)
+            lines.append(
+                f"  {name}: {split.images:,} photos of {split.people:,} people, "
+                f"{split.pairs:,} pairs"
+            )
+            lines += [
+                f"    photos not used: {count:,} ({reason})"
+                for reason, count in sorted(split.unused.items())
+            ]
+            if split.unannotated:
+                lines.append(f"    photos without keypoints: {split.unannotated:,}")
+            if split.dropped_pairs:
+                lines.append(
+                    f"    pairs left out for a bad photo: {split.dropped_pairs:,}"
+                )
         lines += [
             f"  photos converted: {count:,} ({note})"
             for note, count in sorted(self.converted.items())

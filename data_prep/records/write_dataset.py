@@ -75,15 +75,12 @@ def convert(
             split: _summarize(splits[split], lists[split], kept[split], rules)
             for split in splits
         }
-        ordered = dict(kept)
-        if "train" in kept:
-            # Training reads the shards in order, through a window of thousands of
-            # records.
-            order = pair_list.random_order(len(kept["train"]), seed)
-            ordered["train"] = kept["train"].take(order)
-        rows = {
-            split: pairs.numbered(numbers[split]) for split, pairs in ordered.items()
-        }
+        rows = {}
+        for split, pairs in kept.items():
+            if split == "train":
+                # It is read in order, through a window of thousands of records.
+                pairs = pairs.take(pair_list.random_order(len(pairs), seed))
+            rows[split] = pairs.numbered(numbers[split])
         facts = _metadata(rules, summaries)
         total = sum(map(len, rows.values()))
         with tqdm(total=total, desc="writing", unit="pair") as bar:

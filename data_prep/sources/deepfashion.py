@@ -13,7 +13,6 @@ points by 40 pixels.
 """
 
 import dataclasses
-import os
 import pathlib
 import re
 
@@ -23,12 +22,7 @@ from data_prep.build_options import Options
 from data_prep.sources import photo_names
 from data_prep.sources.deepfashion_photos import CROP, HIGH_RES, LOW_RES, to_canvas
 from data_prep.sources.photo_names import PhotoNames, flat_name, simplify
-from data_prep.sources.split import (
-    Split,
-    checked_annotation_files,
-    entries,
-    photos_in,
-)
+from data_prep.sources.split import Split, checked_annotation_files, entries, photos_in
 from pg2_jax.files import parse_size
 from pg2_jax.keypoints import keypoint_files
 from pg2_jax.keypoints.base import content_of, lines_of, text_of
@@ -122,15 +116,12 @@ def _tree(folder: pathlib.Path) -> pathlib.Path:
 
 def _photos_of_tree(tree: pathlib.Path) -> dict[str, pathlib.Path]:
     photos: dict[str, pathlib.Path] = {}
-    for parent, folders, names in os.walk(tree):
-        folders.sort()
-        for name in sorted(names):
-            path = pathlib.Path(parent, name)
-            # The data set's own name, below whatever folder it was unpacked to.
-            spelled = flat_name(f"/{path.relative_to(tree).as_posix()}")
-            is_photo = path.suffix.lower() in photo_files.SUFFIXES
-            if is_photo and not spelled.startswith("/"):
-                photos[spelled] = path
+    for path in sorted(tree.rglob("*")):
+        # The data set's own name, below whatever folder it was unpacked to.
+        spelled = flat_name(f"/{path.relative_to(tree).as_posix()}")
+        is_photo = path.suffix.lower() in photo_files.SUFFIXES
+        if is_photo and not spelled.startswith("/"):
+            photos[spelled] = path
     return photos
 
 
@@ -162,17 +153,14 @@ def _annotation_files(
 
 
 def _published(folder: pathlib.Path, split: str) -> pathlib.Path:
-    names = sorted(
-        path.name
-        for path in entries(folder)
-        if (match := _PUBLISHED.fullmatch(path.name)) and match[2] == split
+    for path in entries(folder):
+        match = _PUBLISHED.fullmatch(path.name)
+        if match and match[2] == split:
+            return path
+    raise ValueError(
+        f"{folder}: neither fasion-annotation-{split}.csv nor "
+        f"fasion-resize-annotation-{split}.csv is there; --annotations names others"
     )
-    if not names:
-        raise ValueError(
-            f"{folder}: neither fasion-annotation-{split}.csv nor "
-            f"fasion-resize-annotation-{split}.csv is there; --annotations names others"
-        )
-    return folder / names[0]
 
 
 def _divided(splits: dict[str, Split]) -> dict[str, Split]:

@@ -27,7 +27,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
-from PIL import Image
 from tqdm import tqdm
 
 from data_prep.pairs.identity import identity_of
@@ -67,22 +66,21 @@ def extract(
         split: _Photos(stage / "records" / split, problems).take(paths)
         for split, paths in files.items()
     }
-    first = next(
-        (path for photos in taken.values() for path in photos.files.values()), None
-    )
-    if first is None:
+    sizes = [photos.size for photos in taken.values() if photos.size]
+    if not sizes:
         listed = f"; {problems[0]}" if problems else ""
         raise ValueError(f"{source}: no record can be read{listed}")
-    with Image.open(first) as image:
-        size = (image.height, image.width)
     train, test = (
         str(files[split][0]) if split in files else "" for split in ("train", "test")
     )
     return Extracted(
-        {split: photos.as_split() for split, photos in taken.items()},
+        {
+            split: Split(source, photos.keypoints, 0, tuple(photos.files), photos.files)
+            for split, photos in taken.items()
+        },
         {split: photos.pairs for split, photos in taken.items()},
         (train, test),
-        size,
+        sizes[0],
     )
 
 
@@ -90,14 +88,13 @@ def _files(source: pathlib.Path) -> dict[str, list[pathlib.Path]]:
     paths = [source]
     if source.is_dir():
         paths = [
-            pathlib.Path(parent, name)
-            for parent, _, names in os.walk(source)
-            if not _NOT_SPLITS.fullmatch(os.path.basename(parent))
-            for name in names
+            path
+            for path in sorted(source.rglob("*.tfrecord"))
+            if not _NOT_SPLITS.fullmatch(path.parent.name)
         ]
     of_split: dict[str, list[pathlib.Path]] = {}
     first: dict[str, pathlib.Path] = {}
-    for path in sorted(paths):
+    for path in paths:
         match = _FILE.fullmatch(path.name)
         if match:
             of_split.setdefault(match[2], []).append(path)
@@ -124,8 +121,9 @@ class _Photos:
         self._folder, self._problems = folder, problems
         folder.mkdir(parents=True)
         self.pairs: list[Pair] = []
+        self.size: tuple[int, int] | None = None
         self.files: dict[str, pathlib.Path] = {}
-        self._keypoints: dict[str, np.ndarray] = {}
+        self.keypoints: dict[str, np.ndarray] = {}
         self._names: dict[tuple[str, bytes], str] = {}
 
     def take(self, paths: list[pathlib.Path]) -> "_Photos":
@@ -138,10 +136,6 @@ class _Photos:
                 except ValueError as error:
                     self._problems.append(f"{place}: {error}")
         return self
-
-    def as_split(self) -> Split:
-        """What was taken."""
-        return Split(self._folder, self._keypoints, 0, tuple(self.files), self.files)
 
     def _take_pair(self, features: Mapping[str, Any]) -> Pair:
         source, target = (_photo(features, role) for role in (0, 1))
@@ -159,13 +153,14 @@ class _Photos:
             if name in self.files:
                 stem, suffix = os.path.splitext(name)
                 name = f"{stem}-{key[1].hex()[:8]}{suffix}"
-            photo_files.decode(photo.encoded, f"the photo {photo.name!r}")
+            image = photo_files.decode(photo.encoded, f"the photo {photo.name!r}").image
+            self.size = self.size or (image.height, image.width)
             file = self._folder / f"{len(self.files)}.jpg"
             file.write_bytes(photo.encoded)
             self._names[key], self.files[name] = name, file
-            self._keypoints[name] = photo.keypoints
+            self.keypoints[name] = photo.keypoints
         name = self._names[key]
-        if not np.array_equal(photo.keypoints, self._keypoints[name]):
+        if not np.array_equal(photo.keypoints, self.keypoints[name]):
             raise ValueError(f"{name!r} has other keypoints than in an earlier record")
         return name
 

@@ -16,8 +16,7 @@ from data_prep.sources.split import (
     Split,
     check_folder,
     checked_annotation_files,
-    photos_in,
-    photos_of_people,
+    names_in,
 )
 from pg2_jax.keypoints import keypoint_files
 
@@ -43,11 +42,9 @@ def _read_market1501(
         ("train", "test"), checked_annotation_files(files, 2, rule), strict=True
     ):
         folder = source_dir / f"bounding_box_{split}"
-        check_folder(
-            folder, "Market-1501's layout has bounding_box_train and bounding_box_test"
-        )
-        names_there = {path.name for path in photos_in(folder)}
-        splits[split] = _match(folder, names_there, file, problems)
+        layout = "Market-1501's layout has bounding_box_train and bounding_box_test"
+        photos = names_in(folder, "market1501", layout)
+        splits[split] = _match(folder, photos, file, problems)
     return splits
 
 
@@ -59,7 +56,7 @@ def _read_folder(
         1,
         "a folder of people has one",
     )
-    everyone = _match(folder, set(photos_of_people(folder)), files[0], problems)
+    everyone = _match(folder, names_in(folder), files[0], problems)
     if not everyone.annotations and problems:
         raise ValueError(
             f"no row of {files[0]} names a photo of the folder as <person>/<photo>; "
@@ -88,14 +85,15 @@ def _split_people(everyone: Split, options: Options) -> dict[str, Split]:
     wanted = max(1, round(options.test_fraction * len(people)))
     order = np.random.RandomState(options.seed).permutation(len(people))
     tested = {people[index] for index in order[: min(wanted, len(people) - 1)]}
-    parts: dict[str, dict[str, np.ndarray]] = {"train": {}, "test": {}}
-    for name, keypoints in everyone.annotations.items():
-        in_test = identity.identity_of(name, "folder") in tested
-        parts["test" if in_test else "train"][name] = keypoints
-    test = dataclasses.replace(everyone, annotations=parts["test"], num_unannotated=0)
+    test = {
+        name: keypoints
+        for name, keypoints in everyone.annotations.items()
+        if identity.identity_of(name, "folder") in tested
+    }
+    train = {n: p for n, p in everyone.annotations.items() if n not in test}
     return {
-        "train": dataclasses.replace(everyone, annotations=parts["train"]),
-        "test": test,
+        "train": dataclasses.replace(everyone, annotations=train),
+        "test": dataclasses.replace(everyone, annotations=test, num_unannotated=0),
     }
 
 
@@ -108,10 +106,9 @@ READERS: dict[str, _Reader] = {
 
 
 def _match(
-    folder: pathlib.Path, present: set[str], file: pathlib.Path, problems: list[str]
+    folder: pathlib.Path, photos: list[str], file: pathlib.Path, problems: list[str]
 ) -> Split:
     """Reads an annotation file and keeps the rows whose photo is there."""
-    placed = keypoint_files.read_placed(file, problems, photos=sorted(present))
-    matched = photo_names.match(placed, photo_names.PhotoNames(present), problems)
-    unannotated = len(present - matched.keys())
-    return Split(folder, matched, unannotated, photos=sorted(present))
+    placed = keypoint_files.read_placed(file, problems, photos=photos)
+    matched = photo_names.match(placed, photo_names.PhotoNames(photos), problems)
+    return Split(folder, matched, len(photos) - len(matched), photos=photos)

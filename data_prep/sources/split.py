@@ -32,8 +32,7 @@ class Split:
 
 
 def check_folder(folder: pathlib.Path, rule: str) -> None:
-    """Raises a ValueError unless a folder exists and holds something; the message ends
-    with the rule."""
+    """Refuses a folder that is not there or empty; the message ends with the rule."""
     if not folder.is_dir():
         raise ValueError(f"{folder}: there is no such folder ({rule})")
     if not entries(folder):
@@ -56,46 +55,31 @@ def checked_annotation_files(
 
 
 def entries(folder: pathlib.Path) -> list[pathlib.Path]:
-    """Returns what a folder holds and does not hide, by name."""
+    """What a folder holds and does not hide, by name."""
     return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
 
 
 def photos_in(folder: pathlib.Path) -> list[pathlib.Path]:
-    """Returns the photos in a folder, by name."""
+    """The photos in a folder, by name."""
     return [
         path for path in entries(folder) if path.suffix.lower() in photo_files.SUFFIXES
     ]
 
 
-def photos_of_people(folder: pathlib.Path, rule: str = "--source_dir") -> list[str]:
-    """Returns the names <person>/<photo> of a folder of people, sorted; there is one at
-    least, or a ValueError."""
+def names_in(
+    folder: pathlib.Path, dataset: str = "folder", rule: str = "--source_dir"
+) -> list[str]:
+    """The names of the photos of one split, sorted, one at least: they lie in the
+    folder itself, or, with the data set "folder", as <person>/<photo>."""
     check_folder(folder, rule)
-    names = [
-        f"{person.name}/{photo.name}"
-        for person in entries(folder)
-        if person.is_dir()
-        for photo in photos_in(person)
-    ]
-    if not names:
-        raise ValueError(
-            f"{folder}: no photos of the form <person>/<photo> "
-            f"({', '.join(photo_files.SUFFIXES)})"
-        )
-    return names
-
-
-def names_in(folder: pathlib.Path, dataset: str, rule: str) -> list[str]:
-    """Returns the names of the photos of one split, sorted: they lie in the folder
-    itself, or, with the data set "folder", as <person>/<photo>. There is one at least,
-    or a ValueError."""
     if dataset == "folder":
-        return photos_of_people(folder, rule)
-    check_folder(folder, rule)
-    names = [path.name for path in photos_in(folder)]
-    if not names:
-        raise ValueError(
-            f"{folder}: no photos ({', '.join(photo_files.SUFFIXES)}) in the folder "
-            f"itself ({rule})"
-        )
-    return names
+        place = "of the form <person>/<photo>"
+        people = [path for path in entries(folder) if path.is_dir()]
+        photos = [photo for person in people for photo in photos_in(person)]
+    else:
+        place = "in the folder itself"
+        photos = photos_in(folder)
+    if not photos:
+        suffixes = ", ".join(photo_files.SUFFIXES)
+        raise ValueError(f"{folder}: no photos {place} ({suffixes}) ({rule})")
+    return sorted(photo.relative_to(folder).as_posix() for photo in photos)

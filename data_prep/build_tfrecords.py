@@ -87,7 +87,7 @@ def _read_records(
         lists["train"] = field_protocol.sample(
             lists["train"], options.max_train_pairs, options.seed
         )
-    if options.max_test_pairs and "test" in lists:
+    if "test" in lists:
         lists["test"] = PairList.of(records.lists["test"][: options.max_test_pairs])
     choice = pair_choice.PairChoice(records.files, None, None, options.seed)
     size = image_size(options) if options.image_size else records.size

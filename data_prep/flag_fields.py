@@ -121,7 +121,6 @@ def check(options: Any) -> None:
 
 def check_together(options: Any) -> None:
     """Checks that an instance has no field that its other fields make meaningless."""
-    defaults = {field.name: field.default for field in dataclasses.fields(options)}
     for field in dataclasses.fields(options):
         value = getattr(options, field.name)
         if value == field.default:
@@ -132,7 +131,7 @@ def check_together(options: Any) -> None:
             if not there or (wanted and there != wanted):
                 raise ValueError(f"--{field.name}={value} needs --{needed}.")
         for name in field.metadata["not_with"]:
-            if getattr(options, name) != defaults[name]:
+            if getattr(options, name) != getattr(type(options), name):
                 raise ValueError(
                     f"--{field.name}={value} has no meaning with --{name}."
                 )

@@ -137,15 +137,15 @@ def _find_all(
 ) -> list[Record]:
     """Looks at the photos that the log does not have yet; returns all records in the
     order of the listing."""
-    paths = {name: listing.folder / name for name in listing.names}
     waiting = [
         name
-        for name, path in paths.items()
-        if not log.is_done(name, resume_log.stamp(path))
+        for name in listing.names
+        if not log.is_done(name, resume_log.stamp(listing.folder / name))
     ]
     find = functools.partial(_find, folder=listing.folder, settings=settings)
-    done = len(paths) - len(waiting)
-    bar = tqdm(total=len(paths), initial=done, desc="estimating", unit="photo")
+    total = len(listing.names)
+    done = total - len(waiting)
+    bar = tqdm(total=total, initial=done, desc="estimating", unit="photo")
     try:
         with bar, workers_lib.results(find, waiting, workers) as records:
             for record in records:

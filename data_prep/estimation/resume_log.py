@@ -30,15 +30,13 @@ class EstimationLog:
 
     A kill in the middle of a line costs that photo only. Lines of other settings are
     not used, and a second process on the same file is refused.
-
-    `records` has them by photo name.
     """
 
     def __init__(self, path: pathlib.Path, settings: dict[str, Any]) -> None:
         """Opens the file, and reads it if it was begun with the same settings: what the
         result depends on, in JSON's types."""
         self._path = path
-        self.records: dict[str, Record] = {}
+        self.records: dict[str, Record] = {}  # By photo name.
         self._file = open(path, "a+", encoding="utf-8")  # noqa: SIM115 (see close)
         try:
             files.lock(self._file)

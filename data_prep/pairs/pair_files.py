@@ -70,7 +70,11 @@ def _parse_row(row: list[str], known: PhotoNames, dataset: str) -> Pair:
         raise ValueError(
             f"{shown(','.join(row))} has {len(row)} fields, expected two: from,to"
         )
-    source, target = (_find(name.strip(), known) for name in row)
+    names = [name.strip() for name in row]
+    for name in names:
+        if not known.knows(name):
+            raise ValueError(f"{shown(name)} has no keypoints in the annotation file")
+    source, target = map(known.find, names)
     if source == target:
         raise ValueError(f"{source!r} is paired with itself, expected two photos")
     people = identity_of(source, dataset), identity_of(target, dataset)
@@ -80,15 +84,6 @@ def _parse_row(row: list[str], known: PhotoNames, dataset: str) -> Pair:
             "pair shows one person"
         )
     return source, target
-
-
-def _find(name: str, known: PhotoNames) -> str:
-    try:
-        return known.find(name)
-    except ValueError as error:
-        raise ValueError(
-            f"{shown(name)} has no keypoints in the annotation file"
-        ) from error
 
 
 def write_csv(path: str | os.PathLike[str], pairs: Iterable[Pair]) -> None:

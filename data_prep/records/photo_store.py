@@ -40,11 +40,8 @@ def features(height: int, width: int, role: str = "") -> tfds.features.FeaturesD
 
 
 class PhotoStore:
-    """The photos of a data set, each encoded once, in a file instead of in memory.
-
-    What of the file is kept in memory is left to the operating system, which gives it
-    up when memory is short.
-    """
+    """The photos of a data set, each encoded once, in a file, of which the operating
+    system keeps in memory what there is room for."""
 
     def __init__(self, path: str | os.PathLike[str], height: int, width: int) -> None:
         """Creates the file, which the caller removes together with its folder."""

@@ -51,9 +51,8 @@ def convert(
 ) -> tuple[pathlib.Path, Summary]:
     """Checks every photo of the pairs, then writes the records and their picture.
 
-    `stage` is a temporary folder to work in; `lists` are in protocol order; bad photos
-    are added to `problems`. Returns the finished data set below `stage`, and its
-    summary.
+    `lists` are in protocol order; bad photos are added to `problems`. Returns the
+    finished data set below the temporary folder `stage`, and its summary.
     """
     # Imports tensorflow: seconds that a wrong flag need not cost.
     from data_prep.records import pose_pairs

@@ -29,7 +29,6 @@ from pg2_jax.keypoints.base import content_of, lines_of, text_of
 from pg2_jax.photos import photo_files
 
 _SPLITS = ("train", "test")
-_SPLIT_FOLDERS = (("train", "test"), ("filted_up_train", "filted_up_test"))
 _TREES = ("img", "img_highres", "Img/img", "Img/img_highres")
 _PUBLISHED = re.compile(r"fash?ion-(resize-)?annotation-(train|test)\.csv")
 # Of PATN's 176x256 file 19 points lie outside.
@@ -84,8 +83,8 @@ def _photos(
 ) -> dict[str, pathlib.Path]:
     """Returns name -> file of the photos of a split, or of both where only the
     annotations tell them apart."""
-    for names in _SPLIT_FOLDERS:
-        place = folder / names[_SPLITS.index(split)]
+    for name in (split, f"filted_up_{split}"):
+        place = folder / name
         if place.is_dir():
             photos = {path.name: path for path in photos_in(place)}
             break

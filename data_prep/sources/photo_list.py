@@ -58,10 +58,9 @@ def checked(folder: pathlib.Path, names: list[str]) -> Listing:
     for name in sorted(names):
         try:
             check_name(name)
+            usable.append(name)
         except ValueError as error:
             problems.append(f"{os.fspath(folder / name)!r}: {error}")
-        else:
-            usable.append(name)
     return Listing(folder, usable, problems)
 
 

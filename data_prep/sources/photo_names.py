@@ -80,8 +80,7 @@ def match(
             photo = photos.find(name)
             if photo in matched:
                 raise ValueError(f"{name!r} is {photo}, which has a pose already")
+            matched[photo] = pose.keypoints
         except ValueError as error:
             problems.append(f"{pose.place}: {error}")
-            continue
-        matched[photo] = pose.keypoints
     return matched

@@ -97,8 +97,7 @@ def _split_people(everyone: Split, options: Options) -> dict[str, Split]:
     }
 
 
-_Reader = Callable[[pathlib.Path, Options, list[str]], dict[str, Split]]
-READERS: dict[str, _Reader] = {
+READERS: dict[str, Callable[..., dict[str, Split]]] = {
     "market1501": _read_market1501,
     "deepfashion": deepfashion.read,
     "folder": _read_folder,

@@ -3,7 +3,6 @@
 import glob
 import os
 import pathlib
-import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -86,12 +85,8 @@ def _match(path: pathlib.Path) -> tuple[pathlib.Path, Iterator[pathlib.Path]]:
     folder = pathlib.Path(*path.parts[:first])
     # pathlib's ** does not follow symbolic links, so that it ends.
     matched = folder.glob(os.path.join(*path.parts[first:]))
-    hidden = re.compile(r"(^|/)\.")
-    return folder, (
-        each
-        for each in matched
-        if not hidden.search(each.relative_to(folder).as_posix())
-    )
+    shown = (each for each in matched if "/." not in f"/{each.relative_to(folder)}")
+    return folder, shown
 
 
 def _walk(folder: pathlib.Path, problems: list[str]) -> Iterator[pathlib.Path]:

@@ -143,9 +143,8 @@ def _find_all(
         if not log.is_done(name, resume_log.stamp(listing.folder / name))
     ]
     find = functools.partial(_find, folder=listing.folder, settings=settings)
-    total = len(listing.names)
-    done = total - len(waiting)
-    bar = tqdm(total=total, initial=done, desc="estimating", unit="photo")
+    done = len(listing.names) - len(waiting)
+    bar = tqdm(initial=done, total=done + len(waiting), desc="estimating", unit="photo")
     try:
         with bar, workers_lib.results(find, waiting, workers) as records:
             for record in records:

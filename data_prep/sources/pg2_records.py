@@ -74,10 +74,7 @@ def extract(
         str(files[split][0]) if split in files else "" for split in ("train", "test")
     )
     return Extracted(
-        {
-            split: Split(source, photos.keypoints, 0, tuple(photos.files), photos.files)
-            for split, photos in taken.items()
-        },
+        {split: photos.as_split() for split, photos in taken.items()},
         {split: photos.pairs for split, photos in taken.items()},
         (train, test),
         sizes[0],
@@ -123,7 +120,7 @@ class _Photos:
         self.pairs: list[Pair] = []
         self.size: tuple[int, int] | None = None
         self.files: dict[str, pathlib.Path] = {}
-        self.keypoints: dict[str, np.ndarray] = {}
+        self._keypoints: dict[str, np.ndarray] = {}
         self._names: dict[tuple[str, bytes], str] = {}
 
     def take(self, paths: list[pathlib.Path]) -> "_Photos":
@@ -136,6 +133,10 @@ class _Photos:
                 except ValueError as error:
                     self._problems.append(f"{place}: {error}")
         return self
+
+    def as_split(self) -> Split:
+        """What was taken; in its own folder, since both splits may have a name."""
+        return Split(self._folder, self._keypoints, 0, tuple(self.files), self.files)
 
     def _take_pair(self, features: Mapping[str, Any]) -> Pair:
         source, target = (_photo(features, role) for role in (0, 1))
@@ -158,9 +159,9 @@ class _Photos:
             file = self._folder / f"{len(self.files)}.jpg"
             file.write_bytes(photo.encoded)
             self._names[key], self.files[name] = name, file
-            self.keypoints[name] = photo.keypoints
+            self._keypoints[name] = photo.keypoints
         name = self._names[key]
-        if not np.array_equal(photo.keypoints, self.keypoints[name]):
+        if not np.array_equal(photo.keypoints, self._keypoints[name]):
             raise ValueError(f"{name!r} has other keypoints than in an earlier record")
         return name
 

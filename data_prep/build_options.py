@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from data_prep import command_line
 from data_prep.flag_fields import option
 from data_prep.pairs import identity
-from data_prep.sources import deepfashion_photos, readers
+from data_prep.sources import deepfashion_photos
 from pg2_jax import files
 from pg2_jax.estimators import base
 from pg2_jax.photos import crop
 
 _DEFAULT_SIZE = "128x64"
-DATASETS = (*readers.READERS, "pg2_tfrecords", "synthetic")
+DATASETS = (*identity.DATASETS, "pg2_tfrecords", "synthetic")
 
 _source = functools.partial(option, group="Source")
 _photos = functools.partial(option, group="Photos")
@@ -107,37 +107,28 @@ def check_used(options: Options) -> None:
     """Refuses flags that would be ignored."""
     dataset = f"--dataset={options.dataset}"
     if options.dataset == "pg2_tfrecords":
-        why = "the records hold their own"
-        _refuse("annotations", ",".join(options.annotations), dataset, why)
-        _refuse("pairs", ",".join(options.pairs), dataset, why)
-        if options.pair_protocol != "field":
-            _refuse("pair_protocol", options.pair_protocol, dataset, why)
+        for name in ("annotations", "pairs", "pair_protocol"):
+            _refuse(options, name, dataset, "the records hold their own")
     if options.dataset == "deepfashion":
-        why = "its photos are fitted by its own rules"
-        _refuse("fit", options.fit, dataset, why)
+        _refuse(options, "fit", dataset, "its photos are fitted by its own rules")
     else:
         why = "only DeepFashion's keypoints are those of photos of several sizes"
-        _refuse("annotation_size", options.annotation_size, dataset, why)
-    _check_lists(options)
-
-
-def _check_lists(options: Options) -> None:
+        _refuse(options, "annotation_size", dataset, why)
     lists = f"--pairs={','.join(options.pairs)}"
-    if options.pairs and all(options.pairs) and options.pair_protocol != "field":
-        _refuse("pair_protocol", options.pair_protocol, lists, "both lists are given")
-    limits = {
-        "max_train_pairs": options.max_train_pairs,
-        "max_test_pairs": options.max_test_pairs,
-    }
-    for path, (name, limit) in zip(options.pairs, limits.items(), strict=False):
+    if options.pairs and all(options.pairs):
+        _refuse(options, "pair_protocol", lists, "both lists are given")
+    limits = ("max_train_pairs", "max_test_pairs")
+    for path, name in zip(options.pairs, limits, strict=False):
         if path:
-            _refuse(name, limit, lists, "the list is taken row by row")
+            _refuse(options, name, lists, "the list is taken row by row")
 
 
-def _refuse(name: str, value: object, other: str, reason: str) -> None:
-    """Refuses a value, if there is one."""
-    if value:
-        raise ValueError(f"--{name}={value} does not go with {other}: {reason}")
+def _refuse(options: Options, name: str, other: str, reason: str) -> None:
+    """Refuses a value that is not the default."""
+    value = getattr(options, name)
+    if value and value != getattr(Options, name):
+        text = ",".join(value) if isinstance(value, list | tuple) else value
+        raise ValueError(f"--{name}={text} does not go with {other}: {reason}")
 
 
 def image_size(options: Options) -> tuple[int, int]:

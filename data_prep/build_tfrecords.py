@@ -32,19 +32,13 @@ from data_prep.build_options import Options, check_used, image_size
 from data_prep.pairs import field_protocol, pair_choice
 from data_prep.pairs.pair_list import PairList
 from data_prep.records import output_folder, summary, write_dataset
-from data_prep.sources import deepfashion_photos, pg2_records, readers, split
-from pg2_jax import files
+from data_prep.sources import pg2_records, photo_list, readers, split
 from pg2_jax.architecture import Architecture
 
 
 def build(options: Options) -> summary.Summary:
-    """Converts a data set; says what was written and what was left out.
-
-    Raises:
-        ValueError: an option, or the source: every bad row and photo (unless on_error
-            is skip).
-        OSError: a file cannot be read or written.
-    """
+    """Converts a data set; says what was written and what was left out. A ValueError
+    names every bad row and photo."""
     image_size(options)
     check_used(options)
     if not options.output_dir:
@@ -70,20 +64,7 @@ def _read_source(options: Options, stage: pathlib.Path, problems: list[str]) -> 
     size = image_size(options)
     source_dir = _synthesize(options, stage, *size) if synthetic else _source(options)
     layout = "market1501" if synthetic else options.dataset
-    request = split.Request(
-        source_dir=source_dir,
-        annotation_files=[pathlib.Path(file) for file in options.annotations],
-        split_people=not options.pairs,
-        test_fraction=options.test_fraction,
-        seed=options.seed,
-        pair_protocol=options.pair_protocol,
-        annotation_size=(
-            files.parse_size("annotation_size", options.annotation_size)
-            if options.annotation_size
-            else None
-        ),
-    )
-    splits = readers.read(layout, request, problems)
+    splits = readers.read(layout, source_dir, options, problems)
     choice = pair_choice.PairChoice(
         options.pairs,
         options.max_train_pairs,
@@ -92,7 +73,7 @@ def _read_source(options: Options, stage: pathlib.Path, problems: list[str]) -> 
         options.pair_protocol,
     )
     lists = pair_choice.list_pairs(choice, splits, layout, problems)
-    return splits, lists, _rules(options, layout, size, choice)
+    return splits, lists, write_dataset.Rules(options, layout, size, choice)
 
 
 def _read_records(
@@ -100,37 +81,18 @@ def _read_records(
 ) -> _Source:
     """Takes pairs, photos and keypoints out of the records of PG2's authors."""
     records = pg2_records.extract(_source(options), stage, problems)
-    caps = {"train": options.max_train_pairs, "test": options.max_test_pairs}
-    lists = {
-        split: PairList.of(listed[: caps[split]])
-        for split, listed in records.lists.items()
-    }
+    lists = {split: PairList.of(listed) for split, listed in records.lists.items()}
     if options.max_train_pairs and "train" in lists:
         # The mirrored pairs come first in their records.
         lists["train"] = field_protocol.sample(
-            records.lists["train"], options.max_train_pairs, options.seed
+            lists["train"], options.max_train_pairs, options.seed
         )
+    if "test" in lists:
+        lists["test"] = PairList.of(records.lists["test"][: options.max_test_pairs])
     choice = pair_choice.PairChoice(records.files, None, None, options.seed)
     size = image_size(options) if options.image_size else records.size
-    return records.splits, lists, _rules(options, pg2_records.LAYOUT, size, choice)
-
-
-def _rules(
-    options: Options, layout: str, size: tuple[int, int], choice: pair_choice.PairChoice
-) -> write_dataset.Rules:
-    return write_dataset.Rules(
-        name=options.dataset,
-        dataset=layout,
-        height=size[0],
-        width=size[1],
-        fit=options.fit or ("crop" if options.photos else "none"),
-        margin=options.margin,
-        seed=options.seed,
-        choice=choice,
-        read_photo=deepfashion_photos.read_photo if layout == "deepfashion" else None,
-        beam_pipeline_options=options.beam_pipeline_options,
-        beam_shared_dir=options.beam_shared_dir,
-    )
+    rules = write_dataset.Rules(options, pg2_records.LAYOUT, size, choice)
+    return records.splits, lists, rules
 
 
 def _source(options: Options) -> pathlib.Path:
@@ -150,13 +112,19 @@ def _source(options: Options) -> pathlib.Path:
         from data_prep.estimation import estimation
 
         estimating = estimation.Options(
-            output=output,
+            output=str(output),
             estimator=options.estimator,
             model=options.model,
-            skip=options.on_error == "skip",
+            on_error=options.on_error,
             workers=options.workers,
         )
-        print(estimation.annotate_people(folder, estimating))
+        listing = photo_list.checked(folder, split.names_in(folder))
+        try:
+            print(estimation.estimate(listing, estimating))
+        except ValueError as error:
+            raise ValueError(
+                f"there is no {output}, and estimating it failed: {error}"
+            ) from error
     return folder
 
 
@@ -166,9 +134,7 @@ def _synthesize(
     """Makes people in --source_dir, or in the temporary folder when none is given."""
     from data_prep import synthesize_people
 
-    folder = (
-        pathlib.Path(options.source_dir) if options.source_dir else stage / "people"
-    )
+    folder = pathlib.Path(options.source_dir or stage / "people")
     if folder.exists() and any(folder.iterdir()):
         raise ValueError(
             f"--source_dir={folder} is not empty; to convert what it holds, use "
@@ -207,8 +173,6 @@ def build_and_tell(options: Options) -> str:
 
 def _hint(options: Options) -> str:
     """Where a folder's estimation says why photos have no keypoints."""
-    from data_prep.sources import photo_list
-
     people = pathlib.Path(options.source_dir or options.photos)
     csv = people / split.FOLDER_ANNOTATIONS
     report = csv.with_name(f"{csv.stem}{photo_list.REPORT}")
@@ -222,10 +186,5 @@ def _hint(options: Options) -> str:
 
 
 if __name__ == "__main__":
-    # The picture of the pairs is drawn with the library's own pose code; it needs no
-    # accelerator.
-    os.environ.setdefault("JAX_PLATFORMS", "cpu")
-    # What tensorflow says of its kernels at import hides the progress and the summary.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+    command_line.quiet()
     sys.exit(main(sys.argv[1:]))

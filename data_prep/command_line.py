@@ -4,9 +4,8 @@ import os
 import pathlib
 import signal
 import sys
-import types
 from collections.abc import Callable, Sequence
-from typing import Any, NoReturn
+from typing import Any
 
 from absl import flags
 
@@ -28,20 +27,12 @@ def run(
 ) -> int:
     """Runs a program, so that what goes wrong for its user ends in one message.
 
-    SIGTERM unwinds the program as Ctrl-C does, so that temporary files are removed.
-
-    Args:
-        words: of the command line, without the program.
-        options: the dataclass whose fields are its flags.
-        program: gets the options and the arguments; returns what to print.
-        about: for --help, before the flags.
-        interrupted: what to say after Ctrl-C.
-        arguments: whether the program takes words that are no flags.
-
-    Returns:
-        The exit code: 0, 1 after a mistake of the user or an OSError, 130 after Ctrl-C.
+    The program gets an instance of the dataclass `options`, whose fields are its flags,
+    and, if it takes `arguments`, the words that are no flags; it returns what to print.
+    SIGTERM unwinds it as Ctrl-C does, so that temporary files are removed. Returns the
+    exit code: 0, 1 after a mistake of the user or an OSError, 130 after Ctrl-C.
     """
-    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     try:
         if flag_fields.asks_for_help(words):
             return show(f"{about}\n{flag_fields.help_text(options)}")
@@ -66,6 +57,14 @@ def run(
         return 130
 
 
+def quiet() -> None:
+    """For programs of which the library makes pictures: jax needs no accelerator for
+    that, and what tensorflow says at import would hide the progress."""
+    os.environ.setdefault("JAX_PLATFORMS", "cpu")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+
+
 def show(text: str) -> int:
     """Prints a text; returns the exit code, 1 where `| head` has seen enough."""
     try:
@@ -78,13 +77,8 @@ def show(text: str) -> int:
 
 
 def check_output(flag: str, output: pathlib.Path, *, overwrite: bool) -> None:
-    """Refuses a place where a file's content would be lost, or cannot be written.
-
-    Args:
-        flag: what named it, for the message.
-        output: the file or folder to write; an empty folder may be replaced by one.
-        overwrite: whether a file may be replaced.
-    """
+    """Refuses a file or folder, which `flag` named, that cannot be written or whose
+    content would be lost; an empty folder may be replaced."""
     if not output.absolute().parent.is_dir():
         raise ValueError(f"{flag}={output}: there is no folder {output.parent}")
     if output.is_dir():
@@ -92,7 +86,3 @@ def check_output(flag: str, output: pathlib.Path, *, overwrite: bool) -> None:
             raise ValueError(f"{flag}={output} is a folder that is there already")
     elif output.exists() and not overwrite:
         raise ValueError(f"{flag}={output} is there already; --overwrite replaces it")
-
-
-def _stop(signum: int, frame: types.FrameType | None) -> NoReturn:
-    raise SystemExit(128 + signum)

@@ -26,6 +26,7 @@ if not __package__:  # run as a script: let it find its own package
 from data_prep import command_line
 from data_prep.flag_fields import option
 from data_prep.records.summary import Problems
+from data_prep.sources import split
 from pg2_jax.keypoints import (
     coco_json,
     keypoint_files,
@@ -69,7 +70,10 @@ def _convert(options: Options, *arguments: str) -> str:
     kind = _format_of(output, options.to)
     command_line.check_output("OUT", output, overwrite=options.overwrite)
     problems = Problems(skip=options.on_error == "skip")
-    photos = _names_in(options.photos) if options.photos else None
+    photos = None
+    if options.photos:
+        split.check_folder(pathlib.Path(options.photos), "--photos")
+        photos = [path.name for path in split.entries(pathlib.Path(options.photos))]
     poses = keypoint_files.read(source, problems.rows, photos=photos)
     problems.check()
     if not poses:
@@ -79,7 +83,11 @@ def _convert(options: Options, *arguments: str) -> str:
         pose_transfer_csv.write(output, poses)
     elif kind == "coco":
         coco_json.write(output, poses)
-        lines += _lost(coco_json.lost_necks(poses))
+        if necks := coco_json.lost_necks(poses):
+            lines.append(
+                f"  necks that COCO's 17 points cannot hold: {necks:,} (read again, a "
+                "neck is the midpoint of both shoulders)"
+            )
     elif output.suffix:
         if len(poses) > 1:
             raise ValueError(
@@ -104,20 +112,6 @@ def _format_of(output: pathlib.Path, to: str | None) -> str:
             "folder of OpenPose JSON)"
         )
     return kind
-
-
-def _names_in(photos: str) -> list[str]:
-    folder = pathlib.Path(photos)
-    if not folder.is_dir():
-        raise ValueError(f"--photos={folder}: there is no such folder")
-    return [path.name for path in folder.iterdir() if not path.name.startswith(".")]
-
-
-def _lost(necks: int) -> list[str]:
-    return [
-        f"  necks that COCO's 17 points cannot hold: {necks:,} (read again, a neck is "
-        "the midpoint of both shoulders)"
-    ] * bool(necks)
 
 
 if __name__ == "__main__":

@@ -50,34 +50,20 @@ def option(
 ) -> Any:
     """A field that is also a flag; the string below it is its help.
 
-    Args:
-        choices: the values there are, if they can be listed.
-        group: the heading in --help.
-        minimum: the smallest value.
-        maximum: the largest value.
-        above: what every value must exceed.
-        below: what no value may reach.
-        path: whether a `~` at the beginning is the home folder.
-        required: whether the program cannot do without a value.
-        needs: flags without which it has no meaning, as "name" or "name=value".
-        not_with: flags beside which it has no meaning.
-        more: what else a program wants to know of its fields.
+    `group` is the heading in --help. A `~` at the beginning of a `path` is the home
+    folder. Without the flags `needs`, each "name" or "name=value", it has no meaning,
+    and none beside those of `not_with`. `more` is what else a program wants to know of
+    its fields.
     """
     bounds = {"minimum": minimum, "maximum": maximum, "above": above, "below": below}
-    rules = {"choices": choices, "group": group, "path": path}
-    company = {"required": required, "needs": needs, "not_with": not_with}
-    metadata = {**rules, **bounds, **company, **more}
+    rules = {"choices": choices, "group": group, "path": path, "required": required}
+    metadata = {**rules, **bounds, "needs": needs, "not_with": not_with, **more}
     return dataclasses.field(default=default, metadata=metadata)
 
 
 class Parsed(NamedTuple):
-    """What a command line says.
-
-    Attributes:
-        values: of every field, by name.
-        given: names of the flags that the command line or a flagfile holds.
-        rest: words that are no flags.
-    """
+    """What a command line says: the value of every field, by name; which of them it or
+    a flagfile holds; the words that are no flags."""
 
     values: dict[str, Any]
     given: set[str]
@@ -87,29 +73,19 @@ class Parsed(NamedTuple):
 def parse(
     options: Any, words: Sequence[str], aliases: Mapping[str, str] | None = None
 ) -> Parsed:
-    """Reads the flags of a dataclass.
-
-    Args:
-        options: the dataclass.
-        words: of the command line, without the program.
-        aliases: former name -> name; not in --help.
-
-    Raises:
-        flags.Error: an unknown flag, or a value of another type.
-    """
+    """Reads the flags of a dataclass; `words` are without the program, `aliases` are
+    former name -> name. Raises flags.Error: an unknown flag, or another type."""
     values = flags.FlagValues()
-    for field in dataclasses.fields(options):
-        choices = field.metadata["choices"]
-        if choices:
-            default: Any = field.default
-            flags.DEFINE_enum(field.name, default, choices, "", values)
+    fields = {field.name: field for field in dataclasses.fields(options)}
+    for name, field in fields.items():
+        default: Any = field.default
+        if field.metadata["choices"]:
+            flags.DEFINE_enum(name, default, field.metadata["choices"], "", values)
         else:
-            define = _DEFINE[field.type]
-            define(field.name, field.default, "", flag_values=values)
+            _DEFINE[field.type](name, default, "", flag_values=values)
     for former, name in (aliases or {}).items():
         flags.DEFINE_alias(former, name, flag_values=values)
     _, *rest = values(["program", *words])
-    fields = {field.name: field for field in dataclasses.fields(options)}
     return Parsed(
         {name: _value(field, values[name].value) for name, field in fields.items()},
         {name for name in fields if values[name].present},
@@ -118,19 +94,14 @@ def parse(
 
 
 def _value(field: dataclasses.Field, value: Any) -> Any:
-    """What a flag says; a leading `~` is replaced, which the shell leaves alone behind
-    `--name=`."""
+    # The shell leaves a `~` behind `--name=` alone.
     if isinstance(value, list):
         return tuple(_value(field, part) for part in value)
     return os.path.expanduser(value) if field.metadata["path"] else value
 
 
 def check(options: Any) -> None:
-    """Checks each field of an instance on its own.
-
-    Raises:
-        ValueError: it is required, or breaks a bound.
-    """
+    """Refuses an instance of which a field breaks a rule of its own."""
     for field in dataclasses.fields(options):
         rules, value = field.metadata, getattr(options, field.name)
         if value is None:
@@ -150,7 +121,6 @@ def check(options: Any) -> None:
 
 def check_together(options: Any) -> None:
     """Checks that an instance has no field that its other fields make meaningless."""
-    defaults = {field.name: field.default for field in dataclasses.fields(options)}
     for field in dataclasses.fields(options):
         value = getattr(options, field.name)
         if value == field.default:
@@ -161,7 +131,7 @@ def check_together(options: Any) -> None:
             if not there or (wanted and there != wanted):
                 raise ValueError(f"--{field.name}={value} needs --{needed}.")
         for name in field.metadata["not_with"]:
-            if getattr(options, name) != defaults[name]:
+            if getattr(options, name) != getattr(type(options), name):
                 raise ValueError(
                     f"--{field.name}={value} has no meaning with --{name}."
                 )
@@ -186,12 +156,8 @@ def without_help(words: Sequence[str]) -> list[str]:
 
 
 def help_text(options: Any, names: Collection[str] | None = None) -> str:
-    """Flags by group, each with its default and what it means.
-
-    Args:
-        options: the dataclass.
-        names: of the fields to show; None for all.
-    """
+    """Flags by group, each with its default and what it means; those of `names`, or all
+    of the dataclass."""
     texts = explanations(options)
     groups: dict[str, list[str]] = {}
     for field in dataclasses.fields(options):

@@ -4,7 +4,6 @@ import contextlib
 import dataclasses
 import functools
 import pathlib
-import sys
 
 import numpy as np
 from tqdm import tqdm
@@ -13,8 +12,9 @@ from data_prep import command_line
 from data_prep import workers as workers_lib
 from data_prep.estimation import distance, quality_report, resume_log
 from data_prep.estimation.resume_log import EstimationLog, Record
+from data_prep.flag_fields import option
 from data_prep.records.summary import Problems
-from data_prep.sources import photo_list, photo_names, split
+from data_prep.sources import photo_list, photo_names
 from pg2_jax import downloads
 from pg2_jax.estimators import base, registry, weights
 from pg2_jax.keypoints import keypoint_files
@@ -25,105 +25,88 @@ MIN_SCORE = 0.3
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Options:
-    """What to estimate and how.
+    """What to estimate, and how: the flags of estimate_keypoints.py."""
 
-    Attributes:
-        output: the annotation file to write.
-        estimator: one of `registry.NAMES`.
-        model: its model file; empty to download the published one.
-        everyone: whether all people of a photo are written, or the largest.
-        min_confidence: a point below it is missing.
-        min_score: a person below it is left out.
-        skip: whether bad photos are left out (True) or stop all (False).
-        workers: processes; 0 for one per core.
-        compare: an annotation file to compare with; empty for none.
-    """
-
-    output: pathlib.Path
-    estimator: str = "mediapipe"
-    model: str = ""
-    everyone: bool = False
-    min_confidence: float = base.MIN_CONFIDENCE
-    min_score: float = MIN_SCORE
-    skip: bool = False
-    overwrite: bool = False
-    workers: int = 0
-    compare: str = ""
+    photos: str = option("", path=True, required=True)
+    """Folder with photos, also below it, or a pattern: 'a/*/*.jpg'."""
+    output: str = option("", path=True, required=True)
+    """Annotation file to write, a .csv."""
+    estimator: str = option("mediapipe", base.NAMES)
+    """mediapipe: BlazePose, made for one person in a photo; of several it may miss
+    some. rtmlib: an ONNX model, RTMO, which finds several, or RTMPose for photos that
+    one person fills."""
+    model: str = option("", path=True)
+    """The estimator's model file; default: the published one, downloaded once."""
+    people: str = option("largest", ("largest", "all"))
+    """Of several people in a photo: the one whose points span the largest box, or all
+    (at most 6), the others as PHOTO#2, PHOTO#3, ..."""
+    min_confidence: float = option(base.MIN_CONFIDENCE, minimum=0, maximum=1)
+    """A point of which the estimator is less sure is missing."""
+    min_score: float = option(MIN_SCORE, minimum=0, maximum=1)
+    """A person whose 18 points have a lower mean confidence, missing ones counting 0,
+    is left out."""
+    on_error: str = option("fail", ("fail", "skip"))
+    """fail: list all bad photos, write nothing. skip: leave them out."""
+    overwrite: bool = option(False)
+    """Replace --output if it exists."""
+    workers: int = option(0, minimum=0)
+    """Processes that estimate; 0 means one per core."""
+    compare: str = option("", path=True)
+    """Annotation file of the same photos to measure distances to."""
 
     def beside(self, ending: str) -> pathlib.Path:
-        """Returns the path of a file that belongs to the output."""
-        return self.output.with_name(f"{self.output.stem}{ending}")
+        """The path of a file that belongs to the output."""
+        output = pathlib.Path(self.output)
+        return output.with_name(f"{output.stem}{ending}")
 
 
 def estimate(listing: photo_list.Listing, options: Options) -> str:
     """Finds the people in photos and writes the annotation file, its report and its
-    contact sheet; returns a summary in lines for the terminal.
-
-    Raises:
-        ValueError: an option; a missing estimator or model; bad photos that are not to
-        be skipped; nobody found. OSError: a file cannot be written.
-    """
-    _check_output(options)
+    contact sheet; returns a summary in lines for the terminal."""
+    output = pathlib.Path(options.output)
+    if output.suffix != ".csv":
+        raise ValueError(f"--output={output}: the name must end in .csv")
+    command_line.check_output("--output", output, overwrite=options.overwrite)
     reference, others = _reference(listing, options)
-    settings = _settings(options)
-    with contextlib.closing(_open_log(options, settings)) as log:
+    registry.check_installed(options.estimator)
+    model = weights.locate(options.estimator, options.model)
+    settings = base.Settings(options.estimator, model, options.min_confidence)
+    facts = {
+        "estimator": options.estimator,
+        "model_sha256": downloads.sha256(model),
+        "min_confidence": options.min_confidence,
+    }
+    report, sheet = map(options.beside, (photo_list.REPORT, photo_list.CONTACT_SHEET))
+    log_path = options.beside("_partial.jsonl")
+    with contextlib.closing(EstimationLog(log_path, facts)) as log:
         records = _find_all(listing, settings, log, options.workers)
-        problems = Problems(skip=options.skip, photos=list(listing.problems))
+        problems = Problems(skip=options.on_error == "skip")
+        problems.photos += listing.problems
         problems.photos += [record.problem for record in records if record.problem]
         problems.check()
-        outcome = quality_report.choose(records, options.everyone, options.min_score)
-        _write(listing, options, records, outcome)
+        everyone = options.people == "all"
+        outcome = quality_report.choose(records, everyone, options.min_score)
+        if not outcome.annotations:
+            raise ValueError(
+                f"{listing.folder}: {len(records):,} photos, {outcome.counts()}; "
+                f"nothing was written (--min_score={options.min_score:g})"
+            )
+        quality_report.write(report, records, outcome)
+        quality_report.draw(sheet, listing.folder, outcome)
+        keypoint_files.write_csv(output, outcome.annotations)
         log.remove()
-    sheet = options.beside(photo_list.CONTACT_SHEET)
     lines = [
-        f"{options.output}: {len(outcome.annotations):,} people in {len(records):,} "
-        f"photos ({outcome.counts()})",
+        f"{output}: {len(outcome.annotations):,} people in {len(records):,} photos "
+        f"({outcome.counts()})",
         *(f"  left out: {problem}" for problem in listing.problems),
-        f"  look at {sheet}; photo by photo: {options.beside(photo_list.REPORT)}",
+        f"  look at {sheet}; photo by photo: {report}",
     ]
     if options.compare:
-        distances = distance.measure(outcome.annotations, reference)
-        lines.append(distances.text(options.compare))
+        lines += distance.describe(outcome.annotations, reference, options.compare)
     if others:
         lines.append(f"    poses there of no photo here: {len(others):,}, such as")
         lines.append(f"      {others[0]}")
     return "\n".join(lines)
-
-
-def annotate_people(folder: pathlib.Path, options: Options) -> str:
-    """Estimates the keypoints of a folder of <person>/<photo>; otherwise as
-    `estimate`."""
-    listing = photo_list.checked(folder, split.photos_of_people(folder))
-    try:
-        return estimate(listing, options)
-    except ValueError as error:
-        raise ValueError(
-            f"there is no {options.output}, and estimating it failed: {error}"
-        ) from error
-
-
-def _write(
-    listing: photo_list.Listing,
-    options: Options,
-    records: list[Record],
-    outcome: quality_report.Outcome,
-) -> None:
-    if not outcome.annotations:
-        raise ValueError(
-            f"{listing.folder}: {len(records):,} photos, {outcome.counts()}; nothing "
-            f"was written (--min_score={options.min_score:g})"
-        )
-    quality_report.write(options.beside(photo_list.REPORT), records, outcome)
-    quality_report.draw(
-        options.beside(photo_list.CONTACT_SHEET), listing.folder, outcome
-    )
-    keypoint_files.write_csv(options.output, outcome.annotations)
-
-
-def _check_output(options: Options) -> None:
-    if options.output.suffix != ".csv":
-        raise ValueError(f"--output={options.output}: the name must end in .csv")
-    command_line.check_output("--output", options.output, overwrite=options.overwrite)
 
 
 def _reference(
@@ -146,29 +129,6 @@ def _reference(
     return reference, problems
 
 
-def _settings(options: Options) -> base.Settings:
-    registry.check_installed(options.estimator)
-    model = weights.locate(options.estimator, options.model)
-    return base.Settings(options.estimator, model, options.min_confidence)
-
-
-def _open_log(options: Options, settings: base.Settings) -> EstimationLog:
-    facts = {
-        "estimator": settings.name,
-        "model_sha256": downloads.sha256(settings.model),
-        "min_confidence": settings.min_confidence,
-    }
-    path = options.beside("_partial.jsonl")
-    log = EstimationLog(path, facts)
-    if log.discarded:
-        print(
-            f"{path}: the results of an interrupted run with other settings are "
-            f"discarded: {log.discarded:,} photos",
-            file=sys.stderr,
-        )
-    return log
-
-
 def _find_all(
     listing: photo_list.Listing,
     settings: base.Settings,
@@ -177,15 +137,14 @@ def _find_all(
 ) -> list[Record]:
     """Looks at the photos that the log does not have yet; returns all records in the
     order of the listing."""
-    paths = {name: listing.folder / name for name in listing.names}
     waiting = [
         name
-        for name, path in paths.items()
-        if not log.is_done(name, resume_log.stamp(path))
+        for name in listing.names
+        if not log.is_done(name, resume_log.stamp(listing.folder / name))
     ]
     find = functools.partial(_find, folder=listing.folder, settings=settings)
-    done = len(paths) - len(waiting)
-    bar = tqdm(total=len(paths), initial=done, desc="estimating", unit="photo")
+    done = len(listing.names) - len(waiting)
+    bar = tqdm(initial=done, total=done + len(waiting), desc="estimating", unit="photo")
     try:
         with bar, workers_lib.results(find, waiting, workers) as records:
             for record in records:
@@ -200,12 +159,11 @@ def _find_all(
 
 @functools.lru_cache(maxsize=1)
 def _estimator(settings: base.Settings) -> base.Estimator:
-    """The estimator of this process: loading one takes seconds."""
+    # One for each process: loading it takes seconds.
     return registry.open_estimator(settings)
 
 
 def _find(name: str, *, folder: pathlib.Path, settings: base.Settings) -> Record:
-    """Finds the people in one photo."""
     estimator = _estimator(settings)
     path = folder / name
     stamp = resume_log.stamp(path)

@@ -20,20 +20,15 @@ _SHEET_ROWS, _SHEET_COLUMNS, _TILE = 4, 6, 192
 
 @dataclasses.dataclass
 class Outcome:
-    """What becomes of an estimation.
-
-    Attributes:
-        annotations: photo name -> [18, 3]; further people of a photo as name#2, ...
-        kept: photo name -> the people that are kept, the largest first.
-        statuses: photo name -> one of `STATUSES`.
-    """
+    """What becomes of an estimation, by photo name: [18, 3], further people of a photo
+    as name#2, ...; the people that are kept, the largest first; one of `STATUSES`."""
 
     annotations: dict[str, np.ndarray]
     kept: dict[str, list[Person]]
     statuses: dict[str, str]
 
     def counts(self) -> str:
-        """Says how many photos have which status."""
+        """How many photos have which status, in words."""
         counted = collections.Counter(self.statuses.values())
         return ", ".join(f"{status} {counted[status]:,}" for status in STATUSES)
 
@@ -45,21 +40,19 @@ def choose(records: Sequence[Record], everyone: bool, min_score: float) -> Outco
     for record in records:
         sure = [person for person in record.people if person.score >= min_score]
         sure.sort(key=lambda person: -person.area)
-        outcome.statuses[record.name] = _status(record, sure)
+        if record.problem:
+            status = "bad photo"
+        elif not record.people:
+            status = "not found"
+        else:
+            status = "found" if sure else "low score"
+        outcome.statuses[record.name] = status
         outcome.kept[record.name] = sure if everyone else sure[:1]
         for number, person in enumerate(outcome.kept[record.name], start=1):
             name = record.name if number == 1 else f"{record.name}#{number}"
             # In float64 a tenth of a pixel is written with one digit.
             outcome.annotations[name] = np.round(person.keypoints.astype(float), 1)
     return outcome
-
-
-def _status(record: Record, sure: Sequence[Person]) -> str:
-    if record.problem:
-        return "bad photo"
-    if not record.people:
-        return "not found"
-    return "found" if sure else "low score"
 
 
 def write(path: pathlib.Path, records: Sequence[Record], outcome: Outcome) -> None:
@@ -91,23 +84,18 @@ def draw(path: pathlib.Path, folder: pathlib.Path, outcome: Outcome) -> None:
     )
     count = min(len(ranked), _SHEET_ROWS * _SHEET_COLUMNS)
     chosen = [ranked[i] for i in np.linspace(0, len(ranked) - 1, count).astype(int)]
-    tiles = [_tile(folder / name, outcome.kept[name]) for name in chosen]
+    tiles = []
+    for name in chosen:
+        image = photo_files.load(folder / name).image
+        original, size = (image.height, image.width), (_TILE, _TILE)
+        part = crop.frame("letterbox", original, size)
+        tile = np.asarray(crop.apply(image, part, size))
+        for person in outcome.kept[name]:
+            moved, _ = crop.move_keypoints(person.keypoints, original, part, size)
+            tile = visualize.draw_skeleton(tile, moved)
+        left, top, right, bottom = (int(side) for side in part.target)
+        tiles.append(np.full_like(tile, 255))
+        tiles[-1][top:bottom, left:right] = tile[top:bottom, left:right]
     rows = [tiles[i : i + _SHEET_COLUMNS] for i in range(0, len(tiles), _SHEET_COLUMNS)]
     with files.replacing(path) as temporary:
         visualize.grid(rows).save(temporary)
-
-
-def _tile(path: pathlib.Path, people: Sequence[Person]) -> np.ndarray:
-    from pg2_jax import visualize
-
-    image = photo_files.load(path).image
-    original, size = (image.height, image.width), (_TILE, _TILE)
-    part = crop.frame("letterbox", original, size)
-    tile = np.asarray(crop.apply(image, part, size))
-    for person in people:
-        moved, _ = crop.move_keypoints(person.keypoints, original, part, size)
-        tile = visualize.draw_skeleton(tile, moved)
-    left, top, right, bottom = (int(side) for side in part.target)
-    shown = np.full_like(tile, 255)
-    shown[top:bottom, left:right] = tile[top:bottom, left:right]
-    return shown

@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import sys
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,33 +30,22 @@ class EstimationLog:
 
     A kill in the middle of a line costs that photo only. Lines of other settings are
     not used, and a second process on the same file is refused.
-
-    Attributes:
-        records: photo name -> its record.
-        discarded: photos of other settings that the file had, and has no more.
     """
 
     def __init__(self, path: pathlib.Path, settings: dict[str, Any]) -> None:
         """Opens the file, and reads it if it was begun with the same settings: what the
-        result depends on, in JSON's types.
-
-        Raises:
-            ValueError: another process is writing it. OSError: it cannot be written.
-        """
+        result depends on, in JSON's types."""
         self._path = path
-        self.records: dict[str, Record] = {}
-        self.discarded = 0
+        self.records: dict[str, Record] = {}  # By photo name.
         self._file = open(path, "a+", encoding="utf-8")  # noqa: SIM115 (see close)
         try:
             files.lock(self._file)
-            self._resume(settings)
-        except BaseException as error:
+        except BlockingIOError as error:
             self._file.close()
-            if not isinstance(error, BlockingIOError):
-                raise
             raise ValueError(
                 f"{path}: another process estimates for the same --output"
             ) from error
+        self._resume(settings)
 
     def _resume(self, settings: dict[str, Any]) -> None:
         """Reads what is there, and adds nothing but what is missing, so that a kill
@@ -64,12 +54,17 @@ class EstimationLog:
         text = self._file.read()
         header, *lines = text.splitlines() or [""]
         records = _records(lines)
-        if _parse(header) == settings:
+        if header == json.dumps(settings):
             self.records = records
             # A line that was cut off ends here.
             self._file.write("" if text.endswith("\n") else "\n")
         else:
-            self.discarded = len(records)
+            if records:
+                print(
+                    f"{self._path}: the results of an interrupted run with other "
+                    f"settings are discarded: {len(records):,} photos",
+                    file=sys.stderr,
+                )
             self._file.truncate(0)
             self._file.write(json.dumps(settings) + "\n")
         self._file.flush()
@@ -106,27 +101,17 @@ def stamp(path: pathlib.Path) -> Stamp:
     return status.st_size, status.st_mtime_ns
 
 
-def _parse(line: str) -> Any:
-    try:
-        return json.loads(line)
-    except json.JSONDecodeError:
-        return None
-
-
 def _records(lines: list[str]) -> dict[str, Record]:
     """Returns the records of lines by photo; of two of one photo the later."""
     records: dict[str, Record] = {}
     for line in lines:
         try:
-            name, (size, time), people = _parse(line)
-            records[str(name)] = Record(
-                str(name),
-                (int(size), int(time)),
-                [
-                    Person(np.array(points, np.float32).reshape(18, 3), float(score))
-                    for score, points in people
-                ],
-            )
+            name, (size, time), people = json.loads(line)
+            persons = [
+                Person(np.array(points, np.float32).reshape(18, 3), float(score))
+                for score, points in people
+            ]
+            records[str(name)] = Record(str(name), (int(size), int(time)), persons)
         except (KeyError, TypeError, ValueError):
             continue  # Cut off by a kill.
     return records

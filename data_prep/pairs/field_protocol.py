@@ -3,12 +3,12 @@
 training and 12,000 test pairs of Market-1501 come out row by row."""
 
 import collections
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 
 from data_prep.pairs import identity, pair_list
-from data_prep.pairs.pair_list import Pair, PairList
+from data_prep.pairs.pair_list import PairList
 
 MAX_TEST_PAIRS = 12_000
 
@@ -19,44 +19,35 @@ def all_pairs(annotated: Mapping[str, np.ndarray], dataset: str) -> PairList:
     order of `itertools.permutations`."""
     groups: dict[str, list[str]] = {}
     for name, keypoints in annotated.items():
-        if identity.valid(name, keypoints, dataset):
+        if identity.usable(name, keypoints, dataset, "field"):
             groups.setdefault(identity.identity_of(name, dataset), []).append(name)
     return PairList.within(groups.values())
 
 
-def sample(pairs: PairList | Iterable[Pair], count: int, seed: int) -> PairList:
-    """Draws `count` pairs without replacement, in drawn order, exactly as
+def sample(pairs: PairList, count: int, seed: int) -> PairList:
+    """`count` pairs by seed without replacement, in random order, exactly as
     `DataFrame.sample` of pandas; fewer pairs are returned whole, shuffled."""
-    pairs = PairList.of(pairs)
     # RandomState.choice without replacement is the head of its permutation.
     return pairs.take(pair_list.random_order(len(pairs), seed)[:count])
 
 
-def train_pairs(
-    annotated: Mapping[str, np.ndarray], dataset: str, max_pairs: int | None, seed: int
+def list_pairs(
+    annotated: Mapping[str, np.ndarray],
+    dataset: str,
+    split: str,
+    max_pairs: int | None,
+    seed: int,
 ) -> PairList:
-    """Returns the training list: all pairs in protocol order, or `max_pairs` of them by
-    seed."""
+    """The list of "train", all pairs in protocol order or `max_pairs` of them by seed,
+    or of "test", always a sample (of 12,000 with seed 0: the published list)."""
     pairs = all_pairs(annotated, dataset)
-    if max_pairs is None or len(pairs) <= max_pairs:
+    if max_pairs is None or (split == "train" and len(pairs) <= max_pairs):
         return pairs
     return sample(pairs, max_pairs, seed)
 
 
-def test_pairs(
-    annotated: Mapping[str, np.ndarray], dataset: str, max_pairs: int | None, seed: int
-) -> PairList:
-    """Returns the test list: `max_pairs` pairs drawn by seed (default 12,000; seed 0 is
-    the published list)."""
-    count = MAX_TEST_PAIRS if max_pairs is None else max_pairs
-    return sample(all_pairs(annotated, dataset), count, seed)
-
-
 def unused(
-    annotated: Mapping[str, np.ndarray],
-    pairs: PairList | Iterable[Pair],
-    dataset: str,
-    protocol: str = "field",
+    annotated: Mapping[str, np.ndarray], pairs: PairList, dataset: str, protocol: str
 ) -> collections.Counter[str]:
     """Counts the annotated photos (name -> [18, 3]) that are in none of the pairs, by
     reason; one of `identity.PROTOCOLS` decides what a usable photo is."""
@@ -69,7 +60,7 @@ def unused(
         identity.identity_of(name, dataset) for name in usable
     )
     counts: collections.Counter[str] = collections.Counter()
-    for name in annotated.keys() - set(PairList.of(pairs).used()):
+    for name in annotated.keys() - set(pairs.used()):
         if identity.is_junk(name, dataset):
             counts["junk or distractor by name"] += 1
         elif name not in usable:

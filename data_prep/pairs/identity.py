@@ -10,7 +10,7 @@ PROTOCOLS = ("field", "pg2")
 UNUSABLE = {"field": "a shoulder or a hip is missing", "pg2": "no point is there"}
 # Right shoulder, left shoulder, right hip, left hip: without the torso a pose says too
 # little.
-REQUIRED_KEYPOINTS = (2, 5, 8, 11)
+REQUIRED_KEYPOINTS = [2, 5, 8, 11]
 # Market-1501: false detections, and people who belong to no identity.
 _JUNK_PREFIXES = ("-1", "0000")
 
@@ -45,18 +45,11 @@ def is_junk(name: str, dataset: str) -> bool:
     return dataset == "market1501" and name.startswith(_JUNK_PREFIXES)
 
 
-def valid(name: str, keypoints: np.ndarray, dataset: str) -> bool:
-    """Whether the field's protocol pairs a photo with these keypoints, [18, 3] = (x, y,
-    visible)."""
-    return usable(name, keypoints, dataset, "field")
-
-
 def usable(name: str, keypoints: np.ndarray, dataset: str, protocol: str) -> bool:
-    """Whether one of `PROTOCOLS` pairs a photo with these keypoints, [18, 3]."""
-    visible = keypoints[:, 2]
-    posed = (
-        visible[list(REQUIRED_KEYPOINTS)].all()
-        if protocol == "field"
-        else visible.any()
-    )
-    return bool(posed) and not is_junk(name, dataset)
+    """Whether one of `PROTOCOLS` pairs a photo with these keypoints, [18, 3] = (x, y,
+    visible)."""
+    if is_junk(name, dataset):
+        return False
+    visible = keypoints[:, 2] > 0
+    needed = visible[REQUIRED_KEYPOINTS]
+    return bool(needed.all() if protocol == "field" else visible.any())

@@ -13,15 +13,9 @@ from data_prep.sources.split import Split
 
 @dataclasses.dataclass(frozen=True)
 class PairChoice:
-    """Which pairs are wanted.
-
-    Attributes:
-        files: pair lists for train and test, "" for none; or nothing at all.
-        max_train_pairs: cap of the protocol's training pairs, None for all.
-        max_test_pairs: cap of the protocol's test pairs, None for the protocol's own.
-        seed: seed of the draws.
-        rule: one of `identity.PROTOCOLS`.
-    """
+    """Which pairs are wanted: pair lists for train and test, "" for none, or nothing at
+    all; how many of the protocol's, None for its own number; a seed; one of
+    `identity.PROTOCOLS`."""
 
     files: Sequence[str]
     max_train_pairs: int | None
@@ -30,11 +24,11 @@ class PairChoice:
     rule: str = "field"
 
     def file(self, split: str) -> str:
-        """Returns the list to use for a split, "" for the protocol."""
+        """The list to use for a split, "" for the protocol."""
         return self.files[split == "test"] if self.files else ""
 
     def cap(self, split: str, dataset: str) -> int | None:
-        """Returns how many of the protocol's pairs a split takes, None for all."""
+        """How many of the protocol's pairs a split takes, None for all."""
         if split != "test":
             return self.max_train_pairs
         if self.max_test_pairs is not None:
@@ -61,18 +55,18 @@ class PairChoice:
         )
 
     def check_not_empty(self, split: str, kept: Sized) -> None:
-        """Raises a ValueError that says why if bad rows and bad photos leave no pair of
-        a split."""
+        """Refuses a split of which bad rows and bad photos leave no pair."""
         if len(kept):
             return
-        reason = "nobody has two usable photos that show both shoulders and both hips"
-        if self.rule == "pg2":
-            reason = "nobody has two photos with keypoints"
         if self.file(split):
             reason = (
                 f"{self.file(split)} has bad rows or bad photos only "
                 "(--on_error=fail lists them)"
             )
+        elif self.rule == "pg2":
+            reason = "nobody has two photos with keypoints"
+        else:
+            reason = "nobody has two photos that show both shoulders and both hips"
         raise ValueError(f"the {split} split has no pairs: {reason}")
 
 
@@ -80,12 +74,7 @@ def list_pairs(
     choice: PairChoice, splits: Mapping[str, Split], dataset: str, problems: list[str]
 ) -> dict[str, PairList]:
     """Lists the pairs of each split, in the order of the protocol or of the given file.
-
-    Bad rows of pair lists are appended to `problems` and left out.
-
-    Raises:
-        ValueError: a wrong number of lists, or one that cannot be read.
-    """
+    Bad rows of pair lists are left out and go to `problems`."""
     files = choice.files
     if len(files) not in (0, 2):
         raise ValueError(
@@ -123,10 +112,7 @@ def by_protocol(
                 photos, _posed(annotated), dataset, limit=cap, seed=choice.seed
             )
         )
-    list_field = (
-        field_protocol.train_pairs if split == "train" else field_protocol.test_pairs
-    )
-    return list_field(annotated, dataset, cap, choice.seed)
+    return field_protocol.list_pairs(annotated, dataset, split, cap, choice.seed)
 
 
 def _posed(annotated: Mapping[str, np.ndarray]) -> list[str]:

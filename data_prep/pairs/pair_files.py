@@ -23,17 +23,8 @@ def read(
     """Reads a pair list in file order, with photos as `names` spells them.
 
     It is a csv with the header `from,to`, or a text file of NTED, which has the suffix
-    .txt, no header and lines `target,source`, in which more sources may follow.
-
-    Args:
-        path: in UTF-8.
-        names: the photos that have keypoints.
-        dataset: one of `identity.DATASETS`: which spellings of a name are the same
-            photo, and how it gives the identity of the person.
-        problems: bad rows are appended here, one message each, and left out.
-
-    Raises:
-        ValueError: the file is no pair list, or is empty.
+    .txt, no header and lines `target,source`, in which more sources may follow. `names`
+    are the photos that have keypoints. Bad rows are left out, and go to `problems`.
     """
     known = PhotoNames(names, dataset)
     first_line: dict[Pair, int] = {}
@@ -55,7 +46,6 @@ def read(
 
 
 def _rows(path: str | os.PathLike[str]) -> Iterator[tuple[int, list[str]]]:
-    """Yields (line number, [source, target]) of each row, whatever it holds."""
     try:
         text = content_of(path, "pairs").decode("utf-8-sig")
         rows = csv.reader(io.StringIO(text, newline=""))
@@ -80,7 +70,11 @@ def _parse_row(row: list[str], known: PhotoNames, dataset: str) -> Pair:
         raise ValueError(
             f"{shown(','.join(row))} has {len(row)} fields, expected two: from,to"
         )
-    source, target = (_find(name.strip(), known) for name in row)
+    names = [name.strip() for name in row]
+    for name in names:
+        if not known.knows(name):
+            raise ValueError(f"{shown(name)} has no keypoints in the annotation file")
+    source, target = map(known.find, names)
     if source == target:
         raise ValueError(f"{source!r} is paired with itself, expected two photos")
     people = identity_of(source, dataset), identity_of(target, dataset)
@@ -92,18 +86,8 @@ def _parse_row(row: list[str], known: PhotoNames, dataset: str) -> Pair:
     return source, target
 
 
-def _find(name: str, known: PhotoNames) -> str:
-    try:
-        return known.find(name)
-    except ValueError as error:
-        raise ValueError(
-            f"{shown(name)} has no keypoints in the annotation file"
-        ) from error
-
-
 def write_csv(path: str | os.PathLike[str], pairs: Iterable[Pair]) -> None:
-    """Writes a pair list in the published form; the file appears whole or not at
-    all."""
+    """Writes a pair list in the published form."""
     with (
         files.replacing(path) as temporary,
         open(temporary, "w", encoding="utf-8", newline="") as file,

@@ -17,21 +17,15 @@ BLOCK = 2**16
 
 
 class PairList:
-    """(source name, target name) of many pairs.
-
-    Attributes:
-        photos: the names.
-        positions: int32 [N, 2], for every pair the places of its two names in `photos`.
-    """
+    """(source name, target name) of many pairs: for every pair, int32 [N, 2], the
+    places of its two names in `photos`."""
 
     def __init__(self, photos: Sequence[str], positions: np.ndarray) -> None:
         self.photos, self.positions = photos, positions
 
     @classmethod
-    def of(cls, pairs: "Iterable[Pair] | PairList") -> "PairList":
-        """Returns listed pairs as a PairList."""
-        if isinstance(pairs, PairList):
-            return pairs
+    def of(cls, pairs: Iterable[Pair]) -> "PairList":
+        """Listed pairs as a PairList."""
         places: dict[str, int] = {}
         rows = [places.setdefault(name, len(places)) for pair in pairs for name in pair]
         return cls(list(places), np.asarray(rows, np.int32).reshape(-1, 2))
@@ -60,14 +54,6 @@ class PairList:
             for source, target in self.positions[start : start + BLOCK].tolist():
                 yield photos[source], photos[target]
 
-    def __eq__(self, other: object) -> bool:
-        """Whether the other list holds the same pairs in the same order."""
-        if not isinstance(other, PairList | Sequence) or len(self) != len(other):
-            return False
-        return all(pair == its for pair, its in zip(self, other, strict=True))
-
-    __hash__ = None  # type: ignore[assignment]
-
     def used(self) -> list[str]:
         """The names that are in a pair, in order of first appearance."""
         names, is_new = [], np.ones(len(self.photos), bool)
@@ -87,15 +73,13 @@ class PairList:
         return PairList(self.photos, taken)
 
     def only(self, good: np.ndarray) -> "PairList":
-        """Returns the pairs both of whose photos are good, in their order; `good` is
-        bool, one for each of `photos`."""
+        """The pairs both of whose photos are good, bool [photos], in their order."""
         if good.all():
             return self
         return self.take(np.flatnonzero(good[self.positions].all(axis=1)))
 
     def numbered(self, numbers: np.ndarray) -> np.ndarray:
-        """Returns the pairs as int32 [N, 2] of what `numbers`, int [photos], calls
-        their photos."""
+        """The pairs as int32 [N, 2] of the `numbers`, int [photos], of their photos."""
         rows = _new_array(self.positions.shape)
         for start in range(0, len(self), BLOCK):
             block = slice(start, start + BLOCK)

@@ -13,8 +13,9 @@ On the way to the shuffle that counts, their program shuffles pairs of different
 which it then drops. How many there are moves the generator on, so they are counted.
 """
 
+import itertools
 import random
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 
 from data_prep.pairs.identity import identity_of, is_junk
 from data_prep.pairs.pair_list import Pair
@@ -33,36 +34,28 @@ def list_pairs(
     limit: int | None,
     seed: int = 0,
 ) -> list[Pair]:
-    """Lists the pairs of a split in the order of the authors' records: (source name,
-    target name).
+    """Lists the pairs of a split in the order of the authors' records, `limit` at most.
 
-    Args:
-        photos: names of all photos in the split's folder, whether they have a pose or
-            not: the shuffle depends on them.
-        posed: names of the photos that have a pose.
-        dataset: one of `identity.DATASETS`.
-        limit: how many pairs to return at most; None for all.
-        seed: 0 in the authors' program.
+    The shuffle depends on all photos of the split, whether they have a pose or not; its
+    seed is 0 in the authors' program.
     """
     names = sorted(name for name in photos if not is_junk(name, dataset))
     people = [identity_of(name, dataset) for name in names]
     generator = random.Random(seed)
     _shuffle([None] * _count_negatives(people), generator)
-    pairs = list(_positives(names, people))
+    # Sorted names keep the photos of one person together.
+    pairs = [
+        pair
+        for _, photos_of_one in itertools.groupby(
+            names, lambda name: identity_of(name, dataset)
+        )
+        for first, second in itertools.combinations(photos_of_one, 2)
+        for pair in ((first, second), (second, first))
+    ]
     _shuffle(pairs, generator)
     known = set(posed)
     kept = [pair for pair in pairs if pair[0] in known and pair[1] in known]
     return kept[:limit]
-
-
-def _positives(names: Sequence[str], people: Sequence[str]) -> Iterator[Pair]:
-    # Sorted names keep the photos of one person together.
-    for first, person in enumerate(people):
-        for second in range(first + 1, len(names)):
-            if people[second] != person:
-                break
-            yield names[first], names[second]
-            yield names[second], names[first]
 
 
 def _count_negatives(people: Sequence[str]) -> int:

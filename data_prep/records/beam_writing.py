@@ -1,11 +1,10 @@
 """Writing the shards on Apache Beam: on many machines, or on many cores of this one.
 
-The machine that starts the program reads and checks the photos, decides the order of
-the records and divides them into shards, exactly as without Beam. A worker gets one
-shard at a time and writes it with the same code, so that the files are the same byte
-for byte. The photos and the list of the pairs go to the workers, and the shards come
-back, either through the folder where the data set is made, on a disk that all of them
-see under the same path, or through a folder in a bucket.
+The machine that starts the program decides the order of the records and divides them
+into shards, exactly as without Beam; a worker writes one shard at a time with the same
+code, so that the files are the same byte for byte. The photos and the list of the pairs
+go to the workers, and the shards come back, through the folder where the data set is
+made, on a disk that all of them see under the same path, or a folder in a bucket.
 """
 
 import contextlib
@@ -32,15 +31,9 @@ except ImportError as missing:
     ) from missing
 
 
-def pipeline(options: Sequence[str]) -> beam.Pipeline:
-    """Returns an empty pipeline.
-
-    Args:
-        options: Beam's own without dashes, such as "runner=FlinkRunner".
-
-    Raises:
-        ValueError: Beam does not know the runner or an option, or misses one.
-    """
+def _pipeline(options: Sequence[str]) -> beam.Pipeline:
+    """An empty pipeline with options of Beam's own, such as "runner=FlinkRunner"; a
+    ValueError if Beam does not know one, or misses one."""
     try:
         # Beam's parser answers a mistake as a program would: it prints and exits.
         with open(os.devnull, "w") as nowhere, contextlib.redirect_stderr(nowhere):
@@ -67,14 +60,9 @@ class ShardsOnBeam:
     def __init__(
         self, stage: pathlib.Path, options: Sequence[str], shared_dir: str = ""
     ) -> None:
-        """Prepares the writing.
-
-        Args:
-            stage: temporary folder; all workers see it if `shared_dir` is empty.
-            options: as `pipeline`.
-            shared_dir: folder that tensorflow can make, and write to from everywhere,
-                such as gs://BUCKET/FOLDER.
-        """
+        """Prepares the writing, through the temporary folder `stage` or else a folder
+        that tensorflow can write to from everywhere, such as gs://BUCKET/FOLDER."""
+        _pipeline(options)
         if shared_dir:
             try:
                 tf.io.gfile.makedirs(shared_dir)
@@ -93,11 +81,8 @@ class ShardsOnBeam:
         shards: Sequence[pose_pairs.Shard],
         progress: Callable[[int], Any],
     ) -> None:
-        """Runs the pipeline to its end and fetches the shards.
-
-        Raises:
-            OSError: it failed; the message is that of the first error.
-        """
+        """Runs the pipeline to its end and fetches the shards; an OSError has the
+        message of the first error."""
         tf.io.gfile.makedirs(self._folder)
         try:
             photos = store.path
@@ -108,13 +93,22 @@ class ShardsOnBeam:
                 file.write(pickle.dumps((photos, store.starts, dict(splits))))
             self._run(shards)
             for shard in shards:
-                self._fetch(shard)
+                written = f"{self._folder}/{os.path.basename(shard.path)}"
+                if not tf.io.gfile.exists(written):
+                    raise OSError(
+                        f"the Beam pipeline ended without {written}; do all workers "
+                        "see this folder? (--beam_shared_dir names another)"
+                    )
+                if self._shared:
+                    tf.io.gfile.copy(written, shard.path)
+                else:
+                    os.replace(written, shard.path)
                 progress(shard.stop - shard.start)
         finally:
             tf.io.gfile.rmtree(self._folder)
 
     def _run(self, shards: Sequence[pose_pairs.Shard]) -> None:
-        steps = pipeline(self._options)
+        steps = _pipeline(self._options)
         (
             steps
             | "Shards" >> beam.Create(list(shards))
@@ -127,18 +121,6 @@ class ShardsOnBeam:
         except Exception as error:
             # Runners wrap what a worker raised in exceptions of their own.
             raise OSError(f"the Beam pipeline failed: {_cause(error)}") from error
-
-    def _fetch(self, shard: pose_pairs.Shard) -> None:
-        written = f"{self._folder}/{os.path.basename(shard.path)}"
-        if not tf.io.gfile.exists(written):
-            raise OSError(
-                f"the Beam pipeline ended without {written}; do all workers see this "
-                "folder? (--beam_shared_dir names another)"
-            )
-        if self._shared:
-            tf.io.gfile.copy(written, shard.path)
-        else:
-            os.replace(written, shard.path)
 
 
 class _WriteShard(beam.DoFn):
@@ -164,8 +146,9 @@ class _WriteShard(beam.DoFn):
         """Writes one shard."""
         temporary = f"{self._folder}/unfinished-{uuid.uuid4().hex}"
         pairs = self._splits[shard.split]
-        for _ in pose_pairs.write_shard(self._store, pairs, shard, temporary):
-            pass
+        pose_pairs.write_shard(
+            self._store, pairs, shard, temporary, progress=lambda _: None
+        )
         target = f"{self._folder}/{os.path.basename(shard.path)}"
         tf.io.gfile.rename(temporary, target, overwrite=True)
 

@@ -60,14 +60,8 @@ def _is_ours(folder: pathlib.Path, names: list[str]) -> bool:
 @contextlib.contextmanager
 def staging(folder: pathlib.Path) -> Iterator[pathlib.Path]:
     """Gives a temporary folder beside `folder`, on the same disk, and removes it in any
-    case.
-
-    What a killed process or a power loss left behind is removed first.
-
-    Raises:
-        ValueError: another process is writing it. OSError: the disk is full; raised in
-        the place of what the body met.
-    """
+    case. What a killed process or a power loss left behind is removed first; a second
+    process is refused."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     # A process number means something on one computer only, a disk may be shared.
     prefix = f".{folder.name}.incomplete-{socket.gethostname()}-"
@@ -103,8 +97,8 @@ def _is_alive(process: int) -> bool:
         os.kill(process, 0)
     except ProcessLookupError:
         return False
-    except PermissionError:  # It runs, as another user.
-        return True
+    except PermissionError:
+        pass  # It runs, as another user.
     return True
 
 
@@ -118,12 +112,17 @@ def publish(
     """Renames a finished data set, somewhere below the `stage` of `staging`, to its
     place; with `overwrite` what is there moves to `stage` and goes with it.
 
-    Raises:
-        ValueError: without `overwrite`, the place has been filled meanwhile, by another
-        computer for one, which no lock here stops.
+    Without it the place may have been filled meanwhile, by another computer for one,
+    which no lock here stops: a ValueError.
     """
     if overwrite and folder.exists():
-        _replace(built, folder, stage / "replaced")
+        replaced = stage / "replaced"
+        os.rename(folder, replaced)
+        try:
+            os.rename(built, folder)
+        except BaseException:
+            os.rename(replaced, folder)
+            raise
         return
     try:
         os.rename(built, folder)  # Takes the place of nothing but an empty folder.
@@ -134,12 +133,3 @@ def publish(
             f"--output_dir={folder} has been written by another process meanwhile; it "
             "is as that process left it, and what this one made is discarded"
         ) from error
-
-
-def _replace(built: pathlib.Path, folder: pathlib.Path, replaced: pathlib.Path) -> None:
-    os.rename(folder, replaced)
-    try:
-        os.rename(built, folder)
-    except BaseException:
-        os.rename(replaced, folder)
-        raise

@@ -40,11 +40,8 @@ def features(height: int, width: int, role: str = "") -> tfds.features.FeaturesD
 
 
 class PhotoStore:
-    """The photos of a data set, each encoded once, in a file instead of in memory.
-
-    What of the file is kept in memory is left to the operating system, which gives it
-    up when memory is short.
-    """
+    """The photos of a data set, each encoded once, in a file, of which the operating
+    system keeps in memory what there is room for."""
 
     def __init__(self, path: str | os.PathLike[str], height: int, width: int) -> None:
         """Creates the file, which the caller removes together with its folder."""
@@ -70,20 +67,17 @@ class PhotoStore:
     def add(
         self, name: str, identity: str, encoded: bytes, keypoints: np.ndarray
     ) -> int:
-        """Stores one photo; returns its number, counted from 0.
-
-        Args:
-            name: its name.
-            identity: who is on it.
-            encoded: JPEG or PNG bytes, 8-bit RGB, height x width.
-            keypoints: float32 [18, 3] = (x, y, visible).
-        """
+        """Stores one photo, the bytes of an 8-bit RGB JPEG or PNG, and its keypoints,
+        float32 [18, 3] = (x, y, visible); returns its number, counted from 0."""
         values = {"image": encoded, "keypoints": keypoints, "name": name}
         source = {f"source_{key}": value for key, value in values.items()}
         source["identity"] = identity
         target = {f"target_{key}": value for key, value in values.items()}
         for half, described in zip((source, target), self._halves, strict=True):
-            size = self._file.write(_serialize(described, half))
+            # A map of a protocol buffer has no order of its own: otherwise each process
+            # would write other bytes.
+            example = tf.train.Example.FromString(described.serialize_example(half))
+            size = self._file.write(example.SerializeToString(deterministic=True))
             self.starts.append(self.starts[-1] + size)
         return len(self.starts) // 2 - 1
 
@@ -93,11 +87,11 @@ class PhotoStore:
 
     def record(self, source: int, target: int) -> bytes:
         """Returns the serialized record of a pair of stored photos."""
-        return self._half(2 * source) + self._half(2 * target + 1)
-
-    def _half(self, index: int) -> bytes:
-        start, end = self.starts[index], self.starts[index + 1]
-        return os.pread(self._file.fileno(), end - start, start)
+        halves = []
+        for half in (2 * source, 2 * target + 1):
+            start, end = self.starts[half], self.starts[half + 1]
+            halves.append(os.pread(self._file.fileno(), end - start, start))
+        return b"".join(halves)
 
     def record_sizes(self, pairs: np.ndarray) -> np.ndarray:
         """Returns the bytes of the records of pairs, int64 [N] of int [N, 2]."""
@@ -107,10 +101,3 @@ class PhotoStore:
     def close(self) -> None:
         """Lets go of the file."""
         self._file.close()
-
-
-def _serialize(described: tfds.features.FeaturesDict, half: dict[str, Any]) -> bytes:
-    # A map of a protocol buffer has no order of its own: without this each process
-    # would write other bytes.
-    example = tf.train.Example.FromString(described.serialize_example(half))
-    return example.SerializeToString(deterministic=True)

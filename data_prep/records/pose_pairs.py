@@ -45,15 +45,19 @@ WriteShards = Callable[
 
 
 def write_shard(
-    store: PhotoStore, pairs: np.ndarray, shard: Shard, path: str
-) -> Iterator[int]:
-    """Writes one shard to a path; yields the number of records just written."""
+    store: PhotoStore,
+    pairs: np.ndarray,
+    shard: Shard,
+    path: str,
+    progress: Callable[[int], Any],
+) -> None:
+    """Writes one shard to a path; the rest as for `WriteShards`."""
     with tf.io.TFRecordWriter(path) as writer:
         for start in range(shard.start, shard.stop, pair_list.BLOCK):
             block = pairs[start : min(start + pair_list.BLOCK, shard.stop)]
             for source, target in block.tolist():
                 writer.write(store.record(source, target))
-                yield 1
+                progress(1)
 
 
 def write_here(
@@ -64,8 +68,7 @@ def write_here(
 ) -> None:
     """Writes all shards in this process, one after the other: a `WriteShards`."""
     for shard in shards:
-        for count in write_shard(store, splits[shard.split], shard, shard.path):
-            progress(count)
+        write_shard(store, splits[shard.split], shard, shard.path, progress)
 
 
 def write(
@@ -74,19 +77,10 @@ def write(
     splits: Mapping[str, np.ndarray],
     metadata: Mapping[str, Any],
     progress: Callable[[int], Any],
-    write_shards: WriteShards = write_here,
+    write_shards: WriteShards,
 ) -> None:
     """Writes a data set into an empty folder: dataset_info.json, features.json,
-    metadata.json and the shards.
-
-    Args:
-        folder: where.
-        store: the finished store with every photo of the pairs.
-        splits: as `WriteShards`, in the order of the records.
-        metadata: data set level facts.
-        progress: as `WriteShards`.
-        write_shards: where the work is done, `write_here` or another.
-    """
+    metadata.json and the shards; `splits`, `progress` as for `WriteShards`."""
     infos = [_divide(folder, store, *each) for each in splits.items()]
     shards = [
         Shard(os.fspath(path), info.name, end - length, end)
@@ -152,11 +146,8 @@ def _errors_of_the_system() -> Iterator[None]:
 def read_records(
     folder: str | os.PathLike[str], split: str, rows: Sequence[int]
 ) -> list[dict[str, Any]]:
-    """Reads some records of a written data set back, decoded.
-
-    Returns:
-        For each record number, counted from 0: feature name -> numpy array or bytes.
-    """
+    """Reads the records of some numbers, counted from 0, back: feature name -> numpy
+    array or bytes."""
     builder = tfds.builder_from_directory(folder)
     slices = [builder.as_dataset(split=f"{split}[{row}:{row + 1}]") for row in rows]
     return [next(iter(tfds.as_numpy(one))) for one in slices]

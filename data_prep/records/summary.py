@@ -11,25 +11,19 @@ MAX_LISTED_PROBLEMS = 20
 
 @dataclasses.dataclass
 class Problems:
-    """What is wrong with the source.
-
-    Attributes:
-        skip: whether it is left out (True) or stops the conversion (False).
-        rows: one message for each bad annotation row or pair.
-        photos: one message for each bad photo.
-    """
+    """What is wrong with the source, a message for each bad annotation row, pair or
+    photo; it is left out (`skip`) or stops the conversion."""
 
     skip: bool
     rows: list[str] = dataclasses.field(default_factory=list)
     photos: list[str] = dataclasses.field(default_factory=list)
 
     def all(self) -> list[str]:
-        """Returns all messages."""
+        """All messages."""
         return [*self.rows, *self.photos]
 
     def check(self) -> None:
-        """Raises a ValueError with the first problems, unless they are to be
-        skipped."""
+        """Raises the first problems, unless they are to be skipped."""
         messages = self.all()
         if self.skip or not messages:
             return
@@ -54,22 +48,6 @@ class SplitSummary:
     unannotated: int
     dropped_pairs: int
 
-    def lines(self, name: str) -> list[str]:
-        """Returns the counts in lines for the terminal."""
-        lines = [
-            f"  {name}: {self.images:,} photos of {self.people:,} people, "
-            f"{self.pairs:,} pairs"
-        ]
-        lines += [
-            f"    photos not used: {count:,} ({reason})"
-            for reason, count in sorted(self.unused.items())
-        ]
-        if self.unannotated:
-            lines.append(f"    photos without keypoints: {self.unannotated:,}")
-        if self.dropped_pairs:
-            lines.append(f"    pairs left out for a bad photo: {self.dropped_pairs:,}")
-        return lines
-
 
 @dataclasses.dataclass
 class Summary:
@@ -87,7 +65,20 @@ class Summary:
         num_pairs = sum(split.pairs for split in self.splits.values())
         lines = [f"{folder}: {num_pairs:,} pairs, {size}"]
         for name, split in self.splits.items():
-            lines += split.lines(name)
+            lines.append(
+                f"  {name}: {split.images:,} photos of {split.people:,} people, "
+                f"{split.pairs:,} pairs"
+            )
+            lines += [
+                f"    photos not used: {count:,} ({reason})"
+                for reason, count in sorted(split.unused.items())
+            ]
+            if split.unannotated:
+                lines.append(f"    photos without keypoints: {split.unannotated:,}")
+            if split.dropped_pairs:
+                lines.append(
+                    f"    pairs left out for a bad photo: {split.dropped_pairs:,}"
+                )
         lines += [
             f"  photos converted: {count:,} ({note})"
             for note, count in sorted(self.converted.items())

@@ -4,60 +4,42 @@ picture."""
 import collections
 import dataclasses
 import pathlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
+from data_prep.build_options import Options
 from data_prep.pairs import field_protocol, identity, pair_list
 from data_prep.pairs.pair_choice import PairChoice
 from data_prep.pairs.pair_list import PairList
 from data_prep.records import output_folder
 from data_prep.records.summary import Problems, SplitSummary, Summary
+from data_prep.sources import deepfashion_photos
 from data_prep.sources.split import Split
 from pg2_jax.photos import crop, photo_files
 
 NUM_PICTURED_PAIRS = 8
 
-# Given path, float32 [18, 3] and (height, width), returns the photo's bytes, what was
-# done to it, the fitted keypoints and how many of them lie outside.
-PhotoReader = Callable[
-    [pathlib.Path, np.ndarray, tuple[int, int]], tuple[bytes, str, np.ndarray, int]
-]
-
 
 @dataclasses.dataclass(frozen=True)
 class Rules:
-    """How photos become records.
+    """How photos become records: what the flags say; the layout of the source, a key of
+    `readers.READERS`; (height, width) of every stored photo; where the pairs come
+    from."""
 
-    Attributes:
-        name: what the data set is called.
-        dataset: layout of the source, a key of `readers.READERS`.
-        height, width: of every stored photo, in pixels.
-        fit: how photos get that size, one of `crop.RULES`.
-        margin: around the person where `fit` is crop; see `crop`.
-        seed: order of the training records, choice of the pictured pairs.
-        choice: where the pairs come from.
-        beam_pipeline_options: of the Apache Beam pipeline that writes the records;
-            empty to write them here.
-        beam_shared_dir: folder through which its workers get the photos and give back
-            the records; empty if they see the output folder.
-        read_photo: reads and fits a photo as the data set has it; None for the general
-            way.
-    """
-
-    name: str
-    dataset: str
-    height: int
-    width: int
-    fit: str
-    margin: float
-    seed: int
+    options: Options
+    layout: str
+    size: tuple[int, int]
     choice: PairChoice
-    beam_pipeline_options: Sequence[str] = ()
-    beam_shared_dir: str = ""
-    read_photo: PhotoReader | None = None
+
+    @property
+    def fit(self) -> str:
+        """How photos get their size: one of `crop.RULES`, or DeepFashion's own way."""
+        if self.layout == "deepfashion":
+            return self.layout
+        return self.options.fit or ("crop" if self.options.photos else "none")
 
 
 def convert(
@@ -69,26 +51,17 @@ def convert(
 ) -> tuple[pathlib.Path, Summary]:
     """Checks every photo of the pairs, then writes the records and their picture.
 
-    Args:
-        stage: temporary folder to work in.
-        splits: photos and keypoints.
-        lists: the pairs of each split in protocol order.
-        rules: see there.
-        problems: what the annotations held; bad photos are added.
-
-    Returns:
-        The finished data set below `stage`, and its summary.
-
-    Raises:
-        ValueError: problems that are not to be skipped; a split without pairs.
+    `lists` are in protocol order; bad photos are added to `problems`. Returns the
+    finished data set below the temporary folder `stage`, and its summary.
     """
     # Imports tensorflow: seconds that a wrong flag need not cost.
     from data_prep.records import pose_pairs
 
-    write_shards = _writer(stage, rules)
+    seed = rules.options.seed
+    write_shards = _writer(stage, rules.options)
     built = stage / "built"
     built.mkdir()
-    store = pose_pairs.PhotoStore(stage / "photos", rules.height, rules.width)
+    store = pose_pairs.PhotoStore(stage / "photos", *rules.size)
     try:
         reading = _Reading(rules, store, problems)
         numbers = {split: reading.read(splits[split], lists[split]) for split in lists}
@@ -101,10 +74,12 @@ def convert(
             split: _summarize(splits[split], lists[split], kept[split], rules)
             for split in splits
         }
-        rows = {
-            split: _in_record_order(split, pairs, rules.seed).numbered(numbers[split])
-            for split, pairs in kept.items()
-        }
+        rows = {}
+        for split, pairs in kept.items():
+            if split == "train":
+                # It is read in order, through a window of thousands of records.
+                pairs = pairs.take(pair_list.random_order(len(pairs), seed))
+            rows[split] = pairs.numbered(numbers[split])
         facts = _metadata(rules, summaries)
         total = sum(map(len, rows.values()))
         with tqdm(total=total, desc="writing", unit="pair") as bar:
@@ -115,7 +90,7 @@ def convert(
         text = "".join(f"{problem}\n" for problem in problems.all())
         (built / output_folder.SKIPPED).write_text(text, encoding="utf-8")
     split, pairs = next(iter(kept.items()))
-    _draw(built, split, len(pairs), rules.seed)
+    _draw(built, split, len(pairs), seed)
     size = sum(path.stat().st_size for path in built.glob("*.tfrecord*"))
     return built, Summary(
         summaries, size, problems, reading.converted, reading.outside_points
@@ -153,57 +128,51 @@ class _Reading:
         self.outside_points += outside
         if note:
             self.converted[note] += 1
-        person = identity.identity_of(name, self._rules.dataset)
+        person = identity.identity_of(name, self._rules.layout)
         # Outside the try: a full disk is no fault of the photo.
         return self._store.add(name, person, encoded, fitted)
 
     def _read_photo(
         self, path: pathlib.Path, keypoints: np.ndarray
     ) -> tuple[bytes, str, np.ndarray, int]:
-        """What a `PhotoReader` returns."""
-        rules = self._rules
-        size = rules.height, rules.width
-        if rules.read_photo:
-            return rules.read_photo(path, keypoints, size)
+        """A photo's bytes, what was done to it, the fitted keypoints and how many of
+        them lie outside."""
+        size, fit = self._rules.size, self._rules.fit
+        if fit == "deepfashion":
+            return deepfashion_photos.read_photo(path, keypoints, size)
+        margin = self._rules.options.margin
         encoded, original_size, frame, note = photo_files.read(
-            path, *size, fit=rules.fit, keypoints=keypoints, margin=rules.margin
+            path, *size, fit=fit, keypoints=keypoints, margin=margin
         )
         fitted, outside = crop.move_keypoints(keypoints, original_size, frame, size)
         return encoded, note, fitted, outside
 
 
-def _writer(stage: pathlib.Path, rules: Rules) -> Any:
+def _writer(stage: pathlib.Path, options: Options) -> Any:
     """Where the records are written; bad options are named before photos are read."""
+    if options.beam_pipeline_options:
+        from data_prep.records import beam_writing
+
+        return beam_writing.ShardsOnBeam(
+            stage, options.beam_pipeline_options, options.beam_shared_dir
+        )
+    if options.beam_shared_dir:
+        raise ValueError("--beam_shared_dir needs --beam_pipeline_options")
     from data_prep.records import pose_pairs
 
-    if not rules.beam_pipeline_options:
-        if rules.beam_shared_dir:
-            raise ValueError("--beam_shared_dir needs --beam_pipeline_options")
-        return pose_pairs.write_here
-    from data_prep.records import beam_writing
-
-    options = rules.beam_pipeline_options
-    beam_writing.pipeline(options)
-    return beam_writing.ShardsOnBeam(stage, options, rules.beam_shared_dir)
-
-
-def _in_record_order(split: str, pairs: PairList, seed: int) -> PairList:
-    # Training reads the shards in order, through a window of thousands of records.
-    if split != "train":
-        return pairs
-    return pairs.take(pair_list.random_order(len(pairs), seed))
+    return pose_pairs.write_here
 
 
 def _summarize(
     source: Split, listed: PairList, kept: PairList, rules: Rules
 ) -> SplitSummary:
-    dataset, used = rules.dataset, kept.used()
+    layout, used = rules.layout, kept.used()
     return SplitSummary(
         images=len(used),
-        people=len({identity.identity_of(name, dataset) for name in used}),
+        people=len({identity.identity_of(name, layout) for name in used}),
         pairs=len(kept),
         unused=field_protocol.unused(
-            source.annotations, listed, dataset, rules.choice.rule
+            source.annotations, listed, layout, rules.choice.rule
         ),
         unannotated=source.num_unannotated,
         dropped_pairs=len(listed) - len(kept),
@@ -215,18 +184,15 @@ def _metadata(rules: Rules, splits: Mapping[str, SplitSummary]) -> dict[str, Any
         name: {"images": split.images, "people": split.people, "pairs": split.pairs}
         for name, split in splits.items()
     }
-    # With a reader of its own a data set does not follow --fit.
-    fit = rules.dataset if rules.read_photo else rules.fit
+    margin = {"margin": rules.options.margin} if rules.fit == "crop" else {}
     return {
-        "dataset": rules.name,
-        "height": rules.height,
-        "width": rules.width,
-        "fit": fit,
-        **({"margin": rules.margin} if fit == "crop" else {}),
-        "pairing": {
-            name: rules.choice.protocol(name, rules.dataset) for name in splits
-        },
-        "seed": rules.seed,
+        "dataset": rules.options.dataset,
+        "height": rules.size[0],
+        "width": rules.size[1],
+        "fit": rules.fit,
+        **margin,
+        "pairing": {name: rules.choice.protocol(name, rules.layout) for name in splits},
+        "seed": rules.options.seed,
         "counts": counts,
     }
 

@@ -13,28 +13,22 @@ points by 40 pixels.
 """
 
 import dataclasses
-import os
 import pathlib
 import re
 
 import numpy as np
 
+from data_prep.build_options import Options
 from data_prep.sources import photo_names
 from data_prep.sources.deepfashion_photos import CROP, HIGH_RES, LOW_RES, to_canvas
 from data_prep.sources.photo_names import PhotoNames, flat_name, simplify
-from data_prep.sources.split import (
-    Request,
-    Split,
-    check_annotation_files,
-    entries,
-    photos_in,
-)
+from data_prep.sources.split import Split, checked_annotation_files, entries, photos_in
+from pg2_jax.files import parse_size
 from pg2_jax.keypoints import keypoint_files
 from pg2_jax.keypoints.base import content_of, lines_of, text_of
 from pg2_jax.photos import photo_files
 
 _SPLITS = ("train", "test")
-_SPLIT_FOLDERS = (("train", "test"), ("filted_up_train", "filted_up_test"))
 _TREES = ("img", "img_highres", "Img/img", "Img/img_highres")
 _PUBLISHED = re.compile(r"fash?ion-(resize-)?annotation-(train|test)\.csv")
 # Of PATN's 176x256 file 19 points lie outside.
@@ -42,24 +36,18 @@ _MOST_OUTSIDE = 0.02
 _ENOUGH_POINTS = 1000
 
 
-def read(request: Request, problems: list[str]) -> dict[str, Split]:
-    """Lists the photos and the keypoints of both splits.
-
-    Bad rows are appended to `problems`, one message each, and left out.
-
-    Returns:
-        "train" and "test"; keypoints are in pixels of the 256x256 canvas.
-
-    Raises:
-        ValueError: folders or files are missing, or are not what they should be.
-    """
-    photos = {split: _photos(request.source_dir, split, problems) for split in _SPLITS}
-    files = _annotation_files(request)
+def read(
+    source_dir: pathlib.Path, options: Options, problems: list[str]
+) -> dict[str, Split]:
+    """Lists the photos and the keypoints, in pixels of the 256x256 canvas, of "train"
+    and "test". Bad rows are left out, and go to `problems`, one message each."""
+    photos = {split: _photos(source_dir, split, problems) for split in _SPLITS}
+    files = _annotation_files(source_dir, options)
     shared = files["train"] == files["test"]
     if shared and photos["train"] == photos["test"]:
         raise ValueError(
             f"{files['train']} has the keypoints of both splits, and nothing says who "
-            f"is in which; put train.lst and test.lst into {request.source_dir}"
+            f"is in which; put train.lst and test.lst into {source_dir}"
         )
     poses = {
         file: keypoint_files.read_placed(file, problems)
@@ -76,7 +64,15 @@ def read(request: Request, problems: list[str]) -> dict[str, Split]:
             or not (shared and (split == "test" or names[other].knows(name)))
         }
         matched = photo_names.match(mine, names[split], problems)
-        splits[split] = _as_split(request, files[split], matched, photos[split])
+        size = _annotation_size(files[split], options.annotation_size)
+        _check_size(files[split], matched, size)
+        splits[split] = Split(
+            source_dir,
+            {name: to_canvas(keypoints, size) for name, keypoints in matched.items()},
+            num_unannotated=len(photos[split]) - len(matched),
+            photos=sorted(photos[split]),
+            paths=photos[split],
+        )
     if photos["train"] == photos["test"]:
         splits = _divided(splits)
     return splits | {"train": _without(splits["test"], splits["train"], problems)}
@@ -87,8 +83,8 @@ def _photos(
 ) -> dict[str, pathlib.Path]:
     """Returns name -> file of the photos of a split, or of both where only the
     annotations tell them apart."""
-    for names in _SPLIT_FOLDERS:
-        place = folder / names[_SPLITS.index(split)]
+    for name in (split, f"filted_up_{split}"):
+        place = folder / name
         if place.is_dir():
             photos = {path.name: path for path in photos_in(place)}
             break
@@ -119,15 +115,12 @@ def _tree(folder: pathlib.Path) -> pathlib.Path:
 
 def _photos_of_tree(tree: pathlib.Path) -> dict[str, pathlib.Path]:
     photos: dict[str, pathlib.Path] = {}
-    for parent, folders, names in os.walk(tree):
-        folders.sort()
-        for name in sorted(names):
-            path = pathlib.Path(parent, name)
-            # The data set's own name, below whatever folder it was unpacked to.
-            spelled = flat_name(f"/{path.relative_to(tree).as_posix()}")
-            is_photo = path.suffix.lower() in photo_files.SUFFIXES
-            if is_photo and not spelled.startswith("/"):
-                photos[spelled] = path
+    for path in sorted(tree.rglob("*")):
+        # The data set's own name, below whatever folder it was unpacked to.
+        spelled = flat_name(f"/{path.relative_to(tree).as_posix()}")
+        is_photo = path.suffix.lower() in photo_files.SUFFIXES
+        if is_photo and not spelled.startswith("/"):
+            photos[spelled] = path
     return photos
 
 
@@ -146,44 +139,26 @@ def _listed(
     return {name: path for name, path in photos.items() if name in listed}
 
 
-def _annotation_files(request: Request) -> dict[str, pathlib.Path]:
-    files = list(request.annotation_files)
+def _annotation_files(
+    source_dir: pathlib.Path, options: Options
+) -> dict[str, pathlib.Path]:
+    files = list(options.annotations)
     if not files:
-        files = [_published(request.source_dir, split) for split in _SPLITS]
+        files = [str(_published(source_dir, split)) for split in _SPLITS]
     if len(files) == 1:
         files *= 2
-    check_annotation_files(files, 2, "deepfashion has two, TRAIN,TEST, or one for both")
-    return dict(zip(_SPLITS, files, strict=True))
+    rule = "deepfashion has two, TRAIN,TEST, or one for both"
+    return dict(zip(_SPLITS, checked_annotation_files(files, 2, rule), strict=True))
 
 
 def _published(folder: pathlib.Path, split: str) -> pathlib.Path:
-    names = sorted(
-        path.name
-        for path in entries(folder)
-        if (match := _PUBLISHED.fullmatch(path.name)) and match[2] == split
-    )
-    if not names:
-        raise ValueError(
-            f"{folder}: neither fasion-annotation-{split}.csv nor "
-            f"fasion-resize-annotation-{split}.csv is there; --annotations names others"
-        )
-    return folder / names[0]
-
-
-def _as_split(
-    request: Request,
-    file: pathlib.Path,
-    matched: dict[str, np.ndarray],
-    photos: dict[str, pathlib.Path],
-) -> Split:
-    size = _annotation_size(file, request.annotation_size)
-    _check_size(file, matched, size)
-    return Split(
-        request.source_dir,
-        {name: to_canvas(keypoints, size) for name, keypoints in matched.items()},
-        num_unannotated=len(photos) - len(matched),
-        photos=sorted(photos),
-        paths=photos,
+    for path in entries(folder):
+        match = _PUBLISHED.fullmatch(path.name)
+        if match and match[2] == split:
+            return path
+    raise ValueError(
+        f"{folder}: neither fasion-annotation-{split}.csv nor "
+        f"fasion-resize-annotation-{split}.csv is there; --annotations names others"
     )
 
 
@@ -215,16 +190,15 @@ def _without(test: Split, train: Split, problems: list[str]) -> Split:
     return dataclasses.replace(train, annotations=kept)
 
 
-def _annotation_size(
-    file: pathlib.Path, given: tuple[int, int] | None
-) -> tuple[int, int]:
+def _annotation_size(file: pathlib.Path, given: str) -> tuple[int, int]:
     if given:
-        if given not in (LOW_RES, CROP, HIGH_RES):
+        size = parse_size("annotation_size", given)
+        if size not in (LOW_RES, CROP, HIGH_RES):
             raise ValueError(
-                f"--annotation_size={given[0]}x{given[1]}: DeepFashion's keypoints are "
-                "those of photos of 256x256, 256x176 or 1101x750"
+                f"--annotation_size={given}: DeepFashion's keypoints are those of "
+                "photos of 256x256, 256x176 or 1101x750"
             )
-        return given
+        return size
     match = _PUBLISHED.fullmatch(file.name)
     if not match:
         raise ValueError(

@@ -28,16 +28,11 @@ DEFAULT_SIZE = "256x256"
 def read_photo(
     path: pathlib.Path, keypoints: np.ndarray, size: tuple[int, int]
 ) -> tuple[bytes, str, np.ndarray, int]:
-    """Reads one photo as a record holds it.
+    """Reads one photo, with keypoints float32 [18, 3] in pixels of the canvas, as a
+    record of (height, width) holds it.
 
-    Args:
-        path: the file.
-        keypoints: float32 [18, 3] = (x, y, visible) in pixels of the canvas.
-        size: (height, width) of the records, at most as wide as high.
-
-    Returns:
-        JPEG or PNG bytes; what was done to the photo; float32 [18, 3] in pixels of what
-        is stored; the number of points outside it.
+    Returns JPEG or PNG bytes; what was done to the photo; float32 [18, 3] in pixels of
+    what is stored; the number of points outside it.
     """
     upright = photo_files.load(path)
     original = (upright.image.height, upright.image.width)

@@ -20,15 +20,13 @@ gets the photo's checksum as an addition.
 """
 
 import hashlib
-import io
 import os
 import pathlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
-from PIL import Image
 from tqdm import tqdm
 
 from data_prep.pairs.identity import identity_of
@@ -48,14 +46,9 @@ _DISC = _OFFSETS[(_OFFSETS**2).sum(axis=1) <= _RADIUS**2]
 
 
 class Extracted(NamedTuple):
-    """What the records hold.
-
-    Attributes:
-        splits: photos and keypoints.
-        lists: the pairs of each split, in the order of the records.
-        files: the first file of train and of test, "" for none.
-        size: (height, width) of the photos.
-    """
+    """What the records hold: photos and keypoints; the pairs of each split, in the
+    order of the records; the first file of train and of test, "" for none; (height,
+    width) of the photos."""
 
     splits: dict[str, Split]
     lists: dict[str, list[Pair]]
@@ -67,25 +60,16 @@ def extract(
     source: pathlib.Path, stage: pathlib.Path, problems: list[str]
 ) -> Extracted:
     """Takes the photos out of the records in a file or below a folder, into `stage`.
-
-    Bad records are appended to `problems`, one message each, and left out.
-
-    Raises:
-        ValueError: there are no such files, or none of their records can be read.
-    """
+    Bad records are left out, and go to `problems`, one message each."""
     files = _files(source)
     taken = {
         split: _Photos(stage / "records" / split, problems).take(paths)
         for split, paths in files.items()
     }
-    first = next(
-        (path for photos in taken.values() for path in photos.files.values()), None
-    )
-    if first is None:
+    sizes = [photos.size for photos in taken.values() if photos.size]
+    if not sizes:
         listed = f"; {problems[0]}" if problems else ""
         raise ValueError(f"{source}: no record can be read{listed}")
-    with Image.open(first) as image:
-        size = (image.height, image.width)
     train, test = (
         str(files[split][0]) if split in files else "" for split in ("train", "test")
     )
@@ -93,7 +77,7 @@ def extract(
         {split: photos.as_split() for split, photos in taken.items()},
         {split: photos.pairs for split, photos in taken.items()},
         (train, test),
-        size,
+        sizes[0],
     )
 
 
@@ -101,14 +85,13 @@ def _files(source: pathlib.Path) -> dict[str, list[pathlib.Path]]:
     paths = [source]
     if source.is_dir():
         paths = [
-            pathlib.Path(parent, name)
-            for parent, _, names in os.walk(source)
-            if not _NOT_SPLITS.fullmatch(os.path.basename(parent))
-            for name in names
+            path
+            for path in sorted(source.rglob("*.tfrecord"))
+            if not _NOT_SPLITS.fullmatch(path.parent.name)
         ]
     of_split: dict[str, list[pathlib.Path]] = {}
     first: dict[str, pathlib.Path] = {}
-    for path in sorted(paths):
+    for path in paths:
         match = _FILE.fullmatch(path.name)
         if match:
             of_split.setdefault(match[2], []).append(path)
@@ -129,33 +112,34 @@ def _files(source: pathlib.Path) -> dict[str, list[pathlib.Path]]:
 
 
 class _Photos:
-    """The photos and pairs of one split."""
+    """The photos and pairs of one split, in a folder of its own."""
 
     def __init__(self, folder: pathlib.Path, problems: list[str]) -> None:
         self._folder, self._problems = folder, problems
+        folder.mkdir(parents=True)
         self.pairs: list[Pair] = []
+        self.size: tuple[int, int] | None = None
         self.files: dict[str, pathlib.Path] = {}
         self._keypoints: dict[str, np.ndarray] = {}
         self._names: dict[tuple[str, bytes], str] = {}
 
     def take(self, paths: list[pathlib.Path]) -> "_Photos":
         """Takes the photos and pairs of some files."""
-        self._folder.mkdir(parents=True)
         for path in paths:
             records = _records(path, self._problems)
-            for place, record in tqdm(records, desc="extracting", unit="record"):
+            for place, features in tqdm(records, desc="extracting", unit="record"):
                 try:
-                    self.pairs.append(self._take_pair(record))
+                    self.pairs.append(self._take_pair(features))
                 except ValueError as error:
                     self._problems.append(f"{place}: {error}")
         return self
 
     def as_split(self) -> Split:
-        """Returns what was taken."""
+        """What was taken; in its own folder, since both splits may have a name."""
         return Split(self._folder, self._keypoints, 0, tuple(self.files), self.files)
 
-    def _take_pair(self, record: "_Record") -> Pair:
-        source, target = (record.photo(role) for role in (0, 1))
+    def _take_pair(self, features: Mapping[str, Any]) -> Pair:
+        source, target = (_photo(features, role) for role in (0, 1))
         people = [identity_of(photo.name, LAYOUT) for photo in (source, target)]
         if people[0] != people[1]:
             raise ValueError(
@@ -170,7 +154,8 @@ class _Photos:
             if name in self.files:
                 stem, suffix = os.path.splitext(name)
                 name = f"{stem}-{key[1].hex()[:8]}{suffix}"
-            photo_files.decode(photo.encoded, f"the photo {photo.name!r}")
+            image = photo_files.decode(photo.encoded, f"the photo {photo.name!r}").image
+            self.size = self.size or (image.height, image.width)
             file = self._folder / f"{len(self.files)}.jpg"
             file.write_bytes(photo.encoded)
             self._names[key], self.files[name] = name, file
@@ -187,72 +172,63 @@ class _Photo(NamedTuple):
     keypoints: np.ndarray
 
 
-class _Record:
-    """One record, a `tf.train.Example`."""
-
-    def __init__(self, example: Any) -> None:
-        self._features = example.features.feature
-
-    def photo(self, role: int) -> _Photo:
-        """Returns photo 0 (the source) or 1 (the target)."""
-        encoded = self._values(f"image_raw_{role}", "bytes_list", 1)
-        if not encoded:
-            raise ValueError(f"there is no image_raw_{role}")
-        name = self._name(role, encoded[0])
-        return _Photo(name, encoded[0], self._keypoints(role, encoded[0]))
-
-    def _values(self, name: str, kind: str, count: int | None = None) -> list[Any]:
-        """Returns the values of a feature, an empty list when it is absent."""
-        if name not in self._features:
-            return []
-        feature = self._features[name]
-        if feature.WhichOneof("kind") not in (kind, None):
-            raise ValueError(f"{name} is a {feature.WhichOneof('kind')}, not a {kind}")
-        values = list(getattr(feature, kind).value)
-        if values and count is not None and len(values) != count:
-            raise ValueError(f"{name} has {len(values)} values, expected {count}")
-        return values
-
-    def _name(self, role: int, encoded: bytes) -> str:
-        names = self._values(f"image_name_{role}", "bytes_list", 1)
-        if names:
-            try:
-                name = names[0].decode("utf-8")
-            except UnicodeDecodeError as error:
-                raise ValueError(f"image_name_{role} is not UTF-8 text") from error
-            check_name(name)
-            return name
-        people = self._values(f"id_{role}", "int64_list", 1)
-        if not people:
-            raise ValueError(f"there is neither image_name_{role} nor id_{role}")
-        return f"{people[0]:04d}_{hashlib.sha1(encoded).hexdigest()[:12]}.jpg"
-
-    def _keypoints(self, role: int, encoded: bytes) -> np.ndarray:
-        what = f"pose_peaks_{role}_rcv"
-        values = self._values(what, "float_list", 3 * NUM_KEYPOINTS)
-        if values:
-            rows, columns, visible = numbers(what, values).reshape(-1, 3).T
-            return from_coordinates(columns, rows, visible != 0)
-        what = f"indices_r4_{role}"
-        if what not in self._features:
-            raise ValueError(
-                f"there is neither {what} nor pose_peaks_{role}_rcv; pose_peaks_{role} "
-                "is too coarse to tell the keypoints"
-            )
-        return _centres(what, self._values(what, "int64_list"), _size(encoded))
+def _photo(features: Mapping[str, Any], role: int) -> _Photo:
+    """Photo 0 (the source) or 1 (the target) of a record."""
+    contents = _values(features, f"image_raw_{role}", "bytes_list", 1)
+    if not contents:
+        raise ValueError(f"there is no image_raw_{role}")
+    name = _name(features, role, contents[0])
+    what = f"pose_peaks_{role}_rcv"
+    values = _values(features, what, "float_list", 3 * NUM_KEYPOINTS)
+    if values:
+        rows, columns, visible = numbers(what, values).reshape(-1, 3).T
+        keypoints = from_coordinates(columns, rows, visible != 0)
+        return _Photo(name, contents[0], keypoints)
+    what = f"indices_r4_{role}"
+    if what not in features:
+        raise ValueError(
+            f"there is neither {what} nor pose_peaks_{role}_rcv; pose_peaks_{role} is "
+            "too coarse to tell the keypoints"
+        )
+    image = photo_files.decode(contents[0], f"the photo {name!r}").image
+    indices = _values(features, what, "int64_list")
+    keypoints = _centres(what, indices, (image.height, image.width))
+    return _Photo(name, contents[0], keypoints)
 
 
-def _size(encoded: bytes) -> tuple[int, int]:
-    try:
-        with Image.open(io.BytesIO(encoded)) as image:
-            return image.height, image.width
-    except Exception as error:
-        raise ValueError("not a photo in a format that is read") from error
+def _values(
+    features: Mapping[str, Any], name: str, kind: str, count: int | None = None
+) -> list[Any]:
+    """The values of a feature, an empty list when it is absent."""
+    if name not in features:
+        return []
+    feature = features[name]
+    if feature.WhichOneof("kind") not in (kind, None):
+        raise ValueError(f"{name} is a {feature.WhichOneof('kind')}, not a {kind}")
+    values = list(getattr(feature, kind).value)
+    if values and count is not None and len(values) != count:
+        raise ValueError(f"{name} has {len(values)} values, expected {count}")
+    return values
+
+
+def _name(features: Mapping[str, Any], role: int, encoded: bytes) -> str:
+    names = _values(features, f"image_name_{role}", "bytes_list", 1)
+    if names:
+        try:
+            name = names[0].decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise ValueError(f"image_name_{role} is not UTF-8 text") from error
+        check_name(name)
+        return name
+    people = _values(features, f"id_{role}", "int64_list", 1)
+    if not people:
+        raise ValueError(f"there is neither image_name_{role} nor id_{role}")
+    return f"{people[0]:04d}_{hashlib.sha1(encoded).hexdigest()[:12]}.jpg"
 
 
 def _centres(what: str, values: list[int], size: tuple[int, int]) -> np.ndarray:
-    """Returns the keypoints whose discs a sparse heat map holds, given as flat indices
-    into [H, W, 18] of a photo of this (height, width)."""
+    """The keypoints whose discs a sparse heat map holds, given as flat indices into [H,
+    W, 18] of a photo of this (height, width)."""
     indices = np.unique(np.array(values, np.int64))
     end = NUM_KEYPOINTS * np.prod(size)
     if indices.size and not 0 <= indices[0] <= indices[-1] < end:
@@ -276,13 +252,15 @@ def _middle(places: np.ndarray, length: int) -> int:
 
 
 def _disc(row: int, column: int, size: tuple[int, int]) -> np.ndarray:
-    """Returns the pixels of a disc, [N, 2], as `np.unique` orders them."""
+    """The pixels of a disc, [N, 2], as `np.unique` orders them."""
     places = _DISC + np.array([row, column])
     return places[((places >= 0) & (places < size)).all(axis=1)]
 
 
-def _records(path: pathlib.Path, problems: list[str]) -> Iterator[tuple[str, _Record]]:
-    """Yields (place, record) of a file; what cannot be read is a problem."""
+def _records(
+    path: pathlib.Path, problems: list[str]
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The place and the features of each record; what cannot be read is a problem."""
     # Takes seconds to import.
     import tensorflow as tf
     from google.protobuf.message import DecodeError
@@ -294,7 +272,7 @@ def _records(path: pathlib.Path, problems: list[str]) -> Iterator[tuple[str, _Re
         for number, content in enumerate(dataset.as_numpy_iterator()):
             place = f"{path}: record {number}"
             try:
-                yield place, _Record(tf.train.Example.FromString(content))
+                yield place, tf.train.Example.FromString(content).features.feature
             except DecodeError:
                 problems.append(f"{place}: not a tf.train.Example")
     except tf.errors.OpError as error:

@@ -15,14 +15,9 @@ CONTACT_SHEET, REPORT = "_contact.png", "_report.csv"
 
 
 class Listing(NamedTuple):
-    """Photos.
-
-    Attributes:
-        folder: what the names are relative to.
-        names: sorted, with "/" between folders.
-        problems: one message for each that cannot be used, and for each folder that
-            cannot be read or is reached twice.
-    """
+    """Photos of a folder, by their sorted names with "/" between folders, and a message
+    for each that cannot be used and each folder that cannot be read or is reached
+    twice."""
 
     folder: pathlib.Path
     names: list[str]
@@ -30,18 +25,12 @@ class Listing(NamedTuple):
 
 
 def find(text: str) -> Listing:
-    """Lists the photos of a folder, of all folders below it, or of a pattern.
+    """Lists the photos of a folder, of all folders below it, or of a pattern such as
+    `people/*/*.jpg`, where `**` stands for any folders; names are relative to the last
+    folder before the first wildcard.
 
     Symbolic links are followed, but no folder is entered twice. Hidden files are left
     out.
-
-    Args:
-        text: a folder, a photo, or a pattern such as `people/*/*.jpg`, where `**`
-            stands for any folders; names are relative to the last folder before the
-            first wildcard.
-
-    Raises:
-        ValueError: no such folder, or no photo in it.
     """
     path = pathlib.Path(text)
     problems: list[str] = []
@@ -63,16 +52,14 @@ def find(text: str) -> Listing:
 
 
 def checked(folder: pathlib.Path, names: list[str]) -> Listing:
-    """Returns the photos of a folder whose names, with "/" between folders, an
-    annotation file can hold, and the others as problems."""
+    """The photos whose names an annotation file can hold, the others as problems."""
     problems, usable = [], []
     for name in sorted(names):
         try:
             check_name(name)
+            usable.append(name)
         except ValueError as error:
             problems.append(f"{os.fspath(folder / name)!r}: {error}")
-        else:
-            usable.append(name)
     return Listing(folder, usable, problems)
 
 
@@ -85,30 +72,21 @@ def _is_photo(path: pathlib.Path) -> bool:
 
 
 def check_name(name: str) -> None:
-    """Raises a ValueError if an annotation file cannot hold the name of a photo."""
-    try:
-        name.encode()
-    except UnicodeEncodeError as error:
-        raise ValueError("its name is not UTF-8 text") from error
-    if name != name.strip() or ":" in name or len(name.splitlines()) != 1:
-        raise ValueError(
-            "its name holds a colon, a line break or an outer space, which annotation "
-            "files cannot"
-        )
+    """Refuses a photo name that an annotation file cannot hold."""
     base.check_name(name)
+    if ":" in name:
+        raise ValueError(
+            f"the photo name {name!r} is refused: annotation files hold no colon in it"
+        )
 
 
 def _match(path: pathlib.Path) -> tuple[pathlib.Path, Iterator[pathlib.Path]]:
     first = next(i for i, part in enumerate(path.parts) if glob.has_magic(part))
     folder = pathlib.Path(*path.parts[:first])
     # pathlib's ** does not follow symbolic links, so that it ends.
-    pattern = str(pathlib.Path(*path.parts[first:]))
-    matched = folder.glob(pattern) if folder.is_dir() else iter(())
-    return folder, (each for each in matched if not _is_hidden(each, folder))
-
-
-def _is_hidden(path: pathlib.Path, folder: pathlib.Path) -> bool:
-    return any(part.startswith(".") for part in path.relative_to(folder).parts)
+    matched = folder.glob(os.path.join(*path.parts[first:]))
+    shown = (each for each in matched if "/." not in f"/{each.relative_to(folder)}")
+    return folder, shown
 
 
 def _walk(folder: pathlib.Path, problems: list[str]) -> Iterator[pathlib.Path]:

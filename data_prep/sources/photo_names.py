@@ -21,8 +21,7 @@ _DOWNLOADED = re.compile(r"(?:.*/)?((?:WO)?MEN)/([^/]+)/(id_\d+)/([^/_]+)_([^/]+
 
 
 def flat_name(name: str) -> str:
-    """Returns PATN's spelling of a DeepFashion name as downloaded, and any other name
-    itself."""
+    """PATN's spelling of a DeepFashion name as downloaded; any other name itself."""
     match = _DOWNLOADED.fullmatch(name)
     if not match:
         return name
@@ -59,11 +58,7 @@ class PhotoNames:
         return name in self._photos or self._simplify(name) in self._by_name
 
     def find(self, name: str) -> str:
-        """Returns the photo that an annotation names.
-
-        Raises:
-            ValueError: there is none, or more than one.
-        """
+        """The one photo that an annotation names."""
         if name in self._photos:
             return name
         candidates = self._by_name.get(self._simplify(name), [])
@@ -85,8 +80,7 @@ def match(
             photo = photos.find(name)
             if photo in matched:
                 raise ValueError(f"{name!r} is {photo}, which has a pose already")
+            matched[photo] = pose.keypoints
         except ValueError as error:
             problems.append(f"{pose.place}: {error}")
-            continue
-        matched[photo] = pose.keypoints
     return matched

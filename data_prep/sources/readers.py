@@ -1,7 +1,5 @@
-"""Reads the photos and keypoints of a data set, split by split.
-
-`READERS` holds one function per layout; another data set is another function there.
-"""
+"""Reads the photos and keypoints of a data set, split by split: `READERS` holds one
+function per layout."""
 
 import collections
 import dataclasses
@@ -10,75 +8,73 @@ from collections.abc import Callable
 
 import numpy as np
 
+from data_prep.build_options import Options
 from data_prep.pairs import identity
 from data_prep.sources import deepfashion, photo_names
 from data_prep.sources.split import (
     FOLDER_ANNOTATIONS,
-    Request,
     Split,
-    check_annotation_files,
     check_folder,
-    photos_in,
-    photos_of_people,
+    checked_annotation_files,
+    names_in,
 )
 from pg2_jax.keypoints import keypoint_files
 
 
-def read(dataset: str, request: Request, problems: list[str]) -> dict[str, Split]:
-    """Reads the annotations of a data set (a key of `READERS`) and lists its photos.
-
-    Bad rows are appended to `problems`, one message each, and left out.
-
-    Returns:
-        "train" and, if there is one, "test".
-
-    Raises:
-        ValueError: a missing or empty folder, a wrong number of files, an unreadable
-        annotation file.
-    """
-    check_folder(request.source_dir, "--source_dir")
-    return READERS[dataset](request, problems)
+def read(
+    layout: str, source_dir: pathlib.Path, options: Options, problems: list[str]
+) -> dict[str, Split]:
+    """Lists the photos of a data set (a key of `READERS`) and reads their keypoints:
+    "train" and, if there is one, "test". Bad rows are left out, and go to `problems`,
+    one message each."""
+    check_folder(source_dir, "--source_dir")
+    return READERS[layout](source_dir, options, problems)
 
 
-def _read_market1501(request: Request, problems: list[str]) -> dict[str, Split]:
+def _read_market1501(
+    source_dir: pathlib.Path, options: Options, problems: list[str]
+) -> dict[str, Split]:
     names = ("market-annotation-train.csv", "market-annotation-test.csv")
-    files = request.annotation_files or [request.source_dir / name for name in names]
-    check_annotation_files(files, 2, "market1501 has two: TRAIN.csv,TEST.csv")
+    files = options.annotations or [str(source_dir / name) for name in names]
+    rule = "market1501 has two: TRAIN.csv,TEST.csv"
     splits = {}
-    for split, file in zip(("train", "test"), files, strict=True):
-        folder = request.source_dir / f"bounding_box_{split}"
-        check_folder(
-            folder, "Market-1501's layout has bounding_box_train and bounding_box_test"
-        )
-        splits[split] = _match(
-            folder, {path.name for path in photos_in(folder)}, file, problems
-        )
+    for split, file in zip(
+        ("train", "test"), checked_annotation_files(files, 2, rule), strict=True
+    ):
+        folder = source_dir / f"bounding_box_{split}"
+        layout = "Market-1501's layout has bounding_box_train and bounding_box_test"
+        photos = names_in(folder, "market1501", layout)
+        splits[split] = _match(folder, photos, file, problems)
     return splits
 
 
-def _read_folder(request: Request, problems: list[str]) -> dict[str, Split]:
-    folder = request.source_dir
-    files = request.annotation_files or [folder / FOLDER_ANNOTATIONS]
-    check_annotation_files(files, 1, "a folder of people has one")
-    everyone = _match(folder, set(photos_of_people(folder)), files[0], problems)
+def _read_folder(
+    folder: pathlib.Path, options: Options, problems: list[str]
+) -> dict[str, Split]:
+    files = checked_annotation_files(
+        options.annotations or [str(folder / FOLDER_ANNOTATIONS)],
+        1,
+        "a folder of people has one",
+    )
+    everyone = _match(folder, names_in(folder), files[0], problems)
     if not everyone.annotations and problems:
         raise ValueError(
             f"no row of {files[0]} names a photo of the folder as <person>/<photo>; "
             f"{problems[0]}"
         )
-    if not request.split_people:
+    if options.pairs:
         return {"train": everyone, "test": everyone}
-    if request.test_fraction == 0:
+    if options.test_fraction == 0:
         return {"train": everyone}
-    return _split_people(everyone, request)
+    return _split_people(everyone, options)
 
 
-def _split_people(everyone: Split, request: Request) -> dict[str, Split]:
+def _split_people(everyone: Split, options: Options) -> dict[str, Split]:
     """Divides the people who have pairs by seed, so that nobody is in both splits."""
     photos_of = collections.Counter(
         identity.identity_of(name, "folder")
         for name, keypoints in everyone.annotations.items()
-        if identity.usable(name, keypoints, "folder", request.pair_protocol)
+        if identity.usable(name, keypoints, "folder", options.pair_protocol)
     )
     people = sorted(person for person, count in photos_of.items() if count > 1)
     if len(people) < 2:
@@ -86,21 +82,22 @@ def _split_people(everyone: Split, request: Request) -> dict[str, Split]:
             f"{everyone.folder}: {len(people)} people have two usable photos, training "
             "and test need one person each (--test_fraction=0 makes no test split)"
         )
-    wanted = max(1, round(request.test_fraction * len(people)))
-    order = np.random.RandomState(request.seed).permutation(len(people))
+    wanted = max(1, round(options.test_fraction * len(people)))
+    order = np.random.RandomState(options.seed).permutation(len(people))
     tested = {people[index] for index in order[: min(wanted, len(people) - 1)]}
-    parts: dict[str, dict[str, np.ndarray]] = {"train": {}, "test": {}}
-    for name, keypoints in everyone.annotations.items():
-        in_test = identity.identity_of(name, "folder") in tested
-        parts["test" if in_test else "train"][name] = keypoints
-    test = dataclasses.replace(everyone, annotations=parts["test"], num_unannotated=0)
+    test = {
+        name: keypoints
+        for name, keypoints in everyone.annotations.items()
+        if identity.identity_of(name, "folder") in tested
+    }
+    train = {n: p for n, p in everyone.annotations.items() if n not in test}
     return {
-        "train": dataclasses.replace(everyone, annotations=parts["train"]),
-        "test": test,
+        "train": dataclasses.replace(everyone, annotations=train),
+        "test": dataclasses.replace(everyone, annotations=test, num_unannotated=0),
     }
 
 
-READERS: dict[str, Callable[[Request, list[str]], dict[str, Split]]] = {
+READERS: dict[str, Callable[..., dict[str, Split]]] = {
     "market1501": _read_market1501,
     "deepfashion": deepfashion.read,
     "folder": _read_folder,
@@ -108,10 +105,9 @@ READERS: dict[str, Callable[[Request, list[str]], dict[str, Split]]] = {
 
 
 def _match(
-    folder: pathlib.Path, present: set[str], file: pathlib.Path, problems: list[str]
+    folder: pathlib.Path, photos: list[str], file: pathlib.Path, problems: list[str]
 ) -> Split:
     """Reads an annotation file and keeps the rows whose photo is there."""
-    placed = keypoint_files.read_placed(file, problems, photos=sorted(present))
-    matched = photo_names.match(placed, photo_names.PhotoNames(present), problems)
-    unannotated = len(present - matched.keys())
-    return Split(folder, matched, unannotated, photos=sorted(present))
+    placed = keypoint_files.read_placed(file, problems, photos=photos)
+    matched = photo_names.match(placed, photo_names.PhotoNames(photos), problems)
+    return Split(folder, matched, len(photos) - len(matched), photos=photos)

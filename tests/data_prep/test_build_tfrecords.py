@@ -68,16 +68,16 @@ def test_records_hold_the_bytes_keypoints_and_names_of_the_source(built, split):
 def test_test_records_keep_the_order_of_the_protocol(built):
     source, out, _ = built
     annotated = keypoint_files.read(source / "market-annotation-test.csv")
-    expected = field_protocol.test_pairs(
-        annotated, "market1501", field_protocol.MAX_TEST_PAIRS, 0
+    expected = field_protocol.list_pairs(
+        annotated, "market1501", "test", field_protocol.MAX_TEST_PAIRS, 0
     )
-    assert pair_names(read_records(out, "test")) == expected
+    assert pair_names(read_records(out, "test")) == list(expected)
 
 
 def test_train_records_are_all_pairs_shuffled(built):
     source, out, _ = built
     annotated = keypoint_files.read(source / "market-annotation-train.csv")
-    expected = field_protocol.all_pairs(annotated, "market1501")
+    expected = list(field_protocol.all_pairs(annotated, "market1501"))
     names = pair_names(read_records(out, "train"))
     assert sorted(names) == sorted(expected) and names != expected
 

@@ -23,20 +23,15 @@ def test_distances_are_of_the_points_that_both_have():
         "b": _keypoints({0: (1, 2), 17: (5, 5), 16: (5, 5)}),
         "a": _keypoints({0: (0, 0), 1: (10, 10)}),
     }
-    distances = distance.measure(estimated, reference)
-    assert distances.photos == 2
-    np.testing.assert_allclose(distances.pixels, [5, 0, 1])
-    np.testing.assert_array_equal(distances.joints, [0, 1, 0])
-    assert (distances.only_estimated, distances.only_reference) == (1, 2)
-    lines = distances.text("x.csv").splitlines()
+    lines = distance.describe(estimated, reference, "x.csv")
     assert "compared with x.csv: 2 photos and 3 points that both have" in lines[0]
     assert "1 points only here, 2 only there" in lines[0]
-    assert "mean 2.00, median 1.00" in lines[1]
+    assert "mean 2.00, median 1.00, 95 % below 4.60" in lines[1]  # Of 5, 0 and 1.
     assert lines[2].split() == ["nose", "3.00", "(2", "points)"]
     assert lines[3].split() == ["neck", "0.00", "(1", "points)"]
+    assert len(lines) == 4
 
 
 def test_nothing_in_common_is_no_distance():
-    distances = distance.measure({"a": _keypoints({0: (1, 1)})}, {})
-    assert "0 photos and 0 points" in distances.text("x.csv")
-    assert "distance" not in distances.text("x.csv")
+    (line,) = distance.describe({"a": _keypoints({0: (1, 1)})}, {}, "x.csv")
+    assert "0 photos and 0 points" in line and "distance" not in line

@@ -42,7 +42,7 @@ def test_command_line_writes_the_list_without_photos(tmp_path):
     arguments = ["--annotations=~/annotations.csv", "--output=~/pairs.csv"]
     done = _run("--dataset=market1501", "--split=train", *arguments, HOME=str(tmp_path))
     assert done.returncode == 0, done.stderr
-    expected = field_protocol.all_pairs(annotated, "market1501")
+    expected = list(field_protocol.all_pairs(annotated, "market1501"))
     assert (
         pair_files.read(tmp_path / "pairs.csv", annotated, "market1501", []) == expected
     )

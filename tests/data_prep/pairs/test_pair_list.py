@@ -32,10 +32,10 @@ def test_ordered_pairs_are_those_of_permutations():
 @pytest.mark.parametrize("listed", [PairList.within(GROUPS), PairList.of(BRUTE)])
 def test_a_pair_list_is_one_of_names(listed, monkeypatch):
     monkeypatch.setattr(pair_list, "BLOCK", 5)
-    assert list(listed) == BRUTE and listed == BRUTE
-    assert listed != BRUTE[::-1] and listed != BRUTE[1:] and listed != 3
+    assert list(listed) == BRUTE and len(listed) == len(BRUTE)
     assert listed.used() == [*dict.fromkeys(name for pair in BRUTE for name in pair)]
-    assert listed.take(np.asarray([7, 0, 7])) == [BRUTE[7], BRUTE[0], BRUTE[7]]
+    taken = listed.take(np.asarray([7, 0, 7]))
+    assert list(taken) == [BRUTE[7], BRUTE[0], BRUTE[7]]
     assert not listed.take(np.asarray([], int))
 
 
@@ -44,7 +44,7 @@ def test_a_pair_list_is_one_of_names(listed, monkeypatch):
 def test_pairs_of_bad_photos_are_left_out_in_order(listed, bad):
     bad = [bad] if bad in listed.photos else list(bad)
     kept = listed.only(np.asarray([name not in bad for name in listed.photos]))
-    assert kept == [pair for pair in BRUTE if not set(pair) & set(bad)]
+    assert list(kept) == [pair for pair in BRUTE if not set(pair) & set(bad)]
 
 
 def test_the_used_names_of_a_part_are_those_of_its_pairs():
@@ -107,7 +107,7 @@ def test_a_build_with_arrays_in_files_is_the_same(market, tmp_path, request):
 
 
 def test_a_sample_of_a_large_pool_is_that_of_a_small_one(request):
-    drawn = list(field_protocol.sample(BRUTE, 20, seed=0))
+    drawn = list(field_protocol.sample(PairList.of(BRUTE), 20, seed=0))
     assert len(drawn) == len(set(drawn)) == 20 and set(drawn) < set(BRUTE)
     request.getfixturevalue("on_disk")
-    assert field_protocol.sample(PairList.within(GROUPS), 20, seed=0) == drawn
+    assert list(field_protocol.sample(PairList.within(GROUPS), 20, seed=0)) == drawn

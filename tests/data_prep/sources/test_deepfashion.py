@@ -12,7 +12,6 @@ from PIL import Image
 from data_prep import build_tfrecords
 from data_prep.pairs import field_protocol
 from data_prep.sources import deepfashion, deepfashion_photos, photo_names
-from data_prep.sources.split import Request
 from pg2_jax.keypoints import keypoint_files
 from tests.data_prep.small_sources import pair_names, read_records
 
@@ -176,14 +175,14 @@ def _overlapping_lists(source):
 @pytest.mark.parametrize("overlap", [_all_in_one_tree, _overlapping_lists])
 def test_no_photo_is_in_both_splits(tmp_path, overlap):
     source = write_source(tmp_path / "source", tree="img")
-    request = Request(source, [], True, 0, 0, "field", (256, 256))
+    options = build_tfrecords.Options(annotation_size="256x256")
     if changes := overlap(source):
-        files = [source / "all.csv"]
-        request = dataclasses.replace(request, annotation_files=files)
+        files = [str(source / "all.csv")]
+        options = dataclasses.replace(options, annotations=files)
         with pytest.raises(ValueError, match=f"rows: 1,(.|\n)*  {TEST[0]} is in both"):
             build(source, tmp_path / "out", **changes)
     problems = []
-    found = deepfashion.read(request, problems)
+    found = deepfashion.read(source, options, problems)
     train, test = (set(found[split].annotations) for split in ("train", "test"))
     assert TEST[0] in test and not train & test
     assert [problem for problem in problems if TEST[0] in problem] == [
@@ -369,6 +368,6 @@ def test_sizes_that_cannot_be_trained_on_are_said_before(tmp_path, capsys, monke
     for size, noted in (("24x16", True), ("256x176", False), ("", False)):
         options = build_tfrecords.Options(dataset="deepfashion", image_size=size)
         with pytest.raises(pytest.fail.Exception):
-            build_tfrecords._build_and_tell(options, tmp_path)
+            build_tfrecords.build_and_tell(options)
         said = capsys.readouterr().err
         assert ("24x16: the height must be at least 32" in said) == noted

@@ -198,6 +198,18 @@ def test_a_mirrored_photo_of_the_same_name_is_another_photo(tmp_path, photos):
     assert {r["identity"] for r in records} == {b"0002"}
 
 
+def test_photos_of_one_name_in_both_splits_are_two_photos(tmp_path, photos):
+    first, second = list(photos.values())[:2]
+    other = first[0], jpeg(77), random_pose(np.random.default_rng(5))
+    for split, photo in (("train", first), ("test", other)):
+        write(tmp_path / "source" / SHARD.format(split), features(photo, second))
+    build(tmp_path / "source", tmp_path / "out")
+    for split, photo in (("train", first), ("test", other)):
+        (record,) = read_records(tmp_path / "out", split)
+        assert record["source_image"] == photo[1]
+        np.testing.assert_array_equal(record["source_keypoints"], photo[2])
+
+
 def test_at_most_so_many_pairs(source, tmp_path):
     build(source, tmp_path / "out", max_train_pairs=2, max_test_pairs=1)
     assert len(read_records(tmp_path / "out", "train")) == 2

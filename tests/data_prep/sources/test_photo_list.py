@@ -106,7 +106,8 @@ def test_names_that_an_annotation_file_cannot_hold_are_named(tree):
     assert len(found.names) == 3
     assert len(found.problems) == 5
     for name, problem in zip(sorted(bad), found.problems, strict=True):
-        assert problem.startswith(f"{os.path.join(tree, name)!r}: its name ")
+        refused = f"{os.path.join(tree, name)!r}: the photo name {name!r} is refused: "
+        assert problem.startswith(refused)
         problem.encode()  # Can be printed.
 
 

@@ -1,4 +1,4 @@
-r"""Measures the speed of this code on this machine.
+"""Measures the speed of this code on this machine.
 
     python -m experiments.benchmark --what=data
     python -m experiments.benchmark --what=data --scale=0.1 --repeats=9
@@ -19,6 +19,8 @@ writes a JSON file with the values of every repeat, the versions, the commit and
 hardware.
 """
 
+import dataclasses
+import functools
 import importlib
 import os
 import pathlib
@@ -26,106 +28,76 @@ import sys
 import tempfile
 from typing import Any
 
-from absl import app, flags, logging
+from absl import logging
 
-from pg2_jax import errors, files
+from data_prep import command_line
+from data_prep.flag_fields import option
+from pg2_jax import files
 
 # What tensorflow says of its kernels at import hides the progress and the table.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 
-# Each is a module with measure(folder, scale=, repeats=) -> Measurement.
-_PROGRAMS = ("data", "metrics", "train", "checkpoint")
-_TRAIN_ONLY = ("image_size", "batch_size", "precision", "torch_compile", "first_step")
+_train = functools.partial(option, group="Train", needs=("what=train",))
 
 
-def _define_flags() -> None:
-    flags.DEFINE_enum("what", "data", _PROGRAMS, "What to measure.")
-    flags.DEFINE_float(
-        "scale",
-        1.0,
-        "Size of the work; 1 is Market-1501's 263,632 training pairs, 1.7 GB (data), "
-        "its 12,000 test pairs (metrics), or networks of the paper's widths (train, "
-        "checkpoint).",
-        lower_bound=0.01,
-        upper_bound=10,
-    )
-    flags.DEFINE_integer("repeats", 3, "How often to measure.", lower_bound=1)
-    flags.DEFINE_string("image_size", "128x64", "train: HEIGHTxWIDTH of the images.")
-    flags.DEFINE_integer("batch_size", 4, "train: pairs in a batch.", lower_bound=1)
-    flags.DEFINE_enum(
-        "precision",
-        "float32",
-        ["float32", "bfloat16"],
-        "train: what our convolutions compute in; PyTorch's stay float32.",
-    )
-    flags.DEFINE_boolean(
-        "torch_compile", True, "train: measures PyTorch with torch.compile, too."
-    )
-    flags.DEFINE_boolean(
-        "first_step",
-        True,
-        "train: measures the time from start to first step, which compiles twice.",
-    )
-    flags.DEFINE_string(
-        "workdir",
-        "",
-        "Folder on the disk to measure; default: the system's for temporary files. "
-        "What is written there is removed.",
-    )
-    flags.DEFINE_string(
-        "output", "benchmark_{what}.json", "Where to write the JSON file."
-    )
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Options:
+    """What to measure, and where to write it."""
+
+    # Each is a module with measure(folder, scale=, repeats=) -> Measurement.
+    what: str = option("data", ("data", "metrics", "train", "checkpoint"))
+    """What to measure."""
+    scale: float = option(1.0, minimum=0.01, maximum=10)
+    """Size of the work; 1 is Market-1501's 263,632 training pairs, 1.7 GB (data), its
+    12,000 test pairs (metrics), or networks of the paper's widths (train,
+    checkpoint)."""
+    repeats: int = option(3, minimum=1)
+    """How often to measure."""
+    workdir: str = option("", path=True)
+    """Folder on the disk to measure; default: the system's for temporary files. What
+    is written there is removed."""
+    output: str = option("benchmark_{what}.json", path=True)
+    """Where to write the JSON file."""
+    image_size: str = _train("128x64")
+    """HEIGHTxWIDTH of the images."""
+    batch_size: int = _train(4, minimum=1)
+    """Pairs in a batch."""
+    precision: str = _train("float32", ("float32", "bfloat16"))
+    """What our convolutions compute in; PyTorch's stay float32."""
+    torch_compile: bool = _train(True)
+    """Measures PyTorch with torch.compile, too."""
+    first_step: bool = _train(True)
+    """Measures the time from start to first step, which compiles twice."""
 
 
-def main(argv: list[str]) -> int:
-    """Measures what the flags ask for; returns the exit code."""
-    logging.set_verbosity(logging.ERROR)
-    try:
-        if len(argv) > 1:
-            raise ValueError(f"unexpected argument {argv[1]!r}; flags begin with --")
-        _run(flags.FLAGS)
-    except (ValueError, OSError) as error:
-        print(f"error: {errors.for_programs(error, {})}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
-    return 0
-
-
-def _train_options(args: flags.FlagValues) -> dict[str, Any]:
-    """The options of --what=train; elsewhere they are refused."""
-    if args.what == "train":
-        size = files.parse_size("image_size", args.image_size)
-        return {name: args[name].value for name in _TRAIN_ONLY} | {"image_size": size}
-    for name in _TRAIN_ONLY:
-        if args[name].value != args[name].default:
-            raise ValueError(f"--{name}={args[name].value} is for --what=train")
-    return {}
-
-
-def _run(args: flags.FlagValues) -> None:
-    output = pathlib.Path(args.output.replace("{what}", args.what)).expanduser()
+def _run(options: Options) -> str:
+    output = pathlib.Path(options.output.replace("{what}", options.what))
     if output.is_dir():
         raise ValueError(f"--output={output} is a folder, not a file")
     if not output.parent.is_dir():
         raise ValueError(f"--output={output}: there is no folder {output.parent}")
-    workdir = os.path.expanduser(args.workdir) or None
-    if workdir and not os.path.isdir(workdir):
-        raise ValueError(f"--workdir={workdir}: there is no such folder")
-    options = _train_options(args)
-    settings = {name: args[name].value for name in ("what", "scale", "repeats")}
-    with tempfile.TemporaryDirectory(prefix="benchmark-", dir=workdir) as folder:
-        program = importlib.import_module(f"experiments.benchmark.{args.what}")
-        measured = program.measure(
-            pathlib.Path(folder), scale=args.scale, repeats=args.repeats, **options
-        )
+    if options.workdir and not os.path.isdir(options.workdir):
+        raise ValueError(f"--workdir={options.workdir}: there is no such folder")
+    settings: dict[str, Any] = {"scale": options.scale, "repeats": options.repeats}
+    if options.what == "train":
+        names = "batch_size", "precision", "torch_compile", "first_step"
+        settings |= {name: getattr(options, name) for name in names}
+        settings["image_size"] = files.parse_size("image_size", options.image_size)
+    program = importlib.import_module(f"experiments.benchmark.{options.what}")
+    with tempfile.TemporaryDirectory(
+        prefix="benchmark-", dir=options.workdir or None
+    ) as folder:
+        measured = program.measure(pathlib.Path(folder), **settings)
     measured.print()
-    measured.save(output, settings | options)
-    print(f"{output}: every repeat, versions, commit, hardware")
+    measured.save(output, {"what": options.what, **settings})
+    return f"{output}: every repeat, versions, commit, hardware"
 
 
 if __name__ == "__main__":
-    _define_flags()
-    app.run(main)
+    logging.set_verbosity(logging.ERROR)
+    sys.exit(
+        command_line.run(
+            sys.argv[1:], Options, _run, __doc__, interrupted="interrupted"
+        )
+    )

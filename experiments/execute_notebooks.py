@@ -41,14 +41,13 @@ def read(path: pathlib.Path) -> nbformat.NotebookNode:
 def execute(notebook: nbformat.NotebookNode, folder: pathlib.Path) -> None:
     """Runs all cells in a fresh kernel, in a folder; their outputs replace the old
     ones. A cell that fails is a ValueError with its error."""
-    place = {"metadata": {"path": str(folder)}}
     client = nbclient.NotebookClient(
         notebook,
         timeout=None,
         kernel_name="python3",
         record_timing=False,
         coalesce_streams=True,
-        resources=place,
+        resources={"metadata": {"path": str(folder)}},
     )
     try:
         client.execute()

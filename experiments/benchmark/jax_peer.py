@@ -9,7 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from pg2_jax import generation, inputs, models, train_state, train_step
+from experiments.train import training_steps
+from pg2_jax import generation, models, train_state, train_step
 from pg2_jax.architecture import Architecture
 
 TASKS = ("stage I step", "stage II step", "generation")
@@ -41,7 +42,8 @@ class Peer:
         create = functools.partial(train_state.create, architecture, optimizer, 0)
         unoptimized = {"xla_backend_optimization_level": 0}
         self.state = jax.jit(create, compiler_options=unoptimized)()
-        self.batch = jax.device_put(_random_batch(architecture, batch_size))
+        size = architecture.image_height, architecture.image_width
+        self.batch = jax.device_put(training_steps.random_batch(batch_size, *size))
         options: dict[str, Any] = {
             "architecture": architecture,
             "objective": train_step.Objective(
@@ -76,20 +78,6 @@ class Peer:
             self.batch["target_keypoints"],
         )
         return jax.block_until_ready(generated["refined"])
-
-
-def _random_batch(architecture: Architecture, batch_size: int) -> inputs.Batch:
-    rng = np.random.default_rng(0)
-    size = architecture.image_height, architecture.image_width
-    photos = rng.integers(0, 256, (2, batch_size, *size, 3)).astype(np.uint8)
-    keypoints = np.ones((batch_size, 18, 3), np.float32)
-    keypoints[..., :2] = rng.uniform(0, 1, (batch_size, 18, 2)) * size[::-1]
-    return inputs.Batch(
-        source_image=photos[0],
-        target_image=photos[1],
-        source_keypoints=keypoints,
-        target_keypoints=keypoints,
-    )
 
 
 def take_first_step(

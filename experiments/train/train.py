@@ -37,18 +37,9 @@ _STAGES = {
 def train(config: Config, on_step: OnStep = lambda state: None) -> int | None:
     """Trains, or resumes from the newest checkpoint of the workdir.
 
-    Args:
-        config: of the run; its data set and workdir are read and written.
-        on_step: is called with the state before the first step, and after each call
-            of the devices; the next call reuses the state's memory.
-
-    Returns:
-        None when the run has ended, or the number of the signal that stopped the run
-        after a last checkpoint.
-
-    Raises:
-        ValueError: the flags, the data set and the workdir do not fit each other.
-        FloatingPointError: a loss is not finite; names the steps.
+    `on_step` is called with the state before the first step and after each call of the
+    devices; the next call reuses the state's memory. Returns the number of the signal
+    that stopped the run after a last checkpoint, None when the run has ended.
     """
     dataset = pair_reader.PairDataset(config.data_dir, config.validation_share)
     config = config.with_size(dataset.height, dataset.width)

@@ -129,6 +129,20 @@ def feed(
         yield ahead
 
 
+def random_batch(count: int, height: int, width: int) -> Batch:
+    """Noise and keypoints that are all in the image."""
+    random = np.random.default_rng(0)
+    points = random.uniform(0, 1, (2, count, 18, 3)) * [width, height, 1]
+    points[..., 2] = 1
+    images = random.integers(0, 256, (2, count, height, width, 3), np.uint8)
+    return Batch(
+        source_image=images[0],
+        target_image=images[1],
+        source_keypoints=points[0].astype(np.float32),
+        target_keypoints=points[1].astype(np.float32),
+    )
+
+
 def objective(config: Config, stage_steps: int) -> train_step.Objective:
     """What the config says of a stage of so many steps."""
     names = {field.name for field in dataclasses.fields(train_step.Objective)}

@@ -7,15 +7,15 @@ import dataclasses
 from typing import Any
 
 from data_prep import flag_fields
-from experiments.options.devices import DeviceOptions
 from experiments.options.evaluation import EvaluationOptions
 from experiments.options.generation import GenerationOptions
+from experiments.options.training import TrainingOptions
 from pg2_jax import files
 
 
 # A dataclass has the fields of its last base first.
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Config(GenerationOptions, EvaluationOptions, DeviceOptions):
+class Config(GenerationOptions, EvaluationOptions, TrainingOptions):
     """Immutable and validated; code below `main` never reads flags."""
 
     def __post_init__(self):
@@ -39,11 +39,7 @@ class Config(GenerationOptions, EvaluationOptions, DeviceOptions):
         return "" if self.precision == "float32" else self.precision
 
     def with_size(self, height: int, width: int) -> "Config":
-        """The config of a run on images of this size, a data set's or a checkpoint's.
-
-        Raises:
-            ValueError: --image_size says otherwise.
-        """
+        """The config for images of this size, a data set's or a checkpoint's."""
         size = f"{height}x{width}"
         given = self.image_size and files.parse_size("image_size", self.image_size)
         if given and given != (height, width):

@@ -4,6 +4,8 @@ Building is measured beside writing as many bytes, reading beside decoding the s
 bytes from memory, by the same decoder on the same cores, to throw the pixels away.
 """
 
+import collections
+import functools
 import io
 import itertools
 import json
@@ -40,18 +42,13 @@ _ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 def measure(folder: pathlib.Path, *, scale: float, repeats: int) -> Measurement:
-    """Builds and reads a data set of random photos in an empty folder.
-
-    Raises:
-        OSError: the disk is full.
-    """
+    """Builds and reads a data set of random photos in an empty folder."""
     people = max(2, round(scale * len(_PHOTOS_OF_PEOPLE)))
     num_photos, jpeg_bytes = _write_photos(folder / "photos", people)
     _write_photos(folder / "few", max(2, people // 4))
     building = _measure_building(folder, repeats)
     pairs = pair_reader.PairDataset(str(folder / "data")).count("train")
-    reading = _measure_reading(str(folder / "data"), repeats)
-    series = [*building, *reading]
+    series = building + _measure_reading(str(folder / "data"), repeats)
     facts = {
         "tensorflow": tf.__version__,
         "training pairs": pairs,
@@ -126,12 +123,13 @@ def _measure_building(folder: pathlib.Path, repeats: int) -> list[Series]:
         alone = _write_bytes(folder / "bytes", num_bytes)
         runs.append((seconds, cpu, alone, memory, few))
     wall, cpus, writing, peaks, peaks_of_few = zip(*runs, strict=True)
-    built, written = Series("build", wall, "s"), "write as many bytes alone"
+    built = Series("build", wall, "s")
+    written = Series("write as many bytes alone", writing, "s")
     return [
         built,
         Series("build, CPU time", cpus, "s"),
-        Series(written, writing, "s"),
-        built.over(Series(written, writing, "s"), "build / write alone"),
+        written,
+        built.over(written, "build / write alone"),
         Series("build, peak memory", peaks, "MiB"),
         Series("build of a quarter of the people, peak memory", peaks_of_few, "MiB"),
     ]
@@ -200,7 +198,11 @@ def _measure_reading(data_dir: str, repeats: int) -> list[Series]:
     rates: dict[str, list[tuple[float, float]]] = {name: [] for name in programs}
     for _ in tqdm(range(repeats + 1), desc="reading", unit="repeat"):
         for name, (program, size) in programs.items():
-            wall, cpu = _seconds(program(), pairs // size)
+            batches = program()
+            next(batches)  # pays for the start
+            some = itertools.islice(batches, pairs // size)
+            take_all = functools.partial(collections.deque, some, maxlen=0)
+            wall, cpu = measurement.seconds(take_all)
             taken = pairs // size * size
             rates[name].append((taken / wall, taken / cpu))
     # The first turn pays for what tensorflow sets up once.
@@ -214,17 +216,6 @@ def _measure_reading(data_dir: str, repeats: int) -> list[Series]:
         read.over(decode, "read and decode / decode alone"),
         read_cpu.over(decode_cpu, "the same by CPU time"),
     ]
-
-
-def _seconds(iterator: Iterator, steps: int) -> tuple[float, float]:
-    """Wall and CPU seconds of some steps, the first one left out."""
-    next(iterator)
-
-    def take() -> None:
-        for _ in range(steps):
-            next(iterator)
-
-    return measurement.seconds(take)
 
 
 def _jpegs(files: list[str], pairs: int) -> list[bytes]:

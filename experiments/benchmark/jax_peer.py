@@ -81,15 +81,11 @@ class Peer:
 
 
 def take_first_step(
-    cache: str,
-    scale: float,
-    image_size: tuple[int, int],
-    batch_size: int,
-    precision: str,
+    cache: str, scale: float, size: tuple[int, int], batch_size: int, precision: str
 ) -> None:
     """Takes one step of stage I; for a process of its own."""
     jax.config.update("jax_compilation_cache_dir", cache)
-    architecture = paper_architecture(scale, image_size, precision)
+    architecture = paper_architecture(scale, size, precision)
     Peer(architecture, batch_size).tasks[TASKS[0]]()
 
 
@@ -99,7 +95,6 @@ def forward_flops(network: nn.Module, *arguments: jax.ShapeDtypeStruct) -> int:
     total = 0
 
     def count(call: Callable, args: Any, kwargs: Any, context: Any) -> Any:
-        """Calls a method of a module, and counts it if it is a product."""
         nonlocal total
         output = call(*args, **kwargs)
         module = context.module

@@ -34,11 +34,7 @@ _Program = Callable[..., dict[str, np.ndarray]]
 
 
 def measure(folder: pathlib.Path, *, scale: float, repeats: int) -> Measurement:
-    """Scores random pairs, the same 480 again and again, in memory alone.
-
-    Raises:
-        ValueError: scikit-image is not installed.
-    """
+    """Scores random pairs, the same 480 again and again, in memory alone."""
     pairs = random_pairs(_PER_TURN)
     programs: dict[str, _Program] = {
         "pg2_jax": score,
@@ -102,7 +98,6 @@ def _score_batch(
 
 
 def _scikit_image() -> _Program:
-    """The usual loop."""
     try:
         from skimage import metrics
     except ImportError as error:

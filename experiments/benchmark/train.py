@@ -50,14 +50,8 @@ def measure(
     torch_compile: bool = True,
     first_step: bool = True,
 ) -> Measurement:
-    """Trains and generates with pg2_jax and with PyTorch, in turns.
-
-    The folder holds the compiled programs whose effect on the first step is measured;
-    the precision is that of our convolutions, PyTorch's are float32.
-
-    Raises:
-        ValueError: PyTorch is not installed.
-    """
+    """Trains and generates with pg2_jax and with PyTorch, in turns; the folder holds
+    the compiled programs whose effect on the first step is measured."""
     torch_peer = _torch()
     architecture = jax_peer.paper_architecture(scale, image_size, precision)
     programs = _programs(torch_peer, architecture, batch_size, torch_compile)
@@ -85,7 +79,6 @@ def measure(
 
 
 def _torch() -> Any:
-    """The module of the PyTorch peer."""
     try:
         return importlib.import_module("experiments.benchmark.torch_peer")
     except ImportError as error:

@@ -15,16 +15,8 @@ _FIRST_IDENTITY = 9001
 
 
 def read(queue: model_queue.ModelQueue, folder: str) -> dict[str, np.ndarray]:
-    """Name -> uint8 [H, W, 3] of the model's size.
-
-    Args:
-        queue: fits the photos.
-        folder: of photos, the first by name are taken; empty for synthetic people.
-
-    Raises:
-        ValueError: no such folder, or a photo in it that cannot be read or, where
-            people are looked for, shows nobody or several.
-    """
+    """Name -> uint8 [H, W, 3] of the model's size: the first photos of a folder by
+    name, fitted by the queue, or without a folder synthetic people."""
     if not folder:
         return _synthetic_people(*queue.size)
     if not pathlib.Path(folder).is_dir():

@@ -1,5 +1,6 @@
 """--mode=train --dry_run: what a training would be and take, without training."""
 
+import dataclasses
 import datetime
 import statistics
 import time
@@ -39,7 +40,7 @@ def show(
     costs = _table(
         f"Steps of {config.batch_size} pairs; FLOPs and memory: XLA's analysis of the "
         "compiled step, for one device",
-        ("steps left", "GFLOPs", "memory, MiB", "s a step", "images/s", "time"),
+        ("", "steps left", "GFLOPs", "memory, MiB", "s a step", "images/s", "time"),
     )
     noise = training_steps.random_batch(
         config.batch_size, dataset.height, dataset.width
@@ -105,7 +106,7 @@ def _text(value: Any) -> str:
 
 def _networks(state: train_state.TrainState) -> rich.table.Table:
     """Parameters by network, and the bytes of the state that belong to it."""
-    columns = "parameters", "with optimizer and average, MiB"
+    columns = "network", "parameters", "with optimizer and average, MiB"
     table = _table("Networks", columns)
     for name, player in state.players.items():
         size = sum(x.nbytes for x in jax.tree.leaves(player))
@@ -114,8 +115,8 @@ def _networks(state: train_state.TrainState) -> rich.table.Table:
 
 
 def _table(title: str, columns: Sequence[str]) -> rich.table.Table:
-    table = rich.table.Table("", title=title)
-    for column in columns:
+    table = rich.table.Table(columns[0], title=title)
+    for column in columns[1:]:
         table.add_column(column, justify="right")
     return table
 

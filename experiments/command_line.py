@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from data_prep import flag_fields
 from experiments.config import Config
 from experiments.options import modes
-from pg2_jax import downloads
 
 # Flagfiles of version 0.1.0 stay valid.
 _FORMER_NAMES = {
@@ -105,7 +104,10 @@ def use_compilation_cache(folder: str) -> None:
     or else pg2_jax/xla in the user's cache folder; empty means none. A run does not
     fail for its cache: where it cannot be written, this is said.
     """
-    import jax  # late: `--help` and mistakes in flags are answered without it
+    # Late: `--help` and mistakes in flags are answered without them.
+    import jax
+
+    from pg2_jax import downloads
 
     if folder == "default":
         configured = jax.config.jax_compilation_cache_dir  # type: ignore[attr-defined]

@@ -33,10 +33,14 @@ class Config(GenerationOptions, EvaluationOptions, TrainingOptions):
         self.check_calls()
 
     @property
-    def drawing_precision(self) -> str:
-        """What a checkpoint generates in: empty, its own, unless bfloat16 is asked
-        for."""
-        return "" if self.precision == "float32" else self.precision
+    def how_to_restore(self) -> dict[str, Any]:
+        """Arguments of what restores generators, as the flags ask for it; they generate
+        in their own precision unless bfloat16 is wanted."""
+        return {
+            "step": self.wanted_checkpoint,
+            "weights": self.weights,
+            "precision": "" if self.precision == "float32" else self.precision,
+        }
 
     def with_size(self, height: int, width: int) -> "Config":
         """The config for images of this size, a data set's or a checkpoint's."""

@@ -3,14 +3,12 @@
 import pathlib
 import re
 import warnings
-from typing import cast
 
 from data_prep.sources import photo_list
 from experiments import results
 from experiments.config import Config
 from experiments.config_compatibility import check_networks
 from pg2_jax import errors, files
-from pg2_jax.checkpoint import restore
 from pg2_jax.estimators import person_finder
 from pg2_jax.inference import animation, pose_transfer, result, target_pose
 
@@ -24,11 +22,7 @@ def generate(config: Config) -> None:
     finder = person_finder.PersonFinder(config.pose_model)
     photos = _photos(config.source_image)
     model = pose_transfer.PoseTransfer.restore(
-        config.workdir,
-        config.wanted_checkpoint,
-        cast(restore.Weights, config.weights),
-        config.drawing_precision,
-        finder=finder,
+        config.workdir, **config.how_to_restore, finder=finder
     )
     check_networks(model.config, config)
     config = config.with_size(*model.image_size)

@@ -3,7 +3,6 @@
 import functools
 import pathlib
 from collections.abc import Collection, Mapping
-from typing import cast
 
 import jax
 import numpy as np
@@ -58,15 +57,9 @@ def spread_pairs(
 
 def pairs_at(dataset: pair_reader.PairDataset, rows: Collection[int]) -> inputs.Batch:
     """Test pairs by their numbers, from 0; at least one, in ascending order."""
-    wanted, first = sorted(rows), 0
-    pairs: list[dict[str, np.ndarray]] = []
-    for test in dataset.test_batches(batch_size=64, limit=wanted[-1] + 1):
-        here = [row - first for row in wanted if 0 <= row - first < 64]
-        batch = cast(dict[str, np.ndarray], test.batch)
-        pairs.append({name: array[here] for name, array in batch.items()})
-        first += 64
-    names = pairs[0]
-    return cast(inputs.Batch, {n: np.concatenate([p[n] for p in pairs]) for n in names})
+    each = enumerate(dataset.test_batches(batch_size=1, limit=max(rows) + 1))
+    pairs = [test.batch for row, test in each if row in rows]
+    return jax.tree.map(lambda *arrays: np.concatenate(arrays), *pairs)
 
 
 def pose_picture(

@@ -1,7 +1,6 @@
 """--mode=demo: a page for the browser, and the same for programs."""
 
 import socket
-from typing import cast
 
 import numpy as np
 
@@ -9,7 +8,6 @@ from experiments.config import Config
 from experiments.config_compatibility import check_networks
 from experiments.demo import example_people, model_queue
 from pg2_jax import errors
-from pg2_jax.checkpoint import restore
 from pg2_jax.estimators import person_finder
 from pg2_jax.inference import pose_transfer
 
@@ -47,12 +45,7 @@ def demo(config: Config) -> None:
 
 def _open(config: Config) -> tuple[model_queue.ModelQueue, dict[str, np.ndarray]]:
     """The model, compiled before the first visitor waits for it, and the examples."""
-    model = pose_transfer.PoseTransfer.restore(
-        config.workdir,
-        config.wanted_checkpoint,
-        cast(restore.Weights, config.weights),
-        config.drawing_precision,
-    )
+    model = pose_transfer.PoseTransfer.restore(config.workdir, **config.how_to_restore)
     check_networks(model.config, config)
     queue = model_queue.ModelQueue(model, config.max_waiting, open_finder(config))
     people = example_people.read(queue, config.examples_dir)

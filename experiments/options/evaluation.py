@@ -6,7 +6,6 @@ from typing import Literal
 
 from data_prep.flag_fields import option
 from experiments.options import modes
-from experiments.options.program import ProgramOptions
 
 _evaluation = functools.partial(
     option, group="Evaluation", may_change=True, modes=("evaluate",)
@@ -22,7 +21,7 @@ _FOLDERS = ("generated_dir", "target_dir")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class EvaluationOptions(ProgramOptions):
+class EvaluationOptions(modes.ProgramOptions):
     """What is scored and with what, and what shows scores."""
 
     checkpoint_step: int = _evaluation(

@@ -5,7 +5,6 @@ import functools
 
 from data_prep.flag_fields import option
 from experiments.options import modes
-from experiments.options.program import ProgramOptions
 from pg2_jax import architecture, files
 
 # What is computed of every validation pair; of pg2_jax.metrics.suite.
@@ -34,7 +33,7 @@ _SEVERAL = ("train", "evaluate")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class TrainingOptions(ProgramOptions):
+class TrainingOptions(modes.ProgramOptions):
     """The networks, how they are trained and on what devices, and what a run tells."""
 
     image_size: str = _network(

@@ -46,7 +46,7 @@ def measure(folder: pathlib.Path, *, scale: float, repeats: int) -> Measurement:
     # Adam keeps two more numbers for each.
     parameters = sum(x.size for x in jax.tree.leaves(state)) // 3
     facts = {"image": f"{_SIZE[0]}x{_SIZE[1]}", "parameters": parameters}
-    return Measurement(series, [], facts)
+    return Measurement(series, facts)
 
 
 def _random_state(scale: float) -> Any:

@@ -22,7 +22,7 @@ from tqdm import tqdm
 from data_prep import workers
 from experiments.benchmark import jax_peer, measurement
 from experiments.benchmark.jax_peer import TASKS
-from experiments.benchmark.measurement import Goal, Measurement, Series
+from experiments.benchmark.measurement import Measurement, Series
 from pg2_jax import inputs
 from pg2_jax.architecture import Architecture
 
@@ -61,7 +61,7 @@ def measure(
     programs["PyTorch"]["product"] = torch_peer.product(size)
     times = _take_turns(programs, repeats)
     flops = jax_peer.task_flops(architecture, batch_size) | {"product": 2 * size**3}
-    series, goals = _compare(times, flops)
+    series = _compare(times, flops)
     if first_step:
         series += _first_steps(folder, scale, image_size, batch_size, precision)
     series += _schedule(times["pg2_jax"], image_size, batch_size)
@@ -75,7 +75,7 @@ def measure(
         "largest difference of a value": difference,
         "PyTorch": torch_peer.torch.__version__,
     }
-    return Measurement(series, goals, facts)
+    return Measurement(series, facts)
 
 
 def _torch() -> Any:
@@ -142,9 +142,9 @@ def _take_turns(programs: _Programs, repeats: int) -> _Times:
     return times
 
 
-def _compare(times: _Times, flops: dict[str, float]) -> tuple[list[Series], list[Goal]]:
+def _compare(times: _Times, flops: dict[str, float]) -> list[Series]:
     """Seconds, ratios to PyTorch and shares of the rate of a matrix product."""
-    series, goals = [], []
+    series = []
     for task in TASKS:
         ours, our_cpu = (Series("", x, "s") for x in times["pg2_jax"][task])
         series.append(Series(f"{task}, pg2_jax", ours.values, "s"))
@@ -154,8 +154,6 @@ def _compare(times: _Times, flops: dict[str, float]) -> tuple[list[Series], list
             )
             ratio = ours.over(theirs, f"{task}, pg2_jax / {name}")
             series += [theirs, ratio, our_cpu.over(their_cpu, "the same by CPU time")]
-            text = f"{task}: at most 0.8 of the time of {name}"
-            goals.append(Goal(text, ratio.median, 0.8, at_most=True))
     for name in times:
         rates = times[name].get("product", times["PyTorch"]["product"])[0]
         for task in TASKS:
@@ -168,7 +166,7 @@ def _compare(times: _Times, flops: dict[str, float]) -> tuple[list[Series], list
     for name in ("pg2_jax", "PyTorch"):
         rates = [flops["product"] / s / 1e9 for s in times[name]["product"][0]]
         series.append(Series(f"matrix product, {name}", rates, "GFLOP/s"))
-    return series, goals
+    return series
 
 
 def _first_steps(folder: pathlib.Path, *arguments: Any) -> list[Series]:

@@ -32,6 +32,7 @@ from absl import logging
 
 from data_prep import command_line
 from data_prep.flag_fields import option
+from experiments import results
 from pg2_jax import files
 
 # What tensorflow says of its kernels at import hides the progress and the table.
@@ -73,10 +74,7 @@ class Options:
 
 def _run(options: Options) -> str:
     output = pathlib.Path(options.output.replace("{what}", options.what))
-    if output.is_dir():
-        raise ValueError(f"--output={output} is a folder, not a file")
-    if not output.parent.is_dir():
-        raise ValueError(f"--output={output}: there is no folder {output.parent}")
+    results.check_folder("output", output)
     if options.workdir and not os.path.isdir(options.workdir):
         raise ValueError(f"--workdir={options.workdir}: there is no such folder")
     settings: dict[str, Any] = {"scale": options.scale, "repeats": options.repeats}

@@ -7,7 +7,6 @@ bytes from memory, by the same decoder on the same cores, to throw the pixels aw
 import functools
 import io
 import itertools
-import json
 import os
 import pathlib
 import subprocess
@@ -119,29 +118,25 @@ def _measure_building(folder: pathlib.Path, repeats: int) -> list[Series]:
 # A process begins with the peak memory of the one that started it, so a small one must
 # stand between this program and the build.
 _MEASURED = """
-import json, resource, subprocess, sys
-code = subprocess.call(sys.argv[2:])
+import resource, subprocess, sys
+code = subprocess.call(sys.argv[1:], stdout=sys.stderr)
 usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-with open(sys.argv[1], "w") as file:
-    json.dump([usage.ru_utime + usage.ru_stime, usage.ru_maxrss], file)
+print(usage.ru_utime + usage.ru_stime, usage.ru_maxrss)
 sys.exit(code)
 """
 
 
 def _build(source: pathlib.Path, output: pathlib.Path) -> tuple[float, float, float]:
     """Runs the builder as a user does; returns wall and CPU seconds and peak MiB."""
-    used = output.with_suffix(".json")
-    command = [sys.executable, "-c", _MEASURED, str(used), sys.executable]
+    command = [sys.executable, "-c", _MEASURED, sys.executable]
     command += ["data_prep/build_tfrecords.py", "--dataset=market1501"]
     command += [f"--source_dir={source}", f"--output_dir={output}", "--overwrite"]
     begin = time.perf_counter()
-    with open(output.with_suffix(".log"), "w+", encoding="utf-8") as log:
-        code = subprocess.call(command, cwd=_ROOT, stdout=log, stderr=log)
-        seconds = time.perf_counter() - begin
-        if code:
-            log.seek(0)
-            raise OSError(f"the build failed: {log.read().splitlines()[-1]}")
-    cpu, max_resident = json.loads(used.read_text())
+    done = subprocess.run(command, cwd=_ROOT, capture_output=True, text=True)
+    seconds = time.perf_counter() - begin
+    if done.returncode:
+        raise OSError(f"the build failed: {done.stderr.splitlines()[-1]}")
+    cpu, max_resident = map(float, done.stdout.split())
     # getrusage says bytes on macOS and KiB elsewhere.
     unit = 2**20 if sys.platform == "darwin" else 2**10
     return seconds, cpu, max_resident / unit
@@ -214,11 +209,9 @@ def _jpegs(files: list[str], pairs: int) -> list[bytes]:
 
 
 def _decode_alone(encoded: tf.Tensor) -> Iterator[np.ndarray]:
-    """Decodes both photos of `_DECODE_AT_ONCE` pairs a step, on all cores, without
-    end."""
+    """Decodes both photos of `_DECODE_AT_ONCE` pairs a step, on all cores, for ever."""
 
     def decode(batch: tf.Tensor) -> tf.Tensor:
-        """JPEG files [N] -> uint8 [N, H, W, 3]."""
         return tf.stack(
             [
                 tf.ensure_shape(tf.io.decode_jpeg(one, 3), (HEIGHT, WIDTH, 3))

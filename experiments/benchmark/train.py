@@ -44,11 +44,11 @@ def measure(
     *,
     scale: float,
     repeats: int,
-    image_size: tuple[int, int] = (128, 64),
-    batch_size: int = 4,
-    precision: str = "float32",
-    torch_compile: bool = True,
-    first_step: bool = True,
+    image_size: tuple[int, int],
+    batch_size: int,
+    precision: str,
+    torch_compile: bool,
+    first_step: bool,
 ) -> Measurement:
     """Trains and generates with pg2_jax and with PyTorch, in turns; the folder holds
     the compiled programs whose effect on the first step is measured."""
@@ -57,8 +57,9 @@ def measure(
     programs = _programs(torch_peer, architecture, batch_size, torch_compile)
     difference = _largest_difference(programs)
     size = max(256, round(4096 * scale))
-    programs["pg2_jax"]["product"] = _product(size)
-    programs["PyTorch"]["product"] = torch_peer.product(size)
+    for name, tasks in programs.items():
+        product = _product if name == "pg2_jax" else torch_peer.product
+        tasks["product"] = product(size)
     times = _take_turns(programs, repeats)
     flops = jax_peer.task_flops(architecture, batch_size) | {"product": 2 * size**3}
     series = _compare(times, flops)
@@ -134,11 +135,10 @@ def _take_turns(programs: _Programs, repeats: int) -> _Times:
     for _ in tqdm(range(repeats), desc="measuring", unit="turn"):
         for task in (*TASKS, "product"):
             for name, tasks in programs.items():
-                if task in tasks:
-                    wall, cpu = measurement.seconds(tasks[task])
-                    times[name][task][0].append(wall)
-                    times[name][task][1].append(cpu)
-                    tqdm.write(f"{task}, {name}: {wall:.3g} s")
+                wall, cpu = measurement.seconds(tasks[task])
+                times[name][task][0].append(wall)
+                times[name][task][1].append(cpu)
+                tqdm.write(f"{task}, {name}: {wall:.3g} s")
     return times
 
 
@@ -146,25 +146,24 @@ def _compare(times: _Times, flops: dict[str, float]) -> list[Series]:
     """Seconds, ratios to PyTorch and shares of the rate of a matrix product."""
     series = []
     for task in TASKS:
-        ours, our_cpu = (Series("", x, "s") for x in times["pg2_jax"][task])
-        series.append(Series(f"{task}, pg2_jax", ours.values, "s"))
-        for name in [name for name in times if name != "pg2_jax"]:
-            theirs, their_cpu = (
-                Series(f"{task}, {name}", x, "s") for x in times[name][task]
-            )
+        (ours, our_cpu), *others = (
+            [Series(f"{task}, {name}", x, "s") for x in tasks[task]]
+            for name, tasks in times.items()
+        )
+        series.append(ours)
+        for name, (theirs, their_cpu) in zip([*times][1:], others, strict=True):
             ratio = ours.over(theirs, f"{task}, pg2_jax / {name}")
             series += [theirs, ratio, our_cpu.over(their_cpu, "the same by CPU time")]
     for name in times:
-        rates = times[name].get("product", times["PyTorch"]["product"])[0]
+        products = times[name]["product"][0]
         for task in TASKS:
             shares = [
                 (flops[task] / mine) / (flops["product"] / its)
-                for mine, its in zip(times[name][task][0], rates, strict=True)
+                for mine, its in zip(times[name][task][0], products, strict=True)
             ]
             text = f"{task}, {name}: share of its matrix product's rate"
             series.append(Series(text, shares, ""))
-    for name in ("pg2_jax", "PyTorch"):
-        rates = [flops["product"] / s / 1e9 for s in times[name]["product"][0]]
+        rates = [flops["product"] / seconds / 1e9 for seconds in products]
         series.append(Series(f"matrix product, {name}", rates, "GFLOP/s"))
     return series
 

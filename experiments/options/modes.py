@@ -9,20 +9,13 @@ from data_prep.flag_fields import option
 
 @dataclasses.dataclass(frozen=True)
 class Mode:
-    """What a mode does.
-
-    Attributes:
-        about: one line for --help.
-        example: flags, for --help.
-        program: "module:function"; the function gets the config.
-        needs: flags that it cannot do without.
-        flag_of: arguments of the library whose flag has another name.
-    """
+    """What a mode does."""
 
     about: str
     example: str
-    program: str
+    program: str  # "module:function"; the function gets the config
     needs: tuple[str, ...]
+    # Arguments of the library whose flag has another name.
     flag_of: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 

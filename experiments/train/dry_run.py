@@ -32,8 +32,8 @@ def show(
     console = rich.console.Console()
     console.print(_settings(config))
     mesh = sharding.data_mesh()
-    stages = training_steps.compiled(config, architecture, mesh)
-    state = training_steps.first_state(config, architecture, stages, mesh)
+    first, second = training_steps.compiled(config, architecture, mesh)
+    state = training_steps.first_state(config, architecture, mesh)
     console.print(_networks(state))
     steps = _steps(config, done)
     console.print(f"Compiling and timing {' and '.join(steps) or 'nothing'} ...")
@@ -48,7 +48,7 @@ def show(
     batch = sharding.put_batch(noise, mesh)
     total = 0.0
     for name, count in steps.items():
-        stage = stages.second if name == "stage II" else stages.first
+        stage = second if name == "stage II" else first
         program = stage.step.lower(state, batch).compile()
         state, seconds = _timed(program, state, batch)
         memory = training_steps.planned_bytes(program)

@@ -59,11 +59,8 @@ class TrainingLog:
             self._history.add(step, {**values, "seconds": seconds})
 
     def write(self, step: int) -> str:
-        """Writes the means since the last entry; returns a line for people.
-
-        Raises:
-            FloatingPointError: a loss is not finite; names its step.
-        """
+        """Writes the means since the last entry; returns a line for people. A loss that
+        is not finite is a FloatingPointError, which names its step."""
         if not self._unlogged:
             return ""
         begin = time.monotonic()

@@ -19,14 +19,13 @@ def restored(
     architecture: Architecture,
     dataset: pair_reader.PairDataset,
     checkpoints: checkpointer.Checkpointer,
-    stages: training_steps.Stages,
     mesh: Mesh,
 ) -> train_state.TrainState:
     """The newest checkpoint of the run; for a new run new weights, or those of the run
     that --coarse_from or --init_from names. Every device of the mesh has the whole."""
     before = checkpoints.latest_config()
     config_compatibility.check_unchanged(before, config, dataset.metadata)
-    new = training_steps.first_state(config, architecture, stages, mesh)
+    new = training_steps.first_state(config, architecture, mesh)
     state = checkpoints.restore_latest(new)
     if (other := config.coarse_from) and not int(state.step):
         step, stored = restore.latest_config(other, "coarse_from")

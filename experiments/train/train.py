@@ -87,7 +87,7 @@ class _Run:
             config.workdir, stored, keep=config.keep_checkpoints
         )
         self._state = resume.restored(
-            config, architecture, dataset, self._checkpoints, self._stages, mesh
+            config, architecture, dataset, self._checkpoints, mesh
         )
         self._first = first = int(self._state.step)
         if processes.is_first():
@@ -149,9 +149,8 @@ class _Run:
         count = training_steps.call_length(self._config, step)
         self._profile.begin(step, count)
         begin = time.monotonic()
-        stage = self._stages.first
-        if step >= self._config.coarse_steps:
-            stage = self._stages.second
+        first, second = self._stages
+        stage = first if step < self._config.coarse_steps else second
         take = stage.step if count == 1 else stage.steps
         before, batch = self._state, next(self._batches)
         self._state, metrics = take(before, batch)

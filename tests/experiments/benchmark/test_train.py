@@ -73,6 +73,7 @@ def test_pytorch_computes_the_same(tmp_path):
         repeats=1,
         image_size=(32, 16),
         batch_size=2,
+        precision="float32",
         torch_compile=False,
         first_step=False,
     )

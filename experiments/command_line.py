@@ -65,8 +65,7 @@ def _without_flagfiles(words: Sequence[str]) -> list[str]:
 
 
 def help_text(words: Sequence[str]) -> str:
-    """What a command line with --help is answered: the flags of its mode, or, where it
-    names none, the modes."""
+    """The flags of the mode that a command line with --help names, or the modes."""
     parsed = flag_fields.parse(Config, flag_fields.without_help(words), _FORMER_NAMES)
     mode = parsed.values["mode"]
     if "mode" not in parsed.given:

@@ -33,8 +33,7 @@ def read(path: pathlib.Path) -> nbformat.NotebookNode:
 
 
 def execute(notebook: nbformat.NotebookNode, folder: pathlib.Path) -> None:
-    """Runs all cells in a fresh kernel, in a folder; their outputs replace the old
-    ones. A cell that fails is a ValueError with its error."""
+    """Runs all cells in a fresh kernel, in a folder, and replaces their outputs."""
     client = nbclient.NotebookClient(
         notebook,
         timeout=None,

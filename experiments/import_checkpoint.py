@@ -62,8 +62,7 @@ def import_checkpoint(config: Config) -> None:
 
 
 def read_variables(prefix: str) -> dict[str, np.ndarray]:
-    """Reads all variables of a TensorFlow-1 checkpoint, whose path is given without
-    .index or .data-00000-of-00001."""
+    """All variables of a TensorFlow-1 checkpoint, whose path has no suffix."""
     if not pathlib.Path(f"{prefix}.index").is_file():
         raise ValueError(
             f"--tf1_checkpoint={prefix}: there is no {prefix}.index; give the path "

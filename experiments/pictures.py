@@ -2,7 +2,7 @@
 
 import functools
 import pathlib
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import jax
 import numpy as np
@@ -70,34 +70,30 @@ def pose_picture(
     return visualize.draw_skeleton(black, batch["target_keypoints"][index], scale=scale)
 
 
-class ProgressPictures:
-    """Generates the same few test pairs again and again while training goes on."""
+def of_progress(
+    config: Config, architecture: Architecture, dataset: pair_reader.PairDataset
+) -> Callable[[train_state.TrainState, int], np.ndarray]:
+    """Generates the first test pairs with the state of a step again and again, each
+    time writes pictures/step_XXXXXX.png, and returns it as [H, W, 3] uint8."""
+    folder = pathlib.Path(config.workdir).expanduser() / "pictures"
+    rows = min(_MOST_ROWS, dataset.count("test"))
+    (first,) = dataset.test_batches(batch_size=rows, limit=rows)
+    batch = first.batch
+    generate = jax.jit(
+        functools.partial(generation.generate, architecture=architecture)
+    )
 
-    def __init__(
-        self,
-        config: Config,
-        architecture: Architecture,
-        dataset: pair_reader.PairDataset,
-        rows: int = 6,
-    ):
-        self._folder = pathlib.Path(config.workdir).expanduser() / "pictures"
-        self._rows = min(rows, dataset.count("test"))
-        (first,) = dataset.test_batches(batch_size=self._rows, limit=self._rows)
-        self._batch = first.batch
-        self._generate = jax.jit(
-            functools.partial(generation.generate, architecture=architecture)
-        )
-
-    def draw(self, state: train_state.TrainState, step: int) -> np.ndarray:
-        """Writes pictures/step_XXXXXX.png and returns it as [H, W, 3] uint8."""
-        generated = self._generate(
+    def draw(state: train_state.TrainState, step: int) -> np.ndarray:
+        generated = generate(
             # This process works alone.
             sharding.local(state.coarse.drawing_params),
             sharding.local(state.refine.drawing_params) if state.refine else None,
-            self._batch["source_image"],
-            self._batch["target_keypoints"],
+            batch["source_image"],
+            batch["target_keypoints"],
         )
-        picture = compare(self._batch, jax.device_get(generated))
-        self._folder.mkdir(parents=True, exist_ok=True)
-        results.write_picture(self._folder / f"step_{step:06d}.png", picture)
+        picture = compare(batch, jax.device_get(generated))
+        folder.mkdir(parents=True, exist_ok=True)
+        results.write_picture(folder / f"step_{step:06d}.png", picture)
         return np.asarray(picture)
+
+    return draw

@@ -13,24 +13,24 @@ from pg2_jax import sharding
 
 
 def connect(config: Config) -> None:
-    """Joins the other processes of the run, at --coordinator_address, before anything
-    is computed."""
+    """Joins the other processes of the run, before anything is computed."""
     # Our own handler of SIGTERM saves; see `Vote`.
     jax.config.update("jax_enable_preemption_service", False)
-    where = f"--coordinator_address={config.coordinator_address}"
+    address = config.coordinator_address
     try:
-        if config.coordinator_address == "auto":
+        if address == "auto":
             jax.distributed.initialize()
         else:
             jax.distributed.initialize(
-                config.coordinator_address,
+                address,
                 config.num_processes,
                 config.process_id,
                 # Every device that this process sees is its own.
                 cluster_detection_method="deactivate",
             )
     except (ValueError, RuntimeError) as error:
-        raise ValueError(f"{where}: the processes do not meet: {error}") from error
+        reason = f"the processes do not meet: {error}"
+        raise ValueError(f"--coordinator_address={address}: {reason}") from error
 
 
 def is_first() -> bool:
@@ -72,11 +72,8 @@ class Vote:
 
     def __call__(self, mine: bool) -> bool:
         """Whether to stop; all processes call it at each step, with whether they are
-        told to.
-
-        In several processes it is the result of the call before, which is there
-        already, so that no device waits.
-        """
+        told to. Of several it is the result of the call before, which is there already,
+        so that no device waits."""
         if jax.process_count() == 1:
             return mine
         votes = np.full(jax.local_device_count(), mine)

@@ -31,11 +31,8 @@ def paper_architecture(
 
 
 class Peer:
-    """Our compiled programs on one batch.
-
-    `tasks` has a call for each of `TASKS`, which ends when its work is done; the steps
-    return G1's loss and G2's.
-    """
+    """Our compiled programs on one batch; `tasks` has a call for each of `TASKS`, which
+    ends when its work is done. The steps return G1's loss and G2's."""
 
     def __init__(self, architecture: Architecture, batch_size: int):
         optimizer = train_state.make_optimizer(LEARNING_RATE)

@@ -243,8 +243,7 @@ class TrainingOptions(modes.ProgramOptions):
             )
 
     def check_calls(self) -> None:
-        """Checks that what is due between steps is not due within a call, and that the
-        steps to profile are there."""
+        """Checks that nothing is due within a call, and what is to be profiled."""
         for name in ("log_every", "picture_every", "eval_every", "checkpoint_every"):
             if getattr(self, name) % self.steps_per_call:
                 raise ValueError(

@@ -41,8 +41,7 @@ class History:
     """Appends to the history of a run, whose folder exists."""
 
     def __init__(self, workdir: str, first_step: int):
-        """Opens the history and drops what an earlier process wrote of steps after
-        `first_step`."""
+        """Opens the history; drops what it has of steps after `first_step`."""
         file = path(workdir)
         kept = [row for row in _rows(file) if row["step"] <= first_step]
         results.write_text(file, "".join(_line(row) for row in kept))

@@ -19,8 +19,7 @@ class TrainingLog:
     """Collects the metrics of steps on the device, and fetches and writes them late."""
 
     def __init__(self, config: Config, first_step: int):
-        """Opens the summaries and the history; what an earlier process wrote of steps
-        after `first_step` is hidden."""
+        """Opens the summaries and the history, and hides what is after `first_step`."""
         self._config = config
         self._summaries = _summary_writer(config, first_step)
         self._history: history.History | None = None
@@ -32,8 +31,7 @@ class TrainingLog:
         self._seconds = 0.0  # of the steps since the last entry
 
     def add(self, metrics: Metrics) -> None:
-        """Takes the metrics of the next step, or [steps] arrays of several, which may
-        still be computing."""
+        """Takes the metrics of the next step, or [steps] arrays of several."""
         if self._unlogged:
             # One step computes while the next is prepared, no more: a host that runs
             # ahead would fill the memory with batches.

@@ -103,7 +103,7 @@ class _Run:
         self._pictures = None
         wanted = config.picture_every and processes.is_first()
         if wanted and "test" in dataset.splits:
-            self._pictures = pictures.ProgressPictures(config, architecture, dataset)
+            self._pictures = pictures.of_progress(config, architecture, dataset)
         self._profile = log.Profile(config)
         self._log = log.TrainingLog(config, first)
         self._validation = validation.Validation(
@@ -165,8 +165,7 @@ class _Run:
         return step + count
 
     def _find_operation(self, take: Any, state: Any, batch: Any, step: int) -> None:
-        """Takes steps again, one operation after the other, up to the one that is not
-        finite."""
+        """Takes steps again by single operations, up to the one that is not finite."""
         try:
             with jax.disable_jit(), jax.debug_nans(True), jax.debug_infs(True):
                 take(state, batch)
@@ -188,7 +187,7 @@ class _Run:
             if bar.disable:
                 processes.say(f"step {step}: {line}")
         if self._pictures and is_due(config.picture_every):
-            grid = self._pictures.draw(self._state, step)
+            grid = self._pictures(self._state, step)
             self._log.add_picture("pairs", grid, step)
         if is_due(config.eval_every):
             processes.say(self._validate(step), bar)

@@ -45,13 +45,11 @@ def run(config: Config) -> None:
     logging.set_verbosity(logging.ERROR)
     # Like Ctrl-C, but for the time of training, which saves first.
     signal.signal(signal.SIGTERM, _interrupt)
-    mode = modes.MODES[config.mode]
-    several = False
+    mode, several = modes.MODES[config.mode], bool(config.coordinator_address)
     try:
         command_line.use_compilation_cache(config.compilation_cache_dir)
-        if config.coordinator_address:
+        if several:
             importlib.import_module("experiments.processes").connect(config)
-            several = True
         # Imports what the mode needs and no more.
         module, function = mode.program.split(":")
         stopped_by = getattr(importlib.import_module(module), function)(config)

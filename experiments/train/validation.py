@@ -79,8 +79,9 @@ class Validation:
         means = {}
         for name in options.METRICS:
             values = np.concatenate([part[name] for part in parts])
-            if np.isfinite(values).any():
-                mean = values[np.isfinite(values)].mean(dtype=np.float64)
+            finite = values[np.isfinite(values)]
+            if len(finite):
+                mean = finite.mean(dtype=np.float64)
                 means[f"validation/{kind}/{name}"] = float(mean)
         return means
 

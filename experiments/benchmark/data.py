@@ -1,13 +1,12 @@
-"""How fast a data set is built and read back, each beside the bare work in it.
+"""How fast a data set is built and read back.
 
-Building is measured beside writing as many bytes, reading beside decoding the same JPEG
-bytes from memory, by the same decoder on the same cores, to throw the pixels away.
+Reading is measured beside decoding the same JPEG bytes from memory, by the same decoder
+on the same cores, to throw the pixels away.
 """
 
 import functools
 import io
 import itertools
-import os
 import pathlib
 import subprocess
 import sys
@@ -94,22 +93,16 @@ def _random_pose(rng: np.random.Generator) -> np.ndarray:
 
 
 def _measure_building(folder: pathlib.Path, repeats: int) -> list[Series]:
-    """Builds folder/data in turns with writing as many bytes."""
+    """Builds folder/data, and a smaller one for its memory."""
     runs = []
     for _ in range(repeats):
         seconds, cpu, memory = _build(folder / "photos", folder / "data")
-        num_bytes = sum(path.stat().st_size for path in (folder / "data").iterdir())
         *_, few = _build(folder / "few", folder / "data_of_few")
-        alone = _write_bytes(folder / "bytes", num_bytes)
-        runs.append((seconds, cpu, alone, memory, few))
-    wall, cpus, writing, peaks, peaks_of_few = zip(*runs, strict=True)
-    built = Series("build", wall, "s")
-    written = Series("write as many bytes alone", writing, "s")
+        runs.append((seconds, cpu, memory, few))
+    wall, cpus, peaks, peaks_of_few = zip(*runs, strict=True)
     return [
-        built,
+        Series("build", wall, "s"),
         Series("build, CPU time", cpus, "s"),
-        written,
-        built.over(written, "build / write alone"),
         Series("build, peak memory", peaks, "MiB"),
         Series("build of a quarter of the people, peak memory", peaks_of_few, "MiB"),
     ]
@@ -142,22 +135,8 @@ def _build(source: pathlib.Path, output: pathlib.Path) -> tuple[float, float, fl
     return seconds, cpu, max_resident / unit
 
 
-def _write_bytes(path: pathlib.Path, count: int) -> float:
-    """Seconds to write so many bytes as the builder does: without waiting for the
-    disk."""
-    block = os.urandom(2**20)
-    begin = time.perf_counter()
-    with open(path, "wb") as file:
-        for _ in range(count // len(block)):
-            file.write(block)
-        file.write(block[: count % len(block)])
-    seconds = time.perf_counter() - begin
-    path.unlink()
-    return seconds
-
-
 def _measure_reading(data_dir: str, repeats: int) -> list[Series]:
-    """Reads decoded batches, decodes alone, and reads records alone, in turns."""
+    """Reads decoded batches, and decodes alone, in turns."""
     dataset = pair_reader.PairDataset(data_dir)
     pairs = min(_READ_PAIRS, dataset.count("train")) // _BATCH_SIZE * _BATCH_SIZE
     files = [str(path) for path in pathlib.Path(data_dir).glob("*-train.tfrecord-*")]
@@ -169,7 +148,6 @@ def _measure_reading(data_dir: str, repeats: int) -> list[Series]:
             _BATCH_SIZE,
         ),
         "decode alone": (lambda: _decode_alone(encoded), _DECODE_AT_ONCE),
-        "read records alone": (lambda: _records(files), _DECODE_AT_ONCE),
     }
     rates: dict[str, list[tuple[float, float]]] = {name: [] for name in programs}
     for _ in tqdm(range(repeats + 1), desc="reading", unit="repeat"):
@@ -185,9 +163,10 @@ def _measure_reading(data_dir: str, repeats: int) -> list[Series]:
         name: [Series(name, x, "pairs/s") for x in zip(*turns[1:], strict=True)]
         for name, turns in rates.items()
     }
-    (read, read_cpu), (decode, decode_cpu), (records, _) = series.values()
+    (read, read_cpu), (decode, decode_cpu) = series.values()
     return [
-        *(read, decode, records),
+        read,
+        decode,
         read.over(decode, "read and decode / decode alone"),
         read_cpu.over(decode_cpu, "the same by CPU time"),
     ]
@@ -223,9 +202,3 @@ def _decode_alone(encoded: tf.Tensor) -> Iterator[np.ndarray]:
     batches = batches.batch(2 * _DECODE_AT_ONCE, drop_remainder=True)
     decoded = batches.map(decode, num_parallel_calls=tf.data.AUTOTUNE).prefetch(2)
     return decoded.as_numpy_iterator()
-
-
-def _records(files: list[str]) -> Iterator[np.ndarray]:
-    """Reads `_DECODE_AT_ONCE` serialized records a step, without end."""
-    records = tf.data.TFRecordDataset(files).repeat().batch(_DECODE_AT_ONCE)
-    return iter(records.prefetch(2))

@@ -89,10 +89,7 @@ def _torch() -> Any:
 
 
 def _programs(
-    torch_peer: Any,
-    architecture: Architecture,
-    batch_size: int,
-    torch_compile: bool,
+    torch_peer: Any, architecture: Architecture, batch_size: int, torch_compile: bool
 ) -> _Programs:
     torch_peer.torch.set_num_threads(workers.num_cores())
     ours = jax_peer.Peer(architecture, batch_size)

@@ -35,7 +35,15 @@ def demo(config: Config) -> None:
         ) from error
     # The port first, for it is a matter of seconds to say that it is taken.
     with listen(config.host, config.port) as listener:
-        queue, people = _open(config)
+        model = pose_transfer.PoseTransfer.restore(
+            config.workdir, **config.how_to_restore
+        )
+        check_networks(model.config, config)
+        queue = model_queue.ModelQueue(model, config.max_waiting, open_finder(config))
+        people = example_people(queue, config.examples_dir)
+        # Compiled before the first visitor waits for it.
+        person, joints = (next(iter(x.values())) for x in (people, queue.catalogue()))
+        queue.generate(person, joints)
         uvicorn_server = uvicorn.Server(
             uvicorn.Config(
                 server.make_server(queue, people, config),
@@ -48,16 +56,6 @@ def demo(config: Config) -> None:
         port = listener.getsockname()[1]
         print(f"The demo is at http://{host}:{port}/ (Ctrl-C ends it)", flush=True)
         uvicorn_server.run(sockets=[listener])
-
-
-def _open(config: Config) -> tuple[model_queue.ModelQueue, dict[str, np.ndarray]]:
-    """The model, compiled before the first visitor waits for it, and the examples."""
-    model = pose_transfer.PoseTransfer.restore(config.workdir, **config.how_to_restore)
-    check_networks(model.config, config)
-    queue = model_queue.ModelQueue(model, config.max_waiting, open_finder(config))
-    people = example_people(queue, config.examples_dir)
-    queue.generate(next(iter(people.values())), next(iter(queue.catalogue().values())))
-    return queue, people
 
 
 def open_finder(config: Config) -> person_finder.PersonFinder | None:

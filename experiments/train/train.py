@@ -13,14 +13,7 @@ import tqdm
 
 from experiments import pictures, processes
 from experiments.config import Config
-from experiments.train import (
-    dry_run,
-    history,
-    log,
-    resume,
-    training_steps,
-    validation,
-)
+from experiments.train import dry_run, history, log, resume, training_steps, validation
 from pg2_jax import files, sharding, train_state
 from pg2_jax.architecture import Architecture
 from pg2_jax.checkpoint import checkpointer, restore
@@ -135,7 +128,14 @@ class _Run:
             return False
         if not self._validation.is_over:
             stopping = self._vote(stop())
-            with _progress_bar(config, step) as bar:
+            with tqdm.tqdm(
+                total=last,
+                initial=step,
+                unit="step",
+                # None: unless it is a terminal.
+                disable=None if config.progress and processes.is_first() else True,
+                dynamic_ncols=True,
+            ) as bar:
                 while step < last and not stopping and not self._validation.is_over:
                     step = self._take_steps(step)
                     stopping = self._vote(stop())
@@ -250,17 +250,6 @@ class _Run:
 def _all_finite(tree: Any) -> jax.Array:
     """[] whether every number is finite."""
     return jnp.all(jnp.array([jnp.isfinite(x).all() for x in jax.tree.leaves(tree)]))
-
-
-def _progress_bar(config: Config, step: int) -> tqdm.tqdm:
-    return tqdm.tqdm(
-        total=config.total_steps,
-        initial=step,
-        unit="step",
-        # None: unless it is a terminal.
-        disable=None if config.progress and processes.is_first() else True,
-        dynamic_ncols=True,
-    )
 
 
 @contextlib.contextmanager

@@ -41,7 +41,7 @@ def test_everything_is_measured_in_turns(tmp_path, monkeypatch):
     assert found["build, peak memory"].median == 500
     read, alone = found["read and decode"], found["decode alone"]
     ratio = found["read and decode / decode alone"]
-    assert min(read.values) > 0 and min(found["read records alone"].values) > 0
+    assert min(read.values) > 0
     for mine, its, both in zip(read.values, alone.values, ratio.values, strict=True):
         assert both == mine / its
 

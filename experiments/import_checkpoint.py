@@ -115,8 +115,8 @@ def architecture_of(variables: Variables, name: str) -> Architecture:
 def _check_names(variables: Variables, architecture: Architecture, name: str) -> None:
     wanted = set(variable_names(architecture).values())
     slots = {variable + slot for variable in wanted for slot in _SLOTS}
-    others = set(variables) - wanted - slots
-    unknown = sorted(v for v in others if not _UNUSED.fullmatch(v))
+    others = sorted(set(variables) - wanted - slots)
+    unknown = [variable for variable in others if not _UNUSED.fullmatch(variable)]
     if slots & set(variables):
         wanted |= slots
     missing = sorted(wanted - set(variables))
@@ -135,17 +135,20 @@ def variable_names(architecture: Architecture) -> dict[Path, str]:
         for ours, theirs in weights.items():
             names[(*layer.split("/"), ours)] = scope + theirs
 
-    layers = list(_layers(architecture.blocks))
     # G2 halves two times less, and has no 1x1 convolution.
-    refine = list(_layers(architecture.blocks - 2))
-    refine = [name for name in refine if not name.startswith("narrow")]
-    for i, layer in enumerate(layers):
-        scope = f"Pose_AE/G/Conv{f'_{i}' if i else ''}"
-        add(f"coarse/{layer}", scope, kernel="/weights", bias="/biases")
-    for i, layer in enumerate(refine):
-        scope = f"UAEnoFC/G/Conv{f'_{i}' if i else ''}"
-        layer = layer.replace("/convolutions", "")
-        add(f"refine/{layer}", scope, kernel="/weights", bias="/biases")
+    refine = [
+        layer.replace("/convolutions", "")
+        for layer in _layers(architecture.blocks - 2)
+        if not layer.startswith("narrow")
+    ]
+    generators = {
+        "Pose_AE/G/Conv": ("coarse", _layers(architecture.blocks)),
+        "UAEnoFC/G/Conv": ("refine", refine),
+    }
+    for conv, (player, layers) in generators.items():
+        for i, layer in enumerate(layers):
+            scope = f"{conv}_{i}" if i else conv
+            add(f"{player}/{layer}", scope, kernel="/weights", bias="/biases")
     for layer, name in (("to_code", ""), ("from_code", "_1")):
         scope = f"Pose_AE/G/fully_connected{name}"
         add(f"coarse/{layer}", scope, kernel="/weights", bias="/biases")

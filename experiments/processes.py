@@ -1,6 +1,7 @@
 """Several processes that run as one program: how they meet, and what they agree on."""
 
 import sys
+from collections.abc import Callable
 
 import jax
 import numpy as np
@@ -14,7 +15,7 @@ from pg2_jax import sharding
 
 def connect(config: Config) -> None:
     """Joins the other processes of the run, before anything is computed."""
-    # Our own handler of SIGTERM saves; see `Vote`.
+    # Our own handler of SIGTERM saves; see `vote`.
     jax.config.update("jax_enable_preemption_service", False)
     address = config.coordinator_address
     try:
@@ -60,23 +61,21 @@ def gathered(tree):
     return multihost_utils.process_allgather(tree, tiled=True)
 
 
-class Vote:
-    """Lets all processes stop at the same step, whichever of them is told to."""
+def vote(mesh: Mesh) -> Callable[[bool], bool]:
+    """Lets all processes stop at the same step, whichever of them is told to.
 
-    def __init__(self, mesh: Mesh):
-        self._mesh = mesh
-        self._any = jax.jit(
-            lambda votes: votes.any(), out_shardings=sharding.replicated(mesh)
-        )
-        self._before: jax.Array | None = None
+    Each calls the result at each step with whether it is told to, and is answered
+    whether to stop; of several by the votes of the call before, which are there
+    already, so that no device waits."""
+    is_any = jax.jit(lambda votes: votes.any(), out_shardings=sharding.replicated(mesh))
+    before: jax.Array | None = None
 
-    def __call__(self, mine: bool) -> bool:
-        """Whether to stop; all processes call it at each step, with whether they are
-        told to. Of several it is the result of the call before, which is there already,
-        so that no device waits."""
+    def answer(mine: bool) -> bool:
+        nonlocal before
         if jax.process_count() == 1:
             return mine
         votes = np.full(jax.local_device_count(), mine)
-        before = self._before
-        self._before = self._any(sharding.put_batch(votes, self._mesh))
-        return before is not None and bool(before)
+        last, before = before, is_any(sharding.put_batch(votes, mesh))
+        return last is not None and bool(last)
+
+    return answer

@@ -1,11 +1,7 @@
 """Measures the speed of this code on this machine.
 
-    python -m experiments.benchmark --what=data
     python -m experiments.benchmark --what=data --scale=0.1 --repeats=9
-    python -m experiments.benchmark --what=metrics
-    python -m experiments.benchmark --what=train
     python -m experiments.benchmark --what=train --scale=0.25 --batch_size=8
-    python -m experiments.benchmark --what=checkpoint
 
 data: builds a data set of Market-1501's size from random photos, and reads it back.
 metrics: scores 12,000 pairs of images, beside the usual loop over scikit-image.

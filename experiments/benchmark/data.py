@@ -4,14 +4,13 @@ Reading is measured beside decoding the same JPEG bytes from memory, by the same
 on the same cores, to throw the pixels away.
 """
 
-import functools
 import io
 import itertools
 import pathlib
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 import tensorflow as tf
@@ -87,8 +86,7 @@ def _random_photo(rng: np.random.Generator) -> bytes:
 
 def _random_pose(rng: np.random.Generator) -> np.ndarray:
     pose = np.ones((18, 3), np.float32)
-    pose[:, 0] = rng.integers(0, WIDTH, 18)
-    pose[:, 1] = rng.integers(0, HEIGHT, 18)
+    pose[:, :2] = rng.integers(0, (WIDTH, HEIGHT), (18, 2))
     return pose
 
 
@@ -141,40 +139,36 @@ def _measure_reading(data_dir: str, repeats: int) -> list[Series]:
     pairs = min(_READ_PAIRS, dataset.count("train")) // _BATCH_SIZE * _BATCH_SIZE
     files = [str(path) for path in pathlib.Path(data_dir).glob("*-train.tfrecord-*")]
     encoded = tf.constant(_jpegs(files, pairs))
-    # Each with the pairs of a step.
-    programs: dict[str, tuple[Callable[[], Iterator], int]] = {
-        "read and decode": (
-            lambda: dataset.training_batches(batch_size=_BATCH_SIZE, seed=0),
-            _BATCH_SIZE,
-        ),
-        "decode alone": (lambda: _decode_alone(encoded), _DECODE_AT_ONCE),
-    }
-    rates: dict[str, list[tuple[float, float]]] = {name: [] for name in programs}
+    turns = []
     for _ in tqdm(range(repeats + 1), desc="reading", unit="repeat"):
-        for name, (program, size) in programs.items():
-            batches = program()
-            next(batches)  # pays for the start
-            some = itertools.islice(batches, pairs // size)
-            wall, cpu = measurement.seconds(functools.partial(_take, some))
-            taken = pairs // size * size
-            rates[name].append((taken / wall, taken / cpu))
+        batches = dataset.training_batches(batch_size=_BATCH_SIZE, seed=0)
+        alone = _decode_alone(encoded)
+        turns.append(
+            (
+                *_rates(batches, pairs, _BATCH_SIZE),
+                *_rates(alone, pairs, _DECODE_AT_ONCE),
+            )
+        )
     # The first turn pays for what tensorflow sets up once.
-    series = {
-        name: [Series(name, x, "pairs/s") for x in zip(*turns[1:], strict=True)]
-        for name, turns in rates.items()
-    }
-    (read, read_cpu), (decode, decode_cpu) = series.values()
-    return [
-        read,
-        decode,
-        read.over(decode, "read and decode / decode alone"),
-        read_cpu.over(decode_cpu, "the same by CPU time"),
-    ]
+    wall, cpu, wall_alone, cpu_alone = zip(*turns[1:], strict=True)
+    read = Series("read and decode", wall, "pairs/s")
+    decode = Series("decode alone", wall_alone, "pairs/s")
+    by_cpu = Series("", cpu, "").over(Series("", cpu_alone, ""), "the same by CPU time")
+    return [read, decode, read.over(decode, "read and decode / decode alone"), by_cpu]
 
 
-def _take(batches: Iterator) -> None:
-    for _ in batches:
-        pass
+def _rates(batches: Iterator, pairs: int, size: int) -> tuple[float, float]:
+    """Pairs, `size` in a batch, by wall and by CPU second; the first batch, which pays
+    for the start, is left out."""
+    next(batches)
+
+    def take() -> None:
+        for _ in range(pairs // size):
+            next(batches)
+
+    wall, cpu = measurement.seconds(take)
+    taken = pairs // size * size
+    return taken / wall, taken / cpu
 
 
 def _jpegs(files: list[str], pairs: int) -> list[bytes]:

@@ -82,12 +82,10 @@ class ModelQueue:
         ), "; the part around the person is used"
 
     def read_pose(self, content: bytes, name: str) -> np.ndarray:
-        """The pose of a file, float32 [18, 3] in pixels of the model's image.
-
-        Of a text file of keypoints the first pose is taken, as it is if all of its
-        points lie in the image, else moved and scaled into it; of a photo, where there
-        is a finder, the person's. Errors name the file.
-        """
+        """The pose of a file, float32 [18, 3] in pixels of the model's image: the first
+        of a text file of keypoints, as it is if all of its points lie in the image,
+        else moved and scaled into it; of a photo, where there is a finder, the
+        person's."""
         name = pathlib.PurePath(name).name
         suffix = pathlib.PurePath(name).suffix.lower()
         if suffix not in self.pose_suffixes:

@@ -134,8 +134,7 @@ def make_server(
 def _setup(
     queue: model_queue.ModelQueue, people: dict[str, np.ndarray]
 ) -> dict[str, Any]:
-    """What the page shows, and what it knows of skeletons, from where the rest of the
-    program does."""
+    """What the page shows, and what it knows of skeletons."""
     black = np.zeros((*queue.size, 3), np.uint8)
     scale = visualize.screen_scale(queue.size[0])
     poses = [

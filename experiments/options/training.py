@@ -227,11 +227,10 @@ class TrainingOptions(modes.ProgramOptions):
         address = self.coordinator_address
         if address in ("", "auto"):
             for name, default in (("num_processes", 1), ("process_id", 0)):
-                if getattr(self, name) != default:
-                    raise ValueError(
-                        f"--{name}={getattr(self, name)} needs "
-                        "--coordinator_address=HOST:PORT."
-                    )
+                value = getattr(self, name)
+                if value != default:
+                    needed = "--coordinator_address=HOST:PORT"
+                    raise ValueError(f"--{name}={value} needs {needed}.")
             return
         host, _, port = address.rpartition(":")
         if not host or not port.isdecimal():

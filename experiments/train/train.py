@@ -102,7 +102,7 @@ class _Run:
         self._validation = validation.Validation(
             config, architecture, dataset, mesh, first
         )
-        self._vote = processes.Vote(mesh)
+        self._vote = processes.vote(mesh)
 
     def __enter__(self) -> None:
         pass

@@ -44,8 +44,8 @@ class Limits:
         await self._app(scope, receive, send)
 
     def _limited(self, receive: Receive) -> Receive:
-        """Reads a body of limited size in limited time. What is too large is read on for
-        a while, and forgotten: a browser that is cut off while it sends shows no
+        """Reads a body of limited size in limited time. What is too large is read for a
+        while, and forgotten: a browser that is cut off while it sends shows no
         answer."""
         deadline = asyncio.get_running_loop().time() + _BODY_SECONDS
         size, ended = 0, False

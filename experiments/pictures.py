@@ -21,16 +21,13 @@ _MOST_ROWS = 6
 def compare(batch: inputs.Batch, generated: Mapping[str, np.ndarray]) -> Image.Image:
     """Lays out the pairs of a numpy batch with what was generated for them: [B, H, W,
     3] uint8 images by the title of their column."""
-    scale = visualize.screen_scale(batch["source_image"].shape[1])
-    pairs = [
-        [
-            batch["source_image"][i],
-            pose_picture(batch["target_image"][i].shape, batch, i, scale),
-            batch["target_image"][i],
-            *(images[i] for images in generated.values()),
-        ]
-        for i in range(len(batch["source_image"]))
+    source, target = batch["source_image"], batch["target_image"]
+    scale, black = visualize.screen_scale(source.shape[1]), np.zeros_like(target[0])
+    poses = [
+        visualize.draw_skeleton(black, joints, scale=scale)
+        for joints in batch["target_keypoints"]
     ]
+    pairs = list(zip(source, poses, target, *generated.values(), strict=True))
     # Two pairs side by side make a picture that fits a screen.
     blocks = 2 if len(pairs) > _MOST_ROWS and len(generated) <= 2 else 1
     folded = [
@@ -60,14 +57,6 @@ def pairs_at(dataset: pair_reader.PairDataset, rows: Collection[int]) -> inputs.
     each = enumerate(dataset.test_batches(batch_size=1, limit=max(rows) + 1))
     pairs = [test.batch for row, test in each if row in rows]
     return jax.tree.map(lambda *arrays: np.concatenate(arrays), *pairs)
-
-
-def pose_picture(
-    shape: tuple[int, ...], batch: inputs.Batch, index: int, scale: int
-) -> np.ndarray:
-    """The target pose of one pair on black, enlarged."""
-    black = np.zeros(shape, np.uint8)
-    return visualize.draw_skeleton(black, batch["target_keypoints"][index], scale=scale)
 
 
 def of_progress(

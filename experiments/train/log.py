@@ -30,17 +30,16 @@ class TrainingLog:
         self._unlogged: list[Metrics] = []
         self._seconds = 0.0  # of the steps since the last entry
 
-    def add(self, metrics: Metrics) -> None:
-        """Takes the metrics of the next step, or [steps] arrays of several."""
+    def add(self, metrics: Metrics, begin: float | None = None) -> None:
+        """Takes the metrics of the next step, or [steps] arrays of several; counts the
+        time since `begin` for the images per second of the next entry."""
         if self._unlogged:
             # One step computes while the next is prepared, no more: a host that runs
             # ahead would fill the memory with batches.
             jax.block_until_ready(self._unlogged[-1])
         self._unlogged.append(metrics)
-
-    def add_seconds(self, seconds: float) -> None:
-        """Counts time for the images per second of the next entry."""
-        self._seconds += seconds
+        if begin is not None:
+            self._seconds += time.monotonic() - begin
 
     def add_picture(self, name: str, picture: np.ndarray, step: int) -> None:
         """Adds a picture, [H, W, 3] uint8, to the summaries."""

@@ -156,10 +156,9 @@ class _Run:
         self._state, metrics = take(before, batch)
         if self._config.debug_nans and not _all_finite((self._state, metrics)):
             self._find_operation(take, before, batch, step)
-        self._log.add(metrics)
-        if step not in (self._first, self._config.coarse_steps):
-            # The first step of a stage is compiled, which says nothing of the others.
-            self._log.add_seconds(time.monotonic() - begin)
+        # The first step of a stage is compiled, which says nothing of the others.
+        is_first = step in (self._first, self._config.coarse_steps)
+        self._log.add(metrics, None if is_first else begin)
         self._profile.end(step + count, self._state)
         self._on_step(self._state)
         return step + count

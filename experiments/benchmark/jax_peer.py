@@ -54,12 +54,11 @@ class Peer:
         self._generate = jax.jit(
             functools.partial(generation.generate, architecture=architecture)
         )
-        calls: tuple[Callable[[], Any], ...] = (
-            lambda: self._take(coarse, "coarse/loss"),
-            lambda: self._take(adversarial, "refine/loss"),
-            self._refined,
-        )
-        self.tasks = dict(zip(TASKS, calls, strict=True))
+        self.tasks: dict[str, Callable[[], Any]] = {
+            "stage I step": lambda: self._take(coarse, "coarse/loss"),
+            "stage II step": lambda: self._take(adversarial, "refine/loss"),
+            "generation": self._refined,
+        }
 
     def _take(self, step: Callable, loss: str) -> float:
         self.state, metrics = step(self.state, self.batch)

@@ -6,13 +6,13 @@ No jax here: `--help` and mistakes in flags must be answered at once.
 import dataclasses
 import os
 import sys
+import tempfile
 import textwrap
 from collections.abc import Sequence
 
 from data_prep import flag_fields
 from experiments.config import Config
 from experiments.options import modes
-from pg2_jax import downloads
 
 # Flagfiles of version 0.1.0 stay valid.
 _FORMER_NAMES = {
@@ -30,15 +30,7 @@ with an example:
 
 
 def parse(words: Sequence[str]) -> Config:
-    """The config that the command line and its flagfiles say.
-
-    Args:
-        words: of the command line, without the program.
-
-    Raises:
-        flags.Error: an unknown flag, or a value of another type.
-        ValueError: a flag of another mode, or values that do not go together.
-    """
+    """The config that the words behind the program, and their flagfiles, say."""
     parsed = flag_fields.parse(Config, words, _FORMER_NAMES)
     if parsed.rest:
         raise ValueError(
@@ -48,12 +40,9 @@ def parse(words: Sequence[str]) -> Config:
     mode = parsed.values["mode"]
     for field in dataclasses.fields(Config):
         takers = field.metadata["modes"]
-        if _takes(mode, field):
-            continue
         # The flagfile of a training serves what is done with its run, too.
-        if field.name in typed or (
-            field.name in parsed.given and "train" not in takers
-        ):
+        refused = typed if "train" in takers else parsed.given
+        if field.name in refused and not _takes(mode, field):
             raise ValueError(
                 f"--{field.name}={parsed.values[field.name]} is not for --mode={mode} "
                 f"but for --mode={', '.join(takers)}."
@@ -76,12 +65,14 @@ def _without_flagfiles(words: Sequence[str]) -> list[str]:
 
 
 def help_text(words: Sequence[str]) -> str:
-    """What a command line with --help is answered: the flags of its mode, or, where it
-    names none, the modes."""
+    """The flags of the mode that a command line with --help names, or the modes."""
     parsed = flag_fields.parse(Config, flag_fields.without_help(words), _FORMER_NAMES)
     mode = parsed.values["mode"]
     if "mode" not in parsed.given:
-        entries = [_entry(name, about) for name, about in modes.MODES.items()]
+        entries = [
+            f"  {name:<18}{about.about}\n{_example(about, 20)}"
+            for name, about in modes.MODES.items()
+        ]
         return "\n\n".join([_USAGE.rstrip(), *entries])
     about = modes.MODES[mode]
     needs = " ".join(f"--{name}" for name in about.needs)
@@ -91,10 +82,6 @@ def help_text(words: Sequence[str]) -> str:
         f"--mode={mode}: {about.about}.\n\n{_example(about, 2)}\n\nNeeds {needs}.\n\n"
         + flag_fields.help_text(Config, flags)
     )
-
-
-def _entry(name: str, mode: modes.Mode) -> str:
-    return f"  {name:<18}{mode.about}\n{_example(mode, 20)}"
 
 
 def _example(mode: modes.Mode, indent: int) -> str:
@@ -112,15 +99,14 @@ def _example(mode: modes.Mode, indent: int) -> str:
 def use_compilation_cache(folder: str) -> None:
     """Keeps what jax compiles from now on, and takes what is kept.
 
-    A run does not fail for its cache: where the folder cannot be written, this is
-    said, and every start compiles.
-
-    Args:
-        folder: "default" for the one that jax is configured to use
-            (`JAX_COMPILATION_CACHE_DIR`), or else pg2_jax/xla in the user's cache
-            folder; empty for none.
+    "default" is the folder that jax is configured to use (`JAX_COMPILATION_CACHE_DIR`),
+    or else pg2_jax/xla in the user's cache folder; empty means none. A run does not
+    fail for its cache: where it cannot be written, this is said.
     """
-    import jax  # late: `--help` and mistakes in flags are answered without it
+    # Late: `--help` and mistakes in flags are answered without them.
+    import jax
+
+    from pg2_jax import downloads
 
     if folder == "default":
         configured = jax.config.jax_compilation_cache_dir  # type: ignore[attr-defined]
@@ -128,18 +114,12 @@ def use_compilation_cache(folder: str) -> None:
     if folder:
         try:
             os.makedirs(folder, exist_ok=True)
+            tempfile.TemporaryFile(dir=folder).close()
         except OSError as error:
-            folder = _without(folder, error.strerror)
-        else:
-            if not os.access(folder, os.W_OK | os.X_OK):
-                folder = _without(folder, "it cannot be written")
+            print(
+                f"--compilation_cache_dir={folder}: {error.strerror}; programs are "
+                "compiled at every start.",
+                file=sys.stderr,
+            )
+            folder = ""
     jax.config.update("jax_compilation_cache_dir", folder or None)
-
-
-def _without(folder: str, reason: str | None) -> str:
-    print(
-        f"--compilation_cache_dir={folder}: {reason}; programs are compiled at every "
-        "start.",
-        file=sys.stderr,
-    )
-    return ""

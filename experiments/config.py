@@ -7,15 +7,15 @@ import dataclasses
 from typing import Any
 
 from data_prep import flag_fields
-from experiments.options.devices import DeviceOptions
 from experiments.options.evaluation import EvaluationOptions
 from experiments.options.generation import GenerationOptions
+from experiments.options.training import TrainingOptions
 from pg2_jax import files
 
 
 # A dataclass has the fields of its last base first.
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Config(GenerationOptions, EvaluationOptions, DeviceOptions):
+class Config(GenerationOptions, EvaluationOptions, TrainingOptions):
     """Immutable and validated; code below `main` never reads flags."""
 
     def __post_init__(self):
@@ -33,17 +33,17 @@ class Config(GenerationOptions, EvaluationOptions, DeviceOptions):
         self.check_calls()
 
     @property
-    def drawing_precision(self) -> str:
-        """What a checkpoint generates in: empty, its own, unless bfloat16 is asked
-        for."""
-        return "" if self.precision == "float32" else self.precision
+    def how_to_restore(self) -> dict[str, Any]:
+        """Arguments of what restores generators, as the flags ask for it; they generate
+        in their own precision unless bfloat16 is wanted."""
+        return {
+            "step": self.wanted_checkpoint,
+            "weights": self.weights,
+            "precision": "" if self.precision == "float32" else self.precision,
+        }
 
     def with_size(self, height: int, width: int) -> "Config":
-        """The config of a run on images of this size, a data set's or a checkpoint's.
-
-        Raises:
-            ValueError: --image_size says otherwise.
-        """
+        """The config for images of this size, a data set's or a checkpoint's."""
         size = f"{height}x{width}"
         given = self.image_size and files.parse_size("image_size", self.image_size)
         if given and given != (height, width):

@@ -4,7 +4,7 @@ A stored config is `Config.to_json()` of its run; what it lacks has its default.
 """
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Iterator
 from typing import Any
 
 from experiments.config import Config
@@ -38,16 +38,8 @@ def newest(config: Config) -> tuple[int, dict[str, Any]] | None:
 def differences(
     stored: dict[str, Any], config: Config, *, stage_one_only: bool = False
 ) -> list[str]:
-    """How a run's config differs from the stored one in what may not change.
-
-    Args:
-        stored: of the run that is to be resumed.
-        config: the new config.
-        stage_one_only: compares what the training of G1 in stage I depends on.
-
-    Returns:
-        One line for each field: name, stored value, new value.
-    """
+    """How a run's config differs from the stored one in what may not change, a line
+    for each field; `stage_one_only` for what the training of G1 in stage I needs."""
     free: set[str] = set()
     # A cosine depends on the number of steps.
     if config.learning_rate_decay != "cosine":
@@ -56,27 +48,21 @@ def differences(
         free.update(_STAGE_TWO)
         if config.coarse_network == "bottleneck":
             free.update({"refine_decoder", "refine_full_skip"})
-    return _changed(
-        stored,
-        config,
-        lambda field: field.name not in free and not field.metadata["may_change"],
-        "--{}: {!r} in the run, {!r} now",
-    )
+    return [
+        f"--{field.name}: {old!r} in the run, {new!r} now"
+        for field, old, new in _changed(stored, config)
+        if field.name not in free and not field.metadata["may_change"]
+    ]
 
 
 def _changed(
-    stored: dict[str, Any],
-    config: Config,
-    compared: Callable[[dataclasses.Field], bool],
-    line: str,
-) -> list[str]:
-    """A line for each compared field whose value is not the stored one."""
-    pairs = (
-        (field.name, stored.get(field.name, field.default), getattr(config, field.name))
-        for field in dataclasses.fields(config)
-        if compared(field)
-    )
-    return [line.format(name, old, new) for name, old, new in pairs if old != new]
+    stored: dict[str, Any], config: Config
+) -> Iterator[tuple[dataclasses.Field, Any, Any]]:
+    """The fields whose values differ, with the stored value and the config's."""
+    for field in dataclasses.fields(config):
+        old, new = stored.get(field.name, field.default), getattr(config, field.name)
+        if old != new:
+            yield field, old, new
 
 
 def _is_of_networks(field: dataclasses.Field) -> bool:
@@ -85,7 +71,11 @@ def _is_of_networks(field: dataclasses.Field) -> bool:
 
 def check_init_from(stored: dict[str, Any], config: Config) -> None:
     """Refuses to begin with the networks of a run, --init_from, that has others."""
-    lines = _changed(stored, config, _is_of_networks, "--{}: {!r} there, {!r} here")
+    lines = [
+        f"--{field.name}: {old!r} there, {new!r} here"
+        for field, old, new in _changed(stored, config)
+        if _is_of_networks(field)
+    ]
     if lines:
         raise ValueError(
             f"--init_from={config.init_from} holds other networks:\n  "
@@ -96,10 +86,8 @@ def check_init_from(stored: dict[str, Any], config: Config) -> None:
 def check_networks(stored: dict[str, Any], config: Config) -> None:
     """Refuses a config that describes other networks than a checkpoint holds; values at
     their defaults say nothing and agree with everything."""
-    for field in filter(_is_of_networks, dataclasses.fields(config)):
-        given = getattr(config, field.name)
-        had = stored.get(field.name, field.default)
-        if given not in (field.default, had):
+    for field, had, given in _changed(stored, config):
+        if _is_of_networks(field) and given != field.default:
             raise ValueError(
                 f"--{field.name}={given} disagrees with the checkpoint in "
                 f"--workdir={config.workdir}, which has {had}."
@@ -109,13 +97,8 @@ def check_networks(stored: dict[str, Any], config: Config) -> None:
 def check_unchanged(
     stored: dict[str, Any] | None, config: Config, data: dict[str, Any]
 ) -> None:
-    """Refuses to resume from a checkpoint of another config or another data set.
-
-    Args:
-        stored: of the newest checkpoint, None if there is none.
-        config: of the run that is to be resumed.
-        data: metadata of the data set that it is to be trained on.
-    """
+    """Refuses to resume from a checkpoint of another config or of another data set than
+    the one with this metadata; `stored` is None where there is no checkpoint."""
     if stored is None:
         return
     changed = differences(stored, config) + _other_data(stored, data)
@@ -130,14 +113,8 @@ def check_unchanged(
 def check_stage_one(
     step: int, stored: dict[str, Any], config: Config, data: dict[str, Any]
 ) -> None:
-    """Checks that the run --coarse_from has trained the stage I that a config wants.
-
-    Args:
-        step: of that run's newest checkpoint.
-        stored: of that checkpoint.
-        config: of the run that is to begin.
-        data: metadata of its data set.
-    """
+    """Checks that the run --coarse_from, whose newest checkpoint has this step and
+    config, has trained the stage I that a new run wants."""
     changed = differences(stored, config, stage_one_only=True)
     changed += _other_data(stored, data)
     if stored.get("stages") == "one_stage":

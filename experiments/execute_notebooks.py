@@ -21,34 +21,26 @@ _METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
 }
-# The last is what nbformat makes of a list.
-_NOT_A_NOTEBOOK = (
-    nbformat.reader.NotJSONError,
-    nbformat.ValidationError,
-    AttributeError,
-)
 
 
 def read(path: pathlib.Path) -> nbformat.NotebookNode:
     """Reads a notebook; a file that is none is a ValueError."""
     try:
         return nbformat.read(path, as_version=4)
-    except _NOT_A_NOTEBOOK as error:
+    except (ValueError, nbformat.ValidationError, AttributeError) as error:
         first_line = str(error).partition("\n")[0]
         raise ValueError(f"{path} is not a notebook: {first_line}") from error
 
 
 def execute(notebook: nbformat.NotebookNode, folder: pathlib.Path) -> None:
-    """Runs all cells in a fresh kernel, in a folder; their outputs replace the old
-    ones. A cell that fails is a ValueError with its error."""
-    place = {"metadata": {"path": str(folder)}}
+    """Runs all cells in a fresh kernel, in a folder, and replaces their outputs."""
     client = nbclient.NotebookClient(
         notebook,
         timeout=None,
         kernel_name="python3",
         record_timing=False,
         coalesce_streams=True,
-        resources=place,
+        resources={"metadata": {"path": str(folder)}},
     )
     try:
         client.execute()
@@ -61,18 +53,17 @@ def normalise(notebook: nbformat.NotebookNode) -> None:
     notebook.metadata = nbformat.from_dict(_METADATA)
     for cell in notebook.cells:
         cell.metadata = {k: v for k, v in cell.metadata.items() if k == "tags"}
-        if "outputs" in cell:
-            # Progress bars and logs.
-            cell.outputs = [o for o in cell.outputs if o.get("name") != "stderr"]
-        for output in cell.get("outputs", ()):
+        if cell.cell_type != "code":
+            continue
+        # Progress bars and logs.
+        cell.outputs = [o for o in cell.outputs if o.get("name") != "stderr"]
+        for output in cell.outputs:
             output.pop("transient", None)
             data = output.get("data", {})
-            if any(kind.startswith("image/") for kind in data):
-                # Names the object and its address.
-                data.pop("text/plain", None)
             if "image/png" in data:
-                # Pillow's pictures come in both formats.
-                data.pop("image/jpeg", None)
+                # The name of the object and its address; Pillow's other format.
+                for kind in ("text/plain", "image/jpeg"):
+                    data.pop(kind, None)
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -1,11 +1,9 @@
 """--mode=export: the model of a run as one file, or on the Hugging Face Hub."""
 
 import pathlib
-from typing import cast
 
 from experiments import results
 from experiments.config import Config
-from pg2_jax.checkpoint import restore
 from pg2_jax.inference import exported_model, pose_transfer
 
 _HUB = "hf://"
@@ -22,17 +20,11 @@ def export(config: Config) -> None:
     if not to_hub:
         exported_model.check_path(config.output, config.format)
         results.check_folder("output", pathlib.Path(config.output))
-    model = pose_transfer.PoseTransfer.restore(
-        config.workdir,
-        config.wanted_checkpoint,
-        cast(restore.Weights, config.weights),
-        config.drawing_precision,
-    )
+    model = pose_transfer.PoseTransfer.restore(config.workdir, **config.how_to_restore)
     if to_hub:
-        repository = config.output.removeprefix(_HUB)
         metrics = pathlib.Path(config.workdir, "metrics.json")
         where = model.push_to_hub(
-            repository,
+            config.output.removeprefix(_HUB),
             metrics=metrics if metrics.is_file() else None,
             dtype=config.dtype,
         )

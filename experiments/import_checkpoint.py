@@ -39,12 +39,7 @@ _BETA2 = float(np.float32(0.999))
 
 
 def import_checkpoint(config: Config) -> None:
-    """Writes the checkpoint --tf1_checkpoint into --workdir as a checkpoint of ours.
-
-    Raises:
-        ValueError: no or a damaged checkpoint, unknown or missing variables, another
-            model than the flags say, a workdir that holds a run.
-    """
+    """Writes the checkpoint --tf1_checkpoint into --workdir as a checkpoint of ours."""
     workdir = pathlib.Path(config.workdir)
     if (workdir / "config.json").exists():
         raise ValueError(f"--workdir={config.workdir} already holds a run.")
@@ -67,8 +62,7 @@ def import_checkpoint(config: Config) -> None:
 
 
 def read_variables(prefix: str) -> dict[str, np.ndarray]:
-    """Reads all variables of a TensorFlow-1 checkpoint, whose path is given without
-    .index or .data-00000-of-00001."""
+    """All variables of a TensorFlow-1 checkpoint, whose path has no suffix."""
     if not pathlib.Path(f"{prefix}.index").is_file():
         raise ValueError(
             f"--tf1_checkpoint={prefix}: there is no {prefix}.index; give the path "
@@ -86,11 +80,7 @@ def read_variables(prefix: str) -> dict[str, np.ndarray]:
 
 
 def architecture_of(variables: Variables, name: str) -> Architecture:
-    """The released model that the variables of the named checkpoint belong to.
-
-    Raises:
-        ValueError: variables are unknown, missing or of other shapes.
-    """
+    """The released model that the variables of the named checkpoint belong to."""
     try:
         base_channels = variables["Pose_AE/G/Conv/weights"].shape[-1]
         bottleneck_size, flat = variables["Pose_AE/G/fully_connected_1/weights"].shape
@@ -125,8 +115,8 @@ def architecture_of(variables: Variables, name: str) -> Architecture:
 def _check_names(variables: Variables, architecture: Architecture, name: str) -> None:
     wanted = set(variable_names(architecture).values())
     slots = {variable + slot for variable in wanted for slot in _SLOTS}
-    others = set(variables) - wanted - slots
-    unknown = sorted(v for v in others if not _UNUSED.fullmatch(v))
+    others = sorted(set(variables) - wanted - slots)
+    unknown = [variable for variable in others if not _UNUSED.fullmatch(variable)]
     if slots & set(variables):
         wanted |= slots
     missing = sorted(wanted - set(variables))
@@ -141,34 +131,39 @@ def variable_names(architecture: Architecture) -> dict[Path, str]:
     """The authors' variable for each of our weights, by (player, layer, weight)."""
     names: dict[Path, str] = {}
 
-    def add(player: str, layer: str, kernel: str, bias: str) -> None:
-        path = (player, *layer.split("/"))
-        names[(*path, "kernel")], names[(*path, "bias")] = kernel, bias
+    def add(layer: str, scope: str, **weights: str) -> None:
+        for ours, theirs in weights.items():
+            names[(*layer.split("/"), ours)] = scope + theirs
 
+    # G2 halves two times less, and has no 1x1 convolution.
+    refine = [
+        layer.replace("/convolutions", "")
+        for layer in _layers(architecture.blocks - 2)
+        if not layer.startswith("narrow")
+    ]
     generators = {
-        "Pose_AE/G/": ("coarse", _coarse_layers(architecture.blocks)),
-        "UAEnoFC/G/": ("refine", _refine_layers(architecture.blocks - 2)),
+        "Pose_AE/G/Conv": ("coarse", _layers(architecture.blocks)),
+        "UAEnoFC/G/Conv": ("refine", refine),
     }
-    for scope, (player, layers) in generators.items():
+    for conv, (player, layers) in generators.items():
         for i, layer in enumerate(layers):
-            conv = f"{scope}Conv_{i}" if i else f"{scope}Conv"
-            add(player, layer, f"{conv}/weights", f"{conv}/biases")
+            scope = f"{conv}_{i}" if i else conv
+            add(f"{player}/{layer}", scope, kernel="/weights", bias="/biases")
     for layer, name in (("to_code", ""), ("from_code", "_1")):
         scope = f"Pose_AE/G/fully_connected{name}"
-        add("coarse", layer, f"{scope}/weights", f"{scope}/biases")
+        add(f"coarse/{layer}", scope, kernel="/weights", bias="/biases")
     for i in range(architecture.blocks - 1):
         scope = f"Discriminator.{i + 1}/Discriminator.{i + 1}"
-        add("discriminator", f"conv{i}", f"{scope}.Filters", f"{scope}.Biases")
+        add(f"discriminator/conv{i}", scope, kernel=".Filters", bias=".Biases")
         if i:
-            norm = f"Discriminator.BN{i + 1}"
-            names[("discriminator", f"norm{i}", "scale")] = f"{norm}.scale"
-            names[("discriminator", f"norm{i}", "offset")] = f"{norm}.offset"
+            scope = f"Discriminator.BN{i + 1}"
+            add(f"discriminator/norm{i}", scope, scale=".scale", offset=".offset")
     scope = "Discriminator.Output/Discriminator.Output"
-    add("discriminator", "logit", f"{scope}.W", f"{scope}.b")
+    add("discriminator/logit", scope, kernel=".W", bias=".b")
     return names
 
 
-def _coarse_layers(blocks: int) -> Iterator[str]:
+def _layers(blocks: int) -> Iterator[str]:
     """G1's convolutions in the order in which the released code makes them."""
     yield "stem"
     for i in range(blocks):
@@ -182,13 +177,6 @@ def _coarse_layers(blocks: int) -> Iterator[str]:
         if i > 0:
             yield f"narrow{i}"
     yield "rgb"
-
-
-def _refine_layers(blocks: int) -> Iterator[str]:
-    """G2's convolutions in the order in which the released code makes them."""
-    for layer in _coarse_layers(blocks):
-        if not layer.startswith("narrow"):
-            yield layer.replace("/convolutions", "")
 
 
 def released_config(config: Config, architecture: Architecture) -> Config:

@@ -22,6 +22,8 @@ from pg2_jax import errors
 # What tensorflow says of its kernels at import hides the progress bar and the table.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+# Of the extras `programs` and `data`; other packages are named by what needs them.
+_EXTRAS = ("rich", "jinja2", "tqdm", "tensorflow", "tensorflow_datasets")
 
 
 def main(words: list[str]) -> None:
@@ -43,13 +45,11 @@ def run(config: Config) -> None:
     logging.set_verbosity(logging.ERROR)
     # Like Ctrl-C, but for the time of training, which saves first.
     signal.signal(signal.SIGTERM, _interrupt)
-    mode = modes.MODES[config.mode]
-    several = False
+    mode, several = modes.MODES[config.mode], bool(config.coordinator_address)
     try:
         command_line.use_compilation_cache(config.compilation_cache_dir)
-        if config.coordinator_address:
+        if several:
             importlib.import_module("experiments.processes").connect(config)
-            several = True
         # Imports what the mode needs and no more.
         module, function = mode.program.split(":")
         stopped_by = getattr(importlib.import_module(module), function)(config)
@@ -58,6 +58,13 @@ def run(config: Config) -> None:
             sys.exit(128 + stopped_by)
     except (ValueError, OSError, FloatingPointError) as error:
         _fail(_message(error, mode.flag_of), several=several)
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package not in _EXTRAS:
+            raise
+        install = "pip install 'pg2_jax[programs,data]'"
+        rule = f"--mode={config.mode} needs the package {package}: {install}"
+        _fail(rule, several=several)
     except RuntimeError as error:
         # What XLA raises; the first line names the bytes.
         if "RESOURCE_EXHAUSTED" not in str(error):

@@ -2,8 +2,7 @@
 
 import functools
 import pathlib
-from collections.abc import Collection, Mapping
-from typing import cast
+from collections.abc import Callable, Collection, Mapping
 
 import jax
 import numpy as np
@@ -22,16 +21,13 @@ _MOST_ROWS = 6
 def compare(batch: inputs.Batch, generated: Mapping[str, np.ndarray]) -> Image.Image:
     """Lays out the pairs of a numpy batch with what was generated for them: [B, H, W,
     3] uint8 images by the title of their column."""
-    scale = visualize.screen_scale(batch["source_image"].shape[1])
-    pairs = [
-        [
-            batch["source_image"][i],
-            pose_picture(batch["target_image"][i].shape, batch, i, scale),
-            batch["target_image"][i],
-            *(images[i] for images in generated.values()),
-        ]
-        for i in range(len(batch["source_image"]))
+    source, target = batch["source_image"], batch["target_image"]
+    scale, black = visualize.screen_scale(source.shape[1]), np.zeros_like(target[0])
+    poses = [
+        visualize.draw_skeleton(black, joints, scale=scale)
+        for joints in batch["target_keypoints"]
     ]
+    pairs = list(zip(source, poses, target, *generated.values(), strict=True))
     # Two pairs side by side make a picture that fits a screen.
     blocks = 2 if len(pairs) > _MOST_ROWS and len(generated) <= 2 else 1
     folded = [
@@ -58,53 +54,35 @@ def spread_pairs(
 
 def pairs_at(dataset: pair_reader.PairDataset, rows: Collection[int]) -> inputs.Batch:
     """Test pairs by their numbers, from 0; at least one, in ascending order."""
-    wanted, first = sorted(rows), 0
-    pairs: list[dict[str, np.ndarray]] = []
-    for test in dataset.test_batches(batch_size=64, limit=wanted[-1] + 1):
-        here = [row - first for row in wanted if 0 <= row - first < 64]
-        batch = cast(dict[str, np.ndarray], test.batch)
-        pairs.append({name: array[here] for name, array in batch.items()})
-        first += 64
-    names = pairs[0]
-    return cast(inputs.Batch, {n: np.concatenate([p[n] for p in pairs]) for n in names})
+    each = enumerate(dataset.test_batches(batch_size=1, limit=max(rows) + 1))
+    pairs = [test.batch for row, test in each if row in rows]
+    return jax.tree.map(lambda *arrays: np.concatenate(arrays), *pairs)
 
 
-def pose_picture(
-    shape: tuple[int, ...], batch: inputs.Batch, index: int, scale: int
-) -> np.ndarray:
-    """The target pose of one pair on black, enlarged."""
-    black = np.zeros(shape, np.uint8)
-    return visualize.draw_skeleton(black, batch["target_keypoints"][index], scale=scale)
+def of_progress(
+    config: Config, architecture: Architecture, dataset: pair_reader.PairDataset
+) -> Callable[[train_state.TrainState, int], np.ndarray]:
+    """Generates the first test pairs with the state of a step again and again, each
+    time writes pictures/step_XXXXXX.png, and returns it as [H, W, 3] uint8."""
+    folder = pathlib.Path(config.workdir).expanduser() / "pictures"
+    rows = min(_MOST_ROWS, dataset.count("test"))
+    (first,) = dataset.test_batches(batch_size=rows, limit=rows)
+    batch = first.batch
+    generate = jax.jit(
+        functools.partial(generation.generate, architecture=architecture)
+    )
 
-
-class ProgressPictures:
-    """Generates the same few test pairs again and again while training goes on."""
-
-    def __init__(
-        self,
-        config: Config,
-        architecture: Architecture,
-        dataset: pair_reader.PairDataset,
-        rows: int = 6,
-    ):
-        self._folder = pathlib.Path(config.workdir).expanduser() / "pictures"
-        self._rows = min(rows, dataset.count("test"))
-        (first,) = dataset.test_batches(batch_size=self._rows, limit=self._rows)
-        self._batch = first.batch
-        self._generate = jax.jit(
-            functools.partial(generation.generate, architecture=architecture)
-        )
-
-    def draw(self, state: train_state.TrainState, step: int) -> np.ndarray:
-        """Writes pictures/step_XXXXXX.png and returns it as [H, W, 3] uint8."""
-        generated = self._generate(
+    def draw(state: train_state.TrainState, step: int) -> np.ndarray:
+        generated = generate(
             # This process works alone.
             sharding.local(state.coarse.drawing_params),
             sharding.local(state.refine.drawing_params) if state.refine else None,
-            self._batch["source_image"],
-            self._batch["target_keypoints"],
+            batch["source_image"],
+            batch["target_keypoints"],
         )
-        picture = compare(self._batch, jax.device_get(generated))
-        self._folder.mkdir(parents=True, exist_ok=True)
-        results.write_picture(self._folder / f"step_{step:06d}.png", picture)
+        picture = compare(batch, jax.device_get(generated))
+        folder.mkdir(parents=True, exist_ok=True)
+        results.write_picture(folder / f"step_{step:06d}.png", picture)
         return np.asarray(picture)
+
+    return draw

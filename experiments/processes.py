@@ -1,6 +1,7 @@
 """Several processes that run as one program: how they meet, and what they agree on."""
 
 import sys
+from collections.abc import Callable
 
 import jax
 import numpy as np
@@ -13,24 +14,24 @@ from pg2_jax import sharding
 
 
 def connect(config: Config) -> None:
-    """Joins the other processes of the run, at --coordinator_address, before anything
-    is computed."""
-    # Our own handler of SIGTERM saves; see `Vote`.
+    """Joins the other processes of the run, before anything is computed."""
+    # Our own handler of SIGTERM saves; see `vote`.
     jax.config.update("jax_enable_preemption_service", False)
-    where = f"--coordinator_address={config.coordinator_address}"
+    address = config.coordinator_address
     try:
-        if config.coordinator_address == "auto":
+        if address == "auto":
             jax.distributed.initialize()
         else:
             jax.distributed.initialize(
-                config.coordinator_address,
+                address,
                 config.num_processes,
                 config.process_id,
                 # Every device that this process sees is its own.
                 cluster_detection_method="deactivate",
             )
     except (ValueError, RuntimeError) as error:
-        raise ValueError(f"{where}: the processes do not meet: {error}") from error
+        reason = f"the processes do not meet: {error}"
+        raise ValueError(f"--coordinator_address={address}: {reason}") from error
 
 
 def is_first() -> bool:
@@ -60,26 +61,21 @@ def gathered(tree):
     return multihost_utils.process_allgather(tree, tiled=True)
 
 
-class Vote:
-    """Lets all processes stop at the same step, whichever of them is told to."""
+def vote(mesh: Mesh) -> Callable[[bool], bool]:
+    """Lets all processes stop at the same step, whichever of them is told to.
 
-    def __init__(self, mesh: Mesh):
-        self._mesh = mesh
-        self._any = jax.jit(
-            lambda votes: votes.any(), out_shardings=sharding.replicated(mesh)
-        )
-        self._before: jax.Array | None = None
+    Each calls the result at each step with whether it is told to, and is answered
+    whether to stop; of several by the votes of the call before, which are there
+    already, so that no device waits."""
+    is_any = jax.jit(lambda votes: votes.any(), out_shardings=sharding.replicated(mesh))
+    before: jax.Array | None = None
 
-    def __call__(self, mine: bool) -> bool:
-        """Whether to stop; all processes call it at each step, with whether they are
-        told to.
-
-        In several processes it is the result of the call before, which is there
-        already, so that no device waits.
-        """
+    def answer(mine: bool) -> bool:
+        nonlocal before
         if jax.process_count() == 1:
             return mine
         votes = np.full(jax.local_device_count(), mine)
-        before = self._before
-        self._before = self._any(sharding.put_batch(votes, self._mesh))
-        return before is not None and bool(before)
+        last, before = before, is_any(sharding.put_batch(votes, mesh))
+        return last is not None and bool(last)
+
+    return answer

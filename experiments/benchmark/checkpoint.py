@@ -6,6 +6,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from experiments.benchmark import jax_peer
 from experiments.benchmark.measurement import Measurement, Series
@@ -16,10 +17,8 @@ _SIZE = (128, 64)
 
 
 def measure(folder: pathlib.Path, *, scale: float, repeats: int) -> Measurement:
-    """Saves and restores a state of both stages, with its checksums.
-
-    What was written is read back from the system's memory if there is enough of it.
-    """
+    """Saves and restores a state of both stages, with its checksums; it is read back
+    from the system's memory if there is enough of it."""
     state = _random_state(scale)
     stops, saves, restores = [], [], []
     for i in range(repeats):
@@ -46,7 +45,7 @@ def measure(folder: pathlib.Path, *, scale: float, repeats: int) -> Measurement:
     # Adam keeps two more numbers for each.
     parameters = sum(x.size for x in jax.tree.leaves(state)) // 3
     facts = {"image": f"{_SIZE[0]}x{_SIZE[1]}", "parameters": parameters}
-    return Measurement(series, [], facts)
+    return Measurement(series, facts)
 
 
 def _random_state(scale: float) -> Any:
@@ -54,12 +53,12 @@ def _random_state(scale: float) -> Any:
     architecture = jax_peer.paper_architecture(scale, _SIZE)
     optimizer = train_state.make_optimizer(jax_peer.LEARNING_RATE)
     shapes = jax.eval_shape(lambda: train_state.create(architecture, optimizer, 0))
-    leaves, tree = jax.tree.flatten(shapes)
-    keys = jax.random.split(jax.random.key(0), len(leaves))
-    random = [
-        jax.random.normal(key, x.shape, x.dtype)
-        if jnp.issubdtype(x.dtype, jnp.floating)
-        else jnp.ones(x.shape, x.dtype)
-        for key, x in zip(keys, leaves, strict=True)
-    ]
-    return jax.tree.unflatten(tree, random)
+    rng = np.random.default_rng(0)
+
+    def random(x: jax.ShapeDtypeStruct) -> jax.Array:
+        values = np.ones(x.shape)
+        if jnp.issubdtype(x.dtype, jnp.floating):
+            values = rng.standard_normal(x.shape, np.float32)
+        return jnp.asarray(values, x.dtype)
+
+    return jax.tree.map(random, shapes)

@@ -9,7 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from pg2_jax import generation, inputs, models, train_state, train_step
+from experiments.train import training_steps
+from pg2_jax import generation, models, train_state, train_step
 from pg2_jax.architecture import Architecture
 
 TASKS = ("stage I step", "stage II step", "generation")
@@ -30,18 +31,16 @@ def paper_architecture(
 
 
 class Peer:
-    """Our compiled programs on one batch.
-
-    `tasks` has a call for each of `TASKS`, which ends when its work is done; the steps
-    return G1's loss and G2's.
-    """
+    """Our compiled programs on one batch; `tasks` has a call for each of `TASKS`, which
+    ends when its work is done. The steps return G1's loss and G2's."""
 
     def __init__(self, architecture: Architecture, batch_size: int):
         optimizer = train_state.make_optimizer(LEARNING_RATE)
         create = functools.partial(train_state.create, architecture, optimizer, 0)
         unoptimized = {"xla_backend_optimization_level": 0}
         self.state = jax.jit(create, compiler_options=unoptimized)()
-        self.batch = jax.device_put(_random_batch(architecture, batch_size))
+        size = architecture.image_height, architecture.image_width
+        self.batch = jax.device_put(training_steps.random_batch(batch_size, *size))
         options: dict[str, Any] = {
             "architecture": architecture,
             "objective": train_step.Objective(
@@ -55,12 +54,11 @@ class Peer:
         self._generate = jax.jit(
             functools.partial(generation.generate, architecture=architecture)
         )
-        calls: tuple[Callable[[], Any], ...] = (
-            lambda: self._take(coarse, "coarse/loss"),
-            lambda: self._take(adversarial, "refine/loss"),
-            self._refined,
-        )
-        self.tasks = dict(zip(TASKS, calls, strict=True))
+        self.tasks: dict[str, Callable[[], Any]] = {
+            "stage I step": lambda: self._take(coarse, "coarse/loss"),
+            "stage II step": lambda: self._take(adversarial, "refine/loss"),
+            "generation": self._refined,
+        }
 
     def _take(self, step: Callable, loss: str) -> float:
         self.state, metrics = step(self.state, self.batch)
@@ -78,30 +76,12 @@ class Peer:
         return jax.block_until_ready(generated["refined"])
 
 
-def _random_batch(architecture: Architecture, batch_size: int) -> inputs.Batch:
-    rng = np.random.default_rng(0)
-    size = architecture.image_height, architecture.image_width
-    photos = rng.integers(0, 256, (2, batch_size, *size, 3)).astype(np.uint8)
-    keypoints = np.ones((batch_size, 18, 3), np.float32)
-    keypoints[..., :2] = rng.uniform(0, 1, (batch_size, 18, 2)) * size[::-1]
-    return inputs.Batch(
-        source_image=photos[0],
-        target_image=photos[1],
-        source_keypoints=keypoints,
-        target_keypoints=keypoints,
-    )
-
-
 def take_first_step(
-    cache: str,
-    scale: float,
-    image_size: tuple[int, int],
-    batch_size: int,
-    precision: str,
+    cache: str, scale: float, size: tuple[int, int], batch_size: int, precision: str
 ) -> None:
     """Takes one step of stage I; for a process of its own."""
     jax.config.update("jax_compilation_cache_dir", cache)
-    architecture = paper_architecture(scale, image_size, precision)
+    architecture = paper_architecture(scale, size, precision)
     Peer(architecture, batch_size).tasks[TASKS[0]]()
 
 
@@ -111,7 +91,6 @@ def forward_flops(network: nn.Module, *arguments: jax.ShapeDtypeStruct) -> int:
     total = 0
 
     def count(call: Callable, args: Any, kwargs: Any, context: Any) -> Any:
-        """Calls a method of a module, and counts it if it is a product."""
         nonlocal total
         output = call(*args, **kwargs)
         module = context.module

@@ -1,4 +1,4 @@
-"""What a benchmark measured: repeats, ratios of work done side by side, goals."""
+"""What a benchmark measured: repeats, ratios of work done side by side."""
 
 import dataclasses
 import pathlib
@@ -33,31 +33,14 @@ class Series:
 
 
 @dataclasses.dataclass(frozen=True)
-class Goal:
-    """A limit that the median `found` is to keep: the largest good value, or else the
-    smallest."""
-
-    text: str
-    found: float
-    limit: float
-    at_most: bool
-
-    @property
-    def met(self) -> bool:
-        """Whether the median keeps the limit."""
-        return self.found <= self.limit if self.at_most else self.found >= self.limit
-
-
-@dataclasses.dataclass(frozen=True)
 class Measurement:
     """All that one program measured; the facts say on what."""
 
     series: Sequence[Series]
-    goals: Sequence[Goal]
     facts: dict[str, Any]
 
     def print(self) -> None:
-        """Prints the medians with their spread, and whether the goals are met."""
+        """Prints the medians with their spread."""
         facts = self.facts | {"cores": results.hardware()["cores"]}
         table = Table(title=", ".join(f"{k}: {_number(v)}" for k, v in facts.items()))
         table.add_column("measured")
@@ -67,11 +50,7 @@ class Measurement:
         for series in self.series:
             values = series.median, min(series.values), max(series.values)
             table.add_row(series.name, *map(_number, values), series.unit)
-        console = Console()
-        console.print(table)
-        for goal in self.goals:
-            verdict = "met" if goal.met else "MISSED"
-            console.print(f"{verdict}: {goal.text} ({_number(goal.found)})")
+        Console().print(table)
 
     def save(self, path: pathlib.Path, settings: dict[str, Any]) -> None:
         """Writes everything as JSON; the settings are what was asked for."""
@@ -81,9 +60,6 @@ class Measurement:
             "series": [
                 dataclasses.asdict(series) | {"median": series.median}
                 for series in self.series
-            ],
-            "goals": [
-                dataclasses.asdict(goal) | {"met": goal.met} for goal in self.goals
             ],
             "hardware": results.hardware(),
             **results.provenance(),

@@ -1,20 +1,25 @@
 """--mode=demo: a page for the browser, and the same for programs."""
 
+import pathlib
 import socket
-from typing import cast
 
 import numpy as np
 
+from data_prep.synthetic import pictures
 from experiments.config import Config
 from experiments.config_compatibility import check_networks
-from experiments.demo import example_people, model_queue
+from experiments.demo import model_queue
 from pg2_jax import errors
-from pg2_jax.checkpoint import restore
 from pg2_jax.estimators import person_finder
 from pg2_jax.inference import pose_transfer
+from pg2_jax.photos import photo_files
 
 # Connections at once, open pages included; uvicorn refuses more with a 503.
 _MOST_CONNECTIONS = 500
+_MOST_EXAMPLES = 12
+_SYNTHETIC = 6
+# Far from the numbers of people that trainings use.
+_FIRST_IDENTITY = 9001
 
 
 def demo(config: Config) -> None:
@@ -30,7 +35,15 @@ def demo(config: Config) -> None:
         ) from error
     # The port first, for it is a matter of seconds to say that it is taken.
     with listen(config.host, config.port) as listener:
-        queue, people = _open(config)
+        model = pose_transfer.PoseTransfer.restore(
+            config.workdir, **config.how_to_restore
+        )
+        check_networks(model.config, config)
+        queue = model_queue.ModelQueue(model, config.max_waiting, open_finder(config))
+        people = example_people(queue, config.examples_dir)
+        # Compiled before the first visitor waits for it.
+        person, joints = (next(iter(x.values())) for x in (people, queue.catalogue()))
+        queue.generate(person, joints)
         uvicorn_server = uvicorn.Server(
             uvicorn.Config(
                 server.make_server(queue, people, config),
@@ -43,21 +56,6 @@ def demo(config: Config) -> None:
         port = listener.getsockname()[1]
         print(f"The demo is at http://{host}:{port}/ (Ctrl-C ends it)", flush=True)
         uvicorn_server.run(sockets=[listener])
-
-
-def _open(config: Config) -> tuple[model_queue.ModelQueue, dict[str, np.ndarray]]:
-    """The model, compiled before the first visitor waits for it, and the examples."""
-    model = pose_transfer.PoseTransfer.restore(
-        config.workdir,
-        config.wanted_checkpoint,
-        cast(restore.Weights, config.weights),
-        config.drawing_precision,
-    )
-    check_networks(model.config, config)
-    queue = model_queue.ModelQueue(model, config.max_waiting, open_finder(config))
-    people = example_people.read(queue, config.examples_dir)
-    queue.generate(next(iter(people.values())), next(iter(queue.catalogue().values())))
-    return queue, people
 
 
 def open_finder(config: Config) -> person_finder.PersonFinder | None:
@@ -85,3 +83,40 @@ def listen(host: str, port: int) -> socket.socket:
             f"--host={host} --port={port}: {error.strerror or error}. Another program "
             "may use this port; choose another one, or --port=0 for any that is free."
         ) from error
+
+
+def example_people(queue: model_queue.ModelQueue, folder: str) -> dict[str, np.ndarray]:
+    """Name -> uint8 [H, W, 3] of the model's size: the first photos of a folder by
+    name, fitted by the queue, or without a folder synthetic people."""
+    if not folder:
+        return _synthetic_people(*queue.size)
+    if not pathlib.Path(folder).is_dir():
+        raise ValueError(f"--examples_dir={folder}: there is no such folder.")
+    files = sorted(
+        path
+        for path in pathlib.Path(folder).iterdir()
+        if path.suffix.lower() in photo_files.SUFFIXES and not path.name.startswith(".")
+    )
+    if not files:
+        suffixes = ", ".join(photo_files.SUFFIXES)
+        raise ValueError(f"--examples_dir={folder}: holds no photo ({suffixes}).")
+    try:
+        return {
+            path.stem: queue.fit_photo(path.read_bytes(), path.name)[0]
+            for path in files[:_MOST_EXAMPLES]
+        }
+    except ValueError as error:
+        raise ValueError(f"--examples_dir={folder}: {error}") from error
+
+
+def _synthetic_people(height: int, width: int) -> dict[str, np.ndarray]:
+    """Each in the picture that shows most of the body."""
+    people = {}
+    for number in range(_SYNTHETIC):
+        takes = [
+            pictures.photograph(0, _FIRST_IDENTITY + number, i, height, width)[1]
+            for i in range(4)
+        ]
+        best = max(takes, key=lambda take: take.keypoints[:, 2].sum())
+        people[f"Synthetic person {number + 1}"] = best.image
+    return people

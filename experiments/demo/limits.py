@@ -21,7 +21,6 @@ class Limits:
     """Middleware that refuses POST requests: 408, 413 or 429."""
 
     def __init__(self, app: ASGIApp, *, max_bytes: int, requests_per_minute: int):
-        """Takes the app, the largest body, and the POST requests of one address."""
         self._app = app
         self._max_bytes = max_bytes
         self._rate = RateLimitItemPerMinute(requests_per_minute)
@@ -45,11 +44,9 @@ class Limits:
         await self._app(scope, receive, send)
 
     def _limited(self, receive: Receive) -> Receive:
-        """Reads a body of limited size in limited time; the app answers the error.
-
-        What is too large is read on for a while, and forgotten: a browser that is cut
-        off while it sends shows no answer.
-        """
+        """Reads a body of limited size in limited time. What is too large is read for a
+        while, and forgotten: a browser that is cut off while it sends shows no
+        answer."""
         deadline = asyncio.get_running_loop().time() + _BODY_SECONDS
         size, ended = 0, False
 
@@ -60,18 +57,15 @@ class Limits:
                     async with asyncio.timeout_at(None if ended else deadline):
                         message = await receive()
                 except TimeoutError:
-                    raise _refused(
-                        408, "The request took too long to arrive."
-                    ) from None
+                    reason = "The request took too long to arrive."
+                    raise _refused(408, reason) from None
                 size += len(message.get("body", b""))
                 ended = not message.get("more_body", False)
                 if size <= self._max_bytes:
                     return message
                 if ended or size > _PATIENCE * self._max_bytes:
-                    megabytes = self._max_bytes / 2**20
-                    raise _refused(
-                        413, f"The request is larger than {megabytes:.1f} MB."
-                    )
+                    limit = f"{self._max_bytes / 2**20:.1f} MB"
+                    raise _refused(413, f"The request is larger than {limit}.")
 
         return limited
 

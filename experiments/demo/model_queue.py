@@ -29,12 +29,8 @@ class ModelQueue:
     """A model, and a queue in front of it that has an end.
 
     One request at a time decodes, looks for a person, or generates: the networks take
-    all cores anyway, and memory stays that of one photo and a copy.
-
-    Attributes:
-        model: the generators.
-        size: (height, width) of the images.
-        finder: of people in photos, opened; None where there is no estimator.
+    all cores anyway, and memory stays that of one photo and a copy. `finder` is opened;
+    None where there is no estimator.
     """
 
     def __init__(
@@ -43,7 +39,6 @@ class ModelQueue:
         max_waiting: int,
         finder: person_finder.PersonFinder | None,
     ):
-        """Takes the model, and how many requests may wait for it."""
         self.model = model
         self.size = model.image_size
         self.finder = finder
@@ -64,14 +59,8 @@ class ModelQueue:
         """Brings the file of a photo to the model's size; the name is for messages.
 
         One of the model's shape, within 10 %, is taken whole. Of another the part
-        around the person is taken if there is a finder, else the middle.
-
-        Returns:
-            uint8 [H, W, 3]; what was done to the photo, in words.
-
-        Raises:
-            ValueError: an unreadable photo, or of nobody, or of several people of like
-                size.
+        around the person is taken if there is a finder, else the middle. Returns uint8
+        [H, W, 3], and what was done to the photo, in words.
         """
         with self._turn:
             photo = photo_files.decode(content, name).image
@@ -80,26 +69,23 @@ class ModelQueue:
         return np.asarray(fitted), words
 
     def _fit(self, photo: Image.Image, name: str) -> tuple[Image.Image, str]:
-        height, width = self.size
-        original = (photo.height, photo.width)
+        size, original = self.size[::-1], photo.size[::-1]
         if source_photo.has_shape(original, self.size):
-            whole = photo.resize((width, height), Image.Resampling.LANCZOS)
-            return whole, ""
+            return photo.resize(size, Image.Resampling.LANCZOS), ""
         if self.finder is None:
-            middle = ImageOps.fit(photo, (width, height), Image.Resampling.LANCZOS)
+            middle = ImageOps.fit(photo, size, Image.Resampling.LANCZOS)
             return middle, "; its middle is used"
         joints = self.finder(photo, name)
         frame = source_photo.frame_of("crop", name, original, self.size, joints)
-        person = crop.apply(photo, frame, self.size)
-        return person, "; the part around the person is used"
+        return crop.apply(
+            photo, frame, self.size
+        ), "; the part around the person is used"
 
     def read_pose(self, content: bytes, name: str) -> np.ndarray:
-        """The pose of a file, float32 [18, 3] in pixels of the model's image.
-
-        Of a text file of keypoints the first pose is taken, as it is if all of its
-        points lie in the image, else moved and scaled into it; of a photo, where there
-        is a finder, the person's. Errors name the file.
-        """
+        """The pose of a file, float32 [18, 3] in pixels of the model's image: the first
+        of a text file of keypoints, as it is if all of its points lie in the image,
+        else moved and scaled into it; of a photo, where there is a finder, the
+        person's."""
         name = pathlib.PurePath(name).name
         suffix = pathlib.PurePath(name).suffix.lower()
         if suffix not in self.pose_suffixes:
@@ -122,8 +108,7 @@ class ModelQueue:
         return POSE_SUFFIXES + photos
 
     def fit_poses(self, poses: np.ndarray, *, alone: bool = False) -> np.ndarray:
-        """Gives poses [N, 18, 3] the size that people have in Market-1501's photos;
-        `retarget.fit_to_image` says the rest."""
+        """Gives poses [N, 18, 3] the size that people have in Market-1501's photos."""
         return retarget.fit_to_image(poses, *self.size, alone=alone, margin=_MARGIN)
 
     def catalogue(self) -> dict[str, np.ndarray]:

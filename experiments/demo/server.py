@@ -29,27 +29,19 @@ _Result = TypeVar("_Result")
 
 
 class DrawRequest(pydantic.BaseModel):
-    """A photo and a pose.
+    """A photo, base64 of a JPEG, PNG, BMP or WebP file of any size, and a pose, 18 rows
+    (x, y, visible) in pixels of the model's image, in OpenPose COCO-18 order.
 
-    Attributes:
-        image: base64 of a JPEG, PNG, BMP or WebP file, of any size; of one of another
-            shape than the model's the part around the person is used, or the middle
-            where the server has no pose estimator.
-        keypoints: 18 rows (x, y, visible) in pixels of the model's image, OpenPose
-            COCO-18 order.
-    """
+    Of a photo of another shape than the model's the part around the person is used, or
+    the middle where the server has no pose estimator."""
 
     image: str
     keypoints: list[list[float]]
 
 
 class DrawResponse(pydantic.BaseModel):
-    """The generated pictures, base64 of PNG files.
-
-    Attributes:
-        coarse: G1's image.
-        refined: G2's image; null where the model is G1 alone.
-    """
+    """The images of G1 and of G2, base64 of PNG files; `refined` is null where the
+    model is G1 alone."""
 
     coarse: str
     refined: str | None
@@ -142,8 +134,7 @@ def make_server(
 def _setup(
     queue: model_queue.ModelQueue, people: dict[str, np.ndarray]
 ) -> dict[str, Any]:
-    """What the page shows, and what it knows of skeletons, from where the rest of the
-    program does."""
+    """What the page shows, and what it knows of skeletons."""
     black = np.zeros((*queue.size, 3), np.uint8)
     scale = visualize.screen_scale(queue.size[0])
     poses = [
@@ -159,9 +150,10 @@ def _setup(
         "size": queue.size,
         "joints": pose.JOINTS,
         "mirrored": pose.MIRRORED.tolist(),
-        "joint_colors": [_css(visualize.joint_color(joint)) for joint in joints],
+        "joint_colors": [f"rgb{visualize.joint_color(joint)}" for joint in joints],
         "limbs": [
-            [int(a), int(b), _css(visualize.limb_color(a, b))] for a, b in pose.SKELETON
+            [int(a), int(b), f"rgb{visualize.limb_color(a, b)}"]
+            for a, b in pose.SKELETON
         ],
         "people": [{"name": n, "picture": _png(image)} for n, image in people.items()],
         "poses": poses,
@@ -170,10 +162,6 @@ def _setup(
         "sequences": [n for n in pose_library.NAMES if n not in pose_library.SINGLE],
         "frame_ms": _FRAME_MS,
     }
-
-
-def _css(color: tuple[int, int, int]) -> str:
-    return f"rgb{color}"
 
 
 def _in_words(name: str) -> str:

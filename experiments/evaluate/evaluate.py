@@ -67,11 +67,7 @@ def open_run(
     images to the config."""
     whole = sharding.replicated(sharding.data_mesh())
     generators = restore.restore_generators(
-        config.workdir,
-        config.wanted_checkpoint,
-        cast(restore.Weights, config.weights),
-        config.drawing_precision,
-        whole,
+        config.workdir, **config.how_to_restore, sharding=whole
     )
     dataset = pair_reader.PairDataset(config.data_dir)
     size = (generators.architecture.image_height, generators.architecture.image_width)

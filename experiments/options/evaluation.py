@@ -6,7 +6,6 @@ from typing import Literal
 
 from data_prep.flag_fields import option
 from experiments.options import modes
-from experiments.options.program import ProgramOptions
 
 _evaluation = functools.partial(
     option, group="Evaluation", may_change=True, modes=("evaluate",)
@@ -22,7 +21,7 @@ _FOLDERS = ("generated_dir", "target_dir")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class EvaluationOptions(ProgramOptions):
+class EvaluationOptions(modes.ProgramOptions):
     """What is scored and with what, and what shows scores."""
 
     checkpoint_step: int = _evaluation(
@@ -111,14 +110,14 @@ class EvaluationOptions(ProgramOptions):
     report_metric: str = _report("ssim_pg2")
     """The metric of pairs that says which are best and worst."""
 
-    rows: str = _table1("", modes=("table1",))
+    rows: str = _table1("")
     """Rows to train, such as ce,full; of ce, hme, l1, pose_mask_loss, one_stage, full
     and view; default: all but view."""
-    seeds: str = _table1("", modes=("table1",))
+    seeds: str = _table1("")
     """Seeds to repeat every row with, such as 0,1,2; default: --seed."""
-    steps_scale: float = _table1(1.0, above=0, modes=("table1",))
+    steps_scale: float = _table1(1.0, above=0)
     """Multiplies the steps of every row, such as 0.01."""
-    tf1_checkpoint: str = _table1(
+    tf1_checkpoint: str = _evaluation(
         "", path=True, group="Import", modes=("import_checkpoint",)
     )
     """The authors' checkpoint without suffix, such as model/model.ckpt-22000."""

@@ -4,7 +4,7 @@ import dataclasses
 import functools
 
 from data_prep.flag_fields import option
-from experiments.options.program import ProgramOptions
+from experiments.options.modes import ProgramOptions
 
 _generation = functools.partial(
     option, group="Generation", may_change=True, modes=("generate",)

@@ -1,25 +1,21 @@
-"""The modes of `python -m experiments.main`."""
+"""The modes of `python -m experiments.main`, and the flags of what is run."""
 
 import dataclasses
+import functools
 from collections.abc import Mapping
+
+from data_prep.flag_fields import option
 
 
 @dataclasses.dataclass(frozen=True)
 class Mode:
-    """What a mode does.
-
-    Attributes:
-        about: one line for --help.
-        example: flags, for --help.
-        program: "module:function"; the function gets the config.
-        needs: flags that it cannot do without.
-        flag_of: arguments of the library whose flag has another name.
-    """
+    """What a mode does."""
 
     about: str
     example: str
-    program: str
+    program: str  # "module:function"; the function gets the config
     needs: tuple[str, ...]
+    # Arguments of the library whose flag has another name.
     flag_of: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
@@ -90,3 +86,37 @@ MODES = {
 # What generates with the weights of a checkpoint.
 OF_A_CHECKPOINT = ("evaluate", "generate", "export", "demo", "user_study")
 TRAINING = ("train", "table1")
+
+_option = functools.partial(option, group="Program", may_change=True)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ProgramOptions:
+    """What is run, and on what."""
+
+    mode: str = _option("train", tuple(MODES), modes=())
+    """What to do; --mode=MODE --help shows the flags of a mode."""
+    workdir: str = _option(
+        "",
+        path=True,
+        modes=tuple(mode for mode in MODES if mode != "report"),
+        not_with=("answers",),
+    )
+    """Folder of the run: checkpoints, summaries, metrics, pictures; of the whole table
+    with --mode=table1. generate, demo and export also take an exported file, or
+    hf://user/repository."""
+    data_dir: str = _option(
+        "",
+        path=True,
+        modes=("train", "evaluate", "table1", "report", "user_study"),
+        not_with=("generated_dir", "answers"),
+    )
+    """Data set written by data_prep/build_tfrecords.py."""
+    seed: int = _option(
+        0,
+        minimum=0,
+        below=2**32,
+        modes=("train", "table1", "user_study", "import_checkpoint"),
+        may_change=False,
+    )
+    """Root of weights, data order and flips; of the order of a user study."""

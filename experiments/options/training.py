@@ -1,12 +1,11 @@
-"""The networks, how they are trained, and what a training says of itself."""
+"""The networks, how they are trained and on what devices, and what a run tells."""
 
 import dataclasses
 import functools
 
 from data_prep.flag_fields import option
 from experiments.options import modes
-from experiments.options.program import ProgramOptions
-from pg2_jax import architecture
+from pg2_jax import architecture, files
 
 # What is computed of every validation pair; of pg2_jax.metrics.suite.
 METRICS = ("ssim_pg2", "masked_ssim_pg2", "psnr", "l1", "body_l1")
@@ -29,11 +28,13 @@ _validation = functools.partial(
 _reporting = functools.partial(
     option, group="Reporting", may_change=True, modes=modes.TRAINING
 )
+_device = functools.partial(option, group="Devices", may_change=True)
+_SEVERAL = ("train", "evaluate")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class TrainingOptions(ProgramOptions):
-    """The networks, how they are trained, and what a training says of itself."""
+class TrainingOptions(modes.ProgramOptions):
+    """The networks, how they are trained and on what devices, and what a run tells."""
 
     image_size: str = _network(
         "", modes=(*modes.TRAINING, "evaluate", "generate", "import_checkpoint")
@@ -179,8 +180,80 @@ class TrainingOptions(ProgramOptions):
     progress: bool = _reporting(True, modes=(*modes.TRAINING, "evaluate"))
     """Shows a progress bar, if the output is a terminal."""
 
+    coordinator_address: str = _device("", modes=_SEVERAL, not_with=("generated_dir",))
+    """HOST:PORT of process 0, the same in every process of a run of several, each with
+    its own --process_id. auto: Slurm, Open MPI, Kubernetes or a Cloud TPU says how many
+    there are and which one this is. Empty: one process."""
+    num_processes: int = _device(1, minimum=1, modes=_SEVERAL)
+    """Processes of the run, with --coordinator_address=HOST:PORT."""
+    process_id: int = _device(0, minimum=0, modes=_SEVERAL)
+    """Number of this process, from 0, with --coordinator_address=HOST:PORT. Process 0
+    alone prints and writes pictures, summaries and metrics."""
+    remat: bool = _device(False, modes=modes.TRAINING)
+    """Saves memory of an accelerator by computing the inside of the generators' blocks
+    again where a gradient needs it; XLA undoes it on a CPU."""
+    debug_nans: bool = _device(False, modes=modes.TRAINING)
+    """When a number is no longer finite, takes the step again, one operation after the
+    other, and names the first whose result is not."""
+
+    precision: str = _device(
+        "float32",
+        architecture.CHOICES["precision"],
+        may_change=False,
+        modes=(*modes.TRAINING, *modes.OF_A_CHECKPOINT),
+    )
+    """What convolutions compute in: float32, or bfloat16, which is faster on GPUs and
+    TPUs. Weights, losses, optimizer and batch norm are float32 in both. Networks
+    generate in the precision that they were trained in; bfloat16 suits any."""
+    steps_per_call: int = _device(1, minimum=1, modes=modes.TRAINING)
+    """Steps that the device takes in one call of the host; more than one helps where
+    steps are short. Results stay the same but for rounding. Intervals of the log,
+    pictures and checkpoints must be multiples."""
+    compilation_cache_dir: str = _device("default", path=True, modes=())
+    """Folder where compiled programs are kept, so that the next start is quick;
+    default: pg2_jax/xla in the user's cache folder; empty for none."""
+    profile_steps: str = _device("", modes=("train",))
+    """A:B writes a profile of the steps after A up to B to workdir/profile, for
+    TensorBoard."""
+
     @property
     def total_steps(self) -> int:
         """Steps of the stages together."""
         more = self.refine_steps if self.stages == "two_stage" else 0
         return self.coarse_steps + more
+
+    def check_processes(self) -> None:
+        """Checks that a run of several processes can meet."""
+        address = self.coordinator_address
+        if address in ("", "auto"):
+            for name, default in (("num_processes", 1), ("process_id", 0)):
+                value = getattr(self, name)
+                if value != default:
+                    needed = "--coordinator_address=HOST:PORT"
+                    raise ValueError(f"--{name}={value} needs {needed}.")
+            return
+        host, _, port = address.rpartition(":")
+        if not host or not port.isdecimal():
+            raise ValueError(f"--coordinator_address={address} must be HOST:PORT.")
+        if self.process_id >= self.num_processes:
+            raise ValueError(
+                f"--process_id={self.process_id} must be below "
+                f"--num_processes={self.num_processes}."
+            )
+
+    def check_calls(self) -> None:
+        """Checks that nothing is due within a call, and what is to be profiled."""
+        for name in ("log_every", "picture_every", "eval_every", "checkpoint_every"):
+            if getattr(self, name) % self.steps_per_call:
+                raise ValueError(
+                    f"--{name}={getattr(self, name)} must be a multiple of "
+                    f"--steps_per_call={self.steps_per_call}, because nothing can be "
+                    "done between the steps of a call."
+                )
+        if self.profile_steps:
+            begin, end = files.parse_range("profile_steps", self.profile_steps)
+            if not begin < end <= self.total_steps:
+                raise ValueError(
+                    f"--profile_steps={self.profile_steps} must end after it begins, "
+                    f"and by the last step, {self.total_steps}."
+                )

@@ -4,13 +4,12 @@ import dataclasses
 import datetime
 import statistics
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import jax
-import numpy as np
 import rich.console
 import rich.table
-from jax.sharding import Mesh
 
 from experiments import config_compatibility
 from experiments.config import Config
@@ -23,43 +22,48 @@ _GROUPS = ("Program", "Networks", "Training", "Validation", "Devices", "Reportin
 _TIMED_STEPS = 3
 
 
-@dataclasses.dataclass(frozen=True)
-class Cost:
-    """What the steps of a stage take, on one device."""
-
-    steps_left: int
-    flops: float  # of one step, as XLA counts them in the compiled program
-    memory: int | None  # bytes, as XLA plans them; None where it does not say
-    seconds: float  # of one step, the median of a few
-
-
 def show(
-    config: Config,
-    architecture: Architecture,
-    dataset: pair_reader.PairDataset,
+    config: Config, architecture: Architecture, dataset: pair_reader.PairDataset
 ) -> None:
-    """Prints settings, networks and costs; writes nothing.
-
-    Raises:
-        ValueError: the workdir holds another run.
-    """
+    """Prints settings, networks and costs; writes nothing."""
     stored = config_compatibility.newest(config)
     config_compatibility.check_unchanged(stored and stored[1], config, dataset.metadata)
     done = stored[0] if stored else 0
     console = rich.console.Console()
     console.print(_settings(config))
     mesh = sharding.data_mesh()
-    stages = training_steps.compiled(config, architecture, mesh)
-    state = training_steps.first_state(config, architecture, stages, mesh)
+    first, second = training_steps.compiled(config, architecture, mesh)
+    state = training_steps.first_state(config, architecture, mesh)
     console.print(_networks(state))
     steps = _steps(config, done)
     console.print(f"Compiling and timing {' and '.join(steps) or 'nothing'} ...")
-    costs = {}
+    costs = _table(
+        f"Steps of {config.batch_size} pairs; FLOPs and memory: XLA's analysis of the "
+        "compiled step, for one device",
+        ("", "steps left", "GFLOPs", "memory, MiB", "s a step", "images/s", "time"),
+    )
+    noise = training_steps.random_batch(
+        config.batch_size, dataset.height, dataset.width
+    )
+    batch = sharding.put_batch(noise, mesh)
+    total = 0.0
     for name, count in steps.items():
-        stage = stages.second if name == "stage II" else stages.first
-        state, costs[name] = _cost(stage, state, config, count, mesh)
-    console.print(_costs(config, costs))
-    total = sum(cost.steps_left * cost.seconds for cost in costs.values())
+        stage = second if name == "stage II" else first
+        program = stage.step.lower(state, batch).compile()
+        state, seconds = _timed(program, state, batch)
+        memory = training_steps.planned_bytes(program)
+        flops = (program.cost_analysis() or {}).get("flops", float("nan"))
+        costs.add_row(
+            name,
+            f"{count:,}",
+            f"{flops / 1e9:,.3g}",
+            "?" if memory is None else f"{memory / 2**20:,.0f}",
+            f"{seconds:.3g}",
+            f"{config.batch_size / seconds:,.3g}",
+            str(_rounded(count * seconds)),
+        )
+        total += count * seconds
+    console.print(costs)
     device = jax.devices()[0].device_kind
     console.print(
         f"{config.workdir}: {dataset.count('train'):,} training pairs; step {done:,} "
@@ -102,75 +106,33 @@ def _text(value: Any) -> str:
 
 def _networks(state: train_state.TrainState) -> rich.table.Table:
     """Parameters by network, and the bytes of the state that belong to it."""
-    table = rich.table.Table(title="Networks")
-    table.add_column("network")
-    table.add_column("parameters", justify="right")
-    table.add_column("with optimizer and average, MiB", justify="right")
+    columns = "network", "parameters", "with optimizer and average, MiB"
+    table = _table("Networks", columns)
     for name, player in state.players.items():
         size = sum(x.nbytes for x in jax.tree.leaves(player))
         table.add_row(name, f"{player.size:,}", f"{size / 2**20:,.1f}")
     return table
 
 
-def _cost(
-    stage: training_steps.Stage,
-    state: train_state.TrainState,
-    config: Config,
-    count: int,
-    mesh: Mesh,
-) -> tuple[train_state.TrainState, Cost]:
-    """Compiles a step, takes some, and returns the state after them, and the cost."""
-    batch = sharding.put_batch(_random_batch(config), mesh)
-    program = stage.step.lower(state, batch).compile()
+def _table(title: str, columns: Sequence[str]) -> rich.table.Table:
+    table = rich.table.Table(columns[0], title=title)
+    for column in columns[1:]:
+        table.add_column(column, justify="right")
+    return table
+
+
+def _timed(
+    program: jax.stages.Compiled, state: train_state.TrainState, batch: Any
+) -> tuple[train_state.TrainState, float]:
+    """The state after some steps, and the median of the seconds of one."""
     seconds = []
     for _ in range(1 + _TIMED_STEPS):
         begin = time.monotonic()
         state, metrics = program(state, batch)
         jax.block_until_ready((state, metrics))
         seconds.append(time.monotonic() - begin)
-    memory = training_steps.planned_bytes(program)
-    flops = (program.cost_analysis() or {}).get("flops", float("nan"))
     # The first is slower than the others will be.
-    return state, Cost(count, flops, memory, statistics.median(seconds[1:]))
-
-
-def _random_batch(config: Config) -> dict[str, np.ndarray]:
-    random = np.random.default_rng(0)
-    sizes = config.to_json()
-    height, width = sizes["image_height"], sizes["image_width"]
-    count = config.batch_size
-    points = random.uniform(0, 1, (2, count, 18, 3)) * [width, height, 1]
-    points[..., 2] = 1
-    images = random.integers(0, 256, (2, count, height, width, 3), np.uint8)
-    return {
-        "source_image": images[0],
-        "target_image": images[1],
-        "source_keypoints": points[0].astype(np.float32),
-        "target_keypoints": points[1].astype(np.float32),
-    }
-
-
-def _costs(config: Config, costs: dict[str, Cost]) -> rich.table.Table:
-    table = rich.table.Table(
-        title=f"Steps of {config.batch_size} pairs; FLOPs and memory: XLA's analysis "
-        "of the compiled step, for one device"
-    )
-    table.add_column("")
-    columns = "steps left", "GFLOPs", "memory, MiB", "s a step", "images/s", "time"
-    for column in columns:
-        table.add_column(column, justify="right")
-    for name, cost in costs.items():
-        memory = "?" if cost.memory is None else f"{cost.memory / 2**20:,.0f}"
-        table.add_row(
-            name,
-            f"{cost.steps_left:,}",
-            f"{cost.flops / 1e9:,.3g}",
-            memory,
-            f"{cost.seconds:.3g}",
-            f"{config.batch_size / cost.seconds:,.3g}",
-            str(_rounded(cost.steps_left * cost.seconds)),
-        )
-    return table
+    return state, statistics.median(seconds[1:])
 
 
 def _rounded(seconds: float) -> datetime.timedelta:

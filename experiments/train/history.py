@@ -23,17 +23,10 @@ def path(workdir: str) -> pathlib.Path:
 
 
 def read(workdir: str) -> list[Row]:
-    """What a run has written, a row for each step that has an entry; none for a run
-    without a history.
-
-    A row has "step", the number of finished steps; means over the steps since the last
-    entry, such as "coarse/loss", "refine/loss" and "images_per_second"; "learning_rate"
-    of that step; and "seconds" of training so far, all sessions together. Not every row
-    has every name.
-
-    Raises:
-        ValueError: a line is not what `History` writes; names file and line.
-    """
+    """What a run has written, a row for each step that has an entry: "step", the number
+    of finished steps; means over the steps since the last entry, such as "coarse/loss";
+    "learning_rate" of that step; "seconds" of training, all sessions together. Not
+    every row has every name."""
     rows: dict[int, Row] = {}
     for row in _rows(path(workdir)):
         # What comes later of the same step, such as a validation's, joins its row.
@@ -45,8 +38,7 @@ class History:
     """Appends to the history of a run, whose folder exists."""
 
     def __init__(self, workdir: str, first_step: int):
-        """Opens the history and drops what an earlier process wrote of steps after
-        `first_step`."""
+        """Opens the history; drops what it has of steps after `first_step`."""
         file = path(workdir)
         kept = [row for row in _rows(file) if row["step"] <= first_step]
         results.write_text(file, "".join(_line(row) for row in kept))
@@ -54,11 +46,7 @@ class History:
         self.seconds = max((row.get("seconds", 0.0) for row in kept), default=0.0)
 
     def add(self, step: int, values: Mapping[str, float]) -> None:
-        """Writes a line, which is on disk when this returns.
-
-        Raises:
-            OSError: it cannot be written, as on a full disk; names the file.
-        """
+        """Writes a line, which is on disk when this returns."""
         try:
             self._file.write(_line({"step": step, **values}))
             self._file.flush()
@@ -74,11 +62,8 @@ class History:
 
 
 def write_config(workdir: str, config: dict[str, Any], first_step: int) -> None:
-    """Writes config.json: the settings, versions, and each session of the training.
-
-    A session, one start of the program, has "begin" (time in UTC), "first_step" (the
-    steps that were finished then), "hardware" and "devices".
-    """
+    """Writes config.json: the settings, versions, and each session, which is a start
+    of the program with `first_step` finished steps."""
     file = pathlib.Path(workdir) / "config.json"
     before = json.loads(file.read_text()) if file.is_file() else {}
     session = {
@@ -110,5 +95,7 @@ def _rows(file: pathlib.Path) -> list[Row]:
         if not isinstance(row, dict) or not isinstance(row.get("step"), int):
             raise ValueError(f'{file}, line {number}: no number "step" in {line!r}.')
         # Version 0.1.0 called D the critic.
-        rows.append({re.sub("^critic/", "discriminator/", n): row[n] for n in row})
+        rows.append(
+            {re.sub("^critic/", "discriminator/", n): v for n, v in row.items()}
+        )
     return rows

@@ -3,10 +3,10 @@
 import math
 import pathlib
 import time
+from typing import Any
 
 import jax
 import numpy as np
-import tensorboardX
 
 from experiments import processes
 from experiments.config import Config
@@ -19,14 +19,9 @@ class TrainingLog:
     """Collects the metrics of steps on the device, and fetches and writes them late."""
 
     def __init__(self, config: Config, first_step: int):
-        """Opens the summaries and the history; what an earlier process wrote of steps
-        after `first_step` is hidden."""
+        """Opens the summaries and the history, and hides what is after `first_step`."""
         self._config = config
-        self._summaries = tensorboardX.SummaryWriter(
-            str(pathlib.Path(config.workdir) / "summaries"),
-            purge_step=first_step + 1,
-            write_to_disk=processes.is_first(),
-        )
+        self._summaries = _summary_writer(config, first_step)
         self._history: history.History | None = None
         self._begin = time.monotonic()
         if processes.is_first():
@@ -35,37 +30,34 @@ class TrainingLog:
         self._unlogged: list[Metrics] = []
         self._seconds = 0.0  # of the steps since the last entry
 
-    def add(self, metrics: Metrics) -> None:
-        """Takes the metrics of the next step, or [steps] arrays of several, which may
-        still be computing."""
+    def add(self, metrics: Metrics, begin: float | None = None) -> None:
+        """Takes the metrics of the next step, or [steps] arrays of several; counts the
+        time since `begin` for the images per second of the next entry."""
         if self._unlogged:
             # One step computes while the next is prepared, no more: a host that runs
             # ahead would fill the memory with batches.
             jax.block_until_ready(self._unlogged[-1])
         self._unlogged.append(metrics)
-
-    def add_seconds(self, seconds: float) -> None:
-        """Counts time for the images per second of the next entry."""
-        self._seconds += seconds
+        if begin is not None:
+            self._seconds += time.monotonic() - begin
 
     def add_picture(self, name: str, picture: np.ndarray, step: int) -> None:
         """Adds a picture, [H, W, 3] uint8, to the summaries."""
-        self._summaries.add_image(name, picture, step, dataformats="HWC")
+        if self._summaries:
+            self._summaries.add_image(name, picture, step, dataformats="HWC")
 
     def add_scalars(self, values: dict[str, float], step: int) -> None:
         """Adds numbers to the summaries and the history."""
-        for name, value in values.items():
-            self._summaries.add_scalar(name, value, step)
+        if self._summaries:
+            for name, value in values.items():
+                self._summaries.add_scalar(name, value, step)
         seconds = round(time.monotonic() - self._begin, 3)
         if self._history:
             self._history.add(step, {**values, "seconds": seconds})
 
     def write(self, step: int) -> str:
-        """Writes the means since the last entry; returns a line for people.
-
-        Raises:
-            FloatingPointError: a loss is not finite; names its step.
-        """
+        """Writes the means since the last entry; returns a line for people. A loss that
+        is not finite is a FloatingPointError, which names its step."""
         if not self._unlogged:
             return ""
         begin = time.monotonic()
@@ -96,9 +88,27 @@ class TrainingLog:
 
     def close(self) -> None:
         """Writes what is still in memory."""
-        self._summaries.close()
+        if self._summaries:
+            self._summaries.close()
         if self._history:
             self._history.close()
+
+
+def _summary_writer(config: Config, first_step: int) -> Any:
+    """The writer for TensorBoard; None in all processes but the first, and where its
+    package is not installed."""
+    if not processes.is_first():
+        return None
+    try:
+        import tensorboardX
+    except ModuleNotFoundError:
+        processes.say(
+            "note: tensorboardX is not installed: no TensorBoard summaries; "
+            "pip install 'pg2_jax[programs]'"
+        )
+        return None
+    folder = pathlib.Path(config.workdir) / "summaries"
+    return tensorboardX.SummaryWriter(str(folder), purge_step=first_step + 1)
 
 
 def _by_step(metrics: Metrics) -> list[Metrics]:
@@ -126,11 +136,8 @@ class Profile:
     """Records the calls that hold steps of --profile_steps into workdir/profile."""
 
     def __init__(self, config: Config):
-        self._first, self._last = 0, 0
-        if config.profile_steps:
-            self._first, self._last = files.parse_range(
-                "profile_steps", config.profile_steps
-            )
+        steps = config.profile_steps or "0:0"
+        self._first, self._last = files.parse_range("profile_steps", steps)
         self._folder = pathlib.Path(config.workdir) / "profile"
         self._recording = False
 

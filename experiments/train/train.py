@@ -13,14 +13,7 @@ import tqdm
 
 from experiments import pictures, processes
 from experiments.config import Config
-from experiments.train import (
-    dry_run,
-    history,
-    log,
-    resume,
-    training_steps,
-    validation,
-)
+from experiments.train import dry_run, history, log, resume, training_steps, validation
 from pg2_jax import files, sharding, train_state
 from pg2_jax.architecture import Architecture
 from pg2_jax.checkpoint import checkpointer, restore
@@ -37,18 +30,9 @@ _STAGES = {
 def train(config: Config, on_step: OnStep = lambda state: None) -> int | None:
     """Trains, or resumes from the newest checkpoint of the workdir.
 
-    Args:
-        config: of the run; its data set and workdir are read and written.
-        on_step: is called with the state before the first step, and after each call
-            of the devices; the next call reuses the state's memory.
-
-    Returns:
-        None when the run has ended, or the number of the signal that stopped the run
-        after a last checkpoint.
-
-    Raises:
-        ValueError: the flags, the data set and the workdir do not fit each other.
-        FloatingPointError: a loss is not finite; names the steps.
+    `on_step` is called with the state before the first step and after each call of the
+    devices; the next call reuses the state's memory. Returns the number of the signal
+    that stopped the run after a last checkpoint, None when the run has ended.
     """
     dataset = pair_reader.PairDataset(config.data_dir, config.validation_share)
     config = config.with_size(dataset.height, dataset.width)
@@ -96,7 +80,7 @@ class _Run:
             config.workdir, stored, keep=config.keep_checkpoints
         )
         self._state = resume.restored(
-            config, architecture, dataset, self._checkpoints, self._stages, mesh
+            config, architecture, dataset, self._checkpoints, mesh
         )
         self._first = first = int(self._state.step)
         if processes.is_first():
@@ -112,13 +96,13 @@ class _Run:
         self._pictures = None
         wanted = config.picture_every and processes.is_first()
         if wanted and "test" in dataset.splits:
-            self._pictures = pictures.ProgressPictures(config, architecture, dataset)
+            self._pictures = pictures.of_progress(config, architecture, dataset)
         self._profile = log.Profile(config)
         self._log = log.TrainingLog(config, first)
         self._validation = validation.Validation(
             config, architecture, dataset, mesh, first
         )
-        self._vote = processes.Vote(mesh)
+        self._vote = processes.vote(mesh)
 
     def __enter__(self) -> None:
         pass
@@ -144,7 +128,14 @@ class _Run:
             return False
         if not self._validation.is_over:
             stopping = self._vote(stop())
-            with _progress_bar(config, step) as bar:
+            with tqdm.tqdm(
+                total=last,
+                initial=step,
+                unit="step",
+                # None: unless it is a terminal.
+                disable=None if config.progress and processes.is_first() else True,
+                dynamic_ncols=True,
+            ) as bar:
                 while step < last and not stopping and not self._validation.is_over:
                     step = self._take_steps(step)
                     stopping = self._vote(stop())
@@ -158,25 +149,22 @@ class _Run:
         count = training_steps.call_length(self._config, step)
         self._profile.begin(step, count)
         begin = time.monotonic()
-        stage = self._stages.first
-        if step >= self._config.coarse_steps:
-            stage = self._stages.second
+        first, second = self._stages
+        stage = first if step < self._config.coarse_steps else second
         take = stage.step if count == 1 else stage.steps
         before, batch = self._state, next(self._batches)
         self._state, metrics = take(before, batch)
         if self._config.debug_nans and not _all_finite((self._state, metrics)):
             self._find_operation(take, before, batch, step)
-        self._log.add(metrics)
-        if step not in (self._first, self._config.coarse_steps):
-            # The first step of a stage is compiled, which says nothing of the others.
-            self._log.add_seconds(time.monotonic() - begin)
+        # The first step of a stage is compiled, which says nothing of the others.
+        is_first = step in (self._first, self._config.coarse_steps)
+        self._log.add(metrics, None if is_first else begin)
         self._profile.end(step + count, self._state)
         self._on_step(self._state)
         return step + count
 
     def _find_operation(self, take: Any, state: Any, batch: Any, step: int) -> None:
-        """Takes steps again, one operation after the other, up to the one that is not
-        finite."""
+        """Takes steps again by single operations, up to the one that is not finite."""
         try:
             with jax.disable_jit(), jax.debug_nans(True), jax.debug_infs(True):
                 take(state, batch)
@@ -198,7 +186,7 @@ class _Run:
             if bar.disable:
                 processes.say(f"step {step}: {line}")
         if self._pictures and is_due(config.picture_every):
-            grid = self._pictures.draw(self._state, step)
+            grid = self._pictures(self._state, step)
             self._log.add_picture("pairs", grid, step)
         if is_due(config.eval_every):
             processes.say(self._validate(step), bar)
@@ -261,17 +249,6 @@ class _Run:
 def _all_finite(tree: Any) -> jax.Array:
     """[] whether every number is finite."""
     return jnp.all(jnp.array([jnp.isfinite(x).all() for x in jax.tree.leaves(tree)]))
-
-
-def _progress_bar(config: Config, step: int) -> tqdm.tqdm:
-    return tqdm.tqdm(
-        total=config.total_steps,
-        initial=step,
-        unit="step",
-        # None: unless it is a terminal.
-        disable=None if config.progress and processes.is_first() else True,
-        dynamic_ncols=True,
-    )
 
 
 @contextlib.contextmanager

@@ -27,72 +27,56 @@ class Stage:
     steps: jax.stages.Wrapped
 
 
-@dataclasses.dataclass(frozen=True)
-class Stages:
-    """The stages of a run."""
-
-    first: Stage  # stage I, or the one stage; up to step --coarse_steps
-    second: Stage  # stage II
-    # That of the first stage; its memory has the form of the second's.
-    optimizer: optax.GradientTransformation
-
-
-def compiled(config: Config, architecture: Architecture, mesh: Mesh) -> Stages:
-    """The programs of both stages."""
+def compiled(
+    config: Config, architecture: Architecture, mesh: Mesh
+) -> tuple[Stage, Stage]:
+    """The programs of stage I, or of the one stage, and those of stage II."""
     first_step = train_step.coarse_step
     if config.stages == "one_stage":
         first_step = train_step.one_stage_step
-    coarse = objective(config, config.coarse_steps)
-    adversarial = objective(config, config.refine_steps)
-    # --debug_nans needs the state that donating would overwrite.
     stage = functools.partial(
-        _stage, architecture=architecture, mesh=mesh, donate=not config.debug_nans
+        _stage, config=config, architecture=architecture, mesh=mesh
     )
-    return Stages(
-        first=stage(first_step, coarse),
-        second=stage(train_step.adversarial_step, adversarial),
-        optimizer=coarse.optimizer,
+    return (
+        stage(first_step, config.coarse_steps),
+        stage(train_step.adversarial_step, config.refine_steps),
     )
 
 
 def _stage(
     step: Callable,
-    objective: train_step.Objective,
+    stage_steps: int,
     *,
+    config: Config,
     architecture: Architecture,
     mesh: Mesh,
-    donate: bool,
 ) -> Stage:
-    step = functools.partial(step, architecture=architecture, objective=objective)
+    aim = objective(config, stage_steps)
+    step = functools.partial(step, architecture=architecture, objective=aim)
     whole = sharding.replicated(mesh)
+    # --debug_nans needs the state that donating would overwrite.
+    donated = () if config.debug_nans else 0
+    jitted = functools.partial(jax.jit, out_shardings=whole, donate_argnums=donated)
 
     def steps(state: train_state.TrainState, batches: Batch):
         return jax.lax.scan(step, state, batches)
 
-    def jitted(function: Callable, split: jax.sharding.NamedSharding):
-        return jax.jit(
-            function,
-            in_shardings=(whole, split),
-            out_shardings=whole,
-            donate_argnums=0 if donate else (),
-        )
-
     return Stage(
-        step=jitted(step, sharding.batched(mesh)),
-        steps=jitted(steps, sharding.batched_steps(mesh)),
+        step=jitted(step, in_shardings=(whole, sharding.batched(mesh))),
+        steps=jitted(steps, in_shardings=(whole, sharding.batched_steps(mesh))),
     )
 
 
 def first_state(
-    config: Config, architecture: Architecture, stages: Stages, mesh: Mesh
+    config: Config, architecture: Architecture, mesh: Mesh
 ) -> train_state.TrainState:
-    """The state of step 0, on all devices."""
+    """The state of step 0, on all devices; the memory of the first stage's optimizer
+    has the form of the second's."""
+    optimizer = objective(config, config.coarse_steps).optimizer
+    averaged = config.ema_decay > 0
     create = jax.jit(
         functools.partial(
-            train_state.create,
-            architecture,
-            stages.optimizer,
-            averaged=config.ema_decay > 0,
+            train_state.create, architecture, optimizer, averaged=averaged
         ),
         out_shardings=sharding.replicated(mesh),
         # Called once: compiling fast is worth more than running fast.
@@ -127,6 +111,20 @@ def feed(
         ahead, step = batch, step + count
     if ahead is not None:
         yield ahead
+
+
+def random_batch(count: int, height: int, width: int) -> Batch:
+    """Noise and keypoints that are all in the image."""
+    random = np.random.default_rng(0)
+    points = random.uniform(0, 1, (2, count, 18, 3)) * [width, height, 1]
+    points[..., 2] = 1
+    images = random.integers(0, 256, (2, count, height, width, 3), np.uint8)
+    return Batch(
+        source_image=images[0],
+        target_image=images[1],
+        source_keypoints=points[0].astype(np.float32),
+        target_keypoints=points[1].astype(np.float32),
+    )
 
 
 def objective(config: Config, stage_steps: int) -> train_step.Objective:

@@ -60,11 +60,8 @@ class Validation:
 
     def score(self, state: train_state.TrainState) -> dict[str, float]:
         """The mean of each metric over the pairs that have a value; the same in all
-        processes, which all call this.
-
-        Returns:
-            Such as "validation/refined/l1"; G1's image, "coarse", before stage II.
-        """
+        processes, which all call this. Names are such as "validation/refined/l1";
+        "coarse" before stage II."""
         refine = None
         if state.refine and state.step > self._config.coarse_steps:
             refine = state.refine.drawing_params
@@ -82,8 +79,9 @@ class Validation:
         means = {}
         for name in options.METRICS:
             values = np.concatenate([part[name] for part in parts])
-            if np.isfinite(values).any():
-                mean = values[np.isfinite(values)].mean(dtype=np.float64)
+            finite = values[np.isfinite(values)]
+            if len(finite):
+                mean = finite.mean(dtype=np.float64)
                 means[f"validation/{kind}/{name}"] = float(mean)
         return means
 
@@ -93,16 +91,13 @@ def standing(config: Config, rows: list[history.Row]) -> Standing:
     # The last stage's image is the only one that is compared, for the first stage
     # generates without G2.
     kind = "refined" if config.stages == "two_stage" else "coarse"
-    best = Standing()
-    for row in rows:
-        value = row.get(f"validation/{kind}/{config.best_metric}")
-        if value is None:
-            continue
-        if best.step is None or score(config, value) > score(config, best.value):
-            best = Standing(value, row["step"])
-        else:
-            best = dataclasses.replace(best, since=best.since + 1)
-    return best
+    name = f"validation/{kind}/{config.best_metric}"
+    scored = [row for row in rows if name in row]
+    if not scored:
+        return Standing()
+    # The first of the best.
+    best = max(scored, key=lambda row: score(config, row[name]))
+    return Standing(best[name], best["step"], len(scored) - 1 - scored.index(best))
 
 
 def is_over(config: Config, rows: list[history.Row]) -> bool:

@@ -78,9 +78,15 @@ def test_the_papers_figures():
         ({"workdir": ""}, "--workdir is required with --mode=train"),
         ({"data_dir": ""}, "--data_dir is required with --mode=train"),
         ({"mode": "generate"}, "--source_image is required with --mode=generate"),
+<<<<<<< HEAD
         ({"image_size": "128"}, "image_size=128 must be HEIGHTxWIDTH"),
         ({"image_size": "-1x64"}, "image_size=-1x64 must be HEIGHTxWIDTH"),
         ({"pose_size": "0x9"}, "pose_size=0x9 must be HEIGHTxWIDTH"),
+=======
+        ({"image_size": "128"}, "^image_size=128 must be HEIGHTxWIDTH in pixels"),
+        ({"image_size": "-1x64"}, "^image_size=-1x64 must be HEIGHTxWIDTH"),
+        ({"pose_size": "0x9"}, "^pose_size=0x9 must be HEIGHTxWIDTH"),
+>>>>>>> h/rd
         ({"checkpoint_step": -7}, "--checkpoint_step=-7 must be at least -1"),
         ({"seed": 2**32}, "--seed=4294967296 must be below 4294967296"),
         ({"batch_size": 0}, "--batch_size=0 must be at least 1"),
@@ -315,4 +321,24 @@ def test_mistakes_on_the_command_line_are_one_line(words, message):
     result = run_main(*words)
     assert result.returncode == 1
     assert message in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("mode", "package"),
+    [("train", "tqdm"), ("train", "tensorflow"), ("report", "rich")],
+)
+def test_a_package_that_is_not_installed_is_one_line(mode, package):
+    code = (
+        f"import sys; sys.modules[{package!r}] = None; from experiments import main\n"
+        f"main.main({[*modes.MODES[mode].example.split(), f'--mode={mode}']!r})"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True
+    )
+    assert result.returncode == 1
+    assert result.stderr.splitlines()[-1] == (
+        f"error: --mode={mode} needs the package {package}: "
+        "pip install 'pg2_jax[programs,data]'"
+    )
     assert "Traceback" not in result.stderr

@@ -41,12 +41,9 @@ def test_everything_is_measured_in_turns(tmp_path, monkeypatch):
     assert found["build, peak memory"].median == 500
     read, alone = found["read and decode"], found["decode alone"]
     ratio = found["read and decode / decode alone"]
-    assert min(read.values) > 0 and min(found["read records alone"].values) > 0
+    assert min(read.values) > 0
     for mine, its, both in zip(read.values, alone.values, ratio.values, strict=True):
         assert both == mine / its
-    memory, speed = measured.goals
-    assert (memory.found, memory.limit) == (500, 1024)
-    assert speed.limit == min(5000, 0.9 * alone.median)
 
 
 def test_decoding_alone_decodes_all_photos(pair_dataset, monkeypatch):

@@ -14,8 +14,8 @@ ROOT = pathlib.Path(__file__).parents[3]
     [
         ("--what=luck", "--what=luck: value should be one of <data|metrics|train|"),
         ("--scale=0", "--scale=0"),
-        ("--output=no/such/b.json", "--output=no/such/b.json: there is no folder"),
-        ("--output=tests", "--output=tests is a folder, not a file"),
+        ("--output=no/such/b.json", "--output=no/such/b.json: no folder no/such"),
+        ("--output=tests", "--output=tests is a folder; name a file"),
         ("--workdir=/no/such", "--workdir=/no/such: there is no such folder"),
         ("--batch_size=2", "--batch_size=2 needs --what=train"),
         ("faster", "unexpected argument 'faster'"),

@@ -44,5 +44,3 @@ def test_rates_are_pairs_per_second(tmp_path, monkeypatch):
         "pg2_jax / scikit-image loop": [15, 15],
         "the same by CPU time": [5, 5],
     }
-    (goal,) = measured.goals
-    assert goal.met and goal.found == 15

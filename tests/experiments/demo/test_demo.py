@@ -1,12 +1,15 @@
-"""The demo's flags, its port, and what is loaded before visitors come."""
+"""The demo's flags, its port, what is loaded before visitors come, and examples."""
 
 import dataclasses
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from experiments.config import Config
 from experiments.demo import demo
 from pg2_jax.estimators import base, person_finder, registry, weights
+from tests.experiments.demo.demo_server import photo
 
 
 def test_the_estimator_is_opened_before_visitors_come(monkeypatch, capsys):
@@ -47,3 +50,26 @@ def test_a_port_that_is_taken_is_named():
 def test_bad_flags(changes, words):
     with pytest.raises(ValueError, match=words):
         Config(**{"mode": "demo", "workdir": "w", **changes})
+
+
+def test_examples_of_a_folder(demo_queue, tmp_path):
+    name = "--examples_dir="
+    with pytest.raises(ValueError, match=f"{name}.*no such folder"):
+        demo.example_people(demo_queue, str(tmp_path / "missing"))
+    with pytest.raises(ValueError, match=f"{name}.*holds no photo"):
+        demo.example_people(demo_queue, str(tmp_path))
+    for i in range(14):
+        Image.fromarray(photo()).save(tmp_path / f"{i:02d}.png")
+    (tmp_path / "notes.md").write_text("no photo")
+    people = demo.example_people(demo_queue, str(tmp_path))
+    assert list(people) == [f"{i:02d}" for i in range(12)]
+    np.testing.assert_array_equal(people["00"], photo())
+    (tmp_path / "03.png").write_text("text")
+    with pytest.raises(ValueError, match=f"{name}.*03.png: not a photo"):
+        demo.example_people(demo_queue, str(tmp_path))
+
+
+def test_synthetic_people_have_the_models_size(demo_queue):
+    people = demo.example_people(demo_queue, "")
+    assert list(people) == [f"Synthetic person {i}" for i in range(1, 7)]
+    assert {image.shape for image in people.values()} == {(32, 16, 3)}

@@ -15,7 +15,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
 from experiments.config import Config
-from experiments.demo import example_people
+from experiments.demo import demo
 from tests.conftest import console_errors
 from tests.experiments.demo import demo_server
 
@@ -81,7 +81,7 @@ class Visitor:
 @pytest.fixture(scope="module")
 def address(demo_queue):
     config = Config(mode="demo", workdir="unused", max_upload_mb=1)
-    people = example_people.read(demo_queue, "")
+    people = demo.example_people(demo_queue, "")
     with demo_server.serving(demo_queue, people, config) as port:
         yield f"http://127.0.0.1:{port}/"
 

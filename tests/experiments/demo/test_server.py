@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from experiments.config import Config
-from experiments.demo import example_people, model_queue
+from experiments.demo import demo, model_queue
 from pg2_jax import pose, visualize
 from tests.experiments.demo import demo_server
 from tests.experiments.demo.demo_server import POSE, ask, encoded, photo, post, request
@@ -21,7 +21,7 @@ from tests.pg2_jax.inference import stand_in
 def port(demo_queue):
     """A demo with 3 places to wait and room for many requests."""
     config = Config(mode="demo", workdir="unused", max_upload_mb=1)
-    people = example_people.read(demo_queue, "")
+    people = demo.example_people(demo_queue, "")
     with demo_server.serving(demo_queue, people, config) as port:
         yield port
 

@@ -36,9 +36,9 @@ def test_the_first_state_is_that_of_the_seed_however_large(seed):
     config = make_config("d", "w", image_size="32x16", seed=seed).with_size(32, 16)
     architecture = restore.architecture_of(config.to_json())
     mesh = sharding.data_mesh()
-    stages = training_steps.compiled(config, architecture, mesh)
-    state = training_steps.first_state(config, architecture, stages, mesh)
-    create = functools.partial(train_state.create, architecture, stages.optimizer, seed)
+    state = training_steps.first_state(config, architecture, mesh)
+    optimizer = training_steps.objective(config, config.coarse_steps).optimizer
+    create = functools.partial(train_state.create, architecture, optimizer, seed)
     jax.tree.map(np.testing.assert_array_equal, state, jax.jit(create)())
 
 
@@ -105,10 +105,9 @@ def test_parts_of_a_batch_need_less_memory():
         config = dataclasses.replace(config, base_channels=6, bottleneck_size=64)
         mesh = sharding.data_mesh()
         architecture = restore.architecture_of(config.to_json())
-        stages = training_steps.compiled(config, architecture, mesh)
-        state = jax.eval_shape(
-            lambda: train_state.create(architecture, stages.optimizer, 0)
-        )
+        first, _ = training_steps.compiled(config, architecture, mesh)
+        optimizer = training_steps.objective(config, config.coarse_steps).optimizer
+        state = jax.eval_shape(lambda: train_state.create(architecture, optimizer, 0))
         photos = jax.ShapeDtypeStruct((32, 64, 32, 3), np.uint8)
         keypoints = jax.ShapeDtypeStruct((32, 18, 3), np.float32)
         batch = {
@@ -117,7 +116,7 @@ def test_parts_of_a_batch_need_less_memory():
             for what, shape in (("image", photos), ("keypoints", keypoints))
         }
         unoptimized = {"xla_backend_optimization_level": "0"}
-        program = stages.first.step.lower(state, batch).compile(unoptimized)
+        program = first.step.lower(state, batch).compile(unoptimized)
         return training_steps.planned_bytes(program)
 
     assert planned(4) < 0.6 * planned(1)

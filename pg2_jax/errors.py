@@ -4,14 +4,9 @@ from collections.abc import Mapping
 
 
 class ArgumentError(ValueError):
-    """A value that a function cannot work with.
-
-    Attributes:
-        argument: the name of the parameter, such as "data_dir".
-        value: what was given.
-        rule: the rest of the sentence after "argument=value", such as ": there is no
-            such folder." or " must end in .safetensors."
-    """
+    """A value that a function cannot work with: the name of the parameter, what was
+    given, and the rest of the sentence after "argument=value", such as ": there is no
+    such folder", for instance."""
 
     def __init__(self, argument: str, value: object, rule: str):
         super().__init__(f"{argument}={value}{rule}")

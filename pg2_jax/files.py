@@ -31,11 +31,8 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
     """Gives a temporary path beside `path`, which replaces it at the end.
 
     A kill or an error leaves the old file, or none, but never a half. The suffix stays,
-    because some writers choose the format by it.
-
-    Raises:
-        OSError: it cannot be written; names the file, and says so in plain words where
-            the disk is full or the folder is not one's own.
+    because some writers choose the format by it. An OSError names the file and says in
+    plain words that the disk is full or the folder is not one's own.
     """
     path = pathlib.Path(path).expanduser()
     temporary = path.with_name(f".{os.getpid()}.{path.name}")
@@ -45,6 +42,12 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
             os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_text(path: str | os.PathLike[str], text: str) -> None:
+    """Writes a text file in UTF-8, whole or not at all, as `replacing`."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 @contextlib.contextmanager
@@ -77,13 +80,10 @@ def _plain_words(path: pathlib.Path) -> Iterator[None]:
 
 
 def lock(file: IO[str]) -> None:
-    """Locks an open file for this process; the system lets go of it when the file is
-    closed or the process ends, however it ends.
+    """Locks an open file for this process, until it is closed or the process ends,
+    however it ends; a BlockingIOError if another process has it.
 
     On a disk without locks a note on stderr says that nothing is locked.
-
-    Raises:
-        BlockingIOError: another process has it.
     """
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -99,14 +99,8 @@ def lock(file: IO[str]) -> None:
 
 @contextlib.contextmanager
 def locked(path: pathlib.Path, what: str) -> Iterator[None]:
-    """Holds a lock file that names this process, and removes it at the end.
-
-    Args:
-        path: the lock file; its folder must exist.
-        what: is written meanwhile, such as "--output_dir=data", for the message.
-
-    Raises:
-        ValueError: another process holds it; names that process.
+    """Holds a lock file that names this process, and removes it at the end; if another
+    process holds it, the ValueError says which, and `what` is being written.
     """
     with contextlib.ExitStack() as stack:
         while True:

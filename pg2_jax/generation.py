@@ -71,11 +71,6 @@ def generate(
     architecture: Architecture,
 ) -> dict[str, jax.Array]:
     """`draw`, as uint8 images."""
-    images = draw(
-        coarse_params,
-        refine_params,
-        source_image,
-        target_keypoints,
-        architecture=architecture,
-    )
-    return {name: inputs.to_uint8(image) for name, image in images.items()}
+    weights = coarse_params, refine_params
+    images = draw(*weights, source_image, target_keypoints, architecture=architecture)
+    return jax.tree.map(inputs.to_uint8, images)

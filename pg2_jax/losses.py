@@ -11,17 +11,8 @@ def l1(generated: jax.Array, target: jax.Array, mask: jax.Array | None) -> jax.A
     The paper writes a sum; like the released code we take the mean over pixels and
     channels, which makes the weight of Eq. 4 independent of the image size.
 
-    Args:
-        generated: [B, H, W, 3], unbounded, meant to be in [-1, 1].
-        target: [B, H, W, 3] in [-1, 1].
-        mask: [B, H, W, 1] in {0, 1}, 1 on the target's body, which then counts twice;
-            None for the plain L1 loss (the paper's G1-L1).
-
-    Returns:
-        [B] mean over pixels and channels.
-
-    Raises:
-        ValueError: the shapes do not fit each other.
+    [B, H, W, 3] in [-1, 1] twice -> [B]. Where the mask [B, H, W, 1] in {0, 1} is 1, on
+    the target's body, the distance counts twice; None is the plain L1 (G1-L1).
     """
     if generated.shape != target.shape:
         raise ValueError(

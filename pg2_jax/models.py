@@ -5,7 +5,6 @@ output; their weights start Glorot-uniform and biases at zero (paper, section 3,
 the released models.py).
 """
 
-import functools
 import math
 from typing import Any
 
@@ -34,13 +33,8 @@ class CoarseGenerator(nn.Module):
 
     @nn.compact
     def __call__(self, source: jax.Array, pose: jax.Array) -> jax.Array:
-        """The coarse image [B, H, W, 3], unbounded, meant to be in [-1, 1].
-
-        Args:
-            source: [B, H, W, 3] in [-1, 1].
-            pose: of the target: [B, H, W, 18] heat maps ("heatmap", "encoder"),
-                [B, 54] coordinates or a [B, 3] view, as `inputs.pose_input` makes it.
-        """
+        """The coarse image [B, H, W, 3], unbounded, meant to be in [-1, 1] as the
+        source is; the target's pose is what `inputs.pose_input` makes."""
         beside = self.architecture.pose_embedding == "heatmap"
         x = jnp.concatenate([source, pose], axis=-1) if beside else source
         skips = self._encode(x)
@@ -163,9 +157,6 @@ class Discriminator(nn.Module):
         All images of a step go through one call, because they share the statistics
         of the batch norm.
         """
-        # Uniform with standard deviation 0.02, as in the released code.
-        bound = 0.02 * math.sqrt(3.0)
-        init = functools.partial(_uniform, bound=bound)
         x = images
         for i in range(self.architecture.blocks - 1):
             conv = nn.Conv(
@@ -174,7 +165,7 @@ class Discriminator(nn.Module):
                 strides=2,
                 padding="SAME",
                 dtype=jnp.dtype(self.architecture.precision),
-                kernel_init=init,
+                kernel_init=_uniform,
                 conv_general_dilated=_convolution(),
                 name=f"conv{i}",
             )
@@ -183,7 +174,7 @@ class Discriminator(nn.Module):
                 x = BatchNorm(name=f"norm{i}")(x)
             x = nn.leaky_relu(x, 0.2)
         x = x.reshape(x.shape[0], -1)
-        return nn.Dense(1, kernel_init=init, name="logit")(x)[:, 0]
+        return nn.Dense(1, kernel_init=_uniform, name="logit")(x)[:, 0]
 
 
 class BatchNorm(nn.Module):
@@ -271,5 +262,7 @@ def _convolution() -> Any:
     return cpu_convolution.convolve if jax.default_backend() == "cpu" else None
 
 
-def _uniform(key, shape, dtype=jnp.float32, *, bound):
+def _uniform(key, shape, dtype=jnp.float32):
+    """With standard deviation 0.02, as in the released code."""
+    bound = 0.02 * math.sqrt(3.0)
     return jax.random.uniform(key, shape, dtype, -bound, bound)

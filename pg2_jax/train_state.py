@@ -155,15 +155,10 @@ def learning_rate(
 ) -> optax.ScalarOrSchedule:
     """The learning rate by the finished updates of a stage; a number if it is constant.
 
-    Args:
-        peak: the rate after the warm-up.
-        decay: constant (paper); cosine, falling to zero at the end of the stage; or
-            halving, half as large again after every `halve_every` updates, which the
-            released code computes and does not apply.
-        stage_steps: updates of the stage, for the cosine.
-        halve_every: updates until the rate is half as large.
-        warmup_steps: updates over which the rate grows in equal steps, from
-            peak / (warmup_steps + 1) at the first. The decay begins after them.
+    Over the `warmup_steps` it grows in equal steps from peak / (warmup_steps + 1).
+    After them it is constant (paper), falls as a cosine to zero at the end of the
+    stage, or is halved after every `halve_every` updates, which the released code
+    computes and does not apply.
     """
     rate: optax.ScalarOrSchedule = peak
     if decay == "cosine":

@@ -46,11 +46,8 @@ class Checkpointer:
 
     def save(self, state: train_state.TrainState, score: float | None = None) -> None:
         """Begins to write the state, each step once; training may go on meanwhile. A
-        score makes it a candidate for the best checkpoint; higher is better.
-
-        Raises:
-            OSError: this or the checkpoint before cannot be written, as on a full disk.
-        """
+        score makes it a candidate for the best checkpoint; higher is better. An OSError
+        says that this or the checkpoint before cannot be written, as on a full disk."""
         step = int(state.step)
         if step in self._manager.all_steps():
             return
@@ -82,14 +79,12 @@ class Checkpointer:
         return None
 
     def restore_latest(self, state: train_state.TrainState) -> train_state.TrainState:
-        """Returns the newest readable checkpoint, or `state` if there is none.
+        """Returns the newest readable checkpoint, with structure, shapes, types and
+        shardings of `state`; `state` itself if there is none, and a ValueError if none
+        can be read.
 
         Damaged ones that are newer are said on stderr and moved to
-        `<workdir>/damaged_checkpoints`. `state` gives the structure, shapes, types and
-        shardings.
-
-        Raises:
-            ValueError: there are checkpoints, but none can be read.
+        `<workdir>/damaged_checkpoints`.
         """
         failures: dict[int, checksums.Unreadable] = {}
         template = jax.tree.map(
@@ -112,11 +107,8 @@ class Checkpointer:
         return sorted(self._manager.all_steps(), reverse=True)
 
     def close(self) -> None:
-        """Waits for pending writes; without it the last save can be lost.
-
-        Raises:
-            OSError: the last checkpoint cannot be written.
-        """
+        """Waits for pending writes; without it the last save can be lost. An OSError
+        says that it cannot be written."""
         with checksums.telling_of_failure(self._folder):
             self._manager.wait_until_finished()
             self._manager.close()

@@ -47,11 +47,8 @@ def read_description(manager: ocp.CheckpointManager, step: int) -> dict[str, Any
 
 def read_arrays(manager: ocp.CheckpointManager, step: int, template: PyTree) -> PyTree:
     """Reads the arrays of a checkpoint that the template names, with its shapes, types
-    and shardings; what it does not name stays on disk.
-
-    Raises:
-        Unreadable: an array is damaged or missing.
-    """
+    and shardings; what it does not name stays on disk. A damaged or missing one is
+    `Unreadable`."""
     wanted = read_description(manager, step).get(_CHECKSUMS)
     arguments = ocp.args.PyTreeRestore(
         item=template,

@@ -93,21 +93,13 @@ def score_of(metrics: dict[str, float]) -> float:
 
 @dataclasses.dataclass(frozen=True)
 class Generators:
-    """What a checkpoint holds for generating images.
+    """What a checkpoint holds for generating images."""
 
-    Attributes:
-        step: finished training steps.
-        architecture: of the networks.
-        config: every setting of the run.
-        coarse: weights of G1.
-        refine: weights of G2, None for a model of G1 alone.
-    """
-
-    step: int
+    step: int  # finished training steps
     architecture: Architecture
-    config: dict[str, Any]
-    coarse: PyTree
-    refine: PyTree | None
+    config: dict[str, Any]  # every setting of the run
+    coarse: PyTree  # weights of G1
+    refine: PyTree | None  # weights of G2, None for a model of G1 alone
 
 
 def restore_generators(
@@ -119,15 +111,9 @@ def restore_generators(
 ) -> Generators:
     """Reads the weights of G1 and G2 alone; optimizer and discriminator stay on disk.
 
-    Args:
-        workdir: folder of the run.
-        step: the checkpoint; "best" for the best, None for the newest.
-        weights: the averages, where the run kept them, or the raw weights.
-        precision: to compute in, "float32" or "bfloat16"; empty for the run's own.
-        sharding: where the weights go; None for the first device.
-
-    Raises:
-        ValueError: there is no such checkpoint, or it is damaged.
+    The precision is what they compute in, "float32" or "bfloat16", empty for the run's
+    own; the sharding says where the weights go, None for the first device. No such
+    checkpoint, or a damaged one, is a ValueError.
     """
     if sharding is None:
         sharding = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
@@ -171,11 +157,7 @@ def latest_config(
     workdir: str, argument: str = "workdir", wanted: Wanted = None
 ) -> tuple[int, dict[str, Any]]:
     """Step and config of a run's newest checkpoint, or of the wanted one; `argument`
-    names the folder in messages.
-
-    Raises:
-        ValueError: there is no such checkpoint, or it is damaged.
-    """
+    names the folder in messages. None there, or a damaged one, is a ValueError."""
     with _opened(workdir, argument, wanted) as (manager, step):
         return step, stored_config(manager, step)
 

@@ -31,11 +31,8 @@ class PersonFinder:
         return _installed() is not None
 
     def open(self) -> base.Estimator:
-        """The estimator, loaded now, for one thread at a time.
-
-        Raises:
-            ValueError: no estimator is installed, or its model cannot be had.
-        """
+        """The estimator, loaded now, for one thread at a time; none installed, or
+        without its model, is a ValueError."""
         with self._lock:
             if self._estimator is None:
                 self._estimator = _open(self._pose_model)
@@ -43,12 +40,8 @@ class PersonFinder:
 
     def __call__(self, photo: Image.Image, name: str) -> np.ndarray:
         """The person's joints, float32 [18, 3] in pixels of the photo, RGB; `name` is
-        the photo's in messages.
-
-        Raises:
-            ValueError: nobody is seen, or two people of like size; the estimator fails,
-                is not installed, or its model cannot be had.
-        """
+        the photo's in messages. Nobody, two people of like size, and an estimator that
+        fails or cannot be opened is a ValueError."""
         try:
             estimator = self.open()
         except errors.ArgumentError:

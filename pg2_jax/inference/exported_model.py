@@ -39,19 +39,12 @@ _KEY = "pg2_jax_bundle"
 
 
 class Program(NamedTuple):
-    """A compiled model without weights that could be taken out of it.
+    """A compiled model without weights that could be taken out of it."""
 
-    Attributes:
-        step: finished training steps.
-        architecture: of the networks.
-        config: every setting of the run.
-        generate: (photos, keypoints) -> images, as `generation.generate` with its
-            weights.
-    """
-
-    step: int
+    step: int  # finished training steps
     architecture: Architecture
-    config: dict[str, Any]
+    config: dict[str, Any]  # every setting of the run
+    # (photos, keypoints) -> images, as `generation.generate` with its weights.
     generate: Callable[[Any, Any], dict[str, jax.Array]]
 
 
@@ -98,13 +91,9 @@ def write(
 
 def read(path: str | os.PathLike[str], precision: str = "") -> Generators | Program:
     """Reads a model in either format, which its first bytes tell, to compute in the
-    precision "float32" or "bfloat16"; empty is the run's own.
-
-    Raises:
-        ValueError: a compiled model of another precision, or the file is no such model,
-            damaged, or of a later version.
-        OSError: the file cannot be read.
-    """
+    precision "float32" or "bfloat16"; empty is the run's own. A compiled model of
+    another precision, and a file that is no such model, damaged, or of a later version,
+    is a ValueError."""
     with open(path, "rb") as file:
         is_zip = file.read(2) == b"PK"
     try:

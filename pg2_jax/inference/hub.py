@@ -61,12 +61,8 @@ use.
 
 def download(name: str) -> str:
     """Fetches a model, "user/repository" with "@revision" if wanted, once: the library
-    keeps it in its cache. Returns the path of the file.
-
-    Raises:
-        ValueError: no such repository or file, no connection, or huggingface_hub is
-            missing; says which.
-    """
+    keeps it in its cache. Returns the path of the file; where that fails, the
+    ValueError says why."""
     library = _library()
     repository, _, revision = name.partition("@")
     try:
@@ -92,10 +88,7 @@ def push(
     """Uploads a file of `exported_model.write`, named `FILE` and alone in its folder,
     with what is written beside it: the config, the scores of `metrics`, a metrics.json,
     and a card. Returns the address of the repository, which is made if there is none.
-
-    Raises:
-        ValueError: not logged in, no such metrics, or huggingface_hub is missing.
-    """
+    Not logged in, no such metrics, or no huggingface_hub is a ValueError."""
     library, folder = _library(), file.parent
     report = None if metrics is None else _read_metrics(metrics)
     contents = {"config.json": exported_model.public_config(config)}

@@ -156,11 +156,9 @@ def save(
     per_second: float = 8,
     skeleton: bool = False,
 ) -> None:
-    """Writes several people in the same poses, side by side or row by row.
-
-    The arguments are those of `Results.save`; where the person of the first has more
-    poses than others, theirs begin again.
-    """
+    """Writes several people in the same poses, side by side or row by row, as
+    `Results.save` does one; where the person of the first has more poses than others,
+    theirs begin again."""
     if pathlib.Path(path).suffix.lower() not in animation.SUFFIXES:
         _save(sheet(people, skeleton=skeleton), path)
         return

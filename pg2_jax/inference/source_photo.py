@@ -21,19 +21,12 @@ _REMEDY = (
 
 
 class Source(NamedTuple):
-    """The photo of a person.
+    """The photo of a person."""
 
-    Attributes:
-        photo: the whole upright photo, RGB.
-        image: uint8 [H, W, 3] of the model's size.
-        frame: which part of the photo that is.
-        pose: float32 [18, 3] of the person in pixels of `image`; None if unknown.
-    """
-
-    photo: Image.Image
-    image: np.ndarray
-    frame: crop.Frame
-    pose: np.ndarray | None
+    photo: Image.Image  # the whole upright photo, RGB
+    image: np.ndarray  # uint8 [H, W, 3] of the model's size
+    frame: crop.Frame  # which part of the photo that is
+    pose: np.ndarray | None  # float32 [18, 3] in pixels of `image`; None if unknown
 
     def pasted(self, generated: np.ndarray) -> np.ndarray:
         """The whole photo with an image of the model in its place, uint8."""
@@ -50,27 +43,20 @@ def read_source(
     *,
     pasted_back: bool = False,
 ) -> Source:
-    """Reads the photo of a person and brings it to the model's size.
+    """Reads the photo of a person, see `arrays.to_photo`, and brings it to the model's
+    (height, width).
 
     A photo of that size is taken as it is. Of any other the part around the person is
     taken, where the joints are known; they are looked for if the photo has another
     shape and an estimator is installed. Where they are not known, a photo within 10 %
     of the model's shape is taken whole, and one of another shape letterboxed, with a
-    warning.
+    warning, or refused if the generated image will be pasted back, because the pose
+    would cover the whole photo. This is the fit "auto"; "crop", "letterbox" and
+    "stretch" are those of `crop`.
 
-    Args:
-        image: a file, a Pillow image or an array, see `arrays.to_photo`.
-        joints: the person's joints in pixels of the photo: an array [18, 3], an
-            annotation file, or a mapping of photos' names to arrays; None if they are
-            not known.
-        size: (height, width) of the model.
-        finder: looks for the person.
-        fit: "auto" is the rule above; "crop", "letterbox" and "stretch" of `crop`.
-        pasted_back: whether the generated image will go back into the photo, for which
-            "auto" must not letterbox: the pose would cover the whole photo.
-
-    Raises:
-        ValueError: an unreadable photo, no or too many people; says which and why.
+    The joints are in pixels of the photo: an array [18, 3], an annotation file, or a
+    mapping of photos' names to arrays; None if they are not known. An unreadable photo,
+    no or too many people are a ValueError.
     """
     photo, name = arrays.to_photo(image)
     original = (photo.height, photo.width)
@@ -125,11 +111,8 @@ def frame_of(
     fit: str, name: str, original: crop.Size, size: crop.Size, joints: np.ndarray | None
 ) -> crop.Frame:
     """The part of a photo that is used, by a rule of `crop` other than "none"; "crop"
-    itself asks for the joints, [18, 3] in pixels of the photo.
-
-    Raises:
-        ValueError: no such rule, or too little of a person to crop to.
-    """
+    itself asks for the joints, [18, 3] in pixels of the photo. Another rule, or too
+    little of a person to crop to, is a ValueError."""
     rules = [rule for rule in crop.RULES if rule != "none"]
     if fit not in rules:
         rule = f" must be one of auto, {', '.join(rules)}."

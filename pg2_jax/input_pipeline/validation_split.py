@@ -7,16 +7,10 @@ from pg2_jax import errors
 
 
 def held_out(identities: Iterable[bytes], share: float) -> list[bytes]:
-    """The people of the validation split, the same for every seed and in every run: at
-    least one and not all, those whose names have the smallest SHA-256.
-
-    Args:
-        identities: of the training people, each any number of times.
-        share: of the people, above 0 and below 1.
-
-    Raises:
-        ValueError: there is a single person.
-    """
+    """The people of the validation split, the same for every seed and in every run: a
+    share, above 0 and below 1, of those who are named once or more; at least one and
+    not all, those whose names have the smallest SHA-256. A single person is a
+    ValueError."""
     people = sorted(set(identities), key=lambda name: hashlib.sha256(name).digest())
     if len(people) < 2:
         rule = f" needs two training people or more; there is {len(people)}."

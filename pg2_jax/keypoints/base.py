@@ -83,9 +83,9 @@ def check_name(name: str) -> None:
     raise ValueError(f"the photo name {shown(name)} is refused: {rule}")
 
 
-def check_numbers(what: str, values: Sequence[Any]) -> None:
-    """Refuses what is not a finite number of at most `MAX_COORDINATE`; `what` says in
-    the message what the values are."""
+def numbers(what: str, values: Sequence[Any]) -> np.ndarray:
+    """Finite numbers of at most `MAX_COORDINATE` as a float32 array; others are
+    refused, with what the values are."""
     for value in values:
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise ValueError(f"{what} holds {shown(value)}, which is not a number")
@@ -95,11 +95,6 @@ def check_numbers(what: str, values: Sequence[Any]) -> None:
                 f"{what} holds {shown(value)}, expected a finite number of at most "
                 f"{MAX_COORDINATE}"
             )
-
-
-def numbers(what: str, values: Sequence[Any]) -> np.ndarray:
-    """Checked numbers as a float32 array."""
-    check_numbers(what, values)
     return np.array(values, np.float32)
 
 

@@ -58,9 +58,8 @@ def _plain(x: jax.Array, kernel: jax.Array, stride: int) -> jax.Array:
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
 def _by_platform(x: jax.Array, kernel: jax.Array, stride: int) -> jax.Array:
     plain = functools.partial(_plain, stride=stride)
-    return lax.platform_dependent(
-        x, kernel, cpu=functools.partial(_forward, stride=stride), default=plain
-    )
+    cpu = _winograd if _is_winograd(x.shape, kernel.shape, stride) else plain
+    return lax.platform_dependent(x, kernel, cpu=cpu, default=plain)
 
 
 def _save_inputs(x: jax.Array, kernel: jax.Array, stride: int):
@@ -81,12 +80,6 @@ def _gradients(stride: int, inputs: tuple[jax.Array, jax.Array], dy: jax.Array):
 
 
 _by_platform.defvjp(_save_inputs, _gradients)
-
-
-def _forward(x: jax.Array, kernel: jax.Array, stride: int) -> jax.Array:
-    if _is_winograd(x.shape, kernel.shape, stride):
-        return _winograd(x, kernel)
-    return _plain(x, kernel, stride)
 
 
 def _by_input(x: jax.Array, kernel: jax.Array, dy: jax.Array, stride: int) -> jax.Array:

@@ -51,16 +51,9 @@ def draw_skeleton(
         (width * factor, height * factor), Image.Resampling.BICUBIC
     )
     thickness = max(factor, round(factor * height / 96))
-    _draw_limbs(ImageDraw.Draw(canvas), np.asarray(keypoints), factor, thickness)
-    size = (width * scale, height * scale)
-    return np.asarray(canvas.resize(size, Image.Resampling.LANCZOS))
-
-
-def _draw_limbs(
-    draw: ImageDraw.ImageDraw, keypoints: np.ndarray, factor: int, thickness: int
-) -> None:
-    points = [tuple((xy + 0.5) * factor) for xy in keypoints[:, :2]]
-    visible = keypoints[:, 2] > 0
+    draw = ImageDraw.Draw(canvas)
+    points = [tuple((xy + 0.5) * factor) for xy in np.asarray(keypoints)[:, :2]]
+    visible = np.asarray(keypoints)[:, 2] > 0
     for a, b in pose.SKELETON:
         if visible[a] and visible[b]:
             draw.line([points[a], points[b]], fill=limb_color(a, b), width=thickness)
@@ -68,6 +61,8 @@ def _draw_limbs(
         if visible[joint]:
             box = (x - thickness, y - thickness, x + thickness, y + thickness)
             draw.ellipse(box, fill=joint_color(joint))
+    size = (width * scale, height * scale)
+    return np.asarray(canvas.resize(size, Image.Resampling.LANCZOS))
 
 
 def grid(

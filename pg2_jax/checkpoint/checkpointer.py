@@ -1,5 +1,7 @@
 """Saves and resumes one run: asynchronous, the newest few checkpoints and the best."""
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -52,7 +54,7 @@ class Checkpointer:
         if step in self._manager.all_steps():
             return
         stored = restore.stored_form(state)
-        description = checksums.description(self._config, stored)
+        description = self._config | {checksums.CHECKSUMS: checksums.of(stored)}
         with checksums.telling_of_failure(self._folder):
             self._manager.save(
                 step,
@@ -68,15 +70,8 @@ class Checkpointer:
     def latest_config(self) -> dict[str, Any] | None:
         """The config inside the newest readable checkpoint, None without checkpoints.
         If none can be read, it is a ValueError."""
-        failures = []
-        for step in self._newest_first():
-            try:
-                return restore.stored_config(self._manager, step)
-            except checksums.Unreadable as error:
-                failures.append(error)
-        if failures:
-            raise checksums.all_unreadable(failures)
-        return None
+        newest = self._read_newest(restore.stored_config)
+        return newest and newest[1]
 
     def restore_latest(self, state: train_state.TrainState) -> train_state.TrainState:
         """Returns the newest readable checkpoint, with structure, shapes, types and
@@ -86,25 +81,37 @@ class Checkpointer:
         Damaged ones that are newer are said on stderr and moved to
         `<workdir>/damaged_checkpoints`.
         """
-        failures: dict[int, checksums.Unreadable] = {}
         template = jax.tree.map(
             ocp.utils.to_shape_dtype_struct, restore.stored_form(state)
         )
-        for step in self._newest_first():
+        newest = self._read_newest(
+            functools.partial(checksums.read_arrays, template=template)
+        )
+        if newest is None:
+            return state
+        step, stored, failures = newest
+        if failures:
+            checksums.set_aside(self._manager, failures, step)
+        return restore.from_stored_form(stored)
+
+    def _read_newest(
+        self, read: Callable[[ocp.CheckpointManager, int], Any]
+    ) -> tuple[int, Any, dict[int, checksums.Unreadable]] | None:
+        """The newest step that can be read, what was read, and why newer ones cannot;
+        None without checkpoints."""
+        failures: dict[int, checksums.Unreadable] = {}
+        for step in sorted(self._manager.all_steps(), reverse=True):
             try:
-                stored = checksums.read_arrays(self._manager, step, template)
+                return step, read(self._manager, step), failures
             except checksums.Unreadable as error:
                 failures[step] = error
-            else:
-                if failures:
-                    checksums.set_aside(self._manager, failures, step)
-                return restore.from_stored_form(stored)
-        if failures:
-            raise checksums.all_unreadable(list(failures.values()))
-        return state
-
-    def _newest_first(self) -> list[int]:
-        return sorted(self._manager.all_steps(), reverse=True)
+        if not failures:
+            return None
+        lines = "\n  ".join(map(str, failures.values()))
+        raise ValueError(
+            f"no checkpoint of the run can be read:\n  {lines}\nRestore one of them "
+            "from a copy, or begin anew in another workdir."
+        )
 
     def close(self) -> None:
         """Waits for pending writes; without it the last save can be lost. An OSError

@@ -65,9 +65,8 @@ def stored_form(state: train_state.TrainState) -> dict[str, Any]:
 
 def from_stored_form(stored: dict[str, Any]) -> train_state.TrainState:
     """The inverse of `stored_form`."""
-    rest = {n: x for n, x in stored.items() if n != _STORED_DISCRIMINATOR}
-    discriminator = stored[_STORED_DISCRIMINATOR]
-    return train_state.TrainState(discriminator=discriminator, **rest)
+    rest = dict(stored)
+    return train_state.TrainState(discriminator=rest.pop(_STORED_DISCRIMINATOR), **rest)
 
 
 def run_of(path: str) -> tuple[str, int | None]:
@@ -204,15 +203,14 @@ def _opened(
 ) -> Iterator[tuple[ocp.CheckpointManager, int]]:
     """The checkpoints of a run, and which of its steps is wanted."""
     given, path = pathlib.Path(workdir).expanduser(), folder(workdir)
-    if given.is_file():
-        rule = f" is a file; here it takes the folder of a run. {_EXPORTED}."
-        raise errors.ArgumentError(argument, workdir, rule)
-    if not given.exists():
-        rule = f": there is no such file or folder{_like(given)}"
-        raise errors.ArgumentError(argument, workdir, rule)
     nothing = f": no checkpoint in {path}; {_instead(given)}."
     if not path.is_dir():
-        raise errors.ArgumentError(argument, workdir, nothing)
+        rule = nothing
+        if given.is_file():
+            rule = f" is a file; here it takes the folder of a run. {_EXPORTED}."
+        elif not given.exists():
+            rule = f": there is no such file or folder{_like(given)}"
+        raise errors.ArgumentError(argument, workdir, rule)
     options = ocp.CheckpointManagerOptions(best_fn=score_of, create=False)
     with ocp.CheckpointManager(path, options=options) as manager:
         steps = sorted(manager.all_steps())

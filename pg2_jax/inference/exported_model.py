@@ -50,9 +50,7 @@ class Program(NamedTuple):
 
 def check_path(path: str | os.PathLike[str], form: str) -> None:
     """Raises a ValueError unless a file is named as its format is."""
-    if form not in FORMATS:
-        rule = f" must be one of {', '.join(FORMATS)}."
-        raise errors.ArgumentError("form", form, rule)
+    errors.check_choice("form", form, FORMATS)
     if pathlib.Path(path).suffix != f".{form}":
         rule = f" must end in .{form}, as its format is."
         raise errors.ArgumentError("output", path, rule)
@@ -68,18 +66,14 @@ def write(
     one of `DTYPES`, from which float32 is computed; the file appears whole or not at
     all. What is unknown is a ValueError."""
     check_path(path, form)
-    if dtype not in DTYPES:
-        rule = f" must be one of {', '.join(DTYPES)}."
-        raise errors.ArgumentError("dtype", dtype, rule)
+    errors.check_choice("dtype", dtype, DTYPES)
     weights = {"coarse": generators.coarse, "refine": generators.refine}
     stored = jax.tree.map(lambda x: np.asarray(x).astype(jnp.dtype(dtype)), weights)
     about = _about(generators, dtype)
     with files.replacing(path) as temporary:
         if form == "safetensors":
-            flat = flax.traverse_util.flatten_dict(
-                {name: tree for name, tree in stored.items() if tree is not None},
-                sep="/",
-            )
+            kept = {name: tree for name, tree in stored.items() if tree is not None}
+            flat = flax.traverse_util.flatten_dict(kept, sep="/")
             # Its own writer makes files that only their owner may read.
             temporary.write_bytes(safetensors.numpy.save(flat, metadata=about))
             return
@@ -163,8 +157,7 @@ def _read_program(path: str | os.PathLike[str]) -> Program:
         step, config, architecture = _described(path, about)
         program = jax.export.deserialize(bytearray(archive.read("program")))
     here = jax.default_backend()
-    names = {"gpu": "cuda"}
-    if names.get(here, here) not in program.platforms:
+    if ("cuda" if here == "gpu" else here) not in program.platforms:
         raise ValueError(
             f"{path} was exported for {', '.join(program.platforms)}, this machine "
             f"runs on {here}."

@@ -90,13 +90,9 @@ class Result(_Shown):
         )
 
     def save(self, path: str | os.PathLike[str], *, skeleton: bool = False) -> None:
-        """Writes the image, or the whole photo with the image in it if there is one.
-
-        Args:
-            path: the suffix chooses the format, such as .png or .jpg; another is a
-                ValueError. The file appears whole or not at all.
-            skeleton: puts the pose beside it.
-        """
+        """Writes the image, or the whole photo with the image in it if there is one, in
+        the format of the suffix, such as .png or .jpg; another is a ValueError. The
+        file appears whole or not at all. `skeleton` puts the pose beside it."""
         _save(Image.fromarray(_frame(self, skeleton=skeleton, scale=1)), path)
 
 
@@ -135,17 +131,10 @@ class Results(_Shown, tuple[Result, ...]):
         per_second: float = 8,
         skeleton: bool = False,
     ) -> None:
-        """Writes an animation, or with another suffix the contact sheet.
-
-        Args:
-            path: .gif, .webp or .mp4 for an animation; .png, .jpg for the sheet. The
-                file appears whole or not at all.
-            per_second: frames in a second.
-            skeleton: puts the poses beside the images.
-
-        Raises:
-            ValueError: no such format, or its library is not installed.
-        """
+        """Writes an animation, for .gif, .webp and .mp4, of so many frames in a second,
+        or the contact sheet, for .png and .jpg; `skeleton` puts the poses beside the
+        images. The file appears whole or not at all; another format, or one without its
+        library, is a ValueError."""
         save([self], path, per_second=per_second, skeleton=skeleton)
 
 

@@ -65,7 +65,7 @@ def read_source(
     if joints is not None:
         body = _joints_of(joints, name, original)
     elif fit == "crop" or (fit == "auto" and not fits and finder.is_installed()):
-        body = _look_for(finder, photo, name)
+        body = finder(photo, name, " Or give the joints (source_pose).")
     if fit == "auto":
         if body is not None and original != size:
             fit = "crop"
@@ -85,19 +85,9 @@ def read_source(
             )
     frame = frame_of(fit, name, original, size, body)
     stored = photo if original == size else crop.apply(photo, frame, size)
-    moved = None
     if body is not None:
-        moved = crop.move_keypoints(body, original, frame, size)[0]
-    return Source(photo, np.asarray(stored), frame, moved)
-
-
-def _look_for(finder: PersonFinder, photo: Image.Image, name: str) -> np.ndarray:
-    try:
-        return finder(photo, name)
-    except errors.ArgumentError:
-        raise
-    except ValueError as error:
-        raise ValueError(f"{error} Or give the joints (source_pose).") from error
+        body, _ = crop.move_keypoints(body, original, frame, size)
+    return Source(photo, np.asarray(stored), frame, body)
 
 
 def has_shape(original: crop.Size, size: crop.Size) -> bool:
@@ -114,9 +104,7 @@ def frame_of(
     itself asks for the joints, [18, 3] in pixels of the photo. Another rule, or too
     little of a person to crop to, is a ValueError."""
     rules = [rule for rule in crop.RULES if rule != "none"]
-    if fit not in rules:
-        rule = f" must be one of auto, {', '.join(rules)}."
-        raise errors.ArgumentError("fit", fit, rule)
+    errors.check_choice("fit", fit, ["auto", *rules])
     try:
         return crop.frame(fit, original, size, joints)
     except ValueError as error:

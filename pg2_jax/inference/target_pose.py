@@ -68,7 +68,6 @@ def checked_pose(points: Any) -> np.ndarray:
         array = np.zeros((), np.float32)
     if array.shape != (18, 3):
         known = {17: ", COCO's 17 points", 25: ", BODY_25's points"}
-        known[33] = ", BlazePose's points"
         shape = f"{list(array.shape)}{known.get(len(array), '')}" if array.ndim else ""
         raise ValueError(
             "A pose is an array [18, 3] of (x, y, visible) in OpenPose's COCO-18 "
@@ -100,9 +99,7 @@ def fit_poses(
     else image for poses of photos and of the library, and none for others. Most points
     outside, or a fit that cannot be done, is a ValueError.
     """
-    if fit not in FITS:
-        rule = f" must be one of {', '.join(FITS)}."
-        raise errors.ArgumentError("pose_fit", fit, rule)
+    errors.check_choice("pose_fit", fit, FITS)
     stacked = np.stack(list(poses.poses.values()))
     if mirror:
         width = (pose_size or size)[1]
@@ -208,12 +205,8 @@ def _from_path(given: str | os.PathLike[str], name: str, finder: PersonFinder) -
 
 
 def _of_photo(photo: Image.Image, name: str, place: str, finder: PersonFinder) -> Poses:
-    try:
-        return Poses({name: finder(photo, place)}, place, pixels=False)
-    except errors.ArgumentError:
-        raise
-    except ValueError as error:
-        raise ValueError(f"{error} Or give the pose as a keypoint file.") from error
+    points = finder(photo, place, " Or give the pose as a keypoint file.")
+    return Poses({name: points}, place, pixels=False)
 
 
 def annotated(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:

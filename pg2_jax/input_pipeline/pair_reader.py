@@ -8,15 +8,15 @@ import collections
 import dataclasses
 import hashlib
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, cast
 
 import jax.numpy as jnp
 import numpy as np
 import tensorflow as tf
 
-from pg2_jax import pose
-from pg2_jax.input_pipeline import records, validation_split
+from pg2_jax import errors, pose
+from pg2_jax.input_pipeline import records
 from pg2_jax.inputs import Batch
 
 # Records, not pixels, wait in the shuffle buffer: some 50 MB at 128x64. The builder has
@@ -227,7 +227,7 @@ class PairDataset:
         key = records.NAMES[0]
         stored = self._stored("train", (key,))
         pairs = collections.Counter(name for rows in stored for name in rows[key])
-        self._held_out = validation_split.held_out(pairs, share)
+        self._held_out = held_out(pairs, share)
         self._held_out_pairs = sum(pairs[name] for name in self._held_out)
 
     def _records(self, files: tf.Tensor | list[str], split: str) -> tf.data.Dataset:
@@ -266,3 +266,15 @@ class PairDataset:
 
     def _decode(self, rows: tf.Tensor, keys: tuple[str, ...]) -> dict[str, tf.Tensor]:
         return records.decode(rows, keys, (self.height, self.width))
+
+
+def held_out(identities: Iterable[bytes], share: float) -> list[bytes]:
+    """The people of the validation split, the same for every seed and in every run: a
+    share, above 0 and below 1, of those who are named once or more; at least one and
+    not all, those whose names have the smallest SHA-256. A single person is a
+    ValueError."""
+    people = sorted(set(identities), key=lambda name: hashlib.sha256(name).digest())
+    if len(people) < 2:
+        rule = f" needs two training people or more; there is {len(people)}."
+        raise errors.ArgumentError("validation_share", share, rule)
+    return people[: min(max(1, round(share * len(people))), len(people) - 1)]

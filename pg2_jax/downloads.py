@@ -1,5 +1,6 @@
 """Published files: downloaded once, checked, and kept in the user's cache folder."""
 
+import contextlib
 import hashlib
 import os
 import pathlib
@@ -72,19 +73,20 @@ def _download(published: Published, target: pathlib.Path) -> None:
 def _fetch(url: str, path: pathlib.Path) -> None:
     with urllib.request.urlopen(url, timeout=_TIMEOUT) as answer:
         length = int(answer.headers.get("Content-Length") or 0)
-        with open(path, "wb") as file:
-            shutil.copyfileobj(_with_bar(answer, length, path.name[-40:]), file, _CHUNK)
+        bar = _with_bar(answer, length, path.name[-40:])
+        with bar as source, open(path, "wb") as file:
+            shutil.copyfileobj(source, file, _CHUNK)
     if length and path.stat().st_size != length:
         raise ValueError(f"{path.stat().st_size:,} bytes came of {length:,}")
 
 
 def _with_bar(answer: Any, length: int, name: str) -> Any:
-    """An answer that shows a progress bar while it is read, if tqdm, which the library
-    alone does without, is installed."""
+    """Opens an answer that shows a progress bar while it is read, if tqdm is installed,
+    which comes with the programs."""
     try:
         import tqdm
     except ImportError:
-        return answer
+        return contextlib.nullcontext(answer)
     return tqdm.tqdm.wrapattr(answer, "read", length or None, desc=name)
 
 

@@ -81,10 +81,8 @@ def _plain_words(path: pathlib.Path) -> Iterator[None]:
 
 def lock(file: IO[str]) -> None:
     """Locks an open file for this process, until it is closed or the process ends,
-    however it ends; a BlockingIOError if another process has it.
-
-    On a disk without locks a note on stderr says that nothing is locked.
-    """
+    however it ends; a BlockingIOError if another process has it. On a disk without
+    locks a note on stderr says that nothing is locked."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -30,11 +30,9 @@ def l1(generated: jax.Array, target: jax.Array, mask: jax.Array | None) -> jax.A
 
 
 def cross_entropy(logits: jax.Array, label: float) -> jax.Array:
-    """L_bce(D(.), label) of D's logits [B], unbounded -> [B].
-
-    With label 1 it is small where D takes the image for real; of generated images it is
-    the generator's adversarial loss (Eq. 3).
-    """
+    """L_bce(D(.), label) of D's logits [B], unbounded -> [B]. With label 1 it is small
+    where D takes the image for real; of generated images it is the generator's
+    adversarial loss (Eq. 3)."""
     return optax.sigmoid_binary_cross_entropy(logits, jnp.full_like(logits, label))
 
 
@@ -55,9 +53,7 @@ def pair_discriminator_loss(real: jax.Array, fake: jax.Array) -> jax.Array:
 def triplet_discriminator_loss(
     target: jax.Array, generated: jax.Array, source: jax.Array
 ) -> jax.Array:
-    """What D minimizes in the released code, [B], by its logits of single images.
-
-    The source photo is an explicit negative, so that copying it does not pay.
-    """
+    """What D minimizes in the released code, [B], by its logits of single images. The
+    source photo is an explicit negative, so that copying it does not pay."""
     fakes = cross_entropy(generated, 0.0) + cross_entropy(source, 0.0)
     return 0.5 * cross_entropy(target, 1.0) + 0.25 * fakes

@@ -78,10 +78,8 @@ class CoarseGenerator(nn.Module):
 
     def _pose_feature(self, pose: jax.Array) -> jax.Array:
         """[B, bottleneck_size] to stand beside the image's code; a view stays [B, 3].
-
         The paper gives no sizes: the feature is as wide as the code, and CE's first
-        layer, too. Without the ReLU between them its two layers would be one.
-        """
+        layer, too. Without the ReLU between them its two layers would be one."""
         if self.architecture.pose_embedding == "view":
             return pose
         if self.architecture.pose_embedding == "encoder":
@@ -152,11 +150,9 @@ class Discriminator(nn.Module):
 
     @nn.compact
     def __call__(self, images: jax.Array) -> jax.Array:
-        """[B, H, W, 3 or 6] in [-1, 1] -> [B] logits, positive for "real".
-
-        All images of a step go through one call, because they share the statistics
-        of the batch norm.
-        """
+        """[B, H, W, 3 or 6] in [-1, 1] -> [B] logits, positive for "real". All images
+        of a step go through one call, because they share the statistics of the batch
+        norm."""
         x = images
         for i in range(self.architecture.blocks - 1):
             conv = nn.Conv(
@@ -178,11 +174,9 @@ class Discriminator(nn.Module):
 
 
 class BatchNorm(nn.Module):
-    """Normalizes by the statistics of the batch at hand, always.
-
-    The released code never uses running averages, and D is not needed after training,
-    so there is no state to keep (which nn.BatchNorm would insist on).
-    """
+    """Normalizes by the statistics of the batch at hand, always. The released code
+    never uses running averages, and D is not needed after training, so there is no
+    state to keep (which nn.BatchNorm would insist on)."""
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
@@ -239,11 +233,9 @@ def conv(
 
 
 def upsample(x: jax.Array, like: jax.Array) -> jax.Array:
-    """Nearest-neighbour enlargement by 2, [B, H/2, W/2, C] -> [B, H, W, C].
-
-    The inverse of the halving of `like`: half of an odd side is rounded up, so that
-    enlarging gives one row too many, which is cut.
-    """
+    """Nearest-neighbour enlargement by 2, [B, H/2, W/2, C] -> [B, H, W, C]. The inverse
+    of the halving of `like`: half of an odd side is rounded up, so that enlarging gives
+    one row too many, which is cut."""
     batch, height, width, channels = x.shape
     x = x[:, :, None, :, None, :]
     x = jnp.broadcast_to(x, (batch, height, 2, width, 2, channels))

@@ -74,11 +74,9 @@ def coarse_step(
 def adversarial_step(
     state: TrainState, batch: Batch, *, architecture: Architecture, objective: Objective
 ) -> tuple[TrainState, Metrics]:
-    """Stage II: one update of G2, then one of D against the new G2; G1 is frozen.
-
-    Where averages are kept, G2 refines what the average of G1 generates, as it will
-    after training.
-    """
+    """Stage II: one update of G2, then one of D against the new G2; G1 is frozen. Where
+    averages are kept, G2 refines what the average of G1 generates, as it will after
+    training."""
     inputs = training_inputs(state.step, batch, architecture, objective)
 
     def coarse_image(inputs: Inputs) -> jax.Array:
@@ -285,11 +283,8 @@ def _map_parts(
 
 
 def _split(examples: PyTree, parts: int) -> PyTree:
-    """[B, ...] -> [parts, B / parts, ...].
-
-    A part takes every n-th example, so that each device has its share of every part
-    and no example moves.
-    """
+    """[B, ...] -> [parts, B / parts, ...]. A part takes every n-th example, so that
+    each device has its share of every part and no example moves."""
 
     def split(x: jax.Array) -> jax.Array:
         x = x.reshape(x.shape[0] // parts, parts, *x.shape[1:])

@@ -13,10 +13,8 @@ from pg2_jax.checkpoint import checksums, restore
 
 
 class Checkpointer:
-    """Saves and restores the state of one run below `<workdir>/checkpoints`.
-
-    All processes of a run call it alike.
-    """
+    """Saves and restores the state of one run below `<workdir>/checkpoints`. All
+    processes of a run call it alike."""
 
     def __init__(self, workdir: str, config: dict[str, Any], *, keep: int = 3):
         """Opens or creates the folder; `config`, JSON values, is stored with each

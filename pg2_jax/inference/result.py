@@ -97,11 +97,8 @@ class Result(_Shown):
 
 
 class Results(_Shown, tuple[Result, ...]):
-    """One photo's person in several poses, one at least.
-
-    A tuple of `Result`, with the names of the poses; `images` and `poses` are all of
-    them as arrays.
-    """
+    """One photo's person in several poses, one at least. A tuple of `Result`, with the
+    names of the poses; `images` and `poses` are all of them as arrays."""
 
     names: tuple[str, ...]
 

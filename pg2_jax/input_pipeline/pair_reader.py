@@ -31,11 +31,9 @@ _ROWS_AT_ONCE = 64
 
 @dataclasses.dataclass(frozen=True)
 class TestBatch:
-    """Some test pairs, padded to the batch size B with the first pair.
-
-    `names`, (source, target), and `identities` are those of the true examples alone, at
-    most B.
-    """
+    """Some test pairs, padded to the batch size B with the first pair. `names`,
+    (source, target), and `identities` are those of the true examples alone, at most
+    B."""
 
     batch: Batch
     names: list[tuple[str, str]]

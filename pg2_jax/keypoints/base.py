@@ -42,11 +42,9 @@ class Pose(NamedTuple):
 def collect(
     entries: Iterable[Entry], problems: list[str] | None = None
 ) -> dict[str, Pose]:
-    """Parses entries and checks their names: photo name -> pose, in their order.
-
-    Bad entries are left out and go to `problems`, one message each; without it the
-    first one raises.
-    """
+    """Parses entries and checks their names: photo name -> pose, in their order. Bad
+    entries are left out and go to `problems`, one message each; without it the first
+    one raises."""
     poses: dict[str, Pose] = {}
     for entry in entries:
         try:
@@ -101,10 +99,8 @@ def numbers(what: str, values: Sequence[Any]) -> np.ndarray:
 def from_coordinates(
     xs: np.ndarray, ys: np.ndarray, present: np.ndarray | None = None
 ) -> np.ndarray:
-    """Coordinates [18] each -> float32 [18, 3] = (x, y, visible).
-
-    A point with a negative coordinate, or that is not present, is (0, 0, 0).
-    """
+    """Coordinates [18] each -> float32 [18, 3] = (x, y, visible). A point with a
+    negative coordinate, or that is not present, is (0, 0, 0)."""
     visible = (xs >= 0) & (ys >= 0)
     if present is not None:
         visible &= present

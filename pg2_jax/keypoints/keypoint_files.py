@@ -68,10 +68,8 @@ def read_placed(
 
 
 def decode(content: bytes, name: str) -> dict[str, np.ndarray]:
-    """Reads a text file that is in memory, as `read` does one on the disk.
-
-    Pickles and MATLAB files are refused; `name` is the file's, for messages.
-    """
+    """Reads a text file that is in memory, as `read` does one on the disk. Pickles and
+    MATLAB files are refused; `name` is the file's, for messages."""
     placed = base.collect(_text(pathlib.Path(name), content))
     if not placed:
         raise ValueError(f"{name}: holds no poses")

@@ -44,10 +44,8 @@ def write_folder(
     folder: str | os.PathLike[str], annotations: Mapping[str, np.ndarray]
 ) -> None:
     """Writes poses [18, 3] by photo name as a folder of one file per photo, which
-    appears whole or not at all; it must not exist, or be empty.
-
-    Two photos of one stem are a ValueError.
-    """
+    appears whole or not at all; it must not exist, or be empty. Two photos of one stem
+    are a ValueError."""
     places: dict[pathlib.PurePosixPath, str] = {}
     for name, keypoints in annotations.items():
         base.check_name(name)

@@ -47,10 +47,8 @@ def read(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
 
 
 class _Unpickler(restricted_pickle.Unpickler):
-    """Knows the few names that torch's pickles of tensors mention.
-
-    Tensors are views of storages, arrays by their keys that are filled afterwards.
-    """
+    """Knows the few names that torch's pickles of tensors mention. Tensors are views of
+    storages, arrays by their keys that are filled afterwards."""
 
     def __init__(self, file: io.BytesIO, most_bytes: int) -> None:
         super().__init__(file, _NAMES, _HOLDS)

@@ -62,12 +62,7 @@ def _by_platform(x: jax.Array, kernel: jax.Array, stride: int) -> jax.Array:
     return lax.platform_dependent(x, kernel, cpu=cpu, default=plain)
 
 
-def _save_inputs(x: jax.Array, kernel: jax.Array, stride: int):
-    return _by_platform(x, kernel, stride), (x, kernel)
-
-
 def _gradients(stride: int, inputs: tuple[jax.Array, jax.Array], dy: jax.Array):
-    """Gradients by x and by the kernel, for that of the output."""
 
     def plain(x, kernel, dy):
         return jax.vjp(functools.partial(_plain, stride=stride), x, kernel)[1](dy)
@@ -79,7 +74,9 @@ def _gradients(stride: int, inputs: tuple[jax.Array, jax.Array], dy: jax.Array):
     return lax.platform_dependent(*inputs, dy, cpu=cpu, default=plain)
 
 
-_by_platform.defvjp(_save_inputs, _gradients)
+_by_platform.defvjp(
+    lambda x, kernel, stride: (_by_platform(x, kernel, stride), (x, kernel)), _gradients
+)
 
 
 def _by_input(x: jax.Array, kernel: jax.Array, dy: jax.Array, stride: int) -> jax.Array:

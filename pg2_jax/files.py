@@ -69,7 +69,6 @@ def replacing_folder(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
 
 @contextlib.contextmanager
 def _plain_words(path: pathlib.Path) -> Iterator[None]:
-    """Says what stops people from writing a file in words that they know."""
     try:
         yield
     except OSError as error:

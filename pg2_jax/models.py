@@ -155,17 +155,10 @@ class Discriminator(nn.Module):
         norm."""
         x = images
         for i in range(self.architecture.blocks - 1):
-            conv = nn.Conv(
-                self.architecture.discriminator_channels * min(2**i, 8),
-                (5, 5),
-                strides=2,
-                padding="SAME",
-                dtype=jnp.dtype(self.architecture.precision),
-                kernel_init=_uniform,
-                conv_general_dilated=_convolution(),
-                name=f"conv{i}",
-            )
-            x = conv(x).astype(jnp.float32)
+            features = self.architecture.discriminator_channels * min(2**i, 8)
+            options: Any = {"name": f"conv{i}", "stride": 2, "kernel_init": _uniform}
+            halve = conv(features, 5, self.architecture.precision, **options)
+            x = halve(x).astype(jnp.float32)
             if i > 0:
                 x = BatchNorm(name=f"norm{i}")(x)
             x = nn.leaky_relu(x, 0.2)
@@ -217,17 +210,24 @@ class ConvBlock(nn.Module):
 
 
 def conv(
-    features: int, size: int, precision: str, *, name: str, stride: int = 1
+    features: int,
+    size: int,
+    precision: str,
+    *,
+    name: str,
+    stride: int = 1,
+    kernel_init: Any = _GLOROT,
 ) -> nn.Conv:
-    """A convolution as G1 and G2 use it."""
+    """A convolution as the networks use it; on a CPU not XLA's own."""
+    on_cpu = jax.default_backend() == "cpu"
     return nn.Conv(
         features,
         (size, size),
         strides=stride,
         padding="SAME",
         dtype=jnp.dtype(precision),
-        kernel_init=_GLOROT,
-        conv_general_dilated=_convolution(),
+        kernel_init=kernel_init,
+        conv_general_dilated=cpu_convolution.convolve if on_cpu else None,
         name=name,
     )
 
@@ -247,11 +247,6 @@ def _rgb(x: jax.Array) -> jax.Array:
     """The last convolution, [B, H, W, C] -> [B, H, W, 3]; in float32, because 8 bits
     of precision would show in the image."""
     return conv(3, 3, "float32", name="rgb")(x)
-
-
-def _convolution() -> Any:
-    """What computes convolutions here; None for XLA's own."""
-    return cpu_convolution.convolve if jax.default_backend() == "cpu" else None
 
 
 def _uniform(key, shape, dtype=jnp.float32):

@@ -230,7 +230,6 @@ def _opened(
 
 
 def _instead(path: pathlib.Path) -> str:
-    """What to do with a folder that holds no checkpoint."""
     exported = [*path.glob("*.safetensors"), *path.glob("*.jax_export")]
     if not exported:
         return "train there first"
@@ -238,7 +237,6 @@ def _instead(path: pathlib.Path) -> str:
 
 
 def _like(path: pathlib.Path) -> str:
-    """A hint to what a misspelled path may have meant."""
     if not path.parent.is_dir():
         return "."
     names = [there.name for there in path.parent.iterdir()]

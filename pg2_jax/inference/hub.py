@@ -96,7 +96,15 @@ def push(
         contents["metrics.json"] = report
     for name, content in contents.items():
         (folder / name).write_text(json.dumps(content, indent=2) + "\n")
-    card = model_card(repository, config, step, report)
+    card = _CARD.format(
+        repository=repository,
+        size=f"{config['image_height']}x{config['image_width']}",
+        step=step,
+        settings="\n".join(
+            f"| `{n}` | {config[n]} |" for n in _SETTINGS if n in config
+        ),
+        scores="Not measured." if report is None else _scores(report, step),
+    )
     (folder / "README.md").write_text(card, encoding="utf-8")
     api = library.HfApi()
     try:
@@ -110,26 +118,6 @@ def push(
             "there internet, and are you logged in (hf auth login)?"
         ) from error
     return f"https://huggingface.co/{repository}"
-
-
-def model_card(
-    repository: str,
-    config: dict[str, Any],
-    step: int,
-    report: dict[str, Any] | None = None,
-) -> str:
-    """The README.md of a model; `report` is the content of metrics.json, None if
-    nothing was measured."""
-    settings = [
-        f"| `{name}` | {config[name]} |" for name in _SETTINGS if name in config
-    ]
-    return _CARD.format(
-        repository=repository,
-        size=f"{config['image_height']}x{config['image_width']}",
-        step=step,
-        settings="\n".join(settings),
-        scores="Not measured." if report is None else _scores(report, step),
-    )
 
 
 def _scores(report: dict[str, Any], step: int) -> str:

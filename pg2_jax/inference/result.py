@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import pathlib
+import sys
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -24,15 +25,13 @@ class _Shown:
 
     def show(self) -> None:
         """Shows the picture, in a notebook or in a window."""
-        try:
+        if "IPython" in sys.modules:  # A notebook has imported it already.
             from IPython import display, get_ipython
-        except ImportError:
-            self.picture().show()
-            return
-        if get_ipython() is None:
-            self.picture().show()
-        else:
-            display.display(self.picture())
+
+            if get_ipython() is not None:
+                display.display(self.picture())
+                return
+        self.picture().show()
 
     def _repr_png_(self) -> bytes | None:
         return self.picture()._repr_png_()
@@ -40,21 +39,13 @@ class _Shown:
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Result(_Shown):
-    """One photo's person in one pose.
+    """One photo's person in one pose."""
 
-    Attributes:
-        source: uint8 [H, W, 3], the photo as the model saw it.
-        pose: float32 [18, 3] = (x, y, visible), the pose in its pixels.
-        coarse: uint8 [H, W, 3], G1's image.
-        refined: uint8 [H, W, 3], G2's image; None where the model is G1 alone.
-        whole: uint8, the whole photo with the generated image in its place; None unless
-            asked for.
-    """
-
-    source: np.ndarray
-    pose: np.ndarray
-    coarse: np.ndarray
-    refined: np.ndarray | None
+    source: np.ndarray  # uint8 [H, W, 3], the photo as the model saw it
+    pose: np.ndarray  # float32 [18, 3] = (x, y, visible), the pose in its pixels
+    coarse: np.ndarray  # uint8 [H, W, 3], G1's image
+    refined: np.ndarray | None  # G2's image; None where the model is G1 alone
+    # The whole photo with the generated image in its place; None unless asked for.
     whole: np.ndarray | None = None
 
     @property

@@ -27,6 +27,7 @@ class Source(NamedTuple):
     image: np.ndarray  # uint8 [H, W, 3] of the model's size
     frame: crop.Frame  # which part of the photo that is
     pose: np.ndarray | None  # float32 [18, 3] in pixels of `image`; None if unknown
+    pasted_back: bool  # whether the generated image will go back into the photo
 
     def pasted(self, generated: np.ndarray) -> np.ndarray:
         """The whole photo with an image of the model in its place, uint8."""
@@ -40,7 +41,6 @@ def read_source(
     size: crop.Size,
     finder: PersonFinder,
     fit: str = "auto",
-    *,
     pasted_back: bool = False,
 ) -> Source:
     """Reads the photo of a person, see `arrays.to_photo`, and brings it to the model's
@@ -81,13 +81,13 @@ def read_source(
                 f"{name} is {photo.width} wide and {photo.height} high, the model's "
                 f"images are {size[1]} x {size[0]}: it was letterboxed, which makes "
                 f"the person small. Crop it to the person, give {_REMEDY}.",
-                stacklevel=4,
+                stacklevel=3,
             )
     frame = frame_of(fit, name, original, size, body)
     stored = photo if original == size else crop.apply(photo, frame, size)
     if body is not None:
         body, _ = crop.move_keypoints(body, original, frame, size)
-    return Source(photo, np.asarray(stored), frame, body)
+    return Source(photo, np.asarray(stored), frame, body, pasted_back)
 
 
 def has_shape(original: crop.Size, size: crop.Size) -> bool:
@@ -114,7 +114,6 @@ def frame_of(
 
 
 def _joints_of(joints: Any, name: str, original: crop.Size) -> np.ndarray:
-    """The joints of the source person, in pixels of the photo."""
     place = "source_pose"
     if isinstance(joints, str | os.PathLike):
         place = os.fspath(joints)

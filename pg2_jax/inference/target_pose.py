@@ -67,8 +67,10 @@ def checked_pose(points: Any) -> np.ndarray:
     except (TypeError, ValueError):
         array = np.zeros((), np.float32)
     if array.shape != (18, 3):
-        known = {17: ", COCO's 17 points", 25: ", BODY_25's points"}
-        shape = f"{list(array.shape)}{known.get(len(array), '')}" if array.ndim else ""
+        known = {17: "COCO's 17", 25: "BODY_25's", 33: "BlazePose's"}
+        shape = str(list(array.shape)) if array.ndim else ""
+        if array.ndim and len(array) in known:
+            shape += f", {known[len(array)]} points"
         raise ValueError(
             "A pose is an array [18, 3] of (x, y, visible) in OpenPose's COCO-18 "
             f"order; got {shape or type(points).__name__}."
@@ -221,7 +223,7 @@ def annotated(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
         warnings.warn(
             f"{path}: {len(missing)} of {len(poses)} poses have no joint and are left "
             f"out: {', '.join(missing[:3])}" + (", ..." if missing[3:] else "."),
-            stacklevel=4,
+            stacklevel=5,
         )
     return seen
 

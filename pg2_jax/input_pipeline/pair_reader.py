@@ -221,7 +221,6 @@ class PairDataset:
         return records.iterate(batches, self._data_dir)
 
     def _hold_out(self, share: float) -> None:
-        """Chooses the people of the validation split, and counts their pairs."""
         key = records.NAMES[0]
         stored = self._stored("train", (key,))
         pairs = collections.Counter(name for rows in stored for name in rows[key])
@@ -247,7 +246,6 @@ class PairDataset:
         return [str(path) for path in self._builder.info.splits[split].filepaths]
 
     def _shuffled_records(self, seed: int, epoch: tf.Tensor) -> tf.data.Dataset:
-        """The serialized training records in the order of one epoch."""
         files = tf.constant(self._files("train"))
         key = tf.stack([tf.constant(seed, tf.int64), epoch])
         files = tf.random.experimental.stateless_shuffle(files, seed=key)

@@ -183,15 +183,13 @@ def lines_of(text: str) -> list[str]:
 def parse_json(where: str | pathlib.Path, text: str) -> Any:
     """Parses JSON; `where` is the file, for the message."""
     try:
-        return json.loads(text, parse_int=_parse_int)
+        # Python refuses ints of thousands of digits; as a float it is merely infinite.
+        return json.loads(
+            text, parse_int=lambda n: int(n) if len(n) <= 1000 else float(n)
+        )
     except json.JSONDecodeError as error:
         raise ValueError(
             f"{where}:{error.lineno}: not valid JSON: {error.msg}"
         ) from error
     except RecursionError as error:
         raise ValueError(f"{where}: JSON that is nested too deeply") from error
-
-
-def _parse_int(digits: str) -> int | float:
-    # Python refuses ints of thousands of digits; as a float it is merely infinite.
-    return int(digits) if len(digits) <= 1000 else float(digits)

@@ -22,25 +22,9 @@ from pg2_jax import files
 from pg2_jax.keypoints import base
 from pg2_jax.keypoints.base import shown
 
-KEYPOINTS = (
-    "nose",
-    "left_eye",
-    "right_eye",
-    "left_ear",
-    "right_ear",
-    "left_shoulder",
-    "right_shoulder",
-    "left_elbow",
-    "right_elbow",
-    "left_wrist",
-    "right_wrist",
-    "left_hip",
-    "right_hip",
-    "left_knee",
-    "right_knee",
-    "left_ankle",
-    "right_ankle",
-)
+_PAIRS = ("eye", "ear", "shoulder", "elbow", "wrist", "hip", "knee", "ankle")
+# nose, left_eye, right_eye, ..., left_ankle, right_ankle.
+KEYPOINTS = ("nose", *(f"{side}_{n}" for n in _PAIRS for side in ("left", "right")))
 NECK = 1
 _MOST_AREA = 1e12
 SHOULDERS = (2, 5)

@@ -112,7 +112,6 @@ def _json(
 
 
 def _folder(folder: pathlib.Path) -> Iterator[base.Entry]:
-    """Yields the poses of a folder of OpenPose JSON or of text files."""
     by_suffix: dict[str, list[pathlib.Path]] = {".json": [], ".txt": []}
     # Links to folders are not followed: they may lead in circles.
     for parent, folders, names in os.walk(folder):

@@ -117,7 +117,6 @@ def _from_peaks(
 
 
 def _check_peaks(joint: int, candidates: Any) -> list[Any]:
-    """The candidates for one point, each (x, y, score, id)."""
     if not isinstance(candidates, list):
         raise ValueError(f"the peaks of point {joint} are {shown(candidates)}, no list")
     for peak in candidates:

@@ -26,11 +26,6 @@ _LIST = r'\s*,\s*"?(\[[^][]*\])"?\s*'
 _WITH_COMMAS = re.compile(rf"(.+?){_LIST}{_LIST}")
 
 
-def is_header(line: str) -> bool:
-    """Whether a line is the header, with either separator."""
-    return _separator(line) is not None
-
-
 def entries(path: pathlib.Path, text: str) -> Iterator[base.Entry]:
     """Yields the rows of a file, whose first line must be the header."""
     lines = base.lines_of(text)
@@ -40,7 +35,7 @@ def entries(path: pathlib.Path, text: str) -> Iterator[base.Entry]:
             f"{path}:1: the header is {lines[0][:80]!r}, expected {':'.join(HEADER)!r}"
         )
     for number, line in enumerate(lines[1:], start=2):
-        if line.strip() and not is_header(line):
+        if line.strip() and _separator(line) is None:
             yield base.Entry(
                 f"{path}:{number}", functools.partial(_parse_row, line, separator)
             )

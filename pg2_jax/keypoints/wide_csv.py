@@ -7,6 +7,7 @@ x comes first; -1 for a missing point. file_id is the photo's name without its s
 
 import csv
 import functools
+import itertools
 import pathlib
 from collections.abc import Iterator
 
@@ -32,19 +33,15 @@ def entries(path: pathlib.Path, text: str) -> Iterator[base.Entry]:
     """Yields the rows of a file."""
     lines = base.lines_of(text)
     try:
-        header = _fields(lines[0])
+        header = [name.strip() for name in _fields(lines[0])]
     except ValueError as error:
         raise ValueError(f"{path}:1: {error}") from error
-    for column, expected in enumerate(HEADER):
-        name = header[column].strip() if column < len(header) else ""
+    columns = itertools.zip_longest(header, HEADER, fillvalue="")
+    for column, (name, expected) in enumerate(columns, start=1):
         if name != expected:
             raise ValueError(
-                f"{path}:1: column {column + 1} is {shown(name)}, expected {expected!r}"
+                f"{path}:1: column {column} is {shown(name)}, expected {expected!r}"
             )
-    if len(header) > len(HEADER):
-        raise ValueError(
-            f"{path}:1: the header has {len(header)} columns, expected {len(HEADER)}"
-        )
     for number, line in enumerate(lines[1:], start=2):
         if line.strip():
             yield base.Entry(f"{path}:{number}", functools.partial(_parse_row, line))

@@ -128,7 +128,12 @@ def read(
     words = crop.describe(frame, original_size, size)
     image = crop.apply(upright.image, frame, size) if words else upright.image
     notes = [*upright.notes, words] if words else upright.notes
-    encoded = _encode(image, lossless=not words) if notes else upright.content
+    encoded = upright.content
+    if notes:
+        buffer = io.BytesIO()
+        # The quality is for JPEG alone, like the resolution of its colours.
+        image.save(buffer, "JPEG" if words else "PNG", quality=95, subsampling=0)
+        encoded = buffer.getvalue()
     return StoredPhoto(encoded, original_size, frame, ", ".join(notes))
 
 
@@ -183,12 +188,3 @@ def _to_rgb(image: Image.Image) -> Image.Image:
         return image.convert("RGB")
     white = Image.new("RGBA", image.size, "white")
     return Image.alpha_composite(white, image.convert("RGBA")).convert("RGB")
-
-
-def _encode(image: Image.Image, *, lossless: bool) -> bytes:
-    buffer = io.BytesIO()
-    if lossless:
-        image.save(buffer, "PNG")
-    else:
-        image.save(buffer, "JPEG", quality=95, subsampling=0)
-    return buffer.getvalue()

@@ -111,20 +111,15 @@ def locked(path: pathlib.Path, what: str) -> Iterator[None]:
                     f"({file.read().strip() or 'it has just begun'}); wait for it, or "
                     "choose another folder"
                 ) from error
-            if _is_open_at(path, file.fileno()):
-                break  # Else its owner removed it between our two calls.
+            # Its owner may have removed it between our two calls.
+            with contextlib.suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(file.fileno()), path.stat()):
+                    break
         stack.callback(path.unlink, missing_ok=True)
         file.truncate(0)
         file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
         file.flush()
         yield
-
-
-def _is_open_at(path: pathlib.Path, descriptor: int) -> bool:
-    try:
-        return os.path.samestat(os.fstat(descriptor), path.stat())
-    except FileNotFoundError:
-        return False
 
 
 def parse_range(argument: str, text: str) -> tuple[int, int]:

@@ -155,9 +155,14 @@ class Discriminator(nn.Module):
         norm."""
         x = images
         for i in range(self.architecture.blocks - 1):
-            features = self.architecture.discriminator_channels * min(2**i, 8)
-            options: Any = {"name": f"conv{i}", "stride": 2, "kernel_init": _uniform}
-            halve = conv(features, 5, self.architecture.precision, **options)
+            halve = conv(
+                self.architecture.discriminator_channels * min(2**i, 8),
+                5,
+                self.architecture.precision,
+                name=f"conv{i}",
+                stride=2,
+                kernel_init=_uniform,
+            )
             x = halve(x).astype(jnp.float32)
             if i > 0:
                 x = BatchNorm(name=f"norm{i}")(x)

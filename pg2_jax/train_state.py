@@ -114,26 +114,25 @@ def create(
         jax.random.fold_in(root, i) for i in range(3)
     )
 
-    def weights(network: nn.Module, key: jax.Array, *seen: jax.Array) -> PyTree:
-        return network.init(key, *seen)["params"]
-
-    def generator(params: PyTree) -> Player:
+    def player(
+        network: nn.Module, key: jax.Array, *seen: jax.Array, averaged: bool = averaged
+    ) -> Player:
+        params = network.init(key, *seen)["params"]
         average = average_of(params) if averaged else None
         return Player(params, optimizer.init(params), average)
 
     network = models.coarse_generator(architecture)
-    coarse = generator(weights(network, coarse_key, image, pose))
+    coarse = player(network, coarse_key, image, pose)
     refine = discriminator = None
     if architecture.stages == "two_stage":
         network = models.RefinementGenerator(architecture)
         seen = (image, image, pose) if architecture.refine_sees_pose else (image, image)
-        refine = generator(weights(network, refine_key, *seen))
+        refine = player(network, refine_key, *seen)
     if architecture.stages != "coarse":
         network = models.Discriminator(architecture)
         channels = 6 if architecture.discriminator_input == "pair" else 3
         judged = jnp.zeros((*size, channels))
-        params = weights(network, discriminator_key, judged)
-        discriminator = Player(params, optimizer.init(params))
+        discriminator = player(network, discriminator_key, judged, averaged=False)
     step = jnp.zeros((), jnp.int32)
     return TrainState(step, coarse, refine, discriminator)
 

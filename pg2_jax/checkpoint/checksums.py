@@ -87,7 +87,7 @@ def set_aside(
         for step, error in failures.items():
             # One step can be damaged more than once.
             to = folder / f"{step}_{time.time_ns()}"
-            _place(manager, step).rename(to)
+            (manager.directory / str(step)).rename(to)
             print(
                 f"warning: {error}. It was moved to {to}; the run resumes from step "
                 f"{good}.",
@@ -111,14 +111,11 @@ def telling_of_failure(folder: pathlib.Path) -> Iterator[None]:
         ) from error
 
 
-def _place(manager: ocp.CheckpointManager, step: int) -> pathlib.Path:
-    return pathlib.Path(manager.directory) / str(step)
-
-
 def _unreadable(
     manager: ocp.CheckpointManager, step: int, error: Exception | str
 ) -> Unreadable:
     reason = " ".join(str(error).split())[:300] or type(error).__name__
     return Unreadable(
-        f"checkpoint {_place(manager, step)} cannot be read; it is damaged: {reason}"
+        f"checkpoint {manager.directory / str(step)} cannot be read; it is damaged: "
+        f"{reason}"
     )

@@ -1,5 +1,6 @@
 """The one person of a photo, through whichever pose estimator is installed."""
 
+import contextlib
 import threading
 
 import numpy as np
@@ -76,11 +77,9 @@ class PersonFinder:
 
 def _installed() -> str | None:
     for name in base.NAMES:
-        try:
+        with contextlib.suppress(ValueError):
             registry.check_installed(name)
-        except ValueError:
-            continue
-        return name
+            return name
     return None
 
 

@@ -69,7 +69,14 @@ def write(
     errors.check_choice("dtype", dtype, DTYPES)
     weights = {"coarse": generators.coarse, "refine": generators.refine}
     stored = jax.tree.map(lambda x: np.asarray(x).astype(jnp.dtype(dtype)), weights)
-    about = _about(generators, dtype)
+    about = {
+        _KEY: str(VERSION),
+        "step": str(generators.step),
+        "dtype": dtype,
+        "config": json.dumps(public_config(generators.config)),
+        "architecture": json.dumps(dataclasses.asdict(generators.architecture)),
+        "versions": json.dumps(restore.versions()),
+    }
     with files.replacing(path) as temporary:
         if form == "safetensors":
             kept = {name: tree for name, tree in stored.items() if tree is not None}
@@ -116,17 +123,6 @@ def public_config(config: dict[str, Any]) -> dict[str, Any]:
         if isinstance(value, str) and value.startswith(("/", "~"))
         else value
         for name, value in config.items()
-    }
-
-
-def _about(generators: Generators, dtype: str) -> dict[str, str]:
-    return {
-        _KEY: str(VERSION),
-        "step": str(generators.step),
-        "dtype": dtype,
-        "config": json.dumps(public_config(generators.config)),
-        "architecture": json.dumps(dataclasses.asdict(generators.architecture)),
-        "versions": json.dumps(restore.versions()),
     }
 
 

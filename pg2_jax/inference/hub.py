@@ -91,11 +91,10 @@ def push(
     Not logged in, no such metrics, or no huggingface_hub is a ValueError."""
     library, folder = _library(), file.parent
     report = None if metrics is None else _read_metrics(metrics)
-    contents = {"config.json": exported_model.public_config(config)}
-    if report is not None:
-        contents["metrics.json"] = report
-    for name, content in contents.items():
-        (folder / name).write_text(json.dumps(content, indent=2) + "\n")
+    public = exported_model.public_config(config)
+    for name, content in (("config.json", public), ("metrics.json", report)):
+        if content is not None:
+            (folder / name).write_text(json.dumps(content, indent=2) + "\n")
     card = _CARD.format(
         repository=repository,
         size=f"{config['image_height']}x{config['image_width']}",

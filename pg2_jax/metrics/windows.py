@@ -49,7 +49,12 @@ def gaussian(
     covariance; without meaning where the data range [B] is 0."""
     x, y = _batch_last(generated, jnp.float32), _batch_last(target, jnp.float32)
     rows = staged(_gauss_rows)(x, y)
-    return _mean(staged(_gauss_similarity)(x, y, rows, data_range))
+
+    def similarity(x, y, rows, data_range):
+        moments = _gauss_columns(x, y, rows)
+        return _similarity(moments, data_range.reshape(1, 1, 1, -1))
+
+    return _mean(staged(similarity)(x, y, rows, data_range))
 
 
 def _batch_last(image: jax.Array, dtype: jnp.dtype) -> jax.Array:
@@ -100,13 +105,6 @@ def _gauss_rows(x: jax.Array, y: jax.Array) -> _Moments:
     Differences from the middle of the window keep float32 exact where the image is
     flat, however bright it is."""
     return _gauss_moments(_from_middle(x, 0), _from_middle(y, 0))
-
-
-def _gauss_similarity(
-    x: jax.Array, y: jax.Array, rows: _Moments, data_range: jax.Array
-) -> jax.Array:
-    moments = _gauss_columns(x, y, rows)
-    return _similarity(moments, data_range.reshape(1, 1, 1, -1))
 
 
 def _gauss_columns(x: jax.Array, y: jax.Array, rows: _Moments) -> _Moments:

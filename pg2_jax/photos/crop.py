@@ -79,7 +79,10 @@ def frame(
             "stretch converts"
         )
     if rule == "letterbox":
-        return Frame(whole, _centred(original_size, size))
+        scale = min(size[0] / original_size[0], size[1] / original_size[1])
+        height, width = (max(1, round(side * scale)) for side in original_size)
+        top, left = (size[0] - height) // 2, (size[1] - width) // 2
+        return Frame(whole, Box(left, top, left + width, top + height))
     if rule == "crop":
         return _cut(_person(keypoints, original_size, size, margin), whole, size)
     return Frame(whole, Box(0, 0, size[1], size[0]))
@@ -150,13 +153,6 @@ def describe(part: Frame, original_size: Size, size: Size) -> str:
     if target.width > 2 * source.width or target.height > 2 * source.height:
         words += ", enlarged more than twice"
     return words
-
-
-def _centred(original_size: Size, size: Size) -> Box:
-    scale = min(size[0] / original_size[0], size[1] / original_size[1])
-    height, width = (max(1, round(side * scale)) for side in original_size)
-    top, left = (size[0] - height) // 2, (size[1] - width) // 2
-    return Box(left, top, left + width, top + height)
 
 
 def _person(

@@ -79,7 +79,11 @@ def decode(content: bytes, name: str | os.PathLike[str]) -> Upright:
             image = Image.open(io.BytesIO(content), formats=FORMATS)
             _check_header(image, content)
             if image.format == "PNG":
-                _check_png(content)
+                # Pillow's decoder reads over wrong checksums and a missing end, where
+                # tensorflow's refuses.
+                Image.open(io.BytesIO(content)).verify()
+                if _PNG_END not in content:
+                    raise ValueError("truncated PNG file: its end is missing")
             image.load()
             upright = _upright(image)
             notes = _notes(image, upright)
@@ -152,14 +156,6 @@ def _check_header(image: Image.Image, content: bytes) -> None:
         raise ValueError("more than 8 bits a channel; save it with 8 bits")
     if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":
         raise ValueError("an animation; save the wanted frame as a photo")
-
-
-def _check_png(content: bytes) -> None:
-    # Pillow's decoder reads over wrong checksums and a missing end, where tensorflow's
-    # refuses.
-    Image.open(io.BytesIO(content)).verify()
-    if _PNG_END not in content:
-        raise ValueError("truncated PNG file: its end is missing")
 
 
 def _upright(image: Image.Image) -> Image.Image:

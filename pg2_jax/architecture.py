@@ -80,10 +80,7 @@ class Architecture:
 
     def __post_init__(self):
         for name, choices in CHOICES.items():
-            value = getattr(self, name)
-            if value not in choices:
-                rule = f" must be one of {', '.join(choices)}."
-                raise errors.ArgumentError(name, value, rule)
+            errors.check_choice(name, getattr(self, name), choices)
         height, width = self.image_height, self.image_width
         if height < 32:
             raise ValueError(

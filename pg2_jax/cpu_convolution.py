@@ -58,17 +58,11 @@ def _plain(x: jax.Array, kernel: jax.Array, stride: int) -> jax.Array:
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
 def _by_platform(x: jax.Array, kernel: jax.Array, stride: int) -> jax.Array:
     plain = functools.partial(_plain, stride=stride)
-    return lax.platform_dependent(
-        x, kernel, cpu=functools.partial(_forward, stride=stride), default=plain
-    )
-
-
-def _save_inputs(x: jax.Array, kernel: jax.Array, stride: int):
-    return _by_platform(x, kernel, stride), (x, kernel)
+    cpu = _winograd if _is_winograd(x.shape, kernel.shape, stride) else plain
+    return lax.platform_dependent(x, kernel, cpu=cpu, default=plain)
 
 
 def _gradients(stride: int, inputs: tuple[jax.Array, jax.Array], dy: jax.Array):
-    """Gradients by x and by the kernel, for that of the output."""
 
     def plain(x, kernel, dy):
         return jax.vjp(functools.partial(_plain, stride=stride), x, kernel)[1](dy)
@@ -80,13 +74,9 @@ def _gradients(stride: int, inputs: tuple[jax.Array, jax.Array], dy: jax.Array):
     return lax.platform_dependent(*inputs, dy, cpu=cpu, default=plain)
 
 
-_by_platform.defvjp(_save_inputs, _gradients)
-
-
-def _forward(x: jax.Array, kernel: jax.Array, stride: int) -> jax.Array:
-    if _is_winograd(x.shape, kernel.shape, stride):
-        return _winograd(x, kernel)
-    return _plain(x, kernel, stride)
+_by_platform.defvjp(
+    lambda x, kernel, stride: (_by_platform(x, kernel, stride), (x, kernel)), _gradients
+)
 
 
 def _by_input(x: jax.Array, kernel: jax.Array, dy: jax.Array, stride: int) -> jax.Array:

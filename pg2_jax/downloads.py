@@ -7,11 +7,8 @@ import pathlib
 import shutil
 import urllib.request
 import zipfile
-from collections.abc import Iterator
 from http.client import HTTPException
-from typing import NamedTuple
-
-import tqdm
+from typing import Any, NamedTuple
 
 from pg2_jax import files
 
@@ -34,11 +31,8 @@ class Published(NamedTuple):
 
 def fetch(published: Published, what: str, advice: str) -> pathlib.Path:
     """A file in `cache_folder` that has the checksum; downloads it when it is not there
-    or damaged. Messages say what it is, such as "the model", and where else to get it.
-
-    Raises:
-        ValueError: no download, or a wrong checksum; ends with the advice.
-    """
+    or damaged. Where that fails, the ValueError says what it is, such as "the model",
+    and ends with the advice where else to get it."""
     cached = cache_folder() / published.file
     if cached.is_file() and sha256(cached).startswith(published.sha256):
         return cached
@@ -65,9 +59,9 @@ def sha256(path: pathlib.Path) -> str:
 def _download(published: Published, target: pathlib.Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     with files.replacing(target) as temporary:
-        with _fetched(published.url, temporary) as archive:
-            if published.member:
-                _unpack(archive, published.member, temporary)
+        _fetch(published.url, temporary)
+        if published.member:
+            _unpack(temporary, published.member)
         digest = sha256(temporary)
         if not digest.startswith(published.sha256):
             more = "..." * (len(published.sha256) < len(digest))
@@ -76,33 +70,31 @@ def _download(published: Published, target: pathlib.Path) -> None:
             )
 
 
-@contextlib.contextmanager
-def _fetched(url: str, path: pathlib.Path) -> Iterator[pathlib.Path]:
-    """Downloads into a file, with a progress bar, and gives its path."""
+def _fetch(url: str, path: pathlib.Path) -> None:
     with urllib.request.urlopen(url, timeout=_TIMEOUT) as answer:
         length = int(answer.headers.get("Content-Length") or 0)
-        bar = tqdm.tqdm(
-            total=length or None, desc=path.name[-40:], unit="B", unit_scale=True
-        )
-        with bar, open(path, "wb") as file:
-            while chunk := answer.read(_CHUNK):
-                file.write(chunk)
-                bar.update(len(chunk))
+        bar = _with_bar(answer, length, path.name[-40:])
+        with bar as source, open(path, "wb") as file:
+            shutil.copyfileobj(source, file, _CHUNK)
     if length and path.stat().st_size != length:
         raise ValueError(f"{path.stat().st_size:,} bytes came of {length:,}")
-    yield path
 
 
-def _unpack(archive: pathlib.Path, member: str, target: pathlib.Path) -> None:
-    """Replaces an archive by one of its files, in whichever folder of it that is."""
-    packed = archive.with_name(f"{archive.name}.zip")
-    os.replace(archive, packed)
+def _with_bar(answer: Any, length: int, name: str) -> Any:
+    """Opens an answer that shows a progress bar while it is read, if tqdm is installed,
+    which comes with the programs."""
     try:
-        with zipfile.ZipFile(packed) as opened:
-            names = [n for n in opened.namelist() if f"/{n}".endswith(f"/{member}")]
-            if not names or opened.getinfo(names[0]).file_size > _MAX_BYTES:
-                raise ValueError(f"the archive holds no {member}")
-            with opened.open(names[0]) as source, open(target, "wb") as file:
-                shutil.copyfileobj(source, file)
-    finally:
-        packed.unlink(missing_ok=True)
+        import tqdm
+    except ImportError:
+        return contextlib.nullcontext(answer)
+    return tqdm.tqdm.wrapattr(answer, "read", length or None, desc=name)
+
+
+def _unpack(archive: pathlib.Path, member: str) -> None:
+    """Replaces an archive by one of its files, in whichever folder of it that is."""
+    with zipfile.ZipFile(archive) as opened:
+        names = [n for n in opened.namelist() if f"/{n}".endswith(f"/{member}")]
+        if not names or opened.getinfo(names[0]).file_size > _MAX_BYTES:
+            raise ValueError(f"the archive holds no {member}")
+        content = opened.read(names[0])
+    archive.write_bytes(content)

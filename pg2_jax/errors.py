@@ -1,21 +1,23 @@
 """Errors that name an argument, so that a program can name the flag instead."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 
 class ArgumentError(ValueError):
-    """A value that a function cannot work with.
-
-    Attributes:
-        argument: the name of the parameter, such as "data_dir".
-        value: what was given.
-        rule: the rest of the sentence after "argument=value", such as ": there is no
-            such folder." or " must end in .safetensors."
-    """
+    """A value that a function cannot work with: the name of the parameter, what was
+    given, and the rest of the sentence after "argument=value", such as " must be
+    positive" or the like."""
 
     def __init__(self, argument: str, value: object, rule: str):
         super().__init__(f"{argument}={value}{rule}")
         self.argument, self.value, self.rule = argument, value, rule
+
+
+def check_choice(argument: str, value: object, choices: Collection[str]) -> None:
+    """Refuses a value that is none of the choices."""
+    if value not in choices:
+        rule = f" must be one of {', '.join(choices)}."
+        raise ArgumentError(argument, value, rule)
 
 
 def for_programs(error: Exception, flag_of: Mapping[str, str]) -> str:

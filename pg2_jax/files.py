@@ -31,11 +31,8 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
     """Gives a temporary path beside `path`, which replaces it at the end.
 
     A kill or an error leaves the old file, or none, but never a half. The suffix stays,
-    because some writers choose the format by it.
-
-    Raises:
-        OSError: it cannot be written; names the file, and says so in plain words where
-            the disk is full or the folder is not one's own.
+    because some writers choose the format by it. An OSError names the file and says in
+    plain words that the disk is full or the folder is not one's own.
     """
     path = pathlib.Path(path).expanduser()
     temporary = path.with_name(f".{os.getpid()}.{path.name}")
@@ -45,6 +42,12 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
             os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_text(path: str | os.PathLike[str], text: str) -> None:
+    """Writes a text file in UTF-8, whole or not at all, as `replacing`."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 @contextlib.contextmanager
@@ -66,7 +69,6 @@ def replacing_folder(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
 
 @contextlib.contextmanager
 def _plain_words(path: pathlib.Path) -> Iterator[None]:
-    """Says what stops people from writing a file in words that they know."""
     try:
         yield
     except OSError as error:
@@ -77,14 +79,9 @@ def _plain_words(path: pathlib.Path) -> Iterator[None]:
 
 
 def lock(file: IO[str]) -> None:
-    """Locks an open file for this process; the system lets go of it when the file is
-    closed or the process ends, however it ends.
-
-    On a disk without locks a note on stderr says that nothing is locked.
-
-    Raises:
-        BlockingIOError: another process has it.
-    """
+    """Locks an open file for this process, until it is closed or the process ends,
+    however it ends; a BlockingIOError if another process has it. On a disk without
+    locks a note on stderr says that nothing is locked."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -99,14 +96,8 @@ def lock(file: IO[str]) -> None:
 
 @contextlib.contextmanager
 def locked(path: pathlib.Path, what: str) -> Iterator[None]:
-    """Holds a lock file that names this process, and removes it at the end.
-
-    Args:
-        path: the lock file; its folder must exist.
-        what: is written meanwhile, such as "--output_dir=data", for the message.
-
-    Raises:
-        ValueError: another process holds it; names that process.
+    """Holds a lock file that names this process, and removes it at the end; if another
+    process holds it, the ValueError says which, and `what` is being written.
     """
     with contextlib.ExitStack() as stack:
         while True:
@@ -120,20 +111,15 @@ def locked(path: pathlib.Path, what: str) -> Iterator[None]:
                     f"({file.read().strip() or 'it has just begun'}); wait for it, or "
                     "choose another folder"
                 ) from error
-            if _is_open_at(path, file.fileno()):
-                break  # Else its owner removed it between our two calls.
+            # Its owner may have removed it between our two calls.
+            with contextlib.suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(file.fileno()), path.stat()):
+                    break
         stack.callback(path.unlink, missing_ok=True)
         file.truncate(0)
         file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
         file.flush()
         yield
-
-
-def _is_open_at(path: pathlib.Path, descriptor: int) -> bool:
-    try:
-        return os.path.samestat(os.fstat(descriptor), path.stat())
-    except FileNotFoundError:
-        return False
 
 
 def parse_range(argument: str, text: str) -> tuple[int, int]:

@@ -48,10 +48,8 @@ def draw(
     architecture: Architecture,
 ) -> dict[str, jax.Array]:
     """Generates people of photos, [B, H, W, 3] uint8, in new poses, [B, 18, 3] float32.
-
     Images [B, H, W, 3] float32 by kind: "coarse", and with the weights of G2 "refined";
-    as the networks give them, about [-1, 1].
-    """
+    as the networks give them, about [-1, 1]."""
     source = inputs.from_uint8(source_image)
     pose = inputs.pose_input(target_keypoints, architecture)
     images = {"coarse": generate_coarse(coarse_params, source, pose, architecture)}
@@ -71,11 +69,6 @@ def generate(
     architecture: Architecture,
 ) -> dict[str, jax.Array]:
     """`draw`, as uint8 images."""
-    images = draw(
-        coarse_params,
-        refine_params,
-        source_image,
-        target_keypoints,
-        architecture=architecture,
-    )
-    return {name: inputs.to_uint8(image) for name, image in images.items()}
+    weights = coarse_params, refine_params
+    images = draw(*weights, source_image, target_keypoints, architecture=architecture)
+    return jax.tree.map(inputs.to_uint8, images)

@@ -46,19 +46,15 @@ def from_uint8(image: jax.Array) -> jax.Array:
 
 
 def to_uint8(image: jax.Array) -> jax.Array:
-    """Clips float [..., 3] to [-1, 1] and rounds it to uint8 in 0 .. 255.
-
-    The authors' test program truncates instead, which darkens by half a level.
-    """
+    """Clips float [..., 3] to [-1, 1] and rounds it to uint8 in 0 .. 255. The authors'
+    test program truncates instead, which darkens by half a level."""
     return jnp.round(jnp.clip((image + 1.0) * 127.5, 0.0, 255.0)).astype(jnp.uint8)
 
 
 def pose_input(keypoints: jax.Array, architecture: Architecture) -> jax.Array:
-    """The pose [B, 18, 3], (x, y, visible), as G1 was built to take it.
-
-    Heat maps [B, H, W, 18] in the architecture's range; for the coordinate embedding
-    [B, 54]; for the view [B, 3], 1 at its index in `pose.VIEWS`.
-    """
+    """The pose [B, 18, 3], (x, y, visible), as G1 was built to take it. Heat maps [B,
+    H, W, 18] in the architecture's range; for the coordinate embedding [B, 54]; for the
+    view [B, 3], 1 at its index in `pose.VIEWS`."""
     size = (architecture.image_height, architecture.image_width)
     if architecture.pose_embedding == "coordinate":
         return pose.coordinates(keypoints, *size)

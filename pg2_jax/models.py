@@ -5,7 +5,6 @@ output; their weights start Glorot-uniform and biases at zero (paper, section 3,
 the released models.py).
 """
 
-import functools
 import math
 from typing import Any
 
@@ -34,13 +33,8 @@ class CoarseGenerator(nn.Module):
 
     @nn.compact
     def __call__(self, source: jax.Array, pose: jax.Array) -> jax.Array:
-        """The coarse image [B, H, W, 3], unbounded, meant to be in [-1, 1].
-
-        Args:
-            source: [B, H, W, 3] in [-1, 1].
-            pose: of the target: [B, H, W, 18] heat maps ("heatmap", "encoder"),
-                [B, 54] coordinates or a [B, 3] view, as `inputs.pose_input` makes it.
-        """
+        """The coarse image [B, H, W, 3], unbounded, meant to be in [-1, 1] as the
+        source is; the target's pose is what `inputs.pose_input` makes."""
         beside = self.architecture.pose_embedding == "heatmap"
         x = jnp.concatenate([source, pose], axis=-1) if beside else source
         skips = self._encode(x)
@@ -84,10 +78,8 @@ class CoarseGenerator(nn.Module):
 
     def _pose_feature(self, pose: jax.Array) -> jax.Array:
         """[B, bottleneck_size] to stand beside the image's code; a view stays [B, 3].
-
         The paper gives no sizes: the feature is as wide as the code, and CE's first
-        layer, too. Without the ReLU between them its two layers would be one.
-        """
+        layer, too. Without the ReLU between them its two layers would be one."""
         if self.architecture.pose_embedding == "view":
             return pose
         if self.architecture.pose_embedding == "encoder":
@@ -158,40 +150,31 @@ class Discriminator(nn.Module):
 
     @nn.compact
     def __call__(self, images: jax.Array) -> jax.Array:
-        """[B, H, W, 3 or 6] in [-1, 1] -> [B] logits, positive for "real".
-
-        All images of a step go through one call, because they share the statistics
-        of the batch norm.
-        """
-        # Uniform with standard deviation 0.02, as in the released code.
-        bound = 0.02 * math.sqrt(3.0)
-        init = functools.partial(_uniform, bound=bound)
+        """[B, H, W, 3 or 6] in [-1, 1] -> [B] logits, positive for "real". All images
+        of a step go through one call, because they share the statistics of the batch
+        norm."""
         x = images
         for i in range(self.architecture.blocks - 1):
-            conv = nn.Conv(
+            halve = conv(
                 self.architecture.discriminator_channels * min(2**i, 8),
-                (5, 5),
-                strides=2,
-                padding="SAME",
-                dtype=jnp.dtype(self.architecture.precision),
-                kernel_init=init,
-                conv_general_dilated=_convolution(),
+                5,
+                self.architecture.precision,
                 name=f"conv{i}",
+                stride=2,
+                kernel_init=_uniform,
             )
-            x = conv(x).astype(jnp.float32)
+            x = halve(x).astype(jnp.float32)
             if i > 0:
                 x = BatchNorm(name=f"norm{i}")(x)
             x = nn.leaky_relu(x, 0.2)
         x = x.reshape(x.shape[0], -1)
-        return nn.Dense(1, kernel_init=init, name="logit")(x)[:, 0]
+        return nn.Dense(1, kernel_init=_uniform, name="logit")(x)[:, 0]
 
 
 class BatchNorm(nn.Module):
-    """Normalizes by the statistics of the batch at hand, always.
-
-    The released code never uses running averages, and D is not needed after training,
-    so there is no state to keep (which nn.BatchNorm would insist on).
-    """
+    """Normalizes by the statistics of the batch at hand, always. The released code
+    never uses running averages, and D is not needed after training, so there is no
+    state to keep (which nn.BatchNorm would insist on)."""
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
@@ -232,27 +215,32 @@ class ConvBlock(nn.Module):
 
 
 def conv(
-    features: int, size: int, precision: str, *, name: str, stride: int = 1
+    features: int,
+    size: int,
+    precision: str,
+    *,
+    name: str,
+    stride: int = 1,
+    kernel_init: Any = _GLOROT,
 ) -> nn.Conv:
-    """A convolution as G1 and G2 use it."""
+    """A convolution as the networks use it; on a CPU not XLA's own."""
+    on_cpu = jax.default_backend() == "cpu"
     return nn.Conv(
         features,
         (size, size),
         strides=stride,
         padding="SAME",
         dtype=jnp.dtype(precision),
-        kernel_init=_GLOROT,
-        conv_general_dilated=_convolution(),
+        kernel_init=kernel_init,
+        conv_general_dilated=cpu_convolution.convolve if on_cpu else None,
         name=name,
     )
 
 
 def upsample(x: jax.Array, like: jax.Array) -> jax.Array:
-    """Nearest-neighbour enlargement by 2, [B, H/2, W/2, C] -> [B, H, W, C].
-
-    The inverse of the halving of `like`: half of an odd side is rounded up, so that
-    enlarging gives one row too many, which is cut.
-    """
+    """Nearest-neighbour enlargement by 2, [B, H/2, W/2, C] -> [B, H, W, C]. The inverse
+    of the halving of `like`: half of an odd side is rounded up, so that enlarging gives
+    one row too many, which is cut."""
     batch, height, width, channels = x.shape
     x = x[:, :, None, :, None, :]
     x = jnp.broadcast_to(x, (batch, height, 2, width, 2, channels))
@@ -266,10 +254,7 @@ def _rgb(x: jax.Array) -> jax.Array:
     return conv(3, 3, "float32", name="rgb")(x)
 
 
-def _convolution() -> Any:
-    """What computes convolutions here; None for XLA's own."""
-    return cpu_convolution.convolve if jax.default_backend() == "cpu" else None
-
-
-def _uniform(key, shape, dtype=jnp.float32, *, bound):
+def _uniform(key, shape, dtype=jnp.float32):
+    """With standard deviation 0.02, as in the released code."""
+    bound = 0.02 * math.sqrt(3.0)
     return jax.random.uniform(key, shape, dtype, -bound, bound)

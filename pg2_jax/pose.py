@@ -59,11 +59,9 @@ CLOSING = 5  # pixels, side of the square that closes the mask
 
 
 def heat_maps(keypoints: jax.Array, height: int, width: int) -> jax.Array:
-    """Each keypoint as a disc in a channel of its own (paper, section 3.1).
-
-    [..., H, W, 18] float32: 1 within `RADIUS` pixels of the point (49 pixels when the
-    disc lies inside), 0 elsewhere and in the channel of a missing point.
-    """
+    """Each keypoint as a disc in a channel of its own (paper, section 3.1). [..., H, W,
+    18] float32: 1 within `RADIUS` pixels of the point (49 pixels when the disc lies
+    inside), 0 elsewhere and in the channel of a missing point."""
     # The authors truncate the centre toward zero, as int() does.
     centre = jnp.trunc(keypoints[..., None, None, :, :2])
     rows = jnp.arange(height, dtype=jnp.float32).reshape(height, 1, 1)

@@ -22,10 +22,8 @@ class RefusedError(Exception):
 
 
 class Unpickler(pickle._Unpickler):
-    """Calls the names that it is given; `holds` says for messages what these make.
-
-    It is the one in Python: in the one in C, one instruction can ask for gigabytes.
-    """
+    """Calls the names that it is given; `holds` says for messages what these make. It
+    is the one in Python: in the one in C, one instruction can ask for gigabytes."""
 
     stack: list[Any]
     read: Callable[[int], bytes]
@@ -95,11 +93,8 @@ class Unpickler(pickle._Unpickler):
 
 
 def load(content: bytes) -> Any:
-    """Reads nested dicts, lists and tuples of texts, numbers and numpy arrays.
-
-    Texts of Python 2 come as bytes. What is damaged, or holds anything else, is a
-    ValueError.
-    """
+    """Reads nested dicts, lists and tuples of texts, numbers and numpy arrays. Texts of
+    Python 2 come as bytes. What is damaged, or holds anything else, is a ValueError."""
     holds = "plain containers, numbers and numpy arrays"
     try:
         return Unpickler(io.BytesIO(content), _NUMPY, holds, encoding="bytes").load()

@@ -5,7 +5,7 @@ one device, many devices and many processes run the same mathematics, the batch 
 the discriminator included.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -61,29 +61,26 @@ def local(tree: PyTree) -> PyTree:
     return jax.tree.map(lambda x: x.addressable_data(0), tree)
 
 
-def put_batch(batch: PyTree, mesh: Mesh) -> PyTree:
+def put_batch(
+    batch: PyTree, mesh: Mesh, split: Callable[[Mesh], NamedSharding] = batched
+) -> PyTree:
     """Turns this process's share (numpy, leading axis B / processes) into the global,
     sharded batch (jax.Array, leading axis B)."""
-    return _put(batch, batched(mesh))
+    sharding = split(mesh)
+    return jax.tree.map(
+        lambda x: jax.make_array_from_process_local_data(sharding, x), batch
+    )
 
 
 def put_whole_batch(batch: PyTree, mesh: Mesh) -> PyTree:
     """The same of a batch that every process has whole."""
-    split = batched(mesh)
-
-    def put(x: np.ndarray) -> jax.Array:
-        return jax.make_array_from_callback(x.shape, split, x.__getitem__)
-
-    return jax.tree.map(put, batch)
+    return jax.tree.map(
+        lambda x: jax.make_array_from_callback(x.shape, batched(mesh), x.__getitem__),
+        batch,
+    )
 
 
 def put_batches(batches: Sequence[PyTree], mesh: Mesh) -> PyTree:
     """The same of the batches of several steps, which become the leading axis."""
     stacked = jax.tree.map(lambda *arrays: np.stack(arrays), *batches)
-    return _put(stacked, batched_steps(mesh))
-
-
-def _put(arrays: PyTree, sharding: NamedSharding) -> PyTree:
-    return jax.tree.map(
-        lambda x: jax.make_array_from_process_local_data(sharding, x), arrays
-    )
+    return put_batch(stacked, mesh, batched_steps)

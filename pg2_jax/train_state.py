@@ -114,26 +114,25 @@ def create(
         jax.random.fold_in(root, i) for i in range(3)
     )
 
-    def weights(network: nn.Module, key: jax.Array, *seen: jax.Array) -> PyTree:
-        return network.init(key, *seen)["params"]
-
-    def generator(params: PyTree) -> Player:
+    def player(
+        network: nn.Module, key: jax.Array, *seen: jax.Array, averaged: bool = averaged
+    ) -> Player:
+        params = network.init(key, *seen)["params"]
         average = average_of(params) if averaged else None
         return Player(params, optimizer.init(params), average)
 
     network = models.coarse_generator(architecture)
-    coarse = generator(weights(network, coarse_key, image, pose))
+    coarse = player(network, coarse_key, image, pose)
     refine = discriminator = None
     if architecture.stages == "two_stage":
         network = models.RefinementGenerator(architecture)
         seen = (image, image, pose) if architecture.refine_sees_pose else (image, image)
-        refine = generator(weights(network, refine_key, *seen))
+        refine = player(network, refine_key, *seen)
     if architecture.stages != "coarse":
         network = models.Discriminator(architecture)
         channels = 6 if architecture.discriminator_input == "pair" else 3
         judged = jnp.zeros((*size, channels))
-        params = weights(network, discriminator_key, judged)
-        discriminator = Player(params, optimizer.init(params))
+        discriminator = player(network, discriminator_key, judged, averaged=False)
     step = jnp.zeros((), jnp.int32)
     return TrainState(step, coarse, refine, discriminator)
 
@@ -155,15 +154,10 @@ def learning_rate(
 ) -> optax.ScalarOrSchedule:
     """The learning rate by the finished updates of a stage; a number if it is constant.
 
-    Args:
-        peak: the rate after the warm-up.
-        decay: constant (paper); cosine, falling to zero at the end of the stage; or
-            halving, half as large again after every `halve_every` updates, which the
-            released code computes and does not apply.
-        stage_steps: updates of the stage, for the cosine.
-        halve_every: updates until the rate is half as large.
-        warmup_steps: updates over which the rate grows in equal steps, from
-            peak / (warmup_steps + 1) at the first. The decay begins after them.
+    Over the `warmup_steps` it grows in equal steps from peak / (warmup_steps + 1).
+    After them it is constant (paper), falls as a cosine to zero at the end of the
+    stage, or is halved after every `halve_every` updates, which the released code
+    computes and does not apply.
     """
     rate: optax.ScalarOrSchedule = peak
     if decay == "cosine":

@@ -38,9 +38,8 @@ def draw_skeleton(
     scale: int = 1,
 ) -> np.ndarray:
     """Draws a pose [18, 3] over a photo [H, W, 3] uint8 and enlarges it by the scale.
-
-    Right limbs are orange, left limbs blue; a mask [H, W] in {0, 1} is tinted where 1.
-    """
+    Right limbs are orange, left limbs blue; a mask [H, W] in {0, 1} is tinted where
+    1."""
     if mask is not None:
         body = np.asarray(mask).reshape(*image.shape[:2], 1) > 0
         image = np.where(body, 0.6 * image + 0.4 * np.array([60, 220, 90]), image)
@@ -51,16 +50,9 @@ def draw_skeleton(
         (width * factor, height * factor), Image.Resampling.BICUBIC
     )
     thickness = max(factor, round(factor * height / 96))
-    _draw_limbs(ImageDraw.Draw(canvas), np.asarray(keypoints), factor, thickness)
-    size = (width * scale, height * scale)
-    return np.asarray(canvas.resize(size, Image.Resampling.LANCZOS))
-
-
-def _draw_limbs(
-    draw: ImageDraw.ImageDraw, keypoints: np.ndarray, factor: int, thickness: int
-) -> None:
-    points = [tuple((xy + 0.5) * factor) for xy in keypoints[:, :2]]
-    visible = keypoints[:, 2] > 0
+    draw = ImageDraw.Draw(canvas)
+    points = [tuple((xy + 0.5) * factor) for xy in np.asarray(keypoints)[:, :2]]
+    visible = np.asarray(keypoints)[:, 2] > 0
     for a, b in pose.SKELETON:
         if visible[a] and visible[b]:
             draw.line([points[a], points[b]], fill=limb_color(a, b), width=thickness)
@@ -68,16 +60,16 @@ def _draw_limbs(
         if visible[joint]:
             box = (x - thickness, y - thickness, x + thickness, y + thickness)
             draw.ellipse(box, fill=joint_color(joint))
+    size = (width * scale, height * scale)
+    return np.asarray(canvas.resize(size, Image.Resampling.LANCZOS))
 
 
 def grid(
     rows: Sequence[Sequence[np.ndarray]], titles: Sequence[str] = (), *, scale: int = 1
 ) -> Image.Image:
-    """Lays [H, W, 3] uint8 pictures out in rows, with a title over each column.
-
-    They are enlarged by the scale, pixels kept as squares; a picture that already has
-    that size, such as a scaled skeleton, is taken as it is.
-    """
+    """Lays [H, W, 3] uint8 pictures out in rows, with a title over each column. They
+    are enlarged by the scale, pixels kept as squares; a picture that already has that
+    size, such as a scaled skeleton, is taken as it is."""
     height, width = (scale * side for side in rows[0][0].shape[:2])
     header = _LABEL_HEIGHT if titles else 0
     columns = max(len(row) for row in rows)

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from pg2_jax.keypoints.keypoint_files import Pose
+from pg2_jax.keypoints.base import Pose
 
 _DOWNLOADED = re.compile(r"(?:.*/)?((?:WO)?MEN)/([^/]+)/(id_\d+)/([^/_]+)_([^/]+)")
 

@@ -1,5 +1,7 @@
 """Saves and resumes one run: asynchronous, the newest few checkpoints and the best."""
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -11,10 +13,8 @@ from pg2_jax.checkpoint import checksums, restore
 
 
 class Checkpointer:
-    """Saves and restores the state of one run below `<workdir>/checkpoints`.
-
-    All processes of a run call it alike.
-    """
+    """Saves and restores the state of one run below `<workdir>/checkpoints`. All
+    processes of a run call it alike."""
 
     def __init__(self, workdir: str, config: dict[str, Any], *, keep: int = 3):
         """Opens or creates the folder; `config`, JSON values, is stored with each
@@ -46,16 +46,13 @@ class Checkpointer:
 
     def save(self, state: train_state.TrainState, score: float | None = None) -> None:
         """Begins to write the state, each step once; training may go on meanwhile. A
-        score makes it a candidate for the best checkpoint; higher is better.
-
-        Raises:
-            OSError: this or the checkpoint before cannot be written, as on a full disk.
-        """
+        score makes it a candidate for the best checkpoint; higher is better. An OSError
+        says that this or the checkpoint before cannot be written, as on a full disk."""
         step = int(state.step)
         if step in self._manager.all_steps():
             return
         stored = restore.stored_form(state)
-        description = checksums.description(self._config, stored)
+        description = self._config | {checksums.CHECKSUMS: checksums.of(stored)}
         with checksums.telling_of_failure(self._folder):
             self._manager.save(
                 step,
@@ -71,52 +68,52 @@ class Checkpointer:
     def latest_config(self) -> dict[str, Any] | None:
         """The config inside the newest readable checkpoint, None without checkpoints.
         If none can be read, it is a ValueError."""
-        failures = []
-        for step in self._newest_first():
-            try:
-                return restore.stored_config(self._manager, step)
-            except checksums.Unreadable as error:
-                failures.append(error)
-        if failures:
-            raise checksums.all_unreadable(failures)
-        return None
+        newest = self._read_newest(restore.stored_config)
+        return newest and newest[1]
 
     def restore_latest(self, state: train_state.TrainState) -> train_state.TrainState:
-        """Returns the newest readable checkpoint, or `state` if there is none.
+        """Returns the newest readable checkpoint, with structure, shapes, types and
+        shardings of `state`; `state` itself if there is none, and a ValueError if none
+        can be read.
 
         Damaged ones that are newer are said on stderr and moved to
-        `<workdir>/damaged_checkpoints`. `state` gives the structure, shapes, types and
-        shardings.
-
-        Raises:
-            ValueError: there are checkpoints, but none can be read.
+        `<workdir>/damaged_checkpoints`.
         """
-        failures: dict[int, checksums.Unreadable] = {}
         template = jax.tree.map(
             ocp.utils.to_shape_dtype_struct, restore.stored_form(state)
         )
-        for step in self._newest_first():
+        newest = self._read_newest(
+            functools.partial(checksums.read_arrays, template=template)
+        )
+        if newest is None:
+            return state
+        step, stored, failures = newest
+        if failures:
+            checksums.set_aside(self._manager, failures, step)
+        return restore.from_stored_form(stored)
+
+    def _read_newest(
+        self, read: Callable[[ocp.CheckpointManager, int], Any]
+    ) -> tuple[int, Any, dict[int, checksums.Unreadable]] | None:
+        """The newest step that can be read, what was read, and why newer ones cannot;
+        None without checkpoints."""
+        failures: dict[int, checksums.Unreadable] = {}
+        for step in sorted(self._manager.all_steps(), reverse=True):
             try:
-                stored = checksums.read_arrays(self._manager, step, template)
+                return step, read(self._manager, step), failures
             except checksums.Unreadable as error:
                 failures[step] = error
-            else:
-                if failures:
-                    checksums.set_aside(self._manager, failures, step)
-                return restore.from_stored_form(stored)
-        if failures:
-            raise checksums.all_unreadable(list(failures.values()))
-        return state
-
-    def _newest_first(self) -> list[int]:
-        return sorted(self._manager.all_steps(), reverse=True)
+        if not failures:
+            return None
+        lines = "\n  ".join(map(str, failures.values()))
+        raise ValueError(
+            f"no checkpoint of the run can be read:\n  {lines}\nRestore one of them "
+            "from a copy, or begin anew in another workdir."
+        )
 
     def close(self) -> None:
-        """Waits for pending writes; without it the last save can be lost.
-
-        Raises:
-            OSError: the last checkpoint cannot be written.
-        """
+        """Waits for pending writes; without it the last save can be lost. An OSError
+        says that it cannot be written."""
         with checksums.telling_of_failure(self._folder):
             self._manager.wait_until_finished()
             self._manager.close()

@@ -9,7 +9,7 @@ import pathlib
 import sys
 import time
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import jax
@@ -20,17 +20,21 @@ from jax.experimental import multihost_utils
 PyTree = Any
 # orbax' items of a checkpoint.
 STATE, CONFIG = "state", "config"
-_CHECKSUMS = "crc32"
+CHECKSUMS = "crc32"
 
 
 class Unreadable(ValueError):
     """A checkpoint is damaged; the message says which, where and why."""
 
 
-def description(stored: dict[str, Any], state: PyTree) -> dict[str, Any]:
-    """What is written beside the arrays of a state, which this process has whole: what
-    is `stored`, JSON values, and their checksums."""
-    return {**stored, _CHECKSUMS: _checksums(state)}
+def of(tree: PyTree) -> dict[str, int]:
+    """The CRC-32 of each array's bytes, which this process has whole, by its path."""
+    return {
+        jax.tree_util.keystr(path, simple=True, separator="/"): zlib.crc32(
+            np.asarray(x.addressable_data(0)).tobytes()
+        )
+        for path, x in jax.tree_util.tree_leaves_with_path(tree)
+    }
 
 
 def read_description(manager: ocp.CheckpointManager, step: int) -> dict[str, Any]:
@@ -47,12 +51,9 @@ def read_description(manager: ocp.CheckpointManager, step: int) -> dict[str, Any
 
 def read_arrays(manager: ocp.CheckpointManager, step: int, template: PyTree) -> PyTree:
     """Reads the arrays of a checkpoint that the template names, with its shapes, types
-    and shardings; what it does not name stays on disk.
-
-    Raises:
-        Unreadable: an array is damaged or missing.
-    """
-    wanted = read_description(manager, step).get(_CHECKSUMS)
+    and shardings; what it does not name stays on disk. A damaged or missing one is
+    `Unreadable`."""
+    wanted = read_description(manager, step).get(CHECKSUMS)
     arguments = ocp.args.PyTreeRestore(
         item=template,
         restore_args=ocp.checkpoint_utils.construct_restore_args(template),
@@ -68,7 +69,7 @@ def read_arrays(manager: ocp.CheckpointManager, step: int, template: PyTree) -> 
             raise
         raise _unreadable(manager, step, error) from error
     if wanted is not None:  # Else it is older than checksums are.
-        for name, value in _checksums(arrays).items():
+        for name, value in of(arrays).items():
             if wanted.get(name) != value:
                 raise _unreadable(manager, step, f"{name} is not what was saved")
     return arrays
@@ -86,7 +87,7 @@ def set_aside(
         for step, error in failures.items():
             # One step can be damaged more than once.
             to = folder / f"{step}_{time.time_ns()}"
-            _place(manager, step).rename(to)
+            (manager.directory / str(step)).rename(to)
             print(
                 f"warning: {error}. It was moved to {to}; the run resumes from step "
                 f"{good}.",
@@ -95,15 +96,6 @@ def set_aside(
     if jax.process_count() > 1:
         multihost_utils.sync_global_devices("damaged checkpoints are set aside")
     manager.reload()
-
-
-def all_unreadable(failures: Sequence[Unreadable]) -> ValueError:
-    """The error of a run that has checkpoints, none of which can be read."""
-    lines = "\n  ".join(map(str, failures))
-    return ValueError(
-        f"no checkpoint of the run can be read:\n  {lines}\nRestore one of them from a "
-        "copy, or begin anew in another workdir."
-    )
 
 
 @contextlib.contextmanager
@@ -119,25 +111,11 @@ def telling_of_failure(folder: pathlib.Path) -> Iterator[None]:
         ) from error
 
 
-def _place(manager: ocp.CheckpointManager, step: int) -> pathlib.Path:
-    return pathlib.Path(manager.directory) / str(step)
-
-
 def _unreadable(
     manager: ocp.CheckpointManager, step: int, error: Exception | str
 ) -> Unreadable:
     reason = " ".join(str(error).split())[:300] or type(error).__name__
     return Unreadable(
-        f"checkpoint {_place(manager, step)} cannot be read; it is damaged: {reason}"
+        f"checkpoint {manager.directory / str(step)} cannot be read; it is damaged: "
+        f"{reason}"
     )
-
-
-def _checksums(tree: PyTree) -> dict[str, int]:
-    """The CRC-32 of each array's bytes by the array's path."""
-    named = jax.tree_util.tree_leaves_with_path(tree)
-    return {
-        jax.tree_util.keystr(path, simple=True, separator="/"): zlib.crc32(
-            np.asarray(x.addressable_data(0)).tobytes()
-        )
-        for path, x in named
-    }

@@ -65,9 +65,8 @@ def stored_form(state: train_state.TrainState) -> dict[str, Any]:
 
 def from_stored_form(stored: dict[str, Any]) -> train_state.TrainState:
     """The inverse of `stored_form`."""
-    rest = {n: x for n, x in stored.items() if n != _STORED_DISCRIMINATOR}
-    discriminator = stored[_STORED_DISCRIMINATOR]
-    return train_state.TrainState(discriminator=discriminator, **rest)
+    rest = dict(stored)
+    return train_state.TrainState(discriminator=rest.pop(_STORED_DISCRIMINATOR), **rest)
 
 
 def run_of(path: str) -> tuple[str, int | None]:
@@ -93,21 +92,13 @@ def score_of(metrics: dict[str, float]) -> float:
 
 @dataclasses.dataclass(frozen=True)
 class Generators:
-    """What a checkpoint holds for generating images.
+    """What a checkpoint holds for generating images."""
 
-    Attributes:
-        step: finished training steps.
-        architecture: of the networks.
-        config: every setting of the run.
-        coarse: weights of G1.
-        refine: weights of G2, None for a model of G1 alone.
-    """
-
-    step: int
+    step: int  # finished training steps
     architecture: Architecture
-    config: dict[str, Any]
-    coarse: PyTree
-    refine: PyTree | None
+    config: dict[str, Any]  # every setting of the run
+    coarse: PyTree  # weights of G1
+    refine: PyTree | None  # weights of G2, None for a model of G1 alone
 
 
 def restore_generators(
@@ -119,15 +110,9 @@ def restore_generators(
 ) -> Generators:
     """Reads the weights of G1 and G2 alone; optimizer and discriminator stay on disk.
 
-    Args:
-        workdir: folder of the run.
-        step: the checkpoint; "best" for the best, None for the newest.
-        weights: the averages, where the run kept them, or the raw weights.
-        precision: to compute in, "float32" or "bfloat16"; empty for the run's own.
-        sharding: where the weights go; None for the first device.
-
-    Raises:
-        ValueError: there is no such checkpoint, or it is damaged.
+    The precision is what they compute in, "float32" or "bfloat16", empty for the run's
+    own; the sharding says where the weights go, None for the first device. No such
+    checkpoint, or a damaged one, is a ValueError.
     """
     if sharding is None:
         sharding = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
@@ -171,11 +156,7 @@ def latest_config(
     workdir: str, argument: str = "workdir", wanted: Wanted = None
 ) -> tuple[int, dict[str, Any]]:
     """Step and config of a run's newest checkpoint, or of the wanted one; `argument`
-    names the folder in messages.
-
-    Raises:
-        ValueError: there is no such checkpoint, or it is damaged.
-    """
+    names the folder in messages. None there, or a damaged one, is a ValueError."""
     with _opened(workdir, argument, wanted) as (manager, step):
         return step, stored_config(manager, step)
 
@@ -222,15 +203,14 @@ def _opened(
 ) -> Iterator[tuple[ocp.CheckpointManager, int]]:
     """The checkpoints of a run, and which of its steps is wanted."""
     given, path = pathlib.Path(workdir).expanduser(), folder(workdir)
-    if given.is_file():
-        rule = f" is a file; here it takes the folder of a run. {_EXPORTED}."
-        raise errors.ArgumentError(argument, workdir, rule)
-    if not given.exists():
-        rule = f": there is no such file or folder{_like(given)}"
-        raise errors.ArgumentError(argument, workdir, rule)
     nothing = f": no checkpoint in {path}; {_instead(given)}."
     if not path.is_dir():
-        raise errors.ArgumentError(argument, workdir, nothing)
+        rule = nothing
+        if given.is_file():
+            rule = f" is a file; here it takes the folder of a run. {_EXPORTED}."
+        elif not given.exists():
+            rule = f": there is no such file or folder{_like(given)}"
+        raise errors.ArgumentError(argument, workdir, rule)
     options = ocp.CheckpointManagerOptions(best_fn=score_of, create=False)
     with ocp.CheckpointManager(path, options=options) as manager:
         steps = sorted(manager.all_steps())
@@ -250,7 +230,6 @@ def _opened(
 
 
 def _instead(path: pathlib.Path) -> str:
-    """What to do with a folder that holds no checkpoint."""
     exported = [*path.glob("*.safetensors"), *path.glob("*.jax_export")]
     if not exported:
         return "train there first"
@@ -258,7 +237,6 @@ def _instead(path: pathlib.Path) -> str:
 
 
 def _like(path: pathlib.Path) -> str:
-    """A hint to what a misspelled path may have meant."""
     if not path.parent.is_dir():
         return "."
     names = [there.name for there in path.parent.iterdir()]

@@ -18,15 +18,11 @@ _NECK, _SHOULDERS = coco_json.NECK, list(coco_json.SHOULDERS)
 
 
 class Person(NamedTuple):
-    """A person in a photo.
+    """A person in a photo."""
 
-    Attributes:
-        keypoints: float32 [18, 3] = (x, y, visible) in pixels of the photo, COCO-18.
-        score: mean confidence of the 18 points, a missing one counted as 0; in [0, 1].
-    """
-
+    # float32 [18, 3] = (x, y, visible) in pixels of the photo, COCO-18.
     keypoints: np.ndarray
-    score: float
+    score: float  # mean confidence of the 18 points in [0, 1], missing ones as 0
 
     @property
     def area(self) -> float:

@@ -1,5 +1,6 @@
 """The one person of a photo, through whichever pose estimator is installed."""
 
+import contextlib
 import threading
 
 import numpy as np
@@ -31,59 +32,54 @@ class PersonFinder:
         return _installed() is not None
 
     def open(self) -> base.Estimator:
-        """The estimator, loaded now, for one thread at a time.
-
-        Raises:
-            ValueError: no estimator is installed, or its model cannot be had.
-        """
+        """The estimator, loaded now, for one thread at a time; none installed, or
+        without its model, is a ValueError."""
         with self._lock:
             if self._estimator is None:
                 self._estimator = _open(self._pose_model)
             return self._estimator
 
-    def __call__(self, photo: Image.Image, name: str) -> np.ndarray:
-        """The person's joints, float32 [18, 3] in pixels of the photo, RGB; `name` is
-        the photo's in messages.
+    def __call__(self, photo: Image.Image, name: str, advice: str = "") -> np.ndarray:
+        """The person's joints, float32 [18, 3] in pixels of the photo, RGB.
 
-        Raises:
-            ValueError: nobody is seen, or two people of like size; the estimator fails,
-                is not installed, or its model cannot be had.
+        Nobody, two people of like size, and an estimator that fails or cannot be opened
+        is a ValueError, which begins with the name of the photo and ends with the
+        advice.
         """
         try:
-            estimator = self.open()
+            return self._find(photo)
         except errors.ArgumentError:
             raise
         except ValueError as error:
-            raise ValueError(f"{name}: {error}") from error
+            raise ValueError(f"{name}: {error}{advice}") from error
+
+    def _find(self, photo: Image.Image) -> np.ndarray:
+        estimator = self.open()
         try:
             with self._lock:
                 people = estimator(np.asarray(photo))
         except Exception as error:
             # Estimators raise whatever the libraries below them do.
-            raise ValueError(
-                f"{name}: the pose estimator failed on this photo."
-            ) from error
+            raise ValueError("the pose estimator failed on this photo.") from error
         people = sorted(people, key=lambda person: -person.area)
         if not people:
             raise ValueError(
-                f"{name}: no person was found in this photo. Choose one that shows a "
-                "person from head to feet."
+                "no person was found in this photo. Choose one that shows a person "
+                "from head to feet."
             )
         if len(people) > 1 and people[0].area < _CLEARLY_LARGER * people[1].area:
             raise ValueError(
-                f"{name}: {len(people)} people were found, two of them of about the "
-                "same size. Crop the photo to the one you mean."
+                f"{len(people)} people were found, two of them of about the same "
+                "size. Crop the photo to the one you mean."
             )
         return people[0].keypoints
 
 
 def _installed() -> str | None:
     for name in base.NAMES:
-        try:
+        with contextlib.suppress(ValueError):
             registry.check_installed(name)
-        except ValueError:
-            continue
-        return name
+            return name
     return None
 
 

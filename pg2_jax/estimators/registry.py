@@ -21,11 +21,8 @@ def check_installed(name: str) -> None:
 
 
 def open_estimator(settings: base.Settings) -> base.Estimator:
-    """Loads an estimator with its model.
-
-    Raises:
-        ValueError: it is not installed, or the model file is not one.
-    """
+    """Loads an estimator with its model; one that is not installed, or another file, is
+    a ValueError."""
     name, model, _ = settings
     check_installed(name)
     try:

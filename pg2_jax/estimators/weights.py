@@ -25,11 +25,8 @@ MODELS = {
 
 def locate(estimator: str, path: str) -> pathlib.Path:
     """The model file of an estimator: the user's own, or with an empty path the
-    published one, downloaded once into the user's cache.
-
-    Raises:
-        ValueError: no such file; no download; a wrong checksum. Says where to get it.
-    """
+    published one, downloaded once into the user's cache. Where there is none, the
+    ValueError says where to get it."""
     model = MODELS[estimator]
     unpack = f" (and unpack {model.member})" if model.member else ""
     where = (

@@ -30,14 +30,9 @@ def check_suffix(path: str | os.PathLike[str]) -> None:
 def write(
     path: str | os.PathLike[str], frames: Sequence[np.ndarray], per_second: float = 8
 ) -> None:
-    """Writes an animation that repeats; the file appears whole or not at all.
-
-    Args:
-        path: its suffix chooses the format: .gif (256 colours a frame), .webp
-            (lossless) or .mp4 (H.264; an odd side gets one row or column more).
-        frames: [H, W, 3] uint8, of one size.
-        per_second: frames in a second.
-    """
+    """Writes an animation of frames [H, W, 3] uint8 that repeats; the file appears
+    whole or not at all. The suffix chooses the format: .gif (256 colours a frame),
+    .webp (lossless) or .mp4 (H.264; an odd side gets one row or column more)."""
     check_suffix(path)
     with files.replacing(path) as temporary:
         if temporary.suffix.lower() == ".mp4":

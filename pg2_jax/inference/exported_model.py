@@ -39,27 +39,18 @@ _KEY = "pg2_jax_bundle"
 
 
 class Program(NamedTuple):
-    """A compiled model without weights that could be taken out of it.
+    """A compiled model without weights that could be taken out of it."""
 
-    Attributes:
-        step: finished training steps.
-        architecture: of the networks.
-        config: every setting of the run.
-        generate: (photos, keypoints) -> images, as `generation.generate` with its
-            weights.
-    """
-
-    step: int
+    step: int  # finished training steps
     architecture: Architecture
-    config: dict[str, Any]
+    config: dict[str, Any]  # every setting of the run
+    # (photos, keypoints) -> images, as `generation.generate` with its weights.
     generate: Callable[[Any, Any], dict[str, jax.Array]]
 
 
 def check_path(path: str | os.PathLike[str], form: str) -> None:
     """Raises a ValueError unless a file is named as its format is."""
-    if form not in FORMATS:
-        rule = f" must be one of {', '.join(FORMATS)}."
-        raise errors.ArgumentError("form", form, rule)
+    errors.check_choice("form", form, FORMATS)
     if pathlib.Path(path).suffix != f".{form}":
         rule = f" must end in .{form}, as its format is."
         raise errors.ArgumentError("output", path, rule)
@@ -75,18 +66,21 @@ def write(
     one of `DTYPES`, from which float32 is computed; the file appears whole or not at
     all. What is unknown is a ValueError."""
     check_path(path, form)
-    if dtype not in DTYPES:
-        rule = f" must be one of {', '.join(DTYPES)}."
-        raise errors.ArgumentError("dtype", dtype, rule)
+    errors.check_choice("dtype", dtype, DTYPES)
     weights = {"coarse": generators.coarse, "refine": generators.refine}
     stored = jax.tree.map(lambda x: np.asarray(x).astype(jnp.dtype(dtype)), weights)
-    about = _about(generators, dtype)
+    about = {
+        _KEY: str(VERSION),
+        "step": str(generators.step),
+        "dtype": dtype,
+        "config": json.dumps(public_config(generators.config)),
+        "architecture": json.dumps(dataclasses.asdict(generators.architecture)),
+        "versions": json.dumps(restore.versions()),
+    }
     with files.replacing(path) as temporary:
         if form == "safetensors":
-            flat = flax.traverse_util.flatten_dict(
-                {name: tree for name, tree in stored.items() if tree is not None},
-                sep="/",
-            )
+            kept = {name: tree for name, tree in stored.items() if tree is not None}
+            flat = flax.traverse_util.flatten_dict(kept, sep="/")
             # Its own writer makes files that only their owner may read.
             temporary.write_bytes(safetensors.numpy.save(flat, metadata=about))
             return
@@ -98,13 +92,9 @@ def write(
 
 def read(path: str | os.PathLike[str], precision: str = "") -> Generators | Program:
     """Reads a model in either format, which its first bytes tell, to compute in the
-    precision "float32" or "bfloat16"; empty is the run's own.
-
-    Raises:
-        ValueError: a compiled model of another precision, or the file is no such model,
-            damaged, or of a later version.
-        OSError: the file cannot be read.
-    """
+    precision "float32" or "bfloat16"; empty is the run's own. A compiled model of
+    another precision, and a file that is no such model, damaged, or of a later version,
+    is a ValueError."""
     with open(path, "rb") as file:
         is_zip = file.read(2) == b"PK"
     try:
@@ -136,17 +126,6 @@ def public_config(config: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _about(generators: Generators, dtype: str) -> dict[str, str]:
-    return {
-        _KEY: str(VERSION),
-        "step": str(generators.step),
-        "dtype": dtype,
-        "config": json.dumps(public_config(generators.config)),
-        "architecture": json.dumps(dataclasses.asdict(generators.architecture)),
-        "versions": json.dumps(restore.versions()),
-    }
-
-
 def _read_weights(path: str | os.PathLike[str]) -> Generators:
     with safetensors.safe_open(path, framework="flax") as file:
         step, config, architecture = _described(path, file.metadata() or {})
@@ -174,8 +153,7 @@ def _read_program(path: str | os.PathLike[str]) -> Program:
         step, config, architecture = _described(path, about)
         program = jax.export.deserialize(bytearray(archive.read("program")))
     here = jax.default_backend()
-    names = {"gpu": "cuda"}
-    if names.get(here, here) not in program.platforms:
+    if ("cuda" if here == "gpu" else here) not in program.platforms:
         raise ValueError(
             f"{path} was exported for {', '.join(program.platforms)}, this machine "
             f"runs on {here}."

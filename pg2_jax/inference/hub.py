@@ -61,12 +61,8 @@ use.
 
 def download(name: str) -> str:
     """Fetches a model, "user/repository" with "@revision" if wanted, once: the library
-    keeps it in its cache. Returns the path of the file.
-
-    Raises:
-        ValueError: no such repository or file, no connection, or huggingface_hub is
-            missing; says which.
-    """
+    keeps it in its cache. Returns the path of the file; where that fails, the
+    ValueError says why."""
     library = _library()
     repository, _, revision = name.partition("@")
     try:
@@ -92,18 +88,22 @@ def push(
     """Uploads a file of `exported_model.write`, named `FILE` and alone in its folder,
     with what is written beside it: the config, the scores of `metrics`, a metrics.json,
     and a card. Returns the address of the repository, which is made if there is none.
-
-    Raises:
-        ValueError: not logged in, no such metrics, or huggingface_hub is missing.
-    """
+    Not logged in, no such metrics, or no huggingface_hub is a ValueError."""
     library, folder = _library(), file.parent
     report = None if metrics is None else _read_metrics(metrics)
-    contents = {"config.json": exported_model.public_config(config)}
-    if report is not None:
-        contents["metrics.json"] = report
-    for name, content in contents.items():
-        (folder / name).write_text(json.dumps(content, indent=2) + "\n")
-    card = model_card(repository, config, step, report)
+    public = exported_model.public_config(config)
+    for name, content in (("config.json", public), ("metrics.json", report)):
+        if content is not None:
+            (folder / name).write_text(json.dumps(content, indent=2) + "\n")
+    card = _CARD.format(
+        repository=repository,
+        size=f"{config['image_height']}x{config['image_width']}",
+        step=step,
+        settings="\n".join(
+            f"| `{n}` | {config[n]} |" for n in _SETTINGS if n in config
+        ),
+        scores="Not measured." if report is None else _scores(report, step),
+    )
     (folder / "README.md").write_text(card, encoding="utf-8")
     api = library.HfApi()
     try:
@@ -117,26 +117,6 @@ def push(
             "there internet, and are you logged in (hf auth login)?"
         ) from error
     return f"https://huggingface.co/{repository}"
-
-
-def model_card(
-    repository: str,
-    config: dict[str, Any],
-    step: int,
-    report: dict[str, Any] | None = None,
-) -> str:
-    """The README.md of a model; `report` is the content of metrics.json, None if
-    nothing was measured."""
-    settings = [
-        f"| `{name}` | {config[name]} |" for name in _SETTINGS if name in config
-    ]
-    return _CARD.format(
-        repository=repository,
-        size=f"{config['image_height']}x{config['image_width']}",
-        step=step,
-        settings="\n".join(settings),
-        scores="Not measured." if report is None else _scores(report, step),
-    )
 
 
 def _scores(report: dict[str, Any], step: int) -> str:

@@ -144,16 +144,10 @@ class PoseTransfer:
                 f"{given.place} holds {len(given.poses)} poses; choose one with "
                 f"pose_name, such as pose_name={first}, or generate them as a sequence."
             )
-        (only,) = self._in_poses(
-            given,
-            image,
-            source_pose,
-            fit,
-            pose_fit,
-            pose_size,
-            mirror=mirror,
-            paste_back=paste_back,
+        source = source_photo.read_source(
+            image, source_pose, self.image_size, self._finder, fit, paste_back
         )
+        (only,) = self._in_poses(given, source, pose_fit, pose_size, mirror)
         return only
 
     def sequence(
@@ -181,17 +175,10 @@ class PoseTransfer:
             between: poses put between each two of them.
         """
         given = target_pose.read_poses(poses, pose_name, self._finder)
-        return self._in_poses(
-            given,
-            image,
-            source_pose,
-            fit,
-            pose_fit,
-            pose_size,
-            mirror=mirror,
-            between=between,
-            paste_back=paste_back,
+        source = source_photo.read_source(
+            image, source_pose, self.image_size, self._finder, fit, paste_back
         )
+        return self._in_poses(given, source, pose_fit, pose_size, mirror, between)
 
     def batch(
         self,
@@ -262,22 +249,14 @@ class PoseTransfer:
     def _in_poses(
         self,
         given: target_pose.Poses,
-        image: Any,
-        source_pose: Any,
-        fit: str,
+        source: source_photo.Source,
         pose_fit: str,
         pose_size: tuple[int, int] | None,
-        *,
         mirror: bool,
         between: int = 0,
-        paste_back: bool,
     ) -> result.Results:
-        size = self.image_size
-        source = source_photo.read_source(
-            image, source_pose, size, self._finder, fit, pasted_back=paste_back
-        )
         poses = target_pose.fit_poses(
-            given, size, source.pose, pose_fit, pose_size, mirror=mirror
+            given, self.image_size, source.pose, pose_fit, pose_size, mirror=mirror
         )
         if self.architecture.pose_embedding == "view":
             for name, points in poses.items():
@@ -290,7 +269,7 @@ class PoseTransfer:
         generated = self.batch(images, stacked)
         shown = {}
         for i, name in enumerate(names):
-            whole = source.pasted(generated.image[i]) if paste_back else None
+            whole = source.pasted(generated.image[i]) if source.pasted_back else None
             refined = None if generated.refined is None else generated.refined[i]
             shown[name] = result.Result(
                 source.image, stacked[i], generated.coarse[i], refined, whole

@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import pathlib
+import sys
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -24,15 +25,13 @@ class _Shown:
 
     def show(self) -> None:
         """Shows the picture, in a notebook or in a window."""
-        try:
+        if "IPython" in sys.modules:  # A notebook has imported it already.
             from IPython import display, get_ipython
-        except ImportError:
-            self.picture().show()
-            return
-        if get_ipython() is None:
-            self.picture().show()
-        else:
-            display.display(self.picture())
+
+            if get_ipython() is not None:
+                display.display(self.picture())
+                return
+        self.picture().show()
 
     def _repr_png_(self) -> bytes | None:
         return self.picture()._repr_png_()
@@ -40,21 +39,13 @@ class _Shown:
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Result(_Shown):
-    """One photo's person in one pose.
+    """One photo's person in one pose."""
 
-    Attributes:
-        source: uint8 [H, W, 3], the photo as the model saw it.
-        pose: float32 [18, 3] = (x, y, visible), the pose in its pixels.
-        coarse: uint8 [H, W, 3], G1's image.
-        refined: uint8 [H, W, 3], G2's image; None where the model is G1 alone.
-        whole: uint8, the whole photo with the generated image in its place; None unless
-            asked for.
-    """
-
-    source: np.ndarray
-    pose: np.ndarray
-    coarse: np.ndarray
-    refined: np.ndarray | None
+    source: np.ndarray  # uint8 [H, W, 3], the photo as the model saw it
+    pose: np.ndarray  # float32 [18, 3] = (x, y, visible), the pose in its pixels
+    coarse: np.ndarray  # uint8 [H, W, 3], G1's image
+    refined: np.ndarray | None  # G2's image; None where the model is G1 alone
+    # The whole photo with the generated image in its place; None unless asked for.
     whole: np.ndarray | None = None
 
     @property
@@ -90,22 +81,15 @@ class Result(_Shown):
         )
 
     def save(self, path: str | os.PathLike[str], *, skeleton: bool = False) -> None:
-        """Writes the image, or the whole photo with the image in it if there is one.
-
-        Args:
-            path: the suffix chooses the format, such as .png or .jpg; another is a
-                ValueError. The file appears whole or not at all.
-            skeleton: puts the pose beside it.
-        """
+        """Writes the image, or the whole photo with the image in it if there is one, in
+        the format of the suffix, such as .png or .jpg; another is a ValueError. The
+        file appears whole or not at all. `skeleton` puts the pose beside it."""
         _save(Image.fromarray(_frame(self, skeleton=skeleton, scale=1)), path)
 
 
 class Results(_Shown, tuple[Result, ...]):
-    """One photo's person in several poses, one at least.
-
-    A tuple of `Result`, with the names of the poses; `images` and `poses` are all of
-    them as arrays.
-    """
+    """One photo's person in several poses, one at least. A tuple of `Result`, with the
+    names of the poses; `images` and `poses` are all of them as arrays."""
 
     names: tuple[str, ...]
 
@@ -135,17 +119,10 @@ class Results(_Shown, tuple[Result, ...]):
         per_second: float = 8,
         skeleton: bool = False,
     ) -> None:
-        """Writes an animation, or with another suffix the contact sheet.
-
-        Args:
-            path: .gif, .webp or .mp4 for an animation; .png, .jpg for the sheet. The
-                file appears whole or not at all.
-            per_second: frames in a second.
-            skeleton: puts the poses beside the images.
-
-        Raises:
-            ValueError: no such format, or its library is not installed.
-        """
+        """Writes an animation, for .gif, .webp and .mp4, of so many frames in a second,
+        or the contact sheet, for .png and .jpg; `skeleton` puts the poses beside the
+        images. The file appears whole or not at all; another format, or one without its
+        library, is a ValueError."""
         save([self], path, per_second=per_second, skeleton=skeleton)
 
 
@@ -156,11 +133,9 @@ def save(
     per_second: float = 8,
     skeleton: bool = False,
 ) -> None:
-    """Writes several people in the same poses, side by side or row by row.
-
-    The arguments are those of `Results.save`; where the person of the first has more
-    poses than others, theirs begin again.
-    """
+    """Writes several people in the same poses, side by side or row by row, as
+    `Results.save` does one; where the person of the first has more poses than others,
+    theirs begin again."""
     if pathlib.Path(path).suffix.lower() not in animation.SUFFIXES:
         _save(sheet(people, skeleton=skeleton), path)
         return

@@ -23,10 +23,8 @@ def fit_to_body(poses: np.ndarray, body: np.ndarray) -> np.ndarray:
     the middle of their hips the place of the body's. All poses are scaled and moved
     alike, by the median length and the mean place, so that a sequence keeps its motion:
     [N, 18, 3], one person in N poses -> float32 [N, 18, 3] in the unit of the body,
-    [18, 3], for example the person of the source photo.
-
-    Raises:
-        ValueError: `body`, or every one of `poses`, lacks the neck or both hips.
+    [18, 3], for example the person of the source photo. A body, or poses, without neck
+    or without both hips are a ValueError.
     """
     body = np.asarray(body)[None]
     for whose, shown in (("source person", body), ("target pose", poses)):
@@ -54,10 +52,8 @@ def fit_to_image(
     The box around all visible points of all poses [N, 18, 3], grown on every side by
     `margin` times its longer side, becomes as large as the image allows, in its middle;
     float32 [N, 18, 3] in pixels of the image. All are scaled and moved alike, so that a
-    sequence keeps its motion; `alone` gives each pose a box of its own.
-
-    Raises:
-        ValueError: the visible points have no extent.
+    sequence keeps its motion; `alone` gives each pose a box of its own. Points without
+    extent are a ValueError.
     """
     poses = np.asarray(poses, np.float64)
     if alone:

@@ -21,19 +21,13 @@ _REMEDY = (
 
 
 class Source(NamedTuple):
-    """The photo of a person.
+    """The photo of a person."""
 
-    Attributes:
-        photo: the whole upright photo, RGB.
-        image: uint8 [H, W, 3] of the model's size.
-        frame: which part of the photo that is.
-        pose: float32 [18, 3] of the person in pixels of `image`; None if unknown.
-    """
-
-    photo: Image.Image
-    image: np.ndarray
-    frame: crop.Frame
-    pose: np.ndarray | None
+    photo: Image.Image  # the whole upright photo, RGB
+    image: np.ndarray  # uint8 [H, W, 3] of the model's size
+    frame: crop.Frame  # which part of the photo that is
+    pose: np.ndarray | None  # float32 [18, 3] in pixels of `image`; None if unknown
+    pasted_back: bool  # whether the generated image will go back into the photo
 
     def pasted(self, generated: np.ndarray) -> np.ndarray:
         """The whole photo with an image of the model in its place, uint8."""
@@ -47,30 +41,22 @@ def read_source(
     size: crop.Size,
     finder: PersonFinder,
     fit: str = "auto",
-    *,
     pasted_back: bool = False,
 ) -> Source:
-    """Reads the photo of a person and brings it to the model's size.
+    """Reads the photo of a person, see `arrays.to_photo`, and brings it to the model's
+    (height, width).
 
     A photo of that size is taken as it is. Of any other the part around the person is
     taken, where the joints are known; they are looked for if the photo has another
     shape and an estimator is installed. Where they are not known, a photo within 10 %
     of the model's shape is taken whole, and one of another shape letterboxed, with a
-    warning.
+    warning, or refused if the generated image will be pasted back, because the pose
+    would cover the whole photo. This is the fit "auto"; "crop", "letterbox" and
+    "stretch" are those of `crop`.
 
-    Args:
-        image: a file, a Pillow image or an array, see `arrays.to_photo`.
-        joints: the person's joints in pixels of the photo: an array [18, 3], an
-            annotation file, or a mapping of photos' names to arrays; None if they are
-            not known.
-        size: (height, width) of the model.
-        finder: looks for the person.
-        fit: "auto" is the rule above; "crop", "letterbox" and "stretch" of `crop`.
-        pasted_back: whether the generated image will go back into the photo, for which
-            "auto" must not letterbox: the pose would cover the whole photo.
-
-    Raises:
-        ValueError: an unreadable photo, no or too many people; says which and why.
+    The joints are in pixels of the photo: an array [18, 3], an annotation file, or a
+    mapping of photos' names to arrays; None if they are not known. An unreadable photo,
+    no or too many people are a ValueError.
     """
     photo, name = arrays.to_photo(image)
     original = (photo.height, photo.width)
@@ -79,7 +65,7 @@ def read_source(
     if joints is not None:
         body = _joints_of(joints, name, original)
     elif fit == "crop" or (fit == "auto" and not fits and finder.is_installed()):
-        body = _look_for(finder, photo, name)
+        body = finder(photo, name, " Or give the joints (source_pose).")
     if fit == "auto":
         if body is not None and original != size:
             fit = "crop"
@@ -95,23 +81,13 @@ def read_source(
                 f"{name} is {photo.width} wide and {photo.height} high, the model's "
                 f"images are {size[1]} x {size[0]}: it was letterboxed, which makes "
                 f"the person small. Crop it to the person, give {_REMEDY}.",
-                stacklevel=4,
+                stacklevel=3,
             )
     frame = frame_of(fit, name, original, size, body)
     stored = photo if original == size else crop.apply(photo, frame, size)
-    moved = None
     if body is not None:
-        moved = crop.move_keypoints(body, original, frame, size)[0]
-    return Source(photo, np.asarray(stored), frame, moved)
-
-
-def _look_for(finder: PersonFinder, photo: Image.Image, name: str) -> np.ndarray:
-    try:
-        return finder(photo, name)
-    except errors.ArgumentError:
-        raise
-    except ValueError as error:
-        raise ValueError(f"{error} Or give the joints (source_pose).") from error
+        body, _ = crop.move_keypoints(body, original, frame, size)
+    return Source(photo, np.asarray(stored), frame, body, pasted_back)
 
 
 def has_shape(original: crop.Size, size: crop.Size) -> bool:
@@ -125,15 +101,10 @@ def frame_of(
     fit: str, name: str, original: crop.Size, size: crop.Size, joints: np.ndarray | None
 ) -> crop.Frame:
     """The part of a photo that is used, by a rule of `crop` other than "none"; "crop"
-    itself asks for the joints, [18, 3] in pixels of the photo.
-
-    Raises:
-        ValueError: no such rule, or too little of a person to crop to.
-    """
+    itself asks for the joints, [18, 3] in pixels of the photo. Another rule, or too
+    little of a person to crop to, is a ValueError."""
     rules = [rule for rule in crop.RULES if rule != "none"]
-    if fit not in rules:
-        rule = f" must be one of auto, {', '.join(rules)}."
-        raise errors.ArgumentError("fit", fit, rule)
+    errors.check_choice("fit", fit, ["auto", *rules])
     try:
         return crop.frame(fit, original, size, joints)
     except ValueError as error:
@@ -143,7 +114,6 @@ def frame_of(
 
 
 def _joints_of(joints: Any, name: str, original: crop.Size) -> np.ndarray:
-    """The joints of the source person, in pixels of the photo."""
     place = "source_pose"
     if isinstance(joints, str | os.PathLike):
         place = os.fspath(joints)

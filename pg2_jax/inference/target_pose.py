@@ -21,35 +21,24 @@ FITS = ("auto", "body", "image", "none")
 
 
 class Poses(NamedTuple):
-    """Poses as they were handed in.
+    """Poses as they were handed in."""
 
-    Attributes:
-        poses: name -> float32 [18, 3].
-        place: for messages.
-        pixels: whether the unit is that of an annotation, of which it is said what
-            image it belongs to; otherwise they must be fitted.
-        alone: whether they are no sequence.
-    """
-
-    poses: dict[str, np.ndarray]
-    place: str
+    poses: dict[str, np.ndarray]  # name -> float32 [18, 3]
+    place: str  # for messages
+    # Whether the unit is that of an annotation, of which it is said what image it
+    # belongs to; otherwise they must be fitted.
     pixels: bool
-    alone: bool = False
+    alone: bool = False  # whether they are no sequence
 
 
 def read_poses(given: Any, name: str, finder: PersonFinder) -> Poses:
-    """Reads one or several poses.
+    """Reads one or several poses; unreadable ones, or an unknown name, are a
+    ValueError.
 
-    Args:
-        given: what this has returned; an array [18, 3] or [N, 18, 3]; a mapping of such
-            by name; an annotation file or folder in any format of `keypoint_files`; a
-            photo, a file or a Pillow image, whose person is looked for; a set of
-            `pose_library`, or one pose of it, such as "catalogue/back".
-        name: takes this one of several; empty for all.
-        finder: looks for people in photos.
-
-    Raises:
-        ValueError: unreadable, or no such name.
+    `given` is what this has returned; an array [18, 3] or [N, 18, 3]; a mapping of such
+    by name; an annotation file or folder in any format of `keypoint_files`; a photo, a
+    file or a Pillow image, whose person the finder looks for; a set of `pose_library`,
+    or one pose of it, such as "catalogue/back". A name takes this one of several.
     """
     if isinstance(given, Poses):
         return given
@@ -78,9 +67,10 @@ def checked_pose(points: Any) -> np.ndarray:
     except (TypeError, ValueError):
         array = np.zeros((), np.float32)
     if array.shape != (18, 3):
-        known = {17: ", COCO's 17 points", 25: ", BODY_25's points"}
-        known[33] = ", BlazePose's points"
-        shape = f"{list(array.shape)}{known.get(len(array), '')}" if array.ndim else ""
+        known = {17: "COCO's 17", 25: "BODY_25's", 33: "BlazePose's"}
+        shape = str(list(array.shape)) if array.ndim else ""
+        if array.ndim and len(array) in known:
+            shape += f", {known[len(array)]} points"
         raise ValueError(
             "A pose is an array [18, 3] of (x, y, visible) in OpenPose's COCO-18 "
             f"order; got {shape or type(points).__name__}."
@@ -101,30 +91,17 @@ def fit_poses(
     *,
     mirror: bool = False,
 ) -> dict[str, np.ndarray]:
-    """Brings poses into the model's image.
+    """Brings poses into the model's image of (height, width) `size`: name -> float32
+    [18, 3] in its pixels; points outside are missing.
 
-    Args:
-        poses: as `read_poses` gives them.
-        size: (height, width) of the model.
-        body: [18, 3], the source person's joints in pixels of the model; None if they
-            are not known.
-        fit: "body": size and place of the source person (`retarget.fit_to_body`);
-            "image": as if a photo had been cropped to the pose (`fit_to_image`);
-            "none": pixels are those of the model, or of an image of `pose_size`;
-            "auto": body if `body` has a torso, else image for poses of photos and of
-            the library, and none for others.
-        pose_size: (height, width) of the image that the pose is of.
-        mirror: takes the poses as in a mirror, left for right.
-
-    Returns:
-        Name -> float32 [18, 3] in pixels of the model; points outside are missing.
-
-    Raises:
-        ValueError: most points lie outside, or the fit cannot be done.
+    The fit "body" gives them size and place of the source person, whose joints [18, 3]
+    are `body` (`retarget.fit_to_body`); "image" fits them as if a photo had been
+    cropped to the pose (`fit_to_image`); with "none" pixels are those of the model, or
+    of an image of (height, width) `pose_size`; "auto" is body if `body` has a torso,
+    else image for poses of photos and of the library, and none for others. Most points
+    outside, or a fit that cannot be done, is a ValueError.
     """
-    if fit not in FITS:
-        rule = f" must be one of {', '.join(FITS)}."
-        raise errors.ArgumentError("pose_fit", fit, rule)
+    errors.check_choice("pose_fit", fit, FITS)
     stacked = np.stack(list(poses.poses.values()))
     if mirror:
         width = (pose_size or size)[1]
@@ -230,12 +207,8 @@ def _from_path(given: str | os.PathLike[str], name: str, finder: PersonFinder) -
 
 
 def _of_photo(photo: Image.Image, name: str, place: str, finder: PersonFinder) -> Poses:
-    try:
-        return Poses({name: finder(photo, place)}, place, pixels=False)
-    except errors.ArgumentError:
-        raise
-    except ValueError as error:
-        raise ValueError(f"{error} Or give the pose as a keypoint file.") from error
+    points = finder(photo, place, " Or give the pose as a keypoint file.")
+    return Poses({name: points}, place, pixels=False)
 
 
 def annotated(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
@@ -250,7 +223,7 @@ def annotated(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
         warnings.warn(
             f"{path}: {len(missing)} of {len(poses)} poses have no joint and are left "
             f"out: {', '.join(missing[:3])}" + (", ..." if missing[3:] else "."),
-            stacklevel=4,
+            stacklevel=5,
         )
     return seen
 

@@ -8,15 +8,15 @@ import collections
 import dataclasses
 import hashlib
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, cast
 
 import jax.numpy as jnp
 import numpy as np
 import tensorflow as tf
 
-from pg2_jax import pose
-from pg2_jax.input_pipeline import records, validation_split
+from pg2_jax import errors, pose
+from pg2_jax.input_pipeline import records
 from pg2_jax.inputs import Batch
 
 # Records, not pixels, wait in the shuffle buffer: some 50 MB at 128x64. The builder has
@@ -31,11 +31,9 @@ _ROWS_AT_ONCE = 64
 
 @dataclasses.dataclass(frozen=True)
 class TestBatch:
-    """Some test pairs, padded to the batch size B with the first pair.
-
-    `names`, (source, target), and `identities` are those of the true examples alone, at
-    most B.
-    """
+    """Some test pairs, padded to the batch size B with the first pair. `names`,
+    (source, target), and `identities` are those of the true examples alone, at most
+    B."""
 
     batch: Batch
     names: list[tuple[str, str]]
@@ -43,25 +41,17 @@ class TestBatch:
 
 
 class PairDataset:
-    """A data set written by data_prep/build_tfrecords.py.
+    """A data set written by data_prep/build_tfrecords.py: `height` and `width` of the
+    images in pixels, and what the builder recorded as `metadata`.
 
     It has the splits "train" and "test", and where a share of the training people is
     held out, "validation": the training pairs of these people, which "train" lacks.
-
-    Attributes:
-        height: of the images, in pixels.
-        width: of the images, in pixels.
-        metadata: what the builder recorded: protocol, counts, seed.
     """
 
     def __init__(self, data_dir: str, validation_share: float = 0.0):
         """Opens a data set; holding out a share of the training people takes one pass
-        over the records.
-
-        Raises:
-            ValueError: there is no such data set, it is of another kind, or it has too
-                few people.
-        """
+        over the records. What is no such data set, or has too few people, is a
+        ValueError."""
         self._data_dir = data_dir
         self._builder = records.open_builder(data_dir)
         self.height, self.width = self._builder.info.features["source_image"].shape[:2]
@@ -96,24 +86,15 @@ class PairDataset:
     ) -> Iterator[Batch]:
         """Yields this process's share of the training batches, without end.
 
-        The records of all epochs are one stream, and process i of n takes the i-th of n
-        equal shares of every batch. So a step sees the same examples in the same order
-        whatever the number of processes, each epoch holds every pair once over all
-        processes, and a batch that does not divide the epoch goes on in the next one:
-        nothing is left out. Each process reads all records, which is quick, and decodes
-        its own.
+        The records of all epochs, each shuffled anew by the seed, are one stream, and
+        process i of n takes the i-th of n equal shares of every batch. So a step sees
+        the same examples in the same order whatever the number of processes, each epoch
+        holds every pair once over all processes, and a batch that does not divide the
+        epoch goes on in the next one: nothing is left out. Each process reads all
+        records, which is quick, and decodes its own.
 
-        Args:
-            batch_size: examples per step over all processes.
-            seed: of the order; each epoch is shuffled anew.
-            first_step: the step to begin with; earlier examples are skipped unread
-                (whole epochs) or undecoded (the rest).
-            process_index: of this process.
-            process_count: of the run; must divide batch_size.
-
-        Raises:
-            ValueError: the processes do not divide the batch, or there are no pairs;
-            while iterating, a record cannot be read.
+        `batch_size` counts over all processes, which must divide it. What was before
+        `first_step` is skipped unread (whole epochs) or undecoded (the rest).
         """
         epoch, offset = divmod(first_step * batch_size, self.count("train"))
         epochs = tf.data.Dataset.range(epoch, np.iinfo(np.int64).max)
@@ -132,17 +113,13 @@ class PairDataset:
         process_index: int = 0,
         process_count: int = 1,
     ) -> Iterator[TestBatch]:
-        """Yields this process's share of the test pairs, each once, in the order of the
-        protocol.
+        """Yields this process's share of the first `limit` test pairs (0 for all), each
+        once, in the order of the protocol; of "validation" in the order in which they
+        are stored.
 
         Process i of n takes the i-th of n equal shares of every batch, and all
         processes get equally many batches: where the pairs do not fill them, they are
         padded with the first pair, whose name is not repeated.
-
-        Args:
-            batch_size: as for `training_batches`, like the processes.
-            limit: number of pairs from the beginning; 0 for all.
-            split: "test", or "validation" in the order in which they are stored.
         """
         count = min(limit or self.count(split), self.count(split))
         stored = "train" if split == "validation" else split
@@ -244,11 +221,10 @@ class PairDataset:
         return records.iterate(batches, self._data_dir)
 
     def _hold_out(self, share: float) -> None:
-        """Chooses the people of the validation split, and counts their pairs."""
         key = records.NAMES[0]
         stored = self._stored("train", (key,))
         pairs = collections.Counter(name for rows in stored for name in rows[key])
-        self._held_out = validation_split.held_out(pairs, share)
+        self._held_out = held_out(pairs, share)
         self._held_out_pairs = sum(pairs[name] for name in self._held_out)
 
     def _records(self, files: tf.Tensor | list[str], split: str) -> tf.data.Dataset:
@@ -270,7 +246,6 @@ class PairDataset:
         return [str(path) for path in self._builder.info.splits[split].filepaths]
 
     def _shuffled_records(self, seed: int, epoch: tf.Tensor) -> tf.data.Dataset:
-        """The serialized training records in the order of one epoch."""
         files = tf.constant(self._files("train"))
         key = tf.stack([tf.constant(seed, tf.int64), epoch])
         files = tf.random.experimental.stateless_shuffle(files, seed=key)
@@ -287,3 +262,15 @@ class PairDataset:
 
     def _decode(self, rows: tf.Tensor, keys: tuple[str, ...]) -> dict[str, tf.Tensor]:
         return records.decode(rows, keys, (self.height, self.width))
+
+
+def held_out(identities: Iterable[bytes], share: float) -> list[bytes]:
+    """The people of the validation split, the same for every seed and in every run: a
+    share, above 0 and below 1, of those who are named once or more; at least one and
+    not all, those whose names have the smallest SHA-256. A single person is a
+    ValueError."""
+    people = sorted(set(identities), key=lambda name: hashlib.sha256(name).digest())
+    if len(people) < 2:
+        rule = f" needs two training people or more; there is {len(people)}."
+        raise errors.ArgumentError("validation_share", share, rule)
+    return people[: min(max(1, round(share * len(people))), len(people) - 1)]

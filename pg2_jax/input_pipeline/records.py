@@ -18,12 +18,8 @@ NAMES = ("identity", "source_name", "target_name")
 
 
 def open_builder(data_dir: str) -> tfds.core.DatasetBuilder:
-    """Opens a data set that data_prep/build_tfrecords.py has written.
-
-    Raises:
-        ValueError: there is no such data set, it is of another kind, or a file is
-            missing.
-    """
+    """Opens a data set that data_prep/build_tfrecords.py has written; none, or another
+    kind, or one that lacks a file is a ValueError."""
     folder = pathlib.Path(data_dir).expanduser()
     if not (folder / "dataset_info.json").is_file():
         raise unusable(
@@ -65,11 +61,8 @@ def splits(builder: tfds.core.DatasetBuilder) -> list[str]:
 def shard(
     stream: tf.data.Dataset, batch_size: int, process_index: int, process_count: int
 ) -> tuple[tf.data.Dataset, int]:
-    """One process's equal share of each batch of an endless stream, and its size.
-
-    Raises:
-        ValueError: the processes do not divide the batch, or there is no such process.
-    """
+    """One process's equal share of each batch of an endless stream, and its size. The
+    processes must divide the batch."""
     if batch_size % process_count:
         rule = (
             f" must be a multiple of the number of processes, {process_count}, because "

@@ -42,11 +42,9 @@ class Pose(NamedTuple):
 def collect(
     entries: Iterable[Entry], problems: list[str] | None = None
 ) -> dict[str, Pose]:
-    """Parses entries and checks their names: photo name -> pose, in their order.
-
-    Bad entries are left out and go to `problems`, one message each; without it the
-    first one raises.
-    """
+    """Parses entries and checks their names: photo name -> pose, in their order. Bad
+    entries are left out and go to `problems`, one message each; without it the first
+    one raises."""
     poses: dict[str, Pose] = {}
     for entry in entries:
         try:
@@ -83,9 +81,9 @@ def check_name(name: str) -> None:
     raise ValueError(f"the photo name {shown(name)} is refused: {rule}")
 
 
-def check_numbers(what: str, values: Sequence[Any]) -> None:
-    """Refuses what is not a finite number of at most `MAX_COORDINATE`; `what` says in
-    the message what the values are."""
+def numbers(what: str, values: Sequence[Any]) -> np.ndarray:
+    """Finite numbers of at most `MAX_COORDINATE` as a float32 array; others are
+    refused, with what the values are."""
     for value in values:
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise ValueError(f"{what} holds {shown(value)}, which is not a number")
@@ -95,21 +93,14 @@ def check_numbers(what: str, values: Sequence[Any]) -> None:
                 f"{what} holds {shown(value)}, expected a finite number of at most "
                 f"{MAX_COORDINATE}"
             )
-
-
-def numbers(what: str, values: Sequence[Any]) -> np.ndarray:
-    """Checked numbers as a float32 array."""
-    check_numbers(what, values)
     return np.array(values, np.float32)
 
 
 def from_coordinates(
     xs: np.ndarray, ys: np.ndarray, present: np.ndarray | None = None
 ) -> np.ndarray:
-    """Coordinates [18] each -> float32 [18, 3] = (x, y, visible).
-
-    A point with a negative coordinate, or that is not present, is (0, 0, 0).
-    """
+    """Coordinates [18] each -> float32 [18, 3] = (x, y, visible). A point with a
+    negative coordinate, or that is not present, is (0, 0, 0)."""
     visible = (xs >= 0) & (ys >= 0)
     if present is not None:
         visible &= present
@@ -192,15 +183,13 @@ def lines_of(text: str) -> list[str]:
 def parse_json(where: str | pathlib.Path, text: str) -> Any:
     """Parses JSON; `where` is the file, for the message."""
     try:
-        return json.loads(text, parse_int=_parse_int)
+        # Python refuses ints of thousands of digits; as a float it is merely infinite.
+        return json.loads(
+            text, parse_int=lambda n: int(n) if len(n) <= 1000 else float(n)
+        )
     except json.JSONDecodeError as error:
         raise ValueError(
             f"{where}:{error.lineno}: not valid JSON: {error.msg}"
         ) from error
     except RecursionError as error:
         raise ValueError(f"{where}: JSON that is nested too deeply") from error
-
-
-def _parse_int(digits: str) -> int | float:
-    # Python refuses ints of thousands of digits; as a float it is merely infinite.
-    return int(digits) if len(digits) <= 1000 else float(digits)

@@ -19,44 +19,18 @@ from typing import Any, NoReturn, TypeGuard
 import numpy as np
 
 from pg2_jax import files
-from pg2_jax.keypoints.base import (
-    Entry,
-    check_name,
-    check_pose,
-    from_coordinates,
-    numbers,
-    plain_number,
-    shown,
-)
+from pg2_jax.keypoints import base
+from pg2_jax.keypoints.base import shown
 
-KEYPOINTS = (
-    "nose",
-    "left_eye",
-    "right_eye",
-    "left_ear",
-    "right_ear",
-    "left_shoulder",
-    "right_shoulder",
-    "left_elbow",
-    "right_elbow",
-    "left_wrist",
-    "right_wrist",
-    "left_hip",
-    "right_hip",
-    "left_knee",
-    "right_knee",
-    "left_ankle",
-    "right_ankle",
-)
+_PAIRS = ("eye", "ear", "shoulder", "elbow", "wrist", "hip", "knee", "ankle")
+# nose, left_eye, right_eye, ..., left_ankle, right_ankle.
+KEYPOINTS = ("nose", *(f"{side}_{n}" for n in _PAIRS for side in ("left", "right")))
 NECK = 1
 _MOST_AREA = 1e12
 SHOULDERS = (2, 5)
 # Position in COCO's 17 of each COCO-18 point; the neck's place is filled afterwards.
 COCO_17_TO_18 = (0, 0, 6, 8, 10, 5, 7, 9, 12, 14, 16, 11, 13, 15, 2, 1, 4, 3)
-_COCO_18_TO_17 = tuple(
-    next(k for k, place in enumerate(COCO_17_TO_18) if place == joint and k != NECK)
-    for joint in range(17)
-)
+_COCO_18_TO_17 = [0, *np.argsort(COCO_17_TO_18)[2:].tolist()]
 # COCO's own figure, counted from 1.
 _SKELETON = (
     *[(16, 14), (14, 12), (17, 15), (15, 13), (12, 13), (6, 12), (7, 13), (6, 7)],
@@ -72,19 +46,21 @@ def from_coco_17(points: np.ndarray) -> np.ndarray:
     shoulders = moved[list(SHOULDERS)]
     present = (shoulders[:, 2] > 0) & (shoulders[:, :2] >= 0).all(axis=1)
     moved[NECK] = *shoulders[:, :2].mean(axis=0), present.all()
-    return from_coordinates(moved[:, 0], moved[:, 1], moved[:, 2] > 0)
+    return base.from_coordinates(moved[:, 0], moved[:, 1], moved[:, 2] > 0)
 
 
 def lost_necks(annotations: Mapping[str, np.ndarray]) -> int:
     """Counts the poses whose neck changes on the way through COCO's 17 points: it was
     not the midpoint of both shoulders."""
     return sum(
-        not np.array_equal(keypoints[NECK], from_coco_17(_to_coco_17(keypoints))[NECK])
+        not np.array_equal(
+            keypoints[NECK], from_coco_17(keypoints[_COCO_18_TO_17])[NECK]
+        )
         for keypoints in annotations.values()
     )
 
 
-def entries(path: os.PathLike[str], content: Any) -> Iterator[Entry]:
+def entries(path: os.PathLike[str], content: Any) -> Iterator[base.Entry]:
     """Yields the poses of a file, one per photo that has an annotated person."""
     if isinstance(content, dict):
         people = _list_of_dicts(path, content, "annotations")
@@ -99,13 +75,13 @@ def entries(path: os.PathLike[str], content: Any) -> Iterator[Entry]:
     for index, person in enumerate(people):
         category = person.get("category_id")
         if are_people is None or (_is_id(category) and are_people.get(category)):
-            group = grouped.setdefault(_image_id(path, index, person), [])
-            group.append((index, person))
+            image = _id(f"{path}: annotation {index}", person, "image_id")
+            grouped.setdefault(image, []).append((index, person))
         elif _is_id(category) and category in are_people:
             others += 1
         else:
             refuse = functools.partial(_refuse_category, category)
-            yield Entry(f"{path}: annotation {index}", refuse)
+            yield base.Entry(f"{path}: annotation {index}", refuse)
     if others:
         print(
             f"note: {path}: annotations of other categories than people, passed over: "
@@ -114,7 +90,7 @@ def entries(path: os.PathLike[str], content: Any) -> Iterator[Entry]:
         )
     for image, persons in grouped.items():
         place = f"{path}: annotations {', '.join(str(i) for i, _ in persons[:5])}"
-        yield Entry(place, functools.partial(_parse, image, persons, names))
+        yield base.Entry(place, functools.partial(_parse, image, persons, names))
 
 
 def write(path: str | os.PathLike[str], annotations: Mapping[str, np.ndarray]) -> None:
@@ -126,10 +102,10 @@ def write(path: str | os.PathLike[str], annotations: Mapping[str, np.ndarray]) -
     """
     images, people = [], []
     for number, (name, keypoints) in enumerate(annotations.items(), start=1):
-        check_name(name)
-        check_pose(name, keypoints)
+        base.check_name(name)
+        base.check_pose(name, keypoints)
         images.append({"id": number, "file_name": name})
-        people.append(_format_person(number, _to_coco_17(keypoints)))
+        people.append(_format_person(number, keypoints[_COCO_18_TO_17]))
     category = {
         "id": 1,
         "name": "person",
@@ -138,13 +114,8 @@ def write(path: str | os.PathLike[str], annotations: Mapping[str, np.ndarray]) -
         "skeleton": _SKELETON,
     }
     content = {"images": images, "annotations": people, "categories": [category]}
-    with files.replacing(path) as temporary:
-        text = json.dumps(content, ensure_ascii=False)
-        temporary.write_text(text + "\n", encoding="utf-8")
-
-
-def _to_coco_17(keypoints: np.ndarray) -> np.ndarray:
-    return np.asarray(keypoints, np.float32)[list(_COCO_18_TO_17)]
+    text = json.dumps(content, ensure_ascii=False) + "\n"
+    files.write_text(path, text)
 
 
 def _format_person(number: int, points: np.ndarray) -> dict[str, Any]:
@@ -160,9 +131,9 @@ def _format_person(number: int, points: np.ndarray) -> dict[str, Any]:
         "category_id": 1,
         "iscrowd": 0,
         "num_keypoints": int(present.sum()),
-        "keypoints": [plain_number(value) for value in values.ravel()],
-        "bbox": [plain_number(value) for value in box],
-        "area": plain_number(box[2] * box[3]),
+        "keypoints": [base.plain_number(value) for value in values.ravel()],
+        "bbox": [base.plain_number(value) for value in box],
+        "area": base.plain_number(box[2] * box[3]),
     }
 
 
@@ -204,12 +175,7 @@ def _categories(
         return None
     are_people = {}
     for index, category in enumerate(_list_of_dicts(path, content, "categories")):
-        identity = category.get("id")
-        if not _is_id(identity):
-            raise ValueError(
-                f'{path}: category {index} has "id" {shown(identity)}, expected a '
-                "number or text"
-            )
+        identity = _id(f"{path}: category {index}", category, "id")
         are_people[identity] = (
             category.get("name") == "person" or "keypoints" in category
         )
@@ -229,12 +195,11 @@ def _refuse_category(category: Any) -> NoReturn:
     )
 
 
-def _image_id(path: os.PathLike[str], index: int, person: dict[str, Any]) -> int | str:
-    value = person.get("image_id")
+def _id(what: str, record: dict[str, Any], key: str) -> int | str:
+    value = record.get(key)
     if not _is_id(value):
         raise ValueError(
-            f'{path}: annotation {index} has "image_id" {shown(value)}, expected a '
-            "number or text"
+            f'{what} has "{key}" {shown(value)}, expected a number or text'
         )
     return value
 
@@ -251,34 +216,25 @@ def _parse(
         name = names[image]
     else:
         raise ValueError(f'no entry of "images" has the id {shown(image)}')
-    candidates = [_Candidate(index, person) for index, person in persons]
-    scored = all(candidate.score is not None for candidate in candidates)
-    best = max(candidates, key=lambda candidate: candidate.rank(scored))
-    return name, from_coco_17(best.points)
+    poses = [_points(index, person) for index, person in persons]
+    scores, areas = (
+        [_optional_number(index, person, key) for index, person in persons]
+        for key in ("score", "area")
+    )
+    if None in scores:
+        scores = [0.0] * len(scores)
+    present = [int((points[:, 2] > 0).sum()) for points in poses]
+    ranks = zip(scores, present, [area or 0.0 for area in areas], strict=True)
+    best = max(enumerate(ranks), key=lambda ranked: ranked[1])[0]
+    return name, from_coco_17(poses[best])
 
 
-class _Candidate:
-    """One person on a photo."""
-
-    def __init__(self, index: int, person: dict[str, Any]) -> None:
-        values = person.get("keypoints")
-        if not isinstance(values, list) or len(values) != 51:
-            held = shown(values)
-            if isinstance(values, list):
-                held = f"{len(values)} values"
-            raise ValueError(
-                f"annotation {index}: keypoints has {held}, expected 17 x 3"
-            )
-        what = f"annotation {index}: keypoints"
-        self.points = numbers(what, values).reshape(17, 3)
-        self.score, self._area = (
-            _optional_number(index, person, key) for key in ("score", "area")
-        )
-
-    def rank(self, scored: bool) -> tuple[float, int, float]:
-        """What the chosen person has most of."""
-        score = self.score if scored and self.score is not None else 0.0
-        return score, int((self.points[:, 2] > 0).sum()), self._area or 0.0
+def _points(index: int, person: dict[str, Any]) -> np.ndarray:
+    values, what = person.get("keypoints"), f"annotation {index}: keypoints"
+    if not isinstance(values, list) or len(values) != 51:
+        held = f"{len(values)} values" if isinstance(values, list) else shown(values)
+        raise ValueError(f"{what} has {held}, expected 17 x 3")
+    return base.numbers(what, values).reshape(17, 3)
 
 
 def _optional_number(index: int, person: dict[str, Any], key: str) -> float | None:

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from pg2_jax.keypoints import (
+    base,
     coco_json,
     market_mat,
     openpose_json,
@@ -20,14 +21,6 @@ from pg2_jax.keypoints import (
     point_text,
     pose_transfer_csv,
     wide_csv,
-)
-from pg2_jax.keypoints.base import (
-    Entry,
-    Pose,
-    collect,
-    content_of,
-    parse_json,
-    text_of,
 )
 
 PathLike = str | os.PathLike[str]
@@ -63,44 +56,39 @@ def read_placed(
     problems: list[str] | None = None,
     *,
     photos: Sequence[str] | None = None,
-) -> dict[str, Pose]:
+) -> dict[str, base.Pose]:
     """Reads as `read` does, and also tells where each pose was found, for messages."""
     path = pathlib.Path(path)
     known = len(problems or ())
     entries = _folder(path) if path.is_dir() else _file(path, photos)
-    poses = collect(entries, problems)
+    poses = base.collect(entries, problems)
     if not poses and len(problems or ()) == known:
         raise ValueError(f"{path}: holds no poses")
     return poses
 
 
 def decode(content: bytes, name: str) -> dict[str, np.ndarray]:
-    """Reads a text file that is in memory, as `read` does one on the disk.
-
-    Args:
-        content: the bytes of the file; pickles and MATLAB files are refused.
-        name: of the file, for messages.
-    """
-    path = pathlib.Path(name)
-    placed = collect(_text(path, content))
+    """Reads a text file that is in memory, as `read` does one on the disk. Pickles and
+    MATLAB files are refused; `name` is the file's, for messages."""
+    placed = base.collect(_text(pathlib.Path(name), content))
     if not placed:
         raise ValueError(f"{name}: holds no poses")
     return {name: pose.keypoints for name, pose in placed.items()}
 
 
-def _file(path: pathlib.Path, photos: Sequence[str] | None) -> Iterator[Entry]:
-    content = content_of(path)
-    if market_mat.looks_like_matlab(content):
+def _file(path: pathlib.Path, photos: Sequence[str] | None) -> Iterator[base.Entry]:
+    content = base.content_of(path)
+    if content.startswith(b"MATLAB "):  # Version 5 to 7.3.
         return market_mat.entries(path, content, photos)
     if pg2_pickle.looks_like_pickle(content):
         return pg2_pickle.entries(path, content)
     return _text(path, content)
 
 
-def _text(path: pathlib.Path, content: bytes) -> Iterator[Entry]:
+def _text(path: pathlib.Path, content: bytes) -> Iterator[base.Entry]:
     if b"\0" in content[:1000]:  # Not in any text.
         raise ValueError(f"{path}: no format that is read here: {_FORMATS}")
-    text = text_of(path, content)
+    text = base.text_of(path, content)
     line = text.split("\n", 1)[0]
     if text.lstrip().startswith(("{", "[")):
         name = openpose_json.photo_name(pathlib.Path(path.name))
@@ -116,15 +104,14 @@ def _text(path: pathlib.Path, content: bytes) -> Iterator[Entry]:
 
 def _json(
     path: pathlib.Path, text: str, name: str, may_be_empty: bool
-) -> Iterator[Entry]:
-    content = parse_json(path, text)
+) -> Iterator[base.Entry]:
+    content = base.parse_json(path, text)
     if isinstance(content, list) or "annotations" in content:
         return coco_json.entries(path, content)
     return openpose_json.entries(path, content, name, may_be_empty=may_be_empty)
 
 
-def _folder(folder: pathlib.Path) -> Iterator[Entry]:
-    """Yields the poses of a folder of OpenPose JSON or of text files."""
+def _folder(folder: pathlib.Path) -> Iterator[base.Entry]:
     by_suffix: dict[str, list[pathlib.Path]] = {".json": [], ".txt": []}
     # Links to folders are not followed: they may lead in circles.
     for parent, folders, names in os.walk(folder):
@@ -139,11 +126,14 @@ def _folder(folder: pathlib.Path) -> Iterator[Entry]:
             f"{folder}: a folder of annotations holds OpenPose *.json or text files "
             f"*.txt; this one holds {what}"
         )
-    for path in by_suffix[".json"]:
-        text = text_of(path, content_of(path))
-        name = openpose_json.photo_name(path.relative_to(folder))
-        yield from _json(path, text, name, may_be_empty=True)
-    for path in by_suffix[".txt"]:
-        text = text_of(path, content_of(path))
-        name = path.relative_to(folder).with_suffix("").as_posix()
-        yield from point_text.entries(path, text, name)
+    for path in by_suffix[".json"] or by_suffix[".txt"]:
+        text, inside = (
+            base.text_of(path, base.content_of(path)),
+            path.relative_to(folder),
+        )
+        if by_suffix[".json"]:
+            name = openpose_json.photo_name(inside)
+            yield from _json(path, text, name, may_be_empty=True)
+        else:
+            name = inside.with_suffix("").as_posix()
+            yield from point_text.entries(path, text, name)

@@ -13,25 +13,19 @@ import functools
 import io
 import pathlib
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
 
-from pg2_jax.keypoints.base import NUM_KEYPOINTS, Entry, from_coordinates, numbers
+from pg2_jax.keypoints import base
 
 _NUM_POINTS = 14
 # Neck to left ankle have the same order in both; the first point is the head's top.
 _POINTS = slice(1, _NUM_POINTS)
 
 
-def looks_like_matlab(content: bytes) -> bool:
-    """Whether a file begins as MATLAB's files of version 5 to 7.3 do."""
-    return content.startswith(b"MATLAB ")
-
-
 def entries(
     path: pathlib.Path, content: bytes, photos: Sequence[str] | None
-) -> Iterator[Entry]:
+) -> Iterator[base.Entry]:
     """Yields the poses of a file; `photos` are the names in the annotated folder."""
     if not content.startswith(b"MATLAB 7.3"):
         # scipy, which reads them, ends the whole program on some damaged files.
@@ -49,7 +43,7 @@ def entries(
         zip(names, _load(path, content, len(names)), strict=True), start=1
     ):
         parse = functools.partial(_parse, name, values.tolist())
-        yield Entry(f"{path}: column {column}", parse)
+        yield base.Entry(f"{path}: column {column}", parse)
 
 
 def _load(path: pathlib.Path, content: bytes, photos: int) -> np.ndarray:
@@ -62,32 +56,29 @@ def _load(path: pathlib.Path, content: bytes, photos: int) -> np.ndarray:
     try:
         with h5py.File(io.BytesIO(content), "r") as file:
             table = file.get("pp")
-            problem = _problem(table, photos)
-            if not problem:
-                return table[()]
+            shape: tuple[int, ...] = getattr(table, "shape", ())  # A group has none.
+            is_pp = shape[1:] == (2 * _NUM_POINTS,) and table.dtype.kind in "fiu"
+            # Before it is read: a small file can announce a giant table.
+            values = table[()] if is_pp and shape[0] == photos else None
     except Exception as error:
         # Damaged files make HDF5 do nearly anything wrong.
         reason = " ".join(str(error).split())[:200]
         raise ValueError(f"{path}: not a whole MATLAB file: {reason}") from error
-    raise ValueError(f"{path}: {problem}")
-
-
-def _problem(table: Any, photos: int) -> str:
-    """Why a variable is not the poses of so many photos; empty if it is."""
-    shape: tuple[int, ...] = getattr(table, "shape", ())  # A group has none.
-    if shape[1:] != (2 * _NUM_POINTS,) or table.dtype.kind not in "fiu":
-        size = shape[::-1] or "none"
-        return f"expected the variable 'pp', numbers [28, N]; found {size}"
-    if shape[0] != photos:
-        return (
-            f"{shape[0]:,} poses for {photos:,} photos *.jpg; they belong together by "
-            "their number alone, so these are not its photos"
+    if not is_pp:
+        raise ValueError(
+            f"{path}: expected the variable 'pp', numbers [28, N]; found "
+            f"{shape[::-1] or 'none'}"
         )
-    return ""
+    if values is None:
+        raise ValueError(
+            f"{path}: {shape[0]:,} poses for {photos:,} photos *.jpg; they belong "
+            "together by their number alone, so these are not its photos"
+        )
+    return values
 
 
 def _parse(name: str, values: list[float]) -> tuple[str, np.ndarray]:
-    xs, ys = numbers("the column", values).reshape(2, _NUM_POINTS)
-    points = np.full((NUM_KEYPOINTS, 2), -1, np.float32)
+    xs, ys = base.numbers("the column", values).reshape(2, _NUM_POINTS)
+    points = np.full((base.NUM_KEYPOINTS, 2), -1, np.float32)
     points[_POINTS] = np.stack([xs, ys], axis=1)[_POINTS] - 1
-    return name, from_coordinates(points[:, 0], points[:, 1])
+    return name, base.from_coordinates(points[:, 0], points[:, 1])

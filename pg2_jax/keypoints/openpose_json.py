@@ -18,16 +18,8 @@ from typing import Any
 import numpy as np
 
 from pg2_jax import files
-from pg2_jax.keypoints.base import (
-    NUM_KEYPOINTS,
-    Entry,
-    check_name,
-    check_pose,
-    from_coordinates,
-    numbers,
-    plain_number,
-    shown,
-)
+from pg2_jax.keypoints import base
+from pg2_jax.keypoints.base import shown
 
 SUFFIX = "_keypoints.json"
 # Position in BODY_25 of each COCO-18 point: BODY_25 adds the mid hip (8) and six foot
@@ -42,27 +34,22 @@ def photo_name(path: pathlib.PurePath) -> str:
 
 def entries(
     path: pathlib.Path, content: dict[str, Any], name: str, *, may_be_empty: bool
-) -> Iterator[Entry]:
-    """Yields the one pose of a file; `name` is the photo's unless the file tells it.
-
-    A file without people is an error or, if it may be empty as in a folder of files, a
-    pose of 18 missing points.
-    """
-    yield Entry(str(path), functools.partial(_parse, content, name, may_be_empty))
+) -> Iterator[base.Entry]:
+    """Yields the one pose of a file; `name` is the photo's unless the file tells it. A
+    file without people may be empty in a folder of files: 18 missing points."""
+    yield base.Entry(str(path), functools.partial(_parse, content, name, may_be_empty))
 
 
 def write_folder(
     folder: str | os.PathLike[str], annotations: Mapping[str, np.ndarray]
 ) -> None:
     """Writes poses [18, 3] by photo name as a folder of one file per photo, which
-    appears whole or not at all; it must not exist, or be empty.
-
-    Two photos of one stem are a ValueError.
-    """
+    appears whole or not at all; it must not exist, or be empty. Two photos of one stem
+    are a ValueError."""
     places: dict[pathlib.PurePosixPath, str] = {}
     for name, keypoints in annotations.items():
-        check_name(name)
-        check_pose(name, keypoints)
+        base.check_name(name)
+        base.check_pose(name, keypoints)
         place = pathlib.PurePosixPath(name).with_suffix("")
         if place in places:
             raise ValueError(
@@ -78,14 +65,13 @@ def write_folder(
 
 def write_file(path: str | os.PathLike[str], name: str, keypoints: np.ndarray) -> None:
     """Writes the file of one photo's pose [18, 3], whole or not at all."""
-    check_name(name)
-    check_pose(name, keypoints)
-    with files.replacing(path) as temporary:
-        temporary.write_text(_format(name, keypoints), encoding="utf-8")
+    base.check_name(name)
+    base.check_pose(name, keypoints)
+    files.write_text(path, _format(name, keypoints))
 
 
 def _format(name: str, keypoints: np.ndarray) -> str:
-    points = [plain_number(value) for value in np.ravel(keypoints)]
+    points = [base.plain_number(value) for value in np.ravel(keypoints)]
     people = [{"person_id": [-1], "pose_keypoints_2d": points}]
     if not np.asarray(keypoints)[:, 2].any():
         people = []
@@ -101,14 +87,14 @@ def _parse(
         raise ValueError(f'"image_name" is {shown(name)}, expected text')
     people = content.get("people")
     if people == [] and may_be_empty:
-        return name, np.zeros((NUM_KEYPOINTS, 3), np.float32)
+        return name, np.zeros((base.NUM_KEYPOINTS, 3), np.float32)
     if not isinstance(people, list) or not people:
         raise ValueError(
             'holds no person: OpenPose JSON has a list "people" with at least one entry'
         )
     candidates = [_parse_person(i, person) for i, person in enumerate(people)]
     points = max(candidates, key=lambda candidate: candidate[:, 2].sum())
-    return name, from_coordinates(points[:, 0], points[:, 1], points[:, 2] > 0)
+    return name, base.from_coordinates(points[:, 0], points[:, 1], points[:, 2] > 0)
 
 
 def _parse_person(index: int, person: Any) -> np.ndarray:
@@ -124,16 +110,12 @@ def _parse_person(index: int, person: Any) -> np.ndarray:
             f"person {index}: {key} has {len(values)} values, expected 18 x 3 or "
             "25 x 3 (BODY_25)"
         )
-    points = numbers(f"person {index}: {key}", values).reshape(-1, 3)
-    _check_pixels(index, points)
-    return points if len(points) == NUM_KEYPOINTS else points[list(_BODY_25_TO_COCO_18)]
-
-
-def _check_pixels(index: int, points: np.ndarray) -> None:
-    """Refuses fractions of the photo, which OpenPose writes with --keypoint_scale."""
+    points = base.numbers(f"person {index}: {key}", values).reshape(-1, 3)
+    # OpenPose writes fractions of the photo with --keypoint_scale.
     places = points[points[:, 2] > 0, :2]
     if places.size and places.max() <= 1 and (places % 1 > 0).any():
         raise ValueError(
             f"person {index}: all coordinates are at most 1, fractions of the photo; "
             "expected pixels (OpenPose's keypoint_scale 0)"
         )
+    return points[list(_BODY_25_TO_COCO_18)] if len(points) == 25 else points

@@ -19,15 +19,8 @@ from typing import Any
 import numpy as np
 
 from pg2_jax import restricted_pickle
-from pg2_jax.keypoints.base import (
-    NUM_KEYPOINTS,
-    Entry,
-    check_numbers,
-    content_of,
-    from_coordinates,
-    numbers,
-    shown,
-)
+from pg2_jax.keypoints import base
+from pg2_jax.keypoints.base import shown
 
 _PEAKS, _SUBSETS = "all_peaks_dic", "subsets_dic"
 
@@ -37,7 +30,7 @@ def looks_like_pickle(content: bytes) -> bool:
     return bool(re.match(rb"\x80[\x02-\x05]|\(d|\}q|\}\(", content))
 
 
-def entries(path: pathlib.Path, content: bytes) -> Iterator[Entry]:
+def entries(path: pathlib.Path, content: bytes) -> Iterator[base.Entry]:
     """Yields the poses of a file; beside peaks their file of subsets is looked for."""
     poses = _load(path, content)
     first = next(iter(poses.values()))
@@ -49,7 +42,7 @@ def entries(path: pathlib.Path, content: bytes) -> Iterator[Entry]:
     subsets = _read_subsets(path) if isinstance(first, list) else None
     for key, value in poses.items():
         parse = functools.partial(_parse, key, value, subsets)
-        yield Entry(f"{path}: record {shown(key)}", parse)
+        yield base.Entry(f"{path}: record {shown(key)}", parse)
 
 
 def _load(path: pathlib.Path, content: bytes) -> dict[Any, Any]:
@@ -69,7 +62,9 @@ def _read_subsets(path: pathlib.Path) -> dict[Any, Any] | None:
     other = path.with_name(path.name.replace(_PEAKS, _SUBSETS))
     if other == path or not other.exists():
         return None
-    return {_key(name): rows for name, rows in _load(other, content_of(other)).items()}
+    return {
+        _key(name): rows for name, rows in _load(other, base.content_of(other)).items()
+    }
 
 
 def _key(name: Any) -> str:
@@ -90,7 +85,7 @@ def _parse(
     name = _key(key)
     if isinstance(value, list):
         return name, _from_peaks(name, value, subsets)
-    if not isinstance(value, np.ndarray) or value.shape != (NUM_KEYPOINTS, 3):
+    if not isinstance(value, np.ndarray) or value.shape != (base.NUM_KEYPOINTS, 3):
         is_array = isinstance(value, np.ndarray)
         held = f"an array of shape {value.shape}" if is_array else shown(value)
         raise ValueError(
@@ -98,19 +93,19 @@ def _parse(
             "of peaks"
         )
     rows, columns, visible = (
-        numbers("the array", value.ravel().tolist()).reshape(-1, 3).T
+        base.numbers("the array", value.ravel().tolist()).reshape(-1, 3).T
     )
-    return name, from_coordinates(columns, rows, visible != 0)
+    return name, base.from_coordinates(columns, rows, visible != 0)
 
 
 def _from_peaks(
     name: str, value: list[Any], subsets: dict[Any, Any] | None
 ) -> np.ndarray:
-    if len(value) != NUM_KEYPOINTS:
-        raise ValueError(f"{len(value)} lists of peaks, expected {NUM_KEYPOINTS}")
+    if len(value) != base.NUM_KEYPOINTS:
+        raise ValueError(f"{len(value)} lists of peaks, expected {base.NUM_KEYPOINTS}")
     peaks = [_check_peaks(joint, candidates) for joint, candidates in enumerate(value)]
     ids = _person_ids(name, peaks, subsets)
-    points = np.zeros((NUM_KEYPOINTS, 3), np.float32)
+    points = np.zeros((base.NUM_KEYPOINTS, 3), np.float32)
     for joint, candidates in enumerate(peaks):
         mine = candidates[:1]
         if ids is not None:
@@ -118,11 +113,10 @@ def _from_peaks(
             mine = [peak for peak in candidates if peak[3] in ids][-1:]
         for x, y, _, _ in mine:
             points[joint] = x, y, 1
-    return from_coordinates(points[:, 0], points[:, 1], points[:, 2] > 0)
+    return base.from_coordinates(points[:, 0], points[:, 1], points[:, 2] > 0)
 
 
 def _check_peaks(joint: int, candidates: Any) -> list[Any]:
-    """The candidates for one point, each (x, y, score, id)."""
     if not isinstance(candidates, list):
         raise ValueError(f"the peaks of point {joint} are {shown(candidates)}, no list")
     for peak in candidates:
@@ -130,7 +124,7 @@ def _check_peaks(joint: int, candidates: Any) -> list[Any]:
             raise ValueError(
                 f"point {joint} has the peak {shown(peak)}, expected (x, y, score, id)"
             )
-        check_numbers(f"a peak of point {joint}", peak)
+        base.numbers(f"a peak of point {joint}", peak)
     return candidates
 
 
@@ -152,7 +146,7 @@ def _person_ids(
         return None
     if people.ndim != 2 or people.shape[1] != 20:
         raise ValueError(f"subsets of shape {people.shape}, expected [N, 20]")
-    rows = numbers("the subsets", people.ravel().tolist()).reshape(people.shape)
+    rows = base.numbers("the subsets", people.ravel().tolist()).reshape(people.shape)
     if not (rows[:, -2] > -1).any():
         return None
-    return set(rows[rows[:, -2].argmax(), :NUM_KEYPOINTS].tolist())
+    return set(rows[rows[:, -2].argmax(), : base.NUM_KEYPOINTS].tolist())

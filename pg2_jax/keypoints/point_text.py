@@ -11,14 +11,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from pg2_jax.keypoints.base import (
-    NUM_KEYPOINTS,
-    Entry,
-    from_coordinates,
-    lines_of,
-    numbers,
-    shown,
-)
+from pg2_jax.keypoints import base
+from pg2_jax.keypoints.base import shown
 
 
 def is_row(line: str) -> bool:
@@ -27,24 +21,25 @@ def is_row(line: str) -> bool:
     return len(fields) in (2, 3) and all(map(_is_number, fields))
 
 
-def entries(path: pathlib.Path, text: str, name: str) -> Iterator[Entry]:
+def entries(path: pathlib.Path, text: str, name: str) -> Iterator[base.Entry]:
     """Yields the one pose of a file; `name` is the photo's."""
-    yield Entry(str(path), functools.partial(_parse, text, name))
+    yield base.Entry(str(path), functools.partial(_parse, text, name))
 
 
 def _parse(text: str, name: str) -> tuple[str, np.ndarray]:
     rows = [
         (number, line.split())
-        for number, line in enumerate(lines_of(text), start=1)
+        for number, line in enumerate(base.lines_of(text), start=1)
         if line.strip()
     ]
-    if len(rows) != NUM_KEYPOINTS:
-        raise ValueError(f"{len(rows)} lines, expected {NUM_KEYPOINTS}: one per point")
+    if len(rows) != base.NUM_KEYPOINTS:
+        raise ValueError(
+            f"{len(rows)} lines, expected {base.NUM_KEYPOINTS}: one per point"
+        )
     columns = len(rows[0][1])
-    values = [_numbers(number, fields, columns) for number, fields in rows]
-    points = np.stack(values)
+    points = np.stack([_numbers(number, fields, columns) for number, fields in rows])
     present = points[:, 2] > 0 if columns == 3 else None
-    return name, from_coordinates(points[:, 0], points[:, 1], present)
+    return name, base.from_coordinates(points[:, 0], points[:, 1], present)
 
 
 def _numbers(line: int, fields: list[str], columns: int) -> np.ndarray:
@@ -56,7 +51,7 @@ def _numbers(line: int, fields: list[str], columns: int) -> np.ndarray:
     bad = [field for field in fields if not _is_number(field)]
     if bad:
         raise ValueError(f"line {line}: {shown(bad[0])} is not a number")
-    return numbers(f"line {line}", [float(field) for field in fields])
+    return base.numbers(f"line {line}", [float(field) for field in fields])
 
 
 def _is_number(text: str) -> bool:

@@ -18,40 +18,25 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from pg2_jax import files
-from pg2_jax.keypoints.base import (
-    NUM_KEYPOINTS,
-    Entry,
-    check_name,
-    check_pose,
-    from_coordinates,
-    lines_of,
-    numbers,
-    parse_json,
-    plain_number,
-    shown,
-)
+from pg2_jax.keypoints import base
+from pg2_jax.keypoints.base import shown
 
 HEADER = ("name", "keypoints_y", "keypoints_x")
 _LIST = r'\s*,\s*"?(\[[^][]*\])"?\s*'
 _WITH_COMMAS = re.compile(rf"(.+?){_LIST}{_LIST}")
 
 
-def is_header(line: str) -> bool:
-    """Whether a line is the header, with either separator."""
-    return _separator(line) is not None
-
-
-def entries(path: pathlib.Path, text: str) -> Iterator[Entry]:
+def entries(path: pathlib.Path, text: str) -> Iterator[base.Entry]:
     """Yields the rows of a file, whose first line must be the header."""
-    lines = lines_of(text)
+    lines = base.lines_of(text)
     separator = _separator(lines[0])
     if separator is None:
         raise ValueError(
             f"{path}:1: the header is {lines[0][:80]!r}, expected {':'.join(HEADER)!r}"
         )
     for number, line in enumerate(lines[1:], start=2):
-        if line.strip() and not is_header(line):
-            yield Entry(
+        if line.strip() and _separator(line) is None:
+            yield base.Entry(
                 f"{path}:{number}", functools.partial(_parse_row, line, separator)
             )
 
@@ -62,17 +47,16 @@ def write(path: str | os.PathLike[str], annotations: Mapping[str, np.ndarray]) -
     rows = [":".join(HEADER)]
     for name, keypoints in annotations.items():
         try:
-            check_name(name)
+            base.check_name(name)
             if ":" in name:
                 raise ValueError(f"the photo name {shown(name)} is refused: it has a :")
-            check_pose(name, keypoints)
+            base.check_pose(name, keypoints)
         except ValueError as error:
             raise ValueError(f"cannot be written to {path}: {error}") from error
         rows.append(
             f"{name}: {_format_list(keypoints, 1)}: {_format_list(keypoints, 0)}"
         )
-    with files.replacing(path) as temporary:
-        temporary.write_text("\n".join(rows) + "\n", encoding="utf-8")
+    files.write_text(path, "\n".join(rows) + "\n")
 
 
 def _separator(line: str) -> str | None:
@@ -89,7 +73,7 @@ def _parse_row(line: str, separator: str) -> tuple[str, np.ndarray]:
         form = f"name{separator} [y0, ...]{separator} [x0, ...]"
         raise ValueError(f"{shown(line)} is not a row of the form '{form}'")
     ys, xs = _parse_list(HEADER[1], fields[1]), _parse_list(HEADER[2], fields[2])
-    return fields[0].strip(), from_coordinates(xs, ys)
+    return fields[0].strip(), base.from_coordinates(xs, ys)
 
 
 def _comma_fields(line: str) -> list[str]:
@@ -107,16 +91,21 @@ def _comma_fields(line: str) -> list[str]:
 def _parse_list(column: str, text: str) -> np.ndarray:
     text = text.strip()
     try:
-        values = parse_json(column, text)
+        values = base.parse_json(column, text)
     except ValueError as error:
         raise ValueError(f"{column} {shown(text)} is not a list of numbers") from error
-    if not isinstance(values, list) or len(values) != NUM_KEYPOINTS:
+    if not isinstance(values, list) or len(values) != base.NUM_KEYPOINTS:
         held = f"{len(values)} values" if isinstance(values, list) else shown(values)
-        raise ValueError(f"{column} has {held}, expected a list of {NUM_KEYPOINTS}")
-    return numbers(column, values)
+        raise ValueError(
+            f"{column} has {held}, expected a list of {base.NUM_KEYPOINTS}"
+        )
+    return base.numbers(column, values)
 
 
 def _format_list(keypoints: np.ndarray, column: int) -> str:
     return json.dumps(
-        [plain_number(point[column]) if point[2] > 0 else -1 for point in keypoints]
+        [
+            base.plain_number(point[column]) if point[2] > 0 else -1
+            for point in keypoints
+        ]
     )

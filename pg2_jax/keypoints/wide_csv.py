@@ -7,25 +7,20 @@ x comes first; -1 for a missing point. file_id is the photo's name without its s
 
 import csv
 import functools
+import itertools
 import pathlib
 from collections.abc import Iterator
 
 import numpy as np
 
-from pg2_jax.keypoints.base import (
-    NUM_KEYPOINTS,
-    Entry,
-    from_coordinates,
-    lines_of,
-    numbers,
-    shown,
-)
+from pg2_jax.keypoints import base
+from pg2_jax.keypoints.base import shown
 
 HEADER = (
     "file_id",
     "img_h",
     "img_w",
-    *(f"p{point}_{axis}" for point in range(NUM_KEYPOINTS) for axis in "xy"),
+    *(f"p{point}_{axis}" for point in range(base.NUM_KEYPOINTS) for axis in "xy"),
 )
 
 
@@ -34,26 +29,22 @@ def is_header(line: str) -> bool:
     return line.replace('"', "").strip().startswith("file_id")
 
 
-def entries(path: pathlib.Path, text: str) -> Iterator[Entry]:
+def entries(path: pathlib.Path, text: str) -> Iterator[base.Entry]:
     """Yields the rows of a file."""
-    lines = lines_of(text)
+    lines = base.lines_of(text)
     try:
-        header = _fields(lines[0])
+        header = [name.strip() for name in _fields(lines[0])]
     except ValueError as error:
         raise ValueError(f"{path}:1: {error}") from error
-    for column, expected in enumerate(HEADER):
-        name = header[column].strip() if column < len(header) else ""
+    columns = itertools.zip_longest(header, HEADER, fillvalue="")
+    for column, (name, expected) in enumerate(columns, start=1):
         if name != expected:
             raise ValueError(
-                f"{path}:1: column {column + 1} is {shown(name)}, expected {expected!r}"
+                f"{path}:1: column {column} is {shown(name)}, expected {expected!r}"
             )
-    if len(header) > len(HEADER):
-        raise ValueError(
-            f"{path}:1: the header has {len(header)} columns, expected {len(HEADER)}"
-        )
     for number, line in enumerate(lines[1:], start=2):
         if line.strip():
-            yield Entry(f"{path}:{number}", functools.partial(_parse_row, line))
+            yield base.Entry(f"{path}:{number}", functools.partial(_parse_row, line))
 
 
 def _fields(line: str) -> list[str]:
@@ -74,13 +65,13 @@ def _parse_row(line: str) -> tuple[str, np.ndarray]:
     height, width = values[:2]
     if min(height, width) < 1:
         raise ValueError(f"img_h and img_w are {height} and {width}, expected >= 1")
-    points = numbers("the row", values[2:]).reshape(-1, 2)
-    return fields[0].strip(), from_coordinates(points[:, 0], points[:, 1])
+    points = base.numbers("the row", values[2:]).reshape(-1, 2)
+    return fields[0].strip(), base.from_coordinates(points[:, 0], points[:, 1])
 
 
 def _number(column: str, field: str) -> float:
     try:
-        return float(numbers(column, [float(field)])[0])
+        return float(base.numbers(column, [float(field)])[0])
     except ValueError as error:
         raise ValueError(
             f"{column} is {shown(field)}, expected a finite number"

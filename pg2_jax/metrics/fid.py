@@ -17,11 +17,9 @@ class Gaussian(NamedTuple):
 
 
 class Moments:
-    """Takes features batch by batch and gives their Gaussian, in one pass.
-
-    The batches are merged as Chan et al. (1979) do it, by their own means, so that
-    nothing is lost when a mean is large beside the spread.
-    """
+    """Takes features batch by batch and gives their Gaussian, in one pass. The batches
+    are merged as Chan et al. (1979) do it, by their own means, so that nothing is lost
+    when a mean is large beside the spread."""
 
     def __init__(self, dimensions: int):
         self._count = 0

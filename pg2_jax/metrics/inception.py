@@ -246,10 +246,8 @@ def resize_bilinear(
     images: jax.Array, half_pixel_centers: bool, side: int = SIDE
 ) -> jax.Array:
     """[B, H, W, C] float -> [B, side, side, C], without a filter when it shrinks.
-
     Half-pixel centres are torch's align_corners=False and TensorFlow 2; without them it
-    is TensorFlow 1's resize_bilinear(align_corners=False).
-    """
+    is TensorFlow 1's resize_bilinear(align_corners=False)."""
     for axis in (2, 1):
         low, high, weight = _grid(images.shape[axis], side, half_pixel_centers)
         shape = [1, 1, 1, 1]

@@ -30,10 +30,8 @@ def from_state_dict(
     state: Mapping[str, np.ndarray], name: str
 ) -> tuple[inception.InceptionV3, dict[str, Any]]:
     """The network and the weights of a state dict; `name` is the file's, for messages.
-
     1008 classes are the graph of 2015 as pytorch-fid and torch-fidelity have it, 1000
-    are torchvision's ImageNet.
-    """
+    are torchvision's ImageNet."""
     used = {key for key in state if not any(word in key for word in _UNUSED)}
     _check_names(used, name)
     by_classes = {n.classes: n for n in (inception.TF_2015, inception.TORCHVISION)}

@@ -11,11 +11,9 @@ def l1(generated: jax.Array, target: jax.Array) -> jax.Array:
 
 
 def l2(generated: jax.Array, target: jax.Array) -> jax.Array:
-    """Root of the summed squares, divided by the number of values (score.py's L2).
-
-    As the authors coded it: neither a mean squared error nor its root, and smaller for
-    larger images.
-    """
+    """Root of the summed squares, divided by the number of values (score.py's L2). As
+    the authors coded it: neither a mean squared error nor its root, and smaller for
+    larger images."""
     return jnp.sqrt(_squares(generated, target)) / _values(target)
 
 
@@ -39,9 +37,7 @@ def body_l1(generated: jax.Array, target: jax.Array, mask: jax.Array) -> jax.Arr
 
 def body_on_black(image: jax.Array, mask: jax.Array) -> jax.Array:
     """The image, uint8, with everything but the body black, as score_mask.py paints it.
-
-    A masked metric is the metric of two such images: the black background counts.
-    """
+    A masked metric is the metric of two such images: the black background counts."""
     return image * mask.astype(jnp.uint8)
 
 

@@ -24,10 +24,8 @@ WHITE, BLACK = 255, 0
 
 @jax.jit
 def ssim_pg2(generated: jax.Array, target: jax.Array) -> jax.Array:
-    """The SSIM of PG2's score.py: scikit-image 0.13's default on uint8 RGB.
-
-    Uniform 7x7 windows, sample covariance, data range 255.
-    """
+    """The SSIM of PG2's score.py: scikit-image 0.13's default on uint8 RGB. Uniform 7x7
+    windows, sample covariance, data range 255."""
     _check(generated, target, PG2_WINDOW, "ssim_pg2")
     return windows.uniform(generated, target, PG2_WINDOW)
 
@@ -35,10 +33,8 @@ def ssim_pg2(generated: jax.Array, target: jax.Array) -> jax.Array:
 @jax.jit
 def ssim_win51(generated: jax.Array, target: jax.Array) -> jax.Array:
     """The SSIM of GFLA and of those that copied it: windows as large as a torso.
-
     Uniform 51x51 windows, sample covariance; data range 1 for images in [0, 1], which
-    is 255 here.
-    """
+    is 255 here."""
     _check(generated, target, LARGE_WINDOW, "ssim_win51")
     return windows.uniform(generated, target, LARGE_WINDOW)
 
@@ -62,11 +58,9 @@ def ssim_gauss(generated: jax.Array, target: jax.Array) -> jax.Array:
 
 @jax.jit
 def ssim_gauss_padded(generated: jax.Array, target: jax.Array) -> jax.Array:
-    """`ssim_gauss` of 256x176 images with 40 white columns on either side.
-
-    PATN scores DeepFashion so: its photos are the middle of white 256x256 ones. The
-    border is the same in both images and lifts the figure.
-    """
+    """`ssim_gauss` of 256x176 images with 40 white columns on either side. PATN scores
+    DeepFashion so: its photos are the middle of white 256x256 ones. The border is the
+    same in both images and lifts the figure."""
     return ssim_gauss(pad(generated, WHITE), pad(target, WHITE))
 
 

@@ -47,10 +47,8 @@ def read(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
 
 
 class _Unpickler(restricted_pickle.Unpickler):
-    """Knows the few names that torch's pickles of tensors mention.
-
-    Tensors are views of storages, arrays by their keys that are filled afterwards.
-    """
+    """Knows the few names that torch's pickles of tensors mention. Tensors are views of
+    storages, arrays by their keys that are filled afterwards."""
 
     def __init__(self, file: io.BytesIO, most_bytes: int) -> None:
         super().__init__(file, _NAMES, _HOLDS)
@@ -147,18 +145,10 @@ def _tensor(storage: Any, offset: Any, shape: Any, strides: Any, *_: Any) -> np.
     return np.lib.stride_tricks.as_strided(storage[offset:], shape, steps)
 
 
-def _parameter(tensor: Any, *_: Any) -> Any:
-    return tensor
-
-
-def _empty_dict() -> dict[str, Any]:
-    return {}
-
-
 _NAMES = {
-    ("collections", "OrderedDict"): _empty_dict,
+    ("collections", "OrderedDict"): lambda: {},
     ("torch._utils", "_rebuild_tensor_v2"): _tensor,
-    ("torch._utils", "_rebuild_parameter"): _parameter,
+    ("torch._utils", "_rebuild_parameter"): lambda tensor, *_: tensor,
     **{
         ("torch", f"{name}Storage"): np.dtype(dtype)
         for name, dtype in (

@@ -163,10 +163,8 @@ def compute(
     names: Collection[str] = tuple(METRICS),
 ) -> dict[str, jax.Array]:
     """The metrics that images [B, H, W, 3] uint8 and masks [B, H, W, 1] in {0, 1}, by
-    `TARGET` or `SOURCE`, allow: [B] float32 by name, in the order of `METRICS`.
-
-    A pair without a finite value has NaN or infinity: `Metric.undefined` says why.
-    """
+    `TARGET` or `SOURCE`, allow: [B] float32 by name, in the order of `METRICS`. A pair
+    without a finite value has NaN or infinity: `Metric.undefined` says why."""
     height, width = target.shape[1:3]
     values = {}
     for name, metric in METRICS.items():

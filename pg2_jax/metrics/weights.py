@@ -27,11 +27,9 @@ def check_file(path: pathlib.Path, suffixes: tuple[str, ...], whose: str) -> Non
 
 
 def fitted(value: Any, shapes: Any, what: str, file: str, label: str = "") -> Any:
-    """Arrays nested by name as float32 on the device, if they are the network's.
-
-    `what` begins the message where names or shapes are others, `file` where numbers are
-    not finite; `label` says where in the network they are.
-    """
+    """Arrays nested by name as float32 on the device, if they are the network's. `what`
+    begins the message where names or shapes are others, `file` where numbers are not
+    finite; `label` says where in the network they are."""
     if isinstance(shapes, dict):
         if set(value) != set(shapes):
             raise ValueError(f"{what}: {label}has {sorted(value)}.")

@@ -21,10 +21,8 @@ _WEIGHTS = [float(weight) for weight in _GAUSS / _GAUSS.sum()]
 
 
 class _Moments(NamedTuple):
-    """What SSIM asks of two images in each window.
-
-    Of the variances it needs only their sum, one window sum less to compute.
-    """
+    """What SSIM asks of two images in each window. Of the variances it needs only their
+    sum, one window sum less to compute."""
 
     mean_x: jax.Array
     mean_y: jax.Array
@@ -51,7 +49,12 @@ def gaussian(
     covariance; without meaning where the data range [B] is 0."""
     x, y = _batch_last(generated, jnp.float32), _batch_last(target, jnp.float32)
     rows = staged(_gauss_rows)(x, y)
-    return _mean(staged(_gauss_similarity)(x, y, rows, data_range))
+
+    def similarity(x, y, rows, data_range):
+        moments = _gauss_columns(x, y, rows)
+        return _similarity(moments, data_range.reshape(1, 1, 1, -1))
+
+    return _mean(staged(similarity)(x, y, rows, data_range))
 
 
 def _batch_last(image: jax.Array, dtype: jnp.dtype) -> jax.Array:
@@ -81,11 +84,9 @@ def _window_sum(x: jax.Array, window: int) -> jax.Array:
 
 
 def _sample_moments(sum_x, sum_y, sum_squares, sum_xy, *, count: int) -> _Moments:
-    """Moments from whole sums, taken about the grey levels next to the means.
-
-    About zero, float32 would lose the difference of two large squares. The integers
-    may overflow on the way; their differences, below 2^31, are right again.
-    """
+    """Moments from whole sums, taken about the grey levels next to the means. About
+    zero, float32 would lose the difference of two large squares. The integers may
+    overflow on the way; their differences, below 2^31, are right again."""
     mean_x, mean_y = sum_x / count, sum_y / count
     p, q = jnp.round(mean_x).astype(jnp.int32), jnp.round(mean_y).astype(jnp.int32)
     rest_x, rest_y = sum_x - count * p, sum_y - count * q
@@ -101,18 +102,9 @@ def _sample_moments(sum_x, sum_y, sum_squares, sum_xy, *, count: int) -> _Moment
 
 def _gauss_rows(x: jax.Array, y: jax.Array) -> _Moments:
     """Weighted moments over 11 rows; the means are relative to the middle row.
-
     Differences from the middle of the window keep float32 exact where the image is
-    flat, however bright it is.
-    """
+    flat, however bright it is."""
     return _gauss_moments(_from_middle(x, 0), _from_middle(y, 0))
-
-
-def _gauss_similarity(
-    x: jax.Array, y: jax.Array, rows: _Moments, data_range: jax.Array
-) -> jax.Array:
-    moments = _gauss_columns(x, y, rows)
-    return _similarity(moments, data_range.reshape(1, 1, 1, -1))
 
 
 def _gauss_columns(x: jax.Array, y: jax.Array, rows: _Moments) -> _Moments:

@@ -13,14 +13,10 @@ from pg2_jax.photos import photo_files
 def to_photo(image: Any) -> tuple[Image.Image, str]:
     """A photo as an upright RGB Pillow image, and its name for messages.
 
-    Args:
-        image: a path of a JPEG, PNG, BMP or WebP file; a Pillow image; or an array,
-            grey [H, W] or [H, W, 1], RGB [H, W, 3] or RGBA [H, W, 4]: uint8, or floats
-            in [0, 1], or, where one is negative, in [-1, 1]. EXIF orientation is
-            applied, transparency composited on white.
-
-    Raises:
-        ValueError: something else, or unreadable.
+    It is a path of a JPEG, PNG, BMP or WebP file; a Pillow image; or an array, grey [H,
+    W] or [H, W, 1], RGB [H, W, 3] or RGBA [H, W, 4]: uint8, or floats in [0, 1], or,
+    where one is negative, in [-1, 1]. EXIF orientation is applied, transparency
+    composited on white. Anything else is a ValueError.
     """
     if isinstance(image, str | os.PathLike):
         path = pathlib.Path(image).expanduser()

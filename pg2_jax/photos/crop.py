@@ -52,15 +52,11 @@ class Box(NamedTuple):
 
 
 class Frame(NamedTuple):
-    """What is stored of a photo.
+    """What is stored of a photo."""
 
-    Attributes:
-        source: part of the photo, in its pixels.
-        target: where that part lies in the stored image, in whole pixels of it; the
-            rest repeats its edge.
-    """
-
-    source: Box
+    source: Box  # part of the photo, in its pixels
+    # Where that part lies in the stored image, in whole pixels of it; the rest repeats
+    # its edge.
     target: Box
 
 
@@ -71,19 +67,10 @@ def frame(
     keypoints: np.ndarray | None = None,
     margin: float = MARGIN,
 ) -> Frame:
-    """Decides what is stored of an upright photo; sizes are (height, width).
-
-    Args:
-        rule: one of `RULES`.
-        original_size: of the photo.
-        size: to store.
-        keypoints: [18, 3] = (x, y, visible) in pixels of the photo; for crop.
-        margin: see crop above.
-
-    Raises:
-        ValueError: none, and the photo has another size; crop, and the keypoints
-            inside the photo span too little.
-    """
+    """Decides by one of `RULES` what is stored of an upright photo; sizes are (height,
+    width). Keypoints [18, 3] in pixels of the photo, and the margin, are for crop. For
+    none another size, for crop too small a span of the keypoints in the photo is a
+    ValueError."""
     whole = Box(0, 0, original_size[1], original_size[0])
     if rule == "none" and original_size != size:
         raise ValueError(
@@ -92,7 +79,10 @@ def frame(
             "stretch converts"
         )
     if rule == "letterbox":
-        return Frame(whole, _centred(original_size, size))
+        scale = min(size[0] / original_size[0], size[1] / original_size[1])
+        height, width = (max(1, round(side * scale)) for side in original_size)
+        top, left = (size[0] - height) // 2, (size[1] - width) // 2
+        return Frame(whole, Box(left, top, left + width, top + height))
     if rule == "crop":
         return _cut(_person(keypoints, original_size, size, margin), whole, size)
     return Frame(whole, Box(0, 0, size[1], size[0]))
@@ -125,20 +115,12 @@ def paste(photo: Image.Image, stored: Image.Image, part: Frame) -> Image.Image:
 def move_keypoints(
     keypoints: np.ndarray, original_size: Size, part: Frame, size: Size
 ) -> tuple[np.ndarray, int]:
-    """Moves keypoints from an upright photo to what is stored of it.
+    """Moves keypoints, float32 [18, 3] in pixels, from an upright photo to what is
+    stored of it; also gives the number of points outside.
 
     A point outside the photo, or outside the part that is stored, counts as missing.
     The others are moved as the pixels are, and clipped to the centres of the last row
     and column (a move of less than one pixel).
-
-    Args:
-        keypoints: float32 [18, 3] = (x, y, visible) in pixels of the photo.
-        original_size: (height, width) of the photo.
-        part: what is stored of it.
-        size: (height, width) as stored.
-
-    Returns:
-        float32 [18, 3] in pixels of the stored image; the number of points outside.
     """
     x, y, visible = keypoints.T.astype(np.float64)
     source, target = part
@@ -171,13 +153,6 @@ def describe(part: Frame, original_size: Size, size: Size) -> str:
     if target.width > 2 * source.width or target.height > 2 * source.height:
         words += ", enlarged more than twice"
     return words
-
-
-def _centred(original_size: Size, size: Size) -> Box:
-    scale = min(size[0] / original_size[0], size[1] / original_size[1])
-    height, width = (max(1, round(side * scale)) for side in original_size)
-    top, left = (size[0] - height) // 2, (size[1] - width) // 2
-    return Box(left, top, left + width, top + height)
 
 
 def _person(

@@ -44,42 +44,25 @@ _PNG_BIT_DEPTH = 24
 
 
 class Upright(NamedTuple):
-    """A photo as a viewer shows it.
+    """A photo as a viewer shows it."""
 
-    Attributes:
-        image: 8-bit RGB.
-        content: bytes of the file.
-        notes: what was converted; empty when the file holds just this image.
-    """
-
-    image: Image.Image
-    content: bytes
-    notes: tuple[str, ...]
+    image: Image.Image  # 8-bit RGB
+    content: bytes  # of the file
+    notes: tuple[str, ...]  # what was converted; empty when the file holds this image
 
 
 class StoredPhoto(NamedTuple):
-    """A photo ready to be stored.
+    """A photo ready to be stored."""
 
-    Attributes:
-        encoded: bytes of an 8-bit RGB JPEG or PNG.
-        original_size: (height, width) of the upright photo before reframing.
-        frame: which part of it is stored, and where.
-        note: what was converted, empty when the bytes are those of the file.
-    """
-
-    encoded: bytes
-    original_size: tuple[int, int]
-    frame: crop.Frame
-    note: str
+    encoded: bytes  # an 8-bit RGB JPEG or PNG
+    original_size: tuple[int, int]  # (height, width) upright, before reframing
+    frame: crop.Frame  # which part of it is stored, and where
+    note: str  # what was converted, empty when the bytes are those of the file
 
 
 def load(path: str | os.PathLike[str]) -> Upright:
-    """Reads one photo and decodes it to the last pixel, to prove that it is whole.
-
-    Raises:
-        ValueError: the photo is refused; names the file and the reason.
-        OSError: the file cannot be read.
-    """
+    """Reads one photo and decodes it to the last pixel, to prove that it is whole; a
+    ValueError names one that is refused and the reason."""
     content = content_of(path, "a photo", MAX_BYTES)
     if not content:
         raise ValueError(f"{path}: the file is empty (0 bytes)")
@@ -96,7 +79,11 @@ def decode(content: bytes, name: str | os.PathLike[str]) -> Upright:
             image = Image.open(io.BytesIO(content), formats=FORMATS)
             _check_header(image, content)
             if image.format == "PNG":
-                _check_png(content)
+                # Pillow's decoder reads over wrong checksums and a missing end, where
+                # tensorflow's refuses.
+                Image.open(io.BytesIO(content)).verify()
+                if _PNG_END not in content:
+                    raise ValueError("truncated PNG file: its end is missing")
             image.load()
             upright = _upright(image)
             notes = _notes(image, upright)
@@ -114,11 +101,8 @@ def decode(content: bytes, name: str | os.PathLike[str]) -> Upright:
 
 def upright_rgb(image: Image.Image) -> Image.Image:
     """An opened photo as a viewer shows it: turned as its EXIF says, 8-bit RGB,
-    transparency on white.
-
-    Raises:
-        ValueError: it has more than 8 bits a channel, or damaged pixels.
-    """
+    transparency on white. More than 8 bits a channel, or damaged pixels, are a
+    ValueError."""
     if image.mode not in _EIGHT_BIT_MODES:
         raise ValueError("more than 8 bits a channel; save it with 8 bits")
     try:
@@ -137,12 +121,8 @@ def read(
     margin: float = crop.MARGIN,
 ) -> StoredPhoto:
     """Reads one photo as it is to be stored, brought to the wanted height and width by
-    one of `crop.RULES`; for keypoints and margin see `crop.frame`.
-
-    Raises:
-        ValueError: the photo is refused; names the file and the reason.
-        OSError: the file cannot be read.
-    """
+    one of `crop.RULES`; for keypoints and margin see `crop.frame`. A ValueError names
+    one that is refused and the reason."""
     upright = load(path)
     size, original_size = (height, width), (upright.image.height, upright.image.width)
     try:
@@ -152,7 +132,12 @@ def read(
     words = crop.describe(frame, original_size, size)
     image = crop.apply(upright.image, frame, size) if words else upright.image
     notes = [*upright.notes, words] if words else upright.notes
-    encoded = _encode(image, lossless=not words) if notes else upright.content
+    encoded = upright.content
+    if notes:
+        buffer = io.BytesIO()
+        # The quality is for JPEG alone, like the resolution of its colours.
+        image.save(buffer, "JPEG" if words else "PNG", quality=95, subsampling=0)
+        encoded = buffer.getvalue()
     return StoredPhoto(encoded, original_size, frame, ", ".join(notes))
 
 
@@ -171,14 +156,6 @@ def _check_header(image: Image.Image, content: bytes) -> None:
         raise ValueError("more than 8 bits a channel; save it with 8 bits")
     if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":
         raise ValueError("an animation; save the wanted frame as a photo")
-
-
-def _check_png(content: bytes) -> None:
-    # Pillow's decoder reads over wrong checksums and a missing end, where tensorflow's
-    # refuses.
-    Image.open(io.BytesIO(content)).verify()
-    if _PNG_END not in content:
-        raise ValueError("truncated PNG file: its end is missing")
 
 
 def _upright(image: Image.Image) -> Image.Image:
@@ -207,12 +184,3 @@ def _to_rgb(image: Image.Image) -> Image.Image:
         return image.convert("RGB")
     white = Image.new("RGBA", image.size, "white")
     return Image.alpha_composite(white, image.convert("RGBA")).convert("RGB")
-
-
-def _encode(image: Image.Image, *, lossless: bool) -> bytes:
-    buffer = io.BytesIO()
-    if lossless:
-        image.save(buffer, "PNG")
-    else:
-        image.save(buffer, "JPEG", quality=95, subsampling=0)
-    return buffer.getvalue()

@@ -3,6 +3,7 @@
 import concurrent.futures
 import inspect
 import json
+import pathlib
 import subprocess
 import sys
 
@@ -20,6 +21,8 @@ from tests.pg2_jax.inference.stand_in import (
     make_photo,
 )
 
+ROOT = pathlib.Path(__file__).parents[3]
+
 
 def test_the_package_is_light_and_knows_the_class():
     code = (
@@ -29,6 +32,24 @@ def test_the_package_is_light_and_knows_the_class():
     subprocess.run([sys.executable, "-c", code], check=True)
     with pytest.raises(AttributeError, match="no attribute 'Pose'"):
         pg2_jax.Pose  # noqa: B018
+
+
+def test_it_generates_without_the_packages_of_the_programs():
+    """Those of the extras `programs` and `data`, which `pip install .` does not bring;
+    rich, which flax itself imports, is there in any case."""
+    code = (
+        "import sys\n"
+        "for name in ('tensorflow', 'jinja2', 'tqdm', 'tensorboardX', 'data_prep'):\n"
+        "    sys.modules[name] = None\n"
+        "from tests.pg2_jax.inference import stand_in\n"
+        "model, calls = stand_in.make_model()\n"
+        "model(stand_in.make_photo(), 'catalogue/back')\n"
+        "assert calls == [1]\n"
+        "from pg2_jax import downloads\n"
+        "with downloads._with_bar(3, 0, '') as answer:\n"
+        "    assert answer == 3\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
 
 
 def test_help_explains_every_argument():

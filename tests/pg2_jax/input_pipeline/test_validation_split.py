@@ -7,26 +7,26 @@ import itertools
 import numpy as np
 import pytest
 
-from pg2_jax.input_pipeline import pair_reader, validation_split
+from pg2_jax.input_pipeline import pair_reader
 
 
 def test_the_people_are_those_with_the_smallest_hashes():
     names = [b"%04d" % number for number in range(40)]
-    got = validation_split.held_out(names * 3, 0.1)
+    got = pair_reader.held_out(names * 3, 0.1)
     by_hash = sorted(names, key=lambda name: hashlib.sha256(name).hexdigest())
     assert got == by_hash[:4]
     # Whoever is held out stays so when the share grows.
-    assert validation_split.held_out(names, 0.5)[:4] == got
+    assert pair_reader.held_out(names, 0.5)[:4] == got
 
 
 @pytest.mark.parametrize(("share", "count"), [(0.01, 1), (0.5, 2), (0.99, 3)])
 def test_at_least_one_person_and_not_all(share, count):
-    assert len(validation_split.held_out([b"1", b"2", b"3", b"4"], share)) == count
+    assert len(pair_reader.held_out([b"1", b"2", b"3", b"4"], share)) == count
 
 
 def test_one_person_is_too_few():
     with pytest.raises(ValueError, match=r"validation_share=0.5 needs two .* is 1"):
-        validation_split.held_out([b"1", b"1"], 0.5)
+        pair_reader.held_out([b"1", b"1"], 0.5)
 
 
 @pytest.fixture(scope="module")

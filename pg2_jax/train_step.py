@@ -153,10 +153,10 @@ def _play(
         loss, parts = discriminator_losses(logits, architecture)
         return loss, {f"discriminator/{part}": x for part, x in parts.items()}
 
-    judge_updated, more = _minimize(
+    updated_discriminator, more = _minimize(
         discriminator_loss, discriminator, examples, objective
     )
-    return updated, judge_updated, metrics | more
+    return updated, updated_discriminator, metrics | more
 
 
 def training_inputs(

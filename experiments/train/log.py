@@ -106,7 +106,6 @@ def _summary_writer(config: Config, first_step: int) -> Any:
 
 
 def _by_step(metrics: Metrics) -> list[Metrics]:
-    """The metrics of each step of a call."""
     rows = zip(*map(np.atleast_1d, metrics.values()), strict=True)
     return [dict(zip(metrics, row, strict=True)) for row in rows]
 

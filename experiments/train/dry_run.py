@@ -42,9 +42,8 @@ def show(
         "compiled step, for one device",
         ("", "steps left", "GFLOPs", "memory, MiB", "s a step", "images/s", "time"),
     )
-    noise = training_steps.random_batch(
-        config.batch_size, dataset.height, dataset.width
-    )
+    size = dataset.height, dataset.width
+    noise = training_steps.random_batch(config.batch_size, *size)
     batch = sharding.put_batch(noise, mesh)
     total = 0.0
     for name, count in steps.items():

@@ -41,14 +41,14 @@ class History:
         """Opens the history; drops what it has of steps after `first_step`."""
         file = path(workdir)
         kept = [row for row in _rows(file) if row["step"] <= first_step]
-        results.write_text(file, "".join(_line(row) for row in kept))
+        results.write_text(file, "".join(json.dumps(row) + "\n" for row in kept))
         self._file = file.open("a", encoding="utf-8")
         self.seconds = max((row.get("seconds", 0.0) for row in kept), default=0.0)
 
     def add(self, step: int, values: Mapping[str, float]) -> None:
         """Writes a line, which is on disk when this returns."""
         try:
-            self._file.write(_line({"step": step, **values}))
+            self._file.write(json.dumps({"step": step, **values}) + "\n")
             self._file.flush()
         except OSError as error:
             raise OSError(
@@ -75,10 +75,6 @@ def write_config(workdir: str, config: dict[str, Any], first_step: int) -> None:
     sessions = [*before.get("sessions", []), session]
     content = {"config": config, **results.provenance(), "sessions": sessions}
     results.write_json(file, content)
-
-
-def _line(row: Row) -> str:
-    return json.dumps(row) + "\n"
 
 
 def _rows(file: pathlib.Path) -> list[Row]:

@@ -74,14 +74,9 @@ class TrainingLog:
             for name in names
         }
         rate = count * self._config.batch_size / self._seconds
-        self.add_scalars(
-            {
-                **means,
-                "images_per_second": rate,
-                "learning_rate": training_steps.learning_rate(self._config, step - 1),
-            },
-            step,
-        )
+        learning_rate = training_steps.learning_rate(self._config, step - 1)
+        rates = {"images_per_second": rate, "learning_rate": learning_rate}
+        self.add_scalars(means | rates, step)
         self._unlogged, self._seconds = [], 0.0
         losses = [f"{n} {v:.3f}" for n, v in means.items() if n.endswith("/loss")]
         return ", ".join([*losses, f"{rate:.0f} images/s"])
@@ -95,8 +90,7 @@ class TrainingLog:
 
 
 def _summary_writer(config: Config, first_step: int) -> Any:
-    """The writer for TensorBoard; None in all processes but the first, and where its
-    package is not installed."""
+    """For TensorBoard; in the first process, if the package is installed."""
     if not processes.is_first():
         return None
     try:
@@ -112,7 +106,6 @@ def _summary_writer(config: Config, first_step: int) -> Any:
 
 
 def _by_step(metrics: Metrics) -> list[Metrics]:
-    """The metrics of each step of a call."""
     rows = zip(*map(np.atleast_1d, metrics.values()), strict=True)
     return [dict(zip(metrics, row, strict=True)) for row in rows]
 

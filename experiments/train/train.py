@@ -1,6 +1,7 @@
 """--mode=train: both stages of PG2 in one resumable run."""
 
 import contextlib
+import dataclasses
 import pathlib
 import signal
 import time
@@ -10,10 +11,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import tqdm
+from jax.sharding import Mesh
 
-from experiments import pictures, processes
+from experiments import config_compatibility, pictures, processes
 from experiments.config import Config
-from experiments.train import dry_run, history, log, resume, training_steps, validation
+from experiments.train import dry_run, history, log, training_steps, validation
 from pg2_jax import files, sharding, train_state
 from pg2_jax.architecture import Architecture
 from pg2_jax.checkpoint import checkpointer, restore
@@ -79,9 +81,7 @@ class _Run:
         self._checkpoints = checkpointer.Checkpointer(
             config.workdir, stored, keep=config.keep_checkpoints
         )
-        self._state = resume.restored(
-            config, architecture, dataset, self._checkpoints, mesh
-        )
+        self._state = _restored(config, architecture, dataset, self._checkpoints, mesh)
         self._first = first = int(self._state.step)
         if processes.is_first():
             history.write_config(config.workdir, stored, first)
@@ -173,7 +173,6 @@ class _Run:
             raise FloatingPointError(f"step {step + 1}: {error}. {advice}") from error
 
     def _report(self, step: int, bar: tqdm.tqdm, stopping: bool) -> None:
-        """Logs, shows, scores and saves what is due after a step."""
         config = self._config
         bar.update(step - bar.n)
 
@@ -215,7 +214,6 @@ class _Run:
         self._checkpoints.save(self._state, score)
 
     def _announcement(self) -> str:
-        """What is about to happen, in one line."""
         config, players = self._config, self._state.players.items()
         sizes = ", ".join(f"{name} {player.size:,}" for name, player in players)
         device, count = jax.devices()[0].device_kind, jax.process_count()
@@ -245,9 +243,40 @@ class _Run:
         return f"{here} stopped; the same command resumes it.{where}"
 
 
+def _restored(
+    config: Config,
+    architecture: Architecture,
+    dataset: pair_reader.PairDataset,
+    checkpoints: checkpointer.Checkpointer,
+    mesh: Mesh,
+) -> train_state.TrainState:
+    """The newest checkpoint of the run; for a new run new weights, or those of the run
+    that --coarse_from or --init_from names. Every device of the mesh has the whole."""
+    before = checkpoints.latest_config()
+    config_compatibility.check_unchanged(before, config, dataset.metadata)
+    new = training_steps.first_state(config, architecture, mesh)
+    state = checkpoints.restore_latest(new)
+    if (other := config.coarse_from) and not int(state.step):
+        step, stored = restore.latest_config(other, "coarse_from")
+        config_compatibility.check_stage_one(step, stored, config, dataset.metadata)
+        processes.say(f"{config.workdir}: stage I is that of {other}")
+        state = dataclasses.replace(
+            new,
+            step=jnp.full_like(new.step, config.coarse_steps),
+            coarse=restore.restore_coarse(other, new.coarse),
+        )
+    if (other := config.init_from) and before is None:
+        wanted = config.wanted_checkpoint
+        step, stored = restore.latest_config(other, "init_from", wanted)
+        config_compatibility.check_init_from(stored, config)
+        networks = f"the networks of step {step} of {other}"
+        processes.say(f"{config.workdir}: begins with {networks}")
+        state = restore.restore_networks(other, step, new)
+    return state
+
+
 @jax.jit
 def _all_finite(tree: Any) -> jax.Array:
-    """[] whether every number is finite."""
     return jnp.all(jnp.array([jnp.isfinite(x).all() for x in jax.tree.leaves(tree)]))
 
 

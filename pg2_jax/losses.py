@@ -11,8 +11,17 @@ def l1(generated: jax.Array, target: jax.Array, mask: jax.Array | None) -> jax.A
     The paper writes a sum; like the released code we take the mean over pixels and
     channels, which makes the weight of Eq. 4 independent of the image size.
 
-    [B, H, W, 3] in [-1, 1] twice -> [B]. Where the mask [B, H, W, 1] in {0, 1} is 1, on
-    the target's body, the distance counts twice; None is the plain L1 (G1-L1).
+    Args:
+        generated: [B, H, W, 3], unbounded, meant to be in [-1, 1].
+        target: [B, H, W, 3] in [-1, 1].
+        mask: [B, H, W, 1] in {0, 1}, 1 on the target's body, which then counts twice;
+            None for the plain L1 loss (the paper's G1-L1).
+
+    Returns:
+        [B] mean over pixels and channels.
+
+    Raises:
+        ValueError: the shapes do not fit each other.
     """
     if generated.shape != target.shape:
         raise ValueError(
@@ -30,9 +39,11 @@ def l1(generated: jax.Array, target: jax.Array, mask: jax.Array | None) -> jax.A
 
 
 def cross_entropy(logits: jax.Array, label: float) -> jax.Array:
-    """L_bce(D(.), label) of D's logits [B], unbounded -> [B]. With label 1 it is small
-    where D takes the image for real; of generated images it is the generator's
-    adversarial loss (Eq. 3)."""
+    """L_bce(D(.), label) of D's logits [B], unbounded -> [B].
+
+    With label 1 it is small where D takes the image for real; of generated images it is
+    the generator's adversarial loss (Eq. 3).
+    """
     return optax.sigmoid_binary_cross_entropy(logits, jnp.full_like(logits, label))
 
 
@@ -53,7 +64,9 @@ def pair_discriminator_loss(real: jax.Array, fake: jax.Array) -> jax.Array:
 def triplet_discriminator_loss(
     target: jax.Array, generated: jax.Array, source: jax.Array
 ) -> jax.Array:
-    """What D minimizes in the released code, [B], by its logits of single images. The
-    source photo is an explicit negative, so that copying it does not pay."""
+    """What D minimizes in the released code, [B], by its logits of single images.
+
+    The source photo is an explicit negative, so that copying it does not pay.
+    """
     fakes = cross_entropy(generated, 0.0) + cross_entropy(source, 0.0)
     return 0.5 * cross_entropy(target, 1.0) + 0.25 * fakes

@@ -74,9 +74,11 @@ def coarse_step(
 def adversarial_step(
     state: TrainState, batch: Batch, *, architecture: Architecture, objective: Objective
 ) -> tuple[TrainState, Metrics]:
-    """Stage II: one update of G2, then one of D against the new G2; G1 is frozen. Where
-    averages are kept, G2 refines what the average of G1 generates, as it will after
-    training."""
+    """Stage II: one update of G2, then one of D against the new G2; G1 is frozen.
+
+    Where averages are kept, G2 refines what the average of G1 generates, as it will
+    after training.
+    """
     inputs = training_inputs(state.step, batch, architecture, objective)
 
     def coarse_image(inputs: Inputs) -> jax.Array:
@@ -85,20 +87,34 @@ def adversarial_step(
         return generate_coarse(params, source, pose, architecture)
 
     coarse = _map_parts(coarse_image, inputs, objective.grad_accumulation)
+    examples = (inputs, coarse)
 
-    def generate(params: PyTree, inputs: Inputs, coarse: jax.Array) -> jax.Array:
+    def refine_loss(params: PyTree, examples: PyTree) -> tuple[jax.Array, Metrics]:
+        inputs, coarse = examples
         source, pose = inputs["source"], inputs["pose"]
-        return generate_refined(params, coarse, source, pose, architecture)
+        refined = generate_refined(params, coarse, source, pose, architecture)
+        judging = state.discriminator.params
+        logits = judge(judging, coarse, refined, inputs, architecture, objective)
+        loss, parts = generator_losses(logits, refined, inputs, objective)
+        return loss, _named("refine", parts)
 
-    refine, discriminator, metrics = _play(
-        ("refine", state.refine, generate),
-        state.discriminator,
-        (inputs, coarse),
-        architecture,
-        objective,
+    refine, metrics = _minimize(refine_loss, state.refine, examples, objective)
+
+    def discriminator_loss(
+        params: PyTree, examples: PyTree
+    ) -> tuple[jax.Array, Metrics]:
+        inputs, coarse = examples
+        source, pose = inputs["source"], inputs["pose"]
+        refined = generate_refined(refine.params, coarse, source, pose, architecture)
+        logits = judge(params, coarse, refined, inputs, architecture, objective)
+        loss, parts = discriminator_losses(logits, architecture)
+        return loss, _named("discriminator", parts)
+
+    discriminator, more = _minimize(
+        discriminator_loss, state.discriminator, examples, objective
     )
     state = TrainState(state.step + 1, state.coarse, refine, discriminator)
-    return state, metrics
+    return state, metrics | more
 
 
 def one_stage_step(
@@ -107,56 +123,28 @@ def one_stage_step(
     """The paper's G1+D: one update of G1 by Eq. 4, then one of D against the new G1."""
     inputs = training_inputs(state.step, batch, architecture, objective)
 
-    def generate(params: PyTree, inputs: Inputs, _: None) -> jax.Array:
+    def coarse_loss(params: PyTree, inputs: Inputs) -> tuple[jax.Array, Metrics]:
         source, pose = inputs["source"], inputs["pose"]
-        return generate_coarse(params, source, pose, architecture)
+        coarse = generate_coarse(params, source, pose, architecture)
+        judging = state.discriminator.params
+        logits = judge(judging, None, coarse, inputs, architecture, objective)
+        loss, parts = generator_losses(logits, coarse, inputs, objective)
+        return loss, _named("coarse", parts)
 
-    coarse, discriminator, metrics = _play(
-        ("coarse", state.coarse, generate),
-        state.discriminator,
-        (inputs, None),
-        architecture,
-        objective,
+    coarse, metrics = _minimize(coarse_loss, state.coarse, inputs, objective)
+
+    def discriminator_loss(params: PyTree, inputs: Inputs) -> tuple[jax.Array, Metrics]:
+        source, pose = inputs["source"], inputs["pose"]
+        generated = generate_coarse(coarse.params, source, pose, architecture)
+        logits = judge(params, None, generated, inputs, architecture, objective)
+        loss, parts = discriminator_losses(logits, architecture)
+        return loss, _named("discriminator", parts)
+
+    discriminator, more = _minimize(
+        discriminator_loss, state.discriminator, inputs, objective
     )
     state = TrainState(state.step + 1, coarse, state.refine, discriminator)
-    return state, metrics
-
-
-def _play(
-    generator: tuple[str, Player, Callable[..., jax.Array]],
-    discriminator: Player,
-    examples: tuple[Inputs, jax.Array | None],
-    architecture: Architecture,
-    objective: Objective,
-) -> tuple[Player, Player, Metrics]:
-    """One update of a generator, (name, player, function of its weights and of the
-    examples), by Eq. 4, then one of D against the new one; examples are the inputs and
-    G1's images, which D may see too."""
-    name, player, generate = generator
-
-    def generator_loss(params: PyTree, examples: PyTree) -> tuple[jax.Array, Metrics]:
-        inputs, coarse = examples
-        generated = generate(params, inputs, coarse)
-        judging = discriminator.params
-        logits = judge(judging, coarse, generated, inputs, architecture, objective)
-        loss, parts = generator_losses(logits, generated, inputs, objective)
-        return loss, {f"{name}/{part}": value for part, value in parts.items()}
-
-    updated, metrics = _minimize(generator_loss, player, examples, objective)
-
-    def discriminator_loss(
-        params: PyTree, examples: PyTree
-    ) -> tuple[jax.Array, Metrics]:
-        inputs, coarse = examples
-        generated = generate(updated.params, inputs, coarse)
-        logits = judge(params, coarse, generated, inputs, architecture, objective)
-        loss, parts = discriminator_losses(logits, architecture)
-        return loss, {f"discriminator/{part}": x for part, x in parts.items()}
-
-    updated_discriminator, more = _minimize(
-        discriminator_loss, discriminator, examples, objective
-    )
-    return updated, updated_discriminator, metrics | more
+    return state, metrics | more
 
 
 def training_inputs(
@@ -180,8 +168,14 @@ def judge(
     """D's logits [B] for each kind of image, named as the image.
 
     One call for all kinds, because they share the statistics of the batch norm.
-    `generated` is of the generator that plays against D, `coarse` G1's, which D may see
-    beside G2's; None in the one stage.
+
+    Args:
+        params: of D.
+        coarse: G1's image, which D may see beside G2's; None in the one stage.
+        generated: the image of the generator that plays against D.
+        inputs: of the batch.
+        architecture: of the networks.
+        objective: says whether D sees `coarse`.
     """
     source = inputs["source"]
     kinds = {"target": inputs["target"], "generated": generated}
@@ -283,11 +277,19 @@ def _map_parts(
 
 
 def _split(examples: PyTree, parts: int) -> PyTree:
-    """[B, ...] -> [parts, B / parts, ...]. A part takes every n-th example, so that
-    each device has its share of every part and no example moves."""
+    """[B, ...] -> [parts, B / parts, ...].
+
+    A part takes every n-th example, so that each device has its share of every part
+    and no example moves.
+    """
 
     def split(x: jax.Array) -> jax.Array:
         x = x.reshape(x.shape[0] // parts, parts, *x.shape[1:])
         return jnp.swapaxes(x, 0, 1)
 
     return jax.tree.map(split, examples)
+
+
+def _named(player: str, metrics: Metrics) -> Metrics:
+    """{"loss": x} of "refine" -> {"refine/loss": x}."""
+    return {f"{player}/{name}": value for name, value in metrics.items()}

@@ -80,8 +80,8 @@ def test_programs_take_the_checkpoint_and_the_weights_they_are_told(
     class AskedFor(Exception):
         pass
 
-    def restore_networks_of(*arguments):
-        raise AskedFor(arguments)
+    def restore_networks_of(workdir, step, weights, *_, **__):
+        raise AskedFor(workdir, step, weights)
 
     monkeypatch.setattr(restore, "restore_generators", restore_networks_of)
     config = dataclasses.replace(
@@ -94,7 +94,7 @@ def test_programs_take_the_checkpoint_and_the_weights_they_are_told(
     start = {"evaluate": evaluate.evaluate, "generate": generate.generate}[program]
     with pytest.raises(AskedFor) as asked:
         start(config)
-    assert asked.value.args[0][:3] == (run.workdir, "best", "raw")
+    assert asked.value.args == (run.workdir, "best", "raw")
 
 
 def drawing(tmp_path):

@@ -223,7 +223,7 @@ def test_export_writes_and_uploads(monkeypatch, tmp_path, capsys):
             return "https://there"
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(pose_transfer.PoseTransfer, "restore", lambda *_: Model())
+    monkeypatch.setattr(pose_transfer.PoseTransfer, "restore", lambda *_, **__: Model())
     export.export(exporting("m.safetensors", dtype="float16"))
     export.export(exporting("m.jax_export", format="jax_export"))
     export.export(exporting("hf://anna/dance"))

@@ -278,8 +278,8 @@ def test_every_pair_has_its_scores_and_its_image(run, tmp_path):
 def test_networks_that_draw_nan_are_not_scored(run, monkeypatch, tmp_path):
     unharmed = restore.restore_generators
 
-    def damaged(*arguments):
-        generators = unharmed(*arguments)
+    def damaged(*arguments, **named):
+        generators = unharmed(*arguments, **named)
         broken = jax.tree.map(lambda x: x * np.nan, generators.refine)
         return dataclasses.replace(generators, refine=broken)
 

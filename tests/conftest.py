@@ -33,13 +33,13 @@ jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)
 
 # The longest first, so that no process ends minutes before the other.
 _LONGEST = (
+    "test_notebooks.py",
     "test_table1.py",
     "test_survival.py",
-    "test_train_step.py",
     "test_programs.py",
-    "test_import_checkpoint.py",
+    "test_train_step.py",
     "test_variants.py",
-    "test_notebooks.py",
+    "test_import_checkpoint.py",
     "test_validation.py",
 )
 

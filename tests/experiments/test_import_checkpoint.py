@@ -21,7 +21,7 @@ from pg2_jax import inputs as inputs_lib
 from pg2_jax.checkpoint import restore
 from tests.experiments import authors_market
 
-MODELS = ("market", "deepfashion")
+MODELS = ("market", pytest.param("deepfashion", marks=pytest.mark.slow))
 NAMES = {"target": "target", "generated": "G2", "source": "condition", "coarse": "G1"}
 
 

@@ -73,6 +73,7 @@ def test_every_notebook_is_tested():
     assert tuple(sorted(PATHS)) == NAMES
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_notebook_runs(name, quickstart, kernel_environment, tmp_path):
     notebook = execute_notebooks.read(PATHS[name])

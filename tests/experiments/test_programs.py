@@ -61,6 +61,7 @@ def test_a_run_leaves_what_people_look_at(run, tmp_path):
     assert weights(run.workdir)[0] == 4
 
 
+@pytest.mark.slow
 def test_steps_in_one_call_are_the_same_steps(run, tmp_path):
     """But for rounding: XLA compiles the body of a loop in another way. Optimizer and
     log are included. The calls end where a stage does."""
@@ -92,7 +93,11 @@ def test_steps_in_one_call_are_the_same_steps(run, tmp_path):
     assert [path.suffix for path in profile.rglob("*.pb")] == [".pb"]
 
 
-@pytest.mark.parametrize("stopped_at", [1, 3], ids=["stage I", "stage II"])
+@pytest.mark.parametrize(
+    "stopped_at",
+    [pytest.param(1, marks=pytest.mark.slow), 3],
+    ids=["stage I", "stage II"],
+)
 def test_a_resumed_run_equals_an_uninterrupted_one(run, tmp_path, stopped_at):
     first = dataclasses.replace(run, workdir=str(tmp_path / "resumed"))
     assert train.train(first, on_step=stop_after(stopped_at)) == signal.SIGTERM
@@ -291,6 +296,7 @@ def test_networks_that_draw_nan_are_not_scored(run, monkeypatch, tmp_path):
     assert sorted(os.listdir(run.workdir)) == before
 
 
+@pytest.mark.slow
 def test_evaluation_does_not_depend_on_the_batch_size(run):
     figures = []
     for size in (2, 14):

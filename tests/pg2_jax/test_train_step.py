@@ -217,7 +217,11 @@ def assert_close(tree, other, tolerance):
     jax.tree.map(check, tree, other)
 
 
-@pytest.mark.parametrize("architecture", [PAPER, RELEASED], ids=["paper", "released"])
+@pytest.mark.parametrize(
+    "architecture",
+    [PAPER, pytest.param(RELEASED, marks=pytest.mark.slow)],
+    ids=["paper", "released"],
+)
 @pytest.mark.parametrize("step", ["coarse_step", "adversarial_step"])
 def test_all_devices_compute_what_one_does(architecture, step):
     """The batch norm of D sees the global batch."""
@@ -283,6 +287,7 @@ def test_gradients_in_parts_are_those_of_the_whole_batch():
     assert moved(make_state(PAPER), parts) == {"refine", "discriminator"}
 
 
+@pytest.mark.slow
 def test_an_odd_size_trains():
     """34x17: both sides are odd after the first halving, the width before it, too."""
     architecture = dataclasses.replace(PAPER, image_height=34, image_width=17)

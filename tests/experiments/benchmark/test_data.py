@@ -15,6 +15,7 @@ def test_the_full_size_is_that_of_market1501():
     assert 20_000 < sum(n * (n - 1) for n in tenth) < 33_000
 
 
+@pytest.mark.slow
 def test_everything_is_measured_in_turns(tmp_path, monkeypatch):
     """With the builder in this process: starting others is for the real program."""
     from data_prep import build_tfrecords

@@ -81,6 +81,7 @@ def run_of(config, name):
     return pathlib.Path(config.workdir) / name
 
 
+@pytest.mark.slow
 def test_the_table_says_what_the_runs_scored(table):
     report = content(table)
     assert list(report["rows"]) == ["pose_mask_loss", "one_stage", "full"]
@@ -111,6 +112,7 @@ def test_the_table_says_what_the_runs_scored(table):
         assert figure.size == (columns * (8 * 16 + 4) + 4, 4 * (8 * 32 + 4) + 4 + 18)
 
 
+@pytest.mark.slow
 def test_the_full_model_begins_with_the_stage_one_of_its_twin(table):
     row = content(table)["rows"]["full"]["seeds"]["5"]
     assert row["begun_at_step"] == 2
@@ -120,6 +122,7 @@ def test_the_full_model_begins_with_the_stage_one_of_its_twin(table):
     jax.tree.map(np.testing.assert_array_equal, generators.coarse, twin.coarse)
 
 
+@pytest.mark.slow
 def test_finished_rows_are_not_trained_again(table, untrained, capsys):
     before = content(table)["rows"]
     more = dataclasses.replace(table, rows="full,l1", seeds="5")
@@ -133,6 +136,7 @@ def test_finished_rows_are_not_trained_again(table, untrained, capsys):
     assert "- seeds: G1-L1 5; G1-poseMaskLoss 0, 5; " in notes
 
 
+@pytest.mark.slow
 def test_the_same_call_again_changes_nothing_but_the_pictures(table, capsys):
     before = content(table)
     run_of(table, "figure4.png").unlink()
@@ -143,6 +147,7 @@ def test_the_same_call_again_changes_nothing_but_the_pictures(table, capsys):
     assert "G1+G2+D" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_table_may_be_moved(table, tmp_path):
     moved = dataclasses.replace(table, workdir=str(tmp_path / "elsewhere"))
     shutil.copytree(table.workdir, moved.workdir)
@@ -211,6 +216,7 @@ def test_rows_that_another_process_has_added_stay(
     assert list(content(config)["rows"]) == ["l1", "pose_mask_loss"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -238,6 +244,7 @@ def test_what_does_not_fit_the_table_is_refused(table, changes, message):
     assert content(table) == before
 
 
+@pytest.mark.slow
 def test_a_table_of_another_data_set_is_refused(table, pair_dataset, tmp_path):
     other = tmp_path / "data"
     shutil.copytree(pair_dataset, other)
@@ -255,6 +262,7 @@ def test_a_row_that_cannot_be_built_is_named(pair_dataset, tmp_path):
     assert not os.listdir(tmp_path)
 
 
+@pytest.mark.slow
 def test_the_workdir_of_a_run_is_refused(table, pair_dataset):
     workdir = str(run_of(table, "full_seed0"))
     with pytest.raises(ValueError, match=r"full_seed0 holds a single run"):

@@ -184,6 +184,7 @@ def small_disk(folder, size):
         subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
+@pytest.mark.slow
 def test_a_full_disk_stops_the_run_and_keeps_what_it_has(whole, tmp_path):
     disk = tmp_path / "disk"
     with small_disk(disk, "16m"):
@@ -199,6 +200,7 @@ def test_a_full_disk_stops_the_run_and_keeps_what_it_has(whole, tmp_path):
         assert_equal(state_of(config), state_of(whole))
 
 
+@pytest.mark.slow
 def test_debug_nans_names_the_operation_and_the_step(whole, tmp_path):
     config = dataclasses.replace(
         whole, workdir=str(tmp_path), learning_rate=1e30, debug_nans=True

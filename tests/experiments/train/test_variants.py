@@ -47,7 +47,14 @@ def test_g1_alone_is_scored_and_shown_without_a_refined_image(coarse_run):
         assert picture.width == 4 * (8 * 16 + 4) + 4
 
 
-@pytest.mark.parametrize("embedding", ["coordinate", "encoder", "view"])
+@pytest.mark.parametrize(
+    "embedding",
+    [
+        "coordinate",
+        pytest.param("encoder", marks=pytest.mark.slow),
+        pytest.param("view", marks=pytest.mark.slow),
+    ],
+)
 def test_every_pose_embedding_trains_evaluates_and_draws(
     pair_dataset, people, tmp_path, embedding
 ):
@@ -85,6 +92,7 @@ def photo_with_torso(pair_dataset):
     return next(dataset.test_batches(batch_size=1)).names[0][1]
 
 
+@pytest.mark.slow
 def test_stage_one_of_another_run_equals_ones_own(coarse_run, pair_dataset, tmp_path):
     whole = make_config(pair_dataset, tmp_path / "whole")
     begun = make_config(

@@ -3,6 +3,8 @@
 import itertools
 import pathlib
 
+import pytest
+
 from experiments.benchmark import data
 
 

@@ -1,0 +1,197 @@
+"""Where the parts of a person are: torso, head, arms and legs, from the 18 keypoints.
+
+A part has a frame: an origin, an axis along it and one across. `part_warp` moves pixels
+from the frames of one pose to those of another.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from pg2_jax.pose import JOINTS
+
+
+class _Limb(NamedTuple):
+    """A part between two joints; radius and reach in torso lengths.
+
+    Attributes:
+        start: joint.
+        end: joint.
+        radius: half its thickness.
+        reach: how far it goes on beyond its end: hands and feet have no joint.
+    """
+
+    start: str
+    end: str
+    radius: float
+    reach: float
+
+
+_LEG = _Limb("hip", "knee", 0.20, 0.1)
+_SHIN = _Limb("knee", "ankle", 0.17, 0.3)
+_ARM = _Limb("shoulder", "elbow", 0.15, 0.1)
+_FOREARM = _Limb("elbow", "wrist", 0.13, 0.45)
+_HEAD_RADIUS = 0.42
+_MIN_ACROSS = 0.25  # a torso in profile is at least so wide, in torso lengths
+# Lengths of the limbs in torso lengths, for people whose torso is not seen whole.
+_TYPICAL = {"hip": 0.85, "knee": 0.85, "shoulder": 0.6, "elbow": 0.5}
+
+# Back to front: what comes later lies over what comes before. The two limbs of a pair
+# lie beside each other, so that a mirrored pair of photos gives the mirrored picture.
+LAYERS = ("thighs", "shins", "torso", "head", "upper arms", "forearms")
+LAYER_OF = np.array([0, 0, 1, 1, 2, 3, 4, 4, 5, 5])  # of each part
+NUM_PARTS = len(LAYER_OF)
+_LIMBS = (_LEG, _LEG, _SHIN, _SHIN, _ARM, _ARM, _FOREARM, _FOREARM)
+_SIDES = ("right", "left") * 4
+_NAMED = tuple(zip(_SIDES, _LIMBS, strict=True))
+_START = np.array([JOINTS.index(f"{side}_{limb.start}") for side, limb in _NAMED])
+_END = np.array([JOINTS.index(f"{side}_{limb.end}") for side, limb in _NAMED])
+# Half the thickness of each part, and how far it goes on beyond its end.
+RADIUS = np.array(
+    [limb.radius for limb in _LIMBS[:4]]
+    + [0.0, _HEAD_RADIUS]
+    + [limb.radius for limb in _LIMBS[4:]],
+    np.float32,
+)
+REACH = np.array(
+    [limb.reach for limb in _LIMBS[:4]]
+    + [0.0, 0.0]
+    + [limb.reach for limb in _LIMBS[4:]],
+    np.float32,
+)
+# Each part's own, or for a limb the one on the other side.
+_OTHER_SIDE = np.array([1, 0, 3, 2, 4, 5, 7, 6, 9, 8])
+_TYPICAL_LENGTH = np.array([_TYPICAL[limb.start] for limb in _LIMBS], np.float32)
+_SHOULDERS_HIPS = np.array(
+    [JOINTS.index(f"{s}_{j}") for j in ("shoulder", "hip") for s in ("right", "left")]
+)
+_NOSE, *_EYES_EARS = (
+    JOINTS.index(name)
+    for name in ("nose", "right_eye", "left_eye", "right_ear", "left_ear")
+)
+_FACE = np.array([_NOSE, *_EYES_EARS])
+
+
+class Frames(NamedTuple):
+    """Where the ten parts of a person are, in the order of `LAYERS`, right before left.
+
+    Attributes:
+        origin: [..., 10, 2] pixels, (x, y).
+        along: [..., 10, 2] unit vector.
+        across: [..., 10, 2] unit vector.
+        length: [..., 10] pixels from the origin to the end of the part.
+        width: [..., 10] pixels; what one unit across means. Negative for a torso seen
+            from behind, which mirrors it.
+        unit: [...] pixels, the length of the torso, or an estimate of it.
+        known: [..., 10] bool, whether the part is seen.
+    """
+
+    origin: jax.Array
+    along: jax.Array
+    across: jax.Array
+    length: jax.Array
+    width: jax.Array
+    unit: jax.Array
+    known: jax.Array
+
+
+def frames(keypoints: jax.Array) -> Frames:
+    """Finds the parts of a person.
+
+    Args:
+        keypoints: [..., 18, 3] float32, (x, y, visible) in pixels; a point that is not
+            finite counts as missing.
+    """
+    finite = jnp.isfinite(keypoints).all(axis=-1)
+    seen = (keypoints[..., 2] > 0) & finite
+    points = jnp.where(seen[..., None], keypoints[..., :2], 0.0)
+
+    right_shoulder, left_shoulder, right_hip, left_hip = (
+        points[..., joint, :] for joint in _SHOULDERS_HIPS
+    )
+    shoulders, hips = (right_shoulder + left_shoulder) / 2, (right_hip + left_hip) / 2
+    down, torso_length = _unit(hips - shoulders)
+    torso_known = seen[..., _SHOULDERS_HIPS].all(axis=-1) & (torso_length > 1e-3)
+
+    along, length = _unit(points[..., _END, :] - points[..., _START, :])
+    both = seen[..., _START] & seen[..., _END]
+    typical = jnp.broadcast_to(_TYPICAL_LENGTH, length.shape)
+    estimate = jnp.max(jnp.where(both, length / typical, 0.0), axis=-1)
+    unit = jnp.where(torso_known, torso_length, estimate)
+    known = both & (length > 0.02 * unit[..., None])
+
+    # From the front the left side is to the right in the image, from behind to the
+    # left: the width has a sign, and a torso that turned is mirrored.
+    spans = (left_shoulder - right_shoulder + left_hip - right_hip) / 2
+    width = jnp.sum(spans * _perpendicular(down), axis=-1)
+    bounded = jnp.maximum(jnp.abs(width), _MIN_ACROSS * unit)
+    width = jnp.where(width < 0, -bounded, bounded)
+
+    face = seen[..., _FACE]
+    count = face.sum(axis=-1)
+    centre = points[..., _FACE, :].sum(axis=-2) / jnp.maximum(count, 1)[..., None]
+    upright = _head_direction(points, seen)
+
+    def in_order(limbs: jax.Array, torso: jax.Array, head: jax.Array) -> jax.Array:
+        axis = known.ndim - 1
+        both_ends = jnp.expand_dims(torso, axis), jnp.expand_dims(head, axis)
+        first, last = jnp.split(limbs, [4], axis=axis)
+        return jnp.concatenate([first, *both_ends, last], axis=axis)
+
+    all_along = in_order(along, down, upright)
+    units = jnp.broadcast_to(unit[..., None], length.shape)
+    return Frames(
+        origin=in_order(points[..., _START, :], shoulders, centre),
+        along=all_along,
+        across=_perpendicular(all_along),
+        length=in_order(length, torso_length, unit),
+        width=in_order(units, width, unit),
+        unit=unit,
+        known=in_order(known, torso_known, (count > 0) & (unit > 0)),
+    )
+
+
+def with_stand_ins(source: Frames) -> Frames:
+    """Frames in which a limb that is not seen is the one of the other side."""
+
+    def choose(x: jax.Array, axis: int) -> jax.Array:
+        own = source.known if axis == -1 else source.known[..., None]
+        return jnp.where(own, x, jnp.take(x, _OTHER_SIDE, axis=axis))
+
+    return Frames(
+        origin=choose(source.origin, -2),
+        along=choose(source.along, -2),
+        across=choose(source.across, -2),
+        length=choose(source.length, -1),
+        width=choose(source.width, -1),
+        unit=source.unit,
+        known=source.known | jnp.take(source.known, _OTHER_SIDE, axis=-1),
+    )
+
+
+def _unit(vector: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """The unit vector and the length; a vector of no length points down."""
+    length = jnp.sqrt(jnp.sum(vector**2, axis=-1))
+    down = jnp.broadcast_to(jnp.array([0.0, 1.0]), vector.shape)
+    safe = jnp.where(length > 0, length, 1.0)[..., None]
+    return jnp.where(length[..., None] > 0, vector / safe, down), length
+
+
+def _perpendicular(vector: jax.Array) -> jax.Array:
+    return jnp.stack([vector[..., 1], -vector[..., 0]], axis=-1)
+
+
+def _head_direction(points: jax.Array, seen: jax.Array) -> jax.Array:
+    """From the crown to the chin, tilted as the eyes or the ears are; [..., 2]."""
+    down = jnp.broadcast_to(jnp.array([0.0, 1.0]), points[..., 0, :].shape)
+    eyes, ears = np.array(_EYES_EARS[:2]), np.array(_EYES_EARS[2:])
+    for right, left in (ears, eyes):  # the eyes decide where both pairs are seen
+        line, _ = _unit(points[..., left, :] - points[..., right, :])
+        line = jnp.where(line[..., :1] < 0, -line, line)
+        tilted = jnp.stack([-line[..., 1], line[..., 0]], axis=-1)
+        # A steeper line is noise: the head would lie on the side.
+        usable = seen[..., right] & seen[..., left] & (line[..., 0] > 0.7)
+        down = jnp.where(usable[..., None], tilted, down)
+    return down

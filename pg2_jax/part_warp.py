@@ -1,0 +1,185 @@
+"""The source's own pixels, moved body part by body part to the target pose.
+
+The photo holds the textures already and both poses are known, so ten parts are carried
+over by geometry alone, before any network. Deformable GANs (Siarohin et al., CVPR 2018)
+move features so; here pixels are moved. The paper has nothing like it.
+
+A target pixel reads the source at the same place of the source's frame of a part, by
+bilinear interpolation. Everything is batched, and differentiable in the image.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from pg2_jax import part_frames
+from pg2_jax.part_frames import LAYER_OF, LAYERS, NUM_PARTS, RADIUS, REACH, Frames
+
+_JOINT_REACH = 0.1  # torso lengths that every limb begins before its first joint
+_TORSO_SPAN, _TORSO_HALF = (-0.12, 1.2), 0.78  # along its axis; across, in its widths
+_EDGE = 0.06  # torso lengths within which a part's mask falls from 1 to 0
+_MAX_STRETCH = 2.5
+
+
+class Warped(NamedTuple):
+    """The source's pixels at the target pose.
+
+    Attributes:
+        parts: [B, H, W, 10, C] the source as each part carries it.
+        masks: [B, H, W, 10] in [0, 1], where each part lies, soft at its edge; 0 for a
+            part that is unknown in either pose.
+        composite: [B, H, W, C] the parts over one another, back to front; 0 where there
+            is none.
+        coverage: [B, H, W, 1] in [0, 1], how much of a pixel the composite covers.
+    """
+
+    parts: jax.Array
+    masks: jax.Array
+    composite: jax.Array
+    coverage: jax.Array
+
+
+def warp(
+    image: jax.Array,
+    source_keypoints: jax.Array,
+    target_keypoints: jax.Array,
+    height: int,
+    width: int,
+) -> Warped:
+    """Moves the parts of a person to another pose.
+
+    Args:
+        image: [B, h, w, C] float32, the source photo, of any size.
+        source_keypoints: [B, 18, 3] float32 in pixels of the photo.
+        target_keypoints: [B, 18, 3] float32 in pixels of the picture to make.
+        height: of the picture to make.
+        width: of it.
+    """
+    source = part_frames.with_stand_ins(part_frames.frames(source_keypoints))
+    target = part_frames.frames(target_keypoints)
+    along, across = _places(target, height, width)
+    masks = _masks(target, along, across)
+    x, y = _source_places(source, target, along, across)
+    parts, inside = _bilinear(image, x, y)
+    usable = (source.known & target.known)[:, None, None, :]
+    masks = jnp.where(usable, masks * inside, 0.0)
+    return Warped(parts, masks, *_composite(parts, masks))
+
+
+def _places(target: Frames, height: int, width: int) -> tuple[jax.Array, jax.Array]:
+    """Each pixel in each part's frame, in pixels along and across; [B, H, W, 10]."""
+    columns = jnp.arange(width, dtype=jnp.float32).reshape(1, 1, width, 1)
+    rows = jnp.arange(height, dtype=jnp.float32).reshape(1, height, 1, 1)
+
+    def each(x: jax.Array) -> jax.Array:
+        return x[:, None, None, :]
+
+    dx = columns - each(target.origin[..., 0])
+    dy = rows - each(target.origin[..., 1])
+    along = dx * each(target.along[..., 0]) + dy * each(target.along[..., 1])
+    across = dx * each(target.across[..., 0]) + dy * each(target.across[..., 1])
+    return along, across
+
+
+def _masks(target: Frames, along: jax.Array, across: jax.Array) -> jax.Array:
+    """Where each part lies in the target, from 1 inside to 0 outside; [B, H, W, 10]."""
+    unit = target.unit[:, None, None, None]
+    length = target.length[:, None, None, :]
+    torso, head = 4, 5
+    shape = (1, 1, 1, NUM_PARTS)
+    first = np.full(NUM_PARTS, -_JOINT_REACH, np.float32)
+    last = np.ones(NUM_PARTS, np.float32)
+    first[head] = last[head] = 0.0  # a disc about its centre
+    end = length * last.reshape(shape) + unit * REACH.reshape(shape)
+    nearest = jnp.clip(along, unit * first.reshape(shape), end)
+    radius = unit * RADIUS.reshape(shape)
+    distance = jnp.sqrt((along - nearest) ** 2 + across**2) - radius
+
+    begin, stop = _TORSO_SPAN
+    torso_width = jnp.abs(target.width[:, None, None, torso])
+    box = jnp.maximum(
+        jnp.maximum(
+            begin * length[..., torso] - along[..., torso],
+            along[..., torso] - stop * length[..., torso],
+        ),
+        jnp.abs(across[..., torso]) - _TORSO_HALF * torso_width,
+    )
+    distance = distance.at[..., torso].set(box)
+    edge = jnp.maximum(_EDGE * unit, 1.0)
+    return jnp.clip(0.5 - distance / edge, 0.0, 1.0)
+
+
+def _source_places(
+    source: Frames, target: Frames, along: jax.Array, across: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """Each pixel of each part in the source photo, x and y; [B, H, W, 10]."""
+
+    def each(x: jax.Array) -> jax.Array:
+        return x[:, None, None, :]
+
+    def ratio(a: jax.Array, b: jax.Array) -> jax.Array:
+        return a / jnp.where(jnp.abs(b) > 1e-6, b, 1.0)
+
+    # A foreshortened limb is stretched between its joints; what is beyond is not.
+    size = ratio(source.unit, target.unit)[:, None, None, None]
+    length = each(target.length)
+    inner = jnp.clip(along, 0.0, length)
+    far = inner * each(ratio(source.length, target.length)) + (along - inner) * size
+    stretch = ratio(ratio(source.width, target.width), size[:, 0, 0])
+    stretch = jnp.clip(stretch, -_MAX_STRETCH, _MAX_STRETCH)
+    aside = across * each(stretch) * size
+    x, y = (
+        each(source.origin[..., i])
+        + far * each(source.along[..., i])
+        + aside * each(source.across[..., i])
+        for i in range(2)
+    )
+    return x, y
+
+
+def _bilinear(
+    image: jax.Array, x: jax.Array, y: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """Reads [B, h, w, C] at places [B, ...]; also how far each lies inside, 0 to 1.
+
+    One gather: the four neighbours of a pixel lie side by side in one table.
+    """
+    size, height, width, channels = image.shape
+    right = jnp.concatenate([image[:, :, 1:], image[:, :, -1:]], axis=2)
+    pair = jnp.concatenate([image, right], axis=-1)
+    below = jnp.concatenate([pair[:, 1:], pair[:, -1:]], axis=1)
+    table = jnp.concatenate([pair, below], axis=-1).reshape(size, height * width, -1)
+
+    inside = _reach_inside(x, width) * _reach_inside(y, height)
+    x, y = jnp.clip(x, 0.0, width - 1.0), jnp.clip(y, 0.0, height - 1.0)
+    left, top = jnp.floor(x), jnp.floor(y)
+    fx, fy = (x - left)[..., None], (y - top)[..., None]
+    index = (top * width + left).astype(jnp.int32).reshape(size, -1, 1)
+    four = jnp.take_along_axis(table, index, axis=1, mode="promise_in_bounds")
+    four = four.reshape(*x.shape, 4, channels)
+    upper = four[..., 0, :] * (1 - fx) + four[..., 1, :] * fx
+    lower = four[..., 2, :] * (1 - fx) + four[..., 3, :] * fx
+    return upper * (1 - fy) + lower * fy, inside
+
+
+def _reach_inside(place: jax.Array, size: int) -> jax.Array:
+    """1 on the photo, falling to 0 within a pixel beyond its border."""
+    return jnp.clip(jnp.minimum(place + 1.0, size - place), 0.0, 1.0)
+
+
+def _composite(parts: jax.Array, masks: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """The parts over one another, back to front, and how much they cover."""
+    composite = jnp.zeros_like(parts[..., 0, :])
+    coverage = jnp.zeros_like(masks[..., :1])
+    for layer in range(len(LAYERS)):
+        members = np.flatnonzero(layer == LAYER_OF)
+        opacity = masks[..., members]
+        together = opacity.sum(axis=-1, keepdims=True)
+        mean = jnp.sum(parts[..., members, :] * opacity[..., None], axis=-2)
+        mean = mean / jnp.maximum(together, 1e-6)
+        covers = 1.0 - jnp.prod(1.0 - opacity, axis=-1, keepdims=True)
+        composite = composite * (1.0 - covers) + mean * covers
+        coverage = coverage * (1.0 - covers) + covers
+    return composite, coverage

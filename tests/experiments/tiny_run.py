@@ -53,7 +53,7 @@ def stop_after(steps):
     def on_step(state):
         first.append(int(state.step))
         if first[-1] - first[0] == steps:
-            # To this thread: under load the kernel may deliver one to the process later.
+            # To this thread: one to the process may come later under load.
             signal.raise_signal(signal.SIGTERM)
 
     return on_step

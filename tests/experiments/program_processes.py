@@ -61,8 +61,8 @@ def environment(devices):
 
 def _flags(config):
     for field in dataclasses.fields(config):
-        value = getattr(config, field.name)
-        if value != field.default:
+        value, modes = getattr(config, field.name), field.metadata["modes"]
+        if value != field.default and (not modes or config.mode in modes):
             yield f"--{field.name}={value}"
 
 

@@ -98,7 +98,7 @@ def _is_alive(process: int) -> bool:
     except ProcessLookupError:
         return False
     except PermissionError:
-        pass  # It runs, as another user.
+        return True  # It runs, as another user.
     return True
 
 

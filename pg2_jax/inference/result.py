@@ -1,5 +1,6 @@
 """What a model generated, and from what: to look at, to save, to work with."""
 
+import abc
 import dataclasses
 import os
 import pathlib
@@ -16,12 +17,12 @@ from pg2_jax.inference import animation
 _BESIDE = 8
 
 
-class _Shown:
+class _Shown(abc.ABC):
     """What has a picture: notebooks show it."""
 
+    @abc.abstractmethod
     def picture(self) -> Image.Image:
         """The picture that is shown."""
-        raise NotImplementedError
 
     def show(self) -> None:
         """Shows the picture, in a notebook or in a window."""

@@ -152,6 +152,8 @@ def test_a_full_queue_is_explained(visitor, demo_queue):
             places.enter_context(demo_queue.place())
         visitor.one('button[aria-label="Arms up"]').click()
         visitor.wait(lambda: visitor.note("Result").startswith("Too many requests"))
+        words = "Too many requests are waiting. Try again in a moment."
+        assert visitor.note("Result") == words
     with visitor.sees_another_picture():
         visitor.one('button[aria-label="Back"]').click()
 

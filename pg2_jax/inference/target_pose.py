@@ -142,7 +142,7 @@ def _scaled(
         if outside >= inside:
             raise ValueError(
                 f"{what} {inside} inside. Say with pose_size which image the pose is "
-                "of, or fit it to the image with pose_fit=image."
+                'of, or fit it to the image with the pose fit "image".'
             )
         if outside:
             warnings.warn(
@@ -161,7 +161,7 @@ def _cut(poses: Poses, stacked: np.ndarray, size: crop.Size) -> dict[str, np.nda
         if not fitted[name].any():
             raise ValueError(
                 f"{poses.place}: {name}: all joints lie outside the image of "
-                f"{size[0]}x{size[1]}. pose_fit=image makes the whole pose fit."
+                f'{size[0]}x{size[1]}. The pose fit "image" shows the whole pose.'
             )
         if outside:
             cut.append(f"{name} ({outside} joints)")
@@ -169,8 +169,8 @@ def _cut(poses: Poses, stacked: np.ndarray, size: crop.Size) -> dict[str, np.nda
         warnings.warn(
             f"{poses.place}: the body is so large in the image that {len(cut)} of "
             f"{len(fitted)} poses reach beyond it; the joints outside are left out: "
-            f"{', '.join(cut[:3])}{', ...' if cut[3:] else ''}. pose_fit=image makes "
-            "the whole pose fit.",
+            f"{', '.join(cut[:3])}{', ...' if cut[3:] else ''}. "
+            'The pose fit "image" shows whole poses.',
             stacklevel=5,
         )
     return fitted

@@ -57,7 +57,8 @@ def test_joints_beyond_the_image_are_counted():
     raised = figure()
     raised[4] = 6, -5, 1
     given = read({"a": figure(), "up": raised})
-    with pytest.warns(UserWarning, match=r"1 of 2 poses reach .*: up \(1 joints\)\. The pose fit"):
+    words = r"1 of 2 poses reach .*: up \(1 joints\)\. The pose fit"
+    with pytest.warns(UserWarning, match=words):
         fitted = fit(given, "body", figure())
     np.testing.assert_array_equal(fitted["a"], figure())
     assert fitted["up"][4, 2] == 0 and fitted["up"][:, 2].sum() == 4

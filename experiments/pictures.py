@@ -78,6 +78,7 @@ def of_progress(
             sharding.local(state.coarse.drawing_params),
             sharding.local(state.refine.drawing_params) if state.refine else None,
             batch["source_image"],
+            batch["source_keypoints"],
             batch["target_keypoints"],
         )
         picture = compare(batch, jax.device_get(generated))

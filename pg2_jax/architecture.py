@@ -10,12 +10,13 @@ from pg2_jax import errors
 
 # The named variants; the first of each is the paper's full model.
 CHOICES: dict[str, tuple[str, ...]] = {
-    "stages": ("two_stage", "one_stage", "coarse"),
+    "stages": ("two_stage", "one_stage", "coarse", "one_network"),
     "pose_embedding": ("heatmap", "coordinate", "encoder", "view"),
-    "coarse_network": ("bottleneck", "refinement"),
+    "coarse_network": ("bottleneck", "refinement", "part_transfer"),
     "coarse_block": ("residual", "plain"),
     "refine_decoder": ("symmetric", "constant"),
     "refine_output": ("difference", "image"),
+    "discriminator": ("dcgan", "patch"),
     "discriminator_input": ("pair", "triplet"),
     "heat_map_range": ("zero_one", "minus_one_one"),
     "precision": ("float32", "bfloat16"),
@@ -30,13 +31,15 @@ class Architecture:
         image_height: H in pixels.
         image_width: W in pixels.
         stages: "two_stage": G1, G2 and D (the paper's G1+G2+D); "one_stage": G1 and D
-            (G1+D); "coarse": G1 alone.
+            (G1+D); "coarse": G1 alone; "one_network": G1, by L1 at first, then
+            against D.
         pose_embedding: how G1 takes the target pose. "heatmap": heat maps beside the
             photo (paper). "coordinate" and "encoder": joined at the bottleneck, as
             coordinates (CE) or through an encoder of the heat maps (HME), section 4.2.
             "view": only the word front, side or back, joined at the bottleneck.
         coarse_network: "bottleneck": G1 (paper); "refinement": the network of G2,
-            which has no fully connected layer, on the inputs of G1.
+            which has no fully connected layer, on the inputs of G1; "part_transfer":
+            that of pg2plus, which needs the source's pose too, see `part_transfer`.
         coarse_block: "residual" (paper) or "plain" blocks in G1.
         base_channels: channels of the first block of G1 and G2; block i of the encoder
             has base_channels * (i + 1).
@@ -51,6 +54,8 @@ class Architecture:
         refine_sees_pose: whether G2 is given the target pose's heat maps too.
         refine_output: whether G2 generates a "difference" map to add to G1's image
             (paper) or the "image" itself.
+        discriminator: "dcgan" (paper), or "patch": one that judges each patch of an
+            image beside the guide of `part_transfer`, by the hinge loss.
         discriminator_input: "pair" (paper): D sees the source and an image, stacked on
             the channels; "triplet" (released code): D sees one image.
         heat_map_range: "zero_one" (paper) or "minus_one_one" (released code).
@@ -73,6 +78,7 @@ class Architecture:
     refine_full_skip: bool = True
     refine_sees_pose: bool = False
     refine_output: str = "difference"
+    discriminator: str = "dcgan"
     discriminator_input: str = "pair"
     heat_map_range: str = "zero_one"
     precision: str = "float32"
@@ -87,18 +93,27 @@ class Architecture:
                 f"Image size {height}x{width}: the height must be at least 32, because "
                 "G2 has log2(height) - 4 blocks and needs one."
             )
-        if self.coarse_network == "refinement" and self.pose_embedding != "heatmap":
+        if self.coarse_network != "bottleneck" and self.pose_embedding != "heatmap":
             rule = (
                 " joins the pose at the fully connected layer, which "
-                "coarse_network=refinement does not have."
+                f"coarse_network={self.coarse_network} does not have."
             )
             raise errors.ArgumentError("pose_embedding", self.pose_embedding, rule)
+        patch, guided = self.discriminator == "patch", self.needs_source_pose
+        if patch and not (guided and self.stages == "one_network"):
+            rule = " needs coarse_network=part_transfer and stages=one_network."
+            raise errors.ArgumentError("discriminator", self.discriminator, rule)
         if self.refine_sees_pose and self.pose_embedding in ("coordinate", "view"):
             rule = (
                 " gives G2 the heat maps, which "
                 f"pose_embedding={self.pose_embedding} does without."
             )
             raise errors.ArgumentError("refine_sees_pose", True, rule)
+
+    @property
+    def needs_source_pose(self) -> bool:
+        """Whether the networks see the keypoints of the source too."""
+        return self.coarse_network == "part_transfer"
 
     @property
     def blocks(self) -> int:

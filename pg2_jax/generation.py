@@ -43,15 +43,20 @@ def draw(
     coarse_params: PyTree,
     refine_params: PyTree | None,
     source_image: jax.Array,
+    source_keypoints: jax.Array,
     target_keypoints: jax.Array,
     *,
     architecture: Architecture,
 ) -> dict[str, jax.Array]:
     """Generates people of photos, [B, H, W, 3] uint8, in new poses, [B, 18, 3] float32.
-    Images [B, H, W, 3] float32 by kind: "coarse", and with the weights of G2 "refined";
-    as the networks give them, about [-1, 1]."""
+
+    The keypoints of the source, [B, 18, 3], matter only where the architecture
+    `needs_source_pose`. Images [B, H, W, 3] float32 by kind: "coarse", and with the
+    weights of G2 "refined"; as the networks give them, about [-1, 1].
+    """
     source = inputs.from_uint8(source_image)
-    pose = inputs.pose_input(target_keypoints, architecture)
+    poses = source_keypoints, target_keypoints
+    pose = inputs.pose_input(source, *poses, architecture)
     images = {"coarse": generate_coarse(coarse_params, source, pose, architecture)}
     if refine_params is not None:
         images["refined"] = generate_refined(
@@ -64,11 +69,18 @@ def generate(
     coarse_params: PyTree,
     refine_params: PyTree | None,
     source_image: jax.Array,
+    source_keypoints: jax.Array,
     target_keypoints: jax.Array,
     *,
     architecture: Architecture,
 ) -> dict[str, jax.Array]:
     """`draw`, as uint8 images."""
-    weights = coarse_params, refine_params
-    images = draw(*weights, source_image, target_keypoints, architecture=architecture)
+    images = draw(
+        coarse_params,
+        refine_params,
+        source_image,
+        source_keypoints,
+        target_keypoints,
+        architecture=architecture,
+    )
     return jax.tree.map(inputs.to_uint8, images)

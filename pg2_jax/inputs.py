@@ -5,7 +5,7 @@ from typing import Any, TypedDict
 import jax
 import jax.numpy as jnp
 
-from pg2_jax import pose
+from pg2_jax import part_transfer, part_warp, pose
 from pg2_jax.architecture import Architecture
 
 Array = Any  # numpy on the host, jax.Array on the devices
@@ -26,18 +26,34 @@ class Inputs(TypedDict):
     source: jax.Array  # [B, H, W, 3] in [-1, 1]
     target: jax.Array  # [B, H, W, 3] in [-1, 1]
     pose: jax.Array  # the target pose as G1 takes it, see `pose_input`
-    mask: jax.Array  # [B, H, W, 1] in {0, 1}, the target's body
+    # [B, H, W, 1] in {0, 1}, the target's body; -1 where nothing is asked of the image.
+    mask: jax.Array
 
 
 def prepare(batch: Batch, architecture: Architecture) -> Inputs:
     """Derives what the networks see from a batch: scaling, pose, body mask."""
     size = (architecture.image_height, architecture.image_width)
+    source = from_uint8(batch["source_image"])
+    poses = batch["source_keypoints"], batch["target_keypoints"]
     return Inputs(
-        source=from_uint8(batch["source_image"]),
+        source=source,
         target=from_uint8(batch["target_image"]),
-        pose=pose_input(batch["target_keypoints"], architecture),
+        pose=pose_input(source, *poses, architecture),
         mask=pose.body_mask(batch["target_keypoints"], *size),
     )
+
+
+def with_background_of_source(seen: Inputs, batch: Batch) -> Inputs:
+    """A batch whose target stands in the source's background. What the source's person
+    hides, and the target's does not, nobody knows: -1 in the mask, which leaves it out
+    of L1."""
+    size = seen["source"].shape[1:3]
+    source_body = part_warp.background(batch["source_keypoints"], *size) < 0.5
+    target_body = part_warp.background(batch["target_keypoints"], *size) < 0.5
+    target = jnp.where(target_body, seen["target"], seen["source"])
+    unknown = source_body & ~target_body
+    mask = jnp.where(target_body, 1.0, jnp.where(unknown, -1.0, 0.0))
+    return {**seen, "target": target, "mask": mask}
 
 
 def from_uint8(image: jax.Array) -> jax.Array:
@@ -51,31 +67,26 @@ def to_uint8(image: jax.Array) -> jax.Array:
     return jnp.round(jnp.clip((image + 1.0) * 127.5, 0.0, 255.0)).astype(jnp.uint8)
 
 
-def pose_input(keypoints: jax.Array, architecture: Architecture) -> jax.Array:
-    """The pose [B, 18, 3], (x, y, visible), as G1 was built to take it. Heat maps [B,
-    H, W, 18] in the architecture's range; for the coordinate embedding [B, 54]; for the
-    view [B, 3], 1 at its index in `pose.VIEWS`."""
+def pose_input(
+    source: jax.Array,
+    source_keypoints: jax.Array,
+    target_keypoints: jax.Array,
+    architecture: Architecture,
+) -> jax.Array:
+    """The pose to generate, as G1 was built to take it.
+
+    Heat maps [B, H, W, 18] of the target in the architecture's range; for the
+    coordinate embedding [B, 54]; for the view [B, 3], 1 at its index in `pose.VIEWS`.
+    The network "part_transfer" takes `part_transfer.guide`, for which alone the source,
+    [B, H, W, 3] in [-1, 1], and its keypoints are needed. Keypoints are [B, 18, 3], (x,
+    y, visible).
+    """
     size = (architecture.image_height, architecture.image_width)
+    if architecture.needs_source_pose:
+        return part_transfer.guide(source, source_keypoints, target_keypoints, *size)
     if architecture.pose_embedding == "coordinate":
-        return pose.coordinates(keypoints, *size)
+        return pose.coordinates(target_keypoints, *size)
     if architecture.pose_embedding == "view":
-        return jax.nn.one_hot(pose.view(keypoints), len(pose.VIEWS))
-    maps = pose.heat_maps(keypoints, *size)
+        return jax.nn.one_hot(pose.view(target_keypoints), len(pose.VIEWS))
+    maps = pose.heat_maps(target_keypoints, *size)
     return maps if architecture.heat_map_range == "zero_one" else 2.0 * maps - 1.0
-
-
-def flip_at_random(batch: Batch, key: jax.Array) -> Batch:
-    """Mirrors each pair, both photos and both poses, with probability one half."""
-    size, _, width, _ = batch["source_image"].shape
-    flipped = jax.random.bernoulli(key, 0.5, (size,))
-    mirrored = Batch(
-        source_image=batch["source_image"][:, :, ::-1],
-        target_image=batch["target_image"][:, :, ::-1],
-        source_keypoints=pose.flip_keypoints(batch["source_keypoints"], width),
-        target_keypoints=pose.flip_keypoints(batch["target_keypoints"], width),
-    )
-
-    def choose(mirror: jax.Array, same: jax.Array) -> jax.Array:
-        return jnp.where(flipped.reshape(-1, *[1] * (same.ndim - 1)), mirror, same)
-
-    return jax.tree.map(choose, mirrored, batch)

@@ -70,3 +70,23 @@ def triplet_discriminator_loss(
     """
     fakes = cross_entropy(generated, 0.0) + cross_entropy(source, 0.0)
     return 0.5 * cross_entropy(target, 1.0) + 0.25 * fakes
+
+
+def hinge_discriminator_loss(real: jax.Array, fake: jax.Array) -> jax.Array:
+    """What a discriminator of patches minimizes, [B], by its logits [B, ...] of real
+    and generated patches: none is rewarded for more than a margin of 1, so that D stops
+    where it is sure (Lim and Ye, "Geometric GAN", 2017)."""
+    return mean_of_each(jax.nn.relu(1.0 - real) + jax.nn.relu(1.0 + fake))
+
+
+def feature_matching(generated: list[jax.Array], target: list[jax.Array]) -> jax.Array:
+    """The distance of D's features [B, ...] of two images, [B]: the mean over layers
+    (Wang et al., "pix2pixHD", 2018, Eq. 4)."""
+    pairs = zip(generated, target, strict=True)
+    distances = [mean_of_each(jnp.abs(x - y)) for x, y in pairs]
+    return jnp.stack(distances).mean(axis=0)
+
+
+def mean_of_each(x: jax.Array) -> jax.Array:
+    """[B, ...] -> [B]."""
+    return x.reshape(x.shape[0], -1).mean(axis=1)

@@ -12,18 +12,32 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from pg2_jax import cpu_convolution
 from pg2_jax.architecture import Architecture
-
-# Of all weights of G1 and G2.
-_GLOROT = nn.initializers.xavier_uniform()
+from pg2_jax.layers import (
+    GLOROT,
+    BatchNorm,
+    ConvBlock,
+    ResidualBlock,
+    conv,
+    upsample,
+)
+from pg2_jax.part_transfer import PartTransferGenerator, PatchDiscriminator
 
 
 def coarse_generator(architecture: Architecture) -> nn.Module:
-    """What generates the coarse image: G1, or the network of G2 in its place."""
+    """What generates the coarse image: G1, or another network in its place."""
     if architecture.coarse_network == "refinement":
         return RefinementGenerator(architecture)
+    if architecture.coarse_network == "part_transfer":
+        return PartTransferGenerator(architecture)
     return CoarseGenerator(architecture)
+
+
+def discriminator(architecture: Architecture) -> nn.Module:
+    """D: the paper's, or the one that judges patches."""
+    if architecture.discriminator == "patch":
+        return PatchDiscriminator(architecture)
+    return Discriminator(architecture)
 
 
 class CoarseGenerator(nn.Module):
@@ -63,7 +77,7 @@ class CoarseGenerator(nn.Module):
         precision, channels = self.architecture.precision, self._width(0)
         batch, height, width, _ = skips[-1].shape
         from_code = nn.Dense(
-            height * width * channels, kernel_init=_GLOROT, name="from_code"
+            height * width * channels, kernel_init=GLOROT, name="from_code"
         )
         x = from_code(code).reshape(batch, height, width, channels).astype(precision)
         for i in reversed(range(self.architecture.blocks)):
@@ -91,7 +105,7 @@ class CoarseGenerator(nn.Module):
     def _fully_connected(self, x: jax.Array, name: str) -> jax.Array:
         """[B, ...] -> [B, bottleneck_size]."""
         size = self.architecture.bottleneck_size
-        dense = nn.Dense(size, kernel_init=_GLOROT, name=name)
+        dense = nn.Dense(size, kernel_init=GLOROT, name=name)
         return dense(x.reshape(x.shape[0], -1))
 
     def _block(self, features: int, name: str) -> nn.Module:
@@ -169,83 +183,6 @@ class Discriminator(nn.Module):
             x = nn.leaky_relu(x, 0.2)
         x = x.reshape(x.shape[0], -1)
         return nn.Dense(1, kernel_init=_uniform, name="logit")(x)[:, 0]
-
-
-class BatchNorm(nn.Module):
-    """Normalizes by the statistics of the batch at hand, always. The released code
-    never uses running averages, and D is not needed after training, so there is no
-    state to keep (which nn.BatchNorm would insist on)."""
-
-    @nn.compact
-    def __call__(self, x: jax.Array) -> jax.Array:
-        """[B, H, W, C] -> [B, H, W, C], mean 0 and variance 1 before the affine map."""
-        channels = x.shape[-1:]
-        scale = self.param("scale", nn.initializers.ones, channels)
-        offset = self.param("offset", nn.initializers.zeros, channels)
-        mean = jnp.mean(x, axis=(0, 1, 2), keepdims=True)
-        variance = jnp.mean(jnp.square(x - mean), axis=(0, 1, 2), keepdims=True)
-        gain = scale.reshape(1, 1, 1, -1) * jax.lax.rsqrt(variance + 1e-5)
-        return (x - mean) * gain + offset.reshape(1, 1, 1, -1)
-
-
-class ResidualBlock(nn.Module):
-    """Two 3x3 convolutions and the identity; no ReLU after the sum."""
-
-    features: int
-    precision: str
-
-    @nn.compact
-    def __call__(self, x: jax.Array) -> jax.Array:
-        """[B, H, W, features] -> [B, H, W, features]."""
-        return x + ConvBlock(self.features, self.precision, name="convolutions")(x)
-
-
-class ConvBlock(nn.Module):
-    """Two 3x3 convolutions, each with ReLU."""
-
-    features: int
-    precision: str
-
-    @nn.compact
-    def __call__(self, x: jax.Array) -> jax.Array:
-        """[B, H, W, C] -> [B, H, W, features]."""
-        for name in ("conv0", "conv1"):
-            x = nn.relu(conv(self.features, 3, self.precision, name=name)(x))
-        return x
-
-
-def conv(
-    features: int,
-    size: int,
-    precision: str,
-    *,
-    name: str,
-    stride: int = 1,
-    kernel_init: Any = _GLOROT,
-) -> nn.Conv:
-    """A convolution as the networks use it; on a CPU not XLA's own."""
-    on_cpu = jax.default_backend() == "cpu"
-    return nn.Conv(
-        features,
-        (size, size),
-        strides=stride,
-        padding="SAME",
-        dtype=jnp.dtype(precision),
-        kernel_init=kernel_init,
-        conv_general_dilated=cpu_convolution.convolve if on_cpu else None,
-        name=name,
-    )
-
-
-def upsample(x: jax.Array, like: jax.Array) -> jax.Array:
-    """Nearest-neighbour enlargement by 2, [B, H/2, W/2, C] -> [B, H, W, C]. The inverse
-    of the halving of `like`: half of an odd side is rounded up, so that enlarging gives
-    one row too many, which is cut."""
-    batch, height, width, channels = x.shape
-    x = x[:, :, None, :, None, :]
-    x = jnp.broadcast_to(x, (batch, height, 2, width, 2, channels))
-    x = x.reshape(batch, 2 * height, 2 * width, channels)
-    return x[:, : like.shape[1], : like.shape[2]]
 
 
 def _rgb(x: jax.Array) -> jax.Array:

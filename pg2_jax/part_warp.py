@@ -14,13 +14,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from pg2_jax import part_frames
+from pg2_jax import part_frames, sampling
 from pg2_jax.part_frames import LAYER_OF, LAYERS, NUM_PARTS, RADIUS, REACH, Frames
 
 _JOINT_REACH = 0.1  # torso lengths that every limb begins before its first joint
 _TORSO_SPAN, _TORSO_HALF = (-0.12, 1.2), 0.78  # along its axis; across, in its widths
 _EDGE = 0.06  # torso lengths within which a part's mask falls from 1 to 0
 _MAX_STRETCH = 2.5
+_MARGIN = 0.12  # torso lengths about a person that are not background
 
 
 class Warped(NamedTuple):
@@ -62,10 +63,20 @@ def warp(
     along, across = _places(target, height, width)
     masks = _masks(target, along, across)
     x, y = _source_places(source, target, along, across)
-    parts, inside = _bilinear(image, x, y)
+    parts, inside = sampling.bilinear(image, x, y)
     usable = (source.known & target.known)[:, None, None, :]
     masks = jnp.where(usable, masks * inside, 0.0)
     return Warped(parts, masks, *_composite(parts, masks))
+
+
+def background(keypoints: jax.Array, height: int, width: int) -> jax.Array:
+    """Where a photo shows what is behind the person: [B, H, W, 1] in [0, 1], 1 farther
+    than a margin from all parts of [B, 18, 3] keypoints; 1 everywhere where no part is
+    known."""
+    person = part_frames.frames(keypoints)
+    masks = _masks(person, *_places(person, height, width), grown=_MARGIN)
+    body = jnp.where(person.known[:, None, None, :], masks, 0.0)
+    return 1.0 - body.max(axis=-1, keepdims=True)
 
 
 def _places(target: Frames, height: int, width: int) -> tuple[jax.Array, jax.Array]:
@@ -83,8 +94,11 @@ def _places(target: Frames, height: int, width: int) -> tuple[jax.Array, jax.Arr
     return along, across
 
 
-def _masks(target: Frames, along: jax.Array, across: jax.Array) -> jax.Array:
-    """Where each part lies in the target, from 1 inside to 0 outside; [B, H, W, 10]."""
+def _masks(
+    target: Frames, along: jax.Array, across: jax.Array, grown: float = 0.0
+) -> jax.Array:
+    """Where each part lies in the target, from 1 inside to 0 outside, with a border of
+    `grown` torso lengths; [B, H, W, 10]."""
     unit = target.unit[:, None, None, None]
     length = target.length[:, None, None, :]
     torso, head = 4, 5
@@ -108,7 +122,7 @@ def _masks(target: Frames, along: jax.Array, across: jax.Array) -> jax.Array:
     )
     distance = distance.at[..., torso].set(box)
     edge = jnp.maximum(_EDGE * unit, 1.0)
-    return jnp.clip(0.5 - distance / edge, 0.0, 1.0)
+    return jnp.clip(0.5 - (distance - grown * unit) / edge, 0.0, 1.0)
 
 
 def _source_places(
@@ -137,36 +151,6 @@ def _source_places(
         for i in range(2)
     )
     return x, y
-
-
-def _bilinear(
-    image: jax.Array, x: jax.Array, y: jax.Array
-) -> tuple[jax.Array, jax.Array]:
-    """Reads [B, h, w, C] at places [B, ...]; also how far each lies inside, 0 to 1.
-
-    One gather: the four neighbours of a pixel lie side by side in one table.
-    """
-    size, height, width, channels = image.shape
-    right = jnp.concatenate([image[:, :, 1:], image[:, :, -1:]], axis=2)
-    pair = jnp.concatenate([image, right], axis=-1)
-    below = jnp.concatenate([pair[:, 1:], pair[:, -1:]], axis=1)
-    table = jnp.concatenate([pair, below], axis=-1).reshape(size, height * width, -1)
-
-    inside = _reach_inside(x, width) * _reach_inside(y, height)
-    x, y = jnp.clip(x, 0.0, width - 1.0), jnp.clip(y, 0.0, height - 1.0)
-    left, top = jnp.floor(x), jnp.floor(y)
-    fx, fy = (x - left)[..., None], (y - top)[..., None]
-    index = (top * width + left).astype(jnp.int32).reshape(size, -1, 1)
-    four = jnp.take_along_axis(table, index, axis=1, mode="promise_in_bounds")
-    four = four.reshape(*x.shape, 4, channels)
-    upper = four[..., 0, :] * (1 - fx) + four[..., 1, :] * fx
-    lower = four[..., 2, :] * (1 - fx) + four[..., 3, :] * fx
-    return upper * (1 - fy) + lower * fy, inside
-
-
-def _reach_inside(place: jax.Array, size: int) -> jax.Array:
-    """1 on the photo, falling to 0 within a pixel beyond its border."""
-    return jnp.clip(jnp.minimum(place + 1.0, size - place), 0.0, 1.0)
 
 
 def _composite(parts: jax.Array, masks: jax.Array) -> tuple[jax.Array, jax.Array]:

@@ -10,6 +10,10 @@ class Stream(enum.IntEnum):
 
     INITIALIZE = 0
     FLIP = 1
+    COLOURS = 2
+    GEOMETRY = 3
+    KEYPOINT_NOISE = 4
+    SOURCE_POSE = 5
 
 
 def key(seed: int | jax.Array, stream: Stream, step: int | jax.Array = 0) -> jax.Array:

@@ -108,7 +108,8 @@ def create(
     averages of G1's and G2's if wanted."""
     size = (1, architecture.image_height, architecture.image_width)
     image = jnp.zeros((*size, 3))
-    pose = inputs.pose_input(jnp.zeros((1, 18, 3)), architecture)
+    nobody = jnp.zeros((1, 18, 3))
+    pose = inputs.pose_input(image, nobody, nobody, architecture)
     root = prng.key(seed, prng.Stream.INITIALIZE)
     coarse_key, refine_key, discriminator_key = (
         jax.random.fold_in(root, i) for i in range(3)
@@ -129,9 +130,11 @@ def create(
         seen = (image, image, pose) if architecture.refine_sees_pose else (image, image)
         refine = player(network, refine_key, *seen)
     if architecture.stages != "coarse":
-        network = models.Discriminator(architecture)
+        network = models.discriminator(architecture)
         channels = 6 if architecture.discriminator_input == "pair" else 3
         judged = jnp.zeros((*size, channels))
+        if architecture.discriminator == "patch":
+            judged = jnp.concatenate([image, pose], axis=-1)
         discriminator = player(network, discriminator_key, judged, averaged=False)
     step = jnp.zeros((), jnp.int32)
     return TrainState(step, coarse, refine, discriminator)

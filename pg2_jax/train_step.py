@@ -6,52 +6,21 @@ G1, then D. Paper, sections 3 and 4.2; released code, trainer.py.
 """
 
 import dataclasses
-from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-import optax
 
-from pg2_jax import losses, models, prng
+from pg2_jax import augmentation, inputs, losses, models
 from pg2_jax.architecture import Architecture
 from pg2_jax.generation import apply, generate_coarse, generate_refined
-from pg2_jax.inputs import Batch, Inputs, flip_at_random, prepare
-from pg2_jax.train_state import Player, TrainState
+from pg2_jax.inputs import Batch, Inputs
+from pg2_jax.minimize import map_parts, minimize
+from pg2_jax.objective import Objective
+from pg2_jax.train_state import TrainState
 
 PyTree = Any
 Metrics = dict[str, jax.Array]
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Objective:
-    """What is minimized, and how.
-
-    Attributes:
-        optimizer: makes the updates of all three networks.
-        seed: root of the random left-right flips.
-        flip: whether pairs are mirrored at random (paper, section 4.1).
-        pose_mask_loss: whether the target's body counts twice in L1 (Eq. 1).
-        l1_weight: lambda of Eq. 4.
-        discriminator_sees_coarse: whether D also judges G1's image, which moves the
-            batch norm's statistics only (released 128x64 code).
-        adversarial_on_source: whether G2's adversarial loss averages over D's verdict
-            on the source photo too (released 256x256 code).
-        ema_decay: of the averages of the generators' weights, where the state has them.
-        grad_accumulation: parts of the batch whose gradients are computed one after
-            the other and averaged. The generators learn as from the whole batch at
-            once; D's batch norm sees one part at a time.
-    """
-
-    optimizer: optax.GradientTransformation
-    seed: int
-    flip: bool = True
-    pose_mask_loss: bool = True
-    l1_weight: float = 10.0
-    discriminator_sees_coarse: bool = False
-    adversarial_on_source: bool = False
-    ema_decay: float = 0.0
-    grad_accumulation: int = 1
 
 
 def coarse_step(
@@ -67,7 +36,7 @@ def coarse_step(
         loss = losses.l1(coarse, target, mask).mean()
         return loss, {"coarse/loss": loss}
 
-    coarse, metrics = _minimize(coarse_loss, state.coarse, inputs, objective)
+    coarse, metrics = minimize(coarse_loss, state.coarse, inputs, objective)
     return dataclasses.replace(state, step=state.step + 1, coarse=coarse), metrics
 
 
@@ -86,7 +55,7 @@ def adversarial_step(
         params = state.coarse.drawing_params
         return generate_coarse(params, source, pose, architecture)
 
-    coarse = _map_parts(coarse_image, inputs, objective.grad_accumulation)
+    coarse = map_parts(coarse_image, inputs, objective.grad_accumulation)
     examples = (inputs, coarse)
 
     def refine_loss(params: PyTree, examples: PyTree) -> tuple[jax.Array, Metrics]:
@@ -96,9 +65,9 @@ def adversarial_step(
         judging = state.discriminator.params
         logits = judge(judging, coarse, refined, inputs, architecture, objective)
         loss, parts = generator_losses(logits, refined, inputs, objective)
-        return loss, _named("refine", parts)
+        return loss, named("refine", parts)
 
-    refine, metrics = _minimize(refine_loss, state.refine, examples, objective)
+    refine, metrics = minimize(refine_loss, state.refine, examples, objective)
 
     def discriminator_loss(
         params: PyTree, examples: PyTree
@@ -108,10 +77,10 @@ def adversarial_step(
         refined = generate_refined(refine.params, coarse, source, pose, architecture)
         logits = judge(params, coarse, refined, inputs, architecture, objective)
         loss, parts = discriminator_losses(logits, architecture)
-        return loss, _named("discriminator", parts)
+        return loss, named("discriminator", parts)
 
-    discriminator, more = _minimize(
-        discriminator_loss, state.discriminator, examples, objective
+    discriminator, more = minimize(
+        discriminator_loss, state.discriminator, examples, objective.of_discriminator
     )
     state = TrainState(state.step + 1, state.coarse, refine, discriminator)
     return state, metrics | more
@@ -129,19 +98,19 @@ def one_stage_step(
         judging = state.discriminator.params
         logits = judge(judging, None, coarse, inputs, architecture, objective)
         loss, parts = generator_losses(logits, coarse, inputs, objective)
-        return loss, _named("coarse", parts)
+        return loss, named("coarse", parts)
 
-    coarse, metrics = _minimize(coarse_loss, state.coarse, inputs, objective)
+    coarse, metrics = minimize(coarse_loss, state.coarse, inputs, objective)
 
     def discriminator_loss(params: PyTree, inputs: Inputs) -> tuple[jax.Array, Metrics]:
         source, pose = inputs["source"], inputs["pose"]
         generated = generate_coarse(coarse.params, source, pose, architecture)
         logits = judge(params, None, generated, inputs, architecture, objective)
         loss, parts = discriminator_losses(logits, architecture)
-        return loss, _named("discriminator", parts)
+        return loss, named("discriminator", parts)
 
-    discriminator, more = _minimize(
-        discriminator_loss, state.discriminator, inputs, objective
+    discriminator, more = minimize(
+        discriminator_loss, state.discriminator, inputs, objective.of_discriminator
     )
     state = TrainState(state.step + 1, coarse, state.refine, discriminator)
     return state, metrics | more
@@ -150,11 +119,15 @@ def one_stage_step(
 def training_inputs(
     step: jax.Array, batch: Batch, architecture: Architecture, objective: Objective
 ) -> Inputs:
-    """One training batch, mirrored at random by the key of this step."""
-    if objective.flip:
-        key = prng.key(objective.seed, prng.Stream.FLIP, step)
-        batch = flip_at_random(batch, key)
-    return prepare(batch, architecture)
+    """One training batch, changed at random by the keys of this step."""
+    keys = objective.seed, step
+    batch = augmentation.augmented(batch, objective, *keys)
+    seen = inputs.prepare(
+        augmentation.hide_source_poses(batch, objective, *keys), architecture
+    )
+    if objective.background == "source":
+        seen = inputs.with_background_of_source(seen, batch)
+    return seen
 
 
 def judge(
@@ -229,67 +202,6 @@ def discriminator_losses(
     return parts["loss"], parts
 
 
-def _minimize(
-    loss_of: Callable[[PyTree, PyTree], tuple[jax.Array, Metrics]],
-    player: Player,
-    examples: PyTree,
-    objective: Objective,
-) -> tuple[Player, Metrics]:
-    """One update of a player by the gradient of its loss (params, examples) -> (loss
-    [], metrics), means over the examples; and the metrics."""
-    gradient_of = _mean_of_parts(
-        jax.grad(loss_of, has_aux=True), objective.grad_accumulation
-    )
-    gradients, metrics = gradient_of(player.params, examples)
-    updated = player.update(gradients, objective.optimizer, objective.ema_decay)
-    return updated, metrics
-
-
-def _mean_of_parts(
-    function: Callable[[PyTree, PyTree], PyTree], parts: int
-) -> Callable[[PyTree, PyTree], PyTree]:
-    """(params, examples) -> mean over the batch, computed part by part."""
-    if parts == 1:
-        return function
-
-    def mean(params: PyTree, examples: PyTree) -> PyTree:
-        split = _split(examples, parts)
-        shapes = jax.eval_shape(function, params, jax.tree.map(lambda x: x[0], split))
-        zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
-
-        def add(total: PyTree, part: PyTree) -> tuple[PyTree, None]:
-            return jax.tree.map(jnp.add, total, function(params, part)), None
-
-        total, _ = jax.lax.scan(add, zeros, split)
-        return jax.tree.map(lambda x: x / parts, total)
-
-    return mean
-
-
-def _map_parts(
-    function: Callable[[PyTree], jax.Array], examples: PyTree, parts: int
-) -> jax.Array:
-    """The function of a batch, [B, ...] -> [B, ...], computed part by part."""
-    if parts == 1:
-        return function(examples)
-    mapped = jax.lax.map(function, _split(examples, parts))
-    return jnp.swapaxes(mapped, 0, 1).reshape(-1, *mapped.shape[2:])
-
-
-def _split(examples: PyTree, parts: int) -> PyTree:
-    """[B, ...] -> [parts, B / parts, ...].
-
-    A part takes every n-th example, so that each device has its share of every part
-    and no example moves.
-    """
-
-    def split(x: jax.Array) -> jax.Array:
-        x = x.reshape(x.shape[0] // parts, parts, *x.shape[1:])
-        return jnp.swapaxes(x, 0, 1)
-
-    return jax.tree.map(split, examples)
-
-
-def _named(player: str, metrics: Metrics) -> Metrics:
+def named(player: str, metrics: Metrics) -> Metrics:
     """{"loss": x} of "refine" -> {"refine/loss": x}."""
     return {f"{player}/{name}": value for name, value in metrics.items()}

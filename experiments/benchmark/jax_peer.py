@@ -71,6 +71,7 @@ class Peer:
             self.state.coarse.params,
             self.state.refine.params,
             self.batch["source_image"],
+            self.batch["source_keypoints"],
             self.batch["target_keypoints"],
         )
         return jax.block_until_ready(generated["refined"])

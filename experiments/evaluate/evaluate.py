@@ -183,7 +183,12 @@ def compiled(
         source, target = batch["source_image"], batch["target_image"]
         keypoints, size = batch["target_keypoints"], target.shape[1:3]
         raw = generation.draw(
-            coarse_params, refine_params, source, keypoints, architecture=architecture
+            coarse_params,
+            refine_params,
+            source,
+            batch["source_keypoints"],
+            keypoints,
+            architecture=architecture,
         )
         finite = {kind: jnp.isfinite(x).all(axis=(1, 2, 3)) for kind, x in raw.items()}
         generated = {kind: inputs.to_uint8(x) for kind, x in raw.items()}

@@ -44,7 +44,8 @@ class TrainingOptions(modes.ProgramOptions):
         "two_stage", architecture.CHOICES["stages"], modes=_NOT_TABLE1
     )
     """two_stage: G1, then G2 against D (the paper's G1+G2+D). one_stage: G1 against D
-    (G1+D). coarse: G1 alone, by L1."""
+    (G1+D). coarse: G1 alone, by L1. one_network: one network, by L1 for --coarse_steps,
+    then against D for --refine_steps (pg2plus)."""
     pose_embedding: str = _network(
         "heatmap", architecture.CHOICES["pose_embedding"], modes=_NOT_TABLE1
     )
@@ -56,7 +57,8 @@ class TrainingOptions(modes.ProgramOptions):
     coarse_network: str = _network("bottleneck", architecture.CHOICES["coarse_network"])
     """What generates the coarse image: bottleneck is G1; refinement is G2's network,
     which has no fully connected layer. With --stages=one_stage it answers whether that
-    layer makes the blur."""
+    layer makes the blur. part_transfer is pg2plus: the source's own pixels are moved
+    part by part to the target pose, and a network mends and blends them."""
     coarse_block: str = _network("residual", architecture.CHOICES["coarse_block"])
     """G1's blocks: residual (paper), or plain, without the identity."""
     base_channels: int = _network(128, minimum=1)
@@ -78,6 +80,9 @@ class TrainingOptions(modes.ProgramOptions):
     )
     """G2 generates a difference map to add to G1's image (paper), or the image
     itself."""
+    discriminator: str = _network("dcgan", architecture.CHOICES["discriminator"])
+    """dcgan (paper), or patch: judges each patch of an image, by the hinge loss, and
+    does not win at once; for coarse_network=part_transfer with stages=one_network."""
     discriminator_input: str = _network(
         "pair", architecture.CHOICES["discriminator_input"]
     )
@@ -96,7 +101,8 @@ class TrainingOptions(modes.ProgramOptions):
     """Steps of stage I, or of the one stage; in table1 G1+D takes --coarse_steps +
     --refine_steps."""
     refine_steps: int = _training(14_000, minimum=0)
-    """Steps of stage II, G2 against D with G1 frozen."""
+    """Steps of stage II, G2 against D with G1 frozen; with --stages=one_network the one
+    network against D."""
     coarse_from: str = _training(
         "", path=True, modes=("train",), needs=("stages=two_stage",)
     )
@@ -118,7 +124,9 @@ class TrainingOptions(modes.ProgramOptions):
     memory. For the generators the same as the whole batch at once; the batch norm of D
     sees one part at a time."""
     learning_rate: float = _training(2e-5, above=0)
-    """Adam's step size for all three networks."""
+    """Adam's step size for all networks."""
+    discriminator_learning_rate: float = _training(0.0, minimum=0)
+    """That of D, where it is to differ; 0: --learning_rate."""
     learning_rate_decay: str = _training("constant", ("constant", "cosine", "halving"))
     """constant (paper). cosine: the rate falls to zero over each stage, which makes the
     most of a short run. halving: half as large after every --halve_every steps of a
@@ -134,10 +142,42 @@ class TrainingOptions(modes.ProgramOptions):
     l1_weight: float = _training(10.0, minimum=0)
     """Lambda of Eq. 4, the weight of L1 against D: small lets artifacts in, large blurs
     (released code: 10 at 128x64, 50 at 256x256)."""
+    adversarial_weight: float = _training(
+        1.0, minimum=0, needs=("discriminator=patch",)
+    )
+    """Weight of the adversarial loss beside --l1_weight."""
+    feature_matching_weight: float = _training(
+        0.0, minimum=0, needs=("discriminator=patch",)
+    )
+    """Weight of the distance between D's features of the generated image and of the
+    target."""
+    r1_weight: float = _training(0.0, minimum=0, needs=("discriminator=patch",))
+    """Weight of the penalty on D's gradient at targets, which keeps D from winning."""
+    background: str = _training(
+        "target",
+        ("target", "source"),
+        needs=("coarse_network=part_transfer",),
+    )
+    """What is behind the person: the target photo's background (paper), which the
+    source does not show; or the source's, and nothing is asked of what its person
+    hid."""
     pose_mask_loss: bool = _training(True, modes=("train",))
     """The target's body counts twice in L1 (Eq. 1)."""
     flip: bool = _training(True)
     """Mirrors pairs at random (paper, section 4.1)."""
+    colour_augmentation: bool = _training(False)
+    """Gives pairs other hues, tints, contrast and brightness at random, so that a
+    network does not learn the colours of its training photos."""
+    geometry_augmentation: bool = _training(False)
+    """Zooms, turns and shifts pairs a little at random."""
+    keypoint_noise: float = _training(0.0, minimum=0)
+    """Standard deviation in pixels of noise on the keypoints of both poses, because
+    estimated ones are never exact."""
+    source_pose_dropout: float = _training(
+        0.0, minimum=0, below=1, needs=("coarse_network=part_transfer",)
+    )
+    """Share of pairs whose source's keypoints are hidden, so that the network does
+    without them where nobody knows them."""
     discriminator_sees_coarse: bool = _training(
         False, needs=("discriminator_input=triplet", "stages=two_stage")
     )
@@ -219,7 +259,8 @@ class TrainingOptions(modes.ProgramOptions):
     @property
     def total_steps(self) -> int:
         """Steps of the stages together."""
-        more = self.refine_steps if self.stages == "two_stage" else 0
+        two = self.stages in ("two_stage", "one_network")
+        more = self.refine_steps if two else 0
         return self.coarse_steps + more
 
     def check_processes(self) -> None:

@@ -26,6 +26,7 @@ _STAGES = {
     "two_stage": "stage I to step {:,}, stage II to {:,}",
     "one_stage": "one adversarial stage to step {:,}",
     "coarse": "stage I alone, to step {:,}",
+    "one_network": "one network by L1 to step {:,}, against D to {:,}",
 }
 
 

@@ -11,7 +11,8 @@ import optax
 from jax.sharding import Mesh
 
 from experiments.config import Config
-from pg2_jax import sharding, train_state, train_step
+from pg2_jax import objective as objectives
+from pg2_jax import patch_step, sharding, train_state, train_step
 from pg2_jax.architecture import Architecture
 from pg2_jax.inputs import Batch
 
@@ -31,15 +32,18 @@ def compiled(
     config: Config, architecture: Architecture, mesh: Mesh
 ) -> tuple[Stage, Stage]:
     """The programs of stage I, or of the one stage, and those of stage II."""
-    first_step = train_step.coarse_step
+    first_step, second_step = train_step.coarse_step, train_step.adversarial_step
     if config.stages == "one_stage":
         first_step = train_step.one_stage_step
+    if config.stages == "one_network":
+        patches = config.discriminator == "patch"
+        second_step = patch_step.patch_step if patches else train_step.one_stage_step
     stage = functools.partial(
         _stage, config=config, architecture=architecture, mesh=mesh
     )
     return (
         stage(first_step, config.coarse_steps),
-        stage(train_step.adversarial_step, config.refine_steps),
+        stage(second_step, config.refine_steps),
     )
 
 
@@ -127,27 +131,45 @@ def random_batch(count: int, height: int, width: int) -> Batch:
     )
 
 
-def objective(config: Config, stage_steps: int) -> train_step.Objective:
+def objective(config: Config, stage_steps: int) -> objectives.Objective:
     """What the config says of a stage of so many steps."""
-    names = {field.name for field in dataclasses.fields(train_step.Objective)}
-    return train_step.Objective(
-        optimizer=train_state.make_optimizer(_schedule(config, stage_steps)),
-        **{name: getattr(config, name) for name in names - {"optimizer"}},
+    names = {field.name for field in dataclasses.fields(objectives.Objective)}
+    own = config.discriminator_learning_rate or config.learning_rate
+    rate, of_discriminator = (
+        _schedule(config, peak, steps)
+        for peak, steps in (
+            (config.learning_rate, _generator_steps(config, stage_steps)),
+            (own, stage_steps),
+        )
+    )
+    return objectives.Objective(
+        optimizer=train_state.make_optimizer(rate),
+        discriminator_optimizer=train_state.make_optimizer(of_discriminator),
+        **{
+            name: getattr(config, name)
+            for name in names - {"optimizer", "discriminator_optimizer"}
+        },
     )
 
 
 def learning_rate(config: Config, step: int) -> float:
-    """The rate of a step, counted from 0 over both stages."""
-    if step < config.coarse_steps:
-        rate = _schedule(config, config.coarse_steps)
-    else:
-        rate, step = _schedule(config, config.refine_steps), step - config.coarse_steps
+    """The generator's rate of a step, counted from 0 over both stages."""
+    stage_steps = config.coarse_steps
+    if step >= config.coarse_steps and config.stages != "one_network":
+        stage_steps, step = config.refine_steps, step - config.coarse_steps
+    steps = _generator_steps(config, stage_steps)
+    rate = _schedule(config, config.learning_rate, steps)
     return float(rate(step) if callable(rate) else rate)
 
 
-def _schedule(config: Config, stage_steps: int) -> optax.ScalarOrSchedule:
+def _generator_steps(config: Config, stage_steps: int) -> int:
+    """Over what a generator's rate falls: one network learns through both stages."""
+    return config.total_steps if config.stages == "one_network" else stage_steps
+
+
+def _schedule(config: Config, peak: float, stage_steps: int) -> optax.ScalarOrSchedule:
     return train_state.learning_rate(
-        config.learning_rate,
+        peak,
         decay=config.learning_rate_decay,
         stage_steps=stage_steps,
         halve_every=config.halve_every,

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from pg2_jax import models, train_state
+from pg2_jax import layers, models, train_state
 from pg2_jax.architecture import Architecture
 
 RELEASED = {
@@ -114,7 +114,7 @@ def test_initial_weights_have_the_authors_ranges():
     kernel = np.asarray(params["conv1"]["kernel"])
     assert 0.033 < np.abs(kernel).max() <= 0.02 * 3**0.5
     assert abs(kernel.std() - 0.02) < 1e-3
-    block = models.ConvBlock(features=8, precision="float32")
+    block = layers.ConvBlock(features=8, precision="float32")
     params = initial(block, jnp.zeros((1, 8, 8, 8)))
     bound = (6 / (9 * 8 + 9 * 8)) ** 0.5
     assert 0.95 * bound < np.abs(params["conv0"]["kernel"]).max() <= bound
@@ -123,7 +123,7 @@ def test_initial_weights_have_the_authors_ranges():
 
 def test_batch_norm_uses_the_statistics_of_the_batch():
     x = np.random.default_rng(0).normal(3.0, 2.0, (4, 3, 2, 5)).astype(np.float32)
-    norm = models.BatchNorm()
+    norm = layers.BatchNorm()
     params = {"scale": jnp.full(5, 2.0), "offset": jnp.full(5, 1.0)}
     mean, variance = x.mean(axis=(0, 1, 2)), x.var(axis=(0, 1, 2))
     want = 2 * (x - mean) / np.sqrt(variance + 1e-5) + 1
@@ -137,7 +137,7 @@ def test_upsample_repeats_pixels():
     for height, width in ((4, 6), (3, 6), (4, 5), (3, 5)):
         like = jnp.zeros((2, height, width, 7))
         np.testing.assert_array_equal(
-            models.upsample(jnp.array(x), like), want[:, :height, :width]
+            layers.upsample(jnp.array(x), like), want[:, :height, :width]
         )
 
 
@@ -148,8 +148,8 @@ def test_a_1x1_convolution_commutes_with_upsampling():
     conv = models.nn.Conv(3, (1, 1))
     params = conv.init(jax.random.key(2), x)
     like = jnp.zeros((1, 8, 8, 1))
-    before = models.upsample(jax.nn.relu(conv.apply(params, x)), like)
-    after = jax.nn.relu(conv.apply(params, models.upsample(x, like)))
+    before = layers.upsample(jax.nn.relu(conv.apply(params, x)), like)
+    after = jax.nn.relu(conv.apply(params, layers.upsample(x, like)))
     np.testing.assert_allclose(before, after, atol=1e-6)
 
 
@@ -204,9 +204,9 @@ def test_parameter_counts_of_the_reviewers_ablations():
 
 def test_a_plain_block_is_a_residual_block_without_the_identity():
     x = jnp.array(np.random.default_rng(2).normal(size=(1, 4, 4, 6)), jnp.float32)
-    plain = models.ConvBlock(6, "float32")
+    plain = layers.ConvBlock(6, "float32")
     params = initial(plain, x)
-    residual = jax.jit(models.ResidualBlock(6, "float32").apply)
+    residual = jax.jit(layers.ResidualBlock(6, "float32").apply)
     got = residual({"params": {"convolutions": params}}, x)
     want = x + jax.jit(plain.apply)({"params": params}, x)
     np.testing.assert_allclose(got, want, atol=1e-6)

@@ -1,0 +1,114 @@
+"""The layers that the networks are made of, NHWC."""
+
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from pg2_jax import cpu_convolution
+
+# Of all weights of the generators.
+GLOROT = nn.initializers.xavier_uniform()
+
+
+class BatchNorm(nn.Module):
+    """Normalizes by the statistics of the batch at hand, always. The released code
+    never uses running averages, and D is not needed after training, so there is no
+    state to keep (which nn.BatchNorm would insist on)."""
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """[B, H, W, C] -> [B, H, W, C], mean 0 and variance 1 before the affine map."""
+        channels = x.shape[-1:]
+        scale = self.param("scale", nn.initializers.ones, channels)
+        offset = self.param("offset", nn.initializers.zeros, channels)
+        mean = jnp.mean(x, axis=(0, 1, 2), keepdims=True)
+        variance = jnp.mean(jnp.square(x - mean), axis=(0, 1, 2), keepdims=True)
+        gain = scale.reshape(1, 1, 1, -1) * jax.lax.rsqrt(variance + 1e-5)
+        return (x - mean) * gain + offset.reshape(1, 1, 1, -1)
+
+
+class ResidualBlock(nn.Module):
+    """Two 3x3 convolutions and the identity; no ReLU after the sum."""
+
+    features: int
+    precision: str
+    plain: bool = False  # see `conv`
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """[B, H, W, features] -> [B, H, W, features]."""
+        name = "convolutions"
+        return x + ConvBlock(self.features, self.precision, self.plain, name=name)(x)
+
+
+class ConvBlock(nn.Module):
+    """Two 3x3 convolutions, each with ReLU."""
+
+    features: int
+    precision: str
+    plain: bool = False  # see `conv`
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """[B, H, W, C] -> [B, H, W, features]."""
+        for name in ("conv0", "conv1"):
+            layer = conv(self.features, 3, self.precision, name=name, plain=self.plain)
+            x = nn.relu(layer(x))
+        return x
+
+
+def conv(
+    features: int,
+    size: int,
+    precision: str,
+    *,
+    name: str,
+    stride: int = 1,
+    kernel_init: Any = GLOROT,
+    plain: bool = False,
+) -> nn.Conv:
+    """A convolution as the networks use it; on a CPU not XLA's own unless `plain`,
+    which compiles in a third of the time."""
+    on_cpu = jax.default_backend() == "cpu" and not plain
+    return nn.Conv(
+        features,
+        (size, size),
+        strides=stride,
+        padding="SAME",
+        dtype=jnp.dtype(precision),
+        kernel_init=kernel_init,
+        conv_general_dilated=cpu_convolution.convolve if on_cpu else None,
+        name=name,
+    )
+
+
+def upsample(x: jax.Array, like: jax.Array) -> jax.Array:
+    """Nearest-neighbour enlargement by 2, [B, H/2, W/2, C] -> [B, H, W, C]. The inverse
+    of the halving of `like`: half of an odd side is rounded up, so that enlarging gives
+    one row too many, which is cut."""
+    batch, height, width, channels = x.shape
+    x = x[:, :, None, :, None, :]
+    x = jnp.broadcast_to(x, (batch, height, 2, width, 2, channels))
+    x = x.reshape(batch, 2 * height, 2 * width, channels)
+    return x[:, : like.shape[1], : like.shape[2]]
+
+
+def space_to_depth(x: jax.Array) -> jax.Array:
+    """[B, H, W, C] -> [B, H / 2, W / 2, 4 C], sizes rounded up: each 2x2 pixels as one,
+    the last row and column twice where the size is odd."""
+    batch, height, width, channels = x.shape
+    x = jnp.pad(x, ((0, 0), (0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+    tall, wide = (height + 1) // 2, (width + 1) // 2
+    x = x.reshape(batch, tall, 2, wide, 2, channels).swapaxes(2, 3)
+    return x.reshape(batch, tall, wide, 4 * channels)
+
+
+def depth_to_space(x: jax.Array, like: jax.Array) -> jax.Array:
+    """The inverse of `space_to_depth`: [B, H / 2, W / 2, 4 C] -> [B, H, W, C], with the
+    height and width of `like`."""
+    batch, tall, wide, channels = x.shape
+    x = x.reshape(batch, tall, wide, 2, 2, channels // 4).swapaxes(2, 3)
+    x = x.reshape(batch, 2 * tall, 2 * wide, channels // 4)
+    return x[:, : like.shape[1], : like.shape[2]]

@@ -1,0 +1,54 @@
+"""What training minimizes."""
+
+import dataclasses
+
+import optax
+
+from pg2_jax import augmentation
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Objective(augmentation.Augmentation):
+    """What is minimized, and how; what is changed at random is `Augmentation`'s.
+
+    Attributes:
+        optimizer: makes the updates of the generators, and of D without its own.
+        discriminator_optimizer: makes those of D.
+        seed: root of the random changes of training pairs.
+        pose_mask_loss: whether the target's body counts twice in L1 (Eq. 1).
+        l1_weight: lambda of Eq. 4.
+        background: whether what is no body is to be the "target"'s (paper), or as in
+            the "source"; then nothing is asked of where one person hid the other's
+            background.
+        adversarial_weight: of the adversarial loss of `patch_step`, beside L1's.
+        feature_matching_weight: of the distance of D's features there.
+        r1_weight: of the penalty on D's gradient at real images there.
+        discriminator_sees_coarse: whether D also judges G1's image, which moves the
+            batch norm's statistics only (released 128x64 code).
+        adversarial_on_source: whether G2's adversarial loss averages over D's verdict
+            on the source photo too (released 256x256 code).
+        ema_decay: of the averages of the generators' weights, where the state has them.
+        grad_accumulation: parts of the batch whose gradients are computed one after
+            the other and averaged. The generators learn as from the whole batch at
+            once; D's batch norm sees one part at a time.
+    """
+
+    optimizer: optax.GradientTransformation
+    discriminator_optimizer: optax.GradientTransformation | None = None
+    seed: int
+    pose_mask_loss: bool = True
+    l1_weight: float = 10.0
+    background: str = "target"
+    adversarial_weight: float = 1.0
+    feature_matching_weight: float = 0.0
+    r1_weight: float = 0.0
+    discriminator_sees_coarse: bool = False
+    adversarial_on_source: bool = False
+    ema_decay: float = 0.0
+    grad_accumulation: int = 1
+
+    @property
+    def of_discriminator(self) -> "Objective":
+        """The same with D's own optimizer, if it has one, in place of the others'."""
+        own = self.discriminator_optimizer or self.optimizer
+        return dataclasses.replace(self, optimizer=own)

@@ -1,0 +1,168 @@
+"""The networks of pg2plus, which mends what `part_warp` has moved. Not the paper's.
+
+The generator is one U-Net at half resolution that blends three pictures by weights of
+its own: the moved parts, the source's background, and an image that it generates for
+what neither has. The discriminator judges patches.
+"""
+
+import functools
+from typing import Any, NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from pg2_jax import part_warp, pose
+from pg2_jax.architecture import Architecture
+from pg2_jax.layers import (
+    ResidualBlock,
+    conv,
+    depth_to_space,
+    space_to_depth,
+    upsample,
+)
+
+# These networks are narrow.
+_conv = functools.partial(conv, plain=True)
+
+_LEVELS = (2, 4, 4, 4)  # widths in base_channels, from half resolution down
+_COMPOSITE, _COVERAGE, _FREE = slice(0, 3), slice(3, 4), slice(4, 5)
+_FINE = 5 + part_warp.NUM_PARTS  # channels before the heat maps
+_VIEWS = 2 * len(pose.VIEWS)
+GUIDE_CHANNELS = _FINE + 2 * len(pose.JOINTS) + _VIEWS
+
+
+class Layers(NamedTuple):
+    """What a picture is blended of, and where; the weights add up to 1."""
+
+    generated: jax.Array  # [B, H, W, 3] the network's own image, unbounded
+    # [B, H, W, 3] weights of the moved parts, the source's background, the image.
+    weights: jax.Array
+
+
+def guide(
+    source: jax.Array,
+    source_keypoints: jax.Array,
+    target_keypoints: jax.Array,
+    height: int,
+    width: int,
+) -> jax.Array:
+    """All that the networks are told of the two poses.
+
+    Args:
+        source: [B, H, W, 3] in [-1, 1].
+        source_keypoints: [B, 18, 3]; no part is moved of a person without points.
+        target_keypoints: [B, 18, 3].
+        height: H.
+        width: W.
+
+    Returns:
+        [B, H, W, GUIDE_CHANNELS]: the moved parts over one another, how much they
+        cover, where the source's background is free, the mask of each part, the heat
+        maps of the target and of the source, and the views of both.
+    """
+    moved = part_warp.warp(source, source_keypoints, target_keypoints, height, width)
+    size = height, width
+    batch = source.shape[0]
+    views = [
+        jax.nn.one_hot(pose.view(points), len(pose.VIEWS))
+        for points in (target_keypoints, source_keypoints)
+    ]
+    flat = jnp.concatenate(views, axis=-1)[:, None, None, :]
+    return jnp.concatenate(
+        [
+            moved.composite,
+            moved.coverage,
+            part_warp.background(source_keypoints, *size),
+            moved.masks,
+            pose.heat_maps(target_keypoints, *size),
+            pose.heat_maps(source_keypoints, *size),
+            jnp.broadcast_to(flat, (batch, *size, _VIEWS)),
+        ],
+        axis=-1,
+    )
+
+
+class PartTransferGenerator(nn.Module):
+    """The generator of pg2plus: a U-Net of the paper's residual blocks."""
+
+    architecture: Architecture
+
+    def __call__(self, source: jax.Array, pose: jax.Array) -> jax.Array:
+        """[B, H, W, 3] in [-1, 1] and its `guide` -> the image [B, H, W, 3], unbounded,
+        meant to be in [-1, 1]."""
+        return blend(pose[..., _COMPOSITE], source, self.layers(source, pose))
+
+    @nn.compact
+    def layers(self, source: jax.Array, guide: jax.Array) -> Layers:
+        """What the image is blended of."""
+        base, precision = self.architecture.base_channels, self.architecture.precision
+        widths = [base * times for times in _LEVELS]
+        fine = jnp.concatenate([source, guide[..., :_FINE]], axis=-1)
+        # Half resolution, where a convolution costs a quarter; only the last two see
+        # the pixels themselves.
+        seen = [space_to_depth(fine), _halved(guide[..., _FINE:])]
+        x = jnp.concatenate(seen, axis=-1)
+        x = nn.relu(_conv(widths[0], 3, precision, name="stem")(x))
+        skips = []
+        for i, width in enumerate(widths):
+            if i:
+                halve = _conv(width, 3, precision, stride=2, name=f"halve{i - 1}")
+                x = nn.relu(halve(x))
+            x = self._block(width, f"encode{i}")(x)
+            skips.append(x)
+        for i in reversed(range(len(widths) - 1)):
+            narrow = _conv(widths[i], 1, precision, name=f"narrow{i}")
+            x = jnp.concatenate([upsample(narrow(x), skips[i]), skips[i]], axis=-1)
+            x = nn.relu(_conv(widths[i], 3, precision, name=f"join{i}")(x))
+            x = self._block(widths[i], f"decode{i}")(x)
+        x = depth_to_space(_conv(4 * base, 3, precision, name="enlarge")(x), source)
+        x = jnp.concatenate([nn.relu(x), fine[..., :7].astype(x.dtype)], axis=-1)
+        x = nn.relu(_conv(base, 3, precision, name="fine")(x))
+        output = _conv(6, 3, "float32", name="layers")(x)
+        # What does not exist at a pixel gets no weight there.
+        moved, free = guide[..., _COVERAGE], guide[..., _FREE]
+        exists = jnp.concatenate([moved, free, jnp.ones_like(free)], axis=-1)
+        logits = output[..., 3:] + jnp.log(jnp.maximum(exists, 1e-6))
+        return Layers(output[..., :3], jax.nn.softmax(logits))
+
+    def _block(self, features: int, name: str) -> nn.Module:
+        remat = self.architecture.remat
+        kind: Any = nn.remat(ResidualBlock) if remat else ResidualBlock
+        return kind(features, self.architecture.precision, plain=True, name=name)
+
+
+class PatchDiscriminator(nn.Module):
+    """Judges patches of 31 pixels, so that it sees texture and edges, not the person:
+    it does not win at once, as the paper's does where people are few."""
+
+    architecture: Architecture
+
+    @nn.compact
+    def __call__(self, images: jax.Array) -> tuple[jax.Array, list[jax.Array]]:
+        """[B, H, W, C], an image beside its guide -> [B, H / 4, W / 4] logits, positive
+        for "real", and the features of each layer, [B, ...]."""
+        base = self.architecture.discriminator_channels
+        precision = self.architecture.precision
+        x, features = images, []
+        # No normalization: a penalty on the gradient needs each example by itself.
+        for i, (times, size, stride) in enumerate(((1, 4, 2), (2, 4, 2), (4, 3, 1))):
+            layer = _conv(base * times, size, precision, stride=stride, name=f"conv{i}")
+            x = nn.leaky_relu(layer(x), 0.2)
+            features.append(x.astype(jnp.float32))
+        logits = _conv(1, 3, "float32", name="logits")(x)
+        return logits[..., 0], features
+
+
+def _halved(x: jax.Array) -> jax.Array:
+    """[B, H, W, C] -> the means of each 2x2 pixels."""
+    return nn.avg_pool(
+        x, (2, 2), strides=(2, 2), padding="SAME", count_include_pad=False
+    )
+
+
+def blend(composite: jax.Array, background: jax.Array, layers: Layers) -> jax.Array:
+    """The picture [B, H, W, 3] of the moved parts, the background and the layers, all
+    of one size, which need not be the network's."""
+    moved, behind, own = jnp.split(layers.weights, 3, axis=-1)
+    return moved * composite + behind * background + own * layers.generated

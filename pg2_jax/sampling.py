@@ -1,0 +1,34 @@
+"""Reading images at places between their pixels."""
+
+import jax
+import jax.numpy as jnp
+
+
+def bilinear(
+    image: jax.Array, x: jax.Array, y: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """Reads [B, h, w, C] at places [B, ...]; also how far each lies inside, 0 to 1.
+
+    One gather: the four neighbours of a pixel lie side by side in one table.
+    """
+    size, height, width, channels = image.shape
+    right = jnp.concatenate([image[:, :, 1:], image[:, :, -1:]], axis=2)
+    pair = jnp.concatenate([image, right], axis=-1)
+    below = jnp.concatenate([pair[:, 1:], pair[:, -1:]], axis=1)
+    table = jnp.concatenate([pair, below], axis=-1).reshape(size, height * width, -1)
+
+    inside = _reach_inside(x, width) * _reach_inside(y, height)
+    x, y = jnp.clip(x, 0.0, width - 1.0), jnp.clip(y, 0.0, height - 1.0)
+    left, top = jnp.floor(x), jnp.floor(y)
+    fx, fy = (x - left)[..., None], (y - top)[..., None]
+    index = (top * width + left).astype(jnp.int32).reshape(size, -1, 1)
+    four = jnp.take_along_axis(table, index, axis=1, mode="promise_in_bounds")
+    four = four.reshape(*x.shape, 4, channels)
+    upper = four[..., 0, :] * (1 - fx) + four[..., 1, :] * fx
+    lower = four[..., 2, :] * (1 - fx) + four[..., 3, :] * fx
+    return upper * (1 - fy) + lower * fy, inside
+
+
+def _reach_inside(place: jax.Array, size: int) -> jax.Array:
+    """1 on the photo, falling to 0 within a pixel beyond its border."""
+    return jnp.clip(jnp.minimum(place + 1.0, size - place), 0.0, 1.0)

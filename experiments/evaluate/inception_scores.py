@@ -15,6 +15,7 @@ import numpy as np
 from experiments.evaluate import fid_reference, protocol
 from pg2_jax import pose
 from pg2_jax.metrics import (
+    direction,
     fid,
     inception,
     inception_score,
@@ -72,7 +73,7 @@ def _fid_metrics(
         f"Frechet distance to {_TARGETS}, pool3 of {_NAMES[network]}",
         reference,
         _NEEDS[network],
-        higher_is_better=False,
+        better=direction.LOWER,
         network=network,
         is_fid=True,
     )

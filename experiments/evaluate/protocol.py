@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 import pg2_jax
-from pg2_jax.metrics import suite
+from pg2_jax.metrics import direction, suite
 
 # By kind of image and by metric: [N], or the record of a number.
 Scores = dict[str, dict[str, np.ndarray]]
@@ -22,14 +22,13 @@ class Metric:
     definition: str
     reference: str  # what gives the same numbers
     needs: str  # what it takes besides images and keypoints
-    higher_is_better: bool = True
+    better: direction.Direction = direction.HIGHER
     mask: str = ""  # whose body alone is scored: `suite.TARGET`, or empty
     undefined: str = ""  # which pairs have no finite value
 
     def describe(self) -> str:
         """The definition and the direction."""
-        direction = "higher" if self.higher_is_better else "lower"
-        return f"{self.definition}; {direction} is better"
+        return self.better.describe(self.definition)
 
 
 class Batch(NamedTuple):

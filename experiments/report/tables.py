@@ -36,7 +36,9 @@ class Difference(NamedTuple):
     interval: list[float] | None  # of the mean, 95 % by bootstrap; None for one pair
     better: float  # share of the pairs in which the first is better, not equal
     pairs: int
-    verdict: str  # "better" or "worse" where the interval leaves 0 out, else ""
+    # "better" or "worse" where the interval leaves 0 out, else "". Where nearer to 1 is
+    # better, it is the interval of how much nearer the first is.
+    verdict: str
 
 
 def columns(runs: Sequence[Run]) -> list[Column]:
@@ -68,8 +70,8 @@ def scores(runs: Sequence[Run]) -> list[Row]:
             for c, r in zip(shown, records, strict=True)
         ]
         known = [mean for mean in means if mean is not None]
-        best = max if owner.higher_is_better(metric) else min
-        wins = [len(known) > 1 and mean == best(known) for mean in means]
+        best = max(known, key=owner.better(metric).merit, default=None)
+        wins = [len(known) > 1 and mean == best for mean in means]
         rows.append(_row(owner, metric, list(zip(records, wins, strict=True))))
     return rows
 
@@ -102,7 +104,7 @@ def differences(runs: Sequence[Run]) -> tuple[list[Heading], list[Row], list[str
 
 
 def _row(run: Run, metric: str, cells: list[Any]) -> Row:
-    arrow = "↑" if run.higher_is_better(metric) else "↓"
+    arrow = run.better(metric).arrow
     return Row(metric, arrow, run.content["definitions"][metric], cells)
 
 
@@ -141,18 +143,24 @@ def compare(
         order = np.array([rows[pair] for pair in first.keys])
     mine, theirs = first.scores_of(first_kind), second.scores_of(second_kind)
     names = [name for name in mine if name in theirs]
+    deltas, gains = [], []
     with np.errstate(invalid="ignore"):
-        deltas = [mine[name] - theirs[name][order] for name in names]
-    intervals = statistics.intervals(deltas)
+        for name in names:
+            values, others = mine[name], theirs[name][order]
+            merit = first.better(name).merit
+            deltas.append(values - others)
+            gains.append(merit(values) - merit(others))
+    limits = zip(statistics.intervals(deltas), statistics.intervals(gains), strict=True)
     compared = {}
-    for name, column, interval in zip(names, deltas, intervals, strict=True):
-        finite, higher = column[np.isfinite(column)], first.higher_is_better(name)
-        if not len(finite):
+    for name, delta, gain, (interval, of_gain) in zip(
+        names, deltas, gains, limits, strict=True
+    ):
+        has = np.isfinite(delta)
+        if not has.any():
             continue
-        share = float((finite > 0 if higher else finite < 0).mean())
         verdict = ""
-        if interval and (interval[0] > 0 or interval[1] < 0):
-            verdict = "better" if (interval[0] > 0) == higher else "worse"
-        mean = float(finite.mean())
-        compared[name] = Difference(mean, interval, share, len(finite), verdict)
+        if of_gain and (of_gain[0] > 0 or of_gain[1] < 0):
+            verdict = "better" if of_gain[0] > 0 else "worse"
+        mean, share = float(delta[has].mean()), float((gain[has] > 0).mean())
+        compared[name] = Difference(mean, interval, share, int(has.sum()), verdict)
     return compared

@@ -214,9 +214,9 @@ def _finish(table: Config, content: dict[str, Any], name: str, seed: int) -> int
     if stopped_by is not None:
         return stopped_by
     seconds = time.monotonic() - begin
-    report = evaluate.score_run(
-        dataclasses.replace(config, mode="evaluate", inception=table.inception)
-    )
+    # The table has no column for LPIPS.
+    scored = dataclasses.replace(config, mode="evaluate", lpips="")
+    report = evaluate.score_run(dataclasses.replace(scored, inception=table.inception))
     row = ROWS[name]
     run = {
         "run": pathlib.Path(config.workdir).name,

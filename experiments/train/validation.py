@@ -107,4 +107,4 @@ def is_over(config: Config, rows: list[history.Row]) -> bool:
 
 def score(config: Config, value: float) -> float:
     """A value of --best_metric as a number that is better when it is higher."""
-    return value if suite.METRICS[config.best_metric].higher_is_better else -value
+    return suite.METRICS[config.best_metric].better.merit(value)

@@ -35,6 +35,26 @@ def body_l1(generated: jax.Array, target: jax.Array, mask: jax.Array) -> jax.Arr
     return _total(distance) / (3.0 * mask.sum(axis=(1, 2, 3)))
 
 
+def body_gradient(
+    generated: jax.Array, target: jax.Array, mask: jax.Array
+) -> jax.Array:
+    """How sharp the body is: the mean absolute difference of neighbours, across and
+    down, as a share of the target's; below 1 where it is blurred, above where there is
+    noise. Both neighbours are pixels of the body, whose outline does not count. NaN
+    where the target's body is flat or the mask [B, H, W, 1] in {0, 1} is empty."""
+    wanted = _gradient(target, mask)
+    return jnp.where(wanted > 0, _gradient(generated, mask) / wanted, jnp.nan)
+
+
+def _gradient(image: jax.Array, mask: jax.Array) -> jax.Array:
+    """Sums [B] of the absolute differences of neighbours on the body. As many in both
+    images, so that their means are as their sums."""
+    image, body = image.astype(jnp.int32), mask.astype(jnp.int32)
+    across = jnp.abs(jnp.diff(image, axis=2)) * body[:, :, 1:] * body[:, :, :-1]
+    down = jnp.abs(jnp.diff(image, axis=1)) * body[:, 1:] * body[:, :-1]
+    return _total(across) + _total(down)
+
+
 def body_on_black(image: jax.Array, mask: jax.Array) -> jax.Array:
     """The image, uint8, with everything but the body black, as score_mask.py paints it.
     A masked metric is the metric of two such images: the black background counts."""

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import jax
 
-from pg2_jax.metrics import pixel, ssim
+from pg2_jax.metrics import direction, pixel, ssim
 from pg2_jax.metrics.staging import staged
 
 # Body masks, by whose pose they are drawn from.
@@ -25,7 +25,7 @@ class Metric(NamedTuple):
     compute: Callable[..., jax.Array]
     definition: str
     reference: str  # What gives the same numbers.
-    higher_is_better: bool = True
+    better: direction.Direction = direction.HIGHER
     mask: str = ""  # TARGET, SOURCE or none.
     window: int = 1  # Smallest side of an image in pixels.
     size: tuple[int, int] | None = None  # The only (height, width) that it is for.
@@ -33,8 +33,7 @@ class Metric(NamedTuple):
 
     def describe(self) -> str:
         """The definition and the direction."""
-        direction = "higher" if self.higher_is_better else "lower"
-        return f"{self.definition}; {direction} is better"
+        return self.better.describe(self.definition)
 
 
 def masked(compute: Callable[..., jax.Array]) -> Callable[..., jax.Array]:
@@ -99,13 +98,13 @@ _WHOLE = {
         pixel.l1,
         "mean absolute difference, 0-255",
         "L1 of PG2's score.py",
-        higher_is_better=False,
+        better=direction.LOWER,
     ),
     "l2": Metric(
         pixel.l2,
         "root of the summed squares / number of values, as score.py has it",
         "L2 of PG2's score.py",
-        higher_is_better=False,
+        better=direction.LOWER,
     ),
 }
 
@@ -137,9 +136,19 @@ METRICS = {
         pixel.body_l1,
         "mean absolute difference over the target's body alone, 0-255",
         "masked_l1 times number of pixels / pixels of the body",
-        higher_is_better=False,
+        better=direction.LOWER,
         mask=TARGET,
         undefined="the mask is empty",
+    ),
+    "body_gradient": Metric(
+        pixel.body_gradient,
+        "sharpness of the target's body: mean absolute difference of neighbouring "
+        "pixels, as a share of the target's",
+        "abs of numpy.diff across and down where both pixels are of the mask, summed, "
+        "of the generated image / of the target",
+        better=direction.NEAR_1,
+        mask=TARGET,
+        undefined="the target's body is flat, or the mask is empty",
     ),
 }
 

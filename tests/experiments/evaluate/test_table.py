@@ -40,6 +40,9 @@ def test_one_kind_is_shown_with_its_interval(capsys):
     scores = {"generated": {"l1": np.array([1.0, 3.0])}}
     table.show("title", statistics.records(scores, FACTS), {})
     assert "1.00 to 3.00" in capsys.readouterr().out
+    scores = {"generated": {"body_gradient": np.array([0.5, 1.0])}}
+    table.show("title", statistics.records(scores, FACTS), {})
+    assert "body_gradient →1 │ 0.750 (0.250)" in capsys.readouterr().out
     scores = {"generated": {"l1": np.array([1.0])}}
     table.show("title", statistics.records(scores, FACTS), {})
     shown = capsys.readouterr().out

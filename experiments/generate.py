@@ -93,6 +93,7 @@ def _in_poses(
             between=config.between,
             fit=config.photo_fit,
             paste_back=config.paste_back,
+            max_side=config.max_side,
         )
         for name, path in photos.items()
     }

@@ -9,8 +9,9 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 
-from pg2_jax import inputs, pose, prng, sampling
+from pg2_jax import inputs, pose, prng
 from pg2_jax.inputs import Batch
+from pg2_jax.pg2plus import sampling
 
 _HUE = 0.6  # radians
 _SATURATION, _CONTRAST = (0.5, 1.4), (0.7, 1.3)

@@ -5,8 +5,9 @@ from typing import Any, TypedDict
 import jax
 import jax.numpy as jnp
 
-from pg2_jax import part_transfer, part_warp, pose
+from pg2_jax import pose
 from pg2_jax.architecture import Architecture
+from pg2_jax.pg2plus import part_transfer, part_warp
 
 Array = Any  # numpy on the host, jax.Array on the devices
 

@@ -21,7 +21,7 @@ from pg2_jax.layers import (
     conv,
     upsample,
 )
-from pg2_jax.part_transfer import PartTransferGenerator, PatchDiscriminator
+from pg2_jax.pg2plus.part_transfer import PartTransferGenerator, PatchDiscriminator
 
 
 def coarse_generator(architecture: Architecture) -> nn.Module:

@@ -15,8 +15,7 @@ from pg2_jax import augmentation, inputs, losses, models
 from pg2_jax.architecture import Architecture
 from pg2_jax.generation import apply, generate_coarse, generate_refined
 from pg2_jax.inputs import Batch, Inputs
-from pg2_jax.minimize import map_parts, minimize
-from pg2_jax.objective import Objective
+from pg2_jax.objective import Objective, map_parts, minimize
 from pg2_jax.train_state import TrainState
 
 PyTree = Any

@@ -55,6 +55,9 @@ class GenerationOptions(ProgramOptions):
     """Shows the poses beside the pictures."""
     paste_back: bool = _generation(False)
     """Puts the picture into the whole photo."""
+    max_side: int = _generation(1024, minimum=1)
+    """The most pixels of the longer side of a picture by pg2plus, which has the photo's
+    own resolution; pictures by the paper's networks have the model's."""
     frames_per_second: float = _generation(8.0, above=0)
     """Speed of an animation."""
     output: str = _generation(

@@ -30,6 +30,7 @@ class Photos(NamedTuple):
 
     source: np.ndarray  # [H, W, 3] uint8
     target: np.ndarray  # [H, W, 3] uint8
+    source_keypoints: np.ndarray  # [18, 3]
     keypoints: np.ndarray  # [18, 3], of the target
 
 
@@ -73,7 +74,7 @@ def read(dataset: pair_reader.PairDataset, wanted: Collection[str]) -> DataPairs
         for i, key in enumerate(pairs_csv.key(*names) for names in test.names):
             rows.setdefault(key, first + i)
             if key in wanted:
-                kept = batch["source_image"], batch["target_image"], sides[1]
+                kept = batch["source_image"], batch["target_image"], *sides
                 photos[key] = Photos(*(array[i].copy() for array in kept))
     source, target = (np.concatenate(parts) for parts in zip(*poses, strict=True))
     views = [np.asarray(pose.view(jnp.asarray(side))) for side in (source, target)]
@@ -111,6 +112,7 @@ def of_run(run: Run, photos: Mapping[str, Photos]) -> Images:
     generated = model.batch(
         np.stack([pair.source for pair in photos.values()]),
         np.stack([pair.keypoints for pair in photos.values()]),
+        source_poses=np.stack([pair.source_keypoints for pair in photos.values()]),
     )
     by_kind = {k: x for k, x in generated._asdict().items() if x is not None}
     return {

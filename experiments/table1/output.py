@@ -52,7 +52,8 @@ def draw_figure(
     for row in rows:
         run = next(iter(row["seeds"].values()))
         model = pose_transfer.PoseTransfer.restore(str(folder / run["run"]))
-        generated[row["title"]] = getattr(model.batch(photos, keypoints), row["image"])
+        images = model.batch(photos, keypoints, source_poses=batch["source_keypoints"])
+        generated[row["title"]] = getattr(images, row["image"])
     results.write_picture(folder / "figure4.png", pictures.compare(batch, generated))
 
 

@@ -12,9 +12,10 @@ from jax.sharding import Mesh
 
 from experiments.config import Config
 from pg2_jax import objective as objectives
-from pg2_jax import patch_step, sharding, train_state, train_step
+from pg2_jax import sharding, train_state, train_step
 from pg2_jax.architecture import Architecture
 from pg2_jax.inputs import Batch
+from pg2_jax.pg2plus import patch_step
 
 
 @dataclasses.dataclass(frozen=True)

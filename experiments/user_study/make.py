@@ -97,6 +97,7 @@ def from_run(config: Config) -> tuple[list[Shown], dict[str, Any]]:
     images = pose_transfer.PoseTransfer(generators).batch(
         pairs["source_image"],
         pairs["target_keypoints"],
+        source_poses=pairs["source_keypoints"],
         batch_size=min(config.batch_size, len(generated)),
     )
     shown = [Shown(x, REAL, names[i]) for x, i in zip(photos, real, strict=True)]

@@ -43,11 +43,16 @@ class BatchGenerator:
             )
 
     def __call__(
-        self, images: np.ndarray, poses: np.ndarray, batch_size: int
+        self,
+        images: np.ndarray,
+        poses: np.ndarray,
+        batch_size: int,
+        source_poses: np.ndarray | None = None,
     ) -> Generated:
         """Generates; see `PoseTransfer.batch`."""
         images, poses = np.asarray(images), np.asarray(poses, np.float32)
         self._check(images, poses)
+        sources = self._checked_sources(source_poses, len(images))
         if batch_size < 1:
             raise errors.ArgumentError("batch_size", batch_size, " must be 1 or more.")
         chunks = []
@@ -58,11 +63,25 @@ class BatchGenerator:
             padded = ((0, 0 if count == 1 else batch_size - count),)
             output = self._generate(
                 np.pad(images[here], (*padded, (0, 0), (0, 0), (0, 0)), mode="edge"),
+                np.pad(sources[here], (*padded, (0, 0), (0, 0)), mode="edge"),
                 np.pad(poses[here], (*padded, (0, 0), (0, 0)), mode="edge"),
             )
             chunks.append({name: np.asarray(x)[:count] for name, x in output.items()})
         joined = {n: np.concatenate([c[n] for c in chunks]) for n in chunks[0]}
         return Generated(joined["coarse"], joined.get("refined"))
+
+    def _checked_sources(
+        self, source_poses: np.ndarray | None, count: int
+    ) -> np.ndarray:
+        if source_poses is None:
+            return np.zeros((count, 18, 3), np.float32)
+        given = np.asarray(source_poses, np.float32)
+        if given.shape != (count, 18, 3) or not np.isfinite(given).all():
+            raise ValueError(
+                f"source_poses: expected finite [{count}, 18, 3], the keypoints of "
+                f"each image, got {list(given.shape)}."
+            )
+        return given
 
     def _check(self, images: np.ndarray, poses: np.ndarray) -> None:
         height = self._architecture.image_height

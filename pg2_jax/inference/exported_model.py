@@ -6,7 +6,8 @@ Two formats, both with the config, the step and a version inside:
   rest as metadata;
 - jax_export: a zip of "model.json" and "program", the serialized `jax.export` of
   (photos uint8 [B, H, W, 3], keypoints float32 [B, 18, 3]) -> images, weights included,
-  for any B, on CPU, CUDA and TPU. jax alone runs it; nothing of this package is needed.
+  for any B, on CPU, CUDA and TPU; a model that `needs_source_pose` takes the keypoints
+  of the photos between the two. jax alone runs it; nothing of this package is needed.
 """
 
 import dataclasses
@@ -44,8 +45,9 @@ class Program(NamedTuple):
     step: int  # finished training steps
     architecture: Architecture
     config: dict[str, Any]  # every setting of the run
-    # (photos, keypoints) -> images, as `generation.generate` with its weights.
-    generate: Callable[[Any, Any], dict[str, jax.Array]]
+    # (photos, their keypoints, keypoints to generate) -> images, as
+    # `generation.generate` with its weights.
+    generate: Callable[[Any, Any, Any], dict[str, jax.Array]]
 
 
 def check_path(path: str | os.PathLike[str], form: str) -> None:
@@ -158,7 +160,13 @@ def _read_program(path: str | os.PathLike[str]) -> Program:
             f"{path} was exported for {', '.join(program.platforms)}, this machine "
             f"runs on {here}."
         )
-    return Program(step, architecture, config, jax.jit(program.call))
+    call = jax.jit(program.call)
+
+    def generate(photos: Any, source_keypoints: Any, keypoints: Any) -> Any:
+        given = (source_keypoints,) if architecture.needs_source_pose else ()
+        return call(photos, *given, keypoints)
+
+    return Program(step, architecture, config, generate)
 
 
 def _described(
@@ -177,20 +185,22 @@ def _described(
 
 
 def _export(architecture: Architecture, stored: dict[str, Any]) -> bytes:
-    def generate(photos: jax.Array, keypoints: jax.Array) -> dict[str, jax.Array]:
+    def generate(photos: jax.Array, *keypoints: jax.Array) -> dict[str, jax.Array]:
         weights = jax.tree.map(lambda x: x.astype(jnp.float32), stored)
         return generation.generate(
             weights["coarse"],
             weights["refine"],
             photos,
-            keypoints,
+            keypoints[0],  # not looked at where there is but one
+            keypoints[-1],
             architecture=architecture,
         )
 
     (batch,) = jax.export.symbolic_shape("batch")
     size = (architecture.image_height, architecture.image_width, 3)
+    keypoints = jax.ShapeDtypeStruct((batch, 18, 3), np.float32)
     exported = jax.export.export(jax.jit(generate), platforms=PLATFORMS)(
         jax.ShapeDtypeStruct((batch, *size), np.uint8),
-        jax.ShapeDtypeStruct((batch, 18, 3), np.float32),
+        *[keypoints] * (2 if architecture.needs_source_pose else 1),
     )
     return bytes(exported.serialize())

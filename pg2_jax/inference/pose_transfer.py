@@ -12,6 +12,7 @@ from pg2_jax.checkpoint import restore
 from pg2_jax.estimators import person_finder
 from pg2_jax.inference import (
     exported_model,
+    full_resolution,
     hub,
     result,
     retarget,
@@ -63,6 +64,7 @@ class PoseTransfer:
         self.step: int = model.step
         self._finder = finder or person_finder.PersonFinder()
         self._generate = BatchGenerator(model)
+        self._full_resolution = full_resolution.of(model)
 
     @classmethod
     def restore(
@@ -114,6 +116,7 @@ class PoseTransfer:
         mirror: bool = False,
         fit: str = "auto",
         paste_back: bool = False,
+        max_side: int = full_resolution.MAX_SIDE,
     ) -> result.Result:
         """Generates the person of a photo in a pose.
 
@@ -136,6 +139,8 @@ class PoseTransfer:
                 `source_photo.read_source`: "crop" to the person (the default where the
                 joints are known), "letterbox" or "stretch".
             paste_back: also puts the image into the whole photo, `Result.whole`.
+            max_side: the most pixels of the longer side of `Result.large`, the image at
+                the photo's own resolution, which pg2plus gives.
         """
         given = target_pose.read_poses(pose, pose_name, self._finder)
         if len(given.poses) > 1:
@@ -144,10 +149,9 @@ class PoseTransfer:
                 f"{given.place} holds {len(given.poses)} poses; choose one with "
                 f"pose_name, such as pose_name={first}, or generate them as a sequence."
             )
-        source = source_photo.read_source(
-            image, source_pose, self.image_size, self._finder, fit, paste_back
-        )
-        (only,) = self._in_poses(given, source, pose_fit, pose_size, mirror)
+        source = self._read_source(image, source_pose, fit, paste_back)
+        fitting = pose_fit, pose_size, mirror
+        (only,) = self._in_poses(given, source, *fitting, max_side=max_side)
         return only
 
     def sequence(
@@ -163,6 +167,7 @@ class PoseTransfer:
         between: int = 0,
         fit: str = "auto",
         paste_back: bool = False,
+        max_side: int = full_resolution.MAX_SIDE,
     ) -> result.Results:
         """Generates the person of a photo in several poses, as in the paper's Figure
         1(c).
@@ -175,16 +180,16 @@ class PoseTransfer:
             between: poses put between each two of them.
         """
         given = target_pose.read_poses(poses, pose_name, self._finder)
-        source = source_photo.read_source(
-            image, source_pose, self.image_size, self._finder, fit, paste_back
-        )
-        return self._in_poses(given, source, pose_fit, pose_size, mirror, between)
+        source = self._read_source(image, source_pose, fit, paste_back)
+        fitting = pose_fit, pose_size, mirror
+        return self._in_poses(given, source, *fitting, between, max_side=max_side)
 
     def batch(
         self,
         images: np.ndarray,
         poses: np.ndarray,
         *,
+        source_poses: np.ndarray | None = None,
         batch_size: int = BATCH_SIZE,
     ) -> Generated:
         """Generates many people in as many poses: arrays in, arrays out.
@@ -193,11 +198,13 @@ class PoseTransfer:
             images: uint8 [N, H, W, 3] of the model's size.
             poses: float32 [N, 18, 3], (x, y, visible) in pixels of an image of the
                 model's size, OpenPose COCO-18 order.
+            source_poses: float32 [N, 18, 3], those of the people in the images, where
+                the architecture `needs_source_pose`; without them it moves no pixels.
             batch_size: how many are generated at once; the last ones are padded to it,
                 so that nothing is compiled for their number. Another value compiles
                 anew.
         """
-        return self._generate(images, poses, batch_size)
+        return self._generate(images, poses, batch_size, source_poses)
 
     def export(
         self,
@@ -246,6 +253,19 @@ class PoseTransfer:
                 repository, file, self.config, self.step, metrics, private=private
             )
 
+    def _read_source(
+        self, image: Any, source_pose: Any, fit: str, paste_back: bool
+    ) -> source_photo.Source:
+        return source_photo.read_source(
+            image,
+            source_pose,
+            self.image_size,
+            self._finder,
+            fit,
+            paste_back,
+            needs_joints=self.architecture.needs_source_pose,
+        )
+
     def _in_poses(
         self,
         given: target_pose.Poses,
@@ -254,6 +274,8 @@ class PoseTransfer:
         pose_size: tuple[int, int] | None,
         mirror: bool,
         between: int = 0,
+        *,
+        max_side: int,
     ) -> result.Results:
         poses = target_pose.fit_poses(
             given, self.image_size, source.pose, pose_fit, pose_size, mirror=mirror
@@ -266,12 +288,18 @@ class PoseTransfer:
             stacked = retarget.interpolate(stacked, between)
             names = [f"{i:03d}" for i in range(len(stacked))]
         images = np.broadcast_to(source.image, (len(stacked), *source.image.shape))
-        generated = self.batch(images, stacked)
+        joints = np.zeros((18, 3)) if source.pose is None else source.pose
+        sources = np.broadcast_to(joints, stacked.shape)
+        generated = self.batch(images, stacked, source_poses=sources)
         shown = {}
         for i, name in enumerate(names):
-            whole = source.pasted(generated.image[i]) if source.pasted_back else None
+            large = None
+            if self._full_resolution:
+                large = self._full_resolution(source, stacked[i], max_side)
+            image = generated.image[i] if large is None else large
+            whole = source.pasted(image) if source.pasted_back else None
             refined = None if generated.refined is None else generated.refined[i]
             shown[name] = result.Result(
-                source.image, stacked[i], generated.coarse[i], refined, whole
+                source.image, stacked[i], generated.coarse[i], refined, whole, large
             )
         return result.Results(shown)

@@ -48,6 +48,9 @@ class Result(_Shown):
     refined: np.ndarray | None  # G2's image; None where the model is G1 alone
     # The whole photo with the generated image in its place; None unless asked for.
     whole: np.ndarray | None = None
+    # uint8 [h, w, 3], the image with the photo's own pixels, at their resolution; None
+    # where the model generates every pixel, or the photo is no larger than its images.
+    large: np.ndarray | None = None
 
     @property
     def image(self) -> np.ndarray:
@@ -82,9 +85,10 @@ class Result(_Shown):
         )
 
     def save(self, path: str | os.PathLike[str], *, skeleton: bool = False) -> None:
-        """Writes the image, or the whole photo with the image in it if there is one, in
-        the format of the suffix, such as .png or .jpg; another is a ValueError. The
-        file appears whole or not at all. `skeleton` puts the pose beside it."""
+        """Writes the image, at the photo's resolution where it is known, or the whole
+        photo with the image in it if there is one, in the format of the suffix, such as
+        .png or .jpg; another is a ValueError. The file appears whole or not at all.
+        `skeleton` puts the pose beside it."""
         _save(Image.fromarray(_frame(self, skeleton=skeleton, scale=1)), path)
 
 
@@ -167,12 +171,13 @@ def sheet(people: Sequence[Results], *, skeleton: bool = True) -> Image.Image:
 
 
 def _frame(result: Result, *, skeleton: bool, scale: int) -> np.ndarray:
-    """The image as it is saved, enlarged unless it is a whole photo."""
-    if result.whole is not None:
+    """The image as it is saved, enlarged unless it has the photo's pixels."""
+    shown = result.large if result.whole is None else result.whole
+    if shown is not None:
         height, width = result.source.shape[:2]
-        size = max(1, round(width * len(result.whole) / height)), len(result.whole)
+        size = max(1, round(width * len(shown) / height)), len(shown)
         pose = Image.fromarray(result.skeleton(scale)).resize(size)
-        tiles = [result.whole, np.asarray(pose)]
+        tiles = [shown, np.asarray(pose)]
     else:
         enlarged = result.image.repeat(scale, axis=0).repeat(scale, axis=1)
         tiles = [enlarged, result.skeleton(scale)]

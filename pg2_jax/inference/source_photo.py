@@ -42,6 +42,7 @@ def read_source(
     finder: PersonFinder,
     fit: str = "auto",
     pasted_back: bool = False,
+    needs_joints: bool = False,
 ) -> Source:
     """Reads the photo of a person, see `arrays.to_photo`, and brings it to the model's
     (height, width).
@@ -54,6 +55,9 @@ def read_source(
     would cover the whole photo. This is the fit "auto"; "crop", "letterbox" and
     "stretch" are those of `crop`.
 
+    A model that `needs_joints` has them looked for in every photo; where they are not
+    known, a warning says that they would help.
+
     The joints are in pixels of the photo: an array [18, 3], an annotation file, or a
     mapping of photos' names to arrays; None if they are not known. An unreadable photo,
     no or too many people are a ValueError.
@@ -64,7 +68,9 @@ def read_source(
     body = None
     if joints is not None:
         body = _joints_of(joints, name, original)
-    elif fit == "crop" or (fit == "auto" and not fits and finder.is_installed()):
+    elif fit == "crop" or (
+        finder.is_installed() and (needs_joints or (fit == "auto" and not fits))
+    ):
         body = finder(photo, name, " Or give the joints (source_pose).")
     if fit == "auto":
         if body is not None and original != size:
@@ -83,6 +89,12 @@ def read_source(
                 f"the person small. Crop it to the person, give {_REMEDY}.",
                 stacklevel=3,
             )
+    if needs_joints and body is None:
+        warnings.warn(
+            f"{name}: where the person's joints are is not known, so that the model "
+            f"cannot move the photo's own pixels. Give {_REMEDY}.",
+            stacklevel=3,
+        )
     frame = frame_of(fit, name, original, size, body)
     stored = photo if original == size else crop.apply(photo, frame, size)
     if body is not None:

@@ -152,7 +152,7 @@ def test_prepare_scales_images_and_heat_maps():
 
 def test_flip_mirrors_whole_pairs_and_about_half_of_them():
     batch = make_batch(64)
-    flipped = jax.jit(inputs.flip_at_random)(batch, jax.random.key(3))
+    flipped = jax.jit(augmentation.flip_at_random)(batch, jax.random.key(3))
     changed = 0
     for i in range(64):
         same = np.array_equal(flipped["source_image"][i], batch["source_image"][i])

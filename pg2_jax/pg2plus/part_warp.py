@@ -14,8 +14,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from pg2_jax import part_frames, sampling
-from pg2_jax.part_frames import LAYER_OF, LAYERS, NUM_PARTS, RADIUS, REACH, Frames
+from pg2_jax.pg2plus import part_frames, sampling
+from pg2_jax.pg2plus.part_frames import (
+    LAYER_OF,
+    LAYERS,
+    NUM_PARTS,
+    RADIUS,
+    REACH,
+    Frames,
+)
 
 _JOINT_REACH = 0.1  # torso lengths that every limb begins before its first joint
 _TORSO_SPAN, _TORSO_HALF = (-0.12, 1.2), 0.78  # along its axis; across, in its widths

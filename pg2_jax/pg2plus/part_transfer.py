@@ -12,7 +12,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from pg2_jax import part_warp, pose
+from pg2_jax import pose
 from pg2_jax.architecture import Architecture
 from pg2_jax.layers import (
     ResidualBlock,
@@ -21,6 +21,7 @@ from pg2_jax.layers import (
     space_to_depth,
     upsample,
 )
+from pg2_jax.pg2plus import part_warp
 
 # These networks are narrow.
 _conv = functools.partial(conv, plain=True)

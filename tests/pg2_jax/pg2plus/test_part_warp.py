@@ -5,7 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from pg2_jax import part_warp, pose
+from pg2_jax import pose
+from pg2_jax.pg2plus import part_warp
 
 HEIGHT, WIDTH = 48, 32
 # A person seen from the front, in an image of 48x32: (x, y) of each joint.

@@ -9,8 +9,7 @@ from pg2_jax import losses, models
 from pg2_jax.architecture import Architecture
 from pg2_jax.generation import generate_coarse
 from pg2_jax.inputs import Batch, Inputs
-from pg2_jax.minimize import Metrics, map_parts, minimize
-from pg2_jax.objective import Objective
+from pg2_jax.objective import Metrics, Objective, map_parts, minimize
 from pg2_jax.train_state import TrainState
 from pg2_jax.train_step import named, training_inputs
 

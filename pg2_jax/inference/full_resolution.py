@@ -1,0 +1,102 @@
+"""Pictures at the photo's own resolution, by models that move its pixels.
+
+The network works at its size and says with what weights the moved parts, the photo's
+background and its own image are blended. Weights and image are enlarged; the parts and
+the background are read from the photo itself.
+"""
+
+import functools
+import math
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from pg2_jax import errors, inputs
+from pg2_jax.architecture import Architecture
+from pg2_jax.checkpoint import restore
+from pg2_jax.inference import exported_model
+from pg2_jax.inference.source_photo import Source
+from pg2_jax.pg2plus import part_transfer, part_warp
+from pg2_jax.photos import crop
+
+MAX_SIDE = 1024
+# (source, pose [18, 3] in pixels of the model's image, max_side) -> uint8 [h, w, 3].
+Enlarge = Callable[[Source, np.ndarray, int], np.ndarray | None]
+
+
+def of(model: restore.Generators | exported_model.Program) -> Enlarge | None:
+    """What makes a model's pictures at the photo's resolution; None for a model that
+    generates every pixel itself, or whose network cannot be looked into."""
+    if isinstance(model, exported_model.Program) or model.refine is not None:
+        return None
+    if not model.architecture.needs_source_pose:
+        return None
+    program = functools.partial(_generate, architecture=model.architecture)
+    compiled = jax.jit(program, static_argnames="scale")
+
+    def enlarge(source: Source, pose: np.ndarray, max_side: int) -> np.ndarray | None:
+        scale = _scale(source, max_side)
+        if scale == 1 or source.pose is None:
+            return None
+        size = scale * source.image.shape[0], scale * source.image.shape[1]
+        left, top, right, bottom = (scale * side for side in source.frame.target)
+        frame = crop.Frame(source.frame.source, crop.Box(left, top, right, bottom))
+        photo = np.asarray(crop.apply(source.photo, frame, size))
+        made = compiled(
+            model.coarse,
+            source.image[None],
+            photo[None],
+            source.pose[None].astype(np.float32),
+            pose[None].astype(np.float32),
+            scale=scale,
+        )
+        return np.asarray(made[0])
+
+    return enlarge
+
+
+def _scale(source: Source, max_side: int) -> int:
+    """By how much the model's image is enlarged: the power of two next to the photo's
+    resolution, so that few programs are compiled, within `max_side`."""
+    if max_side < 1:
+        raise errors.ArgumentError("max_side", max_side, " must be 1 or more.")
+    height = source.frame.source[3] - source.frame.source[1]
+    stored = source.frame.target[3] - source.frame.target[1]
+    finest = max(1.0, height / stored)
+    most = max(1.0, max_side / max(source.image.shape[:2]))
+    nearest = 2 ** round(math.log2(finest))
+    return min(nearest, 2 ** math.floor(math.log2(most)))
+
+
+def _generate(
+    params: restore.PyTree,
+    image: jax.Array,
+    photo: jax.Array,
+    source_pose: jax.Array,
+    target_pose: jax.Array,
+    *,
+    scale: int,
+    architecture: Architecture,
+) -> jax.Array:
+    """The picture, uint8 [1, h, w, 3], of a photo of that size."""
+    source, large = inputs.from_uint8(image), inputs.from_uint8(photo)
+    guide = inputs.pose_input(source, source_pose, target_pose, architecture)
+    network = part_transfer.PartTransferGenerator(architecture)
+    layers = network.apply({"params": params}, source, guide, method="layers")
+    size = photo.shape[1:3]
+    generated, weights = (
+        jax.image.resize(x, (1, *size, 3), "bilinear") for x in layers
+    )
+    moved = part_warp.warp(
+        large, _enlarged(source_pose, scale), _enlarged(target_pose, scale), *size
+    )
+    layers = part_transfer.Layers(generated, weights)
+    return inputs.to_uint8(part_transfer.blend(moved.composite, large, layers))
+
+
+def _enlarged(keypoints: jax.Array, scale: int) -> jax.Array:
+    """Keypoints in pixels of an image `scale` times as large: pixels have centres."""
+    points = (keypoints[..., :2] + 0.5) * scale - 0.5
+    return jnp.concatenate([points, keypoints[..., 2:]], axis=-1)

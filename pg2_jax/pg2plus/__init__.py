@@ -1,0 +1,1 @@
+"""Pictures made of the source's own pixels: the preset pg2plus, not the paper's."""

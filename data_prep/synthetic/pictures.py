@@ -67,24 +67,33 @@ class Photo:
 
 
 def photograph(
-    seed: int, identity: int, index: int, height: int, width: int
+    seed: int,
+    identity: int,
+    index: int,
+    height: int,
+    width: int,
+    same_scene: bool = False,
 ) -> tuple[str, Photo]:
     """Picture `index` of person `identity`, and its name as in Market-1501.
 
     The person depends on (seed, identity) alone and the picture on the index in
-    addition, so that neither the order nor the number of the pictures matters.
+    addition, so that neither the order nor the number of the pictures matters. In the
+    same scene, one camera shows the same background in all pictures of a person.
     """
     traits = np.random.default_rng(np.random.SeedSequence([seed, identity, 0]))
     look = person.sample_look(traits)
     # Steps of the golden ratio spread any number of views evenly around a person.
     turns = traits.random() + index * 0.618034
-    number = (int(traits.integers(CAMERAS)) + index) % 6
+    first = int(traits.integers(CAMERAS))
+    number = first if same_scene else (first + index) % CAMERAS
     rng = np.random.default_rng(np.random.SeedSequence([seed, identity, index + 1]))
     # People are seen more often from the front and from behind than from the side.
     yaw = 2 * np.pi * turns + rng.normal(0, 0.15)
     pose = person.sample_pose(rng, yaw - 0.2 * np.sin(2 * yaw))
     camera = get_camera(seed, number, height)
-    photo = take_photo(look, pose, camera, rng, height, width)
+    scene = traits if same_scene else rng
+    place = background(camera, scene, height, width)
+    photo = take_photo(look, pose, camera, place, rng)
     frame = 25 * index + int(rng.integers(25))
     sequence = 1 + index // CAMERAS
     return f"{identity:04d}_c{number + 1}s{sequence}_{frame:06d}_00.jpg", photo
@@ -94,17 +103,17 @@ def take_photo(
     look: person.Look,
     pose: person.Pose,
     camera: Camera,
+    place: np.ndarray,
     rng: np.random.Generator,
-    height: int,
-    width: int,
 ) -> Photo:
-    """Renders a person in front of the camera's place.
+    """Renders a person in front of a place, [height, width, 3] float32 in [0, 1].
 
     A keypoint is visible if it lies inside the picture and no other body part is
     in front of it, see `_DEPTHS`. The joint's own and the adjoining limb never hide it.
     Joints lie inside the body: torso, skirt, hair and bags hide shoulders, hips and
     neck only if they are clearly in front.
     """
+    height, width, _ = place.shape
     skeleton = _see(figure.build_skeleton(look, pose), camera, rng)
     view = _frame(skeleton, rng, height, width)
     parts = figure.build_parts(look, skeleton)
@@ -115,9 +124,8 @@ def take_photo(
     # The mean over squares of factor x factor pixels.
     body = fine.reshape(height, factor, width, factor, 4).sum(1).sum(2)
     body *= np.float32(1 / factor**2)
-    place = _background(camera, rng, height, width)
-    place *= paint.ground_shadow(skeleton, camera.light, view)[..., None]
-    picture = body[..., :3] + place * (1 - body[..., 3:])
+    ground = place * paint.ground_shadow(skeleton, camera.light, view)[..., None]
+    picture = body[..., :3] + ground * (1 - body[..., 3:])
     keypoints = _find_keypoints(skeleton, parts, surface, factor)
     return Photo(_develop(picture, camera, rng), keypoints, camera.quality)
 
@@ -238,7 +246,7 @@ def get_camera(seed: int, index: int, height: int) -> Camera:
     )
 
 
-def _background(
+def background(
     view: Camera, rng: np.random.Generator, height: int, width: int
 ) -> np.ndarray:
     """A random part of the camera's view, [height, width, 3] float32, 0..1."""

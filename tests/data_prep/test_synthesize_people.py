@@ -59,7 +59,8 @@ def photograph(pose, height=128, width=128, **changes):
         pictures.get_camera(0, 0, height), light=light, blur=0.0, noise=0.0, pitch=0
     )
     rng = np.random.default_rng(0)
-    return pictures.take_photo(plain_look(**changes), pose, camera, rng, height, width)
+    place = pictures.background(camera, rng, height, width)
+    return pictures.take_photo(plain_look(**changes), pose, camera, place, rng)
 
 
 def point(photo, name):
@@ -111,6 +112,18 @@ def test_a_person_wears_the_same_in_every_picture_and_all_poses_differ():
             pictures.photograph(0, identity, index, 64, 32)
     assert looks[0] == looks[1] != looks[2]
     assert poses[0] != poses[1] != poses[2] != poses[0]
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_in_the_same_scene_only_the_person_moves(same):
+    photos = [
+        pictures.photograph(5, 1, index, 64, 64, same_scene=same) for index in range(4)
+    ]
+    corners = np.array([photo.image[:12, :8] for _, photo in photos], float)
+    change = np.abs(corners - corners[0]).mean((1, 2, 3))[1:]
+    assert (change < 8).all() == same
+    cameras = {name.split("_")[1][:2] for name, _ in photos}
+    assert len(cameras) == (1 if same else 4)
 
 
 def test_file_names_sizes_and_disjoint_identities(people):

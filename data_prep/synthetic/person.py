@@ -1,4 +1,4 @@
-"""Random people: what stays the same in all pictures of a person, and how they pose."""
+"""Random people: what stays the same in all pictures of a person."""
 
 import colorsys
 import dataclasses
@@ -6,69 +6,61 @@ from typing import Any
 
 import numpy as np
 
-_Colour = tuple[float, float, float]
+Colour = tuple[float, float, float]
 
 # How often each is chosen; of hair styles for men and for women.
 _HAIR_STYLES = {
-    "short": (0.66, 0.15),
-    "bob": (0.03, 0.22),
-    "long": (0.03, 0.28),
+    "short": (0.66, 0.14),
+    "bob": (0.03, 0.2),
+    "long": (0.03, 0.3),
     "ponytail": (0.02, 0.2),
     "bun": (0.01, 0.1),
     "bald": (0.12, 0.0),
-    "cap": (0.13, 0.05),
+    "cap": (0.13, 0.06),
 }
 _PATTERNS = {
-    "plain": 0.2,
-    "stripes": 0.2,
-    "pinstripes": 0.08,
-    "checks": 0.12,
-    "print": 0.16,
-    "block": 0.1,
-    "jacket": 0.1,
+    "plain": 0.4,
+    "melange": 0.12,
+    "stripes": 0.16,
+    "plaid": 0.12,
+    "flowers": 0.11,
     "dots": 0.04,
+    "block": 0.05,
 }
-_TROUSERS_PATTERNS = {"plain": 0.7, "checks": 0.1, "side": 0.12, "stripes": 0.08}
-_BAGS = {"none": 0.4, "backpack": 0.28, "shoulder": 0.2, "hand": 0.12}
-_SLEEVES = {0.12: 0.08, 0.55: 0.4, 1.35: 0.1, 1.93: 0.42}
-_LEG_COVERS = {0.5: 0.1, 0.95: 0.14, 1.6: 0.06, 2.0: 0.7}
-_LEG_COVERS_UNDER_A_SKIRT = {0.0: 0.7, 2.0: 0.3}
+_FRONTS = {
+    "plain": 0.3,
+    "print": 0.24,
+    "text": 0.1,
+    "jacket": 0.22,
+    "buttons": 0.08,
+    "vest": 0.06,
+}
+_TROUSERS_PATTERNS = {
+    "plain": 0.4,
+    "denim": 0.42,
+    "plaid": 0.06,
+    "side": 0.05,
+    "flowers": 0.04,
+    "stripes": 0.03,
+}
+_BAGS = {"none": 0.48, "backpack": 0.22, "shoulder": 0.2, "hand": 0.1}
+_SLEEVES = {0.12: 0.06, 0.5: 0.2, 0.75: 0.2, 1.35: 0.1, 1.95: 0.44}
+_LEG_COVERS = {0.5: 0.08, 0.85: 0.14, 1.6: 0.06, 2.0: 0.72}
+_LEG_COVERS_UNDER_A_SKIRT = {0.0: 0.6, 2.0: 0.4}
 _SKINS = (
-    *((0.98, 0.84, 0.74), (0.93, 0.74, 0.61), (0.84, 0.62, 0.46)),
-    *((0.68, 0.46, 0.32), (0.50, 0.33, 0.23), (0.34, 0.22, 0.16)),
+    *((0.93, 0.78, 0.68), (0.88, 0.69, 0.57), (0.80, 0.59, 0.45)),
+    *((0.66, 0.45, 0.33), (0.48, 0.32, 0.23), (0.33, 0.22, 0.16)),
 )
 _HAIRS = (
-    *((0.07, 0.06, 0.06), (0.16, 0.10, 0.07), (0.32, 0.19, 0.10), (0.55, 0.36, 0.17)),
-    *((0.83, 0.68, 0.38), (0.60, 0.22, 0.10), (0.62, 0.61, 0.60)),
+    *((0.06, 0.05, 0.05), (0.08, 0.06, 0.05), (0.14, 0.09, 0.06), (0.26, 0.16, 0.09)),
+    *((0.45, 0.30, 0.16), (0.75, 0.58, 0.34), (0.48, 0.19, 0.09), (0.58, 0.57, 0.56)),
 )
-_GREYS = (0.08, 0.16, 0.35, 0.62, 0.92)
-
-# Directions of upper arm and forearm as (outward, up, forward), chest frame.
-_ARMS = {
-    "hang": ((0.12, -1.0, -0.02), (0.06, -1.0, 0.18)),
-    "pocket": ((0.38, -0.9, -0.25), (-0.25, -0.9, 0.38)),
-    "hip": ((0.75, -0.7, -0.3), (-0.75, -0.5, 0.42)),
-    "raise": ((0.35, 0.95, 0.05), (0.05, 1.0, 0.1)),
-    "side": ((1.0, -0.05, 0.0), (1.0, 0.0, 0.05)),
-    "wave": ((0.9, -0.1, 0.15), (0.25, 0.95, 0.2)),
-    "cross": ((0.22, -0.85, 0.42), (-0.9, 0.12, 0.4)),
-    "reach": ((0.1, -0.15, 1.0), (0.0, 0.05, 1.0)),
-    "carry": ((0.18, -1.0, 0.08), (-0.1, -0.05, 1.0)),
-    "phone": ((0.35, -0.75, 0.55), (-0.28, 0.95, 0.0)),
-    "back": ((0.35, -0.85, -0.35), (-0.75, -0.45, -0.25)),
-    "point": ((0.6, -0.1, 0.8), (0.55, 0.1, 0.8)),
-    "chin": ((0.1, -0.85, 0.5), (-0.25, 0.75, 0.55)),
-    "run": ((0.2, -0.8, -0.5), (0.0, -0.1, 0.9)),
-}
-# Arms that move together (right, left), and how often.
-_ARM_PAIRS = (
-    *(("hang", "hang", 5), ("pocket", "pocket", 1.5), ("hip", "hip", 1.5)),
-    *(("hip", "hang", 1.5), ("raise", "raise", 1), ("raise", "hang", 1)),
-    *(("wave", "hang", 2), ("wave", "wave", 0.7), ("side", "side", 1)),
-    *(("cross", "cross", 2), ("reach", "reach", 1), ("reach", "hang", 1)),
-    *(("carry", "carry", 1.5), ("carry", "hang", 1.5), ("phone", "hang", 2)),
-    *(("phone", "pocket", 1), ("back", "back", 1), ("point", "hang", 1.2)),
-    *(("chin", "cross", 1), ("run", "carry", 1)),
+# Hue, saturation and value around which the usual cloths lie.
+_CLOTHS = (
+    *((0.6, 0.1, 0.06), (0.6, 0.1, 0.1), (0.6, 0.08, 0.2), (0.6, 0.05, 0.45)),
+    *((0.6, 0.03, 0.7), (0.1, 0.04, 0.93), (0.62, 0.5, 0.2), (0.6, 0.5, 0.4)),
+    *((0.58, 0.35, 0.65), (0.1, 0.3, 0.7), (0.09, 0.45, 0.4), (0.22, 0.45, 0.28)),
+    *((0.97, 0.7, 0.35), (0.12, 0.15, 0.85)),
 )
 
 
@@ -82,54 +74,35 @@ class Look:
     shoulder_half: float  # half the distance between the shoulder joints
     hip_half: float
     bust: float  # thickness added to the front of the chest
-    skin: _Colour
-    hair: _Colour
+    skin: Colour
+    hair: Colour
     hair_style: str
     beard: bool
-    hat: _Colour
-    shirt: _Colour
-    accent: _Colour  # second colour of the upper garment
+    glasses: bool
+    hat: Colour
+    shirt: Colour
+    accents: tuple[Colour, Colour]  # further colours of the upper garment
     pattern: str
-    period: float  # length of one repeat of the pattern
-    emblem: int  # which figure a "print" shows, 0 to 4
+    front: str  # what the front of the upper garment has
     sleeve: float  # covered part of the arm: 1 ends at the elbow, 2 at the wrist
-    contrast_sleeves: bool  # whether sleeves have the accent colour
     hem: float  # where the upper garment ends, below the hips' centre
-    trousers: _Colour
-    trousers_accent: _Colour
+    trousers: Colour
     trousers_pattern: str
     leg_cover: float  # covered part of the leg: 1 ends at the knee, 2 at the ankle
     looseness: float  # factor on the thickness of the clothed limbs
     skirt: float  # length of a skirt below the hips, 0 for none
-    dress: bool  # whether the skirt continues the upper garment
-    shoes: _Colour
-    soles: _Colour
+    dress: bool  # whether the skirt continues the upper garment, as of a coat
+    shoes: Colour
+    soles: Colour
     bag: str
-    bag_colour: _Colour
+    bag_colour: Colour
     bag_side: int  # +1 if the bag is carried on the left, -1 on the right
+    details: int  # seed of what is drawn on the clothes
 
     @property
     def size(self) -> float:
         """Factor on all lengths that are given for a stature of 1.75 m."""
         return self.stature / 1.75
-
-
-@dataclasses.dataclass(frozen=True)
-class Pose:
-    """Limb directions and joint angles, in radians, of one picture.
-
-    A limb's direction is (outward, up, forward), of any length, in the frame of the
-    chest for arms and of the pelvis for legs.
-    """
-
-    arms: np.ndarray  # [2, 2, 3] right and left; upper arm and forearm
-    legs: np.ndarray  # [2, 2, 3] right and left; thigh and shin
-    yaw: float  # turn of the body; 0 faces the camera, pi/2 the image's right
-    lean: float = 0.0  # forward bend of the chest
-    sway: float = 0.0  # bend of the chest to the left
-    twist: float = 0.0  # turn of the chest against the pelvis
-    head_turn: float = 0.0  # turn of the head against the chest
-    head_nod: float = 0.0  # forward tilt of the head
 
 
 def sample_look(rng: np.random.Generator) -> Look:
@@ -143,45 +116,52 @@ def _sample_body(rng: np.random.Generator, woman: bool) -> dict:
     return {
         "hair_style": _choose(rng, styles),
         "stature": float(rng.normal(1.66 if woman else 1.78, 0.06)),
-        "girth": float(np.clip(rng.normal(0.95 if woman else 1.02, 0.09), 0.8, 1.3)),
+        "girth": float(np.clip(rng.normal(1.0 if woman else 1.07, 0.1), 0.85, 1.4)),
         "shoulder_half": float(rng.normal(0.168 if woman else 0.19, 0.007)),
         "hip_half": float(rng.normal(0.095, 0.005)),
         "bust": float(rng.uniform(0.015, 0.035)) if woman else 0.0,
         "skin": _jitter(rng, _SKINS[rng.integers(len(_SKINS))]),
         "hair": _jitter(rng, _HAIRS[rng.integers(len(_HAIRS))]),
         "beard": bool(not woman and rng.random() < 0.3),
-        "hat": _cloth_colour(rng, vivid=0.5),
+        "glasses": bool(rng.random() < 0.2),
+        "hat": cloth_colour(rng, vivid=0.3),
     }
 
 
 def _sample_clothes(rng: np.random.Generator, woman: bool) -> dict:
-    shirt = _cloth_colour(rng, vivid=0.72)
-    trousers = _unlike(rng, shirt, vivid=0.4)
+    shirt = cloth_colour(rng, vivid=0.3)
+    front = _choose(rng, _FRONTS)
+    coat = bool(front == "jacket" and rng.random() < 0.3)
     skirt = float(rng.uniform(0.22, 0.6)) if woman and rng.random() < 0.4 else 0.0
-    pattern = _choose(rng, _PATTERNS)
-    sleeve = _choose(rng, _SLEEVES)
-    leg_covers = _LEG_COVERS_UNDER_A_SKIRT if skirt else _LEG_COVERS
+    sleeve, leg_cover = (
+        _choose(rng, x)
+        for x in (_SLEEVES, _LEG_COVERS_UNDER_A_SKIRT if skirt else _LEG_COVERS)
+    )
+    pattern, trousers_pattern = (
+        _choose(rng, _PATTERNS),
+        _choose(rng, _TROUSERS_PATTERNS),
+    )
+    denim = colorsys.hsv_to_rgb(0.6, rng.uniform(0.2, 0.6), rng.uniform(0.12, 0.6))
+    trousers = cloth_colour(rng, vivid=0.12)
     return {
         "shirt": shirt,
-        "accent": _unlike(rng, shirt, vivid=0.6),
+        "accents": (_unlike(rng, shirt), _unlike(rng, shirt)),
         "pattern": pattern,
-        "period": float(rng.uniform(0.1, 0.17)),
-        "emblem": int(rng.integers(5)),
-        "sleeve": 1.93 if pattern == "jacket" else sleeve,
-        "contrast_sleeves": bool(rng.random() < 0.15),
-        "hem": float(rng.uniform(-0.1, 0.0)),
-        "trousers": trousers,
-        "trousers_accent": _unlike(rng, trousers, vivid=0.5),
-        "trousers_pattern": _choose(rng, _TROUSERS_PATTERNS),
-        "leg_cover": _choose(rng, leg_covers),
-        "looseness": float(rng.uniform(0.95, 1.3)),
-        "skirt": skirt,
-        "dress": bool(skirt and rng.random() < 0.5),
-        "shoes": _cloth_colour(rng, vivid=0.35),
-        "soles": ((0.08,) * 3, (0.9,) * 3)[rng.integers(2)],
+        "front": front,
+        "sleeve": 1.95 if front == "jacket" else sleeve,
+        "hem": float(rng.uniform(-0.08, 0.06)),
+        "trousers": denim if trousers_pattern == "denim" else trousers,
+        "trousers_pattern": trousers_pattern,
+        "leg_cover": 2.0 if coat and not skirt else leg_cover,
+        "looseness": float(rng.uniform(0.92, 1.3)),
+        "skirt": float(rng.uniform(0.2, 0.5)) if coat else skirt,
+        "dress": coat or bool(skirt and rng.random() < 0.5),
+        "shoes": cloth_colour(rng, vivid=0.2),
+        "soles": ((0.08,) * 3, (0.8,) * 3)[rng.integers(2)],
         "bag": _choose(rng, _BAGS),
-        "bag_colour": _cloth_colour(rng, vivid=0.6),
+        "bag_colour": cloth_colour(rng, vivid=0.3),
         "bag_side": (-1, 1)[rng.integers(2)],
+        "details": int(rng.integers(2**32)),
     }
 
 
@@ -189,107 +169,26 @@ def _choose(rng: np.random.Generator, chances: dict[Any, float]) -> Any:
     return list(chances)[rng.choice(len(chances), p=list(chances.values()))]
 
 
-def _cloth_colour(rng: np.random.Generator, vivid: float) -> _Colour:
-    """A saturated colour with probability `vivid`, else a grey or a muted blue."""
+def cloth_colour(rng: np.random.Generator, vivid: float) -> Colour:
+    """A saturated colour with probability `vivid`, else one usual in clothes."""
     if rng.random() < vivid:
-        hue, saturation = rng.random(), rng.uniform(0.6, 0.95)
-        return colorsys.hsv_to_rgb(hue, saturation, rng.uniform(0.45, 0.95))
-    if rng.random() < 0.4:
-        return colorsys.hsv_to_rgb(rng.uniform(0.55, 0.68), 0.55, rng.uniform(0.2, 0.6))
-    return _jitter(rng, (_GREYS[rng.integers(len(_GREYS))],) * 3)
-
-
-def _unlike(rng: np.random.Generator, other: _Colour, vivid: float) -> _Colour:
-    """A cloth colour that can be told apart from `other`."""
-    while True:
-        colour = _cloth_colour(rng, vivid)
-        if np.abs(np.subtract(colour, other)).sum() > 0.6:
-            return colour
-
-
-def _jitter(rng: np.random.Generator, colour: _Colour) -> _Colour:
-    red, green, blue = np.clip(np.array(colour) * rng.uniform(0.9, 1.08, 3), 0, 1)
-    return float(red), float(green), float(blue)
-
-
-def standing_pose(
-    arms: str | tuple[str, str] = "hang", yaw: float = 0.0, apart: float = 0.06
-) -> Pose:
-    """A person standing upright with both arms, or the right and the left one, in named
-    positions; each leg goes outward by `apart` of its length."""
-    legs = np.array([[[apart, -1.0, 0.0], [apart / 3, -1.0, -0.02]]] * 2)
-    names = (arms, arms) if isinstance(arms, str) else arms
-    return Pose(arms=np.array([_ARMS[name] for name in names]), legs=legs, yaw=yaw)
-
-
-def walking_pose(phase: float, yaw: float) -> Pose:
-    """A step of a walk, the arms swinging; 2 pi of the phase are two steps."""
-    arms = np.array([_ARMS["hang"]] * 2)
-    arms[:, :, 2] += _arm_swing(0.45 * np.sin(phase))
-    return Pose(arms=arms, legs=_walking_legs(0.45, phase), yaw=yaw, lean=0.04)
-
-
-def sample_pose(rng: np.random.Generator, yaw: float) -> Pose:
-    """A random standing or walking pose with arms in one of many positions."""
-    if rng.random() < 0.5:
-        phase = rng.uniform(0, 2 * np.pi)
-        legs = _walking_legs(rng.uniform(0.25, 0.55), phase)
-        swing = 0.45 * np.sin(phase)
-    else:
-        legs, swing = _sample_standing_legs(rng), 0.0
-    return Pose(
-        arms=_sample_arms(rng, swing),
-        legs=legs,
-        yaw=yaw,
-        lean=float(rng.normal(0.04, 0.06)),
-        sway=float(rng.normal(0, 0.04)),
-        twist=float(rng.normal(0, 0.1) + 0.2 * swing),
-        head_turn=float(np.clip(rng.normal(0, 0.3), -0.8, 0.8)),
-        head_nod=float(rng.normal(0.05, 0.12)),
+        hue, saturation = rng.random(), rng.uniform(0.4, 0.9)
+        return colorsys.hsv_to_rgb(hue, saturation, rng.uniform(0.35, 0.9))
+    hue, saturation, value = _CLOTHS[rng.integers(len(_CLOTHS))]
+    hue, saturation = hue + rng.normal(0, 0.03), saturation * rng.uniform(0.6, 1.4)
+    return colorsys.hsv_to_rgb(
+        hue % 1, min(saturation, 1), min(1, value * rng.uniform(0.75, 1.3))
     )
 
 
-def _sample_arms(rng: np.random.Generator, swing: float) -> np.ndarray:
-    """Named positions, mixed with hanging arms, mirrored at random, jittered."""
-    weights = np.array([weight for _, _, weight in _ARM_PAIRS])
-    *names, _ = _ARM_PAIRS[rng.choice(len(_ARM_PAIRS), p=weights / weights.sum())]
-    if rng.random() < 0.5:
-        names = names[::-1]
-    strength = min(1.0, rng.uniform(0.7, 1.3))
-    arms = strength * np.array([_ARMS[name] for name in names])
-    arms += (1 - strength) * np.array(_ARMS["hang"])
-    hanging = np.array([name == "hang" for name in names])
-    arms[hanging, :, 2] += _arm_swing(swing)[hanging]
-    return arms + rng.normal(0, 0.07, arms.shape)
+def _unlike(rng: np.random.Generator, other: Colour) -> Colour:
+    """A cloth colour that can be told apart from `other`."""
+    while True:
+        colour = cloth_colour(rng, vivid=0.35)
+        if np.abs(np.subtract(colour, other)).sum() > 0.5:
+            return colour
 
 
-def _arm_swing(swing: float) -> np.ndarray:
-    """[2, 2] what upper arm and forearm of the right and the left side go forward,
-    against the leg of their side."""
-    bones = np.array((swing, swing + abs(swing)))
-    return np.stack([bones, -bones]) + np.array((0.0, 0.1))
-
-
-def _walking_legs(stride: float, phase: float) -> np.ndarray:
-    """Legs at a phase of the gait, of which 2 pi are two steps; the right leg is back
-    when sin(phase) > 0. `stride` is the largest angle between thigh and body."""
-    legs = np.empty((2, 2, 3))
-    for side, shift in enumerate((np.pi, 0.0)):
-        thigh = stride * np.sin(phase + shift)
-        # The knee bends most while the leg swings forward.
-        bend = 0.08 + 1.3 * stride * max(0.0, np.cos(phase + shift)) ** 2
-        bend += 0.5 * max(0.0, -thigh)
-        legs[side, 0] = 0.03, -np.cos(thigh), np.sin(thigh)
-        legs[side, 1] = 0.0, -np.cos(thigh - bend), np.sin(thigh - bend)
-    return legs
-
-
-def _sample_standing_legs(rng: np.random.Generator) -> np.ndarray:
-    """Two straight legs, more or less apart, sometimes with one knee bent."""
-    apart = rng.choice((0.04, 0.12, 0.28), p=(0.5, 0.35, 0.15))
-    legs = np.array([[[apart, -1.0, 0.02], [apart, -1.0, -0.03]]] * 2)
-    legs[:, :, 2] += rng.normal(0, 0.05, (2, 1))
-    if rng.random() < 0.35:
-        lift = rng.choice((0.3, 0.55, 1.4), p=(0.5, 0.35, 0.15))
-        legs[rng.integers(2)] = (apart + 0.08, -1.0, lift), (0.02, -1.0, -0.6 * lift)
-    return legs
+def _jitter(rng: np.random.Generator, colour: Colour) -> Colour:
+    red, green, blue = np.clip(np.array(colour) * rng.uniform(0.9, 1.08, 3), 0, 1)
+    return float(red), float(green), float(blue)

@@ -114,7 +114,7 @@ def take_photo(
     colour, cover = np.split(np.asarray(body, np.float32) / 255, (3,), axis=2)
     ground = scene.place * _ground_shadow(skeleton, scene.light, view)[..., None]
     keypoints = _find_keypoints(skeleton, parts, surface, view)
-    image = scene.develop(colour + ground * (1 - cover), rng)
+    image = scene.develop(ground + cover * (colour - ground), rng)
     return Photo(image, keypoints, scene.quality)
 
 

@@ -306,8 +306,8 @@ def paint(
     light: Light,
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """The person made from `parts`: [height, width, 4] uint8, RGB multiplied by alpha,
-    and alpha. `textures` are those of `wardrobe.textures`."""
+    """The person made from `parts`: [height, width, 4] uint8, RGB and alpha.
+    `textures` are those of `wardrobe.textures`."""
     material, row, column, down = _places(surface, parts)
     colour = textures[material, row, column]
     shift = rng.integers(512, size=(2, len(parts)))

@@ -258,8 +258,8 @@ def _torso(rng, look, shirt: Fabric, trousers: Fabric) -> np.ndarray:
             sheet.band(look.bag_colour, 5, (x, -0.1), (x * 1.1, 0.3), (x * 2, 0.36))
     elif look.bag == "shoulder":
         side = look.bag_side
-        for start, end in ((-0.09, 0.2), (-0.36, -0.66)):
-            sheet.band(look.bag_colour, 4, (side * start, 0), (side * end, 0.52))
+        for top, hip in ((-0.09, 0.2), (-0.36, -0.66)):
+            sheet.band(look.bag_colour, 4, (side * top, 0), (side * hip, 0.52))
     if not look.dress:
         sheet.below(0.5 + look.hem, trousers.cut("torso"))
         if rng.random() < 0.4:

@@ -42,8 +42,8 @@ _FRONT, _EARS = (0, 0, 1, 0.02), (0, 0, 1, 0)
 _OVAL = (0.84, 1, 1)
 # Styles; start and end as (y, z), None is the nape; radii, squash and clip.
 _HAIR: tuple[tuple, ...] = (
-    ("short ponytail bun", (0.04, -0.016), (0.02, -0.02), (0.103, 0.099), _OVAL, _FACE),
-    ("bob long", (0.04, -0.016), (0.02, -0.02), (0.11, 0.106), _OVAL, _FACE),
+    ("short ponytail bun", (0.04, -0.016), (0.02, -0.02), (0.106, 0.1), _OVAL, _FACE),
+    ("bob long", (0.04, -0.016), (0.02, -0.02), (0.114, 0.108), _OVAL, _FACE),
     ("bob", (0, -0.03), (-0.1, -0.025), (0.1, 0.088), (0.95, 0.85, 0.6), _FRONT),
     ("long", (0, -0.03), None, (0.102, 0.085), (0.95, 0.7, 0.8), _FRONT),
     ("ponytail", (0.05, -0.115), None, (0.035, 0.028), ROUND, NEVER),

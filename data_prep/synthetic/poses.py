@@ -39,7 +39,7 @@ _ARMS = {
 }
 # Arms that move together (right, left), and how often.
 _ARM_PAIRS = (
-    *(("hang", "hang", 5), ("pocket", "pocket", 1.5), ("hip", "hip", 1.5)),
+    *(("hang", "hang", 9), ("pocket", "pocket", 1.5), ("hip", "hip", 1.5)),
     *(("hip", "hang", 1.5), ("raise", "raise", 1), ("raise", "hang", 1)),
     *(("wave", "hang", 2), ("wave", "wave", 0.7), ("side", "side", 1)),
     *(("cross", "cross", 2), ("reach", "reach", 1), ("reach", "hang", 1)),

@@ -13,15 +13,15 @@ from data_prep.synthetic.render import Light
 # differ, how dark the joints are, strength and coarseness of the grain, how often.
 _SURFACES = {
     "plaster": (1, 1, False, 0, 0, 0.05, 2, 4),
-    "asphalt": (1, 1, False, 0, 0, 0.12, 0.5, 3),
-    "leaves": (1, 1, False, 0, 0, 0.4, 1, 2),
-    "paving": (10, 10, False, 0.05, 0.3, 0.08, 0.7, 3),
-    "slabs": (5, 4, True, 0.08, 0.3, 0.08, 1, 2),
-    "bricks": (30, 12, True, 0.12, 0.3, 0.08, 0.7, 2),
-    "planks": (16, 2, True, 0.15, 0.4, 0.08, 1, 2),
-    "shutters": (24, 1, False, 0.02, 0.4, 0.03, 2, 1),
-    "shelves": (12, 26, False, 0.5, 0.6, 0.2, 0.7, 2),
-    "panes": (3, 4, False, 0.4, 0.5, 0.25, 3, 3),
+    "asphalt": (1, 1, False, 0, 0, 0.12, 0.4, 3),
+    "leaves": (1, 1, False, 0, 0, 0.45, 0.7, 3),
+    "paving": (5, 5, False, 0.06, 0.3, 0.08, 0.7, 3),
+    "slabs": (3, 2, True, 0.08, 0.3, 0.08, 1, 2),
+    "bricks": (16, 6, True, 0.12, 0.3, 0.08, 0.7, 2),
+    "planks": (8, 1, True, 0.15, 0.4, 0.08, 1, 2),
+    "shutters": (14, 1, False, 0.02, 0.5, 0.03, 2, 1),
+    "shelves": (6, 13, False, 0.5, 0.6, 0.2, 0.7, 1),
+    "panes": (2, 3, False, 0.4, 0.5, 0.25, 2, 3),
 }
 _TILES = 128  # rows and columns of a surface
 
@@ -70,12 +70,12 @@ def make_scene(rng: np.random.Generator, height: int, width: int) -> Scene:
         light=light,
         pitch=float(rng.uniform(0.0, 0.4)),
         distance=float(rng.uniform(3.0, 9.0)),
-        zoom=float(rng.uniform(1.1, 1.7) if rng.random() < 0.15 else 1),
-        blur=float(rng.uniform(0.1, 0.8)),
+        zoom=float(rng.uniform(1.1, 1.7) if rng.random() < 0.12 else 1),
+        blur=float(rng.uniform(0.0, 0.6)),
         noise=float(rng.uniform(0.5, 4.0)),
-        gain=float(rng.uniform(0.8, 1.15)),
+        gain=float(rng.uniform(0.9, 1.3)),
         gamma=float(np.exp(rng.normal(0, 0.2))),
-        haze=float(max(0.0, rng.normal(0, 0.08))),
+        haze=float(max(0.0, rng.normal(0, 0.06))),
         quality=int(rng.integers(75, 96)),
     )
 
@@ -97,9 +97,9 @@ def _place(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
             canvas[rows, columns] = _seen(rng, _surface(rng), *where, horizon)
     picture = Image.fromarray((255 * np.clip(canvas, 0, 1)).astype(np.uint8))
     _draw_things(rng, ImageDraw.Draw(picture), base, height, width)
-    blur = (0.4 + rng.uniform(0, 1.1) ** 2) * height / 128
+    blur = (0.3 + rng.uniform(0, 1) ** 3) * height / 128
     picture = picture.filter(ImageFilter.GaussianBlur(blur))
-    slope = rng.normal(0, 0.3, 2).astype(np.float32)
+    slope = rng.normal(0, 0.35, 2).astype(np.float32)
     shade = 1 + 0.12 * wardrobe.patch(rng, height, width, 4 * height / 128)
     shade = shade + slope[0] * (2 * x - 0.5) + slope[1] * (y - 0.5)
     return np.asarray(picture, np.float32) / 255 * shade[..., None]
@@ -115,7 +115,7 @@ def _surface(rng: np.random.Generator) -> np.ndarray:
         hue = rng.random()
     if kind == "leaves":
         hue, saturation = rng.normal(0.25, 0.04), rng.uniform(0.2, 0.6)
-    value = rng.uniform(0.1, 0.5) if kind == "leaves" else rng.uniform(0.12, 1.0)
+    value = rng.uniform(0.1, 0.5) if kind == "leaves" else rng.uniform(0.08, 0.95)
     base = np.array(colorsys.hsv_to_rgb(hue % 1, saturation, value))
     tiles = base * (1 + differ * rng.normal(0, 1, (rows, columns, 1)))
     if differ > 0.3:
@@ -138,11 +138,11 @@ def _seen(rng, surface: np.ndarray, x, y, base: float | None) -> np.ndarray:
     if base is None:
         depth = 1 + rng.normal(0, 0.4) * (x - 0.25)
         u, v = x / np.maximum(depth, 0.4), y / np.maximum(depth, 0.4)
-        scale = rng.uniform(0.5, 1.5)
+        scale = rng.uniform(0.8, 2.0)
     else:
         horizon = base - rng.uniform(0.15, 1.0)
         depth = 1 / np.maximum(y - horizon, 0.1)
-        u, v, scale = (x - 0.25) * depth, depth, rng.uniform(0.3, 1.2)
+        u, v, scale = (x - 0.25) * depth, depth, rng.uniform(0.6, 2.0)
         turn = rng.choice((0, rng.uniform(-0.8, 0.8)))
         u, v = u * np.cos(turn) - v * np.sin(turn), u * np.sin(turn) + v * np.cos(turn)
     column, row = ((p * scale * _TILES).astype(int) % _TILES for p in (u, v))

@@ -47,8 +47,8 @@ def folds() -> np.ndarray:
     """A periodic float32 [512, 512] picture of the brightness of creased cloth, mean 0
     and deviation 1: slopes between ridges, slanted and wider than high."""
     rows, columns = np.mgrid[:_NOISE, :_NOISE]
-    field = np.abs(noise(2.0, 2.5)[(rows + columns) % _NOISE, columns])
-    values = field - np.roll(field, 6, 0) + 0.3 * field
+    field = np.abs(noise(2.4, 2.0)[(rows + columns) % _NOISE, columns])
+    values = field - np.roll(field, 10, 0) + 0.3 * field
     return np.clip((values - values.mean()) / values.std(), -2, 2)
 
 

@@ -2,51 +2,23 @@
 
 import colorsys
 import dataclasses
-from typing import Any
 
 import numpy as np
 
 Colour = tuple[float, float, float]
 
-# How often each is chosen; of hair styles for men and for women.
-_HAIR_STYLES = {
-    "short": (0.66, 0.14),
-    "bob": (0.03, 0.2),
-    "long": (0.03, 0.3),
-    "ponytail": (0.02, 0.2),
-    "bun": (0.01, 0.1),
-    "bald": (0.12, 0.0),
-    "cap": (0.13, 0.06),
-}
-_PATTERNS = {
-    "plain": 0.4,
-    "melange": 0.12,
-    "stripes": 0.16,
-    "plaid": 0.12,
-    "flowers": 0.11,
-    "dots": 0.04,
-    "block": 0.05,
-}
-_FRONTS = {
-    "plain": 0.3,
-    "print": 0.24,
-    "text": 0.1,
-    "jacket": 0.22,
-    "buttons": 0.08,
-    "vest": 0.06,
-}
-_TROUSERS_PATTERNS = {
-    "plain": 0.4,
-    "denim": 0.42,
-    "plaid": 0.06,
-    "side": 0.05,
-    "flowers": 0.04,
-    "stripes": 0.03,
-}
-_BAGS = {"none": 0.48, "backpack": 0.22, "shoulder": 0.2, "hand": 0.1}
-_SLEEVES = {0.12: 0.06, 0.5: 0.2, 0.75: 0.2, 1.35: 0.1, 1.95: 0.44}
-_LEG_COVERS = {0.5: 0.08, 0.85: 0.14, 1.6: 0.06, 2.0: 0.72}
-_LEG_COVERS_UNDER_A_SKIRT = {0.0: 0.6, 2.0: 0.4}
+# How often each is chosen, in percent; of hair styles for men and for women.
+_HAIR_STYLES = (
+    "short 66, bob 3, long 3, ponytail 2, bun 1, bald 12, cap 13",
+    "short 14, bob 20, long 30, ponytail 20, bun 10, bald 0, cap 6",
+)
+_PATTERNS = "plain 40, melange 12, stripes 16, plaid 12, flowers 11, dots 4, block 5"
+_FRONTS = "plain 30, print 24, text 10, jacket 22, buttons 8, vest 6"
+_TROUSERS = "plain 40, denim 42, plaid 6, side 5, flowers 4, stripes 3"
+_BAGS = "none 48, backpack 22, shoulder 20, hand 10"
+_SLEEVES = "0.12 6, 0.5 20, 0.75 20, 1.35 10, 1.95 44"
+_LEG_COVERS = "0.5 8, 0.85 14, 1.6 6, 2 72"
+_LEG_COVERS_UNDER_A_SKIRT = "0 60, 2 40"
 _SKINS = (
     *((0.93, 0.78, 0.68), (0.88, 0.69, 0.57), (0.80, 0.59, 0.45)),
     *((0.66, 0.45, 0.33), (0.48, 0.32, 0.23), (0.33, 0.22, 0.16)),
@@ -112,9 +84,8 @@ def sample_look(rng: np.random.Generator) -> Look:
 
 
 def _sample_body(rng: np.random.Generator, woman: bool) -> dict:
-    styles = {name: chances[woman] for name, chances in _HAIR_STYLES.items()}
     return {
-        "hair_style": _choose(rng, styles),
+        "hair_style": _choose(rng, _HAIR_STYLES[woman]),
         "stature": float(rng.normal(1.66 if woman else 1.78, 0.06)),
         "girth": float(np.clip(rng.normal(1.0 if woman else 1.07, 0.1), 0.85, 1.4)),
         "shoulder_half": float(rng.normal(0.168 if woman else 0.19, 0.007)),
@@ -133,14 +104,9 @@ def _sample_clothes(rng: np.random.Generator, woman: bool) -> dict:
     front = _choose(rng, _FRONTS)
     coat = bool(front == "jacket" and rng.random() < 0.3)
     skirt = float(rng.uniform(0.22, 0.6)) if woman and rng.random() < 0.4 else 0.0
-    sleeve, leg_cover = (
-        _choose(rng, x)
-        for x in (_SLEEVES, _LEG_COVERS_UNDER_A_SKIRT if skirt else _LEG_COVERS)
-    )
-    pattern, trousers_pattern = (
-        _choose(rng, _PATTERNS),
-        _choose(rng, _TROUSERS_PATTERNS),
-    )
+    leg_covers = _LEG_COVERS_UNDER_A_SKIRT if skirt else _LEG_COVERS
+    sleeve, leg_cover = (float(_choose(rng, x)) for x in (_SLEEVES, leg_covers))
+    pattern, trousers_pattern = _choose(rng, _PATTERNS), _choose(rng, _TROUSERS)
     denim = colorsys.hsv_to_rgb(0.6, rng.uniform(0.2, 0.6), rng.uniform(0.12, 0.6))
     trousers = cloth_colour(rng, vivid=0.12)
     return {
@@ -165,8 +131,9 @@ def _sample_clothes(rng: np.random.Generator, woman: bool) -> dict:
     }
 
 
-def _choose(rng: np.random.Generator, chances: dict[Any, float]) -> Any:
-    return list(chances)[rng.choice(len(chances), p=list(chances.values()))]
+def _choose(rng: np.random.Generator, chances: str) -> str:
+    names, percents = zip(*(pair.split() for pair in chances.split(",")), strict=True)
+    return names[rng.choice(len(names), p=np.array(percents, float) / 100)]
 
 
 def cloth_colour(rng: np.random.Generator, vivid: float) -> Colour:

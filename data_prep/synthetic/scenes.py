@@ -2,6 +2,7 @@
 
 import colorsys
 import dataclasses
+import functools
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
@@ -94,7 +95,7 @@ def _place(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
     ):
         if canvas[rows, columns].size:
             where = x[rows, columns], y[rows, columns]
-            canvas[rows, columns] = _seen(rng, _surface(rng), *where, horizon)
+            canvas[rows, columns] = _seen(rng, _coloured(rng), *where, horizon)
     picture = Image.fromarray((255 * np.clip(canvas, 0, 1)).astype(np.uint8))
     _draw_things(rng, ImageDraw.Draw(picture), base, height, width)
     blur = (0.3 + rng.uniform(0, 1) ** 3) * height / 128
@@ -105,31 +106,34 @@ def _place(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
     return np.asarray(picture, np.float32) / 255 * shade[..., None]
 
 
-def _surface(rng: np.random.Generator) -> np.ndarray:
-    """A pattern of tiles with grain, [128, 128, 3] float32 about [0, 1], periodic."""
-    chances = np.array([values[-1] for values in _SURFACES.values()], float)
+def _coloured(rng: np.random.Generator) -> np.ndarray:
+    """A random surface, [128, 128, 3] float32 about [0, 1]."""
+    chances = np.array([values[-1] for values in _SURFACES.values()])
     kind = list(_SURFACES)[rng.choice(len(_SURFACES), p=chances / chances.sum())]
-    rows, columns, shifted, differ, dark, grain, coarse, _ = _SURFACES[kind]
-    hue, saturation = rng.normal(0.09, 0.04), rng.beta(1.2, 5)
-    if rng.random() < 0.2:
-        hue = rng.random()
+    hue = rng.normal(0.09, 0.04) if rng.random() < 0.8 else rng.random()
+    colour = hue % 1, rng.beta(1.2, 5), rng.uniform(0.08, 0.95)
     if kind == "leaves":
-        hue, saturation = rng.normal(0.25, 0.04), rng.uniform(0.2, 0.6)
-    value = rng.uniform(0.1, 0.5) if kind == "leaves" else rng.uniform(0.08, 0.95)
-    base = np.array(colorsys.hsv_to_rgb(hue % 1, saturation, value))
-    tiles = base * (1 + differ * rng.normal(0, 1, (rows, columns, 1)))
-    if differ > 0.3:
-        tiles = tiles * (1 + 0.12 * rng.normal(0, 1, (rows, columns, 3)))
+        colour = rng.normal(0.25, 0.04), rng.uniform(0.2, 0.6), rng.uniform(0.1, 0.5)
+    shades = _surface(kind, int(rng.integers(8)))
+    return np.clip(shades * np.array(colorsys.hsv_to_rgb(*colour), np.float32), 0, 1)
+
+
+@functools.cache
+def _surface(kind: str, variant: int) -> np.ndarray:
+    """One of a few patterns of tiles with grain of each kind, as factors on a colour:
+    [128, 128, 3] float32, periodic."""
+    rng = np.random.default_rng([list(_SURFACES).index(kind), variant])
+    rows, columns, shifted, differ, dark, grain, coarse, _ = _SURFACES[kind]
+    tiles = 1 + differ * rng.normal(0, 1, (rows, columns, 1))
+    tiles = tiles * (1 + 0.3 * differ * rng.normal(0, 1, (rows, columns, 3)))
     place = np.arange(_TILES) / _TILES
-    down, right = place[:, None] * rows, place[None] * columns
-    right = right + 0.5 * shifted * (down.astype(int) % 2)
+    down, right = np.meshgrid(place * rows, place * columns, indexing="ij")
+    right += 0.5 * shifted * (down.astype(int) % 2)
     joint = (down % 1 < 0.04 + 0.002 * rows) | (right % 1 < 0.03 + 0.002 * columns)
-    values = np.clip(tiles, 0, 1)[
-        down.astype(int) + 0 * right.astype(int), right.astype(int) % columns
-    ]
     shade = 1 + grain * wardrobe.patch(rng, _TILES, _TILES, coarse)
     shade = shade * (1 - dark * rng.uniform(-0.5, 1) * joint)
-    return (values * shade[..., None]).astype(np.float32)
+    values = tiles[down.astype(int), right.astype(int) % columns] * shade[..., None]
+    return np.maximum(values, 0).astype(np.float32)
 
 
 def _seen(rng, surface: np.ndarray, x, y, base: float | None) -> np.ndarray:
@@ -152,32 +156,31 @@ def _seen(rng, surface: np.ndarray, x, y, base: float | None) -> np.ndarray:
 def _draw_things(rng, draw: ImageDraw.ImageDraw, base: int, tall: int, wide: int):
     """Doors, poles, cars, bushes and other people."""
     for _ in range(rng.poisson(3.5)):
-        x, foot = (
-            rng.uniform(-0.2, 1.1) * wide,
-            max(base, 0) + rng.exponential(0.1) * tall,
+        ink, second = (
+            tuple(int(255 * part) for part in person.cloth_colour(rng, vivid=0.12))
+            for _ in range(2)
         )
-        ink = tuple(int(255 * c) for c in person.cloth_colour(rng, vivid=0.12))
-        across, up = rng.uniform(0.1, 0.7) * wide, rng.uniform(0.1, 0.5) * tall
+        foot = max(base, 0) + rng.exponential(0.1) * tall
+        left, up = rng.uniform(-0.2, 1.1) * wide, rng.uniform(0.1, 0.5) * tall
+        right = left + rng.uniform(0.1, 0.7) * wide
         match rng.integers(6):
             case 0:
-                draw.rectangle((x, foot - 2 * up, x + 0.06 * wide, foot), fill=ink)
+                draw.rectangle((left, foot - 2 * up, left + 0.06 * wide, foot), ink)
             case 1:
-                draw.rectangle((x, foot - up, x + across, foot), fill=ink)
+                draw.rectangle((left, foot - up, right, foot), ink)
             case 2:
-                draw.ellipse((x, foot - up, x + across, foot), fill=ink)
+                draw.ellipse((left, foot - up, right, foot), ink)
             case 3:
-                end = x + rng.normal(0, 0.7) * wide, foot + rng.normal(0, 0.5) * tall
-                draw.line((x, foot, *end), fill=ink, width=int(rng.integers(1, 5)))
+                end = rng.normal(0, 0.7) * wide, foot + rng.normal(0, 0.5) * tall
+                draw.line((left, foot, *end), ink, int(rng.integers(1, 5)))
             case 4:
-                draw.rounded_rectangle((x, foot - up, x + across, foot), 4, fill=ink)
-                glass = x + 2, foot - 0.9 * up, x + across - 2, foot - 0.5 * up
-                if across > 6:
-                    draw.rectangle(glass, fill=(40, 45, 50))
-            case 5:
-                size = rng.uniform(0.3, 0.9) * tall
-                draw.rectangle((x, foot - 0.5 * size, x + 0.18 * size, foot), fill=ink)
-                chest = x - 0.03 * size, foot - 0.85 * size, x + 0.21 * size
-                shirt = tuple(int(255 * c) for c in person.cloth_colour(rng, vivid=0.3))
-                draw.rounded_rectangle((*chest, foot - 0.45 * size), 3, fill=shirt)
-                head = x + 0.03 * size, foot - size, x + 0.15 * size
-                draw.ellipse((*head, foot - 0.84 * size), fill=(150, 110, 90))
+                draw.rounded_rectangle((left, foot - up, right, foot), 4, ink)
+                top, low = foot - 0.9 * up, foot - 0.5 * up
+                draw.rectangle((left + 2, top, right - 2, low), (40, 45, 50))
+            case 5:  # legs, chest, head
+                unit = 0.2 * up
+                draw.rectangle((left, foot - 5 * unit, left + 2 * unit, foot), ink)
+                chest = left - unit / 2, foot - 9 * unit, left + 2.5 * unit
+                draw.rounded_rectangle((*chest, foot - 5 * unit), unit, second)
+                head = left + unit / 3, foot - 11 * unit, left + 1.7 * unit
+                draw.ellipse((*head, foot - 9 * unit), (150, 110, 90))

@@ -93,7 +93,6 @@ class Fabric:
         self.bands = rng.uniform(0, 1, (2, 4, 2)) * (1, 0.25)
         self.weave = rng.uniform(0.005, 0.035)
         self.shift = rng.integers(_NOISE, size=4)
-        self.rng = rng
 
     def cut(self, material: str) -> np.ndarray:
         """float32 [SIZE, SIZE, 3] RGB, about [0, 1]."""
@@ -197,36 +196,45 @@ def textures(look: person.Look) -> np.ndarray:
     shirt = Fabric(rng, look.shirt, look.accents, look.pattern)
     inks = look.accents
     if look.trousers_pattern in ("denim", "side"):
-        inks = (_mixed(look.trousers, (0.9, 0.9, 0.85), 0.5), inks[0])
+        inks = (tuple(0.45 + 0.5 * np.array(look.trousers)), inks[0])
     trousers = Fabric(rng, look.trousers, inks, look.trousers_pattern)
+    bag = Fabric(rng, look.bag_colour, look.accents, "plain")
+    hat = Fabric(rng, look.hat, look.accents, "melange")
+    shoe = Fabric(rng, look.shoes, look.accents, "plain")
+    sleeve = _limb("arm", shirt, look.sleeve * _UPPER_ARM * 0.95, look.skin)
+    bare = look.leg_cover < 2
+    low = look.leg_cover * _THIGH if bare else _LEG - 0.03
+    leg = _limb("leg", trousers, low, look.skin)
+    if bare:
+        leg.below(_LEG - 0.06, look.soles)  # a sock
+    skirt = _limb("skirt", shirt if look.dress else trousers, look.skirt, look.skin)
+    if look.front in ("jacket", "buttons") and look.dress:
+        skirt.band(shirt.base * 0.7, 2, (0, -0.2), (0, look.skirt))
+    if look.front == "vest":
+        sleeve = _limb("arm", trousers, look.sleeve * _UPPER_ARM * 0.95, look.skin)
     drawn = {
         "torso": (_torso(rng, look, shirt, trousers), 0.12),
-        "skirt": (_skirt(look, shirt if look.dress else trousers), 0.14),
-        "arm": (_arm(look, shirt), 0.14),
-        "leg": (_leg(look, trousers), 0.14),
+        "skirt": (skirt.finished(), 0.14),
+        "arm": (sleeve.finished(), 0.14),
+        "leg": (leg.finished(), 0.14),
         "head": (_head(rng, look), 0.0),
         "hair": (_hair(rng, look), 0.0),
-        "hat": (Fabric(rng, look.hat, look.accents, "melange").cut("hat"), 0.05),
-        "shoe": (_shoe(rng, look), 0.05),
-        "bag": (_bag(rng, look), 0.1),
+        "hat": (hat.cut("hat"), 0.05),
+        "shoe": (_limb("shoe", shoe, 0.028, look.soles).finished(), 0.05),
+        "bag": (_bag(bag), 0.1),
         "skin": (np.array(look.skin), 0.0),
     }
     result = np.empty((len(MATERIALS), SIZE, SIZE, 4), np.float32)
     for index, name in enumerate(MATERIALS):
         result[index, ..., :3], result[index, ..., 3] = drawn[name]
-    bare = np.abs(result[..., :3] - look.skin).sum(-1) < 0.05
-    result[bare, 3] = 0.03
+    uncovered = np.abs(result[..., :3] - look.skin).sum(-1) < 0.05
+    result[uncovered, 3] = 0.03
     return np.clip(result, 0, 1)
-
-
-def _mixed(first, second, share: float) -> person.Colour:
-    red, green, blue = (1 - share) * np.array(first) + share * np.array(second)
-    return float(red), float(green), float(blue)
 
 
 def _torso(rng, look, shirt: Fabric, trousers: Fabric) -> np.ndarray:
     sheet = _Sheet("torso", shirt.cut("torso"))
-    edge = _mixed(look.shirt, (0, 0, 0), 0.35)
+    edge = shirt.base * 0.65
     match look.front:
         case "print":
             _draw_print(rng, sheet, look.accents)
@@ -262,10 +270,9 @@ def _torso(rng, look, shirt: Fabric, trousers: Fabric) -> np.ndarray:
             sheet.band(look.bag_colour, 4, (side * top, 0), (side * hip, 0.52))
     if not look.dress:
         sheet.below(0.5 + look.hem, trousers.cut("torso"))
-        if rng.random() < 0.4:
+        if rng.random() < 0.4:  # a belt
             low = 0.5 + look.hem
             sheet.box(rng.uniform(0.05, 0.3, 3), -0.5, low, 0.5, low + 0.03)
-        sheet.band(edge, 1, (-0.5, 0.5 + look.hem), (0.5, 0.5 + look.hem))
     return sheet.finished()
 
 
@@ -297,55 +304,24 @@ def _draw_opening(rng, sheet: _Sheet, look, edge) -> None:
     sheet.box(edge, -0.2, 0.36, -0.11, 0.37)
 
 
-def _skirt(look, cloth: Fabric) -> np.ndarray:
-    sheet = _Sheet("skirt", cloth.cut("skirt"))
-    edge = _mixed(cloth.base, (0, 0, 0), 0.3)
-    if look.front in ("jacket", "buttons") and look.dress:
-        sheet.band(edge, 2, (0, -0.2), (0, 0.8))
-    sheet.band(edge, 2, (-0.6, look.skirt - 0.01), (0.6, look.skirt - 0.01))
-    return sheet.finished()
+def _limb(material: str, cloth: Fabric, low: float, below: person.Colour) -> _Sheet:
+    """A piece of garment that ends, with a hem, at `low`; then there is a colour."""
+    sheet = _Sheet(material, cloth.cut(material))
+    dark = cloth.base * 0.7
+    if material == "leg":
+        for side in (-1, 1):
+            sheet.band(dark, 1, (side * sheet.wide / 4, 0), (side * sheet.wide / 4, 1))
+    sheet.band(dark, 2, (-0.5, low - 0.01), (0.5, low - 0.01))
+    sheet.below(low, below)
+    return sheet
 
 
-def _arm(look, cloth: Fabric) -> np.ndarray:
-    sheet = _Sheet("arm", cloth.cut("arm"))
-    low = look.sleeve * _UPPER_ARM * 0.95
-    if look.front == "vest":
-        sheet.below(0, _mixed(look.accents[0], (0.1, 0.1, 0.15), 0.6))
-    edge = _mixed(cloth.base, (0, 0, 0), 0.3)
-    sheet.band(edge, 2, (-0.2, low - 0.01), (0.2, low - 0.01))
-    sheet.below(low, look.skin)
-    return sheet.finished()
-
-
-def _leg(look, cloth: Fabric) -> np.ndarray:
-    sheet = _Sheet("leg", cloth.cut("leg"))
-    low = look.leg_cover * _THIGH if look.leg_cover < 2 else _LEG - 0.03
-    edge = _mixed(cloth.base, (0, 0, 0), 0.3)
-    for x in (-_LEG / 8, _LEG / 8):
-        sheet.band(edge, 1, (x, 0), (x, low))
-    sheet.band(edge, 2, (-0.3, low - 0.01), (0.3, low - 0.01))
-    sheet.below(low, look.skin)
-    if look.leg_cover < 2:
-        sheet.below(_LEG - 0.06, look.soles)
-    return sheet.finished()
-
-
-def _shoe(rng, look) -> np.ndarray:
-    sheet = _Sheet("shoe", Fabric(rng, look.shoes, look.accents, "plain").cut("shoe"))
-    sheet.oval(look.soles, 0, -0.02, 0.02, 0.02)  # laces
-    sheet.below(0.028, look.soles)
-    return sheet.finished()
-
-
-def _bag(rng, look) -> np.ndarray:
-    sheet = _Sheet(
-        "bag", Fabric(rng, look.bag_colour, look.accents, "plain").cut("bag")
-    )
-    dark = _mixed(look.bag_colour, (0, 0, 0), 0.4)
+def _bag(cloth: Fabric) -> np.ndarray:
+    sheet = _Sheet("bag", cloth.cut("bag"))
     for y in (0.16, 0.3, 0.36, 0.56, 0.66):
-        sheet.band(dark, 2, (-0.5, y), (0.5, y))
-    sheet.box(look.accents[0], -0.42, 0.3, -0.37, 0.33)
-    sheet.box(look.accents[0], 0.37, 0.3, 0.42, 0.33)
+        sheet.band(cloth.base * 0.6, 2, (-0.5, y), (0.5, y))
+    for x in (-0.4, 0.4):
+        sheet.box(cloth.inks[0], x - 0.02, 0.3, x + 0.02, 0.33)
     return sheet.finished()
 
 

@@ -101,7 +101,7 @@ def _place(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
     blur = (0.3 + rng.uniform(0, 1) ** 3) * height / 128
     picture = picture.filter(ImageFilter.GaussianBlur(blur))
     slope = rng.normal(0, 0.35, 2).astype(np.float32)
-    shade = 1 + 0.12 * wardrobe.patch(rng, height, width, 4 * height / 128)
+    shade = 1 + 0.12 * wardrobe.patch(rng, height, width, max(height, width) / 32)
     shade = shade + slope[0] * (2 * x - 0.5) + slope[1] * (y - 0.5)
     return np.asarray(picture, np.float32) / 255 * shade[..., None]
 
@@ -176,7 +176,8 @@ def _draw_things(rng, draw: ImageDraw.ImageDraw, base: int, tall: int, wide: int
             case 4:
                 draw.rounded_rectangle((left, foot - up, right, foot), 4, ink)
                 top, low = foot - 0.9 * up, foot - 0.5 * up
-                draw.rectangle((left + 2, top, right - 2, low), (40, 45, 50))
+                glass = 0.9 * left + 0.1 * right, top, 0.1 * left + 0.9 * right, low
+                draw.rectangle(glass, (40, 45, 50))
             case 5:  # legs, chest, head
                 unit = 0.2 * up
                 draw.rectangle((left, foot - 5 * unit, left + 2 * unit, foot), ink)

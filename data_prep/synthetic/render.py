@@ -62,11 +62,6 @@ class Part:
         radii = np.array(self.radii) * (bone.size * bone.girth)
         return bone.at(self.start), bone.at(self.end), across, self.squash, radii
 
-    def in_metres(self, half_space: HalfSpace) -> HalfSpace:
-        """The half space for positions in metres in the frame of the bone."""
-        x, y, z, offset = half_space
-        return x, y, z, offset * self.bone.size
-
 
 @dataclasses.dataclass(frozen=True)
 class Viewport:
@@ -131,7 +126,7 @@ class _Solids:
     stretch: np.ndarray  # [P] canonical length of one metre along the ray
     frame: np.ndarray  # [P, 3, 3]
     origin: np.ndarray  # [P, 3]
-    clip: np.ndarray  # [P, 4]
+    clip: np.ndarray  # [P, 4], for positions in metres in the frame of the bone
 
 
 def raycast(parts: list[Part], view: Viewport) -> Surface:
@@ -187,7 +182,9 @@ def _pack(parts: list[Part]) -> _Solids:
         stretch=stretch,
         frame=np.array([part.bone.frame for part in parts], np.float32),
         origin=np.array([part.bone.origin for part in parts], np.float32),
-        clip=np.array([part.in_metres(part.clip) for part in parts], np.float32),
+        clip=np.array(
+            [(*p.clip[:3], p.clip[3] * p.bone.size) for p in parts], np.float32
+        ),
     )
 
 

@@ -4,6 +4,7 @@ Each material is one picture, wrapped around its limb: the first and last column
 in the middle of the back, the middle column is in front, rows go down.
 """
 
+import dataclasses
 import functools
 
 import numpy as np
@@ -68,77 +69,69 @@ def patch(
     return np.asarray(resized)
 
 
+@dataclasses.dataclass(frozen=True)
 class Fabric:
-    """A pattern that can be cut to any piece of a garment.
+    """A pattern that can be cut to any piece of a garment."""
 
-    Args:
-        base: colour, RGB in [0, 1].
-        inks: further colours.
-        pattern: a name of those in `cut`.
-    """
-
-    def __init__(
-        self,
-        rng: np.random.Generator,
-        base: person.Colour,
-        inks: tuple[person.Colour, ...],
-        pattern: str,
-    ) -> None:
-        self.base = np.array(base, np.float32)
-        self.inks = np.array(inks, np.float32)
-        self.pattern = pattern
-        self.period = float(np.exp(rng.uniform(np.log(0.02), np.log(0.13))))
-        self.share = rng.uniform(0.2, 0.6)
-        self.upright = rng.random() < 0.25
-        self.bands = rng.uniform(0, 1, (2, 4, 2)) * (1, 0.25)
-        self.weave = rng.uniform(0.005, 0.035)
-        self.shift = rng.integers(_NOISE, size=4)
+    base: person.Colour
+    inks: tuple[person.Colour, person.Colour]
+    pattern: str  # one of those in `cut`; any other name is plain
+    seed: int
 
     def cut(self, material: str) -> np.ndarray:
         """float32 [SIZE, SIZE, 3] RGB, about [0, 1]."""
+        rng = np.random.default_rng(self.seed)
+        period = np.exp(rng.uniform(np.log(0.02), np.log(0.13)))
+        share, weave = rng.uniform(0.2, 0.6), rng.uniform(0.005, 0.035)
+        shift = rng.integers(_NOISE, size=(4, 2))
         top, high, wide = MATERIALS[material]
         y = (np.arange(SIZE, dtype=np.float32) / SIZE * high - top)[:, None]
         x = ((np.arange(SIZE, dtype=np.float32) + 0.5) / SIZE - 0.5)[None] * wide
+
+        def grain(step: float, number: int) -> np.ndarray:
+            """Noise, of which a pixel is as wide as `step` metres."""
+            down, right = ((v / step).astype(int) for v in (y, x))
+            down, right = down + shift[number, 0], right + shift[number, 1]
+            return noise()[down % _NOISE, right % _NOISE]
+
         cover = np.zeros((2, SIZE, SIZE), np.float32)
-        weave = self.weave
         match self.pattern:
             case "stripes":
-                place = (x + 0 * y if self.upright else y + 0 * x) / self.period
-                cover[0] = place % 1 < self.share
+                place = (0 * x + y if rng.random() < 0.75 else x + 0 * y) / period
+                cover[0] = place % 1 < share
                 cover[1] = (place + 0.3) % 2 < 0.15
             case "plaid":
-                for axis, place in enumerate((x, y)):
-                    for number, (start, broad) in enumerate(self.bands[axis]):
-                        inside = (place / self.period / 1.3 - start) % 1 < broad + 0.1
+                for place in (x, y):
+                    for number, start in enumerate(rng.random(4)):
+                        broad = rng.uniform(0.1, 0.35)
+                        inside = (place / period / 1.3 - start) % 1 < broad
                         cover[number % 2] += 0.4 * inside
             case "flowers":
-                for ink, coarse in enumerate((self.period / 6, self.period / 9)):
-                    cover[ink] = self._sample(x, y, coarse, ink) > 0.75 + 0.3 * ink
+                cover[0] = grain(period / 6, 0) > 0.75
+                cover[1] = grain(period / 9, 1) > 1.05
             case "dots":
-                step = 0.35 * self.period + 0.015
+                step = 0.35 * period + 0.015
                 dx, dy = ((v / step) % 1 - 0.5 for v in (x + 0.5 * step, y))
                 cover[0] = dx * dx + dy * dy < 0.08
             case "block":
-                cover[0] = y > 0.15 + 0.2 * self.share
+                cover[0] = y > 0.15 + 0.2 * share
             case "melange":
                 weave = 0.09
             case "denim":
                 weave = 0.035
                 worn = np.exp(-((x / 0.07) ** 2) - ((y - 0.25) / 0.2) ** 2)
-                cover[0] = 0.35 * self.share * worn
+                cover[0] = 0.35 * share * worn
             case "side":
                 cover[0] = abs(abs(x) - wide / 4) < 0.015
-        colour = np.broadcast_to(self.base, (SIZE, SIZE, 3)).copy()
-        for share, ink in zip(np.minimum(cover, 1), self.inks, strict=False):
-            colour += share[..., None] * (ink - colour)
-        fine = self._sample(x, y, 0.003, 2) + 0.5 * self._sample(x, y, 0.02, 3)
-        return colour * (1 + weave * fine[..., None]) + 0.2 * weave * fine[..., None]
+        colour = np.full((SIZE, SIZE, 3), self.base, np.float32)
+        for depth, ink in zip(np.minimum(cover, 1), self.inks, strict=True):
+            colour += depth[..., None] * (np.array(ink, np.float32) - colour)
+        fine = weave * (grain(0.003, 2) + 0.5 * grain(0.02, 3))[..., None]
+        return colour * (1 + fine) + 0.2 * fine
 
-    def _sample(self, x, y, step: float, number: int) -> np.ndarray:
-        """Noise at places in metres, of which `step` are one of its pixels."""
-        right = (x / step).astype(int) + self.shift[number]
-        down = (y / step).astype(int) + self.shift[number - 1]
-        return noise()[down % _NOISE, right % _NOISE]
+    def edge(self) -> np.ndarray:
+        """The colour of its seams."""
+        return 0.65 * np.array(self.base)
 
 
 class _Sheet:
@@ -193,14 +186,20 @@ def _rgb(colour) -> tuple[int, ...]:
 def textures(look: person.Look) -> np.ndarray:
     """float32 [materials, SIZE, SIZE, 4]: RGB in [0, 1], and how deep folds are."""
     rng = np.random.default_rng(look.details)
-    shirt = Fabric(rng, look.shirt, look.accents, look.pattern)
     inks = look.accents
-    if look.trousers_pattern in ("denim", "side"):
-        inks = (tuple(0.45 + 0.5 * np.array(look.trousers)), inks[0])
-    trousers = Fabric(rng, look.trousers, inks, look.trousers_pattern)
-    bag = Fabric(rng, look.bag_colour, look.accents, "plain")
-    hat = Fabric(rng, look.hat, look.accents, "melange")
-    shoe = Fabric(rng, look.shoes, look.accents, "plain")
+    red, green, blue = (0.45 + 0.5 * channel for channel in look.trousers)
+    washed = look.trousers_pattern in ("denim", "side")
+    fade = ((red, green, blue), inks[0]) if washed else inks
+    shirt, trousers, bag, hat, shoe = (
+        Fabric(base, others, pattern, int(rng.integers(2**32)))
+        for base, others, pattern in (
+            (look.shirt, inks, look.pattern),
+            (look.trousers, fade, look.trousers_pattern),
+            (look.bag_colour, inks, "plain"),
+            (look.hat, inks, "melange"),
+            (look.shoes, inks, "plain"),
+        )
+    )
     sleeve = _limb("arm", shirt, look.sleeve * _UPPER_ARM * 0.95, look.skin)
     bare = look.leg_cover < 2
     low = look.leg_cover * _THIGH if bare else _LEG - 0.03
@@ -209,7 +208,7 @@ def textures(look: person.Look) -> np.ndarray:
         leg.below(_LEG - 0.06, look.soles)  # a sock
     skirt = _limb("skirt", shirt if look.dress else trousers, look.skirt, look.skin)
     if look.front in ("jacket", "buttons") and look.dress:
-        skirt.band(shirt.base * 0.7, 2, (0, -0.2), (0, look.skirt))
+        skirt.band(shirt.edge(), 2, (0, -0.2), (0, look.skirt))
     if look.front == "vest":
         sleeve = _limb("arm", trousers, look.sleeve * _UPPER_ARM * 0.95, look.skin)
     drawn = {
@@ -234,7 +233,7 @@ def textures(look: person.Look) -> np.ndarray:
 
 def _torso(rng, look, shirt: Fabric, trousers: Fabric) -> np.ndarray:
     sheet = _Sheet("torso", shirt.cut("torso"))
-    edge = shirt.base * 0.65
+    edge = shirt.edge()
     match look.front:
         case "print":
             _draw_print(rng, sheet, look.accents)
@@ -307,7 +306,7 @@ def _draw_opening(rng, sheet: _Sheet, look, edge) -> None:
 def _limb(material: str, cloth: Fabric, low: float, below: person.Colour) -> _Sheet:
     """A piece of garment that ends, with a hem, at `low`; then there is a colour."""
     sheet = _Sheet(material, cloth.cut(material))
-    dark = cloth.base * 0.7
+    dark = cloth.edge()
     if material == "leg":
         for side in (-1, 1):
             sheet.band(dark, 1, (side * sheet.wide / 4, 0), (side * sheet.wide / 4, 1))
@@ -319,7 +318,7 @@ def _limb(material: str, cloth: Fabric, low: float, below: person.Colour) -> _Sh
 def _bag(cloth: Fabric) -> np.ndarray:
     sheet = _Sheet("bag", cloth.cut("bag"))
     for y in (0.16, 0.3, 0.36, 0.56, 0.66):
-        sheet.band(cloth.base * 0.6, 2, (-0.5, y), (0.5, y))
+        sheet.band(cloth.edge(), 2, (-0.5, y), (0.5, y))
     for x in (-0.4, 0.4):
         sheet.box(cloth.inks[0], x - 0.02, 0.3, x + 0.02, 0.33)
     return sheet.finished()

@@ -1,7 +1,7 @@
 r"""Makes a data set of synthetic people in the folder layout of Market-1501.
 
 No download, no photographs of real persons: each identity is a rendered 3-D figure
-with its own build, hair and clothes, photographed by six cameras in many poses,
+with its own build, hair and clothes, photographed in many poses and random places,
 with exact keypoints. For trying out, testing and demonstrating the whole chain.
 
 Example:

@@ -69,12 +69,12 @@ def photograph(
     first = int(traits.integers(CAMERAS))
     number = first if same_scene else (first + index) % CAMERAS
     rng = np.random.default_rng(np.random.SeedSequence([seed, identity, index + 1]))
+    frame = 25 * index + int(rng.integers(25))
     # People are seen more often from the front and from behind than from the side.
     yaw = 2 * np.pi * turns + rng.normal(0, 0.15)
     pose = poses.sample_pose(rng, yaw - 0.2 * np.sin(2 * yaw))
     place = -1 if same_scene else index
     photo = take_photo(look, pose, _scene(seed, identity, place, height, width), rng)
-    frame = 25 * index + int(rng.integers(25))
     sequence = 1 + index // CAMERAS
     return f"{identity:04d}_c{number + 1}s{sequence}_{frame:06d}_00.jpg", photo
 

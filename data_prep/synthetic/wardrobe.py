@@ -8,11 +8,11 @@ import dataclasses
 import functools
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image, ImageDraw
 
 from data_prep.synthetic import person
 
-SIZE = 128  # rows and columns of a texture
+SIZE = 96  # rows and columns of a texture
 # First row's y in the frame of the part's bone, height and width, all in metres.
 MATERIALS = {
     "torso": (0.1, 0.8, 0.9),
@@ -81,7 +81,7 @@ class Fabric:
     def cut(self, material: str) -> np.ndarray:
         """float32 [SIZE, SIZE, 3] RGB, about [0, 1]."""
         rng = np.random.default_rng(self.seed)
-        period = np.exp(rng.uniform(np.log(0.02), np.log(0.13)))
+        period = 0.02 * 6.5 ** rng.random()
         share, weave = rng.uniform(0.2, 0.6), rng.uniform(0.005, 0.035)
         shift = rng.integers(_NOISE, size=(4, 2))
         top, high, wide = MATERIALS[material]
@@ -173,9 +173,8 @@ class _Sheet:
         lower = Image.fromarray((255 * np.clip(values, 0, 1)).astype(np.uint8))
         self.picture.paste(lower, (0, row))
 
-    def finished(self, blur: float = 0.4) -> np.ndarray:
-        soft = self.picture.filter(ImageFilter.GaussianBlur(blur))
-        return np.asarray(soft, np.float32) / 255
+    def finished(self) -> np.ndarray:
+        return np.asarray(self.picture, np.float32) / 255
 
 
 def _rgb(colour) -> tuple[int, ...]:
@@ -201,10 +200,10 @@ def textures(look: person.Look) -> np.ndarray:
         )
     )
     sleeve = _limb("arm", shirt, look.sleeve * _UPPER_ARM * 0.95, look.skin)
-    bare = look.leg_cover < 2
-    low = look.leg_cover * _THIGH if bare else _LEG - 0.03
+    short = look.leg_cover < 2
+    low = look.leg_cover * _THIGH if short else _LEG - 0.03
     leg = _limb("leg", trousers, low, look.skin)
-    if bare:
+    if short:
         leg.below(_LEG - 0.06, look.soles)  # a sock
     skirt = _limb("skirt", shirt if look.dress else trousers, look.skirt, look.skin)
     if look.front in ("jacket", "buttons") and look.dress:
@@ -224,11 +223,12 @@ def textures(look: person.Look) -> np.ndarray:
         "skin": (np.array(look.skin), 0.0),
     }
     result = np.empty((len(MATERIALS), SIZE, SIZE, 4), np.float32)
-    for index, name in enumerate(MATERIALS):
-        result[index, ..., :3], result[index, ..., 3] = drawn[name]
-    uncovered = np.abs(result[..., :3] - look.skin).sum(-1) < 0.05
-    result[uncovered, 3] = 0.03
-    return np.clip(result, 0, 1)
+    for layer, name in zip(result, MATERIALS, strict=True):
+        colour, creases = drawn[name]
+        layer[..., :3] = np.clip(colour, 0, 1)
+        bare = np.abs(layer[..., :3] - np.array(look.skin, np.float32)).max(-1) < 0.02
+        layer[..., 3] = np.where(bare, 0.03, creases)
+    return result
 
 
 def _torso(rng, look, shirt: Fabric, trousers: Fabric) -> np.ndarray:
@@ -350,7 +350,7 @@ def _head(rng, look) -> np.ndarray:
     sheet.oval(0.8 * skin, 0, 0.03, 0.014, 0.006)
     lips = skin * (0.8, 0.5, 0.5) if look.bust else skin * (0.75, 0.58, 0.55)
     sheet.oval(lips, 0, 0.062, 0.025, 0.008)
-    return sheet.finished(0.7)
+    return sheet.finished()
 
 
 def _hair(rng, look) -> np.ndarray:

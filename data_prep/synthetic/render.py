@@ -304,14 +304,14 @@ def paint(
     rng: np.random.Generator,
 ) -> np.ndarray:
     """The person made from `parts`: [height, width, 4] uint8, RGB and alpha.
-    `textures` are those of `wardrobe.textures`."""
+    `textures` are those of `wardrobe.textures`; each picture has folds of its own."""
     material, row, column, down = _places(surface, parts)
     colour = textures[material, row, column]
     shift = rng.integers(512, size=(2, len(parts)))
-    creases = wardrobe.folds()[
-        ((down * 200).astype(int) + shift[0, surface.part]) & 511,
-        (2 * column + shift[1, surface.part]) & 511,
-    ]
+    folds = wardrobe.folds()
+    low, right = (down * 200).astype(int), 2 * column
+    low, right = low + shift[0, surface.part], right + shift[1, surface.part]
+    creases = folds[low % len(folds), right % len(folds)]
     shade = _shade(surface, light) * (1 + colour[:, 3] * creases)
     lit = colour[:, :3] * (shade[:, None] * (255 * light.colour).astype(np.float32))
     canvas = np.zeros((surface.owner.size, 4), np.uint8)
@@ -369,14 +369,15 @@ def _covered(surface: Surface, toward: np.ndarray) -> tuple[np.ndarray, np.ndarr
     """[N] how much other parts stand before the surroundings of each point, and before
     what lies 8 cm towards the light, both in [0, 1]."""
     view = surface.view
-    floor = np.maximum(surface.depth, -1.5)
-    small = Image.fromarray(floor).resize((view.width // 6, view.height // 6), 4)
-    soft = np.asarray(small.resize((view.width, view.height), 2)).ravel()
+    depth = Image.fromarray(np.maximum(surface.depth, -1.5))
+    small = depth.resize((view.width // 6, view.height // 6), Image.Resampling.BOX)
+    soft = small.resize((view.width, view.height), Image.Resampling.BILINEAR)
+    before = np.asarray(soft).ravel()[surface.pixel]
     z = surface.depth.ravel()[surface.pixel]
     row, column = np.divmod(surface.pixel, view.width)
     row = row - round(0.08 * toward[1] * view.scale)
     column = column + round(0.08 * toward[0] * view.scale)
     row, column = np.clip(row, 0, view.height - 1), np.clip(column, 0, view.width - 1)
     ahead = surface.depth[row, column] - z - 0.08 * toward[2]
-    near = np.clip((soft[surface.pixel] - z) * 8, 0, 1)
+    near = np.clip((before - z) * 8, 0, 1)
     return near, ((ahead > 0.02) & (ahead < 0.4)).astype(np.float32)

@@ -153,7 +153,7 @@ def _seen(rng, surface: np.ndarray, x, y, base: float | None) -> np.ndarray:
     return surface[row, column]
 
 
-def _draw_things(rng, draw: ImageDraw.ImageDraw, base: int, tall: int, wide: int):
+def _draw_things(rng, draw, base: int, tall: int, wide: int) -> None:
     """Doors, poles, cars, bushes and other people."""
     for _ in range(rng.poisson(3.5)):
         ink, second = (

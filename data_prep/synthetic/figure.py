@@ -10,7 +10,7 @@ import itertools
 
 import numpy as np
 
-from data_prep.synthetic.person import Look
+from data_prep.synthetic.person import Look, Pose
 from data_prep.synthetic.render import NEVER, ROUND, Bone, Part
 
 # COCO-18 (OpenPose) order.
@@ -58,24 +58,6 @@ _BAGS: tuple[tuple, ...] = (
     ("shoulder", (0.21, -0.5, -0.03), (0.22, -0.62, -0.02), (0.1, 0.11), _THIN),
     ("hand", (0, -0.15, 0), (0, -0.24, 0), (0.1, 0.11), (0.5, 1.1, 0.7)),
 )
-
-
-@dataclasses.dataclass(frozen=True)
-class Pose:
-    """Limb directions and joint angles, in radians, of one picture.
-
-    A limb's direction is (outward, up, forward), of any length, in the frame of the
-    chest for arms and of the pelvis for legs.
-    """
-
-    arms: np.ndarray  # [2, 2, 3] right and left; upper arm and forearm
-    legs: np.ndarray  # [2, 2, 3] right and left; thigh and shin
-    yaw: float  # turn of the body; 0 faces the camera, pi/2 the image's right
-    lean: float = 0.0  # forward bend of the chest
-    sway: float = 0.0  # bend of the chest to the left
-    twist: float = 0.0  # turn of the chest against the pelvis
-    head_turn: float = 0.0  # turn of the head against the chest
-    head_nod: float = 0.0  # forward tilt of the head
 
 
 @dataclasses.dataclass(frozen=True)

@@ -11,7 +11,6 @@ from PIL import Image
 from data_prep.synthetic import (
     figure,
     person,
-    poses,
     render,
     scenes,
     wardrobe,
@@ -72,7 +71,7 @@ def photograph(
     frame = 25 * index + int(rng.integers(25))
     # People are seen more often from the front and from behind than from the side.
     yaw = 2 * np.pi * turns + rng.normal(0, 0.15)
-    pose = poses.sample_pose(rng, yaw - 0.2 * np.sin(2 * yaw))
+    pose = person.sample_pose(rng, yaw - 0.2 * np.sin(2 * yaw))
     place = -1 if same_scene else index
     photo = take_photo(look, pose, _scene(seed, identity, place, height, width), rng)
     sequence = 1 + index // CAMERAS
@@ -91,7 +90,7 @@ def _scene(
 
 def take_photo(
     look: person.Look,
-    pose: figure.Pose,
+    pose: person.Pose,
     scene: scenes.Scene,
     rng: np.random.Generator,
 ) -> Photo:

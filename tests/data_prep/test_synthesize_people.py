@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from data_prep import synthesize_people
-from data_prep.synthetic import figure, person, pictures, poses, render, scenes
+from data_prep.synthetic import figure, person, pictures, render, scenes
 
 SMALL = {
     "train_identities": 3,
@@ -187,7 +187,7 @@ def test_most_people_have_both_shoulders_and_hips(tmp_path):
 
 
 def test_a_person_facing_the_camera_has_the_right_side_on_the_left():
-    photo = photograph(poses.standing_pose("side", yaw=0.0))
+    photo = photograph(person.standing_pose("side", yaw=0.0))
     assert missing(photo) == set()
     for joint in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle", "eye", "ear"):
         assert point(photo, f"r_{joint}")[0] < point(photo, f"l_{joint}")[0]
@@ -199,7 +199,7 @@ def test_a_person_facing_the_camera_has_the_right_side_on_the_left():
 
 
 def test_from_behind_the_sides_swap_and_the_face_is_missing():
-    photo = photograph(poses.standing_pose("side", yaw=np.pi))
+    photo = photograph(person.standing_pose("side", yaw=np.pi))
     assert missing(photo) == {"nose", "r_eye", "l_eye"}
     for joint in ("shoulder", "wrist", "hip", "ankle", "ear"):
         assert point(photo, f"r_{joint}")[0] > point(photo, f"l_{joint}")[0]
@@ -207,7 +207,7 @@ def test_from_behind_the_sides_swap_and_the_face_is_missing():
 
 def test_in_a_side_view_the_far_side_is_missing():
     # Who walks to the image's right shows the right side to the camera.
-    photo = photograph(poses.standing_pose(yaw=np.pi / 2))
+    photo = photograph(person.standing_pose(yaw=np.pi / 2))
     assert {"l_eye", "l_ear", "l_shoulder", "l_hip"} <= missing(photo)
     assert not {"nose", "r_eye", "r_ear", "r_shoulder", "r_knee"} & missing(photo)
     assert point(photo, "nose")[0] > point(photo, "r_ear")[0]
@@ -215,22 +215,22 @@ def test_in_a_side_view_the_far_side_is_missing():
 
 def test_hands_behind_the_back_are_missing_only_from_the_front():
     hands = {"r_wrist", "l_wrist"}
-    front = photograph(poses.standing_pose("back", yaw=0.0))
-    behind = photograph(poses.standing_pose("back", yaw=np.pi))
+    front = photograph(person.standing_pose("back", yaw=0.0))
+    behind = photograph(person.standing_pose("back", yaw=np.pi))
     assert hands <= missing(front)
     assert not hands & missing(behind)
 
 
 def test_joints_outside_the_picture_are_missing():
-    wide = photograph(poses.standing_pose("side"))
-    narrow = photograph(poses.standing_pose("side"), width=32)
+    wide = photograph(person.standing_pose("side"))
+    narrow = photograph(person.standing_pose("side"), width=32)
     assert "r_wrist" not in missing(wide)
     assert {"r_wrist", "l_wrist"} <= missing(narrow)
 
 
 def test_the_belly_has_the_colour_of_the_shirt_and_the_thigh_of_the_trousers():
     photo = photograph(
-        poses.standing_pose(),
+        person.standing_pose(),
         trousers=(0.7, 0.3, 0.2),
         trousers_pattern="plain",
         leg_cover=2.0,
@@ -249,7 +249,7 @@ def test_the_belly_has_the_colour_of_the_shirt_and_the_thigh_of_the_trousers():
 
 def test_a_print_is_on_the_chest_and_not_on_the_back():
     def red(yaw):
-        pose = poses.standing_pose(yaw=yaw)
+        pose = person.standing_pose(yaw=yaw)
         changes = {"front": "print", "accents": ((1.0, 0.0, 0.0),) * 2}
         image = photograph(pose, **changes).image.astype(int)
         x, y = point(photograph(pose), "neck")

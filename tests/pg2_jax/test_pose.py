@@ -190,14 +190,14 @@ def test_views_that_cannot_be_told():
 
 def test_views_of_people_who_turn():
     """A standing person of the synthetic data, turned about the vertical axis."""
-    from data_prep.synthetic import figure, person, poses
+    from data_prep.synthetic import figure, person
 
     look = person.sample_look(np.random.default_rng(0))
     degrees = (0, 20, 70, 90, 110, 160, 180, 200, 250, 270, 290, 340)
     want = "front front side side side back back back side side side front"
     got = []
     for angle in degrees:
-        standing = poses.standing_pose(yaw=math.radians(angle))
+        standing = person.standing_pose(yaw=math.radians(angle))
         joints = figure.build_skeleton(look, standing).joints
         keypoints = np.ones((18, 3), np.float32)
         points = [joints[name] for name in figure.KEYPOINTS]

@@ -61,11 +61,9 @@ def photograph(
     addition, so that neither the order nor the number of the pictures matters. In the
     same scene, one camera shows the same background in all pictures of a person.
     """
-    traits = np.random.default_rng(np.random.SeedSequence([seed, identity, 0]))
-    look = person.sample_look(traits)
+    look, turn, first = _traits(seed, identity)
     # Steps of the golden ratio spread any number of views evenly around a person.
-    turns = traits.random() + index * 0.618034
-    first = int(traits.integers(CAMERAS))
+    turns = turn + index * 0.618034
     number = first if same_scene else (first + index) % CAMERAS
     rng = np.random.default_rng(np.random.SeedSequence([seed, identity, index + 1]))
     frame = 25 * index + int(rng.integers(25))
@@ -76,6 +74,13 @@ def photograph(
     photo = take_photo(look, pose, _scene(seed, identity, place, height, width), rng)
     sequence = 1 + index // CAMERAS
     return f"{identity:04d}_c{number + 1}s{sequence}_{frame:06d}_00.jpg", photo
+
+
+@functools.lru_cache(maxsize=2)
+def _traits(seed: int, identity: int) -> tuple[person.Look, float, int]:
+    """A person's look, first view as a share of a turn, and first camera."""
+    rng = np.random.default_rng(np.random.SeedSequence([seed, identity, 0]))
+    return person.sample_look(rng), rng.random(), int(rng.integers(CAMERAS))
 
 
 @functools.lru_cache(maxsize=2)
@@ -187,18 +192,20 @@ def _find_keypoints(
 ) -> np.ndarray:
     """The keypoints of a `Photo`; the surface has a finer raster than the view."""
     keypoints = np.zeros((len(figure.KEYPOINTS), 3), np.float32)
+    positions = np.array([skeleton.joints[name] for name in figure.KEYPOINTS])
+    coarse, fine = (
+        np.round(v.project(positions)).astype(int) for v in (view, surface.view)
+    )
     for index, name in enumerate(figure.KEYPOINTS):
-        position = skeleton.joints[name]
-        x, y = np.round(view.project(position)).astype(int)
+        (x, y), (column, row) = coarse[index], fine[index]
         if not (0 <= y < view.height and 0 <= x < view.width):
             continue
-        column, row = np.round(surface.view.project(position)).astype(int)
         owner = surface.owner[row, column]
         group = parts[owner].bone.group if owner >= 0 else "none"
         side, _, joint = name.rpartition("_")
         limb = "arm" if joint in ("shoulder", "elbow", "wrist") else "leg"
         own = group == f"{side}_{limb}" and joint not in ("eye", "ear")
-        front = surface.depth[row, column] - position[2]
+        front = surface.depth[row, column] - positions[index, 2]
         if own or front <= _DEPTHS[joint].get(group, _OTHER_DEPTH):
             keypoints[index] = x, y, 1
     return keypoints

@@ -1,7 +1,7 @@
 r"""Makes a data set of synthetic people in the folder layout of Market-1501.
 
 No download, no photographs of real persons: each identity is a rendered 3-D figure
-with its own build, hair and clothes, photographed by six cameras in many poses,
+with its own build, hair and clothes, photographed in many poses and random places,
 with exact keypoints. For trying out, testing and demonstrating the whole chain.
 
 Example:
@@ -61,6 +61,8 @@ class Options:
     """Pictures of each."""
     image_size: str = option("128x64")
     """HEIGHTxWIDTH in pixels, from 32x16 to 1024x1024; 128x64 is Market-1501's."""
+    same_scene: bool = option(False)
+    """Whether all pictures of a person have the same background and light."""
     seed: int = option(0, minimum=0, maximum=command_line.MAX_SEED)
     """The same seed gives the same bytes."""
     workers: int = option(0, minimum=0)
@@ -115,9 +117,14 @@ def synthesize(options: Options) -> Summary:
     with output_folder.staging(target) as stage:
         folder = stage / target.name
         folder.mkdir()
-        make = functools.partial(
-            _make_image, folder=folder, seed=options.seed, height=height, width=width
+        photograph = functools.partial(
+            pictures.photograph,
+            options.seed,
+            height=height,
+            width=width,
+            same_scene=options.same_scene,
         )
+        make = functools.partial(_make_image, folder=folder, photograph=photograph)
         keypoints = _fill(folder, make, jobs, options.workers)
         pictures.write_contact_sheet(folder)
         output_folder.publish(folder, target, stage)
@@ -183,10 +190,13 @@ def _list_jobs(people: dict[str, int], images: int) -> list[_Job]:
 
 
 def _make_image(
-    job: _Job, *, folder: pathlib.Path, seed: int, height: int, width: int
+    job: _Job,
+    *,
+    folder: pathlib.Path,
+    photograph: Callable[..., tuple[str, pictures.Photo]],
 ) -> tuple[str, np.ndarray]:
     """Renders and saves one picture; returns "split/name" and its keypoints [18, 3]."""
-    name, photo = pictures.photograph(seed, job.identity, job.index, height, width)
+    name, photo = photograph(identity=job.identity, index=job.index)
     path = folder / f"bounding_box_{job.split}" / name
     # Full colour resolution: pictures are too small to halve it.
     Image.fromarray(photo.image).save(path, quality=photo.quality, subsampling=0)

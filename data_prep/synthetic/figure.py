@@ -42,8 +42,8 @@ _FRONT, _EARS = (0, 0, 1, 0.02), (0, 0, 1, 0)
 _OVAL = (0.84, 1, 1)
 # Styles; start and end as (y, z), None is the nape; radii, squash and clip.
 _HAIR: tuple[tuple, ...] = (
-    ("short ponytail bun", (0.04, -0.016), (0.02, -0.02), (0.103, 0.099), _OVAL, _FACE),
-    ("bob long", (0.04, -0.016), (0.02, -0.02), (0.11, 0.106), _OVAL, _FACE),
+    ("short ponytail bun", (0.04, -0.016), (0.02, -0.02), (0.106, 0.1), _OVAL, _FACE),
+    ("bob long", (0.04, -0.016), (0.02, -0.02), (0.114, 0.108), _OVAL, _FACE),
     ("bob", (0, -0.03), (-0.1, -0.025), (0.1, 0.088), (0.95, 0.85, 0.6), _FRONT),
     ("long", (0, -0.03), None, (0.102, 0.085), (0.95, 0.7, 0.8), _FRONT),
     ("ponytail", (0.05, -0.115), None, (0.035, 0.028), ROUND, NEVER),
@@ -126,7 +126,7 @@ def _unit(vectors: np.ndarray) -> np.ndarray:
 def build_parts(look: Look, skeleton: Skeleton) -> list[Part]:
     """All parts of a person in the coordinates of the skeleton."""
     head = Bone(skeleton.joints["head"], skeleton.frames["head"], look.size, "head")
-    parts = _torso(look, skeleton) + _head(look, head)
+    parts = _torso(look, skeleton) + _head(head)
     for side in "rl":
         parts += _arm(look, skeleton, side) + _leg(look, skeleton, side)
     parts += _hair(look, head, skeleton)
@@ -146,37 +146,33 @@ def _torso(look: Look, skeleton: Skeleton) -> list[Part]:
     chest = Bone(joints["neck"], frames["chest"], look.size, "torso", look.girth)
     across, up, _ = frames["pelvis"].T
     lap = pelvis - up * 0.015 * look.size
-    wide, hips = look.shoulder_half, look.hip_half + 0.075
-    narrow = wide * (0.76 if look.bust else 0.85)
+    wide, hips = look.shoulder_half, look.hip_half + 0.078
+    narrow = wide * (0.8 if look.bust else 0.9)
     bust = (wide * 0.5 + look.bust,) * 2
-    collar = (0, -1, 0.35, -0.035), "shirt"
-    below = (0, -1, 0, 0.5 + look.hem), "shirt" if look.dress else "trousers"
-    loins = (hips, hips * 0.97), "shirt", (1, 0.74, 0.45)
-    neck = (0.062, 0.052), "skin", ROUND
+    loins = (hips, hips * 0.97), "torso", (1, 0.74, 0.45)
+    neck = (0.066, 0.052), "torso", ROUND
     parts = [
-        Part(chest, (0, -0.11, 0), waist, (wide, narrow), "shirt", (1, 0.66, 0.58)),
-        Part(chest, waist, pelvis, (narrow, hips), "shirt", (1, 0.68, 0.5), *below),
-        Part(chest, pelvis, lap, *loins, *below, across),
-        Part(chest, (0, -0.02, -0.01), joints["head"], *neck, *collar),
+        Part(chest, (0, -0.12, 0), waist, (wide, narrow), "torso", (1, 0.66, 0.6)),
+        Part(chest, waist, pelvis, (narrow, hips), "torso", (1, 0.68, 0.5)),
+        Part(chest, pelvis, lap, *loins, across),
+        Part(chest, (0, -0.02, -0.01), joints["head"], *neck),
     ]
     for sign in (-1, 1):
-        end = (sign * wide * 0.85, -0.012, -0.008)
-        parts.append(Part(chest, (0, 0, -0.012), end, (0.075, 0.056), "shirt"))
+        end = (sign * wide * 0.88, -0.014, -0.008)
+        parts.append(Part(chest, (0, 0.02, -0.015), end, (0.066, 0.055), "torso"))
     if look.bust:
         ends = (0, -0.12, 0), (0, -0.17, 0)
-        parts.append(Part(chest, *ends, bust, "shirt", (1.1, 1, 0.6)))
+        parts.append(Part(chest, *ends, bust, "torso", (1.1, 1, 0.6)))
     return parts
 
 
-def _head(look: Look, head: Bone) -> list[Part]:
+def _head(head: Bone) -> list[Part]:
     """Skull, jaw, nose and ears."""
-    scalp = NEVER if look.hair_style == "cap" else (0, 0.6, -0.8, -0.032)
-    beard = (0, -1, -0.35, 0.035) if look.beard else NEVER
     skull = (0, 0.03, -0.012), (0, 0.02, -0.008), (0.092, 0.092)
     jaw = (0, 0, 0.018), (0, -0.085, 0.052), (0.07, 0.038)
     parts = [
-        Part(head, *skull, "face", (0.83, 1, 1), scalp, "hair"),
-        Part(head, *jaw, "face", ROUND, beard, "hair"),
+        Part(head, *skull, "head", (0.83, 1, 1)),
+        Part(head, *jaw, "head"),
         Part(head, (0, 0.015, 0.088), (0, -0.018, 0.1), (0.009, 0.015), "skin"),
     ]
     for sign in (-1, 1):
@@ -186,73 +182,72 @@ def _head(look: Look, head: Bone) -> list[Part]:
 
 
 def _arm(look: Look, skeleton: Skeleton, side: str) -> list[Part]:
-    """Upper arm, forearm and hand; a short sleeve is a solid of its own."""
+    """Upper arm, forearm, hand and thumb; a short sleeve is a solid of its own."""
     limb = _limb(look, skeleton, f"{side}_arm", look.sleeve)
-    (shoulder, elbow, wrist, hand), (upper, fore), covers, cuts = limb
-    cloth = "accent" if look.contrast_sleeves else "shirt"
+    (shoulder, elbow, wrist, hand), (upper, fore), covers = limb
     loose = 1 + 0.5 * (look.looseness - 0.95)
     wide, low = (loose if cover else 1.0 for cover in covers)
-    palm = wrist + (hand - wrist) * 0.25
+    palm, top = wrist + (hand - wrist) * 0.25, shoulder + (elbow - shoulder) * 0.16
+    thumb = (0, -0.27, 0.02), (0, -0.315, 0.04)
     parts = [
-        Part(upper, shoulder, elbow, (0.061 * wide, 0.048 * low), cloth, cut=cuts[0]),
-        Part(fore, elbow, wrist, (0.048 * low, 0.035 * low), cloth, cut=cuts[1]),
-        Part(fore, palm, hand, (0.037, 0.042), "skin", (0.85, 0.85, 1)),
+        Part(upper, top, elbow, (0.058 * wide, 0.046 * low), "arm"),
+        Part(fore, elbow, wrist, (0.046 * low, 0.033 * low), "arm"),
+        Part(fore, palm, hand, (0.033, 0.04), "skin", (0.7, 1, 1)),
+        Part(fore, *thumb, (0.015, 0.012), "skin"),
     ]
     if 0 < covers[0] < 1:
-        parts.append(Part(upper, shoulder, elbow, (0.067, 0.073), cloth, clip=cuts[0]))
+        hem = (0, -1, 0, covers[0] * _LENGTHS["arm"][0])
+        parts.append(Part(upper, top, elbow, (0.061, 0.066), "arm", clip=hem))
     return parts
 
 
 def _leg(look: Look, skeleton: Skeleton, side: str) -> list[Part]:
-    """Thigh, shin and shoe with its sole and a sock; the legs of shorts are solids of
-    their own."""
+    """Thigh, shin and shoe with its shaft; the legs of shorts are solids of their
+    own."""
     limb = _limb(look, skeleton, f"{side}_leg", look.leg_cover)
-    (hip, knee, ankle, toe), (thigh, shin), covers, cuts = limb
+    (hip, knee, ankle, toe), (thigh, shin), covers = limb
     loose = look.looseness if covers[1] and not look.skirt else 1.0
-    calf = (0.065 * loose, 0.053 * loose) if covers[1] else (0.06, 0.041)
+    calf = (0.062 * loose, 0.053 * loose) if covers[1] else (0.056, 0.038)
     top, end = hip + (knee - hip) * 0.08, (0, -1, 0, 0.43)
     parts = [
-        Part(thigh, top, knee, (0.09, 0.065 * loose), "trousers", cut=cuts[0]),
-        Part(shin, knee, ankle, calf, "trousers", clip=end, cut=cuts[1]),
+        Part(thigh, top, knee, (0.094, 0.063 * loose), "leg"),
+        Part(shin, knee, ankle, calf, "leg", clip=end),
     ]
     if not covers[1]:
         ends = (0, -0.06, -0.012), (0, -0.2, -0.018)
-        parts.append(Part(shin, *ends, (0.055, 0.046), "skin"))
+        parts.append(Part(shin, *ends, (0.053, 0.044), "leg"))
     if 0 < covers[0] < 1 and not look.skirt:
-        parts.append(Part(thigh, top, knee, (0.096, 0.093), "trousers", clip=cuts[0]))
+        hem = (0, -1, 0, covers[0] * _LENGTHS["leg"][0])
+        parts.append(Part(thigh, top, knee, (0.1, 0.094), "leg", clip=hem))
     shoe = Bone(ankle, _foot_frame(ankle, toe), look.size, thigh.group)
-    foot = (0, -0.022, -0.03), (0, -0.01, 0.135), (0.054, 0.044)
+    foot = (0, -0.022, -0.03), (0, -0.014, 0.125), (0.05, 0.043)
     shaft = (0, 0.05, -0.01), (0, -0.01, -0.01), (0.041, 0.046)
-    ground, rim = (0, -1, -0.12, 0.036), (0, 1, 0, 0.03)
+    ground, rim = (0, -1, -0.12, 0.048), (0, 1, 0, 0.03)
     return [
         *parts,
-        Part(shoe, *foot, "shoes", (0.95, 0.85, 1), ground, "soles"),
-        Part(shoe, *shaft, "shoes", ROUND, rim, "socks"),
+        Part(shoe, *foot, "shoe", (0.9, 0.85, 1), clip=ground),
+        Part(shoe, *shaft, "shoe", ROUND, clip=rim),
     ]
 
 
 def _limb(look: Look, skeleton: Skeleton, group: str, total: float) -> tuple:
-    """The four joints of a limb, its upper two bones, the share of each bone that
-    clothes of a `total` length, in bones, cover, and the half spaces of bare skin."""
+    """The four joints of a limb, its upper two bones, and the share of each bone that
+    clothes of a `total` length, in bones, cover."""
     side, _, limb = group.partition("_")
     body = skeleton.frames["chest" if limb == "arm" else "pelvis"]
     joints = [skeleton.joints[f"{side}_{name}"] for name in _LIMBS[limb]]
     bones = []
-    for top, low in itertools.pairwise(joints[:3]):
+    for (top, low), above in zip(
+        itertools.pairwise(joints[:3]), (0, _LENGTHS[limb][0]), strict=True
+    ):
         frame = _bone_frame(top, low, body)
-        bones.append(Bone(top, frame, look.size, group, look.girth))
-    covers = [min(total, 1.0), min(max(total - 1.0, 0.0), 1.0)]
-    # A fully covered bone has no bare skin, not even at its ball.
-    cuts = [
-        (0, -1, 0, cover * length) if cover < 1 else NEVER
-        for cover, length in zip(covers, _LENGTHS[limb], strict=True)
-    ]
-    return joints, bones, covers, cuts
+        bones.append(Bone(top, frame, look.size, group, look.girth, above))
+    return joints, bones, (min(total, 1.0), min(max(total - 1.0, 0.0), 1.0))
 
 
 def _hair(look: Look, head: Bone, skeleton: Skeleton) -> list[Part]:
     """A cap, and hair: open for the face, and what falls or is tied behind."""
-    down = (0, -0.12 * head.size, -0.1 * head.size)
+    down = (0, -0.14 * head.size, -0.11 * head.size)
     nape = skeleton.joints["neck"] + skeleton.frames["chest"] @ down
     parts = []
     if look.hair_style == "cap":
@@ -276,10 +271,9 @@ def _skirt(look: Look, skeleton: Skeleton) -> Part:
     frame = _bone_frame(top, top + fall, body)
     bone = Bone(pelvis, frame, look.size, "skirt", look.girth)
     apart = float(np.linalg.norm(right - left)) / look.size
-    radii = look.hip_half + 0.085, 0.195 + 0.06 * look.skirt + 0.3 * min(apart, 0.5)
-    cloth = "shirt" if look.dress else "trousers"
+    radii = look.hip_half + 0.088, 0.185 + 0.06 * look.skirt + 0.3 * min(apart, 0.5)
     end, hem = (0, -look.skirt - 0.1, 0), (0, -1, 0, look.skirt)
-    return Part(bone, top, end, radii, cloth, (1, 0.85, 0.5), clip=hem)
+    return Part(bone, top, end, radii, "skirt", (1, 0.85, 0.5), clip=hem)
 
 
 def _bag(look: Look, skeleton: Skeleton) -> list[Part]:

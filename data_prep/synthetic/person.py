@@ -2,46 +2,39 @@
 
 import colorsys
 import dataclasses
-from typing import Any
 
 import numpy as np
 
-_Colour = tuple[float, float, float]
+Colour = tuple[float, float, float]
 
-# How often each is chosen; of hair styles for men and for women.
-_HAIR_STYLES = {
-    "short": (0.66, 0.15),
-    "bob": (0.03, 0.22),
-    "long": (0.03, 0.28),
-    "ponytail": (0.02, 0.2),
-    "bun": (0.01, 0.1),
-    "bald": (0.12, 0.0),
-    "cap": (0.13, 0.05),
-}
-_PATTERNS = {
-    "plain": 0.2,
-    "stripes": 0.2,
-    "pinstripes": 0.08,
-    "checks": 0.12,
-    "print": 0.16,
-    "block": 0.1,
-    "jacket": 0.1,
-    "dots": 0.04,
-}
-_TROUSERS_PATTERNS = {"plain": 0.7, "checks": 0.1, "side": 0.12, "stripes": 0.08}
-_BAGS = {"none": 0.4, "backpack": 0.28, "shoulder": 0.2, "hand": 0.12}
-_SLEEVES = {0.12: 0.08, 0.55: 0.4, 1.35: 0.1, 1.93: 0.42}
-_LEG_COVERS = {0.5: 0.1, 0.95: 0.14, 1.6: 0.06, 2.0: 0.7}
-_LEG_COVERS_UNDER_A_SKIRT = {0.0: 0.7, 2.0: 0.3}
+# How often each is chosen, in percent; of hair styles for men and for women.
+_HAIR_STYLES = (
+    "short 66, bob 3, long 3, ponytail 2, bun 1, bald 12, cap 13",
+    "short 14, bob 20, long 30, ponytail 20, bun 10, bald 0, cap 6",
+)
+_PATTERNS = "plain 40, melange 12, stripes 16, plaid 12, flowers 11, dots 4, block 5"
+_FRONTS = "plain 30, print 24, text 10, jacket 22, buttons 8, vest 6"
+_TROUSERS = "plain 40, denim 42, plaid 6, side 5, flowers 4, stripes 3"
+_BAGS = "none 48, backpack 22, shoulder 20, hand 10"
+_SLEEVES = "0.12 6, 0.5 20, 0.75 20, 1.35 10, 1.95 44"
+_LEG_COVERS = "0.5 8, 0.85 14, 1.6 6, 2 72"
+_LEG_COVERS_UNDER_A_SKIRT = "0 60, 2 40"
 _SKINS = (
-    *((0.98, 0.84, 0.74), (0.93, 0.74, 0.61), (0.84, 0.62, 0.46)),
-    *((0.68, 0.46, 0.32), (0.50, 0.33, 0.23), (0.34, 0.22, 0.16)),
+    *((0.93, 0.78, 0.68), (0.88, 0.69, 0.57), (0.80, 0.59, 0.45)),
+    *((0.66, 0.45, 0.33), (0.48, 0.32, 0.23), (0.33, 0.22, 0.16)),
 )
 _HAIRS = (
-    *((0.07, 0.06, 0.06), (0.16, 0.10, 0.07), (0.32, 0.19, 0.10), (0.55, 0.36, 0.17)),
-    *((0.83, 0.68, 0.38), (0.60, 0.22, 0.10), (0.62, 0.61, 0.60)),
+    *((0.06, 0.05, 0.05), (0.08, 0.06, 0.05), (0.14, 0.09, 0.06), (0.26, 0.16, 0.09)),
+    *((0.45, 0.30, 0.16), (0.75, 0.58, 0.34), (0.48, 0.19, 0.09), (0.58, 0.57, 0.56)),
 )
-_GREYS = (0.08, 0.16, 0.35, 0.62, 0.92)
+# Hue, saturation and value around which the usual cloths lie.
+_CLOTHS = (
+    *((0.6, 0.1, 0.06), (0.6, 0.1, 0.1), (0.6, 0.08, 0.2), (0.6, 0.05, 0.45)),
+    *((0.6, 0.03, 0.7), (0.1, 0.04, 0.93), (0.62, 0.5, 0.2), (0.6, 0.5, 0.4)),
+    *((0.58, 0.35, 0.65), (0.1, 0.3, 0.7), (0.09, 0.45, 0.4), (0.22, 0.45, 0.28)),
+    *((0.97, 0.7, 0.35), (0.12, 0.15, 0.85)),
+)
+
 
 # Directions of upper arm and forearm as (outward, up, forward), chest frame.
 _ARMS = {
@@ -62,7 +55,7 @@ _ARMS = {
 }
 # Arms that move together (right, left), and how often.
 _ARM_PAIRS = (
-    *(("hang", "hang", 5), ("pocket", "pocket", 1.5), ("hip", "hip", 1.5)),
+    *(("hang", "hang", 9), ("pocket", "pocket", 1.5), ("hip", "hip", 1.5)),
     *(("hip", "hang", 1.5), ("raise", "raise", 1), ("raise", "hang", 1)),
     *(("wave", "hang", 2), ("wave", "wave", 0.7), ("side", "side", 1)),
     *(("cross", "cross", 2), ("reach", "reach", 1), ("reach", "hang", 1)),
@@ -82,31 +75,30 @@ class Look:
     shoulder_half: float  # half the distance between the shoulder joints
     hip_half: float
     bust: float  # thickness added to the front of the chest
-    skin: _Colour
-    hair: _Colour
+    skin: Colour
+    hair: Colour
     hair_style: str
     beard: bool
-    hat: _Colour
-    shirt: _Colour
-    accent: _Colour  # second colour of the upper garment
+    glasses: bool
+    hat: Colour
+    shirt: Colour
+    accents: tuple[Colour, Colour]  # further colours of the upper garment
     pattern: str
-    period: float  # length of one repeat of the pattern
-    emblem: int  # which figure a "print" shows, 0 to 4
+    front: str  # what the front of the upper garment has
     sleeve: float  # covered part of the arm: 1 ends at the elbow, 2 at the wrist
-    contrast_sleeves: bool  # whether sleeves have the accent colour
     hem: float  # where the upper garment ends, below the hips' centre
-    trousers: _Colour
-    trousers_accent: _Colour
+    trousers: Colour
     trousers_pattern: str
     leg_cover: float  # covered part of the leg: 1 ends at the knee, 2 at the ankle
     looseness: float  # factor on the thickness of the clothed limbs
     skirt: float  # length of a skirt below the hips, 0 for none
-    dress: bool  # whether the skirt continues the upper garment
-    shoes: _Colour
-    soles: _Colour
+    dress: bool  # whether the skirt continues the upper garment, as of a coat
+    shoes: Colour
+    soles: Colour
     bag: str
-    bag_colour: _Colour
+    bag_colour: Colour
     bag_side: int  # +1 if the bag is carried on the left, -1 on the right
+    details: int  # seed of what is drawn on the clothes
 
     @property
     def size(self) -> float:
@@ -139,75 +131,79 @@ def sample_look(rng: np.random.Generator) -> Look:
 
 
 def _sample_body(rng: np.random.Generator, woman: bool) -> dict:
-    styles = {name: chances[woman] for name, chances in _HAIR_STYLES.items()}
     return {
-        "hair_style": _choose(rng, styles),
+        "hair_style": _choose(rng, _HAIR_STYLES[woman]),
         "stature": float(rng.normal(1.66 if woman else 1.78, 0.06)),
-        "girth": float(np.clip(rng.normal(0.95 if woman else 1.02, 0.09), 0.8, 1.3)),
+        "girth": float(np.clip(rng.normal(1.0 if woman else 1.07, 0.1), 0.85, 1.4)),
         "shoulder_half": float(rng.normal(0.168 if woman else 0.19, 0.007)),
         "hip_half": float(rng.normal(0.095, 0.005)),
         "bust": float(rng.uniform(0.015, 0.035)) if woman else 0.0,
         "skin": _jitter(rng, _SKINS[rng.integers(len(_SKINS))]),
         "hair": _jitter(rng, _HAIRS[rng.integers(len(_HAIRS))]),
         "beard": bool(not woman and rng.random() < 0.3),
-        "hat": _cloth_colour(rng, vivid=0.5),
+        "glasses": bool(rng.random() < 0.2),
+        "hat": cloth_colour(rng, vivid=0.3),
     }
 
 
 def _sample_clothes(rng: np.random.Generator, woman: bool) -> dict:
-    shirt = _cloth_colour(rng, vivid=0.72)
-    trousers = _unlike(rng, shirt, vivid=0.4)
+    shirt = cloth_colour(rng, vivid=0.3)
+    front = _choose(rng, _FRONTS)
+    coat = bool(front == "jacket" and rng.random() < 0.3)
     skirt = float(rng.uniform(0.22, 0.6)) if woman and rng.random() < 0.4 else 0.0
-    pattern = _choose(rng, _PATTERNS)
-    sleeve = _choose(rng, _SLEEVES)
     leg_covers = _LEG_COVERS_UNDER_A_SKIRT if skirt else _LEG_COVERS
+    sleeve, leg_cover = (float(_choose(rng, x)) for x in (_SLEEVES, leg_covers))
+    pattern, trousers_pattern = _choose(rng, _PATTERNS), _choose(rng, _TROUSERS)
+    denim = colorsys.hsv_to_rgb(0.6, rng.uniform(0.2, 0.6), rng.uniform(0.12, 0.6))
+    trousers = cloth_colour(rng, vivid=0.12)
     return {
         "shirt": shirt,
-        "accent": _unlike(rng, shirt, vivid=0.6),
+        "accents": (_unlike(rng, shirt), _unlike(rng, shirt)),
         "pattern": pattern,
-        "period": float(rng.uniform(0.1, 0.17)),
-        "emblem": int(rng.integers(5)),
-        "sleeve": 1.93 if pattern == "jacket" else sleeve,
-        "contrast_sleeves": bool(rng.random() < 0.15),
-        "hem": float(rng.uniform(-0.1, 0.0)),
-        "trousers": trousers,
-        "trousers_accent": _unlike(rng, trousers, vivid=0.5),
-        "trousers_pattern": _choose(rng, _TROUSERS_PATTERNS),
-        "leg_cover": _choose(rng, leg_covers),
-        "looseness": float(rng.uniform(0.95, 1.3)),
-        "skirt": skirt,
-        "dress": bool(skirt and rng.random() < 0.5),
-        "shoes": _cloth_colour(rng, vivid=0.35),
-        "soles": ((0.08,) * 3, (0.9,) * 3)[rng.integers(2)],
+        "front": front,
+        "sleeve": 1.95 if front == "jacket" else sleeve,
+        "hem": float(rng.uniform(-0.08, 0.06)),
+        "trousers": denim if trousers_pattern == "denim" else trousers,
+        "trousers_pattern": trousers_pattern,
+        "leg_cover": 2.0 if coat and not skirt else leg_cover,
+        "looseness": float(rng.uniform(0.92, 1.3)),
+        "skirt": float(rng.uniform(0.2, 0.5)) if coat else skirt,
+        "dress": coat or bool(skirt and rng.random() < 0.5),
+        "shoes": cloth_colour(rng, vivid=0.2),
+        "soles": ((0.08,) * 3, (0.8,) * 3)[rng.integers(2)],
         "bag": _choose(rng, _BAGS),
-        "bag_colour": _cloth_colour(rng, vivid=0.6),
+        "bag_colour": cloth_colour(rng, vivid=0.3),
         "bag_side": (-1, 1)[rng.integers(2)],
+        "details": int(rng.integers(2**32)),
     }
 
 
-def _choose(rng: np.random.Generator, chances: dict[Any, float]) -> Any:
-    return list(chances)[rng.choice(len(chances), p=list(chances.values()))]
+def _choose(rng: np.random.Generator, chances: str) -> str:
+    names, percents = zip(*(pair.split() for pair in chances.split(",")), strict=True)
+    return names[rng.choice(len(names), p=np.array(percents, float) / 100)]
 
 
-def _cloth_colour(rng: np.random.Generator, vivid: float) -> _Colour:
-    """A saturated colour with probability `vivid`, else a grey or a muted blue."""
+def cloth_colour(rng: np.random.Generator, vivid: float) -> Colour:
+    """A saturated colour with probability `vivid`, else one usual in clothes."""
     if rng.random() < vivid:
-        hue, saturation = rng.random(), rng.uniform(0.6, 0.95)
-        return colorsys.hsv_to_rgb(hue, saturation, rng.uniform(0.45, 0.95))
-    if rng.random() < 0.4:
-        return colorsys.hsv_to_rgb(rng.uniform(0.55, 0.68), 0.55, rng.uniform(0.2, 0.6))
-    return _jitter(rng, (_GREYS[rng.integers(len(_GREYS))],) * 3)
+        hue, saturation = rng.random(), rng.uniform(0.4, 0.9)
+        return colorsys.hsv_to_rgb(hue, saturation, rng.uniform(0.35, 0.9))
+    hue, saturation, value = _CLOTHS[rng.integers(len(_CLOTHS))]
+    hue, saturation = hue + rng.normal(0, 0.03), saturation * rng.uniform(0.6, 1.4)
+    return colorsys.hsv_to_rgb(
+        hue % 1, min(saturation, 1), min(1, value * rng.uniform(0.75, 1.3))
+    )
 
 
-def _unlike(rng: np.random.Generator, other: _Colour, vivid: float) -> _Colour:
+def _unlike(rng: np.random.Generator, other: Colour) -> Colour:
     """A cloth colour that can be told apart from `other`."""
     while True:
-        colour = _cloth_colour(rng, vivid)
-        if np.abs(np.subtract(colour, other)).sum() > 0.6:
+        colour = cloth_colour(rng, vivid=0.35)
+        if np.abs(np.subtract(colour, other)).sum() > 0.5:
             return colour
 
 
-def _jitter(rng: np.random.Generator, colour: _Colour) -> _Colour:
+def _jitter(rng: np.random.Generator, colour: Colour) -> Colour:
     red, green, blue = np.clip(np.array(colour) * rng.uniform(0.9, 1.08, 3), 0, 1)
     return float(red), float(green), float(blue)
 

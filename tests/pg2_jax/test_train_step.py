@@ -10,6 +10,7 @@ import pytest
 from jax.sharding import Mesh
 
 from pg2_jax import (
+    augmentation,
     generation,
     inputs,
     losses,
@@ -326,6 +327,7 @@ def test_generate_adds_the_difference_map():
         state.coarse.params,
         state.refine.params,
         batch["source_image"],
+        batch["source_keypoints"],
         batch["target_keypoints"],
     )
     seen = prepare(batch, PAPER)

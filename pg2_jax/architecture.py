@@ -116,6 +116,12 @@ class Architecture:
         return self.coarse_network == "part_transfer"
 
     @property
+    def first_image(self) -> str:
+        """What the image of G1, or of the network in its place, is called: "coarse", or
+        "generated" where the one network is trained against D, and nothing refines."""
+        return "generated" if self.stages == "one_network" else "coarse"
+
+    @property
     def blocks(self) -> int:
         """Blocks of G1, N = log2(H) - 2, rounded down: 5 at 128x64, 6 at 256x256."""
         return int(math.log2(self.image_height)) - 2

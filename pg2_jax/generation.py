@@ -51,16 +51,18 @@ def draw(
     """Generates people of photos, [B, H, W, 3] uint8, in new poses, [B, 18, 3] float32.
 
     The keypoints of the source, [B, 18, 3], matter only where the architecture
-    `needs_source_pose`. Images [B, H, W, 3] float32 by kind: "coarse", and with the
-    weights of G2 "refined"; as the networks give them, about [-1, 1].
+    `needs_source_pose`. Images [B, H, W, 3] float32 by kind: the architecture's
+    `first_image`, and with the weights of G2 "refined"; as the networks give them,
+    about [-1, 1].
     """
     source = inputs.from_uint8(source_image)
     poses = source_keypoints, target_keypoints
     pose = inputs.pose_input(source, *poses, architecture)
-    images = {"coarse": generate_coarse(coarse_params, source, pose, architecture)}
+    first = generate_coarse(coarse_params, source, pose, architecture)
+    images = {architecture.first_image: first}
     if refine_params is not None:
         images["refined"] = generate_refined(
-            refine_params, images["coarse"], source, pose, architecture
+            refine_params, first, source, pose, architecture
         )
     return images
 

@@ -40,8 +40,8 @@ def demo(config: Config) -> None:
         queue = model_queue.ModelQueue(model, config.max_waiting, open_finder(config))
         people = example_people(queue, config.examples_dir)
         # Compiled before the first visitor waits for it.
-        person, joints = (next(iter(x.values())) for x in (people, queue.catalogue()))
-        queue.generate(person, joints)
+        joints = next(iter(queue.catalogue().values()))
+        queue.generate(next(iter(people.values())), joints)
         uvicorn_server = uvicorn.Server(
             uvicorn.Config(
                 server.make_server(queue, people, config),

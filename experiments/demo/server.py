@@ -161,7 +161,7 @@ def _setup(
             for a, b in pose.SKELETON
         ],
         "people": [{"name": n, **_shown(person)} for n, person in people.items()],
-        "stages": queue.model.architecture.stages,
+        "first_image": queue.model.architecture.first_image,
         "poses": poses,
         "first_pose": _in_words(_FIRST_POSE),
         "pose_suffixes": queue.pose_suffixes,

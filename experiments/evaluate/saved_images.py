@@ -12,7 +12,7 @@ from experiments.evaluate import pairs_csv, protocol
 from pg2_jax import files
 
 _TARGET = "target"
-_KINDS = ("coarse", "refined", _TARGET)
+_KINDS = ("coarse", "generated", "refined", _TARGET)
 
 
 class SavedImages:

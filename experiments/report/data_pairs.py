@@ -114,7 +114,9 @@ def of_run(run: Run, photos: Mapping[str, Photos]) -> Images:
         np.stack([pair.keypoints for pair in photos.values()]),
         source_poses=np.stack([pair.source_keypoints for pair in photos.values()]),
     )
-    by_kind = {k: x for k, x in generated._asdict().items() if x is not None}
+    by_kind = {model.architecture.first_image: generated.coarse}
+    if generated.refined is not None:
+        by_kind["refined"] = generated.refined
     return {
         key: {kind: images[i] for kind, images in by_kind.items()}
         for i, key in enumerate(photos)

@@ -40,6 +40,7 @@ class Validation:
         self._config = config
         self._dataset = dataset
         self._mesh = mesh
+        self._first_image = architecture.first_image
         self._score = evaluate.compiled(architecture, mesh, options.METRICS)
         # Later rows were undone by a resume.
         rows = history.read(config.workdir)
@@ -66,6 +67,7 @@ class Validation:
         if state.refine and state.step > self._config.coarse_steps:
             refine = state.refine.drawing_params
         kind = "coarse" if refine is None else "refined"
+        scored = self._first_image if refine is None else "refined"
         parts: list[dict[str, np.ndarray]] = []
         for test in self._dataset.test_batches(
             batch_size=self._config.batch_size,
@@ -74,7 +76,7 @@ class Validation:
         ):
             batch = sharding.put_whole_batch(test.batch, self._mesh)
             _, _, scores = self._score(state.coarse.drawing_params, refine, batch)
-            gathered = processes.gathered(scores[kind])
+            gathered = processes.gathered(scores[scored])
             parts.append({n: x[: len(test.names)] for n, x in gathered.items()})
         means = {}
         for name in options.METRICS:

@@ -16,7 +16,7 @@ BATCH_SIZE = 8
 
 class Generated(NamedTuple):
     """The images of a batch, uint8 [B, H, W, 3]: G1's, and G2's refined ones; None
-    where the model is G1 alone."""
+    where the model is one network alone."""
 
     coarse: np.ndarray
     refined: np.ndarray | None
@@ -68,7 +68,7 @@ class BatchGenerator:
             )
             chunks.append({name: np.asarray(x)[:count] for name, x in output.items()})
         joined = {n: np.concatenate([c[n] for c in chunks]) for n in chunks[0]}
-        return Generated(joined["coarse"], joined.get("refined"))
+        return Generated(joined[self._architecture.first_image], joined.get("refined"))
 
     def _checked_sources(
         self, source_poses: np.ndarray | None, count: int

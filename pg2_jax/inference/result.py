@@ -66,12 +66,13 @@ class Result(_Shown):
         return self.refined.astype(np.int16) - self.coarse
 
     def picture(self) -> Image.Image:
-        """Source, pose, coarse image, difference (grey is none) and refined image."""
+        """Source, pose, coarse image, difference (grey is none) and refined image; or
+        source, pose and the one image that there is."""
         scale = visualize.screen_scale(len(self.source))
         tiles = {
             "source": self.source,
             "pose": self.skeleton(scale),
-            "coarse": self.coarse,
+            "generated" if self.refined is None else "coarse": self.coarse,
         }
         if self.difference is not None and self.refined is not None:
             grey = np.clip(128 + self.difference // 2, 0, 255)

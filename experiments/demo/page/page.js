@@ -63,7 +63,7 @@ async function show(request, path, take) {
 }
 
 // A picture that nothing refines is no coarse one.
-if (setup.stages === 'one_network') {
+if (setup.first_image === 'generated') {
   const figure = result.querySelector('.coarse');
   figure.querySelector('img').alt = 'Generated picture';
   figure.querySelector('.name').textContent = 'Generated';

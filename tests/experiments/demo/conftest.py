@@ -31,7 +31,7 @@ def plus_queue():
     def draw(photos, source_keypoints, keypoints):
         pictures = map(visualize.draw_skeleton, photos, source_keypoints)
         both = map(visualize.draw_skeleton, pictures, keypoints)
-        return {"coarse": np.stack(list(both))}
+        return {"generated": np.stack(list(both))}
 
     architecture = Architecture(
         image_height=32,

@@ -88,7 +88,7 @@ def test_the_page_is_told_the_joints_of_examples_and_uploads(plus_queue):
         setup = json.loads(ask(port, "GET", "/api/setup")[1])
         known = [each["source_keypoints"] for each in setup["people"]]
         wanted = [person.keypoints.tolist() for person in people.values()]
-        assert known == wanted and setup["stages"] == "one_network"
+        assert known == wanted and setup["first_image"] == "generated"
         _, answer = post(port, demo_server.png(photo()), "/api/photo?name=a.png")
         np.testing.assert_allclose(answer["source_keypoints"], POSE, rtol=1e-6)
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 from experiments import config_compatibility, export, generate
 from experiments.evaluate import evaluate
-from experiments.train import train
+from experiments.train import history, train
 from pg2_jax.inference import pose_transfer
 from pg2_jax.input_pipeline import pair_reader
 from pg2_jax.keypoints import keypoint_files
@@ -29,6 +29,8 @@ PLUS = {
     "keypoint_noise": 0.5,
     "ema_decay": 0.9,
     "checkpoint_every": 1,
+    "validation_share": 0.25,
+    "eval_every": 2,
 }
 
 
@@ -65,10 +67,16 @@ def test_a_resumed_run_ends_as_an_uninterrupted_one(run, tmp_path, steps):
     assert state_of(run).refine is None and int(state_of(run).step) == 4
 
 
+def test_validation_goes_through_both_stages(run):
+    rows = {row["step"]: row for row in history.read(run.workdir)}
+    for step in (2, 4):
+        assert 0 < rows[step]["validation/coarse/body_l1"] < 255
+
+
 def test_it_is_scored_and_shown_as_one_picture(run):
     evaluate.evaluate(dataclasses.replace(run, mode="evaluate", max_test_pairs=4))
     report = json.loads(pathlib.Path(run.workdir, "metrics.json").read_text())
-    assert len(report["metrics"]) == 2
+    assert list(report["metrics"]) == ["copy of source", "generated"]
     assert all(
         np.isfinite(scores["l1"]["mean"]) for scores in report["metrics"].values()
     )

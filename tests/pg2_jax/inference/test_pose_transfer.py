@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 import pg2_jax
+from pg2_jax import visualize
 from pg2_jax.inference import animation, result
 from tests.pg2_jax.inference.stand_in import (
     HEIGHT,
@@ -104,6 +105,22 @@ def test_a_result_has_all_that_was_drawn():
     assert drawn.whole is None
     assert drawn.picture().size == (5 * (8 * WIDTH + 4) + 4, 8 * HEIGHT + 8 + 18)
     assert drawn._repr_png_().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("refined", "wanted"),
+    [
+        (None, ["source", "pose", "generated"]),
+        (make_photo(), ["source", "pose", "coarse", "difference", "refined"]),
+    ],
+)
+def test_the_picture_names_its_images(monkeypatch, refined, wanted):
+    named = []
+    monkeypatch.setattr(
+        visualize, "grid", lambda rows, titles, scale: named.extend(titles)
+    )
+    result.Result(make_photo(), figure(), make_photo(), refined).picture()
+    assert named == wanted
 
 
 def test_several_poses_need_a_name_or_a_sequence():

@@ -112,8 +112,8 @@ class EvaluationOptions(modes.ProgramOptions):
     """The metric of pairs that says which are best and worst."""
 
     rows: str = _table1("")
-    """Rows to train, such as ce,full; of ce, hme, l1, pose_mask_loss, one_stage, full
-    and view; default: all but view."""
+    """Rows to train, such as ce,full; of ce, hme, l1, pose_mask_loss, one_stage, full,
+    view and plus (pg2plus); default: all but view and plus."""
     seeds: str = _table1("")
     """Seeds to repeat every row with, such as 0,1,2; default: --seed."""
     steps_scale: float = _table1(1.0, above=0)

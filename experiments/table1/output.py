@@ -53,7 +53,7 @@ def draw_figure(
         run = next(iter(row["seeds"].values()))
         model = pose_transfer.PoseTransfer.restore(str(folder / run["run"]))
         images = model.batch(photos, keypoints, source_poses=batch["source_keypoints"])
-        generated[row["title"]] = getattr(images, row["image"])
+        generated[row["title"]] = images.image
     results.write_picture(folder / "figure4.png", pictures.compare(batch, generated))
 
 

@@ -269,6 +269,18 @@ def test_the_workdir_of_a_run_is_refused(table, pair_dataset):
         table1.table1(make_table_config(pair_dataset, workdir))
 
 
+def test_the_row_of_pg2plus_is_scored_and_shown(pair_dataset, tmp_path, untrained):
+    config = make_table_config(pair_dataset, str(tmp_path), rows="plus")
+    assert table1.table1(config) is None
+    report = json.loads((tmp_path / "table.json").read_text())
+    row = report["rows"]["plus"]
+    assert (row["title"], row["image"]) == ("pg2plus", "generated")
+    assert 0 < row["seeds"]["0"]["metrics"]["body_l1"]["mean"] < 255
+    assert untrained == ["plus_seed0"]
+    with Image.open(tmp_path / "figure4.png") as figure:
+        assert figure.width == 4 * (8 * 16 + 4) + 4
+
+
 def test_scaled_steps():
     config = Config(
         mode="table1", workdir="w", data_dir="d", image_size="32x16", steps_scale=0.01
@@ -276,7 +288,7 @@ def test_scaled_steps():
     rows = {name: table1.row_config(config, name, 0) for name in table1.ROWS}
     assert rows["l1"].total_steps == 220
     assert rows["one_stage"].total_steps == 360
-    assert rows["full"].total_steps == 360
+    assert rows["full"].total_steps == rows["plus"].total_steps == 360
     tiny = dataclasses.replace(config, steps_scale=1e-9)
     assert table1.row_config(tiny, "full", 0).total_steps == 2
 

@@ -33,9 +33,10 @@ jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)
 
 # The longest first, so that no process ends minutes before the other.
 _LONGEST = (
+    "test_two_processes.py",
     "test_notebooks.py",
-    "test_table1.py",
     "test_survival.py",
+    "test_table1.py",
     "test_programs.py",
     "test_train_step.py",
     "test_variants.py",

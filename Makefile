@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed
 .PHONY: help quickstart notebooks test test_slow check clean
 
 help:
-	@echo "make quickstart  generate people, train both stages of PG2, evaluate: one picture"
+	@echo "make quickstart  generate people, train pg2plus on them, evaluate: one picture"
 	@echo "make notebooks   the quickstart if needed, then executes experiments/notebooks"
 	@echo "make test        install what the tests need, check the code, run the tests"
 	@echo "make test_slow   the tests that take minutes: kills, several processes, notebooks"
@@ -32,7 +32,7 @@ quickstart: $(OUT)/data/dataset_info.json
 
 $(OUT)/people/market-annotation-test.csv: | $(STAMP)
 	$(RUN) -m data_prep.synthesize_people --output_dir=$(OUT)/people --image_size=64x32 \
-	    --train_identities=300 --test_identities=20
+	    --train_identities=300 --test_identities=20 --images_per_identity=8 --same_scene
 
 $(OUT)/data/dataset_info.json: $(OUT)/people/market-annotation-test.csv
 	$(RUN) data_prep/build_tfrecords.py --dataset=market1501 --source_dir=$(OUT)/people \

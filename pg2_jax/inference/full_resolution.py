@@ -92,8 +92,10 @@ def _generate(
     moved = part_warp.warp(
         large, _enlarged(source_pose, scale), _enlarged(target_pose, scale), *size
     )
+    free = part_warp.background(_enlarged(source_pose, scale), *size)
+    behind = part_warp.without_person(large, free)
     layers = part_transfer.Layers(generated, weights)
-    return inputs.to_uint8(part_transfer.blend(moved.composite, large, layers))
+    return inputs.to_uint8(part_transfer.blend(moved.composite, behind, layers))
 
 
 def _enlarged(keypoints: jax.Array, scale: int) -> jax.Array:

@@ -10,7 +10,7 @@ import tempfile
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # XLA's older code generator compiles these small programs in a quarter of the time; the
-# processes that tests start inherit it. It ended with jaxlib 0.11, which dies of the flag.
+# processes that tests start inherit it. jaxlib 0.11 has it no more, and dies of it.
 if importlib.metadata.version("jaxlib").startswith("0.10."):
     os.environ["XLA_FLAGS"] = " ".join(
         [os.environ.get("XLA_FLAGS", ""), "--xla_cpu_use_fusion_emitters=false"]

@@ -136,7 +136,7 @@ class PartTransferGenerator(nn.Module):
 
 
 class PatchDiscriminator(nn.Module):
-    """Judges patches of 31 pixels, so that it sees texture and edges, not the person:
+    """Judges patches of 26 pixels, so that it sees texture and edges, not the person:
     it does not win at once, as the paper's does where people are few."""
 
     architecture: Architecture

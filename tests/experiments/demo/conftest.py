@@ -14,7 +14,7 @@ def demo_queue():
     """A queue with 3 places to wait, before a model without networks: refined is the
     pose over the photo, coarse its negative."""
 
-    def draw(photos, keypoints):
+    def draw(photos, source_keypoints, keypoints):
         pictures = map(visualize.draw_skeleton, photos, keypoints)
         refined = np.stack(list(pictures))
         return {"coarse": 255 - refined, "refined": refined}

@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import os
 from typing import Literal
 
 from data_prep.flag_fields import option
@@ -158,16 +157,6 @@ class EvaluationOptions(modes.ProgramOptions):
                 "--fid_reference=train means the photos of --data_dir, which has no "
                 "meaning with --generated_dir; give the path of a data set or of "
                 "photos."
-            )
-        if self.mode == "evaluate" and self.generated_dir and self.output:
-            raise ValueError(
-                f"--output={self.output} has no meaning with --generated_dir; the "
-                "scores go to --workdir."
-            )
-        if self.mode == "evaluate" and os.path.isfile(self.workdir) and not self.output:
-            raise ValueError(
-                f"--workdir={self.workdir} is a model in a file; --output says in "
-                "which folder to write its scores."
             )
         if self.mode == "user_study" and self.generated_dir and self.workdir:
             raise ValueError(

@@ -1,6 +1,5 @@
 """The picture of a run: source, target pose, target and generated images, by row."""
 
-import functools
 import pathlib
 from collections.abc import Callable, Collection, Mapping
 
@@ -59,6 +58,10 @@ def pairs_at(dataset: pair_reader.PairDataset, rows: Collection[int]) -> inputs.
     return jax.tree.map(lambda *arrays: np.concatenate(arrays), *pairs)
 
 
+# Runs of one architecture share the program.
+_generate = jax.jit(generation.generate, static_argnames="architecture")
+
+
 def of_progress(
     config: Config, architecture: Architecture, dataset: pair_reader.PairDataset
 ) -> Callable[[train_state.TrainState, int], np.ndarray]:
@@ -68,18 +71,16 @@ def of_progress(
     rows = min(_MOST_ROWS, dataset.count("test"))
     (first,) = dataset.test_batches(batch_size=rows, limit=rows)
     batch = first.batch
-    generate = jax.jit(
-        functools.partial(generation.generate, architecture=architecture)
-    )
 
     def draw(state: train_state.TrainState, step: int) -> np.ndarray:
-        generated = generate(
+        generated = _generate(
             # This process works alone.
             sharding.local(state.coarse.drawing_params),
             sharding.local(state.refine.drawing_params) if state.refine else None,
             batch["source_image"],
             batch["source_keypoints"],
             batch["target_keypoints"],
+            architecture=architecture,
         )
         picture = compare(batch, jax.device_get(generated))
         folder.mkdir(parents=True, exist_ok=True)

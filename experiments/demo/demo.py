@@ -7,7 +7,7 @@ from data_prep.synthetic import pictures
 from experiments.config import Config
 from experiments.config_compatibility import check_networks
 from experiments.demo import model_queue
-from pg2_jax import errors
+from pg2_jax import errors, files
 from pg2_jax.estimators import person_finder
 from pg2_jax.inference import pose_transfer
 from pg2_jax.photos import photo_files
@@ -95,7 +95,8 @@ def example_people(
     files = sorted(
         path
         for path in pathlib.Path(folder).iterdir()
-        if path.suffix.lower() in photo_files.SUFFIXES and not path.name.startswith(".")
+        if path.suffix.lower() in photo_files.SUFFIXES
+        and not files.is_left_behind(path.name)
     )
     if not files:
         suffixes = ", ".join(photo_files.SUFFIXES)

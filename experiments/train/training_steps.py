@@ -39,28 +39,28 @@ def compiled(
     if config.stages == "one_network":
         patches = config.discriminator == "patch"
         second_step = patch_step.patch_step if patches else train_step.one_stage_step
-    stage = functools.partial(
-        _stage, config=config, architecture=architecture, mesh=mesh
-    )
+    # --debug_nans needs the state that donating would overwrite.
+    donated = () if config.debug_nans else 0
+
+    def stage(step: Callable, stage_steps: int) -> Stage:
+        return _stage(step, architecture, objective(config, stage_steps), mesh, donated)
+
     return (
         stage(first_step, config.coarse_steps),
         stage(second_step, config.refine_steps),
     )
 
 
+@functools.lru_cache(maxsize=8)  # Runs that train alike share the programs.
 def _stage(
     step: Callable,
-    stage_steps: int,
-    *,
-    config: Config,
     architecture: Architecture,
+    aim: objectives.Objective,
     mesh: Mesh,
+    donated: int | tuple[()],
 ) -> Stage:
-    aim = objective(config, stage_steps)
     step = functools.partial(step, architecture=architecture, objective=aim)
     whole = sharding.replicated(mesh)
-    # --debug_nans needs the state that donating would overwrite.
-    donated = () if config.debug_nans else 0
     jitted = functools.partial(jax.jit, out_shardings=whole, donate_argnums=donated)
 
     def steps(state: train_state.TrainState, batches: Batch):
@@ -78,17 +78,26 @@ def first_state(
     """The state of step 0, on all devices; the memory of the first stage's optimizer
     has the form of the second's."""
     optimizer = objective(config, config.coarse_steps).optimizer
-    averaged = config.ema_decay > 0
-    create = jax.jit(
+    create = _create(architecture, optimizer, config.ema_decay > 0, mesh)
+    # An argument, so that one program serves all seeds.
+    return create(seed=np.uint32(config.seed))
+
+
+@functools.lru_cache(maxsize=8)
+def _create(
+    architecture: Architecture,
+    optimizer: optax.GradientTransformation,
+    averaged: bool,
+    mesh: Mesh,
+) -> jax.stages.Wrapped:
+    return jax.jit(
         functools.partial(
             train_state.create, architecture, optimizer, averaged=averaged
         ),
         out_shardings=sharding.replicated(mesh),
-        # Called once: compiling fast is worth more than running fast.
+        # Called once a run: compiling fast is worth more than running fast.
         compiler_options={"xla_backend_optimization_level": 0},
     )
-    # An argument, so that one program serves all seeds.
-    return create(seed=np.uint32(config.seed))
 
 
 def call_length(config: Config, step: int) -> int:
@@ -144,13 +153,17 @@ def objective(config: Config, stage_steps: int) -> objectives.Objective:
         )
     )
     return objectives.Objective(
-        optimizer=train_state.make_optimizer(rate),
-        discriminator_optimizer=train_state.make_optimizer(of_discriminator),
+        optimizer=_optimizer(rate),
+        discriminator_optimizer=_optimizer(of_discriminator),
         **{
             name: getattr(config, name)
             for name in names - {"optimizer", "discriminator_optimizer"}
         },
     )
+
+
+# Optimizers are equal to themselves alone.
+_optimizer = functools.lru_cache(maxsize=8)(train_state.make_optimizer)
 
 
 def learning_rate(config: Config, step: int) -> float:

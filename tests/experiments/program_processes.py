@@ -27,22 +27,28 @@ def start(config, *, devices, log):
         )
 
 
-def run_two(config, folder):
-    """Runs two processes of one device each to their end; returns what they said."""
-    address = f"localhost:{free_port()}"
-    both = [
+def start_two(config, logs):
+    """Starts two processes of one device each, which work on one run."""
+    address = f"localhost:{_free_port()}"
+    return [
         start(
             dataclasses.replace(
                 config, coordinator_address=address, num_processes=2, process_id=i
             ),
             devices=1,
-            log=folder / f"log{i}",
+            log=log,
         )
-        for i in range(2)
+        for i, log in enumerate(logs)
     ]
+
+
+def run_two(config, folder):
+    """Runs two such processes to their end; returns what they said."""
+    logs = [folder / f"log{i}" for i in range(2)]
+    both = start_two(config, logs)
     said = [process.communicate(timeout=120)[0] for process in both]
-    logs = [(folder / f"log{i}").read_text() for i in range(2)]
-    assert [process.returncode for process in both] == [0, 0], logs
+    statuses = [process.returncode for process in both]
+    assert statuses == [0, 0], [log.read_text() for log in logs]
     return said
 
 
@@ -82,7 +88,7 @@ def wait_for_step(process, log, count=1):
     return None
 
 
-def free_port():
+def _free_port():
     with socket.socket() as listener:
         listener.bind(("localhost", 0))
         return listener.getsockname()[1]

@@ -16,6 +16,7 @@ from pg2_jax import (
     losses,
     models,
     pose,
+    prng,
     sharding,
     train_state,
     train_step,
@@ -43,12 +44,12 @@ RELEASED = Architecture(
 )
 
 
-def make_batch(size=4, seed=0):
+def make_batch(size=4, seed=0, height=SIZE[0], width=SIZE[1]):
     rng = np.random.default_rng(seed)
     keypoints = np.ones((2, size, 18, 3), np.float32)
-    keypoints[..., 0] = rng.integers(0, SIZE[1], keypoints.shape[:-1])
-    keypoints[..., 1] = rng.integers(0, SIZE[0], keypoints.shape[:-1])
-    photos = rng.integers(0, 256, (2, size, *SIZE, 3)).astype(np.uint8)
+    keypoints[..., 0] = rng.integers(0, width, keypoints.shape[:-1])
+    keypoints[..., 1] = rng.integers(0, height, keypoints.shape[:-1])
+    photos = rng.integers(0, 256, (2, size, height, width, 3)).astype(np.uint8)
     return train_step.Batch(
         source_image=photos[0],
         target_image=photos[1],
@@ -63,6 +64,7 @@ prepare = jax.jit(inputs.prepare, static_argnums=1)
 generate_coarse = jax.jit(generation.generate_coarse, static_argnums=3)
 generate_refined = jax.jit(generation.generate_refined, static_argnums=4)
 judge = jax.jit(train_step.judge, static_argnums=(4, 5))
+training_inputs = jax.jit(train_step.training_inputs, static_argnums=(2, 3))
 
 
 def make_objective(**options):
@@ -90,22 +92,51 @@ def moved(old, new):
     return {n for n in names if not same(getattr(old, n), getattr(new, n))}
 
 
-@pytest.mark.parametrize("architecture", [PAPER, RELEASED], ids=["paper", "released"])
-def test_each_stage_moves_only_its_players(architecture):
-    state, batch = make_state(architecture), make_batch()
-    for step, players in (
-        (train_step.coarse_step, {"coarse"}),
-        (train_step.adversarial_step, {"refine", "discriminator"}),
-    ):
-        new, _ = take(step, state, batch, architecture, make_objective())
-        assert moved(state, new) == players
-        assert int(new.step) == 1
+# Who moves.
+STEPS = {"coarse_step": {"coarse"}, "adversarial_step": {"refine", "discriminator"}}
+
+
+@functools.cache
+def compiled(count, step, architecture, size, **options):
+    """A step on so many devices, of batches of a size."""
+    mesh = Mesh(np.asarray(jax.devices()[:count]), ("data",))
+    whole, split = sharding.replicated(mesh), sharding.batched(mesh)
+    options["discriminator_sees_coarse"] = architecture is RELEASED
+    jitted = jax.jit(
+        functools.partial(
+            getattr(train_step, step),
+            architecture=architecture,
+            objective=make_objective(**options),
+        ),
+        in_shardings=(whole, split),
+        out_shardings=whole,
+    )
+    height, width = architecture.image_height, architecture.image_width
+    batch = make_batch(size, height=height, width=width)
+    return jitted.lower(make_state(architecture), batch).compile()
+
+
+def on_devices(count, step, architecture, batch, **options):
+    """The state after a first step on so many devices, and its metrics."""
+    mesh = Mesh(np.asarray(jax.devices()[:count]), ("data",))
+    placed = jax.device_put(make_state(architecture), sharding.replicated(mesh))
+    size = len(batch["source_image"])
+    take_step = compiled(count, step, architecture, size, **options)
+    return take_step(placed, sharding.put_batch(batch, mesh))
+
+
+# What most tests look at; all devices have two examples or more.
+BATCH = make_batch(max(8, 2 * jax.device_count()))
+
+
+@functools.cache
+def first_step(count, step, architecture, **options):
+    return on_devices(count, step, architecture, BATCH, **options)
 
 
 def test_coarse_step_follows_the_gradient_of_equation_one():
-    state, batch = make_state(PAPER), make_batch()
-    objective = make_objective(flip=False)
-    seen = prepare(batch, PAPER)
+    state = make_state(PAPER)
+    seen = training_inputs(0, BATCH, PAPER, make_objective())
 
     def loss(params):
         coarse = generate_coarse(params, seen["source"], seen["pose"], PAPER)
@@ -117,7 +148,7 @@ def test_coarse_step_follows_the_gradient_of_equation_one():
         return value, player.update(gradients, OPTIMIZER)
 
     value, want = update(state.coarse)
-    new, metrics = take(train_step.coarse_step, state, batch, PAPER, objective)
+    new, metrics = first_step(1, "coarse_step", PAPER)
     np.testing.assert_allclose(metrics["coarse/loss"], value, rtol=1e-6)
     jax.tree.map(
         lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6),
@@ -128,10 +159,9 @@ def test_coarse_step_follows_the_gradient_of_equation_one():
 
 def test_the_discriminator_trains_against_the_new_refined_image():
     """G2 moves first, then D, on the image of the moved G2 (released trainer.py)."""
-    state, batch = make_state(PAPER), make_batch()
-    objective = make_objective(flip=False)
-    new, metrics = take(train_step.adversarial_step, state, batch, PAPER, objective)
-    seen = prepare(batch, PAPER)
+    state, objective = make_state(PAPER), make_objective()
+    new, metrics = first_step(1, "adversarial_step", PAPER)
+    seen = training_inputs(0, BATCH, PAPER, objective)
     source, target_pose = seen["source"], seen["pose"]
     coarse = generate_coarse(state.coarse.params, source, target_pose, PAPER)
     refined = generate_refined(new.refine.params, coarse, source, target_pose, PAPER)
@@ -180,24 +210,6 @@ def test_flips_differ_between_steps_and_repeat_for_one():
     assert not np.array_equal(source(5), source(6))
 
 
-def on_devices(count, step, architecture, batch, **options):
-    """The state after a step on so many devices, and its metrics."""
-    mesh = Mesh(np.asarray(jax.devices()[:count]), ("data",))
-    whole, split = sharding.replicated(mesh), sharding.batched(mesh)
-    options["discriminator_sees_coarse"] = architecture is RELEASED
-    compiled = jax.jit(
-        functools.partial(
-            getattr(train_step, step),
-            architecture=architecture,
-            objective=make_objective(**options),
-        ),
-        in_shardings=(whole, split),
-        out_shardings=whole,
-    )
-    placed = jax.device_put(make_state(architecture), whole)
-    return compiled(placed, sharding.put_batch(batch, mesh))
-
-
 def gradients(state):
     """By player, what the first step's gradients were: Adam remembers half of each."""
     players = {
@@ -223,33 +235,24 @@ def assert_close(tree, other, tolerance):
     [PAPER, pytest.param(RELEASED, marks=pytest.mark.slow)],
     ids=["paper", "released"],
 )
-@pytest.mark.parametrize("step", ["coarse_step", "adversarial_step"])
-def test_all_devices_compute_what_one_does(architecture, step):
+@pytest.mark.parametrize(("step", "players"), STEPS.items())
+def test_all_devices_compute_what_one_does(architecture, step, players):
     """The batch norm of D sees the global batch."""
-    batch = make_batch(8)
-    one, metrics = on_devices(1, step, architecture, batch)
-    every, same = on_devices(jax.device_count(), step, architecture, batch)
+    one, metrics = first_step(1, step, architecture)
+    every, same = first_step(jax.device_count(), step, architecture)
     for name, value in metrics.items():
         np.testing.assert_allclose(value, same[name], rtol=1e-4, err_msg=name)
     assert_close(gradients(one), gradients(every), 1e-3)
+    for state in (one, every):
+        assert moved(make_state(architecture), state) == players
+        assert int(state.step) == 1
 
 
 @pytest.mark.parametrize("parts", [1, 2])
 def test_no_image_moves_between_devices(parts):
-    mesh = sharding.data_mesh()
-    compiled = jax.jit(
-        functools.partial(
-            train_step.adversarial_step,
-            architecture=RELEASED,
-            objective=make_objective(
-                discriminator_sees_coarse=True, grad_accumulation=parts
-            ),
-        ),
-        in_shardings=(sharding.replicated(mesh), sharding.batched(mesh)),
-        out_shardings=sharding.replicated(mesh),
-    )
-    batch = make_batch(2 * jax.device_count())
-    text = compiled.lower(make_state(RELEASED), batch).compile().as_text()
+    parts = {} if parts == 1 else {"grad_accumulation": parts}
+    count, size = jax.device_count(), len(BATCH["source_image"])
+    text = compiled(count, "adversarial_step", RELEASED, size, **parts).as_text()
     assert "all-reduce" in text
     for moving in ("all-to-all", "collective-permute", "all-gather"):
         assert moving not in text
@@ -258,43 +261,40 @@ def test_no_image_moves_between_devices(parts):
 def test_gradients_in_parts_are_those_of_the_whole_batch():
     """G1's in stage I; G2's are the mean over the parts as batches of their own, whose
     statistics D's batch norm takes."""
-    batch = make_batch(8)
-    whole, metrics = on_devices(2, "coarse_step", PAPER, batch, flip=False)
-    parts, same = on_devices(
-        2, "coarse_step", PAPER, batch, flip=False, grad_accumulation=4
-    )
+    count = jax.device_count()
+    whole, metrics = first_step(count, "coarse_step", PAPER)
+    parts, same = first_step(count, "coarse_step", PAPER, grad_accumulation=2)
     np.testing.assert_allclose(metrics["coarse/loss"], same["coarse/loss"], rtol=1e-5)
     assert_close(gradients(whole)["coarse"], gradients(parts)["coarse"], 1e-4)
 
+    parts, same = first_step(count, "adversarial_step", RELEASED, grad_accumulation=2)
+    # Each part of the batch that the step has mirrored at random.
+    key = prng.key(0, prng.Stream.FLIP, 0)
+    mirrored = jax.device_get(jax.jit(inputs.flip_at_random)(BATCH, key))
     halves = [
         on_devices(
-            2,
+            count,
             "adversarial_step",
-            PAPER,
-            {n: x[i::2] for n, x in batch.items()},
+            RELEASED,
+            {n: x[i::2] for n, x in mirrored.items()},
             flip=False,
         )
         for i in range(2)
     ]
-    parts, same = on_devices(
-        2, "adversarial_step", PAPER, batch, flip=False, grad_accumulation=2
-    )
     trees = [gradients(state)["refine"] for state, _ in halves]
     mean = jax.tree.map(lambda a, b: (a + b) / 2, *trees)
     assert_close(mean, gradients(parts)["refine"], 1e-4)
     for name in ("refine/loss", "refine/adversarial"):
         mean = np.mean([metrics[name] for _, metrics in halves])
         np.testing.assert_allclose(same[name], mean, rtol=1e-5)
-    assert moved(make_state(PAPER), parts) == {"refine", "discriminator"}
+    assert moved(make_state(RELEASED), parts) == STEPS["adversarial_step"]
 
 
 @pytest.mark.slow
 def test_an_odd_size_trains():
     """34x17: both sides are odd after the first halving, the width before it, too."""
     architecture = dataclasses.replace(PAPER, image_height=34, image_width=17)
-    batch = make_batch()
-    for name in ("source_image", "target_image"):
-        batch[name] = np.pad(batch[name], ((0, 0), (0, 2), (0, 1), (0, 0)), "edge")
+    batch = make_batch(height=34, width=17)
     state, metrics = on_devices(1, "adversarial_step", architecture, batch)
     assert moved(make_state(architecture), state) == {"refine", "discriminator"}
     assert all(np.isfinite(x).all() for x in jax.tree.leaves((state, metrics)))
@@ -302,9 +302,8 @@ def test_an_odd_size_trains():
 
 def test_blocks_computed_again_give_the_same_gradients():
     small = dataclasses.replace(PAPER, remat=True)
-    batch = make_batch()
-    want, _ = on_devices(1, "coarse_step", PAPER, batch)
-    got, _ = on_devices(1, "coarse_step", small, batch)
+    want, _ = first_step(1, "coarse_step", PAPER)
+    got, _ = first_step(1, "coarse_step", small)
     assert_close(gradients(want)["coarse"], gradients(got)["coarse"], 1e-5)
 
 

@@ -37,14 +37,17 @@ def make_table_config(pair_dataset, workdir, **changes):
 
 
 @contextlib.contextmanager
-def not_trained(step=None, returned=None):
-    """Runs get the weights that they begin with, at a step or at their last; gives the
-    names of those runs."""
-    names = []
+def not_trained(step=None, returned=None, but=()):
+    """Runs get weights drawn at random, no two the same, at a step or at their last,
+    but those whose names are given; yields the names of all."""
+    names, trained = [], train.train
 
     def train_(config):
         names.append(pathlib.Path(config.workdir).name)
-        untrained_run.write(config, config.total_steps if step is None else step)
+        if names[-1] in but:
+            return trained(config)
+        last = config.total_steps if step is None else step
+        untrained_run.write(config, last, drawn_with=len(names))
         return returned
 
     with pytest.MonkeyPatch.context() as patch:
@@ -60,12 +63,14 @@ def untrained():
 
 @pytest.fixture(scope="module")
 def table(pair_dataset, tmp_path_factory):
-    """Three rows with two seeds each, those of seed 5 trained."""
+    """Three rows with two seeds each; one run begins with another and is trained."""
     workdir = tmp_path_factory.mktemp("table1")
     config = make_table_config(
         pair_dataset, workdir, rows="full, pose_mask_loss,one_stage", seeds="5"
     )
-    assert table1.table1(config) is None
+    with not_trained(but=["full_seed5"]) as names:
+        assert table1.table1(config) is None
+    assert names == ["pose_mask_loss_seed5", "one_stage_seed5", "full_seed5"]
     config = dataclasses.replace(config, seeds="0,5")
     with not_trained() as names:
         assert table1.table1(config) is None

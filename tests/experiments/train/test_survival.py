@@ -1,9 +1,8 @@
 """Kills, full disks, damaged files and second trainers: the run goes on as if nothing
-had been. `PG2_KILLS=100` kills more often than the usual once."""
+had been. `PG2_KILLS=100` kills more often than the usual twice."""
 
 import contextlib
 import dataclasses
-import json
 import os
 import pathlib
 import random
@@ -13,17 +12,15 @@ import subprocess
 import time
 
 import jax
-import numpy as np
 import pytest
 
-from experiments.evaluate import evaluate
 from experiments.train import train
 from pg2_jax import files
 from pg2_jax.checkpoint import restore
 from tests.experiments import program_processes
 from tests.experiments.tiny_run import assert_equal, make_config, state_of
 
-STEPS = {"coarse_steps": 20, "refine_steps": 20}
+STEPS = {"coarse_steps": 12, "refine_steps": 12}
 
 
 @pytest.fixture(scope="module")
@@ -53,17 +50,17 @@ def kill(process, how, config, copy):
     return str(copy) if how == "power" else config.workdir
 
 
-@pytest.mark.parametrize("kills", [1, pytest.param(3, marks=pytest.mark.slow)])
-def test_a_run_killed_at_random_ends_as_an_uninterrupted_one(whole, tmp_path, kills):
+@pytest.mark.slow
+def test_a_run_killed_at_random_ends_as_an_uninterrupted_one(whole, tmp_path):
     want = state_of(whole)
     rng = random.Random(int(os.environ.get("PG2_KILLS_SEED", "0")))
-    kills = int(os.environ.get("PG2_KILLS", kills))
+    kills = int(os.environ.get("PG2_KILLS", "2"))
     config = dataclasses.replace(whole, workdir=str(tmp_path / "0"))
     log = tmp_path / "log"
     for i in range(1, kills + 1):
         process = program_processes.start(config, devices=jax.device_count(), log=log)
-        # Sixteen steps at most, so that three kills come in both stages.
-        step = program_processes.wait_for_step(process, log, rng.randint(6, 16))
+        # Two kills come in both stages.
+        step = program_processes.wait_for_step(process, log, rng.randint(4, 11))
         if step is None:  # All was done: compared, and begun again.
             assert process.wait() == 0, log.read_text()
             assert_equal(state_of(config), want)
@@ -76,71 +73,6 @@ def test_a_run_killed_at_random_ends_as_an_uninterrupted_one(whole, tmp_path, ki
         print(f"kill {i}: {how} after step {step}")
     assert train.train(config) is None
     assert_equal(state_of(config), want)
-
-
-def test_two_processes_stop_together_and_one_goes_on(whole, tmp_path):
-    """SIGTERM to one of two processes; then two devices of one process finish."""
-    config = dataclasses.replace(
-        whole,
-        workdir=str(tmp_path / "run"),
-        coordinator_address=f"localhost:{program_processes.free_port()}",
-        num_processes=2,
-    )
-    logs = [tmp_path / str(i) for i in range(2)]
-    both = [
-        program_processes.start(
-            dataclasses.replace(config, process_id=i), devices=1, log=logs[i]
-        )
-        for i in range(2)
-    ]
-    said = program_processes.wait_for_step(both[0], logs[0])
-    assert said, [log.read_text() for log in logs]
-    both[1].send_signal(signal.SIGTERM)
-    assert [process.wait(timeout=120) for process in both] == [143, 143]
-    assert "step" not in both[1].stdout.read()  # Process 0 alone prints.
-    stopped_at = restore.restore_generators(config.workdir).step
-    assert said <= stopped_at < 40
-    alone = dataclasses.replace(config, coordinator_address="", num_processes=1)
-    assert train.train(alone) is None
-    # Sums over the batch are rounded in another order. The batch norm takes away the
-    # bias before it, whose gradient is nothing but rounding, which Adam enlarges.
-    got, want = state_of(alone), state_of(whole)
-    for state in (got, want):
-        state.discriminator.params["conv1"].pop("bias")
-    for name in ("coarse", "refine", "discriminator"):
-        jax.tree.map(
-            lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-3, atol=2e-4),
-            getattr(got, name).params,
-            getattr(want, name).params,
-        )
-
-
-@pytest.mark.slow
-def test_two_processes_evaluate_as_one(whole, tmp_path):
-    results = []
-    for count in (2, 1):
-        folder = tmp_path / str(count)
-        shutil.copytree(whole.workdir, folder)
-        config = dataclasses.replace(
-            whole, mode="evaluate", workdir=str(folder), max_test_pairs=13
-        )
-        if count == 1:
-            evaluate.evaluate(config)
-        else:
-            said = program_processes.run_two(config, tmp_path)
-            assert "copy of source" in said[0]
-            assert "copy of source" not in said[1]
-        results.append((folder / "metrics.json").read_text())
-        assert (folder / "evaluation.png").is_file()
-    pictures = [(tmp_path / n / "evaluation.png").read_bytes() for n in ("1", "2")]
-    two, one = ([float(x) for x in numbers(text)] for text in results)
-    np.testing.assert_allclose(two, one, rtol=1e-3)
-    assert pictures[0] == pictures[1]
-
-
-def numbers(text):
-    metrics = json.loads(text)["metrics"]
-    return [r["mean"] for kind in metrics.values() for r in kind.values()]
 
 
 def test_a_second_training_in_one_workdir_is_refused(whole, tmp_path):
@@ -161,13 +93,13 @@ def test_a_damaged_checkpoint_costs_the_steps_since_the_one_before(
 ):
     config = dataclasses.replace(whole, workdir=str(tmp_path / "run"))
     shutil.copytree(whole.workdir, config.workdir)
-    newest = pathlib.Path(config.workdir) / "checkpoints" / "40"
+    newest = pathlib.Path(config.workdir) / "checkpoints" / "24"
     for data in newest.glob("state/**/d/*"):
         data.write_bytes(data.read_bytes()[: data.stat().st_size // 2])
     assert train.train(config) is None
     said = capsys.readouterr()
     assert f"{newest} cannot be read" in said.err
-    assert "resumes from step 39" in said.out
+    assert "resumes from step 21" in said.out
     assert_equal(state_of(config), state_of(whole))
 
 
@@ -194,7 +126,7 @@ def test_a_full_disk_stops_the_run_and_keeps_what_it_has(whole, tmp_path):
         (disk / "ballast").write_bytes(bytes(free - 30_000))
         with pytest.raises(OSError, match=f"cannot be written to {disk}/run/"):
             train.train(config)
-        assert restore.restore_generators(config.workdir).step >= 21
+        assert restore.restore_generators(config.workdir).step >= 13
         (disk / "ballast").unlink()
         assert train.train(config) is None
         assert_equal(state_of(config), state_of(whole))

@@ -33,7 +33,7 @@ def test_calls_end_at_multiples_and_at_the_end_of_a_stage(step, length):
 
 @pytest.mark.parametrize("seed", [3, 2**32 - 1])
 def test_the_first_state_is_that_of_the_seed_however_large(seed):
-    config = make_config("d", "w", image_size="32x16", seed=seed).with_size(32, 16)
+    config = make_config("d", "w", stages="coarse", seed=seed).with_size(32, 16)
     architecture = restore.architecture_of(config.to_json())
     mesh = sharding.data_mesh()
     state = training_steps.first_state(config, architecture, mesh)

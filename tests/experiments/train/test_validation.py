@@ -3,7 +3,6 @@
 import dataclasses
 import os
 import pathlib
-import shutil
 import signal
 
 import jax
@@ -16,7 +15,6 @@ from experiments.train import history, train, training_steps, validation
 from pg2_jax.checkpoint import restore
 from pg2_jax.inference import pose_transfer
 from pg2_jax.input_pipeline import pair_reader
-from tests.experiments import program_processes
 from tests.experiments.tiny_run import assert_equal, make_config, state_of, stop_after
 
 
@@ -108,26 +106,6 @@ def test_a_resumed_run_equals_an_uninterrupted_one(run, tmp_path):
     for name in ("coarse/loss", "refine/loss", "validation/refined/masked_ssim_pg2"):
         assert values(config, name) == values(run, name)
     assert_equal(state_of(config), state_of(run))
-
-
-@pytest.mark.slow
-def test_two_processes_validate_as_one(run, tmp_path):
-    """One step more, which one process takes and judges, and two."""
-    configs = [
-        dataclasses.replace(run, workdir=str(tmp_path / name), refine_steps=5)
-        for name in ("one", "two")
-    ]
-    for config in configs:
-        shutil.copytree(run.workdir, config.workdir)
-    assert train.train(configs[0]) is None
-    said = program_processes.run_two(configs[1], tmp_path)
-    assert "step 6: validation/refined/" in said[0] and "step" not in said[1]
-    for name in ("validation/refined/l1", f"validation/refined/{run.best_metric}"):
-        one, two = (values(config, name) for config in configs)
-        assert list(two) == list(one) == [2, 3, 4, 5, 6]
-        np.testing.assert_allclose(two[6], one[6], rtol=1e-3)
-    best = [restore.restore_generators(c.workdir, "best").step for c in configs]
-    assert best[0] == best[1]
 
 
 @pytest.fixture

@@ -51,10 +51,12 @@ def by_definition(params, image, photo):
     size = photo.shape[1:3]
     own, shares = (jax.image.resize(x, (1, *size, 3), "bilinear") for x in layers)
     doubled = (times(points, 2).astype(np.float32) for points in poses)
-    moved = part_warp.warp(large, *doubled, *size)
+    from_source, to_target = doubled
+    moved = part_warp.warp(large, from_source, to_target, *size)
+    behind = part_warp.without_person(large, part_warp.background(from_source, *size))
     picture = (
         shares[..., :1] * moved.composite
-        + shares[..., 1:2] * large
+        + shares[..., 1:2] * behind
         + shares[..., 2:] * own
     )
     return inputs.to_uint8(picture)

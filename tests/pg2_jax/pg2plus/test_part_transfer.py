@@ -61,17 +61,19 @@ def test_the_guide_says_all_of_both_poses_in_order():
         source, *poses, HEIGHT, WIDTH
     )
     size = HEIGHT, WIDTH
+    free = part_warp.background(poses[0], *size)
     front = np.broadcast_to([1.0, 0, 0, 1, 0, 0], (1, *size, 6))
     parts = [
         (moved.composite, 3),
+        (jax.jit(part_warp.without_person)(source, free), 3),
         (moved.coverage, 1),
-        (part_warp.background(poses[0], *size), 1),
+        (free, 1),
         (moved.masks, 10),
         (pose.heat_maps(poses[1], *size), 18),
         (pose.heat_maps(poses[0], *size), 18),
         (front, 6),
     ]
-    assert guide.shape == (1, *size, 57) and part_transfer.GUIDE_CHANNELS == 57
+    assert guide.shape == (1, *size, 60) and part_transfer.GUIDE_CHANNELS == 60
     begin = 0
     for want, channels in parts:
         got = guide[..., begin : begin + channels]
@@ -82,25 +84,26 @@ def test_the_guide_says_all_of_both_poses_in_order():
     np.testing.assert_array_equal(behind[0, 0, 0, -6:], [1, 0, 0, 0, 0, 1])
 
 
-def test_weights_add_up_to_one_and_vanish_where_nothing_exists():
+def test_weights_add_up_to_one_and_no_part_counts_where_none_lies():
     source = source_photo()
     guide, layers, picture = guided(source, person()[None], WALKING[None])
     shares = np.asarray(layers.weights)
     np.testing.assert_allclose(shares.sum(axis=-1), 1, atol=1e-5)
-    covered, free = guide[..., 3], guide[..., 4]
-    assert (covered == 0).any() and (free == 0).any()
+    covered = guide[..., 6]
+    assert (covered == 0).any()
     assert shares[covered == 0][:, 0].max() < 1e-4
-    assert shares[free == 0][:, 1].max() < 1e-4
     assert shares[..., 0].max() > 0.2 and shares[..., 1].max() > 0.2
-    want = part_transfer.blend(guide[..., :3], source, layers)
+    want = part_transfer.blend(guide[..., :3], guide[..., 3:6], layers)
     np.testing.assert_allclose(picture, want, atol=1e-5)
 
 
 def test_without_source_keypoints_no_pixels_are_moved():
     source = source_photo()
     guide, layers, picture = guided(source, NOBODY, WALKING[None])
-    np.testing.assert_array_equal(guide[..., :4], 0)
-    np.testing.assert_array_equal(guide[..., 4], 1)
+    np.testing.assert_array_equal(guide[..., :3], 0)
+    np.testing.assert_array_equal(guide[..., 3:6], source)
+    np.testing.assert_array_equal(guide[..., 6], 0)
+    np.testing.assert_array_equal(guide[..., 7], 1)
     assert np.isfinite(picture).all()
     assert layers.weights[..., 0].max() < 1e-4
 
@@ -129,7 +132,7 @@ def test_the_discriminator_judges_patches():
     """A verdict depends on 26 rows, and none of another picture of the batch."""
     network = part_transfer.PatchDiscriminator(ARCHITECTURE)
     rng = np.random.default_rng(1)
-    seen = rng.uniform(-1, 1, (2, HEIGHT, WIDTH, 3 + 57)).astype(np.float32)
+    seen = rng.uniform(-1, 1, (2, HEIGHT, WIDTH, 3 + 60)).astype(np.float32)
 
     params = weights()[1]
 

@@ -203,3 +203,24 @@ def test_the_background_is_what_no_part_covers():
 def test_without_a_person_all_is_background():
     nobody = np.zeros((1, 18, 3), np.float32)
     np.testing.assert_array_equal(part_warp.background(nobody, 6, 5), 1)
+
+
+def test_the_hole_of_the_person_is_filled_from_its_surroundings():
+    """Halves of two colours: what is free stays, and the hole has the colour beside it;
+    of one colour nothing else comes out, at any size."""
+    image = np.full((1, 24, 17, 3), 0.5, np.float32)
+    image[:, :, 9:] = -0.5
+    free = np.ones((1, 24, 17, 1), np.float32)
+    free[:, 6:20, 2:7] = 0.0
+    image[:, 6:20, 2:7] = 9.0  # the person, who must not be seen
+    fill = jax.jit(part_warp.without_person)
+    filled = np.asarray(fill(image, free))
+    outside = free[..., 0] == 1
+    np.testing.assert_allclose(filled[outside], image[outside], atol=1e-6)
+    hole = filled[:, 6:20, 2:7]
+    assert hole.min() > 0.1 and hole.max() < 0.5 + 1e-3
+    assert hole[:, :, 0].mean() > hole[:, :, -1].mean()
+    plain = np.full((1, 24, 17, 3), 0.25, np.float32)
+    np.testing.assert_allclose(fill(plain, free), plain, atol=1e-3)
+    # Nobody knows what is behind someone who fills the photo: no number is made up.
+    assert np.isfinite(fill(image, np.zeros_like(free))).all()

@@ -9,8 +9,8 @@ STAMP := $(VENV)/.installed
 .PHONY: help quickstart notebooks test test_slow check clean
 
 help:
-	@echo "make quickstart  generate people, train both stages of PG2, evaluate: one picture"
-	@echo "make notebooks   the quickstart if needed, then executes experiments/notebooks"
+	@echo "make quickstart  generate people, train pg2plus on them, evaluate: one picture"
+	@echo "make notebooks   the quickstart if needed, a run of the paper's networks, notebooks"
 	@echo "make test        install what the tests need, check the code, run the tests"
 	@echo "make test_slow   the tests that take minutes: kills, several processes, notebooks"
 	@echo "make clean       remove the quickstart's folder, $(OUT)/"
@@ -32,14 +32,16 @@ quickstart: $(OUT)/data/dataset_info.json
 
 $(OUT)/people/market-annotation-test.csv: | $(STAMP)
 	$(RUN) -m data_prep.synthesize_people --output_dir=$(OUT)/people --image_size=64x32 \
-	    --train_identities=300 --test_identities=20
+	    --train_identities=300 --test_identities=20 --images_per_identity=8 --same_scene
 
 $(OUT)/data/dataset_info.json: $(OUT)/people/market-annotation-test.csv
 	$(RUN) data_prep/build_tfrecords.py --dataset=market1501 --source_dir=$(OUT)/people \
 	    --output_dir=$(OUT)/data --image_size=64x32 --max_test_pairs=1000
 
-# What the quickstart writes last.
+# They compare the quickstart's run with one of the paper's networks.
 notebooks: $(OUT)/run/metrics.json
+	$(RUN) -m experiments.main --flagfile=experiments/flagfiles/pg2_64x32.flags \
+	    --data_dir=$(OUT)/data --workdir=$(OUT)/pg2
 	rm -rf $(OUT)/notebooks
 	$(RUN) -m experiments.execute_notebooks
 

@@ -4,6 +4,7 @@ No jax here: `--help` and mistakes in flags must be answered at once.
 """
 
 import dataclasses
+import os
 from typing import Any
 
 from data_prep import flag_fields
@@ -29,8 +30,25 @@ class Config(GenerationOptions, EvaluationOptions, TrainingOptions):
         flag_fields.check_together(self)
         self.check_processes()
         self.check_evaluation()
+        self._check_output()
         self.check_poses()
         self.check_calls()
+
+    def _check_output(self) -> None:
+        """Checks that the scores of an evaluation have one place to go."""
+        if self.mode != "evaluate":
+            return
+        if self.generated_dir and self.output:
+            raise ValueError(
+                f"--output={self.output} has no meaning with --generated_dir; the "
+                "scores go to --workdir."
+            )
+        is_file = os.path.isfile(self.workdir) and not self.generated_dir
+        if is_file and not self.output:
+            raise ValueError(
+                f"--workdir={self.workdir} is a model in a file; --output says in "
+                "which folder to write its scores."
+            )
 
     @property
     def how_to_restore(self) -> dict[str, Any]:

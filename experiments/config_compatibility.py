@@ -17,11 +17,16 @@ _STAGE_TWO = (
     "refine_steps",
     "refine_sees_pose",
     "refine_output",
+    "discriminator",
     "discriminator_input",
     "discriminator_sees_coarse",
     "adversarial_on_source",
     "discriminator_channels",
+    "discriminator_learning_rate",
     "l1_weight",
+    "adversarial_weight",
+    "feature_matching_weight",
+    "r1_weight",
     "eval_pairs",
     "best_metric",
 )
@@ -117,8 +122,9 @@ def check_stage_one(
     config, has trained the stage I that a new run wants."""
     changed = differences(stored, config, stage_one_only=True)
     changed += _other_data(stored, data)
-    if stored.get("stages") == "one_stage":
-        changed.append("--stages: one_stage trains G1 against D")
+    against_d = {"one_stage": "G1", "one_network": "it"}
+    if trained := against_d.get(stored.get("stages", "")):
+        changed.append(f"--stages: {stored['stages']} trains {trained} against D")
     if step < config.coarse_steps:
         changed.append(f"step {step} of {config.coarse_steps}: stage I is not finished")
     if changed:

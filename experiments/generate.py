@@ -111,7 +111,8 @@ def _photos(source: str) -> dict[str, str]:
         raise ValueError(f"--source_image={error.value}{error.rule}") from error
     if listing.problems:
         raise ValueError("--source_image: " + "\n".join(listing.problems))
-    return {name: str(listing.folder / name) for name in listing.names}
+    names = sorted(listing.names, key=files.natural_order)
+    return {name: str(listing.folder / name) for name in names}
 
 
 def _grouped(notes: list[str], photos: dict[str, str]) -> list[str]:

@@ -26,6 +26,23 @@ _PLAIN_WORDS = {
 }
 
 
+# What systems and archives leave in folders.
+_LEFT_BEHIND = ("thumbs.db", "desktop.ini", "@eadir", "__macosx")
+
+
+def is_left_behind(name: str) -> bool:
+    """Whether a file or folder is hidden, or was put there by a system and not by the
+    user: `.DS_Store`, `._photo.jpg`, `Thumbs.db`, `__MACOSX`, `@eaDir`."""
+    return name.startswith(".") or name.lower() in _LEFT_BEHIND
+
+
+def natural_order(name: str) -> tuple[object, ...]:
+    """A key to sort names as people count: frame 2 before frame 10."""
+    parts = re.split(r"(\d+)", name)
+    counted = [(int(x), "") if x.isdecimal() else (-1, x) for x in parts]
+    return tuple(counted), name
+
+
 @contextlib.contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
     """Gives a temporary path beside `path`, which replaces it at the end.

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import optax
 
 
-def l1(generated: jax.Array, target: jax.Array, mask: jax.Array | None) -> jax.Array:
+def l1(generated: jax.Array, target: jax.Array, mask: jax.Array) -> jax.Array:
     """The distance to the target that both generators minimize (Eq. 1).
 
     The paper writes a sum; like the released code we take the mean over pixels and
@@ -14,8 +14,9 @@ def l1(generated: jax.Array, target: jax.Array, mask: jax.Array | None) -> jax.A
     Args:
         generated: [B, H, W, 3], unbounded, meant to be in [-1, 1].
         target: [B, H, W, 3] in [-1, 1].
-        mask: [B, H, W, 1] in {0, 1}, 1 on the target's body, which then counts twice;
-            None for the plain L1 loss (the paper's G1-L1).
+        mask: [B, H, W, 1], 1 on the target's body, which then counts twice, and -1
+            where nothing is asked of the image; 0 everywhere is the plain L1 loss (the
+            paper's G1-L1).
 
     Returns:
         [B] mean over pixels and channels.
@@ -29,13 +30,11 @@ def l1(generated: jax.Array, target: jax.Array, mask: jax.Array | None) -> jax.A
             f"and {target.shape}."
         )
     distance = jnp.abs(generated - target)
-    if mask is not None:
-        if mask.shape != (*target.shape[:3], 1):
-            raise ValueError(
-                f"mask: expected shape {(*target.shape[:3], 1)}, got {mask.shape}."
-            )
-        distance *= 1.0 + mask
-    return jnp.mean(distance, axis=(1, 2, 3))
+    if mask.shape != (*target.shape[:3], 1):
+        raise ValueError(
+            f"mask: expected shape {(*target.shape[:3], 1)}, got {mask.shape}."
+        )
+    return jnp.mean(distance * (1.0 + mask), axis=(1, 2, 3))
 
 
 def cross_entropy(logits: jax.Array, label: float) -> jax.Array:

@@ -30,9 +30,8 @@ def coarse_step(
 
     def coarse_loss(params: PyTree, inputs: Inputs) -> tuple[jax.Array, Metrics]:
         source, pose, target = inputs["source"], inputs["pose"], inputs["target"]
-        mask = inputs["mask"] if objective.pose_mask_loss else None
         coarse = generate_coarse(params, source, pose, architecture)
-        loss = losses.l1(coarse, target, mask).mean()
+        loss = losses.l1(coarse, target, inputs["mask"]).mean()
         return loss, {"coarse/loss": loss}
 
     coarse, metrics = minimize(coarse_loss, state.coarse, inputs, objective)
@@ -126,6 +125,8 @@ def training_inputs(
     )
     if objective.background == "source":
         seen = inputs.with_background_of_source(seen, batch)
+    if not objective.pose_mask_loss:
+        seen = {**seen, "mask": jnp.minimum(seen["mask"], 0.0)}
     return seen
 
 
@@ -172,8 +173,7 @@ def generator_losses(
     logits: Metrics, generated: jax.Array, inputs: Inputs, objective: Objective
 ) -> tuple[jax.Array, Metrics]:
     """The loss of the generator that plays against D (Eq. 4), [], and its parts."""
-    mask = inputs["mask"] if objective.pose_mask_loss else None
-    l1 = losses.l1(generated, inputs["target"], mask)
+    l1 = losses.l1(generated, inputs["target"], inputs["mask"])
     adversarial = losses.cross_entropy(logits["generated"], 1.0)
     if objective.adversarial_on_source:
         on_source = losses.cross_entropy(logits["source"], 1.0)

@@ -67,10 +67,11 @@ def draw_skeleton(
 def grid(
     rows: Sequence[Sequence[np.ndarray]], titles: Sequence[str] = (), *, scale: int = 1
 ) -> Image.Image:
-    """Lays [H, W, 3] uint8 pictures out in rows, with a title over each column. They
-    are enlarged by the scale, pixels kept as squares; a picture that already has that
-    size, such as a scaled skeleton, is taken as it is."""
-    height, width = (scale * side for side in rows[0][0].shape[:2])
+    """Lays [H, W, 3] uint8 pictures out in rows, with a title over each column. The
+    smallest are enlarged by the scale, pixels kept as squares; others, such as a scaled
+    skeleton, are brought to the same size."""
+    smallest = min(np.shape(picture)[:2] for row in rows for picture in row)
+    height, width = (scale * side for side in smallest)
     header = _LABEL_HEIGHT if titles else 0
     columns = max(len(row) for row in rows)
     size = (columns * (width + _GAP) + _GAP, len(rows) * (height + _GAP) + _GAP)
@@ -80,7 +81,9 @@ def grid(
     for i, row in enumerate(rows):
         for j, picture in enumerate(row):
             tile = Image.fromarray(np.asarray(picture, np.uint8))
-            tile = tile.resize((width, height), Image.Resampling.NEAREST)
+            small = tile.height * scale <= height
+            rule = Image.Resampling.NEAREST if small else Image.Resampling.LANCZOS
+            tile = tile.resize((width, height), rule)
             left, top = j * (width + _GAP) + _GAP, i * (height + _GAP) + _GAP
             sheet.paste(tile, (left, top + header))
     return sheet

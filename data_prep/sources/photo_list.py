@@ -6,7 +6,7 @@ import pathlib
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from pg2_jax import errors
+from pg2_jax import errors, files
 from pg2_jax.keypoints import base
 from pg2_jax.photos import photo_files
 
@@ -107,7 +107,7 @@ def _walk(folder: pathlib.Path, problems: list[str]) -> Iterator[pathlib.Path]:
             problems.append(f"{current}: cannot be read: {error.strerror}")
             continue
         for entry in entries:
-            if entry.name.startswith("."):
+            if files.is_left_behind(entry.name):
                 continue
             if not os.path.isdir(entry):
                 yield entry

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
+from pg2_jax import files
 from pg2_jax.photos import photo_files
 
 # The annotation file of a folder of people.
@@ -56,7 +57,9 @@ def checked_annotation_files(
 
 def entries(folder: pathlib.Path) -> list[pathlib.Path]:
     """What a folder holds and does not hide, by name."""
-    return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    return sorted(
+        path for path in folder.iterdir() if not files.is_left_behind(path.name)
+    )
 
 
 def photos_in(folder: pathlib.Path) -> list[pathlib.Path]:

@@ -3,13 +3,11 @@
 import pathlib
 import socket
 
-import numpy as np
-
 from data_prep.synthetic import pictures
 from experiments.config import Config
 from experiments.config_compatibility import check_networks
 from experiments.demo import model_queue
-from pg2_jax import errors
+from pg2_jax import errors, files
 from pg2_jax.estimators import person_finder
 from pg2_jax.inference import pose_transfer
 from pg2_jax.photos import photo_files
@@ -85,9 +83,11 @@ def listen(host: str, port: int) -> socket.socket:
         ) from error
 
 
-def example_people(queue: model_queue.ModelQueue, folder: str) -> dict[str, np.ndarray]:
-    """Name -> uint8 [H, W, 3] of the model's size: the first photos of a folder by
-    name, fitted by the queue, or without a folder synthetic people."""
+def example_people(
+    queue: model_queue.ModelQueue, folder: str
+) -> dict[str, model_queue.Person]:
+    """By name: the first photos of a folder by name, fitted by the queue, or without a
+    folder synthetic people, whose keypoints are known."""
     if not folder:
         return _synthetic_people(*queue.size)
     if not pathlib.Path(folder).is_dir():
@@ -95,21 +95,22 @@ def example_people(queue: model_queue.ModelQueue, folder: str) -> dict[str, np.n
     files = sorted(
         path
         for path in pathlib.Path(folder).iterdir()
-        if path.suffix.lower() in photo_files.SUFFIXES and not path.name.startswith(".")
+        if path.suffix.lower() in photo_files.SUFFIXES
+        and not files.is_left_behind(path.name)
     )
     if not files:
         suffixes = ", ".join(photo_files.SUFFIXES)
         raise ValueError(f"--examples_dir={folder}: holds no photo ({suffixes}).")
     try:
         return {
-            path.stem: queue.fit_photo(path.read_bytes(), path.name)[0]
+            path.stem: queue.fit_photo(path.read_bytes(), path.name)
             for path in files[:_MOST_EXAMPLES]
         }
     except ValueError as error:
         raise ValueError(f"--examples_dir={folder}: {error}") from error
 
 
-def _synthetic_people(height: int, width: int) -> dict[str, np.ndarray]:
+def _synthetic_people(height: int, width: int) -> dict[str, model_queue.Person]:
     """Each in the picture that shows most of the body."""
     people = {}
     for number in range(_SYNTHETIC):
@@ -118,5 +119,6 @@ def _synthetic_people(height: int, width: int) -> dict[str, np.ndarray]:
             for i in range(4)
         ]
         best = max(takes, key=lambda take: take.keypoints[:, 2].sum())
-        people[f"Synthetic person {number + 1}"] = best.image
+        name = f"Synthetic person {number + 1}"
+        people[name] = model_queue.Person(best.image, best.keypoints)
     return people

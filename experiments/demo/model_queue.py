@@ -4,7 +4,7 @@ import contextlib
 import pathlib
 import threading
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -19,6 +19,20 @@ from pg2_jax.photos import crop, photo_files
 POSE_SUFFIXES = (".json", ".csv", ".txt")
 # Around a pose, of its longer side.
 _MARGIN = 0.06
+
+
+_NO_JOINTS = (
+    " Where the person's joints are is not known; with them, which a pose estimator on "
+    "this server would find, the picture keeps more of the photo."
+)
+
+
+class Person(NamedTuple):
+    """A photo of the model's size."""
+
+    image: np.ndarray  # uint8 [H, W, 3]
+    keypoints: np.ndarray | None  # float32 [18, 3] in its pixels; None if not known
+    note: str = ""  # what was done to the photo, in words
 
 
 class Busy(Exception):
@@ -55,31 +69,48 @@ class ModelQueue:
         finally:
             self._places.release()
 
-    def fit_photo(self, content: bytes, name: str) -> tuple[np.ndarray, str]:
+    def fit_photo(self, content: bytes, name: str, keypoints: Any = None) -> Person:
         """Brings the file of a photo to the model's size; the name is for messages.
 
         One of the model's shape, within 10 %, is taken whole. Of another the part
-        around the person is taken if there is a finder, else the middle. Returns uint8
-        [H, W, 3], and what was done to the photo, in words.
+        around the person is taken if the keypoints are known, else the middle. They
+        are 18 rows (x, y, visible) in pixels of the photo; those that are not given
+        are looked for where there is a finder and they are of use.
         """
+        joints = None
+        if keypoints is not None:
+            joints = check_keypoints(keypoints, "source_keypoints")
         with self._turn:
             photo = photo_files.decode(content, name).image
-            fitted, used = self._fit(photo, name)
-        words = f"The photo has {photo.width} x {photo.height} pixels{used}."
-        return np.asarray(fitted), words
+            if joints is not None and joints[:, 2].any():
+                if not retarget.drop_outside(joints, photo.height, photo.width)[
+                    0
+                ].any():
+                    raise ValueError("source_keypoints: none lies inside the photo.")
+                return self._fit(photo, name, joints)
+            return self._fit(photo, name, None)
 
-    def _fit(self, photo: Image.Image, name: str) -> tuple[Image.Image, str]:
-        size, original = self.size[::-1], photo.size[::-1]
-        if source_photo.has_shape(original, self.size):
-            return photo.resize(size, Image.Resampling.LANCZOS), ""
-        if self.finder is None:
+    def _fit(self, photo: Image.Image, name: str, joints: np.ndarray | None) -> Person:
+        original = photo.height, photo.width
+        whole = source_photo.has_shape(original, self.size)
+        needed = self.model.architecture.needs_source_pose
+        words = f"The photo has {photo.width} x {photo.height} pixels"
+        if joints is None and self.finder is not None and (needed or not whole):
+            joints = self.finder(photo, name)
+        missing = _NO_JOINTS if needed and joints is None else ""
+        if joints is None and not whole:
+            size = self.size[::-1]
             middle = ImageOps.fit(photo, size, Image.Resampling.LANCZOS)
-            return middle, "; its middle is used"
-        joints = self.finder(photo, name)
-        frame = source_photo.frame_of("crop", name, original, self.size, joints)
-        return crop.apply(
-            photo, frame, self.size
-        ), "; the part around the person is used"
+            note = f"{words}; its middle is used.{missing}"
+            return Person(np.asarray(middle), None, note)
+        rule, used = "crop", "; the part around the person is used"
+        if whole:
+            rule, used = "stretch", ""
+        frame = source_photo.frame_of(rule, name, original, self.size, joints)
+        image = np.asarray(crop.apply(photo, frame, self.size))
+        if joints is not None:
+            joints, _ = crop.move_keypoints(joints, original, frame, self.size)
+        return Person(image, joints, f"{words}{used}.{missing}")
 
     def read_pose(self, content: bytes, name: str) -> np.ndarray:
         """The pose of a file, float32 [18, 3] in pixels of the model's image: the first
@@ -117,17 +148,21 @@ class ModelQueue:
         fitted = self.fit_poses(np.stack(list(poses.values())), alone=True)
         return dict(zip(poses, fitted, strict=True))
 
-    def generate(self, photo: np.ndarray, keypoints: Any) -> batch.Generated:
-        """The person of a photo, uint8 [H, W, 3] of the model's size, in a pose, 18
-        rows (x, y, visible) in pixels of it: a batch of one."""
+    def generate(self, person: Person, keypoints: Any) -> batch.Generated:
+        """A person in a pose, 18 rows (x, y, visible) in pixels of the model's image: a
+        batch of one."""
         checked = check_keypoints(keypoints)
+        known = person.keypoints
+        sources = None if known is None else known[None]
         with self._turn:
-            return self.model.batch(photo[None], checked[None])
+            return self.model.batch(
+                person.image[None], checked[None], source_poses=sources
+            )
 
 
-def check_keypoints(keypoints: Any) -> np.ndarray:
+def check_keypoints(keypoints: Any, name: str = "keypoints") -> np.ndarray:
     """Takes 18 rows of three numbers, and nothing else; returns float32 [18, 3]."""
-    rule = "keypoints: expected 18 rows of three numbers, x, y and visible (0 or 1)."
+    rule = f"{name}: expected 18 rows of three numbers, x, y and visible (0 or 1)."
     try:
         points = np.asarray(keypoints, np.float32)
     except (TypeError, ValueError) as error:

@@ -32,15 +32,18 @@ class DrawRequest(pydantic.BaseModel):
     (x, y, visible) in pixels of the model's image, in OpenPose COCO-18 order.
 
     Of a photo of another shape than the model's the part around the person is used, or
-    the middle where the server has no pose estimator."""
+    the middle where nobody knows where the person is: `source_keypoints`, those of the
+    person in pixels of the photo, say so; without them a pose estimator looks, where
+    the server has one."""
 
     image: str
     keypoints: list[list[float]]
+    source_keypoints: list[list[float]] | None = None
 
 
 class DrawResponse(pydantic.BaseModel):
     """The images of G1 and of G2, base64 of PNG files; `refined` is null where the
-    model is G1 alone."""
+    model is one network, whose picture `coarse` is then."""
 
     coarse: str
     refined: str | None
@@ -51,6 +54,7 @@ class SequenceRequest(pydantic.BaseModel):
 
     image: str
     sequence: str
+    source_keypoints: list[list[float]] | None = None
 
 
 class SequenceResponse(pydantic.BaseModel):
@@ -61,10 +65,12 @@ class SequenceResponse(pydantic.BaseModel):
 
 
 def make_server(
-    queue: model_queue.ModelQueue, people: dict[str, np.ndarray], config: Config
+    queue: model_queue.ModelQueue,
+    people: dict[str, model_queue.Person],
+    config: Config,
 ) -> fastapi.FastAPI:
     """The page and the endpoints, behind the limits of the config; `people` are the
-    examples, uint8 [H, W, 3] of the model's size."""
+    examples."""
     app = fastapi.FastAPI(
         title="pg2_jax", docs_url=None, redoc_url=None, openapi_url="/api/openapi.json"
     )
@@ -118,9 +124,9 @@ def make_server(
         return await run(_draw_sequence, queue, request)
 
     @app.post("/api/photo", include_in_schema=False)
-    async def fit_photo(request: fastapi.Request, name: str) -> dict[str, str]:
-        image, note = await run(queue.fit_photo, await uploaded(request), name)
-        return {"image": _png(image), "note": note}
+    async def fit_photo(request: fastapi.Request, name: str) -> dict[str, Any]:
+        person = await run(queue.fit_photo, await uploaded(request), name)
+        return {**_shown(person), "note": person.note}
 
     @app.post("/api/pose", include_in_schema=False)
     async def read_pose(request: fastapi.Request, name: str) -> dict[str, Any]:
@@ -131,7 +137,7 @@ def make_server(
 
 
 def _setup(
-    queue: model_queue.ModelQueue, people: dict[str, np.ndarray]
+    queue: model_queue.ModelQueue, people: dict[str, model_queue.Person]
 ) -> dict[str, Any]:
     """What the page shows, and what it knows of skeletons."""
     black = np.zeros((*queue.size, 3), np.uint8)
@@ -154,13 +160,20 @@ def _setup(
             [int(a), int(b), f"rgb{visualize.limb_color(a, b)}"]
             for a, b in pose.SKELETON
         ],
-        "people": [{"name": n, "picture": _png(image)} for n, image in people.items()],
+        "people": [{"name": n, **_shown(person)} for n, person in people.items()],
+        "stages": queue.model.architecture.stages,
         "poses": poses,
         "first_pose": _in_words(_FIRST_POSE),
         "pose_suffixes": queue.pose_suffixes,
         "sequences": [n for n in pose_library.NAMES if n not in pose_library.SINGLE],
         "frame_ms": _FRAME_MS,
     }
+
+
+def _shown(person: model_queue.Person) -> dict[str, Any]:
+    joints = person.keypoints
+    known = None if joints is None else joints.tolist()
+    return {"picture": _png(person.image), "source_keypoints": known}
 
 
 def _in_words(name: str) -> str:
@@ -170,22 +183,28 @@ def _in_words(name: str) -> str:
 def _draw(queue: model_queue.ModelQueue, request: DrawRequest) -> DrawResponse:
     # Before anybody is looked for in the photo.
     keypoints = model_queue.check_keypoints(request.keypoints)
-    photo, _ = queue.fit_photo(_from_base64(request.image), "image")
-    return _pictures(queue.generate(photo, keypoints))
+    return _pictures(queue.generate(_person(queue, request), keypoints))
 
 
 def _draw_sequence(
     queue: model_queue.ModelQueue, request: SequenceRequest
 ) -> SequenceResponse:
     poses = np.stack(list(pose_library.read(request.sequence).values()))
-    photo, _ = queue.fit_photo(_from_base64(request.image), "image")
-    generated = [queue.generate(photo, points) for points in queue.fit_poses(poses)]
+    person = _person(queue, request)
+    generated = [queue.generate(person, points) for points in queue.fit_poses(poses)]
     first, *others = [Image.fromarray(each.image[0]) for each in generated]
     animation = _to_base64(
         first, "GIF", save_all=True, append_images=others, duration=_FRAME_MS, loop=0
     )
     frames = [_pictures(each) for each in generated]
     return SequenceResponse(frames=frames, animation=animation)
+
+
+def _person(
+    queue: model_queue.ModelQueue, request: DrawRequest | SequenceRequest
+) -> model_queue.Person:
+    content = _from_base64(request.image)
+    return queue.fit_photo(content, "image", request.source_keypoints)
 
 
 def _pictures(generated: batch.Generated) -> DrawResponse:

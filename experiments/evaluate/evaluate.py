@@ -1,6 +1,7 @@
 """--mode=evaluate: scores every test pair of a run, and shows some; or two folders."""
 
 import contextlib
+import dataclasses
 import functools
 import os
 import pathlib
@@ -26,6 +27,7 @@ from experiments.evaluate import (
 from pg2_jax import generation, inputs, pose, sharding
 from pg2_jax.architecture import Architecture
 from pg2_jax.checkpoint import restore
+from pg2_jax.inference import exported_model
 from pg2_jax.input_pipeline import pair_reader
 from pg2_jax.metrics import suite
 
@@ -56,19 +58,17 @@ def evaluate(config: Config) -> None:
         content["not_computed"],
         content.get("remarks", ()),
     )
-    *first, last = (os.path.join(config.workdir, name) for name in names)
+    folder = config.output or config.workdir
+    *first, last = (os.path.join(folder, name) for name in names)
     print(f"Wrote {', '.join(first)} and {last}")
 
 
 def open_run(
     config: Config,
 ) -> tuple[restore.Generators, pair_reader.PairDataset, Config]:
-    """Opens a checkpoint and a data set that fit together; adds the size of their
-    images to the config."""
-    whole = sharding.replicated(sharding.data_mesh())
-    generators = restore.restore_generators(
-        config.workdir, **config.how_to_restore, sharding=whole
-    )
+    """Opens a model and a data set that fit together; adds the size of their images to
+    the config."""
+    generators = _open_model(config)
     dataset = pair_reader.PairDataset(config.data_dir)
     size = (generators.architecture.image_height, generators.architecture.image_width)
     check_networks(generators.config, config)
@@ -76,7 +76,7 @@ def open_run(
     if (dataset.height, dataset.width) != size:
         raise ValueError(
             f"--data_dir={config.data_dir} holds {dataset.height}x{dataset.width} "
-            f"images, the checkpoint in --workdir={config.workdir} generates "
+            f"images, the model in --workdir={config.workdir} generates "
             f"{config.image_size}."
         )
     if generators.config.get("data", dataset.metadata) != dataset.metadata:
@@ -89,22 +89,47 @@ def open_run(
     return generators, dataset, config
 
 
+def _open_model(config: Config) -> restore.Generators:
+    """The model of a checkpoint or of a file that was exported, on all devices."""
+    whole = sharding.replicated(sharding.data_mesh())
+    if not pathlib.Path(config.workdir).is_file():
+        return restore.restore_generators(
+            config.workdir, **config.how_to_restore, sharding=whole
+        )
+    if config.wanted_checkpoint is not None or config.weights != "averaged":
+        raise ValueError(
+            f"--workdir={config.workdir} holds one model; --checkpoint, "
+            "--checkpoint_step and --weights choose in a run."
+        )
+    model = exported_model.read(config.workdir, config.how_to_restore["precision"])
+    if isinstance(model, exported_model.Program):
+        raise ValueError(
+            f"--workdir={config.workdir} is a compiled program, not weights; score "
+            "the .safetensors of its run, or its images with --generated_dir."
+        )
+    weights = jax.device_put((model.coarse, model.refine), whole)
+    return dataclasses.replace(model, coarse=weights[0], refine=weights[1])
+
+
 def score_run(config: Config) -> dict[str, Any]:
-    """Scores a checkpoint; writes metrics.json, pairs.csv, evaluation.png and, if asked
-    for, every image into the workdir, and returns the content of metrics.json."""
+    """Scores a model; writes metrics.json, pairs.csv, evaluation.png and, if asked for,
+    every image into --output, or the workdir, and returns the content of
+    metrics.json."""
     generators, dataset, config = open_run(config)
     sharding.check_batch_size(config.batch_size)
-    workdir = pathlib.Path(config.workdir)
+    output = pathlib.Path(config.output or config.workdir)
     available = dataset.count("test")
     total = min(available, config.max_test_pairs or available)
     picture = _Picture(total, config.picture_pairs)
     # All processes generate and know all scores; one writes.
     writes = processes.is_first()
+    if writes:
+        output.mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as stack:
         numbers = stack.enter_context(contextlib.closing(accumulators.Numbers(config)))
         takers: list[Callable[[protocol.Batch], None]] = [numbers.add, picture.add]
         if config.save_images and writes:
-            folder = workdir / "images"
+            folder = output / "images"
             takers.append(stack.enter_context(saved_images.replacing(folder)).add)
         batches = _batches(config, generators, dataset)
         shown = config.progress and writes
@@ -130,9 +155,9 @@ def score_run(config: Config) -> dict[str, Any]:
     }
     if writes:
         names, scores = numbers.pairs.names, numbers.pairs.scores()
-        pairs_csv.write(workdir / pairs_csv.FILE, names, scores)
-        results.write_picture(workdir / "evaluation.png", picture.picture())
-        results.write_json(workdir / "metrics.json", content)
+        pairs_csv.write(output / pairs_csv.FILE, names, scores)
+        results.write_picture(output / "evaluation.png", picture.picture())
+        results.write_json(output / "metrics.json", content)
     return content
 
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from experiments.config import Config
+from pg2_jax import files
 from pg2_jax.photos import photo_files
 
 
@@ -67,11 +68,12 @@ def _by_stem(flag: str, paths: list[pathlib.Path]) -> dict[str, pathlib.Path]:
 
 
 def images(flag: str, folder: str, remarks: list[str]) -> list[pathlib.Path]:
-    """The images of a folder, sorted by name; what else lies there is remarked."""
+    """The images of a folder, 2.png before 10.png; what else lies there is remarked."""
     path = pathlib.Path(folder)
     if not path.is_dir():
         raise ValueError(f"--{flag}={folder}: there is no such folder.")
-    entries = sorted(path.iterdir(), key=lambda entry: entry.name)
+    entries = [x for x in path.iterdir() if not files.is_left_behind(x.name)]
+    entries.sort(key=lambda entry: files.natural_order(entry.name))
     chosen = [
         entry
         for entry in entries

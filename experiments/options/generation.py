@@ -61,12 +61,13 @@ class GenerationOptions(ProgramOptions):
     frames_per_second: float = _generation(8.0, above=0)
     """Speed of an animation."""
     output: str = _generation(
-        "", path=True, modes=("generate", "export", "report", "user_study")
+        "", path=True, modes=("generate", "export", "report", "user_study", "evaluate")
     )
     """What to write. generate: .png or .jpg, the picture, or a contact sheet of
     several; .gif, .webp, .mp4: an animation; without a suffix: a folder of PNG. export:
     the file, or hf://user/repository to upload it. user_study: the folder of the study.
-    report: the folder for index.html."""
+    report: the folder for index.html. evaluate: the folder for the scores, --workdir
+    where it is empty."""
 
     format: str = _export("safetensors", ("safetensors", "jax_export"))
     """safetensors, the weights with their config; or jax_export, the compiled model

@@ -32,8 +32,20 @@ def write(
 ) -> None:
     """Writes an animation of frames [H, W, 3] uint8 that repeats; the file appears
     whole or not at all. The suffix chooses the format: .gif (256 colours a frame),
-    .webp (lossless) or .mp4 (H.264; an odd side gets one row or column more)."""
+    .webp (lossless) or .mp4 (H.264; an odd side gets one row or column more).
+
+    A GIF counts in hundredths of a second: where frames do not last whole ones, some
+    last one more, so that the whole keeps its time. Players do not show more than 50 a
+    second.
+    """
     check_suffix(path)
+    is_gif = pathlib.Path(path).suffix.lower() == ".gif"
+    if is_gif and per_second > 50:
+        warnings.warn(
+            f"{path}: GIF shows at most 50 frames a second, not {per_second:g}; choose "
+            ".webp or .mp4.",
+            stacklevel=2,
+        )
     with files.replacing(path) as temporary:
         if temporary.suffix.lower() == ".mp4":
             _write_mp4(temporary, frames, per_second)
@@ -43,10 +55,17 @@ def write(
             temporary,
             save_all=True,
             append_images=others,
-            duration=round(1000 / per_second),
+            duration=_durations(len(frames), per_second, 10 if is_gif else 1),
             loop=0,
             lossless=True,
         )
+
+
+def _durations(count: int, per_second: float, unit: int) -> list[int]:
+    """How many milliseconds each frame is shown, in whole units of so many; the ends of
+    the frames, not their lengths, are rounded."""
+    ends = np.round(np.arange(count + 1) * 1000 / per_second / unit) * unit
+    return np.maximum(np.diff(ends), 1).astype(int).tolist()
 
 
 def _write_mp4(

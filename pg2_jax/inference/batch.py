@@ -76,12 +76,32 @@ class BatchGenerator:
         if source_poses is None:
             return np.zeros((count, 18, 3), np.float32)
         given = np.asarray(source_poses, np.float32)
-        if given.shape != (count, 18, 3) or not np.isfinite(given).all():
+        if given.shape != (count, 18, 3):
             raise ValueError(
-                f"source_poses: expected finite [{count}, 18, 3], the keypoints of "
-                f"each image, got {list(given.shape)}."
+                f"source_poses: expected [{count}, 18, 3], the keypoints of each "
+                f"image, got {list(given.shape)}."
             )
-        return given
+        _require_finite(given, "source_poses")
+        # Nobody may be seen; but who is seen is seen in the image.
+        outside = (given[..., 2] > 0).any(axis=1) & ~self._reach_inside(given)
+        self._require_inside(~outside, "source_poses")
+        size = self._architecture.image_height, self._architecture.image_width
+        return retarget.drop_outside(given, *size)[0]
+
+    def _reach_inside(self, poses: np.ndarray) -> np.ndarray:
+        """Which of the poses have a visible point inside the image, [N]."""
+        size = self._architecture.image_height, self._architecture.image_width
+        kept, _ = retarget.drop_outside(poses, *size)
+        return np.asarray(kept[..., 2].any(axis=1))
+
+    def _require_inside(self, inside: np.ndarray, place: str) -> None:
+        if not inside.all():
+            height = self._architecture.image_height
+            raise ValueError(
+                f"{place}: pose {int(np.argmin(inside))} has no visible point inside "
+                f"{height}x{self._architecture.image_width} pixels; scale it to the "
+                "model's image first."
+            )
 
     def _check(self, images: np.ndarray, poses: np.ndarray) -> None:
         height = self._architecture.image_height
@@ -96,14 +116,19 @@ class BatchGenerator:
                 f"poses: expected [{len(images)}, 18, 3], one pose for each image and "
                 f"one at least, got {list(poses.shape)}."
             )
-        inside = retarget.drop_outside(poses, height, width)[0][..., 2].any(axis=1)
-        if not inside.all():
-            raise ValueError(
-                f"poses: pose {int(np.argmin(inside))} has no visible point inside "
-                f"{height}x{width} pixels; scale it to the model's image first."
-            )
+        _require_finite(poses, "poses")
+        self._require_inside(self._reach_inside(poses), "poses")
         if self._architecture.pose_embedding == "view":
             require_views(poses)
+
+
+def _require_finite(poses: np.ndarray, place: str) -> None:
+    finite = np.isfinite(poses).all(axis=(1, 2))
+    if not finite.all():
+        raise ValueError(
+            f"{place}: pose {int(np.argmin(finite))} holds a number that is not "
+            "finite; a missing point is (0, 0, 0)."
+        )
 
 
 def require_views(poses: np.ndarray, place: str = "poses") -> None:

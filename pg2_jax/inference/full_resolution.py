@@ -22,8 +22,9 @@ from pg2_jax.pg2plus import part_transfer, part_warp
 from pg2_jax.photos import crop
 
 MAX_SIDE = 1024
-# (source, pose [18, 3] in pixels of the model's image, max_side) -> uint8 [h, w, 3].
-Enlarge = Callable[[Source, np.ndarray, int], np.ndarray | None]
+# (source, pose [18, 3] in pixels of the model's image, max_side) -> the photo's part
+# and the picture, both uint8 [h, w, 3]; None where the photo has no more pixels.
+Enlarge = Callable[[Source, np.ndarray, int], tuple[np.ndarray, np.ndarray] | None]
 
 
 def of(model: restore.Generators | exported_model.Program) -> Enlarge | None:
@@ -36,7 +37,9 @@ def of(model: restore.Generators | exported_model.Program) -> Enlarge | None:
     program = functools.partial(_generate, architecture=model.architecture)
     compiled = jax.jit(program, static_argnames="scale")
 
-    def enlarge(source: Source, pose: np.ndarray, max_side: int) -> np.ndarray | None:
+    def enlarge(
+        source: Source, pose: np.ndarray, max_side: int
+    ) -> tuple[np.ndarray, np.ndarray] | None:
         scale = _scale(source, max_side)
         if scale == 1 or source.pose is None:
             return None
@@ -52,7 +55,7 @@ def of(model: restore.Generators | exported_model.Program) -> Enlarge | None:
             pose[None].astype(np.float32),
             scale=scale,
         )
-        return np.asarray(made[0])
+        return photo, np.asarray(made[0])
 
     return enlarge
 
@@ -92,8 +95,10 @@ def _generate(
     moved = part_warp.warp(
         large, _enlarged(source_pose, scale), _enlarged(target_pose, scale), *size
     )
+    free = part_warp.background(_enlarged(source_pose, scale), *size)
+    behind = part_warp.without_person(large, free)
     layers = part_transfer.Layers(generated, weights)
-    return inputs.to_uint8(part_transfer.blend(moved.composite, large, layers))
+    return inputs.to_uint8(part_transfer.blend(moved.composite, behind, layers))
 
 
 def _enlarged(keypoints: jax.Array, scale: int) -> jax.Array:

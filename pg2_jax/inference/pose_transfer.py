@@ -293,13 +293,20 @@ class PoseTransfer:
         generated = self.batch(images, stacked, source_poses=sources)
         shown = {}
         for i, name in enumerate(names):
-            large = None
+            large_source = large = None
             if self._full_resolution:
-                large = self._full_resolution(source, stacked[i], max_side)
+                pair = self._full_resolution(source, stacked[i], max_side)
+                large_source, large = pair or (None, None)
             image = generated.image[i] if large is None else large
             whole = source.pasted(image) if source.pasted_back else None
             refined = None if generated.refined is None else generated.refined[i]
             shown[name] = result.Result(
-                source.image, stacked[i], generated.coarse[i], refined, whole, large
+                source.image,
+                stacked[i],
+                generated.coarse[i],
+                refined,
+                whole,
+                large,
+                large_source,
             )
         return result.Results(shown)

@@ -51,6 +51,7 @@ class Result(_Shown):
     # uint8 [h, w, 3], the image with the photo's own pixels, at their resolution; None
     # where the model generates every pixel, or the photo is no larger than its images.
     large: np.ndarray | None = None
+    large_source: np.ndarray | None = None  # the photo's part at that resolution
 
     @property
     def image(self) -> np.ndarray:
@@ -156,16 +157,19 @@ def save(
 def sheet(people: Sequence[Results], *, skeleton: bool = True) -> Image.Image:
     """The contact sheet: a row for each person, the source first, a pose in a column
     under its name; `skeleton` puts the poses in a row of their own above."""
-    scale = visualize.screen_scale(len(people[0][0].source))
+    first = people[0][0].source
+    scale = visualize.screen_scale(len(first))
     rows: list[list[np.ndarray]] = []
     shown: np.ndarray | None = None
     for person in people:
         # Poses fitted to each body differ a little.
         if skeleton and (shown is None or not np.array_equal(shown, person.poses)):
             shown = person.poses
-            black = np.full_like(person[0].source, 255)
+            black = np.full_like(first, 255)
             rows.append([black, *(result.skeleton(scale) for result in person)])
-        rows.append([person[0].source, *person.images])
+        photo = person[0].large_source
+        rows.append([person[0].source if photo is None else photo])
+        rows[-1] += [r.image if r.large is None else r.large for r in person]
     titles = ["source", *(name.replace("_", " ") for name in people[0].names)]
     return visualize.grid(rows, titles, scale=scale)
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 from pg2_jax import errors
 from pg2_jax.estimators.person_finder import PersonFinder
-from pg2_jax.inference import target_pose
+from pg2_jax.inference import retarget, target_pose
 from pg2_jax.photos import arrays, crop
 
 # A photo this near to the model's shape is taken whole.
@@ -30,9 +30,12 @@ class Source(NamedTuple):
     pasted_back: bool  # whether the generated image will go back into the photo
 
     def pasted(self, generated: np.ndarray) -> np.ndarray:
-        """The whole photo with an image of the model in its place, uint8."""
-        pasted = crop.paste(self.photo, Image.fromarray(generated), self.frame)
-        return np.asarray(pasted)
+        """The whole photo with an image of the model, of any resolution, in its place,
+        uint8."""
+        scale = len(generated) / len(self.image)
+        target = crop.Box(*(scale * side for side in self.frame.target))
+        frame = crop.Frame(self.frame.source, target)
+        return np.asarray(crop.paste(self.photo, Image.fromarray(generated), frame))
 
 
 def read_source(
@@ -132,10 +135,11 @@ def _joints_of(joints: Any, name: str, original: crop.Size) -> np.ndarray:
         joints = target_pose.annotated(joints)
     if isinstance(joints, Mapping):
         joints = target_pose.pose_of_photo(joints, name, place)
-    points = target_pose.checked_pose(joints)
-    x, y, visible = points.T
-    inside = (visible > 0) & (x < original[1]) & (y < original[0])
-    if not inside.any():
+    try:
+        points = target_pose.checked_pose(joints)
+    except ValueError as error:
+        raise ValueError(f"{place}: {error}") from error
+    if not retarget.drop_outside(points, *original)[0][:, 2].any():
         raise ValueError(
             f"{place}: no joint of {name} lies inside the photo, which is "
             f"{original[1]} wide and {original[0]} high (source_pose)."

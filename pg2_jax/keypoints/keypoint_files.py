@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from pg2_jax import files
 from pg2_jax.keypoints import (
     base,
     coco_json,
@@ -115,10 +116,11 @@ def _folder(folder: pathlib.Path) -> Iterator[base.Entry]:
     by_suffix: dict[str, list[pathlib.Path]] = {".json": [], ".txt": []}
     # Links to folders are not followed: they may lead in circles.
     for parent, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(names):
+        kept = [name for name in folders if not files.is_left_behind(name)]
+        folders[:] = sorted(kept, key=files.natural_order)
+        for name in sorted(names, key=files.natural_order):
             suffix = os.path.splitext(name)[1].lower()
-            if suffix in by_suffix and not name.startswith("."):
+            if suffix in by_suffix and not files.is_left_behind(name):
                 by_suffix[suffix].append(pathlib.Path(parent, name))
     if bool(by_suffix[".json"]) == bool(by_suffix[".txt"]):
         what = "both" if by_suffix[".json"] else "neither"

@@ -27,8 +27,8 @@ from pg2_jax.pg2plus import part_warp
 _conv = functools.partial(conv, plain=True)
 
 _LEVELS = (2, 4, 4, 4)  # widths in base_channels, from half resolution down
-_COMPOSITE, _COVERAGE, _FREE = slice(0, 3), slice(3, 4), slice(4, 5)
-_FINE = 5 + part_warp.NUM_PARTS  # channels before the heat maps
+_COMPOSITE, _BACKGROUND, _COVERAGE = slice(0, 3), slice(3, 6), slice(6, 7)
+_FINE = 8 + part_warp.NUM_PARTS  # channels before the heat maps
 _VIEWS = 2 * len(pose.VIEWS)
 GUIDE_CHANNELS = _FINE + 2 * len(pose.JOINTS) + _VIEWS
 
@@ -58,12 +58,13 @@ def guide(
         width: W.
 
     Returns:
-        [B, H, W, GUIDE_CHANNELS]: the moved parts over one another, how much they
-        cover, where the source's background is free, the mask of each part, the heat
-        maps of the target and of the source, and the views of both.
+        [B, H, W, GUIDE_CHANNELS]: the moved parts over one another, the source without
+        its person, how much the parts cover, where the background is free, the mask of
+        each part, the heat maps of the target and of the source, the views of both.
     """
     moved = part_warp.warp(source, source_keypoints, target_keypoints, height, width)
     size = height, width
+    free = part_warp.background(source_keypoints, *size)
     batch = source.shape[0]
     views = [
         jax.nn.one_hot(pose.view(points), len(pose.VIEWS))
@@ -73,8 +74,9 @@ def guide(
     return jnp.concatenate(
         [
             moved.composite,
+            part_warp.without_person(source, free),
             moved.coverage,
-            part_warp.background(source_keypoints, *size),
+            free,
             moved.masks,
             pose.heat_maps(target_keypoints, *size),
             pose.heat_maps(source_keypoints, *size),
@@ -92,7 +94,8 @@ class PartTransferGenerator(nn.Module):
     def __call__(self, source: jax.Array, pose: jax.Array) -> jax.Array:
         """[B, H, W, 3] in [-1, 1] and its `guide` -> the image [B, H, W, 3], unbounded,
         meant to be in [-1, 1]."""
-        return blend(pose[..., _COMPOSITE], source, self.layers(source, pose))
+        pictures = pose[..., _COMPOSITE], pose[..., _BACKGROUND]
+        return blend(*pictures, self.layers(source, pose))
 
     @nn.compact
     def layers(self, source: jax.Array, guide: jax.Array) -> Layers:
@@ -118,13 +121,12 @@ class PartTransferGenerator(nn.Module):
             x = nn.relu(_conv(widths[i], 3, precision, name=f"join{i}")(x))
             x = self._block(widths[i], f"decode{i}")(x)
         x = depth_to_space(_conv(4 * base, 3, precision, name="enlarge")(x), source)
-        x = jnp.concatenate([nn.relu(x), fine[..., :7].astype(x.dtype)], axis=-1)
+        x = jnp.concatenate([nn.relu(x), fine[..., :10].astype(x.dtype)], axis=-1)
         x = nn.relu(_conv(base, 3, precision, name="fine")(x))
         output = _conv(6, 3, "float32", name="layers")(x)
-        # What does not exist at a pixel gets no weight there.
-        moved, free = guide[..., _COVERAGE], guide[..., _FREE]
-        exists = jnp.concatenate([moved, free, jnp.ones_like(free)], axis=-1)
-        logits = output[..., 3:] + jnp.log(jnp.maximum(exists, 1e-6))
+        # No part gets weight where none lies.
+        moved = jnp.log(jnp.maximum(guide[..., _COVERAGE], 1e-6))
+        logits = output[..., 3:] + jnp.pad(moved, ((0, 0), (0, 0), (0, 0), (0, 2)))
         return Layers(output[..., :3], jax.nn.softmax(logits))
 
     def _block(self, features: int, name: str) -> nn.Module:
@@ -134,7 +136,7 @@ class PartTransferGenerator(nn.Module):
 
 
 class PatchDiscriminator(nn.Module):
-    """Judges patches of 31 pixels, so that it sees texture and edges, not the person:
+    """Judges patches of 26 pixels, so that it sees texture and edges, not the person:
     it does not win at once, as the paper's does where people are few."""
 
     architecture: Architecture

@@ -86,6 +86,34 @@ def background(keypoints: jax.Array, height: int, width: int) -> jax.Array:
     return 1.0 - body.max(axis=-1, keepdims=True)
 
 
+def without_person(image: jax.Array, free: jax.Array) -> jax.Array:
+    """A photo [B, H, W, C] whose person is painted over with what is around: where the
+    `background` [B, H, W, 1] is not free, averages of the free pixels, nearer ones
+    first (pull-push, Gortler et al., "The Lumigraph", 1996)."""
+    pyramid = [(image * free, free)]
+    while min(pyramid[-1][0].shape[1:3]) > 1:
+        mean, weight = pyramid[-1]
+        pyramid.append((_halved(mean), _halved(weight)))
+    mean, weight = pyramid.pop()
+    filled = mean / jnp.maximum(weight, 1e-3)
+    while pyramid:
+        mean, weight = pyramid.pop()
+        # What is free keeps its share; the rest is what is known farther away.
+        around = jax.image.resize(filled, mean.shape, "bilinear")
+        filled = mean + (1.0 - weight) * around
+    return filled
+
+
+def _halved(x: jax.Array) -> jax.Array:
+    """The means of each 2x2 pixels, of an odd side one more for the rest."""
+    size = (1, 2, 2, 1)
+    total, count = (
+        jax.lax.reduce_window(y, 0.0, jax.lax.add, size, size, "SAME")
+        for y in (x, jnp.ones_like(x))
+    )
+    return total / count
+
+
 def _places(target: Frames, height: int, width: int) -> tuple[jax.Array, jax.Array]:
     """Each pixel in each part's frame, in pixels along and across; [B, H, W, 10]."""
     columns = jnp.arange(width, dtype=jnp.float32).reshape(1, 1, width, 1)

@@ -7,7 +7,8 @@ import jax.numpy as jnp
 def bilinear(
     image: jax.Array, x: jax.Array, y: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
-    """Reads [B, h, w, C] at places [B, ...]; also how far each lies inside, 0 to 1.
+    """Reads [B, h, w, C] at places [B, ...] to 1/256 pixel; also how far each lies
+    inside, 0 to 1.
 
     One gather: the four neighbours of a pixel lie side by side in one table.
     """
@@ -17,6 +18,9 @@ def bilinear(
     below = jnp.concatenate([pair[:, 1:], pair[:, -1:]], axis=1)
     table = jnp.concatenate([pair, below], axis=-1).reshape(size, height * width, -1)
 
+    # The compiler may compute a place twice, with other roundings, to find the pixel
+    # and to weigh it: 21.99999 and 22 would read the wrong neighbour.
+    x, y = (jnp.round(place * 256) / 256 for place in (x, y))
     inside = _reach_inside(x, width) * _reach_inside(y, height)
     x, y = jnp.clip(x, 0.0, width - 1.0), jnp.clip(y, 0.0, height - 1.0)
     left, top = jnp.floor(x), jnp.floor(y)

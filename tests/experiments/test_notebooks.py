@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+import shutil
 
 import jax
 import nbformat
@@ -40,9 +41,10 @@ def quickstart(people, pair_dataset, tmp_path_factory):
     folder = tmp_path_factory.mktemp("notebooks")
     run = folder / "run"
     train.train(make_config(pair_dataset, run, picture_every=0))
+    other = shutil.copytree(run, folder / "other")
     common = {"RUN": str(run), "OUT": str(folder / "out")}
     return {
-        "compare_runs": {"DATA": pair_dataset, **common, "EARLIER_STEP": 2},
+        "compare_runs": {"DATA": pair_dataset, **common, "OTHER": str(other)},
         "inside_pg2": {
             "DATA": pair_dataset,
             **common,

@@ -37,3 +37,17 @@ def test_sizes():
 def test_other_sizes_are_refused_by_name(text):
     with pytest.raises(ValueError, match=f"pose_size={text} must be HEIGHTxWIDTH"):
         files.parse_size("pose_size", text)
+
+
+def test_names_are_sorted_as_people_count():
+    names = ["10.png", "2.png", "a10b2", "a2b10", "1.png", "01.png", "a", "b1"]
+    assert sorted(names, key=files.natural_order) == [
+        *("01.png", "1.png", "2.png", "10.png"),
+        *("a", "a2b10", "a10b2", "b1"),
+    ]
+
+
+@pytest.mark.parametrize("name", [".DS_Store", "._1.jpg", "Thumbs.db", "__MACOSX"])
+def test_what_systems_leave_behind_is_known(name):
+    assert files.is_left_behind(name)
+    assert not files.is_left_behind(f"my{name}")

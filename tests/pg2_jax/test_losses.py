@@ -15,10 +15,11 @@ def test_l1_counts_the_body_twice():
     np.testing.assert_allclose(losses.l1(target + 1, target, mask), [5 / 4], rtol=1e-6)
 
 
-def test_l1_without_a_mask_is_the_plain_mean():
+def test_l1_without_a_body_is_the_plain_mean():
     target = jnp.zeros((2, 2, 2, 3)).at[1, 0, 0, 0].set(6.0)
+    mask = jnp.zeros((2, 2, 2, 1))
     np.testing.assert_allclose(
-        losses.l1(target * 0, target, None), [0, 6 / 12], rtol=1e-6
+        losses.l1(target * 0, target, mask), [0, 6 / 12], rtol=1e-6
     )
 
 
@@ -68,3 +69,24 @@ def test_equations_two_and_four_and_the_released_triplet():
     )
     got = losses.generator_loss(jnp.array([0.5]), jnp.array([0.25]), 10.0)
     np.testing.assert_allclose(got, [3.0])
+
+
+def test_the_hinge_loss_of_patches():
+    real = jnp.array([[[2.0, 0.5]], [[-1.0, 1.0]]])
+    fake = jnp.array([[[-3.0, -0.5]], [[1.0, 0.0]]])
+    got = losses.hinge_discriminator_loss(real, fake)
+    want = [(0 + 0.5) / 2 + (0 + 0.5) / 2, (2 + 0) / 2 + (2 + 1) / 2]
+    np.testing.assert_allclose(got, want, rtol=1e-6)
+
+
+def test_feature_matching_is_the_mean_over_layers():
+    generated = [jnp.array([[1.0, 3.0], [0.0, 0.0]]), jnp.zeros((2, 1, 2))]
+    target = [jnp.array([[0.0, 1.0], [0.0, 4.0]]), jnp.ones((2, 1, 2)) * 5]
+    got = losses.feature_matching(generated, target)
+    np.testing.assert_allclose(got, [(1.5 + 5) / 2, (2 + 5) / 2], rtol=1e-6)
+
+
+def test_l1_leaves_out_where_nothing_is_asked():
+    target = jnp.zeros((1, 2, 2, 3))
+    mask = jnp.array([1.0, 0.0, -1.0, -1.0]).reshape(1, 2, 2, 1)
+    np.testing.assert_allclose(losses.l1(target + 1, target, mask), [3 / 4], rtol=1e-6)

@@ -224,6 +224,22 @@ def test_a_plain_block_is_a_residual_block_without_the_identity():
             "refine_sees_pose=True gives G2 the heat maps.* pose_embedding=view",
         ),
         (
+            {"coarse_network": "part_transfer", "pose_embedding": "view"},
+            "pose_embedding=view joins .* coarse_network=part_transfer",
+        ),
+        (
+            {"discriminator": "patch", "stages": "one_network"},
+            "^discriminator=patch needs coarse_network=part_transfer and stages=one_ne",
+        ),
+        (
+            {"discriminator": "patch", "coarse_network": "part_transfer"},
+            "^discriminator=patch needs coarse_network=part_transfer and stages=one_ne",
+        ),
+        (
+            {"stages": "one-network"},
+            "stages=one-network must be one of two_stage, one_stage, coarse, one_net",
+        ),
+        (
             {"pose_embedding": "coordinates"},
             "pose_embedding=coordinates must be one of heatmap, coordinate, ",
         ),

@@ -326,6 +326,7 @@ def test_generate_adds_the_difference_map():
         state.coarse.params,
         state.refine.params,
         batch["source_image"],
+        batch["source_keypoints"],
         batch["target_keypoints"],
     )
     seen = prepare(batch, PAPER)

@@ -11,6 +11,7 @@ const result = document.querySelector('#result');
 const calm = window.matchMedia('(prefers-reduced-motion: reduce)').matches;
 const pause = result.querySelector('.pause');
 let photo = '';
+let joints = null; // of the person in the photo, where they are known
 let newest = 0; // request; the answers to others are not shown
 let generating = false;
 let changed = false; // while a picture is generated
@@ -18,8 +19,9 @@ let frames = [];
 let frame = 0;
 let clock = null;
 
-function choose(picture, name, note = '') {
+function choose({ picture, source_keypoints: known }, name, note = '') {
   photo = picture;
+  joints = known;
   const image = person.querySelector('.photo');
   image.src = png(picture);
   image.alt = `The person: ${name}`;
@@ -35,7 +37,8 @@ async function generate() {
   generating = true;
   while (changed) {
     changed = false;
-    await show({ image: photo, keypoints: editor.keypoints() }, 'draw', (answer, seconds) => {
+    const request = { image: photo, source_keypoints: joints, keypoints: editor.keypoints() };
+    await show(request, 'draw', (answer, seconds) => {
       frames = [answer];
       return `Generated in ${seconds.toFixed(2)} seconds.`;
     });
@@ -57,6 +60,16 @@ async function show(request, path, take) {
   } catch (error) {
     if (turn === newest) say(result, error.message, true);
   }
+}
+
+// A picture that nothing refines is no coarse one.
+if (setup.stages === 'one_network') {
+  const figure = result.querySelector('.coarse');
+  figure.querySelector('img').alt = 'Generated picture';
+  figure.querySelector('.name').textContent = 'Generated';
+  const link = figure.querySelector('a');
+  link.download = 'generated.png';
+  link.setAttribute('aria-label', 'Download the generated picture');
 }
 
 function step() {
@@ -87,7 +100,7 @@ sequences.append(...setup.sequences.map((name) => (
 result.querySelector('form').addEventListener('submit', (event) => {
   event.preventDefault();
   say(result, 'Generating the sequence …');
-  const request = { image: photo, sequence: sequences.value };
+  const request = { image: photo, source_keypoints: joints, sequence: sequences.value };
   show(request, 'sequence', (answer) => {
     frames = answer.frames;
     result.querySelector('.animation').href = `data:image/gif;base64,${answer.animation}`;
@@ -96,8 +109,8 @@ result.querySelector('form').addEventListener('submit', (event) => {
 });
 
 const editor = makeEditor(document.querySelector('#pose'), setup, generate);
-const markPerson = makeStrip(person, setup.people, (item) => choose(item.picture, item.name));
+const markPerson = makeStrip(person, setup.people, (item) => choose(item, item.name));
 takeFiles(person, 'photo', setup.max_bytes, (answer, name) => {
-  choose(answer.image, name, answer.note);
+  choose(answer, name, answer.note);
 });
-choose(setup.people[0].picture, setup.people[0].name);
+choose(setup.people[0], setup.people[0].name);

@@ -18,7 +18,7 @@ pytest.importorskip("fastapi", reason="the page needs the extra demo")
 
 import uvicorn
 
-from experiments.demo import demo, server
+from experiments.demo import demo, model_queue, server
 
 POSE = np.stack([np.linspace(2, 13, 18), np.linspace(1, 30, 18), np.ones(18)], axis=1)
 
@@ -66,6 +66,11 @@ def post(port, content, path="/api/draw"):
 def photo(height=32, width=16):
     """Noise, uint8 [H, W, 3]."""
     return np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
+
+
+def nobody():
+    """An example whose keypoints are not known."""
+    return model_queue.Person(photo(), None)
 
 
 def request(**changes):

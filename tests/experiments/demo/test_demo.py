@@ -63,7 +63,7 @@ def test_examples_of_a_folder(demo_queue, tmp_path):
     (tmp_path / "notes.md").write_text("no photo")
     people = demo.example_people(demo_queue, str(tmp_path))
     assert list(people) == [f"{i:02d}" for i in range(12)]
-    np.testing.assert_array_equal(people["00"], photo())
+    np.testing.assert_array_equal(people["00"].image, photo())
     (tmp_path / "03.png").write_text("text")
     with pytest.raises(ValueError, match=f"{name}.*03.png: not a photo"):
         demo.example_people(demo_queue, str(tmp_path))
@@ -72,4 +72,7 @@ def test_examples_of_a_folder(demo_queue, tmp_path):
 def test_synthetic_people_have_the_models_size(demo_queue):
     people = demo.example_people(demo_queue, "")
     assert list(people) == [f"Synthetic person {i}" for i in range(1, 7)]
-    assert {image.shape for image in people.values()} == {(32, 16, 3)}
+    for person in people.values():
+        assert person.image.shape == (32, 16, 3) and person.keypoints.shape == (18, 3)
+        x, y, visible = person.keypoints[person.keypoints[:, 2] > 0].T
+        assert visible.sum() >= 9 and x.max() < 16 and y.max() < 32

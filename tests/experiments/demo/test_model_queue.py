@@ -40,9 +40,10 @@ def test_the_queue_has_an_end(demo_queue):
 def test_without_an_estimator_the_middle_is_used(demo_queue, size, source):
     given = Image.fromarray(photo(size[1], size[0]))
     wanted = given.resize((16, 32), Image.Resampling.LANCZOS, box=source)
-    fitted, said = demo_queue.fit_photo(png(given), "a.png")
-    np.testing.assert_array_equal(fitted, wanted)
-    assert said == f"The photo has {size[0]} x {size[1]} pixels; its middle is used."
+    fitted = demo_queue.fit_photo(png(given), "a.png")
+    np.testing.assert_array_equal(fitted.image, wanted)
+    words = f"The photo has {size[0]} x {size[1]} pixels; its middle is used."
+    assert fitted.note == words and fitted.keypoints is None
 
 
 def test_the_person_in_a_photo_is_found(demo_queue):
@@ -50,17 +51,43 @@ def test_the_person_in_a_photo_is_found(demo_queue):
     person = stand_in.figure(60, left=70, top=20)
     given = Image.fromarray(photo(100, 120))
     frame = crop.frame("crop", (100, 120), (32, 16), person)
-    fitted, said = queue_that_sees(demo_queue, person).fit_photo(png(given), "a.png")
-    np.testing.assert_array_equal(fitted, crop.apply(given, frame, (32, 16)))
-    assert said == (
+    fitted = queue_that_sees(demo_queue, person).fit_photo(png(given), "a.png")
+    np.testing.assert_array_equal(fitted.image, crop.apply(given, frame, (32, 16)))
+    assert fitted.note == (
         "The photo has 120 x 100 pixels; the part around the person is used."
     )
+    moved, _ = crop.move_keypoints(person, (100, 120), frame, (32, 16))
+    np.testing.assert_array_equal(fitted.keypoints, moved)
+    told = demo_queue.fit_photo(png(given), "a.png", person.tolist())
+    np.testing.assert_array_equal(told.image, fitted.image)
+    np.testing.assert_array_equal(told.keypoints, moved)
     narrow = given.resize((51, 100))
-    whole, said = queue_that_sees(demo_queue).fit_photo(png(narrow), "a")
-    assert said == "The photo has 51 x 100 pixels."
+    whole = queue_that_sees(demo_queue).fit_photo(png(narrow), "a")
+    assert whole.note == "The photo has 51 x 100 pixels." and whole.keypoints is None
     np.testing.assert_array_equal(
-        whole, narrow.resize((16, 32), Image.Resampling.LANCZOS)
+        whole.image, narrow.resize((16, 32), Image.Resampling.LANCZOS)
     )
+
+
+def test_a_model_that_needs_joints_looks_for_them_in_every_photo(plus_queue):
+    person = stand_in.figure(20)
+    content = png(photo(64, 32))
+    words = "The photo has 32 x 64 pixels."
+    fitted = queue_that_sees(plus_queue, person * [2, 2, 1]).fit_photo(content, "a")
+    assert fitted.note == words
+    np.testing.assert_allclose(fitted.keypoints, person)
+    told = queue_that_sees(plus_queue).fit_photo(content, "a", person * [2, 2, 1])
+    np.testing.assert_allclose(told.keypoints, person)
+    with pytest.raises(ValueError, match="a: no person was found"):
+        queue_that_sees(plus_queue).fit_photo(content, "a")
+    unknown = plus_queue.fit_photo(content, "a")
+    assert unknown.keypoints is None
+    assert unknown.note.startswith(
+        f"{words} Where the person's joints are is not known;"
+    )
+    # The middle of a photo of another shape, too.
+    wide = plus_queue.fit_photo(png(photo(48, 40)), "a")
+    assert "its middle is used. Where the person's joints are" in wide.note
 
 
 @pytest.mark.parametrize(

@@ -255,3 +255,34 @@ def test_everything_has_a_name_for_screen_readers(visitor):
     assert len(joints) == 18
     places = visitor.all('.note[role="status"][aria-live="polite"]')
     assert len(places) == 3
+
+
+def test_one_network_shows_one_picture_made_with_the_joints(chromium, plus_queue):
+    """Of an example they are known; of an upload the page says that they would help."""
+    config = Config(mode="demo", workdir="unused")
+    people = demo.example_people(plus_queue, "")
+    person = people["Synthetic person 2"]
+    with demo_server.serving(plus_queue, people, config) as port:
+        chromium.get(f"http://127.0.0.1:{port}/")
+
+        def note(panel):
+            selector = f'section[aria-label="{panel}"] .note'
+            return chromium.find_element(By.CSS_SELECTOR, selector).text
+
+        def picture():
+            source = chromium.find_element(By.CSS_SELECTOR, ".coarse img")
+            return source.get_attribute("src")
+
+        wait = WebDriverWait(chromium, 20)
+        wait.until(lambda _: note("Result").startswith("Generated in "))
+        before = picture()
+        second = 'button[aria-label="Synthetic person 2"]'
+        chromium.find_element(By.CSS_SELECTOR, second).click()
+        wait.until(lambda _: picture() != before)
+        joints = plus_queue.catalogue()["hands_on_hips"].round(2)
+        want = plus_queue.generate(person, joints).coarse[0]
+        got = demo_server.decoded(picture().partition(",")[2])
+        np.testing.assert_array_equal(got, want)
+        refined = chromium.find_element(By.CSS_SELECTOR, ".refined")
+        caption = chromium.find_element(By.CSS_SELECTOR, ".coarse .name")
+        assert not refined.is_displayed() and caption.text == "Generated"

@@ -12,8 +12,17 @@ from PIL import Image
 from experiments.config import Config
 from experiments.demo import demo, model_queue
 from pg2_jax import pose, visualize
+from pg2_jax.inference import pose_library
 from tests.experiments.demo import demo_server
-from tests.experiments.demo.demo_server import POSE, ask, encoded, photo, post, request
+from tests.experiments.demo.demo_server import (
+    POSE,
+    ask,
+    encoded,
+    nobody,
+    photo,
+    post,
+    request,
+)
 from tests.pg2_jax.inference import stand_in
 
 
@@ -35,6 +44,55 @@ def test_programs_get_what_the_model_generates(port, demo_queue):
         np.testing.assert_array_equal(image, getattr(generated, name)[0])
 
 
+def test_the_joints_of_the_source_reach_the_model(plus_queue):
+    """Those of the request, of a finder, or none; in pictures and in sequences."""
+    source, config = POSE[::-1].copy(), Config(mode="demo", workdir="unused")
+
+    def generated(joints):
+        poses = joints if joints is None else joints[None].astype(np.float32)
+        return plus_queue.model.batch(
+            photo()[None], POSE[None], source_poses=poses
+        ).coarse[0]
+
+    given = {"source_keypoints": source.tolist()}
+    seeing = model_queue.ModelQueue(plus_queue.model, 0, stand_in.Finder(source))
+    missing = {"source_keypoints": np.zeros((18, 3)).tolist()}
+    for queue, changes, joints in (
+        (plus_queue, given, source),
+        (plus_queue, {}, None),
+        (plus_queue, missing, None),
+        (seeing, {}, source),
+        (seeing, missing, source),
+    ):
+        with demo_server.serving(queue, {"a": nobody()}, config) as port:
+            status, answer = post(port, request(**changes))
+            assert status == 200 and answer["refined"] is None
+            got = demo_server.decoded(answer["coarse"])
+            np.testing.assert_array_equal(got, generated(joints))
+            wanted = {"image": encoded(photo()), "sequence": "walk", **changes}
+            _, sequence = post(port, wanted, "/api/sequence")
+            walk = plus_queue.fit_poses(
+                np.stack(list(pose_library.read("walk").values()))
+            )
+            person = model_queue.Person(photo(), joints)
+            want = plus_queue.generate(person, walk[0]).coarse[0]
+            first = demo_server.decoded(sequence["frames"][0]["coarse"])
+            np.testing.assert_array_equal(first, want)
+
+
+def test_the_page_is_told_the_joints_of_examples_and_uploads(plus_queue):
+    queue = model_queue.ModelQueue(plus_queue.model, 0, stand_in.Finder(POSE))
+    people = demo.example_people(queue, "")
+    config = Config(mode="demo", workdir="unused")
+    with demo_server.serving(queue, people, config) as port:
+        setup = json.loads(ask(port, "GET", "/api/setup")[1])
+        known = [each["source_keypoints"] for each in setup["people"]]
+        wanted = [person.keypoints.tolist() for person in people.values()]
+        assert known == wanted and setup["stages"] == "one_network"
+        _, answer = post(port, demo_server.png(photo()), "/api/photo?name=a.png")
+        np.testing.assert_allclose(answer["source_keypoints"], POSE, rtol=1e-6)
+
+
 def test_health_names_the_model(port):
     status, body = ask(port, "GET", "/healthz")
     wanted = {"status": "ok", "step": 4, "height": 32, "width": 16}
@@ -52,6 +110,17 @@ def test_health_names_the_model(port):
         ({"keypoints": [[1, 2, 3], [4]]}, 400, "expected 18 rows of three numbers"),
         ({"keypoints": (POSE * np.nan).tolist()}, 400, "expected 18 rows"),
         ({"keypoints": [[0, 0, 0]] * 18}, 400, "no visible point inside"),
+        (
+            {"source_keypoints": [[1, 2]] * 18},
+            400,
+            "source_keypoints: expected 18 rows",
+        ),
+        ({"source_keypoints": (POSE + 90).tolist()}, 400, "none lies inside the photo"),
+        (
+            {"source_keypoints": 3},
+            422,
+            "source_keypoints: Input should be a valid list",
+        ),
         ({"keypoints": "a pose"}, 422, "keypoints: Input should be a valid list"),
         ({"image": None}, 422, "image: Input should be a valid string"),
     ],
@@ -112,7 +181,7 @@ def test_the_page_is_served_and_loads_nothing_from_other_hosts(port):
 def test_uploaded_photos_and_poses_are_fitted(port):
     status, answer = post(port, demo_server.png(photo()), "/api/photo?name=a.png")
     assert status == 200 and answer["note"] == "The photo has 16 x 32 pixels."
-    np.testing.assert_array_equal(demo_server.decoded(answer["image"]), photo())
+    np.testing.assert_array_equal(demo_server.decoded(answer["picture"]), photo())
     values = np.ravel(POSE).tolist()
     content = json.dumps({"people": [{"pose_keypoints_2d": values}]}).encode()
     status, answer = post(port, content, "/api/pose?name=a.json")
@@ -155,7 +224,7 @@ def test_programs_hear_that_nobody_is_seen(demo_queue):
     queue = model_queue.ModelQueue(demo_queue.model, 0, stand_in.Finder())
     config = Config(mode="demo", workdir="unused")
     wide = request(image=encoded(photo(100, 120)))
-    with demo_server.serving(queue, {"a": photo()}, config) as port:
+    with demo_server.serving(queue, {"a": nobody()}, config) as port:
         assert post(port, request())[0] == 200
         status, answer = post(port, wide)
         assert status == 400

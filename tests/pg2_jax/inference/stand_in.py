@@ -44,9 +44,9 @@ def make_model(finder=None, **changes):
     """Draws the photo and, refined, its negative; `calls` are the batch sizes."""
     calls = []
 
-    def draw(photos, keypoints):
+    def draw(photos, source_keypoints, keypoints):
         calls.append(len(photos))
-        assert len(photos) == len(keypoints)
+        assert len(photos) == len(source_keypoints) == len(keypoints)
         return {"coarse": np.array(photos), "refined": 255 - np.array(photos)}
 
     architecture = Architecture(image_height=HEIGHT, image_width=WIDTH, **changes)

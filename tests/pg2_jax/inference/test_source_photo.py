@@ -192,3 +192,11 @@ def test_a_drawing_is_pasted_where_it_was_taken():
     assert not got[box].any()
     np.testing.assert_array_equal(got[~box], whole[~box])
     assert read(whole, joints).photo.size == (200, 100)
+
+
+def test_a_drawing_of_a_higher_resolution_is_pasted_whole():
+    source = read(make_photo(100, 200), figure(60, left=100, top=20))
+    halves = np.zeros((2 * HEIGHT, 2 * WIDTH, 3), np.uint8)
+    halves[HEIGHT:] = 255
+    got = source.pasted(halves)
+    assert got[13:46, 85:120].max() < 10 and got[54:87, 85:120].min() > 245

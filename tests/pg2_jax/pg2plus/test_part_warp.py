@@ -7,36 +7,7 @@ import pytest
 
 from pg2_jax import pose
 from pg2_jax.pg2plus import part_warp
-
-HEIGHT, WIDTH = 48, 32
-# A person seen from the front, in an image of 48x32: (x, y) of each joint.
-STANDING = np.array(
-    [
-        *[(16, 6), (16, 11), (12, 12), (10, 18), (9, 24), (20, 12), (22, 18), (23, 24)],
-        *[(13, 25), (13, 33), (13, 41), (19, 25), (19, 33), (19, 41)],
-        *[(15, 5), (17, 5), (14, 6), (18, 6)],
-    ],
-    np.float32,
-)
-
-
-def person(points=STANDING, **moved):
-    """[18, 3] with every joint visible; `moved` gives joints other places, or None."""
-    keypoints = np.column_stack([points, np.ones(18)]).astype(np.float32)
-    for name, place in moved.items():
-        keypoints[pose.JOINTS.index(name)] = (0, 0, 0) if place is None else (*place, 1)
-    return keypoints
-
-
-WALKING = person(
-    right_knee=(9, 32),
-    right_ankle=(5, 39),
-    left_knee=(22, 32),
-    left_ankle=(21, 41),
-    right_elbow=(7, 16),
-    right_wrist=(4, 20),
-    left_wrist=(27, 15),
-)
+from tests.pg2_jax.pg2plus.people import HEIGHT, WALKING, WIDTH, person
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +66,8 @@ def test_a_limb_is_what_a_loop_over_its_pixels_finds(photo, part, start, end):
             along = within * length_s / length_t + (along - within) * unit_s / unit_t
             x, y = a_s + along * e_s + across * unit_s / unit_t * n_s
             want = read(photo, x, y)
-            np.testing.assert_allclose(got[row, column], want, atol=1e-4)
+            # Places are read to 1/256 pixel.
+            np.testing.assert_allclose(got[row, column], want, atol=1e-3)
 
 
 def test_equal_poses_give_the_source_back(photo):
@@ -208,3 +180,47 @@ def test_the_gradient_reaches_the_photo(photo):
     gradient = np.asarray(jax.grad(brightness)(jnp.asarray(photo)))
     assert np.isfinite(gradient).all() and gradient[18, 16].min() > 0
     assert (gradient[:, 0] == 0).all()  # no part of the person is there
+
+
+def test_the_background_is_what_no_part_covers():
+    """By the distance to the segments of one thigh and one shin, by hand."""
+    seen = {"right_hip", "right_knee", "right_ankle"}
+    missing = {name: None for name in pose.JOINTS if name not in seen}
+    leg = person(**missing)
+    free = np.asarray(part_warp.background(leg[None], HEIGHT, WIDTH))[0, ..., 0]
+    unit = 8 / 0.85  # a thigh of 8 pixels, of a torso that nobody sees
+    rows, columns = np.mgrid[:HEIGHT, :WIDTH].astype(float)
+    covered = np.zeros((HEIGHT, WIDTH))
+    for top, bottom, radius, reach in ((25, 33, 0.20, 0.1), (33, 41, 0.17, 0.3)):
+        nearest = np.clip(rows, top - 0.1 * unit, bottom + reach * unit)
+        distance = np.hypot(rows - nearest, columns - 13)
+        beyond = distance - (radius + 0.12) * unit
+        covered = np.maximum(covered, np.clip(0.5 - beyond, 0, 1))  # edge: one pixel
+    np.testing.assert_allclose(free, 1 - covered, atol=1e-4)
+    assert free[0, 0] == 1 and free[30, 13] == 0
+
+
+def test_without_a_person_all_is_background():
+    nobody = np.zeros((1, 18, 3), np.float32)
+    np.testing.assert_array_equal(part_warp.background(nobody, 6, 5), 1)
+
+
+def test_the_hole_of_the_person_is_filled_from_its_surroundings():
+    """Halves of two colours: what is free stays, and the hole has the colour beside it;
+    of one colour nothing else comes out, at any size."""
+    image = np.full((1, 24, 17, 3), 0.5, np.float32)
+    image[:, :, 9:] = -0.5
+    free = np.ones((1, 24, 17, 1), np.float32)
+    free[:, 6:20, 2:7] = 0.0
+    image[:, 6:20, 2:7] = 9.0  # the person, who must not be seen
+    fill = jax.jit(part_warp.without_person)
+    filled = np.asarray(fill(image, free))
+    outside = free[..., 0] == 1
+    np.testing.assert_allclose(filled[outside], image[outside], atol=1e-6)
+    hole = filled[:, 6:20, 2:7]
+    assert hole.min() > 0.1 and hole.max() < 0.5 + 1e-3
+    assert hole[:, :, 0].mean() > hole[:, :, -1].mean()
+    plain = np.full((1, 24, 17, 3), 0.25, np.float32)
+    np.testing.assert_allclose(fill(plain, free), plain, atol=1e-3)
+    # Nobody knows what is behind someone who fills the photo: no number is made up.
+    assert np.isfinite(fill(image, np.zeros_like(free))).all()

@@ -1,0 +1,122 @@
+"""pg2plus as a run: trained in two stages, resumed, scored, generated and exported."""
+
+import dataclasses
+import json
+import pathlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from experiments import config_compatibility, export, generate
+from experiments.evaluate import evaluate
+from experiments.train import train
+from pg2_jax.inference import pose_transfer
+from pg2_jax.input_pipeline import pair_reader
+from pg2_jax.keypoints import keypoint_files
+from tests.experiments.tiny_run import assert_equal, make_config, state_of, stop_after
+
+PLUS = {
+    "stages": "one_network",
+    "coarse_network": "part_transfer",
+    "discriminator": "patch",
+    "feature_matching_weight": 3.0,
+    "r1_weight": 0.01,
+    "background": "source",
+    "colour_augmentation": True,
+    "geometry_augmentation": True,
+    "source_pose_dropout": 0.2,
+    "keypoint_noise": 0.5,
+    "ema_decay": 0.9,
+    "checkpoint_every": 1,
+}
+
+
+@pytest.fixture(scope="module")
+def run(pair_dataset, tmp_path_factory):
+    """A finished run of two steps by L1 and two against D."""
+    config = make_config(pair_dataset, tmp_path_factory.mktemp("plus"), **PLUS)
+    assert train.train(config) is None
+    return config
+
+
+@pytest.fixture(scope="module")
+def pairs(pair_dataset):
+    """The first test pairs."""
+    return next(pair_reader.PairDataset(pair_dataset).test_batches(batch_size=3)).batch
+
+
+def drawn(path, pairs):
+    model = pose_transfer.PoseTransfer.restore(path)
+    return model.batch(
+        pairs["source_image"],
+        pairs["target_keypoints"],
+        source_poses=pairs["source_keypoints"],
+    ).image
+
+
+@pytest.mark.parametrize("steps", [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_a_resumed_run_ends_as_an_uninterrupted_one(run, tmp_path, steps):
+    """Stopped within the first stage, or between the two."""
+    config = dataclasses.replace(run, workdir=str(tmp_path))
+    assert train.train(config, on_step=stop_after(steps)) is not None
+    assert train.train(config) is None
+    assert_equal(state_of(config), state_of(run))
+    assert state_of(run).refine is None and int(state_of(run).step) == 4
+
+
+def test_it_is_scored_and_shown_as_one_picture(run):
+    evaluate.evaluate(dataclasses.replace(run, mode="evaluate", max_test_pairs=4))
+    report = json.loads(pathlib.Path(run.workdir, "metrics.json").read_text())
+    assert len(report["metrics"]) == 2
+    assert all(
+        np.isfinite(scores["l1"]["mean"]) for scores in report["metrics"].values()
+    )
+    with Image.open(f"{run.workdir}/pictures/step_000004.png") as picture:
+        assert picture.width == 4 * (8 * 16 + 4) + 4
+
+
+@pytest.mark.parametrize("form", ["safetensors", "jax_export"])
+def test_an_exported_run_draws_the_same(run, pairs, tmp_path, form):
+    output = str(tmp_path / f"model.{form}")
+    config = dataclasses.replace(run, mode="export", output=output, format=form)
+    export.export(config)
+    want = drawn(run.workdir, pairs)
+    np.testing.assert_allclose(drawn(output, pairs), want, atol=1)
+
+
+def test_generate_gives_what_the_class_gives(run, pair_dataset, people, tmp_path):
+    photo = sorted((people / "bounding_box_test").iterdir())[0]
+    poses = str(people / "market-annotation-test.csv")
+    config = dataclasses.replace(
+        run,
+        mode="generate",
+        source_image=str(photo),
+        source_pose=poses,
+        pose="catalogue/back",
+        output=str(tmp_path / "out.png"),
+    )
+    generate.generate(config)
+    model = pose_transfer.PoseTransfer.restore(run.workdir)
+    joints = keypoint_files.read(poses)[photo.name]
+    want = model(photo, "catalogue/back", source_pose=joints)
+    with Image.open(config.output) as picture:
+        got = np.asarray(picture)
+    scale = len(got) // len(want.image)
+    np.testing.assert_array_equal(got[::scale, ::scale], want.image)
+
+
+def test_it_is_no_stage_one_of_another_run(run):
+    config = dataclasses.replace(
+        run,
+        stages="two_stage",
+        discriminator="dcgan",
+        feature_matching_weight=0.0,
+        r1_weight=0.0,
+        image_size="32x16",
+    )
+    stored = dataclasses.replace(run, image_size="32x16").to_json()
+    with pytest.raises(ValueError, match="--stages: one_network trains it against D"):
+        config_compatibility.check_stage_one(4, stored, config, {})
+    first_alone = {**stored, "stages": "coarse"}
+    config_compatibility.check_stage_one(2, first_alone, config, {})

@@ -9,6 +9,8 @@ import shutil
 import tempfile
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# tensorflow then leaves out Keras, a fifth of what its import costs each process.
+os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
 # XLA's older code generator compiles these small programs in a quarter of the time; the
 # processes that tests start inherit it. jaxlib 0.11 has it no more, and dies of it.
 if importlib.metadata.version("jaxlib").startswith("0.10."):

@@ -1,6 +1,7 @@
 """The rules that the folders stand on, read from the imports of every module."""
 
 import ast
+import functools
 import graphlib
 import pathlib
 
@@ -30,7 +31,10 @@ def _imports(module: str) -> set[str]:
     return {n for n in names if n not in MODULES or MODULES[n].name != "__init__.py"}
 
 
-IMPORTS = {module: _imports(module) for module in MODULES}
+@functools.cache
+def imports() -> dict[str, set[str]]:
+    """What each module imports; read when asked for, not by all who collect this."""
+    return {module: _imports(module) for module in MODULES}
 
 
 @pytest.mark.parametrize(
@@ -44,7 +48,7 @@ IMPORTS = {module: _imports(module) for module in MODULES}
 def test_nothing_imports_what_stands_above_it(below, above):
     upward = {
         (module, name)
-        for module, names in IMPORTS.items()
+        for module, names in imports().items()
         for name in names
         if module.split(".")[0] == below and name.split(".")[0] == above
     }
@@ -54,7 +58,7 @@ def test_nothing_imports_what_stands_above_it(below, above):
 def test_no_modules_import_each_other_in_a_circle():
     # static_order raises CycleError with the modules of the circle.
     order = graphlib.TopologicalSorter(
-        {module: names & MODULES.keys() for module, names in IMPORTS.items()}
+        {module: names & MODULES.keys() for module, names in imports().items()}
     ).static_order()
     assert set(order) == MODULES.keys()
 
@@ -66,7 +70,7 @@ TENSORFLOW_BESIDES = {"experiments.import_checkpoint", "experiments.benchmark.da
 def test_tensorflow_is_imported_by_readers_and_writers_of_records_alone():
     users = {
         module
-        for module, names in IMPORTS.items()
+        for module, names in imports().items()
         if any(name.split(".")[0].startswith("tensorflow") for name in names)
     }
     rooms = ("pg2_jax.input_pipeline.", "data_prep.records.", "data_prep.sources.pg2_")

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import rich.console
 import rich.table
-import scipy.stats
 
 from experiments import results
 from experiments.config import Config
@@ -93,6 +92,8 @@ def _record(counts: np.ndarray) -> dict[str, Any]:
     record = {"rate": confused / shown, "confused": confused, "shown": shown}
     if len(counts) < 2:
         return {**record, "interval_95": None}
+    import scipy.stats  # Two seconds that the study's page need not wait for.
+
     resampled = scipy.stats.bootstrap(
         tuple(counts.T),
         lambda confused, shown, axis: confused.sum(axis) / shown.sum(axis),

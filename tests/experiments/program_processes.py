@@ -13,6 +13,10 @@ import jax
 ROOT = pathlib.Path(__file__).parents[2]
 
 
+# Seconds after which a process hangs, on a machine that does much besides.
+PATIENCE = 600
+
+
 def start(config, *, devices, log):
     """Starts a process that behaves as this one: same optimizations, same cache."""
     command = [sys.executable, "-m", "experiments.main", *_flags(config)]
@@ -46,7 +50,7 @@ def run_two(config, folder):
     """Runs two such processes to their end; returns what they said."""
     logs = [folder / f"log{i}" for i in range(2)]
     both = start_two(config, logs)
-    said = [process.communicate(timeout=120)[0] for process in both]
+    said = [process.communicate(timeout=PATIENCE)[0] for process in both]
     statuses = [process.returncode for process in both]
     assert statuses == [0, 0], [log.read_text() for log in logs]
     return said

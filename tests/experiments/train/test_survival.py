@@ -44,7 +44,7 @@ def kill(process, how, config, copy):
         with contextlib.suppress(shutil.Error):
             shutil.copytree(config.workdir, copy)
     process.send_signal(signal.SIGTERM if how == "SIGTERM" else signal.SIGKILL)
-    status = process.wait(timeout=120)
+    status = process.wait(program_processes.PATIENCE)
     if status != 0:  # Else it was done before.
         assert status == (143 if how == "SIGTERM" else -signal.SIGKILL)
     return str(copy) if how == "power" else config.workdir

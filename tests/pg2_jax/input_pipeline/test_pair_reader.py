@@ -94,8 +94,8 @@ def joined(shares):
 
 @pytest.mark.parametrize("processes", [1, 2, 3, 8])
 def test_the_shares_of_the_processes_make_the_stream_of_one(dataset, stream, processes):
-    """24 divides neither the epoch nor what follows: batches reach over its end."""
-    count, size, first_step = dataset.count("train"), 24, 2
+    """48 divides neither the epoch nor what follows: batches reach over its end."""
+    count, size, first_step = dataset.count("train"), 48, 1
     assert count % size and first_step * size < count
     steps = (3 * count - first_step * size) // size
     shares = [

@@ -13,6 +13,7 @@ from data_prep.synthetic import (
     person,
     render,
     scenes,
+    shading,
     wardrobe,
 )
 
@@ -112,7 +113,7 @@ def take_photo(
     parts = figure.build_parts(look, skeleton)
     factor = 1.5 if height >= 96 else 3
     surface = render.raycast(parts, view.enlarged(factor))
-    fine = render.paint(surface, parts, wardrobe.textures(look), scene.light, rng)
+    fine = shading.paint(surface, parts, wardrobe.textures(look), scene.light, rng)
     box = 0, 0, factor * width, factor * height
     body = Image.fromarray(fine).resize((width, height), Image.Resampling.BILINEAR, box)
     colour, cover = np.split(np.asarray(body, np.float32) / 255, (3,), axis=2)
@@ -161,7 +162,7 @@ def _frame(
 
 
 def _ground_shadow(
-    skeleton: figure.Skeleton, light: render.Light, view: render.Viewport
+    skeleton: figure.Skeleton, light: shading.Light, view: render.Viewport
 ) -> np.ndarray:
     """[height, width] factor below 1 around the feet and away from the light."""
     toes, ankles = (

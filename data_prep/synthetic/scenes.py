@@ -7,8 +7,8 @@ import functools
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from data_prep.synthetic import person, wardrobe
-from data_prep.synthetic.render import Light
+from data_prep.synthetic import fabric, person
+from data_prep.synthetic.shading import Light
 
 # Rows and columns of tiles, whether every other row is shifted, how much the tiles
 # differ, how dark the joints are, strength and coarseness of the grain, how often.
@@ -101,7 +101,7 @@ def _place(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
     blur = (0.3 + rng.uniform(0, 1) ** 3) * height / 128
     picture = picture.filter(ImageFilter.GaussianBlur(blur))
     slope = rng.normal(0, 0.35, 2).astype(np.float32)
-    shade = 1 + 0.12 * wardrobe.patch(rng, height, width, max(height, width) / 32)
+    shade = 1 + 0.12 * fabric.patch(rng, height, width, max(height, width) / 32)
     shade = shade + slope[0] * (2 * x - 0.5) + slope[1] * (y - 0.5)
     return np.asarray(picture, np.float32) / 255 * shade[..., None]
 
@@ -130,7 +130,7 @@ def _surface(kind: str, variant: int) -> np.ndarray:
     down, right = np.meshgrid(place * rows, place * columns, indexing="ij")
     right += 0.5 * shifted * (down.astype(int) % 2)
     joint = (down % 1 < 0.04 + 0.002 * rows) | (right % 1 < 0.03 + 0.002 * columns)
-    shade = 1 + grain * wardrobe.patch(rng, _TILES, _TILES, coarse)
+    shade = 1 + grain * fabric.patch(rng, _TILES, _TILES, coarse)
     shade = shade * (1 - dark * rng.uniform(-0.5, 1) * joint)
     values = tiles[down.astype(int), right.astype(int) % columns] * shade[..., None]
     return np.maximum(values, 0).astype(np.float32)

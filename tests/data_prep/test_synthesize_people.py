@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from data_prep import synthesize_people
-from data_prep.synthetic import figure, person, pictures, render, scenes
+from data_prep.synthetic import figure, person, pictures, scenes, shading
 
 SMALL = {
     "train_identities": 3,
@@ -59,7 +59,7 @@ def photograph(pose, height=128, width=128, **changes):
     scene = scenes.make_scene(np.random.default_rng(0), height, width)
     perfect = {"pitch": 0, "zoom": 1, "blur": 0, "noise": 0}
     perfect |= {"gain": 1, "gamma": 1, "haze": 0}
-    light = render.Light(np.array((0, 0, 1.0)), np.ones(3), 0.5)
+    light = shading.Light(np.array((0, 0, 1.0)), np.ones(3), 0.5)
     scene = dataclasses.replace(scene, light=light, **perfect)
     rng = np.random.default_rng(0)
     return pictures.take_photo(plain_look(**changes), pose, scene, rng)

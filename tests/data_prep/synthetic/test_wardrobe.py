@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from data_prep.synthetic import person, scenes, wardrobe
+from data_prep.synthetic import fabric, person, scenes, wardrobe
 
 SKIN = (0.8, 0.6, 0.5)
 BACK, FRONT = slice(0, 16), slice(56, 72)  # columns
@@ -15,12 +15,12 @@ def texture(material, **changes):
     look = person.sample_look(np.random.default_rng(3))
     plain = {"pattern": "plain", "front": "plain", "bag": "none", "skin": SKIN}
     look = dataclasses.replace(look, **plain | changes)
-    return wardrobe.textures(look)[list(wardrobe.MATERIALS).index(material)]
+    return wardrobe.textures(look)[list(fabric.MATERIALS).index(material)]
 
 
 def row(material, metres):
-    top, high, _ = wardrobe.MATERIALS[material]
-    return round((metres + top) / high * wardrobe.SIZE)
+    top, high, _ = fabric.MATERIALS[material]
+    return round((metres + top) / high * fabric.SIZE)
 
 
 def test_a_sleeve_ends_where_the_look_says_and_bare_skin_has_no_folds():
@@ -60,13 +60,13 @@ def test_the_strap_of_a_shoulder_bag_goes_to_the_side_of_the_bag():
 )
 def test_patterns_show_both_colours(pattern):
     black, white = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
-    cloth = wardrobe.Fabric(black, (white, white), pattern, seed=2).cut("leg")
+    cloth = fabric.Fabric(black, (white, white), pattern, seed=2).cut("leg")
     light = cloth.mean(-1) > 0.3
     assert 0.02 < light.mean() < 0.98
 
 
 def test_noise_is_periodic_and_standardised():
-    noise = wardrobe.noise()
+    noise = fabric.noise()
     assert noise.mean() == pytest.approx(0, abs=1e-3)
     assert noise.std() == pytest.approx(1, abs=1e-3)
     seam = np.abs(noise[:, 0] - noise[:, -1]).mean()

@@ -82,13 +82,12 @@ class ModelQueue:
             joints = check_keypoints(keypoints, "source_keypoints")
         with self._turn:
             photo = photo_files.decode(content, name).image
-            if joints is not None and joints[:, 2].any():
-                if not retarget.drop_outside(joints, photo.height, photo.width)[
-                    0
-                ].any():
-                    raise ValueError("source_keypoints: none lies inside the photo.")
-                return self._fit(photo, name, joints)
-            return self._fit(photo, name, None)
+            if joints is None or not joints[:, 2].any():
+                return self._fit(photo, name, None)
+            inside, _ = retarget.drop_outside(joints, photo.height, photo.width)
+            if not inside[:, 2].any():
+                raise ValueError("source_keypoints: none lies inside the photo.")
+            return self._fit(photo, name, joints)
 
     def _fit(self, photo: Image.Image, name: str, joints: np.ndarray | None) -> Person:
         original = photo.height, photo.width

@@ -22,9 +22,11 @@ from pg2_jax.pg2plus import part_transfer, part_warp
 from pg2_jax.photos import crop
 
 MAX_SIDE = 1024
-# (source, pose [18, 3] in pixels of the model's image, max_side) -> the photo's part
-# and the picture, both uint8 [h, w, 3]; None where the photo has no more pixels.
-Enlarge = Callable[[Source, np.ndarray, int], tuple[np.ndarray, np.ndarray] | None]
+# (source, poses [N, 18, 3] in pixels of the model's image, max_side) -> the photo's
+# part, uint8 [h, w, 3], and the pictures; None where the photo has no more pixels.
+Enlarge = Callable[
+    [Source, np.ndarray, int], tuple[np.ndarray, list[np.ndarray]] | None
+]
 
 
 def of(model: restore.Generators | exported_model.Program) -> Enlarge | None:
@@ -38,8 +40,8 @@ def of(model: restore.Generators | exported_model.Program) -> Enlarge | None:
     compiled = jax.jit(program, static_argnames="scale")
 
     def enlarge(
-        source: Source, pose: np.ndarray, max_side: int
-    ) -> tuple[np.ndarray, np.ndarray] | None:
+        source: Source, poses: np.ndarray, max_side: int
+    ) -> tuple[np.ndarray, list[np.ndarray]] | None:
         scale = _scale(source, max_side)
         if scale == 1 or source.pose is None:
             return None
@@ -47,15 +49,13 @@ def of(model: restore.Generators | exported_model.Program) -> Enlarge | None:
         left, top, right, bottom = (scale * side for side in source.frame.target)
         frame = crop.Frame(source.frame.source, crop.Box(left, top, right, bottom))
         photo = np.asarray(crop.apply(source.photo, frame, size))
-        made = compiled(
-            model.coarse,
-            source.image[None],
-            photo[None],
-            source.pose[None].astype(np.float32),
-            pose[None].astype(np.float32),
-            scale=scale,
-        )
-        return photo, np.asarray(made[0])
+        given = source.image[None], photo[None], source.pose[None].astype(np.float32)
+        # One after the other: at this size each fills the memory of many small ones.
+        pictures = [
+            compiled(model.coarse, *given, pose[None].astype(np.float32), scale=scale)
+            for pose in poses
+        ]
+        return photo, [np.asarray(picture[0]) for picture in pictures]
 
     return enlarge
 

@@ -291,13 +291,14 @@ class PoseTransfer:
         joints = np.zeros((18, 3)) if source.pose is None else source.pose
         sources = np.broadcast_to(joints, stacked.shape)
         generated = self.batch(images, stacked, source_poses=sources)
+        made = self._full_resolution and self._full_resolution(
+            source, stacked, max_side
+        )
+        large_source, pictures = made or (None, [])
+        large: list[np.ndarray | None] = [*pictures] or [None] * len(stacked)
         shown = {}
         for i, name in enumerate(names):
-            large_source = large = None
-            if self._full_resolution:
-                pair = self._full_resolution(source, stacked[i], max_side)
-                large_source, large = pair or (None, None)
-            image = generated.image[i] if large is None else large
+            image = generated.image[i] if large[i] is None else large[i]
             whole = source.pasted(image) if source.pasted_back else None
             refined = None if generated.refined is None else generated.refined[i]
             shown[name] = result.Result(
@@ -306,7 +307,7 @@ class PoseTransfer:
                 generated.coarse[i],
                 refined,
                 whole,
-                large,
+                large[i],
                 large_source,
             )
         return result.Results(shown)

@@ -28,7 +28,8 @@ _conv = functools.partial(conv, plain=True)
 
 _LEVELS = (2, 4, 4, 4)  # widths in base_channels, from half resolution down
 _COMPOSITE, _BACKGROUND, _COVERAGE = slice(0, 3), slice(3, 6), slice(6, 7)
-_FINE = 8 + part_warp.NUM_PARTS  # channels before the heat maps
+_FINE = 8 + part_warp.NUM_PARTS  # channels of the guide before the heat maps
+_PIXELS = 3 + 7  # of the source, and of the guide up to the coverage
 _VIEWS = 2 * len(pose.VIEWS)
 GUIDE_CHANNELS = _FINE + 2 * len(pose.JOINTS) + _VIEWS
 
@@ -103,7 +104,7 @@ class PartTransferGenerator(nn.Module):
         base, precision = self.architecture.base_channels, self.architecture.precision
         widths = [base * times for times in _LEVELS]
         fine = jnp.concatenate([source, guide[..., :_FINE]], axis=-1)
-        # Half resolution, where a convolution costs a quarter; only the last two see
+        # Half resolution, where a convolution costs a quarter; the last two alone see
         # the pixels themselves.
         seen = [space_to_depth(fine), _halved(guide[..., _FINE:])]
         x = jnp.concatenate(seen, axis=-1)
@@ -121,7 +122,7 @@ class PartTransferGenerator(nn.Module):
             x = nn.relu(_conv(widths[i], 3, precision, name=f"join{i}")(x))
             x = self._block(widths[i], f"decode{i}")(x)
         x = depth_to_space(_conv(4 * base, 3, precision, name="enlarge")(x), source)
-        x = jnp.concatenate([nn.relu(x), fine[..., :10].astype(x.dtype)], axis=-1)
+        x = jnp.concatenate([nn.relu(x), fine[..., :_PIXELS].astype(x.dtype)], axis=-1)
         x = nn.relu(_conv(base, 3, precision, name="fine")(x))
         output = _conv(6, 3, "float32", name="layers")(x)
         # No part gets weight where none lies.

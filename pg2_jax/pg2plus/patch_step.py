@@ -5,11 +5,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from pg2_jax import losses, models
+from pg2_jax import losses
 from pg2_jax.architecture import Architecture
 from pg2_jax.generation import generate_coarse
 from pg2_jax.inputs import Batch, Inputs
 from pg2_jax.objective import Metrics, Objective, map_parts, minimize
+from pg2_jax.pg2plus.part_transfer import PatchDiscriminator
 from pg2_jax.train_state import TrainState
 from pg2_jax.train_step import named, training_inputs
 
@@ -24,26 +25,14 @@ def patch_step(
     """One update of the generator by L1, hinge and feature matching, and one of D
     by the hinge loss, and now and then by R1, on the same images."""
     inputs = training_inputs(state.step, batch, architecture, objective)
-    network = models.discriminator(architecture)
+    network = PatchDiscriminator(architecture)
 
-    def judge(params: PyTree, image: jax.Array, inputs: Inputs) -> Any:
-        """D's logits [B, h, w] and features of an image beside the guide."""
-        # Where nothing is asked of an image, nobody judges it.
-        image = image * (inputs["mask"] >= 0)
-        seen = jnp.concatenate([image, inputs["pose"]], axis=-1)
-        return network.apply({"params": params}, seen)
+    def generate(params: PyTree, inputs: Inputs) -> jax.Array:
+        return generate_coarse(params, inputs["source"], inputs["pose"], architecture)
 
     def generator_loss(params: PyTree, inputs: Inputs) -> tuple[jax.Array, Metrics]:
-        source, pose, target = inputs["source"], inputs["pose"], inputs["target"]
-        generated = generate_coarse(params, source, pose, architecture)
-        judging = state.discriminator.params
-        logits, features = judge(judging, generated, inputs)
-        _, real = judge(judging, target, inputs)
-        parts = {
-            "l1": losses.l1(generated, target, inputs["mask"]).mean(),
-            "adversarial": -logits.mean(),
-            "feature_matching": losses.feature_matching(features, real).mean(),
-        }
+        generated, judging = generate(params, inputs), state.discriminator.params
+        parts = _generator_losses(network, judging, generated, inputs)
         loss = (
             objective.l1_weight * parts["l1"]
             + objective.adversarial_weight * parts["adversarial"]
@@ -52,38 +41,25 @@ def patch_step(
         return loss, named("coarse", {"loss": loss, **parts})
 
     coarse, metrics = minimize(generator_loss, state.coarse, inputs, objective)
-
-    def generate(inputs: Inputs) -> jax.Array:
-        source, pose = inputs["source"], inputs["pose"]
-        return generate_coarse(state.coarse.params, source, pose, architecture)
-
-    # The generator's own images of above, which the compiler does not make twice.
-    generated = map_parts(generate, inputs, objective.grad_accumulation)
+    # The images of above once more, which the compiler does not make twice.
+    generated = map_parts(
+        lambda inputs: generate(state.coarse.params, inputs),
+        inputs,
+        objective.grad_accumulation,
+    )
 
     def discriminator_loss(
         params: PyTree, examples: PyTree
     ) -> tuple[jax.Array, Metrics]:
         inputs, generated = examples
-        target = inputs["target"]
-        real, _ = judge(params, target, inputs)
-        fake, _ = judge(params, generated, inputs)
-        loss = losses.hinge_discriminator_loss(real, fake).mean()
-        parts = {
-            "loss": loss,
-            "target_called_real": jnp.mean(real > 0),
-            "generated_called_real": jnp.mean(fake > 0),
-        }
-
-        def penalty() -> jax.Array:
-            def score(image: jax.Array) -> jax.Array:
-                return judge(params, image, inputs)[0].sum()
-
-            gradient = jax.grad(score)(target)
-            return jnp.sum(gradient**2) / len(target)
-
+        parts = _discriminator_losses(network, params, generated, inputs)
+        loss = parts["loss"]
         if objective.r1_weight:
-            due = state.step % _R1_EVERY == 0
-            squared = jax.lax.cond(due, penalty, lambda: jnp.zeros(()))
+            squared = jax.lax.cond(
+                state.step % _R1_EVERY == 0,
+                lambda: _squared_gradient(network, params, inputs),
+                lambda: jnp.zeros(()),
+            )
             loss = loss + objective.r1_weight * _R1_EVERY / 2 * squared
         return loss, named("discriminator", parts)
 
@@ -95,3 +71,53 @@ def patch_step(
     )
     state = TrainState(state.step + 1, coarse, state.refine, discriminator)
     return state, metrics | more
+
+
+def _judge(
+    network: PatchDiscriminator, params: PyTree, image: jax.Array, inputs: Inputs
+) -> Any:
+    """D's logits [B, h, w] of an image beside the guide, and its features."""
+    # Where nothing is asked of an image, nobody judges it.
+    image = image * (inputs["mask"] >= 0)
+    seen = jnp.concatenate([image, inputs["pose"]], axis=-1)
+    return network.apply({"params": params}, seen)
+
+
+def _generator_losses(
+    network: PatchDiscriminator, judging: PyTree, generated: jax.Array, inputs: Inputs
+) -> Metrics:
+    """L1, the adversarial loss by the weights of D, and the distance of its features;
+    means over the batch."""
+    logits, features = _judge(network, judging, generated, inputs)
+    _, of_target = _judge(network, judging, inputs["target"], inputs)
+    return {
+        "l1": losses.l1(generated, inputs["target"], inputs["mask"]).mean(),
+        "adversarial": -logits.mean(),
+        "feature_matching": losses.feature_matching(features, of_target).mean(),
+    }
+
+
+def _discriminator_losses(
+    network: PatchDiscriminator, params: PyTree, generated: jax.Array, inputs: Inputs
+) -> Metrics:
+    """D's hinge loss, and which share of the patches it calls real."""
+    real, _ = _judge(network, params, inputs["target"], inputs)
+    fake, _ = _judge(network, params, generated, inputs)
+    return {
+        "loss": losses.hinge_discriminator_loss(real, fake).mean(),
+        "target_called_real": jnp.mean(real > 0),
+        "generated_called_real": jnp.mean(fake > 0),
+    }
+
+
+def _squared_gradient(
+    network: PatchDiscriminator, params: PyTree, inputs: Inputs
+) -> jax.Array:
+    """R1 (Mescheder et al., 2018): the squared gradient, by a target, of the sum of its
+    patches' logits; the mean over the batch. It grows with the number of patches."""
+
+    def score(image: jax.Array) -> jax.Array:
+        return _judge(network, params, image, inputs)[0].sum()
+
+    gradient = jax.grad(score)(inputs["target"])
+    return jnp.sum(gradient**2) / len(gradient)

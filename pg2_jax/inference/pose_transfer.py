@@ -298,7 +298,8 @@ class PoseTransfer:
         large: list[np.ndarray | None] = [*pictures] or [None] * len(stacked)
         shown = {}
         for i, name in enumerate(names):
-            image = generated.image[i] if large[i] is None else large[i]
+            best = large[i]
+            image = generated.image[i] if best is None else best
             whole = source.pasted(image) if source.pasted_back else None
             refined = None if generated.refined is None else generated.refined[i]
             shown[name] = result.Result(
@@ -307,7 +308,7 @@ class PoseTransfer:
                 generated.coarse[i],
                 refined,
                 whole,
-                large[i],
+                best,
                 large_source,
             )
         return result.Results(shown)

@@ -43,6 +43,10 @@ class Config(GenerationOptions, EvaluationOptions, TrainingOptions):
                 f"--output={self.output} has no meaning with --generated_dir; the "
                 "scores go to --workdir."
             )
+        if os.path.isfile(self.output):
+            raise ValueError(
+                f"--output={self.output} is a file; the scores need a folder."
+            )
         is_file = os.path.isfile(self.workdir) and not self.generated_dir
         if is_file and not self.output:
             raise ValueError(

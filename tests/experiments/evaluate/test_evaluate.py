@@ -42,6 +42,8 @@ def test_wrong_uses_of_a_file_are_refused(run, tmp_path):
     pose_transfer.PoseTransfer.restore(run.workdir).export(file)
     with pytest.raises(ValueError, match="--output says in which folder"):
         dataclasses.replace(run, workdir=str(file))
+    with pytest.raises(ValueError, match=r"--output=.*safetensors is a file"):
+        dataclasses.replace(run, output=str(file))
     for changes in ({"checkpoint": "best"}, {"weights": "raw"}):
         config = dataclasses.replace(
             run, workdir=str(file), output=str(tmp_path / "scores"), **changes

@@ -26,6 +26,7 @@ _STAGE_TWO = (
     "l1_weight",
     "adversarial_weight",
     "feature_matching_weight",
+    "perceptual_weight",
     "r1_weight",
     "eval_pairs",
     "best_metric",

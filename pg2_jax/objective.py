@@ -30,6 +30,8 @@ class Objective(augmentation.Augmentation):
             background.
         adversarial_weight: of the adversarial loss of `patch_step`, beside L1's.
         feature_matching_weight: of the distance of D's features there.
+        perceptual_weight: of the perceptual distance there.
+        perceptual_distance: two images in [-1, 1] -> [B], such as LPIPS.
         r1_weight: of the penalty on D's gradient at real images there.
         discriminator_sees_coarse: whether D also judges G1's image, which moves the
             batch norm's statistics only (released 128x64 code).
@@ -49,6 +51,8 @@ class Objective(augmentation.Augmentation):
     background: str = "target"
     adversarial_weight: float = 1.0
     feature_matching_weight: float = 0.0
+    perceptual_weight: float = 0.0
+    perceptual_distance: Callable[[jax.Array, jax.Array], jax.Array] | None = None
     r1_weight: float = 0.0
     discriminator_sees_coarse: bool = False
     adversarial_on_source: bool = False

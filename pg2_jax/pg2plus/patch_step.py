@@ -22,8 +22,9 @@ _R1_EVERY = 8  # steps; the penalty changes slowly and costs as much as all of D
 def patch_step(
     state: TrainState, batch: Batch, *, architecture: Architecture, objective: Objective
 ) -> tuple[TrainState, Metrics]:
-    """One update of the generator by L1, hinge and feature matching, and one of D
-    by the hinge loss, and now and then by R1, on the same images."""
+    """One update of the generator by L1, hinge, feature matching and, where asked for,
+    a perceptual distance; and one of D by the hinge loss, and now and then by R1, on
+    the same images."""
     inputs = training_inputs(state.step, batch, architecture, objective)
     network = PatchDiscriminator(architecture)
 
@@ -33,11 +34,11 @@ def patch_step(
     def generator_loss(params: PyTree, inputs: Inputs) -> tuple[jax.Array, Metrics]:
         generated, judging = generate(params, inputs), state.discriminator.params
         parts = _generator_losses(network, judging, generated, inputs)
-        loss = (
-            objective.l1_weight * parts["l1"]
-            + objective.adversarial_weight * parts["adversarial"]
-            + objective.feature_matching_weight * parts["feature_matching"]
-        )
+        if distance := objective.perceptual_distance:
+            # Where nothing is asked of the image, nothing differs.
+            asked = jnp.where(inputs["mask"] >= 0, generated, inputs["target"])
+            parts["perceptual"] = distance(asked, inputs["target"]).mean()
+        loss = sum(getattr(objective, f"{n}_weight") * x for n, x in parts.items())
         return loss, named("coarse", {"loss": loss, **parts})
 
     coarse, metrics = minimize(generator_loss, state.coarse, inputs, objective)

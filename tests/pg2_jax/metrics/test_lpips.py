@@ -51,6 +51,19 @@ def test_the_distance_is_symmetric():
     np.testing.assert_allclose(swapped, ours("alex"), rtol=1e-6)
 
 
+def test_the_gradient_is_finite_where_features_are_zero():
+    """As after a ReLU; the gradient of their length is 0 / 0 there."""
+    network, params = weights("alex")
+    nothing = jax.tree.map(np.zeros_like, params)
+
+    def distance(image):
+        return network.apply(
+            {"params": nothing}, image, image + 0.1, method=network.distance
+        ).sum()
+
+    np.testing.assert_array_equal(jax.grad(distance)(np.zeros((1, 31, 31, 3))), 0)
+
+
 @pytest.mark.parametrize("network", NETWORKS.values(), ids=NETWORKS)
 def test_the_smallest_side_is_the_smallest(network):
     assert smallest_map(network, network.smallest_side) == 1

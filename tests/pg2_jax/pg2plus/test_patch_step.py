@@ -18,8 +18,14 @@ WEIGHTS = {
     "l1_weight": 3.0,
     "adversarial_weight": 0.7,
     "feature_matching_weight": 2.0,
+    "perceptual_weight": 1.5,
     "r1_weight": 0.4,
 }
+
+
+def squares(generated, target):
+    """A distance that stands for LPIPS."""
+    return jnp.mean((generated - target) ** 2, axis=(1, 2, 3))
 
 
 def make_objective(**changes):
@@ -30,6 +36,7 @@ def make_objective(**changes):
         "seed": 0,
         "flip": False,
         "background": "source",
+        "perceptual_distance": squares,
         **WEIGHTS,
     }
     return Objective(**(options | changes))
@@ -80,7 +87,11 @@ def _by_hand(state, batch):
         )
         parts = {"l1": l1, "adversarial": -logits.mean()}
         parts["feature_matching"] = matching / 3
+        # Nothing is asked of the hole, and all of the rest alike.
+        asked = jnp.where(seen["mask"] < 0, 0.0, image - target)
+        parts["perceptual"] = (asked**2).mean()
         loss = 3.0 * l1 + 0.7 * parts["adversarial"] + 2.0 * matching / 3
+        loss += 1.5 * parts["perceptual"]
         return loss, {"loss": loss, **parts}
 
     def hinge(params):

@@ -96,6 +96,16 @@ def _example(mode: modes.Mode, indent: int) -> str:
     ).replace("\n", " \\\n")
 
 
+def use_precision(precision: str) -> None:
+    """Lets float32 be float32 in what jax compiles from now on, if "float32_highest" is
+    asked for: an NVIDIA GPU multiplies it in TF32 (10 bits of precision) otherwise, and
+    a TPU in bfloat16."""
+    if precision == "float32_highest":
+        import jax
+
+        jax.config.update("jax_default_matmul_precision", "highest")
+
+
 def use_compilation_cache(folder: str) -> None:
     """Keeps what jax compiles from now on, and takes what is kept.
 

@@ -61,7 +61,7 @@ class Config(GenerationOptions, EvaluationOptions, TrainingOptions):
         return {
             "step": self.wanted_checkpoint,
             "weights": self.weights,
-            "precision": "" if self.precision == "float32" else self.precision,
+            "precision": self.precision if self.precision == "bfloat16" else "",
         }
 
     def with_size(self, height: int, width: int) -> "Config":

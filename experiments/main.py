@@ -48,6 +48,7 @@ def run(config: Config) -> None:
     mode, several = modes.MODES[config.mode], bool(config.coordinator_address)
     try:
         command_line.use_compilation_cache(config.compilation_cache_dir)
+        command_line.use_precision(config.precision)
         if several:
             importlib.import_module("experiments.processes").connect(config)
         # Imports what the mode needs and no more.

@@ -1,5 +1,5 @@
 """Fast, strict and multi-device: every test runs on two fake CPU devices, or on as
-many as PG2_TEST_DEVICES says."""
+many as PG2_TEST_DEVICES says; with PG2_TEST_PLATFORM=cuda on a GPU, without TF32."""
 
 import atexit
 import importlib.metadata
@@ -27,7 +27,9 @@ if _CACHE not in os.environ:
     os.environ[_CACHE] = tempfile.mkdtemp(prefix="pg2_jax_tests_")
     atexit.register(shutil.rmtree, os.environ[_CACHE], ignore_errors=True)
 
-jax.config.update("jax_platforms", "cpu")
+jax.config.update("jax_platforms", os.environ.get("PG2_TEST_PLATFORM", "cpu"))
+if "PG2_TEST_PLATFORM" in os.environ:
+    jax.config.update("jax_default_matmul_precision", "highest")
 jax.config.update("jax_num_cpu_devices", int(os.environ.get("PG2_TEST_DEVICES", "2")))
 jax.config.update("jax_disable_most_optimizations", True)
 jax.config.update("jax_numpy_rank_promotion", "raise")

@@ -63,7 +63,7 @@ class Options:
     batch_size: int = _train(4, minimum=1)
     """Pairs in a batch."""
     precision: str = _train("float32", ("float32", "bfloat16"))
-    """What our convolutions compute in; PyTorch's stay float32."""
+    """What convolutions compute in; PyTorch's stay float32 on a CPU."""
     torch_compile: bool = _torch(True)
     """Measures PyTorch with torch.compile, too."""
     first_step: bool = _torch(True)

@@ -1,7 +1,8 @@
 """PG2 in PyTorch, to measure against: the paper's networks, losses and optimizers.
 
 It starts from the weights of ours and computes the same numbers, in the way that is
-fast in PyTorch: channels_last, fused Adam, and the 1x1 convolutions before enlarging.
+fast in PyTorch: channels_last, fused Adam, the 1x1 convolutions before enlarging. It
+takes a GPU if there is one, in TF32 as ours, or in bfloat16 by autocast.
 """
 
 from collections.abc import Callable
@@ -17,6 +18,9 @@ from pg2_jax import train_state
 from pg2_jax.architecture import Architecture
 from pg2_jax.inputs import Inputs
 
+DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+torch.set_float32_matmul_precision("high")
+torch.backends.cudnn.allow_tf32 = True
 _CHANNELS_LAST = {"memory_format": torch.channels_last}
 
 
@@ -33,7 +37,7 @@ class _Network(torch.nn.Module):
                 tensor = tensor.permute(3, 2, 0, 1).contiguous(**_CHANNELS_LAST)
             elif tensor.ndim == 2:
                 tensor = tensor.T.contiguous()
-            self.register_parameter(name, torch.nn.Parameter(tensor))
+            self.register_parameter(name, torch.nn.Parameter(tensor.to(DEVICE)))
 
     def conv(self, x: torch.Tensor, name: str, stride: int = 1) -> torch.Tensor:
         """[B, C, H, W] -> [B, D, H / stride, W / stride], sizes rounded up."""
@@ -153,15 +157,18 @@ class Peer:
         ]
         self._l1_weight = l1_weight
         self._source, self._target, self._pose, self._mask = (
-            torch.tensor(np.array(inputs[name]))
+            torch.tensor(np.array(inputs[name]), device=DEVICE)
             .permute(0, 3, 1, 2)
             .contiguous(**_CHANNELS_LAST)
             for name in ("source", "target", "pose", "mask")
         )
         calls = (self._coarse_step, self._adversarial_step, self._generate)
-        self.tasks: dict[str, Callable[[], object]] = dict(
-            zip(jax_peer.TASKS, calls, strict=True)
-        )
+        # On a CPU float32 stays, which is faster there.
+        halved = architecture.precision == "bfloat16" and DEVICE.type == "cuda"
+        self.tasks: dict[str, Callable[[], object]] = {
+            task: _finished(torch.autocast("cuda", torch.bfloat16, halved)(call))
+            for task, call in zip(jax_peer.TASKS, calls, strict=True)
+        }
 
     def _l1(self, drawn: torch.Tensor) -> torch.Tensor:
         return ((drawn - self._target).abs() * (1 + self._mask)).mean()
@@ -210,7 +217,19 @@ def _called(logits: torch.Tensor, label: float) -> torch.Tensor:
     )
 
 
+def _finished(call: Callable[[], object]) -> Callable[[], object]:
+    """The call, which ends when its work is done."""
+
+    def finished() -> object:
+        result = call()
+        if DEVICE.type == "cuda":
+            torch.cuda.synchronize()
+        return result
+
+    return finished
+
+
 def product(size: int) -> Callable[[], object]:
     """A matrix product in float32, to take repeatedly."""
-    a = torch.ones(size, size)
-    return lambda: a @ a
+    a = torch.ones(size, size, device=DEVICE)
+    return _finished(lambda: a @ a)

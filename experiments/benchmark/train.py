@@ -74,7 +74,7 @@ def measure(
         "threads": workers.num_cores(),
         "device": jax.devices()[0].device_kind,
         "largest difference of a value": difference,
-        "PyTorch": torch_peer.torch.__version__,
+        "PyTorch": f"{torch_peer.torch.__version__} on {torch_peer.DEVICE.type}",
     }
     return Measurement(series, facts)
 

@@ -241,13 +241,14 @@ class TrainingOptions(modes.ProgramOptions):
 
     precision: str = _device(
         "float32",
-        architecture.CHOICES["precision"],
+        (*architecture.CHOICES["precision"], "float32_highest"),
         may_change=False,
         modes=(*modes.TRAINING, *modes.OF_A_CHECKPOINT),
     )
-    """What convolutions compute in: float32, or bfloat16, which is faster on GPUs and
-    TPUs. Weights, losses, optimizer and batch norm are float32 in both. Networks
-    generate in the precision that they were trained in; bfloat16 suits any."""
+    """What convolutions compute in: float32, which an NVIDIA GPU multiplies in TF32 and
+    a TPU in bfloat16; float32_highest, without that, to compare numbers; or bfloat16,
+    the fastest there. Weights, losses, optimizer and batch norm are float32 always.
+    Networks generate in the precision that they were trained in; bfloat16 suits any."""
     steps_per_call: int = _device(1, minimum=1, modes=modes.TRAINING)
     """Steps that the device takes in one call of the host; more than one helps where
     steps are short. Results stay the same but for rounding. Intervals of the log,

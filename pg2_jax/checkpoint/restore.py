@@ -273,4 +273,8 @@ def architecture_of(config: dict[str, Any]) -> Architecture:
     checkpoint has its default, which is what the code did before."""
     config = with_current_names(config)
     fields = (field.name for field in dataclasses.fields(Architecture))
-    return Architecture(**{n: config[n] for n in fields if n in config})
+    stored = {n: config[n] for n in fields if n in config}
+    # How exact a device is with float32 is a setting of the program.
+    if stored.get("precision") == "float32_highest":
+        stored["precision"] = "float32"
+    return Architecture(**stored)

@@ -152,3 +152,18 @@ def test_lpips_as_a_loss_is_that_of_the_metric():
         trained.network.apply({"params": trained.params}, *images),
         rtol=1e-5,
     )
+
+
+def test_float32_is_float32_on_request():
+    """Also where a device would rather multiply in fewer bits."""
+    before = jax.config.jax_default_matmul_precision
+    try:
+        for precision in ("float32", "float32_highest"):
+            command_line.use_precision(precision)
+            config = dataclasses.replace(CONFIG, precision=precision).with_size(32, 16)
+            assert restore.architecture_of(config.to_json()).precision == "float32"
+            assert config.how_to_restore["precision"] == ""
+            text = jax.jit(jax.numpy.matmul).lower(*np.ones((2, 3, 3))).as_text()
+            assert ("HIGHEST" in text) == (precision == "float32_highest")
+    finally:
+        jax.config.update("jax_default_matmul_precision", before)

@@ -67,13 +67,13 @@ def _separator(line: str) -> str | None:
     return None
 
 
-def _parse_row(line: str, separator: str) -> tuple[str, np.ndarray]:
+def _parse_row(line: str, separator: str) -> base.Found:
     fields = line.rsplit(":", 2) if separator == ":" else _comma_fields(line)
     if len(fields) != 3 or not fields[0].strip():
         form = f"name{separator} [y0, ...]{separator} [x0, ...]"
         raise ValueError(f"{shown(line)} is not a row of the form '{form}'")
     ys, xs = _parse_list(HEADER[1], fields[1]), _parse_list(HEADER[2], fields[2])
-    return fields[0].strip(), base.from_coordinates(xs, ys)
+    return base.one(fields[0].strip(), base.from_coordinates(xs, ys))
 
 
 def _comma_fields(line: str) -> list[str]:

@@ -11,8 +11,6 @@ import itertools
 import pathlib
 from collections.abc import Iterator
 
-import numpy as np
-
 from pg2_jax.keypoints import base
 from pg2_jax.keypoints.base import shown
 
@@ -54,7 +52,7 @@ def _fields(line: str) -> list[str]:
         raise ValueError(f"{shown(line)} is not a csv row: {error}") from error
 
 
-def _parse_row(line: str) -> tuple[str, np.ndarray]:
+def _parse_row(line: str) -> base.Found:
     fields = _fields(line)
     if len(fields) != len(HEADER):
         raise ValueError(f"the row has {len(fields)} columns, expected {len(HEADER)}")
@@ -66,7 +64,9 @@ def _parse_row(line: str) -> tuple[str, np.ndarray]:
     if min(height, width) < 1:
         raise ValueError(f"img_h and img_w are {height} and {width}, expected >= 1")
     points = base.numbers("the row", values[2:]).reshape(-1, 2)
-    return fields[0].strip(), base.from_coordinates(points[:, 0], points[:, 1])
+    pose = base.from_coordinates(points[:, 0], points[:, 1])
+    size = int(height), int(width)
+    return base.Found(fields[0].strip(), pose[None], size=size)
 
 
 def _number(column: str, field: str) -> float:

@@ -279,8 +279,10 @@ def _from_rows(what: str, rows: list[list[Any]], scores: Any) -> np.ndarray:
             raise ValueError(f"{what}: expected {len(rows)} scores of its points")
         sure = base.numbers(f"{what}: scores", scores)
         points = np.column_stack([points, sure])
-    elif columns == 2:
+    if points.shape[1] == 2:
         points = layouts.with_confidence(points)
+    # What these tools have not found they put at the origin, however sure.
+    points[:, 2] *= (points[:, :2] != 0).any(axis=1)
     return layouts.to_coco_18(what, points)
 
 

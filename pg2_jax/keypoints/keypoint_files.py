@@ -128,7 +128,7 @@ def _text(
         return wide_csv.entries(path, text)
     if point_text.is_row(line):
         return point_text.entries(path, text, path.stem)
-    if ":" not in line and "," not in line:
+    if not any(separator in line for separator in pose_transfer_csv.SEPARATORS):
         raise ValueError(f"{path}: no format that is read here: {_FORMATS}")
     return pose_transfer_csv.entries(path, text)
 

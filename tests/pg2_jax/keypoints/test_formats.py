@@ -46,6 +46,45 @@ def test_csv_with_commas_and_quotes_as_pandas_writes_it(tmp_path):
     np.testing.assert_array_equal(keypoint_files.read(path)["a,b.jpg"], POSE)
 
 
+@pytest.mark.parametrize("separator", [":", ",", ";", "\t"])
+@pytest.mark.parametrize("index", ["", '""', "index", "Unnamed: 0"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_csv_as_spreadsheets_and_pandas_write_it(tmp_path, separator, index, encoding):
+    xs, ys = (json.dumps(column.astype(int).tolist()) for column in POSE.T[:2])
+    quote = "" if separator == ":" else '"'
+    rows = [
+        [index, "name", "keypoints_y", "keypoints_x"],
+        ["0", "a.jpg", f"{quote}{ys}{quote}", f"{quote}{xs}{quote}"],
+    ]
+    for numbered in (True, False):
+        text = "\n".join(separator.join(row[not numbered :]) for row in rows)
+        path = tmp_path / "a.csv"
+        path.write_text(text, encoding=encoding)
+        np.testing.assert_array_equal(keypoint_files.read(path)["a.jpg"], POSE)
+
+
+@pytest.mark.parametrize("index", ["", '""', "index", "Unnamed: 0", None])
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_wide_csv_as_spreadsheets_and_pandas_write_it(tmp_path, separator, index):
+    lines = wide_csv().splitlines()
+    if index is not None:
+        lines = [f"{index},{lines[0]}", *(f"0,{line}" for line in lines[1:])]
+    path = write(tmp_path, "a.csv", "\n".join(lines).replace(",", separator))
+    assert [*keypoint_files.read(path)] == ["a_1"]
+
+
+@pytest.mark.parametrize(
+    ("header", "said"),
+    [
+        ("image;ys;xs", "'image;ys;xs', 3 columns separated by ';', expected 'name"),
+        ("image\tname", r"2 columns separated by '\\t'"),
+    ],
+)
+def test_another_header_is_named_with_its_separator(tmp_path, header, said):
+    with pytest.raises(ValueError, match=said):
+        keypoint_files.read(write(tmp_path, "a.csv", f"{header}\n"))
+
+
 def wide_csv(height=200, width=100, **changes):
     columns = ["file_id", "img_h", "img_w"]
     columns += [f"p{k}_{axis}" for k in range(18) for axis in "xy"]

@@ -118,7 +118,7 @@ def test_bad_rows_are_collected_and_left_out(tmp_path):
     [
         (b"", "the file is empty"),
         (b"\n \n", "the file is empty"),
-        (b"from,to\na,b\n", ":1: the header is 'from,to', expected 'name:key"),
+        (b"from,to\na,b\n", ":1: the header is 'from,to', 2 columns separated"),
         (f"{HEADER}\na".encode() + b"\xff: \n", r":2: byte b'\\xff' is not UTF-8"),
     ],
 )

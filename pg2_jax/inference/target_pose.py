@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
-from pg2_jax import errors
+from pg2_jax import errors, files
 from pg2_jax.estimators.person_finder import PersonFinder
 from pg2_jax.inference import pose_library
 from pg2_jax.keypoints import base, keypoint_files, people
@@ -110,9 +110,10 @@ def pose_of_photo(poses: Mapping[str, np.ndarray], photo: str, place: str) -> An
     """The pose of a photo: that of its name, or the only one; `place` says in messages
     where the poses are from. Several, none of them of that name, are a ValueError."""
     full = pathlib.PurePath(photo)
+    by_name = {files.same_name(name): points for name, points in poses.items()}
     for name in (photo, f"{full.parent.name}/{full.name}", full.name, full.stem):
-        if name in poses:
-            return poses[name]
+        if (same := files.same_name(name)) in by_name:
+            return by_name[same]
     if len(poses) == 1:
         return next(iter(poses.values()))
     raise ValueError(f"{place} holds {len(poses)} poses, none of them of {full.name}.")

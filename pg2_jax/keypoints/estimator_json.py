@@ -183,7 +183,9 @@ def _parse(photo: _Photo, may_be_empty: bool) -> base.Found:
     if isinstance(people, list) and people and all(map(_is_point, people)):
         people = [people]
     if not isinstance(people, list):
-        raise ValueError(f"the people are {shown(people)}, expected a list")
+        raise ValueError(
+            f"holds no person: the people are {shown(people)}, expected a list"
+        )
     people = [one for person in people for one in _split(person)]
     read = [
         (_points(f"person {index}", person, photo), _score(person))

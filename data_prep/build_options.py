@@ -10,6 +10,7 @@ from data_prep.pairs import identity
 from data_prep.sources import deepfashion_photos
 from pg2_jax import files
 from pg2_jax.estimators import base
+from pg2_jax.keypoints import base as keypoints
 from pg2_jax.photos import crop
 
 _DEFAULT_SIZE = "128x64"
@@ -39,6 +40,9 @@ class Options:
     """Keypoint files in any format that pg2_jax.keypoints reads, default those in
     --source_dir: TRAIN,TEST for market1501 (market-annotation-*.csv) and deepfashion,
     one for folder (annotations.csv)."""
+    min_confidence: float = _source(keypoints.MIN_CONFIDENCE, minimum=0, maximum=1)
+    """Points that an estimator's file in --annotations is less sure of count as
+    missing."""
     annotation_size: str = _source("")
     """deepfashion: HEIGHTxWIDTH of the photos that keypoints were found in, 256x256,
     256x176 or 1101x750; by default as the published names say."""

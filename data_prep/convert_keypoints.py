@@ -27,7 +27,9 @@ from data_prep import command_line
 from data_prep.flag_fields import option
 from data_prep.records.summary import Problems
 from data_prep.sources import split
+from pg2_jax import files
 from pg2_jax.keypoints import (
+    base,
     coco_json,
     keypoint_files,
     openpose_json,
@@ -47,6 +49,10 @@ class Options:
     photos: str = option("", path=True)
     """Folder of the photos that IN is about; only MATLAB files need it, which do not
     name their photos."""
+    photo_size: str = option("")
+    """HEIGHTxWIDTH of the photos, where IN holds fractions of them and not pixels."""
+    min_confidence: float = option(base.MIN_CONFIDENCE, minimum=0, maximum=1)
+    """Points that an estimator's file is less sure of count as missing."""
     on_error: str = option("fail", ("fail", "skip"))
     """fail: list all bad rows and records, write nothing. skip: leave them out."""
     overwrite: bool = option(False)
@@ -74,7 +80,14 @@ def _convert(options: Options, *arguments: str) -> str:
     if options.photos:
         split.check_folder(pathlib.Path(options.photos), "--photos")
         photos = [path.name for path in split.entries(pathlib.Path(options.photos))]
-    poses = keypoint_files.read(source, problems.rows, photos=photos)
+    size = options.photo_size and files.parse_size("photo_size", options.photo_size)
+    poses = keypoint_files.read(
+        source,
+        problems.rows,
+        photos=photos,
+        photo_size=size or None,
+        min_confidence=options.min_confidence,
+    )
     problems.check()
     if not poses:
         raise ValueError(f"{source}: nothing is left without the bad rows")

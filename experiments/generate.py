@@ -72,7 +72,16 @@ def _in_poses(
 ) -> dict[str, result.Results]:
     """Everybody in all poses, by the names of the photos."""
     given = config.poses or config.pose
-    poses = target_pose.read_poses(given, config.pose_name, finder)
+    size = config.pose_size and files.parse_size("pose_size", config.pose_size)
+    poses = target_pose.read_poses(
+        given,
+        config.pose_name,
+        finder,
+        sequence=bool(config.poses),
+        person=config.person,
+        size=size or None,
+        min_confidence=config.min_confidence,
+    )
     if config.pose and len(poses.poses) > 1:
         raise ValueError(
             f"--pose={config.pose} holds {len(poses.poses)} poses; choose one with "
@@ -80,8 +89,9 @@ def _in_poses(
             "with --poses."
         )
     source = config.source_pose
-    joints = target_pose.annotated(source) if source else None
-    size = config.pose_size and files.parse_size("pose_size", config.pose_size)
+    joints = None
+    if source:
+        joints = target_pose.annotated(source, config.min_confidence)
     return {
         name: model.sequence(
             path,

@@ -9,6 +9,7 @@ import re
 import socket
 import sys
 import tempfile
+import unicodedata
 from collections.abc import Iterator
 from typing import IO
 
@@ -27,13 +28,22 @@ _PLAIN_WORDS = {
 
 
 # What systems and archives leave in folders.
-_LEFT_BEHIND = ("thumbs.db", "desktop.ini", "@eadir", "__macosx")
+_LEFT_BEHIND = (
+    *("thumbs.db", "ehthumbs.db", "desktop.ini", "$recycle.bin"),
+    *("@eadir", "#recycle", "__macosx", "icon\r"),
+)
 
 
 def is_left_behind(name: str) -> bool:
     """Whether a file or folder is hidden, or was put there by a system and not by the
     user: `.DS_Store`, `._photo.jpg`, `Thumbs.db`, `__MACOSX`, `@eaDir`."""
     return name.startswith(".") or name.lower() in _LEFT_BEHIND
+
+
+def same_name(name: str) -> str:
+    """The form in which two spellings of a name are equal: macOS writes an accent as a
+    letter of its own, others do not."""
+    return unicodedata.normalize("NFC", name)
 
 
 def natural_order(name: str) -> tuple[object, ...]:

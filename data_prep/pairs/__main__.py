@@ -16,7 +16,7 @@ from data_prep.flag_fields import option
 from data_prep.pairs import identity, pair_choice, pair_files
 from data_prep.records import summary
 from data_prep.sources import photo_names, split
-from pg2_jax.keypoints import keypoint_files
+from pg2_jax.keypoints import base, keypoint_files
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -34,6 +34,8 @@ class Options:
     MATLAB files need it for names."""
     annotations: str = option("", path=True, required=True)
     """Keypoint file in any format that pg2_jax.keypoints reads."""
+    min_confidence: float = option(base.MIN_CONFIDENCE, minimum=0, maximum=1)
+    """Points that an estimator's file is less sure of count as missing."""
     split: str = option(None, ("train", "test"), required=True)
     """train: all pairs; test: a seeded sample."""
     output: str = option("", path=True, required=True)
@@ -82,12 +84,19 @@ def _read(
 ) -> tuple[list[str], dict[str, np.ndarray]]:
     """Returns the names of the split's photos, and the keypoints of the annotated."""
     if not options.photos:
-        annotated = keypoint_files.read(options.annotations, problems)
+        annotated = keypoint_files.read(
+            options.annotations, problems, min_confidence=options.min_confidence
+        )
         return list(annotated), annotated
     folder = pathlib.Path(options.photos)
     photos = split.names_in(folder, options.dataset, "--photos")
     known = photo_names.PhotoNames(photos, options.dataset)
-    placed = keypoint_files.read_placed(options.annotations, problems, photos=photos)
+    placed = keypoint_files.read_placed(
+        options.annotations,
+        problems,
+        photos=photos,
+        min_confidence=options.min_confidence,
+    )
     return photos, photo_names.match(placed, known, problems)
 
 

@@ -22,9 +22,14 @@ from data_prep.build_options import Options
 from data_prep.sources import photo_names
 from data_prep.sources.deepfashion_photos import CROP, HIGH_RES, LOW_RES, to_canvas
 from data_prep.sources.photo_names import PhotoNames, flat_name, simplify
-from data_prep.sources.split import Split, checked_annotation_files, entries, photos_in
-from pg2_jax.files import parse_size
-from pg2_jax.keypoints import keypoint_files
+from data_prep.sources.split import (
+    Split,
+    checked_annotation_files,
+    entries,
+    photos_in,
+    read_annotations,
+)
+from pg2_jax.files import is_left_behind, parse_size
 from pg2_jax.keypoints.base import content_of, lines_of, text_of
 from pg2_jax.photos import photo_files
 
@@ -50,7 +55,7 @@ def read(
             f"is in which; put train.lst and test.lst into {source_dir}"
         )
     poses = {
-        file: keypoint_files.read_placed(file, problems)
+        file: read_annotations(file, problems, options.min_confidence)
         for file in dict.fromkeys(files.values())
     }
     names = {split: PhotoNames(photos[split], "deepfashion") for split in _SPLITS}
@@ -119,6 +124,7 @@ def _photos_of_tree(tree: pathlib.Path) -> dict[str, pathlib.Path]:
         # The data set's own name, below whatever folder it was unpacked to.
         spelled = flat_name(f"/{path.relative_to(tree).as_posix()}")
         is_photo = path.suffix.lower() in photo_files.SUFFIXES
+        is_photo &= not any(map(is_left_behind, path.relative_to(tree).parts))
         if is_photo and not spelled.startswith("/"):
             photos[spelled] = path
     return photos

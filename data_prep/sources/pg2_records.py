@@ -32,6 +32,7 @@ from tqdm import tqdm
 from data_prep.pairs.identity import identity_of
 from data_prep.pairs.pair_list import Pair
 from data_prep.sources.split import Split
+from pg2_jax.files import is_left_behind
 from pg2_jax.keypoints.base import NUM_KEYPOINTS, check_name, from_coordinates, numbers
 from pg2_jax.photos import photo_files
 
@@ -88,6 +89,7 @@ def _files(source: pathlib.Path) -> dict[str, list[pathlib.Path]]:
             path
             for path in sorted(source.rglob("*.tfrecord"))
             if not _NOT_SPLITS.fullmatch(path.parent.name)
+            and not any(map(is_left_behind, path.relative_to(source).parts))
         ]
     of_split: dict[str, list[pathlib.Path]] = {}
     first: dict[str, pathlib.Path] = {}

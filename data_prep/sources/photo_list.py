@@ -6,6 +6,7 @@ import pathlib
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from data_prep.sources import split
 from pg2_jax import errors, files
 from pg2_jax.keypoints import base
 from pg2_jax.photos import photo_files
@@ -35,15 +36,18 @@ def find(text: str) -> Listing:
     path = pathlib.Path(text)
     problems: list[str] = []
     if path.is_dir():
-        folder, files = path, _walk(path, problems)
+        folder, found = path, _walk(path, problems)
     elif path.is_file():
-        folder, files = path.parent, iter([path])
+        folder, found = path.parent, iter([path])
     elif glob.has_magic(text):
-        folder, files = _match(path)
+        folder, found = _match(path)
     else:
         rule = ": there is no such folder, photo or pattern"
         raise errors.ArgumentError("photos", text, rule)
-    names = [each.relative_to(folder).as_posix() for each in files if _is_photo(each)]
+    paths = list(found)
+    unread = [each for each in paths if photo_files.unread(each.name)]
+    split.say_unread(folder, [x.relative_to(folder).as_posix() for x in unread])
+    names = [each.relative_to(folder).as_posix() for each in paths if _is_photo(each)]
     if not names and not problems:
         rule = f": no photos there ({', '.join(photo_files.SUFFIXES)})"
         raise errors.ArgumentError("photos", text, rule)
@@ -85,8 +89,12 @@ def _match(path: pathlib.Path) -> tuple[pathlib.Path, Iterator[pathlib.Path]]:
     folder = pathlib.Path(*path.parts[:first])
     # pathlib's ** does not follow symbolic links, so that it ends.
     matched = folder.glob(os.path.join(*path.parts[first:]))
-    shown = (each for each in matched if "/." not in f"/{each.relative_to(folder)}")
-    return folder, shown
+    kept = (
+        each
+        for each in matched
+        if not any(map(files.is_left_behind, each.relative_to(folder).parts))
+    )
+    return folder, kept
 
 
 def _walk(folder: pathlib.Path, problems: list[str]) -> Iterator[pathlib.Path]:

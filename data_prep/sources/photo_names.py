@@ -15,7 +15,9 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
+from pg2_jax import files
 from pg2_jax.keypoints.base import Pose
+from pg2_jax.photos import photo_files
 
 _DOWNLOADED = re.compile(r"(?:.*/)?((?:WO)?MEN)/([^/]+)/(id_\d+)/([^/_]+)_([^/]+)")
 
@@ -42,16 +44,25 @@ def deepfashion_identity(name: str) -> str:
 
 
 class PhotoNames:
-    """The photos of a folder, found by their names with or without suffix."""
+    """The photos of a folder, found by their names with or without suffix, however
+    their accents are written."""
 
-    def __init__(self, photos: Iterable[str], dataset: str = "") -> None:
-        """Lists the photos of a data set; of DeepFashion's the spellings are equal."""
-        self._simplify = simplify if dataset == "deepfashion" else str
+    def __init__(
+        self, photos: Iterable[str], dataset: str = "", unread: Iterable[str] = ()
+    ) -> None:
+        """Lists the photos of a data set; of DeepFashion's the spellings are equal.
+        `unread` are those whose format is not read."""
+        self._is_fashion = dataset == "deepfashion"
+        self._unread = {self._simplify(name): name for name in unread}
         self._photos = set(photos)
         self._by_name: dict[str, list[str]] = collections.defaultdict(list)
         for photo in sorted(self._photos):
             for name in {*map(self._simplify, (photo, os.path.splitext(photo)[0]))}:
                 self._by_name[name].append(photo)
+
+    def _simplify(self, name: str) -> str:
+        plain = files.same_name(name)
+        return simplify(plain) if self._is_fashion else plain
 
     def knows(self, name: str) -> bool:
         """Whether there is a photo that an annotation could mean by a name."""
@@ -64,6 +75,12 @@ class PhotoNames:
         candidates = self._by_name.get(self._simplify(name), [])
         if len(candidates) > 1:
             raise ValueError(f"{name!r} could be {' or '.join(candidates[:3])}")
+        unread = self._unread.get(self._simplify(name))
+        if unread and not candidates:
+            raise ValueError(
+                f"the photo {unread} is there, but its format is not read: "
+                f"{photo_files.unread(unread)}"
+            )
         if not candidates:
             raise ValueError(f"there is no photo {name}")
         return candidates[0]

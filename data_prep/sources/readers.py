@@ -17,8 +17,9 @@ from data_prep.sources.split import (
     check_folder,
     checked_annotation_files,
     names_in,
+    read_annotations,
+    unread_in,
 )
-from pg2_jax.keypoints import keypoint_files
 
 
 def read(
@@ -44,7 +45,7 @@ def _read_market1501(
         folder = source_dir / f"bounding_box_{split}"
         layout = "Market-1501's layout has bounding_box_train and bounding_box_test"
         photos = names_in(folder, "market1501", layout)
-        splits[split] = _match(folder, photos, file, problems)
+        splits[split] = _match(folder, photos, file, options, problems, "market1501")
     return splits
 
 
@@ -56,7 +57,7 @@ def _read_folder(
         1,
         "a folder of people has one",
     )
-    everyone = _match(folder, names_in(folder), files[0], problems)
+    everyone = _match(folder, names_in(folder), files[0], options, problems)
     if not everyone.annotations and problems:
         raise ValueError(
             f"no row of {files[0]} names a photo of the folder as <person>/<photo>; "
@@ -105,9 +106,15 @@ READERS: dict[str, Callable[..., dict[str, Split]]] = {
 
 
 def _match(
-    folder: pathlib.Path, photos: list[str], file: pathlib.Path, problems: list[str]
+    folder: pathlib.Path,
+    photos: list[str],
+    file: pathlib.Path,
+    options: Options,
+    problems: list[str],
+    dataset: str = "folder",
 ) -> Split:
     """Reads an annotation file and keeps the rows whose photo is there."""
-    placed = keypoint_files.read_placed(file, problems, photos=photos)
-    matched = photo_names.match(placed, photo_names.PhotoNames(photos), problems)
+    placed = read_annotations(file, problems, options.min_confidence, photos)
+    names = photo_names.PhotoNames(photos, unread=unread_in(folder, dataset))
+    matched = photo_names.match(placed, names, problems)
     return Split(folder, matched, len(photos) - len(matched), photos=photos)

@@ -2,11 +2,13 @@
 
 import dataclasses
 import pathlib
-from collections.abc import Collection, Mapping, Sequence
+import sys
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import numpy as np
 
 from pg2_jax import files
+from pg2_jax.keypoints import base, keypoint_files
 from pg2_jax.photos import photo_files
 
 # The annotation file of a folder of people.
@@ -55,6 +57,51 @@ def checked_annotation_files(
     return paths
 
 
+def read_annotations(
+    file: pathlib.Path,
+    problems: list[str],
+    min_confidence: float,
+    photos: Sequence[str] | None = None,
+) -> dict[str, base.Pose]:
+    """Reads a keypoint file as `keypoint_files.read_placed` does; one in which nobody
+    has a keypoint is a ValueError."""
+    placed = keypoint_files.read_placed(
+        file, problems, photos=photos, min_confidence=min_confidence
+    )
+    if placed and not any(pose.keypoints[:, 2].any() for pose in placed.values()):
+        raise ValueError(
+            f"{file}: all {len(placed):,} poses are empty, without one keypoint (-1 in "
+            "a csv): whatever estimated them has found nobody"
+        )
+    return placed
+
+
+def unread_in(folder: pathlib.Path, dataset: str = "folder") -> list[str]:
+    """The names of the photos of a split, as `names_in`, whose format is not read."""
+    places = [folder]
+    if dataset == "folder":
+        places = [path for path in entries(folder) if path.is_dir()]
+    unread = (
+        x for place in places for x in entries(place) if photo_files.unread(x.name)
+    )
+    return sorted(path.relative_to(folder).as_posix() for path in unread)
+
+
+def say_unread(folder: pathlib.Path, names: Iterable[str]) -> None:
+    """Says which photos of a folder are passed over because their format is not read,
+    one line for each format."""
+    of_format: dict[str, list[str]] = {}
+    for name in names:
+        of_format.setdefault(pathlib.PurePath(name).suffix.lower(), []).append(name)
+    for suffix, its in of_format.items():
+        print(
+            f"note: {folder}: photos {suffix} are not read, passed over: {len(its):,} "
+            f"({', '.join(its[:3])}{', ...' if its[3:] else ''}); "
+            f"{photo_files.unread(suffix)}",
+            file=sys.stderr,
+        )
+
+
 def entries(folder: pathlib.Path) -> list[pathlib.Path]:
     """What a folder holds and does not hide, by name."""
     return sorted(
@@ -82,6 +129,7 @@ def names_in(
     else:
         place = "in the folder itself"
         photos = photos_in(folder)
+    say_unread(folder, unread_in(folder, dataset))
     if not photos:
         suffixes = ", ".join(photo_files.SUFFIXES)
         raise ValueError(f"{folder}: no photos {place} ({suffixes}) ({rule})")

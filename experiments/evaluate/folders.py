@@ -12,7 +12,7 @@ import numpy as np
 from experiments import results
 from experiments.config import Config
 from experiments.evaluate import accumulators, image_folder, pairs_csv, protocol
-from pg2_jax import pose, sharding
+from pg2_jax import files, pose, sharding
 from pg2_jax.checkpoint import restore
 from pg2_jax.keypoints import keypoint_files
 from pg2_jax.metrics import suite
@@ -43,10 +43,10 @@ def score(config: Config) -> dict[str, Any]:
     remarks: list[str] = []
     pairs = image_folder.pairs(config, remarks)
     targets = [pair.target.name for pair in pairs]
-    poses = _poses("annotations", config.annotations, "target_dir", targets)
+    poses = _poses(config, "annotations", "target_dir", targets)
     generated_poses = _poses(
+        config,
         "generated_annotations",
-        config.generated_annotations,
         "generated_dir",
         [pair.generated.name for pair in pairs],
     )
@@ -92,23 +92,26 @@ def score(config: Config) -> dict[str, Any]:
 
 
 def _poses(
-    flag: str, path: str, images_flag: str, names: Sequence[str]
+    config: Config, flag: str, images_flag: str, names: Sequence[str]
 ) -> np.ndarray | None:
     """Keypoints [N, 18, 3] of the images from the path that a flag gives, if any."""
+    path = getattr(config, flag)
     if not path:
         return None
     if not pathlib.Path(path).exists():
         raise ValueError(f"--{flag}={path}: there is no such file or folder.")
     try:
-        known = keypoint_files.read(path, photos=names)
+        known = keypoint_files.read(
+            path, photos=names, min_confidence=config.min_confidence
+        )
     except ValueError as error:
         raise ValueError(f"--{flag}: {error}") from error
     # A method may have saved the photos in another format; a name that two poses share
     # without folder and suffix stays unknown.
-    stems = [pathlib.PurePath(name).stem for name in known]
+    stems = list(map(_stem, known))
     once = {stem for stem, times in collections.Counter(stems).items() if times == 1}
     by_stem = {s: p for s, p in zip(stems, known.values(), strict=True) if s in once}
-    poses = {n: known.get(n, by_stem.get(pathlib.PurePath(n).stem)) for n in names}
+    poses = {n: known.get(n, by_stem.get(_stem(n))) for n in names}
     missing = [name for name in names if poses[name] is None]
     if missing:
         raise ValueError(
@@ -116,6 +119,10 @@ def _poses(
             f"--{images_flag}: {image_folder.few(missing)}."
         )
     return np.stack([pose for pose in poses.values() if pose is not None])
+
+
+def _stem(name: str) -> str:
+    return files.same_name(pathlib.PurePath(name).stem)
 
 
 def _batches(

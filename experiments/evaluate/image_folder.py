@@ -58,7 +58,7 @@ def _of_one_name(
 def _by_stem(flag: str, paths: list[pathlib.Path]) -> dict[str, pathlib.Path]:
     by_stem: dict[str, pathlib.Path] = {}
     for path in paths:
-        other = by_stem.setdefault(path.stem, path)
+        other = by_stem.setdefault(files.same_name(path.stem), path)
         if other is not path:
             raise ValueError(
                 f"--{flag}={path.parent}: {other.name} and {path.name} have one name; "

@@ -5,6 +5,7 @@ import functools
 
 from data_prep.flag_fields import option
 from experiments.options.modes import ProgramOptions
+from pg2_jax.keypoints import base as keypoints
 
 _generation = functools.partial(
     option, group="Generation", may_change=True, modes=("generate",)
@@ -34,8 +35,17 @@ class GenerationOptions(ProgramOptions):
     poses --pose_name chooses one. Pixels are those of an image of --pose_size."""
     pose_name: str = _generation("")
     """Which of several poses in --pose."""
+    person: int = _generation(1, minimum=1)
+    """Which of several people in a pose file, by size from 1, the largest. In --poses
+    this person of the first frame with so many is followed."""
+    min_confidence: float = _generation(
+        keypoints.MIN_CONFIDENCE, minimum=0, maximum=1, modes=("generate", "evaluate")
+    )
+    """Joints that an estimator's file is less sure of count as missing."""
     pose_size: str = _generation("")
-    """HxW of the image that the pose was made for; default: the model's."""
+    """HxW of the image that the pose was made for; default: the one that the pose file
+    names, else the model's. One of another shape goes into the middle of the model's,
+    so that bodies keep their shape."""
     poses: str = _generation("", path=True)
     """Several poses, in place of --pose: walk, turn, wave or catalogue, which come with
     the program, or a keypoint file or folder of them, in order."""

@@ -5,6 +5,8 @@ import json
 import pathlib
 from typing import Any, NamedTuple
 
+from pg2_jax import files
+
 KEY = "key.json"
 REAL, GENERATED = "real", "generated"
 VERSION = 1
@@ -62,7 +64,7 @@ def _paths(answers: str) -> list[pathlib.Path]:
     for part in answers.split(","):
         path = pathlib.Path(part.strip()).expanduser()
         if path.is_dir():
-            here = [*path.glob("*.json")]
+            here = [x for x in path.glob("*.json") if not files.is_left_behind(x.name)]
         elif path.is_file():  # Its name may look like a pattern.
             here = [path]
         else:

@@ -6,7 +6,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from pg2_jax.keypoints import coco_json
+from pg2_jax.keypoints import layouts
 
 NAMES = ("mediapipe", "rtmlib")
 # Below it a point is missing, as in MediaPipe's own drawings.
@@ -14,7 +14,7 @@ MIN_CONFIDENCE = 0.5
 # People looked for in one photo.
 MAX_PEOPLE = 6
 
-_NECK, _SHOULDERS = coco_json.NECK, list(coco_json.SHOULDERS)
+_NECK, _SHOULDERS = layouts.NECK, list(layouts.SHOULDERS)
 
 
 class Person(NamedTuple):

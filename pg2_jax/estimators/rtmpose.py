@@ -10,13 +10,13 @@ import numpy as np
 
 from pg2_jax.estimators import base
 from pg2_jax.estimators.base import Person
-from pg2_jax.keypoints import coco_json
+from pg2_jax.keypoints import layouts
 
 if TYPE_CHECKING:
     import onnxruntime
 
 # Where COCO-18, the neck left out, is in COCO's 17 keypoints.
-_COCO_17 = np.delete(coco_json.COCO_17_TO_18, coco_json.NECK)
+_COCO_17 = np.delete(layouts.COCO_17_TO_18, layouts.NECK)
 # Points of a model: COCO's, or Halpe's and COCO-WholeBody's, which begin with them.
 _NUM_POINTS = (17, 26, 133)
 

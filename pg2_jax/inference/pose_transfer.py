@@ -12,6 +12,7 @@ from pg2_jax.checkpoint import restore
 from pg2_jax.estimators import person_finder
 from pg2_jax.inference import (
     exported_model,
+    fitting,
     full_resolution,
     hub,
     result,
@@ -111,6 +112,7 @@ class PoseTransfer:
         *,
         source_pose: Any = None,
         pose_name: str = "",
+        person: int = 1,
         pose_size: tuple[int, int] | None = None,
         pose_fit: str = "auto",
         mirror: bool = False,
@@ -130,8 +132,10 @@ class PoseTransfer:
             source_pose: the joints of the person in `image`, in its pixels: an array or
                 an annotation file.
             pose_name: which of several poses.
-            pose_size: (height, width) of the image that the pose is of.
-            pose_fit: how the pose gets its size and place, see `target_pose.fit_poses`:
+            person: which of several people in an annotation file, by size from 1.
+            pose_size: (height, width) of the image that the pose is of; its body keeps
+                its shape, in the middle of the model's image.
+            pose_fit: how the pose gets its size and place, see `fitting.fit_poses`:
                 "body", those of the source person (the default where they are known),
                 "image", or "none".
             mirror: takes the pose as in a mirror, left for right.
@@ -142,7 +146,9 @@ class PoseTransfer:
             max_side: the most pixels of the longer side of `Result.large`, the image at
                 the photo's own resolution, which pg2plus gives.
         """
-        given = target_pose.read_poses(pose, pose_name, self._finder)
+        given = target_pose.read_poses(
+            pose, pose_name, self._finder, person=person, size=pose_size
+        )
         if len(given.poses) > 1:
             first = next(iter(given.poses))
             raise ValueError(
@@ -161,6 +167,7 @@ class PoseTransfer:
         *,
         source_pose: Any = None,
         pose_name: str = "",
+        person: int = 1,
         pose_size: tuple[int, int] | None = None,
         pose_fit: str = "auto",
         mirror: bool = False,
@@ -177,9 +184,19 @@ class PoseTransfer:
             poses: an array [N, 18, 3]; an annotation file or a folder of them, in
                 order; or "walk", "turn", "wave" or "catalogue", see `pose_library`.
                 They are scaled and moved alike, so that a sequence keeps its motion.
+                Of several people one is followed, the largest of the first frame or
+                the one whom `person` says; frames without them get a pose between
+                those around.
             between: poses put between each two of them.
         """
-        given = target_pose.read_poses(poses, pose_name, self._finder)
+        given = target_pose.read_poses(
+            poses,
+            pose_name,
+            self._finder,
+            sequence=True,
+            person=person,
+            size=pose_size,
+        )
         source = self._read_source(image, source_pose, fit, paste_back)
         fitting = pose_fit, pose_size, mirror
         return self._in_poses(given, source, *fitting, between, max_side=max_side)
@@ -277,7 +294,7 @@ class PoseTransfer:
         *,
         max_side: int,
     ) -> result.Results:
-        poses = target_pose.fit_poses(
+        poses = fitting.fit_poses(
             given, self.image_size, source.pose, pose_fit, pose_size, mirror=mirror
         )
         if self.architecture.pose_embedding == "view":

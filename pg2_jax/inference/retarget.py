@@ -89,6 +89,22 @@ def interpolate(keys: np.ndarray, between: int) -> np.ndarray:
     return np.concatenate([*frames, keys[-1:]]).astype(np.float32)
 
 
+def fill_gaps(poses: np.ndarray) -> tuple[np.ndarray, list[int]]:
+    """Gives every empty pose of a sequence [N, 18, 3], one without a visible joint, a
+    place between the nearest ones before and after it, as `interpolate`, or that of the
+    only nearest one; the poses, and the numbers of those that were empty. One at least
+    is not."""
+    poses = np.array(poses, np.float32)
+    seen = np.flatnonzero((poses[..., 2] > 0).any(axis=1)).tolist()
+    empty = [i for i in range(len(poses)) if i not in set(seen)]
+    poses[: seen[0]], poses[seen[-1] :] = poses[seen[0]], poses[seen[-1]]
+    for start, end in itertools.pairwise(seen):
+        inner = interpolate(poses[[start, end]], end - start - 1)[1:-1]
+        together = (inner[..., 2:] > 0).any(axis=1, keepdims=True)
+        poses[start + 1 : end] = np.where(together, inner, poses[start])
+    return poses, empty
+
+
 def drop_outside(poses: np.ndarray, height: int, width: int) -> tuple[np.ndarray, int]:
     """Takes away the points of poses [..., 18, 3] that lie outside the image, as in
     training: the poses, float32, such points (0, 0, 0), and how many there were."""

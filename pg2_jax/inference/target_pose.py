@@ -1,4 +1,4 @@
-"""Poses: from files, photos, arrays and the library, into the model's image."""
+"""Poses: from files, photos, arrays and the library."""
 
 import difflib
 import os
@@ -7,17 +7,14 @@ import warnings
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-import jax.numpy as jnp
 import numpy as np
 from PIL import Image
 
-from pg2_jax import errors, pose
+from pg2_jax import errors, files
 from pg2_jax.estimators.person_finder import PersonFinder
-from pg2_jax.inference import pose_library, retarget
-from pg2_jax.keypoints import keypoint_files
+from pg2_jax.inference import pose_library
+from pg2_jax.keypoints import base, keypoint_files, people
 from pg2_jax.photos import arrays, crop, photo_files
-
-FITS = ("auto", "body", "image", "none")
 
 
 class Poses(NamedTuple):
@@ -29,9 +26,29 @@ class Poses(NamedTuple):
     # belongs to; otherwise they must be fitted.
     pixels: bool
     alone: bool = False  # whether they are no sequence
+    # (height, width) of the images that they are of, by name, where the file says it.
+    sizes: Mapping[str, crop.Size] = {}
 
 
-def read_poses(given: Any, name: str, finder: PersonFinder) -> Poses:
+class _Reading(NamedTuple):
+    """How an annotation file is read, see `read_poses`."""
+
+    sequence: bool
+    person: int
+    size: crop.Size | None
+    min_confidence: float
+
+
+def read_poses(
+    given: Any,
+    name: str,
+    finder: PersonFinder,
+    *,
+    sequence: bool = False,
+    person: int = 1,
+    size: crop.Size | None = None,
+    min_confidence: float = base.MIN_CONFIDENCE,
+) -> Poses:
     """Reads one or several poses; unreadable ones, or an unknown name, are a
     ValueError.
 
@@ -39,11 +56,18 @@ def read_poses(given: Any, name: str, finder: PersonFinder) -> Poses:
     by name; an annotation file or folder in any format of `keypoint_files`; a photo, a
     file or a Pillow image, whose person the finder looks for; a set of `pose_library`,
     or one pose of it, such as "catalogue/back". A name takes this one of several.
+
+    Of several people in a file `person` chooses, counted from 1, the largest; a
+    `sequence` is of one person, who is followed through its frames (`people.follow`),
+    and keeps the frames that do not show them, without a visible joint. `size` is that
+    of the image where the file holds fractions of one, and joints that an estimator is
+    less sure of than `min_confidence` are missing.
     """
     if isinstance(given, Poses):
         return given
     if isinstance(given, str | os.PathLike):
-        return _from_path(given, name, finder)
+        reading = _Reading(sequence, person, size, min_confidence)
+        return _from_path(given, name, finder, reading)
     if isinstance(given, Image.Image):
         photo, place = arrays.to_photo(given)
         return _of_photo(photo, "pose", place, finder)
@@ -82,113 +106,22 @@ def checked_pose(points: Any) -> np.ndarray:
     return array
 
 
-def fit_poses(
-    poses: Poses,
-    size: crop.Size,
-    body: np.ndarray | None,
-    fit: str,
-    pose_size: crop.Size | None,
-    *,
-    mirror: bool = False,
-) -> dict[str, np.ndarray]:
-    """Brings poses into the model's image of (height, width) `size`: name -> float32
-    [18, 3] in its pixels; points outside are missing.
-
-    The fit "body" gives them size and place of the source person, whose joints [18, 3]
-    are `body` (`retarget.fit_to_body`); "image" fits them as if a photo had been
-    cropped to the pose (`fit_to_image`); with "none" pixels are those of the model, or
-    of an image of (height, width) `pose_size`; "auto" is body if `body` has a torso,
-    else image for poses of photos and of the library, and none for others. Most points
-    outside, or a fit that cannot be done, is a ValueError.
-    """
-    errors.check_choice("pose_fit", fit, FITS)
-    stacked = np.stack(list(poses.poses.values()))
-    if mirror:
-        width = (pose_size or size)[1]
-        stacked = np.asarray(pose.flip_keypoints(jnp.asarray(stacked), width))
-    if fit == "auto":
-        fit = "none" if poses.pixels else "image"
-        if body is not None and retarget.has_torso(np.stack([body])):
-            fit = "body" if retarget.has_torso(stacked) else fit
-    if fit == "none":
-        return _scaled(poses, stacked, size, pose_size or size)
-    if fit == "body" and body is None:
-        rule = " needs the joints of the source person (source_pose)."
-        raise errors.ArgumentError("pose_fit", fit, rule)
-    try:
-        if body is not None and fit == "body":
-            stacked = retarget.fit_to_body(stacked, body)
-        else:
-            stacked = retarget.fit_to_image(stacked, *size, alone=poses.alone)
-    except ValueError as error:
-        raise ValueError(f"{poses.place}: {error}") from error
-    return _cut(poses, stacked, size)
-
-
-def _scaled(
-    poses: Poses, stacked: np.ndarray, size: crop.Size, pose_size: crop.Size
-) -> dict[str, np.ndarray]:
-    """Poses in pixels of an image of `pose_size` in those of the model; refuses one of
-    which most lies outside that image."""
-    (height, width), scaled = pose_size, {}
-    scale = np.array([size[1] / width, size[0] / height, 1], np.float32)
-    for name, points in zip(poses.poses, stacked, strict=True):
-        kept, outside = retarget.drop_outside(points, height, width)
-        inside = int(kept[:, 2].sum())
-        what = (
-            f"{poses.place}: {name}: {outside} points lie outside an image of "
-            f"{height}x{width} and"
-        )
-        if outside >= inside:
-            raise ValueError(
-                f"{what} {inside} inside. Say with pose_size which image the pose is "
-                'of, or fit it to the image with the pose fit "image".'
-            )
-        if outside:
-            warnings.warn(
-                f"{what} are left out; pose_size says which image the pose is of.",
-                stacklevel=5,
-            )
-        scaled[name] = retarget.drop_outside(kept * scale, *size)[0]
-    return scaled
-
-
-def _cut(poses: Poses, stacked: np.ndarray, size: crop.Size) -> dict[str, np.ndarray]:
-    """Poses that have their place in the model's image, without what lies outside."""
-    fitted, cut = {}, []
-    for name, points in zip(poses.poses, stacked, strict=True):
-        fitted[name], outside = retarget.drop_outside(points, *size)
-        if not fitted[name].any():
-            raise ValueError(
-                f"{poses.place}: {name}: all joints lie outside the image of "
-                f'{size[0]}x{size[1]}. The pose fit "image" shows the whole pose.'
-            )
-        if outside:
-            cut.append(f"{name} ({outside} joints)")
-    if cut:
-        warnings.warn(
-            f"{poses.place}: the body is so large in the image that {len(cut)} of "
-            f"{len(fitted)} poses reach beyond it; the joints outside are left out: "
-            f"{', '.join(cut[:3])}{', ...' if cut[3:] else ''}. "
-            'The pose fit "image" shows whole poses.',
-            stacklevel=5,
-        )
-    return fitted
-
-
 def pose_of_photo(poses: Mapping[str, np.ndarray], photo: str, place: str) -> Any:
     """The pose of a photo: that of its name, or the only one; `place` says in messages
     where the poses are from. Several, none of them of that name, are a ValueError."""
     full = pathlib.PurePath(photo)
+    by_name = {files.same_name(name): points for name, points in poses.items()}
     for name in (photo, f"{full.parent.name}/{full.name}", full.name, full.stem):
-        if name in poses:
-            return poses[name]
+        if (same := files.same_name(name)) in by_name:
+            return by_name[same]
     if len(poses) == 1:
         return next(iter(poses.values()))
     raise ValueError(f"{place} holds {len(poses)} poses, none of them of {full.name}.")
 
 
-def _from_path(given: str | os.PathLike[str], name: str, finder: PersonFinder) -> Poses:
+def _from_path(
+    given: str | os.PathLike[str], name: str, finder: PersonFinder, reading: _Reading
+) -> Poses:
     path, text = pathlib.Path(given).expanduser(), os.fspath(given)
     library, _, one = text.partition("/")
     if not path.exists():
@@ -203,7 +136,47 @@ def _from_path(given: str | os.PathLike[str], name: str, finder: PersonFinder) -
         )
     if path.suffix.lower() in photo_files.SUFFIXES:
         return _of_photo(photo_files.load(path).image, path.stem, text, finder)
-    return Poses(_chosen(annotated(path), name, text), text, pixels=True)
+    placed = keypoint_files.read_placed(
+        path, photo_size=reading.size, min_confidence=reading.min_confidence
+    )
+    poses = _of_person(placed, text, reading)
+    sizes = {name: found.size for name, found in placed.items() if found.size}
+    return Poses(_chosen(poses, name, text), text, pixels=True, sizes=sizes)
+
+
+def _of_person(
+    placed: Mapping[str, base.Pose], place: str, reading: _Reading
+) -> dict[str, np.ndarray]:
+    """The poses of the person who is meant; in a sequence with empty frames."""
+    several = [name for name, found in placed.items() if len(found.people) > 1]
+    frames, number = [found.people for found in placed.values()], reading.person
+    most = max(map(len, frames))
+    if not most:
+        raise ValueError(f"{place}: no person was found in any photo of this file.")
+    if not 1 <= number <= most:
+        rule = f" must be from 1 to {most}: {place} shows no more people at once."
+        raise errors.ArgumentError("person", number, rule)
+    if not reading.sequence:
+        mine = (people[number - 1 : number] for people in frames)
+        return _seen(
+            {
+                name: next(iter(people), np.zeros((18, 3), np.float32))
+                for name, people in zip(placed, mine, strict=True)
+            },
+            place,
+        )
+    if several:
+        warnings.warn(
+            f"{place}: several people in {len(several)} of {len(placed)} frames; "
+            f"followed is number {number} by size of the first frame with so many "
+            "(person).",
+            stacklevel=6,
+        )
+    nobody = np.zeros((18, 3), np.float32)
+    return {
+        name: nobody if points is None else points
+        for name, points in zip(placed, people.follow(frames, number), strict=True)
+    }
 
 
 def _of_photo(photo: Image.Image, name: str, place: str, finder: PersonFinder) -> Poses:
@@ -211,19 +184,28 @@ def _of_photo(photo: Image.Image, name: str, place: str, finder: PersonFinder) -
     return Poses({name: points}, place, pixels=False)
 
 
-def annotated(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
+def annotated(
+    path: str | os.PathLike[str], min_confidence: float = base.MIN_CONFIDENCE
+) -> dict[str, np.ndarray]:
     """The poses of an annotation file or folder, without those that show nobody, of
     which it warns. A file that cannot be read, or shows nobody, is a ValueError."""
-    poses = keypoint_files.read(pathlib.Path(path).expanduser())
+    poses = keypoint_files.read(
+        pathlib.Path(path).expanduser(), min_confidence=min_confidence
+    )
+    return _seen(poses, os.fspath(path))
+
+
+def _seen(poses: dict[str, np.ndarray], place: str) -> dict[str, np.ndarray]:
+    """The poses that show somebody; warns of others, refuses none."""
     seen = {name: points for name, points in poses.items() if points[:, 2].any()}
     if not seen:
-        raise ValueError(f"{path}: no person was found in any photo of this file.")
+        raise ValueError(f"{place}: no person was found in any photo of this file.")
     if len(seen) < len(poses):
         missing = [name for name in poses if name not in seen]
         warnings.warn(
-            f"{path}: {len(missing)} of {len(poses)} poses have no joint and are left "
+            f"{place}: {len(missing)} of {len(poses)} poses have no joint and are left "
             f"out: {', '.join(missing[:3])}" + (", ..." if missing[3:] else "."),
-            stacklevel=5,
+            stacklevel=6,
         )
     return seen
 

@@ -4,6 +4,7 @@ A reader yields one `Entry` per photo. What is wrong with one photo is raised wh
 entry is parsed, so that the others can still be read.
 """
 
+import codecs
 import json
 import math
 import os
@@ -11,44 +12,76 @@ import pathlib
 import reprlib
 import stat
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from pg2_jax.keypoints import people
+
 NUM_KEYPOINTS = 18
 # A coordinate above this is a damaged file, not a large photo.
 MAX_COORDINATE = 100_000
+# Of estimators' results: a point that is less sure counts as missing. They write every
+# point, however unsure.
+MIN_CONFIDENCE = 0.3
 # Several times what the largest files of the field hold.
 MAX_BYTES = 2**31
+UTF_16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _MOST_SHOWN = 80
+
+
+Size = tuple[int, int]
+
+
+class Found(NamedTuple):
+    """The people on one photo, none or several, as a file has them."""
+
+    name: str  # of the photo
+    # float32 [P, 18, 3] = (x, y, confidence), a missing point (0, 0, 0).
+    people: np.ndarray
+    ranks: Sequence[Sequence[float]] = ()  # for `people.order`
+    size: Size | None = None  # (height, width) of the photo, if known
 
 
 class Entry(NamedTuple):
     """One photo's pose, not yet parsed."""
 
     place: str  # File and line or record, for messages.
-    # Returns the photo's name and float32 [18, 3], or raises a ValueError.
-    parse: Callable[[], tuple[str, np.ndarray]]
+    parse: Callable[[], Found]  # or raises a ValueError
 
 
 class Pose(NamedTuple):
-    """A parsed entry: where it was read, and float32 [18, 3] = (x, y, visible)."""
+    """A parsed entry: where it was read, float32 [18, 3] = (x, y, visible) of the
+    person whom the photo shows, all people, [P, 18, 3] by `people.order`, and the
+    photo's (height, width), if known."""
 
     place: str
     keypoints: np.ndarray
+    people: np.ndarray
+    size: Size | None = None
+
+
+def one(name: str, keypoints: np.ndarray) -> Found:
+    """A photo with one person [18, 3]."""
+    return Found(name, keypoints[None])
 
 
 def collect(
-    entries: Iterable[Entry], problems: list[str] | None = None
-) -> dict[str, Pose]:
-    """Parses entries and checks their names: photo name -> pose, in their order. Bad
+    entries: Iterable[Entry],
+    problems: list[str] | None = None,
+    min_confidence: float = MIN_CONFIDENCE,
+) -> tuple[dict[str, Pose], int]:
+    """Parses entries and checks their names: photo name -> pose, in their order, and
+    how many points are missing because they are less sure than `min_confidence`. Bad
     entries are left out and go to `problems`, one message each; without it the first
     one raises."""
     poses: dict[str, Pose] = {}
+    unsure = 0
     for entry in entries:
         try:
-            name, keypoints = entry.parse()
+            found = entry.parse()
+            name = found.name
             check_name(name)
             if name in poses:
                 raise ValueError(
@@ -60,8 +93,25 @@ def collect(
                 raise ValueError(message) from error
             problems.append(message)
             continue
-        poses[name] = Pose(entry.place, keypoints)
-    return poses
+        poses[name], doubtful = _pose(entry.place, found, min_confidence)
+        unsure += doubtful
+    return poses, unsure
+
+
+def _pose(place: str, found: Found, min_confidence: float) -> tuple[Pose, int]:
+    """The pose of what was found, and how many of its points are too unsure."""
+    confidence = found.people[..., 2:]
+    kept = (confidence > 0) & (confidence >= min_confidence)
+    everyone = np.where(kept, found.people, 0)
+    everyone[..., 2:] = kept
+    unsure = int((confidence > 0).sum() - kept.sum())
+    seen = np.flatnonzero(everyone[..., 2].any(axis=1)).tolist()
+    ranks = [found.ranks[i] for i in seen] if found.ranks else ()
+    everyone = everyone[seen]
+    everyone = everyone[people.order(everyone, ranks)]
+    nobody = np.zeros((NUM_KEYPOINTS, 3), np.float32)
+    chosen = everyone[0] if len(everyone) else nobody
+    return Pose(place, chosen, everyone, found.size), unsure
 
 
 def check_name(name: str) -> None:
@@ -94,6 +144,18 @@ def numbers(what: str, values: Sequence[Any]) -> np.ndarray:
                 f"{MAX_COORDINATE}"
             )
     return np.array(values, np.float32)
+
+
+def size_in(record: Mapping[str, Any], height: str, width: str) -> Size | None:
+    """(height, width) by two keys of a JSON object; None unless both are whole numbers
+    that a photo can have."""
+    sides = record.get(height), record.get(width)
+    whole = [
+        int(side)
+        for side in sides
+        if isinstance(side, int | float) and 1 <= side <= MAX_COORDINATE
+    ]
+    return (whole[0], whole[1]) if len(whole) == 2 else None
 
 
 def from_coordinates(
@@ -163,13 +225,15 @@ def content_of(
 
 def text_of(path: pathlib.Path, content: bytes) -> str:
     """Decodes a text file, which is not empty."""
+    # Spreadsheet programs put a byte order mark in front.
+    form = "utf-16" if content.startswith(UTF_16_MARKS) else "utf-8-sig"
     try:
-        # utf-8-sig: spreadsheet programs put a byte order mark in front.
-        text = content.decode("utf-8-sig")
+        text = content.decode(form)
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         value = error.object[error.start : error.start + 1]
-        raise ValueError(f"{path}:{line}: byte {value!r} is not UTF-8 text") from error
+        kind = form.removesuffix("-sig").upper()
+        raise ValueError(f"{path}:{line}: byte {value!r} is not {kind} text") from error
     if not text.strip():
         raise ValueError(f"{path}: the file is empty")
     return text

@@ -1,12 +1,16 @@
-"""COCO's keypoint JSON: 17 points, without a neck, for any number of photos.
+"""COCO's keypoint JSON, for any number of photos.
 
 Either a whole file, {"images": [...], "annotations": [...]}, or a list of results,
-[{"image_id": ..., "keypoints": [...], "score": ...}, ...]. Points are (x, y, v): v > 0
-means present, so that points which were labelled though hidden (v = 1) count.
+[{"image_id": ..., "keypoints": [...], "score": ...}, ...], as COCO's own tools,
+AlphaPose and MMPose write it. Points are (x, y, v), 17 of COCO's, or those of another
+skeleton that `layouts` knows. In a whole file v > 0 means present, so that points which
+were labelled though hidden (v = 1) count; in results, or where one v is no whole
+number, it is a confidence.
 
-The neck is the midpoint of the shoulders when both are present, and missing otherwise.
-Of several people on a photo the one with the highest "score" is taken; without scores
-the one with the most points present, then with the largest "area", then the first.
+Of several people on a photo the largest complete one is taken (`people.order`), of
+those about as large the one with the highest "score"; without scores the one with the
+most points present, then with the largest "area", then the first. An annotation without
+keypoints, such as a box, or of a crowd, is passed over.
 """
 
 import functools
@@ -14,22 +18,25 @@ import json
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from typing import Any, NoReturn, TypeGuard
+from typing import Any, NamedTuple, NoReturn, TypeGuard
 
 import numpy as np
 
 from pg2_jax import files
-from pg2_jax.keypoints import base
+from pg2_jax.keypoints import base, layouts
 from pg2_jax.keypoints.base import shown
+from pg2_jax.keypoints.layouts import COCO_17_TO_18, KEYPOINTS, NECK
 
-_PAIRS = ("eye", "ear", "shoulder", "elbow", "wrist", "hip", "knee", "ankle")
-# nose, left_eye, right_eye, ..., left_ankle, right_ankle.
-KEYPOINTS = ("nose", *(f"{side}_{n}" for n in _PAIRS for side in ("left", "right")))
-NECK = 1
 _MOST_AREA = 1e12
-SHOULDERS = (2, 5)
-# Position in COCO's 17 of each COCO-18 point; the neck's place is filled afterwards.
-COCO_17_TO_18 = (0, 0, 6, 8, 10, 5, 7, 9, 12, 14, 16, 11, 13, 15, 2, 1, 4, 3)
+
+
+class _Photo(NamedTuple):
+    """What an entry of "images" says."""
+
+    name: str
+    size: base.Size | None  # (height, width)
+
+
 _COCO_18_TO_17 = [0, *np.argsort(COCO_17_TO_18)[2:].tolist()]
 # COCO's own figure, counted from 1.
 _SKELETON = (
@@ -42,11 +49,9 @@ _SKELETON = (
 def from_coco_17(points: np.ndarray) -> np.ndarray:
     """COCO's 17 points [17, 3] = (x, y, v), v > 0 where present -> float32 [18, 3] =
     (x, y, visible), with the derived neck."""
-    moved = np.asarray(points, np.float32)[list(COCO_17_TO_18)]
-    shoulders = moved[list(SHOULDERS)]
-    present = (shoulders[:, 2] > 0) & (shoulders[:, :2] >= 0).all(axis=1)
-    moved[NECK] = *shoulders[:, :2].mean(axis=0), present.all()
-    return base.from_coordinates(moved[:, 0], moved[:, 1], moved[:, 2] > 0)
+    moved = layouts.to_coco_18("the pose", np.asarray(points, np.float32))
+    moved[:, 2] = moved[:, 2] > 0
+    return moved
 
 
 def lost_necks(annotations: Mapping[str, np.ndarray]) -> int:
@@ -60,37 +65,53 @@ def lost_necks(annotations: Mapping[str, np.ndarray]) -> int:
     )
 
 
+def is_coco(content: Any) -> bool:
+    """Whether parsed JSON is a whole COCO file or a list of results."""
+    if isinstance(content, list):
+        return any(isinstance(x, dict) and "image_id" in x for x in content)
+    return isinstance(content, dict) and "annotations" in content
+
+
 def entries(path: os.PathLike[str], content: Any) -> Iterator[base.Entry]:
     """Yields the poses of a file, one per photo that has an annotated person."""
     if isinstance(content, dict):
-        people = _list_of_dicts(path, content, "annotations")
-        names = _image_names(path, _list_of_dicts(path, content, "images"))
+        persons = _list_of_dicts(path, content, "annotations")
+        photos = _photos(path, _list_of_dicts(path, content, "images"))
         are_people = _categories(path, content)
     else:
-        people, names, are_people = content, None, None
-        if not all(isinstance(person, dict) for person in people):
+        persons, photos, are_people = content, None, None
+        if not all(isinstance(person, dict) for person in persons):
             raise ValueError(f"{path}: expected a list of results, each an object")
     grouped: dict[Any, list[tuple[int, dict[str, Any]]]] = {}
-    others = 0
-    for index, person in enumerate(people):
+    others = pointless = 0
+    for index, person in enumerate(persons):
         category = person.get("category_id")
         if are_people is None or (_is_id(category) and are_people.get(category)):
             image = _id(f"{path}: annotation {index}", person, "image_id")
-            grouped.setdefault(image, []).append((index, person))
+            if person.get("keypoints") in (None, []) or person.get("iscrowd") == 1:
+                pointless += 1
+            else:
+                grouped.setdefault(image, []).append((index, person))
         elif _is_id(category) and category in are_people:
             others += 1
         else:
             refuse = functools.partial(_refuse_category, category)
             yield base.Entry(f"{path}: annotation {index}", refuse)
-    if others:
-        print(
-            f"note: {path}: annotations of other categories than people, passed over: "
-            f"{others:,}",
-            file=sys.stderr,
+    for what, count in (
+        ("of other categories than people", others),
+        ("without keypoints, or of crowds", pointless),
+    ):
+        if count:
+            print(
+                f"note: {path}: annotations {what}, passed over: {count:,}",
+                file=sys.stderr,
+            )
+    are_results = not isinstance(content, dict)
+    for image, group in grouped.items():
+        place = f"{path}: annotations {', '.join(str(i) for i, _ in group[:5])}"
+        yield base.Entry(
+            place, functools.partial(_parse, image, group, photos, are_results)
         )
-    for image, persons in grouped.items():
-        place = f"{path}: annotations {', '.join(str(i) for i, _ in persons[:5])}"
-        yield base.Entry(place, functools.partial(_parse, image, persons, names))
 
 
 def write(path: str | os.PathLike[str], annotations: Mapping[str, np.ndarray]) -> None:
@@ -146,10 +167,10 @@ def _list_of_dicts(
     return values
 
 
-def _image_names(
+def _photos(
     path: os.PathLike[str], images: list[dict[str, Any]]
-) -> dict[int | str, str]:
-    names: dict[int | str, str] = {}
+) -> dict[int | str, _Photo]:
+    photos: dict[int | str, _Photo] = {}
     for index, image in enumerate(images):
         identity, name = image.get("id"), image.get("file_name")
         if not _is_id(identity) or not isinstance(name, str):
@@ -157,10 +178,10 @@ def _image_names(
                 f'{path}: image {index} has "id" {shown(identity)} and "file_name" '
                 f"{shown(name)}, expected a number or text, and text"
             )
-        if identity in names:
+        if identity in photos:
             raise ValueError(f"{path}: image {index} repeats the id {shown(identity)}")
-        names[identity] = name
-    return names
+        photos[identity] = _Photo(name, base.size_in(image, "height", "width"))
+    return photos
 
 
 def _is_id(value: Any) -> TypeGuard[int | str]:
@@ -207,34 +228,43 @@ def _id(what: str, record: dict[str, Any], key: str) -> int | str:
 def _parse(
     image: int | str,
     persons: list[tuple[int, dict[str, Any]]],
-    names: dict[int | str, str] | None,
-) -> tuple[str, np.ndarray]:
-    if names is None:
+    photos: dict[int | str, _Photo] | None,
+    are_results: bool,
+) -> base.Found:
+    if photos is None:
         # A list of results names a photo by its number, as COCO's own files are named.
         name = f"{image:012d}" if isinstance(image, int) else image
-    elif image in names:
-        name = names[image]
+        photo = _Photo(name, None)
+    elif image in photos:
+        photo = photos[image]
     else:
         raise ValueError(f'no entry of "images" has the id {shown(image)}')
-    poses = [_points(index, person) for index, person in persons]
+    poses = [_points(index, person, are_results) for index, person in persons]
     scores, areas = (
         [_optional_number(index, person, key) for index, person in persons]
         for key in ("score", "area")
     )
     if None in scores:
         scores = [0.0] * len(scores)
-    present = [int((points[:, 2] > 0).sum()) for points in poses]
-    ranks = zip(scores, present, [area or 0.0 for area in areas], strict=True)
-    best = max(enumerate(ranks), key=lambda ranked: ranked[1])[0]
-    return name, from_coco_17(poses[best])
+    present = [float((points[:, 2] > 0).sum()) for points in poses]
+    ranks = [
+        (score or 0.0, count, area or 0.0)
+        for score, count, area in zip(scores, present, areas, strict=True)
+    ]
+    return base.Found(photo.name, np.stack(poses), ranks, photo.size)
 
 
-def _points(index: int, person: dict[str, Any]) -> np.ndarray:
+def _points(index: int, person: dict[str, Any], are_results: bool) -> np.ndarray:
+    """The points [18, 3] = (x, y, confidence) of an annotation."""
     values, what = person.get("keypoints"), f"annotation {index}: keypoints"
-    if not isinstance(values, list) or len(values) != 51:
-        held = f"{len(values)} values" if isinstance(values, list) else shown(values)
-        raise ValueError(f"{what} has {held}, expected 17 x 3")
-    return base.numbers(what, values).reshape(17, 3)
+    if not isinstance(values, list):
+        raise ValueError(f"{what} has {shown(values)}, expected 17 x 3 numbers")
+    if len(values) % 3:
+        raise ValueError(f"{what} has {len(values)} values, expected 17 x 3")
+    points = layouts.from_flat(what, values)
+    if not are_results and (np.mod(points[:, 2], 1) == 0).all():
+        points[:, 2] = points[:, 2] > 0
+    return points
 
 
 def _optional_number(index: int, person: dict[str, Any], key: str) -> float | None:

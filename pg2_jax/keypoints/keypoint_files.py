@@ -8,6 +8,7 @@ the content; a new format is one more module and one more branch here.
 
 import os
 import pathlib
+import sys
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -16,6 +17,7 @@ from pg2_jax import files
 from pg2_jax.keypoints import (
     base,
     coco_json,
+    estimator_json,
     market_mat,
     openpose_json,
     pg2_pickle,
@@ -28,8 +30,9 @@ PathLike = str | os.PathLike[str]
 write_csv = pose_transfer_csv.write
 
 _FORMATS = (
-    "a csv (name:keypoints_y:keypoints_x, or file_id,img_h,img_w,p0_x,...), OpenPose "
-    "or COCO JSON, 18 lines of x y, a pickle of peaks or RCV, MATLAB's pp [28, N]"
+    "a csv (name:keypoints_y:keypoints_x, or file_id,img_h,img_w,p0_x,...), JSON of "
+    "COCO or of a pose estimator such as OpenPose, 18 lines of x y, a pickle of peaks "
+    "or RCV, MATLAB's pp [28, N]"
 )
 
 
@@ -38,17 +41,27 @@ def read(
     problems: list[str] | None = None,
     *,
     photos: Sequence[str] | None = None,
+    photo_size: base.Size | None = None,
+    min_confidence: float = base.MIN_CONFIDENCE,
 ) -> dict[str, np.ndarray]:
     """Reads a keypoint file, or a folder of OpenPose JSON or of text files: photo name
     -> float32 [18, 3], in file order.
 
-    Points may lie outside the photo, whose size is not known here. In formats that do
-    not name their photos the name is the file's without its suffix (and `_keypoints`),
-    in a folder relative to it; MATLAB files need the names in the annotated folder,
-    `photos`. Bad rows and records are left out and go to `problems`, one message each;
-    without it the first one raises a ValueError.
+    Points may lie outside the photo, whose size is not known here; where a file holds
+    fractions of it and not pixels, `photo_size` is its (height, width). Points that an
+    estimator is less sure of than `min_confidence` count as missing, which a note says.
+    In formats that do not name their photos the name is the file's without its suffix
+    (and `_keypoints`), in a folder relative to it; MATLAB files need the names in the
+    annotated folder, `photos`. Bad rows and records are left out and go to `problems`,
+    one message each; without it the first one raises a ValueError.
     """
-    placed = read_placed(path, problems, photos=photos)
+    placed = read_placed(
+        path,
+        problems,
+        photos=photos,
+        photo_size=photo_size,
+        min_confidence=min_confidence,
+    )
     return {name: pose.keypoints for name, pose in placed.items()}
 
 
@@ -57,62 +70,86 @@ def read_placed(
     problems: list[str] | None = None,
     *,
     photos: Sequence[str] | None = None,
+    photo_size: base.Size | None = None,
+    min_confidence: float = base.MIN_CONFIDENCE,
 ) -> dict[str, base.Pose]:
-    """Reads as `read` does, and also tells where each pose was found, for messages."""
+    """Reads as `read` does, and also tells where each pose was found, for messages, and
+    who else is on the photo."""
     path = pathlib.Path(path)
     known = len(problems or ())
-    entries = _folder(path) if path.is_dir() else _file(path, photos)
-    poses = base.collect(entries, problems)
+    if path.is_dir():
+        entries = _folder(path, photo_size)
+    else:
+        entries = _file(path, photos, photo_size)
+    poses, unsure = base.collect(entries, problems, min_confidence)
     if not poses and len(problems or ()) == known:
         raise ValueError(f"{path}: holds no poses")
+    if unsure:
+        print(
+            f"note: {path}: points of a confidence below {min_confidence:g}, which "
+            f"count as missing (min_confidence): {unsure:,}",
+            file=sys.stderr,
+        )
     return poses
 
 
 def decode(content: bytes, name: str) -> dict[str, np.ndarray]:
     """Reads a text file that is in memory, as `read` does one on the disk. Pickles and
     MATLAB files are refused; `name` is the file's, for messages."""
-    placed = base.collect(_text(pathlib.Path(name), content))
+    placed, _ = base.collect(_text(pathlib.Path(name), content, None))
     if not placed:
         raise ValueError(f"{name}: holds no poses")
     return {name: pose.keypoints for name, pose in placed.items()}
 
 
-def _file(path: pathlib.Path, photos: Sequence[str] | None) -> Iterator[base.Entry]:
+def _file(
+    path: pathlib.Path, photos: Sequence[str] | None, photo_size: base.Size | None
+) -> Iterator[base.Entry]:
     content = base.content_of(path)
     if content.startswith(b"MATLAB "):  # Version 5 to 7.3.
         return market_mat.entries(path, content, photos)
     if pg2_pickle.looks_like_pickle(content):
         return pg2_pickle.entries(path, content)
-    return _text(path, content)
+    return _text(path, content, photo_size)
 
 
-def _text(path: pathlib.Path, content: bytes) -> Iterator[base.Entry]:
-    if b"\0" in content[:1000]:  # Not in any text.
+def _text(
+    path: pathlib.Path, content: bytes, photo_size: base.Size | None
+) -> Iterator[base.Entry]:
+    is_text = b"\0" not in content[:1000] or content.startswith(base.UTF_16_MARKS)
+    if not is_text:
         raise ValueError(f"{path}: no format that is read here: {_FORMATS}")
     text = base.text_of(path, content)
     line = text.split("\n", 1)[0]
     if text.lstrip().startswith(("{", "[")):
         name = openpose_json.photo_name(pathlib.Path(path.name))
-        return _json(path, text, name, may_be_empty=False)
+        return _json(path, text, name, photo_size, may_be_empty=False)
     if wide_csv.is_header(line):
         return wide_csv.entries(path, text)
     if point_text.is_row(line):
         return point_text.entries(path, text, path.stem)
-    if ":" not in line and "," not in line:
+    if not any(separator in line for separator in pose_transfer_csv.SEPARATORS):
         raise ValueError(f"{path}: no format that is read here: {_FORMATS}")
     return pose_transfer_csv.entries(path, text)
 
 
 def _json(
-    path: pathlib.Path, text: str, name: str, may_be_empty: bool
+    path: pathlib.Path,
+    text: str,
+    name: str,
+    photo_size: base.Size | None,
+    *,
+    may_be_empty: bool,
 ) -> Iterator[base.Entry]:
     content = base.parse_json(path, text)
-    if isinstance(content, list) or "annotations" in content:
+    if coco_json.is_coco(content):
         return coco_json.entries(path, content)
-    return openpose_json.entries(path, content, name, may_be_empty=may_be_empty)
+    return estimator_json.entries(
+        path, content, name, may_be_empty=may_be_empty, photo_size=photo_size
+    )
 
 
-def _folder(folder: pathlib.Path) -> Iterator[base.Entry]:
+def _folder(folder: pathlib.Path, photo_size: base.Size | None) -> Iterator[base.Entry]:
     by_suffix: dict[str, list[pathlib.Path]] = {".json": [], ".txt": []}
     # Links to folders are not followed: they may lead in circles.
     for parent, folders, names in os.walk(folder):
@@ -135,7 +172,7 @@ def _folder(folder: pathlib.Path) -> Iterator[base.Entry]:
         )
         if by_suffix[".json"]:
             name = openpose_json.photo_name(inside)
-            yield from _json(path, text, name, may_be_empty=True)
+            yield from _json(path, text, name, photo_size, may_be_empty=True)
         else:
             name = inside.with_suffix("").as_posix()
             yield from point_text.entries(path, text, name)

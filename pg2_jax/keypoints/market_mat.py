@@ -77,8 +77,8 @@ def _load(path: pathlib.Path, content: bytes, photos: int) -> np.ndarray:
     return values
 
 
-def _parse(name: str, values: list[float]) -> tuple[str, np.ndarray]:
+def _parse(name: str, values: list[float]) -> base.Found:
     xs, ys = base.numbers("the column", values).reshape(2, _NUM_POINTS)
     points = np.full((base.NUM_KEYPOINTS, 2), -1, np.float32)
     points[_POINTS] = np.stack([xs, ys], axis=1)[_POINTS] - 1
-    return name, base.from_coordinates(points[:, 0], points[:, 1])
+    return base.one(name, base.from_coordinates(points[:, 0], points[:, 1]))

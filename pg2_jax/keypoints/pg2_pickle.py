@@ -79,12 +79,10 @@ def _key(name: Any) -> str:
         return name.decode("latin-1")
 
 
-def _parse(
-    key: Any, value: Any, subsets: dict[Any, Any] | None
-) -> tuple[str, np.ndarray]:
+def _parse(key: Any, value: Any, subsets: dict[Any, Any] | None) -> base.Found:
     name = _key(key)
     if isinstance(value, list):
-        return name, _from_peaks(name, value, subsets)
+        return base.one(name, _from_peaks(name, value, subsets))
     if not isinstance(value, np.ndarray) or value.shape != (base.NUM_KEYPOINTS, 3):
         is_array = isinstance(value, np.ndarray)
         held = f"an array of shape {value.shape}" if is_array else shown(value)
@@ -95,7 +93,7 @@ def _parse(
     rows, columns, visible = (
         base.numbers("the array", value.ravel().tolist()).reshape(-1, 3).T
     )
-    return name, base.from_coordinates(columns, rows, visible != 0)
+    return base.one(name, base.from_coordinates(columns, rows, visible != 0))
 
 
 def _from_peaks(

@@ -26,7 +26,7 @@ def entries(path: pathlib.Path, text: str, name: str) -> Iterator[base.Entry]:
     yield base.Entry(str(path), functools.partial(_parse, text, name))
 
 
-def _parse(text: str, name: str) -> tuple[str, np.ndarray]:
+def _parse(text: str, name: str) -> base.Found:
     rows = [
         (number, line.split())
         for number, line in enumerate(base.lines_of(text), start=1)
@@ -39,7 +39,10 @@ def _parse(text: str, name: str) -> tuple[str, np.ndarray]:
     columns = len(rows[0][1])
     points = np.stack([_numbers(number, fields, columns) for number, fields in rows])
     present = points[:, 2] > 0 if columns == 3 else None
-    return name, base.from_coordinates(points[:, 0], points[:, 1], present)
+    pose = base.from_coordinates(points[:, 0], points[:, 1], present)
+    if columns == 3:
+        pose[:, 2] *= points[:, 2]
+    return base.one(name, pose)
 
 
 def _numbers(line: int, fields: list[str], columns: int) -> np.ndarray:

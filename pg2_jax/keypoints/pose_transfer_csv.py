@@ -3,8 +3,9 @@
     0002_c1s1_000451_03.jpg: [14, 25, ...]: [31, 30, ...]
 
 The y list comes first; 18 points each, -1 for a missing one. The separator is ":" with
-or without spaces, or ",", as the header says. The header may be repeated further down,
-and blank lines are ignored.
+or without spaces, ",", ";" or a tab, as the header says; before the name there may be
+a column with the number of the row, as pandas writes it. The header may be repeated
+further down, and blank lines are ignored.
 """
 
 import csv
@@ -14,6 +15,7 @@ import os
 import pathlib
 import re
 from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
 import numpy as np
 
@@ -22,22 +24,32 @@ from pg2_jax.keypoints import base
 from pg2_jax.keypoints.base import shown
 
 HEADER = ("name", "keypoints_y", "keypoints_x")
+SEPARATORS = (":", ",", ";", "\t")
+_INDEX = (*SEPARATORS, '""', "index", "Unnamed")
 _LIST = r'\s*,\s*"?(\[[^][]*\])"?\s*'
 _WITH_COMMAS = re.compile(rf"(.+?){_LIST}{_LIST}")
+
+
+class _Form(NamedTuple):
+    """How the rows of a file are written."""
+
+    separator: str
+    numbered: bool  # whether a column with the number of the row comes first
 
 
 def entries(path: pathlib.Path, text: str) -> Iterator[base.Entry]:
     """Yields the rows of a file, whose first line must be the header."""
     lines = base.lines_of(text)
-    separator = _separator(lines[0])
-    if separator is None:
+    form = _form(lines[0])
+    if form is None:
         raise ValueError(
-            f"{path}:1: the header is {lines[0][:80]!r}, expected {':'.join(HEADER)!r}"
+            f"{path}:1: the header is {lines[0][:80]!r}{_found(lines[0])}, expected "
+            f"{':'.join(HEADER)!r}"
         )
     for number, line in enumerate(lines[1:], start=2):
-        if line.strip() and _separator(line) is None:
+        if line.strip() and _form(line) is None:
             yield base.Entry(
-                f"{path}:{number}", functools.partial(_parse_row, line, separator)
+                f"{path}:{number}", functools.partial(_parse_row, line, form)
             )
 
 
@@ -59,33 +71,55 @@ def write(path: str | os.PathLike[str], annotations: Mapping[str, np.ndarray]) -
     files.write_text(path, "\n".join(rows) + "\n")
 
 
-def _separator(line: str) -> str | None:
-    for separator in ":,":
-        fields = (field.strip().strip('"') for field in line.split(separator))
-        if tuple(fields) == HEADER:
-            return separator
+def _form(line: str) -> _Form | None:
+    """The form of a file by its header, None if it is none."""
+    for separator in SEPARATORS:
+        fields = tuple(field.strip().strip('"') for field in line.split(separator))
+        if fields == HEADER:
+            return _Form(separator, numbered=False)
+        # What pandas calls the column of the index, "Unnamed: 0", has a colon.
+        if fields[-3:] == HEADER and line.startswith(_INDEX):
+            return _Form(separator, numbered=True)
     return None
 
 
-def _parse_row(line: str, separator: str) -> tuple[str, np.ndarray]:
-    fields = line.rsplit(":", 2) if separator == ":" else _comma_fields(line)
+def _found(header: str) -> str:
+    """By which separator a wrong header has columns, in words."""
+    counts = {separator: header.count(separator) for separator in SEPARATORS}
+    separator = max(counts, key=lambda each: counts[each])
+    if not counts[separator]:
+        return ", without a separator"
+    columns = counts[separator] + 1
+    return f", {columns} columns separated by {separator!r}"
+
+
+def _parse_row(line: str, form: _Form) -> base.Found:
+    fields = line.rsplit(":", 2)
+    if form.separator != ":":
+        fields = _fields(line, form)
+    elif form.numbered:
+        fields[0] = fields[0].partition(":")[2]
     if len(fields) != 3 or not fields[0].strip():
-        form = f"name{separator} [y0, ...]{separator} [x0, ...]"
-        raise ValueError(f"{shown(line)} is not a row of the form '{form}'")
+        shape = f"{form.separator} ".join(["name", "[y0, ...]", "[x0, ...]"])
+        raise ValueError(f"{shown(line)} is not a row of the form '{shape}'")
     ys, xs = _parse_list(HEADER[1], fields[1]), _parse_list(HEADER[2], fields[2])
-    return fields[0].strip(), base.from_coordinates(xs, ys)
+    return base.one(fields[0].strip(), base.from_coordinates(xs, ys))
 
 
-def _comma_fields(line: str) -> list[str]:
+def _fields(line: str, form: _Form) -> list[str]:
+    separator, first = form.separator, int(form.numbered)
     try:
-        fields = next(csv.reader([line], skipinitialspace=True, strict=True), [])
+        rows = csv.reader(
+            [line], delimiter=separator, skipinitialspace=True, strict=True
+        )
+        fields = next(rows, [])
     except csv.Error:
         fields = []
-    if len(fields) == 3:
-        return fields
+    if len(fields) == 3 + first:
+        return fields[first:]
     # Programs quote the lists; people who write the file by hand do not.
-    match = _WITH_COMMAS.fullmatch(line)
-    return list(match.groups()) if match else []
+    match = _WITH_COMMAS.fullmatch(line.partition(",")[2] if first else line)
+    return list(match.groups()) if match and separator == "," else []
 
 
 def _parse_list(column: str, text: str) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import warnings
 from typing import Any
 
 import numpy as np
@@ -13,16 +14,21 @@ from pg2_jax.photos import photo_files
 def to_photo(image: Any) -> tuple[Image.Image, str]:
     """A photo as an upright RGB Pillow image, and its name for messages.
 
-    It is a path of a JPEG, PNG, BMP or WebP file; a Pillow image; or an array, grey [H,
-    W] or [H, W, 1], RGB [H, W, 3] or RGBA [H, W, 4]: uint8, or floats in [0, 1], or,
-    where one is negative, in [-1, 1]. EXIF orientation is applied, transparency
+    It is a path of a photo in a format of `photo_files`, of an animation the first
+    frame, which is said; a Pillow image; or an array, grey [H, W] or [H, W, 1], RGB [H,
+    W, 3] or RGBA [H, W, 4]: uint8, or floats in [0, 1], or, where one is negative, in
+    [-1, 1]. EXIF orientation is applied, transparency
     composited on white. Anything else is a ValueError.
     """
     if isinstance(image, str | os.PathLike):
         path = pathlib.Path(image).expanduser()
         if not path.exists():
             raise ValueError(f"{image}: there is no such file.")
-        return photo_files.load(path).image, os.fspath(image)
+        upright = photo_files.load(path)
+        for note in upright.notes:
+            if note.startswith(photo_files.FIRST_OF):
+                warnings.warn(f"{image}: {note} is taken.", stacklevel=4)
+        return upright.image, os.fspath(image)
     if isinstance(image, Image.Image):
         name = getattr(image, "filename", "") or "the photo"
         try:

@@ -10,26 +10,42 @@ either converted by one of these rules, or refused:
 - another size is refused, or brought to the wanted one by a rule of `crop`;
 - sides below 8 pixels and more than 64 million pixels are refused;
 - 16 bits a channel are refused: nothing tells which part of the range is used;
+- of an animation, or of several pages, the first one is taken;
 - what does not decode to its last pixel is refused.
 
 A reframed photo is stored as JPEG (quality 95, full colour resolution), any other
 converted one as PNG, which loses nothing.
 """
 
+import importlib.util
 import io
 import os
 import warnings
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, features
 
 from pg2_jax.keypoints.base import content_of
 from pg2_jax.photos import crop
 
 # What Pillow may try: its other decoders are for files that are not photos.
-FORMATS = ("JPEG", "PNG", "BMP", "WEBP")
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
+FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF", "GIF", "AVIF")
+_HEIF = (".heic", ".heif")
+_NO_HEIF = "pip install pillow-heif, or save it as JPEG"
+_OTHERS = (".jxl", ".jp2", ".psd", ".dng", ".cr2", ".cr3", ".nef", ".arw")
+# Endings of photos that are not read here -> what to do about it.
+UNREAD = dict.fromkeys(_OTHERS, "save it as JPEG or PNG")
+if not importlib.util.find_spec("pillow_heif"):
+    UNREAD |= dict.fromkeys(_HEIF, _NO_HEIF)
+if not features.check("avif"):
+    UNREAD[".avif"] = "this Pillow reads no AVIF; save it as JPEG"
+_ALL_SUFFIXES = (
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".webp", ".tif", ".tiff"),
+    *(".gif", ".avif", *_HEIF),
+)
+SUFFIXES = tuple(suffix for suffix in _ALL_SUFFIXES if suffix not in UNREAD)
+FIRST_OF = "the first of"  # How the note on an animation begins.
 # More is a decompression bomb: a small file that decodes to gigabytes.
 MAX_PIXELS = 64_000_000
 MAX_BYTES = 512 * 2**20
@@ -38,6 +54,7 @@ MIN_SIDE = 8
 
 _EIGHT_BIT_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
 _ORIENTATION_TAG = 0x0112
+_HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1")
 _PNG_END = b"IEND\xaeB`\x82"
 # Offset in the file: Pillow reduces 16-bit RGB to 8 bits without a word.
 _PNG_BIT_DEPTH = 24
@@ -76,7 +93,7 @@ def decode(content: bytes, name: str | os.PathLike[str]) -> Upright:
         with warnings.catch_warnings():
             # The number of pixels is checked here, and damaged EXIF is no news.
             warnings.simplefilter("ignore")
-            image = Image.open(io.BytesIO(content), formats=FORMATS)
+            image = Image.open(io.BytesIO(content), formats=_formats(content))
             _check_header(image, content)
             if image.format == "PNG":
                 # Pillow's decoder reads over wrong checksums and a missing end, where
@@ -89,6 +106,8 @@ def decode(content: bytes, name: str | os.PathLike[str]) -> Upright:
             notes = _notes(image, upright)
             return Upright(_to_rgb(upright), content, notes)
     except Image.UnidentifiedImageError as error:
+        if _is_heif(content):
+            raise ValueError(f"{name}: HEIC is not read: {_NO_HEIF}") from error
         raise ValueError(
             f"{name}: not a photo in a format that is read ({', '.join(FORMATS)})"
         ) from error
@@ -97,6 +116,26 @@ def decode(content: bytes, name: str | os.PathLike[str]) -> Upright:
         # SyntaxError, struct.error, ...
         reason = str(error) or type(error).__name__
         raise ValueError(f"{name}: cannot be read: {reason}") from error
+
+
+def unread(name: str) -> str:
+    """What to do about a photo that is not read here, by the ending of its name; empty
+    for others."""
+    return UNREAD.get(f".{name.rpartition('.')[2].lower()}", "")
+
+
+def _is_heif(content: bytes) -> bool:
+    return content[4:8] == b"ftyp" and content[8:12] in _HEIF_BRANDS
+
+
+def _formats(content: bytes) -> tuple[str, ...]:
+    """What Pillow may try on a file; it learns HEIC when the first one comes."""
+    if not _is_heif(content) or not importlib.util.find_spec("pillow_heif"):
+        return FORMATS
+    import pillow_heif  # type: ignore[import-not-found,unused-ignore]
+
+    pillow_heif.register_heif_opener()
+    return (*FORMATS, "HEIF")
 
 
 def upright_rgb(image: Image.Image) -> Image.Image:
@@ -154,8 +193,6 @@ def _check_header(image: Image.Image, content: bytes) -> None:
     sixteen_bit_png = image.format == "PNG" and content[_PNG_BIT_DEPTH] == 16
     if image.mode not in _EIGHT_BIT_MODES or sixteen_bit_png:
         raise ValueError("more than 8 bits a channel; save it with 8 bits")
-    if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":
-        raise ValueError("an animation; save the wanted frame as a photo")
 
 
 def _upright(image: Image.Image) -> Image.Image:
@@ -166,6 +203,10 @@ def _upright(image: Image.Image) -> Image.Image:
 
 def _notes(image: Image.Image, upright: Image.Image) -> tuple[str, ...]:
     notes = [] if image.format in ("JPEG", "PNG") else [f"{image.format} re-encoded"]
+    count = getattr(image, "n_frames", 1)
+    # A camera's MPO is a JPEG with a preview behind it.
+    if count > 1 and image.format != "MPO":
+        notes.append(f"{FIRST_OF} {count} frames")
     if upright is not image:
         notes.append("EXIF orientation applied")
     if not _is_rgb(upright):

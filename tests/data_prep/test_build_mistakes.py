@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 from data_prep import build_tfrecords, flag_fields
+from data_prep.sources import photo_names
 from pg2_jax.keypoints import keypoint_files
+from pg2_jax.photos import photo_files
 from tests.data_prep.small_sources import (
     append,
     build,
@@ -196,6 +198,35 @@ def test_folder_with_one_person_cannot_be_split(people, tmp_path):
     keypoint_files.write_csv(people / "annotations.csv", only)
     with pytest.raises(ValueError, match="1 people have two usable photos"):
         build(people, tmp_path / "out", dataset="folder")
+
+
+def test_a_file_in_which_nobody_was_found_says_so(people, tmp_path):
+    names = keypoint_files.read(people / "annotations.csv")
+    nobody = dict.fromkeys(names, np.zeros((18, 3), np.float32))
+    keypoint_files.write_csv(people / "annotations.csv", nobody)
+    with pytest.raises(ValueError, match=r"annotations.csv: all 12 poses are empty"):
+        build(people, tmp_path / "out", dataset="folder")
+
+
+def test_a_photo_in_a_format_that_is_not_read_is_called_so(
+    people, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(photo_files, "UNREAD", {".heic": "pip install pillow-heif"})
+    (people / "anna" / "0.png").rename(people / "anna" / "0.HEIC")
+    file = people / "annotations.csv"
+    file.write_text(file.read_text().replace("anna/0.png", "anna/0.HEIC"))
+    said = r"anna/0.HEIC is there, but its format is not read: pip install pillow-heif"
+    with pytest.raises(ValueError, match=said):
+        build(people, tmp_path / "out", dataset="folder")
+    assert "photos .heic are not read, passed over: 1" in capsys.readouterr().err
+
+
+def test_names_are_found_however_their_accents_are_written():
+    composed, apart = "Zo\u00e9/0.jpg", "Zoe\u0301/0.jpg"
+    for on_disk, named in ((apart, composed), (composed, apart)):
+        photos = photo_names.PhotoNames([on_disk, "Zoe/0.jpg"])
+        assert photos.knows(named) and photos.find(named) == on_disk
+        assert photos.find(named.removesuffix(".jpg")) == on_disk
 
 
 def test_folder_of_loose_photos_is_refused(people, tmp_path):

@@ -51,3 +51,14 @@ def test_names_are_sorted_as_people_count():
 def test_what_systems_leave_behind_is_known(name):
     assert files.is_left_behind(name)
     assert not files.is_left_behind(f"my{name}")
+
+
+@pytest.mark.parametrize(
+    "name", ["._a.png", ".DS_Store", "Thumbs.db", "@eaDir", "__MACOSX", "#recycle"]
+)
+def test_what_systems_leave_in_folders(name):
+    assert files.is_left_behind(name) and not files.is_left_behind("photo.png")
+
+
+def test_an_accent_is_the_same_in_one_letter_or_two():
+    assert files.same_name("Zoe\u0301") == files.same_name("Zo\u00e9") == "Zo\u00e9"

@@ -9,6 +9,7 @@ from hypothesis import strategies
 
 from data_prep.sources import photo_list
 from pg2_jax.keypoints import keypoint_files
+from pg2_jax.photos import photo_files
 from tests.data_prep.small_sources import random_pose
 
 
@@ -27,6 +28,26 @@ def tree(tmp_path):
 def test_a_folder_is_walked(tree):
     expected = (tree, ["anna/2.PNG", "anna/summer/3.webp", "bo/1.jpg"], [])
     assert photo_list.find(str(tree)) == expected
+
+
+def test_what_systems_leave_is_passed_over_and_unread_photos_are_said(
+    tree, capsys, monkeypatch
+):
+    monkeypatch.setattr(photo_files, "UNREAD", {".heic": "pip install pillow-heif"})
+    (tree / "anna" / "6.HEIC").touch()
+    for left in ("@eaDir/2.PNG/SYNOFILE_THUMB_M.jpg", "__MACOSX/._2.PNG", "._2.png"):
+        (tree / "anna" / left).parent.mkdir(parents=True, exist_ok=True)
+        (tree / "anna" / left).touch()
+    for text in (str(tree), f"{tree}/**/*"):
+        assert photo_list.find(text).names == [
+            "anna/2.PNG",
+            "anna/summer/3.webp",
+            "bo/1.jpg",
+        ]
+        assert capsys.readouterr().err == (
+            f"note: {tree}: photos .heic are not read, passed over: 1 (anna/6.HEIC); "
+            "pip install pillow-heif\n"
+        )
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,13 @@
 """Poses of any kind, brought into the model's image."""
 
 import json
+import warnings
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from pg2_jax.inference import retarget, target_pose
+from pg2_jax.inference import fitting, retarget, target_pose
 from tests.pg2_jax.inference.stand_in import HEIGHT, WIDTH, Finder, figure
 
 SIZE = (HEIGHT, WIDTH)
@@ -18,12 +19,12 @@ def write(path, *people):
     return path
 
 
-def read(given, name="", finder=None):
-    return target_pose.read_poses(given, name, finder or Finder())
+def read(given, name="", finder=None, **more):
+    return target_pose.read_poses(given, name, finder or Finder(), **more)
 
 
 def fit(poses, fit="auto", body=None, pose_size=None):
-    return target_pose.fit_poses(poses, SIZE, body, fit, pose_size)
+    return fitting.fit_poses(poses, SIZE, body, fit, pose_size)
 
 
 def test_arrays_and_mappings():
@@ -37,19 +38,15 @@ def test_arrays_and_mappings():
 def test_poses_are_mirrored_in_the_image_that_they_are_of():
     """figure(): the neck at 6, hips at 4 and 8, the right ankle at 4, of 16 columns."""
     given = figure()
-    got = target_pose.fit_poses(read(given), SIZE, None, "none", None, mirror=True)[
-        "00"
-    ]
+    got = fitting.fit_poses(read(given), SIZE, None, "none", None, mirror=True)["00"]
     np.testing.assert_array_equal(got[[1, 8, 11, 13], 0], [9, 7, 11, 11])
     np.testing.assert_array_equal(got[[1, 8, 11, 13], 1], given[[1, 11, 8, 10], 1])
     assert got[10, 2] == 0 and got[:, 2].sum() == 4
     large = given * [2, 2, 1]
-    twice = target_pose.fit_poses(
-        read(large), SIZE, None, "none", (64, 32), mirror=True
-    )
+    twice = fitting.fit_poses(read(large), SIZE, None, "none", (64, 32), mirror=True)
     # 31 - 2 x, halved.
     np.testing.assert_array_equal(twice["00"][1, 0], (31 - 12) / 2)
-    body = target_pose.fit_poses(read(given), SIZE, figure(), "body", None, mirror=True)
+    body = fitting.fit_poses(read(given), SIZE, figure(), "body", None, mirror=True)
     np.testing.assert_array_equal(body["00"][[8, 11, 13], 0], [4, 8, 8])
 
 
@@ -83,6 +80,78 @@ def test_frames_without_a_person_are_left_out_and_said(tmp_path):
     write(tmp_path / "2_keypoints.json")
     with pytest.warns(UserWarning, match="1 of 2 poses have no joint .* left out: 2"):
         assert list(read(tmp_path).poses) == ["1"]
+
+
+def frame(folder, number, *people):
+    return write(folder / f"clip_{number}_keypoints.json", *people)
+
+
+def test_one_person_is_followed_through_a_video(tmp_path):
+    """A dancer walks from 20 to 34, beside others from frame 2 on; 4 is empty."""
+    other = figure(60, left=300, top=0)
+    for i in range(8):
+        dancer = figure(20 + i % 2, left=20 + 2 * i)
+        here = {0: [], 2: [other, dancer], 3: [dancer, other], 4: []}
+        frame(tmp_path, i, *here.get(i, [dancer]))
+    said = r"several people in 2 of 8 frames; followed is number 1"
+    with pytest.warns(UserWarning, match=said):
+        poses = read(tmp_path, sequence=True)
+    assert list(poses.poses) == [f"clip_{i}" for i in range(8)]
+    with warnings.catch_warnings(record=True) as notes:
+        fitted = fit(poses, pose_size=(64, 32 * 3), fit="none")
+    said = str(notes[-1].message)
+    assert "2 of 8 frames show no joint" in said and said.endswith("clip_0, clip_4.")
+    # 96 wide to 16, so that 64 become 10 2/3 high, 10 2/3 from the top.
+    necks = np.stack([points[1] for points in fitted.values()])
+    lefts = np.array([22, 22, 24, 26, 28, 30, 32, 34]) + 2
+    np.testing.assert_allclose(necks[:, 0], lefts / 6, rtol=1e-5)
+    np.testing.assert_allclose(necks[:, 1], 4 / 6 + 32 / 3, rtol=1e-5)
+    with pytest.warns(UserWarning, match="several people"):
+        second = read(tmp_path, sequence=True, person=2).poses
+    # By size the dancer is the second.
+    assert [p[1, 0] for p in second.values() if p.any()] == [24, 26, 28, 32, 34, 36]
+    with pytest.raises(ValueError, match="person=3 must be from 1 to 2"):
+        read(tmp_path, sequence=True, person=3)
+
+
+def test_the_second_person_of_a_photo(tmp_path):
+    path = write(tmp_path / "a.json", figure(10), figure(20, left=9))
+    np.testing.assert_array_equal(read(path).poses["a"], figure(20, left=9))
+    np.testing.assert_array_equal(read(path, person=2).poses["a"], figure(10))
+    with pytest.raises(ValueError, match="person=3 must be from 1 to 2"):
+        read(path, person=3)
+
+
+@pytest.mark.parametrize("how", ["none", "body"])
+def test_who_walks_through_the_image_does_not_end_the_run(how):
+    lefts = (-20, -10, 2, 8, 25)
+    poses = read(np.stack([figure(left=left) for left in lefts]))
+    with warnings.catch_warnings(record=True) as said:
+        fitted = fit(poses, how, figure(left=0.2), SIZE)
+    assert "3 of 5 frames show no joint" in str(said[-1].message)
+    assert len(fitted) == 5
+    np.testing.assert_array_equal(fitted["00"], fitted["02"])
+    np.testing.assert_array_equal(fitted["04"], fitted["03"])
+
+
+def test_the_image_that_a_pose_file_names_is_the_pose_size(tmp_path):
+    values = (figure() * [4, 4, 1]).ravel().tolist()
+    content = {"people": [{"pose_keypoints_2d": values}]}
+    canvas = {"canvas_height": 4 * HEIGHT, "canvas_width": 4 * WIDTH}
+    (tmp_path / "a.json").write_text(json.dumps([content | canvas]))
+    poses = read(tmp_path / "a.json")
+    np.testing.assert_array_equal(fit(poses)["a"], figure())
+    half = fit(poses, pose_size=(8 * HEIGHT, 8 * WIDTH))["a"]
+    np.testing.assert_array_equal(half, figure() * [0.5, 0.5, 1])
+
+
+def test_another_shape_is_centred_and_said(tmp_path):
+    wide = figure() * [2, 2, 1]
+    with warnings.catch_warnings(record=True) as said:
+        fitted = fit(read(wide), pose_size=(HEIGHT, 2 * WIDTH))["00"]
+    assert "image of 32x32, which has another shape" in str(said[-1].message)
+    np.testing.assert_array_equal(fitted[1], [6, 4 + 8, 1])
+    np.testing.assert_array_equal(fitted[8], [4, 14 + 8, 1])
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,45 @@ def test_csv_with_commas_and_quotes_as_pandas_writes_it(tmp_path):
     np.testing.assert_array_equal(keypoint_files.read(path)["a,b.jpg"], POSE)
 
 
+@pytest.mark.parametrize("separator", [":", ",", ";", "\t"])
+@pytest.mark.parametrize("index", ["", '""', "index", "Unnamed: 0"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_csv_as_spreadsheets_and_pandas_write_it(tmp_path, separator, index, encoding):
+    xs, ys = (json.dumps(column.astype(int).tolist()) for column in POSE.T[:2])
+    quote = "" if separator == ":" else '"'
+    rows = [
+        [index, "name", "keypoints_y", "keypoints_x"],
+        ["0", "a.jpg", f"{quote}{ys}{quote}", f"{quote}{xs}{quote}"],
+    ]
+    for numbered in (True, False):
+        text = "\n".join(separator.join(row[not numbered :]) for row in rows)
+        path = tmp_path / "a.csv"
+        path.write_text(text, encoding=encoding)
+        np.testing.assert_array_equal(keypoint_files.read(path)["a.jpg"], POSE)
+
+
+@pytest.mark.parametrize("index", ["", '""', "index", "Unnamed: 0", None])
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_wide_csv_as_spreadsheets_and_pandas_write_it(tmp_path, separator, index):
+    lines = wide_csv().splitlines()
+    if index is not None:
+        lines = [f"{index},{lines[0]}", *(f"0,{line}" for line in lines[1:])]
+    path = write(tmp_path, "a.csv", "\n".join(lines).replace(",", separator))
+    assert [*keypoint_files.read(path)] == ["a_1"]
+
+
+@pytest.mark.parametrize(
+    ("header", "said"),
+    [
+        ("image;ys;xs", "'image;ys;xs', 3 columns separated by ';', expected 'name"),
+        ("image\tname", r"2 columns separated by '\\t'"),
+    ],
+)
+def test_another_header_is_named_with_its_separator(tmp_path, header, said):
+    with pytest.raises(ValueError, match=said):
+        keypoint_files.read(write(tmp_path, "a.csv", f"{header}\n"))
+
+
 def wide_csv(height=200, width=100, **changes):
     columns = ["file_id", "img_h", "img_w"]
     columns += [f"p{k}_{axis}" for k in range(18) for axis in "xy"]
@@ -206,6 +245,27 @@ def test_coco_annotations_of_other_things_are_passed_over_and_counted(tmp_path, 
     assert capsys.readouterr().err == f"note: {path}: {said}\n"
 
 
+def test_coco_takes_the_largest_complete_person(tmp_path):
+    """The child has all 17 points, the man 16; of a third only a huge head is seen."""
+    man, child, head = POSE * [2, 2, 1], POSE + np.array([200, 0, 0]), POSE * [9, 9, 1]
+    man[16], head[2:14] = 0, 0
+    people = [person(points=coco_points(pose)) for pose in (head, child, man)]
+    path = write(tmp_path, "coco.json", coco_file(*people))
+    np.testing.assert_array_equal(keypoint_files.read(path)["a/1.jpg"][0], [20, 200, 1])
+    by_size = keypoint_files.read_placed(path)["a/1.jpg"].people[:, 0, 0]
+    np.testing.assert_array_equal(by_size, [20, 210, 90])
+
+
+def test_coco_annotations_without_keypoints_are_passed_over(tmp_path, capsys):
+    box = {"image_id": 7, "category_id": 1, "bbox": [0, 0, 64, 128]}
+    crowd = person(points=coco_points(POSE * [9, 9, 1]), iscrowd=1)
+    content = coco_file(box, person(), crowd, box | {"keypoints": []})
+    path = write(tmp_path, "c.json", content)
+    assert keypoint_files.read(path)["a/1.jpg"][0, 0] == 10
+    said = "annotations without keypoints, or of crowds, passed over: 3"
+    assert capsys.readouterr().err == f"note: {path}: {said}\n"
+
+
 @pytest.mark.parametrize("category", [None, 7, [1]])
 def test_coco_annotations_of_no_known_category_are_bad(tmp_path, capsys, category):
     unknown = person(8) | {"category_id": category}
@@ -225,7 +285,7 @@ def test_coco_annotations_of_no_known_category_are_bad(tmp_path, capsys, categor
     [
         (coco_file(person(9)), 'annotations 0: no entry of "images" has the id 9'),
         (coco_file(person(points=[1, 2])), "annotation 0: keypoints has 2 values"),
-        (coco_file({"image_id": 7}), "annotation 0: keypoints has None"),
+        (coco_file(person(points={})), "annotation 0: keypoints has {}"),
         (coco_file(person(score="x")), "annotation 0: score is 'x', expected a number"),
         (coco_file(person(area=10**400)), "annotation 0: area is 10+.*expected a num"),
         (coco_file({"keypoints": 3}), 'annotation 0 has "image_id" None'),
@@ -459,7 +519,7 @@ def test_matlab_files_need_h5py(tmp_path, monkeypatch):
 def test_openpose_fractions_of_the_photo_are_refused(tmp_path):
     values = (POSE * [0.001, 0.001, 1]).ravel().tolist()
     content = json.dumps({"people": [{"pose_keypoints_2d": values}]})
-    with pytest.raises(ValueError, match="fractions of the photo; expected pixels"):
+    with pytest.raises(ValueError, match="fractions of the photo, whose size"):
         keypoint_files.read(write(tmp_path, "a.json", content))
 
 

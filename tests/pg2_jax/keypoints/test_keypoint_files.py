@@ -118,7 +118,7 @@ def test_bad_rows_are_collected_and_left_out(tmp_path):
     [
         (b"", "the file is empty"),
         (b"\n \n", "the file is empty"),
-        (b"from,to\na,b\n", ":1: the header is 'from,to', expected 'name:key"),
+        (b"from,to\na,b\n", ":1: the header is 'from,to', 2 columns separated"),
         (f"{HEADER}\na".encode() + b"\xff: \n", r":2: byte b'\\xff' is not UTF-8"),
     ],
 )
@@ -159,7 +159,7 @@ def test_openpose_body_25_is_mapped_by_joint(tmp_path):
     np.testing.assert_array_equal(result, [[i, 100 + i, 1] for i in places])
 
 
-def test_openpose_takes_the_person_with_the_largest_sum_of_confidences(tmp_path):
+def test_of_people_of_one_size_openpose_takes_the_surest(tmp_path):
     people = [_person([[i, i, c]] * 18) for i, c in ((1, 0.3), (2, 0.9), (3, 0.6))]
     result = keypoint_files.read(_write_json(tmp_path, *people))["photo"]
     np.testing.assert_array_equal(result[:, 0], 2)
@@ -169,9 +169,10 @@ def test_openpose_takes_the_person_with_the_largest_sum_of_confidences(tmp_path)
     ("content", "message"),
     [
         ('{"people": []}', "holds no person"),
-        ("[1, 2]", "expected a list of results"),
+        ("[1, 2]", "no known tool: a list of 2, the first of it 1; known: OpenPose"),
+        ('{"shapes": 1}', "no known tool: an object with the keys 'shapes'; known"),
         ('{"people": [\n{"pose"', ":2: not valid JSON"),
-        ('{"people": [{}]}', 'person 0: expected a list "pose_keypoints_2d"'),
+        ('{"people": [{}]}', "person 0: expected one of the keys pose_keypoints_2d"),
         ('{"people": [{"pose_keypoints_2d": [1, 2]}]}', "has 2 values, expected 18"),
         (json.dumps({"people": [_person([[1, 1, np.nan]] * 18)]}), "nan, expected"),
     ],

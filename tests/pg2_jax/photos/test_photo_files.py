@@ -11,7 +11,7 @@ import pytest
 from hypothesis import strategies
 from PIL import Image
 
-from pg2_jax.photos import photo_files
+from pg2_jax.photos import arrays, photo_files
 
 HEIGHT, WIDTH = 24, 16
 
@@ -143,7 +143,9 @@ def test_16_bits_are_refused(tmp_path, write):
         _read(write(tmp_path / "a.png"))
 
 
-@pytest.mark.parametrize("name", ["a.jpg", "a.png", "a.bmp", "a.webp"])
+@pytest.mark.parametrize(
+    "name", ["a.jpg", "a.png", "a.bmp", "a.webp", "a.gif", "a.avif"]
+)
 @pytest.mark.parametrize("kept", [0.1, 0.5, 0.95])
 def test_truncated_photo_is_refused(tmp_path, name, kept):
     path = _save(tmp_path / name, Image.fromarray(_pixels()))
@@ -177,10 +179,30 @@ def test_zero_bytes_and_non_images_are_refused(tmp_path):
         _read(tmp_path / "b.jpg")
 
 
-def test_animation_is_refused(tmp_path):
+@pytest.mark.parametrize("name", ["a.png", "a.tif", "a.gif"])
+def test_of_an_animation_the_first_frame_is_taken_and_said(tmp_path, name):
     frames = [Image.fromarray(_pixels()), Image.fromarray(255 - _pixels())]
-    path = _save(tmp_path / "a.png", frames[0], save_all=True, append_images=frames[1:])
-    with pytest.raises(ValueError, match="an animation"):
+    path = _save(tmp_path / name, frames[0], save_all=True, append_images=frames[1:])
+    photo = _read(path)
+    assert photo.note.endswith("the first of 2 frames") or "frames, " in photo.note
+    if name != "a.gif":  # It has 256 colours.
+        np.testing.assert_array_equal(_decoded(photo), _pixels())
+    with pytest.warns(UserWarning, match=r"a\.\w+: the first of 2 frames is taken"):
+        arrays.to_photo(path)
+
+
+@pytest.mark.parametrize("suffix", [".jfif", ".jpe", ".tiff", ".avif"])
+def test_photos_by_their_rarer_names(tmp_path, suffix):
+    assert suffix in photo_files.SUFFIXES
+    path = _save(tmp_path / f"a{suffix}", Image.fromarray(_pixels()))
+    assert _decoded(_read(path)).shape == (HEIGHT, WIDTH, 3)
+
+
+def test_heic_says_what_it_needs(tmp_path, monkeypatch):
+    monkeypatch.setattr(photo_files.importlib.util, "find_spec", lambda _: None)
+    path = tmp_path / "a.jpg"
+    path.write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(40))
+    with pytest.raises(ValueError, match=r"a\.jpg: HEIC is not read: pip install pil"):
         _read(path)
 
 

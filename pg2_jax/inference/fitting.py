@@ -1,0 +1,157 @@
+"""Poses brought into the model's image."""
+
+import warnings
+from collections.abc import Sequence
+
+import jax.numpy as jnp
+import numpy as np
+
+from pg2_jax import errors, pose
+from pg2_jax.inference import retarget
+from pg2_jax.inference.target_pose import Poses
+from pg2_jax.photos import crop
+
+FITS = ("auto", "body", "image", "none")
+# Images whose shapes differ by a larger share have different ones.
+_SAME_SHAPE = 0.05
+
+
+def fit_poses(
+    poses: Poses,
+    size: crop.Size,
+    body: np.ndarray | None,
+    fit: str,
+    pose_size: crop.Size | None,
+    *,
+    mirror: bool = False,
+) -> dict[str, np.ndarray]:
+    """Brings poses into the model's image of (height, width) `size`: name -> float32
+    [18, 3] in its pixels; points outside are missing.
+
+    The fit "body" gives them size and place of the source person, whose joints [18, 3]
+    are `body` (`retarget.fit_to_body`); "image" fits them as if a photo had been
+    cropped to the pose (`fit_to_image`); with "none" pixels are those of the model, or
+    of an image of (height, width) `pose_size`, by default the one that their file
+    names, which is scaled alike in both directions into the middle; "auto" is body if
+    `body` has a torso, else image for poses of photos and of the library, and none for
+    others.
+
+    A frame of a sequence without a joint in the image gets one between those around it
+    (`retarget.fill_gaps`), which is said. Most points outside where no size is known,
+    all of them, or a fit that cannot be done, is a ValueError.
+    """
+    errors.check_choice("pose_fit", fit, FITS)
+    stacked = np.stack(list(poses.poses.values()))
+    sizes = [pose_size or poses.sizes.get(name) or size for name in poses.poses]
+    if mirror:
+        stacked = np.stack(
+            [
+                np.asarray(pose.flip_keypoints(jnp.asarray(points), width))
+                for points, (_, width) in zip(stacked, sizes, strict=True)
+            ]
+        )
+    if fit == "auto":
+        fit = "none" if poses.pixels else "image"
+        if body is not None and retarget.has_torso(np.stack([body])):
+            fit = "body" if retarget.has_torso(stacked) else fit
+    if fit == "none":
+        return _complete(poses, _scaled(poses, stacked, size, sizes, pose_size), size)
+    if fit == "body" and body is None:
+        rule = " needs the joints of the source person (source_pose)."
+        raise errors.ArgumentError("pose_fit", fit, rule)
+    try:
+        if body is not None and fit == "body":
+            stacked = retarget.fit_to_body(stacked, body)
+        else:
+            stacked = retarget.fit_to_image(stacked, *size, alone=poses.alone)
+    except ValueError as error:
+        raise ValueError(f"{poses.place}: {error}") from error
+    return _complete(poses, _cut(poses, stacked, size), size)
+
+
+def _scaled(
+    poses: Poses,
+    stacked: np.ndarray,
+    size: crop.Size,
+    sizes: Sequence[crop.Size],
+    pose_size: crop.Size | None,
+) -> list[np.ndarray]:
+    """Poses in pixels of images of these sizes in those of the model, in the middle of
+    it; refuses poses of which most lies outside an image that is a mere guess."""
+    scaled, outside, inside = [], 0, 0
+    for points, given in zip(stacked, sizes, strict=True):
+        kept, left_out = retarget.drop_outside(points, *given)
+        outside, inside = outside + left_out, inside + int(kept[:, 2].sum())
+        scale = min(size[0] / given[0], size[1] / given[1])
+        free = [(size[1] - scale * given[1]) / 2, (size[0] - scale * given[0]) / 2]
+        moved = kept * [scale, scale, 1] + [*free, 0]
+        moved = np.where(kept[:, 2:] > 0, moved, 0)
+        scaled.append(retarget.drop_outside(moved, *size)[0])
+    height, width = sizes[0]
+    name = f" {next(iter(poses.poses))}:" if len(scaled) == 1 else ""
+    what = (
+        f"{poses.place}:{name} {outside} points lie outside an image of "
+        f"{height}x{width} and"
+    )
+    # People leave the image that they are of; in another one the pose makes no sense.
+    known = pose_size or all(name in poses.sizes for name in poses.poses)
+    if outside and outside >= inside and not known:
+        raise ValueError(
+            f"{what} {inside} inside. Say with pose_size which image the pose is "
+            'of, or fit it to the image with the pose fit "image".'
+        )
+    if outside:
+        hint = "" if known else "; pose_size says which image the pose is of"
+        warnings.warn(f"{what} are left out{hint}.", stacklevel=5)
+    if abs(width * size[0] / (height * size[1]) - 1) > _SAME_SHAPE:
+        warnings.warn(
+            f"{poses.place}: the poses are of an image of {height}x{width}, which has "
+            f"another shape than the model's {size[0]}x{size[1]}: they are scaled "
+            "alike in both directions, and centred. The pose fit "
+            '"image" shows the body as large as it fits.',
+            stacklevel=5,
+        )
+    return scaled
+
+
+def _cut(poses: Poses, stacked: np.ndarray, size: crop.Size) -> list[np.ndarray]:
+    """Poses that have their place in the model's image, without what lies outside."""
+    fitted, cut = [], []
+    for name, points in zip(poses.poses, stacked, strict=True):
+        kept, outside = retarget.drop_outside(points, *size)
+        fitted.append(kept)
+        if outside:
+            cut.append(f"{name} ({outside} joints)")
+    if cut and any(points.any() for points in fitted):
+        warnings.warn(
+            f"{poses.place}: the body is so large in the image that {len(cut)} of "
+            f"{len(fitted)} poses reach beyond it; the joints outside are left out: "
+            f"{', '.join(cut[:3])}{', ...' if cut[3:] else ''}. "
+            'The pose fit "image" shows whole poses.',
+            stacklevel=5,
+        )
+    return fitted
+
+
+def _complete(
+    poses: Poses, fitted: Sequence[np.ndarray], size: crop.Size
+) -> dict[str, np.ndarray]:
+    """The poses by name, the empty ones of a sequence filled from those around them."""
+    names = list(poses.poses)
+    empty = [i for i, points in enumerate(fitted) if not points[:, 2].any()]
+    if empty and (poses.alone or len(empty) == len(fitted)):
+        raise ValueError(
+            f"{poses.place}: {names[empty[0]]}: all joints lie outside the image of "
+            f'{size[0]}x{size[1]}. The pose fit "image" shows the whole pose.'
+        )
+    if not empty:
+        return dict(zip(names, fitted, strict=True))
+    filled, _ = retarget.fill_gaps(np.stack(fitted))
+    missing = [names[i] for i in empty]
+    warnings.warn(
+        f"{poses.place}: {len(empty)} of {len(names)} frames show no joint of the "
+        "person in the image; each is held, or made between the frames around it: "
+        f"{', '.join(missing[:3])}{', ...' if missing[3:] else ''}.",
+        stacklevel=5,
+    )
+    return dict(zip(names, filled, strict=True))

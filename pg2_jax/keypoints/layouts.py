@@ -1,0 +1,92 @@
+"""The points of the field's skeletons as OpenPose's COCO-18.
+
+Which skeleton it is, their number tells: COCO's 17, COCO-18, BODY_25, Halpe's 26 and
+136, COCO-WholeBody's 133, BlazePose's 33; or their names. Where a skeleton has no neck
+it is the midpoint of the shoulders, as sure as the less sure of them.
+"""
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+
+from pg2_jax.keypoints import base
+
+_PAIRS = ("eye", "ear", "shoulder", "elbow", "wrist", "hip", "knee", "ankle")
+# COCO's names: nose, left_eye, right_eye, ..., left_ankle, right_ankle.
+KEYPOINTS = ("nose", *(f"{side}_{n}" for n in _PAIRS for side in ("left", "right")))
+NECK = 1
+SHOULDERS = (2, 5)
+# Position in COCO's 17 of each COCO-18 point; the neck's place is filled afterwards.
+COCO_17_TO_18 = (0, 0, 6, 8, 10, 5, 7, 9, 12, 14, 16, 11, 13, 15, 2, 1, 4, 3)
+_HALPE_NECK = 18
+_HALPE = (0, _HALPE_NECK, *COCO_17_TO_18[2:])
+# BODY_25 adds the mid hip (8) and six foot points (19-24).
+_BODY_25 = (*range(8), *range(9, 19))
+_BLAZEPOSE = (0, 0, 12, 14, 16, 11, 13, 15, 24, 26, 28, 23, 25, 27, 5, 2, 8, 7)
+# Number of points -> position of each COCO-18 point, and whether there is a neck.
+_PLACES = {
+    17: (COCO_17_TO_18, False),
+    18: (tuple(range(18)), True),
+    25: (_BODY_25, True),
+    26: (_HALPE, True),
+    33: (_BLAZEPOSE, False),
+    133: (COCO_17_TO_18, False),
+    136: (_HALPE, True),
+}
+COUNTS = ", ".join(map(str, _PLACES))
+
+
+def from_flat(what: str, values: Sequence[float]) -> np.ndarray:
+    """x, y, confidence of one point after the other, or x, y alone, as float32 [18, 3]
+    by `to_coco_18`; another number of values is a ValueError that `what` begins."""
+    for columns in (3, 2):
+        count, rest = divmod(len(values), columns)
+        if not rest and count in _PLACES:
+            points = base.numbers(what, values).reshape(count, columns)
+            if columns == 2:
+                points = with_confidence(points)
+            return to_coco_18(what, points)
+    raise ValueError(
+        f"{what} has {len(values)} values, expected 18 x 3, or x, y and confidence of "
+        f"{COUNTS} points"
+    )
+
+
+def with_confidence(places: np.ndarray) -> np.ndarray:
+    """Places [K, 2] of points with a confidence: 1, but 0 at the origin, where tools
+    that write no confidence put what they have not found."""
+    found = (places != 0).any(axis=1)
+    return np.column_stack([places, found]).astype(np.float32)
+
+
+def to_coco_18(
+    what: str, points: np.ndarray, names: Sequence[str] | None = None
+) -> np.ndarray:
+    """Points [K, 3] = (x, y, confidence) as float32 [18, 3]; missing ones, of no
+    confidence or with a negative coordinate, are (0, 0, 0). A number, or names, of no
+    known skeleton are a ValueError."""
+    places, has_neck = _PLACES.get(len(points), ((), False))
+    if names is not None:
+        places, has_neck = _named(what, names), False
+    if not places:
+        raise ValueError(f"{what} has {len(points)} points, expected {COUNTS}")
+    moved = np.asarray(points, np.float32)[list(places)]
+    present = (moved[:, 2] > 0) & (moved[:, :2] >= 0).all(axis=1)
+    if not has_neck:
+        shoulders = moved[list(SHOULDERS)]
+        sure = shoulders[:, 2].min() if present[list(SHOULDERS)].all() else 0
+        moved[NECK] = *shoulders[:, :2].mean(axis=0), sure
+        present[NECK] = sure > 0
+    # + 0 turns -0.0 into 0.0.
+    return np.where(present[:, None], moved + np.float32(0), 0).astype(np.float32)
+
+
+def _named(what: str, names: Sequence[str]) -> tuple[int, ...]:
+    """The positions of COCO's 17 points by their names, leftEye as left_eye."""
+    plain = [re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower() for name in names]
+    missing = [name for name in KEYPOINTS if name not in plain]
+    if missing:
+        raise ValueError(f"{what} names no point {missing[0]}, expected COCO's 17")
+    places = [plain.index(name) for name in KEYPOINTS]
+    return tuple(places[i] for i in COCO_17_TO_18)

@@ -1,0 +1,106 @@
+"""Which of several people is meant: of one photo, and through the frames of a video."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+_NECK, _HIPS = 1, (8, 11)
+# People at least this large beside the largest count as equally large.
+_EQUAL = 0.9
+# Shares of the body's size: what a body in a video moves from one frame to the next,
+# and what no body does.
+_USUAL_STEP, _LONGEST_STEP = 0.1, 0.5
+
+
+def order(people: np.ndarray, ranks: Sequence[Sequence[float]] = ()) -> list[int]:
+    """Numbers people [P, 18, 3] = (x, y, visible), the one whom a photo shows first.
+
+    Complete people, with neck and a hip, come first, then the larger ones, by the
+    diagonal of the box around their points. Among those about as large as the first
+    their `ranks` decide, larger is better; without ranks the number of points.
+    """
+    if not len(ranks):
+        ranks = [(float(count),) for count in (people[..., 2] > 0).sum(axis=1)]
+    seen = people[..., 2] > 0
+    complete = (seen[:, _NECK] & seen[:, _HIPS].any(axis=1)).tolist()
+    sizes = [size(person) for person in people]
+    numbers = sorted(range(len(people)), key=lambda i: (not complete[i], -sizes[i]))
+    if numbers:
+        largest = numbers[0]
+        alike = [
+            i
+            for i in numbers
+            if complete[i] == complete[largest] and sizes[i] >= _EQUAL * sizes[largest]
+        ]
+        best = min(alike, key=lambda i: [-rank for rank in ranks[i]])
+        numbers.remove(best)
+        numbers.insert(0, best)
+    return numbers
+
+
+def size(person: np.ndarray) -> float:
+    """The diagonal of the box around the visible points [18, 3], 0 without any."""
+    seen = person[person[:, 2] > 0, :2]
+    return float(np.hypot(*np.ptp(seen, axis=0))) if len(seen) else 0.0
+
+
+def follow(frames: Sequence[np.ndarray], first: int = 1) -> list[np.ndarray | None]:
+    """One person through the frames of a video: in each the pose [18, 3], None where
+    the person is not seen.
+
+    Each frame is float32 [P, 18, 3] = (x, y, visible), P people in the order of
+    `order`. The person is number `first`, counted from 1, of the first frame that has
+    so many; from there, in both directions, the nearest one is taken. Where the person
+    moves little otherwise, one who stands further away than half of a body's size is
+    somebody else. A ValueError if no frame has so many people.
+    """
+    start = next((i for i, people in enumerate(frames) if len(people) >= first), None)
+    if start is None:
+        most = max((len(people) for people in frames), default=0)
+        raise ValueError(f"no frame shows {first} people, at most {most}")
+    chosen = frames[start][first - 1]
+    if max(len(people) for people in frames) == 1:
+        return [people[0] if len(people) else None for people in frames]
+    found, steps = _walk_both(frames, start, chosen, np.inf)
+    if steps and np.median(steps) <= _USUAL_STEP:
+        found, _ = _walk_both(frames, start, chosen, _LONGEST_STEP)
+    return found
+
+
+def _walk_both(
+    frames: Sequence[np.ndarray], start: int, chosen: np.ndarray, longest: float
+) -> tuple[list[np.ndarray | None], list[float]]:
+    before, back = _walk(frames[:start][::-1], chosen, longest)
+    after, forth = _walk(frames[start + 1 :], chosen, longest)
+    return [*before[::-1], chosen, *after], back + forth
+
+
+def _walk(
+    frames: Sequence[np.ndarray], last: np.ndarray, longest: float
+) -> tuple[list[np.ndarray | None], list[float]]:
+    """The person `last` in the frames that come after it, and by how much of its size
+    it moved at each step; `longest` is what it may move in one frame."""
+    found: list[np.ndarray | None] = []
+    steps, waited = [], 1
+    for people in frames:
+        distances = [_distance(last, person) for person in people]
+        nearest = int(np.argmin(distances)) if distances else 0
+        unit = max(size(last), 1.0)
+        if not distances or distances[nearest] > longest * unit * waited:
+            found.append(None)
+            waited += 1
+            continue
+        steps.append(distances[nearest] / unit)
+        last, waited = people[nearest], 1
+        found.append(last)
+    return found, steps
+
+
+def _distance(one: np.ndarray, other: np.ndarray) -> float:
+    """Mean distance of the points that both show; of their middles if there is none."""
+    both = (one[:, 2] > 0) & (other[:, 2] > 0)
+    if both.any():
+        apart = one[both, :2] - other[both, :2]
+        return float(np.hypot(apart[:, 0], apart[:, 1]).mean())
+    middles = [person[person[:, 2] > 0, :2].mean(axis=0) for person in (one, other)]
+    return float(np.hypot(*(middles[0] - middles[1])))

@@ -66,18 +66,20 @@ class Checkpointer:
             )
 
     def latest_config(self) -> dict[str, Any] | None:
-        """The config inside the newest readable checkpoint, None without checkpoints.
-        If none can be read, it is a ValueError."""
+        """The config inside the newest checkpoint that is whole, None without
+        checkpoints. If all are damaged, it is a ValueError; an OSError if the system
+        does not let us read one."""
         newest = self._read_newest(restore.stored_config)
         return newest and newest[1]
 
     def restore_latest(self, state: train_state.TrainState) -> train_state.TrainState:
-        """Returns the newest readable checkpoint, with structure, shapes, types and
-        shardings of `state`; `state` itself if there is none, and a ValueError if none
-        can be read.
+        """Returns the newest checkpoint that is whole, with structure, shapes, types
+        and shardings of `state`; `state` itself if there is none, and a ValueError if
+        all are damaged.
 
         Damaged ones that are newer are said on stderr and moved to
-        `<workdir>/damaged_checkpoints`.
+        `<workdir>/damaged_checkpoints`. One that the system does not let us read is an
+        OSError, and nothing is moved.
         """
         template = jax.tree.map(
             ocp.utils.to_shape_dtype_struct, restore.stored_form(state)

@@ -11,6 +11,7 @@ import functools
 import importlib.metadata
 import operator
 import pathlib
+import sys
 from collections.abc import Iterator
 from typing import Any, Literal
 
@@ -81,8 +82,18 @@ def run_of(path: str) -> tuple[str, int | None]:
 
 
 def folder(workdir: str) -> pathlib.Path:
-    """Where a run keeps its checkpoints."""
-    return pathlib.Path(workdir).expanduser().resolve() / "checkpoints"
+    """Where a run keeps its checkpoints. A path that is not UTF-8, as every path with
+    an accent is to a program in the locale "C", is a ValueError."""
+    path = pathlib.Path(workdir).expanduser().resolve() / "checkpoints"
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        # The checkpoints' own code would fail on it, and they would look damaged.
+        raise ValueError(
+            f"{workdir!a}: this path is not valid UTF-8 in the encoding "
+            f"{sys.getfilesystemencoding()}; set PYTHONUTF8=1, or LC_ALL=C.UTF-8."
+        ) from error
+    return path
 
 
 def score_of(metrics: dict[str, float]) -> float:
@@ -112,7 +123,8 @@ def restore_generators(
 
     The precision is what they compute in, "float32" or "bfloat16", empty for the run's
     own; the sharding says where the weights go, None for the first device. No such
-    checkpoint, or a damaged one, is a ValueError.
+    checkpoint, or a damaged one, is a ValueError; one that the system does not let us
+    read is an OSError.
     """
     if sharding is None:
         sharding = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])

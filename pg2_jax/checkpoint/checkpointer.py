@@ -113,9 +113,14 @@ class Checkpointer:
             "from a copy, or begin anew in another workdir."
         )
 
+    def wait(self) -> None:
+        """Waits until what was saved is on the disk. An OSError says that it cannot be
+        written."""
+        with checksums.telling_of_failure(self._folder):
+            self._manager.wait_until_finished()
+
     def close(self) -> None:
-        """Waits for pending writes; without it the last save can be lost. An OSError
-        says that it cannot be written."""
+        """As `wait`, which a last save needs; nothing can be saved any more."""
         with checksums.telling_of_failure(self._folder):
             self._manager.wait_until_finished()
             self._manager.close()

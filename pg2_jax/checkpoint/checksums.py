@@ -102,14 +102,19 @@ def set_aside(
 
 @contextlib.contextmanager
 def telling_of_failure(folder: pathlib.Path) -> Iterator[None]:
-    """Turns whatever orbax raises while it writes into an OSError with the folder."""
+    """Turns whatever orbax raises while it writes into an OSError with the folder, the
+    reason and what is kept."""
     try:
         yield
     except Exception as error:
-        reason = " ".join(str(error).split())[:300] or type(error).__name__
+        reason = _system_error(error) or _in_short(error)
+        steps = sorted(int(p.name) for p in folder.glob("*") if p.name.isdecimal())
+        kept = "no checkpoint is there yet"
+        if steps:
+            kept = f"kept: step {', '.join(map(str, steps))}"
         raise OSError(
-            f"a checkpoint cannot be written to {folder}: {reason}. Older checkpoints "
-            "are kept; with room on the disk the same command resumes."
+            f"a checkpoint cannot be written to {folder}: {reason}; {kept}. Once there "
+            "is room and one may write there, the same command resumes."
         ) from error
 
 
@@ -166,8 +171,11 @@ def _refusal_in(folder: pathlib.Path) -> str | None:
 def _damaged(
     manager: ocp.CheckpointManager, step: int, error: Exception | str
 ) -> Unreadable:
-    reason = " ".join(str(error).split())[:300] or type(error).__name__
     return Unreadable(
         f"checkpoint {manager.directory / str(step)} cannot be read; it is damaged: "
-        f"{reason}"
+        f"{_in_short(error)}"
     )
+
+
+def _in_short(error: Exception | str) -> str:
+    return " ".join(str(error).split())[:300] or type(error).__name__

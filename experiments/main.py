@@ -13,9 +13,9 @@ from typing import Any, NoReturn
 
 from absl import flags, logging
 
-from data_prep import flag_fields
-from data_prep.command_line import show
-from experiments import command_line, interrupts
+from data_prep import INSTALL, flag_fields
+from data_prep.command_line import missing_package, show
+from experiments import command_line, early_checks, interrupts
 from experiments.config import Config
 from experiments.options import modes
 from pg2_jax import errors
@@ -23,8 +23,6 @@ from pg2_jax import errors
 # What tensorflow says of its kernels at import hides the progress bar and the table.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
-# Of the extras `programs` and `data`; other packages are named by what needs them.
-_EXTRAS = ("rich", "jinja2", "tqdm", "tensorflow", "tensorflow_datasets")
 
 
 def main(words: list[str]) -> None:
@@ -33,14 +31,16 @@ def main(words: list[str]) -> None:
     with interrupts.raising() as received:
         try:
             _answer(words)
-            # Whatever took it for an error of its own.
-            if received:
-                raise KeyboardInterrupt(received[0])
         except KeyboardInterrupt as stopped:
-            number = stopped.args[0] if stopped.args else signal.SIGINT
+            received += stopped.args or (signal.SIGINT,)
+        except BaseException:
+            # Some libraries make an error of their own of it.
+            if not received:
+                raise
+        if received:
             print("interrupted", file=sys.stderr)
             # Threads of jax and tensorflow that are still at work crash a normal exit.
-            _exit_at_once(128 + number)
+            _exit_at_once(128 + received[0])
 
 
 def _answer(words: list[str]) -> None:
@@ -60,6 +60,7 @@ def run(config: Config) -> None:
     _say_it_once()
     mode, several = modes.MODES[config.mode], bool(config.coordinator_address)
     try:
+        early_checks.check(config)
         command_line.use_compilation_cache(config.compilation_cache_dir)
         if several:
             importlib.import_module("experiments.processes").connect(config)
@@ -72,11 +73,9 @@ def run(config: Config) -> None:
     except (ValueError, OSError, FloatingPointError) as error:
         _fail(_message(error, mode.flag_of), several=several)
     except ModuleNotFoundError as error:
-        package = (error.name or "").partition(".")[0]
-        if package not in _EXTRAS:
+        if not (package := missing_package(error)):
             raise
-        install = "pip install 'pg2_jax[programs,data]'"
-        rule = f"--mode={config.mode} needs the package {package}: {install}"
+        rule = f"--mode={config.mode} needs the package {package}: {INSTALL}"
         _fail(rule, several=several)
     except RuntimeError as error:
         # What XLA raises; the first line names the bytes.

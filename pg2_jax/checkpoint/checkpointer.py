@@ -9,7 +9,7 @@ import orbax.checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers as ocp_managers
 
 from pg2_jax import train_state
-from pg2_jax.checkpoint import checksums, restore
+from pg2_jax.checkpoint import checksums, restore, run_folder
 
 
 class Checkpointer:
@@ -36,10 +36,10 @@ class Checkpointer:
             # What a kill has left half-written.
             cleanup_tmp_directories=True,
         )
-        self._folder = restore.folder(workdir)
+        self._folder = run_folder.folder(workdir)
         self._manager = ocp.CheckpointManager(self._folder, options=options)
         self._config = {
-            "format": restore.FORMAT,
+            "format": run_folder.FORMAT,
             "config": config,
             "versions": restore.versions(),
         }
@@ -59,7 +59,7 @@ class Checkpointer:
                 args=ocp.args.Composite(
                     **{
                         checksums.STATE: ocp.args.PyTreeSave(stored),
-                        checksums.CONFIG: ocp.args.JsonSave(description),
+                        run_folder.CONFIG: ocp.args.JsonSave(description),
                     }
                 ),
                 metrics=None if score is None else {"score": score},

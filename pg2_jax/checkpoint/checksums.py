@@ -22,9 +22,11 @@ import numpy as np
 import orbax.checkpoint as ocp
 from jax.experimental import multihost_utils
 
+from pg2_jax.checkpoint import run_folder
+
 PyTree = Any
-# orbax' items of a checkpoint.
-STATE, CONFIG = "state", "config"
+# orbax' item of a checkpoint that holds its arrays.
+STATE = "state"
 CHECKSUMS = "crc32"
 
 
@@ -45,9 +47,9 @@ def of(tree: PyTree) -> dict[str, int]:
 def read_description(manager: ocp.CheckpointManager, step: int) -> dict[str, Any]:
     """Reads what was written beside the arrays; damaged, it is `Unreadable`, and an
     OSError where the system does not let us read it."""
-    arguments = ocp.args.Composite(**{CONFIG: ocp.args.JsonRestore()})
+    arguments = ocp.args.Composite(**{run_folder.CONFIG: ocp.args.JsonRestore()})
     try:
-        stored = manager.restore(step, args=arguments)[CONFIG]
+        stored = manager.restore(step, args=arguments)[run_folder.CONFIG]
     except Exception as error:
         raise _failure(manager, step, error) from error
     if not isinstance(stored, dict) or "config" not in stored:

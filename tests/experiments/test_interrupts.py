@@ -57,10 +57,13 @@ def test_a_loop_that_saves_is_told_and_the_user_answered(capfd):
     assert capfd.readouterr().err.count("saving, then stopping") == 1
 
 
-def test_an_interrupt_that_a_program_swallows_is_no_success(monkeypatch, capsys):
+@pytest.mark.parametrize("error", [None, ImportError("numpy's"), SystemExit("error")])
+def test_an_interrupt_that_a_program_swallows_is_no_success(monkeypatch, capsys, error):
     def swallow(_):
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
+        if error is not None:
+            raise error
 
     statuses = []
     monkeypatch.setattr(main, "_answer", swallow)

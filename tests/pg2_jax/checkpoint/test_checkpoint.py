@@ -15,7 +15,7 @@ from flax import struct
 
 from pg2_jax import sharding, train_state
 from pg2_jax.architecture import Architecture
-from pg2_jax.checkpoint import checkpointer, checksums, restore
+from pg2_jax.checkpoint import checkpointer, checksums, restore, run_folder
 from pg2_jax.inference import pose_transfer
 
 ARCHITECTURE = Architecture(
@@ -317,7 +317,7 @@ def test_a_model_of_g1_alone_is_restored_and_draws(tmp_path):
 
 
 def test_a_checkpoint_of_a_later_version_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(restore, "FORMAT", 2)
+    monkeypatch.setattr(run_folder, "FORMAT", 2)
     save(tmp_path, at_step(1))
     monkeypatch.undo()
     message = r"step 1 in .* later version .* format is 2, this one reads up to 1"

@@ -1,14 +1,17 @@
 """Saves and resumes one run: asynchronous, the newest few checkpoints and the best."""
 
 import functools
+import pathlib
+import sys
 from collections.abc import Callable
 from typing import Any
 
 import jax
 import orbax.checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers as ocp_managers
+from orbax.checkpoint._src.serialization import tensorstore_utils
 
-from pg2_jax import train_state
+from pg2_jax import files, train_state
 from pg2_jax.checkpoint import checksums, restore, run_folder
 
 
@@ -38,6 +41,8 @@ class Checkpointer:
         )
         self._folder = run_folder.folder(workdir)
         self._manager = ocp.CheckpointManager(self._folder, options=options)
+        with checksums.telling_of_failure(self._folder):
+            _sync_where_possible(self._folder)
         self._config = {
             "format": run_folder.FORMAT,
             "config": config,
@@ -124,3 +129,20 @@ class Checkpointer:
         with checksums.telling_of_failure(self._folder):
             self._manager.wait_until_finished()
             self._manager.close()
+
+
+def _sync_where_possible(folder: pathlib.Path) -> None:
+    """Lets tensorstore do without fsync on a disk that has none, where it could not
+    write at all."""
+    synced = files.has_fsync(folder)
+    for context in (
+        tensorstore_utils._BASE_TS_CONTEXT,
+        tensorstore_utils._DEFAULT_OCDBT_TS_CONTEXT,
+    ):
+        context["file_io_sync"] = synced
+    if not synced:
+        print(
+            f"note: the disk of {folder} has no fsync; a power cut may cost the newest "
+            "checkpoints.",
+            file=sys.stderr,
+        )

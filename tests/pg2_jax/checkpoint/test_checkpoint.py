@@ -12,8 +12,9 @@ import numpy as np
 import orbax.checkpoint as ocp
 import pytest
 from flax import struct
+from orbax.checkpoint._src.serialization import tensorstore_utils
 
-from pg2_jax import sharding, train_state
+from pg2_jax import files, sharding, train_state
 from pg2_jax.architecture import Architecture
 from pg2_jax.checkpoint import checkpointer, checksums, restore, run_folder
 from pg2_jax.inference import pose_transfer
@@ -454,3 +455,14 @@ def test_a_path_that_the_locale_cannot_express_is_refused(tmp_path):
     for opens in (restore.latest_config, lambda p: checkpointer.Checkpointer(p, {})):
         with pytest.raises(ValueError, match=r"Zo\\udcc3\\udcab': .* set PYTHONUTF8=1"):
             opens(path)
+
+
+@pytest.mark.parametrize("synced", [False, True])
+def test_a_disk_without_fsync_is_written_without(tmp_path, monkeypatch, capsys, synced):
+    monkeypatch.setattr(files, "has_fsync", lambda folder: synced)
+    monkeypatch.setitem(tensorstore_utils._BASE_TS_CONTEXT, "file_io_sync", None)
+    save(tmp_path, at_step(1))
+    context = tensorstore_utils.get_ts_context(use_ocdbt=True).spec.to_json()
+    assert context["file_io_sync"] == synced
+    said = f"note: the disk of {tmp_path}/checkpoints has no fsync"
+    assert (said in capsys.readouterr().err) != synced

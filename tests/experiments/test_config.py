@@ -44,6 +44,28 @@ def test_a_tilde_is_the_home_folder(monkeypatch):
     assert (config.workdir, config.data_dir) == ("/home/me/run", "/home/me/data")
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--workdir=gs://b/run", "--data_dir=d"], "--workdir=gs://b/run is an add"),
+        (["--workdir=w", "--data_dir=s3://b"], "--data_dir=s3://b is an address; it"),
+        (["--workdir=hf://me/x", "--data_dir=d"], "hf:// is for --mode=generate, exp"),
+        (
+            ["--mode=evaluate", "--workdir=w", "--data_dir=d", "--output=hf://me/x"],
+            "--output=hf://me/x must be on a disk of this machine with --mode=evaluate",
+        ),
+    ],
+)
+def test_addresses_are_refused_where_a_folder_is_wanted(words, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        from_words(*words)
+
+
+def test_a_repository_is_a_model_and_a_place_for_one():
+    words = ["--mode=export", "--workdir=hf://me/x", "--output=hf://me/y"]
+    assert from_words(*words).output == "hf://me/y"
+
+
 @pytest.mark.parametrize("path", FLAGFILES, ids=lambda path: path.stem)
 def test_flagfiles_parse_and_explain_every_flag(path):
     from_words(f"--flagfile={path}", "--workdir=w", "--data_dir=d")

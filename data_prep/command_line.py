@@ -9,9 +9,13 @@ from typing import Any
 
 from absl import flags
 
-from data_prep import flag_fields
+from data_prep import INSTALL, flag_fields
 from pg2_jax import errors
 
+_PACKAGES = (
+    *("jax", "jaxlib", "flax", "optax", "orbax", "scipy", "safetensors", "flatbuffers"),
+    *("rich", "jinja2", "tensorflow", "tensorflow_datasets", "importlib_resources"),
+)
 # The largest seed of numpy's RandomState, which makes the published samples.
 MAX_SEED = 2**32 - 1
 
@@ -52,9 +56,21 @@ def run(
     except (ValueError, OSError) as error:
         print(f"error: {errors.for_programs(error, {})}", file=sys.stderr)
         return 1
+    except ModuleNotFoundError as error:
+        if not (package := missing_package(error)):
+            raise
+        print(f"error: this needs the package {package}: {INSTALL}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print(interrupted, file=sys.stderr)
         return 130
+
+
+def missing_package(error: ModuleNotFoundError) -> str:
+    """The package of pg2_jax and its extras `programs` and `data` that is not
+    installed; empty for others, which are named by what needs them."""
+    package = (error.name or "").partition(".")[0]
+    return package if package in _PACKAGES else ""
 
 
 def quiet() -> None:

@@ -43,6 +43,7 @@ def option(
     above: float | None = None,
     below: float | None = None,
     path: bool = False,
+    addresses: tuple[str, ...] = (),
     required: bool = False,
     needs: tuple[str, ...] = (),
     not_with: tuple[str, ...] = (),
@@ -51,13 +52,21 @@ def option(
     """A field that is also a flag; the string below it is its help.
 
     `group` is the heading in --help. A `~` at the beginning of a `path` is the home
-    folder. Without the flags `needs`, each "name", "name=value" or "name=one|other", it
-    has no meaning, and none beside those of `not_with`. `more` is what else a program
-    wants to know of its fields.
+    folder; an address, such as gs://BUCKET, is refused unless it begins with one of
+    `addresses`. Without the flags `needs`, each "name", "name=value" or
+    "name=one|other", it has no meaning, and none beside those of `not_with`. `more` is
+    what else a program wants to know of its fields.
     """
     bounds = {"minimum": minimum, "maximum": maximum, "above": above, "below": below}
     rules = {"choices": choices, "group": group, "path": path, "required": required}
-    metadata = {**rules, **bounds, "needs": needs, "not_with": not_with, **more}
+    metadata = {
+        **rules,
+        "addresses": addresses,
+        **bounds,
+        "needs": needs,
+        "not_with": not_with,
+        **more,
+    }
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -106,6 +115,9 @@ def check(options: Any) -> None:
         rules, value = field.metadata, getattr(options, field.name)
         if value is None:
             continue
+        if rules["path"]:
+            for path in [value] if isinstance(value, str) else value:
+                _check_is_path(field, path)
         if rules["choices"] and value not in rules["choices"]:
             raise ValueError(
                 f"--{field.name}={value} must be one of {', '.join(rules['choices'])}."
@@ -117,6 +129,16 @@ def check(options: Any) -> None:
     for field in dataclasses.fields(options):
         if field.metadata["required"] and not getattr(options, field.name):
             raise ValueError(f"--{field.name} is required.")
+
+
+def _check_is_path(field: dataclasses.Field, path: str) -> None:
+    # Python would make the folder ./gs: of gs://BUCKET.
+    address = re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", path)
+    if address and address[0] not in field.metadata["addresses"]:
+        raise ValueError(
+            f"--{field.name}={path} is an address; it must be on a disk of this "
+            "machine: copy it here, or mount it."
+        )
 
 
 def check_together(options: Any) -> None:

@@ -172,7 +172,7 @@ def _check(options: Options, height: int, width: int) -> None:
 
 
 def _check_free(target: pathlib.Path) -> None:
-    if target.exists() and not (target.is_dir() and not any(target.iterdir())):
+    if target.exists() and not (target.is_dir() and not output_folder.content(target)):
         raise ValueError(
             f"--output_dir={target} must not exist or be an empty folder; nothing is "
             "ever overwritten."

@@ -30,9 +30,21 @@ class Config(GenerationOptions, EvaluationOptions, TrainingOptions):
         flag_fields.check_together(self)
         self.check_processes()
         self.check_evaluation()
+        self._check_hub()
         self._check_output()
         self.check_poses()
         self.check_calls()
+
+    def _check_hub(self) -> None:
+        """Checks that only those who read or write a Hub's repository are given one."""
+        takers = {"workdir": ("generate", "export", "demo"), "output": ("export",)}
+        for name, its_modes in takers.items():
+            if getattr(self, name).startswith("hf://") and self.mode not in its_modes:
+                raise ValueError(
+                    f"--{name}={getattr(self, name)} must be on a disk of this machine "
+                    f"with --mode={self.mode}; hf:// is for --mode="
+                    f"{', '.join(its_modes)}."
+                )
 
     def _check_output(self) -> None:
         """Checks that the scores of an evaluation have one place to go."""

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from experiments.config import Config
-from pg2_jax.checkpoint import restore
 
 # What G1 does not notice in stage I.
 _STAGE_TWO = (
@@ -35,6 +34,9 @@ _STAGE_TWO = (
 
 def newest(config: Config) -> tuple[int, dict[str, Any]] | None:
     """Step and config of a run's newest checkpoint, None where there is none."""
+    # Late: mistakes in flags are answered without jax.
+    from pg2_jax.checkpoint import restore
+
     try:
         return restore.latest_config(config.workdir)
     except ValueError:

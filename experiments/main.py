@@ -4,17 +4,18 @@ This file only parses and dispatches; options/modes.py names the program of each
 """
 
 import importlib
+import logging as python_logging
 import os
 import signal
 import sys
 from collections.abc import Mapping
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from absl import flags, logging
 
-from data_prep import flag_fields
-from data_prep.command_line import show
-from experiments import command_line
+from data_prep import INSTALL, flag_fields
+from data_prep.command_line import missing_package, show
+from experiments import command_line, early_checks, interrupts
 from experiments.config import Config
 from experiments.options import modes
 from pg2_jax import errors
@@ -22,12 +23,27 @@ from pg2_jax import errors
 # What tensorflow says of its kernels at import hides the progress bar and the table.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
-# Of the extras `programs` and `data`; other packages are named by what needs them.
-_EXTRAS = ("rich", "jinja2", "tqdm", "tensorflow", "tensorflow_datasets")
 
 
 def main(words: list[str]) -> None:
-    """Answers --help, or runs the mode that a command line names."""
+    """Answers --help, or runs the mode that a command line names; Ctrl-C and SIGTERM
+    end it from the beginning on."""
+    with interrupts.raising() as received:
+        try:
+            _answer(words)
+        except KeyboardInterrupt as stopped:
+            received += stopped.args or (signal.SIGINT,)
+        except BaseException:
+            # Some libraries make an error of their own of it.
+            if not received:
+                raise
+        if received:
+            print("interrupted", file=sys.stderr)
+            # Threads of jax and tensorflow that are still at work crash a normal exit.
+            _exit_at_once(128 + received[0])
+
+
+def _answer(words: list[str]) -> None:
     try:
         if flag_fields.asks_for_help(words):
             sys.exit(show(command_line.help_text(words)))
@@ -41,12 +57,10 @@ def main(words: list[str]) -> None:
 
 def run(config: Config) -> None:
     """Runs one mode; a user's mistake becomes one line on stderr and exit status 1."""
-    # orbax reports each of its steps at level INFO, harmless conditions as warnings.
-    logging.set_verbosity(logging.ERROR)
-    # Like Ctrl-C, but for the time of training, which saves first.
-    signal.signal(signal.SIGTERM, _interrupt)
+    _say_it_once()
     mode, several = modes.MODES[config.mode], bool(config.coordinator_address)
     try:
+        early_checks.check(config)
         command_line.use_compilation_cache(config.compilation_cache_dir)
         command_line.use_precision(config.precision)
         if several:
@@ -60,11 +74,9 @@ def run(config: Config) -> None:
     except (ValueError, OSError, FloatingPointError) as error:
         _fail(_message(error, mode.flag_of), several=several)
     except ModuleNotFoundError as error:
-        package = (error.name or "").partition(".")[0]
-        if package not in _EXTRAS:
+        if not (package := missing_package(error)):
             raise
-        install = "pip install 'pg2_jax[programs,data]'"
-        rule = f"--mode={config.mode} needs the package {package}: {install}"
+        rule = f"--mode={config.mode} needs the package {package}: {INSTALL}"
         _fail(rule, several=several)
     except RuntimeError as error:
         # What XLA raises; the first line names the bytes.
@@ -73,11 +85,22 @@ def run(config: Config) -> None:
         first_line = str(error).partition("\n")[0]
         advice = "Try --remat, --grad_accumulation, or a smaller --batch_size."
         _fail(f"{first_line} {advice}", several=several)
-    except KeyboardInterrupt as stopped:
-        number = stopped.args[0] if stopped.args else signal.SIGINT
-        print("interrupted", file=sys.stderr)
-        # Threads of jax and tensorflow that are still at work crash a normal exit.
-        _exit_at_once(128 + number)
+
+
+def _say_it_once() -> None:
+    """Keeps libraries from telling on their own what an exception tells as well."""
+    # orbax reports each of its steps, harmless conditions, and an error that it raises
+    # once more from each of its threads.
+    logging.set_verbosity(logging.FATAL)
+    python_logging.getLogger("asyncio").setLevel(python_logging.CRITICAL)
+    before = sys.unraisablehook
+
+    def hook(dropped: Any) -> None:
+        # tensorstore's, for each array that it was reading when the first one failed.
+        if str(dropped.exc_value) != "Event loop is closed":
+            before(dropped)
+
+    sys.unraisablehook = hook
 
 
 def _message(error: Exception, flag_of: Mapping[str, str]) -> str:
@@ -99,10 +122,6 @@ def _exit_at_once(status: int) -> NoReturn:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status)
-
-
-def _interrupt(number: int, _frame: object) -> None:
-    raise KeyboardInterrupt(number)
 
 
 if __name__ == "__main__":

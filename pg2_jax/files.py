@@ -80,18 +80,65 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
 @contextlib.contextmanager
 def replacing_folder(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
     """Gives a temporary folder beside `path`, which becomes it at the end; `path` does
-    not exist, or is empty. Raises OSError as `replacing`."""
+    not exist, or is empty. Raises OSError as `replacing`. In a mount point the content
+    appears, one entry after the other."""
     path = pathlib.Path(path).expanduser()
+    # Nothing can take its place, and what is beside it is on another disk.
+    inside = is_mount_point(path)
+    beside = path if inside else path.absolute().parent
     with (
         _plain_words(path),
-        tempfile.TemporaryDirectory(
-            prefix=f".{path.name}.", dir=path.absolute().parent
-        ) as temporary,
+        tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=beside) as temporary,
     ):
         built = pathlib.Path(temporary) / "built"
         built.mkdir()
         yield built
-        os.replace(built, path)
+        if inside:
+            move_content(built, path)
+        else:
+            os.replace(built, path)
+
+
+def is_mount_point(path: pathlib.Path) -> bool:
+    """Whether a folder is the root of a disk, such as a volume of Docker."""
+    if os.path.ismount(path):
+        return True
+    real = os.path.realpath(path)
+    try:
+        # A folder that is bound to another place of the same disk is in here alone.
+        with open("/proc/self/mountinfo", encoding="utf-8") as lines:
+            places = [line.split()[4] for line in lines]
+    except OSError:  # Linux alone has it.
+        return False
+    octal = re.compile(r"\\([0-7]{3})")
+    return real in (octal.sub(lambda m: chr(int(m[1], 8)), x) for x in places)
+
+
+def move_content(source: pathlib.Path, target: pathlib.Path, last: str = "") -> None:
+    """Moves all that a folder holds into another on the same disk, the file of the name
+    `last` at the end; an error moves everything back."""
+    moved: list[str] = []
+    try:
+        for name in sorted(os.listdir(source), key=lambda name: (name == last, name)):
+            os.rename(source / name, target / name)
+            moved.append(name)
+    except BaseException:
+        for name in moved:
+            os.rename(target / name, source / name)
+        raise
+
+
+def has_fsync(folder: pathlib.Path) -> bool:
+    """Whether files of a folder can be forced onto the disk, which some network disks
+    refuse altogether."""
+    with tempfile.TemporaryFile(dir=folder) as file:
+        try:
+            os.fsync(file.fileno())
+        except OSError as error:
+            if error.errno in (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS):
+                return False
+            raise
+    return True
 
 
 @contextlib.contextmanager

@@ -20,7 +20,9 @@ PICTURE = "pairs.png"
 SKIPPED = "skipped.txt"
 # The file or the disk is full, or the user's share of it is.
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_OUR_FILES = ("dataset_info.json", "features.json", "metadata.json", PICTURE, SKIPPED)
+# Without it no folder is a data set.
+_INFO = "dataset_info.json"
+_OUR_FILES = (_INFO, "features.json", "metadata.json", PICTURE, SKIPPED)
 
 
 def check(folder: pathlib.Path, *, overwrite: bool) -> None:
@@ -28,7 +30,7 @@ def check(folder: pathlib.Path, *, overwrite: bool) -> None:
     `overwrite` a data set written by this program may be replaced."""
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"--output_dir={folder} is a file, not a folder")
-    names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+    names = content(folder)
     if not names:
         return
     if not _is_ours(folder, names):
@@ -46,12 +48,31 @@ def check(folder: pathlib.Path, *, overwrite: bool) -> None:
         )
 
 
+def content(folder: pathlib.Path) -> list[str]:
+    """What a folder holds, sorted, without what `staging` and the system put there;
+    nothing where there is no folder."""
+    passed_over = [f".{folder.name}.incomplete-", _lock_of(folder).name]
+    if files.is_mount_point(folder):
+        passed_over.append("lost+found")
+    names = sorted(os.listdir(folder)) if folder.is_dir() else []
+    return [name for name in names if not name.startswith(tuple(passed_over))]
+
+
+def _lock_of(folder: pathlib.Path) -> pathlib.Path:
+    return _staged_in(folder) / f".{folder.name}.lock"
+
+
+def _staged_in(folder: pathlib.Path) -> pathlib.Path:
+    """Where the temporary folder of a data set lies: on the same disk."""
+    return folder if files.is_mount_point(folder) else folder.parent
+
+
 def _is_ours(folder: pathlib.Path, names: list[str]) -> bool:
     prefix = f"{DATASET_NAME}-"
     if not all(name in _OUR_FILES or name.startswith(prefix) for name in names):
         return False
     try:
-        info = json.loads((folder / "dataset_info.json").read_text(encoding="utf-8"))
+        info = json.loads((folder / _INFO).read_text(encoding="utf-8"))
         return info["name"] == DATASET_NAME
     except (OSError, ValueError, KeyError, TypeError):
         return False
@@ -59,19 +80,19 @@ def _is_ours(folder: pathlib.Path, names: list[str]) -> bool:
 
 @contextlib.contextmanager
 def staging(folder: pathlib.Path) -> Iterator[pathlib.Path]:
-    """Gives a temporary folder beside `folder`, on the same disk, and removes it in any
-    case. What a killed process or a power loss left behind is removed first; a second
-    process is refused."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    """Gives a temporary folder on the disk of `folder`, beside it, or inside if it is a
+    mount point, and removes it in any case. What a killed process or a power loss left
+    behind is removed first; a second process is refused."""
+    parent = _staged_in(folder)
+    parent.mkdir(parents=True, exist_ok=True)
     # A process number means something on one computer only, a disk may be shared.
     prefix = f".{folder.name}.incomplete-{socket.gethostname()}-"
     # On a disk without locks the last rename decides, see `publish`.
-    lock = folder.parent / f".{folder.name}.lock"
-    with files.locked(lock, f"--output_dir={folder}"):
-        _remove_stale(folder.parent, prefix)
+    with files.locked(_lock_of(folder), f"--output_dir={folder}"):
+        _remove_stale(parent, prefix)
         with tempfile.TemporaryDirectory(
             prefix=f"{prefix}{os.getpid()}-",
-            dir=folder.parent,
+            dir=parent,
             ignore_cleanup_errors=True,
         ) as temporary:
             try:
@@ -110,11 +131,15 @@ def publish(
     overwrite: bool = False,
 ) -> None:
     """Renames a finished data set, somewhere below the `stage` of `staging`, to its
-    place; with `overwrite` what is there moves to `stage` and goes with it.
+    place; with `overwrite` what is there moves to `stage` and goes with it. In a mount
+    point its files are renamed, so that it is one when all are there.
 
     Without it the place may have been filled meanwhile, by another computer for one,
     which no lock here stops: a ValueError.
     """
+    if files.is_mount_point(folder):
+        _publish_inside(built, folder, stage, overwrite=overwrite)
+        return
     if overwrite and folder.exists():
         replaced = stage / "replaced"
         os.rename(folder, replaced)
@@ -129,7 +154,28 @@ def publish(
     except OSError as error:
         if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
             raise
-        raise ValueError(
-            f"--output_dir={folder} has been written by another process meanwhile; it "
-            "is as that process left it, and what this one made is discarded"
-        ) from error
+        raise _written_meanwhile(folder) from error
+
+
+def _publish_inside(
+    built: pathlib.Path, folder: pathlib.Path, stage: pathlib.Path, *, overwrite: bool
+) -> None:
+    there = content(folder)
+    if there and not overwrite:
+        raise _written_meanwhile(folder)
+    replaced = stage / "replaced"
+    replaced.mkdir()
+    try:
+        for name in there:
+            os.rename(folder / name, replaced / name)
+        files.move_content(built, folder, last=_INFO)
+    except BaseException:
+        files.move_content(replaced, folder, last=_INFO)
+        raise
+
+
+def _written_meanwhile(folder: pathlib.Path) -> ValueError:
+    return ValueError(
+        f"--output_dir={folder} has been written by another process meanwhile; it is "
+        "as that process left it, and what this one made is discarded"
+    )

@@ -13,7 +13,7 @@ from experiments import results
 from experiments.config import Config
 from experiments.evaluate import accumulators, image_folder, pairs_csv, protocol
 from pg2_jax import files, pose, sharding
-from pg2_jax.checkpoint import restore
+from pg2_jax.checkpoint import run_folder
 from pg2_jax.keypoints import keypoint_files
 from pg2_jax.metrics import suite
 
@@ -34,7 +34,7 @@ def score(config: Config) -> dict[str, Any]:
     workdir = pathlib.Path(config.workdir)
     if workdir.exists() and not workdir.is_dir():
         raise ValueError(f"--workdir={config.workdir} is not a folder.")
-    if restore.folder(config.workdir).exists():
+    if run_folder.folder(config.workdir).exists():
         raise ValueError(
             f"--workdir={config.workdir} holds a run, whose metrics.json would be "
             "overwritten; choose another folder."

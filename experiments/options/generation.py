@@ -71,7 +71,10 @@ class GenerationOptions(ProgramOptions):
     frames_per_second: float = _generation(8.0, above=0)
     """Speed of an animation."""
     output: str = _generation(
-        "", path=True, modes=("generate", "export", "report", "user_study", "evaluate")
+        "",
+        path=True,
+        addresses=("hf://",),
+        modes=("generate", "export", "report", "user_study", "evaluate"),
     )
     """What to write. generate: .png or .jpg, the picture, or a contact sheet of
     several; .gif, .webp, .mp4: an animation; without a suffix: a folder of PNG. export:

@@ -99,6 +99,7 @@ class ProgramOptions:
     workdir: str = _option(
         "",
         path=True,
+        addresses=("hf://",),
         modes=tuple(mode for mode in MODES if mode != "report"),
         not_with=("answers",),
     )

@@ -10,7 +10,7 @@ import numpy as np
 
 from experiments.evaluate import pairs_csv
 from experiments.train import history
-from pg2_jax.checkpoint import restore
+from pg2_jax.checkpoint import run_folder
 from pg2_jax.metrics import direction
 
 # As many as there are colours that can be told apart.
@@ -136,7 +136,7 @@ def _read(name: str, folder: pathlib.Path) -> Run:
     config = folder / "config.json"
     stored = _json(config) if config.is_file() else {}
     if "config" in stored:
-        stored["config"] = restore.with_current_names(stored["config"])
+        stored["config"] = run_folder.with_current_names(stored["config"])
     scores = None
     file = folder / pairs_csv.FILE
     if file.is_file():

@@ -12,7 +12,7 @@ from experiments.evaluate import evaluate
 from experiments.table1 import output
 from experiments.train import train
 from pg2_jax import sharding
-from pg2_jax.checkpoint import restore
+from pg2_jax.checkpoint import restore, run_folder
 from pg2_jax.input_pipeline import pair_reader
 
 
@@ -147,7 +147,7 @@ def _check_before_work(
             raise ValueError(f"--{field.name}={value}: {_NOT_TAKEN[field.name]}")
     if config.coarse_steps < 1:
         raise ValueError("--coarse_steps=0: with --mode=table1 it must be 1 or more.")
-    if restore.folder(config.workdir).exists():
+    if run_folder.folder(config.workdir).exists():
         raise ValueError(
             f"--workdir={config.workdir} holds a single run; choose another folder for "
             "the table."
@@ -187,7 +187,7 @@ def _opened(config: Config, dataset: pair_reader.PairDataset) -> dict[str, Any]:
             f"{old['config']['data_dir']}, not of --data_dir={config.data_dir}; choose "
             "another workdir."
         )
-    old["config"] = restore.with_current_names(old["config"])
+    old["config"] = run_folder.with_current_names(old["config"])
     changed = differences(
         old["config"], dataclasses.replace(config, seed=old["config"]["seed"])
     )

@@ -5,7 +5,7 @@ import dataclasses
 import pathlib
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import tqdm
 from jax.sharding import Mesh
 
-from experiments import config_compatibility, pictures, processes
+from experiments import config_compatibility, interrupts, pictures, processes
 from experiments.config import Config
 from experiments.train import dry_run, history, log, training_steps, validation
 from pg2_jax import files, sharding, train_state
@@ -50,7 +50,7 @@ def train(config: Config, on_step: OnStep = lambda state: None) -> int | None:
         return None
     with _claimed(config.workdir):
         run = _Run(config, architecture, dataset, on_step)
-        with _signals() as received, run:
+        with interrupts.collected() as received, run:
             stopped = run.to_the_end(stop=lambda: bool(received))
     # Another process may be the one that was told to stop.
     return (received or [signal.SIGTERM])[0] if stopped else None
@@ -111,10 +111,10 @@ class _Run:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         """Waits for what is still being written; what fails then does not hide why the
         run has ended."""
-        with contextlib.suppress(*([OSError] if kind else [])):
-            self._profile.close()
-            self._checkpoints.close()
-            self._log.close()
+        suppressed = [OSError] if kind else []
+        with contextlib.suppress(*suppressed), contextlib.ExitStack() as all_of_them:
+            for each in (self._log, self._checkpoints, self._profile):
+                all_of_them.callback(each.close)
 
     def to_the_end(self, stop: Callable[[], bool]) -> bool:
         """Takes the steps that are left, or fewer if `stop` says so in any process, and
@@ -125,6 +125,7 @@ class _Run:
         self._on_step(self._state)
         if step >= last:
             self._save(step)  # of a run that begins with all it needs
+            self._checkpoints.wait()
             processes.say(f"{config.workdir} has {step} steps; {last} were asked for.")
             return False
         if not self._validation.is_over:
@@ -142,6 +143,8 @@ class _Run:
                     stopping = self._vote(stop())
                     self._report(step, bar, stopping)
                 self._save(step)
+        # What is said to be finished is on the disk.
+        self._checkpoints.wait()
         processes.say(self._ending(step))
         return stopping
 
@@ -279,22 +282,3 @@ def _restored(
 @jax.jit
 def _all_finite(tree: Any) -> jax.Array:
     return jnp.all(jnp.array([jnp.isfinite(x).all() for x in jax.tree.leaves(tree)]))
-
-
-@contextlib.contextmanager
-def _signals() -> Iterator[list[int]]:
-    """Collects SIGTERM and Ctrl-C, so that the loop can save and stop."""
-    received: list[int] = []
-
-    def note(number, _frame):
-        if received and number == signal.SIGINT:
-            raise KeyboardInterrupt  # pressed twice: stop at once
-        received.append(number)
-
-    handled = (signal.SIGTERM, signal.SIGINT)
-    before = {number: signal.signal(number, note) for number in handled}
-    try:
-        yield received
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -1,15 +1,18 @@
 """Saves and resumes one run: asynchronous, the newest few checkpoints and the best."""
 
 import functools
+import pathlib
+import sys
 from collections.abc import Callable
 from typing import Any
 
 import jax
 import orbax.checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers as ocp_managers
+from orbax.checkpoint._src.serialization import tensorstore_utils
 
-from pg2_jax import train_state
-from pg2_jax.checkpoint import checksums, restore
+from pg2_jax import files, train_state
+from pg2_jax.checkpoint import checksums, restore, run_folder
 
 
 class Checkpointer:
@@ -36,10 +39,12 @@ class Checkpointer:
             # What a kill has left half-written.
             cleanup_tmp_directories=True,
         )
-        self._folder = restore.folder(workdir)
+        self._folder = run_folder.folder(workdir)
         self._manager = ocp.CheckpointManager(self._folder, options=options)
+        with checksums.telling_of_failure(self._folder):
+            _sync_where_possible(self._folder)
         self._config = {
-            "format": restore.FORMAT,
+            "format": run_folder.FORMAT,
             "config": config,
             "versions": restore.versions(),
         }
@@ -59,25 +64,27 @@ class Checkpointer:
                 args=ocp.args.Composite(
                     **{
                         checksums.STATE: ocp.args.PyTreeSave(stored),
-                        checksums.CONFIG: ocp.args.JsonSave(description),
+                        run_folder.CONFIG: ocp.args.JsonSave(description),
                     }
                 ),
                 metrics=None if score is None else {"score": score},
             )
 
     def latest_config(self) -> dict[str, Any] | None:
-        """The config inside the newest readable checkpoint, None without checkpoints.
-        If none can be read, it is a ValueError."""
+        """The config inside the newest checkpoint that is whole, None without
+        checkpoints. If all are damaged, it is a ValueError; an OSError if the system
+        does not let us read one."""
         newest = self._read_newest(restore.stored_config)
         return newest and newest[1]
 
     def restore_latest(self, state: train_state.TrainState) -> train_state.TrainState:
-        """Returns the newest readable checkpoint, with structure, shapes, types and
-        shardings of `state`; `state` itself if there is none, and a ValueError if none
-        can be read.
+        """Returns the newest checkpoint that is whole, with structure, shapes, types
+        and shardings of `state`; `state` itself if there is none, and a ValueError if
+        all are damaged.
 
         Damaged ones that are newer are said on stderr and moved to
-        `<workdir>/damaged_checkpoints`.
+        `<workdir>/damaged_checkpoints`. One that the system does not let us read is an
+        OSError, and nothing is moved.
         """
         template = jax.tree.map(
             ocp.utils.to_shape_dtype_struct, restore.stored_form(state)
@@ -111,9 +118,31 @@ class Checkpointer:
             "from a copy, or begin anew in another workdir."
         )
 
+    def wait(self) -> None:
+        """Waits until what was saved is on the disk. An OSError says that it cannot be
+        written."""
+        with checksums.telling_of_failure(self._folder):
+            self._manager.wait_until_finished()
+
     def close(self) -> None:
-        """Waits for pending writes; without it the last save can be lost. An OSError
-        says that it cannot be written."""
+        """As `wait`, which a last save needs; nothing can be saved any more."""
         with checksums.telling_of_failure(self._folder):
             self._manager.wait_until_finished()
             self._manager.close()
+
+
+def _sync_where_possible(folder: pathlib.Path) -> None:
+    """Lets tensorstore do without fsync on a disk that has none, where it could not
+    write at all."""
+    synced = files.has_fsync(folder)
+    for context in (
+        tensorstore_utils._BASE_TS_CONTEXT,
+        tensorstore_utils._DEFAULT_OCDBT_TS_CONTEXT,
+    ):
+        context["file_io_sync"] = synced
+    if not synced:
+        print(
+            f"note: the disk of {folder} has no fsync; a power cut may cost the newest "
+            "checkpoints.",
+            file=sys.stderr,
+        )

@@ -1,11 +1,16 @@
 """Reading a checkpoint of orbax, knowing whether it is whole, and what if not.
 
 A kill, a full disk or a bad one can leave a checkpoint that looks finished. Each holds
-the CRC-32 of every array, which is compared when the array is read.
+the CRC-32 of every array, which is compared when the array is read. What the system
+does not let us read, such as another user's file or one on a server that is away, may
+be whole and is not called damaged.
 """
 
 import contextlib
+import errno
+import os
 import pathlib
+import re
 import sys
 import time
 import zlib
@@ -17,9 +22,11 @@ import numpy as np
 import orbax.checkpoint as ocp
 from jax.experimental import multihost_utils
 
+from pg2_jax.checkpoint import run_folder
+
 PyTree = Any
-# orbax' items of a checkpoint.
-STATE, CONFIG = "state", "config"
+# orbax' item of a checkpoint that holds its arrays.
+STATE = "state"
 CHECKSUMS = "crc32"
 
 
@@ -38,21 +45,22 @@ def of(tree: PyTree) -> dict[str, int]:
 
 
 def read_description(manager: ocp.CheckpointManager, step: int) -> dict[str, Any]:
-    """Reads what was written beside the arrays; damaged, it is `Unreadable`."""
-    arguments = ocp.args.Composite(**{CONFIG: ocp.args.JsonRestore()})
+    """Reads what was written beside the arrays; damaged, it is `Unreadable`, and an
+    OSError where the system does not let us read it."""
+    arguments = ocp.args.Composite(**{run_folder.CONFIG: ocp.args.JsonRestore()})
     try:
-        stored = manager.restore(step, args=arguments)[CONFIG]
+        stored = manager.restore(step, args=arguments)[run_folder.CONFIG]
     except Exception as error:
-        raise _unreadable(manager, step, error) from error
+        raise _failure(manager, step, error) from error
     if not isinstance(stored, dict) or "config" not in stored:
-        raise _unreadable(manager, step, "its config is missing")
+        raise _damaged(manager, step, "its config is missing")
     return stored
 
 
 def read_arrays(manager: ocp.CheckpointManager, step: int, template: PyTree) -> PyTree:
     """Reads the arrays of a checkpoint that the template names, with its shapes, types
     and shardings; what it does not name stays on disk. A damaged or missing one is
-    `Unreadable`."""
+    `Unreadable`, and one that the system does not let us read an OSError."""
     wanted = read_description(manager, step).get(CHECKSUMS)
     arguments = ocp.args.PyTreeRestore(
         item=template,
@@ -63,15 +71,11 @@ def read_arrays(manager: ocp.CheckpointManager, step: int, template: PyTree) -> 
     try:
         arrays = manager.restore(step, args=arguments)[STATE]
     except Exception as error:
-        # What orbax and tensorstore raise on damaged files is of many kinds; a device
-        # without room is none of them.
-        if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
-            raise
-        raise _unreadable(manager, step, error) from error
+        raise _failure(manager, step, error) from error
     if wanted is not None:  # Else it is older than checksums are.
         for name, value in of(arrays).items():
             if wanted.get(name) != value:
-                raise _unreadable(manager, step, f"{name} is not what was saved")
+                raise _damaged(manager, step, f"{name} is not what was saved")
     return arrays
 
 
@@ -100,22 +104,80 @@ def set_aside(
 
 @contextlib.contextmanager
 def telling_of_failure(folder: pathlib.Path) -> Iterator[None]:
-    """Turns whatever orbax raises while it writes into an OSError with the folder."""
+    """Turns whatever orbax raises while it writes into an OSError with the folder, the
+    reason and what is kept."""
     try:
         yield
     except Exception as error:
-        reason = " ".join(str(error).split())[:300] or type(error).__name__
+        reason = _system_error(error) or _in_short(error)
+        steps = sorted(int(p.name) for p in folder.glob("*") if p.name.isdecimal())
+        kept = "no checkpoint is there yet"
+        if steps:
+            kept = f"kept: step {', '.join(map(str, steps))}"
         raise OSError(
-            f"a checkpoint cannot be written to {folder}: {reason}. Older checkpoints "
-            "are kept; with room on the disk the same command resumes."
+            f"a checkpoint cannot be written to {folder}: {reason}; {kept}. Once there "
+            "is room and one may write there, the same command resumes."
         ) from error
 
 
-def _unreadable(
+def _failure(manager: ocp.CheckpointManager, step: int, error: Exception) -> Exception:
+    """What to raise where reading has failed: that the checkpoint is damaged, unless
+    the system, or a device without room, is the reason."""
+    folder = manager.directory / str(step)
+    refused = _system_error(error) or _refusal_in(pathlib.Path(folder))
+    if refused is not None:
+        return OSError(
+            f"checkpoint {folder} cannot be read: {refused}. That says nothing of what "
+            "is in it; nothing was changed."
+        )
+    # What orbax and tensorstore raise on damaged files is of many kinds.
+    if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
+        return error
+    return _damaged(manager, step, error)
+
+
+def _system_error(error: BaseException | None) -> str | None:
+    """What the system has said, where it is the reason of an error; that a file is
+    missing does not count."""
+    while error is not None:
+        number = error.errno if isinstance(error, OSError) else None
+        # tensorstore raises a ValueError with the number in its text.
+        if match := re.search(r"os_error_code='(\d+)'", str(error)):
+            number = int(match[1])
+        if number not in (None, errno.ENOENT):
+            return os.strerror(number)
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def _refusal_in(folder: pathlib.Path) -> str | None:
+    """The system's answer at the first file that it does not let us read, None if every
+    byte can be read."""
+
+    def stop(error: OSError) -> None:
+        raise error
+
+    try:
+        for parent, _, names in os.walk(folder, onerror=stop):
+            for name in names:
+                with open(os.path.join(parent, name), "rb") as file:
+                    while file.read(2**24):
+                        pass
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        return f"{error.strerror}: {error.filename}"
+    return None
+
+
+def _damaged(
     manager: ocp.CheckpointManager, step: int, error: Exception | str
 ) -> Unreadable:
-    reason = " ".join(str(error).split())[:300] or type(error).__name__
     return Unreadable(
         f"checkpoint {manager.directory / str(step)} cannot be read; it is damaged: "
-        f"{reason}"
+        f"{_in_short(error)}"
     )
+
+
+def _in_short(error: Exception | str) -> str:
+    return " ".join(str(error).split())[:300] or type(error).__name__

@@ -6,11 +6,9 @@ generators.
 
 import contextlib
 import dataclasses
-import difflib
 import functools
 import importlib.metadata
 import operator
-import pathlib
 from collections.abc import Iterator
 from typing import Any, Literal
 
@@ -20,23 +18,15 @@ import orbax.checkpoint as ocp
 
 from pg2_jax import errors, train_state
 from pg2_jax.architecture import Architecture
-from pg2_jax.checkpoint import checksums
+from pg2_jax.checkpoint import checksums, run_folder
 
 PyTree = Any
 # Which checkpoint of a run: that of a step, the best, or (None) the newest.
 Wanted = int | Literal["best"] | None
 # Which weights of a generator: the average where the run kept one, or the last alone.
 Weights = Literal["averaged", "raw"]
-# What this code writes into a checkpoint, and the newest that it reads. It grows when
-# older code would read a checkpoint and generate something else from it.
-FORMAT = 1
-# Checkpoints and exported files name D and its settings as version 0.1.0 did.
+# Checkpoints name D as version 0.1.0 did.
 _STORED_DISCRIMINATOR = "critic"
-_FORMER_SETTINGS = {
-    "critic_input": "discriminator_input",
-    "critic_sees_coarse": "discriminator_sees_coarse",
-}
-_EXPORTED = "Files are for generate, demo, export and pg2_jax.PoseTransfer"
 _PACKAGES = ("pg2_jax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
 
 
@@ -51,11 +41,6 @@ def versions() -> dict[str, str]:
     return installed
 
 
-def with_current_names(config: dict[str, Any]) -> dict[str, Any]:
-    """A stored config with today's names of its settings."""
-    return {_FORMER_SETTINGS.get(name, name): value for name, value in config.items()}
-
-
 def stored_form(state: train_state.TrainState) -> dict[str, Any]:
     """A state as checkpoints hold it, by the names that they have always used."""
     fields = dataclasses.fields(state)
@@ -67,22 +52,6 @@ def from_stored_form(stored: dict[str, Any]) -> train_state.TrainState:
     """The inverse of `stored_form`."""
     rest = dict(stored)
     return train_state.TrainState(discriminator=rest.pop(_STORED_DISCRIMINATOR), **rest)
-
-
-def run_of(path: str) -> tuple[str, int | None]:
-    """The run that a folder belongs to, and the step that it names: the folder is a
-    run, its `checkpoints`, or one of the numbered folders in there."""
-    given = pathlib.Path(path).expanduser()
-    if given.name == "checkpoints":
-        return str(given.parent), None
-    if given.parent.name == "checkpoints" and given.name.isdigit():
-        return str(given.parent.parent), int(given.name)
-    return path, None
-
-
-def folder(workdir: str) -> pathlib.Path:
-    """Where a run keeps its checkpoints."""
-    return pathlib.Path(workdir).expanduser().resolve() / "checkpoints"
 
 
 def score_of(metrics: dict[str, float]) -> float:
@@ -112,7 +81,8 @@ def restore_generators(
 
     The precision is what they compute in, "float32" or "bfloat16", empty for the run's
     own; the sharding says where the weights go, None for the first device. No such
-    checkpoint, or a damaged one, is a ValueError.
+    checkpoint, or a damaged one, is a ValueError; one that the system does not let us
+    read is an OSError.
     """
     if sharding is None:
         sharding = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
@@ -167,8 +137,8 @@ def stored_config(manager: ocp.CheckpointManager, step: int) -> dict[str, Any]:
     description = checksums.read_description(manager, step)
     path = f"The checkpoint of step {step} in {manager.directory}"
     # The first checkpoints did not say.
-    check_version(path, description.get("format", 1), FORMAT)
-    return with_current_names(description["config"])
+    check_version(path, description.get("format", 1), run_folder.FORMAT)
+    return run_folder.with_current_names(description["config"])
 
 
 def restore_networks(
@@ -202,20 +172,11 @@ def _opened(
     workdir: str, argument: str, step: Wanted
 ) -> Iterator[tuple[ocp.CheckpointManager, int]]:
     """The checkpoints of a run, and which of its steps is wanted."""
-    given, path = pathlib.Path(workdir).expanduser(), folder(workdir)
-    nothing = f": no checkpoint in {path}; {_instead(given)}."
-    if not path.is_dir():
-        rule = nothing
-        if given.is_file():
-            rule = f" is a file; here it takes the folder of a run. {_EXPORTED}."
-        elif not given.exists():
-            rule = f": there is no such file or folder{_like(given)}"
-        raise errors.ArgumentError(argument, workdir, rule)
+    run_folder.check_there(workdir, argument)
+    path = run_folder.folder(workdir)
     options = ocp.CheckpointManagerOptions(best_fn=score_of, create=False)
     with ocp.CheckpointManager(path, options=options) as manager:
         steps = sorted(manager.all_steps())
-        if not steps:
-            raise errors.ArgumentError(argument, workdir, nothing)
         wanted = manager.best_step() if step == "best" else step
         if step == "best" and wanted is None:
             rule = (
@@ -227,21 +188,6 @@ def _opened(
             rule = f": no checkpoint of step {step} in {path}; there are steps {steps}."
             raise errors.ArgumentError(argument, workdir, rule)
         yield manager, steps[-1] if wanted is None else int(wanted)
-
-
-def _instead(path: pathlib.Path) -> str:
-    exported = [*path.glob("*.safetensors"), *path.glob("*.jax_export")]
-    if not exported:
-        return "train there first"
-    return f"{exported[0].name} in it is an exported model. {_EXPORTED}"
-
-
-def _like(path: pathlib.Path) -> str:
-    if not path.parent.is_dir():
-        return "."
-    names = [there.name for there in path.parent.iterdir()]
-    close = difflib.get_close_matches(path.name, names, n=1)
-    return f"; did you mean {path.with_name(close[0])}?" if close else "."
 
 
 def _restore_weights(
@@ -271,7 +217,7 @@ def _restore_weights(
 def architecture_of(config: dict[str, Any]) -> Architecture:
     """The architecture that a stored config describes; a field that is younger than the
     checkpoint has its default, which is what the code did before."""
-    config = with_current_names(config)
+    config = run_folder.with_current_names(config)
     fields = (field.name for field in dataclasses.fields(Architecture))
     stored = {n: config[n] for n in fields if n in config}
     # How exact a device is with float32 is a setting of the program.

@@ -28,7 +28,7 @@ import safetensors.numpy
 
 from pg2_jax import errors, files, generation
 from pg2_jax.architecture import Architecture
-from pg2_jax.checkpoint import restore
+from pg2_jax.checkpoint import restore, run_folder
 from pg2_jax.checkpoint.restore import Generators
 
 # What this code writes, and the newest that it reads.
@@ -180,7 +180,7 @@ def _described(
         )
     restore.check_version(str(path), int(about[_KEY]), VERSION)
     architecture = restore.architecture_of(json.loads(about["architecture"]))
-    config = restore.with_current_names(json.loads(about["config"]))
+    config = run_folder.with_current_names(json.loads(about["config"]))
     return int(about["step"]), config, architecture
 
 

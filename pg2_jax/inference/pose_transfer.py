@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from pg2_jax.architecture import Architecture
-from pg2_jax.checkpoint import restore
+from pg2_jax.checkpoint import restore, run_folder
 from pg2_jax.estimators import person_finder
 from pg2_jax.inference import (
     exported_model,
@@ -99,7 +99,7 @@ class PoseTransfer:
                     f"{path} holds one model; step and weights choose in a run."
                 )
             return cls(exported_model.read(file, precision), finder=finder)
-        run, named_step = restore.run_of(name)
+        run, named_step = run_folder.run_of(name)
         generators = restore.restore_generators(
             run, named_step if step is None else step, weights, precision
         )

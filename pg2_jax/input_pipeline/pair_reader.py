@@ -16,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from pg2_jax import errors, pose
-from pg2_jax.input_pipeline import records
+from pg2_jax.input_pipeline import description, records
 from pg2_jax.inputs import Batch
 
 # Records, not pixels, wait in the shuffle buffer: some 50 MB at 128x64. The builder has
@@ -66,7 +66,7 @@ class PairDataset:
         if split == "validation" and self._held_out:
             return self._held_out_pairs
         if split not in self.splits:
-            raise records.unusable(self._data_dir, f"no pairs in split {split}.")
+            raise description.unusable(self._data_dir, f"no pairs in split {split}.")
         held_out = self._held_out_pairs if split == "train" else 0
         return self._builder.info.splits[split].num_examples - held_out
 
@@ -204,7 +204,7 @@ class PairDataset:
                 first = ", ".join(rows[k][wrong.argmax()].decode() for k in keys[:2])
             unknown += int(wrong.sum())
         if unknown:
-            raise records.unusable(
+            raise description.unusable(
                 self._data_dir,
                 f"the view of {unknown} of {self.count(split)} pairs of split {split} "
                 f"cannot be told, first of {first}: a shoulder or a hip of the target "

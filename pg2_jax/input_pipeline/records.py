@@ -8,6 +8,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from pg2_jax import errors
+from pg2_jax.input_pipeline import description
 
 tf.config.set_visible_devices([], "GPU")
 
@@ -20,22 +21,16 @@ NAMES = ("identity", "source_name", "target_name")
 def open_builder(data_dir: str) -> tfds.core.DatasetBuilder:
     """Opens a data set that data_prep/build_tfrecords.py has written; none, or another
     kind, or one that lacks a file is a ValueError."""
-    folder = pathlib.Path(data_dir).expanduser()
-    if not (folder / "dataset_info.json").is_file():
-        raise unusable(
-            data_dir,
-            "no data set is there (dataset_info.json is missing). Make one with "
-            "data_prep/build_tfrecords.py.",
-        )
+    folder = description.find(data_dir)
     try:
         builder = tfds.builder_from_directory(folder)
     except Exception as error:
         # What TFDS raises on damaged files ranges from KeyError to protobuf's own.
         reason = f"dataset_info.json or features.json is damaged: {error}"
-        raise unusable(data_dir, reason) from error
+        raise description.unusable(data_dir, reason) from error
     missing = {*ARRAYS, *NAMES} - set(builder.info.features)
     if missing:
-        raise unusable(
+        raise description.unusable(
             data_dir,
             f"the records lack {sorted(missing)}; this is not a data set of "
             "data_prep/build_tfrecords.py.",
@@ -43,13 +38,8 @@ def open_builder(data_dir: str) -> tfds.core.DatasetBuilder:
     for split in splits(builder):
         for path in builder.info.splits[split].filepaths:
             if not pathlib.Path(path).is_file():
-                raise unusable(data_dir, f"{path.name} is missing.")
+                raise description.unusable(data_dir, f"{path.name} is missing.")
     return builder
-
-
-def unusable(data_dir: str, reason: str) -> errors.ArgumentError:
-    """The error of a data set that cannot be used."""
-    return errors.ArgumentError("data_dir", data_dir, f": {reason}")
 
 
 def splits(builder: tfds.core.DatasetBuilder) -> list[str]:
@@ -111,4 +101,4 @@ def iterate(batches: tf.data.Dataset, data_dir: str) -> Iterator[Any]:
         yield from batches.as_numpy_iterator()
     except record_error as error:
         reason = f"a record cannot be read: {error.message}"
-        raise unusable(data_dir, reason) from error
+        raise description.unusable(data_dir, reason) from error

@@ -1,6 +1,7 @@
 """A dataclass field is a flag: parsed, checked, explained by the string below it."""
 
 import dataclasses
+import re
 from collections.abc import Sequence
 
 import pytest
@@ -29,7 +30,7 @@ class Options(Base):
     """Once more."""
     most: int | None = option(None, minimum=1)
     """At most so many."""
-    output: str = option("", path=True, required=True)
+    output: str = option("", path=True, required=True, addresses=("hf://",))
     """What to write."""
 
 
@@ -88,6 +89,18 @@ def test_each_field_is_checked(changes, message):
     with pytest.raises(ValueError) as error:
         flag_fields.check(dataclasses.replace(Options(output="a"), **changes))
     assert str(error.value) == message
+
+
+@pytest.mark.parametrize("path", ["gs://b", "s3://b/x", "https://h/x.png", "a+b://x"])
+def test_an_address_is_no_path(path):
+    message = f"^--folders={re.escape(path)} is an address; it must be on a disk of"
+    with pytest.raises(ValueError, match=message):
+        flag_fields.check(Options(output="x", folders=("a", path)))
+
+
+@pytest.mark.parametrize("path", ["hf://me/x", "/a://b", "a:b", "c:/x"])
+def test_other_paths_are_paths(path):
+    flag_fields.check(Options(output=path))
 
 
 def test_fields_are_checked_together():

@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib.util
+import json
 import pathlib
 import re
 import subprocess
@@ -9,7 +10,13 @@ import sys
 
 import pytest
 
-from experiments import command_line, config_compatibility, flag_table
+import data_prep
+from experiments import (
+    command_line,
+    config_compatibility,
+    early_checks,
+    flag_table,
+)
 from experiments.config import Config
 from experiments.options import modes, training
 from pg2_jax.metrics import suite
@@ -35,6 +42,28 @@ def test_a_tilde_is_the_home_folder(monkeypatch):
     monkeypatch.setenv("HOME", "/home/me")
     config = from_words("--workdir=~/run", "--data_dir=~/data")
     assert (config.workdir, config.data_dir) == ("/home/me/run", "/home/me/data")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--workdir=gs://b/run", "--data_dir=d"], "--workdir=gs://b/run is an add"),
+        (["--workdir=w", "--data_dir=s3://b"], "--data_dir=s3://b is an address; it"),
+        (["--workdir=hf://me/x", "--data_dir=d"], "hf:// is for --mode=generate, exp"),
+        (
+            ["--mode=evaluate", "--workdir=w", "--data_dir=d", "--output=hf://me/x"],
+            "--output=hf://me/x must be on a disk of this machine with --mode=evaluate",
+        ),
+    ],
+)
+def test_addresses_are_refused_where_a_folder_is_wanted(words, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        from_words(*words)
+
+
+def test_a_repository_is_a_model_and_a_place_for_one():
+    words = ["--mode=export", "--workdir=hf://me/x", "--output=hf://me/y"]
+    assert from_words(*words).output == "hf://me/y"
 
 
 @pytest.mark.parametrize("path", FLAGFILES, ids=lambda path: path.stem)
@@ -318,21 +347,106 @@ def test_mistakes_on_the_command_line_are_one_line(words, message):
     assert "Traceback" not in result.stderr
 
 
+def write_data_set(folder):
+    """What stands beside the records of a data set of 32x16."""
+    folder.mkdir()
+    (folder / "dataset_info.json").write_text("{}")
+    image = {"image": {"shape": {"dimensions": ["32", "16", "3"]}}}
+    features = {"featuresDict": {"features": {"source_image": image}}}
+    (folder / "features.json").write_text(json.dumps(features))
+    (folder / "metadata.json").write_text('{"seed": 0}')
+
+
+def in_a_process(code):
+    return subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True
+    )
+
+
 @pytest.mark.parametrize(
     ("mode", "package"),
-    [("train", "tqdm"), ("train", "tensorflow"), ("report", "rich")],
+    [("train", "tensorflow"), ("evaluate", "jax"), ("report", "rich")],
 )
-def test_a_package_that_is_not_installed_is_one_line(mode, package):
-    code = (
+def test_a_package_that_is_not_installed_is_one_line(tmp_path, mode, package):
+    write_data_set(tmp_path / "data")
+    write_run(tmp_path / "run", Config(**TRAIN, image_size="32x16").to_json())
+    needed = {"workdir": "run", "data_dir": "data", "workdirs": "run", "output": "out"}
+    flags = [f"--{n}={tmp_path}/{needed[n]}" for n in modes.MODES[mode].needs]
+    result = in_a_process(
         f"import sys; sys.modules[{package!r}] = None; from experiments import main\n"
-        f"main.main({[*modes.MODES[mode].example.split(), f'--mode={mode}']!r})"
-    )
-    result = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True
+        f"main.main({[f'--mode={mode}', *flags]!r})"
     )
     assert result.returncode == 1
     assert result.stderr.splitlines()[-1] == (
-        f"error: --mode={mode} needs the package {package}: "
-        "pip install 'pg2_jax[programs,data]'"
+        f"error: --mode={mode} needs the package {package}: {data_prep.INSTALL}"
     )
     assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("sys.modules['absl'] = None", "package absl is not installed: pip install"),
+        ("sys.version_info = (3, 10, 4)", "Python 3.11 or later is needed, this is 3."),
+    ],
+)
+@pytest.mark.parametrize("program", ["experiments.main", "data_prep.pairs"])
+def test_what_no_program_can_begin_without_is_one_line(setting, message, program):
+    result = in_a_process(f"import sys; {setting}; import {program}")
+    assert result.returncode == 1
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("error: ") and message in line
+
+
+def write_run(workdir, config, **more):
+    """A run of which only the config of its newest checkpoint can be read."""
+    folder = workdir / "checkpoints" / "3" / "config"
+    folder.mkdir(parents=True)
+    stored = {"format": 1, "config": config, **more}
+    (folder / "metadata").write_text(json.dumps(stored))
+
+
+def test_mistakes_are_answered_before_anything_heavy_is_imported(tmp_path):
+    write_data_set(tmp_path / "data")
+    trained = Config(**TRAIN, image_size="32x16", base_channels=8).to_json()
+    write_run(tmp_path / "run", {**trained, "data": {"seed": 0}})
+    (tmp_path / "empty").mkdir()
+    data, run = f"--data_dir={tmp_path}/data", f"--workdir={tmp_path}/run"
+    (tmp_path / "flags").write_text("--base_channels=9\n")
+    nowhere, of_run = f"--workdir={tmp_path}/rum", "which has 8."
+    mistakes = [
+        ([run, f"--data_dir={tmp_path}/no"], f"--data_dir={tmp_path}/no: no data set"),
+        ([run, data], "--base_channels: 8 in the run, 128 now"),
+        ([run, data, "--image_size=9x9"], "--image_size=9x9 disagrees with the images"),
+        ([nowhere, data, "--init_from=no"], "--init_from=no: there is no such"),
+        (["--mode=evaluate", data, nowhere], f"; did you mean {tmp_path}/run?"),
+        (["--mode=evaluate", data, f"--workdir={tmp_path}/empty"], "no checkpoint in"),
+        (["--mode=evaluate", data, run, f"--flagfile={tmp_path}/flags"], of_run),
+        (["--mode=export", nowhere, "--output=x"], "there is no such file or folder"),
+        (["--mode=demo", nowhere], "there is no such file or folder"),
+    ]
+    result = in_a_process(
+        "import sys; from experiments import main\n"
+        f"for words in {[words for words, _ in mistakes]!r}:\n"
+        "    try: main.main(words)\n"
+        "    except SystemExit as end: print(str(end.code).replace(chr(10), ' '))\n"
+        "heavy = {'jax', 'flax', 'orbax', 'tensorflow', 'numpy'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    assert result.returncode == 0, result.stderr
+    lines = result.stdout.splitlines()
+    for line, (_, message) in zip(lines, mistakes, strict=True):
+        assert line.startswith("error: ") and message in line
+
+
+def test_what_the_run_has_is_no_mistake(tmp_path, monkeypatch):
+    write_data_set(tmp_path / "data")
+    words = [f"--data_dir={tmp_path}/data", f"--workdir={tmp_path}/run"]
+    config = from_words(*words).with_size(32, 16)
+    early_checks.check(from_words(*words))
+    write_run(tmp_path / "run", {**config.to_json(), "data": {"seed": 0}})
+    early_checks.check(from_words(*words))
+    early_checks.check(from_words("--mode=evaluate", *words))
+    # What cannot be told early is left to those who open it.
+    write_run(tmp_path / "later", {"data": {}}, format=99)
+    early_checks.check(from_words(words[0], f"--workdir={tmp_path}/later"))

@@ -1,6 +1,8 @@
 """Whole files, and sizes."""
 
+import errno
 import os
+import pathlib
 
 import pytest
 
@@ -62,3 +64,60 @@ def test_what_systems_leave_in_folders(name):
 
 def test_an_accent_is_the_same_in_one_letter_or_two():
     assert files.same_name("Zoe\u0301") == files.same_name("Zo\u00e9") == "Zo\u00e9"
+
+
+def test_roots_of_disks_are_known(tmp_path):
+    assert files.is_mount_point(pathlib.Path("/"))
+    assert not files.is_mount_point(tmp_path)
+    assert not files.is_mount_point(tmp_path / "nowhere")
+
+
+def test_a_mount_point_is_filled_from_inside(tmp_path, monkeypatch):
+    """It cannot be replaced, and what is beside it is on another disk."""
+    volume = tmp_path / "volume"
+    volume.mkdir()
+    monkeypatch.setattr(files, "is_mount_point", lambda path: path == volume)
+    before = volume.stat().st_ino
+    with files.replacing_folder(volume) as built:
+        assert built.is_relative_to(volume)
+        (built / "a").write_text("1")
+        (built / "b").mkdir()
+    assert sorted(os.listdir(volume)) == ["a", "b"]
+    assert os.listdir(tmp_path) == ["volume"] and volume.stat().st_ino == before
+
+
+def test_content_is_moved_back_after_an_error(tmp_path, monkeypatch):
+    source, target = tmp_path / "source", tmp_path / "target"
+    for folder in (source, target):
+        folder.mkdir()
+    for name in "abc":
+        (source / name).write_text(name)
+    rename, order = os.rename, []
+
+    def fail_at_the_end(old, new):
+        if old == source / "a":
+            raise OSError(errno.EIO, "broken")
+        order.append(old.name)
+        rename(old, new)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "rename", fail_at_the_end)
+        with pytest.raises(OSError, match="broken"):
+            files.move_content(source, target, last="a")
+    assert order[:2] == ["b", "c"]
+    assert sorted(os.listdir(source)) == ["a", "b", "c"] and not os.listdir(target)
+
+
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOTSUP, errno.EIO])
+def test_a_disk_without_fsync_is_known(tmp_path, monkeypatch, number):
+    assert files.has_fsync(tmp_path)
+
+    def refuse(_):
+        raise OSError(number, "no")
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    if number == errno.EIO:
+        with pytest.raises(OSError, match="no"):
+            files.has_fsync(tmp_path)
+    else:
+        assert not files.has_fsync(tmp_path)

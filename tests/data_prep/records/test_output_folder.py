@@ -1,5 +1,6 @@
 """The output folder appears whole or not at all, and nothing of others is lost."""
 
+import errno
 import os
 import pathlib
 import re
@@ -13,6 +14,7 @@ import pytest
 
 from data_prep import build_tfrecords
 from data_prep.records import output_folder, pose_pairs
+from pg2_jax import files
 from tests.data_prep.small_sources import (
     SIZE,
     build,
@@ -48,6 +50,63 @@ def test_overwrite_replaces_a_data_set_of_ours_only_when_asked(market, tmp_path)
     build(market, out, overwrite=True)
     assert len(read_records(out, "train")) == 8
     assert listing(tmp_path) == ["out", "source"]
+
+
+@pytest.fixture
+def volume(tmp_path, monkeypatch):
+    """A folder that cannot be renamed or replaced, as the root of a disk."""
+    folder = tmp_path / "volume"
+    (folder / "lost+found").mkdir(parents=True)
+    monkeypatch.setattr(files, "is_mount_point", lambda path: path == folder)
+    rename = os.rename
+
+    def guarded(old, new):
+        if folder in (old, new):
+            raise OSError(errno.EBUSY, "Device or resource busy")
+        rename(old, new)
+
+    monkeypatch.setattr(os, "rename", guarded)
+    return folder
+
+
+def test_a_mount_point_gets_its_data_set_and_nothing_is_staged_elsewhere(
+    market, tmp_path, volume, monkeypatch
+):
+    seen = set()
+    record = pose_pairs.PhotoStore.record
+
+    def note(*given):
+        seen.update(listing(tmp_path))
+        return record(*given)
+
+    monkeypatch.setattr(pose_pairs.PhotoStore, "record", note)
+    build(market, volume, max_train_pairs=3)
+    assert len(read_records(volume, "train")) == 3
+    with pytest.raises(ValueError, match=r"holds a data set .*--overwrite"):
+        build(market, volume)
+    build(market, volume, overwrite=True)
+    assert len(read_records(volume, "train")) == 8
+    assert not [name for name in listing(volume) if name.startswith(".")]
+    assert seen == {"source", "volume"}
+
+
+def test_an_error_leaves_the_old_data_set_of_a_mount_point(
+    market, tmp_path, volume, monkeypatch
+):
+    build(market, volume, max_train_pairs=3)
+    before = listing(volume)
+    rename = os.rename
+
+    def fail(old, new):
+        if new == volume / "metadata.json" and old.parent.name != "replaced":
+            raise KeyboardInterrupt
+        rename(old, new)
+
+    monkeypatch.setattr(os, "rename", fail)
+    with pytest.raises(KeyboardInterrupt):
+        build(market, volume, overwrite=True)
+    assert listing(volume) == before
+    assert len(read_records(volume, "train")) == 3
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, OSError("disk full")])

@@ -3,6 +3,7 @@ had been. `PG2_KILLS=100` kills more often than the usual twice."""
 
 import contextlib
 import dataclasses
+import errno
 import os
 import pathlib
 import random
@@ -12,6 +13,7 @@ import subprocess
 import time
 
 import jax
+import orbax.checkpoint as ocp
 import pytest
 
 from experiments.train import train
@@ -101,6 +103,24 @@ def test_a_damaged_checkpoint_costs_the_steps_since_the_one_before(
     assert f"{newest} cannot be read" in said.err
     assert "resumes from step 21" in said.out
     assert_equal(state_of(config), state_of(whole))
+
+
+def test_only_what_is_on_the_disk_is_called_finished(
+    whole, tmp_path, monkeypatch, capsys
+):
+    config = dataclasses.replace(whole, workdir=str(tmp_path / "run"), refine_steps=13)
+    shutil.copytree(whole.workdir, config.workdir)
+
+    def fail(_):
+        raise ValueError(f"[os_error_code='{errno.ENOSPC}']")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ocp.CheckpointManager, "wait_until_finished", fail)
+        kept = r"No space left on device; kept: step 18, 21, 24(, 25)?\. Once there is"
+        with pytest.raises(OSError, match=f"written to {config.workdir}/.*: {kept}"):
+            train.train(config)
+    assert "step 25: " in (said := capsys.readouterr().out)
+    assert "finished" not in said
 
 
 @contextlib.contextmanager

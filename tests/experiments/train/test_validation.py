@@ -12,7 +12,7 @@ import pytest
 from experiments import generate
 from experiments.evaluate import evaluate
 from experiments.train import history, train, training_steps, validation
-from pg2_jax.checkpoint import restore
+from pg2_jax.checkpoint import restore, run_folder
 from pg2_jax.inference import pose_transfer
 from pg2_jax.input_pipeline import pair_reader
 from tests.experiments.tiny_run import assert_equal, make_config, state_of, stop_after
@@ -67,7 +67,7 @@ def test_the_best_checkpoint_of_stage_two_stays(run):
     scores = values(run, "validation/refined/masked_ssim_pg2")
     best = max(scores, key=scores.get)
     assert restore.restore_generators(run.workdir, "best").step == best
-    kept = {int(name) for name in os.listdir(restore.folder(run.workdir))}
+    kept = {int(name) for name in os.listdir(run_folder.folder(run.workdir))}
     assert kept == {best, 5}
 
 

@@ -13,7 +13,7 @@ from data_prep import build_tfrecords
 from experiments import config_compatibility, generate
 from experiments.evaluate import evaluate
 from experiments.train import train
-from pg2_jax.checkpoint import restore
+from pg2_jax.checkpoint import restore, run_folder
 from pg2_jax.input_pipeline import pair_reader
 from pg2_jax.keypoints import keypoint_files
 from tests.experiments import untrained_run
@@ -149,7 +149,7 @@ def test_another_stage_one_is_refused(
     changes = {"coarse_from": coarse_run.workdir, **changes}
     with pytest.raises(ValueError, match=message):
         train.train(make_config(pair_dataset, tmp_path, **changes))
-    assert not os.listdir(restore.folder(str(tmp_path)))
+    assert not os.listdir(run_folder.folder(str(tmp_path)))
 
 
 def test_an_adversarial_stage_one_is_trained_and_not_taken(pair_dataset, tmp_path):

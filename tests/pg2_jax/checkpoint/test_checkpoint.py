@@ -1,6 +1,7 @@
 """What is saved comes back, whole or the generators alone."""
 
 import dataclasses
+import errno
 import functools
 import shutil
 from typing import Any
@@ -8,12 +9,14 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import orbax.checkpoint as ocp
 import pytest
 from flax import struct
+from orbax.checkpoint._src.serialization import tensorstore_utils
 
-from pg2_jax import sharding, train_state
+from pg2_jax import files, sharding, train_state
 from pg2_jax.architecture import Architecture
-from pg2_jax.checkpoint import checkpointer, restore
+from pg2_jax.checkpoint import checkpointer, checksums, restore, run_folder
 from pg2_jax.inference import pose_transfer
 
 ARCHITECTURE = Architecture(
@@ -315,7 +318,7 @@ def test_a_model_of_g1_alone_is_restored_and_draws(tmp_path):
 
 
 def test_a_checkpoint_of_a_later_version_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(restore, "FORMAT", 2)
+    monkeypatch.setattr(run_folder, "FORMAT", 2)
     save(tmp_path, at_step(1))
     monkeypatch.undo()
     message = r"step 1 in .* later version .* format is 2, this one reads up to 1"
@@ -376,3 +379,90 @@ def test_a_pose_without_a_view_is_refused_by_a_model_of_views(tmp_path):
         pose_transfer.PoseTransfer(generators).batch(
             np.zeros((2, 32, 16, 3), np.uint8), keypoints
         )
+
+
+def refused_by_the_system(monkeypatch, error):
+    """Lets all that reads checkpoints fail as if the system had refused."""
+
+    def refuse(*_, **__):
+        raise error
+
+    monkeypatch.setattr(ocp.CheckpointManager, "restore", refuse)
+
+
+BY_TENSORSTORE = (
+    'ABORTED: Error opening "zarr" driver: Error reading local file "/run/d/0": '
+    "Stale file handle [os_error_code='116'] [tensorstore_spec='{}']"
+)
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (PermissionError(errno.EACCES, "no", "config"), "Permission denied"),
+        (OSError(errno.EMFILE, "no", "config"), "Too many open files"),
+        (OSError(errno.EIO, "no"), "Input/output error"),
+        (ValueError(BY_TENSORSTORE), "Stale file handle"),
+        (ValueError("RESOURCE_EXHAUSTED [os_error_code='24']"), "Too many open files"),
+    ],
+)
+def test_what_the_system_refuses_is_not_called_damaged(
+    tmp_path, monkeypatch, error, reason
+):
+    save(tmp_path, at_step(1), at_step(2))
+    saver = checkpointer.Checkpointer(str(tmp_path), CONFIG)
+    message = f"^checkpoint {tmp_path}/checkpoints/2 cannot be read: {reason}. That "
+    with monkeypatch.context() as patch:
+        refused_by_the_system(patch, error)
+        for read in (
+            saver.latest_config,
+            functools.partial(saver.restore_latest, make_state(0)),
+            functools.partial(restore.restore_generators, str(tmp_path)),
+        ):
+            with pytest.raises(OSError, match=message):
+                read()
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["checkpoints"]
+    assert restore.restore_generators(str(tmp_path)).step == 2
+
+
+def test_a_file_that_may_not_be_read_is_found_behind_other_errors(
+    tmp_path, monkeypatch
+):
+    """orbax takes what it may not see for missing, and speaks of the tree instead."""
+    save(tmp_path, at_step(1))
+    hidden = tmp_path / "checkpoints" / "1" / "state" / "_METADATA"
+
+    def refuse(path, *more):
+        if path == str(hidden):
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return open(path, *more)
+
+    refused_by_the_system(monkeypatch, ValueError("pytree structure error"))
+    monkeypatch.setattr(checksums, "open", refuse, raising=False)
+    with pytest.raises(OSError, match=f"1 cannot be read: Permission denied: {hidden}"):
+        restore.latest_config(str(tmp_path))
+
+
+def test_a_device_without_room_is_no_damage(tmp_path, monkeypatch):
+    save(tmp_path, at_step(1))
+    refused_by_the_system(monkeypatch, RuntimeError("RESOURCE_EXHAUSTED: 9 bytes"))
+    with pytest.raises(RuntimeError, match="RESOURCE_EXHAUSTED: 9 bytes"):
+        restore.latest_config(str(tmp_path))
+
+
+def test_a_path_that_the_locale_cannot_express_is_refused(tmp_path):
+    path = f"{tmp_path}/Zo\udcc3\udcab"
+    for opens in (restore.latest_config, lambda p: checkpointer.Checkpointer(p, {})):
+        with pytest.raises(ValueError, match=r"Zo\\udcc3\\udcab': .* set PYTHONUTF8=1"):
+            opens(path)
+
+
+@pytest.mark.parametrize("synced", [False, True])
+def test_a_disk_without_fsync_is_written_without(tmp_path, monkeypatch, capsys, synced):
+    monkeypatch.setattr(files, "has_fsync", lambda folder: synced)
+    monkeypatch.setitem(tensorstore_utils._BASE_TS_CONTEXT, "file_io_sync", None)
+    save(tmp_path, at_step(1))
+    context = tensorstore_utils.get_ts_context(use_ocdbt=True).spec.to_json()
+    assert context["file_io_sync"] == synced
+    said = f"note: the disk of {tmp_path}/checkpoints has no fsync"
+    assert (said in capsys.readouterr().err) != synced

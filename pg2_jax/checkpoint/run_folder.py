@@ -1,0 +1,100 @@
+"""What the folder of a run says without jax, so that mistakes are answered at once."""
+
+import difflib
+import json
+import pathlib
+import sys
+from typing import Any
+
+from pg2_jax import errors
+
+# What this code writes into a checkpoint, and the newest that it reads. It grows when
+# older code would read a checkpoint and generate something else from it.
+FORMAT = 1
+# orbax' item of a checkpoint that holds its config.
+CONFIG = "config"
+# Checkpoints and exported files name D's settings as version 0.1.0 did.
+_FORMER_SETTINGS = {
+    "critic_input": "discriminator_input",
+    "critic_sees_coarse": "discriminator_sees_coarse",
+}
+_EXPORTED = "Files are for generate, demo, export and pg2_jax.PoseTransfer"
+
+
+def with_current_names(config: dict[str, Any]) -> dict[str, Any]:
+    """A stored config with today's names of its settings."""
+    return {_FORMER_SETTINGS.get(name, name): value for name, value in config.items()}
+
+
+def run_of(path: str) -> tuple[str, int | None]:
+    """The run that a folder belongs to, and the step that it names: the folder is a
+    run, its `checkpoints`, or one of the numbered folders in there."""
+    given = pathlib.Path(path).expanduser()
+    if given.name == "checkpoints":
+        return str(given.parent), None
+    if given.parent.name == "checkpoints" and given.name.isdigit():
+        return str(given.parent.parent), int(given.name)
+    return path, None
+
+
+def folder(workdir: str) -> pathlib.Path:
+    """Where a run keeps its checkpoints. A path that is not UTF-8, as every path with
+    an accent is to a program in the locale "C", is a ValueError."""
+    path = pathlib.Path(workdir).expanduser().resolve() / "checkpoints"
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        # The checkpoints' own code would fail on it, and they would look damaged.
+        raise ValueError(
+            f"{workdir!a}: this path is not valid UTF-8 in the encoding "
+            f"{sys.getfilesystemencoding()}; set PYTHONUTF8=1, or LC_ALL=C.UTF-8."
+        ) from error
+    return path
+
+
+def steps(workdir: str) -> list[int]:
+    """The steps of which a run has checkpoints, damaged ones included, in order."""
+    path = folder(workdir)
+    names = [each.name for each in path.iterdir()] if path.is_dir() else []
+    return sorted(int(name) for name in names if name.isdecimal())
+
+
+def check_there(workdir: str, argument: str) -> None:
+    """Refuses, with a ValueError that names the argument, what is no run with a
+    checkpoint."""
+    given, path = pathlib.Path(workdir).expanduser(), folder(workdir)
+    if steps(workdir):
+        return
+    rule = f": no checkpoint in {path}; {_instead(given)}."
+    if given.is_file():
+        rule = f" is a file; here it takes the folder of a run. {_EXPORTED}."
+    elif not given.exists():
+        rule = f": there is no such file or folder{_like(given)}"
+    raise errors.ArgumentError(argument, workdir, rule)
+
+
+def newest_config(workdir: str) -> dict[str, Any] | None:
+    """The config inside a run's newest checkpoint; None where there is no checkpoint,
+    or none that this can read, which does not say that it is damaged."""
+    try:
+        path = folder(workdir) / str(steps(workdir)[-1]) / CONFIG / "metadata"
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        known = stored.get("format", 1) <= FORMAT
+        return with_current_names(stored["config"]) if known else None
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return None
+
+
+def _instead(path: pathlib.Path) -> str:
+    exported = [*path.glob("*.safetensors"), *path.glob("*.jax_export")]
+    if not exported:
+        return "train there first"
+    return f"{exported[0].name} in it is an exported model. {_EXPORTED}"
+
+
+def _like(path: pathlib.Path) -> str:
+    if not path.parent.is_dir():
+        return "."
+    names = [there.name for there in path.parent.iterdir()]
+    close = difflib.get_close_matches(path.name, names, n=1)
+    return f"; did you mean {path.with_name(close[0])}?" if close else "."

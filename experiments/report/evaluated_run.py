@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments.evaluate import pairs_csv
+from experiments.evaluate import pair_names, pairs_csv
 from experiments.train import history
 from pg2_jax.checkpoint import restore
 from pg2_jax.metrics import direction
@@ -35,9 +35,9 @@ class Run:
 
     @functools.cached_property
     def keys(self) -> list[str]:
-        """What tells the scored pairs apart, see `pairs_csv.key`."""
+        """What tells the scored pairs apart, see `pair_names.key`."""
         names = self.scores.names if self.scores else []
-        return [pairs_csv.key(*pair) for pair in names]
+        return [pair_names.key(*pair) for pair in names]
 
     @property
     def config(self) -> dict[str, Any]:

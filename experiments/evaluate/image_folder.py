@@ -48,8 +48,8 @@ def pairs(config: Config, remarks: list[str]) -> list[Pair]:
         mine, theirs = others[0]
         remarks.append(
             f"WARNING: the order and the names of {len(others)} of {len(ordered)} "
-            f"files disagree: {mine.generated.name} is scored with {mine.target.name}, its "
-            f"name says {theirs.target.name}; --match=name follows the names"
+            f"files disagree: {mine.generated.name} is scored with {mine.target.name}, "
+            f"its name says {theirs.target.name}; --match=name follows the names"
         )
     return ordered
 

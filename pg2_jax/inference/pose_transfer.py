@@ -26,8 +26,6 @@ from pg2_jax.inference.batch import (
     require_views,
 )
 
-_HUB = "hf://"
-
 
 class PoseTransfer:
     """Trained generators: photos and poses in, the same people in those poses out.
@@ -88,9 +86,7 @@ class PoseTransfer:
             precision: to compute in, "float32" or "bfloat16"; empty for the run's own.
             finder: of people in photos; None for whichever estimator is installed.
         """
-        name = os.fspath(path)
-        if name.startswith(_HUB):
-            name = hub.download(name.removeprefix(_HUB))
+        name = hub.local(os.fspath(path))
         file = pathlib.Path(name).expanduser()
         if file.is_file():
             if step is not None or weights != "averaged":
@@ -115,6 +111,7 @@ class PoseTransfer:
         pose_fit: str = "auto",
         mirror: bool = False,
         fit: str = "auto",
+        person: int = 0,
         paste_back: bool = False,
         max_side: int = full_resolution.MAX_SIDE,
     ) -> result.Result:
@@ -138,7 +135,10 @@ class PoseTransfer:
             fit: how a photo of another size gets the model's, see
                 `source_photo.read_source`: "crop" to the person (the default where the
                 joints are known), "letterbox" or "stretch".
-            paste_back: also puts the image into the whole photo, `Result.whole`.
+            person: which of several people in `image`, from 1, from left to right; 0
+                for the largest, who must be clearly so.
+            paste_back: also puts the person into the whole photo, `Result.whole`, whose
+                background stays its own.
             max_side: the most pixels of the longer side of `Result.large`, the image at
                 the photo's own resolution, which pg2plus gives.
         """
@@ -149,7 +149,7 @@ class PoseTransfer:
                 f"{given.place} holds {len(given.poses)} poses; choose one with "
                 f"pose_name, such as pose_name={first}, or generate them as a sequence."
             )
-        source = self._read_source(image, source_pose, fit, paste_back)
+        source = self._read_source(image, source_pose, fit, paste_back, person)
         fitting = pose_fit, pose_size, mirror
         (only,) = self._in_poses(given, source, *fitting, max_side=max_side)
         return only
@@ -166,6 +166,7 @@ class PoseTransfer:
         mirror: bool = False,
         between: int = 0,
         fit: str = "auto",
+        person: int = 0,
         paste_back: bool = False,
         max_side: int = full_resolution.MAX_SIDE,
     ) -> result.Results:
@@ -180,7 +181,7 @@ class PoseTransfer:
             between: poses put between each two of them.
         """
         given = target_pose.read_poses(poses, pose_name, self._finder)
-        source = self._read_source(image, source_pose, fit, paste_back)
+        source = self._read_source(image, source_pose, fit, paste_back, person)
         fitting = pose_fit, pose_size, mirror
         return self._in_poses(given, source, *fitting, between, max_side=max_side)
 
@@ -254,7 +255,7 @@ class PoseTransfer:
             )
 
     def _read_source(
-        self, image: Any, source_pose: Any, fit: str, paste_back: bool
+        self, image: Any, source_pose: Any, fit: str, paste_back: bool, person: int
     ) -> source_photo.Source:
         return source_photo.read_source(
             image,
@@ -264,6 +265,7 @@ class PoseTransfer:
             fit,
             paste_back,
             needs_joints=self.architecture.needs_source_pose,
+            person=person,
         )
 
     def _in_poses(
@@ -300,7 +302,7 @@ class PoseTransfer:
         for i, name in enumerate(names):
             best = large[i]
             image = generated.image[i] if best is None else best
-            whole = source.pasted(image) if source.pasted_back else None
+            whole = source.pasted(image, stacked[i]) if source.pasted_back else None
             refined = None if generated.refined is None else generated.refined[i]
             shown[name] = result.Result(
                 source.image,
@@ -310,5 +312,6 @@ class PoseTransfer:
                 whole,
                 best,
                 large_source,
+                max_side,
             )
         return result.Results(shown)

@@ -164,7 +164,7 @@ def _cut(poses: Poses, stacked: np.ndarray, size: crop.Size) -> dict[str, np.nda
                 f'{size[0]}x{size[1]}. The pose fit "image" shows the whole pose.'
             )
         if outside:
-            cut.append(f"{name} ({outside} joints)")
+            cut.append(f"{name} ({errors.counted(outside, 'joint')})")
     if cut:
         warnings.warn(
             f"{poses.place}: the body is so large in the image that {len(cut)} of "

@@ -28,6 +28,7 @@ from experiments.evaluate import (
 from pg2_jax import generation, inputs, pose, sharding
 from pg2_jax.architecture import Architecture
 from pg2_jax.checkpoint import restore
+from pg2_jax.errors import counted
 from pg2_jax.inference import exported_model
 from pg2_jax.input_pipeline import pair_reader
 from pg2_jax.metrics import suite
@@ -44,11 +45,11 @@ def evaluate(config: Config) -> None:
     """Scores a checkpoint, or the images of --generated_dir, and prints a table."""
     if config.generated_dir:
         content = folders.score(config)
-        title = f"{config.generated_dir}, {content['pairs']:,} pairs"
+        title = f"{config.generated_dir}, {counted(content['pairs'], 'pair')}"
         names = ["metrics.json", "pairs.csv"]
     else:
         content = score_run(config)
-        title = f"step {content['step']}, {content['pairs']:,} test pairs"
+        title = f"step {content['step']}, {counted(content['pairs'], 'test pair')}"
         images = ["images/"] if config.save_images else []
         names = ["metrics.json", "pairs.csv", *images, "evaluation.png"]
     if not processes.is_first():

@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import json
 import pathlib
+import shlex
 from typing import Any
 
 import numpy as np
@@ -124,7 +125,8 @@ def _read(name: str, folder: pathlib.Path) -> Run:
     if not file.is_file():
         raise ValueError(
             f"--workdirs: {folder} has no metrics.json. Score it first: python -m "
-            f"experiments.main --mode=evaluate --data_dir=... --workdir={folder}"
+            f"experiments.main --mode=evaluate --data_dir=... "
+            f"{shlex.quote(f'--workdir={folder}')}"
         )
     content = _json(file)
     for key in ("metrics", "pairs", "image_size", "definitions"):

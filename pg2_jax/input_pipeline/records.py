@@ -25,7 +25,7 @@ def open_builder(data_dir: str) -> tfds.core.DatasetBuilder:
         raise unusable(
             data_dir,
             "no data set is there (dataset_info.json is missing). Make one with "
-            "data_prep/build_tfrecords.py.",
+            f"data_prep/build_tfrecords.py{_of_photos(folder)}.",
         )
     try:
         builder = tfds.builder_from_directory(folder)
@@ -45,6 +45,13 @@ def open_builder(data_dir: str) -> tfds.core.DatasetBuilder:
             if not pathlib.Path(path).is_file():
                 raise unusable(data_dir, f"{path.name} is missing.")
     return builder
+
+
+def _of_photos(folder: pathlib.Path) -> str:
+    """What to say of a folder that may be the source of a data set."""
+    if not folder.is_dir() or not any(folder.iterdir()):
+        return ""
+    return f" in another folder, of the photos in {folder} if that is what it holds"
 
 
 def unusable(data_dir: str, reason: str) -> errors.ArgumentError:

@@ -279,6 +279,8 @@ class PoseTransfer:
         *,
         max_side: int,
     ) -> result.Results:
+        stacked = np.stack(list(given.poses.values()))
+        pose_fit = source_photo.fit_of_half(pose_fit, source.pose, stacked)
         poses = target_pose.fit_poses(
             given, self.image_size, source.pose, pose_fit, pose_size, mirror=mirror
         )

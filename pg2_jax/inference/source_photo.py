@@ -8,13 +8,18 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
-from pg2_jax import errors
+from pg2_jax import errors, pose
 from pg2_jax.estimators.person_finder import PersonFinder
 from pg2_jax.inference import paste_back, retarget, target_pose
 from pg2_jax.photos import arrays, crop
 
 # A photo this near to the model's shape is taken whole.
 _MOST_DISTORTION = 1.1
+# By which legs and arms are seen: knees and ankles, elbows and wrists.
+_LIMBS = {
+    limbs: [i for i, name in enumerate(pose.JOINTS) if name.endswith(ends)]
+    for limbs, ends in {"legs": ("knee", "ankle"), "arms": ("elbow", "wrist")}.items()
+}
 _REMEDY = (
     "the joints (source_pose), or install an estimator: pip install 'pg2_jax[pose]'"
 )
@@ -111,6 +116,27 @@ def read_source(
     if body is not None:
         body, _ = crop.move_keypoints(body, original, frame, size)
     return Source(photo, np.asarray(stored), frame, body, pasted_back)
+
+
+def fit_of_half(fit: str, body: np.ndarray | None, poses: np.ndarray) -> str:
+    """The pose fit where "auto" is wanted: "image", with a warning, for a person whose
+    legs, or whose arms, the photo does not show while the poses [N, 18, 3] have them.
+
+    Such a photo is cropped to half a body: whole poses of that size would leave the
+    image, and what is left of them floats in it.
+    """
+    if fit != "auto" or body is None or not retarget.has_torso(body[None]):
+        return fit
+    for limbs, joints in _LIMBS.items():
+        if not (body[joints, 2] > 0).any() and (poses[:, joints, 2] > 0).any():
+            warnings.warn(
+                f"the person in the photo shows no {limbs}, which the poses have: the "
+                'poses are fitted to the image; the pose fit "body" gives them the '
+                "size of the person.",
+                stacklevel=4,
+            )
+            return "image"
+    return fit
 
 
 def has_shape(original: crop.Size, size: crop.Size) -> bool:

@@ -197,6 +197,34 @@ def test_a_person_that_is_turned_is_said(recwarn):
     assert not retarget.turned(bent) and not retarget.turned(bent * 0)
 
 
+def whole_person():
+    """All 18 joints."""
+    return np.stack([np.arange(18.0), np.arange(18.0) ** 2, np.ones(18)], axis=1)
+
+
+@pytest.mark.parametrize(
+    ("lacks", "given", "wanted", "said"),
+    [
+        ((), "auto", "auto", None),
+        ((9, 10, 12, 13), "auto", "image", "shows no legs, which the poses have"),
+        ((3, 4, 6, 7), "auto", "image", "shows no arms, which the poses have"),
+        ((9, 10, 12, 13), "body", "body", None),
+        # A knee is enough, and without a torso nothing is fitted to the body anyway.
+        ((9, 10, 13), "auto", "auto", None),
+        ((1, 9, 10, 12, 13), "auto", "auto", None),
+    ],
+)
+def test_poses_for_half_a_person_are_fitted_to_the_image(
+    recwarn, lacks, given, wanted, said
+):
+    body, poses = whole_person(), whole_person()[None]
+    body[list(lacks)] = 0
+    assert source_photo.fit_of_half(given, body, poses) == wanted
+    assert [said in str(note.message) for note in recwarn] == [True] * bool(said)
+    # Poses of the same half keep the size of the person.
+    assert source_photo.fit_of_half("auto", body, body[None]) == "auto"
+
+
 def test_joints_outside_the_photo_are_refused():
     with pytest.raises(ValueError, match="no joint of the photo lies inside the photo"):
         read(make_photo(), figure(left=500))

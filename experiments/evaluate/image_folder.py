@@ -51,7 +51,10 @@ def pairs(config: Config, remarks: list[str]) -> list[Pair]:
             f"files disagree: {mine.generated.name} is scored with {mine.target.name}, "
             f"its name says {theirs.target.name}; --match=name follows the names"
         )
-    return ordered
+    return [
+        theirs if theirs and theirs.target == mine.target else mine
+        for mine, theirs in zip(ordered, named, strict=True)
+    ]
 
 
 def _named(

@@ -51,9 +51,9 @@ def option(
     """A field that is also a flag; the string below it is its help.
 
     `group` is the heading in --help. A `~` at the beginning of a `path` is the home
-    folder. Without the flags `needs`, each "name" or "name=value", it has no meaning,
-    and none beside those of `not_with`. `more` is what else a program wants to know of
-    its fields.
+    folder. Without the flags `needs`, each "name", "name=value" or "name=one|other", it
+    has no meaning, and none beside those of `not_with`. `more` is what else a program
+    wants to know of its fields.
     """
     bounds = {"minimum": minimum, "maximum": maximum, "above": above, "below": below}
     rules = {"choices": choices, "group": group, "path": path, "required": required}
@@ -128,7 +128,7 @@ def check_together(options: Any) -> None:
         for needed in field.metadata["needs"]:
             name, _, wanted = needed.partition("=")
             there = getattr(options, name)
-            if not there or (wanted and there != wanted):
+            if not there or (wanted and there not in wanted.split("|")):
                 raise ValueError(f"--{field.name}={value} needs --{needed}.")
         for name in field.metadata["not_with"]:
             if getattr(options, name) != getattr(type(options), name):

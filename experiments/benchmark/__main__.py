@@ -7,6 +7,7 @@ data: builds a data set of Market-1501's size from random photos, and reads it b
 metrics: scores 12,000 pairs of images, beside the usual loop over scikit-image.
 train: steps of both stages and generation, beside PG2 in PyTorch (pip install -e
 ".[benchmark]").
+plus: the same of pg2plus, beside the paper's networks.
 checkpoint: saves and restores the paper's model at 128x64.
 
 Each measurement is repeated beside a bare form of the same work, in turns, because the
@@ -35,7 +36,8 @@ from pg2_jax import files
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 
-_train = functools.partial(option, group="Train", needs=("what=train",))
+_train = functools.partial(option, group="Train", needs=("what=train|plus",))
+_torch = functools.partial(option, group="Train", needs=("what=train",))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -43,11 +45,11 @@ class Options:
     """What to measure, and where to write it."""
 
     # Each is a module with measure(folder, scale=, repeats=) -> Measurement.
-    what: str = option("data", ("data", "metrics", "train", "checkpoint"))
+    what: str = option("data", ("data", "metrics", "train", "plus", "checkpoint"))
     """What to measure."""
     scale: float = option(1.0, minimum=0.01, maximum=10)
     """Size of the work; 1 is Market-1501's 263,632 training pairs, 1.7 GB (data), its
-    12,000 test pairs (metrics), or networks of the paper's widths (train,
+    12,000 test pairs (metrics), or networks of the paper's widths (train, plus,
     checkpoint)."""
     repeats: int = option(3, minimum=1)
     """How often to measure."""
@@ -62,9 +64,9 @@ class Options:
     """Pairs in a batch."""
     precision: str = _train("float32", ("float32", "bfloat16"))
     """What our convolutions compute in; PyTorch's stay float32."""
-    torch_compile: bool = _train(True)
+    torch_compile: bool = _torch(True)
     """Measures PyTorch with torch.compile, too."""
-    first_step: bool = _train(True)
+    first_step: bool = _torch(True)
     """Measures the time from start to first step, which compiles twice."""
 
 
@@ -74,8 +76,9 @@ def _run(options: Options) -> str:
     if options.workdir and not os.path.isdir(options.workdir):
         raise ValueError(f"--workdir={options.workdir}: there is no such folder")
     settings: dict[str, Any] = {"scale": options.scale, "repeats": options.repeats}
-    if options.what == "train":
-        names = "batch_size", "precision", "torch_compile", "first_step"
+    if options.what in ("train", "plus"):
+        of_torch = ["torch_compile", "first_step"] if options.what == "train" else []
+        names = ["batch_size", "precision", *of_torch]
         settings |= {name: getattr(options, name) for name in names}
         settings["image_size"] = files.parse_size("image_size", options.image_size)
     program = importlib.import_module(f"experiments.benchmark.{options.what}")

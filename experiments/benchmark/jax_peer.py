@@ -1,5 +1,6 @@
 """Our steps and generation on one random batch, and the operations that they take."""
 
+import dataclasses
 import functools
 from collections.abc import Callable
 from typing import Any
@@ -12,6 +13,7 @@ import numpy as np
 from experiments.train import training_steps
 from pg2_jax import generation, models, train_state, train_step
 from pg2_jax.architecture import Architecture
+from pg2_jax.pg2plus import patch_step
 
 TASKS = ("stage I step", "stage II step", "generation")
 LEARNING_RATE, L1_WEIGHT = 2e-5, 10.0
@@ -30,9 +32,22 @@ def paper_architecture(
     )
 
 
+def plus_architecture(
+    scale: float, image_size: tuple[int, int], precision: str = "float32"
+) -> Architecture:
+    """The networks of pg2plus, as wide as the paper's."""
+    return dataclasses.replace(
+        paper_architecture(scale, image_size, precision),
+        coarse_network="part_transfer",
+        stages="one_network",
+        discriminator="patch",
+    )
+
+
 class Peer:
     """Our compiled programs on one batch; `tasks` has a call for each of `TASKS`, which
-    ends when its work is done. The steps return G1's loss and G2's."""
+    ends when its work is done. The steps return the loss of the generator that learns.
+    Those of pg2plus are by L1, and against D."""
 
     def __init__(self, architecture: Architecture, batch_size: int):
         optimizer = train_state.make_optimizer(LEARNING_RATE)
@@ -41,23 +56,29 @@ class Peer:
         self.state = jax.jit(create, compiler_options=unoptimized)()
         size = architecture.image_height, architecture.image_width
         self.batch = jax.device_put(training_steps.random_batch(batch_size, *size))
+        plus = architecture.stages == "one_network"
+        weights: dict[str, Any] = (
+            {"feature_matching_weight": 3.0, "r1_weight": 0.0002} if plus else {}
+        )
         options: dict[str, Any] = {
             "architecture": architecture,
             "objective": train_step.Objective(
-                optimizer=optimizer, seed=0, flip=False, l1_weight=L1_WEIGHT
+                optimizer=optimizer, seed=0, flip=False, l1_weight=L1_WEIGHT, **weights
             ),
         }
+        against_d = patch_step.patch_step if plus else train_step.adversarial_step
         coarse, adversarial = (
             jax.jit(functools.partial(step, **options), donate_argnums=0)
-            for step in (train_step.coarse_step, train_step.adversarial_step)
+            for step in (train_step.coarse_step, against_d)
         )
+        learning = "coarse/loss" if plus else "refine/loss"
         self._generate = jax.jit(
             functools.partial(generation.generate, architecture=architecture)
         )
         self.tasks: dict[str, Callable[[], Any]] = {
             "stage I step": lambda: self._take(coarse, "coarse/loss"),
-            "stage II step": lambda: self._take(adversarial, "refine/loss"),
-            "generation": self._refined,
+            "stage II step": lambda: self._take(adversarial, learning),
+            "generation": self._generated,
         }
 
     def _take(self, step: Callable, loss: str) -> float:
@@ -65,16 +86,16 @@ class Peer:
         jax.block_until_ready(self.state)
         return float(metrics[loss])
 
-    def _refined(self) -> jax.Array:
-        assert self.state.refine, "both stages"
+    def _generated(self) -> jax.Array:
+        refine = self.state.refine
         generated = self._generate(
             self.state.coarse.params,
-            self.state.refine.params,
+            refine and refine.params,
             self.batch["source_image"],
             self.batch["source_keypoints"],
             self.batch["target_keypoints"],
         )
-        return jax.block_until_ready(generated["refined"])
+        return jax.block_until_ready([*generated.values()][-1])
 
 
 def take_first_step(

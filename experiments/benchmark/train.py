@@ -34,9 +34,9 @@ _SCHEDULES = {
 _ROOT = pathlib.Path(__file__).parents[2]
 
 # By program and task.
-_Programs = dict[str, dict[str, Callable[[], Any]]]
+Programs = dict[str, dict[str, Callable[[], Any]]]
 # The same: wall and processor seconds of every repeat.
-_Times = dict[str, dict[str, tuple[list[float], list[float]]]]
+Times = dict[str, dict[str, tuple[list[float], list[float]]]]
 
 
 def measure(
@@ -60,7 +60,7 @@ def measure(
     for name, tasks in programs.items():
         product = _product if name == "pg2_jax" else torch_peer.product
         tasks["product"] = product(size)
-    times = _take_turns(programs, repeats)
+    times = take_turns(programs, repeats)
     flops = jax_peer.task_flops(architecture, batch_size) | {"product": 2 * size**3}
     series = _compare(times, flops)
     if first_step:
@@ -90,7 +90,7 @@ def _torch() -> Any:
 
 def _programs(
     torch_peer: Any, architecture: Architecture, batch_size: int, torch_compile: bool
-) -> _Programs:
+) -> Programs:
     torch_peer.torch.set_num_threads(workers.num_cores())
     ours = jax_peer.Peer(architecture, batch_size)
     theirs = functools.partial(
@@ -107,7 +107,7 @@ def _programs(
     return programs
 
 
-def _largest_difference(programs: _Programs) -> float:
+def _largest_difference(programs: Programs) -> float:
     """Takes each task once, which compiles it; the largest relative difference of a
     loss from PyTorch's."""
     losses = {}
@@ -125,12 +125,13 @@ def _product(size: int) -> Callable[[], Any]:
     return lambda: multiply(a, a).block_until_ready()
 
 
-def _take_turns(programs: _Programs, repeats: int) -> _Times:
-    times: _Times = {
+def take_turns(programs: Programs, repeats: int) -> Times:
+    """Times each task of all programs, one after the other, `repeats` times."""
+    times: Times = {
         name: {task: ([], []) for task in tasks} for name, tasks in programs.items()
     }
     for _ in tqdm(range(repeats), desc="measuring", unit="turn"):
-        for task in (*TASKS, "product"):
+        for task in next(iter(programs.values())):
             for name, tasks in programs.items():
                 wall, cpu = measurement.seconds(tasks[task])
                 times[name][task][0].append(wall)
@@ -139,7 +140,7 @@ def _take_turns(programs: _Programs, repeats: int) -> _Times:
     return times
 
 
-def _compare(times: _Times, flops: dict[str, float]) -> list[Series]:
+def _compare(times: Times, flops: dict[str, float]) -> list[Series]:
     """Seconds, ratios to PyTorch and shares of the rate of a matrix product."""
     series = []
     for task in TASKS:

@@ -1,8 +1,8 @@
 """Pictures at the photo's own resolution, by models that move its pixels.
 
-The network works at its size and says with what weights the moved parts, the photo's
-background and its own image are blended. Weights and image are enlarged; the parts and
-the background are read from the photo itself.
+The network works at its size and says with what weights the moved parts, the photo
+without and with its person, and its own image are blended. Weights and image are
+enlarged; the others are read from the photo itself.
 """
 
 import functools
@@ -90,7 +90,8 @@ def _generate(
     layers = network.apply({"params": params}, source, guide, method="layers")
     size = photo.shape[1:3]
     generated, weights = (
-        jax.image.resize(x, (1, *size, 3), "bilinear") for x in layers
+        jax.image.resize(x, (1, *size, channels), "bilinear")
+        for x, channels in zip(layers, (3, 4), strict=True)
     )
     moved = part_warp.warp(
         large, _enlarged(source_pose, scale), _enlarged(target_pose, scale), *size
@@ -98,7 +99,7 @@ def _generate(
     free = part_warp.background(_enlarged(source_pose, scale), *size)
     behind = part_warp.without_person(large, free)
     layers = part_transfer.Layers(generated, weights)
-    return inputs.to_uint8(part_transfer.blend(moved.composite, behind, layers))
+    return inputs.to_uint8(part_transfer.blend(moved.composite, behind, large, layers))
 
 
 def _enlarged(keypoints: jax.Array, scale: int) -> jax.Array:

@@ -15,6 +15,9 @@ from pg2_jax import inputs, pose
 from pg2_jax.pg2plus import part_warp
 from pg2_jax.photos import crop
 
+# Torso lengths about the generated person that are taken from its image; where the
+# photo's person was, more is painted over.
+_MARGIN = 0.1
 # The border within which a body's mask falls from 1 to 0, of the image's height.
 _SOFT = 1 / 40
 
@@ -42,11 +45,11 @@ def blend(
     scale = len(generated) / size[0]
     large = crop.Frame(frame.source, crop.Box(*(scale * x for x in frame.target)))
     pasted = crop.paste(photo, Image.fromarray(generated), large)
-    known = None if source_pose is None else body(source_pose, *size)
+    known = None if source_pose is None else body(source_pose, *size, part_warp.MARGIN)
     if known is None:
         mask = _put(_whole(size, frame, photo.size), frame, photo.size)
         return np.asarray(Image.composite(pasted, photo, mask))
-    shown = body(target_pose, *size)
+    shown = body(target_pose, *size, _MARGIN)
     cleared = crop.paste(photo, Image.fromarray(_without(image, known)), frame)
     free = Image.composite(cleared, photo, _put(known, frame, photo.size))
     if shown is None:  # Single points.
@@ -54,10 +57,12 @@ def blend(
     return np.asarray(Image.composite(pasted, free, _put(shown, frame, photo.size)))
 
 
-def body(points: np.ndarray, height: int, width: int) -> np.ndarray | None:
-    """Where the body of a pose [18, 3] is, [H, W] float32 in [0, 1] with a soft edge;
-    None where the pose shows no part of one."""
-    mask = np.asarray(_body(jnp.asarray(points, jnp.float32), height, width))
+def body(
+    points: np.ndarray, height: int, width: int, margin: float = _MARGIN
+) -> np.ndarray | None:
+    """Where the body of a pose [18, 3] and `margin` torso lengths about it are, [H, W]
+    float32 in [0, 1] with a soft edge; None where the pose shows no part of one."""
+    mask = np.asarray(_body(jnp.asarray(points, jnp.float32), height, width, margin))
     if not mask.any():
         return None
     grown = Image.fromarray((255 * mask).astype(np.uint8)).filter(
@@ -67,11 +72,11 @@ def body(points: np.ndarray, height: int, width: int) -> np.ndarray | None:
     return np.asarray(soft, np.float32) / 255
 
 
-@functools.partial(jax.jit, static_argnames=("height", "width"))
-def _body(points: jax.Array, height: int, width: int) -> jax.Array:
+@functools.partial(jax.jit, static_argnames=("height", "width", "margin"))
+def _body(points: jax.Array, height: int, width: int, margin: float) -> jax.Array:
     """Limbs as thick as the person's, and those of the masked loss where the torso,
     which tells how thick, is not known."""
-    free = part_warp.background(points[None], height, width)[0, ..., 0]
+    free = part_warp.background(points[None], height, width, margin)[0, ..., 0]
     limbs = pose.body_mask(points, height, width)[..., 0]
     return jnp.maximum(1.0 - free, limbs)
 

@@ -1,8 +1,8 @@
 """The networks of pg2plus, which mends what `part_warp` has moved. Not the paper's.
 
-The generator is one U-Net at half resolution that blends three pictures by weights of
-its own: the moved parts, the source's background, and an image that it generates for
-what neither has. The discriminator judges patches.
+The generator is one U-Net at half resolution that blends four pictures by weights of
+its own: the moved parts, the source without its person, the source as it is, and an
+image that it generates for what none of them has. The discriminator judges patches.
 """
 
 import functools
@@ -38,7 +38,8 @@ class Layers(NamedTuple):
     """What a picture is blended of, and where; the weights add up to 1."""
 
     generated: jax.Array  # [B, H, W, 3] the network's own image, unbounded
-    # [B, H, W, 3] weights of the moved parts, the source's background, the image.
+    # [B, H, W, 4] of the moved parts, the source without its person, the source, and
+    # the image.
     weights: jax.Array
 
 
@@ -96,7 +97,7 @@ class PartTransferGenerator(nn.Module):
         """[B, H, W, 3] in [-1, 1] and its `guide` -> the image [B, H, W, 3], unbounded,
         meant to be in [-1, 1]."""
         pictures = pose[..., _COMPOSITE], pose[..., _BACKGROUND]
-        return blend(*pictures, self.layers(source, pose))
+        return blend(*pictures, source, self.layers(source, pose))
 
     @nn.compact
     def layers(self, source: jax.Array, guide: jax.Array) -> Layers:
@@ -124,10 +125,10 @@ class PartTransferGenerator(nn.Module):
         x = depth_to_space(_conv(4 * base, 3, precision, name="enlarge")(x), source)
         x = jnp.concatenate([nn.relu(x), fine[..., :_PIXELS].astype(x.dtype)], axis=-1)
         x = nn.relu(_conv(base, 3, precision, name="fine")(x))
-        output = _conv(6, 3, "float32", name="layers")(x)
+        output = _conv(7, 3, "float32", name="layers")(x)
         # No part gets weight where none lies.
         moved = jnp.log(jnp.maximum(guide[..., _COVERAGE], 1e-6))
-        logits = output[..., 3:] + jnp.pad(moved, ((0, 0), (0, 0), (0, 0), (0, 2)))
+        logits = output[..., 3:] + jnp.pad(moved, ((0, 0), (0, 0), (0, 0), (0, 3)))
         return Layers(output[..., :3], jax.nn.softmax(logits))
 
     def _block(self, features: int, name: str) -> nn.Module:
@@ -165,8 +166,11 @@ def _halved(x: jax.Array) -> jax.Array:
     )
 
 
-def blend(composite: jax.Array, background: jax.Array, layers: Layers) -> jax.Array:
-    """The picture [B, H, W, 3] of the moved parts, the background and the layers, all
-    of one size, which need not be the network's."""
-    moved, behind, own = jnp.split(layers.weights, 3, axis=-1)
-    return moved * composite + behind * background + own * layers.generated
+def blend(
+    composite: jax.Array, background: jax.Array, source: jax.Array, layers: Layers
+) -> jax.Array:
+    """The picture [B, H, W, 3] of the moved parts, the background, the source and the
+    layers, all of one size, which need not be the network's."""
+    moved, behind, kept, own = jnp.split(layers.weights, 4, axis=-1)
+    pictures = moved * composite + behind * background + kept * source
+    return pictures + own * layers.generated

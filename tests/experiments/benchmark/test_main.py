@@ -17,7 +17,7 @@ ROOT = pathlib.Path(__file__).parents[3]
         ("--output=no/such/b.json", "--output=no/such/b.json: no folder no/such"),
         ("--output=tests", "--output=tests is a folder; name a file"),
         ("--workdir=/no/such", "--workdir=/no/such: there is no such folder"),
-        ("--batch_size=2", "--batch_size=2 needs --what=train"),
+        ("--batch_size=2", "--batch_size=2 needs --what=train|plus"),
         ("faster", "unexpected argument 'faster'"),
     ],
 )

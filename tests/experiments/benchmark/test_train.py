@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from experiments.benchmark import jax_peer, train
+from experiments.benchmark import jax_peer, plus, train
 from pg2_jax import models
 from pg2_jax.architecture import Architecture
 
@@ -95,3 +95,19 @@ def test_what_is_missing_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "experiments.benchmark.torch_peer", None)
     with pytest.raises(ValueError, match="--what=train compares with PyTorch: pip"):
         train._torch()
+
+
+def test_pg2plus_beside_the_paper(tmp_path):
+    measured = plus.measure(
+        tmp_path,
+        scale=0.02,
+        repeats=1,
+        image_size=(32, 16),
+        batch_size=2,
+        precision="float32",
+    )
+    named = {series.name: series.values[0] for series in measured.series}
+    for task in jax_peer.TASKS:
+        ratio = named[f"{task}, pg2plus"] / named[f"{task}, PG2"]
+        assert named[f"{task}, pg2plus / PG2"] == pytest.approx(ratio)
+    assert len(named) == 9 and min(named.values()) > 0

@@ -49,7 +49,9 @@ def by_definition(params, image, photo):
     network = part_transfer.PartTransferGenerator(ARCHITECTURE)
     layers = network.apply({"params": params}, small, guide, method="layers")
     size = photo.shape[1:3]
-    own, shares = (jax.image.resize(x, (1, *size, 3), "bilinear") for x in layers)
+    own, shares = (
+        jax.image.resize(x, (1, *size, x.shape[-1]), "bilinear") for x in layers
+    )
     doubled = (times(points, 2).astype(np.float32) for points in poses)
     from_source, to_target = doubled
     moved = part_warp.warp(large, from_source, to_target, *size)
@@ -57,7 +59,8 @@ def by_definition(params, image, photo):
     picture = (
         shares[..., :1] * moved.composite
         + shares[..., 1:2] * behind
-        + shares[..., 2:] * own
+        + shares[..., 2:3] * large
+        + shares[..., 3:] * own
     )
     return inputs.to_uint8(picture)
 

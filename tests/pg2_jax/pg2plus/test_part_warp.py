@@ -194,10 +194,21 @@ def test_the_background_is_what_no_part_covers():
     for top, bottom, radius, reach in ((25, 33, 0.20, 0.1), (33, 41, 0.17, 0.3)):
         nearest = np.clip(rows, top - 0.1 * unit, bottom + reach * unit)
         distance = np.hypot(rows - nearest, columns - 13)
-        beyond = distance - (radius + 0.12) * unit
+        beyond = distance - (radius + 0.22) * unit
         covered = np.maximum(covered, np.clip(0.5 - beyond, 0, 1))  # edge: one pixel
     np.testing.assert_allclose(free, 1 - covered, atol=1e-4)
     assert free[0, 0] == 1 and free[30, 13] == 0
+
+
+def test_what_hangs_from_an_unseen_joint_is_not_background():
+    """A photo whose annotation lacks the legs does not show them as background."""
+    legs = [f"{s}_{j}" for s in ("right", "left") for j in ("knee", "ankle")]
+    without_legs = person(**dict.fromkeys(legs))
+    free = np.asarray(part_warp.background(without_legs[None], HEIGHT, WIDTH))[0]
+    ankles = person()[[pose.JOINTS.index(f"{s}_ankle") for s in ("right", "left")]]
+    for x, y, _ in ankles.astype(int):
+        assert free[y - 2, x] == 0
+    assert free[0, 0] == 1
 
 
 def test_without_a_person_all_is_background():

@@ -6,10 +6,11 @@ OUT := quickstart
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart notebooks test test_slow check clean
+.PHONY: help quickstart demo notebooks test test_slow check clean
 
 help:
 	@echo "make quickstart  generate people, train pg2plus on them, evaluate: one picture"
+	@echo "make demo        the page for the browser, with the small model that comes along"
 	@echo "make notebooks   the quickstart if needed, a run of the paper's networks, notebooks"
 	@echo "make test        install what the tests need, check the code, run the tests"
 	@echo "make test_slow   the tests that take minutes: kills, several processes, notebooks"
@@ -37,6 +38,9 @@ $(OUT)/people/market-annotation-test.csv: | $(STAMP)
 $(OUT)/data/dataset_info.json: $(OUT)/people/market-annotation-test.csv
 	$(RUN) data_prep/build_tfrecords.py --dataset=market1501 --source_dir=$(OUT)/people \
 	    --output_dir=$(OUT)/data --image_size=64x32 --max_test_pairs=1000
+
+demo: $(STAMP)
+	$(RUN) -m experiments.main --mode=demo --workdir=models/pg2plus_128x64/model.safetensors
 
 # They compare the quickstart's run with one of the paper's networks.
 notebooks: $(OUT)/run/metrics.json

@@ -19,6 +19,7 @@ Everything is read and checked before anything is written; the data set appears 
 
 import os
 import pathlib
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
 
@@ -34,6 +35,7 @@ from data_prep.pairs.pair_list import PairList
 from data_prep.records import output_folder, summary, write_dataset
 from data_prep.sources import pg2_records, photo_list, readers, split
 from pg2_jax.architecture import Architecture
+from pg2_jax.errors import counted
 
 
 def build(options: Options) -> summary.Summary:
@@ -108,24 +110,47 @@ def _source(options: Options) -> pathlib.Path:
         )
     folder = pathlib.Path(source_dir)
     output = folder / split.FOLDER_ANNOTATIONS
-    if options.dataset == "folder" and not options.annotations and not output.exists():
-        from data_prep.estimation import estimation
-
-        estimating = estimation.Options(
-            output=str(output),
-            estimator=options.estimator,
-            model=options.model,
-            on_error=options.on_error,
-            workers=options.workers,
-        )
-        listing = photo_list.checked(folder, split.names_in(folder))
-        try:
-            print(estimation.estimate(listing, estimating))
-        except ValueError as error:
-            raise ValueError(
-                f"there is no {output}, and estimating it failed: {error}"
-            ) from error
+    if options.dataset == "folder" and not options.annotations:
+        _estimate(folder, output, options)
     return folder
+
+
+def _estimate(folder: pathlib.Path, output: pathlib.Path, options: Options) -> None:
+    """Estimates the keypoints of a folder, or adds those of new photos to those that
+    were estimated earlier; annotations from elsewhere stay as they are."""
+    from data_prep.estimation import estimation, quality_report
+
+    listing = photo_list.checked(folder, split.names_in(folder))
+    exists, new = output.exists(), list[str]()
+    if exists:
+        report = quality_report.earlier_rows(_report(output))
+        new = estimation.unseen(listing, output, report).names if report else []
+        if not new:
+            return
+    estimating = estimation.Options(
+        output=str(output),
+        estimator=options.estimator,
+        model=options.model,
+        on_error=options.on_error,
+        workers=options.workers,
+        add=exists,
+    )
+    try:
+        print(estimation.estimate(listing, estimating))
+    except ValueError as error:
+        if exists:
+            raise ValueError(
+                f"{counted(len(new), 'photo')} came after {output}, such as {new[0]}, "
+                f"and estimating failed: {error}"
+            ) from error
+        raise ValueError(
+            f"there is no {output}, and estimating it failed: {error}"
+        ) from error
+
+
+def _report(output: pathlib.Path) -> pathlib.Path:
+    """Where an estimation reports on its annotations."""
+    return output.with_name(f"{output.stem}{photo_list.REPORT}")
 
 
 def _synthesize(
@@ -175,13 +200,14 @@ def _hint(options: Options) -> str:
     """Where a folder's estimation says why photos have no keypoints."""
     people = pathlib.Path(options.source_dir or options.photos)
     csv = people / split.FOLDER_ANNOTATIONS
-    report = csv.with_name(f"{csv.stem}{photo_list.REPORT}")
+    report = _report(csv)
     if options.dataset != "folder" or not report.exists():
         return ""
+    words = [f"--photos={people}", f"--output={csv}", "--overwrite"]
+    again = shlex.join(["python", "data_prep/estimate_keypoints.py", *words])
     return (
-        f"\n  photo by photo, what the estimation found: {report}; photos that came "
-        f"later need: estimate_keypoints.py --photos={people} --output={csv} "
-        "--overwrite"
+        f"\n  photo by photo, what the estimation found: {report}; photos that come "
+        f"later are added by the next build; to estimate all anew: {again}"
     )
 
 

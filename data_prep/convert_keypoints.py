@@ -28,6 +28,7 @@ from data_prep.flag_fields import option
 from data_prep.records.summary import Problems
 from data_prep.sources import split
 from pg2_jax import files
+from pg2_jax.errors import counted
 from pg2_jax.keypoints import (
     base,
     coco_json,
@@ -91,7 +92,7 @@ def _convert(options: Options, *arguments: str) -> str:
     problems.check()
     if not poses:
         raise ValueError(f"{source}: nothing is left without the bad rows")
-    lines = [f"{output}: {len(poses):,} poses"]
+    lines = [f"{output}: {counted(len(poses), 'pose')}"]
     if kind == "csv":
         pose_transfer_csv.write(output, poses)
     elif kind == "coco":

@@ -39,6 +39,7 @@ from data_prep.flag_fields import option
 from data_prep.records import output_folder
 from data_prep.synthetic import pictures
 from pg2_jax import files
+from pg2_jax.errors import counted
 from pg2_jax.keypoints import keypoint_files
 
 _SPLITS = ("train", "test")
@@ -86,7 +87,8 @@ class Summary:
 
     def __str__(self) -> str:
         return (
-            f"{self.images} images of {self.identities} identities, "
+            f"{counted(self.images, 'image')} of "
+            f"{counted(self.identities, 'identity', 'identities')}, "
             f"{self.complete_share:.0%} with both shoulders and hips, in "
             f"{self.seconds:.1f} s ({self.images / self.seconds:.0f} images/s)"
         )

@@ -1,8 +1,11 @@
 """--mode=generate: photos and poses in, pictures or an animation out."""
 
+import contextlib
 import pathlib
 import re
 import warnings
+from collections.abc import Iterator
+from typing import Any
 
 from data_prep.sources import photo_list
 from experiments import results
@@ -26,19 +29,23 @@ def generate(config: Config) -> None:
     )
     check_networks(model.config, config)
     config = config.with_size(*model.image_size)
-    with warnings.catch_warnings(record=True) as notes:
-        warnings.simplefilter("always", UserWarning)
+    with _noted(photos):
         people = _in_poses(config, model, finder, photos)
-    for text in _grouped([str(note.message) for note in notes], photos):
-        print(f"note: {text}")
     everybody, suffix = list(people.values()), output.suffix.lower()
     if not suffix:
         _write_folder(people, output, config)
     elif len(everybody) == len(everybody[0]) == 1 and suffix in _PICTURES:
-        everybody[0][0].save(output, skeleton=config.skeleton)
+        everybody[0][0].save(output, **_look(config, result.SCALE))
     else:
         speed = config.frames_per_second
-        result.save(everybody, output, per_second=speed, skeleton=config.skeleton)
+        with _noted(photos):
+            result.save(
+                everybody,
+                output,
+                names=list(people),
+                per_second=speed,
+                **_look(config, None),
+            )
     count = sum(map(len, everybody))
     poses = config.poses or f"{config.pose} {config.pose_name}".rstrip()
     print(
@@ -78,7 +85,7 @@ def _in_poses(
         config.pose_name,
         finder,
         sequence=bool(config.poses),
-        person=config.person,
+        pose_person=config.pose_person,
         size=size or None,
         min_confidence=config.min_confidence,
     )
@@ -91,7 +98,8 @@ def _in_poses(
     source = config.source_pose
     joints = None
     if source:
-        joints = target_pose.annotated(source, config.min_confidence)
+        known = target_pose.annotated(source, config.min_confidence)
+        joints = target_pose.Poses(known, source, pixels=True)
     return {
         name: model.sequence(
             path,
@@ -102,6 +110,7 @@ def _in_poses(
             mirror=config.mirror,
             between=config.between,
             fit=config.photo_fit,
+            person=config.person,
             paste_back=config.paste_back,
             max_side=config.max_side,
         )
@@ -125,6 +134,22 @@ def _photos(source: str) -> dict[str, str]:
     return {name: str(listing.folder / name) for name in names}
 
 
+@contextlib.contextmanager
+def _noted(photos: dict[str, str]) -> Iterator[None]:
+    """Prints what the library warns of, at the end."""
+    with warnings.catch_warnings(record=True) as notes:
+        warnings.simplefilter("always", UserWarning)
+        yield
+    for text in _grouped([str(note.message) for note in notes], photos):
+        print(f"note: {text}")
+
+
+def _look(config: Config, scale: int | None) -> dict[str, Any]:
+    """How pictures are written; `scale` where --scale does not say it."""
+    size = config.scale or scale
+    return {"skeleton": config.skeleton, "beside": config.beside, "scale": size}
+
+
 def _grouped(notes: list[str], photos: dict[str, str]) -> list[str]:
     """What is said of several photos once, with their number."""
     paths_and_numbers = "|".join([*map(re.escape, photos.values()), r"\d+"])
@@ -133,7 +158,9 @@ def _grouped(notes: list[str], photos: dict[str, str]) -> list[str]:
         kind = re.sub(paths_and_numbers, "", text)
         alike.setdefault(kind, []).append(text)
     return [
-        f"{first} The same goes for {len(others)} other photos." if others else first
+        first
+        if not others
+        else f"{first} The same goes for {errors.counted(len(others), 'other photo')}."
         for first, *others in alike.values()
     ]
 
@@ -148,4 +175,4 @@ def _write_folder(
             for name, one in zip(generated.names, generated, strict=True):
                 path = here / f"{name}.png"
                 path.parent.mkdir(parents=True, exist_ok=True)
-                one.save(path, skeleton=config.skeleton)
+                one.save(path, **_look(config, 1))

@@ -1,4 +1,5 @@
-"""Errors that name an argument, so that a program can name the flag instead."""
+"""Errors that name an argument, so that a program can name the flag instead; and
+numbers with what they count."""
 
 from collections.abc import Collection, Mapping
 
@@ -18,6 +19,12 @@ def check_choice(argument: str, value: object, choices: Collection[str]) -> None
     if value not in choices:
         rule = f" must be one of {', '.join(choices)}."
         raise ArgumentError(argument, value, rule)
+
+
+def counted(number: int, one: str, several: str = "") -> str:
+    """A number and what it counts: "1 joint", "2,000 joints"; `several` where an s does
+    not make it, such as people."""
+    return f"{number:,} {one if number == 1 else several or f'{one}s'}"
 
 
 def for_programs(error: Exception, flag_of: Mapping[str, str]) -> str:

@@ -65,19 +65,29 @@ def draw_skeleton(
 
 
 def grid(
-    rows: Sequence[Sequence[np.ndarray]], titles: Sequence[str] = (), *, scale: int = 1
+    rows: Sequence[Sequence[np.ndarray]],
+    titles: Sequence[str] = (),
+    row_titles: Sequence[str] = (),
+    *,
+    scale: int = 1,
 ) -> Image.Image:
-    """Lays [H, W, 3] uint8 pictures out in rows, with a title over each column. The
-    smallest are enlarged by the scale, pixels kept as squares; others, such as a scaled
-    skeleton, are brought to the same size."""
+    """Lays [H, W, 3] uint8 pictures out in rows, with a title over each column and one,
+    turned, before each row. The smallest are enlarged by the scale, pixels kept as
+    squares; others, such as a scaled skeleton, are brought to the same size."""
     smallest = min(np.shape(picture)[:2] for row in rows for picture in row)
     height, width = (scale * side for side in smallest)
     header = _LABEL_HEIGHT if titles else 0
+    margin = _LABEL_HEIGHT if any(row_titles) else 0
     columns = max(len(row) for row in rows)
     size = (columns * (width + _GAP) + _GAP, len(rows) * (height + _GAP) + _GAP)
-    sheet = Image.new("RGB", (size[0], size[1] + header), "white")
+    sheet = Image.new("RGB", (size[0] + margin, size[1] + header), "white")
     for j, title in enumerate(titles):
-        _draw_title(sheet, title, j * (width + _GAP) + _GAP, width)
+        _draw_title(sheet, title, margin + j * (width + _GAP) + _GAP, width)
+    for i, title in enumerate(row_titles if margin else ()):
+        label = Image.new("RGB", (height, _LABEL_HEIGHT), "white")
+        _draw_title(label, title, 0, height)
+        top = header + i * (height + _GAP) + _GAP
+        sheet.paste(label.transpose(Image.Transpose.ROTATE_90), (0, top))
     for i, row in enumerate(rows):
         for j, picture in enumerate(row):
             tile = Image.fromarray(np.asarray(picture, np.uint8))
@@ -85,8 +95,43 @@ def grid(
             rule = Image.Resampling.NEAREST if small else Image.Resampling.LANCZOS
             tile = tile.resize((width, height), rule)
             left, top = j * (width + _GAP) + _GAP, i * (height + _GAP) + _GAP
-            sheet.paste(tile, (left, top + header))
+            sheet.paste(tile, (left + margin, top + header))
     return sheet
+
+
+def titled(picture: np.ndarray, title: str) -> np.ndarray:
+    """The picture [H, W, 3] uint8 under a line with a title, [H + 18, W, 3]."""
+    header = Image.new("RGB", (picture.shape[1], _LABEL_HEIGHT), "white")
+    _draw_title(header, title, 0, picture.shape[1])
+    return np.concatenate([np.asarray(header), picture])
+
+
+def resized(picture: np.ndarray, height: int) -> np.ndarray:
+    """The picture [H, W, 3] uint8 brought to a height by Lanczos."""
+    if len(picture) == height:
+        return picture
+    size = max(1, round(picture.shape[1] * height / len(picture))), height
+    return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.LANCZOS))
+
+
+def in_rows(tiles: Sequence[np.ndarray]) -> np.ndarray:
+    """Pictures side by side, eight in a row."""
+    count = 8
+    rows = [side_by_side(tiles[i : i + count]) for i in range(0, len(tiles), count)]
+    width = max(row.shape[1] for row in rows)
+    return np.concatenate([_on_white(row, len(row), width) for row in rows])
+
+
+def side_by_side(tiles: Sequence[np.ndarray]) -> np.ndarray:
+    """Pictures side by side, each on white to the height of the largest."""
+    height = max(len(tile) for tile in tiles)
+    same = [_on_white(tile, height, tile.shape[1]) for tile in tiles]
+    return np.concatenate(same, axis=1)
+
+
+def _on_white(picture: np.ndarray, height: int, width: int) -> np.ndarray:
+    free = ((0, height - picture.shape[0]), (0, width - picture.shape[1]), (0, 0))
+    return np.pad(picture, free, constant_values=255)
 
 
 def _draw_title(sheet: Image.Image, title: str, left: int, width: int) -> None:

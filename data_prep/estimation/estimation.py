@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import functools
 import pathlib
+from collections.abc import Sequence
 
 import numpy as np
 from tqdm import tqdm
@@ -15,12 +16,14 @@ from data_prep.estimation.resume_log import EstimationLog, Record
 from data_prep.flag_fields import option
 from data_prep.records.summary import Problems
 from data_prep.sources import photo_list, photo_names
-from pg2_jax import downloads
+from pg2_jax import downloads, files
+from pg2_jax.errors import counted
 from pg2_jax.estimators import base, registry, weights
-from pg2_jax.keypoints import keypoint_files
+from pg2_jax.keypoints import keypoint_files, pose_transfer_csv
 from pg2_jax.photos import photo_files
 
 MIN_SCORE = 0.3
+_HEADER = ":".join(pose_transfer_csv.HEADER)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -49,6 +52,9 @@ class Options:
     """fail: list all bad photos, write nothing. skip: leave them out."""
     overwrite: bool = option(False)
     """Replace --output if it exists."""
+    add: bool = option(False, not_with=("overwrite",))
+    """Looks at the photos alone that came after --output was written, and adds their
+    people to it; the rows that are there stay as they are, corrected or not."""
     workers: int = option(0, minimum=0)
     """Processes that estimate; 0 means one per core."""
     compare: str = option("", path=True)
@@ -66,11 +72,21 @@ def estimate(listing: photo_list.Listing, options: Options) -> str:
     output = pathlib.Path(options.output)
     if output.suffix != ".csv":
         raise ValueError(f"--output={output}: the name must end in .csv")
-    command_line.check_output("--output", output, overwrite=options.overwrite)
+    replaces = options.overwrite or options.add
+    command_line.check_output("--output", output, overwrite=replaces)
+    earlier = quality_report.earlier_rows(options.beside(photo_list.REPORT))
+    written = ""
+    if options.add and output.exists():
+        written = _written(output)
+        listing = unseen(listing, output, earlier)
+        if not listing.names:
+            return f"{output}: no photo of {listing.folder} is new"
     reference, others = _reference(listing, options)
     registry.check_installed(options.estimator)
     model = weights.locate(options.estimator, options.model)
-    settings = base.Settings(options.estimator, model, options.min_confidence)
+    settings = base.Settings(
+        options.estimator, model, options.min_confidence, everybody=False
+    )
     facts = {
         "estimator": options.estimator,
         "model_sha256": downloads.sha256(model),
@@ -86,18 +102,20 @@ def estimate(listing: photo_list.Listing, options: Options) -> str:
         problems.check()
         everyone = options.people == "all"
         outcome = quality_report.choose(records, everyone, options.min_score)
-        if not outcome.annotations:
+        if not (outcome.annotations or written):
             raise ValueError(
                 f"{listing.folder}: {len(records):,} photos, {outcome.counts()}; "
                 f"nothing was written (--min_score={options.min_score:g})"
             )
-        quality_report.write(report, records, outcome)
-        quality_report.draw(sheet, listing.folder, outcome)
-        keypoint_files.write_csv(output, outcome.annotations)
+        _write(output, outcome, written)
+        quality_report.write(report, records, outcome, earlier if written else ())
+        if outcome.annotations:
+            quality_report.draw(sheet, listing.folder, outcome)
         log.remove()
+    found = counted(len(outcome.annotations), "person", "people")
+    where = counted(len(records), "new photo" if written else "photo")
     lines = [
-        f"{output}: {len(outcome.annotations):,} people in {len(records):,} photos "
-        f"({outcome.counts()})",
+        f"{output}: {found} in {where} ({outcome.counts()})",
         *(f"  left out: {problem}" for problem in listing.problems),
         f"  look at {sheet}; photo by photo: {report}",
     ]
@@ -107,6 +125,34 @@ def estimate(listing: photo_list.Listing, options: Options) -> str:
         lines.append(f"    poses there of no photo here: {len(others):,}, such as")
         lines.append(f"      {others[0]}")
     return "\n".join(lines)
+
+
+def unseen(
+    listing: photo_list.Listing, output: pathlib.Path, report: Sequence[Sequence[str]]
+) -> photo_list.Listing:
+    """The photos that neither the annotations nor the rows of the report have."""
+    seen = {name.partition("#")[0] for name in keypoint_files.read(output)}
+    seen |= {row[0] for row in report}
+    return listing._replace(names=[name for name in listing.names if name not in seen])
+
+
+def _written(output: pathlib.Path) -> str:
+    """The annotations that are there, as text."""
+    text = output.read_text(encoding="utf-8")
+    if text.partition("\n")[0].strip() != _HEADER:
+        raise ValueError(
+            f"--add: {output} must begin with {_HEADER}, as this program writes it"
+        )
+    return text.rstrip("\n") + "\n"
+
+
+def _write(output: pathlib.Path, outcome: quality_report.Outcome, written: str) -> None:
+    """Writes the annotations, behind those that are written already."""
+    with files.replacing(output) as temporary:
+        keypoint_files.write_csv(temporary, outcome.annotations)
+        if written:
+            _, _, rows = temporary.read_text(encoding="utf-8").partition("\n")
+            temporary.write_text(written + rows, encoding="utf-8")
 
 
 def _reference(

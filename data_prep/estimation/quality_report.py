@@ -7,9 +7,11 @@ import pathlib
 from collections.abc import Sequence
 
 import numpy as np
+from PIL import Image
 
 from data_prep.estimation.resume_log import Record
 from pg2_jax import files
+from pg2_jax.errors import counted
 from pg2_jax.estimators.base import Person
 from pg2_jax.photos import crop, photo_files
 
@@ -29,8 +31,8 @@ class Outcome:
 
     def counts(self) -> str:
         """How many photos have which status, in words."""
-        counted = collections.Counter(self.statuses.values())
-        return ", ".join(f"{status} {counted[status]:,}" for status in STATUSES)
+        number = collections.Counter(self.statuses.values())
+        return ", ".join(f"{status} {number[status]:,}" for status in STATUSES)
 
 
 def choose(records: Sequence[Record], everyone: bool, min_score: float) -> Outcome:
@@ -55,16 +57,31 @@ def choose(records: Sequence[Record], everyone: bool, min_score: float) -> Outco
     return outcome
 
 
-def write(path: pathlib.Path, records: Sequence[Record], outcome: Outcome) -> None:
+def earlier_rows(path: pathlib.Path) -> list[list[str]]:
+    """The rows of a report that `write` has written, each with the photo's name first;
+    none where there is no report."""
+    if not path.is_file():
+        return []
+    with open(path, encoding="utf-8", newline="") as file:
+        return [row for row in csv.reader(file) if row][1:]
+
+
+def write(
+    path: pathlib.Path,
+    records: Sequence[Record],
+    outcome: Outcome,
+    earlier: Sequence[Sequence[str]] = (),
+) -> None:
     """Writes a row per photo: status, how many people were found, score and number of
-    points of the largest that is kept (or else of the surest), what is wrong with it.
-    """
+    points of the largest that is kept (or else of the surest), what is wrong with it;
+    earlier rows come first."""
     with (
         files.replacing(path) as temporary,
         open(temporary, "w", encoding="utf-8", newline="") as file,
     ):
         rows = csv.writer(file, lineterminator="\n")
         rows.writerow(HEADER)
+        rows.writerows(earlier)
         for record in records:
             surest = sorted(record.people, key=lambda person: -person.score)
             shown = (outcome.kept[record.name] or surest)[:1]
@@ -75,7 +92,8 @@ def write(path: pathlib.Path, records: Sequence[Record], outcome: Outcome) -> No
 
 
 def draw(path: pathlib.Path, folder: pathlib.Path, outcome: Outcome) -> None:
-    """Draws skeletons over photos of a folder, from the lowest score to the highest."""
+    """Draws skeletons over photos of a folder, from the lowest score to the highest,
+    each under its score and name, and says how many of all photos it shows."""
     from pg2_jax import visualize  # Imports jax, which the workers need not do.
 
     ranked = sorted(
@@ -94,8 +112,12 @@ def draw(path: pathlib.Path, folder: pathlib.Path, outcome: Outcome) -> None:
             moved, _ = crop.move_keypoints(person.keypoints, original, part, size)
             tile = visualize.draw_skeleton(tile, moved)
         left, top, right, bottom = (int(side) for side in part.target)
-        tiles.append(np.full_like(tile, 255))
-        tiles[-1][top:bottom, left:right] = tile[top:bottom, left:right]
+        shown = np.full_like(tile, 255)
+        shown[top:bottom, left:right] = tile[top:bottom, left:right]
+        score = outcome.kept[name][0].score
+        tiles.append(visualize.titled(shown, f"{score:.2f} {name}"))
     rows = [tiles[i : i + _SHEET_COLUMNS] for i in range(0, len(tiles), _SHEET_COLUMNS)]
+    heading = f"{len(chosen):,} of {counted(len(ranked), 'photo')}, lowest score first"
+    sheet = visualize.titled(np.asarray(visualize.grid(rows)), heading)
     with files.replacing(path) as temporary:
-        visualize.grid(rows).save(temporary)
+        Image.fromarray(sheet).save(temporary)

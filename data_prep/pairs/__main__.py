@@ -16,6 +16,7 @@ from data_prep.flag_fields import option
 from data_prep.pairs import identity, pair_choice, pair_files
 from data_prep.records import summary
 from data_prep.sources import photo_names, split
+from pg2_jax.errors import counted
 from pg2_jax.keypoints import base, keypoint_files
 
 
@@ -73,8 +74,8 @@ def _write_list(options: Options) -> str:
     choice.check_not_empty(options.split, pairs)
     pair_files.write_csv(options.output, pairs)
     written = (
-        f"{options.output}: {len(pairs):,} pairs of {len(pairs.used()):,} of "
-        f"{len(annotated):,} annotated photos"
+        f"{options.output}: {counted(len(pairs), 'pair')} of {len(pairs.used()):,} of "
+        f"{counted(len(annotated), 'annotated photo')}"
     )
     return "\n".join([written, *[f"  left out: {row}" for row in problems.rows]])
 

@@ -5,6 +5,7 @@ import pathlib
 from collections.abc import Mapping
 
 from data_prep.records import output_folder
+from pg2_jax.errors import counted
 
 MAX_LISTED_PROBLEMS = 20
 
@@ -63,11 +64,12 @@ class Summary:
         """Returns the summary in lines for the terminal."""
         size = f"{self.num_bytes / 2**20:,.1f} MiB"
         num_pairs = sum(split.pairs for split in self.splits.values())
-        lines = [f"{folder}: {num_pairs:,} pairs, {size}"]
+        lines = [f"{folder}: {counted(num_pairs, 'pair')}, {size}"]
         for name, split in self.splits.items():
             lines.append(
-                f"  {name}: {split.images:,} photos of {split.people:,} people, "
-                f"{split.pairs:,} pairs"
+                f"  {name}: {counted(split.images, 'photo')} of "
+                f"{counted(split.people, 'person', 'people')}, "
+                f"{counted(split.pairs, 'pair')}"
             )
             lines += [
                 f"    photos not used: {count:,} ({reason})"

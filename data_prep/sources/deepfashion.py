@@ -15,6 +15,7 @@ points by 40 pixels.
 import dataclasses
 import pathlib
 import re
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -29,6 +30,7 @@ from data_prep.sources.split import (
     photos_in,
     read_annotations,
 )
+from pg2_jax.errors import counted
 from pg2_jax.files import is_left_behind, parse_size
 from pg2_jax.keypoints.base import content_of, lines_of, text_of
 from pg2_jax.photos import photo_files
@@ -36,6 +38,7 @@ from pg2_jax.photos import photo_files
 _SPLITS = ("train", "test")
 _TREES = ("img", "img_highres", "Img/img", "Img/img_highres")
 _PUBLISHED = re.compile(r"fash?ion-(resize-)?annotation-(train|test)\.csv")
+_OF_MARKET = re.compile(r"(-1|\d{4})_c\d+s\d+_")
 # Of PATN's 176x256 file 19 points lie outside.
 _MOST_OUTSIDE = 0.02
 _ENOUGH_POINTS = 1000
@@ -47,6 +50,7 @@ def read(
     """Lists the photos and the keypoints, in pixels of the 256x256 canvas, of "train"
     and "test". Bad rows are left out, and go to `problems`, one message each."""
     photos = {split: _photos(source_dir, split, problems) for split in _SPLITS}
+    _check_names(photos["train"])
     files = _annotation_files(source_dir, options)
     shared = files["train"] == files["test"]
     if shared and photos["train"] == photos["test"]:
@@ -102,6 +106,16 @@ def _photos(
         )
     file = folder / f"{split}.lst"
     return _listed(file, photos, problems) if file.exists() else photos
+
+
+def _check_names(photos: Iterable[str]) -> None:
+    """Refuses Market-1501's photos, of which each would be a person of its own."""
+    others = [name for name in photos if _OF_MARKET.match(name)]
+    if others:
+        raise ValueError(
+            f"--dataset=deepfashion: {counted(len(others), 'photo')} such as "
+            f"{others[0]} are named as those of Market-1501; give --dataset=market1501"
+        )
 
 
 def _tree(folder: pathlib.Path) -> pathlib.Path:

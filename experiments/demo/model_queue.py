@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from pg2_jax import pose
+from pg2_jax.errors import counted
 from pg2_jax.estimators import person_finder
 from pg2_jax.inference import batch, pose_library, pose_transfer, retarget, source_photo
 from pg2_jax.keypoints import keypoint_files
@@ -19,6 +20,9 @@ from pg2_jax.photos import crop, photo_files
 POSE_SUFFIXES = (".json", ".csv", ".txt")
 # Around a pose, of its longer side.
 _MARGIN = 0.06
+# A phone's photo of 108 megapixels is decoded smaller, as long as its longer side has
+# so many pixels: more than any model or estimator sees of it.
+_LONGEST = 2048
 
 
 _NO_JOINTS = (
@@ -33,6 +37,13 @@ class Person(NamedTuple):
     image: np.ndarray  # uint8 [H, W, 3]
     keypoints: np.ndarray | None  # float32 [18, 3] in its pixels; None if not known
     note: str = ""  # what was done to the photo, in words
+
+
+class ReadPose(NamedTuple):
+    """A pose of a file."""
+
+    keypoints: np.ndarray  # float32 [18, 3] in pixels of the model's image
+    note: str  # which of several it is, in words; empty for the only one
 
 
 class Busy(Exception):
@@ -69,33 +80,48 @@ class ModelQueue:
         finally:
             self._places.release()
 
-    def fit_photo(self, content: bytes, name: str, keypoints: Any = None) -> Person:
+    def fit_photo(
+        self, content: bytes, name: str, keypoints: Any = None, number: int = 0
+    ) -> Person:
         """Brings the file of a photo to the model's size; the name is for messages.
 
         One of the model's shape, within 10 %, is taken whole. Of another the part
         around the person is taken if the keypoints are known, else the middle. They
         are 18 rows (x, y, visible) in pixels of the photo; those that are not given
-        are looked for where there is a finder and they are of use.
+        are looked for where there is a finder and they are of use: those of the person
+        of that number, see `PersonFinder`.
         """
         joints = None
         if keypoints is not None:
             joints = check_keypoints(keypoints, "source_keypoints")
         with self._turn:
-            photo = photo_files.decode(content, name).image
+            read = photo_files.decode(content, name, _LONGEST)
+            photo = read.image
             if joints is None or not joints[:, 2].any():
-                return self._fit(photo, name, None)
+                return self._fit(read, name, None, number)
+            joints = joints / (read.reduction, read.reduction, 1)
             inside, _ = retarget.drop_outside(joints, photo.height, photo.width)
             if not inside[:, 2].any():
                 raise ValueError("source_keypoints: none lies inside the photo.")
-            return self._fit(photo, name, joints)
+            return self._fit(read, name, joints, number)
 
-    def _fit(self, photo: Image.Image, name: str, joints: np.ndarray | None) -> Person:
+    def _fit(
+        self,
+        read: photo_files.Upright,
+        name: str,
+        joints: np.ndarray | None,
+        number: int,
+    ) -> Person:
+        photo = read.image
         original = photo.height, photo.width
         whole = source_photo.has_shape(original, self.size)
         needed = self.model.architecture.needs_source_pose
         words = f"The photo has {photo.width} x {photo.height} pixels"
-        if joints is None and self.finder is not None and (needed or not whole):
-            joints = self.finder(photo, name)
+        if read.reduction > 1:
+            words += f" at 1/{read.reduction} of its size, at which it was read"
+        wanted = needed or not whole or number
+        if joints is None and self.finder is not None and wanted:
+            joints = self.finder(photo, name, "", number)
         missing = _NO_JOINTS if needed and joints is None else ""
         if joints is None and not whole:
             size = self.size[::-1]
@@ -107,29 +133,60 @@ class ModelQueue:
             rule, used = "stretch", ""
         frame = source_photo.frame_of(rule, name, original, self.size, joints)
         image = np.asarray(crop.apply(photo, frame, self.size))
+        if joints is not None and (turned := retarget.turned(joints)):
+            missing = f" The person {turned}: is the photo turned?"
         if joints is not None:
             joints, _ = crop.move_keypoints(joints, original, frame, self.size)
         return Person(image, joints, f"{words}{used}.{missing}")
 
-    def read_pose(self, content: bytes, name: str) -> np.ndarray:
-        """The pose of a file, float32 [18, 3] in pixels of the model's image: the first
-        of a text file of keypoints, as it is if all of its points lie in the image,
-        else moved and scaled into it; of a photo, where there is a finder, the
-        person's."""
+    def read_pose(self, content: bytes, name: str) -> ReadPose:
+        """The pose of a file: the first of a text file of keypoints, as it is if all of
+        its points lie in the image, else moved and scaled into it; of a photo, where
+        there is a finder, the person's."""
         name = pathlib.PurePath(name).name
         suffix = pathlib.PurePath(name).suffix.lower()
         if suffix not in self.pose_suffixes:
             raise ValueError(
                 f"{name}: a pose is a file ending in {', '.join(self.pose_suffixes)}, "
-                "such as the JSON file that OpenPose writes for a photo."
+                f"such as the JSON file that OpenPose writes for a photo.{self._hint}"
             )
         if self.finder is not None and suffix in photo_files.SUFFIXES:
             with self._turn:
-                joints = self.finder(photo_files.decode(content, name).image, name)
-            return self.fit_poses(joints[None])[0]
-        joints = next(iter(keypoint_files.decode(content, name).values()))
+                photo = photo_files.decode(content, name, _LONGEST).image
+                joints = self.finder(photo, name)
+            return ReadPose(self.fit_poses(joints[None])[0], "")
+        poses = keypoint_files.decode(content, name)
+        seen = {row: points for row, points in poses.items() if points[:, 2].any()}
+        if not seen:
+            raise ValueError(f"{name}: no pose in it has a joint.")
+        row, joints = next(iter(seen.items()))
         _, outside = retarget.drop_outside(joints, *self.size)
-        return self.fit_poses(joints[None])[0] if outside else joints
+        joints = self.fit_poses(joints[None])[0] if outside else joints
+        note = "" if len(poses) == 1 else f"Took {row}, the first of {len(poses):,}."
+        return ReadPose(joints, note)
+
+    @property
+    def _hint(self) -> str:
+        """Why a photo gives no pose here."""
+        if self.finder is not None:
+            return ""
+        return " A photo would need a pose estimator on this server."
+
+    def seen(self) -> str:
+        """What the model was trained on, in a sentence."""
+        height, width = self.size
+        data = self.model.config.get("data") or {}
+        count = data.get("counts", {}).get("train", {})
+        if not count:
+            return f"What this model of {height}x{width} images has seen is not known."
+        photos = counted(count["images"], "photo")
+        people = counted(count["people"], "person", "people")
+        place = pathlib.PurePath(self.model.config.get("data_dir", "")).name
+        return (
+            f"This model has seen {photos} of {people}, {height}x{width} pixels"
+            f"{f' ({place})' if place else ''}, in {self.model.step:,} steps; people, "
+            "clothes and views that are not among them come out less well."
+        )
 
     @property
     def pose_suffixes(self) -> tuple[str, ...]:

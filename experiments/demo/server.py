@@ -18,27 +18,32 @@ from starlette.exceptions import HTTPException
 from experiments.config import Config
 from experiments.demo import limits, model_queue
 from pg2_jax import pose, visualize
-from pg2_jax.inference import batch, pose_library
+from pg2_jax.inference import batch, pose_library, result
 
 _PAGE = pathlib.Path(__file__).parent / "page"
 _FIRST_POSE = "hands_on_hips"
 _FRAME_MS = 150
+_MOST_SCALE = 8
 
 _Result = TypeVar("_Result")
 
 
 class DrawRequest(pydantic.BaseModel):
-    """A photo, base64 of a JPEG, PNG, BMP or WebP file of any size, and a pose, 18 rows
-    (x, y, visible) in pixels of the model's image, in OpenPose COCO-18 order.
+    """A photo, base64 of a JPEG, PNG, BMP or WebP file of any size, or a data URL, and
+    a pose, 18 rows (x, y, visible) in pixels of the model's image, in OpenPose COCO-18
+    order.
 
     Of a photo of another shape than the model's the part around the person is used, or
     the middle where nobody knows where the person is: `source_keypoints`, those of the
     person in pixels of the photo, say so; without them a pose estimator looks, where
-    the server has one."""
+    the server has one, and of several people takes that of number `person`, from 1,
+    from left to right. The pictures are enlarged `scale` times (Lanczos)."""
 
     image: str
     keypoints: list[list[float]]
     source_keypoints: list[list[float]] | None = None
+    person: int = pydantic.Field(0, ge=0)
+    scale: int = pydantic.Field(1, ge=1, le=_MOST_SCALE)
 
 
 class DrawResponse(pydantic.BaseModel):
@@ -55,6 +60,8 @@ class SequenceRequest(pydantic.BaseModel):
     image: str
     sequence: str
     source_keypoints: list[list[float]] | None = None
+    person: int = pydantic.Field(0, ge=0)
+    scale: int = pydantic.Field(1, ge=1, le=_MOST_SCALE)
 
 
 class SequenceResponse(pydantic.BaseModel):
@@ -130,8 +137,8 @@ def make_server(
 
     @app.post("/api/pose", include_in_schema=False)
     async def read_pose(request: fastapi.Request, name: str) -> dict[str, Any]:
-        keypoints = await run(queue.read_pose, await uploaded(request), name)
-        return {"keypoints": keypoints.tolist()}
+        read = await run(queue.read_pose, await uploaded(request), name)
+        return {"keypoints": read.keypoints.tolist(), "note": read.note}
 
     return app
 
@@ -167,6 +174,8 @@ def _setup(
         "pose_suffixes": queue.pose_suffixes,
         "sequences": [n for n in pose_library.NAMES if n not in pose_library.SINGLE],
         "frame_ms": _FRAME_MS,
+        "seen": queue.seen(),
+        "scale": result.SCALE,
     }
 
 
@@ -183,7 +192,8 @@ def _in_words(name: str) -> str:
 def _draw(queue: model_queue.ModelQueue, request: DrawRequest) -> DrawResponse:
     # Before anybody is looked for in the photo.
     keypoints = model_queue.check_keypoints(request.keypoints)
-    return _pictures(queue.generate(_person(queue, request), keypoints))
+    generated = queue.generate(_person(queue, request), keypoints)
+    return _pictures(generated, request.scale)
 
 
 def _draw_sequence(
@@ -192,11 +202,13 @@ def _draw_sequence(
     poses = np.stack(list(pose_library.read(request.sequence).values()))
     person = _person(queue, request)
     generated = [queue.generate(person, points) for points in queue.fit_poses(poses)]
-    first, *others = [Image.fromarray(each.image[0]) for each in generated]
+    first, *others = [
+        Image.fromarray(_enlarged(each.image[0], request.scale)) for each in generated
+    ]
     animation = _to_base64(
         first, "GIF", save_all=True, append_images=others, duration=_FRAME_MS, loop=0
     )
-    frames = [_pictures(each) for each in generated]
+    frames = [_pictures(each, request.scale) for each in generated]
     return SequenceResponse(frames=frames, animation=animation)
 
 
@@ -204,15 +216,19 @@ def _person(
     queue: model_queue.ModelQueue, request: DrawRequest | SequenceRequest
 ) -> model_queue.Person:
     content = _from_base64(request.image)
-    return queue.fit_photo(content, "image", request.source_keypoints)
+    return queue.fit_photo(content, "image", request.source_keypoints, request.person)
 
 
-def _pictures(generated: batch.Generated) -> DrawResponse:
+def _pictures(generated: batch.Generated, scale: int) -> DrawResponse:
     refined = generated.refined
     return DrawResponse(
-        coarse=_png(generated.coarse[0]),
-        refined=None if refined is None else _png(refined[0]),
+        coarse=_png(_enlarged(generated.coarse[0], scale)),
+        refined=None if refined is None else _png(_enlarged(refined[0], scale)),
     )
+
+
+def _enlarged(image: np.ndarray, scale: int) -> np.ndarray:
+    return visualize.resized(image, scale * len(image))
 
 
 def _png(image: np.ndarray) -> str:
@@ -226,10 +242,16 @@ def _to_base64(image: Image.Image, file_format: str, **options: Any) -> str:
 
 
 def _from_base64(text: str) -> bytes:
+    """The file of base64 in lines of any length, as encoders write them, or of a data
+    URL, as browsers do."""
+    if text.startswith("data:"):
+        header, _, text = text.partition(",")
+        if not header.endswith(";base64"):
+            raise ValueError("image: the data URL must be of base64 (;base64,...).")
     try:
-        return base64.b64decode(text, validate=True)
+        return base64.b64decode("".join(text.split()), validate=True)
     except ValueError as error:
-        raise ValueError("image: expected a file in base64.") from error
+        raise ValueError("image: expected a file in base64, or a data URL.") from error
 
 
 async def _explain(request: fastapi.Request, error: Exception) -> fastapi.Response:

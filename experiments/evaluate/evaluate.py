@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import functools
+import json
 import os
 import pathlib
 from collections.abc import Callable, Iterator
@@ -27,6 +28,7 @@ from experiments.evaluate import (
 from pg2_jax import generation, inputs, pose, sharding
 from pg2_jax.architecture import Architecture
 from pg2_jax.checkpoint import restore
+from pg2_jax.errors import counted
 from pg2_jax.inference import exported_model
 from pg2_jax.input_pipeline import pair_reader
 from pg2_jax.metrics import suite
@@ -43,11 +45,11 @@ def evaluate(config: Config) -> None:
     """Scores a checkpoint, or the images of --generated_dir, and prints a table."""
     if config.generated_dir:
         content = folders.score(config)
-        title = f"{config.generated_dir}, {content['pairs']:,} pairs"
+        title = f"{config.generated_dir}, {counted(content['pairs'], 'pair')}"
         names = ["metrics.json", "pairs.csv"]
     else:
         content = score_run(config)
-        title = f"step {content['step']}, {content['pairs']:,} test pairs"
+        title = f"step {content['step']}, {counted(content['pairs'], 'test pair')}"
         images = ["images/"] if config.save_images else []
         names = ["metrics.json", "pairs.csv", *images, "evaluation.png"]
     if not processes.is_first():
@@ -120,6 +122,7 @@ def score_run(config: Config) -> dict[str, Any]:
     output = pathlib.Path(config.output or config.workdir)
     available = dataset.count("test")
     total = min(available, config.max_test_pairs or available)
+    _keep_more_pairs(output, total, available)
     picture = _Picture(total, config.picture_pairs)
     # All processes generate and know all scores; one writes.
     writes = processes.is_first()
@@ -159,6 +162,23 @@ def score_run(config: Config) -> dict[str, Any]:
         results.write_picture(output / "evaluation.png", picture.picture())
         results.write_json(output / "metrics.json", content)
     return content
+
+
+def _keep_more_pairs(output: pathlib.Path, total: int, available: int) -> None:
+    """Refuses to overwrite the scores of more pairs by those of a part."""
+    file = output / "metrics.json"
+    if total == available or not file.is_file():
+        return
+    try:
+        scored = json.loads(file.read_text(encoding="utf-8")).get("pairs", 0)
+    except (ValueError, AttributeError):
+        return  # Nobody can read it anyway.
+    if scored > total:
+        raise ValueError(
+            f"--max_test_pairs={total}: {file} has the scores of {scored:,} pairs, "
+            "which would be overwritten; choose another folder with --output, or move "
+            "them away."
+        )
 
 
 def _batches(

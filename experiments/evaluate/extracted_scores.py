@@ -121,7 +121,7 @@ def by_estimator(name: str, model: str) -> Extractor:
     """PCKh with keypoints by --estimator, chosen as data_prep/estimate_keypoints.py
     does: of the people that are sure enough the largest."""
     registry.check_installed(name)
-    settings = base.Settings(name, weights.locate(name, model))
+    settings = base.Settings(name, weights.locate(name, model), everybody=False)
     estimate = registry.open_estimator(settings)
 
     def find(images: np.ndarray, _: int) -> np.ndarray:

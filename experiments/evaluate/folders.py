@@ -1,6 +1,5 @@
 """--mode=evaluate --generated_dir: scores any method's images with the same code."""
 
-import collections
 import contextlib
 import pathlib
 from collections.abc import Iterator, Sequence
@@ -11,8 +10,14 @@ import numpy as np
 
 from experiments import results
 from experiments.config import Config
-from experiments.evaluate import accumulators, image_folder, pairs_csv, protocol
-from pg2_jax import files, pose, sharding
+from experiments.evaluate import (
+    accumulators,
+    image_folder,
+    pair_names,
+    pairs_csv,
+    protocol,
+)
+from pg2_jax import pose, sharding
 from pg2_jax.checkpoint import run_folder
 from pg2_jax.keypoints import keypoint_files
 from pg2_jax.metrics import suite
@@ -23,7 +28,7 @@ _MASKS = {
     "4 with 5x5 closing"
 }
 _MATCHING = {
-    "name": "files of one name, whatever their suffix",
+    "name": "files of one name, whatever their suffix, or SOURCE__TARGET and TARGET",
     "order": "the first file of both folders, the second, and so on, sorted by name",
 }
 
@@ -42,6 +47,8 @@ def score(config: Config) -> dict[str, Any]:
     sharding.check_batch_size(config.batch_size)
     remarks: list[str] = []
     pairs = image_folder.pairs(config, remarks)
+    if config.match == "order":
+        _show_order(pairs, remarks)
     targets = [pair.target.name for pair in pairs]
     poses = _poses(config, "annotations", "target_dir", targets)
     generated_poses = _poses(
@@ -69,7 +76,9 @@ def score(config: Config) -> dict[str, Any]:
         resize="none: images of different sizes are refused",
         masks=_MASKS if poses is not None else {},
     )
-    first, last = ([path.name for path in pair] for pair in (pairs[0], pairs[-1]))
+    first, last = (
+        [pair.generated.name, pair.target.name] for pair in (pairs[0], pairs[-1])
+    )
     match = f"{config.match}: {_MATCHING[config.match]}"
     ends = f"first {' and '.join(first)}, last {' and '.join(last)}"
     flags = ("generated_dir", "target_dir", "annotations", "generated_annotations")
@@ -91,6 +100,15 @@ def score(config: Config) -> dict[str, Any]:
     return content
 
 
+def _show_order(pairs: Sequence[image_folder.Pair], remarks: Sequence[str]) -> None:
+    """Prints what a reader can check before the work: the first pairs, and warnings."""
+    first = [f"{pair.generated.name} with {pair.target.name}" for pair in pairs[:3]]
+    print(f"--match=order scores {', '.join(first)}{', ...' if pairs[3:] else ''}")
+    for line in remarks:
+        if line.startswith("WARNING"):
+            print(line, flush=True)
+
+
 def _poses(
     config: Config, flag: str, images_flag: str, names: Sequence[str]
 ) -> np.ndarray | None:
@@ -106,23 +124,19 @@ def _poses(
         )
     except ValueError as error:
         raise ValueError(f"--{flag}: {error}") from error
-    # A method may have saved the photos in another format; a name that two poses share
-    # without folder and suffix stays unknown.
-    stems = list(map(_stem, known))
-    once = {stem for stem, times in collections.Counter(stems).items() if times == 1}
-    by_stem = {s: p for s, p in zip(stems, known.values(), strict=True) if s in once}
-    poses = {n: known.get(n, by_stem.get(_stem(n))) for n in names}
-    missing = [name for name in names if poses[name] is None]
+    # A method may have saved the photos in another format, or named them by pairs.
+    photos = pair_names.Photos(known)
+    found = [
+        name if name in known else named.photo if (named := photos.find(name)) else ""
+        for name in names
+    ]
+    missing = [name for name, photo in zip(names, found, strict=True) if not photo]
     if missing:
         raise ValueError(
             f"--{flag}={path} lacks {len(missing)} of {len(names)} images of "
             f"--{images_flag}: {image_folder.few(missing)}."
         )
-    return np.stack([pose for pose in poses.values() if pose is not None])
-
-
-def _stem(name: str) -> str:
-    return files.same_name(pathlib.PurePath(name).stem)
+    return np.stack([known[photo] for photo in found])
 
 
 def _batches(
@@ -135,20 +149,25 @@ def _batches(
     mesh = sharding.data_mesh()
     split = sharding.batched(mesh)
     score_batch = jax.jit(_score_batch, in_shardings=split, out_shardings=split)
-    roles, whose = image_folder.Pair._fields, "the first image of --generated_dir"
+    roles, whose = ("generated", "target"), "the first image of --generated_dir"
     for first in range(0, len(pairs), config.batch_size):
         here = slice(first, first + config.batch_size)
         batch = {
-            role: image_folder.stack(f"{role}_dir", paths, size, whose)
-            for role, paths in zip(roles, zip(*pairs[here], strict=True), strict=True)
+            role: image_folder.stack(
+                f"{role}_dir",
+                [getattr(pair, role) for pair in pairs[here]],
+                size,
+                whose,
+            )
+            for role in roles
         }
         if poses is not None:
             batch["keypoints"] = poses[here]
         padding = config.batch_size - len(pairs[here])
         batch = {n: np.concatenate([x, *[x[-1:]] * padding]) for n, x in batch.items()}
         yield protocol.Batch(
-            # Which photo a method began with, a folder of its images does not tell.
-            names=[("", pair.target.name) for pair in pairs[here]],
+            # Which photo a method began with, its file may tell.
+            names=[(pair.source, pair.target.name) for pair in pairs[here]],
             images={KIND: batch["generated"]},
             target=batch["target"],
             keypoints=batch.get("keypoints"),

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from experiments.config import Config
+from experiments.evaluate import pair_names
 from pg2_jax import files
 from pg2_jax.photos import photo_files
 
@@ -17,45 +18,98 @@ class Pair(NamedTuple):
 
     generated: pathlib.Path
     target: pathlib.Path
+    source: str = ""  # how the generated one's name calls the source, if it does
 
 
 def pairs(config: Config, remarks: list[str]) -> list[Pair]:
     """The pairs of --generated_dir and --target_dir by the rule of --match; `remarks`
-    gets a line on what else lies in a folder."""
+    gets a line on what else lies in a folder, and on names that the order or the other
+    names do not bear out."""
     generated = images("generated_dir", config.generated_dir, remarks)
     target = images("target_dir", config.target_dir, remarks)
     folders = (
         f"--generated_dir={config.generated_dir}, --target_dir={config.target_dir}"
     )
+    named = _named(generated, target)
     if config.match == "name":
-        return _of_one_name(generated, target, folders)
+        return _by_name(generated, target, named, folders, remarks)
     if len(generated) != len(target):
         raise ValueError(
             f"{folders}: {len(generated)} and {len(target)} images; --match=order "
             "needs equal numbers."
         )
-    return [Pair(*pair) for pair in zip(generated, target, strict=True)]
+    ordered = list(map(Pair, generated, target))
+    others = [
+        (mine, theirs)
+        for mine, theirs in zip(ordered, named, strict=True)
+        if theirs and theirs.target != mine.target
+    ]
+    if others:
+        mine, theirs = others[0]
+        remarks.append(
+            f"WARNING: the order and the names of {len(others)} of {len(ordered)} "
+            f"files disagree: {mine.generated.name} is scored with {mine.target.name}, "
+            f"its name says {theirs.target.name}; --match=name follows the names"
+        )
+    return [
+        theirs if theirs and theirs.target == mine.target else mine
+        for mine, theirs in zip(ordered, named, strict=True)
+    ]
 
 
-def _of_one_name(
-    generated: list[pathlib.Path], target: list[pathlib.Path], folders: str
+def _named(
+    generated: list[pathlib.Path], target: list[pathlib.Path]
+) -> list[Pair | None]:
+    """The pair of each generated image by its name, None where it names no target."""
+    photos = pair_names.Photos(path.name for path in target)
+    paths = {path.name: path for path in target}
+    found = [photos.find(path.name) for path in generated]
+    if not any(found):
+        inside = [photos.find_inside(path.name) for path in generated]
+        named = [one.photo for one in inside if one]
+        # One name in many files is a coincidence, such as that of a step.
+        found = inside if len(set(named)) == len(named) else found
+    return [
+        Pair(path, paths[one.photo], one.source) if one else None
+        for path, one in zip(generated, found, strict=True)
+    ]
+
+
+def _by_name(
+    generated: list[pathlib.Path],
+    target: list[pathlib.Path],
+    named: list[Pair | None],
+    folders: str,
+    remarks: list[str],
 ) -> list[Pair]:
-    by_name = _by_stem("generated_dir", generated)
-    targets = _by_stem("target_dir", target)
-    for flag, names, others in (
-        ("target_dir", by_name, targets),
-        ("generated_dir", targets, by_name),
+    _check_stems("generated_dir", generated)
+    _check_stems("target_dir", target)
+    found = [pair for pair in named if pair]
+    used = {pair.target for pair in found}
+    lone = [p.name for p, pair in zip(generated, named, strict=True) if not pair]
+    unused = [path.name for path in target if path not in used]
+    # Where files name pairs the targets may be all photos of a data set.
+    may_be_unused = any(pair.source for pair in found)
+    for flag, names, count in (
+        ("target_dir", lone, len(generated)),
+        ("generated_dir", [] if may_be_unused else unused, len(target)),
     ):
-        if lone := [path.name for stem, path in names.items() if stem not in others]:
+        if names:
             raise ValueError(
-                f"{folders}: {len(lone)} of {len(names)} files have none of the "
-                f"same name in --{flag}: {few(lone)}. --match=order matches sorted "
-                "files instead."
+                f"{folders}: {len(names)} of {count} files have none of their name, or "
+                f"SOURCE__TARGET of it, in --{flag}: {few(names)}. Where both folders "
+                "hold the same pairs in the same order, --match=order matches their "
+                "sorted files instead."
             )
-    return [Pair(path, targets[stem]) for stem, path in by_name.items()]
+    if unused:
+        remarks.append(
+            f"--target_dir: {len(unused):,} of {len(target):,} images are no target of "
+            f"--generated_dir and not used: {few(unused)}"
+        )
+    return found
 
 
-def _by_stem(flag: str, paths: list[pathlib.Path]) -> dict[str, pathlib.Path]:
+def _check_stems(flag: str, paths: list[pathlib.Path]) -> None:
     by_stem: dict[str, pathlib.Path] = {}
     for path in paths:
         other = by_stem.setdefault(files.same_name(path.stem), path)
@@ -64,7 +118,6 @@ def _by_stem(flag: str, paths: list[pathlib.Path]) -> dict[str, pathlib.Path]:
                 f"--{flag}={path.parent}: {other.name} and {path.name} have one name; "
                 "--match=name cannot tell them apart."
             )
-    return by_stem
 
 
 def images(flag: str, folder: str, remarks: list[str]) -> list[pathlib.Path]:

@@ -22,16 +22,6 @@ class PairScores(NamedTuple):
     scores: dict[str, dict[str, np.ndarray]]
 
 
-def key(source: str, target: str) -> str:
-    """Names a pair in one word, as --save_images names its files: so the images of
-    another method, of which only the names of files are known, find their pair.
-
-    Both names lose their suffix, their slashes become underscores; either may be empty.
-    """
-    names = (pathlib.PurePosixPath(name) for name in (source, target) if name)
-    return "__".join(str(name.with_suffix("")).replace("/", "_") for name in names)
-
-
 def write(
     path: pathlib.Path,
     names: Sequence[tuple[str, str]],

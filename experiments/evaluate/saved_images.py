@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from PIL import Image
 
-from experiments.evaluate import pairs_csv, protocol
+from experiments.evaluate import pair_names, protocol
 from pg2_jax import files
 
 _TARGET = "target"
@@ -34,7 +34,7 @@ class SavedImages:
 
     def _file(self, source: str, target: str) -> str:
         """The key of the pair; a number where that is not unique."""
-        name = pairs_csv.key(source, target)
+        name = pair_names.key(source, target)
         numbered = (f"{name}__{i}" if i > 1 else name for i in itertools.count(1))
         unique = next(name for name in numbered if name not in self._used)
         self._used.add(unique)

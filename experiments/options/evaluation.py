@@ -47,7 +47,8 @@ class EvaluationOptions(modes.ProgramOptions):
     max_test_pairs: int = _evaluation(
         0, minimum=0, modes=_OF_PAIRS, not_with=("generated_dir",)
     )
-    """Takes the first N test pairs; 0 for all."""
+    """Takes the first N test pairs; 0 for all. Scores of more pairs are not
+    overwritten: see --output."""
     picture_pairs: int = _evaluation(12, minimum=1, modes=("evaluate", "table1"))
     """Test pairs in the picture of an evaluation or table."""
     save_images: bool = _evaluation(False, not_with=("generated_dir",))
@@ -69,8 +70,9 @@ class EvaluationOptions(modes.ProgramOptions):
         needs=("generated_dir",),
     )
     """Which files of --generated_dir and --target_dir belong together. name: those of
-    one name, whatever their suffix. order: the first of both, the second, and so on,
-    sorted by name."""
+    one name, whatever their suffix, or SOURCE__TARGET (also SOURCE___TARGET_vis of PATN
+    and SOURCE_2_TARGET_vis of GFLA) and TARGET. order: the first of both, the second,
+    and so on, sorted by name; it warns where the names say otherwise."""
     annotations: str = _evaluation("", path=True, needs=("generated_dir",))
     """Keypoints of the images in --target_dir, a file or folder in any format that
     pg2_jax.keypoints reads, for the masked metrics."""

@@ -28,6 +28,9 @@ class GenerationOptions(ProgramOptions):
     """How a photo of another size gets the model's. auto: crop where the joints are
     known (--source_pose, or a photo of another shape and an estimator is installed),
     else stretch up to 10 %, else letterbox."""
+    person: int = _generation(0, minimum=0, not_with=("source_pose",))
+    """Which of several people that an estimator finds in --source_image, from 1, from
+    left to right; 0 for the largest, who must be clearly so."""
     pose: str = _generation("", path=True)
     """One pose: a photo whose person takes it (needs an estimator), one of the
     program's own, such as catalogue/back, or a keypoint file of any format that
@@ -35,7 +38,7 @@ class GenerationOptions(ProgramOptions):
     poses --pose_name chooses one. Pixels are those of an image of --pose_size."""
     pose_name: str = _generation("")
     """Which of several poses in --pose."""
-    person: int = _generation(1, minimum=1)
+    pose_person: int = _generation(1, minimum=1)
     """Which of several people in a pose file, by size from 1, the largest. In --poses
     this person of the first frame with so many is followed."""
     min_confidence: float = _generation(
@@ -52,8 +55,9 @@ class GenerationOptions(ProgramOptions):
     pose_fit: str = _generation("auto", ("auto", "body", "image", "none"))
     """How poses get their size and place. body: those of the person in the photo.
     image: as if a photo had been cropped to the pose. none: pixels are those of
-    --pose_size. auto: body where the person's joints are known, else image for poses of
-    photos and of the program, else none."""
+    --pose_size. auto: body where the person's joints are known, but image where its
+    legs or arms are missing, else image for poses of photos and of the program, else
+    none."""
     pose_model: str = _generation("", path=True, modes=("generate", "demo"))
     """The model file of the estimator that finds people in photos; default: the
     published one, downloaded once."""
@@ -63,8 +67,17 @@ class GenerationOptions(ProgramOptions):
     """Poses put between each two of --poses."""
     skeleton: bool = _generation(False)
     """Shows the poses beside the pictures."""
+    beside: bool = _generation(False)
+    """Shows the source and the pose beside a single picture, also of a folder or an
+    animation; a contact sheet has the source anyway."""
+    scale: int = _generation(0, minimum=0, maximum=16)
+    """How many times larger than the model's the pictures are written, by Lanczos; 0
+    for 4, of an animation for 256 rows, and of a folder for 1, so that it can be
+    scored. Pictures by pg2plus are not enlarged beyond --max_side, whole photos not at
+    all."""
     paste_back: bool = _generation(False)
-    """Puts the picture into the whole photo."""
+    """Puts the generated person into the whole photo, whose background stays its
+    own."""
     max_side: int = _generation(1024, minimum=1)
     """The most pixels of the longer side of a picture by pg2plus, which has the photo's
     own resolution; pictures by the paper's networks have the model's."""
@@ -96,8 +109,9 @@ class GenerationOptions(ProgramOptions):
     examples_dir: str = _demo("", path=True)
     """Folder of photos to offer as examples (the first 12 by name); default: synthetic
     people."""
-    max_upload_mb: int = _demo(10, minimum=1)
-    """Megabytes of the largest photo or pose file."""
+    max_upload_mb: int = _demo(40, minimum=1)
+    """Megabytes of the largest photo or pose file; a phone's photo of 108 megapixels
+    has 20 to 40."""
     max_waiting: int = _demo(16, minimum=0)
     """Requests that may wait for their turn; others hear: busy."""
     requests_per_minute: int = _demo(300, minimum=1)

@@ -112,9 +112,10 @@ class TrainingOptions(modes.ProgramOptions):
         "", path=True, modes=("train",), not_with=("coarse_from",)
     )
     """Workdir of another run whose networks this one begins with, to fine-tune them on
-    other data or with other settings; from step 0, with a new optimizer. The networks
-    and the image size must be the same. Only for a new run; --checkpoint says which
-    checkpoint."""
+    other data or with other settings; or a model in a file (.safetensors) or on the Hub
+    (hf://user/repository), which has no D. From step 0, with a new optimizer. The
+    networks and the image size must be the same. Only for a new run; --checkpoint says
+    which checkpoint."""
     batch_size: int = _training(
         16, minimum=1, modes=(*modes.TRAINING, "evaluate", "user_study")
     )

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments.config import Config
-from experiments.evaluate import folders, image_folder, pairs_csv
+from experiments.evaluate import folders, image_folder, pair_names
 from experiments.report.evaluated_run import Run
 from pg2_jax import pose
 from pg2_jax.inference import pose_transfer
@@ -21,7 +21,7 @@ POSE_DIFFERENCE = (
 )
 _SHOULDERS = [pose.JOINTS.index(f"{side}_shoulder") for side in ("right", "left")]
 _HIPS = [pose.JOINTS.index(f"{side}_hip") for side in ("right", "left")]
-# [H, W, 3] uint8 by `pairs_csv.key` and kind.
+# [H, W, 3] uint8 by `pair_names.key` and kind.
 Images = dict[str, dict[str, np.ndarray]]
 
 
@@ -37,7 +37,7 @@ class Photos(NamedTuple):
 class DataPairs(NamedTuple):
     """The test pairs of a data set."""
 
-    rows: dict[str, int]  # of the arrays, by `pairs_csv.key`
+    rows: dict[str, int]  # of the arrays, by `pair_names.key`
     identities: list[str]  # N names of people
     differences: np.ndarray  # [N] pose differences, NaN where undefined
     views: np.ndarray  # [N, 2] `pose.VIEWS` of source and target, -1 if unknown
@@ -71,7 +71,7 @@ def read(dataset: pair_reader.PairDataset, wanted: Collection[str]) -> DataPairs
         identities += test.identities
         sides = batch["source_keypoints"], batch["target_keypoints"]
         poses.append([side[:count] for side in sides])
-        for i, key in enumerate(pairs_csv.key(*names) for names in test.names):
+        for i, key in enumerate(pair_names.key(*names) for names in test.names):
             rows.setdefault(key, first + i)
             if key in wanted:
                 kept = batch["source_image"], batch["target_image"], *sides

@@ -4,11 +4,12 @@ import dataclasses
 import functools
 import json
 import pathlib
+import shlex
 from typing import Any
 
 import numpy as np
 
-from experiments.evaluate import pairs_csv
+from experiments.evaluate import pair_names, pairs_csv
 from experiments.train import history
 from pg2_jax.checkpoint import run_folder
 from pg2_jax.metrics import direction
@@ -35,9 +36,9 @@ class Run:
 
     @functools.cached_property
     def keys(self) -> list[str]:
-        """What tells the scored pairs apart, see `pairs_csv.key`."""
+        """What tells the scored pairs apart, see `pair_names.key`."""
         names = self.scores.names if self.scores else []
-        return [pairs_csv.key(*pair) for pair in names]
+        return [pair_names.key(*pair) for pair in names]
 
     @property
     def config(self) -> dict[str, Any]:
@@ -124,7 +125,8 @@ def _read(name: str, folder: pathlib.Path) -> Run:
     if not file.is_file():
         raise ValueError(
             f"--workdirs: {folder} has no metrics.json. Score it first: python -m "
-            f"experiments.main --mode=evaluate --data_dir=... --workdir={folder}"
+            f"experiments.main --mode=evaluate --data_dir=... "
+            f"{shlex.quote(f'--workdir={folder}')}"
         )
     content = _json(file)
     for key in ("metrics", "pairs", "image_size", "definitions"):

@@ -32,14 +32,18 @@ def legend(
     runs: Sequence[Run], columns: Sequence[tuple[int, str]]
 ) -> dict[tuple[int, str], tuple[str, str]]:
     """Label and classes of the line of each kind of image of a run: its colour, dashed
-    before its last image. Of several runs that image alone has a line, and the copy."""
+    before its last image. Of several runs that image alone has a line, and the copy:
+    grey, or dotted in the colours of the runs where there are several copies."""
     lines = {}
+    copies = sum(kind == evaluate.COPY for _, kind in columns)
+    copy = "copy" if copies == 1 else "run-{} dotted"
     for number, kind in columns:
         run = runs[number]
         if len(runs) == 1 or kind in (evaluate.COPY, run.final):
             label = kind if len(runs) == 1 else f"{run.name}, {kind}"
             style = f"run-{number}" + ("" if kind == run.final else " dashed")
-            lines[number, kind] = label, "copy" if kind == evaluate.COPY else style
+            style = copy.format(number) if kind == evaluate.COPY else style
+            lines[number, kind] = label, style
     return lines
 
 

@@ -25,7 +25,7 @@ from experiments.report import (
     templates,
 )
 from experiments.report.evaluated_run import Run
-from pg2_jax import pose
+from pg2_jax import errors, pose
 
 _FILE = "index.html"
 # By this a report knows the pages that it may replace.
@@ -47,7 +47,7 @@ def report(config: Config) -> None:
     size = len(html.encode()) / 2**20
     print(
         f"Wrote {output / _FILE}: {', '.join(run.name for run in runs)}; "
-        f"{len(gathered.items)} pairs in the gallery, {size:.1f} MiB"
+        f"{errors.counted(len(gathered.items), 'pair')} in the gallery, {size:.1f} MiB"
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from experiments.config import Config
 from experiments.report.evaluated_run import Run
+from pg2_jax import errors
 
 UNKNOWN = "not recorded"
 # A name, and a text for each run.
@@ -16,7 +17,8 @@ Rows = list[tuple[str, list[str]]]
 def subtitles(runs: Sequence[Run]) -> list[str]:
     """How many pairs of which size were scored, in one text if it is so for all."""
     texts = [
-        f"{run.content['pairs']:,} test pairs of {run.content['image_size']} pixels"
+        f"{errors.counted(run.content['pairs'], 'test pair')} of "
+        f"{run.content['image_size']} pixels"
         for run in runs
     ]
     if len({*texts}) == 1:

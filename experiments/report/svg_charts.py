@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from experiments.report import templates
+from pg2_jax.errors import counted
 
 _WIDTH, _HEIGHT = 320, 208
 _MARGINS = {"left": 40, "right": 14, "top": 28, "bottom": 36}
@@ -95,7 +96,7 @@ def histogram(name: str, series: Sequence[Series], x_label: str) -> str:
         shares = counts / len(values)
         highest = max(highest, float(shares.max()))
         median = float(np.median(values))
-        text = f"{one.label}: median {median:.4g}, {len(values):,} pairs"
+        text = f"{one.label}: median {median:.4g}, {counted(len(values), 'pair')}"
         # Each bin has two corners.
         heights = [0.0, *np.repeat(shares, 2), 0.0]
         points = list(zip(np.repeat(edges, 2), heights, strict=True))
@@ -123,7 +124,7 @@ def dots(name: str, series: Sequence[Series], x_label: str) -> str:
             if math.isfinite(low):
                 whiskers.append((at, low, high))
                 span = f" ({low:.4g} to {high:.4g})"
-            text = f"{one.label}: {mean:.4g}{span}, {count:,} pairs"
+            text = f"{one.label}: {mean:.4g}{span}, {counted(count, 'pair')}"
             spots.append(("spot few" if count < 10 else "spot", 3, at, mean, text))
         points = list(zip(one.x, one.y, strict=True))
         mark = {"of": one, "lines": ["line thin"], "points": points, "spots": spots}

@@ -58,22 +58,36 @@ def columns(runs: Sequence[Run]) -> list[Column]:
 
 def scores(runs: Sequence[Run]) -> list[Row]:
     """The records of every metric for every column, None where it has none, and whether
-    its mean is the best of the row; a copy of the source does not compete."""
-    shown = columns(runs)
+    its mean is the best of the row, among the runs that can be compared with its own;
+    the copy of the source competes, too."""
+    shown, groups = columns(runs), _comparable(runs)
     every = [runs[c.run].content["metrics"][c.kind] for c in shown]
     rows = []
     for metric in dict.fromkeys(name for records in every for name in records):
         records = [by_metric.get(metric) for by_metric in every]
         owner = next(runs[c.run] for c, r in zip(shown, records, strict=True) if r)
-        means = [
-            r["mean"] if r and c.kind != evaluate.COPY else None
-            for c, r in zip(shown, records, strict=True)
-        ]
-        known = [mean for mean in means if mean is not None]
-        best = max(known, key=owner.better(metric).merit, default=None)
-        wins = [len(known) > 1 and mean == best for mean in means]
+        means = [record["mean"] if record else None for record in records]
+        wins = [False] * len(shown)
+        for group in set(groups):
+            here = [i for i, c in enumerate(shown) if groups[c.run] == group]
+            known = [mean for i in here if (mean := means[i]) is not None]
+            best = max(known, key=owner.better(metric).merit, default=None)
+            for i in here:
+                wins[i] = len(known) > 1 and means[i] == best
         rows.append(_row(owner, metric, list(zip(records, wins, strict=True))))
     return rows
+
+
+def _comparable(runs: Sequence[Run]) -> list[int]:
+    """For each run the number of the first that it can be compared with."""
+    return [
+        next(
+            other
+            for other in range(number + 1)
+            if other == number or not not_comparable(run, runs[other])
+        )
+        for number, run in enumerate(runs)
+    ]
 
 
 def differences(runs: Sequence[Run]) -> tuple[list[Heading], list[Row], list[str]]:

@@ -1,12 +1,14 @@
 """The files of template/, as jinja2 fills them in."""
 
 import pathlib
+import re
 from typing import Any
 
 import jinja2
 import markupsafe
 
 from experiments.evaluate import statistics
+from pg2_jax import errors
 
 _FOLDER = pathlib.Path(__file__).with_name("template")
 
@@ -28,6 +30,12 @@ def _signed(metric: str, value: float) -> str:
     return text.replace("-", "\u2212")
 
 
+def _breakable(name: str) -> markupsafe.Markup:
+    """A name that a narrow screen breaks after its signs, not in the middle."""
+    parts = re.split(r"(?<=[_/.\-])", name)
+    return markupsafe.Markup("<wbr>").join(parts)
+
+
 _ENVIRONMENT = jinja2.Environment(
     loader=jinja2.FileSystemLoader(_FOLDER),
     autoescape=True,
@@ -36,4 +44,8 @@ _ENVIRONMENT = jinja2.Environment(
     lstrip_blocks=True,
 )
 _ENVIRONMENT.globals |= {"rounded": statistics.number, "signed": _signed}
-_ENVIRONMENT.filters["count"] = "{:,}".format
+_ENVIRONMENT.filters |= {
+    "count": "{:,}".format,
+    "counted": errors.counted,
+    "breakable": _breakable,
+}

@@ -11,6 +11,7 @@ import rich.markdown
 from experiments import pictures, results
 from experiments.config import Config
 from experiments.evaluate import evaluate
+from pg2_jax.errors import counted
 from pg2_jax.inference import pose_transfer
 from pg2_jax.input_pipeline import pair_reader
 
@@ -110,7 +111,7 @@ def _notes(content: dict[str, Any]) -> list[str]:
     if any("," in numbers for numbers in seeds.values()):
         said += "; of several, mean ± standard deviation over the seeds"
     notes = [
-        f"{content['pairs']:,} test pairs of {config['image_size']} from "
+        f"{counted(content['pairs'], 'test pair')} of {config['image_size']} from "
         f"{config['data_dir']}",
         f"steps: {steps}; batch size {config['batch_size']}",
         f"seeds: {said}",

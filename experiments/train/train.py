@@ -19,6 +19,7 @@ from experiments.train import dry_run, history, log, training_steps, validation
 from pg2_jax import files, sharding, train_state
 from pg2_jax.architecture import Architecture
 from pg2_jax.checkpoint import checkpointer, restore
+from pg2_jax.inference import exported_model, hub
 from pg2_jax.input_pipeline import pair_reader
 
 OnStep = Callable[[train_state.TrainState], None]
@@ -269,14 +270,44 @@ def _restored(
             step=jnp.full_like(new.step, config.coarse_steps),
             coarse=restore.restore_coarse(other, new.coarse),
         )
-    if (other := config.init_from) and before is None:
+    if config.init_from and before is None:
+        state = begun_with(config, new, mesh)
+    return state
+
+
+def begun_with(
+    config: Config, new: train_state.TrainState, mesh: Mesh
+) -> train_state.TrainState:
+    """A new run's state with the networks of --init_from, a run or a model in a file;
+    the latter has no D, which begins anew."""
+    other = config.init_from
+    name = hub.local(other)
+    if not pathlib.Path(name).expanduser().is_file():
         wanted = config.wanted_checkpoint
         step, stored = restore.latest_config(other, "init_from", wanted)
         config_compatibility.check_init_from(stored, config)
         networks = f"the networks of step {step} of {other}"
         processes.say(f"{config.workdir}: begins with {networks}")
-        state = restore.restore_networks(other, step, new)
-    return state
+        return restore.restore_networks(other, step, new)
+    if config.wanted_checkpoint is not None:
+        raise ValueError(
+            f"--init_from={other} holds one model; --checkpoint and --checkpoint_step "
+            "choose in a run."
+        )
+    model = exported_model.read(name)
+    if isinstance(model, exported_model.Program):
+        raise ValueError(
+            f"--init_from={other} is a compiled program, not weights; take the "
+            ".safetensors of its run."
+        )
+    config_compatibility.check_init_from(model.config, config)
+    networks = f"the networks of step {model.step} of {other}, D anew"
+    processes.say(f"{config.workdir}: begins with {networks}")
+    weights = jax.device_put((model.coarse, model.refine), sharding.replicated(mesh))
+    coarse, refine = new.coarse.with_weights(weights[0]), new.refine
+    if refine is not None:
+        refine = refine.with_weights(weights[1])
+    return dataclasses.replace(new, coarse=coarse, refine=refine)
 
 
 @jax.jit

@@ -15,6 +15,7 @@ from experiments import results
 from experiments.config import Config
 from experiments.user_study import answers
 from experiments.user_study.answers import GENERATED, REAL, Rater
+from pg2_jax import errors
 
 SCORES = "user_study.json"
 DEFINITIONS = {
@@ -126,7 +127,8 @@ def _timing(raters: list[Rater], key: dict[str, Any]) -> dict[str, Any]:
 
 
 def _show(content: dict[str, Any]) -> None:
-    title = f"User study {content['study']}, {content['raters']} raters"
+    raters = errors.counted(content["raters"], "rater")
+    title = f"User study {content['study']}, {raters}"
     table = rich.table.Table(title=title, title_justify="left")
     table.add_column("images", no_wrap=True)
     cells = []
@@ -145,14 +147,15 @@ def _show(content: dict[str, Any]) -> None:
     shown = content["shown_ms"]
     lines = [f"{name}: {text}" for name, text in DEFINITIONS.items()]
     lines += [
-        f"the first {content['practice_images']} images of each rater do not count",
+        f"practice, {errors.counted(content['practice_images'], 'image')} of each "
+        "rater, does not count",
         f"interval: {content['interval']}",
         f"shown for {shown['median']:.0f} ms (median; {shown['lowest']:.0f} to "
         f"{shown['highest']:.0f}), {content['asked_ms']:.0f} asked for",
         "the paper's raters saw other images: its rows are for reference",
     ]
     if content["interrupted_trials"]:
-        count = content["interrupted_trials"]
-        lines.append(f"{count} trials left out: the page was out of sight")
+        count = errors.counted(content["interrupted_trials"], "trial")
+        lines.append(f"{count} left out: the page was out of sight")
     for line in lines:
         console.print(f"  {line}", highlight=False, markup=False)

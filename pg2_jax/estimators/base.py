@@ -30,6 +30,18 @@ class Person(NamedTuple):
         seen = self.keypoints[self.keypoints[:, 2] > 0, :2]
         return float(np.prod(np.ptp(seen, axis=0))) if len(seen) else 0.0
 
+    @property
+    def length(self) -> float:
+        """The longer side of that box: spread arms make nobody larger."""
+        seen = self.keypoints[self.keypoints[:, 2] > 0, :2]
+        return float(np.ptp(seen, axis=0).max()) if len(seen) else 0.0
+
+    @property
+    def left(self) -> float:
+        """The middle of the visible points, from left to right."""
+        seen = self.keypoints[self.keypoints[:, 2] > 0, 0]
+        return float(seen.mean()) if len(seen) else 0.0
+
 
 class Estimator(Protocol):
     """What finds people."""
@@ -42,12 +54,13 @@ class Estimator(Protocol):
 
 
 class Settings(NamedTuple):
-    """Which estimator of `NAMES`, its model file, and the confidence in [0, 1] below
-    which a point is missing."""
+    """Which estimator of `NAMES`, its model file, the confidence in [0, 1] below which
+    a point is missing, and whether everybody is wanted: one person is found faster."""
 
     name: str
     model: pathlib.Path
     min_confidence: float = MIN_CONFIDENCE
+    everybody: bool = True
 
 
 def first_line(error: Exception) -> str:

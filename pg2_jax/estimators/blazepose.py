@@ -24,6 +24,8 @@ _LONGEST_SIDE = 1280
 # frames, instead of 4.2. A square, because turned people are distorted in any other
 # shape. Where it finds nobody it looks again, with more room and with none.
 _ROOMS = (0.25, 0.5, 0.0)
+# About the points of a person, of the longer side of their box.
+_PAINTED = 0.1
 # Two poses of one person: their points are nearer than this share of its box.
 _SAME_PERSON = 0.1
 
@@ -50,6 +52,7 @@ class BlazePose:
         self._end.atexit = False
         threading._register_atexit(self._end)  # type: ignore[attr-defined]
         self._min_confidence = settings.min_confidence
+        self._everybody = settings.everybody
 
     def __call__(self, image: np.ndarray) -> list[Person]:
         """The people in a photo, uint8 [H, W, 3] RGB."""
@@ -57,7 +60,15 @@ class BlazePose:
             people = self._look(image, room)
             if people:
                 break
-        return _distinct(people)
+        people = _distinct(people)
+        # Of a group it finds one person, as a rule: the others beside those it knows.
+        while self._everybody and people and len(people) < base.MAX_PEOPLE:
+            found = self._look(_without(image, people), _ROOMS[0])
+            beside = [one for one in _distinct(found) if _is_beside(one, people)]
+            if not beside:
+                break
+            people += beside
+        return people
 
     def _look(self, image: np.ndarray, room: float) -> list[Person]:
         square, scale, corner = _with_room(image, room)
@@ -109,6 +120,34 @@ def _with_room(
     square.paste(photo, (left, top))
     scale = np.array(photo.size) / [image.shape[1], image.shape[0]]
     return np.asarray(square), scale, np.array([left, top])
+
+
+def _without(image: np.ndarray, people: Sequence[Person]) -> np.ndarray:
+    """The photo with black boxes over these people."""
+    painted = image.copy()
+    for person in people:
+        left, top, right, bottom = _box(person)
+        rows = slice(max(0, int(top)), max(0, int(np.ceil(bottom))))
+        painted[rows, max(0, int(left)) : max(0, int(np.ceil(right)))] = 0
+    return painted
+
+
+def _is_beside(person: Person, others: Sequence[Person]) -> bool:
+    """Whether half of a person's points or more lie outside the boxes of others: what
+    is found within is made up."""
+    points = person.keypoints[person.keypoints[:, 2] > 0, :2]
+    boxes = np.array([_box(other) for other in others])[:, None]
+    inside = ((points >= boxes[..., :2]) & (points <= boxes[..., 2:])).all(axis=-1)
+    return len(points) > 0 and bool(inside.any(axis=0).mean() <= 0.5)
+
+
+def _box(person: Person) -> np.ndarray:
+    """Left, top, right and bottom of a person's points, and some room."""
+    points = person.keypoints[person.keypoints[:, 2] > 0, :2]
+    if not len(points):
+        return np.zeros(4)
+    room = _PAINTED * person.length
+    return np.concatenate([points.min(axis=0) - room, points.max(axis=0) + room])
 
 
 def _distinct(people: list[Person]) -> list[Person]:

@@ -9,8 +9,8 @@ from PIL import Image
 from pg2_jax import errors
 from pg2_jax.estimators import base, registry, weights
 
-# How much larger than the second person the first must be.
-_CLEARLY_LARGER = 2.0
+# How much longer than the second person the first must be.
+_CLEARLY_LARGER = 1.5
 
 
 class PersonFinder:
@@ -39,21 +39,25 @@ class PersonFinder:
                 self._estimator = _open(self._pose_model)
             return self._estimator
 
-    def __call__(self, photo: Image.Image, name: str, advice: str = "") -> np.ndarray:
-        """The person's joints, float32 [18, 3] in pixels of the photo, RGB.
+    def __call__(
+        self, photo: Image.Image, name: str, advice: str = "", person: int = 0
+    ) -> np.ndarray:
+        """The person's joints, float32 [18, 3] in pixels of the photo, RGB. Of several
+        people that of number `person`, from 1, from left to right, or with 0 the
+        largest.
 
-        Nobody, two people of like size, and an estimator that fails or cannot be opened
-        is a ValueError, which begins with the name of the photo and ends with the
-        advice.
+        Nobody, for 0 two people of like size, and an estimator that fails or cannot be
+        opened is a ValueError, which begins with the name of the photo and ends with
+        the advice.
         """
         try:
-            return self._find(photo)
+            return _chosen(self._find(photo), person, name)
         except errors.ArgumentError:
             raise
         except ValueError as error:
             raise ValueError(f"{name}: {error}{advice}") from error
 
-    def _find(self, photo: Image.Image) -> np.ndarray:
+    def _find(self, photo: Image.Image) -> list[base.Person]:
         estimator = self.open()
         try:
             with self._lock:
@@ -61,18 +65,33 @@ class PersonFinder:
         except Exception as error:
             # Estimators raise whatever the libraries below them do.
             raise ValueError("the pose estimator failed on this photo.") from error
-        people = sorted(people, key=lambda person: -person.area)
         if not people:
             raise ValueError(
                 "no person was found in this photo. Choose one that shows a person "
                 "from head to feet."
             )
-        if len(people) > 1 and people[0].area < _CLEARLY_LARGER * people[1].area:
-            raise ValueError(
-                f"{len(people)} people were found, two of them of about the same "
-                "size. Crop the photo to the one you mean."
-            )
-        return people[0].keypoints
+        return people
+
+
+def _chosen(people: list[base.Person], number: int, name: str) -> np.ndarray:
+    ordered = sorted(people, key=lambda person: person.left)
+    if number > len(ordered):
+        rule = f": {_count(people)} found in {name}."
+        raise errors.ArgumentError("person", number, rule)
+    if number:
+        return ordered[number - 1].keypoints
+    longest = sorted(people, key=lambda person: -person.length)
+    if len(people) > 1 and longest[0].length < _CLEARLY_LARGER * longest[1].length:
+        raise ValueError(
+            f"{_count(people)} found, two of them of about the same size. Crop the "
+            f"photo to the one you mean, or say which, 1 to {len(people)} from left to "
+            "right (person)."
+        )
+    return longest[0].keypoints
+
+
+def _count(people: list[base.Person]) -> str:
+    return "1 person was" if len(people) == 1 else f"{len(people)} people were"
 
 
 def _installed() -> str | None:

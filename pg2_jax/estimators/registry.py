@@ -23,7 +23,7 @@ def check_installed(name: str) -> None:
 def open_estimator(settings: base.Settings) -> base.Estimator:
     """Loads an estimator with its model; one that is not installed, or another file, is
     a ValueError."""
-    name, model, _ = settings
+    name, model = settings.name, settings.model
     check_installed(name)
     try:
         if name == "mediapipe":

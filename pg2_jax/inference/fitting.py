@@ -121,7 +121,7 @@ def _cut(poses: Poses, stacked: np.ndarray, size: crop.Size) -> list[np.ndarray]
         kept, outside = retarget.drop_outside(points, *size)
         fitted.append(kept)
         if outside:
-            cut.append(f"{name} ({outside} joints)")
+            cut.append(f"{name} ({errors.counted(outside, 'joint')})")
     if cut and any(points.any() for points in fitted):
         warnings.warn(
             f"{poses.place}: the body is so large in the image that {len(cut)} of "

@@ -11,6 +11,7 @@ from pg2_jax import errors
 from pg2_jax.inference import exported_model
 
 FILE = "model.safetensors"
+_HUB = "hf://"
 _TITLES = {
     "ssim_pg2": "SSIM (PG2's)",
     "masked_ssim_pg2": "mask-SSIM (PG2's)",
@@ -57,6 +58,12 @@ It generates people like those of its training photos, in poses like theirs. Wha
 photo does not show, it makes up. The licence of the training photos may restrict its
 use.
 """
+
+
+def local(name: str) -> str:
+    """The path of a model: of one on the Hub, "hf://user/repository", that of its file,
+    which is downloaded; any other as it is."""
+    return download(name.removeprefix(_HUB)) if name.startswith(_HUB) else name
 
 
 def download(name: str) -> str:

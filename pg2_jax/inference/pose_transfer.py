@@ -27,8 +27,6 @@ from pg2_jax.inference.batch import (
     require_views,
 )
 
-_HUB = "hf://"
-
 
 class PoseTransfer:
     """Trained generators: photos and poses in, the same people in those poses out.
@@ -89,9 +87,7 @@ class PoseTransfer:
             precision: to compute in, "float32" or "bfloat16"; empty for the run's own.
             finder: of people in photos; None for whichever estimator is installed.
         """
-        name = os.fspath(path)
-        if name.startswith(_HUB):
-            name = hub.download(name.removeprefix(_HUB))
+        name = hub.local(os.fspath(path))
         file = pathlib.Path(name).expanduser()
         if file.is_file():
             if step is not None or weights != "averaged":
@@ -112,11 +108,12 @@ class PoseTransfer:
         *,
         source_pose: Any = None,
         pose_name: str = "",
-        person: int = 1,
+        pose_person: int = 1,
         pose_size: tuple[int, int] | None = None,
         pose_fit: str = "auto",
         mirror: bool = False,
         fit: str = "auto",
+        person: int = 0,
         paste_back: bool = False,
         max_side: int = full_resolution.MAX_SIDE,
     ) -> result.Result:
@@ -132,7 +129,7 @@ class PoseTransfer:
             source_pose: the joints of the person in `image`, in its pixels: an array or
                 an annotation file.
             pose_name: which of several poses.
-            person: which of several people in an annotation file, by size from 1.
+            pose_person: which of several people in an annotation file, by size from 1.
             pose_size: (height, width) of the image that the pose is of; its body keeps
                 its shape, in the middle of the model's image.
             pose_fit: how the pose gets its size and place, see `fitting.fit_poses`:
@@ -142,12 +139,15 @@ class PoseTransfer:
             fit: how a photo of another size gets the model's, see
                 `source_photo.read_source`: "crop" to the person (the default where the
                 joints are known), "letterbox" or "stretch".
-            paste_back: also puts the image into the whole photo, `Result.whole`.
+            person: which of several people in `image`, from 1, from left to right; 0
+                for the largest, who must be clearly so.
+            paste_back: also puts the person into the whole photo, `Result.whole`, whose
+                background stays its own.
             max_side: the most pixels of the longer side of `Result.large`, the image at
                 the photo's own resolution, which pg2plus gives.
         """
         given = target_pose.read_poses(
-            pose, pose_name, self._finder, person=person, size=pose_size
+            pose, pose_name, self._finder, pose_person=pose_person, size=pose_size
         )
         if len(given.poses) > 1:
             first = next(iter(given.poses))
@@ -155,9 +155,9 @@ class PoseTransfer:
                 f"{given.place} holds {len(given.poses)} poses; choose one with "
                 f"pose_name, such as pose_name={first}, or generate them as a sequence."
             )
-        source = self._read_source(image, source_pose, fit, paste_back)
-        fitting = pose_fit, pose_size, mirror
-        (only,) = self._in_poses(given, source, *fitting, max_side=max_side)
+        source = self._read_source(image, source_pose, fit, paste_back, person)
+        how = pose_fit, pose_size, mirror
+        (only,) = self._in_poses(given, source, *how, max_side=max_side)
         return only
 
     def sequence(
@@ -167,12 +167,13 @@ class PoseTransfer:
         *,
         source_pose: Any = None,
         pose_name: str = "",
-        person: int = 1,
+        pose_person: int = 1,
         pose_size: tuple[int, int] | None = None,
         pose_fit: str = "auto",
         mirror: bool = False,
         between: int = 0,
         fit: str = "auto",
+        person: int = 0,
         paste_back: bool = False,
         max_side: int = full_resolution.MAX_SIDE,
     ) -> result.Results:
@@ -185,7 +186,7 @@ class PoseTransfer:
                 order; or "walk", "turn", "wave" or "catalogue", see `pose_library`.
                 They are scaled and moved alike, so that a sequence keeps its motion.
                 Of several people one is followed, the largest of the first frame or
-                the one whom `person` says; frames without them get a pose between
+                the one whom `pose_person` says; frames without them get a pose between
                 those around.
             between: poses put between each two of them.
         """
@@ -194,12 +195,12 @@ class PoseTransfer:
             pose_name,
             self._finder,
             sequence=True,
-            person=person,
+            pose_person=pose_person,
             size=pose_size,
         )
-        source = self._read_source(image, source_pose, fit, paste_back)
-        fitting = pose_fit, pose_size, mirror
-        return self._in_poses(given, source, *fitting, between, max_side=max_side)
+        source = self._read_source(image, source_pose, fit, paste_back, person)
+        how = pose_fit, pose_size, mirror
+        return self._in_poses(given, source, *how, between, max_side=max_side)
 
     def batch(
         self,
@@ -271,7 +272,7 @@ class PoseTransfer:
             )
 
     def _read_source(
-        self, image: Any, source_pose: Any, fit: str, paste_back: bool
+        self, image: Any, source_pose: Any, fit: str, paste_back: bool, person: int
     ) -> source_photo.Source:
         return source_photo.read_source(
             image,
@@ -281,6 +282,7 @@ class PoseTransfer:
             fit,
             paste_back,
             needs_joints=self.architecture.needs_source_pose,
+            person=person,
         )
 
     def _in_poses(
@@ -294,6 +296,8 @@ class PoseTransfer:
         *,
         max_side: int,
     ) -> result.Results:
+        stacked = np.stack(list(given.poses.values()))
+        pose_fit = source_photo.fit_of_half(pose_fit, source.pose, stacked)
         poses = fitting.fit_poses(
             given, self.image_size, source.pose, pose_fit, pose_size, mirror=mirror
         )
@@ -317,7 +321,7 @@ class PoseTransfer:
         for i, name in enumerate(names):
             best = large[i]
             image = generated.image[i] if best is None else best
-            whole = source.pasted(image) if source.pasted_back else None
+            whole = source.pasted(image, stacked[i]) if source.pasted_back else None
             refined = None if generated.refined is None else generated.refined[i]
             shown[name] = result.Result(
                 source.image,
@@ -327,5 +331,6 @@ class PoseTransfer:
                 whole,
                 best,
                 large_source,
+                max_side,
             )
         return result.Results(shown)

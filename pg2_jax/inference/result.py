@@ -13,8 +13,13 @@ from PIL import Image
 from pg2_jax import files, visualize
 from pg2_jax.inference import animation
 
-# People beside each other in an animation.
-_BESIDE = 8
+# Poses beside each other in a contact sheet; more go below.
+_POSES_IN_A_ROW = 12
+# Enlargement of files that people look at: models draw small pictures.
+SCALE = 4
+# Of a side by format, and of the whole: more is a broken file, or opened by nothing.
+_MOST_PIXELS = {"JPEG": 65_500, "WEBP": 16_383, "PNG": 2**31 - 1}
+_LARGEST = 600_000_000
 
 
 class _Shown(abc.ABC):
@@ -52,6 +57,7 @@ class Result(_Shown):
     # where the model generates every pixel, or the photo is no larger than its images.
     large: np.ndarray | None = None
     large_source: np.ndarray | None = None  # the photo's part at that resolution
+    max_side: int | None = None  # the longest side that was asked for `large`
 
     @property
     def image(self) -> np.ndarray:
@@ -86,12 +92,37 @@ class Result(_Shown):
             np.zeros_like(self.source), self.pose, scale=scale
         )
 
-    def save(self, path: str | os.PathLike[str], *, skeleton: bool = False) -> None:
-        """Writes the image, at the photo's resolution where it is known, or the whole
-        photo with the image in it if there is one, in the format of the suffix, such as
-        .png or .jpg; another is a ValueError. The file appears whole or not at all.
-        `skeleton` puts the pose beside it."""
-        _save(Image.fromarray(_frame(self, skeleton=skeleton, scale=1)), path)
+    def enlarged(self, scale: int) -> np.ndarray:
+        """The image, `large` where there is one, brought by Lanczos to `scale` times
+        the model's size. `large` is neither reduced nor enlarged beyond `max_side`."""
+        height, width = self.source.shape[:2]
+        if self.large is None:
+            return visualize.resized(self.image, scale * height)
+        longest = max(height, width)
+        allowed = min(scale, (self.max_side or scale * longest) / longest)
+        height = max(len(self.large), int(allowed * height))
+        return visualize.resized(self.large, height)
+
+    def save(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        skeleton: bool = False,
+        beside: bool = False,
+        scale: int = SCALE,
+    ) -> None:
+        """Writes the image, or the whole photo with the person in it if there is one,
+        in the format of the suffix, such as .png or .jpg; another is a ValueError. The
+        file appears whole or not at all.
+
+        Args:
+            path: of the file.
+            skeleton: puts the pose beside it.
+            beside: puts the source and the pose before it.
+            scale: how much larger than the model's it is, see `enlarged`; 1 for data.
+        """
+        picture = _frame(self, skeleton=skeleton, beside=beside, scale=scale)
+        _save(Image.fromarray(picture), path)
 
 
 class Results(_Shown, tuple[Result, ...]):
@@ -117,7 +148,7 @@ class Results(_Shown, tuple[Result, ...]):
 
     def picture(self) -> Image.Image:
         """The contact sheet: source and images, the poses over them."""
-        return sheet([self])
+        return sheet([self], scale=visualize.screen_scale(len(self[0].source)))
 
     def save(
         self,
@@ -125,87 +156,158 @@ class Results(_Shown, tuple[Result, ...]):
         *,
         per_second: float = 8,
         skeleton: bool = False,
+        beside: bool = False,
+        scale: int | None = None,
     ) -> None:
         """Writes an animation, for .gif, .webp and .mp4, of so many frames in a second,
-        or the contact sheet, for .png and .jpg; `skeleton` puts the poses beside the
-        images. The file appears whole or not at all; another format, or one without its
-        library, is a ValueError."""
-        save([self], path, per_second=per_second, skeleton=skeleton)
+        or the contact sheet, for .png and .jpg; for the other arguments see
+        `Result.save`. The file appears whole or not at all; another format, one without
+        its library, and a sheet that is too large for it are a ValueError."""
+        save(
+            [self],
+            path,
+            per_second=per_second,
+            skeleton=skeleton,
+            beside=beside,
+            scale=scale,
+        )
 
 
 def save(
     people: Sequence[Results],
     path: str | os.PathLike[str],
     *,
+    names: Sequence[str] = (),
     per_second: float = 8,
     skeleton: bool = False,
+    beside: bool = False,
+    scale: int | None = None,
 ) -> None:
     """Writes several people in the same poses, side by side or row by row, as
     `Results.save` does one; where the person of the first has more poses than others,
-    theirs begin again."""
+    theirs begin again. The names of the people stand at the rows of a sheet. Without a
+    scale a sheet has `SCALE`, and an animation 256 rows or more."""
     if pathlib.Path(path).suffix.lower() not in animation.SUFFIXES:
-        _save(sheet(people, skeleton=skeleton), path)
+        shown, size = skeleton or beside, scale or SCALE
+        _check_size(sheet_size(people, skeleton=shown, scale=size), path)
+        _save(sheet(people, names, skeleton=shown, scale=size), path)
         return
+    scale = scale or visualize.screen_scale(len(people[0][0].source))
     frames = []
     for i in range(max(len(person) for person in people)):
         now = [person[i % len(person)] for person in people]
-        scale = visualize.screen_scale(len(now[0].source))
-        tiles = [_frame(result, skeleton=skeleton, scale=scale) for result in now]
-        frames.append(_in_rows(tiles))
+        tiles = [
+            _frame(result, skeleton=skeleton, beside=beside, scale=scale)
+            for result in now
+        ]
+        frames.append(visualize.in_rows(tiles))
     animation.write(path, frames, per_second)
 
 
-def sheet(people: Sequence[Results], *, skeleton: bool = True) -> Image.Image:
-    """The contact sheet: a row for each person, the source first, a pose in a column
-    under its name; `skeleton` puts the poses in a row of their own above."""
-    first = people[0][0].source
-    scale = visualize.screen_scale(len(first))
+def sheet(
+    people: Sequence[Results],
+    names: Sequence[str] = (),
+    *,
+    skeleton: bool = True,
+    scale: int = SCALE,
+) -> Image.Image:
+    """The contact sheet: a row for each person, with the person's name, if there are
+    names, and the source first; a pose in a column under its name, a dozen in a row,
+    the next below. `skeleton` puts the poses in a row of their own above. Pictures are
+    brought to `scale` times the model's size by Lanczos."""
+    tile, count = _tile(people, scale), max(len(person) for person in people)
+    titles = [name.replace("_", " ") for name in people[0].names]
+    blocks = []
+    for first in range(0, count, _POSES_IN_A_ROW):
+        here = slice(first, first + _POSES_IN_A_ROW)
+        rows, row_titles = _rows(people, names, here, skeleton, tile)
+        block = visualize.grid(rows, ["source", *titles[here]], row_titles)
+        blocks.append(block)
+    if len(blocks) == 1:
+        return blocks[0]
+    whole = Image.new("RGB", (blocks[0].width, sum(b.height for b in blocks)), "white")
+    top = 0
+    for block in blocks:
+        whole.paste(block, (0, top))
+        top += block.height
+    return whole
+
+
+def sheet_size(
+    people: Sequence[Results], *, skeleton: bool = True, scale: int = SCALE
+) -> tuple[int, int]:
+    """Width and height of `sheet`, a few pixels less, before it is made."""
+    width, height = _tile(people, scale)
+    count = max(len(person) for person in people)
+    blocks = -(-count // _POSES_IN_A_ROW)
+    return (
+        (1 + min(count, _POSES_IN_A_ROW)) * width,
+        blocks * (len(people) + skeleton) * height,
+    )
+
+
+def _tile(people: Sequence[Results], scale: int) -> tuple[int, int]:
+    """(width, height) of each picture of a sheet."""
+    first = people[0][0]
+    height, width = first.source.shape[:2]
+    if first.large is not None and first.max_side:
+        # Its pixels are the photo's; more would be made up.
+        scale = max(1, min(scale, first.max_side // max(height, width)))
+    return scale * width, scale * height
+
+
+def _rows(
+    people: Sequence[Results],
+    names: Sequence[str],
+    here: slice,
+    skeleton: bool,
+    tile: tuple[int, int],
+) -> tuple[list[list[np.ndarray]], list[str]]:
+    """The rows of a sheet for some of the poses, and their titles."""
     rows: list[list[np.ndarray]] = []
+    titles: list[str] = []
     shown: np.ndarray | None = None
-    for person in people:
+    for i, person in enumerate(people):
         # Poses fitted to each body differ a little.
         if skeleton and (shown is None or not np.array_equal(shown, person.poses)):
             shown = person.poses
-            black = np.full_like(first, 255)
-            rows.append([black, *(result.skeleton(scale) for result in person)])
+            white = np.full((tile[1], tile[0], 3), 255, np.uint8)
+            rows.append([white, *(_skeleton(one, tile[1]) for one in person[here])])
+            titles.append("pose")
         photo = person[0].large_source
-        rows.append([person[0].source if photo is None else photo])
-        rows[-1] += [r.image if r.large is None else r.large for r in person]
-    titles = ["source", *(name.replace("_", " ") for name in people[0].names)]
-    return visualize.grid(rows, titles, scale=scale)
+        row = [person[0].source if photo is None else photo]
+        row += [one.image if one.large is None else one.large for one in person[here]]
+        rows.append([visualize.resized(picture, tile[1]) for picture in row])
+        titles.append(names[i] if names else "")
+    return rows, titles if names else []
 
 
-def _frame(result: Result, *, skeleton: bool, scale: int) -> np.ndarray:
-    """The image as it is saved, enlarged unless it has the photo's pixels."""
-    shown = result.large if result.whole is None else result.whole
-    if shown is not None:
-        height, width = result.source.shape[:2]
-        size = max(1, round(width * len(shown) / height)), len(shown)
-        pose = Image.fromarray(result.skeleton(scale)).resize(size)
-        tiles = [shown, np.asarray(pose)]
-    else:
-        enlarged = result.image.repeat(scale, axis=0).repeat(scale, axis=1)
-        tiles = [enlarged, result.skeleton(scale)]
-    return _beside(tiles if skeleton else tiles[:1])
+def _frame(result: Result, *, skeleton: bool, beside: bool, scale: int) -> np.ndarray:
+    """The image as it is saved, a whole photo as large as it is."""
+    shown = result.enlarged(scale) if result.whole is None else result.whole
+    pose = [_skeleton(result, len(shown))] if skeleton or beside else []
+    if not beside:
+        return visualize.side_by_side([shown, *pose])
+    photo = result.source if result.large_source is None else result.large_source
+    return visualize.side_by_side([visualize.resized(photo, len(shown)), *pose, shown])
 
 
-def _in_rows(tiles: Sequence[np.ndarray]) -> np.ndarray:
-    """Pictures side by side, `_BESIDE` in a row."""
-    rows = [_beside(tiles[i : i + _BESIDE]) for i in range(0, len(tiles), _BESIDE)]
-    width = max(row.shape[1] for row in rows)
-    return np.concatenate([_on_white(row, len(row), width) for row in rows])
+def _skeleton(result: Result, height: int) -> np.ndarray:
+    """The pose on black, of that height."""
+    scale = max(1, height // len(result.source))
+    return visualize.resized(result.skeleton(scale), height)
 
 
-def _beside(tiles: Sequence[np.ndarray]) -> np.ndarray:
-    """Pictures side by side, each on white to the height of the largest."""
-    height = max(len(tile) for tile in tiles)
-    same = [_on_white(tile, height, tile.shape[1]) for tile in tiles]
-    return np.concatenate(same, axis=1)
-
-
-def _on_white(picture: np.ndarray, height: int, width: int) -> np.ndarray:
-    free = ((0, height - picture.shape[0]), (0, width - picture.shape[1]), (0, 0))
-    return np.pad(picture, free, constant_values=255)
+def _check_size(size: tuple[int, int], path: str | os.PathLike[str]) -> None:
+    """Refuses a sheet of (width, height) that the format of the path cannot hold."""
+    form = Image.registered_extensions().get(pathlib.Path(path).suffix.lower())
+    most = _MOST_PIXELS.get(form or "", _MOST_PIXELS["PNG"])
+    if max(size) > most or size[0] * size[1] > _LARGEST:
+        raise ValueError(
+            f"{path}: the sheet would have {size[0]:,} x {size[1]:,} pixels, more than "
+            f"{form or 'its format'} holds or a viewer opens; take fewer poses or "
+            "people, a smaller scale, or write a folder or an animation."
+        )
 
 
 def _save(picture: Image.Image, path: str | os.PathLike[str]) -> None:

@@ -12,6 +12,8 @@ from pg2_jax import pose
 
 # Free space around the points, of the longer side of their box: as photos are cropped.
 MARGIN = 0.15
+# Sine of the angle, 65 degrees, beyond which a torso is turned.
+_LYING = 0.9
 _NECK = pose.JOINTS.index("neck")
 _HIPS = [pose.JOINTS.index(name) for name in ("right_hip", "left_hip")]
 
@@ -122,6 +124,19 @@ def drop_outside(poses: np.ndarray, height: int, width: int) -> tuple[np.ndarray
 def has_torso(poses: np.ndarray) -> bool:
     """Whether one of the poses [N, 18, 3] shows the neck and a hip in two places."""
     return bool(np.nanmax(_torso(poses)[0], initial=0) > 0)
+
+
+def turned(person: np.ndarray) -> str:
+    """How a person [18, 3] that does not stand, sit or bend lies in the image, in
+    words; empty for all others and where the torso is not seen."""
+    body = np.asarray(person, np.float64)
+    (length,), (middle,) = _torso(body[None])
+    if not length > 0:
+        return ""
+    across, down = (middle - body[_NECK, :2]) / length
+    if abs(across) > _LYING:
+        return "lies on the side"
+    return "stands on the head" if down < -_LYING else ""
 
 
 def _torso(poses: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

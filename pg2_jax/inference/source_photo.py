@@ -8,13 +8,18 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
-from pg2_jax import errors
+from pg2_jax import errors, pose
 from pg2_jax.estimators.person_finder import PersonFinder
-from pg2_jax.inference import retarget, target_pose
+from pg2_jax.inference import paste_back, retarget, target_pose
 from pg2_jax.photos import arrays, crop
 
 # A photo this near to the model's shape is taken whole.
 _MOST_DISTORTION = 1.1
+# By which legs and arms are seen: knees and ankles, elbows and wrists.
+_LIMBS = {
+    limbs: [i for i, name in enumerate(pose.JOINTS) if name.endswith(ends)]
+    for limbs, ends in {"legs": ("knee", "ankle"), "arms": ("elbow", "wrist")}.items()
+}
 _REMEDY = (
     "the joints (source_pose), or install an estimator: pip install 'pg2_jax[pose]'"
 )
@@ -29,13 +34,12 @@ class Source(NamedTuple):
     pose: np.ndarray | None  # float32 [18, 3] in pixels of `image`; None if unknown
     pasted_back: bool  # whether the generated image will go back into the photo
 
-    def pasted(self, generated: np.ndarray) -> np.ndarray:
-        """The whole photo with an image of the model, of any resolution, in its place,
-        uint8."""
-        scale = len(generated) / len(self.image)
-        target = crop.Box(*(scale * side for side in self.frame.target))
-        frame = crop.Frame(self.frame.source, target)
-        return np.asarray(crop.paste(self.photo, Image.fromarray(generated), frame))
+    def pasted(self, generated: np.ndarray, target_pose: np.ndarray) -> np.ndarray:
+        """The whole photo with the person of a generated image, of any resolution, in
+        it, uint8; the pose is in pixels of `image`."""
+        return paste_back.blend(
+            self.photo, self.image, self.frame, generated, self.pose, target_pose
+        )
 
 
 def read_source(
@@ -46,6 +50,7 @@ def read_source(
     fit: str = "auto",
     pasted_back: bool = False,
     needs_joints: bool = False,
+    person: int = 0,
 ) -> Source:
     """Reads the photo of a person, see `arrays.to_photo`, and brings it to the model's
     (height, width).
@@ -61,9 +66,11 @@ def read_source(
     A model that `needs_joints` has them looked for in every photo; where they are not
     known, a warning says that they would help.
 
-    The joints are in pixels of the photo: an array [18, 3], an annotation file, or a
-    mapping of photos' names to arrays; None if they are not known. An unreadable photo,
-    no or too many people are a ValueError.
+    The joints are in pixels of the photo: an array [18, 3], an annotation file, what
+    `target_pose.read_poses` made of one, or a mapping of photos' names to arrays; None
+    if they are not known. `person` says which
+    of several people is looked for, see `PersonFinder`; one that does not stand upright
+    is warned of. An unreadable photo, no or too many people are a ValueError.
     """
     photo, name = arrays.to_photo(image)
     original = (photo.height, photo.width)
@@ -71,10 +78,16 @@ def read_source(
     body = None
     if joints is not None:
         body = _joints_of(joints, name, original)
-    elif fit == "crop" or (
+    elif (fit == "crop" or person) or (
         finder.is_installed() and (needs_joints or (fit == "auto" and not fits))
     ):
-        body = finder(photo, name, " Or give the joints (source_pose).")
+        body = finder(photo, name, " Or give the joints (source_pose).", person)
+    if body is not None and (turned := retarget.turned(body)):
+        warnings.warn(
+            f"{name}: the person {turned}; if the photo was taken so, turn it upright "
+            "first, for it does not say itself how it was held.",
+            stacklevel=3,
+        )
     if fit == "auto":
         if body is not None and original != size:
             fit = "crop"
@@ -105,6 +118,27 @@ def read_source(
     return Source(photo, np.asarray(stored), frame, body, pasted_back)
 
 
+def fit_of_half(fit: str, body: np.ndarray | None, poses: np.ndarray) -> str:
+    """The pose fit where "auto" is wanted: "image", with a warning, for a person whose
+    legs, or whose arms, the photo does not show while the poses [N, 18, 3] have them.
+
+    Such a photo is cropped to half a body: whole poses of that size would leave the
+    image, and what is left of them floats in it.
+    """
+    if fit != "auto" or body is None or not retarget.has_torso(body[None]):
+        return fit
+    for limbs, joints in _LIMBS.items():
+        if not (body[joints, 2] > 0).any() and (poses[:, joints, 2] > 0).any():
+            warnings.warn(
+                f"the person in the photo shows no {limbs}, which the poses have: the "
+                'poses are fitted to the image; the pose fit "body" gives them the '
+                "size of the person.",
+                stacklevel=4,
+            )
+            return "image"
+    return fit
+
+
 def has_shape(original: crop.Size, size: crop.Size) -> bool:
     """Whether a photo of (height, width) `original` has the model's shape within 10 %,
     so that it is taken whole."""
@@ -133,8 +167,15 @@ def _joints_of(joints: Any, name: str, original: crop.Size) -> np.ndarray:
     if isinstance(joints, str | os.PathLike):
         place = os.fspath(joints)
         joints = target_pose.annotated(joints)
+    if isinstance(joints, target_pose.Poses):
+        place, joints = joints.place, joints.poses
     if isinstance(joints, Mapping):
-        joints = target_pose.pose_of_photo(joints, name, place)
+        try:
+            joints = target_pose.pose_of_photo(joints, name, "")
+        except ValueError as error:
+            if place == "source_pose":
+                raise ValueError(f"{place}{error}") from error
+            raise errors.ArgumentError("source_pose", place, f"{error}") from error
     try:
         points = target_pose.checked_pose(joints)
     except ValueError as error:

@@ -45,7 +45,7 @@ def read_poses(
     finder: PersonFinder,
     *,
     sequence: bool = False,
-    person: int = 1,
+    pose_person: int = 1,
     size: crop.Size | None = None,
     min_confidence: float = base.MIN_CONFIDENCE,
 ) -> Poses:
@@ -57,7 +57,7 @@ def read_poses(
     file or a Pillow image, whose person the finder looks for; a set of `pose_library`,
     or one pose of it, such as "catalogue/back". A name takes this one of several.
 
-    Of several people in a file `person` chooses, counted from 1, the largest; a
+    Of several people in a file `pose_person` chooses, counted from 1, the largest; a
     `sequence` is of one person, who is followed through its frames (`people.follow`),
     and keeps the frames that do not show them, without a visible joint. `size` is that
     of the image where the file holds fractions of one, and joints that an estimator is
@@ -66,7 +66,7 @@ def read_poses(
     if isinstance(given, Poses):
         return given
     if isinstance(given, str | os.PathLike):
-        reading = _Reading(sequence, person, size, min_confidence)
+        reading = _Reading(sequence, pose_person, size, min_confidence)
         return _from_path(given, name, finder, reading)
     if isinstance(given, Image.Image):
         photo, place = arrays.to_photo(given)
@@ -155,7 +155,7 @@ def _of_person(
         raise ValueError(f"{place}: no person was found in any photo of this file.")
     if not 1 <= number <= most:
         rule = f" must be from 1 to {most}: {place} shows no more people at once."
-        raise errors.ArgumentError("person", number, rule)
+        raise errors.ArgumentError("pose_person", number, rule)
     if not reading.sequence:
         mine = (people[number - 1 : number] for people in frames)
         return _seen(
@@ -169,7 +169,7 @@ def _of_person(
         warnings.warn(
             f"{place}: several people in {len(several)} of {len(placed)} frames; "
             f"followed is number {number} by size of the first frame with so many "
-            "(person).",
+            "(pose_person).",
             stacklevel=6,
         )
     nobody = np.zeros((18, 3), np.float32)

@@ -23,9 +23,16 @@ def find(data_dir: str) -> pathlib.Path:
         raise unusable(
             data_dir,
             "no data set is there (dataset_info.json is missing). Make one with "
-            "data_prep/build_tfrecords.py.",
+            f"data_prep/build_tfrecords.py{_of_photos(folder)}.",
         )
     return folder
+
+
+def _of_photos(folder: pathlib.Path) -> str:
+    """What to say of a folder that may be the source of a data set."""
+    if not folder.is_dir() or not any(folder.iterdir()):
+        return ""
+    return f" in another folder, of the photos in {folder} if that is what it holds"
 
 
 def read(data_dir: str) -> Description | None:

@@ -28,7 +28,7 @@ _JOINT_REACH = 0.1  # torso lengths that every limb begins before its first join
 _TORSO_SPAN, _TORSO_HALF = (-0.12, 1.2), 0.78  # along its axis; across, in its widths
 _EDGE = 0.06  # torso lengths within which a part's mask falls from 1 to 0
 _MAX_STRETCH = 2.5
-_MARGIN = 0.22  # torso lengths about a person for clothes, hair and bags
+MARGIN = 0.22  # torso lengths about a person for clothes, hair and bags
 
 
 class Warped(NamedTuple):
@@ -76,12 +76,14 @@ def warp(
     return Warped(parts, masks, *_composite(parts, masks))
 
 
-def background(keypoints: jax.Array, height: int, width: int) -> jax.Array:
+def background(
+    keypoints: jax.Array, height: int, width: int, margin: float = MARGIN
+) -> jax.Array:
     """Where a photo shows what is behind the person: [B, H, W, 1] in [0, 1], 1 farther
-    than a margin from all parts of [B, 18, 3] keypoints, those too that are not seen
-    but must be somewhere; 1 everywhere where no part is known."""
+    than `margin` torso lengths from all parts of [B, 18, 3] keypoints, those too that
+    are not seen but must be somewhere; 1 everywhere where no part is known."""
     person = part_frames.frames(part_frames.completed(keypoints))
-    masks = _masks(person, *_places(person, height, width), grown=_MARGIN)
+    masks = _masks(person, *_places(person, height, width), grown=margin)
     body = jnp.where(person.known[:, None, None, :], masks, 0.0)
     return 1.0 - body.max(axis=-1, keepdims=True)
 

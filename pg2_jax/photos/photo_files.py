@@ -66,6 +66,7 @@ class Upright(NamedTuple):
     image: Image.Image  # 8-bit RGB
     content: bytes  # of the file
     notes: tuple[str, ...]  # what was converted; empty when the file holds this image
+    reduction: int = 1  # the file's sides are as many times as long, see `decode`
 
 
 class StoredPhoto(NamedTuple):
@@ -86,14 +87,19 @@ def load(path: str | os.PathLike[str]) -> Upright:
     return decode(content, path)
 
 
-def decode(content: bytes, name: str | os.PathLike[str]) -> Upright:
+def decode(content: bytes, name: str | os.PathLike[str], longest: int = 0) -> Upright:
     """Decodes a photo that is in memory, as `load` does one on the disk. Of one that is
-    refused for its size the header alone is decoded."""
+    refused for its size the header alone is decoded.
+
+    With `longest` a JPEG is decoded at a half, a quarter or an eighth of its size, if
+    its longer side still has so many pixels, and may have as many times more pixels.
+    """
     try:
         with warnings.catch_warnings():
             # The number of pixels is checked here, and damaged EXIF is no news.
             warnings.simplefilter("ignore")
             image = Image.open(io.BytesIO(content), formats=_formats(content))
+            reduction = _reduce(image, longest) if longest else 1
             _check_header(image, content)
             if image.format == "PNG":
                 # Pillow's decoder reads over wrong checksums and a missing end, where
@@ -104,7 +110,7 @@ def decode(content: bytes, name: str | os.PathLike[str]) -> Upright:
             image.load()
             upright = _upright(image)
             notes = _notes(image, upright)
-            return Upright(_to_rgb(upright), content, notes)
+            return Upright(_to_rgb(upright), content, notes, reduction)
     except Image.UnidentifiedImageError as error:
         if _is_heif(content):
             raise ValueError(f"{name}: HEIC is not read: {_NO_HEIF}") from error
@@ -178,6 +184,17 @@ def read(
         image.save(buffer, "JPEG" if words else "PNG", quality=95, subsampling=0)
         encoded = buffer.getvalue()
     return StoredPhoto(encoded, original_size, frame, ", ".join(notes))
+
+
+def _reduce(image: Image.Image, longest: int) -> int:
+    """Has a JPEG decoded smaller; returns by how much. One that is stored in passes
+    (progressive) would be held whole all the same."""
+    if image.format != "JPEG" or "progressive" in image.info:
+        return 1
+    width, height = image.size
+    share = longest / max(width, height)
+    image.draft(None, (round(width * share), round(height * share)))
+    return max(1, round(max(width, height) / max(image.size)))
 
 
 def _check_header(image: Image.Image, content: bytes) -> None:

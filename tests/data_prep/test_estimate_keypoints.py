@@ -44,6 +44,13 @@ def test_a_folder_without_annotations_is_estimated_first(
     assert summary.converted == {"cropped": 6}
     assert "6 people in 8 photos" in capsys.readouterr().out
     assert len(keypoint_files.read(folder / "annotations.csv")) == 6
+    # What comes later is added.
+    write_colour(folder / "anna" / "4.png", (1, 0, 70))
+    build_tfrecords._source(options)
+    assert "1 person in 1 new photo (" in capsys.readouterr().out
+    assert len(keypoint_files.read(folder / "annotations.csv")) == 7
+    build_tfrecords._source(options)
+    assert capsys.readouterr().out == ""
 
 
 def test_without_an_estimator_the_message_says_what_to_install(folder, tmp_path):
@@ -147,10 +154,13 @@ def test_ctrl_c_says_that_the_same_command_goes_on(folder, tmp_path):
 
 
 def test_a_build_names_the_report_of_an_estimation(tmp_path):
+    tmp_path = tmp_path / "my people"
+    tmp_path.mkdir()
     options = build_tfrecords.Options(dataset="folder", photos=str(tmp_path))
     assert build_tfrecords._hint(options) == ""
     (tmp_path / "annotations_report.csv").write_text("")
     hint = build_tfrecords._hint(options)
-    assert f"found: {tmp_path}/annotations_report.csv; photos that came later" in hint
+    assert f"found: {tmp_path}/annotations_report.csv; photos that come later" in hint
+    assert f" '--photos={tmp_path}' '--output={tmp_path}/annotations.csv' " in hint
     other = build_tfrecords.Options(dataset="market1501", source_dir=str(tmp_path))
     assert build_tfrecords._hint(other) == ""

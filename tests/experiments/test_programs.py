@@ -244,11 +244,17 @@ def test_evaluation_scores_every_pair_once(run, pair_dataset, capsys):
 
 def test_every_pair_has_its_scores_and_its_image(run, tmp_path):
     """pairs.csv has what metrics.json sums up; the files score like the run."""
-    evaluate.evaluate(
-        dataclasses.replace(run, mode="evaluate", save_images=True, max_test_pairs=5)
-    )
-    report = read_json(run, "metrics.json")
-    found = pairs_csv.read(pathlib.Path(run.workdir) / pairs_csv.FILE)
+    some = dataclasses.replace(run, mode="evaluate", save_images=True, max_test_pairs=5)
+    written = tmp_path / "five"
+    some = dataclasses.replace(some, output=str(written))
+    written.mkdir()
+    (written / "metrics.json").write_text('{"pairs": 6}')
+    with pytest.raises(ValueError, match=r"max_test_pairs=5: .* scores of 6 pairs"):
+        evaluate.evaluate(some)
+    (written / "metrics.json").write_text('{"pairs": 5}')
+    evaluate.evaluate(some)
+    report = json.loads((written / "metrics.json").read_text())
+    found = pairs_csv.read(written / pairs_csv.FILE)
     (test,) = pair_reader.PairDataset(run.data_dir).test_batches(batch_size=5, limit=5)
     assert found.names == test.names
     assert list(found.scores) == list(report["metrics"])
@@ -256,7 +262,7 @@ def test_every_pair_has_its_scores_and_its_image(run, tmp_path):
         assert list(by_name) == list(report["metrics"][kind])
         l1 = report["metrics"][kind]["l1"]
         assert by_name["l1"].mean() == pytest.approx(l1["mean"], rel=1e-6)
-    images = pathlib.Path(run.workdir) / "images"
+    images = written / "images"
     folders = {"generated_dir": str(images / "refined"), "workdir": str(tmp_path)}
     folders["target_dir"] = str(images / "target")
     config = Config(
@@ -289,11 +295,14 @@ def test_networks_that_draw_nan_are_not_scored(run, monkeypatch, tmp_path):
     assert sorted(os.listdir(run.workdir)) == before
 
 
-def test_evaluation_does_not_depend_on_the_batch_size(run):
+def test_evaluation_does_not_depend_on_the_batch_size(run, tmp_path):
     figures = []
+    five = dataclasses.replace(
+        run, mode="evaluate", max_test_pairs=5, output=str(tmp_path)
+    )
     for size in (4, 8):
-        evaluate.evaluate(dataclasses.replace(run, batch_size=size, max_test_pairs=5))
-        report = read_json(run, "metrics.json")
+        evaluate.evaluate(dataclasses.replace(five, batch_size=size))
+        report = json.loads((tmp_path / "metrics.json").read_text())
         assert report["pairs"] == 5
         figures.append(report["metrics"]["refined"]["body_l1"]["mean"])
     np.testing.assert_allclose(*figures, rtol=1e-3)

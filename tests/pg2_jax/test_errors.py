@@ -46,3 +46,12 @@ def test_the_library_names_no_flag(path):
         if isinstance(node, ast.Constant) and node not in docstrings
     ]
     assert not [t for t in texts if isinstance(t, str) and re.search("--[a-z]", t)]
+
+
+def test_numbers_have_their_noun():
+    counted = errors.counted
+    assert [counted(n, "joint") for n in (0, 1, 2000)] == [
+        *("0 joints", "1 joint", "2,000 joints")
+    ]
+    assert counted(1, "person", "people") == "1 person"
+    assert counted(3, "person", "people") == "3 people"

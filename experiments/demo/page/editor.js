@@ -208,7 +208,7 @@ export function makeEditor(panel, setup, generate) {
     take(pose, `${name}.`, name)));
   find('input').accept = setup.pose_suffixes.join();
   takeFiles(panel, 'pose', setup.max_bytes, (answer, name) => (
-    take(answer.keypoints, `${name} was read.`)));
+    take(answer.keypoints, `${name} was read. ${answer.note}`.trim())));
 
   const first = setup.poses.find(({ name }) => name === setup.first_pose);
   points = first.keypoints.map((point) => [...point]);

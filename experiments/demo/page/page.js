@@ -15,6 +15,7 @@ let joints = null; // of the person in the photo, where they are known
 let newest = 0; // request; the answers to others are not shown
 let generating = false;
 let changed = false; // while a picture is generated
+let drawn = null; // the newest request of a single picture
 let frames = [];
 let frame = 0;
 let clock = null;
@@ -40,6 +41,7 @@ async function generate() {
     const request = { image: photo, source_keypoints: joints, keypoints: editor.keypoints() };
     await show(request, 'draw', (answer, seconds) => {
       frames = [answer];
+      drawn = request;
       return `Generated in ${seconds.toFixed(2)} seconds.`;
     });
   }
@@ -60,6 +62,26 @@ async function show(request, path, take) {
   } catch (error) {
     if (turn === newest) say(result, error.message, true);
   }
+}
+
+document.querySelector('.seen').textContent = setup.seen;
+
+// What is kept is larger than what follows the mouse; a sequence's frames are already.
+for (const name of ['coarse', 'refined']) {
+  const link = result.querySelector(`.${name} a`);
+  link.addEventListener('click', async (event) => {
+    if (frames.length > 1 || !drawn) return;
+    event.preventDefault();
+    try {
+      const answer = await ask('draw', { ...drawn, scale: setup.scale });
+      const large = document.createElement('a');
+      large.download = link.download;
+      large.href = png(answer[name]);
+      large.click();
+    } catch (error) {
+      say(result, error.message, true);
+    }
+  });
 }
 
 // A picture that nothing refines is no coarse one.
@@ -100,7 +122,9 @@ sequences.append(...setup.sequences.map((name) => (
 result.querySelector('form').addEventListener('submit', (event) => {
   event.preventDefault();
   say(result, 'Generating the sequence …');
-  const request = { image: photo, source_keypoints: joints, sequence: sequences.value };
+  const request = {
+    image: photo, source_keypoints: joints, sequence: sequences.value, scale: setup.scale,
+  };
   show(request, 'sequence', (answer) => {
     frames = answer.frames;
     result.querySelector('.animation').href = `data:image/gif;base64,${answer.animation}`;

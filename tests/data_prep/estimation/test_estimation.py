@@ -12,6 +12,7 @@ from PIL import Image
 
 from data_prep.estimation import estimation, resume_log
 from data_prep.sources import photo_list
+from pg2_jax import visualize
 from pg2_jax.estimators.base import Person
 from pg2_jax.keypoints import keypoint_files
 from tests.data_prep.colour_photos import ByColour, person, write_colour
@@ -82,11 +83,53 @@ def test_the_contact_sheet_goes_from_the_lowest_score_to_the_highest(folder, est
     run(folder)
     with Image.open(folder.parent / "keypoints_contact.png") as sheet:
         pixels = np.asarray(sheet)
-    assert pixels.shape == (192 + 2 * 4, 2 * (192 + 4) + 4, 3)
+    # A line says how many photos there are, one over each photo its score and name.
+    assert pixels.shape == (2 * 18 + 192 + 2 * 4, 2 * (192 + 4) + 4, 3)
+    for lines in (pixels[:18], pixels[22:40, 4:196], pixels[22:40, 200:392]):
+        assert (lines < 128).any()
+    pixels = pixels[2 * 18 :]
     # The corners of the photos, which are 144 wide, in the middle of their tiles.
     assert pixels[190, 4 + 24 + 2].tolist() == [3, 0, 80]
     assert pixels[190, 4 + 196 + 24 + 2].tolist() == [1, 0, 90]
     assert pixels[190, 4 + 10].tolist() == [255, 255, 255]
+
+
+def test_the_contact_sheet_says_what_it_shows(folder, estimator, monkeypatch):
+    said = []
+    monkeypatch.setattr(
+        visualize, "titled", lambda x, title: said.append(title) or np.asarray(x)
+    )
+    run(folder)
+    assert said == [
+        *("0.80 anna/2.png", "0.90 anna/1.png", "2 of 2 photos, lowest score first")
+    ]
+
+
+def test_new_photos_are_added_and_corrected_rows_stay(folder, estimator):
+    run(folder)
+    output = folder.parent / "keypoints.csv"
+    corrected = output.read_text().replace("[0, 0.6,", "[0, 0.61,", 1)
+    output.write_text(corrected)
+    assert "no photo of" in run(folder, add=True)
+    assert output.read_text() == corrected
+    write_colour(folder / "anna" / "0.png", (1, 0, 70))
+    write_colour(folder / "bo" / "3.png", (0, 0, 0))
+    text = run(folder, add=True)
+    assert "1 person in 2 new photos (found 1, low score 0, not found 1" in text
+    assert output.read_text().startswith(corrected)
+    assert list(keypoint_files.read(output)) == [
+        *("anna/1.png", "anna/2.png", "anna/0.png")
+    ]
+    assert [row[0] for row in report(folder)] == [
+        *("anna/1.png", "anna/2.png", "bo/1.png", "bo/2.png", "anna/0.png", "bo/3.png")
+    ]
+    # Of whom nobody was found is not looked at again.
+    assert "no photo of" in run(folder, add=True)
+    output.write_text("file_id,img_h\n")
+    with pytest.raises(
+        ValueError, match=r"--add: .* must begin with name:keypoints_y:"
+    ):
+        run(folder, add=True)
 
 
 def test_a_bad_photo_stops_all_or_is_counted(folder, estimator):

@@ -371,3 +371,15 @@ def test_sizes_that_cannot_be_trained_on_are_said_before(tmp_path, capsys, monke
             build_tfrecords.build_and_tell(options)
         said = capsys.readouterr().err
         assert ("24x16: the height must be at least 32" in said) == noted
+
+
+def test_photos_of_market_are_told_from_deepfashions(tmp_path):
+    """In place of: nobody has two photos that show both shoulders."""
+    for split in ("train", "test"):
+        (tmp_path / split).mkdir()
+        name = f"000{len(split)}_c1s1_000451_03.jpg"
+        photo(deepfashion_photos.LOW_RES).save(tmp_path / split / name)
+    words = r"1 photo such as 0005_c1s1_000451_03.jpg .* --dataset=market1501"
+    with pytest.raises(ValueError, match=words):
+        deepfashion.read(tmp_path, None, [])
+    deepfashion._check_names(NAMES.values())

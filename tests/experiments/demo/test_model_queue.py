@@ -1,5 +1,6 @@
 """What the demo does for its visitors, without a server."""
 
+import io
 import json
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 from PIL import Image
 
 from experiments.demo import model_queue
+from pg2_jax.keypoints import keypoint_files
 from pg2_jax.photos import crop
 from tests.experiments.demo.demo_server import POSE, photo, png
 from tests.pg2_jax.inference import stand_in
@@ -109,7 +111,8 @@ def test_a_pose_larger_than_the_image_is_scaled_into_it(demo_queue):
     for points, wanted in ((POSE, POSE), (large, demo_queue.fit_poses(large[None])[0])):
         values = np.ravel(points).tolist()
         content = json.dumps({"people": [{"pose_keypoints_2d": values}]}).encode()
-        read = demo_queue.read_pose(content, "a.json")
+        read, note = demo_queue.read_pose(content, "a.json")
+        assert note == ""
         np.testing.assert_allclose(read, wanted, rtol=1e-6)
     assert wanted[:, 0].min() >= 0 and wanted[:, 1].max() <= 31
 
@@ -117,11 +120,12 @@ def test_a_pose_larger_than_the_image_is_scaled_into_it(demo_queue):
 def test_a_photo_gives_its_pose_where_an_estimator_is_installed(demo_queue):
     person = stand_in.figure(60, left=70, top=20)
     content = png(photo(100, 120))
-    read = queue_that_sees(demo_queue, person).read_pose(content, "a.png")
+    read, _ = queue_that_sees(demo_queue, person).read_pose(content, "a.png")
     np.testing.assert_array_equal(read, demo_queue.fit_poses(person[None])[0])
     with pytest.raises(ValueError, match=r"^a.png: no person was found"):
         queue_that_sees(demo_queue).read_pose(content, "a.png")
-    with pytest.raises(ValueError, match=r"^a.png: .* ending in .json, .csv, .txt, "):
+    words = r"^a.png: .* ending in .json, .csv, .txt, .* would need a pose estimator"
+    with pytest.raises(ValueError, match=words):
         demo_queue.read_pose(content, "a.png")
 
 
@@ -141,3 +145,46 @@ def test_bad_poses_are_named_by_the_visitors_name(demo_queue, name, content, wor
     with pytest.raises(ValueError, match=words) as raised:
         demo_queue.read_pose(content, name)
     assert "/tmp" not in str(raised.value)
+
+
+def test_it_is_said_which_pose_of_several_was_taken(demo_queue, tmp_path):
+    """The first that shows anybody."""
+    poses = {"a.png": POSE * 0, "b.png": POSE, "c.png": POSE[::-1]}
+    keypoint_files.write_csv(tmp_path / "poses.csv", poses)
+    content = (tmp_path / "poses.csv").read_bytes()
+    read, note = demo_queue.read_pose(content, "poses.csv")
+    np.testing.assert_allclose(read, POSE, rtol=1e-6)
+    assert note == "Took b.png, the first of 3."
+
+
+def test_a_large_photo_is_decoded_smaller(demo_queue, monkeypatch):
+    """Its keypoints are those of the photo as it is."""
+    monkeypatch.setattr(model_queue, "_LONGEST", 60)
+    person, file = stand_in.figure(60, left=70, top=20), io.BytesIO()
+    Image.fromarray(photo(100, 120)).save(file, "JPEG")
+    fitted = demo_queue.fit_photo(file.getvalue(), "a.jpg", person)
+    assert "60 x 50 pixels at 1/2 of its size" in fitted.note
+    frame = crop.frame("crop", (50, 60), (32, 16), person / [2, 2, 1])
+    moved, _ = crop.move_keypoints(person / [2, 2, 1], (50, 60), frame, (32, 16))
+    np.testing.assert_allclose(fitted.keypoints, moved, rtol=1e-5)
+    assert person[1].tolist() == [72, 20, 1]
+
+
+def test_one_of_several_people_is_chosen_by_number(demo_queue):
+    people = [stand_in.figure(60, left=x, top=20) for x in (70, 10)]
+    queue, content = queue_that_sees(demo_queue, *people), png(photo(100, 120))
+    told = demo_queue.fit_photo(content, "a.png", people[0])
+    chosen = queue.fit_photo(content, "a.png", None, 2)
+    np.testing.assert_array_equal(chosen.image, told.image)
+    with pytest.raises(ValueError, match=r"2 people were found, .* \(person\)"):
+        queue.fit_photo(content, "a.png")
+
+
+def test_what_the_model_has_seen_is_one_line(demo_queue, monkeypatch):
+    monkeypatch.setattr(demo_queue.model, "config", {})
+    assert demo_queue.seen() == "What this model of 32x16 images has seen is not known."
+    data = {"counts": {"train": {"images": 9531, "people": 1, "pairs": 5}}}
+    config = {"data": data, "data_dir": "/home/me/people"}
+    monkeypatch.setattr(demo_queue.model, "config", config)
+    words = "This model has seen 9,531 photos of 1 person, 32x16 pixels (people), in "
+    assert demo_queue.seen().startswith(words) and "/home" not in demo_queue.seen()

@@ -93,6 +93,33 @@ def test_the_page_is_told_the_joints_of_examples_and_uploads(plus_queue):
         np.testing.assert_allclose(answer["source_keypoints"], POSE, rtol=1e-6)
 
 
+def test_an_image_may_be_a_data_url_or_wrapped(port):
+    plain = encoded(photo())
+    wrapped = "\r\n".join(plain[i : i + 76] for i in range(0, len(plain), 76))
+    answers = [
+        post(port, request(image=image))
+        for image in (plain, f"{wrapped}\n", f"data:image/png;base64,{plain}")
+    ]
+    assert [status for status, _ in answers] == [200] * 3
+    assert answers[1:] == answers[:1] * 2
+    status, answer = post(port, request(image="data:image/png,abc"))
+    assert status == 400 and "the data URL must be of base64" in answer["error"]
+
+
+def test_pictures_to_keep_are_enlarged(port):
+    _, small = post(port, request())
+    _, large = post(port, request(scale=4))
+    for name in ("coarse", "refined"):
+        want = visualize.resized(demo_server.decoded(small[name]), 4 * 32)
+        np.testing.assert_array_equal(demo_server.decoded(large[name]), want)
+    wanted = {"image": encoded(photo()), "sequence": "walk", "scale": 4}
+    _, answer = post(port, wanted, "/api/sequence")
+    animation = Image.open(io.BytesIO(base64.b64decode(answer["animation"])))
+    assert animation.size == (64, 128)
+    status, answer = post(port, request(scale=9))
+    assert status == 422 and answer["error"].startswith("scale: ")
+
+
 def test_health_names_the_model(port):
     status, body = ask(port, "GET", "/healthz")
     wanted = {"status": "ok", "step": 4, "height": 32, "width": 16}

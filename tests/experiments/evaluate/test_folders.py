@@ -216,6 +216,82 @@ def test_files_match_by_order_when_asked(folders):
     assert report["match"].startswith("order: the first file of both folders")
 
 
+def save(folder, names):
+    """Files of one shade each: the i-th has the value 10 i."""
+    folder.mkdir()
+    for name, i in names.items():
+        Image.new("RGB", SIZE[::-1], (10 * i,) * 3).save(folder / name)
+
+
+# Sorted by name, the first ends in the third target.
+NAMES_OF_PAIRS = [
+    *("a{i}___t{j}.png", "a{i}__t{j}.png", "a{i}_2_t{j}.png", "a{i}_2_t{j}_vis.png"),
+    *("a{i}.jpg___t{j}.jpg_vis.png", "a{i}-t{j}-fake.png", "{i}__out_t{j}.png"),
+]
+
+
+@pytest.mark.parametrize("form", NAMES_OF_PAIRS)
+def test_names_of_pairs_tell_their_target(tmp_path, form, capsys):
+    targets = {f"t{i}.png": i for i in (1, 2, 3)}
+    if ".jpg" in form:
+        targets = {f"t{i}.jpg.png": i for i in (1, 2, 3)}
+    save(tmp_path / "target", targets)
+    turned = {form.format(i=i, j=j): j for i, j in ((1, 3), (2, 1), (3, 2))}
+    save(tmp_path / "generated", turned)
+    evaluate.evaluate(make_config(tmp_path))
+    report = read_report(tmp_path)
+    assert report["metrics"]["generated"]["l1"]["mean"] == 0
+    assert report["first_pair"] == [next(iter(turned)), list(targets)[2]]
+    capsys.readouterr()
+    evaluate.evaluate(make_config(tmp_path, match="order"))
+    assert read_report(tmp_path)["metrics"]["generated"]["l1"]["mean"] == 40 / 3
+    shown = " ".join(capsys.readouterr().out.split())
+    first, second, third = zip(sorted(turned), targets, strict=True)
+    words = [f"{mine} with {theirs}" for mine, theirs in (first, second, third)]
+    assert f"--match=order scores {', '.join(words)} WARNING" in shown
+    assert "order and the names of 3 of 3 files disagree" in shown
+
+
+def test_several_images_of_a_target_and_targets_of_none(tmp_path, capsys):
+    save(tmp_path / "target", {f"t{i}.jpg": i for i in range(4)})
+    generated = {"t0__t1.png": 1, "t2__t1.png": 1, "t1__t2.png": 2}
+    save(tmp_path / "generated", generated)
+    evaluate.evaluate(make_config(tmp_path))
+    assert read_report(tmp_path)["metrics"]["generated"]["l1"]["mean"] < 3  # JPEG
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "2 of 4 images are no target of --generated_dir and not used: t0" in shown
+    names = pairs_csv.read(tmp_path / "work" / pairs_csv.FILE).names
+    assert names == [("t0", "t1.jpg"), ("t1", "t2.jpg"), ("t2", "t1.jpg")]
+
+
+def test_one_name_in_many_files_is_a_coincidence(tmp_path):
+    save(tmp_path / "target", {"1.png": 1, "2.png": 2})
+    save(tmp_path / "generated", {"step_1_a.png": 1, "step_1_b.png": 2})
+    with pytest.raises(ValueError, match="2 of 2 files have none of their name"):
+        evaluate.evaluate(make_config(tmp_path))
+
+
+def test_saved_images_find_the_poses_of_their_targets(folders, tmp_path):
+    """What --save_images writes is scored with the annotations of the data set."""
+    poses = keypoint_files.read(folders / "poses.csv")
+    poses["0001/p4.jpg"] = poses.pop("p4.jpg")
+    keypoint_files.write_csv(folders / "poses.csv", poses)
+    by_name, scores = make_config(folders, annotations=str(folders / "poses.csv")), []
+    for role in ("generated", "target"):
+        for i in range(COUNT):
+            image = folders / role / f"p{i}.png"
+            target = f"0001_p{i}__2" if i == 4 else f"p{i}"
+            image.rename(image.with_name(f"s__{target}.png"))
+    evaluate.evaluate(by_name)
+    scores = read_report(folders)["metrics"]["generated"]["masked_l2"]
+    generated, target = (read_images(folders, r) for r in ("generated", "target"))
+    stacked = np.stack([poses["0001/p4.jpg"], *list(poses.values())[:4]])
+    mask = pose.body_mask(stacked, *SIZE)
+    bodies = [pixel.body_on_black(image, mask) for image in (generated, target)]
+    want = np.asarray(pixel.l2(*bodies), np.float64).mean()
+    np.testing.assert_allclose(scores["mean"], want, rtol=1e-5)
+
+
 def test_one_pair_has_a_mean_and_no_deviation(folders, capsys):
     for role in ("generated", "target"):
         for path in (folders / role).glob("p[1-9].png"):

@@ -1,12 +1,13 @@
 """Differences of runs on the same pairs."""
 
+import dataclasses
 import pathlib
 
 import numpy as np
 import pytest
 
 from experiments.evaluate import pairs_csv, statistics
-from experiments.report import tables
+from experiments.report import figures, tables, templates
 from experiments.report.evaluated_run import Run
 
 
@@ -41,6 +42,57 @@ def test_differences_are_those_of_the_same_pairs():
     # 3 - 4 and 5 - 7; lower is better.
     l1 = found["l1"]
     assert (l1.mean, l1.better, l1.pairs, l1.verdict) == (-1.5, 1.0, 2, "better")
+
+
+def scored(name, pairs, **means):
+    """A run of pairs a, b, ... with these means of l1 for its kinds of images."""
+    names = [(f"{x}.jpg", "t.jpg") for x in pairs]
+    run = a_run(names, l1=np.ones(len(names)))
+    metrics = {
+        kind.replace("_", " "): {"l1": {"mean": mean}} for kind, mean in means.items()
+    }
+    run.content.update(metrics=metrics, image_size="8x4", pairs=len(names))
+    return dataclasses.replace(run, name=name)
+
+
+def test_bold_is_chosen_among_runs_of_the_same_pairs_and_their_copy():
+    runs = [
+        scored("a", "xy", copy_of_source=1.0, coarse=3.0, refined=2.0),
+        scored("b", "xy", copy_of_source=1.0, refined=1.5),
+        scored("c", "z", copy_of_source=0.9, refined=0.1),
+        scored("d", "v", refined=0.05),
+    ]
+    (row,) = tables.scores(runs)
+    best = {
+        (runs[c.run].name, c.kind): wins
+        for c, (_, wins) in zip(tables.columns(runs), row.cells, strict=True)
+    }
+    assert best == {
+        ("a", "copy of source"): True,
+        ("a", "coarse"): False,
+        ("a", "refined"): False,
+        ("b", "refined"): False,
+        ("c", "copy of source"): False,
+        ("c", "refined"): True,
+        # Alone it beats nobody.
+        ("d", "refined"): False,
+    }
+
+
+def test_copies_of_several_data_sets_have_lines_of_their_own():
+    runs = [
+        scored("a", "xy", copy_of_source=1.0, refined=2.0),
+        scored("b", "z", copy_of_source=1.0, refined=1.5),
+    ]
+    styles = [style for _, style in figures.legend(runs, tables.columns(runs)).values()]
+    assert styles == ["run-0 dotted", "run-0", "run-1 dotted", "run-1"]
+    one = figures.legend(runs[:1], tables.columns(runs[:1]))
+    assert [style for _, style in one.values()] == ["copy", "run-0"]
+
+
+def test_names_break_after_their_signs_only():
+    text = templates._breakable("a_<b>/c-d.png")
+    assert text == "a_<wbr>&lt;b&gt;/<wbr>c-<wbr>d.<wbr>png"
 
 
 def test_nearer_to_1_is_better():

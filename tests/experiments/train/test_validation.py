@@ -13,7 +13,7 @@ from experiments import generate
 from experiments.evaluate import evaluate
 from experiments.train import history, train, training_steps, validation
 from pg2_jax.checkpoint import restore, run_folder
-from pg2_jax.inference import pose_transfer
+from pg2_jax.inference import hub, pose_transfer
 from pg2_jax.input_pipeline import pair_reader
 from tests.experiments.tiny_run import assert_equal, make_config, state_of, stop_after
 
@@ -180,6 +180,33 @@ def test_a_new_run_begins_with_the_networks_of_another(run, tmp_path):
     )
     generators = restore.restore_generators(run.workdir, "best")
     assert_equal(best.refine.params, generators.refine)
+
+
+def test_a_new_run_begins_with_a_model_in_a_file_or_on_the_hub(
+    run, tmp_path, monkeypatch, capsys
+):
+    file = tmp_path / "model.safetensors"
+    pose_transfer.PoseTransfer.restore(run.workdir).export(file)
+    monkeypatch.setattr(hub, "download", lambda name: {"me/dancer": str(file)}[name])
+    config = dataclasses.replace(
+        run, workdir=str(tmp_path / "new"), seed=5, init_from=str(file)
+    )
+    source, new = state_of(run), state_of(dataclasses.replace(config, init_from=""))
+    for name, other in (("a", str(file)), ("b", "hf://me/dancer")):
+        workdir = str(tmp_path / name)
+        state = state_of(dataclasses.replace(config, workdir=workdir, init_from=other))
+        assert int(state.step) == 0
+        assert_equal(state.coarse.params, source.coarse.average.params)
+        assert_equal(state.refine.params, source.refine.average.params)
+        # It has no D.
+        assert_equal(state.discriminator.params, new.discriminator.params)
+        assert f"of {other}, D anew" in capsys.readouterr().out
+    for changes, message in (
+        ({"checkpoint": "best"}, r"--init_from=.* holds one model"),
+        ({"base_channels": 4}, r"holds other networks:\n  --base_channels: 2 there, 4"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            state_of(dataclasses.replace(config, workdir=workdir + "c", **changes))
 
 
 @pytest.mark.parametrize(

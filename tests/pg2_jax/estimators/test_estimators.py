@@ -290,3 +290,40 @@ def test_another_network_is_refused(rtmlib_settings):
     rtmlib_settings.model.write_text("<html>not found</html>")
     with pytest.raises(ValueError, match="is not a pose model that rtmlib reads"):
         registry.open_estimator(rtmlib_settings)
+
+
+def _standing(left, height=80.0):
+    """A person whose shoulders, hips and ankles are seen."""
+    keypoints = np.zeros((18, 3), np.float32)
+    for joints, share in (((2, 5), 0.1), ((8, 11), 0.5), ((10, 13), 1.0)):
+        y = 10 + share * height
+        keypoints[list(joints)] = [[left, y, 1], [left + 10, y, 1]]
+    return base.Person(keypoints, 0.9)
+
+
+@pytest.mark.parametrize(("everybody", "count"), [(True, 3), (False, 1)])
+def test_a_group_is_looked_at_until_nobody_is_left(everybody, count):
+    """Its model finds one person of a group, and makes one up where that was."""
+    group = [_standing(left) for left in (20, 70, 120)]
+    estimator = object.__new__(blazepose.BlazePose)
+    estimator._everybody, looks = everybody, []
+
+    def look(image, room):
+        looks.append(image)
+        seen = [p for p in group if image[50, int(p.keypoints[2, 0]) + 5].any()]
+        return seen[:1] or [_standing(24, 60)]
+
+    estimator._look = look
+    people = estimator(np.full((100, 160, 3), 200, np.uint8))
+    assert [person.left for person in people] == [25, 75, 125][:count]
+    assert len(looks) == (4 if everybody else 1)
+    assert (looks[0] == 200).all()
+
+
+def test_spread_arms_make_nobody_larger():
+    person = _standing(40)
+    spread = person.keypoints.copy()
+    spread[4], spread[7] = (5, 40, 1), (85, 40, 1)
+    wide = base.Person(spread, 0.9)
+    assert wide.area > 2 * person.area
+    assert wide.length == 80 and person.length == pytest.approx(72)

@@ -6,8 +6,9 @@ from PIL import Image
 
 from pg2_jax.estimators import base, person_finder, registry, weights
 from pg2_jax.estimators.base import Person
-from pg2_jax.inference import source_photo
-from pg2_jax.photos import arrays
+from pg2_jax.inference import paste_back, retarget, source_photo
+from pg2_jax.keypoints import keypoint_files
+from pg2_jax.photos import arrays, crop
 from tests.pg2_jax.inference.stand_in import (
     HEIGHT,
     WIDTH,
@@ -151,13 +152,77 @@ def test_without_an_estimator_it_is_letterboxed_and_said(monkeypatch):
         ([], "the photo: no person was found in this photo. Choose one that shows"),
         (
             [figure(20), figure(18)],
-            "2 people were found, two of them of about the same",
+            "2 people were found, two of them of about the same size. Crop",
         ),
     ],
 )
 def test_nobody_and_two_people_are_refused(people, message):
     with pytest.raises(ValueError, match=message):
         read(make_photo(100, 200), finder=Finder(*people), fit="crop")
+
+
+def wide(points):
+    """The person with both arms spread: the box is wider, not the person larger."""
+    points = points.copy()
+    points[[4, 7]] = points[1] + [[-15, 0, 0], [15, 0, 0]]
+    return points
+
+
+def test_one_of_several_people_is_chosen_from_left_to_right():
+    people = [figure(30, left=x, top=20) for x in (120, 20, 70)]
+    people[0] = wide(people[0])
+    photo, finder = make_photo(100, 200), Finder(*people)
+    with pytest.raises(ValueError, match=r"3 people were found, two .* 1 to 3 .*\(per"):
+        read(photo, finder=finder)
+    for number, joints in enumerate((people[1], people[2], people[0]), 1):
+        source = source_photo.read_source(photo, None, SIZE, finder, person=number)
+        assert source.frame == read(photo, joints).frame
+    with pytest.raises(ValueError, match=r"^person=4: 3 people were found in the"):
+        source_photo.read_source(photo, None, SIZE, finder, person=4)
+
+
+def test_a_person_that_is_turned_is_said(recwarn):
+    upright = figure(60, left=100, top=20)
+    read(make_photo(100, 200), upright)
+    assert not recwarn
+    lying = upright.copy()
+    lying[:, :2] = np.add(upright[:, 1::-1], (20, -60)) * upright[:, 2:]
+    words = {"lies on the side": lying, "stands on the head": upright * [1, -1, 1]}
+    words["stands on the head"][:, 1] += 99 * upright[:, 2]
+    for said, joints in words.items():
+        with pytest.warns(UserWarning, match=f"the photo: the person {said}; if the"):
+            read(make_photo(100, 200), joints)
+    bent = upright.copy()
+    bent[1, :2] = np.add(bent[[8, 11], :2].mean(axis=0), (20, -12))
+    assert not retarget.turned(bent) and not retarget.turned(bent * 0)
+
+
+def whole_person():
+    """All 18 joints."""
+    return np.stack([np.arange(18.0), np.arange(18.0) ** 2, np.ones(18)], axis=1)
+
+
+@pytest.mark.parametrize(
+    ("lacks", "given", "wanted", "said"),
+    [
+        ((), "auto", "auto", None),
+        ((9, 10, 12, 13), "auto", "image", "shows no legs, which the poses have"),
+        ((3, 4, 6, 7), "auto", "image", "shows no arms, which the poses have"),
+        ((9, 10, 12, 13), "body", "body", None),
+        # A knee is enough, and without a torso nothing is fitted to the body anyway.
+        ((9, 10, 13), "auto", "auto", None),
+        ((1, 9, 10, 12, 13), "auto", "auto", None),
+    ],
+)
+def test_poses_for_half_a_person_are_fitted_to_the_image(
+    recwarn, lacks, given, wanted, said
+):
+    body, poses = whole_person(), whole_person()[None]
+    body[list(lacks)] = 0
+    assert source_photo.fit_of_half(given, body, poses) == wanted
+    assert [said in str(note.message) for note in recwarn] == [True] * bool(said)
+    # Poses of the same half keep the size of the person.
+    assert source_photo.fit_of_half("auto", body, body[None]) == "auto"
 
 
 def test_joints_outside_the_photo_are_refused():
@@ -175,6 +240,10 @@ def test_joints_are_found_by_the_name_of_the_photo(tmp_path):
     ):
         Image.fromarray(make_photo()).save(tmp_path / "c.png")
         read(tmp_path / "c.png", joints)
+    keypoint_files.write_csv(tmp_path / "joints.csv", joints)
+    words = r"^source_pose=.*joints.csv holds 2 poses, none of them of c.png.$"
+    with pytest.raises(ValueError, match=words):
+        read(tmp_path / "c.png", tmp_path / "joints.csv")
 
 
 def test_an_unknown_fit_is_named():
@@ -186,17 +255,60 @@ def test_a_drawing_is_pasted_where_it_was_taken():
     whole = make_photo(100, 200)
     joints = figure(60, left=100, top=20)
     source = read(whole, joints)
-    got = source.pasted(np.zeros((*SIZE, 3), np.uint8))
+    got = source.pasted(np.zeros((*SIZE, 3), np.uint8), source.pose)
     box = np.zeros(whole.shape[:2], bool)
     box[11:89, 82:122] = True
-    assert not got[box].any()
+    assert not got[30:40, 101:104].any()  # Between neck and hips.
     np.testing.assert_array_equal(got[~box], whole[~box])
     assert read(whole, joints).photo.size == (200, 100)
+
+
+def test_the_background_stays_the_photos_own():
+    """A person that moves to the right in front of a ramp, drawn before grey."""
+    size = (128, 64)
+    ramp = np.arange(600, dtype=np.float32)[None, :, None] / 4 + np.zeros((400, 1, 3))
+    photo = Image.fromarray(np.uint8(ramp))
+    joints = figure(200, left=300, top=100)
+    source = source_photo.read_source(photo, joints, size, NoFinder())
+    target = source.pose.copy()
+    target[:, 0] += 16 * target[:, 2]
+    generated = np.full((*size, 3), 128, np.uint8)
+    got = source.pasted(generated, target).astype(int)
+    mask = paste_back.body(target, *size)
+    assert mask.max() == 1 and mask[0, 0] == 0
+    # The middle of its torso is the model's, with a soft edge to the photo's own.
+    x, y = (target[1, :2] + target[8, :2]) / 2
+    left, top, _, bottom = source.frame.source
+    scale = (bottom - top) / size[0]
+    row, column = round(top + y * scale), round(left + x * scale)
+    assert (got[row, column] == 128).all()
+    across = got[row, :, 0]
+    assert np.abs(np.diff(across)).max() < 128 / 4
+    # Neither a grey rectangle nor the former person: the ramp goes on.
+    far = np.abs(np.arange(600) - column) > 30 * scale
+    assert np.abs(across - ramp[0, :, 0])[far].max() < 12
+    corner = slice(round(left) + 3, round(left) + 23)
+    want = ramp[0, corner, 0].astype(int)
+    np.testing.assert_array_equal(got[round(top) + 3, corner, 0], want)
+
+
+def test_without_joints_the_border_is_soft():
+    photo = make_photo(64, 48) // 2
+    source = source_photo.read_source(photo, None, (64, 48), NoFinder(), "stretch")
+    generated = np.full((64, 48, 3), 255, np.uint8)
+    # The whole photo was taken: there is no border within it.
+    assert (source.pasted(generated, figure()) == 255).all()
+    middle = crop.Frame(crop.Box(100, 100, 148, 164), crop.Box(0, 0, 48, 64))
+    black = Image.new("RGB", (300, 300))
+    got = paste_back.blend(black, photo, middle, generated, None, figure())
+    assert (got[130, 110:140] == 255).all() and not got[:100].any()
+    assert 0 < got[130, 100, 0] < 128 and not got[130, :100].any()
 
 
 def test_a_drawing_of_a_higher_resolution_is_pasted_whole():
     source = read(make_photo(100, 200), figure(60, left=100, top=20))
     halves = np.zeros((2 * HEIGHT, 2 * WIDTH, 3), np.uint8)
-    halves[HEIGHT:] = 255
-    got = source.pasted(halves)
-    assert got[13:46, 85:120].max() < 10 and got[54:87, 85:120].min() > 245
+    halves[HEIGHT // 2 :] = 255
+    got = source.pasted(halves, source.pose)
+    # A quarter down from row 11 of 78, between neck and hips.
+    assert got[23:28, 102].max() < 10 and got[33:47, 102].min() > 245

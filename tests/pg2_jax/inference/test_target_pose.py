@@ -54,7 +54,7 @@ def test_joints_beyond_the_image_are_counted():
     raised = figure()
     raised[4] = 6, -5, 1
     given = read({"a": figure(), "up": raised})
-    words = r"1 of 2 poses reach .*: up \(1 joints\)\. The pose fit"
+    words = r"1 of 2 poses reach .*: up \(1 joint\)\. The pose fit"
     with pytest.warns(UserWarning, match=words):
         fitted = fit(given, "body", figure())
     np.testing.assert_array_equal(fitted["a"], figure())
@@ -107,19 +107,19 @@ def test_one_person_is_followed_through_a_video(tmp_path):
     np.testing.assert_allclose(necks[:, 0], lefts / 6, rtol=1e-5)
     np.testing.assert_allclose(necks[:, 1], 4 / 6 + 32 / 3, rtol=1e-5)
     with pytest.warns(UserWarning, match="several people"):
-        second = read(tmp_path, sequence=True, person=2).poses
+        second = read(tmp_path, sequence=True, pose_person=2).poses
     # By size the dancer is the second.
     assert [p[1, 0] for p in second.values() if p.any()] == [24, 26, 28, 32, 34, 36]
-    with pytest.raises(ValueError, match="person=3 must be from 1 to 2"):
-        read(tmp_path, sequence=True, person=3)
+    with pytest.raises(ValueError, match="pose_person=3 must be from 1 to 2"):
+        read(tmp_path, sequence=True, pose_person=3)
 
 
 def test_the_second_person_of_a_photo(tmp_path):
     path = write(tmp_path / "a.json", figure(10), figure(20, left=9))
     np.testing.assert_array_equal(read(path).poses["a"], figure(20, left=9))
-    np.testing.assert_array_equal(read(path, person=2).poses["a"], figure(10))
-    with pytest.raises(ValueError, match="person=3 must be from 1 to 2"):
-        read(path, person=3)
+    np.testing.assert_array_equal(read(path, pose_person=2).poses["a"], figure(10))
+    with pytest.raises(ValueError, match="pose_person=3 must be from 1 to 2"):
+        read(path, pose_person=3)
 
 
 @pytest.mark.parametrize("how", ["none", "body"])

@@ -208,8 +208,15 @@ def test_damaged_information_is_named(pair_dataset, tmp_path):
 
 
 def test_a_missing_data_set_is_named_with_the_command_that_makes_one(tmp_path):
-    with pytest.raises(ValueError, match=r"no data set is there.*build_tfrecords"):
+    with pytest.raises(ValueError, match=r"no data set is there.*build_tfrecords.py.$"):
         pair_reader.PairDataset(str(tmp_path / "nothing"))
+
+
+def test_photos_in_place_of_a_data_set_are_not_to_be_overwritten(tmp_path):
+    (tmp_path / "0001_c1s1_000451_03.jpg").touch()
+    words = r"build_tfrecords.py in another folder, of the photos in "
+    with pytest.raises(ValueError, match=words):
+        pair_reader.PairDataset(str(tmp_path))
 
 
 def test_a_data_set_of_another_kind_is_refused(tmp_path):

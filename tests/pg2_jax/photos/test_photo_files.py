@@ -327,3 +327,31 @@ def test_crop_without_a_person_names_the_photo(tmp_path):
     path = _save(tmp_path / "a.png", Image.fromarray(_pixels()))
     with pytest.raises(ValueError, match=r"a\.png: the 0 keypoints in the photo span"):
         _read(path, fit="crop", keypoints=np.zeros((18, 3)))
+
+
+@pytest.mark.parametrize(
+    ("longest", "reduction", "size"),
+    [
+        (0, 1, (400, 300)),
+        (200, 2, (200, 150)),
+        (90, 4, (100, 75)),
+        (399, 1, (400, 300)),
+    ],
+)
+def test_a_jpeg_is_decoded_at_a_reduced_size(monkeypatch, longest, reduction, size):
+    file, ramp = io.BytesIO(), np.linspace(0, 255, 400)
+    pixels = np.uint8(np.broadcast_to(ramp[None, :, None], (300, 400, 3)))
+    Image.fromarray(pixels).save(file, "JPEG", quality=95)
+    got = photo_files.decode(file.getvalue(), "a.jpg", longest)
+    assert (got.image.size, got.reduction) == (size, reduction)
+    wanted = ramp.reshape(-1, reduction).mean(axis=1)
+    middle = np.asarray(got.image)[size[1] // 2, :, 0]
+    np.testing.assert_allclose(middle, wanted, atol=4)
+    # What it is decoded to counts, unless the file is stored in passes.
+    monkeypatch.setattr(photo_files, "MAX_PIXELS", size[0] * size[1])
+    photo_files.decode(file.getvalue(), "a.jpg", longest)
+    passes = io.BytesIO()
+    Image.fromarray(pixels).save(passes, "JPEG", progressive=True)
+    if reduction > 1:
+        with pytest.raises(ValueError, match="400 x 300 pixels, at most"):
+            photo_files.decode(passes.getvalue(), "a.jpg", longest)

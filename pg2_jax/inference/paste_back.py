@@ -1,0 +1,120 @@
+"""A generated person in the whole photo, whose background stays the photo's own.
+
+The picture is blended in where the bodies are. Where the person of the photo stood and
+the generated one does not, what is around them is painted over the place.
+"""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from PIL import Image, ImageFilter
+
+from pg2_jax import inputs, pose
+from pg2_jax.pg2plus import part_warp
+from pg2_jax.photos import crop
+
+# Torso lengths about the generated person that are taken from its image; where the
+# photo's person was, more is painted over.
+_MARGIN = 0.1
+# The border within which a body's mask falls from 1 to 0, of the image's height.
+_SOFT = 1 / 40
+
+
+def blend(
+    photo: Image.Image,
+    image: np.ndarray,
+    frame: crop.Frame,
+    generated: np.ndarray,
+    source_pose: np.ndarray | None,
+    target_pose: np.ndarray,
+) -> np.ndarray:
+    """Puts a generated image into the photo, uint8.
+
+    Args:
+        photo: the whole photo, RGB.
+        image: uint8 [H, W, 3], its part that the model saw, as `frame` tells.
+        frame: where `image` lies in the photo.
+        generated: uint8 [h, w, 3], of any resolution.
+        source_pose: [18, 3] in pixels of `image`; without it nobody knows where the
+            person stood, and the whole part is taken, with a soft border.
+        target_pose: [18, 3] in pixels of `image`.
+    """
+    size = (image.shape[0], image.shape[1])
+    scale = len(generated) / size[0]
+    large = crop.Frame(frame.source, crop.Box(*(scale * x for x in frame.target)))
+    pasted = crop.paste(photo, Image.fromarray(generated), large)
+    known = None if source_pose is None else body(source_pose, *size, part_warp.MARGIN)
+    if known is None:
+        mask = _put(_whole(size, frame, photo.size), frame, photo.size)
+        return np.asarray(Image.composite(pasted, photo, mask))
+    shown = body(target_pose, *size, _MARGIN)
+    cleared = crop.paste(photo, Image.fromarray(_without(image, known)), frame)
+    free = Image.composite(cleared, photo, _put(known, frame, photo.size))
+    if shown is None:  # Single points.
+        shown = np.ones(size, np.float32)
+    return np.asarray(Image.composite(pasted, free, _put(shown, frame, photo.size)))
+
+
+def body(
+    points: np.ndarray, height: int, width: int, margin: float = _MARGIN
+) -> np.ndarray | None:
+    """Where the body of a pose [18, 3] and `margin` torso lengths about it are, [H, W]
+    float32 in [0, 1] with a soft edge; None where the pose shows no part of one."""
+    mask = np.asarray(_body(jnp.asarray(points, jnp.float32), height, width, margin))
+    if not mask.any():
+        return None
+    grown = Image.fromarray((255 * mask).astype(np.uint8)).filter(
+        ImageFilter.MaxFilter(3)
+    )
+    soft = grown.filter(ImageFilter.GaussianBlur(height * _SOFT / 2))
+    return np.asarray(soft, np.float32) / 255
+
+
+@functools.partial(jax.jit, static_argnames=("height", "width", "margin"))
+def _body(points: jax.Array, height: int, width: int, margin: float) -> jax.Array:
+    """Limbs as thick as the person's, and those of the masked loss where the torso,
+    which tells how thick, is not known."""
+    free = part_warp.background(points[None], height, width, margin)[0, ..., 0]
+    limbs = pose.body_mask(points, height, width)[..., 0]
+    return jnp.maximum(1.0 - free, limbs)
+
+
+def _without(image: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """The photo's part, its person painted over."""
+    free = jnp.asarray(1.0 - known)[None, ..., None]
+    return np.asarray(_painted_over(jnp.asarray(image)[None], free)[0])
+
+
+@jax.jit
+def _painted_over(image: jax.Array, free: jax.Array) -> jax.Array:
+    filled = part_warp.without_person(inputs.from_uint8(image), free)
+    return inputs.to_uint8(filled)
+
+
+def _whole(size: crop.Size, frame: crop.Frame, whole: tuple[int, int]) -> np.ndarray:
+    """1, and less towards the sides within the photo, 0 at them; [H, W]."""
+    soft = max(1.0, size[0] * _SOFT)
+    shares = []
+    for length, start, end, first, last, photo in (
+        (size[0], *frame.target[1::2], *frame.source[1::2], whole[1]),
+        (size[1], *frame.target[::2], *frame.source[::2], whole[0]),
+    ):
+        places = np.arange(length) + 0.5
+        from_start = places - start if first > 0 else np.full(length, soft)
+        to_end = end - places if last < photo else np.full(length, soft)
+        shares.append(np.clip(np.minimum(from_start, to_end) / soft, 0, 1))
+    return np.minimum(shares[0][:, None], shares[1]).astype(np.float32)
+
+
+def _put(mask: np.ndarray, frame: crop.Frame, whole: tuple[int, int]) -> Image.Image:
+    """A mask [H, W] of the model's image as one of the photo, of (width, height)
+    `whole`."""
+    stored = Image.fromarray(np.round(255 * mask).astype(np.uint8))
+    left, top, right, bottom = (round(side) for side in frame.source)
+    size = (max(1, right - left), max(1, bottom - top))
+    inner = stored.resize(size, Image.Resampling.BILINEAR, box=frame.target)
+    placed = Image.new("L", whole)
+    placed.paste(inner, (left, top))
+    return placed

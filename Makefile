@@ -3,10 +3,11 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 OUT := quickstart
+PIP := $(RUN) -m pip install --quiet --disable-pip-version-check --no-compile
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart demo notebooks test test_slow check clean
+.PHONY: help quickstart demo notebooks test suite test_slow check clean
 
 help:
 	@echo "make quickstart  generate people, train pg2plus on them, evaluate: one picture"
@@ -21,8 +22,10 @@ $(STAMP): requirements.txt setup.cfg
 	@echo "== Installing into $(VENV) with $$($(PYTHON) --version)"
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; ok = (3, 11) <= v <= (3, 13); sys.exit(0 if ok else f"error: python 3.11 to 3.13 is needed, {sys.version.split()[0]} found; try: make PYTHON=python3.11")'
 	@test -x $(RUN) || $(PYTHON) -m venv $(VENV)
-	@$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements.txt
-	@$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@$(PIP) -r requirements.txt
+	@$(PIP) --no-deps -e .
+	@# pip would compile on one core; some packages hold files that are no python.
+	@$(RUN) -m compileall -qq -j 0 $(VENV)/lib || true
 	@touch $@
 
 quickstart: $(OUT)/data/dataset_info.json
@@ -55,7 +58,10 @@ $(OUT)/run/metrics.json:
 # A file's tests share what they train, so one process runs them all.
 PYTEST := $(RUN) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-test: check
+test: $(STAMP)
+	@$(MAKE) --no-print-directory -j 2 check suite
+
+suite: $(STAMP)
 	$(PYTEST)
 
 test_slow: $(STAMP)

@@ -278,7 +278,7 @@ def test_the_background_stays_the_photos_own():
     assert mask.max() == 1 and mask[0, 0] == 0
     # The middle of its torso is the model's, with a soft edge to the photo's own.
     x, y = (target[1, :2] + target[8, :2]) / 2
-    left, top, right, bottom = source.frame.source
+    left, top, _, bottom = source.frame.source
     scale = (bottom - top) / size[0]
     row, column = round(top + y * scale), round(left + x * scale)
     assert (got[row, column] == 128).all()
@@ -289,7 +289,7 @@ def test_the_background_stays_the_photos_own():
     assert np.abs(across - ramp[0, :, 0])[far].max() < 12
     corner = slice(round(left) + 3, round(left) + 23)
     want = ramp[0, corner, 0].astype(int)
-    np.testing.assert_array_equal(got[round(top) + 3, corner, 0], want)
+    np.testing.assert_allclose(got[round(top) + 3, corner, 0], want, atol=1)
 
 
 def test_without_joints_the_border_is_soft():

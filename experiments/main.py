@@ -48,6 +48,7 @@ def _answer(words: list[str]) -> None:
         if flag_fields.asks_for_help(words):
             sys.exit(show(command_line.help_text(words)))
         config = command_line.parse(words)
+        early_checks.check(config)
     except flags.Error as error:
         sys.exit(f"error: {flag_fields.message(error)}; see --help")
     except (ValueError, OSError) as error:
@@ -60,7 +61,6 @@ def run(config: Config) -> None:
     _say_it_once()
     mode, several = modes.MODES[config.mode], bool(config.coordinator_address)
     try:
-        early_checks.check(config)
         command_line.use_compilation_cache(config.compilation_cache_dir)
         command_line.use_precision(config.precision)
         if several:

@@ -2,12 +2,14 @@
 
 import dataclasses
 import datetime
+import functools
 import statistics
 import time
 from collections.abc import Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import rich.console
 import rich.table
 
@@ -33,10 +35,10 @@ def show(
     console.print(_settings(config))
     mesh = sharding.data_mesh()
     first, second = training_steps.compiled(config, architecture, mesh)
-    state = training_steps.first_state(config, architecture, mesh)
-    console.print(_networks(state))
+    # Drawing the weights takes a compilation, too.
+    shapes = training_steps.state_shapes(config, architecture)
+    console.print(_networks(shapes))
     steps = _steps(config, done)
-    console.print(f"Compiling and timing {' and '.join(steps) or 'nothing'} ...")
     costs = _table(
         f"Steps of {config.batch_size} pairs; FLOPs and memory: XLA's analysis of the "
         "compiled step, for one device",
@@ -45,10 +47,16 @@ def show(
     size = dataset.height, dataset.width
     noise = training_steps.random_batch(config.batch_size, *size)
     batch = sharding.put_batch(noise, mesh)
-    total = 0.0
+    lowered = {}
     for name, count in steps.items():
         stage = second if name == "stage II" else first
-        program = stage.step.lower(state, batch).compile()
+        lowered[name] = stage.step.lower(shapes, batch)
+        console.print(_estimate(name, lowered[name], count), soft_wrap=True)
+    state = training_steps.first_state(config, architecture, mesh)
+    total = 0.0
+    for name, count in steps.items():
+        console.print(f"Compiling and timing {name} ...")
+        program = lowered[name].compile()
         state, seconds = _timed(program, state, batch)
         memory = training_steps.planned_bytes(program)
         flops = (program.cost_analysis() or {}).get("flops", float("nan"))
@@ -108,7 +116,7 @@ def _networks(state: train_state.TrainState) -> rich.table.Table:
     columns = "network", "parameters", "with optimizer and average, MiB"
     table = _table("Networks", columns)
     for name, player in state.players.items():
-        size = sum(x.nbytes for x in jax.tree.leaves(player))
+        size = sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(player))
         table.add_row(name, f"{player.size:,}", f"{size / 2**20:,.1f}")
     return table
 
@@ -118,6 +126,35 @@ def _table(title: str, columns: Sequence[str]) -> rich.table.Table:
     for column in columns[1:]:
         table.add_column(column, justify="right")
     return table
+
+
+def _estimate(name: str, lowered: jax.stages.Lowered, count: int) -> str:
+    """How long the steps of a stage take if they compute as fast as a large matrix
+    product; known long before they are compiled."""
+    flops = (lowered.cost_analysis() or {}).get("flops", 0.0)
+    if not flops:
+        return f"{name}: XLA does not say how much a step computes."
+    rate = _matrix_product_rate()
+    seconds = flops / rate / jax.device_count()
+    return (
+        f"{name}: {flops / 1e9:,.3g} GFLOPs a step, and a matrix product here runs at "
+        f"{rate / 1e9:,.3g} GFLOP/s: at best {seconds:.2g} s a step, "
+        f"{_rounded(count * seconds)} for {count:,} steps. Compiling, to measure it, "
+        "can take minutes; Ctrl-C ends it."
+    )
+
+
+@functools.cache
+def _matrix_product_rate(size: int = 1024) -> float:
+    """Operations a second of one device, the best of some float32 products."""
+    multiply = jax.jit(jnp.matmul)
+    matrix = jnp.ones((size, size), jnp.float32)
+    seconds = []
+    for _ in range(1 + _TIMED_STEPS):
+        begin = time.monotonic()
+        jax.block_until_ready(multiply(matrix, matrix))
+        seconds.append(time.monotonic() - begin)
+    return 2 * size**3 / min(seconds)
 
 
 def _timed(

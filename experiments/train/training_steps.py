@@ -85,6 +85,15 @@ def first_state(
     return create(seed=np.uint32(config.seed))
 
 
+def state_shapes(config: Config, architecture: Architecture) -> train_state.TrainState:
+    """The state of a run with shapes and types in place of arrays."""
+    optimizer = objective(config, config.coarse_steps).optimizer
+    averaged = config.ema_decay > 0
+    return jax.eval_shape(
+        lambda: train_state.create(architecture, optimizer, 0, averaged=averaged)
+    )
+
+
 @functools.lru_cache(maxsize=8)
 def _create(
     architecture: Architecture,

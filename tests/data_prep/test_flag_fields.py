@@ -2,12 +2,14 @@
 
 import dataclasses
 import re
+import signal
 from collections.abc import Sequence
 
 import pytest
 from absl import flags
 
-from data_prep import flag_fields
+import data_prep
+from data_prep import command_line, flag_fields
 from data_prep.flag_fields import option
 
 
@@ -140,3 +142,20 @@ def test_help_is_asked_for_by_a_word_of_its_own():
     assert flag_fields.asks_for_help(["--mode=train", "--help"])
     assert not flag_fields.asks_for_help(["--mode=help"])
     assert flag_fields.without_help(["--help", "--size=3"]) == ["--size=3"]
+
+
+@pytest.mark.parametrize(("package", "known"), [("tensorflow", True), ("h5py", False)])
+def test_a_program_names_the_package_that_it_needs(capsys, monkeypatch, package, known):
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+
+    def program(_):
+        raise ModuleNotFoundError(f"No module named {package!r}", name=f"{package}.io")
+
+    words = ["--output=x"]
+    if not known:
+        with pytest.raises(ModuleNotFoundError):
+            command_line.run(words, Options, program, "")
+        return
+    assert command_line.run(words, Options, program, "") == 1
+    error = f"error: this needs the package {package}: {data_prep.INSTALL}\n"
+    assert capsys.readouterr().err == error

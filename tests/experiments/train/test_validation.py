@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import pathlib
+import re
 import signal
 
 import jax
@@ -254,6 +255,12 @@ def test_a_dry_run_says_what_is_left_and_writes_nothing(run, tmp_path, capsys):
     # What the announcement of a training says of the same networks.
     for text in ("5,085", "355", "643", "--ema_decay", "step 0 of 5 is done"):
         assert text in shown
+    # The estimate comes before what takes minutes.
+    first, _, rest = shown.partition("Compiling and timing stage I ...")
+    estimates = [line for line in first.splitlines() if line.startswith("stage I")]
+    assert [re.search("for ([0-9]+) steps", e)[1] for e in estimates] == ["1", "4"]
+    assert all("GFLOP/s: at best " in estimate for estimate in estimates)
+    assert "643" in first and "GFLOPs" not in rest.partition("stage II ...")[0]
     rows = [line.split("│")[1:4] for line in shown.splitlines() if "│ stage" in line]
     assert [(name.strip(), left.strip()) for name, left, _ in rows] == [
         ("stage I", "1"),

@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 OUT := quickstart
+# Of what is installed a part is imported: that is compiled then, and kept.
+export PYTHONDONTWRITEBYTECODE :=
 PIP := $(RUN) -m pip install --quiet --disable-pip-version-check --no-compile
 STAMP := $(VENV)/.installed
 
@@ -24,8 +26,6 @@ $(STAMP): requirements.txt setup.cfg
 	@test -x $(RUN) || $(PYTHON) -m venv $(VENV)
 	@$(PIP) -r requirements.txt
 	@$(PIP) --no-deps -e .
-	@# pip would compile on one core; some packages hold files that are no python.
-	@$(RUN) -m compileall -qq -j 0 $(VENV)/lib || true
 	@touch $@
 
 quickstart: $(OUT)/data/dataset_info.json

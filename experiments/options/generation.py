@@ -5,7 +5,7 @@ import functools
 
 from data_prep.flag_fields import option
 from experiments.options.modes import ProgramOptions
-from pg2_jax.keypoints import base as keypoints
+from pg2_jax import keypoints
 
 _generation = functools.partial(
     option, group="Generation", may_change=True, modes=("generate",)

@@ -17,14 +17,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from pg2_jax.keypoints import MIN_CONFIDENCE as MIN_CONFIDENCE
 from pg2_jax.keypoints import people
 
 NUM_KEYPOINTS = 18
 # A coordinate above this is a damaged file, not a large photo.
 MAX_COORDINATE = 100_000
-# Of estimators' results: a point that is less sure counts as missing. They write every
-# point, however unsure.
-MIN_CONFIDENCE = 0.3
 # Several times what the largest files of the field hold.
 MAX_BYTES = 2**31
 UTF_16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)

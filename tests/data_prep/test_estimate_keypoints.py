@@ -58,8 +58,8 @@ def test_without_an_estimator_the_message_says_what_to_install(folder, tmp_path)
         *(sys.executable, "-c"),
         "import sys; sys.modules['mediapipe'] = None\n"
         "import importlib.util\n"
-        "importlib.util.find_spec = lambda name: None\n"
         "from data_prep import build_tfrecords\n"
+        "importlib.util.find_spec = lambda name: None\n"
         "options = build_tfrecords.Options(dataset='folder', photos=sys.argv[1],\n"
         "    output_dir=sys.argv[2])\n"
         "try:\n    build_tfrecords.build(options)\n"

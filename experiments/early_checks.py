@@ -28,8 +28,7 @@ def check(config: Config) -> None:
 
 
 def _check_model(config: Config) -> None:
-    path = pathlib.Path(config.workdir)
-    if not config.workdir or config.workdir.startswith("hf://") or path.is_file():
+    if not config.workdir or _is_model(config.workdir):
         return
     run, _ = run_folder.run_of(config.workdir)
     run_folder.check_there(run, "workdir")
@@ -46,6 +45,12 @@ def _check_training(config: Config) -> None:
             config = config.with_size(data.height, data.width)
             config_compatibility.check_unchanged(stored, config, data.metadata)
         return
-    for argument in ("coarse_from", "init_from"):
-        if other := getattr(config, argument):
-            run_folder.check_there(other, argument)
+    if config.coarse_from:
+        run_folder.check_there(config.coarse_from, "coarse_from")
+    if config.init_from and not _is_model(config.init_from):
+        run_folder.check_there(config.init_from, "init_from")
+
+
+def _is_model(path: str) -> bool:
+    """Whether it is no run, but one file, here or on the Hub."""
+    return path.startswith("hf://") or pathlib.Path(path).is_file()

@@ -109,7 +109,11 @@ class TrainingOptions(modes.ProgramOptions):
     """Workdir of another run whose finished stage I this one begins with; it must have
     been trained with the same settings. Only for a new run."""
     init_from: str = _training(
-        "", path=True, modes=("train",), not_with=("coarse_from",)
+        "",
+        path=True,
+        addresses=("hf://",),
+        modes=("train",),
+        not_with=("coarse_from",),
     )
     """Workdir of another run whose networks this one begins with, to fine-tune them on
     other data or with other settings; or a model in a file (.safetensors) or on the Hub

@@ -336,6 +336,7 @@ def drawing(run, people, tmp_path):
         source_image=str(photo),
         pose=str(poses),
         pose_name=name,
+        scale=1,
         output=str(tmp_path / "out.png"),
     )
 

@@ -67,6 +67,7 @@ def test_every_pose_embedding_trains_and_draws(
         source_image=str(photo),
         pose=str(people / "market-annotation-test.csv"),
         pose_name=photo_with_torso(pair_dataset),
+        scale=1,
         output=str(tmp_path / "out.png"),
     )
     generate.generate(drawing)

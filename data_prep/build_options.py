@@ -8,9 +8,8 @@ from data_prep import command_line
 from data_prep.flag_fields import option
 from data_prep.pairs import identity
 from data_prep.sources import deepfashion_photos
-from pg2_jax import files
+from pg2_jax import files, keypoints
 from pg2_jax.estimators import base
-from pg2_jax.keypoints import base as keypoints
 from pg2_jax.photos import crop
 
 _DEFAULT_SIZE = "128x64"

@@ -30,7 +30,7 @@ from data_prep.sources import split
 from pg2_jax import files
 from pg2_jax.errors import counted
 from pg2_jax.keypoints import (
-    base,
+    MIN_CONFIDENCE,
     coco_json,
     keypoint_files,
     openpose_json,
@@ -52,7 +52,7 @@ class Options:
     name their photos."""
     photo_size: str = option("")
     """HEIGHTxWIDTH of the photos, where IN holds fractions of them and not pixels."""
-    min_confidence: float = option(base.MIN_CONFIDENCE, minimum=0, maximum=1)
+    min_confidence: float = option(MIN_CONFIDENCE, minimum=0, maximum=1)
     """Points that an estimator's file is less sure of count as missing."""
     on_error: str = option("fail", ("fail", "skip"))
     """fail: list all bad rows and records, write nothing. skip: leave them out."""

@@ -83,6 +83,7 @@ def _raised_again() -> Iterator[None]:
     before = sys.unraisablehook
 
     def hook(dropped: Any) -> None:
+        """Sends the signal of a dropped interrupt again; others are told of as ever."""
         if not isinstance(dropped.exc_value, KeyboardInterrupt):
             before(dropped)
             return

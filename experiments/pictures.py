@@ -65,14 +65,15 @@ _generate = jax.jit(generation.generate, static_argnames="architecture")
 def of_progress(
     config: Config, architecture: Architecture, dataset: pair_reader.PairDataset
 ) -> Callable[[train_state.TrainState, int], np.ndarray]:
-    """Generates the first test pairs with the state of a step again and again, each
-    time writes pictures/step_XXXXXX.png, and returns it as [H, W, 3] uint8."""
+    """(state, step) -> the first test pairs, generated with the state, [H, W, 3] uint8,
+    which it also writes to pictures/step_XXXXXX.png."""
     folder = pathlib.Path(config.workdir).expanduser() / "pictures"
     rows = min(_MOST_ROWS, dataset.count("test"))
     (first,) = dataset.test_batches(batch_size=rows, limit=rows)
     batch = first.batch
 
-    def draw(state: train_state.TrainState, step: int) -> np.ndarray:
+    def write(state: train_state.TrainState, step: int) -> np.ndarray:
+        """The picture of a step."""
         generated = _generate(
             # This process works alone.
             sharding.local(state.coarse.drawing_params),
@@ -87,4 +88,4 @@ def of_progress(
         results.write_picture(folder / f"step_{step:06d}.png", picture)
         return np.asarray(picture)
 
-    return draw
+    return write

@@ -17,7 +17,7 @@ from data_prep.pairs import identity, pair_choice, pair_files
 from data_prep.records import summary
 from data_prep.sources import photo_names, split
 from pg2_jax.errors import counted
-from pg2_jax.keypoints import base, keypoint_files
+from pg2_jax.keypoints import MIN_CONFIDENCE, keypoint_files
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -35,7 +35,7 @@ class Options:
     MATLAB files need it for names."""
     annotations: str = option("", path=True, required=True)
     """Keypoint file in any format that pg2_jax.keypoints reads."""
-    min_confidence: float = option(base.MIN_CONFIDENCE, minimum=0, maximum=1)
+    min_confidence: float = option(MIN_CONFIDENCE, minimum=0, maximum=1)
     """Points that an estimator's file is less sure of count as missing."""
     split: str = option(None, ("train", "test"), required=True)
     """train: all pairs; test: a seeded sample."""

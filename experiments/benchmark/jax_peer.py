@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from data_prep import workers
 from experiments.train import training_steps
 from pg2_jax import generation, models, train_state, train_step
 from pg2_jax.architecture import Architecture
@@ -42,6 +43,18 @@ def plus_architecture(
         stages="one_network",
         discriminator="patch",
     )
+
+
+def facts(architecture: Architecture, batch_size: int) -> dict[str, Any]:
+    """On what is measured."""
+    return {
+        "image": f"{architecture.image_height}x{architecture.image_width}",
+        "channels": architecture.base_channels,
+        "batch": batch_size,
+        "precision": architecture.precision,
+        "threads": workers.num_cores(),
+        "device": jax.devices()[0].device_kind,
+    }
 
 
 class Peer:

@@ -4,10 +4,8 @@ import pathlib
 from collections.abc import Callable
 from typing import Any
 
-import jax
 from tqdm import tqdm
 
-from data_prep import workers
 from experiments.benchmark import jax_peer
 from experiments.benchmark.jax_peer import TASKS
 from experiments.benchmark.measurement import Measurement, Series
@@ -44,15 +42,7 @@ def measure(
             for name, of_one in times.items()
         )
         series += [plus, paper, plus.over(paper, f"{task}, pg2plus / PG2")]
-    facts = {
-        "image": f"{image_size[0]}x{image_size[1]}",
-        "channels": architectures["PG2"].base_channels,
-        "batch": batch_size,
-        "precision": precision,
-        "threads": workers.num_cores(),
-        "device": jax.devices()[0].device_kind,
-    }
-    return Measurement(series, facts)
+    return Measurement(series, jax_peer.facts(architectures["PG2"], batch_size))
 
 
 def _repeated(call: Callable[[], Any]) -> Callable[[], None]:

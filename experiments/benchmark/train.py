@@ -66,13 +66,7 @@ def measure(
     if first_step:
         series += _first_steps(folder, scale, image_size, batch_size, precision)
     series += _schedule(times["pg2_jax"], image_size, batch_size)
-    facts = {
-        "image": f"{image_size[0]}x{image_size[1]}",
-        "channels": architecture.base_channels,
-        "batch": batch_size,
-        "precision": precision,
-        "threads": workers.num_cores(),
-        "device": jax.devices()[0].device_kind,
+    facts = jax_peer.facts(architecture, batch_size) | {
         "largest difference of a value": difference,
         "PyTorch": f"{torch_peer.torch.__version__} on {torch_peer.DEVICE.type}",
     }

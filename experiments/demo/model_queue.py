@@ -179,13 +179,11 @@ class ModelQueue:
         count = data.get("counts", {}).get("train", {})
         if not count:
             return f"What this model of {height}x{width} images has seen is not known."
-        photos = counted(count["images"], "photo")
+        images = counted(count["images"], "image")
         people = counted(count["people"], "person", "people")
-        place = pathlib.PurePath(self.model.config.get("data_dir", "")).name
         return (
-            f"This model has seen {photos} of {people}, {height}x{width} pixels"
-            f"{f' ({place})' if place else ''}, in {self.model.step:,} steps; people, "
-            "clothes and views that are not among them come out less well."
+            f"This model was trained on {images} of {people}, {height}x{width} pixels; "
+            "people, clothes and views that are not among them come out less well."
         )
 
     @property

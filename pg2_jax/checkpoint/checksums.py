@@ -37,9 +37,14 @@ class Unreadable(ValueError):
 def of(tree: PyTree) -> dict[str, int]:
     """The CRC-32 of each array's bytes, which this process has whole, by its path."""
     return {
-        jax.tree_util.keystr(path, simple=True, separator="/"): zlib.crc32(
-            np.asarray(x.addressable_data(0)).tobytes()
-        )
+        path: zlib.crc32(np.asarray(x.addressable_data(0)).tobytes())
+        for path, x in _by_path(tree).items()
+    }
+
+
+def _by_path(tree: PyTree) -> dict[str, Any]:
+    return {
+        jax.tree_util.keystr(path, simple=True, separator="/"): x
         for path, x in jax.tree_util.tree_leaves_with_path(tree)
     }
 
@@ -60,7 +65,8 @@ def read_description(manager: ocp.CheckpointManager, step: int) -> dict[str, Any
 def read_arrays(manager: ocp.CheckpointManager, step: int, template: PyTree) -> PyTree:
     """Reads the arrays of a checkpoint that the template names, with its shapes, types
     and shardings; what it does not name stays on disk. A damaged or missing one is
-    `Unreadable`, and one that the system does not let us read an OSError."""
+    `Unreadable`, one that the system does not let us read an OSError, and one of
+    another shape a ValueError."""
     wanted = read_description(manager, step).get(CHECKSUMS)
     arguments = ocp.args.PyTreeRestore(
         item=template,
@@ -71,6 +77,7 @@ def read_arrays(manager: ocp.CheckpointManager, step: int, template: PyTree) -> 
     try:
         arrays = manager.restore(step, args=arguments)[STATE]
     except Exception as error:
+        _check_shapes(manager, step, template, error)
         raise _failure(manager, step, error) from error
     if wanted is not None:  # Else it is older than checksums are.
         for name, value in of(arrays).items():
@@ -134,6 +141,27 @@ def _failure(manager: ocp.CheckpointManager, step: int, error: Exception) -> Exc
     if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
         return error
     return _damaged(manager, step, error)
+
+
+def _check_shapes(
+    manager: ocp.CheckpointManager, step: int, template: PyTree, error: Exception
+) -> None:
+    """Raises a ValueError where reading has failed because networks of other code were
+    saved: the checkpoint is whole."""
+    folder = manager.directory / str(step)
+    try:
+        stored = ocp.PyTreeCheckpointHandler().metadata(folder / STATE).tree
+    except Exception:  # It is damaged, which the caller says.
+        return
+    there = _by_path(stored)
+    for path, wanted in _by_path(template).items():
+        if path in there and tuple(there[path].shape) != tuple(wanted.shape):
+            raise ValueError(
+                f"checkpoint {folder} holds other networks: {path} has the shape "
+                f"{tuple(there[path].shape)}, here {tuple(wanted.shape)}. Another "
+                "version of pg2_jax has written it; read it with that one, or train "
+                "anew in another workdir."
+            ) from error
 
 
 def _system_error(error: BaseException | None) -> str | None:

@@ -90,19 +90,19 @@ def _scaled(
     height, width = sizes[0]
     name = f" {next(iter(poses.poses))}:" if len(scaled) == 1 else ""
     what = (
-        f"{poses.place}:{name} {outside} points lie outside an image of "
-        f"{height}x{width} and"
+        f"{poses.place}:{name} {errors.counted(outside, 'point')} outside an image of "
+        f"{height}x{width}"
     )
     # People leave the image that they are of; in another one the pose makes no sense.
     known = pose_size or all(name in poses.sizes for name in poses.poses)
     if outside and outside >= inside and not known:
         raise ValueError(
-            f"{what} {inside} inside. Say with pose_size which image the pose is "
+            f"{what}, {inside} inside. Say with pose_size which image the pose is "
             'of, or fit it to the image with the pose fit "image".'
         )
     if outside:
         hint = "" if known else "; pose_size says which image the pose is of"
-        warnings.warn(f"{what} are left out{hint}.", stacklevel=5)
+        warnings.warn(f"{what}, left out{hint}.", stacklevel=5)
     if abs(width * size[0] / (height * size[1]) - 1) > _SAME_SHAPE:
         warnings.warn(
             f"{poses.place}: the poses are of an image of {height}x{width}, which has "

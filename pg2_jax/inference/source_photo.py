@@ -68,9 +68,9 @@ def read_source(
 
     The joints are in pixels of the photo: an array [18, 3], an annotation file, what
     `target_pose.read_poses` made of one, or a mapping of photos' names to arrays; None
-    if they are not known. `person` says which
-    of several people is looked for, see `PersonFinder`; one that does not stand upright
-    is warned of. An unreadable photo, no or too many people are a ValueError.
+    if they are not known. `person` says which of several people is looked for, see
+    `PersonFinder`; one that does not stand upright is warned of. An unreadable photo,
+    no or too many people are a ValueError.
     """
     photo, name = arrays.to_photo(image)
     original = (photo.height, photo.width)
@@ -82,40 +82,52 @@ def read_source(
         finder.is_installed() and (needs_joints or (fit == "auto" and not fits))
     ):
         body = finder(photo, name, " Or give the joints (source_pose).", person)
-    if body is not None and (turned := retarget.turned(body)):
-        warnings.warn(
-            f"{name}: the person {turned}; if the photo was taken so, turn it upright "
-            "first, for it does not say itself how it was held.",
-            stacklevel=3,
-        )
     if fit == "auto":
-        if body is not None and original != size:
-            fit = "crop"
-        else:
-            fit = "stretch" if fits else "letterbox"
-        if fit == "letterbox" and pasted_back:
-            raise ValueError(
-                f"{name}: to paste the image back (paste_back) it must be known "
-                f"where in the photo the person is. Give {_REMEDY}."
-            )
+        known = body is not None and original != size
+        fit = "crop" if known else "stretch" if fits else "letterbox"
         if fit == "letterbox":
-            warnings.warn(
-                f"{name} is {photo.width} wide and {photo.height} high, the model's "
-                f"images are {size[1]} x {size[0]}: it was letterboxed, which makes "
-                f"the person small. Crop it to the person, give {_REMEDY}.",
-                stacklevel=3,
-            )
-    if needs_joints and body is None:
-        warnings.warn(
-            f"{name}: where the person's joints are is not known, so that the model "
-            f"cannot move the photo's own pixels. Give {_REMEDY}.",
-            stacklevel=3,
-        )
+            _check_letterbox(name, original, size, pasted_back)
+    _warn_of(body, name, needs_joints)
     frame = frame_of(fit, name, original, size, body)
     stored = photo if original == size else crop.apply(photo, frame, size)
     if body is not None:
         body, _ = crop.move_keypoints(body, original, frame, size)
     return Source(photo, np.asarray(stored), frame, body, pasted_back)
+
+
+def _check_letterbox(
+    name: str, original: crop.Size, size: crop.Size, pasted_back: bool
+) -> None:
+    """Warns of a photo that is letterboxed for want of joints, or refuses it if the
+    image shall go back into it."""
+    if pasted_back:
+        raise ValueError(
+            f"{name}: to paste the image back (paste_back) it must be known where in "
+            f"the photo the person is. Give {_REMEDY}."
+        )
+    warnings.warn(
+        f"{name} is {original[1]} wide and {original[0]} high, the model's images are "
+        f"{size[1]} x {size[0]}: it was letterboxed, which makes the person small. "
+        f"Crop it to the person, give {_REMEDY}.",
+        stacklevel=4,
+    )
+
+
+def _warn_of(body: np.ndarray | None, name: str, needs_joints: bool) -> None:
+    """Warns of a person that does not stand upright, and of one whose joints nobody
+    knows where the model needs them."""
+    if body is not None and (turned := retarget.turned(body)):
+        warnings.warn(
+            f"{name}: the person {turned}; if the photo was taken so, turn it upright "
+            "first, for it does not say itself how it was held.",
+            stacklevel=4,
+        )
+    if needs_joints and body is None:
+        warnings.warn(
+            f"{name}: where the person's joints are is not known, so that the model "
+            f"cannot move the photo's own pixels. Give {_REMEDY}.",
+            stacklevel=4,
+        )
 
 
 def fit_of_half(fit: str, body: np.ndarray | None, poses: np.ndarray) -> str:

@@ -13,7 +13,7 @@ from PIL import Image
 from pg2_jax import errors, files
 from pg2_jax.estimators.person_finder import PersonFinder
 from pg2_jax.inference import pose_library
-from pg2_jax.keypoints import base, keypoint_files, people
+from pg2_jax.keypoints import MIN_CONFIDENCE, base, keypoint_files, people
 from pg2_jax.photos import arrays, crop, photo_files
 
 
@@ -47,7 +47,7 @@ def read_poses(
     sequence: bool = False,
     pose_person: int = 1,
     size: crop.Size | None = None,
-    min_confidence: float = base.MIN_CONFIDENCE,
+    min_confidence: float = MIN_CONFIDENCE,
 ) -> Poses:
     """Reads one or several poses; unreadable ones, or an unknown name, are a
     ValueError.
@@ -185,7 +185,7 @@ def _of_photo(photo: Image.Image, name: str, place: str, finder: PersonFinder) -
 
 
 def annotated(
-    path: str | os.PathLike[str], min_confidence: float = base.MIN_CONFIDENCE
+    path: str | os.PathLike[str], min_confidence: float = MIN_CONFIDENCE
 ) -> dict[str, np.ndarray]:
     """The poses of an annotation file or folder, without those that show nobody, of
     which it warns. A file that cannot be read, or shows nobody, is a ValueError."""

@@ -17,8 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pg2_jax.keypoints import MIN_CONFIDENCE as MIN_CONFIDENCE
-from pg2_jax.keypoints import people
+from pg2_jax.keypoints import MIN_CONFIDENCE, people
 
 NUM_KEYPOINTS = 18
 # A coordinate above this is a damaged file, not a large photo.

@@ -15,6 +15,7 @@ import numpy as np
 
 from pg2_jax import files
 from pg2_jax.keypoints import (
+    MIN_CONFIDENCE,
     base,
     coco_json,
     estimator_json,
@@ -42,7 +43,7 @@ def read(
     *,
     photos: Sequence[str] | None = None,
     photo_size: base.Size | None = None,
-    min_confidence: float = base.MIN_CONFIDENCE,
+    min_confidence: float = MIN_CONFIDENCE,
 ) -> dict[str, np.ndarray]:
     """Reads a keypoint file, or a folder of OpenPose JSON or of text files: photo name
     -> float32 [18, 3], in file order.
@@ -71,7 +72,7 @@ def read_placed(
     *,
     photos: Sequence[str] | None = None,
     photo_size: base.Size | None = None,
-    min_confidence: float = base.MIN_CONFIDENCE,
+    min_confidence: float = MIN_CONFIDENCE,
 ) -> dict[str, base.Pose]:
     """Reads as `read` does, and also tells where each pose was found, for messages, and
     who else is on the photo."""

@@ -32,6 +32,7 @@ def patch_step(
         return generate_coarse(params, inputs["source"], inputs["pose"], architecture)
 
     def generator_loss(params: PyTree, inputs: Inputs) -> tuple[jax.Array, Metrics]:
+        """The weighted sum of the generator's losses, and each of them."""
         generated, judging = generate(params, inputs), state.discriminator.params
         parts = _generator_losses(network, judging, generated, inputs)
         if distance := objective.perceptual_distance:
@@ -52,6 +53,7 @@ def patch_step(
     def discriminator_loss(
         params: PyTree, examples: PyTree
     ) -> tuple[jax.Array, Metrics]:
+        """D's hinge loss, and where it is due the penalty."""
         inputs, generated = examples
         parts = _discriminator_losses(network, params, generated, inputs)
         loss = parts["loss"]

@@ -102,7 +102,9 @@ def test_an_address_is_no_path(path):
 
 @pytest.mark.parametrize("path", ["hf://me/x", "/a://b", "a:b", "c:/x"])
 def test_other_paths_are_paths(path):
-    flag_fields.check(Options(output=path))
+    options = Options(output=path)
+    flag_fields.check(options)
+    assert options.output == path
 
 
 def test_fields_are_checked_together():

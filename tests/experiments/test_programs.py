@@ -428,7 +428,7 @@ def test_points_outside_the_image_count_as_missing(drawing, tmp_path, capsys):
         generate.generate(dataclasses.replace(drawing, pose=path, pose_name=""))
         pictures.append(read_png(drawing.output))
     np.testing.assert_array_equal(*pictures)
-    assert "pose: 1 points lie outside an image of 32x16" in capsys.readouterr().out
+    assert "pose: 1 point outside an image of 32x16" in capsys.readouterr().out
 
 
 def test_a_run_gets_the_numbers_of_sets(run, monkeypatch):

@@ -65,3 +65,5 @@ def test_it_is_small_and_trained_as_its_flagfile_says(model):
         if line.startswith("--") and name not in _OF_PARTS:
             wanted = float(value) if value[:1].isdigit() else value or True
             assert model.config[name] == wanted, name
+    assert model.step == model.config["coarse_steps"] + model.config["refine_steps"]
+    assert f"{model.step:,} steps" in (FOLDER / "README.md").read_text()

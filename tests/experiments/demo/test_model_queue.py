@@ -186,5 +186,5 @@ def test_what_the_model_has_seen_is_one_line(demo_queue, monkeypatch):
     data = {"counts": {"train": {"images": 9531, "people": 1, "pairs": 5}}}
     config = {"data": data, "data_dir": "/home/me/people"}
     monkeypatch.setattr(demo_queue.model, "config", config)
-    words = "This model has seen 9,531 photos of 1 person, 32x16 pixels (people), in "
+    words = "This model was trained on 9,531 images of 1 person, 32x16 pixels; people, "
     assert demo_queue.seen().startswith(words) and "/home" not in demo_queue.seen()

@@ -140,6 +140,23 @@ def test_a_damaged_checkpoint_is_set_aside_for_the_one_before(tmp_path, capsys, 
     assert_equal(again.coarse, make_state(3).coarse.params)
 
 
+def test_networks_of_other_code_are_not_called_damaged(tmp_path):
+    """Their checkpoint stays where it is."""
+    save(tmp_path, at_step(1))
+    state = at_step(0)
+    assert state.discriminator
+    params = dict(state.discriminator.params)
+    params["logit"] = jax.tree.map(lambda x: jnp.concatenate([x, x]), params["logit"])
+    players = dataclasses.replace(state.discriminator, params=params)
+    saver = checkpointer.Checkpointer(str(tmp_path), CONFIG, keep=3)
+    message = r"checkpoints/1 holds other networks: .*/params/logit/bias has .*"
+    with pytest.raises(ValueError, match=rf"{message}\(1,\), here \(2,\)") as error:
+        saver.restore_latest(dataclasses.replace(state, discriminator=players))
+    assert not isinstance(error.value, checksums.Unreadable)
+    saver.close()
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoints"]
+
+
 def test_a_run_of_damaged_checkpoints_alone_is_an_error(tmp_path):
     save(tmp_path, at_step(1), at_step(2))
     for step in (1, 2):

@@ -412,7 +412,7 @@ def test_a_pose_outside_the_image_is_refused_with_the_flag(drawing, tmp_path):
     path = pose_file(tmp_path, keypoints)
     far = dataclasses.replace(drawing, pose=path, pose_name="")
     with pytest.raises(
-        ValueError, match=r"outside an image of 32x16 and 0 inside.*pose_size"
+        ValueError, match=r"outside an image of 32x16, 0 inside.*pose_size"
     ):
         generate.generate(far)
 

@@ -6,6 +6,8 @@ OUT := quickstart
 # Of what is installed a part is imported: that is compiled then, and kept.
 export PYTHONDONTWRITEBYTECODE :=
 PIP := $(RUN) -m pip install --quiet --disable-pip-version-check --no-compile
+# Installs what pip would, in a quarter of the time.
+UV := $(PIP) uv && $(RUN) -m uv pip install --quiet --python $(RUN)
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
@@ -24,7 +26,7 @@ $(STAMP): requirements.txt setup.cfg
 	@echo "== Installing into $(VENV) with $$($(PYTHON) --version)"
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; ok = (3, 11) <= v <= (3, 13); sys.exit(0 if ok else f"error: python 3.11 to 3.13 is needed, {sys.version.split()[0]} found; try: make PYTHON=python3.11")'
 	@test -x $(RUN) || $(PYTHON) -m venv $(VENV)
-	@$(PIP) -r requirements.txt
+	@$(UV) -r requirements.txt || $(PIP) -r requirements.txt
 	@$(PIP) --no-deps -e .
 	@touch $@
 

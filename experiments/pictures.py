@@ -58,10 +58,6 @@ def pairs_at(dataset: pair_reader.PairDataset, rows: Collection[int]) -> inputs.
     return jax.tree.map(lambda *arrays: np.concatenate(arrays), *pairs)
 
 
-# Runs of one architecture share the program.
-_generate = jax.jit(generation.generate, static_argnames="architecture")
-
-
 def of_progress(
     config: Config, architecture: Architecture, dataset: pair_reader.PairDataset
 ) -> Callable[[train_state.TrainState, int], np.ndarray]:
@@ -74,7 +70,7 @@ def of_progress(
 
     def write(state: train_state.TrainState, step: int) -> np.ndarray:
         """The picture of a step."""
-        generated = _generate(
+        generated = generation.compiled_generate(
             # This process works alone.
             sharding.local(state.coarse.drawing_params),
             sharding.local(state.refine.drawing_params) if state.refine else None,

@@ -13,10 +13,15 @@ from pg2_jax import inputs, pose, prng
 from pg2_jax.inputs import Batch
 from pg2_jax.pg2plus import sampling
 
-_HUE = 0.6  # radians
-_SATURATION, _CONTRAST = (0.5, 1.4), (0.7, 1.3)
-_GAIN, _BRIGHTNESS = (0.85, 1.15), 0.2  # of each channel; of images in [-1, 1]
-_ZOOM, _ROTATION, _SHIFT = (0.85, 1.15), 0.12, 0.06  # radians, shares of the size
+_Range = tuple[float, float]
+_HUE: _Range = (-0.6, 0.6)  # radians
+_SATURATION: _Range = (0.5, 1.4)
+_CONTRAST: _Range = (0.7, 1.3)
+_GAIN: _Range = (0.85, 1.15)  # of each channel
+_BRIGHTNESS: _Range = (-0.2, 0.2)  # of images in [-1, 1]
+_ZOOM: _Range = (0.85, 1.15)
+_ROTATION: _Range = (-0.12, 0.12)  # radians
+_SHIFT: _Range = (-0.06, 0.06)  # shares of the size
 _GREY = (0.299, 0.587, 0.114)
 
 
@@ -78,17 +83,10 @@ def flip_at_random(batch: Batch, key: jax.Array) -> Batch:
 
 def recolour_at_random(batch: Batch, key: jax.Array) -> Batch:
     """Gives both photos of a pair other colours: one affine map of RGB for each."""
-    size = len(batch["source_image"])
-    keys = iter(jax.random.split(key, 5))
-
-    def between(low: float, high: float, channels: int = 1) -> jax.Array:
-        shape = (size, channels)
-        return jax.random.uniform(next(keys), shape, minval=low, maxval=high)
-
-    hue = between(-_HUE, _HUE)[..., None]
-    saturation, contrast = between(*_SATURATION)[..., None], between(*_CONTRAST)
-    gain = contrast * between(*_GAIN, channels=3)
-    brightness = between(-_BRIGHTNESS, _BRIGHTNESS)
+    ranges = [_HUE, _SATURATION, _CONTRAST, _BRIGHTNESS, *[_GAIN] * 3]
+    drawn = _between(key, len(batch["source_image"]), ranges)
+    hue, saturation, contrast, brightness, gain = jnp.split(drawn, [1, 2, 3, 4], axis=1)
+    hue, saturation, gain = hue[..., None], saturation[..., None], contrast * gain
     grey = jnp.broadcast_to(jnp.array(_GREY), (3, 3))
     # Rotation about the grey axis (Rodrigues), then toward or away from grey.
     third, root = jnp.full((3, 3), 1 / 3), 3**-0.5
@@ -114,11 +112,9 @@ def move_at_random(batch: Batch, key: jax.Array) -> Batch:
     """Zooms, turns and shifts both photos of a pair and both poses; what comes in from
     outside repeats the border."""
     size, height, width, _ = batch["source_image"].shape
-    keys = jax.random.split(key, 3)
-    zoom = jax.random.uniform(keys[0], (size,), minval=_ZOOM[0], maxval=_ZOOM[1])
-    turn = jax.random.uniform(keys[1], (size,), minval=-_ROTATION, maxval=_ROTATION)
+    drawn = _between(key, size, [_ZOOM, _ROTATION, _SHIFT, _SHIFT])
+    zoom, turn, shift = drawn[:, 0], drawn[:, 1], drawn[:, 2:]
     extent = jnp.array([width, height], jnp.float32)
-    shift = jax.random.uniform(keys[2], (size, 2), minval=-_SHIFT, maxval=_SHIFT)
     shift = shift * extent[None]
     middle = ((extent - 1) / 2)[None]
     cos, sin = zoom * jnp.cos(turn), zoom * jnp.sin(turn)
@@ -148,19 +144,24 @@ def move_at_random(batch: Batch, key: jax.Array) -> Batch:
     )
 
 
+def _between(key: jax.Array, size: int, ranges: list[_Range]) -> jax.Array:
+    """A number of each range for each pair, [size, ranges]; all at once, for each call
+    of a generator of random numbers is long to compile."""
+    low, high = jnp.array(ranges, jnp.float32).T
+    drawn = jax.random.uniform(key, (size, len(ranges)))
+    return low[None] + drawn * (high - low)[None]
+
+
 def add_noise_to_keypoints(batch: Batch, deviation: float, key: jax.Array) -> Batch:
     """Adds normal noise, `deviation` in pixels, to all visible points."""
 
-    def noisy(keypoints: jax.Array, key: jax.Array) -> jax.Array:
-        noise = deviation * jax.random.normal(key, (*keypoints.shape[:-1], 2))
-        noise = jnp.pad(noise, ((0, 0), (0, 0), (0, 1)))
-        return keypoints + noise * (keypoints[..., 2:] > 0)
-
-    source_key, target_key = jax.random.split(key)
+    source, target = batch["source_keypoints"], batch["target_keypoints"]
+    noise = deviation * jax.random.normal(key, (2, *source.shape[:-1], 2))
+    noise = jnp.pad(noise, ((0, 0), (0, 0), (0, 0), (0, 1)))
     return {
         **batch,
-        "source_keypoints": noisy(batch["source_keypoints"], source_key),
-        "target_keypoints": noisy(batch["target_keypoints"], target_key),
+        "source_keypoints": source + noise[0] * (source[..., 2:] > 0),
+        "target_keypoints": target + noise[1] * (target[..., 2:] > 0),
     }
 
 

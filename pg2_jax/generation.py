@@ -86,3 +86,7 @@ def generate(
         architecture=architecture,
     )
     return jax.tree.map(inputs.to_uint8, images)
+
+
+# One program for all models of an architecture.
+compiled_generate = jax.jit(generate, static_argnames="architecture")

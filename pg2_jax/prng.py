@@ -18,5 +18,10 @@ class Stream(enum.IntEnum):
 
 def key(seed: int | jax.Array, stream: Stream, step: int | jax.Array = 0) -> jax.Array:
     """Returns the key of one stream at one step; a resumed run draws the same."""
-    root = jax.random.key(seed)
-    return jax.random.fold_in(jax.random.fold_in(root, stream), step)
+    if isinstance(seed, int):
+        # Known before a step is compiled, which need not compute it then.
+        with jax.ensure_compile_time_eval():
+            root = jax.random.fold_in(jax.random.key(seed), stream)
+    else:
+        root = jax.random.fold_in(jax.random.key(seed), stream)
+    return jax.random.fold_in(root, step)

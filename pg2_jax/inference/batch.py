@@ -3,7 +3,6 @@
 import functools
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -35,11 +34,11 @@ class BatchGenerator:
         if isinstance(model, exported_model.Program):
             self._generate = model.generate
         else:
-            program = functools.partial(
-                generation.generate, architecture=model.architecture
-            )
             self._generate = functools.partial(
-                jax.jit(program), model.coarse, model.refine
+                generation.compiled_generate,
+                model.coarse,
+                model.refine,
+                architecture=model.architecture,
             )
 
     def __call__(

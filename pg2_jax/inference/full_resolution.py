@@ -18,7 +18,7 @@ from pg2_jax.architecture import Architecture
 from pg2_jax.checkpoint import restore
 from pg2_jax.inference import exported_model
 from pg2_jax.inference.source_photo import Source
-from pg2_jax.pg2plus import part_transfer, part_warp
+from pg2_jax.pg2plus import part_transfer, part_warp, sampling
 from pg2_jax.photos import crop
 
 MAX_SIDE = 1024
@@ -36,8 +36,6 @@ def of(model: restore.Generators | exported_model.Program) -> Enlarge | None:
         return None
     if not model.architecture.needs_source_pose:
         return None
-    program = functools.partial(_generate, architecture=model.architecture)
-    compiled = jax.jit(program, static_argnames="scale")
 
     def enlarge(
         source: Source, poses: np.ndarray, max_side: int
@@ -52,7 +50,13 @@ def of(model: restore.Generators | exported_model.Program) -> Enlarge | None:
         given = source.image[None], photo[None], source.pose[None].astype(np.float32)
         # One after the other: at this size each fills the memory of many small ones.
         pictures = [
-            compiled(model.coarse, *given, pose[None].astype(np.float32), scale=scale)
+            _generate(
+                model.coarse,
+                *given,
+                pose[None].astype(np.float32),
+                scale=scale,
+                architecture=model.architecture,
+            )
             for pose in poses
         ]
         return photo, [np.asarray(picture[0]) for picture in pictures]
@@ -73,6 +77,7 @@ def _scale(source: Source, max_side: int) -> int:
     return min(nearest, 2 ** math.floor(math.log2(most)))
 
 
+@functools.partial(jax.jit, static_argnames=("scale", "architecture"))
 def _generate(
     params: restore.PyTree,
     image: jax.Array,
@@ -87,12 +92,11 @@ def _generate(
     source, large = inputs.from_uint8(image), inputs.from_uint8(photo)
     guide = inputs.pose_input(source, source_pose, target_pose, architecture)
     network = part_transfer.PartTransferGenerator(architecture)
-    layers = network.apply({"params": params}, source, guide, method="layers")
-    size = photo.shape[1:3]
-    generated, weights = (
-        jax.image.resize(x, (1, *size, channels), "bilinear")
-        for x, channels in zip(layers, (3, 4), strict=True)
+    layers = part_transfer.Layers(
+        *network.apply({"params": params}, source, guide, method="layers")
     )
+    size = photo.shape[1:3]
+    generated, weights = (sampling.enlarged(x, *size) for x in layers)
     moved = part_warp.warp(
         large, _enlarged(source_pose, scale), _enlarged(target_pose, scale), *size
     )

@@ -113,10 +113,10 @@ def frames(keypoints: jax.Array) -> Frames:
     )
     shoulders, hips = (right_shoulder + left_shoulder) / 2, (right_hip + left_hip) / 2
     down, torso_length = _unit(hips - shoulders)
-    torso_known = seen[..., _SHOULDERS_HIPS].all(axis=-1) & (torso_length > 1e-3)
+    torso_known = _pick(seen, _SHOULDERS_HIPS, -1).all(axis=-1) & (torso_length > 1e-3)
 
-    along, length = _unit(points[..., _END, :] - points[..., _START, :])
-    both = seen[..., _START] & seen[..., _END]
+    along, length = _unit(_pick(points, _END, -2) - _pick(points, _START, -2))
+    both = _pick(seen, _START, -1) & _pick(seen, _END, -1)
     typical = jnp.broadcast_to(_TYPICAL_LENGTH, length.shape)
     estimate = jnp.max(jnp.where(both, length / typical, 0.0), axis=-1)
     unit = jnp.where(torso_known, torso_length, estimate)
@@ -129,9 +129,9 @@ def frames(keypoints: jax.Array) -> Frames:
     bounded = jnp.maximum(jnp.abs(width), _MIN_ACROSS * unit)
     width = jnp.where(width < 0, -bounded, bounded)
 
-    face = seen[..., _FACE]
+    face = _pick(seen, _FACE, -1)
     count = face.sum(axis=-1)
-    centre = points[..., _FACE, :].sum(axis=-2) / jnp.maximum(count, 1)[..., None]
+    centre = _pick(points, _FACE, -2).sum(axis=-2) / jnp.maximum(count, 1)[..., None]
     upright = _head_direction(points, seen)
 
     def in_order(limbs: jax.Array, torso: jax.Array, head: jax.Array) -> jax.Array:
@@ -143,7 +143,7 @@ def frames(keypoints: jax.Array) -> Frames:
     all_along = in_order(along, down, upright)
     units = jnp.broadcast_to(unit[..., None], length.shape)
     return Frames(
-        origin=in_order(points[..., _START, :], shoulders, centre),
+        origin=in_order(_pick(points, _START, -2), shoulders, centre),
         along=all_along,
         across=_perpendicular(all_along),
         length=in_order(length, torso_length, unit),
@@ -158,7 +158,7 @@ def with_stand_ins(source: Frames) -> Frames:
 
     def choose(x: jax.Array, axis: int) -> jax.Array:
         own = source.known if axis == -1 else source.known[..., None]
-        return jnp.where(own, x, jnp.take(x, _OTHER_SIDE, axis=axis))
+        return jnp.where(own, x, _pick(x, _OTHER_SIDE, axis))
 
     return Frames(
         origin=choose(source.origin, -2),
@@ -167,7 +167,7 @@ def with_stand_ins(source: Frames) -> Frames:
         length=choose(source.length, -1),
         width=choose(source.width, -1),
         unit=source.unit,
-        known=source.known | jnp.take(source.known, _OTHER_SIDE, axis=-1),
+        known=source.known | _pick(source.known, _OTHER_SIDE, -1),
     )
 
 
@@ -227,6 +227,11 @@ def completed(keypoints: jax.Array) -> jax.Array:
     at["nose"] = given["nose"].or_else(*face, at["right_shoulder"].plus(below(-0.5)))
     places = [jnp.concatenate(at[name], axis=-1, dtype=jnp.float32) for name in JOINTS]
     return jnp.stack(places, axis=-2)
+
+
+def _pick(x: jax.Array, places: np.ndarray, axis: int) -> jax.Array:
+    # The places are known; asking where they lie would only be compiled.
+    return jnp.take(x, places, axis=axis, mode="clip")
 
 
 def _unit(vector: jax.Array) -> tuple[jax.Array, jax.Array]:

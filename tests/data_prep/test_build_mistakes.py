@@ -13,6 +13,7 @@ from data_prep import build_tfrecords, flag_fields
 from data_prep.sources import photo_names
 from pg2_jax.keypoints import keypoint_files
 from pg2_jax.photos import photo_files
+from tests import programs
 from tests.data_prep.small_sources import (
     append,
     build,
@@ -306,6 +307,6 @@ def test_help_lists_the_flags_and_is_no_failure():
     ],
 )
 def test_user_mistakes_end_in_a_message_not_in_a_traceback(arguments, message):
-    done = _run_script(*arguments)
+    done = programs.run("data_prep.build_tfrecords", *arguments)
     assert done.returncode == 1
     assert message in done.stderr and "Traceback" not in done.stderr

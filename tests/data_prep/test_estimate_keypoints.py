@@ -11,6 +11,7 @@ import pytest
 
 from data_prep import build_tfrecords
 from pg2_jax.keypoints import keypoint_files
+from tests import programs
 from tests.data_prep.colour_photos import write_colour
 from tests.data_prep.small_sources import make_options
 
@@ -86,14 +87,6 @@ def test_photos_is_the_source_of_a_folder(tmp_path, changes):
 # The program.
 
 
-def _run_program(*arguments, **options):
-    script = ROOT / "data_prep" / "estimate_keypoints.py"
-    command = [sys.executable, str(script), *map(str, arguments)]
-    return subprocess.run(
-        command, capture_output=True, text=True, check=False, **options
-    )
-
-
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -108,7 +101,7 @@ def _run_program(*arguments, **options):
     ],
 )
 def test_user_mistakes_end_in_a_message_not_in_a_traceback(arguments, message):
-    done = _run_program(*arguments)
+    done = programs.run("data_prep.estimate_keypoints", *arguments)
     assert done.returncode == 1
     assert message in done.stderr and "Traceback" not in done.stderr
 

@@ -9,6 +9,8 @@ import time
 
 import pytest
 
+from tests import programs
+
 ROOT = pathlib.Path(__file__).parents[2]
 PROGRAM = [sys.executable, "data_prep/synthesize_people.py"]
 SMALL = ["--train_identities=1", "--test_identities=1", "--image_size=64x32"]
@@ -52,7 +54,7 @@ def test_command_line(tmp_path, program):
 )
 def test_mistakes_end_in_one_line(tmp_path, arguments, message):
     (tmp_path / "file").write_text("in the way")
-    done = run(tmp_path, *arguments)
+    done = programs.run("data_prep.synthesize_people", *arguments, HOME=str(tmp_path))
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
     assert line.startswith("error: ")

@@ -96,6 +96,7 @@ def test_winograd_rounds_no_worse_than_the_definition():
     assert np.abs(found - exact).max() < 2e-6 * np.abs(exact).max()
 
 
+@pytest.mark.slow
 def test_devices_exchange_nothing_but_the_kernels_gradient():
     mesh = Mesh(np.array(jax.devices()[:2]), ("data",))
     whole, split = sharding.replicated(mesh), sharding.batched(mesh)

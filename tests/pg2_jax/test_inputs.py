@@ -19,9 +19,10 @@ def test_the_target_stands_in_the_background_of_the_source():
         "target_keypoints": aside[None],
     }
     seen = jax.jit(inputs.prepare, static_argnums=1)(batch, architecture)
-    got = inputs.with_background_of_source(seen, batch)
+    got = jax.jit(inputs.with_background_of_source)(seen, batch)
+    background = jax.jit(part_warp.background, static_argnums=(1, 2))
     source, target = (
-        np.asarray(part_warp.background(k[None], HEIGHT, WIDTH))[0, ..., 0] < 0.5
+        np.asarray(background(k[None], HEIGHT, WIDTH))[0, ..., 0] < 0.5
         for k in (person(), aside)
     )
     assert (source & ~target).sum() > 20  # what the source's person hides

@@ -10,6 +10,10 @@ import pytest
 from pg2_jax import pose
 
 SIZES = [(128, 64), (256, 256)]
+# Eagerly each of their operations would be compiled for itself.
+heat_maps = jax.jit(pose.heat_maps, static_argnums=(1, 2))
+body_mask = jax.jit(pose.body_mask, static_argnums=(1, 2))
+view = jax.jit(pose.view)
 
 
 def golden_poses(golden, height, width):
@@ -28,14 +32,14 @@ def golden_poses(golden, height, width):
 @pytest.mark.parametrize(("height", "width"), SIZES)
 def test_heat_maps_equal_the_authors(golden, height, width):
     keypoints, want, _ = golden_poses(golden, height, width)
-    got = pose.heat_maps(keypoints, height, width)
+    got = heat_maps(keypoints, height, width)
     np.testing.assert_array_equal(got, want)
 
 
 @pytest.mark.parametrize(("height", "width"), SIZES)
 def test_body_masks_equal_the_authors(golden, height, width):
     keypoints, _, want = golden_poses(golden, height, width)
-    got = jax.jit(pose.body_mask, static_argnums=(1, 2))(keypoints, height, width)
+    got = body_mask(keypoints, height, width)
     np.testing.assert_array_equal(got[..., 0], want)
 
 
@@ -84,14 +88,14 @@ def random_pose(seed, height, width):
 @pytest.mark.parametrize("seed", range(4))
 def test_body_mask_equals_the_slow_one(seed):
     keypoints = random_pose(seed, 32, 24)
-    got = pose.body_mask(keypoints, 32, 24)
+    got = body_mask(keypoints, 32, 24)
     np.testing.assert_array_equal(got[..., 0], slow_mask(keypoints, 32, 24))
 
 
 def test_a_disc_inside_has_49_pixels_and_a_missing_point_none():
     keypoints = np.zeros((18, 3), np.float32)
     keypoints[7] = (10.9, 20.2, 1)
-    maps = np.asarray(pose.heat_maps(keypoints, 40, 30))
+    maps = np.asarray(heat_maps(keypoints, 40, 30))
     assert maps.sum() == maps[..., 7].sum() == 49
     assert maps[20, 14, 7] == maps[16, 10, 7] == 1
     assert maps[20, 15, 7] == 0
@@ -100,13 +104,13 @@ def test_a_disc_inside_has_49_pixels_and_a_missing_point_none():
 def test_a_lone_point_has_no_mask():
     keypoints = np.zeros((18, 3), np.float32)
     keypoints[0] = (10, 10, 1)
-    assert np.asarray(pose.body_mask(keypoints, 32, 32)).sum() == 0
+    assert np.asarray(body_mask(keypoints, 32, 32)).sum() == 0
 
 
 def test_a_point_far_outside_does_not_wrap_around():
     keypoints = np.zeros((18, 3), np.float32)
     keypoints[1], keypoints[2] = (-40, 16, 1), (-40, 30, 1)
-    assert np.asarray(pose.body_mask(keypoints, 32, 32)).sum() == 0
+    assert np.asarray(body_mask(keypoints, 32, 32)).sum() == 0
 
 
 def test_flip_swaps_sides_and_keeps_missing_points():
@@ -129,8 +133,8 @@ def test_flipping_commutes_with_drawing(seed):
     keypoints = np.trunc(random_pose(seed, 32, 24).clip(0, 23))
     flipped = pose.flip_keypoints(jnp.array(keypoints), 24)
     np.testing.assert_array_equal(
-        pose.heat_maps(flipped, 32, 24),
-        pose.heat_maps(keypoints, 32, 24)[:, ::-1][..., pose.MIRRORED],
+        heat_maps(flipped, 32, 24),
+        heat_maps(keypoints, 32, 24)[:, ::-1][..., pose.MIRRORED],
     )
     np.testing.assert_array_equal(pose.flip_keypoints(flipped, 24), keypoints)
 
@@ -174,9 +178,9 @@ def torso(right_shoulder, left_shoulder, hips=40.0):
     ],
 )
 def test_views_by_hand(keypoints, want):
-    assert pose.VIEWS[int(pose.view(jnp.array(keypoints)))] == want
+    assert pose.VIEWS[int(view(jnp.array(keypoints)))] == want
     mirrored = pose.flip_keypoints(jnp.array(keypoints), 64)
-    assert pose.VIEWS[int(pose.view(mirrored))] == want
+    assert pose.VIEWS[int(view(mirrored))] == want
 
 
 def test_views_that_cannot_be_told():
@@ -185,7 +189,7 @@ def test_views_that_cannot_be_told():
         lacking = torso(20, 40)
         lacking[pose.JOINTS.index(joint)] = 0
         poses.append(lacking)
-    assert pose.view(jnp.array(poses)).tolist() == [0, -1, -1, -1, -1, -1]
+    assert view(jnp.array(poses)).tolist() == [0, -1, -1, -1, -1, -1]
 
 
 def test_views_of_people_who_turn():
@@ -202,5 +206,5 @@ def test_views_of_people_who_turn():
         keypoints = np.ones((18, 3), np.float32)
         points = [joints[name] for name in figure.KEYPOINTS]
         keypoints[:, :2] = [(x, -y) for x, y, _ in points]
-        got.append(pose.VIEWS[int(pose.view(jnp.array(keypoints)))])
+        got.append(pose.VIEWS[int(view(jnp.array(keypoints)))])
     assert " ".join(got) == want

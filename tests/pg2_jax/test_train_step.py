@@ -258,6 +258,7 @@ def test_no_image_moves_between_devices(parts):
         assert moving not in text
 
 
+@pytest.mark.slow
 def test_gradients_in_parts_are_those_of_the_whole_batch():
     """G1's in stage I; G2's are the mean over the parts as batches of their own, whose
     statistics D's batch norm takes."""
@@ -437,6 +438,7 @@ def test_a_pose_at_the_bottleneck_reaches_the_image(embedding):
         assert difference(front, moved_wrist) > 1e-4
 
 
+@pytest.mark.slow
 def test_the_one_stage_may_train_the_network_of_g2():
     """The reviewers' question: stage I's inputs, no fully connected layer."""
     architecture = dataclasses.replace(ONE_STAGE, coarse_network="refinement")

@@ -1,18 +1,13 @@
 """python -m data_prep.pairs"""
 
-import os
-import pathlib
 import re
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 
 from data_prep.pairs import field_protocol, pair_files
 from pg2_jax.keypoints import keypoint_files
-
-ROOT = pathlib.Path(__file__).parents[3]
+from tests import programs
 
 
 def _market(*names):
@@ -20,20 +15,7 @@ def _market(*names):
 
 
 def _run(*arguments, **environment):
-    command = [
-        sys.executable,
-        "-m",
-        "data_prep.pairs",
-        *map(str, arguments),
-    ]
-    return subprocess.run(
-        command,
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=ROOT,
-        env=os.environ | environment,
-    )
+    return programs.run("data_prep.pairs", *arguments, **environment)
 
 
 def test_command_line_writes_the_list_without_photos(tmp_path):

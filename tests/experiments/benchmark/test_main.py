@@ -1,12 +1,8 @@
 """Mistakes in the flags of the benchmark."""
 
-import pathlib
-import subprocess
-import sys
-
 import pytest
 
-ROOT = pathlib.Path(__file__).parents[3]
+from tests import programs
 
 
 @pytest.mark.parametrize(
@@ -22,9 +18,6 @@ ROOT = pathlib.Path(__file__).parents[3]
     ],
 )
 def test_mistakes_are_named_at_once(argument, message):
-    command = [sys.executable, "-m", "experiments.benchmark", argument]
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=False, cwd=ROOT
-    )
+    done = programs.run("experiments.benchmark", argument)
     assert done.returncode == 1 and message in done.stderr
     assert "Traceback" not in done.stderr

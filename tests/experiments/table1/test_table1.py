@@ -274,6 +274,7 @@ def test_the_workdir_of_a_run_is_refused(table, pair_dataset):
         table1.table1(make_table_config(pair_dataset, workdir))
 
 
+@pytest.mark.slow
 def test_the_row_of_pg2plus_is_scored_and_shown(pair_dataset, tmp_path, untrained):
     config = make_table_config(pair_dataset, str(tmp_path), rows="plus")
     assert table1.table1(config) is None
@@ -333,6 +334,7 @@ def test_one_seed_has_no_spread():
     assert cells == ["0.500", "0.500", "0.5", "0.5"]
 
 
+@pytest.mark.slow
 def test_inception_adds_the_papers_columns(pair_dataset, tmp_path, monkeypatch):
     """The first row is scored without --inception, the second with it."""
     flags = []

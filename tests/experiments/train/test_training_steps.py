@@ -95,6 +95,7 @@ def test_a_cache_that_cannot_be_made_is_done_without(cache_dir, tmp_path, capsys
     assert "Not a directory; programs are compiled at every start." in said
 
 
+@pytest.mark.slow
 def test_parts_of_a_batch_need_less_memory():
     """A third of the memory is the state and the batch. What --remat saves cannot be
     seen here: XLA's compiler for the CPU merges what was to be computed again."""

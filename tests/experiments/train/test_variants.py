@@ -46,9 +46,8 @@ def test_g1_alone_is_scored_and_shown_without_a_refined_image(coarse_run):
         assert picture.width == 4 * (8 * 16 + 4) + 4
 
 
-@pytest.mark.parametrize(
-    "embedding", ["encoder", pytest.param("view", marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("embedding", ["encoder", "view"])
 def test_every_pose_embedding_trains_and_draws(
     pair_dataset, people, tmp_path, embedding
 ):
@@ -153,6 +152,7 @@ def test_another_stage_one_is_refused(
     assert not os.listdir(run_folder.folder(str(tmp_path)))
 
 
+@pytest.mark.slow
 def test_an_adversarial_stage_one_is_trained_and_not_taken(pair_dataset, tmp_path):
     one_stage = make_config(
         pair_dataset, tmp_path / "one", stages="one_stage", picture_every=0

@@ -116,10 +116,13 @@ def lose_the_state(folder):
     shutil.rmtree(folder / "state")
 
 
-DAMAGES = [truncate, flip_a_bit, cut_the_config, lose_the_state]
+DAMAGES = [flip_a_bit, truncate, cut_the_config, lose_the_state]
 
 
-@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize(
+    "damage",
+    [flip_a_bit, *(pytest.param(d, marks=pytest.mark.slow) for d in DAMAGES[1:])],
+)
 def test_a_damaged_checkpoint_is_set_aside_for_the_one_before(tmp_path, capsys, damage):
     save(tmp_path, at_step(1, seed=1), at_step(2, seed=2))
     newest = tmp_path / "checkpoints" / "2"

@@ -35,6 +35,7 @@ def close(found, want):
     np.testing.assert_allclose(found, want, atol=3e-5)
 
 
+@pytest.mark.slow
 def test_the_network_of_2015_gives_tensorflows_numbers(tmp_path):
     state, (features, product, logits) = load_graph_builder().build(
         make_images(), inception.layer_names(), seed=0

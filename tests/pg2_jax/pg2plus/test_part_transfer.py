@@ -59,7 +59,7 @@ def test_the_guide_says_all_of_both_poses_in_order():
         source, *poses, HEIGHT, WIDTH
     )
     size = HEIGHT, WIDTH
-    free = part_warp.background(poses[0], *size)
+    free = jax.jit(part_warp.background, static_argnums=(1, 2))(poses[0], *size)
     front = np.broadcast_to([1.0, 0, 0, 1, 0, 0], (1, *size, 6))
     parts = [
         (moved.composite, 3),
@@ -155,7 +155,7 @@ def test_an_exported_model_draws_the_same_for_any_batch(tmp_path, form):
     arguments = batch["source_image"], batch["target_keypoints"]
     sources = batch["source_keypoints"]
     want = pose_transfer.PoseTransfer(generators()).batch(
-        *arguments, source_poses=sources
+        *arguments, source_poses=sources, batch_size=3
     )
     model = pose_transfer.PoseTransfer.restore(path)
     for count in (1, 3):

@@ -45,19 +45,20 @@ class Options:
     """What is converted, besides IN and OUT."""
 
     to: str | None = option(None, tuple(sorted(_BY_SUFFIX.values())))
-    """Format of OUT, default by its suffix: .csv, .json (COCO), none (a folder of
-    OpenPose JSON)."""
+    """Format of OUT. Default, by its suffix: csv for .csv, coco for .json, openpose
+    (a folder) for none."""
     photos: str = option("", path=True)
-    """Folder of the photos that IN is about; only MATLAB files need it, which do not
-    name their photos."""
+    """Folder of the photos that IN belongs to. Only MATLAB files need it, because
+    they do not name their photos."""
     photo_size: str = option("")
-    """HEIGHTxWIDTH of the photos, where IN holds fractions of them and not pixels."""
+    """HEIGHTxWIDTH of the photos, if IN holds coordinates as fractions of them."""
     min_confidence: float = option(MIN_CONFIDENCE, minimum=0, maximum=1)
-    """Points that an estimator's file is less sure of count as missing."""
+    """Points of an estimator's file with a lower confidence count as missing."""
     on_error: str = option("fail", ("fail", "skip"))
-    """fail: list all bad rows and records, write nothing. skip: leave them out."""
+    """fail: lists all bad rows and records and writes nothing. skip: leaves them
+    out and lists them."""
     overwrite: bool = option(False)
-    """Replace OUT if it is a file."""
+    """Replaces OUT if it is a file."""
 
 
 def main(words: Sequence[str]) -> int:

@@ -103,9 +103,9 @@ class ProgramOptions:
         modes=tuple(mode for mode in MODES if mode != "report"),
         not_with=("answers",),
     )
-    """Folder of the run: checkpoints, summaries, metrics, pictures; of the whole table
-    with --mode=table1. generate, demo and export also take an exported file, or
-    hf://user/repository."""
+    """Folder of the run: checkpoints, summaries, metrics and pictures. With
+    --mode=table1, the folder of the whole table. generate, demo and export also
+    take an exported file, or hf://user/repository."""
     data_dir: str = _option(
         "",
         path=True,
@@ -120,4 +120,5 @@ class ProgramOptions:
         modes=("train", "table1", "user_study", "import_checkpoint"),
         may_change=False,
     )
-    """Root of weights, data order and flips; of the order of a user study."""
+    """Seed of the weights, the order of the data and the flips; of the order of
+    images in a user study."""

@@ -50,14 +50,19 @@ def in_words(metrics: protocol.Records, baseline: str) -> str:
     kind = list(metrics)[-1]
     parts, wins = [], []
     for name, title in _IN_WORDS.items():
-        pair = [metrics.get(k, {}).get(name, {}).get("mean") for k in (kind, baseline)]
-        if kind == baseline or None in pair:
+        own, base = (
+            metrics.get(which, {}).get(name, {}).get("mean")
+            for which in (kind, baseline)
+        )
+        if kind == baseline or own is None or base is None:
             continue
         higher = statistics.METRICS[name].better.arrow == "↑"
-        better = "higher" if higher else "lower"
-        wins.append(pair[0] > pair[1] if higher else pair[0] < pair[1])
-        own, base = (statistics.number(name, value) for value in pair)
-        parts.append(f"{title} {own} against {base} ({better} is better)")
+        wins.append(own > base if higher else own < base)
+        parts.append(
+            f"{title} {statistics.number(name, own)} against "
+            f"{statistics.number(name, base)} ({'higher' if higher else 'lower'} is "
+            "better)"
+        )
     if not parts:
         return ""
     much = "" if all(wins) else "partly " if any(wins) else "not "

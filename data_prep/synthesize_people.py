@@ -168,8 +168,9 @@ def _check(options: Options, height: int, width: int) -> None:
         )
     if not (32 <= height <= 1024 and 16 <= width <= 1024):
         raise ValueError(
-            f"--image_size={options.image_size}: the height must be 32 to 1024 pixels "
-            "and the width 16 to 1024, because smaller people cannot be made out."
+            f"--image_size={options.image_size}: the height must be 32 to 1024 "
+            "pixels and the width 16 to 1024, because smaller people cannot be "
+            "recognised."
         )
 
 

@@ -104,7 +104,7 @@ def example_people(
     )
     if not photos:
         suffixes = ", ".join(photo_files.SUFFIXES)
-        raise ValueError(f"--examples_dir={folder}: holds no photo ({suffixes}).")
+        raise ValueError(f"--examples_dir={folder}: has no photos ({suffixes}).")
     try:
         return {
             path.stem: queue.fit_photo(path.read_bytes(), path.name)

@@ -26,8 +26,8 @@ _LONGEST = 2048
 
 
 _NO_JOINTS = (
-    " Where the person's joints are is not known; with them, which a pose estimator on "
-    "this server would find, the picture keeps more of the photo."
+    " The joints of the person are not known. With a pose estimator on this server "
+    "the picture would keep more of the photo."
 )
 
 
@@ -102,7 +102,7 @@ class ModelQueue:
             joints = joints / (read.reduction, read.reduction, 1)
             inside, _ = retarget.drop_outside(joints, photo.height, photo.width)
             if not inside[:, 2].any():
-                raise ValueError("source_keypoints: none lies inside the photo.")
+                raise ValueError("source_keypoints: no point lies inside the photo.")
             return self._fit(read, name, joints, number)
 
     def _fit(

@@ -34,7 +34,7 @@ class DrawRequest(pydantic.BaseModel):
     order.
 
     Of a photo of another shape than the model's the part around the person is used, or
-    the middle where nobody knows where the person is: `source_keypoints`, those of the
+    the middle if the place of the person is not known: `source_keypoints`, those of the
     person in pixels of the photo, say so; without them a pose estimator looks, where
     the server has one, and of several people takes that of number `person`, from 1,
     from left to right. The pictures are enlarged `scale` times (Lanczos)."""

@@ -104,8 +104,8 @@ def _open_model(config: Config) -> restore.Generators:
         )
     if config.wanted_checkpoint is not None or config.weights != "averaged":
         raise ValueError(
-            f"--workdir={config.workdir} holds one model; --checkpoint, "
-            "--checkpoint_step and --weights choose in a run."
+            f"--workdir={config.workdir} is a single model; --checkpoint, "
+            "--checkpoint_step and --weights are for runs."
         )
     model = exported_model.read(config.workdir, config.how_to_restore["precision"])
     if isinstance(model, exported_model.Program):

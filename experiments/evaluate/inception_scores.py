@@ -150,7 +150,7 @@ class SetScores:
         if metric.mask and not self._masked:
             return "needs the keypoints of the target images"
         if metric.reference_set and metric.network not in self._references:
-            return "needs what to compare with: --fid_reference=train, or a path"
+            return "needs a reference: --fid_reference=train, or a path"
         try:
             (fid if metric.is_fid else inception_score).check_count(self._pairs)
         except ValueError as error:

@@ -1,4 +1,4 @@
-"""The networks, how they are trained and on what devices, and what a run tells."""
+"""The networks, their training and devices, and what a run reports."""
 
 import dataclasses
 import functools
@@ -34,7 +34,7 @@ _SEVERAL = ("train", "evaluate")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TrainingOptions(modes.ProgramOptions):
-    """The networks, how they are trained and on what devices, and what a run tells."""
+    """The networks, their training and devices, and what a run reports."""
 
     image_size: str = _network(
         "", modes=(*modes.TRAINING, "evaluate", "generate", "import_checkpoint")

@@ -92,7 +92,7 @@ class PoseTransfer:
         if file.is_file():
             if step is not None or weights != "averaged":
                 raise ValueError(
-                    f"{path} holds one model; step and weights choose in a run."
+                    f"{path} is a single model; step and weights are for runs."
                 )
             return cls(exported_model.read(file, precision), finder=finder)
         run, named_step = run_folder.run_of(name)

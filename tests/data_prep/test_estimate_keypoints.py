@@ -67,7 +67,7 @@ def test_without_an_estimator_the_message_says_what_to_install(folder, tmp_path)
         *(str(folder), str(tmp_path / "out")),
     ]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    assert "annotations.csv, and estimating it failed: " in done.stdout
+    assert "annotations.csv, and estimating the keypoints failed: " in done.stdout
     assert "mediapipe is not installed; pip install 'pg2_jax[pose]'" in done.stdout
     assert not (tmp_path / "out").exists()
 

@@ -17,9 +17,10 @@ def test_the_estimator_is_opened_before_visitors_come(monkeypatch, capsys):
     config = Config(mode="demo", workdir="unused")
     monkeypatch.setattr(person_finder, "_installed", lambda: None)
     assert demo.open_finder(config) is None
-    assert "note: of a photo with other proportions the middle is used; to find" in (
-        capsys.readouterr().out
-    )
+    assert (
+        "note: of a photo with other proportions the middle is used; a pose "
+        "estimator is needed to find"
+    ) in (capsys.readouterr().out)
     opened = []
     monkeypatch.setattr(person_finder, "_installed", lambda: "mediapipe")
     monkeypatch.setattr(registry, "open_estimator", opened.append)
@@ -57,7 +58,7 @@ def test_examples_of_a_folder(demo_queue, tmp_path):
     name = "--examples_dir="
     with pytest.raises(ValueError, match=f"{name}.*no such folder"):
         demo.example_people(demo_queue, str(tmp_path / "missing"))
-    with pytest.raises(ValueError, match=f"{name}.*holds no photo"):
+    with pytest.raises(ValueError, match=f"{name}.*has no photos"):
         demo.example_people(demo_queue, str(tmp_path))
     for i in range(14):
         Image.fromarray(photo()).save(tmp_path / f"{i:02d}.png")

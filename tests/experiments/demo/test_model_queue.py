@@ -89,7 +89,7 @@ def test_a_model_that_needs_joints_looks_for_them_in_every_photo(plus_queue):
     )
     # The middle of a photo of another shape, too.
     wide = plus_queue.fit_photo(png(photo(48, 40)), "a")
-    assert "its middle is used. Where the person's joints are" in wide.note
+    assert "its middle is used. The joints of the person are" in wide.note
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_a_photo_gives_its_pose_where_an_estimator_is_installed(demo_queue):
         ("pose.pickle", b"cos\nsystem\n", r"^pose.pickle: a pose is a file ending in"),
         ("pose.json", b"{", r"^pose.json:"),
         ("pose.json", b'{"people": 3}', "pose.json: holds no person"),
-        ("../../pose.txt", b"hello", r"^pose.txt: no format"),
+        ("../../pose.txt", b"hello", r"^pose.txt: not a known format"),
         ("pose.csv", b"", r"^pose.csv"),
         ("pose.json", b"\xff\xfe", r"^pose.json"),
         ("pose.txt", b"\x80\x04N.", r"^pose.txt"),  # a pickle

@@ -87,8 +87,8 @@ def read_placed(
         raise ValueError(f"{path}: holds no poses")
     if unsure:
         print(
-            f"note: {path}: {unsure:,} points with a confidence below "
-            f"{min_confidence:g} count as missing (min_confidence)",
+            f"note: {path}: points with a confidence below {min_confidence:g} count as "
+            f"missing (min_confidence): {unsure:,}",
             file=sys.stderr,
         )
     return poses

@@ -160,7 +160,7 @@ def test_a_build_names_the_report_of_an_estimation(tmp_path):
     assert build_tfrecords._hint(options) == ""
     (tmp_path / "annotations_report.csv").write_text("")
     hint = build_tfrecords._hint(options)
-    assert f"found: {tmp_path}/annotations_report.csv; photos that come later" in hint
+    assert f"found: {tmp_path}/annotations_report.csv; the next build adds" in hint
     assert f" '--photos={tmp_path}' '--output={tmp_path}/annotations.csv' " in hint
     other = build_tfrecords.Options(dataset="market1501", source_dir=str(tmp_path))
     assert build_tfrecords._hint(other) == ""

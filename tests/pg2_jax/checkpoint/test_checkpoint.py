@@ -428,7 +428,7 @@ def test_what_the_system_refuses_is_not_called_damaged(
 ):
     save(tmp_path, at_step(1), at_step(2))
     saver = checkpointer.Checkpointer(str(tmp_path), CONFIG)
-    message = f"^checkpoint {tmp_path}/checkpoints/2 cannot be read: {reason}. That "
+    message = f"^checkpoint {tmp_path}/checkpoints/2 cannot be read: {reason}. The "
     with monkeypatch.context() as patch:
         refused_by_the_system(patch, error)
         for read in (

@@ -29,15 +29,15 @@ _Result = TypeVar("_Result")
 
 
 class DrawRequest(pydantic.BaseModel):
-    """A photo, base64 of a JPEG, PNG, BMP or WebP file of any size, or a data URL, and
-    a pose, 18 rows (x, y, visible) in pixels of the model's image, in OpenPose COCO-18
-    order.
+    """A photo and a pose.
 
-    Of a photo of another shape than the model's the part around the person is used, or
-    the middle if the place of the person is not known: `source_keypoints`, those of the
-    person in pixels of the photo, say so; without them a pose estimator looks, where
-    the server has one, and of several people takes that of number `person`, from 1,
-    from left to right. The pictures are enlarged `scale` times (Lanczos)."""
+    `image` is base64 of a JPEG, PNG, BMP or WebP file of any size, or a data URL.
+    `keypoints` is the pose: 18 rows (x, y, visible) in pixels of the model's image, in
+    OpenPose COCO-18 order. `source_keypoints` are those of the person in pixels of the
+    photo; without them a pose estimator looks for the person, if the server has one,
+    and `person` chooses one of several, from 1, from left to right. A photo of other
+    proportions than the model's is cropped to the person, or to its middle if the
+    person's place is not known. The pictures are enlarged `scale` times (Lanczos)."""
 
     image: str
     keypoints: list[list[float]]
@@ -47,8 +47,8 @@ class DrawRequest(pydantic.BaseModel):
 
 
 class DrawResponse(pydantic.BaseModel):
-    """The images of G1 and of G2, base64 of PNG files; `refined` is null where the
-    model is one network, whose picture `coarse` is then."""
+    """The images of G1 and of G2, base64 of PNG files. If the model has only one
+    network, its image is `coarse`, and `refined` is null."""
 
     coarse: str
     refined: str | None

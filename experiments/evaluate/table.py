@@ -45,8 +45,8 @@ def show(
 
 
 def in_words(metrics: protocol.Records, baseline: str) -> str:
-    """The scores of the last kind in one sentence, compared with those of `baseline`,
-    whose images need no model; empty where nothing can be compared."""
+    """The scores of the last kind in one sentence, compared with those of the kind
+    `baseline`, the source photos; empty if nothing can be compared."""
     kind = list(metrics)[-1]
     parts, wins = [], []
     for name, title in _IN_WORDS.items():
@@ -67,7 +67,7 @@ def in_words(metrics: protocol.Records, baseline: str) -> str:
         return ""
     much = "" if all(wins) else "partly " if any(wins) else "not "
     return (
-        f"The {kind} images are {much}closer to the targets than a {baseline}: "
+        f"The {kind} images are {much}closer to the targets than the source is: "
         f"{', '.join(parts)}."
     )
 

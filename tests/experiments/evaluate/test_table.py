@@ -49,9 +49,9 @@ def test_the_table_shows_everything_once(capsys):
 @pytest.mark.parametrize(
     ("ssim", "l1", "words"),
     [
-        (0.7, 20.0, "are closer to the targets than a copy: "),
-        (0.7, 30.0, "are partly closer to the targets than a copy: "),
-        (0.5, 30.0, "are not closer to the targets than a copy: "),
+        (0.7, 20.0, "are closer to the targets than the source is: "),
+        (0.7, 30.0, "are partly closer to the targets than the source is: "),
+        (0.5, 30.0, "are not closer to the targets than the source is: "),
     ],
 )
 def test_scores_in_words(ssim, l1, words):

@@ -11,10 +11,10 @@ market-annotation-train.csv and market-annotation-test.csv. deepfashion reads tr
 test, or img or img_highres as downloaded, with fasion-annotation-*.csv or
 fasion-resize-annotation-*.csv (deepfashion_photos.py says how photos are fitted).
 folder reads <person>/<photo> and one annotation file with these names, or estimates the
-keypoints when there is none. pg2_tfrecords reads the TFRecords of PG2's authors.
-synthetic makes photos of people first.
-Everything is read and checked before anything is written; the data set appears in
---output_dir whole or not at all.
+keypoints if there is none. pg2_tfrecords reads the TFRecords of PG2's authors.
+synthetic generates photos of people first.
+Everything is read and checked before anything is written. --output_dir then holds the
+whole data set, or nothing.
 """
 
 import os

@@ -3,7 +3,7 @@ r"""Converts keypoint files: any format that is read to csv, OpenPose or COCO JS
     python data_prep/convert_keypoints.py IN OUT [--to=csv|openpose|coco]
 
 IN is a file, or a folder of OpenPose JSON or of NTED's text files; its format is
-recognised by what it holds. OUT says the format by its name:
+recognised by its content. The name of OUT gives its format:
 
     poses.csv    name:keypoints_y:keypoints_x, 18 points in pixels, -1 for missing
     poses.json   COCO keypoint JSON; with --to=openpose the OpenPose file of one photo

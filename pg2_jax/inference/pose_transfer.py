@@ -85,7 +85,7 @@ class PoseTransfer:
                 "@revision" if wanted.
             step: the checkpoint of a run; "best" for the best, None for the newest.
             weights: the averages, if the run kept them, or the raw weights.
-            precision: to compute in, "float32" or "bfloat16"; empty for that of the run.
+            precision: to compute in, "float32" or "bfloat16"; empty for the run's own.
             finder: finds people in photos; None for any installed estimator.
         """
         name = hub.local(os.fspath(path))

@@ -3,9 +3,11 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 OUT := quickstart
-# Of what is installed a part is imported: that is compiled then, and kept.
+# Python compiles the modules that are imported, and keeps them; pip would compile all.
 export PYTHONDONTWRITEBYTECODE :=
-PIP := $(RUN) -m pip install --quiet --disable-pip-version-check --no-compile
+# Errors are shown, warnings are not: they are about pip and not about this project.
+export PIP_ROOT_USER_ACTION := ignore
+PIP := $(RUN) -m pip install -qq --disable-pip-version-check --no-compile
 # Installs what pip would, in a quarter of the time.
 UV := $(PIP) uv && $(RUN) -m uv pip install --quiet --python $(RUN)
 STAMP := $(VENV)/.installed
@@ -14,17 +16,17 @@ STAMP := $(VENV)/.installed
 .PHONY: help quickstart demo notebooks test suite test_slow check clean
 
 help:
-	@echo "make quickstart  generate people, train pg2plus on them, evaluate: one picture"
-	@echo "make demo        the page for the browser, with the small model that comes along"
-	@echo "make notebooks   the quickstart if needed, a run of the paper's networks, notebooks"
+	@echo "make quickstart  generate people, train pg2plus on them, evaluate it"
+	@echo "make demo        the page for the browser, with the small model that comes with the code"
+	@echo "make notebooks   the quickstart if needed, a run of the paper's networks, the notebooks"
 	@echo "make test        install what the tests need, check the code, run the tests"
-	@echo "make test_slow   the tests that take minutes: kills, several processes, notebooks"
-	@echo "make clean       remove the quickstart's folder, $(OUT)/"
+	@echo "make test_slow   the tests that take minutes: interruptions, several processes, notebooks"
+	@echo "make clean       remove the folder of the quickstart, $(OUT)/"
 
-# Touched only when everything is in; a broken install is repeated.
+# Written only when everything is installed; after a failure the next make repeats it.
 $(STAMP): requirements.txt setup.cfg
-	@echo "== Installing into $(VENV) with $$($(PYTHON) --version)"
-	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; ok = (3, 11) <= v <= (3, 13); sys.exit(0 if ok else f"error: python 3.11 to 3.13 is needed, {sys.version.split()[0]} found; try: make PYTHON=python3.11")'
+	@echo "== Installing into $(VENV) with $$($(PYTHON) --version): about a minute"
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; ok = (3, 11) <= v <= (3, 13); sys.exit(0 if ok else f"error: this needs python 3.11 to 3.13, not {sys.version.split()[0]}; try: make PYTHON=python3.11")'
 	@test -x $(RUN) || $(PYTHON) -m venv $(VENV)
 	@$(UV) -r requirements.txt || $(PIP) -r requirements.txt
 	@$(PIP) --no-deps -e .
@@ -34,7 +36,7 @@ quickstart: $(OUT)/data/dataset_info.json
 	$(RUN) -m experiments.main --flagfile=experiments/flagfiles/quickstart.flags \
 	    --data_dir=$(OUT)/data --workdir=$(OUT)/run
 	$(RUN) -m experiments.main --mode=evaluate --data_dir=$(OUT)/data --workdir=$(OUT)/run
-	@echo "== Done. People the networks never saw, in new poses: $(OUT)/run/evaluation.png"
+	@echo "Next: make demo, a page for the browser with a larger model"
 
 $(OUT)/people/market-annotation-test.csv: | $(STAMP)
 	$(RUN) -m data_prep.synthesize_people --output_dir=$(OUT)/people --image_size=64x32 \
@@ -47,7 +49,7 @@ $(OUT)/data/dataset_info.json: $(OUT)/people/market-annotation-test.csv
 demo: $(STAMP)
 	$(RUN) -m experiments.main --mode=demo --workdir=models/pg2plus_128x64/model.safetensors
 
-# They compare the quickstart's run with one of the paper's networks.
+# The notebooks compare the quickstart's run with one of the paper's networks.
 notebooks: $(OUT)/run/metrics.json
 	$(RUN) -m experiments.main --flagfile=experiments/flagfiles/pg2_64x32.flags \
 	    --data_dir=$(OUT)/data --workdir=$(OUT)/pg2
@@ -57,7 +59,7 @@ notebooks: $(OUT)/run/metrics.json
 $(OUT)/run/metrics.json:
 	$(MAKE) quickstart
 
-# A file's tests share what they train, so one process runs them all.
+# The tests of a file share their trainings, so one process runs them all.
 PYTEST := $(RUN) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test: $(STAMP)

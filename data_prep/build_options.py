@@ -32,54 +32,53 @@ class Options:
     source_dir: str = _source("", path=True)
     """Folder of the data set; for synthetic, where to keep the photos (optional)."""
     photos: str = _source("", path=True)
-    """For folder, another name of --source_dir: photos as <person>/<photo>. Without
-    annotations their keypoints are estimated first and kept there, in
-    annotations.csv."""
+    """For --dataset=folder, another name of --source_dir: photos as
+    <person>/<photo>. If there are no annotations, the keypoints are estimated first
+    and saved there as annotations.csv."""
     annotations: Sequence[str] = _source((), path=True)
-    """Keypoint files in any format that pg2_jax.keypoints reads, default those in
-    --source_dir: TRAIN,TEST for market1501 (market-annotation-*.csv) and deepfashion,
-    one for folder (annotations.csv)."""
+    """Keypoint files in any format that pg2_jax.keypoints reads. Default: those in
+    --source_dir, TRAIN,TEST for market1501 (market-annotation-*.csv) and
+    deepfashion, one file for folder (annotations.csv)."""
     min_confidence: float = _source(keypoints.MIN_CONFIDENCE, minimum=0, maximum=1)
-    """Points that an estimator's file in --annotations is less sure of count as
-    missing."""
+    """Points of an estimator's file with a lower confidence count as missing."""
     annotation_size: str = _source("")
-    """deepfashion: HEIGHTxWIDTH of the photos that keypoints were found in, 256x256,
-    256x176 or 1101x750; by default as the published names say."""
+    """deepfashion: HEIGHTxWIDTH of the photos that the keypoints belong to:
+    256x256, 256x176 or 1101x750. Default: by the name of the published file."""
 
     image_size: str = _photos("")
-    """HEIGHTxWIDTH of the photos in the records, default 128x64, for deepfashion
-    256x256. The networks here train any size from a height of 32 on."""
+    """HEIGHTxWIDTH of the photos in the records. Default: 128x64, for deepfashion
+    256x256. The networks train any size with a height of at least 32."""
     fit: str | None = _photos(None, crop.RULES)
-    """How photos and their keypoints get that size; default: crop with --photos, none
-    with --source_dir. none: others are refused. stretch: resampled, whatever their
-    shape. letterbox: the whole photo, as large as fits. crop: the box around the
-    keypoints and a --margin, grown to the shape of --image_size. What a letterbox, or a
-    crop that leaves its photo, does not fill repeats the pixels of the edge. Not for
+    """How photos and their keypoints are brought to that size. Default: crop with
+    --photos, none with --source_dir. none: photos of another size are refused.
+    stretch: resampled, whatever their proportions. letterbox: the whole photo, as
+    large as fits. crop: the box around the keypoints plus a --margin, grown to the
+    proportions of --image_size. Empty areas repeat the pixels at the edge. Not for
     deepfashion."""
     margin: float = _photos(crop.MARGIN, minimum=0, maximum=2)
-    """For --fit=crop: room on every side, as a share of the longer side of the box
-    around the keypoints."""
+    """For --fit=crop: free space on every side, as a share of the longer side of
+    the box around the keypoints."""
 
     pairs: Sequence[str] = _pairs((), path=True)
-    """Published pair lists TRAIN,TEST (csv with the header from,to, or NTED's text
-    files *.txt) to use instead of the protocol's pairs; either may be left empty."""
+    """Published pair lists TRAIN,TEST to use in place of the protocol's pairs: csv
+    with the header from,to, or NTED's text files *.txt. Either may be empty."""
     max_train_pairs: int | None = _pairs(None, minimum=1)
-    """At most so many training pairs, chosen by --seed."""
+    """Most training pairs; --seed chooses them."""
     max_test_pairs: int | None = _pairs(None, minimum=1)
-    """At most so many test pairs, chosen by --seed; default 12000, with
-    --pair_protocol=pg2 12800 of market1501 and all of others."""
+    """Most test pairs; --seed chooses them. Default: 12000; with
+    --pair_protocol=pg2, 12800 for market1501 and all for the others."""
     pair_protocol: str = _pairs("field", identity.PROTOCOLS)
-    """Whose pairs: those that later papers share, or those of PG2's own program
+    """field: the pairs that later papers use. pg2: the pairs of PG2's own program
     (data_prep/pairs/pg2_protocol.py)."""
     test_fraction: float = _pairs(0.1, minimum=0, maximum=0.9)
-    """Share of the people of a folder who are kept for testing."""
+    """Share of the people of a folder that is kept for testing."""
     seed: int = _pairs(0, minimum=0, maximum=command_line.MAX_SEED)
     """Seed of every random choice; 0 gives the published test list."""
 
     estimator: str = _estimation("mediapipe", base.NAMES)
-    """What estimates keypoints; see estimate_keypoints.py."""
+    """The estimator of keypoints; see estimate_keypoints.py."""
     model: str = _estimation("", path=True)
-    """The estimator's model file; default: the published one, downloaded once."""
+    """Model file of the estimator. Default: the published one, downloaded once."""
 
     train_identities: int = _synthetic(60, minimum=1)
     """People for training."""
@@ -89,20 +88,21 @@ class Options:
     """Photos of each person."""
 
     output_dir: str = _output("", path=True)
-    """Folder for the records; must not exist, or be empty."""
+    """Folder for the records; it must not exist, or be empty."""
     overwrite: bool = _output(False)
-    """Replace --output_dir if it holds a data set written by this program."""
+    """Replaces --output_dir if this program wrote the data set in it."""
     on_error: str = _output("fail", ("fail", "skip"))
-    """fail: list all bad rows and photos, write nothing. skip: leave them out."""
+    """fail: lists all bad rows and photos and writes nothing. skip: leaves them out
+    and lists them."""
     workers: int = _output(0, minimum=0)
-    """Processes that generate synthetic people or estimate keypoints; 0 means one per
+    """Processes that generate synthetic people or estimate keypoints; 0: one per
     core."""
     beam_pipeline_options: Sequence[str] = _output(())
-    """Write the records on Apache Beam, with these options of its own, such as
-    runner=FlinkRunner,flink_master=HOST:8081; the files are the same. All workers must
-    see --output_dir, or --beam_shared_dir."""
+    """Writes the records on Apache Beam, with these options of Beam, such as
+    runner=FlinkRunner,flink_master=HOST:8081. The files are the same. All workers
+    must see --output_dir, or --beam_shared_dir."""
     beam_shared_dir: str = _output("")
-    """Folder through which Beam's workers get the photos and give back the records when
+    """Folder through which Beam's workers get the photos and return the records if
     they do not see --output_dir, such as gs://BUCKET/FOLDER."""
 
 

@@ -11,10 +11,10 @@ market-annotation-train.csv and market-annotation-test.csv. deepfashion reads tr
 test, or img or img_highres as downloaded, with fasion-annotation-*.csv or
 fasion-resize-annotation-*.csv (deepfashion_photos.py says how photos are fitted).
 folder reads <person>/<photo> and one annotation file with these names, or estimates the
-keypoints when there is none. pg2_tfrecords reads the TFRecords of PG2's authors.
-synthetic makes photos of people first.
-Everything is read and checked before anything is written; the data set appears in
---output_dir whole or not at all.
+keypoints if there is none. pg2_tfrecords reads the TFRecords of PG2's authors.
+synthetic generates photos of people first.
+Everything is read and checked before anything is written. --output_dir then holds the
+whole data set, or nothing.
 """
 
 import os
@@ -44,7 +44,7 @@ def build(options: Options) -> summary.Summary:
     image_size(options)
     check_used(options)
     if not options.output_dir:
-        raise ValueError("--output_dir is missing: where shall the records go?")
+        raise ValueError("--output_dir is missing: name the folder for the records")
     # Behind a symbolic link the data go where it points; renaming would replace it.
     output_dir = pathlib.Path(os.path.realpath(options.output_dir))
     problems = summary.Problems(skip=options.on_error == "skip")
@@ -140,11 +140,11 @@ def _estimate(folder: pathlib.Path, output: pathlib.Path, options: Options) -> N
     except ValueError as error:
         if exists:
             raise ValueError(
-                f"{counted(len(new), 'photo')} came after {output}, such as {new[0]}, "
-                f"and estimating failed: {error}"
+                f"{counted(len(new), 'photo')} are not yet in {output}, such as "
+                f"{new[0]}, and estimating their keypoints failed: {error}"
             ) from error
         raise ValueError(
-            f"there is no {output}, and estimating it failed: {error}"
+            f"there is no {output}, and estimating the keypoints failed: {error}"
         ) from error
 
 
@@ -206,8 +206,8 @@ def _hint(options: Options) -> str:
     words = [f"--photos={people}", f"--output={csv}", "--overwrite"]
     again = shlex.join(["python", "data_prep/estimate_keypoints.py", *words])
     return (
-        f"\n  photo by photo, what the estimation found: {report}; photos that come "
-        f"later are added by the next build; to estimate all anew: {again}"
+        f"\n  photo by photo, what the estimation found: {report}; the next build "
+        f"adds photos that come later; to estimate all of them again: {again}"
     )
 
 

@@ -3,7 +3,7 @@ r"""Converts keypoint files: any format that is read to csv, OpenPose or COCO JS
     python data_prep/convert_keypoints.py IN OUT [--to=csv|openpose|coco]
 
 IN is a file, or a folder of OpenPose JSON or of NTED's text files; its format is
-recognised by what it holds. OUT says the format by its name:
+recognised by its content. The name of OUT gives its format:
 
     poses.csv    name:keypoints_y:keypoints_x, 18 points in pixels, -1 for missing
     poses.json   COCO keypoint JSON; with --to=openpose the OpenPose file of one photo
@@ -45,19 +45,20 @@ class Options:
     """What is converted, besides IN and OUT."""
 
     to: str | None = option(None, tuple(sorted(_BY_SUFFIX.values())))
-    """Format of OUT, default by its suffix: .csv, .json (COCO), none (a folder of
-    OpenPose JSON)."""
+    """Format of OUT. Default, by its suffix: csv for .csv, coco for .json, openpose
+    (a folder) for none."""
     photos: str = option("", path=True)
-    """Folder of the photos that IN is about; only MATLAB files need it, which do not
-    name their photos."""
+    """Folder of the photos that IN belongs to. Only MATLAB files need it, because
+    they do not name their photos."""
     photo_size: str = option("")
-    """HEIGHTxWIDTH of the photos, where IN holds fractions of them and not pixels."""
+    """HEIGHTxWIDTH of the photos, if IN holds coordinates as fractions of them."""
     min_confidence: float = option(MIN_CONFIDENCE, minimum=0, maximum=1)
-    """Points that an estimator's file is less sure of count as missing."""
+    """Points of an estimator's file with a lower confidence count as missing."""
     on_error: str = option("fail", ("fail", "skip"))
-    """fail: list all bad rows and records, write nothing. skip: leave them out."""
+    """fail: lists all bad rows and records and writes nothing. skip: leaves them
+    out and lists them."""
     overwrite: bool = option(False)
-    """Replace OUT if it is a file."""
+    """Replaces OUT if it is a file."""
 
 
 def main(words: Sequence[str]) -> int:

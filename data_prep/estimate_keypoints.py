@@ -10,8 +10,8 @@ looks at every photo of the folder, of any size and orientation, and writes
     annotations_contact.png   skeletons over photos, from the lowest score upwards
 
 Estimators are extras: pip install 'pg2_jax[pose]' for mediapipe, 'pg2_jax[rtmlib]' for
-ONNX models. Interrupted, the same command resumes: what was estimated is kept beside
-the output, in annotations_partial.jsonl, until the output is written.
+ONNX models. If it is interrupted, run the same command again: it resumes. Results are
+kept in annotations_partial.jsonl, beside the output, until the output is written.
 """
 
 import pathlib

@@ -54,20 +54,20 @@ class Options:
     output_dir: str = option("", path=True, required=True)
     """Folder to create; refused if it exists and is not empty."""
     train_identities: int = option(60, minimum=1)
-    """Persons to train on."""
+    """Number of people for training."""
     test_identities: int = option(12, minimum=1)
-    """Other persons."""
+    """Number of other people for testing."""
     # Names have six digits for the frame.
     images_per_identity: int = option(12, minimum=1, maximum=9999)
-    """Pictures of each."""
+    """Pictures of each person."""
     image_size: str = option("128x64")
     """HEIGHTxWIDTH in pixels, from 32x16 to 1024x1024; 128x64 is Market-1501's."""
     same_scene: bool = option(False)
-    """Whether all pictures of a person have the same background and light."""
+    """All pictures of a person have the same background and light."""
     seed: int = option(0, minimum=0, maximum=command_line.MAX_SEED)
-    """The same seed gives the same bytes."""
+    """Seed of all random choices: the same seed gives the same bytes."""
     workers: int = option(0, minimum=0)
-    """Processes, 0 for one per core."""
+    """Number of processes; 0: one per core."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -168,8 +168,9 @@ def _check(options: Options, height: int, width: int) -> None:
         )
     if not (32 <= height <= 1024 and 16 <= width <= 1024):
         raise ValueError(
-            f"--image_size={options.image_size}: the height must be 32 to 1024 pixels "
-            "and the width 16 to 1024, because smaller people cannot be made out."
+            f"--image_size={options.image_size}: the height must be 32 to 1024 "
+            "pixels and the width 16 to 1024, because smaller people cannot be "
+            "recognised."
         )
 
 

@@ -24,8 +24,8 @@ _USAGE = """PG2: pose-guided person image generation (Ma et al., NIPS 2017) in J
   python -m experiments.main --mode=MODE --FLAG=VALUE ...
   python -m experiments.main --mode=MODE --help    shows the flags of a mode
 
-Flags may stand in a file, one a line: --flagfile=FILE. Later flags win. The modes, each
-with an example:
+Flags can be in a file, one per line: --flagfile=FILE. Later flags override earlier
+ones. The modes, each with an example:
 """
 
 
@@ -111,7 +111,7 @@ def use_compilation_cache(folder: str) -> None:
 
     "default" is the folder that jax is configured to use (`JAX_COMPILATION_CACHE_DIR`),
     or else pg2_jax/xla in the user's cache folder; empty means none. A run does not
-    fail for its cache: where it cannot be written, this is said.
+    fail for its cache: where it cannot be written, it says so.
     """
     # Late: `--help` and mistakes in flags are answered without them.
     import jax

@@ -10,10 +10,9 @@ from experiments.options import modes
 _HEAD = """# Flags of `python -m experiments.main`
 
 Made by `python -m experiments.flag_table > docs/flags.md`. `--mode=MODE --help` shows
-the same for one mode. Flags may stand in a file, one a line: `--flagfile=FILE`; later
-flags win. A flag is refused in modes that do not take it; a flagfile of a training may
-also be given to the other modes of its run. A flag marked ↻ may have another value when
-a run is resumed than when it began."""
+the same for one mode. Flags can be in a file, one per line: `--flagfile=FILE`; later
+flags override earlier ones. A mode refuses the flags of other modes, but it accepts the
+flagfile of the training of its run. A flag marked ↻ may change when a run resumes."""
 
 _Row = tuple[str, ...]
 

@@ -1,4 +1,4 @@
-"""--mode=generate: photos and poses in, pictures or an animation out."""
+"""--mode=generate: pictures or an animation of people in new poses."""
 
 import contextlib
 import pathlib

@@ -2,7 +2,7 @@
 
 Reads what `tf.train.Saver` of the released code (commit c32f859) wrote: the 128x64 and
 the 256x256 model with G1, G2, D and, when they are there, the Adam slots, so that
-training can go on. Widths and image size are read from the variables.
+training can continue. Widths and image size are read from the variables.
 """
 
 import dataclasses

@@ -30,7 +30,7 @@ def connect(config: Config) -> None:
                 cluster_detection_method="deactivate",
             )
     except (ValueError, RuntimeError) as error:
-        reason = f"the processes do not meet: {error}"
+        reason = f"the processes could not connect: {error}"
         raise ValueError(f"--coordinator_address={address}: {reason}") from error
 
 

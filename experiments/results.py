@@ -40,7 +40,8 @@ def check_folder(flag: str, path: pathlib.Path) -> None:
         raise ValueError(f"--{flag}={path}: no folder {folder}.")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise ValueError(
-            f"--{flag}={path}: you may not write into {folder}; choose another folder."
+            f"--{flag}={path}: no permission to write into {folder}; choose another "
+            "folder."
         )
 
 

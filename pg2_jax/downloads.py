@@ -77,7 +77,7 @@ def _fetch(url: str, path: pathlib.Path) -> None:
         with bar as source, open(path, "wb") as file:
             shutil.copyfileobj(source, file, _CHUNK)
     if length and path.stat().st_size != length:
-        raise ValueError(f"{path.stat().st_size:,} bytes came of {length:,}")
+        raise ValueError(f"{path.stat().st_size:,} of {length:,} bytes arrived")
 
 
 def _with_bar(answer: Any, length: int, name: str) -> Any:

@@ -17,12 +17,12 @@ from pg2_jax import errors
 
 _PLAIN_WORDS = {
     errno.ENOSPC: "the disk is full; free some space or choose another folder",
-    errno.EDQUOT: "your share of the disk is used up; free some space",
-    errno.EACCES: "you may not write into this folder; choose another one",
-    errno.EPERM: "you may not write into this folder; choose another one",
+    errno.EDQUOT: "your disk quota is used up; free some space",
+    errno.EACCES: "no permission to write into this folder; choose another one",
+    errno.EPERM: "no permission to write into this folder; choose another one",
     errno.ENOENT: "there is no such folder; make it first, or choose another one",
     errno.ENOTDIR: "a part of the path is a file, not a folder",
-    errno.EISDIR: "there is a folder of this name",
+    errno.EISDIR: "a folder with this name exists",
     errno.EROFS: "this disk is read-only; choose another folder",
 }
 
@@ -57,9 +57,9 @@ def natural_order(name: str) -> tuple[object, ...]:
 def replacing(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
     """Gives a temporary path beside `path`, which replaces it at the end.
 
-    A kill or an error leaves the old file, or none, but never a half. The suffix stays,
-    because some writers choose the format by it. An OSError names the file and says in
-    plain words that the disk is full or the folder is not one's own.
+    An interruption or an error leaves the old file, or none, but never a partial one.
+    The suffix stays, because some writers choose the format by it. An OSError names the
+    file and says in plain words that the disk is full or the folder is not one's own.
     """
     path = pathlib.Path(path).expanduser()
     temporary = path.with_name(f".{os.getpid()}.{path.name}")
@@ -163,7 +163,7 @@ def lock(file: IO[str]) -> None:
     except OSError as error:
         print(
             f"note: {file.name} cannot be locked ({error}); a second program that "
-            "writes there goes unnoticed",
+            "writes there will not be noticed",
             file=sys.stderr,
         )
 

@@ -28,8 +28,8 @@ class Record(NamedTuple):
 class EstimationLog:
     """A file of JSON lines: the settings, then a line per photo, written as they come.
 
-    A kill in the middle of a line costs that photo only. Lines of other settings are
-    not used, and a second process on the same file is refused.
+    An interruption in the middle of a line loses that photo only. Lines of other
+    settings are not used, and a second process on the same file is refused.
     """
 
     def __init__(self, path: pathlib.Path, settings: dict[str, Any]) -> None:
@@ -48,8 +48,8 @@ class EstimationLog:
         self._resume(settings)
 
     def _resume(self, settings: dict[str, Any]) -> None:
-        """Reads what is there, and adds nothing but what is missing, so that a kill
-        loses none of it."""
+        """Reads what is there, and adds nothing but what is missing, so that an
+        interruption loses none of it."""
         self._file.seek(0)
         text = self._file.read()
         header, *lines = text.splitlines() or [""]

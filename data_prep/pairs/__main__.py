@@ -25,29 +25,30 @@ class Options:
     """Which list to write."""
 
     dataset: str = option("market1501", identity.DATASETS)
-    """How photo names give identities."""
+    """Says how the names of photos give identities."""
     pair_protocol: str = option("field", identity.PROTOCOLS)
-    """Whose pairs: those that later papers share, or those of PG2's own program
+    """field: the pairs that later papers use. pg2: the pairs of PG2's own program
     (data_prep/pairs/pg2_protocol.py)."""
     photos: str = option("", path=True)
-    """Folder of the split's photos; of a folder of people, <person>/<photo>.
-    --pair_protocol=pg2 shuffles all of them, by default those that --annotations names;
-    MATLAB files need it for names."""
+    """Folder of the split's photos; for a folder of people, <person>/<photo>.
+    --pair_protocol=pg2 shuffles all of them; its default is the photos in
+    --annotations. MATLAB files need it for names."""
     annotations: str = option("", path=True, required=True)
     """Keypoint file in any format that pg2_jax.keypoints reads."""
     min_confidence: float = option(MIN_CONFIDENCE, minimum=0, maximum=1)
-    """Points that an estimator's file is less sure of count as missing."""
+    """Points of an estimator's file with a lower confidence count as missing."""
     split: str = option(None, ("train", "test"), required=True)
-    """train: all pairs; test: a seeded sample."""
+    """train: all pairs. test: a random sample by --seed."""
     output: str = option("", path=True, required=True)
     """Where to write the list, a csv with the header from,to."""
     on_error: str = option("fail", ("fail", "skip"))
-    """fail: list all bad rows, write nothing. skip: leave them out."""
+    """fail: lists all bad rows and writes nothing. skip: leaves them out and lists
+    them."""
     overwrite: bool = option(False)
-    """Replace --output if it is there."""
+    """Replaces --output if it exists."""
     max_pairs: int | None = option(None, minimum=1)
-    """At most so many pairs (default: train all, test 12000; with --pair_protocol=pg2
-    12800 of market1501 and all of deepfashion)."""
+    """Most pairs. Default: all for train, 12000 for test; with --pair_protocol=pg2,
+    12800 for market1501 and all for deepfashion."""
     seed: int = option(0, minimum=0, maximum=command_line.MAX_SEED)
     """Seed of the sample; 0 gives the published test list."""
 

@@ -48,7 +48,7 @@ class PairChoice:
                 "all ordered pairs of photos of one person with keypoints, in the "
                 f"order of the program of PG2's authors, seed {self.seed}{most}"
             )
-        drawn = f"{most} drawn with seed {self.seed}" if most else ""
+        drawn = f"{most} chosen with seed {self.seed}" if most else ""
         return (
             "all ordered pairs of photos of one person that show both shoulders and "
             f"both hips{drawn}"

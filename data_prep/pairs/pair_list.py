@@ -108,7 +108,7 @@ def _new_array(shape: tuple[int, ...]) -> np.ndarray:
             os.posix_fallocate(file.fileno(), 0, size)
         except OSError as error:
             raise ValueError(
-                f"{tempfile.gettempdir()}: no room for {size:,} bytes of pairs: "
+                f"{tempfile.gettempdir()}: no space for {size:,} bytes of pairs: "
                 f"{error.strerror} (the variable TMPDIR names another folder)"
             ) from error
         # Without np.memmap's own class, which is slow to index.

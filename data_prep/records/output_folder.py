@@ -101,8 +101,9 @@ def staging(folder: pathlib.Path) -> Iterator[pathlib.Path]:
                 if error.errno not in _NO_ROOM:
                     raise
                 raise OSError(
-                    f"--output_dir={folder}: no room to write it: {error.strerror} "
-                    "(nothing is left of it, and what was there before is unchanged)"
+                    f"--output_dir={folder}: no space to write it: {error.strerror} "
+                    "(nothing of it was kept, and what was there before is "
+                    "unchanged)"
                 ) from error
 
 

@@ -70,8 +70,8 @@ def read_annotations(
     )
     if placed and not any(pose.keypoints[:, 2].any() for pose in placed.values()):
         raise ValueError(
-            f"{file}: all {len(placed):,} poses are empty, without one keypoint (-1 in "
-            "a csv): whatever estimated them has found nobody"
+            f"{file}: all {len(placed):,} poses are empty, without one keypoint (-1 "
+            "in a csv): the estimator found nobody"
         )
     return placed
 
@@ -88,14 +88,14 @@ def unread_in(folder: pathlib.Path, dataset: str = "folder") -> list[str]:
 
 
 def say_unread(folder: pathlib.Path, names: Iterable[str]) -> None:
-    """Says which photos of a folder are passed over because their format is not read,
+    """Says which photos of a folder are ignored because their format is not read,
     one line for each format."""
     of_format: dict[str, list[str]] = {}
     for name in names:
         of_format.setdefault(pathlib.PurePath(name).suffix.lower(), []).append(name)
     for suffix, its in of_format.items():
         print(
-            f"note: {folder}: photos {suffix} are not read, passed over: {len(its):,} "
+            f"note: {folder}: photos {suffix} are not read, ignored: {len(its):,} "
             f"({', '.join(its[:3])}{', ...' if its[3:] else ''}); "
             f"{photo_files.unread(suffix)}",
             file=sys.stderr,

@@ -10,8 +10,8 @@ train: steps of both stages and generation, beside PG2 in PyTorch (pip install -
 plus: the same of pg2plus, beside the paper's networks.
 checkpoint: saves and restores the paper's model at 128x64.
 
-Each measurement is repeated beside a bare form of the same work, in turns, because the
-speed of a machine changes while others use it: compare the ratios. Prints a table and
+Each measurement takes turns with a bare form of the same work, because the speed of a
+machine changes while other programs use it: compare the ratios. Prints a table and
 writes a JSON file with the values of every repeat, the versions, the commit and the
 hardware.
 """

@@ -38,7 +38,7 @@ def measure(folder: pathlib.Path, *, scale: float, repeats: int) -> Measurement:
     size = sum(path.stat().st_size for path in files) / 2**30
     series = [
         Series("size on disk", [size], "GiB"),
-        Series("training stands still", stops, "s"),
+        Series("training paused", stops, "s"),
         Series("save, in the background", saves, "s"),
         Series("restore and compare checksums", restores, "s"),
     ]

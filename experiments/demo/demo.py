@@ -10,12 +10,13 @@ from experiments.demo import model_queue
 from pg2_jax import errors, files
 from pg2_jax.estimators import person_finder
 from pg2_jax.inference import pose_transfer
+from pg2_jax.keypoints import keypoint_files
 from pg2_jax.photos import photo_files
 
 # Connections at once, open pages included; uvicorn refuses more with a 503.
 _MOST_CONNECTIONS = 500
 _MOST_EXAMPLES = 12
-_SYNTHETIC = 6
+_EXAMPLES = 6
 # Far from the numbers of people that trainings use.
 _FIRST_IDENTITY = 9001
 
@@ -31,14 +32,14 @@ def demo(config: Config) -> None:
             f"--mode=demo needs the package {error.name}: pip install 'pg2_jax[demo]' "
             "(in a checkout: pip install '.[demo]')."
         ) from error
-    # The port first, for it is a matter of seconds to say that it is taken.
+    # The port first: a port in use is reported at once, before the model is loaded.
     with listen(config.host, config.port) as listener:
         model = pose_transfer.PoseTransfer.restore(
             config.workdir, **config.how_to_restore
         )
         check_networks(model.config, config)
         queue = model_queue.ModelQueue(model, config.max_waiting, open_finder(config))
-        people = example_people(queue, config.examples_dir)
+        people = example_people(queue, config.examples_dir, config.workdir)
         # Compiled before the first visitor waits for it.
         joints = next(iter(queue.catalogue().values()))
         queue.generate(next(iter(people.values())), joints)
@@ -57,8 +58,8 @@ def demo(config: Config) -> None:
 
 
 def open_finder(config: Config) -> person_finder.PersonFinder | None:
-    """Loads what finds people in photos, before any visitor waits for it; None, with a
-    note on the screen, where there is no estimator and none was asked for."""
+    """Loads the pose estimator before any visitor waits for it; None, with a printed
+    note, if none is installed and --pose_model names none."""
     finder = person_finder.PersonFinder(config.pose_model)
     try:
         finder.open()
@@ -66,13 +67,13 @@ def open_finder(config: Config) -> person_finder.PersonFinder | None:
         if config.pose_model:
             raise
         reason = errors.for_programs(error, {})
-        print(f"note: photos of another shape are cut to their middle; {reason}")
+        print(f"note: of a photo with other proportions the middle is used; {reason}")
         return None
     return finder
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Opens the port, so that a mistake is told before anything is served."""
+    """Opens the port, so that a mistake is reported before the model is loaded."""
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         return socket.create_server((host, port), family=family)
@@ -84,12 +85,15 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def example_people(
-    queue: model_queue.ModelQueue, folder: str
+    queue: model_queue.ModelQueue, folder: str, workdir: str = ""
 ) -> dict[str, model_queue.Person]:
-    """By name: the first photos of a folder by name, fitted by the queue, or without a
-    folder synthetic people, whose keypoints are known."""
+    """By name: the first photos of a folder by name, fitted by the queue. Without a
+    folder, the photos that come with the model file `workdir`, and synthetic people;
+    the joints of both are known."""
     if not folder:
-        return _synthetic_people(*queue.size)
+        shipped = _photos_of_model(queue, pathlib.Path(workdir))
+        count = max(0, _EXAMPLES - len(shipped))
+        return {**shipped, **_synthetic_people(*queue.size, count)}
     if not pathlib.Path(folder).is_dir():
         raise ValueError(f"--examples_dir={folder}: there is no such folder.")
     photos = sorted(
@@ -100,7 +104,7 @@ def example_people(
     )
     if not photos:
         suffixes = ", ".join(photo_files.SUFFIXES)
-        raise ValueError(f"--examples_dir={folder}: holds no photo ({suffixes}).")
+        raise ValueError(f"--examples_dir={folder}: has no photos ({suffixes}).")
     try:
         return {
             path.stem: queue.fit_photo(path.read_bytes(), path.name)
@@ -110,10 +114,30 @@ def example_people(
         raise ValueError(f"--examples_dir={folder}: {error}") from error
 
 
-def _synthetic_people(height: int, width: int) -> dict[str, model_queue.Person]:
+def _photos_of_model(
+    queue: model_queue.ModelQueue, model: pathlib.Path
+) -> dict[str, model_queue.Person]:
+    """The annotated photos in the folder `photo` beside a model file, each with the
+    credit that its licence asks for."""
+    annotations = model.parent / "photo" / "annotations.csv"
+    if not model.is_file() or not annotations.is_file():
+        return {}
+    credit = annotations.with_name("credit.txt")
+    note = credit.read_text(encoding="utf-8").strip() if credit.is_file() else ""
+    people = {}
+    for name, joints in keypoint_files.read(annotations).items():
+        content = annotations.with_name(name).read_bytes()
+        person = queue.fit_photo(content, name, joints)
+        people[f"Photo: {pathlib.Path(name).stem}"] = person._replace(note=note)
+    return people
+
+
+def _synthetic_people(
+    height: int, width: int, count: int
+) -> dict[str, model_queue.Person]:
     """Each in the picture that shows most of the body."""
     people = {}
-    for number in range(_SYNTHETIC):
+    for number in range(count):
         takes = [
             pictures.photograph(0, _FIRST_IDENTITY + number, i, height, width)[1]
             for i in range(4)

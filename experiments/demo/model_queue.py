@@ -26,8 +26,8 @@ _LONGEST = 2048
 
 
 _NO_JOINTS = (
-    " Where the person's joints are is not known; with them, which a pose estimator on "
-    "this server would find, the picture keeps more of the photo."
+    " The joints of the person are not known. With a pose estimator on this server "
+    "the picture would keep more of the photo."
 )
 
 
@@ -102,7 +102,7 @@ class ModelQueue:
             joints = joints / (read.reduction, read.reduction, 1)
             inside, _ = retarget.drop_outside(joints, photo.height, photo.width)
             if not inside[:, 2].any():
-                raise ValueError("source_keypoints: none lies inside the photo.")
+                raise ValueError("source_keypoints: no point lies inside the photo.")
             return self._fit(read, name, joints, number)
 
     def _fit(
@@ -172,19 +172,26 @@ class ModelQueue:
             return ""
         return " A photo would need a pose estimator on this server."
 
-    def seen(self) -> str:
-        """What the model was trained on, in a sentence."""
+    def about(self) -> str:
+        """What the model can and cannot do, and its training data, in one line."""
         height, width = self.size
+        if self.model.architecture.needs_source_pose:
+            can = (
+                "Keeps clothes and background. Hands, faces and loose clothes come out "
+                "soft, and what the photo hides is invented."
+            )
+        else:
+            can = (
+                "Generates every pixel anew. People, clothes and views that are not in "
+                "its training photos come out blurred."
+            )
         data = self.model.config.get("data") or {}
         count = data.get("counts", {}).get("train", {})
         if not count:
-            return f"What this model of {height}x{width} images has seen is not known."
+            return f"{can} Images of {height}x{width} pixels; training data not known."
         images = counted(count["images"], "image")
         people = counted(count["people"], "person", "people")
-        return (
-            f"This model was trained on {images} of {people}, {height}x{width} pixels; "
-            "people, clothes and views that are not among them come out less well."
-        )
+        return f"{can} Trained on {images} of {people}, {height}x{width} pixels."
 
     @property
     def pose_suffixes(self) -> tuple[str, ...]:
@@ -192,14 +199,31 @@ class ModelQueue:
         photos = () if self.finder is None else photo_files.SUFFIXES
         return POSE_SUFFIXES + photos
 
-    def fit_poses(self, poses: np.ndarray, *, alone: bool = False) -> np.ndarray:
-        """Gives poses [N, 18, 3] the size that people have in Market-1501's photos."""
-        return retarget.fit_to_image(poses, *self.size, alone=alone, margin=_MARGIN)
+    def fit_poses(
+        self, poses: np.ndarray, body: np.ndarray | None = None, *, alone: bool = False
+    ) -> np.ndarray:
+        """Gives poses [N, 18, 3] the size and place of the joints `body` [18, 3], moved
+        into the image; the size that people have in Market-1501's photos if the body
+        is not known or the poses would not fit into the image. `alone` fits each by
+        itself."""
+        if alone:
+            return np.concatenate([self.fit_poses(one[None], body) for one in poses])
+        if body is not None and all(map(retarget.has_torso, (body[None], poses))):
+            fitted = retarget.fit_to_body(poses, body)
+            visible = fitted[..., 2] > 0
+            first, last = (
+                side(fitted[visible, :2], axis=0) for side in (np.min, np.max)
+            )
+            room = np.array(self.size[::-1]) - 1
+            if (last - first <= room).all():
+                fitted[visible, :2] += np.clip(0, -first, room - last)
+                return fitted
+        return retarget.fit_to_image(poses, *self.size, margin=_MARGIN)
 
-    def catalogue(self) -> dict[str, np.ndarray]:
-        """The single poses of the library, in the model's image."""
+    def catalogue(self, body: np.ndarray | None = None) -> dict[str, np.ndarray]:
+        """The single poses of the library, in the model's image; see `fit_poses`."""
         poses = pose_library.read("catalogue")
-        fitted = self.fit_poses(np.stack(list(poses.values())), alone=True)
+        fitted = self.fit_poses(np.stack(list(poses.values())), body, alone=True)
         return dict(zip(poses, fitted, strict=True))
 
     def generate(self, person: Person, keypoints: Any) -> batch.Generated:

@@ -21,7 +21,7 @@ from pg2_jax import pose, visualize
 from pg2_jax.inference import batch, pose_library, result
 
 _PAGE = pathlib.Path(__file__).parent / "page"
-_FIRST_POSE = "hands_on_hips"
+_FIRST_POSE = "step_left"
 _FRAME_MS = 150
 _MOST_SCALE = 8
 
@@ -29,15 +29,15 @@ _Result = TypeVar("_Result")
 
 
 class DrawRequest(pydantic.BaseModel):
-    """A photo, base64 of a JPEG, PNG, BMP or WebP file of any size, or a data URL, and
-    a pose, 18 rows (x, y, visible) in pixels of the model's image, in OpenPose COCO-18
-    order.
+    """A photo and a pose.
 
-    Of a photo of another shape than the model's the part around the person is used, or
-    the middle where nobody knows where the person is: `source_keypoints`, those of the
-    person in pixels of the photo, say so; without them a pose estimator looks, where
-    the server has one, and of several people takes that of number `person`, from 1,
-    from left to right. The pictures are enlarged `scale` times (Lanczos)."""
+    `image` is base64 of a JPEG, PNG, BMP or WebP file of any size, or a data URL.
+    `keypoints` is the pose: 18 rows (x, y, visible) in pixels of the model's image, in
+    OpenPose COCO-18 order. `source_keypoints` are those of the person in pixels of the
+    photo; without them a pose estimator looks for the person, if the server has one,
+    and `person` chooses one of several, from 1, from left to right. A photo of other
+    proportions than the model's is cropped to the person, or to its middle if the
+    person's place is not known. The pictures are enlarged `scale` times (Lanczos)."""
 
     image: str
     keypoints: list[list[float]]
@@ -47,8 +47,8 @@ class DrawRequest(pydantic.BaseModel):
 
 
 class DrawResponse(pydantic.BaseModel):
-    """The images of G1 and of G2, base64 of PNG files; `refined` is null where the
-    model is one network, whose picture `coarse` is then."""
+    """The images of G1 and of G2, base64 of PNG files. If the model has only one
+    network, its image is `coarse`, and `refined` is null."""
 
     coarse: str
     refined: str | None
@@ -65,9 +65,11 @@ class SequenceRequest(pydantic.BaseModel):
 
 
 class SequenceResponse(pydantic.BaseModel):
-    """The pictures of a sequence, and base64 of a GIF of them."""
+    """The pictures of a sequence, their poses in pixels of the model's image, and
+    base64 of a GIF of them."""
 
     frames: list[DrawResponse]
+    keypoints: list[list[list[float]]]
     animation: str
 
 
@@ -133,7 +135,7 @@ def make_server(
     @app.post("/api/photo", include_in_schema=False)
     async def fit_photo(request: fastapi.Request, name: str) -> dict[str, Any]:
         person = await run(queue.fit_photo, await uploaded(request), name)
-        return {**_shown(person), "note": person.note}
+        return _shown(queue, person)
 
     @app.post("/api/pose", include_in_schema=False)
     async def read_pose(request: fastapi.Request, name: str) -> dict[str, Any]:
@@ -167,22 +169,27 @@ def _setup(
             [int(a), int(b), f"rgb{visualize.limb_color(a, b)}"]
             for a, b in pose.SKELETON
         ],
-        "people": [{"name": n, **_shown(person)} for n, person in people.items()],
+        "people": [{"name": n, **_shown(queue, p)} for n, p in people.items()],
         "first_image": queue.model.architecture.first_image,
         "poses": poses,
         "first_pose": _in_words(_FIRST_POSE),
         "pose_suffixes": queue.pose_suffixes,
         "sequences": [n for n in pose_library.NAMES if n not in pose_library.SINGLE],
         "frame_ms": _FRAME_MS,
-        "seen": queue.seen(),
+        "about": queue.about(),
         "scale": result.SCALE,
     }
 
 
-def _shown(person: model_queue.Person) -> dict[str, Any]:
+def _shown(queue: model_queue.ModelQueue, person: model_queue.Person) -> dict[str, Any]:
+    """A person, and the catalogue's poses at the size of their body, if it is known."""
     joints = person.keypoints
-    known = None if joints is None else joints.tolist()
-    return {"picture": _png(person.image), "source_keypoints": known}
+    shown = {"picture": _png(person.image), "note": person.note}
+    if joints is None:
+        return {**shown, "source_keypoints": None, "poses": {}}
+    poses = queue.catalogue(joints).items()
+    fitted = {_in_words(name): points.round(2).tolist() for name, points in poses}
+    return {**shown, "source_keypoints": joints.tolist(), "poses": fitted}
 
 
 def _in_words(name: str) -> str:
@@ -201,7 +208,8 @@ def _draw_sequence(
 ) -> SequenceResponse:
     poses = np.stack(list(pose_library.read(request.sequence).values()))
     person = _person(queue, request)
-    generated = [queue.generate(person, points) for points in queue.fit_poses(poses)]
+    fitted = queue.fit_poses(poses, person.keypoints)
+    generated = [queue.generate(person, points) for points in fitted]
     first, *others = [
         Image.fromarray(_enlarged(each.image[0], request.scale)) for each in generated
     ]
@@ -209,7 +217,9 @@ def _draw_sequence(
         first, "GIF", save_all=True, append_images=others, duration=_FRAME_MS, loop=0
     )
     frames = [_pictures(each, request.scale) for each in generated]
-    return SequenceResponse(frames=frames, animation=animation)
+    return SequenceResponse(
+        frames=frames, keypoints=fitted.tolist(), animation=animation
+    )
 
 
 def _person(

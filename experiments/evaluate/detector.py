@@ -24,7 +24,7 @@ class Detector:
             import onnxruntime
         except ImportError as error:
             raise ValueError(
-                f"{flag} takes onnxruntime: pip install 'pg2_jax[detector]' (in a "
+                f"{flag} needs onnxruntime: pip install 'pg2_jax[detector]' (in a "
                 "checkout: pip install '.[detector]')."
             ) from error
         if not path.is_file():
@@ -35,7 +35,9 @@ class Detector:
             )
         except Exception as error:
             # A damaged file makes it raise nearly anything.
-            raise ValueError(f"{flag} is no ONNX model: {str(error)[:200]}") from error
+            raise ValueError(
+                f"{flag} is not an ONNX model: {str(error)[:200]}"
+            ) from error
         self._flag = flag
         self._input = _the_input(flag, self._session.get_inputs())
         shape = list(self._input.shape)

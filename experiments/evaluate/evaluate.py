@@ -51,7 +51,7 @@ def evaluate(config: Config) -> None:
         content = score_run(config)
         title = f"step {content['step']}, {counted(content['pairs'], 'test pair')}"
         images = ["images/"] if config.save_images else []
-        names = ["metrics.json", "pairs.csv", *images, "evaluation.png"]
+        names = ["metrics.json", "pairs.csv", *images]
     if not processes.is_first():
         return
     table.show(
@@ -59,10 +59,14 @@ def evaluate(config: Config) -> None:
         content["metrics"],
         content["not_computed"],
         content.get("remarks", ()),
+        verbose=config.verbose,
     )
     folder = config.output or config.workdir
     *first, last = (os.path.join(folder, name) for name in names)
     print(f"Wrote {', '.join(first)} and {last}")
+    if not config.generated_dir:
+        print(table.in_words(content["metrics"], COPY))
+        print(f"Picture: {os.path.join(folder, 'evaluation.png')}")
 
 
 def open_run(
@@ -100,8 +104,8 @@ def _open_model(config: Config) -> restore.Generators:
         )
     if config.wanted_checkpoint is not None or config.weights != "averaged":
         raise ValueError(
-            f"--workdir={config.workdir} holds one model; --checkpoint, "
-            "--checkpoint_step and --weights choose in a run."
+            f"--workdir={config.workdir} is a single model; --checkpoint, "
+            "--checkpoint_step and --weights are for runs."
         )
     model = exported_model.read(config.workdir, config.how_to_restore["precision"])
     if isinstance(model, exported_model.Program):

@@ -31,7 +31,7 @@ def _lpips(network: lpips.Lpips, net: str, flag: str) -> protocol.Metric:
 def _masked(name: str, metric: protocol.Metric) -> protocol.Metric:
     return dataclasses.replace(
         metric,
-        definition=f"{name}, all but the target's body black",
+        definition=f"{name}, with everything except the target's body black",
         reference=f"{metric.reference} of images times mask",
         mask=suite.TARGET,
     )

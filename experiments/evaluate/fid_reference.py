@@ -57,8 +57,8 @@ def load(
     if flag != TRAIN and path.suffix == ".npz":
         if len(weights) > 1:
             raise ValueError(
-                f"--fid_reference={flag} is of one network, and --inception names "
-                "two; give that network alone."
+                f"--fid_reference={flag} belongs to one network, but --inception "
+                "names two; name only that network."
             )
         return {weights[0].network: _read_npz(flag, path)}
     is_data = flag == TRAIN or (path / "dataset_info.json").is_file()

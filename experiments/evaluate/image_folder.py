@@ -96,15 +96,15 @@ def _by_name(
     ):
         if names:
             raise ValueError(
-                f"{folders}: {len(names)} of {count} files have none of their name, or "
-                f"SOURCE__TARGET of it, in --{flag}: {few(names)}. Where both folders "
-                "hold the same pairs in the same order, --match=order matches their "
-                "sorted files instead."
+                f"{folders}: {len(names)} of {count} files have no partner (the "
+                f"same name, or SOURCE__TARGET) in --{flag}: {few(names)}. Where "
+                "both folders hold the same pairs in the same order, --match=order "
+                "matches their sorted files instead."
             )
     if unused:
         remarks.append(
-            f"--target_dir: {len(unused):,} of {len(target):,} images are no target of "
-            f"--generated_dir and not used: {few(unused)}"
+            f"--target_dir: {len(unused):,} of {len(target):,} images are not "
+            f"targets of --generated_dir and are not used: {few(unused)}"
         )
     return found
 
@@ -115,8 +115,8 @@ def _check_stems(flag: str, paths: list[pathlib.Path]) -> None:
         other = by_stem.setdefault(files.same_name(path.stem), path)
         if other is not path:
             raise ValueError(
-                f"--{flag}={path.parent}: {other.name} and {path.name} have one name; "
-                "--match=name cannot tell them apart."
+                f"--{flag}={path.parent}: {other.name} and {path.name} have the "
+                "same name; --match=name cannot tell them apart."
             )
 
 
@@ -139,7 +139,7 @@ def images(flag: str, folder: str, remarks: list[str]) -> list[pathlib.Path]:
     others = [entry.name for entry in entries if entry not in set(chosen)]
     if others:
         count = f" ({len(others)} in all)" if len(others) > 3 else ""
-        remarks.append(f"--{flag}: no images and not used: {few(others)}{count}")
+        remarks.append(f"--{flag}: not images, ignored: {few(others)}{count}")
     return chosen
 
 
@@ -166,6 +166,6 @@ def stack(
         if array.shape[:2] != size:
             raise ValueError(
                 f"--{flag}: {path} is {array.shape[0]}x{array.shape[1]}, {whose} "
-                f"{size[0]}x{size[1]} (height x width); all must have one size."
+                f"{size[0]}x{size[1]} (height x width); all must have the same size."
             )
     return np.stack(arrays)

@@ -56,7 +56,7 @@ def _score_metric(*, masked: bool, bias: bool) -> SetMetric:
     return SetMetric(
         f"Inception Score, {inception_score.SPLITS} splits in listing order, "
         f"{'with' if bias else 'without'} the last layer's bias"
-        + (", all but the target's body black" if masked else ""),
+        + (", with everything except the target's body black" if masked else ""),
         "inception_score.py of improved-gan and PG2" + (", but with bias" * bias),
         _NEEDS[inception.TF_2015],
         mask=suite.TARGET if masked else "",
@@ -150,7 +150,7 @@ class SetScores:
         if metric.mask and not self._masked:
             return "needs the keypoints of the target images"
         if metric.reference_set and metric.network not in self._references:
-            return "needs what to compare with: --fid_reference=train, or a path"
+            return "needs a reference: --fid_reference=train, or a path"
         try:
             (fid if metric.is_fid else inception_score).check_count(self._pairs)
         except ValueError as error:

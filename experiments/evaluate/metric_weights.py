@@ -41,8 +41,8 @@ def inception(value: str) -> list[inception_weights.Weights]:
             raise ArgumentError(
                 "inception",
                 value,
-                f": {other.file} and {weights.file} are of one network; give one file "
-                "of each.",
+                f": {other.file} and {weights.file} are for the same network; give "
+                "one file for each network.",
             )
     return list(by_network.values())
 

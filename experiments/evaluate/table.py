@@ -8,6 +8,10 @@ import rich.table
 import rich.text
 
 from experiments.evaluate import protocol, statistics
+from pg2_jax.errors import counted
+
+# The scores that are put in words: the most telling ones of every model.
+_IN_WORDS = {"masked_ssim_pg2": "mask-SSIM", "body_l1": "L1 on the body"}
 
 
 def show(
@@ -15,28 +19,72 @@ def show(
     metrics: protocol.Records,
     missing: dict[str, str],
     remarks: Sequence[str] = (),
+    *,
+    verbose: bool = False,
 ) -> None:
-    """Prints a table of means and deviations, and notes: marked with - what the names
-    mean, with ! what a reader must know, with x what is missing, and why."""
+    """Prints a table of means and deviations, and notes: marked with ! what a reader
+    must know; with - what the names mean, and with x what is missing and why, each in
+    one line unless `verbose`."""
     console = rich.console.Console()
     console.print(title, markup=False, highlight=False)
     console.print(_table(metrics))
     notes = rich.table.Table.grid(padding=(0, 1))
-    names = list(next(iter(metrics.values())))
-    plain = [name for name in names if not name.startswith("masked_")]
-    for name in plain:
-        notes.add_row(" -", f"{name}: {statistics.METRICS[name].definition}")
-    if len(plain) < len(names):
-        notes.add_row(" -", "masked_...: the same, all but the target's body black")
     for kind, by_name in metrics.items():
         remarks = [*remarks, *_remarks(kind, by_name)]
     for line in remarks:
         notes.add_row(" !", rich.text.Text(line))
+    if verbose:
+        for mark, line in _explanations(metrics, missing):
+            # As text: rich would take the [pose] of a pip install for a colour.
+            notes.add_row(f" {mark}", rich.text.Text(line))
+    elif missing:
+        count = counted(len(missing), "more metric")
+        line = f"{count} not computed; --verbose says what each needs"
+        notes.add_row(" -", rich.text.Text(line))
+    console.print(notes)
+
+
+def in_words(metrics: protocol.Records, baseline: str) -> str:
+    """The scores of the last kind in one sentence, compared with those of the kind
+    `baseline`, the source photos; empty if nothing can be compared."""
+    kind = list(metrics)[-1]
+    parts, wins = [], []
+    for name, title in _IN_WORDS.items():
+        own, base = (
+            metrics.get(which, {}).get(name, {}).get("mean")
+            for which in (kind, baseline)
+        )
+        if kind == baseline or own is None or base is None:
+            continue
+        higher = statistics.METRICS[name].better.arrow == "↑"
+        wins.append(own > base if higher else own < base)
+        parts.append(
+            f"{title} {statistics.number(name, own)} against "
+            f"{statistics.number(name, base)} ({'higher' if higher else 'lower'} is "
+            "better)"
+        )
+    if not parts:
+        return ""
+    much = "" if all(wins) else "partly " if any(wins) else "not "
+    return (
+        f"The {kind} images are {much}closer to the targets than the source is: "
+        f"{', '.join(parts)}."
+    )
+
+
+def _explanations(
+    metrics: protocol.Records, missing: dict[str, str]
+) -> list[tuple[str, str]]:
+    names = list(next(iter(metrics.values())))
+    plain = [name for name in names if not name.startswith("masked_")]
+    lines = [("-", f"{n}: {statistics.METRICS[n].definition}") for n in plain]
+    if len(plain) < len(names):
+        masked = "masked_...: the same, with everything except the target's body black"
+        lines.append(("-", masked))
     for reason in dict.fromkeys(missing.values()):
         lacking = ", ".join(name for name in missing if missing[name] == reason)
-        # As text: rich would take the [pose] of a pip install for a colour.
-        notes.add_row(" x", rich.text.Text(f"{lacking}: not computed: {reason}"))
-    console.print(notes)
+        lines.append(("x", f"{lacking}: not computed: {reason}"))
+    return lines
 
 
 def _table(metrics: protocol.Records) -> rich.table.Table:

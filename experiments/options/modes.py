@@ -34,7 +34,7 @@ MODES = {
         ("workdir", "data_dir"),
     ),
     "generate": Mode(
-        "photos and poses in, pictures or an animation out",
+        "generates pictures or an animation of people in new poses",
         "--mode=generate --workdir=runs/market1501 --source_image=me.png --poses=walk "
         "--output=walking.gif",
         "experiments.generate:generate",
@@ -42,20 +42,20 @@ MODES = {
         {"model": "pose_model", "image": "source_image", "fit": "photo_fit"},
     ),
     "export": Mode(
-        "the model of a run as one file, or on the Hugging Face Hub",
+        "writes the model of a run as one file, or to the Hugging Face Hub",
         "--mode=export --workdir=runs/market1501 --output=model.safetensors",
         "experiments.export:export",
         ("workdir", "output"),
         {"path": "output", "form": "format"},
     ),
     "report": Mode(
-        "evaluated runs side by side, as one page for a browser",
+        "shows evaluated runs side by side on one page for the browser",
         "--mode=report --workdirs=runs/a,runs/b --output=report",
         "experiments.report.report:report",
         ("workdirs", "output"),
     ),
     "demo": Mode(
-        "a page for the browser, where one picks a person and drags a skeleton",
+        "serves a page for the browser: pick a person, drag a skeleton",
         "--mode=demo --workdir=runs/market1501",
         "experiments.demo.demo:demo",
         ("workdir",),
@@ -69,14 +69,14 @@ MODES = {
         ("workdir", "data_dir"),
     ),
     "user_study": Mode(
-        "a page that asks people which images are real, or scores their --answers",
+        "makes a page that asks which images are real, or scores its --answers",
         "--mode=user_study --data_dir=data/market1501 --workdir=runs/market1501 "
         "--output=study",
         "experiments.user_study.make:user_study",
         ("workdir", "data_dir", "output"),
     ),
     "import_checkpoint": Mode(
-        "turns a checkpoint of the authors' TensorFlow-1 code into a run of ours",
+        "turns a checkpoint of the authors' TensorFlow-1 code into a run",
         "--mode=import_checkpoint --tf1_checkpoint=model/model.ckpt-22000 "
         "--workdir=runs/authors",
         "experiments.import_checkpoint:import_checkpoint",
@@ -103,9 +103,9 @@ class ProgramOptions:
         modes=tuple(mode for mode in MODES if mode != "report"),
         not_with=("answers",),
     )
-    """Folder of the run: checkpoints, summaries, metrics, pictures; of the whole table
-    with --mode=table1. generate, demo and export also take an exported file, or
-    hf://user/repository."""
+    """Folder of the run: checkpoints, summaries, metrics and pictures. With
+    --mode=table1, the folder of the whole table. generate, demo and export also
+    take an exported file, or hf://user/repository."""
     data_dir: str = _option(
         "",
         path=True,
@@ -120,4 +120,5 @@ class ProgramOptions:
         modes=("train", "table1", "user_study", "import_checkpoint"),
         may_change=False,
     )
-    """Root of weights, data order and flips; of the order of a user study."""
+    """Seed of the weights, the order of the data and the flips; of the order of
+    images in a user study."""

@@ -1,4 +1,4 @@
-"""The networks, how they are trained and on what devices, and what a run tells."""
+"""The networks, their training and devices, and what a run reports."""
 
 import dataclasses
 import functools
@@ -34,12 +34,13 @@ _SEVERAL = ("train", "evaluate")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TrainingOptions(modes.ProgramOptions):
-    """The networks, how they are trained and on what devices, and what a run tells."""
+    """The networks, their training and devices, and what a run reports."""
 
     image_size: str = _network(
         "", modes=(*modes.TRAINING, "evaluate", "generate", "import_checkpoint")
     )
-    """HxW in pixels; must equal the data set's, and defaults to it."""
+    """HxW in pixels. It must equal the size in the data set, which is the
+    default."""
     stages: str = _network(
         "two_stage", architecture.CHOICES["stages"], modes=_NOT_TABLE1
     )
@@ -49,18 +50,20 @@ class TrainingOptions(modes.ProgramOptions):
     pose_embedding: str = _network(
         "heatmap", architecture.CHOICES["pose_embedding"], modes=_NOT_TABLE1
     )
-    """How G1 takes the target pose. heatmap: 18 heat maps beside the photo (paper).
-    Joined at the bottleneck instead (section 4.2): coordinate, (x, y, 1) of each joint
-    in -1..1 through two fully connected layers, (0, 0, 0) for a missing joint (G1-CE);
-    encoder, the heat maps through an encoder of their own (G1-HME). view: only a word,
-    front, side or back, after VariGAN."""
+    """How G1 gets the target pose. heatmap: 18 heat maps beside the photo (paper).
+    The others join it at the bottleneck (section 4.2). coordinate: (x, y, 1) of
+    each joint in -1..1, through two fully connected layers; (0, 0, 0) for a missing
+    joint (G1-CE). encoder: the heat maps through their own encoder (G1-HME). view:
+    only a word, front, side or back, after VariGAN."""
     coarse_network: str = _network("bottleneck", architecture.CHOICES["coarse_network"])
-    """What generates the coarse image: bottleneck is G1; refinement is G2's network,
-    which has no fully connected layer. With --stages=one_stage it answers whether that
-    layer makes the blur. part_transfer is pg2plus: the source's own pixels are moved
-    part by part to the target pose, and a network mends and blends them."""
+    """The network that generates the coarse image. bottleneck: G1. refinement: G2's
+    network, which has no fully connected layer; with --stages=one_stage it shows
+    whether that layer causes the blur. part_transfer: pg2plus, which moves the
+    source's own pixels part by part to the target pose, and mends and blends
+    them."""
     coarse_block: str = _network("residual", architecture.CHOICES["coarse_block"])
-    """G1's blocks: residual (paper), or plain, without the identity."""
+    """The blocks of G1: residual (paper), or plain, without the residual
+    connection."""
     base_channels: int = _network(128, minimum=1)
     """Channels of the first block of G1 and G2 (paper: 128)."""
     bottleneck_size: int = _network(64, minimum=1)
@@ -68,26 +71,27 @@ class TrainingOptions(modes.ProgramOptions):
     discriminator_channels: int = _network(64, minimum=1)
     """Channels of D's first convolution (released code: 64)."""
     refine_decoder: str = _network("symmetric", architecture.CHOICES["refine_decoder"])
-    """G2's decoder: symmetric mirrors the encoder's channels (paper, section 3.3);
-    constant uses base_channels throughout (released code)."""
+    """The decoder of G2. symmetric: mirrors the channels of the encoder (paper,
+    section 3.3). constant: base_channels throughout (released code)."""
     refine_full_skip: bool = _network(True)
     """G2 has a skip connection at full resolution. The authors' 128x64 model lacks it;
     their 256x256 model has it."""
     refine_sees_pose: bool = _network(False, needs=("stages=two_stage",))
-    """G2 is given the target pose's heat maps too."""
+    """G2 also gets the heat maps of the target pose."""
     refine_output: str = _network(
         "difference", architecture.CHOICES["refine_output"], needs=("stages=two_stage",)
     )
     """G2 generates a difference map to add to G1's image (paper), or the image
     itself."""
     discriminator: str = _network("dcgan", architecture.CHOICES["discriminator"])
-    """dcgan (paper), or patch: judges each patch of an image, by the hinge loss, and
-    does not win at once; for coarse_network=part_transfer with stages=one_network."""
+    """dcgan (paper), or patch, which judges each patch of an image by the hinge
+    loss and is harder to saturate; patch needs coarse_network=part_transfer and
+    stages=one_network."""
     discriminator_input: str = _network(
         "pair", architecture.CHOICES["discriminator_input"]
     )
-    """What D sees: pair is (source, image), Eq. 2 and 3 of the paper; triplet is single
-    images with the source as a second negative (released code)."""
+    """What D sees. pair: (source, image), Eq. 2 and 3 of the paper. triplet: single
+    images, with the source as a second negative (released code)."""
     heat_map_range: str = _network("zero_one", architecture.CHOICES["heat_map_range"])
     """Values of the pose heat maps: zero_one (paper) or minus_one_one (released
     code)."""
@@ -95,19 +99,19 @@ class TrainingOptions(modes.ProgramOptions):
     dry_run: bool = _training(
         False, modes=("train",), may_change=True, not_with=("coordinator_address",)
     )
-    """Prints the settings, the size of the networks, and what a step takes in
-    computation, memory and time on this machine, and writes nothing."""
+    """Prints the settings, the size of the networks, and the computation, memory
+    and time of a step on this machine. Writes nothing."""
     coarse_steps: int = _training(22_000, minimum=0)
-    """Steps of stage I, or of the one stage; in table1 G1+D takes --coarse_steps +
-    --refine_steps."""
+    """Steps of stage I, or of the only stage. In table1, G1+D takes --coarse_steps
+    + --refine_steps."""
     refine_steps: int = _training(14_000, minimum=0)
-    """Steps of stage II, G2 against D with G1 frozen; with --stages=one_network the one
-    network against D."""
+    """Steps of stage II: G2 against D, G1 frozen. With --stages=one_network: the
+    one network against D."""
     coarse_from: str = _training(
         "", path=True, modes=("train",), needs=("stages=two_stage",)
     )
-    """Workdir of another run whose finished stage I this one begins with; it must have
-    been trained with the same settings. Only for a new run."""
+    """Workdir of another run. This run starts with its finished stage I, which must
+    have been trained with the same settings. Only for a new run."""
     init_from: str = _training(
         "",
         path=True,
@@ -115,38 +119,39 @@ class TrainingOptions(modes.ProgramOptions):
         modes=("train",),
         not_with=("coarse_from",),
     )
-    """Workdir of another run whose networks this one begins with, to fine-tune them on
-    other data or with other settings; or a model in a file (.safetensors) or on the Hub
-    (hf://user/repository), which has no D. From step 0, with a new optimizer. The
-    networks and the image size must be the same. Only for a new run; --checkpoint says
-    which checkpoint."""
+    """Workdir of another run whose networks this run starts from, to fine-tune them
+    on other data or with other settings; or a model in a file (.safetensors) or on
+    the Hub (hf://user/repository), which has no D. Training starts at step 0 with a
+    new optimizer. The networks and the image size must be the same. --checkpoint
+    says which checkpoint. Only for a new run."""
     batch_size: int = _training(
         16, minimum=1, modes=(*modes.TRAINING, "evaluate", "user_study")
     )
-    """Pairs per step over all devices."""
+    """Pairs in a step, over all devices."""
     grad_accumulation: int = _training(1, minimum=1)
-    """Computes the gradients of a batch in so many parts, one after the other, to save
-    memory. For the generators the same as the whole batch at once; the batch norm of D
-    sees one part at a time."""
+    """Splits a batch into this many parts and adds their gradients, to save memory.
+    For the generators the result is the same as with the whole batch at once; the
+    batch norm of D sees one part at a time."""
     learning_rate: float = _training(2e-5, above=0)
     """Adam's step size for all networks."""
     discriminator_learning_rate: float = _training(0.0, minimum=0)
-    """That of D, where it is to differ; 0: --learning_rate."""
+    """Adam's step size for D; 0: the same as --learning_rate."""
     learning_rate_decay: str = _training("constant", ("constant", "cosine", "halving"))
-    """constant (paper). cosine: the rate falls to zero over each stage, which makes the
-    most of a short run. halving: half as large after every --halve_every steps of a
-    stage, as the released code computes and does not apply."""
+    """constant (paper). cosine: the rate falls to zero over each stage, which suits
+    short runs. halving: half the rate after every --halve_every steps of a stage;
+    the released code computes this but does not apply it."""
     halve_every: int = _training(50_000, minimum=1)
-    """Steps with --learning_rate_decay=halving."""
+    """Steps between two halvings with --learning_rate_decay=halving."""
     warmup_steps: int = _training(0, minimum=0)
-    """Steps at the beginning of each stage in which the learning rate grows in equal
-    steps to --learning_rate."""
+    """Steps at the start of each stage in which the learning rate grows linearly to
+    --learning_rate."""
     ema_decay: float = _training(0.0, minimum=0, below=1)
     """Decay of an exponential moving average of the weights of G1 and G2, such as
-    0.999, which then generates in their place, in stage II, too; 0 for none."""
+    0.999. The averages then generate in place of the weights, also in stage II. 0:
+    no average."""
     l1_weight: float = _training(10.0, minimum=0)
-    """Lambda of Eq. 4, the weight of L1 against D: small lets artifacts in, large blurs
-    (released code: 10 at 128x64, 50 at 256x256)."""
+    """Lambda of Eq. 4, the weight of L1 against D. A small value lets artifacts in,
+    a large one blurs (released code: 10 at 128x64, 50 at 256x256)."""
     adversarial_weight: float = _training(
         1.0, minimum=0, needs=("discriminator=patch",)
     )
@@ -166,83 +171,83 @@ class TrainingOptions(modes.ProgramOptions):
         ("target", "source"),
         needs=("coarse_network=part_transfer",),
     )
-    """What is behind the person: the target photo's background (paper), which the
-    source does not show; or the source's, and nothing is asked of what its person
-    hid."""
+    """The background of the result. target: that of the target photo (paper), which
+    the source does not show. source: that of the source; the area that its person
+    hides is left out of the loss."""
     pose_mask_loss: bool = _training(True, modes=("train",))
-    """The target's body counts twice in L1 (Eq. 1)."""
+    """The body of the target counts twice in L1 (Eq. 1)."""
     flip: bool = _training(True)
     """Mirrors pairs at random (paper, section 4.1)."""
     colour_augmentation: bool = _training(False)
-    """Gives pairs other hues, tints, contrast and brightness at random, so that a
-    network does not learn the colours of its training photos."""
+    """Changes hue, tint, contrast and brightness of pairs at random, so that a
+    network does not learn the colours of its training photos by heart."""
     geometry_augmentation: bool = _training(False)
-    """Zooms, turns and shifts pairs a little at random."""
+    """Zooms, rotates and shifts pairs a little at random."""
     keypoint_noise: float = _training(0.0, minimum=0)
-    """Standard deviation in pixels of noise on the keypoints of both poses, because
-    estimated ones are never exact."""
+    """Standard deviation, in pixels, of noise on the keypoints of both poses.
+    Estimated keypoints are never exact."""
     source_pose_dropout: float = _training(
         0.0, minimum=0, below=1, needs=("coarse_network=part_transfer",)
     )
-    """Share of pairs whose source's keypoints are hidden, so that the network does
-    without them where nobody knows them."""
+    """Share of pairs whose source keypoints are hidden, so that the network also
+    works when they are not known."""
     discriminator_sees_coarse: bool = _training(
         False, needs=("discriminator_input=triplet", "stages=two_stage")
     )
-    """With discriminator_input=triplet: G1's image goes through D too, which moves the
-    batch statistics only (released 128x64 code)."""
+    """With discriminator_input=triplet: G1's image also goes through D. It changes
+    only the batch statistics (released 128x64 code)."""
     adversarial_on_source: bool = _training(
         False, needs=("discriminator_input=triplet",)
     )
-    """With discriminator_input=triplet: the adversarial loss averages over D's verdict
-    on the source photo too (released 256x256 code)."""
+    """With discriminator_input=triplet: the adversarial loss also averages over D's
+    output for the source photo (released 256x256 code)."""
 
     validation_share: float = _validation(0.0, minimum=0, below=1)
-    """Share of the training people, such as 0.05, who are left out of training so that
-    --eval_every can score pairs of them; 0 for none. The same people in every run on a
-    data set."""
+    """Share of the training people, such as 0.05, that is left out of training and
+    used by --eval_every; 0 for none. The same people in every run on a data set."""
     eval_every: int = _validation(
         0, minimum=0, may_change=True, needs=("validation_share",)
     )
-    """Steps between evaluations on pairs of the people of --validation_share; the test
-    pairs must not choose a model. One more comes at the end. 0 for none."""
+    """Steps between evaluations on the people of --validation_share, and one at the
+    end; 0 for none. Test pairs are never used to choose a model."""
     eval_pairs: int = _validation(1000, minimum=0)
-    """Pairs of such an evaluation, at most; 0 for all."""
+    """Most pairs in such an evaluation; 0 for all."""
     best_metric: str = _validation("masked_ssim_pg2", METRICS)
-    """By what --eval_every finds the best checkpoint of the last stage, which is kept
-    beside the newest."""
+    """The metric by which --eval_every chooses the best checkpoint of the last
+    stage, which is kept beside the newest ones."""
     early_stop_evals: int = _validation(
         0, minimum=0, may_change=True, needs=("eval_every",)
     )
-    """Ends the last stage when so many evaluations after another have not improved
+    """Ends the last stage after this many evaluations in a row that do not improve
     --best_metric; 0 for never."""
 
     log_every: int = _reporting(50, minimum=1)
-    """Steps between entries of the log."""
+    """Steps between log entries."""
     picture_every: int = _reporting(500, minimum=0)
-    """Steps between picture grids of test pairs; 0 for none."""
+    """Steps between pictures of test pairs; 0 for none."""
     checkpoint_every: int = _reporting(1000, minimum=1)
-    """Steps between checkpoints; one more is saved at the end."""
+    """Steps between checkpoints. One more is saved at the end."""
     keep_checkpoints: int = _reporting(3, minimum=1)
-    """Newest checkpoints that stay."""
+    """How many of the newest checkpoints are kept."""
     progress: bool = _reporting(True, modes=(*modes.TRAINING, "evaluate"))
-    """Shows a progress bar, if the output is a terminal."""
+    """Shows a progress bar if the output is a terminal."""
 
     coordinator_address: str = _device("", modes=_SEVERAL, not_with=("generated_dir",))
-    """HOST:PORT of process 0, the same in every process of a run of several, each with
-    its own --process_id. auto: Slurm, Open MPI, Kubernetes or a Cloud TPU says how many
-    there are and which one this is. Empty: one process."""
+    """HOST:PORT of process 0, the same in all processes of a run. Each process has
+    its own --process_id. auto: Slurm, Open MPI, Kubernetes or a Cloud TPU gives the
+    number of processes and of this one. Empty: one process."""
     num_processes: int = _device(1, minimum=1, modes=_SEVERAL)
-    """Processes of the run, with --coordinator_address=HOST:PORT."""
+    """Number of processes of the run, with --coordinator_address=HOST:PORT."""
     process_id: int = _device(0, minimum=0, modes=_SEVERAL)
-    """Number of this process, from 0, with --coordinator_address=HOST:PORT. Process 0
-    alone prints and writes pictures, summaries and metrics."""
+    """Number of this process, from 0, with --coordinator_address=HOST:PORT. Only
+    process 0 prints, and writes pictures, summaries and metrics."""
     remat: bool = _device(False, modes=modes.TRAINING)
-    """Saves memory of an accelerator by computing the inside of the generators' blocks
-    again where a gradient needs it; XLA undoes it on a CPU."""
+    """Saves accelerator memory: the activations inside the generators' blocks are
+    computed again for the gradient. It has no effect on a CPU, where XLA undoes
+    it."""
     debug_nans: bool = _device(False, modes=modes.TRAINING)
-    """When a number is no longer finite, takes the step again, one operation after the
-    other, and names the first whose result is not."""
+    """When a number is not finite, repeats the step one operation at a time and
+    names the first operation whose result is not finite."""
 
     precision: str = _device(
         "float32",
@@ -250,19 +255,20 @@ class TrainingOptions(modes.ProgramOptions):
         may_change=False,
         modes=(*modes.TRAINING, *modes.OF_A_CHECKPOINT),
     )
-    """What convolutions compute in: float32, which an NVIDIA GPU multiplies in TF32 and
-    a TPU in bfloat16; float32_highest, without that, to compare numbers; or bfloat16,
-    the fastest there. Weights, losses, optimizer and batch norm are float32 always.
-    Networks generate in the precision that they were trained in; bfloat16 suits any."""
+    """Precision of convolutions. float32: an NVIDIA GPU then multiplies in TF32 and
+    a TPU in bfloat16. float32_highest: full float32, to compare numbers. bfloat16:
+    the fastest on GPUs and TPUs. Weights, losses, optimizer and batch norm are
+    always float32. The default for a trained model is the precision of its
+    training."""
     steps_per_call: int = _device(1, minimum=1, modes=modes.TRAINING)
-    """Steps that the device takes in one call of the host; more than one helps where
-    steps are short. Results stay the same but for rounding. Intervals of the log,
-    pictures and checkpoints must be multiples."""
+    """Steps that the device takes per call from the host. More than one helps if
+    steps are short. Results are the same except for rounding. The intervals of log,
+    pictures and checkpoints must be multiples of it."""
     compilation_cache_dir: str = _device("default", path=True, modes=())
-    """Folder where compiled programs are kept, so that the next start is quick;
-    default: pg2_jax/xla in the user's cache folder; empty for none."""
+    """Folder for compiled programs, which makes the next start faster. default:
+    pg2_jax/xla in the user's cache folder; empty: none."""
     profile_steps: str = _device("", modes=("train",))
-    """A:B writes a profile of the steps after A up to B to workdir/profile, for
+    """A:B writes a profile of steps A + 1 to B into workdir/profile, for
     TensorBoard."""
 
     @property

@@ -14,10 +14,10 @@ from pg2_jax.inference import pose_transfer
 from pg2_jax.input_pipeline import pair_reader
 
 POSE_DIFFERENCE = (
-    "Mean distance of the joints that both poses show, after the middle of the "
-    "shoulders is moved to one point and each pose is measured in lengths of its own "
-    "torso (from there to the middle of the hips). So neither place nor size of the "
-    "person counts. Without both shoulders and both hips in both poses it is undefined."
+    "The pose difference is the mean distance of the joints that both poses show. Both "
+    "poses are centred at the middle of the shoulders and measured in lengths of their "
+    "own torso (from there to the middle of the hips), so place and size of the person "
+    "do not count. It needs both shoulders and both hips in both poses."
 )
 _SHOULDERS = [pose.JOINTS.index(f"{side}_shoulder") for side in ("right", "left")]
 _HIPS = [pose.JOINTS.index(f"{side}_hip") for side in ("right", "left")]

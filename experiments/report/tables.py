@@ -123,7 +123,7 @@ def _row(run: Run, metric: str, cells: list[Any]) -> Row:
 
 
 def definitions(runs: Sequence[Run]) -> list[dict[str, str]]:
-    """How each number came about; each way once."""
+    """How each number was computed; each way once."""
     keys = ("variant", "definition", "reference", "library", "resize", "mask")
     ways = [
         tuple((key, str(record.get(key, ""))) for key in keys)

@@ -123,7 +123,9 @@ def _runs(config: Config) -> list[tuple[str, int]]:
     wanted = [name.strip() for name in config.rows.split(",")] if config.rows else []
     for name in wanted:
         if name not in ROWS:
-            raise ValueError(f"--rows={config.rows}: {name!r} is not of {list(ROWS)}.")
+            raise ValueError(
+                f"--rows={config.rows}: {name!r} is not one of {', '.join(ROWS)}."
+            )
     wanted = wanted or [name for name in ROWS if name not in _OPTIONAL]
     try:
         seeds = [int(word) for word in config.seeds.split(",")] if config.seeds else []

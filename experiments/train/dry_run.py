@@ -73,11 +73,12 @@ def show(
     console.print(costs)
     device = jax.devices()[0].device_kind
     console.print(
-        f"{config.workdir}: {dataset.count('train'):,} training pairs; step {done:,} "
-        f"of {config.total_steps:,} is done. About {_rounded(total)} are left on "
-        f"{jax.device_count()} x {device}: remaining steps times the median of "
-        f"{_TIMED_STEPS} measured steps on random data. Reading the data, compiling, "
-        "evaluations, pictures and checkpoints come on top. Nothing was written.",
+        f"{config.workdir}: {dataset.count('train'):,} training pairs; step "
+        f"{done:,} of {config.total_steps:,} is done. About {_rounded(total)} are "
+        f"left on {jax.device_count()} x {device}: remaining steps times the median "
+        f"of {_TIMED_STEPS} measured steps on random data. This does not include "
+        "reading the data, compiling, evaluations, pictures and checkpoints. "
+        "Nothing was written.",
         soft_wrap=True,
     )
 

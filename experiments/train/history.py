@@ -52,8 +52,8 @@ class History:
             self._file.flush()
         except OSError as error:
             raise OSError(
-                f"the history cannot be written to {self._file.name}: {error}. With "
-                "room on the disk the same command resumes the run."
+                f"the history cannot be written to {self._file.name}: {error}. Free "
+                "some space; the same command then resumes the run."
             ) from error
 
     def close(self) -> None:
@@ -78,7 +78,7 @@ def write_config(workdir: str, config: dict[str, Any], first_step: int) -> None:
 
 
 def _rows(file: pathlib.Path) -> list[Row]:
-    """The lines of a history; a last one that a kill has cut short is left out."""
+    """The lines of a history; an incomplete last line is left out."""
     if not file.is_file():
         return []
     *lines, _unfinished = file.read_text(encoding="utf-8").split("\n")

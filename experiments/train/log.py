@@ -1,4 +1,4 @@
-"""What a training tells of its steps: for the screen, TensorBoard, history.jsonl."""
+"""Reports of the steps of a training: screen, TensorBoard, history.jsonl."""
 
 import math
 import pathlib

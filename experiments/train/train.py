@@ -127,7 +127,10 @@ class _Run:
         if step >= last:
             self._save(step)  # of a run that begins with all it needs
             self._checkpoints.wait()
-            processes.say(f"{config.workdir} has {step} steps; {last} were asked for.")
+            processes.say(
+                f"{config.workdir} has {step} steps already; this "
+                f"training ends at {last}."
+            )
             return False
         if not self._validation.is_over:
             stopping = self._vote(stop())
@@ -291,8 +294,8 @@ def begun_with(
         return restore.restore_networks(other, step, new)
     if config.wanted_checkpoint is not None:
         raise ValueError(
-            f"--init_from={other} holds one model; --checkpoint and --checkpoint_step "
-            "choose in a run."
+            f"--init_from={other} is a single model; --checkpoint and "
+            "--checkpoint_step are for runs."
         )
     model = exported_model.read(name)
     if isinstance(model, exported_model.Program):
@@ -301,7 +304,7 @@ def begun_with(
             ".safetensors of its run."
         )
     config_compatibility.check_init_from(model.config, config)
-    networks = f"the networks of step {model.step} of {other}, D anew"
+    networks = f"the networks of step {model.step} of {other}, with a new D"
     processes.say(f"{config.workdir}: begins with {networks}")
     weights = jax.device_put((model.coarse, model.refine), sharding.replicated(mesh))
     coarse, refine = new.coarse.with_weights(weights[0]), new.refine

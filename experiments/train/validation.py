@@ -1,4 +1,4 @@
-"""Evaluation during training, on pairs of people who are held out from it."""
+"""Evaluation during training, on pairs of people who are left out of it."""
 
 import dataclasses
 import math

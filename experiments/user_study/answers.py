@@ -25,8 +25,8 @@ def read_key(output: pathlib.Path) -> dict[str, Any]:
     path = output / KEY
     if not path.is_file():
         raise ValueError(
-            f"--output={output}: no study is there ({KEY} is missing); --answers needs "
-            "the folder that --mode=user_study made."
+            f"--output={output}: there is no study ({KEY} is missing); --answers "
+            "needs the folder that --mode=user_study made."
         )
     key = _read_json(path)
     if key.get("version") != VERSION:

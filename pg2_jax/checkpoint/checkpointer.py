@@ -50,7 +50,7 @@ class Checkpointer:
         }
 
     def save(self, state: train_state.TrainState, score: float | None = None) -> None:
-        """Begins to write the state, each step once; training may go on meanwhile. A
+        """Begins to write the state, each step once; training may continue meanwhile. A
         score makes it a candidate for the best checkpoint; higher is better. An OSError
         says that this or the checkpoint before cannot be written, as on a full disk."""
         step = int(state.step)
@@ -82,7 +82,7 @@ class Checkpointer:
         and shardings of `state`; `state` itself if there is none, and a ValueError if
         all are damaged.
 
-        Damaged ones that are newer are said on stderr and moved to
+        Damaged newer ones are reported on stderr and moved to
         `<workdir>/damaged_checkpoints`. One that the system does not let us read is an
         OSError, and nothing is moved.
         """
@@ -115,7 +115,7 @@ class Checkpointer:
         lines = "\n  ".join(map(str, failures.values()))
         raise ValueError(
             f"no checkpoint of the run can be read:\n  {lines}\nRestore one of them "
-            "from a copy, or begin anew in another workdir."
+            "from a copy, or start again in another workdir."
         )
 
     def wait(self) -> None:
@@ -142,7 +142,7 @@ def _sync_where_possible(folder: pathlib.Path) -> None:
         context["file_io_sync"] = synced
     if not synced:
         print(
-            f"note: the disk of {folder} has no fsync; a power cut may cost the newest "
-            "checkpoints.",
+            f"note: the disk of {folder} does not support fsync; a power cut may "
+            "lose the newest checkpoints.",
             file=sys.stderr,
         )

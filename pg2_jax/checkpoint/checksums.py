@@ -1,9 +1,9 @@
 """Reading a checkpoint of orbax, knowing whether it is whole, and what if not.
 
-A kill, a full disk or a bad one can leave a checkpoint that looks finished. Each holds
-the CRC-32 of every array, which is compared when the array is read. What the system
-does not let us read, such as another user's file or one on a server that is away, may
-be whole and is not called damaged.
+An interruption, or a full or faulty disk, can leave a checkpoint that looks finished.
+Each holds the CRC-32 of every array, which is compared when the array is read. What the
+system does not let us read, such as another user's file or one on a server that is
+away, may be whole and is not called damaged.
 """
 
 import contextlib
@@ -122,8 +122,8 @@ def telling_of_failure(folder: pathlib.Path) -> Iterator[None]:
         if steps:
             kept = f"kept: step {', '.join(map(str, steps))}"
         raise OSError(
-            f"a checkpoint cannot be written to {folder}: {reason}; {kept}. Once there "
-            "is room and one may write there, the same command resumes."
+            f"a checkpoint cannot be written to {folder}: {reason}; {kept}. Free "
+            "some space, or allow writing there; the same command then resumes."
         ) from error
 
 
@@ -134,8 +134,8 @@ def _failure(manager: ocp.CheckpointManager, step: int, error: Exception) -> Exc
     refused = _system_error(error) or _refusal_in(pathlib.Path(folder))
     if refused is not None:
         return OSError(
-            f"checkpoint {folder} cannot be read: {refused}. That says nothing of what "
-            "is in it; nothing was changed."
+            f"checkpoint {folder} cannot be read: {refused}. The checkpoint itself "
+            "may be intact; nothing was changed."
         )
     # What orbax and tensorstore raise on damaged files is of many kinds.
     if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
@@ -158,9 +158,9 @@ def _check_shapes(
         if path in there and tuple(there[path].shape) != tuple(wanted.shape):
             raise ValueError(
                 f"checkpoint {folder} holds other networks: {path} has the shape "
-                f"{tuple(there[path].shape)}, here {tuple(wanted.shape)}. Another "
-                "version of pg2_jax has written it; read it with that one, or train "
-                "anew in another workdir."
+                f"{tuple(there[path].shape)}, here {tuple(wanted.shape)}. It was "
+                "written by another version of pg2_jax; read it with that version, "
+                "or train again in another workdir."
             ) from error
 
 

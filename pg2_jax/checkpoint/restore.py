@@ -180,8 +180,8 @@ def _opened(
         wanted = manager.best_step() if step == "best" else step
         if step == "best" and wanted is None:
             rule = (
-                f": none of the checkpoints in {path} was found best; that takes "
-                "validation while training (eval_every), in its last stage."
+                f": no checkpoint in {path} is marked as the best; this needs "
+                "validation in the last stage of training (eval_every)."
             )
             raise errors.ArgumentError(argument, workdir, rule)
         if wanted not in (None, *steps):

@@ -106,7 +106,7 @@ def _open(model: str) -> base.Estimator:
     name = _installed()
     if name is None:
         raise ValueError(
-            "to find the person in a photo a pose estimator is needed: pip install "
+            "a pose estimator is needed to find the person in a photo: pip install "
             "'pg2_jax[pose]' (in a checkout: pip install '.[pose]')."
         )
     try:

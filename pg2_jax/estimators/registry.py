@@ -38,7 +38,7 @@ def open_estimator(settings: base.Settings) -> base.Estimator:
         raise errors.ArgumentError("estimator", name, rule) from error
     except Exception as error:
         # A damaged model file makes these libraries raise nearly anything.
-        rule = f" is not a pose model that {name} reads: {base.first_line(error)}"
+        rule = f" is not a pose model that {name} can read: {base.first_line(error)}"
         raise errors.ArgumentError("model", model, rule) from error
 
 

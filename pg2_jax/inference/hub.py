@@ -54,9 +54,8 @@ All settings are in `config.json`.
 
 ## Limits
 
-It generates people like those of its training photos, in poses like theirs. What the
-photo does not show, it makes up. The licence of the training photos may restrict its
-use.
+It generates people like those of its training photos, in poses like theirs. It invents
+what the photo does not show. The licence of the training photos may restrict its use.
 """
 
 

@@ -31,8 +31,9 @@ from pg2_jax.inference.batch import (
 class PoseTransfer:
     """Trained generators: photos and poses in, the same people in those poses out.
 
-    Several threads may call one object. It compiles twice, on its first single image
-    and on its first batch, and never again. What it cannot use is a ValueError.
+    Several threads may call one object. It compiles twice, for its first single image
+    and for its first batch, and never again. Input that it cannot use raises a
+    ValueError.
 
     Attributes:
         architecture: the networks.
@@ -75,24 +76,24 @@ class PoseTransfer:
         *,
         finder: person_finder.PersonFinder | None = None,
     ) -> "PoseTransfer":
-        """Reads a trained model; where there is none, or a damaged or a later one, it
-        raises a ValueError.
+        """Reads a trained model. Raises a ValueError if there is none, or if it is
+        damaged or was made by a later version.
 
         Args:
             path: the folder of a run, or of one of its checkpoints; a file that
                 `export` wrote; or "hf://user/repository" on the Hugging Face Hub, with
                 "@revision" if wanted.
             step: the checkpoint of a run; "best" for the best, None for the newest.
-            weights: the averages, where the run kept them, or the raw weights.
+            weights: the averages, if the run kept them, or the raw weights.
             precision: to compute in, "float32" or "bfloat16"; empty for the run's own.
-            finder: of people in photos; None for whichever estimator is installed.
+            finder: finds people in photos; None for any installed estimator.
         """
         name = hub.local(os.fspath(path))
         file = pathlib.Path(name).expanduser()
         if file.is_file():
             if step is not None or weights != "averaged":
                 raise ValueError(
-                    f"{path} holds one model; step and weights choose in a run."
+                    f"{path} is a single model; step and weights are for runs."
                 )
             return cls(exported_model.read(file, precision), finder=finder)
         run, named_step = run_folder.run_of(name)
@@ -140,9 +141,9 @@ class PoseTransfer:
                 `source_photo.read_source`: "crop" to the person (the default where the
                 joints are known), "letterbox" or "stretch".
             person: which of several people in `image`, from 1, from left to right; 0
-                for the largest, who must be clearly so.
-            paste_back: also puts the person into the whole photo, `Result.whole`, whose
-                background stays its own.
+                for the largest, who must be clearly larger than the others.
+            paste_back: also puts the person into the whole photo, `Result.whole`, which
+                keeps its background.
             max_side: the most pixels of the longer side of `Result.large`, the image at
                 the photo's own resolution, which pg2plus gives.
         """
@@ -181,7 +182,7 @@ class PoseTransfer:
         1(c).
 
         Args:
-            image: as in a call, like all that is not named here.
+            image: as in a call, like all arguments that are not listed here.
             poses: an array [N, 18, 3]; an annotation file or a folder of them, in
                 order; or "walk", "turn", "wave" or "catalogue", see `pose_library`.
                 They are scaled and moved alike, so that a sequence keeps its motion.
@@ -220,7 +221,7 @@ class PoseTransfer:
                 the architecture `needs_source_pose`; without them it moves no pixels.
             batch_size: how many are generated at once; the last ones are padded to it,
                 so that nothing is compiled for their number. Another value compiles
-                anew.
+                again.
         """
         return self._generate(images, poses, batch_size, source_poses)
 
@@ -235,12 +236,12 @@ class PoseTransfer:
         Args:
             path: ends in ".safetensors" or ".jax_export", as `form` says.
             form: "safetensors", the weights; or "jax_export", a compiled program that
-                jax alone runs, and that has no weights to take out again.
+                needs only jax, and from which no weights can be exported.
             dtype: of the stored weights, "float32", "float16" or "bfloat16".
         """
         if isinstance(self._model, exported_model.Program):
             raise ValueError(
-                "A model restored from .jax_export has no weights to take out; export "
+                "A model restored from .jax_export has no weights to export; export "
                 "from its run, or copy the file."
             )
         exported_model.write(path, self._model, form, dtype)

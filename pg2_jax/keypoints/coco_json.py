@@ -10,7 +10,7 @@ number, it is a confidence.
 Of several people on a photo the largest complete one is taken (`people.order`), of
 those about as large the one with the highest "score"; without scores the one with the
 most points present, then with the largest "area", then the first. An annotation without
-keypoints, such as a box, or of a crowd, is passed over.
+keypoints, such as a box, or of a crowd, is ignored.
 """
 
 import functools
@@ -103,7 +103,7 @@ def entries(path: os.PathLike[str], content: Any) -> Iterator[base.Entry]:
     ):
         if count:
             print(
-                f"note: {path}: annotations {what}, passed over: {count:,}",
+                f"note: {path}: annotations {what}, ignored: {count:,}",
                 file=sys.stderr,
             )
     are_results = not isinstance(content, dict)

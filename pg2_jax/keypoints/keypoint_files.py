@@ -87,8 +87,8 @@ def read_placed(
         raise ValueError(f"{path}: holds no poses")
     if unsure:
         print(
-            f"note: {path}: points of a confidence below {min_confidence:g}, which "
-            f"count as missing (min_confidence): {unsure:,}",
+            f"note: {path}: points with a confidence below {min_confidence:g} count as "
+            f"missing (min_confidence): {unsure:,}",
             file=sys.stderr,
         )
     return poses
@@ -119,7 +119,7 @@ def _text(
 ) -> Iterator[base.Entry]:
     is_text = b"\0" not in content[:1000] or content.startswith(base.UTF_16_MARKS)
     if not is_text:
-        raise ValueError(f"{path}: no format that is read here: {_FORMATS}")
+        raise ValueError(f"{path}: not a known format; known are {_FORMATS}")
     text = base.text_of(path, content)
     line = text.split("\n", 1)[0]
     if text.lstrip().startswith(("{", "[")):
@@ -130,7 +130,7 @@ def _text(
     if point_text.is_row(line):
         return point_text.entries(path, text, path.stem)
     if not any(separator in line for separator in pose_transfer_csv.SEPARATORS):
-        raise ValueError(f"{path}: no format that is read here: {_FORMATS}")
+        raise ValueError(f"{path}: not a known format; known are {_FORMATS}")
     return pose_transfer_csv.entries(path, text)
 
 

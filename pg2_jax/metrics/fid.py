@@ -84,7 +84,7 @@ def frechet_distance(a: Gaussian, b: Gaussian) -> float:
     if a.mean.shape != b.mean.shape:
         raise ValueError(
             f"Two Gaussians of {len(a.mean)} and {len(b.mean)} dimensions have no "
-            "distance: are they from one network?"
+            "distance: are they from the same network?"
         )
     cross = np.linalg.svd(
         _factor(a.covariance).T @ _factor(b.covariance), compute_uv=False

@@ -110,7 +110,7 @@ _WHOLE = {
 
 
 def _on_target_body(name: str, metric: Metric) -> Metric:
-    definition = f"{name}, all but the target's body black"
+    definition = f"{name}, with everything except the target's body black"
     on_black = masked(metric.compute)
     if name == "ssim_gauss_padded":
         definition, on_black = f"{definition}, the border too", _masked_gauss_padded

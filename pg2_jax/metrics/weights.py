@@ -21,7 +21,7 @@ class Weights(NamedTuple, Generic[Network]):
 def check_file(path: pathlib.Path, suffixes: tuple[str, ...], whose: str) -> None:
     """Refuses a path without a file, or with another suffix."""
     if not path.is_file():
-        raise ValueError(f"{path} is not there, or is no file.")
+        raise ValueError(f"{path} does not exist, or is not a file.")
     if path.suffix not in suffixes:
         raise ValueError(f"{path}: weights of {whose} are {', '.join(suffixes)}.")
 

@@ -204,8 +204,8 @@ def _check_header(image: Image.Image, content: bytes) -> None:
         )
     if min(image.size) < MIN_SIDE:
         raise ValueError(
-            f"{image.width} x {image.height} pixels, each side must be {MIN_SIDE} at "
-            "least"
+            f"{image.width} x {image.height} pixels, each side must be at least "
+            f"{MIN_SIDE}"
         )
     sixteen_bit_png = image.format == "PNG" and content[_PNG_BIT_DEPTH] == 16
     if image.mode not in _EIGHT_BIT_MODES or sixteen_bit_png:

@@ -219,7 +219,7 @@ def test_a_photo_in_a_format_that_is_not_read_is_called_so(
     said = r"anna/0.HEIC is there, but its format is not read: pip install pillow-heif"
     with pytest.raises(ValueError, match=said):
         build(people, tmp_path / "out", dataset="folder")
-    assert "photos .heic are not read, passed over: 1" in capsys.readouterr().err
+    assert "photos .heic are not read, ignored: 1" in capsys.readouterr().err
 
 
 def test_names_are_found_however_their_accents_are_written():

@@ -108,7 +108,7 @@ def test_metadata_says_what_it_is(built):
     rule = "both shoulders and both hips"
     assert metadata["pairing"]["train"].endswith(rule)
     assert metadata["pairing"]["test"].endswith(
-        f"{rule}; at most 12000 drawn with seed 0"
+        f"{rule}; at most 12000 chosen with seed 0"
     )
     assert metadata["counts"] == {
         "train": {"images": 7, "people": 2, "pairs": 18},

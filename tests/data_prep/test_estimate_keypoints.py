@@ -68,7 +68,7 @@ def test_without_an_estimator_the_message_says_what_to_install(folder, tmp_path)
         *(str(folder), str(tmp_path / "out")),
     ]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    assert "annotations.csv, and estimating it failed: " in done.stdout
+    assert "annotations.csv, and estimating the keypoints failed: " in done.stdout
     assert "mediapipe is not installed; pip install 'pg2_jax[pose]'" in done.stdout
     assert not (tmp_path / "out").exists()
 
@@ -153,7 +153,7 @@ def test_a_build_names_the_report_of_an_estimation(tmp_path):
     assert build_tfrecords._hint(options) == ""
     (tmp_path / "annotations_report.csv").write_text("")
     hint = build_tfrecords._hint(options)
-    assert f"found: {tmp_path}/annotations_report.csv; photos that come later" in hint
+    assert f"found: {tmp_path}/annotations_report.csv; the next build adds" in hint
     assert f" '--photos={tmp_path}' '--output={tmp_path}/annotations.csv' " in hint
     other = build_tfrecords.Options(dataset="market1501", source_dir=str(tmp_path))
     assert build_tfrecords._hint(other) == ""

@@ -200,7 +200,7 @@ def test_what_cannot_be_used_is_named(draw, monkeypatch, changes, message):
 def test_a_folder_that_is_not_ones_own_is_named_before_drawing(draw, monkeypatch):
     monkeypatch.setattr(os, "access", lambda *_: False)
     monkeypatch.setattr(generate, "_in_poses", None)
-    with pytest.raises(ValueError, match=r"--output=.*: you may not write into"):
+    with pytest.raises(ValueError, match=r"--output=.*: no permission to write into"):
         draw("out.png")
 
 

@@ -134,7 +134,7 @@ def test_the_config_says_where_it_was_trained(run):
 def test_training_on_says_so_when_nothing_is_left(run, capsys):
     before = weights(run.workdir)
     assert train.train(run) is None
-    assert "has 4 steps; 4 were asked for" in capsys.readouterr().out
+    assert "has 4 steps already; this training ends at 4" in capsys.readouterr().out
     assert_equal(weights(run.workdir), before)
 
 

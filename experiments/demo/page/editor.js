@@ -20,6 +20,9 @@ export function makeEditor(panel, setup, generate) {
   const svg = find('svg');
   set(svg, { viewBox: `0 0 ${width} ${height}` });
   let points = setup.joints.map(() => [width / 2, height / 2, 0]); // x, y, visible
+  let previewed = null; // the pose of a playing sequence; a change begins from it
+  let picked = null; // the name of the ready-made pose that is shown unchanged
+  let fitted = {}; // ready-made poses at the size of the person's body, by name
   let history = [];
   let selected = null;
   let grasped = null;
@@ -59,21 +62,25 @@ export function makeEditor(panel, setup, generate) {
   });
   find('.hidden-joints').append(...buttons);
 
+  const shown = () => previewed ?? points;
+
   function paint() {
+    const now = shown();
     setup.limbs.forEach(([a, b], i) => set(limbs[i], {
-      display: points[a][2] && points[b][2] ? 'inline' : 'none',
-      x1: points[a][0] + 0.5, y1: points[a][1] + 0.5,
-      x2: points[b][0] + 0.5, y2: points[b][1] + 0.5,
+      display: now[a][2] && now[b][2] ? 'inline' : 'none',
+      x1: now[a][0] + 0.5, y1: now[a][1] + 0.5,
+      x2: now[b][0] + 0.5, y2: now[b][1] + 0.5,
     }));
-    points.forEach((point, joint) => {
+    now.forEach((point, joint) => {
       set(joints[joint], {
         display: point[2] ? 'inline' : 'none', cx: point[0] + 0.5, cy: point[1] + 0.5,
         'aria-label': `${titles[joint]}, ${where(point)}`,
       });
       joints[joint].classList.toggle('selected', joint === selected);
-      buttons[joint].hidden = Boolean(point[2]);
+      // Those of a playing sequence would come and go.
+      if (!previewed) buttons[joint].hidden = Boolean(point[2]);
     });
-    const canHide = selected !== null && points[selected][2];
+    const canHide = selected !== null && now[selected][2];
     find('.hide').disabled = !canHide;
     find('.hide').textContent = canHide ? `Hide ${titles[selected].toLowerCase()}` : 'Hide joint';
     find('.undo').disabled = !history.length;
@@ -87,10 +94,13 @@ export function makeEditor(panel, setup, generate) {
 
   function remember() {
     history = [...history.slice(-99), points.map((point) => [...point])];
+    if (previewed) points = previewed.map((point) => [...point]);
+    previewed = null;
   }
 
   function changed(text, pressed = null) {
     if (text) say(panel, text);
+    picked = pressed;
     mark(pressed);
     paint();
     timer ??= setTimeout(() => { timer = null; generate(); }, GENERATE_EVERY);
@@ -125,6 +135,7 @@ export function makeEditor(panel, setup, generate) {
 
   function undo() {
     if (!history.length) return;
+    previewed = null;
     points = history.pop();
     changed('Undone.');
   }
@@ -155,12 +166,12 @@ export function makeEditor(panel, setup, generate) {
     ];
   }
 
-  // Joints of a face are small and close together: the nearest one is meant.
+  // Joints of a face are small and close together: take the nearest one.
   function nearest(event) {
     const [x, y, scale] = place(event);
     let best = null;
     let least = REACH / scale;
-    points.forEach(([px, py, visible], joint) => {
+    shown().forEach(([px, py, visible], joint) => {
       const distance = Math.hypot(px - x, py - y);
       if (visible && distance < least) [best, least] = [joint, distance];
     });
@@ -205,14 +216,30 @@ export function makeEditor(panel, setup, generate) {
     changed('Mirrored.');
   });
   const mark = makeStrip(panel, setup.poses, ({ keypoints: pose, name }) => (
-    take(pose, `${name}.`, name)));
+    take(fitted[name] ?? pose, `${name}.`, name)));
   find('input').accept = setup.pose_suffixes.join();
   takeFiles(panel, 'pose', setup.max_bytes, (answer, name) => (
     take(answer.keypoints, `${name} was read. ${answer.note}`.trim())));
 
-  const first = setup.poses.find(({ name }) => name === setup.first_pose);
-  points = first.keypoints.map((point) => [...point]);
-  mark(first.name);
-  paint();
-  return { keypoints };
+  function pick(name) {
+    const { keypoints: pose } = setup.poses.find((each) => each.name === name);
+    points = (fitted[name] ?? pose).map((point) => [...point]);
+    picked = name;
+    mark(name);
+    paint();
+  }
+
+  // The poses for another person; one that nobody has changed takes its new size.
+  function fit(poses) {
+    fitted = poses;
+    if (picked !== null) pick(picked);
+  }
+
+  function preview(pose) {
+    if (previewed === null && pose === null) return;
+    previewed = pose;
+    paint();
+  }
+  pick(setup.first_pose);
+  return { keypoints, preview, fit };
 }

@@ -11,23 +11,25 @@ const result = document.querySelector('#result');
 const calm = window.matchMedia('(prefers-reduced-motion: reduce)').matches;
 const pause = result.querySelector('.pause');
 let photo = '';
-let joints = null; // of the person in the photo, where they are known
+let joints = null; // of the person in the photo, if they are known
 let newest = 0; // request; the answers to others are not shown
 let generating = false;
 let changed = false; // while a picture is generated
-let drawn = null; // the newest request of a single picture
+let single = null; // the newest request of a single picture
 let frames = [];
+let poses = []; // of the frames of a sequence
 let frame = 0;
 let clock = null;
 
-function choose({ picture, source_keypoints: known }, name, note = '') {
+function choose({ picture, source_keypoints: known, note, poses: fitted }, name) {
   photo = picture;
   joints = known;
   const image = person.querySelector('.photo');
   image.src = png(picture);
-  image.alt = `The person: ${name}`;
+  image.alt = name;
   say(person, note);
   markPerson(name);
+  editor.fit(fitted);
   generate();
 }
 
@@ -41,7 +43,8 @@ async function generate() {
     const request = { image: photo, source_keypoints: joints, keypoints: editor.keypoints() };
     await show(request, 'draw', (answer, seconds) => {
       frames = [answer];
-      drawn = request;
+      poses = [];
+      single = request;
       return `Generated in ${seconds.toFixed(2)} seconds.`;
     });
   }
@@ -64,16 +67,17 @@ async function show(request, path, take) {
   }
 }
 
-document.querySelector('.seen').textContent = setup.seen;
+document.querySelector('.about').textContent = setup.about;
 
-// What is kept is larger than what follows the mouse; a sequence's frames are already.
+// A downloaded picture is larger than one that follows the mouse; the frames of a
+// sequence are large already.
 for (const name of ['coarse', 'refined']) {
   const link = result.querySelector(`.${name} a`);
   link.addEventListener('click', async (event) => {
-    if (frames.length > 1 || !drawn) return;
+    if (frames.length > 1 || !single) return;
     event.preventDefault();
     try {
-      const answer = await ask('draw', { ...drawn, scale: setup.scale });
+      const answer = await ask('draw', { ...single, scale: setup.scale });
       const large = document.createElement('a');
       large.download = link.download;
       large.href = png(answer[name]);
@@ -84,19 +88,20 @@ for (const name of ['coarse', 'refined']) {
   });
 }
 
-// A picture that nothing refines is no coarse one.
+// The picture of a single network is not called coarse.
 if (setup.first_image === 'generated') {
   const figure = result.querySelector('.coarse');
   figure.querySelector('img').alt = 'Generated picture';
-  figure.querySelector('.name').textContent = 'Generated';
+  figure.querySelector('.name').hidden = true;
   const link = figure.querySelector('a');
   link.download = 'generated.png';
-  link.setAttribute('aria-label', 'Download the generated picture');
+  link.setAttribute('aria-label', 'Download the generated picture as PNG');
 }
 
 function step() {
   put('coarse', frames[frame].coarse);
   put('refined', frames[frame].refined);
+  editor.preview(poses[frame] ?? null);
   frame = (frame + 1) % frames.length;
 }
 
@@ -127,6 +132,7 @@ result.querySelector('form').addEventListener('submit', (event) => {
   };
   show(request, 'sequence', (answer) => {
     frames = answer.frames;
+    poses = answer.keypoints;
     result.querySelector('.animation').href = `data:image/gif;base64,${answer.animation}`;
     return `${sequences.selectedOptions[0].text}: ${frames.length} pictures.`;
   });
@@ -134,7 +140,5 @@ result.querySelector('form').addEventListener('submit', (event) => {
 
 const editor = makeEditor(document.querySelector('#pose'), setup, generate);
 const markPerson = makeStrip(person, setup.people, (item) => choose(item, item.name));
-takeFiles(person, 'photo', setup.max_bytes, (answer, name) => {
-  choose(answer, name, answer.note);
-});
+takeFiles(person, 'photo', setup.max_bytes, choose);
 choose(setup.people[0], setup.people[0].name);

@@ -93,7 +93,11 @@ def test_a_full_disk_is_named(on_disk, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(pair_list.os, "posix_fallocate", refuse)
-    with pytest.raises(ValueError, match=r"no room for 224 bytes .* No space .*TMPDIR"):
+    with pytest.raises(
+        ValueError,
+        match=r"no space for 224 bytes .* No space "
+        r".*TMPDIR",
+    ):
         PairList.within(GROUPS)
 
 

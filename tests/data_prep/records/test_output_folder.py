@@ -285,7 +285,7 @@ def test_a_file_that_may_not_grow_is_an_error_and_leaves_nothing(
     spool, shard = sizes_of_a_build(large_market, tmp_path / "out")
     assert shard > 2 * spool
     limit_files(spool // 2 if stage == "photos" else (spool + shard) // 2)
-    with pytest.raises(OSError, match=rf"={tmp_path}/out: no room .* File too large"):
+    with pytest.raises(OSError, match=rf"={tmp_path}/out: no space .* File too large"):
         build(large_market, tmp_path / "out", on_error=on_error)
     assert listing(tmp_path) == ["source"]
 
@@ -296,8 +296,8 @@ def test_the_program_says_in_one_line_that_there_is_no_room(
     limit_files(20_000)
     assert run_program(large_market, f"--output_dir={tmp_path}/out") == 1
     assert capsys.readouterr().err.splitlines()[-1] == (
-        f"error: --output_dir={tmp_path}/out: no room to write it: File too large "
-        "(nothing is left of it, and what was there before is unchanged)"
+        f"error: --output_dir={tmp_path}/out: no space to write it: File too large "
+        "(nothing of it was kept, and what was there before is unchanged)"
     )
     assert listing(tmp_path) == ["source"]
 
@@ -314,7 +314,7 @@ def test_a_full_disk_is_an_error_and_leaves_the_old_data_set(
     try:
         build(large_market, disk / "out", max_train_pairs=2)
         before = {file.name: file.read_bytes() for file in (disk / "out").iterdir()}
-        with pytest.raises(OSError, match="no room to write it: No space left on dev"):
+        with pytest.raises(OSError, match="no space to write it: No space left on dev"):
             build(large_market, disk / "out", overwrite=True)
         after = {file.name: file.read_bytes() for file in (disk / "out").iterdir()}
         assert after == before and listing(disk) == ["out"]

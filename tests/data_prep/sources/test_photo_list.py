@@ -45,7 +45,7 @@ def test_what_systems_leave_is_passed_over_and_unread_photos_are_said(
             "bo/1.jpg",
         ]
         assert capsys.readouterr().err == (
-            f"note: {tree}: photos .heic are not read, passed over: 1 (anna/6.HEIC); "
+            f"note: {tree}: photos .heic are not read, ignored: 1 (anna/6.HEIC); "
             "pip install pillow-heif\n"
         )
 

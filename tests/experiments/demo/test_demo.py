@@ -9,16 +9,18 @@ from PIL import Image
 from experiments.config import Config
 from experiments.demo import demo
 from pg2_jax.estimators import base, person_finder, registry, weights
-from tests.experiments.demo.demo_server import photo
+from pg2_jax.keypoints import keypoint_files
+from tests.experiments.demo.demo_server import POSE, photo
 
 
 def test_the_estimator_is_opened_before_visitors_come(monkeypatch, capsys):
     config = Config(mode="demo", workdir="unused")
     monkeypatch.setattr(person_finder, "_installed", lambda: None)
     assert demo.open_finder(config) is None
-    assert "note: photos of another shape are cut to their middle; to find" in (
-        capsys.readouterr().out
-    )
+    assert (
+        "note: of a photo with other proportions the middle is used; a pose "
+        "estimator is needed to find"
+    ) in (capsys.readouterr().out)
     opened = []
     monkeypatch.setattr(person_finder, "_installed", lambda: "mediapipe")
     monkeypatch.setattr(registry, "open_estimator", opened.append)
@@ -56,7 +58,7 @@ def test_examples_of_a_folder(demo_queue, tmp_path):
     name = "--examples_dir="
     with pytest.raises(ValueError, match=f"{name}.*no such folder"):
         demo.example_people(demo_queue, str(tmp_path / "missing"))
-    with pytest.raises(ValueError, match=f"{name}.*holds no photo"):
+    with pytest.raises(ValueError, match=f"{name}.*has no photos"):
         demo.example_people(demo_queue, str(tmp_path))
     for i in range(14):
         Image.fromarray(photo()).save(tmp_path / f"{i:02d}.png")
@@ -76,3 +78,21 @@ def test_synthetic_people_have_the_models_size(demo_queue):
         assert person.image.shape == (32, 16, 3) and person.keypoints.shape == (18, 3)
         x, y, visible = person.keypoints[person.keypoints[:, 2] > 0].T
         assert visible.sum() >= 9 and x.max() < 16 and y.max() < 32
+
+
+def test_photos_that_come_with_a_model_are_the_first_examples(demo_queue, tmp_path):
+    """With their joints, and the credit that their licence asks for."""
+    model, folder = tmp_path / "model.safetensors", tmp_path / "photo"
+    folder.mkdir()
+    model.touch()
+    Image.fromarray(photo()).save(folder / "me.png")
+    keypoint_files.write_csv(folder / "annotations.csv", {"me.png": POSE.round()})
+    (folder / "credit.txt").write_text("Photo: somebody,\nCC BY 4.0.\n")
+    people = demo.example_people(demo_queue, "", str(model))
+    assert next(iter(people)) == "Photo: me" and len(people) == 6
+    first = people["Photo: me"]
+    np.testing.assert_array_equal(first.image, photo())
+    np.testing.assert_allclose(first.keypoints, POSE.round())
+    assert first.note == "Photo: somebody,\nCC BY 4.0."
+    # Beside the folder of a run there is none.
+    assert "Photo: me" not in demo.example_people(demo_queue, "", str(tmp_path))

@@ -89,7 +89,7 @@ def test_a_model_that_needs_joints_looks_for_them_in_every_photo(plus_queue):
     )
     # The middle of a photo of another shape, too.
     wide = plus_queue.fit_photo(png(photo(48, 40)), "a")
-    assert "its middle is used. Where the person's joints are" in wide.note
+    assert "its middle is used. The joints of the person are" in wide.note
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_a_photo_gives_its_pose_where_an_estimator_is_installed(demo_queue):
         ("pose.pickle", b"cos\nsystem\n", r"^pose.pickle: a pose is a file ending in"),
         ("pose.json", b"{", r"^pose.json:"),
         ("pose.json", b'{"people": 3}', "pose.json: holds no person"),
-        ("../../pose.txt", b"hello", r"^pose.txt: no format"),
+        ("../../pose.txt", b"hello", r"^pose.txt: not a known format"),
         ("pose.csv", b"", r"^pose.csv"),
         ("pose.json", b"\xff\xfe", r"^pose.json"),
         ("pose.txt", b"\x80\x04N.", r"^pose.txt"),  # a pickle
@@ -180,11 +180,30 @@ def test_one_of_several_people_is_chosen_by_number(demo_queue):
         queue.fit_photo(content, "a.png")
 
 
-def test_what_the_model_has_seen_is_one_line(demo_queue, monkeypatch):
+def test_what_the_model_can_do_is_one_line(demo_queue, plus_queue, monkeypatch):
     monkeypatch.setattr(demo_queue.model, "config", {})
-    assert demo_queue.seen() == "What this model of 32x16 images has seen is not known."
+    words = "blurred. Images of 32x16 pixels; training data not known."
+    assert demo_queue.about().endswith(words)
     data = {"counts": {"train": {"images": 9531, "people": 1, "pairs": 5}}}
     config = {"data": data, "data_dir": "/home/me/people"}
-    monkeypatch.setattr(demo_queue.model, "config", config)
-    words = "This model was trained on 9,531 images of 1 person, 32x16 pixels; people, "
-    assert demo_queue.seen().startswith(words) and "/home" not in demo_queue.seen()
+    monkeypatch.setattr(plus_queue.model, "config", config)
+    about = plus_queue.about()
+    assert about.startswith("Keeps clothes and background. Hands, faces")
+    assert about.endswith(" Trained on 9,531 images of 1 person, 32x16 pixels.")
+
+
+def test_poses_take_the_size_and_place_of_the_body(demo_queue):
+    body = stand_in.figure(20, left=6, top=8)
+    fitted = demo_queue.fit_poses(body[None] * [3, 3, 1] + [5, 7, 0], body)
+    np.testing.assert_allclose(fitted[0], body, atol=1e-4)
+    # A pose that would leave the image is moved, and keeps its size.
+    low = body + [0, 9, 0] * (body[:, 2:] > 0)
+    (moved,) = demo_queue.fit_poses(body[None], low)
+    seen = moved[:, 2] > 0
+    assert moved[seen, 1].max() == pytest.approx(31, abs=1e-4)
+    np.testing.assert_allclose(np.ptp(moved[seen], axis=0), np.ptp(body[seen], axis=0))
+    # One larger than the image fills it; so do poses for a body without a torso.
+    head = body * (np.arange(18) == 0)[:, None]
+    want = demo_queue.fit_poses(body[None])
+    for unfit in (body * [3, 3, 1], head):
+        np.testing.assert_array_equal(demo_queue.fit_poses(body[None], unfit), want)

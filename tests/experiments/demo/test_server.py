@@ -72,7 +72,7 @@ def test_the_joints_of_the_source_reach_the_model(plus_queue):
             wanted = {"image": encoded(photo()), "sequence": "walk", **changes}
             _, sequence = post(port, wanted, "/api/sequence")
             walk = plus_queue.fit_poses(
-                np.stack(list(pose_library.read("walk").values()))
+                np.stack(list(pose_library.read("walk").values())), joints
             )
             person = model_queue.Person(photo(), joints)
             want = plus_queue.generate(person, walk[0]).coarse[0]
@@ -89,6 +89,11 @@ def test_the_page_is_told_the_joints_of_examples_and_uploads(plus_queue):
         known = [each["source_keypoints"] for each in setup["people"]]
         wanted = [person.keypoints.tolist() for person in people.values()]
         assert known == wanted and setup["first_image"] == "generated"
+        (first, *_), person = setup["people"], next(iter(people.values()))
+        poses = queue.catalogue(person.keypoints).values()
+        np.testing.assert_allclose(
+            list(first["poses"].values()), np.stack(list(poses)), atol=0.005
+        )
         _, answer = post(port, demo_server.png(photo()), "/api/photo?name=a.png")
         np.testing.assert_allclose(answer["source_keypoints"], POSE, rtol=1e-6)
 
@@ -230,6 +235,7 @@ def test_a_sequence_is_frames_and_a_gif(port, demo_queue):
         (16, 32),
     )
     assert animation.info["duration"] == 150
+    assert np.shape(answer["keypoints"]) == (8, 18, 3)
     status, answer = post(port, {**wanted, "sequence": "../walk"}, "/api/sequence")
     assert status == 400 and "no set of poses '../walk'" in answer["error"]
 

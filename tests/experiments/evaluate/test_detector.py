@@ -82,7 +82,7 @@ def test_other_models_are_refused(tmp_path, images):
     with pytest.raises(ValueError, match=r"--detector=.*d.onnx: there is no such file"):
         Detector(path)
     path.write_bytes(b"GIF89a")
-    with pytest.raises(ValueError, match=r"--detector=.*d.onnx is no ONNX model: "):
+    with pytest.raises(ValueError, match=r"--detector=.*d.onnx is not an ONNX model: "):
         Detector(path)
     for shape, kind in ((["n", 10], "float"), (["n", 3, 4, 4], "int64")):
         write(path, shape, [1], kind)

@@ -48,7 +48,7 @@ def test_wrong_uses_of_a_file_are_refused(run, tmp_path):
         config = dataclasses.replace(
             run, workdir=str(file), output=str(tmp_path / "scores"), **changes
         )
-        with pytest.raises(ValueError, match="holds one model"):
+        with pytest.raises(ValueError, match="is a single model"):
             evaluate.score_run(config)
     with pytest.raises(ValueError, match=r"--output=.* has no meaning"):
         dataclasses.replace(

@@ -157,7 +157,7 @@ def test_statistics_of_pytorch_fid(tmp_path):
     assert "theirs.npz, which does not say of which network" in found.what
     both = [TF_2015, weights_of(inception.TORCHVISION)]
     with pytest.raises(
-        ValueError, match="is of one network, and --inception names two"
+        ValueError, match="belongs to one network, but --inception names two"
     ):
         load(path, Network(), both)
 

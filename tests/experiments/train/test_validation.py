@@ -201,9 +201,9 @@ def test_a_new_run_begins_with_a_model_in_a_file_or_on_the_hub(
         assert_equal(state.refine.params, source.refine.average.params)
         # It has no D.
         assert_equal(state.discriminator.params, new.discriminator.params)
-        assert f"of {other}, D anew" in capsys.readouterr().out
+        assert f"of {other}, with a new D" in capsys.readouterr().out
     for changes, message in (
-        ({"checkpoint": "best"}, r"--init_from=.* holds one model"),
+        ({"checkpoint": "best"}, r"--init_from=.* is a single model"),
         ({"base_channels": 4}, r"holds other networks:\n  --base_channels: 2 there, 4"),
     ):
         with pytest.raises(ValueError, match=message):

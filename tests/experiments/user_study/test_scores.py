@@ -186,5 +186,5 @@ def test_what_is_not_there_is_named(study, tmp_path):
         score(study, str(study / "empty"))
     path = write(study / "a.json", answers("ann", "rgrgrgr"))
     config = Config(mode="user_study", output=str(study / "empty"), answers=path)
-    with pytest.raises(ValueError, match=r"no study is there \(key.json is missing\)"):
+    with pytest.raises(ValueError, match=r"there is no study \(key.json is missing\)"):
         scores.score(config)

@@ -189,7 +189,7 @@ def test_the_best_stays_beside_the_newest(tmp_path):
 def test_where_nothing_was_compared_there_is_no_best(tmp_path):
     save(tmp_path, at_step(5))
     with pytest.raises(
-        ValueError, match=r"^workdir=.* was found best; .* \(eval_every\)"
+        ValueError, match=r"^workdir=.* is marked as the best; .* \(eval_every\)"
     ):
         restore.restore_generators(str(tmp_path), step="best")
 
@@ -431,7 +431,7 @@ def test_what_the_system_refuses_is_not_called_damaged(
 ):
     save(tmp_path, at_step(1), at_step(2))
     saver = checkpointer.Checkpointer(str(tmp_path), CONFIG)
-    message = f"^checkpoint {tmp_path}/checkpoints/2 cannot be read: {reason}. That "
+    message = f"^checkpoint {tmp_path}/checkpoints/2 cannot be read: {reason}. The "
     with monkeypatch.context() as patch:
         refused_by_the_system(patch, error)
         for read in (
@@ -484,5 +484,5 @@ def test_a_disk_without_fsync_is_written_without(tmp_path, monkeypatch, capsys, 
     save(tmp_path, at_step(1))
     context = tensorstore_utils.get_ts_context(use_ocdbt=True).spec.to_json()
     assert context["file_io_sync"] == synced
-    said = f"note: the disk of {tmp_path}/checkpoints has no fsync"
+    said = f"note: the disk of {tmp_path}/checkpoints does not support fsync"
     assert (said in capsys.readouterr().err) != synced

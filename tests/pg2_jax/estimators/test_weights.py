@@ -82,7 +82,7 @@ def test_a_damaged_cache_is_replaced(server, cache, monkeypatch):
     [
         ("model.task", "", "0" * 64, f"its SHA-256 is {CHECKSUM}, expected 0000"),
         ("no.task", "", CHECKSUM, "File not found"),
-        ("short.task", "", CHECKSUM, "7,000 bytes came of 9,000|IncompleteRead"),
+        ("short.task", "", CHECKSUM, "7,000 of 9,000 bytes arrived|IncompleteRead"),
         ("model.zip", "other.onnx", CHECKSUM, "the archive holds no other.onnx"),
         ("broken.zip", "end2end.onnx", CHECKSUM, "File is not a zip file"),
     ],

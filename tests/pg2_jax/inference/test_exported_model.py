@@ -163,7 +163,7 @@ def test_other_files_are_refused(files, tmp_path):
 
 
 def test_a_step_of_a_file_is_refused(files):
-    with pytest.raises(ValueError, match="holds one model; step and weights choose"):
+    with pytest.raises(ValueError, match="is a single model; step and weights are"):
         pose_transfer.PoseTransfer.restore(files / "model.safetensors", step=3)
 
 

@@ -290,7 +290,7 @@ def test_an_animation_that_cannot_be_written_is_refused(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     ("number", "words"),
-    [(28, "the disk is full"), (13, "you may not write into this folder")],
+    [(28, "the disk is full"), (13, "no permission to write into this folder")],
 )
 def test_a_file_that_cannot_be_written_says_why(tmp_path, monkeypatch, number, words):
     drawn = make_model()[0](make_photo(), figure())

@@ -142,7 +142,10 @@ def test_without_an_estimator_it_is_letterboxed_and_said(monkeypatch):
     with pytest.warns(UserWarning, match=r"64 wide and 32 high.*letterboxed.*source_p"):
         source = read(make_photo(32, 64))
     assert tuple(source.frame.target) == (0, 12, 16, 20)
-    with pytest.raises(ValueError, match="a pose estimator is needed: pip install"):
+    with pytest.raises(
+        ValueError,
+        match="a pose estimator is needed to find the person in a photo: pip install",
+    ):
         person_finder.PersonFinder()(Image.new("RGB", (9, 9)), "a.jpg")
 
 

@@ -178,7 +178,7 @@ def test_files_without_a_person_or_of_another_kind(tmp_path):
     with pytest.raises(ValueError, match="holds no person"):
         read(write(tmp_path / "empty.json"))
     (tmp_path / "notes.txt").write_text("hello")
-    with pytest.raises(ValueError, match=r"notes.txt: no format that is read here"):
+    with pytest.raises(ValueError, match=r"notes.txt: not a known format"):
         read(tmp_path / "notes.txt")
 
 

@@ -153,7 +153,7 @@ def test_an_unsure_point_is_missing_and_said_once(tmp_path, capsys):
     expected = POSE.copy()
     expected[[0, 1, 5]] = 0
     np.testing.assert_array_equal(read(tmp_path, content)["1.jpg"], expected)
-    said = "below 0.3, which count as missing (min_confidence): 6\n"
+    said = "below 0.3 count as missing (min_confidence): 6\n"
     assert capsys.readouterr().err.endswith(said)
     found = read(tmp_path, content, min_confidence=0.02)["1.jpg"]
     np.testing.assert_array_equal(found, POSE)

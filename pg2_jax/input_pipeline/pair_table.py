@@ -3,7 +3,8 @@ each pair their numbers.
 
 The builder writes a record as the half of its source and the half of its target, and a
 photo is in hundreds of pairs. So each half is parsed once, and the checksum of a record
-follows from those of its halves.
+follows from those of its halves. Records of another make are one half, followed by an
+empty one.
 """
 
 import array
@@ -49,30 +50,26 @@ def read(shards: Sequence[description.Shard], limit: float) -> PairTable:
     return reader.table()
 
 
-class _Half(NamedTuple):
-    """What is known of a half of records."""
-
-    numbers: dict[str, int]  # by key, places in the values
-    crc: int
-    length: int
-
-
 class _Reader:
     def __init__(self, limit: float):
-        self._limit = limit
+        self._limit, self._used = limit, 0
         # Values and their numbers.
         self._photos: dict[bytes, int] = {}
         self._keypoints: dict[bytes, int] = {}
         self._names: dict[bytes, int] = {}
-        self._rows = array.array("i")
-        self._halves: dict[bytes, _Half] = {}
-        self._value_bytes = self._half_bytes = 0
+        # Halves and their numbers; of each a row, in which -1 is for what it lacks, its
+        # CRC and its length.
+        self._halves: dict[bytes, int] = {}
+        self._half_bytes = 0
+        self._half_rows = array.array("i")
+        self._half_checks = array.array("q")
+        self._pairs = array.array("i")  # of halves
 
     def table(self) -> PairTable:
         """What was read."""
         keypoints = np.frombuffer(b"".join(self._keypoints), "<f4")
         return PairTable(
-            rows=np.array(self._rows, np.int32).reshape(-1, len(KEYS)),
+            rows=self._rows(np.array(self._pairs, np.int32).reshape(-1, 2)),
             photos=list(self._photos),
             keypoints=keypoints.reshape(-1, *_KEYPOINTS_SHAPE).astype(np.float32),
             names=list(self._names),
@@ -80,46 +77,71 @@ class _Reader:
 
     def add(self, shard: description.Shard) -> None:
         """Reads a file."""
-        checks = array.array("q")
+        before, stored = len(self._pairs), array.array("q")
         try:
-            for record, stored in tfrecord.records(shard.path):
-                checks.extend((*self._add_record(record, stored), stored))
+            for record, checksum in tfrecord.records(shard.path):
+                self._pairs.extend(self._halves_of(record, checksum))
+                stored.append(checksum)
+                if self._used + 4 * len(KEYS) * len(self._pairs) // 2 > self._limit:
+                    raise TooLarge
         except ValueError as error:
-            number = len(checks) // 4 + 1
-            raise ValueError(f"{shard.path.name}, record {number}: {error}") from error
-        _compare(np.array(checks, np.int64).reshape(-1, 4), shard)
+            raise _of_record(shard, len(stored) + 1, str(error)) from error
+        pairs = np.array(self._pairs[before:], np.int32).reshape(-1, 2)
+        self._check(shard, pairs, np.array(stored, np.int64))
 
-    def _add_record(self, record: bytes, stored: int) -> tuple[int, int, int]:
-        """Adds a pair; returns the CRC of both halves and the length of the second."""
+    def _check(
+        self, shard: description.Shard, pairs: np.ndarray, stored: np.ndarray
+    ) -> None:
+        """Compares the checksums of a file, looks for what its pairs lack, and counts
+        them."""
+        checks = np.array(self._half_checks, np.int64).reshape(-1, 2)[pairs]
+        first, second = checks[..., 0].astype(np.uint32).T
+        whole = crc32c.joined(first, second, checks[:, 1, 1])
+        wrong = crc32c.masked(whole) != stored
+        if wrong.any():
+            raise _of_record(shard, int(wrong.argmax()) + 1, "its checksum is wrong")
+        missing = self._rows(pairs) < 0
+        if missing.any():
+            row = int(missing.any(axis=1).argmax())
+            names = [
+                key for key, lacks in zip(KEYS, missing[row], strict=True) if lacks
+            ]
+            raise _of_record(shard, row + 1, f"it lacks {names}")
+        if len(pairs) != shard.pairs:
+            raise ValueError(
+                f"{shard.path.name} holds {len(pairs):,} records, dataset_info.json "
+                f"says {shard.pairs:,}"
+            )
+
+    def _rows(self, pairs: np.ndarray) -> np.ndarray:
+        """What pairs of halves hold, [N, 7] int32; of both the second counts."""
+        rows = np.array(self._half_rows, np.int32).reshape(-1, len(KEYS))
+        first, second = (rows[numbers] for numbers in pairs.T)
+        return np.where(second < 0, first, second)
+
+    def _halves_of(self, record: bytes, stored: int) -> tuple[int, int]:
         try:
-            end = example_parser.end_of_first_field(record)
-            first, second = self._half(record[:end]), self._half(record[end:])
-            numbers = {**first.numbers, **second.numbers}
-            missing = [key for key in KEYS if key not in numbers]
-            if missing:
-                raise ValueError(f"it lacks {missing}")
+            end = example_parser.end_of_first_features(record)
+            return self._half(record[:end]), self._half(record[end:])
         except ValueError as error:
             if crc32c.masked(np.array([crc32c.of(record)], np.uint32))[0] != stored:
                 raise ValueError("its checksum is wrong") from error
             raise
-        self._rows.extend(numbers[key] for key in KEYS)
-        if self._value_bytes + 4 * len(self._rows) > self._limit:
-            raise TooLarge
-        return first.crc, second.crc, second.length
 
-    def _half(self, encoded: bytes) -> _Half:
+    def _half(self, encoded: bytes) -> int:
+        """The number of a half, which is parsed when it is new."""
         known = self._halves.get(encoded)
-        if known is None:
-            found = example_parser.features(encoded)
-            numbers = {
-                key: self._number(key, found[key]) for key in KEYS if key in found
-            }
-            known = _Half(numbers, crc32c.of(encoded), len(encoded))
-            self._half_bytes += len(encoded)
-            if self._half_bytes > _REMEMBERED_BYTES:
-                self._halves, self._half_bytes = {}, len(encoded)
-            self._halves[encoded] = known
-        return known
+        if known is not None:
+            return known
+        found = example_parser.features(encoded)
+        row = [self._number(key, found[key]) if key in found else -1 for key in KEYS]
+        self._half_rows.extend(row)
+        self._half_checks.extend((crc32c.of(encoded), len(encoded)))
+        if self._half_bytes > _REMEMBERED_BYTES:
+            self._halves, self._half_bytes = {}, 0
+        self._half_bytes += len(encoded)
+        number = self._halves[encoded] = len(self._half_checks) // 2 - 1
+        return number
 
     def _number(self, key: str, feature: example_parser.Feature) -> int:
         """The number of a value, which is checked."""
@@ -131,7 +153,7 @@ class _Reader:
         before = len(values)
         number = values.setdefault(value, before)
         if number == before:
-            self._value_bytes += len(value)
+            self._used += len(value)
         return number
 
 
@@ -152,17 +174,5 @@ def _text_of(key: str, feature: example_parser.Feature) -> bytes:
     return feature[0]
 
 
-def _compare(checks: np.ndarray, shard: description.Shard) -> None:
-    """Compares the checksums and the number of the records of a file; of each record
-    int64 (CRC of the first half, of the second, its length, checksum)."""
-    first, second, length, stored = checks.T
-    whole = crc32c.joined(first.astype(np.uint32), second.astype(np.uint32), length)
-    wrong = crc32c.masked(whole) != stored
-    if wrong.any():
-        place = f"{shard.path.name}, record {wrong.argmax() + 1}"
-        raise ValueError(f"{place}: its checksum is wrong")
-    if len(checks) != shard.pairs:
-        raise ValueError(
-            f"{shard.path.name} holds {len(checks):,} records, dataset_info.json says "
-            f"{shard.pairs:,}"
-        )
+def _of_record(shard: description.Shard, number: int, rule: str) -> ValueError:
+    return ValueError(f"{shard.path.name}, record {number}: {rule}")

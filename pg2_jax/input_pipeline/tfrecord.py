@@ -32,11 +32,10 @@ def records(path: str | os.PathLike[str]) -> Iterator[tuple[bytes, int]]:
                 raise ValueError("the checksum of its length is wrong")
             length = int.from_bytes(encoded, "little")
             left -= _BEGIN.size + length + _END.size
-            data = file.read(length) if left >= 0 else b""
-            end = file.read(_END.size)
-            if len(data) < length or len(end) < _END.size:
+            rest = file.read(length + _END.size) if left >= 0 else b""
+            if len(rest) != length + _END.size:
                 raise ValueError(f"the file ends within its {length:,} bytes")
-            yield data, _END.unpack(end)[0]
+            yield rest[:length], _END.unpack_from(rest, length)[0]
 
 
 @functools.lru_cache(maxsize=2**16)  # Few lengths are different.

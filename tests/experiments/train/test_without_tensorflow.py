@@ -30,7 +30,7 @@ def stored(config, file):
 def test_nothing_needs_tensorflow_and_the_run_keeps_its_reader(
     pair_dataset, tmp_path, monkeypatch
 ):
-    config = make_config(pair_dataset, tmp_path / "run", refine_steps=1)
+    config = make_config(pair_dataset, tmp_path / "run", stages="coarse")
     with monkeypatch.context() as missing:
         block_tensorflow(missing)
         assert train.train(config) is None
@@ -39,14 +39,13 @@ def test_nothing_needs_tensorflow_and_the_run_keeps_its_reader(
         evaluate.evaluate(scoring)
         scored = stored(config, "metrics.json")
         assert (scored["reader"], scored["pairs"]) == ("memory", 4)
-        assert (tmp_path / "run" / "pictures" / "step_000003.png").is_file()
+        assert (tmp_path / "run" / "pictures" / "step_000002.png").is_file()
     assert with_reader(config).reader == "memory"
-    more = dataclasses.replace(config, refine_steps=2)
     with pytest.raises(ValueError, match="--reader: 'memory' in the run, 'tf_data'"):
-        train.train(dataclasses.replace(more, reader="tf_data"))
-    assert train.train(more) is None
+        train.train(dataclasses.replace(config, reader="tf_data"))
+    assert train.train(config) is None
     sessions = stored(config, "config.json")["sessions"]
-    assert [session["first_step"] for session in sessions] == [0, 3]
+    assert [session["first_step"] for session in sessions] == [0, 2]
 
 
 def test_a_run_of_tensorflow_says_what_it_needs(pair_dataset, tmp_path, monkeypatch):

@@ -1,6 +1,7 @@
 """How a config compares with the one that a run or a checkpoint has stored.
 
-A stored config is `Config.to_json()` of its run; what it lacks has its default.
+A stored config is `Config.to_json()` of its run; what it lacks has its default, but for
+the reader: before there were two, it was tf_data.
 """
 
 import dataclasses
@@ -8,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from experiments.config import Config
+from pg2_jax.input_pipeline import reader_choice
 
 # What G1 does not notice in stage I.
 _STAGE_TWO = (
@@ -30,6 +32,7 @@ _STAGE_TWO = (
     "eval_pairs",
     "best_metric",
 )
+_FIRST_READER = "tf_data"
 
 
 def newest(config: Config) -> tuple[int, dict[str, Any]] | None:
@@ -43,6 +46,16 @@ def newest(config: Config) -> tuple[int, dict[str, Any]] | None:
         return None
 
 
+def with_reader(config: Config, stored: dict[str, Any] | None = None) -> Config:
+    """The config with the reader that --reader=auto means: that of the run with a
+    stored config, or in --workdir, if there is one."""
+    if stored is None:
+        run = newest(config)
+        stored = run[1] if run else {"reader": "auto"}
+    reader = reader_choice.choose(config.reader, stored.get("reader", _FIRST_READER))
+    return dataclasses.replace(config, reader=reader)
+
+
 def differences(
     stored: dict[str, Any], config: Config, *, stage_one_only: bool = False
 ) -> list[str]:
@@ -53,7 +66,7 @@ def differences(
     if config.learning_rate_decay != "cosine":
         free.add("refine_steps")
     if stage_one_only:
-        free.update(_STAGE_TWO)
+        free.update(_STAGE_TWO, {"reader"})
         if config.coarse_network == "bottleneck":
             free.update({"refine_decoder", "refine_full_skip"})
     return [
@@ -67,9 +80,12 @@ def _changed(
     stored: dict[str, Any], config: Config
 ) -> Iterator[tuple[dataclasses.Field, Any, Any]]:
     """The fields whose values differ, with the stored value and the config's."""
+    before = {"reader": _FIRST_READER}
     for field in dataclasses.fields(config):
-        old, new = stored.get(field.name, field.default), getattr(config, field.name)
-        if old != new:
+        default = before.get(field.name, field.default)
+        old, new = stored.get(field.name, default), getattr(config, field.name)
+        # Whoever does not choose a reader takes that of the run.
+        if old != new and not (field.name == "reader" and "auto" in (old, new)):
             yield field, old, new
 
 

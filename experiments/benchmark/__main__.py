@@ -3,7 +3,8 @@
     python -m experiments.benchmark --what=data --scale=0.1 --repeats=9
     python -m experiments.benchmark --what=train --scale=0.25 --batch_size=8
 
-data: builds a data set of Market-1501's size from random photos, and reads it back.
+data: builds a data set of Market-1501's size from random photos, and reads it back with
+both readers.
 metrics: scores 12,000 pairs of images, beside the usual loop over scikit-image.
 train: steps of both stages and generation, beside PG2 in PyTorch (pip install -e
 ".[benchmark]").

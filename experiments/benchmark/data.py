@@ -4,6 +4,7 @@ Reading is measured beside decoding the same JPEG bytes from memory, by the same
 on the same cores, to throw the pixels away.
 """
 
+import functools
 import io
 import itertools
 import pathlib
@@ -19,7 +20,7 @@ from tqdm import tqdm
 
 from experiments.benchmark import measurement
 from experiments.benchmark.measurement import Measurement, Series
-from pg2_jax.input_pipeline import pair_reader
+from pg2_jax.input_pipeline import memory_reader, pair_reader
 from pg2_jax.keypoints import keypoint_files
 
 HEIGHT, WIDTH = 128, 64
@@ -33,6 +34,7 @@ _TEST_PEOPLE = 40
 _BATCH_SIZE = 16
 _READ_PAIRS = 8192
 _DECODE_AT_ONCE = 64
+_MEMORY_GIB = 64.0
 _ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
@@ -42,8 +44,10 @@ def measure(folder: pathlib.Path, *, scale: float, repeats: int) -> Measurement:
     num_photos, jpeg_bytes = _write_photos(folder / "photos", people)
     _write_photos(folder / "few", max(2, people // 4))
     building = _measure_building(folder, repeats)
-    pairs = pair_reader.PairDataset(str(folder / "data")).count("train")
-    series = building + _measure_reading(str(folder / "data"), repeats)
+    data_dir = str(folder / "data")
+    pairs = pair_reader.PairDataset(data_dir, reader="tf_data").count("train")
+    series = building + _measure_reading(data_dir, repeats)
+    series += _measure_memory_reader(data_dir, repeats)
     facts = {
         "tensorflow": tf.__version__,
         "training pairs": pairs,
@@ -135,7 +139,7 @@ def _build(source: pathlib.Path, output: pathlib.Path) -> tuple[float, float, fl
 
 def _measure_reading(data_dir: str, repeats: int) -> list[Series]:
     """Reads decoded batches, and decodes alone, in turns."""
-    dataset = pair_reader.PairDataset(data_dir)
+    dataset = pair_reader.PairDataset(data_dir, reader="tf_data")
     pairs = min(_READ_PAIRS, dataset.count("train")) // _BATCH_SIZE * _BATCH_SIZE
     files = [str(path) for path in pathlib.Path(data_dir).glob("*-train.tfrecord-*")]
     encoded = tf.constant(_jpegs(files, pairs))
@@ -155,6 +159,24 @@ def _measure_reading(data_dir: str, repeats: int) -> list[Series]:
     decode = Series("decode alone", wall_alone, "pairs/s")
     by_cpu = Series("", cpu, "").over(Series("", cpu_alone, ""), "the same by CPU time")
     return [read, decode, read.over(decode, "read and decode / decode alone"), by_cpu]
+
+
+def _measure_memory_reader(data_dir: str, repeats: int) -> list[Series]:
+    """Parses all training records without tensorflow, and decodes each photo once."""
+    turns = []
+    for _ in tqdm(range(repeats), desc="reading into memory", unit="repeat"):
+        reader = memory_reader.MemoryReader(data_dir, _MEMORY_GIB)
+        count = reader.counts["train"]
+        parsed = measurement.seconds(
+            functools.partial(next, reader.stored("train", ()))
+        )
+        decoded = measurement.seconds(reader.prepare_training)
+        turns.append((count / parsed[1], count / (parsed[0] + decoded[0])))
+    parse, ready = zip(*turns, strict=True)
+    return [
+        Series("memory reader: parse all, by CPU time", parse, "pairs/s"),
+        Series("memory reader: parse and decode all", ready, "pairs/s"),
+    ]
 
 
 def _rates(batches: Iterator, pairs: int, size: int) -> tuple[float, float]:

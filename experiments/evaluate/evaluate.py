@@ -157,6 +157,7 @@ def score_run(config: Config) -> dict[str, Any]:
         **numbers.content(facts),
         "data_dir": config.data_dir,
         "data": dataset.metadata,
+        "reader": dataset.reader,
         "config": generators.config,
         **results.provenance(),
     }

@@ -16,6 +16,7 @@ import tqdm
 
 from experiments.evaluate import image_folder
 from pg2_jax import downloads, files
+from pg2_jax.input_pipeline import pair_reader
 from pg2_jax.metrics import fid, inception, inception_weights
 
 TRAIN = "train"
@@ -67,9 +68,6 @@ def load(
 
 
 def _of_data(folder: str) -> _Photos:
-    # tensorflow, which evaluating folders does not need.
-    from pg2_jax.input_pipeline import pair_reader
-
     data = pair_reader.PairDataset(folder)
     what = f"the training photos of {folder}, each once"
     return _Photos(what, data.checksum("train"), lambda: data.photos("train", _BATCH))

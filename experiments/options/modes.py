@@ -5,6 +5,7 @@ import functools
 from collections.abc import Mapping
 
 from data_prep.flag_fields import option
+from pg2_jax.input_pipeline import reader_choice
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,6 +114,15 @@ class ProgramOptions:
         not_with=("generated_dir", "answers"),
     )
     """Data set written by data_prep/build_tfrecords.py."""
+    reader: str = _option(
+        "auto", reader_choice.READERS, modes=("train", "table1"), may_change=False
+    )
+    """How training reads the data. tf_data: by tensorflow, piece by piece. memory:
+    without it; all photos stay in memory, decoded. Each has its own order of the pairs.
+    auto: the one that the run began with; in a new run tf_data where tensorflow is
+    installed, else memory, as other modes do."""
+    reader_memory_gib: float = _option(8.0, above=0, modes=("train", "table1"))
+    """GiB that --reader=memory may take for photos; more are refused."""
     seed: int = _option(
         0,
         minimum=0,

@@ -83,6 +83,13 @@ def not_comparable(run: Run, other: Run) -> str:
         return f"images of {mine['image_size']} and of {theirs['image_size']}"
     if "data" in mine and "data" in theirs and mine["data"] != theirs["data"]:
         return f"another data set: {mine['data_dir']} and {theirs['data_dir']}"
+    # Before there were two, it was tf_data.
+    readers = [c.get("reader", "tf_data") for c in (mine, theirs) if "data" in c]
+    if len(set(readers)) > 1:
+        return (
+            f"photos read with {readers[0]} and with {readers[1]}, which decode JPEG "
+            "differently; evaluate again with one of them"
+        )
     if run.scores is None or other.scores is None:
         lacks = " and ".join(r.name for r in (run, other) if r.scores is None)
         return f"no {pairs_csv.FILE} of {lacks}; evaluate again"

@@ -7,7 +7,12 @@ import time
 from typing import Any, NamedTuple
 
 from experiments.config import Config
-from experiments.config_compatibility import check_unchanged, differences, newest
+from experiments.config_compatibility import (
+    check_unchanged,
+    differences,
+    newest,
+    with_reader,
+)
 from experiments.evaluate import evaluate
 from experiments.table1 import output
 from experiments.train import train
@@ -70,7 +75,12 @@ def table1(config: Config) -> int | None:
     The config is that of the full model. The workdir holds a run for each row and seed,
     table.md, table.json and figure4.png.
     """
-    dataset = pair_reader.PairDataset(config.data_dir)
+    config = with_reader(config, _on_disk(config).get("config"))
+    dataset = pair_reader.PairDataset(
+        config.data_dir,
+        reader=config.reader,
+        reader_memory_gib=config.reader_memory_gib,
+    )
     config = config.with_size(dataset.height, dataset.width)
     runs = _runs(config)
     _check_before_work(config, dataset, runs)

@@ -38,11 +38,17 @@ def train(config: Config, on_step: OnStep = lambda state: None) -> int | None:
     devices; the next call reuses the state's memory. Returns the number of the signal
     that stopped the run after a last checkpoint, None when the run has ended.
     """
-    dataset = pair_reader.PairDataset(config.data_dir, config.validation_share)
+    config = config_compatibility.with_reader(config)
+    dataset = pair_reader.PairDataset(
+        config.data_dir,
+        config.validation_share,
+        reader=config.reader,
+        reader_memory_gib=config.reader_memory_gib,
+    )
     config = config.with_size(dataset.height, dataset.width)
     architecture = restore.architecture_of(config.to_json())
     sharding.check_batch_size(config.batch_size, config.grad_accumulation)
-    dataset.count("train")
+    dataset.prepare_training()
     if config.pose_embedding == "view":
         for split in dataset.splits:
             dataset.require_views(split)

@@ -3,9 +3,18 @@ mistakes are answered at once."""
 
 import json
 import pathlib
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from pg2_jax import errors
+
+# What a record holds.
+IMAGES = ("source_image", "target_image")
+KEYPOINTS = ("source_keypoints", "target_keypoints")
+ARRAYS = (*IMAGES, *KEYPOINTS)
+NAMES = ("identity", "source_name", "target_name")
+
+_INFO = "dataset_info.json"
 
 
 class Description(NamedTuple):
@@ -16,10 +25,17 @@ class Description(NamedTuple):
     metadata: dict[str, Any]
 
 
+class Shard(NamedTuple):
+    """A file of records, and how many it holds."""
+
+    path: pathlib.Path
+    pairs: int
+
+
 def find(data_dir: str) -> pathlib.Path:
     """The folder of a data set; a ValueError if none is there."""
     folder = pathlib.Path(data_dir).expanduser()
-    if not (folder / "dataset_info.json").is_file():
+    if not (folder / _INFO).is_file():
         raise unusable(
             data_dir,
             "no data set is there (dataset_info.json is missing). Make one with "
@@ -37,16 +53,93 @@ def _of_photos(folder: pathlib.Path) -> str:
 
 def read(data_dir: str) -> Description | None:
     """The description of a data set that is there; None if it cannot be read, of which
-    tensorflow_datasets says more."""
+    whoever opens the data set says more."""
     folder = find(data_dir)
     try:
-        described = json.loads((folder / "features.json").read_text(encoding="utf-8"))
-        image = described["featuresDict"]["features"]["source_image"]["image"]
+        image = _features(folder)[IMAGES[0]]["image"]
         height, width, _ = map(int, image["shape"]["dimensions"])
         metadata = json.loads((folder / "metadata.json").read_text(encoding="utf-8"))
         return Description(height, width, metadata)
     except (OSError, ValueError, LookupError, TypeError):
         return None
+
+
+def read_whole(data_dir: str) -> tuple[Description, dict[str, list[Shard]]]:
+    """The description, and the files of each split that holds pairs. What is no data
+    set of ours, or is damaged, or lacks a file is a ValueError."""
+    folder = find(data_dir)
+    try:
+        names = set(_features(folder))
+        splits = _splits(folder)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise damaged(data_dir, error) from error
+    check_features(data_dir, names)
+    for shards in splits.values():
+        check_files(data_dir, [shard.path for shard in shards])
+    described = read(data_dir)
+    if described is None:
+        raise damaged(data_dir, "the size of the images, or metadata.json")
+    return described, splits
+
+
+def _features(folder: pathlib.Path) -> dict[str, Any]:
+    described = json.loads((folder / "features.json").read_text(encoding="utf-8"))
+    return described["featuresDict"]["features"]
+
+
+def _splits(folder: pathlib.Path) -> dict[str, list[Shard]]:
+    info = json.loads((folder / _INFO).read_text(encoding="utf-8"))
+    if info["fileFormat"] != "tfrecord":
+        raise ValueError(f"files of the format {info['fileFormat']}, not tfrecord")
+    splits = {}
+    for split in info["splits"]:
+        counts = [int(count) for count in split["shardLengths"]]
+        shards = [
+            Shard(folder / _file_name(info, split, number, len(counts)), count)
+            for number, count in enumerate(counts)
+        ]
+        if sum(counts):
+            splits[split["name"]] = shards
+    return splits
+
+
+def _file_name(
+    info: dict[str, Any], split: dict[str, Any], number: int, count: int
+) -> str:
+    words = {
+        "{DATASET}": info["name"],
+        "{SPLIT}": split["name"],
+        "{FILEFORMAT}": info["fileFormat"],
+        "{SHARD_X_OF_Y}": f"{number:05d}-of-{count:05d}",
+    }
+    name = split["filepathTemplate"]
+    for word, value in words.items():
+        name = name.replace(word, value)
+    return name
+
+
+def check_features(data_dir: str, names: Iterable[str]) -> None:
+    """Refuses records without what we need."""
+    missing = {*ARRAYS, *NAMES} - set(names)
+    if missing:
+        raise unusable(
+            data_dir,
+            f"the records lack {sorted(missing)}; this is not a data set of "
+            "data_prep/build_tfrecords.py.",
+        )
+
+
+def check_files(data_dir: str, paths: Iterable[pathlib.Path]) -> None:
+    """Refuses a data set that lacks a file."""
+    for path in paths:
+        if not path.is_file():
+            raise unusable(data_dir, f"{path.name} is missing.")
+
+
+def damaged(data_dir: str, what: object) -> errors.ArgumentError:
+    """The error of a data set whose description cannot be read."""
+    reason = f"dataset_info.json or features.json is damaged: {what}"
+    return unusable(data_dir, reason)
 
 
 def unusable(data_dir: str, reason: str) -> errors.ArgumentError:

@@ -1,7 +1,7 @@
-"""TFRecord shards -> tf.data -> numpy batches.
+"""A data set of pairs as numpy batches, read with tf.data or without tensorflow.
 
-The order of the training data depends on the seed and the step alone, so that a resumed
-run sees what an uninterrupted one would have seen.
+The order of the training data depends on the reader, the seed and the step alone, so
+that a resumed run sees what an uninterrupted one would have seen.
 """
 
 import collections
@@ -9,24 +9,55 @@ import dataclasses
 import hashlib
 import itertools
 from collections.abc import Iterable, Iterator
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import jax.numpy as jnp
 import numpy as np
-import tensorflow as tf
 
 from pg2_jax import errors, pose
-from pg2_jax.input_pipeline import description, records
+from pg2_jax.input_pipeline import (
+    description,
+    memory_reader,
+    process_share,
+    reader_choice,
+)
 from pg2_jax.inputs import Batch
 
-# Records, not pixels, wait in the shuffle buffer: some 50 MB at 128x64. The builder has
-# written the training pairs in random order already. Only records of more than 32 KiB
-# meet the second limit, which bounds the memory.
-_SHUFFLE_BUFFER = 8192
-_SHUFFLE_BYTES = 2**28
-# Pairs that tf.data hands over at once: its costs per element are worth a dozen decoded
-# photos.
-_ROWS_AT_ONCE = 64
+
+class Reader(Protocol):
+    """Reads the files of a data set. Batches are dicts of numpy arrays by key: images
+    uint8 [B, H, W, 3], keypoints float32 [B, 18, 3], names bytes [B]. What cannot be
+    read is a ValueError."""
+
+    height: int
+    width: int
+    metadata: dict[str, Any]
+    counts: dict[str, int]  # pairs of each stored split that has some
+    files: dict[str, list[str]]  # its files
+    # People whose training pairs are the split "validation", and no longer of "train".
+    held_out: list[bytes]
+
+    def stored(self, split: str, keys: tuple[str, ...]) -> Iterator[Any]:
+        """Yields keypoints or names of all pairs of a stored split, in order, in
+        batches of any size."""
+
+    def prepare_training(self) -> None:
+        """Does what must be done before the first batch, if anything."""
+
+    def training_batches(
+        self, *, seed: int, epoch: int, offset: int, share: process_share.Share
+    ) -> Iterator[Any]:
+        """Yields images and keypoints, without end, from the pair `offset` of an epoch
+        on."""
+
+    def ordered_batches(
+        self, split: str, count: int, share: process_share.Share
+    ) -> Iterator[Any]:
+        """Yields the first pairs of a split with all keys, padded with the first, or
+        more padding, without end."""
+
+    def photos(self, split: str, batch_size: int) -> Iterator[np.ndarray]:
+        """Yields every photo of a stored split once, see `PairDataset.photos`."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,38 +73,53 @@ class TestBatch:
 
 class PairDataset:
     """A data set written by data_prep/build_tfrecords.py: `height` and `width` of the
-    images in pixels, and what the builder recorded as `metadata`.
+    images in pixels, what the builder recorded as `metadata`, and the `reader`,
+    "tf_data" or "memory".
 
     It has the splits "train" and "test", and where a share of the training people is
     held out, "validation": the training pairs of these people, which "train" lacks.
     """
 
-    def __init__(self, data_dir: str, validation_share: float = 0.0):
-        """Opens a data set; holding out a share of the training people takes one pass
-        over the records. What is no such data set, or has too few people, is a
-        ValueError."""
+    def __init__(
+        self,
+        data_dir: str,
+        validation_share: float = 0.0,
+        *,
+        reader: str = "auto",
+        reader_memory_gib: float = 8.0,
+    ):
+        """Opens a data set with one of `reader_choice.READERS`; holding out a share of
+        the training people takes one pass over the records. What is no such data set,
+        or has too few people, is a ValueError. "memory" keeps the splits that are read
+        in memory, each in so many GiB at most, else a ValueError."""
         self._data_dir = data_dir
-        self._builder = records.open_builder(data_dir)
-        self.height, self.width = self._builder.info.features["source_image"].shape[:2]
-        self.metadata = dict(self._builder.info.metadata or {})
-        self._held_out: list[bytes] = []
+        self.reader = reader_choice.choose(reader)
+        self._reader = _open(self.reader, data_dir, reader_memory_gib)
+        self.height, self.width = self._reader.height, self._reader.width
+        self.metadata = self._reader.metadata
         self._held_out_pairs = 0
         if validation_share:
             self._hold_out(validation_share)
 
     def count(self, split: str) -> int:
         """The number of pairs of a split; none is a ValueError."""
-        if split == "validation" and self._held_out:
+        if split == "validation" and self._held_out_pairs:
             return self._held_out_pairs
         if split not in self.splits:
             raise description.unusable(self._data_dir, f"no pairs in split {split}.")
         held_out = self._held_out_pairs if split == "train" else 0
-        return self._builder.info.splits[split].num_examples - held_out
+        return self._reader.counts[split] - held_out
 
     @property
     def splits(self) -> list[str]:
         """Names of the stored splits that hold pairs."""
-        return records.splits(self._builder)
+        return list(self._reader.counts)
+
+    def prepare_training(self) -> None:
+        """Does what `training_batches` needs first, so that what is wrong is said
+        before: "memory" reads all training pairs, and decodes their photos."""
+        self.count("train")
+        self._reader.prepare_training()
 
     def training_batches(
         self,
@@ -94,15 +140,13 @@ class PairDataset:
         records, which is quick, and decodes its own.
 
         `batch_size` counts over all processes, which must divide it. What was before
-        `first_step` is skipped unread (whole epochs) or undecoded (the rest).
+        `first_step` is skipped.
         """
+        share = process_share.of_process(batch_size, process_index, process_count)
         epoch, offset = divmod(first_step * batch_size, self.count("train"))
-        epochs = tf.data.Dataset.range(epoch, np.iinfo(np.int64).max)
-        stream = epochs.flat_map(lambda e: self._shuffled_records(seed, e))
-        stream, rows = records.shard(
-            stream.skip(offset), batch_size, process_index, process_count
+        yield from self._reader.training_batches(
+            seed=seed, epoch=epoch, offset=offset, share=share
         )
-        return self._batches(stream, rows, records.ARRAYS)
 
     def test_batches(
         self,
@@ -122,86 +166,45 @@ class PairDataset:
         padded with the first pair, whose name is not repeated.
         """
         count = min(limit or self.count(split), self.count(split))
-        stored = "train" if split == "validation" else split
-        stream = self._records(self._files(stored), split)
-        padding = stream.take(1).repeat()
-        stream = stream.take(count).concatenate(padding)
-        stream, rows = records.shard(stream, batch_size, process_index, process_count)
-        batches = self._batches(stream, rows, (*records.ARRAYS, *records.NAMES))
-        firsts = range(process_index * rows, count + batch_size, batch_size)
+        share = process_share.of_process(batch_size, process_index, process_count)
+        batches = self._reader.ordered_batches(split, count, share)
+        firsts = range(share.first, count + batch_size, batch_size)
         steps = -(-count // batch_size)
         for first, batch in zip(firsts, itertools.islice(batches, steps), strict=False):
             true = max(0, count - first)
             people, sources, targets = (
-                [name.decode() for name in batch[key][:true]] for key in records.NAMES
+                [name.decode() for name in batch[key][:true]]
+                for key in description.NAMES
             )
-            arrays = {key: batch[key] for key in records.ARRAYS}
+            arrays = {key: batch[key] for key in description.ARRAYS}
             names = list(zip(sources, targets, strict=True))
             yield TestBatch(cast(Batch, arrays), names, people)
 
     def photos(self, split: str, batch_size: int) -> Iterator[np.ndarray]:
         """Yields every photo of a split once, in the order in which the pairs name
         them, as uint8 [batch_size or fewer, H, W, 3]."""
-        text = tf.io.FixedLenFeature([], tf.string)
-        roles = list(zip(records.IMAGES, records.NAMES[1:], strict=True))
-        spec = {key: text for role in roles for key in role}
-        stream = tf.data.TFRecordDataset(self._files(split)).batch(_ROWS_AT_ONCE)
-        seen: set[bytes] = set()
-        waiting: list[bytes] = []
-        for rows in self._read(stream.map(lambda r: tf.io.parse_example(r, spec))):
-            for images, names in roles:
-                for name, encoded in zip(rows[names], rows[images], strict=True):
-                    if name not in seen:
-                        seen.add(name)
-                        waiting.append(encoded)
-            while len(waiting) >= batch_size:
-                yield from self._decoded(waiting[:batch_size])
-                del waiting[:batch_size]
-        if waiting:
-            yield from self._decoded(waiting)
-
-    def _decoded(self, encoded: list[bytes]) -> Iterator[np.ndarray]:
-        size = (self.height, self.width)
-        photos = tf.data.Dataset.from_tensor_slices(encoded)
-        images = photos.map(lambda photo: records.decode_image(photo, size))
-        yield from self._read(images.batch(len(encoded)))
+        self.count(split)
+        yield from self._reader.photos(split, batch_size)
 
     def checksum(self, split: str) -> str:
         """SHA-256 of the files of a split, one after the other."""
+        self.count(split)
         digest = hashlib.sha256()
-        for path in self._files(split):
+        for path in self._reader.files[split]:
             with open(path, "rb") as file:
                 digest.update(hashlib.file_digest(file, "sha256").digest())
         return digest.hexdigest()
 
-    def _batches(
-        self, stream: tf.data.Dataset, rows: int, keys: tuple[str, ...]
-    ) -> Iterator[Any]:
-        """Decodes an endless stream of records in parallel, in order, into numpy
-        batches of `rows`: several small ones together, handed over as slices."""
-        together = max(1, _ROWS_AT_ONCE // rows)
-        decoded = (
-            stream.batch(rows * together, drop_remainder=True)
-            .map(
-                lambda batch: self._decode(batch, keys),
-                num_parallel_calls=tf.data.AUTOTUNE,
-                deterministic=True,
-            )
-            .prefetch(2)
-        )
-        for arrays in self._read(decoded):
-            for start in range(0, len(arrays[keys[0]]), rows):
-                yield {key: arrays[key][start : start + rows] for key in keys}
-
     def require_views(self, split: str) -> None:
         """Raises a ValueError unless `pose.view` knows the view of every target pose
         of a split; it names the first pair and counts the others."""
-        keys = (*records.NAMES[1:], records.KEYPOINTS[1])
+        self.count(split)
+        names, keypoints = description.NAMES[1:], description.KEYPOINTS[1]
         unknown, first = 0, ""
-        for rows in self._stored(split, keys):
-            wrong = np.asarray(pose.view(jnp.asarray(rows[records.KEYPOINTS[1]]))) < 0
+        for rows in self._reader.stored(split, (*names, keypoints)):
+            wrong = np.asarray(pose.view(jnp.asarray(rows[keypoints]))) < 0
             if wrong.any() and not unknown:
-                first = ", ".join(rows[k][wrong.argmax()].decode() for k in keys[:2])
+                first = ", ".join(rows[name][wrong.argmax()].decode() for name in names)
             unknown += int(wrong.sum())
         if unknown:
             raise description.unusable(
@@ -212,56 +215,22 @@ class PairDataset:
                 "pair protocol does.",
             )
 
-    def _stored(self, split: str, keys: tuple[str, ...]) -> Iterator[Any]:
-        """Yields what the files of a split hold, in numpy batches of any size."""
-        stream = tf.data.TFRecordDataset(self._files(split)).batch(4096)
-        return self._read(stream.map(lambda batch: self._decode(batch, keys)))
-
-    def _read(self, batches: tf.data.Dataset) -> Iterator[Any]:
-        return records.iterate(batches, self._data_dir)
-
     def _hold_out(self, share: float) -> None:
-        key = records.NAMES[0]
-        stored = self._stored("train", (key,))
+        self.count("train")
+        key = description.NAMES[0]
+        stored = self._reader.stored("train", (key,))
         pairs = collections.Counter(name for rows in stored for name in rows[key])
-        self._held_out = held_out(pairs, share)
-        self._held_out_pairs = sum(pairs[name] for name in self._held_out)
+        self._reader.held_out = held_out(pairs, share)
+        self._held_out_pairs = sum(pairs[name] for name in self._reader.held_out)
 
-    def _records(self, files: tf.Tensor | list[str], split: str) -> tf.data.Dataset:
-        """The serialized records in files, of the training files those of a split."""
-        stream = tf.data.TFRecordDataset(files)
-        if split == "test" or not self._held_out:
-            return stream
-        held_out = tf.constant(self._held_out)
 
-        def those_of_split(batch: tf.Tensor) -> tf.Tensor:
-            identity = self._decode(batch, records.NAMES[:1])[records.NAMES[0]]
-            is_held_out = tf.reduce_any(identity[:, None] == held_out, axis=1)
-            return tf.boolean_mask(batch, is_held_out == (split == "validation"))
+def _open(reader: str, data_dir: str, memory_gib: float) -> Reader:
+    if reader == "memory":
+        return memory_reader.MemoryReader(data_dir, memory_gib)
+    # tensorflow, whose import takes seconds.
+    from pg2_jax.input_pipeline import tf_data_reader
 
-        return stream.batch(_ROWS_AT_ONCE).map(those_of_split).unbatch()
-
-    def _files(self, split: str) -> list[str]:
-        self.count(split)
-        return [str(path) for path in self._builder.info.splits[split].filepaths]
-
-    def _shuffled_records(self, seed: int, epoch: tf.Tensor) -> tf.data.Dataset:
-        files = tf.constant(self._files("train"))
-        key = tf.stack([tf.constant(seed, tf.int64), epoch])
-        files = tf.random.experimental.stateless_shuffle(files, seed=key)
-        stream = self._records(files, "train")
-        info = self._builder.info.splits["train"]
-        record_size = max(1, info.num_bytes // info.num_examples)
-        limit = max(1, _SHUFFLE_BYTES // record_size)
-        buffer = min(_SHUFFLE_BUFFER, limit, info.num_examples)
-        # One number for (seed, epoch): shuffle takes a single 64-bit seed.
-        mixed = tf.random.stateless_uniform(
-            (), seed=key, minval=None, maxval=None, dtype=tf.int64
-        )
-        return stream.shuffle(buffer, seed=mixed, reshuffle_each_iteration=False)
-
-    def _decode(self, rows: tf.Tensor, keys: tuple[str, ...]) -> dict[str, tf.Tensor]:
-        return records.decode(rows, keys, (self.height, self.width))
+    return tf_data_reader.TfDataReader(data_dir)
 
 
 def held_out(identities: Iterable[bytes], share: float) -> list[bytes]:

@@ -209,6 +209,24 @@ def test_differences_name_what_may_not_change():
     ]
 
 
+def test_a_run_keeps_the_reader_that_it_began_with():
+    config = Config(**TRAIN, image_size="64x32")
+    before = config.to_json()
+    del before["reader"]
+    other = dataclasses.replace(config, reader="memory")
+    differences = config_compatibility.differences
+    line = "--reader: 'tf_data' in the run, 'memory' now"
+    assert differences(before, other) == [line]
+    assert differences(before, config) == []
+    assert differences(before, other, stage_one_only=True) == []
+    # Nothing was trained of what was imported.
+    assert differences(config.to_json(), other) == []
+    for stored, reader in ((before, "tf_data"), (other.to_json(), "memory")):
+        kept = config_compatibility.with_reader(config, stored)
+        assert kept.reader == reader
+        assert differences(stored, kept) == []
+
+
 def run_main(*words):
     return subprocess.run(
         [sys.executable, "-m", "experiments.main", *words],
@@ -365,7 +383,7 @@ def in_a_process(code):
 
 @pytest.mark.parametrize(
     ("mode", "package"),
-    [("train", "tensorflow"), ("evaluate", "jax"), ("report", "rich")],
+    [("train", "optax"), ("evaluate", "jax"), ("report", "rich")],
 )
 def test_a_package_that_is_not_installed_is_one_line(tmp_path, mode, package):
     write_data_set(tmp_path / "data")
@@ -408,7 +426,9 @@ def write_run(workdir, config, **more):
 
 def test_mistakes_are_answered_before_anything_heavy_is_imported(tmp_path):
     write_data_set(tmp_path / "data")
-    trained = Config(**TRAIN, image_size="32x16", base_channels=8).to_json()
+    trained = Config(
+        **TRAIN, image_size="32x16", base_channels=8, reader="memory"
+    ).to_json()
     write_run(tmp_path / "run", {**trained, "data": {"seed": 0}})
     (tmp_path / "empty").mkdir()
     data, run = f"--data_dir={tmp_path}/data", f"--workdir={tmp_path}/run"
@@ -417,6 +437,7 @@ def test_mistakes_are_answered_before_anything_heavy_is_imported(tmp_path):
     mistakes = [
         ([run, f"--data_dir={tmp_path}/no"], f"--data_dir={tmp_path}/no: no data set"),
         ([run, data], "--base_channels: 8 in the run, 128 now"),
+        ([run, data, "--reader=tf_data"], "--reader: 'memory' in the run, 'tf_data'"),
         ([run, data, "--image_size=9x9"], "--image_size=9x9 disagrees with the images"),
         ([nowhere, data, "--init_from=no"], "--init_from=no: there is no such"),
         (["--mode=evaluate", data, nowhere], f"; did you mean {tmp_path}/run?"),

@@ -127,10 +127,15 @@ def test_bad_lists_are_refused(tmp_path, workdirs, message):
         ({}, NAMES[::-1], ""),
         ({"image_size": "64x32"}, NAMES, "images of 32x16 and of 64x32"),
         ({"data": {"seed": 1}, "data_dir": "old"}, NAMES, "another data set: data and"),
+        (
+            {"reader": "memory"},
+            NAMES,
+            "photos read with tf_data and with memory, which",
+        ),
         ({}, [*NAMES, ("c", "d")], "other pairs: 2 and 3, of which 2 are the same"),
         ({"data": {"seed": 0}}, [("", "a__b.png"), ("", "b__a.png")], ""),
     ],
-    ids=["order", "size", "data", "pairs", "another method"],
+    ids=["order", "size", "data", "reader", "pairs", "another method"],
 )
 def test_what_can_be_compared(tmp_path, content, names, message):
     folders = write_run(tmp_path / "a"), write_run(tmp_path / "b", names, **content)

@@ -1,4 +1,4 @@
-"""Every pair once, in an order that (seed, step) alone decides."""
+"""Every pair once, in an order that (seed, step) alone decides, by both readers."""
 
 import itertools
 import shutil
@@ -8,12 +8,12 @@ import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from pg2_jax.input_pipeline import pair_reader
+from pg2_jax.input_pipeline import pair_reader, tf_data_reader
 
 
-@pytest.fixture(scope="module")
-def dataset(pair_dataset):
-    return pair_reader.PairDataset(pair_dataset)
+@pytest.fixture(scope="module", params=["tf_data", "memory"])
+def dataset(pair_dataset, request):
+    return pair_reader.PairDataset(pair_dataset, reader=request.param)
 
 
 def take(dataset, steps, **options):
@@ -37,7 +37,8 @@ def keys(batches):
     ]
 
 
-def test_batches_hold_what_tfds_reads(dataset, pair_dataset):
+def test_batches_hold_what_tfds_reads(pair_dataset):
+    dataset = pair_reader.PairDataset(pair_dataset, reader="tf_data")
     examples = tfds.builder_from_directory(pair_dataset).as_dataset(split="test")
     examples = list(examples.as_numpy_iterator())
     batches = list(dataset.test_batches(batch_size=4))
@@ -78,7 +79,7 @@ def test_a_resumed_run_sees_what_the_uninterrupted_one_saw(dataset, first_step):
 @pytest.fixture(autouse=True)
 def few_rows_at_once(monkeypatch):
     """tensorflow traces a graph for each iterator; a small one is traced sooner."""
-    monkeypatch.setattr(pair_reader, "_ROWS_AT_ONCE", 8)
+    monkeypatch.setattr(tf_data_reader, "_ROWS_AT_ONCE", 8)
 
 
 @pytest.fixture(scope="module")
@@ -160,14 +161,15 @@ def test_the_batch_size_does_not_change_the_order(
     dataset, stream, batch_size, monkeypatch
 ):
     """Batches are decoded together or alone."""
-    monkeypatch.setattr(pair_reader, "_ROWS_AT_ONCE", 64)
+    monkeypatch.setattr(tf_data_reader, "_ROWS_AT_ONCE", 64)
     batches = take(dataset, 130 // batch_size, batch_size=batch_size)
     assert keys(batches) == stream[: batch_size * (130 // batch_size)]
 
 
-def test_large_records_shrink_the_shuffle_buffer(dataset, monkeypatch):
+def test_large_records_shrink_the_shuffle_buffer(pair_dataset, monkeypatch):
     """The memory is bounded; each epoch still holds every pair once."""
-    monkeypatch.setattr(pair_reader, "_SHUFFLE_BYTES", 1)
+    monkeypatch.setattr(tf_data_reader, "_SHUFFLE_BYTES", 1)
+    dataset = pair_reader.PairDataset(pair_dataset, reader="tf_data")
     count = dataset.count("train")
     assert len(set(keys(take(dataset, count, batch_size=1)))) == count
 
@@ -185,26 +187,34 @@ def damaged(pair_dataset, tmp_path):
     return folder, shard
 
 
-def test_a_missing_shard_is_named_before_training(pair_dataset, tmp_path):
+both_readers = pytest.mark.parametrize("reader", ["tf_data", "memory"])
+
+
+@both_readers
+def test_a_missing_shard_is_named_before_training(pair_dataset, tmp_path, reader):
     folder, shard = damaged(pair_dataset, tmp_path)
     shard.unlink()
     with pytest.raises(ValueError, match=f"{shard.name} is missing"):
-        pair_reader.PairDataset(str(folder))
+        pair_reader.PairDataset(str(folder), reader=reader)
 
 
-def test_a_truncated_shard_is_an_error_that_names_the_data_set(pair_dataset, tmp_path):
+@both_readers
+def test_a_truncated_shard_is_an_error_that_names_the_data_set(
+    pair_dataset, tmp_path, reader
+):
     folder, shard = damaged(pair_dataset, tmp_path)
     shard.write_bytes(shard.read_bytes()[:-100])
-    dataset = pair_reader.PairDataset(str(folder))
+    dataset = pair_reader.PairDataset(str(folder), reader=reader)
     with pytest.raises(ValueError, match=f"{folder}: a record cannot be read"):
         list(dataset.test_batches(batch_size=4))
 
 
-def test_damaged_information_is_named(pair_dataset, tmp_path):
+@both_readers
+def test_damaged_information_is_named(pair_dataset, tmp_path, reader):
     folder, _ = damaged(pair_dataset, tmp_path)
     (folder / "dataset_info.json").write_text("{")
     with pytest.raises(ValueError, match=r"dataset_info\.json .* is damaged"):
-        pair_reader.PairDataset(str(folder))
+        pair_reader.PairDataset(str(folder), reader=reader)
 
 
 def test_a_missing_data_set_is_named_with_the_command_that_makes_one(tmp_path):
@@ -230,8 +240,9 @@ def test_a_data_set_of_another_kind_is_refused(tmp_path):
         },
         data_dir=tmp_path,
     )
-    with pytest.raises(ValueError, match=r"the records lack .*source_image"):
-        pair_reader.PairDataset(str(tmp_path / "other" / "1.0.0"))
+    for reader in ("tf_data", "memory"):
+        with pytest.raises(ValueError, match=r"the records lack .*source_image"):
+            pair_reader.PairDataset(str(tmp_path / "other" / "1.0.0"), reader=reader)
 
 
 def test_a_missing_split_is_named(dataset):

@@ -29,9 +29,9 @@ def test_one_person_is_too_few():
         pair_reader.held_out([b"1", b"1"], 0.5)
 
 
-@pytest.fixture(scope="module")
-def split(pair_dataset):
-    return pair_reader.PairDataset(pair_dataset, validation_share=0.25)
+@pytest.fixture(scope="module", params=["tf_data", "memory"])
+def split(pair_dataset, request):
+    return pair_reader.PairDataset(pair_dataset, 0.25, reader=request.param)
 
 
 def pair(batch, row):
@@ -53,7 +53,7 @@ def validation_pairs(dataset, **options):
 
 
 def test_training_and_validation_share_the_pairs_and_no_person(split, pair_dataset):
-    whole = pair_reader.PairDataset(pair_dataset)
+    whole = pair_reader.PairDataset(pair_dataset, reader=split.reader)
     trained, held = pairs_of_epoch(split), validation_pairs(split)
     assert len(held) == split.count("validation") > 0
     assert collections.Counter(trained + held) == collections.Counter(
@@ -84,7 +84,7 @@ def test_without_a_share_there_is_no_validation(pair_dataset):
 
 
 def test_test_pairs_stay_as_they_are(split, pair_dataset):
-    whole = pair_reader.PairDataset(pair_dataset)
+    whole = pair_reader.PairDataset(pair_dataset, reader=split.reader)
     (one,), (other,) = (
         list(data.test_batches(batch_size=4, limit=4)) for data in (split, whole)
     )

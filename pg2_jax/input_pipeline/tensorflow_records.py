@@ -1,21 +1,16 @@
-"""The records of a data set: where they lie, and what they decode to."""
+"""The records of a data set by tensorflow: where they lie, and what they decode to."""
 
-import pathlib
 from collections.abc import Iterator
 from typing import Any
 
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from pg2_jax import errors
 from pg2_jax.input_pipeline import description
+from pg2_jax.input_pipeline.description import IMAGES, KEYPOINTS
+from pg2_jax.input_pipeline.process_share import Share
 
 tf.config.set_visible_devices([], "GPU")
-
-IMAGES = ("source_image", "target_image")
-KEYPOINTS = ("source_keypoints", "target_keypoints")
-ARRAYS = (*IMAGES, *KEYPOINTS)
-NAMES = ("identity", "source_name", "target_name")
 
 
 def open_builder(data_dir: str) -> tfds.core.DatasetBuilder:
@@ -26,47 +21,20 @@ def open_builder(data_dir: str) -> tfds.core.DatasetBuilder:
         builder = tfds.builder_from_directory(folder)
     except Exception as error:
         # What TFDS raises on damaged files ranges from KeyError to protobuf's own.
-        reason = f"dataset_info.json or features.json is damaged: {error}"
-        raise description.unusable(data_dir, reason) from error
-    missing = {*ARRAYS, *NAMES} - set(builder.info.features)
-    if missing:
-        raise description.unusable(
-            data_dir,
-            f"the records lack {sorted(missing)}; this is not a data set of "
-            "data_prep/build_tfrecords.py.",
-        )
-    for split in splits(builder):
-        for path in builder.info.splits[split].filepaths:
-            if not pathlib.Path(path).is_file():
-                raise description.unusable(data_dir, f"{path.name} is missing.")
+        raise description.damaged(data_dir, error) from error
+    description.check_features(data_dir, builder.info.features)
+    for info in builder.info.splits.values():
+        if info.num_examples:
+            description.check_files(data_dir, info.filepaths)
     return builder
 
 
-def splits(builder: tfds.core.DatasetBuilder) -> list[str]:
-    """Names of the stored splits that hold pairs."""
-    infos = builder.info.splits
-    return [name for name in infos if infos[name].num_examples]
-
-
-def shard(
-    stream: tf.data.Dataset, batch_size: int, process_index: int, process_count: int
-) -> tuple[tf.data.Dataset, int]:
-    """One process's equal share of each batch of an endless stream, and its size. The
-    processes must divide the batch."""
-    if batch_size % process_count:
-        rule = (
-            f" must be a multiple of the number of processes, {process_count}, because "
-            "each takes an equal share of the batch."
-        )
-        raise errors.ArgumentError("batch_size", batch_size, rule)
-    if not 0 <= process_index < process_count:
-        rule = f" must lie in [0, {process_count})."
-        raise errors.ArgumentError("process_index", process_index, rule)
-    rows = batch_size // process_count
-    if process_count > 1:
-        shares = stream.batch(rows, drop_remainder=True)
-        stream = shares.shard(process_count, process_index).unbatch()
-    return stream, rows
+def shard(stream: tf.data.Dataset, share: Share) -> tf.data.Dataset:
+    """One process's share of each batch of an endless stream."""
+    if share.count == 1:
+        return stream
+    shares = stream.batch(share.rows, drop_remainder=True)
+    return shares.shard(share.count, share.index).unbatch()
 
 
 def decode(

@@ -1,0 +1,196 @@
+"""Pairs that are read without tensorflow, and kept in memory: numpy batches.
+
+A split is read whole when it is first asked for. To train, every photo is decoded once
+and for all; of other splits those of a batch, when it comes.
+"""
+
+import concurrent.futures
+import functools
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from pg2_jax import errors
+from pg2_jax.input_pipeline import description, pair_table, reader_choice
+from pg2_jax.input_pipeline.process_share import Share
+from pg2_jax.photos import photo_files
+
+_ROWS_AT_ONCE = 4096
+# After how many pairs `photos` turns from sources to targets; as tf_data_reader does.
+_PHOTO_ROWS = 64
+
+
+class MemoryReader:
+    """A `pair_reader.Reader`."""
+
+    def __init__(self, data_dir: str, memory_gib: float):
+        """Opens a data set, of which a split may take so much memory."""
+        self._data_dir, self._memory_gib = data_dir, memory_gib
+        described, self._shards = description.read_whole(data_dir)
+        self.height, self.width, self.metadata = described
+        self.files = {
+            split: [str(shard.path) for shard in shards]
+            for split, shards in self._shards.items()
+        }
+        self.counts = {
+            split: sum(shard.pairs for shard in shards)
+            for split, shards in self._shards.items()
+        }
+        self.held_out: list[bytes] = []
+        self._tables: dict[str, pair_table.PairTable] = {}
+        self._pixels: dict[str, np.ndarray] = {}
+
+    def stored(self, split: str, keys: tuple[str, ...]) -> Iterator[Any]:
+        """As `pair_reader.Reader` says."""
+        count = self.counts[split]
+        for start in range(0, count, _ROWS_AT_ONCE):
+            rows = np.arange(start, min(start + _ROWS_AT_ONCE, count))
+            yield self._batch(split, rows, keys)
+
+    def prepare_training(self) -> None:
+        """Decodes all training photos. A ValueError if there are too many, or one
+        cannot be decoded."""
+        if "train" in self._pixels:
+            return
+        photos = self._table("train").photos
+        shape = (len(photos), self.height, self.width, 3)
+        gib = np.prod(shape, dtype=float) / 2**30
+        if gib > self._memory_gib:
+            rule = (
+                f": the {len(photos):,} photos of split train in {self._data_dir} take "
+                f"{gib:.3g} GiB. Give it more, or read them piece by piece, with "
+                f"reader=tf_data, which needs tensorflow: {reader_choice.INSTALL}"
+            )
+            raise errors.ArgumentError("reader_memory_gib", self._memory_gib, rule)
+        pixels = np.empty(shape, np.uint8)
+
+        def decode(number: int) -> None:
+            pixels[number] = self._decoded("train", number)
+
+        # Pillow decodes outside of Python's lock.
+        with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+            for _ in pool.map(decode, range(len(photos))):
+                pass
+        self._pixels["train"] = pixels
+        photos.clear()
+
+    def training_batches(
+        self, *, seed: int, epoch: int, offset: int, share: Share
+    ) -> Iterator[Any]:
+        """As `pair_reader.Reader` says. The order of an epoch depends on the seed and
+        its number alone, in every version of numpy."""
+        self.prepare_training()
+        pairs = self._rows_of("train")
+        place = epoch * len(pairs) + offset + share.first
+        while True:
+            places = np.arange(place, place + share.rows)
+            epochs, within = np.divmod(places, len(pairs))
+            rows = [
+                pairs[_order(seed, number, len(pairs))[within[epochs == number]]]
+                for number in np.unique(epochs).tolist()
+            ]
+            yield self._batch("train", np.concatenate(rows), description.ARRAYS)
+            place += share.batch_size
+
+    def ordered_batches(self, split: str, count: int, share: Share) -> Iterator[Any]:
+        """As `pair_reader.Reader` says."""
+        pairs = self._rows_of(split)[:count]
+        stored = "train" if split == "validation" else split
+        for first in range(share.first, count + share.first, share.batch_size):
+            rows = pairs[first : first + share.rows]
+            padding = np.repeat(pairs[:1], share.rows - len(rows))
+            keys = (*description.ARRAYS, *description.NAMES)
+            yield self._batch(stored, np.concatenate([rows, padding]), keys)
+
+    def photos(self, split: str, batch_size: int) -> Iterator[np.ndarray]:
+        """As `pair_reader.Reader` says."""
+        table = self._table(split)
+        first: dict[int, int] = {}  # photo by name
+        for start in range(0, self.counts[split], _PHOTO_ROWS):
+            rows = slice(start, start + _PHOTO_ROWS)
+            for image, key in zip(
+                description.IMAGES, description.NAMES[1:], strict=True
+            ):
+                both = table.numbers(key)[rows], table.numbers(image)[rows]
+                for name, photo in zip(*(x.tolist() for x in both), strict=True):
+                    first.setdefault(name, photo)
+        numbers = np.array(list(first.values()))
+        for start in range(0, len(numbers), batch_size):
+            yield self._images(split, numbers[start : start + batch_size])
+
+    def _table(self, split: str) -> pair_table.PairTable:
+        if split not in self._tables:
+            try:
+                limit = self._memory_gib * 2**30
+                self._tables[split] = pair_table.read(self._shards[split], limit)
+            except ValueError as error:
+                reason = f"a record cannot be read: {error}"
+                raise description.unusable(self._data_dir, reason) from error
+            except pair_table.TooLarge as error:
+                raise description.unusable(
+                    self._data_dir,
+                    f"split {split} takes more than {self._memory_gib:g} GiB of memory "
+                    "without tensorflow, which reads it piece by piece: "
+                    f"{reader_choice.INSTALL}",
+                ) from error
+        return self._tables[split]
+
+    def _rows_of(self, split: str) -> np.ndarray:
+        """The rows of a split, in order, in the table of the stored split."""
+        if split == "test" or not self.held_out:
+            return np.arange(self.counts[split])
+        table = self._table("train")
+        people = set(self.held_out)
+        is_held_out = np.array([name in people for name in table.names])
+        of_pairs = is_held_out[table.numbers(description.NAMES[0])]
+        return np.flatnonzero(of_pairs == (split == "validation"))
+
+    def _batch(self, split: str, rows: np.ndarray, keys: tuple[str, ...]) -> Any:
+        table, batch = self._table(split), {}
+        for key in keys:
+            numbers = table.numbers(key)[rows]
+            if key in description.IMAGES:
+                batch[key] = self._images(split, numbers)
+            elif key in description.KEYPOINTS:
+                batch[key] = table.keypoints[numbers]
+            else:
+                batch[key] = np.array([table.names[n] for n in numbers], object)
+        return batch
+
+    def _images(self, split: str, numbers: np.ndarray) -> np.ndarray:
+        if split in self._pixels:
+            return self._pixels[split][numbers]
+        return np.stack([self._decoded(split, number) for number in numbers])
+
+    def _decoded(self, split: str, number: int) -> np.ndarray:
+        """Decodes a photo, [H, W, 3] uint8; what the builder does not store is a
+        ValueError."""
+        try:
+            photo = photo_files.decode(self._table(split).photos[number], "its photo")
+            size = (photo.image.height, photo.image.width)
+            if photo.notes or size != (self.height, self.width):
+                what = ", ".join(photo.notes) or f"{size[0]}x{size[1]} pixels"
+                raise ValueError(f"its photo is not RGB of the right size: {what}")
+        except ValueError as error:
+            reason = f"a record of {self._name(split, number)}: {error}"
+            raise description.unusable(self._data_dir, reason) from error
+        return np.asarray(photo.image)
+
+    def _name(self, split: str, number: int) -> str:
+        """A name of a photo."""
+        table = self._table(split)
+        for image, key in zip(description.IMAGES, description.NAMES[1:], strict=True):
+            rows = np.flatnonzero(table.numbers(image) == number)
+            if len(rows):
+                return table.names[table.numbers(key)[rows[0]]].decode()
+        raise AssertionError(number)
+
+
+@functools.lru_cache(maxsize=2)
+def _order(seed: int, epoch: int, count: int) -> np.ndarray:
+    """The order of an epoch: a permutation of `count`. The stream of PCG64 never
+    changes, that of numpy's own permutations may."""
+    random = np.random.PCG64(np.random.SeedSequence([seed, epoch]))
+    return np.argsort(random.random_raw(count), kind="stable")

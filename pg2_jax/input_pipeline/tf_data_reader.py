@@ -1,0 +1,150 @@
+"""TFRecord shards -> tf.data -> numpy batches; the records come piece by piece."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from pg2_jax.input_pipeline import description
+from pg2_jax.input_pipeline import tensorflow_records as records
+from pg2_jax.input_pipeline.process_share import Share
+
+# Records, not pixels, wait in the shuffle buffer: some 50 MB at 128x64. The builder has
+# written the training pairs in random order already. Only records of more than 32 KiB
+# meet the second limit, which bounds the memory.
+_SHUFFLE_BUFFER = 8192
+_SHUFFLE_BYTES = 2**28
+# Pairs that tf.data hands over at once: its costs per element are worth a dozen decoded
+# photos.
+_ROWS_AT_ONCE = 64
+
+
+class TfDataReader:
+    """A `pair_reader.Reader`."""
+
+    def __init__(self, data_dir: str):
+        """Opens a data set; what is none is a ValueError."""
+        self._data_dir = data_dir
+        builder = records.open_builder(data_dir)
+        self.height, self.width = builder.info.features["source_image"].shape[:2]
+        self.metadata = dict(builder.info.metadata or {})
+        self._splits = {name: builder.info.splits[name] for name in builder.info.splits}
+        self.counts = {
+            name: info.num_examples
+            for name, info in self._splits.items()
+            if info.num_examples
+        }
+        self.files = {
+            name: [str(path) for path in self._splits[name].filepaths]
+            for name in self.counts
+        }
+        self.held_out: list[bytes] = []
+
+    def stored(self, split: str, keys: tuple[str, ...]) -> Iterator[Any]:
+        """As `pair_reader.Reader` says."""
+        stream = tf.data.TFRecordDataset(self.files[split]).batch(4096)
+        return self._read(stream.map(lambda batch: self._decode(batch, keys)))
+
+    def prepare_training(self) -> None:
+        """As `pair_reader.Reader` says; nothing to do."""
+
+    def training_batches(
+        self, *, seed: int, epoch: int, offset: int, share: Share
+    ) -> Iterator[Any]:
+        """As `pair_reader.Reader` says. What was before is skipped unread (whole
+        epochs) or undecoded (the rest)."""
+        epochs = tf.data.Dataset.range(epoch, np.iinfo(np.int64).max)
+        stream = epochs.flat_map(lambda e: self._shuffled_records(seed, e))
+        stream = records.shard(stream.skip(offset), share)
+        return self._batches(stream, share.rows, description.ARRAYS)
+
+    def ordered_batches(self, split: str, count: int, share: Share) -> Iterator[Any]:
+        """As `pair_reader.Reader` says."""
+        stored = "train" if split == "validation" else split
+        stream = self._records(self.files[stored], split)
+        padding = stream.take(1).repeat()
+        stream = records.shard(stream.take(count).concatenate(padding), share)
+        keys = (*description.ARRAYS, *description.NAMES)
+        return self._batches(stream, share.rows, keys)
+
+    def photos(self, split: str, batch_size: int) -> Iterator[np.ndarray]:
+        """As `pair_reader.Reader` says."""
+        text = tf.io.FixedLenFeature([], tf.string)
+        roles = list(zip(description.IMAGES, description.NAMES[1:], strict=True))
+        spec = {key: text for role in roles for key in role}
+        stream = tf.data.TFRecordDataset(self.files[split]).batch(_ROWS_AT_ONCE)
+        seen: set[bytes] = set()
+        waiting: list[bytes] = []
+        for rows in self._read(stream.map(lambda r: tf.io.parse_example(r, spec))):
+            for images, names in roles:
+                for name, encoded in zip(rows[names], rows[images], strict=True):
+                    if name not in seen:
+                        seen.add(name)
+                        waiting.append(encoded)
+            while len(waiting) >= batch_size:
+                yield from self._decoded(waiting[:batch_size])
+                del waiting[:batch_size]
+        if waiting:
+            yield from self._decoded(waiting)
+
+    def _decoded(self, encoded: list[bytes]) -> Iterator[np.ndarray]:
+        size = (self.height, self.width)
+        photos = tf.data.Dataset.from_tensor_slices(encoded)
+        images = photos.map(lambda photo: records.decode_image(photo, size))
+        yield from self._read(images.batch(len(encoded)))
+
+    def _batches(
+        self, stream: tf.data.Dataset, rows: int, keys: tuple[str, ...]
+    ) -> Iterator[Any]:
+        """Decodes an endless stream of records in parallel, in order, into numpy
+        batches of `rows`: several small ones together, handed over as slices."""
+        together = max(1, _ROWS_AT_ONCE // rows)
+        decoded = (
+            stream.batch(rows * together, drop_remainder=True)
+            .map(
+                lambda batch: self._decode(batch, keys),
+                num_parallel_calls=tf.data.AUTOTUNE,
+                deterministic=True,
+            )
+            .prefetch(2)
+        )
+        for arrays in self._read(decoded):
+            for start in range(0, len(arrays[keys[0]]), rows):
+                yield {key: arrays[key][start : start + rows] for key in keys}
+
+    def _read(self, batches: tf.data.Dataset) -> Iterator[Any]:
+        return records.iterate(batches, self._data_dir)
+
+    def _records(self, files: tf.Tensor | list[str], split: str) -> tf.data.Dataset:
+        """The serialized records in files, of the training files those of a split."""
+        stream = tf.data.TFRecordDataset(files)
+        if split == "test" or not self.held_out:
+            return stream
+        held_out = tf.constant(self.held_out)
+
+        def those_of_split(batch: tf.Tensor) -> tf.Tensor:
+            key = description.NAMES[0]
+            identity = self._decode(batch, (key,))[key]
+            is_held_out = tf.reduce_any(identity[:, None] == held_out, axis=1)
+            return tf.boolean_mask(batch, is_held_out == (split == "validation"))
+
+        return stream.batch(_ROWS_AT_ONCE).map(those_of_split).unbatch()
+
+    def _shuffled_records(self, seed: int, epoch: tf.Tensor) -> tf.data.Dataset:
+        files = tf.constant(self.files["train"])
+        key = tf.stack([tf.constant(seed, tf.int64), epoch])
+        files = tf.random.experimental.stateless_shuffle(files, seed=key)
+        stream = self._records(files, "train")
+        info = self._splits["train"]
+        record_size = max(1, info.num_bytes // info.num_examples)
+        limit = max(1, _SHUFFLE_BYTES // record_size)
+        buffer = min(_SHUFFLE_BUFFER, limit, info.num_examples)
+        # One number for (seed, epoch): shuffle takes a single 64-bit seed.
+        mixed = tf.random.stateless_uniform(
+            (), seed=key, minval=None, maxval=None, dtype=tf.int64
+        )
+        return stream.shuffle(buffer, seed=mixed, reshuffle_each_iteration=False)
+
+    def _decode(self, rows: tf.Tensor, keys: tuple[str, ...]) -> dict[str, tf.Tensor]:
+        return records.decode(rows, keys, (self.height, self.width))

@@ -32,6 +32,10 @@ def coarse_step(
         source, pose, target = inputs["source"], inputs["pose"], inputs["target"]
         coarse = generate_coarse(params, source, pose, architecture)
         loss = losses.l1(coarse, target, inputs["mask"]).mean()
+        if architecture.stages == "one_network":
+            # Adam's memory of the gradients goes on into the second half, where L1 has
+            # this weight: without it the first steps there are ten times too long.
+            loss = objective.l1_weight * loss
         return loss, {"coarse/loss": loss}
 
     coarse, metrics = minimize(coarse_loss, state.coarse, inputs, objective)

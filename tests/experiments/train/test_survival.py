@@ -32,6 +32,7 @@ def whole(pair_dataset, tmp_path_factory):
         pair_dataset,
         tmp_path_factory.mktemp("whole"),
         **STEPS,
+        reader="memory",  # The processes start sooner without tensorflow.
         checkpoint_every=3,
         picture_every=0,
     )

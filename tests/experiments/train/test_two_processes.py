@@ -23,6 +23,7 @@ def test_they_stop_together_and_one_goes_on(pair_dataset, tmp_path):
     many = make_config(
         pair_dataset,
         tmp_path / "two",
+        reader="memory",  # The processes start sooner without tensorflow.
         coarse_steps=1,
         refine_steps=500,
         picture_every=0,

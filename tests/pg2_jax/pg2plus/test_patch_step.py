@@ -9,7 +9,7 @@ import numpy as np
 import optax
 import pytest
 
-from pg2_jax import generation, inputs, models, train_state
+from pg2_jax import generation, inputs, models, train_state, train_step
 from pg2_jax.objective import Objective
 from pg2_jax.pg2plus import patch_step
 from tests.pg2_jax.pg2plus.people import ARCHITECTURE, make_batch
@@ -154,6 +154,16 @@ def test_every_eighth_step_pays_for_the_gradient_at_real_images():
     for step in (0, 8):
         new, _ = take(batch, step)
         assert_moved(new.discriminator.params, old, RATE_OF_D, want)
+
+
+def test_l1_has_one_weight_in_both_halves():
+    """Adam, which remembers the first half's gradients, gets no larger ones later."""
+    batch = make_batch()
+    parts, *_ = by_hand(batch)
+    options = {"architecture": ARCHITECTURE, "objective": make_objective()}
+    step = jax.jit(functools.partial(train_step.coarse_step, **options))
+    _, metrics = step(make_state(), batch)
+    np.testing.assert_allclose(metrics["coarse/loss"], 3 * parts["l1"], rtol=1e-5)
 
 
 @pytest.mark.slow

@@ -117,12 +117,14 @@ class ProgramOptions:
     reader: str = _option(
         "auto", reader_choice.READERS, modes=("train", "table1"), may_change=False
     )
-    """How training reads the data. tf_data: by tensorflow, piece by piece. memory:
-    without it; all photos stay in memory, decoded. Each has its own order of the pairs.
-    auto: the one that the run began with; in a new run tf_data where tensorflow is
-    installed, else memory, as other modes do."""
+    """How training reads the data. tf_data: by tensorflow, record by record.
+    memory: without tensorflow; all decoded photos stay in memory. The two have
+    different orders of the pairs. auto: the reader that the run started with; in a
+    new run tf_data if tensorflow is installed, else memory. The other modes choose
+    as a new run does."""
     reader_memory_gib: float = _option(8.0, above=0, modes=("train", "table1"))
-    """GiB that --reader=memory may take for photos; more are refused."""
+    """Most GiB that --reader=memory may use for photos; a data set that needs more
+    is refused."""
     seed: int = _option(
         0,
         minimum=0,

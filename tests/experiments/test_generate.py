@@ -175,7 +175,10 @@ def test_a_letterboxed_photo_is_said(draw, capsys, monkeypatch):
         ),
         ({"pose_name": "posse"}, r"^pose_name=posse is not in .* Did you mean pose"),
         ({"pose_fit": "body"}, r"pose_fit=body needs .* \(source_pose\)"),
-        ({"pose": "people/b.png"}, r"^people/b.png: .* is needed: pip install"),
+        (
+            {"pose": "people/b.png"},
+            r"^people/b.png: .* is needed to find the person in a photo: pip install",
+        ),
         ({"source_pose": "people"}, "^people: a folder of annotations"),
         ({"output": "out.avi"}, r"--output=out.avi must end in .png, .jpg"),
         ({"output": "none/out.png"}, "--output=none/out.png: no folder none"),

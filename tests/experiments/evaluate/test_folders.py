@@ -399,8 +399,16 @@ def put_a_run_there(folders):
 @pytest.mark.parametrize(
     ("change", "flags", "message"),
     [
-        (remove_a_target, {}, r"1 of 5 files have none .* in --target_dir: p3.png"),
-        (add_a_target, {}, r"1 of 6 files have none .* in --generated_dir: p9.png"),
+        (
+            remove_a_target,
+            {},
+            r"1 of 5 files have no partner .* in --target_dir: p3.png",
+        ),
+        (
+            add_a_target,
+            {},
+            r"1 of 6 files have no partner .* in --generated_dir: p9.png",
+        ),
         (add_a_target, {"match": "order"}, "5 and 6 images; --match=order needs equal"),
         (damage_an_image, {}, r"--generated_dir: .*p2.png: cannot be read"),
         (resize_a_target, {}, r"--target_dir: .*p4.png is 30x16, the first .* 32x16"),
@@ -423,7 +431,11 @@ def put_a_run_there(folders):
             {"lpips": "/no/a.pth"},
             "lpips=/no/a.pth: /no/a.pth does not exist, or is not a file",
         ),
-        (None, {"inception": "/no/a.pth"}, "inception=/no/a.pth: /no/a.pth is not"),
+        (
+            None,
+            {"inception": "/no/a.pth"},
+            "inception=/no/a.pth: /no/a.pth does not exist",
+        ),
     ],
 )
 def test_what_cannot_be_scored_is_named(folders, change, flags, message):

@@ -4,6 +4,7 @@
 | --- | --- | --- |
 | OpenPose 1.0 to 1.7, ControlNet, DWPose, ComfyUI | "people" | "pose_keypoints_2d" or "pose_keypoints" |
 | AlphaPose for OpenPose and CMU-Pose | "people" or "bodies", by photo | "pose_keypoints_2d", "joints" |
+| PoseFlow | the list of people, by photo | "keypoints", "idx" |
 | MMPose | "instances", or the list of people alone | "keypoints", "keypoint_scores" |
 | rtmlib's arrays | "keypoints" [P, K, 2], "scores" [P, K] | |
 | MoveNet, PoseNet (tfjs) | the list of people, or [1, 1, 17, 3] = (y, x, score) | "keypoints" of {x, y, score, name} |
@@ -100,7 +101,7 @@ def _photos(path: pathlib.Path, content: Any) -> Iterator[_Photo]:
         if _is_photo(content) or _is_person(content):
             yield _photo(content)
             return
-        if content and all(map(_is_photo, content.values())):
+        if content and all(_is_photo(x) or _is_people(x) for x in content.values()):
             for name, photo in content.items():
                 yield _photo(photo)._replace(name=name)
             return
@@ -187,23 +188,24 @@ def _parse(photo: _Photo, may_be_empty: bool) -> base.Found:
             f"holds no person: the people are {shown(people)}, expected a list"
         )
     people = [one for person in people for one in _split(person)]
-    read = [
-        (_points(f"person {index}", person, photo), _score(person))
+    found = [
+        (pose, _score(person), base.track_in(person))
         for index, person in enumerate(people)
+        if (pose := _points(f"person {index}", person, photo)) is not None
     ]
-    found = [(pose, score) for pose, score in read if pose is not None]
     if not found and not may_be_empty:
         raise ValueError("holds no person, or none with the points of a body")
     if not found:
         nobody = np.zeros((0, base.NUM_KEYPOINTS, 3), np.float32)
         return base.Found(photo.name, nobody, size=photo.size)
-    poses = np.stack([pose for pose, _ in found])
-    scored = all(score is not None for _, score in found)
+    poses = np.stack([pose for pose, _, _ in found])
+    scored = all(score is not None for _, score, _ in found)
     ranks = [
         (score if scored and score is not None else float(pose[:, 2].sum()),)
-        for pose, score in found
+        for pose, score, _ in found
     ]
-    return base.Found(photo.name, poses, ranks, photo.size)
+    tracks = [track for _, _, track in found]
+    return base.Found(photo.name, poses, ranks, photo.size, tracks)
 
 
 def _split(person: Any) -> list[Any]:

@@ -105,6 +105,36 @@ def test_one_person_of_one_photo(tmp_path, content):
     np.testing.assert_allclose(found["clip"], POSE, atol=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("number", "track"),
+    [
+        ({"idx": 3}, 3),
+        ({"idx": 3.0}, 3),
+        ({"idx": [[3.0], 3]}, 3),
+        ({"track_id": 3}, 3),
+        ({"person_id": [3]}, 3),
+        ({"person_id": [-1]}, None),
+        ({"idx": None}, None),
+        ({"idx": []}, None),
+        ({"idx": "3"}, None),
+        ({"idx": True}, None),
+        ({"idx": 10**400}, None),
+        ({"idx": 0.5}, None),
+    ],
+)
+def test_who_is_who_through_a_video(tmp_path, number, track):
+    """The numbers of trackers, in lists as AlphaPose writes them, stay with people."""
+    small = {"keypoints": flat(COCO * [0.5, 0.5, 1]), "idx": 8}
+    people = [small, {"keypoints": flat(COCO), **number}]
+    alphapose = [{"image_id": "a", **person} for person in people]
+    for content in (alphapose, {"a": people}):  # PoseFlow's by photo
+        path = tmp_path / "clip.json"
+        path.write_text(json.dumps(content))
+        found = keypoint_files.read_placed(path)["a"]
+        np.testing.assert_array_equal(found.keypoints, POSE)
+        assert list(found.tracks) == [track, 8]
+
+
 UNSIZED = {
     "movenet's own array": [[MOVENET]],
     "mediapipe of javascript": {"landmarks": [LANDMARKS], "worldLandmarks": []},

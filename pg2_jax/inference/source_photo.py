@@ -73,12 +73,12 @@ def read_source(
     `PersonFinder`; one that does not stand upright is warned of. An unreadable photo,
     no or too many people are a ValueError.
     """
-    photo, name = arrays.to_photo(image)
+    photo, name, reduction = arrays.to_photo(image)
     original = (photo.height, photo.width)
     fits = has_shape(original, size)
     body = None
     if joints is not None:
-        body = _joints_of(joints, name, original)
+        body = _joints_of(joints, name, original, reduction)
     elif (fit == "crop" or person) or (
         finder.is_installed() and (needs_joints or (fit == "auto" and not fits))
     ):
@@ -199,7 +199,10 @@ def _around(joints: np.ndarray, original: crop.Size, size: crop.Size) -> crop.Fr
     return crop.cut(crop.frame("crop", room, size, seen), whole)
 
 
-def _joints_of(joints: Any, name: str, original: crop.Size) -> np.ndarray:
+def _joints_of(
+    joints: Any, name: str, original: crop.Size, reduction: int
+) -> np.ndarray:
+    """The joints of a photo of that size, which was read at a part of its file's."""
     place = "source_pose"
     if isinstance(joints, str | os.PathLike):
         place = os.fspath(joints)
@@ -217,6 +220,7 @@ def _joints_of(joints: Any, name: str, original: crop.Size) -> np.ndarray:
         points = target_pose.checked_pose(joints)
     except ValueError as error:
         raise ValueError(f"{place}: {error}") from error
+    points = points / np.array([reduction, reduction, 1], np.float32)
     if not retarget.drop_outside(points, *original)[0][:, 2].any():
         raise ValueError(
             f"{place}: no joint of {name} lies inside the photo, which is "

@@ -75,7 +75,7 @@ def read_poses(
         reading = _Reading(sequence, pose_person, size, min_confidence)
         return _from_path(given, name, finder, reading)
     if isinstance(given, Image.Image):
-        photo, place = arrays.to_photo(given)
+        photo, place, _ = arrays.to_photo(given)
         return _of_photo(photo, "pose", place, finder)
     if not isinstance(given, Mapping):
         try:
@@ -141,7 +141,7 @@ def _from_path(
             f"({sets})."
         )
     if path.suffix.lower() in photo_files.SUFFIXES:
-        return _of_photo(photo_files.load(path).image, path.stem, text, finder)
+        return _of_photo(arrays.to_photo(text).image, path.stem, text, finder)
     placed = keypoint_files.read_placed(
         path, photo_size=reading.size, min_confidence=reading.min_confidence
     )

@@ -8,7 +8,7 @@ from pg2_jax.estimators import base, person_finder, registry, weights
 from pg2_jax.estimators.base import Person
 from pg2_jax.inference import paste_back, retarget, source_photo, target_pose
 from pg2_jax.keypoints import keypoint_files
-from pg2_jax.photos import arrays, crop
+from pg2_jax.photos import arrays, crop, photo_files
 from tests.pg2_jax.inference.stand_in import (
     HEIGHT,
     WIDTH,
@@ -268,6 +268,20 @@ def test_half_a_person_is_cropped_as_if_the_legs_were_there():
 def test_joints_outside_the_photo_are_refused():
     with pytest.raises(ValueError, match="no joint of the photo lies inside the photo"):
         read(make_photo(), figure(left=500))
+
+
+def test_a_photo_of_a_modern_phone_is_read_at_a_part_of_its_size(tmp_path, monkeypatch):
+    """Its joints are those of the file."""
+    path, joints = tmp_path / "a.jpg", figure(60, left=100, top=20)
+    Image.fromarray(make_photo(100, 200)).save(path)
+    whole = read(path, joints)
+    monkeypatch.setattr(photo_files, "MAX_PIXELS", 100 * 200 // 4)
+    with pytest.warns(UserWarning, match=r"a.jpg is so large .* at 1/2 of its size"):
+        half = read(path, joints)
+    assert half.photo.size == (100, 50)
+    np.testing.assert_allclose(half.frame.source, np.divide(whole.frame.source, 2))
+    np.testing.assert_allclose(half.pose, whole.pose, atol=1e-4)
+    assert joints[1].tolist() == [102, 20, 1]
 
 
 def test_joints_are_found_by_the_name_of_the_photo(tmp_path):

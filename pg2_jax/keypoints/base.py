@@ -153,7 +153,7 @@ def track_in(record: Any) -> int | None:
     ultralytics, "person_id" of OpenPose, [-1] without its tracker."""
     values = record if isinstance(record, Mapping) else {}
     for key in ("idx", "track_id", "person_id"):
-        value = values.get(key)
+        value: Any = values.get(key)
         while isinstance(value, list) and value:
             value = value[0]
         is_number = isinstance(value, int | float) and not isinstance(value, bool)

@@ -147,6 +147,16 @@ def numbers(what: str, values: Sequence[Any]) -> np.ndarray:
     return np.array(values, np.float32)
 
 
+def without_gaps(values: Sequence[Any], columns: int) -> list[Any]:
+    """Rows of x, y and more, one after the other, in which a point without a place,
+    null or NaN twice, has become zeros, a missing point."""
+    filled = list(values)
+    for start in range(0, len(filled), columns):
+        if all(x is None or x != x for x in filled[start : start + 2]):
+            filled[start : start + columns] = [0] * columns
+    return filled
+
+
 def track_in(record: Any) -> int | None:
     """The number of a person through a video, None where a tool says none: "idx" of
     AlphaPose and PoseFlow, which may lie in lists, "track_id" of MMPose and
@@ -258,6 +268,15 @@ def text_of(path: pathlib.Path, content: bytes) -> str:
 def lines_of(text: str) -> list[str]:
     """Splits at line ends only; `splitlines` also splits inside unusual names."""
     return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+
+
+def parse_json_lines(path: pathlib.Path, text: str) -> Any:
+    """Parses JSON, or a file with an object in each line, as a list of them."""
+    lines = {i: line for i, line in enumerate(lines_of(text), start=1) if line.strip()}
+    *whole, _ = lines.values()
+    if not whole or not all(line[0] + line.strip()[-1] == "{}" for line in whole):
+        return parse_json(path, text)
+    return [parse_json(f"{path}:{number}", line) for number, line in lines.items()]
 
 
 def parse_json(where: str | pathlib.Path, text: str) -> Any:

@@ -200,7 +200,7 @@ def _categories(
         are_people[identity] = (
             category.get("name") == "person" or "keypoints" in category
         )
-        names = category.get("keypoints", list(KEYPOINTS))
+        names = category.get("keypoints") or list(KEYPOINTS)
         if names != list(KEYPOINTS):
             raise ValueError(
                 f"{path}: the category {shown(category.get('name'))} has the keypoints "

@@ -171,9 +171,11 @@ def _is_person(value: Any) -> bool:
 
 def _is_array(value: Any) -> bool:
     """Whether it is a pose [18, 3]. Fewer points might be MoveNet's, (y, x, score)."""
-    rows = value if isinstance(value, list) and len(value) == 18 else [None]
-    return all(isinstance(row, list) and len(row) == 3 for row in rows) and not any(
-        isinstance(x, list | dict) for row in rows for x in row
+    if not isinstance(value, list) or len(value) != 18:
+        return False
+    are_rows = all(isinstance(row, list) and len(row) == 3 for row in value)
+    return are_rows and not any(
+        isinstance(x, list | dict) for row in value for x in row
     )
 
 

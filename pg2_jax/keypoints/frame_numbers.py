@@ -50,7 +50,7 @@ def in_order(poses: Mapping[str, base.Pose]) -> tuple[dict[str, base.Pose], list
     ordered = {name: poses[name] for name in listed}
     if not are_frames or not 0 < missing <= _LONGEST * len(numbers):
         return ordered, notes
-    notes.append(f"{missing} of {missing + len(numbers)} frames are missing.")
+    notes.append(f"frames are missing: {missing} of {missing + len(numbers)}.")
     return _filled(ordered, dict(zip(poses, names, strict=True))), notes
 
 

@@ -133,7 +133,7 @@ def test_frames_that_a_tool_left_out_are_filled(tmp_path):
     with warnings.catch_warnings(record=True) as notes:
         warnings.simplefilter("always")
         poses = read(path, sequence=True).poses
-    assert "1 of 12 frames are missing." in str(notes[0].message)
+    assert "frames are missing: 1 of 12." in str(notes[0].message)
     assert list(poses) == [f"{i}.jpg" for i in range(12)]
     assert not poses["5.jpg"].any()
     lefts = [points[1, 0] for points in poses.values() if points.any()]

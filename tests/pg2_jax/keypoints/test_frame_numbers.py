@@ -48,7 +48,7 @@ def test_missing_frames_show_nobody():
     given = poses(*(f"v_{i:02d}.jpg" for i in there))
     found, notes = frame_numbers.in_order(given)
     assert list(found) == [f"v_{i:02d}.jpg" for i in range(10)]
-    assert notes == ["2 of 10 frames are missing."]
+    assert notes == ["frames are missing: 2 of 10."]
     empty = [name for name, pose in found.items() if not len(pose.people)]
     assert empty == ["v_05.jpg", "v_06.jpg"]
     assert not found["v_05.jpg"].keypoints.any() and found["v_05.jpg"].size == (9, 8)

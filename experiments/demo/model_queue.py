@@ -126,6 +126,8 @@ class ModelQueue:
             found = self.finder.everybody(photo, name)
             people = len(found)
             joints = person_finder.chosen(found, number, name)
+        if joints is not None:
+            source_photo.check_shown(joints, name, original)
         missing = _NO_JOINTS if needed and joints is None else ""
         if joints is None and not whole:
             size = self.size[::-1]

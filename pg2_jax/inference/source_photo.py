@@ -21,6 +21,9 @@ _LIMBS = {
     limbs: [i for i, name in enumerate(pose.JOINTS) if name.endswith(ends)]
     for limbs, ends in {"legs": ("knee", "ankle"), "arms": ("elbow", "wrist")}.items()
 }
+_LOWER = [
+    i for i, name in enumerate(pose.JOINTS) if name.endswith(("hip", "knee", "ankle"))
+]
 _REMEDY = (
     "the joints (source_pose), or install an estimator: pip install 'pg2_jax[pose]'"
 )
@@ -71,7 +74,7 @@ def read_source(
     `target_pose.read_poses` made of one, or a mapping of photos' names to arrays; None
     if they are not known. `person` says which of several people is looked for, see
     `PersonFinder`; one that does not stand upright is warned of. An unreadable photo,
-    no or too many people are a ValueError.
+    no or too many people, and with "auto" one above the hips alone, are a ValueError.
     """
     photo, name, reduction = arrays.to_photo(image)
     original = (photo.height, photo.width)
@@ -84,6 +87,8 @@ def read_source(
     ):
         body = finder(photo, name, " Or give the joints (source_pose).", person)
     if fit == "auto":
+        if body is not None:
+            check_shown(body, name, original)
         known = body is not None and original != size
         fit = "crop" if known else "stretch" if fits else "letterbox"
         if fit == "letterbox":
@@ -94,6 +99,17 @@ def read_source(
     if body is not None:
         body, _ = crop.move_keypoints(body, original, frame, size)
     return Source(photo, np.asarray(stored), frame, body, pasted_back)
+
+
+def check_shown(body: np.ndarray, name: str, original: crop.Size) -> None:
+    """Refuses a person [18, 3] of whom a photo shows head and shoulders alone: whatever
+    is generated from that has two heads, or none."""
+    seen, _ = retarget.drop_outside(body, *original)
+    if not (seen[_LOWER, 2] > 0).any():
+        raise ValueError(
+            f"{name}: the photo shows the person above the hips alone, too little for "
+            "another pose. Choose one from head to hips at least."
+        )
 
 
 def _check_letterbox(

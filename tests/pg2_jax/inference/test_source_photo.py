@@ -265,6 +265,18 @@ def test_half_a_person_is_cropped_as_if_the_legs_were_there():
         assert part.source == crop.frame("crop", (100, 100), SIZE, other).source
 
 
+def test_head_and_shoulders_are_too_little_for_another_pose():
+    body = whole_person() * [1, 0.1, 1] + [0, 10, 0]
+    body[[8, 9, 10, 11, 12, 13]] = 0
+    body[8] = 5, 101, 1  # Below the photo.
+    with pytest.raises(ValueError, match="the photo shows the person above the hips"):
+        read(make_photo(100, 90), body)
+    whole = read(make_photo(100, 90), body, fit="stretch")
+    assert whole.pose is not None and whole.pose[8, 2] == 0
+    body[8, 1] = 99
+    assert read(make_photo(100, 90), body).pose[8, 2] == 1
+
+
 def test_joints_outside_the_photo_are_refused():
     with pytest.raises(ValueError, match="no joint of the photo lies inside the photo"):
         read(make_photo(), figure(left=500))

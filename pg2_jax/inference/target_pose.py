@@ -146,7 +146,7 @@ def _from_path(
         path, photo_size=reading.size, min_confidence=reading.min_confidence
     )
     if reading.sequence:
-        placed, notes = frame_numbers.in_order(placed)
+        placed, notes = frame_numbers.in_order(placed, by_name=path.is_dir())
         for note in notes:
             warnings.warn(f"{text}: {note}", stacklevel=5)
     poses = _of_person(placed, text, reading)

@@ -27,22 +27,29 @@ class _Name(NamedTuple):
     after: str
 
 
-def in_order(poses: Mapping[str, base.Pose]) -> tuple[dict[str, base.Pose], list[str]]:
+def in_order(
+    poses: Mapping[str, base.Pose], *, by_name: bool = False
+) -> tuple[dict[str, base.Pose], list[str]]:
     """The frames as they follow each other, and what was done to them, in words.
 
     Names that differ in one number alone are frames. If they lie as text is sorted,
     they are sorted by number; where nearly all numbers follow each other, the missing
-    ones become frames without people. All other poses stay as they are.
+    ones become frames without people. All other poses stay as they are, which is said
+    if their order is `by_name`, and not that of a file.
     """
     notes: list[str] = []
     listed, names = list(poses), _split(list(poses))
     if names is None:
+        if by_name and len(listed) > 1:
+            notes.append(
+                "the names differ in more than one number, or in none; the order is "
+                f"{_ends(listed)}."
+            )
         return dict(poses), notes
     numbered = dict(zip(listed, (int(name.digits) for name in names), strict=True))
     if listed == sorted(listed) and listed != sorted(listed, key=files.natural_order):
         listed.sort(key=lambda name: numbered[name])
-        ends = f"{', '.join(listed[:3])}, ..., {listed[-1]}"
-        notes.append(f"the frames are taken by their numbers: {ends}.")
+        notes.append(f"the frames are taken by their numbers: {_ends(listed)}.")
     numbers = [numbered[name] for name in listed]
     steps = np.diff(numbers)
     missing = int(numbers[-1] - numbers[0] + 1 - len(numbers))
@@ -52,6 +59,12 @@ def in_order(poses: Mapping[str, base.Pose]) -> tuple[dict[str, base.Pose], list
         return ordered, notes
     notes.append(f"frames are missing: {missing} of {missing + len(numbers)}.")
     return _filled(ordered, dict(zip(poses, names, strict=True))), notes
+
+
+def _ends(names: Sequence[str]) -> str:
+    """The first names and the last."""
+    middle = ["..."] if len(names) > 4 else []
+    return ", ".join([*names[:3], *middle, *names[3:][-1:]])
 
 
 def _split(names: Sequence[str]) -> list[_Name] | None:

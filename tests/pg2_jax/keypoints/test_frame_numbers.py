@@ -43,6 +43,22 @@ def test_other_names_stay_as_they_are(names):
     assert ordered(*names) == (list(names), [])
 
 
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (("0", "1", "-1"), "0, 1, -1"),
+        (("cam1/1", "cam1/2", "cam2/1", "cam2/2"), "cam1/1, cam1/2, cam2/1, cam2/2"),
+        (("a", "b", "c", "d", "e"), "a, b, c, ..., e"),
+        (("01", "1"), "01, 1"),
+    ],
+)
+def test_the_order_of_odd_names_in_a_folder_is_said(names, said):
+    found, (note,) = frame_numbers.in_order(poses(*names), by_name=True)
+    assert list(found) == list(names) and note.endswith(f"; the order is {said}.")
+    for usual in (("0", "1", "2"), ("a",)):
+        assert frame_numbers.in_order(poses(*usual), by_name=True)[1] == []
+
+
 def test_missing_frames_show_nobody():
     there = [0, 1, 2, 3, 4, 7, 8, 9]
     given = poses(*(f"v_{i:02d}.jpg" for i in there))

@@ -84,9 +84,7 @@ def test_a_model_that_needs_joints_looks_for_them_in_every_photo(plus_queue):
         queue_that_sees(plus_queue).fit_photo(content, "a")
     unknown = plus_queue.fit_photo(content, "a")
     assert unknown.keypoints is None
-    assert unknown.note.startswith(
-        f"{words} Where the person's joints are is not known;"
-    )
+    assert unknown.note.startswith(f"{words} The joints of the person are not known.")
     # The middle of a photo of another shape, too.
     wide = plus_queue.fit_photo(png(photo(48, 40)), "a")
     assert "its middle is used. The joints of the person are" in wide.note

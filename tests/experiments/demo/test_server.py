@@ -135,7 +135,7 @@ def test_health_names_the_model(port):
     ("changes", "status", "words"),
     [
         ({"image": "no base64!"}, 400, "image: expected a file in base64"),
-        ({"image": encoded(photo(4, 4))}, 400, "each side must be 8 at least"),
+        ({"image": encoded(photo(4, 4))}, 400, "each side must be at least 8"),
         ({"image": base64.b64encode(b"text").decode()}, 400, "image: not a photo in a"),
         ({"keypoints": POSE[:17].tolist()}, 400, "expected 18 rows of three numbers"),
         ({"keypoints": [[1, 2]] * 18}, 400, "expected 18 rows of three numbers"),
@@ -147,7 +147,11 @@ def test_health_names_the_model(port):
             400,
             "source_keypoints: expected 18 rows",
         ),
-        ({"source_keypoints": (POSE + 90).tolist()}, 400, "none lies inside the photo"),
+        (
+            {"source_keypoints": (POSE + 90).tolist()},
+            400,
+            "no point lies inside the photo",
+        ),
         (
             {"source_keypoints": 3},
             422,

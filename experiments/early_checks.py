@@ -17,14 +17,23 @@ _COMPARING = ("evaluate", "generate", "demo")
 
 
 def check(config: Config) -> None:
-    """Refuses, with a ValueError, a data set or a run that is not there, and settings
-    that are not those of the run."""
+    """Refuses, with a ValueError, a data set, a run or photos that are not there, and
+    settings that are not those of the run."""
     if config.data_dir:
         description.find(config.data_dir)
+    if config.mode == "generate":
+        _check_photos(config)
     if config.mode in modes.OF_A_CHECKPOINT and not config.generated_dir:
         _check_model(config)
     elif config.mode == "train":
         _check_training(config)
+
+
+def _check_photos(config: Config) -> None:
+    given = {"source_image": config.source_image, "source_pose": config.source_pose}
+    for name, path in given.items():
+        if path and not pathlib.Path(path).exists():
+            raise ValueError(f"--{name}={path}: there is no such file or folder.")
 
 
 def _check_model(config: Config) -> None:

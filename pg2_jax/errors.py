@@ -1,6 +1,7 @@
 """Errors that name an argument, so that a program can name the flag instead; and
 numbers with what they count."""
 
+import os
 from collections.abc import Collection, Mapping
 
 
@@ -29,7 +30,10 @@ def counted(number: int, one: str, several: str = "") -> str:
 
 def for_programs(error: Exception, flag_of: Mapping[str, str]) -> str:
     """What a program says of any error: an argument by the name of its flag, which
-    `flag_of` has where the two differ in name."""
+    `flag_of` has where the two differ in name; the system's words for a file without
+    their number."""
+    if isinstance(error, OSError) and error.filename and error.filename2 is None:
+        return f"{os.fsdecode(error.filename)}: {error.strerror}"
     if not isinstance(error, ArgumentError):
         return str(error)
     flag = flag_of.get(error.argument, error.argument)

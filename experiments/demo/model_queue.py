@@ -37,6 +37,7 @@ class Person(NamedTuple):
     image: np.ndarray  # uint8 [H, W, 3]
     keypoints: np.ndarray | None  # float32 [18, 3] in its pixels; None if not known
     note: str = ""  # what was done to the photo, in words
+    people: int = 0  # whom an estimator found in the photo; 0 where none looked
 
 
 class ReadPose(NamedTuple):
@@ -120,8 +121,13 @@ class ModelQueue:
         if read.reduction > 1:
             words += f" at 1/{read.reduction} of its size, at which it was read"
         wanted = needed or not whole or number
+        people = 0
         if joints is None and self.finder is not None and wanted:
-            joints = self.finder(photo, name, "", number)
+            found = self.finder.everybody(photo, name)
+            people = len(found)
+            joints = person_finder.chosen(found, number, name)
+        if joints is not None:
+            source_photo.check_shown(joints, name, original)
         missing = _NO_JOINTS if needed and joints is None else ""
         if joints is None and not whole:
             size = self.size[::-1]
@@ -137,7 +143,7 @@ class ModelQueue:
             missing = f" The person {turned}: is the photo turned?"
         if joints is not None:
             joints, _ = crop.move_keypoints(joints, original, frame, self.size)
-        return Person(image, joints, f"{words}{used}.{missing}")
+        return Person(image, joints, f"{words}{used}.{missing}", people)
 
     def read_pose(self, content: bytes, name: str) -> ReadPose:
         """The pose of a file: the first of a text file of keypoints, as it is if all of

@@ -4,7 +4,7 @@ import base64
 import io
 import pathlib
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import anyio.to_thread
 import fastapi
@@ -18,6 +18,7 @@ from starlette.exceptions import HTTPException
 from experiments.config import Config
 from experiments.demo import limits, model_queue
 from pg2_jax import pose, visualize
+from pg2_jax.estimators import person_finder
 from pg2_jax.inference import batch, pose_library, result
 
 _PAGE = pathlib.Path(__file__).parent / "page"
@@ -26,6 +27,7 @@ _FRAME_MS = 150
 _MOST_SCALE = 8
 
 _Result = TypeVar("_Result")
+_Number = Annotated[int, fastapi.Query(ge=0)]
 
 
 class DrawRequest(pydantic.BaseModel):
@@ -133,9 +135,12 @@ def make_server(
         return await run(_draw_sequence, queue, request)
 
     @app.post("/api/photo", include_in_schema=False)
-    async def fit_photo(request: fastapi.Request, name: str) -> dict[str, Any]:
-        person = await run(queue.fit_photo, await uploaded(request), name)
-        return _shown(queue, person)
+    async def fit_photo(
+        request: fastapi.Request, name: str, number: _Number = 0
+    ) -> dict[str, Any]:
+        content = await uploaded(request)
+        person = await run(queue.fit_photo, content, name, None, number)
+        return {**_shown(queue, person), "people": person.people}
 
     @app.post("/api/pose", include_in_schema=False)
     async def read_pose(request: fastapi.Request, name: str) -> dict[str, Any]:
@@ -267,7 +272,10 @@ def _from_base64(text: str) -> bytes:
 async def _explain(request: fastapi.Request, error: Exception) -> fastapi.Response:
     """Answers a mistake with its reason in words."""
     status, reason, headers = 400, str(error), None
-    if isinstance(error, model_queue.Busy):
+    more = {}
+    if isinstance(error, person_finder.SeveralPeopleError):
+        more = {"people": error.people}
+    elif isinstance(error, model_queue.Busy):
         status, headers = 503, {"Retry-After": "2"}
     elif isinstance(error, RequestValidationError):
         first = error.errors()[0]
@@ -279,4 +287,4 @@ async def _explain(request: fastapi.Request, error: Exception) -> fastapi.Respon
         if status == 405:
             allowed = headers.get("Allow", "GET")
             reason = f"{request.url.path} takes {allowed}, not {request.method}."
-    return responses.JSONResponse({"error": reason}, status, headers)
+    return responses.JSONResponse({"error": reason, **more}, status, headers)

@@ -56,9 +56,9 @@ class GenerationOptions(ProgramOptions):
     pose_fit: str = _generation("auto", ("auto", "body", "image", "none"))
     """How poses get their size and place. body: those of the person in the photo.
     image: as if a photo had been cropped to the pose. none: pixels are those of
-    --pose_size. auto: body where the person's joints are known, but image where its
-    legs or arms are missing, else image for poses of photos and of the program, else
-    none."""
+    --pose_size. auto: body where the person's joints are known, without the legs or
+    arms that the photo does not show, else image for poses of photos and of the
+    program, else none."""
     pose_model: str = _generation("", path=True, modes=("generate", "demo"))
     """Model file of the estimator that finds people in photos. Default: the
     published one, downloaded once."""

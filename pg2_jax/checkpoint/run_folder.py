@@ -18,7 +18,10 @@ _FORMER_SETTINGS = {
     "critic_input": "discriminator_input",
     "critic_sees_coarse": "discriminator_sees_coarse",
 }
-_EXPORTED = "Files are for generate, demo, export and pg2_jax.PoseTransfer"
+_EXPORTED = (
+    "Such files are for evaluate, generate, demo, export, init_from and "
+    "pg2_jax.PoseTransfer"
+)
 
 
 def with_current_names(config: dict[str, Any]) -> dict[str, Any]:
@@ -89,7 +92,7 @@ def _instead(path: pathlib.Path) -> str:
     exported = [*path.glob("*.safetensors"), *path.glob("*.jax_export")]
     if not exported:
         return "train there first"
-    return f"{exported[0].name} in it is an exported model. {_EXPORTED}"
+    return f"the exported model in it is {exported[0]}. {_EXPORTED}"
 
 
 def _like(path: pathlib.Path) -> str:

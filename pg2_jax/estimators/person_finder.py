@@ -13,6 +13,14 @@ from pg2_jax.estimators import base, registry, weights
 _CLEARLY_LARGER = 1.5
 
 
+class SeveralPeopleError(ValueError):
+    """A photo shows several people of about the same size, so many as `people` says."""
+
+    def __init__(self, message: str, people: int):
+        super().__init__(message)
+        self.people = people
+
+
 class PersonFinder:
     """Finds the one person of a photo with whichever pose estimator is installed.
 
@@ -46,12 +54,19 @@ class PersonFinder:
         people that of number `person`, from 1, from left to right, or with 0 the
         largest.
 
-        Nobody, for 0 two people of like size, and an estimator that fails or cannot be
-        opened is a ValueError, which begins with the name of the photo and ends with
-        the advice.
+        Nobody, for 0 two people of like size (`SeveralPeopleError`), and an estimator
+        that fails or cannot be opened is a ValueError, which begins with the name of
+        the photo and ends with the advice.
         """
+        return chosen(self.everybody(photo, name, advice), person, name, advice)
+
+    def everybody(
+        self, photo: Image.Image, name: str, advice: str = ""
+    ) -> list[base.Person]:
+        """The people in a photo, one at least, from left to right; for the rest see a
+        call."""
         try:
-            return _chosen(self._find(photo), person, name)
+            return sorted(self._find(photo), key=lambda person: person.left)
         except errors.ArgumentError:
             raise
         except ValueError as error:
@@ -73,19 +88,22 @@ class PersonFinder:
         return people
 
 
-def _chosen(people: list[base.Person], number: int, name: str) -> np.ndarray:
-    ordered = sorted(people, key=lambda person: person.left)
-    if number > len(ordered):
+def chosen(
+    people: list[base.Person], number: int, name: str, advice: str = ""
+) -> np.ndarray:
+    """The joints of one of several people from left to right, see `PersonFinder`."""
+    if number > len(people):
         rule = f": {_count(people)} found in {name}."
         raise errors.ArgumentError("person", number, rule)
     if number:
-        return ordered[number - 1].keypoints
+        return people[number - 1].keypoints
     longest = sorted(people, key=lambda person: -person.length)
     if len(people) > 1 and longest[0].length < _CLEARLY_LARGER * longest[1].length:
-        raise ValueError(
-            f"{_count(people)} found, two of them of about the same size. Crop the "
-            f"photo to the one you mean, or say which, 1 to {len(people)} from left to "
-            "right (person)."
+        raise SeveralPeopleError(
+            f"{name}: {_count(people)} found, two of them of about the same size. Crop "
+            f"the photo to the one you mean, or say which, 1 to {len(people)} from "
+            f"left to right (person).{advice}",
+            len(people),
         )
     return longest[0].keypoints
 

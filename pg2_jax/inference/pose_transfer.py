@@ -297,8 +297,7 @@ class PoseTransfer:
         *,
         max_side: int,
     ) -> result.Results:
-        stacked = np.stack(list(given.poses.values()))
-        pose_fit = source_photo.fit_of_half(pose_fit, source.pose, stacked)
+        given = source_photo.poses_as_shown(given, source.pose, pose_fit)
         poses = fitting.fit_poses(
             given, self.image_size, source.pose, pose_fit, pose_size, mirror=mirror
         )

@@ -14,6 +14,10 @@ from pg2_jax import pose
 MARGIN = 0.15
 # Sine of the angle, 65 degrees, beyond which a torso is turned.
 _LYING = 0.9
+# Of an upright torso: the share of its length that it is high.
+_UPRIGHT = 0.5
+# From hips to ankles, in lengths of the torso, as in the catalogue's "front".
+_LEGS = 1.63
 _NECK = pose.JOINTS.index("neck")
 _HIPS = [pose.JOINTS.index(name) for name in ("right_hip", "left_hip")]
 
@@ -137,6 +141,16 @@ def turned(person: np.ndarray) -> str:
     if abs(across) > _LYING:
         return "lies on the side"
     return "stands on the head" if down < -_LYING else ""
+
+
+def expected_feet(person: np.ndarray) -> np.ndarray | None:
+    """Where the middle of the ankles of a person [18, 3] who stands upright would be,
+    (x, y); None where the torso is not seen, or does not point down."""
+    body = np.asarray(person, np.float64)
+    (length,), (middle,) = _torso(body[None])
+    if not length > 0 or (middle - body[_NECK, :2])[1] < _UPRIGHT * length:
+        return None
+    return np.array([middle[0], middle[1] + _LEGS * length])
 
 
 def _torso(poses: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,5 +1,6 @@
 """The photo of a person, brought to the size of the model."""
 
+import math
 import os
 import warnings
 from collections.abc import Mapping
@@ -20,6 +21,9 @@ _LIMBS = {
     limbs: [i for i, name in enumerate(pose.JOINTS) if name.endswith(ends)]
     for limbs, ends in {"legs": ("knee", "ankle"), "arms": ("elbow", "wrist")}.items()
 }
+_LOWER = [
+    i for i, name in enumerate(pose.JOINTS) if name.endswith(("hip", "knee", "ankle"))
+]
 _REMEDY = (
     "the joints (source_pose), or install an estimator: pip install 'pg2_jax[pose]'"
 )
@@ -70,19 +74,21 @@ def read_source(
     `target_pose.read_poses` made of one, or a mapping of photos' names to arrays; None
     if they are not known. `person` says which of several people is looked for, see
     `PersonFinder`; one that does not stand upright is warned of. An unreadable photo,
-    no or too many people are a ValueError.
+    no or too many people, and with "auto" one above the hips alone, are a ValueError.
     """
-    photo, name = arrays.to_photo(image)
+    photo, name, reduction = arrays.to_photo(image)
     original = (photo.height, photo.width)
     fits = has_shape(original, size)
     body = None
     if joints is not None:
-        body = _joints_of(joints, name, original)
+        body = _joints_of(joints, name, original, reduction)
     elif (fit == "crop" or person) or (
         finder.is_installed() and (needs_joints or (fit == "auto" and not fits))
     ):
         body = finder(photo, name, " Or give the joints (source_pose).", person)
     if fit == "auto":
+        if body is not None:
+            check_shown(body, name, original)
         known = body is not None and original != size
         fit = "crop" if known else "stretch" if fits else "letterbox"
         if fit == "letterbox":
@@ -93,6 +99,17 @@ def read_source(
     if body is not None:
         body, _ = crop.move_keypoints(body, original, frame, size)
     return Source(photo, np.asarray(stored), frame, body, pasted_back)
+
+
+def check_shown(body: np.ndarray, name: str, original: crop.Size) -> None:
+    """Refuses a person [18, 3] of whom a photo shows head and shoulders alone: whatever
+    is generated from that has two heads, or none."""
+    seen, _ = retarget.drop_outside(body, *original)
+    if not (seen[_LOWER, 2] > 0).any():
+        raise ValueError(
+            f"{name}: the photo shows the person above the hips alone, too little for "
+            "another pose. Choose one from head to hips at least."
+        )
 
 
 def _check_letterbox(
@@ -130,25 +147,32 @@ def _warn_of(body: np.ndarray | None, name: str, needs_joints: bool) -> None:
         )
 
 
-def fit_of_half(fit: str, body: np.ndarray | None, poses: np.ndarray) -> str:
-    """The pose fit where "auto" is wanted: "image", with a warning, for a person whose
-    legs, or whose arms, the photo does not show while the poses [N, 18, 3] have them.
+def poses_as_shown(
+    poses: target_pose.Poses, body: np.ndarray | None, fit: str
+) -> target_pose.Poses:
+    """Poses without the legs, or arms, that the photo does not show, with a warning,
+    where the fit is "auto".
 
-    Such a photo is cropped to half a body: whole poses of that size would leave the
-    image, and what is left of them floats in it.
+    The model has no pixels for them, and makes them up badly; a photo of half a person
+    gives half a person in the pose. `body` is the source person, [18, 3] or None.
     """
     if fit != "auto" or body is None or not retarget.has_torso(body[None]):
-        return fit
+        return poses
     for limbs, joints in _LIMBS.items():
-        if not (body[joints, 2] > 0).any() and (poses[:, joints, 2] > 0).any():
-            warnings.warn(
-                f"the person in the photo shows no {limbs}, which the poses have: the "
-                'poses are fitted to the image; the pose fit "body" gives them the '
-                "size of the person.",
-                stacklevel=4,
-            )
-            return "image"
-    return fit
+        stacked = np.stack(list(poses.poses.values()))
+        kept = stacked.copy()
+        kept[:, joints] = 0
+        lost = (stacked[..., 2] > 0).sum() - (kept[..., 2] > 0).sum()
+        if (body[joints, 2] > 0).any() or not lost or not retarget.has_torso(kept):
+            continue
+        warnings.warn(
+            f"the person in the photo shows no {limbs}: they are left out of the "
+            'poses. The pose fits "body" and "image" keep them; with paste_back the '
+            "picture is the photo itself.",
+            stacklevel=4,
+        )
+        poses = poses._replace(poses=dict(zip(poses.poses, kept, strict=True)))
+    return poses
 
 
 def has_shape(original: crop.Size, size: crop.Size) -> bool:
@@ -162,11 +186,14 @@ def frame_of(
     fit: str, name: str, original: crop.Size, size: crop.Size, joints: np.ndarray | None
 ) -> crop.Frame:
     """The part of a photo that is used, by a rule of `crop` other than "none"; "crop"
-    itself asks for the joints, [18, 3] in pixels of the photo. Another rule, or too
-    little of a person to crop to, is a ValueError."""
+    itself asks for the joints, [18, 3] in pixels of the photo. Of a person without legs
+    it reaches to where the feet would be, so that the body is as large in the image as
+    others. Another rule, or too little of a person to crop to, is a ValueError."""
     rules = [rule for rule in crop.RULES if rule != "none"]
     errors.check_choice("fit", fit, ["auto", *rules])
     try:
+        if fit == "crop" and joints is not None:
+            return _around(joints, original, size)
         return crop.frame(fit, original, size, joints)
     except ValueError as error:
         raise ValueError(
@@ -174,7 +201,24 @@ def frame_of(
         ) from error
 
 
-def _joints_of(joints: Any, name: str, original: crop.Size) -> np.ndarray:
+def _around(joints: np.ndarray, original: crop.Size, size: crop.Size) -> crop.Frame:
+    """The crop to a person, and to the feet that the photo does not show."""
+    seen, _ = retarget.drop_outside(joints, *original)
+    feet = retarget.expected_feet(seen)
+    if (seen[_LIMBS["legs"], 2] > 0).any() or feet is None:
+        return crop.frame("crop", original, size, joints)
+    seen[_LIMBS["legs"][-1]] = *np.clip(feet, 0, (original[1] - 1, np.inf)), 1
+    # As if the photo went on; what it does not have repeats its edge.
+    tall = feet[1] - seen[seen[:, 2] > 0, 1].min()
+    room = max(original[0], math.ceil(feet[1] + crop.MARGIN * tall)), original[1]
+    whole = crop.Box(0, 0, original[1], original[0])
+    return crop.cut(crop.frame("crop", room, size, seen), whole)
+
+
+def _joints_of(
+    joints: Any, name: str, original: crop.Size, reduction: int
+) -> np.ndarray:
+    """The joints of a photo of that size, which was read at a part of its file's."""
     place = "source_pose"
     if isinstance(joints, str | os.PathLike):
         place = os.fspath(joints)
@@ -192,6 +236,7 @@ def _joints_of(joints: Any, name: str, original: crop.Size) -> np.ndarray:
         points = target_pose.checked_pose(joints)
     except ValueError as error:
         raise ValueError(f"{place}: {error}") from error
+    points = points / np.array([reduction, reduction, 1], np.float32)
     if not retarget.drop_outside(points, *original)[0][:, 2].any():
         raise ValueError(
             f"{place}: no joint of {name} lies inside the photo, which is "

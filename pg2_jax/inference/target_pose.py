@@ -13,7 +13,13 @@ from PIL import Image
 from pg2_jax import errors, files
 from pg2_jax.estimators.person_finder import PersonFinder
 from pg2_jax.inference import pose_library
-from pg2_jax.keypoints import MIN_CONFIDENCE, base, keypoint_files, people
+from pg2_jax.keypoints import (
+    MIN_CONFIDENCE,
+    base,
+    frame_numbers,
+    keypoint_files,
+    people,
+)
 from pg2_jax.photos import arrays, crop, photo_files
 
 
@@ -69,7 +75,7 @@ def read_poses(
         reading = _Reading(sequence, pose_person, size, min_confidence)
         return _from_path(given, name, finder, reading)
     if isinstance(given, Image.Image):
-        photo, place = arrays.to_photo(given)
+        photo, place, _ = arrays.to_photo(given)
         return _of_photo(photo, "pose", place, finder)
     if not isinstance(given, Mapping):
         try:
@@ -135,10 +141,14 @@ def _from_path(
             f"({sets})."
         )
     if path.suffix.lower() in photo_files.SUFFIXES:
-        return _of_photo(photo_files.load(path).image, path.stem, text, finder)
+        return _of_photo(arrays.to_photo(text).image, path.stem, text, finder)
     placed = keypoint_files.read_placed(
         path, photo_size=reading.size, min_confidence=reading.min_confidence
     )
+    if reading.sequence:
+        placed, notes = frame_numbers.in_order(placed, by_name=path.is_dir())
+        for note in notes:
+            warnings.warn(f"{text}: {note}", stacklevel=5)
     poses = _of_person(placed, text, reading)
     sizes = {name: found.size for name, found in placed.items() if found.size}
     return Poses(_chosen(poses, name, text), text, pixels=True, sizes=sizes)
@@ -172,10 +182,12 @@ def _of_person(
             "(pose_person).",
             stacklevel=6,
         )
+    tracks = [found.tracks for found in placed.values()]
+    followed = people.follow(frames, number, tracks)
     nobody = np.zeros((18, 3), np.float32)
     return {
         name: nobody if points is None else points
-        for name, points in zip(placed, people.follow(frames, number), strict=True)
+        for name, points in zip(placed, followed, strict=True)
     }
 
 

@@ -24,6 +24,7 @@ NUM_KEYPOINTS = 18
 MAX_COORDINATE = 100_000
 # Several times what the largest files of the field hold.
 MAX_BYTES = 2**31
+MAX_TRACK = 2**53
 UTF_16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _MOST_SHOWN = 80
 
@@ -39,6 +40,7 @@ class Found(NamedTuple):
     people: np.ndarray
     ranks: Sequence[Sequence[float]] = ()  # for `people.order`
     size: Size | None = None  # (height, width) of the photo, if known
+    tracks: Sequence[int | None] = ()  # who is who through a video, if it says so
 
 
 class Entry(NamedTuple):
@@ -51,12 +53,13 @@ class Entry(NamedTuple):
 class Pose(NamedTuple):
     """A parsed entry: where it was read, float32 [18, 3] = (x, y, visible) of the
     person whom the photo shows, all people, [P, 18, 3] by `people.order`, and the
-    photo's (height, width), if known."""
+    photo's (height, width), if known, and the people's numbers through a video."""
 
     place: str
     keypoints: np.ndarray
     people: np.ndarray
     size: Size | None = None
+    tracks: Sequence[int | None] = ()
 
 
 def one(name: str, keypoints: np.ndarray) -> Found:
@@ -104,11 +107,12 @@ def _pose(place: str, found: Found, min_confidence: float) -> tuple[Pose, int]:
     unsure = int((confidence > 0).sum() - kept.sum())
     seen = np.flatnonzero(everyone[..., 2].any(axis=1)).tolist()
     ranks = [found.ranks[i] for i in seen] if found.ranks else ()
-    everyone = everyone[seen]
-    everyone = everyone[people.order(everyone, ranks)]
+    order = [seen[i] for i in people.order(everyone[seen], ranks)]
+    everyone = everyone[order]
+    tracks = [found.tracks[i] for i in order] if found.tracks else ()
     nobody = np.zeros((NUM_KEYPOINTS, 3), np.float32)
     chosen = everyone[0] if len(everyone) else nobody
-    return Pose(place, chosen, everyone, found.size), unsure
+    return Pose(place, chosen, everyone, found.size, tracks), unsure
 
 
 def check_name(name: str) -> None:
@@ -141,6 +145,31 @@ def numbers(what: str, values: Sequence[Any]) -> np.ndarray:
                 f"{MAX_COORDINATE}"
             )
     return np.array(values, np.float32)
+
+
+def without_gaps(values: Sequence[Any], columns: int) -> list[Any]:
+    """Rows of x, y and more, one after the other, in which a point without a place,
+    null or NaN twice, has become zeros, a missing point."""
+    filled = list(values)
+    for start in range(0, len(filled), columns):
+        if all(x is None or x != x for x in filled[start : start + 2]):
+            filled[start : start + columns] = [0] * columns
+    return filled
+
+
+def track_in(record: Any) -> int | None:
+    """The number of a person through a video, None where a tool says none: "idx" of
+    AlphaPose and PoseFlow, which may lie in lists, "track_id" of MMPose and
+    ultralytics, "person_id" of OpenPose, [-1] without its tracker."""
+    values = record if isinstance(record, Mapping) else {}
+    for key in ("idx", "track_id", "person_id"):
+        value: Any = values.get(key)
+        while isinstance(value, list) and value:
+            value = value[0]
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if is_number and 0 <= value < MAX_TRACK and value == int(value):
+            return int(value)
+    return None
 
 
 def size_in(record: Mapping[str, Any], height: str, width: str) -> Size | None:
@@ -239,6 +268,15 @@ def text_of(path: pathlib.Path, content: bytes) -> str:
 def lines_of(text: str) -> list[str]:
     """Splits at line ends only; `splitlines` also splits inside unusual names."""
     return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+
+
+def parse_json_lines(path: pathlib.Path, text: str) -> Any:
+    """Parses JSON, or a file with an object in each line, as a list of them."""
+    lines = {i: line for i, line in enumerate(lines_of(text), start=1) if line.strip()}
+    *whole, _ = lines.values()
+    if not whole or not all(line[0] + line.strip()[-1] == "{}" for line in whole):
+        return parse_json(path, text)
+    return [parse_json(f"{path}:{number}", line) for number, line in lines.items()]
 
 
 def parse_json(where: str | pathlib.Path, text: str) -> Any:

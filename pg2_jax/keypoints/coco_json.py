@@ -200,7 +200,7 @@ def _categories(
         are_people[identity] = (
             category.get("name") == "person" or "keypoints" in category
         )
-        names = category.get("keypoints", list(KEYPOINTS))
+        names = category.get("keypoints") or list(KEYPOINTS)
         if names != list(KEYPOINTS):
             raise ValueError(
                 f"{path}: the category {shown(category.get('name'))} has the keypoints "
@@ -251,7 +251,8 @@ def _parse(
         (score or 0.0, count, area or 0.0)
         for score, count, area in zip(scores, present, areas, strict=True)
     ]
-    return base.Found(photo.name, np.stack(poses), ranks, photo.size)
+    tracks = [base.track_in(person) for _, person in persons]
+    return base.Found(photo.name, np.stack(poses), ranks, photo.size, tracks)
 
 
 def _points(index: int, person: dict[str, Any], are_results: bool) -> np.ndarray:

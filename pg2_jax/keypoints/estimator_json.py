@@ -4,13 +4,16 @@
 | --- | --- | --- |
 | OpenPose 1.0 to 1.7, ControlNet, DWPose, ComfyUI | "people" | "pose_keypoints_2d" or "pose_keypoints" |
 | AlphaPose for OpenPose and CMU-Pose | "people" or "bodies", by photo | "pose_keypoints_2d", "joints" |
+| PoseFlow | the list of people, by photo | "keypoints", "idx" |
 | MMPose | "instances", or the list of people alone | "keypoints", "keypoint_scores" |
 | rtmlib's arrays | "keypoints" [P, K, 2], "scores" [P, K] | |
 | MoveNet, PoseNet (tfjs) | the list of people, or [1, 1, 17, 3] = (y, x, score) | "keypoints" of {x, y, score, name} |
 | ultralytics | the list of people | "keypoints" of lists x, y, visible |
+| OpenPifPaf | the list of people, of a video "predictions" | "keypoints" |
 | MediaPipe | "landmarks", "pose_landmarks" or "poseLandmarks" | 33 of {x, y, visibility} |
 
-A list of photos is one of frames, counted from 0. Points are those of any skeleton of
+A list of photos, or one in each line of the file, is one of frames, counted from 0; a
+list of 18 rows, or of several such, is our own array as JSON. Points are those of any skeleton of
 `layouts`, with a confidence or without. Pixels are those of the photo; fractions of it
 need its size, which the photo says as "canvas_height" and "canvas_width" or the like.
 Of several people the largest complete one is taken (`people.order`), of those about as
@@ -32,13 +35,14 @@ from pg2_jax.keypoints.base import shown
 
 _PEOPLE = (
     "people",
+    "predictions",
     "bodies",
     "instances",
     "landmarks",
     "pose_landmarks",
     "poseLandmarks",
 )
-_LANDMARKS = _PEOPLE[3:]
+_LANDMARKS = _PEOPLE[4:]
 _FLAT = ("pose_keypoints_2d", "pose_keypoints", "joints")
 _POINTS = (*_FLAT, "keypoints", "landmark")
 _CONFIDENCES = ("score", "visibility", "confidence")
@@ -100,22 +104,29 @@ def _photos(path: pathlib.Path, content: Any) -> Iterator[_Photo]:
         if _is_photo(content) or _is_person(content):
             yield _photo(content)
             return
-        if content and all(map(_is_photo, content.values())):
+        if content and all(_is_photo(x) or _is_people(x) for x in content.values()):
             for name, photo in content.items():
                 yield _photo(photo)._replace(name=name)
             return
+    if _is_array(content):
+        content = [{"keypoints": content}]
+    elif isinstance(content, list) and content and all(map(_is_array, content)):
+        content = [[{"keypoints": points}] for points in content]
     if isinstance(content, list) and np.shape(_nested(content)) == (1, 1, 17, 3):
         turned = np.array(content)[0, 0][:, [1, 0, 2]]
         yield _Photo([{"keypoints": turned.tolist()}], fractions=True)
         return
     if isinstance(content, list):
-        if content and all(map(_is_point, content)):
+        if not content:
+            yield _Photo([])
+            return
+        if all(map(_is_point, content)):
             yield _Photo([content], fractions=True)
             return
-        if content and all(map(_is_person, content)):
+        if all(map(_is_person, content)):
             yield _Photo(content, fractions=all(isinstance(x, list) for x in content))
             return
-        if content and all(_is_photo(x) or _is_people(x) for x in content):
+        if all(_is_photo(x) or _is_people(x) for x in content):
             for photo in content:
                 yield _photo(photo)
             return
@@ -158,6 +169,16 @@ def _is_person(value: Any) -> bool:
     return isinstance(value, list) and len(value) > 0 and all(map(_is_point, value))
 
 
+def _is_array(value: Any) -> bool:
+    """Whether it is a pose [18, 3]. Fewer points might be MoveNet's, (y, x, score)."""
+    if not isinstance(value, list) or len(value) != 18:
+        return False
+    are_rows = all(isinstance(row, list) and len(row) == 3 for row in value)
+    return are_rows and not any(
+        isinstance(x, list | dict) for row in value for x in row
+    )
+
+
 def _is_point(value: Any) -> bool:
     return isinstance(value, dict) and "x" in value and "y" in value
 
@@ -165,8 +186,6 @@ def _is_point(value: Any) -> bool:
 def _held(content: Any) -> str:
     """What a file holds, in a few words."""
     if isinstance(content, list):
-        if not content:
-            return "an empty list"
         return f"a list of {len(content):,}, the first of it {_held(content[0])}"
     if isinstance(content, dict):
         keys = ", ".join(shown(key) for key in list(content)[:8])
@@ -187,23 +206,24 @@ def _parse(photo: _Photo, may_be_empty: bool) -> base.Found:
             f"holds no person: the people are {shown(people)}, expected a list"
         )
     people = [one for person in people for one in _split(person)]
-    read = [
-        (_points(f"person {index}", person, photo), _score(person))
+    found = [
+        (pose, _score(person), base.track_in(person))
         for index, person in enumerate(people)
+        if (pose := _points(f"person {index}", person, photo)) is not None
     ]
-    found = [(pose, score) for pose, score in read if pose is not None]
     if not found and not may_be_empty:
         raise ValueError("holds no person, or none with the points of a body")
     if not found:
         nobody = np.zeros((0, base.NUM_KEYPOINTS, 3), np.float32)
         return base.Found(photo.name, nobody, size=photo.size)
-    poses = np.stack([pose for pose, _ in found])
-    scored = all(score is not None for _, score in found)
+    poses = np.stack([pose for pose, _, _ in found])
+    scored = all(score is not None for _, score, _ in found)
     ranks = [
         (score if scored and score is not None else float(pose[:, 2].sum()),)
-        for pose, score in found
+        for pose, score, _ in found
     ]
-    return base.Found(photo.name, poses, ranks, photo.size)
+    tracks = [track for _, _, track in found]
+    return base.Found(photo.name, poses, ranks, photo.size, tracks)
 
 
 def _split(person: Any) -> list[Any]:
@@ -274,13 +294,13 @@ def _from_rows(what: str, rows: list[list[Any]], scores: Any) -> np.ndarray:
     columns = min(len(rows[0]), 3) if scores is None else 2
     if any(len(row) < columns for row in rows) or columns < 2:
         raise ValueError(f"{what} has rows of {len(rows[0])}, expected x, y or more")
-    flat = [value for row in rows for value in row[:columns]]
-    points = base.numbers(what, flat).reshape(-1, columns)
     if scores is not None:
         if not isinstance(scores, list) or len(scores) != len(rows):
             raise ValueError(f"{what}: expected {len(rows)} scores of its points")
-        sure = base.numbers(f"{what}: scores", scores)
-        points = np.column_stack([points, sure])
+        rows = [[*row[:2], sure] for row, sure in zip(rows, scores, strict=True)]
+        columns = 3
+    flat = [value for row in rows for value in row[:columns]]
+    points = base.numbers(what, base.without_gaps(flat, columns)).reshape(-1, columns)
     if points.shape[1] == 2:
         points = layouts.with_confidence(points)
     # What these tools have not found they put at the origin, however sure.
@@ -296,7 +316,8 @@ def _from_objects(what: str, points: list[dict[str, Any]]) -> np.ndarray:
         if not _is_point(place):
             raise ValueError(f"{what} holds {_held(point)}, expected x and y")
         sure = next((point[key] for key in _CONFIDENCES if key in point), 1)
-        places.append(base.numbers(what, [place["x"], place["y"], sure]))
+        row = base.without_gaps([place["x"], place["y"], sure], 3)
+        places.append(base.numbers(what, row))
         name = point.get("name", point.get("part"))
         names += [name] if isinstance(name, str) else []
     named = names if len(names) == len(points) else None

@@ -142,7 +142,7 @@ def _json(
     *,
     may_be_empty: bool,
 ) -> Iterator[base.Entry]:
-    content = base.parse_json(path, text)
+    content = base.parse_json_lines(path, text)
     if coco_json.is_coco(content):
         return coco_json.entries(path, content)
     return estimator_json.entries(

@@ -43,6 +43,7 @@ def from_flat(what: str, values: Sequence[float]) -> np.ndarray:
     for columns in (3, 2):
         count, rest = divmod(len(values), columns)
         if not rest and count in _PLACES:
+            values = base.without_gaps(values, columns)
             points = base.numbers(what, values).reshape(count, columns)
             if columns == 2:
                 points = with_confidence(points)

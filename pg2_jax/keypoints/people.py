@@ -1,6 +1,7 @@
 """Which of several people is meant: of one photo, and through the frames of a video."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -44,7 +45,19 @@ def size(person: np.ndarray) -> float:
     return float(np.hypot(*np.ptp(seen, axis=0))) if len(seen) else 0.0
 
 
-def follow(frames: Sequence[np.ndarray], first: int = 1) -> list[np.ndarray | None]:
+Tracks = Sequence[Sequence[int | None]]
+
+
+class _Seen(NamedTuple):
+    """A frame: the people [P, 18, 3], and their numbers, which may be unknown."""
+
+    people: np.ndarray
+    tracks: Sequence[int | None]
+
+
+def follow(
+    frames: Sequence[np.ndarray], first: int = 1, tracks: Tracks = ()
+) -> list[np.ndarray | None]:
     """One person through the frames of a video: in each the pose [18, 3], None where
     the person is not seen.
 
@@ -52,48 +65,77 @@ def follow(frames: Sequence[np.ndarray], first: int = 1) -> list[np.ndarray | No
     `order`. The person is number `first`, counted from 1, of the first frame that has
     so many; from there, in both directions, the nearest one is taken. Where the person
     moves little otherwise, one who stands further away than half of a body's size is
-    somebody else. A ValueError if no frame has so many people.
+    somebody else. Where a tracker has given people numbers, `tracks` by frame, whoever
+    has the person's is taken, and nobody who once stood beside it. A ValueError if no
+    frame has so many people.
     """
     start = next((i for i, people in enumerate(frames) if len(people) >= first), None)
     if start is None:
         most = max((len(people) for people in frames), default=0)
         raise ValueError(f"no frame shows {first} people, at most {most}")
-    chosen = frames[start][first - 1]
     if max(len(people) for people in frames) == 1:
         return [people[0] if len(people) else None for people in frames]
-    found, steps = _walk_both(frames, start, chosen, np.inf)
+    numbered = tracks or [[None] * len(people) for people in frames]
+    seen = [
+        _Seen(people, numbers or [None] * len(people))
+        for people, numbers in zip(frames, numbered, strict=True)
+    ]
+    beside = _beside(seen)
+
+    def walk(longest: float) -> tuple[list[np.ndarray | None], list[float]]:
+        before, back = _walk(seen[start::-1], first - 1, longest, beside)
+        after, forth = _walk(seen[start:], first - 1, longest, beside)
+        return [*before[:0:-1], *after], back + forth
+
+    found, steps = walk(np.inf)
     if steps and np.median(steps) <= _USUAL_STEP:
-        found, _ = _walk_both(frames, start, chosen, _LONGEST_STEP)
+        found, _ = walk(_LONGEST_STEP)
     return found
 
 
-def _walk_both(
-    frames: Sequence[np.ndarray], start: int, chosen: np.ndarray, longest: float
-) -> tuple[list[np.ndarray | None], list[float]]:
-    before, back = _walk(frames[:start][::-1], chosen, longest)
-    after, forth = _walk(frames[start + 1 :], chosen, longest)
-    return [*before[::-1], chosen, *after], back + forth
-
-
 def _walk(
-    frames: Sequence[np.ndarray], last: np.ndarray, longest: float
+    frames: Sequence[_Seen], first: int, longest: float, beside: dict[int, set[int]]
 ) -> tuple[list[np.ndarray | None], list[float]]:
-    """The person `last` in the frames that come after it, and by how much of its size
-    it moved at each step; `longest` is what it may move in one frame."""
-    found: list[np.ndarray | None] = []
+    """A person of the first frame in all of them, and by how much of its size it moved
+    at each step; `longest` is what it may move in one frame, and `beside` has the
+    numbers of those who are somebody else."""
+    start = frames[0]
+    last, track = start.people[first], start.tracks[first]
+    found: list[np.ndarray | None] = [last]
     steps, waited = [], 1
-    for people in frames:
-        distances = [_distance(last, person) for person in people]
-        nearest = int(np.argmin(distances)) if distances else 0
+    for frame in frames[1:]:
         unit = max(size(last), 1.0)
-        if not distances or distances[nearest] > longest * unit * waited:
+        distances = [_distance(last, person) for person in frame.people]
+        # By its number a person may be anywhere.
+        places = [i for i, x in enumerate(frame.tracks) if x is not None and x == track]
+        if not places:
+            others = set() if track is None else beside.get(track, set())
+            near = longest * unit * waited
+            places = [
+                i
+                for i, distance in enumerate(distances)
+                if distance <= near and frame.tracks[i] not in others
+            ]
+        if not places:
             found.append(None)
             waited += 1
             continue
+        nearest = min(places, key=lambda i: distances[i])
         steps.append(distances[nearest] / unit)
-        last, waited = people[nearest], 1
+        last, waited = frame.people[nearest], 1
+        track = frame.tracks[nearest] if frame.tracks[nearest] is not None else track
         found.append(last)
     return found, steps
+
+
+def _beside(frames: Sequence[_Seen]) -> dict[int, set[int]]:
+    """The numbers of those who are in a frame together with each person."""
+    together: dict[int, set[int]] = {}
+    for frame in frames:
+        numbers = {track for track in frame.tracks if track is not None}
+        for track in numbers:
+            together.setdefault(track, set()).update(numbers - {track})
+    return together
 
 
 def _distance(one: np.ndarray, other: np.ndarray) -> float:

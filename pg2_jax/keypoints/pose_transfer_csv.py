@@ -3,8 +3,8 @@
     0002_c1s1_000451_03.jpg: [14, 25, ...]: [31, 30, ...]
 
 The y list comes first; 18 points each, -1 for a missing one. The separator is ":" with
-or without spaces, ",", ";" or a tab, as the header says; before the name there may be
-a column with the number of the row, as pandas writes it. The header may be repeated
+or without spaces, ",", ";", "|" or a tab, as the header says; before the name there may
+be a column with the number of the row, as pandas writes it. The header may be repeated
 further down, and blank lines are ignored.
 """
 
@@ -24,7 +24,7 @@ from pg2_jax.keypoints import base
 from pg2_jax.keypoints.base import shown
 
 HEADER = ("name", "keypoints_y", "keypoints_x")
-SEPARATORS = (":", ",", ";", "\t")
+SEPARATORS = (":", ",", ";", "\t", "|")
 _INDEX = (*SEPARATORS, '""', "index", "Unnamed")
 _LIST = r'\s*,\s*"?(\[[^][]*\])"?\s*'
 _WITH_COMMAS = re.compile(rf"(.+?){_LIST}{_LIST}")

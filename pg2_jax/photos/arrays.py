@@ -3,7 +3,7 @@
 import os
 import pathlib
 import warnings
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -11,32 +11,47 @@ from PIL import Image
 from pg2_jax.photos import photo_files
 
 
-def to_photo(image: Any) -> tuple[Image.Image, str]:
+class Photo(NamedTuple):
+    """A photo as a program or a person gave it."""
+
+    image: Image.Image  # upright, RGB
+    name: str  # for messages
+    reduction: int = 1  # the file's sides are as many times as long
+
+
+def to_photo(image: Any) -> Photo:
     """A photo as an upright RGB Pillow image, and its name for messages.
 
     It is a path of a photo in a format of `photo_files`, of an animation the first
     frame, which is said; a Pillow image; or an array, grey [H, W] or [H, W, 1], RGB [H,
     W, 3] or RGBA [H, W, 4]: uint8, or floats in [0, 1], or, where one is negative, in
-    [-1, 1]. EXIF orientation is applied, transparency
-    composited on white. Anything else is a ValueError.
+    [-1, 1]. EXIF orientation is applied, transparency composited on white. A JPEG of
+    more pixels than are read is decoded at a part of its size, which is said. Anything
+    else is a ValueError.
     """
     if isinstance(image, str | os.PathLike):
         path = pathlib.Path(image).expanduser()
         if not path.exists():
             raise ValueError(f"{image}: there is no such file.")
-        upright = photo_files.load(path)
+        upright = photo_files.load(path, large=True)
         for note in upright.notes:
             if note.startswith(photo_files.FIRST_OF):
                 warnings.warn(f"{image}: {note} is taken.", stacklevel=4)
-        return upright.image, os.fspath(image)
+        if upright.reduction > 1:
+            warnings.warn(
+                f"{image} is so large that it was read at 1/{upright.reduction} of its "
+                "size.",
+                stacklevel=4,
+            )
+        return Photo(upright.image, os.fspath(image), upright.reduction)
     if isinstance(image, Image.Image):
         name = getattr(image, "filename", "") or "the photo"
         try:
-            return photo_files.upright_rgb(image), name
+            return Photo(photo_files.upright_rgb(image), name)
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from error
     pixels = to_uint8(np.asarray(image))
-    return photo_files.upright_rgb(Image.fromarray(pixels)), "the photo"
+    return Photo(photo_files.upright_rgb(Image.fromarray(pixels)), "the photo")
 
 
 def to_uint8(pixels: np.ndarray) -> np.ndarray:

@@ -84,8 +84,30 @@ def frame(
         top, left = (size[0] - height) // 2, (size[1] - width) // 2
         return Frame(whole, Box(left, top, left + width, top + height))
     if rule == "crop":
-        return _cut(_person(keypoints, original_size, size, margin), whole, size)
+        box = _person(keypoints, original_size, size, margin)
+        return cut(Frame(box, Box(0, 0, size[1], size[0])), whole)
     return Frame(whole, Box(0, 0, size[1], size[0]))
+
+
+def cut(part: Frame, whole: Box) -> Frame:
+    """What of a frame lies in a box of the photo, such as the whole of it; the rest of
+    the stored image will repeat the edge."""
+    source, target = part
+    left, right = max(source.left, whole.left), min(source.right, whole.right)
+    top, bottom = max(source.top, whole.top), min(source.bottom, whole.bottom)
+    across, down = target.width / source.width, target.height / source.height
+    columns = _pixels(
+        target.left + (left - source.left) * across,
+        target.left + (right - source.left) * across,
+        int(target.right),
+    )
+    rows = _pixels(
+        target.top + (top - source.top) * down,
+        target.top + (bottom - source.top) * down,
+        int(target.bottom),
+    )
+    inside = Box(columns[0], rows[0], columns[1], rows[1])
+    return Frame(Box(left, top, right, bottom), inside)
 
 
 def apply(image: Image.Image, part: Frame, size: Size) -> Image.Image:
@@ -190,18 +212,7 @@ def _shifted(start: float, length: float, room: int) -> float:
     return float(np.clip(start, min(0.0, room - length), max(0.0, room - length)))
 
 
-def _cut(box: Box, whole: Box, size: Size) -> Frame:
-    """Frames the part of a box that is in the photo."""
-    left, right = max(box.left, 0.0), min(box.right, whole.right)
-    top, bottom = max(box.top, 0.0), min(box.bottom, whole.bottom)
-    across, down = size[1] / box.width, size[0] / box.height
-    columns = _pixels((left - box.left) * across, (right - box.left) * across, size[1])
-    rows = _pixels((top - box.top) * down, (bottom - box.top) * down, size[0])
-    target = Box(columns[0], rows[0], columns[1], rows[1])
-    return Frame(Box(left, top, right, bottom), target)
-
-
-def _pixels(start: float, end: float, length: int) -> tuple[int, int]:
-    """Rounds an interval to whole pixels, one at least."""
-    first = min(round(start), length - 1)
+def _pixels(start: float, end: float, most: int) -> tuple[int, int]:
+    """Rounds an interval to whole pixels, one at least, before `most`."""
+    first = min(round(start), most - 1)
     return first, max(round(end), first + 1)

@@ -33,6 +33,7 @@ from pg2_jax.photos import crop
 FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF", "GIF", "AVIF")
 _HEIF = (".heic", ".heif")
 _NO_HEIF = "pip install pillow-heif, or save it as JPEG"
+_HEIC_UNREAD = f"HEIC is not read: {_NO_HEIF}"
 _OTHERS = (".jxl", ".jp2", ".psd", ".dng", ".cr2", ".cr3", ".nef", ".arw")
 # Endings of photos that are not read here -> what to do about it.
 UNREAD = dict.fromkeys(_OTHERS, "save it as JPEG or PNG")
@@ -78,27 +79,35 @@ class StoredPhoto(NamedTuple):
     note: str  # what was converted, empty when the bytes are those of the file
 
 
-def load(path: str | os.PathLike[str]) -> Upright:
+def load(path: str | os.PathLike[str], *, large: bool = False) -> Upright:
     """Reads one photo and decodes it to the last pixel, to prove that it is whole; a
-    ValueError names one that is refused and the reason."""
+    ValueError names one that is refused and the reason. For `large` see `decode`."""
     content = content_of(path, "a photo", MAX_BYTES)
     if not content:
         raise ValueError(f"{path}: the file is empty (0 bytes)")
-    return decode(content, path)
+    return decode(content, path, large=large)
 
 
-def decode(content: bytes, name: str | os.PathLike[str], longest: int = 0) -> Upright:
+def decode(
+    content: bytes,
+    name: str | os.PathLike[str],
+    longest: int = 0,
+    *,
+    large: bool = False,
+) -> Upright:
     """Decodes a photo that is in memory, as `load` does one on the disk. Of one that is
     refused for its size the header alone is decoded.
 
     With `longest` a JPEG is decoded at a half, a quarter or an eighth of its size, if
     its longer side still has so many pixels, and may have as many times more pixels.
+    With `large` this is done to a JPEG that has more pixels than are read, alone.
     """
     try:
         with warnings.catch_warnings():
             # The number of pixels is checked here, and damaged EXIF is no news.
             warnings.simplefilter("ignore")
             image = Image.open(io.BytesIO(content), formats=_formats(content))
+            longest = _readable(image) if large else longest
             reduction = _reduce(image, longest) if longest else 1
             _check_header(image, content)
             if image.format == "PNG":
@@ -113,7 +122,9 @@ def decode(content: bytes, name: str | os.PathLike[str], longest: int = 0) -> Up
             return Upright(_to_rgb(upright), content, notes, reduction)
     except Image.UnidentifiedImageError as error:
         if _is_heif(content):
-            raise ValueError(f"{name}: HEIC is not read: {_NO_HEIF}") from error
+            known = importlib.util.find_spec("pillow_heif")
+            what = "cannot be read: no whole HEIC file" if known else _HEIC_UNREAD
+            raise ValueError(f"{name}: {what}") from error
         raise ValueError(
             f"{name}: not a photo in a format that is read ({', '.join(FORMATS)})"
         ) from error
@@ -184,6 +195,14 @@ def read(
         image.save(buffer, "JPEG" if words else "PNG", quality=95, subsampling=0)
         encoded = buffer.getvalue()
     return StoredPhoto(encoded, original_size, frame, ", ".join(notes))
+
+
+def _readable(image: Image.Image) -> int:
+    """The longer side at which an image has few enough pixels; 0 for its own."""
+    shares = [
+        n for n in (1, 2, 4, 8) if image.width * image.height <= MAX_PIXELS * n**2
+    ]
+    return max(image.size) // shares[0] if shares and shares[0] > 1 else 0
 
 
 def _reduce(image: Image.Image, longest: int) -> int:

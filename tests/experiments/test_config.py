@@ -434,6 +434,10 @@ def test_mistakes_are_answered_before_anything_heavy_is_imported(tmp_path):
     data, run = f"--data_dir={tmp_path}/data", f"--workdir={tmp_path}/run"
     (tmp_path / "flags").write_text("--base_channels=9\n")
     nowhere, of_run = f"--workdir={tmp_path}/rum", "which has 8."
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "a.safetensors").touch()
+    exported = f"--workdir={tmp_path}/model"
+    generate = ["--mode=generate", run, "--pose=catalogue/back", "--output=x.png"]
     mistakes = [
         ([run, f"--data_dir={tmp_path}/no"], f"--data_dir={tmp_path}/no: no data set"),
         ([run, data], "--base_channels: 8 in the run, 128 now"),
@@ -445,6 +449,12 @@ def test_mistakes_are_answered_before_anything_heavy_is_imported(tmp_path):
         (["--mode=evaluate", data, run, f"--flagfile={tmp_path}/flags"], of_run),
         (["--mode=export", nowhere, "--output=x"], "there is no such file or folder"),
         (["--mode=demo", nowhere], "there is no such file or folder"),
+        ([*generate, "--source_image=no.jpg"], "--source_image=no.jpg: there is no"),
+        (
+            [*generate, f"--source_image={tmp_path}/flags", "--source_pose=no.csv"],
+            "--source_pose=no.csv: there is no such file",
+        ),
+        (["--mode=evaluate", data, exported], f"in it is {tmp_path}/model/a.saf"),
     ]
     result = in_a_process(
         "import sys; from experiments import main\n"

@@ -26,6 +26,9 @@ def test_a_program_names_the_flag_of_an_argument(flag_of, message):
 
 def test_other_errors_speak_for_themselves():
     assert errors.for_programs(OSError("disk full"), {"disk": "d"}) == "disk full"
+    for name in ("a.json", b"a.json"):
+        denied = PermissionError(13, "Permission denied", name)
+        assert errors.for_programs(denied, {}) == "a.json: Permission denied"
 
 
 @pytest.mark.parametrize(

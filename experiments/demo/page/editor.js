@@ -218,8 +218,8 @@ export function makeEditor(panel, setup, generate) {
   const mark = makeStrip(panel, setup.poses, ({ keypoints: pose, name }) => (
     take(fitted[name] ?? pose, `${name}.`, name)));
   find('input').accept = setup.pose_suffixes.join();
-  takeFiles(panel, 'pose', setup.max_bytes, (answer, name) => (
-    take(answer.keypoints, `${name} was read. ${answer.note}`.trim())));
+  takeFiles(panel, 'pose', setup.max_bytes, (answer, file) => (
+    take(answer.keypoints, `${file.name} was read. ${answer.note}`.trim())));
 
   function pick(name) {
     const { keypoints: pose } = setup.poses.find((each) => each.name === name);

@@ -10,6 +10,8 @@ const person = document.querySelector('#person');
 const result = document.querySelector('#result');
 const calm = window.matchMedia('(prefers-reduced-motion: reduce)').matches;
 const pause = result.querySelector('.pause');
+const who = person.querySelector('.who');
+let group; // the file of the photo, while it may show several people
 let photo = '';
 let joints = null; // of the person in the photo, if they are known
 let newest = 0; // request; the answers to others are not shown
@@ -31,6 +33,15 @@ function choose({ picture, source_keypoints: known, note, poses: fitted }, name)
   markPerson(name);
   editor.fit(fitted);
   generate();
+}
+
+// Of a group photo, who of so many people is meant.
+function offer(count, file) {
+  if (file !== undefined && file === group) return;
+  group = file;
+  who.hidden = !(count > 1);
+  const numbers = Array.from({ length: count || 0 }, (_, i) => new Option(i + 1, i + 1));
+  who.querySelector('select').replaceChildren(new Option('the largest', 0), ...numbers);
 }
 
 // While a joint is dragged, the newest pose waits and the others are left out.
@@ -139,6 +150,15 @@ result.querySelector('form').addEventListener('submit', (event) => {
 });
 
 const editor = makeEditor(document.querySelector('#pose'), setup, generate);
-const markPerson = makeStrip(person, setup.people, (item) => choose(item, item.name));
-takeFiles(person, 'photo', setup.max_bytes, choose);
+const markPerson = makeStrip(person, setup.people, (item) => {
+  offer(0);
+  choose(item, item.name);
+});
+const readPhoto = takeFiles(person, 'photo', setup.max_bytes, (answer, file) => {
+  offer(answer.people, file);
+  choose(answer, file.name);
+}, (error, file) => offer(error.people, file));
+who.querySelector('select').addEventListener('change', (event) => {
+  readPhoto(group, `&number=${event.target.value}`);
+});
 choose(setup.people[0], setup.people[0].name);

@@ -16,7 +16,10 @@ export async function ask(path, body) {
     body: isFile ? body : JSON.stringify(body),
   }).catch(() => { throw new Error('The server does not answer.'); });
   const content = await answer.json().catch(() => ({}));
-  if (!answer.ok) throw new Error(content.error || `The server answers ${answer.status}.`);
+  if (!answer.ok) {
+    const reason = content.error || `The server answers ${answer.status}.`;
+    throw Object.assign(new Error(reason), { people: content.people || 0 });
+  }
   return content;
 }
 
@@ -39,20 +42,23 @@ export function makeStrip(panel, items, pick) {
     button.setAttribute('aria-pressed', String(button.title === name))));
 }
 
-// Takes a file by choice or by drop, and what the server makes of it.
-export function takeFiles(panel, path, maxBytes, take) {
+// Takes a file by choice or by drop, and what the server makes of it; `refuse` hears of
+// one that it makes nothing of. Returns what reads a file again, as `more` says.
+export function takeFiles(panel, path, maxBytes, take, refuse = () => {}) {
   const input = panel.querySelector('input[type=file]');
   const area = panel.querySelector('.picture');
-  async function read(file) {
+  async function read(file, more = '') {
     if (!file) return;
     try {
       if (file.size > maxBytes) {
         throw new Error(`${file.name} is larger than ${Math.round(maxBytes / 2 ** 20)} MB.`);
       }
       say(panel, `Reading ${file.name} …`);
-      take(await ask(`${path}?name=${encodeURIComponent(file.name)}`, file), file.name);
+      const name = encodeURIComponent(file.name);
+      take(await ask(`${path}?name=${name}${more}`, file), file);
     } catch (error) {
       say(panel, error.message, true);
+      refuse(error, file);
     }
   }
   input.addEventListener('change', () => { read(input.files[0]); input.value = ''; });
@@ -66,4 +72,5 @@ export function takeFiles(panel, path, maxBytes, take) {
     area.classList.remove('drop');
     read(event.dataTransfer.files[0]);
   });
+  return read;
 }

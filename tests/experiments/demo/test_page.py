@@ -13,12 +13,13 @@ pytest.importorskip("selenium", reason="the page is tested in a browser")
 
 from selenium.webdriver import ActionChains, Keys
 from selenium.webdriver.common.by import By
-from selenium.webdriver.support.ui import WebDriverWait
+from selenium.webdriver.support.ui import Select, WebDriverWait
 
 from experiments.config import Config
-from experiments.demo import demo
+from experiments.demo import demo, model_queue
 from tests.conftest import console_errors
 from tests.experiments.demo import demo_server
+from tests.pg2_jax.inference import stand_in
 
 WRIST = 4  # the right one
 
@@ -180,6 +181,36 @@ def test_photos_are_taken_or_refused_with_a_reason(visitor, tmp_path):
         visitor.file_input("Person").send_keys(str(tmp_path / name))
         visitor.wait(lambda words=words: words in visitor.note("Person"))
     assert visitor.one(".photo").get_attribute("src").partition(",")[2] == shown
+
+
+def test_a_person_of_a_group_is_chosen(chromium, demo_queue, tmp_path):
+    """Two of like size are refused until one is chosen; an example ends it."""
+    people = [stand_in.figure(60, left=x, top=20) for x in (70, 10)]
+    finder = stand_in.Finder(*people)
+    queue = model_queue.ModelQueue(demo_queue.model, 3, finder)
+    config = Config(mode="demo", workdir="unused")
+    photo = tmp_path / "group.png"
+    Image.fromarray(demo_server.photo(100, 120)).save(photo)
+    with demo_server.serving(queue, demo.example_people(queue, ""), config) as port:
+        visitor = Visitor(chromium, f"http://127.0.0.1:{port}/")
+        who = visitor.one(".who")
+        assert not who.is_displayed()
+        visitor.file_input("Person").send_keys(str(photo))
+        visitor.wait(lambda: "2 people were found" in visitor.note("Person"))
+        choice = Select(visitor.one(".who select"))
+        said = [option.text for option in choice.options]
+        assert said == ["the largest", "1", "2"] and who.is_displayed()
+        for number in (2, 1):
+            with visitor.sees_another_picture():
+                choice.select_by_value(str(number))
+            shown = visitor.one(".photo").get_attribute("src").partition(",")[2]
+            wanted = queue.fit_photo(photo.read_bytes(), "a", None, number)
+            np.testing.assert_array_equal(demo_server.decoded(shown), wanted.image)
+            assert who.is_displayed()
+        with visitor.sees_another_picture():
+            visitor.all("#person .strip button")[0].click()
+        assert not who.is_displayed()
+        console_errors(chromium)
 
 
 def test_poses_are_picked_mirrored_saved_and_uploaded(visitor, tmp_path):

@@ -271,6 +271,24 @@ def test_programs_hear_that_nobody_is_seen(demo_queue):
         assert status == 400 and answer["error"].startswith("keypoints: ")
 
 
+def test_the_page_hears_how_many_people_a_photo_shows(demo_queue):
+    people = [stand_in.figure(60, left=x, top=20) for x in (70, 10)]
+    queue = model_queue.ModelQueue(demo_queue.model, 3, stand_in.Finder(*people))
+    config = Config(mode="demo", workdir="unused")
+    content = demo_server.png(photo(100, 120))
+    with demo_server.serving(queue, {"a": nobody()}, config) as port:
+        status, answer = post(port, content, "/api/photo?name=a.png")
+        assert status == 400 and answer["people"] == 2
+        assert "2 people were found" in answer["error"]
+        status, answer = post(port, content, "/api/photo?name=a.png&number=2")
+        assert status == 200 and answer["people"] == 2
+        wanted = queue.fit_photo(content, "a", None, 2).image
+        np.testing.assert_array_equal(demo_server.decoded(answer["picture"]), wanted)
+        for number, status in ((-1, 422), (3, 400)):
+            path = f"/api/photo?name=a.png&number={number}"
+            assert post(port, content, path)[0] == status
+
+
 def test_the_editor_has_the_colours_of_the_pictures(port):
     setup = json.loads(ask(port, "GET", "/api/setup")[1])
     assert setup["limbs"][0] == [1, 2, "rgb(255, 140, 0)"]  # neck to right shoulder

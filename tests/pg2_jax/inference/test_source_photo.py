@@ -6,9 +6,9 @@ from PIL import Image
 
 from pg2_jax.estimators import base, person_finder, registry, weights
 from pg2_jax.estimators.base import Person
-from pg2_jax.inference import paste_back, retarget, source_photo
+from pg2_jax.inference import paste_back, retarget, source_photo, target_pose
 from pg2_jax.keypoints import keypoint_files
-from pg2_jax.photos import arrays, crop
+from pg2_jax.photos import arrays, crop, photo_files
 from tests.pg2_jax.inference.stand_in import (
     HEIGHT,
     WIDTH,
@@ -205,32 +205,95 @@ def whole_person():
     return np.stack([np.arange(18.0), np.arange(18.0) ** 2, np.ones(18)], axis=1)
 
 
+LEGS, ARMS = [9, 10, 12, 13], [3, 4, 6, 7]
+
+
 @pytest.mark.parametrize(
-    ("lacks", "given", "wanted", "said"),
+    ("lacks", "fit", "left_out"),
     [
-        ((), "auto", "auto", None),
-        ((9, 10, 12, 13), "auto", "image", "shows no legs, which the poses have"),
-        ((3, 4, 6, 7), "auto", "image", "shows no arms, which the poses have"),
-        ((9, 10, 12, 13), "body", "body", None),
-        # A knee is enough, and without a torso nothing is fitted to the body anyway.
-        ((9, 10, 13), "auto", "auto", None),
-        ((1, 9, 10, 12, 13), "auto", "auto", None),
+        ([], "auto", []),
+        (LEGS, "auto", LEGS),
+        (ARMS, "auto", ARMS),
+        (LEGS + ARMS, "auto", LEGS + ARMS),
+        (LEGS, "body", []),
+        (LEGS, "image", []),
+        # A knee is enough, and without a torso nothing is known of the body.
+        (LEGS[1:], "auto", []),
+        ([1, *LEGS], "auto", []),
     ],
 )
-def test_poses_for_half_a_person_are_fitted_to_the_image(
-    recwarn, lacks, given, wanted, said
-):
-    body, poses = whole_person(), whole_person()[None]
-    body[list(lacks)] = 0
-    assert source_photo.fit_of_half(given, body, poses) == wanted
-    assert [said in str(note.message) for note in recwarn] == [True] * bool(said)
-    # Poses of the same half keep the size of the person.
-    assert source_photo.fit_of_half("auto", body, body[None]) == "auto"
+def test_poses_are_of_what_the_photo_shows_of_a_person(recwarn, lacks, fit, left_out):
+    body, whole = whole_person(), whole_person()
+    body[lacks] = 0
+    shown = whole.copy()
+    shown[left_out] = 0
+    given = target_pose.read_poses({"a": whole, "b": shown}, "", None)
+    poses = source_photo.poses_as_shown(given, body, fit).poses
+    assert list(poses) == ["a", "b"]
+    np.testing.assert_array_equal(poses["a"], shown)
+    np.testing.assert_array_equal(poses["b"], shown)
+    said = [str(note.message).split(":")[0] for note in recwarn]
+    what = [
+        w for w, joints in (("legs", LEGS), ("arms", ARMS)) if joints[0] in left_out
+    ]
+    assert said == [f"the person in the photo shows no {limbs}" for limbs in what]
+    # What the poses lack is not said.
+    alike = target_pose.read_poses({"b": shown}, "", None)
+    source_photo.poses_as_shown(alike, shown, "auto")
+    assert len(recwarn) == len(what)
+
+
+def test_half_a_person_is_cropped_as_if_the_legs_were_there():
+    # A torso of 20 rows: the feet are expected 1.63 times that below the hips.
+    body = np.zeros((18, 3))
+    body[[0, 1, 8, 11]] = [(50, 12, 1), (50, 20, 1), (46, 40, 1), (54, 40, 1)]
+    feet = 40 + 1.63 * 20
+    box = (feet - 12) * 1.3
+    top = (feet + 12 - box) / 2
+    # Of a photo that goes on: what is there is taken, and nothing is repeated.
+    part = source_photo.frame_of("crop", "a", (100, 100), SIZE, body)
+    np.testing.assert_allclose(part.source[1::2], (top, top + box), atol=1e-4)
+    assert part.target == (0, 0, *SIZE[::-1])
+    # Of one that is cut at the hips: the same, as far as there is a photo.
+    part = source_photo.frame_of("crop", "a", (44, 100), SIZE, body)
+    np.testing.assert_allclose(part.source[1::2], (top, 44), atol=1e-4)
+    assert part.target[3] == round(SIZE[0] * (44 - top) / box)
+    # A knee, or a person who lies, is cropped to what is seen.
+    for other in (body + 0, body[:, [1, 0, 2]]):
+        other[9] = (other[8] + other[11]) / 2
+        part = source_photo.frame_of("crop", "a", (100, 100), SIZE, other)
+        assert part.source == crop.frame("crop", (100, 100), SIZE, other).source
+
+
+def test_head_and_shoulders_are_too_little_for_another_pose():
+    body = whole_person() * [1, 0.1, 1] + [0, 10, 0]
+    body[[8, 9, 10, 11, 12, 13]] = 0
+    body[8] = 5, 101, 1  # Below the photo.
+    with pytest.raises(ValueError, match="the photo shows the person above the hips"):
+        read(make_photo(100, 90), body)
+    whole = read(make_photo(100, 90), body, fit="stretch")
+    assert whole.pose is not None and whole.pose[8, 2] == 0
+    body[8, 1] = 99
+    assert read(make_photo(100, 90), body).pose[8, 2] == 1
 
 
 def test_joints_outside_the_photo_are_refused():
     with pytest.raises(ValueError, match="no joint of the photo lies inside the photo"):
         read(make_photo(), figure(left=500))
+
+
+def test_a_photo_of_a_modern_phone_is_read_at_a_part_of_its_size(tmp_path, monkeypatch):
+    """Its joints are those of the file."""
+    path, joints = tmp_path / "a.jpg", figure(60, left=100, top=20)
+    Image.fromarray(make_photo(100, 200)).save(path)
+    whole = read(path, joints)
+    monkeypatch.setattr(photo_files, "MAX_PIXELS", 100 * 200 // 4)
+    with pytest.warns(UserWarning, match=r"a.jpg is so large .* at 1/2 of its size"):
+        half = read(path, joints)
+    assert half.photo.size == (100, 50)
+    np.testing.assert_allclose(half.frame.source, np.divide(whole.frame.source, 2))
+    np.testing.assert_allclose(half.pose, whole.pose, atol=1e-4)
+    assert joints[1].tolist() == [102, 20, 1]
 
 
 def test_joints_are_found_by_the_name_of_the_photo(tmp_path):

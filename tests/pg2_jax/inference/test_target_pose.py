@@ -114,6 +114,32 @@ def test_one_person_is_followed_through_a_video(tmp_path):
         read(tmp_path, sequence=True, pose_person=3)
 
 
+def test_frames_that_a_tool_left_out_are_filled(tmp_path):
+    """AlphaPose lists people, so that nobody is in frame 5; its numbers say who jumps
+    to the other side in frame 7."""
+    people = []
+    for i in [*range(5), *range(6, 12)]:
+        places = (2, 40) if i < 7 else (40, 2)
+        for idx, (left, tall) in enumerate(zip(places, (20, 16), strict=True)):
+            points = np.zeros((26, 3))
+            points[[5, 6, 18, 11, 12, 15, 16], 2] = 0.9
+            points[[5, 6, 18], :2] = left, 2
+            points[[11, 12], :2] = left, 2 + tall / 2
+            points[[15, 16], :2] = left + i % 2, 2 + tall
+            row = {"image_id": f"{i}.jpg", "keypoints": points.ravel().tolist()}
+            people.append({**row, "score": 3.1, "idx": [float(idx)]})
+    path = tmp_path / "alphapose-results.json"
+    path.write_text(json.dumps(people))
+    with warnings.catch_warnings(record=True) as notes:
+        warnings.simplefilter("always")
+        poses = read(path, sequence=True).poses
+    assert "frames are missing: 1 of 12." in str(notes[0].message)
+    assert list(poses) == [f"{i}.jpg" for i in range(12)]
+    assert not poses["5.jpg"].any()
+    lefts = [points[1, 0] for points in poses.values() if points.any()]
+    assert lefts == [2] * 6 + [40] * 5
+
+
 def test_the_second_person_of_a_photo(tmp_path):
     path = write(tmp_path / "a.json", figure(10), figure(20, left=9))
     np.testing.assert_array_equal(read(path).poses["a"], figure(20, left=9))

@@ -94,6 +94,17 @@ ONE = {
     "movenet tfjs": [{"score": 0.8, "keypoints": NAMED}],
     "movenet alone": {"score": 0.8, "keypoints": NAMED[::-1]},
     "posenet": [{"keypoints": POSENET}],
+    "openpifpaf": [{"keypoints": flat(COCO), "bbox": [1, 2, 3, 4], "score": 0.8}],
+    "our own array": POSE.tolist(),
+    "a point without a place": {
+        "people": [{"pose_keypoints_2d": [*flat(POSE[:-1]), None, np.nan, 0.9]}]
+    },
+    "a row without a place": [
+        INSTANCE | {"keypoints": [*ROWS[:3], [None, None], *ROWS[4:]]}
+    ],
+    "a landmark without a place": [
+        {"keypoints": [*NAMED[:3], NAMED[3] | {"x": np.nan, "y": np.nan}, *NAMED[4:]]}
+    ],
     "ultralytics": [{"name": "person", "confidence": 0.9, "keypoints": COLUMNS}],
 }
 
@@ -103,6 +114,60 @@ def test_one_person_of_one_photo(tmp_path, content):
     found = read(tmp_path, content)
     assert list(found) == ["clip"]
     np.testing.assert_allclose(found["clip"], POSE, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("number", "track"),
+    [
+        ({"idx": 3}, 3),
+        ({"idx": 3.0}, 3),
+        ({"idx": [[3.0], 3]}, 3),
+        ({"track_id": 3}, 3),
+        ({"person_id": [3]}, 3),
+        ({"person_id": [-1]}, None),
+        ({"idx": None}, None),
+        ({"idx": []}, None),
+        ({"idx": "3"}, None),
+        ({"idx": True}, None),
+        ({"idx": 10**400}, None),
+        ({"idx": 0.5}, None),
+    ],
+)
+def test_who_is_who_through_a_video(tmp_path, number, track):
+    """The numbers of trackers, in lists as AlphaPose writes them, stay with people."""
+    small = {"keypoints": flat(COCO * [0.5, 0.5, 1]), "idx": 8}
+    people = [small, {"keypoints": flat(COCO), **number}]
+    alphapose = [{"image_id": "a", **person} for person in people]
+    for content in (alphapose, {"a": people}):  # PoseFlow's by photo
+        path = tmp_path / "clip.json"
+        path.write_text(json.dumps(content))
+        found = keypoint_files.read_placed(path)["a"]
+        np.testing.assert_array_equal(found.keypoints, POSE)
+        assert list(found.tracks) == [track, 8]
+
+
+def test_frames_in_lines_and_arrays(tmp_path):
+    """OpenPifPaf writes a line for each frame; blank ones are none."""
+    path = tmp_path / "clip.json"
+    frames = [
+        {"frame": i, "predictions": [{"keypoints": flat(COCO)}]} for i in range(2)
+    ]
+    frames[1]["predictions"] = []
+    path.write_text("\n\n".join(map(json.dumps, frames)) + "\n")
+    found = keypoint_files.read(path)
+    np.testing.assert_array_equal(found["clip_000000"], POSE)
+    assert not found["clip_000001"].any()
+    path.write_text(json.dumps(frames[0]) + "\n{]")
+    with pytest.raises(ValueError, match=r"clip.json:2:1: not valid JSON"):
+        keypoint_files.read(path)
+    several = read(tmp_path, [POSE.tolist(), (POSE + np.array([1, 0, 0])).tolist()])
+    assert [pose[0, 0] for pose in several.values()] == [10, 11]
+
+
+def test_a_list_of_nobody_is_a_frame_of_a_folder(tmp_path):
+    (tmp_path / "0.json").write_text("[]")
+    (tmp_path / "1.json").write_text(json.dumps([INSTANCE]))
+    assert [bool(p.any()) for p in keypoint_files.read(tmp_path).values()] == [0, 1]
 
 
 UNSIZED = {
@@ -185,7 +250,7 @@ def test_the_size_of_the_photo_is_known_where_the_file_says_it(tmp_path):
     [
         ({"shapes": [], "flags": {}}, "the keys 'shapes', 'flags'; known: OpenPose"),
         ([{"id": 3}], "a list of 1, the first of it an object with the keys 'id'"),
-        ([], "an empty list"),
+        ([], "holds no person"),
         ([{"keypoints": [[1, 2]] * 20}], "person 0: keypoints has 20 points, expected"),
         ([{"keypoints": [[1]] * 17}], "rows of 1, expected x, y"),
         ([INSTANCE | {"keypoint_scores": [1]}], "expected 17 scores"),

@@ -46,7 +46,7 @@ def test_csv_with_commas_and_quotes_as_pandas_writes_it(tmp_path):
     np.testing.assert_array_equal(keypoint_files.read(path)["a,b.jpg"], POSE)
 
 
-@pytest.mark.parametrize("separator", [":", ",", ";", "\t"])
+@pytest.mark.parametrize("separator", [":", ",", ";", "\t", "|"])
 @pytest.mark.parametrize("index", ["", '""', "index", "Unnamed: 0"])
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
 def test_csv_as_spreadsheets_and_pandas_write_it(tmp_path, separator, index, encoding):

@@ -43,6 +43,21 @@ def test_a_person_who_comes_later_is_followed_backwards_too():
         people.follow(frames, 3)
 
 
+def test_a_trackers_numbers_say_who_is_who():
+    """Two people change places in a jump, one is away for a while and comes back under
+    a new number; whoever once stood beside a person is somebody else."""
+    a, b = figure(0), figure(200, 90)
+    frames = [[a, b], [b, a], [b], [b, figure(30)], [figure(40), b]]
+    tracks = [[7, 3], [7, 3], [3], [3, 9], [None, 3]]
+    stacked = [np.stack(people) for people in frames]
+    lefts = [None if p is None else p[0, 0] for p in people.follow(stacked, 1, tracks)]
+    assert lefts == [0, 200, None, 30, 40]
+    # By place alone it would have stayed at 0.
+    assert people.follow(stacked)[1][0, 0] == 0
+    second = people.follow(stacked, 2, tracks)
+    assert [pose[0, 0] for pose in second] == [200, 0, 200, 200, 200]
+
+
 def test_alone_a_person_may_be_anywhere():
     frames = [figure(0)[None], figure(900)[None], figure()[None][:0]]
     found = people.follow(frames)

@@ -141,6 +141,14 @@ def test_a_crop_larger_than_the_photo_repeats_its_edge():
     np.testing.assert_allclose(moved, expected, rtol=1e-6)
 
 
+def test_a_frame_is_cut_to_what_there_is():
+    # Two pixels of the image for each of the photo.
+    part = crop.Frame(crop.Box(10, 20, 30, 60), crop.Box(4, 8, 44, 88))
+    assert crop.cut(part, crop.Box(0, 0, 100, 100)) == part
+    source, target = crop.cut(part, crop.Box(15, 0, 100, 50))
+    assert (source, target) == ((15, 20, 30, 50), (14, 8, 44, 68))
+
+
 def test_the_pixels_move_as_the_points_do():
     rng = np.random.default_rng(0)
     photo = np.zeros((300, 200, 3), np.uint8)

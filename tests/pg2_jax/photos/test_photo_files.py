@@ -198,6 +198,24 @@ def test_photos_by_their_rarer_names(tmp_path, suffix):
     assert _decoded(_read(path)).shape == (HEIGHT, WIDTH, 3)
 
 
+def test_heic_is_read_where_pillow_heif_is_installed(tmp_path):
+    """10 bits a channel become 8; a second picture is passed over, and half a file
+    refused."""
+    heif = pytest.importorskip("pillow_heif")
+    flat = np.full((HEIGHT, WIDTH, 3), [200, 100, 50], np.uint8)
+    many = heif.from_pillow(Image.fromarray(flat))
+    many.add_from_pillow(Image.fromarray(255 - flat))
+    many.save(tmp_path / "a.heic", quality=-1)
+    photo = _read(tmp_path / "a.heic")
+    assert photo.note == "HEIF re-encoded, the first of 2 frames"
+    np.testing.assert_allclose(_decoded(photo), flat, atol=3)
+    assert ".heic" in photo_files.SUFFIXES
+    content = (tmp_path / "a.heic").read_bytes()
+    (tmp_path / "half.heic").write_bytes(content[: len(content) // 2])
+    with pytest.raises(ValueError, match=r"half\.heic: cannot be read"):
+        _read(tmp_path / "half.heic")
+
+
 def test_heic_says_what_it_needs(tmp_path, monkeypatch):
     monkeypatch.setattr(photo_files.importlib.util, "find_spec", lambda _: None)
     path = tmp_path / "a.jpg"
@@ -355,3 +373,21 @@ def test_a_jpeg_is_decoded_at_a_reduced_size(monkeypatch, longest, reduction, si
     if reduction > 1:
         with pytest.raises(ValueError, match="400 x 300 pixels, at most"):
             photo_files.decode(passes.getvalue(), "a.jpg", longest)
+
+
+@pytest.mark.parametrize(("most", "reduction"), [(999, 1), (120, 1), (119, 2), (20, 4)])
+def test_a_large_jpeg_is_read_at_the_largest_size_that_is_allowed(
+    tmp_path, monkeypatch, most, reduction
+):
+    path = tmp_path / "a.jpg"
+    Image.new("RGB", (120, 100)).save(path)
+    monkeypatch.setattr(photo_files, "MAX_PIXELS", most * 100)
+    got = photo_files.load(path, large=True)
+    assert got.reduction == reduction
+    assert got.image.size == (120 // reduction, 100 // reduction)
+    if reduction > 1:
+        with pytest.raises(ValueError, match="120 x 100 pixels, at most"):
+            photo_files.load(path)
+    monkeypatch.setattr(photo_files, "MAX_PIXELS", 100)
+    with pytest.raises(ValueError, match="120 x 100 pixels, at most"):
+        photo_files.load(path, large=True)

@@ -1,0 +1,105 @@
+"""The frames of a video by the numbers in their names: their order, and gaps.
+
+Tools that list people, such as AlphaPose, leave out a frame that shows nobody, and some
+list frames in the order of their names as text: 0, 1, 10, 11, 2.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from pg2_jax import files
+from pg2_jax.keypoints import base
+
+# Of the steps from one frame to the next so many are 1 where every frame counts.
+_MOST_STEPS = 0.75
+# A longer way to the next frame, in frames that there are, is no gap in a video.
+_LONGEST = 10
+
+
+class _Name(NamedTuple):
+    """A name around its number."""
+
+    before: str
+    digits: str
+    after: str
+
+
+def in_order(
+    poses: Mapping[str, base.Pose], *, by_name: bool = False
+) -> tuple[dict[str, base.Pose], list[str]]:
+    """The frames as they follow each other, and what was done to them, in words.
+
+    Names that differ in one number alone are frames. If they lie as text is sorted,
+    they are sorted by number; where nearly all numbers follow each other, the missing
+    ones become frames without people. All other poses stay as they are, which is said
+    if their order is `by_name`, and not that of a file.
+    """
+    notes: list[str] = []
+    listed, names = list(poses), _split(list(poses))
+    if names is None:
+        if by_name and len(listed) > 1:
+            notes.append(
+                "the names differ in more than one number, or in none; the order is "
+                f"{_ends(listed)}."
+            )
+        return dict(poses), notes
+    numbered = dict(zip(listed, (int(name.digits) for name in names), strict=True))
+    if listed == sorted(listed) and listed != sorted(listed, key=files.natural_order):
+        listed.sort(key=lambda name: numbered[name])
+        notes.append(f"the frames are taken by their numbers: {_ends(listed)}.")
+    numbers = [numbered[name] for name in listed]
+    steps = np.diff(numbers)
+    missing = int(numbers[-1] - numbers[0] + 1 - len(numbers))
+    are_frames = (steps > 0).all() and (steps == 1).mean() >= _MOST_STEPS
+    ordered = {name: poses[name] for name in listed}
+    if not are_frames or not 0 < missing <= _LONGEST * len(numbers):
+        return ordered, notes
+    notes.append(f"frames are missing: {missing} of {missing + len(numbers)}.")
+    return _filled(ordered, dict(zip(poses, names, strict=True))), notes
+
+
+def _ends(names: Sequence[str]) -> str:
+    """The first names and the last."""
+    middle = ["..."] if len(names) > 4 else []
+    return ", ".join([*names[:3], *middle, *names[3:][-1:]])
+
+
+def _split(names: Sequence[str]) -> list[_Name] | None:
+    """The names around the one number in which they differ; None if there is none."""
+    parts = [re.split(r"(\d+)", name) for name in names]
+    if len(names) < 2 or len({len(each) for each in parts}) > 1:
+        return None
+    differ = [
+        i for i, each in enumerate(zip(*parts, strict=True)) if len(set(each)) > 1
+    ]
+    if len(differ) != 1 or differ[0] % 2 == 0:
+        return None
+    place = differ[0]
+    split = [
+        _Name("".join(x[:place]), x[place], "".join(x[place + 1 :])) for x in parts
+    ]
+    if len({int(name.digits) for name in split}) < len(split):
+        return None  # 1 and 01.
+    return split
+
+
+def _filled(
+    poses: Mapping[str, base.Pose], names: Mapping[str, _Name]
+) -> dict[str, base.Pose]:
+    """The frames, in their order, with empty ones at the numbers that are missing."""
+    nobody = np.zeros((base.NUM_KEYPOINTS, 3), np.float32)
+    filled: dict[str, base.Pose] = {}
+    widths = {len(name.digits) for name in names.values()}
+    width = widths.pop() if len(widths) == 1 else 0
+    expected = int(names[next(iter(poses))].digits)
+    for name, pose in poses.items():
+        before, digits, after = names[name]
+        for number in range(expected, int(digits)):
+            empty = f"{before}{number:0{width}d}{after}"
+            filled[empty] = base.Pose(pose.place, nobody, nobody[None][:0], pose.size)
+        filled[name] = pose
+        expected = int(digits) + 1
+    return filled

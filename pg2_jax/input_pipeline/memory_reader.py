@@ -7,6 +7,7 @@ and for all; of other splits those of a batch, when it comes.
 import concurrent.futures
 import functools
 import os
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -69,8 +70,12 @@ class MemoryReader:
         def decode(number: int) -> None:
             pixels[number] = self._decoded("train", number)
 
-        # Pillow decodes outside of Python's lock.
-        with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        # Pillow decodes outside of Python's lock. Each decoding silences warnings for a
+        # while, which threads do not undo in order: this does.
+        with (
+            warnings.catch_warnings(),
+            concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool,
+        ):
             for _ in pool.map(decode, range(len(photos))):
                 pass
         self._pixels["train"] = pixels

@@ -136,8 +136,8 @@ class PairDataset:
         process i of n takes the i-th of n equal shares of every batch. So a step sees
         the same examples in the same order whatever the number of processes, each epoch
         holds every pair once over all processes, and a batch that does not divide the
-        epoch goes on in the next one: nothing is left out. Each process reads all
-        records, which is quick, and decodes its own.
+        epoch goes on in the next one: nothing is left out. With "tf_data" each process
+        reads all records, which is quick, and decodes its own.
 
         `batch_size` counts over all processes, which must divide it. What was before
         `first_step` is skipped.

@@ -170,7 +170,7 @@ def _text_of(key: str, feature: example_parser.Feature) -> bytes:
         try:
             feature[0].decode()
         except UnicodeDecodeError as error:
-            raise ValueError(f"{key} is not UTF-8: {feature[0]!r}") from error
+            raise ValueError(f"{key} is not UTF-8: {feature[0][:50]!r}") from error
     return feature[0]
 
 

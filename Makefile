@@ -60,7 +60,7 @@ $(OUT)/run/metrics.json:
 	$(MAKE) quickstart
 
 # The tests of a file share their trainings, so one process runs them all.
-PYTEST := $(RUN) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+PYTEST := $(RUN) -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 test: $(STAMP)
 	@$(MAKE) --no-print-directory -j 2 check suite

@@ -12,7 +12,14 @@ from PIL import Image, ImageOps
 from pg2_jax import pose
 from pg2_jax.errors import counted
 from pg2_jax.estimators import person_finder
-from pg2_jax.inference import batch, pose_library, pose_transfer, retarget, source_photo
+from pg2_jax.inference import (
+    batch,
+    full_resolution,
+    pose_library,
+    pose_transfer,
+    retarget,
+    source_photo,
+)
 from pg2_jax.keypoints import keypoint_files
 from pg2_jax.photos import crop, photo_files
 
@@ -23,7 +30,8 @@ _MARGIN = 0.06
 # A phone's photo of 108 megapixels is decoded smaller, as long as its longer side has
 # so many pixels: more than any model or estimator sees of it.
 _LONGEST = 2048
-
+# Of the longer side of a picture at the photo's own resolution, which takes a second.
+_LARGE = 512
 
 _NO_JOINTS = (
     " The joints of the person are not known. With a pose estimator on this server "
@@ -38,6 +46,9 @@ class Person(NamedTuple):
     keypoints: np.ndarray | None  # float32 [18, 3] in its pixels; None if not known
     note: str = ""  # what was done to the photo, in words
     people: int = 0  # whom an estimator found in the photo; 0 where none looked
+    # The same at the photo's own resolution, uint8 [h, w, 3], if that is higher and the
+    # model moves its pixels.
+    large: np.ndarray | None = None
 
 
 class ReadPose(NamedTuple):
@@ -141,9 +152,12 @@ class ModelQueue:
         image = np.asarray(crop.apply(photo, frame, self.size))
         if joints is not None and (turned := retarget.turned(joints)):
             missing = f" The person {turned}: is the photo turned?"
+        large = None
         if joints is not None:
             joints, _ = crop.move_keypoints(joints, original, frame, self.size)
-        return Person(image, joints, f"{words}{used}.{missing}", people)
+            if self.model.keeps_resolution:
+                large = full_resolution.photo_of(photo, frame, self.size, _LARGE)
+        return Person(image, joints, f"{words}{used}.{missing}", people, large)
 
     def read_pose(self, content: bytes, name: str) -> ReadPose:
         """The pose of a file: the first of a text file of keypoints, as it is if all of
@@ -242,6 +256,31 @@ class ModelQueue:
             return self.model.batch(
                 person.image[None], checked[None], source_poses=sources
             )
+
+    def generate_large(self, person: Person, keypoints: Any) -> np.ndarray:
+        """The same at the photo's own resolution, uint8 [h, w, 3], of a person of whom
+        there is a large photo."""
+        checked = check_keypoints(keypoints)
+        with self._turn:
+            generated = self.model(
+                person.large,
+                checked,
+                source_pose=large_keypoints(person),
+                pose_fit="none",
+                fit="stretch",
+                max_side=_LARGE,
+            )
+        assert generated.large is not None, "the photo is larger than the model's"
+        return generated.large
+
+
+def large_keypoints(person: Person) -> np.ndarray | None:
+    """The joints of a person in pixels of the large photo, as `fit_photo` takes them
+    back to those of the model's image."""
+    if person.large is None or person.keypoints is None:
+        return None
+    scale = len(person.large) / len(person.image)
+    return person.keypoints * np.array([scale, scale, 1], np.float32)
 
 
 def check_keypoints(keypoints: Any, name: str = "keypoints") -> np.ndarray:

@@ -19,7 +19,7 @@ from experiments.config import Config
 from experiments.demo import limits, model_queue
 from pg2_jax import pose, visualize
 from pg2_jax.estimators import person_finder
-from pg2_jax.inference import batch, pose_library, result
+from pg2_jax.inference import pose_library, result
 
 _PAGE = pathlib.Path(__file__).parent / "page"
 _FIRST_POSE = "step_left"
@@ -39,13 +39,16 @@ class DrawRequest(pydantic.BaseModel):
     photo; without them a pose estimator looks for the person, if the server has one,
     and `person` chooses one of several, from 1, from left to right. A photo of other
     proportions than the model's is cropped to the person, or to its middle if the
-    person's place is not known. The pictures are enlarged `scale` times (Lanczos)."""
+    person's place is not known. The pictures are enlarged `scale` times (Lanczos). With
+    `large` a pg2plus gives the picture at the photo's own resolution instead, where
+    that is higher and the person's joints are known; it takes about a second."""
 
     image: str
     keypoints: list[list[float]]
     source_keypoints: list[list[float]] | None = None
     person: int = pydantic.Field(0, ge=0)
     scale: int = pydantic.Field(1, ge=1, le=_MOST_SCALE)
+    large: bool = False
 
 
 class DrawResponse(pydantic.BaseModel):
@@ -64,6 +67,7 @@ class SequenceRequest(pydantic.BaseModel):
     source_keypoints: list[list[float]] | None = None
     person: int = pydantic.Field(0, ge=0)
     scale: int = pydantic.Field(1, ge=1, le=_MOST_SCALE)
+    large: bool = False
 
 
 class SequenceResponse(pydantic.BaseModel):
@@ -189,7 +193,11 @@ def _setup(
 def _shown(queue: model_queue.ModelQueue, person: model_queue.Person) -> dict[str, Any]:
     """A person, and the catalogue's poses at the size of their body, if it is known."""
     joints = person.keypoints
-    shown = {"picture": _png(person.image), "note": person.note}
+    shown: dict[str, Any] = {"picture": _png(person.image), "note": person.note}
+    large = model_queue.large_keypoints(person)
+    if person.large is not None and large is not None:
+        shown["large"] = _png(person.large)
+        shown["large_keypoints"] = large.tolist()
     if joints is None:
         return {**shown, "source_keypoints": None, "poses": {}}
     poses = queue.catalogue(joints).items()
@@ -204,8 +212,7 @@ def _in_words(name: str) -> str:
 def _draw(queue: model_queue.ModelQueue, request: DrawRequest) -> DrawResponse:
     # Before anybody is looked for in the photo.
     keypoints = model_queue.check_keypoints(request.keypoints)
-    generated = queue.generate(_person(queue, request), keypoints)
-    return _pictures(generated, request.scale)
+    return _pictures(queue, _person(queue, request), keypoints, request)
 
 
 def _draw_sequence(
@@ -214,14 +221,12 @@ def _draw_sequence(
     poses = np.stack(list(pose_library.read(request.sequence).values()))
     person = _person(queue, request)
     fitted = queue.fit_poses(poses, person.keypoints)
-    generated = [queue.generate(person, points) for points in fitted]
-    first, *others = [
-        Image.fromarray(_enlarged(each.image[0], request.scale)) for each in generated
-    ]
+    frames = [_pictures(queue, person, points, request) for points in fitted]
+    shown = (frame.refined or frame.coarse for frame in frames)
+    first, *others = [Image.open(io.BytesIO(_from_base64(text))) for text in shown]
     animation = _to_base64(
         first, "GIF", save_all=True, append_images=others, duration=_FRAME_MS, loop=0
     )
-    frames = [_pictures(each, request.scale) for each in generated]
     return SequenceResponse(
         frames=frames, keypoints=fitted.tolist(), animation=animation
     )
@@ -234,11 +239,20 @@ def _person(
     return queue.fit_photo(content, "image", request.source_keypoints, request.person)
 
 
-def _pictures(generated: batch.Generated, scale: int) -> DrawResponse:
+def _pictures(
+    queue: model_queue.ModelQueue,
+    person: model_queue.Person,
+    keypoints: np.ndarray,
+    request: DrawRequest | SequenceRequest,
+) -> DrawResponse:
+    if request.large and person.large is not None:
+        large = queue.generate_large(person, keypoints)
+        return DrawResponse(coarse=_png(large), refined=None)
+    generated = queue.generate(person, keypoints)
     refined = generated.refined
     return DrawResponse(
-        coarse=_png(_enlarged(generated.coarse[0], scale)),
-        refined=None if refined is None else _png(_enlarged(refined[0], scale)),
+        coarse=_png(_enlarged(generated.coarse[0], request.scale)),
+        refined=None if refined is None else _png(_enlarged(refined[0], request.scale)),
     )
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 import numpy as np
+from PIL import Image
 
 from pg2_jax import errors, inputs
 from pg2_jax.architecture import Architecture
@@ -40,13 +41,11 @@ def of(model: restore.Generators | exported_model.Program) -> Enlarge | None:
     def enlarge(
         source: Source, poses: np.ndarray, max_side: int
     ) -> tuple[np.ndarray, list[np.ndarray]] | None:
-        scale = _scale(source, max_side)
-        if scale == 1 or source.pose is None:
+        size = source.image.shape[:2]
+        photo = photo_of(source.photo, source.frame, size, max_side)
+        if photo is None or source.pose is None:
             return None
-        size = scale * source.image.shape[0], scale * source.image.shape[1]
-        left, top, right, bottom = (scale * side for side in source.frame.target)
-        frame = crop.Frame(source.frame.source, crop.Box(left, top, right, bottom))
-        photo = np.asarray(crop.apply(source.photo, frame, size))
+        scale = len(photo) // size[0]
         given = source.image[None], photo[None], source.pose[None].astype(np.float32)
         # One after the other: at this size each fills the memory of many small ones.
         pictures = [
@@ -64,15 +63,26 @@ def of(model: restore.Generators | exported_model.Program) -> Enlarge | None:
     return enlarge
 
 
-def _scale(source: Source, max_side: int) -> int:
+def photo_of(
+    photo: Image.Image, frame: crop.Frame, size: crop.Size, max_side: int
+) -> np.ndarray | None:
+    """The part of a photo that the model sees at its (height, width) `size`, at the
+    photo's own resolution, uint8 [h, w, 3]; None where it has no more pixels."""
+    scale = _scale(frame, size, max_side)
+    if scale == 1:
+        return None
+    left, top, right, bottom = (scale * side for side in frame.target)
+    larger = crop.Frame(frame.source, crop.Box(left, top, right, bottom))
+    return np.asarray(crop.apply(photo, larger, (scale * size[0], scale * size[1])))
+
+
+def _scale(frame: crop.Frame, size: crop.Size, max_side: int) -> int:
     """By how much the model's image is enlarged: the power of two next to the photo's
     resolution, so that few programs are compiled, within `max_side`."""
     if max_side < 1:
         raise errors.ArgumentError("max_side", max_side, " must be 1 or more.")
-    height = source.frame.source[3] - source.frame.source[1]
-    stored = source.frame.target[3] - source.frame.target[1]
-    finest = max(1.0, height / stored)
-    most = max(1.0, max_side / max(source.image.shape[:2]))
+    finest = max(1.0, frame.source.height / frame.target.height)
+    most = max(1.0, max_side / max(size))
     nearest = 2 ** round(math.log2(finest))
     return min(nearest, 2 ** math.floor(math.log2(most)))
 

@@ -40,6 +40,8 @@ class PoseTransfer:
         image_size: (height, width) of the images.
         config: every setting of the run.
         step: finished training steps.
+        keeps_resolution: whether it also gives images at the photo's own resolution,
+            `Result.large`.
 
     Example:
         model = pg2_jax.PoseTransfer.restore("runs/market1501")
@@ -65,6 +67,7 @@ class PoseTransfer:
         self._finder = finder or person_finder.PersonFinder()
         self._generate = BatchGenerator(model)
         self._full_resolution = full_resolution.of(model)
+        self.keeps_resolution = self._full_resolution is not None
 
     @classmethod
     def restore(

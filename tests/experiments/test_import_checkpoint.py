@@ -235,6 +235,7 @@ def is_bias_before_norm(name):
     return name.endswith(".Biases") and not name.startswith("Discriminator.1/")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("rate", "tolerance"), [("2e-5", 1e-4), ("1e-4", 2e-3)])
 def test_training_follows_the_authors(model, compiled_steps, rate, tolerance):
     """Stage I, then alternating updates, Adam's memory included, at every step."""

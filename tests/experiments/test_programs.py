@@ -163,6 +163,7 @@ def test_a_loss_that_is_not_finite_stops_with_the_step(pair_dataset, tmp_path):
     assert all(np.isfinite(x).all() for x in jax.tree.leaves(saved))
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:overflow")
 def test_weights_that_are_not_finite_are_never_saved(pair_dataset, tmp_path):
     changes = {"learning_rate": 1e39, "coarse_steps": 9, "checkpoint_every": 1}

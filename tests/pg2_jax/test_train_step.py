@@ -248,6 +248,7 @@ def test_all_devices_compute_what_one_does(architecture, step, players):
         assert int(state.step) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("parts", [1, 2])
 def test_no_image_moves_between_devices(parts):
     parts = {} if parts == 1 else {"grad_accumulation": parts}
@@ -301,6 +302,7 @@ def test_an_odd_size_trains():
     assert all(np.isfinite(x).all() for x in jax.tree.leaves((state, metrics)))
 
 
+@pytest.mark.slow
 def test_blocks_computed_again_give_the_same_gradients():
     small = dataclasses.replace(PAPER, remat=True)
     want, _ = first_step(1, "coarse_step", PAPER)
@@ -355,6 +357,7 @@ def test_uint8_images_survive_the_round_trip():
 ONE_STAGE = dataclasses.replace(PAPER, stages="one_stage")
 
 
+@pytest.mark.slow
 def test_the_one_stage_moves_g1_and_the_discriminator():
     state, batch = make_state(ONE_STAGE), make_batch()
     assert state.refine is None
@@ -400,6 +403,7 @@ def test_g2_may_draw_the_image_itself():
     np.testing.assert_allclose(refined, want, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_g2_may_see_the_target_pose():
     architecture = dataclasses.replace(PAPER, refine_sees_pose=True)
     state, seen, coarse, refined = refined_of(architecture)
@@ -410,6 +414,7 @@ def test_g2_may_see_the_target_pose():
     assert state.refine.params["stem"]["kernel"].shape == (3, 3, 24, 4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("embedding", ["coordinate", "encoder", "view"])
 def test_a_pose_at_the_bottleneck_reaches_the_image(embedding):
     """Two poses, one photo: the images differ; for a view only if the word does."""

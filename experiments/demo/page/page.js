@@ -14,6 +14,7 @@ const who = person.querySelector('.who');
 let group; // the file of the photo, while it may show several people
 let photo = '';
 let joints = null; // of the person in the photo, if they are known
+let large = null; // photo and joints at the photo's own resolution, if that is higher
 let newest = 0; // request; the answers to others are not shown
 let generating = false;
 let changed = false; // while a picture is generated
@@ -23,11 +24,14 @@ let poses = []; // of the frames of a sequence
 let frame = 0;
 let clock = null;
 
-function choose({ picture, source_keypoints: known, note, poses: fitted }, name) {
+function choose(chosen, name) {
+  const { picture, source_keypoints: known, note, poses: fitted } = chosen;
   photo = picture;
   joints = known;
+  large = chosen.large
+    && { image: chosen.large, source_keypoints: chosen.large_keypoints, large: true };
   const image = person.querySelector('.photo');
-  image.src = png(picture);
+  image.src = png(chosen.large ?? picture);
   image.alt = name;
   say(person, note);
   markPerson(name);
@@ -44,22 +48,30 @@ function offer(count, file) {
   who.querySelector('select').replaceChildren(new Option('the largest', 0), ...numbers);
 }
 
-// While a joint is dragged, the newest pose waits and the others are left out.
+// While a joint is dragged, the newest pose waits and the others are left out. When the
+// pose rests, the picture comes at the photo's own resolution.
 async function generate() {
   changed = true;
   if (generating) return;
   generating = true;
   while (changed) {
     changed = false;
-    const request = { image: photo, source_keypoints: joints, keypoints: editor.keypoints() };
-    await show(request, 'draw', (answer, seconds) => {
-      frames = [answer];
-      poses = [];
-      single = request;
-      return `Generated in ${seconds.toFixed(2)} seconds.`;
-    });
+    const keypoints = editor.keypoints();
+    await showOne({ image: photo, source_keypoints: joints, keypoints });
+    if (!large) continue;
+    await new Promise((rested) => { setTimeout(rested, 300); });
+    if (!changed && frames.length === 1) await showOne({ ...large, keypoints });
   }
   generating = false;
+}
+
+function showOne(request) {
+  return show(request, 'draw', (answer, seconds) => {
+    frames = [answer];
+    poses = [];
+    single = request.large ? null : request;
+    return `Generated in ${seconds.toFixed(2)} seconds.`;
+  });
 }
 
 async function show(request, path, take) {
@@ -139,7 +151,11 @@ result.querySelector('form').addEventListener('submit', (event) => {
   event.preventDefault();
   say(result, 'Generating the sequence …');
   const request = {
-    image: photo, source_keypoints: joints, sequence: sequences.value, scale: setup.scale,
+    image: photo,
+    source_keypoints: joints,
+    ...large,
+    sequence: sequences.value,
+    scale: setup.scale,
   };
   show(request, 'sequence', (answer) => {
     frames = answer.frames;

@@ -322,6 +322,7 @@ def test_a_full_disk_is_an_error_and_leaves_the_old_data_set(
         subprocess.run(["umount", str(disk)], check=True)
 
 
+@pytest.mark.slow
 def test_of_two_builds_at_once_one_wins_and_the_other_says_so(market, tmp_path):
     out = tmp_path / "out"
     ends = [end_of(process) for process in [start_build(market, out) for _ in "ab"]]

@@ -1,8 +1,11 @@
 """--what=checkpoint."""
 
+import pytest
+
 from experiments.benchmark import checkpoint
 
 
+@pytest.mark.slow
 def test_a_checkpoint_has_the_size_of_the_state(tmp_path):
     # Wide enough that the parts which are written twice, at times half a megabyte, and
     # the names of the arrays are little of it.

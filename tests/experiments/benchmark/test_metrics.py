@@ -6,6 +6,7 @@ import pytest
 from experiments.benchmark import metrics
 
 
+@pytest.mark.slow
 def test_the_loop_and_the_library_agree():
     pytest.importorskip("skimage.metrics")
     pairs = metrics.random_pairs(10)

@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from experiments.demo import model_queue
+from experiments.demo import model_queue, server
+from pg2_jax.inference import pose_transfer
 from pg2_jax.keypoints import keypoint_files
 from pg2_jax.photos import crop
-from tests.experiments.demo.demo_server import POSE, photo, png
+from tests.experiments.demo.demo_server import POSE, decoded, encoded, photo, png
 from tests.pg2_jax.inference import stand_in
+from tests.pg2_jax.pg2plus import people
 
 
 def queue_that_sees(demo_queue, *people):
@@ -205,3 +207,29 @@ def test_poses_take_the_size_and_place_of_the_body(demo_queue):
     want = demo_queue.fit_poses(body[None])
     for unfit in (body * [3, 3, 1], head):
         np.testing.assert_array_equal(demo_queue.fit_poses(body[None], unfit), want)
+
+
+def test_a_picture_may_have_the_resolution_of_the_photo():
+    model = pose_transfer.PoseTransfer(people.generators(), finder=stand_in.NoFinder())
+    queue = model_queue.ModelQueue(model, 0, None)
+    given = photo(2 * people.HEIGHT, 2 * people.WIDTH)
+    joints = people.person() * [2, 2, 1]
+    content = png(Image.fromarray(given))
+    shown = queue.fit_photo(content, "a.png", joints)
+    np.testing.assert_array_equal(shown.large, given)
+    moved = model_queue.large_keypoints(shown)
+    np.testing.assert_allclose(moved, joints, atol=1e-4)
+    options = {"source_pose": joints, "pose_fit": "none", "fit": "stretch"}
+    want = model(given, people.WALKING, **options).large
+    got = queue.generate_large(shown, people.WALKING)
+    assert got.shape == given.shape
+    assert np.abs(got.astype(int) - want).max() <= 1
+    # What the page is told, and what a request for it is answered with.
+    request = {"keypoints": people.WALKING.tolist(), "large": True}
+    request |= {"image": encoded(given), "source_keypoints": joints.tolist()}
+    answer = server._draw(queue, server.DrawRequest(**request))
+    np.testing.assert_array_equal(decoded(answer.coarse), got)
+    # Nothing is gained where the photo has no more pixels, or the joints are not known.
+    small = png(Image.fromarray(given).resize((people.WIDTH, people.HEIGHT)))
+    assert queue.fit_photo(small, "a.png", people.person()).large is None
+    assert queue.fit_photo(content, "a.png").large is None

@@ -165,6 +165,7 @@ def test_a_table_may_be_moved(table, tmp_path):
             shutil.move(tmp_path / run, run_of(table, run))
 
 
+@pytest.mark.slow
 def test_an_interrupted_row_goes_on_where_it_was(pair_dataset, tmp_path):
     """Begun without its twin, the full model keeps to its own stage I."""
     config = make_table_config(pair_dataset, tmp_path, rows="full")

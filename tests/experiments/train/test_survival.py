@@ -78,8 +78,8 @@ def test_a_run_killed_at_random_ends_as_an_uninterrupted_one(whole, tmp_path):
     assert_equal(state_of(config), want)
 
 
-def test_a_second_training_in_one_workdir_is_refused(whole, tmp_path):
-    config = dataclasses.replace(whole, workdir=str(tmp_path))
+def test_a_second_training_in_one_workdir_is_refused(pair_dataset, tmp_path):
+    config = make_config(pair_dataset, tmp_path)
     with (
         files.locked(tmp_path / ".lock", "it"),
         pytest.raises(
@@ -91,6 +91,7 @@ def test_a_second_training_in_one_workdir_is_refused(whole, tmp_path):
     assert os.listdir(tmp_path) == []
 
 
+@pytest.mark.slow
 def test_a_damaged_checkpoint_costs_the_steps_since_the_one_before(
     whole, tmp_path, capsys
 ):
@@ -106,6 +107,7 @@ def test_a_damaged_checkpoint_costs_the_steps_since_the_one_before(
     assert_equal(state_of(config), state_of(whole))
 
 
+@pytest.mark.slow
 def test_only_what_is_on_the_disk_is_called_finished(
     whole, tmp_path, monkeypatch, capsys
 ):

@@ -18,6 +18,9 @@ from pg2_jax.inference import hub, pose_transfer
 from pg2_jax.input_pipeline import pair_reader
 from tests.experiments.tiny_run import assert_equal, make_config, state_of, stop_after
 
+# Trainings, one after the other.
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def run(pair_dataset, tmp_path_factory):

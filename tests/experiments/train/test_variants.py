@@ -19,6 +19,9 @@ from pg2_jax.keypoints import keypoint_files
 from tests.experiments import untrained_run
 from tests.experiments.tiny_run import assert_equal, make_config
 
+# Trainings, one after the other.
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def coarse_run(pair_dataset, tmp_path_factory):
@@ -46,7 +49,6 @@ def test_g1_alone_is_scored_and_shown_without_a_refined_image(coarse_run):
         assert picture.width == 4 * (8 * 16 + 4) + 4
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("embedding", ["encoder", "view"])
 def test_every_pose_embedding_trains_and_draws(
     pair_dataset, people, tmp_path, embedding
@@ -89,7 +91,6 @@ def photo_with_torso(pair_dataset):
     return next(dataset.test_batches(batch_size=1)).names[0][1]
 
 
-@pytest.mark.slow
 def test_stage_one_of_another_run_equals_ones_own(coarse_run, pair_dataset, tmp_path):
     whole = make_config(pair_dataset, tmp_path / "whole")
     begun = make_config(
@@ -152,7 +153,6 @@ def test_another_stage_one_is_refused(
     assert not os.listdir(run_folder.folder(str(tmp_path)))
 
 
-@pytest.mark.slow
 def test_an_adversarial_stage_one_is_trained_and_not_taken(pair_dataset, tmp_path):
     one_stage = make_config(
         pair_dataset, tmp_path / "one", stages="one_stage", picture_every=0

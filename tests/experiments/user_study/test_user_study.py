@@ -124,6 +124,7 @@ def test_one_photo_under_two_names_is_one_target(folders):
         make.user_study(make_config(folders, study_images=4))
 
 
+@pytest.mark.slow
 def test_a_checkpoint_draws_the_generated_images(pair_dataset, tmp_path):
     run = tiny_run.make_config(pair_dataset, tmp_path / "run", stages="coarse")
     untrained_run.write(run, step=1)

@@ -65,6 +65,7 @@ def by_definition(params, image, photo):
     return inputs.to_uint8(picture)
 
 
+@pytest.mark.slow
 def test_weights_are_enlarged_and_pixels_are_the_photos_own():
     photo, result = drawn(2)
     want = by_definition(weights()[0], result.source[None], photo[None])[0]

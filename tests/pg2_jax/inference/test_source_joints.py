@@ -104,6 +104,7 @@ def test_joints_outside_the_photo_count_as_missing():
     np.testing.assert_array_equal(drawn(outside), drawn(missing))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [0.5, 0.8])
 def test_a_body_of_another_size_takes_the_size_of_the_target(size):
     """What is moved covers the same of the picture, whatever the source's size."""

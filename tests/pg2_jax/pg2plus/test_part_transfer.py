@@ -147,6 +147,7 @@ def test_the_discriminator_judges_patches():
     assert not gradient[1].any()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", exported_model.FORMATS)
 def test_an_exported_model_draws_the_same_for_any_batch(tmp_path, form):
     path = tmp_path / f"model.{form}"

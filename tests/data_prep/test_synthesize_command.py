@@ -62,6 +62,7 @@ def test_mistakes_end_in_one_line(tmp_path, arguments, message):
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("drawing", [False, True], ids=["starting", "drawing"])
 def test_stopped_without_a_traceback_and_nothing_is_left(tmp_path, number, drawing):

@@ -213,6 +213,7 @@ def gradients(model, compiled_steps):
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("player", "loss"),
     [("coarse", "g_loss1"), ("refine", "g_loss2"), ("discriminator", "d_loss")],

@@ -152,6 +152,7 @@ def test_another_config_is_refused_with_the_differences(run):
     assert "--learning_rate: 0.001 in the run, 0.5 now" in str(error.value)
 
 
+@pytest.mark.slow
 def test_a_loss_that_is_not_finite_stops_with_the_step(pair_dataset, tmp_path):
     changes = {"learning_rate": 1e30, "coarse_steps": 9, "checkpoint_every": 1}
     config = make_config(pair_dataset, tmp_path, stages="coarse", **changes)

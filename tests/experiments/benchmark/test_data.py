@@ -49,6 +49,7 @@ def test_everything_is_measured_in_turns(tmp_path, monkeypatch):
         assert both == mine / its
 
 
+@pytest.mark.slow
 def test_decoding_alone_decodes_all_photos(pair_dataset, monkeypatch):
     monkeypatch.setattr(data, "HEIGHT", 32)
     monkeypatch.setattr(data, "WIDTH", 16)

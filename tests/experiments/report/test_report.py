@@ -297,6 +297,7 @@ def test_without_its_checkpoint_a_run_has_numbers_and_photos(folder, tmp_path, c
     assert 'alt="Source photo of' in html and 'alt="refined image' not in html
 
 
+@pytest.mark.slow
 def test_a_report_replaces_a_report_and_nothing_else(folder, page_file, tmp_path):
     make_report(tmp_path, str(folder / "first"), report_pairs=0)
     make_report(tmp_path, str(folder / "first"), report_pairs=0)

@@ -206,6 +206,7 @@ def test_a_row_stopped_before_it_was_scored_is_bound_to_its_flags(
     assert content(config)["rows"]["l1"]["seeds"]["0"]["begun_at_step"] == 2
 
 
+@pytest.mark.slow
 def test_rows_that_another_process_has_added_stay(
     pair_dataset, tmp_path, monkeypatch, untrained
 ):

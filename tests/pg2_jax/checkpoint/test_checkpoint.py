@@ -173,6 +173,7 @@ def test_a_run_of_damaged_checkpoints_alone_is_an_error(tmp_path):
     assert sorted(p.name for p in (tmp_path / "checkpoints").iterdir()) == ["1", "2"]
 
 
+@pytest.mark.slow
 def test_the_best_stays_beside_the_newest(tmp_path):
     saver = checkpointer.Checkpointer(str(tmp_path), CONFIG, keep=1)
     for step, score in ((1, 0.25), (2, 0.5), (3, None), (4, None)):
@@ -318,6 +319,7 @@ def test_wrong_inputs_are_named(tmp_path_factory, photo, pose, message):
         model.batch(photo, np.zeros(pose, np.float32))
 
 
+@pytest.mark.slow
 def test_a_model_of_g1_alone_is_restored_and_draws(tmp_path):
     architecture = dataclasses.replace(ARCHITECTURE, stages="coarse")
     config = dataclasses.asdict(architecture)

@@ -86,6 +86,7 @@ def test_the_whole_photo_gets_the_large_picture():
     np.testing.assert_array_equal(result.whole[body], result.large[body])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("scale", "max_side", "times_as_large"),
     [(4, 1024, 4), (4, 2 * HEIGHT, 2), (4, 3 * HEIGHT, 2), (2, 2 * HEIGHT - 1, 1)],

@@ -252,6 +252,7 @@ def test_a_sheet_beyond_its_format_is_refused(tmp_path, monkeypatch):
         many.save(tmp_path / "b.png", skeleton=True, scale=16)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:os.fork")
 def test_animations_have_a_frame_for_each_pose(tmp_path):
     model, _ = make_model()

@@ -78,6 +78,7 @@ def test_poses_of_a_batch_that_are_no_numbers_are_named():
         model().batch(PHOTO[None], with_number(np.nan)[None])
 
 
+@pytest.mark.slow
 def test_a_batch_may_hold_people_whom_nobody_saw():
     poses = np.stack([WALKING] * 2)
     photos = np.stack([PHOTO] * 2)

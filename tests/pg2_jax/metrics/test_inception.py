@@ -146,6 +146,7 @@ def random_state(classes=1008):
     return state
 
 
+@pytest.mark.slow
 def test_the_file_decides_which_network_it_is():
     for classes, network in [
         (1008, inception.TF_2015),

@@ -24,7 +24,7 @@ class Objective(augmentation.Augmentation):
         discriminator_optimizer: makes those of D.
         seed: root of the random changes of training pairs.
         pose_mask_loss: whether the target's body counts twice in L1 (Eq. 1).
-        l1_weight: lambda of Eq. 4.
+        l1_weight: lambda of Eq. 4; of one network in both halves of its training.
         background: whether what is no body is to be the "target"'s (paper), or as in
             the "source"; then nothing is asked of where one person hid the other's
             background.

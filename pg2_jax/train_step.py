@@ -25,7 +25,8 @@ Metrics = dict[str, jax.Array]
 def coarse_step(
     state: TrainState, batch: Batch, *, architecture: Architecture, objective: Objective
 ) -> tuple[TrainState, Metrics]:
-    """Stage I: one update of G1 by the masked L1 loss (Eq. 1)."""
+    """Stage I: one update of G1 by the masked L1 loss (Eq. 1); and the first half of
+    one network's training, where the loss has the weight of the second."""
     inputs = training_inputs(state.step, batch, architecture, objective)
 
     def coarse_loss(params: PyTree, inputs: Inputs) -> tuple[jax.Array, Metrics]:

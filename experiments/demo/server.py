@@ -9,7 +9,6 @@ from typing import Annotated, Any, TypeVar
 import anyio.to_thread
 import fastapi
 import numpy as np
-import pydantic
 from fastapi import responses, staticfiles
 from fastapi.exceptions import RequestValidationError
 from PIL import Image
@@ -17,6 +16,12 @@ from starlette.exceptions import HTTPException
 
 from experiments.config import Config
 from experiments.demo import limits, model_queue
+from experiments.demo.messages import (
+    DrawRequest,
+    DrawResponse,
+    SequenceRequest,
+    SequenceResponse,
+)
 from pg2_jax import pose, visualize
 from pg2_jax.estimators import person_finder
 from pg2_jax.inference import pose_library, result
@@ -24,59 +29,9 @@ from pg2_jax.inference import pose_library, result
 _PAGE = pathlib.Path(__file__).parent / "page"
 _FIRST_POSE = "step_left"
 _FRAME_MS = 150
-_MOST_SCALE = 8
 
 _Result = TypeVar("_Result")
 _Number = Annotated[int, fastapi.Query(ge=0)]
-
-
-class DrawRequest(pydantic.BaseModel):
-    """A photo and a pose.
-
-    `image` is base64 of a JPEG, PNG, BMP or WebP file of any size, or a data URL.
-    `keypoints` is the pose: 18 rows (x, y, visible) in pixels of the model's image, in
-    OpenPose COCO-18 order. `source_keypoints` are those of the person in pixels of the
-    photo; without them a pose estimator looks for the person, if the server has one,
-    and `person` chooses one of several, from 1, from left to right. A photo of other
-    proportions than the model's is cropped to the person, or to its middle if the
-    person's place is not known. The pictures are enlarged `scale` times (Lanczos). With
-    `large` a pg2plus gives the picture at the photo's own resolution instead, where
-    that is higher and the person's joints are known; it takes about a second."""
-
-    image: str
-    keypoints: list[list[float]]
-    source_keypoints: list[list[float]] | None = None
-    person: int = pydantic.Field(0, ge=0)
-    scale: int = pydantic.Field(1, ge=1, le=_MOST_SCALE)
-    large: bool = False
-
-
-class DrawResponse(pydantic.BaseModel):
-    """The images of G1 and of G2, base64 of PNG files. If the model has only one
-    network, its image is `coarse`, and `refined` is null."""
-
-    coarse: str
-    refined: str | None
-
-
-class SequenceRequest(pydantic.BaseModel):
-    """A photo as above, and the name of a sequence of `pose_library`."""
-
-    image: str
-    sequence: str
-    source_keypoints: list[list[float]] | None = None
-    person: int = pydantic.Field(0, ge=0)
-    scale: int = pydantic.Field(1, ge=1, le=_MOST_SCALE)
-    large: bool = False
-
-
-class SequenceResponse(pydantic.BaseModel):
-    """The pictures of a sequence, their poses in pixels of the model's image, and
-    base64 of a GIF of them."""
-
-    frames: list[DrawResponse]
-    keypoints: list[list[list[float]]]
-    animation: str
 
 
 def make_server(
@@ -98,24 +53,54 @@ def make_server(
     )
     for kind in (ValueError, model_queue.Busy, RequestValidationError, HTTPException):
         app.add_exception_handler(kind, _explain)
+    _add_page(app, {**_setup(queue, people), "max_bytes": max_bytes})
+    _add_uploads(app, queue, config)
+    _add_api(app, queue)
+    return app
+
+
+def _add_page(app: fastapi.FastAPI, setup: dict[str, Any]) -> None:
+    """The files of the page, and what it shows at first."""
     app.mount("/page", staticfiles.StaticFiles(directory=_PAGE))
-    setup = {**_setup(queue, people), "max_bytes": max_bytes}
-
-    async def run(work: Callable[..., _Result], *arguments: Any) -> _Result:
-        # Taken before a thread is, so that no more threads wait than may.
-        with queue.place():
-            return await anyio.to_thread.run_sync(work, *arguments)
-
-    async def uploaded(request: fastapi.Request) -> bytes:
-        content = await request.body()
-        if len(content) > max_bytes:
-            rule = f"The file is larger than {config.max_upload_mb} MB."
-            raise HTTPException(413, rule)
-        return content
 
     @app.api_route("/", methods=["GET", "HEAD"], include_in_schema=False)
     async def get_page() -> responses.FileResponse:
         return responses.FileResponse(_PAGE / "index.html")
+
+    @app.get("/api/setup", include_in_schema=False)
+    async def get_setup() -> dict[str, Any]:
+        return setup
+
+
+def _add_uploads(
+    app: fastapi.FastAPI, queue: model_queue.ModelQueue, config: Config
+) -> None:
+    """The files that a visitor of the page brings."""
+
+    async def uploaded(request: fastapi.Request) -> bytes:
+        content = await request.body()
+        if len(content) > config.max_upload_mb * 2**20:
+            rule = f"The file is larger than {config.max_upload_mb} MB."
+            raise HTTPException(413, rule)
+        return content
+
+    @app.post("/api/photo", include_in_schema=False)
+    async def fit_photo(
+        request: fastapi.Request, name: str, number: _Number = 0
+    ) -> dict[str, Any]:
+        content = await uploaded(request)
+        person = await _run(queue, queue.fit_photo, content, name, None, number)
+        return {**_shown(queue, person), "people": person.people}
+
+    @app.post("/api/pose", include_in_schema=False)
+    async def read_pose(request: fastapi.Request, name: str) -> dict[str, Any]:
+        content = await uploaded(request)
+        read = await _run(queue, queue.read_pose, content, name)
+        return {"keypoints": read.keypoints.tolist(), "note": read.note}
+
+
+def _add_api(app: fastapi.FastAPI, queue: model_queue.ModelQueue) -> None:
+    """What programs use, too."""
 
     @app.get("/healthz")
     async def get_health() -> dict[str, Any]:
@@ -124,34 +109,23 @@ def make_server(
         step = queue.model.step
         return {"status": "ok", "step": step, "height": height, "width": width}
 
-    @app.get("/api/setup", include_in_schema=False)
-    async def get_setup() -> dict[str, Any]:
-        return setup
-
     @app.post("/api/draw")
     async def draw(request: DrawRequest) -> DrawResponse:
         """Generates the person of a photo in a pose."""
-        return await run(_draw, queue, request)
+        return await _run(queue, _draw, queue, request)
 
     @app.post("/api/sequence")
     async def draw_sequence(request: SequenceRequest) -> SequenceResponse:
         """Generates the person of a photo in each pose of a sequence."""
-        return await run(_draw_sequence, queue, request)
+        return await _run(queue, _draw_sequence, queue, request)
 
-    @app.post("/api/photo", include_in_schema=False)
-    async def fit_photo(
-        request: fastapi.Request, name: str, number: _Number = 0
-    ) -> dict[str, Any]:
-        content = await uploaded(request)
-        person = await run(queue.fit_photo, content, name, None, number)
-        return {**_shown(queue, person), "people": person.people}
 
-    @app.post("/api/pose", include_in_schema=False)
-    async def read_pose(request: fastapi.Request, name: str) -> dict[str, Any]:
-        read = await run(queue.read_pose, await uploaded(request), name)
-        return {"keypoints": read.keypoints.tolist(), "note": read.note}
-
-    return app
+async def _run(
+    queue: model_queue.ModelQueue, work: Callable[..., _Result], *arguments: Any
+) -> _Result:
+    # Taken before a thread is, so that no more threads wait than may.
+    with queue.place():
+        return await anyio.to_thread.run_sync(work, *arguments)
 
 
 def _setup(

@@ -151,7 +151,8 @@ class TrainingOptions(modes.ProgramOptions):
     no average."""
     l1_weight: float = _training(10.0, minimum=0)
     """Lambda of Eq. 4, the weight of L1 against D. A small value lets artifacts in,
-    a large one blurs (released code: 10 at 128x64, 50 at 256x256)."""
+    a large one blurs (released code: 10 at 128x64, 50 at 256x256). With
+    --stages=one_network L1 has this weight from the first step on."""
     adversarial_weight: float = _training(
         1.0, minimum=0, needs=("discriminator=patch",)
     )

@@ -474,10 +474,13 @@ def test_what_the_run_has_is_no_mistake(tmp_path, monkeypatch):
     write_data_set(tmp_path / "data")
     words = [f"--data_dir={tmp_path}/data", f"--workdir={tmp_path}/run"]
     config = from_words(*words).with_size(32, 16)
-    early_checks.check(from_words(*words))
+    assert early_checks.check(from_words(*words)) is None
     write_run(tmp_path / "run", {**config.to_json(), "data": {"seed": 0}})
-    early_checks.check(from_words(*words))
-    early_checks.check(from_words("--mode=evaluate", *words))
+    assert early_checks.check(from_words(*words)) is None
+    assert early_checks.check(from_words("--mode=evaluate", *words)) is None
+    with pytest.raises(ValueError, match="--base_channels: 128 in the run, 4 now"):
+        early_checks.check(from_words("--base_channels=4", *words))
     # What cannot be told early is left to those who open it.
     write_run(tmp_path / "later", {"data": {}}, format=99)
-    early_checks.check(from_words(words[0], f"--workdir={tmp_path}/later"))
+    later = from_words(words[0], f"--workdir={tmp_path}/later")
+    assert early_checks.check(later) is None

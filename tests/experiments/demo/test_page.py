@@ -336,3 +336,42 @@ def test_one_network_shows_one_picture_made_with_the_joints(chromium, plus_queue
         refined = chromium.find_element(By.CSS_SELECTOR, ".refined")
         caption = chromium.find_element(By.CSS_SELECTOR, ".coarse .name")
         assert not refined.is_displayed() and not caption.is_displayed()
+
+
+def test_a_pose_that_rests_is_shown_at_the_resolution_of_the_photo(
+    chromium, plus_queue, monkeypatch
+):
+    """The stand-in's large picture is the large photo, upside down."""
+    person = demo.example_people(plus_queue, "")["Synthetic person 2"]
+    large = person.image.repeat(2, axis=0).repeat(2, axis=1)
+    asked = []
+
+    def generate_large(given, keypoints):
+        asked.append((given, keypoints))
+        return given.large[::-1]
+
+    monkeypatch.setattr(plus_queue, "generate_large", generate_large)
+    monkeypatch.setattr(plus_queue.model, "keeps_resolution", True)
+    people = {"someone": person._replace(large=large)}
+    config = Config(mode="demo", workdir="unused")
+    with demo_server.serving(plus_queue, people, config) as port:
+        chromium.get(f"http://127.0.0.1:{port}/")
+
+        def picture():
+            selector = ".coarse img"
+            source = chromium.find_element(By.CSS_SELECTOR, selector)
+            text = (source.get_attribute("src") or "").partition(",")[2]
+            return demo_server.decoded(text) if text else np.zeros((0, 0, 3))
+
+        wait = WebDriverWait(chromium, 20)
+        wait.until(lambda _: picture().shape == large.shape)
+        np.testing.assert_array_equal(picture(), large[::-1])
+        # It is what the button downloads, as it is.
+        link = chromium.find_element(By.CSS_SELECTOR, ".coarse a")
+        href = link.get_attribute("href").partition(",")[2]
+        np.testing.assert_array_equal(demo_server.decoded(href), large[::-1])
+    given, keypoints = asked[-1]
+    np.testing.assert_array_equal(given.large, large)
+    np.testing.assert_allclose(given.keypoints, person.keypoints, atol=1e-3)
+    pose = plus_queue.catalogue(person.keypoints)["step_left"].round(2)
+    np.testing.assert_allclose(keypoints, pose, atol=1e-3)

@@ -48,3 +48,5 @@ def test_webp_counts_in_milliseconds(tmp_path):
 def test_more_than_a_gif_can_show_is_said(tmp_path):
     with pytest.warns(UserWarning, match="at most 50 frames a second, not 60"):
         animation.write(tmp_path / "fast.gif", frames(2), 60)
+    # They end after 16.7 and 33.3 ms, to the next hundredth.
+    assert shown(tmp_path / "fast.gif") == [20, 10]

@@ -1,0 +1,54 @@
+"""What the endpoints for programs take and answer, in JSON."""
+
+import pydantic
+
+_MOST_SCALE = 8
+
+
+class DrawRequest(pydantic.BaseModel):
+    """A photo and a pose.
+
+    `image` is base64 of a JPEG, PNG, BMP or WebP file of any size, or a data URL.
+    `keypoints` is the pose: 18 rows (x, y, visible) in pixels of the model's image, in
+    OpenPose COCO-18 order. `source_keypoints` are those of the person in pixels of the
+    photo; without them a pose estimator looks for the person, if the server has one,
+    and `person` chooses one of several, from 1, from left to right. A photo of other
+    proportions than the model's is cropped to the person, or to its middle if the
+    person's place is not known. The pictures are enlarged `scale` times (Lanczos). With
+    `large` a pg2plus gives the picture at the photo's own resolution instead, where
+    that is higher and the person's joints are known; it takes about a second."""
+
+    image: str
+    keypoints: list[list[float]]
+    source_keypoints: list[list[float]] | None = None
+    person: int = pydantic.Field(0, ge=0)
+    scale: int = pydantic.Field(1, ge=1, le=_MOST_SCALE)
+    large: bool = False
+
+
+class DrawResponse(pydantic.BaseModel):
+    """The images of G1 and of G2, base64 of PNG files. If the model has only one
+    network, its image is `coarse`, and `refined` is null."""
+
+    coarse: str
+    refined: str | None
+
+
+class SequenceRequest(pydantic.BaseModel):
+    """A photo as above, and the name of a sequence of `pose_library`."""
+
+    image: str
+    sequence: str
+    source_keypoints: list[list[float]] | None = None
+    person: int = pydantic.Field(0, ge=0)
+    scale: int = pydantic.Field(1, ge=1, le=_MOST_SCALE)
+    large: bool = False
+
+
+class SequenceResponse(pydantic.BaseModel):
+    """The pictures of a sequence, their poses in pixels of the model's image, and
+    base64 of a GIF of them."""
+
+    frames: list[DrawResponse]
+    keypoints: list[list[list[float]]]
+    animation: str

@@ -123,9 +123,11 @@ def _cut(poses: Poses, stacked: np.ndarray, size: crop.Size) -> list[np.ndarray]
         if outside:
             cut.append(f"{name} ({errors.counted(outside, 'joint')})")
     if cut and any(points.any() for points in fitted):
+        many = f"{len(cut)} of {len(fitted)} poses reach"
+        what = "the pose reaches" if len(fitted) == 1 else many
         warnings.warn(
-            f"{poses.place}: the body is so large in the image that {len(cut)} of "
-            f"{len(fitted)} poses reach beyond it; the joints outside are left out: "
+            f"{poses.place}: the body is so large in the image that {what} "
+            "beyond it; the joints outside are left out: "
             f"{', '.join(cut[:3])}{', ...' if cut[3:] else ''}. "
             'The pose fit "image" shows whole poses.',
             stacklevel=5,

@@ -59,12 +59,9 @@ class MemoryReader:
         shape = (len(photos), self.height, self.width, 3)
         gib = np.prod(shape, dtype=float) / 2**30
         if gib > self._memory_gib:
-            rule = (
-                f": the {len(photos):,} photos of split train in {self._data_dir} take "
-                f"{gib:.3g} GiB. Give it more, or read them piece by piece, with "
-                f"reader=tf_data, which needs tensorflow: {reader_choice.INSTALL}"
+            raise self._too_large(
+                f"the {len(photos):,} photos of split train take {gib:.3g} GiB"
             )
-            raise errors.ArgumentError("reader_memory_gib", self._memory_gib, rule)
         pixels = np.empty(shape, np.uint8)
 
         def decode(number: int) -> None:
@@ -134,6 +131,8 @@ class MemoryReader:
                 reason = f"a record cannot be read: {error}"
                 raise description.unusable(self._data_dir, reason) from error
             except pair_table.TooLarge as error:
+                if split == "train":
+                    raise self._too_large("split train takes more") from error
                 raise description.unusable(
                     self._data_dir,
                     f"split {split} takes more than {self._memory_gib:g} GiB of memory "
@@ -141,6 +140,13 @@ class MemoryReader:
                     f"{reader_choice.INSTALL}",
                 ) from error
         return self._tables[split]
+
+    def _too_large(self, what: str) -> errors.ArgumentError:
+        rule = (
+            f": {what}, in {self._data_dir}. Give it more, or read it piece by piece, "
+            f"with reader=tf_data, which needs tensorflow: {reader_choice.INSTALL}"
+        )
+        return errors.ArgumentError("reader_memory_gib", self._memory_gib, rule)
 
     def _rows_of(self, split: str) -> np.ndarray:
         """The rows of a split, in order, in the table of the stored split."""

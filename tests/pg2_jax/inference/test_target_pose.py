@@ -59,6 +59,8 @@ def test_joints_beyond_the_image_are_counted():
         fitted = fit(given, "body", figure())
     np.testing.assert_array_equal(fitted["a"], figure())
     assert fitted["up"][4, 2] == 0 and fitted["up"][:, 2].sum() == 4
+    with pytest.warns(UserWarning, match=r"that the pose reaches beyond it; .* up \("):
+        fit(read({"up": raised}), "body", figure())
 
 
 def test_files_folders_photos_and_the_library(tmp_path):

@@ -10,6 +10,11 @@ train: steps of both stages and generation, beside PG2 in PyTorch (pip install -
 ".[benchmark]").
 plus: the same of pg2plus, beside the paper's networks.
 checkpoint: saves and restores the paper's model at 128x64.
+accelerator: all of it on a GPU or TPU within --minutes, into a folder: equality with
+the CPU, ceilings, speed beside PyTorch, two trainings. Each part has its own share of
+the time, and what is measured is on the disk at once:
+
+    python -m experiments.benchmark --what=accelerator --minutes=10 --output=lease
 
 Each measurement takes turns with a bare form of the same work, because the speed of a
 machine changes while other programs use it: compare the ratios. Prints a table and
@@ -37,29 +42,39 @@ from pg2_jax import files
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 
+_sized = functools.partial(
+    option, group="Train", needs=("what=train|plus|accelerator",)
+)
 _train = functools.partial(option, group="Train", needs=("what=train|plus",))
 _torch = functools.partial(option, group="Train", needs=("what=train",))
+
+
+_MODULES = ("data", "metrics", "train", "plus", "checkpoint")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Options:
     """What to measure, and where to write it."""
 
-    # Each is a module with measure(folder, scale=, repeats=) -> Measurement.
-    what: str = option("data", ("data", "metrics", "train", "plus", "checkpoint"))
+    # Each but the last is a module with measure(folder, scale=, repeats=) ->
+    # Measurement.
+    what: str = option("data", (*_MODULES, "accelerator"))
     """What to measure."""
     scale: float = option(1.0, minimum=0.01, maximum=10)
     """Size of the work; 1 is Market-1501's 263,632 training pairs, 1.7 GB (data), its
     12,000 test pairs (metrics), or networks of the paper's widths (train, plus,
-    checkpoint)."""
+    checkpoint, accelerator). Below 1, accelerator is a rehearsal, also on a CPU."""
     repeats: int = option(3, minimum=1)
     """How often to measure."""
     workdir: str = option("", path=True)
     """Folder on the disk to measure; default: the system's for temporary files. What
     is written there is removed."""
-    output: str = option("benchmark_{what}.json", path=True)
-    """Where to write the JSON file."""
-    image_size: str = _train("128x64")
+    output: str = option("", path=True)
+    """Where to write the JSON file, or with accelerator the folder for all results;
+    default: benchmark_WHAT.json, or benchmark_accelerator."""
+    minutes: float = option(10.0, above=0, needs=("what=accelerator",))
+    """How long accelerator may take; what is not measured then is said."""
+    image_size: str = _sized("128x64")
     """HEIGHTxWIDTH of the images."""
     batch_size: int = _train(4, minimum=1)
     """Pairs in a batch."""
@@ -72,24 +87,47 @@ class Options:
 
 
 def _run(options: Options) -> str:
-    output = pathlib.Path(options.output.replace("{what}", options.what))
-    results.check_folder("output", output)
     if options.workdir and not os.path.isdir(options.workdir):
         raise ValueError(f"--workdir={options.workdir}: there is no such folder")
+    if options.what == "accelerator":
+        return _run_accelerator(options)
+    output = pathlib.Path(options.output or f"benchmark_{options.what}.json")
+    results.check_folder("output", output)
     settings: dict[str, Any] = {"scale": options.scale, "repeats": options.repeats}
     if options.what in ("train", "plus"):
+        # So that PyTorch has memory on the same GPU.
+        os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
         of_torch = ["torch_compile", "first_step"] if options.what == "train" else []
         names = ["batch_size", "precision", *of_torch]
         settings |= {name: getattr(options, name) for name in names}
         settings["image_size"] = files.parse_size("image_size", options.image_size)
     program = importlib.import_module(f"experiments.benchmark.{options.what}")
-    with tempfile.TemporaryDirectory(
-        prefix="benchmark-", dir=options.workdir or None
-    ) as folder:
+    with _temporary(options) as folder:
         measured = program.measure(pathlib.Path(folder), **settings)
     measured.print()
     measured.save(output, {"what": options.what, **settings})
     return f"{output}: every repeat, versions, commit, hardware"
+
+
+def _run_accelerator(options: Options) -> str:
+    lease = importlib.import_module("experiments.benchmark.accelerator.lease")
+    output = pathlib.Path(options.output or "benchmark_accelerator").absolute()
+    lease.check_output(output)
+    size = files.parse_size("image_size", options.image_size)
+    with _temporary(options) as folder:
+        return lease.measure(
+            pathlib.Path(folder),
+            output,
+            minutes=options.minutes,
+            scale=options.scale,
+            repeats=options.repeats,
+            image_size=size,
+        )
+
+
+def _temporary(options: Options) -> tempfile.TemporaryDirectory:
+    """A folder on the disk to measure, which is removed at the end."""
+    return tempfile.TemporaryDirectory(prefix="benchmark-", dir=options.workdir or None)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,11 @@ from pg2_jax.pg2plus import patch_step
 
 TASKS = ("stage I step", "stage II step", "generation")
 LEARNING_RATE, L1_WEIGHT = 2e-5, 10.0
+# Steps of stage I and II, and pairs in a batch, of the paper's two trainings.
+SCHEDULES = {
+    "Market-1501": (22_000, 14_000, 16),
+    "DeepFashion": (30_000, 20_000, 8),
+}
 
 
 def paper_architecture(
@@ -57,6 +62,14 @@ def facts(architecture: Architecture, batch_size: int) -> dict[str, Any]:
     }
 
 
+def first_state(architecture: Architecture) -> train_state.TrainState:
+    """A state of step 0 with the random weights of seed 0."""
+    optimizer = train_state.make_optimizer(LEARNING_RATE)
+    create = functools.partial(train_state.create, architecture, optimizer, 0)
+    unoptimized = {"xla_backend_optimization_level": 0}
+    return jax.jit(create, compiler_options=unoptimized)()
+
+
 class Peer:
     """Our compiled programs on one batch; `tasks` has a call for each of `TASKS`, which
     ends when its work is done. The steps return the loss of the generator that learns.
@@ -64,9 +77,7 @@ class Peer:
 
     def __init__(self, architecture: Architecture, batch_size: int):
         optimizer = train_state.make_optimizer(LEARNING_RATE)
-        create = functools.partial(train_state.create, architecture, optimizer, 0)
-        unoptimized = {"xla_backend_optimization_level": 0}
-        self.state = jax.jit(create, compiler_options=unoptimized)()
+        self.state = first_state(architecture)
         size = architecture.image_height, architecture.image_width
         self.batch = jax.device_put(training_steps.random_batch(batch_size, *size))
         plus = architecture.stages == "one_network"

@@ -21,6 +21,7 @@ from pg2_jax.inputs import Inputs
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 torch.set_float32_matmul_precision("high")
 torch.backends.cudnn.allow_tf32 = True
+torch.backends.cudnn.benchmark = True  # tries its algorithms, as XLA does
 _CHANNELS_LAST = {"memory_format": torch.channels_last}
 
 
@@ -126,9 +127,44 @@ class Discriminator(_Network):
         return self.dense(x, "logit")[:, 0]
 
 
+def precision(architecture: Architecture) -> str:
+    """What the peer multiplies in, in words."""
+    if DEVICE.type != "cuda":
+        return "float32"  # which is faster on a CPU
+    return "bfloat16 by autocast" if architecture.precision == "bfloat16" else "TF32"
+
+
+def description(architecture: Architecture) -> str:
+    """PyTorch's version, its device and what it multiplies in."""
+    on_gpu = DEVICE.type == "cuda"
+    name = torch.cuda.get_device_name() if on_gpu else "the CPU"
+    return f"{torch.__version__} on {name}, {precision(architecture)}"
+
+
+def wait(result: object = None) -> object:
+    """Waits for what the device has been given; returns the result."""
+    if DEVICE.type == "cuda":
+        torch.cuda.synchronize()
+    return result
+
+
+def forget_peak() -> None:
+    """Lets `peak_gib` begin anew."""
+    if DEVICE.type == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+
+
+def peak_gib() -> float | None:
+    """The most memory that tensors have taken on a GPU; None on a CPU."""
+    if DEVICE.type != "cuda":
+        return None
+    return torch.cuda.max_memory_allocated() / 2**30
+
+
 class Peer:
     """The steps of both stages and generation on inputs that are at hand, with the
-    weights of ours; `tasks` as those of `jax_peer.Peer`."""
+    weights of ours; `tasks` as those of `jax_peer.Peer`. `calls` are the same, but may
+    return before the GPU has done its work."""
 
     def __init__(
         self,
@@ -147,6 +183,7 @@ class Peer:
             Discriminator(state.discriminator.params, architecture),
         )
         self._discriminator = networks[2]
+        self.compiled = compiled
         wrap: Callable = torch.compile if compiled else lambda network: network
         self._draw, self._improve, self._judge = map(wrap, networks)
         self._optimizers = [
@@ -165,22 +202,23 @@ class Peer:
         calls = (self._coarse_step, self._adversarial_step, self._generate)
         # On a CPU float32 stays, which is faster there.
         halved = architecture.precision == "bfloat16" and DEVICE.type == "cuda"
-        self.tasks: dict[str, Callable[[], object]] = {
-            task: _finished(torch.autocast("cuda", torch.bfloat16, halved)(call))
+        self.calls: dict[str, Callable[[], torch.Tensor]] = {
+            task: torch.autocast("cuda", torch.bfloat16, halved)(call)
             for task, call in zip(jax_peer.TASKS, calls, strict=True)
         }
+        self.tasks = {task: _finished(call) for task, call in self.calls.items()}
 
     def _l1(self, drawn: torch.Tensor) -> torch.Tensor:
         return ((drawn - self._target).abs() * (1 + self._mask)).mean()
 
-    def _coarse_step(self) -> float:
+    def _coarse_step(self) -> torch.Tensor:
         self._optimizers[0].zero_grad(set_to_none=True)
         loss = self._l1(self._draw(self._source, self._pose))
         loss.backward()
         self._optimizers[0].step()
-        return loss.item()
+        return loss.detach()
 
-    def _adversarial_step(self) -> float:
+    def _adversarial_step(self) -> torch.Tensor:
         with torch.no_grad():
             coarse = self._draw(self._source, self._pose)
         self._discriminator.requires_grad_(False)
@@ -197,7 +235,7 @@ class Peer:
         real, fake = self._logits(drawn)
         (_called(real, 1) + _called(fake, 0)).backward()
         self._optimizers[2].step()
-        return loss.item()
+        return loss.detach()
 
     def _generate(self) -> torch.Tensor:
         """G2's images [B, 3, H, W]."""
@@ -217,14 +255,12 @@ def _called(logits: torch.Tensor, label: float) -> torch.Tensor:
     )
 
 
-def _finished(call: Callable[[], object]) -> Callable[[], object]:
-    """The call, which ends when its work is done."""
+def _finished(call: Callable[[], torch.Tensor]) -> Callable[[], object]:
+    """The call, which ends when its work is done; a loss as a number."""
 
     def finished() -> object:
         result = call()
-        if DEVICE.type == "cuda":
-            torch.cuda.synchronize()
-        return result
+        return result.item() if result.ndim == 0 else wait(result)
 
     return finished
 

@@ -26,11 +26,7 @@ from experiments.benchmark.measurement import Measurement, Series
 from pg2_jax import inputs
 from pg2_jax.architecture import Architecture
 
-# Steps of stage I and II, and pairs in a batch, of the paper's two trainings.
-_SCHEDULES = {
-    (128, 64): ("Market-1501", 22_000, 14_000, 16),
-    (256, 256): ("DeepFashion", 30_000, 20_000, 8),
-}
+_SCHEDULES = {(128, 64): "Market-1501", (256, 256): "DeepFashion"}
 _ROOT = pathlib.Path(__file__).parents[2]
 
 # By program and task.
@@ -53,6 +49,7 @@ def measure(
     """Trains and generates with pg2_jax and with PyTorch, in turns; the folder holds
     the compiled programs whose effect on the first step is measured."""
     torch_peer = _torch()
+    _check_same_device(torch_peer.DEVICE.type)
     architecture = jax_peer.paper_architecture(scale, image_size, precision)
     programs = _programs(torch_peer, architecture, batch_size, torch_compile)
     difference = _largest_difference(programs)
@@ -68,7 +65,7 @@ def measure(
     series += _schedule(times["pg2_jax"], image_size, batch_size)
     facts = jax_peer.facts(architecture, batch_size) | {
         "largest difference of a value": difference,
-        "PyTorch": f"{torch_peer.torch.__version__} on {torch_peer.DEVICE.type}",
+        "PyTorch": torch_peer.description(architecture),
     }
     return Measurement(series, facts)
 
@@ -80,6 +77,17 @@ def _torch() -> Any:
         raise ValueError(
             "--what=train compares with PyTorch: pip install -e '.[benchmark]'"
         ) from error
+
+
+def _check_same_device(of_torch: str) -> None:
+    """Refuses to compare a GPU with a CPU."""
+    ours = jax.default_backend()
+    if (ours == "gpu") != (of_torch == "cuda") or ours == "tpu":
+        raise ValueError(
+            f"--what=train compares on one device, and jax computes on {ours}, PyTorch "
+            f"on {of_torch}: install the other for it, too, or compare on the CPU with "
+            "JAX_PLATFORMS=cpu and CUDA_VISIBLE_DEVICES= in front of the command."
+        )
 
 
 def _programs(
@@ -182,7 +190,8 @@ def _schedule(
     """Hours of the paper's whole training at the measured seconds for an image."""
     if image_size not in _SCHEDULES:
         return []
-    name, coarse, refine, paper_batch = _SCHEDULES[image_size]
+    name = _SCHEDULES[image_size]
+    coarse, refine, paper_batch = jax_peer.SCHEDULES[name]
     pairs = zip(times[TASKS[0]][0], times[TASKS[1]][0], strict=True)
     scale = paper_batch / batch_size / 3600
     hours = [scale * (coarse * first + refine * second) for first, second in pairs]

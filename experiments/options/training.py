@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import math
 
 from data_prep.flag_fields import option
 from experiments.options import modes
@@ -30,6 +31,8 @@ _reporting = functools.partial(
 )
 _device = functools.partial(option, group="Devices", may_change=True)
 _SEVERAL = ("train", "evaluate")
+_INTERVALS = ("log_every", "picture_every", "eval_every", "checkpoint_every")
+_MOST_STEPS = 25  # in a call, where nobody says how many
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -261,10 +264,12 @@ class TrainingOptions(modes.ProgramOptions):
     the fastest on GPUs and TPUs. Weights, losses, optimizer and batch norm are
     always float32. The default for a trained model is the precision of its
     training."""
-    steps_per_call: int = _device(1, minimum=1, modes=modes.TRAINING)
+    steps_per_call: int = _device(0, minimum=0, modes=modes.TRAINING)
     """Steps that the device takes per call from the host. More than one helps if
     steps are short. Results are the same except for rounding. The intervals of log,
-    pictures and checkpoints must be multiples of it."""
+    pictures, evaluations and checkpoints must be multiples of it. 0: 1 on a CPU; on
+    a GPU or TPU as many as the intervals allow, at most 25. A run that is told to
+    stop finishes its call first."""
     compilation_cache_dir: str = _device("default", path=True, modes=())
     """Folder for compiled programs, which makes the next start faster. default:
     pg2_jax/xla in the user's cache folder; empty: none."""
@@ -298,9 +303,16 @@ class TrainingOptions(modes.ProgramOptions):
                 f"--num_processes={self.num_processes}."
             )
 
+    @property
+    def most_steps_per_call(self) -> int:
+        """As many steps as a call may take without anything being due within it, at
+        most 25: so a run that is told to stop still does so within seconds."""
+        between = math.gcd(*(getattr(self, name) for name in _INTERVALS))
+        return max(n for n in range(1, _MOST_STEPS + 1) if between % n == 0)
+
     def check_calls(self) -> None:
         """Checks that nothing is due within a call, and what is to be profiled."""
-        for name in ("log_every", "picture_every", "eval_every", "checkpoint_every"):
+        for name in _INTERVALS if self.steps_per_call else ():
             if getattr(self, name) % self.steps_per_call:
                 raise ValueError(
                     f"--{name}={getattr(self, name)} must be a multiple of "

@@ -46,6 +46,7 @@ def train(config: Config, on_step: OnStep = lambda state: None) -> int | None:
         reader_memory_gib=config.reader_memory_gib,
     )
     config = config.with_size(dataset.height, dataset.width)
+    config = training_steps.with_calls(config)
     architecture = restore.architecture_of(config.to_json())
     sharding.check_batch_size(config.batch_size, config.grad_accumulation)
     dataset.prepare_training()

@@ -111,6 +111,17 @@ def _create(
     )
 
 
+def with_calls(config: Config) -> Config:
+    """The config with the number that --steps_per_call=0 means here: 1 on a CPU, which
+    computes a loop of steps no faster, and its results stay bit for bit those of single
+    steps; and 1 with --debug_nans, which names a step."""
+    if config.steps_per_call:
+        return config
+    single = jax.default_backend() == "cpu" or config.debug_nans
+    count = 1 if single else config.most_steps_per_call
+    return dataclasses.replace(config, steps_per_call=count)
+
+
 def call_length(config: Config, step: int) -> int:
     """Steps of the call that begins at a step: up to the next multiple of
     --steps_per_call, or to the end of the stage."""

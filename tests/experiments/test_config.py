@@ -154,7 +154,7 @@ def test_the_papers_figures():
             "--init_from=a has no meaning with --coarse_from",
         ),
         ({"precision": "half"}, "--precision=half must be one of float32, bfloat16"),
-        ({"steps_per_call": 0}, "--steps_per_call=0 must be at least 1"),
+        ({"steps_per_call": -1}, "--steps_per_call=-1 must be at least 0"),
         (
             {"steps_per_call": 20},
             "--log_every=50 must be a multiple of --steps_per_call=20",
@@ -171,6 +171,20 @@ def test_the_papers_figures():
 def test_values_that_make_no_sense_are_named(changes, message):
     with pytest.raises(ValueError, match=message):
         Config(**{**TRAIN, **changes})
+
+
+@pytest.mark.parametrize(
+    ("changes", "count"),
+    [
+        ({}, 25),  # intervals of 50, 500 and 1000
+        ({"log_every": 20}, 20),
+        ({"picture_every": 0, "log_every": 26, "checkpoint_every": 52}, 13),
+        ({"checkpoint_every": 7}, 1),
+        ({"eval_every": 30, "validation_share": 0.1}, 10),
+    ],
+)
+def test_a_call_may_take_what_divides_every_interval(changes, count):
+    assert Config(**{**TRAIN, **changes}).most_steps_per_call == count
 
 
 def test_the_metrics_of_validation_are_metrics():

@@ -137,3 +137,16 @@ def test_pg2plus_trains_and_generates():
     architecture = jax_peer.plus_architecture(0.02, (32, 16), "float32")
     for call in jax_peer.Peer(architecture, 2).tasks.values():
         assert all(np.isfinite(x).all() for x in jax.tree.leaves(call()))
+
+
+@pytest.mark.parametrize(
+    ("ours", "of_torch"), [("gpu", "cpu"), ("cpu", "cuda"), ("tpu", "cpu")]
+)
+def test_a_gpu_is_not_compared_with_a_cpu(ours, of_torch, monkeypatch):
+    monkeypatch.setattr(jax, "default_backend", lambda: ours)
+    message = f"jax computes on {ours}, PyTorch on {of_torch}: install the other"
+    with pytest.raises(ValueError, match=message):
+        train._check_same_device(of_torch)
+    for same in (("gpu", "cuda"), ("cpu", "cpu")):
+        monkeypatch.setattr(jax, "default_backend", lambda same=same: same[0])
+        train._check_same_device(same[1])

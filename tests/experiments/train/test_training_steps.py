@@ -32,6 +32,18 @@ def test_calls_end_at_multiples_and_at_the_end_of_a_stage(step, length):
     assert training_steps.call_length(CONFIG, step) == length
 
 
+@pytest.mark.parametrize(
+    ("backend", "asked", "count"),
+    [("cpu", 0, 1), ("gpu", 0, 8), ("tpu", 0, 8), ("cpu", 4, 4), ("gpu", 1, 1)],
+)
+def test_calls_are_long_where_it_helps(backend, asked, count, monkeypatch):
+    monkeypatch.setattr(jax, "default_backend", lambda: backend)
+    config = dataclasses.replace(CONFIG, steps_per_call=asked)
+    assert training_steps.with_calls(config).steps_per_call == count
+    config = dataclasses.replace(config, debug_nans=True)
+    assert training_steps.with_calls(config).steps_per_call == (asked or 1)
+
+
 @pytest.mark.parametrize("seed", [3, 2**32 - 1])
 def test_the_first_state_is_that_of_the_seed_however_large(seed):
     config = make_config("d", "w", stages="coarse", seed=seed).with_size(32, 16)

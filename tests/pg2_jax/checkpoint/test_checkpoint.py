@@ -4,6 +4,7 @@ import dataclasses
 import errno
 import functools
 import shutil
+import zlib
 from typing import Any
 
 import jax
@@ -490,3 +491,18 @@ def test_a_disk_without_fsync_is_written_without(tmp_path, monkeypatch, capsys, 
     assert context["file_io_sync"] == synced
     said = f"note: the disk of {tmp_path}/checkpoints does not support fsync"
     assert (said in capsys.readouterr().err) != synced
+
+
+def test_checksums_are_those_of_the_bytes_in_order():
+    """Of every type and shape, as checkpoints of other versions hold them."""
+    numbers = np.arange(6).reshape(2, 3)
+    arrays = {
+        "floats": jnp.asarray(numbers, jnp.float32),
+        "halves": jnp.asarray(numbers, jnp.bfloat16).T,
+        "step": jnp.asarray(7, jnp.int32),
+        "flags": jnp.asarray(numbers > 2),
+        "none": jnp.zeros((0, 4)),
+    }
+    want = {name: zlib.crc32(np.asarray(x).tobytes()) for name, x in arrays.items()}
+    assert checksums.of(arrays) == want
+    assert want["floats"] == zlib.crc32(numbers.astype("<f4"))

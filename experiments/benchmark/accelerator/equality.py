@@ -1,0 +1,169 @@
+"""Whether the device computes what a CPU does: images, logits, losses and gradients of
+the paper's networks, from random weights and a random batch.
+
+In full float32 the bounds are those of the tests that hold the networks to the
+authors' numbers. TF32 rounds to 10 bits of precision and bfloat16 to 7; their bounds
+were chosen to tell rounding from a mistake.
+"""
+
+import contextlib
+import dataclasses
+import functools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from experiments.benchmark import jax_peer
+from experiments.benchmark.accelerator import plan, precisions
+from experiments.benchmark.accelerator.report import Report
+from experiments.train import training_steps
+from pg2_jax import generation, inputs, losses, train_state, train_step
+from pg2_jax.architecture import Architecture
+
+_BATCH = 2
+# By what is compared: how, and the bound in full float32, TF32 and bfloat16.
+_BOUNDS = {
+    "heat maps and mask": ("absolute", (0.0, 0.0, 0.0)),
+    "image of G1": ("absolute", (1e-5, 5e-3, 5e-2)),
+    "image of G2": ("absolute", (1e-5, 5e-3, 5e-2)),
+    "logits of D": ("absolute", (1e-4, 5e-3, 5e-2)),
+    "losses": ("relative", (1e-5, 1e-3, 1e-2)),
+    "gradients of G1": ("norms", (5e-3, 5e-2, 2e-1)),
+    "gradients of G2": ("norms", (5e-3, 5e-2, 2e-1)),
+    "gradients of D": ("norms", (5e-3, 5e-2, 2e-1)),
+}
+_MODES = ("float32_highest", "float32", "bfloat16")
+
+
+def measure(settings: plan.Settings, report: Report) -> None:
+    """Compares the default device with a CPU in each precision."""
+    architecture = jax_peer.paper_architecture(settings.scale, settings.image_size)
+    cpu, device = jax.devices("cpu")[0], jax.devices()[0]
+    optimizer = train_state.make_optimizer(jax_peer.LEARNING_RATE)
+    create = jax.jit(
+        functools.partial(train_state.create, architecture, optimizer),
+        compiler_options={"xla_backend_optimization_level": 0},
+    )
+    with jax.default_device(cpu):
+        state = create(np.uint32(0))
+    params = {name: player.params for name, player in state.players.items()}
+    batch = training_steps.random_batch(_BATCH, *settings.image_size)
+    wanted = _numbers(params, batch, architecture, cpu)
+    for place, mode in enumerate(_MODES):
+        highest = mode == "float32_highest"
+        title = mode if highest else precisions.title(mode)
+        exactly = (
+            jax.default_matmul_precision("highest")
+            if highest
+            else contextlib.nullcontext()
+        )
+        with report.attempt(title), exactly:
+            own = dataclasses.replace(
+                architecture, precision="bfloat16" if mode == "bfloat16" else "float32"
+            )
+            found = _numbers(params, batch, own, device)
+            for name, (how, bounds) in _BOUNDS.items():
+                largest = difference(found[name], wanted[name], how)
+                report.row(
+                    f"Largest difference from {cpu.device_kind}, batch of {_BATCH}",
+                    precision=title,
+                    of=name,
+                    measured=how,
+                    largest_value=largest_value(wanted[name]),
+                    difference=largest,
+                    bound=bounds[place],
+                    within=largest <= bounds[place],
+                )
+
+
+def difference(found: Any, wanted: Any, how: str) -> float:
+    """The largest difference of two trees of numbers: absolute, relative, or relative
+    of the norm of each array ("norms")."""
+    pairs = zip(jax.tree.leaves(found), jax.tree.leaves(wanted), strict=True)
+    largest = 0.0
+    for one, other in pairs:
+        mine, its = np.asarray(one, np.float64), np.asarray(other, np.float64)
+        if how == "norms":
+            mine, its = (np.asarray(np.linalg.norm(x)) for x in (mine, its))
+        apart = np.abs(mine - its)
+        if how != "absolute":
+            # Two zeros are equal.
+            scale = np.where((its == 0) & (apart == 0), 1, np.abs(its))
+            with np.errstate(divide="ignore"):
+                apart = apart / scale
+        # What is not a number is infinitely far away.
+        largest = max(largest, float(np.where(np.isnan(apart), np.inf, apart).max()))
+    return largest
+
+
+def largest_value(numbers: Any) -> float:
+    """The largest absolute value of a tree of numbers."""
+    return max(float(np.abs(x).max()) for x in jax.tree.leaves(numbers))
+
+
+def _numbers(
+    params: dict[str, Any], batch: Any, architecture: Architecture, device: jax.Device
+) -> dict[str, Any]:
+    """What `_BOUNDS` names, computed on a device, as numpy."""
+    program = jax.jit(functools.partial(_compute, architecture=architecture))
+    placed = jax.device_put((params, batch), device)
+    return jax.device_get(program(*placed))
+
+
+def _compute(
+    params: dict[str, Any], batch: Any, *, architecture: Architecture
+) -> dict[str, Any]:
+    objective = train_step.Objective(
+        optimizer=train_state.make_optimizer(jax_peer.LEARNING_RATE),
+        seed=0,
+        flip=False,
+        l1_weight=jax_peer.L1_WEIGHT,
+    )
+    seen = inputs.prepare(batch, architecture)
+    source, pose, target = seen["source"], seen["pose"], seen["target"]
+
+    def by_l1(own: Any) -> tuple[jax.Array, jax.Array]:
+        image = generation.generate_coarse(own, source, pose, architecture)
+        return losses.l1(image, target, seen["mask"]).mean(), image
+
+    def logits_of(judging: Any, refined: jax.Array) -> dict[str, jax.Array]:
+        given = (coarse, refined, seen, architecture, objective)
+        return train_step.judge(judging, *given)
+
+    def against_d(own: Any) -> tuple[jax.Array, jax.Array]:
+        image = generation.generate_refined(own, coarse, source, pose, architecture)
+        logits = logits_of(params["D"], image)
+        return train_step.generator_losses(logits, image, seen, objective)[0], image
+
+    def of_d(own: Any) -> tuple[jax.Array, dict[str, jax.Array]]:
+        logits = logits_of(own, refined)
+        return train_step.discriminator_losses(logits, architecture)[0], logits
+
+    def with_gradient(loss: Any, own: Any) -> Any:
+        return jax.value_and_grad(loss, has_aux=True)(own)
+
+    (loss_of_g1, coarse), gradient_of_g1 = with_gradient(by_l1, params["G1"])
+    (loss_of_g2, refined), gradient_of_g2 = with_gradient(against_d, params["G2"])
+    (loss_of_d, logits), gradient_of_d = with_gradient(of_d, params["D"])
+    return {
+        "heat maps and mask": (pose, seen["mask"]),
+        "image of G1": coarse,
+        "image of G2": refined,
+        "logits of D": logits,
+        "losses": jnp.stack([loss_of_g1, loss_of_g2, loss_of_d]),
+        "gradients of G1": gradient_of_g1,
+        "gradients of G2": gradient_of_g2,
+        "gradients of D": _without_noise(gradient_of_d),
+    }
+
+
+def _without_noise(gradient: dict[str, Any]) -> dict[str, Any]:
+    """The gradient of D without the biases that a batch norm takes away: theirs is
+    zero, and what is computed is rounding."""
+    normed = {name.replace("norm", "conv") for name in gradient if "norm" in name}
+    return {
+        name: {k: v for k, v in layer.items() if k != "bias" or name not in normed}
+        for name, layer in gradient.items()
+    }

@@ -1,0 +1,205 @@
+"""Measures part after part within some minutes, and keeps what was measured."""
+
+import contextlib
+import dataclasses
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from typing import IO, Any
+
+from experiments import results
+from experiments.benchmark.accelerator import part as part_program
+from experiments.benchmark.accelerator import plan, report
+
+_ROOT = pathlib.Path(__file__).parents[3]
+RESULTS, TEXT, LOG = "results.json", "results.md", "log.txt"
+_PAUSE = 0.5  # seconds between two looks at what a part has written
+
+
+def check_output(output: pathlib.Path) -> None:
+    """Refuses a folder for the results that is a file, or holds earlier results."""
+    if output.is_file():
+        rule = "is a file; --what=accelerator writes several into a folder."
+        raise ValueError(f"--output={output} {rule}")
+    if (output / RESULTS).exists():
+        rule = f"holds {RESULTS} of an earlier measurement; name another folder."
+        raise ValueError(f"--output={output} {rule}")
+    if not output.parent.is_dir():
+        raise ValueError(f"--output={output}: no folder {output.parent}.")
+
+
+def measure(
+    temporary: pathlib.Path,
+    output: pathlib.Path,
+    *,
+    minutes: float,
+    scale: float,
+    repeats: int,
+    image_size: tuple[int, int],
+) -> str:
+    """Measures all parts; returns a summary. A ValueError says that there is no
+    accelerator, or names what is incomplete; what was measured is in `output` then."""
+    settings = plan.Settings(
+        scale=scale,
+        image_size=image_size,
+        repeats=repeats,
+        folder=str(temporary),
+        output=str(output),
+        facts={},
+    )
+    output.mkdir(exist_ok=True)
+    return _Lease(settings, minutes * 60).run()
+
+
+class _Lease:
+    """The measurement in progress."""
+
+    def __init__(self, settings: plan.Settings, seconds: float):
+        self._settings = settings
+        self._output = pathlib.Path(settings.output)
+        self._end = time.monotonic() + seconds
+        self._begun = False  # whether it is known to be worth keeping
+        self._parts: dict[str, dict[str, Any]] = {
+            name: {"state": "not begun"} for name in plan.SHARES
+        }
+        origin = results.provenance()
+        about = {
+            "commit": origin["commit"],
+            "scale": settings.scale,
+            "image": "{}x{}".format(*settings.image_size),
+            "batch": settings.batch_size,
+            "minutes": round(seconds / 60, 2),
+        }
+        if settings.is_rehearsal:
+            about["rehearsal"] = "smaller networks; no time says anything of the real"
+        self._content = {
+            "title": "pg2_jax on an accelerator",
+            "about": about,
+            "hardware": results.hardware(),
+            **origin,
+            "parts": self._parts,
+        }
+
+    def run(self) -> str:
+        """See `measure`."""
+        for name in self._parts:
+            try:
+                self._take(name)
+            except BaseException:
+                self._parts[name]["state"] = "interrupted"
+                self._write()
+                raise
+            self._check_device()
+            self._begun = True
+            self._write()
+            print(f"{name}: {report.state_of(self._parts[name])}", flush=True)
+        files = f"{self._output / TEXT} and {RESULTS} beside it"
+        incomplete = [n for n, p in self._parts.items() if not _is_complete(p)]
+        if incomplete:
+            raise ValueError(
+                f"incomplete: {', '.join(incomplete)}; what was measured, and why no "
+                f"more, is in {files}."
+            )
+        return f"{files}: all that was measured"
+
+    def _take(self, name: str) -> None:
+        """Measures a part in a process of its own, and ends it at its limit."""
+        part, begin = self._parts[name], time.monotonic()
+        limit = plan.limit(name, max(0.0, self._end - begin))
+        part |= {"state": "running", "limit": limit, "seconds": 0.0}
+        path = self._settings.temporary / f"{name}.json"
+        with self._started(name, path) as process:
+            while process.poll() is None:
+                part["seconds"] = time.monotonic() - begin
+                if part["seconds"] > limit:
+                    late = {"state": "out of time", "error": "ended at its limit"}
+                    # Unless it has said that it is done.
+                    part |= late | report.read(path)
+                    return
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(min(_PAUSE, max(0.01, limit - part["seconds"])))
+                self._keep(part, path)
+        part |= report.read(path)
+        if part["state"] == "running":
+            # It had no time to say why: a signal, or python's own death.
+            error = f"exit status {process.returncode}; see {LOG}"
+            part |= {"state": "failed", "error": error}
+
+    def _keep(self, part: dict[str, Any], path: pathlib.Path) -> None:
+        """Takes over what a running part has written, if it is new."""
+        before = json.dumps(part.get("tables")), len(part.get("facts", ()))
+        part |= report.read(path)
+        if (json.dumps(part.get("tables")), len(part.get("facts", ()))) != before:
+            self._write()
+
+    @contextlib.contextmanager
+    def _started(
+        self, name: str, path: pathlib.Path
+    ) -> Iterator[subprocess.Popen[bytes]]:
+        """The process of a part, which does not outlive this context."""
+        facts = {n: part.get("facts", {}) for n, part in self._parts.items()}
+        told = dataclasses.replace(self._settings, facts=facts)
+        settings = self._settings.temporary / f"{name}_settings.json"
+        results.write_json(settings, dataclasses.asdict(told))
+        with open(self._output / LOG, "ab") as log:
+            log.write(f"== {name}\n".encode())
+            log.flush()
+            process = _start(name, [str(settings), str(path)], log, told)
+            try:
+                yield process
+            finally:
+                # With what it has started itself.
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+
+    def _check_device(self) -> None:
+        """Refuses the full work on a CPU, as soon as the device is known."""
+        platform = self._parts["machine"].get("facts", {}).get("platform")
+        if platform == "cpu" and not self._settings.is_rehearsal:
+            raise ValueError(
+                "--what=accelerator measures a GPU or TPU, and jax sees none here: pip "
+                "install 'pg2_jax[cuda]' or 'pg2_jax[tpu]'. A --scale below 1 rehearses"
+                " it on a CPU, such as --scale=0.06 --image_size=32x16."
+            )
+
+    def _write(self) -> None:
+        if not self._begun:
+            return
+        results.write_json(self._output / RESULTS, self._content)
+        results.write_text(self._output / TEXT, report.text(self._content))
+
+
+def _start(
+    name: str, paths: list[str], log: IO[bytes], settings: plan.Settings
+) -> subprocess.Popen[bytes]:
+    environment = os.environ | {
+        # What one part compiles, a later one need not.
+        "JAX_COMPILATION_CACHE_DIR": str(settings.temporary / "xla"),
+        "PYTHONUNBUFFERED": "1",
+    }
+    if name == "torch_speed":  # The device is PyTorch's alone there.
+        environment["JAX_PLATFORMS"] = "cpu"
+    elif platforms := environment.get("JAX_PLATFORMS"):
+        environment["JAX_PLATFORMS"] = ",".join(
+            dict.fromkeys([*platforms.split(","), "cpu"])
+        )
+    command = [sys.executable, "-m", part_program.__name__, name, *paths]
+    return subprocess.Popen(
+        command,
+        cwd=_ROOT,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
+        process_group=0,
+    )
+
+
+def _is_complete(part: dict[str, Any]) -> bool:
+    return part["state"] in ("done", "left out") and not part.get("failures")

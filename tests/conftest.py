@@ -2,6 +2,7 @@
 many as PG2_TEST_DEVICES says; with PG2_TEST_PLATFORM=cuda on a GPU, without TF32."""
 
 import atexit
+import gc
 import importlib.metadata
 import os
 import pathlib
@@ -11,11 +12,16 @@ import tempfile
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # tensorflow then leaves out Keras, a fifth of what its import costs each process.
 os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
-# XLA's older code generator compiles these small programs in a quarter of the time; the
-# processes that tests start inherit it. jaxlib 0.11 has it no more, and dies of it.
+# XLA's older code generator compiles these small programs in a quarter of the time, and
+# in one piece in some four fifths of that; the processes that tests start inherit it.
+# jaxlib 0.11 lacks the first flag, and dies of it.
 if importlib.metadata.version("jaxlib").startswith("0.10."):
     os.environ["XLA_FLAGS"] = " ".join(
-        [os.environ.get("XLA_FLAGS", ""), "--xla_cpu_use_fusion_emitters=false"]
+        [
+            os.environ.get("XLA_FLAGS", ""),
+            "--xla_cpu_use_fusion_emitters=false",
+            "--xla_cpu_parallel_codegen_split_count=1",
+        ]
     ).strip()
 
 import jax
@@ -55,6 +61,10 @@ def pytest_collection_modifyitems(items):
     places = {name: place for place, name in enumerate(_LONGEST)}
     items.sort(key=lambda item: places.get(item.path.name, len(places)))
 
+
+# Millions of small objects live as long as the process: looking for cycles among them
+# as often as Python does by default is a twentieth of the processor's time.
+gc.set_threshold(50_000, 20, 100)
 
 SHARED = pathlib.Path(__file__).parents[2] / "shared"
 

@@ -207,14 +207,17 @@ def _draw(folder: pathlib.Path, split: str, num_pairs: int, seed: int) -> None:
     from data_prep.records import pose_pairs
     from pg2_jax import pose, visualize
 
+    records = pose_pairs.read_records(folder, split, pictured_rows(num_pairs, seed))
+    roles = ("source", "target")
+    poses = [[record[f"{role}_keypoints"] for role in roles] for record in records]
+    height, width = records[0]["source_image"].shape[:2]
+    scale = visualize.screen_scale(height)
+    masks = np.asarray(pose.body_mask(np.array(poses), height, width))
     cells: list[list[np.ndarray]] = []
-    rows = pictured_rows(num_pairs, seed)
-    for record in pose_pairs.read_records(folder, split, rows):
+    for record, points, bodies in zip(records, poses, masks, strict=True):
         cells.append([])
-        for role in ("source", "target"):
-            image, keypoints = record[f"{role}_image"], record[f"{role}_keypoints"]
-            scale = visualize.screen_scale(len(image))
-            mask = np.asarray(pose.body_mask(keypoints, *image.shape[:2]))
+        for role, keypoints, mask in zip(roles, points, bodies, strict=True):
+            image = record[f"{role}_image"]
             skeleton = visualize.draw_skeleton(image, keypoints, mask, scale=scale)
             cells[-1] += [image, skeleton]
     titles = ["source", "source pose", "target", "target pose"]

@@ -1,6 +1,7 @@
 """TFRecord shards -> tf.data -> numpy batches; the records come piece by piece."""
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -44,7 +45,7 @@ class TfDataReader:
     def stored(self, split: str, keys: tuple[str, ...]) -> Iterator[Any]:
         """As `pair_reader.Reader` says."""
         stream = tf.data.TFRecordDataset(self.files[split]).batch(4096)
-        return self._read(stream.map(lambda batch: self._decode(batch, keys)))
+        return self._read(_map(stream, lambda batch: self._decode(batch, keys)))
 
     def prepare_training(self) -> None:
         """As `pair_reader.Reader` says; nothing to do."""
@@ -55,7 +56,8 @@ class TfDataReader:
         """As `pair_reader.Reader` says. What was before is skipped unread (whole
         epochs) or undecoded (the rest)."""
         epochs = tf.data.Dataset.range(epoch, np.iinfo(np.int64).max)
-        stream = epochs.flat_map(lambda e: self._shuffled_records(seed, e))
+        of_epoch = functools.partial(self._shuffled_records, seed)
+        stream = epochs.flat_map(_as_it_is(of_epoch))
         stream = records.shard(stream.skip(offset), share)
         return self._batches(stream, share.rows, description.ARRAYS)
 
@@ -76,7 +78,7 @@ class TfDataReader:
         stream = tf.data.TFRecordDataset(self.files[split]).batch(_ROWS_AT_ONCE)
         seen: set[bytes] = set()
         waiting: list[bytes] = []
-        for rows in self._read(stream.map(lambda r: tf.io.parse_example(r, spec))):
+        for rows in self._read(_map(stream, lambda r: tf.io.parse_example(r, spec))):
             for images, names in roles:
                 for name, encoded in zip(rows[names], rows[images], strict=True):
                     if name not in seen:
@@ -91,7 +93,7 @@ class TfDataReader:
     def _decoded(self, encoded: list[bytes]) -> Iterator[np.ndarray]:
         size = (self.height, self.width)
         photos = tf.data.Dataset.from_tensor_slices(encoded)
-        images = photos.map(lambda photo: records.decode_image(photo, size))
+        images = _map(photos, lambda photo: records.decode_image(photo, size))
         yield from self._read(images.batch(len(encoded)))
 
     def _batches(
@@ -100,16 +102,13 @@ class TfDataReader:
         """Decodes an endless stream of records in parallel, in order, into numpy
         batches of `rows`: several small ones together, handed over as slices."""
         together = max(1, _ROWS_AT_ONCE // rows)
-        decoded = (
-            stream.batch(rows * together, drop_remainder=True)
-            .map(
-                lambda batch: self._decode(batch, keys),
-                num_parallel_calls=tf.data.AUTOTUNE,
-                deterministic=True,
-            )
-            .prefetch(2)
+        decoded = _map(
+            stream.batch(rows * together, drop_remainder=True),
+            lambda batch: self._decode(batch, keys),
+            num_parallel_calls=tf.data.AUTOTUNE,
+            deterministic=True,
         )
-        for arrays in self._read(decoded):
+        for arrays in self._read(decoded.prefetch(2)):
             for start in range(0, len(arrays[keys[0]]), rows):
                 yield {key: arrays[key][start : start + rows] for key in keys}
 
@@ -129,7 +128,7 @@ class TfDataReader:
             is_held_out = tf.reduce_any(identity[:, None] == held_out, axis=1)
             return tf.boolean_mask(batch, is_held_out == (split == "validation"))
 
-        return stream.batch(_ROWS_AT_ONCE).map(those_of_split).unbatch()
+        return _map(stream.batch(_ROWS_AT_ONCE), those_of_split).unbatch()
 
     def _shuffled_records(self, seed: int, epoch: tf.Tensor) -> tf.data.Dataset:
         files = tf.constant(self.files["train"])
@@ -148,3 +147,15 @@ class TfDataReader:
 
     def _decode(self, rows: tf.Tensor, keys: tuple[str, ...]) -> dict[str, tf.Tensor]:
         return records.decode(rows, keys, (self.height, self.width))
+
+
+def _map(
+    stream: tf.data.Dataset, function: Callable[[tf.Tensor], Any], **options: Any
+) -> tf.data.Dataset:
+    return stream.map(_as_it_is(function), **options)
+
+
+def _as_it_is(function: Callable[[tf.Tensor], Any]) -> Callable[[tf.Tensor], Any]:
+    """Spares the translation of python's control flow, of which none depends on a
+    tensor here: it is half of the time to the first batch."""
+    return tf.autograph.experimental.do_not_convert(function)

@@ -44,7 +44,8 @@ def convolve(
     """
     assert padding == "SAME" and strides[0] == strides[1], (padding, strides)
     wide = kernel.shape[2] * kernel.shape[3] >= _PRODUCT_CHANNELS
-    if wide and x.dtype == jnp.float32:
+    trained = isinstance(x.shape[0], int)  # Not exported for any number of images.
+    if wide and trained and x.dtype == jnp.float32:
         return _by_platform(x, kernel, strides[0])
     return _plain(x, kernel, strides[0])
 
@@ -123,8 +124,6 @@ def _patches(
 
 
 def _is_winograd(x: tuple[int, ...], kernel: tuple[int, ...], stride: int) -> bool:
-    if not isinstance(x[0], int):  # Exported for any number of images.
-        return False
     tiles = x[0] * x[1] * x[2] // 4
     return (
         stride == 1

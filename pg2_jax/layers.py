@@ -99,7 +99,8 @@ def space_to_depth(x: jax.Array) -> jax.Array:
     """[B, H, W, C] -> [B, H / 2, W / 2, 4 C], sizes rounded up: each 2x2 pixels as one,
     the last row and column twice where the size is odd."""
     batch, height, width, channels = x.shape
-    x = jnp.pad(x, ((0, 0), (0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+    if height % 2 or width % 2:
+        x = jnp.pad(x, ((0, 0), (0, height % 2), (0, width % 2), (0, 0)), mode="edge")
     tall, wide = (height + 1) // 2, (width + 1) // 2
     x = x.reshape(batch, tall, 2, wide, 2, channels).swapaxes(2, 3)
     return x.reshape(batch, tall, wide, 4 * channels)

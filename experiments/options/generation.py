@@ -97,9 +97,10 @@ class GenerationOptions(ProgramOptions):
     of the study. report: the folder for index.html. evaluate: the folder for the
     scores; default: --workdir."""
 
-    format: str = _export("safetensors", ("safetensors", "jax_export"))
+    format: str = _export("safetensors", ("safetensors", "jax_export", "onnx"))
     """safetensors: the weights and their config. jax_export: the compiled model
-    with its weights, which needs only jax to run, on CPU, CUDA or TPU."""
+    with its weights, which needs only jax to run, on CPU, CUDA or TPU. onnx: the
+    same for ONNX Runtime and other programs (extra onnx)."""
     dtype: str = _export("float32", ("float32", "float16", "bfloat16"))
     """Type of the stored weights. Images are generated in float32 in any case."""
 

@@ -89,7 +89,8 @@ def newest_config(workdir: str) -> dict[str, Any] | None:
 
 
 def _instead(path: pathlib.Path) -> str:
-    exported = [*path.glob("*.safetensors"), *path.glob("*.jax_export")]
+    kinds = "safetensors", "jax_export", "onnx"
+    exported = [file for kind in kinds for file in path.glob(f"*.{kind}")]
     if not exported:
         return "train there first"
     return f"the exported model in it is {exported[0]}. {_EXPORTED}"

@@ -1,13 +1,14 @@
 """A model in one file: for sharing, and for programs that do not train.
 
-Two formats, both with the config, the step and a version inside:
+Three formats, all with the config, the step and a version inside:
 
 - safetensors: the weights of G1 and G2 by name, "coarse/..." and "refine/...", and the
   rest as metadata;
 - jax_export: a zip of "model.json" and "program", the serialized `jax.export` of
   (photos uint8 [B, H, W, 3], keypoints float32 [B, 18, 3]) -> images, weights included,
   for any B, on CPU, CUDA and TPU; a model that `needs_source_pose` takes the keypoints
-  of the photos between the two. jax alone runs it; nothing of this package is needed.
+  of the photos between the two. jax alone runs it; nothing of this package is needed;
+- onnx: the same for ONNX Runtime and whatever else reads ONNX, see `onnx_model`.
 """
 
 import dataclasses
@@ -30,10 +31,11 @@ from pg2_jax import errors, files, generation
 from pg2_jax.architecture import Architecture
 from pg2_jax.checkpoint import restore, run_folder
 from pg2_jax.checkpoint.restore import Generators
+from pg2_jax.inference import onnx_model
 
 # What this code writes, and the newest that it reads.
 VERSION = 1
-FORMATS = ("safetensors", "jax_export")
+FORMATS = ("safetensors", "jax_export", "onnx")
 DTYPES = ("float32", "float16", "bfloat16")
 PLATFORMS = ("cpu", "cuda", "tpu")
 _KEY = "pg2_jax_bundle"
@@ -51,11 +53,14 @@ class Program(NamedTuple):
 
 
 def check_path(path: str | os.PathLike[str], form: str) -> None:
-    """Raises a ValueError unless a file is named as its format is."""
+    """Raises a ValueError unless a file is named as its format is, and what writes the
+    format is installed."""
     errors.check_choice("form", form, FORMATS)
     if pathlib.Path(path).suffix != f".{form}":
         rule = f" must end in .{form}, as its format is."
         raise errors.ArgumentError("output", path, rule)
+    if form == "onnx":
+        onnx_model.require_packages()
 
 
 def write(
@@ -66,7 +71,8 @@ def write(
 ) -> None:
     """Writes a model in one of `FORMATS`, which the path ends in, with its weights in
     one of `DTYPES`, from which float32 is computed; the file appears whole or not at
-    all. What is unknown is a ValueError."""
+    all. What is unknown, and an ONNX model whose images differ from those of jax, is a
+    ValueError."""
     check_path(path, form)
     errors.check_choice("dtype", dtype, DTYPES)
     weights = {"coarse": generators.coarse, "refine": generators.refine}
@@ -86,6 +92,11 @@ def write(
             # Its own writer makes files that only their owner may read.
             temporary.write_bytes(safetensors.numpy.save(flat, metadata=about))
             return
+        if form == "onnx":
+            computed = jax.tree.map(lambda x: x.astype(np.float32), stored)
+            how = generators.architecture, computed, dtype
+            temporary.write_bytes(onnx_model.program(*how, about))
+            return
         program = _export(generators.architecture, stored)
         with zipfile.ZipFile(temporary, "w") as archive:
             archive.writestr("model.json", json.dumps(about, indent=2))
@@ -93,14 +104,11 @@ def write(
 
 
 def read(path: str | os.PathLike[str], precision: str = "") -> Generators | Program:
-    """Reads a model in either format, which its first bytes tell, to compute in the
-    precision "float32" or "bfloat16"; empty is the run's own. A compiled model of
-    another precision, and a file that is no such model, damaged, or of a later version,
-    is a ValueError."""
-    with open(path, "rb") as file:
-        is_zip = file.read(2) == b"PK"
+    """Reads a model in any of the formats, to compute in the precision "float32" or
+    "bfloat16"; empty is the run's own. A compiled model of another precision, and a
+    file that is no such model, damaged, or of a later version, is a ValueError."""
     try:
-        model = _read_program(path) if is_zip else _read_weights(path)
+        model = _reader(path)(path)
     except (safetensors.SafetensorError, zipfile.BadZipFile, KeyError) as error:
         raise ValueError(
             f"{path}: not a model exported by this program, or damaged ({error}). "
@@ -110,7 +118,7 @@ def read(path: str | os.PathLike[str], precision: str = "") -> Generators | Prog
         return model
     if isinstance(model, Program):
         raise ValueError(
-            f"{path} is compiled to compute in {model.architecture.precision}, not in "
+            f"{path} was made to compute in {model.architecture.precision}, not in "
             f"{precision}."
         )
     architecture = dataclasses.replace(model.architecture, precision=precision)
@@ -126,6 +134,22 @@ def public_config(config: dict[str, Any]) -> dict[str, Any]:
         else value
         for name, value in config.items()
     }
+
+
+def _reader(path: str | os.PathLike[str]) -> Callable[..., Generators | Program]:
+    """What reads a file: ONNX is known by its name, the others by how they begin."""
+    if pathlib.Path(path).suffix == onnx_model.SUFFIX:
+        return _read_onnx
+    with open(path, "rb") as file:
+        return _read_program if file.read(2) == b"PK" else _read_weights
+
+
+def _read_onnx(path: str | os.PathLike[str]) -> Program:
+    about, generate = onnx_model.load(path)
+    step, config, architecture = _described(path, about)
+    # Whatever the run computed in.
+    architecture = dataclasses.replace(architecture, precision="float32")
+    return Program(step, architecture, config, generate)
 
 
 def _read_weights(path: str | os.PathLike[str]) -> Generators:

@@ -237,15 +237,16 @@ class PoseTransfer:
         """Writes the model as one file, which `restore` reads.
 
         Args:
-            path: ends in ".safetensors" or ".jax_export", as `form` says.
-            form: "safetensors", the weights; or "jax_export", a compiled program that
-                needs only jax, and from which no weights can be exported.
+            path: ends in ".safetensors", ".jax_export" or ".onnx", as `form` says.
+            form: "safetensors", the weights; "jax_export", a compiled program that
+                needs only jax; or "onnx", a program for ONNX Runtime and others. From
+                a program no weights can be exported.
             dtype: of the stored weights, "float32", "float16" or "bfloat16".
         """
         if isinstance(self._model, exported_model.Program):
             raise ValueError(
-                "A model restored from .jax_export has no weights to export; export "
-                "from its run, or copy the file."
+                "A model restored from .jax_export or .onnx has no weights to export; "
+                "export from its run, or copy the file."
             )
         exported_model.write(path, self._model, form, dtype)
 

@@ -1,9 +1,11 @@
 """Models in one file, and on a stand-in of the Hugging Face Hub."""
 
 import dataclasses
+import importlib.util
 import json
 import pathlib
 import shutil
+import sys
 import zipfile
 
 import jax
@@ -14,7 +16,7 @@ import safetensors.numpy
 
 from pg2_jax.architecture import Architecture
 from pg2_jax.checkpoint import restore
-from pg2_jax.inference import exported_model, hub, pose_transfer
+from pg2_jax.inference import exported_model, hub, onnx_model, pose_transfer
 from tests.pg2_jax.inference.stand_in import figure, make_model, make_photo
 
 ARCHITECTURE = Architecture(
@@ -24,6 +26,12 @@ ARCHITECTURE = Architecture(
     bottleneck_size=2,
     discriminator_channels=2,
 )
+HAS_ONNX = all(map(importlib.util.find_spec, ("onnx", "onnxruntime")))
+needs_onnx = pytest.mark.skipif(not HAS_ONNX, reason="the extra onnx is not installed")
+FORMS = [
+    pytest.param(form, marks=needs_onnx if form == "onnx" else ())
+    for form in exported_model.FORMATS
+]
 CONFIG = {**dataclasses.asdict(ARCHITECTURE), "data_dir": "/home/anna/data/market"}
 
 
@@ -39,9 +47,11 @@ def generators():
 
 @pytest.fixture(scope="module")
 def files(generators, tmp_path_factory):
-    """The model in both formats."""
+    """The model in all formats."""
     folder = tmp_path_factory.mktemp("bundle")
     for form in exported_model.FORMATS:
+        if form == "onnx" and not HAS_ONNX:
+            continue
         exported_model.write(folder / f"model.{form}", generators, form)
     return folder
 
@@ -80,8 +90,8 @@ def test_half_the_bytes_keep_half_the_digits(tmp_path, generators, dtype, digits
     )
 
 
-@pytest.mark.parametrize("form", exported_model.FORMATS)
-def test_both_formats_draw_the_same(files, drawn, form):
+@pytest.mark.parametrize("form", FORMS)
+def test_all_formats_draw_the_same(files, drawn, form):
     images, poses, want = drawn
     model = pose_transfer.PoseTransfer.restore(files / f"model.{form}")
     got = model.batch(images, poses)
@@ -99,7 +109,7 @@ def test_jax_alone_runs_the_program(files, drawn):
 
 
 def test_a_program_has_no_weights_to_export(tmp_path):
-    with pytest.raises(ValueError, match=r"\.jax_export has no weights"):
+    with pytest.raises(ValueError, match=r"\.jax_export or \.onnx has no weights"):
         make_model()[0].export(tmp_path / "a.safetensors")
 
 
@@ -108,7 +118,7 @@ def test_a_program_has_no_weights_to_export(tmp_path):
     [
         ("a.bin", "safetensors", "float32", r"^output=a.bin must end in .safetensors"),
         ("a.safetensors", "jax_export", "float32", r"must end in .jax_export, as"),
-        ("a.onnx", "onnx", "float32", "form=onnx must be one of safetensors, jax_"),
+        ("a.tflite", "tflite", "float32", "form=tflite must be one of safetensors, "),
         ("a.safetensors", "safetensors", "int8", "dtype=int8 must be one of float32"),
     ],
 )
@@ -120,6 +130,14 @@ def test_what_cannot_be_exported_is_named(generators, path, form, dtype, message
 def changed(files, tmp_path, form, **about):
     """A copy of a model that says something else of itself."""
     path, other = files / f"model.{form}", tmp_path / f"other.{form}"
+    if form == "onnx":
+        import onnx
+
+        model = onnx.load(path)
+        for entry in model.metadata_props:
+            entry.value = about.get(entry.key, entry.value)
+        onnx.save(model, other)
+        return other
     if form == "jax_export":
         with zipfile.ZipFile(path) as old, zipfile.ZipFile(other, "w") as new:
             known = json.loads(old.read("model.json"))
@@ -133,7 +151,7 @@ def changed(files, tmp_path, form, **about):
     return other
 
 
-@pytest.mark.parametrize("form", exported_model.FORMATS)
+@pytest.mark.parametrize("form", FORMS)
 def test_a_later_version_is_refused(files, tmp_path, form):
     path = changed(files, tmp_path, form, pg2_jax_bundle="2")
     with pytest.raises(ValueError, match=r"later version .* is 2, this one reads up"):
@@ -152,14 +170,84 @@ def test_other_files_are_refused(files, tmp_path):
     safetensors.numpy.save_file({"a": np.zeros(2)}, path)
     with pytest.raises(ValueError, match="not a model exported by this program"):
         exported_model.read(path)
-    for form in exported_model.FORMATS:
-        whole = (files / f"model.{form}").read_bytes()
-        path.write_bytes(whole[: len(whole) // 2])
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_damaged_files_are_refused(files, tmp_path, form):
+    path = tmp_path / f"model.{form}"
+    whole = (files / path.name).read_bytes()
+    for part in (whole[: len(whole) // 2], b""):
+        path.write_bytes(part)
         with pytest.raises(ValueError, match="or damaged"):
             exported_model.read(path)
-    path.write_bytes(b"")
-    with pytest.raises(ValueError, match="or damaged"):
-        exported_model.read(path)
+
+
+@needs_onnx
+def test_onnx_runtime_alone_runs_the_file_which_says_how(files, drawn):
+    import onnxruntime
+
+    images, poses, want = drawn
+    session = onnxruntime.InferenceSession(files / "model.onnx")
+    names = [[x.name for x in y] for y in (session.get_inputs(), session.get_outputs())]
+    assert names == [["photos", "keypoints"], ["coarse", "refined"]]
+    for count in (1, 3):
+        given = {"photos": images[:count], "keypoints": poses[:count]}
+        (refined,) = session.run(["refined"], given)
+        np.testing.assert_allclose(refined, want.refined[:count], atol=1)
+    about = session.get_modelmeta().custom_metadata_map
+    assert json.loads(about["architecture"])["base_channels"] == 2
+    words = json.loads(about["inputs_and_outputs"])
+    assert words["keypoints"][0] == "nose" and len(words["keypoints"]) == 18
+    assert "x from 0 to 15, y from 0 to 31 in pixels" in words["inputs"]["keypoints"]
+    assert words["outputs"]["refined"] == "uint8 [batch, 32, 16, 3], RGB, 0 to 255"
+
+
+@needs_onnx
+def test_half_floats_make_half_the_onnx_file(files, generators, tmp_path, drawn):
+    path = tmp_path / "half.onnx"
+    exported_model.write(path, generators, "onnx", "float16")
+    # Of weights so few the names of the nodes are the larger part.
+    assert path.stat().st_size < (files / "model.onnx").stat().st_size
+    images, poses, want = drawn
+    got = pose_transfer.PoseTransfer.restore(path).batch(images, poses)
+    np.testing.assert_allclose(got.refined, want.refined, atol=3)
+
+
+@needs_onnx
+def test_an_onnx_model_that_differs_from_jax_is_refused(
+    generators, tmp_path, monkeypatch
+):
+    from pg2_jax.onnx_program import rules
+
+    # The centres of the heat maps are then other pixels.
+    monkeypatch.setitem(rules.RULES, "floor", rules.RULES["ceil"])
+    with pytest.raises(ValueError, match=r"image of ONNX Runtime differs from that of"):
+        exported_model.write(tmp_path / "model.onnx", generators, "onnx")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["onnx", "onnxruntime"])
+def test_without_onnx_it_says_what_to_install(generators, tmp_path, monkeypatch, name):
+    monkeypatch.setitem(sys.modules, name, None)
+    path = tmp_path / "model.onnx"
+    message = rf" needs {name}: pip install 'pg2_jax\[onnx\]' \(in a checkout: pip"
+    if HAS_ONNX or name == "onnx":
+        with pytest.raises(ValueError, match=message):
+            exported_model.write(path, generators, "onnx")
+    if name == "onnxruntime":
+        path.write_bytes(b"")
+        with pytest.raises(ValueError, match=message):
+            pose_transfer.PoseTransfer.restore(path)
+    else:
+        assert not list(tmp_path.iterdir())
+
+
+@needs_onnx
+def test_an_onnx_runtime_that_is_too_old_is_refused(monkeypatch):
+    monkeypatch.setattr("onnxruntime.__version__", "1.19.2")
+    message = r"^form=onnx needs onnxruntime 1.20 or later, not 1.19.2: pip install 'pg"
+    with pytest.raises(ValueError, match=message):
+        onnx_model.require_packages()
 
 
 def test_a_step_of_a_file_is_refused(files):

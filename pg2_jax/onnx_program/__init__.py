@@ -1,0 +1,1 @@
+"""A traced jax function as an ONNX model: what jax calls a jaxpr, node by node."""

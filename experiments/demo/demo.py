@@ -1,12 +1,13 @@
 """--mode=demo: a page for the browser, and the same for programs."""
 
 import pathlib
+import shlex
 import socket
 
 from data_prep.synthetic import pictures
 from experiments.config import Config
 from experiments.config_compatibility import check_networks
-from experiments.demo import model_queue
+from experiments.demo import model_queue, onnxruntime_web, static_page
 from pg2_jax import errors, files
 from pg2_jax.estimators import person_finder
 from pg2_jax.inference import pose_transfer
@@ -22,7 +23,11 @@ _FIRST_IDENTITY = 9001
 
 
 def demo(config: Config) -> None:
-    """Serves the demo until it is interrupted."""
+    """Serves the demo until it is interrupted; or writes it as a page that needs no
+    server of ours."""
+    if config.static:
+        write_static(config)
+        return
     try:
         import uvicorn
 
@@ -34,11 +39,7 @@ def demo(config: Config) -> None:
         ) from error
     # The port first: a port in use is reported at once, before the model is loaded.
     with listen(config.host, config.port) as listener:
-        model = pose_transfer.PoseTransfer.restore(
-            config.workdir, **config.how_to_restore
-        )
-        check_networks(model.config, config)
-        queue = model_queue.ModelQueue(model, config.max_waiting, open_finder(config))
+        queue = open_queue(config)
         people = example_people(queue, config.examples_dir, config.workdir)
         # Compiled before the first visitor waits for it.
         joints = next(iter(queue.catalogue().values()))
@@ -55,6 +56,26 @@ def demo(config: Config) -> None:
         port = listener.getsockname()[1]
         print(f"The demo is at http://{host}:{port}/ (Ctrl-C ends it)", flush=True)
         uvicorn_server.run(sockets=[listener])
+
+
+def write_static(config: Config) -> None:
+    """Writes the folder --static."""
+    folder = pathlib.Path(config.static)
+    static_page.check(folder)
+    with onnxruntime_web.files(config.onnxruntime_web) as runtime:
+        queue = open_queue(config)
+        people = example_people(queue, config.examples_dir, config.workdir)
+        max_bytes = config.max_upload_mb * 2**20
+        static_page.write(folder, queue, people, runtime, max_bytes)
+    print(f"Wrote {folder / 'index.html'}; any web server shows it:")
+    print(f"    python -m http.server --directory {shlex.quote(str(folder))}")
+
+
+def open_queue(config: Config) -> model_queue.ModelQueue:
+    """Loads the model, and the pose estimator if there is one."""
+    model = pose_transfer.PoseTransfer.restore(config.workdir, **config.how_to_restore)
+    check_networks(model.config, config)
+    return model_queue.ModelQueue(model, config.max_waiting, open_finder(config))
 
 
 def open_finder(config: Config) -> person_finder.PersonFinder | None:

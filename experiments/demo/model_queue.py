@@ -26,7 +26,7 @@ from pg2_jax.photos import crop, photo_files
 # Text only: visitors have no use for the formats that researchers convert from.
 POSE_SUFFIXES = (".json", ".csv", ".txt")
 # Around a pose, of its longer side.
-_MARGIN = 0.06
+MARGIN = 0.06
 # A phone's photo of 108 megapixels is decoded smaller, as long as its longer side has
 # so many pixels: more than any model or estimator sees of it.
 _LONGEST = 2048
@@ -238,7 +238,7 @@ class ModelQueue:
             if (last - first <= room).all():
                 fitted[visible, :2] += np.clip(0, -first, room - last)
                 return fitted
-        return retarget.fit_to_image(poses, *self.size, margin=_MARGIN)
+        return retarget.fit_to_image(poses, *self.size, margin=MARGIN)
 
     def catalogue(self, body: np.ndarray | None = None) -> dict[str, np.ndarray]:
         """The single poses of the library, in the model's image; see `fit_poses`."""

@@ -15,20 +15,18 @@ from PIL import Image
 from starlette.exceptions import HTTPException
 
 from experiments.config import Config
-from experiments.demo import limits, model_queue
+from experiments.demo import limits, model_queue, page_setup
 from experiments.demo.messages import (
     DrawRequest,
     DrawResponse,
     SequenceRequest,
     SequenceResponse,
 )
-from pg2_jax import pose, visualize
+from pg2_jax import visualize
 from pg2_jax.estimators import person_finder
-from pg2_jax.inference import pose_library, result
+from pg2_jax.inference import pose_library
 
 _PAGE = pathlib.Path(__file__).parent / "page"
-_FIRST_POSE = "step_left"
-_FRAME_MS = 150
 
 _Result = TypeVar("_Result")
 _Number = Annotated[int, fastapi.Query(ge=0)]
@@ -53,7 +51,7 @@ def make_server(
     )
     for kind in (ValueError, model_queue.Busy, RequestValidationError, HTTPException):
         app.add_exception_handler(kind, _explain)
-    _add_page(app, {**_setup(queue, people), "max_bytes": max_bytes})
+    _add_page(app, {**page_setup.setup(queue, people), "max_bytes": max_bytes})
     _add_uploads(app, queue, config)
     _add_api(app, queue)
     return app
@@ -67,7 +65,7 @@ def _add_page(app: fastapi.FastAPI, setup: dict[str, Any]) -> None:
     async def get_page() -> responses.FileResponse:
         return responses.FileResponse(_PAGE / "index.html")
 
-    @app.get("/api/setup", include_in_schema=False)
+    @app.get("/setup.json", include_in_schema=False)
     async def get_setup() -> dict[str, Any]:
         return setup
 
@@ -90,7 +88,7 @@ def _add_uploads(
     ) -> dict[str, Any]:
         content = await uploaded(request)
         person = await _run(queue, queue.fit_photo, content, name, None, number)
-        return {**_shown(queue, person), "people": person.people}
+        return {**page_setup.shown(queue, person), "people": person.people}
 
     @app.post("/api/pose", include_in_schema=False)
     async def read_pose(request: fastapi.Request, name: str) -> dict[str, Any]:
@@ -128,61 +126,6 @@ async def _run(
         return await anyio.to_thread.run_sync(work, *arguments)
 
 
-def _setup(
-    queue: model_queue.ModelQueue, people: dict[str, model_queue.Person]
-) -> dict[str, Any]:
-    """What the page shows, and what it knows of skeletons."""
-    black = np.zeros((*queue.size, 3), np.uint8)
-    scale = visualize.screen_scale(queue.size[0])
-    poses = [
-        {
-            "name": _in_words(name),
-            "keypoints": keypoints.tolist(),
-            "picture": _png(visualize.draw_skeleton(black, keypoints, scale=scale)),
-        }
-        for name, keypoints in queue.catalogue().items()
-    ]
-    joints = range(len(pose.JOINTS))
-    return {
-        "size": queue.size,
-        "joints": pose.JOINTS,
-        "mirrored": pose.MIRRORED.tolist(),
-        "joint_colors": [f"rgb{visualize.joint_color(joint)}" for joint in joints],
-        "limbs": [
-            [int(a), int(b), f"rgb{visualize.limb_color(a, b)}"]
-            for a, b in pose.SKELETON
-        ],
-        "people": [{"name": n, **_shown(queue, p)} for n, p in people.items()],
-        "first_image": queue.model.architecture.first_image,
-        "poses": poses,
-        "first_pose": _in_words(_FIRST_POSE),
-        "pose_suffixes": queue.pose_suffixes,
-        "sequences": [n for n in pose_library.NAMES if n not in pose_library.SINGLE],
-        "frame_ms": _FRAME_MS,
-        "about": queue.about(),
-        "scale": result.SCALE,
-    }
-
-
-def _shown(queue: model_queue.ModelQueue, person: model_queue.Person) -> dict[str, Any]:
-    """A person, and the catalogue's poses at the size of their body, if it is known."""
-    joints = person.keypoints
-    shown: dict[str, Any] = {"picture": _png(person.image), "note": person.note}
-    large = model_queue.large_keypoints(person)
-    if person.large is not None and large is not None:
-        shown["large"] = _png(person.large)
-        shown["large_keypoints"] = large.tolist()
-    if joints is None:
-        return {**shown, "source_keypoints": None, "poses": {}}
-    poses = queue.catalogue(joints).items()
-    fitted = {_in_words(name): points.round(2).tolist() for name, points in poses}
-    return {**shown, "source_keypoints": joints.tolist(), "poses": fitted}
-
-
-def _in_words(name: str) -> str:
-    return name.replace("_", " ").capitalize()
-
-
 def _draw(queue: model_queue.ModelQueue, request: DrawRequest) -> DrawResponse:
     # Before anybody is looked for in the photo.
     keypoints = model_queue.check_keypoints(request.keypoints)
@@ -198,8 +141,13 @@ def _draw_sequence(
     frames = [_pictures(queue, person, points, request) for points in fitted]
     shown = (frame.refined or frame.coarse for frame in frames)
     first, *others = [Image.open(io.BytesIO(_from_base64(text))) for text in shown]
-    animation = _to_base64(
-        first, "GIF", save_all=True, append_images=others, duration=_FRAME_MS, loop=0
+    animation = page_setup.to_base64(
+        first,
+        "GIF",
+        save_all=True,
+        append_images=others,
+        duration=page_setup.FRAME_MS,
+        loop=0,
     )
     return SequenceResponse(
         frames=frames, keypoints=fitted.tolist(), animation=animation
@@ -221,27 +169,19 @@ def _pictures(
 ) -> DrawResponse:
     if request.large and person.large is not None:
         large = queue.generate_large(person, keypoints)
-        return DrawResponse(coarse=_png(large), refined=None)
+        return DrawResponse(coarse=page_setup.png(large), refined=None)
     generated = queue.generate(person, keypoints)
     refined = generated.refined
     return DrawResponse(
-        coarse=_png(_enlarged(generated.coarse[0], request.scale)),
-        refined=None if refined is None else _png(_enlarged(refined[0], request.scale)),
+        coarse=page_setup.png(_enlarged(generated.coarse[0], request.scale)),
+        refined=None
+        if refined is None
+        else page_setup.png(_enlarged(refined[0], request.scale)),
     )
 
 
 def _enlarged(image: np.ndarray, scale: int) -> np.ndarray:
     return visualize.resized(image, scale * len(image))
-
-
-def _png(image: np.ndarray) -> str:
-    return _to_base64(Image.fromarray(image), "PNG")
-
-
-def _to_base64(image: Image.Image, file_format: str, **options: Any) -> str:
-    buffer = io.BytesIO()
-    image.save(buffer, file_format, **options)
-    return base64.b64encode(buffer.getvalue()).decode()
 
 
 def _from_base64(text: str) -> bytes:

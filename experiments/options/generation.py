@@ -104,10 +104,15 @@ class GenerationOptions(ProgramOptions):
     dtype: str = _export("float32", ("float32", "float16", "bfloat16"))
     """Type of the stored weights. Images are generated in float32 in any case."""
 
-    host: str = _demo("127.0.0.1")
+    static: str = _demo("", path=True)
+    """Folder to write the page to, as files for any web server. The browser itself
+    then runs the model, and no photo is uploaded (extra onnx, and npm)."""
+    onnxruntime_web: str = _demo("", path=True, needs=("static",))
+    """Folder of the npm package onnxruntime-web, unpacked. Default: npm fetches it."""
+    host: str = _demo("127.0.0.1", not_with=("static",))
     """The address to listen on. The default is reachable from this computer only;
     0.0.0.0 lets other computers in."""
-    port: int = _demo(7860, minimum=0, below=2**16)
+    port: int = _demo(7860, minimum=0, below=2**16, not_with=("static",))
     """The port; 0 for any free one."""
     examples_dir: str = _demo("", path=True)
     """Folder of photos to offer as examples (the first 12 by name). Default: the
@@ -115,10 +120,10 @@ class GenerationOptions(ProgramOptions):
     max_upload_mb: int = _demo(40, minimum=1)
     """Largest photo or pose file, in megabytes. A phone's photo of 108 megapixels
     has 20 to 40."""
-    max_waiting: int = _demo(16, minimum=0)
+    max_waiting: int = _demo(16, minimum=0, not_with=("static",))
     """Requests that may wait for their turn. Further ones are refused with an
     error."""
-    requests_per_minute: int = _demo(300, minimum=1)
+    requests_per_minute: int = _demo(300, minimum=1, not_with=("static",))
     """Requests per minute from one address. Further ones are refused for a
     while."""
 

@@ -1,8 +1,7 @@
 // The skeleton editor: 18 joints to drag, move by keys, hide and show.
-import { makeStrip, say, takeFiles } from './parts.js';
+import { say } from './parts.js';
 
 const SVG = 'http://www.w3.org/2000/svg';
-const GENERATE_EVERY = 100; // milliseconds, while a joint moves
 const REACH = 32; // pixels of the screen from which a joint is grasped
 const ARROWS = {
   ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1],
@@ -13,7 +12,9 @@ function set(node, attributes) {
   for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
 }
 
-export function makeEditor(panel, setup, generate) {
+// `changed` hears of each change, and of the name of a ready-made pose; `painted` of all
+// that is shown.
+export function makeEditor(panel, setup, changed, painted = () => {}) {
   const [height, width] = setup.size;
   const unit = Math.max(height, width) / 128;
   const find = (selector) => panel.querySelector(selector);
@@ -21,12 +22,9 @@ export function makeEditor(panel, setup, generate) {
   set(svg, { viewBox: `0 0 ${width} ${height}` });
   let points = setup.joints.map(() => [width / 2, height / 2, 0]); // x, y, visible
   let previewed = null; // the pose of a playing sequence; a change begins from it
-  let picked = null; // the name of the ready-made pose that is shown unchanged
-  let fitted = {}; // ready-made poses at the size of the person's body, by name
   let history = [];
   let selected = null;
   let grasped = null;
-  let timer = null;
 
   const titles = setup.joints.map((name) => (
     name[0].toUpperCase() + name.slice(1).replace('_', ' ')));
@@ -84,9 +82,7 @@ export function makeEditor(panel, setup, generate) {
     find('.hide').disabled = !canHide;
     find('.hide').textContent = canHide ? `Hide ${titles[selected].toLowerCase()}` : 'Hide joint';
     find('.undo').disabled = !history.length;
-    const content = { version: 1.3, people: [{ pose_keypoints_2d: keypoints().flat() }] };
-    const json = encodeURIComponent(JSON.stringify(content));
-    find('.save').href = `data:application/json,${json}`;
+    painted(keypoints());
   }
 
   const keypoints = () => points.map(([x, y, visible]) => (
@@ -98,12 +94,10 @@ export function makeEditor(panel, setup, generate) {
     previewed = null;
   }
 
-  function changed(text, pressed = null) {
+  function change(text, name = null) {
     if (text) say(panel, text);
-    picked = pressed;
-    mark(pressed);
     paint();
-    timer ??= setTimeout(() => { timer = null; generate(); }, GENERATE_EVERY);
+    changed(name);
   }
 
   // A hidden joint keeps its place.
@@ -111,25 +105,25 @@ export function makeEditor(panel, setup, generate) {
     remember();
     points = pose.map((point, joint) => (
       point[2] > 0 ? point : [points[joint][0], points[joint][1], 0]));
-    changed(text, name);
+    change(text, name);
   }
 
   function move(joint, x, y, text) {
     points[joint] = [clamp(x, width - 1), clamp(y, height - 1), 1];
-    changed(text && `${titles[joint]}: ${where(points[joint])}.`);
+    change(text && `${titles[joint]}: ${where(points[joint])}.`);
   }
 
   function hide(joint) {
     remember();
     points[joint][2] = 0;
-    changed(`${titles[joint]} is hidden.`);
+    change(`${titles[joint]} is hidden.`);
     buttons[joint].focus();
   }
 
   function reveal(joint) {
     remember();
     points[joint][2] = 1;
-    changed(`${titles[joint]} is shown.`);
+    change(`${titles[joint]} is shown.`);
     joints[joint].focus();
   }
 
@@ -137,7 +131,7 @@ export function makeEditor(panel, setup, generate) {
     if (!history.length) return;
     previewed = null;
     points = history.pop();
-    changed('Undone.');
+    change('Undone.');
   }
 
   function press(event, joint) {
@@ -207,32 +201,29 @@ export function makeEditor(panel, setup, generate) {
 
   find('.hide').addEventListener('click', () => hide(selected));
   find('.undo').addEventListener('click', undo);
-  find('.mirror').addEventListener('click', () => {
+  // Left for right: of the whole picture, or of the names alone.
+  function swap(across, text) {
     remember();
     points = setup.mirrored.map((joint) => {
       const [x, y, visible] = points[joint];
-      return [width - 1 - x, y, visible];
+      return [across(x), y, visible];
     });
-    changed('Mirrored.');
-  });
-  const mark = makeStrip(panel, setup.poses, ({ keypoints: pose, name }) => (
-    take(fitted[name] ?? pose, `${name}.`, name)));
-  find('input').accept = setup.pose_suffixes.join();
-  takeFiles(panel, 'pose', setup.max_bytes, (answer, file) => (
-    take(answer.keypoints, `${file.name} was read. ${answer.note}`.trim())));
+    change(text);
+  }
+  find('.mirror')?.addEventListener('click', () => swap((x) => width - 1 - x, 'Mirrored.'));
+  find('.swap')?.addEventListener('click', () => swap((x) => x, 'Left and right are swapped.'));
 
-  function pick(name) {
-    const { keypoints: pose } = setup.poses.find((each) => each.name === name);
-    points = (fitted[name] ?? pose).map((point) => [...point]);
-    picked = name;
-    mark(name);
+  // Another pose, not one that can be undone.
+  function show(pose) {
+    points = pose.map((point) => [...point]);
     paint();
   }
 
-  // The poses for another person; one that nobody has changed takes its new size.
-  function fit(poses) {
-    fitted = poses;
-    if (picked !== null) pick(picked);
+  // The first pose of somebody else.
+  function begin(pose) {
+    history = [];
+    selected = null;
+    show(pose);
   }
 
   function preview(pose) {
@@ -240,6 +231,7 @@ export function makeEditor(panel, setup, generate) {
     previewed = pose;
     paint();
   }
-  pick(setup.first_pose);
-  return { keypoints, preview, fit };
+  return {
+    begin, keypoints, preview, show, take,
+  };
 }

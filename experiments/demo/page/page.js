@@ -1,8 +1,12 @@
 // The page: a person, a pose, and what the model makes of them.
-import { makeEditor } from './editor.js';
-import { ask, makeStrip, png, say, takeFiles } from './parts.js';
+import { makeOwnPhoto } from './own_photo.js';
+import { makeStrip, png, say, takeFiles } from './parts.js';
+import { makePoses } from './poses.js';
 
-const setup = await (await fetch('api/setup')).json();
+const setup = await (await fetch('setup.json')).json();
+// Where the model is a file, the browser runs it, else the server.
+const { connect } = await import(setup.model ? './in_browser.js' : './server.js');
+const model = connect(setup);
 const [height, width] = setup.size;
 document.documentElement.style.setProperty('--ratio', width / height);
 
@@ -12,7 +16,7 @@ const calm = window.matchMedia('(prefers-reduced-motion: reduce)').matches;
 const pause = result.querySelector('.pause');
 const who = person.querySelector('.who');
 let group; // the file of the photo, while it may show several people
-let photo = '';
+let photo = ''; // its address
 let joints = null; // of the person in the photo, if they are known
 let large = null; // photo and joints at the photo's own resolution, if that is higher
 let newest = 0; // request; the answers to others are not shown
@@ -25,17 +29,20 @@ let frame = 0;
 let clock = null;
 
 function choose(chosen, name) {
-  const { picture, source_keypoints: known, note, poses: fitted } = chosen;
-  photo = picture;
-  joints = known;
+  person.querySelector('.photo').alt = name;
+  say(person, chosen.note);
+  markPerson(name);
+  take(setup.model ? ownPhoto.open(chosen) : chosen);
+}
+
+// A person, as chosen, or as the visitor moves photo and joints.
+function take(chosen) {
+  photo = chosen.picture;
+  joints = chosen.source_keypoints;
   large = chosen.large
     && { image: chosen.large, source_keypoints: chosen.large_keypoints, large: true };
-  const image = person.querySelector('.photo');
-  image.src = png(chosen.large ?? picture);
-  image.alt = name;
-  say(person, note);
-  markPerson(name);
-  editor.fit(fitted);
+  person.querySelector('.photo').src = chosen.large ?? photo;
+  editor.fit(chosen.poses);
   generate();
 }
 
@@ -66,7 +73,7 @@ async function generate() {
 }
 
 function showOne(request) {
-  return show(request, 'draw', (answer, seconds) => {
+  return show(request, model.draw, (answer, seconds) => {
     frames = [answer];
     poses = [];
     single = request.large ? null : request;
@@ -74,11 +81,12 @@ function showOne(request) {
   });
 }
 
-async function show(request, path, take) {
+async function show(request, draw, take) {
   const turn = ++newest;
-  const begin = performance.now();
   try {
-    const answer = await ask(path, request);
+    await model.ready();
+    const begin = performance.now();
+    const answer = await draw(request);
     if (turn !== newest) return;
     say(result, take(answer, (performance.now() - begin) / 1000));
     result.querySelector('.player').hidden = frames.length < 2;
@@ -91,6 +99,10 @@ async function show(request, path, take) {
 }
 
 document.querySelector('.about').textContent = setup.about;
+document.querySelectorAll('[data-only]').forEach((node) => {
+  node.hidden = node.dataset.only !== (setup.model ? 'browser' : 'server');
+});
+if (setup.model) say(result, 'Loading the model …');
 
 // A downloaded picture is larger than one that follows the mouse; the frames of a
 // sequence are large already.
@@ -100,7 +112,7 @@ for (const name of ['coarse', 'refined']) {
     if (frames.length > 1 || !single) return;
     event.preventDefault();
     try {
-      const answer = await ask('draw', { ...single, scale: setup.scale });
+      const answer = await model.draw({ ...single, scale: setup.scale });
       const large = document.createElement('a');
       large.download = link.download;
       large.href = png(answer[name]);
@@ -157,7 +169,7 @@ result.querySelector('form').addEventListener('submit', (event) => {
     sequence: sequences.value,
     scale: setup.scale,
   };
-  show(request, 'sequence', (answer) => {
+  show(request, model.drawSequence, (answer) => {
     frames = answer.frames;
     poses = answer.keypoints;
     result.querySelector('.animation').href = `data:image/gif;base64,${answer.animation}`;
@@ -165,16 +177,17 @@ result.querySelector('form').addEventListener('submit', (event) => {
   });
 });
 
-const editor = makeEditor(document.querySelector('#pose'), setup, generate);
+const editor = makePoses(document.querySelector('#pose'), setup, model.readPose, generate);
+const ownPhoto = setup.model && makeOwnPhoto(person, setup, take);
 const markPerson = makeStrip(person, setup.people, (item) => {
   offer(0);
   choose(item, item.name);
 });
-const readPhoto = takeFiles(person, 'photo', setup.max_bytes, (answer, file) => {
+const readPhoto = takeFiles(person, model.readPhoto, setup.max_bytes, (answer, file) => {
   offer(answer.people, file);
   choose(answer, file.name);
 }, (error, file) => offer(error.people, file));
 who.querySelector('select').addEventListener('change', (event) => {
-  readPhoto(group, `&number=${event.target.value}`);
+  readPhoto(group, event.target.value);
 });
 choose(setup.people[0], setup.people[0].name);

@@ -1,4 +1,6 @@
 // What the panels of the page share.
+const MOMENT = 100; // milliseconds
+
 export const png = (content) => `data:image/png;base64,${content}`;
 
 export function say(panel, text, isError = false) {
@@ -7,20 +9,10 @@ export function say(panel, text, isError = false) {
   note.classList.toggle('error', isError);
 }
 
-// Posts JSON, or a file as it is; an error's message is the server's.
-export async function ask(path, body) {
-  const isFile = body instanceof Blob;
-  const answer = await fetch(`api/${path}`, {
-    method: 'POST',
-    headers: { 'Content-Type': isFile ? 'application/octet-stream' : 'application/json' },
-    body: isFile ? body : JSON.stringify(body),
-  }).catch(() => { throw new Error('The server does not answer.'); });
-  const content = await answer.json().catch(() => ({}));
-  if (!answer.ok) {
-    const reason = content.error || `The server answers ${answer.status}.`;
-    throw Object.assign(new Error(reason), { people: content.people || 0 });
-  }
-  return content;
+// Does work once for all that ask for it within a moment, such as a drag.
+export function gathered(work) {
+  let timer = null;
+  return () => { timer ??= setTimeout(() => { timer = null; work(); }, MOMENT); };
 }
 
 // A row of buttons with pictures, of which one is pressed.
@@ -31,7 +23,7 @@ export function makeStrip(panel, items, pick) {
     button.title = item.name;
     button.setAttribute('aria-label', item.name);
     const picture = document.createElement('img');
-    picture.src = png(item.picture);
+    picture.src = item.picture;
     picture.alt = '';
     button.append(picture);
     button.addEventListener('click', () => pick(item));
@@ -42,20 +34,19 @@ export function makeStrip(panel, items, pick) {
     button.setAttribute('aria-pressed', String(button.title === name))));
 }
 
-// Takes a file by choice or by drop, and what the server makes of it; `refuse` hears of
-// one that it makes nothing of. Returns what reads a file again, as `more` says.
-export function takeFiles(panel, path, maxBytes, take, refuse = () => {}) {
+// Takes a file by choice or by drop, and what `make` makes of it; `refuse` hears of one
+// that it makes nothing of. Returns what reads a file again, with more for `make`.
+export function takeFiles(panel, make, maxBytes, take, refuse = () => {}) {
   const input = panel.querySelector('input[type=file]');
   const area = panel.querySelector('.picture');
-  async function read(file, more = '') {
+  async function read(file, ...more) {
     if (!file) return;
     try {
       if (file.size > maxBytes) {
         throw new Error(`${file.name} is larger than ${Math.round(maxBytes / 2 ** 20)} MB.`);
       }
       say(panel, `Reading ${file.name} …`);
-      const name = encodeURIComponent(file.name);
-      take(await ask(`${path}?name=${name}${more}`, file), file);
+      take(await make(file, ...more), file);
     } catch (error) {
       say(panel, error.message, true);
       refuse(error, file);

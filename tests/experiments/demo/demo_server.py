@@ -91,8 +91,9 @@ def encoded(image) -> str:
 
 
 def decoded(text: str) -> np.ndarray:
-    """The image of a PNG file in base64."""
-    return np.asarray(Image.open(io.BytesIO(base64.b64decode(text))))
+    """The image of a PNG file in base64, or in a data URL."""
+    content = base64.b64decode(text.rpartition(",")[2])
+    return np.asarray(Image.open(io.BytesIO(content)))
 
 
 def huge_png(width: int, height: int) -> bytes:

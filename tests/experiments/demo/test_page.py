@@ -19,65 +19,10 @@ from experiments.config import Config
 from experiments.demo import demo, model_queue
 from tests.conftest import console_errors
 from tests.experiments.demo import demo_server
+from tests.experiments.demo.visitor import Visitor
 from tests.pg2_jax.inference import stand_in
 
 WRIST = 4  # the right one
-
-
-class Visitor:
-    """What a visitor does and sees."""
-
-    def __init__(self, browser, address):
-        self.browser = browser
-        self.address = address
-        self.expects = ""  # of what the browser reports as errors
-        self.open()
-
-    def open(self):
-        """Loads the page and waits until it can be used."""
-        self.browser.get(self.address)
-        self.wait(lambda: self.note("Result").startswith("Generated in "))
-        self.wait(lambda: self.all(".joint[cx]"))
-
-    def wait(self, condition):
-        """Waits until something is so."""
-        return WebDriverWait(self.browser, 20).until(lambda _: condition())
-
-    def all(self, selector):
-        """Finds elements."""
-        return self.browser.find_elements(By.CSS_SELECTOR, selector)
-
-    def one(self, selector):
-        """Finds one element."""
-        return self.browser.find_element(By.CSS_SELECTOR, selector)
-
-    def note(self, panel):
-        """What a panel says."""
-        return self.one(f'section[aria-label="{panel}"] .note').text
-
-    def picture(self):
-        """The refined picture's bytes."""
-        return self.one(".refined img").get_attribute("src")
-
-    @contextlib.contextmanager
-    def sees_another_picture(self):
-        """Waits for the picture to change by what is done."""
-        before = self.picture()
-        yield
-        self.wait(lambda: self.picture() != before)
-
-    def joint(self, number):
-        """The joint in the editor."""
-        return self.one(f'.joint[data-joint="{number}"]')
-
-    def place(self, number):
-        """Where a joint is, in pixels of the model."""
-        joint = self.joint(number)
-        return [float(joint.get_attribute(name)) - 0.5 for name in ("cx", "cy")]
-
-    def file_input(self, panel):
-        """The input that takes a file."""
-        return self.one(f'section[aria-label="{panel}"] input[type=file]')
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +57,7 @@ def test_a_dragged_joint_moves_and_the_picture_changes(visitor):
     visitor.wait(lambda: visitor.note("Pose").startswith("Right wrist: "))
     assert visitor.note("Result").startswith("Generated in ")
     with visitor.sees_another_picture():
-        visitor.one(".undo").click()
+        visitor.one("#pose .undo").click()
     assert visitor.place(WRIST) == pytest.approx([x, y], abs=0.01)
 
 
@@ -219,7 +164,7 @@ def test_poses_are_picked_mirrored_saved_and_uploaded(visitor, tmp_path):
         visitor.one('button[aria-label="Arms up"]').click()
     right, left = visitor.place(4), visitor.place(7)
     with visitor.sees_another_picture():
-        visitor.one(".mirror").click()
+        visitor.one("#pose .mirror").click()
     assert visitor.place(4) == pytest.approx([15 - left[0], left[1]], abs=0.01)
     assert visitor.place(7) == pytest.approx([15 - right[0], right[1]], abs=0.01)
     saved = visitor.one(".save").get_attribute("href")

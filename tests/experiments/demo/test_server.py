@@ -85,7 +85,7 @@ def test_the_page_is_told_the_joints_of_examples_and_uploads(plus_queue):
     people = demo.example_people(queue, "")
     config = Config(mode="demo", workdir="unused")
     with demo_server.serving(queue, people, config) as port:
-        setup = json.loads(ask(port, "GET", "/api/setup")[1])
+        setup = json.loads(ask(port, "GET", "/setup.json")[1])
         known = [each["source_keypoints"] for each in setup["people"]]
         wanted = [person.keypoints.tolist() for person in people.values()]
         assert known == wanted and setup["first_image"] == "generated"
@@ -290,7 +290,7 @@ def test_the_page_hears_how_many_people_a_photo_shows(demo_queue):
 
 
 def test_the_editor_has_the_colours_of_the_pictures(port):
-    setup = json.loads(ask(port, "GET", "/api/setup")[1])
+    setup = json.loads(ask(port, "GET", "/setup.json")[1])
     assert setup["limbs"][0] == [1, 2, "rgb(255, 140, 0)"]  # neck to right shoulder
     assert setup["joint_colors"][5] == "rgb(0, 150, 255)"  # left shoulder
     assert visualize.limb_color(0, 14) == visualize.joint_color(14)

@@ -1,0 +1,87 @@
+"""What the page shows at first, and what it knows of skeletons and of the model."""
+
+import base64
+import io
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from experiments.demo import model_queue
+from pg2_jax import pose, visualize
+from pg2_jax.inference import pose_library, result
+
+FRAME_MS = 150
+SEQUENCES = tuple(n for n in pose_library.NAMES if n not in pose_library.SINGLE)
+_FIRST_POSE = "step_left"
+
+
+def setup(
+    queue: model_queue.ModelQueue, people: dict[str, model_queue.Person]
+) -> dict[str, Any]:
+    """The content of setup.json; `people` are the examples. Pictures are addresses."""
+    black = np.zeros((*queue.size, 3), np.uint8)
+    scale = visualize.screen_scale(queue.size[0])
+    poses = [
+        {
+            "name": _in_words(name),
+            "keypoints": keypoints.tolist(),
+            "picture": _address(visualize.draw_skeleton(black, keypoints, scale=scale)),
+        }
+        for name, keypoints in queue.catalogue().items()
+    ]
+    joints = range(len(pose.JOINTS))
+    return {
+        "size": queue.size,
+        "joints": pose.JOINTS,
+        "mirrored": pose.MIRRORED.tolist(),
+        "joint_colors": [f"rgb{visualize.joint_color(joint)}" for joint in joints],
+        "limbs": [
+            [int(a), int(b), f"rgb{visualize.limb_color(a, b)}"]
+            for a, b in pose.SKELETON
+        ],
+        "people": [{"name": n, **shown(queue, p)} for n, p in people.items()],
+        "first_image": queue.model.architecture.first_image,
+        "poses": poses,
+        "first_pose": _in_words(_FIRST_POSE),
+        "pose_suffixes": queue.pose_suffixes,
+        "sequences": SEQUENCES,
+        "frame_ms": FRAME_MS,
+        "about": queue.about(),
+        "scale": result.SCALE,
+    }
+
+
+def shown(queue: model_queue.ModelQueue, person: model_queue.Person) -> dict[str, Any]:
+    """A person, and the catalogue's poses at the size of their body, if it is known."""
+    joints = person.keypoints
+    about: dict[str, Any] = {"picture": _address(person.image), "note": person.note}
+    large = model_queue.large_keypoints(person)
+    if person.large is not None and large is not None:
+        about["large"] = _address(person.large)
+        about["large_keypoints"] = large.tolist()
+    if joints is None:
+        return {**about, "source_keypoints": None, "poses": {}}
+    poses = queue.catalogue(joints).items()
+    fitted = {_in_words(name): points.round(2).tolist() for name, points in poses}
+    return {**about, "source_keypoints": joints.tolist(), "poses": fitted}
+
+
+def png(image: np.ndarray) -> str:
+    """The PNG file of an image uint8 [H, W, 3], in base64."""
+    return to_base64(Image.fromarray(image), "PNG")
+
+
+def to_base64(image: Image.Image, file_format: str, **options: Any) -> str:
+    """The file of an image, in base64."""
+    buffer = io.BytesIO()
+    image.save(buffer, file_format, **options)
+    return base64.b64encode(buffer.getvalue()).decode()
+
+
+def _address(image: np.ndarray) -> str:
+    return f"data:image/png;base64,{png(image)}"
+
+
+def _in_words(name: str) -> str:
+    return name.replace("_", " ").capitalize()

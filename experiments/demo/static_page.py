@@ -1,0 +1,96 @@
+"""The page as a folder of files: the browser itself runs the model, and nothing is
+uploaded."""
+
+import base64
+import json
+import pathlib
+import shutil
+from collections.abc import Sequence
+from typing import Any
+
+from experiments import results
+from experiments.demo import model_queue, page_setup
+from pg2_jax import errors, files
+from pg2_jax.inference import exported_model, pose_library
+from pg2_jax.keypoints import MIN_CONFIDENCE
+
+MODEL = "model.onnx"
+RUNTIME = "onnxruntime"
+_PAGE = pathlib.Path(__file__).parent / "page"
+# Where a visitor begins to place the joints of a person.
+_STANDING = "Front"
+
+
+def check(folder: pathlib.Path) -> None:
+    """Refuses, before anything is loaded, a folder that holds something; and says which
+    package is missing."""
+    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
+        raise ValueError(f"--static={folder} must not exist, or be an empty folder.")
+    try:
+        exported_model.check_path(MODEL, "onnx")
+    except errors.ArgumentError as error:
+        raise ValueError(f"--static={folder}{error.rule}") from error
+
+
+def write(
+    folder: pathlib.Path,
+    queue: model_queue.ModelQueue,
+    people: dict[str, model_queue.Person],
+    runtime: Sequence[pathlib.Path],
+    max_bytes: int,
+) -> None:
+    """Writes the page, whole or not at all.
+
+    Args:
+        folder: must not exist, or be empty.
+        queue: of the model; one with weights.
+        people: the examples.
+        runtime: the files of onnxruntime-web.
+        max_bytes: of the largest file that a visitor may choose.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with files.replacing_folder(folder) as built:
+        queue.model.export(built / MODEL, "onnx")
+        shutil.copytree(_PAGE, built / "page")
+        (built / "page" / "index.html").rename(built / "index.html")
+        (built / RUNTIME).mkdir()
+        for path in runtime:
+            # Not all web servers know that .mjs is JavaScript.
+            name = path.with_suffix(".js") if path.suffix == ".mjs" else path
+            shutil.copy(path, built / RUNTIME / name.name)
+        setup = {**_setup(queue, people), "max_bytes": max_bytes}
+        _move_pictures(setup["people"], built)
+        results.write_text(built / "setup.json", json.dumps(setup))
+
+
+def _setup(
+    queue: model_queue.ModelQueue, people: dict[str, model_queue.Person]
+) -> dict[str, Any]:
+    """What the server says, and what the browser does in its place needs to know."""
+    # A compiled program makes pictures of the model's size only.
+    small = {name: person._replace(large=None) for name, person in people.items()}
+    architecture = queue.model.architecture
+    return {
+        **page_setup.setup(queue, small),
+        "model": MODEL,
+        "needs_source_pose": architecture.needs_source_pose,
+        "needs_view": architecture.pose_embedding == "view",
+        "standing": _STANDING,
+        "sequence_poses": {
+            name: [points.tolist() for points in pose_library.read(name).values()]
+            for name in page_setup.SEQUENCES
+        },
+        "margin": model_queue.MARGIN,
+        "pose_suffixes": [".json"],
+        "min_confidence": MIN_CONFIDENCE,
+    }
+
+
+def _move_pictures(people: list[dict[str, Any]], folder: pathlib.Path) -> None:
+    """Writes the pictures of the examples as files."""
+    (folder / "people").mkdir()
+    for number, person in enumerate(people, start=1):
+        name = f"people/{number}.png"
+        content = person["picture"].partition(",")[2]
+        (folder / name).write_bytes(base64.b64decode(content))
+        person["picture"] = name

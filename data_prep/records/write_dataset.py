@@ -204,6 +204,8 @@ def pictured_rows(num_pairs: int, seed: int) -> list[int]:
 
 def _draw(folder: pathlib.Path, split: str, num_pairs: int, seed: int) -> None:
     """Draws random pairs as they are read back from the records."""
+    import jax.numpy as jnp
+
     from data_prep.records import pose_pairs
     from pg2_jax import pose, visualize
 
@@ -212,7 +214,7 @@ def _draw(folder: pathlib.Path, split: str, num_pairs: int, seed: int) -> None:
     poses = [[record[f"{role}_keypoints"] for role in roles] for record in records]
     height, width = records[0]["source_image"].shape[:2]
     scale = visualize.screen_scale(height)
-    masks = np.asarray(pose.body_mask(np.array(poses), height, width))
+    masks = np.asarray(pose.body_mask(jnp.array(poses), height, width))
     cells: list[list[np.ndarray]] = []
     for record, points, bodies in zip(records, poses, masks, strict=True):
         cells.append([])

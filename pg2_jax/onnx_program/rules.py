@@ -92,7 +92,7 @@ def _broadcast_in_dim(graph, inputs, _shapes, parameters):
     """New axes of size 1; ONNX repeats them where it must."""
     (x, *_), kept = inputs, parameters["broadcast_dimensions"]
     rank = len(parameters["shape"])
-    shape: list[int | str] = [1] * rank
+    shape = [1] * rank
     for axis, size in zip(kept, x.shape, strict=True):
         shape[axis] = size
     if x.array is not None:

@@ -1,6 +1,8 @@
-"""The whole measurement, rehearsed with small networks on a CPU."""
+"""The whole measurement, rehearsed with small networks on a CPU; its parts are tested
+one by one in test_parts.py."""
 
 import json
+import os
 
 import pytest
 from PIL import Image
@@ -10,6 +12,9 @@ from tests import programs
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(
+    "PG2_REHEARSAL" not in os.environ, reason="takes four minutes: PG2_REHEARSAL=1"
+)
 def test_everything_is_measured(tmp_path, monkeypatch):
     # Compiles in a third of the time.
     monkeypatch.setenv("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")

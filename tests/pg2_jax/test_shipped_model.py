@@ -13,7 +13,6 @@ from pg2_jax.keypoints import keypoint_files
 ROOT = pathlib.Path(__file__).parents[2]
 FOLDER = ROOT / "models" / "pg2plus_128x64"
 PEOPLE = FOLDER / "people"
-_OF_PARTS = ("coarse_steps", "refine_steps", "learning_rate")
 
 
 @pytest.fixture(scope="module")
@@ -57,12 +56,11 @@ def test_the_card_gives_the_numbers_of_the_evaluation():
 
 
 def test_it_is_small_and_trained_as_its_flagfile_says(model):
-    """But for the steps, which it took in parts; its card has them."""
     assert (FOLDER / "model.safetensors").stat().st_size < 10_000_000
     path = ROOT / "experiments" / "flagfiles" / "pg2plus_128x64.flags"
     for line in path.read_text().splitlines():
         name, _, value = line.removeprefix("--").partition("=")
-        if line.startswith("--") and name not in _OF_PARTS:
+        if line.startswith("--"):
             wanted = float(value) if value[:1].isdigit() else value or True
             assert model.config[name] == wanted, name
     assert model.step == model.config["coarse_steps"] + model.config["refine_steps"]

@@ -16,16 +16,22 @@ from pg2_jax.keypoints import MIN_CONFIDENCE
 
 MODEL = "model.onnx"
 RUNTIME = "onnxruntime"
+_PROGRAMS = (".jax_export", ".onnx")
 _PAGE = pathlib.Path(__file__).parent / "page"
 # Where a visitor begins to place the joints of a person.
 _STANDING = "Front"
 
 
-def check(folder: pathlib.Path) -> None:
-    """Refuses, before anything is loaded, a folder that holds something; and says which
-    package is missing."""
+def check(folder: pathlib.Path, workdir: str) -> None:
+    """Refuses, before anything is loaded, a folder that holds something, and a model
+    without weights; and says which package is missing."""
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
         raise ValueError(f"--static={folder} must not exist, or be an empty folder.")
+    if pathlib.Path(workdir).suffix in _PROGRAMS:
+        raise ValueError(
+            f"--workdir={workdir} is a compiled program; --static needs the weights, "
+            "of a run or of a .safetensors file."
+        )
     try:
         exported_model.check_path(MODEL, "onnx")
     except errors.ArgumentError as error:

@@ -39,8 +39,13 @@ def build(plus_queue, package, monkeypatch):
     monkeypatch.setattr(onnx_model, "require_packages", lambda: None)
 
     def run(folder, **changes):
-        options = {"static": str(folder), "onnxruntime_web": str(package), **changes}
-        demo.demo(Config(mode="demo", workdir="unused", **options))
+        options = {
+            "workdir": "unused",
+            "static": str(folder),
+            "onnxruntime_web": str(package),
+            **changes,
+        }
+        demo.demo(Config(mode="demo", **options))
 
     return run
 
@@ -96,7 +101,14 @@ def test_a_folder_in_use_is_refused(build, tmp_path, monkeypatch):
     monkeypatch.undo()
     monkeypatch.setattr(onnx_model, "_lacks", lambda name: f" needs {name}: pip")
     with pytest.raises(ValueError, match=r"^--static=.*new needs onnx: pip"):
-        static_page.check(tmp_path / "new")
+        static_page.check(tmp_path / "new", "unused")
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "model.jax_export"])
+def test_a_model_without_weights_is_refused(build, tmp_path, name):
+    with pytest.raises(ValueError, match=rf"^--workdir={name} is a compiled program; "):
+        build(tmp_path / "page", workdir=name)
+    assert not (tmp_path / "page").exists()
 
 
 def test_flags_that_do_not_go_together():

@@ -20,6 +20,7 @@ def model():
     return pose_transfer.PoseTransfer.restore(FOLDER / "model.safetensors")
 
 
+@pytest.mark.slow
 def test_it_generates_the_target_better_than_a_copy_of_the_source(model):
     poses = keypoint_files.read(PEOPLE / "market-annotation-test.csv")
     photos = {

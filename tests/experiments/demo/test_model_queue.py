@@ -209,6 +209,7 @@ def test_poses_take_the_size_and_place_of_the_body(demo_queue):
         np.testing.assert_array_equal(demo_queue.fit_poses(body[None], unfit), want)
 
 
+@pytest.mark.slow
 def test_a_picture_may_have_the_resolution_of_the_photo():
     model = pose_transfer.PoseTransfer(people.generators(), finder=stand_in.NoFinder())
     queue = model_queue.ModelQueue(model, 0, None)

@@ -183,6 +183,7 @@ def test_an_interrupted_row_goes_on_where_it_was(pair_dataset, tmp_path):
     assert stored["coarse_from"] == ""
 
 
+@pytest.mark.slow
 def test_a_row_stopped_before_it_was_scored_is_bound_to_its_flags(
     pair_dataset, tmp_path, monkeypatch, untrained
 ):

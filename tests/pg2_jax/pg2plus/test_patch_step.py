@@ -131,6 +131,7 @@ def assert_moved(new, old, rate, gradient):
     assert max(np.abs(x).max() for x in jax.tree.leaves(gradient)) > 1e-3
 
 
+@pytest.mark.slow
 def test_losses_and_updates_are_those_of_the_definition():
     batch = make_batch()
     parts, gradient, loss_of_d, gradient_of_d, _ = by_hand(batch)

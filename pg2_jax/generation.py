@@ -1,5 +1,6 @@
 """Generating images, in training and after it: pure functions."""
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import flax.linen as nn
@@ -86,6 +87,25 @@ def generate(
         architecture=architecture,
     )
     return jax.tree.map(inputs.to_uint8, images)
+
+
+def program(
+    generating: Callable[..., dict[str, jax.Array]],
+    weights: Mapping[str, PyTree],
+    architecture: Architecture,
+) -> Callable[..., dict[str, jax.Array]]:
+    """What an exported model computes: (photos, [keypoints of the people in them,]
+    keypoints to generate) -> images, by `draw` or `generate` with the weights "coarse"
+    and "refine". The keypoints in brackets are those of a model that
+    `needs_source_pose`."""
+
+    def images(photos: jax.Array, *keypoints: jax.Array) -> dict[str, jax.Array]:
+        # Those of the source are not looked at where there are but others.
+        given = photos, keypoints[0], keypoints[-1]
+        players = weights["coarse"], weights["refine"]
+        return generating(*players, *given, architecture=architecture)
+
+    return images
 
 
 # One program for all models of an architecture.

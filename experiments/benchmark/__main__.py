@@ -14,7 +14,7 @@ accelerator: all of it on a GPU or TPU within --minutes, into a folder: equality
 the CPU, ceilings, speed beside PyTorch, two trainings. Each part has its own share of
 the time, and what is measured is on the disk at once:
 
-    python -m experiments.benchmark --what=accelerator --minutes=10 --output=lease
+    python -m experiments.benchmark --what=accelerator --minutes=10 --output=gpu
 
 Each measurement takes turns with a bare form of the same work, because the speed of a
 machine changes while other programs use it: compare the ratios. Prints a table and
@@ -110,12 +110,12 @@ def _run(options: Options) -> str:
 
 
 def _run_accelerator(options: Options) -> str:
-    lease = importlib.import_module("experiments.benchmark.accelerator.lease")
+    program = importlib.import_module("experiments.benchmark.accelerator.timed_parts")
     output = pathlib.Path(options.output or "benchmark_accelerator").absolute()
-    lease.check_output(output)
+    program.check_output(output)
     size = files.parse_size("image_size", options.image_size)
     with _temporary(options) as folder:
-        return lease.measure(
+        return program.measure(
             pathlib.Path(folder),
             output,
             minutes=options.minutes,

@@ -211,14 +211,8 @@ def _described(
 def _export(architecture: Architecture, stored: dict[str, Any]) -> bytes:
     def generate(photos: jax.Array, *keypoints: jax.Array) -> dict[str, jax.Array]:
         weights = jax.tree.map(lambda x: x.astype(jnp.float32), stored)
-        return generation.generate(
-            weights["coarse"],
-            weights["refine"],
-            photos,
-            keypoints[0],  # not looked at where there is but one
-            keypoints[-1],
-            architecture=architecture,
-        )
+        program = generation.program(generation.generate, weights, architecture)
+        return program(photos, *keypoints)
 
     (batch,) = jax.export.symbolic_shape("batch")
     size = (architecture.image_height, architecture.image_width, 3)

@@ -75,15 +75,7 @@ def program(
 
     architecture = dataclasses.replace(architecture, precision="float32", remat=False)
 
-    def draw(photos: jax.Array, *keypoints: jax.Array) -> dict[str, jax.Array]:
-        return generation.draw(
-            weights["coarse"],
-            weights["refine"],
-            photos,
-            keypoints[0],  # not looked at where there is but one
-            keypoints[-1],
-            architecture=architecture,
-        )
+    draw = generation.program(generation.draw, weights, architecture)
 
     def both(*arrays: jax.Array) -> dict[str, jax.Array]:
         exact = draw(*arrays)

@@ -212,6 +212,20 @@ def test_resized_photos_carry_scaled_keypoints(market, tmp_path):
     np.testing.assert_array_equal(record["source_keypoints"], expected)
 
 
+def test_records_are_read_back_in_the_order_that_is_asked_for(
+    market, tmp_path, monkeypatch
+):
+    config = pose_pairs.shard_utils.ShardConfig
+    three = staticmethod(lambda num_bytes, num_pairs: min(3, num_pairs))
+    monkeypatch.setattr(config, "calculate_number_shards", three)
+    build(market, tmp_path / "out")
+    assert len(list((tmp_path / "out").glob("*train*-of-00003"))) == 3
+    whole = pair_names(read_records(tmp_path / "out", "train"))
+    rows = [len(whole) - 1, 0, 3, 1]
+    read = pose_pairs.read_records(tmp_path / "out", "train", rows)
+    assert pair_names(read) == [whole[row] for row in rows]
+
+
 def test_folder_keeps_test_people_out_of_training(people, tmp_path):
     summary = build(people, tmp_path / "out", dataset="folder", test_fraction=0.3)
     assert [split.people for split in summary.splits.values()] == [3, 1]

@@ -41,13 +41,8 @@ def measure(settings: plan.Settings, report: Report) -> None:
     """Compares the default device with a CPU in each precision."""
     architecture = jax_peer.paper_architecture(settings.scale, settings.image_size)
     cpu, device = jax.devices("cpu")[0], jax.devices()[0]
-    optimizer = train_state.make_optimizer(jax_peer.LEARNING_RATE)
-    create = jax.jit(
-        functools.partial(train_state.create, architecture, optimizer),
-        compiler_options={"xla_backend_optimization_level": 0},
-    )
     with jax.default_device(cpu):
-        state = create(np.uint32(0))
+        state = jax_peer.first_state(architecture)
     params = {name: player.params for name, player in state.players.items()}
     batch = training_steps.random_batch(_BATCH, *settings.image_size)
     wanted = _numbers(params, batch, architecture, cpu)

@@ -84,10 +84,11 @@ def test_a_missing_model_and_an_unreadable_photo_are_explained(
 def test_a_browser_without_webassembly_is_told(chromium, without_model):
     script = {"source": "delete window.WebAssembly"}
     added = chromium.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", script)
+    words = "This browser has no WebAssembly, which the model needs."
     try:
-        Visitor(
-            chromium, without_model[0], begin="This browser has no WebAssembly, which"
-        )
+        visitor = Visitor(chromium, without_model[0], begin=words)
+        assert visitor.note("Result").startswith(words)
+        assert visitor.picture() is None
     finally:
         chromium.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", added)
     console_errors(chromium)
@@ -99,7 +100,9 @@ def test_a_model_that_cannot_be_run_is_explained(chromium, without_model):
     (folder / static_page.MODEL).write_text("model")
     try:
         words = "The model model.onnx cannot be run in this browser (Failed to fetch"
-        Visitor(chromium, address, begin=words)
+        visitor = Visitor(chromium, address, begin=words)
+        assert visitor.note("Result").startswith(words)
+        assert visitor.picture() is None
     finally:
         (folder / static_page.MODEL).unlink()
     console_errors(chromium)

@@ -7,7 +7,7 @@ import os
 import pytest
 from PIL import Image
 
-from experiments.benchmark.accelerator import lease, plan
+from experiments.benchmark.accelerator import plan, timed_parts
 from tests import programs
 
 
@@ -18,15 +18,15 @@ from tests import programs
 def test_everything_is_measured(tmp_path, monkeypatch):
     # Compiles in a third of the time.
     monkeypatch.setenv("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
-    output = tmp_path / "lease"
+    output = tmp_path / "output"
     done = programs.run(
         "experiments.benchmark",
         *("--what=accelerator", "--scale=0.06", "--image_size=32x16"),
         *("--minutes=30", "--repeats=1", f"--output={output}"),
     )
-    log = (output / lease.LOG).read_text()
+    log = (output / timed_parts.LOG).read_text()
     assert done.returncode == 0, done.stderr + log[-3000:]
-    parts = json.loads((output / lease.RESULTS).read_text())["parts"]
+    parts = json.loads((output / timed_parts.RESULTS).read_text())["parts"]
     assert list(parts) == list(plan.SHARES)
     assert all(not part.get("failures") for part in parts.values())
     # PyTorch need not be installed.
@@ -67,6 +67,6 @@ def test_everything_is_measured(tmp_path, monkeypatch):
     assert [row["image"] for row in scores if row["run"] == "paper"] == [
         *("copy of source", "coarse", "refined")
     ]
-    # What a lease can bring home: few files, not deep.
+    # Few files, not deep: easily brought home from a machine.
     assert len(list(output.rglob("*"))) <= 8
-    assert "rehearsal" in (output / lease.TEXT).read_text()
+    assert "rehearsal" in (output / timed_parts.TEXT).read_text()

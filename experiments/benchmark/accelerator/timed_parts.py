@@ -53,10 +53,10 @@ def measure(
         facts={},
     )
     output.mkdir(exist_ok=True)
-    return _Lease(settings, minutes * 60).run()
+    return _Measurement(settings, minutes * 60).run()
 
 
-class _Lease:
+class _Measurement:
     """The measurement in progress."""
 
     def __init__(self, settings: plan.Settings, seconds: float):
@@ -162,6 +162,9 @@ class _Lease:
         """Refuses the full work on a CPU, as soon as the device is known."""
         platform = self._parts["machine"].get("facts", {}).get("platform")
         if platform == "cpu" and not self._settings.is_rehearsal:
+            (self._output / LOG).unlink()
+            with contextlib.suppress(OSError):  # It held something before.
+                self._output.rmdir()
             raise ValueError(
                 "--what=accelerator measures a GPU or TPU, and jax sees none here: pip "
                 "install 'pg2_jax[cuda]' or 'pg2_jax[tpu]'. A --scale below 1 rehearses"

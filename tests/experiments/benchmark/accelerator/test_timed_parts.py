@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from experiments.benchmark.accelerator import lease, plan, report
+from experiments.benchmark.accelerator import plan, report, timed_parts
 from tests import programs
 
 # What a part is here: a process that writes its report as the real one does.
@@ -29,30 +29,30 @@ HANGS = (
 
 @pytest.fixture
 def begin(tmp_path, monkeypatch):
-    """Runs a lease of stub programs, by part; returns the output and what it said."""
+    """Runs stub programs, by part; returns the output and what it said."""
 
     def run(stubs, minutes=1.0, scale=1.0):
         share = 1 / len(stubs)
         monkeypatch.setattr(plan, "SHARES", dict.fromkeys(stubs, share))
-        monkeypatch.setattr(lease, "_PAUSE", 0.02)
+        monkeypatch.setattr(timed_parts, "_PAUSE", 0.02)
 
         def start(name, paths, log, settings):
             command = [sys.executable, "-I", "-S", "-c", _WRITE + stubs[name], paths[1]]
             return subprocess.Popen(command, stdout=log, stderr=log, process_group=0)
 
-        monkeypatch.setattr(lease, "_start", start)
-        temporary, output = tmp_path / "t", tmp_path / "lease"
+        monkeypatch.setattr(timed_parts, "_start", start)
+        temporary, output = tmp_path / "t", tmp_path / "output"
         temporary.mkdir()
         sizes = {"scale": scale, "repeats": 1, "image_size": (128, 64)}
-        return lease.measure(temporary, output, minutes=minutes, **sizes)
+        return timed_parts.measure(temporary, output, minutes=minutes, **sizes)
 
-    run.output = tmp_path / "lease"
+    run.output = tmp_path / "output"
     run.temporary = tmp_path / "t"
     return run
 
 
 def stored(begin):
-    return json.loads((begin.output / lease.RESULTS).read_text())
+    return json.loads((begin.output / timed_parts.RESULTS).read_text())
 
 
 def test_all_parts_are_measured_and_written(begin, capsys):
@@ -61,7 +61,7 @@ def test_all_parts_are_measured_and_written(begin, capsys):
     parts = stored(begin)["parts"]
     assert [part["state"] for part in parts.values()] == ["done", "done"]
     assert parts["our_speed"]["tables"] == {"Speed": [{"ms": 2.5}]}
-    text = (begin.output / lease.TEXT).read_text()
+    text = (begin.output / timed_parts.TEXT).read_text()
     assert "## Speed of pg2_jax" in text and "| 2.5 |" in text
     assert {"commit", "versions", "hardware"} <= set(stored(begin))
     assert "our_speed: done" in capsys.readouterr().out
@@ -84,7 +84,7 @@ def test_one_that_fails_and_one_that_hangs_leave_the_others_alone(begin):
     assert parts["ceilings"]["facts"] == {"rate": 7}
     assert parts["ceilings"]["seconds"] >= 1
     assert parts["our_speed"]["state"] == "done"
-    text = (begin.output / lease.TEXT).read_text()
+    text = (begin.output / timed_parts.TEXT).read_text()
     assert "- rate: 7" in text and "out of time" in text
     (pid,) = [int(p.read_text()) for p in begin.temporary.glob("*.pid")]
     with pytest.raises(ProcessLookupError):
@@ -94,7 +94,7 @@ def test_one_that_fails_and_one_that_hangs_leave_the_others_alone(begin):
 def test_what_is_measured_is_on_the_disk_while_a_part_runs(begin, monkeypatch):
     """So that a kill of everything loses nothing."""
     seen = []
-    keep = lease._Lease._keep
+    keep = timed_parts._Measurement._keep
 
     def look(self, part, path):
         keep(self, part, path)
@@ -102,7 +102,7 @@ def test_what_is_measured_is_on_the_disk_while_a_part_runs(begin, monkeypatch):
             seen.append(stored(begin)["parts"]["ceilings"]["facts"])
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(lease._Lease, "_keep", look)
+    monkeypatch.setattr(timed_parts._Measurement, "_keep", look)
     with pytest.raises(KeyboardInterrupt):
         begin({"machine": GPU, "ceilings": HANGS, "our_speed": MEASURED})
     assert seen == [{"rate": 7}]
@@ -116,12 +116,12 @@ def test_a_cpu_is_refused_before_anything_is_kept(begin):
     stubs = {"machine": on_cpu, "our_speed": MEASURED}
     with pytest.raises(ValueError, match="jax sees none here: pip install"):
         begin(stubs)
-    assert not (begin.output / lease.RESULTS).exists()
+    assert not begin.output.exists()
 
 
 def test_a_rehearsal_on_a_cpu_says_what_it_is(begin):
     begin({"machine": GPU.replace("gpu", "cpu"), "our_speed": MEASURED}, scale=0.06)
-    text = (begin.output / lease.TEXT).read_text()
+    text = (begin.output / timed_parts.TEXT).read_text()
     assert "- rehearsal: smaller networks; no time says anything of the real" in text
 
 
@@ -133,7 +133,7 @@ def test_the_device_is_pytorchs_alone_in_its_part(tmp_path, monkeypatch):
     monkeypatch.setenv("JAX_PLATFORMS", "cuda")
     told = plan.Settings(1.0, (128, 64), 1, str(tmp_path), str(tmp_path), {})
     for name in ("our_speed", "torch_speed"):
-        lease._start(name, [], None, told)
+        timed_parts._start(name, [], None, told)
     assert [each["JAX_PLATFORMS"] for each in started] == ["cuda,cpu", "cpu"]
 
 
@@ -153,9 +153,9 @@ def test_mistakes_are_named_at_once(words, message):
 
 
 def test_earlier_results_are_never_overwritten(tmp_path):
-    (tmp_path / lease.RESULTS).write_text("{}")
+    (tmp_path / timed_parts.RESULTS).write_text("{}")
     with pytest.raises(ValueError, match=r"holds results\.json of an earlier"):
-        lease.check_output(tmp_path)
+        timed_parts.check_output(tmp_path)
 
 
 def test_errors_are_one_line():

@@ -90,7 +90,9 @@ class ShardsOnBeam:
                 photos = f"{self._folder}/photos"
                 tf.io.gfile.copy(store.path, photos)
             with tf.io.gfile.GFile(f"{self._folder}/job", "wb") as file:
-                file.write(pickle.dumps((photos, store.starts, dict(splits))))
+                file.write(
+                    pickle.dumps((photos, store.starts, store.checksums, dict(splits)))
+                )
             self._run(shards)
             for shard in shards:
                 written = f"{self._folder}/{os.path.basename(shard.path)}"
@@ -133,14 +135,14 @@ class _WriteShard(beam.DoFn):
     def setup(self) -> None:
         """Reads the job and opens the photos, once for each worker."""
         with tf.io.gfile.GFile(f"{self._folder}/job", "rb") as file:
-            photos, starts, self._splits = pickle.loads(file.read())
+            photos, *places, self._splits = pickle.loads(file.read())
         self._disk = tempfile.TemporaryDirectory() if self._shared else None
         if self._disk:
             # From a bucket single photos are slow to read.
             copy = f"{self._disk.name}/photos"
             tf.io.gfile.copy(photos, copy)
             photos = copy
-        self._store = pose_pairs.PhotoStore.reopened(photos, starts)
+        self._store = pose_pairs.PhotoStore.reopened(photos, *places)
 
     def process(self, shard: pose_pairs.Shard) -> None:
         """Writes one shard."""

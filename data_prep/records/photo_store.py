@@ -2,61 +2,44 @@
 
 A photo is in hundreds of pairs, so it is encoded once, as the two halves of a record
 that it can be: the source half and the target half. A record is a source half followed
-by a target half, because concatenated protocol buffers merge. Writing 264,000 records
-is then a matter of copying bytes.
+by a target half, because concatenated protocol buffers merge, and its checksum follows
+from theirs. Writing 264,000 records is then a matter of copying bytes. The readers,
+example_parser.py and tfrecord.py of pg2_jax.input_pipeline, say what the bytes mean.
 """
 
 import array
+import functools
 import os
-from typing import Any, BinaryIO
+import struct
+from collections.abc import Iterator
+from typing import BinaryIO
 
 import numpy as np
-import tensorflow as tf
-import tensorflow_datasets as tfds
 
+from pg2_jax.input_pipeline import crc32c
 
-def features(height: int, width: int, role: str = "") -> tfds.features.FeaturesDict:
-    """What a record says of the photos of a pair; or its half with a role, "source"
-    or "target"."""
-    described: dict[str, Any] = {}
-    for each in [role] if role else ["source", "target"]:
-        described |= {
-            f"{each}_image": tfds.features.Image(
-                shape=(height, width, 3), doc="stored as the bytes of the photo"
-            ),
-            f"{each}_keypoints": tfds.features.Tensor(
-                shape=(18, 3),
-                dtype=np.float32,
-                doc="(x, y, visible) in pixels, OpenPose COCO-18 order; missing is 0, "
-                "0, 0",
-            ),
-            f"{each}_name": tfds.features.Text(
-                doc="name of the photo in the annotation file"
-            ),
-        }
-    if role != "target":
-        described["identity"] = tfds.features.Text()
-    return tfds.features.FeaturesDict(described)
+_BYTES, _FLOATS = 1, 2  # the fields of a Feature
 
 
 class PhotoStore:
     """The photos of a data set, each encoded once, in a file, of which the operating
     system keeps in memory what there is room for."""
 
-    def __init__(self, path: str | os.PathLike[str], height: int, width: int) -> None:
+    def __init__(self, path: str | os.PathLike[str]) -> None:
         """Creates the file, which the caller removes together with its folder."""
-        self.height, self.width = height, width
-        self._halves = [features(height, width, role) for role in ("source", "target")]
         self._file: BinaryIO = open(path, "w+b")  # noqa: SIM115 (see close)
         # Where halves begin: source, target, source, target, ..., and the end.
         self.starts = array.array("q", [0])
+        self.checksums = array.array("I")
 
     @classmethod
-    def reopened(cls, path: str, starts: array.array) -> "PhotoStore":
+    def reopened(
+        cls, path: str, starts: array.array, checksums: array.array
+    ) -> "PhotoStore":
         """Opens a finished store, or a copy of it, to read records alone."""
         store = cls.__new__(cls)
         store._file = open(path, "rb")  # noqa: SIM115 (see close)
-        store.starts = starts
+        store.starts, store.checksums = starts, checksums
         return store
 
     @property
@@ -69,17 +52,19 @@ class PhotoStore:
     ) -> int:
         """Stores one photo, the bytes of an 8-bit RGB JPEG or PNG, and its keypoints,
         float32 [18, 3] = (x, y, visible); returns its number, counted from 0."""
-        values = {"image": encoded, "keypoints": keypoints, "name": name}
-        source = {f"source_{key}": value for key, value in values.items()}
-        source["identity"] = identity
-        target = {f"target_{key}": value for key, value in values.items()}
-        for half, described in zip((source, target), self._halves, strict=True):
-            # A map of a protocol buffer has no order of its own: otherwise each process
-            # would write other bytes.
-            example = tf.train.Example.FromString(described.serialize_example(half))
-            size = self._file.write(example.SerializeToString(deterministic=True))
-            self.starts.append(self.starts[-1] + size)
-        return len(self.starts) // 2 - 1
+        points = keypoints.astype("<f4").tobytes()
+        person = ("identity", _BYTES, identity.encode())
+        for role, more in (("source", [person]), ("target", [])):
+            features = [
+                *more,
+                (f"{role}_image", _BYTES, encoded),
+                (f"{role}_keypoints", _FLOATS, points),
+                (f"{role}_name", _BYTES, name.encode()),
+            ]
+            half = _text(1, b"".join(_entry(*feature) for feature in features))
+            self.starts.append(self.starts[-1] + self._file.write(half))
+            self.checksums.append(crc32c.of(half))
+        return len(self.checksums) // 2 - 1
 
     def finish(self) -> None:
         """Makes the store readable; no photo can be added any more."""
@@ -93,11 +78,41 @@ class PhotoStore:
             halves.append(os.pread(self._file.fileno(), end - start, start))
         return b"".join(halves)
 
-    def record_sizes(self, pairs: np.ndarray) -> np.ndarray:
-        """Returns the bytes of the records of pairs, int64 [N] of int [N, 2]."""
-        sizes = np.diff(np.frombuffer(self.starts, np.int64))
-        return sizes[2 * pairs[:, 0]] + sizes[2 * pairs[:, 1] + 1]
+    def sizes(self, pairs: np.ndarray) -> np.ndarray:
+        """Returns the bytes of the halves of pairs, int64 [N, 2] of int [N, 2]."""
+        return np.diff(np.frombuffer(self.starts, np.int64))[2 * pairs + [[0, 1]]]
+
+    def framed(self, pairs: np.ndarray) -> Iterator[bytes]:
+        """Yields the records of pairs, int [N, 2], as a TFRecord file holds them: after
+        its length, and that and the record each before its checksum."""
+        of_halves = np.frombuffer(self.checksums, np.uint32)[2 * pairs + [[0, 1]]]
+        whole = crc32c.joined(*of_halves.T, self.sizes(pairs)[:, 1])
+        ends = crc32c.masked(whole).astype("<u4").tobytes()
+        for i, (source, target) in enumerate(pairs.tolist()):
+            record = self.record(source, target)
+            yield _begin(len(record)) + record + ends[4 * i : 4 * i + 4]
 
     def close(self) -> None:
         """Lets go of the file."""
         self._file.close()
+
+
+@functools.lru_cache(maxsize=2**16)  # Few lengths are different.
+def _begin(length: int) -> bytes:
+    encoded = struct.pack("<Q", length)
+    checksum = crc32c.masked(np.array([crc32c.of(encoded)], np.uint32))
+    return encoded + checksum.astype("<u4").tobytes()
+
+
+def _entry(key: str, kind: int, content: bytes) -> bytes:
+    feature = _text(kind, _text(1, content))
+    return _text(1, _text(1, key.encode()) + _text(2, feature))
+
+
+def _text(number: int, content: bytes) -> bytes:
+    """A field of a message that holds bytes."""
+    parts, length = [], len(content)
+    while length > 127:
+        parts.append(length & 127 | 128)
+        length >>= 7
+    return bytes([number << 3 | 2, *parts, length]) + content

@@ -1,31 +1,24 @@
 """Pairs of photos of one person as TFRecord shards that any TFDS user can load.
 
 The stock writers of TFDS encode both photos of every pair anew and shuffle through
-buckets. Here a record is put together from the halves that photo_store.py keeps, and
-the order is the caller's.
+buckets. Here a record is put together from the halves that photo_store.py keeps, the
+order is the caller's, and tensorflow is not needed.
 """
 
-import contextlib
-import errno
 import itertools
+import json
 import os
 import pathlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-import tensorflow as tf
-import tensorflow_datasets as tfds
-from tensorflow_datasets.core import naming
-from tensorflow_datasets.core.utils import shard_utils
 
 from data_prep.pairs import pair_list
-from data_prep.records import photo_store
 from data_prep.records.output_folder import DATASET_NAME
 from data_prep.records.photo_store import PhotoStore
 
-# tensorflow reads and writes records here; the accelerator is not for it.
-tf.config.set_visible_devices([], "GPU")
+_PYTHON = "tensorflow_datasets.core.features"
 
 
 class Shard(NamedTuple):
@@ -52,11 +45,11 @@ def write_shard(
     progress: Callable[[int], Any],
 ) -> None:
     """Writes one shard to a path; the rest as for `WriteShards`."""
-    with tf.io.TFRecordWriter(path) as writer:
+    with open(path, "wb") as file:
         for start in range(shard.start, shard.stop, pair_list.BLOCK):
             block = pairs[start : min(start + pair_list.BLOCK, shard.stop)]
-            for source, target in block.tolist():
-                writer.write(store.record(source, target))
+            for record in store.framed(block):
+                file.write(record)
                 progress(1)
 
 
@@ -79,77 +72,80 @@ def write(
     progress: Callable[[int], Any],
     write_shards: WriteShards,
 ) -> None:
-    """Writes a data set into an empty folder: dataset_info.json, features.json,
-    metadata.json and the shards; `splits`, `progress` as for `WriteShards`."""
-    infos = [_divide(folder, store, *each) for each in splits.items()]
-    shards = [
-        Shard(os.fspath(path), info.name, end - length, end)
-        for info in infos
-        for path, length, end in zip(
-            info.filepaths,
-            info.shard_lengths,
-            itertools.accumulate(info.shard_lengths),
-            strict=True,
+    """Writes a data set into an empty folder: the shards, features.json, metadata.json,
+    which holds at least height and width of the photos, and at last dataset_info.json.
+    `splits` and `progress` as for `WriteShards`."""
+    shards: list[Shard] = []
+    described = []
+    for split, pairs in splits.items():
+        num_bytes = sum(
+            int(store.sizes(pairs[start : start + pair_list.BLOCK]).sum())
+            for start in range(0, len(pairs), pair_list.BLOCK)
         )
-    ]
-    with _errors_of_the_system():
-        write_shards(store, splits, shards, progress)
-        tfds.folder_dataset.write_metadata(
-            data_dir=folder,
-            features=photo_store.features(store.height, store.width),
-            split_infos=infos,
-            version="1.0.0",
-            check_data=False,
-            description="Ordered pairs of photos of one person with 18 keypoints each.",
-            metadata=tfds.core.MetadataDict(metadata),
-            disable_shuffling=True,
+        count = number_of_shards(num_bytes, len(pairs))
+        ends = [round(len(pairs) * i / count) for i in range(count + 1)]
+        for i, (start, stop) in enumerate(itertools.pairwise(ends)):
+            name = f"{DATASET_NAME}-{split}.tfrecord-{i:05d}-of-{count:05d}"
+            shards.append(Shard(os.fspath(folder / name), split, start, stop))
+        described.append(
+            {
+                "filepathTemplate": "{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_X_OF_Y}",
+                "name": split,
+                "numBytes": str(num_bytes),
+                "shardLengths": [str(b - a) for a, b in itertools.pairwise(ends)],
+            }
         )
-
-
-def _divide(
-    folder: pathlib.Path, store: PhotoStore, split: str, pairs: np.ndarray
-) -> tfds.core.SplitInfo:
-    """Divides a split into shards, by the rule of TFDS."""
-    num_bytes = sum(
-        int(store.record_sizes(pairs[start : start + pair_list.BLOCK]).sum())
-        for start in range(0, len(pairs), pair_list.BLOCK)
-    )
-    num_shards = shard_utils.ShardConfig.calculate_number_shards(num_bytes, len(pairs))
-    bounds = [0, *shard_utils.get_shard_boundaries(len(pairs), num_shards)]
-    return tfds.core.SplitInfo(
-        name=split,
-        shard_lengths=[end - start for start, end in itertools.pairwise(bounds)],
-        num_bytes=num_bytes,
-        filename_template=naming.ShardedFileTemplate(
-            data_dir=folder,
-            dataset_name=DATASET_NAME,
-            split=split,
-            filetype_suffix="tfrecord",
-        ),
-    )
-
-
-@contextlib.contextmanager
-def _errors_of_the_system() -> Iterator[None]:
-    """Turns what tensorflow raises when it cannot write into an OSError."""
-    numbers = {
-        tf.errors.ResourceExhaustedError: errno.ENOSPC,
-        tf.errors.OutOfRangeError: errno.EFBIG,
+    write_shards(store, splits, shards, progress)
+    info = {
+        "description": "Ordered pairs of photos of one person with 18 keypoints each.",
+        "disableShuffling": True,
+        "fileFormat": "tfrecord",
+        "name": DATASET_NAME,
+        "splits": described,
+        "version": "1.0.0",
     }
-    try:
-        yield
-    except tf.errors.OpError as error:
-        number = numbers.get(type(error), errno.EIO)
-        raise OSError(number, os.strerror(number), error.message) from error
+    features = _features(metadata["height"], metadata["width"])
+    for name, content in (
+        ("features.json", features),
+        ("metadata.json", metadata),
+        ("dataset_info.json", info),
+    ):
+        text = json.dumps(content, indent=2) + "\n"
+        (folder / name).write_text(text, encoding="utf-8")
 
 
-def read_records(
-    folder: str | os.PathLike[str], split: str, rows: Sequence[int]
-) -> list[dict[str, Any]]:
-    """Reads the records of some numbers, counted from 0, back: feature name -> numpy
-    array or bytes."""
-    builder = tfds.builder_from_directory(folder)
-    # One file after the other keeps the order of the rows.
-    in_order = tfds.ReadConfig(interleave_cycle_length=1)
-    parts = "+".join(f"{split}[{row}:{row + 1}]" for row in rows)
-    return list(tfds.as_numpy(builder.as_dataset(split=parts, read_config=in_order)))
+def number_of_shards(num_bytes: int, num_pairs: int) -> int:
+    """The rule of TFDS: a power of two up to 1,024 of files of 64 MiB or more."""
+    with_frames = num_bytes + 16 * num_pairs
+    most = min(with_frames // 2**26, num_pairs, 1024)
+    return 1 << max(most, 1).bit_length() - 1
+
+
+def _features(height: int, width: int) -> dict[str, Any]:
+    """What a record says of the photos of a pair, in the words of TFDS."""
+
+    def feature(kind: str, **described: Any) -> dict[str, Any]:
+        return {"pythonClassName": f"{_PYTHON}.{kind}", **described}
+
+    def shape(*sizes: int) -> dict[str, Any]:
+        return {"dimensions": [str(size) for size in sizes]}
+
+    features = {"identity": feature("text_feature.Text", text={})}
+    for role in ("source", "target"):
+        features[f"{role}_image"] = feature(
+            "image_feature.Image",
+            image={"dtype": "uint8", "shape": shape(height, width, 3)},
+            description="stored as the bytes of the photo",
+        )
+        features[f"{role}_keypoints"] = feature(
+            "tensor_feature.Tensor",
+            tensor={"dtype": "float32", "encoding": "none", "shape": shape(18, 3)},
+            description="(x, y, visible) in pixels, OpenPose COCO-18 order; missing is "
+            "0, 0, 0",
+        )
+        features[f"{role}_name"] = feature(
+            "text_feature.Text",
+            text={},
+            description="name of the photo in the annotation file",
+        )
+    return feature("features_dict.FeaturesDict", featuresDict={"features": features})

@@ -14,10 +14,11 @@ from data_prep.build_options import Options
 from data_prep.pairs import field_protocol, identity, pair_list
 from data_prep.pairs.pair_choice import PairChoice
 from data_prep.pairs.pair_list import PairList
-from data_prep.records import output_folder
+from data_prep.records import output_folder, photo_store, pose_pairs
 from data_prep.records.summary import Problems, SplitSummary, Summary
 from data_prep.sources import deepfashion_photos
 from data_prep.sources.split import Split
+from pg2_jax.input_pipeline import example_parser
 from pg2_jax.photos import crop, photo_files
 
 NUM_PICTURED_PAIRS = 8
@@ -54,14 +55,11 @@ def convert(
     `lists` are in protocol order; bad photos are added to `problems`. Returns the
     finished data set below the temporary folder `stage`, and its summary.
     """
-    # Imports tensorflow: seconds that a wrong flag need not cost.
-    from data_prep.records import pose_pairs
-
     seed = rules.options.seed
     write_shards = _writer(stage, rules.options)
     built = stage / "built"
     built.mkdir()
-    store = pose_pairs.PhotoStore(stage / "photos", *rules.size)
+    store = photo_store.PhotoStore(stage / "photos")
     try:
         reading = _Reading(rules, store, problems)
         numbers = {split: reading.read(splits[split], lists[split]) for split in lists}
@@ -84,13 +82,12 @@ def convert(
         total = sum(map(len, rows.values()))
         with tqdm(total=total, desc="writing", unit="pair") as bar:
             pose_pairs.write(built, store, rows, facts, bar.update, write_shards)
+        _draw(built / output_folder.PICTURE, store, next(iter(rows.values())), seed)
     finally:
         store.close()
     if problems.all():
         text = "".join(f"{problem}\n" for problem in problems.all())
         (built / output_folder.SKIPPED).write_text(text, encoding="utf-8")
-    split, pairs = next(iter(kept.items()))
-    _draw(built, split, len(pairs), seed)
     size = sum(path.stat().st_size for path in built.glob("*.tfrecord*"))
     return built, Summary(
         summaries, size, problems, reading.converted, reading.outside_points
@@ -100,7 +97,9 @@ def convert(
 class _Reading:
     """Reads photos into a store, each once, and counts what happened to them."""
 
-    def __init__(self, rules: Rules, store: Any, problems: Problems) -> None:
+    def __init__(
+        self, rules: Rules, store: photo_store.PhotoStore, problems: Problems
+    ) -> None:
         self._rules, self._store, self._problems = rules, store, problems
         # By folder and name: a path for each photo would take more than the photo's
         # keypoints.
@@ -148,7 +147,7 @@ class _Reading:
         return encoded, note, fitted, outside
 
 
-def _writer(stage: pathlib.Path, options: Options) -> Any:
+def _writer(stage: pathlib.Path, options: Options) -> pose_pairs.WriteShards:
     """Where the records are written; bad options are named before photos are read."""
     if options.beam_pipeline_options:
         from data_prep.records import beam_writing
@@ -158,8 +157,6 @@ def _writer(stage: pathlib.Path, options: Options) -> Any:
         )
     if options.beam_shared_dir:
         raise ValueError("--beam_shared_dir needs --beam_pipeline_options")
-    from data_prep.records import pose_pairs
-
     return pose_pairs.write_here
 
 
@@ -202,25 +199,29 @@ def pictured_rows(num_pairs: int, seed: int) -> list[int]:
     return pair_list.random_order(num_pairs, seed)[:NUM_PICTURED_PAIRS].tolist()
 
 
-def _draw(folder: pathlib.Path, split: str, num_pairs: int, seed: int) -> None:
-    """Draws random pairs as they are read back from the records."""
+def _draw(
+    path: pathlib.Path, store: photo_store.PhotoStore, pairs: np.ndarray, seed: int
+) -> None:
+    """Draws random pairs, int [N, 2] of stored photos, as their records hold them."""
     import jax.numpy as jnp
 
-    from data_prep.records import pose_pairs
     from pg2_jax import pose, visualize
 
-    records = pose_pairs.read_records(folder, split, pictured_rows(num_pairs, seed))
-    roles = ("source", "target")
-    poses = [[record[f"{role}_keypoints"] for role in roles] for record in records]
-    height, width = records[0]["source_image"].shape[:2]
+    images, poses = [], []
+    for pair in pairs[pictured_rows(len(pairs), seed)].tolist():
+        record: dict[str, Any] = example_parser.features(store.record(*pair))
+        roles = ("source", "target")
+        encoded = [record[f"{role}_image"][0] for role in roles]
+        images.append([np.asarray(photo_files.decode(x, "").image) for x in encoded])
+        poses.append([record[f"{role}_keypoints"].reshape(18, 3) for role in roles])
+    height, width = images[0][0].shape[:2]
     scale = visualize.screen_scale(height)
     masks = np.asarray(pose.body_mask(jnp.array(poses), height, width))
     cells: list[list[np.ndarray]] = []
-    for record, points, bodies in zip(records, poses, masks, strict=True):
+    for photos, points, bodies in zip(images, poses, masks, strict=True):
         cells.append([])
-        for role, keypoints, mask in zip(roles, points, bodies, strict=True):
-            image = record[f"{role}_image"]
+        for image, keypoints, mask in zip(photos, points, bodies, strict=True):
             skeleton = visualize.draw_skeleton(image, keypoints, mask, scale=scale)
             cells[-1] += [image, skeleton]
     titles = ["source", "source pose", "target", "target pose"]
-    visualize.grid(cells, titles, scale=scale).save(folder / output_folder.PICTURE)
+    visualize.grid(cells, titles, scale=scale).save(path)

@@ -1,7 +1,9 @@
 """The whole conversion, read back through TFDS."""
 
+import io
 import json
 import socket
+import sys
 
 import numpy as np
 import pytest
@@ -204,26 +206,39 @@ def test_resized_photos_carry_scaled_keypoints(market, tmp_path):
     keypoint_files.write_csv(file, annotated)
     summary = build(market, tmp_path / "out", fit="stretch", max_test_pairs=1)
     assert summary.converted == {"resized, stretched to another shape": 7}
-    record = pose_pairs.read_records(tmp_path / "out", "train", [0])[0]
+    record = read_records(tmp_path / "out", "train")[0]
     keypoints = annotated[record["source_name"].decode()]
     expected = np.minimum(keypoints * [0.25, 0.5, 1], [WIDTH - 1, HEIGHT - 1, 1])
     assert (expected != keypoints * [0.25, 0.5, 1]).any()
-    assert record["source_image"].shape == (HEIGHT, WIDTH, 3)
+    with Image.open(io.BytesIO(record["source_image"])) as stored:
+        assert stored.size == (WIDTH, HEIGHT)
     np.testing.assert_array_equal(record["source_keypoints"], expected)
 
 
-def test_records_are_read_back_in_the_order_that_is_asked_for(
+def test_several_files_hold_what_one_does_in_the_same_order(
     market, tmp_path, monkeypatch
 ):
-    config = pose_pairs.shard_utils.ShardConfig
-    three = staticmethod(lambda num_bytes, num_pairs: min(3, num_pairs))
-    monkeypatch.setattr(config, "calculate_number_shards", three)
-    build(market, tmp_path / "out")
-    assert len(list((tmp_path / "out").glob("*train*-of-00003"))) == 3
-    whole = pair_names(read_records(tmp_path / "out", "train"))
-    rows = [len(whole) - 1, 0, 3, 1]
-    read = pose_pairs.read_records(tmp_path / "out", "train", rows)
-    assert pair_names(read) == [whole[row] for row in rows]
+    build(market, tmp_path / "one")
+    monkeypatch.setattr(pose_pairs, "number_of_shards", lambda size, pairs: 3)
+    build(market, tmp_path / "three", max_test_pairs=4)
+    assert len(list((tmp_path / "three").glob("*train*-of-00003"))) == 3
+    in_order = tfds.ReadConfig(interleave_cycle_length=1)
+    records = [
+        tfds.as_numpy(
+            tfds.builder_from_directory(tmp_path / name).as_dataset(
+                split="train", read_config=in_order
+            )
+        )
+        for name in ("one", "three")
+    ]
+    one, three = map(pair_names, records)
+    assert one == three and len(one) > 3
+
+
+def test_tensorflow_is_not_needed(market, tmp_path, monkeypatch):
+    for name in ("tensorflow", "tensorflow_datasets"):
+        monkeypatch.setitem(sys.modules, name, None)
+    assert build(market, tmp_path / "out").splits["train"].pairs == 8
 
 
 def test_folder_keeps_test_people_out_of_training(people, tmp_path):

@@ -11,12 +11,14 @@ import sys
 import time
 from typing import Any
 
-from experiments.benchmark.accelerator import people, plan, precisions, runs
+from data_prep import build_tfrecords, synthesize_people
+from experiments.benchmark.accelerator import plan, precisions, runs
 from experiments.benchmark.accelerator.report import Report
 from experiments.train import history
 
 _ROOT = pathlib.Path(__file__).parents[3]
 _PAUSE = 0.05  # seconds between two looks at the history of a run
+_TRAIN, _TEST, _PHOTOS = 60, 12, 10  # people of both splits, photos of each
 _TEST_PAIRS = 256
 _STOPPED = 128 + signal.SIGTERM  # the exit status of a training that was told to stop
 _SCORES = ("ssim_pg2", "masked_ssim_pg2", "body_l1", "body_gradient")
@@ -26,13 +28,36 @@ def measure(settings: plan.Settings, report: Report) -> None:
     """Makes people, then trains and scores each of `runs.RUNS`; its metrics.json and
     its picture go to the output."""
     begin = time.monotonic()
-    data_dir = people.make(settings, settings.temporary)
+    data_dir = _make_people(settings, settings.temporary)
     size = sum(file.stat().st_size for file in pathlib.Path(data_dir).iterdir())
     report.fact("data set made, s", time.monotonic() - begin)
     report.fact("data set, MB", size / 1e6)
     for name in runs.RUNS:
         with report.attempt(name):
             _Run(settings, report, name, data_dir).train_and_score()
+
+
+def _make_people(settings: plan.Settings, folder: pathlib.Path) -> str:
+    """Renders people and builds a data set of their photos; returns --data_dir."""
+    photos, data = str(folder / "photos"), str(folder / "data")
+    image_size = "{}x{}".format(*settings.image_size)
+    synthesize_people.synthesize(
+        synthesize_people.Options(
+            output_dir=photos,
+            train_identities=max(4, round(_TRAIN * settings.scale)),
+            test_identities=max(2, round(_TEST * settings.scale)),
+            images_per_identity=_PHOTOS,
+            image_size=image_size,
+            same_scene=True,
+            workers=1 if settings.is_rehearsal else 0,
+        )
+    )
+    build_tfrecords.build(
+        build_tfrecords.Options(
+            source_dir=photos, output_dir=data, image_size=image_size
+        )
+    )
+    return data
 
 
 class _Run:

@@ -5,9 +5,8 @@ import shutil
 import numpy as np
 import pytest
 import tensorflow as tf
-from tensorflow_datasets.core.utils import shard_utils
 
-from data_prep.records import pose_pairs
+from data_prep.records import photo_store, pose_pairs
 from tests.data_prep.small_sources import build, listing
 
 LOCAL = ("runner=DirectRunner", "direct_num_workers=1")
@@ -25,16 +24,16 @@ def test_without_beam_the_extra_is_named(market, tmp_path):
 
 
 def test_a_finished_store_can_be_read_from_a_copy(tmp_path):
-    store = pose_pairs.PhotoStore(tmp_path / "photos", 24, 16)
+    store = photo_store.PhotoStore(tmp_path / "photos")
     for name in "ab":
         store.add(name, "who", name.encode() * 9, np.zeros((18, 3), np.float32))
     store.finish()
     copy = shutil.copy(store.path, tmp_path / "copy")
-    sent = pose_pairs.PhotoStore.reopened(copy, store.starts)
+    sent = photo_store.PhotoStore.reopened(copy, store.starts, store.checksums)
     assert sent.record(1, 0) == store.record(1, 0) != store.record(0, 1)
-    np.testing.assert_array_equal(
-        sent.record_sizes(np.asarray([[0, 1]])), [len(store.record(0, 1))]
-    )
+    pairs = np.asarray([[0, 1]])
+    assert sent.sizes(pairs).sum() == len(store.record(0, 1))
+    assert list(sent.framed(pairs)) == list(store.framed(pairs))
     store.close()
     sent.close()
 
@@ -52,9 +51,7 @@ def test_the_files_are_the_same_byte_for_byte(
     beam_writing, market, tmp_path, monkeypatch, workers
 ):
     """So are the order of the records and their division into shards."""
-    monkeypatch.setattr(
-        shard_utils.ShardConfig, "calculate_number_shards", lambda size, pairs: 2
-    )
+    monkeypatch.setattr(pose_pairs, "number_of_shards", lambda size, pairs: 2)
     build(market, tmp_path / "here")
     build(market, tmp_path / "beam", beam_pipeline_options=workers)
     assert listing(tmp_path) == ["beam", "here", "source"]
@@ -86,7 +83,7 @@ def test_what_a_worker_meets_is_named(beam_writing, market, tmp_path, monkeypatc
     def refuse(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(pose_pairs.PhotoStore, "record", refuse)
+    monkeypatch.setattr(photo_store.PhotoStore, "record", refuse)
     with pytest.raises(OSError, match=r"Beam pipeline failed: .*No space left"):
         build(market, tmp_path / "out", beam_pipeline_options=LOCAL)
     assert listing(tmp_path) == ["source"]
@@ -97,7 +94,7 @@ def test_workers_that_see_another_disk_are_found_out(
 ):
     """What they wrote is not here."""
     monkeypatch.setattr(beam_writing._WriteShard, "process", lambda *_: None)
-    store = pose_pairs.PhotoStore(tmp_path / "photos", 24, 16)
+    store = photo_store.PhotoStore(tmp_path / "photos")
     store.add("a", "who", b"", np.zeros((18, 3), np.float32))
     store.finish()
     pairs = np.zeros((1, 2), np.int32)
@@ -112,13 +109,13 @@ def test_without_a_common_disk_all_goes_through_the_shared_folder(
 ):
     """tensorflow's ram:// takes the place of a bucket: nothing else can open it."""
     build(market, tmp_path / "here")
-    opened, reopened = [], pose_pairs.PhotoStore.reopened
+    opened, reopened = [], photo_store.PhotoStore.reopened
 
-    def note(path, starts):
+    def note(path, *places):
         opened.append(path)
-        return reopened(path, starts)
+        return reopened(path, *places)
 
-    monkeypatch.setattr(pose_pairs.PhotoStore, "reopened", note)
+    monkeypatch.setattr(photo_store.PhotoStore, "reopened", note)
     build(
         market,
         tmp_path / "beam",

@@ -13,7 +13,8 @@ import sys
 import pytest
 
 from data_prep import build_tfrecords
-from data_prep.records import output_folder, pose_pairs
+from data_prep.records import output_folder
+from data_prep.records.photo_store import PhotoStore
 from pg2_jax import files
 from tests.data_prep.small_sources import (
     SIZE,
@@ -73,13 +74,13 @@ def test_a_mount_point_gets_its_data_set_and_nothing_is_staged_elsewhere(
     market, tmp_path, volume, monkeypatch
 ):
     seen = set()
-    record = pose_pairs.PhotoStore.record
+    record = PhotoStore.record
 
     def note(*given):
         seen.update(listing(tmp_path))
         return record(*given)
 
-    monkeypatch.setattr(pose_pairs.PhotoStore, "record", note)
+    monkeypatch.setattr(PhotoStore, "record", note)
     build(market, volume, max_train_pairs=3)
     assert len(read_records(volume, "train")) == 3
     with pytest.raises(ValueError, match=r"holds a data set .*--overwrite"):
@@ -116,7 +117,7 @@ def test_interrupted_while_writing_leaves_the_old_data_set(
     out = tmp_path / "out"
     build(market, out, max_train_pairs=3)
     before = {file.name: file.read_bytes() for file in out.iterdir()}
-    record, calls = pose_pairs.PhotoStore.record, []
+    record, calls = PhotoStore.record, []
 
     def interrupt(store, source, target):
         calls.append(source)
@@ -124,7 +125,7 @@ def test_interrupted_while_writing_leaves_the_old_data_set(
             raise error
         return record(store, source, target)
 
-    monkeypatch.setattr(pose_pairs.PhotoStore, "record", interrupt)
+    monkeypatch.setattr(PhotoStore, "record", interrupt)
     with pytest.raises((KeyboardInterrupt, OSError)):
         build(market, out, overwrite=True)
     assert {file.name: file.read_bytes() for file in out.iterdir()} == before
@@ -153,7 +154,7 @@ def test_terminated_while_writing_leaves_nothing(
         seen.extend(listing(tmp_path))
         signal.raise_signal(signal.SIGTERM)
 
-    monkeypatch.setattr(pose_pairs.PhotoStore, "record", terminate)
+    monkeypatch.setattr(PhotoStore, "record", terminate)
     with pytest.raises(SystemExit) as stop:
         run_program(market, f"--output_dir={tmp_path}/out")
     assert stop.value.code == 128 + signal.SIGTERM

@@ -16,7 +16,6 @@ from experiments.benchmark.accelerator import (
     equality,
     machine,
     part,
-    people,
     plan,
     precisions,
     report,
@@ -300,7 +299,7 @@ def test_pytorch_is_measured_in_both_precisions_and_fails_alone(reported, monkey
 
 def test_people_are_made_without_tensorflow(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorflow", None)
-    data_dir = people.make(settings(), tmp_path)
+    data_dir = training._make_people(settings(), tmp_path)
     dataset = pair_reader.PairDataset(data_dir, reader="memory")
     assert (dataset.height, dataset.width) == (32, 16)
     (test,) = dataset.test_batches(batch_size=4, limit=4)

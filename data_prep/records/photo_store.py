@@ -85,8 +85,8 @@ class PhotoStore:
     def framed(self, pairs: np.ndarray) -> Iterator[bytes]:
         """Yields the records of pairs, int [N, 2], as a TFRecord file holds them: after
         its length, and that and the record each before its checksum."""
-        of_halves = np.frombuffer(self.checksums, np.uint32)[2 * pairs + [[0, 1]]]
-        whole = crc32c.joined(*of_halves.T, self.sizes(pairs)[:, 1])
+        first, second = np.frombuffer(self.checksums, np.uint32)[2 * pairs + [[0, 1]]].T
+        whole = crc32c.joined(first, second, self.sizes(pairs)[:, 1])
         ends = crc32c.masked(whole).astype("<u4").tobytes()
         for i, (source, target) in enumerate(pairs.tolist()):
             record = self.record(source, target)

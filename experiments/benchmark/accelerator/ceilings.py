@@ -5,7 +5,7 @@ import functools
 import jax
 import jax.numpy as jnp
 
-from experiments.benchmark.accelerator import plan, precisions, timing
+from experiments.benchmark.accelerator import plan, rates
 from experiments.benchmark.accelerator.report import Report
 
 _COPIED = 2**30  # bytes
@@ -20,11 +20,11 @@ def measure(settings: plan.Settings, report: Report) -> None:
         numbers = jax.random.normal(jax.random.key(0), (count,), jnp.float32)
         # Reads all and writes all; the addition keeps XLA from dropping it.
         copy = functools.partial(jax.jit(lambda x: x + 1), numbers)
-        rate = 2 * numbers.nbytes / timing.timed(copy, settings)
+        rate = 2 * numbers.nbytes / rates.timed(copy, settings)
         report.fact("copy, GB/s, bytes read and written", rate / 1e9)
     side = max(256, round(_SIDE * scale))
     report.fact("side of the matrices", side)
-    for precision in precisions.TRAINED:
+    for precision in rates.TRAINED:
         with report.attempt(f"matrix product, {precision}"):
             # Random numbers: of zeros a GPU computes faster than of any others.
             keys = jax.random.split(jax.random.key(1))
@@ -33,5 +33,5 @@ def measure(settings: plan.Settings, report: Report) -> None:
                 for key in keys
             )
             product = functools.partial(jax.jit(jnp.matmul), *matrices)
-            rate = 2 * side**3 / timing.timed(product, settings)
-            report.fact(precisions.rate_name(precision), rate / 1e12)
+            rate = 2 * side**3 / rates.timed(product, settings)
+            report.fact(rates.rate_name(precision), rate / 1e12)

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments.benchmark import jax_peer
-from experiments.benchmark.accelerator import plan, precisions
+from experiments.benchmark.accelerator import plan, rates
 from experiments.benchmark.accelerator.report import Report
 from experiments.train import training_steps
 from pg2_jax import generation, inputs, losses, train_state, train_step
@@ -48,7 +48,7 @@ def measure(settings: plan.Settings, report: Report) -> None:
     wanted = _numbers(params, batch, architecture, cpu)
     for place, mode in enumerate(_MODES):
         highest = mode == "float32_highest"
-        title = mode if highest else precisions.title(mode)
+        title = mode if highest else rates.title(mode)
         exactly = (
             jax.default_matmul_precision("highest")
             if highest

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import jax
 
 from experiments.benchmark import jax_peer
-from experiments.benchmark.accelerator import plan, precisions, runs, schedules, timing
+from experiments.benchmark.accelerator import plan, rates, runs
 from experiments.benchmark.accelerator.report import Report
 from experiments.train import training_steps
 from pg2_jax import generation, sharding
@@ -38,13 +38,13 @@ def measure(settings: plan.Settings, report: Report) -> None:
     market = "Market-1501", settings.image_size, settings.batch_size
     large = "DeepFashion", settings.large_size, settings.large_batch_size
     several = settings.steps_per_call
-    for precision in precisions.TRAINED:
+    for precision in rates.TRAINED:
         _attempt(settings, report, _Case(*market, precision, several))
-    for precision in precisions.TRAINED:
+    for precision in rates.TRAINED:
         with report.attempt(f"generation, {precision}"):
             _generation(settings, report, precision)
     _attempt(settings, report, _Case(*large, "bfloat16", several))
-    for precision in precisions.TRAINED:
+    for precision in rates.TRAINED:
         _attempt(settings, report, _Case(*market, precision, 1))
 
 
@@ -80,7 +80,7 @@ def _training(settings: plan.Settings, report: Report, case: _Case) -> None:
         program = take.lower(state, batch).compile()
         compiling = time.perf_counter() - begin
         calls = _Calls(program, state, batch)
-        once = timing.timed(calls, settings) / case.steps_per_call
+        once = rates.timed(calls, settings) / case.steps_per_call
         state = calls.state
         seconds.append(once)
         memory = training_steps.planned_bytes(program)
@@ -96,12 +96,12 @@ def _training(settings: plan.Settings, report: Report, case: _Case) -> None:
             seconds_to_compile=compiling,
         )
     first, second = seconds
-    cells = schedules.row(
+    cells = rates.schedule(
         case.schedule,
         (first, second),
         case.batch_size,
         program="pg2_jax",
-        precision=precisions.title(case.precision),
+        precision=rates.title(case.precision),
         steps_a_call=case.steps_per_call,
     )
     report.row(SCHEDULES, **cells)
@@ -110,12 +110,12 @@ def _training(settings: plan.Settings, report: Report, case: _Case) -> None:
 def _cells(
     settings: plan.Settings, task: str, case: _Case, seconds: float, flops: float
 ) -> dict[str, Any]:
-    share = precisions.share(settings.facts, case.precision, flops, seconds)
+    share = rates.share(settings.facts, case.precision, flops, seconds)
     return {
         "task": task,
         "image": "{}x{}".format(*case.size),
         "batch": case.batch_size,
-        "precision": precisions.title(case.precision),
+        "precision": rates.title(case.precision),
         "steps_a_call": case.steps_per_call,
         "ms": 1000 * seconds,
         "images_a_second": case.batch_size / seconds,
@@ -168,7 +168,7 @@ def _generation(settings: plan.Settings, report: Report, precision: str) -> None
     lowered = generation.compiled_generate.lower(*arguments, architecture=architecture)
     program = lowered.compile()
     compiling = time.perf_counter() - begin
-    seconds = timing.timed(lambda: program(*arguments), settings)
+    seconds = rates.timed(lambda: program(*arguments), settings)
     task = jax_peer.TASKS[-1]
     flops = jax_peer.task_flops(architecture, batch_size)[task]
     report.fact(fact_name(task, precision), 1000 * seconds)

@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import json
 import os
 import pathlib
 import signal
@@ -18,7 +17,6 @@ from experiments.benchmark.accelerator import plan, report
 
 _ROOT = pathlib.Path(__file__).parents[3]
 RESULTS, TEXT, LOG = "results.json", "results.md", "log.txt"
-_PAUSE = 0.5  # seconds between two looks at what a part has written
 
 
 def check_output(output: pathlib.Path) -> None:
@@ -34,23 +32,13 @@ def check_output(output: pathlib.Path) -> None:
 
 
 def measure(
-    temporary: pathlib.Path,
-    output: pathlib.Path,
-    *,
-    minutes: float,
-    scale: float,
-    repeats: int,
-    image_size: tuple[int, int],
+    temporary: pathlib.Path, output: pathlib.Path, *, minutes: float, **sizes: Any
 ) -> str:
     """Measures all parts; returns a summary. A ValueError says that there is no
-    accelerator, or names what is incomplete; what was measured is in `output` then."""
+    accelerator, or names what is incomplete; what was measured is in `output` then.
+    `sizes` are scale, repeats and image_size of `plan.Settings`."""
     settings = plan.Settings(
-        scale=scale,
-        image_size=image_size,
-        repeats=repeats,
-        folder=str(temporary),
-        output=str(output),
-        facts={},
+        **sizes, folder=str(temporary), output=str(output), facts={}
     )
     output.mkdir(exist_ok=True)
     return _Measurement(settings, minutes * 60).run()
@@ -63,7 +51,6 @@ class _Measurement:
         self._settings = settings
         self._output = pathlib.Path(settings.output)
         self._end = time.monotonic() + seconds
-        self._begun = False  # whether it is known to be worth keeping
         self._parts: dict[str, dict[str, Any]] = {
             name: {"state": "not begun"} for name in plan.SHARES
         }
@@ -87,17 +74,9 @@ class _Measurement:
 
     def run(self) -> str:
         """See `measure`."""
-        for name in self._parts:
-            try:
-                self._take(name)
-            except BaseException:
-                self._parts[name]["state"] = "interrupted"
-                self._write()
-                raise
-            self._check_device()
-            self._begun = True
-            self._write()
-            print(f"{name}: {report.state_of(self._parts[name])}", flush=True)
+        for name, part in self._parts.items():
+            self._take(name)
+            print(f"{name}: {report.state_of(part)}", flush=True)
         files = f"{self._output / TEXT} and {RESULTS} beside it"
         incomplete = [n for n, p in self._parts.items() if not _is_complete(p)]
         if incomplete:
@@ -108,34 +87,27 @@ class _Measurement:
         return f"{files}: all that was measured"
 
     def _take(self, name: str) -> None:
-        """Measures a part in a process of its own, and ends it at its limit."""
+        """Measures a part in a process of its own, and ends it at its limit. Its report
+        is a file in the output until all results have it, whatever happens."""
         part, begin = self._parts[name], time.monotonic()
         limit = plan.limit(name, max(0.0, self._end - begin))
-        part |= {"state": "running", "limit": limit, "seconds": 0.0}
-        path = self._settings.temporary / f"{name}.json"
-        with self._started(name, path) as process:
-            while process.poll() is None:
-                part["seconds"] = time.monotonic() - begin
-                if part["seconds"] > limit:
-                    late = {"state": "out of time", "error": "ended at its limit"}
-                    # Unless it has said that it is done.
-                    part |= late | report.read(path)
-                    return
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    process.wait(min(_PAUSE, max(0.01, limit - part["seconds"])))
-                self._keep(part, path)
-        part |= report.read(path)
-        if part["state"] == "running":
+        path = self._output / f"{name}.json"
+        ended = {"state": "interrupted"}
+        try:
+            with self._started(name, path) as process:
+                status = process.wait(limit)
             # It had no time to say why: a signal, or python's own death.
-            error = f"exit status {process.returncode}; see {LOG}"
-            part |= {"state": "failed", "error": error}
-
-    def _keep(self, part: dict[str, Any], path: pathlib.Path) -> None:
-        """Takes over what a running part has written, if it is new."""
-        before = json.dumps(part.get("tables")), len(part.get("facts", ()))
-        part |= report.read(path)
-        if (json.dumps(part.get("tables")), len(part.get("facts", ()))) != before:
-            self._write()
+            ended = {"state": "failed", "error": f"exit status {status}; see {LOG}"}
+        except subprocess.TimeoutExpired:
+            ended = {"state": "out of time", "error": "ended at its limit"}
+        finally:
+            said = report.read(path)
+            part |= {"limit": limit, "seconds": time.monotonic() - begin}
+            part |= said if "state" in said else ended | said
+            path.unlink(missing_ok=True)
+            self._check_device()
+            results.write_json(self._output / RESULTS, self._content)
+            results.write_text(self._output / TEXT, report.text(self._content))
 
     @contextlib.contextmanager
     def _started(
@@ -171,12 +143,6 @@ class _Measurement:
                 " it on a CPU, such as --scale=0.06 --image_size=32x16."
             )
 
-    def _write(self) -> None:
-        if not self._begun:
-            return
-        results.write_json(self._output / RESULTS, self._content)
-        results.write_text(self._output / TEXT, report.text(self._content))
-
 
 def _start(
     name: str, paths: list[str], log: IO[bytes], settings: plan.Settings
@@ -192,9 +158,8 @@ def _start(
         environment["JAX_PLATFORMS"] = ",".join(
             dict.fromkeys([*platforms.split(","), "cpu"])
         )
-    command = [sys.executable, "-m", part_program.__name__, name, *paths]
     return subprocess.Popen(
-        command,
+        [sys.executable, "-m", part_program.__name__, name, *paths],
         cwd=_ROOT,
         env=environment,
         stdin=subprocess.DEVNULL,

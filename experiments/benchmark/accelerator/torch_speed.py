@@ -10,13 +10,7 @@ from typing import Any
 import jax
 
 from experiments.benchmark import jax_peer
-from experiments.benchmark.accelerator import (
-    our_speed,
-    plan,
-    precisions,
-    schedules,
-    timing,
-)
+from experiments.benchmark.accelerator import our_speed, plan, rates
 from experiments.benchmark.accelerator.report import Report
 from experiments.train import training_steps
 from pg2_jax import inputs
@@ -39,7 +33,7 @@ def measure(settings: plan.Settings, report: Report) -> None:
     seen = inputs.prepare(jax.device_put(noise), architecture)
     flops = jax_peer.task_flops(architecture, settings.batch_size)
     for compiled in (False, True):
-        for precision in precisions.TRAINED:
+        for precision in rates.TRAINED:
             name = f"{'compiled' if compiled else 'eager'}, {precision}"
             with report.attempt(name):
                 own = dataclasses.replace(architecture, precision=precision)
@@ -68,11 +62,9 @@ def _measure(
     precision = torch_peer.precision(architecture)
     for task, call in peer.calls.items():
         torch_peer.forget_peak()
-        once = timing.timed(call, settings, wait=torch_peer.wait)
+        once = rates.timed(call, settings, wait=torch_peer.wait)
         seconds[task] = once
-        share = precisions.share(
-            settings.facts, architecture.precision, flops[task], once
-        )
+        share = rates.share(settings.facts, architecture.precision, flops[task], once)
         ours = settings.facts.get("our_speed", {}).get(
             our_speed.fact_name(task, architecture.precision)
         )
@@ -90,5 +82,5 @@ def _measure(
         )
     stages = seconds[jax_peer.TASKS[0]], seconds[jax_peer.TASKS[1]]
     cells = {"program": f"PyTorch, {program}", "precision": precision}
-    row = schedules.row("Market-1501", stages, batch_size, **cells)
+    row = rates.schedule("Market-1501", stages, batch_size, **cells)
     report.row(our_speed.SCHEDULES, **row)

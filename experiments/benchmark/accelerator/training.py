@@ -12,7 +12,7 @@ import time
 from typing import Any
 
 from data_prep import build_tfrecords, synthesize_people
-from experiments.benchmark.accelerator import plan, precisions, runs
+from experiments.benchmark.accelerator import plan, rates, runs
 from experiments.benchmark.accelerator.report import Report
 from experiments.train import history
 
@@ -98,7 +98,7 @@ class _Run:
         flags = runs.flags(
             settings,
             self._name,
-            precision=precisions.TRAINED[0],
+            precision=rates.TRAINED[0],
             steps_per_call=settings.steps_per_call,
         )
         command = [

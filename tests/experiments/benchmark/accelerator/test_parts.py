@@ -17,9 +17,8 @@ from experiments.benchmark.accelerator import (
     machine,
     part,
     plan,
-    precisions,
+    rates,
     report,
-    timing,
     torch_speed,
     training,
 )
@@ -150,7 +149,7 @@ def test_a_driver_that_does_not_answer_is_named(monkeypatch):
 
 
 def test_ceilings_are_rates(reported, monkeypatch):
-    monkeypatch.setattr(timing, "timed", lambda call, settings: call() is None or 0.5)
+    monkeypatch.setattr(rates, "timed", lambda call, settings: call() is None or 0.5)
     ceilings.measure(settings(scale=0.001), reported)
     facts = reported.stored()["facts"]
     # 2**28 / 1000 numbers of 4 bytes, read and written in half a second.
@@ -158,11 +157,11 @@ def test_ceilings_are_rates(reported, monkeypatch):
     assert facts["copy, GB/s, bytes read and written"] == pytest.approx(wanted)
     assert facts["side of the matrices"] == 256
     for precision in ("bfloat16", "float32"):
-        rate = facts[precisions.rate_name(precision)]
+        rate = facts[rates.rate_name(precision)]
         assert rate == pytest.approx(2 * 256**3 / 0.5 / 1e12)
-    share = precisions.share({"ceilings": facts}, "bfloat16", 2 * 256**3, 2.0)
+    share = rates.share({"ceilings": facts}, "bfloat16", 2 * 256**3, 2.0)
     assert share == pytest.approx(0.25)
-    assert precisions.share({}, "bfloat16", 1.0, 1.0) is None
+    assert rates.share({}, "bfloat16", 1.0, 1.0) is None
 
 
 def test_a_run_is_as_long_as_the_clock_needs(monkeypatch):
@@ -174,8 +173,8 @@ def test_a_run_is_as_long_as_the_clock_needs(monkeypatch):
         calls.append(clock[0])
         return clock[0]
 
-    monkeypatch.setattr(timing.time, "perf_counter", lambda: clock[0])
-    seconds = timing.timed(call, settings(scale=0.06), wait=waits.append)
+    monkeypatch.setattr(rates.time, "perf_counter", lambda: clock[0])
+    seconds = rates.timed(call, settings(scale=0.06), wait=waits.append)
     assert seconds == pytest.approx(0.01)
     assert len(calls) == 2 + 2 * 3 and len(waits) == 4
     assert waits[-1] == calls[-1]
@@ -265,11 +264,11 @@ def test_a_pytorch_without_gpu_is_refused_beside_a_gpu(reported, monkeypatch):
 
 def test_pytorch_is_measured_in_both_precisions_and_fails_alone(reported, monkeypatch):
     peer = use_torch(monkeypatch, "cuda")
-    monkeypatch.setattr(timing, "timed", lambda call, settings, wait: 0.02)
+    monkeypatch.setattr(rates, "timed", lambda call, settings, wait: 0.02)
     facts = {
         "machine": {"platform": "gpu"},
         "our_speed": {"stage I step, bfloat16 of jax, ms": 10.0},
-        "ceilings": {precisions.rate_name("bfloat16"): 0.5},
+        "ceilings": {rates.rate_name("bfloat16"): 0.5},
     }
     torch_speed.measure(settings(facts=facts), reported)
     assert peer.made == [

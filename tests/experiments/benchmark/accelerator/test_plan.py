@@ -2,7 +2,7 @@
 
 import pytest
 
-from experiments.benchmark.accelerator import plan, runs, schedules
+from experiments.benchmark.accelerator import plan, rates, runs
 
 FULL = plan.Settings(
     scale=1.0, image_size=(128, 64), repeats=3, folder="f", output="o", facts={}
@@ -61,11 +61,11 @@ def test_the_trainings_are_those_of_the_flagfiles(run, channels, stages):
 
 def test_a_projected_schedule():
     # 22,000 steps of 10 ms and 14,000 of 20: 500 s; half the pairs take twice as many.
-    row = schedules.row("Market-1501", (0.01, 0.02), 16, precision="TF32")
+    row = rates.schedule("Market-1501", (0.01, 0.02), 16, precision="TF32")
     assert row["minutes"] == pytest.approx(500 / 60) and row["reached"] is True
     assert (row["goal"], row["precision"]) == (10, "TF32")
-    row = schedules.row("Market-1501", (0.01, 0.02), 8)
+    row = rates.schedule("Market-1501", (0.01, 0.02), 8)
     assert row["minutes"] == pytest.approx(1000 / 60) and row["reached"] is False
-    row = schedules.row("DeepFashion", (0.03, 0.06), 8)
+    row = rates.schedule("DeepFashion", (0.03, 0.06), 8)
     assert row["schedule"] == "DeepFashion, 30,000 + 20,000 steps of 8"
     assert row["minutes"] == pytest.approx(35) and row["goal"] == 60

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -34,7 +35,6 @@ def begin(tmp_path, monkeypatch):
     def run(stubs, minutes=1.0, scale=1.0):
         share = 1 / len(stubs)
         monkeypatch.setattr(plan, "SHARES", dict.fromkeys(stubs, share))
-        monkeypatch.setattr(timed_parts, "_PAUSE", 0.02)
 
         def start(name, paths, log, settings):
             command = [sys.executable, "-I", "-S", "-c", _WRITE + stubs[name], paths[1]]
@@ -86,7 +86,7 @@ def test_one_that_fails_and_one_that_hangs_leave_the_others_alone(begin):
     assert parts["our_speed"]["state"] == "done"
     text = (begin.output / timed_parts.TEXT).read_text()
     assert "- rate: 7" in text and "out of time" in text
-    (pid,) = [int(p.read_text()) for p in begin.temporary.glob("*.pid")]
+    (pid,) = [int(p.read_text()) for p in begin.output.glob("*.pid")]
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
 
@@ -94,21 +94,27 @@ def test_one_that_fails_and_one_that_hangs_leave_the_others_alone(begin):
 def test_what_is_measured_is_on_the_disk_while_a_part_runs(begin, monkeypatch):
     """So that a kill of everything loses nothing."""
     seen = []
-    keep = timed_parts._Measurement._keep
+    wait = subprocess.Popen.wait
 
-    def look(self, part, path):
-        keep(self, part, path)
-        if part.get("facts") == {"rate": 7}:
-            seen.append(stored(begin)["parts"]["ceilings"]["facts"])
+    def look(process, timeout=None):
+        running = begin.output / "ceilings.json"
+        if not seen and (begin.output / timed_parts.RESULTS).exists():
+            while not report.read(running).get("facts"):
+                time.sleep(0.02)
+            seen.append(report.read(running)["facts"])
+            assert stored(begin)["parts"]["machine"]["state"] == "done"
             raise KeyboardInterrupt
+        return wait(process, timeout)
 
-    monkeypatch.setattr(timed_parts._Measurement, "_keep", look)
+    monkeypatch.setattr(subprocess.Popen, "wait", look)
     with pytest.raises(KeyboardInterrupt):
         begin({"machine": GPU, "ceilings": HANGS, "our_speed": MEASURED})
     assert seen == [{"rate": 7}]
     parts = stored(begin)["parts"]
     states = [part["state"] for part in parts.values()]
     assert states == ["done", "interrupted", "not begun"]
+    assert parts["ceilings"]["facts"] == {"rate": 7}
+    assert not (begin.output / "ceilings.json").exists()
 
 
 def test_a_cpu_is_refused_before_anything_is_kept(begin):

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import nbclient
 import nbformat
 
-from experiments import results
+from pg2_jax import files
 
 FOLDER = pathlib.Path(__file__).parent / "notebooks"
 _METADATA = {
@@ -75,7 +75,7 @@ def main(arguments: Sequence[str]) -> None:
             notebook = read(path)
             execute(notebook, path.parent)
             normalise(notebook)
-            results.write_text(path, nbformat.writes(notebook) + "\n")
+            files.write_text(path, nbformat.writes(notebook) + "\n")
         except (ValueError, OSError) as error:
             sys.exit(f"error: {path}: {error}")
 

@@ -1,7 +1,10 @@
 """The picture of a run: source, target pose, target and generated images, by row."""
 
+import base64
+import io
 import pathlib
 from collections.abc import Callable, Collection, Mapping
+from typing import Any
 
 import jax
 import numpy as np
@@ -56,6 +59,13 @@ def pairs_at(dataset: pair_reader.PairDataset, rows: Collection[int]) -> inputs.
     each = enumerate(dataset.test_batches(batch_size=1, limit=max(rows) + 1))
     pairs = [test.batch for row, test in each if row in rows]
     return jax.tree.map(lambda *arrays: np.concatenate(arrays), *pairs)
+
+
+def to_base64(image: Image.Image, file_format: str, **options: Any) -> str:
+    """The file of an image, in base64."""
+    buffer = io.BytesIO()
+    image.save(buffer, file_format, **options)
+    return base64.b64encode(buffer.getvalue()).decode()
 
 
 def of_progress(

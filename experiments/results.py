@@ -14,15 +14,9 @@ from pg2_jax import files
 from pg2_jax.checkpoint import restore
 
 
-def write_text(path: pathlib.Path, content: str) -> None:
-    """Writes a text file that appears whole or not at all."""
-    with files.replacing(path) as temporary:
-        temporary.write_text(content, encoding="utf-8")
-
-
 def write_json(path: pathlib.Path, content: dict[str, Any]) -> None:
     """Writes a JSON file that appears whole or not at all."""
-    write_text(path, json.dumps(content, indent=2) + "\n")
+    files.write_text(path, json.dumps(content, indent=2) + "\n")
 
 
 def write_picture(path: pathlib.Path, picture: Image.Image) -> None:

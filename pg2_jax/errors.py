@@ -1,8 +1,9 @@
 """Errors that name an argument, so that a program can name the flag instead; and
 numbers with what they count."""
 
+import contextlib
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 
 class ArgumentError(ValueError):
@@ -20,6 +21,20 @@ def check_choice(argument: str, value: object, choices: Collection[str]) -> None
     if value not in choices:
         rule = f" must be one of {', '.join(choices)}."
         raise ArgumentError(argument, value, rule)
+
+
+@contextlib.contextmanager
+def said_of(what: object) -> Iterator[None]:
+    """Lets the message of a ValueError begin with what it is about, such as a file."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"{what}: {error}") from error
+
+
+def few(names: Sequence[str]) -> str:
+    """The first three names."""
+    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
 
 
 def counted(number: int, one: str, several: str = "") -> str:

@@ -16,6 +16,7 @@ import pathlib
 import numpy as np
 from PIL import Image
 
+from pg2_jax import errors
 from pg2_jax.photos import crop, photo_files
 
 CANVAS = 256
@@ -41,10 +42,8 @@ def read_photo(
     fitted, outside = _move(keypoints, left, window, size)
     if original == size and size in (LOW_RES, CROP) and not upright.notes:
         return upright.content, "", fitted, outside
-    try:
+    with errors.said_of(path):
         canvas = _on_canvas(upright.image)
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
     image = canvas.crop((left, 0, left + window, CANVAS))
     if image.size != size[::-1]:
         image = image.resize(size[::-1], Image.Resampling.BICUBIC)

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 import numpy as np
 
 from pg2_jax import files
+from pg2_jax.errors import few
 from pg2_jax.keypoints import base, keypoint_files
 from pg2_jax.photos import photo_files
 
@@ -96,8 +97,7 @@ def say_unread(folder: pathlib.Path, names: Iterable[str]) -> None:
     for suffix, its in of_format.items():
         print(
             f"note: {folder}: photos {suffix} are not read, ignored: {len(its):,} "
-            f"({', '.join(its[:3])}{', ...' if its[3:] else ''}); "
-            f"{photo_files.unread(suffix)}",
+            f"({few(its)}); {photo_files.unread(suffix)}",
             file=sys.stderr,
         )
 

@@ -126,13 +126,11 @@ def example_people(
     if not photos:
         suffixes = ", ".join(photo_files.SUFFIXES)
         raise ValueError(f"--examples_dir={folder}: has no photos ({suffixes}).")
-    try:
+    with errors.said_of(f"--examples_dir={folder}"):
         return {
             path.stem: queue.fit_photo(path.read_bytes(), path.name)
             for path in photos[:_MOST_EXAMPLES]
         }
-    except ValueError as error:
-        raise ValueError(f"--examples_dir={folder}: {error}") from error
 
 
 def _photos_of_model(

@@ -1,12 +1,11 @@
 """What the page shows at first, and what it knows of skeletons and of the model."""
 
-import base64
-import io
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from experiments import pictures
 from experiments.demo import model_queue
 from pg2_jax import pose, visualize
 from pg2_jax.inference import pose_library, result
@@ -69,14 +68,7 @@ def shown(queue: model_queue.ModelQueue, person: model_queue.Person) -> dict[str
 
 def png(image: np.ndarray) -> str:
     """The PNG file of an image uint8 [H, W, 3], in base64."""
-    return to_base64(Image.fromarray(image), "PNG")
-
-
-def to_base64(image: Image.Image, file_format: str, **options: Any) -> str:
-    """The file of an image, in base64."""
-    buffer = io.BytesIO()
-    image.save(buffer, file_format, **options)
-    return base64.b64encode(buffer.getvalue()).decode()
+    return pictures.to_base64(Image.fromarray(image), "PNG")
 
 
 def _address(image: np.ndarray) -> str:

@@ -14,6 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from PIL import Image
 from starlette.exceptions import HTTPException
 
+from experiments import pictures
 from experiments.config import Config
 from experiments.demo import limits, model_queue, page_setup
 from experiments.demo.messages import (
@@ -141,7 +142,7 @@ def _draw_sequence(
     frames = [_pictures(queue, person, points, request) for points in fitted]
     shown = (frame.refined or frame.coarse for frame in frames)
     first, *others = [Image.open(io.BytesIO(_from_base64(text))) for text in shown]
-    animation = page_setup.to_base64(
+    animation = pictures.to_base64(
         first,
         "GIF",
         save_all=True,

@@ -8,7 +8,6 @@ import shutil
 from collections.abc import Sequence
 from typing import Any
 
-from experiments import results
 from experiments.demo import model_queue, page_setup
 from pg2_jax import errors, files
 from pg2_jax.inference import exported_model, pose_library
@@ -66,7 +65,7 @@ def write(
             shutil.copy(path, built / RUNTIME / name.name)
         setup = {**_setup(queue, people), "max_bytes": max_bytes}
         _move_pictures(setup["people"], built)
-        results.write_text(built / "setup.json", json.dumps(setup))
+        files.write_text(built / "setup.json", json.dumps(setup))
 
 
 def _setup(

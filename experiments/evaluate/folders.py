@@ -17,7 +17,7 @@ from experiments.evaluate import (
     pairs_csv,
     protocol,
 )
-from pg2_jax import pose, sharding
+from pg2_jax import errors, pose, sharding
 from pg2_jax.checkpoint import run_folder
 from pg2_jax.keypoints import keypoint_files
 from pg2_jax.metrics import suite
@@ -118,12 +118,10 @@ def _poses(
         return None
     if not pathlib.Path(path).exists():
         raise ValueError(f"--{flag}={path}: there is no such file or folder.")
-    try:
+    with errors.said_of(f"--{flag}"):
         known = keypoint_files.read(
             path, photos=names, min_confidence=config.min_confidence
         )
-    except ValueError as error:
-        raise ValueError(f"--{flag}: {error}") from error
     # A method may have saved the photos in another format, or named them by pairs.
     photos = pair_names.Photos(known)
     found = [
@@ -134,7 +132,7 @@ def _poses(
     if missing:
         raise ValueError(
             f"--{flag}={path} lacks {len(missing)} of {len(names)} images of "
-            f"--{images_flag}: {image_folder.few(missing)}."
+            f"--{images_flag}: {errors.few(missing)}."
         )
     return np.stack([known[photo] for photo in found])
 

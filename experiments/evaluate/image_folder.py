@@ -10,6 +10,7 @@ import numpy as np
 from experiments.config import Config
 from experiments.evaluate import pair_names
 from pg2_jax import files
+from pg2_jax.errors import few
 from pg2_jax.photos import photo_files
 
 
@@ -141,11 +142,6 @@ def images(flag: str, folder: str, remarks: list[str]) -> list[pathlib.Path]:
         count = f" ({len(others)} in all)" if len(others) > 3 else ""
         remarks.append(f"--{flag}: not images, ignored: {few(others)}{count}")
     return chosen
-
-
-def few(names: Sequence[str]) -> str:
-    """The first three names."""
-    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
 
 
 def read(flag: str, path: pathlib.Path) -> np.ndarray:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from experiments import results
+from pg2_jax import files
 
 FILE = "pairs.csv"
 _KEYS = ("source", "target", "kind")
@@ -36,7 +36,7 @@ def write(
         for pair, *values in zip(names, *by_name.values(), strict=True):
             # str, the shortest text that gives the same float32 again.
             writer.writerow([*pair, kind, *(str(value) for value in values)])
-    results.write_text(path, text.getvalue())
+    files.write_text(path, text.getvalue())
 
 
 def read(path: pathlib.Path) -> PairScores:

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from experiments import results
 from experiments.config import Config
 from experiments.report import (
     breakdown,
@@ -25,7 +24,7 @@ from experiments.report import (
     templates,
 )
 from experiments.report.evaluated_run import Run
-from pg2_jax import errors, pose
+from pg2_jax import errors, files, pose
 
 _FILE = "index.html"
 # By this a report knows the pages that it may replace.
@@ -41,7 +40,7 @@ def report(config: Config) -> None:
     gathered = samples.gather(config, runs)
     html = _page(runs, gathered, config.report_metric)
     output.mkdir(parents=True, exist_ok=True)
-    results.write_text(output / _FILE, html)
+    files.write_text(output / _FILE, html)
     for note in gathered.notes:
         print(f"Note: {note}")
     size = len(html.encode()) / 2**20

@@ -1,7 +1,5 @@
 """What a report shows besides numbers: which pairs, and their pictures."""
 
-import base64
-import io
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
@@ -233,7 +231,7 @@ def _given_shots(name: str, photos: data_pairs.Photos) -> list[Shot]:
 def _shot(title: str, image: np.ndarray, alt: str, run: int | None = None) -> Shot:
     """An image as WebP."""
     height, width = image.shape[:2]
-    file = io.BytesIO()
-    Image.fromarray(image).save(file, "WEBP", quality=_QUALITY, method=6)
-    uri = "data:image/webp;base64," + base64.b64encode(file.getvalue()).decode()
+    picture = Image.fromarray(image)
+    encoded = pictures.to_base64(picture, "WEBP", quality=_QUALITY, method=6)
+    uri = f"data:image/webp;base64,{encoded}"
     return Shot(title, run, uri, width, height, alt)

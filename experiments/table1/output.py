@@ -11,6 +11,7 @@ import rich.markdown
 from experiments import pictures, results
 from experiments.config import Config
 from experiments.evaluate import evaluate
+from pg2_jax import files
 from pg2_jax.errors import counted
 from pg2_jax.inference import pose_transfer
 from pg2_jax.input_pipeline import pair_reader
@@ -31,7 +32,7 @@ def write(folder: pathlib.Path, content: dict[str, Any]) -> None:
     whole = {**content, "not_computed": _missing(content), **results.provenance()}
     results.write_json(folder / "table.json", whole)
     if content["rows"]:
-        results.write_text(folder / "table.md", _markdown(whole))
+        files.write_text(folder / "table.md", _markdown(whole))
 
 
 def show(folder: pathlib.Path, content: dict[str, Any]) -> None:

@@ -16,7 +16,7 @@ from experiments.config_compatibility import (
 from experiments.evaluate import evaluate
 from experiments.table1 import output
 from experiments.train import train
-from pg2_jax import sharding
+from pg2_jax import errors, sharding
 from pg2_jax.checkpoint import restore, run_folder
 from pg2_jax.input_pipeline import pair_reader
 
@@ -173,10 +173,8 @@ def _check_before_work(
 
 def _check_row(config: Config, name: str, dataset: pair_reader.PairDataset) -> None:
     """Checks that a row's networks can be built, and that its run, if any, is of it."""
-    try:
+    with errors.said_of(f"row {name} (see --rows)"):
         restore.architecture_of(config.to_json())
-    except ValueError as error:
-        raise ValueError(f"row {name} (see --rows): {error}") from error
     if stored := newest(config):
         check_unchanged(stored[1], _begun_as(config, stored[1]), dataset.metadata)
 

@@ -13,6 +13,7 @@ from typing import Any
 import jax
 
 from experiments import results
+from pg2_jax import files
 
 Row = dict[str, Any]  # "step", and numbers by the names that TensorBoard shows
 
@@ -41,7 +42,7 @@ class History:
         """Opens the history; drops what it has of steps after `first_step`."""
         file = path(workdir)
         kept = [row for row in _rows(file) if row["step"] <= first_step]
-        results.write_text(file, "".join(json.dumps(row) + "\n" for row in kept))
+        files.write_text(file, "".join(json.dumps(row) + "\n" for row in kept))
         self._file = file.open("a", encoding="utf-8")
         self.seconds = max((row.get("seconds", 0.0) for row in kept), default=0.0)
 

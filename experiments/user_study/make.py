@@ -8,9 +8,7 @@ size of the image alone. Which is which stands in key.json, outside the folder o
 page.
 """
 
-import base64
 import hashlib
-import io
 import pathlib
 from collections.abc import Callable, Hashable
 from typing import Any, NamedTuple
@@ -75,7 +73,7 @@ def user_study(config: Config) -> None:
     output.parent.mkdir(parents=True, exist_ok=True)
     with files.replacing_folder(output) as folder:
         (folder / "page").mkdir()
-        results.write_text(folder / "page" / "index.html", page)
+        files.write_text(folder / "page" / "index.html", page)
         results.write_json(folder / answers.KEY, key)
     print(f"Wrote {output / 'page' / 'index.html'}, for the people you ask,")
     print(f"and {output / answers.KEY}, which they must not see.")
@@ -195,16 +193,14 @@ def render(trials: dict[str, Shown], config: Config) -> tuple[str, dict[str, Any
         "practice": config.study_practice,
         "seconds": config.study_seconds,
     }
-    shown = [{"id": n, "png": _encoded(one.image)} for n, one in trials.items()]
+    # Without compression, so that the length says nothing.
+    shown = [
+        {"id": name, "png": pictures.to_base64(image, "PNG", compress_level=0)}
+        for name, image in ((n, Image.fromarray(x.image)) for n, x in trials.items())
+    ]
     page = _TEMPLATES.get_template("index.html")
     return page.render(study={**settings, "trials": shown}), settings
 
 
 def _digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:16]
-
-
-def _encoded(image: np.ndarray) -> str:
-    buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, "PNG", compress_level=0)
-    return base64.b64encode(buffer.getvalue()).decode()

@@ -59,13 +59,11 @@ def fit_poses(
     if fit == "body" and body is None:
         rule = " needs the joints of the source person (source_pose)."
         raise errors.ArgumentError("pose_fit", fit, rule)
-    try:
+    with errors.said_of(poses.place):
         if body is not None and fit == "body":
             stacked = retarget.fit_to_body(stacked, body)
         else:
             stacked = retarget.fit_to_image(stacked, *size, alone=poses.alone)
-    except ValueError as error:
-        raise ValueError(f"{poses.place}: {error}") from error
     return _complete(poses, _cut(poses, stacked, size), size)
 
 
@@ -128,7 +126,7 @@ def _cut(poses: Poses, stacked: np.ndarray, size: crop.Size) -> list[np.ndarray]
         warnings.warn(
             f"{poses.place}: the body is so large in the image that {what} "
             "beyond it; the joints outside are left out: "
-            f"{', '.join(cut[:3])}{', ...' if cut[3:] else ''}. "
+            f"{errors.few(cut)}. "
             'The pose fit "image" shows whole poses.',
             stacklevel=5,
         )
@@ -153,7 +151,7 @@ def _complete(
     warnings.warn(
         f"{poses.place}: {len(empty)} of {len(names)} frames show no joint of the "
         "person in the image; each is held, or made between the frames around it: "
-        f"{', '.join(missing[:3])}{', ...' if missing[3:] else ''}.",
+        f"{errors.few(missing)}.",
         stacklevel=5,
     )
     return dict(zip(names, filled, strict=True))

@@ -232,10 +232,8 @@ def _joints_of(
             if place == "source_pose":
                 raise ValueError(f"{place}{error}") from error
             raise errors.ArgumentError("source_pose", place, f"{error}") from error
-    try:
+    with errors.said_of(place):
         points = target_pose.checked_pose(joints)
-    except ValueError as error:
-        raise ValueError(f"{place}: {error}") from error
     points = points / np.array([reduction, reduction, 1], np.float32)
     if not retarget.drop_outside(points, *original)[0][:, 2].any():
         raise ValueError(

@@ -216,7 +216,7 @@ def _seen(poses: dict[str, np.ndarray], place: str) -> dict[str, np.ndarray]:
         missing = [name for name in poses if name not in seen]
         warnings.warn(
             f"{place}: {len(missing)} of {len(poses)} poses have no joint and are left "
-            f"out: {', '.join(missing[:3])}" + (", ..." if missing[3:] else "."),
+            f"out: {errors.few(missing)}.",
             stacklevel=6,
         )
     return seen

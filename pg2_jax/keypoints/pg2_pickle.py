@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from pg2_jax import restricted_pickle
+from pg2_jax import errors, restricted_pickle
 from pg2_jax.keypoints import base
 from pg2_jax.keypoints.base import shown
 
@@ -46,10 +46,8 @@ def entries(path: pathlib.Path, content: bytes) -> Iterator[base.Entry]:
 
 
 def _load(path: pathlib.Path, content: bytes) -> dict[Any, Any]:
-    try:
+    with errors.said_of(path):
         value = restricted_pickle.load(content)
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
     if not isinstance(value, dict) or not value:
         raise ValueError(
             f"{path}: the pickle holds {shown(value)}, expected a dict of photo names"

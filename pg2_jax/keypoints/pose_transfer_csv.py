@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pg2_jax import files
+from pg2_jax import errors, files
 from pg2_jax.keypoints import base
 from pg2_jax.keypoints.base import shown
 
@@ -58,13 +58,11 @@ def write(path: str | os.PathLike[str], annotations: Mapping[str, np.ndarray]) -
     all."""
     rows = [":".join(HEADER)]
     for name, keypoints in annotations.items():
-        try:
+        with errors.said_of(f"cannot be written to {path}"):
             base.check_name(name)
             if ":" in name:
                 raise ValueError(f"the photo name {shown(name)} is refused: it has a :")
             base.check_pose(name, keypoints)
-        except ValueError as error:
-            raise ValueError(f"cannot be written to {path}: {error}") from error
         rows.append(
             f"{name}: {_format_list(keypoints, 1)}: {_format_list(keypoints, 0)}"
         )

@@ -14,6 +14,7 @@ import pathlib
 import re
 from collections.abc import Iterator
 
+from pg2_jax import errors
 from pg2_jax.keypoints import base
 from pg2_jax.keypoints.base import shown
 
@@ -41,10 +42,8 @@ def entries(path: pathlib.Path, text: str) -> Iterator[base.Entry]:
     match = _HEADER_START.match(lines[0].strip(" "))
     assert match, "is_header was asked"
     form = match[2] or ",", bool(match[1])
-    try:
+    with errors.said_of(f"{path}:1"):
         header = [name.strip() for name in _fields(lines[0], *form)]
-    except ValueError as error:
-        raise ValueError(f"{path}:1: {error}") from error
     columns = itertools.zip_longest(header, HEADER, fillvalue="")
     for column, (name, expected) in enumerate(columns, start=1):
         if name != expected:

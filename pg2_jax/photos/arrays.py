@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
+from pg2_jax import errors
 from pg2_jax.photos import photo_files
 
 
@@ -46,10 +47,8 @@ def to_photo(image: Any) -> Photo:
         return Photo(upright.image, os.fspath(image), upright.reduction)
     if isinstance(image, Image.Image):
         name = getattr(image, "filename", "") or "the photo"
-        try:
+        with errors.said_of(name):
             return Photo(photo_files.upright_rgb(image), name)
-        except ValueError as error:
-            raise ValueError(f"{name}: {error}") from error
     pixels = to_uint8(np.asarray(image))
     return Photo(photo_files.upright_rgb(Image.fromarray(pixels)), "the photo")
 

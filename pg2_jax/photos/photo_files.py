@@ -26,6 +26,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageOps, features
 
+from pg2_jax import errors
 from pg2_jax.keypoints.base import content_of
 from pg2_jax.photos import crop
 
@@ -181,10 +182,8 @@ def read(
     one that is refused and the reason."""
     upright = load(path)
     size, original_size = (height, width), (upright.image.height, upright.image.width)
-    try:
+    with errors.said_of(path):
         frame = crop.frame(fit, original_size, size, keypoints, margin)
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
     words = crop.describe(frame, original_size, size)
     image = crop.apply(upright.image, frame, size) if words else upright.image
     notes = [*upright.notes, words] if words else upright.notes

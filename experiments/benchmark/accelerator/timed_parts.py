@@ -14,6 +14,7 @@ from typing import IO, Any
 from experiments import results
 from experiments.benchmark.accelerator import part as part_program
 from experiments.benchmark.accelerator import plan, report
+from pg2_jax import files
 
 _ROOT = pathlib.Path(__file__).parents[3]
 RESULTS, TEXT, LOG = "results.json", "results.md", "log.txt"
@@ -107,7 +108,7 @@ class _Measurement:
             path.unlink(missing_ok=True)
             self._check_device()
             results.write_json(self._output / RESULTS, self._content)
-            results.write_text(self._output / TEXT, report.text(self._content))
+            files.write_text(self._output / TEXT, report.text(self._content))
 
     @contextlib.contextmanager
     def _started(

@@ -138,14 +138,11 @@ def _estimate(folder: pathlib.Path, output: pathlib.Path, options: Options) -> N
     try:
         print(estimation.estimate(listing, estimating))
     except ValueError as error:
+        what = f"there is no {output}, and estimating the keypoints"
         if exists:
-            raise ValueError(
-                f"{counted(len(new), 'photo')} are not yet in {output}, such as "
-                f"{new[0]}, and estimating their keypoints failed: {error}"
-            ) from error
-        raise ValueError(
-            f"there is no {output}, and estimating the keypoints failed: {error}"
-        ) from error
+            photos = f"{counted(len(new), 'photo')} are not yet in {output}, such as"
+            what = f"{photos} {new[0]}, and estimating their keypoints"
+        raise ValueError(f"{what} failed: {error}") from error
 
 
 def _report(output: pathlib.Path) -> pathlib.Path:

@@ -79,7 +79,6 @@ def of_progress(
     batch = first.batch
 
     def write(state: train_state.TrainState, step: int) -> np.ndarray:
-        """The picture of a step."""
         generated = generation.compiled_generate(
             # This process works alone.
             sharding.local(state.coarse.drawing_params),

@@ -47,7 +47,6 @@ class Player:
 
     @property
     def size(self) -> int:
-        """The number of its weights."""
         return sum(x.size for x in jax.tree.leaves(self.params))
 
     @property

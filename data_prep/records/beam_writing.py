@@ -145,7 +145,6 @@ class _WriteShard(beam.DoFn):
         self._store = pose_pairs.PhotoStore.reopened(photos, *places)
 
     def process(self, shard: pose_pairs.Shard) -> None:
-        """Writes one shard."""
         temporary = f"{self._folder}/unfinished-{uuid.uuid4().hex}"
         pairs = self._splits[shard.split]
         pose_pairs.write_shard(
@@ -155,7 +154,6 @@ class _WriteShard(beam.DoFn):
         tf.io.gfile.rename(temporary, target, overwrite=True)
 
     def teardown(self) -> None:
-        """Closes what `setup` opened."""
         self._store.close()
         if self._disk:
             self._disk.cleanup()

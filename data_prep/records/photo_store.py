@@ -44,7 +44,6 @@ class PhotoStore:
 
     @property
     def path(self) -> str:
-        """The file."""
         return self._file.name
 
     def add(
@@ -93,7 +92,6 @@ class PhotoStore:
             yield _begin(len(record)) + record + ends[4 * i : 4 * i + 4]
 
     def close(self) -> None:
-        """Lets go of the file."""
         self._file.close()
 
 

@@ -20,7 +20,6 @@ class Problems:
     photos: list[str] = dataclasses.field(default_factory=list)
 
     def all(self) -> list[str]:
-        """All messages."""
         return [*self.rows, *self.photos]
 
     def check(self) -> None:

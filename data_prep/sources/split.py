@@ -31,7 +31,6 @@ class Split:
     paths: Mapping[str, pathlib.Path] = dataclasses.field(default_factory=dict)
 
     def path(self, name: str) -> pathlib.Path:
-        """The file of a photo."""
         return self.paths.get(name, self.folder / name)
 
 

@@ -26,7 +26,6 @@ class _Sheet:
         self.draw = ImageDraw.Draw(self.picture)
 
     def place(self, x: float, y: float) -> tuple[float, float]:
-        """Column and row."""
         column = (x / self.wide + 0.5) * SIZE
         return column, (y + self.top) / self.high * SIZE
 

@@ -23,7 +23,6 @@ class Series:
 
     @property
     def median(self) -> float:
-        """The middle value."""
         return statistics.median(self.values)
 
     def over(self, other: "Series", name: str) -> "Series":

@@ -59,7 +59,6 @@ def demo(config: Config) -> None:
 
 
 def write_static(config: Config) -> None:
-    """Writes the folder --static."""
     folder = pathlib.Path(config.static)
     static_page.check(folder, config.workdir)
     with onnxruntime_web.files(config.onnxruntime_web) as runtime:

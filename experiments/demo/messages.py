@@ -5,7 +5,15 @@ import pydantic
 _MOST_SCALE = 8
 
 
-class DrawRequest(pydantic.BaseModel):
+class _Request(pydantic.BaseModel):
+    image: str
+    source_keypoints: list[list[float]] | None = None
+    person: int = pydantic.Field(0, ge=0)
+    scale: int = pydantic.Field(1, ge=1, le=_MOST_SCALE)
+    large: bool = False
+
+
+class DrawRequest(_Request):
     """A photo and a pose.
 
     `image` is base64 of a JPEG, PNG, BMP or WebP file of any size, or a data URL.
@@ -18,12 +26,7 @@ class DrawRequest(pydantic.BaseModel):
     `large` a pg2plus gives the picture at the photo's own resolution instead, where
     that is higher and the person's joints are known; it takes about a second."""
 
-    image: str
     keypoints: list[list[float]]
-    source_keypoints: list[list[float]] | None = None
-    person: int = pydantic.Field(0, ge=0)
-    scale: int = pydantic.Field(1, ge=1, le=_MOST_SCALE)
-    large: bool = False
 
 
 class DrawResponse(pydantic.BaseModel):
@@ -34,15 +37,10 @@ class DrawResponse(pydantic.BaseModel):
     refined: str | None
 
 
-class SequenceRequest(pydantic.BaseModel):
+class SequenceRequest(_Request):
     """A photo as above, and the name of a sequence of `pose_library`."""
 
-    image: str
     sequence: str
-    source_keypoints: list[list[float]] | None = None
-    person: int = pydantic.Field(0, ge=0)
-    scale: int = pydantic.Field(1, ge=1, le=_MOST_SCALE)
-    large: bool = False
 
 
 class SequenceResponse(pydantic.BaseModel):

@@ -32,7 +32,6 @@ class PairScores:
         self.names: list[tuple[str, str]] = []
 
     def add(self, batch: protocol.Batch) -> None:
-        """Takes the next batch."""
         self._size = batch.target.shape[1], batch.target.shape[2]
         # What comes out of jit is sorted by name, kinds as well as metrics.
         for kind in batch.images:
@@ -118,7 +117,6 @@ class Numbers:
             extractor.close()
 
     def add(self, batch: protocol.Batch) -> None:
-        """Takes the next batch."""
         self.pairs.add(batch)
         self._sets.add(batch)
 

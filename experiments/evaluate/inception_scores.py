@@ -116,7 +116,6 @@ class SetScores:
         self._masked = False
 
     def add(self, batch: protocol.Batch) -> None:
-        """Takes the next batch."""
         if not self._weights:
             return
         count = len(batch.names)

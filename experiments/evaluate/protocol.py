@@ -28,7 +28,6 @@ class Metric:
     undefined: str = ""  # which pairs have no finite value
 
     def describe(self) -> str:
-        """The definition and the direction."""
         return self.better.describe(self.definition)
 
 

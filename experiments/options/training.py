@@ -279,7 +279,6 @@ class TrainingOptions(modes.ProgramOptions):
 
     @property
     def total_steps(self) -> int:
-        """Steps of the stages together."""
         two = self.stages in ("two_stage", "one_network")
         more = self.refine_steps if two else 0
         return self.coarse_steps + more

@@ -229,7 +229,6 @@ def _given_shots(name: str, photos: data_pairs.Photos) -> list[Shot]:
 
 
 def _shot(title: str, image: np.ndarray, alt: str, run: int | None = None) -> Shot:
-    """An image as WebP."""
     height, width = image.shape[:2]
     picture = Image.fromarray(image)
     encoded = pictures.to_base64(picture, "WEBP", quality=_QUALITY, method=6)

@@ -48,10 +48,12 @@ class BatchGenerator:
         batch_size: int,
         source_poses: np.ndarray | None = None,
     ) -> Generated:
-        """Generates; see `PoseTransfer.batch`."""
         images, poses = np.asarray(images), np.asarray(poses, np.float32)
         self._check(images, poses)
-        sources = self._checked_sources(source_poses, len(images))
+        sources = np.zeros(poses.shape, np.float32)
+        if source_poses is not None:
+            given = np.asarray(source_poses, np.float32)
+            sources = self._checked(given, len(images), "source_poses", nobody=True)
         if batch_size < 1:
             raise errors.ArgumentError("batch_size", batch_size, " must be 1 or more.")
         chunks = []
@@ -69,65 +71,47 @@ class BatchGenerator:
         joined = {n: np.concatenate([c[n] for c in chunks]) for n in chunks[0]}
         return Generated(joined[self._architecture.first_image], joined.get("refined"))
 
-    def _checked_sources(
-        self, source_poses: np.ndarray | None, count: int
-    ) -> np.ndarray:
-        if source_poses is None:
-            return np.zeros((count, 18, 3), np.float32)
-        given = np.asarray(source_poses, np.float32)
-        if given.shape != (count, 18, 3):
-            raise ValueError(
-                f"source_poses: expected [{count}, 18, 3], the keypoints of each "
-                f"image, got {list(given.shape)}."
-            )
-        _require_finite(given, "source_poses")
-        # Nobody may be seen; but who is seen is seen in the image.
-        outside = (given[..., 2] > 0).any(axis=1) & ~self._reach_inside(given)
-        self._require_inside(~outside, "source_poses")
-        size = self._architecture.image_height, self._architecture.image_width
-        return retarget.drop_outside(given, *size)[0]
-
-    def _reach_inside(self, poses: np.ndarray) -> np.ndarray:
-        """Which of the poses have a visible point inside the image, [N]."""
-        size = self._architecture.image_height, self._architecture.image_width
-        kept, _ = retarget.drop_outside(poses, *size)
-        return np.asarray(kept[..., 2].any(axis=1))
-
-    def _require_inside(self, inside: np.ndarray, place: str) -> None:
-        if not inside.all():
-            height = self._architecture.image_height
-            raise ValueError(
-                f"{place}: pose {int(np.argmin(inside))} has no visible point inside "
-                f"{height}x{self._architecture.image_width} pixels; scale it to the "
-                "model's image first."
-            )
-
     def _check(self, images: np.ndarray, poses: np.ndarray) -> None:
-        height = self._architecture.image_height
-        width = self._architecture.image_width
-        if images.shape[1:] != (height, width, 3) or images.dtype != np.uint8:
+        size = self._architecture.image_height, self._architecture.image_width
+        if images.shape[1:] != (*size, 3) or images.dtype != np.uint8:
             raise ValueError(
-                f"images: expected uint8 [N, {height}, {width}, 3], got {images.dtype} "
-                f"{list(images.shape)}."
+                f"images: expected uint8 [N, {size[0]}, {size[1]}, 3], got "
+                f"{images.dtype} {list(images.shape)}."
             )
-        if poses.shape != (len(images), 18, 3) or not len(poses):
-            raise ValueError(
-                f"poses: expected [{len(images)}, 18, 3], one pose for each image and "
-                f"one at least, got {list(poses.shape)}."
-            )
-        _require_finite(poses, "poses")
-        self._require_inside(self._reach_inside(poses), "poses")
+        if not len(images):
+            raise ValueError("images: there must be one at least.")
+        self._checked(poses, len(images), "poses")
         if self._architecture.pose_embedding == "view":
             require_views(poses)
 
-
-def _require_finite(poses: np.ndarray, place: str) -> None:
-    finite = np.isfinite(poses).all(axis=(1, 2))
-    if not finite.all():
-        raise ValueError(
-            f"{place}: pose {int(np.argmin(finite))} holds a number that is not "
-            "finite; a missing point is (0, 0, 0)."
-        )
+    def _checked(
+        self, poses: np.ndarray, count: int, place: str, *, nobody: bool = False
+    ) -> np.ndarray:
+        """Poses [count, 18, 3] without their points outside the image. A ValueError for
+        other shapes, numbers that are not finite, and a pose without a point inside,
+        unless it is one of `nobody`, which shows none at all."""
+        size = self._architecture.image_height, self._architecture.image_width
+        if poses.shape != (count, 18, 3):
+            raise ValueError(
+                f"{place}: expected [{count}, 18, 3], one pose for each image, got "
+                f"{list(poses.shape)}."
+            )
+        finite = np.isfinite(poses).all(axis=(1, 2))
+        if not finite.all():
+            raise ValueError(
+                f"{place}: pose {int(np.argmin(finite))} holds a number that is not "
+                "finite; a missing point is (0, 0, 0)."
+            )
+        kept, _ = retarget.drop_outside(poses, *size)
+        inside = kept[..., 2].any(axis=1)
+        if nobody:
+            inside |= ~(poses[..., 2] > 0).any(axis=1)
+        if not inside.all():
+            raise ValueError(
+                f"{place}: pose {int(np.argmin(inside))} has no visible point inside "
+                f"{size[0]}x{size[1]} pixels; scale it to the model's image first."
+            )
+        return kept
 
 
 def require_views(poses: np.ndarray, place: str = "poses") -> None:

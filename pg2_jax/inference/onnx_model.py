@@ -25,22 +25,13 @@ import numpy as np
 
 from pg2_jax import errors, generation, inputs, pose
 from pg2_jax.architecture import Architecture
+from pg2_jax.inference import pose_library, retarget
 
 SUFFIX = ".onnx"
 _OLDEST_RUNTIME = (1, 20)
 # Of the image's range, between jax and ONNX Runtime.
 _TOLERANCE = 1e-4
 _EXACT = "exact_"
-# A person who stands, seen from the front: x, then y, in shares of the image.
-_STANDING = np.array(
-    [
-        *[(0.5, 0.12), (0.5, 0.22), (0.37, 0.24), (0.31, 0.38), (0.28, 0.5)],
-        *[(0.63, 0.24), (0.69, 0.38), (0.72, 0.5), (0.41, 0.52), (0.41, 0.7)],
-        *[(0.41, 0.88), (0.59, 0.52), (0.59, 0.7), (0.59, 0.88)],
-        *[(0.47, 0.1), (0.53, 0.1), (0.44, 0.11), (0.56, 0.11)],
-    ],
-    np.float32,
-)
 
 
 def require_packages() -> None:
@@ -165,10 +156,8 @@ def _example(architecture: Architecture) -> dict[str, np.ndarray]:
     rows, columns = np.mgrid[:height, :width] / height
     waves = [np.sin(6 * rows * k + 5 * columns + k) for k in range(1, 4)]
     photo = (127.5 + 127 * np.stack(waves, axis=-1)).astype(np.uint8)
-    rng = np.random.default_rng(0)
-    places = _STANDING + rng.normal(0, 0.04, (4, *_STANDING.shape))
-    points = np.ones((4, 18, 3), np.float32)
-    points[..., :2] = places.clip(0.02, 0.98) * [width - 1, height - 1]
+    poses = list(pose_library.read("catalogue").values())[:4]
+    points = retarget.fit_to_image(np.stack(poses), height, width, alone=True)
     points[1, 4] = points[3, 10] = 0  # a wrist and an ankle are not seen
     known: dict[str, np.ndarray] = {
         "photos": np.stack([photo, photo[::-1]]),

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import jax
 
 from pg2_jax.metrics import direction, pixel, ssim
-from pg2_jax.metrics.staging import staged
+from pg2_jax.metrics.windows import staged
 
 # Body masks, by whose pose they are drawn from.
 TARGET, SOURCE = "target", "source"
@@ -32,7 +32,6 @@ class Metric(NamedTuple):
     undefined: str = ""  # Which pairs have no finite value.
 
     def describe(self) -> str:
-        """The definition and the direction."""
         return self.better.describe(self.definition)
 
 

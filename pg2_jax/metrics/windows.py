@@ -4,20 +4,40 @@ Images are [H, W, 3, B]: with the batch innermost, shifting a window is a shift 
 vectors.
 """
 
+import contextlib
 import functools
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-
-from pg2_jax.metrics.staging import staged
+from jax.experimental import xla_metadata
 
 _SIGMA = 1.5  # pixels
 _RADIUS = 5  # scikit-image cuts the Gaussian at 3.5 sigma
 GAUSS_WINDOW = 2 * _RADIUS + 1
 _GAUSS = np.exp(-0.5 * (np.arange(-_RADIUS, _RADIUS + 1) / _SIGMA) ** 2)
 _WEIGHTS = [float(weight) for weight in _GAUSS / _GAUSS.sum()]
+
+
+def staged(function: Callable) -> Callable:
+    """A function whose results are complete before they are used.
+
+    On the CPU, XLA would fuse one pass over an image into the next and compute the 11
+    rows of a window again for each of its 11 columns, ten times the work; it drops
+    optimization barriers before it fuses. It would also run several metrics at once,
+    whose arrays push each other out of the cache. Elsewhere its own choice is kept.
+    """
+    compiled = jax.jit(function)
+
+    def call(*arguments):
+        with contextlib.ExitStack() as stack:
+            if jax.default_backend() == "cpu":
+                stack.enter_context(xla_metadata.set_xla_metadata(inlineable="false"))
+            return compiled(*arguments)
+
+    return call
 
 
 class _Moments(NamedTuple):

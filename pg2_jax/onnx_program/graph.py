@@ -65,7 +65,6 @@ class Graph:
         return results
 
     def cast(self, x: Value, dtype: Any) -> Value:
-        """In another dtype."""
         return self.node("Cast", [x], x.shape, to=_type(dtype))
 
     def transposed(self, x: Value, order: Sequence[int]) -> Value:

@@ -63,29 +63,21 @@ def _select(graph, inputs, _shapes, parameters):
     return graph.node("Where", [where, yes, no], _common(inputs))
 
 
-def _cast(graph, inputs, _shapes, parameters):
-    return graph.cast(inputs[0], parameters["new_dtype"])
-
-
-def _integer_power(graph, inputs, _shapes, parameters):
-    _require(parameters["y"] == 2, "integer_pow", parameters)
-    return graph.node("Mul", [inputs[0], inputs[0]], inputs[0].shape)
-
-
 def _round(graph, inputs, _shapes, parameters):
     even = parameters["rounding_method"] == lax.RoundingMethod.TO_NEAREST_EVEN
     _require(even, "round", parameters)
     return graph.node("Round", inputs, inputs[0].shape)
 
 
+def _square(graph, inputs, _shapes, parameters):
+    _require(parameters["y"] == 2, "integer_pow", parameters)
+    return graph.node("Mul", [inputs[0], inputs[0]], inputs[0].shape)
+
+
 def _is_finite(graph, inputs, _shapes, _parameters):
     shape = inputs[0].shape
     kinds = [graph.node(op, inputs, shape) for op in ("IsInf", "IsNaN")]
     return graph.node("Not", [graph.node("Or", kinds, shape)], shape)
-
-
-def _same(_graph, inputs, _shapes, _parameters):
-    return inputs[0]
 
 
 def _broadcast_in_dim(graph, inputs, _shapes, parameters):
@@ -111,14 +103,6 @@ def _reshape(graph, inputs, shapes, _parameters):
     (shape,) = shapes
     sizes = [-1 if size == BATCH else size for size in shape]
     return graph.node("Reshape", [inputs[0], np.array(sizes, np.int64)], shape)
-
-
-def _transpose(graph, inputs, _shapes, parameters):
-    return graph.transposed(inputs[0], parameters["permutation"])
-
-
-def _concatenate(graph, inputs, shapes, parameters):
-    return graph.node("Concat", inputs, shapes[0], axis=parameters["dimension"])
 
 
 def _stack(graph, inputs, shapes, parameters):
@@ -273,18 +257,24 @@ _ELEMENTWISE: dict[str, Rule] = {
     **{name: _elementwise(op) for name, op in _SIMPLE.items()},
     "max": _max,
     "select_n": _select,
-    "convert_element_type": _cast,
-    "integer_pow": _integer_power,
+    "convert_element_type": lambda graph, inputs, _, how: graph.cast(
+        inputs[0], how["new_dtype"]
+    ),
+    "integer_pow": _square,
     "round": _round,
     "is_finite": _is_finite,
-    "stop_gradient": _same,
+    "stop_gradient": lambda _graph, inputs, *_: inputs[0],
 }
 RULES: dict[str, Rule] = {
     **_ELEMENTWISE,
     "broadcast_in_dim": _broadcast_in_dim,
     "reshape": _reshape,
-    "transpose": _transpose,
-    "concatenate": _concatenate,
+    "transpose": lambda graph, inputs, _, how: graph.transposed(
+        inputs[0], how["permutation"]
+    ),
+    "concatenate": lambda graph, inputs, shapes, how: graph.node(
+        "Concat", inputs, shapes[0], axis=how["dimension"]
+    ),
     "stack": _stack,
     "split": _split,
     "pad": _pad,

@@ -42,12 +42,10 @@ class Box(NamedTuple):
 
     @property
     def width(self) -> float:
-        """The horizontal side."""
         return self.right - self.left
 
     @property
     def height(self) -> float:
-        """The vertical side."""
         return self.bottom - self.top
 
 

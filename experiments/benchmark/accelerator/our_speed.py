@@ -83,18 +83,10 @@ def _training(settings: plan.Settings, report: Report, case: _Case) -> None:
         once = rates.timed(calls, settings) / case.steps_per_call
         state = calls.state
         seconds.append(once)
-        memory = training_steps.planned_bytes(program)
-        flops = operations[task]
         if case.schedule == "Market-1501" and case.steps_per_call > 1:
             report.fact(fact_name(task, case.precision), 1000 * once)
-        report.row(
-            TABLE,
-            **_cells(settings, task, case, once, flops),
-            memory_GiB=memory and memory / 2**30,
-            TFLOP_a_step=flops / 1e12,
-            TFLOP_by_XLA=_by_xla(program) if case.steps_per_call == 1 else None,
-            seconds_to_compile=compiling,
-        )
+        speed = _cells(settings, task, case, once, operations[task])
+        report.row(TABLE, **speed, **_of_program(program, case, compiling))
     first, second = seconds
     cells = rates.schedule(
         case.schedule,
@@ -119,6 +111,7 @@ def _cells(
         "steps_a_call": case.steps_per_call,
         "ms": 1000 * seconds,
         "images_a_second": case.batch_size / seconds,
+        "TFLOP_a_step": flops / 1e12,
         "share_of_matrix_product": share,
         f"at_least_{plan.SHARE_GOAL}": share and share >= plan.SHARE_GOAL,
     }
@@ -143,10 +136,17 @@ class _Calls:
         return metrics
 
 
-def _by_xla(program: jax.stages.Compiled) -> float | None:
-    """XLA's own count of the operations of a program, in TFLOP."""
+def _of_program(
+    program: jax.stages.Compiled, case: _Case, compiling: float
+) -> dict[str, Any]:
+    """What XLA says of a program; its count of a loop is that of one round."""
+    memory = training_steps.planned_bytes(program)
     flops = (program.cost_analysis() or {}).get("flops")
-    return flops and flops / 1e12
+    return {
+        "memory_GiB": memory and memory / 2**30,
+        "TFLOP_by_XLA": flops / 1e12 if flops and case.steps_per_call == 1 else None,
+        "seconds_to_compile": compiling,
+    }
 
 
 def _generation(settings: plan.Settings, report: Report, precision: str) -> None:
@@ -172,12 +172,5 @@ def _generation(settings: plan.Settings, report: Report, precision: str) -> None
     task = jax_peer.TASKS[-1]
     flops = jax_peer.task_flops(architecture, batch_size)[task]
     report.fact(fact_name(task, precision), 1000 * seconds)
-    memory = training_steps.planned_bytes(program)
-    report.row(
-        TABLE,
-        **_cells(settings, task, case, seconds, flops),
-        memory_GiB=memory and memory / 2**30,
-        TFLOP_a_step=flops / 1e12,
-        TFLOP_by_XLA=_by_xla(program),
-        seconds_to_compile=compiling,
-    )
+    speed = _cells(settings, task, case, seconds, flops)
+    report.row(TABLE, **speed, **_of_program(program, case, compiling))

@@ -68,7 +68,6 @@ class Settings:
 
     @property
     def temporary(self) -> pathlib.Path:
-        """The folder for temporary files."""
         return pathlib.Path(self.folder)
 
     @property
@@ -107,5 +106,4 @@ class Settings:
         return 0.5 * min(1.0, self.scale)
 
     def wide(self, channels: int) -> int:
-        """So many channels, scaled."""
         return max(1, round(channels * self.scale))

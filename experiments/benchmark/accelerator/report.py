@@ -24,7 +24,6 @@ class Report:
         self._content: dict[str, Any] = {"facts": {}, "tables": {}, "failures": []}
 
     def fact(self, name: str, value: Any) -> None:
-        """Notes a fact."""
         self._content["facts"][name] = value
         self._write()
 

@@ -74,7 +74,6 @@ class _Measurement:
         }
 
     def run(self) -> str:
-        """See `measure`."""
         for name, part in self._parts.items():
             self._take(name)
             print(f"{name}: {report.state_of(part)}", flush=True)

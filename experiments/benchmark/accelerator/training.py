@@ -2,6 +2,7 @@
 to stop in the middle, resumed, scored, with a picture."""
 
 import json
+import os
 import pathlib
 import shutil
 import signal
@@ -11,7 +12,7 @@ import sys
 import time
 from typing import Any
 
-from data_prep import build_tfrecords, synthesize_people
+from data_prep import synthesize_people
 from experiments.benchmark.accelerator import plan, rates, runs
 from experiments.benchmark.accelerator.report import Report
 from experiments.train import history
@@ -52,11 +53,12 @@ def _make_people(settings: plan.Settings, folder: pathlib.Path) -> str:
             workers=1 if settings.is_rehearsal else 0,
         )
     )
-    build_tfrecords.build(
-        build_tfrecords.Options(
-            source_dir=photos, output_dir=data, image_size=image_size
-        )
-    )
+    flags = [f"--source_dir={photos}", f"--output_dir={data}"]
+    command = [sys.executable, "data_prep/build_tfrecords.py", *flags]
+    # A process of its own, on the CPU: the trainings need the device's memory.
+    on_cpu = os.environ | {"JAX_PLATFORMS": "cpu"}
+    size = f"--image_size={image_size}"
+    subprocess.run([*command, size], cwd=_ROOT, env=on_cpu, check=True)
     return data
 
 

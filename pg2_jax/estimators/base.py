@@ -25,22 +25,24 @@ class Person(NamedTuple):
     score: float  # mean confidence of the 18 points in [0, 1], missing ones as 0
 
     @property
+    def seen(self) -> np.ndarray:
+        """The visible points, [N, 2]."""
+        return self.keypoints[self.keypoints[:, 2] > 0, :2]
+
+    @property
     def area(self) -> float:
         """Of the box around the visible points, in pixels."""
-        seen = self.keypoints[self.keypoints[:, 2] > 0, :2]
-        return float(np.prod(np.ptp(seen, axis=0))) if len(seen) else 0.0
+        return float(np.prod(np.ptp(self.seen, axis=0))) if len(self.seen) else 0.0
 
     @property
     def length(self) -> float:
         """The longer side of that box: spread arms make nobody larger."""
-        seen = self.keypoints[self.keypoints[:, 2] > 0, :2]
-        return float(np.ptp(seen, axis=0).max()) if len(seen) else 0.0
+        return float(np.ptp(self.seen, axis=0).max()) if len(self.seen) else 0.0
 
     @property
     def left(self) -> float:
         """The middle of the visible points, from left to right."""
-        seen = self.keypoints[self.keypoints[:, 2] > 0, 0]
-        return float(seen.mean()) if len(seen) else 0.0
+        return float(self.seen[:, 0].mean()) if len(self.seen) else 0.0
 
 
 class Estimator(Protocol):
@@ -69,27 +71,16 @@ def first_line(error: Exception) -> str:
     return lines[0][:200] if lines else type(error).__name__
 
 
-def with_neck(points: np.ndarray) -> np.ndarray:
-    """Inserts the neck, the midpoint of the shoulders, and as sure as the less sure of
-    them; [17, C] with the confidence last -> [18, C]."""
-    points = np.insert(points, _NECK, 0, axis=0)
-    points[_NECK] = points[_SHOULDERS].mean(axis=0)
-    points[_NECK, -1] = points[_SHOULDERS, -1].min()
-    return points
-
-
-def person(
-    places: np.ndarray, confidence: np.ndarray, size: Sequence[int], least: float
-) -> Person:
-    """A person of an estimator's points [18, 2] = (x, y) in pixels of the photo of
-    (height, width) `size`, and their confidence [18], of which `least` is needed.
+def person(points: np.ndarray, size: Sequence[int], least: float) -> Person:
+    """A person of an estimator's points [18, 3] = (x, y, confidence) in pixels of the
+    photo of (height, width) `size`; of the confidence `least` is needed.
 
     Rounds them to tenths of a pixel, and drops what is unsure or outside the photo, and
     the neck without both shoulders.
     """
-    places = np.round(np.nan_to_num(places, nan=-1.0), 1)
+    places = np.round(np.nan_to_num(points[:, :2], nan=-1.0), 1)
     height, width = size
-    confidence = np.clip(np.nan_to_num(confidence), 0, 1)
+    confidence = np.clip(np.nan_to_num(points[:, 2]), 0, 1)
     visible = (confidence >= least) & (confidence > 0) & (places >= 0).all(axis=1)
     visible &= (places[:, 0] < width) & (places[:, 1] < height)
     visible[_NECK] &= visible[_SHOULDERS].all()

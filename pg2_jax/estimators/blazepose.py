@@ -13,10 +13,10 @@ from PIL import Image
 
 from pg2_jax.estimators import base
 from pg2_jax.estimators.base import Person
+from pg2_jax.keypoints import layouts
 
-# Where COCO-18, the neck left out, is in BlazePose's 33 landmarks.
-_LANDMARKS = [0, 12, 14, 16, 11, 13, 15, 24, 26, 28, 23, 25, 27, 5, 2, 8, 7]
-_FACE, _EARS = [0, 14, 15], [16, 17]
+_FACE = [0, 14, 15]  # nose and eyes of COCO-18
+_NOSE, _EARS = 0, [8, 7]  # of BlazePose's landmarks
 # Larger photos are reduced first: BlazePose looks at 256 pixels of a person.
 _LONGEST_SIDE = 1280
 # BlazePose wants room around a person: with a free quarter on each side, the points of
@@ -96,10 +96,10 @@ def from_landmarks(
     BlazePose is sure of a face that it cannot see: when the nose lies behind the ears,
     the person is seen from behind, and nose and eyes are missing.
     """
-    points = base.with_neck(landmarks[_LANDMARKS])
-    if points[0, 2] > points[_EARS, 2].mean():
-        points[_FACE, 3] = 0
-    return base.person(points[:, :2], points[:, 3], size, min_confidence)
+    points = layouts.to_coco_18("BlazePose", landmarks[:, [0, 1, 3]])
+    if landmarks[_NOSE, 2] > landmarks[_EARS, 2].mean():
+        points[_FACE, 2] = 0
+    return base.person(points, size, min_confidence)
 
 
 def _with_room(
@@ -135,7 +135,7 @@ def _without(image: np.ndarray, people: Sequence[Person]) -> np.ndarray:
 def _is_beside(person: Person, others: Sequence[Person]) -> bool:
     """Whether half of a person's points or more lie outside the boxes of others: what
     is found within is made up."""
-    points = person.keypoints[person.keypoints[:, 2] > 0, :2]
+    points = person.seen
     boxes = np.array([_box(other) for other in others])[:, None]
     inside = ((points >= boxes[..., :2]) & (points <= boxes[..., 2:])).all(axis=-1)
     return len(points) > 0 and bool(inside.any(axis=0).mean() <= 0.5)
@@ -143,7 +143,7 @@ def _is_beside(person: Person, others: Sequence[Person]) -> bool:
 
 def _box(person: Person) -> np.ndarray:
     """Left, top, right and bottom of a person's points, and some room."""
-    points = person.keypoints[person.keypoints[:, 2] > 0, :2]
+    points = person.seen
     if not len(points):
         return np.zeros(4)
     room = _PAINTED * person.length

@@ -15,8 +15,6 @@ from pg2_jax.keypoints import layouts
 if TYPE_CHECKING:
     import onnxruntime
 
-# Where COCO-18, the neck left out, is in COCO's 17 keypoints.
-_COCO_17 = np.delete(layouts.COCO_17_TO_18, layouts.NECK)
 # Points of a model: COCO's, or Halpe's and COCO-WholeBody's, which begin with them.
 _NUM_POINTS = (17, 26, 133)
 
@@ -82,5 +80,5 @@ def from_coco_17(
 ) -> Person:
     """A person of COCO's 17 keypoints [17 or more, 3] = (x, y, confidence) in pixels of
     the photo of (height, width) `size`; those behind the first 17 are left out."""
-    points = base.with_neck(points[_COCO_17])
-    return base.person(points[:, :2], points[:, 2], size, min_confidence)
+    points = layouts.to_coco_18("the model", points[:17])
+    return base.person(points, size, min_confidence)

@@ -124,7 +124,10 @@ def _photos(source: str) -> dict[str, str]:
         raise ValueError(f"--source_image={source}: there is no such file or folder.")
     if not pathlib.Path(source).is_dir():
         return {pathlib.Path(source).name: source}
-    listing = photo_list.find(source)
+    try:
+        listing = photo_list.find(source)
+    except errors.ArgumentError as error:
+        raise ValueError(f"--source_image={error.value}{error.rule}") from error
     if listing.problems:
         raise ValueError("--source_image: " + "\n".join(listing.problems))
     names = sorted(listing.names, key=files.natural_order)

@@ -40,10 +40,7 @@ MODES = {
         "--output=walking.gif",
         "experiments.generate:generate",
         ("workdir", "source_image", "output"),
-        {
-            **{"model": "pose_model", "image": "source_image", "fit": "photo_fit"},
-            "photos": "source_image",
-        },
+        {"model": "pose_model", "image": "source_image", "fit": "photo_fit"},
     ),
     "export": Mode(
         "writes the model of a run as one file, or to the Hugging Face Hub",

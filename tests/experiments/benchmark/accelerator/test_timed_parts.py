@@ -74,9 +74,9 @@ def test_one_that_fails_and_one_that_hangs_leave_the_others_alone(begin):
         "ceilings": HANGS,
         "our_speed": MEASURED,
     }
-    # Of 4 s each takes a fourth; what the first two leave goes to the third.
+    # Of 6 s each takes a fourth; what the first two leave goes to the third.
     with pytest.raises(ValueError, match="incomplete: equality, ceilings; what was"):
-        begin(stubs, minutes=4 / 60)
+        begin(stubs, minutes=6 / 60)
     parts = stored(begin)["parts"]
     assert parts["equality"]["state"] == "failed"
     assert parts["equality"]["error"] == "exit status 3; see log.txt"

@@ -35,8 +35,8 @@ def is_model(path: str, argument: str = "workdir") -> bool:
         return is_file or path.startswith("hf://")
     if pathlib.PurePath(path).suffix[1:] not in _KINDS:
         rule = (
-            f" must end in .{', .'.join(_KINDS)}: in cloud storage can be a model in "
-            "one file, not a run, whose folder must be on a disk of this machine."
+            f" must be a model in one file (.{', .'.join(_KINDS)}); the folder of a "
+            "run must be on a disk of this machine."
         )
         raise errors.ArgumentError(argument, path, rule)
     return True

@@ -211,7 +211,7 @@ def test_a_new_run_begins_with_a_model_in_a_file_a_bucket_or_on_the_hub(
     for changes, message in (
         ({"checkpoint": "best"}, r"--init_from=.* is a single model"),
         ({"init_from": "gs://b/c.onnx"}, "^init_from=gs://b/c.onnx: there is no such"),
-        ({"init_from": "gs://b/run"}, "^init_from=gs://b/run must end in .safetensor"),
+        ({"init_from": "gs://b/run"}, "^init_from=gs://b/run must be a model in one"),
         ({"base_channels": 4}, r"holds other networks:\n  --base_channels: 2 there, 4"),
     ):
         with pytest.raises(ValueError, match=message):

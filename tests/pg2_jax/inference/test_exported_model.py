@@ -94,7 +94,7 @@ def test_models_in_cloud_storage_are_written_and_read(
         ValueError, match=r"^workdir=gs://bucket/no.onnx: there is no s"
     ):
         pose_transfer.PoseTransfer.restore("gs://bucket/no.onnx")
-    with pytest.raises(ValueError, match=r"^workdir=gs://bucket/run must end in .safe"):
+    with pytest.raises(ValueError, match=r"^workdir=gs://bucket/run must be a model i"):
         pose_transfer.PoseTransfer.restore("gs://bucket/run")
     (tmp_path / "bucket" / "bad.safetensors").write_bytes(b"half a model")
     # By its own name, not by that of the copy.

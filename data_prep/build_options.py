@@ -10,6 +10,7 @@ from data_prep.pairs import identity
 from data_prep.sources import deepfashion_photos
 from pg2_jax import files, keypoints
 from pg2_jax.estimators import base
+from pg2_jax.input_pipeline import cloud_files
 from pg2_jax.photos import crop
 
 _DEFAULT_SIZE = "128x64"
@@ -87,10 +88,13 @@ class Options:
     images_per_identity: int = _synthetic(12, minimum=2)
     """Photos of each person."""
 
-    output_dir: str = _output("", path=True)
-    """Folder for the records; it must not exist, or be empty."""
+    output_dir: str = _output("", path=True, addresses=cloud_files.SCHEMES)
+    """Folder for the records; it must not exist, or be empty. In cloud storage (gs://,
+    s3://, az://) the data set appears when it is finished; until then it is in the
+    system's folder for temporary files (TMPDIR)."""
     overwrite: bool = _output(False)
-    """Replaces --output_dir if this program wrote the data set in it."""
+    """Replaces --output_dir if this program wrote the data set in it. Not in cloud
+    storage."""
     on_error: str = _output("fail", ("fail", "skip"))
     """fail: lists all bad rows and photos and writes nothing. skip: leaves them out
     and lists them."""

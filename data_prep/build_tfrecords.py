@@ -17,10 +17,14 @@ Everything is read and checked before anything is written. --output_dir then hol
 whole data set, or nothing.
 """
 
+import contextlib
+import dataclasses
 import os
 import pathlib
 import shlex
+import shutil
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 
 from absl import logging
@@ -34,8 +38,10 @@ from data_prep.pairs import field_protocol, pair_choice
 from data_prep.pairs.pair_list import PairList
 from data_prep.records import output_folder, summary, write_dataset
 from data_prep.sources import pg2_records, photo_list, readers, split
+from pg2_jax import errors
 from pg2_jax.architecture import Architecture
 from pg2_jax.errors import counted
+from pg2_jax.input_pipeline import cloud_files
 
 
 def build(options: Options) -> summary.Summary:
@@ -45,6 +51,8 @@ def build(options: Options) -> summary.Summary:
     check_used(options)
     if not options.output_dir:
         raise ValueError("--output_dir is missing: name the folder for the records")
+    if cloud_files.is_address(options.output_dir):
+        return _build_in_cloud(options)
     # Behind a symbolic link the data go where it points; renaming would replace it.
     output_dir = pathlib.Path(os.path.realpath(options.output_dir))
     problems = summary.Problems(skip=options.on_error == "skip")
@@ -54,6 +62,25 @@ def build(options: Options) -> summary.Summary:
         splits, lists, rules = read(options, stage, problems.rows)
         built, written = write_dataset.convert(stage, splits, lists, rules, problems)
         output_folder.publish(built, output_dir, stage, overwrite=options.overwrite)
+    return written
+
+
+def _build_in_cloud(options: Options) -> summary.Summary:
+    """Builds in a temporary folder and copies the data set to its address. If that
+    fails, the folder stays."""
+    address = options.output_dir
+    output_folder.check_cloud(address, overwrite=options.overwrite)
+    stage = pathlib.Path(tempfile.mkdtemp(prefix="pg2_jax-"))
+    built = stage / "data"
+    with contextlib.ExitStack() as cleaning:
+        cleaning.callback(shutil.rmtree, stage, ignore_errors=True)
+        written = build(dataclasses.replace(options, output_dir=str(built)))
+        try:
+            output_folder.publish_in_cloud(built, address)
+        except errors.ArgumentError as error:
+            cleaning.pop_all()
+            rule = f"{error.rule} The data set is in {built}; copy it from there."
+            raise errors.ArgumentError("output_dir", address, rule) from error
     return written
 
 
@@ -190,7 +217,7 @@ def build_and_tell(options: Options) -> str:
         print(
             f"note: these records are not for training here: {error}", file=sys.stderr
         )
-    return build(options).text(pathlib.Path(options.output_dir)) + _hint(options)
+    return build(options).text(cloud_files.path_of(options.output_dir)) + _hint(options)
 
 
 def _hint(options: Options) -> str:

@@ -8,6 +8,7 @@ import os
 from typing import Any
 
 from data_prep import flag_fields
+from experiments.options import modes
 from experiments.options.evaluation import EvaluationOptions
 from experiments.options.generation import GenerationOptions
 from experiments.options.training import TrainingOptions
@@ -30,20 +31,24 @@ class Config(GenerationOptions, EvaluationOptions, TrainingOptions):
         flag_fields.check_together(self)
         self.check_processes()
         self.check_evaluation()
-        self._check_hub()
+        self._check_addresses()
         self._check_output()
         self.check_poses()
         self.check_calls()
 
-    def _check_hub(self) -> None:
-        """Checks that only those who read or write a Hub's repository are given one."""
-        takers = {"workdir": ("generate", "export", "demo"), "output": ("export",)}
+    def _check_addresses(self) -> None:
+        """Checks that what is in cloud storage or on the Hub is a model in one file."""
+        takers = {"workdir": modes.OF_A_CHECKPOINT, "output": ("export",)}
         for name, its_modes in takers.items():
-            if getattr(self, name).startswith("hf://") and self.mode not in its_modes:
+            value, mode = getattr(self, name), self.mode
+            if not value.startswith(modes.ADDRESSES):
+                continue
+            if mode not in its_modes or (name == "workdir" and self.generated_dir):
                 raise ValueError(
-                    f"--{name}={getattr(self, name)} must be on a disk of this machine "
-                    f"with --mode={self.mode}; hf:// is for --mode="
-                    f"{', '.join(its_modes)}."
+                    f"--{name}={value} must be a folder on a disk of this machine with "
+                    f"--mode={mode}. Addresses are for data sets (--data_dir) and for "
+                    "models in one file (--init_from, --workdir of --mode="
+                    f"{', '.join(modes.OF_A_CHECKPOINT)}, --output of --mode=export)."
                 )
 
     def _check_output(self) -> None:
@@ -59,8 +64,9 @@ class Config(GenerationOptions, EvaluationOptions, TrainingOptions):
             raise ValueError(
                 f"--output={self.output} is a file; the scores need a folder."
             )
-        is_file = os.path.isfile(self.workdir) and not self.generated_dir
-        if is_file and not self.output:
+        address = self.workdir.startswith(modes.ADDRESSES)
+        is_file = address or os.path.isfile(self.workdir)
+        if is_file and not self.generated_dir and not self.output:
             raise ValueError(
                 f"--workdir={self.workdir} is a model in a file; --output says in "
                 "which folder to write its scores."

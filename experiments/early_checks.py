@@ -37,7 +37,7 @@ def _check_photos(config: Config) -> None:
 
 
 def _check_model(config: Config) -> None:
-    if not config.workdir or _is_model(config.workdir):
+    if not config.workdir or run_folder.is_model(config.workdir):
         return
     run, _ = run_folder.run_of(config.workdir)
     run_folder.check_there(run, "workdir")
@@ -56,10 +56,5 @@ def _check_training(config: Config) -> None:
         return
     if config.coarse_from:
         run_folder.check_there(config.coarse_from, "coarse_from")
-    if config.init_from and not _is_model(config.init_from):
+    if config.init_from and not run_folder.is_model(config.init_from, "init_from"):
         run_folder.check_there(config.init_from, "init_from")
-
-
-def _is_model(path: str) -> bool:
-    """Whether it is no run, but one file, here or on the Hub."""
-    return path.startswith("hf://") or pathlib.Path(path).is_file()

@@ -4,6 +4,7 @@ import pathlib
 
 from experiments import results
 from experiments.config import Config
+from experiments.options import modes
 from pg2_jax.inference import exported_model, pose_transfer
 
 _HUB = "hf://"
@@ -19,6 +20,7 @@ def export(config: Config) -> None:
         )
     if not to_hub:
         exported_model.check_path(config.output, config.format)
+    if not config.output.startswith(modes.ADDRESSES):
         results.check_folder("output", pathlib.Path(config.output))
     model = pose_transfer.PoseTransfer.restore(config.workdir, **config.how_to_restore)
     if to_hub:

@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Iterator
 
 from pg2_jax import files
+from pg2_jax.input_pipeline import cloud_files
 
 # The name of every data set, which prefixes its shards.
 DATASET_NAME = "pose_pairs"
@@ -22,6 +23,8 @@ SKIPPED = "skipped.txt"
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 # Without it no folder is a data set.
 _INFO = "dataset_info.json"
+# Written and removed, to see whether that is possible.
+_PROBE = "pg2_jax-probe"
 _OUR_FILES = (_INFO, "features.json", "metadata.json", PICTURE, SKIPPED)
 
 
@@ -34,18 +37,48 @@ def check(folder: pathlib.Path, *, overwrite: bool) -> None:
     if not names:
         return
     if not _is_ours(folder, names):
-        shown = ", ".join(names[:5]) + (
-            f" and {len(names) - 5} more" if len(names) > 5 else ""
-        )
-        raise ValueError(
-            f"--output_dir={folder} already holds {shown}; choose a new or an empty "
-            "folder"
-        )
+        _check_empty(folder, names)
     if not overwrite:
         raise ValueError(
             f"--output_dir={folder} already holds a data set written by this program; "
             "choose another folder, or --overwrite to replace it"
         )
+
+
+def _check_empty(folder: pathlib.Path | str, names: list[str]) -> None:
+    if not names:
+        return
+    shown = ", ".join(names[:5]) + (
+        f" and {len(names) - 5} more" if len(names) > 5 else ""
+    )
+    raise ValueError(
+        f"--output_dir={folder} already holds {shown}; choose a new or an empty folder"
+    )
+
+
+def check_cloud(address: str, *, overwrite: bool) -> None:
+    """Raises a ValueError if a data set cannot be written to an address in cloud
+    storage, or would meet other files there."""
+    if overwrite:
+        raise ValueError(
+            f"--overwrite is not for --output_dir={address}: remove what is there, or "
+            "choose another folder"
+        )
+    folder = cloud_files.path_of(address)
+    with cloud_files.named_errors("output_dir", address):
+        if folder.exists():
+            names = sorted(path.name for path in folder.iterdir())
+            _check_empty(address, names)
+        probe = folder / _PROBE
+        probe.write_bytes(b"")
+        probe.unlink()
+
+
+def publish_in_cloud(built: pathlib.Path, address: str) -> None:
+    """Copies a finished data set to its address; the file without which there is none
+    comes last."""
+    for file in sorted(built.iterdir(), key=lambda file: (file.name == _INFO, file)):
+        cloud_files.put(file, f"{address.rstrip('/')}/{file.name}", "output_dir")
 
 
 def content(folder: pathlib.Path) -> list[str]:

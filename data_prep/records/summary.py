@@ -1,11 +1,11 @@
 """What was wrong in a conversion, what it wrote and what it left out, in words."""
 
 import dataclasses
-import pathlib
 from collections.abc import Mapping
 
 from data_prep.records import output_folder
 from pg2_jax.errors import counted
+from pg2_jax.input_pipeline import cloud_files
 
 MAX_LISTED_PROBLEMS = 20
 
@@ -59,7 +59,7 @@ class Summary:
     converted: Mapping[str, int]
     outside_points: int
 
-    def text(self, folder: pathlib.Path) -> str:
+    def text(self, folder: cloud_files.Path) -> str:
         """Returns the summary in lines for the terminal."""
         size = f"{self.num_bytes / 2**20:,.1f} MiB"
         num_pairs = sum(split.pairs for split in self.splits.values())

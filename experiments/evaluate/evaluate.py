@@ -27,9 +27,9 @@ from experiments.evaluate import (
 )
 from pg2_jax import generation, inputs, pose, sharding
 from pg2_jax.architecture import Architecture
-from pg2_jax.checkpoint import restore
+from pg2_jax.checkpoint import restore, run_folder
 from pg2_jax.errors import counted
-from pg2_jax.inference import exported_model
+from pg2_jax.inference import exported_model, hub
 from pg2_jax.input_pipeline import pair_reader
 from pg2_jax.metrics import suite
 
@@ -98,7 +98,7 @@ def open_run(
 def _open_model(config: Config) -> restore.Generators:
     """The model of a checkpoint or of a file that was exported, on all devices."""
     whole = sharding.replicated(sharding.data_mesh())
-    if not pathlib.Path(config.workdir).is_file():
+    if not run_folder.is_model(config.workdir):
         return restore.restore_generators(
             config.workdir, **config.how_to_restore, sharding=whole
         )
@@ -107,7 +107,8 @@ def _open_model(config: Config) -> restore.Generators:
             f"--workdir={config.workdir} is a single model; --checkpoint, "
             "--checkpoint_step and --weights are for runs."
         )
-    model = exported_model.read(config.workdir, config.how_to_restore["precision"])
+    file = hub.local(config.workdir)
+    model = exported_model.read(file, config.how_to_restore["precision"])
     if isinstance(model, exported_model.Program):
         raise ValueError(
             f"--workdir={config.workdir} is a compiled program, not weights; score "

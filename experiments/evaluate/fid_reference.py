@@ -54,16 +54,20 @@ def load(
     """
     if not flag:
         return {}
-    path = pathlib.Path(data_dir if flag == TRAIN else flag).expanduser()
-    if flag != TRAIN and path.suffix == ".npz":
+    path = pathlib.Path(flag).expanduser()
+    if path.suffix == ".npz":
         if len(weights) > 1:
             raise ValueError(
                 f"--fid_reference={flag} belongs to one network, but --inception "
                 "names two; name only that network."
             )
         return {weights[0].network: _read_npz(flag, path)}
-    is_data = flag == TRAIN or (path / "dataset_info.json").is_file()
-    photos = _of_data(str(path)) if is_data else _of_folder(flag)
+    if flag == TRAIN:
+        photos = _of_data(data_dir)
+    elif (path / "dataset_info.json").is_file():
+        photos = _of_data(flag)
+    else:
+        photos = _of_folder(flag)
     return {one.network: _statistics(photos, one, features) for one in weights}
 
 

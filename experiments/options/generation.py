@@ -4,7 +4,7 @@ import dataclasses
 import functools
 
 from data_prep.flag_fields import option
-from experiments.options.modes import ProgramOptions
+from experiments.options import modes
 from pg2_jax import keypoints
 
 _generation = functools.partial(
@@ -15,7 +15,7 @@ _demo = functools.partial(option, group="Demo", may_change=True, modes=("demo",)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class GenerationOptions(ProgramOptions):
+class GenerationOptions(modes.ProgramOptions):
     """Photos, poses and where the pictures go; the model as one file, or as a page."""
 
     source_image: str = _generation("", path=True)
@@ -88,12 +88,13 @@ class GenerationOptions(ProgramOptions):
     output: str = _generation(
         "",
         path=True,
-        addresses=("hf://",),
+        addresses=modes.ADDRESSES,
         modes=("generate", "export", "report", "user_study", "evaluate"),
     )
     """What to write. generate: .png or .jpg for a picture, or a contact sheet of
     several; .gif, .webp or .mp4 for an animation; no suffix for a folder of PNG.
-    export: the file, or hf://user/repository to upload it. user_study: the folder
+    export: the file, here or in cloud storage (gs://, s3://, az://), or
+    hf://user/repository to upload it. user_study: the folder
     of the study. report: the folder for index.html. evaluate: the folder for the
     scores; default: --workdir."""
 

@@ -5,7 +5,7 @@ import functools
 from collections.abc import Mapping
 
 from data_prep.flag_fields import option
-from pg2_jax.input_pipeline import reader_choice
+from pg2_jax.input_pipeline import cloud_files, reader_choice
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,6 +87,8 @@ MODES = {
 # What generates with the weights of a checkpoint.
 OF_A_CHECKPOINT = ("evaluate", "generate", "export", "demo", "user_study")
 TRAINING = ("train", "table1")
+# How the address of a model in one file begins: on the Hub, or in cloud storage.
+ADDRESSES = ("hf://", *cloud_files.SCHEMES)
 
 _option = functools.partial(option, group="Program", may_change=True)
 
@@ -100,20 +102,23 @@ class ProgramOptions:
     workdir: str = _option(
         "",
         path=True,
-        addresses=("hf://",),
+        addresses=ADDRESSES,
         modes=tuple(mode for mode in MODES if mode != "report"),
         not_with=("answers",),
     )
     """Folder of the run: checkpoints, summaries, metrics and pictures. With
-    --mode=table1, the folder of the whole table. generate, demo and export also
-    take an exported file, or hf://user/repository."""
+    --mode=table1, the folder of the whole table. evaluate, generate, export, demo and
+    user_study also take an exported file, here or in cloud storage (gs://, s3://,
+    az://), or hf://user/repository."""
     data_dir: str = _option(
         "",
         path=True,
+        addresses=cloud_files.SCHEMES,
         modes=("train", "evaluate", "table1", "report", "user_study"),
         not_with=("generated_dir", "answers"),
     )
-    """Data set written by data_prep/build_tfrecords.py."""
+    """Data set written by data_prep/build_tfrecords.py, here or in cloud storage
+    (gs://, s3://, az://)."""
     reader: str = _option(
         "auto", reader_choice.READERS, modes=("train", "table1"), may_change=False
     )

@@ -118,13 +118,14 @@ class TrainingOptions(modes.ProgramOptions):
     init_from: str = _training(
         "",
         path=True,
-        addresses=("hf://",),
+        addresses=modes.ADDRESSES,
         modes=("train",),
         not_with=("coarse_from",),
     )
     """Workdir of another run whose networks this run starts from, to fine-tune them
-    on other data or with other settings; or a model in a file (.safetensors) or on
-    the Hub (hf://user/repository), which has no D. Training starts at step 0 with a
+    on other data or with other settings; or a model in a file (.safetensors), here or
+    in cloud storage (gs://, s3://, az://), or on the Hub (hf://user/repository), which
+    has no D. Training starts at step 0 with a
     new optimizer. The networks and the image size must be the same. --checkpoint
     says which checkpoint. Only for a new run."""
     batch_size: int = _training(

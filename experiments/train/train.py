@@ -18,7 +18,7 @@ from experiments.config import Config
 from experiments.train import dry_run, history, log, training_steps, validation
 from pg2_jax import files, sharding, train_state
 from pg2_jax.architecture import Architecture
-from pg2_jax.checkpoint import checkpointer, restore
+from pg2_jax.checkpoint import checkpointer, restore, run_folder
 from pg2_jax.inference import exported_model, hub
 from pg2_jax.input_pipeline import pair_reader
 
@@ -291,8 +291,7 @@ def begun_with(
     """A new run's state with the networks of --init_from, a run or a model in a file;
     the latter has no D, which begins anew."""
     other = config.init_from
-    name = hub.local(other)
-    if not pathlib.Path(name).expanduser().is_file():
+    if not run_folder.is_model(other, "init_from"):
         wanted = config.wanted_checkpoint
         step, stored = restore.latest_config(other, "init_from", wanted)
         config_compatibility.check_init_from(stored, config)
@@ -304,7 +303,7 @@ def begun_with(
             f"--init_from={other} is a single model; --checkpoint and "
             "--checkpoint_step are for runs."
         )
-    model = exported_model.read(name)
+    model = exported_model.read(hub.local(other), argument="init_from")
     if isinstance(model, exported_model.Program):
         raise ValueError(
             f"--init_from={other} is a compiled program, not weights; take the "

@@ -7,6 +7,7 @@ import sys
 from typing import Any
 
 from pg2_jax import errors
+from pg2_jax.input_pipeline import cloud_files
 
 # What this code writes into a checkpoint, and the newest that it reads. It grows when
 # older code would read a checkpoint and generate something else from it.
@@ -18,10 +19,27 @@ _FORMER_SETTINGS = {
     "critic_input": "discriminator_input",
     "critic_sees_coarse": "discriminator_sees_coarse",
 }
+# Suffixes of exported models.
+_KINDS = ("safetensors", "jax_export", "onnx")
 _EXPORTED = (
     "Such files are for evaluate, generate, demo, export, init_from and "
     "pg2_jax.PoseTransfer"
 )
+
+
+def is_model(path: str, argument: str = "workdir") -> bool:
+    """Whether it is no run, but a model in one file: here, in cloud storage or on the
+    Hub. A run in cloud storage is a ValueError that names the argument."""
+    if not cloud_files.is_address(path):
+        is_file = pathlib.Path(path).expanduser().is_file()
+        return is_file or path.startswith("hf://")
+    if pathlib.PurePath(path).suffix[1:] not in _KINDS:
+        rule = (
+            f" must be a model in one file (.{', .'.join(_KINDS)}); the folder of a "
+            "run must be on a disk of this machine."
+        )
+        raise errors.ArgumentError(argument, path, rule)
+    return True
 
 
 def with_current_names(config: dict[str, Any]) -> dict[str, Any]:
@@ -89,8 +107,7 @@ def newest_config(workdir: str) -> dict[str, Any] | None:
 
 
 def _instead(path: pathlib.Path) -> str:
-    kinds = "safetensors", "jax_export", "onnx"
-    exported = [file for kind in kinds for file in path.glob(f"*.{kind}")]
+    exported = [file for kind in _KINDS for file in path.glob(f"*.{kind}")]
     if not exported:
         return "train there first"
     return f"the exported model in it is {exported[0]}. {_EXPORTED}"

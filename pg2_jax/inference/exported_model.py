@@ -27,11 +27,12 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
-from pg2_jax import errors, files, generation
+from pg2_jax import errors, generation
 from pg2_jax.architecture import Architecture
 from pg2_jax.checkpoint import restore, run_folder
 from pg2_jax.checkpoint.restore import Generators
 from pg2_jax.inference import onnx_model
+from pg2_jax.input_pipeline import cloud_files
 
 # What this code writes, and the newest that it reads.
 VERSION = 1
@@ -70,9 +71,9 @@ def write(
     dtype: str = "float32",
 ) -> None:
     """Writes a model in one of `FORMATS`, which the path ends in, with its weights in
-    one of `DTYPES`, from which float32 is computed; the file appears whole or not at
-    all. What is unknown, and an ONNX model whose images differ from those of jax, is a
-    ValueError."""
+    one of `DTYPES`, from which float32 is computed; the file, which may be in cloud
+    storage, appears whole or not at all. What is unknown, and an ONNX model whose
+    images differ from those of jax, is a ValueError."""
     check_path(path, form)
     errors.check_choice("dtype", dtype, DTYPES)
     weights = {"coarse": generators.coarse, "refine": generators.refine}
@@ -85,7 +86,7 @@ def write(
         "architecture": json.dumps(dataclasses.asdict(generators.architecture)),
         "versions": json.dumps(restore.versions()),
     }
-    with files.replacing(path) as temporary:
+    with cloud_files.replacing(path, "output") as temporary:
         if form == "safetensors":
             kept = {name: tree for name, tree in stored.items() if tree is not None}
             flat = flax.traverse_util.flatten_dict(kept, sep="/")
@@ -103,12 +104,17 @@ def write(
             archive.writestr("program", program)
 
 
-def read(path: str | os.PathLike[str], precision: str = "") -> Generators | Program:
-    """Reads a model in any of the formats, to compute in the precision "float32" or
-    "bfloat16"; empty is the run's own. A compiled model of another precision, and a
-    file that is no such model, damaged, or of a later version, is a ValueError."""
+def read(
+    path: str | os.PathLike[str], precision: str = "", argument: str = "workdir"
+) -> Generators | Program:
+    """Reads a model in any of the formats, from a disk or from cloud storage, to
+    compute in the precision "float32" or "bfloat16"; empty is the run's own. A compiled
+    model of another precision, and a file that is no such model, damaged, or of a later
+    version, is a ValueError; so is one in cloud storage that cannot be fetched, whose
+    message names the argument."""
     try:
-        model = _reader(path)(path)
+        with cloud_files.fetched(path, argument) as file:
+            model = _reader(file)(file, str(path))
     except (safetensors.SafetensorError, zipfile.BadZipFile, KeyError) as error:
         raise ValueError(
             f"{path}: not a model exported by this program, or damaged ({error}). "
@@ -136,26 +142,27 @@ def public_config(config: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _reader(path: str | os.PathLike[str]) -> Callable[..., Generators | Program]:
-    """What reads a file: ONNX is known by its name, the others by how they begin."""
-    if pathlib.Path(path).suffix == onnx_model.SUFFIX:
+def _reader(file: pathlib.Path) -> Callable[..., Generators | Program]:
+    """What reads a file, which has another name in messages: ONNX is known by its
+    suffix, the others by how they begin."""
+    if file.suffix == onnx_model.SUFFIX:
         return _read_onnx
-    with open(path, "rb") as file:
-        return _read_program if file.read(2) == b"PK" else _read_weights
+    with open(file, "rb") as opened:
+        return _read_program if opened.read(2) == b"PK" else _read_weights
 
 
-def _read_onnx(path: str | os.PathLike[str]) -> Program:
-    about, generate = onnx_model.load(path)
+def _read_onnx(file: pathlib.Path, path: str) -> Program:
+    about, generate = onnx_model.load(file)
     step, config, architecture = _described(path, about)
     # Whatever the run computed in.
     architecture = dataclasses.replace(architecture, precision="float32")
     return Program(step, architecture, config, generate)
 
 
-def _read_weights(path: str | os.PathLike[str]) -> Generators:
-    with safetensors.safe_open(path, framework="flax") as file:
-        step, config, architecture = _described(path, file.metadata() or {})
-        stored = {key: np.asarray(file.get_tensor(key)) for key in file.keys()}  # noqa: SIM118
+def _read_weights(file: pathlib.Path, path: str) -> Generators:
+    with safetensors.safe_open(file, framework="flax") as opened:
+        step, config, architecture = _described(path, opened.metadata() or {})
+        stored = {key: np.asarray(opened.get_tensor(key)) for key in opened.keys()}  # noqa: SIM118
     shapes = flax.traverse_util.flatten_dict(
         restore.weight_shapes(architecture), sep="/"
     )
@@ -173,8 +180,8 @@ def _read_weights(path: str | os.PathLike[str]) -> Generators:
     )
 
 
-def _read_program(path: str | os.PathLike[str]) -> Program:
-    with zipfile.ZipFile(path) as archive:
+def _read_program(file: pathlib.Path, path: str) -> Program:
+    with zipfile.ZipFile(file) as archive:
         about = json.loads(archive.read("model.json"))
         step, config, architecture = _described(path, about)
         program = jax.export.deserialize(bytearray(archive.read("program")))
@@ -194,7 +201,7 @@ def _read_program(path: str | os.PathLike[str]) -> Program:
 
 
 def _described(
-    path: str | os.PathLike[str], about: dict[str, str]
+    path: str, about: dict[str, str]
 ) -> tuple[int, dict[str, Any], Architecture]:
     """Step, config and architecture; refuses files of others and of later versions."""
     if _KEY not in about:
@@ -202,7 +209,7 @@ def _described(
             f"{path}: not a model exported by this program (its metadata has no "
             f"{_KEY}); export one from its run."
         )
-    restore.check_version(str(path), int(about[_KEY]), VERSION)
+    restore.check_version(path, int(about[_KEY]), VERSION)
     architecture = restore.architecture_of(json.loads(about["architecture"]))
     config = run_folder.with_current_names(json.loads(about["config"]))
     return int(about["step"]), config, architecture

@@ -84,21 +84,21 @@ class PoseTransfer:
 
         Args:
             path: the folder of a run, or of one of its checkpoints; a file that
-                `export` wrote; or "hf://user/repository" on the Hugging Face Hub, with
-                "@revision" if wanted.
+                `export` wrote, on a disk or in cloud storage such as "gs://bucket/file";
+                or "hf://user/repository" on the Hugging Face Hub, with "@revision" if
+                wanted.
             step: the checkpoint of a run; "best" for the best, None for the newest.
             weights: the averages, if the run kept them, or the raw weights.
             precision: to compute in, "float32" or "bfloat16"; empty for the run's own.
             finder: finds people in photos; None for any installed estimator.
         """
         name = hub.local(os.fspath(path))
-        file = pathlib.Path(name).expanduser()
-        if file.is_file():
+        if run_folder.is_model(name):
             if step is not None or weights != "averaged":
                 raise ValueError(
                     f"{path} is a single model; step and weights are for runs."
                 )
-            return cls(exported_model.read(file, precision), finder=finder)
+            return cls(exported_model.read(name, precision), finder=finder)
         run, named_step = run_folder.run_of(name)
         generators = restore.restore_generators(
             run, named_step if step is None else step, weights, precision
@@ -265,7 +265,8 @@ class PoseTransfer:
         """Writes the model as one file, which `restore` reads.
 
         Args:
-            path: ends in ".safetensors", ".jax_export" or ".onnx", as `form` says.
+            path: on a disk, or in cloud storage such as "gs://bucket/file"; ends in
+                ".safetensors", ".jax_export" or ".onnx", as `form` says.
             form: "safetensors", the weights; "jax_export", a compiled program that
                 needs only jax; or "onnx", a program for ONNX Runtime and others. From
                 a program no weights can be exported.

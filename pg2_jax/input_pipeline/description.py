@@ -2,11 +2,11 @@
 mistakes are answered at once."""
 
 import json
-import pathlib
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from pg2_jax import errors
+from pg2_jax.input_pipeline import cloud_files
 
 # What a record holds.
 IMAGES = ("source_image", "target_image")
@@ -28,23 +28,25 @@ class Description(NamedTuple):
 class Shard(NamedTuple):
     """A file of records, and how many it holds."""
 
-    path: pathlib.Path
+    path: cloud_files.Path
     pairs: int
 
 
-def find(data_dir: str) -> pathlib.Path:
-    """The folder of a data set; a ValueError if none is there."""
-    folder = pathlib.Path(data_dir).expanduser()
-    if not (folder / _INFO).is_file():
-        raise unusable(
-            data_dir,
-            "no data set is there (dataset_info.json is missing). Make one with "
-            f"data_prep/build_tfrecords.py{_of_photos(folder)}.",
-        )
+def find(data_dir: str) -> cloud_files.Path:
+    """The folder of a data set, which may be in cloud storage; a ValueError if none is
+    there."""
+    folder = cloud_files.path_of(data_dir)
+    with cloud_files.named_errors("data_dir", data_dir):
+        if not (folder / _INFO).is_file():
+            raise unusable(
+                data_dir,
+                "no data set is there (dataset_info.json is missing). Make one with "
+                f"data_prep/build_tfrecords.py{_of_photos(folder)}.",
+            )
     return folder
 
 
-def _of_photos(folder: pathlib.Path) -> str:
+def _of_photos(folder: cloud_files.Path) -> str:
     """What to say of a folder that may be the source of a data set."""
     if not folder.is_dir() or not any(folder.iterdir()):
         return ""
@@ -58,8 +60,7 @@ def read(data_dir: str) -> Description | None:
     try:
         image = _features(folder)[IMAGES[0]]["image"]
         height, width, _ = map(int, image["shape"]["dimensions"])
-        metadata = json.loads((folder / "metadata.json").read_text(encoding="utf-8"))
-        return Description(height, width, metadata)
+        return Description(height, width, _json(folder / "metadata.json"))
     except (OSError, ValueError, LookupError, TypeError):
         return None
 
@@ -71,6 +72,8 @@ def read_whole(data_dir: str) -> tuple[Description, dict[str, list[Shard]]]:
     try:
         names = set(_features(folder))
         splits = _splits(folder)
+    except errors.ArgumentError:  # A storage cannot be reached, which is no damage.
+        raise
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise damaged(data_dir, error) from error
     check_features(data_dir, names)
@@ -82,13 +85,17 @@ def read_whole(data_dir: str) -> tuple[Description, dict[str, list[Shard]]]:
     return described, splits
 
 
-def _features(folder: pathlib.Path) -> dict[str, Any]:
-    described = json.loads((folder / "features.json").read_text(encoding="utf-8"))
-    return described["featuresDict"]["features"]
+def _features(folder: cloud_files.Path) -> dict[str, Any]:
+    return _json(folder / "features.json")["featuresDict"]["features"]
 
 
-def _splits(folder: pathlib.Path) -> dict[str, list[Shard]]:
-    info = json.loads((folder / _INFO).read_text(encoding="utf-8"))
+def _json(path: cloud_files.Path) -> Any:
+    with cloud_files.named_errors("data_dir", path):
+        return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _splits(folder: cloud_files.Path) -> dict[str, list[Shard]]:
+    info = _json(folder / _INFO)
     if info["fileFormat"] != "tfrecord":
         raise ValueError(f"files of the format {info['fileFormat']}, not tfrecord")
     splits = {}
@@ -129,11 +136,12 @@ def check_features(data_dir: str, names: Iterable[str]) -> None:
         )
 
 
-def check_files(data_dir: str, paths: Iterable[pathlib.Path]) -> None:
+def check_files(data_dir: str, paths: Iterable[cloud_files.Path]) -> None:
     """Refuses a data set that lacks a file."""
-    for path in paths:
-        if not path.is_file():
-            raise unusable(data_dir, f"{path.name} is missing.")
+    with cloud_files.named_errors("data_dir", data_dir):
+        for path in paths:
+            if not path.is_file():
+                raise unusable(data_dir, f"{path.name} is missing.")
 
 
 def damaged(data_dir: str, what: object) -> errors.ArgumentError:

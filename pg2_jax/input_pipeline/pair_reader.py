@@ -16,6 +16,7 @@ import numpy as np
 
 from pg2_jax import errors, pose
 from pg2_jax.input_pipeline import (
+    cloud_files,
     description,
     memory_reader,
     process_share,
@@ -88,7 +89,8 @@ class PairDataset:
         reader: str = "auto",
         reader_memory_gib: float = 8.0,
     ):
-        """Opens a data set with one of `reader_choice.READERS`; holding out a share of
+        """Opens a data set, on a disk or in cloud storage such as gs://BUCKET/FOLDER,
+        with one of `reader_choice.READERS`; holding out a share of
         the training people takes one pass over the records. What is no such data set,
         or has too few people, is a ValueError. "memory" keeps the splits that are read
         in memory, each in so many GiB at most, else a ValueError."""
@@ -191,8 +193,14 @@ class PairDataset:
         self.count(split)
         digest = hashlib.sha256()
         for path in self._reader.files[split]:
-            with open(path, "rb") as file:
-                digest.update(hashlib.file_digest(file, "sha256").digest())
+            of_file = hashlib.sha256()
+            with (
+                cloud_files.named_errors("data_dir", path),
+                cloud_files.opened(path) as file,
+            ):
+                while block := file.read(2**20):
+                    of_file.update(block)
+            digest.update(of_file.digest())
         return digest.hexdigest()
 
     def require_views(self, split: str) -> None:

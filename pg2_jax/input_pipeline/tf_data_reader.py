@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from pg2_jax.input_pipeline import description
+from pg2_jax.input_pipeline import cloud_files, description
 from pg2_jax.input_pipeline import tensorflow_records as records
 from pg2_jax.input_pipeline.process_share import Share
 
@@ -25,8 +25,14 @@ class TfDataReader:
     """A `pair_reader.Reader`."""
 
     def __init__(self, data_dir: str):
-        """Opens a data set; what is none is a ValueError."""
+        """Opens a data set; what is none, or is where tensorflow cannot read, is a
+        ValueError."""
         self._data_dir = data_dir
+        scheme = data_dir.partition("://")[0]
+        known = tf.io.gfile.get_registered_schemes()
+        if cloud_files.is_address(data_dir) and scheme not in known:
+            reason = f"tensorflow cannot read {scheme}://; reader=memory can."
+            raise description.unusable(data_dir, reason)
         builder = records.open_builder(data_dir)
         self.height, self.width = builder.info.features["source_image"].shape[:2]
         self.metadata = dict(builder.info.metadata or {})

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from pg2_jax.input_pipeline import crc32c
+from pg2_jax.input_pipeline import cloud_files, crc32c
 
 _BEGIN = struct.Struct("<8sI")
 _END = struct.Struct("<I")
@@ -21,8 +21,13 @@ _END = struct.Struct("<I")
 def records(path: str | os.PathLike[str]) -> Iterator[tuple[bytes, int]]:
     """Yields each record of a file and the checksum that is stored of it, still to be
     compared. A ValueError says what is wrong with the next one."""
-    left = os.path.getsize(path)
-    with open(path, "rb", buffering=2**20) as file:
+    with (
+        cloud_files.named_errors("data_dir", path),
+        cloud_files.opened(path) as file,
+    ):
+        file.seek(0, os.SEEK_END)
+        left = file.tell()
+        file.seek(0)
         while left:
             begin = file.read(_BEGIN.size)
             if len(begin) < _BEGIN.size:

@@ -47,12 +47,39 @@ def test_a_tilde_is_the_home_folder(monkeypatch):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--workdir=gs://b/run", "--data_dir=d"], "--workdir=gs://b/run is an add"),
-        (["--workdir=w", "--data_dir=s3://b"], "--data_dir=s3://b is an address; it"),
-        (["--workdir=hf://me/x", "--data_dir=d"], "hf:// is for --mode=generate, exp"),
         (
-            ["--mode=evaluate", "--workdir=w", "--data_dir=d", "--output=hf://me/x"],
-            "--output=hf://me/x must be on a disk of this machine with --mode=evaluate",
+            ["--workdir=gs://b/run", "--data_dir=d"],
+            "--workdir=gs://b/run must be a folder on a disk of this machine with "
+            "--mode=train. Addresses are for data sets (--data_dir) and for models in "
+            "one file (--init_from, --workdir of --mode=evaluate, generate, export, "
+            "demo, user_study, --output of --mode=export).",
+        ),
+        (
+            ["--mode=table1", "--workdir=hf://me/x", "--data_dir=d"],
+            "--workdir=hf://me/x must be a folder on a disk of this machine with --m",
+        ),
+        (
+            ["--mode=evaluate", "--workdir=w", "--data_dir=d", "--output=az://me/x"],
+            "--output=az://me/x must be a folder on a disk of this machine with --mode",
+        ),
+        (
+            [
+                *("--mode=evaluate", "--workdir=gs://b/scores", "--data_dir="),
+                *("--generated_dir=a", "--target_dir=b"),
+            ],
+            "--workdir=gs://b/scores must be a folder on a disk of this machine with",
+        ),
+        (
+            ["--mode=evaluate", "--workdir=gs://b/m.safetensors", "--data_dir=d"],
+            "--workdir=gs://b/m.safetensors is a model in a file; --output says in",
+        ),
+        (
+            ["--workdir=w", "--data_dir=https://b/d"],
+            "--data_dir=https://b/d is an address; it must be on a disk of this mach",
+        ),
+        (
+            ["--workdir=w", "--data_dir=d", "--coarse_from=gs://b/run"],
+            "--coarse_from=gs://b/run is an address; it must be on a disk of this",
         ),
     ],
 )
@@ -64,6 +91,16 @@ def test_addresses_are_refused_where_a_folder_is_wanted(words, message):
 def test_a_repository_is_a_model_and_a_place_for_one():
     words = ["--mode=export", "--workdir=hf://me/x", "--output=hf://me/y"]
     assert from_words(*words).output == "hf://me/y"
+
+
+def test_data_sets_and_models_may_be_in_cloud_storage():
+    config = from_words(
+        *("--workdir=w", "--data_dir=gs://b/data", "--init_from=s3://b/m.safetensors")
+    )
+    assert config.data_dir == "gs://b/data"
+    assert config.init_from == "s3://b/m.safetensors"
+    words = ["--mode=export", "--workdir=gs://b/m.onnx", "--output=az://b/m.onnx"]
+    assert from_words(*words).output == "az://b/m.onnx"
 
 
 @pytest.mark.parametrize("path", FLAGFILES, ids=lambda path: path.stem)

@@ -243,14 +243,14 @@ def test_export_writes_and_uploads(monkeypatch, tmp_path, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(pose_transfer.PoseTransfer, "restore", lambda *_, **__: Model())
     export.export(exporting("m.safetensors", dtype="float16"))
-    export.export(exporting("m.jax_export", format="jax_export"))
+    export.export(exporting("gs://b/m.jax_export", format="jax_export"))
     export.export(exporting("hf://anna/dance"))
     os.mkdir("run")
     pathlib.Path("run/metrics.json").write_text("{}")
     export.export(exporting("hf://anna/dance"))
     assert done == [
         ("m.safetensors", "safetensors", "float16"),
-        ("m.jax_export", "jax_export", "float32"),
+        ("gs://b/m.jax_export", "jax_export", "float32"),
         ("anna/dance", None, "float32"),
         ("anna/dance", pathlib.Path("run/metrics.json"), "float32"),
     ]
@@ -261,6 +261,7 @@ def test_export_writes_and_uploads(monkeypatch, tmp_path, capsys):
     ("config", "message"),
     [
         (exporting("m.bin"), r"^output=m.bin must end in .safetensors"),
+        (exporting("gs://b/m.bin"), r"^output=gs://b/m.bin must end in .safetensors"),
         (exporting("none/m.safetensors"), "no folder none"),
         (exporting("hf://a/b", format="jax_export"), "needs --format=safetensors"),
         (exporting("m.safetensors"), "^workdir=run: there is no such file or folder"),

@@ -59,10 +59,11 @@ def quickstart(people, pair_dataset, tmp_path_factory):
         },
         "restore_and_generate": {"PEOPLE": str(people), **common},
         "your_own_photos": {
-            **common,
-            "DRAWN_PEOPLE": 4,
-            "COARSE_STEPS": 1,
-            "REFINE_STEPS": 1,
+            "MODEL": str(run),
+            "OUT": common["OUT"],
+            "PEOPLE": 2,
+            "PHOTOS_EACH": 6,
+            "STEPS": 1,
         },
     }
 

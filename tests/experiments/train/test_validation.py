@@ -16,6 +16,7 @@ from experiments.train import history, train, training_steps, validation
 from pg2_jax.checkpoint import restore, run_folder
 from pg2_jax.inference import hub, pose_transfer
 from pg2_jax.input_pipeline import pair_reader
+from tests import cloud_storage
 from tests.experiments.tiny_run import assert_equal, make_config, state_of, stop_after
 
 # Trainings, one after the other.
@@ -186,7 +187,7 @@ def test_a_new_run_begins_with_the_networks_of_another(run, tmp_path):
     assert_equal(best.refine.params, generators.refine)
 
 
-def test_a_new_run_begins_with_a_model_in_a_file_or_on_the_hub(
+def test_a_new_run_begins_with_a_model_in_a_file_a_bucket_or_on_the_hub(
     run, tmp_path, monkeypatch, capsys
 ):
     file = tmp_path / "model.safetensors"
@@ -196,7 +197,9 @@ def test_a_new_run_begins_with_a_model_in_a_file_or_on_the_hub(
         run, workdir=str(tmp_path / "new"), seed=5, init_from=str(file)
     )
     source, new = state_of(run), state_of(dataclasses.replace(config, init_from=""))
-    for name, other in (("a", str(file)), ("b", "hf://me/dancer")):
+    cloud_storage.without_tensorflow(monkeypatch, tmp_path.parent)
+    places = (str(file), "hf://me/dancer", f"gs://{tmp_path.name}/model.safetensors")
+    for name, other in zip("abc", places, strict=True):
         workdir = str(tmp_path / name)
         state = state_of(dataclasses.replace(config, workdir=workdir, init_from=other))
         assert int(state.step) == 0
@@ -207,10 +210,12 @@ def test_a_new_run_begins_with_a_model_in_a_file_or_on_the_hub(
         assert f"of {other}, with a new D" in capsys.readouterr().out
     for changes, message in (
         ({"checkpoint": "best"}, r"--init_from=.* is a single model"),
+        ({"init_from": "gs://b/c.onnx"}, "^init_from=gs://b/c.onnx: there is no such"),
+        ({"init_from": "gs://b/run"}, "^init_from=gs://b/run must be a model in one"),
         ({"base_channels": 4}, r"holds other networks:\n  --base_channels: 2 there, 4"),
     ):
         with pytest.raises(ValueError, match=message):
-            state_of(dataclasses.replace(config, workdir=workdir + "c", **changes))
+            state_of(dataclasses.replace(config, workdir=workdir + "d", **changes))
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ import safetensors.numpy
 from pg2_jax.architecture import Architecture
 from pg2_jax.checkpoint import restore
 from pg2_jax.inference import exported_model, hub, onnx_model, pose_transfer
+from tests import cloud_storage
 from tests.pg2_jax.inference.stand_in import figure, make_model, make_photo
 
 ARCHITECTURE = Architecture(
@@ -75,6 +76,30 @@ def test_weights_and_config_come_back(files, generators):
     # Of the machine's folders the last part alone is told.
     assert got.config == {**CONFIG, "data_dir": "market"}
     assert_close((got.coarse, got.refine), (generators.coarse, generators.refine))
+
+
+def test_models_in_cloud_storage_are_written_and_read(
+    generators, drawn, tmp_path, monkeypatch
+):
+    cloud_storage.without_tensorflow(monkeypatch, tmp_path)
+    address = "gs://bucket/models/model.safetensors"
+    exported_model.write(address, generators)
+    assert [path.name for path in tmp_path.glob("bucket/models/*")] == [
+        "model.safetensors"
+    ]
+    images, poses, want = drawn
+    model = pose_transfer.PoseTransfer.restore(address)
+    np.testing.assert_array_equal(model.batch(images, poses).refined, want.refined)
+    with pytest.raises(
+        ValueError, match=r"^workdir=gs://bucket/no.onnx: there is no s"
+    ):
+        pose_transfer.PoseTransfer.restore("gs://bucket/no.onnx")
+    with pytest.raises(ValueError, match=r"^workdir=gs://bucket/run must be a model i"):
+        pose_transfer.PoseTransfer.restore("gs://bucket/run")
+    (tmp_path / "bucket" / "bad.safetensors").write_bytes(b"half a model")
+    # By its own name, not by that of the copy.
+    with pytest.raises(ValueError, match=r"^gs://bucket/bad.safetensors: not a model "):
+        pose_transfer.PoseTransfer.restore("gs://bucket/bad.safetensors")
 
 
 @pytest.mark.parametrize(("dtype", "digits"), [("float16", 11), ("bfloat16", 8)])

@@ -1,0 +1,134 @@
+"""Files in cloud storage, such as gs://BUCKET/FILE, by etils.epath.
+
+epath uses tensorflow where it is installed, which knows gs:// alone, and elsewhere the
+package of the storage.
+"""
+
+import contextlib
+import os
+import pathlib
+import shutil
+import tempfile
+from collections.abc import Iterator
+from typing import IO, TYPE_CHECKING, NamedTuple, Union
+
+from pg2_jax import errors, files
+
+if TYPE_CHECKING:
+    # Its import takes a tenth of a second, which most programs need not spend.
+    from etils import epath
+
+Path = Union[pathlib.Path, "epath.Path"]
+
+
+class _Storage(NamedTuple):
+    package: str  # reads and writes it without tensorflow
+    login: str  # the command
+
+
+_STORAGES = {
+    "gs://": _Storage("gcsfs", "gcloud auth application-default login"),
+    "s3://": _Storage("s3fs", "aws configure"),
+    "az://": _Storage("adlfs", "az login"),
+}
+SCHEMES = tuple(_STORAGES)
+
+
+def is_address(path: str | os.PathLike[str]) -> bool:
+    """Whether a path is the address of something in cloud storage."""
+    return os.fspath(path).startswith(SCHEMES)
+
+
+def path_of(path: str | os.PathLike[str]) -> Path:
+    """A path on a disk, where `~` is the home folder, or in cloud storage."""
+    if not is_address(path):
+        return pathlib.Path(path).expanduser()
+    from etils import epath
+
+    return epath.Path(path)
+
+
+def opened(path: str | os.PathLike[str]) -> contextlib.AbstractContextManager[IO]:
+    """Opens a file to read its bytes."""
+    if not is_address(path):
+        return open(path, "rb", buffering=2**20)
+    return path_of(path).open("rb")
+
+
+@contextlib.contextmanager
+def named_errors(argument: str, path: str | os.PathLike[str]) -> Iterator[None]:
+    """Makes one line, an `errors.ArgumentError`, of whatever a storage raises, which is
+    of many classes. A ValueError, and errors of a disk, stay as they are."""
+    try:
+        yield
+    except ValueError:
+        raise
+    except Exception as error:
+        if not is_address(path):
+            raise
+        raise errors.ArgumentError(argument, path, _rule(path, error)) from error
+
+
+def _rule(path: str | os.PathLike[str], error: Exception) -> str:
+    scheme = os.fspath(path).partition("://")[0] + "://"
+    storage = _STORAGES[scheme]
+    if isinstance(error, ImportError):
+        return (
+            f": {scheme} needs the package {storage.package}: pip install "
+            f"{storage.package}"
+        )
+    if isinstance(error, FileNotFoundError):
+        return ": there is no such file."
+    text = (str(error).splitlines() or [""])[0].strip().rstrip(".")
+    if "not implemented" in text:
+        return (
+            f": tensorflow, which is installed, does not know {scheme}; set "
+            f"EPATH_USE_TF=0 in the environment, so that the package {storage.package} "
+            "is used."
+        )
+    return (
+        f": it cannot be reached ({text or type(error).__name__}). Is the name right, "
+        f"is there internet, and are you logged in ({storage.login})?"
+    )
+
+
+@contextlib.contextmanager
+def fetched(path: str | os.PathLike[str], argument: str) -> Iterator[pathlib.Path]:
+    """Gives a file that can be read: the one on a disk, or else a copy, for as long as
+    the context. The error of what cannot be fetched names the argument."""
+    if not is_address(path):
+        yield pathlib.Path(path).expanduser()
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        copy = pathlib.Path(folder, pathlib.PurePath(path).name)
+        with (
+            named_errors(argument, path),
+            opened(path) as source,
+            open(copy, "wb") as target,
+        ):
+            shutil.copyfileobj(source, target)
+        yield copy
+
+
+@contextlib.contextmanager
+def replacing(path: str | os.PathLike[str], argument: str) -> Iterator[pathlib.Path]:
+    """Gives a temporary path on a disk for a file that is written as a whole, as
+    `files.replacing`. The error of what cannot be written names the argument."""
+    if not is_address(path):
+        with files.replacing(path) as temporary:
+            yield temporary
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        temporary = pathlib.Path(folder, pathlib.PurePath(path).name)
+        yield temporary
+        put(temporary, path, argument)
+
+
+def put(file: pathlib.Path, path: str | os.PathLike[str], argument: str) -> None:
+    """Copies a file into cloud storage, where it appears whole; it replaces another."""
+    with (
+        named_errors(argument, path),
+        open(file, "rb") as source,
+        path_of(path).open("wb") as target,
+    ):
+        shutil.copyfileobj(source, target)

@@ -1,14 +1,14 @@
 """Convolutions that a CPU computes as matrix products.
 
 XLA's gradient of a convolution by its kernel is several times slower on a CPU than the
-convolution itself. Here wide 3x3 convolutions go by Winograd's minimal filtering F(2x2,
-3x3) (Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2016), which
-needs 16 multiplications where the definition has 36 and rounds no worse (F(4x4, 3x3)
-was tried: it rounds ten times worse, 1.5e-5 of the largest value, and is quicker only
-in the middle of the U-Net); of all others the gradient by the kernel is one matrix
-product. Narrow layers and bfloat16 get XLA's own, and so do other platforms that a
-program is compiled for on a CPU's machine. The numbers are those of
-`lax.conv_general_dilated` up to rounding.
+convolution itself. Here 3x3 ones go by Winograd's minimal filtering F(2x2, 3x3) (Lavin
+and Gray, "Fast Algorithms for Convolutional Neural Networks", 2016), which needs 16
+multiplications where the definition has 36 and rounds no worse (F(4x4, 3x3) was tried:
+it rounds ten times worse, 1.5e-5 of the largest value, and is quicker only in the
+middle of the U-Net); the gradient by the kernel of others is one matrix product. Of
+narrow layers XLA computes all itself, of those in between all but that gradient. It
+does so in bfloat16 too, and on other platforms that a program is compiled for on a
+CPU's machine. The numbers are those of `lax.conv_general_dilated` up to rounding.
 """
 
 import functools
@@ -25,8 +25,11 @@ _WINOGRAD_CHANNELS = 64
 _WINOGRAD_TILES = 128
 # So many tiles at once: what is made of them stays in the processor's cache.
 _TILES_AT_ONCE = 1024
-# Below so many products of channels XLA's own gradient by the kernel is as fast.
-_PRODUCT_CHANNELS = 1024
+# XLA's own gradient by the kernel is as fast as Winograd's below so many channels of
+# both sides, unless their product is large; and as the one product below others: of
+# channels, and of the output's, each of which uses the patches once.
+_GRADIENT_CHANNELS, _GRADIENT_PRODUCT = 24, 2048
+_PRODUCT_CHANNELS, _PRODUCT_FEATURES = 1024, 32
 
 
 def convolve(
@@ -43,9 +46,10 @@ def convolve(
     written by hand, which jax allows in reverse mode alone.
     """
     assert padding == "SAME" and strides[0] == strides[1], (padding, strides)
-    wide = kernel.shape[2] * kernel.shape[3] >= _PRODUCT_CHANNELS
     trained = isinstance(x.shape[0], int)  # Not exported for any number of images.
-    if wide and trained and x.dtype == jnp.float32:
+    # What goes by Winograd's form as a whole has its gradient, too.
+    ours = trained and _gradient_by_kernel(x.shape, kernel.shape, strides[0])
+    if ours and x.dtype == jnp.float32:
         return _by_platform(x, kernel, strides[0])
     return _plain(x, kernel, strides[0])
 
@@ -69,8 +73,9 @@ def _gradients(stride: int, inputs: tuple[jax.Array, jax.Array], dy: jax.Array):
         return jax.vjp(functools.partial(_plain, stride=stride), x, kernel)[1](dy)
 
     def cpu(x, kernel, dy):
-        by_kernel = _by_kernel(x, dy, kernel.shape, stride)
-        return _by_input(x, kernel, dy, stride), by_kernel
+        by_kernel = _gradient_by_kernel(x.shape, kernel.shape, stride)
+        assert by_kernel
+        return _by_input(x, kernel, dy, stride), by_kernel(x, dy)
 
     return lax.platform_dependent(*inputs, dy, cpu=cpu, default=plain)
 
@@ -86,19 +91,33 @@ def _by_input(x: jax.Array, kernel: jax.Array, dy: jax.Array, stride: int) -> ja
     return jax.linear_transpose(lambda x: _plain(x, kernel, stride), x)(dy)[0]
 
 
-def _by_kernel(
-    x: jax.Array, dy: jax.Array, shape: tuple[int, ...], stride: int
+def _gradient_by_kernel(
+    x: tuple[int, ...], kernel: tuple[int, ...], stride: int
+) -> Callable[..., jax.Array] | None:
+    """What computes the gradient by the kernel faster than XLA, if anything does."""
+    size, _, channels, features = kernel
+    both = channels * features
+    if _has_tiles(x, kernel, stride):
+        narrower = min(channels, features)
+        if narrower >= _GRADIENT_CHANNELS or both >= _GRADIENT_PRODUCT:
+            return _winograd_by_kernel
+    elif both >= _PRODUCT_CHANNELS and (features >= _PRODUCT_FEATURES or size == 1):
+        return functools.partial(_product_by_kernel, size=size, stride=stride)
+    return None
+
+
+def _product_by_kernel(
+    x: jax.Array, dy: jax.Array, *, size: int, stride: int
 ) -> jax.Array:
-    """The gradient by the kernel, of the given shape."""
-    size, _, channels, features = shape
-    if _is_winograd(x.shape, shape, stride):
-        return _winograd_by_kernel(x, dy)
+    """The gradient by the kernel as one product."""
+    channels, features = x.shape[3], dy.shape[3]
     if stride == 1 and features < channels:
         # Shifting the narrower of the two makes the smaller matrix.
         shifted = _patches(dy, size, 1, dy.shape)
         product = _contract(x, shifted).reshape(channels, size, size, features)
         return product[:, ::-1, ::-1].transpose(1, 2, 0, 3)
-    return _contract(_patches(x, size, stride, dy.shape), dy).reshape(shape)
+    product = _contract(_patches(x, size, stride, dy.shape), dy)
+    return product.reshape(size, size, channels, features)
 
 
 def _contract(a: jax.Array, b: jax.Array) -> jax.Array:
@@ -124,13 +143,13 @@ def _patches(
 
 
 def _is_winograd(x: tuple[int, ...], kernel: tuple[int, ...], stride: int) -> bool:
+    return _has_tiles(x, kernel, stride) and min(kernel[2:]) >= _WINOGRAD_CHANNELS
+
+
+def _has_tiles(x: tuple[int, ...], kernel: tuple[int, ...], stride: int) -> bool:
+    """Whether Winograd's form is defined, and the image large enough."""
     tiles = x[0] * x[1] * x[2] // 4
-    return (
-        stride == 1
-        and kernel[0] == 3
-        and min(kernel[2:]) >= _WINOGRAD_CHANNELS
-        and tiles >= _WINOGRAD_TILES
-    )
+    return stride == 1 and kernel[0] == 3 and tiles >= _WINOGRAD_TILES
 
 
 def _winograd(x: jax.Array, kernel: jax.Array) -> jax.Array:

@@ -16,6 +16,12 @@ WINOGRAD = [
     ((1, 25, 21, 64), 3, 1, 65),
     ((9, 24, 21, 65), 3, 1, 64),
 ]
+# Winograd's form of the gradient by the kernel alone.
+GRADIENT = [
+    ((4, 16, 8, 24), 3, 1, 40),
+    ((3, 15, 13, 40), 3, 1, 24),
+    ((4, 17, 9, 16), 3, 1, 128),
+]
 PRODUCT = [
     ((2, 8, 6, 32), 3, 1, 40),
     ((2, 8, 6, 40), 3, 1, 32),
@@ -24,7 +30,12 @@ PRODUCT = [
     ((2, 8, 6, 33), 1, 1, 40),
     ((2, 7, 5, 40), 5, 1, 33),
 ]
-PLAIN = [((2, 8, 6, 12), 3, 1, 3), ((2, 8, 6, 4), 3, 1, 8), ((2, 8, 6, 3), 5, 2, 1)]
+PLAIN = [
+    ((4, 16, 8, 23), 3, 1, 80),
+    ((2, 8, 6, 80), 5, 2, 24),
+    ((2, 8, 6, 12), 3, 1, 3),
+    ((2, 8, 6, 3), 5, 2, 1),
+]
 
 
 def arrays(shape, size, stride, features):
@@ -53,7 +64,7 @@ def assert_close(found, want):
 
 
 @pytest.mark.parametrize(
-    ("shape", "size", "stride", "features"), WINOGRAD + PRODUCT + PLAIN
+    ("shape", "size", "stride", "features"), WINOGRAD + GRADIENT + PRODUCT + PLAIN
 )
 def test_values_and_gradients_are_those_of_lax(shape, size, stride, features):
     inputs = arrays(shape, size, stride, features)
@@ -71,15 +82,21 @@ def test_values_and_gradients_are_those_of_lax(shape, size, stride, features):
     assert_close(jax.jit(run)(*inputs), value_and_gradients(plain)(*inputs))
 
 
-@pytest.mark.parametrize("case", WINOGRAD)
-def test_wide_convolutions_are_cheaper_than_their_definition(case):
-    """Winograd's form is taken, and by the CPU alone."""
-    inputs = arrays(*case)
-    lower = jax.jit(value_and_gradients(functools.partial(ours, stride=1))).trace
-    text = lower(*inputs).lower(lowering_platforms=("cpu",)).as_text()
-    assert "stablehlo.convolution" not in text
-    text = lower(*inputs).lower(lowering_platforms=("cuda",)).as_text()
-    assert text.count("stablehlo.convolution") == 3 and "dot_general" not in text
+@pytest.mark.parametrize(
+    ("cases", "left"), [(WINOGRAD, 0), (GRADIENT, 2), (PRODUCT, 2), (PLAIN, 3)]
+)
+def test_the_form_is_chosen_by_the_width(cases, left):
+    """Of a convolution and its two gradients so many are XLA's own on a CPU, and all on
+    a GPU."""
+    for case in cases:
+        inputs = arrays(*case)
+        run = value_and_gradients(functools.partial(ours, stride=case[2]))
+        trace = jax.jit(run).trace(*inputs)
+        text = trace.lower(lowering_platforms=("cpu",)).as_text()
+        assert text.count("stablehlo.convolution") == left, case
+        text = trace.lower(lowering_platforms=("cuda",)).as_text()
+        assert text.count("stablehlo.convolution") == 3, case
+        assert "dot_general" not in text
 
 
 def test_winograd_rounds_no_worse_than_the_definition():
@@ -100,7 +117,7 @@ def test_winograd_rounds_no_worse_than_the_definition():
 def test_devices_exchange_nothing_but_the_kernels_gradient():
     mesh = Mesh(np.array(jax.devices()[:2]), ("data",))
     whole, split = sharding.replicated(mesh), sharding.batched(mesh)
-    for case in (*WINOGRAD[:1], *PRODUCT[:4]):
+    for case in (*WINOGRAD[:1], *GRADIENT[:1], *PRODUCT[:4]):
         stride = case[2]
         inputs = arrays(*case)
         run = value_and_gradients(functools.partial(ours, stride=stride))

@@ -189,7 +189,7 @@ class _FirstLayer(nn.Module):
             )
 
         of_guide = convolved(guide, kernel[:, :, channels:])
-        of_guide += bias.astype(self.precision)
+        of_guide += bias.astype(self.precision).reshape(1, 1, 1, -1)
         return [convolved(x, kernel[:, :, :channels]) + of_guide for x in images]
 
 

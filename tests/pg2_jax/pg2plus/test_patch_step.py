@@ -76,7 +76,7 @@ def judged(params, image, seen):
 def convolved(x, layer, stride):
     form = ("NHWC", "HWIO", "NHWC")
     strides = (stride, stride)
-    return layer["bias"] + jax.lax.conv_general_dilated(
+    return layer["bias"].reshape(1, 1, 1, -1) + jax.lax.conv_general_dilated(
         x, layer["kernel"], strides, "SAME", dimension_numbers=form
     )
 

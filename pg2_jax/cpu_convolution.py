@@ -1,14 +1,13 @@
-"""Convolutions that a CPU computes as matrix products.
+"""Convolutions that a CPU computes otherwise than XLA does.
 
-XLA's gradient of a convolution by its kernel is several times slower on a CPU than the
-convolution itself. Here 3x3 ones go by Winograd's minimal filtering F(2x2, 3x3) (Lavin
-and Gray, "Fast Algorithms for Convolutional Neural Networks", 2016), which needs 16
+3x3 ones of many channels go by Winograd's minimal filtering F(2x2, 3x3) (Lavin and
+Gray, "Fast Algorithms for Convolutional Neural Networks", 2016), which needs 16
 multiplications where the definition has 36 and rounds no worse (F(4x4, 3x3) was tried:
 it rounds ten times worse, 1.5e-5 of the largest value, and is quicker only in the
-middle of the U-Net); the gradient by the kernel of others is one matrix product. Of
-narrow layers XLA computes all itself, of those in between all but that gradient. It
-does so in bfloat16 too, and on other platforms that a program is compiled for on a
-CPU's machine. The numbers are those of `lax.conv_general_dilated` up to rounding.
+middle of the U-Net). Where an image is made of many channels, the gradient by the
+kernel is one matrix product. All others are XLA's own (see `compilation`), and so are
+all in bfloat16, and on other platforms that a program is compiled for on a CPU's
+machine. The numbers are those of `lax.conv_general_dilated` up to rounding.
 """
 
 import functools
@@ -21,15 +20,12 @@ from jax import lax
 
 _DIMENSIONS = ("NHWC", "HWIO", "NHWC")
 # Below so many channels, or tiles of 2x2 pixels, transforming costs more than it saves.
-_WINOGRAD_CHANNELS = 64
+_WINOGRAD_CHANNELS = 256
 _WINOGRAD_TILES = 128
 # So many tiles at once: what is made of them stays in the processor's cache.
 _TILES_AT_ONCE = 1024
-# XLA's own gradient by the kernel is as fast as Winograd's below so many channels of
-# both sides, unless their product is large; and as the one product below others: of
-# channels, and of the output's, each of which uses the patches once.
-_GRADIENT_CHANNELS, _GRADIENT_PRODUCT = 24, 2048
-_PRODUCT_CHANNELS, _PRODUCT_FEATURES = 1024, 32
+# So few channels made of so many: an image, or logits.
+_FEW, _MANY = 4, 32
 
 
 def convolve(
@@ -47,7 +43,6 @@ def convolve(
     """
     assert padding == "SAME" and strides[0] == strides[1], (padding, strides)
     trained = isinstance(x.shape[0], int)  # Not exported for any number of images.
-    # What goes by Winograd's form as a whole has its gradient, too.
     ours = trained and _gradient_by_kernel(x.shape, kernel.shape, strides[0])
     if ours and x.dtype == jnp.float32:
         return _by_platform(x, kernel, strides[0])
@@ -95,29 +90,26 @@ def _gradient_by_kernel(
     x: tuple[int, ...], kernel: tuple[int, ...], stride: int
 ) -> Callable[..., jax.Array] | None:
     """What computes the gradient by the kernel faster than XLA, if anything does."""
-    size, _, channels, features = kernel
-    both = channels * features
-    if _has_tiles(x, kernel, stride):
-        narrower = min(channels, features)
-        if narrower >= _GRADIENT_CHANNELS or both >= _GRADIENT_PRODUCT:
-            return _winograd_by_kernel
-    elif both >= _PRODUCT_CHANNELS and (features >= _PRODUCT_FEATURES or size == 1):
-        return functools.partial(_product_by_kernel, size=size, stride=stride)
+    if _is_winograd(x, kernel, stride):
+        return _winograd_by_kernel
+    if stride == 1 and kernel[2] >= _MANY and kernel[3] <= _FEW:
+        return functools.partial(_product_by_kernel, size=kernel[0])
     return None
 
 
-def _product_by_kernel(
-    x: jax.Array, dy: jax.Array, *, size: int, stride: int
-) -> jax.Array:
-    """The gradient by the kernel as one product."""
-    channels, features = x.shape[3], dy.shape[3]
-    if stride == 1 and features < channels:
-        # Shifting the narrower of the two makes the smaller matrix.
-        shifted = _patches(dy, size, 1, dy.shape)
-        product = _contract(x, shifted).reshape(channels, size, size, features)
-        return product[:, ::-1, ::-1].transpose(1, 2, 0, 3)
-    product = _contract(_patches(x, size, stride, dy.shape), dy)
-    return product.reshape(size, size, channels, features)
+def _product_by_kernel(x: jax.Array, dy: jax.Array, *, size: int) -> jax.Array:
+    """The gradient by the kernel, of stride 1, as one product: of the few channels of
+    dy, shifted to where the kernel sees x from, and x."""
+    before, after = size // 2, (size - 1) // 2
+    padded = jnp.pad(dy, ((0, 0), (before, after), (before, after), (0, 0)))
+    height, width, features = dy.shape[1:]
+    shifted = [
+        padded[:, i : i + height, j : j + width]
+        for i in reversed(range(size))
+        for j in reversed(range(size))
+    ]
+    product = _contract(x, jnp.concatenate(shifted, axis=-1))
+    return product.reshape(-1, size, size, features).transpose(1, 2, 0, 3)
 
 
 def _contract(a: jax.Array, b: jax.Array) -> jax.Array:
@@ -126,30 +118,14 @@ def _contract(a: jax.Array, b: jax.Array) -> jax.Array:
     return lax.dot_general(a, b, ((before, before), ((), ())))
 
 
-def _patches(
-    x: jax.Array, size: int, stride: int, output: tuple[int, ...]
-) -> jax.Array:
-    """What the kernel sees at each output: [B, H, W, size * size * C]."""
-    height, width = output[1:3]
-    pads = lax.padtype_to_pads(x.shape[1:3], (size, size), (stride, stride), "SAME")
-    x = jnp.pad(x, ((0, 0), *pads, (0, 0)))
-    rows, columns = (stride * (n - 1) + 1 for n in (height, width))
-    shifted = [
-        x[:, i : i + rows : stride, j : j + columns : stride]
-        for i in range(size)
-        for j in range(size)
-    ]
-    return jnp.concatenate(shifted, axis=-1)
-
-
 def _is_winograd(x: tuple[int, ...], kernel: tuple[int, ...], stride: int) -> bool:
-    return _has_tiles(x, kernel, stride) and min(kernel[2:]) >= _WINOGRAD_CHANNELS
-
-
-def _has_tiles(x: tuple[int, ...], kernel: tuple[int, ...], stride: int) -> bool:
-    """Whether Winograd's form is defined, and the image large enough."""
     tiles = x[0] * x[1] * x[2] // 4
-    return stride == 1 and kernel[0] == 3 and tiles >= _WINOGRAD_TILES
+    return (
+        stride == 1
+        and kernel[0] == 3
+        and min(kernel[2:]) >= _WINOGRAD_CHANNELS
+        and tiles >= _WINOGRAD_TILES
+    )
 
 
 def _winograd(x: jax.Array, kernel: jax.Array) -> jax.Array:

@@ -25,7 +25,7 @@ from experiments.evaluate import (
     saved_images,
     table,
 )
-from pg2_jax import generation, inputs, pose, sharding
+from pg2_jax import compilation, generation, inputs, pose, sharding
 from pg2_jax.architecture import Architecture
 from pg2_jax.checkpoint import restore
 from pg2_jax.errors import counted
@@ -254,7 +254,10 @@ def compiled(
 
     whole, split = sharding.replicated(mesh), sharding.batched(mesh)
     return jax.jit(
-        generate_and_score, in_shardings=(whole, whole, split), out_shardings=split
+        generate_and_score,
+        in_shardings=(whole, whole, split),
+        out_shardings=split,
+        compiler_options=compilation.options(),
     )
 
 

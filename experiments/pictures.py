@@ -79,7 +79,7 @@ def of_progress(
     batch = first.batch
 
     def write(state: train_state.TrainState, step: int) -> np.ndarray:
-        generated = generation.compiled_generate(
+        generated = generation.compiled_generate()(
             # This process works alone.
             sharding.local(state.coarse.drawing_params),
             sharding.local(state.refine.drawing_params) if state.refine else None,

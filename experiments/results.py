@@ -44,6 +44,10 @@ def provenance() -> dict[str, Any]:
     return {"versions": restore.versions(), "commit": _commit()}
 
 
+# Of Intel and AMD, then of ARM, as Linux names them.
+_VECTORS = ("avx2", "avx512f", "avx512_bf16", "amx_tile", "asimd", "sve", "sve2")
+
+
 def hardware() -> dict[str, Any]:
     """Processor, cores that this process may use, memory and system of this machine."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
@@ -56,12 +60,17 @@ def hardware() -> dict[str, Any]:
 
 
 def _processor() -> str:
+    """Its name, and the vector extensions on which the speed of a program depends."""
     try:
         lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:  # Linux alone has it.
         return platform.processor()
-    names = (line.partition(":")[2] for line in lines if line.startswith("model name"))
-    return next(names, platform.processor()).strip()
+    parts = (line.partition(":") for line in reversed(lines))
+    facts = {name.strip(): value.strip() for name, _, value in parts}
+    name = facts.get("model name", platform.processor())
+    flags = facts.get("flags", facts.get("Features", "")).split()
+    vectors = [flag for flag in _VECTORS if flag in flags]
+    return f"{name} ({', '.join(vectors)})" if vectors else name
 
 
 def _commit() -> str:

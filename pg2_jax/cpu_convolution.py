@@ -1,14 +1,13 @@
-"""Convolutions that a CPU computes as matrix products.
+"""Convolutions that a CPU computes otherwise than XLA does.
 
-XLA's gradient of a convolution by its kernel is several times slower on a CPU than the
-convolution itself. Here wide 3x3 convolutions go by Winograd's minimal filtering F(2x2,
-3x3) (Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2016), which
-needs 16 multiplications where the definition has 36 and rounds no worse (F(4x4, 3x3)
-was tried: it rounds ten times worse, 1.5e-5 of the largest value, and is quicker only
-in the middle of the U-Net); of all others the gradient by the kernel is one matrix
-product. Narrow layers and bfloat16 get XLA's own, and so do other platforms that a
-program is compiled for on a CPU's machine. The numbers are those of
-`lax.conv_general_dilated` up to rounding.
+3x3 ones of many channels go by Winograd's minimal filtering F(2x2, 3x3) (Lavin and
+Gray, "Fast Algorithms for Convolutional Neural Networks", 2016), which needs 16
+multiplications where the definition has 36 and rounds no worse (F(4x4, 3x3) was tried:
+it rounds ten times worse, 1.5e-5 of the largest value, and is quicker only in the
+middle of the U-Net). Where an image is made of many channels, the gradient by the
+kernel is one matrix product. All others are XLA's own (see `compilation`), and so are
+all in bfloat16, and on other platforms that a program is compiled for on a CPU's
+machine. The numbers are those of `lax.conv_general_dilated` up to rounding.
 """
 
 import functools
@@ -21,12 +20,12 @@ from jax import lax
 
 _DIMENSIONS = ("NHWC", "HWIO", "NHWC")
 # Below so many channels, or tiles of 2x2 pixels, transforming costs more than it saves.
-_WINOGRAD_CHANNELS = 64
+_WINOGRAD_CHANNELS = 256
 _WINOGRAD_TILES = 128
 # So many tiles at once: what is made of them stays in the processor's cache.
 _TILES_AT_ONCE = 1024
-# Below so many products of channels XLA's own gradient by the kernel is as fast.
-_PRODUCT_CHANNELS = 1024
+# So few channels made of so many: an image, or logits.
+_FEW, _MANY = 4, 32
 
 
 def convolve(
@@ -43,9 +42,9 @@ def convolve(
     written by hand, which jax allows in reverse mode alone.
     """
     assert padding == "SAME" and strides[0] == strides[1], (padding, strides)
-    wide = kernel.shape[2] * kernel.shape[3] >= _PRODUCT_CHANNELS
     trained = isinstance(x.shape[0], int)  # Not exported for any number of images.
-    if wide and trained and x.dtype == jnp.float32:
+    ours = trained and _gradient_by_kernel(x.shape, kernel.shape, strides[0])
+    if ours and x.dtype == jnp.float32:
         return _by_platform(x, kernel, strides[0])
     return _plain(x, kernel, strides[0])
 
@@ -69,8 +68,9 @@ def _gradients(stride: int, inputs: tuple[jax.Array, jax.Array], dy: jax.Array):
         return jax.vjp(functools.partial(_plain, stride=stride), x, kernel)[1](dy)
 
     def cpu(x, kernel, dy):
-        by_kernel = _by_kernel(x, dy, kernel.shape, stride)
-        return _by_input(x, kernel, dy, stride), by_kernel
+        by_kernel = _gradient_by_kernel(x.shape, kernel.shape, stride)
+        assert by_kernel
+        return _by_input(x, kernel, dy, stride), by_kernel(x, dy)
 
     return lax.platform_dependent(*inputs, dy, cpu=cpu, default=plain)
 
@@ -86,41 +86,36 @@ def _by_input(x: jax.Array, kernel: jax.Array, dy: jax.Array, stride: int) -> ja
     return jax.linear_transpose(lambda x: _plain(x, kernel, stride), x)(dy)[0]
 
 
-def _by_kernel(
-    x: jax.Array, dy: jax.Array, shape: tuple[int, ...], stride: int
-) -> jax.Array:
-    """The gradient by the kernel, of the given shape."""
-    size, _, channels, features = shape
-    if _is_winograd(x.shape, shape, stride):
-        return _winograd_by_kernel(x, dy)
-    if stride == 1 and features < channels:
-        # Shifting the narrower of the two makes the smaller matrix.
-        shifted = _patches(dy, size, 1, dy.shape)
-        product = _contract(x, shifted).reshape(channels, size, size, features)
-        return product[:, ::-1, ::-1].transpose(1, 2, 0, 3)
-    return _contract(_patches(x, size, stride, dy.shape), dy).reshape(shape)
+def _gradient_by_kernel(
+    x: tuple[int, ...], kernel: tuple[int, ...], stride: int
+) -> Callable[..., jax.Array] | None:
+    """What computes the gradient by the kernel faster than XLA, if anything does."""
+    if _is_winograd(x, kernel, stride):
+        return _winograd_by_kernel
+    if stride == 1 and kernel[2] >= _MANY and kernel[3] <= _FEW:
+        return functools.partial(_product_by_kernel, size=kernel[0])
+    return None
+
+
+def _product_by_kernel(x: jax.Array, dy: jax.Array, *, size: int) -> jax.Array:
+    """The gradient by the kernel, of stride 1, as one product: of the few channels of
+    dy, shifted to where the kernel sees x from, and x."""
+    before, after = size // 2, (size - 1) // 2
+    padded = jnp.pad(dy, ((0, 0), (before, after), (before, after), (0, 0)))
+    height, width, features = dy.shape[1:]
+    shifted = [
+        padded[:, i : i + height, j : j + width]
+        for i in reversed(range(size))
+        for j in reversed(range(size))
+    ]
+    product = _contract(x, jnp.concatenate(shifted, axis=-1))
+    return product.reshape(-1, size, size, features).transpose(1, 2, 0, 3)
 
 
 def _contract(a: jax.Array, b: jax.Array) -> jax.Array:
     """[..., M], [..., N] -> [M, N], summed over all that is before."""
     before = tuple(range(a.ndim - 1))
     return lax.dot_general(a, b, ((before, before), ((), ())))
-
-
-def _patches(
-    x: jax.Array, size: int, stride: int, output: tuple[int, ...]
-) -> jax.Array:
-    """What the kernel sees at each output: [B, H, W, size * size * C]."""
-    height, width = output[1:3]
-    pads = lax.padtype_to_pads(x.shape[1:3], (size, size), (stride, stride), "SAME")
-    x = jnp.pad(x, ((0, 0), *pads, (0, 0)))
-    rows, columns = (stride * (n - 1) + 1 for n in (height, width))
-    shifted = [
-        x[:, i : i + rows : stride, j : j + columns : stride]
-        for i in range(size)
-        for j in range(size)
-    ]
-    return jnp.concatenate(shifted, axis=-1)
 
 
 def _is_winograd(x: tuple[int, ...], kernel: tuple[int, ...], stride: int) -> bool:

@@ -1,12 +1,13 @@
 """Generating images, in training and after it: pure functions."""
 
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import flax.linen as nn
 import jax
 
-from pg2_jax import inputs, models
+from pg2_jax import compilation, inputs, models
 from pg2_jax.architecture import Architecture
 
 PyTree = Any
@@ -108,5 +109,9 @@ def program(
     return images
 
 
-# One program for all models of an architecture.
-compiled_generate = jax.jit(generate, static_argnames="architecture")
+@functools.cache
+def compiled_generate() -> jax.stages.Wrapped:
+    """`generate` as a program, one for all models of an architecture."""
+    options = compilation.options()
+    names = "architecture"
+    return jax.jit(generate, static_argnames=names, compiler_options=options)

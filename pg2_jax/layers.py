@@ -34,13 +34,12 @@ class ResidualBlock(nn.Module):
 
     features: int
     precision: str
-    plain: bool = False  # see `conv`
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         """[B, H, W, features] -> [B, H, W, features]."""
         name = "convolutions"
-        return x + ConvBlock(self.features, self.precision, self.plain, name=name)(x)
+        return x + ConvBlock(self.features, self.precision, name=name)(x)
 
 
 class ConvBlock(nn.Module):
@@ -48,13 +47,12 @@ class ConvBlock(nn.Module):
 
     features: int
     precision: str
-    plain: bool = False  # see `conv`
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         """[B, H, W, C] -> [B, H, W, features]."""
         for name in ("conv0", "conv1"):
-            layer = conv(self.features, 3, self.precision, name=name, plain=self.plain)
+            layer = conv(self.features, 3, self.precision, name=name)
             x = nn.relu(layer(x))
         return x
 
@@ -67,11 +65,9 @@ def conv(
     name: str,
     stride: int = 1,
     kernel_init: Any = GLOROT,
-    plain: bool = False,
 ) -> nn.Conv:
-    """A convolution as the networks use it; on a CPU not XLA's own unless `plain`,
-    which compiles in a third of the time."""
-    on_cpu = jax.default_backend() == "cpu" and not plain
+    """A convolution as the networks use it; on a CPU not always XLA's own."""
+    on_cpu = jax.default_backend() == "cpu"
     return nn.Conv(
         features,
         (size, size),

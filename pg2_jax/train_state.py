@@ -131,10 +131,10 @@ def create(
     if architecture.stages != "coarse":
         network = models.discriminator(architecture)
         channels = 6 if architecture.discriminator_input == "pair" else 3
-        judged = jnp.zeros((*size, channels))
+        judged = [jnp.zeros((*size, channels))]
         if architecture.discriminator == "patch":
-            judged = jnp.concatenate([image, pose], axis=-1)
-        discriminator = player(network, discriminator_key, judged, averaged=False)
+            judged = [pose, image]
+        discriminator = player(network, discriminator_key, *judged, averaged=False)
     step = jnp.zeros((), jnp.int32)
     return TrainState(step, coarse, refine, discriminator)
 

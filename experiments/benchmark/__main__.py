@@ -1,13 +1,13 @@
 """Measures the speed of this code on this machine.
 
     python -m experiments.benchmark --what=data --scale=0.1 --repeats=9
-    python -m experiments.benchmark --what=train --scale=0.25 --batch_size=8
+    python -m experiments.benchmark --what=train
 
 data: builds a data set of Market-1501's size from random photos, and reads it back with
 both readers.
 metrics: scores 12,000 pairs of images, beside the usual loop over scikit-image.
 train: steps of both stages and generation, beside PG2 in PyTorch (pip install -e
-".[benchmark]").
+".[benchmark]"), in the paper's width and in an eighth of it.
 plus: the same of pg2plus, beside the paper's networks.
 checkpoint: saves and restores the paper's model at 128x64.
 accelerator: all of it on a GPU or TPU within --minutes, into a folder: equality with
@@ -36,6 +36,7 @@ from absl import logging
 from data_prep import command_line
 from data_prep.flag_fields import option
 from experiments import results
+from experiments.benchmark import measurement
 from pg2_jax import files
 
 # What tensorflow says of its kernels at import hides the progress and the table.
@@ -49,6 +50,8 @@ _train = functools.partial(option, group="Train", needs=("what=train|plus",))
 _torch = functools.partial(option, group="Train", needs=("what=train",))
 
 
+# Of the paper's width: that of the small runs which people start with.
+_NARROW = 0.125
 _MODULES = ("data", "metrics", "train", "plus", "checkpoint")
 
 
@@ -60,10 +63,11 @@ class Options:
     # Measurement.
     what: str = option("data", (*_MODULES, "accelerator"))
     """What to measure."""
-    scale: float = option(1.0, minimum=0.01, maximum=10)
+    scale: float = option(0.0, minimum=0, maximum=10)
     """Size of the work; 1 is Market-1501's 263,632 training pairs, 1.7 GB (data), its
     12,000 test pairs (metrics), or networks of the paper's widths (train, plus,
-    checkpoint, accelerator). Below 1, accelerator is a rehearsal, also on a CPU."""
+    checkpoint, accelerator). Below 1, accelerator is a rehearsal, also on a CPU. 0: 1,
+    and with train 0.125, too, one after the other."""
     repeats: int = option(3, minimum=1)
     """How often to measure."""
     workdir: str = option("", path=True)
@@ -76,14 +80,14 @@ class Options:
     """How long accelerator may take; what is not measured then is said."""
     image_size: str = _sized("128x64")
     """HEIGHTxWIDTH of the images."""
-    batch_size: int = _train(4, minimum=1)
-    """Pairs in a batch."""
+    batch_size: int = _train(0, minimum=0)
+    """Pairs in a batch; 0: 4, and 8 in networks of less than half the paper's width."""
     precision: str = _train("float32", ("float32", "bfloat16"))
     """What convolutions compute in; PyTorch's stay float32 on a CPU."""
     torch_compile: bool = _torch(True)
     """Measures PyTorch with torch.compile, too."""
-    first_step: bool = _torch(True)
-    """Measures the time from start to first step, which compiles twice."""
+    first_step: bool = _torch(False)
+    """Measures the time from start to first step, too, which compiles twice."""
 
 
 def _run(options: Options) -> str:
@@ -93,20 +97,34 @@ def _run(options: Options) -> str:
         return _run_accelerator(options)
     output = pathlib.Path(options.output or f"benchmark_{options.what}.json")
     results.check_folder("output", output)
-    settings: dict[str, Any] = {"scale": options.scale, "repeats": options.repeats}
+    settings: dict[str, Any] = {"repeats": options.repeats}
     if options.what in ("train", "plus"):
         # So that PyTorch has memory on the same GPU.
         os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
         of_torch = ["torch_compile", "first_step"] if options.what == "train" else []
-        names = ["batch_size", "precision", *of_torch]
-        settings |= {name: getattr(options, name) for name in names}
+        settings |= {name: getattr(options, name) for name in ["precision", *of_torch]}
         settings["image_size"] = files.parse_size("image_size", options.image_size)
+    measured = []
     program = importlib.import_module(f"experiments.benchmark.{options.what}")
-    with _temporary(options) as folder:
-        measured = program.measure(pathlib.Path(folder), **settings)
-    measured.print()
-    measured.save(output, {"what": options.what, **settings})
+    for work in _works(options):
+        with _temporary(options) as folder:
+            measured.append(program.measure(pathlib.Path(folder), **work, **settings))
+        measured[-1].print()
+    measurement.save(measured, output, {"what": options.what, **settings})
     return f"{output}: every repeat, versions, commit, hardware"
+
+
+def _works(options: Options) -> list[dict[str, Any]]:
+    """Of which size, one after the other."""
+    if options.what not in ("train", "plus"):
+        return [{"scale": options.scale or 1.0}]
+    both = options.what == "train" and not options.scale
+    scales = [1.0, _NARROW] if both else [options.scale or 1.0]
+    pairs = [options.batch_size or (4 if scale >= 0.5 else 8) for scale in scales]
+    return [
+        {"scale": scale, "batch_size": n}
+        for scale, n in zip(scales, pairs, strict=True)
+    ]
 
 
 def _run_accelerator(options: Options) -> str:
@@ -119,7 +137,7 @@ def _run_accelerator(options: Options) -> str:
             pathlib.Path(folder),
             output,
             minutes=options.minutes,
-            scale=options.scale,
+            scale=options.scale or 1.0,
             repeats=options.repeats,
             image_size=size,
         )

@@ -12,7 +12,7 @@ import numpy as np
 
 from data_prep import workers
 from experiments.train import training_steps
-from pg2_jax import generation, models, train_state, train_step
+from pg2_jax import compilation, generation, models, train_state, train_step
 from pg2_jax.architecture import Architecture
 from pg2_jax.pg2plus import patch_step
 
@@ -90,13 +90,14 @@ class Peer:
                 optimizer=optimizer, seed=0, flip=False, l1_weight=L1_WEIGHT, **weights
             ),
         }
+        compiled = functools.partial(jax.jit, compiler_options=compilation.options())
         against_d = patch_step.patch_step if plus else train_step.adversarial_step
         coarse, adversarial = (
-            jax.jit(functools.partial(step, **options), donate_argnums=0)
+            compiled(functools.partial(step, **options), donate_argnums=0)
             for step in (train_step.coarse_step, against_d)
         )
         learning = "coarse/loss" if plus else "refine/loss"
-        self._generate = jax.jit(
+        self._generate = compiled(
             functools.partial(generation.generate, architecture=architecture)
         )
         self.tasks: dict[str, Callable[[], Any]] = {

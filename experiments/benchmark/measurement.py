@@ -40,7 +40,8 @@ class Measurement:
 
     def print(self) -> None:
         """Prints the medians with their spread."""
-        facts = self.facts | {"cores": results.hardware()["cores"]}
+        hardware = {name: results.hardware()[name] for name in ("processor", "cores")}
+        facts = self.facts | hardware
         table = Table(title=", ".join(f"{k}: {_number(v)}" for k, v in facts.items()))
         table.add_column("measured")
         for heading in ("median", "lowest", "highest"):
@@ -51,19 +52,24 @@ class Measurement:
             table.add_row(series.name, *map(_number, values), series.unit)
         Console().print(table)
 
-    def save(self, path: pathlib.Path, settings: dict[str, Any]) -> None:
-        """Writes everything as JSON; the settings are what was asked for."""
-        content = {
-            "settings": settings,
-            "facts": self.facts,
-            "series": [
-                dataclasses.asdict(series) | {"median": series.median}
-                for series in self.series
-            ],
-            "hardware": results.hardware(),
-            **results.provenance(),
-        }
-        results.write_json(path, content)
+    def content(self) -> dict[str, Any]:
+        """Everything, for JSON."""
+        series = [
+            dataclasses.asdict(series) | {"median": series.median}
+            for series in self.series
+        ]
+        return {"facts": self.facts, "series": series}
+
+
+def save(
+    measured: Sequence[Measurement], path: pathlib.Path, settings: dict[str, Any]
+) -> None:
+    """Writes all as JSON: one as it is, several as a list; the settings are what was
+    asked for."""
+    contents = [one.content() for one in measured]
+    content = contents[0] if len(contents) == 1 else {"measurements": contents}
+    origin = {"hardware": results.hardware(), **results.provenance()}
+    results.write_json(path, {"settings": settings, **content, **origin})
 
 
 def seconds(call: Callable[[], object]) -> tuple[float, float]:

@@ -25,7 +25,7 @@ from experiments.evaluate import (
     saved_images,
     table,
 )
-from pg2_jax import generation, inputs, pose, sharding
+from pg2_jax import compilation, generation, inputs, pose, sharding
 from pg2_jax.architecture import Architecture
 from pg2_jax.checkpoint import restore, run_folder
 from pg2_jax.errors import counted
@@ -255,7 +255,10 @@ def compiled(
 
     whole, split = sharding.replicated(mesh), sharding.batched(mesh)
     return jax.jit(
-        generate_and_score, in_shardings=(whole, whole, split), out_shardings=split
+        generate_and_score,
+        in_shardings=(whole, whole, split),
+        out_shardings=split,
+        compiler_options=compilation.options(),
     )
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from data_prep.estimation import estimation
 from experiments.evaluate import detector, protocol
-from pg2_jax import downloads
+from pg2_jax import compilation, downloads
 from pg2_jax.estimators import base, registry, weights
 from pg2_jax.metrics import direction, lpips, lpips_weights, pckh, suite
 
@@ -91,7 +91,7 @@ def by_lpips(trained: lpips_weights.Weights) -> list[Extractor]:
     """LPIPS with one of its networks, of whole images and of bodies."""
 
     def distance(generated: Any, target: Any) -> Scored:
-        distances = _distance(trained.network, trained.params, generated, target)
+        distances = _distance(trained.network)(trained.params, generated, target)
         return np.asarray(distances), np.ones(len(target))
 
     def whole(generated: np.ndarray, batch: protocol.Batch, _: int) -> Scored:
@@ -112,9 +112,14 @@ def by_lpips(trained: lpips_weights.Weights) -> list[Extractor]:
     return [plain, masked._replace(needs_keypoints=True)]
 
 
-@functools.partial(jax.jit, static_argnums=0)
-def _distance(network: lpips.Lpips, params: Any, generated: Any, target: Any):
-    return network.apply({"params": params}, generated, target)
+@functools.cache
+def _distance(network: lpips.Lpips) -> jax.stages.Wrapped:
+    """The program (params, generated, target) -> distances."""
+
+    def distance(params: Any, generated: Any, target: Any) -> Any:
+        return network.apply({"params": params}, generated, target)
+
+    return jax.jit(distance, compiler_options=compilation.options())
 
 
 def by_estimator(name: str, model: str) -> Extractor:

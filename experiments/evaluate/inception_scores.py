@@ -13,6 +13,7 @@ import jax
 import numpy as np
 
 from experiments.evaluate import fid_reference, protocol
+from pg2_jax import compilation
 from pg2_jax.metrics import (
     direction,
     fid,
@@ -124,7 +125,7 @@ class SetScores:
         self._masked = batch.keypoints is not None
         for network, weights in self._weights.items():
             for kind, images in {_TARGET: batch.target, **batch.images}.items():
-                output = _apply(network, weights.params, images)
+                output = _program(network)(weights.params, images)
                 new = fid.Moments(inception.FEATURES)
                 moments = self._moments.setdefault((network, kind), new)
                 moments.add(np.asarray(output.features)[:count])
@@ -133,7 +134,7 @@ class SetScores:
                 outputs = {"": output}
                 if self._masked:
                     bodies = protocol.bodies(images, batch.keypoints)
-                    outputs[suite.TARGET] = _apply(network, weights.params, bodies)
+                    outputs[suite.TARGET] = _program(network)(weights.params, bodies)
                 for rule, output in outputs.items():
                     rows = np.asarray(output.logits_without_bias)[:count]
                     self._logits.setdefault((kind, rule), []).append(rows)
@@ -216,9 +217,14 @@ class SetScores:
 
 def features(weights: inception_weights.Weights, images: np.ndarray) -> np.ndarray:
     """What a network sees in images [B, H, W, 3]: pool3, [B, 2048] float32."""
-    return np.asarray(_apply(weights.network, weights.params, images).features)
+    return np.asarray(_program(weights.network)(weights.params, images).features)
 
 
-@functools.partial(jax.jit, static_argnums=0)
-def _apply(network: inception.InceptionV3, params: Any, images: Any):
-    return network.apply({"params": params}, images)
+@functools.cache
+def _program(network: inception.InceptionV3) -> jax.stages.Wrapped:
+    """(params, images) -> what the network sees in them."""
+
+    def apply(params: Any, images: Any) -> Any:
+        return network.apply({"params": params}, images)
+
+    return jax.jit(apply, compiler_options=compilation.options())

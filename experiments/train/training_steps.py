@@ -11,7 +11,7 @@ import optax
 from jax.sharding import Mesh
 
 from experiments.config import Config
-from pg2_jax import files, sharding, train_state, train_step
+from pg2_jax import compilation, files, sharding, train_state, train_step
 from pg2_jax import objective as objectives
 from pg2_jax.architecture import Architecture
 from pg2_jax.errors import ArgumentError
@@ -63,7 +63,12 @@ def _stage(
 ) -> Stage:
     step = functools.partial(step, architecture=architecture, objective=aim)
     whole = sharding.replicated(mesh)
-    jitted = functools.partial(jax.jit, out_shardings=whole, donate_argnums=donated)
+    jitted = functools.partial(
+        jax.jit,
+        out_shardings=whole,
+        donate_argnums=donated,
+        compiler_options=compilation.options(),
+    )
 
     def steps(state: train_state.TrainState, batches: Batch):
         return jax.lax.scan(step, state, batches)

@@ -35,7 +35,7 @@ class BatchGenerator:
             self._generate = model.generate
         else:
             self._generate = functools.partial(
-                generation.compiled_generate,
+                generation.compiled_generate(),
                 model.coarse,
                 model.refine,
                 architecture=model.architecture,

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from PIL import Image
 
-from pg2_jax import errors, inputs
+from pg2_jax import compilation, errors, inputs
 from pg2_jax.architecture import Architecture
 from pg2_jax.checkpoint import restore
 from pg2_jax.inference import exported_model
@@ -49,7 +49,7 @@ def of(model: restore.Generators | exported_model.Program) -> Enlarge | None:
         given = source.image[None], photo[None], source.pose[None].astype(np.float32)
         # One after the other: at this size each fills the memory of many small ones.
         pictures = [
-            _generate(
+            _program()(
                 model.coarse,
                 *given,
                 pose[None].astype(np.float32),
@@ -87,7 +87,13 @@ def _scale(frame: crop.Frame, size: crop.Size, max_side: int) -> int:
     return min(nearest, 2 ** math.floor(math.log2(most)))
 
 
-@functools.partial(jax.jit, static_argnames=("scale", "architecture"))
+@functools.cache
+def _program() -> jax.stages.Wrapped:
+    names = ("scale", "architecture")
+    options = compilation.options()
+    return jax.jit(_generate, static_argnames=names, compiler_options=options)
+
+
 def _generate(
     params: restore.PyTree,
     image: jax.Array,

@@ -5,7 +5,6 @@ its own: the moved parts, the source without its person, the source as it is, an
 image that it generates for what none of them has. The discriminator judges patches.
 """
 
-import functools
 from typing import Any, NamedTuple
 
 import flax.linen as nn
@@ -15,6 +14,7 @@ import jax.numpy as jnp
 from pg2_jax import pose
 from pg2_jax.architecture import Architecture
 from pg2_jax.layers import (
+    GLOROT,
     ResidualBlock,
     conv,
     depth_to_space,
@@ -22,9 +22,6 @@ from pg2_jax.layers import (
     upsample,
 )
 from pg2_jax.pg2plus import part_warp
-
-# These networks are narrow.
-_conv = functools.partial(conv, plain=True)
 
 _LEVELS = (2, 4, 4, 4)  # widths in base_channels, from half resolution down
 _COMPOSITE, _BACKGROUND, _COVERAGE = slice(0, 3), slice(3, 6), slice(6, 7)
@@ -109,23 +106,23 @@ class PartTransferGenerator(nn.Module):
         # the pixels themselves.
         seen = [space_to_depth(fine), _halved(guide[..., _FINE:])]
         x = jnp.concatenate(seen, axis=-1)
-        x = nn.relu(_conv(widths[0], 3, precision, name="stem")(x))
+        x = nn.relu(conv(widths[0], 3, precision, name="stem")(x))
         skips = []
         for i, width in enumerate(widths):
             if i:
-                halve = _conv(width, 3, precision, stride=2, name=f"halve{i - 1}")
+                halve = conv(width, 3, precision, stride=2, name=f"halve{i - 1}")
                 x = nn.relu(halve(x))
             x = self._block(width, f"encode{i}")(x)
             skips.append(x)
         for i in reversed(range(len(widths) - 1)):
-            narrow = _conv(widths[i], 1, precision, name=f"narrow{i}")
+            narrow = conv(widths[i], 1, precision, name=f"narrow{i}")
             x = jnp.concatenate([upsample(narrow(x), skips[i]), skips[i]], axis=-1)
-            x = nn.relu(_conv(widths[i], 3, precision, name=f"join{i}")(x))
+            x = nn.relu(conv(widths[i], 3, precision, name=f"join{i}")(x))
             x = self._block(widths[i], f"decode{i}")(x)
-        x = depth_to_space(_conv(4 * base, 3, precision, name="enlarge")(x), source)
+        x = depth_to_space(conv(4 * base, 3, precision, name="enlarge")(x), source)
         x = jnp.concatenate([nn.relu(x), fine[..., :_PIXELS].astype(x.dtype)], axis=-1)
-        x = nn.relu(_conv(base, 3, precision, name="fine")(x))
-        output = _conv(7, 3, "float32", name="layers")(x)
+        x = nn.relu(conv(base, 3, precision, name="fine")(x))
+        output = conv(7, 3, "float32", name="layers")(x)
         # No part gets weight where none lies.
         moved = jnp.log(jnp.maximum(guide[..., _COVERAGE], 1e-6))
         logits = output[..., 3:] + jnp.pad(moved, ((0, 0), (0, 0), (0, 0), (0, 3)))
@@ -134,7 +131,7 @@ class PartTransferGenerator(nn.Module):
     def _block(self, features: int, name: str) -> nn.Module:
         remat = self.architecture.remat
         kind: Any = nn.remat(ResidualBlock) if remat else ResidualBlock
-        return kind(features, self.architecture.precision, plain=True, name=name)
+        return kind(features, self.architecture.precision, name=name)
 
 
 class PatchDiscriminator(nn.Module):
@@ -144,19 +141,56 @@ class PatchDiscriminator(nn.Module):
     architecture: Architecture
 
     @nn.compact
-    def __call__(self, images: jax.Array) -> tuple[jax.Array, list[jax.Array]]:
-        """[B, H, W, C], an image beside its guide -> [B, H / 4, W / 4] logits, positive
-        for "real", and the features of each layer, [B, ...]."""
+    def __call__(
+        self, guide: jax.Array, *images: jax.Array
+    ) -> list[tuple[jax.Array, list[jax.Array]]]:
+        """The guide [B, H, W, G] and images [B, H, W, C] to judge beside it -> for each
+        [B, H / 4, W / 4] logits, positive for "real", and the features of each layer,
+        [B, ...]."""
         base = self.architecture.discriminator_channels
         precision = self.architecture.precision
-        x, features = images, []
+        first = _FirstLayer(base, precision, name="conv0")(guide, *images)
         # No normalization: a penalty on the gradient needs each example by itself.
-        for i, (times, size, stride) in enumerate(((1, 4, 2), (2, 4, 2), (4, 3, 1))):
-            layer = _conv(base * times, size, precision, stride=stride, name=f"conv{i}")
-            x = nn.leaky_relu(layer(x), 0.2)
-            features.append(x.astype(jnp.float32))
-        logits = _conv(1, 3, "float32", name="logits")(x)
-        return logits[..., 0], features
+        layers = [
+            conv(base * 2, 4, precision, stride=2, name="conv1"),
+            conv(base * 4, 3, precision, name="conv2"),
+        ]
+        judge = conv(1, 3, "float32", name="logits")
+        judged = []
+        for x in first:
+            features = [nn.leaky_relu(x, 0.2)]
+            for layer in layers:
+                features.append(nn.leaky_relu(layer(features[-1]), 0.2))
+            kept = [x.astype(jnp.float32) for x in features]
+            judged.append((judge(features[-1])[..., 0], kept))
+        return judged
+
+
+class _FirstLayer(nn.Module):
+    """A 4x4 convolution of stride 2 of images, each beside the same guide, which has 20
+    times their channels: what it adds is computed once, and its gradient too."""
+
+    features: int
+    precision: str
+
+    @nn.compact
+    def __call__(self, guide: jax.Array, *images: jax.Array) -> list[jax.Array]:
+        """[B, H, W, G], each [B, H, W, C] -> each [B, H / 2, W / 2, features]."""
+        channels = images[0].shape[-1]
+        shape = (4, 4, channels + guide.shape[-1], self.features)
+        kernel = self.param("kernel", GLOROT, shape).astype(self.precision)
+        bias = self.param("bias", nn.initializers.zeros, shape[-1:])
+
+        def convolved(x: jax.Array, part: jax.Array) -> jax.Array:
+            form = ("NHWC", "HWIO", "NHWC")
+            x = x.astype(self.precision)
+            return jax.lax.conv_general_dilated(
+                x, part, (2, 2), "SAME", dimension_numbers=form
+            )
+
+        of_guide = convolved(guide, kernel[:, :, channels:])
+        of_guide += bias.astype(self.precision).reshape(1, 1, 1, -1)
+        return [convolved(x, kernel[:, :, :channels]) + of_guide for x in images]
 
 
 def _halved(x: jax.Array) -> jax.Array:

@@ -77,13 +77,12 @@ def patch_step(
 
 
 def _judge(
-    network: PatchDiscriminator, params: PyTree, image: jax.Array, inputs: Inputs
+    network: PatchDiscriminator, params: PyTree, inputs: Inputs, *images: jax.Array
 ) -> Any:
-    """D's logits [B, h, w] of an image beside the guide, and its features."""
+    """D's logits [B, h, w] and features, of each image beside the guide."""
     # Where nothing is asked of an image, nobody judges it.
-    image = image * (inputs["mask"] >= 0)
-    seen = jnp.concatenate([image, inputs["pose"]], axis=-1)
-    return network.apply({"params": params}, seen)
+    seen = [image * (inputs["mask"] >= 0) for image in images]
+    return network.apply({"params": params}, inputs["pose"], *seen)
 
 
 def _generator_losses(
@@ -91,8 +90,9 @@ def _generator_losses(
 ) -> Metrics:
     """L1, the adversarial loss by the weights of D, and the distance of its features;
     means over the batch."""
-    logits, features = _judge(network, judging, generated, inputs)
-    _, of_target = _judge(network, judging, inputs["target"], inputs)
+    (logits, features), (_, of_target) = _judge(
+        network, judging, inputs, generated, inputs["target"]
+    )
     return {
         "l1": losses.l1(generated, inputs["target"], inputs["mask"]).mean(),
         "adversarial": -logits.mean(),
@@ -104,8 +104,7 @@ def _discriminator_losses(
     network: PatchDiscriminator, params: PyTree, generated: jax.Array, inputs: Inputs
 ) -> Metrics:
     """D's hinge loss, and which share of the patches it calls real."""
-    real, _ = _judge(network, params, inputs["target"], inputs)
-    fake, _ = _judge(network, params, generated, inputs)
+    (real, _), (fake, _) = _judge(network, params, inputs, inputs["target"], generated)
     return {
         "loss": losses.hinge_discriminator_loss(real, fake).mean(),
         "target_called_real": jnp.mean(real > 0),
@@ -120,7 +119,8 @@ def _squared_gradient(
     patches' logits; the mean over the batch. It grows with the number of patches."""
 
     def score(image: jax.Array) -> jax.Array:
-        return _judge(network, params, image, inputs)[0].sum()
+        ((logits, _),) = _judge(network, params, inputs, image)
+        return logits.sum()
 
     gradient = jax.grad(score)(inputs["target"])
     return jnp.sum(gradient**2) / len(gradient)

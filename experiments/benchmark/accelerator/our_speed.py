@@ -165,7 +165,8 @@ def _generation(settings: plan.Settings, report: Report, precision: str) -> None
         batch["target_keypoints"],
     )
     begin = time.perf_counter()
-    lowered = generation.compiled_generate.lower(*arguments, architecture=architecture)
+    generate = generation.compiled_generate()
+    lowered = generate.lower(*arguments, architecture=architecture)
     program = lowered.compile()
     compiling = time.perf_counter() - begin
     seconds = rates.timed(lambda: program(*arguments), settings)

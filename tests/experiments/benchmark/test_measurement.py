@@ -1,7 +1,12 @@
 """Medians and ratios, printed and saved."""
 
 import json
+import pathlib
 
+import pytest
+
+from experiments import results
+from experiments.benchmark import measurement
 from experiments.benchmark.measurement import Measurement, Series
 
 
@@ -21,7 +26,7 @@ def test_what_was_measured_is_printed_and_saved_with_its_origin(tmp_path, capsys
     measured.print()
     printed = capsys.readouterr().out
     assert "pairs: 7" in printed and "1,234" in printed
-    measured.save(tmp_path / "b.json", {"what": "data"})
+    measurement.save([measured], tmp_path / "b.json", {"what": "data"})
     saved = json.loads((tmp_path / "b.json").read_text())
     assert saved["series"] == [
         {"name": "build", "values": [4, 1, 1234], "unit": "s", "median": 4}
@@ -29,3 +34,28 @@ def test_what_was_measured_is_printed_and_saved_with_its_origin(tmp_path, capsys
     assert saved["facts"] == {"pairs": 7}
     assert saved["hardware"]["cores"] >= 1 and saved["versions"]["numpy"]
     assert {"commit", "settings"} < set(saved)
+
+
+def test_several_are_saved_side_by_side(tmp_path):
+    both = [Measurement([Series("step", [x], "s")], {"channels": x}) for x in (128, 16)]
+    measurement.save(both, tmp_path / "b.json", {})
+    saved = json.loads((tmp_path / "b.json").read_text())
+    assert [one["facts"]["channels"] for one in saved["measurements"]] == [128, 16]
+    assert [one["series"][0]["values"] for one in saved["measurements"]] == [
+        [128],
+        [16],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("lines", "want"),
+    [
+        ("model name\t: A B\nflags\t\t: fpu avx2 avx512f\n", "A B (avx2, avx512f)"),
+        ("model name\t: A B\nflags\t\t: fpu sse\n", "A B"),
+        ("Features\t: fp asimd sve\n", "x (asimd, sve)"),
+    ],
+)
+def test_a_processor_is_named_with_its_vector_extensions(lines, want, monkeypatch):
+    monkeypatch.setattr(pathlib.Path, "read_text", lambda path: lines * 2)
+    monkeypatch.setattr(results.platform, "processor", lambda: "x")
+    assert results.hardware()["processor"] == want

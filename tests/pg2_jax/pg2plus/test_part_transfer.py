@@ -136,7 +136,8 @@ def test_the_discriminator_judges_patches():
 
     @jax.jit
     def verdict(seen):
-        logits, features = network.apply({"params": params}, seen)
+        image, guide = seen[..., :3], seen[..., 3:]
+        ((logits, features),) = network.apply({"params": params}, guide, image)
         return logits[0, 6, 4], (logits, features)
 
     gradient, (logits, features) = jax.grad(verdict, has_aux=True)(seen)

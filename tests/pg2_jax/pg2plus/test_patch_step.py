@@ -9,7 +9,7 @@ import numpy as np
 import optax
 import pytest
 
-from pg2_jax import generation, inputs, models, train_state, train_step
+from pg2_jax import generation, inputs, train_state, train_step
 from pg2_jax.objective import Objective
 from pg2_jax.pg2plus import patch_step
 from tests.pg2_jax.pg2plus.people import ARCHITECTURE, make_batch
@@ -62,10 +62,23 @@ def take(batch, step=0, **changes):
 
 
 def judged(params, image, seen):
-    """D's logits and features of an image where something is asked of it."""
+    """D's logits and features of an image where something is asked of it, by the
+    definition: each layer convolves the image beside the guide."""
     image = jnp.where(seen["mask"] < 0, 0.0, image)
-    beside = jnp.concatenate([image, seen["pose"]], axis=-1)
-    return models.discriminator(ARCHITECTURE).apply({"params": params}, beside)
+    x, features = jnp.concatenate([image, seen["pose"]], axis=-1), []
+    for i, stride in enumerate((2, 2, 1)):
+        x = convolved(x, params[f"conv{i}"], stride)
+        x = jnp.where(x > 0, x, 0.2 * x)
+        features.append(x)
+    return convolved(x, params["logits"], 1)[..., 0], features
+
+
+def convolved(x, layer, stride):
+    form = ("NHWC", "HWIO", "NHWC")
+    strides = (stride, stride)
+    return layer["bias"].reshape(1, 1, 1, -1) + jax.lax.conv_general_dilated(
+        x, layer["kernel"], strides, "SAME", dimension_numbers=form
+    )
 
 
 def by_hand(batch):

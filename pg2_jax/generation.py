@@ -7,7 +7,7 @@ from typing import Any
 import flax.linen as nn
 import jax
 
-from pg2_jax import compilation, inputs, models
+from pg2_jax import cpu_convolution, inputs, models
 from pg2_jax.architecture import Architecture
 
 PyTree = Any
@@ -112,6 +112,6 @@ def program(
 @functools.cache
 def compiled_generate() -> jax.stages.Wrapped:
     """`generate` as a program, one for all models of an architecture."""
-    options = compilation.options()
+    options = cpu_convolution.compiler_options()
     names = "architecture"
     return jax.jit(generate, static_argnames=names, compiler_options=options)

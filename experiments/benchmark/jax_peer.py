@@ -12,7 +12,7 @@ import numpy as np
 
 from data_prep import workers
 from experiments.train import training_steps
-from pg2_jax import compilation, generation, models, train_state, train_step
+from pg2_jax import cpu_convolution, generation, models, train_state, train_step
 from pg2_jax.architecture import Architecture
 from pg2_jax.pg2plus import patch_step
 
@@ -90,7 +90,9 @@ class Peer:
                 optimizer=optimizer, seed=0, flip=False, l1_weight=L1_WEIGHT, **weights
             ),
         }
-        compiled = functools.partial(jax.jit, compiler_options=compilation.options())
+        compiled = functools.partial(
+            jax.jit, compiler_options=cpu_convolution.compiler_options()
+        )
         against_d = patch_step.patch_step if plus else train_step.adversarial_step
         coarse, adversarial = (
             compiled(functools.partial(step, **options), donate_argnums=0)

@@ -25,7 +25,7 @@ from experiments.evaluate import (
     saved_images,
     table,
 )
-from pg2_jax import compilation, generation, inputs, pose, sharding
+from pg2_jax import cpu_convolution, generation, inputs, pose, sharding
 from pg2_jax.architecture import Architecture
 from pg2_jax.checkpoint import restore, run_folder
 from pg2_jax.errors import counted
@@ -258,7 +258,7 @@ def compiled(
         generate_and_score,
         in_shardings=(whole, whole, split),
         out_shardings=split,
-        compiler_options=compilation.options(),
+        compiler_options=cpu_convolution.compiler_options(),
     )
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from data_prep.estimation import estimation
 from experiments.evaluate import detector, protocol
-from pg2_jax import compilation, downloads
+from pg2_jax import cpu_convolution, downloads
 from pg2_jax.estimators import base, registry, weights
 from pg2_jax.metrics import direction, lpips, lpips_weights, pckh, suite
 
@@ -119,7 +119,7 @@ def _distance(network: lpips.Lpips) -> jax.stages.Wrapped:
     def distance(params: Any, generated: Any, target: Any) -> Any:
         return network.apply({"params": params}, generated, target)
 
-    return jax.jit(distance, compiler_options=compilation.options())
+    return jax.jit(distance, compiler_options=cpu_convolution.compiler_options())
 
 
 def by_estimator(name: str, model: str) -> Extractor:

@@ -13,7 +13,7 @@ import jax
 import numpy as np
 
 from experiments.evaluate import fid_reference, protocol
-from pg2_jax import compilation
+from pg2_jax import cpu_convolution
 from pg2_jax.metrics import (
     direction,
     fid,
@@ -227,4 +227,4 @@ def _program(network: inception.InceptionV3) -> jax.stages.Wrapped:
     def apply(params: Any, images: Any) -> Any:
         return network.apply({"params": params}, images)
 
-    return jax.jit(apply, compiler_options=compilation.options())
+    return jax.jit(apply, compiler_options=cpu_convolution.compiler_options())

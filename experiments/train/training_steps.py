@@ -11,7 +11,7 @@ import optax
 from jax.sharding import Mesh
 
 from experiments.config import Config
-from pg2_jax import compilation, files, sharding, train_state, train_step
+from pg2_jax import cpu_convolution, files, sharding, train_state, train_step
 from pg2_jax import objective as objectives
 from pg2_jax.architecture import Architecture
 from pg2_jax.errors import ArgumentError
@@ -67,7 +67,7 @@ def _stage(
         jax.jit,
         out_shardings=whole,
         donate_argnums=donated,
-        compiler_options=compilation.options(),
+        compiler_options=cpu_convolution.compiler_options(),
     )
 
     def steps(state: train_state.TrainState, batches: Batch):

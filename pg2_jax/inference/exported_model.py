@@ -27,7 +27,7 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
-from pg2_jax import compilation, errors, generation
+from pg2_jax import cpu_convolution, errors, generation
 from pg2_jax.architecture import Architecture
 from pg2_jax.checkpoint import restore, run_folder
 from pg2_jax.checkpoint.restore import Generators
@@ -191,7 +191,7 @@ def _read_program(file: pathlib.Path, path: str) -> Program:
             f"{path} was exported for {', '.join(program.platforms)}, this machine "
             f"runs on {here}."
         )
-    call = jax.jit(program.call, compiler_options=compilation.options())
+    call = jax.jit(program.call, compiler_options=cpu_convolution.compiler_options())
 
     def generate(photos: Any, source_keypoints: Any, keypoints: Any) -> Any:
         given = (source_keypoints,) if architecture.needs_source_pose else ()

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from PIL import Image
 
-from pg2_jax import compilation, errors, inputs
+from pg2_jax import cpu_convolution, errors, inputs
 from pg2_jax.architecture import Architecture
 from pg2_jax.checkpoint import restore
 from pg2_jax.inference import exported_model
@@ -90,7 +90,7 @@ def _scale(frame: crop.Frame, size: crop.Size, max_side: int) -> int:
 @functools.cache
 def _program() -> jax.stages.Wrapped:
     names = ("scale", "architecture")
-    options = compilation.options()
+    options = cpu_convolution.compiler_options()
     return jax.jit(_generate, static_argnames=names, compiler_options=options)
 
 

@@ -1,6 +1,7 @@
 """The CPU's convolutions are those of XLA: values, gradients, devices."""
 
 import functools
+import importlib.metadata
 
 import jax
 import jax.numpy as jnp
@@ -135,3 +136,22 @@ def test_half_precision_is_left_to_the_compiler():
     for a, b in zip(found, want(x, kernel, dy), strict=True):
         assert a.dtype == jnp.bfloat16
         np.testing.assert_array_equal(a.astype(np.float32), b.astype(np.float32))
+
+
+def test_the_compiler_is_told_nothing_that_it_does_not_know(monkeypatch):
+    options = cpu_convolution.compiler_options.__wrapped__
+    monkeypatch.setattr(cpu_convolution, "_BY_EIGEN", {"xla_cpu_of_another_time": "1"})
+    assert options() == {}
+    known = {"xla_backend_optimization_level": 0}
+    monkeypatch.setattr(cpu_convolution, "_BY_EIGEN", known)
+    assert options() == known
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    assert options() == {}
+
+
+@pytest.mark.skipif(
+    not importlib.metadata.version("jaxlib").startswith("0.10."),
+    reason="the name of the option is that of jaxlib 0.10",
+)
+def test_this_version_of_the_compiler_knows_the_option():
+    assert cpu_convolution.compiler_options() == cpu_convolution._BY_EIGEN

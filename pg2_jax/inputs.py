@@ -13,7 +13,9 @@ Array = Any  # numpy on the host, jax.Array on the devices
 
 
 class Batch(TypedDict):
-    """What the input pipeline yields; everything else is derived on the device."""
+    """What the input pipeline yields; everything else is derived on the device. Where
+    the photos are kept, a batch can have their numbers, [B] int32, in place of images;
+    `with_images` looks them up."""
 
     source_image: Array  # [B, H, W, 3] uint8
     target_image: Array  # [B, H, W, 3] uint8
@@ -29,6 +31,15 @@ class Inputs(TypedDict):
     pose: jax.Array  # the target pose as G1 takes it, see `pose_input`
     # [B, H, W, 1] in {0, 1}, the target's body; -1 where nothing is asked of the image.
     mask: jax.Array
+
+
+def with_images(batch: Batch, photos: Array | None) -> Batch:
+    """A batch of numbers with the images, taken from `photos`, [N, H, W, 3] uint8; by
+    numpy or on the device, as the photos are. Without photos the batch as it is."""
+    if photos is None:
+        return batch
+    source, target = photos[batch["source_image"]], photos[batch["target_image"]]
+    return {**batch, "source_image": source, "target_image": target}
 
 
 def prepare(batch: Batch, architecture: Architecture) -> Inputs:

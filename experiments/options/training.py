@@ -250,6 +250,21 @@ class TrainingOptions(modes.ProgramOptions):
     """Saves accelerator memory: the activations inside the generators' blocks are
     computed again for the gradient. It has no effect on a CPU, where XLA undoes
     it."""
+    photos_on: str = _device(
+        "auto",
+        ("auto", "host", "device"),
+        modes=modes.TRAINING,
+        needs=("reader=memory",),
+    )
+    """Where --reader=memory keeps the training photos. host: they are sent with each
+    batch. device: every GPU or TPU holds all of them, and gets only their numbers; the
+    results are the same. auto: on the device if they fit (see --device_photos_gib),
+    else on the host; on a CPU always on the host."""
+    device_photos_gib: float = _device(
+        0.0, minimum=0, modes=modes.TRAINING, needs=("photos_on=auto|device",)
+    )
+    """Most GiB of each device's memory that photos may take. 0: a quarter of what the
+    device has."""
     debug_nans: bool = _device(False, modes=modes.TRAINING)
     """When a number is not finite, repeats the step one operation at a time and
     names the first operation whose result is not finite."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import rich.console
 import rich.table
 
@@ -25,9 +26,13 @@ _TIMED_STEPS = 3
 
 
 def show(
-    config: Config, architecture: Architecture, dataset: pair_reader.PairDataset
+    config: Config,
+    architecture: Architecture,
+    dataset: pair_reader.PairDataset,
+    photos: jax.Array | None,
 ) -> None:
-    """Prints settings, networks and costs; writes nothing."""
+    """Prints settings, networks and costs, those of photos on the devices included;
+    writes nothing."""
     stored = config_compatibility.newest(config)
     config_compatibility.check_unchanged(stored and stored[1], config, dataset.metadata)
     done = stored[0] if stored else 0
@@ -46,18 +51,21 @@ def show(
     )
     size = dataset.height, dataset.width
     noise = training_steps.random_batch(config.batch_size, *size)
+    if photos is not None:
+        some = np.arange(config.batch_size, dtype=np.int32) % len(photos)
+        noise = {**noise, "source_image": some, "target_image": some}
     batch = sharding.put_batch(noise, mesh)
     lowered = {}
     for name, count in steps.items():
         stage = second if name == "stage II" else first
-        lowered[name] = stage.step.lower(shapes, batch)
+        lowered[name] = stage.step.lower(shapes, batch, photos)
         console.print(_estimate(name, lowered[name], count), soft_wrap=True)
     state = training_steps.first_state(config, architecture, mesh)
     total = 0.0
     for name, count in steps.items():
         console.print(f"Compiling and timing {name} ...")
         program = lowered[name].compile()
-        state, seconds = _timed(program, state, batch)
+        state, seconds = _timed(program, state, (batch, photos))
         memory = training_steps.planned_bytes(program)
         flops = (program.cost_analysis() or {}).get("flops", float("nan"))
         costs.add_row(
@@ -159,13 +167,13 @@ def _matrix_product_rate(size: int = 1024) -> float:
 
 
 def _timed(
-    program: jax.stages.Compiled, state: train_state.TrainState, batch: Any
+    program: jax.stages.Compiled, state: train_state.TrainState, fed: Any
 ) -> tuple[train_state.TrainState, float]:
     """The state after some steps, and the median of the seconds of one."""
     seconds = []
     for _ in range(1 + _TIMED_STEPS):
         begin = time.monotonic()
-        state, metrics = program(state, batch)
+        state, metrics = program(state, *fed)
         jax.block_until_ready((state, metrics))
         seconds.append(time.monotonic() - begin)
     # The first is slower than the others will be.

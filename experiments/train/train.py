@@ -15,7 +15,14 @@ from jax.sharding import Mesh
 
 from experiments import config_compatibility, interrupts, pictures, processes
 from experiments.config import Config
-from experiments.train import dry_run, history, log, training_steps, validation
+from experiments.train import (
+    device_photos,
+    dry_run,
+    history,
+    log,
+    training_steps,
+    validation,
+)
 from pg2_jax import files, sharding, train_state
 from pg2_jax.architecture import Architecture
 from pg2_jax.checkpoint import checkpointer, restore, run_folder
@@ -53,11 +60,12 @@ def train(config: Config, on_step: OnStep = lambda state: None) -> int | None:
     if config.pose_embedding == "view":
         for split in dataset.splits:
             dataset.require_views(split)
+    photos = device_photos.put(config, dataset, sharding.data_mesh())
     if config.dry_run:
-        dry_run.show(config, architecture, dataset)
+        dry_run.show(config, architecture, dataset, photos)
         return None
     with _claimed(config.workdir):
-        run = _Run(config, architecture, dataset, on_step)
+        run = _Run(config, architecture, dataset, photos, on_step)
         with interrupts.collected() as received, run:
             stopped = run.to_the_end(stop=lambda: bool(received))
     # Another process may be the one that was told to stop.
@@ -81,9 +89,11 @@ class _Run:
         config: Config,
         architecture: Architecture,
         dataset: pair_reader.PairDataset,
+        photos: jax.Array | None,
         on_step: OnStep,
     ):
         self._config, self._dataset, self._on_step = config, dataset, on_step
+        self._photos = photos
         mesh = sharding.data_mesh()
         self._stages = training_steps.compiled(config, architecture, mesh)
         stored = {**config.to_json(), "data": dataset.metadata}
@@ -98,6 +108,7 @@ class _Run:
             batch_size=config.batch_size,
             seed=config.seed,
             first_step=first,
+            numbered=photos is not None,
             process_index=jax.process_index(),
             process_count=jax.process_count(),
         )
@@ -168,7 +179,7 @@ class _Run:
         stage = first if step < self._config.coarse_steps else second
         take = stage.step if count == 1 else stage.steps
         before, batch = self._state, next(self._batches)
-        self._state, metrics = take(before, batch)
+        self._state, metrics = take(before, batch, self._photos)
         if self._config.debug_nans and not _all_finite((self._state, metrics)):
             self._find_operation(take, before, batch, step)
         # The first step of a stage is compiled, which says nothing of the others.
@@ -182,7 +193,7 @@ class _Run:
         """Takes steps again by single operations, up to the one that is not finite."""
         try:
             with jax.disable_jit(), jax.debug_nans(True), jax.debug_infs(True):
-                take(state, batch)
+                take(state, batch, self._photos)
         except FloatingPointError as error:
             advice = log.advice(self._config)
             raise FloatingPointError(f"step {step + 1}: {error}. {advice}") from error

@@ -11,7 +11,7 @@ import optax
 from jax.sharding import Mesh
 
 from experiments.config import Config
-from pg2_jax import cpu_convolution, files, sharding, train_state, train_step
+from pg2_jax import cpu_convolution, files, inputs, sharding, train_state, train_step
 from pg2_jax import objective as objectives
 from pg2_jax.architecture import Architecture
 from pg2_jax.errors import ArgumentError
@@ -24,7 +24,8 @@ from pg2_jax.pg2plus import patch_step
 class Stage:
     """The programs of a stage; each is compiled when it is first called."""
 
-    # (state, batch) -> (state, metrics).
+    # (state, batch, photos) -> (state, metrics): `inputs.with_images` looks up numbers
+    # in the photos; without any, None, the batch has the images.
     step: jax.stages.Wrapped
     # The same for as many steps as the leading axis of the batch's arrays has; those of
     # the metrics have it too.
@@ -70,12 +71,21 @@ def _stage(
         compiler_options=cpu_convolution.compiler_options(),
     )
 
-    def steps(state: train_state.TrainState, batches: Batch):
-        return jax.lax.scan(step, state, batches)
+    def one_step(
+        state: train_state.TrainState, batch: Batch, photos: jax.Array | None
+    ) -> tuple[train_state.TrainState, train_step.Metrics]:
+        return step(state, inputs.with_images(batch, photos))
+
+    def several_steps(
+        state: train_state.TrainState, batches: Batch, photos: jax.Array | None
+    ) -> tuple[train_state.TrainState, train_step.Metrics]:
+        return jax.lax.scan(lambda s, b: one_step(s, b, photos), state, batches)
 
     return Stage(
-        step=jitted(step, in_shardings=(whole, sharding.batched(mesh))),
-        steps=jitted(steps, in_shardings=(whole, sharding.batched_steps(mesh))),
+        step=jitted(one_step, in_shardings=(whole, sharding.batched(mesh), whole)),
+        steps=jitted(
+            several_steps, in_shardings=(whole, sharding.batched_steps(mesh), whole)
+        ),
     )
 
 

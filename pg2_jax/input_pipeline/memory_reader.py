@@ -40,8 +40,8 @@ class MemoryReader:
             for split, shards in self._shards.items()
         }
         self.held_out: list[bytes] = []
+        self.training_photos: np.ndarray | None = None
         self._tables: dict[str, pair_table.PairTable] = {}
-        self._pixels: dict[str, np.ndarray] = {}
 
     def stored(self, split: str, keys: tuple[str, ...]) -> Iterator[Any]:
         """As `pair_reader.Reader` says."""
@@ -53,7 +53,7 @@ class MemoryReader:
     def prepare_training(self) -> None:
         """Decodes all training photos. A ValueError if there are too many, or one
         cannot be decoded."""
-        if "train" in self._pixels:
+        if self.training_photos is not None:
             return
         photos = self._table("train").photos
         shape = (len(photos), self.height, self.width, 3)
@@ -75,7 +75,7 @@ class MemoryReader:
         ):
             for _ in pool.map(decode, range(len(photos))):
                 pass
-        self._pixels["train"] = pixels
+        self.training_photos = pixels
         photos.clear()
 
     def training_batches(
@@ -83,8 +83,7 @@ class MemoryReader:
     ) -> Iterator[Any]:
         """As `pair_reader.Reader` says. The order of an epoch depends on the seed and
         its number alone, in every version of numpy."""
-        self.prepare_training()
-        pairs = self._rows_of("train")
+        pairs, keys = self._rows_of("train"), description.ARRAYS
         place = epoch * len(pairs) + offset + share.first
         while True:
             places = np.arange(place, place + share.rows)
@@ -93,7 +92,7 @@ class MemoryReader:
                 pairs[_order(seed, number, len(pairs))[within[epochs == number]]]
                 for number in np.unique(epochs).tolist()
             ]
-            yield self._batch("train", np.concatenate(rows), description.ARRAYS)
+            yield self._batch("train", np.concatenate(rows), keys, numbered=True)
             place += share.batch_size
 
     def ordered_batches(self, split: str, count: int, share: Share) -> Iterator[Any]:
@@ -158,12 +157,20 @@ class MemoryReader:
         of_pairs = is_held_out[table.numbers(description.NAMES[0])]
         return np.flatnonzero(of_pairs == (split == "validation"))
 
-    def _batch(self, split: str, rows: np.ndarray, keys: tuple[str, ...]) -> Any:
+    def _batch(
+        self,
+        split: str,
+        rows: np.ndarray,
+        keys: tuple[str, ...],
+        *,
+        numbered: bool = False,
+    ) -> Any:
+        """Some rows; `numbered` with the numbers of the photos in place of images."""
         table, batch = self._table(split), {}
         for key in keys:
             numbers = table.numbers(key)[rows]
             if key in description.IMAGES:
-                batch[key] = self._images(split, numbers)
+                batch[key] = numbers if numbered else self._images(split, numbers)
             elif key in description.KEYPOINTS:
                 batch[key] = table.keypoints[numbers]
             else:
@@ -171,8 +178,8 @@ class MemoryReader:
         return batch
 
     def _images(self, split: str, numbers: np.ndarray) -> np.ndarray:
-        if split in self._pixels:
-            return self._pixels[split][numbers]
+        if split == "train" and self.training_photos is not None:
+            return self.training_photos[numbers]
         return np.stack([self._decoded(split, number) for number in numbers])
 
     def _decoded(self, split: str, number: int) -> np.ndarray:

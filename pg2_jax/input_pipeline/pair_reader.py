@@ -22,7 +22,7 @@ from pg2_jax.input_pipeline import (
     process_share,
     reader_choice,
 )
-from pg2_jax.inputs import Batch
+from pg2_jax.inputs import Batch, with_images
 
 
 class Reader(Protocol):
@@ -37,6 +37,8 @@ class Reader(Protocol):
     files: dict[str, list[str]]  # its files
     # People whose training pairs are the split "validation", and no longer of "train".
     held_out: list[bytes]
+    # All training photos, uint8 [N, H, W, 3], if they are kept: after the preparation.
+    training_photos: np.ndarray | None
 
     def stored(self, split: str, keys: tuple[str, ...]) -> Iterator[Any]:
         """Yields keypoints or names of all pairs of a stored split, in order, in
@@ -49,7 +51,7 @@ class Reader(Protocol):
         self, *, seed: int, epoch: int, offset: int, share: process_share.Share
     ) -> Iterator[Any]:
         """Yields images and keypoints, without end, from the pair `offset` of an epoch
-        on."""
+        on. Where the photos are kept, their numbers, int32 [B], stand for images."""
 
     def ordered_batches(
         self, split: str, count: int, share: process_share.Share
@@ -123,16 +125,24 @@ class PairDataset:
         self.count("train")
         self._reader.prepare_training()
 
+    @property
+    def training_photos(self) -> np.ndarray | None:
+        """All training photos, uint8 [N, H, W, 3], once `prepare_training` was called;
+        None with "tf_data", which keeps none."""
+        return self._reader.training_photos
+
     def training_batches(
         self,
         *,
         batch_size: int,
         seed: int,
         first_step: int = 0,
+        numbered: bool = False,
         process_index: int = 0,
         process_count: int = 1,
     ) -> Iterator[Batch]:
-        """Yields this process's share of the training batches, without end.
+        """Yields this process's share of the training batches, without end; `numbered`
+        with the numbers of `training_photos` in place of images.
 
         The records of all epochs, each shuffled anew by the seed, are one stream, and
         process i of n takes the i-th of n equal shares of every batch. So a step sees
@@ -146,9 +156,17 @@ class PairDataset:
         """
         share = process_share.of_process(batch_size, process_index, process_count)
         epoch, offset = divmod(first_step * batch_size, self.count("train"))
-        yield from self._reader.training_batches(
+        self.prepare_training()
+        if numbered and self.training_photos is None:
+            rule = (
+                f' needs reader "memory", not {self.reader!r}, which keeps no photos.'
+            )
+            raise errors.ArgumentError("numbered", numbered, rule)
+        photos = None if numbered else self.training_photos
+        for batch in self._reader.training_batches(
             seed=seed, epoch=epoch, offset=offset, share=share
-        )
+        ):
+            yield with_images(batch, photos)
 
     def test_batches(
         self,

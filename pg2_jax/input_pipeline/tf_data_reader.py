@@ -47,6 +47,7 @@ class TfDataReader:
             for name in self.counts
         }
         self.held_out: list[bytes] = []
+        self.training_photos: np.ndarray | None = None
 
     def stored(self, split: str, keys: tuple[str, ...]) -> Iterator[Any]:
         """As `pair_reader.Reader` says."""

@@ -5,10 +5,34 @@ import numpy as np
 import optax
 import pytest
 
-from pg2_jax import inputs, train_step
+from pg2_jax import inputs, sharding, train_step
 from pg2_jax.architecture import Architecture
 from pg2_jax.pg2plus import part_warp
 from tests.pg2_jax.pg2plus.people import HEIGHT, WALKING, WIDTH, make_batch, person
+
+
+def test_images_are_looked_up_where_the_photos_are():
+    """On every device its own, of a batch that is split, so that no image moves."""
+    photos = np.random.default_rng(0).integers(0, 256, (5, 4, 2, 3), np.uint8)
+    count = 2 * jax.device_count()
+    source = np.arange(count, dtype=np.int32) % 5
+    batch = {"source_image": source, "target_image": source[::-1], "other": source}
+    want = {
+        "source_image": np.stack([photos[n] for n in source]),
+        "target_image": np.stack([photos[n] for n in source[::-1]]),
+        "other": source,
+    }
+    mesh = sharding.data_mesh()
+    split, whole = sharding.batched(mesh), sharding.replicated(mesh)
+    look_up = jax.jit(inputs.with_images, in_shardings=(split, whole))
+    got = look_up(batch, photos)
+    for found in (got, inputs.with_images(batch, photos)):
+        jax.tree.map(np.testing.assert_array_equal, dict(found), want)
+    assert got["source_image"].sharding.is_equivalent_to(split, 4)
+    text = look_up.lower(batch, photos).compile().as_text()
+    for moving in ("all-reduce", "all-to-all", "collective-permute", "all-gather"):
+        assert moving not in text
+    assert inputs.with_images(batch, None) is batch
 
 
 def test_the_target_stands_in_the_background_of_the_source():

@@ -77,7 +77,7 @@ def _training(settings: plan.Settings, report: Report, case: _Case) -> None:
     for task, stage in zip(jax_peer.TASKS, stages, strict=False):
         take = stage.step if case.steps_per_call == 1 else stage.steps
         begin = time.perf_counter()
-        program = take.lower(state, batch).compile()
+        program = take.lower(state, batch, None).compile()
         compiling = time.perf_counter() - begin
         calls = _Calls(program, state, batch)
         once = rates.timed(calls, settings) / case.steps_per_call
@@ -132,7 +132,7 @@ class _Calls:
         self._program, self._batch = program, batch
 
     def __call__(self) -> Any:
-        self.state, metrics = self._program(self.state, self._batch)
+        self.state, metrics = self._program(self.state, self._batch, None)
         return metrics
 
 

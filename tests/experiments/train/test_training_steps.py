@@ -130,7 +130,7 @@ def test_parts_of_a_batch_need_less_memory():
             for what, shape in (("image", photos), ("keypoints", keypoints))
         }
         unoptimized = {"xla_backend_optimization_level": "0"}
-        program = first.step.lower(state, batch).compile(unoptimized)
+        program = first.step.lower(state, batch, None).compile(unoptimized)
         return training_steps.planned_bytes(program)
 
     assert planned(4) < 0.6 * planned(1)

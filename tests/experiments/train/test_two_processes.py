@@ -24,6 +24,7 @@ def test_they_stop_together_and_one_goes_on(pair_dataset, tmp_path):
         pair_dataset,
         tmp_path / "two",
         reader="memory",  # The processes start sooner without tensorflow.
+        photos_on="device",
         coarse_steps=1,
         refine_steps=500,
         picture_every=0,
@@ -47,7 +48,7 @@ def test_they_stop_together_and_one_goes_on(pair_dataset, tmp_path):
 
     # The step more is one of stage II.
     two = dataclasses.replace(many, refine_steps=stopped_at)
-    one = dataclasses.replace(two, workdir=str(tmp_path / "one"))
+    one = dataclasses.replace(two, workdir=str(tmp_path / "one"), photos_on="host")
     for config in (one, two):
         assert train.train(config) is None
     assert_nearly_equal(state_of(two), state_of(one))

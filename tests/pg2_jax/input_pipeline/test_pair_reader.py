@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
+from pg2_jax import inputs
 from pg2_jax.input_pipeline import pair_reader, tf_data_reader
 
 
@@ -118,6 +119,27 @@ def test_the_shares_of_the_processes_make_the_stream_of_one(dataset, stream, pro
     assert whole == stream[start : start + len(whole)]
     epoch = whole[count - start : 2 * count - start]  # The second one is in it whole.
     assert len(set(epoch)) == count and set(epoch) == set(stream[:count])
+
+
+@pytest.mark.parametrize("process", [0, 1])
+def test_numbers_of_photos_are_those_of_the_images(pair_dataset, process):
+    """Of a resumed run's second process, too; 25 steps of 4 reach the second epoch."""
+    dataset = pair_reader.PairDataset(pair_dataset, 0.25, reader="memory")
+    options = {"process_index": process, "process_count": 2, "first_step": 7}
+    images = take(dataset, 25, **options)
+    numbers = take(dataset, 25, numbered=True, **options)
+    photos = dataset.training_photos
+    assert photos.shape == (19, 32, 16, 3) and photos.dtype == np.uint8
+    assert_equal(images, [inputs.with_images(batch, photos) for batch in numbers])
+    for batch in numbers:
+        assert batch["source_image"].shape == (2,)
+        assert batch["target_image"].dtype == np.int32
+
+
+def test_a_reader_that_keeps_no_photos_cannot_number_them(pair_dataset):
+    dataset = pair_reader.PairDataset(pair_dataset, reader="tf_data")
+    with pytest.raises(ValueError, match=r"numbered=True needs .* not 'tf_data'"):
+        take(dataset, 1, numbered=True)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,138 @@
+"""--photos_on: the same training wherever the photos are, and what does not fit."""
+
+import dataclasses
+
+import jax
+import numpy as np
+import pytest
+
+from experiments.config import Config
+from experiments.train import device_photos, train
+from pg2_jax import sharding
+from pg2_jax.input_pipeline import pair_reader
+from tests.experiments.tiny_run import (
+    assert_equal,
+    make_config,
+    state_of,
+    stop_after,
+)
+
+
+@pytest.fixture(scope="module")
+def dataset(pair_dataset):
+    """19 photos of 32 x 16 x 3 bytes: 2.72e-05 GiB."""
+    dataset = pair_reader.PairDataset(pair_dataset, reader="memory")
+    dataset.prepare_training()
+    return dataset
+
+
+def wanted(where, **changes):
+    return Config(
+        workdir="w", data_dir="d", reader="memory", photos_on=where, **changes
+    )
+
+
+def test_training_is_the_same_bit_for_bit(pair_dataset, tmp_path):
+    """A call of two steps and one of a single step; stopped between them, and resumed
+    with the photos in the other place."""
+
+    def run(name, photos_on):
+        return make_config(
+            pair_dataset,
+            tmp_path / name,
+            reader="memory",
+            photos_on=photos_on,
+            stages="coarse",
+            coarse_steps=3,
+            steps_per_call=2,
+            picture_every=0,
+            log_every=2,
+        )
+
+    host, device, both = (
+        run(name, where)
+        for name, where in (("h", "host"), ("d", "device"), ("b", "device"))
+    )
+    assert train.train(host) is None
+    assert train.train(device) is None
+    assert_equal(state_of(device), state_of(host))
+    assert train.train(both, on_step=stop_after(2)) is not None
+    both = dataclasses.replace(both, photos_on="host")
+    assert train.train(both) is None
+    assert_equal(state_of(both), state_of(host))
+
+
+def test_every_device_has_all_photos(dataset):
+    mesh = sharding.data_mesh()
+    photos = device_photos.put(wanted("device"), dataset, mesh)
+    assert photos.dtype == np.uint8
+    assert len(photos.addressable_shards) == jax.device_count()
+    for shard in photos.addressable_shards:
+        np.testing.assert_array_equal(shard.data, dataset.training_photos)
+
+
+def test_on_a_cpu_they_stay_on_the_host(dataset, pair_dataset, capsys):
+    mesh = sharding.data_mesh()
+    for config in (wanted("auto"), wanted("host")):
+        assert device_photos.put(config, dataset, mesh) is None
+    of_tensorflow = pair_reader.PairDataset(pair_dataset, reader="tf_data")
+    assert device_photos.put(wanted("device"), of_tensorflow, mesh) is None
+    assert not capsys.readouterr().out
+
+
+def test_too_many_photos_are_refused_or_stay_on_the_host(dataset, monkeypatch, capsys):
+    mesh = sharding.data_mesh()
+    limited = wanted("device", device_photos_gib=2e-5)
+    rule = "photos_on=device: the 19 training photos take 2.72e-05 GiB of each device"
+    with pytest.raises(ValueError, match=rf"{rule}, more than --dev\w+_gib=2e-05\.$"):
+        device_photos.put(limited, dataset, mesh)
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    auto = dataclasses.replace(limited, photos_on="auto")
+    assert device_photos.put(auto, dataset, mesh) is None
+    assert capsys.readouterr().out == (
+        "The photos stay on the host: the 19 training photos take 2.72e-05 GiB of each "
+        "device, more than --device_photos_gib=2e-05.\n"
+    )
+    enough = dataclasses.replace(auto, device_photos_gib=3e-5)
+    assert device_photos.put(enough, dataset, mesh) is not None
+
+
+class Device:
+    def __init__(self, memory):
+        self._stats = memory and {"bytes_limit": memory, "bytes_in_use": 0}
+
+    def memory_stats(self):
+        return self._stats
+
+
+@pytest.mark.parametrize(
+    ("memory", "where", "fits"),
+    [
+        (4 * 19 * 32 * 16 * 3, "auto", True),
+        (4 * 19 * 32 * 16 * 3 - 4, "auto", False),
+        (None, "auto", False),
+        (None, "device", True),
+    ],
+)
+def test_by_default_they_take_a_quarter_of_the_smallest_device(
+    dataset, memory, where, fits, monkeypatch, capsys
+):
+    """One that does not say what it has gets them on request alone."""
+    mesh, devices = sharding.data_mesh(), [Device(2**30), Device(memory)]
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    monkeypatch.setattr(jax, "local_devices", lambda: devices)
+    monkeypatch.setattr(jax, "make_array_from_process_local_data", lambda *put: put)
+    put = device_photos.put(wanted(where), dataset, mesh)
+    said = capsys.readouterr().out
+    if fits:
+        assert put == (sharding.replicated(mesh), dataset.training_photos)
+        assert not said
+    else:
+        assert put is None
+        assert "2.72e-05 GiB of each device, more than" in said
+        assert ("2.72e-05 of its 0.000109 GiB (see" in said) == bool(memory)
+
+
+def test_tensorflow_keeps_no_photos():
+    with pytest.raises(ValueError, match="--photos_on=device needs --reader=memory"):
+        Config(workdir="w", data_dir="d", photos_on="device")

@@ -1,7 +1,7 @@
 """How a config compares with the one that a run or a checkpoint has stored.
 
 A stored config is `Config.to_json()` of its run; what it lacks has its default, but for
-the reader: before there were two, it was tf_data.
+how it reads: before there was a choice, one reader of tf_data read all files.
 """
 
 import dataclasses
@@ -32,7 +32,9 @@ _STAGE_TWO = (
     "eval_pairs",
     "best_metric",
 )
-_FIRST_READER = "tf_data"
+_READING: dict[str, Any] = {"reader": "tf_data", "virtual_readers": 1}
+# With these a run goes on as it began.
+_AS_IT_BEGAN: dict[str, Any] = {"reader": "auto", "virtual_readers": 0}
 
 
 def newest(config: Config) -> tuple[int, dict[str, Any]] | None:
@@ -47,13 +49,18 @@ def newest(config: Config) -> tuple[int, dict[str, Any]] | None:
 
 
 def with_reader(config: Config, stored: dict[str, Any] | None = None) -> Config:
-    """The config with the reader that --reader=auto means: that of the run with a
-    stored config, or in --workdir, if there is one."""
+    """The config with the reader that --reader=auto means, and the number that
+    --virtual_readers=0 does: those of the run with a stored config, or in --workdir.
+    Where there is none the number stays 0, until the data set is open."""
     if stored is None:
         run = newest(config)
-        stored = run[1] if run else {"reader": "auto"}
-    reader = reader_choice.choose(config.reader, stored.get("reader", _FIRST_READER))
-    return dataclasses.replace(config, reader=reader)
+        stored = run[1] if run else _AS_IT_BEGAN
+    begun = _READING | stored
+    reader = reader_choice.choose(config.reader, begun["reader"])
+    number = config.virtual_readers
+    if reader == "tf_data":
+        number = number or begun["virtual_readers"]
+    return dataclasses.replace(config, reader=reader, virtual_readers=number)
 
 
 def differences(
@@ -66,7 +73,7 @@ def differences(
     if config.learning_rate_decay != "cosine":
         free.add("refine_steps")
     if stage_one_only:
-        free.update(_STAGE_TWO, {"reader"})
+        free.update(_STAGE_TWO, _READING)
         if config.coarse_network == "bottleneck":
             free.update({"refine_decoder", "refine_full_skip"})
     return [
@@ -80,12 +87,11 @@ def _changed(
     stored: dict[str, Any], config: Config
 ) -> Iterator[tuple[dataclasses.Field, Any, Any]]:
     """The fields whose values differ, with the stored value and the config's."""
-    before = {"reader": _FIRST_READER}
     for field in dataclasses.fields(config):
-        default = before.get(field.name, field.default)
+        default = _READING.get(field.name, field.default)
         old, new = stored.get(field.name, default), getattr(config, field.name)
-        # Whoever does not choose a reader takes that of the run.
-        if old != new and not (field.name == "reader" and "auto" in (old, new)):
+        agreeing = field.name in _READING and _AS_IT_BEGAN[field.name] in (old, new)
+        if old != new and not agreeing:
             yield field, old, new
 
 

@@ -127,6 +127,18 @@ class ProgramOptions:
     different orders of the pairs. auto: the reader that the run started with; in a
     new run tf_data if tensorflow is installed, else memory. The other modes choose
     as a new run does."""
+    virtual_readers: int = _option(
+        0,
+        minimum=0,
+        modes=("train", "table1"),
+        may_change=False,
+        needs=("reader=auto|tf_data",),
+    )
+    """With --reader=tf_data the training files are dealt to so many virtual readers,
+    and every batch has equally many pairs of each. Of n processes that divide their
+    number each reads an n-th of the data. It must divide --batch_size and the number
+    of files, and the order of the pairs depends on it. 0: that of the run; in a new
+    run as many as leave 4 files to each, at most 64."""
     reader_memory_gib: float = _option(8.0, above=0, modes=("train", "table1"))
     """Most GiB that --reader=memory may use for photos; a data set that needs more
     is refused."""

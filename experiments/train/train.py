@@ -53,6 +53,8 @@ def train(config: Config, on_step: OnStep = lambda state: None) -> int | None:
         reader_memory_gib=config.reader_memory_gib,
     )
     config = config.with_size(dataset.height, dataset.width)
+    number = dataset.virtual_readers(config.batch_size, config.virtual_readers)
+    config = dataclasses.replace(config, virtual_readers=number)
     config = training_steps.with_calls(config)
     architecture = restore.architecture_of(config.to_json())
     sharding.check_batch_size(config.batch_size, config.grad_accumulation)
@@ -108,6 +110,7 @@ class _Run:
             batch_size=config.batch_size,
             seed=config.seed,
             first_step=first,
+            virtual_readers=config.virtual_readers,
             numbered=photos is not None,
             process_index=jax.process_index(),
             process_count=jax.process_count(),

@@ -40,6 +40,7 @@ class MemoryReader:
             for split, shards in self._shards.items()
         }
         self.held_out: list[bytes] = []
+        self.is_held_out = np.zeros(self.counts.get("train", 0), bool)
         self.training_photos: np.ndarray | None = None
         self._tables: dict[str, pair_table.PairTable] = {}
 
@@ -78,13 +79,17 @@ class MemoryReader:
         self.training_photos = pixels
         photos.clear()
 
+    def virtual_readers(self, wanted: int, batch_size: int) -> int:
+        """As `pair_reader.Reader` says: none, for nothing is read in training."""
+        return 0
+
     def training_batches(
-        self, *, seed: int, epoch: int, offset: int, share: Share
+        self, *, seed: int, first_step: int, share: Share, readers: int
     ) -> Iterator[Any]:
         """As `pair_reader.Reader` says. The order of an epoch depends on the seed and
         its number alone, in every version of numpy."""
         pairs, keys = self._rows_of("train"), description.ARRAYS
-        place = epoch * len(pairs) + offset + share.first
+        place = first_step * share.batch_size + share.first
         while True:
             places = np.arange(place, place + share.rows)
             epochs, within = np.divmod(places, len(pairs))
@@ -149,13 +154,9 @@ class MemoryReader:
 
     def _rows_of(self, split: str) -> np.ndarray:
         """The rows of a split, in order, in the table of the stored split."""
-        if split == "test" or not self.held_out:
+        if split == "test":
             return np.arange(self.counts[split])
-        table = self._table("train")
-        people = set(self.held_out)
-        is_held_out = np.array([name in people for name in table.names])
-        of_pairs = is_held_out[table.numbers(description.NAMES[0])]
-        return np.flatnonzero(of_pairs == (split == "validation"))
+        return np.flatnonzero(self.is_held_out == (split == "validation"))
 
     def _batch(
         self,

@@ -4,7 +4,7 @@ The order of the training data depends on the reader, the seed and the step alon
 that a resumed run sees what an uninterrupted one would have seen.
 """
 
-import collections
+import array
 import dataclasses
 import hashlib
 import itertools
@@ -37,6 +37,7 @@ class Reader(Protocol):
     files: dict[str, list[str]]  # its files
     # People whose training pairs are the split "validation", and no longer of "train".
     held_out: list[bytes]
+    is_held_out: np.ndarray  # whether it is theirs, of each stored training pair
     # All training photos, uint8 [N, H, W, 3], if they are kept: after the preparation.
     training_photos: np.ndarray | None
 
@@ -47,11 +48,14 @@ class Reader(Protocol):
     def prepare_training(self) -> None:
         """Does what must be done before the first batch, if anything."""
 
+    def virtual_readers(self, wanted: int, batch_size: int) -> int:
+        """See `PairDataset.virtual_readers`."""
+
     def training_batches(
-        self, *, seed: int, epoch: int, offset: int, share: process_share.Share
+        self, *, seed: int, first_step: int, share: process_share.Share, readers: int
     ) -> Iterator[Any]:
-        """Yields images and keypoints, without end, from the pair `offset` of an epoch
-        on. Where the photos are kept, their numbers, int32 [B], stand for images."""
+        """Yields images and keypoints, without end, read by so many virtual readers.
+        Where the photos are kept, their numbers, int32 [B], stand for images."""
 
     def ordered_batches(
         self, split: str, count: int, share: process_share.Share
@@ -101,18 +105,17 @@ class PairDataset:
         self._reader = _open(self.reader, data_dir, reader_memory_gib)
         self.height, self.width = self._reader.height, self._reader.width
         self.metadata = self._reader.metadata
-        self._held_out_pairs = 0
         if validation_share:
             self._hold_out(validation_share)
 
     def count(self, split: str) -> int:
         """The number of pairs of a split; none is a ValueError."""
-        if split == "validation" and self._held_out_pairs:
-            return self._held_out_pairs
+        held_out = int(self._reader.is_held_out.sum())
+        if split == "validation" and held_out:
+            return held_out
         if split not in self.splits:
             raise description.unusable(self._data_dir, f"no pairs in split {split}.")
-        held_out = self._held_out_pairs if split == "train" else 0
-        return self._reader.counts[split] - held_out
+        return self._reader.counts[split] - (held_out if split == "train" else 0)
 
     @property
     def splits(self) -> list[str]:
@@ -131,12 +134,20 @@ class PairDataset:
         None with "tf_data", which keeps none."""
         return self._reader.training_photos
 
+    def virtual_readers(self, batch_size: int, wanted: int = 0) -> int:
+        """The number of virtual readers that training takes, which must divide the
+        batch and the number of training files, else a ValueError; as many as suit where
+        none is wanted. 0 with "memory", which has no need of them."""
+        self.count("train")
+        return self._reader.virtual_readers(wanted, batch_size)
+
     def training_batches(
         self,
         *,
         batch_size: int,
         seed: int,
         first_step: int = 0,
+        virtual_readers: int = 1,
         numbered: bool = False,
         process_index: int = 0,
         process_count: int = 1,
@@ -148,14 +159,19 @@ class PairDataset:
         process i of n takes the i-th of n equal shares of every batch. So a step sees
         the same examples in the same order whatever the number of processes, each epoch
         holds every pair once over all processes, and a batch that does not divide the
-        epoch goes on in the next one: nothing is left out. With "tf_data" each process
-        reads all records, which is quick, and decodes its own.
+        epoch goes on in the next one: nothing is left out.
+
+        With "tf_data" each process reads all records, which is quick, and decodes its
+        own. Or the files are dealt to several `virtual_readers`, a number that the
+        method of this name gives; the order depends on it. Each has epochs of its own,
+        a batch has equally many pairs of each, and a process reads those of its share
+        alone: of n processes that divide their number each reads an n-th.
 
         `batch_size` counts over all processes, which must divide it. What was before
         `first_step` is skipped.
         """
         share = process_share.of_process(batch_size, process_index, process_count)
-        epoch, offset = divmod(first_step * batch_size, self.count("train"))
+        readers = self.virtual_readers(batch_size, virtual_readers)
         self.prepare_training()
         if numbered and self.training_photos is None:
             rule = (
@@ -164,7 +180,7 @@ class PairDataset:
             raise errors.ArgumentError("numbered", numbered, rule)
         photos = None if numbered else self.training_photos
         for batch in self._reader.training_batches(
-            seed=seed, epoch=epoch, offset=offset, share=share
+            seed=seed, first_step=first_step, share=share, readers=readers
         ):
             yield with_images(batch, photos)
 
@@ -244,10 +260,13 @@ class PairDataset:
     def _hold_out(self, share: float) -> None:
         self.count("train")
         key = description.NAMES[0]
-        stored = self._reader.stored("train", (key,))
-        pairs = collections.Counter(name for rows in stored for name in rows[key])
-        self._reader.held_out = held_out(pairs, share)
-        self._held_out_pairs = sum(pairs[name] for name in self._reader.held_out)
+        people: dict[bytes, int] = {}  # and their numbers
+        of_pairs = array.array("i")
+        for rows in self._reader.stored("train", (key,)):
+            of_pairs.extend(people.setdefault(n, len(people)) for n in rows[key])
+        self._reader.held_out = held_out(people, share)
+        numbers = [people[name] for name in self._reader.held_out]
+        self._reader.is_held_out = np.isin(np.array(of_pairs), numbers)
 
 
 def _open(reader: str, data_dir: str, memory_gib: float) -> Reader:

@@ -1,13 +1,14 @@
 """TFRecord shards -> tf.data -> numpy batches; the records come piece by piece."""
 
-import functools
+import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from pg2_jax.input_pipeline import cloud_files, description
+from pg2_jax import errors
+from pg2_jax.input_pipeline import cloud_files, description, virtual_readers
 from pg2_jax.input_pipeline import tensorflow_records as records
 from pg2_jax.input_pipeline.process_share import Share
 
@@ -47,6 +48,7 @@ class TfDataReader:
             for name in self.counts
         }
         self.held_out: list[bytes] = []
+        self.is_held_out = np.zeros(self.counts.get("train", 0), bool)
         self.training_photos: np.ndarray | None = None
 
     def stored(self, split: str, keys: tuple[str, ...]) -> Iterator[Any]:
@@ -57,16 +59,48 @@ class TfDataReader:
     def prepare_training(self) -> None:
         """As `pair_reader.Reader` says; nothing to do."""
 
+    def virtual_readers(self, wanted: int, batch_size: int) -> int:
+        """As `pair_reader.Reader` says."""
+        return virtual_readers.choose(wanted, batch_size, len(self.files["train"]))
+
     def training_batches(
-        self, *, seed: int, epoch: int, offset: int, share: Share
+        self, *, seed: int, first_step: int, share: Share, readers: int
     ) -> Iterator[Any]:
-        """As `pair_reader.Reader` says. What was before is skipped unread (whole
-        epochs) or undecoded (the rest)."""
-        epochs = tf.data.Dataset.range(epoch, np.iinfo(np.int64).max)
-        of_epoch = functools.partial(self._shuffled_records, seed)
-        stream = epochs.flat_map(_as_it_is(of_epoch))
-        stream = records.shard(stream.skip(offset), share)
+        """As `pair_reader.Reader` says. What a reader gave before is skipped unread
+        (whole epochs) or undecoded (the rest)."""
+        files = np.array(self.files["train"]).reshape(readers, -1)
+        in_batch = share.batch_size // readers
+        epochs, given = np.divmod(first_step * in_batch, self._pairs_of(readers))
+
+        def of_reader(reader: tf.Tensor) -> tf.data.Dataset:
+            def of_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
+                # Another order for each epoch of each reader.
+                key = tf.stack([tf.constant(seed, tf.int64), epoch * readers + reader])
+                own = tf.constant(files)[reader]
+                return self._shuffled_records(own, key, _SHUFFLE_BUFFER // readers)
+
+            first = tf.constant(epochs)[reader]
+            rest = tf.data.Dataset.range(first, np.iinfo(np.int64).max)
+            return rest.flat_map(_as_it_is(of_epoch)).skip(tf.constant(given)[reader])
+
+        mine, of_mine = virtual_readers.of_process(readers, share)
+        stream = tf.data.Dataset.range(mine.start, mine.stop).interleave(
+            _as_it_is(of_reader), cycle_length=len(mine), block_length=in_batch
+        )
+        stream = records.shard(stream, of_mine)
         return self._batches(stream, share.rows, description.ARRAYS)
+
+    def _pairs_of(self, readers: int) -> np.ndarray:
+        """How many training pairs each virtual reader has, int64 [readers]; none is a
+        ValueError, for it would be read for ever."""
+        ends = itertools.accumulate(self._splits["train"].shard_lengths)
+        of_files = np.split(~self.is_held_out, list(ends)[:-1])
+        pairs = np.array([each.sum() for each in of_files], np.int64)
+        pairs = pairs.reshape(readers, -1).sum(axis=1)
+        if not pairs.all():
+            rule = ": one of them has no training pairs, but those of held out people."
+            raise errors.ArgumentError("virtual_readers", readers, rule)
+        return pairs
 
     def ordered_batches(self, split: str, count: int, share: Share) -> Iterator[Any]:
         """As `pair_reader.Reader` says."""
@@ -137,16 +171,17 @@ class TfDataReader:
 
         return _map(stream.batch(_ROWS_AT_ONCE), those_of_split).unbatch()
 
-    def _shuffled_records(self, seed: int, epoch: tf.Tensor) -> tf.data.Dataset:
-        files = tf.constant(self.files["train"])
-        key = tf.stack([tf.constant(seed, tf.int64), epoch])
+    def _shuffled_records(
+        self, files: tf.Tensor, key: tf.Tensor, buffer: int
+    ) -> tf.data.Dataset:
+        """The training records in files, in the order that a key, int64 [2], says."""
         files = tf.random.experimental.stateless_shuffle(files, seed=key)
         stream = self._records(files, "train")
         info = self._splits["train"]
         record_size = max(1, info.num_bytes // info.num_examples)
         limit = max(1, _SHUFFLE_BYTES // record_size)
-        buffer = min(_SHUFFLE_BUFFER, limit, info.num_examples)
-        # One number for (seed, epoch): shuffle takes a single 64-bit seed.
+        buffer = min(buffer, limit, info.num_examples)
+        # One number for the key: shuffle takes a single 64-bit seed.
         mixed = tf.random.stateless_uniform(
             (), seed=key, minval=None, maxval=None, dtype=tf.int64
         )

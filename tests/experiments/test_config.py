@@ -278,6 +278,32 @@ def test_a_run_keeps_the_reader_that_it_began_with():
         assert differences(stored, kept) == []
 
 
+def test_a_run_keeps_the_number_of_its_virtual_readers():
+    """Before there were several, one read all files."""
+    config = Config(**TRAIN, image_size="64x32")
+    before = config.to_json()
+    del before["virtual_readers"]
+    begun = dataclasses.replace(config, reader="tf_data", virtual_readers=4).to_json()
+    differences, kept = (
+        config_compatibility.differences,
+        config_compatibility.with_reader,
+    )
+    for stored, number in ((before, 1), (begun, 4)):
+        assert kept(config, stored).virtual_readers == number
+        assert differences(stored, kept(config, stored)) == []
+        assert differences(stored, config) == []
+        other = dataclasses.replace(kept(config, stored), virtual_readers=2)
+        line = f"--virtual_readers: {number} in the run, 2 now"
+        assert differences(stored, other) == [line]
+        assert differences(stored, other, stage_one_only=True) == []
+        assert kept(other, stored).virtual_readers == 2
+    assert kept(config, config.to_json()).virtual_readers == 0  # known with the data
+    memory = kept(config, before | {"reader": "memory"})
+    assert (memory.reader, memory.virtual_readers) == ("memory", 0)
+    with pytest.raises(ValueError, match="virtual_readers=2 needs --reader=auto"):
+        dataclasses.replace(memory, virtual_readers=2)
+
+
 def run_main(*words):
     return subprocess.run(
         [sys.executable, "-m", "experiments.main", *words],

@@ -34,7 +34,8 @@ def test_nothing_needs_tensorflow_and_the_run_keeps_its_reader(
     with monkeypatch.context() as missing:
         block_tensorflow(missing)
         assert train.train(config) is None
-        assert stored(config, "config.json")["config"]["reader"] == "memory"
+        settings = stored(config, "config.json")["config"]
+        assert (settings["reader"], settings["virtual_readers"]) == ("memory", 0)
         scoring = dataclasses.replace(config, mode="evaluate", max_test_pairs=4)
         evaluate.evaluate(scoring)
         scored = stored(config, "metrics.json")

@@ -83,7 +83,8 @@ def run(config: Config) -> None:
         if "RESOURCE_EXHAUSTED" not in str(error):
             raise
         first_line = str(error).partition("\n")[0]
-        advice = "Try --remat, --grad_accumulation, or a smaller --batch_size."
+        ways = "--remat, --grad_accumulation, --photos_on=host"
+        advice = f"Try {ways}, or a smaller --batch_size."
         _fail(f"{first_line} {advice}", several=several)
 
 

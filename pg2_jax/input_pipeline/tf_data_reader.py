@@ -77,7 +77,7 @@ class TfDataReader:
                 # Another order for each epoch of each reader.
                 key = tf.stack([tf.constant(seed, tf.int64), epoch * readers + reader])
                 own = tf.constant(files)[reader]
-                return self._shuffled_records(own, key, _SHUFFLE_BUFFER // readers)
+                return self._shuffled_records(own, key, readers)
 
             first = tf.constant(epochs)[reader]
             rest = tf.data.Dataset.range(first, np.iinfo(np.int64).max)
@@ -172,20 +172,23 @@ class TfDataReader:
         return _map(stream.batch(_ROWS_AT_ONCE), those_of_split).unbatch()
 
     def _shuffled_records(
-        self, files: tf.Tensor, key: tf.Tensor, buffer: int
+        self, files: tf.Tensor, key: tf.Tensor, readers: int
     ) -> tf.data.Dataset:
-        """The training records in files, in the order that a key, int64 [2], says."""
+        """The training records in the files of one of several readers, which share the
+        memory; in the order that a key, int64 [2], says."""
         files = tf.random.experimental.stateless_shuffle(files, seed=key)
         stream = self._records(files, "train")
         info = self._splits["train"]
         record_size = max(1, info.num_bytes // info.num_examples)
         limit = max(1, _SHUFFLE_BYTES // record_size)
-        buffer = min(buffer, limit, info.num_examples)
+        buffer = min(_SHUFFLE_BUFFER, limit, info.num_examples)
         # One number for the key: shuffle takes a single 64-bit seed.
         mixed = tf.random.stateless_uniform(
             (), seed=key, minval=None, maxval=None, dtype=tf.int64
         )
-        return stream.shuffle(buffer, seed=mixed, reshuffle_each_iteration=False)
+        return stream.shuffle(
+            max(1, buffer // readers), seed=mixed, reshuffle_each_iteration=False
+        )
 
     def _decode(self, rows: tf.Tensor, keys: tuple[str, ...]) -> dict[str, tf.Tensor]:
         return records.decode(rows, keys, (self.height, self.width))

@@ -1,6 +1,7 @@
 """--photos_on: the same training wherever the photos are, and what does not fit."""
 
 import dataclasses
+import signal
 
 import jax
 import numpy as np
@@ -10,12 +11,7 @@ from experiments.config import Config
 from experiments.train import device_photos, train
 from pg2_jax import sharding
 from pg2_jax.input_pipeline import pair_reader
-from tests.experiments.tiny_run import (
-    assert_equal,
-    make_config,
-    state_of,
-    stop_after,
-)
+from tests.experiments.tiny_run import assert_equal, make_config, stop_after
 
 
 @pytest.fixture(scope="module")
@@ -32,34 +28,40 @@ def wanted(where, **changes):
     )
 
 
-def test_training_is_the_same_bit_for_bit(pair_dataset, tmp_path):
-    """A call of two steps and one of a single step; stopped between them, and resumed
-    with the photos in the other place."""
+def test_training_is_the_same_bit_for_bit(pair_dataset, tmp_path, monkeypatch):
+    """A call of two steps and one of a single step, on the devices with a stop between
+    them."""
+    put, placed = device_photos.put, []
 
-    def run(name, photos_on):
-        return make_config(
-            pair_dataset,
-            tmp_path / name,
-            reader="memory",
-            photos_on=photos_on,
-            stages="coarse",
-            coarse_steps=3,
-            steps_per_call=2,
-            picture_every=0,
-            log_every=2,
-        )
+    def noted(*arguments):
+        placed.append(put(*arguments))
+        return placed[-1]
 
-    host, device, both = (
-        run(name, where)
-        for name, where in (("h", "host"), ("d", "device"), ("b", "device"))
+    monkeypatch.setattr(device_photos, "put", noted)
+    host = make_config(
+        pair_dataset,
+        tmp_path / "host",
+        reader="memory",
+        photos_on="host",
+        stages="coarse",
+        coarse_steps=3,
+        steps_per_call=2,
+        picture_every=0,
+        log_every=2,
     )
-    assert train.train(host) is None
-    assert train.train(device) is None
-    assert_equal(state_of(device), state_of(host))
-    assert train.train(both, on_step=stop_after(2)) is not None
-    both = dataclasses.replace(both, photos_on="host")
-    assert train.train(both) is None
-    assert_equal(state_of(both), state_of(host))
+    device = dataclasses.replace(
+        host, workdir=str(tmp_path / "device"), photos_on="device"
+    )
+    assert train.train(device, on_step=stop_after(2)) == signal.SIGTERM
+    resumed, whole = [], []
+    for config, states in ((device, resumed), (host, whole)):
+        # Without the copy the next call takes the memory.
+        train.train(config, on_step=lambda s, to=states: to.append(jax.device_get(s)))
+    assert [photos is not None for photos in placed] == [True, True, False]
+    assert [int(state.step) for state in resumed] == [2, 3]
+    assert [int(state.step) for state in whole] == [0, 2, 3]
+    for one, other in zip(resumed, whole[1:], strict=True):
+        assert_equal(one, other)
 
 
 def test_every_device_has_all_photos(dataset):

@@ -25,11 +25,7 @@ def folder(people, tmp_path_factory):
     """The pairs of `pair_dataset` in eight files a split."""
     folder = tmp_path_factory.mktemp("files") / "data"
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(
-            pose_pairs.shard_utils.ShardConfig,
-            "calculate_number_shards",
-            lambda *sizes: FILES,
-        )
+        patched.setattr(pose_pairs, "number_of_shards", lambda *sizes: FILES)
         build_tfrecords.build(
             build_tfrecords.Options(
                 dataset="market1501",

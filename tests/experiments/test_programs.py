@@ -34,7 +34,8 @@ from tests.experiments.tiny_run import assert_equal, make_config, state_of, stop
 @pytest.fixture(scope="module")
 def run(pair_dataset, tmp_path_factory):
     """A finished run of two steps in each stage."""
-    config = make_config(pair_dataset, tmp_path_factory.mktemp("run"))
+    workdir = tmp_path_factory.mktemp("run")
+    config = make_config(pair_dataset, workdir, picture_every=2)
     assert train.train(config) is None
     return config
 

@@ -26,7 +26,6 @@ def test_they_stop_together_and_one_goes_on(pair_dataset, tmp_path):
         reader="memory",  # The processes start sooner without tensorflow.
         coarse_steps=1,
         refine_steps=500,
-        picture_every=0,
         checkpoint_every=1000,
         ema_decay=0.5,
         validation_share=0.25,

@@ -447,7 +447,8 @@ def test_a_run_gets_the_numbers_of_sets(run, monkeypatch):
 
     monkeypatch.setattr(inception, "FEATURES", 3)
     monkeypatch.setattr(metric_weights, "inception", load)
-    monkeypatch.setattr(inception_scores, "_apply", apply)
+    program = functools.partial(functools.partial, apply)
+    monkeypatch.setattr(inception_scores, "_program", program)
     evaluate.evaluate(dataclasses.replace(run, mode="evaluate", inception="a.pth"))
     report = read_json(run, "metrics.json")
     assert list(report["metrics"]) == ["copy of source", "coarse", "refined"]

@@ -65,7 +65,9 @@ PYTEST := $(RUN) -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 test: $(STAMP)
 	@$(MAKE) --no-print-directory -j 2 check suite
 
+# In a fresh clone no module is compiled yet, which three processes would do at once.
 suite: $(STAMP)
+	@test -d tests/__pycache__ || $(RUN) -m pytest --collect-only -qq > /dev/null || true
 	$(PYTEST)
 
 test_slow: $(STAMP)

@@ -2,12 +2,14 @@
 many as PG2_TEST_DEVICES says; with PG2_TEST_PLATFORM=cuda on a GPU, without TF32."""
 
 import atexit
+import fcntl
 import gc
 import importlib.metadata
 import os
 import pathlib
 import shutil
 import tempfile
+from collections.abc import Callable, Iterator
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # tensorflow then leaves out Keras, a fifth of what its import costs each process.
@@ -43,17 +45,18 @@ jax.config.update("jax_compilation_cache_dir", os.environ[_CACHE])
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
 jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)
 
-# The longest first, so that no process ends minutes before the other.
+# The longest first, so that no process ends minutes before the others: all that take
+# ten seconds and more, those of the marker `slow` among them.
 _LONGEST = (
-    "test_two_processes.py",
-    "test_notebooks.py",
-    "test_survival.py",
-    "test_table1.py",
-    "test_programs.py",
-    "test_train_step.py",
-    "test_variants.py",
-    "test_import_checkpoint.py",
-    "test_validation.py",
+    *("test_two_processes.py", "test_notebooks.py", "test_one_network.py"),
+    *("test_table1.py", "test_survival.py", "test_programs.py", "test_validation.py"),
+    *("test_train_step.py", "test_variants.py", "test_patch_step.py", "test_train.py"),
+    *("test_part_transfer.py", "test_shipped_model.py", "test_full_resolution.py"),
+    *("test_in_browser.py", "test_checkpoint.py", "test_training_steps.py"),
+    *("test_import_checkpoint.py", "test_cpu_convolution.py", "test_models.py"),
+    *("test_report.py", "test_recorded_numbers.py", "test_fuzz.py", "test_data.py"),
+    *("test_model_queue.py", "test_folders.py", "test_ssim.py", "test_pair_reader.py"),
+    *("test_saved_formats.py", "test_pg2_records.py"),
 )
 
 
@@ -84,38 +87,61 @@ def golden() -> pathlib.Path:
     return folder
 
 
+def _built_once(factory, name: str, build: Callable[[pathlib.Path], None]):
+    """A folder that one of the processes builds, and all read."""
+    base = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        base = base.parent
+    folder = base / name
+    with open(base / f"{name}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            unfinished = pathlib.Path(tempfile.mkdtemp(prefix=name, dir=base)) / name
+            build(unfinished)
+            unfinished.rename(folder)
+    return folder
+
+
 @pytest.fixture(scope="session")
 def people(tmp_path_factory) -> pathlib.Path:
     """Synthetic photos of 32x16 in Market-1501's layout: 4 people and 2 for testing."""
     from data_prep import synthesize_people
 
-    folder = tmp_path_factory.mktemp("synthetic") / "people"
-    options = synthesize_people.Options(
-        output_dir=str(folder),
-        train_identities=4,
-        test_identities=2,
-        images_per_identity=6,
-        image_size="32x16",
-        workers=1,
-    )
-    synthesize_people.synthesize(options)
-    return folder
+    def build(folder):
+        options = synthesize_people.Options(
+            output_dir=str(folder),
+            train_identities=4,
+            test_identities=2,
+            images_per_identity=6,
+            image_size="32x16",
+            workers=1,
+        )
+        synthesize_people.synthesize(options)
+
+    return _built_once(tmp_path_factory, "people", build)
 
 
 @pytest.fixture(scope="session")
-def pair_dataset(people) -> str:
-    """The TFRecords of `people`, as --data_dir."""
+def pair_dataset(people, tmp_path_factory) -> Iterator[str]:
+    """The TFRecords of `people`, as --data_dir; its reader by tensorflow decodes fewer
+    pairs at once than it does for users, because tensorflow's program has a part for
+    each of them, and whoever opens a data set builds it anew."""
     from data_prep import build_tfrecords
+    from pg2_jax.input_pipeline import tf_data_reader
 
-    folder = people.parent / "data"
-    options = build_tfrecords.Options(
-        dataset="market1501",
-        source_dir=str(people),
-        output_dir=str(folder),
-        image_size="32x16",
-    )
-    build_tfrecords.build(options)
-    return str(folder)
+    def build(folder):
+        options = build_tfrecords.Options(
+            dataset="market1501",
+            source_dir=str(people),
+            output_dir=str(folder),
+            image_size="32x16",
+        )
+        build_tfrecords.build(options)
+
+    folder = _built_once(tmp_path_factory, "pairs", build)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tf_data_reader, "_DECODED_AT_ONCE", 8)
+        yield str(folder)
 
 
 @pytest.fixture(scope="session")

@@ -25,7 +25,7 @@ from experiments.evaluate import (
     saved_images,
     table,
 )
-from pg2_jax import cpu_convolution, generation, inputs, pose, sharding
+from pg2_jax import cpu_convolution, generation, inputs, sharding
 from pg2_jax.architecture import Architecture
 from pg2_jax.checkpoint import restore, run_folder
 from pg2_jax.errors import counted
@@ -220,42 +220,50 @@ def _batches(
         )
 
 
-@functools.lru_cache(maxsize=8)  # Runs of one architecture share the program.
 def compiled(
     architecture: Architecture,
     mesh: jax.sharding.Mesh,
     metrics: tuple[str, ...] = tuple(suite.METRICS),
 ) -> Callable[..., Any]:
-    """Generation and scoring as one program: (weights of G1, of G2 or None, batch) ->
-    uint8 images by kind, [B] whether all their values were finite, and the [B] scores
-    of these and of the source photo, by kind and metric."""
+    """Generation and scoring by compiled programs: (weights of G1, of G2 or None,
+    batch) -> uint8 images by kind, [B] whether all their values were finite, and the
+    [B] scores of these and of the source photo, by kind and metric."""
+    generate = _generation(architecture, mesh)
+    pixel_scores = protocol.pixel_scores(mesh, metrics)
 
     def generate_and_score(coarse_params, refine_params, batch: inputs.Batch):
-        source, target = batch["source_image"], batch["target_image"]
-        keypoints, size = batch["target_keypoints"], target.shape[1:3]
+        generated, finite = generate(coarse_params, refine_params, batch)
+        images = {COPY: batch["source_image"], **generated}
+        keypoints = {
+            suite.TARGET: batch["target_keypoints"],
+            suite.SOURCE: batch["source_keypoints"],
+        }
+        scores = pixel_scores(images, batch["target_image"], keypoints)
+        return generated, finite, scores
+
+    return generate_and_score
+
+
+@functools.lru_cache(maxsize=8)  # Runs of one architecture share the program.
+def _generation(architecture: Architecture, mesh: jax.sharding.Mesh) -> Callable:
+    """(Weights of G1, of G2 or None, batch) -> uint8 images by kind, and [B] whether
+    all their values were finite."""
+
+    def generate(coarse_params, refine_params, batch: inputs.Batch):
         raw = generation.draw(
             coarse_params,
             refine_params,
-            source,
+            batch["source_image"],
             batch["source_keypoints"],
-            keypoints,
+            batch["target_keypoints"],
             architecture=architecture,
         )
         finite = {kind: jnp.isfinite(x).all(axis=(1, 2, 3)) for kind, x in raw.items()}
-        generated = {kind: inputs.to_uint8(x) for kind, x in raw.items()}
-        masks = {
-            suite.TARGET: pose.body_mask(keypoints, *size),
-            suite.SOURCE: pose.body_mask(batch["source_keypoints"], *size),
-        }
-        scores = {
-            kind: suite.compute(image, target, masks, metrics)
-            for kind, image in {COPY: source, **generated}.items()
-        }
-        return generated, finite, scores
+        return {kind: inputs.to_uint8(x) for kind, x in raw.items()}, finite
 
     whole, split = sharding.replicated(mesh), sharding.batched(mesh)
     return jax.jit(
-        generate_and_score,
+        generate,
         in_shardings=(whole, whole, split),
         out_shardings=split,
         compiler_options=cpu_convolution.compiler_options(),

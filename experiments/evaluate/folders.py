@@ -17,7 +17,7 @@ from experiments.evaluate import (
     pairs_csv,
     protocol,
 )
-from pg2_jax import errors, pose, sharding
+from pg2_jax import errors, sharding
 from pg2_jax.checkpoint import run_folder
 from pg2_jax.keypoints import keypoint_files
 from pg2_jax.metrics import suite
@@ -145,8 +145,7 @@ def _batches(
 ) -> Iterator[protocol.Batch]:
     """Reads the pairs, and scores their pixels."""
     mesh = sharding.data_mesh()
-    split = sharding.batched(mesh)
-    score_batch = jax.jit(_score_batch, in_shardings=split, out_shardings=split)
+    pixel_scores = protocol.pixel_scores(mesh)
     roles, whose = ("generated", "target"), "the first image of --generated_dir"
     for first in range(0, len(pairs), config.batch_size):
         here = slice(first, first + config.batch_size)
@@ -163,24 +162,19 @@ def _batches(
             batch["keypoints"] = poses[here]
         padding = config.batch_size - len(pairs[here])
         batch = {n: np.concatenate([x, *[x[-1:]] * padding]) for n, x in batch.items()}
+        on_devices = sharding.put_batch(batch, mesh)
+        bodies = {suite.TARGET: on_devices["keypoints"]} if poses is not None else {}
+        scores = pixel_scores(
+            {KIND: on_devices["generated"]}, on_devices["target"], bodies
+        )
         yield protocol.Batch(
             # Which photo a method began with, its file may tell.
             names=[(pair.source, pair.target.name) for pair in pairs[here]],
             images={KIND: batch["generated"]},
             target=batch["target"],
             keypoints=batch.get("keypoints"),
-            pixel_scores={
-                KIND: jax.device_get(score_batch(sharding.put_batch(batch, mesh)))
-            },
+            pixel_scores=jax.device_get(scores),
         )
-
-
-def _score_batch(batch: dict[str, jax.Array]) -> dict[str, jax.Array]:
-    target, masks = batch["target"], {}
-    if "keypoints" in batch:
-        size = target.shape[1:3]
-        masks[suite.TARGET] = pose.body_mask(batch["keypoints"], *size)
-    return suite.compute(batch["generated"], target, masks)
 
 
 def _inside(poses: np.ndarray, size: tuple[int, int]) -> np.ndarray:

@@ -1,14 +1,15 @@
 """What all metrics of an evaluation have in common, and the batches that they take."""
 
 import dataclasses
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
 import pg2_jax
-from pg2_jax import pose
+from pg2_jax import pose, sharding
 from pg2_jax.metrics import direction, pixel, suite
 
 # By kind of image and by metric: [N], or the record of a number.
@@ -47,6 +48,31 @@ def bodies(images: jax.Array, keypoints: jax.Array) -> jax.Array:
     black."""
     mask = pose.body_mask(keypoints, *images.shape[1:3])
     return pixel.body_on_black(images, mask)
+
+
+@functools.lru_cache(maxsize=8)
+def pixel_scores(
+    mesh: jax.sharding.Mesh, metrics: tuple[str, ...] = tuple(suite.METRICS)
+) -> Callable[..., dict[str, dict[str, jax.Array]]]:
+    """Scoring that all networks share, so that it is compiled once for them all:
+    (images [B, H, W, 3] uint8 by kind, target, keypoints [B, 18, 3] by whose body they
+    are, `suite.TARGET` or `suite.SOURCE`) -> [B] by kind and metric."""
+    split = sharding.batched(mesh)
+    jitted = functools.partial(jax.jit, in_shardings=split, out_shardings=split)
+
+    @functools.partial(jitted, static_argnums=1)
+    def masks(keypoints, size):
+        return {whose: pose.body_mask(x, *size) for whose, x in keypoints.items()}
+
+    @jitted
+    def score(image, target, masks):
+        return suite.compute(image, target, masks, metrics)
+
+    def scores(images, target, keypoints):
+        drawn = masks(keypoints, target.shape[1:3])
+        return {kind: score(image, target, drawn) for kind, image in images.items()}
+
+    return scores
 
 
 class Facts(NamedTuple):

@@ -9,10 +9,16 @@ from typing import Any
 import jax
 import orbax.checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers as ocp_managers
+from orbax.checkpoint._src.metadata import array_metadata_store
 from orbax.checkpoint._src.serialization import tensorstore_utils
 
 from pg2_jax import files, train_state
 from pg2_jax.checkpoint import checksums, restore, run_folder
+
+# Of an array that all devices hold, each device writes a part of so many bytes at
+# least. Every part is a small program of its own, which for smaller arrays takes longer
+# than all there is to write.
+_SMALLEST_PART = 2**20
 
 
 class Checkpointer:
@@ -40,7 +46,9 @@ class Checkpointer:
             cleanup_tmp_directories=True,
         )
         self._folder = run_folder.folder(workdir)
-        self._manager = ocp.CheckpointManager(self._folder, options=options)
+        self._manager = ocp.CheckpointManager(
+            self._folder, options=options, item_handlers=_handlers()
+        )
         with checksums.telling_of_failure(self._folder):
             _sync_where_possible(self._folder)
         self._config = {
@@ -129,6 +137,20 @@ class Checkpointer:
         with checksums.telling_of_failure(self._folder):
             self._manager.wait_until_finished()
             self._manager.close()
+
+
+def _handlers() -> dict[str, ocp.CheckpointHandler]:
+    """What writes and reads the parts of a checkpoint: orbax' own, with arrays in whole
+    where they are small."""
+    arrays = ocp.type_handlers.ArrayHandler(
+        min_slice_bytes_for_replica_parallel=_SMALLEST_PART,
+        array_metadata_store=array_metadata_store.Store(),
+    )
+    types = ocp.type_handlers.create_type_handler_registry((jax.Array, arrays))
+    return {
+        checksums.STATE: ocp.PyTreeCheckpointHandler(type_handler_registry=types),
+        run_folder.CONFIG: ocp.JsonCheckpointHandler(),
+    }
 
 
 def _sync_where_possible(folder: pathlib.Path) -> None:

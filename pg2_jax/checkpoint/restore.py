@@ -101,6 +101,7 @@ def restore_generators(
     )
 
 
+@functools.lru_cache(maxsize=8)  # The networks need not be traced for every checkpoint.
 def weight_shapes(architecture: Architecture) -> dict[str, PyTree]:
     """Shapes and types of the weights of G1, "coarse", and of G2, "refine", if there is
     one."""

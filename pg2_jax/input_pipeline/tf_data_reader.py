@@ -17,9 +17,10 @@ from pg2_jax.input_pipeline.process_share import Share
 # meet the second limit, which bounds the memory.
 _SHUFFLE_BUFFER = 8192
 _SHUFFLE_BYTES = 2**28
-# Pairs that tf.data hands over at once: its costs per element are worth a dozen decoded
-# photos.
 _ROWS_AT_ONCE = 64
+# Pairs that tf.data decodes and hands over at once: its costs per element are worth a
+# dozen decoded photos.
+_DECODED_AT_ONCE = 64
 
 
 class TfDataReader:
@@ -142,7 +143,7 @@ class TfDataReader:
     ) -> Iterator[Any]:
         """Decodes an endless stream of records in parallel, in order, into numpy
         batches of `rows`: several small ones together, handed over as slices."""
-        together = max(1, _ROWS_AT_ONCE // rows)
+        together = max(1, _DECODED_AT_ONCE // rows)
         decoded = _map(
             stream.batch(rows * together, drop_remainder=True),
             lambda batch: self._decode(batch, keys),

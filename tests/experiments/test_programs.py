@@ -34,7 +34,8 @@ from tests.experiments.tiny_run import assert_equal, make_config, state_of, stop
 @pytest.fixture(scope="module")
 def run(pair_dataset, tmp_path_factory):
     """A finished run of two steps in each stage."""
-    config = make_config(pair_dataset, tmp_path_factory.mktemp("run"))
+    workdir = tmp_path_factory.mktemp("run")
+    config = make_config(pair_dataset, workdir, picture_every=2)
     assert train.train(config) is None
     return config
 
@@ -446,7 +447,8 @@ def test_a_run_gets_the_numbers_of_sets(run, monkeypatch):
 
     monkeypatch.setattr(inception, "FEATURES", 3)
     monkeypatch.setattr(metric_weights, "inception", load)
-    monkeypatch.setattr(inception_scores, "_apply", apply)
+    program = functools.partial(functools.partial, apply)
+    monkeypatch.setattr(inception_scores, "_program", program)
     evaluate.evaluate(dataclasses.replace(run, mode="evaluate", inception="a.pth"))
     report = read_json(run, "metrics.json")
     assert list(report["metrics"]) == ["copy of source", "coarse", "refined"]

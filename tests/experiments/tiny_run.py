@@ -24,7 +24,7 @@ def make_config(pair_dataset, workdir, **changes):
             "coarse_steps": 2,
             "refine_steps": 2,
             "log_every": 1,
-            "picture_every": 2,
+            "picture_every": 0,
             "checkpoint_every": 2,
             "progress": False,
             **changes,

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import jax
 import jax.numpy as jnp
 
 from experiments.config import Config
@@ -9,18 +10,20 @@ from experiments.train import history, training_steps
 from pg2_jax import sharding
 from pg2_jax.checkpoint import checkpointer, restore
 from pg2_jax.input_pipeline import pair_reader
+from tests.pg2_jax import drawn_state
 
 
 def write(config: Config, step: int = 0, *, drawn_with: int | None = None) -> None:
     """Writes checkpoint and config.json of a run into its workdir; the weights are
-    those of the run's seed or of another."""
+    drawn with the run's seed or with another."""
     dataset = pair_reader.PairDataset(config.data_dir)
     config = config.with_size(dataset.height, dataset.width)
     architecture = restore.architecture_of(config.to_json())
-    seed = config.seed if drawn_with is None else drawn_with
-    state = training_steps.first_state(
-        dataclasses.replace(config, seed=seed), architecture, sharding.data_mesh()
+    state = drawn_state.like(
+        training_steps.state_shapes(config, architecture),
+        seed=config.seed if drawn_with is None else drawn_with,
     )
+    state = jax.device_put(state, sharding.replicated(sharding.data_mesh()))
     stored = {**config.to_json(), "data": dataset.metadata}
     saver = checkpointer.Checkpointer(config.workdir, stored)
     saver.save(dataclasses.replace(state, step=jnp.full_like(state.step, step)))

@@ -22,6 +22,7 @@ from pg2_jax import (
     train_step,
 )
 from pg2_jax.architecture import Architecture
+from tests.pg2_jax import drawn_state
 
 SIZE = (32, 16)
 PAPER = Architecture(
@@ -78,7 +79,7 @@ def take(step, state, batch, architecture, objective):
 
 @functools.cache
 def make_state(architecture):
-    return jax.jit(lambda: train_state.create(architecture, OPTIMIZER, 0))()
+    return jax.device_put(drawn_state.of(architecture, OPTIMIZER))
 
 
 def moved(old, new):

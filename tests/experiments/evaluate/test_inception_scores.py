@@ -1,5 +1,6 @@
 """Inception Score and FID of sets of images, with a stand-in for the network."""
 
+import functools
 import json
 
 import jax.numpy as jnp
@@ -38,7 +39,8 @@ def both(monkeypatch):
         biased = logits + np.asarray(params["fc_bias"])[None]
         return inception.Output(features_of(images), biased, logits)
 
-    monkeypatch.setattr(inception_scores, "_apply", apply)
+    program = functools.partial(functools.partial, apply)
+    monkeypatch.setattr(inception_scores, "_program", program)
     return [weights_of(inception.TF_2015), weights_of(inception.TORCHVISION, "b.pth")]
 
 

@@ -30,7 +30,6 @@ def make_table_config(pair_dataset, workdir, **changes):
     options = {
         "mode": "table1",
         "max_test_pairs": 4,
-        "picture_every": 0,
         "flip": False,
     }
     return make_config(pair_dataset, workdir, **{**options, **changes})

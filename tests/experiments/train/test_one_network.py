@@ -31,6 +31,7 @@ PLUS = {
     "checkpoint_every": 1,
     "validation_share": 0.25,
     "eval_every": 2,
+    "picture_every": 2,
 }
 
 

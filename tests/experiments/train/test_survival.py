@@ -34,7 +34,6 @@ def whole(pair_dataset, tmp_path_factory):
         **STEPS,
         reader="memory",  # The processes start sooner without tensorflow.
         checkpoint_every=3,
-        picture_every=0,
     )
     assert train.train(config) is None
     return config

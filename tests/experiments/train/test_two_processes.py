@@ -27,7 +27,6 @@ def test_they_stop_together_and_one_goes_on(pair_dataset, tmp_path):
         photos_on="device",
         coarse_steps=1,
         refine_steps=500,
-        picture_every=0,
         checkpoint_every=1000,
         ema_decay=0.5,
         validation_share=0.25,

@@ -31,7 +31,6 @@ def run(pair_dataset, tmp_path_factory):
         tmp_path_factory.mktemp("run"),
         coarse_steps=1,
         refine_steps=4,
-        picture_every=0,
         checkpoint_every=10,
         keep_checkpoints=1,
         ema_decay=0.5,

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.slow
 def coarse_run(pair_dataset, tmp_path_factory):
     """A finished run of G1 alone."""
     workdir = tmp_path_factory.mktemp("coarse")
-    config = make_config(pair_dataset, workdir, stages="coarse")
+    config = make_config(pair_dataset, workdir, stages="coarse", picture_every=2)
     assert train.train(config) is None
     return config
 
@@ -58,7 +58,6 @@ def test_every_pose_embedding_trains_and_draws(
         tmp_path / "run",
         stages="coarse",
         pose_embedding=embedding,
-        picture_every=0,
     )
     assert train.train(config) is None
     photo = next((people / "bounding_box_test").iterdir())
@@ -114,7 +113,6 @@ def test_stage_one_is_taken_and_not_trained_again(coarse_run, pair_dataset, tmp_
         refine_sees_pose=True,
         refine_output="image",
         l1_weight=1.0,
-        picture_every=0,
     )
     assert train.train(ablation) is None
     assert restored(ablation).step == 4
@@ -154,9 +152,7 @@ def test_another_stage_one_is_refused(
 
 
 def test_an_adversarial_stage_one_is_trained_and_not_taken(pair_dataset, tmp_path):
-    one_stage = make_config(
-        pair_dataset, tmp_path / "one", stages="one_stage", picture_every=0
-    )
+    one_stage = make_config(pair_dataset, tmp_path / "one", stages="one_stage")
     assert train.train(one_stage) is None
     assert kinds(one_stage) == ["copy of source", "coarse"]
     config = make_config(pair_dataset, tmp_path / "b", coarse_from=one_stage.workdir)

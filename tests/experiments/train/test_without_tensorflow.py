@@ -30,7 +30,9 @@ def stored(config, file):
 def test_nothing_needs_tensorflow_and_the_run_keeps_its_reader(
     pair_dataset, tmp_path, monkeypatch
 ):
-    config = make_config(pair_dataset, tmp_path / "run", stages="coarse")
+    config = make_config(
+        pair_dataset, tmp_path / "run", stages="coarse", picture_every=2
+    )
     with monkeypatch.context() as missing:
         block_tensorflow(missing)
         assert train.train(config) is None

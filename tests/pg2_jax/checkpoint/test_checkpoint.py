@@ -19,6 +19,7 @@ from pg2_jax import files, sharding, train_state
 from pg2_jax.architecture import Architecture
 from pg2_jax.checkpoint import checkpointer, checksums, restore, run_folder
 from pg2_jax.inference import pose_transfer
+from tests.pg2_jax import drawn_state
 
 ARCHITECTURE = Architecture(
     image_height=32,
@@ -32,16 +33,10 @@ CONFIG = {**dataclasses.asdict(ARCHITECTURE), "learning_rate": 1e-3}
 
 
 @functools.cache
-def create():
-    optimizer = train_state.make_optimizer(1e-3)
-    program = functools.partial(train_state.create, ARCHITECTURE, optimizer)
-    # The seed is traced: one program for all.
-    return jax.jit(program, out_shardings=sharding.replicated(sharding.data_mesh()))
-
-
-@functools.cache
 def make_state(seed=0):
-    return create()(seed)
+    """On all devices."""
+    state = drawn_state.of(ARCHITECTURE, train_state.make_optimizer(1e-3), seed)
+    return jax.device_put(state, sharding.replicated(sharding.data_mesh()))
 
 
 def at_step(step, seed=0):
@@ -65,6 +60,29 @@ def test_the_state_comes_back_with_its_shardings(tmp_path):
     got = checkpointer.Checkpointer(str(tmp_path), CONFIG).restore_latest(make_state(1))
     assert_equal(got, state)
     assert got.coarse.params["rgb"]["kernel"].sharding.device_set == set(jax.devices())
+
+
+def test_written_in_parts_or_in_whole_a_checkpoint_is_the_same(tmp_path, monkeypatch):
+    """Each device may write its part of an array, as before and as for large ones."""
+
+    def of_g1(seed):
+        return dataclasses.replace(at_step(1, seed), refine=None, discriminator=None)
+
+    found = {}
+    for smallest in (0, 2**20):
+        monkeypatch.setattr(checkpointer, "_SMALLEST_PART", smallest)
+        folder = tmp_path / str(smallest)
+        save(folder, of_g1(0))
+        saver = checkpointer.Checkpointer(str(folder), CONFIG)
+        assert_equal(saver.restore_latest(of_g1(1)), of_g1(0))
+        stored = folder / "checkpoints" / "1" / "state"
+        tree = ocp.PyTreeCheckpointHandler().metadata(stored).tree
+        kernel = tree["coarse"]["params"]["stem"]["kernel"]
+        assert kernel.shape == (3, 3, 21, 2)
+        found[smallest] = kernel.storage.write_shape
+    assert found[2**20] == kernel.shape
+    if jax.device_count() == 2:
+        assert found[0] == (3, 3, 21, 1)
 
 
 def test_the_newest_config_is_known_before_anything_is_restored(tmp_path):
@@ -325,15 +343,15 @@ def test_a_model_of_g1_alone_is_restored_and_draws(tmp_path):
     architecture = dataclasses.replace(ARCHITECTURE, stages="coarse")
     config = dataclasses.asdict(architecture)
     optimizer = train_state.make_optimizer(1e-3)
-    create = jax.jit(functools.partial(train_state.create, architecture, optimizer))
-    state = create(3)
+    state, template = (
+        jax.device_put(drawn_state.of(architecture, optimizer, seed)) for seed in (3, 0)
+    )
     saver = checkpointer.Checkpointer(str(tmp_path), config)
     saver.save(dataclasses.replace(state, step=jnp.asarray(2, jnp.int32)))
     saver.close()
     got = restore.restore_generators(str(tmp_path))
     assert got.refine is None
     assert_equal(got.coarse, state.coarse.params)
-    template = create(0)
     back = checkpointer.Checkpointer(str(tmp_path), config).restore_latest(template)
     assert_equal(back.coarse, state.coarse)
     photo, keypoints = np.zeros((32, 16, 3), np.uint8), np.ones((18, 3))

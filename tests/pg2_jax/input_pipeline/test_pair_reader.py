@@ -77,12 +77,6 @@ def test_a_resumed_run_sees_what_the_uninterrupted_one_saw(dataset, first_step):
     assert_equal(resumed, take(dataset, first_step + 3)[first_step:])
 
 
-@pytest.fixture(autouse=True)
-def few_rows_at_once(monkeypatch):
-    """tensorflow traces a graph for each iterator; a small one is traced sooner."""
-    monkeypatch.setattr(tf_data_reader, "_ROWS_AT_ONCE", 8)
-
-
 @pytest.fixture(scope="module")
 def stream(dataset):
     """The keys of one process' pairs, over three epochs."""

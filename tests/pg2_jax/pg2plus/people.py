@@ -8,6 +8,7 @@ import numpy as np
 from pg2_jax import pose, train_state
 from pg2_jax.architecture import Architecture
 from pg2_jax.checkpoint import restore
+from tests.pg2_jax import drawn_state
 
 HEIGHT, WIDTH = 48, 32
 # Seen from the front: (x, y) of each joint.
@@ -69,8 +70,8 @@ ARCHITECTURE = Architecture(
 @functools.cache
 def weights():
     """Of the generator and of the discriminator, at random."""
-    optimizer = train_state.make_optimizer(1e-3)
-    state = jax.jit(lambda: train_state.create(ARCHITECTURE, optimizer, 0))()
+    state = drawn_state.of(ARCHITECTURE, train_state.make_optimizer(1e-3))
+    state = jax.device_put(state)
     return state.coarse.params, state.discriminator.params
 
 

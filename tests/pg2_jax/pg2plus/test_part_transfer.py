@@ -9,6 +9,7 @@ from pg2_jax import generation, inputs, pose, train_state
 from pg2_jax.architecture import Architecture
 from pg2_jax.inference import exported_model, pose_transfer
 from pg2_jax.pg2plus import part_transfer, part_warp
+from tests.pg2_jax import drawn_state
 from tests.pg2_jax.pg2plus.people import (
     ARCHITECTURE,
     HEIGHT,
@@ -113,16 +114,16 @@ def test_odd_sizes_keep_their_size():
     )
     batch = make_batch(2, height=33, width=17)
     optimizer = train_state.make_optimizer(1e-3)
+    params = drawn_state.of(architecture, optimizer).coarse.params
 
     @jax.jit
-    def drawn(batch):
-        params = train_state.create(architecture, optimizer, 0).coarse.params
+    def drawn(params, batch):
         seen = inputs.prepare(batch, architecture)
         return generation.generate_coarse(
             params, seen["source"], seen["pose"], architecture
         )
 
-    picture = drawn(batch)
+    picture = drawn(params, batch)
     assert picture.shape == (2, 33, 17, 3) and np.isfinite(picture).all()
 
 

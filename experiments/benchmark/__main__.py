@@ -81,7 +81,7 @@ class Options:
     image_size: str = _sized("128x64")
     """HEIGHTxWIDTH of the images."""
     batch_size: int = _train(0, minimum=0)
-    """Pairs in a batch; 0: 4, and 8 in networks of less than half the paper's width."""
+    """Pairs in a batch; 0: 2, and 8 in networks of less than half the paper's width."""
     precision: str = _train("float32", ("float32", "bfloat16"))
     """What convolutions compute in; PyTorch's stay float32 on a CPU."""
     torch_compile: bool = _torch(True)
@@ -120,7 +120,7 @@ def _works(options: Options) -> list[dict[str, Any]]:
         return [{"scale": options.scale or 1.0}]
     both = options.what == "train" and not options.scale
     scales = [1.0, _NARROW] if both else [options.scale or 1.0]
-    pairs = [options.batch_size or (4 if scale >= 0.5 else 8) for scale in scales]
+    pairs = [options.batch_size or (2 if scale >= 0.5 else 8) for scale in scales]
     return [
         {"scale": scale, "batch_size": n}
         for scale, n in zip(scales, pairs, strict=True)

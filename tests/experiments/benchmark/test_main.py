@@ -27,10 +27,10 @@ def test_mistakes_are_named_at_once(argument, message):
 @pytest.mark.parametrize(
     ("given", "want"),
     [
-        ({"what": "train"}, [(1.0, 4), (0.125, 8)]),
-        ({"what": "train", "batch_size": 2}, [(1.0, 2), (0.125, 2)]),
+        ({"what": "train"}, [(1.0, 2), (0.125, 8)]),
+        ({"what": "train", "batch_size": 3}, [(1.0, 3), (0.125, 3)]),
         ({"what": "train", "scale": 0.25}, [(0.25, 8)]),
-        ({"what": "plus"}, [(1.0, 4)]),
+        ({"what": "plus"}, [(1.0, 2)]),
     ],
 )
 def test_widths_and_batches(given, want):

@@ -11,7 +11,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import tqdm
-from jax.sharding import Mesh
 
 from experiments import config_compatibility, interrupts, pictures, processes
 from experiments.config import Config
@@ -20,13 +19,13 @@ from experiments.train import (
     dry_run,
     history,
     log,
+    starting_state,
     training_steps,
     validation,
 )
 from pg2_jax import files, sharding, train_state
 from pg2_jax.architecture import Architecture
-from pg2_jax.checkpoint import checkpointer, restore, run_folder
-from pg2_jax.inference import exported_model, hub
+from pg2_jax.checkpoint import checkpointer, restore
 from pg2_jax.input_pipeline import pair_reader
 
 OnStep = Callable[[train_state.TrainState], None]
@@ -102,7 +101,9 @@ class _Run:
         self._checkpoints = checkpointer.Checkpointer(
             config.workdir, stored, keep=config.keep_checkpoints
         )
-        self._state = _restored(config, architecture, dataset, self._checkpoints, mesh)
+        self._state = starting_state.find(
+            config, architecture, dataset, self._checkpoints, mesh
+        )
         self._first = first = int(self._state.step)
         if processes.is_first():
             history.write_config(config.workdir, stored, first)
@@ -270,67 +271,6 @@ class _Run:
             evaluations = f"{config.early_stop_evals} evaluations without a better one"
             return f"{here} ended early after {evaluations}.{where}"
         return f"{here} stopped; the same command resumes it.{where}"
-
-
-def _restored(
-    config: Config,
-    architecture: Architecture,
-    dataset: pair_reader.PairDataset,
-    checkpoints: checkpointer.Checkpointer,
-    mesh: Mesh,
-) -> train_state.TrainState:
-    """The newest checkpoint of the run; for a new run new weights, or those of the run
-    that --coarse_from or --init_from names. Every device of the mesh has the whole."""
-    before = checkpoints.latest_config()
-    config_compatibility.check_unchanged(before, config, dataset.metadata)
-    new = training_steps.first_state(config, architecture, mesh)
-    state = checkpoints.restore_latest(new)
-    if (other := config.coarse_from) and not int(state.step):
-        step, stored = restore.latest_config(other, "coarse_from")
-        config_compatibility.check_stage_one(step, stored, config, dataset.metadata)
-        processes.say(f"{config.workdir}: stage I is that of {other}")
-        state = dataclasses.replace(
-            new,
-            step=jnp.full_like(new.step, config.coarse_steps),
-            coarse=restore.restore_coarse(other, new.coarse),
-        )
-    if config.init_from and before is None:
-        state = begun_with(config, new, mesh)
-    return state
-
-
-def begun_with(
-    config: Config, new: train_state.TrainState, mesh: Mesh
-) -> train_state.TrainState:
-    """A new run's state with the networks of --init_from, a run or a model in a file;
-    the latter has no D, which begins anew."""
-    other = config.init_from
-    if not run_folder.is_model(other, "init_from"):
-        wanted = config.wanted_checkpoint
-        step, stored = restore.latest_config(other, "init_from", wanted)
-        config_compatibility.check_init_from(stored, config)
-        networks = f"the networks of step {step} of {other}"
-        processes.say(f"{config.workdir}: begins with {networks}")
-        return restore.restore_networks(other, step, new)
-    if config.wanted_checkpoint is not None:
-        raise ValueError(
-            f"--init_from={other} is a single model; --checkpoint and "
-            "--checkpoint_step are for runs."
-        )
-    model = exported_model.read(hub.local(other), argument="init_from")
-    if isinstance(model, exported_model.Program):
-        raise ValueError(
-            f"--init_from={other} is a compiled program, not weights; take the "
-            ".safetensors of its run."
-        )
-    config_compatibility.check_init_from(model.config, config)
-    networks = f"the networks of step {model.step} of {other}, with a new D"
-    processes.say(f"{config.workdir}: begins with {networks}")
-    weights = jax.device_put((model.coarse, model.refine), sharding.replicated(mesh))
-    coarse, refine = new.coarse.with_weights(weights[0]), new.refine
-    if refine is not None:
-        refine = refine.with_weights(weights[1])
-    return dataclasses.replace(new, coarse=coarse, refine=refine)
 
 
 @jax.jit

@@ -66,8 +66,8 @@ def build(options: Options) -> summary.Summary:
 
 
 def _build_in_cloud(options: Options) -> summary.Summary:
-    """Builds in a temporary folder and copies the data set to its address. If that
-    fails, the folder stays."""
+    """Builds in a temporary folder and copies the data set to its address. If copying
+    fails or is interrupted, the folder stays."""
     address = options.output_dir
     output_folder.check_cloud(address, overwrite=options.overwrite)
     stage = pathlib.Path(tempfile.mkdtemp(prefix="pg2_jax-"))
@@ -75,12 +75,17 @@ def _build_in_cloud(options: Options) -> summary.Summary:
     with contextlib.ExitStack() as cleaning:
         cleaning.callback(shutil.rmtree, stage, ignore_errors=True)
         written = build(dataclasses.replace(options, output_dir=str(built)))
-        try:
-            output_folder.publish_in_cloud(built, address)
-        except errors.ArgumentError as error:
-            cleaning.pop_all()
-            rule = f"{error.rule} The data set is in {built}; copy it from there."
-            raise errors.ArgumentError("output_dir", address, rule) from error
+        cleaning.pop_all()
+    kept = f"The data set is in {built}; copy it from there."
+    try:
+        output_folder.publish_in_cloud(built, address)
+    except errors.ArgumentError as error:
+        rule = f"{error.rule} {kept}"
+        raise errors.ArgumentError("output_dir", address, rule) from error
+    except BaseException:
+        print(f"--output_dir={address} is not whole. {kept}", file=sys.stderr)
+        raise
+    shutil.rmtree(stage, ignore_errors=True)
     return written
 
 

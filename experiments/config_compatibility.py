@@ -58,6 +58,11 @@ def with_reader(config: Config, stored: dict[str, Any] | None = None) -> Config:
     begun = _READING | stored
     reader = reader_choice.choose(config.reader, begun["reader"])
     number = config.virtual_readers
+    if number and reader != "tf_data":
+        raise ValueError(
+            f"--virtual_readers={number} is for --reader=tf_data; the reader of this "
+            f"run is {reader}."
+        )
     if reader == "tf_data":
         number = number or begun["virtual_readers"]
     return dataclasses.replace(config, reader=reader, virtual_readers=number)

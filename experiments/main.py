@@ -83,7 +83,8 @@ def run(config: Config) -> None:
         if "RESOURCE_EXHAUSTED" not in str(error):
             raise
         first_line = str(error).partition("\n")[0]
-        ways = "--remat, --grad_accumulation, --photos_on=host"
+        on_device = ", --photos_on=host" if config.reader == "memory" else ""
+        ways = f"--remat, --grad_accumulation{on_device}"
         advice = f"Try {ways}, or a smaller --batch_size."
         _fail(f"{first_line} {advice}", several=several)
 

@@ -16,6 +16,10 @@ class ArgumentError(ValueError):
         self.argument, self.value, self.rule = argument, value, rule
 
 
+class Damaged(ValueError):
+    """What a file holds is not what was written."""
+
+
 def check_choice(argument: str, value: object, choices: Collection[str]) -> None:
     """Refuses a value that is none of the choices."""
     if value not in choices:

@@ -147,9 +147,12 @@ class _WriteShard(beam.DoFn):
     def process(self, shard: pose_pairs.Shard) -> None:
         temporary = f"{self._folder}/unfinished-{uuid.uuid4().hex}"
         pairs = self._splits[shard.split]
-        pose_pairs.write_shard(
-            self._store, pairs, shard, temporary, progress=lambda _: None
-        )
+        # A bucket's files are written by tensorflow, shards on a disk.
+        path = f"{self._disk.name}/shard" if self._disk else temporary
+        pose_pairs.write_shard(self._store, pairs, shard, path, progress=lambda _: None)
+        if self._disk:
+            tf.io.gfile.copy(path, temporary)
+            os.remove(path)
         target = f"{self._folder}/{os.path.basename(shard.path)}"
         tf.io.gfile.rename(temporary, target, overwrite=True)
 

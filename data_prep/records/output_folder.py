@@ -66,12 +66,14 @@ def check_cloud(address: str, *, overwrite: bool) -> None:
         )
     folder = cloud_files.path_of(address)
     with cloud_files.named_errors("output_dir", address):
-        if folder.exists():
-            names = sorted(path.name for path in folder.iterdir())
-            _check_empty(address, names)
+        there = [*folder.iterdir()] if folder.exists() else []
+    _check_empty(address, sorted({path.name for path in there} - {_PROBE}))
+    with cloud_files.named_errors("output_dir", address):
         probe = folder / _PROBE
         probe.write_bytes(b"")
-        probe.unlink()
+        # Some may write there, but remove nothing.
+        with contextlib.suppress(Exception):
+            probe.unlink()
 
 
 def publish_in_cloud(built: pathlib.Path, address: str) -> None:

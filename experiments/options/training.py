@@ -261,7 +261,7 @@ class TrainingOptions(modes.ProgramOptions):
     results are the same. auto: on the device if they fit (see --device_photos_gib),
     else on the host; on a CPU always on the host."""
     device_photos_gib: float = _device(
-        0.0, minimum=0, modes=modes.TRAINING, needs=("photos_on=auto|device",)
+        0.0, minimum=0, modes=modes.TRAINING, needs=("reader=memory",)
     )
     """Most GiB of each device's memory that photos may take. 0: a quarter of what the
     device has."""

@@ -46,8 +46,10 @@ def _excess(config: Config, gib: float) -> str:
     )
     if not limit:
         memory = _memory_gib()
-        if not memory and config.photos_on == "device":
-            return ""
+        if not memory:
+            unknown = "and it does not say how many it has (see --device_photos_gib)"
+            of_each = f"{gib:.3g} GiB of each device, {unknown}."
+            return "" if config.photos_on == "device" else of_each
         limit = _SHARE * memory
         rule = f"{limit:.3g} of its {memory:.3g} GiB (see --device_photos_gib)"
     if gib <= limit:

@@ -100,14 +100,14 @@ def _scaled(
         )
     if outside:
         hint = "" if known else "; pose_size says which image the pose is of"
-        warnings.warn(f"{what}, left out{hint}.", stacklevel=4)
+        warnings.warn(f"{what}, left out{hint}.", stacklevel=5)
     if abs(width * size[0] / (height * size[1]) - 1) > _SAME_SHAPE:
         warnings.warn(
             f"{poses.place}: the poses are of an image of {height}x{width}, which has "
             f"another shape than the model's {size[0]}x{size[1]}: they are scaled "
             "alike in both directions, and centred. The pose fit "
             '"image" shows the body as large as it fits.',
-            stacklevel=4,
+            stacklevel=5,
         )
     return scaled
 
@@ -128,7 +128,7 @@ def _cut(poses: Poses, stacked: np.ndarray, size: crop.Size) -> list[np.ndarray]
             "beyond it; the joints outside are left out: "
             f"{errors.few(cut)}. "
             'The pose fit "image" shows whole poses.',
-            stacklevel=4,
+            stacklevel=5,
         )
     return fitted
 
@@ -152,6 +152,6 @@ def _complete(
         f"{poses.place}: {len(empty)} of {len(names)} frames show no joint of the "
         "person in the image; each is held, or made between the frames around it: "
         f"{errors.few(missing)}.",
-        stacklevel=4,
+        stacklevel=5,
     )
     return dict(zip(names, filled, strict=True))

@@ -159,18 +159,9 @@ class PoseTransfer:
                 f"{given.place} holds {len(given.poses)} poses; choose one with "
                 f"pose_name, such as pose_name={first}, or generate them as a sequence."
             )
-        (only,) = self.sequence(
-            image,
-            given,
-            source_pose=source_pose,
-            pose_size=pose_size,
-            pose_fit=pose_fit,
-            mirror=mirror,
-            fit=fit,
-            person=person,
-            paste_back=paste_back,
-            max_side=max_side,
-        )
+        source = self._read_source(image, source_pose, fit, paste_back, person)
+        how = pose_fit, pose_size, mirror
+        (only,) = self._in_poses(given, source, *how, max_side=max_side)
         return only
 
     def sequence(
@@ -211,28 +202,9 @@ class PoseTransfer:
             pose_person=pose_person,
             size=pose_size,
         )
-        source = source_photo.read_source(
-            image,
-            source_pose,
-            self.image_size,
-            self._finder,
-            fit,
-            paste_back,
-            needs_joints=self.architecture.needs_source_pose,
-            person=person,
-        )
-        given = source_photo.poses_as_shown(given, source.pose, pose_fit)
-        fitted = fitting.fit_poses(
-            given, self.image_size, source.pose, pose_fit, pose_size, mirror=mirror
-        )
-        if self.architecture.pose_embedding == "view":
-            for name, points in fitted.items():
-                require_views(points[None], f"{given.place}: {name}")
-        names, stacked = list(fitted), np.stack(list(fitted.values()))
-        if between:
-            stacked = retarget.interpolate(stacked, between)
-            names = [f"{i:03d}" for i in range(len(stacked))]
-        return self._generated(source, dict(zip(names, stacked, strict=True)), max_side)
+        source = self._read_source(image, source_pose, fit, paste_back, person)
+        how = pose_fit, pose_size, mirror
+        return self._in_poses(given, source, *how, between, max_side=max_side)
 
     def batch(
         self,
@@ -305,10 +277,42 @@ class PoseTransfer:
                 repository, file, self.config, self.step, metrics, private=private
             )
 
-    def _generated(
-        self, source: source_photo.Source, poses: dict[str, np.ndarray], max_side: int
+    def _read_source(
+        self, image: Any, source_pose: Any, fit: str, paste_back: bool, person: int
+    ) -> source_photo.Source:
+        return source_photo.read_source(
+            image,
+            source_pose,
+            self.image_size,
+            self._finder,
+            fit,
+            paste_back,
+            needs_joints=self.architecture.needs_source_pose,
+            person=person,
+        )
+
+    def _in_poses(
+        self,
+        given: target_pose.Poses,
+        source: source_photo.Source,
+        pose_fit: str,
+        pose_size: tuple[int, int] | None,
+        mirror: bool,
+        between: int = 0,
+        *,
+        max_side: int,
     ) -> result.Results:
-        stacked = np.stack(list(poses.values()))
+        given = source_photo.poses_as_shown(given, source.pose, pose_fit)
+        poses = fitting.fit_poses(
+            given, self.image_size, source.pose, pose_fit, pose_size, mirror=mirror
+        )
+        if self.architecture.pose_embedding == "view":
+            for name, points in poses.items():
+                require_views(points[None], f"{given.place}: {name}")
+        names, stacked = list(poses), np.stack(list(poses.values()))
+        if between:
+            stacked = retarget.interpolate(stacked, between)
+            names = [f"{i:03d}" for i in range(len(stacked))]
         images = np.broadcast_to(source.image, (len(stacked), *source.image.shape))
         joints = np.zeros((18, 3)) if source.pose is None else source.pose
         sources = np.broadcast_to(joints, stacked.shape)
@@ -319,7 +323,7 @@ class PoseTransfer:
         large_source, pictures = made or (None, [])
         large: list[np.ndarray | None] = [*pictures] or [None] * len(stacked)
         shown = {}
-        for i, name in enumerate(poses):
+        for i, name in enumerate(names):
             best = large[i]
             image = generated.image[i] if best is None else best
             whole = source.pasted(image, stacked[i]) if source.pasted_back else None

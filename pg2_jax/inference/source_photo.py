@@ -169,7 +169,7 @@ def poses_as_shown(
             f"the person in the photo shows no {limbs}: they are left out of the "
             'poses. The pose fits "body" and "image" keep them; with paste_back the '
             "picture is the photo itself.",
-            stacklevel=3,
+            stacklevel=4,
         )
         poses = poses._replace(poses=dict(zip(poses.poses, kept, strict=True)))
     return poses

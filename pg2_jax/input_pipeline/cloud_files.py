@@ -5,6 +5,7 @@ package of the storage.
 """
 
 import contextlib
+import json
 import os
 import pathlib
 import shutil
@@ -58,13 +59,12 @@ def opened(path: str | os.PathLike[str]) -> contextlib.AbstractContextManager[IO
 @contextlib.contextmanager
 def named_errors(argument: str, path: str | os.PathLike[str]) -> Iterator[None]:
     """Makes one line, an `errors.ArgumentError`, of whatever a storage raises, which is
-    of many classes. A ValueError, and errors of a disk, stay as they are."""
+    of many classes. What a file holds, and errors of a disk, stay as they are."""
     try:
         yield
-    except ValueError:
-        raise
     except Exception as error:
-        if not is_address(path):
+        of_content = errors.ArgumentError, errors.Damaged, json.JSONDecodeError
+        if not is_address(path) or isinstance(error, (*of_content, UnicodeError)):
             raise
         raise errors.ArgumentError(argument, path, _rule(path, error)) from error
 
@@ -126,9 +126,14 @@ def replacing(path: str | os.PathLike[str], argument: str) -> Iterator[pathlib.P
 
 def put(file: pathlib.Path, path: str | os.PathLike[str], argument: str) -> None:
     """Copies a file into cloud storage, where it appears whole; it replaces another."""
-    with (
-        named_errors(argument, path),
-        open(file, "rb") as source,
-        path_of(path).open("wb") as target,
-    ):
-        shutil.copyfileobj(source, target)
+    with named_errors(argument, path):
+        # What is closed early, after an error too, is kept by most storages.
+        unfinished = path_of(f"{os.fspath(path)}.unfinished")
+        try:
+            with open(file, "rb") as source, unfinished.open("wb") as target:
+                shutil.copyfileobj(source, target)
+            unfinished.replace(path_of(path))
+        except BaseException:
+            with contextlib.suppress(Exception):
+                unfinished.unlink()
+            raise

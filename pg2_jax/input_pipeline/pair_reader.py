@@ -101,6 +101,9 @@ class PairDataset:
         or has too few people, is a ValueError. "memory" keeps the splits that are read
         in memory, each in so many GiB at most, else a ValueError."""
         self._data_dir = data_dir
+        # tensorflow knows one of the storages.
+        if cloud_files.is_address(data_dir) and not data_dir.startswith("gs://"):
+            reader = "memory" if reader == "auto" else reader
         self.reader = reader_choice.choose(reader)
         self._reader = _open(self.reader, data_dir, reader_memory_gib)
         self.height, self.width = self._reader.height, self._reader.width

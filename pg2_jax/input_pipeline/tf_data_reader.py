@@ -62,7 +62,14 @@ class TfDataReader:
 
     def virtual_readers(self, wanted: int, batch_size: int) -> int:
         """As `pair_reader.Reader` says."""
-        return virtual_readers.choose(wanted, batch_size, len(self.files["train"]))
+        number = virtual_readers.choose(wanted, batch_size, len(self.files["train"]))
+        try:
+            self._pairs_of(number)
+        except errors.ArgumentError:
+            if wanted:
+                raise
+            return 1
+        return number
 
     def training_batches(
         self, *, seed: int, first_step: int, share: Share, readers: int

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from pg2_jax import errors
 from pg2_jax.input_pipeline import cloud_files, crc32c
 
 _BEGIN = struct.Struct("<8sI")
@@ -31,15 +32,15 @@ def records(path: str | os.PathLike[str]) -> Iterator[tuple[bytes, int]]:
         while left:
             begin = file.read(_BEGIN.size)
             if len(begin) < _BEGIN.size:
-                raise ValueError("the file ends within its length")
+                raise errors.Damaged("the file ends within its length")
             encoded, stored = _BEGIN.unpack(begin)
             if _checksum(encoded) != stored:
-                raise ValueError("the checksum of its length is wrong")
+                raise errors.Damaged("the checksum of its length is wrong")
             length = int.from_bytes(encoded, "little")
             left -= _BEGIN.size + length + _END.size
             rest = file.read(length + _END.size) if left >= 0 else b""
             if len(rest) != length + _END.size:
-                raise ValueError(f"the file ends within its {length:,} bytes")
+                raise errors.Damaged(f"the file ends within its {length:,} bytes")
             yield rest[:length], _END.unpack_from(rest, length)[0]
 
 

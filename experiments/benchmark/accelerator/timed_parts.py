@@ -104,10 +104,10 @@ class _Measurement:
             said = report.read(path)
             part |= {"limit": limit, "seconds": time.monotonic() - begin}
             part |= said if "state" in said else ended | said
-            path.unlink(missing_ok=True)
-            self._check_device()
+            self._check_device(path)
             results.write_json(self._output / RESULTS, self._content)
             files.write_text(self._output / TEXT, report.text(self._content))
+            path.unlink(missing_ok=True)
 
     @contextlib.contextmanager
     def _started(
@@ -130,11 +130,13 @@ class _Measurement:
                     os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
 
-    def _check_device(self) -> None:
-        """Refuses the full work on a CPU, as soon as the device is known."""
+    def _check_device(self, path: pathlib.Path) -> None:
+        """Refuses the full work on a CPU, as soon as the device is known; the report of
+        that, and the output, then go."""
         platform = self._parts["machine"].get("facts", {}).get("platform")
         if platform == "cpu" and not self._settings.is_rehearsal:
             (self._output / LOG).unlink()
+            path.unlink(missing_ok=True)
             with contextlib.suppress(OSError):  # It held something before.
                 self._output.rmdir()
             raise ValueError(

@@ -38,7 +38,7 @@ def test_a_run_reads_with_the_number_that_it_stores(
     monkeypatch.setattr(dataset, "virtual_readers", lambda *_: 4)
     monkeypatch.setattr(dataset, "training_batches", training_batches)
     new = types.SimpleNamespace(step=0)
-    monkeypatch.setattr(train, "_restored", lambda *_: new)
+    monkeypatch.setattr(train.starting_state, "find", lambda *_: new)
     with pytest.raises(Reached, match="4"):
         train.train(make_config(pair_dataset, tmp_path, reader="tf_data"))
     stored = json.loads((tmp_path / "config.json").read_text())["config"]

@@ -36,7 +36,8 @@ MODES = {
     ),
     "generate": Mode(
         "generates pictures or an animation of people in new poses",
-        "--mode=generate --workdir=runs/market1501 --source_image=me.png --poses=walk "
+        "--mode=generate --workdir=models/pg2plus_128x64/model.safetensors "
+        "--source_image=me.png --source_pose=me.csv --poses=walk "
         "--output=walking.gif",
         "experiments.generate:generate",
         ("workdir", "source_image", "output"),

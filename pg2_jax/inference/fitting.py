@@ -96,7 +96,7 @@ def _scaled(
     if outside and outside >= inside and not known:
         raise ValueError(
             f"{what}, {inside} inside. Say with pose_size which image the pose is "
-            'of, or fit it to the image with the pose fit "image".'
+            'of, or fit it to the image with pose_fit="image".'
         )
     if outside:
         hint = "" if known else "; pose_size says which image the pose is of"
@@ -105,7 +105,7 @@ def _scaled(
         warnings.warn(
             f"{poses.place}: the poses are of an image of {height}x{width}, which has "
             f"another shape than the model's {size[0]}x{size[1]}: they are scaled "
-            "alike in both directions, and centred. The pose fit "
+            "alike in both directions, and centred. pose_fit="
             '"image" shows the body as large as it fits.',
             stacklevel=5,
         )
@@ -127,7 +127,7 @@ def _cut(poses: Poses, stacked: np.ndarray, size: crop.Size) -> list[np.ndarray]
             f"{poses.place}: the body is so large in the image that {what} "
             "beyond it; the joints outside are left out: "
             f"{errors.few(cut)}. "
-            'The pose fit "image" shows whole poses.',
+            'pose_fit="image" shows whole poses.',
             stacklevel=5,
         )
     return fitted
@@ -142,7 +142,7 @@ def _complete(
     if empty and (poses.alone or len(empty) == len(fitted)):
         raise ValueError(
             f"{poses.place}: {names[empty[0]]}: all joints lie outside the image of "
-            f'{size[0]}x{size[1]}. The pose fit "image" shows the whole pose.'
+            f'{size[0]}x{size[1]}. pose_fit="image" shows the whole pose.'
         )
     if not empty:
         return dict(zip(names, fitted, strict=True))

@@ -167,8 +167,7 @@ def poses_as_shown(
             continue
         warnings.warn(
             f"the person in the photo shows no {limbs}: they are left out of the "
-            'poses. The pose fits "body" and "image" keep them; with paste_back the '
-            "picture is the photo itself.",
+            'poses. pose_fit="body" and "image" keep them.',
             stacklevel=4,
         )
         poses = poses._replace(poses=dict(zip(poses.poses, kept, strict=True)))

@@ -7,15 +7,19 @@ What says nothing about the result is left out of the files, so that two executi
 differ where their results do.
 """
 
+import base64
+import io
 import pathlib
 import sys
 from collections.abc import Sequence
 
 import nbclient
 import nbformat
+from PIL import Image
 
 from pg2_jax import files
 
+MOST_BYTES = 300_000  # of a picture
 FOLDER = pathlib.Path(__file__).parent / "notebooks"
 _METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
@@ -64,6 +68,17 @@ def normalise(notebook: nbformat.NotebookNode) -> None:
                 # The name of the object and its address; Pillow's other format.
                 for kind in ("text/plain", "image/jpeg"):
                     data.pop(kind, None)
+                data["image/png"] = _small(data["image/png"])
+
+
+def _small(png: str) -> str:
+    """A PNG in base64; in 256 colours if it is large, as photos are."""
+    content = base64.b64decode(png)
+    if len(content) < MOST_BYTES:
+        return png
+    buffer = io.BytesIO()
+    Image.open(io.BytesIO(content)).convert("RGB").quantize().save(buffer, "PNG")
+    return base64.b64encode(buffer.getvalue()).decode()
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -123,7 +123,8 @@ def test_committed_outputs_are_small_and_of_no_machine(name):
     for output in found:
         data = output.get("data", {})
         for kind in [kind for kind in data if kind.startswith("image/")]:
-            assert len(base64.b64decode(data.pop(kind))) < 300_000
+            most = execute_notebooks.MOST_BYTES
+            assert len(base64.b64decode(data.pop(kind))) < most
         # An absolute path has two slashes at least.
         assert not re.search(r"(?<![\w.<:])/\w[\w.-]*/\w", json.dumps(output))
         assert " at 0x" not in json.dumps(output)

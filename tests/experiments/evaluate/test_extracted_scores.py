@@ -69,7 +69,7 @@ def test_masked_lpips_is_that_of_bodies_on_black():
     want = network.apply({"params": params}, *bodies)
     np.testing.assert_allclose(found["masked_lpips_alex"], want, rtol=2e-5, atol=1e-9)
     assert found["masked_lpips_alex"][0] > 0.01
-    assert found["masked_lpips_alex"][2:].tolist() == [0, 0]
+    assert max(found["masked_lpips_alex"][2:]) < 1e-9
     assert abs(found["masked_lpips_alex"] - found["lpips_alex"])[0] > 0.01
     facts = FACTS._replace(masks={"target": "a mask"})
     record = pairs.records(facts)["a"]["masked_lpips_alex"]

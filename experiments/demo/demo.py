@@ -59,6 +59,7 @@ def demo(config: Config) -> None:
 
 
 def write_static(config: Config) -> None:
+    """Writes the page into the folder --static, for any web server."""
     folder = pathlib.Path(config.static)
     static_page.check(folder, config.workdir)
     with onnxruntime_web.files(config.onnxruntime_web) as runtime:

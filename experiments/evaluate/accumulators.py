@@ -32,6 +32,7 @@ class PairScores:
         self.names: list[tuple[str, str]] = []
 
     def add(self, batch: protocol.Batch) -> None:
+        """Scores one batch more."""
         self._size = batch.target.shape[1], batch.target.shape[2]
         # What comes out of jit is sorted by name, kinds as well as metrics.
         for kind in batch.images:

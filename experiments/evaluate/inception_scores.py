@@ -117,6 +117,7 @@ class SetScores:
         self._masked = False
 
     def add(self, batch: protocol.Batch) -> None:
+        """Takes in what the networks see in one batch more."""
         if not self._weights:
             return
         count = len(batch.names)

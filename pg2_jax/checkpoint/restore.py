@@ -49,6 +49,7 @@ def stored_form(state: train_state.TrainState) -> dict[str, Any]:
 
 
 def from_stored_form(stored: dict[str, Any]) -> train_state.TrainState:
+    """The inverse of `stored_form`."""
     rest = dict(stored)
     return train_state.TrainState(discriminator=rest.pop(_STORED_DISCRIMINATOR), **rest)
 

@@ -74,6 +74,7 @@ class _Measurement:
         }
 
     def run(self) -> str:
+        """Measures all parts; returns a line for people, or raises if one failed."""
         for name, part in self._parts.items():
             self._take(name)
             print(f"{name}: {report.state_of(part)}", flush=True)

@@ -88,3 +88,28 @@ def test_what_cannot_be_copied_stays_here(market, bucket, monkeypatch, temporary
         f"{built}; copy it from there."
     )
     assert {*copied, "dataset_info.json"} == contents(built).keys()
+
+
+def test_what_is_built_stays_where_copying_is_interrupted(
+    market, bucket, monkeypatch, temporary, capsys
+):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(output_folder.cloud_files, "put", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        build(market, ADDRESS)
+    (built,) = temporary.glob("pg2_jax-*/data")
+    assert "dataset_info.json" in contents(built)
+    said = f"--output_dir={ADDRESS} is not whole. The data set is in {built}; copy it"
+    assert said in capsys.readouterr().err
+
+
+def test_who_may_create_but_not_remove_can_try_again(market, bucket, monkeypatch):
+    def refuse(*_, **__):
+        raise PermissionError("403, no permission to delete objects")
+
+    monkeypatch.setattr(cloud_storage.Buckets, "rm", refuse)
+    for _ in range(2):
+        output_folder.check_cloud(ADDRESS, overwrite=False)
+    assert (bucket / "deep" / "data" / output_folder._PROBE).exists()

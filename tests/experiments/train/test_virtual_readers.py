@@ -5,6 +5,7 @@ import types
 
 import pytest
 
+from experiments import config_compatibility
 from experiments.train import dry_run, train
 from pg2_jax.input_pipeline import pair_reader
 from tests.experiments.tiny_run import make_config
@@ -22,7 +23,17 @@ def test_the_number_is_known_before_anything_is_written(
     rule = r"^virtual_readers=2 must divide batch_size=4 and the 1 training files\.$"
     with pytest.raises(ValueError, match=rule):
         train.train(wanted)
+    refused = make_config(pair_dataset, tmp_path, virtual_readers=2)
+    monkeypatch.setattr(config_compatibility.reader_choice, "choose", _memory)
+    with pytest.raises(
+        ValueError, match=r"^--virtual_readers=2 is for .* is memory\.$"
+    ):
+        train.train(refused)
     assert not list(tmp_path.iterdir())
+
+
+def _memory(*_):
+    return "memory"
 
 
 def test_a_run_reads_with_the_number_that_it_stores(

@@ -2,6 +2,7 @@
 
 import itertools
 import pathlib
+import shutil
 import sys
 
 import numpy as np
@@ -94,6 +95,8 @@ class Refusal(Exception):
             r"401\). Is the name right, is there internet, and are you logged in "
             r"\(gcloud auth application-default login\)\?$",
         ),
+        # As adlfs raises it.
+        (ValueError("no account"), r"it cannot be reached \(no account\)\. Is the na"),
         (PermissionError(), r"it cannot be reached \(PermissionError\)\. Is the name"),
         (
             tf.errors.PermissionDeniedError(None, None, "HTTP response code 403"),
@@ -140,3 +143,32 @@ def test_what_is_written_appears_when_it_is_whole(buckets):
     with cloud_files.fetched(address, "output") as copy:
         assert copy.name == "text.txt" and copy.read_text() == "whole"
     assert not copy.exists()
+
+
+@pytest.mark.parametrize("reason", [KeyboardInterrupt(), OSError("503")])
+def test_a_copy_that_stops_half_way_leaves_what_was_there(buckets, monkeypatch, reason):
+    address, file = "gs://b/c/text.txt", buckets / "b" / "c" / "text.txt"
+    with cloud_files.replacing(address, "output") as temporary:
+        temporary.write_text("before")
+
+    def stop(source, target):
+        target.write(source.read(2))
+        raise reason
+
+    monkeypatch.setattr(cloud_files.shutil, "copyfileobj", stop)
+    raised = errors.ArgumentError if isinstance(reason, OSError) else KeyboardInterrupt
+    with (
+        pytest.raises(raised),
+        cloud_files.replacing(address, "output") as temporary,
+    ):
+        temporary.write_text("after")
+    assert [path.name for path in file.parent.iterdir()] == ["text.txt"]
+    assert file.read_text() == "before"
+
+
+def test_a_storage_that_tensorflow_does_not_know_is_read_without_it(
+    buckets, pair_dataset
+):
+    shutil.copytree(pair_dataset, buckets / "b" / "data")
+    dataset = pair_reader.PairDataset("s3://b/data")
+    assert dataset.reader == "memory" and dataset.count("train") > 0

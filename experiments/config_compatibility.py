@@ -109,7 +109,7 @@ def check_init_from(stored: dict[str, Any], config: Config) -> None:
     lines = [
         f"--{field.name}: {old!r} there, {new!r} here"
         for field, old, new in _changed(stored, config)
-        if _is_of_networks(field)
+        if _is_of_networks(field) and field.name != "blending"  # of the same weights
     ]
     if lines:
         raise ValueError(

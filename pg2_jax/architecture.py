@@ -13,6 +13,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "stages": ("two_stage", "one_stage", "coarse", "one_network"),
     "pose_embedding": ("heatmap", "coordinate", "encoder", "view"),
     "coarse_network": ("bottleneck", "refinement", "part_transfer"),
+    "blending": ("soft", "sharp"),
     "coarse_block": ("residual", "plain"),
     "refine_decoder": ("symmetric", "constant"),
     "refine_output": ("difference", "image"),
@@ -40,6 +41,9 @@ class Architecture:
         coarse_network: "bottleneck": G1 (paper); "refinement": the network of G2,
             which has no fully connected layer, on the inputs of G1; "part_transfer":
             that of pg2plus, which needs the source's pose too, see `part_transfer`.
+        blending: how that network blends. "soft": freely. "sharp": with clearer
+            weights, and with the photo itself only where its pixels stay, so that the
+            body does not shine through where it was.
         coarse_block: "residual" (paper) or "plain" blocks in G1.
         base_channels: channels of the first block of G1 and G2; block i of the encoder
             has base_channels * (i + 1).
@@ -70,6 +74,7 @@ class Architecture:
     stages: str = "two_stage"
     pose_embedding: str = "heatmap"
     coarse_network: str = "bottleneck"
+    blending: str = "soft"
     coarse_block: str = "residual"
     base_channels: int = 128
     bottleneck_size: int = 64
@@ -99,6 +104,9 @@ class Architecture:
                 f"coarse_network={self.coarse_network} does not have."
             )
             raise errors.ArgumentError("pose_embedding", self.pose_embedding, rule)
+        if self.blending != "soft" and not self.needs_source_pose:
+            rule = " needs coarse_network=part_transfer."
+            raise errors.ArgumentError("blending", self.blending, rule)
         patch, guided = self.discriminator == "patch", self.needs_source_pose
         if patch and not (guided and self.stages == "one_network"):
             rule = " needs coarse_network=part_transfer and stages=one_network."

@@ -95,7 +95,8 @@ def pose_input(
     """
     size = (architecture.image_height, architecture.image_width)
     if architecture.needs_source_pose:
-        return part_transfer.guide(source, source_keypoints, target_keypoints, *size)
+        poses = source_keypoints, target_keypoints
+        return part_transfer.guide(source, *poses, *size, architecture.blending)
     if architecture.pose_embedding == "coordinate":
         return pose.coordinates(target_keypoints, *size)
     if architecture.pose_embedding == "view":

@@ -45,6 +45,7 @@ def plus_architecture(
     return dataclasses.replace(
         paper_architecture(scale, image_size, precision),
         coarse_network="part_transfer",
+        blending="sharp",
         stages="one_network",
         discriminator="patch",
     )

@@ -64,6 +64,14 @@ class TrainingOptions(modes.ProgramOptions):
     whether that layer causes the blur. part_transfer: pg2plus, which moves the
     source's own pixels part by part to the target pose, and mends and blends
     them."""
+    blending: str = _network(
+        "soft",
+        architecture.CHOICES["blending"],
+        needs=("coarse_network=part_transfer",),
+    )
+    """How pg2plus blends its pictures. soft: freely. sharp: with clearer weights, and
+    with the photo itself only where its pixels stay, so that the body does not shine
+    through where it was."""
     coarse_block: str = _network("residual", architecture.CHOICES["coarse_block"])
     """The blocks of G1: residual (paper), or plain, without the residual
     connection."""

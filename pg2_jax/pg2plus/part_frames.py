@@ -108,12 +108,13 @@ def frames(keypoints: jax.Array) -> Frames:
     seen = (keypoints[..., 2] > 0) & finite
     points = jnp.where(seen[..., None], keypoints[..., :2], 0.0)
 
+    corners, corners_known = _torso_corners(points, seen)
     right_shoulder, left_shoulder, right_hip, left_hip = (
-        points[..., joint, :] for joint in _SHOULDERS_HIPS
+        corners[..., i, :] for i in range(4)
     )
     shoulders, hips = (right_shoulder + left_shoulder) / 2, (right_hip + left_hip) / 2
     down, torso_length = _unit(hips - shoulders)
-    torso_known = _pick(seen, _SHOULDERS_HIPS, -1).all(axis=-1) & (torso_length > 1e-3)
+    torso_known = corners_known & (torso_length > 1e-3)
 
     along, length = _unit(_pick(points, _END, -2) - _pick(points, _START, -2))
     both = _pick(seen, _START, -1) & _pick(seen, _END, -1)
@@ -244,6 +245,22 @@ def _unit(vector: jax.Array) -> tuple[jax.Array, jax.Array]:
 
 def _perpendicular(vector: jax.Array) -> jax.Array:
     return jnp.stack([vector[..., 1], -vector[..., 0]], axis=-1)
+
+
+def _torso_corners(points: jax.Array, seen: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Shoulders and hips, right before left, [..., 4, 2], and whether they are known:
+    one of each is seen. In profile one side hides the other: a corner that is not seen
+    is as far from the other side's as the other two are from each other, if both are
+    seen, else in the same place."""
+    corner, known = _pick(points, _SHOULDERS_HIPS, -2), _pick(seen, _SHOULDERS_HIPS, -1)
+    other = np.array([1, 0, 3, 2])
+    span = corner - _pick(corner, other, -2)
+    both = known & _pick(known, other, -1)
+    pairs = np.array([2, 3, 0, 1])  # of a shoulder the hips, and of a hip the shoulders
+    offset = jnp.where(_pick(both, pairs, -1)[..., None], _pick(span, pairs, -2), 0.0)
+    guess = _pick(corner, other, -2) + offset
+    corner = jnp.where(known[..., None], corner, guess)
+    return corner, known[..., :2].any(axis=-1) & known[..., 2:].any(axis=-1)
 
 
 def _head_direction(points: jax.Array, seen: jax.Array) -> jax.Array:

@@ -29,6 +29,8 @@ _FINE = 8 + part_warp.NUM_PARTS  # channels of the guide before the heat maps
 _PIXELS = 3 + 7  # of the source, and of the guide up to the coverage
 _VIEWS = 2 * len(pose.VIEWS)
 GUIDE_CHANNELS = _FINE + 2 * len(pose.JOINTS) + _VIEWS
+_STILL = slice(GUIDE_CHANNELS, GUIDE_CHANNELS + 1)  # for sharp blending alone
+_SHARPNESS = 1.5  # of its weights, by trial: less of this makes limbs transparent
 
 
 class Layers(NamedTuple):
@@ -46,6 +48,7 @@ def guide(
     target_keypoints: jax.Array,
     height: int,
     width: int,
+    blending: str = "soft",
 ) -> jax.Array:
     """All that the networks are told of the two poses.
 
@@ -55,11 +58,13 @@ def guide(
         target_keypoints: [B, 18, 3].
         height: H.
         width: W.
+        blending: that of the architecture.
 
     Returns:
         [B, H, W, GUIDE_CHANNELS]: the moved parts over one another, the source without
         its person, how much the parts cover, where the background is free, the mask of
-        each part, the heat maps of the target and of the source, the views of both.
+        each part, the heat maps of the target and of the source, the views of both. For
+        "sharp" blending one more: where the source's pixels stay.
     """
     moved = part_warp.warp(source, source_keypoints, target_keypoints, height, width)
     size = height, width
@@ -70,19 +75,19 @@ def guide(
         for points in (target_keypoints, source_keypoints)
     ]
     flat = jnp.concatenate(views, axis=-1)[:, None, None, :]
-    return jnp.concatenate(
-        [
-            moved.composite,
-            part_warp.without_person(source, free),
-            moved.coverage,
-            free,
-            moved.masks,
-            pose.heat_maps(target_keypoints, *size),
-            pose.heat_maps(source_keypoints, *size),
-            jnp.broadcast_to(flat, (batch, *size, _VIEWS)),
-        ],
-        axis=-1,
-    )
+    told = [
+        moved.composite,
+        part_warp.without_person(source, free),
+        moved.coverage,
+        free,
+        moved.masks,
+        pose.heat_maps(target_keypoints, *size),
+        pose.heat_maps(source_keypoints, *size),
+        jnp.broadcast_to(flat, (batch, *size, _VIEWS)),
+    ]
+    if blending == "sharp":
+        told.append(part_warp.still(source_keypoints, target_keypoints, *size))
+    return jnp.concatenate(told, axis=-1)
 
 
 class PartTransferGenerator(nn.Module):
@@ -104,7 +109,8 @@ class PartTransferGenerator(nn.Module):
         fine = jnp.concatenate([source, guide[..., :_FINE]], axis=-1)
         # Half resolution, where a convolution costs a quarter; the last two alone see
         # the pixels themselves.
-        seen = [space_to_depth(fine), _halved(guide[..., _FINE:])]
+        coarse = guide[..., _FINE:GUIDE_CHANNELS]
+        seen = [space_to_depth(fine), _halved(coarse)]
         x = jnp.concatenate(seen, axis=-1)
         x = nn.relu(conv(widths[0], 3, precision, name="stem")(x))
         skips = []
@@ -126,6 +132,11 @@ class PartTransferGenerator(nn.Module):
         # No part gets weight where none lies.
         moved = jnp.log(jnp.maximum(guide[..., _COVERAGE], 1e-6))
         logits = output[..., 3:] + jnp.pad(moved, ((0, 0), (0, 0), (0, 0), (0, 3)))
+        if self.architecture.blending == "sharp":
+            # Nor the source where its person leaves.
+            stays = jnp.log(jnp.maximum(guide[..., _STILL], 1e-3))
+            logits += jnp.pad(stays, ((0, 0), (0, 0), (0, 0), (2, 1)))
+            logits *= _SHARPNESS
         return Layers(output[..., :3], jax.nn.softmax(logits))
 
     def _block(self, features: int, name: str) -> nn.Module:

@@ -29,6 +29,8 @@ _TORSO_SPAN, _TORSO_HALF = (-0.12, 1.2), 0.78  # along its axis; across, in its 
 _EDGE = 0.06  # torso lengths within which a part's mask falls from 1 to 0
 _MAX_STRETCH = 2.5
 MARGIN = 0.22  # torso lengths about a person for clothes, hair and bags
+_CLOSE = 0.1  # the same, where little of the background may be lost
+_STILL, _GONE = 0.04, 0.12  # torso lengths a pixel moves, to count as either
 
 
 class Warped(NamedTuple):
@@ -88,6 +90,28 @@ def background(
     masks = _masks(person, *_places(person, height, width), grown=margin)
     body = jnp.where(person.known[:, None, None, :], masks, 0.0)
     return 1.0 - body.max(axis=-1, keepdims=True)
+
+
+def still(
+    source_keypoints: jax.Array, target_keypoints: jax.Array, height: int, width: int
+) -> jax.Array:
+    """Where a photo's pixels stay when its person takes the target pose: [B, H, W, 1]
+    in [0, 1], 1 behind the person and on parts that hardly move, 0 where a part leaves.
+    Keypoints are [B, 18, 3]; those that are not seen are where they must be."""
+    both = part_frames.completed(jnp.stack([source_keypoints, target_keypoints]))
+    people = part_frames.frames(both)
+    source, target = (Frames(*(x[i] for x in people)) for i in range(2))
+    along, across = _places(source, height, width)
+    masks = _masks(source, along, across, grown=_CLOSE)
+    # The map from target to source, with the roles exchanged: where each pixel goes.
+    x, y = _source_places(target, source, along, across)
+    dx = x - jnp.arange(width, dtype=jnp.float32).reshape(1, 1, width, 1)
+    dy = y - jnp.arange(height, dtype=jnp.float32).reshape(1, height, 1, 1)
+    unit = source.unit[:, None, None, None]
+    way = jnp.sqrt(dx**2 + dy**2) / jnp.maximum(unit, 1e-3)
+    leaves = masks * jnp.clip((way - _STILL) / (_GONE - _STILL), 0.0, 1.0)
+    known = (source.known & target.known)[:, None, None, :]
+    return 1.0 - jnp.where(known, leaves, 0.0).max(axis=-1, keepdims=True)
 
 
 def without_person(image: jax.Array, free: jax.Array) -> jax.Array:

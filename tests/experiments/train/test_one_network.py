@@ -19,6 +19,7 @@ from tests.experiments.tiny_run import assert_equal, make_config, state_of, stop
 PLUS = {
     "stages": "one_network",
     "coarse_network": "part_transfer",
+    "blending": "sharp",
     "discriminator": "patch",
     "feature_matching_weight": 3.0,
     "r1_weight": 0.01,
@@ -134,3 +135,13 @@ def test_it_is_no_stage_one_of_another_run(pair_dataset):
         config_compatibility.check_stage_one(4, stored, config, {})
     first_alone = {**stored, "stages": "coarse"}
     config_compatibility.check_stage_one(2, first_alone, config, {})
+
+
+def test_a_run_may_begin_with_a_network_that_blends_in_another_way(run):
+    """The weights are of the same shapes; of other networks they are not."""
+    stored = dataclasses.asdict(run)
+    other = dataclasses.replace(run, init_from="soft", blending="soft")
+    config_compatibility.check_init_from(stored, other)
+    with pytest.raises(ValueError, match=r"^--init_from=soft holds other networks:\n"):
+        wider = dataclasses.replace(other, base_channels=16)
+        config_compatibility.check_init_from(stored, wider)

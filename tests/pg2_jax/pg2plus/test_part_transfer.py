@@ -1,5 +1,7 @@
 """The networks of pg2plus: what they are told, what they blend, what they judge."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -94,6 +96,32 @@ def test_weights_add_up_to_one_and_no_part_counts_where_none_lies():
     assert (shares.max(axis=(0, 1, 2)) > 0.2).all()
     want = part_transfer.blend(guide[..., :3], guide[..., 3:6], source, layers)
     np.testing.assert_allclose(picture, want, atol=1e-5)
+
+
+def test_sharp_blending_takes_nothing_of_the_photo_where_its_person_leaves():
+    """The same weights in the networks, to the power of 1.5; the photo's besides by the
+    share that stays."""
+    sharp = dataclasses.replace(ARCHITECTURE, blending="sharp")
+    source, poses = source_photo(), (person()[None], WALKING[None])
+
+    @jax.jit
+    def layers(params, source, *poses):
+        guide = inputs.pose_input(source, *poses, sharp)
+        network = part_transfer.PartTransferGenerator(sharp)
+        return guide, network.apply({"params": params}, source, guide, method="layers")
+
+    guide, got = layers(weights()[0], source, *poses)
+    stays = np.asarray(part_warp.still(*poses, HEIGHT, WIDTH))
+    np.testing.assert_allclose(guide[..., 60:], stays, atol=1e-5)
+    soft, plain, _ = guided(source, *poses)
+    np.testing.assert_allclose(guide[..., :60], soft, atol=1e-6)
+    np.testing.assert_allclose(got.generated, plain.generated, atol=1e-5)
+    want = np.array(plain.weights)
+    want[..., 2:3] *= np.maximum(stays, 1e-3)
+    want **= 1.5
+    want /= want.sum(axis=-1, keepdims=True)
+    np.testing.assert_allclose(got.weights, want, atol=1e-4)
+    assert (stays == 0).any() and got.weights[..., 2:3][stays == 0].max() < 1e-2
 
 
 def test_without_source_keypoints_no_pixels_are_moved():

@@ -122,12 +122,33 @@ def test_a_limb_that_is_not_seen_is_taken_from_the_other_side(photo):
     assert (neither.masks[..., forearms] == 0).all()
 
 
-def test_a_torso_without_all_its_joints_is_left_out(photo):
+def test_a_torso_without_shoulders_or_hips_is_left_out(photo):
     torso = 4
-    for pair in ((person(left_hip=None), WALKING), (person(), person(left_hip=None))):
+    legs = person(left_shoulder=None, right_shoulder=None)
+    bust = person(left_hip=None, right_hip=None)
+    for pair in ((bust, WALKING), (person(), bust), (legs, WALKING), (person(), legs)):
         warped = warp(photo, *pair)
         assert (warped.masks[..., torso] == 0).all()
-        assert warped.masks[..., 6:].max() == 1  # the arms are still there
+    assert warp(photo, bust, WALKING).masks[..., 6:].max() == 1  # the arms are there
+
+
+def test_a_corner_of_the_torso_that_is_not_seen_is_across_from_the_other(photo):
+    """As far as the other two are apart: a hip 8 pixels, the shoulders' distance."""
+    torso = 4
+    hidden = warp(photo, person(left_hip=None), WALKING)
+    there = warp(photo, person(left_hip=(13 + 8, 25)), WALKING)
+    np.testing.assert_array_equal(
+        hidden.parts[..., torso, :], there.parts[..., torso, :]
+    )
+    assert hidden.masks[..., torso].max() == 1
+
+
+def test_a_torso_in_profile_of_which_one_side_is_seen_is_a_narrow_one(photo):
+    side = dict.fromkeys(("left_shoulder", "left_hip", "left_elbow", "left_wrist"))
+    torso = 4
+    mask = warp(photo, person(), person(**side)).masks[..., torso]
+    # Between the right shoulder (12, 12) and the right hip (13, 25).
+    assert mask[18, 12] == 1 and mask[18, 20] == 0 and mask[18, 4] == 0
 
 
 NOT_A_NUMBER = person(left_knee=(np.nan, 3), nose=(np.inf, 1))
@@ -198,6 +219,33 @@ def test_the_background_is_what_no_part_covers():
         covered = np.maximum(covered, np.clip(0.5 - beyond, 0, 1))  # edge: one pixel
     np.testing.assert_allclose(free, 1 - covered, atol=1e-4)
     assert free[0, 0] == 1 and free[30, 13] == 0
+
+
+def test_pixels_stay_where_nobody_leaves():
+    """A shift of less than 0.04 torso lengths, of 13 pixels, leaves all still, one of
+    more nobody; without a person, or without one to become, all stays."""
+    here = person()[None]
+    still = jax.jit(part_warp.still, static_argnums=(2, 3))
+
+    def shifted(pixels):
+        return here + np.array([pixels, 0, 0], np.float32)
+
+    for pixels, want in ((0.0, 1.0), (0.5, 1.0), (0.08 * 13, 0.5), (2.0, 0.0)):
+        got = np.asarray(still(here, shifted(pixels), HEIGHT, WIDTH))[0, ..., 0]
+        np.testing.assert_allclose(got[18, 16], want, atol=1e-3)  # the torso's middle
+        assert got[2, 2] == 1 and got[44, 30] == 1  # the background
+    nobody = np.zeros_like(here)
+    for pair in ((nobody, here), (here, nobody), (nobody, nobody)):
+        np.testing.assert_array_equal(still(*pair, HEIGHT, WIDTH), 1)
+
+
+def test_only_the_limb_that_moves_leaves():
+    moved = person(left_elbow=(25, 9), left_wrist=(29, 5))
+    pair = person()[None], moved[None]
+    got = np.asarray(part_warp.still(*pair, HEIGHT, WIDTH))[0, ..., 0]
+    assert got[24, 23] == 0  # where the left wrist was
+    assert got[5, 29] == 1  # where it goes, the photo shows the background
+    assert got[24, 9] == 1 and got[41, 13] == 1  # the right wrist, the right ankle
 
 
 def test_what_hangs_from_an_unseen_joint_is_not_background():

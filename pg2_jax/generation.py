@@ -23,7 +23,8 @@ def apply(network: nn.Module, params: PyTree, *arrays: jax.Array) -> jax.Array:
 def generate_coarse(
     params: PyTree, source: jax.Array, pose: jax.Array, architecture: Architecture
 ) -> jax.Array:
-    """G1's image [B, H, W, 3]; the pose is that of `inputs.pose_input`."""
+    """G1's image [B, H, W, 3] as the losses and G2 see it; the pose is that of
+    `inputs.pose_input`."""
     return apply(models.coarse_generator(architecture), params, source, pose)
 
 
@@ -60,7 +61,8 @@ def draw(
     source = inputs.from_uint8(source_image)
     poses = source_keypoints, target_keypoints
     pose = inputs.pose_input(source, *poses, architecture)
-    first = generate_coarse(coarse_params, source, pose, architecture)
+    network = models.coarse_generator(architecture, final=refine_params is None)
+    first = apply(network, coarse_params, source, pose)
     images = {architecture.first_image: first}
     if refine_params is not None:
         images["refined"] = generate_refined(

@@ -24,12 +24,13 @@ from pg2_jax.layers import (
 from pg2_jax.pg2plus.part_transfer import PartTransferGenerator, PatchDiscriminator
 
 
-def coarse_generator(architecture: Architecture) -> nn.Module:
-    """What generates the coarse image: G1, or another network in its place."""
+def coarse_generator(architecture: Architecture, *, final: bool = False) -> nn.Module:
+    """What generates the coarse image: G1, or another network in its place; `final`,
+    where no loss and no G2 sees its image, matters for pg2plus alone."""
     if architecture.coarse_network == "refinement":
         return RefinementGenerator(architecture)
     if architecture.coarse_network == "part_transfer":
-        return PartTransferGenerator(architecture)
+        return PartTransferGenerator(architecture, final)
     return CoarseGenerator(architecture)
 
 

@@ -107,7 +107,7 @@ def _generate(
     """The picture, uint8 [1, h, w, 3], of a photo of that size."""
     source, large = inputs.from_uint8(image), inputs.from_uint8(photo)
     guide = inputs.pose_input(source, source_pose, target_pose, architecture)
-    network = part_transfer.PartTransferGenerator(architecture)
+    network = part_transfer.PartTransferGenerator(architecture, final=True)
     layers = part_transfer.Layers(
         *network.apply({"params": params}, source, guide, method="layers")
     )

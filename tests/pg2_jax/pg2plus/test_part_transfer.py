@@ -98,16 +98,19 @@ def test_weights_add_up_to_one_and_no_part_counts_where_none_lies():
     np.testing.assert_allclose(picture, want, atol=1e-5)
 
 
-def test_sharp_blending_takes_nothing_of_the_photo_where_its_person_leaves():
-    """The same weights in the networks, to the power of 1.5; the photo's besides by the
-    share that stays."""
+@pytest.mark.parametrize(("final", "power"), [(False, 1.5), (True, 2.5)])
+def test_sharp_blending_takes_nothing_of_the_photo_where_its_person_leaves(
+    final, power
+):
+    """The same weights in the networks, to a power; the photo's besides by the share
+    that stays."""
     sharp = dataclasses.replace(ARCHITECTURE, blending="sharp")
     source, poses = source_photo(), (person()[None], WALKING[None])
 
     @jax.jit
     def layers(params, source, *poses):
         guide = inputs.pose_input(source, *poses, sharp)
-        network = part_transfer.PartTransferGenerator(sharp)
+        network = part_transfer.PartTransferGenerator(sharp, final)
         return guide, network.apply({"params": params}, source, guide, method="layers")
 
     guide, got = layers(weights()[0], source, *poses)
@@ -118,10 +121,28 @@ def test_sharp_blending_takes_nothing_of_the_photo_where_its_person_leaves():
     np.testing.assert_allclose(got.generated, plain.generated, atol=1e-5)
     want = np.array(plain.weights)
     want[..., 2:3] *= np.maximum(stays, 1e-3)
-    want **= 1.5
+    want **= power
     want /= want.sum(axis=-1, keepdims=True)
     np.testing.assert_allclose(got.weights, want, atol=1e-4)
-    assert (stays == 0).any() and got.weights[..., 2:3][stays == 0].max() < 1e-2
+    assert (stays == 0).any()
+    assert got.weights[..., 2:3][stays == 0].max() < 1e-2
+
+
+def test_a_result_is_blended_most_sharply():
+    """The image that no loss sees is that of the network as `final`."""
+    sharp = dataclasses.replace(ARCHITECTURE, blending="sharp")
+    photo, poses = make_batch(1)["source_image"], (person()[None], WALKING[None])
+
+    @jax.jit
+    def images(params, photo):
+        drawn = generation.draw(params, None, photo, *poses, architecture=sharp)
+        source = inputs.from_uint8(photo)
+        guide = inputs.pose_input(source, *poses, sharp)
+        network = part_transfer.PartTransferGenerator(sharp, final=True)
+        return drawn["generated"], network.apply({"params": params}, source, guide)
+
+    got, want = images(weights()[0], photo)
+    np.testing.assert_allclose(got, want, atol=1e-5)
 
 
 def test_without_source_keypoints_no_pixels_are_moved():

@@ -135,6 +135,17 @@ def test_what_is_forgotten_is_named(image, pose, message):
         make_model()[0](image, pose)
 
 
+def test_warnings_show_the_callers_line(tmp_path, recwarn):
+    model, _ = make_model()
+    Image.fromarray(make_photo()).save(tmp_path / "me.png")
+    Image.fromarray(make_photo(32, 64)).save(tmp_path / "wide.png")
+    model(tmp_path / "me.png", figure(), source_pose={"her.png": figure()})
+    model.sequence(tmp_path / "wide.png", "walk")
+    kinds = "its joints are those of her.png", "it was letterboxed"
+    for warning, words in zip(recwarn.list, kinds, strict=True):
+        assert words in str(warning.message) and warning.filename == __file__
+
+
 def test_several_poses_need_a_name_or_a_sequence():
     model, calls = make_model()
     poses = {"jump": figure(), "sit": figure(8)}
@@ -179,9 +190,10 @@ def test_drawings_are_saved_in_the_format_of_the_suffix(tmp_path):
     walk.save(tmp_path / "walk.png")
     with Image.open(tmp_path / "walk.png") as sheet:
         # With the names of the poses above them.
-        assert sheet.size == (9 * (4 * WIDTH + 4) + 4, 18 + 4 * HEIGHT + 8)
+        # Four of eight beside each other, behind the source.
+        assert sheet.size == (5 * (4 * WIDTH + 4) + 4, 2 * (18 + 4 * HEIGHT + 8))
         above = np.asarray(sheet.convert("L"))[:18]
-        dark = (above < 128).any(axis=0).reshape(-1)[4:].reshape(9, 4 * WIDTH + 4)
+        dark = (above < 128).any(axis=0).reshape(-1)[4:].reshape(5, 4 * WIDTH + 4)
         assert dark.any(axis=1).all()
     with pytest.raises(ValueError, match=r"a.doc: no format .* choose .png"):
         walk.save(tmp_path / "a.doc")

@@ -25,6 +25,11 @@ _LIMBS = {
 _LOWER = [
     i for i, name in enumerate(pose.JOINTS) if name.endswith(("hip", "knee", "ankle"))
 ]
+# What a warning says of a photo where the model `needs_source_pose`.
+JOINTS_UNKNOWN = (
+    "where the person's joints are is not known, so that the model cannot move the "
+    "photo's own pixels."
+)
 _REMEDY = (
     "the joints (source_pose), or install an estimator: pip install 'pg2_jax[pose]'"
 )
@@ -142,8 +147,7 @@ def _warn_of(body: np.ndarray | None, name: str, needs_joints: bool) -> None:
         )
     if needs_joints and body is None:
         warnings.warn(
-            f"{name}: where the person's joints are is not known, so that the model "
-            f"cannot move the photo's own pixels. Give {_REMEDY}.",
+            f"{name}: {JOINTS_UNKNOWN} Give {_REMEDY}.",
             stacklevel=5,
         )
 

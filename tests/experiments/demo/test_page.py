@@ -112,7 +112,7 @@ def test_photos_are_taken_or_refused_with_a_reason(visitor, tmp_path):
     Image.fromarray(pixels).save(photo)
     with visitor.sees_another_picture():
         visitor.file_input("Person").send_keys(str(photo))
-    assert visitor.note("Person") == "The photo has 40 x 40 pixels; its middle is used."
+    assert visitor.note("Person") == "The photo has 40 x 40 pixels. Its middle is used."
     shown = visitor.one(".photo").get_attribute("src").partition(",")[2]
     assert demo_server.decoded(shown).shape == (32, 16, 3)
     huge = demo_server.huge_png(10_000, 10_000)

@@ -134,6 +134,10 @@ class Results(_Shown, tuple[Result, ...]):
         made.names = tuple(results)
         return made
 
+    def __getnewargs__(self) -> tuple[dict[str, Result]]:
+        # For copies and other processes, which a tuple tells no names.
+        return (dict(zip(self.names, self, strict=True)),)
+
     @property
     def images(self) -> np.ndarray:
         """uint8 [N, H, W, 3]: the refined images, or G1's where there is no G2."""

@@ -274,7 +274,7 @@ def test_one_network_shows_one_picture_made_with_the_joints(chromium, plus_queue
         second = 'button[aria-label="Synthetic person 2"]'
         chromium.find_element(By.CSS_SELECTOR, second).click()
         wait.until(lambda _: picture() != before)
-        joints = plus_queue.catalogue(person.keypoints)["step_left"].round(2)
+        joints = plus_queue.catalogue(person.keypoints)["hands_on_hips"].round(2)
         want = plus_queue.generate(person, joints).coarse[0]
         got = demo_server.decoded(picture().partition(",")[2])
         np.testing.assert_array_equal(got, want)
@@ -318,5 +318,5 @@ def test_a_pose_that_rests_is_shown_at_the_resolution_of_the_photo(
     given, keypoints = asked[-1]
     np.testing.assert_array_equal(given.large, large)
     np.testing.assert_allclose(given.keypoints, person.keypoints, atol=1e-3)
-    pose = plus_queue.catalogue(person.keypoints)["step_left"].round(2)
+    pose = plus_queue.catalogue(person.keypoints)["hands_on_hips"].round(2)
     np.testing.assert_allclose(keypoints, pose, atol=1e-3)

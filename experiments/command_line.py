@@ -8,16 +8,28 @@ import os
 import sys
 import tempfile
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from absl import flags
 
 from data_prep import flag_fields
 from experiments.config import Config
 from experiments.options import modes
+from pg2_jax.checkpoint import run_folder
 
 # Flagfiles of version 0.1.0 stay valid.
 _FORMER_NAMES = {
     "critic_input": "discriminator_input",
     "critic_sees_coarse": "discriminator_sees_coarse",
+}
+# What is often tried for a flag, and is spelled too differently for absl to find it.
+_TRIED = {
+    "source_image": ("image", "input", "input_image", "photo", "source_photo"),
+    "source_pose": ("joints", "keypoints", "source_joints", "source_keypoints"),
+    "pose": ("target", "target_image", "target_pose"),
+    "output": ("out_dir", "outdir", "output_dir"),
+    "learning_rate": ("lr",),
 }
 _USAGE = """PG2: pose-guided person image generation (Ma et al., NIPS 2017) in JAX.
 
@@ -31,7 +43,13 @@ ones. The modes, each with an example:
 
 def parse(words: Sequence[str]) -> Config:
     """The config that the words behind the program, and their flagfiles, say."""
-    parsed = flag_fields.parse(Config, words, _FORMER_NAMES)
+    try:
+        parsed = flag_fields.parse(Config, words, _FORMER_NAMES)
+    except flags.UnrecognizedFlagError as error:
+        meant = [name for name, tried in _TRIED.items() if error.flagname in tried]
+        if not meant:
+            raise
+        raise flags.UnrecognizedFlagError(error.flagname, suggestions=meant) from None
     if parsed.rest:
         raise ValueError(
             f"unexpected argument {parsed.rest[0]!r}; flags begin with --."
@@ -47,7 +65,14 @@ def parse(words: Sequence[str]) -> Config:
                 f"--{field.name}={parsed.values[field.name]} is not for --mode={mode} "
                 f"but for --mode={', '.join(takers)}."
             )
-    return Config(**parsed.values)
+    return Config(**parsed.values | _models_of_folders(parsed.values))
+
+
+def _models_of_folders(values: Mapping[str, Any]) -> dict[str, str]:
+    """The files of models in place of the folders that hold nothing else to read."""
+    of_checkpoint = values["mode"] in modes.OF_A_CHECKPOINT
+    names = ["workdir"] if of_checkpoint and not values["generated_dir"] else []
+    return {name: run_folder.model_of(values[name]) for name in [*names, "init_from"]}
 
 
 def _takes(mode: str, field: dataclasses.Field) -> bool:

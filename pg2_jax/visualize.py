@@ -12,6 +12,9 @@ from pg2_jax import pose
 _RIGHT, _LEFT, _MIDDLE = (255, 140, 0), (0, 150, 255), (230, 230, 60)
 _GAP = 4  # pixels between the tiles of a grid
 _LABEL_HEIGHT = 18  # pixels
+# Tiles beside each other that are still well seen.
+_IN_A_ROW = 8
+_SCREEN = 16 / 9  # width by height
 
 
 def joint_color(joint: int) -> tuple[int, int, int]:
@@ -114,12 +117,30 @@ def resized(picture: np.ndarray, height: int) -> np.ndarray:
     return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.LANCZOS))
 
 
+def columns(count: int, tile: tuple[int, int]) -> int:
+    """How many of `count` tiles of (width, height) stand beside each other in a sheet
+    whose rows begin with one more, the same in each: equally many in each row, in the
+    fewest rows of at most eight, or of more where the sheet is no wider than a
+    screen."""
+    for rows in range(1, count):
+        beside = -(-count // rows)
+        wide = (1 + beside) * tile[0] > _SCREEN * rows * tile[1]
+        if beside < _IN_A_ROW or not wide:
+            return beside
+    return 1
+
+
 def in_rows(tiles: Sequence[np.ndarray]) -> np.ndarray:
     """Pictures side by side, eight in a row."""
-    count = 8
-    rows = [side_by_side(tiles[i : i + count]) for i in range(0, len(tiles), count)]
-    width = max(row.shape[1] for row in rows)
-    return np.concatenate([_on_white(row, len(row), width) for row in rows])
+    starts = range(0, len(tiles), _IN_A_ROW)
+    return stacked([side_by_side(tiles[i : i + _IN_A_ROW]) for i in starts])
+
+
+def stacked(pictures: Sequence[np.ndarray]) -> np.ndarray:
+    """Pictures one below the other, each on white to the width of the widest."""
+    width = max(picture.shape[1] for picture in pictures)
+    same = [_on_white(picture, len(picture), width) for picture in pictures]
+    return np.concatenate(same)
 
 
 def side_by_side(tiles: Sequence[np.ndarray]) -> np.ndarray:

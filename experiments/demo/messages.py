@@ -29,12 +29,19 @@ class DrawRequest(_Request):
     keypoints: list[list[float]]
 
 
-class DrawResponse(pydantic.BaseModel):
+class Pictures(pydantic.BaseModel):
     """The images of G1 and of G2, base64 of PNG files. If the model has only one
     network, its image is `coarse`, and `refined` is null."""
 
     coarse: str
     refined: str | None
+
+
+class DrawResponse(Pictures):
+    """The pictures, and why they are worse than they might be, in words: such as that
+    the joints of the person are not known. Null if nothing is wrong."""
+
+    warning: str | None
 
 
 class SequenceRequest(_Request):
@@ -44,9 +51,10 @@ class SequenceRequest(_Request):
 
 
 class SequenceResponse(pydantic.BaseModel):
-    """The pictures of a sequence, their poses in pixels of the model's image, and
-    base64 of a GIF of them."""
+    """The pictures of a sequence, their poses in pixels of the model's image, base64 of
+    a GIF of them, and the warning as above."""
 
-    frames: list[DrawResponse]
+    frames: list[Pictures]
     keypoints: list[list[list[float]]]
     animation: str
+    warning: str | None

@@ -34,8 +34,8 @@ _LONGEST = 2048
 _LARGE = 512
 
 _NO_JOINTS = (
-    " The joints of the person are not known. With a pose estimator on this server "
-    "the picture would keep more of the photo."
+    f"{source_photo.JOINTS_UNKNOWN.capitalize()} A pose estimator on this server would "
+    "find them."
 )
 
 
@@ -44,7 +44,8 @@ class Person(NamedTuple):
 
     image: np.ndarray  # uint8 [H, W, 3]
     keypoints: np.ndarray | None  # float32 [18, 3] in its pixels; None if not known
-    note: str = ""  # what was done to the photo, in words
+    note: str = ""  # what was done to the photo, in words, and the warning
+    warning: str = ""  # why the picture may be worse than others, in words
     people: int = 0  # whom an estimator found in the photo; 0 where none looked
     # The same at the photo's own resolution, uint8 [h, w, 3], if that is higher and the
     # model moves its pixels.
@@ -139,25 +140,26 @@ class ModelQueue:
             joints = person_finder.chosen(found, number, name)
         if joints is not None:
             source_photo.check_shown(joints, name, original)
-        missing = _NO_JOINTS if needed and joints is None else ""
+        warning = _NO_JOINTS if needed and joints is None else ""
         if joints is None and not whole:
             size = self.size[::-1]
             middle = ImageOps.fit(photo, size, Image.Resampling.LANCZOS)
-            note = f"{words}; its middle is used.{missing}"
-            return Person(np.asarray(middle), None, note)
+            warning = f"Its middle is used. {warning}".rstrip()
+            return Person(np.asarray(middle), None, f"{words}. {warning}", warning)
         rule, used = "crop", "; the part around the person is used"
         if whole:
             rule, used = "stretch", ""
         frame = source_photo.frame_of(rule, name, original, self.size, joints)
         image = np.asarray(crop.apply(photo, frame, self.size))
         if joints is not None and (turned := retarget.turned(joints)):
-            missing = f" The person {turned}: is the photo turned?"
+            warning = f"The person {turned}: is the photo turned?"
         large = None
         if joints is not None:
             joints, _ = crop.move_keypoints(joints, original, frame, self.size)
             if self.model.keeps_resolution:
                 large = full_resolution.photo_of(photo, frame, self.size, _LARGE)
-        return Person(image, joints, f"{words}{used}.{missing}", people, large)
+        note = f"{words}{used}. {warning}".rstrip()
+        return Person(image, joints, note, warning, people, large)
 
     def read_pose(self, content: bytes, name: str) -> ReadPose:
         """The pose of a file: the first of a text file of keypoints, as it is if all of

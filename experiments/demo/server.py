@@ -20,6 +20,7 @@ from experiments.demo import limits, model_queue, page_setup
 from experiments.demo.messages import (
     DrawRequest,
     DrawResponse,
+    Pictures,
     SequenceRequest,
     SequenceResponse,
 )
@@ -130,7 +131,9 @@ async def _run(
 def _draw(queue: model_queue.ModelQueue, request: DrawRequest) -> DrawResponse:
     # Before anybody is looked for in the photo.
     keypoints = model_queue.check_keypoints(request.keypoints)
-    return _pictures(queue, _person(queue, request), keypoints, request)
+    person = _person(queue, request)
+    shown = _pictures(queue, person, keypoints, request)
+    return DrawResponse(**shown.model_dump(), warning=_warning(person))
 
 
 def _draw_sequence(
@@ -151,7 +154,10 @@ def _draw_sequence(
         loop=0,
     )
     return SequenceResponse(
-        frames=frames, keypoints=fitted.tolist(), animation=animation
+        frames=frames,
+        keypoints=fitted.tolist(),
+        animation=animation,
+        warning=_warning(person),
     )
 
 
@@ -162,18 +168,27 @@ def _person(
     return queue.fit_photo(content, "image", request.source_keypoints, request.person)
 
 
+def _warning(person: model_queue.Person) -> str | None:
+    """What is said of the person of a request, to programs, which send joints."""
+    if not person.warning:
+        return None
+    known = person.keypoints is not None
+    hint = "" if known else " Send the person's joints as source_keypoints."
+    return f"image: {person.warning}{hint}"
+
+
 def _pictures(
     queue: model_queue.ModelQueue,
     person: model_queue.Person,
     keypoints: np.ndarray,
     request: DrawRequest | SequenceRequest,
-) -> DrawResponse:
+) -> Pictures:
     if request.large and person.large is not None:
         large = queue.generate_large(person, keypoints)
-        return DrawResponse(coarse=page_setup.png(large), refined=None)
+        return Pictures(coarse=page_setup.png(large), refined=None)
     generated = queue.generate(person, keypoints)
     refined = generated.refined
-    return DrawResponse(
+    return Pictures(
         coarse=page_setup.png(_enlarged(generated.coarse[0], request.scale)),
         refined=None
         if refined is None

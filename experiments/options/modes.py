@@ -110,7 +110,7 @@ class ProgramOptions:
     """Folder of the run: checkpoints, summaries, metrics and pictures. With
     --mode=table1, the folder of the whole table. evaluate, generate, export, demo and
     user_study also take an exported file, here or in cloud storage (gs://, s3://,
-    az://), or hf://user/repository."""
+    az://), a folder with one such file, or hf://user/repository."""
     data_dir: str = _option(
         "",
         path=True,

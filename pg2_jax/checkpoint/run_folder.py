@@ -42,6 +42,19 @@ def is_model(path: str, argument: str = "workdir") -> bool:
     return True
 
 
+def model_of(path: str) -> str:
+    """The only exported model in a folder that holds no checkpoint, which is said; any
+    other path as it is."""
+    given = pathlib.Path(path).expanduser()
+    if not path or cloud_files.is_address(path) or not given.is_dir():
+        return path
+    exported = _exported(given)
+    if len(exported) != 1 or steps(run_of(path)[0]):
+        return path
+    print(f"note: {path}: its model {exported[0].name} is used", file=sys.stderr)
+    return str(exported[0])
+
+
 def with_current_names(config: dict[str, Any]) -> dict[str, Any]:
     """A stored config with today's names of its settings."""
     return {_FORMER_SETTINGS.get(name, name): value for name, value in config.items()}
@@ -107,10 +120,15 @@ def newest_config(workdir: str) -> dict[str, Any] | None:
 
 
 def _instead(path: pathlib.Path) -> str:
-    exported = [file for kind in _KINDS for file in path.glob(f"*.{kind}")]
+    exported = _exported(path)
     if not exported:
         return "train there first"
-    return f"the exported model in it is {exported[0]}. {_EXPORTED}"
+    models = "model in it is" if len(exported) == 1 else "models in it are"
+    return f"the exported {models} {', '.join(map(str, exported))}. {_EXPORTED}"
+
+
+def _exported(path: pathlib.Path) -> list[pathlib.Path]:
+    return sorted(file for kind in _KINDS for file in path.glob(f"*.{kind}"))
 
 
 def _like(path: pathlib.Path) -> str:

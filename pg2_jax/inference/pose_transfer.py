@@ -85,14 +85,14 @@ class PoseTransfer:
         Args:
             path: the folder of a run, or of one of its checkpoints; a file that
                 `export` wrote, on a disk or in cloud storage such as "gs://bucket/file";
-                or "hf://user/repository" on the Hugging Face Hub, with "@revision" if
-                wanted.
+                a folder that holds one such file and no run; or "hf://user/repository"
+                on the Hugging Face Hub, with "@revision" if wanted.
             step: the checkpoint of a run; "best" for the best, None for the newest.
             weights: the averages, if the run kept them, or the raw weights.
             precision: to compute in, "float32" or "bfloat16"; empty for the run's own.
             finder: finds people in photos; None for any installed estimator.
         """
-        name = hub.local(os.fspath(path))
+        name = run_folder.model_of(hub.local(os.fspath(path)))
         if run_folder.is_model(name):
             if step is not None or weights != "averaged":
                 raise ValueError(

@@ -13,8 +13,6 @@ from PIL import Image
 from pg2_jax import files, visualize
 from pg2_jax.inference import animation
 
-# Poses beside each other in a contact sheet; more go below.
-_POSES_IN_A_ROW = 12
 # Enlargement of files that people look at: models draw small pictures.
 SCALE = 4
 # Of a side by format, and of the whole: more is a broken file, or opened by nothing.
@@ -136,6 +134,10 @@ class Results(_Shown, tuple[Result, ...]):
         made.names = tuple(results)
         return made
 
+    def __getnewargs__(self) -> tuple[dict[str, Result]]:
+        # For copies and other processes, which a tuple tells no names.
+        return (dict(zip(self.names, self, strict=True)),)
+
     @property
     def images(self) -> np.ndarray:
         """uint8 [N, H, W, 3]: the refined images, or G1's where there is no G2."""
@@ -212,38 +214,38 @@ def sheet(
     scale: int = SCALE,
 ) -> Image.Image:
     """The contact sheet: a row for each person, with the person's name, if there are
-    names, and the source first; a pose in a column under its name, a dozen in a row,
-    the next below. `skeleton` puts the poses in a row of their own above. Pictures are
-    brought to `scale` times the model's size by Lanczos."""
-    tile, count = _tile(people, scale), max(len(person) for person in people)
+    names, and the source first; a pose in a column under its name; what does not fit
+    beside each other below. `skeleton` puts the poses in a row of their own above.
+    Pictures are brought to `scale` times the model's size by Lanczos."""
+    tile = _tile(people, scale)
+    count, beside = _counts(people, skeleton, tile)
     titles = [name.replace("_", " ") for name in people[0].names]
     blocks = []
-    for first in range(0, count, _POSES_IN_A_ROW):
-        here = slice(first, first + _POSES_IN_A_ROW)
+    for first in range(0, count, beside):
+        here = slice(first, first + beside)
         rows, row_titles = _rows(people, names, here, skeleton, tile)
         block = visualize.grid(rows, ["source", *titles[here]], row_titles)
-        blocks.append(block)
-    if len(blocks) == 1:
-        return blocks[0]
-    whole = Image.new("RGB", (blocks[0].width, sum(b.height for b in blocks)), "white")
-    top = 0
-    for block in blocks:
-        whole.paste(block, (0, top))
-        top += block.height
-    return whole
+        blocks.append(np.asarray(block))
+    return Image.fromarray(visualize.stacked(blocks))
 
 
 def sheet_size(
     people: Sequence[Results], *, skeleton: bool = True, scale: int = SCALE
 ) -> tuple[int, int]:
     """Width and height of `sheet`, a few pixels less, before it is made."""
-    width, height = _tile(people, scale)
+    width, height = tile = _tile(people, scale)
+    count, beside = _counts(people, skeleton, tile)
+    blocks = -(-count // beside)
+    return (1 + beside) * width, blocks * (len(people) + skeleton) * height
+
+
+def _counts(
+    people: Sequence[Results], skeleton: bool, tile: tuple[int, int]
+) -> tuple[int, int]:
+    """How many poses a sheet has, and how many of them beside each other."""
     count = max(len(person) for person in people)
-    blocks = -(-count // _POSES_IN_A_ROW)
-    return (
-        (1 + min(count, _POSES_IN_A_ROW)) * width,
-        blocks * (len(people) + skeleton) * height,
-    )
+    size = tile[0], (len(people) + skeleton) * tile[1]
+    return count, visualize.columns(count, size)
 
 
 def _tile(people: Sequence[Results], scale: int) -> tuple[int, int]:

@@ -2,6 +2,7 @@
 
 import math
 import os
+import pathlib
 import warnings
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -9,10 +10,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
-from pg2_jax import errors, pose
+from pg2_jax import errors, files, pose
 from pg2_jax.estimators.person_finder import PersonFinder
 from pg2_jax.inference import paste_back, retarget, target_pose
-from pg2_jax.photos import arrays, crop
+from pg2_jax.photos import arrays, crop, photo_files
 
 # A photo this near to the model's shape is taken whole.
 _MOST_DISTORTION = 1.1
@@ -24,6 +25,11 @@ _LIMBS = {
 _LOWER = [
     i for i, name in enumerate(pose.JOINTS) if name.endswith(("hip", "knee", "ankle"))
 ]
+# What a warning says of a photo where the model `needs_source_pose`.
+JOINTS_UNKNOWN = (
+    "where the person's joints are is not known, so that the model cannot move the "
+    "photo's own pixels."
+)
 _REMEDY = (
     "the joints (source_pose), or install an estimator: pip install 'pg2_jax[pose]'"
 )
@@ -126,7 +132,7 @@ def _check_letterbox(
         f"{name} is {original[1]} wide and {original[0]} high, the model's images are "
         f"{size[1]} x {size[0]}: it was letterboxed, which makes the person small. "
         f"Crop it to the person, give {_REMEDY}.",
-        stacklevel=4,
+        stacklevel=5,
     )
 
 
@@ -137,13 +143,12 @@ def _warn_of(body: np.ndarray | None, name: str, needs_joints: bool) -> None:
         warnings.warn(
             f"{name}: the person {turned}; if the photo was taken so, turn it upright "
             "first, for it does not say itself how it was held.",
-            stacklevel=4,
+            stacklevel=5,
         )
     if needs_joints and body is None:
         warnings.warn(
-            f"{name}: where the person's joints are is not known, so that the model "
-            f"cannot move the photo's own pixels. Give {_REMEDY}.",
-            stacklevel=4,
+            f"{name}: {JOINTS_UNKNOWN} Give {_REMEDY}.",
+            stacklevel=5,
         )
 
 
@@ -214,6 +219,19 @@ def _around(joints: np.ndarray, original: crop.Size, size: crop.Size) -> crop.Fr
     return crop.cut(crop.frame("crop", room, size, seen), whole)
 
 
+def _check_name(called: str, name: str, place: str) -> None:
+    """Warns of the only pose of a file if it is said to be of another photo. A photo
+    may have been converted, and not all formats name photos."""
+    of, photo = pathlib.PurePath(called), pathlib.PurePath(name)
+    both = {of.suffix.lower(), photo.suffix.lower()} <= set(photo_files.SUFFIXES)
+    if both and files.same_name(of.stem) != files.same_name(photo.stem):
+        warnings.warn(
+            f"{place}: its joints are those of {of.name}, and are used for "
+            f"{photo.name} all the same; check that they belong to it (source_pose).",
+            stacklevel=6,
+        )
+
+
 def _joints_of(
     joints: Any, name: str, original: crop.Size, reduction: int
 ) -> np.ndarray:
@@ -226,11 +244,12 @@ def _joints_of(
         place, joints = joints.place, joints.poses
     if isinstance(joints, Mapping):
         try:
-            joints = target_pose.pose_of_photo(joints, name, "")
+            called, joints = target_pose.pose_of_photo(joints, name)
         except ValueError as error:
             if place == "source_pose":
                 raise ValueError(f"{place}{error}") from error
             raise errors.ArgumentError("source_pose", place, f"{error}") from error
+        _check_name(called, name, place)
     with errors.said_of(place):
         points = target_pose.checked_pose(joints)
     points = points / np.array([reduction, reduction, 1], np.float32)

@@ -112,17 +112,18 @@ def checked_pose(points: Any) -> np.ndarray:
     return array
 
 
-def pose_of_photo(poses: Mapping[str, np.ndarray], photo: str, place: str) -> Any:
-    """The pose of a photo: that of its name, or the only one; `place` says in messages
-    where the poses are from. Several, none of them of that name, are a ValueError."""
+def pose_of_photo(poses: Mapping[str, np.ndarray], photo: str) -> tuple[str, Any]:
+    """The pose of a photo, with the name that it has among the poses: that of the
+    photo, or the only one. Several, none of them of that name, are a ValueError, whose
+    words go behind where the poses are from."""
     full = pathlib.PurePath(photo)
-    by_name = {files.same_name(name): points for name, points in poses.items()}
+    by_name = {files.same_name(name): name for name in poses}
     for name in (photo, f"{full.parent.name}/{full.name}", full.name, full.stem):
-        if (same := files.same_name(name)) in by_name:
-            return by_name[same]
-    if len(poses) == 1:
-        return next(iter(poses.values()))
-    raise ValueError(f"{place} holds {len(poses)} poses, none of them of {full.name}.")
+        if (found := by_name.get(files.same_name(name))) is not None:
+            return found, poses[found]
+    if len(poses) > 1:
+        raise ValueError(f" holds {len(poses)} poses, none of them of {full.name}.")
+    return next(iter(poses.items()))
 
 
 def _from_path(

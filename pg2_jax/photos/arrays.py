@@ -37,12 +37,12 @@ def to_photo(image: Any) -> Photo:
         upright = photo_files.load(path, large=True)
         for note in upright.notes:
             if note.startswith(photo_files.FIRST_OF):
-                warnings.warn(f"{image}: {note} is taken.", stacklevel=4)
+                warnings.warn(f"{image}: {note} is taken.", stacklevel=5)
         if upright.reduction > 1:
             warnings.warn(
                 f"{image} is so large that it was read at 1/{upright.reduction} of its "
                 "size.",
-                stacklevel=4,
+                stacklevel=5,
             )
         return Photo(upright.image, os.fspath(image), upright.reduction)
     if isinstance(image, Image.Image):

@@ -9,6 +9,7 @@ import subprocess
 import sys
 
 import pytest
+from absl import flags
 
 import data_prep
 from experiments import (
@@ -442,6 +443,43 @@ def test_mistakes_on_the_command_line_are_one_line(words, message):
     assert "Traceback" not in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("tried", "meant"),
+    [
+        ("source_photo", "source_image"),
+        ("keypoints", "source_pose"),
+        ("target_pose", "pose"),
+        ("lr", "learning_rate"),
+    ],
+)
+def test_names_that_are_often_tried_are_answered_with_the_flag(tried, meant):
+    words = f"'{tried}'. Did you mean: {meant} \\?$"
+    with pytest.raises(flags.UnrecognizedFlagError, match=words):
+        from_words("--mode=generate", f"--{tried}=x")
+
+
+def test_a_folder_stands_for_the_only_model_in_it(tmp_path):
+    folder, model = str(tmp_path), str(tmp_path / "model.safetensors")
+    pathlib.Path(model).touch()
+    for mode, more in {
+        "evaluate": ("--data_dir=a", "--output=b"),
+        "generate": ("--source_image=a", "--pose=b", "--output=c.png"),
+        "export": ("--output=c.safetensors",),
+        "demo": (),
+        "user_study": ("--data_dir=a", "--output=b"),
+    }.items():
+        config = from_words(f"--mode={mode}", f"--workdir={folder}", *more)
+        assert config.workdir == model, mode
+    data = f"--workdir={folder}", "--data_dir=a"
+    training = from_words(*data, f"--init_from={folder}")
+    assert (training.workdir, training.init_from) == (folder, model)
+    # The scores of images go into the folder.
+    of_images = f"--generated_dir={folder}", f"--workdir={folder}", "--target_dir=a"
+    assert from_words("--mode=evaluate", *of_images).workdir == folder
+    with pytest.raises(ValueError, match="is a model in a file; --output says"):
+        from_words("--mode=evaluate", *data)
+
+
 def write_data_set(folder):
     """What stands beside the records of a data set of 32x16."""
     folder.mkdir()
@@ -513,6 +551,7 @@ def test_mistakes_are_answered_before_anything_heavy_is_imported(tmp_path):
     nowhere, of_run = f"--workdir={tmp_path}/rum", "which has 8."
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "a.safetensors").touch()
+    (tmp_path / "model" / "a.onnx").touch()
     exported = f"--workdir={tmp_path}/model"
     generate = ["--mode=generate", run, "--pose=catalogue/back", "--output=x.png"]
     mistakes = [
@@ -531,7 +570,7 @@ def test_mistakes_are_answered_before_anything_heavy_is_imported(tmp_path):
             [*generate, f"--source_image={tmp_path}/flags", "--source_pose=no.csv"],
             "--source_pose=no.csv: there is no such file",
         ),
-        (["--mode=evaluate", data, exported], f"in it is {tmp_path}/model/a.saf"),
+        (["--mode=evaluate", data, exported], f"in it are {tmp_path}/model/a.onnx, "),
     ]
     result = in_a_process(
         "import sys; from experiments import main\n"

@@ -81,3 +81,27 @@ def test_a_long_title_stays_over_its_column(width):
     assert [bool(np.isin(dark, c[:width]).any()) for c in columns] == [True] * 3
     if width > 3:
         assert not np.isin(dark, [c[width:] for c in columns]).any()
+
+
+@pytest.mark.parametrize(
+    ("count", "tile", "want"),
+    [
+        (1, (64, 128), 1),
+        (7, (64, 128), 7),  # eight pictures with the source
+        (8, (64, 128), 4),
+        (12, (64, 128), 6),  # the catalogue: 7 of them in two rows
+        (12, (64, 4 * 128), 12),  # four people: 832 wide, 512 high
+        (13, (64, 128), 7),
+        (24, (64, 128), 8),  # 9 * 64 <= 16 / 9 * 3 * 128
+        (100, (64, 128), 17),  # 18 * 64 <= 16 / 9 * 6 * 128, and 21 * 64 is more
+        (12, (64, 64), 6),
+    ],
+)
+def test_a_sheet_of_many_tiles_has_the_shape_of_a_screen(count, tile, want):
+    assert visualize.columns(count, tile) == want
+
+
+def test_pictures_are_stacked_on_white():
+    wide, narrow = np.full((2, 5, 3), 7, np.uint8), np.full((1, 3, 3), 9, np.uint8)
+    stacked = visualize.stacked([wide, narrow])
+    assert stacked[..., 0].tolist() == [[7] * 5, [7] * 5, [9, 9, 9, 255, 255]]

@@ -1,5 +1,6 @@
 // The model in the browser itself, by ONNX Runtime: nothing is uploaded.
 import { fitPoses } from './fitting.js';
+import { gif } from './gif.js';
 
 const RUNTIME = '../onnxruntime/ort.wasm.bundle.min.js';
 const TORSO = [2, 5, 8, 11]; // shoulders and hips
@@ -31,8 +32,8 @@ function canvasOf(width, height) {
   return { canvas, context };
 }
 
-// The PNG file of pixels [H, W, 3], `scale` times as large, in base64.
-function png(pixels, [height, width], scale) {
+// A canvas of pixels [H, W, 3], `scale` times as large.
+function enlarged(pixels, [height, width], scale) {
   const small = canvasOf(width, height);
   const image = small.context.createImageData(width, height);
   for (let i = 0; i < width * height; i += 1) {
@@ -42,8 +43,11 @@ function png(pixels, [height, width], scale) {
   small.context.putImageData(image, 0, 0);
   const large = canvasOf(scale * width, scale * height);
   large.context.drawImage(small.canvas, 0, 0, scale * width, scale * height);
-  return large.canvas.toDataURL('image/png').split(',')[1];
+  return large;
 }
+
+// In base64.
+const png = ({ canvas }) => canvas.toDataURL('image/png').split(',')[1];
 
 // The pixels [H, W, 3] of a picture, at the model's size.
 async function pixelsOf(address, [height, width]) {
@@ -85,7 +89,8 @@ export function connect(setup) {
     }
   }
 
-  async function draw({ image, source_keypoints: joints, keypoints, scale = 1 }) {
+  // The pictures by name, `scale` times as large.
+  async function generate({ image, source_keypoints: joints, keypoints, scale = 1 }) {
     check(keypoints);
     const { runtime, session } = await ready();
     const points = (rows) => (
@@ -98,15 +103,26 @@ export function connect(setup) {
     };
     if (setup.needs_source_pose) given.source_keypoints = points(joints);
     const images = await session.run(given);
-    const file = (name) => images[name] && png(images[name].data, setup.size, scale);
-    return { coarse: file(setup.first_image), refined: file('refined') };
+    return [setup.first_image, 'refined'].map((name) => (
+      images[name] && enlarged(images[name].data, setup.size, scale)));
   }
+
+  const answer = ([coarse, refined]) => ({ coarse: png(coarse), refined: refined && png(refined) });
+
+  const draw = async (request) => answer(await generate(request));
 
   async function drawSequence({ sequence, ...request }) {
     const keypoints = fit(setup.sequence_poses[sequence], request.source_keypoints);
     const frames = [];
-    for (const pose of keypoints) frames.push(await draw({ ...request, keypoints: pose }));
-    return { frames, keypoints };
+    const shown = [];
+    for (const pose of keypoints) {
+      const pictures = await generate({ ...request, keypoints: pose });
+      frames.push(answer(pictures));
+      const { canvas, context } = pictures[1] ?? pictures[0];
+      shown.push(context.getImageData(0, 0, canvas.width, canvas.height).data);
+    }
+    const size = setup.size.map((side) => side * (request.scale ?? 1));
+    return { frames, keypoints, animation: gif(shown, size, setup.frame_ms) };
   }
 
   async function readPhoto(file) {

@@ -1,8 +1,10 @@
 """The page without a server of ours, in a browser that runs the model."""
 
+import base64
 import contextlib
 import functools
 import http.server
+import io
 import itertools
 import json
 import threading
@@ -17,7 +19,13 @@ pytest.importorskip("selenium", reason="the page is tested in a browser")
 from selenium.webdriver import ActionChains
 from selenium.webdriver.common.by import By
 
-from experiments.demo import demo, model_queue, onnxruntime_web, static_page
+from experiments.demo import (
+    demo,
+    model_queue,
+    onnxruntime_web,
+    page_setup,
+    static_page,
+)
 from pg2_jax.checkpoint import restore
 from pg2_jax.inference import pose_library, pose_transfer
 from pg2_jax.pose import JOINTS
@@ -134,6 +142,29 @@ def test_a_page_opened_from_the_disk_says_how_to_open_it(chromium, without_model
     console_errors(chromium)
 
 
+def test_an_animation_is_a_gif_of_few_colours(chromium, without_model):
+    """Exactly where there are at most 256; any number of pixels and codes."""
+    rng = np.random.default_rng(0)
+    colors = 8 * rng.permutation(32)[:, None] + np.zeros(3, int)
+    few = colors[rng.integers(0, 32, (2, 90, 70))]
+    grey = np.full((1, 2, 3, 3), 9)
+    many = rng.integers(0, 256, (1, 70, 70, 3))
+    chromium.get(without_model[0])
+    script = """const [frames, size, done] = arguments;
+    import('./page/gif.js').then(({ gif }) => done(gif(frames, size, 150)));"""
+    for frames, most in ((few, 0), (grey, 0), (many, 16)):
+        opaque = np.concatenate([frames, np.full_like(frames[..., :1], 255)], axis=-1)
+        given = opaque.reshape(len(frames), -1).tolist()
+        text = chromium.execute_async_script(script, given, frames.shape[1:3])
+        film = Image.open(io.BytesIO(base64.b64decode(text)))
+        assert film.n_frames == len(frames) and film.info["loop"] == 0
+        assert film.info["duration"] == 150
+        for number, frame in enumerate(frames):
+            film.seek(number)
+            assert np.abs(np.asarray(film.convert("RGB")) - frame).mean() <= most
+    console_errors(chromium)
+
+
 def test_poses_are_fitted_as_the_server_fits_them(chromium, without_model, plus_queue):
     """To a body, to one without room for them, and to none; alone and as a sequence."""
     catalogue = list(pose_library.read("catalogue").values())
@@ -227,7 +258,7 @@ def test_the_browser_generates_the_picture_that_python_generates(
     _download(visitor, plus.size)
     visitor.one(".primary").click()
     visitor.wait(lambda: visitor.note("Result") == "Walk: 8 pictures.")
-    assert not visitor.one(".animation").is_displayed()
+    _animation(visitor, plus.size)
     assert asked == [] and console_errors(chromium) == []
 
 
@@ -270,6 +301,23 @@ def _place_own_photo(visitor, plus, folder):
     without = plus.generate(nowhere, pose).coarse[0].astype(int)
     assert np.abs(want - without).mean() > 10 * _LEVELS
     visitor.wait(lambda: _distance(visitor, want) < 3 * _LEVELS)
+
+
+def _animation(visitor, size):
+    """The GIF has the frames that are shown, four times as large, in 256 colours."""
+    address = visitor.one(".animation").get_attribute("href")
+    assert visitor.one(".animation").is_displayed()
+    film = Image.open(io.BytesIO(base64.b64decode(address.partition(",")[2])))
+    assert film.n_frames == 8 and film.info["duration"] == page_setup.FRAME_MS
+    assert film.size == (4 * size[1], 4 * size[0]) and film.info["loop"] == 0
+    visitor.one(".pause").click()
+    shown = demo_server.decoded(visitor.picture())[..., :3].astype(int)
+    apart = []
+    for number in range(8):
+        film.seek(number)
+        apart.append(np.abs(np.asarray(film.convert("RGB")) - shown).mean())
+    # The photo has all colours of the rainbow, more than a GIF.
+    assert min(apart) < 6 * _LEVELS and len(set(apart)) == 8
 
 
 def _download(visitor, size):

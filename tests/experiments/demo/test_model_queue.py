@@ -46,7 +46,7 @@ def test_without_an_estimator_the_middle_is_used(demo_queue, size, source):
     wanted = given.resize((16, 32), Image.Resampling.LANCZOS, box=source)
     fitted = demo_queue.fit_photo(png(given), "a.png")
     np.testing.assert_array_equal(fitted.image, wanted)
-    words = f"The photo has {size[0]} x {size[1]} pixels; its middle is used."
+    words = f"The photo has {size[0]} x {size[1]} pixels. Its middle is used."
     assert fitted.note == words and fitted.keypoints is None
 
 
@@ -86,10 +86,13 @@ def test_a_model_that_needs_joints_looks_for_them_in_every_photo(plus_queue):
         queue_that_sees(plus_queue).fit_photo(content, "a")
     unknown = plus_queue.fit_photo(content, "a")
     assert unknown.keypoints is None
-    assert unknown.note.startswith(f"{words} The joints of the person are not known.")
+    assert unknown.warning.startswith("Where the person's joints are is not known, so")
+    assert unknown.note == f"{words} {unknown.warning}"
     # The middle of a photo of another shape, too.
     wide = plus_queue.fit_photo(png(photo(48, 40)), "a")
-    assert "its middle is used. The joints of the person are" in wide.note
+    assert wide.warning == f"Its middle is used. {unknown.warning}"
+    assert wide.note == f"The photo has 40 x 48 pixels. {wide.warning}"
+    assert not fitted.warning and not told.warning
 
 
 @pytest.mark.parametrize(

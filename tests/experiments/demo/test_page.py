@@ -112,7 +112,7 @@ def test_photos_are_taken_or_refused_with_a_reason(visitor, tmp_path):
     Image.fromarray(pixels).save(photo)
     with visitor.sees_another_picture():
         visitor.file_input("Person").send_keys(str(photo))
-    assert visitor.note("Person") == "The photo has 40 x 40 pixels; its middle is used."
+    assert visitor.note("Person") == "The photo has 40 x 40 pixels. Its middle is used."
     shown = visitor.one(".photo").get_attribute("src").partition(",")[2]
     assert demo_server.decoded(shown).shape == (32, 16, 3)
     huge = demo_server.huge_png(10_000, 10_000)
@@ -274,7 +274,7 @@ def test_one_network_shows_one_picture_made_with_the_joints(chromium, plus_queue
         second = 'button[aria-label="Synthetic person 2"]'
         chromium.find_element(By.CSS_SELECTOR, second).click()
         wait.until(lambda _: picture() != before)
-        joints = plus_queue.catalogue(person.keypoints)["step_left"].round(2)
+        joints = plus_queue.catalogue(person.keypoints)["hands_on_hips"].round(2)
         want = plus_queue.generate(person, joints).coarse[0]
         got = demo_server.decoded(picture().partition(",")[2])
         np.testing.assert_array_equal(got, want)
@@ -318,5 +318,5 @@ def test_a_pose_that_rests_is_shown_at_the_resolution_of_the_photo(
     given, keypoints = asked[-1]
     np.testing.assert_array_equal(given.large, large)
     np.testing.assert_allclose(given.keypoints, person.keypoints, atol=1e-3)
-    pose = plus_queue.catalogue(person.keypoints)["step_left"].round(2)
+    pose = plus_queue.catalogue(person.keypoints)["hands_on_hips"].round(2)
     np.testing.assert_allclose(keypoints, pose, atol=1e-3)

@@ -38,7 +38,8 @@ def port(demo_queue):
 def test_programs_get_what_the_model_generates(port, demo_queue):
     status, answer = post(port, request())
     generated = demo_queue.model.batch(photo()[None], POSE[None])
-    assert status == 200 and set(answer) == {"coarse", "refined"}
+    assert status == 200 and set(answer) == {"coarse", "refined", "warning"}
+    assert answer["warning"] is None
     for name in ("coarse", "refined"):
         image = demo_server.decoded(answer[name])
         np.testing.assert_array_equal(image, getattr(generated, name)[0])
@@ -67,10 +68,12 @@ def test_the_joints_of_the_source_reach_the_model(plus_queue):
         with demo_server.serving(queue, {"a": nobody()}, config) as port:
             status, answer = post(port, request(**changes))
             assert status == 200 and answer["refined"] is None
+            assert ("is not known" in answer["warning"]) == (joints is None)
             got = demo_server.decoded(answer["coarse"])
             np.testing.assert_array_equal(got, generated(joints))
             wanted = {"image": encoded(photo()), "sequence": "walk", **changes}
             _, sequence = post(port, wanted, "/api/sequence")
+            assert sequence["warning"] == answer["warning"]
             walk = plus_queue.fit_poses(
                 np.stack(list(pose_library.read("walk").values())), joints
             )
@@ -78,6 +81,25 @@ def test_the_joints_of_the_source_reach_the_model(plus_queue):
             want = plus_queue.generate(person, walk[0]).coarse[0]
             first = demo_server.decoded(sequence["frames"][0]["coarse"])
             np.testing.assert_array_equal(first, want)
+
+
+def test_programs_are_warned_as_the_library_warns(plus_queue, recwarn):
+    config, fallen = Config(mode="demo", workdir="unused"), POSE[:, [1, 0, 2]]
+    requests = [
+        {"image": encoded(photo())},
+        {"image": encoded(photo(32, 40))},
+        {"image": encoded(photo(32, 40)), "source_keypoints": fallen.tolist()},
+    ]
+    with demo_server.serving(plus_queue, {"a": nobody()}, config) as port:
+        answers = [post(port, request(**changes))[1] for changes in requests]
+    plain, wide, turned = (answer["warning"] for answer in answers)
+    plus_queue.model(photo(), POSE, fit="stretch")
+    (said,) = [str(warning.message) for warning in recwarn]
+    words = "here the person's joints are is not known, so that the model cannot move"
+    assert words in said and plain.startswith(f"image: W{words}")
+    assert plain.endswith(" Send the person's joints as source_keypoints.")
+    assert wide == plain.replace("image: ", "image: Its middle is used. ")
+    assert turned.startswith("image: The person lies") and "source" not in turned
 
 
 def test_the_page_is_told_the_joints_of_examples_and_uploads(plus_queue):

@@ -289,11 +289,29 @@ def test_a_folder_without_checkpoints_is_named(tmp_path):
         restore.restore_generators(str(tmp_path))
 
 
-def test_a_folder_of_an_exported_model_is_answered_with_the_file(tmp_path):
-    (tmp_path / "model.safetensors").write_bytes(b"")
-    with pytest.raises(
-        ValueError, match=r"; the exported model in it is /.*model\.safetensors"
-    ):
+def test_the_only_exported_model_of_a_folder_is_meant(tmp_path, capsys):
+    path, run = tmp_path / "model.safetensors", tmp_path / "run"
+    path.write_bytes(b"")
+    assert run_folder.model_of(str(tmp_path)) == str(path)
+    said = f"note: {tmp_path}: its model model.safetensors is used\n"
+    assert capsys.readouterr() == ("", said)
+    with pytest.raises(ValueError, match=f"^{path}: not a model exported by"):
+        pose_transfer.PoseTransfer.restore(tmp_path)
+    assert capsys.readouterr().err == said
+    # A run in the folder is meant first, and of a file nothing is said.
+    (run / "checkpoints" / "12").mkdir(parents=True)
+    path.rename(run / "model.safetensors")
+    for same in (run, run / "checkpoints", run / "checkpoints" / "12", path, "gs://a"):
+        assert run_folder.model_of(str(same)) == str(same)
+    assert run_folder.model_of("") == "" and capsys.readouterr() == ("", "")
+
+
+def test_of_several_exported_models_in_a_folder_one_must_be_named(tmp_path):
+    for name in ("b.onnx", "a.safetensors"):
+        (tmp_path / name).write_bytes(b"")
+    both = f"{tmp_path}/a.safetensors, {tmp_path}/b.onnx"
+    words = f"; the exported models in it are {both}. Such files are"
+    with pytest.raises(ValueError, match=words):
         pose_transfer.PoseTransfer.restore(tmp_path)
 
 

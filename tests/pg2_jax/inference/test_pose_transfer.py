@@ -4,6 +4,7 @@ import concurrent.futures
 import inspect
 import json
 import pathlib
+import pickle
 import subprocess
 import sys
 
@@ -135,6 +136,17 @@ def test_what_is_forgotten_is_named(image, pose, message):
         make_model()[0](image, pose)
 
 
+def test_warnings_show_the_callers_line(tmp_path, recwarn):
+    model, _ = make_model()
+    Image.fromarray(make_photo()).save(tmp_path / "me.png")
+    Image.fromarray(make_photo(32, 64)).save(tmp_path / "wide.png")
+    model(tmp_path / "me.png", figure(), source_pose={"her.png": figure()})
+    model.sequence(tmp_path / "wide.png", "walk")
+    kinds = "its joints are those of her.png", "it was letterboxed"
+    for warning, words in zip(recwarn.list, kinds, strict=True):
+        assert words in str(warning.message) and warning.filename == __file__
+
+
 def test_several_poses_need_a_name_or_a_sequence():
     model, calls = make_model()
     poses = {"jump": figure(), "sit": figure(8)}
@@ -179,9 +191,10 @@ def test_drawings_are_saved_in_the_format_of_the_suffix(tmp_path):
     walk.save(tmp_path / "walk.png")
     with Image.open(tmp_path / "walk.png") as sheet:
         # With the names of the poses above them.
-        assert sheet.size == (9 * (4 * WIDTH + 4) + 4, 18 + 4 * HEIGHT + 8)
+        # Four of eight beside each other, behind the source.
+        assert sheet.size == (5 * (4 * WIDTH + 4) + 4, 2 * (18 + 4 * HEIGHT + 8))
         above = np.asarray(sheet.convert("L"))[:18]
-        dark = (above < 128).any(axis=0).reshape(-1)[4:].reshape(9, 4 * WIDTH + 4)
+        dark = (above < 128).any(axis=0).reshape(-1)[4:].reshape(5, 4 * WIDTH + 4)
         assert dark.any(axis=1).all()
     with pytest.raises(ValueError, match=r"a.doc: no format .* choose .png"):
         walk.save(tmp_path / "a.doc")
@@ -223,11 +236,20 @@ def results(count):
     return result.Results({f"pose {i:03d}": one for i in range(count)})
 
 
+def test_results_can_be_sent_to_other_processes():
+    one = result.Result(make_photo(), figure(), make_photo(seed=1), None)
+    sent = pickle.loads(pickle.dumps(result.Results({"back": one, "front": one})))
+    assert isinstance(sent, result.Results) and sent.names == ("back", "front")
+    np.testing.assert_array_equal(sent.images, [make_photo(seed=1)] * 2)
+
+
 def test_a_sheet_of_many_poses_is_wrapped_and_its_rows_have_names():
-    people = [results(30), results(30)]
+    people = [results(12), results(12)]
     plain = result.sheet(people, scale=1)
-    block = 18 + 3 * (HEIGHT + 4) + 4  # The poses, and two people.
-    assert plain.size == (13 * (WIDTH + 4) + 4, 3 * block)
+    # The poses, and two people; 13 pictures would be 208 wide and 96 high.
+    block = 18 + 3 * (HEIGHT + 4) + 4
+    assert plain.size == (7 * (WIDTH + 4) + 4, 2 * block)
+    assert result.sheet_size(people, scale=1) == (7 * WIDTH, 2 * 3 * HEIGHT)
     named = result.sheet(people, ["anna.png", "bert.png"], scale=1)
     assert named.size == (plain.width + 18, plain.height)
     margin, pictures = np.split(np.asarray(named), [18], axis=1)
@@ -235,21 +257,28 @@ def test_a_sheet_of_many_poses_is_wrapped_and_its_rows_have_names():
     np.testing.assert_array_equal(pictures[rows], np.asarray(plain)[rows])
     for top in (18 + 4, 18 + HEIGHT + 8, 18 + 2 * HEIGHT + 12, block + 18 + 4):
         assert (margin[top : top + HEIGHT] < 128).any()
-    # The third block has six poses, each under its name.
-    header = np.asarray(plain.convert("L"))[2 * block : 2 * block + 18]
+
+
+def test_a_last_row_that_is_shorter_has_a_name_for_each_picture():
+    sheet = result.sheet([results(13)], skeleton=False, scale=1)
+    block = 18 + (HEIGHT + 4) + 4
+    assert sheet.size == (8 * (WIDTH + 4) + 4, 2 * block)
+    # The source and six poses.
+    header = np.asarray(sheet.convert("L"))[block : block + 18]
     end = 7 * (WIDTH + 4)
     assert (header[:, end - WIDTH : end] < 128).any() and (header[:, end:] == 255).all()
 
 
 def test_a_sheet_beyond_its_format_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(result, "sheet", lambda *_, **__: Image.new("RGB", (9, 9)))
-    many = results(1152 * 12)
-    with pytest.raises(ValueError, match=r"a.jpg: the sheet would have 208 x 73,728 p"):
-        many.save(tmp_path / "a.jpg", skeleton=True, scale=1)
+    people = [results(1)] * 2048
+    with pytest.raises(ValueError, match=r"a.jpg: the sheet would have 32 x 65,568 p"):
+        result.save(people, tmp_path / "a.jpg", skeleton=True, scale=1)
     assert not list(tmp_path.iterdir())
-    many.save(tmp_path / "a.png", skeleton=True, scale=1)
-    with pytest.raises(ValueError, match=r"b.png: the sheet would have 3,328 x 1,1"):
-        many.save(tmp_path / "b.png", skeleton=True, scale=16)
+    result.save(people, tmp_path / "a.png", skeleton=True, scale=1)
+    # 335 pictures of 16 x 32 beside each other, 48 rows of them and of their poses.
+    with pytest.raises(ValueError, match=r"b.png: the sheet would have 42,880 x 24,5"):
+        results(16_000).save(tmp_path / "b.png", skeleton=True, scale=8)
 
 
 @pytest.mark.slow

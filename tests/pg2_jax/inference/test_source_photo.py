@@ -1,5 +1,7 @@
 """Photos of any kind and size, brought to the model's."""
 
+import re
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -310,6 +312,27 @@ def test_joints_are_found_by_the_name_of_the_photo(tmp_path):
     words = r"^source_pose=.*joints.csv holds 2 poses, none of them of c.png.$"
     with pytest.raises(ValueError, match=words):
         read(tmp_path / "c.png", tmp_path / "joints.csv")
+
+
+@pytest.mark.parametrize(
+    ("photo", "row", "said"),
+    [
+        ("me.png", "her.png", "joints.csv: its joints are those of her.png, and .* me"),
+        ("me.png", "there/me.png", ""),
+        ("me.png", "me.jpg", ""),  # It was converted.
+        ("me.png", "dancer", ""),  # The name of a file of joints, not of a photo.
+        (None, "her.png", ""),
+    ],
+)
+def test_joints_of_another_photo_are_used_and_said(tmp_path, recwarn, photo, row, said):
+    given = make_photo()
+    if photo:
+        Image.fromarray(given).save(given := tmp_path / photo)
+    keypoint_files.write_csv(tmp_path / "joints.csv", {row: figure(12)})
+    source = read(given, tmp_path / "joints.csv")
+    np.testing.assert_array_equal(source.pose, figure(12))
+    (words,) = [str(warning.message) for warning in recwarn] or [""]
+    assert re.search(said, words) and bool(said) == bool(words)
 
 
 def test_an_unknown_fit_is_named():

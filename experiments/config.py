@@ -52,7 +52,6 @@ class Config(GenerationOptions, EvaluationOptions, TrainingOptions):
                 )
 
     def _check_output(self) -> None:
-        """Checks that the scores of an evaluation have one place to go."""
         if self.mode != "evaluate":
             return
         if self.generated_dir and self.output:

@@ -73,10 +73,8 @@ def differences(
 ) -> list[str]:
     """How a run's config differs from the stored one in what may not change, a line
     for each field; `stage_one_only` for what the training of G1 in stage I needs."""
-    free: set[str] = set()
     # A cosine depends on the number of steps.
-    if config.learning_rate_decay != "cosine":
-        free.add("refine_steps")
+    free = set() if config.learning_rate_decay == "cosine" else {"refine_steps"}
     if stage_one_only:
         free.update(_STAGE_TWO, _READING)
         if config.coarse_network == "bottleneck":
@@ -100,29 +98,24 @@ def _changed(
             yield field, old, new
 
 
-def _is_of_networks(field: dataclasses.Field) -> bool:
-    return field.metadata["group"] == "Networks"
-
-
 def check_init_from(stored: dict[str, Any], config: Config) -> None:
     """Refuses to begin with the networks of a run, --init_from, that has others."""
     lines = [
         f"--{field.name}: {old!r} there, {new!r} here"
         for field, old, new in _changed(stored, config)
-        if _is_of_networks(field) and field.name != "blending"  # of the same weights
+        # Blending is of the same weights.
+        if field.metadata["group"] == "Networks" and field.name != "blending"
     ]
     if lines:
-        raise ValueError(
-            f"--init_from={config.init_from} holds other networks:\n  "
-            + "\n  ".join(lines)
-        )
+        said = f"--init_from={config.init_from} holds other networks:"
+        raise ValueError("\n  ".join([said, *lines]))
 
 
 def check_networks(stored: dict[str, Any], config: Config) -> None:
     """Refuses a config that describes other networks than a checkpoint holds; values at
     their defaults say nothing and agree with everything."""
     for field, had, given in _changed(stored, config):
-        if _is_of_networks(field) and given != field.default:
+        if field.metadata["group"] == "Networks" and given != field.default:
             raise ValueError(
                 f"--{field.name}={given} disagrees with the checkpoint in "
                 f"--workdir={config.workdir}, which has {had}."
@@ -138,11 +131,9 @@ def check_unchanged(
         return
     changed = differences(stored, config) + _other_data(stored, data)
     if changed:
-        raise ValueError(
-            f"--workdir={config.workdir} holds a run with another config:\n  "
-            + "\n  ".join(changed)
-            + "\nUse its values to resume it, or another workdir."
-        )
+        said = f"--workdir={config.workdir} holds a run with another config:"
+        advice = "\nUse its values to resume it, or another workdir."
+        raise ValueError("\n  ".join([said, *changed]) + advice)
 
 
 def check_stage_one(
@@ -158,10 +149,8 @@ def check_stage_one(
     if step < config.coarse_steps:
         changed.append(f"step {step} of {config.coarse_steps}: stage I is not finished")
     if changed:
-        raise ValueError(
-            f"--coarse_from={config.coarse_from} is not the stage I of this run:\n  "
-            + "\n  ".join(changed)
-        )
+        said = f"--coarse_from={config.coarse_from} is not the stage I of this run:"
+        raise ValueError("\n  ".join([said, *changed]))
 
 
 def _other_data(stored: dict[str, Any], data: dict[str, Any]) -> list[str]:

@@ -22,28 +22,20 @@ def check(config: Config) -> None:
     if config.data_dir:
         description.find(config.data_dir)
     if config.mode == "generate":
-        _check_photos(config)
-    if config.mode in modes.OF_A_CHECKPOINT and not config.generated_dir:
-        _check_model(config)
-    elif config.mode == "train":
+        for name in ("source_image", "source_pose"):
+            path = getattr(config, name)
+            if path and not pathlib.Path(path).exists():
+                raise ValueError(f"--{name}={path}: there is no such file or folder.")
+    if config.mode == "train":
         _check_training(config)
-
-
-def _check_photos(config: Config) -> None:
-    given = {"source_image": config.source_image, "source_pose": config.source_pose}
-    for name, path in given.items():
-        if path and not pathlib.Path(path).exists():
-            raise ValueError(f"--{name}={path}: there is no such file or folder.")
-
-
-def _check_model(config: Config) -> None:
-    if not config.workdir or run_folder.is_model(config.workdir):
-        return
-    run, _ = run_folder.run_of(config.workdir)
-    run_folder.check_there(run, "workdir")
-    stored = run_folder.newest_config(run)
-    if stored is not None and config.mode in _COMPARING:
-        config_compatibility.check_networks(stored, config)
+    elif config.mode in modes.OF_A_CHECKPOINT and not config.generated_dir:
+        if not config.workdir or run_folder.is_model(config.workdir):
+            return
+        run, _ = run_folder.run_of(config.workdir)
+        run_folder.check_there(run, "workdir")
+        stored = run_folder.newest_config(run)
+        if stored is not None and config.mode in _COMPARING:
+            config_compatibility.check_networks(stored, config)
 
 
 def _check_training(config: Config) -> None:

@@ -18,7 +18,6 @@ _Row = tuple[str, ...]
 
 
 def markdown() -> str:
-    """A table of the modes, and one of each group of flags."""
     rows: list[_Row] = [
         (f"`{name}`", mode.about, ", ".join(f"`--{flag}`" for flag in mode.needs))
         for name, mode in modes.MODES.items()
@@ -29,21 +28,17 @@ def markdown() -> str:
         dataclasses.fields(Config), lambda field: field.metadata["group"]
     )
     for group, fields in by_group:
-        rows = [_row(field, texts[field.name]) for field in fields]
+        rows = []
+        for field in fields:
+            rules, meaning = field.metadata, texts[field.name]
+            if rules["choices"]:
+                meaning += f" One of {', '.join(f'`{x}`' for x in rules['choices'])}."
+            name = f"`--{field.name}`{' ↻' if rules['may_change'] else ''}"
+            default = flag_fields.default_text(field)
+            default = f"`{default}`" if default else "-"
+            rows.append((name, default, ", ".join(rules["modes"]) or "all", meaning))
         parts.append(_table(group, ("flag", "default", "modes", "meaning"), rows))
     return "\n\n".join(parts) + "\n"
-
-
-def _row(field: dataclasses.Field, meaning: str) -> _Row:
-    rules, default = field.metadata, flag_fields.default_text(field)
-    if rules["choices"]:
-        meaning += f" One of {', '.join(f'`{choice}`' for choice in rules['choices'])}."
-    return (
-        f"`--{field.name}`{' ↻' if rules['may_change'] else ''}",
-        f"`{default}`" if default else "-",
-        ", ".join(rules["modes"]) or "all",
-        meaning,
-    )
 
 
 def _table(title: str, names: _Row, rows: list[_Row]) -> str:

@@ -32,20 +32,15 @@ def generate(config: Config) -> None:
     with _noted(photos):
         people = _in_poses(config, model, finder, photos)
     everybody, suffix = list(people.values()), output.suffix.lower()
+    look: dict[str, Any] = {"skeleton": config.skeleton, "beside": config.beside}
     if not suffix:
-        _write_folder(people, output, config)
+        _write_folder(people, output, scale=config.scale or 1, **look)
     elif len(everybody) == len(everybody[0]) == 1 and suffix in _PICTURES:
-        everybody[0][0].save(output, **_look(config, result.SCALE))
+        everybody[0][0].save(output, scale=config.scale or result.SCALE, **look)
     else:
-        speed = config.frames_per_second
+        look |= {"scale": config.scale or None, "names": list(people)}
         with _noted(photos):
-            result.save(
-                everybody,
-                output,
-                names=list(people),
-                per_second=speed,
-                **_look(config, None),
-            )
+            result.save(everybody, output, per_second=config.frames_per_second, **look)
     count = sum(map(len, everybody))
     poses = config.poses or f"{config.pose} {config.pose_name}".rstrip()
     print(
@@ -77,7 +72,6 @@ def _in_poses(
     finder: person_finder.PersonFinder,
     photos: dict[str, str],
 ) -> dict[str, result.Results]:
-    """Everybody in all poses, by the names of the photos."""
     given = config.poses or config.pose
     size = config.pose_size and files.parse_size("pose_size", config.pose_size)
     poses = target_pose.read_poses(
@@ -95,9 +89,8 @@ def _in_poses(
             f"--pose_name, such as --pose_name={next(iter(poses.poses))}, or take all "
             "with --poses."
         )
-    source = config.source_pose
     joints = None
-    if source:
+    if source := config.source_pose:
         known = target_pose.annotated(source, config.min_confidence)
         joints = target_pose.Poses(known, source, pixels=True)
     return {
@@ -120,10 +113,11 @@ def _in_poses(
 
 def _photos(source: str) -> dict[str, str]:
     """The photos of --source_image: name -> path."""
-    if not pathlib.Path(source).exists():
+    path = pathlib.Path(source)
+    if not path.exists():
         raise ValueError(f"--source_image={source}: there is no such file or folder.")
-    if not pathlib.Path(source).is_dir():
-        return {pathlib.Path(source).name: source}
+    if not path.is_dir():
+        return {path.name: source}
     try:
         listing = photo_list.find(source)
     except errors.ArgumentError as error:
@@ -140,33 +134,18 @@ def _noted(photos: dict[str, str]) -> Iterator[None]:
     with warnings.catch_warnings(record=True) as notes:
         warnings.simplefilter("always", UserWarning)
         yield
-    for text in _grouped([str(note.message) for note in notes], photos):
-        print(f"note: {text}")
-
-
-def _look(config: Config, scale: int | None) -> dict[str, Any]:
-    """How pictures are written; `scale` where --scale does not say it."""
-    size = config.scale or scale
-    return {"skeleton": config.skeleton, "beside": config.beside, "scale": size}
-
-
-def _grouped(notes: list[str], photos: dict[str, str]) -> list[str]:
-    """What is said of several photos once, with their number."""
+    # What is said of several photos once, with their number.
     paths_and_numbers = "|".join([*map(re.escape, photos.values()), r"\d+"])
     alike: dict[str, list[str]] = {}
-    for text in dict.fromkeys(notes):
-        kind = re.sub(paths_and_numbers, "", text)
-        alike.setdefault(kind, []).append(text)
-    return [
-        first
-        if not others
-        else f"{first} The same goes for {errors.counted(len(others), 'other photo')}."
-        for first, *others in alike.values()
-    ]
+    for text in dict.fromkeys(str(note.message) for note in notes):
+        alike.setdefault(re.sub(paths_and_numbers, "", text), []).append(text)
+    for first, *others in alike.values():
+        count = errors.counted(len(others), "other photo")
+        print(f"note: {first}" + f" The same goes for {count}." * bool(others))
 
 
 def _write_folder(
-    people: dict[str, result.Results], folder: pathlib.Path, config: Config
+    people: dict[str, result.Results], folder: pathlib.Path, **look: Any
 ) -> None:
     """Writes <photo>/<pose>.png for everybody, or <pose>.png for one person."""
     with files.replacing_folder(folder) as temporary:
@@ -175,4 +154,4 @@ def _write_folder(
             for name, one in zip(generated.names, generated, strict=True):
                 path = here / f"{name}.png"
                 path.parent.mkdir(parents=True, exist_ok=True)
-                one.save(path, **_look(config, 1))
+                one.save(path, **look)

@@ -108,11 +108,6 @@ def architecture_of(variables: Variables, name: str) -> Architecture:
         discriminator_input="triplet",
         heat_map_range="minus_one_one",
     )
-    _check_names(variables, architecture, name)
-    return architecture
-
-
-def _check_names(variables: Variables, architecture: Architecture, name: str) -> None:
     wanted = set(variable_names(architecture).values())
     slots = {variable + slot for variable in wanted for slot in _SLOTS}
     others = sorted(set(variables) - wanted - slots)
@@ -125,6 +120,7 @@ def _check_names(variables: Variables, architecture: Architecture, name: str) ->
         lines += [f"  missing: {variable}" for variable in missing]
         lines += [f"  unknown: {variable}" for variable in unknown]
         raise ValueError("\n".join(lines))
+    return architecture
 
 
 def variable_names(architecture: Architecture) -> dict[Path, str]:
@@ -133,7 +129,7 @@ def variable_names(architecture: Architecture) -> dict[Path, str]:
 
     def add(layer: str, scope: str, **weights: str) -> None:
         for ours, theirs in weights.items():
-            names[(*layer.split("/"), ours)] = scope + theirs
+            names[*layer.split("/"), ours] = scope + theirs
 
     # G2 halves two times less, and has no 1x1 convolution.
     refine = [
@@ -141,17 +137,14 @@ def variable_names(architecture: Architecture) -> dict[Path, str]:
         for layer in _layers(architecture.blocks - 2)
         if not layer.startswith("narrow")
     ]
-    generators = {
-        "Pose_AE/G/Conv": ("coarse", _layers(architecture.blocks)),
-        "UAEnoFC/G/Conv": ("refine", refine),
-    }
-    for conv, (player, layers) in generators.items():
+    for player, name, layers in (
+        ("coarse", "Pose_AE/G/Conv", _layers(architecture.blocks)),
+        ("coarse", "Pose_AE/G/fully_connected", ("to_code", "from_code")),
+        ("refine", "UAEnoFC/G/Conv", refine),
+    ):
         for i, layer in enumerate(layers):
-            scope = f"{conv}_{i}" if i else conv
+            scope = f"{name}_{i}" if i else name
             add(f"{player}/{layer}", scope, kernel="/weights", bias="/biases")
-    for layer, name in (("to_code", ""), ("from_code", "_1")):
-        scope = f"Pose_AE/G/fully_connected{name}"
-        add(f"coarse/{layer}", scope, kernel="/weights", bias="/biases")
     for i in range(architecture.blocks - 1):
         scope = f"Discriminator.{i + 1}/Discriminator.{i + 1}"
         add(f"discriminator/conv{i}", scope, kernel=".Filters", bias=".Biases")
@@ -217,8 +210,11 @@ def state_of(
         paths = [path for path in names if path[0] == player]
         weights = {path[1:]: variables[names[path] + slot] for path in paths}
         if player == "discriminator":
-            logit = weights[("logit", "kernel")]
-            weights[("logit", "kernel")] = _rows_first(logit, architecture)
+            # Its rows are (channel, row, column) there, ours channel last.
+            logit = weights["logit", "kernel"]
+            width = 8 * architecture.image_width // architecture.image_height
+            by_place = logit.reshape(-1, 8, width, 1).transpose(1, 2, 0, 3)
+            weights["logit", "kernel"] = by_place.reshape(logit.shape)
         nested = flax.traverse_util.unflatten_dict(weights)
         return jax.tree.map(_fitting, nested, getattr(shapes, player).params)
 
@@ -235,13 +231,6 @@ def state_of(
     counts = (players[name].opt_state[0].count for name in ("coarse", "refine"))
     step = jnp.asarray(sum(counts), jnp.int32)
     return train_state.TrainState(step=step, **players)
-
-
-def _rows_first(kernel: np.ndarray, architecture: Architecture) -> np.ndarray:
-    """D's last matrix: its rows are (channel, row, column) there, ours channel last."""
-    height, width = 8, 8 * architecture.image_width // architecture.image_height
-    kernel = kernel.reshape(-1, height, width, kernel.shape[-1])
-    return kernel.transpose(1, 2, 0, 3).reshape(-1, kernel.shape[-1])
 
 
 def _fitting(value: np.ndarray, wanted: jax.ShapeDtypeStruct) -> jax.Array:

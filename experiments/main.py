@@ -112,7 +112,6 @@ def _message(error: Exception, flag_of: Mapping[str, str]) -> str:
 
 
 def _fail(message: str, *, several: bool) -> NoReturn:
-    """Ends this process for a mistake, or for what went wrong."""
     if not several:
         sys.exit(f"error: {message}")
     print(f"error: {message}", file=sys.stderr)

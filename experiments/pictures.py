@@ -1,6 +1,7 @@
 """The picture of a run: source, target pose, target and generated images, by row."""
 
 import base64
+import functools
 import io
 import pathlib
 from collections.abc import Callable, Collection, Mapping
@@ -13,7 +14,7 @@ from PIL import Image
 from experiments import results
 from experiments.config import Config
 from pg2_jax import generation, inputs, sharding, train_state, visualize
-from pg2_jax.architecture import Architecture
+from pg2_jax.checkpoint import restore
 from pg2_jax.input_pipeline import pair_reader
 
 _GIVEN = ("source", "target pose", "target")
@@ -25,10 +26,8 @@ def compare(batch: inputs.Batch, generated: Mapping[str, np.ndarray]) -> Image.I
     3] uint8 images by the title of their column."""
     source, target = batch["source_image"], batch["target_image"]
     scale, black = visualize.screen_scale(source.shape[1]), np.zeros_like(target[0])
-    poses = [
-        visualize.draw_skeleton(black, joints, scale=scale)
-        for joints in batch["target_keypoints"]
-    ]
+    draw = functools.partial(visualize.draw_skeleton, black, scale=scale)
+    poses = map(draw, batch["target_keypoints"])
     pairs = list(zip(source, poses, target, *generated.values(), strict=True))
     # Two pairs side by side make a picture that fits a screen.
     blocks = 2 if len(pairs) > _MOST_ROWS and len(generated) <= 2 else 1
@@ -45,15 +44,6 @@ def spread_rows(total: int, count: int) -> set[int]:
     return {int(row) for row in rows}
 
 
-def spread_pairs(
-    dataset: pair_reader.PairDataset, count: int, limit: int
-) -> inputs.Batch:
-    """Evenly spaced test pairs of the first `limit` (0: of all), those that an
-    evaluation shows too."""
-    total = dataset.count("test")
-    return pairs_at(dataset, spread_rows(min(total, limit or total), count))
-
-
 def pairs_at(dataset: pair_reader.PairDataset, rows: Collection[int]) -> inputs.Batch:
     """Test pairs by their numbers, from 0; at least one, in ascending order."""
     each = enumerate(dataset.test_batches(batch_size=1, limit=max(rows) + 1))
@@ -61,22 +51,22 @@ def pairs_at(dataset: pair_reader.PairDataset, rows: Collection[int]) -> inputs.
     return jax.tree.map(lambda *arrays: np.concatenate(arrays), *pairs)
 
 
-def to_base64(image: Image.Image, file_format: str, **options: Any) -> str:
-    """The file of an image, in base64."""
+def to_base64(image: np.ndarray, file_format: str, **options: Any) -> str:
+    """The file of an image uint8 [H, W, 3], in base64."""
     buffer = io.BytesIO()
-    image.save(buffer, file_format, **options)
+    Image.fromarray(image).save(buffer, file_format, **options)
     return base64.b64encode(buffer.getvalue()).decode()
 
 
 def of_progress(
-    config: Config, architecture: Architecture, dataset: pair_reader.PairDataset
+    config: Config, dataset: pair_reader.PairDataset
 ) -> Callable[[train_state.TrainState, int], np.ndarray]:
     """(state, step) -> the first test pairs, generated with the state, [H, W, 3] uint8,
     which it also writes to pictures/step_XXXXXX.png."""
     folder = pathlib.Path(config.workdir).expanduser() / "pictures"
     rows = min(_MOST_ROWS, dataset.count("test"))
     (first,) = dataset.test_batches(batch_size=rows, limit=rows)
-    batch = first.batch
+    batch, architecture = first.batch, restore.architecture_of(config.to_json())
 
     def write(state: train_state.TrainState, step: int) -> np.ndarray:
         generated = generation.compiled_generate()(

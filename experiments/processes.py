@@ -7,7 +7,6 @@ import jax
 import numpy as np
 import tqdm
 from jax.experimental import multihost_utils
-from jax.sharding import Mesh
 
 from experiments.config import Config
 from pg2_jax import sharding
@@ -61,12 +60,13 @@ def gathered(tree):
     return multihost_utils.process_allgather(tree, tiled=True)
 
 
-def vote(mesh: Mesh) -> Callable[[bool], bool]:
+def vote() -> Callable[[bool], bool]:
     """Lets all processes stop at the same step, whichever of them is told to.
 
     Each calls the result at each step with whether it is told to, and is answered
     whether to stop; of several by the votes of the call before, which are there
     already, so that no device waits."""
+    mesh = sharding.data_mesh()
     is_any = jax.jit(lambda votes: votes.any(), out_shardings=sharding.replicated(mesh))
     before: jax.Array | None = None
 

@@ -40,8 +40,15 @@ def check_folder(flag: str, path: pathlib.Path) -> None:
 
 
 def provenance() -> dict[str, Any]:
-    """Versions of the packages and the commit of this code."""
-    return {"versions": restore.versions(), "commit": _commit()}
+    """Versions of the packages and the commit of this code, "unknown" outside a git
+    checkout."""
+    here = pathlib.Path(__file__).parent
+    command = ["git", "-C", str(here), "describe", "--always", "--dirty"]
+    try:
+        commit = subprocess.check_output(command, text=True, stderr=subprocess.DEVNULL)
+    except (OSError, subprocess.CalledProcessError):
+        commit = "unknown"
+    return {"versions": restore.versions(), "commit": commit.strip()}
 
 
 # Of Intel and AMD, then of ARM, as Linux names them.
@@ -71,14 +78,3 @@ def _processor() -> str:
     flags = facts.get("flags", facts.get("Features", "")).split()
     vectors = [flag for flag in _VECTORS if flag in flags]
     return f"{name} ({', '.join(vectors)})" if vectors else name
-
-
-def _commit() -> str:
-    """The commit of this code, "unknown" outside a git checkout."""
-    here = pathlib.Path(__file__).parent
-    command = ["git", "-C", str(here), "describe", "--always", "--dirty"]
-    try:
-        result = subprocess.run(command, capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-    return result.stdout.strip()

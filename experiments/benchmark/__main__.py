@@ -57,8 +57,6 @@ _MODULES = ("data", "metrics", "train", "plus", "checkpoint")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Options:
-    """What to measure, and where to write it."""
-
     # Each but the last is a module with measure(folder, scale=, repeats=) ->
     # Measurement.
     what: str = option("data", (*_MODULES, "accelerator"))
@@ -93,8 +91,13 @@ class Options:
 def _run(options: Options) -> str:
     if options.workdir and not os.path.isdir(options.workdir):
         raise ValueError(f"--workdir={options.workdir}: there is no such folder")
-    if options.what == "accelerator":
-        return _run_accelerator(options)
+    measure = _accelerator if options.what == "accelerator" else _measure
+    prefix, place = "benchmark-", options.workdir or None
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=place) as folder:
+        return measure(options, pathlib.Path(folder))
+
+
+def _measure(options: Options, folder: pathlib.Path) -> str:
     output = pathlib.Path(options.output or f"benchmark_{options.what}.json")
     results.check_folder("output", output)
     settings: dict[str, Any] = {"repeats": options.repeats}
@@ -106,46 +109,38 @@ def _run(options: Options) -> str:
         settings["image_size"] = files.parse_size("image_size", options.image_size)
     measured = []
     program = importlib.import_module(f"experiments.benchmark.{options.what}")
-    for work in _works(options):
-        with _temporary(options) as folder:
-            measured.append(program.measure(pathlib.Path(folder), **work, **settings))
+    for number, work in enumerate(_works(options)):
+        own = folder / str(number)
+        own.mkdir()
+        measured.append(program.measure(own, **work, **settings))
         measured[-1].print()
     measurement.save(measured, output, {"what": options.what, **settings})
     return f"{output}: every repeat, versions, commit, hardware"
 
 
 def _works(options: Options) -> list[dict[str, Any]]:
-    """Of which size, one after the other."""
     if options.what not in ("train", "plus"):
         return [{"scale": options.scale or 1.0}]
     both = options.what == "train" and not options.scale
     scales = [1.0, _NARROW] if both else [options.scale or 1.0]
-    pairs = [options.batch_size or (2 if scale >= 0.5 else 8) for scale in scales]
     return [
-        {"scale": scale, "batch_size": n}
-        for scale, n in zip(scales, pairs, strict=True)
+        {"scale": scale, "batch_size": options.batch_size or (2 if scale >= 0.5 else 8)}
+        for scale in scales
     ]
 
 
-def _run_accelerator(options: Options) -> str:
+def _accelerator(options: Options, folder: pathlib.Path) -> str:
     program = importlib.import_module("experiments.benchmark.accelerator.timed_parts")
     output = pathlib.Path(options.output or "benchmark_accelerator").absolute()
     program.check_output(output)
-    size = files.parse_size("image_size", options.image_size)
-    with _temporary(options) as folder:
-        return program.measure(
-            pathlib.Path(folder),
-            output,
-            minutes=options.minutes,
-            scale=options.scale or 1.0,
-            repeats=options.repeats,
-            image_size=size,
-        )
-
-
-def _temporary(options: Options) -> tempfile.TemporaryDirectory:
-    """A folder on the disk to measure, which is removed at the end."""
-    return tempfile.TemporaryDirectory(prefix="benchmark-", dir=options.workdir or None)
+    return program.measure(
+        folder,
+        output,
+        minutes=options.minutes,
+        scale=options.scale or 1.0,
+        repeats=options.repeats,
+        image_size=files.parse_size("image_size", options.image_size),
+    )
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ Reading is measured beside decoding the same JPEG bytes from memory, by the same
 on the same cores, to throw the pixels away.
 """
 
+import collections
 import functools
 import io
 import itertools
@@ -72,7 +73,8 @@ def _write_photos(folder: pathlib.Path, people: int) -> tuple[int, int]:
                 name = f"{person:04d}_c1s1_{index:06d}_00.jpg"
                 encoded = _random_photo(rng)
                 (photos / name).write_bytes(encoded)
-                poses[name] = _random_pose(rng)
+                poses[name] = np.ones((18, 3), np.float32)
+                poses[name][:, :2] = rng.integers(0, (WIDTH, HEIGHT), (18, 2))
                 count, total = count + 1, total + len(encoded)
         keypoint_files.write_csv(folder / f"market-annotation-{split}.csv", poses)
     return count, total
@@ -88,26 +90,23 @@ def _random_photo(rng: np.random.Generator) -> bytes:
     return buffer.getvalue()
 
 
-def _random_pose(rng: np.random.Generator) -> np.ndarray:
-    pose = np.ones((18, 3), np.float32)
-    pose[:, :2] = rng.integers(0, (WIDTH, HEIGHT), (18, 2))
-    return pose
-
-
 def _measure_building(folder: pathlib.Path, repeats: int) -> list[Series]:
     """Builds folder/data, and a smaller one for its memory."""
-    runs = []
-    for _ in range(repeats):
-        seconds, cpu, memory = _build(folder / "photos", folder / "data")
-        *_, few = _build(folder / "few", folder / "data_of_few")
-        runs.append((seconds, cpu, memory, few))
-    wall, cpus, peaks, peaks_of_few = zip(*runs, strict=True)
-    return [
-        Series("build", wall, "s"),
-        Series("build, CPU time", cpus, "s"),
-        Series("build, peak memory", peaks, "MiB"),
-        Series("build of a quarter of the people, peak memory", peaks_of_few, "MiB"),
+    runs = [
+        (
+            *_build(folder / "photos", folder / "data"),
+            _build(folder / "few", folder / "data_of_few")[-1],
+        )
+        for _ in range(repeats)
     ]
+    names = {
+        "build": "s",
+        "build, CPU time": "s",
+        "build, peak memory": "MiB",
+        "build of a quarter of the people, peak memory": "MiB",
+    }
+    columns = zip(names.items(), zip(*runs, strict=True), strict=True)
+    return [Series(name, values, unit) for (name, unit), values in columns]
 
 
 # A process begins with the peak memory of the one that started it, so a small one must
@@ -146,13 +145,8 @@ def _measure_reading(data_dir: str, repeats: int) -> list[Series]:
     turns = []
     for _ in tqdm(range(repeats + 1), desc="reading", unit="repeat"):
         batches = dataset.training_batches(batch_size=_BATCH_SIZE, seed=0)
-        alone = _decode_alone(encoded)
-        turns.append(
-            (
-                *_rates(batches, pairs, _BATCH_SIZE),
-                *_rates(alone, pairs, _DECODE_AT_ONCE),
-            )
-        )
+        both = (batches, _BATCH_SIZE), (_decode_alone(encoded), _DECODE_AT_ONCE)
+        turns.append([x for given, n in both for x in _rates(given, pairs, n)])
     # The first turn pays for what tensorflow sets up once.
     wall, cpu, wall_alone, cpu_alone = zip(*turns[1:], strict=True)
     read = Series("read and decode", wall, "pairs/s")
@@ -184,13 +178,11 @@ def _rates(batches: Iterator, pairs: int, size: int) -> tuple[float, float]:
     for the start, is left out."""
     next(batches)
 
-    def take() -> None:
-        for _ in range(pairs // size):
-            next(batches)
-
-    wall, cpu = measurement.seconds(take)
-    taken = pairs // size * size
-    return taken / wall, taken / cpu
+    count = pairs // size
+    wall, cpu = measurement.seconds(
+        lambda: collections.deque(itertools.islice(batches, count), maxlen=0)
+    )
+    return count * size / wall, count * size / cpu
 
 
 def _jpegs(files: list[str], pairs: int) -> list[bytes]:
@@ -207,12 +199,8 @@ def _decode_alone(encoded: tf.Tensor) -> Iterator[np.ndarray]:
     """Decodes both photos of `_DECODE_AT_ONCE` pairs a step, on all cores, for ever."""
 
     def decode(batch: tf.Tensor) -> tf.Tensor:
-        return tf.stack(
-            [
-                tf.ensure_shape(tf.io.decode_jpeg(one, 3), (HEIGHT, WIDTH, 3))
-                for one in tf.unstack(batch)
-            ]
-        )
+        photos = [tf.io.decode_jpeg(one, 3) for one in tf.unstack(batch)]
+        return tf.stack([tf.ensure_shape(x, (HEIGHT, WIDTH, 3)) for x in photos])
 
     batches = tf.data.Dataset.from_tensor_slices(encoded).repeat()
     batches = batches.batch(2 * _DECODE_AT_ONCE, drop_remainder=True)

@@ -19,10 +19,7 @@ from pg2_jax.pg2plus import patch_step
 TASKS = ("stage I step", "stage II step", "generation")
 LEARNING_RATE, L1_WEIGHT = 2e-5, 10.0
 # Steps of stage I and II, and pairs in a batch, of the paper's two trainings.
-SCHEDULES = {
-    "Market-1501": (22_000, 14_000, 16),
-    "DeepFashion": (30_000, 20_000, 8),
-}
+SCHEDULES = {"Market-1501": (22_000, 14_000, 16), "DeepFashion": (30_000, 20_000, 8)}
 
 
 def paper_architecture(
@@ -67,8 +64,7 @@ def first_state(architecture: Architecture) -> train_state.TrainState:
     """A state of step 0 with the random weights of seed 0."""
     optimizer = train_state.make_optimizer(LEARNING_RATE)
     create = functools.partial(train_state.create, architecture, optimizer, 0)
-    unoptimized = {"xla_backend_optimization_level": 0}
-    return jax.jit(create, compiler_options=unoptimized)()
+    return jax.jit(create, compiler_options={"xla_backend_optimization_level": 0})()
 
 
 class Peer:
@@ -85,23 +81,21 @@ class Peer:
         weights: dict[str, Any] = (
             {"feature_matching_weight": 3.0, "r1_weight": 0.0002} if plus else {}
         )
-        options: dict[str, Any] = {
-            "architecture": architecture,
-            "objective": train_step.Objective(
-                optimizer=optimizer, seed=0, flip=False, l1_weight=L1_WEIGHT, **weights
-            ),
-        }
-        compiled = functools.partial(
-            jax.jit, compiler_options=cpu_convolution.compiler_options()
+        objective = train_step.Objective(
+            optimizer=optimizer, seed=0, flip=False, l1_weight=L1_WEIGHT, **weights
         )
         against_d = patch_step.patch_step if plus else train_step.adversarial_step
         coarse, adversarial = (
-            compiled(functools.partial(step, **options), donate_argnums=0)
+            jax.jit(
+                functools.partial(step, architecture=architecture, objective=objective),
+                donate_argnums=0,
+                compiler_options=cpu_convolution.compiler_options(),
+            )
             for step in (train_step.coarse_step, against_d)
         )
         learning = "coarse/loss" if plus else "refine/loss"
-        self._generate = compiled(
-            functools.partial(generation.generate, architecture=architecture)
+        self._generate = functools.partial(
+            generation.compiled_generate(), architecture=architecture
         )
         self.tasks: dict[str, Callable[[], Any]] = {
             "stage I step": lambda: self._take(coarse, "coarse/loss"),
@@ -131,8 +125,7 @@ def take_first_step(
 ) -> None:
     """Takes one step of stage I; for a process of its own."""
     jax.config.update("jax_compilation_cache_dir", cache)
-    architecture = paper_architecture(scale, size, precision)
-    Peer(architecture, batch_size).tasks[TASKS[0]]()
+    Peer(paper_architecture(scale, size, precision), batch_size).tasks[TASKS[0]]()
 
 
 def forward_flops(network: nn.Module, *arguments: jax.ShapeDtypeStruct) -> int:

@@ -39,7 +39,6 @@ class Measurement:
     facts: dict[str, Any]
 
     def print(self) -> None:
-        """Prints the medians with their spread."""
         hardware = {name: results.hardware()[name] for name in ("processor", "cores")}
         facts = self.facts | hardware
         table = Table(title=", ".join(f"{k}: {_number(v)}" for k, v in facts.items()))
@@ -47,18 +46,10 @@ class Measurement:
         for heading in ("median", "lowest", "highest"):
             table.add_column(heading, justify="right")
         table.add_column("unit")
-        for series in self.series:
-            values = series.median, min(series.values), max(series.values)
-            table.add_row(series.name, *map(_number, values), series.unit)
+        for one in self.series:
+            values = one.median, min(one.values), max(one.values)
+            table.add_row(one.name, *map(_number, values), one.unit)
         Console().print(table)
-
-    def content(self) -> dict[str, Any]:
-        """Everything, for JSON."""
-        series = [
-            dataclasses.asdict(series) | {"median": series.median}
-            for series in self.series
-        ]
-        return {"facts": self.facts, "series": series}
 
 
 def save(
@@ -66,7 +57,9 @@ def save(
 ) -> None:
     """Writes all as JSON: one as it is, several as a list; the settings are what was
     asked for."""
-    contents = [one.content() for one in measured]
+    contents = [dataclasses.asdict(one) for one in measured]
+    for series in (series for one in contents for series in one["series"]):
+        series["median"] = statistics.median(series["values"])
     content = contents[0] if len(contents) == 1 else {"measurements": contents}
     origin = {"hardware": results.hardware(), **results.provenance()}
     results.write_json(path, {"settings": settings, **content, **origin})

@@ -1,8 +1,7 @@
 """What pg2plus costs to train and to generate with, beside the paper's networks."""
 
+import functools
 import pathlib
-from collections.abc import Callable
-from typing import Any
 
 from tqdm import tqdm
 
@@ -33,7 +32,10 @@ def measure(
         tasks = jax_peer.Peer(architecture, batch_size).tasks
         for call in tasks.values():
             call()  # is compiled
-        programs[name] = {task: _repeated(call) for task, call in tasks.items()}
+        programs[name] = {
+            task: functools.partial(lambda call: [call() for _ in range(_STEPS)], call)
+            for task, call in tasks.items()
+        }
     times = take_turns(programs, repeats)
     series = []
     for task in TASKS:
@@ -43,11 +45,3 @@ def measure(
         )
         series += [plus, paper, plus.over(paper, f"{task}, pg2plus / PG2")]
     return Measurement(series, jax_peer.facts(architectures["PG2"], batch_size))
-
-
-def _repeated(call: Callable[[], Any]) -> Callable[[], None]:
-    def calls() -> None:
-        for _ in range(_STEPS):
-            call()
-
-    return calls

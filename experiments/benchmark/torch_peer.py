@@ -59,7 +59,6 @@ class _Network(torch.nn.Module):
         return functional.linear(x, weight, bias)
 
     def block(self, x: torch.Tensor, name: str) -> torch.Tensor:
-        """Two convolutions, each with ReLU."""
         x = functional.relu(self.conv(x, f"{name}_conv0"))
         return functional.relu(self.conv(x, f"{name}_conv1"))
 
@@ -118,11 +117,8 @@ class Discriminator(_Network):
         for i in range(self.architecture.blocks - 1):
             x = self.conv(x, f"conv{i}", stride=2)
             if i:
-                scale = getattr(self, f"norm{i}_scale")
-                offset = getattr(self, f"norm{i}_offset")
-                x = functional.batch_norm(
-                    x, None, None, scale, offset, training=True, eps=1e-5
-                )
+                affine = (getattr(self, f"norm{i}_{n}") for n in ("scale", "offset"))
+                x = functional.batch_norm(x, None, None, *affine, training=True)
             x = functional.leaky_relu(x, 0.2)
         return self.dense(x, "logit")[:, 0]
 
@@ -136,8 +132,7 @@ def precision(architecture: Architecture) -> str:
 
 def description(architecture: Architecture) -> str:
     """PyTorch's version, its device and what it multiplies in."""
-    on_gpu = DEVICE.type == "cuda"
-    name = torch.cuda.get_device_name() if on_gpu else "the CPU"
+    name = torch.cuda.get_device_name() if DEVICE.type == "cuda" else "the CPU"
     return f"{torch.__version__} on {name}, {precision(architecture)}"
 
 
@@ -156,9 +151,8 @@ def forget_peak() -> None:
 
 def peak_gib() -> float | None:
     """The most memory that tensors have taken on a GPU; None on a CPU."""
-    if DEVICE.type != "cuda":
-        return None
-    return torch.cuda.max_memory_allocated() / 2**30
+    on_gpu = DEVICE.type == "cuda"
+    return torch.cuda.max_memory_allocated() / 2**30 if on_gpu else None
 
 
 class Peer:
@@ -171,9 +165,6 @@ class Peer:
         state: train_state.TrainState,
         inputs: Inputs,
         architecture: Architecture,
-        *,
-        learning_rate: float,
-        l1_weight: float,
         compiled: bool,
     ):
         assert state.refine and state.discriminator
@@ -188,11 +179,13 @@ class Peer:
         self._draw, self._improve, self._judge = map(wrap, networks)
         self._optimizers = [
             torch.optim.Adam(
-                network.parameters(), learning_rate, betas=(0.5, 0.999), fused=True
+                network.parameters(),
+                jax_peer.LEARNING_RATE,
+                betas=(0.5, 0.999),
+                fused=True,
             )
             for network in networks
         ]
-        self._l1_weight = l1_weight
         self._source, self._target, self._pose, self._mask = (
             torch.tensor(np.array(inputs[name]), device=DEVICE)
             .permute(0, 3, 1, 2)
@@ -200,8 +193,7 @@ class Peer:
             for name in ("source", "target", "pose", "mask")
         )
         calls = (self._coarse_step, self._adversarial_step, self._generate)
-        # On a CPU float32 stays, which is faster there.
-        halved = architecture.precision == "bfloat16" and DEVICE.type == "cuda"
+        halved = precision(architecture).startswith("bfloat16")
         self.calls: dict[str, Callable[[], torch.Tensor]] = {
             task: torch.autocast("cuda", torch.bfloat16, halved)(call)
             for task, call in zip(jax_peer.TASKS, calls, strict=True)
@@ -225,7 +217,7 @@ class Peer:
         self._optimizers[1].zero_grad(set_to_none=True)
         drawn = self._improve(coarse, self._source)
         _, fake = self._logits(drawn)
-        loss = _called(fake, 1) + self._l1_weight * self._l1(drawn)
+        loss = _called(fake, 1) + jax_peer.L1_WEIGHT * self._l1(drawn)
         loss.backward()
         self._optimizers[1].step()
         self._discriminator.requires_grad_(True)

@@ -5,7 +5,6 @@ of random pairs; ours derives heat maps, masks and flips inside the step, PyTorc
 given them. They take turns, because the speed of a machine changes while others use it.
 """
 
-import functools
 import importlib
 import pathlib
 import subprocess
@@ -24,7 +23,6 @@ from experiments.benchmark import jax_peer, measurement
 from experiments.benchmark.jax_peer import TASKS
 from experiments.benchmark.measurement import Measurement, Series
 from pg2_jax import inputs
-from pg2_jax.architecture import Architecture
 
 _SCHEDULES = {(128, 64): "Market-1501", (256, 256): "DeepFashion"}
 _ROOT = pathlib.Path(__file__).parents[2]
@@ -50,8 +48,15 @@ def measure(
     the compiled programs whose effect on the first step is measured."""
     torch_peer = _torch()
     _check_same_device(torch_peer.DEVICE.type)
+    torch_peer.torch.set_num_threads(workers.num_cores())
     architecture = jax_peer.paper_architecture(scale, image_size, precision)
-    programs = _programs(torch_peer, architecture, batch_size, torch_compile)
+    ours = jax_peer.Peer(architecture, batch_size)
+    programs: Programs = {"pg2_jax": ours.tasks}
+    prepared = inputs.prepare(ours.batch, architecture)
+    for name in ("PyTorch", "PyTorch, compiled")[: 1 + torch_compile]:
+        compiled = name != "PyTorch"
+        peer = torch_peer.Peer(ours.state, prepared, architecture, compiled)
+        programs[name] = peer.tasks
     difference = _largest_difference(programs)
     size = max(256, round(4096 * scale))
     for name, tasks in programs.items():
@@ -80,7 +85,6 @@ def _torch() -> Any:
 
 
 def _check_same_device(of_torch: str) -> None:
-    """Refuses to compare a GPU with a CPU."""
     ours = jax.default_backend()
     if (ours == "gpu") != (of_torch == "cuda") or ours == "tpu":
         raise ValueError(
@@ -88,25 +92,6 @@ def _check_same_device(of_torch: str) -> None:
             f"on {of_torch}: install the other for it, too, or compare on the CPU with "
             "JAX_PLATFORMS=cpu and CUDA_VISIBLE_DEVICES= in front of the command."
         )
-
-
-def _programs(
-    torch_peer: Any, architecture: Architecture, batch_size: int, torch_compile: bool
-) -> Programs:
-    torch_peer.torch.set_num_threads(workers.num_cores())
-    ours = jax_peer.Peer(architecture, batch_size)
-    theirs = functools.partial(
-        torch_peer.Peer,
-        ours.state,
-        inputs.prepare(ours.batch, architecture),
-        architecture,
-        learning_rate=jax_peer.LEARNING_RATE,
-        l1_weight=jax_peer.L1_WEIGHT,
-    )
-    programs = {"pg2_jax": ours.tasks, "PyTorch": theirs(compiled=False).tasks}
-    if torch_compile:
-        programs["PyTorch, compiled"] = theirs(compiled=True).tasks
-    return programs
 
 
 def _largest_difference(programs: Programs) -> float:

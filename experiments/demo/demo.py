@@ -7,7 +7,8 @@ import socket
 from data_prep.synthetic import pictures
 from experiments.config import Config
 from experiments.config_compatibility import check_networks
-from experiments.demo import model_queue, onnxruntime_web, static_page
+from experiments.demo import onnxruntime_web, static_page
+from experiments.demo.model_queue import ModelQueue, Person
 from pg2_jax import errors, files
 from pg2_jax.estimators import person_finder
 from pg2_jax.inference import pose_transfer
@@ -59,7 +60,6 @@ def demo(config: Config) -> None:
 
 
 def write_static(config: Config) -> None:
-    """Writes the page into the folder --static, for any web server."""
     folder = pathlib.Path(config.static)
     static_page.check(folder, config.workdir)
     with onnxruntime_web.files(config.onnxruntime_web) as runtime:
@@ -71,11 +71,11 @@ def write_static(config: Config) -> None:
     print(f"    python -m http.server --directory {shlex.quote(str(folder))}")
 
 
-def open_queue(config: Config) -> model_queue.ModelQueue:
+def open_queue(config: Config) -> ModelQueue:
     """Loads the model, and the pose estimator if there is one."""
     model = pose_transfer.PoseTransfer.restore(config.workdir, **config.how_to_restore)
     check_networks(model.config, config)
-    return model_queue.ModelQueue(model, config.max_waiting, open_finder(config))
+    return ModelQueue(model, config.max_waiting, open_finder(config))
 
 
 def open_finder(config: Config) -> person_finder.PersonFinder | None:
@@ -106,8 +106,8 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def example_people(
-    queue: model_queue.ModelQueue, folder: str, workdir: str = ""
-) -> dict[str, model_queue.Person]:
+    queue: ModelQueue, folder: str, workdir: str = ""
+) -> dict[str, Person]:
     """By name: the first photos of a folder by name, fitted by the queue. Without a
     folder, the photos that come with the model file `workdir`, and synthetic people;
     the joints of both are known."""
@@ -133,9 +133,7 @@ def example_people(
         }
 
 
-def _photos_of_model(
-    queue: model_queue.ModelQueue, model: pathlib.Path
-) -> dict[str, model_queue.Person]:
+def _photos_of_model(queue: ModelQueue, model: pathlib.Path) -> dict[str, Person]:
     """The annotated photos in the folder `photo` beside a model file, each with the
     credit that its licence asks for."""
     annotations = model.parent / "photo" / "annotations.csv"
@@ -151,17 +149,12 @@ def _photos_of_model(
     return people
 
 
-def _synthetic_people(
-    height: int, width: int, count: int
-) -> dict[str, model_queue.Person]:
+def _synthetic_people(height: int, width: int, count: int) -> dict[str, Person]:
     """Each in the picture that shows most of the body."""
     people = {}
     for number in range(count):
-        takes = [
-            pictures.photograph(0, _FIRST_IDENTITY + number, i, height, width)[1]
-            for i in range(4)
-        ]
+        who = 0, _FIRST_IDENTITY + number
+        takes = [pictures.photograph(*who, i, height, width)[1] for i in range(4)]
         best = max(takes, key=lambda take: take.keypoints[:, 2].sum())
-        name = f"Synthetic person {number + 1}"
-        people[name] = model_queue.Person(best.image, best.keypoints)
+        people[f"Synthetic person {number + 1}"] = Person(best.image, best.keypoints)
     return people

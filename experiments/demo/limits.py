@@ -30,7 +30,13 @@ class Limits:
         """Serves a request, or refuses it before anybody has read its body."""
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
-        send = _with_headers(send)
+
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = [*message.get("headers", ()), *_HEADERS]
+                message = {**message, "headers": headers}
+            await send(message)
+
         if scope["method"] == "POST":
             address = scope["client"][0] if scope["client"] else "unknown"
             if not self._limiter.hit(self._rate, address):
@@ -39,9 +45,9 @@ class Limits:
                     429,
                     {"Retry-After": "10", "Connection": "close"},
                 )
-                return await response(scope, receive, send)
+                return await response(scope, receive, sending)
             receive = self._limited(receive)
-        await self._app(scope, receive, send)
+        await self._app(scope, receive, sending)
 
     def _limited(self, receive: Receive) -> Receive:
         """Reads a body of limited size in limited time. What is too large is read for a
@@ -72,12 +78,3 @@ class Limits:
 
 def _refused(status: int, reason: str) -> fastapi.HTTPException:
     return fastapi.HTTPException(status, reason, {"Connection": "close"})
-
-
-def _with_headers(send: Send) -> Send:
-    async def sending(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            message = {**message, "headers": [*message.get("headers", ()), *_HEADERS]}
-        await send(message)
-
-    return sending

@@ -33,6 +33,14 @@ _LONGEST = 2048
 # Of the longer side of a picture at the photo's own resolution, which takes a second.
 _LARGE = 512
 
+_MOVES_PIXELS = (
+    "Keeps clothes and background. Hands, faces and loose clothes come out soft, and "
+    "what the photo hides is invented."
+)
+_GENERATES = (
+    "Generates every pixel anew. People, clothes and views that are not in its "
+    "training photos come out blurred."
+)
 _NO_JOINTS = (
     f"{source_photo.JOINTS_UNKNOWN.capitalize()} A pose estimator on this server would "
     "find them."
@@ -109,12 +117,11 @@ class ModelQueue:
             joints = check_keypoints(keypoints, "source_keypoints")
         with self._turn:
             read = photo_files.decode(content, name, _LONGEST)
-            photo = read.image
             if joints is None or not joints[:, 2].any():
                 return self._fit(read, name, None, number)
             joints = joints / (read.reduction, read.reduction, 1)
-            inside, _ = retarget.drop_outside(joints, photo.height, photo.width)
-            if not inside[:, 2].any():
+            size = read.image.height, read.image.width
+            if not retarget.drop_outside(joints, *size)[0][:, 2].any():
                 raise ValueError("source_keypoints: no point lies inside the photo.")
             return self._fit(read, name, joints, number)
 
@@ -146,15 +153,13 @@ class ModelQueue:
             middle = ImageOps.fit(photo, size, Image.Resampling.LANCZOS)
             warning = f"Its middle is used. {warning}".rstrip()
             return Person(np.asarray(middle), None, f"{words}. {warning}", warning)
-        rule, used = "crop", "; the part around the person is used"
-        if whole:
-            rule, used = "stretch", ""
+        rule = "stretch" if whole else "crop"
+        used = "" if whole else "; the part around the person is used"
         frame = source_photo.frame_of(rule, name, original, self.size, joints)
-        image = np.asarray(crop.apply(photo, frame, self.size))
-        if joints is not None and (turned := retarget.turned(joints)):
-            warning = f"The person {turned}: is the photo turned?"
-        large = None
+        image, large = np.asarray(crop.apply(photo, frame, self.size)), None
         if joints is not None:
+            if turned := retarget.turned(joints):
+                warning = f"The person {turned}: is the photo turned?"
             joints, _ = crop.move_keypoints(joints, original, frame, self.size)
             if self.model.keeps_resolution:
                 large = full_resolution.photo_of(photo, frame, self.size, _LARGE)
@@ -168,9 +173,11 @@ class ModelQueue:
         name = pathlib.PurePath(name).name
         suffix = pathlib.PurePath(name).suffix.lower()
         if suffix not in self.pose_suffixes:
+            needed = " A photo would need a pose estimator on this server."
             raise ValueError(
                 f"{name}: a pose is a file ending in {', '.join(self.pose_suffixes)}, "
-                f"such as the JSON file that OpenPose writes for a photo.{self._hint}"
+                "such as the JSON file that OpenPose writes for a photo."
+                f"{'' if self.finder else needed}"
             )
         if self.finder is not None and suffix in photo_files.SUFFIXES:
             with self._turn:
@@ -187,29 +194,12 @@ class ModelQueue:
         note = "" if len(poses) == 1 else f"Took {row}, the first of {len(poses):,}."
         return ReadPose(joints, note)
 
-    @property
-    def _hint(self) -> str:
-        """Why a photo gives no pose here."""
-        if self.finder is not None:
-            return ""
-        return " A photo would need a pose estimator on this server."
-
     def about(self) -> str:
         """What the model can and cannot do, and its training data, in one line."""
         height, width = self.size
-        if self.model.architecture.needs_source_pose:
-            can = (
-                "Keeps clothes and background. Hands, faces and loose clothes come out "
-                "soft, and what the photo hides is invented."
-            )
-        else:
-            can = (
-                "Generates every pixel anew. People, clothes and views that are not in "
-                "its training photos come out blurred."
-            )
+        can = _MOVES_PIXELS if self.model.architecture.needs_source_pose else _GENERATES
         data = self.model.config.get("data") or {}
-        count = data.get("counts", {}).get("train", {})
-        if not count:
+        if not (count := data.get("counts", {}).get("train", {})):
             return f"{can} Images of {height}x{width} pixels; training data not known."
         images = counted(count["images"], "image")
         people = counted(count["people"], "person", "people")
@@ -218,8 +208,7 @@ class ModelQueue:
     @property
     def pose_suffixes(self) -> tuple[str, ...]:
         """Of the files that `read_pose` takes."""
-        photos = () if self.finder is None else photo_files.SUFFIXES
-        return POSE_SUFFIXES + photos
+        return POSE_SUFFIXES + (photo_files.SUFFIXES if self.finder else ())
 
     def fit_poses(
         self, poses: np.ndarray, body: np.ndarray | None = None, *, alone: bool = False
@@ -251,13 +240,10 @@ class ModelQueue:
     def generate(self, person: Person, keypoints: Any) -> batch.Generated:
         """A person in a pose, 18 rows (x, y, visible) in pixels of the model's image: a
         batch of one."""
-        checked = check_keypoints(keypoints)
-        known = person.keypoints
+        poses, known = check_keypoints(keypoints)[None], person.keypoints
         sources = None if known is None else known[None]
         with self._turn:
-            return self.model.batch(
-                person.image[None], checked[None], source_poses=sources
-            )
+            return self.model.batch(person.image[None], poses, source_poses=sources)
 
     def generate_large(self, person: Person, keypoints: Any) -> np.ndarray:
         """The same at the photo's own resolution, uint8 [h, w, 3], of a person of whom

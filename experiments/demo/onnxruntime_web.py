@@ -45,14 +45,8 @@ def _in_folder(folder: pathlib.Path) -> list[pathlib.Path]:
 
 
 def _fetched(npm: str, folder: pathlib.Path) -> list[pathlib.Path]:
-    command = [
-        npm,
-        "pack",
-        _PACKAGE,
-        "--loglevel=error",
-        "--pack-destination",
-        str(folder),
-    ]
+    command = [npm, "pack", _PACKAGE, "--loglevel=error"]
+    command += ["--pack-destination", str(folder)]
     try:
         subprocess.run(
             command, cwd=folder, check=True, capture_output=True, timeout=_SECONDS

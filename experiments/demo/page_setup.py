@@ -3,10 +3,10 @@
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from experiments import pictures
 from experiments.demo import model_queue
+from experiments.demo.model_queue import ModelQueue, Person
 from pg2_jax import pose, visualize
 from pg2_jax.inference import pose_library, result
 
@@ -17,9 +17,7 @@ SEQUENCES = tuple(n for n in pose_library.NAMES if n not in pose_library.SINGLE)
 _FIRST_POSE = "hands_on_hips"
 
 
-def setup(
-    queue: model_queue.ModelQueue, people: dict[str, model_queue.Person]
-) -> dict[str, Any]:
+def setup(queue: ModelQueue, people: dict[str, Person]) -> dict[str, Any]:
     """The content of setup.json; `people` are the examples. Pictures are addresses."""
     black = np.zeros((*queue.size, 3), np.uint8)
     scale = visualize.screen_scale(queue.size[0])
@@ -31,12 +29,12 @@ def setup(
         }
         for name, keypoints in queue.catalogue().items()
     ]
-    joints = range(len(pose.JOINTS))
+    colors = map(visualize.joint_color, range(len(pose.JOINTS)))
     return {
         "size": queue.size,
         "joints": pose.JOINTS,
         "mirrored": pose.MIRRORED.tolist(),
-        "joint_colors": [f"rgb{visualize.joint_color(joint)}" for joint in joints],
+        "joint_colors": [f"rgb{color}" for color in colors],
         "limbs": [
             [int(a), int(b), f"rgb{visualize.limb_color(a, b)}"]
             for a, b in pose.SKELETON
@@ -53,7 +51,7 @@ def setup(
     }
 
 
-def shown(queue: model_queue.ModelQueue, person: model_queue.Person) -> dict[str, Any]:
+def shown(queue: ModelQueue, person: Person) -> dict[str, Any]:
     """A person, and the catalogue's poses at the size of their body, if it is known."""
     joints = person.keypoints
     about: dict[str, Any] = {"picture": _address(person.image), "note": person.note}
@@ -68,13 +66,8 @@ def shown(queue: model_queue.ModelQueue, person: model_queue.Person) -> dict[str
     return {**about, "source_keypoints": joints.tolist(), "poses": fitted}
 
 
-def png(image: np.ndarray) -> str:
-    """The PNG file of an image uint8 [H, W, 3], in base64."""
-    return pictures.to_base64(Image.fromarray(image), "PNG")
-
-
 def _address(image: np.ndarray) -> str:
-    return f"data:image/png;base64,{png(image)}"
+    return f"data:image/png;base64,{pictures.to_base64(image, 'PNG')}"
 
 
 def _in_words(name: str) -> str:

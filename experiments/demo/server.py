@@ -9,6 +9,7 @@ from typing import Annotated, Any, TypeVar
 import anyio.to_thread
 import fastapi
 import numpy as np
+import pydantic
 from fastapi import responses, staticfiles
 from fastapi.exceptions import RequestValidationError
 from PIL import Image
@@ -17,13 +18,7 @@ from starlette.exceptions import HTTPException
 from experiments import pictures
 from experiments.config import Config
 from experiments.demo import limits, model_queue, page_setup
-from experiments.demo.messages import (
-    DrawRequest,
-    DrawResponse,
-    Pictures,
-    SequenceRequest,
-    SequenceResponse,
-)
+from experiments.demo.model_queue import ModelQueue, Person
 from pg2_jax import visualize
 from pg2_jax.estimators import person_finder
 from pg2_jax.inference import pose_library
@@ -34,10 +29,63 @@ _Result = TypeVar("_Result")
 _Number = Annotated[int, fastapi.Query(ge=0)]
 
 
+class _Request(pydantic.BaseModel):
+    image: str
+    source_keypoints: list[list[float]] | None = None
+    person: int = pydantic.Field(0, ge=0)
+    scale: int = pydantic.Field(1, ge=1, le=8)
+    large: bool = False
+
+
+class DrawRequest(_Request):
+    """A photo and a pose.
+
+    `image` is base64 of a JPEG, PNG, BMP or WebP file of any size, or a data URL.
+    `keypoints` is the pose: 18 rows (x, y, visible) in pixels of the model's image, in
+    OpenPose COCO-18 order. `source_keypoints` are those of the person in pixels of the
+    photo; without them a pose estimator looks for the person, if the server has one,
+    and `person` chooses one of several, from 1, from left to right. A photo of other
+    proportions than the model's is cropped to the person, or to its middle if the
+    person's place is not known. The pictures are enlarged `scale` times (Lanczos). With
+    `large` a pg2plus gives the picture at the photo's own resolution instead, where
+    that is higher and the person's joints are known; it takes about a second."""
+
+    keypoints: list[list[float]]
+
+
+class Pictures(pydantic.BaseModel):
+    """The images of G1 and of G2, base64 of PNG files. If the model has only one
+    network, its image is `coarse`, and `refined` is null."""
+
+    coarse: str
+    refined: str | None
+
+
+class DrawResponse(Pictures):
+    """The pictures, and why they are worse than they might be, in words: such as that
+    the joints of the person are not known. Null if nothing is wrong."""
+
+    warning: str | None
+
+
+class SequenceRequest(_Request):
+    """A photo as above, and the name of a sequence of `pose_library`."""
+
+    sequence: str
+
+
+class SequenceResponse(pydantic.BaseModel):
+    """The pictures of a sequence, their poses in pixels of the model's image, base64 of
+    a GIF of them, and the warning as above."""
+
+    frames: list[Pictures]
+    keypoints: list[list[list[float]]]
+    animation: str
+    warning: str | None
+
+
 def make_server(
-    queue: model_queue.ModelQueue,
-    people: dict[str, model_queue.Person],
-    config: Config,
+    queue: ModelQueue, people: dict[str, Person], config: Config
 ) -> fastapi.FastAPI:
     """The page and the endpoints, behind the limits of the config; `people` are the
     examples."""
@@ -60,7 +108,6 @@ def make_server(
 
 
 def _add_page(app: fastapi.FastAPI, setup: dict[str, Any]) -> None:
-    """The files of the page, and what it shows at first."""
     app.mount("/page", staticfiles.StaticFiles(directory=_PAGE))
 
     @app.api_route("/", methods=["GET", "HEAD"], include_in_schema=False)
@@ -72,11 +119,7 @@ def _add_page(app: fastapi.FastAPI, setup: dict[str, Any]) -> None:
         return setup
 
 
-def _add_uploads(
-    app: fastapi.FastAPI, queue: model_queue.ModelQueue, config: Config
-) -> None:
-    """The files that a visitor of the page brings."""
-
+def _add_uploads(app: fastapi.FastAPI, queue: ModelQueue, config: Config) -> None:
     async def uploaded(request: fastapi.Request) -> bytes:
         content = await request.body()
         if len(content) > config.max_upload_mb * 2**20:
@@ -99,9 +142,7 @@ def _add_uploads(
         return {"keypoints": read.keypoints.tolist(), "note": read.note}
 
 
-def _add_api(app: fastapi.FastAPI, queue: model_queue.ModelQueue) -> None:
-    """What programs use, too."""
-
+def _add_api(app: fastapi.FastAPI, queue: ModelQueue) -> None:
     @app.get("/healthz")
     async def get_health() -> dict[str, Any]:
         """Says that the server answers, and with which model."""
@@ -121,14 +162,14 @@ def _add_api(app: fastapi.FastAPI, queue: model_queue.ModelQueue) -> None:
 
 
 async def _run(
-    queue: model_queue.ModelQueue, work: Callable[..., _Result], *arguments: Any
+    queue: ModelQueue, work: Callable[..., _Result], *arguments: Any
 ) -> _Result:
     # Taken before a thread is, so that no more threads wait than may.
     with queue.place():
         return await anyio.to_thread.run_sync(work, *arguments)
 
 
-def _draw(queue: model_queue.ModelQueue, request: DrawRequest) -> DrawResponse:
+def _draw(queue: ModelQueue, request: DrawRequest) -> DrawResponse:
     # Before anybody is looked for in the photo.
     keypoints = model_queue.check_keypoints(request.keypoints)
     person = _person(queue, request)
@@ -136,22 +177,16 @@ def _draw(queue: model_queue.ModelQueue, request: DrawRequest) -> DrawResponse:
     return DrawResponse(**shown.model_dump(), warning=_warning(person))
 
 
-def _draw_sequence(
-    queue: model_queue.ModelQueue, request: SequenceRequest
-) -> SequenceResponse:
+def _draw_sequence(queue: ModelQueue, request: SequenceRequest) -> SequenceResponse:
     poses = np.stack(list(pose_library.read(request.sequence).values()))
     person = _person(queue, request)
     fitted = queue.fit_poses(poses, person.keypoints)
     frames = [_pictures(queue, person, points, request) for points in fitted]
     shown = (frame.refined or frame.coarse for frame in frames)
     first, *others = [Image.open(io.BytesIO(_from_base64(text))) for text in shown]
+    moving = {"save_all": True, "append_images": others, "loop": 0}
     animation = pictures.to_base64(
-        first,
-        "GIF",
-        save_all=True,
-        append_images=others,
-        duration=page_setup.FRAME_MS,
-        loop=0,
+        np.asarray(first), "GIF", duration=page_setup.FRAME_MS, **moving
     )
     return SequenceResponse(
         frames=frames,
@@ -161,14 +196,12 @@ def _draw_sequence(
     )
 
 
-def _person(
-    queue: model_queue.ModelQueue, request: DrawRequest | SequenceRequest
-) -> model_queue.Person:
+def _person(queue: ModelQueue, request: _Request) -> Person:
     content = _from_base64(request.image)
     return queue.fit_photo(content, "image", request.source_keypoints, request.person)
 
 
-def _warning(person: model_queue.Person) -> str | None:
+def _warning(person: Person) -> str | None:
     """What is said of the person of a request, to programs, which send joints."""
     if not person.warning:
         return None
@@ -178,26 +211,22 @@ def _warning(person: model_queue.Person) -> str | None:
 
 
 def _pictures(
-    queue: model_queue.ModelQueue,
-    person: model_queue.Person,
+    queue: ModelQueue,
+    person: Person,
     keypoints: np.ndarray,
     request: DrawRequest | SequenceRequest,
 ) -> Pictures:
     if request.large and person.large is not None:
         large = queue.generate_large(person, keypoints)
-        return Pictures(coarse=page_setup.png(large), refined=None)
-    generated = queue.generate(person, keypoints)
-    refined = generated.refined
-    return Pictures(
-        coarse=page_setup.png(_enlarged(generated.coarse[0], request.scale)),
-        refined=None
-        if refined is None
-        else page_setup.png(_enlarged(refined[0], request.scale)),
-    )
+        return Pictures(coarse=pictures.to_base64(large, "PNG"), refined=None)
 
+    def enlarged(images: np.ndarray) -> str:
+        image = visualize.resized(images[0], request.scale * images.shape[1])
+        return pictures.to_base64(image, "PNG")
 
-def _enlarged(image: np.ndarray, scale: int) -> np.ndarray:
-    return visualize.resized(image, scale * len(image))
+    coarse, refined = queue.generate(person, keypoints)
+    more = None if refined is None else enlarged(refined)
+    return Pictures(coarse=enlarged(coarse), refined=more)
 
 
 def _from_base64(text: str) -> bytes:
@@ -214,9 +243,7 @@ def _from_base64(text: str) -> bytes:
 
 
 async def _explain(request: fastapi.Request, error: Exception) -> fastapi.Response:
-    """Answers a mistake with its reason in words."""
-    status, reason, headers = 400, str(error), None
-    more = {}
+    status, reason, headers, more = 400, str(error), None, {}
     if isinstance(error, person_finder.SeveralPeopleError):
         more = {"people": error.people}
     elif isinstance(error, model_queue.Busy):

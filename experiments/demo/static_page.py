@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from experiments.demo import model_queue, page_setup
+from experiments.demo.model_queue import ModelQueue, Person
 from pg2_jax import errors, files
 from pg2_jax.inference import exported_model, pose_library
 from pg2_jax.keypoints import MIN_CONFIDENCE
@@ -39,20 +40,14 @@ def check(folder: pathlib.Path, workdir: str) -> None:
 
 def write(
     folder: pathlib.Path,
-    queue: model_queue.ModelQueue,
-    people: dict[str, model_queue.Person],
+    queue: ModelQueue,
+    people: dict[str, Person],
     runtime: Sequence[pathlib.Path],
     max_bytes: int,
 ) -> None:
-    """Writes the page, whole or not at all.
-
-    Args:
-        folder: must not exist, or be empty.
-        queue: of the model; one with weights.
-        people: the examples.
-        runtime: the files of onnxruntime-web.
-        max_bytes: of the largest file that a visitor may choose.
-    """
+    """Writes the page, whole or not at all, of a model with weights. `runtime` are the
+    files of onnxruntime-web, `people` the examples; a visitor's file may have so many
+    bytes."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     with files.replacing_folder(folder) as built:
         queue.model.export(built / MODEL, "onnx")
@@ -64,13 +59,16 @@ def write(
             name = path.with_suffix(".js") if path.suffix == ".mjs" else path
             shutil.copy(path, built / RUNTIME / name.name)
         setup = {**_setup(queue, people), "max_bytes": max_bytes}
-        _move_pictures(setup["people"], built)
+        (built / "people").mkdir()
+        # The pictures of the examples become files.
+        for number, person in enumerate(setup["people"], start=1):
+            content = person["picture"].partition(",")[2]
+            person["picture"] = f"people/{number}.png"
+            (built / person["picture"]).write_bytes(base64.b64decode(content))
         files.write_text(built / "setup.json", json.dumps(setup))
 
 
-def _setup(
-    queue: model_queue.ModelQueue, people: dict[str, model_queue.Person]
-) -> dict[str, Any]:
+def _setup(queue: ModelQueue, people: dict[str, Person]) -> dict[str, Any]:
     """What the server says, and what the browser does in its place needs to know."""
     # A compiled program makes pictures of the model's size only.
     small = {name: person._replace(large=None) for name, person in people.items()}
@@ -89,13 +87,3 @@ def _setup(
         "pose_suffixes": [".json"],
         "min_confidence": MIN_CONFIDENCE,
     }
-
-
-def _move_pictures(people: list[dict[str, Any]], folder: pathlib.Path) -> None:
-    """Writes the pictures of the examples as files."""
-    (folder / "people").mkdir()
-    for number, person in enumerate(people, start=1):
-        name = f"people/{number}.png"
-        content = person["picture"].partition(",")[2]
-        (folder / name).write_bytes(base64.b64decode(content))
-        person["picture"] = name

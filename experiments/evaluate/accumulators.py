@@ -32,7 +32,6 @@ class PairScores:
         self.names: list[tuple[str, str]] = []
 
     def add(self, batch: protocol.Batch) -> None:
-        """Scores one batch more."""
         self._size = batch.target.shape[1], batch.target.shape[2]
         # What comes out of jit is sorted by name, kinds as well as metrics.
         for kind in batch.images:
@@ -94,21 +93,19 @@ class Numbers:
         references = fid_reference.load(
             config.fid_reference, config.data_dir, weights, inception_scores.features
         )
-        lpips = metric_weights.lpips(config.lpips)
-        self._extractors = [
-            extractor for one in lpips for extractor in extracted_scores.by_lpips(one)
-        ]
+        self._extractors: list[extracted_scores.Extractor] = []
+        for trained in metric_weights.lpips(config.lpips):
+            self._extractors += extracted_scores.by_lpips(trained)
         if config.detector:
             path = pathlib.Path(config.detector)
             self._extractors.append(extracted_scores.by_detector(path))
         if generated_poses is not None:
-            file = config.generated_annotations
-            by_annotations = extracted_scores.by_annotations(generated_poses, file)
-            self._extractors.append(by_annotations)
+            given = generated_poses, config.generated_annotations
+            self._extractors.append(extracted_scores.by_annotations(*given))
         elif config.estimator:
             # Last, because it has to be closed.
-            name, model = config.estimator, config.model
-            self._extractors.append(extracted_scores.by_estimator(name, model))
+            named = config.estimator, config.model
+            self._extractors.append(extracted_scores.by_estimator(*named))
         self.pairs = PairScores(self._extractors)
         self._sets = inception_scores.SetScores(weights, references)
 
@@ -122,7 +119,6 @@ class Numbers:
         self._sets.add(batch)
 
     def content(self, facts: protocol.Facts) -> dict[str, Any]:
-        """What metrics.json says of the numbers."""
         of_sets = self._sets.records(facts)
         return {
             "interval": statistics.INTERVAL,

@@ -1,7 +1,6 @@
 """--detector: how sure a network is that there is a person, by an ONNX model."""
 
 import pathlib
-from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -39,8 +38,16 @@ class Detector:
                 f"{flag} is not an ONNX model: {str(error)[:200]}"
             ) from error
         self._flag = flag
-        self._input = _the_input(flag, self._session.get_inputs())
-        shape = list(self._input.shape)
+        inputs = self._session.get_inputs()
+        shape = list(inputs[0].shape) if len(inputs) == 1 else []
+        is_image = len(shape) == 4 and 3 in (shape[1], shape[3])
+        if not is_image or inputs[0].type not in _TYPES:
+            said = ", ".join(f"{x.name} {x.type} {x.shape}" for x in inputs)
+            raise ValueError(
+                f"{flag}: its input must be one float32 or uint8 [N, 3, H, W] or [N, "
+                f"H, W, 3], got {said}."
+            )
+        self._input = inputs[0]
         self._channels_first = shape[1] == 3
         self._one_by_one = shape[0] == 1
         height, width = shape[2:] if self._channels_first else shape[1:3]
@@ -75,14 +82,3 @@ class Detector:
         if not np.isfinite(output).all():
             raise ValueError(f"{self._flag}: a confidence is NaN or infinite.")
         return output.reshape(-1).astype(np.float32)
-
-
-def _the_input(flag: str, inputs: list[Any]) -> Any:
-    shape = list(inputs[0].shape) if len(inputs) == 1 else []
-    if len(shape) != 4 or 3 not in (shape[1], shape[3]) or inputs[0].type not in _TYPES:
-        said = ", ".join(f"{x.name} {x.type} {x.shape}" for x in inputs)
-        raise ValueError(
-            f"{flag}: its input must be one float32 or uint8 [N, 3, H, W] or [N, H, W, "
-            f"3], got {said}."
-        )
-    return inputs[0]

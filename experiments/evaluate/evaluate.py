@@ -7,7 +7,7 @@ import json
 import os
 import pathlib
 from collections.abc import Callable, Iterator
-from typing import Any, cast
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -42,16 +42,12 @@ _MASKS = {
 
 
 def evaluate(config: Config) -> None:
-    """Scores a checkpoint, or the images of --generated_dir, and prints a table."""
     if config.generated_dir:
         content = folders.score(config)
         title = f"{config.generated_dir}, {counted(content['pairs'], 'pair')}"
-        names = ["metrics.json", "pairs.csv"]
     else:
         content = score_run(config)
         title = f"step {content['step']}, {counted(content['pairs'], 'test pair')}"
-        images = ["images/"] if config.save_images else []
-        names = ["metrics.json", "pairs.csv", *images]
     if not processes.is_first():
         return
     table.show(
@@ -62,6 +58,7 @@ def evaluate(config: Config) -> None:
         verbose=config.verbose,
     )
     folder = config.output or config.workdir
+    names = ["metrics.json", "pairs.csv", *["images/"] * config.save_images]
     *first, last = (os.path.join(folder, name) for name in names)
     print(f"Wrote {', '.join(first)} and {last}")
     if not config.generated_dir:
@@ -107,15 +104,15 @@ def _open_model(config: Config) -> restore.Generators:
             f"--workdir={config.workdir} is a single model; --checkpoint, "
             "--checkpoint_step and --weights are for runs."
         )
-    file = hub.local(config.workdir)
-    model = exported_model.read(file, config.how_to_restore["precision"])
+    precision = config.how_to_restore["precision"]
+    model = exported_model.read(hub.local(config.workdir), precision)
     if isinstance(model, exported_model.Program):
         raise ValueError(
             f"--workdir={config.workdir} is a compiled program, not weights; score "
             "the .safetensors of its run, or its images with --generated_dir."
         )
-    weights = jax.device_put((model.coarse, model.refine), whole)
-    return dataclasses.replace(model, coarse=weights[0], refine=weights[1])
+    coarse, refine = jax.device_put((model.coarse, model.refine), whole)
+    return dataclasses.replace(model, coarse=coarse, refine=refine)
 
 
 def score_run(config: Config) -> dict[str, Any]:
@@ -133,17 +130,16 @@ def score_run(config: Config) -> dict[str, Any]:
     writes = processes.is_first()
     if writes:
         output.mkdir(parents=True, exist_ok=True)
-    with contextlib.ExitStack() as stack:
-        numbers = stack.enter_context(contextlib.closing(accumulators.Numbers(config)))
-        takers: list[Callable[[protocol.Batch], None]] = [numbers.add, picture.add]
-        if config.save_images and writes:
-            folder = output / "images"
-            takers.append(stack.enter_context(saved_images.replacing(folder)).add)
+    images: contextlib.AbstractContextManager[Any] = contextlib.nullcontext()
+    if config.save_images and writes:
+        images = saved_images.replacing(output / "images")
+    numbers = accumulators.Numbers(config)
+    with contextlib.closing(numbers), images as files:
         batches = _batches(config, generators, dataset)
         shown = config.progress and writes
         for batch in accumulators.with_bar(batches, total, shown=shown):
-            for take in takers:
-                take(batch)
+            for taker in filter(None, (numbers, picture, files)):
+                taker.add(batch)
     facts = protocol.Facts(
         image_size=config.image_size,
         resize="none: the pairs as the data set stores them",
@@ -192,7 +188,7 @@ def _batches(
 ) -> Iterator[protocol.Batch]:
     """Generates the images of the test pairs, and scores their pixels."""
     mesh = sharding.data_mesh()
-    generate_and_score = compiled(generators.architecture, mesh)
+    generate_and_score = compiled(generators.architecture)
     scored = 0
     for test in dataset.test_batches(
         batch_size=config.batch_size, limit=config.max_test_pairs
@@ -221,15 +217,13 @@ def _batches(
 
 
 def compiled(
-    architecture: Architecture,
-    mesh: jax.sharding.Mesh,
-    metrics: tuple[str, ...] = tuple(suite.METRICS),
+    architecture: Architecture, metrics: tuple[str, ...] = tuple(suite.METRICS)
 ) -> Callable[..., Any]:
     """Generation and scoring by compiled programs: (weights of G1, of G2 or None,
     batch) -> uint8 images by kind, [B] whether all their values were finite, and the
     [B] scores of these and of the source photo, by kind and metric."""
-    generate = _generation(architecture, mesh)
-    pixel_scores = protocol.pixel_scores(mesh, metrics)
+    generate = _generation(architecture)
+    pixel_scores = protocol.pixel_scores(metrics)
 
     def generate_and_score(coarse_params, refine_params, batch: inputs.Batch):
         generated, finite = generate(coarse_params, refine_params, batch)
@@ -245,7 +239,7 @@ def compiled(
 
 
 @functools.lru_cache(maxsize=8)  # Runs of one architecture share the program.
-def _generation(architecture: Architecture, mesh: jax.sharding.Mesh) -> Callable:
+def _generation(architecture: Architecture) -> Callable:
     """(Weights of G1, of G2 or None, batch) -> uint8 images by kind, and [B] whether
     all their values were finite."""
 
@@ -261,6 +255,7 @@ def _generation(architecture: Architecture, mesh: jax.sharding.Mesh) -> Callable
         finite = {kind: jnp.isfinite(x).all(axis=(1, 2, 3)) for kind, x in raw.items()}
         return {kind: inputs.to_uint8(x) for kind, x in raw.items()}, finite
 
+    mesh = sharding.data_mesh()
     whole, split = sharding.replicated(mesh), sharding.batched(mesh)
     return jax.jit(
         generate,
@@ -276,23 +271,16 @@ class _Picture:
     def __init__(self, total: int, count: int):
         self._wanted = pictures.spread_rows(total, count)
         self._seen = 0
-        self._kept: list[dict[str, np.ndarray]] = []
+        self._kept: list[Any] = []
 
     def add(self, batch: protocol.Batch) -> None:
-        """Keeps the wanted pairs of the next batch."""
-        size = len(batch.names)
-        here = [i for i in range(size) if self._seen + i in self._wanted]
-        whole = {
-            **batch.images,
-            "target_image": batch.target,
-            "target_keypoints": batch.keypoints,
-        }
-        self._kept.append(jax.tree.map(lambda x: x[here], whole))
-        self._seen += size
+        here = [i for i in range(len(batch.names)) if self._seen + i in self._wanted]
+        self._seen += len(batch.names)
+        pairs = {"target_image": batch.target, "target_keypoints": batch.keypoints}
+        generated = {**batch.images}
+        pairs["source_image"] = generated.pop(COPY)
+        self._kept.append(jax.tree.map(lambda x: x[here], (pairs, generated)))
 
     def picture(self) -> Image.Image:
-        """Lays out what was kept."""
         kept = jax.tree.map(lambda *parts: np.concatenate(parts), *self._kept)
-        given = ("target_image", "target_keypoints")
-        pairs = {"source_image": kept.pop(COPY), **{n: kept.pop(n) for n in given}}
-        return pictures.compare(cast(inputs.Batch, pairs), kept)
+        return pictures.compare(*kept)

@@ -8,12 +8,11 @@ import pathlib
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import jax
 import numpy as np
 
 from data_prep.estimation import estimation
 from experiments.evaluate import detector, protocol
-from pg2_jax import cpu_convolution, downloads
+from pg2_jax import downloads
 from pg2_jax.estimators import base, registry, weights
 from pg2_jax.metrics import direction, lpips, lpips_weights, pckh, suite
 
@@ -28,15 +27,6 @@ def _lpips(network: lpips.Lpips, net: str, flag: str) -> protocol.Metric:
     )
 
 
-def _masked(name: str, metric: protocol.Metric) -> protocol.Metric:
-    return dataclasses.replace(
-        metric,
-        definition=f"{name}, with everything except the target's body black",
-        reference=f"{metric.reference} of images times mask",
-        mask=suite.TARGET,
-    )
-
-
 _LPIPS = {
     "lpips_alex": _lpips(
         lpips.ALEXNET, "alex", "--lpips=installed, which is the default"
@@ -45,7 +35,15 @@ _LPIPS = {
 }
 METRICS = {
     **_LPIPS,
-    **{f"masked_{name}": _masked(name, metric) for name, metric in _LPIPS.items()},
+    **{
+        f"masked_{name}": dataclasses.replace(
+            metric,
+            definition=f"{name}, with everything except the target's body black",
+            reference=f"{metric.reference} of images times mask",
+            mask=suite.TARGET,
+        )
+        for name, metric in _LPIPS.items()
+    },
     "pckh": protocol.Metric(
         pckh.DEFINITION,
         pckh.REFERENCE,
@@ -79,8 +77,7 @@ class Extractor(NamedTuple):
 
     def lack(self, batch: protocol.Batch) -> str:
         """What is missing to score these pairs; empty where nothing is."""
-        side = self.smallest_side
-        if min(batch.target.shape[1:3]) < side:
+        if min(batch.target.shape[1:3]) < (side := self.smallest_side):
             return f"needs images of at least {side}x{side} pixels"
         if self.needs_keypoints and batch.keypoints is None:
             return "needs the keypoints of the target images"
@@ -90,16 +87,12 @@ class Extractor(NamedTuple):
 def by_lpips(trained: lpips_weights.Weights) -> list[Extractor]:
     """LPIPS with one of its networks, of whole images and of bodies."""
 
-    def distance(generated: Any, target: Any) -> Scored:
-        distances = _distance(trained.network)(trained.params, generated, target)
-        return np.asarray(distances), np.ones(len(target))
-
-    def whole(generated: np.ndarray, batch: protocol.Batch, _: int) -> Scored:
-        return distance(generated, batch.target)
-
-    def of_bodies(generated: np.ndarray, batch: protocol.Batch, _: int) -> Scored:
+    def score(generated: Any, batch: protocol.Batch, _: int, masked: bool) -> Scored:
         images = generated, batch.target
-        return distance(*(protocol.bodies(x, batch.keypoints) for x in images))
+        if masked:
+            images = tuple(protocol.bodies(x, batch.keypoints) for x in images)
+        distances = protocol.applied(trained.network)(trained.params, *images)
+        return np.asarray(distances), np.ones(len(generated))
 
     (name,) = (n for n, net in lpips.NETWORKS.items() if net is trained.network)
     origin = {
@@ -107,19 +100,17 @@ def by_lpips(trained: lpips_weights.Weights) -> list[Extractor]:
         "weights": trained.file,
         "weights_sha256": trained.sha256,
     }
-    plain = Extractor(name, whole, origin, trained.network.smallest_side)
-    masked = plain._replace(name=f"masked_{name}", score=of_bodies)
-    return [plain, masked._replace(needs_keypoints=True)]
-
-
-@functools.cache
-def _distance(network: lpips.Lpips) -> jax.stages.Wrapped:
-    """The program (params, generated, target) -> distances."""
-
-    def distance(params: Any, generated: Any, target: Any) -> Any:
-        return network.apply({"params": params}, generated, target)
-
-    return jax.jit(distance, compiler_options=cpu_convolution.compiler_options())
+    side = trained.network.smallest_side
+    return [
+        Extractor(
+            f"masked_{name}" if masked else name,
+            functools.partial(score, masked=masked),
+            origin,
+            side,
+            needs_keypoints=masked,
+        )
+        for masked in (False, True)
+    ]
 
 
 def by_estimator(name: str, model: str) -> Extractor:
@@ -129,8 +120,14 @@ def by_estimator(name: str, model: str) -> Extractor:
     settings = base.Settings(name, weights.locate(name, model), everybody=False)
     estimate = registry.open_estimator(settings)
 
+    def largest(image: np.ndarray) -> np.ndarray:
+        sure = [one for one in estimate(image) if one.score >= estimation.MIN_SCORE]
+        if not sure:
+            return np.zeros((18, 3), np.float32)
+        return max(sure, key=lambda person: person.area).keypoints
+
     def find(images: np.ndarray, _: int) -> np.ndarray:
-        return np.stack([_largest(estimate(image)) for image in images])
+        return np.stack([largest(image) for image in images])
 
     origin = {
         "extractor": f"{name} {importlib.metadata.version(name)}",
@@ -164,13 +161,6 @@ def _by_pckh(
         return share, joints
 
     return Extractor("pckh", score, origin, needs_keypoints=True)
-
-
-def _largest(people: list[base.Person]) -> np.ndarray:
-    sure = [person for person in people if person.score >= estimation.MIN_SCORE]
-    if not sure:
-        return np.zeros((18, 3), np.float32)
-    return max(sure, key=lambda person: person.area).keypoints
 
 
 def by_detector(path: pathlib.Path) -> Extractor:

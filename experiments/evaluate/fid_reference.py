@@ -27,8 +27,6 @@ Features = Callable[[inception_weights.Weights, np.ndarray], np.ndarray]
 
 
 class Reference(NamedTuple):
-    """Statistics to compare with."""
-
     gaussian: fid.Gaussian
     what: str  # they are of
     sha256: str  # of the photos, or of the file of statistics
@@ -62,19 +60,17 @@ def load(
                 "names two; name only that network."
             )
         return {weights[0].network: _read_npz(flag, path)}
-    if flag == TRAIN:
-        photos = _of_data(data_dir)
-    elif (path / "dataset_info.json").is_file():
-        photos = _of_data(flag)
+    if flag == TRAIN or (path / "dataset_info.json").is_file():
+        folder = data_dir if flag == TRAIN else flag
+        data = pair_reader.PairDataset(folder)
+        photos = _Photos(
+            f"the training photos of {folder}, each once",
+            data.checksum("train"),
+            lambda: data.photos("train", _BATCH),
+        )
     else:
         photos = _of_folder(flag)
     return {one.network: _statistics(photos, one, features) for one in weights}
-
-
-def _of_data(folder: str) -> _Photos:
-    data = pair_reader.PairDataset(folder)
-    what = f"the training photos of {folder}, each once"
-    return _Photos(what, data.checksum("train"), lambda: data.photos("train", _BATCH))
 
 
 def _of_folder(flag: str) -> _Photos:
@@ -121,17 +117,15 @@ def _statistics(
 
 
 def _cached(path: pathlib.Path) -> fid.Gaussian | None:
-    if not path.is_file():
-        return None
     try:
         return _gaussian(path, "mean", "covariance", "images")
+    except FileNotFoundError:
+        pass
     except Exception as error:
         # Damaged files make numpy raise nearly anything.
-        print(
-            f"Note: {path} is damaged ({error}); its statistics are computed again.",
-            file=sys.stderr,
-        )
-        return None
+        said = f"Note: {path} is damaged ({error}); its statistics are computed again."
+        print(said, file=sys.stderr)
+    return None
 
 
 def _gaussian(path: pathlib.Path, *names: str) -> fid.Gaussian:

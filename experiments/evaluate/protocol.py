@@ -5,11 +5,12 @@ import functools
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+import flax.linen as nn
 import jax
 import numpy as np
 
 import pg2_jax
-from pg2_jax import pose, sharding
+from pg2_jax import cpu_convolution, pose, sharding
 from pg2_jax.metrics import direction, pixel, suite
 
 # By kind of image and by metric: [N], or the record of a number.
@@ -50,14 +51,24 @@ def bodies(images: jax.Array, keypoints: jax.Array) -> jax.Array:
     return pixel.body_on_black(images, mask)
 
 
+@functools.cache
+def applied(network: nn.Module) -> jax.stages.Wrapped:
+    """The program (params, images, ...) -> what a network gives."""
+
+    def apply(params: Any, *images: Any) -> Any:
+        return network.apply({"params": params}, *images)
+
+    return jax.jit(apply, compiler_options=cpu_convolution.compiler_options())
+
+
 @functools.lru_cache(maxsize=8)
 def pixel_scores(
-    mesh: jax.sharding.Mesh, metrics: tuple[str, ...] = tuple(suite.METRICS)
+    metrics: tuple[str, ...] = tuple(suite.METRICS),
 ) -> Callable[..., dict[str, dict[str, jax.Array]]]:
     """Scoring that all networks share, so that it is compiled once for them all:
     (images [B, H, W, 3] uint8 by kind, target, keypoints [B, 18, 3] by whose body they
     are, `suite.TARGET` or `suite.SOURCE`) -> [B] by kind and metric."""
-    split = sharding.batched(mesh)
+    split = sharding.batched(sharding.data_mesh())
     jitted = functools.partial(jax.jit, in_shardings=split, out_shardings=split)
 
     @functools.partial(jitted, static_argnums=1)

@@ -24,21 +24,18 @@ class SavedImages:
 
     def add(self, batch: protocol.Batch) -> None:
         """Writes the images of the next batch as KIND/SOURCE__TARGET.png."""
-        names = [self._file(*pair) for pair in batch.names]
+        names = []
+        for key in (pair_names.key(*pair) for pair in batch.names):
+            # A number where that is not unique.
+            numbered = (f"{key}__{i}" if i > 1 else key for i in itertools.count(1))
+            names.append(next(name for name in numbered if name not in self._used))
+            self._used.add(names[-1])
         for kind, images in {**batch.images, _TARGET: batch.target}.items():
             if kind in _KINDS:
                 folder = self._folder / kind
                 folder.mkdir(exist_ok=True)
                 for name, image in zip(names, images, strict=False):
-                    Image.fromarray(image).save(folder / name)
-
-    def _file(self, source: str, target: str) -> str:
-        """The key of the pair; a number where that is not unique."""
-        name = pair_names.key(source, target)
-        numbered = (f"{name}__{i}" if i > 1 else name for i in itertools.count(1))
-        unique = next(name for name in numbered if name not in self._used)
-        self._used.add(unique)
-        return f"{unique}.png"
+                    Image.fromarray(image).save(folder / f"{name}.png")
 
 
 @contextlib.contextmanager

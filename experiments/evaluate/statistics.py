@@ -17,10 +17,10 @@ METRICS: Mapping[str, protocol.Metric | suite.Metric] = {
 DEFINITIONS = {name: metric.describe() for name, metric in METRICS.items()}
 # What pairs count by in a mean, where they do not count alike.
 _WEIGHTED_BY = {"pckh": "visible joints of the target"}
-_RESAMPLES, _SEED = 1000, 0
+RESAMPLES, SEED = 1000, 0
 _AT_ONCE = 50  # resamples in memory at a time
 INTERVAL = (
-    f"95 % of the means of {_RESAMPLES} bootstrap resamples of the pairs, seed {_SEED}"
+    f"95 % of the means of {RESAMPLES} bootstrap resamples of the pairs, seed {SEED}"
 )
 
 
@@ -55,11 +55,12 @@ def records(
 def _summary(name: str, values: np.ndarray, counts: np.ndarray) -> dict[str, Any]:
     has = np.isfinite(values)
     finite, counts = values[has].astype(np.float64), counts[has]
-    mean = float(np.average(finite, weights=counts)) if len(finite) else None
-    std = None
+    summary: dict[str, Any] = {"pairs": len(finite), "mean": None, "std": None}
+    if len(finite):
+        summary["mean"] = mean = float(np.average(finite, weights=counts))
     if len(finite) > 1:
-        std = float(np.sqrt(np.average((finite - mean) ** 2, weights=counts)))
-    summary: dict[str, Any] = {"pairs": len(finite), "mean": mean, "std": std}
+        variance = np.average((finite - mean) ** 2, weights=counts)
+        summary["std"] = float(np.sqrt(variance))
     if weight := _WEIGHTED_BY.get(name):
         summary["weighted_by"] = f"{weight}, {counts.sum():,.0f} in all"
     if len(finite) < len(values):
@@ -82,35 +83,25 @@ def intervals(
     has = np.isfinite(values)
     weights = np.where(has, np.stack(counts, axis=1), 0.0)
     values = np.where(has, values, 0.0) * weights
-    rng = np.random.default_rng(_SEED)
-    means = np.concatenate(
-        [_resampled_means(rng, values, weights) for _ in range(_RESAMPLES // _AT_ONCE)]
-    )
+    rng, rows, parts = np.random.default_rng(SEED), len(values), []
+    for _ in range(RESAMPLES // _AT_ONCE):
+        chosen = rng.integers(0, rows, (_AT_ONCE, rows))
+        chosen += np.arange(_AT_ONCE)[:, None] * rows
+        # How often each resample has each row.
+        times = np.bincount(chosen.ravel(), minlength=chosen.size).astype(np.float64)
+        times = times.reshape(_AT_ONCE, rows)
+        with np.errstate(invalid="ignore"):
+            parts.append((times @ values) / (times @ weights))
     # A resample may miss the few pairs that have a value.
     return [
         np.nanpercentile(column, [2.5, 97.5]).tolist() if count > 1 else None
-        for column, count in zip(means.T, has.sum(axis=0), strict=True)
+        for column, count in zip(np.concatenate(parts).T, has.sum(axis=0), strict=True)
     ]
-
-
-def _resampled_means(
-    rng: np.random.Generator, values: np.ndarray, weights: np.ndarray
-) -> np.ndarray:
-    """Means [_AT_ONCE, M] over resamples of the rows of [N, M] values, which are
-    already times their weights; the weights are 0 where there is no value."""
-    rows = len(values)
-    chosen = rng.integers(0, rows, (_AT_ONCE, rows))
-    chosen += np.arange(_AT_ONCE)[:, None] * rows
-    times = np.bincount(chosen.ravel(), minlength=_AT_ONCE * rows).astype(np.float64)
-    times = times.reshape(_AT_ONCE, rows)
-    with np.errstate(invalid="ignore"):
-        return (times @ values) / (times @ weights)
 
 
 def number(name: str, value: float) -> str:
     """A value of a metric with the digits that it deserves."""
     if name.endswith("l2"):
         return f"{value:#.3g}"
-    near_1 = "ssim" in name or name == "body_gradient"
-    fine = near_1 or name in extracted_scores.METRICS
+    fine = "ssim" in name or name in {"body_gradient", *extracted_scores.METRICS}
     return f"{value:.3f}" if fine else f"{value:.2f}"

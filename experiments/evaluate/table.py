@@ -1,5 +1,6 @@
 """The table that an evaluation prints, and the notes below it."""
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -33,14 +34,12 @@ def show(
         remarks = [*remarks, *_remarks(kind, by_name)]
     for line in remarks:
         notes.add_row(" !", rich.text.Text(line))
-    if verbose:
-        for mark, line in _explanations(metrics, missing):
-            # As text: rich would take the [pose] of a pip install for a colour.
-            notes.add_row(f" {mark}", rich.text.Text(line))
-    elif missing:
-        count = counted(len(missing), "more metric")
-        line = f"{count} not computed; --verbose says what each needs"
-        notes.add_row(" -", rich.text.Text(line))
+    count = counted(len(missing), "more metric")
+    short = ("-", f"{count} not computed; --verbose says what each needs")
+    lines = _explanations(metrics, missing) if verbose else [short] * bool(missing)
+    for mark, line in lines:
+        # As text: rich would take the [pose] of a pip install for a colour.
+        notes.add_row(f" {mark}", rich.text.Text(line))
     console.print(notes)
 
 
@@ -56,13 +55,10 @@ def in_words(metrics: protocol.Records, baseline: str) -> str:
         )
         if kind == baseline or own is None or base is None:
             continue
-        higher = statistics.METRICS[name].better.arrow == "↑"
-        wins.append(own > base if higher else own < base)
-        parts.append(
-            f"{title} {statistics.number(name, own)} against "
-            f"{statistics.number(name, base)} ({'higher' if higher else 'lower'} is "
-            "better)"
-        )
+        better = statistics.METRICS[name].better
+        wins.append(better.merit(own) > better.merit(base))
+        own, base = (statistics.number(name, mean) for mean in (own, base))
+        parts.append(f"{title} {own} against {base} ({better.words})")
     if not parts:
         return ""
     much = "" if all(wins) else "partly " if any(wins) else "not "
@@ -96,21 +92,18 @@ def _table(metrics: protocol.Records) -> rich.table.Table:
         table.add_column("95 % interval", justify="right", no_wrap=True)
     for name in next(iter(metrics.values())):
         records = [by_name[name] for by_name in metrics.values()]
-        cells = [_cell(name, record) for record in records]
+        number = functools.partial(statistics.number, name)
+        cells = []
+        for record in records:
+            mean, std = record["mean"], record["std"]
+            spread = "" if std is None else f" ({number(std)})"
+            cells.append("undefined" if mean is None else f"{number(mean)}{spread}")
         if len(metrics) == 1:
-            limits = records[0]["interval_95"] or ()
-            cells.append(" to ".join(statistics.number(name, x) for x in limits) or "-")
-        arrow = statistics.METRICS[name].better.arrow
-        table.add_row(f"{name} {arrow}", *cells)
+            cells.append(
+                " to ".join(map(number, records[0]["interval_95"] or ())) or "-"
+            )
+        table.add_row(f"{name} {statistics.METRICS[name].better.arrow}", *cells)
     return table
-
-
-def _cell(name: str, record: dict[str, Any]) -> str:
-    mean, std = record["mean"], record["std"]
-    if mean is None:
-        return "undefined"
-    spread = "" if std is None else f" ({statistics.number(name, std)})"
-    return statistics.number(name, mean) + spread
 
 
 def _remarks(kind: str, by_name: dict[str, dict[str, Any]]) -> list[str]:

@@ -1,20 +1,14 @@
 """What is scored and with what, and what shows scores: report, table, user study."""
 
 import dataclasses
-import functools
 from typing import Literal
 
-from data_prep.flag_fields import option
 from experiments.options import modes
 
-_evaluation = functools.partial(
-    option, group="Evaluation", may_change=True, modes=("evaluate",)
-)
-_report = functools.partial(option, group="Report", may_change=True, modes=("report",))
-_table1 = functools.partial(option, group="Table 1", may_change=True, modes=("table1",))
-_study = functools.partial(
-    option, group="User study", may_change=True, modes=("user_study",)
-)
+_evaluation = modes.flags_of("Evaluation", ("evaluate",))
+_report = modes.flags_of("Report", ("report",))
+_table1 = modes.flags_of("Table 1", ("table1",))
+_study = modes.flags_of("User study", ("user_study",))
 # What takes the test pairs of a data set.
 _OF_PAIRS = ("evaluate", "table1", "user_study")
 _FOLDERS = ("generated_dir", "target_dir")
@@ -22,8 +16,6 @@ _FOLDERS = ("generated_dir", "target_dir")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class EvaluationOptions(modes.ProgramOptions):
-    """What is scored and with what, and what shows scores."""
-
     checkpoint_step: int = _evaluation(
         -1, minimum=-1, modes=modes.OF_A_CHECKPOINT, not_with=("generated_dir",)
     )
@@ -118,9 +110,8 @@ class EvaluationOptions(modes.ProgramOptions):
     """The metric that ranks pairs from best to worst."""
 
     rows: str = _table1("")
-    """Rows to train, with commas between, such as ce,full: ce, hme, l1,
-    pose_mask_loss, one_stage, full, view, plus (pg2plus). Default: all but view and
-    plus."""
+    """Rows to train, with commas between, such as ce,full: ce, hme, l1, pose_mask_loss,
+    one_stage, full, view, plus (pg2plus). Default: all but view and plus."""
     seeds: str = _table1("")
     """Trains every row once with each of these seeds, such as 0,1,2. Default:
     --seed."""
@@ -129,8 +120,7 @@ class EvaluationOptions(modes.ProgramOptions):
     tf1_checkpoint: str = _evaluation(
         "", path=True, group="Import", modes=("import_checkpoint",)
     )
-    """The authors' checkpoint, without its suffix, such as
-    model/model.ckpt-22000."""
+    """The authors' checkpoint, without its suffix, such as model/model.ckpt-22000."""
 
     study_images: int = _study(55, minimum=1, not_with=("answers",))
     """Number of real images, and of generated ones."""
@@ -150,7 +140,6 @@ class EvaluationOptions(modes.ProgramOptions):
         return "best" if self.checkpoint == "best" else None
 
     def needed(self) -> tuple[str, ...]:
-        """The flags that the mode cannot do without."""
         if self.answers and self.mode == "user_study":
             return ("output",)
         if self.generated_dir or self.target_dir:
@@ -160,7 +149,6 @@ class EvaluationOptions(modes.ProgramOptions):
         return modes.MODES[self.mode].needs
 
     def check_evaluation(self) -> None:
-        """Checks that a folder and a study can be scored."""
         if self.generated_dir and self.fid_reference == "train":
             raise ValueError(
                 "--fid_reference=train means the photos of --data_dir, which has no "

@@ -1,23 +1,17 @@
 """Photos, poses and where the pictures go; the model as one file, or as a page."""
 
 import dataclasses
-import functools
 
-from data_prep.flag_fields import option
 from experiments.options import modes
 from pg2_jax import keypoints
 
-_generation = functools.partial(
-    option, group="Generation", may_change=True, modes=("generate",)
-)
-_export = functools.partial(option, group="Export", may_change=True, modes=("export",))
-_demo = functools.partial(option, group="Demo", may_change=True, modes=("demo",))
+_generation = modes.flags_of("Generation", ("generate",))
+_export = modes.flags_of("Export", ("export",))
+_demo = modes.flags_of("Demo", ("demo",))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class GenerationOptions(modes.ProgramOptions):
-    """Photos, poses and where the pictures go; the model as one file, or as a page."""
-
     source_image: str = _generation("", path=True)
     """The photo of the person, or a folder of photos of one person each."""
     source_pose: str = _generation("", path=True)
@@ -72,17 +66,15 @@ class GenerationOptions(modes.ProgramOptions):
     """Shows the source and the pose beside a single picture, also in a folder or an
     animation. A contact sheet shows the source in any case."""
     scale: int = _generation(0, minimum=0, maximum=16)
-    """Size of the written pictures, as a multiple of the model's image size
-    (Lanczos). 0: 4; for an animation at least 256 rows; for a folder 1, so that it
-    can be scored. Pictures of pg2plus are not enlarged beyond --max_side, whole
-    photos not at all."""
+    """Size of the written pictures, as a multiple of the model's image size (Lanczos).
+    0: 4; for an animation at least 256 rows; for a folder 1, so that it can be scored.
+    Pictures of pg2plus are not enlarged beyond --max_side, whole photos not at all."""
     paste_back: bool = _generation(False)
     """Puts the generated person back into the whole photo and keeps the photo's
     background."""
     max_side: int = _generation(1024, minimum=1)
-    """Most pixels on the longer side of a picture by pg2plus, which has the
-    resolution of the photo. Pictures of the paper's networks have the resolution of
-    the model."""
+    """Most pixels on the longer side of a picture by pg2plus, which has the resolution
+    of the photo. Pictures of the paper's networks have the resolution of the model."""
     frames_per_second: float = _generation(8.0, above=0)
     """Speed of an animation."""
     output: str = _generation(
@@ -94,9 +86,8 @@ class GenerationOptions(modes.ProgramOptions):
     """What to write. generate: .png or .jpg for a picture, or a contact sheet of
     several; .gif, .webp or .mp4 for an animation; no suffix for a folder of PNG.
     export: the file, here or in cloud storage (gs://, s3://, az://), or
-    hf://user/repository to upload it. user_study: the folder
-    of the study. report: the folder for index.html. evaluate: the folder for the
-    scores; default: --workdir."""
+    hf://user/repository to upload it. user_study: the folder of the study. report: the
+    folder for index.html. evaluate: the folder for the scores; default: --workdir."""
 
     format: str = _export("safetensors", ("safetensors", "jax_export", "onnx"))
     """safetensors: the weights and their config. jax_export: the compiled model
@@ -122,14 +113,11 @@ class GenerationOptions(modes.ProgramOptions):
     """Largest photo or pose file, in megabytes. A phone's photo of 108 megapixels
     has 20 to 40."""
     max_waiting: int = _demo(16, minimum=0, not_with=("static",))
-    """Requests that may wait for their turn. Further ones are refused with an
-    error."""
+    """Requests that may wait for their turn. Further ones are refused with an error."""
     requests_per_minute: int = _demo(300, minimum=1, not_with=("static",))
-    """Requests per minute from one address. Further ones are refused for a
-    while."""
+    """Requests per minute from one address. Further ones are refused for a while."""
 
     def check_poses(self) -> None:
-        """Checks that there is either one pose or several."""
         if self.mode != "generate":
             return
         if bool(self.pose) == bool(self.poses):

@@ -2,7 +2,8 @@
 
 import dataclasses
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from data_prep.flag_fields import option
 from pg2_jax.input_pipeline import cloud_files, reader_choice
@@ -10,8 +11,6 @@ from pg2_jax.input_pipeline import cloud_files, reader_choice
 
 @dataclasses.dataclass(frozen=True)
 class Mode:
-    """What a mode does."""
-
     about: str
     example: str
     program: str  # "module:function"; the function gets the config
@@ -91,7 +90,16 @@ TRAINING = ("train", "table1")
 # How the address of a model in one file begins: on the Hub, or in cloud storage.
 ADDRESSES = ("hf://", *cloud_files.SCHEMES)
 
-_option = functools.partial(option, group="Program", may_change=True)
+
+def flags_of(
+    group: str, modes: tuple[str, ...] = (), *, may_change: bool = True
+) -> Callable[..., Any]:
+    """`option` for the flags of a group, which the modes take unless a flag names its
+    own; `may_change` when a run resumes."""
+    return functools.partial(option, group=group, modes=modes, may_change=may_change)
+
+
+_option = flags_of("Program")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -123,11 +131,10 @@ class ProgramOptions:
     reader: str = _option(
         "auto", reader_choice.READERS, modes=("train", "table1"), may_change=False
     )
-    """How training reads the data. tf_data: by tensorflow, record by record.
-    memory: without tensorflow; all decoded photos stay in memory. The two have
-    different orders of the pairs. auto: the reader that the run started with; in a
-    new run tf_data if tensorflow is installed, else memory. The other modes choose
-    as a new run does."""
+    """How training reads the data. tf_data: by tensorflow, record by record. memory:
+    without tensorflow; all decoded photos stay in memory. The two have different orders
+    of the pairs. auto: the reader that the run started with; in a new run tf_data if
+    tensorflow is installed, else memory. The other modes choose as a new run does."""
     virtual_readers: int = _option(
         0,
         minimum=0,

@@ -1,12 +1,12 @@
 """The networks, their training and devices, and what a run reports."""
 
 import dataclasses
-import functools
 import math
 
-from data_prep.flag_fields import option
 from experiments.options import modes
-from pg2_jax import architecture, files
+from experiments.options.modes import TRAINING
+from pg2_jax import files
+from pg2_jax.architecture import CHOICES
 
 # What is computed of every validation pair; of pg2_jax.metrics.suite.
 METRICS = ("ssim_pg2", "masked_ssim_pg2", "psnr", "l1", "body_l1", "body_gradient")
@@ -14,22 +14,12 @@ METRICS = ("ssim_pg2", "masked_ssim_pg2", "psnr", "l1", "body_l1", "body_gradien
 # A checkpoint knows its networks; other modes compare what a flagfile says of them.
 # The rows of table1 decide the others.
 _NOT_TABLE1 = ("train", "import_checkpoint")
-_network = functools.partial(
-    option,
-    group="Networks",
-    may_change=False,
-    modes=(*modes.TRAINING, "import_checkpoint"),
-)
-_training = functools.partial(
-    option, group="Training", may_change=False, modes=modes.TRAINING
-)
-_validation = functools.partial(
-    option, group="Validation", may_change=False, modes=modes.TRAINING
-)
-_reporting = functools.partial(
-    option, group="Reporting", may_change=True, modes=modes.TRAINING
-)
-_device = functools.partial(option, group="Devices", may_change=True)
+_BUILDING = (*TRAINING, "import_checkpoint")
+_network = modes.flags_of("Networks", _BUILDING, may_change=False)
+_training = modes.flags_of("Training", TRAINING, may_change=False)
+_validation = modes.flags_of("Validation", TRAINING, may_change=False)
+_reporting = modes.flags_of("Reporting", TRAINING)
+_device = modes.flags_of("Devices", TRAINING)
 _SEVERAL = ("train", "evaluate")
 _INTERVALS = ("log_every", "picture_every", "eval_every", "checkpoint_every")
 _MOST_STEPS = 25  # in a call, where nobody says how many
@@ -37,51 +27,42 @@ _MOST_STEPS = 25  # in a call, where nobody says how many
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TrainingOptions(modes.ProgramOptions):
-    """The networks, their training and devices, and what a run reports."""
-
     image_size: str = _network(
-        "", modes=(*modes.TRAINING, "evaluate", "generate", "import_checkpoint")
+        "", modes=(*TRAINING, "evaluate", "generate", "import_checkpoint")
     )
-    """HxW in pixels. It must equal the size in the data set, which is the
-    default."""
-    stages: str = _network(
-        "two_stage", architecture.CHOICES["stages"], modes=_NOT_TABLE1
-    )
+    """HxW in pixels. It must equal the size in the data set, which is the default."""
+    stages: str = _network("two_stage", CHOICES["stages"], modes=_NOT_TABLE1)
     """two_stage: G1, then G2 against D (the paper's G1+G2+D). one_stage: G1 against D
     (G1+D). coarse: G1 alone, by L1. one_network: one network, by L1 for --coarse_steps,
     then against D for --refine_steps (pg2plus)."""
     pose_embedding: str = _network(
-        "heatmap", architecture.CHOICES["pose_embedding"], modes=_NOT_TABLE1
+        "heatmap", CHOICES["pose_embedding"], modes=_NOT_TABLE1
     )
     """How G1 gets the target pose. heatmap: 18 heat maps beside the photo (paper).
     The others join it at the bottleneck (section 4.2). coordinate: (x, y, 1) of
     each joint in -1..1, through two fully connected layers; (0, 0, 0) for a missing
     joint (G1-CE). encoder: the heat maps through their own encoder (G1-HME). view:
     only a word, front, side or back, after VariGAN."""
-    coarse_network: str = _network("bottleneck", architecture.CHOICES["coarse_network"])
+    coarse_network: str = _network("bottleneck", CHOICES["coarse_network"])
     """The network that generates the coarse image. bottleneck: G1. refinement: G2's
     network, which has no fully connected layer; with --stages=one_stage it shows
-    whether that layer causes the blur. part_transfer: pg2plus, which moves the
-    source's own pixels part by part to the target pose, and mends and blends
-    them."""
+    whether that layer causes the blur. part_transfer: pg2plus, which moves the source's
+    own pixels part by part to the target pose, and mends and blends them."""
     blending: str = _network(
-        "soft",
-        architecture.CHOICES["blending"],
-        needs=("coarse_network=part_transfer",),
+        "soft", CHOICES["blending"], needs=("coarse_network=part_transfer",)
     )
     """How pg2plus blends its pictures. soft: freely. sharp: with clearer weights, and
     with the photo itself only where its pixels stay, so that the body does not shine
     through where it was."""
-    coarse_block: str = _network("residual", architecture.CHOICES["coarse_block"])
-    """The blocks of G1: residual (paper), or plain, without the residual
-    connection."""
+    coarse_block: str = _network("residual", CHOICES["coarse_block"])
+    """The blocks of G1: residual (paper), or plain, without the residual connection."""
     base_channels: int = _network(128, minimum=1)
     """Channels of the first block of G1 and G2 (paper: 128)."""
     bottleneck_size: int = _network(64, minimum=1)
     """Units of G1's fully connected bottleneck (released code: 64)."""
     discriminator_channels: int = _network(64, minimum=1)
     """Channels of D's first convolution (released code: 64)."""
-    refine_decoder: str = _network("symmetric", architecture.CHOICES["refine_decoder"])
+    refine_decoder: str = _network("symmetric", CHOICES["refine_decoder"])
     """The decoder of G2. symmetric: mirrors the channels of the encoder (paper,
     section 3.3). constant: base_channels throughout (released code)."""
     refine_full_skip: bool = _network(True)
@@ -90,20 +71,18 @@ class TrainingOptions(modes.ProgramOptions):
     refine_sees_pose: bool = _network(False, needs=("stages=two_stage",))
     """G2 also gets the heat maps of the target pose."""
     refine_output: str = _network(
-        "difference", architecture.CHOICES["refine_output"], needs=("stages=two_stage",)
+        "difference", CHOICES["refine_output"], needs=("stages=two_stage",)
     )
     """G2 generates a difference map to add to G1's image (paper), or the image
     itself."""
-    discriminator: str = _network("dcgan", architecture.CHOICES["discriminator"])
+    discriminator: str = _network("dcgan", CHOICES["discriminator"])
     """dcgan (paper), or patch, which judges each patch of an image by the hinge
     loss and is harder to saturate; patch needs coarse_network=part_transfer and
     stages=one_network."""
-    discriminator_input: str = _network(
-        "pair", architecture.CHOICES["discriminator_input"]
-    )
+    discriminator_input: str = _network("pair", CHOICES["discriminator_input"])
     """What D sees. pair: (source, image), Eq. 2 and 3 of the paper. triplet: single
     images, with the source as a second negative (released code)."""
-    heat_map_range: str = _network("zero_one", architecture.CHOICES["heat_map_range"])
+    heat_map_range: str = _network("zero_one", CHOICES["heat_map_range"])
     """Values of the pose heat maps: zero_one (paper) or minus_one_one (released
     code)."""
 
@@ -130,14 +109,13 @@ class TrainingOptions(modes.ProgramOptions):
         modes=("train",),
         not_with=("coarse_from",),
     )
-    """Workdir of another run whose networks this run starts from, to fine-tune them
-    on other data or with other settings; or a model in a file (.safetensors), here or
-    in cloud storage (gs://, s3://, az://), or on the Hub (hf://user/repository), which
-    has no D. Training starts at step 0 with a
-    new optimizer. The networks and the image size must be the same. --checkpoint
-    says which checkpoint. Only for a new run."""
+    """Workdir of another run whose networks this run starts from, to fine-tune them on
+    other data or with other settings; or a model in a file (.safetensors), here or in
+    cloud storage (gs://, s3://, az://), or on the Hub (hf://user/repository), which has
+    no D. Training starts at step 0 with a new optimizer. The networks and the image
+    size must be the same. --checkpoint says which checkpoint. Only for a new run."""
     batch_size: int = _training(
-        16, minimum=1, modes=(*modes.TRAINING, "evaluate", "user_study")
+        16, minimum=1, modes=(*TRAINING, "evaluate", "user_study")
     )
     """Pairs in a step, over all devices."""
     grad_accumulation: int = _training(1, minimum=1)
@@ -242,7 +220,7 @@ class TrainingOptions(modes.ProgramOptions):
     """Steps between checkpoints. One more is saved at the end."""
     keep_checkpoints: int = _reporting(3, minimum=1)
     """How many of the newest checkpoints are kept."""
-    progress: bool = _reporting(True, modes=(*modes.TRAINING, "evaluate"))
+    progress: bool = _reporting(True, modes=(*TRAINING, "evaluate"))
     """Shows a progress bar if the output is a terminal."""
 
     coordinator_address: str = _device("", modes=_SEVERAL, not_with=("generated_dir",))
@@ -254,41 +232,36 @@ class TrainingOptions(modes.ProgramOptions):
     process_id: int = _device(0, minimum=0, modes=_SEVERAL)
     """Number of this process, from 0, with --coordinator_address=HOST:PORT. Only
     process 0 prints, and writes pictures, summaries and metrics."""
-    remat: bool = _device(False, modes=modes.TRAINING)
+    remat: bool = _device(False)
     """Saves accelerator memory: the activations inside the generators' blocks are
-    computed again for the gradient. It has no effect on a CPU, where XLA undoes
-    it."""
+    computed again for the gradient. It has no effect on a CPU, where XLA undoes it."""
     photos_on: str = _device(
-        "auto",
-        ("auto", "host", "device"),
-        modes=modes.TRAINING,
-        needs=("reader=memory",),
+        "auto", ("auto", "host", "device"), needs=("reader=memory",)
     )
     """Where --reader=memory keeps the training photos. host: they are sent with each
     batch. device: every GPU or TPU holds all of them, and gets only their numbers; the
     results are the same. auto: on the device if they fit (see --device_photos_gib),
     else on the host; on a CPU always on the host."""
     device_photos_gib: float = _device(
-        0.0, minimum=0, modes=modes.TRAINING, needs=("reader=memory",)
+        0.0, minimum=0, modes=TRAINING, needs=("reader=memory",)
     )
     """Most GiB of each device's memory that photos may take. 0: a quarter of what the
     device has."""
-    debug_nans: bool = _device(False, modes=modes.TRAINING)
+    debug_nans: bool = _device(False)
     """When a number is not finite, repeats the step one operation at a time and
     names the first operation whose result is not finite."""
 
     precision: str = _device(
         "float32",
-        (*architecture.CHOICES["precision"], "float32_highest"),
+        (*CHOICES["precision"], "float32_highest"),
         may_change=False,
-        modes=(*modes.TRAINING, *modes.OF_A_CHECKPOINT),
+        modes=(*TRAINING, *modes.OF_A_CHECKPOINT),
     )
-    """Precision of convolutions. float32: an NVIDIA GPU then multiplies in TF32 and
-    a TPU in bfloat16. float32_highest: full float32, to compare numbers. bfloat16:
-    the fastest on GPUs and TPUs. Weights, losses, optimizer and batch norm are
-    always float32. The default for a trained model is the precision of its
-    training."""
-    steps_per_call: int = _device(0, minimum=0, modes=modes.TRAINING)
+    """Precision of convolutions. float32: an NVIDIA GPU then multiplies in TF32 and a
+    TPU in bfloat16. float32_highest: full float32, to compare numbers. bfloat16: the
+    fastest on GPUs and TPUs. Weights, losses, optimizer and batch norm are always
+    float32. The default for a trained model is the precision of its training."""
+    steps_per_call: int = _device(0, minimum=0)
     """Steps that the device takes per call from the host. More than one helps if
     steps are short. Results are the same except for rounding. The intervals of log,
     pictures, evaluations and checkpoints must be multiples of it. 0: 1 on a CPU; on
@@ -304,11 +277,9 @@ class TrainingOptions(modes.ProgramOptions):
     @property
     def total_steps(self) -> int:
         two = self.stages in ("two_stage", "one_network")
-        more = self.refine_steps if two else 0
-        return self.coarse_steps + more
+        return self.coarse_steps + self.refine_steps * two
 
     def check_processes(self) -> None:
-        """Checks that a run of several processes can meet."""
         address = self.coordinator_address
         if address in ("", "auto"):
             for name, default in (("num_processes", 1), ("process_id", 0)):
@@ -334,7 +305,6 @@ class TrainingOptions(modes.ProgramOptions):
         return max(n for n in range(1, _MOST_STEPS + 1) if between % n == 0)
 
     def check_calls(self) -> None:
-        """Checks that nothing is due within a call, and what is to be profiled."""
         for name in _INTERVALS if self.steps_per_call else ():
             if getattr(self, name) % self.steps_per_call:
                 raise ValueError(

@@ -35,8 +35,6 @@ class Photos(NamedTuple):
 
 
 class DataPairs(NamedTuple):
-    """The test pairs of a data set."""
-
     rows: dict[str, int]  # of the arrays, by `pair_names.key`
     identities: list[str]  # N names of people
     differences: np.ndarray  # [N] pose differences, NaN where undefined
@@ -109,14 +107,10 @@ def of_run(run: Run, photos: Mapping[str, Photos]) -> Images:
     # Before runs kept averages, there was nothing to say.
     weights = run.content.get("weights", "averaged")
     model = pose_transfer.PoseTransfer.restore(run.folder, run.content["step"], weights)
-    generated = model.batch(
-        np.stack([pair.source for pair in photos.values()]),
-        np.stack([pair.keypoints for pair in photos.values()]),
-        source_poses=np.stack([pair.source_keypoints for pair in photos.values()]),
-    )
-    by_kind = {model.architecture.first_image: generated.coarse}
-    if generated.refined is not None:
-        by_kind["refined"] = generated.refined
+    sources, _, source_poses, poses = map(np.stack, zip(*photos.values(), strict=True))
+    generated = model.batch(sources, poses, source_poses=source_poses)
+    kinds = model.architecture.first_image, "refined"
+    by_kind = {k: x for k, x in zip(kinds, generated, strict=True) if x is not None}
     return {
         key: {kind: images[i] for kind, images in by_kind.items()}
         for i, key in enumerate(photos)

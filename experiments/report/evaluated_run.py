@@ -5,6 +5,7 @@ import functools
 import json
 import pathlib
 import shlex
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -46,7 +47,6 @@ class Run:
         return self.content.get("config", {})
 
     def scores_of(self, kind: str) -> dict[str, np.ndarray]:
-        """Scores [N] of every pair by metric; empty without a pairs.csv."""
         return self.scores.scores[kind] if self.scores else {}
 
     def better(self, metric: str) -> direction.Direction:
@@ -57,7 +57,15 @@ class Run:
 def read_all(workdirs: str) -> list[Run]:
     """Reads the runs of --workdirs, folders with commas between, each perhaps with
     NAME= before it."""
-    entries = [_entry(text.strip()) for text in workdirs.split(",") if text.strip()]
+    entries = []
+    for text in filter(None, map(str.strip, workdirs.split(","))):
+        name, equals, path = text.partition("=")
+        # A folder may have = in its name, but then the slash of its parent comes first.
+        if not equals or "/" in name:
+            name, path = "", text
+        if not path.strip():
+            raise ValueError(f"--workdirs: {text} names no folder.")
+        entries.append((name.strip(), pathlib.Path(path.strip()).expanduser()))
     if not entries:
         raise ValueError(f"--workdirs={workdirs} names no folder.")
     if len(entries) > MOST_RUNS:
@@ -105,15 +113,12 @@ def not_comparable(run: Run, other: Run) -> str:
     return ""
 
 
-def _entry(text: str) -> tuple[str, pathlib.Path]:
-    """Name, empty for none, and folder."""
-    name, equals, folder = text.partition("=")
-    # A folder may have = in its name, but then the slash of its parent comes first.
-    if not equals or "/" in name:
-        name, folder = "", text
-    if not folder.strip():
-        raise ValueError(f"--workdirs: {text} names no folder.")
-    return name.strip(), pathlib.Path(folder.strip()).expanduser()
+def comparable(runs: Sequence[Run]) -> list[int]:
+    """For each run the number of the first that it can be compared with."""
+    return [
+        next(n for n in range(i + 1) if n == i or not not_comparable(run, runs[n]))
+        for i, run in enumerate(runs)
+    ]
 
 
 def _short_name(place: pathlib.Path, places: list[pathlib.Path]) -> str:

@@ -5,13 +5,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from experiments.evaluate import evaluate
-from experiments.report import breakdown, svg_charts
+from experiments.evaluate import evaluate, statistics
+from experiments.report import svg_charts
 from experiments.report.evaluated_run import Run
 
 # What a reader wants to see first; the others follow, folded away.
 FIRST_METRICS = ("ssim_pg2", "masked_ssim_pg2", "l1", "body_l1", "body_gradient")
 _MOST_POINTS = 300
+_BINS = 10
 
 
 class Figures(NamedTuple):
@@ -22,7 +23,6 @@ class Figures(NamedTuple):
 
 
 def _split(charts: Mapping[str, str]) -> Figures:
-    """Charts by name."""
     first = [n for n in charts if n in FIRST_METRICS or n.endswith("/loss")]
     rest = [n for n in charts if n not in first]
     return Figures([charts[n] for n in first], [charts[n] for n in rest])
@@ -52,7 +52,7 @@ def training(runs: Sequence[Run]) -> Figures:
     every = [row for run in runs for row in run.history]
     recorded = dict.fromkeys(name for row in every for name in row)
     charts = {}
-    for name in [name for name in recorded if name not in ("step", "seconds")]:
+    for name in (n for n in recorded if n not in ("step", "seconds")):
         series = [
             svg_charts.Series(run.name, f"run-{number}", *_thinned(run, name))
             for number, run in enumerate(runs)
@@ -77,21 +77,20 @@ def distributions(
     """A histogram of the scores of pairs for each metric, by the lines of `legend`."""
     charts = {}
     for metric in _metrics_of_pairs(runs):
-        series = []
-        for (number, kind), (label, style) in lines.items():
-            values = runs[number].scores_of(kind).get(metric, np.array([]))
-            if np.isfinite(values).any():
-                series.append(svg_charts.Series(label, style, values))
+        series = [
+            svg_charts.Series(label, style, values)
+            for (number, kind), (label, style) in lines.items()
+            if (values := runs[number].scores_of(kind).get(metric)) is not None
+            and np.isfinite(values).any()
+        ]
         if series:
             text = "share of pairs by score"
             charts[metric] = svg_charts.histogram(metric, series, text)
     return _split(charts)
 
 
-def _metrics_of_pairs(runs: Sequence[Run]) -> list[str]:
-    return list(
-        dict.fromkeys(name for run in runs for name in run.scores_of(run.final))
-    )
+def _metrics_of_pairs(runs: Sequence[Run]) -> dict[str, None]:
+    return dict.fromkeys(name for run in runs for name in run.scores_of(run.final))
 
 
 def by_pose_difference(
@@ -101,16 +100,33 @@ def by_pose_difference(
     are [N] of each scored pair, by number of the run."""
     charts = {}
     for metric in _metrics_of_pairs(runs):
-        series = []
+        curves = []
         for number, apart in differences.items():
-            run = runs[number]
+            run, style = runs[number], f"run-{number}"
             scores = run.scores_of(run.final).get(metric, np.full(len(apart), np.nan))
-            curve = breakdown.by_pose_difference(
-                run.name, f"run-{number}", scores, apart
-            )
-            if len(curve.x):
-                series.append(curve)
-        if series:
+            curves.append(curve(run.name, style, scores, apart))
+        if series := [one for one in curves if len(one.x)]:
             text = "pose difference in torso lengths"
             charts[metric] = svg_charts.dots(metric, series, text)
     return _split(charts)
+
+
+def curve(
+    label: str, style: str, scores: np.ndarray, differences: np.ndarray
+) -> svg_charts.Series:
+    """Mean scores, with their intervals, over equally wide bins of the pose difference,
+    both [N]; empty bins are absent, and pairs without a finite score and difference do
+    not count."""
+    known = np.isfinite(scores) & np.isfinite(differences)
+    scores, differences = scores[known], differences[known]
+    if not len(scores):
+        return svg_charts.Series(label, style, [])
+    edges = np.linspace(differences.min(), differences.max(), _BINS + 1)
+    place = np.clip(np.searchsorted(edges, differences, "right") - 1, 0, _BINS - 1)
+    points = []
+    for i in np.unique(place):
+        here = scores[place == i]
+        (interval,) = statistics.intervals([here])
+        ends = interval or [float("nan")] * 2
+        points.append((edges[i : i + 2].mean(), here.mean(), *ends, len(here)))
+    return svg_charts.Series(label, style, *zip(*points, strict=True))

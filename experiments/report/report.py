@@ -7,18 +7,16 @@ import base64
 import datetime
 import hashlib
 import pathlib
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Hashable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from experiments.config import Config
 from experiments.report import (
-    breakdown,
     data_pairs,
     evaluated_run,
     figures,
-    run_facts,
     samples,
     tables,
     templates,
@@ -66,7 +64,7 @@ def _page(runs: Sequence[Run], gathered: samples.Samples, metric: str) -> str:
     """The page as HTML; pairs are ranked by the metric."""
     css, js = templates.read("report.css"), templates.read("report.js")
     headings, differences, not_compared = tables.differences(runs)
-    settings = run_facts.settings(runs)
+    settings = tables.settings(runs)
     lines = figures.legend(runs, tables.columns(runs))
     return templates.render(
         "report.html",
@@ -76,7 +74,7 @@ def _page(runs: Sequence[Run], gathered: samples.Samples, metric: str) -> str:
         policy=_policy(css, js),
         made=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
         runs=runs,
-        subtitles=run_facts.subtitles(runs),
+        subtitles=tables.subtitles(runs),
         metric=metric,
         columns=tables.columns(runs),
         scores=tables.scores(runs),
@@ -85,8 +83,8 @@ def _page(runs: Sequence[Run], gathered: samples.Samples, metric: str) -> str:
         headings=headings,
         differences=differences,
         not_compared=not_compared,
-        facts=run_facts.facts(runs),
-        data_facts=run_facts.data_facts(runs),
+        facts=tables.facts(runs),
+        data_facts=tables.data_facts(runs),
         settings=[row for row, default in settings if not default],
         all_settings=[row for row, _ in settings],
         items=gathered.items,
@@ -106,6 +104,7 @@ def _parts(
 ) -> dict[str, Any]:
     """Scores by pose difference, person and view, of the runs whose data is known."""
     apart, people, views = {}, {}, {}
+    pairs: dict[str, int] = {}
     for number, data in gathered.data.items():
         run = runs[number]
         ours, theirs = data.rows_of(run.keys)
@@ -115,11 +114,9 @@ def _parts(
         apart[number] = np.full(len(run.keys), np.nan)
         apart[number][ours] = data.differences[theirs]
         names = [data.identities[row] for row in theirs]
-        people[number] = breakdown.by_name(scores, names)
-        views[number] = breakdown.by_view(scores, data.views[theirs])
-    pairs: dict[str, int] = {}
-    for parts in people.values():
-        for name, part in parts.items():
+        people[number] = by_name(scores, names)
+        views[number] = by_view(scores, data.views[theirs])
+        for name, part in people[number].items():
             pairs[name] = max(part.pairs, pairs.get(name, 0))
     return {
         "by_pose": figures.by_pose_difference(runs, apart),
@@ -129,6 +126,31 @@ def _parts(
         "views": views,
         "view_names": pose.VIEWS,
     }
+
+
+class Part(NamedTuple):
+    """The pairs that have something in common, with their mean score."""
+
+    pairs: int
+    mean: float
+
+
+def by_name(scores: np.ndarray, names: Sequence[Hashable]) -> dict[Any, Part]:
+    """The pairs of each name, from the lowest mean to the highest; pairs without a
+    finite score do not count."""
+    scores_of: dict[Hashable, list[float]] = {}
+    for score, name in zip(scores, names, strict=True):
+        if np.isfinite(score):
+            scores_of.setdefault(name, []).append(float(score))
+    parts = {n: Part(len(x), float(np.mean(x))) for n, x in scores_of.items()}
+    return dict(sorted(parts.items(), key=lambda item: item[1].mean))
+
+
+def by_view(scores: np.ndarray, views: np.ndarray) -> dict[tuple[int, int], Part]:
+    """The pairs of each two views [N, 2] of source and target, indices of
+    `pose.VIEWS`; pairs with an unknown view do not count."""
+    known = (views >= 0).all(axis=1)
+    return by_name(scores[known], [tuple(pair) for pair in views[known].tolist()])
 
 
 def _failures(

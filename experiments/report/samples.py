@@ -4,12 +4,11 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image
 
 from experiments import pictures
 from experiments.config import Config
 from experiments.report import data_pairs
-from experiments.report.evaluated_run import Run, not_comparable
+from experiments.report.evaluated_run import Run, comparable
 from pg2_jax import visualize
 from pg2_jax.input_pipeline import pair_reader
 from pg2_jax.metrics import direction
@@ -55,28 +54,22 @@ class Item(NamedTuple):
 
 
 class Samples(NamedTuple):
-    """What was gathered for the page."""
-
     items: list[Item]  # the pairs of the gallery
     data: dict[int, data_pairs.DataPairs]  # of the pairs of each run, by its number
     notes: list[str]  # what could not be shown, and why
 
     def note(self, run: Run, text: str) -> None:
-        """Notes what a run lacks."""
         self.notes.append(f"{run.name}: {text.rstrip('.')}.")
 
 
 def gather(config: Config, runs: Sequence[Run]) -> Samples:
     """Chooses pairs, reads their photos and generates them with each run."""
-    together: list[dict[int, Run]] = []
-    for number, run in enumerate(runs):
-        # Runs that were scored on the same pairs share their photos.
-        same = (x for x in together if not not_comparable(run, next(iter(x.values()))))
-        if (members := next(same, None)) is None:
-            together.append(members := {})
-        members[number] = run
+    together: dict[int, dict[int, Run]] = {}
+    # Runs that were scored on the same pairs share their photos.
+    for number, first in enumerate(comparable(runs)):
+        together.setdefault(first, {})[number] = runs[number]
     samples = Samples([], {}, [])
-    for members in together:
+    for members in together.values():
         _gather(members, config, samples)
     return samples
 
@@ -84,8 +77,7 @@ def gather(config: Config, runs: Sequence[Run]) -> Samples:
 def _ranked(values: np.ndarray, better: direction.Direction) -> list[int]:
     """Rows from the best to the worst; those without a finite value are left out."""
     rows = np.flatnonzero(np.isfinite(values))
-    order = np.argsort(-better.merit(values[rows]), kind="stable")
-    return [int(row) for row in rows[order]]
+    return rows[np.argsort(-better.merit(values[rows]), kind="stable")].tolist()
 
 
 def best_and_worst(
@@ -119,7 +111,11 @@ def _gather(runs: Mapping[int, Run], config: Config, samples: Samples) -> None:
     assert first.scores, "pairs were chosen by their scores"
     names = dict(zip(first.keys, first.scores.names, strict=True))
     shots = _shots(runs, {key: names[key] for key in wanted}, data, samples)
-    scores = {n: _scores(run, config.report_metric) for n, run in runs.items()}
+    scores = {}
+    for number, run in runs.items():
+        values = run.scores_of(run.final)[config.report_metric]
+        ranked = enumerate(_ranked(values, run.better(config.report_metric)), 1)
+        scores[number] = {run.keys[i]: (float(values[i]), rank) for rank, i in ranked}
     for order, key in enumerate(first.keys):
         if key not in wanted:
             continue
@@ -205,21 +201,11 @@ def _shots(
     return shots
 
 
-def _scores(run: Run, metric: str) -> dict[str, tuple[float, int]]:
-    """Score and rank of each pair, by its key."""
-    values = run.scores_of(run.final)[metric]
-    order = _ranked(values, run.better(metric))
-    return {
-        run.keys[row]: (float(values[row]), rank) for rank, row in enumerate(order, 1)
-    }
-
-
 def _given_shots(name: str, photos: data_pairs.Photos) -> list[Shot]:
-    """Source, target pose and target of a pair."""
-    black = np.full_like(photos.target, _BACKGROUND)
-    scale = visualize.screen_scale(len(black))
-    skeleton = visualize.draw_skeleton(black, photos.keypoints, scale=scale)
-    height, width = photos.target.shape[:2]
+    dark = np.full_like(photos.target, _BACKGROUND)
+    scale = visualize.screen_scale(len(dark))
+    skeleton = visualize.draw_skeleton(dark, photos.keypoints, scale=scale)
+    height, width = dark.shape[:2]
     alt = f"Target pose of {name}, as a skeleton"
     return [
         _shot("source", photos.source, f"Source photo of {name}"),
@@ -230,7 +216,6 @@ def _given_shots(name: str, photos: data_pairs.Photos) -> list[Shot]:
 
 def _shot(title: str, image: np.ndarray, alt: str, run: int | None = None) -> Shot:
     height, width = image.shape[:2]
-    picture = Image.fromarray(image)
-    encoded = pictures.to_base64(picture, "WEBP", quality=_QUALITY, method=6)
+    encoded = pictures.to_base64(image, "WEBP", quality=_QUALITY, method=6)
     uri = f"data:image/webp;base64,{encoded}"
     return Shot(title, run, uri, width, height, alt)

@@ -66,7 +66,7 @@ def lines(name: str, series: Sequence[Series], x_label: str) -> str:
     name stands above the chart, `x_label` below."""
     heights = [v for s in series for v in s.y if math.isfinite(v)]
     log = min(heights) > 0 and max(heights) / min(heights) > 10
-    axes = _axes([v for s in series for v in s.x], heights, log=log)
+    xs = [v for s in series for v in s.x]
     marks = []
     for one in series:
         points = [p for p in zip(one.x, one.y, strict=True) if math.isfinite(p[1])]
@@ -76,7 +76,8 @@ def lines(name: str, series: Sequence[Series], x_label: str) -> str:
             for at, value in points[::-1][::apart]
         ]
         marks.append({"of": one, "lines": ["line"], "points": points, "spots": spots})
-    return _render(name + " (logarithmic)" * log, x_label, axes, marks)
+    name += " (logarithmic)" * log
+    return _render(name, x_label, xs, heights, marks, log=log)
 
 
 def histogram(name: str, series: Sequence[Series], x_label: str) -> str:
@@ -102,7 +103,7 @@ def histogram(name: str, series: Sequence[Series], x_label: str) -> str:
         points = list(zip(np.repeat(edges, 2), heights, strict=True))
         mark = {"of": one, "lines": ["area", "line"], "points": points}
         marks.append(mark | {"medians": [(median, text)]})
-    return _render(name, x_label, _axes([low, high], [0.0, highest]), marks)
+    return _render(name, x_label, [low, high], [0.0, highest], marks)
 
 
 def dots(name: str, series: Sequence[Series], x_label: str) -> str:
@@ -113,7 +114,7 @@ def dots(name: str, series: Sequence[Series], x_label: str) -> str:
     gap = 0.04 * (max(xs) - min(xs))
     # Room for the counts.
     floor = min(every) - 0.12 * (max(every) - min(every))
-    axes = _axes([min(xs) - gap, max(xs) + gap], [floor, max(every)])
+    ends = [min(xs) - gap, max(xs) + gap]
     marks = []
     for i, one in enumerate(series):
         whiskers, spots = [], []
@@ -132,7 +133,7 @@ def dots(name: str, series: Sequence[Series], x_label: str) -> str:
         shift = 3 * (i - (len(series) - 1) / 2)
         marks.append(mark | {"whiskers": whiskers, "shift": shift})
     counts = list(zip(series[0].x, series[0].counts, strict=True))
-    return _render(name, x_label, axes, marks, counts)
+    return _render(name, x_label, ends, [floor, max(every)], marks, counts=counts)
 
 
 def ticks(first: float, last: float, about: int = 5) -> list[float]:
@@ -154,35 +155,31 @@ def short(value: float) -> str:
     return f"{value / 1000:g}k" if abs(value) >= 10_000 else f"{value:g}"
 
 
-def _axes(
-    xs: Sequence[float], ys: Sequence[float], *, log: bool = False
-) -> tuple[_Axis, _Axis]:
-    low, high = min(ys), max(ys)
-    gap = 0.0 if log else 0.04 * (high - low)
-    bottom = low if low >= 0 and low - gap < 0 else low - gap
-    x = _Axis(min(xs), max(xs), _MARGINS["left"], _WIDTH - _MARGINS["right"])
-    base = _HEIGHT - _MARGINS["bottom"]
-    return x, _Axis(bottom, high + gap, base, _MARGINS["top"], log)
-
-
 def _render(
     name: str,
     x_label: str,
-    axes: tuple[_Axis, _Axis],
+    xs: Sequence[float],
+    ys: Sequence[float],
     marks: Sequence[dict[str, Any]],
+    *,
+    log: bool = False,
     counts: Sequence[tuple[float, int]] = (),
 ) -> str:
-    """The chart, of each series: a class for each line through its points; whiskers (x,
-    low, high), spots (class, radius, x, y, text), medians (x, text), and by how many
-    pixels all that is moved."""
+    """The chart, whose axes reach over `xs` and `ys`, of each series: a class for each
+    line through its points; whiskers (x, low, high), spots (class, radius, x, y, text),
+    medians (x, text), and by how many pixels all that is moved."""
+    low, high = min(ys), max(ys)
+    gap = 0.0 if log else 0.04 * (high - low)
+    bottom = low if low >= 0 and low - gap < 0 else low - gap
+    base = _HEIGHT - _MARGINS["bottom"]
     return templates.render(
         "chart.svg",
         name=name,
         x_label=x_label,
         width=_WIDTH,
         height=_HEIGHT,
-        x_axis=axes[0],
-        y_axis=axes[1],
+        x_axis=_Axis(min(xs), max(xs), _MARGINS["left"], _WIDTH - _MARGINS["right"]),
+        y_axis=_Axis(bottom, high + gap, base, _MARGINS["top"], log),
         marks=marks,
         counts=counts,
     )

@@ -1,12 +1,16 @@
-"""The tables of a report: scores and differences."""
+"""The tables of a report: scores, differences, and what was run."""
 
+import dataclasses
+import datetime
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from experiments.config import Config
 from experiments.evaluate import evaluate, statistics
-from experiments.report.evaluated_run import Run, not_comparable
+from experiments.report.evaluated_run import Run, comparable, not_comparable
+from pg2_jax import errors
 
 
 class Column(NamedTuple):
@@ -18,6 +22,9 @@ class Column(NamedTuple):
 
 # Of a column of differences: the first minus the second.
 Heading = tuple[Column, Column]
+# A name, and a text for each run.
+Rows = list[tuple[str, list[str]]]
+UNKNOWN = "not recorded"
 
 
 class Row(NamedTuple):
@@ -50,9 +57,8 @@ def columns(runs: Sequence[Run]) -> list[Column]:
             evaluate.COPY in other.content["metrics"] and not not_comparable(run, other)
             for other in runs[:number]
         )
-        for kind in run.content["metrics"]:
-            if kind != evaluate.COPY or not copied:
-                shown.append(Column(number, kind))
+        kinds = [k for k in run.content["metrics"] if k != evaluate.COPY or not copied]
+        shown += [Column(number, kind) for kind in kinds]
     return shown
 
 
@@ -60,7 +66,7 @@ def scores(runs: Sequence[Run]) -> list[Row]:
     """The records of every metric for every column, None where it has none, and whether
     its mean is the best of the row, among the runs that can be compared with its own;
     the copy of the source competes, too."""
-    shown, groups = columns(runs), _comparable(runs)
+    shown, groups = columns(runs), comparable(runs)
     every = [runs[c.run].content["metrics"][c.kind] for c in shown]
     rows = []
     for metric in dict.fromkeys(name for records in every for name in records):
@@ -76,18 +82,6 @@ def scores(runs: Sequence[Run]) -> list[Row]:
                 wins[i] = len(known) > 1 and means[i] == best
         rows.append(_row(owner, metric, list(zip(records, wins, strict=True))))
     return rows
-
-
-def _comparable(runs: Sequence[Run]) -> list[int]:
-    """For each run the number of the first that it can be compared with."""
-    return [
-        next(
-            other
-            for other in range(number + 1)
-            if other == number or not not_comparable(run, runs[other])
-        )
-        for number, run in enumerate(runs)
-    ]
 
 
 def differences(runs: Sequence[Run]) -> tuple[list[Heading], list[Row], list[str]]:
@@ -178,3 +172,100 @@ def compare(
         mean, share = float(delta[has].mean()), float((gain[has] > 0).mean())
         compared[name] = Difference(mean, interval, share, int(has.sum()), verdict)
     return compared
+
+
+def subtitles(runs: Sequence[Run]) -> list[str]:
+    """How many pairs of which size were scored, in one text if it is so for all."""
+    texts = [
+        f"{errors.counted(run.content['pairs'], 'test pair')} of "
+        f"{run.content['image_size']} pixels"
+        for run in runs
+    ]
+    if len({*texts}) == 1:
+        return texts[:1]
+    return [f"{run.name}: {text}" for run, text in zip(runs, texts, strict=True)]
+
+
+def facts(runs: Sequence[Run]) -> Rows:
+    return _side_by_side([_facts(run) for run in runs], UNKNOWN)
+
+
+def data_facts(runs: Sequence[Run]) -> Rows:
+    return _side_by_side([run.content.get("data", {}) for run in runs], "")
+
+
+def settings(runs: Sequence[Run]) -> list[tuple[tuple[str, list[str]], bool]]:
+    """Settings of the trainings, and whether each is the default in all runs."""
+    rows = []
+    for field in dataclasses.fields(Config):
+        if field.metadata["may_change"] or not any(run.config for run in runs):
+            continue
+        values = [run.config.get(field.name, field.default) for run in runs]
+        texts = [
+            str(value) if run.config else ""
+            for run, value in zip(runs, values, strict=True)
+        ]
+        default = all(value == field.default for value in values)
+        rows.append(((f"--{field.name}", texts), default))
+    return rows
+
+
+def _side_by_side(of_runs: Sequence[dict[str, Any]], missing: str) -> Rows:
+    names = dict.fromkeys(name for values in of_runs for name in values)
+    return [(name, [str(v.get(name, missing)) for v in of_runs]) for name in names]
+
+
+def _facts(run: Run) -> dict[str, str]:
+    content = run.content
+    if "generated_dir" in content:
+        origin = {
+            "Images": content["generated_dir"],
+            "Targets": content["target_dir"],
+            "Keypoints": content.get("annotations") or "none",
+        }
+    else:
+        available = content.get("pairs_available", content["pairs"])
+        origin = {
+            "Scored checkpoint": f"step {content['step']:,}",
+            "Training": _plan(run.config),
+            "Time of training": _duration(run),
+            "Trained on": _hardware(run),
+            "Training code": str(run.stored.get("commit", UNKNOWN)),
+            "Data set": content.get("data_dir", UNKNOWN),
+            "Pairs in the data set": f"{available:,}",
+        }
+    versions = content.get("versions", {})
+    return {
+        "Folder": str(run.folder),
+        **origin,
+        "Pairs scored": f"{content['pairs']:,}",
+        "Image size": f"{content['image_size']} (height x width)",
+        "Scoring code": str(content.get("commit", UNKNOWN)),
+        "Versions": ", ".join(f"{k} {v}" for k, v in versions.items()) or UNKNOWN,
+        "Intervals": content.get("interval", UNKNOWN),
+    }
+
+
+def _plan(config: dict[str, Any]) -> str:
+    coarse, refine = config.get("coarse_steps", 0), config.get("refine_steps", 0)
+    stages = config.get("stages", "two_stage")
+    steps = f"{coarse:,} + {refine:,}" if stages == "two_stage" else f"{coarse:,}"
+    batch = config.get("batch_size", UNKNOWN)
+    return f"{stages}, {steps} steps, batches of {batch}, seed {config.get('seed')}"
+
+
+def _duration(run: Run) -> str:
+    seconds = max((row.get("seconds", 0) for row in run.history), default=0)
+    said = f"{datetime.timedelta(seconds=round(seconds))} (h:mm:ss)"
+    return said if seconds else UNKNOWN
+
+
+def _hardware(run: Run) -> str:
+    sessions = run.stored.get("sessions", [])
+    machines = [(one.get("devices", ""), one.get("hardware", {})) for one in sessions]
+    said = dict.fromkeys(
+        f"{devices}; {machine.get('processor', '')}, {machine.get('cores', '?')} cores,"
+        f" {machine.get('memory_gib', '?')} GiB"
+        for devices, machine in machines
+    )
+    return " / ".join(said) or UNKNOWN

@@ -36,7 +36,6 @@ def write(folder: pathlib.Path, content: dict[str, Any]) -> None:
 
 
 def show(folder: pathlib.Path, content: dict[str, Any]) -> None:
-    """Prints the table and where it lies."""
     rich.console.Console().print(rich.markdown.Markdown(_markdown(content)))
     names = ("table.md", "table.json", "figure4.png")
     print("Wrote " + ", ".join(str(folder / name) for name in names))
@@ -46,8 +45,11 @@ def draw_figure(
     config: Config, dataset: pair_reader.PairDataset, rows: Iterable[dict[str, Any]]
 ) -> None:
     """Writes the paper's Figure 4: one test pair in a row, one model of the table in a
-    column, of its first seed."""
-    batch = pictures.spread_pairs(dataset, config.picture_pairs, config.max_test_pairs)
+    column, of its first seed. The pairs are those that an evaluation shows."""
+    total = dataset.count("test")
+    total = min(total, config.max_test_pairs or total)
+    shown = pictures.spread_rows(total, config.picture_pairs)
+    batch = pictures.pairs_at(dataset, shown)
     folder = pathlib.Path(config.workdir)
     photos, keypoints = batch["source_image"], batch["target_keypoints"]
     generated = {}
@@ -111,17 +113,15 @@ def _notes(content: dict[str, Any]) -> list[str]:
         said = next(iter(seeds.values()))
     if any("," in numbers for numbers in seeds.values()):
         said += "; of several, mean ± standard deviation over the seeds"
-    notes = [
+    return [
         f"{counted(content['pairs'], 'test pair')} of {config['image_size']} from "
         f"{config['data_dir']}",
         f"steps: {steps}; batch size {config['batch_size']}",
         f"seeds: {said}",
         "figure4.png: the first seed of each model, test pairs spread evenly",
-    ]
-    notes += [
-        f"{title} is {name}: {content['definitions'][name]}"
-        for name, title in _names(content).items()
-    ]
-    return notes + [
-        f"{name}: not computed; {why}" for name, why in _missing(content).items()
+        *(
+            f"{title} is {name}: {content['definitions'][name]}"
+            for name, title in _names(content).items()
+        ),
+        *(f"{name}: not computed; {why}" for name, why in _missing(content).items()),
     ]

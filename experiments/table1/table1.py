@@ -22,8 +22,6 @@ from pg2_jax.input_pipeline import pair_reader
 
 
 class Row(NamedTuple):
-    """One model of the table."""
-
     title: str  # in the paper
     changes: dict[str, Any]  # to the config of the full model
     image: str = "coarse"  # the one of its images that is scored
@@ -87,7 +85,12 @@ def table1(config: Config) -> int | None:
     _check_before_work(config, dataset, runs)
     folder, content = pathlib.Path(config.workdir), _opened(config, dataset)
     for name, seed in runs:
-        _check_row(row_config(config, name, seed), name, dataset)
+        # Whether its networks can be built, and its run, if any, is of it.
+        row = row_config(config, name, seed)
+        with errors.said_of(f"row {name} (see --rows)"):
+            restore.architecture_of(row.to_json())
+        if stored := newest(row):
+            check_unchanged(stored[1], _begun_as(row, stored[1]), dataset.metadata)
     # This binds the folder to the settings and the data.
     output.write(folder, content)
     for number, (name, seed) in enumerate(runs, start=1):
@@ -111,13 +114,14 @@ def row_config(config: Config, name: str, seed: int) -> Config:
     model's two stages together.
     """
     changes = {**ROWS[name].changes, "rows": "", "seeds": "", "inception": ""}
-    steps = {"coarse_steps": config.coarse_steps, "refine_steps": config.refine_steps}
     if changes.get("stages", "two_stage") != "two_stage":
         changes |= {"discriminator_sees_coarse": False, "refine_sees_pose": False}
         changes["refine_output"] = "difference"
-    if name == "one_stage":
-        steps["coarse_steps"] += config.refine_steps
-    for stage, count in steps.items():
+    more = config.refine_steps if name == "one_stage" else 0
+    for stage, count in (
+        ("coarse_steps", config.coarse_steps + more),
+        ("refine_steps", config.refine_steps),
+    ):
         changes[stage] = max(1, round(count * config.steps_scale)) if count else 0
     return dataclasses.replace(
         config,
@@ -172,14 +176,6 @@ def _check_before_work(
             dataset.require_views(split)
 
 
-def _check_row(config: Config, name: str, dataset: pair_reader.PairDataset) -> None:
-    """Checks that a row's networks can be built, and that its run, if any, is of it."""
-    with errors.said_of(f"row {name} (see --rows)"):
-        restore.architecture_of(config.to_json())
-    if stored := newest(config):
-        check_unchanged(stored[1], _begun_as(config, stored[1]), dataset.metadata)
-
-
 def _begun_as(config: Config, stored: dict[str, Any]) -> Config:
     """The config with the stage I that a row's run has begun with."""
     return dataclasses.replace(config, coarse_from=stored.get("coarse_from", ""))
@@ -227,8 +223,12 @@ def _finish(table: Config, content: dict[str, Any], name: str, seed: int) -> int
     if str(seed) in content["rows"].get(name, {}).get("seeds", {}):
         print(f"{config.workdir} is finished.")
         return None
-    config = _sharing_stage_one(config, name, row_config(table, "pose_mask_loss", seed))
-    first = _steps_taken(config)
+    first, twin = _steps_taken(config), row_config(table, "pose_mask_loss", seed)
+    if stored := newest(config):
+        config = _begun_as(config, stored[1])
+    elif name == "full" and _steps_taken(twin) >= config.coarse_steps:
+        # Its own stage I would compute the same again.
+        config = dataclasses.replace(config, coarse_from=twin.workdir)
     if config.coarse_from:
         first = max(first, config.coarse_steps)
     begin = time.monotonic()
@@ -259,16 +259,6 @@ def _finish(table: Config, content: dict[str, Any], name: str, seed: int) -> int
     }
     output.write(pathlib.Path(table.workdir), content)
     return None
-
-
-def _sharing_stage_one(config: Config, name: str, twin: Config) -> Config:
-    """A new full model begins with the G1 of the row G1-poseMaskLoss, if it is done:
-    its own stage I would compute the same again."""
-    if stored := newest(config):
-        return _begun_as(config, stored[1])
-    if name != "full" or _steps_taken(twin) < config.coarse_steps:
-        return config
-    return dataclasses.replace(config, coarse_from=twin.workdir)
 
 
 def _steps_taken(config: Config) -> int:

@@ -18,7 +18,6 @@ from experiments import config_compatibility
 from experiments.config import Config
 from experiments.train import training_steps
 from pg2_jax import sharding, train_state
-from pg2_jax.architecture import Architecture
 from pg2_jax.input_pipeline import pair_reader
 
 _GROUPS = ("Program", "Networks", "Training", "Validation", "Devices", "Reporting")
@@ -26,10 +25,7 @@ _TIMED_STEPS = 3
 
 
 def show(
-    config: Config,
-    architecture: Architecture,
-    dataset: pair_reader.PairDataset,
-    photos: jax.Array | None,
+    config: Config, dataset: pair_reader.PairDataset, photos: jax.Array | None
 ) -> None:
     """Prints settings, networks and costs, those of photos on the devices included;
     writes nothing."""
@@ -38,29 +34,35 @@ def show(
     done = stored[0] if stored else 0
     console = rich.console.Console()
     console.print(_settings(config))
-    mesh = sharding.data_mesh()
-    first, second = training_steps.compiled(config, architecture, mesh)
+    first, second = training_steps.compiled(config)
     # Drawing the weights takes a compilation, too.
-    shapes = training_steps.state_shapes(config, architecture)
-    console.print(_networks(shapes))
+    shapes = training_steps.state_shapes(config)
+    networks = _table(
+        "Networks", ("network", "parameters", "with optimizer and average, MiB")
+    )
+    for name, player in shapes.players.items():
+        size = sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(player))
+        networks.add_row(name, f"{player.size:,}", f"{size / 2**20:,.1f}")
+    console.print(networks)
     steps = _steps(config, done)
     costs = _table(
         f"Steps of {config.batch_size} pairs; FLOPs and memory: XLA's analysis of the "
         "compiled step, for one device",
         ("", "steps left", "GFLOPs", "memory, MiB", "s a step", "images/s", "time"),
     )
-    size = dataset.height, dataset.width
-    noise = training_steps.random_batch(config.batch_size, *size)
+    noise = training_steps.random_batch(
+        config.batch_size, dataset.height, dataset.width
+    )
     if photos is not None:
         some = np.arange(config.batch_size, dtype=np.int32) % len(photos)
         noise = {**noise, "source_image": some, "target_image": some}
-    batch = sharding.put_batch(noise, mesh)
+    batch = sharding.put_batch(noise, sharding.data_mesh())
     lowered = {}
     for name, count in steps.items():
         stage = second if name == "stage II" else first
         lowered[name] = stage.step.lower(shapes, batch, photos)
         console.print(_estimate(name, lowered[name], count), soft_wrap=True)
-    state = training_steps.first_state(config, architecture, mesh)
+    state = training_steps.first_state(config)
     total = 0.0
     for name, count in steps.items():
         console.print(f"Compiling and timing {name} ...")
@@ -108,25 +110,14 @@ def _settings(config: Config) -> rich.table.Table:
     for field in dataclasses.fields(config):
         modes = field.metadata["modes"]
         if field.metadata["group"] in _GROUPS and (not modes or "train" in modes):
-            value = getattr(config, field.name)
-            changed = value != field.default
-            row = ("*" if changed else "", f"--{field.name}", _text(value))
-            default = _text(field.default) if changed else ""
-            table.add_row(*row, default, style="bold" if changed else None)
-    return table
-
-
-def _text(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _networks(state: train_state.TrainState) -> rich.table.Table:
-    """Parameters by network, and the bytes of the state that belong to it."""
-    columns = "network", "parameters", "with optimizer and average, MiB"
-    table = _table("Networks", columns)
-    for name, player in state.players.items():
-        size = sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(player))
-        table.add_row(name, f"{player.size:,}", f"{size / 2**20:,.1f}")
+            value, default = (
+                str(x).lower() if isinstance(x, bool) else str(x)
+                for x in (getattr(config, field.name), field.default)
+            )
+            if value == default:
+                table.add_row("", f"--{field.name}", value, "")
+            else:
+                table.add_row("*", f"--{field.name}", value, default, style="bold")
     return table
 
 

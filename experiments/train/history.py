@@ -19,7 +19,6 @@ Row = dict[str, Any]  # "step", and numbers by the names that TensorBoard shows
 
 
 def path(workdir: str) -> pathlib.Path:
-    """Where a run keeps its history."""
     return pathlib.Path(workdir).expanduser() / "history.jsonl"
 
 
@@ -58,7 +57,6 @@ class History:
             ) from error
 
     def close(self) -> None:
-        """Closes the file."""
         self._file.close()
 
 

@@ -63,10 +63,18 @@ class TrainingLog:
         begin = time.monotonic()
         calls = jax.device_get(self._unlogged)
         self._seconds += time.monotonic() - begin
-        fetched = [step for metrics in calls for step in _by_step(metrics)]
+        fetched: list[Metrics] = []
+        for call in calls:
+            rows = zip(*map(np.atleast_1d, call.values()), strict=True)
+            fetched += [dict(zip(call, row, strict=True)) for row in rows]
         count = len(fetched)
-        for number, metrics in enumerate(fetched, start=step - count):
-            _require_finite(metrics, number, self._config)
+        for number, metrics in enumerate(fetched, start=step - count + 1):
+            if bad := [
+                f"{n} is {x}" for n, x in metrics.items() if not math.isfinite(x)
+            ]:
+                raise FloatingPointError(
+                    f"step {number}: {', '.join(bad)}. {advice(self._config)}"
+                )
         # The first step of stage II can share an interval with the last of stage I.
         names = dict.fromkeys(name for metrics in fetched for name in metrics)
         means = {
@@ -82,11 +90,8 @@ class TrainingLog:
         return ", ".join([*losses, f"{rate:.0f} images/s"])
 
     def close(self) -> None:
-        """Writes what is still in memory."""
-        if self._summaries:
-            self._summaries.close()
-        if self._history:
-            self._history.close()
+        for writer in filter(None, (self._summaries, self._history)):
+            writer.close()
 
 
 def _summary_writer(config: Config, first_step: int) -> Any:
@@ -103,18 +108,6 @@ def _summary_writer(config: Config, first_step: int) -> Any:
         return None
     folder = pathlib.Path(config.workdir) / "summaries"
     return tensorboardX.SummaryWriter(str(folder), purge_step=first_step + 1)
-
-
-def _by_step(metrics: Metrics) -> list[Metrics]:
-    rows = zip(*map(np.atleast_1d, metrics.values()), strict=True)
-    return [dict(zip(metrics, row, strict=True)) for row in rows]
-
-
-def _require_finite(metrics: Metrics, step: int, config: Config) -> None:
-    bad = {name: value for name, value in metrics.items() if not math.isfinite(value)}
-    if bad:
-        values = ", ".join(f"{name} is {value}" for name, value in bad.items())
-        raise FloatingPointError(f"step {step + 1}: {values}. {advice(config)}")
 
 
 def advice(config: Config) -> str:

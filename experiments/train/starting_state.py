@@ -5,13 +5,11 @@ import dataclasses
 
 import jax
 import jax.numpy as jnp
-from jax.sharding import Mesh
 
 from experiments import config_compatibility, processes
 from experiments.config import Config
 from experiments.train import training_steps
 from pg2_jax import sharding, train_state
-from pg2_jax.architecture import Architecture
 from pg2_jax.checkpoint import checkpointer, restore, run_folder
 from pg2_jax.inference import exported_model, hub
 from pg2_jax.input_pipeline import pair_reader
@@ -19,16 +17,14 @@ from pg2_jax.input_pipeline import pair_reader
 
 def find(
     config: Config,
-    architecture: Architecture,
     dataset: pair_reader.PairDataset,
     checkpoints: checkpointer.Checkpointer,
-    mesh: Mesh,
 ) -> train_state.TrainState:
     """The newest checkpoint of the run; for a new run new weights, or those of the run
     that --coarse_from or --init_from names. Every device of the mesh has the whole."""
     before = checkpoints.latest_config()
     config_compatibility.check_unchanged(before, config, dataset.metadata)
-    new = training_steps.first_state(config, architecture, mesh)
+    new = training_steps.first_state(config)
     state = checkpoints.restore_latest(new)
     if (other := config.coarse_from) and not int(state.step):
         step, stored = restore.latest_config(other, "coarse_from")
@@ -40,13 +36,11 @@ def find(
             coarse=restore.restore_coarse(other, new.coarse),
         )
     if config.init_from and before is None:
-        state = _begun_with(config, new, mesh)
+        state = _begun_with(config, new)
     return state
 
 
-def _begun_with(
-    config: Config, new: train_state.TrainState, mesh: Mesh
-) -> train_state.TrainState:
+def _begun_with(config: Config, new: train_state.TrainState) -> train_state.TrainState:
     """A new run's state with the networks of --init_from, a run or a model in a file;
     the latter has no D, which begins anew."""
     other = config.init_from
@@ -71,8 +65,10 @@ def _begun_with(
     config_compatibility.check_init_from(model.config, config)
     networks = f"the networks of step {model.step} of {other}, with a new D"
     processes.say(f"{config.workdir}: begins with {networks}")
-    weights = jax.device_put((model.coarse, model.refine), sharding.replicated(mesh))
-    coarse, refine = new.coarse.with_weights(weights[0]), new.refine
-    if refine is not None:
-        refine = refine.with_weights(weights[1])
-    return dataclasses.replace(new, coarse=coarse, refine=refine)
+    whole = sharding.replicated(sharding.data_mesh())
+    coarse, refine = jax.device_put((model.coarse, model.refine), whole)
+    return dataclasses.replace(
+        new,
+        coarse=new.coarse.with_weights(coarse),
+        refine=new.refine and new.refine.with_weights(refine),
+    )

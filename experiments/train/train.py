@@ -24,8 +24,7 @@ from experiments.train import (
     validation,
 )
 from pg2_jax import files, sharding, train_state
-from pg2_jax.architecture import Architecture
-from pg2_jax.checkpoint import checkpointer, restore
+from pg2_jax.checkpoint import checkpointer
 from pg2_jax.input_pipeline import pair_reader
 
 OnStep = Callable[[train_state.TrainState], None]
@@ -55,31 +54,28 @@ def train(config: Config, on_step: OnStep = lambda state: None) -> int | None:
     number = dataset.virtual_readers(config.batch_size, config.virtual_readers)
     config = dataclasses.replace(config, virtual_readers=number)
     config = training_steps.with_calls(config)
-    architecture = restore.architecture_of(config.to_json())
+    training_steps.architecture_of(config)  # refuses networks that cannot be built
     sharding.check_batch_size(config.batch_size, config.grad_accumulation)
     dataset.prepare_training()
     if config.pose_embedding == "view":
         for split in dataset.splits:
             dataset.require_views(split)
-    photos = device_photos.put(config, dataset, sharding.data_mesh())
+    photos = device_photos.put(config, dataset)
     if config.dry_run:
-        dry_run.show(config, architecture, dataset, photos)
+        dry_run.show(config, dataset, photos)
         return None
-    with _claimed(config.workdir):
-        run = _Run(config, architecture, dataset, photos, on_step)
+    # Keeps a second training out of the workdir.
+    claimed: contextlib.AbstractContextManager[None] = contextlib.nullcontext()
+    if processes.is_first():
+        folder = pathlib.Path(config.workdir)
+        folder.mkdir(parents=True, exist_ok=True)
+        claimed = files.locked(folder / ".lock", f"--workdir={config.workdir}")
+    with claimed:
+        run = _Run(config, dataset, photos, on_step)
         with interrupts.collected() as received, run:
             stopped = run.to_the_end(stop=lambda: bool(received))
     # Another process may be the one that was told to stop.
     return (received or [signal.SIGTERM])[0] if stopped else None
-
-
-def _claimed(workdir: str) -> contextlib.AbstractContextManager[None]:
-    """Keeps a second training out of the workdir."""
-    if not processes.is_first():
-        return contextlib.nullcontext()
-    folder = pathlib.Path(workdir)
-    folder.mkdir(parents=True, exist_ok=True)
-    return files.locked(folder / ".lock", f"--workdir={workdir}")
 
 
 class _Run:
@@ -88,22 +84,18 @@ class _Run:
     def __init__(
         self,
         config: Config,
-        architecture: Architecture,
         dataset: pair_reader.PairDataset,
         photos: jax.Array | None,
         on_step: OnStep,
     ):
         self._config, self._dataset, self._on_step = config, dataset, on_step
         self._photos = photos
-        mesh = sharding.data_mesh()
-        self._stages = training_steps.compiled(config, architecture, mesh)
+        self._stages = training_steps.compiled(config)
         stored = {**config.to_json(), "data": dataset.metadata}
         self._checkpoints = checkpointer.Checkpointer(
             config.workdir, stored, keep=config.keep_checkpoints
         )
-        self._state = starting_state.find(
-            config, architecture, dataset, self._checkpoints, mesh
-        )
+        self._state = starting_state.find(config, dataset, self._checkpoints)
         self._first = first = int(self._state.step)
         if processes.is_first():
             history.write_config(config.workdir, stored, first)
@@ -116,17 +108,14 @@ class _Run:
             process_index=jax.process_index(),
             process_count=jax.process_count(),
         )
-        self._batches = training_steps.feed(config, batches, first, mesh)
+        self._batches = training_steps.feed(config, batches, first)
         self._pictures = None
-        wanted = config.picture_every and processes.is_first()
-        if wanted and "test" in dataset.splits:
-            self._pictures = pictures.of_progress(config, architecture, dataset)
+        if config.picture_every and processes.is_first() and "test" in dataset.splits:
+            self._pictures = pictures.of_progress(config, dataset)
         self._profile = log.Profile(config)
         self._log = log.TrainingLog(config, first)
-        self._validation = validation.Validation(
-            config, architecture, dataset, mesh, first
-        )
-        self._vote = processes.vote(mesh)
+        self._validation = validation.Validation(config, dataset, first)
+        self._vote = processes.vote()
 
     def __enter__(self) -> None:
         pass
@@ -149,10 +138,8 @@ class _Run:
         if step >= last:
             self._save(step)  # of a run that begins with all it needs
             self._checkpoints.wait()
-            processes.say(
-                f"{config.workdir} has {step} steps already; this "
-                f"training ends at {last}."
-            )
+            said = f"{config.workdir} has {step} steps already; this training ends at"
+            processes.say(f"{said} {last}.")
             return False
         if not self._validation.is_over:
             stopping = self._vote(stop())
@@ -259,18 +246,17 @@ class _Run:
     def _ending(self, step: int) -> str:
         """Says where and why a run goes no further, and where it was best."""
         config, best = self._config, self._validation.best
-        here = f"{config.workdir}: step {step} of {config.total_steps},"
-        where = ""
-        if best.step is not None:
-            where = (
-                f" {config.best_metric} was best at step {best.step}: {best.value:.4f}."
-            )
         if step >= config.total_steps:
-            return f"{here} finished.{where}"
-        if self._validation.is_over:
+            how = "finished."
+        elif self._validation.is_over:
             evaluations = f"{config.early_stop_evals} evaluations without a better one"
-            return f"{here} ended early after {evaluations}.{where}"
-        return f"{here} stopped; the same command resumes it.{where}"
+            how = f"ended early after {evaluations}."
+        else:
+            how = "stopped; the same command resumes it."
+        if best.step is not None:
+            how += f" {config.best_metric} was best at step {best.step}: "
+            how += f"{best.value:.4f}."
+        return f"{config.workdir}: step {step} of {config.total_steps}, {how}"
 
 
 @jax.jit

@@ -14,6 +14,7 @@ from experiments.config import Config
 from pg2_jax import cpu_convolution, files, inputs, sharding, train_state, train_step
 from pg2_jax import objective as objectives
 from pg2_jax.architecture import Architecture
+from pg2_jax.checkpoint import restore
 from pg2_jax.errors import ArgumentError
 from pg2_jax.inputs import Batch
 from pg2_jax.metrics import lpips, lpips_weights
@@ -32,9 +33,7 @@ class Stage:
     steps: jax.stages.Wrapped
 
 
-def compiled(
-    config: Config, architecture: Architecture, mesh: Mesh
-) -> tuple[Stage, Stage]:
+def compiled(config: Config) -> tuple[Stage, Stage]:
     """The programs of stage I, or of the one stage, and those of stage II."""
     first_step, second_step = train_step.coarse_step, train_step.adversarial_step
     if config.stages == "one_stage":
@@ -42,16 +41,20 @@ def compiled(
     if config.stages == "one_network":
         patches = config.discriminator == "patch"
         second_step = patch_step.patch_step if patches else train_step.one_stage_step
-    # --debug_nans needs the state that donating would overwrite.
-    donated = () if config.debug_nans else 0
-
-    def stage(step: Callable, stage_steps: int) -> Stage:
-        return _stage(step, architecture, objective(config, stage_steps), mesh, donated)
-
-    return (
-        stage(first_step, config.coarse_steps),
-        stage(second_step, config.refine_steps),
+    architecture, mesh = architecture_of(config), sharding.data_mesh()
+    first, second = (
+        # --debug_nans needs the state that donating would overwrite.
+        _stage(step, architecture, objective(config, n), mesh, not config.debug_nans)
+        for step, n in (
+            (first_step, config.coarse_steps),
+            (second_step, config.refine_steps),
+        )
     )
+    return first, second
+
+
+def architecture_of(config: Config) -> Architecture:
+    return restore.architecture_of(config.to_json())
 
 
 @functools.lru_cache(maxsize=8)  # Runs that train alike share the programs.
@@ -60,14 +63,14 @@ def _stage(
     architecture: Architecture,
     aim: objectives.Objective,
     mesh: Mesh,
-    donated: int | tuple[()],
+    donate: bool,
 ) -> Stage:
     step = functools.partial(step, architecture=architecture, objective=aim)
     whole = sharding.replicated(mesh)
     jitted = functools.partial(
         jax.jit,
         out_shardings=whole,
-        donate_argnums=donated,
+        donate_argnums=0 if donate else (),
         compiler_options=cpu_convolution.compiler_options(),
     )
 
@@ -89,21 +92,21 @@ def _stage(
     )
 
 
-def first_state(
-    config: Config, architecture: Architecture, mesh: Mesh
-) -> train_state.TrainState:
+def first_state(config: Config) -> train_state.TrainState:
     """The state of step 0, on all devices; the memory of the first stage's optimizer
     has the form of the second's."""
     optimizer = objective(config, config.coarse_steps).optimizer
-    create = _create(architecture, optimizer, config.ema_decay > 0, mesh)
+    averaged = config.ema_decay > 0
+    mesh = sharding.data_mesh()
+    create = _create(architecture_of(config), optimizer, averaged, mesh)
     # An argument, so that one program serves all seeds.
     return create(seed=np.uint32(config.seed))
 
 
-def state_shapes(config: Config, architecture: Architecture) -> train_state.TrainState:
+def state_shapes(config: Config) -> train_state.TrainState:
     """The state of a run with shapes and types in place of arrays."""
     optimizer = objective(config, config.coarse_steps).optimizer
-    averaged = config.ema_decay > 0
+    architecture, averaged = architecture_of(config), config.ema_decay > 0
     return jax.eval_shape(
         lambda: train_state.create(architecture, optimizer, 0, averaged=averaged)
     )
@@ -116,10 +119,9 @@ def _create(
     averaged: bool,
     mesh: Mesh,
 ) -> jax.stages.Wrapped:
+    create = functools.partial(train_state.create, averaged=averaged)
     return jax.jit(
-        functools.partial(
-            train_state.create, architecture, optimizer, averaged=averaged
-        ),
+        functools.partial(create, architecture, optimizer),
         out_shardings=sharding.replicated(mesh),
         # Called once a run: compiling fast is worth more than running fast.
         compiler_options={"xla_backend_optimization_level": 0},
@@ -144,12 +146,10 @@ def call_length(config: Config, step: int) -> int:
     return min(config.steps_per_call - step % config.steps_per_call, end - step)
 
 
-def feed(
-    config: Config, batches: Iterator[Batch], first_step: int, mesh: Mesh
-) -> Iterator[Batch]:
+def feed(config: Config, batches: Iterator[Batch], first_step: int) -> Iterator[Batch]:
     """The batch of each call up to the last step, from numpy batches of each step; put
     on the devices while the call before it computes."""
-    ahead, step = None, first_step
+    ahead, step, mesh = None, first_step, sharding.data_mesh()
     while step < config.total_steps:
         count = call_length(config, step)
         taken = list(itertools.islice(batches, count))
@@ -180,17 +180,11 @@ def random_batch(count: int, height: int, width: int) -> Batch:
 
 def objective(config: Config, stage_steps: int) -> objectives.Objective:
     """What the config says of a stage of so many steps."""
-    own = config.discriminator_learning_rate or config.learning_rate
-    rate, of_discriminator = (
-        _schedule(config, peak, steps)
-        for peak, steps in (
-            (config.learning_rate, _generator_steps(config, stage_steps)),
-            (own, stage_steps),
-        )
-    )
+    steps, peak = _generator_steps(config, stage_steps), config.learning_rate
+    own = config.discriminator_learning_rate or peak
     made = {
-        "optimizer": _optimizer(rate),
-        "discriminator_optimizer": _optimizer(of_discriminator),
+        "optimizer": _optimizer(_schedule(config, peak, steps)),
+        "discriminator_optimizer": _optimizer(_schedule(config, own, stage_steps)),
         "perceptual_distance": _perceptual_distance(config),
     }
     names = {field.name for field in dataclasses.fields(objectives.Objective)}

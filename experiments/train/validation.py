@@ -4,7 +4,6 @@ import dataclasses
 import math
 
 import numpy as np
-from jax.sharding import Mesh
 
 from experiments import processes
 from experiments.config import Config
@@ -12,7 +11,7 @@ from experiments.evaluate import evaluate
 from experiments.options import training as options
 from experiments.train import history
 from pg2_jax import sharding, train_state
-from pg2_jax.architecture import Architecture
+from pg2_jax.checkpoint import restore
 from pg2_jax.input_pipeline import pair_reader
 from pg2_jax.metrics import suite
 
@@ -30,18 +29,14 @@ class Validation:
     """Scores the state of a run on the same pairs again and again."""
 
     def __init__(
-        self,
-        config: Config,
-        architecture: Architecture,
-        dataset: pair_reader.PairDataset,
-        mesh: Mesh,
-        first_step: int,
+        self, config: Config, dataset: pair_reader.PairDataset, first_step: int
     ):
         self._config = config
         self._dataset = dataset
-        self._mesh = mesh
+        self._mesh = sharding.data_mesh()
+        architecture = restore.architecture_of(config.to_json())
         self._first_image = architecture.first_image
-        self._score = evaluate.compiled(architecture, mesh, options.METRICS)
+        self._score = evaluate.compiled(architecture, options.METRICS)
         # Later rows were undone by a resume.
         rows = history.read(config.workdir)
         self._rows = [row for row in rows if row["step"] <= first_step]
@@ -103,7 +98,6 @@ def standing(config: Config, rows: list[history.Row]) -> Standing:
 
 
 def is_over(config: Config, rows: list[history.Row]) -> bool:
-    """Whether --early_stop_evals says that the last stage ends here."""
     return 0 < config.early_stop_evals <= standing(config, rows).since
 
 

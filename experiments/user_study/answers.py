@@ -42,12 +42,12 @@ def read(answers: str, key: dict[str, Any]) -> list[Rater]:
     for path in paths:
         try:
             rater = _read_rater(path, key)
-            if rater.name in raters:
+            other = raters.setdefault(rater.name, rater)
+            if other is not rater:
                 raise ValueError(
-                    f"{path}: rater {rater.name} is that of {raters[rater.name].path}; "
-                    "keep one of the two"
+                    f"{path}: rater {rater.name} is that of {other.path}; keep one of "
+                    "the two"
                 )
-            raters[rater.name] = rater
         except (ValueError, OSError) as error:
             problems.append(f"  {error}")
     if problems:
@@ -99,9 +99,17 @@ def _read_rater(path: pathlib.Path, key: dict[str, Any]) -> Rater:
     for number, trial in enumerate(trials, 1):
         if problem := _problem(trial):
             raise ValueError(f"{path}: trial {number}: {problem}")
-    wanted = [trial["id"] for trial in key["trials"]]
-    if problem := _problem_of_order([trial["id"] for trial in trials], wanted):
-        raise ValueError(f"{path}: {problem}")
+    ids, wanted = ([x["id"] for x in part] for part in (trials, key["trials"]))
+    for one in ids:
+        if one not in wanted:
+            raise ValueError(f"{path}: {one} is no image of this study")
+        if ids.count(one) > 1:
+            raise ValueError(f"{path}: {one} is answered {ids.count(one)} times")
+    if len(ids) < len(wanted):
+        answered = f"{len(ids)} of {len(wanted)} images are answered"
+        raise ValueError(f"{path}: incomplete, {answered}")
+    if ids != wanted:
+        raise ValueError(f"{path}: the images are not in the order of the study")
     return Rater(name, path, trials)
 
 
@@ -121,15 +129,3 @@ def _problem(trial: Any) -> str:
     if not isinstance(trial.get("interrupted"), bool):
         return f"interrupted {trial.get('interrupted')!r} is neither true nor false"
     return ""
-
-
-def _problem_of_order(ids: list[str], wanted: list[str]) -> str:
-    """Why not every image was answered once, in the order of the study."""
-    for name in ids:
-        if name not in wanted:
-            return f"{name} is no image of this study"
-        if ids.count(name) > 1:
-            return f"{name} is answered {ids.count(name)} times"
-    if len(ids) < len(wanted):
-        return f"incomplete, {len(ids)} of {len(wanted)} images are answered"
-    return "" if ids == wanted else "the images are not in the order of the study"

@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 
 import jinja2
 import numpy as np
-from PIL import Image
 
 from experiments import pictures, results
 from experiments.config import Config
@@ -54,8 +53,7 @@ def user_study(config: Config) -> None:
             f"--output={output} is not empty; a study that may have answers is not "
             "overwritten. Choose another folder."
         )
-    choose = from_folders if config.generated_dir else from_run
-    shown, origin = choose(config)
+    shown, origin = (from_folders if config.generated_dir else from_run)(config)
     trials = arranged(shown, config.seed)
     page, settings = render(trials, config)
     height, width = shown[0].image.shape[:2]
@@ -129,10 +127,10 @@ def from_folders(config: Config) -> tuple[list[Shown], dict[str, Any]]:
     real, generated = _choose(len(pairs), pixels, config, where)
     shown = []
     for kind, rows in ((REAL, real), (GENERATED, generated)):
-        for names in (pairs[row] for row in rows):
-            folder = "target" if kind == REAL else "generated"
-            image = image_folder.read(f"{folder}_dir", getattr(names, folder))
-            shown.append(Shown(image, kind, (names.generated.name, names.target.name)))
+        role = "target" if kind == REAL else "generated"
+        for pair in (pairs[row] for row in rows):
+            image = image_folder.read(f"{role}_dir", getattr(pair, role))
+            shown.append(Shown(image, kind, (pair.generated.name, pair.target.name)))
     for one in shown:
         if one.image.shape != shown[0].image.shape:
             size, wanted = one.image.shape[:2], shown[0].image.shape[:2]
@@ -195,8 +193,8 @@ def render(trials: dict[str, Shown], config: Config) -> tuple[str, dict[str, Any
     }
     # Without compression, so that the length says nothing.
     shown = [
-        {"id": name, "png": pictures.to_base64(image, "PNG", compress_level=0)}
-        for name, image in ((n, Image.fromarray(x.image)) for n, x in trials.items())
+        {"id": name, "png": pictures.to_base64(one.image, "PNG", compress_level=0)}
+        for name, one in trials.items()
     ]
     page = _TEMPLATES.get_template("index.html")
     return page.render(study={**settings, "trials": shown}), settings

@@ -13,6 +13,7 @@ import rich.table
 
 from experiments import results
 from experiments.config import Config
+from experiments.evaluate import statistics
 from experiments.user_study import answers
 from experiments.user_study.answers import GENERATED, REAL, Rater
 from pg2_jax import errors
@@ -23,9 +24,9 @@ DEFINITIONS = {
     "G2R": "generated images rated as real / generated images",
 }
 _KINDS = {"R2G": REAL, "G2R": GENERATED}
-_RESAMPLES, _SEED = 1000, 0
 _INTERVAL = (
-    f"95 % of {_RESAMPLES} bootstrap resamples of the raters, seed {_SEED}; needs two"
+    f"95 % of {statistics.RESAMPLES} bootstrap resamples of the raters, seed "
+    f"{statistics.SEED}; needs two"
 )
 # Table 2: 30 raters on Amazon Mechanical Turk for each data set.
 PAPER = {
@@ -91,21 +92,9 @@ def _record(counts: np.ndarray) -> dict[str, Any]:
     """The rate over all raters; counts are [raters, 2], confused and shown."""
     confused, shown = (int(count) for count in counts.sum(axis=0))
     record = {"rate": confused / shown, "confused": confused, "shown": shown}
-    if len(counts) < 2:
-        return {**record, "interval_95": None}
-    import scipy.stats  # Two seconds that the study's page need not wait for.
-
-    resampled = scipy.stats.bootstrap(
-        tuple(counts.T),
-        lambda confused, shown, axis: confused.sum(axis) / shown.sum(axis),
-        paired=True,
-        vectorized=True,
-        method="percentile",
-        n_resamples=_RESAMPLES,
-        rng=np.random.default_rng(_SEED),
-    )
-    limits = [float(limit) for limit in resampled.confidence_interval]
-    return {**record, "interval_95": limits}
+    rates, weights = counts[:, 0] / counts[:, 1], counts[:, 1]
+    (interval,) = statistics.intervals([rates], [weights])
+    return {**record, "interval_95": interval}
 
 
 def _timing(raters: list[Rater], key: dict[str, Any]) -> dict[str, Any]:
@@ -135,9 +124,9 @@ def _show(content: dict[str, Any]) -> None:
     for name in DEFINITIONS:
         table.add_column(name, justify="right", no_wrap=True)
         table.add_column("95 %", justify="right", no_wrap=True)
-        limits = content[name]["interval_95"]
+        limits = content[name]["interval_95"] or ()
         cells.append(f"{100 * content[name]['rate']:.1f} %")
-        cells.append(" to ".join(f"{100 * x:.1f}" for x in limits) if limits else "-")
+        cells.append(" to ".join(f"{100 * x:.1f}" for x in limits) or "-")
     table.add_row("this study", *cells, end_section=True)
     for title, rates in PAPER.items():
         r2g, g2r = (f"{100 * rates[name]:.1f} %" for name in DEFINITIONS)
@@ -145,8 +134,8 @@ def _show(content: dict[str, Any]) -> None:
     console = rich.console.Console()
     console.print(table)
     shown = content["shown_ms"]
-    lines = [f"{name}: {text}" for name, text in DEFINITIONS.items()]
-    lines += [
+    lines = [
+        *(f"{name}: {text}" for name, text in DEFINITIONS.items()),
         f"practice, {errors.counted(content['practice_images'], 'image')} of each "
         "rater, does not count",
         f"interval: {content['interval']}",

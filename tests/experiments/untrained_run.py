@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from experiments.config import Config
 from experiments.train import history, training_steps
 from pg2_jax import sharding
-from pg2_jax.checkpoint import checkpointer, restore
+from pg2_jax.checkpoint import checkpointer
 from pg2_jax.input_pipeline import pair_reader
 from tests.pg2_jax import drawn_state
 
@@ -18,9 +18,8 @@ def write(config: Config, step: int = 0, *, drawn_with: int | None = None) -> No
     drawn with the run's seed or with another."""
     dataset = pair_reader.PairDataset(config.data_dir)
     config = config.with_size(dataset.height, dataset.width)
-    architecture = restore.architecture_of(config.to_json())
     state = drawn_state.like(
-        training_steps.state_shapes(config, architecture),
+        training_steps.state_shapes(config),
         seed=config.seed if drawn_with is None else drawn_with,
     )
     state = jax.device_put(state, sharding.replicated(sharding.data_mesh()))

@@ -6,7 +6,6 @@ authors' numbers. TF32 rounds to 10 bits of precision and bfloat16 to 7; their b
 were chosen to tell rounding from a mistake.
 """
 
-import contextlib
 import dataclasses
 import functools
 from typing import Any
@@ -47,26 +46,20 @@ def measure(settings: plan.Settings, report: Report) -> None:
     batch = training_steps.random_batch(_BATCH, *settings.image_size)
     wanted = _numbers(params, batch, architecture, cpu)
     for place, mode in enumerate(_MODES):
-        highest = mode == "float32_highest"
+        precision, _, highest = mode.partition("_")
         title = mode if highest else rates.title(mode)
-        exactly = (
-            jax.default_matmul_precision("highest")
-            if highest
-            else contextlib.nullcontext()
-        )
-        with report.attempt(title), exactly:
-            own = dataclasses.replace(
-                architecture, precision="bfloat16" if mode == "bfloat16" else "float32"
-            )
+        with report.attempt(title), jax.default_matmul_precision(highest or None):
+            own = dataclasses.replace(architecture, precision=precision)
             found = _numbers(params, batch, own, device)
             for name, (how, bounds) in _BOUNDS.items():
                 largest = difference(found[name], wanted[name], how)
+                values = jax.tree.leaves(wanted[name])
                 report.row(
                     f"Largest difference from {cpu.device_kind}, batch of {_BATCH}",
                     precision=title,
                     of=name,
                     measured=how,
-                    largest_value=largest_value(wanted[name]),
+                    largest_value=max(float(np.abs(x).max()) for x in values),
                     difference=largest,
                     bound=bounds[place],
                     within=largest <= bounds[place],
@@ -93,22 +86,17 @@ def difference(found: Any, wanted: Any, how: str) -> float:
     return largest
 
 
-def largest_value(numbers: Any) -> float:
-    """The largest absolute value of a tree of numbers."""
-    return max(float(np.abs(x).max()) for x in jax.tree.leaves(numbers))
-
-
 def _numbers(
     params: dict[str, Any], batch: Any, architecture: Architecture, device: jax.Device
 ) -> dict[str, Any]:
     """What `_BOUNDS` names, computed on a device, as numpy."""
-    program = jax.jit(functools.partial(_compute, architecture=architecture))
+    program = jax.jit(_compute, static_argnums=2)
     placed = jax.device_put((params, batch), device)
-    return jax.device_get(program(*placed))
+    return jax.device_get(program(*placed, architecture))
 
 
 def _compute(
-    params: dict[str, Any], batch: Any, *, architecture: Architecture
+    params: dict[str, Any], batch: Any, architecture: Architecture
 ) -> dict[str, Any]:
     objective = train_step.Objective(
         optimizer=train_state.make_optimizer(jax_peer.LEARNING_RATE),
@@ -123,25 +111,21 @@ def _compute(
         image = generation.generate_coarse(own, source, pose, architecture)
         return losses.l1(image, target, seen["mask"]).mean(), image
 
-    def logits_of(judging: Any, refined: jax.Array) -> dict[str, jax.Array]:
-        given = (coarse, refined, seen, architecture, objective)
-        return train_step.judge(judging, *given)
-
     def against_d(own: Any) -> tuple[jax.Array, jax.Array]:
         image = generation.generate_refined(own, coarse, source, pose, architecture)
-        logits = logits_of(params["D"], image)
+        given = (coarse, image, seen, architecture, objective)
+        logits = train_step.judge(params["D"], *given)
         return train_step.generator_losses(logits, image, seen, objective)[0], image
 
     def of_d(own: Any) -> tuple[jax.Array, dict[str, jax.Array]]:
-        logits = logits_of(own, refined)
+        given = (coarse, refined, seen, architecture, objective)
+        logits = train_step.judge(own, *given)
         return train_step.discriminator_losses(logits, architecture)[0], logits
 
-    def with_gradient(loss: Any, own: Any) -> Any:
-        return jax.value_and_grad(loss, has_aux=True)(own)
-
-    (loss_of_g1, coarse), gradient_of_g1 = with_gradient(by_l1, params["G1"])
-    (loss_of_g2, refined), gradient_of_g2 = with_gradient(against_d, params["G2"])
-    (loss_of_d, logits), gradient_of_d = with_gradient(of_d, params["D"])
+    gradient = functools.partial(jax.value_and_grad, has_aux=True)
+    (loss_of_g1, coarse), gradient_of_g1 = gradient(by_l1)(params["G1"])
+    (loss_of_g2, refined), gradient_of_g2 = gradient(against_d)(params["G2"])
+    (loss_of_d, logits), gradient_of_d = gradient(of_d)(params["D"])
     return {
         "heat maps and mask": (pose, seen["mask"]),
         "image of G1": coarse,

@@ -29,7 +29,6 @@ def measure(settings: plan.Settings, report: Report) -> None:
 
 
 def _nvidia_smi() -> str:
-    """What the driver says of each GPU, or why it says nothing."""
     if shutil.which("nvidia-smi") is None:
         return "not installed"
     command = ["nvidia-smi", f"--query-gpu={_ASKED}", "--format=csv,noheader"]

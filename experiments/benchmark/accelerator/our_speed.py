@@ -7,12 +7,10 @@ from typing import Any, NamedTuple
 import jax
 
 from experiments.benchmark import jax_peer
-from experiments.benchmark.accelerator import plan, rates, runs
+from experiments.benchmark.accelerator import plan, rates
 from experiments.benchmark.accelerator.report import Report
 from experiments.train import training_steps
 from pg2_jax import generation, sharding
-from pg2_jax.architecture import Architecture
-from pg2_jax.checkpoint import restore
 
 TABLE = "Steps and generation"
 SCHEDULES = "Projected schedules"
@@ -56,53 +54,88 @@ def _attempt(settings: plan.Settings, report: Report, case: _Case) -> None:
 
 def _training(settings: plan.Settings, report: Report, case: _Case) -> None:
     """Both stages, one after the other on one state, and the schedule."""
-    config = runs.config(
-        runs.flags(
-            settings,
-            "paper",
-            precision=case.precision,
-            steps_per_call=case.steps_per_call,
-            size=case.size,
-            batch_size=case.batch_size,
-        )
-    )
-    architecture = restore.architecture_of(config.to_json())
+    several = case.steps_per_call > 1
+    own = {k: v for k, v in case._asdict().items() if k != "schedule"}
+    config = plan.config(plan.flags(settings, "paper", **own))
+    architecture = training_steps.architecture_of(config)
     sharding.check_batch_size(config.batch_size)
     mesh = sharding.data_mesh()
-    stages = training_steps.compiled(config, architecture, mesh)
-    state = training_steps.first_state(config, architecture, mesh)
-    batch = _batch(case, mesh)
-    operations = jax_peer.task_flops(architecture, case.batch_size)
-    seconds = []
-    for task, stage in zip(jax_peer.TASKS, stages, strict=False):
-        take = stage.step if case.steps_per_call == 1 else stage.steps
-        begin = time.perf_counter()
-        program = take.lower(state, batch, None).compile()
-        compiling = time.perf_counter() - begin
-        calls = _Calls(program, state, batch)
-        once = rates.timed(calls, settings) / case.steps_per_call
-        state = calls.state
-        seconds.append(once)
-        if case.schedule == "Market-1501" and case.steps_per_call > 1:
-            report.fact(fact_name(task, case.precision), 1000 * once)
-        speed = _cells(settings, task, case, once, operations[task])
-        report.row(TABLE, **speed, **_of_program(program, case, compiling))
-    first, second = seconds
-    cells = rates.schedule(
-        case.schedule,
-        (first, second),
-        case.batch_size,
-        program="pg2_jax",
-        precision=rates.title(case.precision),
-        steps_a_call=case.steps_per_call,
+    state = training_steps.first_state(config)
+    noise = training_steps.random_batch(case.batch_size, *case.size)
+    batch = (
+        sharding.put_batches([noise] * case.steps_per_call, mesh)
+        if several
+        else sharding.put_batch(noise, mesh)
     )
+    seconds = []
+    stages = training_steps.compiled(config)
+    for task, stage in zip(jax_peer.TASKS, stages, strict=False):
+        take = stage.steps if several else stage.step
+        program, compiling = _compiled(take.lower(state, batch, None))
+
+        def call(program: Callable = program) -> Any:
+            nonlocal state
+            state, metrics = program(state, batch, None)
+            return metrics
+
+        once = rates.timed(call, settings) / case.steps_per_call
+        seconds.append(once)
+        if case.schedule == "Market-1501" and several:
+            report.fact(fact_name(task, case.precision), 1000 * once)
+        flops = jax_peer.task_flops(architecture, case.batch_size)[task]
+        cells = _cells(settings, task, case, once, flops, program)
+        report.row(TABLE, **cells, seconds_to_compile=compiling)
+    first, second = seconds
+    more: dict[str, Any] = {"program": "pg2_jax", "steps_a_call": case.steps_per_call}
+    more["precision"] = rates.title(case.precision)
+    cells = rates.schedule(case.schedule, (first, second), case.batch_size, **more)
     report.row(SCHEDULES, **cells)
 
 
+def _generation(settings: plan.Settings, report: Report, precision: str) -> None:
+    size, batch_size = settings.image_size, settings.batch_size
+    architecture = jax_peer.paper_architecture(settings.scale, size, precision)
+    state = jax_peer.first_state(architecture)
+    batch = jax.device_put(training_steps.random_batch(batch_size, *size))
+    arguments = (
+        state.coarse.params,
+        state.refine.params,
+        batch["source_image"],
+        batch["source_keypoints"],
+        batch["target_keypoints"],
+    )
+    generate = generation.compiled_generate()
+    program, compiling = _compiled(
+        generate.lower(*arguments, architecture=architecture)
+    )
+    seconds = rates.timed(lambda: program(*arguments), settings)
+    task = jax_peer.TASKS[-1]
+    report.fact(fact_name(task, precision), 1000 * seconds)
+    case = _Case("Market-1501", size, batch_size, precision, 1)
+    flops = jax_peer.task_flops(architecture, batch_size)[task]
+    cells = _cells(settings, task, case, seconds, flops, program)
+    report.row(TABLE, **cells, seconds_to_compile=compiling)
+
+
+def _compiled(lowered: jax.stages.Lowered) -> tuple[jax.stages.Compiled, float]:
+    """The program, and the seconds that compiling took."""
+    begin = time.perf_counter()
+    program = lowered.compile()
+    return program, time.perf_counter() - begin
+
+
 def _cells(
-    settings: plan.Settings, task: str, case: _Case, seconds: float, flops: float
+    settings: plan.Settings,
+    task: str,
+    case: _Case,
+    seconds: float,
+    flops: float,
+    program: jax.stages.Compiled,
 ) -> dict[str, Any]:
     share = rates.share(settings.facts, case.precision, flops, seconds)
+    memory = training_steps.planned_bytes(program)
+    # XLA's count of a loop is that of one round.
+    by_xla = (program.cost_analysis() or {}).get("flops")
     return {
         "task": task,
         "image": "{}x{}".format(*case.size),
@@ -114,64 +147,6 @@ def _cells(
         "TFLOP_a_step": flops / 1e12,
         "share_of_matrix_product": share,
         f"at_least_{plan.SHARE_GOAL}": share and share >= plan.SHARE_GOAL,
-    }
-
-
-def _batch(case: _Case, mesh: jax.sharding.Mesh) -> Any:
-    noise = training_steps.random_batch(case.batch_size, *case.size)
-    if case.steps_per_call == 1:
-        return sharding.put_batch(noise, mesh)
-    return sharding.put_batches([noise] * case.steps_per_call, mesh)
-
-
-class _Calls:
-    """Calls of a step, each of which takes the state of the one before."""
-
-    def __init__(self, program: Callable[..., Any], state: Any, batch: Any):
-        self.state = state
-        self._program, self._batch = program, batch
-
-    def __call__(self) -> Any:
-        self.state, metrics = self._program(self.state, self._batch, None)
-        return metrics
-
-
-def _of_program(
-    program: jax.stages.Compiled, case: _Case, compiling: float
-) -> dict[str, Any]:
-    """What XLA says of a program; its count of a loop is that of one round."""
-    memory = training_steps.planned_bytes(program)
-    flops = (program.cost_analysis() or {}).get("flops")
-    return {
         "memory_GiB": memory and memory / 2**30,
-        "TFLOP_by_XLA": flops / 1e12 if flops and case.steps_per_call == 1 else None,
-        "seconds_to_compile": compiling,
+        "TFLOP_by_XLA": by_xla / 1e12 if by_xla and case.steps_per_call == 1 else None,
     }
-
-
-def _generation(settings: plan.Settings, report: Report, precision: str) -> None:
-    size, batch_size = settings.image_size, settings.batch_size
-    case = _Case("Market-1501", size, batch_size, precision, 1)
-    architecture: Architecture = jax_peer.paper_architecture(
-        settings.scale, size, precision
-    )
-    state = jax_peer.first_state(architecture)
-    batch = jax.device_put(training_steps.random_batch(batch_size, *size))
-    arguments = (
-        state.coarse.params,
-        state.refine.params,
-        batch["source_image"],
-        batch["source_keypoints"],
-        batch["target_keypoints"],
-    )
-    begin = time.perf_counter()
-    generate = generation.compiled_generate()
-    lowered = generate.lower(*arguments, architecture=architecture)
-    program = lowered.compile()
-    compiling = time.perf_counter() - begin
-    seconds = rates.timed(lambda: program(*arguments), settings)
-    task = jax_peer.TASKS[-1]
-    flops = jax_peer.task_flops(architecture, batch_size)[task]
-    report.fact(fact_name(task, precision), 1000 * seconds)
-    speed = _cells(settings, task, case, seconds, flops)
-    report.row(TABLE, **speed, **_of_program(program, case, compiling))

@@ -5,47 +5,40 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
-from experiments.benchmark import accelerator
+from experiments import command_line
+from experiments.config import Config
 
-# In this order, each with its share of the time. What a part leaves goes to those
-# after it.
-SHARES = {
-    "machine": 0.04,
-    "equality": 0.16,
-    "ceilings": 0.04,
-    "our_speed": 0.27,
-    "torch_speed": 0.15,
-    "training": 0.34,
-}
-TITLES = {
-    "machine": "The machine",
-    "equality": "Equality with the CPU",
-    "ceilings": "Ceilings: copies and matrix products",
-    "our_speed": "Speed of pg2_jax",
-    "torch_speed": "Speed of PyTorch on the same device",
-    "training": "Two trainings, stopped and resumed",
+# In this order, each with its title and its share of the time. What a part leaves goes
+# to those after it.
+PARTS = {
+    "machine": ("The machine", 0.04),
+    "equality": ("Equality with the CPU", 0.16),
+    "ceilings": ("Ceilings: copies and matrix products", 0.04),
+    "our_speed": ("Speed of pg2_jax", 0.27),
+    "torch_speed": ("Speed of PyTorch on the same device", 0.15),
+    "training": ("Two trainings, stopped and resumed", 0.34),
 }
 # By name of the schedule, minutes on one H200.
 GOALS = {"Market-1501": 10, "DeepFashion": 60}
 SHARE_GOAL = 0.4  # of the measured rate of a matrix product
-_BATCH, _LARGE_BATCH, _STEPS_PER_CALL, _CALLS = 16, 8, 20, 100
+# The trainings that are measured: the flagfile, and the width it has.
+RUNS = {
+    "paper": ("market1501_paper.flags", 128),
+    "pg2plus": ("market1501_plus.flags", 64),
+}
+_FLAGFILES = pathlib.Path(__file__).parents[2] / "flagfiles"
 
 
 class LeftOut(Exception):
     """A part cannot be measured here; the message says why."""
 
 
-def module(part: str) -> str:
-    """The module of a part, which has measure(settings, report)."""
-    return f"{accelerator.__name__}.{part}"
-
-
 def limit(part: str, seconds_left: float) -> float:
     """The seconds that a part may take, of those that are left for it and all after
     it."""
-    names = list(SHARES)
-    later = sum(SHARES[name] for name in names[names.index(part) :])
-    return seconds_left * SHARES[part] / later
+    shares = [share for _, share in PARTS.values()]
+    here = list(PARTS).index(part)
+    return seconds_left * shares[here] / sum(shares[here:])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,22 +56,16 @@ class Settings:
 
     @classmethod
     def of(cls, stored: dict[str, Any]) -> "Settings":
-        """Those that JSON holds."""
         return cls(**stored | {"image_size": tuple(stored["image_size"])})
 
     @property
-    def temporary(self) -> pathlib.Path:
-        return pathlib.Path(self.folder)
-
-    @property
     def is_rehearsal(self) -> bool:
-        """Whether the work is smaller than what is to be measured."""
         return self.scale < 1
 
     @property
     def batch_size(self) -> int:
-        """Pairs in a batch: the paper's on Market-1501."""
-        return max(2, round(_BATCH * self.scale))
+        """The paper's on Market-1501."""
+        return self.scaled(16, least=2)
 
     @property
     def large_size(self) -> tuple[int, int]:
@@ -87,23 +74,57 @@ class Settings:
 
     @property
     def large_batch_size(self) -> int:
-        """Pairs in a batch of those: the paper's on DeepFashion."""
-        return max(2, round(_LARGE_BATCH * self.scale))
+        """The paper's on DeepFashion."""
+        return self.scaled(8, least=2)
 
     @property
     def steps_per_call(self) -> int:
         """Of the calls of several steps."""
-        return max(2, round(_STEPS_PER_CALL * self.scale))
+        return self.scaled(20, least=2)
 
     @property
     def calls(self) -> int:
         """Of a training's first stage; its second has half as many."""
-        return max(6, round(_CALLS * self.scale))
+        return self.scaled(100, least=6)
 
     @property
     def least_seconds(self) -> float:
         """Of one measurement, so that the clock is exact enough."""
         return 0.5 * min(1.0, self.scale)
 
-    def wide(self, channels: int) -> int:
-        return max(1, round(channels * self.scale))
+    def scaled(self, full: int, least: int = 1) -> int:
+        return max(least, round(full * self.scale))
+
+
+def flags(
+    settings: Settings,
+    run: str,
+    *,
+    precision: str,
+    steps_per_call: int | None = None,
+    size: tuple[int, int] | None = None,
+    batch_size: int | None = None,
+) -> list[str]:
+    """The flags of --mode=train for one of `RUNS`, its widths scaled; with what the
+    settings say unless it is given. Nothing is written but the log and the last
+    checkpoint."""
+    file, channels = RUNS[run]
+    height, width = size or settings.image_size
+    steps = steps_per_call or settings.steps_per_call
+    return [
+        f"--flagfile={_FLAGFILES / file}",
+        f"--image_size={height}x{width}",
+        f"--batch_size={batch_size or settings.batch_size}",
+        f"--base_channels={settings.scaled(channels)}",
+        f"--discriminator_channels={settings.scaled(64)}",
+        f"--precision={precision}",
+        f"--steps_per_call={steps}",
+        f"--log_every={steps}",
+        "--picture_every=0",
+        f"--checkpoint_every={100_000 * steps}",
+    ]
+
+
+def config(words: list[str]) -> Config:
+    """The config of a training that is compiled and timed without data."""
+    return command_line.parse([*words, "--data_dir=none", "--workdir=none"])

@@ -35,7 +35,6 @@ class Report:
         self._write()
 
     def end(self, state: str, error: str = "") -> None:
-        """Notes how the part has ended."""
         self._content |= {"state": state, "error": error}
         self._write()
 
@@ -63,17 +62,15 @@ def read(path: pathlib.Path) -> dict[str, Any]:
 
 
 def in_short(error: BaseException) -> str:
-    """An error in one line."""
     text = " ".join(str(error).split())[:_LONGEST]
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def text(content: Mapping[str, Any]) -> str:
-    """All results as Markdown."""
     lines = [f"# {content['title']}", ""]
     lines += [f"- {name}: {value}" for name, value in content["about"].items()]
     for name, part in content["parts"].items():
-        lines += ["", f"## {plan.TITLES[name]}", "", state_of(part)]
+        lines += ["", f"## {plan.PARTS[name][0]}", "", state_of(part)]
         lines += [f"- failed: {failure}" for failure in part.get("failures", ())]
         if part.get("facts"):
             lines += ["", *(f"- {n}: {_cell(v)}" for n, v in part["facts"].items())]
@@ -83,7 +80,6 @@ def text(content: Mapping[str, Any]) -> str:
 
 
 def state_of(part: Mapping[str, Any]) -> str:
-    """How a part has ended, in one line."""
     words = part["state"]
     if "seconds" in part:
         words += f", {part['seconds']:.0f} s of at most {part['limit']:.0f}"
@@ -91,7 +87,6 @@ def state_of(part: Mapping[str, Any]) -> str:
 
 
 def _table(rows: list[dict[str, Any]]) -> list[str]:
-    """Rows that need not have the same columns."""
     columns = list(dict.fromkeys(name for row in rows for name in row))
     cells = [[_cell(row.get(name)) for name in columns] for row in rows]
     bodies = [columns, ["---"] * len(columns), *cells]

@@ -2,9 +2,9 @@
 autocast in bfloat16."""
 
 import dataclasses
-import functools
 import importlib
 import importlib.util
+import itertools
 from typing import Any
 
 import jax
@@ -32,21 +32,11 @@ def measure(settings: plan.Settings, report: Report) -> None:
     noise = training_steps.random_batch(settings.batch_size, *settings.image_size)
     seen = inputs.prepare(jax.device_put(noise), architecture)
     flops = jax_peer.task_flops(architecture, settings.batch_size)
-    for compiled in (False, True):
-        for precision in rates.TRAINED:
-            name = f"{'compiled' if compiled else 'eager'}, {precision}"
-            with report.attempt(name):
-                own = dataclasses.replace(architecture, precision=precision)
-                peer = functools.partial(
-                    torch_peer.Peer,
-                    state,
-                    seen,
-                    own,
-                    learning_rate=jax_peer.LEARNING_RATE,
-                    l1_weight=jax_peer.L1_WEIGHT,
-                    compiled=compiled,
-                )
-                _measure(settings, report, torch_peer, peer(), own, flops)
+    for compiled, precision in itertools.product((False, True), rates.TRAINED):
+        with report.attempt(f"{'compiled' if compiled else 'eager'}, {precision}"):
+            own = dataclasses.replace(architecture, precision=precision)
+            peer = torch_peer.Peer(state, seen, own, compiled=compiled)
+            _measure(settings, report, torch_peer, peer, own, flops)
 
 
 def _measure(
@@ -57,17 +47,13 @@ def _measure(
     architecture: Architecture,
     flops: dict[str, float],
 ) -> None:
-    batch_size, seconds = settings.batch_size, {}
+    batch_size, own = settings.batch_size, architecture.precision
     program = "torch.compile" if peer.compiled else "eager"
-    precision = torch_peer.precision(architecture)
+    precision, seconds = torch_peer.precision(architecture), {}
     for task, call in peer.calls.items():
         torch_peer.forget_peak()
-        once = rates.timed(call, settings, wait=torch_peer.wait)
-        seconds[task] = once
-        share = rates.share(settings.facts, architecture.precision, flops[task], once)
-        ours = settings.facts.get("our_speed", {}).get(
-            our_speed.fact_name(task, architecture.precision)
-        )
+        seconds[task] = once = rates.timed(call, settings, wait=torch_peer.wait)
+        ours = settings.facts.get("our_speed", {}).get(our_speed.fact_name(task, own))
         report.row(
             our_speed.TABLE,
             program=program,
@@ -76,11 +62,11 @@ def _measure(
             precision=precision,
             ms=1000 * once,
             images_a_second=batch_size / once,
-            share_of_matrix_product=share,
+            share_of_matrix_product=rates.share(settings.facts, own, flops[task], once),
             memory_GiB=torch_peer.peak_gib(),
             **{"ours / PyTorch": ours and ours / 1000 / once},
         )
-    stages = seconds[jax_peer.TASKS[0]], seconds[jax_peer.TASKS[1]]
+    first, second = (seconds[task] for task in jax_peer.TASKS[:2])
     cells = {"program": f"PyTorch, {program}", "precision": precision}
-    row = rates.schedule("Market-1501", stages, batch_size, **cells)
+    row = rates.schedule("Market-1501", (first, second), batch_size, **cells)
     report.row(our_speed.SCHEDULES, **row)

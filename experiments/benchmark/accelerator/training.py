@@ -13,7 +13,7 @@ import time
 from typing import Any
 
 from data_prep import synthesize_people
-from experiments.benchmark.accelerator import plan, rates, runs
+from experiments.benchmark.accelerator import plan, rates
 from experiments.benchmark.accelerator.report import Report
 from experiments.train import history
 
@@ -26,27 +26,26 @@ _SCORES = ("ssim_pg2", "masked_ssim_pg2", "body_l1", "body_gradient")
 
 
 def measure(settings: plan.Settings, report: Report) -> None:
-    """Makes people, then trains and scores each of `runs.RUNS`; its metrics.json and
+    """Makes people, then trains and scores each of `plan.RUNS`; its metrics.json and
     its picture go to the output."""
     begin = time.monotonic()
-    data_dir = _make_people(settings, settings.temporary)
+    data_dir = _make_people(settings, pathlib.Path(settings.folder))
     size = sum(file.stat().st_size for file in pathlib.Path(data_dir).iterdir())
     report.fact("data set made, s", time.monotonic() - begin)
     report.fact("data set, MB", size / 1e6)
-    for name in runs.RUNS:
+    for name in plan.RUNS:
         with report.attempt(name):
             _Run(settings, report, name, data_dir).train_and_score()
 
 
 def _make_people(settings: plan.Settings, folder: pathlib.Path) -> str:
-    """Renders people and builds a data set of their photos; returns --data_dir."""
     photos, data = str(folder / "photos"), str(folder / "data")
     image_size = "{}x{}".format(*settings.image_size)
     synthesize_people.synthesize(
         synthesize_people.Options(
             output_dir=photos,
-            train_identities=max(4, round(_TRAIN * settings.scale)),
-            test_identities=max(2, round(_TEST * settings.scale)),
+            train_identities=settings.scaled(_TRAIN, least=4),
+            test_identities=settings.scaled(_TEST, least=2),
             images_per_identity=_PHOTOS,
             image_size=image_size,
             same_scene=True,
@@ -55,10 +54,10 @@ def _make_people(settings: plan.Settings, folder: pathlib.Path) -> str:
     )
     flags = [f"--source_dir={photos}", f"--output_dir={data}"]
     command = [sys.executable, "data_prep/build_tfrecords.py", *flags]
+    command.append(f"--image_size={image_size}")
     # A process of its own, on the CPU: the trainings need the device's memory.
     on_cpu = os.environ | {"JAX_PLATFORMS": "cpu"}
-    size = f"--image_size={image_size}"
-    subprocess.run([*command, size], cwd=_ROOT, env=on_cpu, check=True)
+    subprocess.run(command, cwd=_ROOT, env=on_cpu, check=True)
     return data
 
 
@@ -69,7 +68,7 @@ class _Run:
         self, settings: plan.Settings, report: Report, name: str, data_dir: str
     ):
         self._settings, self._report, self._name = settings, report, name
-        self._workdir = settings.temporary / name
+        self._workdir = pathlib.Path(settings.folder) / name
         self._data_dir = data_dir
         per_call = settings.steps_per_call
         self._first = settings.calls * per_call
@@ -96,20 +95,14 @@ class _Run:
 
     def _train(self, stop_after: int | None = None) -> int:
         """One session; returns the last step in the history."""
-        settings = self._settings
-        flags = runs.flags(
-            settings,
-            self._name,
-            precision=rates.TRAINED[0],
-            steps_per_call=settings.steps_per_call,
-        )
-        command = [
-            *self._command("train", *flags),
+        command = self._command(
+            "train",
+            *plan.flags(self._settings, self._name, precision=rates.TRAINED[0]),
             f"--coarse_steps={self._first}",
             f"--refine_steps={self._total - self._first}",
             "--reader=memory",
             "--noprogress",
-        ]
+        )
         with subprocess.Popen(command, cwd=_ROOT) as process:
             try:
                 while stop_after is not None and process.poll() is None:
@@ -126,7 +119,6 @@ class _Run:
         return self._last_step()
 
     def _score(self) -> None:
-        """Evaluates the last checkpoint; keeps the scores and the picture."""
         command = self._command(
             "evaluate",
             f"--batch_size={self._settings.batch_size}",
@@ -135,11 +127,12 @@ class _Run:
         )
         subprocess.run(command, cwd=_ROOT, check=True)
         output = pathlib.Path(self._settings.output)
-        for file, kept in (
-            ("metrics.json", f"{self._name}_metrics.json"),
-            ("evaluation.png", f"{self._name}_picture.png"),
-        ):
-            shutil.copyfile(self._workdir / file, output / kept)
+        for file, kept in {
+            "metrics.json": "metrics",
+            "evaluation.png": "picture",
+        }.items():
+            to = output / f"{self._name}_{kept}{pathlib.Path(file).suffix}"
+            shutil.copyfile(self._workdir / file, to)
         metrics = json.loads((self._workdir / "metrics.json").read_text())["metrics"]
         for kind, scores in metrics.items():
             means = {n: scores[n]["mean"] for n in _SCORES if n in scores}
@@ -153,19 +146,18 @@ class _Run:
             ("second", self._first, self._total),
         ):
             own = [row for row in rows if first < row["step"] <= last]
-            rates = [row["images_per_second"] for row in own]
-            cells: dict[str, Any] = {
-                name.replace("/", " "): own[-1][name]
-                for name in own[-1]
+            losses: dict[str, Any] = {
+                name.replace("/", " "): value
+                for name, value in own[-1].items()
                 if name.endswith("/loss")
             }
             self._report.row(
                 "Logged",
                 run=self._name,
                 stage=stage,
-                images_a_second=statistics.median(rates),
+                images_a_second=statistics.median(x["images_per_second"] for x in own),
                 steps=last - first,
-                **cells,
+                **losses,
             )
 
     def _last_step(self) -> int:

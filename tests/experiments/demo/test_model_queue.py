@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from experiments.demo import messages, model_queue, server
+from experiments.demo import model_queue, server
 from pg2_jax.inference import pose_transfer
 from pg2_jax.keypoints import keypoint_files
 from pg2_jax.photos import crop
@@ -231,7 +231,7 @@ def test_a_picture_may_have_the_resolution_of_the_photo():
     # What the page is told, and what a request for it is answered with.
     request = {"keypoints": people.WALKING.tolist(), "large": True}
     request |= {"image": encoded(given), "source_keypoints": joints.tolist()}
-    answer = server._draw(queue, messages.DrawRequest(**request))
+    answer = server._draw(queue, server.DrawRequest(**request))
     np.testing.assert_array_equal(decoded(answer.coarse), got)
     # Nothing is gained where the photo has no more pixels, or the joints are not known.
     small = png(Image.fromarray(given).resize((people.WIDTH, people.HEIGHT)))

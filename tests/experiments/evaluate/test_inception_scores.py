@@ -40,7 +40,7 @@ def both(monkeypatch):
         return inception.Output(features_of(images), biased, logits)
 
     program = functools.partial(functools.partial, apply)
-    monkeypatch.setattr(inception_scores, "_program", program)
+    monkeypatch.setattr(protocol, "applied", program)
     return [weights_of(inception.TF_2015), weights_of(inception.TORCHVISION, "b.pth")]
 
 

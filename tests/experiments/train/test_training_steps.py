@@ -48,30 +48,31 @@ def test_calls_are_long_where_it_helps(backend, asked, count, monkeypatch):
 def test_the_first_state_is_that_of_the_seed_however_large(seed):
     config = make_config("d", "w", stages="coarse", seed=seed).with_size(32, 16)
     architecture = restore.architecture_of(config.to_json())
-    mesh = sharding.data_mesh()
-    state = training_steps.first_state(config, architecture, mesh)
+    state = training_steps.first_state(config)
     optimizer = training_steps.objective(config, config.coarse_steps).optimizer
     create = functools.partial(train_state.create, architecture, optimizer, seed)
     jax.tree.map(np.testing.assert_array_equal, state, jax.jit(create)())
 
 
 def test_the_devices_are_fed_every_batch_in_order():
-    mesh, drawn = sharding.data_mesh(), []
+    drawn = []
 
     def batches():
         for number in range(6, 99):
             drawn.append(number)
             yield {"source_image": np.full((2, 1), number)}
 
-    fed = training_steps.feed(CONFIG, batches(), 6, mesh)
+    fed = training_steps.feed(CONFIG, batches(), 6)
     first = next(fed)["source_image"]
     assert first[:, 0, 0].tolist() == [6, 7]
     assert drawn == [6, 7, 8, 9]  # the next call's are on their way
-    assert first.sharding == sharding.batched_steps(mesh)
+    assert first.sharding == sharding.batched_steps(sharding.data_mesh())
     rest = [batch["source_image"] for batch in fed]
     numbers = [array.reshape(-1, 2)[:, 0].tolist() for array in rest]
     assert numbers == [[8, 9], [10, 11], [12, 13, 14, 15], [16]]
-    assert rest[-1].shape == (2, 1) and rest[-1].sharding == sharding.batched(mesh)
+    assert rest[-1].shape == (2, 1) and rest[-1].sharding == sharding.batched(
+        sharding.data_mesh()
+    )
     assert drawn[-1] == 16  # and none beyond the last step
 
 
@@ -117,9 +118,8 @@ def test_parts_of_a_batch_need_less_memory():
             "d", "w", image_size="64x32", batch_size=32, grad_accumulation=parts
         )
         config = dataclasses.replace(config, base_channels=6, bottleneck_size=64)
-        mesh = sharding.data_mesh()
         architecture = restore.architecture_of(config.to_json())
-        first, _ = training_steps.compiled(config, architecture, mesh)
+        first, _ = training_steps.compiled(config)
         optimizer = training_steps.objective(config, config.coarse_steps).optimizer
         state = jax.eval_shape(lambda: train_state.create(architecture, optimizer, 0))
         photos = jax.ShapeDtypeStruct((32, 64, 32, 3), np.uint8)

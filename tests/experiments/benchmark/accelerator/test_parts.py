@@ -15,10 +15,10 @@ from experiments.benchmark.accelerator import (
     ceilings,
     equality,
     machine,
-    part,
     plan,
     rates,
     report,
+    timed_parts,
     torch_speed,
     training,
 )
@@ -37,11 +37,11 @@ def reported(tmp_path):
 def run_part(monkeypatch, tmp_path, measure):
     """The exit code and the report of a part that does this."""
     stub = types.SimpleNamespace(measure=measure)
-    monkeypatch.setitem(sys.modules, plan.module("stub"), stub)
-    monkeypatch.setattr(part, "_end_with", lambda parent: None)
+    monkeypatch.setitem(sys.modules, f"{timed_parts._PACKAGE}.stub", stub)
+    monkeypatch.setattr(timed_parts, "_end_with", lambda parent: None)
     told, path = tmp_path / "settings.json", tmp_path / "report.json"
     told.write_text(json.dumps(vars(settings())))
-    return part.main(["stub", str(told), str(path)]), report.read(path)
+    return timed_parts.main(["stub", str(told), str(path)]), report.read(path)
 
 
 def test_a_part_says_how_it_has_ended(monkeypatch, tmp_path, capsys):
@@ -84,10 +84,10 @@ def test_a_part_ends_with_the_program_that_started_it(monkeypatch):
     killed = []
     parents = iter([7, 7, 1])
     monkeypatch.setattr(os, "getppid", lambda: next(parents))
-    monkeypatch.setattr(part.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(timed_parts.time, "sleep", lambda seconds: None)
     monkeypatch.setattr(os, "killpg", lambda *given: killed.append(given))
-    part._end_with(7)
-    assert killed == [(0, part.signal.SIGKILL)] and not list(parents)
+    timed_parts._end_with(7)
+    assert killed == [(0, timed_parts.signal.SIGKILL)] and not list(parents)
 
 
 def test_results_as_text():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from experiments.benchmark.accelerator import plan, rates, runs
+from experiments.benchmark.accelerator import plan, rates
 
 FULL = plan.Settings(
     scale=1.0, image_size=(128, 64), repeats=3, folder="f", output="o", facts={}
@@ -21,21 +21,20 @@ def settings(folder="f", output="o", scale=0.06, facts=None):
 
 
 def test_what_a_part_leaves_goes_to_those_after_it():
-    assert sum(plan.SHARES.values()) == pytest.approx(1)
+    assert sum(share for _, share in plan.PARTS.values()) == pytest.approx(1)
     assert plan.limit("machine", 600) == pytest.approx(24)
     # Of all that is left, 0.16 of 0.96.
     assert plan.limit("equality", 480) == pytest.approx(80)
     assert plan.limit("training", 100) == pytest.approx(100)
     assert plan.limit("ceilings", 0) == 0
-    assert plan.TITLES.keys() == plan.SHARES.keys()
 
 
 def test_the_full_work_is_the_papers():
-    assert (FULL.batch_size, FULL.steps_per_call, FULL.wide(128)) == (16, 20, 128)
+    assert (FULL.batch_size, FULL.steps_per_call, FULL.scaled(128)) == (16, 20, 128)
     assert (FULL.large_size, FULL.large_batch_size) == ((256, 256), 8)
     assert not FULL.is_rehearsal and FULL.least_seconds == 0.5
     small = settings()
-    assert (small.batch_size, small.steps_per_call, small.wide(128)) == (2, 2, 8)
+    assert (small.batch_size, small.steps_per_call, small.scaled(128)) == (2, 2, 8)
     assert (small.large_size, small.large_batch_size) == ((64, 64), 2)
     assert small.is_rehearsal
 
@@ -50,8 +49,8 @@ def test_settings_survive_json():
     [("paper", 128, "two_stage"), ("pg2plus", 64, "one_network")],
 )
 def test_the_trainings_are_those_of_the_flagfiles(run, channels, stages):
-    words = runs.flags(FULL, run, precision="float32", steps_per_call=20)
-    config = runs.config(words)
+    words = plan.flags(FULL, run, precision="float32", steps_per_call=20)
+    config = plan.config(words)
     assert (config.base_channels, config.discriminator_channels) == (channels, 64)
     assert (config.stages, config.precision) == (stages, "float32")
     assert (config.image_size, config.batch_size) == ("128x64", 16)

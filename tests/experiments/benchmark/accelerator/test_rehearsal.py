@@ -27,7 +27,7 @@ def test_everything_is_measured(tmp_path, monkeypatch):
     log = (output / timed_parts.LOG).read_text()
     assert done.returncode == 0, done.stderr + log[-3000:]
     parts = json.loads((output / timed_parts.RESULTS).read_text())["parts"]
-    assert list(parts) == list(plan.SHARES)
+    assert list(parts) == list(plan.PARTS)
     assert all(not part.get("failures") for part in parts.values())
     # PyTorch need not be installed.
     states = {name: part["state"] for name, part in parts.items()}

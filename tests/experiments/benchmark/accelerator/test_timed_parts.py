@@ -34,7 +34,8 @@ def begin(tmp_path, monkeypatch):
 
     def run(stubs, minutes=1.0, scale=1.0):
         share = 1 / len(stubs)
-        monkeypatch.setattr(plan, "SHARES", dict.fromkeys(stubs, share))
+        parts = {name: (plan.PARTS[name][0], share) for name in stubs}
+        monkeypatch.setattr(plan, "PARTS", parts)
 
         def start(name, paths, log, settings):
             command = [sys.executable, "-I", "-S", "-c", _WRITE + stubs[name], paths[1]]

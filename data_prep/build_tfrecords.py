@@ -45,8 +45,7 @@ from pg2_jax.input_pipeline import cloud_files
 
 
 def build(options: Options) -> summary.Summary:
-    """Converts a data set; says what was written and what was left out. A ValueError
-    names every bad row and photo."""
+    """Converts a data set; a ValueError names every bad row and photo."""
     image_size(options)
     check_used(options)
     if not options.output_dir:
@@ -66,8 +65,7 @@ def build(options: Options) -> summary.Summary:
 
 
 def _build_in_cloud(options: Options) -> summary.Summary:
-    """Builds in a temporary folder and copies the data set to its address. If copying
-    fails or is interrupted, the folder stays."""
+    """Builds in a temporary folder, which stays if it cannot be copied."""
     address = options.output_dir
     output_folder.check_cloud(address, overwrite=options.overwrite)
     stage = pathlib.Path(tempfile.mkdtemp(prefix="pg2_jax-"))
@@ -89,11 +87,12 @@ def _build_in_cloud(options: Options) -> summary.Summary:
     return written
 
 
+# Of the estimation of a folder's annotations.
+_REPORT = f"{pathlib.Path(split.FOLDER_ANNOTATIONS).stem}{photo_list.REPORT}"
 _Source = tuple[Mapping[str, split.Split], Mapping[str, PairList], write_dataset.Rules]
 
 
 def _read_source(options: Options, stage: pathlib.Path, problems: list[str]) -> _Source:
-    """Reads the annotations of a data set, or makes it first, and lists pairs."""
     synthetic = options.dataset == "synthetic"
     size = image_size(options)
     source_dir = _synthesize(options, stage, *size) if synthetic else _source(options)
@@ -113,7 +112,6 @@ def _read_source(options: Options, stage: pathlib.Path, problems: list[str]) -> 
 def _read_records(
     options: Options, stage: pathlib.Path, problems: list[str]
 ) -> _Source:
-    """Takes pairs, photos and keypoints out of the records of PG2's authors."""
     records = pg2_records.extract(_source(options), stage, problems)
     lists = {split: PairList.of(listed) for split, listed in records.lists.items()}
     if options.max_train_pairs and "train" in lists:
@@ -137,9 +135,8 @@ def _source(options: Options) -> pathlib.Path:
         )
     source_dir = options.source_dir or options.photos
     if not source_dir:
-        raise ValueError(
-            f"--source_dir is missing: where is the {options.dataset} data set?"
-        )
+        where = f"where is the {options.dataset} data set?"
+        raise ValueError(f"--source_dir is missing: {where}")
     folder = pathlib.Path(source_dir)
     output = folder / split.FOLDER_ANNOTATIONS
     if options.dataset == "folder" and not options.annotations:
@@ -148,14 +145,14 @@ def _source(options: Options) -> pathlib.Path:
 
 
 def _estimate(folder: pathlib.Path, output: pathlib.Path, options: Options) -> None:
-    """Estimates the keypoints of a folder, or adds those of new photos to those that
-    were estimated earlier; annotations from elsewhere stay as they are."""
+    """Estimates the keypoints of a folder, or adds those of new photos to those that an
+    estimation wrote; annotations from elsewhere stay."""
     from data_prep.estimation import estimation, quality_report
 
     listing = photo_list.checked(folder, split.names_in(folder))
     exists, new = output.exists(), list[str]()
     if exists:
-        report = quality_report.earlier_rows(_report(output))
+        report = quality_report.earlier_rows(output.with_name(_REPORT))
         new = estimation.unseen(listing, output, report).names if report else []
         if not new:
             return
@@ -177,15 +174,9 @@ def _estimate(folder: pathlib.Path, output: pathlib.Path, options: Options) -> N
         raise ValueError(f"{what} failed: {error}") from error
 
 
-def _report(output: pathlib.Path) -> pathlib.Path:
-    """Where an estimation reports on its annotations."""
-    return output.with_name(f"{output.stem}{photo_list.REPORT}")
-
-
 def _synthesize(
     options: Options, stage: pathlib.Path, height: int, width: int
 ) -> pathlib.Path:
-    """Makes people in --source_dir, or in the temporary folder when none is given."""
     from data_prep import synthesize_people
 
     folder = pathlib.Path(options.source_dir or stage / "people")
@@ -219,17 +210,15 @@ def build_and_tell(options: Options) -> str:
     try:
         Architecture(image_height=height, image_width=width)
     except ValueError as error:
-        print(
-            f"note: these records are not for training here: {error}", file=sys.stderr
-        )
+        note = f"note: these records are not for training here: {error}"
+        print(note, file=sys.stderr)
     return build(options).text(cloud_files.path_of(options.output_dir)) + _hint(options)
 
 
 def _hint(options: Options) -> str:
     """Where a folder's estimation says why photos have no keypoints."""
     people = pathlib.Path(options.source_dir or options.photos)
-    csv = people / split.FOLDER_ANNOTATIONS
-    report = _report(csv)
+    csv, report = people / split.FOLDER_ANNOTATIONS, people / _REPORT
     if options.dataset != "folder" or not report.exists():
         return ""
     words = [f"--photos={people}", f"--output={csv}", "--overwrite"]

@@ -29,13 +29,11 @@ def run(
     interrupted: str = "interrupted: nothing was written",
     arguments: bool = False,
 ) -> int:
-    """Runs a program, so that what goes wrong for its user ends in one message.
-
-    The program gets an instance of the dataclass `options`, whose fields are its flags,
+    """Runs a program, so that what goes wrong for its user ends in one message. The
+    program gets an instance of the dataclass `options`, whose fields are its flags,
     and, if it takes `arguments`, the words that are no flags; it returns what to print.
     SIGTERM unwinds it as Ctrl-C does, so that temporary files are removed. Returns the
-    exit code: 0, 1 after a mistake of the user or an OSError, 130 after Ctrl-C.
-    """
+    exit code: 0, 1 after a mistake of the user or an OSError, 130 after Ctrl-C."""
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     try:
         if flag_fields.asks_for_help(words):

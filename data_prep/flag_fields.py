@@ -33,40 +33,24 @@ _BOUNDS = {
 _HELP = ("--help", "-help", "-h", "-?", "--helpshort", "--helpfull")
 
 
-def option(
-    default: Any,
-    choices: tuple[str, ...] = (),
-    *,
-    group: str = "Flags",
-    minimum: float | None = None,
-    maximum: float | None = None,
-    above: float | None = None,
-    below: float | None = None,
-    path: bool = False,
-    addresses: tuple[str, ...] = (),
-    required: bool = False,
-    needs: tuple[str, ...] = (),
-    not_with: tuple[str, ...] = (),
-    **more: Any,
-) -> Any:
+# What a field says of itself, and where it says nothing.
+_RULES = {
+    **{"choices": (), "group": "Flags", "required": False, "needs": (), "not_with": ()},
+    **{"path": False, "addresses": (), **dict.fromkeys(_BOUNDS)},
+}
+
+
+def option(default: Any, choices: tuple[str, ...] = (), **rules: Any) -> Any:
     """A field that is also a flag; the string below it is its help.
 
-    `group` is the heading in --help. A `~` at the beginning of a `path` is the home
-    folder; an address, such as gs://BUCKET, is refused unless it begins with one of
-    `addresses`. Without the flags `needs`, each "name", "name=value" or
-    "name=one|other", it has no meaning, and none beside those of `not_with`. `more` is
-    what else a program wants to know of its fields.
+    The rules are a `minimum`, `maximum`, `above` or `below`; whether it is `required`;
+    the `group`, its heading in --help; and whether it is a `path`, in which a `~` at
+    the beginning is the home folder, and an address, such as gs://BUCKET, is refused
+    unless it begins with one of `addresses`. Without the flags `needs`, each "name",
+    "name=value" or "name=one|other", it has no meaning, and none beside those of
+    `not_with`. Others are what a program wants to know of its fields.
     """
-    bounds = {"minimum": minimum, "maximum": maximum, "above": above, "below": below}
-    rules = {"choices": choices, "group": group, "path": path, "required": required}
-    metadata = {
-        **rules,
-        "addresses": addresses,
-        **bounds,
-        "needs": needs,
-        "not_with": not_with,
-        **more,
-    }
+    metadata = {**_RULES, "choices": choices, **rules}
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -154,14 +138,12 @@ def check_together(options: Any) -> None:
                 raise ValueError(f"--{field.name}={value} needs --{needed}.")
         for name in field.metadata["not_with"]:
             if getattr(options, name) != getattr(type(options), name):
-                raise ValueError(
-                    f"--{field.name}={value} has no meaning with --{name}."
-                )
+                given = f"--{field.name}={value}"
+                raise ValueError(f"{given} has no meaning with --{name}.")
 
 
 def message(error: flags.Error) -> str:
-    """What absl says of a flag, without its own word at the beginning, and in words for
-    people who do not program."""
+    """What absl says of a flag, in words for people who do not program."""
     text = str(error).removeprefix("ERROR:: ")
     text = re.sub(r"invalid literal for int\(\).*", "must be a whole number", text)
     return re.sub(r"could not convert string to float.*", "must be a number", text)
@@ -178,8 +160,7 @@ def without_help(words: Sequence[str]) -> list[str]:
 
 
 def help_text(options: Any, names: Collection[str] | None = None) -> str:
-    """Flags by group, each with its default and what it means; those of `names`, or all
-    of the dataclass."""
+    """Flags by group, with default and meaning; those of `names`, or all."""
     texts = explanations(options)
     groups: dict[str, list[str]] = {}
     for field in dataclasses.fields(options):

@@ -72,16 +72,11 @@ class Options:
 
 @dataclasses.dataclass(frozen=True)
 class Summary:
-    """What `synthesize` made.
-
-    Attributes:
-        complete_share: share of pictures in which both shoulders and both hips are
-            visible, in [0, 1]; only these can be paired.
-        seconds: wall time.
-    """
+    """What `synthesize` made."""
 
     images: int
     identities: int
+    # Of the images with both shoulders and hips visible: only these can be paired.
     complete_share: float
     seconds: float
 
@@ -96,8 +91,6 @@ class Summary:
 
 @dataclasses.dataclass(frozen=True)
 class _Job:
-    """One picture to make."""
-
     split: str
     identity: int
     index: int
@@ -111,29 +104,31 @@ def synthesize(options: Options) -> Summary:
     begin = time.perf_counter()
     height, width = files.parse_size("image_size", options.image_size)
     _check(options, height, width)
-    people = {"train": options.train_identities, "test": options.test_identities}
-    jobs = _list_jobs(people, options.images_per_identity)
+    training, tested = options.train_identities, options.test_identities
+    jobs = [
+        _Job("train" if person < training else "test", 1 + person, index)
+        for person in range(training + tested)
+        for index in range(options.images_per_identity)
+    ]
     # Behind a symbolic link the data go where it points; renaming would replace it.
     target = pathlib.Path(os.path.realpath(options.output_dir))
-    _check_free(target)
+    if target.exists() and (not target.is_dir() or output_folder.content(target)):
+        raise ValueError(
+            f"--output_dir={target} must not exist or be an empty folder; nothing is "
+            "ever overwritten."
+        )
     with output_folder.staging(target) as stage:
         folder = stage / target.name
         folder.mkdir()
-        photograph = functools.partial(
-            pictures.photograph,
-            options.seed,
-            height=height,
-            width=width,
-            same_scene=options.same_scene,
-        )
-        make = functools.partial(_make_image, folder=folder, photograph=photograph)
+        size = (height, width)
+        make = functools.partial(_make_image, folder=folder, options=options, size=size)
         keypoints = _fill(folder, make, jobs, options.workers)
         pictures.write_contact_sheet(folder)
         output_folder.publish(folder, target, stage)
     complete = [bool(points[_TRUNK, 2].all()) for points in keypoints.values()]
     return Summary(
         images=len(jobs),
-        identities=sum(people.values()),
+        identities=training + tested,
         complete_share=float(np.mean(complete)),
         seconds=time.perf_counter() - begin,
     )
@@ -149,11 +144,8 @@ def _fill(
         progress = tqdm.tqdm(made, total=len(jobs), unit="image", desc="synthesize")
         keypoints = dict(progress)
     for split in _SPLITS:
-        rows = {
-            key.partition("/")[2]: keypoints[key]
-            for key in sorted(keypoints)
-            if key.startswith(f"{split}/")
-        }
+        names = [key for key in sorted(keypoints) if key.startswith(f"{split}/")]
+        rows = {name.removeprefix(f"{split}/"): keypoints[name] for name in names}
         keypoint_files.write_csv(folder / f"market-annotation-{split}.csv", rows)
     return keypoints
 
@@ -174,32 +166,12 @@ def _check(options: Options, height: int, width: int) -> None:
         )
 
 
-def _check_free(target: pathlib.Path) -> None:
-    if target.exists() and not (target.is_dir() and not output_folder.content(target)):
-        raise ValueError(
-            f"--output_dir={target} must not exist or be an empty folder; nothing is "
-            "ever overwritten."
-        )
-
-
-def _list_jobs(people: dict[str, int], images: int) -> list[_Job]:
-    first = {"train": 1, "test": 1 + people["train"]}
-    return [
-        _Job(split, first[split] + person, index)
-        for split in _SPLITS
-        for person in range(people[split])
-        for index in range(images)
-    ]
-
-
 def _make_image(
-    job: _Job,
-    *,
-    folder: pathlib.Path,
-    photograph: Callable[..., tuple[str, pictures.Photo]],
+    job: _Job, *, folder: pathlib.Path, options: Options, size: tuple[int, int]
 ) -> tuple[str, np.ndarray]:
     """Renders and saves one picture; returns "split/name" and its keypoints [18, 3]."""
-    name, photo = photograph(identity=job.identity, index=job.index)
+    who = options.seed, job.identity, job.index
+    name, photo = pictures.photograph(*who, *size, options.same_scene)
     path = folder / f"bounding_box_{job.split}" / name
     # Full colour resolution: pictures are too small to halve it.
     Image.fromarray(photo.image).save(path, quality=photo.quality, subsampling=0)

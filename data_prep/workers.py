@@ -19,11 +19,8 @@ _Result = TypeVar("_Result")
 def results(
     function: Callable[[_Job], _Result], jobs: Sequence[_Job], workers: int
 ) -> Iterator[Iterable[_Result]]:
-    """Gives the results of all jobs, in any order, as they come.
-
-    `function` can be pickled; `workers` is the number of processes, 0 for one per core,
-    1 for none but this.
-    """
+    """Gives the results of all jobs, in any order, as they come; of `workers`
+    processes, 0 for one per core, 1 for none but this. `function` can be pickled."""
     workers = min(workers or num_cores(), len(jobs))
     if workers <= 1:
         yield map(function, jobs)
@@ -46,10 +43,8 @@ def num_cores() -> int:
 
 @contextlib.contextmanager
 def _signals_held() -> Iterator[None]:
-    """Lets processes start that never see Ctrl-C, and none be left half started.
-
-    A signal that comes meanwhile takes effect at the end.
-    """
+    """Lets processes start that never see Ctrl-C, and none be left half started. A
+    signal that comes meanwhile takes effect at the end."""
     if threading.current_thread() is not threading.main_thread():
         yield  # Signals are none of its business.
         return

@@ -26,67 +26,51 @@ CHOICES: dict[str, tuple[str, ...]] = {
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Architecture:
-    """Everything that decides the shapes of the weights and what they are fed.
+    """Everything that decides the shapes of the weights and what they are fed."""
 
-    Attributes:
-        image_height: H in pixels.
-        image_width: W in pixels.
-        stages: "two_stage": G1, G2 and D (the paper's G1+G2+D); "one_stage": G1 and D
-            (G1+D); "coarse": G1 alone; "one_network": G1, by L1 at first, then
-            against D.
-        pose_embedding: how G1 takes the target pose. "heatmap": heat maps beside the
-            photo (paper). "coordinate" and "encoder": joined at the bottleneck, as
-            coordinates (CE) or through an encoder of the heat maps (HME), section 4.2.
-            "view": only the word front, side or back, joined at the bottleneck.
-        coarse_network: "bottleneck": G1 (paper); "refinement": the network of G2,
-            which has no fully connected layer, on the inputs of G1; "part_transfer":
-            that of pg2plus, which needs the source's pose too, see `part_transfer`.
-        blending: how that network blends. "soft": freely. "sharp": with clearer
-            weights, and with the photo itself only where its pixels stay, so that the
-            body does not shine through where it was.
-        coarse_block: "residual" (paper) or "plain" blocks in G1.
-        base_channels: channels of the first block of G1 and G2; block i of the encoder
-            has base_channels * (i + 1).
-        bottleneck_size: units of G1's fully connected bottleneck, and of the feature
-            of a pose that joins there.
-        discriminator_channels: channels of D's first convolution; they double up to 8
-            times.
-        refine_decoder: "symmetric": the decoder's channels mirror the encoder's
-            (paper); "constant": all are base_channels (released code).
-        refine_full_skip: whether G2's last decoder block sees its first encoder block;
-            the authors' 128x64 model lacks this skip, their 256x256 model has it.
-        refine_sees_pose: whether G2 is given the target pose's heat maps too.
-        refine_output: whether G2 generates a "difference" map to add to G1's image
-            (paper) or the "image" itself.
-        discriminator: "dcgan" (paper), or "patch": one that judges each patch of an
-            image beside the guide of `part_transfer`, by the hinge loss.
-        discriminator_input: "pair" (paper): D sees the source and an image, stacked on
-            the channels; "triplet" (released code): D sees one image.
-        heat_map_range: "zero_one" (paper) or "minus_one_one" (released code).
-        precision: what convolutions compute in, "float32" or "bfloat16"; the weights
-            are float32 in both.
-        remat: whether a gradient computes the inside of G1's and G2's blocks again
-            instead of keeping it: less memory, the same weights.
-    """
-
-    image_height: int
-    image_width: int
+    image_height: int  # H in pixels
+    image_width: int  # W
+    # "two_stage": G1, G2 and D (the paper's G1+G2+D); "one_stage": G1 and D (G1+D);
+    # "coarse": G1 alone; "one_network": G1, by L1 at first, then against D.
     stages: str = "two_stage"
+    # How G1 takes the target pose. "heatmap": heat maps beside the photo (paper).
+    # "coordinate" and "encoder": joined at the bottleneck, as coordinates (CE) or by an
+    # encoder of the heat maps (HME), section 4.2. "view": only the word front, side or
+    # back, joined there.
     pose_embedding: str = "heatmap"
+    # "bottleneck": G1 (paper); "refinement": the network of G2, which has no fully
+    # connected layer, on the inputs of G1; "part_transfer": that of pg2plus, taking
+    # the source's pose, see `part_transfer`.
     coarse_network: str = "bottleneck"
+    # How that network blends. "soft": freely. "sharp": with clearer weights, and with
+    # the photo itself only where its pixels stay: the body does not shine through.
     blending: str = "soft"
-    coarse_block: str = "residual"
+    coarse_block: str = "residual"  # (paper) or "plain"; in G1
+    # Of the first block of G1 and G2; block i of the encoder has (i + 1) times as many.
     base_channels: int = 128
+    # Units of G1's fully connected bottleneck, and of a pose that joins there.
     bottleneck_size: int = 64
-    discriminator_channels: int = 64
+    discriminator_channels: int = 64  # of the first layer; they double up to 8 times
+    # "symmetric": the decoder's channels mirror the encoder's (paper); "constant": all
+    # are base_channels (released code).
     refine_decoder: str = "symmetric"
+    # Whether G2's last decoder block sees its first encoder block: so in the authors'
+    # 256x256 model, not in that of 128x64.
     refine_full_skip: bool = True
-    refine_sees_pose: bool = False
+    refine_sees_pose: bool = False  # whether G2 is given the target's heat maps too
+    # Whether G2 makes a "difference" to add to G1's image (paper), or the "image".
     refine_output: str = "difference"
+    # "dcgan" (paper), or "patch": one that judges each patch beside the guide of
+    # `part_transfer`, by the hinge loss.
     discriminator: str = "dcgan"
+    # "pair" (paper): D sees the source and an image, stacked on the channels; "triplet"
+    # (released code): D sees one image.
     discriminator_input: str = "pair"
-    heat_map_range: str = "zero_one"
+    heat_map_range: str = "zero_one"  # (paper) or "minus_one_one" (released code)
+    # What convolutions compute in, or "bfloat16"; the weights are float32 in both.
     precision: str = "float32"
+    # Whether a gradient computes the inside of G1's and G2's blocks again instead of
+    # keeping it: less memory, the same weights.
     remat: bool = False
 
     def __post_init__(self):
@@ -117,6 +101,11 @@ class Architecture:
                 f"pose_embedding={self.pose_embedding} does without."
             )
             raise errors.ArgumentError("refine_sees_pose", True, rule)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) in pixels."""
+        return self.image_height, self.image_width
 
     @property
     def needs_source_pose(self) -> bool:

@@ -27,22 +27,15 @@ _GREY = (0.299, 0.587, 0.114)
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Augmentation:
-    """What is changed at random.
+    """What is changed at random."""
 
-    Attributes:
-        flip: mirrors pairs (paper, section 4.1).
-        colour_augmentation: hue, saturation, contrast, brightness and tint of a pair.
-        geometry_augmentation: zoom, rotation and shift of a pair.
-        source_pose_dropout: share of pairs whose source's keypoints are hidden, so that
-            a network that sees them does without.
-        keypoint_noise: standard deviation in pixels of what is added to both poses, as
-            estimated keypoints are never exact.
-    """
-
-    flip: bool = True
+    flip: bool = True  # mirrors pairs (paper, section 4.1)
+    # Hue, saturation, contrast, brightness and tint of a pair.
     colour_augmentation: bool = False
-    geometry_augmentation: bool = False
+    geometry_augmentation: bool = False  # zoom, rotation and shift of a pair
+    # Share of pairs whose source's keypoints are hidden, to teach to do without.
     source_pose_dropout: float = 0.0
+    # Standard deviation in pixels: estimated keypoints are never exact.
     keypoint_noise: float = 0.0
 
 
@@ -101,21 +94,16 @@ def recolour_at_random(batch: Batch, key: jax.Array) -> Batch:
         x = jnp.einsum("bhwc,bdc->bhwd", x, colours)
         return inputs.to_uint8(x + brightness[:, None, None, :])
 
-    return {
-        **batch,
-        "source_image": recolour(batch["source_image"]),
-        "target_image": recolour(batch["target_image"]),
-    }
+    source, target = recolour(batch["source_image"]), recolour(batch["target_image"])
+    return {**batch, "source_image": source, "target_image": target}
 
 
 def move_at_random(batch: Batch, key: jax.Array) -> Batch:
-    """Zooms, turns and shifts both photos of a pair and both poses; what comes in from
-    outside repeats the border."""
+    """Zooms, turns and shifts photos and poses of a pair; borders are repeated."""
     size, height, width, _ = batch["source_image"].shape
     drawn = _between(key, size, [_ZOOM, _ROTATION, _SHIFT, _SHIFT])
-    zoom, turn, shift = drawn[:, 0], drawn[:, 1], drawn[:, 2:]
     extent = jnp.array([width, height], jnp.float32)
-    shift = shift * extent[None]
+    zoom, turn, shift = drawn[:, 0], drawn[:, 1], drawn[:, 2:] * extent[None]
     middle = ((extent - 1) / 2)[None]
     cos, sin = zoom * jnp.cos(turn), zoom * jnp.sin(turn)
     matrix = jnp.stack([jnp.stack([cos, -sin], -1), jnp.stack([sin, cos], -1)], -2)
@@ -154,7 +142,6 @@ def _between(key: jax.Array, size: int, ranges: list[_Range]) -> jax.Array:
 
 def add_noise_to_keypoints(batch: Batch, deviation: float, key: jax.Array) -> Batch:
     """Adds normal noise, `deviation` in pixels, to all visible points."""
-
     source, target = batch["source_keypoints"], batch["target_keypoints"]
     noise = deviation * jax.random.normal(key, (2, *source.shape[:-1], 2))
     noise = jnp.pad(noise, ((0, 0), (0, 0), (0, 0), (0, 1)))

@@ -47,18 +47,12 @@ def compiler_options() -> dict[str, str]:
 
 
 def convolve(
-    x: jax.Array,
-    kernel: jax.Array,
-    strides: Sequence[int],
-    padding: Any,
-    **_: Any,
+    x: jax.Array, kernel: jax.Array, strides: Sequence[int], padding: Any, **_: Any
 ) -> jax.Array:
     """[B, H, W, C], [K, K, C, D] -> [B, H / stride, W / stride, D], sizes rounded up.
-
     For `nn.Conv(conv_general_dilated=convolve)`; strides are twice the same number, the
     padding is "SAME". It has no forward-mode derivative (`jax.jvp`): its gradients are
-    written by hand, which jax allows in reverse mode alone.
-    """
+    written by hand, which jax allows in reverse mode alone."""
     assert padding == "SAME" and strides[0] == strides[1], (padding, strides)
     trained = isinstance(x.shape[0], int)  # Not exported for any number of images.
     ours = trained and _gradient_by_kernel(x.shape, kernel.shape, strides[0])
@@ -88,7 +82,12 @@ def _gradients(stride: int, inputs: tuple[jax.Array, jax.Array], dy: jax.Array):
     def cpu(x, kernel, dy):
         by_kernel = _gradient_by_kernel(x.shape, kernel.shape, stride)
         assert by_kernel
-        return _by_input(x, kernel, dy, stride), by_kernel(x, dy)
+        if _is_winograd(x.shape, kernel.shape, stride):
+            by_input = _winograd(dy, kernel[::-1, ::-1].swapaxes(2, 3))
+        else:
+            transposed = jax.linear_transpose(lambda x: _plain(x, kernel, stride), x)
+            (by_input,) = transposed(dy)
+        return by_input, by_kernel(x, dy)
 
     return lax.platform_dependent(*inputs, dy, cpu=cpu, default=plain)
 
@@ -96,12 +95,6 @@ def _gradients(stride: int, inputs: tuple[jax.Array, jax.Array], dy: jax.Array):
 _by_platform.defvjp(
     lambda x, kernel, stride: (_by_platform(x, kernel, stride), (x, kernel)), _gradients
 )
-
-
-def _by_input(x: jax.Array, kernel: jax.Array, dy: jax.Array, stride: int) -> jax.Array:
-    if _is_winograd(x.shape, kernel.shape, stride):
-        return _winograd(dy, kernel[::-1, ::-1].swapaxes(2, 3))
-    return jax.linear_transpose(lambda x: _plain(x, kernel, stride), x)(dy)[0]
 
 
 def _gradient_by_kernel(
@@ -171,7 +164,6 @@ def _winograd_by_kernel(x: jax.Array, dy: jax.Array) -> jax.Array:
     dy = jnp.pad(dy, ((0, 0), (0, ends[0]), (0, ends[1]), (0, 0)))
 
     def add(band: jax.Array, sums: list[jax.Array]) -> list[jax.Array]:
-        """The sums with those of one more band."""
         seen = lax.dynamic_slice_in_dim(padded, band * rows, rows + 2, axis=1)
         made = lax.dynamic_slice_in_dim(dy, band * rows, rows, axis=1)
         inputs = _transform(_INPUT, _tiles(seen, 4))
@@ -197,20 +189,15 @@ _Square = Sequence[Sequence[jax.Array]] | jax.Array
 
 def _transform(matrix: _Matrix, parts: _Square) -> list[jax.Array]:
     """matrix @ parts @ matrix^T, row by row."""
-    rows = [
-        [_combine(line, column) for column in zip(*parts, strict=True)]
-        for line in matrix
-    ]
+    columns = list(zip(*parts, strict=True))
+    rows = [[_combine(line, column) for column in columns] for line in matrix]
     return [_combine(line, row) for row in rows for line in matrix]
 
 
 def _combine(factors: Sequence[float], terms: Sequence[jax.Array]) -> jax.Array:
     """The sum of factor * term, where most factors are 0 or 1."""
-    kept = [
-        term if factor == 1 else factor * term
-        for factor, term in zip(factors, terms, strict=True)
-        if factor
-    ]
+    pairs = zip(factors, terms, strict=True)
+    kept = [term if factor == 1 else factor * term for factor, term in pairs if factor]
     return functools.reduce(jnp.add, kept)
 
 
@@ -249,13 +236,11 @@ def _tiles(x: jax.Array, size: int) -> list[list[jax.Array]]:
 def _untile(parts: Sequence[jax.Array], shape: tuple[int, ...]) -> jax.Array:
     """The image [B, H, W, C] of which each 2x2 pixels are a tile."""
     batch, height, width, channels = shape
-    at = [
-        part.reshape(batch, height // 2, 1, width // 2, 1, channels) for part in parts
-    ]
+    tiles = (batch, height // 2, 1, width // 2, 1, channels)
+    at = [part.reshape(tiles) for part in parts]
     rows = [jnp.concatenate(at[i : i + 2], axis=4) for i in (0, 2)]
     return jnp.concatenate(rows, axis=2).reshape(shape)
 
 
 def _over(bands: int, body: Callable[[Any, Any], Any], first: Any) -> Any:
-    """The value after the bands, one after the other."""
     return body(0, first) if bands == 1 else lax.fori_loop(0, bands, body, first)

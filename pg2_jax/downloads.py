@@ -22,8 +22,8 @@ class Published(NamedTuple):
     """A file that somebody publishes."""
 
     url: str
-    # Of the file, unpacked; or its first digits, where the publisher says no more
-    # (torch's file names have eight).
+    # Of the file, unpacked; or its first digits, such as the eight in torch's file
+    # names.
     sha256: str
     file: str  # its name in the cache
     member: str = ""  # its name in the archive at `url`, if that is one
@@ -62,12 +62,10 @@ def _download(published: Published, target: pathlib.Path) -> None:
         _fetch(published.url, temporary)
         if published.member:
             _unpack(temporary, published.member)
-        digest = sha256(temporary)
-        if not digest.startswith(published.sha256):
-            more = "..." * (len(published.sha256) < len(digest))
-            raise ValueError(
-                f"its SHA-256 is {digest}, expected {published.sha256}{more}"
-            )
+        digest, wanted = sha256(temporary), published.sha256
+        if not digest.startswith(wanted):
+            more = "..." * (len(wanted) < len(digest))
+            raise ValueError(f"its SHA-256 is {digest}, expected {wanted}{more}")
 
 
 def _fetch(url: str, path: pathlib.Path) -> None:
@@ -81,8 +79,7 @@ def _fetch(url: str, path: pathlib.Path) -> None:
 
 
 def _with_bar(answer: Any, length: int, name: str) -> Any:
-    """Opens an answer that shows a progress bar while it is read, if tqdm is installed,
-    which comes with the programs."""
+    """Shows a progress bar while an answer is read, if tqdm is installed."""
     try:
         import tqdm
     except ImportError:
@@ -91,7 +88,6 @@ def _with_bar(answer: Any, length: int, name: str) -> Any:
 
 
 def _unpack(archive: pathlib.Path, member: str) -> None:
-    """Replaces an archive by one of its files, in whichever folder of it that is."""
     with zipfile.ZipFile(archive) as opened:
         names = [n for n in opened.namelist() if f"/{n}".endswith(f"/{member}")]
         if not names or opened.getinfo(names[0]).file_size > _MAX_BYTES:

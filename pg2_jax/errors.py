@@ -7,9 +7,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 
 class ArgumentError(ValueError):
-    """A value that a function cannot work with: the name of the parameter, what was
-    given, and the rest of the sentence after "argument=value", such as " must be
-    positive" or the like."""
+    """A value that a function cannot work with: parameter, value, and what is to be
+    said after "argument=value", such as " must be positive"."""
 
     def __init__(self, argument: str, value: object, rule: str):
         super().__init__(f"{argument}={value}{rule}")
@@ -42,15 +41,13 @@ def few(names: Sequence[str]) -> str:
 
 
 def counted(number: int, one: str, several: str = "") -> str:
-    """A number and what it counts: "1 joint", "2,000 joints"; `several` where an s does
-    not make it, such as people."""
+    """A number and what it counts: "1 joint", "2,000 joints", or `several`."""
     return f"{number:,} {one if number == 1 else several or f'{one}s'}"
 
 
 def for_programs(error: Exception, flag_of: Mapping[str, str]) -> str:
-    """What a program says of any error: an argument by the name of its flag, which
-    `flag_of` has where the two differ in name; the system's words for a file without
-    their number."""
+    """What a program says of an error: an argument by its flag, which `flag_of` has
+    where the two differ; the system's words for a file without their number."""
     if isinstance(error, OSError) and error.filename and error.filename2 is None:
         return f"{os.fsdecode(error.filename)}: {error.strerror}"
     if not isinstance(error, ArgumentError):

@@ -15,6 +15,8 @@ from typing import IO
 
 from pg2_jax import errors
 
+PathLike = str | os.PathLike[str]
+
 _PLAIN_WORDS = {
     errno.ENOSPC: "the disk is full; free some space or choose another folder",
     errno.EDQUOT: "your disk quota is used up; free some space",
@@ -41,8 +43,7 @@ def is_left_behind(name: str) -> bool:
 
 
 def same_name(name: str) -> str:
-    """The form in which two spellings of a name are equal: macOS writes an accent as a
-    letter of its own, others do not."""
+    """A name's NFC form: macOS writes an accent as a letter of its own."""
     return unicodedata.normalize("NFC", name)
 
 
@@ -54,14 +55,12 @@ def natural_order(name: str) -> tuple[object, ...]:
 
 
 @contextlib.contextmanager
-def replacing(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
-    """Gives a temporary path beside `path`, which replaces it at the end.
-
-    An interruption or an error leaves the old file, or none, but never a partial one.
-    The suffix stays, because some writers choose the format by it. An OSError names the
-    file and says in plain words that the disk is full or the folder is not one's own.
-    """
+def replacing(path: PathLike) -> Iterator[pathlib.Path]:
+    """Gives a temporary path beside `path`, of the same suffix, which replaces it at
+    the end: an error leaves the old file, or none, but never a partial one. An OSError
+    names the file and says in plain words that the disk is full or the like."""
     path = pathlib.Path(path).expanduser()
+    # Some writers choose the format by the suffix.
     temporary = path.with_name(f".{os.getpid()}.{path.name}")
     try:
         with _plain_words(path):
@@ -71,17 +70,16 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
         temporary.unlink(missing_ok=True)
 
 
-def write_text(path: str | os.PathLike[str], text: str) -> None:
+def write_text(path: PathLike, text: str) -> None:
     """Writes a text file in UTF-8, whole or not at all, as `replacing`."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
 @contextlib.contextmanager
-def replacing_folder(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
+def replacing_folder(path: PathLike) -> Iterator[pathlib.Path]:
     """Gives a temporary folder beside `path`, which becomes it at the end; `path` does
-    not exist, or is empty. Raises OSError as `replacing`. In a mount point the content
-    appears, one entry after the other."""
+    not exist, or is empty. OSErrors are as those of `replacing`."""
     path = pathlib.Path(path).expanduser()
     # Nothing can take its place, and what is beside it is on another disk.
     inside = is_mount_point(path)
@@ -129,8 +127,7 @@ def move_content(source: pathlib.Path, target: pathlib.Path, last: str = "") -> 
 
 
 def has_fsync(folder: pathlib.Path) -> bool:
-    """Whether files of a folder can be forced onto the disk, which some network disks
-    refuse altogether."""
+    """Whether a folder's files can be forced onto the disk; some networks refuse."""
     with tempfile.TemporaryFile(dir=folder) as file:
         try:
             os.fsync(file.fileno())
@@ -171,8 +168,7 @@ def lock(file: IO[str]) -> None:
 @contextlib.contextmanager
 def locked(path: pathlib.Path, what: str) -> Iterator[None]:
     """Holds a lock file that names this process, and removes it at the end; if another
-    process holds it, the ValueError says which, and `what` is being written.
-    """
+    process holds it, the ValueError says which, and that `what` is being written."""
     with contextlib.ExitStack() as stack:
         while True:
             file = stack.enter_context(open(path, "a+", encoding="utf-8"))

@@ -51,13 +51,10 @@ def draw(
     *,
     architecture: Architecture,
 ) -> dict[str, jax.Array]:
-    """Generates people of photos, [B, H, W, 3] uint8, in new poses, [B, 18, 3] float32.
-
-    The keypoints of the source, [B, 18, 3], matter only where the architecture
-    `needs_source_pose`. Images [B, H, W, 3] float32 by kind: the architecture's
-    `first_image`, and with the weights of G2 "refined"; as the networks give them,
-    about [-1, 1].
-    """
+    """Generates people of photos, [B, H, W, 3] uint8, in new poses, [B, 18, 3] float32;
+    those of the source matter only where the architecture `needs_source_pose`. Images
+    [B, H, W, 3] float32, about [-1, 1], by kind: the architecture's `first_image`, and
+    with the weights of G2 "refined"."""
     source = inputs.from_uint8(source_image)
     poses = source_keypoints, target_keypoints
     pose = inputs.pose_input(source, *poses, architecture)
@@ -65,31 +62,14 @@ def draw(
     first = apply(network, coarse_params, source, pose)
     images = {architecture.first_image: first}
     if refine_params is not None:
-        images["refined"] = generate_refined(
-            refine_params, first, source, pose, architecture
-        )
+        seen = first, source, pose
+        images["refined"] = generate_refined(refine_params, *seen, architecture)
     return images
 
 
-def generate(
-    coarse_params: PyTree,
-    refine_params: PyTree | None,
-    source_image: jax.Array,
-    source_keypoints: jax.Array,
-    target_keypoints: jax.Array,
-    *,
-    architecture: Architecture,
-) -> dict[str, jax.Array]:
+def generate(*arrays: PyTree, architecture: Architecture) -> dict[str, jax.Array]:
     """`draw`, as uint8 images."""
-    images = draw(
-        coarse_params,
-        refine_params,
-        source_image,
-        source_keypoints,
-        target_keypoints,
-        architecture=architecture,
-    )
-    return jax.tree.map(inputs.to_uint8, images)
+    return jax.tree.map(inputs.to_uint8, draw(*arrays, architecture=architecture))
 
 
 def program(
@@ -97,10 +77,9 @@ def program(
     weights: Mapping[str, PyTree],
     architecture: Architecture,
 ) -> Callable[..., dict[str, jax.Array]]:
-    """What an exported model computes: (photos, [keypoints of the people in them,]
-    keypoints to generate) -> images, by `draw` or `generate` with the weights "coarse"
-    and "refine". The keypoints in brackets are those of a model that
-    `needs_source_pose`."""
+    """What an exported model computes by `draw` or `generate` with the weights "coarse"
+    and "refine": (photos, keypoints) -> images, or where the model `needs_source_pose`
+    (photos, keypoints of the people in them, keypoints) -> images."""
 
     def images(photos: jax.Array, *keypoints: jax.Array) -> dict[str, jax.Array]:
         # Those of the source are not looked at where there are but others.
@@ -115,5 +94,4 @@ def program(
 def compiled_generate() -> jax.stages.Wrapped:
     """`generate` as a program, one for all models of an architecture."""
     options = cpu_convolution.compiler_options()
-    names = "architecture"
-    return jax.jit(generate, static_argnames=names, compiler_options=options)
+    return jax.jit(generate, static_argnames="architecture", compiler_options=options)

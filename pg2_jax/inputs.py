@@ -13,9 +13,8 @@ Array = Any  # numpy on the host, jax.Array on the devices
 
 
 class Batch(TypedDict):
-    """What the input pipeline yields; everything else is derived on the device. Where
-    the photos are kept, a batch can have their numbers, [B] int32, in place of images;
-    `with_images` looks them up."""
+    """What the input pipeline yields. Where the photos are kept, a batch can have their
+    numbers, [B] int32, in place of images; `with_images` looks them up."""
 
     source_image: Array  # [B, H, W, 3] uint8
     target_image: Array  # [B, H, W, 3] uint8
@@ -44,21 +43,19 @@ def with_images(batch: Batch, photos: Array | None) -> Batch:
 
 def prepare(batch: Batch, architecture: Architecture) -> Inputs:
     """Derives what the networks see from a batch: scaling, pose, body mask."""
-    size = (architecture.image_height, architecture.image_width)
     source = from_uint8(batch["source_image"])
     poses = batch["source_keypoints"], batch["target_keypoints"]
     return Inputs(
         source=source,
         target=from_uint8(batch["target_image"]),
         pose=pose_input(source, *poses, architecture),
-        mask=pose.body_mask(batch["target_keypoints"], *size),
+        mask=pose.body_mask(batch["target_keypoints"], *architecture.size),
     )
 
 
 def with_background_of_source(seen: Inputs, batch: Batch) -> Inputs:
-    """A batch whose target stands in the source's background. What the source's person
-    hides, and the target's does not, nobody knows: -1 in the mask, which leaves it out
-    of L1."""
+    """A batch whose target stands in the source's background; -1 in the mask, which
+    leaves it out of L1, is what the source's person hides and the target's does not."""
     size = seen["source"].shape[1:3]
     source_body = part_warp.background(batch["source_keypoints"], *size) < 0.5
     target_body = part_warp.background(batch["target_keypoints"], *size) < 0.5
@@ -85,15 +82,12 @@ def pose_input(
     target_keypoints: jax.Array,
     architecture: Architecture,
 ) -> jax.Array:
-    """The pose to generate, as G1 was built to take it.
-
-    Heat maps [B, H, W, 18] of the target in the architecture's range; for the
-    coordinate embedding [B, 54]; for the view [B, 3], 1 at its index in `pose.VIEWS`.
-    The network "part_transfer" takes `part_transfer.guide`, for which alone the source,
-    [B, H, W, 3] in [-1, 1], and its keypoints are needed. Keypoints are [B, 18, 3], (x,
-    y, visible).
-    """
-    size = (architecture.image_height, architecture.image_width)
+    """The pose to generate, as G1 was built to take it: heat maps [B, H, W, 18] of the
+    target in the architecture's range; for the coordinate embedding [B, 54]; for the
+    view [B, 3], 1 at its index in `pose.VIEWS`; for "part_transfer" its `guide`, for
+    which alone the source, [B, H, W, 3] in [-1, 1], and its keypoints are needed.
+    Keypoints are [B, 18, 3]."""
+    size = architecture.size
     if architecture.needs_source_pose:
         poses = source_keypoints, target_keypoints
         return part_transfer.guide(source, *poses, *size, architecture.blending)

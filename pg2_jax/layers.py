@@ -13,9 +13,8 @@ GLOROT = nn.initializers.xavier_uniform()
 
 
 class BatchNorm(nn.Module):
-    """Normalizes by the statistics of the batch at hand, always. The released code
-    never uses running averages, and D is not needed after training, so there is no
-    state to keep (which nn.BatchNorm would insist on)."""
+    """Normalizes by the statistics of the batch at hand, always: the released code
+    never uses running averages, and so there is no state to keep."""
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
@@ -81,9 +80,8 @@ def conv(
 
 
 def upsample(x: jax.Array, like: jax.Array) -> jax.Array:
-    """Nearest-neighbour enlargement by 2, [B, H/2, W/2, C] -> [B, H, W, C]. The inverse
-    of the halving of `like`: half of an odd side is rounded up, so that enlarging gives
-    one row too many, which is cut."""
+    """Nearest-neighbour enlargement by 2, [B, H/2, W/2, C] -> [B, H, W, C]: the halving
+    of `like` undone. Where that rounded up there is one row too many, which is cut."""
     batch, height, width, channels = x.shape
     x = x[:, :, None, :, None, :]
     x = jnp.broadcast_to(x, (batch, height, 2, width, 2, channels))
@@ -103,8 +101,7 @@ def space_to_depth(x: jax.Array) -> jax.Array:
 
 
 def depth_to_space(x: jax.Array, like: jax.Array) -> jax.Array:
-    """The inverse of `space_to_depth`: [B, H / 2, W / 2, 4 C] -> [B, H, W, C], with the
-    height and width of `like`."""
+    """The inverse of `space_to_depth`, with the height and width of `like`."""
     batch, tall, wide, channels = x.shape
     x = x.reshape(batch, tall, wide, 2, 2, channels // 4).swapaxes(2, 3)
     x = x.reshape(batch, 2 * tall, 2 * wide, channels // 4)

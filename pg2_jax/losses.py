@@ -25,56 +25,44 @@ def l1(generated: jax.Array, target: jax.Array, mask: jax.Array) -> jax.Array:
         ValueError: the shapes do not fit each other.
     """
     if generated.shape != target.shape:
-        raise ValueError(
-            f"generated and target must have one shape, got {generated.shape} "
-            f"and {target.shape}."
-        )
-    distance = jnp.abs(generated - target)
-    if mask.shape != (*target.shape[:3], 1):
-        raise ValueError(
-            f"mask: expected shape {(*target.shape[:3], 1)}, got {mask.shape}."
-        )
-    return jnp.mean(distance * (1.0 + mask), axis=(1, 2, 3))
+        both = f"{generated.shape} and {target.shape}"
+        raise ValueError(f"generated and target must have one shape, got {both}.")
+    expected = (*target.shape[:3], 1)
+    if mask.shape != expected:
+        raise ValueError(f"mask: expected shape {expected}, got {mask.shape}.")
+    return jnp.mean(jnp.abs(generated - target) * (1.0 + mask), axis=(1, 2, 3))
 
 
 def cross_entropy(logits: jax.Array, label: float) -> jax.Array:
-    """L_bce(D(.), label) of D's logits [B], unbounded -> [B].
-
-    With label 1 it is small where D takes the image for real; of generated images it is
-    the generator's adversarial loss (Eq. 3).
-    """
+    """L_bce(D(.), label) of D's logits [B] -> [B]: small with label 1 where D takes the
+    image for real; of generated ones it is the generator's adversarial loss (Eq. 3)."""
     return optax.sigmoid_binary_cross_entropy(logits, jnp.full_like(logits, label))
 
 
 def generator_loss(
     adversarial: jax.Array, l1_loss: jax.Array, weight: float
 ) -> jax.Array:
-    """What the generator that plays against D minimizes: L_adv + weight * L1 (Eq. 4);
-    all [B]."""
+    """What the generator minimizes against D: L_adv + weight * L1 (Eq. 4); all [B]."""
     return adversarial + weight * l1_loss
 
 
 def pair_discriminator_loss(real: jax.Array, fake: jax.Array) -> jax.Array:
-    """What D minimizes in the paper (Eq. 2), [B], by its logits of (source, target) and
-    of (source, generated)."""
+    """The paper's D (Eq. 2), [B], by its logits of (source, target or generated)."""
     return cross_entropy(real, 1.0) + cross_entropy(fake, 0.0)
 
 
 def triplet_discriminator_loss(
     target: jax.Array, generated: jax.Array, source: jax.Array
 ) -> jax.Array:
-    """What D minimizes in the released code, [B], by its logits of single images.
-
-    The source photo is an explicit negative, so that copying it does not pay.
-    """
+    """What D minimizes in the released code, [B], by its logits of single images. The
+    source photo is an explicit negative, so that copying it does not pay."""
     fakes = cross_entropy(generated, 0.0) + cross_entropy(source, 0.0)
     return 0.5 * cross_entropy(target, 1.0) + 0.25 * fakes
 
 
 def hinge_discriminator_loss(real: jax.Array, fake: jax.Array) -> jax.Array:
-    """What a discriminator of patches minimizes, [B], by its logits [B, ...] of real
-    and generated patches: none is rewarded for more than a margin of 1, so that D stops
-    where it is sure (Lim and Ye, "Geometric GAN", 2017)."""
+    """What a D of patches minimizes, [B], by its logits [B, ...] of real and generated
+    ones: nothing is gained beyond a margin of 1 (Lim and Ye, "Geometric GAN", 2017)."""
     return mean_of_each(jax.nn.relu(1.0 - real) + jax.nn.relu(1.0 + fake))
 
 

@@ -13,14 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from pg2_jax.architecture import Architecture
-from pg2_jax.layers import (
-    GLOROT,
-    BatchNorm,
-    ConvBlock,
-    ResidualBlock,
-    conv,
-    upsample,
-)
+from pg2_jax.layers import GLOROT, BatchNorm, ConvBlock, ResidualBlock, conv, upsample
 from pg2_jax.pg2plus.part_transfer import PartTransferGenerator, PatchDiscriminator
 
 
@@ -77,16 +70,15 @@ class CoarseGenerator(nn.Module):
         """The image, from the bottleneck's units and the encoder's outputs."""
         precision, channels = self.architecture.precision, self._width(0)
         batch, height, width, _ = skips[-1].shape
-        from_code = nn.Dense(
-            height * width * channels, kernel_init=GLOROT, name="from_code"
-        )
+        units = height * width * channels
+        from_code = nn.Dense(units, kernel_init=GLOROT, name="from_code")
         x = from_code(code).reshape(batch, height, width, channels).astype(precision)
         for i in reversed(range(self.architecture.blocks)):
             x = jnp.concatenate([x, skips[i]], axis=-1)
             x = self._block(x.shape[-1], f"decode{i}")(x)
             if i > 0:
-                # The paper enlarges first; a 1x1 convolution gives the same before,
-                # with a quarter of the work.
+                # The paper enlarges first; 1x1 before it is the same with a quarter of
+                # the work.
                 narrow = conv(self._width(i - 1), 1, precision, name=f"narrow{i}")
                 x = upsample(nn.relu(narrow(x)), skips[i - 1])
         return _rgb(x)
@@ -156,18 +148,14 @@ class RefinementGenerator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """D: DCGAN's discriminator with 5x5 convolutions (section 3.3).
-
-    Its N - 1 convolutions of stride 2 leave 8 rows.
-    """
+    """D: DCGAN's, with 5x5 convolutions (section 3.3), N - 1 to leave 8 rows."""
 
     architecture: Architecture
 
     @nn.compact
     def __call__(self, images: jax.Array) -> jax.Array:
         """[B, H, W, 3 or 6] in [-1, 1] -> [B] logits, positive for "real". All images
-        of a step go through one call, because they share the statistics of the batch
-        norm."""
+        of a step go through one call: they share the batch norm's statistics."""
         x = images
         for i in range(self.architecture.blocks - 1):
             halve = conv(

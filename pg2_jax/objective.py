@@ -17,46 +17,34 @@ Metrics = dict[str, jax.Array]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Objective(augmentation.Augmentation):
-    """What is minimized, and how; what is changed at random is `Augmentation`'s.
-
-    Attributes:
-        optimizer: makes the updates of the generators, and of D without its own.
-        discriminator_optimizer: makes those of D.
-        seed: root of the random changes of training pairs.
-        pose_mask_loss: whether the target's body counts twice in L1 (Eq. 1).
-        l1_weight: lambda of Eq. 4; of one network in both halves of its training.
-        background: whether what is no body is to be the "target"'s (paper), or as in
-            the "source"; then nothing is asked of where one person hid the other's
-            background.
-        adversarial_weight: of the adversarial loss of `patch_step`, beside L1's.
-        feature_matching_weight: of the distance of D's features there.
-        perceptual_weight: of the perceptual distance there.
-        perceptual_distance: two images in [-1, 1] -> [B], such as LPIPS.
-        r1_weight: of the penalty on D's gradient at real images there.
-        discriminator_sees_coarse: whether D also judges G1's image, which moves the
-            batch norm's statistics only (released 128x64 code).
-        adversarial_on_source: whether G2's adversarial loss averages over D's verdict
-            on the source photo too (released 256x256 code).
-        ema_decay: of the averages of the generators' weights, where the state has them.
-        grad_accumulation: parts of the batch whose gradients are computed one after
-            the other and averaged. The generators learn as from the whole batch at
-            once; D's batch norm sees one part at a time.
-    """
+    """What is minimized, and how; what is changed at random is `Augmentation`'s."""
 
     optimizer: optax.GradientTransformation
+    # D's own, if it has one.
     discriminator_optimizer: optax.GradientTransformation | None = None
-    seed: int
-    pose_mask_loss: bool = True
-    l1_weight: float = 10.0
+    seed: int  # root of the random changes of training pairs
+    pose_mask_loss: bool = True  # whether the target's body counts twice in L1 (Eq. 1)
+    l1_weight: float = 10.0  # lambda of Eq. 4; of one network in both halves
+    # What is no body is to be the "target"'s (paper), or as in the "source"; then
+    # nothing is asked of where one person hid the other's background.
     background: str = "target"
+    # In `patch_step`, beside L1: of the adversarial loss, the distance of D's features,
+    # the perceptual distance, the penalty on D's gradient at real images.
     adversarial_weight: float = 1.0
     feature_matching_weight: float = 0.0
     perceptual_weight: float = 0.0
-    perceptual_distance: Callable[[jax.Array, jax.Array], jax.Array] | None = None
     r1_weight: float = 0.0
+    # Two images in [-1, 1] -> [B], such as LPIPS.
+    perceptual_distance: Callable[[jax.Array, jax.Array], jax.Array] | None = None
+    # Whether D also judges G1's image, which moves the batch norm's statistics only
+    # (released 128x64 code).
     discriminator_sees_coarse: bool = False
+    # Whether G2's adversarial loss averages over D's verdict on the source photo too
+    # (released 256x256 code).
     adversarial_on_source: bool = False
-    ema_decay: float = 0.0
+    ema_decay: float = 0.0  # of the averages of the generators' weights, if kept
+    # Parts of the batch whose gradients are computed one after the other and averaged:
+    # the generators learn as from the whole; D's batch norm sees one part at a time.
     grad_accumulation: int = 1
 
     @property
@@ -74,9 +62,8 @@ def minimize(
 ) -> tuple[Player, Metrics]:
     """One update of a player by the gradient of its loss (params, examples) -> (loss
     [], metrics), means over the examples; and the metrics."""
-    gradient_of = _mean_of_parts(
-        jax.grad(loss_of, has_aux=True), objective.grad_accumulation
-    )
+    gradient_of = jax.grad(loss_of, has_aux=True)
+    gradient_of = _mean_of_parts(gradient_of, objective.grad_accumulation)
     gradients, metrics = gradient_of(player.params, examples)
     updated = player.update(gradients, objective.optimizer, objective.ema_decay)
     return updated, metrics
@@ -114,11 +101,8 @@ def map_parts(
 
 
 def _split(examples: PyTree, parts: int) -> PyTree:
-    """[B, ...] -> [parts, B / parts, ...].
-
-    A part takes every n-th example, so that each device has its share of every part
-    and no example moves.
-    """
+    """[B, ...] -> [parts, B / parts, ...]. A part takes every n-th example, so that
+    each device has its share of every part and no example moves."""
 
     def split(x: jax.Array) -> jax.Array:
         x = x.reshape(x.shape[0] // parts, parts, *x.shape[1:])

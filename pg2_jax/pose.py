@@ -75,13 +75,10 @@ def heat_maps(keypoints: jax.Array, height: int, width: int) -> jax.Array:
 
 
 def body_mask(keypoints: jax.Array, height: int, width: int) -> jax.Array:
-    """The region of the body that the masked loss counts twice (M_B of Eq. 1).
-
-    Discs of `RADIUS` about every `RADIUS` pixels along each of the 23 limbs whose two
-    ends are visible, then one morphological closing with a 5x5 square: [..., H, W, 1]
-    float32, 1 on the body, 0 elsewhere. A lone point without a complete limb adds
-    nothing.
-    """
+    """The region of the body that the masked loss counts twice (M_B of Eq. 1). Discs of
+    `RADIUS` about every `RADIUS` pixels along each of the 23 limbs whose two ends are
+    visible, then one morphological closing with a 5x5 square: [..., H, W, 1] float32, 1
+    on the body, 0 elsewhere. A lone point without a complete limb adds nothing."""
     lead = keypoints.shape[:-2]
     mark = functools.partial(_limb_centres, height=height, width=width)
     centres = jax.vmap(mark)(keypoints.reshape(-1, *keypoints.shape[-2:]))
@@ -138,12 +135,10 @@ def flip_keypoints(keypoints: jax.Array, width: int) -> jax.Array:
 
 
 def coordinates(keypoints: jax.Array, height: int, width: int) -> jax.Array:
-    """The pose as one vector, for the paper's coordinate embedding (section 4.2).
-
-    [..., 54] float32: for each joint x and y, -1 to 1 from the first to the last pixel,
-    and 1; a missing joint is (0, 0, 0), so that the last of the three tells it from a
-    joint in the middle of the image.
-    """
+    """The pose as one vector, for the paper's coordinate embedding (section 4.2). [...,
+    54] float32: for each joint x and y, -1 to 1 from the first to the last pixel, and
+    1; a missing joint is (0, 0, 0), so that the last of the three tells it from a joint
+    in the middle of the image."""
     visible = (keypoints[..., 2:] > 0).astype(jnp.float32)
     last = jnp.array([width - 1, height - 1], jnp.float32)
     last = last.reshape((1,) * (keypoints.ndim - 1) + (2,))
@@ -154,13 +149,11 @@ def coordinates(keypoints: jax.Array, height: int, width: int) -> jax.Array:
 
 def view(keypoints: jax.Array) -> jax.Array:
     """The side from which a person is seen: [...] int32, an index of `VIEWS`; -1 where
-    a shoulder or hip is missing, or the torso has no length.
-
-    A person's left shoulder is to the right of the right one in the image when seen
-    from the front, and to the left of it from behind. It is a side view if they are
-    less than half the torso apart (the way from the middle of the shoulders to the
-    middle of the hips), which is a turn of some 45 degrees from either.
-    """
+    a shoulder or hip is missing, or the torso has no length. A person's left shoulder
+    is to the right of the right one in the image when seen from the front, to the left
+    from behind. It is a side view if they are less than half the torso apart (the way
+    between the middles of shoulders and hips), which is a turn of some 45 degrees from
+    either."""
     joints = keypoints[..., _TORSO, :]
     right, left, *hips = (joints[..., i, :2] for i in range(4))
     torso = (right + left) / 2 - (hips[0] + hips[1]) / 2

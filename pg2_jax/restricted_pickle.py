@@ -39,9 +39,8 @@ class Unpickler(pickle._Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         """What stands for a name; nothing is imported."""
         if (module, name) not in self._names:
-            raise RefusedError(
-                f"it holds {module[:60]}.{name[:60]}; only {self._holds} are read"
-            )
+            what = f"{module[:60]}.{name[:60]}"
+            raise RefusedError(f"it holds {what}; only {self._holds} are read")
         return self._names[module, name]
 
     def _build(self) -> None:
@@ -93,8 +92,8 @@ class Unpickler(pickle._Unpickler):
 
 
 def load(content: bytes) -> Any:
-    """Reads nested dicts, lists and tuples of texts, numbers and numpy arrays. Texts of
-    Python 2 come as bytes. What is damaged, or holds anything else, is a ValueError."""
+    """Reads nested dicts, lists and tuples of texts (bytes, if of Python 2), numbers
+    and numpy arrays. What is damaged, or holds anything else, is a ValueError."""
     holds = "plain containers, numbers and numpy arrays"
     try:
         return Unpickler(io.BytesIO(content), _NUMPY, holds, encoding="bytes").load()

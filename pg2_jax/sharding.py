@@ -5,6 +5,7 @@ one device, many devices and many processes run the same mathematics, the batch 
 the discriminator included.
 """
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -38,8 +39,7 @@ def batched_steps(mesh: Mesh) -> NamedSharding:
 
 
 def check_batch_size(batch_size: int, parts: int = 1) -> None:
-    """Raises ValueError unless the devices divide the global batch evenly, and each of
-    the parts of the gradient accumulation."""
+    """A ValueError unless devices, and parts of the accumulation, divide it."""
     devices = jax.device_count()
     if batch_size % devices:
         rule = (
@@ -66,10 +66,8 @@ def put_batch(
 ) -> PyTree:
     """Turns this process's share (numpy, leading axis B / processes) into the global,
     sharded batch (jax.Array, leading axis B)."""
-    sharding = split(mesh)
-    return jax.tree.map(
-        lambda x: jax.make_array_from_process_local_data(sharding, x), batch
-    )
+    whole = functools.partial(jax.make_array_from_process_local_data, split(mesh))
+    return jax.tree.map(whole, batch)
 
 
 def put_whole_batch(batch: PyTree, mesh: Mesh) -> PyTree:

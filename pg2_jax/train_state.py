@@ -24,12 +24,8 @@ class Average:
     params: PyTree  # the average; without an update, the first weights
 
     def update(self, params: PyTree, decay: float) -> "Average":
-        """Takes in new weights.
-
-        The share of the new is (1 - decay) / (1 - decay^count), which makes of the
-        recursion what Adam makes of its moments: an average without bias, in which the
-        random first weights have no part.
-        """
+        """Takes in new weights. Their share, (1 - decay) / (1 - decay^count), makes an
+        average without bias, in which the random first weights have no part."""
         count = self.count + 1
         share = (decay - 1) / jnp.expm1(count * math.log(decay))
         mean = optax.incremental_update(params, self.params, share)
@@ -38,8 +34,7 @@ class Average:
 
 @struct.dataclass
 class Player:
-    """One network: its weights, its optimizer's memory, and where it is kept the
-    average of its weights."""
+    """One network: its weights, their average, if kept, and the optimizer's memory."""
 
     params: PyTree
     opt_state: optax.OptState
@@ -103,16 +98,14 @@ def create(
     *,
     averaged: bool = False,
 ) -> TrainState:
-    """The state of step 0: random weights of the networks that the stages need, and
-    averages of G1's and G2's if wanted."""
-    size = (1, architecture.image_height, architecture.image_width)
+    """The state of step 0, of random weights; with averages of G1's and G2's if
+    wanted."""
+    size = (1, *architecture.size)
     image = jnp.zeros((*size, 3))
     nobody = jnp.zeros((1, 18, 3))
     pose = inputs.pose_input(image, nobody, nobody, architecture)
     root = prng.key(seed, prng.Stream.INITIALIZE)
-    coarse_key, refine_key, discriminator_key = (
-        jax.random.fold_in(root, i) for i in range(3)
-    )
+    keys = [jax.random.fold_in(root, i) for i in range(3)]
 
     def player(
         network: nn.Module, key: jax.Array, *seen: jax.Array, averaged: bool = averaged
@@ -122,19 +115,19 @@ def create(
         return Player(params, optimizer.init(params), average)
 
     network = models.coarse_generator(architecture)
-    coarse = player(network, coarse_key, image, pose)
+    coarse = player(network, keys[0], image, pose)
     refine = discriminator = None
     if architecture.stages == "two_stage":
         network = models.RefinementGenerator(architecture)
         seen = (image, image, pose) if architecture.refine_sees_pose else (image, image)
-        refine = player(network, refine_key, *seen)
+        refine = player(network, keys[1], *seen)
     if architecture.stages != "coarse":
         network = models.discriminator(architecture)
         channels = 6 if architecture.discriminator_input == "pair" else 3
         judged = [jnp.zeros((*size, channels))]
         if architecture.discriminator == "patch":
             judged = [pose, image]
-        discriminator = player(network, discriminator_key, *judged, averaged=False)
+        discriminator = player(network, keys[2], *judged, averaged=False)
     step = jnp.zeros((), jnp.int32)
     return TrainState(step, coarse, refine, discriminator)
 
@@ -155,12 +148,10 @@ def learning_rate(
     warmup_steps: int = 0,
 ) -> optax.ScalarOrSchedule:
     """The learning rate by the finished updates of a stage; a number if it is constant.
-
-    Over the `warmup_steps` it grows in equal steps from peak / (warmup_steps + 1).
-    After them it is constant (paper), falls as a cosine to zero at the end of the
-    stage, or is halved after every `halve_every` updates, which the released code
-    computes and does not apply.
-    """
+    Over the `warmup_steps` it grows in equal steps from peak / (warmup_steps + 1), then
+    it is constant (paper), falls as a cosine to zero at the end of the stage, or is
+    halved after every `halve_every` updates, which the released code computes and does
+    not apply."""
     rate: optax.ScalarOrSchedule = peak
     if decay == "cosine":
         # Zero for what is left, should the warm-up fill the stage.

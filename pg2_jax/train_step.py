@@ -46,11 +46,8 @@ def coarse_step(
 def adversarial_step(
     state: TrainState, batch: Batch, *, architecture: Architecture, objective: Objective
 ) -> tuple[TrainState, Metrics]:
-    """Stage II: one update of G2, then one of D against the new G2; G1 is frozen.
-
-    Where averages are kept, G2 refines what the average of G1 generates, as it will
-    after training.
-    """
+    """Stage II: one update of G2, then one of D against the new G2; G1 is frozen. G2
+    refines what G1's average generates, where it is kept, as it will after training."""
     inputs = training_inputs(state.step, batch, architecture, objective)
 
     def coarse_image(inputs: Inputs) -> jax.Array:
@@ -125,9 +122,8 @@ def training_inputs(
     """One training batch, changed at random by the keys of this step."""
     keys = objective.seed, step
     batch = augmentation.augmented(batch, objective, *keys)
-    seen = inputs.prepare(
-        augmentation.hide_source_poses(batch, objective, *keys), architecture
-    )
+    hidden = augmentation.hide_source_poses(batch, objective, *keys)
+    seen = inputs.prepare(hidden, architecture)
     if objective.background == "source":
         seen = inputs.with_background_of_source(seen, batch)
     if not objective.pose_mask_loss:
@@ -143,25 +139,14 @@ def judge(
     architecture: Architecture,
     objective: Objective,
 ) -> Metrics:
-    """D's logits [B] for each kind of image, named as the image.
-
-    One call for all kinds, because they share the statistics of the batch norm.
-
-    Args:
-        params: of D.
-        coarse: G1's image, which D may see beside G2's; None in the one stage.
-        generated: the image of the generator that plays against D.
-        inputs: of the batch.
-        architecture: of the networks.
-        objective: says whether D sees `coarse`.
-    """
+    """D's logits [B] for each kind of image, named as the image: of the target, and of
+    what plays against D, `generated`; D may see G1's image `coarse` beside G2's. One
+    call for all kinds, because they share the statistics of the batch norm."""
     source = inputs["source"]
     kinds = {"target": inputs["target"], "generated": generated}
     if architecture.discriminator_input == "pair":
-        kinds = {
-            name: jnp.concatenate([source, image], axis=-1)
-            for name, image in kinds.items()
-        }
+        for name, image in kinds.items():
+            kinds[name] = jnp.concatenate([source, image], axis=-1)
     else:
         kinds["source"] = source
         if coarse is not None and objective.discriminator_sees_coarse:
@@ -195,9 +180,8 @@ def discriminator_losses(
     if architecture.discriminator_input == "pair":
         loss = losses.pair_discriminator_loss(logits["target"], logits["generated"])
     else:
-        loss = losses.triplet_discriminator_loss(
-            logits["target"], logits["generated"], logits["source"]
-        )
+        judged = (logits[name] for name in ("target", "generated", "source"))
+        loss = losses.triplet_discriminator_loss(*judged)
     parts = {
         "loss": loss.mean(),
         "target_called_real": jnp.mean(logits["target"] > 0),

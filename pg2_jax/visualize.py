@@ -7,8 +7,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from pg2_jax import pose
 
-# Right limbs are warm and left limbs cool, so that left and right can be told apart;
-# joint by joint in COCO-18 order.
+# Right limbs are warm and left limbs cool, to be told apart.
 _RIGHT, _LEFT, _MIDDLE = (255, 140, 0), (0, 150, 255), (230, 230, 60)
 _GAP = 4  # pixels between the tiles of a grid
 _LABEL_HEIGHT = 18  # pixels
@@ -40,9 +39,8 @@ def draw_skeleton(
     *,
     scale: int = 1,
 ) -> np.ndarray:
-    """Draws a pose [18, 3] over a photo [H, W, 3] uint8 and enlarges it by the scale.
-    Right limbs are orange, left limbs blue; a mask [H, W] in {0, 1} is tinted where
-    1."""
+    """Draws a pose [18, 3] over a photo [H, W, 3] uint8, enlarged by the scale. Right
+    limbs are orange, left ones blue; a mask [H, W] in {0, 1} is tinted where 1."""
     if mask is not None:
         body = np.asarray(mask).reshape(*image.shape[:2], 1) > 0
         image = np.where(body, 0.6 * image + 0.4 * np.array([60, 220, 90]), image)
@@ -160,8 +158,9 @@ def _draw_title(sheet: Image.Image, title: str, left: int, width: int) -> None:
     a name that is still too long the beginning."""
     draw = ImageDraw.Draw(sheet)
     words = title.split(" ")
-    halves = " ".join(words[: len(words) // 2]), " ".join(words[len(words) // 2 :])
-    for text, size in ((title, 13), (title, 11), (title, 9), ("\n".join(halves), 8)):
+    half = len(words) // 2
+    halves = f"{' '.join(words[:half])}\n{' '.join(words[half:])}"
+    for text, size in ((title, 13), (title, 11), (title, 9), (halves, 8)):
         font = ImageFont.load_default(size)
         if draw.textbbox((0, 0), text, font=font)[2] <= width:
             break

@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from data_prep import command_line
 from data_prep import workers as workers_lib
-from data_prep.estimation import distance, quality_report, resume_log
+from data_prep.estimation import quality_report, resume_log
 from data_prep.estimation.resume_log import EstimationLog, Record
 from data_prep.flag_fields import option
 from data_prep.records.summary import Problems
@@ -84,9 +84,8 @@ def estimate(listing: photo_list.Listing, options: Options) -> str:
     reference, others = _reference(listing, options)
     registry.check_installed(options.estimator)
     model = weights.locate(options.estimator, options.model)
-    settings = base.Settings(
-        options.estimator, model, options.min_confidence, everybody=False
-    )
+    least = options.min_confidence
+    settings = base.Settings(options.estimator, model, least, everybody=False)
     facts = {
         "estimator": options.estimator,
         "model_sha256": downloads.sha256(model),
@@ -120,7 +119,8 @@ def estimate(listing: photo_list.Listing, options: Options) -> str:
         f"  look at {sheet}; photo by photo: {report}",
     ]
     if options.compare:
-        lines += distance.describe(outcome.annotations, reference, options.compare)
+        ours = outcome.annotations
+        lines += quality_report.distances(ours, reference, options.compare)
     if others:
         lines.append(f"    poses there of no photo here: {len(others):,}, such as")
         lines.append(f"      {others[0]}")
@@ -137,7 +137,6 @@ def unseen(
 
 
 def _written(output: pathlib.Path) -> str:
-    """The annotations that are there, as text."""
     text = output.read_text(encoding="utf-8")
     if text.partition("\n")[0].strip() != _HEADER:
         raise ValueError(
@@ -147,7 +146,6 @@ def _written(output: pathlib.Path) -> str:
 
 
 def _write(output: pathlib.Path, outcome: quality_report.Outcome, written: str) -> None:
-    """Writes the annotations, behind those that are written already."""
     with files.replacing(output) as temporary:
         keypoint_files.write_csv(temporary, outcome.annotations)
         if written:
@@ -158,15 +156,12 @@ def _write(output: pathlib.Path, outcome: quality_report.Outcome, written: str) 
 def _reference(
     listing: photo_list.Listing, options: Options
 ) -> tuple[dict[str, np.ndarray], list[str]]:
-    """Reads what to compare with, before time is spent; returns it by photo, and what
-    is of no photo as problems."""
+    """Reads what to compare with: by photo, and what is of no photo here."""
     if not options.compare:
         return {}, []
     poses = keypoint_files.read_placed(options.compare, photos=listing.names)
-    problems: list[str] = []
-    reference = photo_names.match(
-        poses, photo_names.PhotoNames(listing.names), problems
-    )
+    names, problems = photo_names.PhotoNames(listing.names), list[str]()
+    reference = photo_names.match(poses, names, problems)
     if not reference:
         raise ValueError(
             f"--compare={options.compare} has none of the photos of {listing.folder}; "
@@ -181,8 +176,7 @@ def _find_all(
     log: EstimationLog,
     workers: int,
 ) -> list[Record]:
-    """Looks at the photos that the log does not have yet; returns all records in the
-    order of the listing."""
+    """Looks at the photos that the log lacks; all records, as they are listed."""
     waiting = [
         name
         for name in listing.names

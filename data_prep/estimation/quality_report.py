@@ -1,10 +1,11 @@
-"""Which people of the photos are kept, the report about them and the contact sheet."""
+"""Which people of the photos are kept, the report about them and the contact sheet; and
+how far they lie from those of another file."""
 
 import collections
 import csv
 import dataclasses
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from PIL import Image
@@ -42,12 +43,8 @@ def choose(records: Sequence[Record], everyone: bool, min_score: float) -> Outco
     for record in records:
         sure = [person for person in record.people if person.score >= min_score]
         sure.sort(key=lambda person: -person.area)
-        if record.problem:
-            status = "bad photo"
-        elif not record.people:
-            status = "not found"
-        else:
-            status = "found" if sure else "low score"
+        status = "low score" if record.people else "not found"
+        status = "bad photo" if record.problem else "found" if sure else status
         outcome.statuses[record.name] = status
         outcome.kept[record.name] = sure if everyone else sure[:1]
         for number, person in enumerate(outcome.kept[record.name], start=1):
@@ -58,8 +55,7 @@ def choose(records: Sequence[Record], everyone: bool, min_score: float) -> Outco
 
 
 def earlier_rows(path: pathlib.Path) -> list[list[str]]:
-    """The rows of a report that `write` has written, each with the photo's name first;
-    none where there is no report."""
+    """The rows of a report that is there, each with the photo's name first."""
     if not path.is_file():
         return []
     with open(path, encoding="utf-8", newline="") as file:
@@ -72,9 +68,9 @@ def write(
     outcome: Outcome,
     earlier: Sequence[Sequence[str]] = (),
 ) -> None:
-    """Writes a row per photo: status, how many people were found, score and number of
-    points of the largest that is kept (or else of the surest), what is wrong with it;
-    earlier rows come first."""
+    """Writes earlier rows, and a row per photo: status, how many people were found,
+    score and points of the largest that is kept (or else the surest), and what is
+    wrong."""
     with (
         files.replacing(path) as temporary,
         open(temporary, "w", encoding="utf-8", newline="") as file,
@@ -121,3 +117,39 @@ def draw(path: pathlib.Path, folder: pathlib.Path, outcome: Outcome) -> None:
     sheet = visualize.titled(np.asarray(visualize.grid(rows)), heading)
     with files.replacing(path) as temporary:
         Image.fromarray(sheet).save(temporary)
+
+
+def distances(
+    estimated: Mapping[str, np.ndarray], reference: Mapping[str, np.ndarray], name: str
+) -> list[str]:
+    """The distances of the photos that two sets of keypoints have in common, over all
+    and joint by joint, in lines for the terminal. The sets are photo name -> [18, 3] =
+    (x, y, visible) in pixels; `name` is the file of the reference."""
+    names = [photo for photo in estimated if photo in reference]
+    shape = (len(names), 18, 3)
+    ours = np.array([estimated[name] for name in names], np.float64).reshape(shape)
+    theirs = np.array([reference[name] for name in names], np.float64).reshape(shape)
+    here, there = ours[..., 2] > 0, theirs[..., 2] > 0
+    both = here & there
+    pixels = np.linalg.norm((ours - theirs)[both][:, :2], axis=1)
+    lines = [
+        f"  compared with {name}: {len(names):,} photos and {len(pixels):,} points "
+        f"that both have; {(here & ~there).sum():,} points only here, "
+        f"{(there & ~here).sum():,} only there"
+    ]
+    if not len(pixels):
+        return lines
+    median, most = np.percentile(pixels, [50, 95])
+    lines.append(
+        f"  distance in pixels: mean {pixels.mean():.2f}, median {median:.2f}, 95 % "
+        f"below {most:.2f}"
+    )
+    from pg2_jax import pose  # Imports jax.
+
+    joints = np.nonzero(both)[1]
+    for joint, joint_name in enumerate(pose.JOINTS):
+        of_joint = pixels[joints == joint]
+        if count := len(of_joint):
+            mean = f"{of_joint.mean():6.2f}"
+            lines.append(f"    {joint_name:14} {mean} ({count:,} points)")
+    return lines

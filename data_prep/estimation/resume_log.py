@@ -16,8 +16,7 @@ Stamp = tuple[int, int]
 
 
 class Record(NamedTuple):
-    """The people in one photo; `problem` says why nothing could be found out, and is
-    empty when all went well."""
+    """The people in one photo; `problem` says why nothing could be found out, if so."""
 
     name: str
     stamp: Stamp
@@ -27,14 +26,11 @@ class Record(NamedTuple):
 
 class EstimationLog:
     """A file of JSON lines: the settings, then a line per photo, written as they come.
-
     An interruption in the middle of a line loses that photo only. Lines of other
-    settings are not used, and a second process on the same file is refused.
-    """
+    settings are not used, and a second process on the same file is refused."""
 
     def __init__(self, path: pathlib.Path, settings: dict[str, Any]) -> None:
-        """Opens the file, and reads it if it was begun with the same settings: what the
-        result depends on, in JSON's types."""
+        """Opens the file, and reads it if it was begun with the same settings."""
         self._path = path
         self.records: dict[str, Record] = {}  # By photo name.
         self._file = open(path, "a+", encoding="utf-8")  # noqa: SIM115 (see close)
@@ -48,8 +44,7 @@ class EstimationLog:
         self._resume(settings)
 
     def _resume(self, settings: dict[str, Any]) -> None:
-        """Reads what is there, and adds nothing but what is missing, so that an
-        interruption loses none of it."""
+        """Reads what is there, and adds what is missing: nothing is ever lost."""
         self._file.seek(0)
         text = self._file.read()
         header, *lines = text.splitlines() or [""]
@@ -102,7 +97,6 @@ def stamp(path: pathlib.Path) -> Stamp:
 
 
 def _records(lines: list[str]) -> dict[str, Record]:
-    """Returns the records of lines by photo; of two of one photo the later."""
     records: dict[str, Record] = {}
     for line in lines:
         try:

@@ -59,19 +59,16 @@ def main(words: Sequence[str]) -> int:
 
 
 def _write_list(options: Options) -> str:
-    """Does what the flags ask for and says what was written."""
-    command_line.check_output(
-        "--output", pathlib.Path(options.output), overwrite=options.overwrite
-    )
+    output = pathlib.Path(options.output)
+    command_line.check_output("--output", output, overwrite=options.overwrite)
     problems = summary.Problems(skip=options.on_error == "skip")
     photos, annotated = _read(options, problems.rows)
     problems.check()
     choice = pair_choice.PairChoice(
         (), options.max_pairs, options.max_pairs, options.seed, options.pair_protocol
     )
-    pairs = pair_choice.by_protocol(
-        choice, options.split, annotated, photos, options.dataset
-    )
+    named = annotated, photos, options.dataset
+    pairs = pair_choice.by_protocol(choice, options.split, *named)
     choice.check_not_empty(options.split, pairs)
     pair_files.write_csv(options.output, pairs)
     written = (

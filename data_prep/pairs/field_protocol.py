@@ -14,9 +14,8 @@ MAX_TEST_PAIRS = 12_000
 
 
 def all_pairs(annotated: Mapping[str, np.ndarray], dataset: str) -> PairList:
-    """Returns all ordered pairs of different valid photos of one person: identities in
-    order of first appearance in `annotated` (photo name -> [18, 3]), within one the
-    order of `itertools.permutations`."""
+    """All ordered pairs of usable photos of one person: identities as they appear in
+    `annotated` (photo name -> [18, 3]), in one as `itertools.permutations`."""
     groups: dict[str, list[str]] = {}
     for name, keypoints in annotated.items():
         if identity.usable(name, keypoints, dataset, "field"):
@@ -56,9 +55,8 @@ def unused(
         for name, keypoints in annotated.items()
         if identity.usable(name, keypoints, dataset, protocol)
     }
-    photos_of = collections.Counter(
-        identity.identity_of(name, dataset) for name in usable
-    )
+    people = (identity.identity_of(name, dataset) for name in usable)
+    photos_of = collections.Counter(people)
     counts: collections.Counter[str] = collections.Counter()
     for name in annotated.keys() - set(pairs.used()):
         if identity.is_junk(name, dataset):

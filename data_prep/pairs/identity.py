@@ -8,8 +8,7 @@ from data_prep.sources import photo_names
 # program (pg2_protocol.py).
 PROTOCOLS = ("field", "pg2")
 UNUSABLE = {"field": "a shoulder or a hip is missing", "pg2": "no point is there"}
-# Right shoulder, left shoulder, right hip, left hip: without the torso a pose says too
-# little.
+# Right and left shoulder and hip: without the torso a pose says too little.
 REQUIRED_KEYPOINTS = [2, 5, 8, 11]
 # Market-1501: false detections, and people who belong to no identity.
 _JUNK_PREFIXES = ("-1", "0000")
@@ -34,9 +33,8 @@ DATASETS = tuple(_IDENTITY_RULES)
 
 
 def identity_of(name: str, dataset: str) -> str:
-    """Returns the identity of the person in a photo, from the photo's name: a file name
-    (market1501, deepfashion), a path as downloaded (deepfashion), or
-    `<person>/<photo>` (folder)."""
+    """The person in a photo, from its name: a file name (market1501, deepfashion), a
+    path as downloaded (deepfashion), or `<person>/<photo>` (folder)."""
     return _IDENTITY_RULES[dataset](name)
 
 
@@ -46,8 +44,7 @@ def is_junk(name: str, dataset: str) -> bool:
 
 
 def usable(name: str, keypoints: np.ndarray, dataset: str, protocol: str) -> bool:
-    """Whether one of `PROTOCOLS` pairs a photo with these keypoints, [18, 3] = (x, y,
-    visible)."""
+    """Whether a protocol pairs a photo with keypoints [18, 3] = (x, y, visible)."""
     if is_junk(name, dataset):
         return False
     visible = keypoints[:, 2] > 0

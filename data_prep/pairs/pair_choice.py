@@ -13,9 +13,8 @@ from data_prep.sources.split import Split
 
 @dataclasses.dataclass(frozen=True)
 class PairChoice:
-    """Which pairs are wanted: pair lists for train and test, "" for none, or nothing at
-    all; how many of the protocol's, None for its own number; a seed; one of
-    `identity.PROTOCOLS`."""
+    """Which pairs are wanted: of lists for train and test, "" for none, or of no list;
+    how many, None for the protocol's number; a seed; one of `identity.PROTOCOLS`."""
 
     files: Sequence[str]
     max_train_pairs: int | None
@@ -107,11 +106,9 @@ def by_protocol(
     of `annotated` (photo name -> [18, 3]) among all `photos` of the split."""
     cap = choice.cap(split, dataset)
     if choice.rule == "pg2":
-        return PairList.of(
-            pg2_protocol.list_pairs(
-                photos, _posed(annotated), dataset, limit=cap, seed=choice.seed
-            )
-        )
+        posed, seed = _posed(annotated), choice.seed
+        listed = pg2_protocol.list_pairs(photos, posed, dataset, limit=cap, seed=seed)
+        return PairList.of(listed)
     return field_protocol.list_pairs(annotated, dataset, split, cap, choice.seed)
 
 

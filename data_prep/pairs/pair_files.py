@@ -15,17 +15,15 @@ _HEADER = ("from", "to")
 
 
 def read(
-    path: str | os.PathLike[str],
+    path: files.PathLike,
     names: Collection[str],
     dataset: str,
     problems: list[str],
 ) -> list[Pair]:
-    """Reads a pair list in file order, with photos as `names` spells them.
-
-    It is a csv with the header `from,to`, or a text file of NTED, which has the suffix
-    .txt, no header and lines `target,source`, in which more sources may follow. `names`
-    are the photos that have keypoints. Bad rows are left out, and go to `problems`.
-    """
+    """Reads a pair list in file order, with photos as `names` spells them. It is a csv
+    with the header `from,to`, or a text file of NTED, which has the suffix .txt, no
+    header and lines `target,source`, in which more sources may follow. `names` are the
+    photos that have keypoints. Bad rows are left out, and go to `problems`."""
     known = PhotoNames(names, dataset)
     first_line: dict[Pair, int] = {}
     line = 0
@@ -45,7 +43,7 @@ def read(
     return list(first_line)
 
 
-def _rows(path: str | os.PathLike[str]) -> Iterator[tuple[int, list[str]]]:
+def _rows(path: files.PathLike) -> Iterator[tuple[int, list[str]]]:
     try:
         text = content_of(path, "pairs").decode("utf-8-sig")
         rows = csv.reader(io.StringIO(text, newline=""))
@@ -67,9 +65,8 @@ def _rows(path: str | os.PathLike[str]) -> Iterator[tuple[int, list[str]]]:
 
 def _parse_row(row: list[str], known: PhotoNames, dataset: str) -> Pair:
     if len(row) != 2:
-        raise ValueError(
-            f"{shown(','.join(row))} has {len(row)} fields, expected two: from,to"
-        )
+        what = f"{shown(','.join(row))} has {len(row)} fields"
+        raise ValueError(f"{what}, expected two: from,to")
     names = [name.strip() for name in row]
     for name in names:
         if not known.knows(name):
@@ -86,7 +83,7 @@ def _parse_row(row: list[str], known: PhotoNames, dataset: str) -> Pair:
     return source, target
 
 
-def write_csv(path: str | os.PathLike[str], pairs: Iterable[Pair]) -> None:
+def write_csv(path: files.PathLike, pairs: Iterable[Pair]) -> None:
     """Writes a pair list in the published form."""
     with (
         files.replacing(path) as temporary,

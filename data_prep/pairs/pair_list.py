@@ -17,8 +17,7 @@ BLOCK = 2**16
 
 
 class PairList:
-    """(source name, target name) of many pairs: for every pair, int32 [N, 2], the
-    places of its two names in `photos`."""
+    """Pairs (source, target): the places in `photos` of both names, int32 [N, 2]."""
 
     def __init__(self, photos: Sequence[str], positions: np.ndarray) -> None:
         self.photos, self.positions = photos, positions
@@ -32,8 +31,7 @@ class PairList:
 
     @classmethod
     def within(cls, groups: Iterable[Sequence[str]]) -> "PairList":
-        """Returns all ordered pairs of different photos within each group, in the order
-        of `itertools.permutations`."""
+        """All ordered pairs in each group, ordered as `itertools.permutations`."""
         groups = [group for group in groups if len(group) > 1]
         sizes = [len(group) for group in groups]
         positions = _new_array((sum(size * (size - 1) for size in sizes), 2))

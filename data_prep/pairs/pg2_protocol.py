@@ -15,7 +15,7 @@ which it then drops. How many there are moves the generator on, so they are coun
 
 import itertools
 import random
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 
 from data_prep.pairs.identity import identity_of, is_junk
 from data_prep.pairs.pair_list import Pair
@@ -35,14 +35,16 @@ def list_pairs(
     seed: int = 0,
 ) -> list[Pair]:
     """Lists the pairs of a split in the order of the authors' records, `limit` at most.
-
-    The shuffle depends on all photos of the split, whether they have a pose or not; its
-    seed is 0 in the authors' program.
-    """
+    The shuffle depends on all photos, posed or not; the authors' seed is 0."""
     names = sorted(name for name in photos if not is_junk(name, dataset))
     people = [identity_of(name, dataset) for name in names]
     generator = random.Random(seed)
-    _shuffle([None] * _count_negatives(people), generator)
+    # Their pairs (i, j) of different people: i < j, j a multiple of 2,000.
+    negatives = sum(
+        sum(person != people[second] for person in people[:second])
+        for second in range(0, len(people), _NEGATIVE_STEP)
+    )
+    _shuffle([None] * negatives, generator)
     # Sorted names keep the photos of one person together.
     pairs = [
         pair
@@ -56,14 +58,6 @@ def list_pairs(
     known = set(posed)
     kept = [pair for pair in pairs if pair[0] in known and pair[1] in known]
     return kept[:limit]
-
-
-def _count_negatives(people: Sequence[str]) -> int:
-    """Counts their pairs (i, j) of different people: i < j, j a multiple of 2,000."""
-    return sum(
-        sum(person != people[second] for person in people[:second])
-        for second in range(0, len(people), _NEGATIVE_STEP)
-    )
 
 
 def _shuffle(items: list, generator: random.Random) -> None:

@@ -13,8 +13,7 @@ import pathlib
 import pickle
 import tempfile
 import uuid
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -34,6 +33,7 @@ except ImportError as missing:
 def _pipeline(options: Sequence[str]) -> beam.Pipeline:
     """An empty pipeline with options of Beam's own, such as "runner=FlinkRunner"; a
     ValueError if Beam does not know one, or misses one."""
+    flag = f"--beam_pipeline_options={','.join(options)}"
     try:
         # Beam's parser answers a mistake as a program would: it prints and exits.
         with open(os.devnull, "w") as nowhere, contextlib.redirect_stderr(nowhere):
@@ -42,15 +42,10 @@ def _pipeline(options: Sequence[str]) -> beam.Pipeline:
             new = beam.Pipeline(options=given)
     except (Exception, SystemExit) as error:
         # The runners raise what they like.
-        raise ValueError(
-            f"--beam_pipeline_options={','.join(options)}: {error}"
-        ) from error
-    unknown = [word for word in options if word.partition("=")[0] not in values]
-    if unknown:
-        raise ValueError(
-            f"--beam_pipeline_options={','.join(options)}: Beam has no option "
-            f"{unknown[0].partition('=')[0]!r}"
-        )
+        raise ValueError(f"{flag}: {error}") from error
+    for name in (word.partition("=")[0] for word in options):
+        if name not in values:
+            raise ValueError(f"{flag}: Beam has no option {name!r}")
     return new
 
 
@@ -79,20 +74,17 @@ class ShardsOnBeam:
         store: pose_pairs.PhotoStore,
         splits: Mapping[str, np.ndarray],
         shards: Sequence[pose_pairs.Shard],
-        progress: Callable[[int], Any],
-    ) -> None:
-        """Runs the pipeline to its end and fetches the shards; an OSError has the
-        message of the first error."""
+    ) -> Iterator[int]:
+        """Runs the pipeline and fetches the shards; an OSError says why not."""
         tf.io.gfile.makedirs(self._folder)
         try:
             photos = store.path
             if self._shared:
                 photos = f"{self._folder}/photos"
                 tf.io.gfile.copy(store.path, photos)
+            job = photos, store.starts, store.checksums, dict(splits)
             with tf.io.gfile.GFile(f"{self._folder}/job", "wb") as file:
-                file.write(
-                    pickle.dumps((photos, store.starts, store.checksums, dict(splits)))
-                )
+                file.write(pickle.dumps(job))
             self._run(shards)
             for shard in shards:
                 written = f"{self._folder}/{os.path.basename(shard.path)}"
@@ -105,7 +97,7 @@ class ShardsOnBeam:
                     tf.io.gfile.copy(written, shard.path)
                 else:
                     os.replace(written, shard.path)
-                progress(shard.stop - shard.start)
+                yield shard.stop - shard.start
         finally:
             tf.io.gfile.rmtree(self._folder)
 
@@ -145,12 +137,11 @@ class _WriteShard(beam.DoFn):
         self._store = pose_pairs.PhotoStore.reopened(photos, *places)
 
     def process(self, shard: pose_pairs.Shard) -> None:
-        """Writes one shard; Beam calls it."""
         temporary = f"{self._folder}/unfinished-{uuid.uuid4().hex}"
         pairs = self._splits[shard.split]
         # A bucket's files are written by tensorflow, shards on a disk.
         path = f"{self._disk.name}/shard" if self._disk else temporary
-        pose_pairs.write_shard(self._store, pairs, shard, path, progress=lambda _: None)
+        sum(pose_pairs.write_shard(self._store, pairs, shard, path))
         if self._disk:
             tf.io.gfile.copy(path, temporary)
             os.remove(path)

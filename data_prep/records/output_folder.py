@@ -48,9 +48,8 @@ def check(folder: pathlib.Path, *, overwrite: bool) -> None:
 def _check_empty(folder: pathlib.Path | str, names: list[str]) -> None:
     if not names:
         return
-    shown = ", ".join(names[:5]) + (
-        f" and {len(names) - 5} more" if len(names) > 5 else ""
-    )
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    shown = ", ".join(names[:5]) + more
     raise ValueError(
         f"--output_dir={folder} already holds {shown}; choose a new or an empty folder"
     )
@@ -77,15 +76,13 @@ def check_cloud(address: str, *, overwrite: bool) -> None:
 
 
 def publish_in_cloud(built: pathlib.Path, address: str) -> None:
-    """Copies a finished data set to its address; the file without which there is none
-    comes last."""
+    """Copies a finished data set to its address, dataset_info.json last."""
     for file in sorted(built.iterdir(), key=lambda file: (file.name == _INFO, file)):
         cloud_files.put(file, f"{address.rstrip('/')}/{file.name}", "output_dir")
 
 
 def content(folder: pathlib.Path) -> list[str]:
-    """What a folder holds, sorted, without what `staging` and the system put there;
-    nothing where there is no folder."""
+    """What a folder holds, sorted, without what `staging` and the system put there."""
     passed_over = [f".{folder.name}.incomplete-", _lock_of(folder).name]
     if files.is_mount_point(folder):
         passed_over.append("lost+found")
@@ -124,11 +121,12 @@ def staging(folder: pathlib.Path) -> Iterator[pathlib.Path]:
     prefix = f".{folder.name}.incomplete-{socket.gethostname()}-"
     # On a disk without locks the last rename decides, see `publish`.
     with files.locked(_lock_of(folder), f"--output_dir={folder}"):
-        _remove_stale(parent, prefix)
+        for path in parent.iterdir():
+            match = re.fullmatch(rf"{re.escape(prefix)}(\d{{1,9}})-\w+", path.name)
+            if match and not _is_alive(int(match[1])):
+                shutil.rmtree(path, ignore_errors=True)
         with tempfile.TemporaryDirectory(
-            prefix=f"{prefix}{os.getpid()}-",
-            dir=parent,
-            ignore_cleanup_errors=True,
+            prefix=f"{prefix}{os.getpid()}-", dir=parent, ignore_cleanup_errors=True
         ) as temporary:
             try:
                 yield pathlib.Path(temporary)
@@ -140,13 +138,6 @@ def staging(folder: pathlib.Path) -> Iterator[pathlib.Path]:
                     "(nothing of it was kept, and what was there before is "
                     "unchanged)"
                 ) from error
-
-
-def _remove_stale(parent: pathlib.Path, prefix: str) -> None:
-    for path in parent.iterdir():
-        match = re.fullmatch(rf"{re.escape(prefix)}(\d{{1,9}})-\w+", path.name)
-        if match and not _is_alive(int(match[1])):
-            shutil.rmtree(path, ignore_errors=True)
 
 
 def _is_alive(process: int) -> bool:
@@ -166,13 +157,10 @@ def publish(
     *,
     overwrite: bool = False,
 ) -> None:
-    """Renames a finished data set, somewhere below the `stage` of `staging`, to its
-    place; with `overwrite` what is there moves to `stage` and goes with it. In a mount
-    point its files are renamed, so that it is one when all are there.
-
-    Without it the place may have been filled meanwhile, by another computer for one,
-    which no lock here stops: a ValueError.
-    """
+    """Renames a finished data set, below the `stage` of `staging`, to its place; with
+    `overwrite` what is there moves to `stage` and goes with it. In a mount point its
+    files are renamed, so that it is one when all are there. A ValueError where the
+    place was filled meanwhile, which no lock here stops."""
     if files.is_mount_point(folder):
         _publish_inside(built, folder, stage, overwrite=overwrite)
         return

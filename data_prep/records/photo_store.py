@@ -8,7 +8,6 @@ example_parser.py and tfrecord.py of pg2_jax.input_pipeline, say what the bytes 
 """
 
 import array
-import functools
 import os
 import struct
 from collections.abc import Iterator
@@ -16,7 +15,8 @@ from typing import BinaryIO
 
 import numpy as np
 
-from pg2_jax.input_pipeline import crc32c
+from pg2_jax import files
+from pg2_jax.input_pipeline import tfrecord
 
 _BYTES, _FLOATS = 1, 2  # the fields of a Feature
 
@@ -25,7 +25,7 @@ class PhotoStore:
     """The photos of a data set, each encoded once, in a file, of which the operating
     system keeps in memory what there is room for."""
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: files.PathLike) -> None:
         """Creates the file, which the caller removes together with its folder."""
         self._file: BinaryIO = open(path, "w+b")  # noqa: SIM115 (see close)
         # Where halves begin: source, target, source, target, ..., and the end.
@@ -52,17 +52,14 @@ class PhotoStore:
         """Stores one photo, the bytes of an 8-bit RGB JPEG or PNG, and its keypoints,
         float32 [18, 3] = (x, y, visible); returns its number, counted from 0."""
         points = keypoints.astype("<f4").tobytes()
-        person = ("identity", _BYTES, identity.encode())
-        for role, more in (("source", [person]), ("target", [])):
-            features = [
-                *more,
-                (f"{role}_image", _BYTES, encoded),
-                (f"{role}_keypoints", _FLOATS, points),
-                (f"{role}_name", _BYTES, name.encode()),
-            ]
-            half = _text(1, b"".join(_entry(*feature) for feature in features))
+        before = _entry("identity", _BYTES, identity.encode())
+        for role in ("source", "target"):
+            image = _entry(f"{role}_image", _BYTES, encoded)
+            place = _entry(f"{role}_keypoints", _FLOATS, points)
+            its_name = _entry(f"{role}_name", _BYTES, name.encode())
+            half, before = _text(1, before + image + place + its_name), b""
             self.starts.append(self.starts[-1] + self._file.write(half))
-            self.checksums.append(crc32c.of(half))
+            self.checksums.append(tfrecord.crc(half))
         return len(self.checksums) // 2 - 1
 
     def finish(self) -> None:
@@ -85,21 +82,17 @@ class PhotoStore:
         """Yields the records of pairs, int [N, 2], as a TFRecord file holds them: after
         its length, and that and the record each before its checksum."""
         first, second = np.frombuffer(self.checksums, np.uint32)[2 * pairs + [[0, 1]]].T
-        whole = crc32c.joined(first, second, self.sizes(pairs)[:, 1])
-        ends = crc32c.masked(whole).astype("<u4").tobytes()
-        for i, (source, target) in enumerate(pairs.tolist()):
+        whole = tfrecord.joined(first, second, self.sizes(pairs)[:, 1])
+        for (source, target), end in zip(
+            pairs.tolist(), tfrecord.masked(whole).tolist(), strict=True
+        ):
             record = self.record(source, target)
-            yield _begin(len(record)) + record + ends[4 * i : 4 * i + 4]
+            length = struct.pack("<Q", len(record))
+            begin = length + struct.pack("<I", tfrecord.checksum(length))
+            yield begin + record + struct.pack("<I", end)
 
     def close(self) -> None:
         self._file.close()
-
-
-@functools.lru_cache(maxsize=2**16)  # Few lengths are different.
-def _begin(length: int) -> bytes:
-    encoded = struct.pack("<Q", length)
-    checksum = crc32c.masked(np.array([crc32c.of(encoded)], np.uint32))
-    return encoded + checksum.astype("<u4").tobytes()
 
 
 def _entry(key: str, kind: int, content: bytes) -> bytes:

@@ -9,7 +9,7 @@ import itertools
 import json
 import os
 import pathlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,37 +31,30 @@ class Shard(NamedTuple):
 
 
 # Takes the store; by split int [N, 2] = (source, target), the numbers of stored photos;
-# the shards; and a function to call with the number of records just written.
+# and the shards; yields how many records it has just written.
 WriteShards = Callable[
-    [PhotoStore, Mapping[str, np.ndarray], Sequence[Shard], Callable[[int], Any]], None
+    [PhotoStore, Mapping[str, np.ndarray], Sequence[Shard]], Iterator[int]
 ]
 
 
 def write_shard(
-    store: PhotoStore,
-    pairs: np.ndarray,
-    shard: Shard,
-    path: str,
-    progress: Callable[[int], Any],
-) -> None:
+    store: PhotoStore, pairs: np.ndarray, shard: Shard, path: str
+) -> Iterator[int]:
     """Writes one shard to a path; the rest as for `WriteShards`."""
     with open(path, "wb") as file:
         for start in range(shard.start, shard.stop, pair_list.BLOCK):
             block = pairs[start : min(start + pair_list.BLOCK, shard.stop)]
             for record in store.framed(block):
                 file.write(record)
-                progress(1)
+                yield 1
 
 
 def write_here(
-    store: PhotoStore,
-    splits: Mapping[str, np.ndarray],
-    shards: Sequence[Shard],
-    progress: Callable[[int], Any],
-) -> None:
+    store: PhotoStore, splits: Mapping[str, np.ndarray], shards: Sequence[Shard]
+) -> Iterator[int]:
     """Writes all shards in this process, one after the other: a `WriteShards`."""
     for shard in shards:
-        write_shard(store, splits[shard.split], shard, shard.path, progress)
+        yield from write_shard(store, splits[shard.split], shard, shard.path)
 
 
 def write(
@@ -74,7 +67,7 @@ def write(
 ) -> None:
     """Writes a data set into an empty folder: the shards, features.json, metadata.json,
     which holds at least height and width of the photos, and at last dataset_info.json.
-    `splits` and `progress` as for `WriteShards`."""
+    `progress` is told how many records were just written."""
     shards: list[Shard] = []
     described = []
     for split, pairs in splits.items():
@@ -95,7 +88,8 @@ def write(
                 "shardLengths": [str(b - a) for a, b in itertools.pairwise(ends)],
             }
         )
-    write_shards(store, splits, shards, progress)
+    for count in write_shards(store, splits, shards):
+        progress(count)
     info = {
         "description": "Ordered pairs of photos of one person with 18 keypoints each.",
         "disableShuffling": True,

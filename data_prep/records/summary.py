@@ -38,8 +38,7 @@ class Problems:
 
 @dataclasses.dataclass
 class SplitSummary:
-    """Counts of one split; `unused` counts annotated photos that are in no pair, by
-    reason."""
+    """Counts of one split; `unused` counts annotated photos in no pair, by reason."""
 
     images: int
     people: int
@@ -70,27 +69,21 @@ class Summary:
                 f"{counted(split.people, 'person', 'people')}, "
                 f"{counted(split.pairs, 'pair')}"
             )
+            unused = sorted(split.unused.items())
             lines += [
-                f"    photos not used: {count:,} ({reason})"
-                for reason, count in sorted(split.unused.items())
+                f"    photos not used: {count:,} ({why})" for why, count in unused
             ]
             if split.unannotated:
                 lines.append(f"    photos without keypoints: {split.unannotated:,}")
-            if split.dropped_pairs:
-                lines.append(
-                    f"    pairs left out for a bad photo: {split.dropped_pairs:,}"
-                )
-        lines += [
-            f"  photos converted: {count:,} ({note})"
-            for note, count in sorted(self.converted.items())
-        ]
+            if dropped := split.dropped_pairs:
+                lines.append(f"    pairs left out for a bad photo: {dropped:,}")
+        converted = sorted(self.converted.items())
+        lines += [f"  photos converted: {count:,} ({how})" for how, count in converted]
         if self.outside_points:
             lines.append(f"  keypoints outside their photo: {self.outside_points:,}")
         rows, bad_photos = len(self.problems.rows), len(self.problems.photos)
         if rows or bad_photos:
-            place = folder / output_folder.SKIPPED
-            lines.append(
-                f"  skipped: bad rows {rows:,}, bad photos {bad_photos:,}, see {place}"
-            )
+            skipped = f"bad rows {rows:,}, bad photos {bad_photos:,}"
+            lines.append(f"  skipped: {skipped}, see {folder / output_folder.SKIPPED}")
         lines.append(f"  look at {folder / output_folder.PICTURE}")
         return "\n".join(lines)

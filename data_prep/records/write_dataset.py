@@ -26,9 +26,8 @@ NUM_PICTURED_PAIRS = 8
 
 @dataclasses.dataclass(frozen=True)
 class Rules:
-    """How photos become records: what the flags say; the layout of the source, a key of
-    `readers.READERS`; (height, width) of every stored photo; where the pairs come
-    from."""
+    """How photos become records: the flags; the layout of the source, see `readers`;
+    (height, width) of every stored photo; where the pairs come from."""
 
     options: Options
     layout: str
@@ -51,10 +50,8 @@ def convert(
     problems: Problems,
 ) -> tuple[pathlib.Path, Summary]:
     """Checks every photo of the pairs, then writes the records and their picture.
-
-    `lists` are in protocol order; bad photos are added to `problems`. Returns the
-    finished data set below the temporary folder `stage`, and its summary.
-    """
+    `lists` are in protocol order; bad photos are added to `problems`. The finished data
+    set, below the temporary folder `stage`, and its summary."""
     seed = rules.options.seed
     write_shards = _writer(stage, rules.options)
     built = stage / "built"
@@ -89,20 +86,16 @@ def convert(
         text = "".join(f"{problem}\n" for problem in problems.all())
         (built / output_folder.SKIPPED).write_text(text, encoding="utf-8")
     size = sum(path.stat().st_size for path in built.glob("*.tfrecord*"))
-    return built, Summary(
-        summaries, size, problems, reading.converted, reading.outside_points
-    )
+    counts = reading.converted, reading.outside_points
+    return built, Summary(summaries, size, problems, *counts)
 
 
 class _Reading:
-    """Reads photos into a store, each once, and counts what happened to them."""
-
     def __init__(
         self, rules: Rules, store: photo_store.PhotoStore, problems: Problems
     ) -> None:
         self._rules, self._store, self._problems = rules, store, problems
-        # By folder and name: a path for each photo would take more than the photo's
-        # keypoints.
+        # By folder and name: a path for each takes more than its keypoints.
         self._numbers: dict[pathlib.Path, dict[str, int]] = {}
         self.converted: collections.Counter[str] = collections.Counter()
         self.outside_points = 0
@@ -118,9 +111,8 @@ class _Reading:
 
     def _read_into_store(self, name: str, source: Split) -> int:
         try:
-            encoded, note, fitted, outside = self._read_photo(
-                source.path(name), source.annotations[name]
-            )
+            stored = source.path(name), source.annotations[name]
+            encoded, note, fitted, outside = self._read_photo(*stored)
         except (ValueError, OSError) as error:
             self._problems.photos.append(str(error))
             return -1
@@ -134,8 +126,7 @@ class _Reading:
     def _read_photo(
         self, path: pathlib.Path, keypoints: np.ndarray
     ) -> tuple[bytes, str, np.ndarray, int]:
-        """A photo's bytes, what was done to it, the fitted keypoints and how many of
-        them lie outside."""
+        """A photo's bytes, what was done to it, fitted keypoints, how many lost."""
         size, fit = self._rules.size, self._rules.fit
         if fit == "deepfashion":
             return deepfashion_photos.read_photo(path, keypoints, size)
@@ -152,9 +143,8 @@ def _writer(stage: pathlib.Path, options: Options) -> pose_pairs.WriteShards:
     if options.beam_pipeline_options:
         from data_prep.records import beam_writing
 
-        return beam_writing.ShardsOnBeam(
-            stage, options.beam_pipeline_options, options.beam_shared_dir
-        )
+        how = options.beam_pipeline_options, options.beam_shared_dir
+        return beam_writing.ShardsOnBeam(stage, *how)
     if options.beam_shared_dir:
         raise ValueError("--beam_shared_dir needs --beam_pipeline_options")
     return pose_pairs.write_here
@@ -202,7 +192,6 @@ def pictured_rows(num_pairs: int, seed: int) -> list[int]:
 def _draw(
     path: pathlib.Path, store: photo_store.PhotoStore, pairs: np.ndarray, seed: int
 ) -> None:
-    """Draws random pairs, int [N, 2] of stored photos, as their records hold them."""
     import jax.numpy as jnp
 
     from pg2_jax import pose, visualize

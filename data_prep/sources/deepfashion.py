@@ -27,7 +27,6 @@ from data_prep.sources.split import (
     Split,
     checked_annotation_files,
     entries,
-    photos_in,
     read_annotations,
 )
 from pg2_jax.errors import counted
@@ -90,12 +89,12 @@ def read(
 def _photos(
     folder: pathlib.Path, split: str, problems: list[str]
 ) -> dict[str, pathlib.Path]:
-    """Returns name -> file of the photos of a split, or of both where only the
-    annotations tell them apart."""
+    """Name -> file of a split's photos, or of both if annotations divide them."""
     for name in (split, f"filted_up_{split}"):
         place = folder / name
         if place.is_dir():
-            photos = {path.name: path for path in photos_in(place)}
+            there = filter(photo_files.is_photo, entries(place))
+            photos = {path.name: path for path in there}
             break
     else:
         photos = _photos_of_tree(_tree(folder))
@@ -137,9 +136,8 @@ def _photos_of_tree(tree: pathlib.Path) -> dict[str, pathlib.Path]:
     for path in sorted(tree.rglob("*")):
         # The data set's own name, below whatever folder it was unpacked to.
         spelled = flat_name(f"/{path.relative_to(tree).as_posix()}")
-        is_photo = path.suffix.lower() in photo_files.SUFFIXES
-        is_photo &= not any(map(is_left_behind, path.relative_to(tree).parts))
-        if is_photo and not spelled.startswith("/"):
+        hidden = any(map(is_left_behind, path.relative_to(tree).parts))
+        if photo_files.is_photo(path) and not hidden and not spelled.startswith("/"):
             photos[spelled] = path
     return photos
 
@@ -147,7 +145,6 @@ def _photos_of_tree(tree: pathlib.Path) -> dict[str, pathlib.Path]:
 def _listed(
     file: pathlib.Path, photos: dict[str, pathlib.Path], problems: list[str]
 ) -> dict[str, pathlib.Path]:
-    """Returns those photos that a list names."""
     names, listed = PhotoNames(photos, "deepfashion"), set()
     lines = lines_of(text_of(file, content_of(file, "photo names")))
     for number, line in enumerate(lines, start=1):
@@ -232,7 +229,6 @@ def _annotation_size(file: pathlib.Path, given: str) -> tuple[int, int]:
 def _check_size(
     file: pathlib.Path, poses: dict[str, np.ndarray], size: tuple[int, int]
 ) -> None:
-    """Refuses points that are those of photos of another size."""
     points = np.concatenate([np.zeros((0, 3)), *poses.values()])
     points = points[points[:, 2] > 0]
     outside = ((points[:, 0] >= size[1]) | (points[:, 1] >= size[0])).sum()

@@ -30,11 +30,8 @@ def read_photo(
     path: pathlib.Path, keypoints: np.ndarray, size: tuple[int, int]
 ) -> tuple[bytes, str, np.ndarray, int]:
     """Reads one photo, with keypoints float32 [18, 3] in pixels of the canvas, as a
-    record of (height, width) holds it.
-
-    Returns JPEG or PNG bytes; what was done to the photo; float32 [18, 3] in pixels of
-    what is stored; the number of points outside it.
-    """
+    record of (height, width) holds it: JPEG or PNG bytes; what was done to it;
+    keypoints in pixels of what is stored; the number of points outside it."""
     upright = photo_files.load(path)
     original = (upright.image.height, upright.image.width)
     window = min(CANVAS, round(CANVAS * size[1] / size[0]))

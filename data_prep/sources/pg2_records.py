@@ -47,9 +47,8 @@ _DISC = _OFFSETS[(_OFFSETS**2).sum(axis=1) <= _RADIUS**2]
 
 
 class Extracted(NamedTuple):
-    """What the records hold: photos and keypoints; the pairs of each split, in the
-    order of the records; the first file of train and of test, "" for none; (height,
-    width) of the photos."""
+    """What the records hold: photos and keypoints; the pairs of each split, in their
+    order; the first file of train and of test, or ""; (height, width) of the photos."""
 
     splits: dict[str, Split]
     lists: dict[str, list[Pair]]
@@ -71,9 +70,7 @@ def extract(
     if not sizes:
         listed = f"; {problems[0]}" if problems else ""
         raise ValueError(f"{source}: no record can be read{listed}")
-    train, test = (
-        str(files[split][0]) if split in files else "" for split in ("train", "test")
-    )
+    train, test = (str(files.get(split, [""])[0]) for split in ("train", "test"))
     return Extracted(
         {split: photos.as_split() for split, photos in taken.items()},
         {split: photos.pairs for split, photos in taken.items()},
@@ -126,7 +123,6 @@ class _Photos:
         self._names: dict[tuple[str, bytes], str] = {}
 
     def take(self, paths: list[pathlib.Path]) -> "_Photos":
-        """Takes the photos and pairs of some files."""
         for path in paths:
             records = _records(path, self._problems)
             for place, features in tqdm(records, desc="extracting", unit="record"):
@@ -175,7 +171,6 @@ class _Photo(NamedTuple):
 
 
 def _photo(features: Mapping[str, Any], role: int) -> _Photo:
-    """Photo 0 (the source) or 1 (the target) of a record."""
     contents = _values(features, f"image_raw_{role}", "bytes_list", 1)
     if not contents:
         raise ValueError(f"there is no image_raw_{role}")
@@ -262,7 +257,6 @@ def _disc(row: int, column: int, size: tuple[int, int]) -> np.ndarray:
 def _records(
     path: pathlib.Path, problems: list[str]
 ) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """The place and the features of each record; what cannot be read is a problem."""
     # Takes seconds to import.
     import tensorflow as tf
     from google.protobuf.message import DecodeError

@@ -16,9 +16,8 @@ CONTACT_SHEET, REPORT = "_contact.png", "_report.csv"
 
 
 class Listing(NamedTuple):
-    """Photos of a folder, by their sorted names with "/" between folders, and a message
-    for each that cannot be used and each folder that cannot be read or is reached
-    twice."""
+    """Photos of a folder, by their sorted names with "/" between folders, and messages
+    of what cannot be used, and of folders that cannot be read or are reached twice."""
 
     folder: pathlib.Path
     names: list[str]
@@ -28,11 +27,8 @@ class Listing(NamedTuple):
 def find(text: str) -> Listing:
     """Lists the photos of a folder, of all folders below it, or of a pattern such as
     `people/*/*.jpg`, where `**` stands for any folders; names are relative to the last
-    folder before the first wildcard.
-
-    Symbolic links are followed, but no folder is entered twice. Hidden files are left
-    out.
-    """
+    folder before the first wildcard. Symbolic links are followed, but no folder is
+    entered twice. Hidden files are left out."""
     path = pathlib.Path(text)
     problems: list[str] = []
     if path.is_dir():
@@ -72,7 +68,7 @@ def _is_photo(path: pathlib.Path) -> bool:
         stem = path.name.removesuffix(CONTACT_SHEET)
         # The sheet of an earlier estimation, not a photo.
         return not path.with_name(stem + REPORT).exists()
-    return path.suffix.lower() in photo_files.SUFFIXES
+    return photo_files.is_photo(path)
 
 
 def check_name(name: str) -> None:
@@ -98,7 +94,6 @@ def _match(path: pathlib.Path) -> tuple[pathlib.Path, Iterator[pathlib.Path]]:
 
 
 def _walk(folder: pathlib.Path, problems: list[str]) -> Iterator[pathlib.Path]:
-    """Yields all files below a folder, each real folder once."""
     entered: dict[tuple[int, int], pathlib.Path] = {}
     waiting, links = [folder], list[pathlib.Path]()
     while waiting or links:

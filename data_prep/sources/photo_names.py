@@ -44,8 +44,7 @@ def deepfashion_identity(name: str) -> str:
 
 
 class PhotoNames:
-    """The photos of a folder, found by their names with or without suffix, however
-    their accents are written."""
+    """The photos of a folder by name, with or without suffix, accents as may be."""
 
     def __init__(
         self, photos: Iterable[str], dataset: str = "", unread: Iterable[str] = ()

@@ -25,9 +25,8 @@ from data_prep.sources.split import (
 def read(
     layout: str, source_dir: pathlib.Path, options: Options, problems: list[str]
 ) -> dict[str, Split]:
-    """Lists the photos of a data set (a key of `READERS`) and reads their keypoints:
-    "train" and, if there is one, "test". Bad rows are left out, and go to `problems`,
-    one message each."""
+    """Lists the photos of a data set and reads their keypoints: "train" and, if there
+    is one, "test". Bad rows are left out, and go to `problems`, one message each."""
     check_folder(source_dir, "--source_dir")
     return READERS[layout](source_dir, options, problems)
 
@@ -113,7 +112,6 @@ def _match(
     problems: list[str],
     dataset: str = "folder",
 ) -> Split:
-    """Reads an annotation file and keeps the rows whose photo is there."""
     placed = read_annotations(file, problems, options.min_confidence, photos)
     names = photo_names.PhotoNames(photos, unread=unread_in(folder, dataset))
     matched = photo_names.match(placed, names, problems)

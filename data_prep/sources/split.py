@@ -18,11 +18,8 @@ FOLDER_ANNOTATIONS = "annotations.csv"
 
 @dataclasses.dataclass(frozen=True)
 class Split:
-    """The photos and keypoints, float32 [18, 3], of one split, by name.
-
-    `photos` are those with keypoints and the `num_unannotated` without; `paths` has the
-    files that are not `folder / name`.
-    """
+    """Photos and keypoints, float32 [18, 3], of one split, by name. `photos` are these
+    and the `num_unannotated`; `paths` has the files that are not `folder / name`."""
 
     folder: pathlib.Path
     annotations: dict[str, np.ndarray]
@@ -51,9 +48,8 @@ def checked_annotation_files(
     paths = list(map(pathlib.Path, files))
     for path in paths:
         if not path.exists():
-            raise ValueError(
-                f"{path}: there is no such annotation file (--annotations)"
-            )
+            rule = "there is no such annotation file (--annotations)"
+            raise ValueError(f"{path}: {rule}")
     return paths
 
 
@@ -63,8 +59,7 @@ def read_annotations(
     min_confidence: float,
     photos: Sequence[str] | None = None,
 ) -> dict[str, base.Pose]:
-    """Reads a keypoint file as `keypoint_files.read_placed` does; one in which nobody
-    has a keypoint is a ValueError."""
+    """Reads a keypoint file by `read_placed`; a ValueError if nobody has a keypoint."""
     placed = keypoint_files.read_placed(
         file, problems, photos=photos, min_confidence=min_confidence
     )
@@ -78,18 +73,19 @@ def read_annotations(
 
 def unread_in(folder: pathlib.Path, dataset: str = "folder") -> list[str]:
     """The names of the photos of a split, as `names_in`, whose format is not read."""
+    return [name for name in _files_of(folder, dataset) if photo_files.unread(name)]
+
+
+def _files_of(folder: pathlib.Path, dataset: str) -> list[str]:
     places = [folder]
     if dataset == "folder":
         places = [path for path in entries(folder) if path.is_dir()]
-    unread = (
-        x for place in places for x in entries(place) if photo_files.unread(x.name)
-    )
-    return sorted(path.relative_to(folder).as_posix() for path in unread)
+    paths = (path for place in places for path in entries(place))
+    return sorted(path.relative_to(folder).as_posix() for path in paths)
 
 
 def say_unread(folder: pathlib.Path, names: Iterable[str]) -> None:
-    """Says which photos of a folder are ignored because their format is not read,
-    one line for each format."""
+    """Says which photos are ignored, one line for each format that is not read."""
     of_format: dict[str, list[str]] = {}
     for name in names:
         of_format.setdefault(pathlib.PurePath(name).suffix.lower(), []).append(name)
@@ -103,16 +99,8 @@ def say_unread(folder: pathlib.Path, names: Iterable[str]) -> None:
 
 def entries(folder: pathlib.Path) -> list[pathlib.Path]:
     """What a folder holds and does not hide, by name."""
-    return sorted(
-        path for path in folder.iterdir() if not files.is_left_behind(path.name)
-    )
-
-
-def photos_in(folder: pathlib.Path) -> list[pathlib.Path]:
-    """The photos in a folder, by name."""
-    return [
-        path for path in entries(folder) if path.suffix.lower() in photo_files.SUFFIXES
-    ]
+    paths = folder.iterdir()
+    return sorted(path for path in paths if not files.is_left_behind(path.name))
 
 
 def names_in(
@@ -121,15 +109,11 @@ def names_in(
     """The names of the photos of one split, sorted, one at least: they lie in the
     folder itself, or, with the data set "folder", as <person>/<photo>."""
     check_folder(folder, rule)
-    if dataset == "folder":
-        place = "of the form <person>/<photo>"
-        people = [path for path in entries(folder) if path.is_dir()]
-        photos = [photo for person in people for photo in photos_in(person)]
-    else:
-        place = "in the folder itself"
-        photos = photos_in(folder)
     say_unread(folder, unread_in(folder, dataset))
+    photos = [name for name in _files_of(folder, dataset) if photo_files.is_photo(name)]
     if not photos:
+        deeper = dataset == "folder"
+        place = "of the form <person>/<photo>" if deeper else "in the folder itself"
         suffixes = ", ".join(photo_files.SUFFIXES)
         raise ValueError(f"{folder}: no photos {place} ({suffixes}) ({rule})")
-    return sorted(photo.relative_to(folder).as_posix() for photo in photos)
+    return photos

@@ -27,9 +27,8 @@ _NOISE = 512
 
 @functools.cache
 def noise(power: float = 1.1, stretch: float = 1.0) -> np.ndarray:
-    """A periodic float32 [512, 512] picture, mean 0 and deviation 1, whose amplitudes
-    fall with a power of the frequency, in photos about 1.1; its blobs are `stretch`
-    times as wide as high."""
+    """A periodic float32 [512, 512] picture, mean 0 and deviation 1; amplitudes fall
+    with a power of the frequency, and blobs are `stretch` times wider than high."""
     rng = np.random.default_rng(7)
     spectrum = np.fft.rfft2(rng.standard_normal((_NOISE, _NOISE)))
     down, right = np.fft.fftfreq(_NOISE)[:, None], np.fft.rfftfreq(_NOISE)

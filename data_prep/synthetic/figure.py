@@ -62,11 +62,9 @@ _BAGS: tuple[tuple, ...] = (
 
 @dataclasses.dataclass(frozen=True)
 class Skeleton:
-    """Joints, in metres, and body frames in one coordinate system.
-
-    Joints are those of KEYPOINTS and "head", "crown", "waist", "pelvis", "r_hand",
-    "l_hand", "r_toe", "l_toe"; frames are "pelvis", "chest", "head".
-    """
+    """Joints, in metres, and body frames in one coordinate system. Joints are those of
+    KEYPOINTS and "head", "crown", "waist", "pelvis", "r_hand", "l_hand", "r_toe",
+    "l_toe"; frames are "pelvis", "chest", "head"."""
 
     joints: dict[str, np.ndarray]  # [3] positions
     frames: dict[str, np.ndarray]  # [3, 3], columns are the directions left, up, front
@@ -93,10 +91,8 @@ def build_skeleton(look: Look, pose: Pose) -> Skeleton:
     neck = waist + chest @ (0, 0.31 * size, 0)
     centre = neck + chest @ (0, 0.085 * size, 0.005) + head @ (0, 0.115 * size, 0.025)
     joints = {"pelvis": np.zeros(3), "waist": waist, "neck": neck}
-    joints |= {
-        name: centre + head @ (np.array(offset) * size)
-        for name, offset in _HEAD_POINTS.items()
-    }
+    for name, offset in _HEAD_POINTS.items():
+        joints[name] = centre + head @ (np.array(offset) * size)
     for index, (side, sign) in enumerate((("r", -1), ("l", 1))):
         mirror = np.array((sign, 1, 1))
         arm = _unit(pose.arms[index] * mirror) @ chest.T
@@ -136,11 +132,8 @@ def build_parts(look: Look, skeleton: Skeleton) -> list[Part]:
 
 
 def _torso(look: Look, skeleton: Skeleton) -> list[Part]:
-    """Chest, belly, hips, neck in its collar, slopes to the shoulders, bust.
-
-    All use the chest frame with its origin at the neck for the texture, so that
-    the patterns of the upper garment run over them without a seam.
-    """
+    """Chest, belly, hips, neck, slopes to the shoulders, bust: all in the chest's
+    frame, so that patterns run over them without a seam."""
     joints, frames = skeleton.joints, skeleton.frames
     waist, pelvis = joints["waist"], joints["pelvis"]
     chest = Bone(joints["neck"], frames["chest"], look.size, "torso", look.girth)
@@ -202,8 +195,7 @@ def _arm(look: Look, skeleton: Skeleton, side: str) -> list[Part]:
 
 
 def _leg(look: Look, skeleton: Skeleton, side: str) -> list[Part]:
-    """Thigh, shin and shoe with its shaft; the legs of shorts are solids of their
-    own."""
+    """Thigh, shin and shoe with its shaft; legs of shorts are solids of their own."""
     limb = _limb(look, skeleton, f"{side}_leg", look.leg_cover)
     (hip, knee, ankle, toe), (thigh, shin), covers = limb
     loose = look.looseness if covers[1] and not look.skirt else 1.0

@@ -67,8 +67,7 @@ _ARM_PAIRS = (
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Look:
-    """One identity. Colours are RGB in [0, 1]; lengths are metres for a stature of
-    1.75 m."""
+    """One identity: colours RGB in [0, 1], lengths metres for a stature of 1.75 m."""
 
     stature: float  # in metres
     girth: float  # factor on all thicknesses, 1 is average
@@ -108,11 +107,9 @@ class Look:
 
 @dataclasses.dataclass(frozen=True)
 class Pose:
-    """Limb directions and joint angles, in radians, of one picture.
-
-    A limb's direction is (outward, up, forward), of any length, in the frame of the
-    chest for arms and of the pelvis for legs.
-    """
+    """Limb directions and joint angles, in radians, of one picture; directions
+    (outward, up, forward), of any length, in the frame of the chest or, for legs, the
+    pelvis."""
 
     arms: np.ndarray  # [2, 2, 3] right and left; upper arm and forearm
     legs: np.ndarray  # [2, 2, 3] right and left; thigh and shin
@@ -190,9 +187,8 @@ def cloth_colour(rng: np.random.Generator, vivid: float) -> Colour:
         return colorsys.hsv_to_rgb(hue, saturation, rng.uniform(0.35, 0.9))
     hue, saturation, value = _CLOTHS[rng.integers(len(_CLOTHS))]
     hue, saturation = hue + rng.normal(0, 0.03), saturation * rng.uniform(0.6, 1.4)
-    return colorsys.hsv_to_rgb(
-        hue % 1, min(saturation, 1), min(1, value * rng.uniform(0.75, 1.3))
-    )
+    bright = min(1, value * rng.uniform(0.75, 1.3))
+    return colorsys.hsv_to_rgb(hue % 1, min(saturation, 1), bright)
 
 
 def _unlike(rng: np.random.Generator, other: Colour) -> Colour:
@@ -260,8 +256,7 @@ def _sample_arms(rng: np.random.Generator, swing: float) -> np.ndarray:
 
 
 def _arm_swing(swing: float) -> np.ndarray:
-    """[2, 2] what upper arm and forearm of the right and the left side go forward,
-    against the leg of their side."""
+    """What upper arm and forearm, right and left, go forward: [2, 2]."""
     bones = np.array((swing, swing + abs(swing)))
     return np.stack([bones, -bones]) + np.array((0.0, 0.1))
 
@@ -281,7 +276,6 @@ def _walking_legs(stride: float, phase: float) -> np.ndarray:
 
 
 def _sample_standing_legs(rng: np.random.Generator) -> np.ndarray:
-    """Two straight legs, more or less apart, sometimes with one knee bent."""
     apart = rng.choice((0.04, 0.12, 0.28), p=(0.5, 0.35, 0.15))
     legs = np.array([[[apart, -1.0, 0.02], [apart, -1.0, -0.03]]] * 2)
     legs[:, :, 2] += rng.normal(0, 0.05, (2, 1))

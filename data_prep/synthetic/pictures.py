@@ -8,14 +8,7 @@ import pathlib
 import numpy as np
 from PIL import Image
 
-from data_prep.synthetic import (
-    figure,
-    person,
-    render,
-    scenes,
-    shading,
-    wardrobe,
-)
+from data_prep.synthetic import figure, person, render, scenes, shading, wardrobe
 
 CAMERAS = 6
 # Depth in metres by which a surface may lie in front of a joint without hiding it, by
@@ -56,12 +49,10 @@ def photograph(
     width: int,
     same_scene: bool = False,
 ) -> tuple[str, Photo]:
-    """Picture `index` of person `identity`, and its name as in Market-1501.
-
-    The person depends on (seed, identity) alone and the picture on the index in
-    addition, so that neither the order nor the number of the pictures matters. In the
-    same scene, one camera shows the same background in all pictures of a person.
-    """
+    """Picture `index` of person `identity`, and its name as in Market-1501. The person
+    depends on (seed, identity) alone and the picture on the index in addition, so that
+    neither the order nor the number of the pictures matters. In the same scene, one
+    camera shows the same background in all pictures of a person."""
     look, turn, first = _traits(seed, identity)
     # Steps of the golden ratio spread any number of views evenly around a person.
     turns = turn + index * 0.618034
@@ -79,7 +70,6 @@ def photograph(
 
 @functools.lru_cache(maxsize=2)
 def _traits(seed: int, identity: int) -> tuple[person.Look, float, int]:
-    """A person's look, first view as a share of a turn, and first camera."""
     rng = np.random.default_rng(np.random.SeedSequence([seed, identity, 0]))
     return person.sample_look(rng), rng.random(), int(rng.integers(CAMERAS))
 
@@ -95,18 +85,12 @@ def _scene(
 
 
 def take_photo(
-    look: person.Look,
-    pose: person.Pose,
-    scene: scenes.Scene,
-    rng: np.random.Generator,
+    look: person.Look, pose: person.Pose, scene: scenes.Scene, rng: np.random.Generator
 ) -> Photo:
-    """Renders a person in a scene.
-
-    A keypoint is visible if it lies inside the picture and no other body part is
-    in front of it, see `_DEPTHS`. The joint's own and the adjoining limb never hide it.
-    Joints lie inside the body: torso, skirt, hair and bags hide shoulders, hips and
-    neck only if they are clearly in front.
-    """
+    """Renders a person in a scene. A keypoint is visible if it lies inside the picture
+    and no other body part is in front of it, see `_DEPTHS`. The joint's own and the
+    adjoining limb never hide it. Joints lie inside the body: torso, skirt, hair and
+    bags hide shoulders, hips and neck only if they are clearly in front."""
     height, width, _ = scene.place.shape
     skeleton = _see(figure.build_skeleton(look, pose), scene)
     view = _frame(skeleton, scene.zoom, rng, height, width)
@@ -124,7 +108,6 @@ def take_photo(
 
 
 def _see(skeleton: figure.Skeleton, scene: scenes.Scene) -> figure.Skeleton:
-    """Camera coordinates: tilt, then perspective of the joints."""
     turn = figure.rotation(0, scene.pitch)
     joints = {}
     for name, point in skeleton.joints.items():
@@ -141,8 +124,7 @@ def _frame(
     height: int,
     width: int,
 ) -> render.Viewport:
-    """Chooses the crop as a person detector would: not always exactly. A zoom above 1
-    shows the upper part of the person."""
+    """The crop of a person detector, not always exact; a zoom shows the upper part."""
     points = np.array(list(skeleton.joints.values()))
     low = points.min(0) - np.array((0.1, 0.07, 0))
     high = points.max(0) + np.array((0.1, 0.03, 0))
@@ -194,9 +176,8 @@ def _find_keypoints(
     """The keypoints of a `Photo`; the surface has a finer raster than the view."""
     keypoints = np.zeros((len(figure.KEYPOINTS), 3), np.float32)
     positions = np.array([skeleton.joints[name] for name in figure.KEYPOINTS])
-    coarse, fine = (
-        np.round(v.project(positions)).astype(int) for v in (view, surface.view)
-    )
+    both = (each.project(positions) for each in (view, surface.view))
+    coarse, fine = (np.round(places).astype(int) for places in both)
     for index, name in enumerate(figure.KEYPOINTS):
         (x, y), (column, row) = coarse[index], fine[index]
         if not (0 <= y < view.height and 0 <= x < view.width):

@@ -53,11 +53,9 @@ def sets() -> dict[str, dict[str, person.Pose]]:
 
 def keypoints(pose: person.Pose) -> np.ndarray:
     """The pose as a camera far away sees it: float64 [18, 3] = (x, y, visible) in the
-    unit of the files, the lower foot on the floor.
-
-    Limbs count as visible behind the body, too; nose, eyes and ears only on the side of
-    the head that is turned to the camera.
-    """
+    unit of the files, the lower foot on the floor. Limbs count as visible behind the
+    body, too; nose, eyes and ears only on the side of the head that is turned to the
+    camera."""
     look = person.sample_look(np.random.default_rng(0))
     skeleton = figure.build_skeleton(look, pose)
     joints = skeleton.joints

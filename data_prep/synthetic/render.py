@@ -62,8 +62,7 @@ class Part:
 
 @dataclasses.dataclass(frozen=True)
 class Viewport:
-    """Maps metres to pixels: x_px = x0 + scale * x and y_px = y0 - scale * y, with the
-    centre of the first pixel at 0."""
+    """From metres to pixels: x0 + scale * x, y0 - scale * y; 0 is a pixel's centre."""
 
     height: int
     width: int
@@ -103,8 +102,7 @@ class Surface:
 
 @dataclasses.dataclass(frozen=True)
 class _Solids:
-    """P parts as float32 arrays; in canonical space they are round and along the third
-    axis."""
+    """P parts, float32; in canonical space they are round, along the third axis."""
 
     matrix: np.ndarray  # [P, 3, 3] from the view to canonical space
     start: np.ndarray  # [P, 3]
@@ -201,8 +199,7 @@ def _intersect(
     solids: _Solids, part: np.ndarray, x: np.ndarray, y: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Nearest intersection of each pixel's ray with its part: [M] whether there is one,
-    its depth z, and the centre, on the part's axis, of the ball that touches the
-    surface there."""
+    its depth z, and the centre, on the part's axis, of the ball that touches there."""
     counts = np.bincount(part, minlength=len(solids.length))
 
     def spread(values: np.ndarray) -> np.ndarray:
@@ -228,13 +225,11 @@ def _intersect(
 
 
 def _hit_cone(solids, spread, along, square, rise) -> tuple[np.ndarray, ...]:
-    """Hits of the tangent cone of both balls, between its two circles of contact.
-
-    Solves k2 t^2 + 2 k1 t + k0 = 0 in canonical space. Of each pixel's ray, `along` is
+    """Hits of the tangent cone of both balls, between its two circles of contact:
+    solves k2 t^2 + 2 k1 t + k0 = 0 in canonical space. Of each pixel's ray, `along` is
     the product of direction and start, `square` the squared distance of the start,
-    `rise` its third coordinate. Returns [M] whether the ray hits, its parameter t, and
-    the position along the cone: 0 at the first circle and 1 at the second.
-    """
+    `rise` its third coordinate. [M] whether the ray hits, its t, and the place on the
+    cone, from 0 to 1."""
     length, (first, second) = solids.length, solids.radii
     taper = first - second
     d2 = length**2 - taper**2
@@ -266,7 +261,6 @@ def _hit_balls(solids, spread, along, square, rise) -> tuple[np.ndarray, np.ndar
 
 
 def _clipped(solids: _Solids, part: np.ndarray, point: np.ndarray) -> np.ndarray:
-    """[M] bool, which points lie in the half space that is cut off their part."""
     normal = (solids.frame @ solids.clip[:, :3, None])[..., 0]
     limit = solids.clip[:, 3] + (normal * solids.origin).sum(1)
     terms = normal[part] * point

@@ -29,10 +29,8 @@ _TILES = 128  # rows and columns of a surface
 
 @dataclasses.dataclass(frozen=True)
 class Scene:
-    """A place, and the camera that looks at it.
-
-    Tones are changed as haze + (1 - haze) * gain * value ** gamma.
-    """
+    """A place and its camera; tones become haze + (1 - haze) * gain * value **
+    gamma."""
 
     place: np.ndarray  # [height, width, 3] float32 in [0, 1], without people
     light: Light
@@ -137,8 +135,8 @@ def _surface(kind: str, variant: int) -> np.ndarray:
 
 
 def _seen(rng, surface: np.ndarray, x, y, base: float | None) -> np.ndarray:
-    """The surface at pixels x, y in [0, 1] of the height: as a wall, or in perspective
-    as a ground that begins at row `base`."""
+    """The surface at x, y in shares of the height, as a wall, or a ground from
+    `base`."""
     if base is None:
         depth = 1 + rng.normal(0, 0.4) * (x - 0.25)
         u, v = x / np.maximum(depth, 0.4), y / np.maximum(depth, 0.4)
@@ -154,7 +152,6 @@ def _seen(rng, surface: np.ndarray, x, y, base: float | None) -> np.ndarray:
 
 
 def _draw_things(rng, draw, base: int, tall: int, wide: int) -> None:
-    """Doors, poles, cars, bushes and other people."""
     for _ in range(rng.poisson(3.5)):
         ink, second = (
             tuple(int(255 * part) for part in person.cloth_colour(rng, vivid=0.12))

@@ -156,7 +156,6 @@ def _torso(rng, look, shirt: Fabric, trousers: Fabric) -> np.ndarray:
 
 
 def _draw_print(rng, sheet: _Sheet, inks) -> None:
-    """Some ovals and bars about the middle of the chest."""
     for _ in range(rng.integers(1, 7)):
         x, y = rng.normal(0, 0.03), 0.2 + rng.normal(0, 0.04)
         wide, high = rng.uniform(0.015, 0.09, 2)

@@ -160,7 +160,7 @@ def _measure_memory_reader(data_dir: str, repeats: int) -> list[Series]:
     turns = []
     for _ in tqdm(range(repeats), desc="reading into memory", unit="repeat"):
         reader = memory_reader.MemoryReader(data_dir, _MEMORY_GIB)
-        count = reader.counts["train"]
+        count = reader.splits["train"].pairs
         parsed = measurement.seconds(
             functools.partial(next, reader.stored("train", ()))
         )

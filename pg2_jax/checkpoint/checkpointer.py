@@ -15,31 +15,23 @@ from orbax.checkpoint._src.serialization import tensorstore_utils
 from pg2_jax import files, train_state
 from pg2_jax.checkpoint import checksums, restore, run_folder
 
-# Of an array that all devices hold, each device writes a part of so many bytes at
-# least. Every part is a small program of its own, which for smaller arrays takes longer
-# than all there is to write.
+# The least bytes that a device writes of an array that all hold: every part is a small
+# program of its own, which for smaller arrays takes longer than to write all.
 _SMALLEST_PART = 2**20
 
 
 class Checkpointer:
-    """Saves and restores the state of one run below `<workdir>/checkpoints`. All
-    processes of a run call it alike."""
+    """Saves and restores the state of one run; all its processes call it alike."""
 
     def __init__(self, workdir: str, config: dict[str, Any], *, keep: int = 3):
         """Opens or creates the folder; `config`, JSON values, is stored with each
         checkpoint, of which the `keep` newest stay, and the best beside them."""
-        kept = ocp_managers.AnyPreservationPolicy(
-            [
-                ocp_managers.LatestN(keep),
-                ocp_managers.BestN(
-                    get_metric_fn=restore.score_of,
-                    n=1,
-                    keep_checkpoints_without_metrics=False,
-                ),
-            ]
+        best = ocp_managers.BestN(
+            get_metric_fn=restore.score_of, n=1, keep_checkpoints_without_metrics=False
         )
+        kept = [ocp_managers.LatestN(keep), best]
         options = ocp.CheckpointManagerOptions(
-            preservation_policy=kept,
+            preservation_policy=ocp_managers.AnyPreservationPolicy(kept),
             best_fn=restore.score_of,
             create=True,
             # What a kill has left half-written.
@@ -66,40 +58,31 @@ class Checkpointer:
             return
         stored = restore.stored_form(state)
         description = self._config | {checksums.CHECKSUMS: checksums.of(stored)}
+        parts = {
+            checksums.STATE: ocp.args.PyTreeSave(stored),
+            run_folder.CONFIG: ocp.args.JsonSave(description),
+        }
+        metrics = None if score is None else {"score": score}
         with checksums.telling_of_failure(self._folder):
-            self._manager.save(
-                step,
-                args=ocp.args.Composite(
-                    **{
-                        checksums.STATE: ocp.args.PyTreeSave(stored),
-                        run_folder.CONFIG: ocp.args.JsonSave(description),
-                    }
-                ),
-                metrics=None if score is None else {"score": score},
-            )
+            args = ocp.args.Composite(**parts)
+            self._manager.save(step, args=args, metrics=metrics)
 
     def latest_config(self) -> dict[str, Any] | None:
-        """The config inside the newest checkpoint that is whole, None without
-        checkpoints. If all are damaged, it is a ValueError; an OSError if the system
-        does not let us read one."""
+        """The config of the newest whole checkpoint, None without any; a ValueError if
+        all are damaged, an OSError if the system does not let us read one."""
         newest = self._read_newest(restore.stored_config)
         return newest and newest[1]
 
     def restore_latest(self, state: train_state.TrainState) -> train_state.TrainState:
-        """Returns the newest checkpoint that is whole, with structure, shapes, types
-        and shardings of `state`; `state` itself if there is none, and a ValueError if
-        all are damaged.
-
-        Damaged newer ones are reported on stderr and moved to
-        `<workdir>/damaged_checkpoints`. One that the system does not let us read is an
-        OSError, and nothing is moved.
-        """
-        template = jax.tree.map(
-            ocp.utils.to_shape_dtype_struct, restore.stored_form(state)
-        )
-        newest = self._read_newest(
-            functools.partial(checksums.read_arrays, template=template)
-        )
+        """The newest checkpoint that is whole, with structure, shapes, types and
+        shardings of `state`, or `state` itself if there is none. Damaged newer ones are
+        reported on stderr and moved to `<workdir>/damaged_checkpoints`. A ValueError if
+        all are damaged; an OSError if the system does not let us read one, and nothing
+        is moved."""
+        form = restore.stored_form(state)
+        template = jax.tree.map(ocp.utils.to_shape_dtype_struct, form)
+        read = functools.partial(checksums.read_arrays, template=template)
+        newest = self._read_newest(read)
         if newest is None:
             return state
         step, stored, failures = newest
@@ -110,8 +93,7 @@ class Checkpointer:
     def _read_newest(
         self, read: Callable[[ocp.CheckpointManager, int], Any]
     ) -> tuple[int, Any, dict[int, checksums.Unreadable]] | None:
-        """The newest step that can be read, what was read, and why newer ones cannot;
-        None without checkpoints."""
+        """The newest readable step, what was read, and what newer ones lack."""
         failures: dict[int, checksums.Unreadable] = {}
         for step in sorted(self._manager.all_steps(), reverse=True):
             try:
@@ -127,21 +109,19 @@ class Checkpointer:
         )
 
     def wait(self) -> None:
-        """Waits until what was saved is on the disk. An OSError says that it cannot be
-        written."""
+        """Waits for what was saved; an OSError says that it cannot be written."""
         with checksums.telling_of_failure(self._folder):
             self._manager.wait_until_finished()
 
     def close(self) -> None:
         """As `wait`, which a last save needs; nothing can be saved any more."""
+        self.wait()
         with checksums.telling_of_failure(self._folder):
-            self._manager.wait_until_finished()
             self._manager.close()
 
 
 def _handlers() -> dict[str, ocp.CheckpointHandler]:
-    """What writes and reads the parts of a checkpoint: orbax' own, with arrays in whole
-    where they are small."""
+    """What writes and reads the parts: orbax' own, with small arrays in whole."""
     arrays = ocp.type_handlers.ArrayHandler(
         min_slice_bytes_for_replica_parallel=_SMALLEST_PART,
         array_metadata_store=array_metadata_store.Store(),
@@ -154,8 +134,7 @@ def _handlers() -> dict[str, ocp.CheckpointHandler]:
 
 
 def _sync_where_possible(folder: pathlib.Path) -> None:
-    """Lets tensorstore do without fsync on a disk that has none, where it could not
-    write at all."""
+    """Lets tensorstore do without fsync on a disk that has none."""
     synced = files.has_fsync(folder)
     for context in (
         tensorstore_utils._BASE_TS_CONTEXT,

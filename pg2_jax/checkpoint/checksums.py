@@ -72,9 +72,8 @@ def read_description(manager: ocp.CheckpointManager, step: int) -> dict[str, Any
 
 def read_arrays(manager: ocp.CheckpointManager, step: int, template: PyTree) -> PyTree:
     """Reads the arrays of a checkpoint that the template names, with its shapes, types
-    and shardings; what it does not name stays on disk. A damaged or missing one is
-    `Unreadable`, one that the system does not let us read an OSError, and one of
-    another shape a ValueError."""
+    and shardings. A damaged or missing one is `Unreadable`, one that the system does
+    not let us read an OSError, and one of another shape a ValueError."""
     wanted = read_description(manager, step).get(CHECKSUMS)
     arguments = ocp.args.PyTreeRestore(
         item=template,
@@ -119,16 +118,14 @@ def set_aside(
 
 @contextlib.contextmanager
 def telling_of_failure(folder: pathlib.Path) -> Iterator[None]:
-    """Turns whatever orbax raises while it writes into an OSError with the folder, the
-    reason and what is kept."""
+    """Makes an OSError with folder, reason and what is kept of what orbax raises."""
     try:
         yield
     except Exception as error:
         reason = _system_error(error) or _in_short(error)
         steps = sorted(int(p.name) for p in folder.glob("*") if p.name.isdecimal())
-        kept = "no checkpoint is there yet"
-        if steps:
-            kept = f"kept: step {', '.join(map(str, steps))}"
+        kept = f"kept: step {', '.join(map(str, steps))}"
+        kept = kept if steps else "no checkpoint is there yet"
         raise OSError(
             f"a checkpoint cannot be written to {folder}: {reason}; {kept}. Free "
             "some space, or allow writing there; the same command then resumes."
@@ -154,8 +151,7 @@ def _failure(manager: ocp.CheckpointManager, step: int, error: Exception) -> Exc
 def _check_shapes(
     manager: ocp.CheckpointManager, step: int, template: PyTree, error: Exception
 ) -> None:
-    """Raises a ValueError where reading has failed because networks of other code were
-    saved: the checkpoint is whole."""
+    """A ValueError if networks of other code were saved, so that reading failed."""
     folder = manager.directory / str(step)
     try:
         stored = ocp.PyTreeCheckpointHandler().metadata(folder / STATE).tree
@@ -173,8 +169,7 @@ def _check_shapes(
 
 
 def _system_error(error: BaseException | None) -> str | None:
-    """What the system has said, where it is the reason of an error; that a file is
-    missing does not count."""
+    """What the system has said, if it is the reason; not that a file is missing."""
     while error is not None:
         number = error.errno if isinstance(error, OSError) else None
         # tensorstore raises a ValueError with the number in its text.
@@ -187,8 +182,7 @@ def _system_error(error: BaseException | None) -> str | None:
 
 
 def _refusal_in(folder: pathlib.Path) -> str | None:
-    """The system's answer at the first file that it does not let us read, None if every
-    byte can be read."""
+    """The system's answer at the first file that it does not let us read, if any."""
 
     def stop(error: OSError) -> None:
         raise error

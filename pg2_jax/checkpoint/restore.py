@@ -77,13 +77,10 @@ def restore_generators(
     precision: str = "",
     sharding: jax.sharding.Sharding | None = None,
 ) -> Generators:
-    """Reads the weights of G1 and G2 alone; optimizer and discriminator stay on disk.
-
-    The precision is what they compute in, "float32" or "bfloat16", empty for the run's
-    own; the sharding says where the weights go, None for the first device. No such
-    checkpoint, or a damaged one, is a ValueError; one that the system does not let us
-    read is an OSError.
-    """
+    """Reads the weights of G1 and G2 alone. The precision is what they compute in,
+    "float32" or "bfloat16", empty for the run's own; the sharding says where the
+    weights go, None for the first device. No such checkpoint, or a damaged one, is a
+    ValueError; one that the system does not let us read is an OSError."""
     if sharding is None:
         sharding = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
     with _opened(workdir, "workdir", step) as (manager, step):
@@ -97,15 +94,13 @@ def restore_generators(
         )
         averaged = weights == "averaged" and bool(config.get("ema_decay"))
         restored = _restore_weights(manager, step, wanted, averaged=averaged)
-    return Generators(
-        step, architecture, config, restored["coarse"], restored.get("refine")
-    )
+    players = restored["coarse"], restored.get("refine")
+    return Generators(step, architecture, config, *players)
 
 
 @functools.lru_cache(maxsize=8)  # The networks need not be traced for every checkpoint.
 def weight_shapes(architecture: Architecture) -> dict[str, PyTree]:
-    """Shapes and types of the weights of G1, "coarse", and of G2, "refine", if there is
-    one."""
+    """Shapes and types of the weights of G1, "coarse", and of G2, if any, "refine"."""
     shapes = jax.eval_shape(
         lambda: train_state.create(architecture, train_state.make_optimizer(0.0), 0)
     )
@@ -133,8 +128,7 @@ def latest_config(
 
 
 def stored_config(manager: ocp.CheckpointManager, step: int) -> dict[str, Any]:
-    """The config inside a checkpoint; a damaged one, and one that later code has
-    written, is a ValueError."""
+    """The config inside a checkpoint; a ValueError if damaged, or of later code."""
     description = checksums.read_description(manager, step)
     path = f"The checkpoint of step {step} in {manager.directory}"
     # The first checkpoints did not say.
@@ -172,7 +166,6 @@ def restore_coarse(workdir: str, player: train_state.Player) -> train_state.Play
 def _opened(
     workdir: str, argument: str, step: Wanted
 ) -> Iterator[tuple[ocp.CheckpointManager, int]]:
-    """The checkpoints of a run, and which of its steps is wanted."""
     run_folder.check_there(workdir, argument)
     path = run_folder.folder(workdir)
     options = ocp.CheckpointManagerOptions(best_fn=score_of, create=False)
@@ -198,8 +191,8 @@ def _restore_weights(
     *,
     averaged: bool,
 ) -> dict[str, PyTree]:
-    """Reads the weights of some players, whose shapes, types and shardings are wanted;
-    `averaged` reads the averages of G1 and G2 instead, which must be there."""
+    """The weights of some players, of whom shapes, types and shardings are wanted;
+    where they are `averaged`, the averages of G1 and G2."""
     paths = {
         name: ("average", "params")
         if averaged and name != _STORED_DISCRIMINATOR

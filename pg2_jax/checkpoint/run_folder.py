@@ -94,8 +94,7 @@ def steps(workdir: str) -> list[int]:
 
 
 def check_there(workdir: str, argument: str) -> None:
-    """Refuses, with a ValueError that names the argument, what is no run with a
-    checkpoint."""
+    """Refuses what is no run with a checkpoint, with a ValueError for the argument."""
     given, path = pathlib.Path(workdir).expanduser(), folder(workdir)
     if steps(workdir):
         return

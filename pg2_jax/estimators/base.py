@@ -73,11 +73,8 @@ def first_line(error: Exception) -> str:
 
 def person(points: np.ndarray, size: Sequence[int], least: float) -> Person:
     """A person of an estimator's points [18, 3] = (x, y, confidence) in pixels of the
-    photo of (height, width) `size`; of the confidence `least` is needed.
-
-    Rounds them to tenths of a pixel, and drops what is unsure or outside the photo, and
-    the neck without both shoulders.
-    """
+    photo of (height, width) `size`: rounded to tenths of a pixel, without what is less
+    sure than `least` or outside the photo, and without a neck that lacks a shoulder."""
     places = np.round(np.nan_to_num(points[:, :2], nan=-1.0), 1)
     height, width = size
     confidence = np.clip(np.nan_to_num(points[:, 2]), 0, 1)

@@ -47,15 +47,13 @@ class BlazePose:
             )
             self._landmarker = vision.PoseLandmarker.create_from_options(options)
         self._end = weakref.finalize(self, _close, self._landmarker)
-        # What nobody has closed: before Python ends the threads that mediapipe closes
-        # with, which it does before `atexit` is asked.
+        # What nobody has closed, before Python ends the threads that this needs.
         self._end.atexit = False
         threading._register_atexit(self._end)  # type: ignore[attr-defined]
         self._min_confidence = settings.min_confidence
         self._everybody = settings.everybody
 
     def __call__(self, image: np.ndarray) -> list[Person]:
-        """The people in a photo, uint8 [H, W, 3] RGB."""
         for room in _ROOMS:
             people = self._look(image, room)
             if people:
@@ -92,10 +90,8 @@ def from_landmarks(
 ) -> Person:
     """A person of BlazePose's 33 landmarks [33, 4] = (x, y, depth, confidence), x and y
     in pixels of the photo of (height, width) `size`; a larger depth is farther away.
-
     BlazePose is sure of a face that it cannot see: when the nose lies behind the ears,
-    the person is seen from behind, and nose and eyes are missing.
-    """
+    the person is seen from behind, and nose and eyes are missing."""
     points = layouts.to_coco_18("BlazePose", landmarks[:, [0, 1, 3]])
     if landmarks[_NOSE, 2] > landmarks[_EARS, 2].mean():
         points[_FACE, 2] = 0
@@ -105,9 +101,8 @@ def from_landmarks(
 def _with_room(
     image: np.ndarray, room: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Puts a photo, reduced when it is large, into the middle of a black square, with
-    that share of its longer side free on each side: the square, the factors by which
-    (x, y) were reduced, and where the photo begins."""
+    """A photo, reduced when it is large, in the middle of a black square, with that
+    share of its longer side free; the factors of (x, y), and where the photo begins."""
     photo = Image.fromarray(image)
     reduction = min(1.0, _LONGEST_SIDE / max(photo.size))
     if reduction < 1:
@@ -126,15 +121,14 @@ def _without(image: np.ndarray, people: Sequence[Person]) -> np.ndarray:
     """The photo with black boxes over these people."""
     painted = image.copy()
     for person in people:
-        left, top, right, bottom = _box(person)
-        rows = slice(max(0, int(top)), max(0, int(np.ceil(bottom))))
-        painted[rows, max(0, int(left)) : max(0, int(np.ceil(right)))] = 0
+        left, top, right, bottom = np.maximum(0, _box(person))
+        columns = slice(int(left), int(np.ceil(right)))
+        painted[int(top) : int(np.ceil(bottom)), columns] = 0
     return painted
 
 
 def _is_beside(person: Person, others: Sequence[Person]) -> bool:
-    """Whether half of a person's points or more lie outside the boxes of others: what
-    is found within is made up."""
+    """Whether half of a person lies outside the others; what is inside is made up."""
     points = person.seen
     boxes = np.array([_box(other) for other in others])[:, None]
     inside = ((points >= boxes[..., :2]) & (points <= boxes[..., 2:])).all(axis=-1)
@@ -175,8 +169,7 @@ def _close(landmarker: Any) -> None:
 
 @contextlib.contextmanager
 def _without_tensorflow() -> Iterator[None]:
-    """Hides tensorflow, which mediapipe imports where it is, for seconds, to open files
-    that are on this disk anyway."""
+    """Hides tensorflow, which mediapipe would import, for seconds, to open a file."""
     if "tensorflow" in sys.modules:
         yield
         return
@@ -189,8 +182,7 @@ def _without_tensorflow() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Sends away what native code writes to stderr, which would tear the progress bar
-    apart; its errors come as exceptions."""
+    """Sends native code's stderr away, which would tear the progress bar apart."""
     saved = os.dup(2)
     try:
         with open(os.devnull, "w") as nowhere:

@@ -22,12 +22,9 @@ class SeveralPeopleError(ValueError):
 
 
 class PersonFinder:
-    """Finds the one person of a photo with whichever pose estimator is installed.
-
-    Several threads may use one. The estimator is loaded for the first photo, or by
-    `open`. `pose_model` is its model file; empty for the published one, downloaded
-    once.
-    """
+    """Finds the one person of a photo with whichever pose estimator is installed, which
+    is loaded for the first photo, or by `open`, with the model file `pose_model`; empty
+    for the published one, downloaded once. Several threads may use one."""
 
     def __init__(self, pose_model: str = ""):
         self._pose_model = pose_model
@@ -40,8 +37,7 @@ class PersonFinder:
         return _installed() is not None
 
     def open(self) -> base.Estimator:
-        """The estimator, loaded now, for one thread at a time; none installed, or
-        without its model, is a ValueError."""
+        """The estimator, loaded now, for one thread at a time, or a ValueError."""
         with self._lock:
             if self._estimator is None:
                 self._estimator = _open(self._pose_model)
@@ -50,21 +46,17 @@ class PersonFinder:
     def __call__(
         self, photo: Image.Image, name: str, advice: str = "", person: int = 0
     ) -> np.ndarray:
-        """The person's joints, float32 [18, 3] in pixels of the photo, RGB. Of several
-        people that of number `person`, from 1, from left to right, or with 0 the
-        largest.
-
+        """The person's joints, float32 [18, 3] in pixels of the photo, RGB; of several
+        people those of number `person` from left to right, or with 0 of the largest.
         Nobody, for 0 two people of like size (`SeveralPeopleError`), and an estimator
-        that fails or cannot be opened is a ValueError, which begins with the name of
-        the photo and ends with the advice.
-        """
+        that fails is a ValueError, which begins with the name and ends with the
+        advice."""
         return chosen(self.everybody(photo, name, advice), person, name, advice)
 
     def everybody(
         self, photo: Image.Image, name: str, advice: str = ""
     ) -> list[base.Person]:
-        """The people in a photo, one at least, from left to right; for the rest see a
-        call."""
+        """The people in a photo, from left to right; for the rest see a call."""
         try:
             return sorted(self._find(photo), key=lambda person: person.left)
         except errors.ArgumentError:
@@ -92,24 +84,21 @@ def chosen(
     people: list[base.Person], number: int, name: str, advice: str = ""
 ) -> np.ndarray:
     """The joints of one of several people from left to right, see `PersonFinder`."""
+    found = f"{errors.counted(len(people), 'person was', 'people were')} found"
     if number > len(people):
-        rule = f": {_count(people)} found in {name}."
+        rule = f": {found} in {name}."
         raise errors.ArgumentError("person", number, rule)
     if number:
         return people[number - 1].keypoints
     longest = sorted(people, key=lambda person: -person.length)
     if len(people) > 1 and longest[0].length < _CLEARLY_LARGER * longest[1].length:
         raise SeveralPeopleError(
-            f"{name}: {_count(people)} found, two of them of about the same size. Crop "
+            f"{name}: {found}, two of them of about the same size. Crop "
             f"the photo to the one you mean, or say which, 1 to {len(people)} from "
             f"left to right (person).{advice}",
             len(people),
         )
     return longest[0].keypoints
-
-
-def _count(people: list[base.Person]) -> str:
-    return "1 person was" if len(people) == 1 else f"{len(people)} people were"
 
 
 def _installed() -> str | None:

@@ -21,8 +21,7 @@ def check_installed(name: str) -> None:
 
 
 def open_estimator(settings: base.Settings) -> base.Estimator:
-    """Loads an estimator with its model; one that is not installed, or another file, is
-    a ValueError."""
+    """Loads an estimator with its model; a ValueError if that is not possible."""
     name, model = settings.name, settings.model
     check_installed(name)
     try:

@@ -24,7 +24,6 @@ class RtmPose:
     photos that show one person and nothing else."""
 
     def __init__(self, settings: base.Settings) -> None:
-        """Loads the model; its outputs tell which of the two it is."""
         import onnxruntime
         import rtmlib
 
@@ -43,7 +42,6 @@ class RtmPose:
         self._min_confidence = settings.min_confidence
 
     def __call__(self, image: np.ndarray) -> list[Person]:
-        """The people in a photo, uint8 [H, W, 3] RGB."""
         # rtmlib works on what OpenCV reads: blue first.
         keypoints, scores = self._model(np.ascontiguousarray(image[..., ::-1]))
         people = [

@@ -24,9 +24,8 @@ MODELS = {
 
 
 def locate(estimator: str, path: str) -> pathlib.Path:
-    """The model file of an estimator: the user's own, or with an empty path the
-    published one, downloaded once into the user's cache. Where there is none, the
-    ValueError says where to get it."""
+    """An estimator's model file: the user's own, or with an empty path the published
+    one, downloaded once. Where there is none, the ValueError says where to get it."""
     model = MODELS[estimator]
     unpack = f" (and unpack {model.member})" if model.member else ""
     where = (

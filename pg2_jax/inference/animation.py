@@ -14,9 +14,8 @@ from pg2_jax import files
 SUFFIXES = (".gif", ".webp", ".mp4")
 
 
-def check_suffix(path: str | os.PathLike[str]) -> None:
-    """Raises a ValueError unless an animation can be written: for another suffix, and
-    for MP4 without its library."""
+def check_suffix(path: files.PathLike) -> None:
+    """A ValueError unless an animation can be written: MP4 needs a library."""
     suffix = pathlib.Path(path).suffix.lower()
     if suffix not in SUFFIXES:
         raise ValueError(f"{path}: an animation ends in {', '.join(SUFFIXES)}.")
@@ -28,16 +27,12 @@ def check_suffix(path: str | os.PathLike[str]) -> None:
 
 
 def write(
-    path: str | os.PathLike[str], frames: Sequence[np.ndarray], per_second: float = 8
+    path: files.PathLike, frames: Sequence[np.ndarray], per_second: float = 8
 ) -> None:
-    """Writes an animation of frames [H, W, 3] uint8 that repeats; the file appears
-    whole or not at all. The suffix chooses the format: .gif (256 colours a frame),
-    .webp (lossless) or .mp4 (H.264; an odd side gets one row or column more).
-
-    A GIF counts in hundredths of a second: where frames do not last whole ones, some
-    last one more, so that the whole keeps its time. Players do not show more than 50 a
-    second.
-    """
+    """Writes an animation of frames [H, W, 3] uint8 that repeats, whole or not at all.
+    The suffix chooses .gif (256 colours a frame), .webp (lossless) or .mp4 (H.264; an
+    odd side gets a row or column more). A GIF counts in hundredths of a second, so that
+    some frames last one more, and players show at most 50 a second."""
     check_suffix(path)
     is_gif = pathlib.Path(path).suffix.lower() == ".gif"
     if is_gif and per_second > 50:

@@ -58,21 +58,18 @@ class BatchGenerator:
             raise errors.ArgumentError("batch_size", batch_size, " must be 1 or more.")
         chunks = []
         for start in range(0, len(images), batch_size):
-            here = slice(start, start + batch_size)
-            count = len(images[here])
-            # One alone is frequent, in a notebook or a web page, and worth compiling.
-            padded = ((0, 0 if count == 1 else batch_size - count),)
-            output = self._generate(
-                np.pad(images[here], (*padded, (0, 0), (0, 0), (0, 0)), mode="edge"),
-                np.pad(sources[here], (*padded, (0, 0), (0, 0)), mode="edge"),
-                np.pad(poses[here], (*padded, (0, 0), (0, 0)), mode="edge"),
-            )
+            count = min(batch_size, len(images) - start)
+            # One alone is frequent, in a notebook or a web page, and worth compiling;
+            # others are filled up with the last.
+            size = 1 if count == 1 else batch_size
+            rows = start + np.minimum(np.arange(size), count - 1)
+            output = self._generate(images[rows], sources[rows], poses[rows])
             chunks.append({name: np.asarray(x)[:count] for name, x in output.items()})
         joined = {n: np.concatenate([c[n] for c in chunks]) for n in chunks[0]}
         return Generated(joined[self._architecture.first_image], joined.get("refined"))
 
     def _check(self, images: np.ndarray, poses: np.ndarray) -> None:
-        size = self._architecture.image_height, self._architecture.image_width
+        size = self._architecture.size
         if images.shape[1:] != (*size, 3) or images.dtype != np.uint8:
             raise ValueError(
                 f"images: expected uint8 [N, {size[0]}, {size[1]}, 3], got "
@@ -88,9 +85,8 @@ class BatchGenerator:
         self, poses: np.ndarray, count: int, place: str, *, nobody: bool = False
     ) -> np.ndarray:
         """Poses [count, 18, 3] without their points outside the image. A ValueError for
-        other shapes, numbers that are not finite, and a pose without a point inside,
-        unless it is one of `nobody`, which shows none at all."""
-        size = self._architecture.image_height, self._architecture.image_width
+        other shapes or numbers, and a pose without a point, if not of `nobody`."""
+        size = self._architecture.size
         if poses.shape != (count, 18, 3):
             raise ValueError(
                 f"{place}: expected [{count}, 18, 3], one pose for each image, got "

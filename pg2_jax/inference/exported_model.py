@@ -13,21 +13,20 @@ Three formats, all with the config, the step and a version inside:
 
 import dataclasses
 import json
-import os
 import pathlib
 import zipfile
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import flax.traverse_util
 import jax
 import jax.export
 import jax.numpy as jnp
 import numpy as np
 import safetensors
 import safetensors.numpy
+from flax import traverse_util
 
-from pg2_jax import cpu_convolution, errors, generation
+from pg2_jax import cpu_convolution, errors, files, generation
 from pg2_jax.architecture import Architecture
 from pg2_jax.checkpoint import restore, run_folder
 from pg2_jax.checkpoint.restore import Generators
@@ -48,14 +47,12 @@ class Program(NamedTuple):
     step: int  # finished training steps
     architecture: Architecture
     config: dict[str, Any]  # every setting of the run
-    # (photos, their keypoints, keypoints to generate) -> images, as
-    # `generation.generate` with its weights.
+    # (photos, their keypoints, keypoints) -> images, as `generation.generate`.
     generate: Callable[[Any, Any, Any], dict[str, jax.Array]]
 
 
-def check_path(path: str | os.PathLike[str], form: str) -> None:
-    """Raises a ValueError unless a file is named as its format is, and what writes the
-    format is installed."""
+def check_path(path: files.PathLike, form: str) -> None:
+    """A ValueError unless a file is named as its format is, and can be written."""
     errors.check_choice("form", form, FORMATS)
     if pathlib.Path(path).suffix != f".{form}":
         rule = f" must end in .{form}, as its format is."
@@ -65,15 +62,14 @@ def check_path(path: str | os.PathLike[str], form: str) -> None:
 
 
 def write(
-    path: str | os.PathLike[str],
+    path: files.PathLike,
     generators: Generators,
     form: str = "safetensors",
     dtype: str = "float32",
 ) -> None:
     """Writes a model in one of `FORMATS`, which the path ends in, with its weights in
-    one of `DTYPES`, from which float32 is computed; the file, which may be in cloud
-    storage, appears whole or not at all. What is unknown, and an ONNX model whose
-    images differ from those of jax, is a ValueError."""
+    one of `DTYPES`, from which float32 is computed; whole or not at all, also in cloud
+    storage. An ONNX model whose images differ from those of jax is a ValueError."""
     check_path(path, form)
     errors.check_choice("dtype", dtype, DTYPES)
     weights = {"coarse": generators.coarse, "refine": generators.refine}
@@ -89,7 +85,7 @@ def write(
     with cloud_files.replacing(path, "output") as temporary:
         if form == "safetensors":
             kept = {name: tree for name, tree in stored.items() if tree is not None}
-            flat = flax.traverse_util.flatten_dict(kept, sep="/")
+            flat = traverse_util.flatten_dict(kept, sep="/")
             # Its own writer makes files that only their owner may read.
             temporary.write_bytes(safetensors.numpy.save(flat, metadata=about))
             return
@@ -105,13 +101,12 @@ def write(
 
 
 def read(
-    path: str | os.PathLike[str], precision: str = "", argument: str = "workdir"
+    path: files.PathLike, precision: str = "", argument: str = "workdir"
 ) -> Generators | Program:
-    """Reads a model in any of the formats, from a disk or from cloud storage, to
-    compute in the precision "float32" or "bfloat16"; empty is the run's own. A compiled
-    model of another precision, and a file that is no such model, damaged, or of a later
-    version, is a ValueError; so is one in cloud storage that cannot be fetched, whose
-    message names the argument."""
+    """Reads a model in any of the formats, to compute in the precision "float32" or
+    "bfloat16"; empty is the run's own. A compiled model of another precision, and a
+    file that is no such model, damaged, or of a later version, is a ValueError; so is
+    one in cloud storage that cannot be fetched, whose message names the argument."""
     try:
         with cloud_files.fetched(path, argument) as file:
             model = _reader(file)(file, str(path))
@@ -132,8 +127,7 @@ def read(
 
 
 def public_config(config: dict[str, Any]) -> dict[str, Any]:
-    """A config that may be shared: of an absolute path the last part alone, because the
-    rest tells of the machine."""
+    """A config to be shared: absolute paths tell of the machine, and are cut short."""
     return {
         name: pathlib.PurePath(value).name
         if isinstance(value, str) and value.startswith(("/", "~"))
@@ -143,8 +137,7 @@ def public_config(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _reader(file: pathlib.Path) -> Callable[..., Generators | Program]:
-    """What reads a file, which has another name in messages: ONNX is known by its
-    suffix, the others by how they begin."""
+    """What reads a file: ONNX is known by its suffix, the others by how they begin."""
     if file.suffix == onnx_model.SUFFIX:
         return _read_onnx
     with open(file, "rb") as opened:
@@ -163,9 +156,7 @@ def _read_weights(file: pathlib.Path, path: str) -> Generators:
     with safetensors.safe_open(file, framework="flax") as opened:
         step, config, architecture = _described(path, opened.metadata() or {})
         stored = {key: np.asarray(opened.get_tensor(key)) for key in opened.keys()}  # noqa: SIM118
-    shapes = flax.traverse_util.flatten_dict(
-        restore.weight_shapes(architecture), sep="/"
-    )
+    shapes = traverse_util.flatten_dict(restore.weight_shapes(architecture), sep="/")
     for key, expected in shapes.items():
         shape = stored[key].shape if key in stored else "nothing"
         if shape != expected.shape:
@@ -174,10 +165,9 @@ def _read_weights(file: pathlib.Path, path: str) -> Generators:
                 f"file has {shape}: it does not belong to its config."
             )
     flat = {key: jnp.asarray(stored[key].astype(np.float32)) for key in shapes}
-    weights = flax.traverse_util.unflatten_dict(flat, sep="/")
-    return Generators(
-        step, architecture, config, weights["coarse"], weights.get("refine")
-    )
+    weights = traverse_util.unflatten_dict(flat, sep="/")
+    players = weights["coarse"], weights.get("refine")
+    return Generators(step, architecture, config, *players)
 
 
 def _read_program(file: pathlib.Path, path: str) -> Program:
@@ -222,7 +212,7 @@ def _export(architecture: Architecture, stored: dict[str, Any]) -> bytes:
         return program(photos, *keypoints)
 
     (batch,) = jax.export.symbolic_shape("batch")
-    size = (architecture.image_height, architecture.image_width, 3)
+    size = (*architecture.size, 3)
     keypoints = jax.ShapeDtypeStruct((batch, 18, 3), np.float32)
     exported = jax.export.export(jax.jit(generate), platforms=PLATFORMS)(
         jax.ShapeDtypeStruct((batch, *size), np.uint8),

@@ -29,16 +29,14 @@ def fit_poses(
     [18, 3] in its pixels; points outside are missing.
 
     The fit "body" gives them size and place of the source person, whose joints [18, 3]
-    are `body` (`retarget.fit_to_body`); "image" fits them as if a photo had been
-    cropped to the pose (`fit_to_image`); with "none" pixels are those of the model, or
-    of an image of (height, width) `pose_size`, by default the one that their file
-    names, which is scaled alike in both directions into the middle; "auto" is body if
-    `body` has a torso, else image for poses of photos and of the library, and none for
-    others.
-
-    A frame of a sequence without a joint in the image gets one between those around it
-    (`retarget.fill_gaps`), which is said. Most points outside where no size is known,
-    all of them, or a fit that cannot be done, is a ValueError.
+    are `body`; "image" fits them as if a photo had been cropped to the pose; with
+    "none" pixels are those of the model, or of an image of (height, width) `pose_size`,
+    by default the one that their file names, which is scaled alike in both directions
+    into the middle; "auto" is body if `body` has a torso, else image for poses of
+    photos and of the library, and none for others. A frame of a sequence without a
+    joint in the image gets one between those around it, which is said. Most points
+    outside where no size is known, all of them, or a fit that cannot be done, is a
+    ValueError.
     """
     errors.check_choice("pose_fit", fit, FITS)
     stacked = np.stack(list(poses.poses.values()))
@@ -74,8 +72,8 @@ def _scaled(
     sizes: Sequence[crop.Size],
     pose_size: crop.Size | None,
 ) -> list[np.ndarray]:
-    """Poses in pixels of images of these sizes in those of the model, in the middle of
-    it; refuses poses of which most lies outside an image that is a mere guess."""
+    """Poses of images of these sizes in the middle of the model's; refuses those of
+    which most lies outside an image that is a mere guess."""
     scaled, outside, inside = [], 0, 0
     for points, given in zip(stacked, sizes, strict=True):
         kept, left_out = retarget.drop_outside(points, *given)

@@ -8,6 +8,7 @@ enlarged; the others are read from the photo itself.
 import functools
 import math
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -25,9 +26,8 @@ from pg2_jax.photos import crop
 MAX_SIDE = 1024
 # (source, poses [N, 18, 3] in pixels of the model's image, max_side) -> the photo's
 # part, uint8 [h, w, 3], and the pictures; None where the photo has no more pixels.
-Enlarge = Callable[
-    [Source, np.ndarray, int], tuple[np.ndarray, list[np.ndarray]] | None
-]
+Pictures = tuple[np.ndarray, list[np.ndarray]] | None
+Enlarge = Callable[[Source, np.ndarray, int], Pictures]
 
 
 def of(model: restore.Generators | exported_model.Program) -> Enlarge | None:
@@ -38,9 +38,7 @@ def of(model: restore.Generators | exported_model.Program) -> Enlarge | None:
     if not model.architecture.needs_source_pose:
         return None
 
-    def enlarge(
-        source: Source, poses: np.ndarray, max_side: int
-    ) -> tuple[np.ndarray, list[np.ndarray]] | None:
+    def enlarge(source: Source, poses: np.ndarray, max_side: int) -> Pictures:
         size = source.image.shape[:2]
         photo = photo_of(source.photo, source.frame, size, max_side)
         if photo is None or source.pose is None:
@@ -77,8 +75,8 @@ def photo_of(
 
 
 def _scale(frame: crop.Frame, size: crop.Size, max_side: int) -> int:
-    """By how much the model's image is enlarged: the power of two next to the photo's
-    resolution, so that few programs are compiled, within `max_side`."""
+    """By how much the model's image is enlarged within `max_side`: the power of two
+    next to the photo's resolution, so that few programs are compiled."""
     if max_side < 1:
         raise errors.ArgumentError("max_side", max_side, " must be 1 or more.")
     finest = max(1.0, frame.source.height / frame.target.height)
@@ -108,15 +106,12 @@ def _generate(
     source, large = inputs.from_uint8(image), inputs.from_uint8(photo)
     guide = inputs.pose_input(source, source_pose, target_pose, architecture)
     network = part_transfer.PartTransferGenerator(architecture, final=True)
-    layers = part_transfer.Layers(
-        *network.apply({"params": params}, source, guide, method="layers")
-    )
+    parts: Any = network.apply({"params": params}, source, guide, method="layers")
     size = photo.shape[1:3]
-    generated, weights = (sampling.enlarged(x, *size) for x in layers)
-    moved = part_warp.warp(
-        large, _enlarged(source_pose, scale), _enlarged(target_pose, scale), *size
-    )
-    free = part_warp.background(_enlarged(source_pose, scale), *size)
+    generated, weights = (sampling.enlarged(x, *size) for x in parts)
+    before, after = (_enlarged(pose, scale) for pose in (source_pose, target_pose))
+    moved = part_warp.warp(large, before, after, *size)
+    free = part_warp.background(before, *size)
     behind = part_warp.without_person(large, free)
     layers = part_transfer.Layers(generated, weights)
     return inputs.to_uint8(part_transfer.blend(moved.composite, behind, large, layers))

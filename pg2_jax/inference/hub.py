@@ -2,12 +2,11 @@
 
 import importlib.util
 import json
-import os
 import pathlib
 from types import ModuleType
 from typing import Any
 
-from pg2_jax import errors
+from pg2_jax import errors, files
 from pg2_jax.inference import exported_model
 
 FILE = "model.safetensors"
@@ -22,41 +21,7 @@ _TITLES = {
 }
 _SETTINGS = ("image_height", "image_width", "stages", "pose_embedding", "base_channels")
 
-_CARD = """---
-library_name: pg2_jax
-pipeline_tag: image-to-image
-tags: [pose-transfer, person-image-generation, jax, flax]
----
-
-# {repository}
-
-Give it a photo of a person and a pose; it generates the person in that pose. A model of
-*Pose Guided Person Image Generation* (Ma et al., NIPS 2017,
-[arXiv:1705.09368](https://arxiv.org/abs/1705.09368)), trained with pg2_jax.
-
-```python
-import pg2_jax
-
-model = pg2_jax.PoseTransfer.restore("hf://{repository}")
-model("person.jpg", "dancer.json").save("dancing.png")
-```
-
-It generates images of {size} pixels (height x width), after {step:,} training steps.
-All settings are in `config.json`.
-
-| setting | value |
-|---|---|
-{settings}
-
-## Scores
-
-{scores}
-
-## Limits
-
-It generates people like those of its training photos, in poses like theirs. It invents
-what the photo does not show. The licence of the training photos may restrict its use.
-"""
+_CARD = pathlib.Path(__file__).with_name("model_card.md")
 
 
 def local(name: str) -> str:
@@ -66,9 +31,8 @@ def local(name: str) -> str:
 
 
 def download(name: str) -> str:
-    """Fetches a model, "user/repository" with "@revision" if wanted, once: the library
-    keeps it in its cache. Returns the path of the file; where that fails, the
-    ValueError says why."""
+    """Fetches a model, "user/repository" with "@revision" if wanted, once, into the
+    library's cache: the path of the file. Where that fails, the ValueError says why."""
     library = _library()
     repository, _, revision = name.partition("@")
     try:
@@ -87,21 +51,21 @@ def push(
     file: pathlib.Path,
     config: dict[str, Any],
     step: int,
-    metrics: str | os.PathLike[str] | None = None,
+    metrics: files.PathLike | None = None,
     *,
     private: bool = False,
 ) -> str:
     """Uploads a file of `exported_model.write`, named `FILE` and alone in its folder,
-    with what is written beside it: the config, the scores of `metrics`, a metrics.json,
-    and a card. Returns the address of the repository, which is made if there is none.
-    Not logged in, no such metrics, or no huggingface_hub is a ValueError."""
+    with what is written beside it: the config, the scores of a metrics.json, and a
+    card. Returns the address of the repository, which is made if there is none. Not
+    logged in, no such metrics, or no huggingface_hub is a ValueError."""
     library, folder = _library(), file.parent
     report = None if metrics is None else _read_metrics(metrics)
     public = exported_model.public_config(config)
     for name, content in (("config.json", public), ("metrics.json", report)):
         if content is not None:
             (folder / name).write_text(json.dumps(content, indent=2) + "\n")
-    card = _CARD.format(
+    card = _CARD.read_text(encoding="utf-8").format(
         repository=repository,
         size=f"{config['image_height']}x{config['image_width']}",
         step=step,
@@ -114,9 +78,8 @@ def push(
     api = library.HfApi()
     try:
         api.create_repo(repository, private=private, exist_ok=True)
-        api.upload_folder(
-            repo_id=repository, folder_path=folder, commit_message=f"Step {step}"
-        )
+        what: Any = {"folder_path": folder, "commit_message": f"Step {step}"}
+        api.upload_folder(repo_id=repository, **what)
     except Exception as error:
         raise ValueError(
             f"hf://{repository}: cannot be uploaded: {_first_line(error)} Is "
@@ -136,12 +99,11 @@ def _scores(report: dict[str, Any], step: int) -> str:
     table = "\n".join("| " + " | ".join(row) + " |" for row in rows)
     other = report["step"] != step
     note = f" They are those of step {report['step']:,}." if other else ""
-    return (
-        f"Means over {report['pairs']:,} test pairs (`metrics.json`).{note}\n\n{table}"
-    )
+    pairs = f"{report['pairs']:,} test pairs"
+    return f"Means over {pairs} (`metrics.json`).{note}\n\n{table}"
 
 
-def _read_metrics(path: str | os.PathLike[str]) -> dict[str, Any]:
+def _read_metrics(path: files.PathLike) -> dict[str, Any]:
     try:
         text = pathlib.Path(path).expanduser().read_text(encoding="utf-8")
         report = json.loads(text)

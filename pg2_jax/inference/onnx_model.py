@@ -23,7 +23,7 @@ import jax.export
 import jax.numpy as jnp
 import numpy as np
 
-from pg2_jax import errors, generation, inputs, pose
+from pg2_jax import errors, files, generation, inputs, pose
 from pg2_jax.architecture import Architecture
 from pg2_jax.inference import pose_library, retarget
 
@@ -47,18 +47,10 @@ def program(
     dtype: str,
     about: Mapping[str, str],
 ) -> bytes:
-    """The file, which gives the images of jax: it was run.
-
-    Args:
-        architecture: of the networks.
-        weights: "coarse" and "refine" as `generation.draw` takes them, float32.
-        dtype: of the stored weights, if they lose nothing by it.
-        about: what the file says of itself.
-
-    Raises:
-        ValueError: if ONNX Runtime's images differ from those of jax, or a package is
-            missing.
-    """
+    """The file, which gives the images of jax: it was run. The `weights` "coarse" and
+    "refine" are those of `generation.draw`, float32, stored in the dtype if they lose
+    nothing by it; `about` is what the file says of itself. A ValueError if ONNX
+    Runtime's images differ from those of jax, or a package is missing."""
     require_packages()
     import onnx
 
@@ -84,7 +76,7 @@ def program(
 
 
 def load(
-    path: str | os.PathLike[str],
+    path: files.PathLike,
 ) -> tuple[dict[str, str], Callable[[Any, Any, Any], dict[str, Any]]]:
     """What a file says of itself, and what generates as `exported_model.Program` does.
     A file that ONNX Runtime cannot read, or no ONNX Runtime, is a ValueError."""
@@ -106,16 +98,14 @@ def load(
 
 def _inputs(architecture: Architecture) -> dict[str, jax.ShapeDtypeStruct]:
     (batch,) = jax.export.symbolic_shape("batch")
-    size = architecture.image_height, architecture.image_width
     keypoints = jax.ShapeDtypeStruct((batch, 18, 3), np.float32)
     source = {"source_keypoints": keypoints} if architecture.needs_source_pose else {}
-    photos = jax.ShapeDtypeStruct((batch, *size, 3), np.uint8)
+    photos = jax.ShapeDtypeStruct((batch, *architecture.size, 3), np.uint8)
     return {"photos": photos, **source, "keypoints": keypoints}
 
 
 def _explained(architecture: Architecture, outputs: list[str]) -> str:
-    """The inputs and outputs in words, for who opens the file elsewhere."""
-    height, width = architecture.image_height, architecture.image_width
+    height, width = architecture.size
     image = f"uint8 [batch, {height}, {width}, 3], RGB, 0 to 255"
     points = (
         f"float32 [batch, 18, 3], (x, y, visible): x from 0 to {width - 1}, y from 0 "
@@ -150,9 +140,8 @@ def _compare(
 
 
 def _example(architecture: Architecture) -> dict[str, np.ndarray]:
-    """Two people in two poses. The photos are smooth: pg2plus reads them to 1/256
-    pixel, which another rounding moves."""
-    height, width = architecture.image_height, architecture.image_width
+    """Two people in two poses, in smooth photos, which pg2plus reads to 1/256 pixel."""
+    height, width = architecture.size
     rows, columns = np.mgrid[:height, :width] / height
     waves = [np.sin(6 * rows * k + 5 * columns + k) for k in range(1, 4)]
     photo = (127.5 + 127 * np.stack(waves, axis=-1)).astype(np.uint8)
@@ -173,9 +162,8 @@ def _session(model: str | bytes, name: str) -> Any:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3  # errors alone
     try:
-        return onnxruntime.InferenceSession(
-            model, options, providers=["CPUExecutionProvider"]
-        )
+        where = ["CPUExecutionProvider"]
+        return onnxruntime.InferenceSession(model, options, providers=where)
     except Exception as error:
         # It has classes of its own for what it cannot read.
         first = str(error).partition("\n")[0][:200]

@@ -15,8 +15,7 @@ from pg2_jax import inputs, pose
 from pg2_jax.pg2plus import part_warp
 from pg2_jax.photos import crop
 
-# Torso lengths about the generated person that are taken from its image; where the
-# photo's person was, more is painted over.
+# Torso lengths about the generated person that are taken from its image.
 _MARGIN = 0.1
 # The border within which a body's mask falls from 1 to 0, of the image's height.
 _SOFT = 1 / 40
@@ -30,17 +29,10 @@ def blend(
     source_pose: np.ndarray | None,
     target_pose: np.ndarray,
 ) -> np.ndarray:
-    """Puts a generated image into the photo, uint8.
-
-    Args:
-        photo: the whole photo, RGB.
-        image: uint8 [H, W, 3], its part that the model saw, as `frame` tells.
-        frame: where `image` lies in the photo.
-        generated: uint8 [h, w, 3], of any resolution.
-        source_pose: [18, 3] in pixels of `image`; without it nobody knows where the
-            person stood, and the whole part is taken, with a soft border.
-        target_pose: [18, 3] in pixels of `image`.
-    """
+    """Puts a generated image, uint8 [h, w, 3] of any resolution, into the whole photo,
+    RGB; uint8. `image` [H, W, 3] is the part that the model saw, as `frame` tells; the
+    poses [18, 3] are in its pixels. Without that of the source nobody knows where the
+    person stood, and the whole part is taken, with a soft border."""
     size = (image.shape[0], image.shape[1])
     scale = len(generated) / size[0]
     large = crop.Frame(frame.source, crop.Box(*(scale * x for x in frame.target)))
@@ -50,7 +42,8 @@ def blend(
         mask = _put(_whole(size, frame, photo.size), frame, photo.size)
         return np.asarray(Image.composite(pasted, photo, mask))
     shown = body(target_pose, *size, _MARGIN)
-    cleared = crop.paste(photo, Image.fromarray(_without(image, known)), frame)
+    behind = Image.fromarray(np.asarray(_without(image, known)))
+    cleared = crop.paste(photo, behind, frame)
     free = Image.composite(cleared, photo, _put(known, frame, photo.size))
     if shown is None:  # Single points.
         shown = np.ones(size, np.float32)
@@ -65,32 +58,26 @@ def body(
     mask = np.asarray(_body(jnp.asarray(points, jnp.float32), height, width, margin))
     if not mask.any():
         return None
-    grown = Image.fromarray((255 * mask).astype(np.uint8)).filter(
-        ImageFilter.MaxFilter(3)
-    )
+    grown = Image.fromarray((255 * mask).astype(np.uint8))
+    grown = grown.filter(ImageFilter.MaxFilter(3))
     soft = grown.filter(ImageFilter.GaussianBlur(height * _SOFT / 2))
     return np.asarray(soft, np.float32) / 255
 
 
 @functools.partial(jax.jit, static_argnames=("height", "width", "margin"))
 def _body(points: jax.Array, height: int, width: int, margin: float) -> jax.Array:
-    """Limbs as thick as the person's, and those of the masked loss where the torso,
-    which tells how thick, is not known."""
+    """Limbs as thick as the person's, or if the torso is not seen the masked loss's."""
     free = part_warp.background(points[None], height, width, margin)[0, ..., 0]
     limbs = pose.body_mask(points, height, width)[..., 0]
     return jnp.maximum(1.0 - free, limbs)
 
 
-def _without(image: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """The photo's part, its person painted over."""
-    free = jnp.asarray(1.0 - known)[None, ..., None]
-    return np.asarray(_painted_over(jnp.asarray(image)[None], free)[0])
-
-
 @jax.jit
-def _painted_over(image: jax.Array, free: jax.Array) -> jax.Array:
-    filled = part_warp.without_person(inputs.from_uint8(image), free)
-    return inputs.to_uint8(filled)
+def _without(image: jax.Array, known: jax.Array) -> jax.Array:
+    """The photo's part, its person painted over."""
+    free = (1.0 - known)[None, ..., None]
+    filled = part_warp.without_person(inputs.from_uint8(image)[None], free)
+    return inputs.to_uint8(filled[0])
 
 
 def _whole(size: crop.Size, frame: crop.Frame, whole: tuple[int, int]) -> np.ndarray:
@@ -109,8 +96,7 @@ def _whole(size: crop.Size, frame: crop.Frame, whole: tuple[int, int]) -> np.nda
 
 
 def _put(mask: np.ndarray, frame: crop.Frame, whole: tuple[int, int]) -> Image.Image:
-    """A mask [H, W] of the model's image as one of the photo, of (width, height)
-    `whole`."""
+    """A mask [H, W] of the model's image for the photo of (width, height) `whole`."""
     stored = Image.fromarray(np.round(255 * mask).astype(np.uint8))
     left, top, right, bottom = (round(side) for side in frame.source)
     size = (max(1, right - left), max(1, bottom - top))

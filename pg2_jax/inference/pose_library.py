@@ -16,16 +16,10 @@ SINGLE = ("catalogue",)
 
 def read(name: str) -> dict[str, np.ndarray]:
     """The poses of a set by name, float32 [18, 3] = (x, y, visible) of a figure of
-    height 1; `retarget.fit_to_body` and `fit_to_image` bring them into an image.
-
-    "catalogue" holds single poses, the others are sequences, in order, that begin again
-    after their end. An unknown set is a ValueError.
-    """
+    height 1, for `retarget`; of "catalogue" single ones, of others a sequence, in
+    order, that begins again after its end. An unknown set is a ValueError."""
     if name not in NAMES:
-        raise ValueError(
-            f"There is no set of poses {name!r}; there are {', '.join(NAMES)}."
-        )
+        known = ", ".join(NAMES)
+        raise ValueError(f"There is no set of poses {name!r}; there are {known}.")
     content = json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
-    return {
-        key: np.array(points, np.float32) for key, points in content["poses"].items()
-    }
+    return {key: np.array(x, np.float32) for key, x in content["poses"].items()}

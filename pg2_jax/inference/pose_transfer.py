@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from pg2_jax import files
 from pg2_jax.architecture import Architecture
 from pg2_jax.checkpoint import restore, run_folder
 from pg2_jax.estimators import person_finder
@@ -20,12 +21,7 @@ from pg2_jax.inference import (
     source_photo,
     target_pose,
 )
-from pg2_jax.inference.batch import (
-    BATCH_SIZE,
-    BatchGenerator,
-    Generated,
-    require_views,
-)
+from pg2_jax.inference.batch import BATCH_SIZE, BatchGenerator, Generated, require_views
 
 
 class PoseTransfer:
@@ -58,10 +54,7 @@ class PoseTransfer:
         """Takes a restored model; see `restore`, which most callers want."""
         self._model = model
         self.architecture: Architecture = model.architecture
-        self.image_size = (
-            model.architecture.image_height,
-            model.architecture.image_width,
-        )
+        self.image_size = self.architecture.size
         self.config: dict[str, Any] = model.config
         self.step: int = model.step
         self._finder = finder or person_finder.PersonFinder()
@@ -72,7 +65,7 @@ class PoseTransfer:
     @classmethod
     def restore(
         cls,
-        path: str | os.PathLike[str],
+        path: files.PathLike,
         step: restore.Wanted = None,
         weights: restore.Weights = "averaged",
         precision: str = "",
@@ -95,9 +88,8 @@ class PoseTransfer:
         name = run_folder.model_of(hub.local(os.fspath(path)))
         if run_folder.is_model(name):
             if step is not None or weights != "averaged":
-                raise ValueError(
-                    f"{path} is a single model; step and weights are for runs."
-                )
+                rule = "is a single model; step and weights are for runs."
+                raise ValueError(f"{path} {rule}")
             return cls(exported_model.read(name, precision), finder=finder)
         run, named_step = run_folder.run_of(name)
         generators = restore.restore_generators(
@@ -230,7 +222,7 @@ class PoseTransfer:
 
     def export(
         self,
-        path: str | os.PathLike[str],
+        path: files.PathLike,
         form: str = "safetensors",
         dtype: str = "float32",
     ) -> None:
@@ -255,7 +247,7 @@ class PoseTransfer:
         self,
         repository: str,
         *,
-        metrics: str | os.PathLike[str] | None = None,
+        metrics: files.PathLike | None = None,
         dtype: str = "float32",
         private: bool = False,
     ) -> str:
@@ -273,9 +265,8 @@ class PoseTransfer:
         with tempfile.TemporaryDirectory() as folder:
             file = pathlib.Path(folder, hub.FILE)
             self.export(file, dtype=dtype)
-            return hub.push(
-                repository, file, self.config, self.step, metrics, private=private
-            )
+            about = self.config, self.step, metrics
+            return hub.push(repository, file, *about, private=private)
 
     def _read_source(
         self, image: Any, source_pose: Any, fit: str, paste_back: bool, person: int
@@ -317,25 +308,21 @@ class PoseTransfer:
         joints = np.zeros((18, 3)) if source.pose is None else source.pose
         sources = np.broadcast_to(joints, stacked.shape)
         generated = self.batch(images, stacked, source_poses=sources)
-        made = self._full_resolution and self._full_resolution(
-            source, stacked, max_side
-        )
-        large_source, pictures = made or (None, [])
-        large: list[np.ndarray | None] = [*pictures] or [None] * len(stacked)
+        enlarge = self._full_resolution
+        made = enlarge and enlarge(source, stacked, max_side)
+        large_source, large = made or (None, None)
         shown = {}
         for i, name in enumerate(names):
-            best = large[i]
+            best = None if large is None else large[i]
             image = generated.image[i] if best is None else best
-            whole = source.pasted(image, stacked[i]) if source.pasted_back else None
-            refined = None if generated.refined is None else generated.refined[i]
             shown[name] = result.Result(
-                source.image,
-                stacked[i],
-                generated.coarse[i],
-                refined,
-                whole,
-                best,
-                large_source,
-                max_side,
+                source=source.image,
+                pose=stacked[i],
+                coarse=generated.coarse[i],
+                refined=None if generated.refined is None else generated.refined[i],
+                whole=source.pasted(image, stacked[i]) if source.pasted_back else None,
+                large=best,
+                large_source=large_source,
+                max_side=max_side,
             )
         return result.Results(shown)

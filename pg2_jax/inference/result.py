@@ -2,10 +2,10 @@
 
 import abc
 import dataclasses
-import os
 import pathlib
 import sys
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -21,8 +21,6 @@ _LARGEST = 600_000_000
 
 
 class _Shown(abc.ABC):
-    """What has a picture: notebooks show it."""
-
     @abc.abstractmethod
     def picture(self) -> Image.Image:
         """The picture that is shown."""
@@ -64,8 +62,7 @@ class Result(_Shown):
 
     @property
     def difference(self) -> np.ndarray | None:
-        """What the refinement added to the coarse image, int16 [H, W, 3] in -255 ..
-        255; None where the model is G1 alone."""
+        """What the refinement added, int16 [H, W, 3] in -255 .. 255; None without."""
         if self.refined is None:
             return None
         return self.refined.astype(np.int16) - self.coarse
@@ -86,9 +83,8 @@ class Result(_Shown):
 
     def skeleton(self, scale: int = 1) -> np.ndarray:
         """The pose on black, uint8 [H * scale, W * scale, 3]."""
-        return visualize.draw_skeleton(
-            np.zeros_like(self.source), self.pose, scale=scale
-        )
+        black = np.zeros_like(self.source)
+        return visualize.draw_skeleton(black, self.pose, scale=scale)
 
     def enlarged(self, scale: int) -> np.ndarray:
         """The image, `large` where there is one, brought by Lanczos to `scale` times
@@ -103,7 +99,7 @@ class Result(_Shown):
 
     def save(
         self,
-        path: str | os.PathLike[str],
+        path: files.PathLike,
         *,
         skeleton: bool = False,
         beside: bool = False,
@@ -111,14 +107,9 @@ class Result(_Shown):
     ) -> None:
         """Writes the image, or the whole photo with the person in it if there is one,
         in the format of the suffix, such as .png or .jpg; another is a ValueError. The
-        file appears whole or not at all.
-
-        Args:
-            path: of the file.
-            skeleton: puts the pose beside it.
-            beside: puts the source and the pose before it.
-            scale: how much larger than the model's it is, see `enlarged`; 1 for data.
-        """
+        file appears whole or not at all. `skeleton` puts the pose beside it, `beside`
+        the source and the pose before it; `scale` is how much larger than the model's
+        it is, see `enlarged`."""
         picture = _frame(self, skeleton=skeleton, beside=beside, scale=scale)
         _save(Image.fromarray(picture), path)
 
@@ -154,7 +145,7 @@ class Results(_Shown, tuple[Result, ...]):
 
     def save(
         self,
-        path: str | os.PathLike[str],
+        path: files.PathLike,
         *,
         per_second: float = 8,
         skeleton: bool = False,
@@ -177,7 +168,7 @@ class Results(_Shown, tuple[Result, ...]):
 
 def save(
     people: Sequence[Results],
-    path: str | os.PathLike[str],
+    path: files.PathLike,
     *,
     names: Sequence[str] = (),
     per_second: float = 8,
@@ -195,13 +186,10 @@ def save(
         _save(sheet(people, names, skeleton=shown, scale=size), path)
         return
     scale = scale or visualize.screen_scale(len(people[0][0].source))
+    how: dict[str, Any] = {"skeleton": skeleton, "beside": beside, "scale": scale}
     frames = []
     for i in range(max(len(person) for person in people)):
-        now = [person[i % len(person)] for person in people]
-        tiles = [
-            _frame(result, skeleton=skeleton, beside=beside, scale=scale)
-            for result in now
-        ]
+        tiles = [_frame(person[i % len(person)], **how) for person in people]
         frames.append(visualize.in_rows(tiles))
     animation.write(path, frames, per_second)
 
@@ -249,7 +237,6 @@ def _counts(
 
 
 def _tile(people: Sequence[Results], scale: int) -> tuple[int, int]:
-    """(width, height) of each picture of a sheet."""
     first = people[0][0]
     height, width = first.source.shape[:2]
     if first.large is not None and first.max_side:
@@ -265,7 +252,6 @@ def _rows(
     skeleton: bool,
     tile: tuple[int, int],
 ) -> tuple[list[list[np.ndarray]], list[str]]:
-    """The rows of a sheet for some of the poses, and their titles."""
     rows: list[list[np.ndarray]] = []
     titles: list[str] = []
     shown: np.ndarray | None = None
@@ -295,12 +281,11 @@ def _frame(result: Result, *, skeleton: bool, beside: bool, scale: int) -> np.nd
 
 
 def _skeleton(result: Result, height: int) -> np.ndarray:
-    """The pose on black, of that height."""
     scale = max(1, height // len(result.source))
     return visualize.resized(result.skeleton(scale), height)
 
 
-def _check_size(size: tuple[int, int], path: str | os.PathLike[str]) -> None:
+def _check_size(size: tuple[int, int], path: files.PathLike) -> None:
     """Refuses a sheet of (width, height) that the format of the path cannot hold."""
     form = Image.registered_extensions().get(pathlib.Path(path).suffix.lower())
     most = _MOST_PIXELS.get(form or "", _MOST_PIXELS["PNG"])
@@ -312,7 +297,7 @@ def _check_size(size: tuple[int, int], path: str | os.PathLike[str]) -> None:
         )
 
 
-def _save(picture: Image.Image, path: str | os.PathLike[str]) -> None:
+def _save(picture: Image.Image, path: files.PathLike) -> None:
     suffix = pathlib.Path(path).suffix.lower()
     form = Image.registered_extensions().get(suffix)
     if form not in Image.SAVE:

@@ -23,14 +23,14 @@ _HIPS = [pose.JOINTS.index(name) for name in ("right_hip", "left_hip")]
 
 
 def fit_to_body(poses: np.ndarray, body: np.ndarray) -> np.ndarray:
-    """Gives poses the size and the place of another person.
+    """Gives poses the size and the place of another person: their torsos, neck to
+    middle of the hips, get the length of the body's torso, and the middle of their hips
+    its place.
 
-    Their torsos, neck to middle of the hips, get the length of the body's torso, and
-    the middle of their hips the place of the body's. All poses are scaled and moved
-    alike, by the median length and the mean place, so that a sequence keeps its motion:
-    [N, 18, 3], one person in N poses -> float32 [N, 18, 3] in the unit of the body,
-    [18, 3], for example the person of the source photo. A body, or poses, without neck
-    or without both hips are a ValueError.
+    All are scaled and moved alike, by the median length and the mean place, so that a
+    sequence keeps its motion: [N, 18, 3], one person in N poses -> float32 [N, 18, 3]
+    in the unit of the body, [18, 3]. A body, or poses, without neck or without both
+    hips are a ValueError.
     """
     body = np.asarray(body)[None]
     for whose, shown in (("source person", body), ("target pose", poses)):
@@ -53,13 +53,13 @@ def fit_to_image(
     alone: bool = False,
     margin: float = MARGIN,
 ) -> np.ndarray:
-    """Gives poses the size and the place that people have in photos cropped to them.
-
-    The box around all visible points of all poses [N, 18, 3], grown on every side by
+    """Gives poses the size and the place that people have in photos cropped to them:
+    the box around all visible points of all poses [N, 18, 3], grown on every side by
     `margin` times its longer side, becomes as large as the image allows, in its middle;
-    float32 [N, 18, 3] in pixels of the image. All are scaled and moved alike, so that a
-    sequence keeps its motion; `alone` gives each pose a box of its own. Points without
-    extent are a ValueError.
+    float32 [N, 18, 3] in pixels of the image.
+
+    All are scaled and moved alike, so that a sequence keeps its motion; `alone` gives
+    each pose a box of its own. Points without extent are a ValueError.
     """
     poses = np.asarray(poses, np.float64)
     if alone:
@@ -79,11 +79,9 @@ def fit_to_image(
 
 
 def interpolate(keys: np.ndarray, between: int) -> np.ndarray:
-    """Fills in poses between key poses, every joint on a straight line.
-
-    A joint is visible in between if it is visible in both keys; the keys themselves
-    stay as they are. [K, 18, 3] -> float32 [(K - 1) * (between + 1) + 1, 18, 3].
-    """
+    """Fills in poses between key poses, which stay, every joint on a straight line,
+    visible if it is so in both keys: [K, 18, 3] -> float32 [(K - 1) * (between + 1) +
+    1, 18, 3]."""
     keys = np.asarray(keys, np.float32)
     share = np.arange(1, between + 1, dtype=np.float32)[:, None, None] / (between + 1)
     frames = []
@@ -96,10 +94,9 @@ def interpolate(keys: np.ndarray, between: int) -> np.ndarray:
 
 
 def fill_gaps(poses: np.ndarray) -> tuple[np.ndarray, list[int]]:
-    """Gives every empty pose of a sequence [N, 18, 3], one without a visible joint, a
-    place between the nearest ones before and after it, as `interpolate`, or that of the
-    only nearest one; the poses, and the numbers of those that were empty. One at least
-    is not."""
+    """Gives every empty pose of a sequence [N, 18, 3] a place between the nearest ones
+    before and after it, as `interpolate`, or that of the only nearest one; the poses,
+    and the numbers of those that were empty. One at least is not."""
     poses = np.array(poses, np.float32)
     seen = np.flatnonzero((poses[..., 2] > 0).any(axis=1)).tolist()
     empty = [i for i in range(len(poses)) if i not in set(seen)]
@@ -119,9 +116,7 @@ def drop_outside(poses: np.ndarray, height: int, width: int) -> tuple[np.ndarray
     inside = (visible > 0) & (x >= 0) & (x < width) & (y >= 0) & (y < height)
     # The last pixel's centre is the largest coordinate that records hold.
     last = np.array([width - 1, height - 1], np.float32)
-    places = np.minimum(poses[..., :2], last)
-    kept = np.concatenate([places, np.ones_like(poses[..., 2:])], axis=-1)
-    kept = np.where(inside[..., None], kept, 0).astype(np.float32)
+    kept = _points(np.minimum(poses[..., :2], last), inside)
     return kept, int((visible > 0).sum() - inside.sum())
 
 
@@ -168,7 +163,9 @@ def _torso(poses: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _moved(poses: np.ndarray, scale: float, shift: np.ndarray) -> np.ndarray:
     poses = np.asarray(poses, np.float64)
-    places = poses[..., :2] * scale + shift
-    visible = poses[..., 2:] > 0
-    moved = np.concatenate([places, np.ones_like(poses[..., 2:])], axis=-1)
-    return np.where(visible, moved, 0).astype(np.float32)
+    return _points(poses[..., :2] * scale + shift, poses[..., 2] > 0)
+
+
+def _points(places: np.ndarray, visible: np.ndarray) -> np.ndarray:
+    points = np.concatenate([places, np.ones_like(places[..., :1])], axis=-1)
+    return np.where(visible[..., None], points, 0).astype(np.float32)

@@ -22,9 +22,7 @@ _LIMBS = {
     limbs: [i for i, name in enumerate(pose.JOINTS) if name.endswith(ends)]
     for limbs, ends in {"legs": ("knee", "ankle"), "arms": ("elbow", "wrist")}.items()
 }
-_LOWER = [
-    i for i, name in enumerate(pose.JOINTS) if name.endswith(("hip", "knee", "ankle"))
-]
+_HIPS = [i for i, name in enumerate(pose.JOINTS) if name.endswith("hip")]
 # What a warning says of a photo where the model `needs_source_pose`.
 JOINTS_UNKNOWN = (
     "where the person's joints are is not known, so that the model cannot move the "
@@ -47,9 +45,8 @@ class Source(NamedTuple):
     def pasted(self, generated: np.ndarray, target_pose: np.ndarray) -> np.ndarray:
         """The whole photo with the person of a generated image, of any resolution, in
         it, uint8; the pose is in pixels of `image`."""
-        return paste_back.blend(
-            self.photo, self.image, self.frame, generated, self.pose, target_pose
-        )
+        seen = self.photo, self.image, self.frame
+        return paste_back.blend(*seen, generated, self.pose, target_pose)
 
 
 def read_source(
@@ -63,24 +60,20 @@ def read_source(
     person: int = 0,
 ) -> Source:
     """Reads the photo of a person, see `arrays.to_photo`, and brings it to the model's
-    (height, width).
-
-    A photo of that size is taken as it is. Of any other the part around the person is
-    taken, where the joints are known; they are looked for if the photo has another
-    shape and an estimator is installed. Where they are not known, a photo within 10 %
-    of the model's shape is taken whole, and one of another shape letterboxed, with a
-    warning, or refused if the generated image will be pasted back, because the pose
-    would cover the whole photo. This is the fit "auto"; "crop", "letterbox" and
-    "stretch" are those of `crop`.
-
-    A model that `needs_joints` has them looked for in every photo; where they are not
-    known, a warning says that they would help.
+    (height, width). One of that size is taken as it is. Of any other the part around
+    the person is taken, where the joints are known; they are looked for if the photo
+    has another shape and an estimator is installed. Else a photo within 10 % of the
+    model's shape is taken whole, and one of another shape letterboxed, with a warning,
+    or refused if the image will be pasted back, because the pose would cover the whole
+    photo. This is the fit "auto"; "crop", "letterbox" and "stretch" are those of
+    `crop`. A model that `needs_joints` has them looked for in every photo, with a
+    warning if that fails.
 
     The joints are in pixels of the photo: an array [18, 3], an annotation file, what
-    `target_pose.read_poses` made of one, or a mapping of photos' names to arrays; None
-    if they are not known. `person` says which of several people is looked for, see
-    `PersonFinder`; one that does not stand upright is warned of. An unreadable photo,
-    no or too many people, and with "auto" one above the hips alone, are a ValueError.
+    `target_pose.read_poses` made of one, a mapping of photos' names to arrays, or None.
+    `person` says which of several people is looked for, see `PersonFinder`; one that
+    does not stand upright is warned of. An unreadable photo, no or too many people, and
+    with "auto" one above the hips alone, are a ValueError.
     """
     photo, name, reduction = arrays.to_photo(image)
     original = (photo.height, photo.width)
@@ -111,7 +104,7 @@ def check_shown(body: np.ndarray, name: str, original: crop.Size) -> None:
     """Refuses a person [18, 3] of whom a photo shows head and shoulders alone: whatever
     is generated from that has two heads, or none."""
     seen, _ = retarget.drop_outside(body, *original)
-    if not (seen[_LOWER, 2] > 0).any():
+    if not (seen[_HIPS + _LIMBS["legs"], 2] > 0).any():
         raise ValueError(
             f"{name}: the photo shows the person above the hips alone, too little for "
             "another pose. Choose one from head to hips at least."
@@ -121,8 +114,7 @@ def check_shown(body: np.ndarray, name: str, original: crop.Size) -> None:
 def _check_letterbox(
     name: str, original: crop.Size, size: crop.Size, pasted_back: bool
 ) -> None:
-    """Warns of a photo that is letterboxed for want of joints, or refuses it if the
-    image shall go back into it."""
+    """Warns of a photo that lacks joints to crop to, or refuses to paste back."""
     if pasted_back:
         raise ValueError(
             f"{name}: to paste the image back (paste_back) it must be known where in "
@@ -137,8 +129,7 @@ def _check_letterbox(
 
 
 def _warn_of(body: np.ndarray | None, name: str, needs_joints: bool) -> None:
-    """Warns of a person that does not stand upright, and of one whose joints nobody
-    knows where the model needs them."""
+    """Warns of a person that is not upright, and of joints that are not known."""
     if body is not None and (turned := retarget.turned(body)):
         warnings.warn(
             f"{name}: the person {turned}; if the photo was taken so, turn it upright "
@@ -156,11 +147,8 @@ def poses_as_shown(
     poses: target_pose.Poses, body: np.ndarray | None, fit: str
 ) -> target_pose.Poses:
     """Poses without the legs, or arms, that the photo does not show, with a warning,
-    where the fit is "auto".
-
-    The model has no pixels for them, and makes them up badly; a photo of half a person
-    gives half a person in the pose. `body` is the source person, [18, 3] or None.
-    """
+    where the fit is "auto": the model has no pixels for them, and makes them up badly.
+    `body` is the source person, [18, 3] or None."""
     if fit != "auto" or body is None or not retarget.has_torso(body[None]):
         return poses
     for limbs, joints in _LIMBS.items():
@@ -180,8 +168,7 @@ def poses_as_shown(
 
 
 def has_shape(original: crop.Size, size: crop.Size) -> bool:
-    """Whether a photo of (height, width) `original` has the model's shape within 10 %,
-    so that it is taken whole."""
+    """Whether a photo of (height, width) has the model's shape within 10 %."""
     distortion = (original[1] * size[0]) / (original[0] * size[1])
     return 1 / _MOST_DISTORTION <= distortion <= _MOST_DISTORTION
 
@@ -206,7 +193,6 @@ def frame_of(
 
 
 def _around(joints: np.ndarray, original: crop.Size, size: crop.Size) -> crop.Frame:
-    """The crop to a person, and to the feet that the photo does not show."""
     seen, _ = retarget.drop_outside(joints, *original)
     feet = retarget.expected_feet(seen)
     if (seen[_LIMBS["legs"], 2] > 0).any() or feet is None:

@@ -61,13 +61,11 @@ def read_poses(
     `given` is what this has returned; an array [18, 3] or [N, 18, 3]; a mapping of such
     by name; an annotation file or folder in any format of `keypoint_files`; a photo, a
     file or a Pillow image, whose person the finder looks for; a set of `pose_library`,
-    or one pose of it, such as "catalogue/back". A name takes this one of several.
-
-    Of several people in a file `pose_person` chooses, counted from 1, the largest; a
-    `sequence` is of one person, who is followed through its frames (`people.follow`),
-    and keeps the frames that do not show them, without a visible joint. `size` is that
-    of the image where the file holds fractions of one, and joints that an estimator is
-    less sure of than `min_confidence` are missing.
+    or one pose of it, such as "catalogue/back". A name takes this one of several. Of
+    several people in a file `pose_person` chooses, counted from 1, the largest; a
+    `sequence` is of one person, who is followed through its frames, and keeps those
+    that do not show them. `size` is that of the image where the file holds fractions of
+    one, and joints that an estimator is less sure of than `min_confidence` are missing.
     """
     if isinstance(given, Poses):
         return given
@@ -127,7 +125,7 @@ def pose_of_photo(poses: Mapping[str, np.ndarray], photo: str) -> tuple[str, Any
 
 
 def _from_path(
-    given: str | os.PathLike[str], name: str, finder: PersonFinder, reading: _Reading
+    given: files.PathLike, name: str, finder: PersonFinder, reading: _Reading
 ) -> Poses:
     path, text = pathlib.Path(given).expanduser(), os.fspath(given)
     library, _, one = text.partition("/")
@@ -141,7 +139,7 @@ def _from_path(
             f"{text}: there is no such file or folder, and no such set of poses "
             f"({sets})."
         )
-    if path.suffix.lower() in photo_files.SUFFIXES:
+    if photo_files.is_photo(path):
         return _of_photo(arrays.to_photo(text).image, path.stem, text, finder)
     placed = keypoint_files.read_placed(
         path, photo_size=reading.size, min_confidence=reading.min_confidence
@@ -167,15 +165,10 @@ def _of_person(
     if not 1 <= number <= most:
         rule = f" must be from 1 to {most}: {place} shows no more people at once."
         raise errors.ArgumentError("pose_person", number, rule)
+    nobody = np.zeros((18, 3), np.float32)
     if not reading.sequence:
-        mine = (people[number - 1 : number] for people in frames)
-        return _seen(
-            {
-                name: next(iter(people), np.zeros((18, 3), np.float32))
-                for name, people in zip(placed, mine, strict=True)
-            },
-            place,
-        )
+        mine = [x[number - 1] if len(x) >= number else nobody for x in frames]
+        return _seen(dict(zip(placed, mine, strict=True)), place)
     if several:
         warnings.warn(
             f"{place}: several people in {len(several)} of {len(placed)} frames; "
@@ -185,11 +178,8 @@ def _of_person(
         )
     tracks = [found.tracks for found in placed.values()]
     followed = people.follow(frames, number, tracks)
-    nobody = np.zeros((18, 3), np.float32)
-    return {
-        name: nobody if points is None else points
-        for name, points in zip(placed, followed, strict=True)
-    }
+    mine = [nobody if points is None else points for points in followed]
+    return dict(zip(placed, mine, strict=True))
 
 
 def _of_photo(photo: Image.Image, name: str, place: str, finder: PersonFinder) -> Poses:
@@ -198,13 +188,12 @@ def _of_photo(photo: Image.Image, name: str, place: str, finder: PersonFinder) -
 
 
 def annotated(
-    path: str | os.PathLike[str], min_confidence: float = MIN_CONFIDENCE
+    path: files.PathLike, min_confidence: float = MIN_CONFIDENCE
 ) -> dict[str, np.ndarray]:
-    """The poses of an annotation file or folder, without those that show nobody, of
-    which it warns. A file that cannot be read, or shows nobody, is a ValueError."""
-    poses = keypoint_files.read(
-        pathlib.Path(path).expanduser(), min_confidence=min_confidence
-    )
+    """The poses of an annotation file or folder; those that show nobody are left out,
+    with a warning. A file that cannot be read, or shows nobody, is a ValueError."""
+    there = pathlib.Path(path).expanduser()
+    poses = keypoint_files.read(there, min_confidence=min_confidence)
     return _seen(poses, os.fspath(path))
 
 

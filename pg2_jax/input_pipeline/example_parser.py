@@ -17,8 +17,7 @@ Feature = list[bytes] | np.ndarray  # the ndarray: float32 [N]
 
 
 def end_of_first_features(example: bytes) -> int:
-    """Where the first Features of an Example end; its length if they come in one, or it
-    begins with something else."""
+    """Where the first Features of an Example end; its length if nothing follows."""
     if example[:1] != b"\x0a":
         return len(example)
     length, start = _varint(example, 1)
@@ -26,9 +25,8 @@ def end_of_first_features(example: bytes) -> int:
 
 
 def features(example: bytes) -> dict[str, Feature]:
-    """The features of an Example by name. Of several of one name the last one counts,
-    as for tensorflow; integers are passed over, as an empty list. A ValueError says
-    what is malformed."""
+    """The features of an Example by name, of one name the last, as for tensorflow;
+    integers become an empty list. A ValueError says what is malformed."""
     found = {}
     for some in _texts(example, 1, "an Example"):
         for entry in _texts(some, 1, "Features"):

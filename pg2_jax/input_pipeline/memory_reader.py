@@ -21,6 +21,7 @@ from pg2_jax.photos import photo_files
 _ROWS_AT_ONCE = 4096
 # After how many pairs `photos` turns from sources to targets; as tf_data_reader does.
 _PHOTO_ROWS = 64
+_ROLES = list(zip(description.IMAGES, description.NAMES[1:], strict=True))
 
 
 class MemoryReader:
@@ -29,40 +30,30 @@ class MemoryReader:
     def __init__(self, data_dir: str, memory_gib: float):
         """Opens a data set, of which a split may take so much memory."""
         self._data_dir, self._memory_gib = data_dir, memory_gib
-        described, self._shards = description.read_whole(data_dir)
+        described, self.splits = description.read_whole(data_dir)
         self.height, self.width, self.metadata = described
-        self.files = {
-            split: [str(shard.path) for shard in shards]
-            for split, shards in self._shards.items()
-        }
-        self.counts = {
-            split: sum(shard.pairs for shard in shards)
-            for split, shards in self._shards.items()
-        }
         self.held_out: list[bytes] = []
-        self.is_held_out = np.zeros(self.counts.get("train", 0), bool)
+        training = self.splits.get("train")
+        self.is_held_out = np.zeros(training.pairs if training else 0, bool)
         self.training_photos: np.ndarray | None = None
         self._tables: dict[str, pair_table.PairTable] = {}
 
     def stored(self, split: str, keys: tuple[str, ...]) -> Iterator[Any]:
-        """As `pair_reader.Reader` says."""
-        count = self.counts[split]
+        count = self.splits[split].pairs
         for start in range(0, count, _ROWS_AT_ONCE):
             rows = np.arange(start, min(start + _ROWS_AT_ONCE, count))
             yield self._batch(split, rows, keys)
 
     def prepare_training(self) -> None:
-        """Decodes all training photos. A ValueError if there are too many, or one
-        cannot be decoded."""
+        """Decodes all training photos; a ValueError if that is not possible."""
         if self.training_photos is not None:
             return
         photos = self._table("train").photos
         shape = (len(photos), self.height, self.width, 3)
         gib = np.prod(shape, dtype=float) / 2**30
         if gib > self._memory_gib:
-            raise self._too_large(
-                f"the {len(photos):,} photos of split train take {gib:.3g} GiB"
-            )
+            what = f"the {len(photos):,} photos of split train take {gib:.3g} GiB"
+            raise self._too_large(what)
         pixels = np.empty(shape, np.uint8)
 
         def decode(number: int) -> None:
@@ -80,14 +71,14 @@ class MemoryReader:
         photos.clear()
 
     def virtual_readers(self, wanted: int, batch_size: int) -> int:
-        """As `pair_reader.Reader` says: none, for nothing is read in training."""
+        """None, for nothing is read in training."""
         return 0
 
     def training_batches(
         self, *, seed: int, first_step: int, share: Share, readers: int
     ) -> Iterator[Any]:
-        """As `pair_reader.Reader` says. The order of an epoch depends on the seed and
-        its number alone, in every version of numpy."""
+        """The order of an epoch depends on the seed and its number alone, in every
+        version of numpy."""
         pairs, keys = self._rows_of("train"), description.ARRAYS
         place = first_step * share.batch_size + share.first
         while True:
@@ -101,7 +92,6 @@ class MemoryReader:
             place += share.batch_size
 
     def ordered_batches(self, split: str, count: int, share: Share) -> Iterator[Any]:
-        """As `pair_reader.Reader` says."""
         pairs = self._rows_of(split)[:count]
         stored = "train" if split == "validation" else split
         for first in range(share.first, count + share.first, share.batch_size):
@@ -111,16 +101,13 @@ class MemoryReader:
             yield self._batch(stored, np.concatenate([rows, padding]), keys)
 
     def photos(self, split: str, batch_size: int) -> Iterator[np.ndarray]:
-        """As `pair_reader.Reader` says."""
         table = self._table(split)
         first: dict[int, int] = {}  # photo by name
-        for start in range(0, self.counts[split], _PHOTO_ROWS):
+        for start in range(0, self.splits[split].pairs, _PHOTO_ROWS):
             rows = slice(start, start + _PHOTO_ROWS)
-            for image, key in zip(
-                description.IMAGES, description.NAMES[1:], strict=True
-            ):
-                both = table.numbers(key)[rows], table.numbers(image)[rows]
-                for name, photo in zip(*(x.tolist() for x in both), strict=True):
+            for roles in _ROLES:
+                both = (table.numbers(key)[rows].tolist() for key in roles)
+                for photo, name in zip(*both, strict=True):
                     first.setdefault(name, photo)
         numbers = np.array(list(first.values()))
         for start in range(0, len(numbers), batch_size):
@@ -130,7 +117,7 @@ class MemoryReader:
         if split not in self._tables:
             try:
                 limit = self._memory_gib * 2**30
-                self._tables[split] = pair_table.read(self._shards[split], limit)
+                self._tables[split] = pair_table.read(self.splits[split].shards, limit)
             except ValueError as error:
                 reason = f"a record cannot be read: {error}"
                 raise description.unusable(self._data_dir, reason) from error
@@ -153,9 +140,8 @@ class MemoryReader:
         return errors.ArgumentError("reader_memory_gib", self._memory_gib, rule)
 
     def _rows_of(self, split: str) -> np.ndarray:
-        """The rows of a split, in order, in the table of the stored split."""
         if split == "test":
-            return np.arange(self.counts[split])
+            return np.arange(self.splits[split].pairs)
         return np.flatnonzero(self.is_held_out == (split == "validation"))
 
     def _batch(
@@ -163,10 +149,8 @@ class MemoryReader:
         split: str,
         rows: np.ndarray,
         keys: tuple[str, ...],
-        *,
         numbered: bool = False,
     ) -> Any:
-        """Some rows; `numbered` with the numbers of the photos in place of images."""
         table, batch = self._table(split), {}
         for key in keys:
             numbers = table.numbers(key)[rows]
@@ -184,8 +168,7 @@ class MemoryReader:
         return np.stack([self._decoded(split, number) for number in numbers])
 
     def _decoded(self, split: str, number: int) -> np.ndarray:
-        """Decodes a photo, [H, W, 3] uint8; what the builder does not store is a
-        ValueError."""
+        """A photo, [H, W, 3] uint8; what the builder does not store is a ValueError."""
         try:
             photo = photo_files.decode(self._table(split).photos[number], "its photo")
             size = (photo.image.height, photo.image.width)
@@ -198,9 +181,8 @@ class MemoryReader:
         return np.asarray(photo.image)
 
     def _name(self, split: str, number: int) -> str:
-        """A name of a photo."""
         table = self._table(split)
-        for image, key in zip(description.IMAGES, description.NAMES[1:], strict=True):
+        for image, key in _ROLES:
             rows = np.flatnonzero(table.numbers(image) == number)
             if len(rows):
                 return table.names[table.numbers(key)[rows[0]]].decode()

@@ -27,14 +27,13 @@ from pg2_jax.inputs import Batch, with_images
 
 class Reader(Protocol):
     """Reads the files of a data set. Batches are dicts of numpy arrays by key: images
-    uint8 [B, H, W, 3], keypoints float32 [B, 18, 3], names bytes [B]. What cannot be
-    read is a ValueError."""
+    uint8 [B, H, W, 3], keypoints float32 [B, 18, 3], names bytes [B]. Bad files are
+    ValueErrors."""
 
     height: int
     width: int
     metadata: dict[str, Any]
-    counts: dict[str, int]  # pairs of each stored split that has some
-    files: dict[str, list[str]]  # its files
+    splits: dict[str, description.Split]  # the stored ones that have pairs
     # People whose training pairs are the split "validation", and no longer of "train".
     held_out: list[bytes]
     is_held_out: np.ndarray  # whether it is theirs, of each stored training pair
@@ -42,8 +41,7 @@ class Reader(Protocol):
     training_photos: np.ndarray | None
 
     def stored(self, split: str, keys: tuple[str, ...]) -> Iterator[Any]:
-        """Yields keypoints or names of all pairs of a stored split, in order, in
-        batches of any size."""
+        """Yields keypoints or names of all pairs of a stored split, in order."""
 
     def prepare_training(self) -> None:
         """Does what must be done before the first batch, if anything."""
@@ -60,8 +58,7 @@ class Reader(Protocol):
     def ordered_batches(
         self, split: str, count: int, share: process_share.Share
     ) -> Iterator[Any]:
-        """Yields the first pairs of a split with all keys, padded with the first, or
-        more padding, without end."""
+        """Yields the first pairs of a split with all keys, and padding without end."""
 
     def photos(self, split: str, batch_size: int) -> Iterator[np.ndarray]:
         """Yields every photo of a stored split once, see `PairDataset.photos`."""
@@ -70,8 +67,7 @@ class Reader(Protocol):
 @dataclasses.dataclass(frozen=True)
 class TestBatch:
     """Some test pairs, padded to the batch size B with the first pair. `names`,
-    (source, target), and `identities` are those of the true examples alone, at most
-    B."""
+    (source, target), and `identities` are those of the true examples alone."""
 
     batch: Batch
     names: list[tuple[str, str]]
@@ -79,13 +75,10 @@ class TestBatch:
 
 
 class PairDataset:
-    """A data set written by data_prep/build_tfrecords.py: `height` and `width` of the
-    images in pixels, what the builder recorded as `metadata`, and the `reader`,
-    "tf_data" or "memory".
-
-    It has the splits "train" and "test", and where a share of the training people is
-    held out, "validation": the training pairs of these people, which "train" lacks.
-    """
+    """A data set written by data_prep/build_tfrecords.py: `height` and `width` in
+    pixels, what the builder recorded as `metadata`, and the `reader`, "tf_data" or
+    "memory". It has the splits "train" and "test", and where a share of the training
+    people is held out, "validation": their training pairs, which "train" lacks."""
 
     def __init__(
         self,
@@ -95,17 +88,23 @@ class PairDataset:
         reader: str = "auto",
         reader_memory_gib: float = 8.0,
     ):
-        """Opens a data set, on a disk or in cloud storage such as gs://BUCKET/FOLDER,
-        with one of `reader_choice.READERS`; holding out a share of
-        the training people takes one pass over the records. What is no such data set,
-        or has too few people, is a ValueError. "memory" keeps the splits that are read
-        in memory, each in so many GiB at most, else a ValueError."""
+        """Opens a data set, on a disk or in cloud storage, with one of
+        `reader_choice.READERS`; holding out a share of the training people takes one
+        pass over the records. What is no such data set, or has too few people, or a
+        split that takes more memory than so many GiB with "memory", is a ValueError."""
         self._data_dir = data_dir
         # tensorflow knows one of the storages.
         if cloud_files.is_address(data_dir) and not data_dir.startswith("gs://"):
             reader = "memory" if reader == "auto" else reader
         self.reader = reader_choice.choose(reader)
-        self._reader = _open(self.reader, data_dir, reader_memory_gib)
+        self._reader: Reader
+        if self.reader == "memory":
+            self._reader = memory_reader.MemoryReader(data_dir, reader_memory_gib)
+        else:
+            # tensorflow, whose import takes seconds.
+            from pg2_jax.input_pipeline import tf_data_reader
+
+            self._reader = tf_data_reader.TfDataReader(data_dir)
         self.height, self.width = self._reader.height, self._reader.width
         self.metadata = self._reader.metadata
         if validation_share:
@@ -118,12 +117,13 @@ class PairDataset:
             return held_out
         if split not in self.splits:
             raise description.unusable(self._data_dir, f"no pairs in split {split}.")
-        return self._reader.counts[split] - (held_out if split == "train" else 0)
+        stored = self._reader.splits[split].pairs
+        return stored - held_out if split == "train" else stored
 
     @property
     def splits(self) -> list[str]:
         """Names of the stored splits that hold pairs."""
-        return list(self._reader.counts)
+        return list(self._reader.splits)
 
     def prepare_training(self) -> None:
         """Does what `training_batches` needs first, so that what is wrong is said
@@ -159,29 +159,27 @@ class PairDataset:
         with the numbers of `training_photos` in place of images.
 
         The records of all epochs, each shuffled anew by the seed, are one stream, and
-        process i of n takes the i-th of n equal shares of every batch. So a step sees
-        the same examples in the same order whatever the number of processes, each epoch
-        holds every pair once over all processes, and a batch that does not divide the
-        epoch goes on in the next one: nothing is left out.
+        process i of n takes the i-th of n equal shares of every batch, of `batch_size`
+        over all. So a step sees the same examples whatever the number of processes, and
+        nothing is left out: a batch that does not divide the epoch goes on in the next
+        one. What was before `first_step` is skipped.
 
         With "tf_data" each process reads all records, which is quick, and decodes its
         own. Or the files are dealt to several `virtual_readers`, a number that the
         method of this name gives; the order depends on it. Each has epochs of its own,
         a batch has equally many pairs of each, and a process reads those of its share
-        alone: of n processes that divide their number each reads an n-th.
-
-        `batch_size` counts over all processes, which must divide it. What was before
-        `first_step` is skipped.
+        alone.
         """
         share = process_share.of_process(batch_size, process_index, process_count)
         readers = self.virtual_readers(batch_size, virtual_readers)
         self.prepare_training()
-        if numbered and self.training_photos is None:
+        kept = self.training_photos
+        if numbered and kept is None:
             rule = (
                 f' needs reader "memory", not {self.reader!r}, which keeps no photos.'
             )
             raise errors.ArgumentError("numbered", numbered, rule)
-        photos = None if numbered else self.training_photos
+        photos = None if numbered else kept
         for batch in self._reader.training_batches(
             seed=seed, first_step=first_step, share=share, readers=readers
         ):
@@ -229,7 +227,7 @@ class PairDataset:
         """SHA-256 of the files of a split, one after the other."""
         self.count(split)
         digest = hashlib.sha256()
-        for path in self._reader.files[split]:
+        for path in self._reader.splits[split].files:
             of_file = hashlib.sha256()
             with (
                 cloud_files.named_errors("data_dir", path),
@@ -272,20 +270,10 @@ class PairDataset:
         self._reader.is_held_out = np.isin(np.array(of_pairs), numbers)
 
 
-def _open(reader: str, data_dir: str, memory_gib: float) -> Reader:
-    if reader == "memory":
-        return memory_reader.MemoryReader(data_dir, memory_gib)
-    # tensorflow, whose import takes seconds.
-    from pg2_jax.input_pipeline import tf_data_reader
-
-    return tf_data_reader.TfDataReader(data_dir)
-
-
 def held_out(identities: Iterable[bytes], share: float) -> list[bytes]:
-    """The people of the validation split, the same for every seed and in every run: a
-    share, above 0 and below 1, of those who are named once or more; at least one and
-    not all, those whose names have the smallest SHA-256. A single person is a
-    ValueError."""
+    """The people of the validation split, the same for every seed: a share, above 0 and
+    below 1, of those who are named; at least one and not all, those whose names have
+    the smallest SHA-256. A single person is a ValueError."""
     people = sorted(set(identities), key=lambda name: hashlib.sha256(name).digest())
     if len(people) < 2:
         rule = f" needs two training people or more; there is {len(people)}."

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pg2_jax import pose
-from pg2_jax.input_pipeline import crc32c, description, example_parser, tfrecord
+from pg2_jax.input_pipeline import description, example_parser, tfrecord
 
 KEYS = (*description.ARRAYS, *description.NAMES)
 _KEYPOINTS_SHAPE = (len(pose.JOINTS), 3)
@@ -27,8 +27,7 @@ class TooLarge(Exception):
 
 
 class PairTable(NamedTuple):
-    """N pairs. A column of `rows` is a key of `KEYS`, and its numbers are places in
-    `photos`, `keypoints` or `names`."""
+    """N pairs: a column of `rows` for each of `KEYS`, of places in the other fields."""
 
     rows: np.ndarray  # [N, 7] int32
     photos: list[bytes]  # JPEG or PNG, each once
@@ -57,8 +56,7 @@ class _Reader:
         self._photos: dict[bytes, int] = {}
         self._keypoints: dict[bytes, int] = {}
         self._names: dict[bytes, int] = {}
-        # Halves and their numbers; of each a row, in which -1 is for what it lacks, its
-        # CRC and its length.
+        # Halves and their numbers; of each a row (-1: lacks it), its CRC and length.
         self._halves: dict[bytes, int] = {}
         self._half_bytes = 0
         self._half_rows = array.array("i")
@@ -66,7 +64,6 @@ class _Reader:
         self._pairs = array.array("i")  # of halves
 
     def table(self) -> PairTable:
-        """What was read."""
         keypoints = np.frombuffer(b"".join(self._keypoints), "<f4")
         return PairTable(
             rows=self._rows(np.array(self._pairs, np.int32).reshape(-1, 2)),
@@ -76,7 +73,6 @@ class _Reader:
         )
 
     def add(self, shard: description.Shard) -> None:
-        """Reads a file."""
         before, stored = len(self._pairs), array.array("q")
         try:
             for record, checksum in tfrecord.records(shard.path):
@@ -92,20 +88,16 @@ class _Reader:
     def _check(
         self, shard: description.Shard, pairs: np.ndarray, stored: np.ndarray
     ) -> None:
-        """Compares the checksums of a file, looks for what its pairs lack, and counts
-        them."""
         checks = np.array(self._half_checks, np.int64).reshape(-1, 2)[pairs]
         first, second = checks[..., 0].astype(np.uint32).T
-        whole = crc32c.joined(first, second, checks[:, 1, 1])
-        wrong = crc32c.masked(whole) != stored
+        whole = tfrecord.joined(first, second, checks[:, 1, 1])
+        wrong = tfrecord.masked(whole) != stored
         if wrong.any():
             raise _of_record(shard, int(wrong.argmax()) + 1, "its checksum is wrong")
         missing = self._rows(pairs) < 0
         if missing.any():
             row = int(missing.any(axis=1).argmax())
-            names = [
-                key for key, lacks in zip(KEYS, missing[row], strict=True) if lacks
-            ]
+            names = [KEYS[column] for column in np.flatnonzero(missing[row])]
             raise _of_record(shard, row + 1, f"it lacks {names}")
         if len(pairs) != shard.pairs:
             raise ValueError(
@@ -124,19 +116,17 @@ class _Reader:
             end = example_parser.end_of_first_features(record)
             return self._half(record[:end]), self._half(record[end:])
         except ValueError as error:
-            if crc32c.masked(np.array([crc32c.of(record)], np.uint32))[0] != stored:
+            if tfrecord.checksum(record) != stored:
                 raise ValueError("its checksum is wrong") from error
             raise
 
     def _half(self, encoded: bytes) -> int:
-        """The number of a half, which is parsed when it is new."""
-        known = self._halves.get(encoded)
-        if known is not None:
-            return known
+        if encoded in self._halves:
+            return self._halves[encoded]
         found = example_parser.features(encoded)
         row = [self._number(key, found[key]) if key in found else -1 for key in KEYS]
         self._half_rows.extend(row)
-        self._half_checks.extend((crc32c.of(encoded), len(encoded)))
+        self._half_checks.extend((tfrecord.crc(encoded), len(encoded)))
         if self._half_bytes > _REMEMBERED_BYTES:
             self._halves, self._half_bytes = {}, 0
         self._half_bytes += len(encoded)
@@ -144,17 +134,14 @@ class _Reader:
         return number
 
     def _number(self, key: str, feature: example_parser.Feature) -> int:
-        """The number of a value, which is checked."""
         if key in description.KEYPOINTS:
             values, value = self._keypoints, _pose_of(key, feature)
         else:
             value = _text_of(key, feature)
             values = self._photos if key in description.IMAGES else self._names
-        before = len(values)
-        number = values.setdefault(value, before)
-        if number == before:
+        if value not in values:
             self._used += len(value)
-        return number
+        return values.setdefault(value, len(values))
 
 
 def _pose_of(key: str, feature: example_parser.Feature) -> bytes:

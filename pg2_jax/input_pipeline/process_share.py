@@ -1,8 +1,20 @@
-"""The rows of each batch that one of several processes reads."""
+"""Which of several processes reads what of each batch.
+
+With virtual readers the files are dealt to these first: a batch has equally many pairs
+of each, one reader after the other. So a process needs those readers alone whose pairs
+are in its share of the batch, and the batch is the same for any number of processes. A
+single virtual reader has all files.
+"""
 
 import dataclasses
+import math
 
 from pg2_jax import errors
+
+_MOST = 64
+# Of each reader, at least. It shuffles its files and a part of their records: with
+# fewer files every epoch would be much the same.
+_FILES = 4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -15,12 +27,11 @@ class Share:
 
     @property
     def rows(self) -> int:
-        """Rows of the part."""
         return self.batch_size // self.count
 
     @property
     def first(self) -> int:
-        """The first of them in the batch."""
+        """The first of its rows in the batch."""
         return self.index * self.rows
 
 
@@ -36,3 +47,26 @@ def of_process(batch_size: int, process_index: int, process_count: int) -> Share
         rule = f" must lie in [0, {process_count})."
         raise errors.ArgumentError("process_index", process_index, rule)
     return Share(batch_size, process_index, process_count)
+
+
+def choose_readers(wanted: int, batch_size: int, files: int) -> int:
+    """The number of virtual readers that is wanted; for 0 as many as suit. One that
+    does not divide the batch and the number of files is a ValueError."""
+    if not wanted:
+        largest = math.gcd(_FILES * _MOST, _FILES * batch_size, files)
+        return max(1, largest // _FILES)
+    if batch_size % wanted or files % wanted:
+        rule = f" must divide batch_size={batch_size} and the {files} training files."
+        raise errors.ArgumentError("virtual_readers", wanted, rule)
+    return wanted
+
+
+def readers_of(share: Share, readers: int) -> tuple[range, Share]:
+    """Which of the virtual readers a process reads, and its share of what they give
+    together: where the processes do not divide the readers, some read the same ones."""
+    groups = math.gcd(share.count, readers)
+    processes = share.count // groups
+    group, index = divmod(share.index, processes)
+    mine = readers // groups
+    of_group = Share(share.batch_size // groups, index, processes)
+    return range(group * mine, (group + 1) * mine), of_group

@@ -5,7 +5,6 @@ import importlib.util
 from pg2_jax import errors
 
 READERS = ("auto", "tf_data", "memory")
-_PACKAGES = ("tensorflow", "tensorflow_datasets")
 INSTALL = "pip install 'pg2_jax[data]' (in a checkout: -e '.[data]')"
 
 
@@ -15,11 +14,11 @@ def choose(reader: str, begun_with: str = "auto") -> str:
     is not. Asking for what is not installed is a ValueError."""
     errors.check_choice("reader", reader, READERS)
     wanted = begun_with if reader == "auto" else reader
-    lacking = [name for name in _PACKAGES if importlib.util.find_spec(name) is None]
+    is_there = importlib.util.find_spec("tensorflow") is not None
     if wanted == "auto":
-        return "memory" if lacking else "tf_data"
-    if wanted == "tf_data" and lacking:
+        return "tf_data" if is_there else "memory"
+    if wanted == "tf_data" and not is_there:
         of_run = ": the run began with tf_data, which" if reader == "auto" else ""
-        rule = f"{of_run} needs the package {lacking[0]}: {INSTALL}"
+        rule = f"{of_run} needs the package tensorflow: {INSTALL}"
         raise errors.ArgumentError("reader", reader, rule)
     return wanted

@@ -8,9 +8,11 @@ import numpy as np
 import tensorflow as tf
 
 from pg2_jax import errors
-from pg2_jax.input_pipeline import cloud_files, description, virtual_readers
-from pg2_jax.input_pipeline import tensorflow_records as records
+from pg2_jax.input_pipeline import cloud_files, description, process_share
+from pg2_jax.input_pipeline.description import IMAGES, KEYPOINTS
 from pg2_jax.input_pipeline.process_share import Share
+
+tf.config.set_visible_devices([], "GPU")
 
 # Records, not pixels, wait in the shuffle buffer: some 50 MB at 128x64. The builder has
 # written the training pairs in random order already. Only records of more than 32 KiB
@@ -18,8 +20,7 @@ from pg2_jax.input_pipeline.process_share import Share
 _SHUFFLE_BUFFER = 8192
 _SHUFFLE_BYTES = 2**28
 _ROWS_AT_ONCE = 64
-# Pairs that tf.data decodes and hands over at once: its costs per element are worth a
-# dozen decoded photos.
+# Pairs decoded and handed over at once: each element costs as much as a dozen.
 _DECODED_AT_ONCE = 64
 
 
@@ -27,42 +28,30 @@ class TfDataReader:
     """A `pair_reader.Reader`."""
 
     def __init__(self, data_dir: str):
-        """Opens a data set; what is none, or is where tensorflow cannot read, is a
-        ValueError."""
+        """Opens a data set; a ValueError if tensorflow cannot read it."""
         self._data_dir = data_dir
         scheme = data_dir.partition("://")[0]
         known = tf.io.gfile.get_registered_schemes()
         if cloud_files.is_address(data_dir) and scheme not in known:
             reason = f"tensorflow cannot read {scheme}://; reader=memory can."
             raise description.unusable(data_dir, reason)
-        builder = records.open_builder(data_dir)
-        self.height, self.width = builder.info.features["source_image"].shape[:2]
-        self.metadata = dict(builder.info.metadata or {})
-        self._splits = {name: builder.info.splits[name] for name in builder.info.splits}
-        self.counts = {
-            name: info.num_examples
-            for name, info in self._splits.items()
-            if info.num_examples
-        }
-        self.files = {
-            name: [str(path) for path in self._splits[name].filepaths]
-            for name in self.counts
-        }
+        described, self.splits = description.read_whole(data_dir)
+        self.height, self.width, self.metadata = described
         self.held_out: list[bytes] = []
-        self.is_held_out = np.zeros(self.counts.get("train", 0), bool)
+        training = self.splits.get("train")
+        self.is_held_out = np.zeros(training.pairs if training else 0, bool)
         self.training_photos: np.ndarray | None = None
 
     def stored(self, split: str, keys: tuple[str, ...]) -> Iterator[Any]:
-        """As `pair_reader.Reader` says."""
-        stream = tf.data.TFRecordDataset(self.files[split]).batch(4096)
+        stream = tf.data.TFRecordDataset(self.splits[split].files).batch(4096)
         return self._read(_map(stream, lambda batch: self._decode(batch, keys)))
 
     def prepare_training(self) -> None:
         """As `pair_reader.Reader` says; nothing to do."""
 
     def virtual_readers(self, wanted: int, batch_size: int) -> int:
-        """As `pair_reader.Reader` says."""
-        number = virtual_readers.choose(wanted, batch_size, len(self.files["train"]))
+        files = len(self.splits["train"].files)
+        number = process_share.choose_readers(wanted, batch_size, files)
         try:
             self._pairs_of(number)
         except errors.ArgumentError:
@@ -74,10 +63,9 @@ class TfDataReader:
     def training_batches(
         self, *, seed: int, first_step: int, share: Share, readers: int
     ) -> Iterator[Any]:
-        """As `pair_reader.Reader` says. What a reader gave before is skipped unread
-        (whole epochs) or undecoded (the rest)."""
-        files = np.array(self.files["train"]).reshape(readers, -1)
+        files = np.array(self.splits["train"].files).reshape(readers, -1)
         in_batch = share.batch_size // readers
+        # What was before is skipped unread (whole epochs) or undecoded (the rest).
         epochs, given = np.divmod(first_step * in_batch, self._pairs_of(readers))
 
         def of_reader(reader: tf.Tensor) -> tf.data.Dataset:
@@ -91,17 +79,15 @@ class TfDataReader:
             rest = tf.data.Dataset.range(first, np.iinfo(np.int64).max)
             return rest.flat_map(_as_it_is(of_epoch)).skip(tf.constant(given)[reader])
 
-        mine, of_mine = virtual_readers.of_process(readers, share)
+        mine, of_mine = process_share.readers_of(share, readers)
         stream = tf.data.Dataset.range(mine.start, mine.stop).interleave(
             _as_it_is(of_reader), cycle_length=len(mine), block_length=in_batch
         )
-        stream = records.shard(stream, of_mine)
-        return self._batches(stream, share.rows, description.ARRAYS)
+        return self._batches(_shard(stream, of_mine), share.rows, description.ARRAYS)
 
     def _pairs_of(self, readers: int) -> np.ndarray:
-        """How many training pairs each virtual reader has, int64 [readers]; none is a
-        ValueError, for it would be read for ever."""
-        ends = itertools.accumulate(self._splits["train"].shard_lengths)
+        """Training pairs of each virtual reader, int64 [readers]; none is refused."""
+        ends = itertools.accumulate(x.pairs for x in self.splits["train"].shards)
         of_files = np.split(~self.is_held_out, list(ends)[:-1])
         pairs = np.array([each.sum() for each in of_files], np.int64)
         pairs = pairs.reshape(readers, -1).sum(axis=1)
@@ -111,20 +97,17 @@ class TfDataReader:
         return pairs
 
     def ordered_batches(self, split: str, count: int, share: Share) -> Iterator[Any]:
-        """As `pair_reader.Reader` says."""
         stored = "train" if split == "validation" else split
-        stream = self._records(self.files[stored], split)
-        padding = stream.take(1).repeat()
-        stream = records.shard(stream.take(count).concatenate(padding), share)
+        stream = self._records(self.splits[stored].files, split)
+        padded = stream.take(count).concatenate(stream.take(1).repeat())
         keys = (*description.ARRAYS, *description.NAMES)
-        return self._batches(stream, share.rows, keys)
+        return self._batches(_shard(padded, share), share.rows, keys)
 
     def photos(self, split: str, batch_size: int) -> Iterator[np.ndarray]:
-        """As `pair_reader.Reader` says."""
-        text = tf.io.FixedLenFeature([], tf.string)
         roles = list(zip(description.IMAGES, description.NAMES[1:], strict=True))
+        text = tf.io.FixedLenFeature([], tf.string)
         spec = {key: text for role in roles for key in role}
-        stream = tf.data.TFRecordDataset(self.files[split]).batch(_ROWS_AT_ONCE)
+        stream = tf.data.TFRecordDataset(self.splits[split].files).batch(_ROWS_AT_ONCE)
         seen: set[bytes] = set()
         waiting: list[bytes] = []
         for rows in self._read(_map(stream, lambda r: tf.io.parse_example(r, spec))):
@@ -142,7 +125,7 @@ class TfDataReader:
     def _decoded(self, encoded: list[bytes]) -> Iterator[np.ndarray]:
         size = (self.height, self.width)
         photos = tf.data.Dataset.from_tensor_slices(encoded)
-        images = _map(photos, lambda photo: records.decode_image(photo, size))
+        images = _map(photos, lambda photo: _decode_image(photo, size))
         yield from self._read(images.batch(len(encoded)))
 
     def _batches(
@@ -162,7 +145,14 @@ class TfDataReader:
                 yield {key: arrays[key][start : start + rows] for key in keys}
 
     def _read(self, batches: tf.data.Dataset) -> Iterator[Any]:
-        return records.iterate(batches, self._data_dir)
+        """Yields numpy batches; a record that cannot be read is a ValueError."""
+        # At the end of a program tensorflow can be gone before this generator is.
+        record_error = tf.errors.OpError
+        try:
+            yield from batches.as_numpy_iterator()
+        except record_error as error:
+            reason = f"a record cannot be read: {error.message}"
+            raise description.unusable(self._data_dir, reason) from error
 
     def _records(self, files: tf.Tensor | list[str], split: str) -> tf.data.Dataset:
         """The serialized records in files, of the training files those of a split."""
@@ -186,10 +176,10 @@ class TfDataReader:
         memory; in the order that a key, int64 [2], says."""
         files = tf.random.experimental.stateless_shuffle(files, seed=key)
         stream = self._records(files, "train")
-        info = self._splits["train"]
-        record_size = max(1, info.num_bytes // info.num_examples)
+        split = self.splits["train"]
+        record_size = max(1, split.num_bytes // split.pairs)
         limit = max(1, _SHUFFLE_BYTES // record_size)
-        buffer = min(_SHUFFLE_BUFFER, limit, info.num_examples)
+        buffer = min(_SHUFFLE_BUFFER, limit, split.pairs)
         # One number for the key: shuffle takes a single 64-bit seed.
         mixed = tf.random.stateless_uniform(
             (), seed=key, minval=None, maxval=None, dtype=tf.int64
@@ -198,8 +188,21 @@ class TfDataReader:
             max(1, buffer // readers), seed=mixed, reshuffle_each_iteration=False
         )
 
-    def _decode(self, rows: tf.Tensor, keys: tuple[str, ...]) -> dict[str, tf.Tensor]:
-        return records.decode(rows, keys, (self.height, self.width))
+    def _decode(
+        self, records: tf.Tensor, keys: tuple[str, ...]
+    ) -> dict[str, tf.Tensor]:
+        """Parses and decodes serialized records, [N] strings, into uint8 [N, H, W, 3],
+        float32 [N, 18, 3] and strings [N], by those keys."""
+        text = tf.io.FixedLenFeature([], tf.string)
+        points = tf.io.FixedLenFeature([18, 3], tf.float32)
+        spec = {key: points if key in KEYPOINTS else text for key in keys}
+        examples = tf.io.parse_example(records, spec)
+        size = (self.height, self.width)
+        for key in set(IMAGES).intersection(keys):
+            # Unrolled: a loop of tensorflow costs a third of the decoding.
+            images = [_decode_image(image, size) for image in tf.unstack(examples[key])]
+            examples[key] = tf.stack(images)
+        return examples
 
 
 def _map(
@@ -212,3 +215,17 @@ def _as_it_is(function: Callable[[tf.Tensor], Any]) -> Callable[[tf.Tensor], Any
     """Spares the translation of python's control flow, of which none depends on a
     tensor here: it is half of the time to the first batch."""
     return tf.autograph.experimental.do_not_convert(function)
+
+
+def _shard(stream: tf.data.Dataset, share: Share) -> tf.data.Dataset:
+    """One process's share of each batch of an endless stream."""
+    if share.count == 1:
+        return stream
+    shares = stream.batch(share.rows, drop_remainder=True)
+    return shares.shard(share.count, share.index).unbatch()
+
+
+def _decode_image(encoded: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
+    """JPEG or PNG -> uint8 [H, W, 3] of (height, width) `size`."""
+    image = tf.io.decode_image(encoded, channels=3, expand_animations=False)
+    return tf.ensure_shape(image, (*size, 3))

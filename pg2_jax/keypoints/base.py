@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from pg2_jax import files
 from pg2_jax.keypoints import MIN_CONFIDENCE, people
 
 NUM_KEYPOINTS = 18
@@ -72,10 +73,9 @@ def collect(
     problems: list[str] | None = None,
     min_confidence: float = MIN_CONFIDENCE,
 ) -> tuple[dict[str, Pose], int]:
-    """Parses entries and checks their names: photo name -> pose, in their order, and
-    how many points are missing because they are less sure than `min_confidence`. Bad
-    entries are left out and go to `problems`, one message each; without it the first
-    one raises."""
+    """Parses entries: photo name -> pose, in their order, and how many points are
+    missing because they are less sure than `min_confidence`. Bad entries and bad names
+    go to `problems`, one message each; without it the first one raises."""
     poses: dict[str, Pose] = {}
     unsure = 0
     for entry in entries:
@@ -84,9 +84,8 @@ def collect(
             name = found.name
             check_name(name)
             if name in poses:
-                raise ValueError(
-                    f"{name!r} is already in {poses[name].place}; names may not repeat"
-                )
+                twice = f"{name!r} is already in {poses[name].place}"
+                raise ValueError(f"{twice}; names may not repeat")
         except ValueError as error:
             message = f"{entry.place}: {error}"
             if problems is None:
@@ -99,7 +98,6 @@ def collect(
 
 
 def _pose(place: str, found: Found, min_confidence: float) -> tuple[Pose, int]:
-    """The pose of what was found, and how many of its points are too unsure."""
     confidence = found.people[..., 2:]
     kept = (confidence > 0) & (confidence >= min_confidence)
     everyone = np.where(kept, found.people, 0)
@@ -116,14 +114,11 @@ def _pose(place: str, found: Found, min_confidence: float) -> tuple[Pose, int]:
 
 
 def check_name(name: str) -> None:
-    """Refuses a photo name that could point outside its folder, or that a text file
-    cannot hold."""
+    """Refuses a photo name that leaves its folder, or does not fit a text file."""
     parts = name.split("/")
-    if not name.strip() or name != name.strip():
+    if not name or name != name.strip():
         rule = "a name is not empty and has no outer space"
-    elif any(
-        unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp") for letter in name
-    ):
+    elif {"Cc", "Cs", "Zl", "Zp"}.intersection(map(unicodedata.category, name)):
         rule = "a name has no control characters"
     elif "\\" in name or any(not part or part.startswith(".") for part in parts):
         rule = "a name is a relative path with /, no part empty or beginning with a dot"
@@ -133,8 +128,7 @@ def check_name(name: str) -> None:
 
 
 def numbers(what: str, values: Sequence[Any]) -> np.ndarray:
-    """Finite numbers of at most `MAX_COORDINATE` as a float32 array; others are
-    refused, with what the values are."""
+    """Finite numbers up to `MAX_COORDINATE` as a float32 array, or a ValueError."""
     for value in values:
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise ValueError(f"{what} holds {shown(value)}, which is not a number")
@@ -173,15 +167,12 @@ def track_in(record: Any) -> int | None:
 
 
 def size_in(record: Mapping[str, Any], height: str, width: str) -> Size | None:
-    """(height, width) by two keys of a JSON object; None unless both are whole numbers
-    that a photo can have."""
-    sides = record.get(height), record.get(width)
-    whole = [
-        int(side)
-        for side in sides
-        if isinstance(side, int | float) and 1 <= side <= MAX_COORDINATE
-    ]
-    return (whole[0], whole[1]) if len(whole) == 2 else None
+    """(height, width) by two keys of a JSON object; None for what no photo can have."""
+    sides: list[Any] = [record.get(height), record.get(width)]
+    for side in sides:
+        if not isinstance(side, int | float) or not 1 <= side <= MAX_COORDINATE:
+            return None
+    return int(sides[0]), int(sides[1])
 
 
 def from_coordinates(
@@ -235,7 +226,7 @@ def shown(value: Any) -> str:
 
 
 def content_of(
-    path: str | os.PathLike[str], what: str = "annotations", most: int = MAX_BYTES
+    path: files.PathLike, what: str = "annotations", most: int = MAX_BYTES
 ) -> bytes:
     """Reads a file of at most `most` bytes; a folder, pipe or device, which might not
     end, is refused as no file with `what`."""
@@ -287,8 +278,7 @@ def parse_json(where: str | pathlib.Path, text: str) -> Any:
             text, parse_int=lambda n: int(n) if len(n) <= 1000 else float(n)
         )
     except json.JSONDecodeError as error:
-        raise ValueError(
-            f"{where}:{error.lineno}: not valid JSON: {error.msg}"
-        ) from error
+        reason = f"not valid JSON: {error.msg}"
+        raise ValueError(f"{where}:{error.lineno}: {reason}") from error
     except RecursionError as error:
         raise ValueError(f"{where}: JSON that is nested too deeply") from error

@@ -20,8 +20,6 @@ _LONGEST = 10
 
 
 class _Name(NamedTuple):
-    """A name around its number."""
-
     before: str
     digits: str
     after: str
@@ -30,13 +28,11 @@ class _Name(NamedTuple):
 def in_order(
     poses: Mapping[str, base.Pose], *, by_name: bool = False
 ) -> tuple[dict[str, base.Pose], list[str]]:
-    """The frames as they follow each other, and what was done to them, in words.
-
-    Names that differ in one number alone are frames. If they lie as text is sorted,
-    they are sorted by number; where nearly all numbers follow each other, the missing
-    ones become frames without people. All other poses stay as they are, which is said
-    if their order is `by_name`, and not that of a file.
-    """
+    """The frames as they follow each other, and what was done to them, in words. Names
+    that differ in one number alone are frames. If they lie as text is sorted, they are
+    sorted by number; where nearly all numbers follow each other, the missing ones
+    become frames without people. All other poses stay as they are, which is said if
+    their order is `by_name`, and not that of a file."""
     notes: list[str] = []
     listed, names = list(poses), _split(list(poses))
     if names is None:
@@ -62,7 +58,6 @@ def in_order(
 
 
 def _ends(names: Sequence[str]) -> str:
-    """The first names and the last."""
     middle = ["..."] if len(names) > 4 else []
     return ", ".join([*names[:3], *middle, *names[3:][-1:]])
 
@@ -72,18 +67,13 @@ def _split(names: Sequence[str]) -> list[_Name] | None:
     parts = [re.split(r"(\d+)", name) for name in names]
     if len(names) < 2 or len({len(each) for each in parts}) > 1:
         return None
-    differ = [
-        i for i, each in enumerate(zip(*parts, strict=True)) if len(set(each)) > 1
-    ]
+    differ = [i for i, x in enumerate(zip(*parts, strict=True)) if len(set(x)) > 1]
     if len(differ) != 1 or differ[0] % 2 == 0:
         return None
-    place = differ[0]
-    split = [
-        _Name("".join(x[:place]), x[place], "".join(x[place + 1 :])) for x in parts
-    ]
-    if len({int(name.digits) for name in split}) < len(split):
-        return None  # 1 and 01.
-    return split
+    at = differ[0]
+    split = [_Name("".join(x[:at]), x[at], "".join(x[at + 1 :])) for x in parts]
+    # 1 and 01 are one number.
+    return split if len({int(x.digits) for x in split}) == len(split) else None
 
 
 def _filled(

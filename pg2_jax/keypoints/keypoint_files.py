@@ -10,6 +10,7 @@ import os
 import pathlib
 import sys
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -27,7 +28,6 @@ from pg2_jax.keypoints import (
     wide_csv,
 )
 
-PathLike = str | os.PathLike[str]
 write_csv = pose_transfer_csv.write
 
 _FORMATS = (
@@ -38,15 +38,23 @@ _FORMATS = (
 
 
 def read(
-    path: PathLike,
+    path: files.PathLike, problems: list[str] | None = None, **options: Any
+) -> dict[str, np.ndarray]:
+    """`read_placed`, the poses alone: photo name -> float32 [18, 3], in file order."""
+    placed = read_placed(path, problems, **options)
+    return {name: pose.keypoints for name, pose in placed.items()}
+
+
+def read_placed(
+    path: files.PathLike,
     problems: list[str] | None = None,
     *,
     photos: Sequence[str] | None = None,
     photo_size: base.Size | None = None,
     min_confidence: float = MIN_CONFIDENCE,
-) -> dict[str, np.ndarray]:
+) -> dict[str, base.Pose]:
     """Reads a keypoint file, or a folder of OpenPose JSON or of text files: photo name
-    -> float32 [18, 3], in file order.
+    -> the pose, where it was found, and who else is on the photo, in file order.
 
     Points may lie outside the photo, whose size is not known here; where a file holds
     fractions of it and not pixels, `photo_size` is its (height, width). Points that an
@@ -56,32 +64,17 @@ def read(
     annotated folder, `photos`. Bad rows and records are left out and go to `problems`,
     one message each; without it the first one raises a ValueError.
     """
-    placed = read_placed(
-        path,
-        problems,
-        photos=photos,
-        photo_size=photo_size,
-        min_confidence=min_confidence,
-    )
-    return {name: pose.keypoints for name, pose in placed.items()}
-
-
-def read_placed(
-    path: PathLike,
-    problems: list[str] | None = None,
-    *,
-    photos: Sequence[str] | None = None,
-    photo_size: base.Size | None = None,
-    min_confidence: float = MIN_CONFIDENCE,
-) -> dict[str, base.Pose]:
-    """Reads as `read` does, and also tells where each pose was found, for messages, and
-    who else is on the photo."""
     path = pathlib.Path(path)
     known = len(problems or ())
+    content = b"" if path.is_dir() else base.content_of(path)
     if path.is_dir():
         entries = _folder(path, photo_size)
+    elif content.startswith(b"MATLAB "):  # Version 5 to 7.3.
+        entries = market_mat.entries(path, content, photos)
+    elif pg2_pickle.looks_like_pickle(content):
+        entries = pg2_pickle.entries(path, content)
     else:
-        entries = _file(path, photos, photo_size)
+        entries = _text(path, content, photo_size)
     poses, unsure = base.collect(entries, problems, min_confidence)
     if not poses and len(problems or ()) == known:
         raise ValueError(f"{path}: holds no poses")
@@ -103,51 +96,33 @@ def decode(content: bytes, name: str) -> dict[str, np.ndarray]:
     return {name: pose.keypoints for name, pose in placed.items()}
 
 
-def _file(
-    path: pathlib.Path, photos: Sequence[str] | None, photo_size: base.Size | None
-) -> Iterator[base.Entry]:
-    content = base.content_of(path)
-    if content.startswith(b"MATLAB "):  # Version 5 to 7.3.
-        return market_mat.entries(path, content, photos)
-    if pg2_pickle.looks_like_pickle(content):
-        return pg2_pickle.entries(path, content)
-    return _text(path, content, photo_size)
-
-
 def _text(
     path: pathlib.Path, content: bytes, photo_size: base.Size | None
 ) -> Iterator[base.Entry]:
-    is_text = b"\0" not in content[:1000] or content.startswith(base.UTF_16_MARKS)
-    if not is_text:
-        raise ValueError(f"{path}: not a known format; known are {_FORMATS}")
+    unknown = ValueError(f"{path}: not a known format; known are {_FORMATS}")
+    if b"\0" in content[:1000] and not content.startswith(base.UTF_16_MARKS):
+        raise unknown
     text = base.text_of(path, content)
     line = text.split("\n", 1)[0]
     if text.lstrip().startswith(("{", "[")):
         name = openpose_json.photo_name(pathlib.Path(path.name))
-        return _json(path, text, name, photo_size, may_be_empty=False)
+        return _json(path, text, name, photo_size=photo_size, may_be_empty=False)
     if wide_csv.is_header(line):
         return wide_csv.entries(path, text)
     if point_text.is_row(line):
         return point_text.entries(path, text, path.stem)
     if not any(separator in line for separator in pose_transfer_csv.SEPARATORS):
-        raise ValueError(f"{path}: not a known format; known are {_FORMATS}")
+        raise unknown
     return pose_transfer_csv.entries(path, text)
 
 
 def _json(
-    path: pathlib.Path,
-    text: str,
-    name: str,
-    photo_size: base.Size | None,
-    *,
-    may_be_empty: bool,
+    path: pathlib.Path, text: str, name: str, **options: Any
 ) -> Iterator[base.Entry]:
     content = base.parse_json_lines(path, text)
     if coco_json.is_coco(content):
         return coco_json.entries(path, content)
-    return estimator_json.entries(
-        path, content, name, may_be_empty=may_be_empty, photo_size=photo_size
-    )
+    return estimator_json.entries(path, content, name, **options)
 
 
 def _folder(folder: pathlib.Path, photo_size: base.Size | None) -> Iterator[base.Entry]:
@@ -167,13 +142,12 @@ def _folder(folder: pathlib.Path, photo_size: base.Size | None) -> Iterator[base
             f"*.txt; this one holds {what}"
         )
     for path in by_suffix[".json"] or by_suffix[".txt"]:
-        text, inside = (
-            base.text_of(path, base.content_of(path)),
-            path.relative_to(folder),
-        )
+        text = base.text_of(path, base.content_of(path))
+        inside = path.relative_to(folder)
         if by_suffix[".json"]:
             name = openpose_json.photo_name(inside)
-            yield from _json(path, text, name, photo_size, may_be_empty=True)
+            how = {"photo_size": photo_size, "may_be_empty": True}
+            yield from _json(path, text, name, **how)
         else:
             name = inside.with_suffix("").as_posix()
             yield from point_text.entries(path, text, name)

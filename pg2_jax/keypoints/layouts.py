@@ -84,7 +84,6 @@ def to_coco_18(
 
 
 def _named(what: str, names: Sequence[str]) -> tuple[int, ...]:
-    """The positions of COCO's 17 points by their names, leftEye as left_eye."""
     plain = [re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower() for name in names]
     missing = [name for name in KEYPOINTS if name not in plain]
     if missing:

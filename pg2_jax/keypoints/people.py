@@ -8,35 +8,27 @@ import numpy as np
 _NECK, _HIPS = 1, (8, 11)
 # People at least this large beside the largest count as equally large.
 _EQUAL = 0.9
-# Shares of the body's size: what a body in a video moves from one frame to the next,
-# and what no body does.
+# Shares of the body's size, from frame to frame: a usual move, and an impossible one.
 _USUAL_STEP, _LONGEST_STEP = 0.1, 0.5
 
 
 def order(people: np.ndarray, ranks: Sequence[Sequence[float]] = ()) -> list[int]:
     """Numbers people [P, 18, 3] = (x, y, visible), the one whom a photo shows first.
-
     Complete people, with neck and a hip, come first, then the larger ones, by the
     diagonal of the box around their points. Among those about as large as the first
-    their `ranks` decide, larger is better; without ranks the number of points.
-    """
-    if not len(ranks):
-        ranks = [(float(count),) for count in (people[..., 2] > 0).sum(axis=1)]
+    their `ranks` decide, larger is better; without ranks the number of points."""
     seen = people[..., 2] > 0
+    if not len(ranks):
+        ranks = [(float(count),) for count in seen.sum(axis=1)]
     complete = (seen[:, _NECK] & seen[:, _HIPS].any(axis=1)).tolist()
     sizes = [size(person) for person in people]
     numbers = sorted(range(len(people)), key=lambda i: (not complete[i], -sizes[i]))
-    if numbers:
-        largest = numbers[0]
-        alike = [
-            i
-            for i in numbers
-            if complete[i] == complete[largest] and sizes[i] >= _EQUAL * sizes[largest]
-        ]
-        best = min(alike, key=lambda i: [-rank for rank in ranks[i]])
-        numbers.remove(best)
-        numbers.insert(0, best)
-    return numbers
+    if not numbers:
+        return []
+    whole, least = complete[numbers[0]], _EQUAL * sizes[numbers[0]]
+    alike = [i for i in numbers if complete[i] == whole and sizes[i] >= least]
+    best = min(alike, key=lambda i: [-rank for rank in ranks[i]])
+    return [best, *(i for i in numbers if i != best)]
 
 
 def size(person: np.ndarray) -> float:
@@ -58,16 +50,16 @@ class _Seen(NamedTuple):
 def follow(
     frames: Sequence[np.ndarray], first: int = 1, tracks: Tracks = ()
 ) -> list[np.ndarray | None]:
-    """One person through the frames of a video: in each the pose [18, 3], None where
-    the person is not seen.
+    """One person through the frames of a video, each float32 [P, 18, 3] = (x, y,
+    visible), P people in the order of `order`: in each the pose [18, 3], None where it
+    is not seen.
 
-    Each frame is float32 [P, 18, 3] = (x, y, visible), P people in the order of
-    `order`. The person is number `first`, counted from 1, of the first frame that has
-    so many; from there, in both directions, the nearest one is taken. Where the person
-    moves little otherwise, one who stands further away than half of a body's size is
-    somebody else. Where a tracker has given people numbers, `tracks` by frame, whoever
-    has the person's is taken, and nobody who once stood beside it. A ValueError if no
-    frame has so many people.
+    The person is number `first`, counted from 1, of the first frame that has so many;
+    from there, in both directions, the nearest one is taken. Where the person moves
+    little otherwise, one who stands further away than half of a body's size is somebody
+    else. Where a tracker has numbered people, `tracks` by frame, whoever has the
+    person's is taken, and nobody who once stood beside it. A ValueError if no frame has
+    so many people.
     """
     start = next((i for i, people in enumerate(frames) if len(people) >= first), None)
     if start is None:
@@ -129,7 +121,6 @@ def _walk(
 
 
 def _beside(frames: Sequence[_Seen]) -> dict[int, set[int]]:
-    """The numbers of those who are in a frame together with each person."""
     together: dict[int, set[int]] = {}
     for frame in frames:
         numbers = {track for track in frame.tracks if track is not None}

@@ -56,13 +56,11 @@ def _load(path: pathlib.Path, content: bytes) -> dict[Any, Any]:
 
 
 def _read_subsets(path: pathlib.Path) -> dict[Any, Any] | None:
-    """The subsets that belong to a peaks file, None if there is no such file."""
     other = path.with_name(path.name.replace(_PEAKS, _SUBSETS))
     if other == path or not other.exists():
         return None
-    return {
-        _key(name): rows for name, rows in _load(other, base.content_of(other)).items()
-    }
+    loaded = _load(other, base.content_of(other))
+    return {_key(name): rows for name, rows in loaded.items()}
 
 
 def _key(name: Any) -> str:
@@ -88,9 +86,8 @@ def _parse(key: Any, value: Any, subsets: dict[Any, Any] | None) -> base.Found:
             f"{held}, expected an array [18, 3] of row, column, visible, or 18 lists "
             "of peaks"
         )
-    rows, columns, visible = (
-        base.numbers("the array", value.ravel().tolist()).reshape(-1, 3).T
-    )
+    flat = base.numbers("the array", value.ravel().tolist())
+    rows, columns, visible = flat.reshape(-1, 3).T
     return base.one(name, base.from_coordinates(columns, rows, visible != 0))
 
 

@@ -27,15 +27,11 @@ def entries(path: pathlib.Path, text: str, name: str) -> Iterator[base.Entry]:
 
 
 def _parse(text: str, name: str) -> base.Found:
-    rows = [
-        (number, line.split())
-        for number, line in enumerate(base.lines_of(text), start=1)
-        if line.strip()
-    ]
+    lines = enumerate(base.lines_of(text), start=1)
+    rows = [(number, line.split()) for number, line in lines if line.strip()]
     if len(rows) != base.NUM_KEYPOINTS:
-        raise ValueError(
-            f"{len(rows)} lines, expected {base.NUM_KEYPOINTS}: one per point"
-        )
+        expected = f"{base.NUM_KEYPOINTS}: one per point"
+        raise ValueError(f"{len(rows)} lines, expected {expected}")
     columns = len(rows[0][1])
     points = np.stack([_numbers(number, fields, columns) for number, fields in rows])
     present = points[:, 2] > 0 if columns == 3 else None

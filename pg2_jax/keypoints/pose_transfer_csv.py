@@ -11,11 +11,10 @@ further down, and blank lines are ignored.
 import csv
 import functools
 import json
-import os
 import pathlib
 import re
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -31,8 +30,6 @@ _WITH_COMMAS = re.compile(rf"(.+?){_LIST}{_LIST}")
 
 
 class _Form(NamedTuple):
-    """How the rows of a file are written."""
-
     separator: str
     numbered: bool  # whether a column with the number of the row comes first
 
@@ -48,14 +45,12 @@ def entries(path: pathlib.Path, text: str) -> Iterator[base.Entry]:
         )
     for number, line in enumerate(lines[1:], start=2):
         if line.strip() and _form(line) is None:
-            yield base.Entry(
-                f"{path}:{number}", functools.partial(_parse_row, line, form)
-            )
+            parse = functools.partial(_parse_row, line, form)
+            yield base.Entry(f"{path}:{number}", parse)
 
 
-def write(path: str | os.PathLike[str], annotations: Mapping[str, np.ndarray]) -> None:
-    """Writes poses [18, 3] by photo name so that `entries` reads them, whole or not at
-    all."""
+def write(path: files.PathLike, annotations: Mapping[str, np.ndarray]) -> None:
+    """Writes poses [18, 3] by photo name so that `entries` reads them, or nothing."""
     rows = [":".join(HEADER)]
     for name, keypoints in annotations.items():
         with errors.said_of(f"cannot be written to {path}"):
@@ -63,14 +58,12 @@ def write(path: str | os.PathLike[str], annotations: Mapping[str, np.ndarray]) -
             if ":" in name:
                 raise ValueError(f"the photo name {shown(name)} is refused: it has a :")
             base.check_pose(name, keypoints)
-        rows.append(
-            f"{name}: {_format_list(keypoints, 1)}: {_format_list(keypoints, 0)}"
-        )
+        ys, xs = _format_list(keypoints, 1), _format_list(keypoints, 0)
+        rows.append(f"{name}: {ys}: {xs}")
     files.write_text(path, "\n".join(rows) + "\n")
 
 
 def _form(line: str) -> _Form | None:
-    """The form of a file by its header, None if it is none."""
     for separator in SEPARATORS:
         fields = tuple(field.strip().strip('"') for field in line.split(separator))
         if fields == HEADER:
@@ -83,12 +76,10 @@ def _form(line: str) -> _Form | None:
 
 def _found(header: str) -> str:
     """By which separator a wrong header has columns, in words."""
-    counts = {separator: header.count(separator) for separator in SEPARATORS}
-    separator = max(counts, key=lambda each: counts[each])
-    if not counts[separator]:
+    separator = max(SEPARATORS, key=header.count)
+    if separator not in header:
         return ", without a separator"
-    columns = counts[separator] + 1
-    return f", {columns} columns separated by {separator!r}"
+    return f", {header.count(separator) + 1} columns separated by {separator!r}"
 
 
 def _parse_row(line: str, form: _Form) -> base.Found:
@@ -106,11 +97,9 @@ def _parse_row(line: str, form: _Form) -> base.Found:
 
 def _fields(line: str, form: _Form) -> list[str]:
     separator, first = form.separator, int(form.numbered)
+    how: Any = {"delimiter": separator, "skipinitialspace": True, "strict": True}
     try:
-        rows = csv.reader(
-            [line], delimiter=separator, skipinitialspace=True, strict=True
-        )
-        fields = next(rows, [])
+        fields = next(csv.reader([line], **how), [])
     except csv.Error:
         fields = []
     if len(fields) == 3 + first:
@@ -128,16 +117,11 @@ def _parse_list(column: str, text: str) -> np.ndarray:
         raise ValueError(f"{column} {shown(text)} is not a list of numbers") from error
     if not isinstance(values, list) or len(values) != base.NUM_KEYPOINTS:
         held = f"{len(values)} values" if isinstance(values, list) else shown(values)
-        raise ValueError(
-            f"{column} has {held}, expected a list of {base.NUM_KEYPOINTS}"
-        )
+        wanted = f"a list of {base.NUM_KEYPOINTS}"
+        raise ValueError(f"{column} has {held}, expected {wanted}")
     return base.numbers(column, values)
 
 
 def _format_list(keypoints: np.ndarray, column: int) -> str:
-    return json.dumps(
-        [
-            base.plain_number(point[column]) if point[2] > 0 else -1
-            for point in keypoints
-        ]
-    )
+    values = [base.plain_number(p[column]) if p[2] > 0 else -1 for p in keypoints]
+    return json.dumps(values)

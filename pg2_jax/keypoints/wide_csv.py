@@ -47,9 +47,8 @@ def entries(path: pathlib.Path, text: str) -> Iterator[base.Entry]:
     columns = itertools.zip_longest(header, HEADER, fillvalue="")
     for column, (name, expected) in enumerate(columns, start=1):
         if name != expected:
-            raise ValueError(
-                f"{path}:1: column {column} is {shown(name)}, expected {expected!r}"
-            )
+            what = f"column {column} is {shown(name)}"
+            raise ValueError(f"{path}:1: {what}, expected {expected!r}")
     for number, line in enumerate(lines[1:], start=2):
         if line.strip():
             parse = functools.partial(_parse_row, line, *form)
@@ -57,7 +56,6 @@ def entries(path: pathlib.Path, text: str) -> Iterator[base.Entry]:
 
 
 def _fields(line: str, separator: str, numbered: bool) -> list[str]:
-    """The fields of a row, without its number."""
     try:
         fields = next(csv.reader([line], delimiter=separator, strict=True), [])
     except csv.Error as error:
@@ -69,10 +67,7 @@ def _parse_row(line: str, separator: str, numbered: bool) -> base.Found:
     fields = _fields(line, separator, numbered)
     if len(fields) != len(HEADER):
         raise ValueError(f"the row has {len(fields)} columns, expected {len(HEADER)}")
-    values = [
-        _number(column, field)
-        for column, field in zip(HEADER[1:], fields[1:], strict=True)
-    ]
+    values = list(map(_number, HEADER[1:], fields[1:]))
     height, width = values[:2]
     if min(height, width) < 1:
         raise ValueError(f"img_h and img_w are {height} and {width}, expected >= 1")
@@ -86,6 +81,5 @@ def _number(column: str, field: str) -> float:
     try:
         return float(base.numbers(column, [float(field)])[0])
     except ValueError as error:
-        raise ValueError(
-            f"{column} is {shown(field)}, expected a finite number"
-        ) from error
+        what = f"{column} is {shown(field)}"
+        raise ValueError(f"{what}, expected a finite number") from error

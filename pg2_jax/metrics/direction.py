@@ -9,8 +9,7 @@ class Direction(NamedTuple):
 
     words: str  # the end of a definition that `describe` gives
     arrow: str
-    # Values of a metric, an array or one number -> as many that are higher where the
-    # values are better.
+    # Values of a metric, an array or a number -> as many, higher where better.
     merit: Callable[[Any], Any]
 
     def describe(self, definition: str) -> str:

@@ -18,8 +18,8 @@ class Gaussian(NamedTuple):
 
 class Moments:
     """Takes features batch by batch and gives their Gaussian, in one pass. The batches
-    are merged as Chan et al. (1979) do it, by their own means, so that nothing is lost
-    when a mean is large beside the spread."""
+    are merged by their own means (Chan et al., 1979), which loses nothing if a mean is
+    large."""
 
     def __init__(self, dimensions: int):
         self._count = 0
@@ -30,9 +30,8 @@ class Moments:
         """Takes [B, D] float, of which every number must be finite."""
         rows = np.asarray(features, np.float64)
         if rows.ndim != 2 or rows.shape[1] != len(self._mean):
-            raise ValueError(
-                f"Features must be [images, {len(self._mean)}], got {rows.shape}."
-            )
+            shape = f"[images, {len(self._mean)}]"
+            raise ValueError(f"Features must be {shape}, got {rows.shape}.")
         wrong = ~np.isfinite(rows).all(axis=1)
         if wrong.any():
             raise ValueError(
@@ -86,9 +85,7 @@ def frechet_distance(a: Gaussian, b: Gaussian) -> float:
             f"Two Gaussians of {len(a.mean)} and {len(b.mean)} dimensions have no "
             "distance: are they from the same network?"
         )
-    cross = np.linalg.svd(
-        _factor(a.covariance).T @ _factor(b.covariance), compute_uv=False
-    ).sum()
+    cross = np.linalg.norm(_factor(a.covariance).T @ _factor(b.covariance), "nuc")
     shift = a.mean - b.mean
     traces = np.trace(a.covariance) + np.trace(b.covariance)
     return max(0.0, float(shift @ shift + traces - 2 * cross))
@@ -104,8 +101,7 @@ def _factor(covariance: np.ndarray) -> np.ndarray:
     # Eigenvalues of 0 come out as noise of either sign, whose root is far from small.
     noise = len(values) * np.finfo(np.float64).eps * abs(values).max()
     if values.min() < -max(noise, 1e-6 * abs(values).max()):
-        raise ValueError(
-            f"A covariance has the negative eigenvalue {values.min():.3g}."
-        )
+        least = f"{values.min():.3g}"
+        raise ValueError(f"A covariance has the negative eigenvalue {least}.")
     kept = values > noise
     return vectors[:, kept] * np.sqrt(values[kept])[None]

@@ -5,7 +5,6 @@ the field uses as fields: the TensorFlow graph inception-2015-12-05 and torchvis
 ImageNet model. `inception_weights` fills it.
 """
 
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import flax.linen as nn
@@ -19,8 +18,7 @@ NORM_EPSILON = 1e-3
 
 
 class Conv(NamedTuple):
-    """A convolution without bias, batch norm with fixed statistics, and ReLU; the name
-    is that of torchvision's state dict."""
+    """A convolution without bias, named as torchvision's, fixed batch norm and ReLU."""
 
     name: str
     features: int
@@ -117,19 +115,13 @@ BLOCKS: dict[str, tuple[Branch, ...]] = {
 
 def layer_names() -> list[str]:
     """The convolutions by torchvision's names, in the order of the network."""
-    names = [conv.name for conv in _convolutions(STEM)]
-    for block, branches in BLOCKS.items():
-        for branch in branches:
-            names += [f"{block}.{conv.name}" for conv in _convolutions(branch)]
+    branches = [(f"{block}.", b) for block, its in BLOCKS.items() for b in its]
+    names = []
+    for prefix, branch in [("", STEM), *branches]:
+        for layer in branch:
+            parts = layer.layers if isinstance(layer, Fork) else [layer]
+            names += [prefix + part.name for part in parts if isinstance(part, Conv)]
     return names
-
-
-def _convolutions(branch: Branch) -> Iterator[Conv]:
-    for layer in branch:
-        if isinstance(layer, Fork):
-            yield from layer.layers
-        elif isinstance(layer, Conv):
-            yield layer
 
 
 class Output(NamedTuple):
@@ -160,21 +152,26 @@ class InceptionV3(nn.Module):
     def __call__(self, images: jax.Array) -> Output:
         """[B, H, W, 3] uint8 or float, 0 to 255 -> features and logits."""
         x = resize_bilinear(images.astype(jnp.float32), self.resize == "centre")
-        x = _scaled(x, self.scaling)
+        if self.scaling == "symmetric":
+            x = (x - 128) / 128
+        else:
+            # ImageNet's means and deviations of red, green and blue.
+            mean, deviation = (
+                jnp.asarray(values).reshape(1, 1, 1, 3)
+                for values in ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
+            )
+            x = x / 255 * (deviation / 0.5) + (mean - 0.5) / 0.5
         for layer in STEM:
             x = self._apply(x, layer, "")
         for name, branches in BLOCKS.items():
-            parts = []
-            for branch in branches:
-                part = x
+            parts = [x] * len(branches)
+            for i, branch in enumerate(branches):
                 for layer in branch:
-                    part = self._apply(part, layer, f"{name}.")
-                parts.append(part)
+                    parts[i] = self._apply(parts[i], layer, f"{name}.")
             x = jnp.concatenate(parts, axis=-1)
         features = jnp.mean(x, axis=(1, 2))
-        kernel = self.param(
-            "fc_kernel", nn.initializers.lecun_normal(), (FEATURES, self.classes)
-        )
+        shape, start = (FEATURES, self.classes), nn.initializers.lecun_normal()
+        kernel = self.param("fc_kernel", start, shape)
         bias = self.param("fc_bias", nn.initializers.zeros, (self.classes,))
         logits = jnp.matmul(features, kernel, precision="highest")
         return Output(features, logits + bias[None], logits)
@@ -268,12 +265,3 @@ def _grid(size: int, side: int, half_pixel_centers: bool):
         position = position * scale
     low = np.minimum(np.floor(position).astype(np.int32), size - 1)
     return low, np.minimum(low + 1, size - 1), position - low.astype(np.float32)
-
-
-def _scaled(x: jax.Array, scaling: str) -> jax.Array:
-    if scaling == "symmetric":
-        return (x - 128) / 128
-    # ImageNet's means and deviations of red, green and blue.
-    deviation = jnp.asarray([0.229, 0.224, 0.225]).reshape(1, 1, 1, 3)
-    mean = jnp.asarray([0.485, 0.456, 0.406]).reshape(1, 1, 1, 3)
-    return x / 255 * (deviation / 0.5) + (mean - 0.5) / 0.5

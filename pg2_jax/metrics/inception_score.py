@@ -16,16 +16,18 @@ def inception_score(
     probabilities: np.ndarray, splits: int = SPLITS
 ) -> tuple[float, float]:
     """exp of the mean KL divergence of each image's classes from those of its split:
-    mean and standard deviation (divisor `splits`) over the splits.
-
-    Probabilities are [N, C] in listing order. Split i has the rows i N // splits to
-    (i + 1) N // splits, so the sizes may differ by 1.
-    """
+    mean and standard deviation (divisor `splits`) over the splits. Probabilities are
+    [N, C] in listing order. Split i has the rows i N // splits to (i + 1) N // splits,
+    so the sizes may differ by 1."""
     check_count(len(probabilities), splits)
     rows = np.asarray(probabilities, np.float64)
     _check_probabilities(rows)
     ends = [i * len(rows) // splits for i in range(splits + 1)]
-    scores = [_score(rows[a:b]) for a, b in itertools.pairwise(ends)]
+    scores = []
+    for part in (rows[a:b] for a, b in itertools.pairwise(ends)):
+        # 0 log 0 is 0: a class that the network rules out.
+        divergence = special.rel_entr(part, part.mean(axis=0, keepdims=True))
+        scores.append(float(np.exp(divergence.sum(axis=1).mean())))
     return float(np.mean(scores)), float(np.std(scores))
 
 
@@ -56,12 +58,6 @@ def remark(images: int, classes: int, splits: int = SPLITS) -> str:
 def softmax(logits: np.ndarray) -> np.ndarray:
     """[N, C] float -> probabilities [N, C] float64."""
     return special.softmax(np.asarray(logits, np.float64), axis=-1)
-
-
-def _score(rows: np.ndarray) -> float:
-    # 0 log 0 is 0: a class that the network rules out.
-    divergence = special.rel_entr(rows, rows.mean(axis=0, keepdims=True)).sum(axis=1)
-    return float(np.exp(divergence.mean()))
 
 
 def _check_probabilities(rows: np.ndarray) -> None:

@@ -1,13 +1,12 @@
 """Trained weights of Inception-v3, as state dicts of torch."""
 
-import os
 import pathlib
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from pg2_jax import downloads
+from pg2_jax import downloads, files
 from pg2_jax.metrics import inception, state_dict, weights
 
 Weights = weights.Weights[inception.InceptionV3]
@@ -17,9 +16,8 @@ _UNUSED = ("AuxLogits.", "num_batches_tracked")
 _NORM = ("weight", "bias", "running_mean", "running_var")
 
 
-def read(path: str | os.PathLike[str]) -> Weights:
-    """Reads a state dict by torchvision's names; the number of classes says of which
-    network it is."""
+def read(path: files.PathLike) -> Weights:
+    """Reads a state dict by torchvision's names; the classes tell the network."""
     path = pathlib.Path(path)
     weights.check_file(path, (".pth", ".pt", ".safetensors"), "Inception-v3")
     network, params = from_state_dict(state_dict.read(path), str(path))
@@ -29,9 +27,9 @@ def read(path: str | os.PathLike[str]) -> Weights:
 def from_state_dict(
     state: Mapping[str, np.ndarray], name: str
 ) -> tuple[inception.InceptionV3, dict[str, Any]]:
-    """The network and the weights of a state dict; `name` is the file's, for messages.
-    1008 classes are the graph of 2015 as pytorch-fid and torch-fidelity have it, 1000
-    are torchvision's ImageNet."""
+    """Network and weights of a state dict, of the file `name`: of 1008 classes the
+    graph of 2015 as pytorch-fid and torch-fidelity have it, of 1000 torchvision's
+    ImageNet."""
     used = {key for key in state if not any(word in key for word in _UNUSED)}
     _check_names(used, name)
     by_classes = {n.classes: n for n in (inception.TF_2015, inception.TORCHVISION)}
@@ -71,6 +69,5 @@ def _check_names(used: set[str], name: str) -> None:
     if missing or unknown:
         verb, names = ("lacks", missing) if missing else ("has the unknown", unknown)
         more = f" and {len(names) - 3:,} more" if len(names) > 3 else ""
-        raise ValueError(
-            f"{name} holds no Inception-v3: it {verb} {', '.join(names[:3])}{more}."
-        )
+        what = f"{', '.join(names[:3])}{more}"
+        raise ValueError(f"{name} holds no Inception-v3: it {verb} {what}.")

@@ -97,26 +97,20 @@ ALEXNET = Lpips(
     ),
     smallest_side=31,
 )
+
+
+def _stage(first: int, features: int, count: int) -> tuple[Conv | Pool, ...]:
+    """Convolutions of VGG16, of which the last is compared, after a pooling."""
+    named = [(f"features.{first + 2 * i}", i == count - 1) for i in range(count)]
+    layers = [Conv(name, features, compared=last) for name, last in named]
+    return (Pool(2), *layers) if first else tuple(layers)
+
+
 VGG16 = Lpips(
     "VGG16",
     (
-        Conv("features.0", 64, compared=False),
-        Conv("features.2", 64),
-        Pool(2),
-        Conv("features.5", 128, compared=False),
-        Conv("features.7", 128),
-        Pool(2),
-        Conv("features.10", 256, compared=False),
-        Conv("features.12", 256, compared=False),
-        Conv("features.14", 256),
-        Pool(2),
-        Conv("features.17", 512, compared=False),
-        Conv("features.19", 512, compared=False),
-        Conv("features.21", 512),
-        Pool(2),
-        Conv("features.24", 512, compared=False),
-        Conv("features.26", 512, compared=False),
-        Conv("features.28", 512),
+        *(*_stage(0, 64, 2), *_stage(5, 128, 2), *_stage(10, 256, 3)),
+        *(*_stage(17, 512, 3), *_stage(24, 512, 3)),
     ),
     smallest_side=16,
 )

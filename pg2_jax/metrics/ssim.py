@@ -5,17 +5,27 @@ averages over windows and channels, as scikit-image's `structural_similarity` do
 differ in window, covariance and data range, and their figures cannot be compared.
 
 All take uint8 [B, H, W, 3] twice, at least as large as the window, and give float32 [B]
-in [-1, 1], 1 for equal images.
+in [-1, 1], 1 for equal images. Within they are [H, W, 3, B]: with the batch innermost,
+shifting a window is a shift of whole vectors.
 """
+
+import contextlib
+import functools
+from collections.abc import Callable
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-
-from pg2_jax.metrics import windows
+import numpy as np
+from jax.experimental import xla_metadata
 
 PG2_WINDOW = 7  # pixels, side of the uniform window
 LARGE_WINDOW = 51
-GAUSS_WINDOW = windows.GAUSS_WINDOW
+_SIGMA = 1.5  # pixels
+_RADIUS = 5  # scikit-image cuts the Gaussian at 3.5 sigma
+GAUSS_WINDOW = 2 * _RADIUS + 1
+_GAUSS = np.exp(-0.5 * (np.arange(-_RADIUS, _RADIUS + 1) / _SIGMA) ** 2)
+_WEIGHTS = [float(weight) for weight in _GAUSS / _GAUSS.sum()]
 
 PADDED_FROM = (256, 176)  # height, width of DeepFashion's cropped photos
 _PADDING = 40  # pixels on either side
@@ -27,32 +37,27 @@ def ssim_pg2(generated: jax.Array, target: jax.Array) -> jax.Array:
     """The SSIM of PG2's score.py: scikit-image 0.13's default on uint8 RGB. Uniform 7x7
     windows, sample covariance, data range 255."""
     _check(generated, target, PG2_WINDOW, "ssim_pg2")
-    return windows.uniform(generated, target, PG2_WINDOW)
+    return _uniform(generated, target, PG2_WINDOW)
 
 
 @jax.jit
 def ssim_win51(generated: jax.Array, target: jax.Array) -> jax.Array:
-    """The SSIM of GFLA and of those that copied it: windows as large as a torso.
-    Uniform 51x51 windows, sample covariance; data range 1 for images in [0, 1], which
-    is 255 here."""
+    """The SSIM of GFLA and its copies: uniform 51x51 windows, as large as a torso,
+    sample covariance; data range 1 for images in [0, 1], which is 255 here."""
     _check(generated, target, LARGE_WINDOW, "ssim_win51")
-    return windows.uniform(generated, target, LARGE_WINDOW)
+    return _uniform(generated, target, LARGE_WINDOW)
 
 
 @jax.jit
 def ssim_gauss(generated: jax.Array, target: jax.Array) -> jax.Array:
-    """The SSIM of Deformable GANs and PATN: Gaussian windows, a range that varies.
-
-    Gaussian weights with sigma 1.5 (11x11 pixels), population covariance; the data
-    range is the largest minus the smallest value of the generated image, so that a pale
-    image is judged with smaller constants. NaN for a generated image of a single value:
-    with the data range 0 the constants that keep SSIM from 0 / 0 vanish (scikit-image
-    gives NaN or noise).
-    """
+    """The SSIM of Deformable GANs and PATN: Gaussian weights with sigma 1.5 (11x11
+    pixels), population covariance. The data range is the largest minus the smallest
+    value of the generated image, so that a pale image is judged with smaller constants;
+    NaN for one of a single value, where scikit-image gives NaN or noise."""
     _check(generated, target, GAUSS_WINDOW, "ssim_gauss")
     values = generated.astype(jnp.float32)
     data_range = values.max(axis=(1, 2, 3)) - values.min(axis=(1, 2, 3))
-    similarity = windows.gaussian(generated, target, data_range)
+    similarity = _gaussian(generated, target, data_range)
     return jnp.where(data_range > 0, similarity, jnp.nan)
 
 
@@ -65,7 +70,7 @@ def ssim_gauss_padded(generated: jax.Array, target: jax.Array) -> jax.Array:
 
 
 def pad(image: jax.Array, value: int) -> jax.Array:
-    """Adds 40 columns of one value on either side: [B, 256, 176, 3] -> [B, 256, 256,
+    """Adds 40 columns of a value at either side: [B, 256, 176, 3] -> [B, 256, 256,
     3]."""
     if image.shape[1:3] != PADDED_FROM:
         raise ValueError(
@@ -78,11 +83,156 @@ def pad(image: jax.Array, value: int) -> jax.Array:
 
 def _check(generated: jax.Array, target: jax.Array, window: int, name: str) -> None:
     if generated.dtype != jnp.uint8 or target.dtype != jnp.uint8:
-        raise ValueError(
-            f"{name} takes uint8 images, got {generated.dtype} and {target.dtype}."
-        )
+        given = f"{generated.dtype} and {target.dtype}"
+        raise ValueError(f"{name} takes uint8 images, got {given}.")
     if min(target.shape[1:3]) < window:
         raise ValueError(
             f"{name} needs images of at least {window}x{window} pixels, got "
             f"{target.shape[1]}x{target.shape[2]}."
         )
+
+
+def staged(function: Callable) -> Callable:
+    """A function whose results are complete before they are used. On the CPU, XLA would
+    fuse one pass over an image into the next and compute the 11 rows of a window again
+    for each of its 11 columns, ten times the work; it drops optimization barriers
+    before it fuses. It would also run several metrics at once, whose arrays push each
+    other out of the cache. Elsewhere its own choice is kept."""
+    compiled = jax.jit(function)
+
+    def call(*arguments):
+        with contextlib.ExitStack() as stack:
+            if jax.default_backend() == "cpu":
+                stack.enter_context(xla_metadata.set_xla_metadata(inlineable="false"))
+            return compiled(*arguments)
+
+    return call
+
+
+class _Moments(NamedTuple):
+    """What SSIM asks of two images in each window. Of the variances it needs only their
+    sum, one window sum less to compute."""
+
+    mean_x: jax.Array
+    mean_y: jax.Array
+    variances: jax.Array  # of both images, added
+    covariance: jax.Array
+
+
+def _uniform(generated: jax.Array, target: jax.Array, window: int) -> jax.Array:
+    """Mean SSIM [B] of [B, H, W, 3] uint8 in uniform windows of an odd side up to 127
+    pixels, with sample covariance and the data range 255."""
+    x, y = _batch_last(generated, jnp.int32), _batch_last(target, jnp.int32)
+    sums = [_window_sum(z, window) for z in (x, y, x * x + y * y, x * y)]
+
+    def similarity(*sums: jax.Array) -> jax.Array:
+        return _similarity(_sample_moments(*sums, count=window * window), 255.0)
+
+    return _mean(staged(similarity)(*sums))
+
+
+def _gaussian(
+    generated: jax.Array, target: jax.Array, data_range: jax.Array
+) -> jax.Array:
+    """Mean SSIM [B] of [B, H, W, 3] uint8 in Gaussian windows, with population
+    covariance; without meaning where the data range [B] is 0."""
+    x, y = _batch_last(generated, jnp.float32), _batch_last(target, jnp.float32)
+    rows = staged(_gauss_rows)(x, y)
+
+    def similarity(x, y, rows, data_range):
+        moments = _gauss_columns(x, y, rows)
+        return _similarity(moments, data_range.reshape(1, 1, 1, -1))
+
+    return _mean(staged(similarity)(x, y, rows, data_range))
+
+
+def _batch_last(image: jax.Array, dtype: jnp.dtype) -> jax.Array:
+    return jnp.transpose(image, (1, 2, 3, 0)).astype(dtype)
+
+
+def _mean(similarity: jax.Array) -> jax.Array:
+    height, width = similarity.shape[:2]
+    columns = staged(functools.partial(jnp.sum, axis=0))(similarity)
+    return columns.sum(axis=(0, 1)) / (3 * height * width)
+
+
+def _similarity(moments: _Moments, data_range: jax.Array | float) -> jax.Array:
+    """SSIM of each window, [H', W', 3, B]."""
+    c1, c2 = ((k * data_range) ** 2 for k in (0.01, 0.03))
+    x, y = moments.mean_x, moments.mean_y
+    alike = (2 * x * y + c1) * (2 * moments.covariance + c2)
+    return alike / ((x * x + y * y + c1) * (moments.variances + c2))
+
+
+def _window_sum(x: jax.Array, window: int) -> jax.Array:
+    for size in ((window, 1, 1, 1), (1, window, 1, 1)):
+        x = jax.lax.reduce_window(x, 0, jax.lax.add, size, (1, 1, 1, 1), "VALID")
+    return x
+
+
+def _sample_moments(sum_x, sum_y, sum_squares, sum_xy, *, count: int) -> _Moments:
+    """Moments from whole sums, taken about the grey levels next to the means. About
+    zero, float32 would lose the difference of two large squares. The integers may
+    overflow on the way; their differences, below 2^31, are right again."""
+    mean_x, mean_y = sum_x / count, sum_y / count
+    p, q = jnp.round(mean_x).astype(jnp.int32), jnp.round(mean_y).astype(jnp.int32)
+    rest_x, rest_y = sum_x - count * p, sum_y - count * q
+    squares = sum_squares - p * (sum_x + rest_x) - q * (sum_y + rest_y)
+    products = sum_xy - q * sum_x - p * rest_y
+    return _Moments(
+        mean_x,
+        mean_y,
+        (squares - (rest_x * rest_x + rest_y * rest_y) / count) / (count - 1),
+        (products - rest_x * rest_y / count) / (count - 1),
+    )
+
+
+def _gauss_rows(x: jax.Array, y: jax.Array) -> _Moments:
+    """Weighted moments over 11 rows, the means relative to the middle row: differences
+    from it keep float32 exact where the image is flat, however bright."""
+    return _gauss_moments(_from_middle(x, 0), _from_middle(y, 0))
+
+
+def _gauss_columns(x: jax.Array, y: jax.Array, rows: _Moments) -> _Moments:
+    """Moments of 11x11 windows from those of 11 rows, by the law of total variance."""
+    inside = slice(_RADIUS, -_RADIUS)
+    x, y = x[inside], y[inside]
+
+    def differences(image, mean):
+        pairs = zip(_from_middle(image, 1), _from_middle(mean, 1), strict=True)
+        return [a + b for a, b in pairs]
+
+    within = [_weighted(_taps(z, 1)) for z in rows[2:]]
+    moved = differences(x, rows.mean_x), differences(y, rows.mean_y)
+    between = _gauss_moments(*moved, within)
+    mean_x = (x + rows.mean_x)[:, inside] + between.mean_x
+    mean_y = (y + rows.mean_y)[:, inside] + between.mean_y
+    return between._replace(mean_x=mean_x, mean_y=mean_y)
+
+
+def _gauss_moments(
+    dx: list[jax.Array], dy: list[jax.Array], within=(0.0, 0.0)
+) -> _Moments:
+    """Moments of the taps, plus what variances and covariance each tap has within."""
+    x, y = _weighted(dx), _weighted(dy)
+    pairs = list(zip(dx, dy, strict=True))
+    squares = _weighted([a * a + b * b for a, b in pairs])
+    products = _weighted([a * b for a, b in pairs])
+    variances = squares - (x * x + y * y) + within[0]
+    return _Moments(x, y, variances, products - x * y + within[1])
+
+
+def _taps(x: jax.Array, axis: int) -> list[jax.Array]:
+    """The image as each of the 11 places of a window sees it."""
+    size, cut = x.shape[axis] - 2 * _RADIUS, jax.lax.slice_in_dim
+    return [cut(x, k, k + size, axis=axis) for k in range(GAUSS_WINDOW)]
+
+
+def _from_middle(x: jax.Array, axis: int) -> list[jax.Array]:
+    taps = _taps(x, axis)
+    return [tap - taps[_RADIUS] for tap in taps]
+
+
+def _weighted(taps: list[jax.Array]) -> jax.Array:
+    terms = [weight * tap for weight, tap in zip(_WEIGHTS, taps, strict=True)]
+    return functools.reduce(jnp.add, terms)

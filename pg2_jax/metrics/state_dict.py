@@ -6,7 +6,6 @@ A .pth file holds a pickle, of which tensors by name are read and nothing else (
 
 import io
 import math
-import os
 import pathlib
 import zipfile
 from typing import Any
@@ -15,7 +14,7 @@ import ml_dtypes
 import numpy as np
 import safetensors.numpy
 
-from pg2_jax import restricted_pickle
+from pg2_jax import files, restricted_pickle
 from pg2_jax.restricted_pickle import RefusedError
 
 _HOLDS = "tensors by name (save model.state_dict(), not the model)"
@@ -23,13 +22,10 @@ _HOLDS = "tensors by name (save model.state_dict(), not the model)"
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 
 
-def read(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
-    """Arrays by name, with the file's dtypes.
-
-    Reads .safetensors, or what torch.save wrote of a state dict, in the zip form of
-    today or in the form before torch 1.6. What is damaged, or holds more than tensors
-    by name, is a ValueError.
-    """
+def read(path: files.PathLike) -> dict[str, np.ndarray]:
+    """Arrays by name, with the file's dtypes, of .safetensors or of what torch.save
+    wrote of a state dict, in the zip form of today or in that before torch 1.6. What is
+    damaged, or holds more than tensors by name, is a ValueError."""
     path = pathlib.Path(path)
     try:
         if path.suffix == ".safetensors":
@@ -56,7 +52,6 @@ class _Unpickler(restricted_pickle.Unpickler):
         self._bytes_left = most_bytes
 
     def persistent_load(self, pid: Any) -> np.ndarray:
-        """The storage that a tensor refers to."""
         kind, dtype, key, _, count, *view = pid
         known = kind == "storage" and isinstance(dtype, np.dtype) and type(key) is str
         if not known or type(count) is not int or any(view):
@@ -102,8 +97,7 @@ def _read_zip(content: bytes) -> Any:
 
 
 def _read_legacy(content: bytes) -> Any:
-    """Five pickles (magic number, version, machine, tensors, keys), then each storage:
-    its number of values and these."""
+    """Five pickles (magic, version, machine, tensors, keys), then the storages."""
     file = io.BytesIO(content)
     if _Unpickler(file, 0).load() != _LEGACY_MAGIC:
         raise RefusedError("it is not a file of torch.save")

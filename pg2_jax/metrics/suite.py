@@ -11,7 +11,6 @@ from typing import NamedTuple
 import jax
 
 from pg2_jax.metrics import direction, pixel, ssim
-from pg2_jax.metrics.windows import staged
 
 # Body masks, by whose pose they are drawn from.
 TARGET, SOURCE = "target", "source"
@@ -39,9 +38,8 @@ def masked(compute: Callable[..., jax.Array]) -> Callable[..., jax.Array]:
     """The metric of two bodies on black; see `pixel.body_on_black`."""
 
     def on_black(generated, target, mask):
-        return compute(
-            pixel.body_on_black(generated, mask), pixel.body_on_black(target, mask)
-        )
+        bodies = (pixel.body_on_black(image, mask) for image in (generated, target))
+        return compute(*bodies)
 
     return on_black
 
@@ -178,5 +176,5 @@ def compute(
     for name, metric in METRICS.items():
         if name in names and not needs(metric, (height, width), frozenset(masks)):
             mask = (masks[metric.mask],) if metric.mask else ()
-            values[name] = staged(metric.compute)(generated, target, *mask)
+            values[name] = ssim.staged(metric.compute)(generated, target, *mask)
     return values

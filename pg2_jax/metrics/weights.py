@@ -38,9 +38,8 @@ def fitted(value: Any, shapes: Any, what: str, file: str, label: str = "") -> An
             for name, shape in shapes.items()
         }
     if tuple(value.shape) != shapes.shape:
-        raise ValueError(
-            f"{what}: {label}has the shape {value.shape}, needed is {shapes.shape}."
-        )
+        given = f"{label}has the shape {value.shape}"
+        raise ValueError(f"{what}: {given}, needed is {shapes.shape}.")
     if not np.isfinite(value).all():
         raise ValueError(f"{file}: {label}holds NaN or infinite values.")
     return jnp.asarray(value, jnp.float32)

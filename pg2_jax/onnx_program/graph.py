@@ -59,9 +59,8 @@ class Graph:
         """The results of a new node, of the given shapes."""
         names = [self._name(x) for x in inputs]
         results = [Value(shape, f"v{next(self._numbers)}") for shape in shapes]
-        self._nodes.append(
-            helper.make_node(op, names, [r.name for r in results], **how)
-        )
+        made = [result.name for result in results]
+        self._nodes.append(helper.make_node(op, names, made, **how))
         return results
 
     def cast(self, x: Value, dtype: Any) -> Value:
@@ -88,10 +87,10 @@ class Graph:
         wanted = [1 if a == b else b for a, b in zip(size, shape, strict=True)]
         if BATCH not in wanted:
             return self.node("Expand", [x, np.array(wanted, np.int64)], shape)
-        parts = [
-            self._batch_size() if n == BATCH else np.array([n], np.int64)
-            for n in wanted
-        ]
+        if self._batch is None:
+            first = Value((), self._inputs[0].name)
+            self._batch = self.node("Shape", [first], (1,), start=0, end=1)
+        parts = [self._batch if n == BATCH else np.array([n], np.int64) for n in wanted]
         target = self.node("Concat", parts, (len(parts),), axis=0)
         return self.node("Expand", [x, target], shape)
 
@@ -102,8 +101,7 @@ class Graph:
     def model(
         self, outputs: Mapping[str, tuple[Any, Shape]], about: Mapping[str, str]
     ) -> onnx.ModelProto:
-        """The model with some of the outputs, by name their dtype and shape, and what
-        they do not need left out."""
+        """The model of some outputs, by name their dtype and shape."""
         needed, kept = set(outputs), []
         for node in reversed(self._nodes):
             if needed.intersection(node.output):
@@ -125,12 +123,6 @@ class Graph:
         helper.set_model_props(model, dict(about))
         return model
 
-    def _batch_size(self) -> Value:
-        if self._batch is None:
-            first = Value((), self._inputs[0].name)
-            self._batch = self.node("Shape", [first], (1,), start=0, end=1)
-        return self._batch
-
     def _name(self, x: Value | np.ndarray) -> str:
         if isinstance(x, Value) and x.array is None:
             return x.name
@@ -147,9 +139,8 @@ class Graph:
                 name, _type(stored.dtype), shape, stored.tobytes(), raw=True
             )
         constant = Value(shape, self._constants[key].name)
-        return (
-            constant.name if stored is array else self.cast(constant, np.float32).name
-        )
+        used = constant if stored is array else self.cast(constant, np.float32)
+        return used.name
 
 
 def _type(dtype: Any) -> int:

@@ -13,9 +13,8 @@ from jax import lax
 
 from pg2_jax.onnx_program.graph import BATCH, Graph, Shape, Value
 
-Rule = Callable[
-    [Graph, Sequence[Value], Sequence[Shape], dict[str, Any]], Value | list[Value]
-]
+Results = Value | list[Value]
+Rule = Callable[[Graph, Sequence[Value], Sequence[Shape], dict[str, Any]], Results]
 
 
 def size_of(dimension: Any) -> int | str:

@@ -19,19 +19,9 @@ def shape_of(aval: Any) -> Shape:
 def write(
     graph: Graph, function: Any, inputs: Mapping[str, jax.ShapeDtypeStruct]
 ) -> dict[str, tuple[Any, Shape]]:
-    """Translates a function of arrays, that returns a dict of arrays, into a graph.
-
-    Args:
-        graph: gets the inputs, the nodes, and the outputs by the names in the dict.
-        function: its arguments are the inputs, in order.
-        inputs: their names, dtypes and shapes, of which one dimension may be symbolic.
-
-    Returns:
-        dtype and shape of each output.
-
-    Raises:
-        NotImplementedError: for an operation that has no rule.
-    """
+    """Translates a function of arrays, the `inputs` in order, of which one dimension
+    may be symbolic, that returns a dict of arrays, into a graph: dtype and shape of
+    each output. A NotImplementedError for an operation that has no rule."""
     closed, results = jax.make_jaxpr(function, return_shape=True)(*inputs.values())
     values = [graph.input(n, x.dtype, shape_of(x)) for n, x in inputs.items()]
     outputs = dict(zip(sorted(results), _walk(graph, closed, values), strict=True))
@@ -52,11 +42,8 @@ def _walk(
             return _constant(np.asarray(atom.val, aval.dtype))
         return known[atom]
 
-    known.update(
-        zip(
-            jaxpr.constvars, map(_constant, map(np.asarray, closed.consts)), strict=True
-        )
-    )
+    constants = [_constant(np.asarray(x)) for x in closed.consts]
+    known.update(zip(jaxpr.constvars, constants, strict=True))
     known.update(zip(jaxpr.invars, arguments, strict=True))
     for equation in jaxpr.eqns:
         inputs = [read(atom) for atom in equation.invars]
@@ -78,10 +65,8 @@ def _results(
         raise NotImplementedError(f"ONNX: no rule for the operation {name} of jax.")
     whole = inputs
     if name not in rules.BROADCASTING:
-        avals = (atom.aval for atom in equation.invars)
-        whole = [
-            graph.whole(x, shape_of(a)) for x, a in zip(inputs, avals, strict=True)
-        ]
+        pairs = zip(inputs, equation.invars, strict=True)
+        whole = [graph.whole(x, shape_of(atom.aval)) for x, atom in pairs]
     shapes = [shape_of(variable.aval) for variable in equation.outvars]
     results = rules.RULES[name](graph, whole, shapes, parameters)
     return [results] if isinstance(results, Value) else results

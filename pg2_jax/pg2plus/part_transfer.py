@@ -52,21 +52,13 @@ def guide(
     width: int,
     blending: str = "soft",
 ) -> jax.Array:
-    """All that the networks are told of the two poses.
+    """All that the networks are told of the two poses, keypoints [B, 18, 3], of a
+    source [B, H, W, 3] in [-1, 1]; of a person without points no part is moved.
 
-    Args:
-        source: [B, H, W, 3] in [-1, 1].
-        source_keypoints: [B, 18, 3]; no part is moved of a person without points.
-        target_keypoints: [B, 18, 3].
-        height: H.
-        width: W.
-        blending: that of the architecture.
-
-    Returns:
-        [B, H, W, GUIDE_CHANNELS]: the moved parts over one another, the source without
-        its person, how much the parts cover, where the background is free, the mask of
-        each part, the heat maps of the target and of the source, the views of both. For
-        "sharp" blending one more: where the source's pixels stay.
+    [B, H, W, GUIDE_CHANNELS]: the moved parts over one another, the source without its
+    person, how much the parts cover, where the background is free, the mask of each
+    part, the heat maps of the target and of the source, the views of both. For "sharp"
+    blending one more: where the source's pixels stay.
     """
     moved = part_warp.warp(source, source_keypoints, target_keypoints, height, width)
     size = height, width
@@ -104,8 +96,7 @@ class PartTransferGenerator(nn.Module):
     final: bool = False
 
     def __call__(self, source: jax.Array, pose: jax.Array) -> jax.Array:
-        """[B, H, W, 3] in [-1, 1] and its `guide` -> the image [B, H, W, 3], unbounded,
-        meant to be in [-1, 1]."""
+        """[B, H, W, 3] in [-1, 1] and `guide` -> [B, H, W, 3], unbounded."""
         pictures = pose[..., _COMPOSITE], pose[..., _BACKGROUND]
         return blend(*pictures, source, self.layers(source, pose))
 
@@ -117,9 +108,10 @@ class PartTransferGenerator(nn.Module):
         fine = jnp.concatenate([source, guide[..., :_FINE]], axis=-1)
         # Half resolution, where a convolution costs a quarter; the last two alone see
         # the pixels themselves.
-        coarse = guide[..., _FINE:GUIDE_CHANNELS]
-        seen = [space_to_depth(fine), _halved(coarse)]
-        x = jnp.concatenate(seen, axis=-1)
+        how: Any = {"padding": "SAME", "count_include_pad": False}
+        rest = guide[..., _FINE:GUIDE_CHANNELS]
+        coarse = nn.avg_pool(rest, (2, 2), strides=(2, 2), **how)
+        x = jnp.concatenate([space_to_depth(fine), coarse], axis=-1)
         x = nn.relu(conv(widths[0], 3, precision, name="stem")(x))
         skips = []
         for i, width in enumerate(widths):
@@ -163,9 +155,8 @@ class PatchDiscriminator(nn.Module):
     def __call__(
         self, guide: jax.Array, *images: jax.Array
     ) -> list[tuple[jax.Array, list[jax.Array]]]:
-        """The guide [B, H, W, G] and images [B, H, W, C] to judge beside it -> for each
-        [B, H / 4, W / 4] logits, positive for "real", and the features of each layer,
-        [B, ...]."""
+        """The guide [B, H, W, G], images [B, H, W, C] -> for each image the logits [B,
+        H / 4, W / 4], positive for "real", and the features of each layer."""
         base = self.architecture.discriminator_channels
         precision = self.architecture.precision
         first = _FirstLayer(base, precision, name="conv0")(guide, *images)
@@ -201,22 +192,16 @@ class _FirstLayer(nn.Module):
         bias = self.param("bias", nn.initializers.zeros, shape[-1:])
 
         def convolved(x: jax.Array, part: jax.Array) -> jax.Array:
-            form = ("NHWC", "HWIO", "NHWC")
+            how: Any = {
+                "padding": "SAME",
+                "dimension_numbers": ("NHWC", "HWIO", "NHWC"),
+            }
             x = x.astype(self.precision)
-            return jax.lax.conv_general_dilated(
-                x, part, (2, 2), "SAME", dimension_numbers=form
-            )
+            return jax.lax.conv_general_dilated(x, part, (2, 2), **how)
 
         of_guide = convolved(guide, kernel[:, :, channels:])
         of_guide += bias.astype(self.precision).reshape(1, 1, 1, -1)
         return [convolved(x, kernel[:, :, :channels]) + of_guide for x in images]
-
-
-def _halved(x: jax.Array) -> jax.Array:
-    """[B, H, W, C] -> the means of each 2x2 pixels."""
-    return nn.avg_pool(
-        x, (2, 2), strides=(2, 2), padding="SAME", count_include_pad=False
-    )
 
 
 def blend(

@@ -34,21 +34,14 @@ _STILL, _GONE = 0.04, 0.12  # torso lengths a pixel moves, to count as either
 
 
 class Warped(NamedTuple):
-    """The source's pixels at the target pose.
+    """The source's pixels at the target pose."""
 
-    Attributes:
-        parts: [B, H, W, 10, C] the source as each part carries it.
-        masks: [B, H, W, 10] in [0, 1], where each part lies, soft at its edge; 0 for a
-            part that is unknown in either pose.
-        composite: [B, H, W, C] the parts over one another, back to front; 0 where there
-            is none.
-        coverage: [B, H, W, 1] in [0, 1], how much of a pixel the composite covers.
-    """
-
-    parts: jax.Array
+    parts: jax.Array  # [B, H, W, 10, C] the source as each part carries it
+    # [B, H, W, 10] in [0, 1], where each part lies, soft at its edge; 0 for a part that
+    # is unknown in either pose.
     masks: jax.Array
-    composite: jax.Array
-    coverage: jax.Array
+    composite: jax.Array  # [B, H, W, C] the parts, back to front; 0 where there is none
+    coverage: jax.Array  # [B, H, W, 1] in [0, 1], how much of a pixel it covers
 
 
 def warp(
@@ -58,15 +51,9 @@ def warp(
     height: int,
     width: int,
 ) -> Warped:
-    """Moves the parts of a person to another pose.
-
-    Args:
-        image: [B, h, w, C] float32, the source photo, of any size.
-        source_keypoints: [B, 18, 3] float32 in pixels of the photo.
-        target_keypoints: [B, 18, 3] float32 in pixels of the picture to make.
-        height: of the picture to make.
-        width: of it.
-    """
+    """Moves the parts of a person in a photo [B, h, w, C] float32, of any size, to
+    another pose: keypoints [B, 18, 3] float32, those of the source in pixels of the
+    photo, those of the target in pixels of the picture to make, [B, height, width]."""
     # Both at once: half as much to compile.
     people = part_frames.frames(jnp.stack([source_keypoints, target_keypoints]))
     source, target = (Frames(*(x[i] for x in people)) for i in range(2))

@@ -22,9 +22,8 @@ _R1_EVERY = 8  # steps; the penalty changes slowly and costs as much as all of D
 def patch_step(
     state: TrainState, batch: Batch, *, architecture: Architecture, objective: Objective
 ) -> tuple[TrainState, Metrics]:
-    """One update of the generator by L1, hinge, feature matching and, where asked for,
-    a perceptual distance; and one of D by the hinge loss, and now and then by R1, on
-    the same images."""
+    """One update of the generator by L1, hinge, feature matching and, if asked for, a
+    perceptual distance; and on the same images one of D by hinge and R1."""
     inputs = training_inputs(state.step, batch, architecture, objective)
     network = PatchDiscriminator(architecture)
 
@@ -88,8 +87,7 @@ def _judge(
 def _generator_losses(
     network: PatchDiscriminator, judging: PyTree, generated: jax.Array, inputs: Inputs
 ) -> Metrics:
-    """L1, the adversarial loss by the weights of D, and the distance of its features;
-    means over the batch."""
+    """L1, the adversarial loss and the distance of D's features; batch means."""
     (logits, features), (_, of_target) = _judge(
         network, judging, inputs, generated, inputs["target"]
     )

@@ -8,11 +8,8 @@ import numpy as np
 def bilinear(
     image: jax.Array, x: jax.Array, y: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
-    """Reads [B, h, w, C] at places [B, ...] to 1/256 pixel; also how far each lies
-    inside, 0 to 1.
-
-    One gather: the four neighbours of a pixel lie side by side in one table.
-    """
+    """Reads [B, h, w, C] at places [B, ...] to 1/256 pixel, and how far inside each
+    lies, 0 to 1; by one gather, from a table with the four neighbours of each pixel."""
     size, height, width, channels = image.shape
     right = jnp.concatenate([image[:, :, 1:], image[:, :, -1:]], axis=2)
     pair = jnp.concatenate([image, right], axis=-1)
@@ -37,10 +34,8 @@ def bilinear(
 def enlarged(image: jax.Array, height: int, width: int) -> jax.Array:
     """[B, h, w, C] in a size of that or more, bilinear: `jax.image.resize`, whose
     matrices are here made by numpy and need not be compiled."""
-    rows, columns = (
-        _interpolation(*sizes)
-        for sizes in zip(image.shape[1:3], (height, width), strict=True)
-    )
+    rows = _interpolation(image.shape[1], height)
+    columns = _interpolation(image.shape[2], width)
     tall = jnp.einsum("Hh,bhwc->bHwc", rows, image, precision="highest")
     return jnp.einsum("Ww,bHwc->bHWc", columns, tall, precision="highest")
 

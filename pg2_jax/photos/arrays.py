@@ -21,15 +21,12 @@ class Photo(NamedTuple):
 
 
 def to_photo(image: Any) -> Photo:
-    """A photo as an upright RGB Pillow image, and its name for messages.
-
-    It is a path of a photo in a format of `photo_files`, of an animation the first
-    frame, which is said; a Pillow image; or an array, grey [H, W] or [H, W, 1], RGB [H,
-    W, 3] or RGBA [H, W, 4]: uint8, or floats in [0, 1], or, where one is negative, in
-    [-1, 1]. EXIF orientation is applied, transparency composited on white. A JPEG of
-    more pixels than are read is decoded at a part of its size, which is said. Anything
-    else is a ValueError.
-    """
+    """A photo as an upright RGB Pillow image, and its name for messages: of a path of a
+    photo in a format of `photo_files`, of an animation the first frame, which is said;
+    of a Pillow image; or of an array, grey [H, W] or [H, W, 1], RGB [H, W, 3] or RGBA
+    [H, W, 4], uint8, or floats in [0, 1], or, where one is negative, in [-1, 1].
+    Transparency is composited on white; a JPEG of more pixels than are read is decoded
+    at a part of its size, which is said. Anything else is a ValueError."""
     if isinstance(image, str | os.PathLike):
         path = pathlib.Path(image).expanduser()
         if not path.exists():
@@ -54,8 +51,8 @@ def to_photo(image: Any) -> Photo:
 
 
 def to_uint8(pixels: np.ndarray) -> np.ndarray:
-    """An array that should be a photo by the rule of `to_photo`, as uint8 [H, W, 3], or
-    [H, W, 4] with transparency."""
+    """A photo by the rule of `to_photo` as uint8 [H, W, 3], or transparent [H, W,
+    4]."""
     shape = pixels.shape
     if len(shape) == 2:
         pixels = pixels[..., None]
@@ -74,7 +71,6 @@ def to_uint8(pixels: np.ndarray) -> np.ndarray:
         scaled = (pixels + 1) / 2 if low < 0 else pixels
         pixels = np.round(scaled * 255).astype(np.uint8)
     if pixels.dtype != np.uint8:
-        raise ValueError(
-            f"A photo is uint8, or floats in 0 .. 1 or -1 .. 1; got {pixels.dtype}."
-        )
+        known = "uint8, or floats in 0 .. 1 or -1 .. 1"
+        raise ValueError(f"A photo is {known}; got {pixels.dtype}.")
     return np.repeat(pixels, 3, axis=2) if pixels.shape[2] == 1 else pixels

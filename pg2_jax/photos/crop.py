@@ -21,8 +21,7 @@ import numpy as np
 from PIL import Image
 
 RULES = ("none", "stretch", "letterbox", "crop")
-# Of the longer side of the box around the keypoints: room above the eyes for the head,
-# below the ankles for the feet.
+# Of the longer side of the keypoints' box: room for the head and the feet.
 MARGIN = 0.15
 # Keypoints closer together than this show no person that could be cropped.
 MIN_SPAN = 8
@@ -53,8 +52,7 @@ class Frame(NamedTuple):
     """What is stored of a photo."""
 
     source: Box  # part of the photo, in its pixels
-    # Where that part lies in the stored image, in whole pixels of it; the rest repeats
-    # its edge.
+    # Where that part lies in the stored image, in whole pixels; edges are repeated.
     target: Box
 
 
@@ -66,8 +64,8 @@ def frame(
     margin: float = MARGIN,
 ) -> Frame:
     """Decides by one of `RULES` what is stored of an upright photo; sizes are (height,
-    width). Keypoints [18, 3] in pixels of the photo, and the margin, are for crop. For
-    none another size, for crop too small a span of the keypoints in the photo is a
+    width). Keypoints [18, 3] in pixels of the photo, and the margin, are for crop.
+    Another size for none, or too small a span of keypoints for crop, is a
     ValueError."""
     whole = Box(0, 0, original_size[1], original_size[0])
     if rule == "none" and original_size != size:
@@ -88,24 +86,16 @@ def frame(
 
 
 def cut(part: Frame, whole: Box) -> Frame:
-    """What of a frame lies in a box of the photo, such as the whole of it; the rest of
-    the stored image will repeat the edge."""
+    """What of a frame lies in a box; the rest of the image will repeat the edge."""
     source, target = part
     left, right = max(source.left, whole.left), min(source.right, whole.right)
     top, bottom = max(source.top, whole.top), min(source.bottom, whole.bottom)
     across, down = target.width / source.width, target.height / source.height
-    columns = _pixels(
-        target.left + (left - source.left) * across,
-        target.left + (right - source.left) * across,
-        int(target.right),
-    )
-    rows = _pixels(
-        target.top + (top - source.top) * down,
-        target.top + (bottom - source.top) * down,
-        int(target.bottom),
-    )
-    inside = Box(columns[0], rows[0], columns[1], rows[1])
-    return Frame(Box(left, top, right, bottom), inside)
+    start, end = (target.left + (x - source.left) * across for x in (left, right))
+    first, last = _pixels(start, end, int(target.right))
+    start, end = (target.top + (y - source.top) * down for y in (top, bottom))
+    high, low = _pixels(start, end, int(target.bottom))
+    return Frame(Box(left, top, right, bottom), Box(first, high, last, low))
 
 
 def apply(image: Image.Image, part: Frame, size: Size) -> Image.Image:
@@ -136,12 +126,9 @@ def move_keypoints(
     keypoints: np.ndarray, original_size: Size, part: Frame, size: Size
 ) -> tuple[np.ndarray, int]:
     """Moves keypoints, float32 [18, 3] in pixels, from an upright photo to what is
-    stored of it; also gives the number of points outside.
-
-    A point outside the photo, or outside the part that is stored, counts as missing.
-    The others are moved as the pixels are, and clipped to the centres of the last row
-    and column (a move of less than one pixel).
-    """
+    stored of it; also gives the number of points outside, which count as missing. The
+    others are moved as the pixels are, and clipped to the centres of the last row and
+    column."""
     x, y, visible = keypoints.T.astype(np.float64)
     source, target = part
     inside = (visible > 0) & (x < original_size[1]) & (y < original_size[0])
@@ -155,8 +142,7 @@ def move_keypoints(
 
 
 def describe(part: Frame, original_size: Size, size: Size) -> str:
-    """Says in a few words how a photo was framed; empty when it is stored whole and as
-    it is."""
+    """How a photo was framed, in a few words; empty when it is stored as it is."""
     source, target = part
     if source == target == Box(0, 0, size[1], size[0]):
         return ""
@@ -178,7 +164,6 @@ def describe(part: Frame, original_size: Size, size: Size) -> str:
 def _person(
     keypoints: np.ndarray | None, original_size: Size, size: Size, margin: float
 ) -> Box:
-    """The box of the stored shape around a person, moved into the photo."""
     height, width = original_size
     points = np.zeros((0, 3)) if keypoints is None else keypoints.astype(np.float64)
     x, y, visible = points.T

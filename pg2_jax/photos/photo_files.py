@@ -19,14 +19,14 @@ converted one as PNG, which loses nothing.
 
 import importlib.util
 import io
-import os
+import pathlib
 import warnings
 from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageOps, features
 
-from pg2_jax import errors
+from pg2_jax import errors, files
 from pg2_jax.keypoints.base import content_of
 from pg2_jax.photos import crop
 
@@ -80,7 +80,7 @@ class StoredPhoto(NamedTuple):
     note: str  # what was converted, empty when the bytes are those of the file
 
 
-def load(path: str | os.PathLike[str], *, large: bool = False) -> Upright:
+def load(path: files.PathLike, *, large: bool = False) -> Upright:
     """Reads one photo and decodes it to the last pixel, to prove that it is whole; a
     ValueError names one that is refused and the reason. For `large` see `decode`."""
     content = content_of(path, "a photo", MAX_BYTES)
@@ -91,18 +91,16 @@ def load(path: str | os.PathLike[str], *, large: bool = False) -> Upright:
 
 def decode(
     content: bytes,
-    name: str | os.PathLike[str],
+    name: files.PathLike,
     longest: int = 0,
     *,
     large: bool = False,
 ) -> Upright:
     """Decodes a photo that is in memory, as `load` does one on the disk. Of one that is
-    refused for its size the header alone is decoded.
-
-    With `longest` a JPEG is decoded at a half, a quarter or an eighth of its size, if
-    its longer side still has so many pixels, and may have as many times more pixels.
-    With `large` this is done to a JPEG that has more pixels than are read, alone.
-    """
+    refused for its size the header alone is decoded. With `longest` a JPEG is decoded
+    at a half, a quarter or an eighth of its size, if its longer side still has so many
+    pixels, and may have as many times more pixels. With `large` this is done to a JPEG
+    that has more pixels than are read, alone."""
     try:
         with warnings.catch_warnings():
             # The number of pixels is checked here, and damaged EXIF is no news.
@@ -112,8 +110,7 @@ def decode(
             reduction = _reduce(image, longest) if longest else 1
             _check_header(image, content)
             if image.format == "PNG":
-                # Pillow's decoder reads over wrong checksums and a missing end, where
-                # tensorflow's refuses.
+                # Pillow's decoder reads over wrong checksums and a missing end.
                 Image.open(io.BytesIO(content)).verify()
                 if _PNG_END not in content:
                     raise ValueError("truncated PNG file: its end is missing")
@@ -130,15 +127,18 @@ def decode(
             f"{name}: not a photo in a format that is read ({', '.join(FORMATS)})"
         ) from error
     except Exception as error:
-        # On damaged files Pillow's decoders raise nearly anything: OSError,
-        # SyntaxError, struct.error, ...
+        # On damaged files Pillow's decoders raise nearly anything.
         reason = str(error) or type(error).__name__
         raise ValueError(f"{name}: cannot be read: {reason}") from error
 
 
+def is_photo(name: files.PathLike) -> bool:
+    """Whether a name ends as those of the photos that are read."""
+    return pathlib.PurePath(name).suffix.lower() in SUFFIXES
+
+
 def unread(name: str) -> str:
-    """What to do about a photo that is not read here, by the ending of its name; empty
-    for others."""
+    """What to do about a photo that is not read, by its suffix; empty for others."""
     return UNREAD.get(f".{name.rpartition('.')[2].lower()}", "")
 
 
@@ -158,8 +158,7 @@ def _formats(content: bytes) -> tuple[str, ...]:
 
 def upright_rgb(image: Image.Image) -> Image.Image:
     """An opened photo as a viewer shows it: turned as its EXIF says, 8-bit RGB,
-    transparency on white. More than 8 bits a channel, or damaged pixels, are a
-    ValueError."""
+    transparency on white. More bits, or damaged pixels, are a ValueError."""
     if image.mode not in _EIGHT_BIT_MODES:
         raise ValueError("more than 8 bits a channel; save it with 8 bits")
     try:
@@ -169,7 +168,7 @@ def upright_rgb(image: Image.Image) -> Image.Image:
 
 
 def read(
-    path: str | os.PathLike[str],
+    path: files.PathLike,
     height: int,
     width: int,
     *,
@@ -177,9 +176,9 @@ def read(
     keypoints: np.ndarray | None = None,
     margin: float = crop.MARGIN,
 ) -> StoredPhoto:
-    """Reads one photo as it is to be stored, brought to the wanted height and width by
-    one of `crop.RULES`; for keypoints and margin see `crop.frame`. A ValueError names
-    one that is refused and the reason."""
+    """Reads one photo as it is to be stored, of that height and width by one of
+    `crop.RULES`; for keypoints and margin see `crop.frame`. A ValueError if it is
+    refused."""
     upright = load(path)
     size, original_size = (height, width), (upright.image.height, upright.image.width)
     with errors.said_of(path):
@@ -198,15 +197,13 @@ def read(
 
 def _readable(image: Image.Image) -> int:
     """The longer side at which an image has few enough pixels; 0 for its own."""
-    shares = [
-        n for n in (1, 2, 4, 8) if image.width * image.height <= MAX_PIXELS * n**2
-    ]
+    pixels = image.width * image.height
+    shares = [n for n in (1, 2, 4, 8) if pixels <= MAX_PIXELS * n**2]
     return max(image.size) // shares[0] if shares and shares[0] > 1 else 0
 
 
 def _reduce(image: Image.Image, longest: int) -> int:
-    """Has a JPEG decoded smaller; returns by how much. One that is stored in passes
-    (progressive) would be held whole all the same."""
+    """Has a JPEG that is not progressive decoded smaller; returns by how much."""
     if image.format != "JPEG" or "progressive" in image.info:
         return 1
     width, height = image.size

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from data_prep.estimation import distance
+from data_prep.estimation import quality_report
 
 
 def _keypoints(points):
@@ -23,7 +23,7 @@ def test_distances_are_of_the_points_that_both_have():
         "b": _keypoints({0: (1, 2), 17: (5, 5), 16: (5, 5)}),
         "a": _keypoints({0: (0, 0), 1: (10, 10)}),
     }
-    lines = distance.describe(estimated, reference, "x.csv")
+    lines = quality_report.distances(estimated, reference, "x.csv")
     assert "compared with x.csv: 2 photos and 3 points that both have" in lines[0]
     assert "1 points only here, 2 only there" in lines[0]
     assert "mean 2.00, median 1.00, 95 % below 4.60" in lines[1]  # Of 5, 0 and 1.
@@ -33,5 +33,5 @@ def test_distances_are_of_the_points_that_both_have():
 
 
 def test_nothing_in_common_is_no_distance():
-    (line,) = distance.describe({"a": _keypoints({0: (1, 1)})}, {}, "x.csv")
+    (line,) = quality_report.distances({"a": _keypoints({0: (1, 1)})}, {}, "x.csv")
     assert "0 photos and 0 points" in line and "distance" not in line

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pg2_jax.input_pipeline import crc32c, description, example_parser, pair_table
+from pg2_jax.input_pipeline import description, example_parser, pair_table, tfrecord
 
 POSES = np.arange(108, dtype=np.float32).reshape(2, 18, 3) / 7
 
@@ -42,7 +42,7 @@ def framed(record):
     length = len(record).to_bytes(8, "little")
     ends = []
     for part in (length, record):
-        crc = crc32c.masked(np.array([crc32c.of(part)], np.uint32))[0]
+        crc = tfrecord.checksum(part)
         ends.append(int(crc).to_bytes(4, "little"))
     return length + ends[0] + record + ends[1]
 

@@ -14,7 +14,6 @@ from pg2_jax.input_pipeline import (
     pair_reader,
     process_share,
     tf_data_reader,
-    virtual_readers,
 )
 
 FILES, BATCH = 8, 24
@@ -73,7 +72,7 @@ def pairs_of_files(dataset):
     """The key of every training pair, file by file, as they are stored."""
     options = {"split": "train", "limit": dataset.count("train"), "batch_size": 1}
     stored = iter([keys(t.batch)[0] for t in dataset.test_batches(**options)])
-    lengths = dataset._reader._splits["train"].shard_lengths
+    lengths = [shard.pairs for shard in dataset._reader.splits["train"].shards]
     return [list(itertools.islice(stored, length)) for length in lengths]
 
 
@@ -136,7 +135,9 @@ def test_each_of_n_processes_reads_an_nth(dataset, monkeypatch):
                 process_count=processes,
             )
             read[processes, index] = size[-1]
-    stored = sum(pathlib.Path(f).stat().st_size for f in dataset._reader.files["train"])
+    stored = sum(
+        pathlib.Path(f).stat().st_size for f in dataset._reader.splits["train"].files
+    )
     assert 2.5 * stored < read[1, 0] < 4 * stored
     for (processes, _), found in read.items():
         assert found == pytest.approx(read[1, 0] / processes, rel=0.1)
@@ -144,7 +145,7 @@ def test_each_of_n_processes_reads_an_nth(dataset, monkeypatch):
 
 def test_one_reader_keeps_the_order_of_the_runs_of_before(dataset):
     """All files shuffled, then their records: by a program of its own."""
-    files = tf.constant(dataset._reader.files["train"])
+    files = tf.constant(dataset._reader.splits["train"].files)
     count, options = dataset.count("train"), {"minval": None, "maxval": None}
     photos = {"source_image": (32, 16, 3), "target_image": (32, 16, 3)}
     want = []
@@ -168,7 +169,7 @@ def test_one_reader_keeps_the_order_of_the_runs_of_before(dataset):
 
 def test_a_reader_without_training_pairs_is_refused(folder):
     dataset = pair_reader.PairDataset(folder, reader="tf_data")
-    dataset._reader.is_held_out[: dataset._reader._splits["train"].shard_lengths[0]] = 1
+    dataset._reader.is_held_out[: dataset._reader.splits["train"].shards[0].pairs] = 1
     with pytest.raises(ValueError, match="virtual_readers=8: one of them has no train"):
         take(dataset, 1, virtual_readers=8)
 
@@ -187,8 +188,8 @@ def test_a_reader_without_training_pairs_is_refused(folder):
     ],
 )
 def test_as_many_readers_as_leave_four_files_to_each(batch_size, files, count):
-    assert virtual_readers.choose(0, batch_size, files) == count
-    assert virtual_readers.choose(1, batch_size, files) == 1
+    assert process_share.choose_readers(0, batch_size, files) == count
+    assert process_share.choose_readers(1, batch_size, files) == 1
 
 
 def test_the_number_of_readers_is_checked_where_it_has_a_meaning(dataset, pair_dataset):
@@ -210,7 +211,7 @@ def test_a_process_has_the_readers_of_its_rows(readers, processes):
     owners = []
     for index in range(processes):
         share = process_share.of_process(BATCH, index, processes)
-        mine, of_mine = virtual_readers.of_process(readers, share)
+        mine, of_mine = process_share.readers_of(share, readers)
         owners += list(mine)
         read = np.arange(mine.start * rows_of_reader, mine.stop * rows_of_reader)
         assert of_mine.batch_size == len(read) and of_mine.rows == share.rows

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pg2_jax.input_pipeline import crc32c
+from pg2_jax.input_pipeline import tfrecord
 
 
 def by_definition(data):
@@ -28,7 +28,7 @@ def by_definition(data):
     ],
 )
 def test_the_published_numbers(data, crc):
-    assert crc32c.of(data) == crc
+    assert tfrecord.crc(data) == crc
 
 
 @pytest.mark.parametrize("length", [1, 3, 4, 5, 1023, 1024, 1025, 2500])
@@ -36,12 +36,12 @@ def test_any_length_and_any_two_parts(length):
     """1024 bytes are looked up at once."""
     data = np.random.default_rng(length).bytes(length)
     want = by_definition(data)
-    assert crc32c.of(data) == want
+    assert tfrecord.crc(data) == want
     cuts = np.array([0, 1, length // 2, length])
     first, second = (
-        np.array([crc32c.of(part) for part in parts], np.uint32)
+        np.array([tfrecord.crc(part) for part in parts], np.uint32)
         for parts in ([data[:cut] for cut in cuts], [data[cut:] for cut in cuts])
     )
-    joined = crc32c.joined(first, second, length - cuts)
+    joined = tfrecord.joined(first, second, length - cuts)
     assert joined.dtype == np.uint32
     assert joined.tolist() == [want] * 4

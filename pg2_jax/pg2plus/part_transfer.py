@@ -108,9 +108,7 @@ class PartTransferGenerator(nn.Module):
         fine = jnp.concatenate([source, guide[..., :_FINE]], axis=-1)
         # Half resolution, where a convolution costs a quarter; the last two alone see
         # the pixels themselves.
-        how: Any = {"padding": "SAME", "count_include_pad": False}
-        rest = guide[..., _FINE:GUIDE_CHANNELS]
-        coarse = nn.avg_pool(rest, (2, 2), strides=(2, 2), **how)
+        coarse = _halved(guide[..., _FINE:GUIDE_CHANNELS])
         x = jnp.concatenate([space_to_depth(fine), coarse], axis=-1)
         x = nn.relu(conv(widths[0], 3, precision, name="stem")(x))
         skips = []
@@ -192,16 +190,22 @@ class _FirstLayer(nn.Module):
         bias = self.param("bias", nn.initializers.zeros, shape[-1:])
 
         def convolved(x: jax.Array, part: jax.Array) -> jax.Array:
-            how: Any = {
-                "padding": "SAME",
-                "dimension_numbers": ("NHWC", "HWIO", "NHWC"),
-            }
+            form = ("NHWC", "HWIO", "NHWC")
             x = x.astype(self.precision)
-            return jax.lax.conv_general_dilated(x, part, (2, 2), **how)
+            return jax.lax.conv_general_dilated(
+                x, part, (2, 2), "SAME", dimension_numbers=form
+            )
 
         of_guide = convolved(guide, kernel[:, :, channels:])
         of_guide += bias.astype(self.precision).reshape(1, 1, 1, -1)
         return [convolved(x, kernel[:, :, :channels]) + of_guide for x in images]
+
+
+def _halved(x: jax.Array) -> jax.Array:
+    """[B, H, W, C] -> the means of each 2x2 pixels."""
+    return nn.avg_pool(
+        x, (2, 2), strides=(2, 2), padding="SAME", count_include_pad=False
+    )
 
 
 def blend(

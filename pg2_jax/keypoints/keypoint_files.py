@@ -25,6 +25,7 @@ from pg2_jax.keypoints import (
     point_text,
     pose_transfer_csv,
     wide_csv,
+    yolo_text,
 )
 
 PathLike = str | os.PathLike[str]
@@ -32,8 +33,8 @@ write_csv = pose_transfer_csv.write
 
 _FORMATS = (
     "a csv (name:keypoints_y:keypoints_x, or file_id,img_h,img_w,p0_x,...), JSON of "
-    "COCO or of a pose estimator such as OpenPose, 18 lines of x y, a pickle of peaks "
-    "or RCV, MATLAB's pp [28, N]"
+    "COCO or of a pose estimator such as OpenPose, 18 lines of x y, lines of YOLO's "
+    "save_txt, a pickle of peaks or RCV, MATLAB's pp [28, N]"
 )
 
 
@@ -129,6 +130,8 @@ def _text(
         return wide_csv.entries(path, text)
     if point_text.is_row(line):
         return point_text.entries(path, text, path.stem)
+    if yolo_text.is_row(line):
+        return yolo_text.entries(path, text, path.stem, photo_size)
     if not any(separator in line for separator in pose_transfer_csv.SEPARATORS):
         raise ValueError(f"{path}: not a known format; known are {_FORMATS}")
     return pose_transfer_csv.entries(path, text)
@@ -176,4 +179,7 @@ def _folder(folder: pathlib.Path, photo_size: base.Size | None) -> Iterator[base
             yield from _json(path, text, name, photo_size, may_be_empty=True)
         else:
             name = inside.with_suffix("").as_posix()
-            yield from point_text.entries(path, text, name)
+            if yolo_text.is_row(text.split("\n", 1)[0]):
+                yield from yolo_text.entries(path, text, name, photo_size)
+            else:
+                yield from point_text.entries(path, text, name)

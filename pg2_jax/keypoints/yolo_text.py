@@ -58,6 +58,7 @@ def _parse(text: str, name: str, size: base.Size | None) -> base.Found:
         rows = np.reshape(values[_BEFORE:end], (_POINTS, columns)).tolist()
         layout = person_points.Layout(fractions=True)
         pose = person_points.read(f"line {number}", {"keypoints": rows}, layout, size)
+        assert pose is not None  # There are rows.
         people.append(pose)
         # The score is no whole number, the number through a video is one.
         after = values[end:]

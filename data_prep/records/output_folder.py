@@ -66,7 +66,9 @@ def check_cloud(address: str, *, overwrite: bool) -> None:
     folder = cloud_files.path_of(address)
     with cloud_files.named_errors("output_dir", address):
         there = [*folder.iterdir()] if folder.exists() else []
-    _check_empty(address, sorted({path.name for path in there} - {_PROBE}))
+    # A folder that was made in the web page of a storage lists itself, an empty file.
+    names = {path.name for path in there if path != folder}
+    _check_empty(address, sorted(names - {_PROBE}))
     with cloud_files.named_errors("output_dir", address):
         probe = folder / _PROBE
         probe.write_bytes(b"")

@@ -111,8 +111,9 @@ class _Reading:
 
     def _read_into_store(self, name: str, source: Split) -> int:
         try:
-            stored = source.path(name), source.annotations[name]
-            encoded, note, fitted, outside = self._read_photo(*stored)
+            encoded, note, fitted, outside = self._read_photo(
+                source.path(name), source.annotations[name], source.sizes.get(name)
+            )
         except (ValueError, OSError) as error:
             self._problems.photos.append(str(error))
             return -1
@@ -124,9 +125,13 @@ class _Reading:
         return self._store.add(name, person, encoded, fitted)
 
     def _read_photo(
-        self, path: pathlib.Path, keypoints: np.ndarray
+        self,
+        path: pathlib.Path,
+        keypoints: np.ndarray,
+        annotated: tuple[int, int] | None,
     ) -> tuple[bytes, str, np.ndarray, int]:
-        """A photo's bytes, what was done to it, fitted keypoints, how many lost."""
+        """A photo's bytes, what was done to it, the fitted keypoints and how many of
+        them lie outside; a ValueError if it is not of the `annotated` size."""
         size, fit = self._rules.size, self._rules.fit
         if fit == "deepfashion":
             return deepfashion_photos.read_photo(path, keypoints, size)
@@ -134,6 +139,13 @@ class _Reading:
         encoded, original_size, frame, note = photo_files.read(
             path, *size, fit=fit, keypoints=keypoints, margin=margin
         )
+        # A pixel may be lost by rounding, as where ControlNet has enlarged the photo.
+        if annotated and np.abs(np.subtract(annotated, original_size)).max() > 1:
+            height, width = annotated
+            raise ValueError(
+                f"{path}: it is {original_size[0]}x{original_size[1]} pixels, its "
+                f"keypoints are those of {height}x{width} (annotations)"
+            )
         fitted, outside = crop.move_keypoints(keypoints, original_size, frame, size)
         return encoded, note, fitted, outside
 

@@ -9,6 +9,7 @@ fasionWOMENDressesid0000005502_1front.jpg       pose-gan, and PG2's authors
 """
 
 import collections
+import contextlib
 import os
 import re
 from collections.abc import Iterable, Mapping
@@ -16,7 +17,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from pg2_jax import files
-from pg2_jax.keypoints.base import Pose
+from pg2_jax.keypoints.base import Pose, Size
 from pg2_jax.photos import photo_files
 
 _DOWNLOADED = re.compile(r"(?:.*/)?((?:WO)?MEN)/([^/]+)/(id_\d+)/([^/_]+)_([^/]+)")
@@ -100,3 +101,13 @@ def match(
         except ValueError as error:
             problems.append(f"{pose.place}: {error}")
     return matched
+
+
+def sizes(poses: Mapping[str, Pose], photos: PhotoNames) -> dict[str, Size]:
+    """The (height, width) of photos, as far as the annotations have it."""
+    found: dict[str, Size] = {}
+    for name, pose in poses.items():
+        if pose.size:
+            with contextlib.suppress(ValueError):  # `match` has said it.
+                found.setdefault(photos.find(name), pose.size)
+    return found

@@ -115,4 +115,6 @@ def _match(
     placed = read_annotations(file, problems, options.min_confidence, photos)
     names = photo_names.PhotoNames(photos, unread=unread_in(folder, dataset))
     matched = photo_names.match(placed, names, problems)
-    return Split(folder, matched, len(photos) - len(matched), photos=photos)
+    sizes = photo_names.sizes(placed, names)
+    left = len(photos) - len(matched)
+    return Split(folder, matched, left, photos=photos, sizes=sizes)

@@ -18,14 +18,19 @@ FOLDER_ANNOTATIONS = "annotations.csv"
 
 @dataclasses.dataclass(frozen=True)
 class Split:
-    """Photos and keypoints, float32 [18, 3], of one split, by name. `photos` are these
-    and the `num_unannotated`; `paths` has the files that are not `folder / name`."""
+    """The photos and keypoints, float32 [18, 3], of one split, by name.
+
+    `photos` are those with keypoints and the `num_unannotated` without; `paths` has the
+    files that are not `folder / name`; `sizes` the (height, width) of photos as the
+    annotations have it.
+    """
 
     folder: pathlib.Path
     annotations: dict[str, np.ndarray]
     num_unannotated: int
     photos: Collection[str] = ()
     paths: Mapping[str, pathlib.Path] = dataclasses.field(default_factory=dict)
+    sizes: Mapping[str, base.Size] = dataclasses.field(default_factory=dict)
 
     def path(self, name: str) -> pathlib.Path:
         return self.paths.get(name, self.folder / name)

@@ -78,7 +78,7 @@ def _rule(path: str | os.PathLike[str], error: Exception) -> str:
             f"{storage.package}"
         )
     if isinstance(error, FileNotFoundError):
-        return ": there is no such file."
+        return ": there is no such file, or no such bucket."
     text = (str(error).splitlines() or [""])[0].strip().rstrip(".")
     if "not implemented" in text:
         return (
@@ -107,6 +107,10 @@ def fetched(path: str | os.PathLike[str], argument: str) -> Iterator[pathlib.Pat
             open(copy, "wb") as target,
         ):
             shutil.copyfileobj(source, target)
+        with named_errors(argument, path):
+            # s3fs reads nothing from one.
+            if not copy.stat().st_size and path_of(path).is_dir():
+                raise errors.ArgumentError(argument, path, ": a folder, not a file.")
         yield copy
 
 

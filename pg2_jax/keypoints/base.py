@@ -153,10 +153,10 @@ def without_gaps(values: Sequence[Any], columns: int) -> list[Any]:
 
 def track_in(record: Any) -> int | None:
     """The number of a person through a video, None where a tool says none: "idx" of
-    AlphaPose and PoseFlow, which may lie in lists, "track_id" of MMPose and
-    ultralytics, "person_id" of OpenPose, [-1] without its tracker."""
+    AlphaPose and PoseFlow, which may lie in lists, "track_id" of ultralytics,
+    "person_id" of OpenPose, [-1] without its tracker, "id_" of OpenPifPaf."""
     values = record if isinstance(record, Mapping) else {}
-    for key in ("idx", "track_id", "person_id"):
+    for key in ("idx", "track_id", "person_id", "id_"):
         value: Any = values.get(key)
         while isinstance(value, list) and value:
             value = value[0]

@@ -2,10 +2,10 @@
 
 Either a whole file, {"images": [...], "annotations": [...]}, or a list of results,
 [{"image_id": ..., "keypoints": [...], "score": ...}, ...], as COCO's own tools,
-AlphaPose and MMPose write it. Points are (x, y, v), 17 of COCO's, or those of another
-skeleton that `layouts` knows. In a whole file v > 0 means present, so that points which
-were labelled though hidden (v = 1) count; in results, or where one v is no whole
-number, it is a confidence.
+AlphaPose, MMPose and ultralytics write it. Points are (x, y, v), 17 of COCO's, or those
+of another skeleton that `layouts` knows. In a whole file v > 0 means present, so that
+points which were labelled though hidden (v = 1) count; in results, or where one v is no
+whole number, it is a confidence.
 
 Of several people on a photo the largest complete one is taken (`people.order`), of
 those about as large the one with the highest "score"; without scores the one with the
@@ -88,6 +88,9 @@ def entries(path: os.PathLike[str], content: Any) -> Iterator[base.Entry]:
         category = person.get("category_id")
         if are_people is None or (_is_id(category) and are_people.get(category)):
             image = _id(f"{path}: annotation {index}", person, "image_id")
+            if photos is None and isinstance(person.get("file_name"), str):
+                # ultralytics' number is 7 for 7.jpg and for 0007.jpg.
+                image = person["file_name"]
             if person.get("keypoints") in (None, []) or person.get("iscrowd") == 1:
                 pointless += 1
             else:
@@ -260,8 +263,6 @@ def _points(index: int, person: dict[str, Any], are_results: bool) -> np.ndarray
     values, what = person.get("keypoints"), f"annotation {index}: keypoints"
     if not isinstance(values, list):
         raise ValueError(f"{what} has {shown(values)}, expected 17 x 3 numbers")
-    if len(values) % 3:
-        raise ValueError(f"{what} has {len(values)} values, expected 17 x 3")
     points = layouts.from_flat(what, values)
     if not are_results and (np.mod(points[:, 2], 1) == 0).all():
         points[:, 2] = points[:, 2] > 0

@@ -7,7 +7,8 @@
 | PoseFlow | the list of people, by photo | "keypoints", "idx" |
 | MMPose | "instances", or the list of people alone | "keypoints", "keypoint_scores" |
 | rtmlib's arrays | "keypoints" [P, K, 2], "scores" [P, K] | |
-| MoveNet, PoseNet (tfjs) | the list of people, or [1, 1, 17, 3] = (y, x, score) | "keypoints" of {x, y, score, name} |
+| MoveNet, PoseNet (tfjs) | the list of people | "keypoints" of {x, y, score, name} |
+| MoveNet's own array | [1, 1, 17, 3] or [1, 6, 56] | 17 of y, x, score |
 | ultralytics | the list of people | "keypoints" of lists x, y, visible |
 | OpenPifPaf | the list of people, of a video "predictions" | "keypoints" |
 | MediaPipe | "landmarks", "pose_landmarks" or "poseLandmarks" | 33 of {x, y, visibility} |
@@ -17,7 +18,9 @@ list of 18 rows, or of several such, is our own array as JSON. Points are those 
 `layouts`, with a confidence or without. Pixels are those of the photo; fractions of it
 need its size, which the photo says as "canvas_height" and "canvas_width" or the like.
 Of several people the largest complete one is taken (`people.order`), of those about as
-large the surest; a person without points is passed over.
+large the surest; a person without points is passed over. AlphaPose's neck for OpenPose
+and CMU-Pose is the 18th point of its skeleton, which is one only with COCO's: it is put
+between the shoulders.
 
 No photo is named in most of these files. The file's stem, without `_keypoints`, names
 it; files written here also hold "image_name", because the stem lacks the suffix.
@@ -30,8 +33,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pg2_jax.keypoints import base, layouts
+from pg2_jax.keypoints import base, layouts, person_points
 from pg2_jax.keypoints.base import shown
+from pg2_jax.keypoints.person_points import Layout, held, is_point
 
 _PEOPLE = (
     "people",
@@ -43,10 +47,6 @@ _PEOPLE = (
     "poseLandmarks",
 )
 _LANDMARKS = _PEOPLE[4:]
-_FLAT = ("pose_keypoints_2d", "pose_keypoints", "joints")
-_POINTS = (*_FLAT, "keypoints", "landmark")
-_CONFIDENCES = ("score", "visibility", "confidence")
-_SCORES = ("keypoint_scores", "keypoints_visible", "scores")
 _SIZES = (
     ("canvas_height", "canvas_width"),
     ("image_height", "image_width"),
@@ -66,9 +66,7 @@ class _Photo(NamedTuple):
 
     people: Any
     name: str = ""
-    size: base.Size | None = None
-    # Whether its coordinates are fractions, even where none shows it.
-    fractions: bool = False
+    layout: Layout = Layout()
 
 
 def entries(
@@ -88,14 +86,15 @@ def entries(
         place, own = str(path), name
         if len(photos) > 1:
             place, own = f"{path}: frame {number}", f"{name}_{number:06d}"
-        photo = photo._replace(size=photo.size or photo_size, name=photo.name or own)
+        photo = photo._replace(name=photo.name or own)
         may_be = may_be_empty or len(photos) > 1
-        yield base.Entry(place, functools.partial(_parse, photo, may_be))
+        yield base.Entry(place, functools.partial(_parse, photo, photo_size, may_be))
 
 
 def _photos(path: pathlib.Path, content: Any) -> Iterator[_Photo]:
     """The photos of a file by the rules above; another content is a ValueError."""
     if isinstance(content, dict):
+        _refuse_other_points(path, content.get("meta_info"))
         for key in ("instance_info", "predictions"):  # MMPose, its demo and its API
             if isinstance(content.get(key), list):
                 content = content[key]
@@ -112,35 +111,54 @@ def _photos(path: pathlib.Path, content: Any) -> Iterator[_Photo]:
         content = [{"keypoints": content}]
     elif isinstance(content, list) and content and all(map(_is_array, content)):
         content = [[{"keypoints": points}] for points in content]
-    if isinstance(content, list) and np.shape(_nested(content)) == (1, 1, 17, 3):
-        turned = np.array(content)[0, 0][:, [1, 0, 2]]
-        yield _Photo([{"keypoints": turned.tolist()}], fractions=True)
-        return
     if isinstance(content, list):
+        if photo := _movenet(content):
+            yield photo
+            return
+        frames = [photo for x in content if (photo := _movenet(x))]
+        if frames and len(frames) == len(content):
+            yield from frames
+            return
         if not content:
             yield _Photo([])
             return
-        if all(map(_is_point, content)):
-            yield _Photo([content], fractions=True)
+        if all(map(is_point, content)):
+            yield _Photo([content], layout=Layout(fractions=True))
             return
         if all(map(_is_person, content)):
-            yield _Photo(content, fractions=all(isinstance(x, list) for x in content))
+            fractions = all(isinstance(x, list) for x in content)
+            yield _Photo(content, layout=Layout(fractions=fractions))
             return
         if all(_is_photo(x) or _is_people(x) for x in content):
             for photo in content:
                 yield _photo(photo)
             return
-    raise ValueError(f"{path}: JSON of no known tool: {_held(content)}; known: {KNOWN}")
+    raise ValueError(f"{path}: JSON of no known tool: {held(content)}; known: {KNOWN}")
 
 
-def _nested(content: list[Any]) -> Any:
-    """The content if it could be a small array of numbers, else an empty list."""
-    depth, inner = 0, content
-    while isinstance(inner, list) and len(inner) == 1 and depth < 2:
-        inner, depth = inner[0], depth + 1
-    rows = isinstance(inner, list) and all(isinstance(x, list) for x in inner)
-    is_small = depth == 2 and rows and all(len(x) == 3 for x in inner)
-    return content if is_small else []
+def _movenet(content: Any) -> _Photo | None:
+    """The photo of MoveNet's own array, rows (y, x, score): of one person, [1, 1, 17,
+    3], or of several, [1, 6, 56], whose last five numbers are a box and its score."""
+    if not isinstance(content, list) or len(content) != 1:
+        return None
+    (inner,) = content
+    if not isinstance(inner, list) or not inner:
+        return None
+    if len(inner) == 1 and person_points.are_rows(inner[0], 17, 3):
+        people = [{"keypoints": [[x, y, sure] for y, x, sure in inner[0]]}]
+    elif person_points.are_rows(inner, len(inner), 56):
+        people = [
+            {
+                "keypoints": [
+                    [row[i + 1], row[i], row[i + 2]] for i in range(0, 51, 3)
+                ],
+                "score": row[-1],
+            }
+            for row in inner
+        ]
+    else:
+        return None
+    return _Photo(people, layout=Layout(fractions=True))
 
 
 def _photo(content: Any) -> _Photo:
@@ -148,11 +166,12 @@ def _photo(content: Any) -> _Photo:
         return _Photo(content)
     size = next(filter(None, (base.size_in(content, *keys) for keys in _SIZES)), None)
     key = next((key for key in _PEOPLE if key in content), None)
+    by_alphapose = str(content.get("version")).startswith("AlphaPose")
     people = [content] if key is None else content[key]
     name, number = content.get("image_name", ""), content.get("frame_id")
     if isinstance(number, int) and not name:
         name = f"{number:06d}"
-    return _Photo(people, name, size, fractions=key in _LANDMARKS)
+    return _Photo(people, name, Layout(size, key in _LANDMARKS, not by_alphapose))
 
 
 def _is_photo(value: Any) -> bool:
@@ -165,57 +184,58 @@ def _is_people(value: Any) -> bool:
 
 def _is_person(value: Any) -> bool:
     if isinstance(value, dict):
-        return any(key in value for key in _POINTS)
-    return isinstance(value, list) and len(value) > 0 and all(map(_is_point, value))
+        return any(key in value for key in person_points.KEYS)
+    return isinstance(value, list) and len(value) > 0 and all(map(is_point, value))
 
 
 def _is_array(value: Any) -> bool:
     """Whether it is a pose [18, 3]. Fewer points might be MoveNet's, (y, x, score)."""
-    if not isinstance(value, list) or len(value) != 18:
-        return False
-    are_rows = all(isinstance(row, list) and len(row) == 3 for row in value)
-    return are_rows and not any(
-        isinstance(x, list | dict) for row in value for x in row
-    )
+    return person_points.are_rows(value, 18, 3)
 
 
-def _is_point(value: Any) -> bool:
-    return isinstance(value, dict) and "x" in value and "y" in value
+def _refuse_other_points(path: pathlib.Path, meta: Any) -> None:
+    """Refuses 17 points that are not COCO's by what MMPose's demos say of the points,
+    such as those of Human3.6M and of animals."""
+    names = meta.get("keypoint_id2name") if isinstance(meta, dict) else None
+    if not isinstance(names, dict) or len(names) != 17:
+        return
+    listed = list(names.values())
+    if listed != list(layouts.KEYPOINTS):
+        raise ValueError(
+            f"{path}: the points are {shown(listed)} ({meta.get('dataset_name')}), "
+            "expected COCO's 17: nose, left_eye, ..., right_ankle"
+        )
 
 
-def _held(content: Any) -> str:
-    """What a file holds, in a few words."""
-    if isinstance(content, list):
-        return f"a list of {len(content):,}, the first of it {_held(content[0])}"
-    if isinstance(content, dict):
-        keys = ", ".join(shown(key) for key in list(content)[:8])
-        return f"an object with the keys {keys or 'none'}"
-    return shown(content)
-
-
-def _parse(photo: _Photo, may_be_empty: bool) -> base.Found:
+def _parse(
+    photo: _Photo, photo_size: base.Size | None, may_be_empty: bool
+) -> base.Found:
     if not isinstance(photo.name, str):
         raise ValueError(f'"image_name" is {shown(photo.name)}, expected text')
     people = photo.people
     if isinstance(people, dict):
         people = [people]
-    if isinstance(people, list) and people and all(map(_is_point, people)):
+    if isinstance(people, list) and people and all(map(is_point, people)):
         people = [people]
     if not isinstance(people, list):
         raise ValueError(
             f"holds no person: the people are {shown(people)}, expected a list"
         )
     people = [one for person in people for one in _split(person)]
+    read = functools.partial(
+        person_points.read, layout=photo.layout, photo_size=photo_size
+    )
     found = [
-        (pose, _score(person), base.track_in(person))
+        (pose, _score(person), _track(person))
         for index, person in enumerate(people)
-        if (pose := _points(f"person {index}", person, photo)) is not None
+        if (pose := read(f"person {index}", person)) is not None
     ]
+    size = photo.layout.size or photo_size
     if not found and not may_be_empty:
         raise ValueError("holds no person, or none with the points of a body")
     if not found:
         nobody = np.zeros((0, base.NUM_KEYPOINTS, 3), np.float32)
-        return base.Found(photo.name, nobody, size=photo.size)
+        return base.Found(photo.name, nobody, size=size)
     poses = np.stack([pose for pose, _, _ in found])
     scored = all(score is not None for _, score, _ in found)
     ranks = [
@@ -223,7 +243,7 @@ def _parse(photo: _Photo, may_be_empty: bool) -> base.Found:
         for pose, score, _ in found
     ]
     tracks = [track for _, _, track in found]
-    return base.Found(photo.name, poses, ranks, photo.size, tracks)
+    return base.Found(photo.name, poses, ranks, size, tracks)
 
 
 def _split(person: Any) -> list[Any]:
@@ -232,7 +252,7 @@ def _split(person: Any) -> list[Any]:
     several = isinstance(points, list) and all(isinstance(x, list) for x in points)
     if not several or not points or not all(isinstance(x, list) for x in points[0]):
         return [person]
-    scores = next((person[key] for key in _SCORES if key in person), None)
+    scores = next((person[k] for k in person_points.SCORES if k in person), None)
     if not isinstance(scores, list) or len(scores) != len(points):
         return [{"keypoints": own} for own in points]
     return [
@@ -241,103 +261,19 @@ def _split(person: Any) -> list[Any]:
     ]
 
 
+def _track(person: Any) -> int | None:
+    """The person's number through a video; an "id" beside points that are objects is
+    MoveNet's, of JavaScript."""
+    points = person.get("keypoints") if isinstance(person, Mapping) else None
+    if isinstance(points, list) and points and all(map(is_point, points)):
+        return base.track_in({"track_id": person.get("id")})
+    return base.track_in(person)
+
+
 def _score(person: Any) -> float | None:
     values = person if isinstance(person, Mapping) else {}
-    for key in ("score", "bbox_score", "confidence"):
+    for key in ("score", "bbox_score", "confidence", "scores"):
         value = values.get(key)
         if isinstance(value, int | float) and abs(value) < base.MAX_COORDINATE:
             return float(value)
     return None
-
-
-def _points(what: str, person: Any, photo: _Photo) -> np.ndarray | None:
-    """A person's points, float32 [18, 3] = (x, y, confidence) in pixels; None without
-    any."""
-    key, values = "points", person
-    if isinstance(person, dict):
-        found = next((k for k in _POINTS if k in person), None)
-        if found is None:
-            raise ValueError(
-                f"{what}: expected one of the keys {', '.join(_POINTS)}; there is "
-                f"{_held(person)}"
-            )
-        key, values = found, person[found]
-    what = f"{what}: {key}"
-    if values is None or values == []:
-        return None
-    if isinstance(values, dict):
-        values = _columns(what, values)
-    if not isinstance(values, list):
-        raise ValueError(f"{what} is {shown(values)}, expected a list")
-    if all(isinstance(value, dict) for value in values):
-        pose = _from_objects(what, values)
-    elif all(isinstance(value, list) for value in values):
-        scores = [person[k] for k in _SCORES if k in person] or [None]
-        pose = _from_rows(what, values, scores[0])
-    else:
-        pose = layouts.from_flat(what, values)
-    fractions = photo.fractions or key.startswith("landmark")
-    return _in_pixels(what, pose, fractions, photo.size)
-
-
-def _columns(what: str, values: dict[str, Any]) -> list[list[Any]]:
-    """Lists x, y and visible or confidence as rows."""
-    third = next((k for k in ("visible", *_CONFIDENCES) if k in values), None)
-    columns = [values.get(key) for key in ("x", "y", third) if key is not None]
-    lists = [column for column in columns if isinstance(column, list)]
-    if len(lists) < len(columns) or len({len(each) for each in lists}) > 1:
-        raise ValueError(f"{what} is {_held(values)}, expected lists x and y")
-    return [list(row) for row in zip(*lists, strict=True)]
-
-
-def _from_rows(what: str, rows: list[list[Any]], scores: Any) -> np.ndarray:
-    columns = min(len(rows[0]), 3) if scores is None else 2
-    if any(len(row) < columns for row in rows) or columns < 2:
-        raise ValueError(f"{what} has rows of {len(rows[0])}, expected x, y or more")
-    if scores is not None:
-        if not isinstance(scores, list) or len(scores) != len(rows):
-            raise ValueError(f"{what}: expected {len(rows)} scores of its points")
-        rows = [[*row[:2], sure] for row, sure in zip(rows, scores, strict=True)]
-        columns = 3
-    flat = [value for row in rows for value in row[:columns]]
-    points = base.numbers(what, base.without_gaps(flat, columns)).reshape(-1, columns)
-    if points.shape[1] == 2:
-        points = layouts.with_confidence(points)
-    # What these tools have not found they put at the origin, however sure.
-    points[:, 2] *= (points[:, :2] != 0).any(axis=1)
-    return layouts.to_coco_18(what, points)
-
-
-def _from_objects(what: str, points: list[dict[str, Any]]) -> np.ndarray:
-    places: list[np.ndarray] = []
-    names: list[str] = []
-    for point in points:
-        place = point.get("position", point)  # PoseNet
-        if not _is_point(place):
-            raise ValueError(f"{what} holds {_held(point)}, expected x and y")
-        sure = next((point[key] for key in _CONFIDENCES if key in point), 1)
-        row = base.without_gaps([place["x"], place["y"], sure], 3)
-        places.append(base.numbers(what, row))
-        name = point.get("name", point.get("part"))
-        names += [name] if isinstance(name, str) else []
-    named = names if len(names) == len(points) else None
-    return layouts.to_coco_18(what, np.stack(places), named)
-
-
-def _in_pixels(
-    what: str, pose: np.ndarray, fractions: bool, size: base.Size | None
-) -> np.ndarray:
-    places = pose[pose[:, 2] > 0, :2]
-    if not fractions:
-        # Whoever leaves the photo has fractions above 1; they need its size anyway.
-        most = 1 if size is None else 2
-        fractions = bool(places.size and places.max() <= most and (places % 1).any())
-    if not fractions:
-        return pose
-    if size is None:
-        raise ValueError(
-            f"{what}: all coordinates are fractions of the photo, whose size the file "
-            "does not say; expected pixels (OpenPose's keypoint_scale 0), or the "
-            "photo's size (pose_size, photo_size)"
-        )
-    return (pose * [size[1], size[0], 1]).astype(np.float32)

@@ -26,14 +26,15 @@ from pg2_jax.keypoints import (
     point_text,
     pose_transfer_csv,
     wide_csv,
+    yolo_text,
 )
 
 write_csv = pose_transfer_csv.write
 
 _FORMATS = (
     "a csv (name:keypoints_y:keypoints_x, or file_id,img_h,img_w,p0_x,...), JSON of "
-    "COCO or of a pose estimator such as OpenPose, 18 lines of x y, a pickle of peaks "
-    "or RCV, MATLAB's pp [28, N]"
+    "COCO or of a pose estimator such as OpenPose, 18 lines of x y, lines of YOLO's "
+    "save_txt, a pickle of peaks or RCV, MATLAB's pp [28, N]"
 )
 
 
@@ -111,6 +112,8 @@ def _text(
         return wide_csv.entries(path, text)
     if point_text.is_row(line):
         return point_text.entries(path, text, path.stem)
+    if yolo_text.is_row(line):
+        return yolo_text.entries(path, text, path.stem, photo_size)
     if not any(separator in line for separator in pose_transfer_csv.SEPARATORS):
         raise unknown
     return pose_transfer_csv.entries(path, text)
@@ -150,4 +153,7 @@ def _folder(folder: pathlib.Path, photo_size: base.Size | None) -> Iterator[base
             yield from _json(path, text, name, **how)
         else:
             name = inside.with_suffix("").as_posix()
-            yield from point_text.entries(path, text, name)
+            if yolo_text.is_row(text.split("\n", 1)[0]):
+                yield from yolo_text.entries(path, text, name, photo_size)
+            else:
+                yield from point_text.entries(path, text, name)

@@ -1,8 +1,9 @@
 """The points of the field's skeletons as OpenPose's COCO-18.
 
-Which skeleton it is, their number tells: COCO's 17, COCO-18, BODY_25, Halpe's 26 and
-136, COCO-WholeBody's 133, BlazePose's 33; or their names. Where a skeleton has no neck
-it is the midpoint of the shoulders, as sure as the less sure of them.
+Which skeleton it is, their number tells: COCO's 17, COCO-18, BODY_25, Halpe's 26, 68
+(with hands) and 136, COCO-WholeBody's 133, or 134 with OpenPose's neck, BlazePose's 33;
+or their names. Where a skeleton has no neck it is the midpoint of the shoulders, as
+sure as the less sure of them.
 """
 
 import re
@@ -23,15 +24,19 @@ _HALPE_NECK = 18
 _HALPE = (0, _HALPE_NECK, *COCO_17_TO_18[2:])
 # BODY_25 adds the mid hip (8) and six foot points (19-24).
 _BODY_25 = (*range(8), *range(9, 19))
+# What rtmlib and DWPose make of COCO-WholeBody begins with COCO-18.
+_COCO_18 = tuple(range(18))
 _BLAZEPOSE = (0, 0, 12, 14, 16, 11, 13, 15, 24, 26, 28, 23, 25, 27, 5, 2, 8, 7)
 # Number of points -> position of each COCO-18 point, and whether there is a neck.
 _PLACES = {
     17: (COCO_17_TO_18, False),
-    18: (tuple(range(18)), True),
+    18: (_COCO_18, True),
     25: (_BODY_25, True),
     26: (_HALPE, True),
     33: (_BLAZEPOSE, False),
+    68: (_HALPE, True),
     133: (COCO_17_TO_18, False),
+    134: (_COCO_18, True),
     136: (_HALPE, True),
 }
 COUNTS = ", ".join(map(str, _PLACES))
@@ -74,13 +79,18 @@ def to_coco_18(
         raise ValueError(f"{what} has {len(points)} points, expected {COUNTS}")
     moved = np.asarray(points, np.float32)[list(places)]
     present = (moved[:, 2] > 0) & (moved[:, :2] >= 0).all(axis=1)
-    if not has_neck:
-        shoulders = moved[list(SHOULDERS)]
-        sure = shoulders[:, 2].min() if present[list(SHOULDERS)].all() else 0
-        moved[NECK] = *shoulders[:, :2].mean(axis=0), sure
-        present[NECK] = sure > 0
     # + 0 turns -0.0 into 0.0.
-    return np.where(present[:, None], moved + np.float32(0), 0).astype(np.float32)
+    pose = np.where(present[:, None], moved + np.float32(0), 0).astype(np.float32)
+    return pose if has_neck else with_middle_neck(pose)
+
+
+def with_middle_neck(pose: np.ndarray) -> np.ndarray:
+    """A pose [18, 3] whose neck is the midpoint of the shoulders, as sure as the less
+    sure of them, or missing with one of them."""
+    moved, shoulders = pose.copy(), pose[list(SHOULDERS)]
+    sure = shoulders[:, 2].min()
+    moved[NECK] = (*shoulders[:, :2].mean(axis=0), sure) if sure > 0 else 0
+    return moved
 
 
 def _named(what: str, names: Sequence[str]) -> tuple[int, ...]:

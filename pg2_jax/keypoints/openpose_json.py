@@ -14,8 +14,10 @@ SUFFIX = "_keypoints.json"
 
 
 def photo_name(path: pathlib.PurePath) -> str:
-    """The photo's name as a file's path gives it: without suffix."""
-    return (path.parent / path.stem.removesuffix("_keypoints")).as_posix()
+    """The photo's name as a file's path gives it: without suffix, which only
+    OpenPifPaf keeps, in "photo.jpg.predictions.json"."""
+    stem = path.stem.removesuffix("_keypoints").removesuffix(".predictions")
+    return (path.parent / stem).as_posix()
 
 
 def write_folder(

@@ -1,6 +1,7 @@
 """Every mistake in a source, an option or a command line is named."""
 
 import dataclasses
+import json
 import pathlib
 import shutil
 import subprocess
@@ -11,7 +12,7 @@ import pytest
 
 from data_prep import build_tfrecords, flag_fields
 from data_prep.sources import photo_names
-from pg2_jax.keypoints import keypoint_files
+from pg2_jax.keypoints import coco_json, keypoint_files
 from pg2_jax.photos import photo_files
 from tests import programs
 from tests.data_prep.small_sources import (
@@ -79,6 +80,18 @@ def _large_photo(source):
     )
 
 
+def _annotations_of_another_size(source):
+    """COCO's JSON of photos twice as large, as of ControlNet's canvas; a pixel more is
+    rounding."""
+    file = source / "market-annotation-train.csv"
+    coco_json.write(file, keypoint_files.read(file))
+    content = json.loads(file.read_text())
+    for image in content["images"]:
+        image |= {"height": 25, "width": 16}
+    content["images"][0] |= {"height": 48, "width": 32}
+    file.write_text(json.dumps(content))
+
+
 BAD_SOURCES = [
     (_no_folder, r"source: there is no such folder \(--source_dir\)"),
     (_empty_folder, "source: the folder is empty"),
@@ -91,6 +104,11 @@ BAD_SOURCES = [
     (_short_row, r"train\.csv:7: keypoints_y has 17 values"),
     (_truncated_photo, r"0001_c1_0\.jpg: cannot be read: .*[Tt]runcated"),
     (_large_photo, r"0001_c1_0\.jpg: the photo is 9x9, expected image_size=24x16"),
+    (
+        _annotations_of_another_size,
+        r"bad photos: 1(?s:.*)0001_c1_0\.jpg: it is 24x16 pixels, its keypoints are "
+        r"those of 48x32 \(annotations\)",
+    ),
 ]
 
 

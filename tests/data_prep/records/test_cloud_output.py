@@ -57,6 +57,27 @@ def test_what_is_there_is_not_touched(market, bucket):
     assert [path.name for path in bucket.rglob("*.*")] == ["thesis.tex"]
 
 
+def test_a_folder_made_in_the_web_page_of_a_storage_is_empty(
+    market, bucket, monkeypatch
+):
+    """As s3fs lists it: the object "deep/data/", which is the folder itself."""
+    (bucket / "deep" / "data").mkdir(parents=True)
+    listed = cloud_storage.Buckets.listdir
+    place = str(bucket / "deep" / "data")
+
+    def listdir(self, path, detail=True, **more):
+        own = [f"{place}/"] if str(path).rstrip("/") == ADDRESS and not detail else []
+        return own + listed(self, path, detail=detail, **more)
+
+    monkeypatch.setattr(cloud_storage.Buckets, "listdir", listdir)
+    folder = cloud_files.path_of(ADDRESS)
+    assert list(folder.iterdir()) == [folder]
+    output_folder.check_cloud(ADDRESS, overwrite=False)
+    (bucket / "deep" / "data" / "thesis.tex").write_text("years")
+    with pytest.raises(ValueError, match=f"^--output_dir={ADDRESS} already holds thes"):
+        output_folder.check_cloud(ADDRESS, overwrite=False)
+
+
 def test_a_bucket_that_cannot_be_written_is_named_before_the_work(
     market, bucket, monkeypatch
 ):

@@ -1,5 +1,6 @@
 """Data sets and files in cloud storage, of which stand-ins take the place."""
 
+import io
 import itertools
 import pathlib
 import shutil
@@ -87,7 +88,7 @@ class Refusal(Exception):
     [
         (
             FileNotFoundError("gs://b/m.safetensors"),
-            "^workdir=gs://b/m.safetensors: there is no such file.$",
+            "^workdir=gs://b/m.safetensors: there is no such file, or no such bucket.$",
         ),
         (
             Refusal("Anonymous caller, 401.\nmore"),
@@ -164,6 +165,18 @@ def test_a_copy_that_stops_half_way_leaves_what_was_there(buckets, monkeypatch, 
         temporary.write_text("after")
     assert [path.name for path in file.parent.iterdir()] == ["text.txt"]
     assert file.read_text() == "before"
+
+
+def test_a_folder_is_not_fetched_as_an_empty_file(buckets, monkeypatch):
+    """s3fs opens a folder, and reads nothing from it."""
+    (buckets / "b" / "runs").mkdir(parents=True)
+    monkeypatch.setattr(cloud_storage.Buckets, "open", lambda *_, **__: io.BytesIO())
+    message = "^workdir=s3://b/runs: a folder, not a file.$"
+    with (
+        pytest.raises(errors.ArgumentError, match=message),
+        cloud_files.fetched("s3://b/runs", "workdir"),
+    ):
+        pass
 
 
 def test_a_storage_that_tensorflow_does_not_know_is_read_without_it(

@@ -89,7 +89,6 @@ ONE = {
     "mmpose": [INSTANCE],
     "mmpose api": {"predictions": [[INSTANCE]]},
     "mmpose demo": {"meta_info": {}, "instance_info": [{"instances": [INSTANCE]}]},
-    "mmpose in 3d": [INSTANCE | {"keypoints": [[*row, 7.0] for row in ROWS]}],
     "rtmlib": {"keypoints": [ROWS], "scores": [SURE]},
     "movenet tfjs": [{"score": 0.8, "keypoints": NAMED}],
     "movenet alone": {"score": 0.8, "keypoints": NAMED[::-1]},

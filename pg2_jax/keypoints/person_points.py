@@ -1,0 +1,176 @@
+"""The points of one person as pose estimators write them in JSON.
+
+They stand one after the other, in rows, in columns or as objects; in pixels of the
+photo or in fractions of it.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from pg2_jax.keypoints import base, layouts
+from pg2_jax.keypoints.base import shown
+
+_FLAT = ("pose_keypoints_2d", "pose_keypoints", "joints")
+KEYS = (*_FLAT, "keypoints", "landmark")
+SCORES = ("keypoint_scores", "keypoints_visible", "scores")
+_CONFIDENCES = ("score", "visibility", "confidence")
+
+
+class Layout(NamedTuple):
+    """What a file says of the points of a photo."""
+
+    size: base.Size | None = None  # (height, width)
+    # Whether the coordinates are fractions, even where none shows it.
+    fractions: bool = False
+    # Whether the neck is what it says, see `estimator_json`.
+    own_neck: bool = True
+
+
+def read(
+    what: str, person: Any, layout: Layout, photo_size: base.Size | None
+) -> np.ndarray | None:
+    """A person's points, float32 [18, 3] = (x, y, confidence) in pixels; None without
+    any. (height, width) `photo_size` is used where the file says none; other points are
+    a ValueError that `what` begins."""
+    key, values = "points", person
+    if isinstance(person, dict):
+        found = next((k for k in KEYS if k in person), None)
+        if found is None:
+            raise ValueError(
+                f"{what}: expected one of the keys {', '.join(KEYS)}; there is "
+                f"{held(person)}"
+            )
+        key, values = found, person[found]
+    what = f"{what}: {key}"
+    if values is None or values == []:
+        return None
+    if isinstance(values, dict):
+        values = _columns(what, values)
+    if not isinstance(values, list):
+        raise ValueError(f"{what} is {shown(values)}, expected a list")
+    if all(isinstance(value, dict) for value in values):
+        pose = _from_objects(what, values)
+    elif all(isinstance(value, list) for value in values):
+        scores = [person[k] for k in SCORES if k in person] or [None]
+        pose = _from_rows(what, values, scores[0])
+    else:
+        if key in _FLAT and layout.size is None:
+            _refuse_signed(what, values)
+        pose = layouts.from_flat(what, values)
+    if not layout.own_neck:
+        pose = layouts.with_middle_neck(pose)
+    fractions = layout.fractions or key.startswith("landmark")
+    return _in_pixels(what, pose, fractions, layout.size or photo_size)
+
+
+def is_point(value: Any) -> bool:
+    """Whether it is an object with a place."""
+    return isinstance(value, dict) and "x" in value and "y" in value
+
+
+def are_rows(value: Any, count: int, columns: int) -> bool:
+    """Whether it is so many rows of so many numbers, or of what is no list."""
+    return (
+        isinstance(value, list)
+        and len(value) == count
+        and all(isinstance(row, list) and len(row) == columns for row in value)
+        and not any(isinstance(x, list | dict) for row in value for x in row)
+    )
+
+
+def held(content: Any) -> str:
+    """What a file holds, in a few words."""
+    if isinstance(content, list):
+        first = f", the first of it {held(content[0])}" if content else ""
+        return f"a list of {len(content):,}{first}"
+    if isinstance(content, dict):
+        keys = ", ".join(shown(key) for key in list(content)[:8])
+        return f"an object with the keys {keys or 'none'}"
+    return shown(content)
+
+
+def _columns(what: str, values: dict[str, Any]) -> list[list[Any]]:
+    """Lists x, y and visible or confidence as rows."""
+    third = next((k for k in ("visible", *_CONFIDENCES) if k in values), None)
+    columns = [values.get(key) for key in ("x", "y", third) if key is not None]
+    lists = [column for column in columns if isinstance(column, list)]
+    if len(lists) < len(columns) or len({len(each) for each in lists}) > 1:
+        raise ValueError(f"{what} is {held(values)}, expected lists x and y")
+    return [list(row) for row in zip(*lists, strict=True)]
+
+
+def _from_rows(what: str, rows: list[list[Any]], scores: Any) -> np.ndarray:
+    if scores is not None and any(len(row) > 2 for row in rows):
+        raise ValueError(
+            f"{what} has rows of {max(map(len, rows))} beside their scores: places in "
+            "space, as of MMPose's 3D models; expected x, y in the photo"
+        )
+    columns = min(len(rows[0]), 3) if scores is None else 2
+    if any(len(row) < columns for row in rows) or columns < 2:
+        raise ValueError(f"{what} has rows of {len(rows[0])}, expected x, y or more")
+    if scores is not None:
+        if not isinstance(scores, list) or len(scores) != len(rows):
+            raise ValueError(f"{what}: expected {len(rows)} scores of its points")
+        rows = [[*row, sure] for row, sure in zip(rows, scores, strict=True)]
+        columns = 3
+    flat = [value for row in rows for value in row[:columns]]
+    points = base.numbers(what, base.without_gaps(flat, columns)).reshape(-1, columns)
+    if points.shape[1] == 2:
+        points = layouts.with_confidence(points)
+    # What these tools have not found they put at the origin, however sure.
+    points[:, 2] *= (points[:, :2] != 0).any(axis=1)
+    return layouts.to_coco_18(what, points)
+
+
+def _from_objects(what: str, points: list[dict[str, Any]]) -> np.ndarray:
+    places: list[np.ndarray] = []
+    names: list[str] = []
+    for point in points:
+        place = point.get("position", point)  # PoseNet
+        if not is_point(place):
+            raise ValueError(f"{what} holds {held(point)}, expected x and y")
+        # MediaPipe has null where a model tells no visibility.
+        told = (point[key] for key in _CONFIDENCES if point.get(key) is not None)
+        row = base.without_gaps([place["x"], place["y"], next(told, 1)], 3)
+        places.append(base.numbers(what, row))
+        name = point.get("name", point.get("part"))
+        names += [name] if isinstance(name, str) else []
+    named = names if len(names) == len(points) else None
+    return layouts.to_coco_18(what, np.stack(places), named)
+
+
+def _refuse_signed(what: str, values: list[Any]) -> None:
+    """Refuses coordinates from -1 to 1, which could be taken for fractions whose
+    negative ones are missing."""
+    triples = zip(values[::3], values[1::3], values[2::3], strict=False)
+    numbers = [
+        value
+        for *place, sure in triples
+        for value in place
+        if isinstance(sure, int | float) and sure > 0 and isinstance(value, int | float)
+    ]
+    if numbers and -1 <= min(numbers) < 0 and max(numbers) <= 1:
+        raise ValueError(
+            f"{what}: coordinates from -1 to 1 (OpenPose's keypoint_scale 4 or 6); "
+            "expected pixels (keypoint_scale 0), or fractions of the photo (3)"
+        )
+
+
+def _in_pixels(
+    what: str, pose: np.ndarray, fractions: bool, size: base.Size | None
+) -> np.ndarray:
+    places = pose[pose[:, 2] > 0, :2]
+    if not fractions:
+        # Whoever leaves the photo has fractions above 1; they need its size anyway.
+        most = 1 if size is None else 2
+        fractions = bool(places.size and places.max() <= most and (places % 1).any())
+    if not fractions:
+        return pose
+    if size is None:
+        raise ValueError(
+            f"{what}: all coordinates are fractions of the photo, whose size the file "
+            "does not say; expected pixels (OpenPose's keypoint_scale 0), or the "
+            "photo's size (pose_size, photo_size)"
+        )
+    return (pose * [size[1], size[0], 1]).astype(np.float32)

@@ -58,11 +58,36 @@ _LONGEST = (
     *("test_model_queue.py", "test_folders.py", "test_ssim.py", "test_pair_reader.py"),
     *("test_saved_formats.py", "test_pg2_records.py"),
 )
+# They import tensorflow, which takes ten seconds of a processor: one process runs all of
+# them, and the others do without.
+_OF_TENSORFLOW = (
+    *("test_programs.py", "test_import_checkpoint.py", "test_pair_reader.py"),
+    *("test_pg2_records.py", "test_build_tfrecords.py", "test_virtual_readers.py"),
+    *("test_cloud_files.py", "test_validation_split.py", "test_memory_reader.py"),
+    *("test_pair_table.py", "test_beam_writing.py", "test_pose_pairs.py"),
+    *("test_data.py", "test_device_photos.py", "test_inception.py"),
+)
 
 
 def pytest_collection_modifyitems(items):
-    places = {name: place for place, name in enumerate(_LONGEST)}
+    places = {name: place for place, name in enumerate((*_OF_TENSORFLOW, *_LONGEST))}
     items.sort(key=lambda item: places.get(item.path.name, len(places)))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Of `--dist loadfile`: what a process runs next is a file, or all of tensorflow's."""
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class ByFile(LoadFileScheduling):
+        def _split_scope(self, nodeid):
+            file = super()._split_scope(nodeid)
+            alike = file.rpartition("/")[2] in _OF_TENSORFLOW
+            return "tensorflow" if alike else file
+
+    return ByFile(config, log)
 
 
 # Millions of small objects live as long as the process: looking for cycles among them
@@ -122,12 +147,9 @@ def people(tmp_path_factory) -> pathlib.Path:
 
 
 @pytest.fixture(scope="session")
-def pair_dataset(people, tmp_path_factory) -> Iterator[str]:
-    """The TFRecords of `people`, as --data_dir; its reader by tensorflow decodes fewer
-    pairs at once than it does for users, because tensorflow's program has a part for
-    each of them, and whoever opens a data set builds it anew."""
+def pair_dataset(people, tmp_path_factory) -> str:
+    """The TFRecords of `people`, as --data_dir."""
     from data_prep import build_tfrecords
-    from pg2_jax.input_pipeline import tf_data_reader
 
     def build(folder):
         options = build_tfrecords.Options(
@@ -138,10 +160,18 @@ def pair_dataset(people, tmp_path_factory) -> Iterator[str]:
         )
         build_tfrecords.build(options)
 
-    folder = _built_once(tmp_path_factory, "pairs", build)
+    return str(_built_once(tmp_path_factory, "pairs", build))
+
+
+@pytest.fixture(scope="session")
+def tensorflow_reader() -> Iterator[None]:
+    """The reader by tensorflow decodes fewer pairs at once than it does for users:
+    its program has a part for each of them, and whoever opens a data set builds it."""
+    from pg2_jax.input_pipeline import tf_data_reader
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tf_data_reader, "_DECODED_AT_ONCE", 8)
-        yield str(folder)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -41,7 +41,7 @@ def show(
     mesh = sharding.data_mesh()
     first, second = training_steps.compiled(config, architecture, mesh)
     # Drawing the weights takes a compilation, too.
-    shapes = training_steps.state_shapes(config, architecture)
+    shapes = training_steps.state_shapes(config, architecture, mesh)
     console.print(_networks(shapes))
     steps = _steps(config, done)
     costs = _table(

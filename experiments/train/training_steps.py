@@ -100,13 +100,17 @@ def first_state(
     return create(seed=np.uint32(config.seed))
 
 
-def state_shapes(config: Config, architecture: Architecture) -> train_state.TrainState:
-    """The state of a run with shapes and types in place of arrays."""
+def state_shapes(
+    config: Config, architecture: Architecture, mesh: Mesh
+) -> train_state.TrainState:
+    """The state of a run on all devices, with shapes and types in place of arrays."""
     optimizer = objective(config, config.coarse_steps).optimizer
     averaged = config.ema_decay > 0
-    return jax.eval_shape(
+    shapes = jax.eval_shape(
         lambda: train_state.create(architecture, optimizer, 0, averaged=averaged)
     )
+    whole = sharding.replicated(mesh)
+    return jax.tree.map(lambda x: x.update(sharding=whole), shapes)
 
 
 @functools.lru_cache(maxsize=8)

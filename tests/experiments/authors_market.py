@@ -23,10 +23,10 @@ import math
 import pathlib
 
 import numpy as np
-import tensorflow as tf
 
 from experiments import import_checkpoint
 from pg2_jax import files
+from tests.late import tf
 
 FILE = pathlib.Path(__file__).with_suffix(".npz")
 SEED = 123  # of the authors' program, for numpy and for the graph

@@ -19,11 +19,12 @@ def write(config: Config, step: int = 0, *, drawn_with: int | None = None) -> No
     dataset = pair_reader.PairDataset(config.data_dir)
     config = config.with_size(dataset.height, dataset.width)
     architecture = restore.architecture_of(config.to_json())
+    mesh = sharding.data_mesh()
     state = drawn_state.like(
-        training_steps.state_shapes(config, architecture),
+        training_steps.state_shapes(config, architecture, mesh),
         seed=config.seed if drawn_with is None else drawn_with,
     )
-    state = jax.device_put(state, sharding.replicated(sharding.data_mesh()))
+    state = jax.device_put(state, sharding.replicated(mesh))
     stored = {**config.to_json(), "data": dataset.metadata}
     saver = checkpointer.Checkpointer(config.workdir, stored)
     saver.save(dataclasses.replace(state, step=jnp.full_like(state.step, step)))

@@ -6,16 +6,15 @@ import pathlib
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from data_prep import build_tfrecords
 from data_prep.records import pose_pairs
 from pg2_jax.input_pipeline import (
     pair_reader,
     process_share,
-    tf_data_reader,
     virtual_readers,
 )
+from tests.late import tf
 
 FILES, BATCH = 8, 24
 
@@ -44,6 +43,8 @@ def dataset(folder):
 
 @pytest.fixture(autouse=True)
 def few_rows_at_once(monkeypatch):
+    from pg2_jax.input_pipeline import tf_data_reader
+
     monkeypatch.setattr(tf_data_reader, "_ROWS_AT_ONCE", 8)
 
 

@@ -58,8 +58,8 @@ _LONGEST = (
     *("test_model_queue.py", "test_folders.py", "test_ssim.py", "test_pair_reader.py"),
     *("test_saved_formats.py", "test_pg2_records.py"),
 )
-# They import tensorflow, which takes ten seconds of a processor: one process runs all of
-# them, and the others do without.
+# They import tensorflow, which takes ten seconds of a processor: one process runs them
+# all, and the others do without.
 _OF_TENSORFLOW = (
     *("test_programs.py", "test_import_checkpoint.py", "test_pair_reader.py"),
     *("test_pg2_records.py", "test_build_tfrecords.py", "test_virtual_readers.py"),
@@ -76,7 +76,7 @@ def pytest_collection_modifyitems(items):
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    """Of `--dist loadfile`: what a process runs next is a file, or all of tensorflow's."""
+    """Of `--dist loadfile`: a process gets file after file, or all of tensorflow's."""
     if config.getvalue("dist") != "loadfile":
         return None
     from xdist.scheduler import LoadFileScheduling

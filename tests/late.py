@@ -12,6 +12,8 @@ class Late:
         self._name = name
 
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):  # pytest looks for marks of its own.
+            raise AttributeError(name)
         return getattr(importlib.import_module(self._name), name)
 
 

@@ -35,7 +35,7 @@ def make_config(pair_dataset, workdir, **changes):
 
 
 def state_of(config):
-    """The whole state that a run has saved last, optimizer and discriminator included."""
+    """The whole state that a run has saved last, with optimizers and discriminator."""
     _, stored = restore.latest_config(config.workdir)
     architecture = restore.architecture_of(stored)
     size = architecture.image_height, architecture.image_width

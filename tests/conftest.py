@@ -45,19 +45,6 @@ jax.config.update("jax_compilation_cache_dir", os.environ[_CACHE])
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
 jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)
 
-# The longest first, so that no process ends minutes before the others: all that take
-# ten seconds and more, those of the marker `slow` among them.
-_LONGEST = (
-    *("test_two_processes.py", "test_notebooks.py", "test_one_network.py"),
-    *("test_table1.py", "test_survival.py", "test_programs.py", "test_validation.py"),
-    *("test_train_step.py", "test_variants.py", "test_patch_step.py", "test_train.py"),
-    *("test_part_transfer.py", "test_shipped_model.py", "test_full_resolution.py"),
-    *("test_in_browser.py", "test_checkpoint.py", "test_training_steps.py"),
-    *("test_import_checkpoint.py", "test_cpu_convolution.py", "test_models.py"),
-    *("test_report.py", "test_recorded_numbers.py", "test_fuzz.py", "test_data.py"),
-    *("test_model_queue.py", "test_folders.py", "test_ssim.py", "test_pair_reader.py"),
-    *("test_saved_formats.py", "test_pg2_records.py"),
-)
 # They import tensorflow, which takes ten seconds of a processor: one process runs them
 # all, and the others do without.
 _OF_TENSORFLOW = (
@@ -66,6 +53,19 @@ _OF_TENSORFLOW = (
     *("test_cloud_files.py", "test_validation_split.py", "test_memory_reader.py"),
     *("test_pair_table.py", "test_beam_writing.py", "test_pose_pairs.py"),
     *("test_data.py", "test_device_photos.py", "test_inception.py"),
+    "test_saved_formats.py",
+)
+# Then the longest, so that no process ends minutes before the others: all that take ten
+# seconds and more, those of the marker `slow` among them.
+_LONGEST = (
+    *("test_two_processes.py", "test_notebooks.py", "test_one_network.py"),
+    *("test_table1.py", "test_survival.py", "test_validation.py", "test_train_step.py"),
+    *("test_variants.py", "test_patch_step.py", "test_train.py"),
+    *("test_part_transfer.py", "test_shipped_model.py", "test_full_resolution.py"),
+    *("test_in_browser.py", "test_checkpoint.py", "test_training_steps.py"),
+    *("test_cpu_convolution.py", "test_models.py", "test_report.py"),
+    *("test_recorded_numbers.py", "test_fuzz.py", "test_model_queue.py"),
+    *("test_folders.py", "test_ssim.py"),
 )
 
 

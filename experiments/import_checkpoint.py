@@ -16,7 +16,6 @@ import flax.traverse_util
 import jax
 import jax.numpy as jnp
 import numpy as np
-import tensorflow as tf
 
 from experiments import results
 from experiments.config import Config
@@ -68,6 +67,9 @@ def read_variables(prefix: str) -> dict[str, np.ndarray]:
             f"--tf1_checkpoint={prefix}: there is no {prefix}.index; give the path "
             "without .index, .meta or .data-..., such as model/model.ckpt-22000."
         )
+    # Late: it takes seconds to import.
+    import tensorflow as tf
+
     try:
         reader = tf.train.load_checkpoint(prefix)
         names = reader.get_variable_to_shape_map()

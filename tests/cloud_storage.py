@@ -8,11 +8,11 @@ its ram:// takes the place of gs://, which is in its library beside it.
 import pathlib
 
 import fsspec
-import tensorflow as tf
 from etils.epath import backend, gpath, register
 from fsspec.implementations.local import LocalFileSystem
 
 from pg2_jax.input_pipeline import cloud_files
+from tests.late import tf
 
 
 class Buckets(LocalFileSystem):

@@ -45,24 +45,49 @@ jax.config.update("jax_compilation_cache_dir", os.environ[_CACHE])
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
 jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)
 
-# The longest first, so that no process ends minutes before the others: all that take
-# ten seconds and more, those of the marker `slow` among them.
+# They import tensorflow, which takes ten seconds of a processor: one process runs them
+# all, and the others do without.
+_OF_TENSORFLOW = (
+    *("test_programs.py", "test_import_checkpoint.py", "test_pair_reader.py"),
+    *("test_pg2_records.py", "test_build_tfrecords.py", "test_virtual_readers.py"),
+    *("test_cloud_files.py", "test_validation_split.py", "test_memory_reader.py"),
+    *("test_pair_table.py", "test_beam_writing.py", "test_pose_pairs.py"),
+    *("test_data.py", "test_device_photos.py", "test_inception.py"),
+    "test_saved_formats.py",
+)
+# Then the longest, so that no process ends minutes before the others: all that take ten
+# seconds and more, those of the marker `slow` among them.
 _LONGEST = (
     *("test_two_processes.py", "test_notebooks.py", "test_one_network.py"),
-    *("test_table1.py", "test_survival.py", "test_programs.py", "test_validation.py"),
-    *("test_train_step.py", "test_variants.py", "test_patch_step.py", "test_train.py"),
+    *("test_table1.py", "test_survival.py", "test_validation.py", "test_train_step.py"),
+    *("test_variants.py", "test_patch_step.py", "test_train.py"),
     *("test_part_transfer.py", "test_shipped_model.py", "test_full_resolution.py"),
     *("test_in_browser.py", "test_checkpoint.py", "test_training_steps.py"),
-    *("test_import_checkpoint.py", "test_cpu_convolution.py", "test_models.py"),
-    *("test_report.py", "test_recorded_numbers.py", "test_fuzz.py", "test_data.py"),
-    *("test_model_queue.py", "test_folders.py", "test_ssim.py", "test_pair_reader.py"),
-    *("test_saved_formats.py", "test_pg2_records.py"),
+    *("test_cpu_convolution.py", "test_models.py", "test_report.py"),
+    *("test_recorded_numbers.py", "test_fuzz.py", "test_model_queue.py"),
+    *("test_folders.py", "test_ssim.py"),
 )
 
 
 def pytest_collection_modifyitems(items):
-    places = {name: place for place, name in enumerate(_LONGEST)}
+    places = {name: place for place, name in enumerate((*_OF_TENSORFLOW, *_LONGEST))}
     items.sort(key=lambda item: places.get(item.path.name, len(places)))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Of `--dist loadfile`: a process gets file after file, or all of tensorflow's."""
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class ByFile(LoadFileScheduling):
+        def _split_scope(self, nodeid):
+            file = super()._split_scope(nodeid)
+            alike = file.rpartition("/")[2] in _OF_TENSORFLOW
+            return "tensorflow" if alike else file
+
+    return ByFile(config, log)
 
 
 # Millions of small objects live as long as the process: looking for cycles among them
@@ -122,12 +147,9 @@ def people(tmp_path_factory) -> pathlib.Path:
 
 
 @pytest.fixture(scope="session")
-def pair_dataset(people, tmp_path_factory) -> Iterator[str]:
-    """The TFRecords of `people`, as --data_dir; its reader by tensorflow decodes fewer
-    pairs at once than it does for users, because tensorflow's program has a part for
-    each of them, and whoever opens a data set builds it anew."""
+def pair_dataset(people, tmp_path_factory) -> str:
+    """The TFRecords of `people`, as --data_dir."""
     from data_prep import build_tfrecords
-    from pg2_jax.input_pipeline import tf_data_reader
 
     def build(folder):
         options = build_tfrecords.Options(
@@ -138,10 +160,18 @@ def pair_dataset(people, tmp_path_factory) -> Iterator[str]:
         )
         build_tfrecords.build(options)
 
-    folder = _built_once(tmp_path_factory, "pairs", build)
+    return str(_built_once(tmp_path_factory, "pairs", build))
+
+
+@pytest.fixture(scope="session")
+def tensorflow_reader() -> Iterator[None]:
+    """The reader by tensorflow decodes fewer pairs at once than it does for users:
+    its program has a part for each of them, and whoever opens a data set builds it."""
+    from pg2_jax.input_pipeline import tf_data_reader
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tf_data_reader, "_DECODED_AT_ONCE", 8)
-        yield str(folder)
+        yield
 
 
 @pytest.fixture(scope="session")

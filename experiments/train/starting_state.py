@@ -24,9 +24,10 @@ def find(
     that --coarse_from or --init_from names. Every device of the mesh has the whole."""
     before = checkpoints.latest_config()
     config_compatibility.check_unchanged(before, config, dataset.metadata)
-    new = training_steps.first_state(config)
-    state = checkpoints.restore_latest(new)
-    if (other := config.coarse_from) and not int(state.step):
+    if before is not None:
+        return checkpoints.restore_latest(training_steps.state_shapes(config))
+    new = state = training_steps.first_state(config)
+    if other := config.coarse_from:
         step, stored = restore.latest_config(other, "coarse_from")
         config_compatibility.check_stage_one(step, stored, config, dataset.metadata)
         processes.say(f"{config.workdir}: stage I is that of {other}")
@@ -35,7 +36,7 @@ def find(
             step=jnp.full_like(new.step, config.coarse_steps),
             coarse=restore.restore_coarse(other, new.coarse),
         )
-    if config.init_from and before is None:
+    if config.init_from:
         state = _begun_with(config, new)
     return state
 

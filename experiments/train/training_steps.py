@@ -104,12 +104,14 @@ def first_state(config: Config) -> train_state.TrainState:
 
 
 def state_shapes(config: Config) -> train_state.TrainState:
-    """The state of a run with shapes and types in place of arrays."""
+    """The state of a run on all devices, with shapes and types in place of arrays."""
     optimizer = objective(config, config.coarse_steps).optimizer
     architecture, averaged = architecture_of(config), config.ema_decay > 0
-    return jax.eval_shape(
+    shapes = jax.eval_shape(
         lambda: train_state.create(architecture, optimizer, 0, averaged=averaged)
     )
+    whole = sharding.replicated(sharding.data_mesh())
+    return jax.tree.map(lambda x: x.update(sharding=whole), shapes)
 
 
 @functools.lru_cache(maxsize=8)

@@ -1,11 +1,11 @@
 """Small data sets to convert, and what the conversion of one holds."""
 
 import numpy as np
-import tensorflow_datasets as tfds
 from PIL import Image
 
 from data_prep import build_tfrecords
 from pg2_jax.keypoints import keypoint_files
+from tests.late import tfds
 
 HEIGHT, WIDTH = 24, 16
 SIZE = f"{HEIGHT}x{WIDTH}"

@@ -7,8 +7,6 @@ import sys
 
 import numpy as np
 import pytest
-import tensorflow as tf
-import tensorflow_datasets as tfds
 from PIL import Image
 
 from data_prep.pairs import field_protocol
@@ -25,6 +23,7 @@ from tests.data_prep.small_sources import (
     write_market,
     write_photo,
 )
+from tests.late import tf, tfds
 
 
 @pytest.fixture(scope="module")

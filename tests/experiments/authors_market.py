@@ -23,10 +23,10 @@ import math
 import pathlib
 
 import numpy as np
-import tensorflow as tf
 
 from experiments import import_checkpoint
 from pg2_jax import files
+from tests.late import tf
 
 FILE = pathlib.Path(__file__).with_suffix(".npz")
 SEED = 123  # of the authors' program, for numpy and for the graph
@@ -121,7 +121,7 @@ def _check(kernels, data):
         if not np.allclose(got, wanted[name], rtol=1e-6, atol=1e-5):
             raise ValueError(
                 f"{name} has norm and sum {got}, the authors' had {wanted[name]}: the "
-                f"random numbers of tensorflow {tf.__version__} or numpy "
+                f"random numbers of tensorflow {tf.version.VERSION} or numpy "
                 f"{np.__version__} differ from those that drew the authors' weights."
             )
 

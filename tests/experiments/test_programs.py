@@ -31,6 +31,16 @@ from pg2_jax.metrics import inception, inception_weights
 from tests.experiments.tiny_run import assert_equal, make_config, state_of, stop_after
 
 
+@pytest.fixture(scope="module", autouse=True)
+def reader(tensorflow_reader):
+    """By tensorflow, as users read."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def first_weights():
+    """Those of the seed, as users begin."""
+
+
 @pytest.fixture(scope="module")
 def run(pair_dataset, tmp_path_factory):
     """A finished run of two steps in each stage."""

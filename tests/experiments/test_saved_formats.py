@@ -18,6 +18,11 @@ from tests.experiments.tiny_run import make_config
 FILE = pathlib.Path(__file__).with_name("saved_by_0_1_0.zip")
 
 
+@pytest.fixture(scope="module", autouse=True)
+def reader(tensorflow_reader):
+    """By tensorflow, as the run read."""
+
+
 @pytest.fixture
 def saved(tmp_path):
     """The run's config, with its data set beside it."""

@@ -7,7 +7,9 @@ import jax
 import numpy as np
 
 from experiments.config import Config
-from experiments.train import train
+from experiments.train import train, training_steps
+from pg2_jax import sharding
+from pg2_jax.checkpoint import checkpointer, restore
 
 
 def make_config(pair_dataset, workdir, **changes):
@@ -33,8 +35,19 @@ def make_config(pair_dataset, workdir, **changes):
 
 
 def state_of(config):
-    """The whole state of a run, optimizer and discriminator included: the last of a
-    finished one, the first of a new one."""
+    """The whole state that a run has saved last, with optimizers and discriminator."""
+    _, stored = restore.latest_config(config.workdir)
+    architecture = restore.architecture_of(stored)
+    size = architecture.image_height, architecture.image_width
+    shapes = training_steps.state_shapes(
+        config.with_size(*size), architecture, sharding.data_mesh()
+    )
+    saver = checkpointer.Checkpointer(config.workdir, stored)
+    return jax.device_get(saver.restore_latest(shapes))
+
+
+def first_state_of(config):
+    """The whole state that a run begins with."""
     states = []
 
     def note_and_stop(state):

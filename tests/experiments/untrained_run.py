@@ -18,11 +18,12 @@ def write(config: Config, step: int = 0, *, drawn_with: int | None = None) -> No
     drawn with the run's seed or with another."""
     dataset = pair_reader.PairDataset(config.data_dir)
     config = config.with_size(dataset.height, dataset.width)
+    mesh = sharding.data_mesh()
     state = drawn_state.like(
         training_steps.state_shapes(config),
         seed=config.seed if drawn_with is None else drawn_with,
     )
-    state = jax.device_put(state, sharding.replicated(sharding.data_mesh()))
+    state = jax.device_put(state, sharding.replicated(mesh))
     stored = {**config.to_json(), "data": dataset.metadata}
     saver = checkpointer.Checkpointer(config.workdir, stored)
     saver.save(dataclasses.replace(state, step=jnp.full_like(state.step, step)))

@@ -29,7 +29,11 @@ def like(shapes, seed=0):
             lambda path, x: _weight(rng, path[-1].key, x), shapes.params
         )
         zeros = jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), shapes)
-        average = zeros.average and dataclasses.replace(zeros.average, params=params)
+        average = zeros.average
+        if average:
+            # A copy: the steps give the memory of the old state away, each array once.
+            copy = jax.tree.map(np.copy, params)
+            average = dataclasses.replace(average, params=copy)
         return dataclasses.replace(zeros, params=params, average=average)
 
     names = ("coarse", "refine", "discriminator")

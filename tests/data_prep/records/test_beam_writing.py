@@ -4,10 +4,10 @@ import shutil
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from data_prep.records import photo_store, pose_pairs
 from tests.data_prep.small_sources import build, listing
+from tests.late import tf
 
 LOCAL = ("runner=DirectRunner", "direct_num_workers=1")
 

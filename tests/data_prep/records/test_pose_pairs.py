@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from data_prep.records import pose_pairs
 from data_prep.records.photo_store import PhotoStore
+from tests.late import tf
 
 
 @pytest.fixture

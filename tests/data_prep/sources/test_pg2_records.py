@@ -5,7 +5,6 @@ import math
 
 import numpy as np
 import pytest
-import tensorflow as tf
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -20,6 +19,7 @@ from tests.data_prep.small_sources import (
     random_pose,
     read_records,
 )
+from tests.late import tf
 
 SHARD = "Market1501_{}_00000-of-00001.tfrecord"
 

@@ -5,10 +5,16 @@ import pathlib
 
 import pytest
 
-from experiments.benchmark import data
+
+@pytest.fixture
+def data():
+    """The module, which imports tensorflow: not while tests are collected."""
+    from experiments.benchmark import data
+
+    return data
 
 
-def test_the_full_size_is_that_of_market1501():
+def test_the_full_size_is_that_of_market1501(data):
     sizes = data._PHOTOS_OF_PEOPLE
     assert sum(n * (n - 1) for n in sizes) == 263_632
     assert (len(sizes), sum(sizes)) == (747, 12_697)
@@ -18,7 +24,7 @@ def test_the_full_size_is_that_of_market1501():
 
 
 @pytest.mark.slow
-def test_everything_is_measured_in_turns(tmp_path, monkeypatch):
+def test_everything_is_measured_in_turns(data, tmp_path, monkeypatch):
     """With the builder in this process: starting others is for the real program."""
     from data_prep import build_tfrecords
 
@@ -50,7 +56,7 @@ def test_everything_is_measured_in_turns(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_decoding_alone_decodes_all_photos(pair_dataset, monkeypatch):
+def test_decoding_alone_decodes_all_photos(data, pair_dataset, monkeypatch):
     monkeypatch.setattr(data, "HEIGHT", 32)
     monkeypatch.setattr(data, "WIDTH", 16)
     monkeypatch.setattr(data, "_DECODE_AT_ONCE", 3)

@@ -25,6 +25,11 @@ from tests.experiments.tiny_run import assert_equal, make_config, state_of
 STEPS = {"coarse_steps": 12, "refine_steps": 12}
 
 
+@pytest.fixture(scope="module", autouse=True)
+def first_weights():
+    """Those of the seed, which other processes draw, too."""
+
+
 @pytest.fixture(scope="module")
 def whole(pair_dataset, tmp_path_factory):
     """A run that nothing has interrupted."""
@@ -32,7 +37,6 @@ def whole(pair_dataset, tmp_path_factory):
         pair_dataset,
         tmp_path_factory.mktemp("whole"),
         **STEPS,
-        reader="memory",  # The processes start sooner without tensorflow.
         checkpoint_every=3,
     )
     assert train.train(config) is None

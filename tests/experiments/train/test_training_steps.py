@@ -25,6 +25,11 @@ CONFIG = Config(
 )
 
 
+@pytest.fixture(scope="module", autouse=True)
+def first_weights():
+    """Those of the seed, which are compared."""
+
+
 @pytest.mark.parametrize(
     ("step", "length"), [(0, 4), (3, 1), (8, 2), (10, 2), (12, 4), (16, 1)]
 )

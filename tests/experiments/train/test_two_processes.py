@@ -17,13 +17,18 @@ from tests.experiments.tiny_run import make_config, state_of
 pytestmark = pytest.mark.slow
 
 
+@pytest.fixture(scope="module", autouse=True)
+def first_weights():
+    """Those of the seed, which other processes draw, too."""
+
+
 def test_they_stop_together_and_one_goes_on(pair_dataset, tmp_path):
     """SIGTERM to one of two; then one process takes a step more. All steps and
     validations are as if it had been alone."""
     many = make_config(
         pair_dataset,
         tmp_path / "two",
-        reader="memory",  # The processes start sooner without tensorflow.
+        reader="memory",
         photos_on="device",
         coarse_steps=1,
         refine_steps=500,

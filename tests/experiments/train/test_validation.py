@@ -17,7 +17,13 @@ from pg2_jax.checkpoint import restore, run_folder
 from pg2_jax.inference import hub, pose_transfer
 from pg2_jax.input_pipeline import pair_reader
 from tests import cloud_storage
-from tests.experiments.tiny_run import assert_equal, make_config, state_of, stop_after
+from tests.experiments.tiny_run import (
+    assert_equal,
+    first_state_of,
+    make_config,
+    state_of,
+    stop_after,
+)
 
 # Trainings, one after the other.
 pytestmark = pytest.mark.slow
@@ -173,13 +179,13 @@ def test_a_new_run_begins_with_the_networks_of_another(run, tmp_path):
         learning_rate=1e-4,
         seed=5,
     )
-    state, source = state_of(config), state_of(run)
+    state, source = first_state_of(config), state_of(run)
     assert int(state.step) == 0
     assert_equal(state.coarse.params, source.coarse.average.params)
     assert_equal(state.refine.params, source.refine.average.params)
     assert_equal(state.discriminator.params, source.discriminator.params)
     assert not any(np.any(x) for x in jax.tree.leaves(state.coarse.opt_state))
-    best = state_of(
+    best = first_state_of(
         dataclasses.replace(config, checkpoint="best", workdir=str(tmp_path / "best"))
     )
     generators = restore.restore_generators(run.workdir, "best")
@@ -195,12 +201,17 @@ def test_a_new_run_begins_with_a_model_in_a_file_a_bucket_or_on_the_hub(
     config = dataclasses.replace(
         run, workdir=str(tmp_path / "new"), seed=5, init_from=str(file)
     )
-    source, new = state_of(run), state_of(dataclasses.replace(config, init_from=""))
+    source, new = (
+        state_of(run),
+        first_state_of(dataclasses.replace(config, init_from="")),
+    )
     cloud_storage.without_tensorflow(monkeypatch, tmp_path.parent)
     places = (str(file), "hf://me/dancer", f"gs://{tmp_path.name}/model.safetensors")
     for name, other in zip("abc", places, strict=True):
         workdir = str(tmp_path / name)
-        state = state_of(dataclasses.replace(config, workdir=workdir, init_from=other))
+        state = first_state_of(
+            dataclasses.replace(config, workdir=workdir, init_from=other)
+        )
         assert int(state.step) == 0
         assert_equal(state.coarse.params, source.coarse.average.params)
         assert_equal(state.refine.params, source.refine.average.params)
@@ -214,7 +225,9 @@ def test_a_new_run_begins_with_a_model_in_a_file_a_bucket_or_on_the_hub(
         ({"base_channels": 4}, r"holds other networks:\n  --base_channels: 2 there, 4"),
     ):
         with pytest.raises(ValueError, match=message):
-            state_of(dataclasses.replace(config, workdir=workdir + "d", **changes))
+            first_state_of(
+                dataclasses.replace(config, workdir=workdir + "d", **changes)
+            )
 
 
 @pytest.mark.parametrize(
@@ -231,7 +244,7 @@ def test_a_new_run_begins_with_a_model_in_a_file_a_bucket_or_on_the_hub(
 def test_what_a_new_run_cannot_begin_with_is_named(run, tmp_path, changes, message):
     config = dataclasses.replace(run, workdir=str(tmp_path), init_from=run.workdir)
     with pytest.raises(ValueError, match=message):
-        state_of(dataclasses.replace(config, **changes))
+        first_state_of(dataclasses.replace(config, **changes))
 
 
 def test_the_learning_rate_begins_anew_with_each_stage(run):

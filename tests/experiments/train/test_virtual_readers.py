@@ -11,6 +11,11 @@ from pg2_jax.input_pipeline import pair_reader
 from tests.experiments.tiny_run import make_config
 
 
+@pytest.fixture(scope="module", autouse=True)
+def reader():
+    """As users read: by tensorflow where it is installed."""
+
+
 def test_the_number_is_known_before_anything_is_written(
     pair_dataset, tmp_path, monkeypatch
 ):

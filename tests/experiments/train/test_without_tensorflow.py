@@ -14,6 +14,11 @@ from pg2_jax import input_pipeline
 from tests.experiments.tiny_run import make_config
 
 
+@pytest.fixture(scope="module", autouse=True)
+def reader():
+    """As users read: by tensorflow where it is installed."""
+
+
 def block_tensorflow(monkeypatch):
     """Lets no import of tensorflow succeed, nor of what has imported it."""
     monkeypatch.setitem(sys.modules, "tensorflow", None)

@@ -50,8 +50,26 @@ def save(workdir, *states, keep=3):
     saver.close()
 
 
+def of_g1(seed):
+    return dataclasses.replace(at_step(1, seed), refine=None, discriminator=None)
+
+
 def assert_equal(tree, other):
     jax.tree.map(np.testing.assert_array_equal, tree, other)
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """A workdir with checkpoints of steps 1 and 2, of the seeds 1 and 2; to be read."""
+    folder = tmp_path_factory.mktemp("saved")
+    save(folder, at_step(1, seed=1), at_step(2, seed=2))
+    return folder
+
+
+@pytest.fixture
+def copied(saved, tmp_path):
+    """A copy of it."""
+    return shutil.copytree(saved, tmp_path, dirs_exist_ok=True)
 
 
 def test_the_state_comes_back_with_its_shardings(tmp_path):
@@ -64,9 +82,6 @@ def test_the_state_comes_back_with_its_shardings(tmp_path):
 
 def test_written_in_parts_or_in_whole_a_checkpoint_is_the_same(tmp_path, monkeypatch):
     """Each device may write its part of an array, as before and as for large ones."""
-
-    def of_g1(seed):
-        return dataclasses.replace(at_step(1, seed), refine=None, discriminator=None)
 
     found = {}
     for smallest in (0, 2**20):
@@ -85,11 +100,9 @@ def test_written_in_parts_or_in_whole_a_checkpoint_is_the_same(tmp_path, monkeyp
         assert found[0] == (3, 3, 21, 1)
 
 
-def test_the_newest_config_is_known_before_anything_is_restored(tmp_path):
-    saver = checkpointer.Checkpointer(str(tmp_path), {})
-    assert saver.latest_config() is None
-    save(tmp_path, at_step(1))
-    assert checkpointer.Checkpointer(str(tmp_path), {}).latest_config() == CONFIG
+def test_the_newest_config_is_known_before_anything_is_restored(saved, tmp_path):
+    for folder, config in ((tmp_path, None), (saved, CONFIG)):
+        assert checkpointer.Checkpointer(str(folder), {}).latest_config() == config
 
 
 def test_without_a_checkpoint_the_state_stays(tmp_path):
@@ -142,54 +155,51 @@ DAMAGES = [flip_a_bit, truncate, cut_the_config, lose_the_state]
     "damage",
     [flip_a_bit, *(pytest.param(d, marks=pytest.mark.slow) for d in DAMAGES[1:])],
 )
-def test_a_damaged_checkpoint_is_set_aside_for_the_one_before(tmp_path, capsys, damage):
-    save(tmp_path, at_step(1, seed=1), at_step(2, seed=2))
-    newest = tmp_path / "checkpoints" / "2"
+def test_a_damaged_checkpoint_is_set_aside_for_the_one_before(copied, capsys, damage):
+    newest = copied / "checkpoints" / "2"
     damage(newest)
     with pytest.raises(ValueError, match=f"{newest} cannot be read; it is damaged: "):
-        restore.restore_generators(str(tmp_path))
-    saver = checkpointer.Checkpointer(str(tmp_path), CONFIG)
+        restore.restore_generators(str(copied))
+    saver = checkpointer.Checkpointer(str(copied), CONFIG)
     assert saver.latest_config() == CONFIG
     got = saver.restore_latest(make_state(0))
     assert_equal(got, at_step(1, seed=1))
-    (aside,) = (tmp_path / "damaged_checkpoints").iterdir()
+    (aside,) = (copied / "damaged_checkpoints").iterdir()
     said = capsys.readouterr().err
     assert f"{newest} cannot be read" in said
     assert f"moved to {aside}; the run resumes from step 1" in said
     saver.save(at_step(2, seed=3))
     saver.close()
-    again = restore.restore_generators(str(tmp_path))
+    again = restore.restore_generators(str(copied))
     assert_equal(again.coarse, make_state(3).coarse.params)
 
 
-def test_networks_of_other_code_are_not_called_damaged(tmp_path):
+def test_networks_of_other_code_are_not_called_damaged(copied):
     """Their checkpoint stays where it is."""
-    save(tmp_path, at_step(1))
     state = at_step(0)
     assert state.discriminator
     params = dict(state.discriminator.params)
     params["logit"] = jax.tree.map(lambda x: jnp.concatenate([x, x]), params["logit"])
     players = dataclasses.replace(state.discriminator, params=params)
-    saver = checkpointer.Checkpointer(str(tmp_path), CONFIG, keep=3)
-    message = r"checkpoints/1 holds other networks: .*/params/logit/bias has .*"
+    saver = checkpointer.Checkpointer(str(copied), CONFIG, keep=3)
+    message = r"checkpoints/2 holds other networks: .*/params/logit/bias has .*"
     with pytest.raises(ValueError, match=rf"{message}\(1,\), here \(2,\)") as error:
         saver.restore_latest(dataclasses.replace(state, discriminator=players))
     assert not isinstance(error.value, checksums.Unreadable)
     saver.close()
-    assert [path.name for path in tmp_path.iterdir()] == ["checkpoints"]
+    assert [path.name for path in copied.iterdir()] == ["checkpoints"]
 
 
-def test_a_run_of_damaged_checkpoints_alone_is_an_error(tmp_path):
-    save(tmp_path, at_step(1), at_step(2))
+def test_a_run_of_damaged_checkpoints_alone_is_an_error(copied):
     for step in (1, 2):
-        flip_a_bit(tmp_path / "checkpoints" / str(step))
-    saver = checkpointer.Checkpointer(str(tmp_path), CONFIG)
+        flip_a_bit(copied / "checkpoints" / str(step))
+    saver = checkpointer.Checkpointer(str(copied), CONFIG)
     with pytest.raises(
         ValueError,
         match=r"no checkpoint of the run can be read:(.|\n)*/2 cannot (.|\n)*/1 cannot",
     ):
         saver.restore_latest(make_state(0))
-    assert sorted(p.name for p in (tmp_path / "checkpoints").iterdir()) == ["1", "2"]
+    assert sorted(p.name for p in (copied / "checkpoints").iterdir()) == ["1", "2"]
 
 
 @pytest.mark.slow
@@ -206,12 +216,11 @@ def test_the_best_stays_beside_the_newest(tmp_path):
     assert restore.restore_generators(str(tmp_path)).step == 4
 
 
-def test_where_nothing_was_compared_there_is_no_best(tmp_path):
-    save(tmp_path, at_step(5))
+def test_where_nothing_was_compared_there_is_no_best(saved):
     with pytest.raises(
         ValueError, match=r"^workdir=.* is marked as the best; .* \(eval_every\)"
     ):
-        restore.restore_generators(str(tmp_path), step="best")
+        restore.restore_generators(str(saved), step="best")
 
 
 @pytest.fixture(scope="module")
@@ -264,11 +273,10 @@ def test_a_new_run_begins_with_the_averages_of_another(averaged):
     assert int(got.step) == 0
 
 
-def test_generators_know_their_architecture_and_config(tmp_path):
-    save(tmp_path, at_step(5))
-    got = restore.restore_generators(str(tmp_path))
-    assert (got.step, got.architecture, got.config) == (5, ARCHITECTURE, CONFIG)
-    assert_equal(got.refine, make_state().refine.params)
+def test_generators_know_their_architecture_and_config(saved):
+    got = restore.restore_generators(str(saved))
+    assert (got.step, got.architecture, got.config) == (2, ARCHITECTURE, CONFIG)
+    assert_equal(got.refine, make_state(2).refine.params)
 
 
 def test_a_misspelled_path_is_named_with_what_it_may_mean(tmp_path):
@@ -322,9 +330,12 @@ def test_a_file_where_a_run_is_wanted_is_said(tmp_path):
         restore.restore_generators(str(path))
 
 
-def test_restored_weights_draw(tmp_path):
-    save(tmp_path, at_step(1))
-    model = pose_transfer.PoseTransfer.restore(str(tmp_path))
+@pytest.fixture(scope="module")
+def model(saved):
+    return pose_transfer.PoseTransfer.restore(str(saved))
+
+
+def test_restored_weights_draw(model):
     photos = np.random.default_rng(0).integers(0, 256, (3, 32, 16, 3), np.uint8)
     poses = np.ones((3, 18, 3), np.float32) * np.arange(18)[:, None] % 16
     together = model.batch(photos, poses, batch_size=2)
@@ -347,11 +358,7 @@ def test_restored_weights_draw(tmp_path):
         (np.zeros((1, 32, 16, 3), np.uint8), (1, 18, 3), "pose 0 has no visible point"),
     ],
 )
-def test_wrong_inputs_are_named(tmp_path_factory, photo, pose, message):
-    folder = tmp_path_factory.getbasetemp() / "model"
-    if not folder.exists():
-        save(folder, at_step(1))
-    model = pose_transfer.PoseTransfer.restore(str(folder))
+def test_wrong_inputs_are_named(model, photo, pose, message):
     with pytest.raises(ValueError, match=message):
         model.batch(photo, np.zeros(pose, np.float32))
 
@@ -389,9 +396,8 @@ def test_a_checkpoint_of_a_later_version_is_refused(tmp_path, monkeypatch):
         restore.latest_config(str(tmp_path))
 
 
-def test_a_checkpoint_folder_is_a_model_too(tmp_path):
-    save(tmp_path, at_step(1), at_step(2))
-    folder = tmp_path / "checkpoints"
+def test_a_checkpoint_folder_is_a_model_too(saved):
+    folder = saved / "checkpoints"
     steps = [pose_transfer.PoseTransfer.restore(p).step for p in (folder, folder / "1")]
     assert steps == [2, 1]
 
@@ -468,30 +474,26 @@ BY_TENSORSTORE = (
     ],
 )
 def test_what_the_system_refuses_is_not_called_damaged(
-    tmp_path, monkeypatch, error, reason
+    copied, monkeypatch, error, reason
 ):
-    save(tmp_path, at_step(1), at_step(2))
-    saver = checkpointer.Checkpointer(str(tmp_path), CONFIG)
-    message = f"^checkpoint {tmp_path}/checkpoints/2 cannot be read: {reason}. The "
+    saver = checkpointer.Checkpointer(str(copied), CONFIG)
+    message = f"^checkpoint {copied}/checkpoints/2 cannot be read: {reason}. The "
     with monkeypatch.context() as patch:
         refused_by_the_system(patch, error)
         for read in (
             saver.latest_config,
             functools.partial(saver.restore_latest, make_state(0)),
-            functools.partial(restore.restore_generators, str(tmp_path)),
+            functools.partial(restore.restore_generators, str(copied)),
         ):
             with pytest.raises(OSError, match=message):
                 read()
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["checkpoints"]
-    assert restore.restore_generators(str(tmp_path)).step == 2
+    assert sorted(p.name for p in copied.iterdir()) == ["checkpoints"]
+    assert restore.restore_generators(str(copied)).step == 2
 
 
-def test_a_file_that_may_not_be_read_is_found_behind_other_errors(
-    tmp_path, monkeypatch
-):
+def test_a_file_that_may_not_be_read_is_found_behind_other_errors(saved, monkeypatch):
     """orbax takes what it may not see for missing, and speaks of the tree instead."""
-    save(tmp_path, at_step(1))
-    hidden = tmp_path / "checkpoints" / "1" / "state" / "_METADATA"
+    hidden = saved / "checkpoints" / "2" / "state" / "_METADATA"
 
     def refuse(path, *more):
         if path == str(hidden):
@@ -500,15 +502,14 @@ def test_a_file_that_may_not_be_read_is_found_behind_other_errors(
 
     refused_by_the_system(monkeypatch, ValueError("pytree structure error"))
     monkeypatch.setattr(checksums, "open", refuse, raising=False)
-    with pytest.raises(OSError, match=f"1 cannot be read: Permission denied: {hidden}"):
-        restore.latest_config(str(tmp_path))
+    with pytest.raises(OSError, match=f"2 cannot be read: Permission denied: {hidden}"):
+        restore.latest_config(str(saved))
 
 
-def test_a_device_without_room_is_no_damage(tmp_path, monkeypatch):
-    save(tmp_path, at_step(1))
+def test_a_device_without_room_is_no_damage(saved, monkeypatch):
     refused_by_the_system(monkeypatch, RuntimeError("RESOURCE_EXHAUSTED: 9 bytes"))
     with pytest.raises(RuntimeError, match="RESOURCE_EXHAUSTED: 9 bytes"):
-        restore.latest_config(str(tmp_path))
+        restore.latest_config(str(saved))
 
 
 def test_a_path_that_the_locale_cannot_express_is_refused(tmp_path):
@@ -522,7 +523,7 @@ def test_a_path_that_the_locale_cannot_express_is_refused(tmp_path):
 def test_a_disk_without_fsync_is_written_without(tmp_path, monkeypatch, capsys, synced):
     monkeypatch.setattr(files, "has_fsync", lambda folder: synced)
     monkeypatch.setitem(tensorstore_utils._BASE_TS_CONTEXT, "file_io_sync", None)
-    save(tmp_path, at_step(1))
+    save(tmp_path, of_g1(1))
     context = tensorstore_utils.get_ts_context(use_ocdbt=True).spec.to_json()
     assert context["file_io_sync"] == synced
     said = f"note: the disk of {tmp_path}/checkpoints does not support fsync"

@@ -8,7 +8,6 @@ import sys
 
 import numpy as np
 import pytest
-import tensorflow as tf
 from etils.epath import gpath
 
 from pg2_jax import errors
@@ -83,6 +82,12 @@ class Refusal(Exception):
     """As storages raise them: of no class of Python's own."""
 
 
+def tensorflows_refusal():
+    import tensorflow as tf
+
+    return tf.errors.PermissionDeniedError(None, None, "HTTP response code 403")
+
+
 @pytest.mark.parametrize(
     ("error", "message"),
     [
@@ -100,14 +105,14 @@ class Refusal(Exception):
         (ValueError("no account"), r"it cannot be reached \(no account\)\. Is the na"),
         (PermissionError(), r"it cannot be reached \(PermissionError\)\. Is the name"),
         (
-            tf.errors.PermissionDeniedError(None, None, "HTTP response code 403"),
+            tensorflows_refusal,
             r"it cannot be reached \(HTTP response code 403\)\. Is the name right",
         ),
     ],
 )
 def test_errors_of_a_storage_are_one_line(buckets, monkeypatch, error, message):
     def refuse(*_, **__):
-        raise error
+        raise error() if callable(error) else error
 
     monkeypatch.setattr(cloud_storage.Buckets, "open", refuse)
     with (

@@ -7,10 +7,10 @@ import shutil
 
 import numpy as np
 import pytest
-import tensorflow as tf
 from PIL import Image
 
 from pg2_jax.input_pipeline import memory_reader, pair_reader
+from tests.late import tf
 
 
 def rewritten(pair_dataset, folder, change):

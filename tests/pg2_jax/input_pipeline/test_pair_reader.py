@@ -5,11 +5,10 @@ import shutil
 
 import numpy as np
 import pytest
-import tensorflow as tf
-import tensorflow_datasets as tfds
 
 from pg2_jax import inputs
-from pg2_jax.input_pipeline import pair_reader, tf_data_reader
+from pg2_jax.input_pipeline import pair_reader
+from tests.late import tf, tfds
 
 
 @pytest.fixture(scope="module", params=["tf_data", "memory"])
@@ -177,6 +176,8 @@ def test_the_batch_size_does_not_change_the_order(
     dataset, stream, batch_size, monkeypatch
 ):
     """Batches are decoded together or alone."""
+    from pg2_jax.input_pipeline import tf_data_reader
+
     monkeypatch.setattr(tf_data_reader, "_ROWS_AT_ONCE", 64)
     batches = take(dataset, 130 // batch_size, batch_size=batch_size)
     assert keys(batches) == stream[: batch_size * (130 // batch_size)]
@@ -184,6 +185,8 @@ def test_the_batch_size_does_not_change_the_order(
 
 def test_large_records_shrink_the_shuffle_buffer(pair_dataset, monkeypatch):
     """The memory is bounded; each epoch still holds every pair once."""
+    from pg2_jax.input_pipeline import tf_data_reader
+
     monkeypatch.setattr(tf_data_reader, "_SHUFFLE_BYTES", 1)
     dataset = pair_reader.PairDataset(pair_dataset, reader="tf_data")
     count = dataset.count("train")

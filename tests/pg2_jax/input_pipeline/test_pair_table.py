@@ -4,15 +4,16 @@ import pathlib
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from pg2_jax.input_pipeline import description, example_parser, pair_table, tfrecord
+from tests.late import tf
 
 POSES = np.arange(108, dtype=np.float32).reshape(2, 18, 3) / 7
 
 
 def example(person="p", source="a", target="b", **changes):
-    """A record as tensorflow writes it, with photos of three bytes."""
+    """A record as tensorflow writes it, with photos of three bytes; a change is what a
+    feature holds instead, or None for no feature."""
     texts = {
         "identity": person,
         "source_name": source,
@@ -24,13 +25,19 @@ def example(person="p", source="a", target="b", **changes):
     for role, points in zip(("source", "target"), POSES, strict=True):
         floats = tf.train.FloatList(value=points.ravel())
         values[f"{role}_keypoints"] = tf.train.Feature(float_list=floats)
-    values |= changes
-    features = {key: value for key, value in values.items() if value is not None}
-    return tf.train.Example(features=tf.train.Features(feature=features))
+    for key, change in changes.items():
+        del values[key]
+        if change is not None:
+            values[key] = _integers(*change) if key == "identity" else _bytes(*change)
+    return tf.train.Example(features=tf.train.Features(feature=values))
 
 
 def _bytes(*values):
     return tf.train.Feature(bytes_list=tf.train.BytesList(value=values))
+
+
+def _integers(*values):
+    return tf.train.Feature(int64_list=tf.train.Int64List(value=values))
 
 
 def serialized(**changes):
@@ -173,18 +180,15 @@ def test_floats_may_come_one_by_one():
     assert parsed(record) == want == {"k": np.float32([1.5, -2.0]).tobytes()}
 
 
-INTEGERS = tf.train.Feature(int64_list=tf.train.Int64List(value=[7]))
-
-
 @pytest.mark.parametrize(
     ("changes", "rule"),
     [
         ({"source_image": None}, r"it lacks \['source_image'\]"),
-        ({"source_image": _bytes()}, "source_image holds 0 values, not one of bytes"),
-        ({"target_name": _bytes(b"a", b"b")}, "target_name holds 2 values, not one"),
-        ({"target_name": _bytes(b"\xff")}, r"target_name is not UTF-8: b'\\xff'"),
-        ({"identity": INTEGERS}, "identity holds 0 values, not one of bytes"),
-        ({"source_keypoints": _bytes(b"1")}, "holds 1 values, not 18 x 3 floats"),
+        ({"source_image": ()}, "source_image holds 0 values, not one of bytes"),
+        ({"target_name": (b"a", b"b")}, "target_name holds 2 values, not one"),
+        ({"target_name": (b"\xff",)}, r"target_name is not UTF-8: b'\\xff'"),
+        ({"identity": (7,)}, "identity holds 0 values, not one of bytes"),
+        ({"source_keypoints": (b"1",)}, "holds 1 values, not 18 x 3 floats"),
     ],
 )
 def test_what_a_pair_needs_is_named(path, changes, rule):

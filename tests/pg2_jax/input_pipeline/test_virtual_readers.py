@@ -6,7 +6,6 @@ import pathlib
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from data_prep import build_tfrecords
 from data_prep.records import pose_pairs
@@ -15,6 +14,7 @@ from pg2_jax.input_pipeline import (
     process_share,
     tf_data_reader,
 )
+from tests.late import tf
 
 FILES, BATCH = 8, 24
 
@@ -43,6 +43,7 @@ def dataset(folder):
 
 @pytest.fixture(autouse=True)
 def few_rows_at_once(monkeypatch):
+
     monkeypatch.setattr(tf_data_reader, "_ROWS_AT_ONCE", 8)
 
 

@@ -29,8 +29,10 @@ from pg2_jax.inference import pose_library, retarget
 
 SUFFIX = ".onnx"
 _OLDEST_RUNTIME = (1, 20)
-# Of the image's range, between jax and ONNX Runtime.
-_TOLERANCE = 1e-4
+# Of the image's range, between jax and ONNX Runtime: of all but one value in a
+# thousand, and of these. pg2plus reads places to 1/256 pixel, so a rounding error can
+# move one by as much.
+_TOLERANCE, _OF_SINGLE_VALUES = 1e-4, 1e-2
 _EXACT = "exact_"
 
 
@@ -131,11 +133,13 @@ def _compare(
     got = session.run([_EXACT + name for name in want], given)
     for (name, image), other in zip(want.items(), got, strict=True):
         # About [-1, 1]; of an untrained network far more.
-        apart = np.abs(image - other).max() / max(2.0, np.ptp(image))
-        if not apart <= _TOLERANCE:
+        difference = np.abs(image - other) / max(2.0, np.ptp(image))
+        apart, most = np.quantile(difference, 0.999), difference.max()
+        if not (apart <= _TOLERANCE and most <= _OF_SINGLE_VALUES):
             raise ValueError(
                 f"The {name} image of ONNX Runtime differs from that of jax by "
-                f"{apart:.1e} of its range, more than {_TOLERANCE}: nothing is written."
+                f"{apart:.1e} of its range, single values by {most:.1e}, more than "
+                f"{_TOLERANCE} or {_OF_SINGLE_VALUES}: nothing is written."
             )
 
 

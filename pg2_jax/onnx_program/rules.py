@@ -186,10 +186,13 @@ def _reduce(op: str) -> Rule:
     return rule
 
 
-def _all(graph, inputs, shapes, parameters):
-    numbers = graph.cast(inputs[0], np.int32)
-    least = _reduce("ReduceMin")(graph, [numbers], shapes, parameters)
-    return graph.cast(least, np.bool_)
+def _reduce_truth(op):
+    def rule(graph, inputs, shapes, parameters):
+        numbers = graph.cast(inputs[0], np.int32)
+        reduced = _reduce(op)(graph, [numbers], shapes, parameters)
+        return graph.cast(reduced, np.bool_)
+
+    return rule
 
 
 _TO_NCHW, _TO_NHWC = (0, 3, 1, 2), (0, 2, 3, 1)
@@ -279,7 +282,8 @@ RULES: dict[str, Rule] = {
     "pad": _pad,
     "gather": _gather,
     "scatter": _scatter,
-    "reduce_and": _all,
+    "reduce_and": _reduce_truth("ReduceMin"),
+    "reduce_or": _reduce_truth("ReduceMax"),
     **{
         f"reduce_{name}": _reduce(f"Reduce{name.capitalize()}")
         for name in ("sum", "max", "prod")

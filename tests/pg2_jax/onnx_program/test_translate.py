@@ -87,6 +87,7 @@ FUNCTIONS = {
     "sums": lambda x, i: x[:, 1:].sum(axis=(1, 3)) + x[:, 1:].max(axis=(1, 3)),
     "products": lambda x, i: jnp.prod(x[:, 1:], axis=-1, keepdims=True),
     "all of them": lambda x, i: jnp.isfinite(x).all(axis=-1),
+    "any of them": lambda x, i: (x > 0.5).any(axis=-1),
     "repeated": lambda x, i: jnp.concatenate(
         [x, jnp.broadcast_to(x[:, 1:2, 1:2, :1], (x.shape[0], 5, 4, 2))], axis=-1
     ),

@@ -34,10 +34,10 @@ def first_weights() -> Iterator[None]:
     three seconds to compile for each architecture. In a file with another
     `first_weights` they are those of the seed, as processes of their own draw them."""
 
-    def first_state(config, architecture, mesh):
-        shapes = training_steps.state_shapes(config, architecture, mesh)
+    def first_state(config):
+        shapes = training_steps.state_shapes(config)
         state = drawn_state.like(shapes, seed=config.seed)
-        return jax.device_put(state, sharding.replicated(mesh))
+        return jax.device_put(state, sharding.replicated(sharding.data_mesh()))
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(training_steps, "first_state", first_state)

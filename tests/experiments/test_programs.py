@@ -18,9 +18,9 @@ from experiments import generate
 from experiments.config import Config
 from experiments.evaluate import (
     evaluate,
-    inception_scores,
     metric_weights,
     pairs_csv,
+    protocol,
     statistics,
 )
 from experiments.train import history, train
@@ -458,7 +458,7 @@ def test_a_run_gets_the_numbers_of_sets(run, monkeypatch):
     monkeypatch.setattr(inception, "FEATURES", 3)
     monkeypatch.setattr(metric_weights, "inception", load)
     program = functools.partial(functools.partial, apply)
-    monkeypatch.setattr(inception_scores, "_program", program)
+    monkeypatch.setattr(protocol, "applied", program)
     evaluate.evaluate(dataclasses.replace(run, mode="evaluate", inception="a.pth"))
     report = read_json(run, "metrics.json")
     assert list(report["metrics"]) == ["copy of source", "coarse", "refined"]

@@ -8,7 +8,6 @@ import numpy as np
 
 from experiments.config import Config
 from experiments.train import train, training_steps
-from pg2_jax import sharding
 from pg2_jax.checkpoint import checkpointer, restore
 
 
@@ -39,9 +38,7 @@ def state_of(config):
     _, stored = restore.latest_config(config.workdir)
     architecture = restore.architecture_of(stored)
     size = architecture.image_height, architecture.image_width
-    shapes = training_steps.state_shapes(
-        config.with_size(*size), architecture, sharding.data_mesh()
-    )
+    shapes = training_steps.state_shapes(config.with_size(*size))
     saver = checkpointer.Checkpointer(config.workdir, stored)
     return jax.device_get(saver.restore_latest(shapes))
 

@@ -44,6 +44,15 @@ def spread_rows(total: int, count: int) -> set[int]:
     return {int(row) for row in rows}
 
 
+def spread_pairs(
+    dataset: pair_reader.PairDataset, count: int, limit: int
+) -> inputs.Batch:
+    """Evenly spaced test pairs of the first `limit` (0: of all), those that an
+    evaluation shows too."""
+    total = dataset.count("test")
+    return pairs_at(dataset, spread_rows(min(total, limit or total), count))
+
+
 def pairs_at(dataset: pair_reader.PairDataset, rows: Collection[int]) -> inputs.Batch:
     """Test pairs by their numbers, from 0; at least one, in ascending order."""
     each = enumerate(dataset.test_batches(batch_size=1, limit=max(rows) + 1))

@@ -46,10 +46,8 @@ def draw_figure(
 ) -> None:
     """Writes the paper's Figure 4: one test pair in a row, one model of the table in a
     column, of its first seed. The pairs are those that an evaluation shows."""
-    total = dataset.count("test")
-    total = min(total, config.max_test_pairs or total)
-    shown = pictures.spread_rows(total, config.picture_pairs)
-    batch = pictures.pairs_at(dataset, shown)
+    shown = config.picture_pairs, config.max_test_pairs
+    batch = pictures.spread_pairs(dataset, *shown)
     folder = pathlib.Path(config.workdir)
     photos, keypoints = batch["source_image"], batch["target_keypoints"]
     generated = {}

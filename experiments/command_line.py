@@ -27,7 +27,7 @@ _FORMER_NAMES = {
 _TRIED = {
     "source_image": ("image", "input", "input_image", "photo", "source_photo"),
     "source_pose": ("joints", "keypoints", "source_joints", "source_keypoints"),
-    "pose": ("target", "target_image", "target_pose"),
+    "pose": ("target_image", "target_pose"),
     "output": ("out_dir", "outdir", "output_dir"),
     "learning_rate": ("lr",),
 }

@@ -67,9 +67,19 @@ def draw(
     return images
 
 
-def generate(*arrays: PyTree, architecture: Architecture) -> dict[str, jax.Array]:
+def generate(
+    coarse_params: PyTree,
+    refine_params: PyTree | None,
+    source_image: jax.Array,
+    source_keypoints: jax.Array,
+    target_keypoints: jax.Array,
+    *,
+    architecture: Architecture,
+) -> dict[str, jax.Array]:
     """`draw`, as uint8 images."""
-    return jax.tree.map(inputs.to_uint8, draw(*arrays, architecture=architecture))
+    given = source_image, source_keypoints, target_keypoints
+    images = draw(coarse_params, refine_params, *given, architecture=architecture)
+    return jax.tree.map(inputs.to_uint8, images)
 
 
 def program(

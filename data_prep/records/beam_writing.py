@@ -13,7 +13,7 @@ import pathlib
 import pickle
 import tempfile
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -74,7 +74,7 @@ class ShardsOnBeam:
         store: pose_pairs.PhotoStore,
         splits: Mapping[str, np.ndarray],
         shards: Sequence[pose_pairs.Shard],
-    ) -> Iterator[int]:
+    ) -> Generator[int, None, None]:
         """Runs the pipeline and fetches the shards; an OSError says why not."""
         tf.io.gfile.makedirs(self._folder)
         try:

@@ -5,11 +5,12 @@ buckets. Here a record is put together from the halves that photo_store.py keeps
 order is the caller's, and tensorflow is not needed.
 """
 
+import contextlib
 import itertools
 import json
 import os
 import pathlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -33,13 +34,13 @@ class Shard(NamedTuple):
 # Takes the store; by split int [N, 2] = (source, target), the numbers of stored photos;
 # and the shards; yields how many records it has just written.
 WriteShards = Callable[
-    [PhotoStore, Mapping[str, np.ndarray], Sequence[Shard]], Iterator[int]
+    [PhotoStore, Mapping[str, np.ndarray], Sequence[Shard]], Generator[int, None, None]
 ]
 
 
 def write_shard(
     store: PhotoStore, pairs: np.ndarray, shard: Shard, path: str
-) -> Iterator[int]:
+) -> Generator[int, None, None]:
     """Writes one shard to a path; the rest as for `WriteShards`."""
     with open(path, "wb") as file:
         for start in range(shard.start, shard.stop, pair_list.BLOCK):
@@ -51,7 +52,7 @@ def write_shard(
 
 def write_here(
     store: PhotoStore, splits: Mapping[str, np.ndarray], shards: Sequence[Shard]
-) -> Iterator[int]:
+) -> Generator[int, None, None]:
     """Writes all shards in this process, one after the other: a `WriteShards`."""
     for shard in shards:
         yield from write_shard(store, splits[shard.split], shard, shard.path)
@@ -88,8 +89,10 @@ def write(
                 "shardLengths": [str(b - a) for a, b in itertools.pairwise(ends)],
             }
         )
-    for count in write_shards(store, splits, shards):
-        progress(count)
+    # Closed also where progress raises: what the writers share is removed at once.
+    with contextlib.closing(write_shards(store, splits, shards)) as counts:
+        for count in counts:
+            progress(count)
     info = {
         "description": "Ordered pairs of photos of one person with 18 keypoints each.",
         "disableShuffling": True,

@@ -49,7 +49,10 @@ class TrainingOptions(modes.ProgramOptions):
     whether that layer causes the blur. part_transfer: pg2plus, which moves the source's
     own pixels part by part to the target pose, and mends and blends them."""
     blending: str = _network(
-        "soft", CHOICES["blending"], needs=("coarse_network=part_transfer",)
+        "soft",
+        CHOICES["blending"],
+        modes=_NOT_TABLE1,
+        needs=("coarse_network=part_transfer",),
     )
     """How pg2plus blends its pictures. soft: freely. sharp: with clearer weights, and
     with the photo itself only where its pixels stay, so that the body does not shine
@@ -110,10 +113,11 @@ class TrainingOptions(modes.ProgramOptions):
         not_with=("coarse_from",),
     )
     """Workdir of another run whose networks this run starts from, to fine-tune them on
-    other data or with other settings; or a model in a file (.safetensors), here or in
-    cloud storage (gs://, s3://, az://), or on the Hub (hf://user/repository), which has
-    no D. Training starts at step 0 with a new optimizer. The networks and the image
-    size must be the same. --checkpoint says which checkpoint. Only for a new run."""
+    other data or with other settings; or a model in a file (.safetensors), or a folder
+    with one, here or in cloud storage (gs://, s3://, az://), or on the Hub
+    (hf://user/repository), which has no D. Training starts at step 0 with a new
+    optimizer. The networks, but for --blending, and the image size must be the same.
+    --checkpoint says which checkpoint. Only for a new run."""
     batch_size: int = _training(
         16, minimum=1, modes=(*TRAINING, "evaluate", "user_study")
     )

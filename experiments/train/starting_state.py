@@ -2,6 +2,7 @@
 a model in a file, or new."""
 
 import dataclasses
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -41,6 +42,12 @@ def find(
     return state
 
 
+def _check_networks(stored: dict[str, Any], config: Config) -> None:
+    config_compatibility.check_init_from(stored, config)
+    if (there := stored.get("blending", "soft")) != config.blending:
+        processes.say(f"note: --blending: {there!r} there, {config.blending!r} here")
+
+
 def _begun_with(config: Config, new: train_state.TrainState) -> train_state.TrainState:
     """A new run's state with the networks of --init_from, a run or a model in a file;
     the latter has no D, which begins anew."""
@@ -48,7 +55,7 @@ def _begun_with(config: Config, new: train_state.TrainState) -> train_state.Trai
     if not run_folder.is_model(other, "init_from"):
         wanted = config.wanted_checkpoint
         step, stored = restore.latest_config(other, "init_from", wanted)
-        config_compatibility.check_init_from(stored, config)
+        _check_networks(stored, config)
         networks = f"the networks of step {step} of {other}"
         processes.say(f"{config.workdir}: begins with {networks}")
         return restore.restore_networks(other, step, new)
@@ -63,7 +70,7 @@ def _begun_with(config: Config, new: train_state.TrainState) -> train_state.Trai
             f"--init_from={other} is a compiled program, not weights; take the "
             ".safetensors of its run."
         )
-    config_compatibility.check_init_from(model.config, config)
+    _check_networks(model.config, config)
     networks = f"the networks of step {model.step} of {other}, with a new D"
     processes.say(f"{config.workdir}: begins with {networks}")
     whole = sharding.replicated(sharding.data_mesh())

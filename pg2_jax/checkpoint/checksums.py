@@ -118,7 +118,8 @@ def set_aside(
 
 @contextlib.contextmanager
 def telling_of_failure(folder: pathlib.Path) -> Iterator[None]:
-    """Makes an OSError with folder, reason and what is kept of what orbax raises."""
+    """Turns what orbax raises into an OSError that names the folder, the reason and the
+    checkpoints that are kept."""
     try:
         yield
     except Exception as error:

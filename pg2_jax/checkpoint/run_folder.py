@@ -10,7 +10,7 @@ from pg2_jax import errors
 from pg2_jax.input_pipeline import cloud_files
 
 # What this code writes into a checkpoint, and the newest that it reads. It grows when
-# older code would read a checkpoint and generate something else from it.
+# code of an older release would read a checkpoint and generate something else from it.
 FORMAT = 1
 # orbax' item of a checkpoint that holds its config.
 CONFIG = "config"

@@ -37,7 +37,8 @@ class PersonFinder:
         return _installed() is not None
 
     def open(self) -> base.Estimator:
-        """The estimator, loaded now, for one thread at a time, or a ValueError."""
+        """The estimator, loaded now, for one thread at a time; a ValueError if it is
+        not installed or cannot be loaded."""
         with self._lock:
             if self._estimator is None:
                 self._estimator = _open(self._pose_model)

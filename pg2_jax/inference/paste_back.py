@@ -66,7 +66,8 @@ def body(
 
 @functools.partial(jax.jit, static_argnames=("height", "width", "margin"))
 def _body(points: jax.Array, height: int, width: int, margin: float) -> jax.Array:
-    """Limbs as thick as the person's, or if the torso is not seen the masked loss's."""
+    """Where the parts of the body are, joined with the body mask of the loss, which
+    needs no torso."""
     free = part_warp.background(points[None], height, width, margin)[0, ..., 0]
     limbs = pose.body_mask(points, height, width)[..., 0]
     return jnp.maximum(1.0 - free, limbs)

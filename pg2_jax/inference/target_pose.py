@@ -119,7 +119,7 @@ def pose_of_photo(poses: Mapping[str, np.ndarray], photo: str) -> tuple[str, Any
     for name in (photo, f"{full.parent.name}/{full.name}", full.name, full.stem):
         if (found := by_name.get(files.same_name(name))) is not None:
             return found, poses[found]
-    if len(poses) > 1:
+    if len(poses) != 1:
         raise ValueError(f" holds {len(poses)} poses, none of them of {full.name}.")
     return next(iter(poses.items()))
 

@@ -58,7 +58,8 @@ class Reader(Protocol):
     def ordered_batches(
         self, split: str, count: int, share: process_share.Share
     ) -> Iterator[Any]:
-        """Yields the first pairs of a split with all keys, and padding without end."""
+        """Yields the first `count` pairs of a split with all keys, then padding without
+        end."""
 
     def photos(self, split: str, batch_size: int) -> Iterator[np.ndarray]:
         """Yields every photo of a stored split once, see `PairDataset.photos`."""

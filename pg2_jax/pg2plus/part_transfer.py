@@ -55,10 +55,10 @@ def guide(
     """All that the networks are told of the two poses, keypoints [B, 18, 3], of a
     source [B, H, W, 3] in [-1, 1]; of a person without points no part is moved.
 
-    [B, H, W, GUIDE_CHANNELS]: the moved parts over one another, the source without its
-    person, how much the parts cover, where the background is free, the mask of each
-    part, the heat maps of the target and of the source, the views of both. For "sharp"
-    blending one more: where the source's pixels stay.
+    [B, H, W, GUIDE_CHANNELS], for "sharp" blending one channel more: the moved parts
+    over one another, the source without its person, how much the parts cover, where the
+    background is free, the mask of each part, the heat maps of the target and of the
+    source, the views of both; and where the source's pixels stay, for weights alone.
     """
     moved = part_warp.warp(source, source_keypoints, target_keypoints, height, width)
     size = height, width
@@ -157,6 +157,8 @@ class PatchDiscriminator(nn.Module):
         H / 4, W / 4], positive for "real", and the features of each layer."""
         base = self.architecture.discriminator_channels
         precision = self.architecture.precision
+        # The same weights for both ways of blending.
+        guide = guide[..., :GUIDE_CHANNELS]
         first = _FirstLayer(base, precision, name="conv0")(guide, *images)
         # No normalization: a penalty on the gradient needs each example by itself.
         layers = [

@@ -27,6 +27,11 @@ FLAGFILES = sorted((ROOT / "experiments" / "flagfiles").glob("*.flags"))
 TRAIN = {"mode": "train", "workdir": "w", "data_dir": "d"}
 
 
+@pytest.fixture(scope="module", autouse=True)
+def reader():
+    """Chosen as for users."""
+
+
 def from_words(*words):
     return command_line.parse(words)
 

@@ -1,5 +1,6 @@
 """pg2plus as a run: trained in two stages, resumed, scored, generated and exported."""
 
+import contextlib
 import dataclasses
 import json
 import pathlib
@@ -10,7 +11,8 @@ from PIL import Image
 
 from experiments import config_compatibility, export, generate
 from experiments.evaluate import evaluate
-from experiments.train import history, train
+from experiments.train import history, starting_state, train
+from pg2_jax.checkpoint import checkpointer
 from pg2_jax.inference import pose_transfer
 from pg2_jax.input_pipeline import pair_reader
 from pg2_jax.keypoints import keypoint_files
@@ -137,11 +139,23 @@ def test_it_is_no_stage_one_of_another_run(pair_dataset):
     config_compatibility.check_stage_one(2, first_alone, config, {})
 
 
-def test_a_run_may_begin_with_a_network_that_blends_in_another_way(run):
-    """The weights are of the same shapes; of other networks they are not."""
-    stored = dataclasses.asdict(run)
-    other = dataclasses.replace(run, init_from="soft", blending="soft")
-    config_compatibility.check_init_from(stored, other)
+def test_a_run_may_begin_with_a_network_that_blends_in_another_way(
+    run, tmp_path, capsys
+):
+    """The weights are of the same shapes, also D's; of other networks they are not."""
+    other = dataclasses.replace(
+        run, workdir=str(tmp_path), init_from=run.workdir, blending="soft"
+    )
+    dataset = pair_reader.PairDataset(run.data_dir, run.validation_share)
+    other = other.with_size(dataset.height, dataset.width)
+    with contextlib.closing(checkpointer.Checkpointer(other.workdir, {})) as saver:
+        state = starting_state.find(other, dataset, saver)
+    assert_equal(state.discriminator.params, state_of(run).discriminator.params)
+    assert "note: --blending: 'sharp' there, 'soft' here\n" in capsys.readouterr().out
+    stored, other = (
+        dataclasses.asdict(run),
+        dataclasses.replace(other, init_from="soft"),
+    )
     with pytest.raises(ValueError, match=r"^--init_from=soft holds other networks:\n"):
         wider = dataclasses.replace(other, base_channels=16)
         config_compatibility.check_init_from(stored, wider)

@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import re
 
 import numpy as np
 import pytest
@@ -56,12 +57,17 @@ def test_the_card_gives_the_numbers_of_the_evaluation():
         assert [float(copy), float(generated)] == [round(v, digits) for v in values]
 
 
-def test_it_is_small_and_trained_as_its_flagfile_says(model):
+def test_it_is_small_and_trained_as_its_flagfile_and_its_card_say(model):
+    """The flags behind the flagfile in the card's command are of its second part."""
     assert (FOLDER / "model.safetensors").stat().st_size < 10_000_000
     path = ROOT / "experiments" / "flagfiles" / "pg2plus_128x64.flags"
-    for line in path.read_text().splitlines():
-        name, _, value = line.removeprefix("--").partition("=")
-        if line.startswith("--"):
+    card = (FOLDER / "README.md").read_text()
+    (command,) = re.findall(rf"--flagfile=\S*{path.name} ((?:.*\\\n)*.*\n)", card)
+    flags = re.findall(r"^--(\w+)=?(.*)$", path.read_text(), re.MULTILINE)
+    later = dict(re.findall(r"--(\w+)=(\S+)", command))
+    assert {"init_from", "seed", "refine_steps"} <= set(later)
+    for name, value in (dict(flags) | later).items():
+        if name not in ("data_dir", "workdir", "init_from"):
             wanted = float(value) if value[:1].isdigit() else value or True
             assert model.config[name] == wanted, name
     assert model.step == model.config["coarse_steps"] + model.config["refine_steps"]

@@ -18,6 +18,7 @@ _Row = tuple[str, ...]
 
 
 def markdown() -> str:
+    """A table of the modes, and one of each group of flags."""
     rows: list[_Row] = [
         (f"`{name}`", mode.about, ", ".join(f"`--{flag}`" for flag in mode.needs))
         for name, mode in modes.MODES.items()

@@ -123,6 +123,7 @@ class _Photos:
         self._names: dict[tuple[str, bytes], str] = {}
 
     def take(self, paths: list[pathlib.Path]) -> "_Photos":
+        """Extracts the pairs of the records, each photo once; bad ones are problems."""
         for path in paths:
             records = _records(path, self._problems)
             for place, features in tqdm(records, desc="extracting", unit="record"):

@@ -57,6 +57,8 @@ _MODULES = ("data", "metrics", "train", "plus", "checkpoint")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Options:
+    """What to measure, and where to write it."""
+
     # Each but the last is a module with measure(folder, scale=, repeats=) ->
     # Measurement.
     what: str = option("data", (*_MODULES, "accelerator"))

@@ -39,6 +39,7 @@ class Measurement:
     facts: dict[str, Any]
 
     def print(self) -> None:
+        """Prints the medians with their spread."""
         hardware = {name: results.hardware()[name] for name in ("processor", "cores")}
         facts = self.facts | hardware
         table = Table(title=", ".join(f"{k}: {_number(v)}" for k, v in facts.items()))

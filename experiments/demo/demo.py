@@ -60,6 +60,7 @@ def demo(config: Config) -> None:
 
 
 def write_static(config: Config) -> None:
+    """Writes the page as a folder for any web server: the browser runs the model."""
     folder = pathlib.Path(config.static)
     static_page.check(folder, config.workdir)
     with onnxruntime_web.files(config.onnxruntime_web) as runtime:

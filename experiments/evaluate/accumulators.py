@@ -32,6 +32,7 @@ class PairScores:
         self.names: list[tuple[str, str]] = []
 
     def add(self, batch: protocol.Batch) -> None:
+        """Takes in the scores of a batch."""
         self._size = batch.target.shape[1], batch.target.shape[2]
         # What comes out of jit is sorted by name, kinds as well as metrics.
         for kind in batch.images:
@@ -119,6 +120,7 @@ class Numbers:
         self._sets.add(batch)
 
     def content(self, facts: protocol.Facts) -> dict[str, Any]:
+        """What metrics.json says of the numbers."""
         of_sets = self._sets.records(facts)
         return {
             "interval": statistics.INTERVAL,

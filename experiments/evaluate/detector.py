@@ -55,7 +55,7 @@ class Detector:
         self.resize = "none: the detector takes any size"
         if self._size:
             self.resize = f"bilinear to {height}x{width} before the detector"
-        self.library = f"onnxruntime {onnxruntime.__version__}"
+        self.runtime = f"onnxruntime {onnxruntime.__version__}"
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
         """Maps [B, H, W, 3] uint8 to confidences [B] float32."""

@@ -42,6 +42,7 @@ _MASKS = {
 
 
 def evaluate(config: Config) -> None:
+    """Scores a checkpoint, or the images of --generated_dir, and prints a table."""
     if config.generated_dir:
         content = folders.score(config)
         title = f"{config.generated_dir}, {counted(content['pairs'], 'pair')}"

@@ -171,7 +171,7 @@ def by_detector(path: pathlib.Path) -> Extractor:
         return model(generated), np.ones(len(generated))
 
     origin = {
-        "extractor": f"{path.name} through {model.library}",
+        "extractor": f"{path.name} through {model.runtime}",
         "weights": path.name,
         "weights_sha256": downloads.sha256(path),
         "resize": model.resize,

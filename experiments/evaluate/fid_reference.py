@@ -27,6 +27,8 @@ Features = Callable[[inception_weights.Weights, np.ndarray], np.ndarray]
 
 
 class Reference(NamedTuple):
+    """Statistics to compare with."""
+
     gaussian: fid.Gaussian
     what: str  # they are of
     sha256: str  # of the photos, or of the file of statistics
@@ -120,11 +122,13 @@ def _cached(path: pathlib.Path) -> fid.Gaussian | None:
     try:
         return _gaussian(path, "mean", "covariance", "images")
     except FileNotFoundError:
-        pass
+        return None
+    except OSError as error:
+        what = f"cannot be read ({error})"
     except Exception as error:
         # Damaged files make numpy raise nearly anything.
-        said = f"Note: {path} is damaged ({error}); its statistics are computed again."
-        print(said, file=sys.stderr)
+        what = f"is damaged ({error})"
+    print(f"Note: {path} {what}; its statistics are computed again.", file=sys.stderr)
     return None
 
 

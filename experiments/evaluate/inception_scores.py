@@ -116,6 +116,7 @@ class SetScores:
         self._masked = False
 
     def add(self, batch: protocol.Batch) -> None:
+        """Takes in what the networks see in the images of a batch."""
         if not self._weights:
             return
         count = len(batch.names)

@@ -15,6 +15,8 @@ _KEYS = ("source", "target", "kind")
 
 
 class PairScores(NamedTuple):
+    """What pairs.csv holds."""
+
     names: list[tuple[str, str]]  # (source, target), source empty where it is unknown
     # [N] float64 by kind of image and by metric, NaN or infinite without a value.
     scores: dict[str, dict[str, np.ndarray]]

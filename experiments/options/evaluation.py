@@ -16,6 +16,8 @@ _FOLDERS = ("generated_dir", "target_dir")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class EvaluationOptions(modes.ProgramOptions):
+    """What is scored and with what, and what shows scores."""
+
     checkpoint_step: int = _evaluation(
         -1, minimum=-1, modes=modes.OF_A_CHECKPOINT, not_with=("generated_dir",)
     )
@@ -140,6 +142,7 @@ class EvaluationOptions(modes.ProgramOptions):
         return "best" if self.checkpoint == "best" else None
 
     def needed(self) -> tuple[str, ...]:
+        """The flags that the mode cannot do without."""
         if self.answers and self.mode == "user_study":
             return ("output",)
         if self.generated_dir or self.target_dir:
@@ -149,6 +152,7 @@ class EvaluationOptions(modes.ProgramOptions):
         return modes.MODES[self.mode].needs
 
     def check_evaluation(self) -> None:
+        """Checks that a folder and a study can be scored."""
         if self.generated_dir and self.fid_reference == "train":
             raise ValueError(
                 "--fid_reference=train means the photos of --data_dir, which has no "

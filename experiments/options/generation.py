@@ -12,6 +12,8 @@ _demo = modes.flags_of("Demo", ("demo",))
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class GenerationOptions(modes.ProgramOptions):
+    """Photos, poses and where the pictures go; the model as one file, or as a page."""
+
     source_image: str = _generation("", path=True)
     """The photo of the person, or a folder of photos of one person each."""
     source_pose: str = _generation("", path=True)
@@ -118,6 +120,7 @@ class GenerationOptions(modes.ProgramOptions):
     """Requests per minute from one address. Further ones are refused for a while."""
 
     def check_poses(self) -> None:
+        """Checks that there is either one pose or several."""
         if self.mode != "generate":
             return
         if bool(self.pose) == bool(self.poses):

@@ -11,6 +11,8 @@ from pg2_jax.input_pipeline import cloud_files, reader_choice
 
 @dataclasses.dataclass(frozen=True)
 class Mode:
+    """What a mode does."""
+
     about: str
     example: str
     program: str  # "module:function"; the function gets the config

@@ -27,6 +27,8 @@ _MOST_STEPS = 25  # in a call, where nobody says how many
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TrainingOptions(modes.ProgramOptions):
+    """The networks, their training and devices, and what a run reports."""
+
     image_size: str = _network(
         "", modes=(*TRAINING, "evaluate", "generate", "import_checkpoint")
     )
@@ -284,6 +286,7 @@ class TrainingOptions(modes.ProgramOptions):
         return self.coarse_steps + self.refine_steps * two
 
     def check_processes(self) -> None:
+        """Checks that a run of several processes can meet."""
         address = self.coordinator_address
         if address in ("", "auto"):
             for name, default in (("num_processes", 1), ("process_id", 0)):
@@ -309,6 +312,7 @@ class TrainingOptions(modes.ProgramOptions):
         return max(n for n in range(1, _MOST_STEPS + 1) if between % n == 0)
 
     def check_calls(self) -> None:
+        """Checks that nothing is due within a call, and what is to be profiled."""
         for name in _INTERVALS if self.steps_per_call else ():
             if getattr(self, name) % self.steps_per_call:
                 raise ValueError(

@@ -35,6 +35,8 @@ class Photos(NamedTuple):
 
 
 class DataPairs(NamedTuple):
+    """The test pairs of a data set."""
+
     rows: dict[str, int]  # of the arrays, by `pair_names.key`
     identities: list[str]  # N names of people
     differences: np.ndarray  # [N] pose differences, NaN where undefined

@@ -47,6 +47,7 @@ class Run:
         return self.content.get("config", {})
 
     def scores_of(self, kind: str) -> dict[str, np.ndarray]:
+        """Scores [N] of every pair by metric; empty without a pairs.csv."""
         return self.scores.scores[kind] if self.scores else {}
 
     def better(self, metric: str) -> direction.Direction:

@@ -54,11 +54,14 @@ class Item(NamedTuple):
 
 
 class Samples(NamedTuple):
+    """What was gathered for the page."""
+
     items: list[Item]  # the pairs of the gallery
     data: dict[int, data_pairs.DataPairs]  # of the pairs of each run, by its number
     notes: list[str]  # what could not be shown, and why
 
     def note(self, run: Run, text: str) -> None:
+        """Notes what a run lacks."""
         self.notes.append(f"{run.name}: {text.rstrip('.')}.")
 
 

@@ -187,10 +187,12 @@ def subtitles(runs: Sequence[Run]) -> list[str]:
 
 
 def facts(runs: Sequence[Run]) -> Rows:
+    """What was run."""
     return _side_by_side([_facts(run) for run in runs], UNKNOWN)
 
 
 def data_facts(runs: Sequence[Run]) -> Rows:
+    """What the data sets say of themselves."""
     return _side_by_side([run.content.get("data", {}) for run in runs], "")
 
 

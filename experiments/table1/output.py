@@ -36,6 +36,7 @@ def write(folder: pathlib.Path, content: dict[str, Any]) -> None:
 
 
 def show(folder: pathlib.Path, content: dict[str, Any]) -> None:
+    """Prints the table and where it lies."""
     rich.console.Console().print(rich.markdown.Markdown(_markdown(content)))
     names = ("table.md", "table.json", "figure4.png")
     print("Wrote " + ", ".join(str(folder / name) for name in names))

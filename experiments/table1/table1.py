@@ -22,6 +22,8 @@ from pg2_jax.input_pipeline import pair_reader
 
 
 class Row(NamedTuple):
+    """One model of the table."""
+
     title: str  # in the paper
     changes: dict[str, Any]  # to the config of the full model
     image: str = "coarse"  # the one of its images that is scored

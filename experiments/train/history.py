@@ -19,6 +19,7 @@ Row = dict[str, Any]  # "step", and numbers by the names that TensorBoard shows
 
 
 def path(workdir: str) -> pathlib.Path:
+    """Where a run keeps its history."""
     return pathlib.Path(workdir).expanduser() / "history.jsonl"
 
 

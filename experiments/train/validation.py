@@ -98,6 +98,7 @@ def standing(config: Config, rows: list[history.Row]) -> Standing:
 
 
 def is_over(config: Config, rows: list[history.Row]) -> bool:
+    """Whether --early_stop_evals says that the last stage ends here."""
     return 0 < config.early_stop_evals <= standing(config, rows).since
 
 

@@ -27,6 +27,7 @@ class Share:
 
     @property
     def rows(self) -> int:
+        """Rows of the part."""
         return self.batch_size // self.count
 
     @property

@@ -56,10 +56,12 @@ class Settings:
 
     @classmethod
     def of(cls, stored: dict[str, Any]) -> "Settings":
+        """Those that JSON holds."""
         return cls(**stored | {"image_size": tuple(stored["image_size"])})
 
     @property
     def is_rehearsal(self) -> bool:
+        """Whether the work is smaller than what is to be measured."""
         return self.scale < 1
 
     @property

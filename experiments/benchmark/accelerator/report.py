@@ -35,6 +35,7 @@ class Report:
         self._write()
 
     def end(self, state: str, error: str = "") -> None:
+        """Notes how the part has ended."""
         self._content |= {"state": state, "error": error}
         self._write()
 
@@ -62,11 +63,13 @@ def read(path: pathlib.Path) -> dict[str, Any]:
 
 
 def in_short(error: BaseException) -> str:
+    """An error in one line."""
     text = " ".join(str(error).split())[:_LONGEST]
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def text(content: Mapping[str, Any]) -> str:
+    """All results as Markdown."""
     lines = [f"# {content['title']}", ""]
     lines += [f"- {name}: {value}" for name, value in content["about"].items()]
     for name, part in content["parts"].items():
@@ -80,6 +83,7 @@ def text(content: Mapping[str, Any]) -> str:
 
 
 def state_of(part: Mapping[str, Any]) -> str:
+    """How a part has ended, in one line."""
     words = part["state"]
     if "seconds" in part:
         words += f", {part['seconds']:.0f} s of at most {part['limit']:.0f}"

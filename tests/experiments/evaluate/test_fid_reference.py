@@ -118,6 +118,22 @@ def test_a_damaged_cache_is_computed_again(photos, cache, capsys, damage):
     assert network.batches == 4
 
 
+def test_a_cache_that_the_system_refuses_is_not_called_damaged(
+    photos, cache, capsys, monkeypatch
+):
+    network = Network()
+    want = load(photos, network)[inception.TF_2015].gaussian
+
+    def refused(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(np, "load", refused)
+    assert_equal(load(photos, network)[inception.TF_2015].gaussian, want)
+    (path,) = cache.iterdir()
+    said = capsys.readouterr().err
+    assert f"{path} cannot be read ([Errno 13]" in said and "damaged" not in said
+
+
 def test_an_interrupted_computation_leaves_nothing(photos, cache):
     class Stopped(Network):
         def __call__(self, weights, images):

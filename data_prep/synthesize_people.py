@@ -141,7 +141,9 @@ def _fill(
     for split in _SPLITS:
         (folder / f"bounding_box_{split}").mkdir()
     with workers_lib.results(make, jobs, workers) as made:
-        progress = tqdm.tqdm(made, total=len(jobs), unit="image", desc="synthesize")
+        progress = tqdm.tqdm(
+            made, total=len(jobs), unit="image", desc="synthesize", disable=None
+        )
         keypoints = dict(progress)
     for split in _SPLITS:
         names = [key for key in sorted(keypoints) if key.startswith(f"{split}/")]

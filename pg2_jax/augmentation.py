@@ -16,7 +16,7 @@ from pg2_jax.pg2plus import sampling
 _Range = tuple[float, float]
 _HUE: _Range = (-0.6, 0.6)  # radians
 _SATURATION: _Range = (0.5, 1.4)
-_CONTRAST: _Range = (0.7, 1.3)
+_CONTRAST: _Range = (0.5, 1.3)
 _GAIN: _Range = (0.85, 1.15)  # of each channel
 _BRIGHTNESS: _Range = (-0.2, 0.2)  # of images in [-1, 1]
 _ZOOM: _Range = (0.85, 1.15)

@@ -184,7 +184,13 @@ def _find_all(
     ]
     find = functools.partial(_find, folder=listing.folder, settings=settings)
     done = len(listing.names) - len(waiting)
-    bar = tqdm(initial=done, total=done + len(waiting), desc="estimating", unit="photo")
+    bar = tqdm(
+        initial=done,
+        total=done + len(waiting),
+        desc="estimating",
+        unit="photo",
+        disable=None,
+    )
     try:
         with bar, workers_lib.results(find, waiting, workers) as records:
             for record in records:

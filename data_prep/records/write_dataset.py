@@ -77,7 +77,7 @@ def convert(
             rows[split] = pairs.numbered(numbers[split])
         facts = _metadata(rules, summaries)
         total = sum(map(len, rows.values()))
-        with tqdm(total=total, desc="writing", unit="pair") as bar:
+        with tqdm(total=total, desc="writing", unit="pair", disable=None) as bar:
             pose_pairs.write(built, store, rows, facts, bar.update, write_shards)
         _draw(built / output_folder.PICTURE, store, next(iter(rows.values())), seed)
     finally:
@@ -104,7 +104,7 @@ class _Reading:
         """Reads the photos of some pairs; returns int32 [photos], the number of each in
         the store, -1 for a bad photo or one of no pair."""
         known = self._numbers.setdefault(source.folder, {})
-        for name in tqdm(pairs.used(), desc="reading", unit="photo"):
+        for name in tqdm(pairs.used(), desc="reading", unit="photo", disable=None):
             if name not in known:
                 known[name] = self._read_into_store(name, source)
         return np.asarray([known.get(name, -1) for name in pairs.photos], np.int32)

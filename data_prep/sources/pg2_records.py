@@ -126,7 +126,9 @@ class _Photos:
         """Extracts the pairs of the records, each photo once; bad ones are problems."""
         for path in paths:
             records = _records(path, self._problems)
-            for place, features in tqdm(records, desc="extracting", unit="record"):
+            for place, features in tqdm(
+                records, desc="extracting", unit="record", disable=None
+            ):
                 try:
                     self.pairs.append(self._take_pair(features))
                 except ValueError as error:

@@ -68,7 +68,9 @@ def _write_photos(folder: pathlib.Path, people: int) -> tuple[int, int]:
         photos = folder / f"bounding_box_{split}"
         photos.mkdir(parents=True)
         poses = {}
-        for person, size in tqdm(part, desc=f"photos, {split}", unit="person"):
+        for person, size in tqdm(
+            part, desc=f"photos, {split}", unit="person", disable=None
+        ):
             for index in range(size):
                 name = f"{person:04d}_c1s1_{index:06d}_00.jpg"
                 encoded = _random_photo(rng)
@@ -143,7 +145,7 @@ def _measure_reading(data_dir: str, repeats: int) -> list[Series]:
     files = [str(path) for path in pathlib.Path(data_dir).glob("*-train.tfrecord-*")]
     encoded = tf.constant(_jpegs(files, pairs))
     turns = []
-    for _ in tqdm(range(repeats + 1), desc="reading", unit="repeat"):
+    for _ in tqdm(range(repeats + 1), desc="reading", unit="repeat", disable=None):
         batches = dataset.training_batches(batch_size=_BATCH_SIZE, seed=0)
         both = (batches, _BATCH_SIZE), (_decode_alone(encoded), _DECODE_AT_ONCE)
         turns.append([x for given, n in both for x in _rates(given, pairs, n)])
@@ -158,7 +160,9 @@ def _measure_reading(data_dir: str, repeats: int) -> list[Series]:
 def _measure_memory_reader(data_dir: str, repeats: int) -> list[Series]:
     """Parses all training records without tensorflow, and decodes each photo once."""
     turns = []
-    for _ in tqdm(range(repeats), desc="reading into memory", unit="repeat"):
+    for _ in tqdm(
+        range(repeats), desc="reading into memory", unit="repeat", disable=None
+    ):
         reader = memory_reader.MemoryReader(data_dir, _MEMORY_GIB)
         count = reader.splits["train"].pairs
         parsed = measurement.seconds(

@@ -134,7 +134,7 @@ def _take_turns(
 ) -> dict[str, tuple[float, float]]:
     """Wall and CPU seconds of each program over all its turns."""
     totals = {name: np.zeros(2) for name in programs}
-    for _ in tqdm(range(turns), desc="scoring", unit="turn"):
+    for _ in tqdm(range(turns), desc="scoring", unit="turn", disable=None):
         for name, program in programs.items():
             totals[name] += measurement.seconds(functools.partial(program, *pairs))
     return {name: (float(wall), float(cpu)) for name, (wall, cpu) in totals.items()}

@@ -28,7 +28,9 @@ def measure(
         "PG2": jax_peer.paper_architecture(scale, image_size, precision),
     }
     programs: Programs = {}
-    for name, architecture in tqdm(architectures.items(), desc="first steps"):
+    for name, architecture in tqdm(
+        architectures.items(), desc="first steps", disable=None
+    ):
         tasks = jax_peer.Peer(architecture, batch_size).tasks
         for call in tasks.values():
             call()  # is compiled

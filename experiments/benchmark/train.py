@@ -98,7 +98,7 @@ def _largest_difference(programs: Programs) -> float:
     """Takes each task once, which compiles it; the largest relative difference of a
     loss from PyTorch's."""
     losses = {}
-    for name, tasks in tqdm(programs.items(), desc="first steps"):
+    for name, tasks in tqdm(programs.items(), desc="first steps", disable=None):
         # The losses come before the updates of a step; the last is an image.
         *first, _ = [call() for call in tasks.values()]
         losses[name] = np.array(first)
@@ -117,7 +117,7 @@ def take_turns(programs: Programs, repeats: int) -> Times:
     times: Times = {
         name: {task: ([], []) for task in tasks} for name, tasks in programs.items()
     }
-    for _ in tqdm(range(repeats), desc="measuring", unit="turn"):
+    for _ in tqdm(range(repeats), desc="measuring", unit="turn", disable=None):
         for task in next(iter(programs.values())):
             for name, tasks in programs.items():
                 wall, cpu = measurement.seconds(tasks[task])

@@ -106,7 +106,9 @@ def _statistics(
     gaussian = _cached(path)
     if gaussian is None:
         moments = fid.Moments(inception.FEATURES)
-        for images in tqdm.tqdm(photos.batches(), desc=photos.what[-50:], unit="batch"):
+        for images in tqdm.tqdm(
+            photos.batches(), desc=photos.what[-50:], unit="batch", disable=None
+        ):
             # All batches are of one shape: another one would be compiled anew.
             padded = np.concatenate([images, *[images[-1:]] * (_BATCH - len(images))])
             moments.add(features(weights, padded)[: len(images)])

@@ -30,6 +30,8 @@ _EDGE = 0.06  # torso lengths within which a part's mask falls from 1 to 0
 _MAX_STRETCH = 2.5
 MARGIN = 0.22  # torso lengths about a person for clothes, hair and bags
 _CLOSE = 0.1  # the same, where little of the background may be lost
+# The background is filled from cells of up to 4 times their height, smoothed so often.
+_FLAT_LEVELS, _SMOOTHINGS = 2, 2
 _STILL, _GONE = 0.04, 0.12  # torso lengths a pixel moves, to count as either
 
 
@@ -97,36 +99,51 @@ def still(
     unit = source.unit[:, None, None, None]
     way = jnp.sqrt(dx**2 + dy**2) / jnp.maximum(unit, 1e-3)
     leaves = masks * jnp.clip((way - _STILL) / (_GONE - _STILL), 0.0, 1.0)
-    known = (source.known & target.known)[:, None, None, :]
+    # A part that the target pose lacks leaves too, unless nobody is in it.
+    unknown = target.known.any(axis=-1, keepdims=True) & ~target.known
+    leaves = jnp.where(unknown[:, None, None, :], masks, leaves)
+    known = (source.known & target.known.any(axis=-1, keepdims=True))[:, None, None, :]
     return 1.0 - jnp.where(known, leaves, 0.0).max(axis=-1, keepdims=True)
 
 
 def without_person(image: jax.Array, free: jax.Array) -> jax.Array:
     """A photo [B, H, W, C] whose person is painted over with what is around: where the
     `background` [B, H, W, 1] is not free, averages of the free pixels, nearer ones
-    first (pull-push, Gortler et al., "The Lumigraph", 1996)."""
+    first (pull-push, Gortler et al., "The Lumigraph", 1996). What is beside a person
+    counts before what is above: walls and floors go on sideways."""
     pyramid = [(image * free, free)]
-    while min(pyramid[-1][0].shape[1:3]) > 1:
-        mean, weight = pyramid[-1]
-        pyramid.append((_halved(mean), _halved(weight)))
+    while max(pyramid[-1][0].shape[1:3]) > 1:
+        pyramid.append(_coarser(*pyramid[-1], flat=len(pyramid) <= _FLAT_LEVELS))
     mean, weight = pyramid.pop()
-    filled = mean / jnp.maximum(weight, 1e-3)
+    filled = mean / jnp.maximum(weight, 1e-6)
     while pyramid:
         mean, weight = pyramid.pop()
         # What is free keeps its share; the rest is what is known farther away.
-        around = sampling.enlarged(filled, *mean.shape[1:3])
-        filled = mean + (1.0 - weight) * around
+        filled = mean + (1.0 - weight) * sampling.enlarged(filled, *mean.shape[1:3])
+        for _ in range(_SMOOTHINGS):
+            filled = mean + (1.0 - weight) * _of_neighbours(filled)
     return filled
 
 
-def _halved(x: jax.Array) -> jax.Array:
-    """The means of each 2x2 pixels, of an odd side one more for the rest."""
-    size = (1, 2, 2, 1)
-    total = jax.lax.reduce_window(x, 0.0, jax.lax.add, size, size, "SAME")
-    # How many there are, from numpy: XLA takes seconds to add up ones.
-    rows, columns = (np.minimum(2, n - np.arange(0, n, 2)) for n in x.shape[1:3])
-    count = (rows[:, None] * columns).astype(np.float32)
-    return total / count[None, :, :, None]
+def _coarser(
+    mean: jax.Array, weight: jax.Array, flat: bool
+) -> tuple[jax.Array, jax.Array]:
+    """A level of half the width and, if not `flat`, half the height. One free pixel
+    makes a cell count in full: its edge would take on the colour of afar else."""
+    cell = (1, 1 if flat and mean.shape[2] > 1 else 2, 2, 1)
+    total, weights = (
+        jax.lax.reduce_window(x, 0.0, jax.lax.add, cell, cell, "SAME")
+        for x in (mean, weight)
+    )
+    full = jnp.minimum(weights, 1.0)
+    return total * (full / jnp.maximum(weights, 1e-6)), full
+
+
+def _of_neighbours(x: jax.Array) -> jax.Array:
+    """The mean of the four pixels around each; beyond the border is the border."""
+    tall = jnp.concatenate([x[:, :1], x, x[:, -1:]], axis=1)
+    wide = jnp.concatenate([x[:, :, :1], x, x[:, :, -1:]], axis=2)
+    return (tall[:, :-2] + tall[:, 2:] + wide[:, :, :-2] + wide[:, :, 2:]) / 4
 
 
 def _places(target: Frames, height: int, width: int) -> tuple[jax.Array, jax.Array]:

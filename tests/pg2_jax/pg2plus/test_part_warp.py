@@ -239,6 +239,17 @@ def test_pixels_stay_where_nobody_leaves():
         np.testing.assert_array_equal(still(*pair, HEIGHT, WIDTH), 1)
 
 
+def test_a_part_that_the_target_pose_lacks_leaves():
+    """A target of whom only a foot is seen: the rest is outside the image."""
+    outside = np.zeros_like(person())
+    for joint in ("right_knee", "right_ankle"):
+        outside[pose.JOINTS.index(joint)] = person()[pose.JOINTS.index(joint)]
+    got = np.asarray(part_warp.still(person()[None], outside[None], HEIGHT, WIDTH))
+    assert got[0, 18, 16, 0] == 0  # the torso's middle
+    assert got[0, 41, 13, 0] == 1  # the right ankle, where it was
+    assert got[0, 2, 2, 0] == 1  # the background
+
+
 def test_only_the_limb_that_moves_leaves():
     moved = person(left_elbow=(25, 9), left_wrist=(29, 5))
     pair = person()[None], moved[None]
@@ -265,21 +276,38 @@ def test_without_a_person_all_is_background():
 
 
 def test_the_hole_of_the_person_is_filled_from_its_surroundings():
-    """Halves of two colours: what is free stays, and the hole has the colour beside it;
-    of one colour nothing else comes out, at any size."""
+    """Halves of two colours: what is free stays, and a hole within one has its colour;
+    one across both goes from one to the other; of one colour nothing else comes out."""
     image = np.full((1, 24, 17, 3), 0.5, np.float32)
     image[:, :, 9:] = -0.5
     free = np.ones((1, 24, 17, 1), np.float32)
     free[:, 6:20, 2:7] = 0.0
-    image[:, 6:20, 2:7] = 9.0  # the person, who must not be seen
     fill = jax.jit(part_warp.without_person)
-    filled = np.asarray(fill(image, free))
-    outside = free[..., 0] == 1
-    np.testing.assert_allclose(filled[outside], image[outside], atol=1e-6)
-    hole = filled[:, 6:20, 2:7]
-    assert hole.min() > 0.1 and hole.max() < 0.5 + 1e-3
-    assert hole[:, :, 0].mean() > hole[:, :, -1].mean()
+    person = np.where(free == 0, 9.0, image)  # who must not be seen
+    np.testing.assert_allclose(fill(person, free), image, atol=1e-5)
+    free[:, 6:20, 2:14] = 0.0
+    hole = np.asarray(fill(np.where(free == 0, 9.0, image), free))[0, 10:16, 2:14, 0]
+    assert (np.diff(hole, axis=1) < 0).all() and hole.max() < 0.5 and hole.min() > -0.5
+    assert hole[:, 0].min() > 0.3 and hole[:, -1].max() < -0.3
     plain = np.full((1, 24, 17, 3), 0.25, np.float32)
     np.testing.assert_allclose(fill(plain, free), plain, atol=1e-3)
     # Nobody knows what is behind someone who fills the photo: no number is made up.
     assert np.isfinite(fill(image, np.zeros_like(free))).all()
+
+
+def test_walls_and_floors_go_on_behind_the_person():
+    """Where both sides show where the wall ends, the hole between them has it too, to
+    two rows; at its edge it has the colour beside it, not that of afar."""
+    image = np.full((1, 64, 32, 1), 0.8, np.float32)
+    image[:, 32:] = -0.8
+    free = np.ones((1, 64, 32, 1), np.float32)
+    free[:, 8:, 8:24] = 0.0
+    filled = np.asarray(jax.jit(part_warp.without_person)(image * free, free))
+    hole = filled[0, 8:, 8:24, 0]
+    np.testing.assert_allclose(hole[:16], 0.8, atol=0.1)
+    np.testing.assert_allclose(hole[32:], -0.8, atol=0.1)
+    assert (hole[:22] > 0.4).all() and (hole[26:] < -0.4).all()
+    # A free corner of another colour leaves the other edges alone.
+    image[:, :4, :4] = -0.8
+    filled = np.asarray(jax.jit(part_warp.without_person)(image * free, free))
+    np.testing.assert_allclose(filled[0, 8:24, 23, 0], 0.8, atol=0.1)

@@ -43,11 +43,9 @@ class Architecture:
     # the source's pose, see `part_transfer`.
     coarse_network: str = "bottleneck"
     # How that network blends. "soft": freely. "sharp": with clearer weights, and with
-    # the photo itself only where its pixels stay: the body does not shine through.
+    # the photo itself only where its pixels stay: the body does not shine through. One
+    # network learns by L1 softly, then against D sharply.
     blending: str = "soft"
-    # Whether it is told how much the moved pixels differ from what is behind them in
-    # the photo, which tells a person from the background that moved along.
-    matte: bool = False
     coarse_block: str = "residual"  # (paper) or "plain"; in G1
     # Of the first block of G1 and G2; block i of the encoder has (i + 1) times as many.
     base_channels: int = 128
@@ -91,10 +89,9 @@ class Architecture:
                 f"coarse_network={self.coarse_network} does not have."
             )
             raise errors.ArgumentError("pose_embedding", self.pose_embedding, rule)
-        for name, paper in (("blending", "soft"), ("matte", False)):
-            if getattr(self, name) != paper and not self.needs_source_pose:
-                rule = " needs coarse_network=part_transfer."
-                raise errors.ArgumentError(name, getattr(self, name), rule)
+        if self.blending != "soft" and not self.needs_source_pose:
+            rule = " needs coarse_network=part_transfer."
+            raise errors.ArgumentError("blending", self.blending, rule)
         patch, guided = self.discriminator == "patch", self.needs_source_pose
         if patch and not (guided and self.stages == "one_network"):
             rule = " needs coarse_network=part_transfer and stages=one_network."

@@ -90,7 +90,7 @@ def pose_input(
     size = architecture.size
     if architecture.needs_source_pose:
         poses = source_keypoints, target_keypoints
-        return part_transfer.guide(source, *poses, architecture)
+        return part_transfer.guide(source, *poses, *size, architecture.blending)
     if architecture.pose_embedding == "coordinate":
         return pose.coordinates(target_keypoints, *size)
     if architecture.pose_embedding == "view":

@@ -27,6 +27,10 @@ def coarse_step(
 ) -> tuple[TrainState, Metrics]:
     """Stage I: one update of G1 by the masked L1 loss (Eq. 1); and the first half of
     one network's training, where the loss has the weight of the second."""
+    if architecture.stages == "one_network":
+        # Sharp weights from the first step on can end in copies of the source: there is
+        # no gradient left where one picture has all the weight.
+        architecture = dataclasses.replace(architecture, blending="soft")
     inputs = training_inputs(state.step, batch, architecture, objective)
 
     def coarse_loss(params: PyTree, inputs: Inputs) -> tuple[jax.Array, Metrics]:

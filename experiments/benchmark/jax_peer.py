@@ -43,7 +43,6 @@ def plus_architecture(
         paper_architecture(scale, image_size, precision),
         coarse_network="part_transfer",
         blending="sharp",
-        matte=True,
         stages="one_network",
         discriminator="patch",
     )

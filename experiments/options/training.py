@@ -58,12 +58,7 @@ class TrainingOptions(modes.ProgramOptions):
     )
     """How pg2plus blends its pictures. soft: freely. sharp: with clearer weights, and
     with the photo itself only where its pixels stay, so that the body does not shine
-    through where it was."""
-    matte: bool = _network(
-        False, modes=_NOT_TABLE1, needs=("coarse_network=part_transfer",)
-    )
-    """Tells pg2plus how much the moved pixels differ from the background behind them,
-    so that it cuts off what of the background moves along with a limb."""
+    through where it was; --coarse_steps by L1 are soft in any case."""
     coarse_block: str = _network("residual", CHOICES["coarse_block"])
     """The blocks of G1: residual (paper), or plain, without the residual connection."""
     base_channels: int = _network(128, minimum=1)

@@ -34,7 +34,6 @@ _PLUS = {
     "stages": "one_network",
     "coarse_network": "part_transfer",
     "blending": "sharp",
-    "matte": True,
     "discriminator": "patch",
     # With these D neither wins nor is ignored.
     "adversarial_weight": 0.5,

@@ -30,7 +30,7 @@ def locate(estimator: str, path: str) -> pathlib.Path:
     unpack = f" (and unpack {model.member})" if model.member else ""
     where = (
         f"{estimator}'s model is at {model.url}: fetch it{unpack} where there is "
-        "internet, and give its path as the model."
+        f"internet, and save it as {downloads.cache_folder() / model.file}."
     )
     if not path:
         return downloads.fetch(model, "the model", where)

@@ -30,11 +30,9 @@ _PIXELS = 3 + 7  # of the source, and of the guide up to the coverage
 _VIEWS = 2 * len(pose.VIEWS)
 GUIDE_CHANNELS = _FINE + 2 * len(pose.JOINTS) + _VIEWS
 _STILL = slice(GUIDE_CHANNELS, GUIDE_CHANNELS + 1)  # for sharp blending alone
-_MATTE = slice(-1, None)  # where the architecture has it
 # By what its weights are sharpened in training, and where the image is the result: L1
 # makes them hedge, which shows as transparent limbs. By trial; 2.25 to 3 score alike.
 _SHARPER, _FINALLY = 1.5, 2.5
-_MOST = 4.0  # that a logit of sharp blending can be
 
 
 class Layers(NamedTuple):
@@ -50,26 +48,21 @@ def guide(
     source: jax.Array,
     source_keypoints: jax.Array,
     target_keypoints: jax.Array,
-    architecture: Architecture,
+    height: int,
+    width: int,
+    blending: str = "soft",
 ) -> jax.Array:
     """All that the networks are told of the two poses, keypoints [B, 18, 3], of a
     source [B, H, W, 3] in [-1, 1]; of a person without points no part is moved.
 
-    [B, H, W, GUIDE_CHANNELS], with one channel more for "sharp" blending and one for
-    the matte: the moved parts over one another, the source without its person, how much
-    the parts cover, where the background is free, the mask of each part, the heat maps
-    of the target and of the source, the views of both; where the source's pixels stay,
-    for weights alone; how much the moved pixels differ from what is behind them in the
-    source, 0 to 2.
+    [B, H, W, GUIDE_CHANNELS], for "sharp" blending one channel more: the moved parts
+    over one another, the source without its person, how much the parts cover, where the
+    background is free, the mask of each part, the heat maps of the target and of the
+    source, the views of both; and where the source's pixels stay, for weights alone.
     """
-    poses, size = (source_keypoints, target_keypoints), architecture.size
+    moved = part_warp.warp(source, source_keypoints, target_keypoints, height, width)
+    size = height, width
     free = part_warp.background(source_keypoints, *size)
-    behind = part_warp.without_person(source, free)
-    pixels = source
-    if architecture.matte:
-        differs = jnp.abs(source - behind).mean(axis=-1, keepdims=True)
-        pixels = jnp.concatenate([source, differs], axis=-1)
-    moved = part_warp.warp(pixels, *poses, *size)
     batch = source.shape[0]
     views = [
         jax.nn.one_hot(pose.view(points), len(pose.VIEWS))
@@ -77,8 +70,8 @@ def guide(
     ]
     flat = jnp.concatenate(views, axis=-1)[:, None, None, :]
     told = [
-        moved.composite[..., _COMPOSITE],
-        behind,
+        moved.composite,
+        part_warp.without_person(source, free),
         moved.coverage,
         free,
         moved.masks,
@@ -86,10 +79,8 @@ def guide(
         pose.heat_maps(source_keypoints, *size),
         jnp.broadcast_to(flat, (batch, *size, _VIEWS)),
     ]
-    if architecture.blending == "sharp":
-        told.append(part_warp.still(*poses, *size))
-    if architecture.matte:
-        told.append(moved.composite[..., _MATTE])
+    if blending == "sharp":
+        told.append(part_warp.still(source_keypoints, target_keypoints, *size))
     return jnp.concatenate(told, axis=-1)
 
 
@@ -114,8 +105,7 @@ class PartTransferGenerator(nn.Module):
         """What the image is blended of."""
         base, precision = self.architecture.base_channels, self.architecture.precision
         widths = [base * times for times in _LEVELS]
-        matte = [guide[..., _MATTE]] if self.architecture.matte else []
-        fine = jnp.concatenate([source, guide[..., :_FINE], *matte], axis=-1)
+        fine = jnp.concatenate([source, guide[..., :_FINE]], axis=-1)
         # Half resolution, where a convolution costs a quarter; the last two alone see
         # the pixels themselves.
         coarse = _halved(guide[..., _FINE:GUIDE_CHANNELS])
@@ -134,22 +124,15 @@ class PartTransferGenerator(nn.Module):
             x = nn.relu(conv(widths[i], 3, precision, name=f"join{i}")(x))
             x = self._block(widths[i], f"decode{i}")(x)
         x = depth_to_space(conv(4 * base, 3, precision, name="enlarge")(x), source)
-        seen = [fine[..., :_PIXELS], *matte]
-        x = jnp.concatenate([nn.relu(x), *(s.astype(x.dtype) for s in seen)], axis=-1)
+        x = jnp.concatenate([nn.relu(x), fine[..., :_PIXELS].astype(x.dtype)], axis=-1)
         x = nn.relu(conv(base, 3, precision, name="fine")(x))
-        # It begins with equal weights: large ones of one picture would stay for ever.
-        layers = conv(7, 3, "float32", kernel_init=nn.initializers.zeros, name="layers")
-        output = layers(x)
-        logits = output[..., 3:]
-        if self.architecture.blending == "sharp":
-            # Larger ones would choose one picture for ever: no gradient would be left.
-            logits = _MOST * logits / (_MOST + jnp.abs(logits))
+        output = conv(7, 3, "float32", name="layers")(x)
         # No part gets weight where none lies.
         moved = jnp.log(jnp.maximum(guide[..., _COVERAGE], 1e-6))
-        logits += jnp.pad(moved, ((0, 0), (0, 0), (0, 0), (0, 3)))
+        logits = output[..., 3:] + jnp.pad(moved, ((0, 0), (0, 0), (0, 0), (0, 3)))
         if self.architecture.blending == "sharp":
             # Nor the source where its person leaves.
-            stays = jnp.log(jnp.maximum(guide[..., _STILL], 1e-6))
+            stays = jnp.log(jnp.maximum(guide[..., _STILL], 1e-3))
             logits += jnp.pad(stays, ((0, 0), (0, 0), (0, 0), (2, 1)))
             logits *= _FINALLY if self.final else _SHARPER
         return Layers(output[..., :3], jax.nn.softmax(logits))

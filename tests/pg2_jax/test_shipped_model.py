@@ -57,12 +57,18 @@ def test_the_card_gives_the_numbers_of_the_evaluation():
         assert [float(copy), float(generated)] == [round(v, digits) for v in values]
 
 
-def test_it_is_small_and_trained_as_its_flagfile_says(model):
+def test_it_is_small_and_trained_as_its_flagfile_and_its_card_say(model):
+    """The flags behind the flagfile in the card's command are of its second part."""
     assert (FOLDER / "model.safetensors").stat().st_size < 10_000_000
     path = ROOT / "experiments" / "flagfiles" / "pg2plus_128x64.flags"
+    card = (FOLDER / "README.md").read_text()
+    (command,) = re.findall(rf"--flagfile=\S*{path.name} ((?:.*\\\n)*.*\n)", card)
     flags = re.findall(r"^--(\w+)=?(.*)$", path.read_text(), re.MULTILINE)
-    for name, value in flags:
-        wanted = float(value) if value[:1].isdigit() else value or True
-        assert model.config[name] == wanted, name
+    later = dict(re.findall(r"--(\w+)=(\S+)", command))
+    assert {"init_from", "seed", "refine_steps"} <= set(later)
+    for name, value in (dict(flags) | later).items():
+        if name not in ("data_dir", "workdir", "init_from"):
+            wanted = float(value) if value[:1].isdigit() else value or True
+            assert model.config[name] == wanted, name
     assert model.step == model.config["coarse_steps"] + model.config["refine_steps"]
     assert f"{model.step:,} steps" in (FOLDER / "README.md").read_text()

@@ -94,7 +94,7 @@ def test_a_bad_download_leaves_nothing_and_says_where_to_get_it(
     with pytest.raises(ValueError, match=message) as error:
         weights.locate("mediapipe", "")
     assert f"is at {server}/{file}: fetch it" in str(error.value)
-    assert "give its path as the model" in str(error.value)
+    assert f"save it as {downloads.cache_folder()}/" in str(error.value)
     assert list(cache.iterdir()) == []
 
 

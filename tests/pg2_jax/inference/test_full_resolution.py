@@ -45,7 +45,7 @@ def by_definition(params, image, photo):
     """Weights and image of the network, enlarged, and pixels of the photo."""
     small, large = inputs.from_uint8(image), inputs.from_uint8(photo)
     poses = person()[None], WALKING[None]
-    guide = part_transfer.guide(small, *poses, ARCHITECTURE)
+    guide = part_transfer.guide(small, *poses, HEIGHT, WIDTH)
     network = part_transfer.PartTransferGenerator(ARCHITECTURE)
     layers = network.apply({"params": params}, small, guide, method="layers")
     size = photo.shape[1:3]

@@ -186,6 +186,26 @@ def test_l1_has_one_weight_in_both_halves():
 
 
 @pytest.mark.slow
+def test_sharp_blending_begins_against_d():
+    """By L1 a network that blends sharply learns as one that blends softly does."""
+    sharp = dataclasses.replace(ARCHITECTURE, blending="sharp")
+    objective = make_objective()
+
+    @jax.jit
+    def losses(state, batch):
+        steps = (train_step.coarse_step, patch_step.patch_step)
+        return [
+            step(state, batch, architecture=x, objective=objective)[1]["coarse/loss"]
+            for step in steps
+            for x in (ARCHITECTURE, sharp)
+        ]
+
+    soft, sharp_by_l1, against_d, sharp_against_d = losses(make_state(), make_batch(2))
+    np.testing.assert_allclose(sharp_by_l1, soft, rtol=1e-6)
+    assert abs(against_d - sharp_against_d) > 1e-3
+
+
+@pytest.mark.slow
 def test_gradients_in_parts_are_those_of_the_whole_batch():
     """D's too: it has no batch norm."""
     batch = make_batch()

@@ -112,11 +112,7 @@ def synthesize(options: Options) -> Summary:
     ]
     # Behind a symbolic link the data go where it points; renaming would replace it.
     target = pathlib.Path(os.path.realpath(options.output_dir))
-    if target.exists() and (not target.is_dir() or output_folder.content(target)):
-        raise ValueError(
-            f"--output_dir={target} must not exist or be an empty folder; nothing is "
-            "ever overwritten."
-        )
+    output_folder.check_empty(target)
     with output_folder.staging(target) as stage:
         folder = stage / target.name
         folder.mkdir()

@@ -2,7 +2,7 @@
 
 import pathlib
 
-from experiments import results
+from data_prep import command_line
 from experiments.config import Config
 from experiments.options import modes
 from pg2_jax.inference import exported_model, pose_transfer
@@ -21,7 +21,7 @@ def export(config: Config) -> None:
     if not to_hub:
         exported_model.check_path(config.output, config.format)
     if not config.output.startswith(modes.ADDRESSES):
-        results.check_folder("output", pathlib.Path(config.output))
+        command_line.check_file("--output", pathlib.Path(config.output))
     model = pose_transfer.PoseTransfer.restore(config.workdir, **config.how_to_restore)
     if to_hub:
         metrics = pathlib.Path(config.workdir, "metrics.json")

@@ -7,8 +7,8 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
+from data_prep import command_line
 from data_prep.sources import photo_list
-from experiments import results
 from experiments.config import Config
 from experiments.config_compatibility import check_networks
 from pg2_jax import errors, files
@@ -59,11 +59,8 @@ def _check_output(output: pathlib.Path) -> None:
             f"{', '.join(animation.SUFFIXES)} for an animation, or have no suffix for "
             "a folder of pictures."
         )
-    if not suffix and output.is_dir():
-        if any(output.iterdir()):
-            raise ValueError(f"--output={output}: this folder is not empty.")
-    else:
-        results.check_folder("output", output)
+    check = command_line.check_file if suffix else command_line.check_folder
+    check("--output", output)
 
 
 def _in_poses(

@@ -25,20 +25,6 @@ def write_picture(path: pathlib.Path, picture: Image.Image) -> None:
         picture.save(temporary, "PNG")
 
 
-def check_folder(flag: str, path: pathlib.Path) -> None:
-    """Checks, before the work, that the file that a flag names can be written."""
-    folder = path.parent
-    if path.is_dir():
-        raise ValueError(f"--{flag}={path} is a folder; name a file in it.")
-    if not folder.is_dir():
-        raise ValueError(f"--{flag}={path}: no folder {folder}.")
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise ValueError(
-            f"--{flag}={path}: no permission to write into {folder}; choose another "
-            "folder."
-        )
-
-
 def provenance() -> dict[str, Any]:
     """Versions of the packages and the commit of this code, "unknown" outside a git
     checkout."""

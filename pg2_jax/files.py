@@ -79,11 +79,14 @@ def write_text(path: PathLike, text: str) -> None:
 @contextlib.contextmanager
 def replacing_folder(path: PathLike) -> Iterator[pathlib.Path]:
     """Gives a temporary folder beside `path`, which becomes it at the end; `path` does
-    not exist, or is empty. OSErrors are as those of `replacing`."""
+    not exist, or is empty; the folders that it is in are made. OSErrors are as those of
+    `replacing`."""
     path = pathlib.Path(path).expanduser()
     # Nothing can take its place, and what is beside it is on another disk.
     inside = is_mount_point(path)
     beside = path if inside else path.absolute().parent
+    with _plain_words(path):
+        beside.mkdir(parents=True, exist_ok=True)
     with (
         _plain_words(path),
         tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=beside) as temporary,

@@ -35,7 +35,6 @@ from absl import logging
 
 from data_prep import command_line
 from data_prep.flag_fields import option
-from experiments import results
 from experiments.benchmark import measurement
 from pg2_jax import files
 
@@ -101,7 +100,7 @@ def _run(options: Options) -> str:
 
 def _measure(options: Options, folder: pathlib.Path) -> str:
     output = pathlib.Path(options.output or f"benchmark_{options.what}.json")
-    results.check_folder("output", output)
+    command_line.check_file("--output", output)
     settings: dict[str, Any] = {"repeats": options.repeats}
     if options.what in ("train", "plus"):
         # So that PyTorch has memory on the same GPU.

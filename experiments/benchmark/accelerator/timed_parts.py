@@ -23,6 +23,7 @@ import traceback
 from collections.abc import Iterator
 from typing import IO, Any
 
+from data_prep import command_line
 from experiments import results
 from experiments.benchmark.accelerator import plan, report
 from pg2_jax import files
@@ -34,15 +35,10 @@ RESULTS, TEXT, LOG = "results.json", "results.md", "log.txt"
 
 def check_output(output: pathlib.Path) -> None:
     """Refuses a folder for the results that is a file, or holds earlier results."""
-    rule = ""
-    if output.is_file():
-        rule = " is a file; --what=accelerator writes several into a folder."
-    elif (output / RESULTS).exists():
-        rule = f" holds {RESULTS} of an earlier measurement; name another folder."
-    elif not output.parent.is_dir():
-        rule = f": no folder {output.parent}."
-    if rule:
-        raise ValueError(f"--output={output}{rule}")
+    command_line.check_folder("--output", output, empty=False)
+    if (output / RESULTS).exists():
+        rule = f"holds {RESULTS} of an earlier measurement; name another folder."
+        raise ValueError(f"--output={output} {rule}")
 
 
 def measure(
@@ -54,7 +50,7 @@ def measure(
     settings = plan.Settings(
         **sizes, folder=str(temporary), output=str(output), facts={}
     )
-    output.mkdir(exist_ok=True)
+    output.mkdir(parents=True, exist_ok=True)
     end = time.monotonic() + minutes * 60
     content = _content(settings, minutes)
     for name, part in content["parts"].items():

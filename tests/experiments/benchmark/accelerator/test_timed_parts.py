@@ -148,8 +148,7 @@ def test_the_device_is_pytorchs_alone_in_its_part(tmp_path, monkeypatch):
     ("words", "message"),
     [
         (["--minutes=0"], "--minutes=0.0 must be above 0"),
-        (["--output=setup.cfg"], "setup.cfg is a file; --what=accelerator writes"),
-        (["--output=no/such"], "no/such: no folder"),
+        (["--output=setup.cfg"], "setup.cfg is a file, not a folder"),
         (["--image_size=big"], "image_size=big must be HEIGHTxWIDTH"),
         (["--batch_size=8"], "--batch_size=8 needs --what=train|plus"),
     ],

@@ -14,7 +14,7 @@ FILE = "pairs.csv"
 _KEYS = ("source", "target", "kind")
 
 
-class PairScores(NamedTuple):
+class ScoredPairs(NamedTuple):
     """What pairs.csv holds."""
 
     names: list[tuple[str, str]]  # (source, target), source empty where it is unknown
@@ -39,7 +39,7 @@ def write(
     files.write_text(path, text.getvalue())
 
 
-def read(path: pathlib.Path) -> PairScores:
+def read(path: pathlib.Path) -> ScoredPairs:
     """Reads what `write` has written; the message on a damaged row names its line."""
     names: dict[str, list[tuple[str, str]]] = {}
     values: dict[str, list[list[float]]] = {}
@@ -70,4 +70,4 @@ def read(path: pathlib.Path) -> PairScores:
         kind: dict(zip(header[len(_KEYS) :], np.array(rows).T, strict=True))
         for kind, rows in values.items()
     }
-    return PairScores(names[first], scores)
+    return ScoredPairs(names[first], scores)

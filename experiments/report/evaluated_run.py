@@ -27,7 +27,7 @@ class Run:
     folder: pathlib.Path
     content: dict[str, Any]  # of metrics.json
     stored: dict[str, Any]  # of config.json; empty where images of a folder were scored
-    scores: pairs_csv.PairScores | None  # None where evaluate has left no pairs.csv
+    scores: pairs_csv.ScoredPairs | None  # None where evaluate has left no pairs.csv
     history: list[history.Row]  # of the training; empty where it was not recorded
 
     @property

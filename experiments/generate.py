@@ -34,7 +34,7 @@ def generate(config: Config) -> None:
     everybody, suffix = list(people.values()), output.suffix.lower()
     look: dict[str, Any] = {"skeleton": config.skeleton, "beside": config.beside}
     if not suffix:
-        _write_folder(people, output, scale=config.scale or 1, **look)
+        _write_folder(people, output, config)
     elif len(everybody) == len(everybody[0]) == 1 and suffix in _PICTURES:
         everybody[0][0].save(output, scale=config.scale or result.SCALE, **look)
     else:
@@ -142,7 +142,7 @@ def _noted(photos: dict[str, str]) -> Iterator[None]:
 
 
 def _write_folder(
-    people: dict[str, result.Results], folder: pathlib.Path, **look: Any
+    people: dict[str, result.Results], folder: pathlib.Path, config: Config
 ) -> None:
     """Writes <photo>/<pose>.png for everybody, or <pose>.png for one person."""
     with files.replacing_folder(folder) as temporary:
@@ -151,4 +151,9 @@ def _write_folder(
             for name, one in zip(generated.names, generated, strict=True):
                 path = here / f"{name}.png"
                 path.parent.mkdir(parents=True, exist_ok=True)
-                one.save(path, **look)
+                one.save(
+                    path,
+                    skeleton=config.skeleton,
+                    beside=config.beside,
+                    scale=config.scale or 1,
+                )

@@ -36,6 +36,7 @@ from absl import logging
 from data_prep import command_line
 from data_prep.flag_fields import option
 from experiments.benchmark import measurement
+from experiments.benchmark.accelerator import plan, timed_parts
 from pg2_jax import files
 
 # What tensorflow says of its kernels at import hides the progress and the table.
@@ -131,17 +132,16 @@ def _works(options: Options) -> list[dict[str, Any]]:
 
 
 def _accelerator(options: Options, folder: pathlib.Path) -> str:
-    program = importlib.import_module("experiments.benchmark.accelerator.timed_parts")
     output = pathlib.Path(options.output or "benchmark_accelerator").absolute()
-    program.check_output(output)
-    return program.measure(
-        folder,
-        output,
-        minutes=options.minutes,
+    timed_parts.check_output(output)
+    settings = plan.Settings(
         scale=options.scale or 1.0,
-        repeats=options.repeats,
         image_size=files.parse_size("image_size", options.image_size),
+        repeats=options.repeats,
+        folder=str(folder),
+        output=str(output),
     )
+    return timed_parts.measure(settings, options.minutes)
 
 
 if __name__ == "__main__":

@@ -78,8 +78,8 @@ def push(
     api = library.HfApi()
     try:
         api.create_repo(repository, private=private, exist_ok=True)
-        what: Any = {"folder_path": folder, "commit_message": f"Step {step}"}
-        api.upload_folder(repo_id=repository, **what)
+        said = f"Step {step}"
+        api.upload_folder(repo_id=repository, folder_path=folder, commit_message=said)
     except Exception as error:
         raise ValueError(
             f"hf://{repository}: cannot be uploaded: {_first_line(error)} Is "

@@ -41,15 +41,11 @@ def check_output(output: pathlib.Path) -> None:
         raise ValueError(f"--output={output} {rule}")
 
 
-def measure(
-    temporary: pathlib.Path, output: pathlib.Path, *, minutes: float, **sizes: Any
-) -> str:
+def measure(settings: plan.Settings, minutes: float) -> str:
     """Measures all parts; returns a summary. A ValueError says that there is no
-    accelerator, or names what is incomplete; what was measured is in `output` then.
-    `sizes` are scale, repeats and image_size of `plan.Settings`."""
-    settings = plan.Settings(
-        **sizes, folder=str(temporary), output=str(output), facts={}
-    )
+    accelerator, or names what is incomplete; what was measured is in the output
+    then."""
+    output = pathlib.Path(settings.output)
     output.mkdir(parents=True, exist_ok=True)
     end = time.monotonic() + minutes * 60
     content = _content(settings, minutes)

@@ -44,8 +44,9 @@ def begin(tmp_path, monkeypatch):
         monkeypatch.setattr(timed_parts, "_start", start)
         temporary, output = tmp_path / "t", tmp_path / "output"
         temporary.mkdir()
-        sizes = {"scale": scale, "repeats": 1, "image_size": (128, 64)}
-        return timed_parts.measure(temporary, output, minutes=minutes, **sizes)
+        folders = str(temporary), str(output)
+        settings = plan.Settings(scale, (128, 64), 1, *folders)
+        return timed_parts.measure(settings, minutes)
 
     run.output = tmp_path / "output"
     run.temporary = tmp_path / "t"

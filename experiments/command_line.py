@@ -8,8 +8,7 @@ import os
 import sys
 import tempfile
 import textwrap
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from absl import flags
 
@@ -41,8 +40,9 @@ ones. The modes, each with an example:
 """
 
 
-def parse(words: Sequence[str]) -> Config:
-    """The config that the words behind the program, and their flagfiles, say."""
+def parse(words: Sequence[str], say: Callable[[str], object] = print) -> Config:
+    """The config that the words behind the program, and their flagfiles, say; `say`
+    gets a note for each folder that stands for the model in it."""
     try:
         parsed = flag_fields.parse(Config, words, _FORMER_NAMES)
     except flags.UnrecognizedFlagError as error:
@@ -65,14 +65,12 @@ def parse(words: Sequence[str]) -> Config:
                 f"--{field.name}={parsed.values[field.name]} is not for --mode={mode} "
                 f"but for --mode={', '.join(takers)}."
             )
-    return Config(**parsed.values | _models_of_folders(parsed.values))
-
-
-def _models_of_folders(values: Mapping[str, Any]) -> dict[str, str]:
-    """The files of models in place of the folders that hold nothing else to read."""
-    of_checkpoint = values["mode"] in modes.OF_A_CHECKPOINT
-    names = ["workdir"] if of_checkpoint and not values["generated_dir"] else []
-    return {name: run_folder.model_of(values[name]) for name in [*names, "init_from"]}
+    values = parsed.values
+    # The files of models in place of the folders that hold nothing else to read.
+    of_checkpoint = mode in modes.OF_A_CHECKPOINT and not values["generated_dir"]
+    for name in ["init_from", *["workdir"] * of_checkpoint]:
+        values[name] = run_folder.model_of(values[name], say)
+    return Config(**values)
 
 
 def _takes(mode: str, field: dataclasses.Field) -> bool:

@@ -4,6 +4,7 @@ import difflib
 import json
 import pathlib
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from pg2_jax import errors
@@ -42,16 +43,16 @@ def is_model(path: str, argument: str = "workdir") -> bool:
     return True
 
 
-def model_of(path: str) -> str:
-    """The only exported model in a folder that holds no checkpoint, which is said; any
-    other path as it is."""
+def model_of(path: str, say: Callable[[str], object]) -> str:
+    """The only exported model in a folder that holds no checkpoint, of which `say` gets
+    a note; any other path as it is."""
     given = pathlib.Path(path).expanduser()
     if not path or cloud_files.is_address(path) or not given.is_dir():
         return path
     exported = _exported(given)
     if len(exported) != 1 or steps(run_of(path)[0]):
         return path
-    print(f"note: {path}: its model {exported[0].name} is used", file=sys.stderr)
+    say(f"note: {path}: its model {exported[0].name} is used")
     return str(exported[0])
 
 

@@ -1,6 +1,7 @@
 """Files that appear whole or not at all, locks, and sizes as people write them."""
 
 import contextlib
+import csv
 import errno
 import fcntl
 import os
@@ -10,7 +11,7 @@ import socket
 import sys
 import tempfile
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import IO
 
 from pg2_jax import errors
@@ -74,6 +75,15 @@ def write_text(path: PathLike, text: str) -> None:
     """Writes a text file in UTF-8, whole or not at all, as `replacing`."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def write_csv(path: PathLike, rows: Iterable[Iterable[object]]) -> None:
+    """Writes the rows of a csv in UTF-8, whole or not at all, as `replacing`."""
+    with (
+        replacing(path) as temporary,
+        open(temporary, "w", encoding="utf-8", newline="") as file,
+    ):
+        csv.writer(file, lineterminator="\n").writerows(rows)
 
 
 @contextlib.contextmanager

@@ -1,7 +1,6 @@
 """pairs.csv: the scores of every single pair, for people, reports and statistics."""
 
 import csv
-import io
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -29,14 +28,12 @@ def write(
 ) -> None:
     """Writes one row for each kind and pair, kind by kind, in the order of the pairs.
     All kinds have the same metrics."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*_KEYS, *next(iter(scores.values()))])
+    rows = [[*_KEYS, *next(iter(scores.values()))]]
     for kind, by_name in scores.items():
         for pair, *values in zip(names, *by_name.values(), strict=True):
             # str, the shortest text that gives the same float32 again.
-            writer.writerow([*pair, kind, *(str(value) for value in values)])
-    files.write_text(path, text.getvalue())
+            rows.append([*pair, kind, *(str(value) for value in values)])
+    files.write_csv(path, rows)
 
 
 def read(path: pathlib.Path) -> ScoredPairs:

@@ -11,7 +11,6 @@ with the path of its `plan.Settings` as JSON, and of the report that it leaves.
 import contextlib
 import dataclasses
 import importlib
-import json
 import os
 import pathlib
 import signal
@@ -184,7 +183,7 @@ def main(words: list[str]) -> int:
     name, settings, path = words
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     reported = report.Report(pathlib.Path(path))
-    stored = json.loads(pathlib.Path(settings).read_text(encoding="utf-8"))
+    stored = results.read_json(pathlib.Path(settings))
     try:
         program = importlib.import_module(f"{_PACKAGE}.{name}")
         program.measure(plan.Settings.of(stored), reported)

@@ -71,12 +71,13 @@ def missing_package(error: ModuleNotFoundError) -> str:
     return package if package in _PACKAGES else ""
 
 
-def quiet() -> None:
-    """For programs of which the library makes pictures: jax needs no accelerator for
-    that, and what tensorflow says at import would hide the progress."""
-    os.environ.setdefault("JAX_PLATFORMS", "cpu")
+def quiet(*, on_cpu: bool) -> None:
+    """Hides what tensorflow says of its kernels at import, which would hide progress
+    bars and tables; `on_cpu` for programs of which jax makes no more than pictures."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+    if on_cpu:
+        os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
 
 def show(text: str) -> int:

@@ -14,15 +14,13 @@ from typing import Any, NoReturn
 from absl import flags, logging
 
 from data_prep import INSTALL, flag_fields
-from data_prep.command_line import missing_package, show
+from data_prep.command_line import missing_package, quiet, show
 from experiments import command_line, early_checks, interrupts
 from experiments.config import Config
 from experiments.options import modes
 from pg2_jax import errors
 
-# What tensorflow says of its kernels at import hides the progress bar and the table.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+quiet(on_cpu=False)
 
 
 def main(words: list[str]) -> None:

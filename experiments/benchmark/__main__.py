@@ -39,9 +39,7 @@ from experiments.benchmark import measurement
 from experiments.benchmark.accelerator import plan, timed_parts
 from pg2_jax import files
 
-# What tensorflow says of its kernels at import hides the progress and the table.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+command_line.quiet(on_cpu=False)
 
 _sized = functools.partial(
     option, group="Train", needs=("what=train|plus|accelerator",)

@@ -36,6 +36,7 @@ if not __package__:  # run as a script: let it find its own package
 from data_prep import command_line, flag_fields
 from data_prep import workers as workers_lib
 from data_prep.flag_fields import option
+from data_prep.pairs import identity
 from data_prep.records import output_folder
 from data_prep.synthetic import pictures
 from pg2_jax import files
@@ -43,8 +44,6 @@ from pg2_jax.errors import counted
 from pg2_jax.keypoints import keypoint_files
 
 _SPLITS = ("train", "test")
-# Pair lists use a picture only if both shoulders and both hips are found.
-_TRUNK = [2, 5, 8, 11]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -121,7 +120,8 @@ def synthesize(options: Options) -> Summary:
         keypoints = _fill(folder, make, jobs, options.workers)
         pictures.write_contact_sheet(folder)
         output_folder.publish(folder, target, stage)
-    complete = [bool(points[_TRUNK, 2].all()) for points in keypoints.values()]
+    needed = identity.REQUIRED_KEYPOINTS
+    complete = [bool(points[needed, 2].all()) for points in keypoints.values()]
     return Summary(
         images=len(jobs),
         identities=training + tested,

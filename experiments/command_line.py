@@ -16,12 +16,8 @@ from data_prep import flag_fields
 from experiments.config import Config
 from experiments.options import modes
 from pg2_jax.checkpoint import run_folder
+from pg2_jax.checkpoint.run_folder import FORMER_NAMES
 
-# Flagfiles of version 0.1.0 stay valid.
-_FORMER_NAMES = {
-    "critic_input": "discriminator_input",
-    "critic_sees_coarse": "discriminator_sees_coarse",
-}
 # What is often tried for a flag, and is spelled too differently for absl to find it.
 _TRIED = {
     "source_image": ("image", "input", "input_image", "photo", "source_photo"),
@@ -44,7 +40,7 @@ def parse(words: Sequence[str], say: Callable[[str], object] = print) -> Config:
     """The config that the words behind the program, and their flagfiles, say; `say`
     gets a note for each folder that stands for the model in it."""
     try:
-        parsed = flag_fields.parse(Config, words, _FORMER_NAMES)
+        parsed = flag_fields.parse(Config, words, FORMER_NAMES)
     except flags.UnrecognizedFlagError as error:
         meant = [name for name, tried in _TRIED.items() if error.flagname in tried]
         if not meant:
@@ -54,7 +50,7 @@ def parse(words: Sequence[str], say: Callable[[str], object] = print) -> Config:
         raise ValueError(
             f"unexpected argument {parsed.rest[0]!r}; flags begin with --."
         )
-    typed = flag_fields.parse(Config, _without_flagfiles(words), _FORMER_NAMES).given
+    typed = flag_fields.parse(Config, _without_flagfiles(words), FORMER_NAMES).given
     mode = parsed.values["mode"]
     for field in dataclasses.fields(Config):
         takers = field.metadata["modes"]
@@ -89,7 +85,7 @@ def _without_flagfiles(words: Sequence[str]) -> list[str]:
 
 def help_text(words: Sequence[str]) -> str:
     """The flags of the mode that a command line with --help names, or the modes."""
-    parsed = flag_fields.parse(Config, flag_fields.without_help(words), _FORMER_NAMES)
+    parsed = flag_fields.parse(Config, flag_fields.without_help(words), FORMER_NAMES)
     mode = parsed.values["mode"]
     if "mode" not in parsed.given:
         entries = [

@@ -5,14 +5,13 @@ import pathlib
 from data_prep import command_line
 from experiments.config import Config
 from experiments.options import modes
+from pg2_jax.checkpoint.run_folder import HUB
 from pg2_jax.inference import exported_model, pose_transfer
-
-_HUB = "hf://"
 
 
 def export(config: Config) -> None:
     """Writes the generators of --workdir into --output, or uploads them."""
-    to_hub = config.output.startswith(_HUB)
+    to_hub = config.output.startswith(HUB)
     if to_hub and config.format != "safetensors":
         raise ValueError(
             f"--output={config.output} needs --format=safetensors, got "
@@ -26,7 +25,7 @@ def export(config: Config) -> None:
     if to_hub:
         metrics = pathlib.Path(config.workdir, "metrics.json")
         where = model.push_to_hub(
-            config.output.removeprefix(_HUB),
+            config.output.removeprefix(HUB),
             metrics=metrics if metrics.is_file() else None,
             dtype=config.dtype,
         )

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from data_prep import command_line
 from pg2_jax import files
 from pg2_jax.input_pipeline import cloud_files
+from pg2_jax.input_pipeline.description import INFO
 
 # The name of every data set, which prefixes its shards.
 DATASET_NAME = "pose_pairs"
@@ -22,11 +23,9 @@ PICTURE = "pairs.png"
 SKIPPED = "skipped.txt"
 # The file or the disk is full, or the user's share of it is.
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-# Without it no folder is a data set.
-_INFO = "dataset_info.json"
 # Written and removed, to see whether that is possible.
 _PROBE = "pg2_jax-probe"
-_OUR_FILES = (_INFO, "features.json", "metadata.json", PICTURE, SKIPPED)
+_OUR_FILES = (INFO, "features.json", "metadata.json", PICTURE, SKIPPED)
 
 
 def check(folder: pathlib.Path, *, overwrite: bool) -> None:
@@ -72,7 +71,7 @@ def check_cloud(address: str, *, overwrite: bool) -> None:
 
 def publish_in_cloud(built: pathlib.Path, address: str) -> None:
     """Copies a finished data set to its address, dataset_info.json last."""
-    for file in sorted(built.iterdir(), key=lambda file: (file.name == _INFO, file)):
+    for file in sorted(built.iterdir(), key=lambda file: (file.name == INFO, file)):
         cloud_files.put(file, f"{address.rstrip('/')}/{file.name}", "output_dir")
 
 
@@ -99,7 +98,7 @@ def _is_ours(folder: pathlib.Path) -> bool:
     if not all(name in _OUR_FILES or name.startswith(prefix) for name in ours):
         return False
     try:
-        info = json.loads((folder / _INFO).read_text(encoding="utf-8"))
+        info = json.loads((folder / INFO).read_text(encoding="utf-8"))
         return info["name"] == DATASET_NAME
     except (OSError, ValueError, KeyError, TypeError):
         return False
@@ -187,9 +186,9 @@ def _publish_inside(
     try:
         for name in there:
             os.rename(folder / name, replaced / name)
-        files.move_content(built, folder, last=_INFO)
+        files.move_content(built, folder, last=INFO)
     except BaseException:
-        files.move_content(replaced, folder, last=_INFO)
+        files.move_content(replaced, folder, last=INFO)
         raise
 
 

@@ -230,5 +230,5 @@ def _hint(options: Options) -> str:
 
 
 if __name__ == "__main__":
-    command_line.quiet()
+    command_line.quiet(on_cpu=True)
     sys.exit(main(sys.argv[1:]))

@@ -71,12 +71,13 @@ def missing_package(error: ModuleNotFoundError) -> str:
     return package if package in _PACKAGES else ""
 
 
-def quiet() -> None:
-    """For programs of which the library makes pictures: jax needs no accelerator for
-    that, and what tensorflow says at import would hide the progress."""
-    os.environ.setdefault("JAX_PLATFORMS", "cpu")
+def quiet(*, on_cpu: bool) -> None:
+    """Hides what tensorflow says of its kernels at import, which would hide progress
+    bars and tables; `on_cpu` for programs of which jax makes no more than pictures."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+    if on_cpu:
+        os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
 
 def show(text: str) -> int:
@@ -90,13 +91,43 @@ def show(text: str) -> int:
     return 0
 
 
-def check_output(flag: str, output: pathlib.Path, *, overwrite: bool) -> None:
-    """Refuses a file or folder, which `flag` named, that cannot be written or whose
-    content would be lost; an empty folder may be replaced."""
-    if not output.absolute().parent.is_dir():
-        raise ValueError(f"{flag}={output}: there is no folder {output.parent}")
-    if output.is_dir():
-        if any(output.iterdir()) or output.suffix:
-            raise ValueError(f"{flag}={output} is a folder that is there already")
-    elif output.exists() and not overwrite:
-        raise ValueError(f"{flag}={output} is there already; --overwrite replaces it")
+def check_file(flag: str, path: pathlib.Path, *, overwrite: bool = True) -> None:
+    """Refuses, before the work, a file that `flag` names and that cannot be written, or
+    is there already where `overwrite` is not wanted."""
+    if path.is_dir():
+        raise ValueError(f"{flag}={path} is a folder; name a file in it")
+    if path.exists() and not overwrite:
+        raise ValueError(f"{flag}={path} is there already; --overwrite replaces it")
+    if not path.absolute().parent.is_dir():
+        raise ValueError(f"{flag}={path}: there is no folder {path.parent}")
+    _check_writable(flag, path, path.absolute().parent)
+
+
+def check_folder(flag: str, path: pathlib.Path, *, empty: bool = True) -> None:
+    """Refuses, before the work, a folder that `flag` names and that is a file, cannot
+    be made or written, or is not `empty` where it is to be."""
+    there = path.absolute()
+    while not there.exists():
+        there = there.parent
+    if not there.is_dir():
+        raise ValueError(f"{flag}={path}: {there} is a file, not a folder")
+    if empty and path.is_dir():
+        check_empty(flag, path, sorted(os.listdir(path)))
+    _check_writable(flag, path, there)
+
+
+def check_empty(flag: str, folder: object, names: Sequence[str]) -> None:
+    """Refuses a folder that `flag` names and that holds something of these names."""
+    if names:
+        raise ValueError(
+            f"{flag}={folder} already holds {errors.few(names)}; choose a new or an "
+            "empty folder"
+        )
+
+
+def _check_writable(flag: str, path: pathlib.Path, folder: pathlib.Path) -> None:
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise ValueError(
+            f"{flag}={path}: no permission to write into {folder}; choose another "
+            "folder"
+        )

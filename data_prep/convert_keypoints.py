@@ -76,7 +76,10 @@ def _convert(options: Options, *arguments: str) -> str:
     if not source.exists():
         raise ValueError(f"IN={source}: there is no such file or folder")
     kind = _format_of(output, options.to)
-    command_line.check_output("OUT", output, overwrite=options.overwrite)
+    if output.suffix:
+        command_line.check_file("OUT", output, overwrite=options.overwrite)
+    else:
+        command_line.check_folder("OUT", output)
     problems = Problems(skip=options.on_error == "skip")
     photos = None
     if options.photos:

@@ -39,5 +39,5 @@ def main(words: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    command_line.quiet()
+    command_line.quiet(on_cpu=True)
     sys.exit(main(sys.argv[1:]))

@@ -36,6 +36,7 @@ if not __package__:  # run as a script: let it find its own package
 from data_prep import command_line, flag_fields
 from data_prep import workers as workers_lib
 from data_prep.flag_fields import option
+from data_prep.pairs import identity
 from data_prep.records import output_folder
 from data_prep.synthetic import pictures
 from pg2_jax import files
@@ -43,8 +44,6 @@ from pg2_jax.errors import counted
 from pg2_jax.keypoints import keypoint_files
 
 _SPLITS = ("train", "test")
-# Pair lists use a picture only if both shoulders and both hips are found.
-_TRUNK = [2, 5, 8, 11]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -112,11 +111,7 @@ def synthesize(options: Options) -> Summary:
     ]
     # Behind a symbolic link the data go where it points; renaming would replace it.
     target = pathlib.Path(os.path.realpath(options.output_dir))
-    if target.exists() and (not target.is_dir() or output_folder.content(target)):
-        raise ValueError(
-            f"--output_dir={target} must not exist or be an empty folder; nothing is "
-            "ever overwritten."
-        )
+    output_folder.check_empty(target)
     with output_folder.staging(target) as stage:
         folder = stage / target.name
         folder.mkdir()
@@ -125,7 +120,8 @@ def synthesize(options: Options) -> Summary:
         keypoints = _fill(folder, make, jobs, options.workers)
         pictures.write_contact_sheet(folder)
         output_folder.publish(folder, target, stage)
-    complete = [bool(points[_TRUNK, 2].all()) for points in keypoints.values()]
+    needed = identity.REQUIRED_KEYPOINTS
+    complete = [bool(points[needed, 2].all()) for points in keypoints.values()]
     return Summary(
         images=len(jobs),
         identities=training + tested,

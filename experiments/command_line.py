@@ -8,8 +8,7 @@ import os
 import sys
 import tempfile
 import textwrap
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from absl import flags
 
@@ -17,12 +16,8 @@ from data_prep import flag_fields
 from experiments.config import Config
 from experiments.options import modes
 from pg2_jax.checkpoint import run_folder
+from pg2_jax.checkpoint.run_folder import FORMER_NAMES
 
-# Flagfiles of version 0.1.0 stay valid.
-_FORMER_NAMES = {
-    "critic_input": "discriminator_input",
-    "critic_sees_coarse": "discriminator_sees_coarse",
-}
 # What is often tried for a flag, and is spelled too differently for absl to find it.
 _TRIED = {
     "source_image": ("image", "input", "input_image", "photo", "source_photo"),
@@ -41,10 +36,11 @@ ones. The modes, each with an example:
 """
 
 
-def parse(words: Sequence[str]) -> Config:
-    """The config that the words behind the program, and their flagfiles, say."""
+def parse(words: Sequence[str], say: Callable[[str], object] = print) -> Config:
+    """The config that the words behind the program, and their flagfiles, say; `say`
+    gets a note for each folder that stands for the model in it."""
     try:
-        parsed = flag_fields.parse(Config, words, _FORMER_NAMES)
+        parsed = flag_fields.parse(Config, words, FORMER_NAMES)
     except flags.UnrecognizedFlagError as error:
         meant = [name for name, tried in _TRIED.items() if error.flagname in tried]
         if not meant:
@@ -54,7 +50,7 @@ def parse(words: Sequence[str]) -> Config:
         raise ValueError(
             f"unexpected argument {parsed.rest[0]!r}; flags begin with --."
         )
-    typed = flag_fields.parse(Config, _without_flagfiles(words), _FORMER_NAMES).given
+    typed = flag_fields.parse(Config, _without_flagfiles(words), FORMER_NAMES).given
     mode = parsed.values["mode"]
     for field in dataclasses.fields(Config):
         takers = field.metadata["modes"]
@@ -65,14 +61,12 @@ def parse(words: Sequence[str]) -> Config:
                 f"--{field.name}={parsed.values[field.name]} is not for --mode={mode} "
                 f"but for --mode={', '.join(takers)}."
             )
-    return Config(**parsed.values | _models_of_folders(parsed.values))
-
-
-def _models_of_folders(values: Mapping[str, Any]) -> dict[str, str]:
-    """The files of models in place of the folders that hold nothing else to read."""
-    of_checkpoint = values["mode"] in modes.OF_A_CHECKPOINT
-    names = ["workdir"] if of_checkpoint and not values["generated_dir"] else []
-    return {name: run_folder.model_of(values[name]) for name in [*names, "init_from"]}
+    values = parsed.values
+    # The files of models in place of the folders that hold nothing else to read.
+    of_checkpoint = mode in modes.OF_A_CHECKPOINT and not values["generated_dir"]
+    for name in ["init_from", *["workdir"] * of_checkpoint]:
+        values[name] = run_folder.model_of(values[name], say)
+    return Config(**values)
 
 
 def _takes(mode: str, field: dataclasses.Field) -> bool:
@@ -91,7 +85,7 @@ def _without_flagfiles(words: Sequence[str]) -> list[str]:
 
 def help_text(words: Sequence[str]) -> str:
     """The flags of the mode that a command line with --help names, or the modes."""
-    parsed = flag_fields.parse(Config, flag_fields.without_help(words), _FORMER_NAMES)
+    parsed = flag_fields.parse(Config, flag_fields.without_help(words), FORMER_NAMES)
     mode = parsed.values["mode"]
     if "mode" not in parsed.given:
         entries = [

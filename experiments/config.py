@@ -5,9 +5,10 @@ No jax here: `--help` and mistakes in flags must be answered at once.
 
 import dataclasses
 import os
+import pathlib
 from typing import Any
 
-from data_prep import flag_fields
+from data_prep import command_line, flag_fields
 from experiments.options import modes
 from experiments.options.evaluation import EvaluationOptions
 from experiments.options.generation import GenerationOptions
@@ -59,10 +60,10 @@ class Config(GenerationOptions, EvaluationOptions, TrainingOptions):
                 f"--output={self.output} has no meaning with --generated_dir; the "
                 "scores go to --workdir."
             )
-        if os.path.isfile(self.output):
-            raise ValueError(
-                f"--output={self.output} is a file; the scores need a folder."
-            )
+        # Of several processes one writes, perhaps where the others cannot.
+        if self.output and not self.coordinator_address:
+            output = pathlib.Path(self.output)
+            command_line.check_folder("--output", output, empty=False)
         address = self.workdir.startswith(modes.ADDRESSES)
         is_file = address or os.path.isfile(self.workdir)
         if is_file and not self.generated_dir and not self.output:

@@ -7,8 +7,8 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
+from data_prep import command_line
 from data_prep.sources import photo_list
-from experiments import results
 from experiments.config import Config
 from experiments.config_compatibility import check_networks
 from pg2_jax import errors, files
@@ -34,7 +34,7 @@ def generate(config: Config) -> None:
     everybody, suffix = list(people.values()), output.suffix.lower()
     look: dict[str, Any] = {"skeleton": config.skeleton, "beside": config.beside}
     if not suffix:
-        _write_folder(people, output, scale=config.scale or 1, **look)
+        _write_folder(people, output, config)
     elif len(everybody) == len(everybody[0]) == 1 and suffix in _PICTURES:
         everybody[0][0].save(output, scale=config.scale or result.SCALE, **look)
     else:
@@ -59,11 +59,8 @@ def _check_output(output: pathlib.Path) -> None:
             f"{', '.join(animation.SUFFIXES)} for an animation, or have no suffix for "
             "a folder of pictures."
         )
-    if not suffix and output.is_dir():
-        if any(output.iterdir()):
-            raise ValueError(f"--output={output}: this folder is not empty.")
-    else:
-        results.check_folder("output", output)
+    check = command_line.check_file if suffix else command_line.check_folder
+    check("--output", output)
 
 
 def _in_poses(
@@ -145,7 +142,7 @@ def _noted(photos: dict[str, str]) -> Iterator[None]:
 
 
 def _write_folder(
-    people: dict[str, result.Results], folder: pathlib.Path, **look: Any
+    people: dict[str, result.Results], folder: pathlib.Path, config: Config
 ) -> None:
     """Writes <photo>/<pose>.png for everybody, or <pose>.png for one person."""
     with files.replacing_folder(folder) as temporary:
@@ -154,4 +151,9 @@ def _write_folder(
             for name, one in zip(generated.names, generated, strict=True):
                 path = here / f"{name}.png"
                 path.parent.mkdir(parents=True, exist_ok=True)
-                one.save(path, **look)
+                one.save(
+                    path,
+                    skeleton=config.skeleton,
+                    beside=config.beside,
+                    scale=config.scale or 1,
+                )

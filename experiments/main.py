@@ -8,21 +8,19 @@ import logging as python_logging
 import os
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 from absl import flags, logging
 
 from data_prep import INSTALL, flag_fields
-from data_prep.command_line import missing_package, show
+from data_prep.command_line import missing_package, quiet, show
 from experiments import command_line, early_checks, interrupts
 from experiments.config import Config
 from experiments.options import modes
 from pg2_jax import errors
 
-# What tensorflow says of its kernels at import hides the progress bar and the table.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+quiet(on_cpu=False)
 
 
 def main(words: list[str]) -> None:
@@ -47,24 +45,30 @@ def _answer(words: list[str]) -> None:
     try:
         if flag_fields.asks_for_help(words):
             sys.exit(show(command_line.help_text(words)))
-        config = command_line.parse(words)
+        notes: list[str] = []
+        config = command_line.parse(words, notes.append)
         early_checks.check(config)
     except flags.Error as error:
         sys.exit(f"error: {flag_fields.message(error)}; see --help")
     except (ValueError, OSError) as error:
         _fail(_message(error, {}), several=False)
-    run(config)
+    run(config, notes)
 
 
-def run(config: Config) -> None:
-    """Runs one mode; a user's mistake becomes one line on stderr and exit status 1."""
+def run(config: Config, notes: Sequence[str] = ()) -> None:
+    """Runs one mode, after it has said the notes; a user's mistake becomes one line on
+    stderr and exit status 1."""
     _say_it_once()
     mode, several = modes.MODES[config.mode], bool(config.coordinator_address)
     try:
         command_line.use_compilation_cache(config.compilation_cache_dir)
         command_line.use_precision(config.precision)
-        if several:
-            importlib.import_module("experiments.processes").connect(config)
+        if several or notes:
+            processes = importlib.import_module("experiments.processes")
+            if several:
+                processes.connect(config)
+            for note in notes:
+                processes.say(note)
         # Imports what the mode needs and no more.
         module, function = mode.program.split(":")
         stopped_by = getattr(importlib.import_module(module), function)(config)

@@ -19,24 +19,21 @@ def write_json(path: pathlib.Path, content: dict[str, Any]) -> None:
     files.write_text(path, json.dumps(content, indent=2) + "\n")
 
 
+def read_json(path: pathlib.Path) -> dict[str, Any]:
+    """Reads a JSON object; the ValueError on anything else names the file."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:  # not UTF-8, or not JSON
+        raise ValueError(f"{path}: not JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"{path}: not a JSON object")
+    return content
+
+
 def write_picture(path: pathlib.Path, picture: Image.Image) -> None:
     """Writes a PNG that appears whole or not at all."""
     with files.replacing(path) as temporary:
         picture.save(temporary, "PNG")
-
-
-def check_folder(flag: str, path: pathlib.Path) -> None:
-    """Checks, before the work, that the file that a flag names can be written."""
-    folder = path.parent
-    if path.is_dir():
-        raise ValueError(f"--{flag}={path} is a folder; name a file in it.")
-    if not folder.is_dir():
-        raise ValueError(f"--{flag}={path}: no folder {folder}.")
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise ValueError(
-            f"--{flag}={path}: no permission to write into {folder}; choose another "
-            "folder."
-        )
 
 
 def provenance() -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Files that appear whole or not at all, locks, and sizes as people write them."""
 
 import contextlib
+import csv
 import errno
 import fcntl
 import os
@@ -10,7 +11,7 @@ import socket
 import sys
 import tempfile
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import IO
 
 from pg2_jax import errors
@@ -76,14 +77,26 @@ def write_text(path: PathLike, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
+def write_csv(path: PathLike, rows: Iterable[Iterable[object]]) -> None:
+    """Writes the rows of a csv in UTF-8, whole or not at all, as `replacing`."""
+    with (
+        replacing(path) as temporary,
+        open(temporary, "w", encoding="utf-8", newline="") as file,
+    ):
+        csv.writer(file, lineterminator="\n").writerows(rows)
+
+
 @contextlib.contextmanager
 def replacing_folder(path: PathLike) -> Iterator[pathlib.Path]:
     """Gives a temporary folder beside `path`, which becomes it at the end; `path` does
-    not exist, or is empty. OSErrors are as those of `replacing`."""
+    not exist, or is empty; the folders that it is in are made. OSErrors are as those of
+    `replacing`."""
     path = pathlib.Path(path).expanduser()
     # Nothing can take its place, and what is beside it is on another disk.
     inside = is_mount_point(path)
     beside = path if inside else path.absolute().parent
+    with _plain_words(path):
+        beside.mkdir(parents=True, exist_ok=True)
     with (
         _plain_words(path),
         tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=beside) as temporary,

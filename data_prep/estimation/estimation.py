@@ -73,7 +73,7 @@ def estimate(listing: photo_list.Listing, options: Options) -> str:
     if output.suffix != ".csv":
         raise ValueError(f"--output={output}: the name must end in .csv")
     replaces = options.overwrite or options.add
-    command_line.check_output("--output", output, overwrite=replaces)
+    command_line.check_file("--output", output, overwrite=replaces)
     earlier = quality_report.earlier_rows(options.beside(photo_list.REPORT))
     written = ""
     if options.add and output.exists():

@@ -71,20 +71,15 @@ def write(
     """Writes earlier rows, and a row per photo: status, how many people were found,
     score and points of the largest that is kept (or else the surest), and what is
     wrong."""
-    with (
-        files.replacing(path) as temporary,
-        open(temporary, "w", encoding="utf-8", newline="") as file,
-    ):
-        rows = csv.writer(file, lineterminator="\n")
-        rows.writerow(HEADER)
-        rows.writerows(earlier)
-        for record in records:
-            surest = sorted(record.people, key=lambda person: -person.score)
-            shown = (outcome.kept[record.name] or surest)[:1]
-            score = f"{shown[0].score:.3f}" if shown else ""
-            points = int(shown[0].keypoints[:, 2].sum()) if shown else 0
-            status, people = outcome.statuses[record.name], len(record.people)
-            rows.writerow([record.name, status, people, score, points, record.problem])
+    rows: list[Sequence[object]] = [HEADER, *earlier]
+    for record in records:
+        surest = sorted(record.people, key=lambda person: -person.score)
+        shown = (outcome.kept[record.name] or surest)[:1]
+        score = f"{shown[0].score:.3f}" if shown else ""
+        points = int(shown[0].keypoints[:, 2].sum()) if shown else 0
+        status, people = outcome.statuses[record.name], len(record.people)
+        rows.append([record.name, status, people, score, points, record.problem])
+    files.write_csv(path, rows)
 
 
 def draw(path: pathlib.Path, folder: pathlib.Path, outcome: Outcome) -> None:

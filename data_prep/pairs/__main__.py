@@ -60,7 +60,7 @@ def main(words: Sequence[str]) -> int:
 
 def _write_list(options: Options) -> str:
     output = pathlib.Path(options.output)
-    command_line.check_output("--output", output, overwrite=options.overwrite)
+    command_line.check_file("--output", output, overwrite=options.overwrite)
     problems = summary.Problems(skip=options.on_error == "skip")
     photos, annotated = _read(options, problems.rows)
     problems.check()

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import itertools
 import os
 from collections.abc import Collection, Iterable, Iterator
 
@@ -85,8 +86,4 @@ def _parse_row(row: list[str], known: PhotoNames, dataset: str) -> Pair:
 
 def write_csv(path: files.PathLike, pairs: Iterable[Pair]) -> None:
     """Writes a pair list in the published form."""
-    with (
-        files.replacing(path) as temporary,
-        open(temporary, "w", encoding="utf-8", newline="") as file,
-    ):
-        csv.writer(file, lineterminator="\n").writerows([_HEADER, *pairs])
+    files.write_csv(path, itertools.chain([_HEADER], pairs))

@@ -64,11 +64,7 @@ class PairList:
 
     def take(self, rows: np.ndarray) -> "PairList":
         """Returns the pairs of these numbers, int [N], in their order."""
-        taken = _new_array((len(rows), 2))
-        for start in range(0, len(rows), BLOCK):
-            block = slice(start, start + BLOCK)
-            taken[block] = self.positions[rows[block]]
-        return PairList(self.photos, taken)
+        return PairList(self.photos, _looked_up(self.positions, rows))
 
     def only(self, good: np.ndarray) -> "PairList":
         """The pairs both of whose photos are good, bool [photos], in their order."""
@@ -78,11 +74,7 @@ class PairList:
 
     def numbered(self, numbers: np.ndarray) -> np.ndarray:
         """The pairs as int32 [N, 2] of the `numbers`, int [photos], of their photos."""
-        rows = _new_array(self.positions.shape)
-        for start in range(0, len(self), BLOCK):
-            block = slice(start, start + BLOCK)
-            rows[block] = numbers[self.positions[block]]
-        return rows
+        return _looked_up(numbers, self.positions)
 
 
 def random_order(size: int, seed: int) -> np.ndarray:
@@ -93,6 +85,15 @@ def random_order(size: int, seed: int) -> np.ndarray:
         order[start : start + BLOCK] = np.arange(start, min(start + BLOCK, size))
     np.random.RandomState(seed).shuffle(order)
     return order
+
+
+def _looked_up(values: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """`values[places]`, in a new array."""
+    found = _new_array((*places.shape, *values.shape[1:]))
+    for start in range(0, len(places), BLOCK):
+        block = slice(start, start + BLOCK)
+        found[block] = values[places[block]]
+    return found
 
 
 def _new_array(shape: tuple[int, ...]) -> np.ndarray:

@@ -12,8 +12,10 @@ import socket
 import tempfile
 from collections.abc import Iterator
 
+from data_prep import command_line
 from pg2_jax import files
 from pg2_jax.input_pipeline import cloud_files
+from pg2_jax.input_pipeline.description import INFO
 
 # The name of every data set, which prefixes its shards.
 DATASET_NAME = "pose_pairs"
@@ -21,38 +23,28 @@ PICTURE = "pairs.png"
 SKIPPED = "skipped.txt"
 # The file or the disk is full, or the user's share of it is.
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-# Without it no folder is a data set.
-_INFO = "dataset_info.json"
 # Written and removed, to see whether that is possible.
 _PROBE = "pg2_jax-probe"
-_OUR_FILES = (_INFO, "features.json", "metadata.json", PICTURE, SKIPPED)
+_OUR_FILES = (INFO, "features.json", "metadata.json", PICTURE, SKIPPED)
 
 
 def check(folder: pathlib.Path, *, overwrite: bool) -> None:
     """Raises a ValueError if the data set would not fit there without a loss; with
     `overwrite` a data set written by this program may be replaced."""
-    if folder.exists() and not folder.is_dir():
-        raise ValueError(f"--output_dir={folder} is a file, not a folder")
-    names = content(folder)
-    if not names:
-        return
-    if not _is_ours(folder, names):
-        _check_empty(folder, names)
-    if not overwrite:
+    if not _is_ours(folder):
+        check_empty(folder)
+    elif not overwrite:
         raise ValueError(
             f"--output_dir={folder} already holds a data set written by this program; "
             "choose another folder, or --overwrite to replace it"
         )
 
 
-def _check_empty(folder: pathlib.Path | str, names: list[str]) -> None:
-    if not names:
-        return
-    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-    shown = ", ".join(names[:5]) + more
-    raise ValueError(
-        f"--output_dir={folder} already holds {shown}; choose a new or an empty folder"
-    )
+def check_empty(folder: pathlib.Path) -> None:
+    """Raises a ValueError if it is a file, cannot be made or written, or holds anything
+    but what `staging` and the system put there."""
+    command_line.check_folder("--output_dir", folder, empty=False)
+    command_line.check_empty("--output_dir", folder, content(folder))
 
 
 def check_cloud(address: str, *, overwrite: bool) -> None:
@@ -68,7 +60,7 @@ def check_cloud(address: str, *, overwrite: bool) -> None:
         there = [*folder.iterdir()] if folder.exists() else []
     # A folder that was made in the web page of a storage lists itself, an empty file.
     names = {path.name for path in there if path != folder}
-    _check_empty(address, sorted(names - {_PROBE}))
+    command_line.check_empty("--output_dir", address, sorted(names - {_PROBE}))
     with cloud_files.named_errors("output_dir", address):
         probe = folder / _PROBE
         probe.write_bytes(b"")
@@ -79,7 +71,7 @@ def check_cloud(address: str, *, overwrite: bool) -> None:
 
 def publish_in_cloud(built: pathlib.Path, address: str) -> None:
     """Copies a finished data set to its address, dataset_info.json last."""
-    for file in sorted(built.iterdir(), key=lambda file: (file.name == _INFO, file)):
+    for file in sorted(built.iterdir(), key=lambda file: (file.name == INFO, file)):
         cloud_files.put(file, f"{address.rstrip('/')}/{file.name}", "output_dir")
 
 
@@ -101,12 +93,12 @@ def _staged_in(folder: pathlib.Path) -> pathlib.Path:
     return folder if files.is_mount_point(folder) else folder.parent
 
 
-def _is_ours(folder: pathlib.Path, names: list[str]) -> bool:
-    prefix = f"{DATASET_NAME}-"
-    if not all(name in _OUR_FILES or name.startswith(prefix) for name in names):
+def _is_ours(folder: pathlib.Path) -> bool:
+    ours, prefix = content(folder), f"{DATASET_NAME}-"
+    if not all(name in _OUR_FILES or name.startswith(prefix) for name in ours):
         return False
     try:
-        info = json.loads((folder / _INFO).read_text(encoding="utf-8"))
+        info = json.loads((folder / INFO).read_text(encoding="utf-8"))
         return info["name"] == DATASET_NAME
     except (OSError, ValueError, KeyError, TypeError):
         return False
@@ -194,9 +186,9 @@ def _publish_inside(
     try:
         for name in there:
             os.rename(folder / name, replaced / name)
-        files.move_content(built, folder, last=_INFO)
+        files.move_content(built, folder, last=INFO)
     except BaseException:
-        files.move_content(replaced, folder, last=_INFO)
+        files.move_content(replaced, folder, last=INFO)
         raise
 
 

@@ -35,13 +35,11 @@ from absl import logging
 
 from data_prep import command_line
 from data_prep.flag_fields import option
-from experiments import results
 from experiments.benchmark import measurement
+from experiments.benchmark.accelerator import plan, timed_parts
 from pg2_jax import files
 
-# What tensorflow says of its kernels at import hides the progress and the table.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+command_line.quiet(on_cpu=False)
 
 _sized = functools.partial(
     option, group="Train", needs=("what=train|plus|accelerator",)
@@ -101,7 +99,7 @@ def _run(options: Options) -> str:
 
 def _measure(options: Options, folder: pathlib.Path) -> str:
     output = pathlib.Path(options.output or f"benchmark_{options.what}.json")
-    results.check_folder("output", output)
+    command_line.check_file("--output", output)
     settings: dict[str, Any] = {"repeats": options.repeats}
     if options.what in ("train", "plus"):
         # So that PyTorch has memory on the same GPU.
@@ -132,17 +130,16 @@ def _works(options: Options) -> list[dict[str, Any]]:
 
 
 def _accelerator(options: Options, folder: pathlib.Path) -> str:
-    program = importlib.import_module("experiments.benchmark.accelerator.timed_parts")
     output = pathlib.Path(options.output or "benchmark_accelerator").absolute()
-    program.check_output(output)
-    return program.measure(
-        folder,
-        output,
-        minutes=options.minutes,
+    timed_parts.check_output(output)
+    settings = plan.Settings(
         scale=options.scale or 1.0,
-        repeats=options.repeats,
         image_size=files.parse_size("image_size", options.image_size),
+        repeats=options.repeats,
+        folder=str(folder),
+        output=str(output),
     )
+    return timed_parts.measure(settings, options.minutes)
 
 
 if __name__ == "__main__":

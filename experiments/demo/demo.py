@@ -9,11 +9,11 @@ from experiments.config import Config
 from experiments.config_compatibility import check_networks
 from experiments.demo import onnxruntime_web, static_page
 from experiments.demo.model_queue import ModelQueue, Person
-from pg2_jax import errors, files
+from experiments.evaluate import image_folder
+from pg2_jax import errors
 from pg2_jax.estimators import person_finder
 from pg2_jax.inference import pose_transfer
 from pg2_jax.keypoints import keypoint_files
-from pg2_jax.photos import photo_files
 
 # Connections at once, open pages included; uvicorn refuses more with a 503.
 _MOST_CONNECTIONS = 500
@@ -116,17 +116,7 @@ def example_people(
         shipped = _photos_of_model(queue, pathlib.Path(workdir))
         count = max(0, _EXAMPLES - len(shipped))
         return {**shipped, **_synthetic_people(*queue.size, count)}
-    if not pathlib.Path(folder).is_dir():
-        raise ValueError(f"--examples_dir={folder}: there is no such folder.")
-    photos = sorted(
-        path
-        for path in pathlib.Path(folder).iterdir()
-        if path.suffix.lower() in photo_files.SUFFIXES
-        and not files.is_left_behind(path.name)
-    )
-    if not photos:
-        suffixes = ", ".join(photo_files.SUFFIXES)
-        raise ValueError(f"--examples_dir={folder}: has no photos ({suffixes}).")
+    photos = image_folder.images("examples_dir", folder, [])
     with errors.said_of(f"--examples_dir={folder}"):
         return {
             path.stem: queue.fit_photo(path.read_bytes(), path.name)

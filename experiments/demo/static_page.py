@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Sequence
 from typing import Any
 
+from data_prep import command_line
 from experiments.demo import model_queue, page_setup
 from experiments.demo.model_queue import ModelQueue, Person
 from pg2_jax import errors, files
@@ -25,8 +26,7 @@ _STANDING = "Front"
 def check(folder: pathlib.Path, workdir: str) -> None:
     """Refuses, before anything is loaded, a folder that holds something, and a model
     without weights; and says which package is missing."""
-    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
-        raise ValueError(f"--static={folder} must not exist, or be an empty folder.")
+    command_line.check_folder("--static", folder)
     if pathlib.Path(workdir).suffix in _PROGRAMS:
         raise ValueError(
             f"--workdir={workdir} is a compiled program; --static needs the weights, "
@@ -48,7 +48,6 @@ def write(
     """Writes the page, whole or not at all, of a model with weights. `runtime` are the
     files of onnxruntime-web, `people` the examples; a visitor's file may have so many
     bytes."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
     with files.replacing_folder(folder) as built:
         queue.model.export(built / MODEL, "onnx")
         shutil.copytree(_PAGE, built / "page")

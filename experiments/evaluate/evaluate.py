@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import functools
-import json
 import os
 import pathlib
 from collections.abc import Callable, Iterator
@@ -173,8 +172,8 @@ def _keep_more_pairs(output: pathlib.Path, total: int, available: int) -> None:
     if total == available or not file.is_file():
         return
     try:
-        scored = json.loads(file.read_text(encoding="utf-8")).get("pairs", 0)
-    except (ValueError, AttributeError):
+        scored = results.read_json(file).get("pairs", 0)
+    except ValueError:
         return  # Nobody can read it anyway.
     if scored > total:
         raise ValueError(

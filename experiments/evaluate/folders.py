@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from data_prep import command_line
 from experiments import results
 from experiments.config import Config
 from experiments.evaluate import (
@@ -37,8 +38,7 @@ def score(config: Config) -> dict[str, Any]:
     """Scores the images of --generated_dir; writes metrics.json and pairs.csv into the
     workdir, and returns the content of metrics.json."""
     workdir = pathlib.Path(config.workdir)
-    if workdir.exists() and not workdir.is_dir():
-        raise ValueError(f"--workdir={config.workdir} is not a folder.")
+    command_line.check_folder("--workdir", workdir, empty=False)
     if run_folder.folder(config.workdir).exists():
         raise ValueError(
             f"--workdir={config.workdir} holds a run, whose metrics.json would be "

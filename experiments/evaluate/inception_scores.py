@@ -43,7 +43,7 @@ _TARGET = ""
 
 
 @dataclasses.dataclass(frozen=True)
-class SetMetric(protocol.Metric):
+class SetMetric(suite.Metric):
     """One number of a set of images: FID, or else the Inception Score."""
 
     network: inception.InceptionV3 = inception.TF_2015

@@ -1,7 +1,6 @@
 """pairs.csv: the scores of every single pair, for people, reports and statistics."""
 
 import csv
-import io
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -14,7 +13,7 @@ FILE = "pairs.csv"
 _KEYS = ("source", "target", "kind")
 
 
-class PairScores(NamedTuple):
+class ScoredPairs(NamedTuple):
     """What pairs.csv holds."""
 
     names: list[tuple[str, str]]  # (source, target), source empty where it is unknown
@@ -29,17 +28,15 @@ def write(
 ) -> None:
     """Writes one row for each kind and pair, kind by kind, in the order of the pairs.
     All kinds have the same metrics."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*_KEYS, *next(iter(scores.values()))])
+    rows = [[*_KEYS, *next(iter(scores.values()))]]
     for kind, by_name in scores.items():
         for pair, *values in zip(names, *by_name.values(), strict=True):
             # str, the shortest text that gives the same float32 again.
-            writer.writerow([*pair, kind, *(str(value) for value in values)])
-    files.write_text(path, text.getvalue())
+            rows.append([*pair, kind, *(str(value) for value in values)])
+    files.write_csv(path, rows)
 
 
-def read(path: pathlib.Path) -> PairScores:
+def read(path: pathlib.Path) -> ScoredPairs:
     """Reads what `write` has written; the message on a damaged row names its line."""
     names: dict[str, list[tuple[str, str]]] = {}
     values: dict[str, list[list[float]]] = {}
@@ -70,4 +67,4 @@ def read(path: pathlib.Path) -> PairScores:
         kind: dict(zip(header[len(_KEYS) :], np.array(rows).T, strict=True))
         for kind, rows in values.items()
     }
-    return PairScores(names[first], scores)
+    return ScoredPairs(names[first], scores)

@@ -1,6 +1,5 @@
 """What all metrics of an evaluation have in common, and the batches that they take."""
 
-import dataclasses
 import functools
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -11,26 +10,11 @@ import numpy as np
 
 import pg2_jax
 from pg2_jax import cpu_convolution, pose, sharding
-from pg2_jax.metrics import direction, pixel, suite
+from pg2_jax.metrics import pixel, suite
 
 # By kind of image and by metric: [N], or the record of a number.
 Scores = dict[str, dict[str, np.ndarray]]
 Records = dict[str, dict[str, dict[str, Any]]]
-
-
-@dataclasses.dataclass(frozen=True)
-class Metric:
-    """One number that takes more than the pixels of a pair; those are of `suite`."""
-
-    definition: str
-    reference: str  # what gives the same numbers
-    needs: str  # what it takes besides images and keypoints
-    better: direction.Direction = direction.HIGHER
-    mask: str = ""  # whose body alone is scored: `suite.TARGET`, or empty
-    undefined: str = ""  # which pairs have no finite value
-
-    def describe(self) -> str:
-        return self.better.describe(self.definition)
 
 
 class Batch(NamedTuple):
@@ -95,7 +79,7 @@ class Facts(NamedTuple):
 
 
 def origin(
-    name: str, metric: Metric | suite.Metric, facts: Facts, **extractor: str
+    name: str, metric: suite.Metric, facts: Facts, **extractor: str
 ) -> dict[str, Any]:
     """How a number came about: the first part of its record. `extractor` is what an
     extractor says of itself, and of a resize of its own."""

@@ -9,7 +9,7 @@ import numpy as np
 from experiments.evaluate import extracted_scores, inception_scores, protocol
 from pg2_jax.metrics import suite
 
-METRICS: Mapping[str, protocol.Metric | suite.Metric] = {
+METRICS: Mapping[str, suite.Metric] = {
     **suite.METRICS,
     **extracted_scores.METRICS,
     **inception_scores.METRICS,

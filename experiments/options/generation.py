@@ -4,6 +4,7 @@ import dataclasses
 
 from experiments.options import modes
 from pg2_jax import keypoints
+from pg2_jax.checkpoint import run_folder
 
 _generation = modes.flags_of("Generation", ("generate",))
 _export = modes.flags_of("Export", ("export",))
@@ -91,7 +92,7 @@ class GenerationOptions(modes.ProgramOptions):
     hf://user/repository to upload it. user_study: the folder of the study. report: the
     folder for index.html. evaluate: the folder for the scores; default: --workdir."""
 
-    format: str = _export("safetensors", ("safetensors", "jax_export", "onnx"))
+    format: str = _export("safetensors", run_folder.FORMATS)
     """safetensors: the weights and their config. jax_export: the compiled model
     with its weights, which needs only jax to run, on CPU, CUDA or TPU. onnx: the
     same for ONNX Runtime and other programs (extra onnx)."""

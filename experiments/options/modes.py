@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from data_prep.flag_fields import option
+from pg2_jax.checkpoint import run_folder
 from pg2_jax.input_pipeline import cloud_files, reader_choice
 
 
@@ -90,7 +91,7 @@ MODES = {
 OF_A_CHECKPOINT = ("evaluate", "generate", "export", "demo", "user_study")
 TRAINING = ("train", "table1")
 # How the address of a model in one file begins: on the Hub, or in cloud storage.
-ADDRESSES = ("hf://", *cloud_files.SCHEMES)
+ADDRESSES = (run_folder.HUB, *cloud_files.SCHEMES)
 
 
 def flags_of(

@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import json
 import pathlib
 import shlex
 from collections.abc import Sequence
@@ -10,8 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from experiments import results
 from experiments.evaluate import pair_names, pairs_csv
 from experiments.train import history
+from pg2_jax import errors
 from pg2_jax.checkpoint import run_folder
 from pg2_jax.metrics import direction
 
@@ -27,7 +28,7 @@ class Run:
     folder: pathlib.Path
     content: dict[str, Any]  # of metrics.json
     stored: dict[str, Any]  # of config.json; empty where images of a folder were scored
-    scores: pairs_csv.PairScores | None  # None where evaluate has left no pairs.csv
+    scores: pairs_csv.ScoredPairs | None  # None where evaluate has left no pairs.csv
     history: list[history.Row]  # of the training; empty where it was not recorded
 
     @property
@@ -141,15 +142,16 @@ def _read(name: str, folder: pathlib.Path) -> Run:
             f"experiments.main --mode=evaluate --data_dir=... "
             f"{shlex.quote(f'--workdir={folder}')}"
         )
-    content = _json(file)
+    config = folder / "config.json"
+    with errors.said_of("--workdirs"):
+        content = results.read_json(file)
+        stored = results.read_json(config) if config.is_file() else {}
     for key in ("metrics", "pairs", "image_size", "definitions"):
         if not content.get(key):
             raise ValueError(
                 f'--workdirs: {file} has no "{key}"; it is not what --mode=evaluate '
                 "writes."
             )
-    config = folder / "config.json"
-    stored = _json(config) if config.is_file() else {}
     if "config" in stored:
         stored["config"] = run_folder.with_current_names(stored["config"])
     scores = None
@@ -164,13 +166,3 @@ def _read(name: str, folder: pathlib.Path) -> Run:
                 f"{', '.join(content['metrics'])}. Evaluate again."
             )
     return Run(name, folder, content, stored, scores, history.read(str(folder)))
-
-
-def _json(file: pathlib.Path) -> dict[str, Any]:
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:  # not UTF-8, or not JSON
-        raise ValueError(f"--workdirs: {file} is damaged: {error}") from error
-    if not isinstance(content, dict):
-        raise ValueError(f"--workdirs: {file} is damaged: it is not an object.")
-    return content

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from data_prep import command_line
 from experiments.config import Config
 from experiments.report import (
     data_pairs,
@@ -50,8 +51,7 @@ def report(config: Config) -> None:
 
 def _check_output(output: pathlib.Path) -> None:
     """Checks, before the work, that the page replaces nothing but a report."""
-    if output.exists() and not output.is_dir():
-        raise ValueError(f"--output={output} is a file; a report needs a folder.")
+    command_line.check_folder("--output", output, empty=False)
     old = output / _FILE
     if old.exists() and _GENERATOR not in old.read_text("utf-8", "replace")[:2000]:
         raise ValueError(

@@ -1,11 +1,11 @@
 """--mode=table1: trains and scores every row of the paper's Table 1 on any data set."""
 
 import dataclasses
-import json
 import pathlib
 import time
 from typing import Any, NamedTuple
 
+from experiments import results
 from experiments.config import Config
 from experiments.config_compatibility import (
     check_unchanged,
@@ -215,7 +215,7 @@ def _opened(config: Config, dataset: pair_reader.PairDataset) -> dict[str, Any]:
 
 def _on_disk(config: Config) -> dict[str, Any]:
     path = pathlib.Path(config.workdir, "table.json")
-    return json.loads(path.read_text()) if path.is_file() else {}
+    return results.read_json(path) if path.is_file() else {}
 
 
 def _finish(table: Config, content: dict[str, Any], name: str, seed: int) -> int | None:

@@ -65,7 +65,7 @@ def write_config(workdir: str, config: dict[str, Any], first_step: int) -> None:
     """Writes config.json: the settings, versions, and each session, which is a start
     of the program with `first_step` finished steps."""
     file = pathlib.Path(workdir) / "config.json"
-    before = json.loads(file.read_text()) if file.is_file() else {}
+    before = results.read_json(file) if file.is_file() else {}
     session = {
         "begin": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "first_step": first_step,

@@ -1,10 +1,10 @@
 """The answers that people gave in a user study: files of its page, checked in full."""
 
 import glob
-import json
 import pathlib
 from typing import Any, NamedTuple
 
+from experiments import results
 from pg2_jax import files
 
 KEY = "key.json"
@@ -28,7 +28,7 @@ def read_key(output: pathlib.Path) -> dict[str, Any]:
             f"--output={output}: there is no study ({KEY} is missing); --answers "
             "needs the folder that --mode=user_study made."
         )
-    key = _read_json(path)
+    key = results.read_json(path)
     if key.get("version") != VERSION:
         raise ValueError(f"{path}: version {key.get('version')}, not {VERSION}.")
     return key
@@ -75,18 +75,8 @@ def _paths(answers: str) -> list[pathlib.Path]:
     return list(paths)
 
 
-def _read_json(path: pathlib.Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path}: not JSON: {error}") from error
-    if not isinstance(content, dict):
-        raise ValueError(f"{path}: not a file of a user study")
-    return content
-
-
 def _read_rater(path: pathlib.Path, key: dict[str, Any]) -> Rater:
-    content = _read_json(path)
+    content = results.read_json(path)
     name, trials = content.get("rater"), content.get("trials")
     if not (isinstance(name, str) and name and isinstance(trials, list)):
         raise ValueError(f"{path}: not the answers of a user study (rater, trials)")

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import jinja2
 import numpy as np
 
+from data_prep import command_line
 from experiments import pictures, results
 from experiments.config import Config
 from experiments.evaluate import evaluate, image_folder
@@ -46,13 +47,8 @@ def user_study(config: Config) -> None:
         scores.score(config)
         return
     output = pathlib.Path(config.output)
-    if output.exists() and not output.is_dir():
-        raise ValueError(f"--output={output} is not a folder.")
-    if output.is_dir() and any(output.iterdir()):
-        raise ValueError(
-            f"--output={output} is not empty; a study that may have answers is not "
-            "overwritten. Choose another folder."
-        )
+    # A study that may have answers is not overwritten.
+    command_line.check_folder("--output", output)
     shown, origin = (from_folders if config.generated_dir else from_run)(config)
     trials = arranged(shown, config.seed)
     page, settings = render(trials, config)
@@ -68,7 +64,6 @@ def user_study(config: Config) -> None:
         "images": origin,
         **results.provenance(),
     }
-    output.parent.mkdir(parents=True, exist_ok=True)
     with files.replacing_folder(output) as folder:
         (folder / "page").mkdir()
         files.write_text(folder / "page" / "index.html", page)

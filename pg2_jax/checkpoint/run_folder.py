@@ -4,6 +4,7 @@ import difflib
 import json
 import pathlib
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from pg2_jax import errors
@@ -14,13 +15,14 @@ from pg2_jax.input_pipeline import cloud_files
 FORMAT = 1
 # orbax' item of a checkpoint that holds its config.
 CONFIG = "config"
-# Checkpoints and exported files name D's settings as version 0.1.0 did.
-_FORMER_SETTINGS = {
+# What flagfiles, checkpoints and exported files of version 0.1.0 call D's settings.
+FORMER_NAMES = {
     "critic_input": "discriminator_input",
     "critic_sees_coarse": "discriminator_sees_coarse",
 }
-# Suffixes of exported models.
-_KINDS = ("safetensors", "jax_export", "onnx")
+# Formats of exported models, which are their suffixes.
+FORMATS = ("safetensors", "jax_export", "onnx")
+HUB = "hf://"  # begins the address of one on the Hugging Face Hub
 _EXPORTED = (
     "Such files are for evaluate, generate, demo, export, init_from and "
     "pg2_jax.PoseTransfer"
@@ -32,32 +34,32 @@ def is_model(path: str, argument: str = "workdir") -> bool:
     Hub. A run in cloud storage is a ValueError that names the argument."""
     if not cloud_files.is_address(path):
         is_file = pathlib.Path(path).expanduser().is_file()
-        return is_file or path.startswith("hf://")
-    if pathlib.PurePath(path).suffix[1:] not in _KINDS:
+        return is_file or path.startswith(HUB)
+    if pathlib.PurePath(path).suffix[1:] not in FORMATS:
         rule = (
-            f" must be a model in one file (.{', .'.join(_KINDS)}); the folder of a "
+            f" must be a model in one file (.{', .'.join(FORMATS)}); the folder of a "
             "run must be on a disk of this machine."
         )
         raise errors.ArgumentError(argument, path, rule)
     return True
 
 
-def model_of(path: str) -> str:
-    """The only exported model in a folder that holds no checkpoint, which is said; any
-    other path as it is."""
+def model_of(path: str, say: Callable[[str], object]) -> str:
+    """The only exported model in a folder that holds no checkpoint, of which `say` gets
+    a note; any other path as it is."""
     given = pathlib.Path(path).expanduser()
     if not path or cloud_files.is_address(path) or not given.is_dir():
         return path
     exported = _exported(given)
     if len(exported) != 1 or steps(run_of(path)[0]):
         return path
-    print(f"note: {path}: its model {exported[0].name} is used", file=sys.stderr)
+    say(f"note: {path}: its model {exported[0].name} is used")
     return str(exported[0])
 
 
 def with_current_names(config: dict[str, Any]) -> dict[str, Any]:
     """A stored config with today's names of its settings."""
-    return {_FORMER_SETTINGS.get(name, name): value for name, value in config.items()}
+    return {FORMER_NAMES.get(name, name): value for name, value in config.items()}
 
 
 def run_of(path: str) -> tuple[str, int | None]:
@@ -127,7 +129,7 @@ def _instead(path: pathlib.Path) -> str:
 
 
 def _exported(path: pathlib.Path) -> list[pathlib.Path]:
-    return sorted(file for kind in _KINDS for file in path.glob(f"*.{kind}"))
+    return sorted(file for kind in FORMATS for file in path.glob(f"*.{kind}"))
 
 
 def _like(path: pathlib.Path) -> str:

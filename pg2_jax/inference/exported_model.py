@@ -35,7 +35,7 @@ from pg2_jax.input_pipeline import cloud_files
 
 # What this code writes, and the newest that it reads.
 VERSION = 1
-FORMATS = ("safetensors", "jax_export", "onnx")
+FORMATS = run_folder.FORMATS
 DTYPES = ("float32", "float16", "bfloat16")
 PLATFORMS = ("cpu", "cuda", "tpu")
 _KEY = "pg2_jax_bundle"

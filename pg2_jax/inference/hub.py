@@ -7,10 +7,10 @@ from types import ModuleType
 from typing import Any
 
 from pg2_jax import errors, files
+from pg2_jax.checkpoint.run_folder import HUB
 from pg2_jax.inference import exported_model
 
 FILE = "model.safetensors"
-_HUB = "hf://"
 _TITLES = {
     "ssim_pg2": "SSIM (PG2's)",
     "masked_ssim_pg2": "mask-SSIM (PG2's)",
@@ -27,7 +27,7 @@ _CARD = pathlib.Path(__file__).with_name("model_card.md")
 def local(name: str) -> str:
     """The path of a model: of one on the Hub, "hf://user/repository", that of its file,
     which is downloaded; any other as it is."""
-    return download(name.removeprefix(_HUB)) if name.startswith(_HUB) else name
+    return download(name.removeprefix(HUB)) if name.startswith(HUB) else name
 
 
 def download(name: str) -> str:
@@ -78,8 +78,8 @@ def push(
     api = library.HfApi()
     try:
         api.create_repo(repository, private=private, exist_ok=True)
-        what: Any = {"folder_path": folder, "commit_message": f"Step {step}"}
-        api.upload_folder(repo_id=repository, **what)
+        said = f"Step {step}"
+        api.upload_folder(repo_id=repository, folder_path=folder, commit_message=said)
     except Exception as error:
         raise ValueError(
             f"hf://{repository}: cannot be uploaded: {_first_line(error)} Is "

@@ -1,7 +1,9 @@
 """People in new poses by trained weights: for notebooks and programs."""
 
+import functools
 import os
 import pathlib
+import sys
 import tempfile
 from typing import Any
 
@@ -85,7 +87,8 @@ class PoseTransfer:
             precision: to compute in, "float32" or "bfloat16"; empty for the run's own.
             finder: finds people in photos; None for any installed estimator.
         """
-        name = run_folder.model_of(hub.local(os.fspath(path)))
+        say = functools.partial(print, file=sys.stderr)
+        name = run_folder.model_of(hub.local(os.fspath(path)), say)
         if run_folder.is_model(name):
             if step is not None or weights != "averaged":
                 rule = "is a single model; step and weights are for runs."

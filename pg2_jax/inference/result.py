@@ -2,10 +2,10 @@
 
 import abc
 import dataclasses
+import functools
 import pathlib
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -186,10 +186,10 @@ def save(
         _save(sheet(people, names, skeleton=shown, scale=size), path)
         return
     scale = scale or visualize.screen_scale(len(people[0][0].source))
-    how: dict[str, Any] = {"skeleton": skeleton, "beside": beside, "scale": scale}
+    draw = functools.partial(_frame, skeleton=skeleton, beside=beside, scale=scale)
     frames = []
     for i in range(max(len(person) for person in people)):
-        tiles = [_frame(person[i % len(person)], **how) for person in people]
+        tiles = [draw(person[i % len(person)]) for person in people]
         frames.append(visualize.in_rows(tiles))
     animation.write(path, frames, per_second)
 

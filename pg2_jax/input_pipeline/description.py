@@ -12,8 +12,8 @@ IMAGES = ("source_image", "target_image")
 KEYPOINTS = ("source_keypoints", "target_keypoints")
 ARRAYS = (*IMAGES, *KEYPOINTS)
 NAMES = ("identity", "source_name", "target_name")
-
-_INFO = "dataset_info.json"
+# Without it no folder is a data set.
+INFO = "dataset_info.json"
 
 
 class Description(NamedTuple):
@@ -50,7 +50,7 @@ def find(data_dir: str) -> cloud_files.Path:
     """The folder of a data set, perhaps in a cloud; a ValueError if none is there."""
     folder = cloud_files.path_of(data_dir)
     with cloud_files.named_errors("data_dir", data_dir):
-        if (folder / _INFO).is_file():
+        if (folder / INFO).is_file():
             return folder
         where = " in another folder, of the photos in {} if that is what it holds"
         is_source = folder.is_dir() and any(folder.iterdir())
@@ -109,7 +109,7 @@ def _json(path: cloud_files.Path) -> Any:
 
 
 def _splits(folder: cloud_files.Path) -> dict[str, Split]:
-    info = _json(folder / _INFO)
+    info = _json(folder / INFO)
     if info["fileFormat"] != "tfrecord":
         raise ValueError(f"files of the format {info['fileFormat']}, not tfrecord")
     splits: dict[str, Split] = {}

@@ -44,7 +44,8 @@ class TfDataReader:
 
     def stored(self, split: str, keys: tuple[str, ...]) -> Iterator[Any]:
         stream = tf.data.TFRecordDataset(self.splits[split].files).batch(4096)
-        return self._read(_map(stream, lambda batch: self._decode(batch, keys)))
+        decode = _as_it_is(lambda batch: self._decode(batch, keys))
+        return self._read(stream.map(decode))
 
     def prepare_training(self) -> None:
         """As `pair_reader.Reader` says; nothing to do."""
@@ -110,7 +111,8 @@ class TfDataReader:
         stream = tf.data.TFRecordDataset(self.splits[split].files).batch(_ROWS_AT_ONCE)
         seen: set[bytes] = set()
         waiting: list[bytes] = []
-        for rows in self._read(_map(stream, lambda r: tf.io.parse_example(r, spec))):
+        parse = _as_it_is(lambda rows: tf.io.parse_example(rows, spec))
+        for rows in self._read(stream.map(parse)):
             for images, names in roles:
                 for name, encoded in zip(rows[names], rows[images], strict=True):
                     if name not in seen:
@@ -125,7 +127,7 @@ class TfDataReader:
     def _decoded(self, encoded: list[bytes]) -> Iterator[np.ndarray]:
         size = (self.height, self.width)
         photos = tf.data.Dataset.from_tensor_slices(encoded)
-        images = _map(photos, lambda photo: _decode_image(photo, size))
+        images = photos.map(_as_it_is(lambda photo: _decode_image(photo, size)))
         yield from self._read(images.batch(len(encoded)))
 
     def _batches(
@@ -134,9 +136,8 @@ class TfDataReader:
         """Decodes an endless stream of records in parallel, in order, into numpy
         batches of `rows`: several small ones together, handed over as slices."""
         together = max(1, _DECODED_AT_ONCE // rows)
-        decoded = _map(
-            stream.batch(rows * together, drop_remainder=True),
-            lambda batch: self._decode(batch, keys),
+        decoded = stream.batch(rows * together, drop_remainder=True).map(
+            _as_it_is(lambda batch: self._decode(batch, keys)),
             num_parallel_calls=tf.data.AUTOTUNE,
             deterministic=True,
         )
@@ -167,7 +168,7 @@ class TfDataReader:
             is_held_out = tf.reduce_any(identity[:, None] == held_out, axis=1)
             return tf.boolean_mask(batch, is_held_out == (split == "validation"))
 
-        return _map(stream.batch(_ROWS_AT_ONCE), those_of_split).unbatch()
+        return stream.batch(_ROWS_AT_ONCE).map(_as_it_is(those_of_split)).unbatch()
 
     def _shuffled_records(
         self, files: tf.Tensor, key: tf.Tensor, readers: int
@@ -203,12 +204,6 @@ class TfDataReader:
             images = [_decode_image(image, size) for image in tf.unstack(examples[key])]
             examples[key] = tf.stack(images)
         return examples
-
-
-def _map(
-    stream: tf.data.Dataset, function: Callable[[tf.Tensor], Any], **options: Any
-) -> tf.data.Dataset:
-    return stream.map(_as_it_is(function), **options)
 
 
 def _as_it_is(function: Callable[[tf.Tensor], Any]) -> Callable[[tf.Tensor], Any]:

@@ -10,7 +10,6 @@ import os
 import pathlib
 import sys
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -118,7 +117,7 @@ def _text(
     line = text.split("\n", 1)[0]
     if text.lstrip().startswith(("{", "[")):
         name = openpose_json.photo_name(pathlib.Path(path.name))
-        return _json(path, text, name, photo_size=photo_size, may_be_empty=False)
+        return _json(path, text, name, photo_size, empty=False)
     if wide_csv.is_header(line):
         return wide_csv.entries(path, text)
     if point_text.is_row(line):
@@ -131,12 +130,14 @@ def _text(
 
 
 def _json(
-    path: pathlib.Path, text: str, name: str, **options: Any
+    path: pathlib.Path, text: str, name: str, size: base.Size | None, *, empty: bool
 ) -> Iterator[base.Entry]:
     content = base.parse_json_lines(path, text)
     if coco_json.is_coco(content):
         return coco_json.entries(path, content)
-    return estimator_json.entries(path, content, name, **options)
+    return estimator_json.entries(
+        path, content, name, may_be_empty=empty, photo_size=size
+    )
 
 
 def _folder(folder: pathlib.Path, photo_size: base.Size | None) -> Iterator[base.Entry]:
@@ -160,8 +161,7 @@ def _folder(folder: pathlib.Path, photo_size: base.Size | None) -> Iterator[base
         inside = path.relative_to(folder)
         if by_suffix[".json"]:
             name = openpose_json.photo_name(inside)
-            how = {"photo_size": photo_size, "may_be_empty": True}
-            yield from _json(path, text, name, **how)
+            yield from _json(path, text, name, photo_size, empty=True)
         else:
             name = inside.with_suffix("").as_posix()
             if yolo_text.is_row(text.split("\n", 1)[0]):

@@ -14,7 +14,7 @@ import json
 import pathlib
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -97,9 +97,9 @@ def _parse_row(line: str, form: _Form) -> base.Found:
 
 def _fields(line: str, form: _Form) -> list[str]:
     separator, first = form.separator, int(form.numbered)
-    how: Any = {"delimiter": separator, "skipinitialspace": True, "strict": True}
+    rows = csv.reader([line], delimiter=separator, skipinitialspace=True, strict=True)
     try:
-        fields = next(csv.reader([line], **how), [])
+        fields = next(rows, [])
     except csv.Error:
         fields = []
     if len(fields) == 3 + first:

@@ -5,8 +5,8 @@ under one name. A masked metric is the metric of both images with everything but
 body black.
 """
 
+import dataclasses
 from collections.abc import Callable, Collection, Mapping
-from typing import NamedTuple
 
 import jax
 
@@ -16,22 +16,30 @@ from pg2_jax.metrics import direction, pixel, ssim
 TARGET, SOURCE = "target", "source"
 
 
-class Metric(NamedTuple):
-    """One number of a pair of images."""
+@dataclasses.dataclass(frozen=True)
+class Metric:
+    """One number of a pair of images, or of many."""
 
-    # Generated and target [B, H, W, 3] uint8, and where `mask` says whose the mask
-    # [B, H, W, 1] -> [B] float32.
-    compute: Callable[..., jax.Array]
     definition: str
     reference: str  # What gives the same numbers.
+    needs: str = ""  # What it takes besides images and keypoints.
     better: direction.Direction = direction.HIGHER
-    mask: str = ""  # TARGET, SOURCE or none.
-    window: int = 1  # Smallest side of an image in pixels.
-    size: tuple[int, int] | None = None  # The only (height, width) that it is for.
+    mask: str = ""  # Whose body alone is scored: TARGET, SOURCE or none.
     undefined: str = ""  # Which pairs have no finite value.
 
     def describe(self) -> str:
         return self.better.describe(self.definition)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PixelMetric(Metric):
+    """One that the pixels of a pair and a body mask give."""
+
+    # Generated and target [B, H, W, 3] uint8, and where `mask` says whose the mask
+    # [B, H, W, 1] -> [B] float32.
+    compute: Callable[..., jax.Array]
+    window: int = 1  # Smallest side of an image in pixels.
+    size: tuple[int, int] | None = None  # The only (height, width) that it is for.
 
 
 def masked(compute: Callable[..., jax.Array]) -> Callable[..., jax.Array]:
@@ -56,62 +64,63 @@ _GAUSS = _SKIMAGE.format(
     settings="gaussian_weights=True, sigma=1.5, use_sample_covariance=False",
 )
 _ONE_VALUE = "the generated image has a single value: data range 0"
-_SSIM_PG2 = Metric(
-    ssim.ssim_pg2,
+_SSIM_PG2 = PixelMetric(
     "SSIM of PG2's score.py: uniform 7x7 windows",
     _SKIMAGE.format(range=255, settings="win_size=7"),
+    compute=ssim.ssim_pg2,
     window=ssim.PG2_WINDOW,
 )
 _WHOLE = {
     "ssim_pg2": _SSIM_PG2,
-    "ssim_gauss": Metric(
-        ssim.ssim_gauss,
+    "ssim_gauss": PixelMetric(
         "SSIM of Deformable GANs and PATN: Gaussian windows, range of the generated "
         "image",
         _GAUSS,
+        compute=ssim.ssim_gauss,
         window=ssim.GAUSS_WINDOW,
         undefined=_ONE_VALUE,
     ),
-    "ssim_gauss_padded": Metric(
-        ssim.ssim_gauss_padded,
+    "ssim_gauss_padded": PixelMetric(
         "ssim_gauss with 40 white columns on either side, PATN's on DeepFashion",
         f"{_GAUSS} of images padded to 256x256",
+        compute=ssim.ssim_gauss_padded,
         size=ssim.PADDED_FROM,
         undefined=_ONE_VALUE,
     ),
-    "ssim_win51": Metric(
-        ssim.ssim_win51,
+    "ssim_win51": PixelMetric(
         "SSIM of GFLA, PIDM and CFLD: uniform 51x51 windows",
         _SKIMAGE.format(range="1 on images / 255", settings="win_size=51"),
+        compute=ssim.ssim_win51,
         window=ssim.LARGE_WINDOW,
     ),
-    "psnr": Metric(
-        pixel.psnr,
+    "psnr": PixelMetric(
         "peak signal-to-noise ratio in dB, data range 255",
         "scikit-image peak_signal_noise_ratio(data_range=255)",
+        compute=pixel.psnr,
         undefined="both images are equal: PSNR is infinite",
     ),
-    "l1": Metric(
-        pixel.l1,
+    "l1": PixelMetric(
         "mean absolute difference, 0-255",
         "L1 of PG2's score.py",
+        compute=pixel.l1,
         better=direction.LOWER,
     ),
-    "l2": Metric(
-        pixel.l2,
+    "l2": PixelMetric(
         "root of the summed squares / number of values, as score.py has it",
         "L2 of PG2's score.py",
+        compute=pixel.l2,
         better=direction.LOWER,
     ),
 }
 
 
-def _on_target_body(name: str, metric: Metric) -> Metric:
+def _on_target_body(name: str, metric: PixelMetric) -> PixelMetric:
     definition = f"{name}, with everything except the target's body black"
     on_black = masked(metric.compute)
     if name == "ssim_gauss_padded":
         definition, on_black = f"{definition}, the border too", _masked_gauss_padded
-    return metric._replace(
+    return dataclasses.replace(
+        metric,
         compute=on_black,
         definition=definition,
         reference=f"{metric.reference} of images times mask",
@@ -122,27 +131,28 @@ def _on_target_body(name: str, metric: Metric) -> Metric:
 METRICS = {
     **_WHOLE,
     **{f"masked_{name}": _on_target_body(name, m) for name, m in _WHOLE.items()},
-    "source_masked_ssim_pg2": _SSIM_PG2._replace(
+    "source_masked_ssim_pg2": dataclasses.replace(
+        _SSIM_PG2,
         compute=masked(ssim.ssim_pg2),
         definition="masked_ssim_pg2 with the source's body, as PG2's score_mask.py "
         "reads by mistake",
         reference=f"{_SSIM_PG2.reference} of images times mask",
         mask=SOURCE,
     ),
-    "body_l1": Metric(
-        pixel.body_l1,
+    "body_l1": PixelMetric(
         "mean absolute difference over the target's body alone, 0-255",
         "masked_l1 times number of pixels / pixels of the body",
+        compute=pixel.body_l1,
         better=direction.LOWER,
         mask=TARGET,
         undefined="the mask is empty",
     ),
-    "body_gradient": Metric(
-        pixel.body_gradient,
+    "body_gradient": PixelMetric(
         "sharpness of the target's body: mean absolute difference of neighbouring "
         "pixels, as a share of the target's",
         "abs of numpy.diff across and down where both pixels are of the mask, summed, "
         "of the generated image / of the target",
+        compute=pixel.body_gradient,
         better=direction.NEAR_1,
         mask=TARGET,
         undefined="the target's body is flat, or the mask is empty",
@@ -150,7 +160,7 @@ METRICS = {
 }
 
 
-def needs(metric: Metric, size: tuple[int, int], masks: frozenset[str]) -> str:
+def needs(metric: PixelMetric, size: tuple[int, int], masks: frozenset[str]) -> str:
     """What a metric lacks on images of (height, width) with the masks of these bodies,
     in words that go on "needs"; empty when it can be computed."""
     if metric.size and size != metric.size:

@@ -123,7 +123,7 @@ def test_bad_rows_stop_it_or_are_left_out_and_said(tmp_path, poses, convert):
         (["poses.csv", "poses.csv"], "poses.csv is there already; --overwrite"),
         (["poses.csv", "no/out.csv"], "no folder "),
         (["poses.csv", "o.json", "--to=openpose"], "holds one photo and "),
-        (["poses.csv", "full"], "full is a folder that is there already"),
+        (["poses.csv", "full"], "full already holds "),
         (
             ["poses.csv", "out.csv", "--photos=/no"],
             "/no: there is no such folder (--ph",

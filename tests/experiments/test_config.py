@@ -485,6 +485,19 @@ def test_a_folder_stands_for_the_only_model_in_it(tmp_path):
         from_words("--mode=evaluate", *data)
 
 
+@pytest.mark.parametrize("is_first", [True, False])
+def test_the_note_of_that_model_is_said_by_one_process(monkeypatch, capsys, is_first):
+    from experiments import main, processes
+    from experiments.evaluate import evaluate
+
+    monkeypatch.setattr(processes, "connect", lambda config: None)
+    monkeypatch.setattr(processes, "is_first", lambda: is_first)
+    monkeypatch.setattr(evaluate, "evaluate", lambda config: None)
+    evaluating = {**TRAIN, "mode": "evaluate", "coordinator_address": "auto"}
+    main.run(Config(**evaluating), ["note: this one"])
+    assert capsys.readouterr().out == "note: this one\n" * is_first
+
+
 def write_data_set(folder):
     """What stands beside the records of a data set of 32x16."""
     folder.mkdir()

@@ -106,7 +106,7 @@ def test_a_folder_gets_a_picture_for_each(draw):
     np.testing.assert_array_equal(read("one/back.png"), 255 - make_photo())
     draw("all", source_image="people", poses="turn")
     np.testing.assert_array_equal(read("all/b.png/03.png"), 255 - make_photo(seed=1))
-    with pytest.raises(ValueError, match="--output=all: this folder is not empty"):
+    with pytest.raises(ValueError, match=r"--output=all already holds a\.png, b\.png;"):
         draw("all", source_image="people", poses="turn")
 
 
@@ -185,8 +185,8 @@ def test_a_letterboxed_photo_is_said(draw, capsys, monkeypatch):
         ),
         ({"source_pose": "people"}, "^people: a folder of annotations"),
         ({"output": "out.avi"}, r"--output=out.avi must end in .png, .jpg"),
-        ({"output": "none/out.png"}, "--output=none/out.png: no folder none"),
-        ({"output": "people"}, "--output=people: this folder is not empty"),
+        ({"output": "none/out.png"}, "--output=none/out.png: there is no folder none"),
+        ({"output": "people"}, "--output=people already holds a.png, b.png; choose"),
         ({"pose": "", "poses": ""}, "either --pose, one pose, or --poses, .* neither"),
         ({"poses": "walk", "pose": "pose.json"}, "several; got both"),
         ({"between": 2}, "--between=2 needs --poses"),

@@ -72,6 +72,13 @@ def test_roots_of_disks_are_known(tmp_path):
     assert not files.is_mount_point(tmp_path / "nowhere")
 
 
+def test_a_folder_is_made_with_those_that_it_is_in(tmp_path):
+    with files.replacing_folder(tmp_path / "a" / "b") as built:
+        (built / "c").touch()
+    assert os.listdir(tmp_path / "a") == ["b"]
+    assert os.listdir(tmp_path / "a" / "b") == ["c"]
+
+
 def test_a_mount_point_is_filled_from_inside(tmp_path, monkeypatch):
     """It cannot be replaced, and what is beside it is on another disk."""
     volume = tmp_path / "volume"

@@ -52,7 +52,7 @@ class Settings:
     repeats: int
     folder: str
     output: str
-    facts: Mapping[str, Mapping[str, Any]]
+    facts: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
 
     @classmethod
     def of(cls, stored: dict[str, Any]) -> "Settings":

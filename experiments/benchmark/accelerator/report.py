@@ -2,7 +2,6 @@
 text for people."""
 
 import contextlib
-import json
 import pathlib
 import sys
 import traceback
@@ -59,7 +58,7 @@ def read(path: pathlib.Path) -> dict[str, Any]:
     """What a part has written, as far as it has come."""
     if not path.is_file():
         return {}
-    return json.loads(path.read_text(encoding="utf-8"))
+    return results.read_json(path)
 
 
 def in_short(error: BaseException) -> str:

@@ -11,7 +11,6 @@ with the path of its `plan.Settings` as JSON, and of the report that it leaves.
 import contextlib
 import dataclasses
 import importlib
-import json
 import os
 import pathlib
 import signal
@@ -23,6 +22,7 @@ import traceback
 from collections.abc import Iterator
 from typing import IO, Any
 
+from data_prep import command_line
 from experiments import results
 from experiments.benchmark.accelerator import plan, report
 from pg2_jax import files
@@ -34,27 +34,18 @@ RESULTS, TEXT, LOG = "results.json", "results.md", "log.txt"
 
 def check_output(output: pathlib.Path) -> None:
     """Refuses a folder for the results that is a file, or holds earlier results."""
-    rule = ""
-    if output.is_file():
-        rule = " is a file; --what=accelerator writes several into a folder."
-    elif (output / RESULTS).exists():
-        rule = f" holds {RESULTS} of an earlier measurement; name another folder."
-    elif not output.parent.is_dir():
-        rule = f": no folder {output.parent}."
-    if rule:
-        raise ValueError(f"--output={output}{rule}")
+    command_line.check_folder("--output", output, empty=False)
+    if (output / RESULTS).exists():
+        rule = f"holds {RESULTS} of an earlier measurement; name another folder."
+        raise ValueError(f"--output={output} {rule}")
 
 
-def measure(
-    temporary: pathlib.Path, output: pathlib.Path, *, minutes: float, **sizes: Any
-) -> str:
+def measure(settings: plan.Settings, minutes: float) -> str:
     """Measures all parts; returns a summary. A ValueError says that there is no
-    accelerator, or names what is incomplete; what was measured is in `output` then.
-    `sizes` are scale, repeats and image_size of `plan.Settings`."""
-    settings = plan.Settings(
-        **sizes, folder=str(temporary), output=str(output), facts={}
-    )
-    output.mkdir(exist_ok=True)
+    accelerator, or names what is incomplete; what was measured is in the output
+    then."""
+    output = pathlib.Path(settings.output)
+    output.mkdir(parents=True, exist_ok=True)
     end = time.monotonic() + minutes * 60
     content = _content(settings, minutes)
     for name, part in content["parts"].items():
@@ -192,7 +183,7 @@ def main(words: list[str]) -> int:
     name, settings, path = words
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     reported = report.Report(pathlib.Path(path))
-    stored = json.loads(pathlib.Path(settings).read_text(encoding="utf-8"))
+    stored = results.read_json(pathlib.Path(settings))
     try:
         program = importlib.import_module(f"{_PACKAGE}.{name}")
         program.measure(plan.Settings.of(stored), reported)

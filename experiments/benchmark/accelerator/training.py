@@ -1,7 +1,6 @@
 """Two real trainings, of the paper's networks and of pg2plus, on synthetic people: told
 to stop in the middle, resumed, scored, with a picture."""
 
-import json
 import os
 import pathlib
 import shutil
@@ -13,6 +12,7 @@ import time
 from typing import Any
 
 from data_prep import synthesize_people
+from experiments import results
 from experiments.benchmark.accelerator import plan, rates
 from experiments.benchmark.accelerator.report import Report
 from experiments.train import history
@@ -82,7 +82,7 @@ class _Run:
             raise ValueError(f"stopped at step {stopped} of {self._total}")
         self._fact("told to stop, saved step", stopped)
         ended = self._train()
-        sessions = json.loads((self._workdir / "config.json").read_text())["sessions"]
+        sessions = results.read_json(self._workdir / "config.json")["sessions"]
         resumed = [session["first_step"] for session in sessions]
         if resumed != [0, stopped] or ended != self._total:
             raise ValueError(f"began at steps {resumed}, ended at {ended}")
@@ -133,7 +133,7 @@ class _Run:
         }.items():
             to = output / f"{self._name}_{kept}{pathlib.Path(file).suffix}"
             shutil.copyfile(self._workdir / file, to)
-        metrics = json.loads((self._workdir / "metrics.json").read_text())["metrics"]
+        metrics = results.read_json(self._workdir / "metrics.json")["metrics"]
         for kind, scores in metrics.items():
             means = {n: scores[n]["mean"] for n in _SCORES if n in scores}
             self._report.row("Scores", run=self._name, image=kind, **means)

@@ -11,7 +11,10 @@ from tests import programs
     [
         ("--what=luck", "--what=luck: value should be one of <data|metrics|train|"),
         ("--scale=-1", "--scale=-1"),
-        ("--output=no/such/b.json", "--output=no/such/b.json: no folder no/such"),
+        (
+            "--output=no/such/b.json",
+            "--output=no/such/b.json: there is no folder no/such",
+        ),
         ("--output=tests", "--output=tests is a folder; name a file"),
         ("--workdir=/no/such", "--workdir=/no/such: there is no such folder"),
         ("--batch_size=2", "--batch_size=2 needs --what=train|plus"),

@@ -58,7 +58,7 @@ def test_examples_of_a_folder(demo_queue, tmp_path):
     name = "--examples_dir="
     with pytest.raises(ValueError, match=f"{name}.*no such folder"):
         demo.example_people(demo_queue, str(tmp_path / "missing"))
-    with pytest.raises(ValueError, match=f"{name}.*has no photos"):
+    with pytest.raises(ValueError, match=f"{name}.*holds no images"):
         demo.example_people(demo_queue, str(tmp_path))
     for i in range(14):
         Image.fromarray(photo()).save(tmp_path / f"{i:02d}.png")

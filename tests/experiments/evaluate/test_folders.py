@@ -424,7 +424,7 @@ def put_a_run_there(folders):
             r"--annotations: .*poses.csv:2: keypoints_y",
         ),
         (put_a_run_there, {}, r"--workdir=.*work holds a run, whose metrics.json"),
-        (None, {"workdir": __file__}, r"--workdir=.*folders.py is not a folder"),
+        (None, {"workdir": __file__}, r"--workdir=.*folders.py is a file, not a"),
         (None, {"batch_size": 3}, "^batch_size=3 must be a multiple"),
         (
             None,

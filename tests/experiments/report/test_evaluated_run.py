@@ -88,10 +88,10 @@ def damage_history(folder):
     ("breaks", "message"),
     [
         (remove_metrics, r"a has no metrics.json. Score it first: .*--workdir=\S+a$"),
-        (damage_metrics, r"a/metrics.json is damaged: "),
-        (list_metrics, r"a/metrics.json is damaged: it is not an object"),
+        (damage_metrics, r"^--workdirs: .*a/metrics.json: not JSON: "),
+        (list_metrics, r"a/metrics.json: not a JSON object"),
         (empty_metrics, r'a/metrics.json has no "metrics"; it is not what --mode='),
-        (damage_config, r"a/config.json is damaged: "),
+        (damage_config, r"a/config.json: not JSON: "),
         (add_a_pair, r"a/pairs.csv and metrics.json are of two .*: 3 .* and 2 "),
         (damage_history, r"a/history.jsonl, line 1: not JSON"),
     ],

@@ -308,7 +308,7 @@ def test_a_report_replaces_a_report_and_nothing_else(folder, page_file, tmp_path
     ):
         make_report(tmp_path, str(folder / "first"))
     (tmp_path / "file").write_text("")
-    with pytest.raises(ValueError, match="file is a file; a report needs a folder"):
+    with pytest.raises(ValueError, match=r"--output=.*file is a file, not a folder"):
         make_report(tmp_path, str(folder / "first"), output="file")
 
 

@@ -23,7 +23,7 @@ def a_run(names, **scores):
         folder=pathlib.Path("runs/a"),
         content={"metrics": {"refined": {}}, "definitions": definitions},
         stored={},
-        scores=pairs_csv.PairScores(names, {"refined": arrays}),
+        scores=pairs_csv.ScoredPairs(names, {"refined": arrays}),
         history=[],
     )
 

@@ -123,7 +123,7 @@ def with_trial(number, **changes):
     [
         ("", "not JSON"),
         ('{"study": ', "not JSON: .*line 1"),
-        ("[1]", "not a file of a user study"),
+        ("[1]", "not a JSON object"),
         ({"trials": []}, "not the answers of a user study"),
         (answers("", "rgrgrgr"), "not the answers of a user study"),
         (

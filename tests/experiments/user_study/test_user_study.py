@@ -178,11 +178,11 @@ def test_a_study_is_not_overwritten(folders):
     config = make_config(folders)
     make.user_study(config)
     before = (folders / "study" / "key.json").read_bytes()
-    with pytest.raises(ValueError, match=r"--output=.*study is not empty"):
+    with pytest.raises(ValueError, match=r"--output=.*study already holds key\.json, "):
         make.user_study(config)
     assert (folders / "study" / "key.json").read_bytes() == before
     (folders / "file").touch()
-    with pytest.raises(ValueError, match=r"--output=.*file is not a folder"):
+    with pytest.raises(ValueError, match=r"--output=.*file is a file, not a folder"):
         make.user_study(make_config(folders, output=str(folders / "file")))
 
 

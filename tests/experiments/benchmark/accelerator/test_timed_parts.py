@@ -44,8 +44,9 @@ def begin(tmp_path, monkeypatch):
         monkeypatch.setattr(timed_parts, "_start", start)
         temporary, output = tmp_path / "t", tmp_path / "output"
         temporary.mkdir()
-        sizes = {"scale": scale, "repeats": 1, "image_size": (128, 64)}
-        return timed_parts.measure(temporary, output, minutes=minutes, **sizes)
+        folders = str(temporary), str(output)
+        settings = plan.Settings(scale, (128, 64), 1, *folders)
+        return timed_parts.measure(settings, minutes)
 
     run.output = tmp_path / "output"
     run.temporary = tmp_path / "t"
@@ -148,8 +149,7 @@ def test_the_device_is_pytorchs_alone_in_its_part(tmp_path, monkeypatch):
     ("words", "message"),
     [
         (["--minutes=0"], "--minutes=0.0 must be above 0"),
-        (["--output=setup.cfg"], "setup.cfg is a file; --what=accelerator writes"),
-        (["--output=no/such"], "no/such: no folder"),
+        (["--output=setup.cfg"], "setup.cfg is a file, not a folder"),
         (["--image_size=big"], "image_size=big must be HEIGHTxWIDTH"),
         (["--batch_size=8"], "--batch_size=8 needs --what=train|plus"),
     ],

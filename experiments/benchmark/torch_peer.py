@@ -117,8 +117,10 @@ class Discriminator(_Network):
         for i in range(self.architecture.blocks - 1):
             x = self.conv(x, f"conv{i}", stride=2)
             if i:
-                affine = (getattr(self, f"norm{i}_{n}") for n in ("scale", "offset"))
-                x = functional.batch_norm(x, None, None, *affine, training=True)
+                scale, offset = (
+                    getattr(self, f"norm{i}_{n}") for n in ("scale", "offset")
+                )
+                x = functional.batch_norm(x, None, None, scale, offset, training=True)
             x = functional.leaky_relu(x, 0.2)
         return self.dense(x, "logit")[:, 0]
 

@@ -18,7 +18,7 @@ RUN test "$ACCELERATOR" = cpu || .venv/bin/pip install --no-cache-dir \
 COPY . .
 RUN make .venv/.installed
 ENV PATH=/pg2_jax/.venv/bin:$PATH
-# Large pages of memory: steps are faster (docs/speed.md).
+# Large pages of memory (docs/speed.md).
 ENV GLIBC_TUNABLES=glibc.malloc.hugetlb=1
 
 CMD ["make", "quickstart"]

@@ -5,7 +5,7 @@ RUN := $(VENV)/bin/python
 OUT := quickstart
 # Python compiles the modules that are imported, and keeps them; pip would compile all.
 export PYTHONDONTWRITEBYTECODE :=
-# Large pages of memory, where Linux has them: steps are faster (docs/speed.md).
+# Large pages of memory, where Linux has them (docs/speed.md).
 GLIBC_TUNABLES ?= glibc.malloc.hugetlb=1
 export GLIBC_TUNABLES
 # Errors are shown, warnings are not: they are about pip and not about this project.

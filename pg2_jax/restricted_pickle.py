@@ -112,6 +112,7 @@ class _Dtype:
         self.code = _text(code)
 
     def numpy(self) -> np.dtype[Any]:
+        """Numpy's type; a RefusedError for one of no plain numbers."""
         if not re.fullmatch(r"[<>=|]?(b1|[iu][1248]|f[248])", self.code):
             raise RefusedError(f"an array of {self.code[:60]!r} is no array of numbers")
         return np.dtype(self.code)

@@ -42,6 +42,7 @@ class Player:
 
     @property
     def size(self) -> int:
+        """Number of weights."""
         return sum(x.size for x in jax.tree.leaves(self.params))
 
     @property

@@ -137,6 +137,7 @@ class _WriteShard(beam.DoFn):
         self._store = pose_pairs.PhotoStore.reopened(photos, *places)
 
     def process(self, shard: pose_pairs.Shard) -> None:
+        """Writes one shard, under its name when it is whole."""
         temporary = f"{self._folder}/unfinished-{uuid.uuid4().hex}"
         pairs = self._splits[shard.split]
         # A bucket's files are written by tensorflow, shards on a disk.

@@ -20,6 +20,7 @@ class Problems:
     photos: list[str] = dataclasses.field(default_factory=list)
 
     def all(self) -> list[str]:
+        """The messages, those of rows first."""
         return [*self.rows, *self.photos]
 
     def check(self) -> None:

@@ -26,6 +26,7 @@ class _Sheet:
         self.draw = ImageDraw.Draw(self.picture)
 
     def place(self, x: float, y: float) -> tuple[float, float]:
+        """The pixel (column, row) of a place on the cloth."""
         column = (x / self.wide + 0.5) * SIZE
         return column, (y + self.top) / self.high * SIZE
 
@@ -54,6 +55,7 @@ class _Sheet:
         self.picture.paste(lower, (0, row))
 
     def finished(self) -> np.ndarray:
+        """[SIZE, SIZE, 3] float32 in [0, 1]."""
         return np.asarray(self.picture, np.float32) / 255
 
 

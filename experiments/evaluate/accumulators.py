@@ -116,6 +116,7 @@ class Numbers:
             extractor.close()
 
     def add(self, batch: protocol.Batch) -> None:
+        """Takes in the scores of a batch."""
         self.pairs.add(batch)
         self._sets.add(batch)
 

@@ -274,6 +274,7 @@ class _Picture:
         self._kept: list[Any] = []
 
     def add(self, batch: protocol.Batch) -> None:
+        """Keeps those pairs of a batch that are shown."""
         here = [i for i in range(len(batch.names)) if self._seen + i in self._wanted]
         self._seen += len(batch.names)
         pairs = {"target_image": batch.target, "target_keypoints": batch.keypoints}
@@ -282,5 +283,6 @@ class _Picture:
         self._kept.append(jax.tree.map(lambda x: x[here], (pairs, generated)))
 
     def picture(self) -> Image.Image:
+        """All that was kept, a pair in a row."""
         kept = jax.tree.map(lambda *parts: np.concatenate(parts), *self._kept)
         return pictures.compare(*kept)

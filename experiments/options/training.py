@@ -282,6 +282,7 @@ class TrainingOptions(modes.ProgramOptions):
 
     @property
     def total_steps(self) -> int:
+        """Steps of both stages, or of the only one."""
         two = self.stages in ("two_stage", "one_network")
         return self.coarse_steps + self.refine_steps * two
 

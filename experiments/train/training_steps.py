@@ -54,6 +54,7 @@ def compiled(config: Config) -> tuple[Stage, Stage]:
 
 
 def architecture_of(config: Config) -> Architecture:
+    """The networks that the flags describe."""
     return restore.architecture_of(config.to_json())
 
 

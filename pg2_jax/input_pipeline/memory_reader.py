@@ -39,6 +39,7 @@ class MemoryReader:
         self._tables: dict[str, pair_table.PairTable] = {}
 
     def stored(self, split: str, keys: tuple[str, ...]) -> Iterator[Any]:
+        """As `pair_reader.Reader` says."""
         count = self.splits[split].pairs
         for start in range(0, count, _ROWS_AT_ONCE):
             rows = np.arange(start, min(start + _ROWS_AT_ONCE, count))
@@ -92,6 +93,7 @@ class MemoryReader:
             place += share.batch_size
 
     def ordered_batches(self, split: str, count: int, share: Share) -> Iterator[Any]:
+        """As `pair_reader.Reader` says."""
         pairs = self._rows_of(split)[:count]
         stored = "train" if split == "validation" else split
         for first in range(share.first, count + share.first, share.batch_size):
@@ -101,6 +103,7 @@ class MemoryReader:
             yield self._batch(stored, np.concatenate([rows, padding]), keys)
 
     def photos(self, split: str, batch_size: int) -> Iterator[np.ndarray]:
+        """As `pair_reader.Reader` says."""
         table = self._table(split)
         first: dict[int, int] = {}  # photo by name
         for start in range(0, self.splits[split].pairs, _PHOTO_ROWS):

@@ -64,6 +64,7 @@ class _Reader:
         self._pairs = array.array("i")  # of halves
 
     def table(self) -> PairTable:
+        """All that was added."""
         keypoints = np.frombuffer(b"".join(self._keypoints), "<f4")
         return PairTable(
             rows=self._rows(np.array(self._pairs, np.int32).reshape(-1, 2)),
@@ -73,6 +74,7 @@ class _Reader:
         )
 
     def add(self, shard: description.Shard) -> None:
+        """Takes in the records of a shard; the ValueError names a bad one."""
         before, stored = len(self._pairs), array.array("q")
         try:
             for record, checksum in tfrecord.records(shard.path):

@@ -43,6 +43,7 @@ class TfDataReader:
         self.training_photos: np.ndarray | None = None
 
     def stored(self, split: str, keys: tuple[str, ...]) -> Iterator[Any]:
+        """As `pair_reader.Reader` says."""
         stream = tf.data.TFRecordDataset(self.splits[split].files).batch(4096)
         decode = _as_it_is(lambda batch: self._decode(batch, keys))
         return self._read(stream.map(decode))
@@ -51,6 +52,7 @@ class TfDataReader:
         """As `pair_reader.Reader` says; nothing to do."""
 
     def virtual_readers(self, wanted: int, batch_size: int) -> int:
+        """As `pair_reader.Reader` says."""
         files = len(self.splits["train"].files)
         number = process_share.choose_readers(wanted, batch_size, files)
         try:
@@ -64,6 +66,7 @@ class TfDataReader:
     def training_batches(
         self, *, seed: int, first_step: int, share: Share, readers: int
     ) -> Iterator[Any]:
+        """As `pair_reader.Reader` says."""
         files = np.array(self.splits["train"].files).reshape(readers, -1)
         in_batch = share.batch_size // readers
         # What was before is skipped unread (whole epochs) or undecoded (the rest).
@@ -98,6 +101,7 @@ class TfDataReader:
         return pairs
 
     def ordered_batches(self, split: str, count: int, share: Share) -> Iterator[Any]:
+        """As `pair_reader.Reader` says."""
         stored = "train" if split == "validation" else split
         stream = self._records(self.splits[stored].files, split)
         padded = stream.take(count).concatenate(stream.take(1).repeat())
@@ -105,6 +109,7 @@ class TfDataReader:
         return self._batches(_shard(padded, share), share.rows, keys)
 
     def photos(self, split: str, batch_size: int) -> Iterator[np.ndarray]:
+        """As `pair_reader.Reader` says."""
         roles = list(zip(description.IMAGES, description.NAMES[1:], strict=True))
         text = tf.io.FixedLenFeature([], tf.string)
         spec = {key: text for role in roles for key in role}

@@ -52,6 +52,7 @@ class _Unpickler(restricted_pickle.Unpickler):
         self._bytes_left = most_bytes
 
     def persistent_load(self, pid: Any) -> np.ndarray:
+        """The array of a storage that the pickle names; called by pickle."""
         kind, dtype, key, _, count, *view = pid
         known = kind == "storage" and isinstance(dtype, np.dtype) and type(key) is str
         if not known or type(count) is not int or any(view):

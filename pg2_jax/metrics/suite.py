@@ -28,6 +28,7 @@ class Metric:
     undefined: str = ""  # Which pairs have no finite value.
 
     def describe(self) -> str:
+        """The definition, and which values are better."""
         return self.better.describe(self.definition)
 
 

@@ -179,6 +179,7 @@ class _Place(NamedTuple):
     known: jax.Array
 
     def plus(self, other: "_Place", sign: float = 1.0) -> "_Place":
+        """The sum of the places, or with -1 the way from the other here."""
         point = self.point + sign * other.point
         return _Place(point, self.known & other.known)
 

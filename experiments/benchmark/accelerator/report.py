@@ -23,6 +23,7 @@ class Report:
         self._content: dict[str, Any] = {"facts": {}, "tables": {}, "failures": []}
 
     def fact(self, name: str, value: Any) -> None:
+        """Notes one value by its name."""
         self._content["facts"][name] = value
         self._write()
 

@@ -3,16 +3,18 @@ stopped."""
 
 import contextlib
 import multiprocessing
-import multiprocessing.pool
 import os
 import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent import futures
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import resource_tracker
 from typing import TypeVar
 
 _Job = TypeVar("_Job")
 _Result = TypeVar("_Result")
+_JOBS_AT_ONCE = 8
 
 
 @contextlib.contextmanager
@@ -20,17 +22,43 @@ def results(
     function: Callable[[_Job], _Result], jobs: Sequence[_Job], workers: int
 ) -> Iterator[Iterable[_Result]]:
     """Gives the results of all jobs, in any order, as they come; of `workers`
-    processes, 0 for one per core, 1 for none but this. `function` can be pickled."""
+    processes, 0 for one per core, 1 for none but this. `function` can be pickled. If a
+    process dies, of too little memory for one, a ChildProcessError says so."""
     workers = min(workers or num_cores(), len(jobs))
     if workers <= 1:
         yield map(function, jobs)
         return
-    with contextlib.ExitStack() as stack:
-        with _signals_held():
-            # Forking is not safe in a process that runs threads, as JAX does.
-            pool = multiprocessing.get_context("spawn").Pool(workers)
-            stack.enter_context(pool)
-        yield pool.imap_unordered(function, jobs, chunksize=8)
+    # Forking is not safe in a process that runs threads, as JAX does.
+    context = multiprocessing.get_context("spawn")
+    pool = futures.ProcessPoolExecutor(workers, context)
+    try:
+        with _signals_held():  # The first job starts the processes.
+            waiting = [
+                pool.submit(_each, function, jobs[i : i + _JOBS_AT_ONCE])
+                for i in range(0, len(jobs), _JOBS_AT_ONCE)
+            ]
+        yield _as_they_come(waiting)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _each(
+    function: Callable[[_Job], _Result], jobs: Sequence[_Job]
+) -> Sequence[_Result]:
+    return [function(job) for job in jobs]
+
+
+def _as_they_come(
+    waiting: Sequence["futures.Future[Sequence[_Result]]"],
+) -> Iterator[_Result]:
+    try:
+        for done in futures.as_completed(waiting):
+            yield from done.result()
+    except BrokenProcessPool as error:
+        raise ChildProcessError(
+            "a worker process died, perhaps of too little memory; with --workers=1 "
+            "there is none, and the reason is seen"
+        ) from error
 
 
 def num_cores() -> int:

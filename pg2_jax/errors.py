@@ -11,8 +11,12 @@ class ArgumentError(ValueError):
     said after "argument=value", such as " must be positive"."""
 
     def __init__(self, argument: str, value: object, rule: str):
-        super().__init__(f"{argument}={value}{rule}")
+        # What it is made of, so that it can be pickled: processes hand it on.
+        super().__init__(argument, value, rule)
         self.argument, self.value, self.rule = argument, value, rule
+
+    def __str__(self) -> str:
+        return f"{self.argument}={self.value}{self.rule}"
 
 
 class Damaged(ValueError):

@@ -9,6 +9,7 @@ import jax
 
 from pg2_jax import cpu_convolution, inputs, models
 from pg2_jax.architecture import Architecture
+from pg2_jax.pg2plus import find_person
 
 PyTree = Any
 
@@ -57,7 +58,12 @@ def draw(
     with the weights of G2 "refined"."""
     source = inputs.from_uint8(source_image)
     poses = source_keypoints, target_keypoints
-    pose = inputs.pose_input(source, *poses, architecture)
+    person = None
+    if architecture.blending == "sharp":
+        person = find_person.known(
+            coarse_params, source, source_keypoints, architecture
+        )
+    pose = inputs.pose_input(source, *poses, architecture, person)
     network = models.coarse_generator(architecture, final=refine_params is None)
     first = apply(network, coarse_params, source, pose)
     images = {architecture.first_image: first}

@@ -41,14 +41,19 @@ def with_images(batch: Batch, photos: Array | None) -> Batch:
     return {**batch, "source_image": source, "target_image": target}
 
 
-def prepare(batch: Batch, architecture: Architecture) -> Inputs:
-    """Derives what the networks see from a batch: scaling, pose, body mask."""
+def prepare(
+    batch: Batch,
+    architecture: Architecture,
+    person: part_transfer.Person | None = None,
+) -> Inputs:
+    """Derives what the networks see from a batch: scaling, pose, body mask; "sharp"
+    blending is told who of the source is the person."""
     source = from_uint8(batch["source_image"])
     poses = batch["source_keypoints"], batch["target_keypoints"]
     return Inputs(
         source=source,
         target=from_uint8(batch["target_image"]),
-        pose=pose_input(source, *poses, architecture),
+        pose=pose_input(source, *poses, architecture, person),
         mask=pose.body_mask(batch["target_keypoints"], *architecture.size),
     )
 
@@ -81,16 +86,18 @@ def pose_input(
     source_keypoints: jax.Array,
     target_keypoints: jax.Array,
     architecture: Architecture,
+    person: part_transfer.Person | None = None,
 ) -> jax.Array:
     """The pose to generate, as G1 was built to take it: heat maps [B, H, W, 18] of the
     target in the architecture's range; for the coordinate embedding [B, 54]; for the
     view [B, 3], 1 at its index in `pose.VIEWS`; for "part_transfer" its `guide`, for
-    which alone the source, [B, H, W, 3] in [-1, 1], and its keypoints are needed.
-    Keypoints are [B, 18, 3]."""
+    which alone the source, [B, H, W, 3] in [-1, 1], its keypoints and, where it is
+    known, its person are needed. Keypoints are [B, 18, 3]."""
     size = architecture.size
     if architecture.needs_source_pose:
         poses = source_keypoints, target_keypoints
-        return part_transfer.guide(source, *poses, *size, architecture.blending)
+        blending = architecture.blending
+        return part_transfer.guide(source, *poses, *size, blending, person)
     if architecture.pose_embedding == "coordinate":
         return pose.coordinates(target_keypoints, *size)
     if architecture.pose_embedding == "view":

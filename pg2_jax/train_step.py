@@ -16,6 +16,7 @@ from pg2_jax.architecture import Architecture
 from pg2_jax.generation import apply, generate_coarse, generate_refined
 from pg2_jax.inputs import Batch, Inputs
 from pg2_jax.objective import Objective, map_parts, minimize
+from pg2_jax.pg2plus import find_person
 from pg2_jax.train_state import TrainState
 
 PyTree = Any
@@ -31,7 +32,8 @@ def coarse_step(
         # Sharp weights from the first step on can end in copies of the source: there is
         # no gradient left where one picture has all the weight.
         architecture = dataclasses.replace(architecture, blending="soft")
-    inputs = training_inputs(state.step, batch, architecture, objective)
+    coarse = state.coarse.drawing_params
+    inputs = training_inputs(state.step, batch, architecture, objective, coarse)
 
     def coarse_loss(params: PyTree, inputs: Inputs) -> tuple[jax.Array, Metrics]:
         source, pose, target = inputs["source"], inputs["pose"], inputs["target"]
@@ -52,7 +54,8 @@ def adversarial_step(
 ) -> tuple[TrainState, Metrics]:
     """Stage II: one update of G2, then one of D against the new G2; G1 is frozen. G2
     refines what G1's average generates, where it is kept, as it will after training."""
-    inputs = training_inputs(state.step, batch, architecture, objective)
+    coarse = state.coarse.drawing_params
+    inputs = training_inputs(state.step, batch, architecture, objective, coarse)
 
     def coarse_image(inputs: Inputs) -> jax.Array:
         source, pose = inputs["source"], inputs["pose"]
@@ -94,7 +97,8 @@ def one_stage_step(
     state: TrainState, batch: Batch, *, architecture: Architecture, objective: Objective
 ) -> tuple[TrainState, Metrics]:
     """The paper's G1+D: one update of G1 by Eq. 4, then one of D against the new G1."""
-    inputs = training_inputs(state.step, batch, architecture, objective)
+    coarse = state.coarse.drawing_params
+    inputs = training_inputs(state.step, batch, architecture, objective, coarse)
 
     def coarse_loss(params: PyTree, inputs: Inputs) -> tuple[jax.Array, Metrics]:
         source, pose = inputs["source"], inputs["pose"]
@@ -121,13 +125,25 @@ def one_stage_step(
 
 
 def training_inputs(
-    step: jax.Array, batch: Batch, architecture: Architecture, objective: Objective
+    step: jax.Array,
+    batch: Batch,
+    architecture: Architecture,
+    objective: Objective,
+    coarse: PyTree | None = None,
 ) -> Inputs:
-    """One training batch, changed at random by the keys of this step."""
+    """One training batch, changed at random by the keys of this step. For "sharp"
+    blending the weights of the `coarse` network tell who of the source the person is.
+    """
     keys = objective.seed, step
     batch = augmentation.augmented(batch, objective, *keys)
     hidden = augmentation.hide_source_poses(batch, objective, *keys)
-    seen = inputs.prepare(hidden, architecture)
+    person = None
+    if architecture.blending == "sharp":
+        photos, points = hidden["source_image"], hidden["source_keypoints"]
+        person = find_person.partly_known(
+            coarse, inputs.from_uint8(photos), points, architecture, step
+        )
+    seen = inputs.prepare(hidden, architecture, person)
     if objective.background == "source":
         seen = inputs.with_background_of_source(seen, batch)
     if not objective.pose_mask_loss:

@@ -56,9 +56,10 @@ class TrainingOptions(modes.ProgramOptions):
         modes=_NOT_TABLE1,
         needs=("coarse_network=part_transfer",),
     )
-    """How pg2plus blends its pictures. soft: freely. sharp: with clearer weights, and
-    with the photo itself only where its pixels stay, so that the body does not shine
-    through where it was; --coarse_steps by L1 are soft in any case."""
+    """How pg2plus blends its pictures. soft: freely. sharp: with clearer weights; the
+    network first finds the person in the photo, whose parts then move without the
+    background around them, and leave nothing behind. It takes longer. --coarse_steps by
+    L1 are soft in any case."""
     coarse_block: str = _network("residual", CHOICES["coarse_block"])
     """The blocks of G1: residual (paper), or plain, without the residual connection."""
     base_channels: int = _network(128, minimum=1)

@@ -2,7 +2,7 @@
 
 The network works at its size and says with what weights the moved parts, the photo
 without and with its person, and its own image are blended. Weights and image are
-enlarged; the others are read from the photo itself.
+enlarged; the others are read from the photo itself, which is taken apart first.
 """
 
 import functools
@@ -18,14 +18,15 @@ from PIL import Image
 from pg2_jax import cpu_convolution, errors, inputs
 from pg2_jax.architecture import Architecture
 from pg2_jax.checkpoint import restore
-from pg2_jax.inference import exported_model
+from pg2_jax.inference import exported_model, scene
 from pg2_jax.inference.source_photo import Source
 from pg2_jax.pg2plus import part_transfer, part_warp, sampling
 from pg2_jax.photos import crop
 
 MAX_SIDE = 1024
+_ABOUT = 0.1  # torso lengths about a person in which the network generates
 # (source, poses [N, 18, 3] in pixels of the model's image, max_side) -> the photo's
-# part, uint8 [h, w, 3], and the pictures; None where the photo has no more pixels.
+# part, uint8 [h, w, 3], and the pictures; None where the joints are not known.
 Pictures = tuple[np.ndarray, list[np.ndarray]] | None
 Enlarge = Callable[[Source, np.ndarray, int], Pictures]
 
@@ -39,24 +40,22 @@ def of(model: restore.Generators | exported_model.Program) -> Enlarge | None:
         return None
 
     def enlarge(source: Source, poses: np.ndarray, max_side: int) -> Pictures:
-        size = source.image.shape[:2]
-        photo = photo_of(source.photo, source.frame, size, max_side)
-        if photo is None or source.pose is None:
+        if source.pose is None:
             return None
-        scale = len(photo) // size[0]
-        given = source.image[None], photo[None], source.pose[None].astype(np.float32)
+        photo = photo_of(source.photo, source.frame, source.image.shape[:2], max_side)
+        place = scene.read(model, source, source.image if photo is None else photo)
+        given = (source.image, *place, np.asarray(source.pose, np.float32))
         # One after the other: at this size each fills the memory of many small ones.
         pictures = [
             _program()(
                 model.coarse,
-                *given,
-                pose[None].astype(np.float32),
-                scale=scale,
+                *(x[None] for x in (*given, pose.astype(np.float32))),
+                scale=len(place.photo) // len(source.image),
                 architecture=model.architecture,
             )
             for pose in poses
         ]
-        return photo, [np.asarray(picture[0]) for picture in pictures]
+        return place.photo, [np.asarray(picture[0]) for picture in pictures]
 
     return enlarge
 
@@ -96,24 +95,36 @@ def _generate(
     params: restore.PyTree,
     image: jax.Array,
     photo: jax.Array,
+    background: jax.Array,
+    person: jax.Array,
     source_pose: jax.Array,
     target_pose: jax.Array,
     *,
     scale: int,
     architecture: Architecture,
 ) -> jax.Array:
-    """The picture, uint8 [1, h, w, 3], of a photo of that size."""
-    source, large = inputs.from_uint8(image), inputs.from_uint8(photo)
-    guide = inputs.pose_input(source, source_pose, target_pose, architecture)
+    """The picture, uint8 [1, h, w, 3], of a photo of that size taken apart."""
+    source, large, behind = map(inputs.from_uint8, (image, photo, background))
+    poses = source_pose, target_pose
+    seen = None
+    if architecture.blending == "sharp":
+        seen = part_transfer.Person(person, jnp.ones((1, 1, 1, 1)))
+    guide = inputs.pose_input(source, *poses, architecture, seen)
     network = part_transfer.PartTransferGenerator(architecture, final=True)
-    parts: Any = network.apply({"params": params}, source, guide, method="layers")
-    size = photo.shape[1:3]
-    generated, weights = (sampling.enlarged(x, *size) for x in parts)
-    before, after = (_enlarged(pose, scale) for pose in (source_pose, target_pose))
-    moved = part_warp.warp(large, before, after, *size)
-    free = part_warp.background(before, *size)
-    behind = part_warp.without_person(large, free)
-    layers = part_transfer.Layers(generated, weights)
+    layers: Any = network.apply({"params": params}, source, guide, method="layers")
+    height, width = photo.shape[1:3]
+    own, weights, mask = (
+        sampling.enlarged(x, height, width) for x in (*layers, person)
+    )
+    before, after = (_enlarged(points, scale) for points in poses)
+    moved = part_warp.warp(
+        large, before, after, height, width, None if seen is None else mask
+    )
+    # Away from the person in the new pose a piece of the photo is better than what the
+    # network makes up.
+    away = part_warp.background(after, height, width, _ABOUT)
+    own += away * (behind - own)
+    layers = part_transfer.Layers(own, weights)
     return inputs.to_uint8(part_transfer.blend(moved.composite, behind, large, layers))
 
 

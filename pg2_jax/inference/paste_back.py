@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from pg2_jax import inputs, pose
-from pg2_jax.pg2plus import part_warp
+from pg2_jax.pg2plus import part_warp, pull_push
 from pg2_jax.photos import crop
 
 # Torso lengths about the generated person that are taken from its image.
@@ -28,11 +28,13 @@ def blend(
     generated: np.ndarray,
     source_pose: np.ndarray | None,
     target_pose: np.ndarray,
+    complete: bool = False,
 ) -> np.ndarray:
     """Puts a generated image, uint8 [h, w, 3] of any resolution, into the whole photo,
     RGB; uint8. `image` [H, W, 3] is the part that the model saw, as `frame` tells; the
     poses [18, 3] are in its pixels. Without that of the source nobody knows where the
-    person stood, and the whole part is taken, with a soft border."""
+    person stood, and the whole part is taken, with a soft border. An image that is
+    `complete` shows itself what is behind the person of the photo."""
     size = (image.shape[0], image.shape[1])
     scale = len(generated) / size[0]
     large = crop.Frame(frame.source, crop.Box(*(scale * x for x in frame.target)))
@@ -42,6 +44,11 @@ def blend(
         mask = _put(_whole(size, frame, photo.size), frame, photo.size)
         return np.asarray(Image.composite(pasted, photo, mask))
     shown = body(target_pose, *size, _MARGIN)
+    if shown is not None and complete:
+        changed = np.maximum(known, shown)
+        return np.asarray(
+            Image.composite(pasted, photo, _put(changed, frame, photo.size))
+        )
     behind = Image.fromarray(np.asarray(_without(image, known)))
     cleared = crop.paste(photo, behind, frame)
     free = Image.composite(cleared, photo, _put(known, frame, photo.size))
@@ -77,7 +84,7 @@ def _body(points: jax.Array, height: int, width: int, margin: float) -> jax.Arra
 def _without(image: jax.Array, known: jax.Array) -> jax.Array:
     """The photo's part, its person painted over."""
     free = (1.0 - known)[None, ..., None]
-    filled = part_warp.without_person(inputs.from_uint8(image)[None], free)
+    filled = pull_push.without_person(inputs.from_uint8(image)[None], free)
     return inputs.to_uint8(filled[0])
 
 

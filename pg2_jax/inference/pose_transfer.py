@@ -318,12 +318,15 @@ class PoseTransfer:
         for i, name in enumerate(names):
             best = None if large is None else large[i]
             image = generated.image[i] if best is None else best
+            whole = None
+            if source.pasted_back:
+                whole = source.pasted(image, stacked[i], complete=best is not None)
             shown[name] = result.Result(
                 source=source.image,
                 pose=stacked[i],
                 coarse=generated.coarse[i],
                 refined=None if generated.refined is None else generated.refined[i],
-                whole=source.pasted(image, stacked[i]) if source.pasted_back else None,
+                whole=whole,
                 large=best,
                 large_source=large_source,
                 max_side=max_side,

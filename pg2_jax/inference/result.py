@@ -50,7 +50,7 @@ class Result(_Shown):
     # The whole photo with the generated image in its place; None unless asked for.
     whole: np.ndarray | None = None
     # uint8 [h, w, 3], the image with the photo's own pixels, at their resolution; None
-    # where the model generates every pixel, or the photo is no larger than its images.
+    # where the model generates every pixel, or the joints are not known.
     large: np.ndarray | None = None
     large_source: np.ndarray | None = None  # the photo's part at that resolution
     max_side: int | None = None  # the longest side that was asked for `large`

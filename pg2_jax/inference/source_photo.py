@@ -42,11 +42,13 @@ class Source(NamedTuple):
     pose: np.ndarray | None  # float32 [18, 3] in pixels of `image`; None if unknown
     pasted_back: bool  # whether the generated image will go back into the photo
 
-    def pasted(self, generated: np.ndarray, target_pose: np.ndarray) -> np.ndarray:
+    def pasted(
+        self, generated: np.ndarray, target_pose: np.ndarray, complete: bool = False
+    ) -> np.ndarray:
         """The whole photo with the person of a generated image, of any resolution, in
-        it, uint8; the pose is in pixels of `image`."""
+        it, uint8; the pose is in pixels of `image`. See `paste_back.blend`."""
         seen = self.photo, self.image, self.frame
-        return paste_back.blend(*seen, generated, self.pose, target_pose)
+        return paste_back.blend(*seen, generated, self.pose, target_pose, complete)
 
 
 def read_source(

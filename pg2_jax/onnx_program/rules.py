@@ -199,22 +199,32 @@ _TO_NCHW, _TO_NHWC = (0, 3, 1, 2), (0, 2, 3, 1)
 
 
 def _pool_sum(graph, inputs, shapes, parameters):
+    means = _pooled("AveragePool", graph, inputs, shapes, parameters)
+    window = parameters["window_dimensions"]
+    pixels = np.array(window[1] * window[2], np.float32)
+    return graph.node("Mul", [means, pixels], means.shape)
+
+
+def _pool_max(graph, inputs, shapes, parameters):
+    return _pooled("MaxPool", graph, inputs, shapes, parameters)
+
+
+def _pooled(op, graph, inputs, shapes, parameters):
     window, strides = parameters["window_dimensions"], parameters["window_strides"]
     undilated = {*parameters["base_dilation"], *parameters["window_dilation"]} == {1}
     spatial = len(window) == 4 and window[0] == window[3] == 1
-    _require(undilated and spatial, "reduce_window_sum", parameters)
-    means = graph.node(
-        "AveragePool",
+    _require(undilated and spatial, "reduce_window", parameters)
+    counted = {"count_include_pad": 1} if op == "AveragePool" else {}
+    result = graph.node(
+        op,
         [graph.transposed(inputs[0], _TO_NCHW)],
         tuple(shapes[0][axis] for axis in _TO_NCHW),
         kernel_shape=window[1:3],
         strides=strides[1:3],
         pads=_pads(parameters["padding"][1:3]),
-        count_include_pad=1,
+        **counted,
     )
-    pixels = np.array(window[1] * window[2], np.float32)
-    total = graph.node("Mul", [means, pixels], means.shape)
-    return graph.transposed(total, _TO_NHWC)
+    return graph.transposed(result, _TO_NHWC)
 
 
 def _pads(padding: Any) -> list[int]:
@@ -252,7 +262,14 @@ def _product(graph, inputs, shapes, parameters):
 _SIMPLE = {
     **{"add": "Add", "sub": "Sub", "mul": "Mul", "div": "Div", "min": "Min"},
     **{"neg": "Neg", "abs": "Abs", "sqrt": "Sqrt", "exp": "Exp", "log": "Log"},
-    **{"floor": "Floor", "ceil": "Ceil", "and": "And", "or": "Or", "eq": "Equal"},
+    **{
+        "floor": "Floor",
+        "ceil": "Ceil",
+        "and": "And",
+        "or": "Or",
+        "not": "Not",
+        "eq": "Equal",
+    },
     **{"lt": "Less", "le": "LessOrEqual", "gt": "Greater", "ge": "GreaterOrEqual"},
 }
 _ELEMENTWISE: dict[str, Rule] = {
@@ -288,6 +305,7 @@ RULES: dict[str, Rule] = {
         f"reduce_{name}": _reduce(f"Reduce{name.capitalize()}")
         for name in ("sum", "max", "prod")
     },
+    "reduce_window_max": _pool_max,
     "reduce_window_sum": _pool_sum,
     "conv_general_dilated": _convolution,
     "dot_general": _product,

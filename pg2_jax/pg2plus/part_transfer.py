@@ -21,10 +21,11 @@ from pg2_jax.layers import (
     space_to_depth,
     upsample,
 )
-from pg2_jax.pg2plus import part_warp
+from pg2_jax.pg2plus import part_warp, pull_push
 
 _LEVELS = (2, 4, 4, 4)  # widths in base_channels, from half resolution down
-_COMPOSITE, _BACKGROUND, _COVERAGE = slice(0, 3), slice(3, 6), slice(6, 7)
+_COMPOSITE, _BACKGROUND = slice(0, 3), slice(3, 6)
+_COVERAGE, _FREE = slice(6, 7), slice(7, 8)
 _FINE = 8 + part_warp.NUM_PARTS  # channels of the guide before the heat maps
 _PIXELS = 3 + 7  # of the source, and of the guide up to the coverage
 _VIEWS = 2 * len(pose.VIEWS)
@@ -33,6 +34,7 @@ _STILL = slice(GUIDE_CHANNELS, GUIDE_CHANNELS + 1)  # for sharp blending alone
 # By what its weights are sharpened in training, and where the image is the result: L1
 # makes them hedge, which shows as transparent limbs. By trial; 2.25 to 3 score alike.
 _SHARPER, _FINALLY = 1.5, 2.5
+_BODY = -0.1  # torso lengths: what is so far inside the parts is no background
 
 
 class Layers(NamedTuple):
@@ -44,44 +46,76 @@ class Layers(NamedTuple):
     weights: jax.Array
 
 
+class Person(NamedTuple):
+    """Who of a photo is the person."""
+
+    # [B, H, W, 1] in [0, 1]; what is around an unknown one is taken for the person too.
+    mask: jax.Array
+    known: jax.Array  # [B, 1, 1, 1], 1 for a mask that can be relied on, 0 for a guess
+
+
 def guide(
     source: jax.Array,
     source_keypoints: jax.Array,
-    target_keypoints: jax.Array,
+    target_keypoints: jax.Array | None,
     height: int,
     width: int,
     blending: str = "soft",
+    person: Person | None = None,
 ) -> jax.Array:
     """All that the networks are told of the two poses, keypoints [B, 18, 3], of a
-    source [B, H, W, 3] in [-1, 1]; of a person without points no part is moved.
+    source [B, H, W, 3] in [-1, 1]; of a person without points no part is moved. Without
+    a target pose there will be nobody.
 
     [B, H, W, GUIDE_CHANNELS], for "sharp" blending one channel more: the moved parts
     over one another, the source without its person, how much the parts cover, where the
     background is free, the mask of each part, the heat maps of the target and of the
     source, the views of both; and where the source's pixels stay, for weights alone.
+    With the `person`, of whom "sharp" blending is told, parts are moved without what is
+    around them, and the background is free all around the person.
     """
-    moved = part_warp.warp(source, source_keypoints, target_keypoints, height, width)
     size = height, width
     free = part_warp.background(source_keypoints, *size)
-    batch = source.shape[0]
-    views = [
-        jax.nn.one_hot(pose.view(points), len(pose.VIEWS))
-        for points in (target_keypoints, source_keypoints)
-    ]
+    mask = None
+    if person is not None:
+        mask = person.mask
+        body = 1.0 - part_warp.background(source_keypoints, *size, _BODY)
+        free = 1.0 - widened(jnp.maximum(mask, body))
+    if target_keypoints is None:
+        channels = 3, 1, part_warp.NUM_PARTS, len(pose.JOINTS)
+        composite, coverage, masks, target_maps = (
+            jnp.zeros((source.shape[0], *size, count)) for count in channels
+        )
+        seen = source_keypoints, source_keypoints
+    else:
+        poses = source_keypoints, target_keypoints
+        _, masks, composite, coverage = part_warp.warp(source, *poses, *size, mask)
+        target_maps = pose.heat_maps(target_keypoints, *size)
+        seen = target_keypoints, source_keypoints
+    views = [jax.nn.one_hot(pose.view(points), len(pose.VIEWS)) for points in seen]
     flat = jnp.concatenate(views, axis=-1)[:, None, None, :]
     told = [
-        moved.composite,
-        part_warp.without_person(source, free),
-        moved.coverage,
+        composite,
+        pull_push.without_person(source, free),
+        coverage,
         free,
-        moved.masks,
-        pose.heat_maps(target_keypoints, *size),
+        masks,
+        target_maps,
         pose.heat_maps(source_keypoints, *size),
-        jnp.broadcast_to(flat, (batch, *size, _VIEWS)),
+        jnp.broadcast_to(flat, (source.shape[0], *size, _VIEWS)),
     ]
     if blending == "sharp":
-        told.append(part_warp.still(source_keypoints, target_keypoints, *size))
+        stays = jnp.ones_like(free)
+        if person is not None and target_keypoints is not None:
+            still = part_warp.still(source_keypoints, target_keypoints, *size)
+            stays = 1.0 - (1.0 - still) * (1.0 - free) * person.known
+        told.append(stays)
     return jnp.concatenate(told, axis=-1)
+
+
+def widened(mask: jax.Array) -> jax.Array:
+    """A mask that begins a pixel earlier on all sides."""
+    return nn.max_pool(mask, (3, 3), padding="SAME")
 
 
 class PartTransferGenerator(nn.Module):
@@ -97,8 +131,11 @@ class PartTransferGenerator(nn.Module):
 
     def __call__(self, source: jax.Array, pose: jax.Array) -> jax.Array:
         """[B, H, W, 3] in [-1, 1] and `guide` -> [B, H, W, 3], unbounded."""
-        pictures = pose[..., _COMPOSITE], pose[..., _BACKGROUND]
-        return blend(*pictures, source, self.layers(source, pose))
+        layers = self.layers(source, pose)
+        behind = pose[..., _BACKGROUND]
+        if self.architecture.blending == "soft":
+            behind = _behind(source, pose[..., _FREE], layers)
+        return blend(pose[..., _COMPOSITE], behind, source, layers)
 
     @nn.compact
     def layers(self, source: jax.Array, guide: jax.Array) -> Layers:
@@ -130,10 +167,12 @@ class PartTransferGenerator(nn.Module):
         # No part gets weight where none lies.
         moved = jnp.log(jnp.maximum(guide[..., _COVERAGE], 1e-6))
         logits = output[..., 3:] + jnp.pad(moved, ((0, 0), (0, 0), (0, 0), (0, 3)))
-        if self.architecture.blending == "sharp":
-            # Nor the source where its person leaves.
-            stays = jnp.log(jnp.maximum(guide[..., _STILL], 1e-3))
+        if self.architecture.blending == "sharp" and self.final:
+            # Nor the source where its person leaves. In training the network has to
+            # know by itself: that is how it finds the person.
+            stays = jnp.log(jnp.maximum(guide[..., _STILL], 1e-2))
             logits += jnp.pad(stays, ((0, 0), (0, 0), (0, 0), (2, 1)))
+        if self.architecture.blending == "sharp":
             logits *= _FINALLY if self.final else _SHARPER
         return Layers(output[..., :3], jax.nn.softmax(logits))
 
@@ -208,6 +247,15 @@ def _halved(x: jax.Array) -> jax.Array:
     return nn.avg_pool(
         x, (2, 2), strides=(2, 2), padding="SAME", count_include_pad=False
     )
+
+
+def _behind(source: jax.Array, free: jax.Array, layers: Layers) -> jax.Array:
+    """The source [B, H, W, 3] without its person, filled right up to it: what the
+    network keeps of the photo is no person, nor is what is `free`, [B, H, W, 1]."""
+    kept = jax.lax.stop_gradient(layers.weights[..., 2:3])
+    kept = -widened(-kept)  # the edge of a person is neither
+    sure = jnp.clip(2.0 * kept - 1.0, 0.0, 1.0)
+    return pull_push.without_person(source, jnp.maximum(free, sure))
 
 
 def blend(

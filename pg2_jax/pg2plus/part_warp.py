@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from pg2_jax.pg2plus import part_frames, sampling
+from pg2_jax.pg2plus import part_frames, pull_push, sampling
 from pg2_jax.pg2plus.part_frames import (
     LAYER_OF,
     LAYERS,
@@ -24,15 +24,23 @@ from pg2_jax.pg2plus.part_frames import (
     Frames,
 )
 
+_TORSO, _HEAD = 4, 5
 _JOINT_REACH = 0.1  # torso lengths that every limb begins before its first joint
 _TORSO_SPAN, _TORSO_HALF = (-0.12, 1.2), 0.78  # along its axis; across, in its widths
 _EDGE = 0.06  # torso lengths within which a part's mask falls from 1 to 0
 _MAX_STRETCH = 2.5
 MARGIN = 0.22  # torso lengths about a person for clothes, hair and bags
 _CLOSE = 0.1  # the same, where little of the background may be lost
-# The background is filled from cells of up to 4 times their height, smoothed so often.
-_FLAT_LEVELS, _SMOOTHINGS = 2, 2
-_STILL, _GONE = 0.04, 0.12  # torso lengths a pixel moves, to count as either
+# What arms can hide, and which: both over the thighs, torso and head; a forearm over
+# the upper arm of the other side.
+_ARMS, _FOREARMS = 6, 8  # where they begin
+_UNDER_ARMS = *((part, (6, 7, 8, 9)) for part in (0, 1, 4, 5)), (6, (9,)), (7, (8,))
+_SHOULDER = 0.25  # of an upper arm
+# Torso lengths inside a part from where on it is certainly the person. Heads are
+# narrow, and in the torso's place there can be gaps beside an arm.
+_INSIDE = np.full((1, 1, 1, NUM_PARTS), -0.1, np.float32)
+_INSIDE[..., [_TORSO, _HEAD]] = -10.0, -0.2
+_STILL, _GONE = 0.02, 0.08  # torso lengths a pixel moves, to count as either
 
 
 class Warped(NamedTuple):
@@ -52,10 +60,14 @@ def warp(
     target_keypoints: jax.Array,
     height: int,
     width: int,
+    person: jax.Array | None = None,
 ) -> Warped:
     """Moves the parts of a person in a photo [B, h, w, C] float32, of any size, to
     another pose: keypoints [B, 18, 3] float32, those of the source in pixels of the
-    photo, those of the target in pixels of the picture to make, [B, height, width]."""
+    photo, those of the target in pixels of the picture to make, [B, height, width].
+
+    Where the `person` is in the photo, [B, h, w, 1] in [0, 1], need not be known. If it
+    is, composite and coverage are of the person alone, not of all that masks hold."""
     # Both at once: half as much to compile.
     people = part_frames.frames(jnp.stack([source_keypoints, target_keypoints]))
     source, target = (Frames(*(x[i] for x in people)) for i in range(2))
@@ -63,10 +75,26 @@ def warp(
     along, across = _places(target, height, width)
     masks = _masks(target, along, across)
     x, y = _source_places(source, target, along, across)
-    parts, inside = sampling.bilinear(image, x, y)
+    if person is not None:
+        image = jnp.concatenate([image, person], axis=-1)
+    # Forearms are read from the photo, what arms can hide from one without them.
+    clear = _without_arms(image, source, target, person)
+    read = [
+        sampling.bilinear(photo, x[..., some], y[..., some])
+        for photo, some in ((clear, slice(_FOREARMS)), (image, slice(_FOREARMS, None)))
+    ]
+    parts, inside = (
+        jnp.concatenate([first, last], axis=3)
+        for first, last in zip(*read, strict=True)
+    )
     usable = (source.known & target.known)[:, None, None, :]
     masks = jnp.where(usable, masks * inside, 0.0)
-    return Warped(parts, masks, *_composite(parts, masks))
+    if person is None:
+        return Warped(parts, masks, *_composite(parts, masks))
+    parts, shares = parts[..., :-1], parts[..., -1]
+    composite, coverage = _composite(parts, masks * shares)
+    # The person's own colours up to the edge.
+    return Warped(parts, masks, composite / jnp.maximum(coverage, 1e-3), coverage)
 
 
 def background(
@@ -81,24 +109,33 @@ def background(
     return 1.0 - body.max(axis=-1, keepdims=True)
 
 
+def inside(keypoints: jax.Array, height: int, width: int) -> jax.Array:
+    """Where the person of [B, 18, 3] keypoints certainly is: [B, H, W, 1] in [0, 1], 1
+    in the middle of the head and of the limbs that are seen."""
+    person = part_frames.frames(keypoints)
+    masks = _masks(person, *_places(person, height, width), grown=_INSIDE)
+    return jnp.where(person.known[:, None, None, :], masks, 0.0).max(-1, keepdims=True)
+
+
 def still(
     source_keypoints: jax.Array, target_keypoints: jax.Array, height: int, width: int
 ) -> jax.Array:
     """Where a photo's pixels stay when its person takes the target pose: [B, H, W, 1]
-    in [0, 1], 1 behind the person and on parts that hardly move, 0 where a part leaves.
-    Keypoints are [B, 18, 3]; those that are not seen are where they must be."""
+    in [0, 1], 1 behind the person and on parts that hardly move, 0 where a part leaves,
+    with the clothes and the hair about it. Keypoints are [B, 18, 3]; those that are not
+    seen are where they must be."""
     both = part_frames.completed(jnp.stack([source_keypoints, target_keypoints]))
     people = part_frames.frames(both)
     source, target = (Frames(*(x[i] for x in people)) for i in range(2))
     along, across = _places(source, height, width)
-    masks = _masks(source, along, across, grown=_CLOSE)
+    masks = _masks(source, along, across, grown=MARGIN)
     # The map from target to source, with the roles exchanged: where each pixel goes.
     x, y = _source_places(target, source, along, across)
     dx = x - jnp.arange(width, dtype=jnp.float32).reshape(1, 1, width, 1)
     dy = y - jnp.arange(height, dtype=jnp.float32).reshape(1, height, 1, 1)
     unit = source.unit[:, None, None, None]
     way = jnp.sqrt(dx**2 + dy**2) / jnp.maximum(unit, 1e-3)
-    leaves = masks * jnp.clip((way - _STILL) / (_GONE - _STILL), 0.0, 1.0)
+    leaves = masks * _far(way)
     # A part that the target pose lacks leaves too, unless nobody is in it.
     unknown = target.known.any(axis=-1, keepdims=True) & ~target.known
     leaves = jnp.where(unknown[:, None, None, :], masks, leaves)
@@ -106,44 +143,62 @@ def still(
     return 1.0 - jnp.where(known, leaves, 0.0).max(axis=-1, keepdims=True)
 
 
-def without_person(image: jax.Array, free: jax.Array) -> jax.Array:
-    """A photo [B, H, W, C] whose person is painted over with what is around: where the
-    `background` [B, H, W, 1] is not free, averages of the free pixels, nearer ones
-    first (pull-push, Gortler et al., "The Lumigraph", 1996). What is beside a person
-    counts before what is above: walls and floors go on sideways."""
-    pyramid = [(image * free, free)]
-    while max(pyramid[-1][0].shape[1:3]) > 1:
-        pyramid.append(_coarser(*pyramid[-1], flat=len(pyramid) <= _FLAT_LEVELS))
-    mean, weight = pyramid.pop()
-    filled = mean / jnp.maximum(weight, 1e-6)
-    while pyramid:
-        mean, weight = pyramid.pop()
-        # What is free keeps its share; the rest is what is known farther away.
-        filled = mean + (1.0 - weight) * sampling.enlarged(filled, *mean.shape[1:3])
-        for _ in range(_SMOOTHINGS):
-            filled = mean + (1.0 - weight) * _of_neighbours(filled)
-    return filled
+def _without_arms(
+    image: jax.Array, source: Frames, target: Frames, person: jax.Array | None
+) -> jax.Array:
+    """A photo [B, h, w, C] in which arms that go elsewhere than the part under them are
+    painted over with what is around on the body: it would take them along. So are gaps
+    in the middle of the torso beside them that are not the `person`."""
+    along, across = _places(source, *image.shape[1:3])
+
+    def masks(grown: float) -> jax.Array:
+        grown_masks = _masks(source, along, across, grown)
+        known = (source.known & target.known)[:, None, None, :]
+        return jnp.where(known, grown_masks, 0.0)
+
+    core, close = masks(-_CLOSE), masks(_CLOSE)
+    hidden = _hidden_by_arms(source, target, along, across, masks(0.0), close)
+    middle = core[..., _TORSO : _TORSO + 1]
+    if person is not None:
+        beside = masks(MARGIN)[..., _ARMS:].max(axis=-1, keepdims=True)
+        hidden = jnp.maximum(hidden, middle * beside * (1.0 - person))
+    shown = core[..., :_FOREARMS].max(axis=-1, keepdims=True) * (1.0 - hidden)
+    clear = image + hidden * (pull_push.without_person(image, shown) - image)
+    if person is None:
+        return clear
+    # Whatever is there now is the torso.
+    of_person = jnp.maximum(clear[..., -1:], middle)
+    return jnp.concatenate([clear[..., :-1], of_person], axis=-1)
 
 
-def _coarser(
-    mean: jax.Array, weight: jax.Array, flat: bool
-) -> tuple[jax.Array, jax.Array]:
-    """A level of half the width and, if not `flat`, half the height. One free pixel
-    makes a cell count in full: its edge would take on the colour of afar else."""
-    cell = (1, 1 if flat and mean.shape[2] > 1 else 2, 2, 1)
-    total, weights = (
-        jax.lax.reduce_window(x, 0.0, jax.lax.add, cell, cell, "SAME")
-        for x in (mean, weight)
-    )
-    full = jnp.minimum(weights, 1.0)
-    return total * (full / jnp.maximum(weights, 1e-6)), full
+def _hidden_by_arms(
+    source: Frames,
+    target: Frames,
+    along: jax.Array,
+    across: jax.Array,
+    body: jax.Array,
+    arms: jax.Array,
+) -> jax.Array:
+    """Where an arm hides a part of the body that does not go with it, [B, h, w, 1]; of
+    the masks [B, h, w, 10] of both."""
+    # The shoulder stays with the torso.
+    begin = np.where(np.arange(NUM_PARTS) < _FOREARMS, _SHOULDER, 0.0)
+    begin = begin.astype(np.float32).reshape(1, 1, 1, NUM_PARTS)
+    arms = jnp.where(along > begin * source.length[:, None, None, :], arms, 0.0)
+    places = _source_places(target, source, along, across)
+    unit = jnp.maximum(target.unit[:, None, None], 1e-3)
+    hidden = jnp.zeros_like(arms[..., 0])
+    for under, over in _UNDER_ARMS:
+        for arm in over:
+            dx, dy = (x[..., arm] - x[..., under] for x in places)
+            leaves = _far(jnp.sqrt(dx**2 + dy**2) / unit)
+            hidden = jnp.maximum(hidden, body[..., under] * arms[..., arm] * leaves)
+    return hidden[..., None]
 
 
-def _of_neighbours(x: jax.Array) -> jax.Array:
-    """The mean of the four pixels around each; beyond the border is the border."""
-    tall = jnp.concatenate([x[:, :1], x, x[:, -1:]], axis=1)
-    wide = jnp.concatenate([x[:, :, :1], x, x[:, :, -1:]], axis=2)
-    return (tall[:, :-2] + tall[:, 2:] + wide[:, :, :-2] + wide[:, :, 2:]) / 4
+def _far(way: jax.Array) -> jax.Array:
+    """Whether a way in torso lengths counts, 0 to 1."""
+    return jnp.clip((way - _STILL) / (_GONE - _STILL), 0.0, 1.0)
 
 
 def _places(target: Frames, height: int, width: int) -> tuple[jax.Array, jax.Array]:
@@ -162,13 +217,13 @@ def _places(target: Frames, height: int, width: int) -> tuple[jax.Array, jax.Arr
 
 
 def _masks(
-    target: Frames, along: jax.Array, across: jax.Array, grown: float = 0.0
+    target: Frames, along: jax.Array, across: jax.Array, grown: float | np.ndarray = 0.0
 ) -> jax.Array:
     """Where each part lies in the target, from 1 inside to 0 outside, with a border of
-    `grown` torso lengths; [B, H, W, 10]."""
+    `grown` torso lengths, of all or of each; [B, H, W, 10]."""
     unit = target.unit[:, None, None, None]
     length = target.length[:, None, None, :]
-    torso, head = 4, 5
+    torso, head = _TORSO, _HEAD
     shape = (1, 1, 1, NUM_PARTS)
     first = np.full(NUM_PARTS, -_JOINT_REACH, np.float32)
     last = np.ones(NUM_PARTS, np.float32)

@@ -24,7 +24,8 @@ def patch_step(
 ) -> tuple[TrainState, Metrics]:
     """One update of the generator by L1, hinge, feature matching and, if asked for, a
     perceptual distance; and on the same images one of D by hinge and R1."""
-    inputs = training_inputs(state.step, batch, architecture, objective)
+    coarse_params = state.coarse.drawing_params
+    inputs = training_inputs(state.step, batch, architecture, objective, coarse_params)
     network = PatchDiscriminator(architecture)
 
     def generate(params: PyTree, inputs: Inputs) -> jax.Array:

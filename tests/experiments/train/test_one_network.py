@@ -119,7 +119,7 @@ def test_generate_gives_what_the_class_gives(run, pair_dataset, people, tmp_path
     want = model(photo, "catalogue/back", source_pose=joints)
     with Image.open(config.output) as picture:
         got = np.asarray(picture)
-    np.testing.assert_array_equal(got, want.image)
+    np.testing.assert_array_equal(got, want.large)
 
 
 def test_it_is_no_stage_one_of_another_run(pair_dataset):

@@ -1,5 +1,6 @@
 """Pictures with the photo's own pixels."""
 
+import dataclasses
 import functools
 
 import jax
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 
 from pg2_jax import inputs
-from pg2_jax.inference import paste_back, pose_transfer
+from pg2_jax.inference import paste_back, pose_transfer, scene, source_photo
 from pg2_jax.pg2plus import part_transfer, part_warp
 from tests.pg2_jax.inference.stand_in import NoFinder, make_photo
 from tests.pg2_jax.pg2plus.people import (
@@ -20,10 +21,13 @@ from tests.pg2_jax.pg2plus.people import (
     weights,
 )
 
+SHARP = dataclasses.replace(ARCHITECTURE, blending="sharp")
+
 
 @functools.cache
 def model():
-    return pose_transfer.PoseTransfer(generators(), finder=NoFinder())
+    sharp = dataclasses.replace(generators(), architecture=SHARP)
+    return pose_transfer.PoseTransfer(sharp, finder=NoFinder())
 
 
 def times(keypoints, scale):
@@ -41,21 +45,24 @@ def drawn(scale, **options):
 
 
 @jax.jit
-def by_definition(params, image, photo):
+def by_definition(params, image, photo, background, mask):
     """Weights and image of the network, enlarged, and pixels of the photo."""
-    small, large = inputs.from_uint8(image), inputs.from_uint8(photo)
+    small, large, behind = map(inputs.from_uint8, (image, photo, background))
     poses = person()[None], WALKING[None]
-    guide = part_transfer.guide(small, *poses, HEIGHT, WIDTH)
-    network = part_transfer.PartTransferGenerator(ARCHITECTURE)
+    who = part_transfer.Person(mask, np.ones((1, 1, 1, 1), np.float32))
+    guide = part_transfer.guide(small, *poses, HEIGHT, WIDTH, "sharp", who)
+    network = part_transfer.PartTransferGenerator(SHARP, final=True)
     layers = network.apply({"params": params}, small, guide, method="layers")
     size = photo.shape[1:3]
-    own, shares = (
-        jax.image.resize(x, (1, *size, x.shape[-1]), "bilinear") for x in layers
+    own, shares, mask = (
+        jax.image.resize(x, (1, *size, x.shape[-1]), "bilinear")
+        for x in (*layers, mask)
     )
-    doubled = (times(points, 2).astype(np.float32) for points in poses)
-    from_source, to_target = doubled
-    moved = part_warp.warp(large, from_source, to_target, *size)
-    behind = part_warp.without_person(large, part_warp.background(from_source, *size))
+    from_source, to_target = (times(points, 2).astype(np.float32) for points in poses)
+    moved = part_warp.warp(large, from_source, to_target, *size, mask)
+    # Away from the person the background is in the place of the network's image.
+    away = part_warp.background(to_target, *size, 0.1)
+    own = away * behind + (1 - away) * own
     picture = (
         shares[..., :1] * moved.composite
         + shares[..., 1:2] * behind
@@ -68,7 +75,12 @@ def by_definition(params, image, photo):
 @pytest.mark.slow
 def test_weights_are_enlarged_and_pixels_are_the_photos_own():
     photo, result = drawn(2)
-    want = by_definition(weights()[0], result.source[None], photo[None])[0]
+    joints = person() * np.array([2, 2, 1])
+    size = HEIGHT, WIDTH
+    source = source_photo.read_source(photo, joints, size, NoFinder(), "stretch")
+    place = scene.read(model()._model, source, photo)
+    given = (x[None] for x in (result.source, *place))
+    want = by_definition(weights()[0], *given)[0]
     assert result.large.shape == (2 * HEIGHT, 2 * WIDTH, 3)
     difference = np.abs(result.large.astype(int) - np.asarray(want, int))
     assert difference.max() <= 1
@@ -93,15 +105,12 @@ def test_the_whole_photo_gets_the_large_picture():
 )
 def test_the_longest_side_is_limited(scale, max_side, times_as_large):
     _, result = drawn(scale, max_side=max_side)
-    if times_as_large == 1:
-        assert result.large is None
-    else:
-        want = times_as_large * HEIGHT, times_as_large * WIDTH, 3
-        assert result.large.shape == want
+    want = times_as_large * HEIGHT, times_as_large * WIDTH, 3
+    assert result.large.shape == want
 
 
 def test_what_has_no_more_pixels_is_not_enlarged():
-    assert drawn(1)[1].large is None
+    assert drawn(1)[1].large.shape == (HEIGHT, WIDTH, 3)
     with pytest.raises(ValueError, match=r"^max_side=0 must be 1 or more"):
         drawn(2, max_side=0)
 

@@ -1,5 +1,6 @@
 """Small functions of jax, translated and run by ONNX Runtime."""
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -69,6 +70,7 @@ FUNCTIONS = {
     ),
     "relu": lambda x, i: jax.nn.relu(x[:, 1:]) + jnp.maximum(-1.0, x[:, 1:]),
     "comparisons": lambda x, i: (x > 0.5) & (x <= 2) | (i[..., None] == 4)[:, :5, :1],
+    "opposites": lambda x, i: ~(x > 0.5),
     "a mask": lambda x, i: jnp.where(jnp.isfinite(x), jnp.clip(x, -1, 1), 7.0),
     "halves to the even": lambda x, i: jnp.round(i / 2.0) + jnp.trunc(-i / 4.0),
     "bytes": lambda x, i: jnp.clip(jnp.round(x[:, 2:] * 90), 0, 255).astype(jnp.uint8),
@@ -101,6 +103,7 @@ FUNCTIONS = {
     "halved": lambda x, i: convolved(x, 2),
     "a pixel": lambda x, i: convolved(x, 1, size=1),
     "means": lambda x, i: pooled(x[:, 1:]),
+    "largest": lambda x, i: nn.max_pool(x[:, 1:], (3, 3), padding="SAME"),
     "a matrix": lambda x, i: jnp.einsum(
         "Hh,bhwc->bHwc", np.arange(8, dtype=np.float32).reshape(2, 4), x[:, 1:]
     ),

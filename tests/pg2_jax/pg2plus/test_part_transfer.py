@@ -1,6 +1,7 @@
 """The networks of pg2plus: what they are told, what they blend, what they judge."""
 
 import dataclasses
+import functools
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +11,7 @@ import pytest
 from pg2_jax import generation, inputs, pose, train_state
 from pg2_jax.architecture import Architecture
 from pg2_jax.inference import exported_model, pose_transfer
-from pg2_jax.pg2plus import part_transfer, part_warp
+from pg2_jax.pg2plus import find_person, part_transfer, part_warp, pull_push
 from tests.pg2_jax import drawn_state
 from tests.pg2_jax.pg2plus.people import (
     ARCHITECTURE,
@@ -66,7 +67,7 @@ def test_the_guide_says_all_of_both_poses_in_order():
     front = np.broadcast_to([1.0, 0, 0, 1, 0, 0], (1, *size, 6))
     parts = [
         (moved.composite, 3),
-        (jax.jit(part_warp.without_person)(source, free), 3),
+        (jax.jit(pull_push.without_person)(source, free), 3),
         (moved.coverage, 1),
         (free, 1),
         (moved.masks, 10),
@@ -94,51 +95,145 @@ def test_weights_add_up_to_one_and_no_part_counts_where_none_lies():
     assert (covered == 0).any()
     assert shares[covered == 0][:, 0].max() < 1e-4
     assert (shares.max(axis=(0, 1, 2)) > 0.2).all()
-    want = part_transfer.blend(guide[..., :3], guide[..., 3:6], source, layers)
+    # Behind the person goes on what is kept with all around it, and what is free.
+    kept = np.pad(shares[0, ..., 2], 1, mode="edge")
+    least = np.lib.stride_tricks.sliding_window_view(kept, (3, 3)).min(axis=(2, 3))
+    known = np.maximum(np.clip(2 * least - 1, 0, 1)[None, ..., None], guide[..., 7:8])
+    behind = pull_push.without_person(source, known)
+    want = part_transfer.blend(guide[..., :3], behind, source, layers)
     np.testing.assert_allclose(picture, want, atol=1e-5)
+
+
+SHARP = dataclasses.replace(ARCHITECTURE, blending="sharp")
+
+
+def middle():
+    """A mask of which the middle columns are somebody."""
+    mask = np.zeros((1, HEIGHT, WIDTH, 1), np.float32)
+    mask[:, :, 10:23] = 1.0
+    return mask
+
+
+@jax.jit
+def _told_of(source, mask, known, *poses):
+    person = part_transfer.Person(mask, known)
+    return inputs.pose_input(source, *poses, SHARP, person)
+
+
+def test_the_guide_is_told_who_the_person_is():
+    source, poses, mask = source_photo(), (person()[None], WALKING[None]), middle()
+    known, guessed = (
+        np.asarray(_told_of(source, mask, np.full((1, 1, 1, 1), share), *poses))
+        for share in (1.0, 0.0)
+    )
+    moved = part_warp.warp(source, *poses, HEIGHT, WIDTH, mask)
+    np.testing.assert_allclose(known[..., :3], moved.composite, atol=1e-4)
+    np.testing.assert_allclose(known[..., 6:7], moved.coverage, atol=1e-5)
+    # The background begins a pixel from the person, and is not in the middle of parts.
+    free = known[..., 7:8]
+    assert (free[:, :, 9:24] == 0).all() and free[0, 2, 8] == 1
+    assert (
+        free[0, 24, 8] < 0.2 and free[0, 24, 4] == 1
+    )  # the right wrist, and beside it
+    ends = np.asarray(part_warp.background(poses[0], HEIGHT, WIDTH, -0.1)) > 0
+    assert (free[~ends] == 0).all() and free[0, 2, 2] == 1
+    want = pull_push.without_person(source, free)
+    np.testing.assert_allclose(known[..., 3:6], want, atol=1e-5)
+    # Only the person leaves, and of one who is guessed nothing is said.
+    still = np.asarray(part_warp.still(*poses, HEIGHT, WIDTH))
+    np.testing.assert_allclose(known[..., 60:], np.maximum(still, free), atol=1e-5)
+    assert (known[..., 60:] == 0).any() and (still != known[..., 60:]).any()
+    np.testing.assert_array_equal(guessed[..., 60:], 1)
+    np.testing.assert_array_equal(guessed[..., :60], known[..., :60])
 
 
 @pytest.mark.parametrize(("final", "power"), [(False, 1.5), (True, 2.5)])
 def test_sharp_blending_takes_nothing_of_the_photo_where_its_person_leaves(
     final, power
 ):
-    """The same weights in the networks, to a power; the photo's besides by the share
-    that stays."""
-    sharp = dataclasses.replace(ARCHITECTURE, blending="sharp")
+    """The soft weights, to a power; the photo's besides by the share that stays, in the
+    result alone."""
     source, poses = source_photo(), (person()[None], WALKING[None])
+    one = np.ones((1, 1, 1, 1), np.float32)
+    guide = _told_of(source, middle(), one, *poses)
 
-    @jax.jit
-    def layers(params, source, *poses):
-        guide = inputs.pose_input(source, *poses, sharp)
-        network = part_transfer.PartTransferGenerator(sharp, final)
-        return guide, network.apply({"params": params}, source, guide, method="layers")
+    @functools.partial(jax.jit, static_argnums=2)
+    def layers(params, guide, architecture):
+        network = part_transfer.PartTransferGenerator(architecture, final)
+        return network.apply({"params": params}, source, guide, method="layers")
 
-    guide, got = layers(weights()[0], source, *poses)
-    stays = np.asarray(part_warp.still(*poses, HEIGHT, WIDTH))
-    np.testing.assert_allclose(guide[..., 60:], stays, atol=1e-5)
-    soft, plain, _ = guided(source, *poses)
-    np.testing.assert_allclose(guide[..., :60], soft, atol=1e-6)
+    got = layers(weights()[0], guide, SHARP)
+    plain = layers(weights()[0], guide[..., :60], ARCHITECTURE)
     np.testing.assert_allclose(got.generated, plain.generated, atol=1e-5)
+    stays = np.asarray(guide[..., 60:])
     want = np.array(plain.weights)
-    want[..., 2:3] *= np.maximum(stays, 1e-3)
+    if final:
+        want[..., 2:3] *= np.maximum(stays, 1e-2)
     want **= power
     want /= want.sum(axis=-1, keepdims=True)
     np.testing.assert_allclose(got.weights, want, atol=1e-4)
     assert (stays == 0).any()
-    assert got.weights[..., 2:3][stays == 0].max() < 1e-2
+    assert (got.weights[..., 2:3][stays == 0].max() < 1e-2) == final
+
+
+def test_the_person_is_what_is_not_kept_where_nobody_shall_be():
+    source, keypoints = source_photo(), person(left_ankle=None)[None]
+    params, size = weights()[0], (HEIGHT, WIDTH)
+
+    @jax.jit
+    def found(params, source, keypoints):
+        guide = part_transfer.guide(source, keypoints, None, *size, "sharp")
+        network = part_transfer.PartTransferGenerator(SHARP)
+        layers = network.apply({"params": params}, source, guide, method="layers")
+        got = find_person.find(params, source, keypoints, SHARP)
+        return guide, layers.weights, got
+
+    guide, shares, got = found(params, source, keypoints)
+    # Nothing is moved nowhere, and nothing is said to leave.
+    for empty in (slice(3), slice(6, 7), slice(8, 36)):
+        np.testing.assert_array_equal(guide[..., empty], 0)
+    np.testing.assert_array_equal(guide[..., 54:57], guide[..., 57:60])  # the views
+    np.testing.assert_array_equal(guide[..., 60:], 1)
+    inside = np.asarray(part_warp.inside(keypoints, *size))
+    person_or_not = np.maximum(1 - shares[..., 2:3], inside)[0, ..., 0]
+
+    def around(x, of, edge):
+        padded = np.pad(x, 1, constant_values=edge)
+        windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3))
+        return of(windows, axis=(2, 3))
+
+    closed = around(around(person_or_not, np.max, 0), np.min, 1)
+    want = np.clip(2 * around(closed, np.mean, 0), 0, 1)
+    near = 1 - np.asarray(part_warp.background(keypoints, *size, 1.0))[0, ..., 0]
+    np.testing.assert_allclose(got[0, ..., 0], want * near, atol=1e-5)
+    nobody = found(params, source, np.zeros_like(keypoints))[2]
+    np.testing.assert_array_equal(nobody, 0)
+
+
+def test_in_training_every_fourth_person_stays_unknown():
+    params, batch = weights()[0], make_batch(6)
+    source = inputs.from_uint8(jnp.asarray(batch["source_image"]))
+    given = params, source, batch["source_keypoints"]
+    mask = find_person.find(*given, SHARP)
+    got = jax.jit(find_person.partly_known, static_argnums=3)(*given, SHARP, 3)
+    known = [1, 0, 1, 1, 1, 0]
+    np.testing.assert_array_equal(got.known.ravel(), known)
+    guess = 1 - part_warp.background(given[2], HEIGHT, WIDTH)
+    want = np.where(np.reshape(known, (6, 1, 1, 1)), mask, guess)
+    np.testing.assert_allclose(got.mask, want, atol=1e-5)
 
 
 def test_a_result_is_blended_most_sharply():
     """The image that no loss sees is that of the network as `final`."""
-    sharp = dataclasses.replace(ARCHITECTURE, blending="sharp")
     photo, poses = make_batch(1)["source_image"], (person()[None], WALKING[None])
 
     @jax.jit
     def images(params, photo):
-        drawn = generation.draw(params, None, photo, *poses, architecture=sharp)
+        drawn = generation.draw(params, None, photo, *poses, architecture=SHARP)
         source = inputs.from_uint8(photo)
-        guide = inputs.pose_input(source, *poses, sharp)
-        network = part_transfer.PartTransferGenerator(sharp, final=True)
+        person = find_person.known(params, source, poses[0], SHARP)
+        guide = inputs.pose_input(source, *poses, SHARP, person)
+        network = part_transfer.PartTransferGenerator(SHARP, final=True)
         return drawn["generated"], network.apply({"params": params}, source, guide)
 
     got, want = images(weights()[0], photo)
@@ -198,15 +293,19 @@ def test_the_discriminator_judges_patches():
     assert not gradient[1].any()
 
 
+def sharp_generators():
+    return dataclasses.replace(generators(), architecture=SHARP)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("form", exported_model.FORMATS)
 def test_an_exported_model_draws_the_same_for_any_batch(tmp_path, form):
     path = tmp_path / f"model.{form}"
-    exported_model.write(path, generators(), form)
+    exported_model.write(path, sharp_generators(), form)
     batch = make_batch(3)
     arguments = batch["source_image"], batch["target_keypoints"]
     sources = batch["source_keypoints"]
-    want = pose_transfer.PoseTransfer(generators()).batch(
+    want = pose_transfer.PoseTransfer(sharp_generators()).batch(
         *arguments, source_poses=sources, batch_size=3
     )
     model = pose_transfer.PoseTransfer.restore(path)

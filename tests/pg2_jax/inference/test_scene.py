@@ -1,0 +1,44 @@
+"""A photo taken apart: the person, and the place without it."""
+
+import numpy as np
+
+from pg2_jax.inference import scene, source_photo
+from tests.pg2_jax.inference.stand_in import NoFinder, make_photo
+from tests.pg2_jax.pg2plus.people import HEIGHT, WIDTH, generators, person
+
+
+def read(height, width, scale, fit, monkeypatch, joints=None):
+    """A scene of which the middle columns of the model's image are the person."""
+    middle = np.abs(np.arange(WIDTH)[:, None] - 15.5) < 3
+    person_there = np.broadcast_to(middle, (1, HEIGHT, WIDTH, 1)).astype(np.float32)
+    large_one = person_there.repeat(scale, axis=1).repeat(scale, axis=2)
+    found = person_there, large_one
+    monkeypatch.setattr(scene, "program", lambda: lambda *_, **__: found)
+    size = HEIGHT, WIDTH
+    joints = person() * np.array([scale, scale, 1]) if joints is None else joints
+    photo = make_photo(height, width)
+    source = source_photo.read_source(photo, joints, size, NoFinder(), fit)
+    large = np.asarray(photo if fit == "stretch" else source.image)
+    return source, large, scene.read(generators(), source, large)
+
+
+def test_the_place_of_the_person_shows_what_is_around(monkeypatch):
+    _, photo, got = read(2 * HEIGHT, 2 * WIDTH, 2, "stretch", monkeypatch)
+    assert got.person.shape == (HEIGHT, WIDTH, 1)
+    np.testing.assert_array_equal(got.photo, photo)
+    assert got.background.shape == photo.shape
+    # Far from the person it is the photo, to the pixel; where the person is, it is not.
+    np.testing.assert_array_equal(got.background[:, :4], photo[:, :4])
+    np.testing.assert_array_equal(got.background[:, -4:], photo[:, -4:])
+    inside = np.abs(got.background[:, 30:34].astype(int) - photo[:, 30:34])
+    assert (inside.max(axis=-1) > 0).mean() > 0.5
+
+
+def test_beyond_the_photos_edge_something_is_made_up(monkeypatch):
+    """A wide photo, letterboxed: above and below it its edge fades into a fill."""
+    source, _, got = read(WIDTH, WIDTH, 1, "letterbox", monkeypatch, person())
+    top, bottom = (HEIGHT - WIDTH) // 2, (HEIGHT + WIDTH) // 2
+    np.testing.assert_array_equal(got.photo[top:bottom], source.image[top:bottom])
+    edge = source.image[top, :4].astype(int)
+    near, far = (np.abs(got.photo[row, :4] - edge).mean() for row in (top - 1, 0))
+    assert near < 0.2 * far and far > 5

@@ -78,7 +78,8 @@ def warp(
     if person is not None:
         image = jnp.concatenate([image, person], axis=-1)
     # Forearms are read from the photo, what arms can hide from one without them.
-    clear = _without_arms(image, source, target, person)
+    # XLA would compute it anew for each neighbour that is read.
+    clear = jax.lax.optimization_barrier(_without_arms(image, source, target, person))
     read = [
         sampling.bilinear(photo, x[..., some], y[..., some])
         for photo, some in ((clear, slice(_FOREARMS)), (image, slice(_FOREARMS, None)))

@@ -37,7 +37,13 @@ def results(
                 pool.submit(_each, function, jobs[i : i + _JOBS_AT_ONCE])
                 for i in range(0, len(jobs), _JOBS_AT_ONCE)
             ]
-        yield _as_they_come(waiting)
+        finished = futures.as_completed(waiting)
+        yield (result for done in finished for result in done.result())
+    except BrokenProcessPool as error:
+        raise ChildProcessError(
+            "a worker process died, perhaps of too little memory; with --workers=1 "
+            "there is none, and the reason is seen"
+        ) from error
     finally:
         pool.shutdown(cancel_futures=True)
 
@@ -46,19 +52,6 @@ def _each(
     function: Callable[[_Job], _Result], jobs: Sequence[_Job]
 ) -> Sequence[_Result]:
     return [function(job) for job in jobs]
-
-
-def _as_they_come(
-    waiting: Sequence["futures.Future[Sequence[_Result]]"],
-) -> Iterator[_Result]:
-    try:
-        for done in futures.as_completed(waiting):
-            yield from done.result()
-    except BrokenProcessPool as error:
-        raise ChildProcessError(
-            "a worker process died, perhaps of too little memory; with --workers=1 "
-            "there is none, and the reason is seen"
-        ) from error
 
 
 def num_cores() -> int:

@@ -46,6 +46,14 @@ def compiler_options() -> dict[str, str]:
     return _BY_EIGEN
 
 
+@functools.cache
+def jitted(function: Callable[..., Any], *static: str) -> jax.stages.Wrapped:
+    """A function that convolves as a program, one for all calls; the arguments of the
+    `static` names are no arrays."""
+    options = compiler_options()
+    return jax.jit(function, static_argnames=static, compiler_options=options)
+
+
 def convolve(
     x: jax.Array, kernel: jax.Array, strides: Sequence[int], padding: Any, **_: Any
 ) -> jax.Array:

@@ -1,6 +1,5 @@
 """Generating images, in training and after it: pure functions."""
 
-import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -106,8 +105,6 @@ def program(
     return images
 
 
-@functools.cache
 def compiled_generate() -> jax.stages.Wrapped:
     """`generate` as a program, one for all models of an architecture."""
-    options = cpu_convolution.compiler_options()
-    return jax.jit(generate, static_argnames="architecture", compiler_options=options)
+    return cpu_convolution.jitted(generate, "architecture")

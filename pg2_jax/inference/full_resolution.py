@@ -5,7 +5,6 @@ without and with its person, and its own image are blended. Weights and image ar
 enlarged; the others are read from the photo itself, which is taken apart first.
 """
 
-import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -24,7 +23,7 @@ from pg2_jax.pg2plus import part_transfer, part_warp, sampling
 from pg2_jax.photos import crop
 
 MAX_SIDE = 1024
-_ABOUT = 0.1  # torso lengths about a person in which the network generates
+_GENERATED = 0.1  # torso lengths about a person in which the network generates
 # (source, poses [N, 18, 3] in pixels of the model's image, max_side) -> the photo's
 # part, uint8 [h, w, 3], and the pictures; None where the joints are not known.
 Pictures = tuple[np.ndarray, list[np.ndarray]] | None
@@ -45,9 +44,10 @@ def of(model: restore.Generators | exported_model.Program) -> Enlarge | None:
         photo = photo_of(source.photo, source.frame, source.image.shape[:2], max_side)
         place = scene.read(model, source, source.image if photo is None else photo)
         given = (source.image, *place, np.asarray(source.pose, np.float32))
+        program = cpu_convolution.jitted(_generate, "scale", "architecture")
         # One after the other: at this size each fills the memory of many small ones.
         pictures = [
-            _program()(
+            program(
                 model.coarse,
                 *(x[None] for x in (*given, pose.astype(np.float32))),
                 scale=len(place.photo) // len(source.image),
@@ -84,13 +84,6 @@ def _scale(frame: crop.Frame, size: crop.Size, max_side: int) -> int:
     return min(nearest, 2 ** math.floor(math.log2(most)))
 
 
-@functools.cache
-def _program() -> jax.stages.Wrapped:
-    names = ("scale", "architecture")
-    options = cpu_convolution.compiler_options()
-    return jax.jit(_generate, static_argnames=names, compiler_options=options)
-
-
 def _generate(
     params: restore.PyTree,
     image: jax.Array,
@@ -122,7 +115,7 @@ def _generate(
     )
     # Away from the person in the new pose a piece of the photo is better than what the
     # network makes up.
-    away = part_warp.background(after, height, width, _ABOUT)
+    away = part_warp.background(after, height, width, _GENERATED)
     own += away * (behind - own)
     layers = part_transfer.Layers(own, weights)
     return inputs.to_uint8(part_transfer.blend(moved.composite, behind, large, layers))

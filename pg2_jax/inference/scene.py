@@ -1,6 +1,5 @@
 """A photo taken apart: its person, and the place without it."""
 
-import functools
 from typing import NamedTuple
 
 import jax
@@ -36,7 +35,7 @@ def read(generators: restore.Generators, source: Source, photo: np.ndarray) -> S
     size or a multiple of it; the joints of the source are known."""
     height, width = photo.shape[:2]
     scale = height // source.image.shape[0]
-    person, gone = program()(
+    person, gone = cpu_convolution.jitted(_person, "scale", "architecture")(
         generators.coarse,
         source.image[None],
         np.asarray(source.pose, np.float32)[None],
@@ -74,13 +73,6 @@ def _beyond(frame: crop.Frame, scale: int, size: crop.Size) -> np.ndarray:
         np.maximum(left - columns, columns - right),
     )
     return np.clip(way / (_FADES * scale), 0, 1).astype(np.float32)
-
-
-@functools.cache
-def program() -> jax.stages.Wrapped:
-    names = ("scale", "architecture")
-    options = cpu_convolution.compiler_options()
-    return jax.jit(_person, static_argnames=names, compiler_options=options)
 
 
 def _person(

@@ -47,8 +47,9 @@ def fill(photo: np.ndarray, hole: np.ndarray) -> np.ndarray:
 def _averaged(image: np.ndarray, hole: np.ndarray) -> np.ndarray:
     """The image whose hole has means of all that is known, weighted by the fourth power
     of the distance (Shepard, 1968), in which height counts four times."""
-    way = np.argwhere(hole)[:, None] - np.argwhere(~hole)[None]
-    weight = 1.0 / ((way * (4, 1)) ** 2).sum(-1) ** 2
+    stretched = np.array([4, 1], np.float32)
+    inside, around = (np.argwhere(mask) * stretched for mask in (hole, ~hole))
+    weight = 1.0 / ((inside[:, None] - around[None]) ** 2).sum(-1) ** 2
     filled = image.copy()
     filled[hole] = weight @ image[~hole] / weight.sum(-1, keepdims=True)
     return filled

@@ -36,5 +36,5 @@ def test_an_error_of_a_process_arrives_as_it_was_raised(processes):
 
 def test_a_process_that_dies_is_an_error():
     refused = pytest.raises(ChildProcessError, match=r"process died.*--workers=1")
-    with workers.results(_die, range(20), 2) as done, refused:
+    with refused, workers.results(_die, range(20), 2) as done:
         list(done)

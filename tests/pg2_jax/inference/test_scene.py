@@ -13,7 +13,7 @@ def read(height, width, scale, fit, monkeypatch, joints=None):
     person_there = np.broadcast_to(middle, (1, HEIGHT, WIDTH, 1)).astype(np.float32)
     large_one = person_there.repeat(scale, axis=1).repeat(scale, axis=2)
     found = person_there, large_one
-    monkeypatch.setattr(scene, "program", lambda: lambda *_, **__: found)
+    monkeypatch.setattr(scene, "_person", lambda *_, scale, architecture: found)
     size = HEIGHT, WIDTH
     joints = person() * np.array([scale, scale, 1]) if joints is None else joints
     photo = make_photo(height, width)

@@ -122,7 +122,7 @@ def move_at_random(batch: Batch, key: jax.Array) -> Batch:
     inverse = jnp.swapaxes(matrix, 1, 2) / (zoom**2)[:, None, None]
     read = jnp.einsum("bij,bhwj->bhwi", inverse, from_middle) + middle[:, None, None]
     both = jnp.concatenate([batch["source_image"], batch["target_image"]], axis=-1)
-    moved, _ = sampling.bilinear(both.astype(jnp.float32), read[..., 0], read[..., 1])
+    moved = sampling.bilinear(both.astype(jnp.float32), read[..., 0], read[..., 1])
     source, target = jnp.split(jnp.round(moved).astype(jnp.uint8), 2, axis=-1)
     return Batch(
         source_image=source,

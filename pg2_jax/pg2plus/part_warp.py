@@ -77,19 +77,13 @@ def warp(
     x, y = _source_places(source, target, along, across)
     if person is not None:
         image = jnp.concatenate([image, person], axis=-1)
-    # Forearms are read from the photo, what arms can hide from one without them.
-    # XLA would compute it anew for each neighbour that is read.
-    clear = jax.lax.optimization_barrier(_without_arms(image, source, target, person))
-    read = [
-        sampling.bilinear(photo, x[..., some], y[..., some])
-        for photo, some in ((clear, slice(_FOREARMS)), (image, slice(_FOREARMS, None)))
-    ]
-    parts, inside = (
-        jnp.concatenate([first, last], axis=3)
-        for first, last in zip(*read, strict=True)
-    )
     usable = (source.known & target.known)[:, None, None, :]
+    inside = sampling.inside(x, y, *image.shape[1:3])
     masks = jnp.where(usable, masks * inside, 0.0)
+    clear = _without_arms(image, source, target, person)
+    parts = _read(image, clear, x, y)
+    # XLA would read them anew for each layer that is put over others.
+    parts, masks = jax.lax.optimization_barrier((parts, masks))
     if person is None:
         return Warped(parts, masks, *_composite(parts, masks))
     parts, shares = parts[..., :-1], parts[..., -1]
@@ -144,6 +138,18 @@ def still(
     return 1.0 - jnp.where(known, leaves, 0.0).max(axis=-1, keepdims=True)
 
 
+def _read(image: jax.Array, clear: jax.Array, x: jax.Array, y: jax.Array) -> jax.Array:
+    """The pixels of the parts, [B, H, W, 10, C], at their places in a photo: forearms
+    of the photo itself, what arms can hide of one that is `clear` of arms."""
+    # XLA would compute it anew for each neighbour that is read.
+    clear = jax.lax.optimization_barrier(clear)
+    body, forearms = (
+        sampling.bilinear(photo, x[..., some], y[..., some])
+        for photo, some in ((clear, slice(_FOREARMS)), (image, slice(_FOREARMS, None)))
+    )
+    return jnp.concatenate([body, forearms], axis=3)
+
+
 def _without_arms(
     image: jax.Array, source: Frames, target: Frames, person: jax.Array | None
 ) -> jax.Array:
@@ -164,6 +170,7 @@ def _without_arms(
         beside = masks(MARGIN)[..., _ARMS:].max(axis=-1, keepdims=True)
         hidden = jnp.maximum(hidden, middle * beside * (1.0 - person))
     shown = core[..., :_FOREARMS].max(axis=-1, keepdims=True) * (1.0 - hidden)
+    hidden, shown = jax.lax.optimization_barrier((hidden, shown))
     clear = image + hidden * (pull_push.without_person(image, shown) - image)
     if person is None:
         return clear

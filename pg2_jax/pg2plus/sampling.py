@@ -5,11 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 
 
-def bilinear(
-    image: jax.Array, x: jax.Array, y: jax.Array
-) -> tuple[jax.Array, jax.Array]:
-    """Reads [B, h, w, C] at places [B, ...] to 1/256 pixel, and how far inside each
-    lies, 0 to 1; by one gather, from a table with the four neighbours of each pixel."""
+def bilinear(image: jax.Array, x: jax.Array, y: jax.Array) -> jax.Array:
+    """Reads [B, h, w, C] at places [B, ...] to 1/256 pixel, beyond the border as at it;
+    by one gather, from a table with the four neighbours of each pixel."""
     size, height, width, channels = image.shape
     right = jnp.concatenate([image[:, :, 1:], image[:, :, -1:]], axis=2)
     pair = jnp.concatenate([image, right], axis=-1)
@@ -19,7 +17,6 @@ def bilinear(
     # The compiler may compute a place twice, with other roundings, to find the pixel
     # and to weigh it: 21.99999 and 22 would read the wrong neighbour.
     x, y = (jnp.round(place * 256) / 256 for place in (x, y))
-    inside = _reach_inside(x, width) * _reach_inside(y, height)
     x, y = jnp.clip(x, 0.0, width - 1.0), jnp.clip(y, 0.0, height - 1.0)
     left, top = jnp.floor(x), jnp.floor(y)
     fx, fy = (x - left)[..., None], (y - top)[..., None]
@@ -28,7 +25,17 @@ def bilinear(
     four = four.reshape(*x.shape, 4, channels)
     upper = four[..., 0, :] * (1 - fx) + four[..., 1, :] * fx
     lower = four[..., 2, :] * (1 - fx) + four[..., 3, :] * fx
-    return upper * (1 - fy) + lower * fy, inside
+    return upper * (1 - fy) + lower * fy
+
+
+def inside(x: jax.Array, y: jax.Array, height: int, width: int) -> jax.Array:
+    """How far inside a photo places are: 1 on it, falling to 0 within a pixel beyond
+    its border."""
+    across, down = (
+        jnp.clip(jnp.minimum(place + 1.0, size - place), 0.0, 1.0)
+        for place, size in ((x, width), (y, height))
+    )
+    return across * down
 
 
 def enlarged(image: jax.Array, height: int, width: int) -> jax.Array:
@@ -45,8 +52,3 @@ def _interpolation(before: int, after: int) -> np.ndarray:
     place = np.clip((np.arange(after) + 0.5) * before / after - 0.5, 0, before - 1)
     distance = np.abs(place[:, None] - np.arange(before))
     return np.maximum(0, 1 - distance).astype(np.float32)
-
-
-def _reach_inside(place: jax.Array, size: int) -> jax.Array:
-    """1 on the photo, falling to 0 within a pixel beyond its border."""
-    return jnp.clip(jnp.minimum(place + 1.0, size - place), 0.0, 1.0)

@@ -18,6 +18,7 @@ from pg2_jax.inference import animation, result
 from tests.pg2_jax.inference.stand_in import (
     HEIGHT,
     WIDTH,
+    NoFinder,
     figure,
     make_model,
     make_photo,
@@ -137,7 +138,7 @@ def test_what_is_forgotten_is_named(image, pose, message):
 
 
 def test_warnings_show_the_callers_line(tmp_path, recwarn):
-    model, _ = make_model()
+    model, _ = make_model(NoFinder())
     Image.fromarray(make_photo()).save(tmp_path / "me.png")
     Image.fromarray(make_photo(32, 64)).save(tmp_path / "wide.png")
     model(tmp_path / "me.png", figure(), source_pose={"her.png": figure()})

@@ -1,8 +1,12 @@
 """The losses of PG2 (paper, Eq. 1-4). Pure; one value per example."""
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import optax
+
+_WINDOW = 7  # pixels, of SSIM
+_C1, _C2 = (0.01 * 2) ** 2, (0.03 * 2) ** 2  # its constants, for values in [-1, 1]
 
 
 def l1(generated: jax.Array, target: jax.Array, mask: jax.Array) -> jax.Array:
@@ -24,13 +28,42 @@ def l1(generated: jax.Array, target: jax.Array, mask: jax.Array) -> jax.Array:
     Raises:
         ValueError: the shapes do not fit each other.
     """
+    _check_shapes(generated, target, mask)
+    return jnp.mean(jnp.abs(generated - target) * (1.0 + mask), axis=(1, 2, 3))
+
+
+def _check_shapes(generated: jax.Array, target: jax.Array, mask: jax.Array) -> None:
     if generated.shape != target.shape:
         both = f"{generated.shape} and {target.shape}"
         raise ValueError(f"generated and target must have one shape, got {both}.")
     expected = (*target.shape[:3], 1)
     if mask.shape != expected:
         raise ValueError(f"mask: expected shape {expected}, got {mask.shape}.")
-    return jnp.mean(jnp.abs(generated - target) * (1.0 + mask), axis=(1, 2, 3))
+
+
+def dissimilarity(
+    generated: jax.Array, target: jax.Array, mask: jax.Array
+) -> jax.Array:
+    """1 - SSIM, which asks for structure where `l1` asks for colours (Zhao et al.,
+    "Loss Functions for Image Restoration with Neural Networks", 2017). Takes and weighs
+    what `l1` does; [B] means over channels and uniform 7x7 windows inside the image."""
+    _check_shapes(generated, target, mask)
+    # Where nothing is asked of the image, nothing differs.
+    generated = jnp.where(mask >= 0, generated, target)
+    mean_x, mean_y, of_squares, of_products = (
+        _window_means(z)
+        for z in (generated, target, generated**2 + target**2, generated * target)
+    )
+    squares, product = mean_x**2 + mean_y**2, mean_x * mean_y
+    alike = (2 * product + _C1) * (2 * (of_products - product) + _C2)
+    similarity = alike / ((squares + _C1) * (of_squares - squares + _C2))
+    edge = _WINDOW // 2
+    weight = 1.0 + mask[:, edge:-edge, edge:-edge]
+    return jnp.mean((1.0 - similarity) * weight, axis=(1, 2, 3))
+
+
+def _window_means(x: jax.Array) -> jax.Array:
+    return nn.avg_pool(nn.avg_pool(x, (_WINDOW, 1)), (1, _WINDOW))
 
 
 def cross_entropy(logits: jax.Array, label: float) -> jax.Array:

@@ -43,6 +43,9 @@ def coarse_step(
             # Adam's memory of the gradients goes on into the second half, where L1 has
             # this weight: without it the first steps there are ten times too long.
             loss = objective.l1_weight * loss
+        if objective.ssim_weight:
+            unlike = losses.dissimilarity(coarse, target, inputs["mask"])
+            loss = loss + objective.ssim_weight * unlike.mean()
         return loss, {"coarse/loss": loss}
 
     coarse, metrics = minimize(coarse_loss, state.coarse, inputs, objective)

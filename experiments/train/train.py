@@ -29,10 +29,10 @@ from pg2_jax.input_pipeline import pair_reader
 
 OnStep = Callable[[train_state.TrainState], None]
 _STAGES = {
-    "two_stage": "stage I to step {:,}, stage II to {:,}",
-    "one_stage": "one adversarial stage to step {:,}",
-    "coarse": "stage I alone, to step {:,}",
-    "one_network": "one network by L1 to step {:,}, against D to {:,}",
+    "two_stage": ("stage I to step {:,}", "stage II to {:,}"),
+    "one_stage": ("one adversarial stage to step {:,}",),
+    "coarse": ("stage I alone, to step {:,}",),
+    "one_network": ("one network by L1 to step {:,}", "against D to {:,}"),
 }
 
 
@@ -236,11 +236,13 @@ class _Run:
         device, count = jax.devices()[0].device_kind, jax.process_count()
         several = f" in {count} processes" if count > 1 else ""
         start = f"resumes from step {self._first:,}; " if self._first else ""
-        stages = _STAGES[config.stages].format(config.coarse_steps, config.total_steps)
+        ends = sorted({config.coarse_steps, config.total_steps})
+        stages = zip(_STAGES[config.stages], ends, strict=False)
+        planned = ", ".join(stage.format(end) for stage, end in stages)
         return (
             f"{config.workdir}: {start}{self._dataset.count('train'):,} pairs of "
             f"{config.image_size}, {sizes} parameters, "
-            f"{jax.device_count()} x {device}{several}; {stages}."
+            f"{jax.device_count()} x {device}{several}; {planned}."
         )
 
     def _ending(self, step: int) -> str:

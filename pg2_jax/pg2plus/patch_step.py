@@ -35,6 +35,9 @@ def patch_step(
         """The weighted sum of the generator's losses, and each of them."""
         generated, judging = generate(params, inputs), state.discriminator.params
         parts = _generator_losses(network, judging, generated, inputs)
+        if objective.ssim_weight:
+            seen = inputs["target"], inputs["mask"]
+            parts["ssim"] = losses.dissimilarity(generated, *seen).mean()
         if distance := objective.perceptual_distance:
             # Where nothing is asked of the image, nothing differs.
             asked = jnp.where(inputs["mask"] >= 0, generated, inputs["target"])

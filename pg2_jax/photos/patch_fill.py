@@ -8,6 +8,8 @@ hole gets the known patch most like it, from small copies of the photo to large 
 
 import numpy as np
 
+from pg2_jax.photos import seams
+
 _PATCH = 5  # pixels; odd
 _HALF = _PATCH // 2
 _SMALLEST = 40  # pixels of the longer side that the smallest copy at least has
@@ -40,8 +42,11 @@ def fill(photo: np.ndarray, hole: np.ndarray) -> np.ndarray:
         if valid.any() and (found is None or max(missing.shape) <= _SEARCHED):
             found = _start(found, missing, valid, random)
             filled, found = _completed(filled, missing, valid, found, random)
+            searched = filled, missing
+    if found is None:
+        return filled
     # Pixels, not means of pixels.
-    return filled if found is None else _copied(filled, hole, found)
+    return _copied(filled, hole, found, seams.levelled(*searched, found))
 
 
 def _averaged(image: np.ndarray, hole: np.ndarray) -> np.ndarray:
@@ -205,9 +210,12 @@ def _voted(
     return np.where(hole[..., None], mean, image)
 
 
-def _copied(photo: np.ndarray, hole: np.ndarray, found: np.ndarray) -> np.ndarray:
-    """The photo filled with its own pixels, from where a smaller copy found them: the
-    four pixels of it around each say from where, and are blended."""
+def _copied(
+    photo: np.ndarray, hole: np.ndarray, found: np.ndarray, added: np.ndarray
+) -> np.ndarray:
+    """The photo filled with its own pixels, from where a smaller copy found them, and
+    what is added to them: the four pixels of it around each say both, and are
+    blended."""
     scale = len(photo) / len(found)
     offsets = found - np.indices(found.shape[:2]).transpose(1, 2, 0)
     rows, columns = np.nonzero(hole)
@@ -220,7 +228,8 @@ def _copied(photo: np.ndarray, hole: np.ndarray, found: np.ndarray) -> np.ndarra
             at = _clipped(np.stack([top, left], -1), found.shape[:2])
             way = np.round(offsets[at[:, 0], at[:, 1]] * scale).astype(int)
             place = _clipped(np.stack([rows, columns], -1) + way, hole.shape)
-            total += share[:, None] * photo[place[:, 0], place[:, 1]]
+            pixels = photo[place[:, 0], place[:, 1]] + added[at[:, 0], at[:, 1]]
+            total += share[:, None] * pixels
     filled = photo.copy()
-    filled[rows, columns] = total
+    filled[rows, columns] = np.clip(total, 0, 255)
     return filled

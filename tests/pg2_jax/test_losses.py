@@ -2,6 +2,7 @@
 
 import math
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -30,9 +31,44 @@ def test_l1_without_a_body_is_the_plain_mean():
         ((1, 2, 2, 3), (1, 2, 2, 3), r"mask: expected shape \(1, 2, 2, 1\)"),
     ],
 )
-def test_shapes_that_would_broadcast_are_refused(target, mask, message):
+@pytest.mark.parametrize("loss", [losses.l1, losses.dissimilarity])
+def test_shapes_that_would_broadcast_are_refused(loss, target, mask, message):
     with pytest.raises(ValueError, match=message):
-        losses.l1(jnp.zeros((1, 2, 2, 3)), jnp.zeros(target), jnp.zeros(mask))
+        loss(jnp.zeros((1, 2, 2, 3)), jnp.zeros(target), jnp.zeros(mask))
+
+
+def similarity(x, y):
+    """SSIM of one window of one channel in [-1, 1], by its definition."""
+    c1, c2 = (0.01 * 2) ** 2, (0.03 * 2) ** 2
+    covariance = ((x - x.mean()) * (y - y.mean())).mean()
+    alike = (2 * x.mean() * y.mean() + c1) * (2 * covariance + c2)
+    return alike / ((x.mean() ** 2 + y.mean() ** 2 + c1) * (x.var() + y.var() + c2))
+
+
+def test_dissimilarity_is_that_of_each_window_and_counts_the_body_twice():
+    random = np.random.default_rng(0)
+    x, y = random.uniform(-1, 1, (2, 2, 9, 8, 3))
+    mask = random.integers(-1, 2, (2, 9, 8, 1)).astype(np.float32)
+    seen = np.where(mask < 0, y, x)
+    want = np.zeros((2, 3, 2, 3))
+    for index in np.ndindex(want.shape):
+        b, i, j, c = index
+        window = b, slice(i, i + 7), slice(j, j + 7), c
+        weight = 1 + mask[b, i + 3, j + 3, 0]
+        want[index] = weight * (1 - similarity(seen[window], y[window]))
+    arrays = (jnp.asarray(z, jnp.float32) for z in (x, y, mask))
+    got = losses.dissimilarity(*arrays)
+    np.testing.assert_allclose(got, want.mean(axis=(1, 2, 3)), rtol=1e-4)
+
+
+def test_dissimilarity_has_a_gradient_where_images_are_flat_and_equal():
+    flat = jnp.full((1, 8, 8, 3), 0.5)
+    mask = jnp.zeros((1, 8, 8, 1))
+    value, gradient = jax.value_and_grad(
+        lambda x: losses.dissimilarity(x, flat, mask).sum()
+    )(flat)
+    np.testing.assert_allclose(value, 0.0, atol=1e-5)
+    np.testing.assert_allclose(gradient, jnp.zeros_like(flat), atol=1e-4)
 
 
 def bce(logit, label):

@@ -9,7 +9,7 @@ import numpy as np
 import optax
 import pytest
 
-from pg2_jax import generation, inputs, train_step
+from pg2_jax import generation, inputs, losses, train_step
 from pg2_jax.objective import Objective
 from pg2_jax.pg2plus import patch_step
 from tests.pg2_jax import drawn_state
@@ -18,6 +18,7 @@ from tests.pg2_jax.pg2plus.people import ARCHITECTURE, make_batch
 RATE, RATE_OF_D = 0.1, 0.02
 WEIGHTS = {
     "l1_weight": 3.0,
+    "ssim_weight": 0.6,
     "adversarial_weight": 0.7,
     "feature_matching_weight": 2.0,
     "perceptual_weight": 1.5,
@@ -109,8 +110,9 @@ def _by_hand(state, batch):
         # Nothing is asked of the hole, and all of the rest alike.
         asked = jnp.where(seen["mask"] < 0, 0.0, image - target)
         parts["perceptual"] = (asked**2).mean()
+        parts["ssim"] = losses.dissimilarity(image, target, seen["mask"]).mean()
         loss = 3.0 * l1 + 0.7 * parts["adversarial"] + 2.0 * matching / 3
-        loss += 1.5 * parts["perceptual"]
+        loss += 0.6 * parts["ssim"] + 1.5 * parts["perceptual"]
         return loss, {"loss": loss, **parts}
 
     def hinge(params):
@@ -170,19 +172,20 @@ def test_every_eighth_step_pays_for_the_gradient_at_real_images():
         assert_moved(new.discriminator.params, old, RATE_OF_D, want)
 
 
-def test_l1_has_one_weight_in_both_halves():
+def test_l1_and_ssim_have_one_weight_in_both_halves():
     """Adam, which remembers the first half's gradients, gets no larger ones later."""
     batch = make_batch()
     parts, *_ = by_hand(batch)
     options = {"architecture": ARCHITECTURE, "objective": make_objective()}
 
     @jax.jit
-    def losses(state, batch):
+    def metrics_of(state, batch):
         # Without the update, which need not be compiled.
         return train_step.coarse_step(state, batch, **options)[1]
 
-    metrics = losses(make_state(), batch)
-    np.testing.assert_allclose(metrics["coarse/loss"], 3 * parts["l1"], rtol=1e-5)
+    metrics = metrics_of(make_state(), batch)
+    want = 3 * parts["l1"] + 0.6 * parts["ssim"]
+    np.testing.assert_allclose(metrics["coarse/loss"], want, rtol=1e-5)
 
 
 @pytest.mark.slow
@@ -192,7 +195,7 @@ def test_sharp_blending_begins_against_d():
     objective = make_objective()
 
     @jax.jit
-    def losses(state, batch):
+    def metrics_of(state, batch):
         steps = (train_step.coarse_step, patch_step.patch_step)
         return [
             step(state, batch, architecture=x, objective=objective)[1]["coarse/loss"]
@@ -200,7 +203,8 @@ def test_sharp_blending_begins_against_d():
             for x in (ARCHITECTURE, sharp)
         ]
 
-    soft, sharp_by_l1, against_d, sharp_against_d = losses(make_state(), make_batch(2))
+    values = metrics_of(make_state(), make_batch(2))
+    soft, sharp_by_l1, against_d, sharp_against_d = values
     np.testing.assert_allclose(sharp_by_l1, soft, rtol=1e-6)
     assert abs(against_d - sharp_against_d) > 1e-3
 

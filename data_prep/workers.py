@@ -23,7 +23,8 @@ def results(
 ) -> Iterator[Iterable[_Result]]:
     """Gives the results of all jobs, in any order, as they come; of `workers`
     processes, 0 for one per core, 1 for none but this. `function` can be pickled. If a
-    process dies, of too little memory for one, a ChildProcessError says so."""
+    process dies, of too little memory for one, a ChildProcessError says so where the
+    `with` ends."""
     workers = min(workers or num_cores(), len(jobs))
     if workers <= 1:
         yield map(function, jobs)

@@ -25,7 +25,6 @@ _STAGE_TWO = (
     "discriminator_channels",
     "discriminator_learning_rate",
     "l1_weight",
-    "ssim_weight",
     "adversarial_weight",
     "feature_matching_weight",
     "perceptual_weight",

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import optax
 
 _WINDOW = 7  # pixels, of SSIM
-_C1, _C2 = (0.01 * 2) ** 2, (0.03 * 2) ** 2  # its constants, for values in [-1, 1]
+_C1, _C2 = (0.01 * 2) ** 2, (0.03 * 2) ** 2  # its constants, for values in [0, 2]
 
 
 def l1(generated: jax.Array, target: jax.Array, mask: jax.Array) -> jax.Array:
@@ -45,14 +45,22 @@ def dissimilarity(
     generated: jax.Array, target: jax.Array, mask: jax.Array
 ) -> jax.Array:
     """1 - SSIM, which asks for structure where `l1` asks for colours (Zhao et al.,
-    "Loss Functions for Image Restoration with Neural Networks", 2017). Takes and weighs
-    what `l1` does; [B] means over channels and uniform 7x7 windows inside the image."""
+    "Loss Functions for Image Restoration with Neural Networks", 2017).
+
+    Takes what `l1` does, images of at least 7x7 pixels. [B] means over channels and
+    uniform 7x7 windows inside the image; a window counts as its middle does by the
+    mask. A ValueError says which shape does not fit.
+    """
     _check_shapes(generated, target, mask)
+    if min(target.shape[1:3]) < _WINDOW:
+        size = f"{target.shape[1]}x{target.shape[2]}"
+        raise ValueError(f"SSIM needs images of at least 7x7 pixels, got {size}.")
     # Where nothing is asked of the image, nothing differs.
     generated = jnp.where(mask >= 0, generated, target)
+    # Black is 0: means of either sign would be compared wrongly.
+    x, y = generated + 1.0, target + 1.0
     mean_x, mean_y, of_squares, of_products = (
-        _window_means(z)
-        for z in (generated, target, generated**2 + target**2, generated * target)
+        _window_means(z) for z in (x, y, x**2 + y**2, x * y)
     )
     squares, product = mean_x**2 + mean_y**2, mean_x * mean_y
     alike = (2 * product + _C1) * (2 * (of_products - product) + _C2)

@@ -25,7 +25,7 @@ class Objective(augmentation.Augmentation):
     seed: int  # root of the random changes of training pairs
     pose_mask_loss: bool = True  # whether the target's body counts twice in L1 (Eq. 1)
     l1_weight: float = 10.0  # lambda of Eq. 4; of one network in both halves
-    ssim_weight: float = 0.0  # of 1 - SSIM beside L1, of one network
+    ssim_weight: float = 0.0  # of 1 - SSIM, of one network in both halves
     # What is no body is to be the "target"'s (paper), or as in the "source"; then
     # nothing is asked of where one person hid the other's background.
     background: str = "target"

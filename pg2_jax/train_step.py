@@ -27,7 +27,8 @@ def coarse_step(
     state: TrainState, batch: Batch, *, architecture: Architecture, objective: Objective
 ) -> tuple[TrainState, Metrics]:
     """Stage I: one update of G1 by the masked L1 loss (Eq. 1); and the first half of
-    one network's training, where the loss has the weight of the second."""
+    one network's training, where the losses, SSIM among them if asked for, have the
+    weights of the second."""
     if architecture.stages == "one_network":
         # Sharp weights from the first step on can end in copies of the source: there is
         # no gradient left where one picture has all the weight.
@@ -43,10 +44,11 @@ def coarse_step(
             # Adam's memory of the gradients goes on into the second half, where L1 has
             # this weight: without it the first steps there are ten times too long.
             loss = objective.l1_weight * loss
-        if objective.ssim_weight:
-            unlike = losses.dissimilarity(coarse, target, inputs["mask"])
-            loss = loss + objective.ssim_weight * unlike.mean()
-        return loss, {"coarse/loss": loss}
+        if not objective.ssim_weight:
+            return loss, {"coarse/loss": loss}
+        unlike = losses.dissimilarity(coarse, target, inputs["mask"]).mean()
+        loss = loss + objective.ssim_weight * unlike
+        return loss, {"coarse/loss": loss, "coarse/ssim": unlike}
 
     coarse, metrics = minimize(coarse_loss, state.coarse, inputs, objective)
     return dataclasses.replace(state, step=state.step + 1, coarse=coarse), metrics

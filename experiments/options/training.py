@@ -150,7 +150,9 @@ class TrainingOptions(modes.ProgramOptions):
     """Lambda of Eq. 4, the weight of L1 against D. A small value lets artifacts in,
     a large one blurs (released code: 10 at 128x64, 50 at 256x256). With
     --stages=one_network L1 has this weight from the first step on."""
-    ssim_weight: float = _training(0.0, minimum=0, needs=("stages=one_network",))
+    ssim_weight: float = _training(
+        0.0, minimum=0, needs=("stages=one_network", "discriminator=patch")
+    )
     """Weight of 1 - SSIM beside --l1_weight, from the first step on: clearer structure
     than by L1 alone."""
     adversarial_weight: float = _training(

@@ -236,6 +236,7 @@ class _Run:
         device, count = jax.devices()[0].device_kind, jax.process_count()
         several = f" in {count} processes" if count > 1 else ""
         start = f"resumes from step {self._first:,}; " if self._first else ""
+        # A second stage without steps is not named.
         ends = sorted({config.coarse_steps, config.total_steps})
         stages = zip(_STAGES[config.stages], ends, strict=False)
         planned = ", ".join(stage.format(end) for stage, end in stages)

@@ -86,6 +86,6 @@ def _person(
     height, width = image.shape[1:3]
     person = find_person.find(params, source, pose, architecture)
     # Too much is better here than some hair that stays.
-    about = 1.0 - part_warp.background(pose, height, width, part_warp.ABOUT)
+    about = 1.0 - part_warp.background(pose, height, width, part_warp.MAY_BE)
     gone = jnp.maximum(person, about)
     return person, sampling.enlarged(gone, scale * height, scale * width)

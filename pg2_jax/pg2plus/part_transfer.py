@@ -31,10 +31,10 @@ _PIXELS = 3 + 7  # of the source, and of the guide up to the coverage
 _VIEWS = 2 * len(pose.VIEWS)
 GUIDE_CHANNELS = _FINE + 2 * len(pose.JOINTS) + _VIEWS
 _STILL = slice(GUIDE_CHANNELS, GUIDE_CHANNELS + 1)  # for sharp blending alone
-# By what its weights are sharpened in training, and where the image is the result: L1
-# makes them hedge, which shows as transparent limbs. By trial; with 2.5 pictures are
-# sharper, and farther from the target by SSIM and L1.
-_SHARPER, _FINALLY = 1.5, 1.6
+# By what its weights are sharpened in training against D, and in results: L1 makes them
+# hedge, which shows as transparent limbs. By trial; results by 2.5 are sharper, and
+# farther from the target by SSIM and L1.
+_SHARPER, _FINALLY = 1.5, 1.7
 # What geometry says of places that the person leaves counts as much as so much weight.
 _GEOMETRY = 0.05
 
@@ -81,7 +81,7 @@ def guide(
     mask = None
     if person is not None:
         mask = person.mask
-        body = 1.0 - part_warp.background(source_keypoints, *size, part_warp.ABOUT)
+        body = 1.0 - part_warp.background(source_keypoints, *size, part_warp.MAY_BE)
         free = 1.0 - widened(jnp.maximum(mask, body))
     if target_keypoints is None:
         channels = 3, 1, part_warp.NUM_PARTS, len(pose.JOINTS)

@@ -40,9 +40,10 @@ _SHOULDER = 0.25  # of an upper arm
 # narrow, and in the torso's place there can be gaps beside an arm.
 _INSIDE = np.full((1, 1, 1, NUM_PARTS), -0.1, np.float32)
 _INSIDE[..., [_TORSO, _HEAD]] = -10.0, -0.2
-# And within which it may be. Hair reaches beyond a head.
-ABOUT = np.full((1, 1, 1, NUM_PARTS), -0.1, np.float32)
-ABOUT[..., _HEAD] = 0.0
+# Torso lengths that a part grows by to hold all that may be the person, of each part.
+# Hair reaches beyond a head.
+MAY_BE = np.full((1, 1, 1, NUM_PARTS), -0.1, np.float32)
+MAY_BE[..., _HEAD] = 0.0
 _STILL, _GONE = 0.02, 0.08  # torso lengths a pixel moves, to count as either
 
 
@@ -81,8 +82,8 @@ def warp(
     if person is not None:
         image = jnp.concatenate([image, person], axis=-1)
     usable = (source.known & target.known)[:, None, None, :]
-    inside = sampling.inside(x, y, *image.shape[1:3])
-    masks = jnp.where(usable, masks * inside, 0.0)
+    in_photo = sampling.inside(x, y, *image.shape[1:3])
+    masks = jnp.where(usable, masks * in_photo, 0.0)
     clear = _without_arms(image, source, target, person)
     parts = _read(image, clear, x, y)
     # XLA would read them anew for each layer that is put over others.
@@ -102,7 +103,7 @@ def background(
     margin: float | np.ndarray = MARGIN,
 ) -> jax.Array:
     """Where a photo shows what is behind the person: [B, H, W, 1] in [0, 1], 1 farther
-    than `margin` torso lengths, one or of each part, from all parts of [B, 18, 3]
+    than `margin` torso lengths, one or [1, 1, 1, 10], from all parts of [B, 18, 3]
     keypoints, those too that are not seen but must be somewhere; 1 everywhere where no
     part is known."""
     person = part_frames.frames(part_frames.completed(keypoints))

@@ -22,8 +22,8 @@ _R1_EVERY = 8  # steps; the penalty changes slowly and costs as much as all of D
 def patch_step(
     state: TrainState, batch: Batch, *, architecture: Architecture, objective: Objective
 ) -> tuple[TrainState, Metrics]:
-    """One update of the generator by L1, hinge, feature matching and, if asked for, a
-    perceptual distance; and on the same images one of D by hinge and R1."""
+    """One update of the generator by L1, hinge, feature matching and, if asked for,
+    SSIM and a perceptual distance; and on the same images one of D by hinge and R1."""
     coarse_params = state.coarse.drawing_params
     inputs = training_inputs(state.step, batch, architecture, objective, coarse_params)
     network = PatchDiscriminator(architecture)

@@ -34,12 +34,20 @@ def fill(photo: np.ndarray, hole: np.ndarray) -> np.ndarray:
     copies = [(photo, hole)]
     while max(copies[-1][1].shape) >= 2 * _SMALLEST:
         copies.append(_halved(*copies[-1]))
+    largest = [max(missing.shape) <= _SEARCHED for _, missing in copies]
+    if any(largest) and (last := largest.index(True)):
+        # Thin parts of the hole are searched for, too: cells with any of it.
+        copies[last] = copies[last][0], _touched(hole, copies[last][1].shape)
     random = np.random.default_rng(0)
     filled, found = _averaged(*copies[-1]), None
     for image, missing in reversed(copies):
         filled = np.where(missing[..., None], _enlarged(filled, missing.shape), image)
         valid = _valid(missing)
-        if valid.any() and (found is None or max(missing.shape) <= _SEARCHED):
+        if (
+            missing.any()
+            and valid.any()
+            and (found is None or max(missing.shape) <= _SEARCHED)
+        ):
             found = _start(found, missing, valid, random)
             filled, found = _completed(filled, missing, valid, found, random)
             searched = filled, missing
@@ -72,6 +80,15 @@ def _halved(image: np.ndarray, hole: np.ndarray) -> tuple[np.ndarray, np.ndarray
     total = (cells * shares[..., None]).sum(axis=(1, 3))
     mean = total / np.maximum(count, 1)[..., None]
     return mean.astype(np.float32), count == 0
+
+
+def _touched(hole: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """The cells of a smaller copy, a power of 2 smaller, with any of the hole."""
+    rows, columns = np.nonzero(hole)
+    scale = 1 << round(np.log2(max(hole.shape) / max(shape)))
+    touched = np.zeros(shape, bool)
+    touched[rows // scale, columns // scale] = True
+    return touched
 
 
 def _enlarged(image: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
@@ -134,7 +151,7 @@ def _completed(
 
 
 def _patches(image: np.ndarray) -> np.ndarray:
-    """The patch of each pixel, [h, w, 3, 7, 7]; a view."""
+    """The patch of each pixel, [h, w, 3, 5, 5]; a view."""
     border = ((_HALF, _HALF), (_HALF, _HALF), (0, 0))
     padded = np.pad(image, border, mode="edge")
     window = (_PATCH, _PATCH)

@@ -1,8 +1,8 @@
 """Pieces of a photo side by side, with colours that meet.
 
 A wall is brighter here than there, so pieces of it show their edges. The steps from
-pixel to pixel within the pieces are kept, and what is between two pieces is spread
-(Pérez et al., "Poisson Image Editing", SIGGRAPH 2003).
+pixel to pixel within the pieces are kept, and the difference at a seam is spread into
+both (Pérez et al., "Poisson Image Editing", SIGGRAPH 2003).
 """
 
 from collections.abc import Callable
@@ -12,7 +12,8 @@ import numpy as np
 # Of keeping a colour, beside keeping a step: what is spread fades within 20 pixels.
 _COLOUR = 0.003
 _EDGE = 60.0  # of 255; a larger step between two pieces is rather an edge of the photo
-_ROUNDS, _ENOUGH = 200, 1e-2  # of the solver, and the squares that it may leave
+# Of the solver, and the squares that may be left of the equations, of each channel.
+_ROUNDS, _ENOUGH = 200, 1e-2
 
 
 def levelled(image: np.ndarray, hole: np.ndarray, found: np.ndarray) -> np.ndarray:

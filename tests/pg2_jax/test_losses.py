@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from pg2_jax import losses
+from pg2_jax.metrics import ssim
 
 
 def test_l1_counts_the_body_twice():
@@ -39,6 +40,7 @@ def test_shapes_that_would_broadcast_are_refused(loss, target, mask, message):
 
 def similarity(x, y):
     """SSIM of one window of one channel in [-1, 1], by its definition."""
+    x, y = x + 1, y + 1  # black is 0
     c1, c2 = (0.01 * 2) ** 2, (0.03 * 2) ** 2
     covariance = ((x - x.mean()) * (y - y.mean())).mean()
     alike = (2 * x.mean() * y.mean() + c1) * (2 * covariance + c2)
@@ -59,6 +61,26 @@ def test_dissimilarity_is_that_of_each_window_and_counts_the_body_twice():
     arrays = (jnp.asarray(z, jnp.float32) for z in (x, y, mask))
     got = losses.dissimilarity(*arrays)
     np.testing.assert_allclose(got, want.mean(axis=(1, 2, 3)), rtol=1e-4)
+
+
+def test_dissimilarity_is_the_metrics_on_photos():
+    """But for the covariance: of all pixels here, of a sample there."""
+    random = np.random.default_rng(0)
+    target = random.integers(0, 256, (3, 24, 16, 3))
+    noise = random.normal(0, 20, target.shape)
+    generated = np.clip(np.round(0.8 * target + 30 + noise), 0, 255)
+    photos = [x.astype(np.uint8) for x in (generated, target)]
+    want = 1 - np.asarray(ssim.ssim_pg2(*photos))
+    images = (jnp.asarray(x / 127.5 - 1, jnp.float32) for x in photos)
+    got = losses.dissimilarity(*images, jnp.zeros((3, 24, 16, 1)))
+    np.testing.assert_allclose(got, want, atol=1e-3)
+    assert want.min() > 0.05
+
+
+def test_dissimilarity_needs_a_window():
+    images = jnp.zeros((1, 6, 8, 3)), jnp.zeros((1, 6, 8, 3))
+    with pytest.raises(ValueError, match="at least 7x7 pixels, got 6x8"):
+        losses.dissimilarity(*images, jnp.zeros((1, 6, 8, 1)))
 
 
 def test_dissimilarity_has_a_gradient_where_images_are_flat_and_equal():

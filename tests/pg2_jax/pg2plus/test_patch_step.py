@@ -186,6 +186,7 @@ def test_l1_and_ssim_have_one_weight_in_both_halves():
     metrics = metrics_of(make_state(), batch)
     want = 3 * parts["l1"] + 0.6 * parts["ssim"]
     np.testing.assert_allclose(metrics["coarse/loss"], want, rtol=1e-5)
+    np.testing.assert_allclose(metrics["coarse/ssim"], parts["ssim"], rtol=1e-5)
 
 
 @pytest.mark.slow

@@ -78,3 +78,23 @@ def test_nothing_to_fill_and_nothing_to_fill_with_leave_the_photo():
     photo = planks(20, 16)
     for hole in (np.zeros((20, 16), bool), np.ones((20, 16), bool)):
         np.testing.assert_array_equal(patch_fill.fill(photo, hole), photo)
+
+
+@pytest.mark.parametrize("shape", [(128, 64), (64, 48)])
+def test_a_hole_of_a_few_pixels_is_filled(shape):
+    """Smaller copies do not have it."""
+    photo = np.broadcast_to(90.0, (*shape, 3)).astype(np.float32)
+    for size in (1, 2):
+        hole = hole_of(shape, slice(31, 31 + size), slice(21, 21 + size))
+        np.testing.assert_allclose(filled(photo, hole), photo, atol=1)
+
+
+def test_thin_parts_of_a_hole_are_filled_from_nearby():
+    """The copies that are searched would not have them; the photo grows brighter."""
+    rows = np.linspace(0, 255, 640, dtype=np.float32)
+    photo = np.tile(rows[:, None, None], (1, 320, 3))
+    hole = hole_of((640, 320), slice(200, 400), slice(100, 200))
+    hole[:3] = hole[500:502, 140:180] = True
+    got = filled(photo, hole)
+    for thin in (slice(0, 3), slice(500, 502)):
+        assert np.abs(got[thin] - photo[thin]).max() < 12

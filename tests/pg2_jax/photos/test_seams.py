@@ -38,13 +38,15 @@ def test_where_two_things_meet_the_edge_stays():
 
 
 def test_what_fits_is_left():
-    """A wall that grows brighter, copied from two rows above."""
-    rows = np.arange(16, dtype=np.float32)[:, None, None]
-    photo = np.broadcast_to(5 * rows, (16, 12, 3)).astype(np.float32)
+    """Stripes of two rows, copied from four rows above; from two rows above they do
+    not fit, and at their edges lack the whole step."""
+    rows = np.arange(16) // 2 % 2 * 50.0
+    photo = np.broadcast_to(rows[:, None, None], (16, 12, 3)).astype(np.float32)
     hole = np.zeros((16, 12), bool)
     hole[6:10, 4:8] = True
-    added = seams.levelled(photo, hole, places(16, 12))
+    added = seams.levelled(photo, hole, places(16, 12) - [4, 0])
     np.testing.assert_allclose(added, np.zeros_like(added), atol=1e-3)
+    assert np.abs(seams.levelled(photo, hole, places(16, 12) - [2, 0])).max() > 5
 
 
 def test_it_is_the_solution_of_the_equations():

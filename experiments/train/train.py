@@ -36,6 +36,13 @@ _STAGES = {
 }
 
 
+def stages_of(config: Config) -> str:
+    """What a run trains until which step; a second stage without steps is not named."""
+    ends = sorted({config.coarse_steps, config.total_steps})
+    stages = zip(_STAGES[config.stages], ends, strict=False)
+    return ", ".join(stage.format(end) for stage, end in stages)
+
+
 def train(config: Config, on_step: OnStep = lambda state: None) -> int | None:
     """Trains, or resumes from the newest checkpoint of the workdir.
 
@@ -236,14 +243,10 @@ class _Run:
         device, count = jax.devices()[0].device_kind, jax.process_count()
         several = f" in {count} processes" if count > 1 else ""
         start = f"resumes from step {self._first:,}; " if self._first else ""
-        # A second stage without steps is not named.
-        ends = sorted({config.coarse_steps, config.total_steps})
-        stages = zip(_STAGES[config.stages], ends, strict=False)
-        planned = ", ".join(stage.format(end) for stage, end in stages)
         return (
             f"{config.workdir}: {start}{self._dataset.count('train'):,} pairs of "
             f"{config.image_size}, {sizes} parameters, "
-            f"{jax.device_count()} x {device}{several}; {planned}."
+            f"{jax.device_count()} x {device}{several}; {stages_of(config)}."
         )
 
     def _ending(self, step: int) -> str:

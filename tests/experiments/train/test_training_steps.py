@@ -9,7 +9,7 @@ import pytest
 
 from experiments import command_line
 from experiments.config import Config
-from experiments.train import training_steps
+from experiments.train import train, training_steps
 from pg2_jax import sharding, train_state
 from pg2_jax.checkpoint import restore
 from pg2_jax.metrics import lpips_weights
@@ -139,6 +139,22 @@ def test_parts_of_a_batch_need_less_memory():
         return training_steps.planned_bytes(program)
 
     assert planned(4) < 0.6 * planned(1)
+
+
+@pytest.mark.parametrize(
+    ("stages", "refine_steps", "text"),
+    [
+        ("two_stage", 7, "stage I to step 10, stage II to 17"),
+        ("two_stage", 0, "stage I to step 10"),
+        ("one_stage", 7, "one adversarial stage to step 10"),
+        ("coarse", 7, "stage I alone, to step 10"),
+        ("one_network", 7, "one network by L1 to step 10, against D to 17"),
+        ("one_network", 0, "one network by L1 to step 10"),
+    ],
+)
+def test_a_run_says_what_it_trains_until_which_step(stages, refine_steps, text):
+    config = dataclasses.replace(CONFIG, stages=stages, refine_steps=refine_steps)
+    assert train.stages_of(config) == text
 
 
 def with_lpips(image_size):

@@ -104,7 +104,11 @@ def _generate(
         seen = part_transfer.Person(person, jnp.ones((1, 1, 1, 1)))
     guide = inputs.pose_input(source, *poses, architecture, seen)
     network = part_transfer.PartTransferGenerator(architecture, final=True)
-    layers: Any = network.apply({"params": params}, source, guide, method="layers")
+    told = guide if seen is None else part_transfer.everywhere_kept(guide)
+    layers: Any = network.apply({"params": params}, source, told, method="layers")
+    if seen is not None:
+        weights = part_transfer.without_what_leaves(layers.weights, guide)
+        layers = layers._replace(weights=weights)
     height, width = photo.shape[1:3]
     own, weights, mask = (
         sampling.enlarged(x, height, width) for x in (*layers, person)

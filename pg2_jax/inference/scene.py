@@ -14,6 +14,9 @@ from pg2_jax.inference.source_photo import Source
 from pg2_jax.pg2plus import find_person, part_warp, sampling
 from pg2_jax.photos import crop, patch_fill
 
+# Torso lengths: what is so far inside the parts may be the person; too much is better
+# here than some hair that stays.
+_ABOUT = -0.1
 _LEAST = 0.2  # of a person in a pixel, which the place without it does not show
 _FADES = 6.0  # pixels of the model's image beyond the photo in which its edge fades
 _GROWN = 2  # pixels of the model's image about the person, for shadows and blur
@@ -85,7 +88,6 @@ def _person(
     source = inputs.from_uint8(image)
     height, width = image.shape[1:3]
     person = find_person.find(params, source, pose, architecture)
-    # Too much is better here than some hair that stays.
-    about = 1.0 - part_warp.background(pose, height, width, part_warp.MAY_BE)
+    about = 1.0 - part_warp.background(pose, height, width, _ABOUT)
     gone = jnp.maximum(person, about)
     return person, sampling.enlarged(gone, scale * height, scale * width)

@@ -34,9 +34,10 @@ _STILL = slice(GUIDE_CHANNELS, GUIDE_CHANNELS + 1)  # for sharp blending alone
 # By what its weights are sharpened in training against D, and in results: L1 makes them
 # hedge, which shows as transparent limbs. By trial; results by 2.5 are sharper, and
 # farther from the target by SSIM and L1.
-_SHARPER, _FINALLY = 1.5, 1.7
+_SHARPER, _FINALLY = 1.5, 1.6
 # What geometry says of places that the person leaves counts as much as so much weight.
 _GEOMETRY = 0.05
+_BODY = -0.1  # torso lengths: what is so far inside the parts is no background
 
 
 class Layers(NamedTuple):
@@ -81,7 +82,7 @@ def guide(
     mask = None
     if person is not None:
         mask = person.mask
-        body = 1.0 - part_warp.background(source_keypoints, *size, part_warp.MAY_BE)
+        body = 1.0 - part_warp.background(source_keypoints, *size, _BODY)
         free = 1.0 - widened(jnp.maximum(mask, body))
     if target_keypoints is None:
         channels = 3, 1, part_warp.NUM_PARTS, len(pose.JOINTS)
@@ -169,13 +170,14 @@ class PartTransferGenerator(nn.Module):
         # No part gets weight where none lies.
         moved = jnp.log(jnp.maximum(guide[..., _COVERAGE], 1e-6))
         logits = output[..., 3:] + jnp.pad(moved, ((0, 0), (0, 0), (0, 0), (0, 3)))
-        sharp = self.architecture.blending == "sharp"
-        if sharp:
+        if self.architecture.blending == "sharp" and self.final:
+            # Nor the source where its person leaves. In training the network has to
+            # know by itself: that is how it finds the person.
+            stays = jnp.log(jnp.maximum(guide[..., _STILL], 1e-6))
+            logits += jnp.pad(stays, ((0, 0), (0, 0), (0, 0), (2, 1)))
+        if self.architecture.blending == "sharp":
             logits *= _FINALLY if self.final else _SHARPER
-        weights = jax.nn.softmax(logits)
-        if sharp and self.final:
-            weights = _without_what_leaves(weights, guide)
-        return Layers(output[..., :3], weights)
+        return Layers(output[..., :3], jax.nn.softmax(logits))
 
     def _block(self, features: int, name: str) -> nn.Module:
         remat = self.architecture.remat
@@ -243,21 +245,6 @@ class _FirstLayer(nn.Module):
         return [convolved(x, kernel[:, :, :channels]) + of_guide for x in images]
 
 
-def _without_what_leaves(weights: jax.Array, guide: jax.Array) -> jax.Array:
-    """The weights [B, H, W, 4] where the source's person leaves: what the network would
-    keep of it goes to the others by their weights, and where they have next to none to
-    the moved parts where they cover, else to what is behind. In training the network
-    has to know by itself where the person is: that is how it finds it."""
-    covered = guide[..., _COVERAGE]
-    moved, behind, kept, own = jnp.split(weights, 4, axis=-1)
-    leaves = kept * (1.0 - guide[..., _STILL])
-    share = leaves / (1.0 - kept + _GEOMETRY)
-    moved = moved + share * (moved + _GEOMETRY * covered)
-    behind = behind + share * (behind + _GEOMETRY * (1.0 - covered))
-    own = own * (1.0 + share)
-    return jnp.concatenate([moved, behind, kept - leaves, own], axis=-1)
-
-
 def _halved(x: jax.Array) -> jax.Array:
     """[B, H, W, C] -> the means of each 2x2 pixels."""
     return nn.avg_pool(
@@ -272,6 +259,27 @@ def _behind(source: jax.Array, free: jax.Array, layers: Layers) -> jax.Array:
     kept = -widened(-kept)  # the edge of a person is neither
     sure = jnp.clip(2.0 * kept - 1.0, 0.0, 1.0)
     return pull_push.without_person(source, jnp.maximum(free, sure))
+
+
+def everywhere_kept(guide: jax.Array) -> jax.Array:
+    """The guide of "sharp" blending for weights of which `without_what_leaves` then
+    takes what does not stay."""
+    return guide.at[..., _STILL].set(1.0)
+
+
+def without_what_leaves(weights: jax.Array, guide: jax.Array) -> jax.Array:
+    """The weights [B, H, W, 4] where the source's person leaves and the background is
+    better than what the network generates: what it would keep of the photo goes to the
+    others by their weights, and where they have next to none to the moved parts where
+    they cover, else to what is behind."""
+    covered = guide[..., _COVERAGE]
+    moved, behind, kept, own = jnp.split(weights, 4, axis=-1)
+    leaves = kept * (1.0 - guide[..., _STILL])
+    share = leaves / (1.0 - kept + _GEOMETRY)
+    moved = moved + share * (moved + _GEOMETRY * covered)
+    behind = behind + share * (behind + _GEOMETRY * (1.0 - covered))
+    own = own * (1.0 + share)
+    return jnp.concatenate([moved, behind, kept - leaves, own], axis=-1)
 
 
 def blend(

@@ -40,10 +40,6 @@ _SHOULDER = 0.25  # of an upper arm
 # narrow, and in the torso's place there can be gaps beside an arm.
 _INSIDE = np.full((1, 1, 1, NUM_PARTS), -0.1, np.float32)
 _INSIDE[..., [_TORSO, _HEAD]] = -10.0, -0.2
-# Torso lengths that a part grows by to hold all that may be the person, of each part.
-# Hair reaches beyond a head.
-MAY_BE = np.full((1, 1, 1, NUM_PARTS), -0.1, np.float32)
-MAY_BE[..., _HEAD] = 0.0
 _STILL, _GONE = 0.02, 0.08  # torso lengths a pixel moves, to count as either
 
 
@@ -97,15 +93,11 @@ def warp(
 
 
 def background(
-    keypoints: jax.Array,
-    height: int,
-    width: int,
-    margin: float | np.ndarray = MARGIN,
+    keypoints: jax.Array, height: int, width: int, margin: float = MARGIN
 ) -> jax.Array:
     """Where a photo shows what is behind the person: [B, H, W, 1] in [0, 1], 1 farther
-    than `margin` torso lengths, one or [1, 1, 1, 10], from all parts of [B, 18, 3]
-    keypoints, those too that are not seen but must be somewhere; 1 everywhere where no
-    part is known."""
+    than `margin` torso lengths from all parts of [B, 18, 3] keypoints, those too that
+    are not seen but must be somewhere; 1 everywhere where no part is known."""
     person = part_frames.frames(part_frames.completed(keypoints))
     masks = _masks(person, *_places(person, height, width), grown=margin)
     body = jnp.where(person.known[:, None, None, :], masks, 0.0)

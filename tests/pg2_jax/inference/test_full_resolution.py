@@ -52,11 +52,14 @@ def by_definition(params, image, photo, background, mask):
     who = part_transfer.Person(mask, np.ones((1, 1, 1, 1), np.float32))
     guide = part_transfer.guide(small, *poses, HEIGHT, WIDTH, "sharp", who)
     network = part_transfer.PartTransferGenerator(SHARP, final=True)
-    layers = network.apply({"params": params}, small, guide, method="layers")
+    # Nothing leaves, for the network; then what does is given to the other pictures.
+    all_stays = guide.at[..., -1].set(1.0)
+    own, shares = network.apply({"params": params}, small, all_stays, method="layers")
+    shares = part_transfer.without_what_leaves(shares, guide)
     size = photo.shape[1:3]
     own, shares, mask = (
         jax.image.resize(x, (1, *size, x.shape[-1]), "bilinear")
-        for x in (*layers, mask)
+        for x in (own, shares, mask)
     )
     from_source, to_target = (times(points, 2).astype(np.float32) for points in poses)
     moved = part_warp.warp(large, from_source, to_target, *size, mask)

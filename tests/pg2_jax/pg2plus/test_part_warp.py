@@ -339,14 +339,3 @@ def test_what_hangs_from_an_unseen_joint_is_not_background():
 def test_without_a_person_all_is_background():
     nobody = np.zeros((1, 18, 3), np.float32)
     np.testing.assert_array_equal(part_warp.background(nobody, 6, 5), 1)
-
-
-def test_hair_about_a_head_may_be_the_person_and_a_rim_of_a_limb_is_not():
-    """By the margin of each part: 0 torso lengths about the head, -0.1 elsewhere."""
-    points = person()[None]
-    free, farther = (
-        np.asarray(part_warp.background(points, HEIGHT, WIDTH, margin))
-        for margin in (part_warp.MAY_BE, -0.1)
-    )
-    hair = np.argwhere(free[0, ..., 0] < farther[0, ..., 0])
-    assert len(hair) and hair[:, 0].max() < person()[8, 1]  # above the hips

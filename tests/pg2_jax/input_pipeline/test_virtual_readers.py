@@ -115,11 +115,13 @@ def test_each_of_n_processes_reads_an_nth(dataset, monkeypatch):
     """Bytes of records, over two epochs and a half."""
     size = []
 
-    def note(record):
-        size[-1] += len(record)
-        return record
-
     def counted(files, record_dataset=tf.data.TFRecordDataset):
+        mine = len(size) - 1  # a reader before may still read ahead
+
+        def note(record):
+            size[mine] += len(record)
+            return record
+
         return record_dataset(files).map(
             lambda r: tf.ensure_shape(tf.numpy_function(note, [r], tf.string), [])
         )

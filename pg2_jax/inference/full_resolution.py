@@ -104,8 +104,7 @@ def _generate(
         seen = part_transfer.Person(person, jnp.ones((1, 1, 1, 1)))
     guide = inputs.pose_input(source, *poses, architecture, seen)
     network = part_transfer.PartTransferGenerator(architecture, final=True)
-    told = guide if seen is None else part_transfer.everywhere_kept(guide)
-    layers: Any = network.apply({"params": params}, source, told, method="layers")
+    layers: Any = network.apply({"params": params}, source, guide, method="layers")
     if seen is not None:
         weights = part_transfer.without_what_leaves(layers.weights, guide)
         layers = layers._replace(weights=weights)

@@ -262,14 +262,8 @@ def _product(graph, inputs, shapes, parameters):
 _SIMPLE = {
     **{"add": "Add", "sub": "Sub", "mul": "Mul", "div": "Div", "min": "Min"},
     **{"neg": "Neg", "abs": "Abs", "sqrt": "Sqrt", "exp": "Exp", "log": "Log"},
-    **{
-        "floor": "Floor",
-        "ceil": "Ceil",
-        "and": "And",
-        "or": "Or",
-        "not": "Not",
-        "eq": "Equal",
-    },
+    **{"floor": "Floor", "ceil": "Ceil", "and": "And", "or": "Or", "not": "Not"},
+    **{"eq": "Equal", "pow": "Pow"},
     **{"lt": "Less", "le": "LessOrEqual", "gt": "Greater", "ge": "GreaterOrEqual"},
 }
 _ELEMENTWISE: dict[str, Rule] = {

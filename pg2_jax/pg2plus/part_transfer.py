@@ -138,6 +138,9 @@ class PartTransferGenerator(nn.Module):
         behind = pose[..., _BACKGROUND]
         if self.architecture.blending == "soft":
             behind = _behind(source, pose[..., _FREE], layers)
+        elif self.final:
+            # In training the network has to know by itself: so it finds the person.
+            layers = layers._replace(weights=_where_it_stays(layers.weights, pose))
         return blend(pose[..., _COMPOSITE], behind, source, layers)
 
     @nn.compact
@@ -170,11 +173,6 @@ class PartTransferGenerator(nn.Module):
         # No part gets weight where none lies.
         moved = jnp.log(jnp.maximum(guide[..., _COVERAGE], 1e-6))
         logits = output[..., 3:] + jnp.pad(moved, ((0, 0), (0, 0), (0, 0), (0, 3)))
-        if self.architecture.blending == "sharp" and self.final:
-            # Nor the source where its person leaves. In training the network has to
-            # know by itself: that is how it finds the person.
-            stays = jnp.log(jnp.maximum(guide[..., _STILL], 1e-6))
-            logits += jnp.pad(stays, ((0, 0), (0, 0), (0, 0), (2, 1)))
         if self.architecture.blending == "sharp":
             logits *= _FINALLY if self.final else _SHARPER
         return Layers(output[..., :3], jax.nn.softmax(logits))
@@ -261,17 +259,19 @@ def _behind(source: jax.Array, free: jax.Array, layers: Layers) -> jax.Array:
     return pull_push.without_person(source, jnp.maximum(free, sure))
 
 
-def everywhere_kept(guide: jax.Array) -> jax.Array:
-    """The guide of "sharp" blending for weights of which `without_what_leaves` then
-    takes what does not stay."""
-    return guide.at[..., _STILL].set(1.0)
+def _where_it_stays(weights: jax.Array, guide: jax.Array) -> jax.Array:
+    """The weights [B, H, W, 4] without the source where its person leaves: the others
+    share what it would have got."""
+    moved, behind, kept, own = jnp.split(weights, 4, axis=-1)
+    kept = kept * jnp.maximum(guide[..., _STILL], 1e-6) ** _FINALLY
+    weights = jnp.concatenate([moved, behind, kept, own], axis=-1)
+    return weights / weights.sum(axis=-1, keepdims=True)
 
 
 def without_what_leaves(weights: jax.Array, guide: jax.Array) -> jax.Array:
-    """The weights [B, H, W, 4] where the source's person leaves and the background is
-    better than what the network generates: what it would keep of the photo goes to the
-    others by their weights, and where they have next to none to the moved parts where
-    they cover, else to what is behind."""
+    """The same where the background is better than what the network generates: the
+    others share by their weights, and where they have next to none it goes to the moved
+    parts where they cover, else to what is behind."""
     covered = guide[..., _COVERAGE]
     moved, behind, kept, own = jnp.split(weights, 4, axis=-1)
     leaves = kept * (1.0 - guide[..., _STILL])

@@ -52,9 +52,7 @@ def by_definition(params, image, photo, background, mask):
     who = part_transfer.Person(mask, np.ones((1, 1, 1, 1), np.float32))
     guide = part_transfer.guide(small, *poses, HEIGHT, WIDTH, "sharp", who)
     network = part_transfer.PartTransferGenerator(SHARP, final=True)
-    # Nothing leaves, for the network; then what does is given to the other pictures.
-    all_stays = guide.at[..., -1].set(1.0)
-    own, shares = network.apply({"params": params}, small, all_stays, method="layers")
+    own, shares = network.apply({"params": params}, small, guide, method="layers")
     shares = part_transfer.without_what_leaves(shares, guide)
     size = photo.shape[1:3]
     own, shares, mask = (

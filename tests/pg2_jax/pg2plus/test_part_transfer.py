@@ -158,22 +158,26 @@ def test_sharp_blending_takes_nothing_of_the_photo_where_its_person_leaves(
     guide = _told_of(source, middle(), one, *poses)
 
     @functools.partial(jax.jit, static_argnums=2)
-    def layers(params, guide, architecture):
+    def plain_layers(params, guide, architecture):
         network = part_transfer.PartTransferGenerator(architecture, final)
         return network.apply({"params": params}, source, guide, method="layers")
 
-    got = layers(weights()[0], guide, SHARP)
-    plain = layers(weights()[0], guide[..., :60], ARCHITECTURE)
-    np.testing.assert_allclose(got.generated, plain.generated, atol=1e-5)
+    @jax.jit
+    def image(params, guide):
+        network = part_transfer.PartTransferGenerator(SHARP, final)
+        return network.apply({"params": params}, source, guide)
+
+    plain = plain_layers(weights()[0], guide[..., :60], ARCHITECTURE)
     stays = np.asarray(guide[..., 60:])
     want = np.array(plain.weights)
     if final:
         want[..., 2:3] *= np.maximum(stays, 1e-6)
     want **= power
     want /= want.sum(axis=-1, keepdims=True)
-    np.testing.assert_allclose(got.weights, want, atol=1e-4)
-    assert (stays == 0).any()
-    assert (got.weights[..., 2:3][stays == 0].max() < 1e-2) == final
+    assert (want[..., 2:3][stays == 0].max() < 1e-2) == final
+    pictures = guide[..., :3], guide[..., 3:6], source, plain.generated
+    want = sum(want[..., i : i + 1] * picture for i, picture in enumerate(pictures))
+    np.testing.assert_allclose(image(weights()[0], guide), want, atol=1e-3)
 
 
 def test_what_leaves_goes_to_the_other_pictures():
@@ -191,9 +195,6 @@ def test_what_leaves_goes_to_the_other_pictures():
     )
     want = [first, weights[1], [1, 0, 0, 0]]
     np.testing.assert_allclose(got[0, 0], want, atol=1e-6)
-    kept = part_transfer.everywhere_kept(jnp.asarray(guide))
-    np.testing.assert_array_equal(kept[:, -1], 1)
-    np.testing.assert_array_equal(kept[:, :-1], guide[:, :-1])
 
 
 def test_the_person_is_what_is_not_kept_where_nobody_shall_be():

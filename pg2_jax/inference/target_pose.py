@@ -135,10 +135,9 @@ def _from_path(
             alone = library in pose_library.SINGLE
             return Poses(_chosen(named, one or name, library), text, False, alone)
         sets = ", ".join(pose_library.NAMES)
-        raise ValueError(
-            f"{text}: there is no such file or folder, and no such set of poses "
-            f"({sets})."
-        )
+        rule = f": there is no such file or folder, and no such set of poses ({sets})."
+        argument = "poses" if reading.sequence else "pose"
+        raise errors.ArgumentError(argument, text, rule)
     if photo_files.is_photo(path):
         return _of_photo(arrays.to_photo(text).image, path.stem, text, finder)
     placed = keypoint_files.read_placed(

@@ -169,8 +169,8 @@ def test_a_letterboxed_photo_is_said(draw, capsys, monkeypatch):
         ({"source_image": "c.png"}, "--source_image=c.png: there is no such file"),
         ({"source_image": "pose.json"}, "^pose.json: not a photo"),
         ({"source_image": "empty"}, "--source_image=empty: "),
-        ({"pose": "fly"}, "^fly: there is no such file or folder, and no such"),
-        ({"poses": "fly"}, "^fly: there is no such file"),
+        ({"pose": "fly"}, "^pose=fly: there is no such file or folder, and no such"),
+        ({"poses": "fly"}, "^poses=fly: there is no such file"),
         ({"source_image": "wide.png", "paste_back": True}, r"wide.png: .*\(source_p"),
         ({"pose": "walk"}, r"--pose=walk holds 8 poses; choose one with --pose_name"),
         (

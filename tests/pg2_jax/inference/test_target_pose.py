@@ -193,7 +193,10 @@ def test_another_shape_is_centred_and_said(tmp_path):
         (object(), "order; got object"),
         ({"a": "b"}, "order; got str"),
         ([[1, 2], [3]], "order; got list"),
-        ("fly", r"fly: there is no such file or folder, and no such set .*walk, turn"),
+        (
+            "fly",
+            r"^pose=fly: there is no such file or folder, and no such set .*walk, turn",
+        ),
         ("walk/99", "pose_name=99 is not in walk"),
     ],
 )

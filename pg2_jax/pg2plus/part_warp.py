@@ -78,7 +78,7 @@ def warp(
     if person is not None:
         image = jnp.concatenate([image, person], axis=-1)
     usable = (source.known & target.known)[:, None, None, :]
-    in_photo = sampling.inside(x, y, *image.shape[1:3])
+    in_photo = sampling.on_photo(x, y, *image.shape[1:3])
     masks = jnp.where(usable, masks * in_photo, 0.0)
     clear = _without_arms(image, source, target, person)
     parts = _read(image, clear, x, y)

@@ -28,8 +28,8 @@ def bilinear(image: jax.Array, x: jax.Array, y: jax.Array) -> jax.Array:
     return upper * (1 - fy) + lower * fy
 
 
-def inside(x: jax.Array, y: jax.Array, height: int, width: int) -> jax.Array:
-    """How far inside a photo places are: 1 on it, falling to 0 within a pixel beyond
+def on_photo(x: jax.Array, y: jax.Array, height: int, width: int) -> jax.Array:
+    """How far on a photo places are: 1 on it, falling to 0 within a pixel beyond
     its border."""
     across, down = (
         jnp.clip(jnp.minimum(place + 1.0, size - place), 0.0, 1.0)

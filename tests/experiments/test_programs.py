@@ -400,7 +400,7 @@ def test_a_pose_may_lie_in_a_folder(drawing, tmp_path):
             {"source_image": __file__},
             r"test_programs\.py: not a photo",
         ),
-        ({"pose": "still.json"}, "^still.json: there is no such file"),
+        ({"pose": "still.json"}, "^pose=still.json: there is no such file"),
         ({"pose_name": ""}, "holds .* poses; choose one with --pose_name"),
         ({"pose_name": "nobody.jpg"}, "^pose_name=nobody.jpg is not in"),
         ({"pose_name": "0005_c1s1_000010_00.jp"}, r"is not in .* Did you mean 000"),

@@ -7,9 +7,10 @@ import jax
 import jax.numpy as jnp
 
 from pg2_jax.architecture import Architecture
-from pg2_jax.pg2plus import part_transfer, part_warp
+from pg2_jax.pg2plus import part_transfer, part_warp, sampling
 
 _UNKNOWN_EVERY = 4
+_HALVED = 64  # pixels of the shorter side from which half of them are enough
 _NEAR = 1.0  # torso lengths from the parts within which somebody can be the person
 
 
@@ -20,10 +21,7 @@ def find(
     [B, H, W, 1] in [0, 1], by what the generator keeps of the photo where there is to
     be nobody. It learns that by moving people; no mask teaches it."""
     size = source.shape[1], source.shape[2]
-    told = part_transfer.guide(source, keypoints, None, *size, architecture.blending)
-    network = part_transfer.PartTransferGenerator(architecture)
-    layers: Any = network.apply({"params": params}, source, told, method="layers")
-    person = 1.0 - layers.weights[..., 2:3]
+    person = 1.0 - _kept(params, source, keypoints, architecture)
     person = jnp.maximum(person, part_warp.inside(keypoints, *size))
     # Without gaps of up to two pixels and without single pixels; nothing far away. In
     # doubt it is the person: a little wall that moves along is better than some hair
@@ -32,6 +30,25 @@ def find(
     person = jnp.clip(2.0 * nn.avg_pool(person, (3, 3), padding="SAME"), 0.0, 1.0)
     near = 1.0 - part_warp.background(keypoints, *size, _NEAR)
     return jax.lax.stop_gradient(person * near)
+
+
+def _kept(
+    params: Any, source: jax.Array, keypoints: jax.Array, architecture: Architecture
+) -> jax.Array:
+    """How much of each pixel the generator keeps, [B, H, W, 1], when there is to be
+    nobody. Of a large photo it is asked at half its size: that is a quarter of the
+    work, and of clothes and hair at the edge less is missed."""
+    size = source.shape[1:3]
+    if min(size) >= _HALVED:
+        source = part_transfer.halved(source)
+        points = (keypoints[..., :2] + 0.5) / 2 - 0.5
+        keypoints = jnp.concatenate([points, keypoints[..., 2:]], axis=-1)
+    told = part_transfer.guide(
+        source, keypoints, None, *source.shape[1:3], architecture.blending
+    )
+    network = part_transfer.PartTransferGenerator(architecture)
+    layers: Any = network.apply({"params": params}, source, told, method="layers")
+    return sampling.enlarged(layers.weights[..., 2:3], *size)
 
 
 def known(

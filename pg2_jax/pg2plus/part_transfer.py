@@ -151,7 +151,7 @@ class PartTransferGenerator(nn.Module):
         fine = jnp.concatenate([source, guide[..., :_FINE]], axis=-1)
         # Half resolution, where a convolution costs a quarter; the last two alone see
         # the pixels themselves.
-        coarse = _halved(guide[..., _FINE:GUIDE_CHANNELS])
+        coarse = halved(guide[..., _FINE:GUIDE_CHANNELS])
         x = jnp.concatenate([space_to_depth(fine), coarse], axis=-1)
         x = nn.relu(conv(widths[0], 3, precision, name="stem")(x))
         skips = []
@@ -243,7 +243,7 @@ class _FirstLayer(nn.Module):
         return [convolved(x, kernel[:, :, :channels]) + of_guide for x in images]
 
 
-def _halved(x: jax.Array) -> jax.Array:
+def halved(x: jax.Array) -> jax.Array:
     """[B, H, W, C] -> the means of each 2x2 pixels."""
     return nn.avg_pool(
         x, (2, 2), strides=(2, 2), padding="SAME", count_include_pad=False

@@ -197,6 +197,22 @@ def test_what_leaves_goes_to_the_other_pictures():
     np.testing.assert_allclose(got[0, 0], want, atol=1e-6)
 
 
+def tidied(person, keypoints, size):
+    """What `find` makes of how little is kept, [H, W]: certainly the middle of the
+    parts, no small gaps, no single pixels, nothing far away."""
+    inside = np.asarray(part_warp.inside(keypoints, *size))
+    person_or_not = np.maximum(person, inside)[0, ..., 0]
+
+    def around(x, of, edge):
+        padded = np.pad(x, 1, constant_values=edge)
+        windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3))
+        return of(windows, axis=(2, 3))
+
+    closed = around(around(person_or_not, np.max, 0), np.min, 1)
+    near = 1 - np.asarray(part_warp.background(keypoints, *size, 1.0))[0, ..., 0]
+    return near * np.clip(2 * around(closed, np.mean, 0), 0, 1)
+
+
 def test_the_person_is_what_is_not_kept_where_nobody_shall_be():
     source, keypoints = source_photo(), person(left_ankle=None)[None]
     params, size = weights()[0], (HEIGHT, WIDTH)
@@ -215,20 +231,31 @@ def test_the_person_is_what_is_not_kept_where_nobody_shall_be():
         np.testing.assert_array_equal(guide[..., empty], 0)
     np.testing.assert_array_equal(guide[..., 54:57], guide[..., 57:60])  # the views
     np.testing.assert_array_equal(guide[..., 60:], 1)
-    inside = np.asarray(part_warp.inside(keypoints, *size))
-    person_or_not = np.maximum(1 - shares[..., 2:3], inside)[0, ..., 0]
-
-    def around(x, of, edge):
-        padded = np.pad(x, 1, constant_values=edge)
-        windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3))
-        return of(windows, axis=(2, 3))
-
-    closed = around(around(person_or_not, np.max, 0), np.min, 1)
-    want = np.clip(2 * around(closed, np.mean, 0), 0, 1)
-    near = 1 - np.asarray(part_warp.background(keypoints, *size, 1.0))[0, ..., 0]
-    np.testing.assert_allclose(got[0, ..., 0], want * near, atol=1e-5)
+    want = tidied(1 - shares[..., 2:3], keypoints, size)
+    np.testing.assert_allclose(got[0, ..., 0], want, atol=1e-5)
     nobody = found(params, source, np.zeros_like(keypoints))[2]
     np.testing.assert_array_equal(nobody, 0)
+
+
+def test_the_person_of_a_large_photo_is_found_at_half_its_size():
+    source, keypoints = source_photo(), person()[None]
+    params, size = weights()[0], (2 * HEIGHT, 2 * WIDTH)
+    large = np.asarray(source).repeat(2, axis=1).repeat(2, axis=2)
+    points = keypoints.copy()
+    points[..., :2] = 2 * keypoints[..., :2] + 0.5
+
+    @jax.jit
+    def found(params, source, large):
+        guide = part_transfer.guide(source, keypoints, None, HEIGHT, WIDTH, "sharp")
+        network = part_transfer.PartTransferGenerator(SHARP)
+        layers = network.apply({"params": params}, source, guide, method="layers")
+        return layers.weights, find_person.find(params, large, points, SHARP)
+
+    shares, got = found(params, source, large)
+    assert min(HEIGHT, WIDTH) < 64 <= min(size)
+    enlarged = jax.image.resize(1 - shares[..., 2:3], (1, *size, 1), "linear")
+    want = tidied(np.asarray(enlarged), points, size)
+    np.testing.assert_allclose(got[0, ..., 0], want, atol=1e-4)
 
 
 def test_in_training_every_fourth_person_stays_unknown():

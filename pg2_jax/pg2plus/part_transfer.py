@@ -175,6 +175,8 @@ class PartTransferGenerator(nn.Module):
         logits = output[..., 3:] + jnp.pad(moved, ((0, 0), (0, 0), (0, 0), (0, 3)))
         if self.architecture.blending == "sharp":
             logits *= _FINALLY if self.final else _SHARPER
+            if self.final:
+                logits = _smooth(logits)
         return Layers(output[..., :3], jax.nn.softmax(logits))
 
     def _block(self, features: int, name: str) -> nn.Module:
@@ -245,9 +247,14 @@ class _FirstLayer(nn.Module):
 
 def halved(x: jax.Array) -> jax.Array:
     """[B, H, W, C] -> the means of each 2x2 pixels."""
-    return nn.avg_pool(
-        x, (2, 2), strides=(2, 2), padding="SAME", count_include_pad=False
-    )
+    return nn.avg_pool(x, (2, 2), (2, 2), "SAME", count_include_pad=False)
+
+
+def _smooth(x: jax.Array) -> jax.Array:
+    """[B, H, W, C] -> binomial means of 3x3 pixels: 2x2 pixels come from the same place
+    at half resolution, and along edges their differences would show as dots."""
+    padded = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="edge")
+    return nn.avg_pool(nn.avg_pool(padded, (2, 2)), (2, 2))
 
 
 def _behind(source: jax.Array, free: jax.Array, layers: Layers) -> jax.Array:

@@ -93,7 +93,7 @@ def take_photo(
     bags hide shoulders, hips and neck only if they are clearly in front."""
     height, width, _ = scene.place.shape
     skeleton = _see(figure.build_skeleton(look, pose), scene)
-    view = _frame(skeleton, scene.zoom, rng, height, width)
+    view = _frame(skeleton, scene, rng)
     parts = figure.build_parts(look, skeleton)
     factor = 1.5 if height >= 96 else 3
     surface = render.raycast(parts, view.enlarged(factor))
@@ -118,13 +118,10 @@ def _see(skeleton: figure.Skeleton, scene: scenes.Scene) -> figure.Skeleton:
 
 
 def _frame(
-    skeleton: figure.Skeleton,
-    zoom: float,
-    rng: np.random.Generator,
-    height: int,
-    width: int,
+    skeleton: figure.Skeleton, scene: scenes.Scene, rng: np.random.Generator
 ) -> render.Viewport:
     """The crop of a person detector, not always exact; a zoom shows the upper part."""
+    (height, width, _), zoom = scene.place.shape, scene.zoom
     points = np.array(list(skeleton.joints.values()))
     low = points.min(0) - np.array((0.1, 0.07, 0))
     high = points.max(0) + np.array((0.1, 0.03, 0))
@@ -155,14 +152,16 @@ def _ground_shadow(
     feet = view.project((toes + ankles) / 2)[:, 0]
     away = -light.direction[0] * 0.35 * view.scale
     row = view.y0 - view.scale * (ground - 0.02)
-    # Three spots: at the right foot, at the left one, and the body's.
-    columns = np.array([*feet, feet.mean() + away])
-    wide, high, strength = np.array([[0.11, 0.03, 0.5]] * 2 + [[0.4, 0.05, 0.3]]).T
     x, y = np.arange(view.width)[None], np.arange(view.height)[:, None]
     factor = np.ones((view.height, view.width), np.float32)
-    for column, broad, deep, dark in zip(columns, wide, high, strength, strict=True):
-        across = np.exp(-(((x - column) / (broad * view.scale)) ** 2))
-        down = dark * np.exp(-(((y - row) / (deep * view.scale)) ** 2))
+    # Three spots: at the right foot, at the left one, and the body's.
+    for column, wide, high, strength in (
+        (feet[0], 0.11, 0.03, 0.5),
+        (feet[1], 0.11, 0.03, 0.5),
+        (feet.mean() + away, 0.4, 0.05, 0.3),
+    ):
+        across = np.exp(-(((x - column) / (wide * view.scale)) ** 2))
+        down = strength * np.exp(-(((y - row) / (high * view.scale)) ** 2))
         factor *= 1 - (down * across).astype(np.float32)
     return factor
 

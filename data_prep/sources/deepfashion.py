@@ -27,10 +27,11 @@ from data_prep.sources.split import (
     Split,
     checked_annotation_files,
     entries,
+    found_in,
     read_annotations,
 )
 from pg2_jax.errors import counted
-from pg2_jax.files import is_left_behind, parse_size
+from pg2_jax.files import parse_size
 from pg2_jax.keypoints.base import content_of, lines_of, text_of
 from pg2_jax.photos import photo_files
 
@@ -134,14 +135,13 @@ def _tree(folder: pathlib.Path) -> pathlib.Path:
 
 
 def _photos_of_tree(tree: pathlib.Path) -> dict[str, pathlib.Path]:
-    photos: dict[str, pathlib.Path] = {}
-    for path in sorted(tree.rglob("*")):
-        # The data set's own name, below whatever folder it was unpacked to.
-        spelled = flat_name(f"/{path.relative_to(tree).as_posix()}")
-        hidden = any(map(is_left_behind, path.relative_to(tree).parts))
-        if photo_files.is_photo(path) and not hidden and not spelled.startswith("/"):
-            photos[spelled] = path
-    return photos
+    # The data set's own name, below whatever folder it was unpacked to.
+    photos = {
+        flat_name(f"/{path.relative_to(tree).as_posix()}"): path
+        for path in found_in(tree, "**/*")
+        if photo_files.is_photo(path)
+    }
+    return {name: path for name, path in photos.items() if not name.startswith("/")}
 
 
 def _listed(

@@ -31,8 +31,7 @@ from tqdm import tqdm
 
 from data_prep.pairs.identity import identity_of
 from data_prep.pairs.pair_list import Pair
-from data_prep.sources.split import Split
-from pg2_jax.files import is_left_behind
+from data_prep.sources.split import Split, found_in
 from pg2_jax.keypoints.base import NUM_KEYPOINTS, check_name, from_coordinates, numbers
 from pg2_jax.photos import photo_files
 
@@ -86,18 +85,12 @@ def extract(
 
 
 def _files(source: pathlib.Path) -> dict[str, list[pathlib.Path]]:
-    paths = [source]
-    if source.is_dir():
-        paths = [
-            path
-            for path in sorted(source.rglob("*.tfrecord"))
-            if not _NOT_SPLITS.fullmatch(path.parent.name)
-            and not any(map(is_left_behind, path.relative_to(source).parts))
-        ]
     of_split: dict[str, list[pathlib.Path]] = {}
     first: dict[str, pathlib.Path] = {}
-    for path in paths:
-        if match := _FILE.fullmatch(path.name):
+    is_folder = source.is_dir()
+    for path in found_in(source, "**/*.tfrecord") if is_folder else [source]:
+        match = _FILE.fullmatch(path.name)
+        if match and not (is_folder and _NOT_SPLITS.fullmatch(path.parent.name)):
             of_split.setdefault(match[2], []).append(path)
             first.setdefault(match[1], path)
     names = [path.name for files in of_split.values() for path in files]

@@ -33,17 +33,16 @@ def find(text: str) -> Listing:
     path = pathlib.Path(text)
     problems: list[str] = []
     if path.is_dir():
-        folder, found = path, _walk(path, problems)
+        folder, paths = path, list(_walk(path, problems))
     elif path.is_file():
-        folder, found = path.parent, iter([path])
+        folder, paths = path.parent, [path]
     elif glob.has_magic(text):
         first = next(i for i, part in enumerate(path.parts) if glob.has_magic(part))
         folder = pathlib.Path(*path.parts[:first])
-        found = _match(folder, os.path.join(*path.parts[first:]))
+        paths = split.found_in(folder, os.path.join(*path.parts[first:]))
     else:
         rule = ": there is no such folder, photo or pattern"
         raise errors.ArgumentError("photos", text, rule)
-    paths = list(found)
     split.say_unread(folder, [each.relative_to(folder).as_posix() for each in paths])
     names = [each.relative_to(folder).as_posix() for each in paths if _is_photo(each)]
     if not names and not problems:
@@ -80,13 +79,6 @@ def check_name(name: str) -> None:
         raise ValueError(
             f"the photo name {name!r} is refused: annotation files hold no colon in it"
         )
-
-
-def _match(folder: pathlib.Path, pattern: str) -> Iterator[pathlib.Path]:
-    # pathlib's ** does not follow symbolic links, so that it ends.
-    for path in folder.glob(pattern):
-        if not any(map(files.is_left_behind, path.relative_to(folder).parts)):
-            yield path
 
 
 def _walk(folder: pathlib.Path, problems: list[str]) -> Iterator[pathlib.Path]:

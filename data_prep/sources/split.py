@@ -83,6 +83,16 @@ def entries(folder: pathlib.Path) -> list[pathlib.Path]:
     return sorted(path for path in paths if not files.is_left_behind(path.name))
 
 
+def found_in(folder: pathlib.Path, pattern: str) -> list[pathlib.Path]:
+    """What matches a pattern below a folder and is nowhere hidden, sorted. pathlib's **
+    does not follow symbolic links, so that it ends."""
+    return [
+        path
+        for path in sorted(folder.glob(pattern))
+        if not any(map(files.is_left_behind, path.relative_to(folder).parts))
+    ]
+
+
 def files_in(folder: pathlib.Path, dataset: str = "folder") -> list[str]:
     """The sorted names of the files of one split: they lie in the folder itself, or,
     with the data set "folder", as <person>/<photo>."""

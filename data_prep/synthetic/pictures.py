@@ -2,7 +2,6 @@
 
 import collections
 import dataclasses
-import functools
 import pathlib
 
 import numpy as np
@@ -53,35 +52,23 @@ def photograph(
     depends on (seed, identity) alone and the picture on the index in addition, so that
     neither the order nor the number of the pictures matters. In the same scene, one
     camera shows the same background in all pictures of a person."""
-    look, turn, first = _traits(seed, identity)
+    rng = np.random.default_rng([seed, identity, 0])
+    look = person.sample_look(rng)
     # Steps of the golden ratio spread any number of views evenly around a person.
-    turns = turn + index * 0.618034
+    turns = rng.random() + index * 0.618034
+    first = int(rng.integers(CAMERAS))
     number = first if same_scene else (first + index) % CAMERAS
-    rng = np.random.default_rng(np.random.SeedSequence([seed, identity, index + 1]))
+    # Other numbers than those of looks and poses.
+    rng = np.random.default_rng([seed, identity, 2**20 + (-1 if same_scene else index)])
+    scene = scenes.make_scene(rng, height, width)
+    rng = np.random.default_rng([seed, identity, index + 1])
     frame = 25 * index + int(rng.integers(25))
     # People are seen more often from the front and from behind than from the side.
     yaw = 2 * np.pi * turns + rng.normal(0, 0.15)
     pose = person.sample_pose(rng, yaw - 0.2 * np.sin(2 * yaw))
-    place = -1 if same_scene else index
-    photo = take_photo(look, pose, _scene(seed, identity, place, height, width), rng)
+    photo = take_photo(look, pose, scene, rng)
     sequence = 1 + index // CAMERAS
     return f"{identity:04d}_c{number + 1}s{sequence}_{frame:06d}_00.jpg", photo
-
-
-@functools.lru_cache(maxsize=2)
-def _traits(seed: int, identity: int) -> tuple[person.Look, float, int]:
-    rng = np.random.default_rng(np.random.SeedSequence([seed, identity, 0]))
-    return person.sample_look(rng), rng.random(), int(rng.integers(CAMERAS))
-
-
-@functools.lru_cache(maxsize=2)
-def _scene(
-    seed: int, identity: int, place: int, height: int, width: int
-) -> scenes.Scene:
-    """The scene of a person's picture number `place`, or of all of them for -1."""
-    # Other numbers than those of poses.
-    sequence = np.random.SeedSequence([seed, identity, 2**20 + place])
-    return scenes.make_scene(np.random.default_rng(sequence), height, width)
 
 
 def take_photo(

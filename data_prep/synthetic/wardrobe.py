@@ -81,7 +81,8 @@ def textures(look: person.Look) -> np.ndarray:
             (look.shoes, inks, "plain"),
         )
     )
-    sleeve = _limb("arm", shirt, look.sleeve * _UPPER_ARM * 0.95, look.skin)
+    sleeves = trousers if look.front == "vest" else shirt
+    sleeve = _limb("arm", sleeves, look.sleeve * _UPPER_ARM * 0.95, look.skin)
     short = look.leg_cover < 2
     low = look.leg_cover * _THIGH if short else _LEG - 0.03
     leg = _limb("leg", trousers, low, look.skin)
@@ -90,8 +91,6 @@ def textures(look: person.Look) -> np.ndarray:
     skirt = _limb("skirt", shirt if look.dress else trousers, look.skirt, look.skin)
     if look.front in ("jacket", "buttons") and look.dress:
         skirt.band(shirt.edge(), 2, (0, -0.2), (0, look.skirt))
-    if look.front == "vest":
-        sleeve = _limb("arm", trousers, look.sleeve * _UPPER_ARM * 0.95, look.skin)
     drawn = {
         "torso": (_torso(rng, look, shirt, trousers), 0.12),
         "skirt": (skirt.finished(), 0.14),

@@ -21,8 +21,7 @@ class _Sheet:
 
     def __init__(self, material: str, picture: np.ndarray) -> None:
         self.top, self.high, self.wide = MATERIALS[material]
-        values = (255 * np.clip(picture, 0, 1)).astype(np.uint8)
-        self.picture = Image.fromarray(values)
+        self.picture = _picture(picture)
         self.draw = ImageDraw.Draw(self.picture)
 
     def place(self, x: float, y: float) -> tuple[float, float]:
@@ -50,13 +49,16 @@ class _Sheet:
     def below(self, y: float, picture: np.ndarray | person.Colour) -> None:
         """Covers all below y with another texture or colour."""
         row = max(0, round(self.place(0, y)[1]))
-        values = np.broadcast_to(np.asarray(picture, np.float32), (SIZE, SIZE, 3))[row:]
-        lower = Image.fromarray((255 * np.clip(values, 0, 1)).astype(np.uint8))
-        self.picture.paste(lower, (0, row))
+        values = np.broadcast_to(np.asarray(picture, np.float32), (SIZE, SIZE, 3))
+        self.picture.paste(_picture(values[row:]), (0, row))
 
     def finished(self) -> np.ndarray:
         """[SIZE, SIZE, 3] float32 in [0, 1]."""
         return np.asarray(self.picture, np.float32) / 255
+
+
+def _picture(values: np.ndarray) -> Image.Image:
+    return Image.fromarray((255 * np.clip(values, 0, 1)).astype(np.uint8))
 
 
 def _rgb(colour) -> tuple[int, ...]:
@@ -217,7 +219,6 @@ def _head(rng, look) -> np.ndarray:
     for side in (-1, 1):
         ends = (side * 0.09, -0.2), (side * 0.11, 0.0), (side * 0.16, 0.06)
         sheet.polygon(scalp, *ends, (side * 0.3, 0.075), (side * 0.3, -0.2))
-    for side in (-1, 1):
         x = side * 0.034
         sheet.oval(0.75 * skin, x, -0.018, 0.02, 0.014)
         sheet.oval(0.3 * skin + 0.5, x, -0.018, 0.013, 0.006)

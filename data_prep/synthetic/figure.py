@@ -35,6 +35,15 @@ _LIMBS = {
 }
 # Lengths of upper arm and forearm, of thigh and shin.
 _LENGTHS = {"arm": np.array([[0.285], [0.25]]), "leg": np.array([[0.43], [0.42]])}
+_EAR = (0.45, 0.8, 1)
+# Start, end, radii, material and squash of skull, jaw, nose and ears.
+_HEAD: tuple[tuple, ...] = (
+    ((0, 0.03, -0.012), (0, 0.02, -0.008), (0.092, 0.092), "head", (0.83, 1, 1)),
+    ((0, 0, 0.018), (0, -0.085, 0.052), (0.07, 0.038), "head"),
+    ((0, 0.015, 0.088), (0, -0.018, 0.1), (0.009, 0.015), "skin"),
+    ((-0.077, 0.012, -0.01), (-0.073, -0.015, -0.004), (0.022, 0.016), "skin", _EAR),
+    ((0.077, 0.012, -0.01), (0.073, -0.015, -0.004), (0.022, 0.016), "skin", _EAR),
+)
 # Half spaces of the head that are cut off.
 _FACE, _BRIM = (0, -0.55, 0.83, 0.036), (0, -1, 0.15, -0.05)
 _FRONT, _EARS = (0, 0, 1, 0.02), (0, 0, 1, 0)
@@ -118,7 +127,7 @@ def _unit(vectors: np.ndarray) -> np.ndarray:
 def build_parts(look: Look, skeleton: Skeleton) -> list[Part]:
     """All parts of a person in the coordinates of the skeleton."""
     head = Bone(skeleton.joints["head"], skeleton.frames["head"], look.size, "head")
-    parts = _torso(look, skeleton) + _head(head)
+    parts = _torso(look, skeleton) + [Part(head, *solid) for solid in _HEAD]
     for side in "rl":
         parts += _arm(look, skeleton, side) + _leg(look, skeleton, side)
     parts += _hair(look, head, skeleton)
@@ -152,21 +161,6 @@ def _torso(look: Look, skeleton: Skeleton) -> list[Part]:
     if look.bust:
         ends = (0, -0.12, 0), (0, -0.17, 0)
         parts.append(Part(chest, *ends, bust, "torso", (1.1, 1, 0.6)))
-    return parts
-
-
-def _head(head: Bone) -> list[Part]:
-    """Skull, jaw, nose and ears."""
-    skull = (0, 0.03, -0.012), (0, 0.02, -0.008), (0.092, 0.092)
-    jaw = (0, 0, 0.018), (0, -0.085, 0.052), (0.07, 0.038)
-    parts = [
-        Part(head, *skull, "head", (0.83, 1, 1)),
-        Part(head, *jaw, "head"),
-        Part(head, (0, 0.015, 0.088), (0, -0.018, 0.1), (0.009, 0.015), "skin"),
-    ]
-    for sign in (-1, 1):
-        top, low = (sign * 0.077, 0.012, -0.01), (sign * 0.073, -0.015, -0.004)
-        parts.append(Part(head, top, low, (0.022, 0.016), "skin", (0.45, 0.8, 1)))
     return parts
 
 

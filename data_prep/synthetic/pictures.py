@@ -23,8 +23,6 @@ _DEPTHS = {
     "hip": _PELVIS,
     "knee": {"skirt": 0.3},
     "ankle": {"skirt": 0.3},
-    "elbow": {},
-    "wrist": {},
 }
 _OTHER_DEPTH = 0.07
 _SHEET_ROWS, _SHEET_COLUMNS = 10, 12
@@ -174,7 +172,7 @@ def _find_keypoints(
         limb = "arm" if joint in ("shoulder", "elbow", "wrist") else "leg"
         own = group == f"{side}_{limb}" and joint not in ("eye", "ear")
         front = surface.depth[row, column] - positions[index, 2]
-        if own or front <= _DEPTHS[joint].get(group, _OTHER_DEPTH):
+        if own or front <= _DEPTHS.get(joint, {}).get(group, _OTHER_DEPTH):
             keypoints[index] = x, y, 1
     return keypoints
 

@@ -26,6 +26,7 @@ from data_prep.sources.photo_names import PhotoNames, flat_name, simplify
 from data_prep.sources.split import (
     Split,
     checked_annotation_files,
+    collecting,
     entries,
     found_in,
     read_annotations,
@@ -150,11 +151,9 @@ def _listed(
     names, listed = PhotoNames(photos, "deepfashion"), set()
     lines = lines_of(text_of(file, content_of(file, "photo names")))
     for number, line in enumerate(lines, start=1):
-        try:
-            if line.strip():
+        if line.strip():
+            with collecting(problems, f"{file}:{number}"):
                 listed.add(names.find(line.strip()))
-        except ValueError as error:
-            problems.append(f"{file}:{number}: {error}")
     return {name: path for name, path in photos.items() if name in listed}
 
 

@@ -31,7 +31,7 @@ from tqdm import tqdm
 
 from data_prep.pairs.identity import identity_of
 from data_prep.pairs.pair_list import Pair
-from data_prep.sources.split import Split, found_in
+from data_prep.sources.split import Split, collecting, found_in
 from pg2_jax.keypoints.base import NUM_KEYPOINTS, check_name, from_coordinates, numbers
 from pg2_jax.photos import photo_files
 
@@ -67,10 +67,8 @@ def extract(
             for place, features in tqdm(
                 _records(path, problems), desc="extracting", unit="record", disable=None
             ):
-                try:
+                with collecting(problems, place):
                     photos.take_pair(features)
-                except ValueError as error:
-                    problems.append(f"{place}: {error}")
     sizes = [photos.size for photos in taken.values() if photos.size]
     if not sizes:
         listed = f"; {problems[0]}" if problems else ""

@@ -54,13 +54,11 @@ def find(text: str) -> Listing:
 
 def checked(folder: pathlib.Path, names: list[str]) -> Listing:
     """The photos whose names an annotation file can hold, the others as problems."""
-    problems, usable = [], []
+    problems, usable = list[str](), []
     for name in sorted(names):
-        try:
+        with split.collecting(problems, repr(os.fspath(folder / name))):
             check_name(name)
             usable.append(name)
-        except ValueError as error:
-            problems.append(f"{os.fspath(folder / name)!r}: {error}")
     return Listing(folder, usable, problems)
 
 

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
+from data_prep.sources.split import collecting
 from pg2_jax import files
 from pg2_jax.keypoints.base import Pose, Size
 from pg2_jax.photos import photo_files
@@ -93,13 +94,11 @@ def match(
     poses. A pose without a photo, or for a photo that has one, is a problem."""
     matched: dict[str, np.ndarray] = {}
     for name, pose in poses.items():
-        try:
+        with collecting(problems, pose.place):
             photo = photos.find(name)
             if photo in matched:
                 raise ValueError(f"{name!r} is {photo}, which has a pose already")
             matched[photo] = pose.keypoints
-        except ValueError as error:
-            problems.append(f"{pose.place}: {error}")
     return matched
 
 

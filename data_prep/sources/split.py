@@ -1,9 +1,10 @@
 """The photos and keypoints of a split, and the photos of folders."""
 
+import contextlib
 import dataclasses
 import pathlib
 import sys
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -34,6 +35,15 @@ class Split:
 
     def path(self, name: str) -> pathlib.Path:
         return self.paths.get(name, self.folder / name)
+
+
+@contextlib.contextmanager
+def collecting(problems: list[str], place: str) -> Iterator[None]:
+    """Adds the message of a ValueError to the problems; it begins with the place."""
+    try:
+        yield
+    except ValueError as error:
+        problems.append(f"{place}: {error}")
 
 
 def check_folder(folder: pathlib.Path, rule: str) -> None:

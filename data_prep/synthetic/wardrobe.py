@@ -69,20 +69,17 @@ def _rgb(colour) -> tuple[int, ...]:
 def textures(look: person.Look) -> np.ndarray:
     """float32 [materials, SIZE, SIZE, 4]: RGB in [0, 1], and how deep folds are."""
     rng = np.random.default_rng(look.details)
-    inks = look.accents
+
+    def cloth(base, pattern: str, inks=look.accents) -> Fabric:
+        return Fabric(base, inks, pattern, seed=int(rng.integers(2**32)))
+
     red, green, blue = (0.45 + 0.5 * channel for channel in look.trousers)
     washed = look.trousers_pattern in ("denim", "side")
-    fade = ((red, green, blue), inks[0]) if washed else inks
-    shirt, trousers, bag, hat, shoe = (
-        Fabric(base, others, pattern, int(rng.integers(2**32)))
-        for base, others, pattern in (
-            (look.shirt, inks, look.pattern),
-            (look.trousers, fade, look.trousers_pattern),
-            (look.bag_colour, inks, "plain"),
-            (look.hat, inks, "melange"),
-            (look.shoes, inks, "plain"),
-        )
-    )
+    inks = ((red, green, blue), look.accents[0]) if washed else look.accents
+    shirt = cloth(look.shirt, look.pattern)
+    trousers = cloth(look.trousers, look.trousers_pattern, inks)
+    bag, hat = cloth(look.bag_colour, "plain"), cloth(look.hat, "melange")
+    shoe = cloth(look.shoes, "plain")
     sleeves = trousers if look.front == "vest" else shirt
     sleeve = _limb("arm", sleeves, look.sleeve * _UPPER_ARM * 0.95, look.skin)
     short = look.leg_cover < 2

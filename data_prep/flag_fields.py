@@ -91,18 +91,15 @@ def check(options: Any) -> None:
         rules, value = field.metadata, getattr(options, field.name)
         if value is None:
             continue
+        given = f"--{field.name}={value}"
         if rules.get("path"):
             for path in [value] if isinstance(value, str) else value:
                 _check_is_path(field, path)
         if rules["choices"] and value not in rules["choices"]:
-            raise ValueError(
-                f"--{field.name}={value} must be one of {', '.join(rules['choices'])}."
-            )
+            raise ValueError(f"{given} must be one of {', '.join(rules['choices'])}.")
         for name, (holds, words) in _BOUNDS.items():
             if name in rules and not holds(value, rules[name]):
-                raise ValueError(
-                    f"--{field.name}={value} must be {words} {rules[name]}."
-                )
+                raise ValueError(f"{given} must be {words} {rules[name]}.")
     for field in dataclasses.fields(options):
         if field.metadata.get("required") and not getattr(options, field.name):
             raise ValueError(f"--{field.name} is required.")
@@ -179,12 +176,9 @@ def explanations(options: type) -> dict[str, str]:
         (tree,) = ast.parse(inspect.getsource(owner)).body
         assert isinstance(tree, ast.ClassDef)
         for field, below in itertools.pairwise(tree.body):
-            match field, below:
-                case (
-                    ast.AnnAssign(target=ast.Name(id=name)),
-                    ast.Expr(value=ast.Constant(value=str(text))),
-                ):
-                    texts[name] = " ".join(text.split())
+            if isinstance(field, ast.AnnAssign) and isinstance(below, ast.Expr):
+                text = ast.literal_eval(below.value)
+                texts[ast.unparse(field.target)] = " ".join(text.split())
     return texts
 
 

@@ -10,7 +10,7 @@ import dataclasses
 import numpy as np
 
 from data_prep.synthetic.person import Look, Pose
-from data_prep.synthetic.render import NEVER, ROUND, Bone, Part, cross
+from data_prep.synthetic.render import NEVER, ROUND, Bone, Part
 
 # COCO-18 (OpenPose) order.
 KEYPOINTS = (
@@ -274,16 +274,16 @@ def _bag(look: Look, skeleton: Skeleton) -> list[Part]:
 def _bone_frame(top: np.ndarray, low: np.ndarray, body: np.ndarray) -> np.ndarray:
     """The frame of a bone: y along it, z as near the body's front as can be."""
     up = (top - low) / np.linalg.norm(top - low)
-    left = cross(up, body[:, 2])
+    left = np.cross(up, body[:, 2])
     if left @ left < 0.1:  # the bone points forward
         left = body[:, 0] - up * (up @ body[:, 0])
     left /= np.linalg.norm(left)
-    return np.stack([left, up, cross(left, up)], axis=1)
+    return np.stack([left, up, np.cross(left, up)], axis=1)
 
 
 def _foot_frame(ankle: np.ndarray, toe: np.ndarray) -> np.ndarray:
     """The frame of a foot: z along it, x level."""
     forward = (toe - ankle) / np.linalg.norm(toe - ankle)
-    left = cross(np.array((0, 1, 0)), forward)
+    left = np.cross((0, 1, 0), forward)
     left /= np.linalg.norm(left)
-    return np.stack([left, cross(forward, left), forward], axis=1)
+    return np.stack([left, np.cross(forward, left), forward], axis=1)

@@ -1,11 +1,12 @@
 """Solid parts of a synthetic person, and how the rays of a camera meet them.
 
-The camera is orthographic along -z; perspective is applied to the joints beforehand.
+The camera is orthographic along -z; perspective is applied to the joints
+beforehand. All pixels of all parts' bounding boxes are handled as one flat list,
+because numpy is fast only on long arrays.
 """
 
 import dataclasses
 import math
-from typing import NamedTuple
 
 import numpy as np
 
@@ -50,6 +51,14 @@ class Part:
     across: np.ndarray | None = None  # first axis of the cross-section, else the left
     clip: HalfSpace = NEVER  # that is cut away
 
+    @property
+    def capsule(self) -> tuple:
+        """Start, end, across, squash and radii, in metres."""
+        bone = self.bone
+        across = bone.frame[:, 0] if self.across is None else self.across
+        radii = np.array(self.radii) * (bone.size * bone.girth)
+        return bone.at(self.start), bone.at(self.end), across, self.squash, radii
+
 
 @dataclasses.dataclass(frozen=True)
 class Viewport:
@@ -91,164 +100,173 @@ class Surface:
     local: np.ndarray  # [N, 3] position in the frame of the part's bone, in metres
 
 
-class _Solid(NamedTuple):
-    """A part in canonical space, where it is round, along the third axis; float32."""
+@dataclasses.dataclass(frozen=True)
+class _Solids:
+    """P parts, float32; in canonical space they are round, along the third axis."""
 
-    matrix: np.ndarray  # [3, 3] from the view to canonical space
-    start: np.ndarray  # [3] centre of the first ball, in the view
-    length: np.float32
-    radii: np.ndarray  # [2]
-    ray: np.ndarray  # [3] unit direction of the camera's rays
-    stretch: np.float32  # canonical length of one metre along the ray
+    matrix: np.ndarray  # [P, 3, 3] from the view to canonical space
+    start: np.ndarray  # [P, 3]
+    length: np.ndarray  # [P]
+    radii: np.ndarray  # [2, P]
+    ray: np.ndarray  # [P, 3] unit direction of the camera's rays
+    stretch: np.ndarray  # [P] canonical length of one metre along the ray
+    frame: np.ndarray  # [P, 3, 3]
+    origin: np.ndarray  # [P, 3]
+    clip: np.ndarray  # [P, 4], for positions in metres in the frame of the bone
 
 
 def raycast(parts: list[Part], view: Viewport) -> Surface:
     """Finds the nearest surface point of each pixel."""
-    met = [_meet(part, view) for part in parts]
-    part = np.repeat(np.arange(len(parts)), [len(each[0]) for each in met])
-    pixel, z, normal, local = map(np.concatenate, zip(*met, strict=True))
+    solids = _pack(parts)
+    part, row, column = _box_pixels(solids, view)
+    pixel = row * view.width + column
+    x = (column.astype(np.float32) - np.float32(view.x0)) / np.float32(view.scale)
+    y = (np.float32(view.y0) - row.astype(np.float32)) / np.float32(view.scale)
+    hit, z, centre = _intersect(solids, part, x, y)
+    point = np.stack([x, y, z], axis=1)
+    hit &= ~_clipped(solids, part, point)
     depth = np.full(view.height * view.width, _EMPTY, np.float32)
-    np.maximum.at(depth, pixel, z)
-    front = z == depth[pixel]
+    np.maximum.at(depth, pixel[hit], z[hit])
+    front = hit & (z == depth[pixel])
+    part, pixel, point = part[front], pixel[front], point[front]
     owner = np.full(depth.size, -1, np.int16)
-    owner[pixel[front]] = part[front]
+    owner[pixel] = part
+    offset = point - solids.origin[part]
     return Surface(
         view=view,
         depth=depth.reshape(view.height, view.width),
         owner=owner.reshape(view.height, view.width),
-        pixel=pixel[front],
-        part=part[front],
-        normal=normal[front],
-        local=local[front],
+        pixel=pixel,
+        part=part,
+        normal=_normals(solids, part, point, centre[front]),
+        local=np.einsum("nij,ni->nj", solids.frame[part], offset),
     )
 
 
-def _meet(part: Part, view: Viewport) -> tuple[np.ndarray, ...]:
-    """Where rays first meet a part, at K pixels: [K] flat index, [K] depth, [K, 3] unit
-    normal, [K, 3] place in the frame of the part's bone, in metres."""
-    solid = _solid(part)
-    row, column = _box_pixels(solid, view)
-    x = (column.astype(np.float32) - np.float32(view.x0)) / np.float32(view.scale)
-    y = (np.float32(view.y0) - row.astype(np.float32)) / np.float32(view.scale)
-    z, centre, hit = _intersect(solid, x, y)
-    frame = part.bone.frame.astype(np.float32)
-    origin = part.bone.origin.astype(np.float32)
-    *clip, limit = np.array((*part.clip[:3], part.clip[3] * part.bone.size), np.float32)
-    away = frame @ clip
-    limit = limit + (away * origin).sum()
-    hit &= away[0] * x + away[1] * y + away[2] * z <= limit
-    point = np.stack([x, y, z], axis=1)[hit]
-    normal = _normals(solid, point, centre[hit])
-    frames = np.broadcast_to(frame, (len(point), 3, 3))
-    local = np.einsum("nij,ni->nj", frames, point - origin)
-    return (row * view.width + column)[hit], z[hit], normal, local
-
-
-def _solid(part: Part) -> _Solid:
-    bone = part.bone
-    across = bone.frame[:, 0] if part.across is None else part.across
-    thick = np.array(part.radii) * (bone.size * bone.girth)
-    exact = bone.at(part.start), bone.at(part.end), across, part.squash, thick
-    start, end, across, squash, radii = (np.asarray(x, np.float32) for x in exact)
+def _pack(parts: list[Part]) -> _Solids:
+    start, end, across, squash, radii = (
+        np.array(values, np.float32)
+        for values in zip(*(part.capsule for part in parts), strict=True)
+    )
     axis = end - start
-    reach = np.sqrt((axis * axis).sum())
-    axis /= reach
-    third = cross(across, axis)
-    third /= np.sqrt((third * third).sum())
-    matrix = np.stack([cross(axis, third), third, axis]) / squash[:, None]
+    reach = np.sqrt((axis * axis).sum(1, keepdims=True))
+    axis = axis / reach
+    third = np.cross(across, axis)
+    third /= np.sqrt((third * third).sum(1, keepdims=True))
+    basis = np.stack([np.cross(axis, third), third, axis], axis=1)
+    matrix = basis / squash[:, :, None]
     # A capsule whose one ball contains the other has no tangent cone.
-    least = 1.02 * abs(radii[1] - radii[0])
-    length = max(reach / squash[2], least, np.float32(1e-4))
-    ray = -matrix[:, 2]
-    stretch = np.sqrt((ray * ray).sum())
-    return _Solid(matrix, start, length, radii, ray / stretch, stretch)
+    length = np.maximum(reach[:, 0] / squash[:, 2], 1.02 * abs(np.diff(radii)[:, 0]))
+    ray = -matrix[:, :, 2]
+    stretch = np.sqrt((ray * ray).sum(1))
+    return _Solids(
+        matrix=matrix,
+        start=start,
+        length=np.maximum(length, 1e-4),
+        radii=radii.T,
+        ray=ray / stretch[:, None],
+        stretch=stretch,
+        frame=np.array([part.bone.frame for part in parts], np.float32),
+        origin=np.array([part.bone.origin for part in parts], np.float32),
+        clip=np.array(
+            [(*p.clip[:3], p.clip[3] * p.bone.size) for p in parts], np.float32
+        ),
+    )
 
 
-def cross(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Cross product of two [3] vectors; np.cross takes ten times as long for them."""
-    (a, b, c), (x, y, z) = first, second
-    return np.array((b * z - c * y, c * x - a * z, a * y - b * x))
-
-
-def _box_pixels(solid: _Solid, view: Viewport) -> tuple[np.ndarray, np.ndarray]:
-    """Row and column of all pixels that a part may cover."""
-    inverse = np.linalg.inv(solid.matrix)
+def _box_pixels(solids: _Solids, view: Viewport) -> tuple[np.ndarray, ...]:
+    """Part, row and column of all pixels that a part may cover, part by part."""
+    inverse = np.linalg.inv(solids.matrix)
     # Extent of the unit ball along x and y of the view.
-    unit = np.sqrt((inverse[:2] ** 2).sum(1))
-    end = solid.start + inverse[:, 2] * solid.length
-    ends = np.stack([solid.start, end])[:, :2]
-    reach = unit * solid.radii[:, None]
-    left, low = view.scale * (ends - reach).min(0)
-    right, high = view.scale * (ends + reach).max(0)
-    columns = np.array([view.x0 + left, view.x0 + right + 1])
-    rows = np.array([view.y0 - high, view.y0 - low + 1])
-    left, right = np.clip(np.ceil(columns), 0, view.width).astype(int)
-    top, bottom = np.clip(np.ceil(rows), 0, view.height).astype(int)
-    row, column = np.mgrid[top:bottom, left:right]
-    return row.ravel(), column.ravel()
+    unit = np.sqrt((inverse[:, :2] ** 2).sum(2))
+    axis = inverse[:, :, 2] * solids.length[:, None]
+    ends = np.stack([solids.start, solids.start + axis])[..., :2]
+    reach = unit * solids.radii[..., None]
+    left, low = view.scale * (ends - reach).min(0).T
+    right, high = view.scale * (ends + reach).max(0).T
+    columns = np.stack([view.x0 + left, view.x0 + right + 1])
+    rows = np.stack([view.y0 - high, view.y0 - low + 1])
+    left, right = np.clip(np.ceil(columns), 0, view.width).astype(np.int64)
+    top, bottom = np.clip(np.ceil(rows), 0, view.height).astype(np.int64)
+    counts = (right - left) * (bottom - top)
+    part = np.repeat(np.arange(len(counts)), counts)
+    first = np.repeat(np.cumsum(counts) - counts, counts)
+    row, column = np.divmod(np.arange(len(part)) - first, (right - left)[part])
+    return part, row + top[part], column + left[part]
 
 
 def _intersect(
-    solid: _Solid, x: np.ndarray, y: np.ndarray
+    solids: _Solids, part: np.ndarray, x: np.ndarray, y: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The nearest intersection of each ray at x, y with a part: [M] its depth z, the
-    centre, on the part's axis, of the ball that touches there, and if there is one."""
-    shift = solid.matrix @ solid.start
-    first, second, rise = (
-        across * x + up * y - start
-        for (across, up, _), start in zip(solid.matrix, shift, strict=True)
-    )
-    along = first * solid.ray[0] + second * solid.ray[1] + rise * solid.ray[2]
-    square = first * first + second * second + rise * rise
-    on_cone, cone, height = _hit_cone(solid, along, square, rise)
-    at_end, ball = _hit_balls(solid, along, square, rise)
+    """Nearest intersection of each pixel's ray with its part: [M] whether there is one,
+    its depth z, and the centre, on the part's axis, of the ball that touches there."""
+    shift = (solids.matrix @ solids.start[..., None])[..., 0]
+    place = [
+        solids.matrix[:, i, 0][part] * x
+        + solids.matrix[:, i, 1][part] * y
+        - shift[:, i][part]
+        for i in range(3)
+    ]
+    along = sum(place[i] * solids.ray[:, i][part] for i in range(3))
+    square = place[0] * place[0] + place[1] * place[1] + place[2] * place[2]
+    on_cone, cone, height = _hit_cone(solids, part, along, square, place[2])
+    second, ball = _hit_balls(solids, part, along, square, place[2])
     hit = on_cone | np.isfinite(ball)
     # Not used where there is no hit; infinity would only cause warnings there.
     t = np.where(on_cone, cone, np.where(hit, ball, 0))
-    centre = np.where(on_cone, height, at_end) * solid.length
-    return t * (-1 / solid.stretch), centre, hit
+    centre = np.where(on_cone, height, second) * solids.length[part]
+    return hit, t * (-1 / solids.stretch)[part], centre
 
 
-def _hit_cone(solid: _Solid, along, square, rise) -> tuple[np.ndarray, ...]:
+def _hit_cone(solids, part, along, square, rise) -> tuple[np.ndarray, ...]:
     """Hits of the tangent cone of both balls, between its two circles of contact:
     solves k2 t^2 + 2 k1 t + k0 = 0 in canonical space. Of each pixel's ray, `along` is
     the product of direction and start, `square` the squared distance of the start,
     `rise` its third coordinate. [M] whether the ray hits, its t, and the place on the
     cone, from 0 to 1."""
-    length, (first, second) = solid.length, solid.radii
+    length, (first, second) = solids.length, solids.radii
     taper = first - second
     d2 = length**2 - taper**2
-    m2 = length * solid.ray[2]
-    m1 = rise * length
+    m2 = length * solids.ray[:, 2]
+    m1 = rise * length[part]
     k2 = d2 - m2**2
-    k1 = d2 * along - m1 * m2 + m2 * taper * first
-    k0 = d2 * square - m1 * m1 + m1 * (2 * taper * first) - length**2 * first**2
-    disc = k1 * k1 - k0 * k2
-    safe = k2 if abs(k2) >= 1e-9 else np.float32(1e-9)
-    t = (-np.sqrt(np.maximum(disc, 0)) - k1) * (1 / safe)
-    height = (m1 + t * m2 - first * taper) * (1 / d2)
+    k1 = d2[part] * along - m1 * m2[part] + (m2 * taper * first)[part]
+    k0 = d2[part] * square - m1 * m1 + m1 * (2 * taper * first)[part]
+    k0 -= (length**2 * first**2)[part]
+    disc = k1 * k1 - k0 * k2[part]
+    safe = np.where(abs(k2) < 1e-9, np.float32(1e-9), k2)
+    t = (-np.sqrt(np.maximum(disc, 0)) - k1) * (1 / safe)[part]
+    height = (m1 + t * m2[part] - (first * taper)[part]) * (1 / d2)[part]
     return (disc >= 0) & (height > 0) & (height < 1), t, height
 
 
-def _hit_balls(solid: _Solid, along, square, rise) -> tuple[np.ndarray, ...]:
+def _hit_balls(solids, part, along, square, rise) -> tuple[np.ndarray, np.ndarray]:
     """Hits of the balls at both ends, arguments as in `_hit_cone`: [M] whether the
     second ball is nearer, and the ray's parameter t, infinite for none."""
+    first, second = solids.radii
     hits = []
-    for radius, centre in zip(
-        solid.radii, (0 * solid.length, solid.length), strict=True
-    ):
-        start = along - centre * solid.ray[2]
-        inside = start * start - square + rise * (2 * centre)
-        inside += radius**2 - centre**2
+    for radius, centre in ((first, 0 * solids.length), (second, solids.length)):
+        start = along - (centre * solids.ray[:, 2])[part]
+        inside = start * start - square + rise * (2 * centre)[part]
+        inside += (radius**2 - centre**2)[part]
         t = -start - np.sqrt(np.maximum(inside, 0))
         hits.append(np.where(inside > 0, t, np.float32(np.inf)))
     return hits[1] < hits[0], np.minimum(*hits)
 
 
-def _normals(solid: _Solid, point: np.ndarray, centre: np.ndarray) -> np.ndarray:
+def _clipped(solids: _Solids, part: np.ndarray, point: np.ndarray) -> np.ndarray:
+    normal = (solids.frame @ solids.clip[:, :3, None])[..., 0]
+    limit = solids.clip[:, 3] + (normal * solids.origin).sum(1)
+    terms = normal[part] * point
+    return terms[:, 0] + terms[:, 1] + terms[:, 2] > limit[part]
+
+
+def _normals(
+    solids: _Solids, part: np.ndarray, point: np.ndarray, centre: np.ndarray
+) -> np.ndarray:
     """Unit normals: in canonical space they point away from the touching ball."""
-    matrix = np.broadcast_to(solid.matrix, (len(point), 3, 3))
-    canonical = np.einsum("nij,nj->ni", matrix, point - solid.start)
+    matrix = solids.matrix[part]
+    canonical = np.einsum("nij,nj->ni", matrix, point - solids.start[part])
     canonical[:, 2] -= centre
     normal = np.einsum("nij,ni->nj", matrix, canonical)
     return normal / np.sqrt(np.einsum("ni,ni->n", normal, normal))[:, None]

@@ -2,6 +2,7 @@
 
 import collections
 import dataclasses
+import functools
 import pathlib
 
 import numpy as np
@@ -56,9 +57,7 @@ def photograph(
     turns = rng.random() + index * 0.618034
     first = int(rng.integers(CAMERAS))
     number = first if same_scene else (first + index) % CAMERAS
-    # Other numbers than those of looks and poses.
-    rng = np.random.default_rng([seed, identity, 2**20 + (-1 if same_scene else index)])
-    scene = scenes.make_scene(rng, height, width)
+    scene = _scene(seed, identity, -1 if same_scene else index, height, width)
     rng = np.random.default_rng([seed, identity, index + 1])
     frame = 25 * index + int(rng.integers(25))
     # People are seen more often from the front and from behind than from the side.
@@ -67,6 +66,16 @@ def photograph(
     photo = take_photo(look, pose, scene, rng)
     sequence = 1 + index // CAMERAS
     return f"{identity:04d}_c{number + 1}s{sequence}_{frame:06d}_00.jpg", photo
+
+
+@functools.lru_cache(maxsize=1)  # A quarter of the time of pictures in one scene.
+def _scene(
+    seed: int, identity: int, place: int, height: int, width: int
+) -> scenes.Scene:
+    """The scene of a person's picture number `place`, or of all of them for -1."""
+    # Other numbers than those of looks and poses.
+    rng = np.random.default_rng([seed, identity, 2**20 + place])
+    return scenes.make_scene(rng, height, width)
 
 
 def take_photo(

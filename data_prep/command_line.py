@@ -29,11 +29,11 @@ def run(
     interrupted: str = "interrupted: nothing was written",
     arguments: bool = False,
 ) -> int:
-    """Runs a program, so that what goes wrong for its user ends in one message. The
-    program gets an instance of the dataclass `options`, whose fields are its flags,
-    and, if it takes `arguments`, the words that are no flags; it returns what to print.
-    SIGTERM unwinds it as Ctrl-C does, so that temporary files are removed. Returns the
-    exit code: 0, 1 after a mistake of the user or an OSError, 130 after Ctrl-C."""
+    """Runs a program, so that what goes wrong for its user ends in one message. It gets
+    an instance of the dataclass `options`, whose fields are its flags, and, if it takes
+    `arguments`, the words that are no flags; it returns what to print. SIGTERM unwinds
+    it as Ctrl-C does, so that temporary files are removed. The exit code: 0, 1 after a
+    mistake of the user or an OSError, 130 after Ctrl-C."""
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     try:
         if flag_fields.asks_for_help(words):
@@ -49,31 +49,30 @@ def run(
         flag_fields.check_together(given)
         return show(program(given, *parsed.rest))
     except flags.Error as error:
-        print(f"error: {flag_fields.message(error)}; see --help", file=sys.stderr)
-        return 1
+        mistake = f"{flag_fields.message(error)}; see --help"
     except (ValueError, OSError) as error:
-        print(f"error: {errors.for_programs(error, {})}", file=sys.stderr)
-        return 1
+        mistake = errors.for_programs(error, {})
     except ModuleNotFoundError as error:
         if not (package := missing_package(error)):
             raise
-        print(f"error: this needs the package {package}: {INSTALL}", file=sys.stderr)
-        return 1
+        mistake = f"this needs the package {package}: {INSTALL}"
     except KeyboardInterrupt:
         print(interrupted, file=sys.stderr)
         return 130
+    print(f"error: {mistake}", file=sys.stderr)
+    return 1
 
 
 def missing_package(error: ModuleNotFoundError) -> str:
-    """The package of pg2_jax and its extras `programs` and `data` that is not
-    installed; empty for others, which are named by what needs them."""
+    """What is not installed of pg2_jax and its extras `programs` and `data`; empty for
+    other packages, which are named by what needs them."""
     package = (error.name or "").partition(".")[0]
     return package if package in _PACKAGES else ""
 
 
 def quiet(*, on_cpu: bool) -> None:
-    """Hides what tensorflow says of its kernels at import, which would hide progress
-    bars and tables; `on_cpu` for programs of which jax makes no more than pictures."""
+    """Hides what tensorflow says at import, which would hide progress bars and tables;
+    `on_cpu` for programs of which jax makes no more than pictures."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
     if on_cpu:

@@ -33,34 +33,26 @@ _BOUNDS = {
 _HELP = ("--help", "-help", "-h", "-?", "--helpshort", "--helpfull")
 
 
-# What a field says of itself, and where it says nothing.
-_RULES = {
-    **{"choices": (), "group": "Flags", "required": False, "needs": (), "not_with": ()},
-    **{"path": False, "addresses": (), **dict.fromkeys(_BOUNDS)},
-}
-
-
-def option(default: Any, choices: tuple[str, ...] = (), **rules: Any) -> Any:
-    """A field that is also a flag; the string below it is its help.
-
-    The rules are a `minimum`, `maximum`, `above` or `below`; whether it is `required`;
-    the `group`, its heading in --help; and whether it is a `path`, in which a `~` at
-    the beginning is the home folder, and an address, such as gs://BUCKET, is refused
-    unless it begins with one of `addresses`. Without the flags `needs`, each "name",
-    "name=value" or "name=one|other", it has no meaning, and none beside those of
-    `not_with`. Others are what a program wants to know of its fields.
-    """
-    metadata = {**_RULES, "choices": choices, **rules}
+def option(
+    default: Any, choices: tuple[str, ...] = (), group: str = "Flags", **rules: Any
+) -> Any:
+    """A field that is also a flag, in a group of --help; the string below it explains
+    it. The rules are a `minimum`, `maximum`, `above` or `below`; whether it is
+    `required`; and whether it is a `path`, in which a `~` at the beginning is the home
+    folder, and an address, such as gs://BUCKET, is refused unless it begins with one of
+    `addresses`. Without the flags `needs`, each "name", "name=value" or
+    "name=one|other", it has no meaning, and none beside those of `not_with`. Others are
+    what a program wants to know of its fields."""
+    metadata = {"choices": choices, "group": group, **rules}
     return dataclasses.field(default=default, metadata=metadata)
 
 
 class Parsed(NamedTuple):
-    """What a command line says: the value of every field, by name; which of them it or
-    a flagfile holds; the words that are no flags."""
+    """What a command line says."""
 
-    values: dict[str, Any]
-    given: set[str]
-    rest: list[str]
+    values: dict[str, Any]  # of every field, by its name
+    given: set[str]  # the fields that it or a flagfile holds
+    rest: list[str]  # the words that are no flags
 
 
 def parse(
@@ -90,7 +82,7 @@ def _value(field: dataclasses.Field, value: Any) -> Any:
     # The shell leaves a `~` behind `--name=` alone.
     if isinstance(value, list):
         return tuple(_value(field, part) for part in value)
-    return os.path.expanduser(value) if field.metadata["path"] else value
+    return os.path.expanduser(value) if field.metadata.get("path") else value
 
 
 def check(options: Any) -> None:
@@ -99,26 +91,24 @@ def check(options: Any) -> None:
         rules, value = field.metadata, getattr(options, field.name)
         if value is None:
             continue
-        if rules["path"]:
+        given = f"--{field.name}={value}"
+        if rules.get("path"):
             for path in [value] if isinstance(value, str) else value:
                 _check_is_path(field, path)
         if rules["choices"] and value not in rules["choices"]:
-            raise ValueError(
-                f"--{field.name}={value} must be one of {', '.join(rules['choices'])}."
-            )
+            raise ValueError(f"{given} must be one of {', '.join(rules['choices'])}.")
         for name, (holds, words) in _BOUNDS.items():
-            bound = rules[name]
-            if bound is not None and not holds(value, bound):
-                raise ValueError(f"--{field.name}={value} must be {words} {bound}.")
+            if name in rules and not holds(value, rules[name]):
+                raise ValueError(f"{given} must be {words} {rules[name]}.")
     for field in dataclasses.fields(options):
-        if field.metadata["required"] and not getattr(options, field.name):
+        if field.metadata.get("required") and not getattr(options, field.name):
             raise ValueError(f"--{field.name} is required.")
 
 
 def _check_is_path(field: dataclasses.Field, path: str) -> None:
     # Python would make the folder ./gs: of gs://BUCKET.
     address = re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", path)
-    if address and address[0] not in field.metadata["addresses"]:
+    if address and address[0] not in field.metadata.get("addresses", ()):
         raise ValueError(
             f"--{field.name}={path} is an address; it must be on a disk of this "
             "machine: copy it here, or mount it."
@@ -126,19 +116,19 @@ def _check_is_path(field: dataclasses.Field, path: str) -> None:
 
 
 def check_together(options: Any) -> None:
-    """Checks that an instance has no field that its other fields make meaningless."""
+    """Refuses an instance of which a field has no meaning with its other fields."""
     for field in dataclasses.fields(options):
         value = getattr(options, field.name)
         if value == field.default:
             continue
-        for needed in field.metadata["needs"]:
+        given = f"--{field.name}={value}"
+        for needed in field.metadata.get("needs", ()):
             name, _, wanted = needed.partition("=")
             there = getattr(options, name)
             if not there or (wanted and there not in wanted.split("|")):
-                raise ValueError(f"--{field.name}={value} needs --{needed}.")
-        for name in field.metadata["not_with"]:
+                raise ValueError(f"{given} needs --{needed}.")
+        for name in field.metadata.get("not_with", ()):
             if getattr(options, name) != getattr(type(options), name):
-                given = f"--{field.name}={value}"
                 raise ValueError(f"{given} has no meaning with --{name}.")
 
 
@@ -170,10 +160,10 @@ def help_text(options: Any, names: Collection[str] | None = None) -> str:
         line = f"  --{field.name}={default_text(field)}"
         if rules["choices"]:
             line += f" ({'|'.join(rules['choices'])})"
-        if rules["required"]:
+        if rules.get("required"):
             line += " (required)"
-        if rules["needs"]:
-            line += f" (needs --{', --'.join(rules['needs'])})"
+        if needs := rules.get("needs"):
+            line += f" (needs --{', --'.join(needs)})"
         text = textwrap.indent(textwrap.fill(texts[field.name], 78), " " * 6)
         groups.setdefault(rules["group"], []).append(f"{line}\n{text}")
     return "\n\n".join("\n".join([f"{g}:", *ls]) for g, ls in groups.items())
@@ -186,12 +176,9 @@ def explanations(options: type) -> dict[str, str]:
         (tree,) = ast.parse(inspect.getsource(owner)).body
         assert isinstance(tree, ast.ClassDef)
         for field, below in itertools.pairwise(tree.body):
-            match field, below:
-                case (
-                    ast.AnnAssign(target=ast.Name(id=name)),
-                    ast.Expr(value=ast.Constant(value=str(text))),
-                ):
-                    texts[name] = " ".join(text.split())
+            if isinstance(field, ast.AnnAssign) and isinstance(below, ast.Expr):
+                text = ast.literal_eval(below.value)
+                texts[ast.unparse(field.target)] = " ".join(text.split())
     return texts
 
 

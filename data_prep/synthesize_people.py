@@ -20,11 +20,12 @@ The same seed gives the same bytes, on any number of worker processes.
 
 import dataclasses
 import functools
+import itertools
 import os
 import pathlib
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import tqdm
@@ -33,8 +34,7 @@ from PIL import Image
 if not __package__:  # run as a script: let it find its own package
     sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
-from data_prep import command_line, flag_fields
-from data_prep import workers as workers_lib
+from data_prep import command_line, flag_fields, workers
 from data_prep.flag_fields import option
 from data_prep.pairs import identity
 from data_prep.records import output_folder
@@ -88,67 +88,43 @@ class Summary:
         )
 
 
-@dataclasses.dataclass(frozen=True)
-class _Job:
-    split: str
-    identity: int
-    index: int
-
-
-_Maker = Callable[[_Job], tuple[str, np.ndarray]]
-
-
 def synthesize(options: Options) -> Summary:
     """Writes the data set; either all of it or, on an error, nothing."""
     begin = time.perf_counter()
-    height, width = files.parse_size("image_size", options.image_size)
-    _check(options, height, width)
-    training, tested = options.train_identities, options.test_identities
-    jobs = [
-        _Job("train" if person < training else "test", 1 + person, index)
-        for person in range(training + tested)
-        for index in range(options.images_per_identity)
-    ]
+    _check(options)
+    identities = options.train_identities + options.test_identities
+    jobs = list(
+        itertools.product(range(identities), range(options.images_per_identity))
+    )
     # Behind a symbolic link the data go where it points; renaming would replace it.
     target = pathlib.Path(os.path.realpath(options.output_dir))
     output_folder.check_empty(target)
     with output_folder.staging(target) as stage:
         folder = stage / target.name
-        folder.mkdir()
-        size = (height, width)
-        make = functools.partial(_make_image, folder=folder, options=options, size=size)
-        keypoints = _fill(folder, make, jobs, options.workers)
+        for split in _SPLITS:
+            (folder / f"bounding_box_{split}").mkdir(parents=True)
+        make = functools.partial(_make_image, folder=folder, options=options)
+        with workers.results(make, jobs, options.workers) as made:
+            progress = tqdm.tqdm(
+                made, total=len(jobs), unit="image", desc="synthesize", disable=None
+            )
+            keypoints = dict(progress)
+        for split in _SPLITS:
+            names = [name for its, name in sorted(keypoints) if its == split]
+            rows = {name: keypoints[split, name] for name in names}
+            keypoint_files.write_csv(folder / f"market-annotation-{split}.csv", rows)
         pictures.write_contact_sheet(folder)
         output_folder.publish(folder, target, stage)
-    needed = identity.REQUIRED_KEYPOINTS
-    complete = [bool(points[needed, 2].all()) for points in keypoints.values()]
+    visible = np.array([*keypoints.values()])[:, identity.REQUIRED_KEYPOINTS, 2]
     return Summary(
         images=len(jobs),
-        identities=training + tested,
-        complete_share=float(np.mean(complete)),
+        identities=identities,
+        complete_share=float(np.mean(visible.all(axis=1))),
         seconds=time.perf_counter() - begin,
     )
 
 
-def _fill(
-    folder: pathlib.Path, make: _Maker, jobs: list[_Job], workers: int
-) -> dict[str, np.ndarray]:
-    """Writes pictures and annotations; returns "split/name" -> keypoints [18, 3]."""
-    for split in _SPLITS:
-        (folder / f"bounding_box_{split}").mkdir()
-    with workers_lib.results(make, jobs, workers) as made:
-        progress = tqdm.tqdm(
-            made, total=len(jobs), unit="image", desc="synthesize", disable=None
-        )
-        keypoints = dict(progress)
-    for split in _SPLITS:
-        names = [key for key in sorted(keypoints) if key.startswith(f"{split}/")]
-        rows = {name.removeprefix(f"{split}/"): keypoints[name] for name in names}
-        keypoint_files.write_csv(folder / f"market-annotation-{split}.csv", rows)
-    return keypoints
-
-
-def _check(options: Options, height: int, width: int) -> None:
+def _check(options: Options) -> None:
     flag_fields.check(options)
     if options.train_identities + options.test_identities > 9999:
         raise ValueError(
@@ -156,6 +132,7 @@ def _check(options: Options, height: int, width: int) -> None:
             f"--test_identities={options.test_identities} must add up to at most 9999, "
             "because file names have four digits for the identity."
         )
+    height, width = files.parse_size("image_size", options.image_size)
     if not (32 <= height <= 1024 and 16 <= width <= 1024):
         raise ValueError(
             f"--image_size={options.image_size}: the height must be 32 to 1024 "
@@ -165,15 +142,20 @@ def _check(options: Options, height: int, width: int) -> None:
 
 
 def _make_image(
-    job: _Job, *, folder: pathlib.Path, options: Options, size: tuple[int, int]
-) -> tuple[str, np.ndarray]:
-    """Renders and saves one picture; returns "split/name" and its keypoints [18, 3]."""
-    who = options.seed, job.identity, job.index
-    name, photo = pictures.photograph(*who, *size, options.same_scene)
-    path = folder / f"bounding_box_{job.split}" / name
+    job: tuple[int, int], *, folder: pathlib.Path, options: Options
+) -> tuple[tuple[str, str], np.ndarray]:
+    """Renders and saves the picture (person, index), both counted from 0; returns its
+    split and name, and its keypoints [18, 3]."""
+    who, index = job
+    size = files.parse_size("image_size", options.image_size)
+    name, photo = pictures.photograph(
+        options.seed, who + 1, index, *size, options.same_scene
+    )
+    split = _SPLITS[who >= options.train_identities]
+    path = folder / f"bounding_box_{split}" / name
     # Full colour resolution: pictures are too small to halve it.
     Image.fromarray(photo.image).save(path, quality=photo.quality, subsampling=0)
-    return f"{job.split}/{name}", photo.keypoints
+    return (split, name), photo.keypoints
 
 
 def main(words: Sequence[str]) -> int:

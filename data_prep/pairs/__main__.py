@@ -67,8 +67,9 @@ def _write_list(options: Options) -> str:
     choice = pair_choice.PairChoice(
         (), options.max_pairs, options.max_pairs, options.seed, options.pair_protocol
     )
-    named = annotated, photos, options.dataset
-    pairs = pair_choice.by_protocol(choice, options.split, *named)
+    pairs = pair_choice.by_protocol(
+        choice, options.split, annotated, photos, options.dataset
+    )
     choice.check_not_empty(options.split, pairs)
     pair_files.write_csv(options.output, pairs)
     written = (
@@ -82,20 +83,18 @@ def _read(
     options: Options, problems: list[str]
 ) -> tuple[list[str], dict[str, np.ndarray]]:
     """Returns the names of the split's photos, and the keypoints of the annotated."""
-    if not options.photos:
-        annotated = keypoint_files.read(
-            options.annotations, problems, min_confidence=options.min_confidence
-        )
-        return list(annotated), annotated
-    folder = pathlib.Path(options.photos)
-    photos = split.names_in(folder, options.dataset, "--photos")
-    known = photo_names.PhotoNames(photos, options.dataset)
+    photos = None
+    if options.photos:
+        folder = pathlib.Path(options.photos)
+        photos = split.names_in(folder, options.dataset, "--photos")
     placed = keypoint_files.read_placed(
         options.annotations,
         problems,
         photos=photos,
         min_confidence=options.min_confidence,
     )
+    photos = photos or list(placed)
+    known = photo_names.PhotoNames(photos, options.dataset)
     return photos, photo_names.match(placed, known, problems)
 
 

@@ -30,21 +30,6 @@ def sample(pairs: PairList, count: int, seed: int) -> PairList:
     return pairs.take(pair_list.random_order(len(pairs), seed)[:count])
 
 
-def list_pairs(
-    annotated: Mapping[str, np.ndarray],
-    dataset: str,
-    split: str,
-    max_pairs: int | None,
-    seed: int,
-) -> PairList:
-    """The list of "train", all pairs in protocol order or `max_pairs` of them by seed,
-    or of "test", always a sample (of 12,000 with seed 0: the published list)."""
-    pairs = all_pairs(annotated, dataset)
-    if max_pairs is None or (split == "train" and len(pairs) <= max_pairs):
-        return pairs
-    return sample(pairs, max_pairs, seed)
-
-
 def unused(
     annotated: Mapping[str, np.ndarray], pairs: PairList, dataset: str, protocol: str
 ) -> collections.Counter[str]:

@@ -12,30 +12,22 @@ UNUSABLE = {"field": "a shoulder or a hip is missing", "pg2": "no point is there
 REQUIRED_KEYPOINTS = [2, 5, 8, 11]
 # Market-1501: false detections, and people who belong to no identity.
 _JUNK_PREFIXES = ("-1", "0000")
+DATASETS = ("market1501", "deepfashion", "folder")
 
 
-def _folder_of(name: str) -> str:
+def identity_of(name: str, dataset: str) -> str:
+    """The person in a photo, from its name: a file name (market1501, deepfashion), a
+    path as downloaded (deepfashion), or `<person>/<photo>` (folder)."""
+    if dataset == "market1501":
+        return name.split("_")[0]
+    if dataset == "deepfashion":
+        return photo_names.deepfashion_identity(name)
     person, slash, _ = name.rpartition("/")
     if not slash:
         raise ValueError(
             f"{name!r} names no person: with --dataset=folder it is <person>/<photo>"
         )
     return person
-
-
-# How the name of a photo gives the identity of its person.
-_IDENTITY_RULES = {
-    "market1501": lambda name: name.split("_")[0],
-    "deepfashion": photo_names.deepfashion_identity,
-    "folder": _folder_of,
-}
-DATASETS = tuple(_IDENTITY_RULES)
-
-
-def identity_of(name: str, dataset: str) -> str:
-    """The person in a photo, from its name: a file name (market1501, deepfashion), a
-    path as downloaded (deepfashion), or `<person>/<photo>` (folder)."""
-    return _IDENTITY_RULES[dataset](name)
 
 
 def is_junk(name: str, dataset: str) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Iterator
 from data_prep.pairs.identity import identity_of
 from data_prep.pairs.pair_list import Pair
 from data_prep.sources.photo_names import PhotoNames
+from data_prep.sources.split import collecting
 from pg2_jax import files
 from pg2_jax.keypoints.base import content_of, shown
 
@@ -16,10 +17,7 @@ _HEADER = ("from", "to")
 
 
 def read(
-    path: files.PathLike,
-    names: Collection[str],
-    dataset: str,
-    problems: list[str],
+    path: files.PathLike, names: Collection[str], dataset: str, problems: list[str]
 ) -> list[Pair]:
     """Reads a pair list in file order, with photos as `names` spells them. It is a csv
     with the header `from,to`, or a text file of NTED, which has the suffix .txt, no
@@ -29,7 +27,7 @@ def read(
     first_line: dict[Pair, int] = {}
     line = 0
     for line, row in _rows(path):
-        try:
+        with collecting(problems, f"{path}:{line}"):
             pair = _parse_row(row, known, dataset)
             if pair in first_line:
                 raise ValueError(
@@ -37,8 +35,6 @@ def read(
                     "may not repeat"
                 )
             first_line[pair] = line
-        except ValueError as error:
-            problems.append(f"{path}:{line}: {error}")
     if not line:
         raise ValueError(f"{path}: holds no pairs")
     return list(first_line)

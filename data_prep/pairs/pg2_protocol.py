@@ -4,10 +4,7 @@
 pair of photos of one person, shuffled with Python's `random`, seeded with 0; of these
 the pairs whose photos are both in the file of poses, and of Market-1501's test pairs
 the first 12,800. No pose is left out for missing points: the authors had filtered their
-pose files before, by a rule that is not known. Hence their 12,800 test pairs come out
-with their pose files, and other pairs with other poses. Their training pairs, 439,420
-and 146,680 in the paper, also count mirrored photos with poses of their own; here
-training mirrors.
+pose files before, by a rule that is not known.
 
 On the way to the shuffle that counts, their program shuffles pairs of different people,
 which it then drops. How many there are moves the generator on, so they are counted.

@@ -26,11 +26,13 @@ from data_prep.sources.photo_names import PhotoNames, flat_name, simplify
 from data_prep.sources.split import (
     Split,
     checked_annotation_files,
+    collecting,
     entries,
+    found_in,
     read_annotations,
 )
 from pg2_jax.errors import counted
-from pg2_jax.files import is_left_behind, parse_size
+from pg2_jax.files import parse_size
 from pg2_jax.keypoints.base import content_of, lines_of, text_of
 from pg2_jax.photos import photo_files
 
@@ -51,8 +53,9 @@ def read(
     photos = {split: _photos(source_dir, split, problems) for split in _SPLITS}
     _check_names(photos["train"])
     files = _annotation_files(source_dir, options)
-    shared = files["train"] == files["test"]
-    if shared and photos["train"] == photos["test"]:
+    shared_file = files["train"] == files["test"]
+    shared_folder = photos["train"] == photos["test"]
+    if shared_file and shared_folder:
         raise ValueError(
             f"{files['train']} has the keypoints of both splits, and nothing says who "
             f"is in which; put train.lst and test.lst into {source_dir}"
@@ -69,7 +72,7 @@ def read(
             for name, pose in poses[files[split]].items()
             # A file of both splits names photos that are in the other.
             if names[split].knows(name)
-            or not (shared and (split == "test" or names[other].knows(name)))
+            or not (shared_file and (split == "test" or names[other].knows(name)))
         }
         matched = photo_names.match(mine, names[split], problems)
         size = _annotation_size(files[split], options.annotation_size)
@@ -78,24 +81,26 @@ def read(
             source_dir,
             {name: to_canvas(keypoints, size) for name, keypoints in matched.items()},
             num_unannotated=len(photos[split]) - len(matched),
-            photos=sorted(photos[split]),
+            photos=sorted(matched if shared_folder else photos[split]),
             paths=photos[split],
         )
-    if photos["train"] == photos["test"]:
-        splits = _divided(splits)
-    return splits | {"train": _without(splits["test"], splits["train"], problems)}
+    train, test = splits["train"], splits["test"]
+    if shared_folder:
+        # What neither split's annotations name is counted once.
+        rest = photos["train"].keys() - {*train.annotations, *test.annotations}
+        train = dataclasses.replace(train, num_unannotated=len(rest))
+        test = dataclasses.replace(test, num_unannotated=0)
+    return {"train": _without(test, train, problems), "test": test}
 
 
 def _photos(
     folder: pathlib.Path, split: str, problems: list[str]
 ) -> dict[str, pathlib.Path]:
     """Name -> file of a split's photos, or of both if annotations divide them."""
-    for name in (split, f"filted_up_{split}"):
-        place = folder / name
-        if place.is_dir():
-            there = filter(photo_files.is_photo, entries(place))
-            photos = {path.name: path for path in there}
-            break
+    places = [folder / split, folder / f"filted_up_{split}"]
+    if place := next(filter(pathlib.Path.is_dir, places), None):
+        there = filter(photo_files.is_photo, entries(place))
+        photos = {path.name: path for path in there}
     else:
         photos = _photos_of_tree(_tree(folder))
     if not photos:
@@ -118,9 +123,8 @@ def _check_names(photos: Iterable[str]) -> None:
 
 
 def _tree(folder: pathlib.Path) -> pathlib.Path:
-    names = {path.name for path in entries(folder)}
     trees = [folder / tree for tree in _TREES if (folder / tree).is_dir()]
-    if {"MEN", "WOMEN"} & names:
+    if {"MEN", "WOMEN"}.intersection(path.name for path in entries(folder)):
         trees = [folder]
     if len(trees) != 1:
         held = " and ".join(str(tree) for tree in trees) or "none of them"
@@ -132,14 +136,13 @@ def _tree(folder: pathlib.Path) -> pathlib.Path:
 
 
 def _photos_of_tree(tree: pathlib.Path) -> dict[str, pathlib.Path]:
-    photos: dict[str, pathlib.Path] = {}
-    for path in sorted(tree.rglob("*")):
-        # The data set's own name, below whatever folder it was unpacked to.
-        spelled = flat_name(f"/{path.relative_to(tree).as_posix()}")
-        hidden = any(map(is_left_behind, path.relative_to(tree).parts))
-        if photo_files.is_photo(path) and not hidden and not spelled.startswith("/"):
-            photos[spelled] = path
-    return photos
+    # The data set's own name, below whatever folder it was unpacked to.
+    photos = {
+        flat_name(f"/{path.relative_to(tree).as_posix()}"): path
+        for path in found_in(tree, "**/*")
+        if photo_files.is_photo(path)
+    }
+    return {name: path for name, path in photos.items() if not name.startswith("/")}
 
 
 def _listed(
@@ -148,22 +151,20 @@ def _listed(
     names, listed = PhotoNames(photos, "deepfashion"), set()
     lines = lines_of(text_of(file, content_of(file, "photo names")))
     for number, line in enumerate(lines, start=1):
-        try:
-            if line.strip():
+        if line.strip():
+            with collecting(problems, f"{file}:{number}"):
                 listed.add(names.find(line.strip()))
-        except ValueError as error:
-            problems.append(f"{file}:{number}: {error}")
     return {name: path for name, path in photos.items() if name in listed}
 
 
 def _annotation_files(
     source_dir: pathlib.Path, options: Options
 ) -> dict[str, pathlib.Path]:
-    files = list(options.annotations)
+    files = options.annotations
     if not files:
         files = [str(_published(source_dir, split)) for split in _SPLITS]
     if len(files) == 1:
-        files *= 2
+        files = [*files, *files]
     rule = "deepfashion has two, TRAIN,TEST, or one for both"
     return dict(zip(_SPLITS, checked_annotation_files(files, 2, rule), strict=True))
 
@@ -179,31 +180,18 @@ def _published(folder: pathlib.Path, split: str) -> pathlib.Path:
     )
 
 
-def _divided(splits: dict[str, Split]) -> dict[str, Split]:
-    """Gives each split the photos that its annotations name, where all lie in one
-    folder; what neither names is counted once."""
-    named = [name for split in splits.values() for name in split.annotations]
-    rest = len(set(splits["train"].photos).difference(named))
-    return {
-        name: dataclasses.replace(
-            split,
-            photos=sorted(split.annotations),
-            num_unannotated=rest if name == "train" else 0,
-        )
-        for name, split in splits.items()
-    }
-
-
 def _without(test: Split, train: Split, problems: list[str]) -> Split:
     """Leaves out of the training split what is in the test split too."""
     tested = {simplify(name) for name in test.annotations}
-    kept = {n: p for n, p in train.annotations.items() if simplify(n) not in tested}
-    problems += [
-        f"{name} is in both splits, train and test; --on_error=skip leaves it in test "
-        "only"
-        for name in train.annotations
-        if name not in kept
-    ]
+    kept = {}
+    for name, keypoints in train.annotations.items():
+        if simplify(name) not in tested:
+            kept[name] = keypoints
+            continue
+        problems.append(
+            f"{name} is in both splits, train and test; --on_error=skip leaves it in "
+            "test only"
+        )
     return dataclasses.replace(train, annotations=kept)
 
 

@@ -31,8 +31,7 @@ from tqdm import tqdm
 
 from data_prep.pairs.identity import identity_of
 from data_prep.pairs.pair_list import Pair
-from data_prep.sources.split import Split
-from pg2_jax.files import is_left_behind
+from data_prep.sources.split import Split, collecting, found_in
 from pg2_jax.keypoints.base import NUM_KEYPOINTS, check_name, from_coordinates, numbers
 from pg2_jax.photos import photo_files
 
@@ -62,10 +61,14 @@ def extract(
     """Takes the photos out of the records in a file or below a folder, into `stage`.
     Bad records are left out, and go to `problems`, one message each."""
     files = _files(source)
-    taken = {
-        split: _Photos(stage / "records" / split, problems).take(paths)
-        for split, paths in files.items()
-    }
+    taken = {split: _Photos(stage / "records" / split) for split in files}
+    for split, photos in taken.items():
+        for path in files[split]:
+            for place, features in tqdm(
+                _records(path, problems), desc="extracting", unit="record", disable=None
+            ):
+                with collecting(problems, place):
+                    photos.take_pair(features)
     sizes = [photos.size for photos in taken.values() if photos.size]
     if not sizes:
         listed = f"; {problems[0]}" if problems else ""
@@ -80,19 +83,12 @@ def extract(
 
 
 def _files(source: pathlib.Path) -> dict[str, list[pathlib.Path]]:
-    paths = [source]
-    if source.is_dir():
-        paths = [
-            path
-            for path in sorted(source.rglob("*.tfrecord"))
-            if not _NOT_SPLITS.fullmatch(path.parent.name)
-            and not any(map(is_left_behind, path.relative_to(source).parts))
-        ]
     of_split: dict[str, list[pathlib.Path]] = {}
     first: dict[str, pathlib.Path] = {}
-    for path in paths:
+    is_folder = source.is_dir()
+    for path in found_in(source, "**/*.tfrecord") if is_folder else [source]:
         match = _FILE.fullmatch(path.name)
-        if match:
+        if match and not (is_folder and _NOT_SPLITS.fullmatch(path.parent.name)):
             of_split.setdefault(match[2], []).append(path)
             first.setdefault(match[1], path)
     names = [path.name for files in of_split.values() for path in files]
@@ -113,53 +109,40 @@ def _files(source: pathlib.Path) -> dict[str, list[pathlib.Path]]:
 class _Photos:
     """The photos and pairs of one split, in a folder of its own."""
 
-    def __init__(self, folder: pathlib.Path, problems: list[str]) -> None:
-        self._folder, self._problems = folder, problems
+    def __init__(self, folder: pathlib.Path) -> None:
+        self._folder = folder
         folder.mkdir(parents=True)
         self.pairs: list[Pair] = []
         self.size: tuple[int, int] | None = None
-        self.files: dict[str, pathlib.Path] = {}
+        self._files: dict[str, pathlib.Path] = {}
         self._keypoints: dict[str, np.ndarray] = {}
         self._names: dict[tuple[str, bytes], str] = {}
 
-    def take(self, paths: list[pathlib.Path]) -> "_Photos":
-        """Extracts the pairs of the records, each photo once; bad ones are problems."""
-        for path in paths:
-            records = _records(path, self._problems)
-            for place, features in tqdm(
-                records, desc="extracting", unit="record", disable=None
-            ):
-                try:
-                    self.pairs.append(self._take_pair(features))
-                except ValueError as error:
-                    self._problems.append(f"{place}: {error}")
-        return self
-
     def as_split(self) -> Split:
         """What was taken; in its own folder, since both splits may have a name."""
-        return Split(self._folder, self._keypoints, 0, tuple(self.files), self.files)
+        return Split(self._folder, self._keypoints, 0, paths=self._files)
 
-    def _take_pair(self, features: Mapping[str, Any]) -> Pair:
+    def take_pair(self, features: Mapping[str, Any]) -> None:
+        """Takes the pair of a record, and its photos unless they are there."""
         source, target = (_photo(features, role) for role in (0, 1))
-        people = [identity_of(photo.name, LAYOUT) for photo in (source, target)]
-        if people[0] != people[1]:
+        if identity_of(source.name, LAYOUT) != identity_of(target.name, LAYOUT):
             raise ValueError(
                 f"{source.name!r} and {target.name!r} show two people; a pair shows one"
             )
-        return self._take(source), self._take(target)
+        self.pairs.append((self._take(source), self._take(target)))
 
     def _take(self, photo: "_Photo") -> str:
         key = photo.name, hashlib.sha1(photo.encoded).digest()
         if key not in self._names:
             name = photo.name
-            if name in self.files:
+            if name in self._files:
                 stem, suffix = os.path.splitext(name)
                 name = f"{stem}-{key[1].hex()[:8]}{suffix}"
-            image = photo_files.decode(photo.encoded, f"the photo {photo.name!r}").image
-            self.size = self.size or (image.height, image.width)
-            file = self._folder / f"{len(self.files)}.jpg"
+            size = _size(photo.encoded, photo.name)
+            self.size = self.size or size
+            file = self._folder / f"{len(self._files)}.jpg"
             file.write_bytes(photo.encoded)
-            self._names[key], self.files[name] = name, file
+            self._names[key], self._files[name] = name, file
             self._keypoints[name] = photo.keypoints
         name = self._names[key]
         if not np.array_equal(photo.keypoints, self._keypoints[name]):
@@ -178,22 +161,26 @@ def _photo(features: Mapping[str, Any], role: int) -> _Photo:
     if not contents:
         raise ValueError(f"there is no image_raw_{role}")
     name = _name(features, role, contents[0])
-    what = f"pose_peaks_{role}_rcv"
-    values = _values(features, what, "float_list", 3 * NUM_KEYPOINTS)
+    coordinates, heat_map = f"pose_peaks_{role}_rcv", f"indices_r4_{role}"
+    values = _values(features, coordinates, "float_list", 3 * NUM_KEYPOINTS)
     if values:
-        rows, columns, visible = numbers(what, values).reshape(-1, 3).T
+        rows, columns, visible = numbers(coordinates, values).reshape(-1, 3).T
         keypoints = from_coordinates(columns, rows, visible != 0)
-        return _Photo(name, contents[0], keypoints)
-    what = f"indices_r4_{role}"
-    if what not in features:
+    elif heat_map in features:
+        indices = _values(features, heat_map, "int64_list")
+        keypoints = _centres(heat_map, indices, _size(contents[0], name))
+    else:
         raise ValueError(
-            f"there is neither {what} nor pose_peaks_{role}_rcv; pose_peaks_{role} is "
+            f"there is neither {heat_map} nor {coordinates}; pose_peaks_{role} is "
             "too coarse to tell the keypoints"
         )
-    image = photo_files.decode(contents[0], f"the photo {name!r}").image
-    indices = _values(features, what, "int64_list")
-    keypoints = _centres(what, indices, (image.height, image.width))
     return _Photo(name, contents[0], keypoints)
+
+
+def _size(encoded: bytes, name: str) -> tuple[int, int]:
+    """(height, width) of a photo that can be decoded."""
+    image = photo_files.decode(encoded, f"the photo {name!r}").image
+    return image.height, image.width
 
 
 def _values(

@@ -1,5 +1,6 @@
 """The photos of a folder or a pattern, with names that an annotation file can hold."""
 
+import collections
 import glob
 import os
 import pathlib
@@ -32,17 +33,17 @@ def find(text: str) -> Listing:
     path = pathlib.Path(text)
     problems: list[str] = []
     if path.is_dir():
-        folder, found = path, _walk(path, problems)
+        folder, paths = path, list(_walk(path, problems))
     elif path.is_file():
-        folder, found = path.parent, iter([path])
+        folder, paths = path.parent, [path]
     elif glob.has_magic(text):
-        folder, found = _match(path)
+        first = next(i for i, part in enumerate(path.parts) if glob.has_magic(part))
+        folder = pathlib.Path(*path.parts[:first])
+        paths = split.found_in(folder, os.path.join(*path.parts[first:]))
     else:
         rule = ": there is no such folder, photo or pattern"
         raise errors.ArgumentError("photos", text, rule)
-    paths = list(found)
-    unread = [each for each in paths if photo_files.unread(each.name)]
-    split.say_unread(folder, [x.relative_to(folder).as_posix() for x in unread])
+    split.say_unread(folder, [each.relative_to(folder).as_posix() for each in paths])
     names = [each.relative_to(folder).as_posix() for each in paths if _is_photo(each)]
     if not names and not problems:
         rule = f": no photos there ({', '.join(photo_files.SUFFIXES)})"
@@ -53,13 +54,11 @@ def find(text: str) -> Listing:
 
 def checked(folder: pathlib.Path, names: list[str]) -> Listing:
     """The photos whose names an annotation file can hold, the others as problems."""
-    problems, usable = [], []
+    problems, usable = list[str](), []
     for name in sorted(names):
-        try:
+        with split.collecting(problems, repr(os.fspath(folder / name))):
             check_name(name)
             usable.append(name)
-        except ValueError as error:
-            problems.append(f"{os.fspath(folder / name)!r}: {error}")
     return Listing(folder, usable, problems)
 
 
@@ -80,25 +79,13 @@ def check_name(name: str) -> None:
         )
 
 
-def _match(path: pathlib.Path) -> tuple[pathlib.Path, Iterator[pathlib.Path]]:
-    first = next(i for i, part in enumerate(path.parts) if glob.has_magic(part))
-    folder = pathlib.Path(*path.parts[:first])
-    # pathlib's ** does not follow symbolic links, so that it ends.
-    matched = folder.glob(os.path.join(*path.parts[first:]))
-    kept = (
-        each
-        for each in matched
-        if not any(map(files.is_left_behind, each.relative_to(folder).parts))
-    )
-    return folder, kept
-
-
 def _walk(folder: pathlib.Path, problems: list[str]) -> Iterator[pathlib.Path]:
     entered: dict[tuple[int, int], pathlib.Path] = {}
-    waiting, links = [folder], list[pathlib.Path]()
-    while waiting or links:
-        # Real folders first: a link never hides the folder that it leads to.
-        current = waiting.pop() if waiting else links.pop(0)
+    # Real folders at the end, links in front: these come last, so that a link never
+    # hides the folder that it leads to.
+    waiting = collections.deque([folder])
+    while waiting:
+        current = waiting.pop()
         try:
             status = os.stat(current)
             first = entered.setdefault((status.st_dev, status.st_ino), current)
@@ -114,5 +101,7 @@ def _walk(folder: pathlib.Path, problems: list[str]) -> Iterator[pathlib.Path]:
                 continue
             if not os.path.isdir(entry):
                 yield entry
+            elif entry.is_symlink():
+                waiting.appendleft(entry)
             else:
-                (links if entry.is_symlink() else waiting).append(entry)
+                waiting.append(entry)

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
+from data_prep.sources.split import collecting
 from pg2_jax import files
 from pg2_jax.keypoints.base import Pose, Size
 from pg2_jax.photos import photo_files
@@ -48,11 +49,12 @@ class PhotoNames:
     """The photos of a folder by name, with or without suffix, accents as may be."""
 
     def __init__(
-        self, photos: Iterable[str], dataset: str = "", unread: Iterable[str] = ()
+        self, photos: Iterable[str], dataset: str = "", there: Iterable[str] = ()
     ) -> None:
         """Lists the photos of a data set; of DeepFashion's the spellings are equal.
-        `unread` are those whose format is not read."""
+        `there` are the files of the folder, photos in other formats among them."""
         self._is_fashion = dataset == "deepfashion"
+        unread = filter(photo_files.unread, there)
         self._unread = {self._simplify(name): name for name in unread}
         self._photos = set(photos)
         self._by_name: dict[str, list[str]] = collections.defaultdict(list)
@@ -75,15 +77,14 @@ class PhotoNames:
         candidates = self._by_name.get(self._simplify(name), [])
         if len(candidates) > 1:
             raise ValueError(f"{name!r} could be {' or '.join(candidates[:3])}")
-        unread = self._unread.get(self._simplify(name))
-        if unread and not candidates:
+        if candidates:
+            return candidates[0]
+        if unread := self._unread.get(self._simplify(name)):
             raise ValueError(
                 f"the photo {unread} is there, but its format is not read: "
                 f"{photo_files.unread(unread)}"
             )
-        if not candidates:
-            raise ValueError(f"there is no photo {name}")
-        return candidates[0]
+        raise ValueError(f"there is no photo {name}")
 
 
 def match(
@@ -93,13 +94,11 @@ def match(
     poses. A pose without a photo, or for a photo that has one, is a problem."""
     matched: dict[str, np.ndarray] = {}
     for name, pose in poses.items():
-        try:
+        with collecting(problems, pose.place):
             photo = photos.find(name)
             if photo in matched:
                 raise ValueError(f"{name!r} is {photo}, which has a pose already")
             matched[photo] = pose.keypoints
-        except ValueError as error:
-            problems.append(f"{pose.place}: {error}")
     return matched
 
 

@@ -1,25 +1,15 @@
-"""Reads the photos and keypoints of a data set, split by split: `READERS` holds one
-function per layout."""
+"""Reads the photos and keypoints of a data set, split by split."""
 
 import collections
 import dataclasses
 import pathlib
-from collections.abc import Callable
 
 import numpy as np
 
 from data_prep.build_options import Options
 from data_prep.pairs import identity
-from data_prep.sources import deepfashion, photo_names
-from data_prep.sources.split import (
-    FOLDER_ANNOTATIONS,
-    Split,
-    check_folder,
-    checked_annotation_files,
-    names_in,
-    read_annotations,
-    unread_in,
-)
+from data_prep.sources import deepfashion, photo_names, split
+from data_prep.sources.split import Split
 
 
 def read(
@@ -27,8 +17,13 @@ def read(
 ) -> dict[str, Split]:
     """Lists the photos of a data set and reads their keypoints: "train" and, if there
     is one, "test". Bad rows are left out, and go to `problems`, one message each."""
-    check_folder(source_dir, "--source_dir")
-    return READERS[layout](source_dir, options, problems)
+    readers = {
+        "market1501": _read_market1501,
+        "deepfashion": deepfashion.read,
+        "folder": _read_folder,
+    }
+    split.check_folder(source_dir, "--source_dir")
+    return readers[layout](source_dir, options, problems)
 
 
 def _read_market1501(
@@ -37,29 +32,25 @@ def _read_market1501(
     names = ("market-annotation-train.csv", "market-annotation-test.csv")
     files = options.annotations or [str(source_dir / name) for name in names]
     rule = "market1501 has two: TRAIN.csv,TEST.csv"
+    train, test = split.checked_annotation_files(files, 2, rule)
+    layout = "Market-1501's layout has bounding_box_train and bounding_box_test"
     splits = {}
-    for split, file in zip(
-        ("train", "test"), checked_annotation_files(files, 2, rule), strict=True
-    ):
-        folder = source_dir / f"bounding_box_{split}"
-        layout = "Market-1501's layout has bounding_box_train and bounding_box_test"
-        photos = names_in(folder, "market1501", layout)
-        splits[split] = _match(folder, photos, file, options, problems, "market1501")
+    for name, file in (("train", train), ("test", test)):
+        folder = source_dir / f"bounding_box_{name}"
+        splits[name] = _match(folder, file, options, problems, "market1501", layout)
     return splits
 
 
 def _read_folder(
     folder: pathlib.Path, options: Options, problems: list[str]
 ) -> dict[str, Split]:
-    files = checked_annotation_files(
-        options.annotations or [str(folder / FOLDER_ANNOTATIONS)],
-        1,
-        "a folder of people has one",
-    )
-    everyone = _match(folder, names_in(folder), files[0], options, problems)
+    files = options.annotations or [str(folder / split.FOLDER_ANNOTATIONS)]
+    rule = "a folder of people has one"
+    (file,) = split.checked_annotation_files(files, 1, rule)
+    everyone = _match(folder, file, options, problems)
     if not everyone.annotations and problems:
         raise ValueError(
-            f"no row of {files[0]} names a photo of the folder as <person>/<photo>; "
+            f"no row of {file} names a photo of the folder as <person>/<photo>; "
             f"{problems[0]}"
         )
     if options.pairs:
@@ -85,35 +76,27 @@ def _split_people(everyone: Split, options: Options) -> dict[str, Split]:
     wanted = max(1, round(options.test_fraction * len(people)))
     order = np.random.RandomState(options.seed).permutation(len(people))
     tested = {people[index] for index in order[: min(wanted, len(people) - 1)]}
-    test = {
-        name: keypoints
-        for name, keypoints in everyone.annotations.items()
-        if identity.identity_of(name, "folder") in tested
-    }
-    train = {n: p for n, p in everyone.annotations.items() if n not in test}
+    train, test = dict[str, np.ndarray](), dict[str, np.ndarray]()
+    for name, keypoints in everyone.annotations.items():
+        its = test if identity.identity_of(name, "folder") in tested else train
+        its[name] = keypoints
     return {
         "train": dataclasses.replace(everyone, annotations=train),
         "test": dataclasses.replace(everyone, annotations=test, num_unannotated=0),
     }
 
 
-READERS: dict[str, Callable[..., dict[str, Split]]] = {
-    "market1501": _read_market1501,
-    "deepfashion": deepfashion.read,
-    "folder": _read_folder,
-}
-
-
 def _match(
     folder: pathlib.Path,
-    photos: list[str],
     file: pathlib.Path,
     options: Options,
     problems: list[str],
     dataset: str = "folder",
+    layout: str = "--source_dir",
 ) -> Split:
-    placed = read_annotations(file, problems, options.min_confidence, photos)
-    names = photo_names.PhotoNames(photos, unread=unread_in(folder, dataset))
+    photos = split.names_in(folder, dataset, layout)
+    placed = split.read_annotations(file, problems, options.min_confidence, photos)
+    names = photo_names.PhotoNames(photos, there=split.files_in(folder, dataset))
     matched = photo_names.match(placed, names, problems)
     sizes = photo_names.sizes(placed, names)
     left = len(photos) - len(matched)

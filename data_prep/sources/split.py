@@ -1,9 +1,10 @@
 """The photos and keypoints of a split, and the photos of folders."""
 
+import contextlib
 import dataclasses
 import pathlib
 import sys
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -36,6 +37,15 @@ class Split:
         return self.paths.get(name, self.folder / name)
 
 
+@contextlib.contextmanager
+def collecting(problems: list[str], place: str) -> Iterator[None]:
+    """Adds the message of a ValueError to the problems; it begins with the place."""
+    try:
+        yield
+    except ValueError as error:
+        problems.append(f"{place}: {error}")
+
+
 def check_folder(folder: pathlib.Path, rule: str) -> None:
     """Refuses a folder that is not there or empty; the message ends with the rule."""
     if not folder.is_dir():
@@ -53,8 +63,9 @@ def checked_annotation_files(
     paths = list(map(pathlib.Path, files))
     for path in paths:
         if not path.exists():
-            rule = "there is no such annotation file (--annotations)"
-            raise ValueError(f"{path}: {rule}")
+            raise ValueError(
+                f"{path}: there is no such annotation file (--annotations)"
+            )
     return paths
 
 
@@ -76,12 +87,25 @@ def read_annotations(
     return placed
 
 
-def unread_in(folder: pathlib.Path, dataset: str = "folder") -> list[str]:
-    """The names of the photos of a split, as `names_in`, whose format is not read."""
-    return [name for name in _files_of(folder, dataset) if photo_files.unread(name)]
+def entries(folder: pathlib.Path) -> list[pathlib.Path]:
+    """What a folder holds and does not hide, by name."""
+    paths = folder.iterdir()
+    return sorted(path for path in paths if not files.is_left_behind(path.name))
 
 
-def _files_of(folder: pathlib.Path, dataset: str) -> list[str]:
+def found_in(folder: pathlib.Path, pattern: str) -> list[pathlib.Path]:
+    """What matches a pattern below a folder and is nowhere hidden, sorted. pathlib's **
+    does not follow symbolic links, so that it ends."""
+    return [
+        path
+        for path in sorted(folder.glob(pattern))
+        if not any(map(files.is_left_behind, path.relative_to(folder).parts))
+    ]
+
+
+def files_in(folder: pathlib.Path, dataset: str = "folder") -> list[str]:
+    """The sorted names of the files of one split: they lie in the folder itself, or,
+    with the data set "folder", as <person>/<photo>."""
     places = [folder]
     if dataset == "folder":
         places = [path for path in entries(folder) if path.is_dir()]
@@ -89,10 +113,26 @@ def _files_of(folder: pathlib.Path, dataset: str) -> list[str]:
     return sorted(path.relative_to(folder).as_posix() for path in paths)
 
 
+def names_in(
+    folder: pathlib.Path, dataset: str = "folder", rule: str = "--source_dir"
+) -> list[str]:
+    """The photos among `files_in`, one at least; the message ends with the rule."""
+    check_folder(folder, rule)
+    names = files_in(folder, dataset)
+    say_unread(folder, names)
+    photos = list(filter(photo_files.is_photo, names))
+    if not photos:
+        deeper = dataset == "folder"
+        place = "of the form <person>/<photo>" if deeper else "in the folder itself"
+        suffixes = ", ".join(photo_files.SUFFIXES)
+        raise ValueError(f"{folder}: no photos {place} ({suffixes}) ({rule})")
+    return photos
+
+
 def say_unread(folder: pathlib.Path, names: Iterable[str]) -> None:
     """Says which photos are ignored, one line for each format that is not read."""
     of_format: dict[str, list[str]] = {}
-    for name in names:
+    for name in filter(photo_files.unread, names):
         of_format.setdefault(pathlib.PurePath(name).suffix.lower(), []).append(name)
     for suffix, its in of_format.items():
         print(
@@ -100,25 +140,3 @@ def say_unread(folder: pathlib.Path, names: Iterable[str]) -> None:
             f"({few(its)}); {photo_files.unread(suffix)}",
             file=sys.stderr,
         )
-
-
-def entries(folder: pathlib.Path) -> list[pathlib.Path]:
-    """What a folder holds and does not hide, by name."""
-    paths = folder.iterdir()
-    return sorted(path for path in paths if not files.is_left_behind(path.name))
-
-
-def names_in(
-    folder: pathlib.Path, dataset: str = "folder", rule: str = "--source_dir"
-) -> list[str]:
-    """The names of the photos of one split, sorted, one at least: they lie in the
-    folder itself, or, with the data set "folder", as <person>/<photo>."""
-    check_folder(folder, rule)
-    say_unread(folder, unread_in(folder, dataset))
-    photos = [name for name in _files_of(folder, dataset) if photo_files.is_photo(name)]
-    if not photos:
-        deeper = dataset == "folder"
-        place = "of the form <person>/<photo>" if deeper else "in the folder itself"
-        suffixes = ", ".join(photo_files.SUFFIXES)
-        raise ValueError(f"{folder}: no photos {place} ({suffixes}) ({rule})")
-    return photos

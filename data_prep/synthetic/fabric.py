@@ -47,11 +47,6 @@ def folds() -> np.ndarray:
     return np.clip((values - values.mean()) / values.std(), -2, 2)
 
 
-@functools.cache
-def _noise_picture() -> Image.Image:
-    return Image.fromarray(noise())
-
-
 def patch(
     rng: np.random.Generator, height: int, width: int, scale: float
 ) -> np.ndarray:
@@ -59,8 +54,8 @@ def patch(
     wide, high = width / scale, height / scale
     left, top = rng.uniform(0, _NOISE - wide), rng.uniform(0, _NOISE - high)
     box = left, top, left + wide, top + high
-    resized = _noise_picture().resize((width, height), Image.Resampling.BILINEAR, box)
-    return np.asarray(resized)
+    picture = Image.fromarray(noise())
+    return np.asarray(picture.resize((width, height), Image.Resampling.BILINEAR, box))
 
 
 @dataclasses.dataclass(frozen=True)

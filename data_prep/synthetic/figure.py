@@ -6,7 +6,6 @@ stature of 1.75 m.
 """
 
 import dataclasses
-import itertools
 
 import numpy as np
 
@@ -35,7 +34,16 @@ _LIMBS = {
     "leg": ("hip", "knee", "ankle", "toe"),
 }
 # Lengths of upper arm and forearm, of thigh and shin.
-_LENGTHS = {"arm": np.array((0.285, 0.25)), "leg": np.array((0.43, 0.42))}
+_LENGTHS = {"arm": np.array([[0.285], [0.25]]), "leg": np.array([[0.43], [0.42]])}
+_EAR = (0.45, 0.8, 1)
+# Start, end, radii, material and squash of skull, jaw, nose and ears.
+_HEAD: tuple[tuple, ...] = (
+    ((0, 0.03, -0.012), (0, 0.02, -0.008), (0.092, 0.092), "head", (0.83, 1, 1)),
+    ((0, 0, 0.018), (0, -0.085, 0.052), (0.07, 0.038), "head"),
+    ((0, 0.015, 0.088), (0, -0.018, 0.1), (0.009, 0.015), "skin"),
+    ((-0.077, 0.012, -0.01), (-0.073, -0.015, -0.004), (0.022, 0.016), "skin", _EAR),
+    ((0.077, 0.012, -0.01), (0.073, -0.015, -0.004), (0.022, 0.016), "skin", _EAR),
+)
 # Half spaces of the head that are cut off.
 _FACE, _BRIM = (0, -0.55, 0.83, 0.036), (0, -1, 0.15, -0.05)
 _FRONT, _EARS = (0, 0, 1, 0.02), (0, 0, 1, 0)
@@ -95,11 +103,8 @@ def build_skeleton(look: Look, pose: Pose) -> Skeleton:
         joints[name] = centre + head @ (np.array(offset) * size)
     for index, (side, sign) in enumerate((("r", -1), ("l", 1))):
         mirror = np.array((sign, 1, 1))
-        arm = _unit(pose.arms[index] * mirror) @ chest.T
-        leg = _unit(pose.legs[index] * mirror) @ pelvis.T
-        arm *= _LENGTHS["arm"][:, None]
-        leg *= _LENGTHS["leg"][:, None]
-        arm, leg = arm * size, leg * size
+        arm = _unit(pose.arms[index] * mirror) @ chest.T * _LENGTHS["arm"] * size
+        leg = _unit(pose.legs[index] * mirror) @ pelvis.T * _LENGTHS["leg"] * size
         shoulder = neck + chest @ (sign * look.shoulder_half * size, 0, 0)
         hip = pelvis @ (sign * look.hip_half * size, -0.01, 0)
         hand = _unit(arm[1]) * 0.09 * size
@@ -122,7 +127,7 @@ def _unit(vectors: np.ndarray) -> np.ndarray:
 def build_parts(look: Look, skeleton: Skeleton) -> list[Part]:
     """All parts of a person in the coordinates of the skeleton."""
     head = Bone(skeleton.joints["head"], skeleton.frames["head"], look.size, "head")
-    parts = _torso(look, skeleton) + _head(head)
+    parts = _torso(look, skeleton) + [Part(head, *solid) for solid in _HEAD]
     for side in "rl":
         parts += _arm(look, skeleton, side) + _leg(look, skeleton, side)
     parts += _hair(look, head, skeleton)
@@ -159,21 +164,6 @@ def _torso(look: Look, skeleton: Skeleton) -> list[Part]:
     return parts
 
 
-def _head(head: Bone) -> list[Part]:
-    """Skull, jaw, nose and ears."""
-    skull = (0, 0.03, -0.012), (0, 0.02, -0.008), (0.092, 0.092)
-    jaw = (0, 0, 0.018), (0, -0.085, 0.052), (0.07, 0.038)
-    parts = [
-        Part(head, *skull, "head", (0.83, 1, 1)),
-        Part(head, *jaw, "head"),
-        Part(head, (0, 0.015, 0.088), (0, -0.018, 0.1), (0.009, 0.015), "skin"),
-    ]
-    for sign in (-1, 1):
-        top, low = (sign * 0.077, 0.012, -0.01), (sign * 0.073, -0.015, -0.004)
-        parts.append(Part(head, top, low, (0.022, 0.016), "skin", (0.45, 0.8, 1)))
-    return parts
-
-
 def _arm(look: Look, skeleton: Skeleton, side: str) -> list[Part]:
     """Upper arm, forearm, hand and thumb; a short sleeve is a solid of its own."""
     limb = _limb(look, skeleton, f"{side}_arm", look.sleeve)
@@ -189,7 +179,7 @@ def _arm(look: Look, skeleton: Skeleton, side: str) -> list[Part]:
         Part(fore, *thumb, (0.015, 0.012), "skin"),
     ]
     if 0 < covers[0] < 1:
-        hem = (0, -1, 0, covers[0] * _LENGTHS["arm"][0])
+        hem = (0, -1, 0, covers[0] * _LENGTHS["arm"][0, 0])
         parts.append(Part(upper, top, elbow, (0.061, 0.066), "arm", clip=hem))
     return parts
 
@@ -209,7 +199,7 @@ def _leg(look: Look, skeleton: Skeleton, side: str) -> list[Part]:
         ends = (0, -0.06, -0.012), (0, -0.2, -0.018)
         parts.append(Part(shin, *ends, (0.053, 0.044), "leg"))
     if 0 < covers[0] < 1 and not look.skirt:
-        hem = (0, -1, 0, covers[0] * _LENGTHS["leg"][0])
+        hem = (0, -1, 0, covers[0] * _LENGTHS["leg"][0, 0])
         parts.append(Part(thigh, top, knee, (0.1, 0.094), "leg", clip=hem))
     shoe = Bone(ankle, _foot_frame(ankle, toe), look.size, thigh.group)
     foot = (0, -0.022, -0.03), (0, -0.014, 0.125), (0.05, 0.043)
@@ -228,13 +218,11 @@ def _limb(look: Look, skeleton: Skeleton, group: str, total: float) -> tuple:
     side, _, limb = group.partition("_")
     body = skeleton.frames["chest" if limb == "arm" else "pelvis"]
     joints = [skeleton.joints[f"{side}_{name}"] for name in _LIMBS[limb]]
-    bones = []
-    for (top, low), above in zip(
-        itertools.pairwise(joints[:3]), (0, _LENGTHS[limb][0]), strict=True
-    ):
-        frame = _bone_frame(top, low, body)
-        bones.append(Bone(top, frame, look.size, group, look.girth, above))
-    return joints, bones, (min(total, 1.0), min(max(total - 1.0, 0.0), 1.0))
+    (top, middle, low, _), traits = joints, (look.size, group, look.girth)
+    upper = Bone(top, _bone_frame(top, middle, body), *traits)
+    lower = Bone(middle, _bone_frame(middle, low, body), *traits, _LENGTHS[limb][0, 0])
+    covers = min(total, 1.0), min(max(total - 1.0, 0.0), 1.0)
+    return joints, (upper, lower), covers
 
 
 def _hair(look: Look, head: Bone, skeleton: Skeleton) -> list[Part]:
@@ -286,22 +274,16 @@ def _bag(look: Look, skeleton: Skeleton) -> list[Part]:
 def _bone_frame(top: np.ndarray, low: np.ndarray, body: np.ndarray) -> np.ndarray:
     """The frame of a bone: y along it, z as near the body's front as can be."""
     up = (top - low) / np.linalg.norm(top - low)
-    left = _cross(up, body[:, 2])
+    left = np.cross(up, body[:, 2])
     if left @ left < 0.1:  # the bone points forward
         left = body[:, 0] - up * (up @ body[:, 0])
     left /= np.linalg.norm(left)
-    return np.stack([left, up, _cross(left, up)], axis=1)
+    return np.stack([left, up, np.cross(left, up)], axis=1)
 
 
 def _foot_frame(ankle: np.ndarray, toe: np.ndarray) -> np.ndarray:
     """The frame of a foot: z along it, x level."""
     forward = (toe - ankle) / np.linalg.norm(toe - ankle)
-    left = _cross(np.array((0, 1.0, 0)), forward)
+    left = np.cross((0, 1, 0), forward)
     left /= np.linalg.norm(left)
-    return np.stack([left, _cross(forward, left), forward], axis=1)
-
-
-def _cross(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Cross product of two [3] vectors; np.cross takes ten times as long for them."""
-    (a, b, c), (x, y, z) = first.tolist(), second.tolist()
-    return np.array((b * z - c * y, c * x - a * z, a * y - b * x))
+    return np.stack([left, np.cross(forward, left), forward], axis=1)

@@ -7,7 +7,7 @@ import numpy as np
 
 Colour = tuple[float, float, float]
 
-# How often each is chosen, in percent; of hair styles for men and for women.
+# How often each is chosen; of hair styles for men and for women.
 _HAIR_STYLES = (
     "short 66, bob 3, long 3, ponytail 2, bun 1, bald 12, cap 13",
     "short 14, bob 20, long 30, ponytail 20, bun 10, bald 0, cap 6",
@@ -55,13 +55,10 @@ _ARMS = {
 }
 # Arms that move together (right, left), and how often.
 _ARM_PAIRS = (
-    *(("hang", "hang", 9), ("pocket", "pocket", 1.5), ("hip", "hip", 1.5)),
-    *(("hip", "hang", 1.5), ("raise", "raise", 1), ("raise", "hang", 1)),
-    *(("wave", "hang", 2), ("wave", "wave", 0.7), ("side", "side", 1)),
-    *(("cross", "cross", 2), ("reach", "reach", 1), ("reach", "hang", 1)),
-    *(("carry", "carry", 1.5), ("carry", "hang", 1.5), ("phone", "hang", 2)),
-    *(("phone", "pocket", 1), ("back", "back", 1), ("point", "hang", 1.2)),
-    *(("chin", "cross", 1), ("run", "carry", 1)),
+    "hang hang 9, pocket pocket 1.5, hip hip 1.5, hip hang 1.5, raise raise 1, "
+    "raise hang 1, wave hang 2, wave wave 0.7, side side 1, cross cross 2, "
+    "reach reach 1, reach hang 1, carry carry 1.5, carry hang 1.5, phone hang 2, "
+    "phone pocket 1, back back 1, point hang 1.2, chin cross 1, run carry 1"
 )
 
 
@@ -176,8 +173,9 @@ def _sample_clothes(rng: np.random.Generator, woman: bool) -> dict:
 
 
 def _choose(rng: np.random.Generator, chances: str) -> str:
-    names, percents = zip(*(pair.split() for pair in chances.split(",")), strict=True)
-    return names[rng.choice(len(names), p=np.array(percents, float) / 100)]
+    pairs = [pair.rsplit(" ", 1) for pair in chances.split(", ")]
+    weights = np.array([float(weight) for _, weight in pairs])
+    return pairs[rng.choice(len(pairs), p=weights / weights.sum())][0]
 
 
 def cloth_colour(rng: np.random.Generator, vivid: float) -> Colour:
@@ -243,8 +241,7 @@ def sample_pose(rng: np.random.Generator, yaw: float) -> Pose:
 
 def _sample_arms(rng: np.random.Generator, swing: float) -> np.ndarray:
     """Named positions, mixed with hanging arms, mirrored at random, jittered."""
-    weights = np.array([weight for _, _, weight in _ARM_PAIRS])
-    *names, _ = _ARM_PAIRS[rng.choice(len(_ARM_PAIRS), p=weights / weights.sum())]
+    names = _choose(rng, _ARM_PAIRS).split()
     if rng.random() < 0.5:
         names = names[::-1]
     strength = min(1.0, rng.uniform(0.7, 1.3))

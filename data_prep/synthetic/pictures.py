@@ -24,8 +24,6 @@ _DEPTHS = {
     "hip": _PELVIS,
     "knee": {"skirt": 0.3},
     "ankle": {"skirt": 0.3},
-    "elbow": {},
-    "wrist": {},
 }
 _OTHER_DEPTH = 0.07
 _SHEET_ROWS, _SHEET_COLUMNS = 10, 12
@@ -53,35 +51,31 @@ def photograph(
     depends on (seed, identity) alone and the picture on the index in addition, so that
     neither the order nor the number of the pictures matters. In the same scene, one
     camera shows the same background in all pictures of a person."""
-    look, turn, first = _traits(seed, identity)
+    rng = np.random.default_rng([seed, identity, 0])
+    look = person.sample_look(rng)
     # Steps of the golden ratio spread any number of views evenly around a person.
-    turns = turn + index * 0.618034
+    turns = rng.random() + index * 0.618034
+    first = int(rng.integers(CAMERAS))
     number = first if same_scene else (first + index) % CAMERAS
-    rng = np.random.default_rng(np.random.SeedSequence([seed, identity, index + 1]))
+    scene = _scene(seed, identity, -1 if same_scene else index, height, width)
+    rng = np.random.default_rng([seed, identity, index + 1])
     frame = 25 * index + int(rng.integers(25))
     # People are seen more often from the front and from behind than from the side.
     yaw = 2 * np.pi * turns + rng.normal(0, 0.15)
     pose = person.sample_pose(rng, yaw - 0.2 * np.sin(2 * yaw))
-    place = -1 if same_scene else index
-    photo = take_photo(look, pose, _scene(seed, identity, place, height, width), rng)
+    photo = take_photo(look, pose, scene, rng)
     sequence = 1 + index // CAMERAS
     return f"{identity:04d}_c{number + 1}s{sequence}_{frame:06d}_00.jpg", photo
 
 
-@functools.lru_cache(maxsize=2)
-def _traits(seed: int, identity: int) -> tuple[person.Look, float, int]:
-    rng = np.random.default_rng(np.random.SeedSequence([seed, identity, 0]))
-    return person.sample_look(rng), rng.random(), int(rng.integers(CAMERAS))
-
-
-@functools.lru_cache(maxsize=2)
+@functools.lru_cache(maxsize=1)  # A quarter of the time of pictures in one scene.
 def _scene(
     seed: int, identity: int, place: int, height: int, width: int
 ) -> scenes.Scene:
     """The scene of a person's picture number `place`, or of all of them for -1."""
-    # Other numbers than those of poses.
-    sequence = np.random.SeedSequence([seed, identity, 2**20 + place])
-    return scenes.make_scene(np.random.default_rng(sequence), height, width)
+    # Other numbers than those of looks and poses.
+    rng = np.random.default_rng([seed, identity, 2**20 + place])
+    return scenes.make_scene(rng, height, width)
 
 
 def take_photo(
@@ -93,7 +87,7 @@ def take_photo(
     bags hide shoulders, hips and neck only if they are clearly in front."""
     height, width, _ = scene.place.shape
     skeleton = _see(figure.build_skeleton(look, pose), scene)
-    view = _frame(skeleton, scene.zoom, rng, height, width)
+    view = _frame(skeleton, scene, rng)
     parts = figure.build_parts(look, skeleton)
     factor = 1.5 if height >= 96 else 3
     surface = render.raycast(parts, view.enlarged(factor))
@@ -118,13 +112,10 @@ def _see(skeleton: figure.Skeleton, scene: scenes.Scene) -> figure.Skeleton:
 
 
 def _frame(
-    skeleton: figure.Skeleton,
-    zoom: float,
-    rng: np.random.Generator,
-    height: int,
-    width: int,
+    skeleton: figure.Skeleton, scene: scenes.Scene, rng: np.random.Generator
 ) -> render.Viewport:
     """The crop of a person detector, not always exact; a zoom shows the upper part."""
+    (height, width, _), zoom = scene.place.shape, scene.zoom
     points = np.array(list(skeleton.joints.values()))
     low = points.min(0) - np.array((0.1, 0.07, 0))
     high = points.max(0) + np.array((0.1, 0.03, 0))
@@ -155,14 +146,16 @@ def _ground_shadow(
     feet = view.project((toes + ankles) / 2)[:, 0]
     away = -light.direction[0] * 0.35 * view.scale
     row = view.y0 - view.scale * (ground - 0.02)
-    # Three spots: at the right foot, at the left one, and the body's.
-    columns = np.array([*feet, feet.mean() + away])
-    wide, high, strength = np.array([[0.11, 0.03, 0.5]] * 2 + [[0.4, 0.05, 0.3]]).T
     x, y = np.arange(view.width)[None], np.arange(view.height)[:, None]
     factor = np.ones((view.height, view.width), np.float32)
-    for column, broad, deep, dark in zip(columns, wide, high, strength, strict=True):
-        across = np.exp(-(((x - column) / (broad * view.scale)) ** 2))
-        down = dark * np.exp(-(((y - row) / (deep * view.scale)) ** 2))
+    # Three spots: at the right foot, at the left one, and the body's.
+    for column, wide, high, strength in (
+        (feet[0], 0.11, 0.03, 0.5),
+        (feet[1], 0.11, 0.03, 0.5),
+        (feet.mean() + away, 0.4, 0.05, 0.3),
+    ):
+        across = np.exp(-(((x - column) / (wide * view.scale)) ** 2))
+        down = strength * np.exp(-(((y - row) / (high * view.scale)) ** 2))
         factor *= 1 - (down * across).astype(np.float32)
     return factor
 
@@ -188,7 +181,7 @@ def _find_keypoints(
         limb = "arm" if joint in ("shoulder", "elbow", "wrist") else "leg"
         own = group == f"{side}_{limb}" and joint not in ("eye", "ear")
         front = surface.depth[row, column] - positions[index, 2]
-        if own or front <= _DEPTHS[joint].get(group, _OTHER_DEPTH):
+        if own or front <= _DEPTHS.get(joint, {}).get(group, _OTHER_DEPTH):
             keypoints[index] = x, y, 1
     return keypoints
 

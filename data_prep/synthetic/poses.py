@@ -18,7 +18,6 @@ from data_prep.synthetic.person import standing_pose, walking_pose
 from pg2_jax import files, visualize
 from pg2_jax.inference import pose_library, retarget
 
-_DOCS = pathlib.Path(__file__).parents[2] / "docs"
 _ANKLE = 0.045  # how far an ankle's joint is above the floor
 _SIDE = np.pi / 2
 _CATALOGUE = {
@@ -79,7 +78,7 @@ def keypoints(pose: person.Pose) -> np.ndarray:
     return rows
 
 
-def write(folder: pathlib.Path = pose_library.FOLDER) -> None:
+def write(folder: pathlib.Path) -> None:
     """Writes a JSON file for each set."""
     for name, poses in sets().items():
         rows = [
@@ -87,11 +86,10 @@ def write(folder: pathlib.Path = pose_library.FOLDER) -> None:
             for key, pose in poses.items()
         ]
         text = '{\n  "poses": {\n' + ",\n".join(rows) + "\n  }\n}\n"
-        with files.replacing(folder / f"{name}.json") as temporary:
-            temporary.write_text(text, encoding="utf-8")
+        files.write_text(folder / f"{name}.json", text)
 
 
-def draw(path: pathlib.Path = _DOCS / "poses.png") -> None:
+def draw(path: pathlib.Path) -> None:
     """Draws all sets, a row for each, as skeletons."""
     height, width = 128, 64
     black = np.zeros((height, width, 3), np.uint8)
@@ -112,5 +110,5 @@ def _waving_pose(phase: float) -> person.Pose:
 
 
 if __name__ == "__main__":
-    write()
-    draw()
+    write(pose_library.FOLDER)
+    draw(pathlib.Path(__file__).parents[2] / "docs" / "poses.png")

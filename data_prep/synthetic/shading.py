@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 from PIL import Image, ImageFilter
 
-from data_prep.synthetic import fabric
+from data_prep.synthetic.fabric import MATERIALS, SIZE, folds
 from data_prep.synthetic.render import Part, Surface
 
 
@@ -30,10 +30,10 @@ def paint(
     material, row, column, down = _places(surface, parts)
     colour = textures[material, row, column]
     shift = rng.integers(512, size=(2, len(parts)))
-    folds = fabric.folds()
+    folded = folds()
     low, right = (down * 200).astype(int), 2 * column
     low, right = low + shift[0, surface.part], right + shift[1, surface.part]
-    creases = folds[low % len(folds), right % len(folds)]
+    creases = folded[low % len(folded), right % len(folded)]
     shade = _shade(surface, light) * (1 + colour[:, 3] * creases)
     lit = colour[:, :3] * (shade[:, None] * (255 * light.colour).astype(np.float32))
     canvas = np.zeros((surface.owner.size, 4), np.uint8)
@@ -44,24 +44,20 @@ def paint(
 
 def _places(surface: Surface, parts: list[Part]) -> tuple[np.ndarray, ...]:
     """[N] material, row and column in its texture, and metres below the limb's top."""
-    names = list(fabric.MATERIALS)
+    names = list(MATERIALS)
     rows = [
-        (
-            *(names.index(part.material), part.bone.above, 1 / part.bone.size),
-            *fabric.MATERIALS[part.material][:2],
-        )
-        for part in parts
+        (names.index(p.material), p.bone.above, 1 / p.bone.size, *MATERIALS[p.material])
+        for p in parts
     ]
-    table = np.array(rows, np.float32)[surface.part]
+    material, above, scale, top, high, _ = np.array(rows, np.float32)[surface.part].T
     x, y, z = surface.local.T
-    down = table[:, 1] - y * table[:, 2]
-    row = (down + table[:, 3]) / table[:, 4] * fabric.SIZE
-    row = np.clip(row, 0, fabric.SIZE - 1).astype(int)
+    down = above - y * scale
+    row = np.clip((down + top) / high * SIZE, 0, SIZE - 1).astype(int)
     # Trunks are flat: their fronts take about half of the texture.
-    flat = np.where(table[:, 0] == names.index("torso"), np.float32(1.6), 1)
+    flat = np.where(material == names.index("torso"), np.float32(1.6), 1)
     turn = np.arctan2(x, z * flat) * np.float32(0.5 / np.pi) + np.float32(0.5)
-    column = (turn * fabric.SIZE).astype(int) % fabric.SIZE
-    return table[:, 0].astype(int), row, column, down
+    column = (turn * SIZE).astype(int) % SIZE
+    return material.astype(int), row, column, down
 
 
 def _shade(surface: Surface, light: Light) -> np.ndarray:

@@ -21,8 +21,7 @@ class _Sheet:
 
     def __init__(self, material: str, picture: np.ndarray) -> None:
         self.top, self.high, self.wide = MATERIALS[material]
-        values = (255 * np.clip(picture, 0, 1)).astype(np.uint8)
-        self.picture = Image.fromarray(values)
+        self.picture = _picture(picture)
         self.draw = ImageDraw.Draw(self.picture)
 
     def place(self, x: float, y: float) -> tuple[float, float]:
@@ -50,13 +49,16 @@ class _Sheet:
     def below(self, y: float, picture: np.ndarray | person.Colour) -> None:
         """Covers all below y with another texture or colour."""
         row = max(0, round(self.place(0, y)[1]))
-        values = np.broadcast_to(np.asarray(picture, np.float32), (SIZE, SIZE, 3))[row:]
-        lower = Image.fromarray((255 * np.clip(values, 0, 1)).astype(np.uint8))
-        self.picture.paste(lower, (0, row))
+        values = np.broadcast_to(np.asarray(picture, np.float32), (SIZE, SIZE, 3))
+        self.picture.paste(_picture(values[row:]), (0, row))
 
     def finished(self) -> np.ndarray:
         """[SIZE, SIZE, 3] float32 in [0, 1]."""
         return np.asarray(self.picture, np.float32) / 255
+
+
+def _picture(values: np.ndarray) -> Image.Image:
+    return Image.fromarray((255 * np.clip(values, 0, 1)).astype(np.uint8))
 
 
 def _rgb(colour) -> tuple[int, ...]:
@@ -67,21 +69,19 @@ def _rgb(colour) -> tuple[int, ...]:
 def textures(look: person.Look) -> np.ndarray:
     """float32 [materials, SIZE, SIZE, 4]: RGB in [0, 1], and how deep folds are."""
     rng = np.random.default_rng(look.details)
-    inks = look.accents
+
+    def cloth(base, pattern: str, inks=look.accents) -> Fabric:
+        return Fabric(base, inks, pattern, seed=int(rng.integers(2**32)))
+
     red, green, blue = (0.45 + 0.5 * channel for channel in look.trousers)
     washed = look.trousers_pattern in ("denim", "side")
-    fade = ((red, green, blue), inks[0]) if washed else inks
-    shirt, trousers, bag, hat, shoe = (
-        Fabric(base, others, pattern, int(rng.integers(2**32)))
-        for base, others, pattern in (
-            (look.shirt, inks, look.pattern),
-            (look.trousers, fade, look.trousers_pattern),
-            (look.bag_colour, inks, "plain"),
-            (look.hat, inks, "melange"),
-            (look.shoes, inks, "plain"),
-        )
-    )
-    sleeve = _limb("arm", shirt, look.sleeve * _UPPER_ARM * 0.95, look.skin)
+    inks = ((red, green, blue), look.accents[0]) if washed else look.accents
+    shirt = cloth(look.shirt, look.pattern)
+    trousers = cloth(look.trousers, look.trousers_pattern, inks)
+    bag, hat = cloth(look.bag_colour, "plain"), cloth(look.hat, "melange")
+    shoe = cloth(look.shoes, "plain")
+    sleeves = trousers if look.front == "vest" else shirt
+    sleeve = _limb("arm", sleeves, look.sleeve * _UPPER_ARM * 0.95, look.skin)
     short = look.leg_cover < 2
     low = look.leg_cover * _THIGH if short else _LEG - 0.03
     leg = _limb("leg", trousers, low, look.skin)
@@ -90,8 +90,6 @@ def textures(look: person.Look) -> np.ndarray:
     skirt = _limb("skirt", shirt if look.dress else trousers, look.skirt, look.skin)
     if look.front in ("jacket", "buttons") and look.dress:
         skirt.band(shirt.edge(), 2, (0, -0.2), (0, look.skirt))
-    if look.front == "vest":
-        sleeve = _limb("arm", trousers, look.sleeve * _UPPER_ARM * 0.95, look.skin)
     drawn = {
         "torso": (_torso(rng, look, shirt, trousers), 0.12),
         "skirt": (skirt.finished(), 0.14),
@@ -218,7 +216,6 @@ def _head(rng, look) -> np.ndarray:
     for side in (-1, 1):
         ends = (side * 0.09, -0.2), (side * 0.11, 0.0), (side * 0.16, 0.06)
         sheet.polygon(scalp, *ends, (side * 0.3, 0.075), (side * 0.3, -0.2))
-    for side in (-1, 1):
         x = side * 0.034
         sheet.oval(0.75 * skin, x, -0.018, 0.02, 0.014)
         sheet.oval(0.3 * skin + 0.5, x, -0.018, 0.013, 0.006)

@@ -231,6 +231,7 @@ def test_a_photo_in_a_format_that_is_not_read_is_called_so(
     people, tmp_path, monkeypatch, capsys
 ):
     monkeypatch.setattr(photo_files, "UNREAD", {".heic": "pip install pillow-heif"})
+    monkeypatch.setattr(photo_files, "SUFFIXES", (".jpg", ".png", ".webp"))
     (people / "anna" / "0.png").rename(people / "anna" / "0.HEIC")
     file = people / "annotations.csv"
     file.write_text(file.read_text().replace("anna/0.png", "anna/0.HEIC"))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from data_prep.pairs import field_protocol
+from data_prep.pairs import field_protocol, pair_choice
 from data_prep.pairs.pair_list import PairList
 
 
@@ -22,8 +22,9 @@ def _all_pairs(annotated):
 
 
 def _list_pairs(annotated, split, count, seed):
-    pairs = field_protocol.list_pairs(annotated, "market1501", split, count, seed)
-    return list(pairs)
+    choice = pair_choice.PairChoice((), count, count, seed)
+    named = annotated, annotated.keys(), "market1501"
+    return list(pair_choice.by_protocol(choice, split, *named))
 
 
 def test_order_is_first_appearance_then_permutations():

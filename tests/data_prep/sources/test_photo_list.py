@@ -34,6 +34,7 @@ def test_what_systems_leave_is_passed_over_and_unread_photos_are_said(
     tree, capsys, monkeypatch
 ):
     monkeypatch.setattr(photo_files, "UNREAD", {".heic": "pip install pillow-heif"})
+    monkeypatch.setattr(photo_files, "SUFFIXES", (".jpg", ".png", ".webp"))
     (tree / "anna" / "6.HEIC").touch()
     for left in ("@eaDir/2.PNG/SYNOFILE_THUMB_M.jpg", "__MACOSX/._2.PNG", "._2.png"):
         (tree / "anna" / left).parent.mkdir(parents=True, exist_ok=True)

@@ -11,27 +11,6 @@ from typing import Any
 from experiments.config import Config
 from pg2_jax.input_pipeline import reader_choice
 
-# What G1 does not notice in stage I.
-_STAGE_TWO = (
-    "stages",
-    "coarse_from",
-    "refine_steps",
-    "refine_sees_pose",
-    "refine_output",
-    "discriminator",
-    "discriminator_input",
-    "discriminator_sees_coarse",
-    "adversarial_on_source",
-    "discriminator_channels",
-    "discriminator_learning_rate",
-    "l1_weight",
-    "adversarial_weight",
-    "feature_matching_weight",
-    "perceptual_weight",
-    "r1_weight",
-    "eval_pairs",
-    "best_metric",
-)
 _READING: dict[str, Any] = {"reader": "tf_data", "virtual_readers": 1}
 # With these a run goes on as it began.
 _AS_IT_BEGAN: dict[str, Any] = {"reader": "auto", "virtual_readers": 0}
@@ -76,9 +55,11 @@ def differences(
     # A cosine depends on the number of steps.
     free = set() if config.learning_rate_decay == "cosine" else {"refine_steps"}
     if stage_one_only:
-        free.update(_STAGE_TWO, _READING)
+        fields = dataclasses.fields(config)
+        free |= {field.name for field in fields if not field.metadata["stage_one"]}
+        free.update(_READING)
         if config.coarse_network == "bottleneck":
-            free.update({"refine_decoder", "refine_full_skip"})
+            free |= {"refine_decoder", "refine_full_skip"}
     return [
         f"--{field.name}: {old!r} in the run, {new!r} now"
         for field, old, new in _changed(stored, config)

@@ -38,11 +38,10 @@ def is_first() -> bool:
     return jax.process_index() == 0
 
 
-def say(line: str, bar: tqdm.tqdm | None = None) -> None:
-    """Prints a line, once for all processes; beside a progress bar, if there is one."""
+def say(line: str) -> None:
+    """Prints a line, once for all processes; above a progress bar, if there is one."""
     if is_first():
-        write = print if bar is None else bar.write
-        write(line)
+        tqdm.tqdm.write(line)
         sys.stdout.flush()
 
 
@@ -64,8 +63,8 @@ def vote() -> Callable[[bool], bool]:
     """Lets all processes stop at the same step, whichever of them is told to.
 
     Each calls the result at each step with whether it is told to, and is answered
-    whether to stop; of several by the votes of the call before, which are there
-    already, so that no device waits."""
+    whether to stop; of several by the votes of the call before, so that no device
+    waits."""
     mesh = sharding.data_mesh()
     is_any = jax.jit(lambda votes: votes.any(), out_shardings=sharding.replicated(mesh))
     before: jax.Array | None = None

@@ -43,7 +43,12 @@ MODES = {
         "--output=walking.gif",
         "experiments.generate",
         ("workdir", "source_image", "output"),
-        {"model": "pose_model", "image": "source_image", "fit": "photo_fit"},
+        {
+            "model": "pose_model",
+            "image": "source_image",
+            "photos": "source_image",
+            "fit": "photo_fit",
+        },
     ),
     "export": Mode(
         "writes the model of a run as one file, or to the Hugging Face Hub",

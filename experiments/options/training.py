@@ -1,7 +1,6 @@
 """The networks, their training and devices, and what a run reports."""
 
 import dataclasses
-import math
 
 from experiments.options import modes
 from experiments.options.modes import TRAINING
@@ -26,8 +25,7 @@ _device = modes.flags_of("Devices", TRAINING)
 _process = modes.flags_of("Devices", ("train", "evaluate"))
 _BY_PATCHES = ("discriminator=patch",)
 _IN_MEMORY = ("reader=memory",)
-_INTERVALS = ("log_every", "picture_every", "eval_every", "checkpoint_every")
-_MOST_STEPS = 25  # in a call, where nobody says how many
+INTERVALS = ("log_every", "picture_every", "eval_every", "checkpoint_every")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -295,16 +293,9 @@ class TrainingOptions(modes.ProgramOptions):
                 f"--num_processes={self.num_processes}."
             )
 
-    @property
-    def most_steps_per_call(self) -> int:
-        """As many steps as a call may take without anything being due within it, at
-        most 25: so a run that is told to stop still does so within seconds."""
-        between = math.gcd(*(getattr(self, name) for name in _INTERVALS))
-        return max(n for n in range(1, _MOST_STEPS + 1) if between % n == 0)
-
     def check_calls(self) -> None:
         """Checks that nothing is due within a call, and what is to be profiled."""
-        for name in _INTERVALS if self.steps_per_call else ():
+        for name in INTERVALS if self.steps_per_call else ():
             if getattr(self, name) % self.steps_per_call:
                 raise ValueError(
                     f"--{name}={getattr(self, name)} must be a multiple of "

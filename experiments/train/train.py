@@ -15,7 +15,6 @@ import tqdm
 from experiments import config_compatibility, interrupts, pictures, processes
 from experiments.config import Config
 from experiments.train import (
-    device_photos,
     dry_run,
     history,
     log,
@@ -67,7 +66,7 @@ def train(config: Config, on_step: OnStep = lambda state: None) -> int | None:
     if config.pose_embedding == "view":
         for split in dataset.splits:
             dataset.require_views(split)
-    photos = device_photos.put(config, dataset)
+    photos = training_steps.put_photos(config, dataset)
     if config.dry_run:
         dry_run.show(config, dataset, photos)
         return None
@@ -93,7 +92,7 @@ class _Run:
         self,
         config: Config,
         dataset: pair_reader.PairDataset,
-        photos: jax.Array | None,
+        photos: training_steps.Photos,
         on_step: OnStep,
     ):
         self._config, self._dataset = config, dataset

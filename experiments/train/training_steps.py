@@ -1,4 +1,4 @@
-"""The steps of a run as compiled programs, one for each stage."""
+"""The steps of a run as compiled programs, one for each stage, and what they get."""
 
 import collections
 import dataclasses
@@ -12,6 +12,7 @@ import numpy as np
 import optax
 from jax.sharding import Mesh
 
+from experiments import processes
 from experiments.config import Config
 from experiments.options.training import INTERVALS
 from pg2_jax import cpu_convolution, files, inputs, sharding, train_state, train_step
@@ -19,18 +20,21 @@ from pg2_jax import objective as objectives
 from pg2_jax.architecture import Architecture
 from pg2_jax.checkpoint import restore
 from pg2_jax.errors import ArgumentError
+from pg2_jax.input_pipeline import pair_reader
 from pg2_jax.inputs import Batch
 from pg2_jax.metrics import lpips, lpips_weights
 from pg2_jax.pg2plus import patch_step
+from pg2_jax.train_state import TrainState
+
+Photos = jax.Array | None  # on the devices, uint8 [N, H, W, 3]; None: in the batches
+Stepped = tuple[TrainState, train_step.Metrics]
 
 
 @dataclasses.dataclass(frozen=True)
 class Stage:
     """The programs of a stage; each is compiled when it is first called."""
 
-    # (state, batch, photos) -> (state, metrics): `inputs.with_images` looks up numbers
-    # in the photos; without any, None, the batch has the images.
-    step: jax.stages.Wrapped
+    step: jax.stages.Wrapped  # (state, batch, photos) -> (state, metrics)
     # The same for as many steps as the leading axis of batch and metrics has.
     steps: jax.stages.Wrapped
 
@@ -71,32 +75,27 @@ def _stage(
         compiler_options=cpu_convolution.compiler_options(),
     )
 
-    def one_step(
-        state: train_state.TrainState, batch: Batch, photos: jax.Array | None
-    ) -> tuple[train_state.TrainState, train_step.Metrics]:
+    def one_step(state: TrainState, batch: Batch, photos: Photos) -> Stepped:
         return step(state, inputs.with_images(batch, photos))
 
-    def several_steps(
-        state: train_state.TrainState, batches: Batch, photos: jax.Array | None
-    ) -> tuple[train_state.TrainState, train_step.Metrics]:
+    def several_steps(state: TrainState, batches: Batch, photos: Photos) -> Stepped:
         return jax.lax.scan(lambda s, b: one_step(s, b, photos), state, batches)
 
+    one, several = sharding.batched(mesh), sharding.batched_steps(mesh)
     return Stage(
-        step=jitted(one_step, in_shardings=(whole, sharding.batched(mesh), whole)),
-        steps=jitted(
-            several_steps, in_shardings=(whole, sharding.batched_steps(mesh), whole)
-        ),
+        step=jitted(one_step, in_shardings=(whole, one, whole)),
+        steps=jitted(several_steps, in_shardings=(whole, several, whole)),
     )
 
 
-def first_state(config: Config) -> train_state.TrainState:
+def first_state(config: Config) -> TrainState:
     """The state of step 0, on all devices; the memory of the first stage's optimizer
     has the form of the second's."""
     # The seed is an argument, so that one program serves all.
     return _create(config)(seed=np.uint32(config.seed))
 
 
-def state_shapes(config: Config) -> train_state.TrainState:
+def state_shapes(config: Config) -> TrainState:
     """The state of a run on all devices, with shapes and types in place of arrays."""
     shapes = jax.eval_shape(_create(config), seed=np.uint32(0))
     whole = sharding.replicated(sharding.data_mesh())
@@ -161,6 +160,42 @@ def feed(config: Config, batches: Iterator[Batch], first_step: int) -> Iterator[
             yield ahead.popleft()
         step += count
     yield from ahead
+
+
+def put_photos(config: Config, dataset: pair_reader.PairDataset) -> Photos:
+    """--photos_on: the prepared training photos, uint8 [N, H, W, 3], whole on every
+    device, where a step looks up the numbers that it gets; None if they stay on the
+    host, in all processes or in none. A ValueError if they must be on the device and do
+    not fit."""
+    photos = dataset.training_photos
+    # A CPU reads its own memory in either case.
+    off = config.photos_on == "auto" and jax.default_backend() == "cpu"
+    if photos is None or config.photos_on == "host" or off:
+        return None
+    excess = _excess(config, photos.nbytes / 2**30)
+    if processes.as_first(not excess):
+        whole = sharding.replicated(sharding.data_mesh())
+        return jax.make_array_from_process_local_data(whole, photos)
+    figures = f"the {len(photos):,} training photos take {excess}"
+    if config.photos_on == "device":
+        raise ValueError(f"--photos_on=device: {figures}")
+    processes.say(f"The photos stay on the host: {figures}")
+    return None
+
+
+def _excess(config: Config, gib: float) -> str:
+    """How photos of so many GiB exceed what they may take; empty if they do not."""
+    limit = config.device_photos_gib
+    of_each, rule = f"{gib:.3g} GiB of each device", f"--device_photos_gib={limit:g}"
+    if not limit:
+        stats = [device.memory_stats() or {} for device in jax.local_devices()]
+        memory = min(each.get("bytes_limit", 0) for each in stats) / 2**30
+        if not memory:
+            unknown = "and it does not say how many it has (see --device_photos_gib)"
+            return "" if config.photos_on == "device" else f"{of_each}, {unknown}."
+        limit = memory / 4  # What is trained and what a step computes need the rest.
+        rule = f"{limit:.3g} of its {memory:.3g} GiB (see --device_photos_gib)"
+    return f"{of_each}, more than {rule}." if gib > limit else ""
 
 
 def random_batch(count: int, height: int, width: int) -> Batch:

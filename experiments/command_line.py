@@ -1,7 +1,5 @@
 """The config on the command line: parsing, --help, and where compiled programs stay.
-
-No jax here: `--help` and mistakes must be answered at once.
-"""
+Without jax, so that --help and mistakes are answered at once."""
 
 import dataclasses
 import os

@@ -1,7 +1,5 @@
-"""The settings of a run: one field = default + help + rules = one flag.
-
-No jax here: `--help` and mistakes in flags must be answered at once.
-"""
+"""The settings of a run: one field = default + help + rules = one flag. Without jax, so
+that --help and mistakes are answered at once."""
 
 import dataclasses
 import os

@@ -1,7 +1,5 @@
-"""python -m experiments.main --flagfile=... --mode=train|evaluate|...
-
-This file only parses and dispatches; options/modes.py names the program of each mode.
-"""
+"""python -m experiments.main --flagfile=... --mode=train|evaluate|...: only parses and
+dispatches; options/modes.py names the module of each mode."""
 
 import importlib
 import logging as python_logging

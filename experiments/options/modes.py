@@ -97,25 +97,19 @@ OF_A_CHECKPOINT = ("evaluate", "generate", "export", "demo", "user_study")
 TRAINING = ("train", "table1")
 # How the address of a model in one file begins: on the Hub, or in cloud storage.
 ADDRESSES = (run_folder.HUB, *cloud_files.SCHEMES)
+# Whether a flag may change when a run resumes, and matters to G1's training in stage I.
+_RULES = {"may_change": True, "stage_one": True}
 
 
-def flags_of(
-    group: str,
-    modes: tuple[str, ...],
-    *,
-    may_change: bool = True,
-    stage_one: bool = True,
-    **rules: Any,
-) -> Callable[..., Any]:
+def flags_of(group: str, modes: tuple[str, ...], **rules: Any) -> Callable[..., Any]:
     """`option` for flags of a group, which the modes take (without any: all), and their
-    rules, of which each flag may have its own. A flag that `may_change` does when a run
-    resumes; one without `stage_one` changes nothing of G1's training in stage I."""
-    rules |= {"may_change": may_change, "stage_one": stage_one}
-    return functools.partial(option, group=group, modes=modes, **rules)
+    rules, of which each flag may have its own."""
+    rules = {"group": group, "modes": modes, **_RULES, **rules}
+    return functools.partial(option, **rules)
 
 
 _program = flags_of("Program", ())
-_reading = flags_of("Program", TRAINING, may_change=False)
+_kept = flags_of("Program", TRAINING, may_change=False)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -144,26 +138,22 @@ class ProgramOptions:
     )
     """Data set written by data_prep/build_tfrecords.py, here or in cloud storage
     (gs://, s3://, az://)."""
-    reader: str = _reading("auto", reader_choice.READERS)
+    reader: str = _kept("auto", reader_choice.READERS)
     """How training reads the data. tf_data: by tensorflow, record by record. memory:
     without tensorflow; all decoded photos stay in memory. The two have different orders
     of the pairs. auto: the reader that the run started with; in a new run tf_data if
     tensorflow is installed, else memory. The other modes choose as a new run does."""
-    virtual_readers: int = _reading(0, minimum=0, needs=("reader=auto|tf_data",))
+    virtual_readers: int = _kept(0, minimum=0, needs=("reader=auto|tf_data",))
     """With --reader=tf_data the training files are dealt to so many virtual readers,
     and every batch has equally many pairs of each. Of n processes that divide their
     number each reads an n-th of the data. It must divide --batch_size and the number
     of files, and the order of the pairs depends on it. 0: that of the run; in a new
     run as many as leave 4 files to each, at most 64."""
-    reader_memory_gib: float = _reading(8.0, above=0, may_change=True)
+    reader_memory_gib: float = _kept(8.0, above=0, may_change=True)
     """Most GiB that --reader=memory may use for photos; a data set that needs more
     is refused."""
-    seed: int = _program(
-        0,
-        minimum=0,
-        below=2**32,
-        modes=(*TRAINING, "user_study", "import_checkpoint"),
-        may_change=False,
+    seed: int = _kept(
+        0, minimum=0, below=2**32, modes=(*TRAINING, "user_study", "import_checkpoint")
     )
     """Seed of the weights, the order of the data and the flips; of the order of
     images in a user study."""

@@ -11,7 +11,7 @@ from typing import Any
 import jax
 
 from experiments import results
-from pg2_jax import files
+from pg2_jax import errors, files
 
 Row = dict[str, Any]  # "step", and numbers by the names that TensorBoard shows
 
@@ -81,10 +81,8 @@ def _rows(file: pathlib.Path) -> list[Row]:
     *lines, _unfinished = file.read_text(encoding="utf-8").split("\n")
     rows = []
     for number, line in enumerate(lines, start=1):
-        try:
+        with errors.said_of(f"{file}, line {number}: not JSON"):
             row = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise ValueError(f"{file}, line {number}: not JSON: {error}") from error
         if not isinstance(row, dict) or not isinstance(row.get("step"), int):
             raise ValueError(f'{file}, line {number}: no number "step" in {line!r}.')
         # Version 0.1.0 called D the critic.

@@ -245,13 +245,13 @@ class _Run:
         if step >= config.total_steps:
             how = "finished."
         elif self._validation.is_over:
-            evaluations = f"{config.early_stop_evals} evaluations without a better one"
-            how = f"ended early after {evaluations}."
+            evaluations = f"{config.early_stop_evals} evaluations"
+            how = f"ended early after {evaluations} without a better one."
         else:
             how = "stopped; the same command resumes it."
         if best.step is not None:
-            how += f" {config.best_metric} was best at step {best.step}: "
-            how += f"{best.value:.4f}."
+            where = f"{config.best_metric} was best at step {best.step}"
+            how += f" {where}: {best.value:.4f}."
         return f"{config.workdir}: step {step} of {config.total_steps}, {how}"
 
 

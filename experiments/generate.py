@@ -12,8 +12,10 @@ from data_prep.sources import photo_list
 from experiments.config import Config
 from experiments.config_compatibility import check_networks
 from pg2_jax import errors, files
-from pg2_jax.estimators import person_finder
-from pg2_jax.inference import animation, pose_transfer, result, target_pose
+from pg2_jax.estimators.person_finder import PersonFinder
+from pg2_jax.inference import animation, result, target_pose
+from pg2_jax.inference.pose_transfer import PoseTransfer
+from pg2_jax.inference.result import Results
 
 _PICTURES = (".png", ".jpg", ".jpeg")
 
@@ -22,11 +24,9 @@ def generate(config: Config) -> None:
     """Generates the people of --source_image in the poses into --output."""
     output = pathlib.Path(config.output)
     _check_output(output)
-    finder = person_finder.PersonFinder(config.pose_model)
+    finder = PersonFinder(config.pose_model)
     photos = _photos(config.source_image)
-    model = pose_transfer.PoseTransfer.restore(
-        config.workdir, **config.how_to_restore, finder=finder
-    )
+    model = PoseTransfer.restore(config.workdir, **config.how_to_restore, finder=finder)
     check_networks(model.config, config)
     config.with_size(*model.image_size)  # refuses another --image_size
     with _noted(photos):
@@ -55,11 +55,8 @@ def _check_output(output: pathlib.Path) -> None:
 
 
 def _in_poses(
-    config: Config,
-    model: pose_transfer.PoseTransfer,
-    finder: person_finder.PersonFinder,
-    photos: dict[str, str],
-) -> dict[str, result.Results]:
+    config: Config, model: PoseTransfer, finder: PersonFinder, photos: dict[str, str]
+) -> dict[str, Results]:
     text = config.pose_size
     size = files.parse_size("pose_size", text) if text else None
     poses = target_pose.read_poses(
@@ -127,9 +124,7 @@ def _noted(photos: dict[str, str]) -> Iterator[None]:
         print(f"note: {first}" + f" The same goes for {count}." * bool(others))
 
 
-def _write(
-    people: dict[str, result.Results], output: pathlib.Path, config: Config
-) -> None:
+def _write(people: dict[str, Results], output: pathlib.Path, config: Config) -> None:
     """Writes one picture, a contact sheet, an animation, or a folder with
     <photo>/<pose>.png of everybody, <pose>.png of one person."""
     everybody, suffix = list(people.values()), output.suffix.lower()

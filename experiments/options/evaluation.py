@@ -6,6 +6,7 @@ from typing import Literal
 from experiments.options import modes
 
 _evaluation = modes.flags_of("Evaluation", ("evaluate",))
+_import = modes.flags_of("Import", ("import_checkpoint",))
 _report = modes.flags_of("Report", ("report",))
 _table1 = modes.flags_of("Table 1", ("table1",))
 _study = modes.flags_of("User study", ("user_study",), not_with=("answers",))
@@ -110,9 +111,7 @@ class EvaluationOptions(modes.ProgramOptions):
     --seed."""
     steps_scale: float = _table1(1.0, above=0)
     """Multiplies the steps of every row, such as 0.01 for a quick trial."""
-    tf1_checkpoint: str = _evaluation(
-        "", path=True, group="Import", modes=("import_checkpoint",)
-    )
+    tf1_checkpoint: str = _import("", path=True)
     """The authors' checkpoint, without its suffix, such as model/model.ckpt-22000."""
 
     study_images: int = _study(55, minimum=1)

@@ -17,16 +17,15 @@ from data_prep import flag_fields
 from experiments import config_compatibility
 from experiments.config import Config
 from experiments.train import training_steps
+from experiments.train.training_steps import Photos
 from pg2_jax import sharding
-from pg2_jax.input_pipeline import pair_reader
+from pg2_jax.input_pipeline.pair_reader import PairDataset
 
 _GROUPS = ("Program", "Networks", "Training", "Validation", "Devices", "Reporting")
 _TIMED_STEPS = 3
 
 
-def show(
-    config: Config, dataset: pair_reader.PairDataset, photos: jax.Array | None
-) -> None:
+def show(config: Config, dataset: PairDataset, photos: Photos) -> None:
     """Prints settings, networks and costs, those of photos on the devices included;
     writes nothing."""
     stored = config_compatibility.newest(config)

@@ -10,23 +10,21 @@ import jax.numpy as jnp
 from experiments import config_compatibility, processes
 from experiments.config import Config
 from experiments.train import training_steps
-from pg2_jax import sharding, train_state
-from pg2_jax.checkpoint import checkpointer, restore, run_folder
+from pg2_jax import sharding
+from pg2_jax.checkpoint import restore, run_folder
+from pg2_jax.checkpoint.checkpointer import Checkpointer
 from pg2_jax.inference import exported_model, hub
-from pg2_jax.input_pipeline import pair_reader
+from pg2_jax.input_pipeline.pair_reader import PairDataset
+from pg2_jax.train_state import TrainState
 
 
-def find(
-    config: Config,
-    dataset: pair_reader.PairDataset,
-    checkpoints: checkpointer.Checkpointer,
-) -> train_state.TrainState:
+def find(config: Config, dataset: PairDataset, saver: Checkpointer) -> TrainState:
     """The newest checkpoint of the run; for a new run new weights, or those of the run
     that --coarse_from or --init_from names. Every device of the mesh has the whole."""
-    before = checkpoints.latest_config()
+    before = saver.latest_config()
     config_compatibility.check_unchanged(before, config, dataset.metadata)
     if before is not None:
-        return checkpoints.restore_latest(training_steps.state_shapes(config))
+        return saver.restore_latest(training_steps.state_shapes(config))
     new = training_steps.first_state(config)
     if config.init_from:
         return _begun_with(config, new)
@@ -42,7 +40,7 @@ def find(
     )
 
 
-def _begun_with(config: Config, new: train_state.TrainState) -> train_state.TrainState:
+def _begun_with(config: Config, new: TrainState) -> TrainState:
     """A new run's state with the networks of --init_from, a run or a model in a file;
     the latter has no D, which begins anew."""
     other, wanted = config.init_from, config.wanted_checkpoint

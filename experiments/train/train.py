@@ -22,9 +22,10 @@ from experiments.train import (
     training_steps,
     validation,
 )
+from experiments.train.training_steps import Photos
 from pg2_jax import files, sharding, train_state
 from pg2_jax.checkpoint import checkpointer
-from pg2_jax.input_pipeline import pair_reader
+from pg2_jax.input_pipeline.pair_reader import PairDataset
 
 OnStep = Callable[[train_state.TrainState], None]
 _STAGES = {
@@ -50,7 +51,7 @@ def train(config: Config, on_step: OnStep = lambda state: None) -> int | None:
     signal that stopped the run after a last checkpoint, None when the run has ended.
     """
     config = config_compatibility.with_reader(config)
-    dataset = pair_reader.PairDataset(
+    dataset = PairDataset(
         config.data_dir,
         config.validation_share,
         reader=config.reader,
@@ -89,11 +90,7 @@ class _Run:
     """A run in progress: the state on the devices, and where its results go."""
 
     def __init__(
-        self,
-        config: Config,
-        dataset: pair_reader.PairDataset,
-        photos: training_steps.Photos,
-        on_step: OnStep,
+        self, config: Config, dataset: PairDataset, photos: Photos, on_step: OnStep
     ):
         self._config, self._dataset = config, dataset
         self._photos, self._on_step = photos, on_step

@@ -10,19 +10,18 @@ from collections.abc import Callable, Iterator
 import jax
 import numpy as np
 import optax
-from jax.sharding import Mesh
 
 from experiments import processes
 from experiments.config import Config
 from experiments.options.training import INTERVALS
 from pg2_jax import cpu_convolution, files, inputs, sharding, train_state, train_step
-from pg2_jax import objective as objectives
 from pg2_jax.architecture import Architecture
 from pg2_jax.checkpoint import restore
 from pg2_jax.errors import ArgumentError
-from pg2_jax.input_pipeline import pair_reader
+from pg2_jax.input_pipeline.pair_reader import PairDataset
 from pg2_jax.inputs import Batch
 from pg2_jax.metrics import lpips, lpips_weights
+from pg2_jax.objective import Objective
 from pg2_jax.pg2plus import patch_step
 from pg2_jax.train_state import TrainState
 
@@ -48,7 +47,7 @@ def compiled(config: Config) -> tuple[Stage, Stage]:
         patches = config.discriminator == "patch"
         second_step = patch_step.patch_step if patches else train_step.one_stage_step
     # --debug_nans needs the state that donating would overwrite.
-    shared = architecture_of(config), sharding.data_mesh(), not config.debug_nans
+    shared = architecture_of(config), not config.debug_nans
     first = _stage(first_step, objective(config, config.coarse_steps), *shared)
     return first, _stage(second_step, objective(config, config.refine_steps), *shared)
 
@@ -60,13 +59,10 @@ def architecture_of(config: Config) -> Architecture:
 
 @functools.lru_cache(maxsize=8)  # Runs that train alike share the programs.
 def _stage(
-    step: Callable,
-    aim: objectives.Objective,
-    architecture: Architecture,
-    mesh: Mesh,
-    donate: bool,
+    step: Callable, aim: Objective, architecture: Architecture, donate: bool
 ) -> Stage:
     step = functools.partial(step, architecture=architecture, objective=aim)
+    mesh = sharding.data_mesh()
     whole = sharding.replicated(mesh)
     jitted = functools.partial(
         jax.jit,
@@ -104,21 +100,17 @@ def state_shapes(config: Config) -> TrainState:
 
 def _create(config: Config) -> jax.stages.Wrapped:
     optimizer = objective(config, config.coarse_steps).optimizer
-    architecture, averaged = architecture_of(config), config.ema_decay > 0
-    return _compiled_create(architecture, optimizer, averaged, sharding.data_mesh())
+    return _compiled_create(architecture_of(config), optimizer, config.ema_decay > 0)
 
 
 @functools.lru_cache(maxsize=8)
 def _compiled_create(
-    architecture: Architecture,
-    optimizer: optax.GradientTransformation,
-    averaged: bool,
-    mesh: Mesh,
+    architecture: Architecture, optimizer: optax.GradientTransformation, averaged: bool
 ) -> jax.stages.Wrapped:
     create = functools.partial(train_state.create, averaged=averaged)
     return jax.jit(
         functools.partial(create, architecture, optimizer),
-        out_shardings=sharding.replicated(mesh),
+        out_shardings=sharding.replicated(sharding.data_mesh()),
         # Called once a run: compiling fast is worth more than running fast.
         compiler_options={"xla_backend_optimization_level": 0},
     )
@@ -162,7 +154,7 @@ def feed(config: Config, batches: Iterator[Batch], first_step: int) -> Iterator[
     yield from ahead
 
 
-def put_photos(config: Config, dataset: pair_reader.PairDataset) -> Photos:
+def put_photos(config: Config, dataset: PairDataset) -> Photos:
     """--photos_on: the prepared training photos, uint8 [N, H, W, 3], whole on every
     device, where a step looks up the numbers that it gets; None if they stay on the
     host, in all processes or in none. A ValueError if they must be on the device and do
@@ -212,7 +204,7 @@ def random_batch(count: int, height: int, width: int) -> Batch:
     )
 
 
-def objective(config: Config, stage_steps: int) -> objectives.Objective:
+def objective(config: Config, stage_steps: int) -> Objective:
     """What the config says of a stage of so many steps."""
     own = config.discriminator_learning_rate or config.learning_rate
     made = {
@@ -220,9 +212,8 @@ def objective(config: Config, stage_steps: int) -> objectives.Objective:
         "discriminator_optimizer": _optimizer(_schedule(config, own, stage_steps)),
         "perceptual_distance": _perceptual_distance(config),
     }
-    names = {field.name for field in dataclasses.fields(objectives.Objective)}
-    as_given = {name: getattr(config, name) for name in names - set(made)}
-    return objectives.Objective(**made, **as_given)
+    names = {field.name for field in dataclasses.fields(Objective)} - set(made)
+    return Objective(**made, **{name: getattr(config, name) for name in names})
 
 
 def _perceptual_distance(config: Config) -> Callable | None:

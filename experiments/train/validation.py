@@ -12,7 +12,7 @@ from experiments.options import training as options
 from experiments.train import history
 from pg2_jax import sharding, train_state
 from pg2_jax.checkpoint import restore
-from pg2_jax.input_pipeline import pair_reader
+from pg2_jax.input_pipeline.pair_reader import PairDataset
 from pg2_jax.metrics import suite
 
 
@@ -28,9 +28,7 @@ class Standing:
 class Validation:
     """Scores the state of a run on the same pairs again and again."""
 
-    def __init__(
-        self, config: Config, dataset: pair_reader.PairDataset, first_step: int
-    ):
+    def __init__(self, config: Config, dataset: PairDataset, first_step: int):
         self._config = config
         self._dataset = dataset
         self._mesh = sharding.data_mesh()

@@ -1,10 +1,9 @@
 """The config on the command line: parsing, --help, and where compiled programs stay.
-
-No jax here: `--help` and mistakes in flags must be answered at once.
-"""
+Without jax, so that --help and mistakes are answered at once."""
 
 import dataclasses
 import os
+import pathlib
 import sys
 import tempfile
 import textwrap
@@ -13,10 +12,12 @@ from collections.abc import Callable, Sequence
 from absl import flags
 
 from data_prep import flag_fields
+from experiments import config_compatibility
 from experiments.config import Config
 from experiments.options import modes
 from pg2_jax.checkpoint import run_folder
 from pg2_jax.checkpoint.run_folder import FORMER_NAMES
+from pg2_jax.input_pipeline import description
 
 # What is often tried for a flag, and is spelled too differently for absl to find it.
 _TRIED = {
@@ -51,17 +52,16 @@ def parse(words: Sequence[str], say: Callable[[str], object] = print) -> Config:
             f"unexpected argument {parsed.rest[0]!r}; flags begin with --."
         )
     typed = flag_fields.parse(Config, _without_flagfiles(words), FORMER_NAMES).given
-    mode = parsed.values["mode"]
+    values, mode = parsed.values, parsed.values["mode"]
     for field in dataclasses.fields(Config):
         takers = field.metadata["modes"]
         # The flagfile of a training serves what is done with its run, too.
         refused = typed if "train" in takers else parsed.given
         if field.name in refused and not _takes(mode, field):
             raise ValueError(
-                f"--{field.name}={parsed.values[field.name]} is not for --mode={mode} "
-                f"but for --mode={', '.join(takers)}."
+                f"--{field.name}={values[field.name]} is not for --mode={mode} but for "
+                f"--mode={', '.join(takers)}."
             )
-    values = parsed.values
     # The files of models in place of the folders that hold nothing else to read.
     of_checkpoint = mode in modes.OF_A_CHECKPOINT and not values["generated_dir"]
     for name in ["init_from", *["workdir"] * of_checkpoint]:
@@ -83,6 +83,44 @@ def _without_flagfiles(words: Sequence[str]) -> list[str]:
     return kept
 
 
+def check_early(config: Config) -> None:
+    """Refuses, with a ValueError, a data set, a run or photos that are not there, and
+    settings that are not those of the run. What does the work would refuse them after
+    seconds of importing jax, tensorflow and orbax; what only they can tell is left to
+    it."""
+    if config.data_dir:
+        description.find(config.data_dir)
+    if config.mode == "generate":
+        for name in ("source_image", "source_pose"):
+            path = getattr(config, name)
+            if path and not pathlib.Path(path).exists():
+                raise ValueError(f"--{name}={path}: there is no such file or folder.")
+    if config.mode == "train":
+        _check_training(config)
+    elif config.mode not in modes.OF_A_CHECKPOINT or config.generated_dir:
+        return
+    elif config.workdir and not run_folder.is_model(config.workdir):
+        run, _ = run_folder.run_of(config.workdir)
+        run_folder.check_there(run, "workdir")
+        stored = run_folder.newest_config(run)
+        if stored is not None and config.mode in ("evaluate", "generate", "demo"):
+            config_compatibility.check_networks(stored, config)
+
+
+def _check_training(config: Config) -> None:
+    if run_folder.steps(config.workdir):
+        data = description.read(config.data_dir)
+        stored = run_folder.newest_config(config.workdir)
+        if data is not None:
+            config = config.with_size(data.height, data.width)
+            config_compatibility.check_unchanged(stored, config, data.metadata)
+        return
+    if config.coarse_from:
+        run_folder.check_there(config.coarse_from, "coarse_from")
+    if config.init_from and not run_folder.is_model(config.init_from, "init_from"):
+        run_folder.check_there(config.init_from, "init_from")
+
+
 def help_text(words: Sequence[str]) -> str:
     """The flags of the mode that a command line with --help names, or the modes."""
     parsed = flag_fields.parse(Config, flag_fields.without_help(words), FORMER_NAMES)
@@ -95,12 +133,10 @@ def help_text(words: Sequence[str]) -> str:
         return "\n\n".join([_USAGE.rstrip(), *entries])
     about = modes.MODES[mode]
     needs = " ".join(f"--{name}" for name in about.needs)
-    flags = [field.name for field in dataclasses.fields(Config) if _takes(mode, field)]
-    flags.remove("mode")
-    return (
-        f"--mode={mode}: {about.about}.\n\n{_example(about, 2)}\n\nNeeds {needs}.\n\n"
-        + flag_fields.help_text(Config, flags)
-    )
+    names = [field.name for field in dataclasses.fields(Config) if _takes(mode, field)]
+    shown = flag_fields.help_text(Config, set(names) - {"mode"})
+    head = f"--mode={mode}: {about.about}."
+    return "\n\n".join([head, _example(about, 2), f"Needs {needs}.", shown])
 
 
 def _example(mode: modes.Mode, indent: int) -> str:
@@ -126,13 +162,9 @@ def use_precision(precision: str) -> None:
 
 
 def use_compilation_cache(folder: str) -> None:
-    """Keeps what jax compiles from now on, and takes what is kept.
-
-    "default" is the folder that jax is configured to use (`JAX_COMPILATION_CACHE_DIR`),
-    or else pg2_jax/xla in the user's cache folder; empty means none. A run does not
-    fail for its cache: where it cannot be written, it says so.
-    """
-    # Late: `--help` and mistakes in flags are answered without them.
+    """Keeps what jax compiles from now on, and takes what is kept. "default" is the
+    folder of `JAX_COMPILATION_CACHE_DIR`, or else pg2_jax/xla in the user's cache
+    folder; empty means none. A run does not fail for a cache that cannot be written."""
     import jax
 
     from pg2_jax import downloads

@@ -1,7 +1,5 @@
-"""The settings of a run: one field = default + help + rules = one flag.
-
-No jax here: `--help` and mistakes in flags must be answered at once.
-"""
+"""The settings of a run: one field = default + help + rules = one flag. Without jax, so
+that --help and mistakes are answered at once."""
 
 import dataclasses
 import os
@@ -39,34 +37,26 @@ class Config(GenerationOptions, EvaluationOptions, TrainingOptions):
 
     def _check_addresses(self) -> None:
         """Checks that what is in cloud storage or on the Hub is a model in one file."""
-        takers = {"workdir": modes.OF_A_CHECKPOINT, "output": ("export",)}
-        for name, its_modes in takers.items():
-            value, mode = getattr(self, name), self.mode
-            if not value.startswith(modes.ADDRESSES):
-                continue
-            if mode not in its_modes or (name == "workdir" and self.generated_dir):
+        of_models = () if self.generated_dir else modes.OF_A_CHECKPOINT
+        for name, takers in (("workdir", of_models), ("output", ("export",))):
+            value = getattr(self, name)
+            if value.startswith(modes.ADDRESSES) and self.mode not in takers:
                 raise ValueError(
                     f"--{name}={value} must be a folder on a disk of this machine with "
-                    f"--mode={mode}. Addresses are for data sets (--data_dir) and for "
-                    "models in one file (--init_from, --workdir of --mode="
+                    f"--mode={self.mode}. Addresses are for data sets (--data_dir) and "
+                    "for models in one file (--init_from, --workdir of --mode="
                     f"{', '.join(modes.OF_A_CHECKPOINT)}, --output of --mode=export)."
                 )
 
     def _check_output(self) -> None:
-        if self.mode != "evaluate":
+        if self.mode != "evaluate" or self.generated_dir:
             return
-        if self.generated_dir and self.output:
-            raise ValueError(
-                f"--output={self.output} has no meaning with --generated_dir; the "
-                "scores go to --workdir."
-            )
         # Of several processes one writes, perhaps where the others cannot.
         if self.output and not self.coordinator_address:
             output = pathlib.Path(self.output)
             command_line.check_folder("--output", output, empty=False)
-        address = self.workdir.startswith(modes.ADDRESSES)
-        is_file = address or os.path.isfile(self.workdir)
-        if is_file and not self.generated_dir and not self.output:
+        is_address = self.workdir.startswith(modes.ADDRESSES)
+        if not self.output and (is_address or os.path.isfile(self.workdir)):
             raise ValueError(
                 f"--workdir={self.workdir} is a model in a file; --output says in "
                 "which folder to write its scores."
@@ -74,8 +64,8 @@ class Config(GenerationOptions, EvaluationOptions, TrainingOptions):
 
     @property
     def how_to_restore(self) -> dict[str, Any]:
-        """Arguments of what restores generators, as the flags ask for it; they generate
-        in their own precision unless bfloat16 is wanted."""
+        """Arguments of what restores generators; they generate in their own precision
+        unless bfloat16 is wanted."""
         return {
             "step": self.wanted_checkpoint,
             "weights": self.weights,

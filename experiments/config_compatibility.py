@@ -11,33 +11,14 @@ from typing import Any
 from experiments.config import Config
 from pg2_jax.input_pipeline import reader_choice
 
-# What G1 does not notice in stage I.
-_STAGE_TWO = (
-    "stages",
-    "coarse_from",
-    "refine_steps",
-    "refine_sees_pose",
-    "refine_output",
-    "discriminator",
-    "discriminator_input",
-    "discriminator_sees_coarse",
-    "adversarial_on_source",
-    "discriminator_channels",
-    "discriminator_learning_rate",
-    "l1_weight",
-    "adversarial_weight",
-    "feature_matching_weight",
-    "perceptual_weight",
-    "r1_weight",
-    "eval_pairs",
-    "best_metric",
-)
-_READING: dict[str, Any] = {"reader": "tf_data", "virtual_readers": 1}
+Stored = dict[str, Any]
+
+_READING: Stored = {"reader": "tf_data", "virtual_readers": 1}
 # With these a run goes on as it began.
-_AS_IT_BEGAN: dict[str, Any] = {"reader": "auto", "virtual_readers": 0}
+_AS_IT_BEGAN: Stored = {"reader": "auto", "virtual_readers": 0}
 
 
-def newest(config: Config) -> tuple[int, dict[str, Any]] | None:
+def newest(config: Config) -> tuple[int, Stored] | None:
     """Step and config of a run's newest checkpoint, None where there is none."""
     # Late: mistakes in flags are answered without jax.
     from pg2_jax.checkpoint import restore
@@ -48,7 +29,7 @@ def newest(config: Config) -> tuple[int, dict[str, Any]] | None:
         return None
 
 
-def with_reader(config: Config, stored: dict[str, Any] | None = None) -> Config:
+def with_reader(config: Config, stored: Stored | None = None) -> Config:
     """The config with the reader that --reader=auto means, and the number that
     --virtual_readers=0 does: those of the run with a stored config, or in --workdir.
     Where there is none the number stays 0, until the data set is open."""
@@ -69,16 +50,18 @@ def with_reader(config: Config, stored: dict[str, Any] | None = None) -> Config:
 
 
 def differences(
-    stored: dict[str, Any], config: Config, *, stage_one_only: bool = False
+    stored: Stored, config: Config, *, stage_one_only: bool = False
 ) -> list[str]:
     """How a run's config differs from the stored one in what may not change, a line
     for each field; `stage_one_only` for what the training of G1 in stage I needs."""
     # A cosine depends on the number of steps.
     free = set() if config.learning_rate_decay == "cosine" else {"refine_steps"}
     if stage_one_only:
-        free.update(_STAGE_TWO, _READING)
+        fields = dataclasses.fields(config)
+        free |= {field.name for field in fields if not field.metadata["stage_one"]}
+        free.update(_READING)
         if config.coarse_network == "bottleneck":
-            free.update({"refine_decoder", "refine_full_skip"})
+            free |= {"refine_decoder", "refine_full_skip"}
     return [
         f"--{field.name}: {old!r} in the run, {new!r} now"
         for field, old, new in _changed(stored, config)
@@ -87,7 +70,7 @@ def differences(
 
 
 def _changed(
-    stored: dict[str, Any], config: Config
+    stored: Stored, config: Config
 ) -> Iterator[tuple[dataclasses.Field, Any, Any]]:
     """The fields whose values differ, with the stored value and the config's."""
     for field in dataclasses.fields(config):
@@ -98,7 +81,7 @@ def _changed(
             yield field, old, new
 
 
-def check_init_from(stored: dict[str, Any], config: Config) -> None:
+def check_init_from(stored: Stored, config: Config) -> None:
     """Refuses to begin with the networks of a run, --init_from, that has others."""
     lines = [
         f"--{field.name}: {old!r} there, {new!r} here"
@@ -111,7 +94,7 @@ def check_init_from(stored: dict[str, Any], config: Config) -> None:
         raise ValueError("\n  ".join([said, *lines]))
 
 
-def check_networks(stored: dict[str, Any], config: Config) -> None:
+def check_networks(stored: Stored, config: Config) -> None:
     """Refuses a config that describes other networks than a checkpoint holds; values at
     their defaults say nothing and agree with everything."""
     for field, had, given in _changed(stored, config):
@@ -122,9 +105,7 @@ def check_networks(stored: dict[str, Any], config: Config) -> None:
             )
 
 
-def check_unchanged(
-    stored: dict[str, Any] | None, config: Config, data: dict[str, Any]
-) -> None:
+def check_unchanged(stored: Stored | None, config: Config, data: Stored) -> None:
     """Refuses to resume from a checkpoint of another config or of another data set than
     the one with this metadata; `stored` is None where there is no checkpoint."""
     if stored is None:
@@ -136,9 +117,7 @@ def check_unchanged(
         raise ValueError("\n  ".join([said, *changed]) + advice)
 
 
-def check_stage_one(
-    step: int, stored: dict[str, Any], config: Config, data: dict[str, Any]
-) -> None:
+def check_stage_one(step: int, stored: Stored, config: Config, data: Stored) -> None:
     """Checks that the run --coarse_from, whose newest checkpoint has this step and
     config, has trained the stage I that a new run wants."""
     changed = differences(stored, config, stage_one_only=True)
@@ -153,7 +132,7 @@ def check_stage_one(
         raise ValueError("\n  ".join([said, *changed]))
 
 
-def _other_data(stored: dict[str, Any], data: dict[str, Any]) -> list[str]:
+def _other_data(stored: Stored, data: Stored) -> list[str]:
     if stored.get("data", data) == data:
         return []
     return [f"--data_dir: another data set than {stored['data_dir']} was"]

@@ -1,7 +1,5 @@
-"""Executes the notebooks and saves them with their pictures.
-
-    python -m experiments.execute_notebooks                  # as make notebooks does
-    python -m experiments.execute_notebooks MINE.ipynb ...
+"""python -m experiments.execute_notebooks [MINE.ipynb ...]: executes notebooks, all of
+the repository by default, and saves them with their pictures.
 
 What says nothing about the result is left out of the files, so that two executions
 differ where their results do.
@@ -38,18 +36,14 @@ def read(path: pathlib.Path) -> nbformat.NotebookNode:
 
 def execute(notebook: nbformat.NotebookNode, folder: pathlib.Path) -> None:
     """Runs all cells in a fresh kernel, in a folder, and replaces their outputs."""
-    client = nbclient.NotebookClient(
+    nbclient.execute(
         notebook,
+        cwd=str(folder),
         timeout=None,
         kernel_name="python3",
         record_timing=False,
         coalesce_streams=True,
-        resources={"metadata": {"path": str(folder)}},
     )
-    try:
-        client.execute()
-    except nbclient.exceptions.CellExecutionError as error:
-        raise ValueError(f"a cell failed: {error.ename}: {error.evalue}") from error
 
 
 def normalise(notebook: nbformat.NotebookNode) -> None:
@@ -91,6 +85,8 @@ def main(arguments: Sequence[str]) -> None:
             execute(notebook, path.parent)
             normalise(notebook)
             files.write_text(path, nbformat.writes(notebook) + "\n")
+        except nbclient.exceptions.CellExecutionError as error:
+            sys.exit(f"error: {path}: a cell failed: {error.ename}: {error.evalue}")
         except (ValueError, OSError) as error:
             sys.exit(f"error: {path}: {error}")
 

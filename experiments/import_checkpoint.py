@@ -49,9 +49,8 @@ def import_checkpoint(config: Config) -> None:
     saver = checkpointer.Checkpointer(config.workdir, released.to_json())
     saver.save(state)
     saver.close()
-    results.write_json(
-        workdir / "config.json", {"config": released.to_json(), **results.provenance()}
-    )
+    stored = {"config": released.to_json(), **results.provenance()}
+    results.write_json(workdir / "config.json", stored)
     if not any(name.endswith(_SLOTS) for name in variables):
         print("No Adam slots in the checkpoint: --mode=train would begin at step 0.")
     print(
@@ -93,10 +92,8 @@ def architecture_of(variables: Variables, name: str) -> Architecture:
         ) from error
     # G1 has a stem, an output, and per block two encoder and two decoder convolutions,
     # all but one block also a strided and a 1x1 one: 6 N in all.
-    convolutions = sum(
-        bool(re.fullmatch(r"Pose_AE/G/Conv(_\d+)?/weights", v)) for v in variables
-    )
-    blocks = convolutions // 6
+    of_g1 = re.compile(r"Pose_AE/G/Conv(_\d+)?/weights")
+    blocks = sum(bool(of_g1.fullmatch(variable)) for variable in variables) // 6
     height = 8 * 2 ** (blocks - 1)
     width = flat // (8 * base_channels) * 2 ** (blocks - 1)
     architecture = Architecture(
@@ -110,13 +107,11 @@ def architecture_of(variables: Variables, name: str) -> Architecture:
         discriminator_input="triplet",
         heat_map_range="minus_one_one",
     )
-    wanted = set(variable_names(architecture).values())
+    wanted, there = set(variable_names(architecture).values()), set(variables)
     slots = {variable + slot for variable in wanted for slot in _SLOTS}
-    others = sorted(set(variables) - wanted - slots)
+    others = sorted(there - wanted - slots)
     unknown = [variable for variable in others if not _UNUSED.fullmatch(variable)]
-    if slots & set(variables):
-        wanted |= slots
-    missing = sorted(wanted - set(variables))
+    missing = sorted((wanted | slots if slots & there else wanted) - there)
     if unknown or missing:
         lines = [f"--tf1_checkpoint={name} does not hold the released model:"]
         lines += [f"  missing: {variable}" for variable in missing]

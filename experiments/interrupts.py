@@ -23,13 +23,27 @@ def raising() -> Iterator[list[int]]:
     """Raises KeyboardInterrupt(number of the signal) for Ctrl-C and SIGTERM; gives the
     list of the signals that came."""
     received: list[int] = []
+    before = sys.unraisablehook
 
     def stop(number: int, _frame: object) -> None:
         received.append(number)
         raise KeyboardInterrupt(number)
 
-    with _handled(stop, "stopping"), _raised_again():
-        yield received
+    def again(dropped: Any) -> None:
+        """Sends the signal of a dropped interrupt again; others are told of as ever."""
+        if not isinstance(dropped.exc_value, KeyboardInterrupt):
+            before(dropped)
+            return
+        main = threading.main_thread().ident
+        (number,) = dropped.exc_value.args or (signal.SIGINT,)
+        threading.Timer(_PAUSE, signal.pthread_kill, (main, number)).start()
+
+    with _handled(stop, "stopping"):
+        sys.unraisablehook = again
+        try:
+            yield received
+        finally:
+            sys.unraisablehook = before
 
 
 @contextlib.contextmanager
@@ -75,24 +89,3 @@ def _answer(reader: int, answer: str) -> None:
             os.write(2, f"{begin}{answer}\n".encode())
             while pipe.read(1):
                 pass
-
-
-@contextlib.contextmanager
-def _raised_again() -> Iterator[None]:
-    """Lets an interrupt that a callback has dropped come again."""
-    before = sys.unraisablehook
-
-    def hook(dropped: Any) -> None:
-        """Sends the signal of a dropped interrupt again; others are told of as ever."""
-        if not isinstance(dropped.exc_value, KeyboardInterrupt):
-            before(dropped)
-            return
-        main = threading.main_thread().ident
-        (number,) = dropped.exc_value.args or (signal.SIGINT,)
-        threading.Timer(_PAUSE, signal.pthread_kill, (main, number)).start()
-
-    sys.unraisablehook = hook
-    try:
-        yield
-    finally:
-        sys.unraisablehook = before

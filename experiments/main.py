@@ -1,24 +1,24 @@
-"""python -m experiments.main --flagfile=... --mode=train|evaluate|...
-
-This file only parses and dispatches; options/modes.py names the program of each mode.
-"""
+"""python -m experiments.main --flagfile=... --mode=train|evaluate|...: only parses and
+dispatches; options/modes.py names the module of each mode."""
 
 import importlib
 import logging as python_logging
 import os
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from absl import flags, logging
 
 from data_prep import INSTALL, flag_fields
 from data_prep.command_line import missing_package, quiet, show
-from experiments import command_line, early_checks, interrupts
+from experiments import command_line, interrupts
 from experiments.config import Config
 from experiments.options import modes
 from pg2_jax import errors
+
+_TRACEBACK = "PG2_TRACEBACK"  # set: shows where an error came from
 
 quiet(on_cpu=False)
 
@@ -47,11 +47,13 @@ def _answer(words: list[str]) -> None:
             sys.exit(show(command_line.help_text(words)))
         notes: list[str] = []
         config = command_line.parse(words, notes.append)
-        early_checks.check(config)
+        command_line.check_early(config)
     except flags.Error as error:
         sys.exit(f"error: {flag_fields.message(error)}; see --help")
     except (ValueError, OSError) as error:
-        _fail(_message(error, {}), several=False)
+        if os.environ.get(_TRACEBACK):
+            raise
+        sys.exit(f"error: {errors.for_programs(error, {})}")
     run(config, notes)
 
 
@@ -59,38 +61,31 @@ def run(config: Config, notes: Sequence[str] = ()) -> None:
     """Runs one mode, after it has said the notes; a user's mistake becomes one line on
     stderr and exit status 1."""
     _say_it_once()
-    mode, several = modes.MODES[config.mode], bool(config.coordinator_address)
     try:
         command_line.use_compilation_cache(config.compilation_cache_dir)
         command_line.use_precision(config.precision)
-        if several or notes:
-            processes = importlib.import_module("experiments.processes")
-            if several:
+        if config.coordinator_address or notes:
+            from experiments import processes
+
+            if config.coordinator_address:
                 processes.connect(config)
             for note in notes:
                 processes.say(note)
         # Imports what the mode needs and no more.
-        module, function = mode.program.split(":")
-        stopped_by = getattr(importlib.import_module(module), function)(config)
+        module = importlib.import_module(modes.MODES[config.mode].module)
+        stopped_by = getattr(module, config.mode)(config)
         if stopped_by is not None:
             # The shell's status for the signal that stopped a training.
             sys.exit(128 + stopped_by)
-    except (ValueError, OSError, FloatingPointError) as error:
-        _fail(_message(error, mode.flag_of), several=several)
-    except ModuleNotFoundError as error:
-        if not (package := missing_package(error)):
+    except Exception as error:
+        message = _message(error, config)
+        if not message or os.environ.get(_TRACEBACK):
             raise
-        rule = f"--mode={config.mode} needs the package {package}: {INSTALL}"
-        _fail(rule, several=several)
-    except RuntimeError as error:
-        # What XLA raises; the first line names the bytes.
-        if "RESOURCE_EXHAUSTED" not in str(error):
-            raise
-        first_line = str(error).partition("\n")[0]
-        on_device = ", --photos_on=host" if config.reader == "memory" else ""
-        ways = f"--remat, --grad_accumulation{on_device}"
-        advice = f"Try {ways}, or a smaller --batch_size."
-        _fail(f"{first_line} {advice}", several=several)
+        if not config.coordinator_address:
+            sys.exit(f"error: {message}")
+        print(f"error: {message}", file=sys.stderr)
+        # A normal exit waits for the other processes, which wait for this one.
+        _exit_at_once(1)
 
 
 def _say_it_once() -> None:
@@ -109,18 +104,19 @@ def _say_it_once() -> None:
     sys.unraisablehook = hook
 
 
-def _message(error: Exception, flag_of: Mapping[str, str]) -> str:
-    if os.environ.get("PG2_TRACEBACK"):
-        raise error
-    return errors.for_programs(error, flag_of)
-
-
-def _fail(message: str, *, several: bool) -> NoReturn:
-    if not several:
-        sys.exit(f"error: {message}")
-    print(f"error: {message}", file=sys.stderr)
-    # A normal exit waits for the other processes, which wait for this one.
-    _exit_at_once(1)
+def _message(error: Exception, config: Config) -> str:
+    """What a user is told of an error; empty for a mistake of the program."""
+    if isinstance(error, ValueError | OSError | FloatingPointError):
+        return errors.for_programs(error, modes.MODES[config.mode].flag_of)
+    if isinstance(error, ModuleNotFoundError) and (package := missing_package(error)):
+        return f"--mode={config.mode} needs the package {package}: {INSTALL}"
+    # What XLA raises; the first line names the bytes.
+    if isinstance(error, RuntimeError) and "RESOURCE_EXHAUSTED" in str(error):
+        first_line = str(error).partition("\n")[0]
+        on_device = ", --photos_on=host" if config.reader == "memory" else ""
+        ways = f"--remat, --grad_accumulation{on_device}"
+        return f"{first_line} Try {ways}, or a smaller --batch_size."
+    return ""
 
 
 def _exit_at_once(status: int) -> NoReturn:

@@ -38,25 +38,20 @@ def is_first() -> bool:
     return jax.process_index() == 0
 
 
-def say(line: str, bar: tqdm.tqdm | None = None) -> None:
-    """Prints a line, once for all processes; beside a progress bar, if there is one."""
+def say(line: str) -> None:
+    """Prints a line, once for all processes; above a progress bar, if there is one."""
     if is_first():
-        write = print if bar is None else bar.write
-        write(line)
+        tqdm.tqdm.write(line)
         sys.stdout.flush()
 
 
 def as_first(decision: bool) -> bool:
     """What the first process has decided, in all; all call it."""
-    if jax.process_count() == 1:
-        return decision
     return bool(multihost_utils.broadcast_one_to_all(np.asarray(decision)))
 
 
 def gathered(tree):
     """Arrays that are split over the processes, whole and as numpy in all of them."""
-    if jax.process_count() == 1:
-        return jax.device_get(tree)
     return multihost_utils.process_allgather(tree, tiled=True)
 
 
@@ -64,8 +59,8 @@ def vote() -> Callable[[bool], bool]:
     """Lets all processes stop at the same step, whichever of them is told to.
 
     Each calls the result at each step with whether it is told to, and is answered
-    whether to stop; of several by the votes of the call before, which are there
-    already, so that no device waits."""
+    whether to stop; of several by the votes of the call before, so that no device
+    waits."""
     mesh = sharding.data_mesh()
     is_any = jax.jit(lambda votes: votes.any(), out_shardings=sharding.replicated(mesh))
     before: jax.Array | None = None

@@ -10,7 +10,7 @@ from typing import Any
 from PIL import Image
 
 from data_prep import workers
-from pg2_jax import files
+from pg2_jax import errors, files
 from pg2_jax.checkpoint import restore
 
 
@@ -21,10 +21,8 @@ def write_json(path: pathlib.Path, content: dict[str, Any]) -> None:
 
 def read_json(path: pathlib.Path) -> dict[str, Any]:
     """Reads a JSON object; the ValueError on anything else names the file."""
-    try:
+    with errors.said_of(f"{path}: not JSON"):
         content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:  # not UTF-8, or not JSON
-        raise ValueError(f"{path}: not JSON: {error}") from error
     if not isinstance(content, dict):
         raise ValueError(f"{path}: not a JSON object")
     return content

@@ -6,23 +6,29 @@ from typing import Literal
 from experiments.options import modes
 
 _evaluation = modes.flags_of("Evaluation", ("evaluate",))
+_import = modes.flags_of("Import", ("import_checkpoint",))
 _report = modes.flags_of("Report", ("report",))
 _table1 = modes.flags_of("Table 1", ("table1",))
-_study = modes.flags_of("User study", ("user_study",))
-# What takes the test pairs of a data set.
-_OF_PAIRS = ("evaluate", "table1", "user_study")
-_FOLDERS = ("generated_dir", "target_dir")
+_study = modes.flags_of("User study", ("user_study",), not_with=("answers",))
+_checkpoint = modes.flags_of(
+    "Evaluation", modes.OF_A_CHECKPOINT, not_with=("generated_dir",)
+)
+# Of images in --generated_dir, in place of a checkpoint's.
+_folders = modes.flags_of("Evaluation", ("evaluate", "user_study"))
+# By mode: the flag that says where their result goes, and one without a meaning.
+_OF_FOLDERS = {
+    "evaluate": ("workdir", "output", "the scores go to --workdir"),
+    "user_study": ("output", "workdir", "the study goes to --output"),
+}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class EvaluationOptions(modes.ProgramOptions):
     """What is scored and with what, and what shows scores."""
 
-    checkpoint_step: int = _evaluation(
-        -1, minimum=-1, modes=modes.OF_A_CHECKPOINT, not_with=("generated_dir",)
-    )
+    checkpoint_step: int = _checkpoint(-1, minimum=-1)
     """The step of the checkpoint to use; -1: see --checkpoint."""
-    checkpoint: str = _evaluation(
+    checkpoint: str = _checkpoint(
         "newest",
         ("newest", "best"),
         modes=("train", *modes.OF_A_CHECKPOINT),
@@ -30,16 +36,11 @@ class EvaluationOptions(modes.ProgramOptions):
     )
     """The checkpoint to use, of --workdir or --init_from: the newest, or the best
     of a training with --eval_every."""
-    weights: str = _evaluation(
-        "averaged",
-        ("averaged", "raw"),
-        modes=modes.OF_A_CHECKPOINT,
-        not_with=("generated_dir",),
-    )
+    weights: str = _checkpoint("averaged", ("averaged", "raw"))
     """averaged: the averages of --ema_decay, if the run kept them. raw: the weights
     of the last step."""
-    max_test_pairs: int = _evaluation(
-        0, minimum=0, modes=_OF_PAIRS, not_with=("generated_dir",)
+    max_test_pairs: int = _checkpoint(
+        0, minimum=0, modes=("evaluate", "table1", "user_study")
     )
     """Uses only the first N test pairs; 0: all. The scores of more pairs are never
     overwritten; use --output then."""
@@ -51,21 +52,12 @@ class EvaluationOptions(modes.ProgramOptions):
     save_images: bool = _evaluation(False, not_with=("generated_dir",))
     """Also writes each generated image and its target into --workdir, as
     images/KIND/SOURCE__TARGET.png, for other programs."""
-    generated_dir: str = _evaluation(
-        "", path=True, modes=("evaluate", "user_study"), not_with=("answers",)
-    )
+    generated_dir: str = _folders("", path=True, not_with=("answers",))
     """Scores the images of this folder, made by any method, in place of a
     checkpoint in --workdir."""
-    target_dir: str = _evaluation(
-        "", path=True, modes=("evaluate", "user_study"), not_with=("answers",)
-    )
+    target_dir: str = _folders("", path=True, not_with=("answers",))
     """The true images for those in --generated_dir."""
-    match: str = _evaluation(
-        "name",
-        ("name", "order"),
-        modes=("evaluate", "user_study"),
-        needs=("generated_dir",),
-    )
+    match: str = _folders("name", ("name", "order"), needs=("generated_dir",))
     """How files of --generated_dir and --target_dir are paired. name: by file name
     without suffix, or SOURCE__TARGET with TARGET (also SOURCE___TARGET_vis of PATN
     and SOURCE_2_TARGET_vis of GFLA). order: the first file of both folders, the
@@ -119,18 +111,16 @@ class EvaluationOptions(modes.ProgramOptions):
     --seed."""
     steps_scale: float = _table1(1.0, above=0)
     """Multiplies the steps of every row, such as 0.01 for a quick trial."""
-    tf1_checkpoint: str = _evaluation(
-        "", path=True, group="Import", modes=("import_checkpoint",)
-    )
+    tf1_checkpoint: str = _import("", path=True)
     """The authors' checkpoint, without its suffix, such as model/model.ckpt-22000."""
 
-    study_images: int = _study(55, minimum=1, not_with=("answers",))
+    study_images: int = _study(55, minimum=1)
     """Number of real images, and of generated ones."""
-    study_practice: int = _study(10, minimum=0, not_with=("answers",))
+    study_practice: int = _study(10, minimum=0)
     """The first N images are for practice and are not scored."""
-    study_seconds: float = _study(1.0, above=0, not_with=("answers",))
+    study_seconds: float = _study(1.0, above=0)
     """Seconds for which each image is shown."""
-    answers: str = _study("", path=True)
+    answers: str = _study("", path=True, not_with=())
     """Scores these answers to the study in --output: files, folders or patterns,
     with commas between, such as 'answers/*.json'."""
 
@@ -143,27 +133,26 @@ class EvaluationOptions(modes.ProgramOptions):
 
     def needed(self) -> tuple[str, ...]:
         """The flags that the mode cannot do without."""
-        if self.answers and self.mode == "user_study":
+        if self.answers:
             return ("output",)
         if self.generated_dir or self.target_dir:
-            whole = {"evaluate": "workdir", "user_study": "output"}
-            if self.mode in whole:
-                return (whole[self.mode], *_FOLDERS)
+            return (_OF_FOLDERS[self.mode][0], "generated_dir", "target_dir")
         return modes.MODES[self.mode].needs
 
     def check_evaluation(self) -> None:
         """Checks that a folder and a study can be scored."""
-        if self.generated_dir and self.fid_reference == "train":
-            raise ValueError(
-                "--fid_reference=train means the photos of --data_dir, which has no "
-                "meaning with --generated_dir; give the path of a data set or of "
-                "photos."
-            )
-        if self.mode == "user_study" and self.generated_dir and self.workdir:
-            raise ValueError(
-                f"--workdir={self.workdir} has no meaning with --generated_dir; the "
-                "study goes to --output."
-            )
+        if self.generated_dir:
+            _, name, why = _OF_FOLDERS[self.mode]
+            if value := getattr(self, name):
+                raise ValueError(
+                    f"--{name}={value} has no meaning with --generated_dir; {why}."
+                )
+            if self.fid_reference == "train":
+                raise ValueError(
+                    "--fid_reference=train means the photos of --data_dir, which has "
+                    "no meaning with --generated_dir; give the path of a data set or "
+                    "of photos."
+                )
         # So that a real and a generated image are left, whatever the order.
         if self.study_practice >= self.study_images:
             raise ValueError(

@@ -122,9 +122,7 @@ class GenerationOptions(modes.ProgramOptions):
 
     def check_poses(self) -> None:
         """Checks that there is either one pose or several."""
-        if self.mode != "generate":
-            return
-        if bool(self.pose) == bool(self.poses):
+        if self.mode == "generate" and bool(self.pose) == bool(self.poses):
             raise ValueError(
                 "--mode=generate takes either --pose, one pose, or --poses, several; "
                 f"got {'both' if self.pose else 'neither'}."

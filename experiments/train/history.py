@@ -1,7 +1,5 @@
-"""What programs can read of a training: history.jsonl and config.json.
-
-history.jsonl has every number that TensorBoard shows, one line for each entry.
-"""
+"""What programs can read of a training: config.json, and history.jsonl, which has every
+number that TensorBoard shows."""
 
 import datetime
 import json
@@ -13,7 +11,7 @@ from typing import Any
 import jax
 
 from experiments import results
-from pg2_jax import files
+from pg2_jax import errors, files
 
 Row = dict[str, Any]  # "step", and numbers by the names that TensorBoard shows
 
@@ -72,9 +70,8 @@ def write_config(workdir: str, config: dict[str, Any], first_step: int) -> None:
         "hardware": results.hardware(),
         "devices": f"{jax.device_count()} x {jax.devices()[0].device_kind}",
     }
-    sessions = [*before.get("sessions", []), session]
-    content = {"config": config, **results.provenance(), "sessions": sessions}
-    results.write_json(file, content)
+    sessions = {"sessions": [*before.get("sessions", []), session]}
+    results.write_json(file, {"config": config, **results.provenance(), **sessions})
 
 
 def _rows(file: pathlib.Path) -> list[Row]:
@@ -84,14 +81,11 @@ def _rows(file: pathlib.Path) -> list[Row]:
     *lines, _unfinished = file.read_text(encoding="utf-8").split("\n")
     rows = []
     for number, line in enumerate(lines, start=1):
-        try:
+        with errors.said_of(f"{file}, line {number}: not JSON"):
             row = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise ValueError(f"{file}, line {number}: not JSON: {error}") from error
         if not isinstance(row, dict) or not isinstance(row.get("step"), int):
             raise ValueError(f'{file}, line {number}: no number "step" in {line!r}.')
         # Version 0.1.0 called D the critic.
-        rows.append(
-            {re.sub("^critic/", "discriminator/", n): v for n, v in row.items()}
-        )
+        renamed = (re.sub("^critic/", "discriminator/", name) for name in row)
+        rows.append(dict(zip(renamed, row.values(), strict=True)))
     return rows

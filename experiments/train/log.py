@@ -21,10 +21,10 @@ class TrainingLog:
     def __init__(self, config: Config, first_step: int):
         """Opens the summaries and the history, and hides what is after `first_step`."""
         self._config = config
-        self._summaries = _summary_writer(config, first_step)
-        self._history: history.History | None = None
+        self._summaries = self._history = None
         self._begin = time.monotonic()
         if processes.is_first():
+            self._summaries = _summary_writer(config, first_step)
             self._history = history.History(config.workdir, first_step)
             self._begin -= self._history.seconds
         self._unlogged: list[Metrics] = []
@@ -67,21 +67,17 @@ class TrainingLog:
         for call in calls:
             rows = zip(*map(np.atleast_1d, call.values()), strict=True)
             fetched += [dict(zip(call, row, strict=True)) for row in rows]
-        count = len(fetched)
-        for number, metrics in enumerate(fetched, start=step - count + 1):
-            if bad := [
-                f"{n} is {x}" for n, x in metrics.items() if not math.isfinite(x)
-            ]:
-                raise FloatingPointError(
-                    f"step {number}: {', '.join(bad)}. {advice(self._config)}"
-                )
+        for number, metrics in enumerate(fetched, start=step - len(fetched) + 1):
+            bad = [f"{n} is {x}" for n, x in metrics.items() if not math.isfinite(x)]
+            if bad:
+                raise not_finite(self._config, number, ", ".join(bad))
         # The first step of stage II can share an interval with the last of stage I.
         names = dict.fromkeys(name for metrics in fetched for name in metrics)
         means = {
             name: float(np.mean([m[name] for m in fetched if name in m]))
             for name in names
         }
-        rate = count * self._config.batch_size / self._seconds
+        rate = len(fetched) * self._config.batch_size / self._seconds
         learning_rate = training_steps.learning_rate(self._config, step - 1)
         rates = {"images_per_second": rate, "learning_rate": learning_rate}
         self.add_scalars(means | rates, step)
@@ -95,9 +91,7 @@ class TrainingLog:
 
 
 def _summary_writer(config: Config, first_step: int) -> Any:
-    """For TensorBoard; in the first process, if the package is installed."""
-    if not processes.is_first():
-        return None
+    """For TensorBoard; None if the package is not installed."""
     try:
         import tensorboardX
     except ModuleNotFoundError:
@@ -110,11 +104,12 @@ def _summary_writer(config: Config, first_step: int) -> Any:
     return tensorboardX.SummaryWriter(str(folder), purge_step=first_step + 1)
 
 
-def advice(config: Config) -> str:
-    """What to do when training has left the finite numbers."""
-    return (
-        f"Checkpoints in {config.workdir}, if any, are from before this step; try a "
-        f"--learning_rate below {config.learning_rate:g} in a new workdir."
+def not_finite(config: Config, step: int, what: str) -> FloatingPointError:
+    """The error of a training that has left the finite numbers."""
+    return FloatingPointError(
+        f"step {step}: {what}. Checkpoints in {config.workdir}, if any, are from "
+        f"before this step; try a --learning_rate below {config.learning_rate:g} in a "
+        "new workdir."
     )
 
 

@@ -10,56 +10,45 @@ import jax.numpy as jnp
 from experiments import config_compatibility, processes
 from experiments.config import Config
 from experiments.train import training_steps
-from pg2_jax import sharding, train_state
-from pg2_jax.checkpoint import checkpointer, restore, run_folder
+from pg2_jax import sharding
+from pg2_jax.checkpoint import restore, run_folder
+from pg2_jax.checkpoint.checkpointer import Checkpointer
 from pg2_jax.inference import exported_model, hub
-from pg2_jax.input_pipeline import pair_reader
+from pg2_jax.input_pipeline.pair_reader import PairDataset
+from pg2_jax.train_state import TrainState
 
 
-def find(
-    config: Config,
-    dataset: pair_reader.PairDataset,
-    checkpoints: checkpointer.Checkpointer,
-) -> train_state.TrainState:
+def find(config: Config, dataset: PairDataset, saver: Checkpointer) -> TrainState:
     """The newest checkpoint of the run; for a new run new weights, or those of the run
     that --coarse_from or --init_from names. Every device of the mesh has the whole."""
-    before = checkpoints.latest_config()
+    before = saver.latest_config()
     config_compatibility.check_unchanged(before, config, dataset.metadata)
     if before is not None:
-        return checkpoints.restore_latest(training_steps.state_shapes(config))
-    new = state = training_steps.first_state(config)
-    if other := config.coarse_from:
-        step, stored = restore.latest_config(other, "coarse_from")
-        config_compatibility.check_stage_one(step, stored, config, dataset.metadata)
-        processes.say(f"{config.workdir}: stage I is that of {other}")
-        state = dataclasses.replace(
-            new,
-            step=jnp.full_like(new.step, config.coarse_steps),
-            coarse=restore.restore_coarse(other, new.coarse),
-        )
+        return saver.restore_latest(training_steps.state_shapes(config))
+    new = training_steps.first_state(config)
     if config.init_from:
-        state = _begun_with(config, new)
-    return state
+        return _begun_with(config, new)
+    if not (other := config.coarse_from):
+        return new
+    step, stored = restore.latest_config(other, "coarse_from")
+    config_compatibility.check_stage_one(step, stored, config, dataset.metadata)
+    processes.say(f"{config.workdir}: stage I is that of {other}")
+    return dataclasses.replace(
+        new,
+        step=jnp.full_like(new.step, config.coarse_steps),
+        coarse=restore.restore_coarse(other, new.coarse),
+    )
 
 
-def _check_networks(stored: dict[str, Any], config: Config) -> None:
-    config_compatibility.check_init_from(stored, config)
-    if (there := stored.get("blending", "soft")) != config.blending:
-        processes.say(f"note: --blending: {there!r} there, {config.blending!r} here")
-
-
-def _begun_with(config: Config, new: train_state.TrainState) -> train_state.TrainState:
+def _begun_with(config: Config, new: TrainState) -> TrainState:
     """A new run's state with the networks of --init_from, a run or a model in a file;
     the latter has no D, which begins anew."""
-    other = config.init_from
+    other, wanted = config.init_from, config.wanted_checkpoint
     if not run_folder.is_model(other, "init_from"):
-        wanted = config.wanted_checkpoint
         step, stored = restore.latest_config(other, "init_from", wanted)
-        _check_networks(stored, config)
-        networks = f"the networks of step {step} of {other}"
-        processes.say(f"{config.workdir}: begins with {networks}")
+        _check_networks(stored, config, f"step {step} of {other}")
         return restore.restore_networks(other, step, new)
-    if config.wanted_checkpoint is not None:
+    if wanted is not None:
         raise ValueError(
             f"--init_from={other} is a single model; --checkpoint and "
             "--checkpoint_step are for runs."
@@ -70,9 +59,7 @@ def _begun_with(config: Config, new: train_state.TrainState) -> train_state.Trai
             f"--init_from={other} is a compiled program, not weights; take the "
             ".safetensors of its run."
         )
-    _check_networks(model.config, config)
-    networks = f"the networks of step {model.step} of {other}, with a new D"
-    processes.say(f"{config.workdir}: begins with {networks}")
+    _check_networks(model.config, config, f"step {model.step} of {other}, with a new D")
     whole = sharding.replicated(sharding.data_mesh())
     coarse, refine = jax.device_put((model.coarse, model.refine), whole)
     return dataclasses.replace(
@@ -80,3 +67,10 @@ def _begun_with(config: Config, new: train_state.TrainState) -> train_state.Trai
         coarse=new.coarse.with_weights(coarse),
         refine=new.refine and new.refine.with_weights(refine),
     )
+
+
+def _check_networks(stored: dict[str, Any], config: Config, where: str) -> None:
+    config_compatibility.check_init_from(stored, config)
+    if (there := stored.get("blending", "soft")) != config.blending:
+        processes.say(f"note: --blending: {there!r} there, {config.blending!r} here")
+    processes.say(f"{config.workdir}: begins with the networks of {where}")

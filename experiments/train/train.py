@@ -15,7 +15,6 @@ import tqdm
 from experiments import config_compatibility, interrupts, pictures, processes
 from experiments.config import Config
 from experiments.train import (
-    device_photos,
     dry_run,
     history,
     log,
@@ -23,9 +22,10 @@ from experiments.train import (
     training_steps,
     validation,
 )
+from experiments.train.training_steps import Photos
 from pg2_jax import files, sharding, train_state
 from pg2_jax.checkpoint import checkpointer
-from pg2_jax.input_pipeline import pair_reader
+from pg2_jax.input_pipeline.pair_reader import PairDataset
 
 OnStep = Callable[[train_state.TrainState], None]
 _STAGES = {
@@ -47,40 +47,41 @@ def train(config: Config, on_step: OnStep = lambda state: None) -> int | None:
     """Trains, or resumes from the newest checkpoint of the workdir.
 
     `on_step` is called with the state before the first step and after each call of the
-    devices; the next call reuses the state's memory. Returns the number of the signal
-    that stopped the run after a last checkpoint, None when the run has ended.
+    devices, of which the next reuses the state's memory. Returns the number of the
+    signal that stopped the run after a last checkpoint, None when the run has ended.
     """
     config = config_compatibility.with_reader(config)
-    dataset = pair_reader.PairDataset(
+    dataset = PairDataset(
         config.data_dir,
         config.validation_share,
         reader=config.reader,
         reader_memory_gib=config.reader_memory_gib,
     )
     config = config.with_size(dataset.height, dataset.width)
-    number = dataset.virtual_readers(config.batch_size, config.virtual_readers)
-    config = dataclasses.replace(config, virtual_readers=number)
-    config = training_steps.with_calls(config)
+    readers = dataset.virtual_readers(config.batch_size, config.virtual_readers)
+    calls = training_steps.steps_per_call(config)
+    config = dataclasses.replace(config, virtual_readers=readers, steps_per_call=calls)
     training_steps.architecture_of(config)  # refuses networks that cannot be built
     sharding.check_batch_size(config.batch_size, config.grad_accumulation)
     dataset.prepare_training()
     if config.pose_embedding == "view":
         for split in dataset.splits:
             dataset.require_views(split)
-    photos = device_photos.put(config, dataset)
+    photos = training_steps.put_photos(config, dataset)
     if config.dry_run:
         dry_run.show(config, dataset, photos)
         return None
-    # Keeps a second training out of the workdir.
-    claimed: contextlib.AbstractContextManager[None] = contextlib.nullcontext()
-    if processes.is_first():
-        folder = pathlib.Path(config.workdir)
-        folder.mkdir(parents=True, exist_ok=True)
-        claimed = files.locked(folder / ".lock", f"--workdir={config.workdir}")
-    with claimed:
+    with contextlib.ExitStack() as stack:
+        if processes.is_first():
+            # Keeps a second training out of the workdir.
+            folder = pathlib.Path(config.workdir)
+            folder.mkdir(parents=True, exist_ok=True)
+            lock = files.locked(folder / ".lock", f"--workdir={config.workdir}")
+            stack.enter_context(lock)
         run = _Run(config, dataset, photos, on_step)
-        with interrupts.collected() as received, run:
-            stopped = run.to_the_end(stop=lambda: bool(received))
+        received = stack.enter_context(interrupts.collected())
+        stack.push(run.close)
+        stopped = run.to_the_end(stop=lambda: bool(received))
     # Another process may be the one that was told to stop.
     return (received or [signal.SIGTERM])[0] if stopped else None
 
@@ -89,14 +90,10 @@ class _Run:
     """A run in progress: the state on the devices, and where its results go."""
 
     def __init__(
-        self,
-        config: Config,
-        dataset: pair_reader.PairDataset,
-        photos: jax.Array | None,
-        on_step: OnStep,
+        self, config: Config, dataset: PairDataset, photos: Photos, on_step: OnStep
     ):
-        self._config, self._dataset, self._on_step = config, dataset, on_step
-        self._photos = photos
+        self._config, self._dataset = config, dataset
+        self._photos, self._on_step = photos, on_step
         self._stages = training_steps.compiled(config)
         stored = {**config.to_json(), "data": dataset.metadata}
         self._checkpoints = checkpointer.Checkpointer(
@@ -124,13 +121,10 @@ class _Run:
         self._validation = validation.Validation(config, dataset, first)
         self._vote = processes.vote()
 
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+    def close(self, failure: type[BaseException] | None, *_: object) -> None:
         """Waits for what is still being written; what fails then does not hide why the
-        run has ended."""
-        suppressed = [OSError] if kind else []
+        run has failed."""
+        suppressed = [OSError] if failure else []
         with contextlib.suppress(*suppressed), contextlib.ExitStack() as all_of_them:
             for each in (self._log, self._checkpoints, self._profile):
                 all_of_them.callback(each.close)
@@ -142,13 +136,7 @@ class _Run:
         last, stopping = config.total_steps, False
         processes.say(self._announcement())
         self._on_step(self._state)
-        if step >= last:
-            self._save(step)  # of a run that begins with all it needs
-            self._checkpoints.wait()
-            said = f"{config.workdir} has {step} steps already; this training ends at"
-            processes.say(f"{said} {last}.")
-            return False
-        if not self._validation.is_over:
+        if step < last and not self._validation.is_over:
             stopping = self._vote(stop())
             with tqdm.tqdm(
                 total=last,
@@ -163,6 +151,8 @@ class _Run:
                     stopping = self._vote(stop())
                     self._report(step, bar, stopping)
                 self._save(step)
+        elif step >= last:
+            self._save(step)  # of a run that begins with all it needs
         # What is said to be finished is on the disk.
         self._checkpoints.wait()
         processes.say(self._ending(step))
@@ -179,22 +169,18 @@ class _Run:
         before, batch = self._state, next(self._batches)
         self._state, metrics = take(before, batch, self._photos)
         if self._config.debug_nans and not _all_finite((self._state, metrics)):
-            self._find_operation(take, before, batch, step)
+            # Again by single operations, up to the one that is not finite.
+            try:
+                with jax.disable_jit(), jax.debug_nans(True), jax.debug_infs(True):
+                    take(before, batch, self._photos)
+            except FloatingPointError as error:
+                raise log.not_finite(self._config, step + 1, str(error)) from error
         # The first step of a stage is compiled, which says nothing of the others.
         is_first = step in (self._first, self._config.coarse_steps)
         self._log.add(metrics, None if is_first else begin)
         self._profile.end(step + count, self._state)
         self._on_step(self._state)
         return step + count
-
-    def _find_operation(self, take: Any, state: Any, batch: Any, step: int) -> None:
-        """Takes steps again by single operations, up to the one that is not finite."""
-        try:
-            with jax.disable_jit(), jax.debug_nans(True), jax.debug_infs(True):
-                take(state, batch, self._photos)
-        except FloatingPointError as error:
-            advice = log.advice(self._config)
-            raise FloatingPointError(f"step {step + 1}: {error}. {advice}") from error
 
     def _report(self, step: int, bar: tqdm.tqdm, stopping: bool) -> None:
         config = self._config
@@ -212,7 +198,7 @@ class _Run:
             grid = self._pictures(self._state, step)
             self._log.add_picture("pairs", grid, step)
         if is_due(config.eval_every):
-            processes.say(self._validate(step), bar)
+            processes.say(self._validate(step))
         if is_due(config.checkpoint_every):
             self._save(step)
 
@@ -220,12 +206,11 @@ class _Run:
         """Scores the state, saves it if it is the best; returns a line for people."""
         values = self._validation.score(self._state)
         self._log.add_scalars(values, step)
-        is_best = self._validation.add(step, values)
-        if is_best:
-            best = self._validation.best.value
-            self._save(step, score=validation.score(self._config, best))
+        best = self._validation.add(step, values)
+        if best is not None:
+            self._save(step, score=best)
         scores = ", ".join(f"{name} {value:.3f}" for name, value in values.items())
-        return f"step {step}: {scores}{' (best)' if is_best else ''}"
+        return f"step {step}: {scores}{'' if best is None else ' (best)'}"
 
     def _save(self, step: int, score: float | None = None) -> None:
         """Saves a state whose losses and weights are known to be finite."""
@@ -233,8 +218,7 @@ class _Run:
         # The last update came after the last loss.
         players = self._state.players.values()
         if not _all_finite([player.params for player in players]):
-            advice = log.advice(self._config)
-            raise FloatingPointError(f"step {step}: a weight is not finite. {advice}")
+            raise log.not_finite(self._config, step, "a weight is not finite")
         self._checkpoints.save(self._state, score)
 
     def _announcement(self) -> str:
@@ -252,16 +236,19 @@ class _Run:
     def _ending(self, step: int) -> str:
         """Says where and why a run goes no further, and where it was best."""
         config, best = self._config, self._validation.best
+        if self._first >= config.total_steps:
+            already = f"{config.workdir} has {step} steps already"
+            return f"{already}; this training ends at {config.total_steps}."
         if step >= config.total_steps:
             how = "finished."
         elif self._validation.is_over:
-            evaluations = f"{config.early_stop_evals} evaluations without a better one"
-            how = f"ended early after {evaluations}."
+            evaluations = f"{config.early_stop_evals} evaluations"
+            how = f"ended early after {evaluations} without a better one."
         else:
             how = "stopped; the same command resumes it."
         if best.step is not None:
-            how += f" {config.best_metric} was best at step {best.step}: "
-            how += f"{best.value:.4f}."
+            where = f"{config.best_metric} was best at step {best.step}"
+            how += f" {where}: {best.value:.4f}."
         return f"{config.workdir}: step {step} of {config.total_steps}, {how}"
 
 

@@ -12,7 +12,7 @@ from experiments.options import training as options
 from experiments.train import history
 from pg2_jax import sharding, train_state
 from pg2_jax.checkpoint import restore
-from pg2_jax.input_pipeline import pair_reader
+from pg2_jax.input_pipeline.pair_reader import PairDataset
 from pg2_jax.metrics import suite
 
 
@@ -28,9 +28,7 @@ class Standing:
 class Validation:
     """Scores the state of a run on the same pairs again and again."""
 
-    def __init__(
-        self, config: Config, dataset: pair_reader.PairDataset, first_step: int
-    ):
+    def __init__(self, config: Config, dataset: PairDataset, first_step: int):
         self._config = config
         self._dataset = dataset
         self._mesh = sharding.data_mesh()
@@ -42,17 +40,20 @@ class Validation:
         self._rows = [row for row in rows if row["step"] <= first_step]
         self._judge()
 
-    def add(self, step: int, values: dict[str, float]) -> bool:
-        """Takes in the scores of a step; returns whether they are the best, the same in
-        all processes, although the first alone can read the history."""
+    def add(self, step: int, values: dict[str, float]) -> float | None:
+        """Takes in the scores of a step. Returns how good they are, higher for better,
+        or None, if they are not the best; the same in all processes, although the first
+        alone can read the history."""
         self._rows.append({"step": step, **values})
         self._judge()
-        return processes.as_first(self.best.step == step)
+        is_best = processes.as_first(self.best.step == step)
+        return _merit(self._config, self.best.value) if is_best else None
 
     def _judge(self) -> None:
         """Sets how the run has done, earlier sessions included, and if it ends here."""
         self.best = standing(self._config, self._rows)
-        self.is_over = processes.as_first(is_over(self._config, self._rows))
+        patience = self._config.early_stop_evals
+        self.is_over = processes.as_first(0 < patience <= self.best.since)
 
     def score(self, state: train_state.TrainState) -> dict[str, float]:
         """The mean of each metric over the pairs that have a value; the same in all
@@ -93,15 +94,9 @@ def standing(config: Config, rows: list[history.Row]) -> Standing:
     if not scored:
         return Standing()
     # The first of the best.
-    best = max(scored, key=lambda row: score(config, row[name]))
+    best = max(scored, key=lambda row: _merit(config, row[name]))
     return Standing(best[name], best["step"], len(scored) - 1 - scored.index(best))
 
 
-def is_over(config: Config, rows: list[history.Row]) -> bool:
-    """Whether --early_stop_evals says that the last stage ends here."""
-    return 0 < config.early_stop_evals <= standing(config, rows).since
-
-
-def score(config: Config, value: float) -> float:
-    """A value of --best_metric as a number that is better when it is higher."""
+def _merit(config: Config, value: float) -> float:
     return suite.METRICS[config.best_metric].better.merit(value)

@@ -12,12 +12,7 @@ import pytest
 from absl import flags
 
 import data_prep
-from experiments import (
-    command_line,
-    config_compatibility,
-    early_checks,
-    flag_table,
-)
+from experiments import command_line, config_compatibility, flag_table
 from experiments.config import Config
 from experiments.options import modes, training
 from pg2_jax.metrics import suite
@@ -216,20 +211,6 @@ def test_values_that_make_no_sense_are_named(changes, message):
         Config(**{**TRAIN, **changes})
 
 
-@pytest.mark.parametrize(
-    ("changes", "count"),
-    [
-        ({}, 25),  # intervals of 50, 500 and 1000
-        ({"log_every": 20}, 20),
-        ({"picture_every": 0, "log_every": 26, "checkpoint_every": 52}, 13),
-        ({"checkpoint_every": 7}, 1),
-        ({"eval_every": 30, "validation_share": 0.1}, 10),
-    ],
-)
-def test_a_call_may_take_what_divides_every_interval(changes, count):
-    assert Config(**{**TRAIN, **changes}).most_steps_per_call == count
-
-
 def test_the_metrics_of_validation_are_metrics():
     assert set(training.METRICS) <= set(suite.METRICS)
 
@@ -377,10 +358,8 @@ def test_every_mode_has_its_program_and_an_example_that_parses(monkeypatch):
         extra = ["--poses=walk"] if name == "generate" else []
         config = from_words(*mode.example.split(), *extra)
         assert config.mode == name
-        module, function = mode.program.split(":")
-        assert importlib.util.find_spec(module) is not None
-        source = pathlib.Path(importlib.util.find_spec(module).origin).read_text()
-        assert re.search(rf"^def {function}\(\s*config: Config", source, re.MULTILINE)
+        source = pathlib.Path(importlib.util.find_spec(mode.module).origin).read_text()
+        assert re.search(rf"^def {name}\(\s*config: Config", source, re.MULTILINE)
 
 
 def help_of(*words):
@@ -608,13 +587,13 @@ def test_what_the_run_has_is_no_mistake(tmp_path, monkeypatch):
     write_data_set(tmp_path / "data")
     words = [f"--data_dir={tmp_path}/data", f"--workdir={tmp_path}/run"]
     config = from_words(*words).with_size(32, 16)
-    assert early_checks.check(from_words(*words)) is None
+    assert command_line.check_early(from_words(*words)) is None
     write_run(tmp_path / "run", {**config.to_json(), "data": {"seed": 0}})
-    assert early_checks.check(from_words(*words)) is None
-    assert early_checks.check(from_words("--mode=evaluate", *words)) is None
+    assert command_line.check_early(from_words(*words)) is None
+    assert command_line.check_early(from_words("--mode=evaluate", *words)) is None
     with pytest.raises(ValueError, match="--base_channels: 128 in the run, 4 now"):
-        early_checks.check(from_words("--base_channels=4", *words))
+        command_line.check_early(from_words("--base_channels=4", *words))
     # What cannot be told early is left to those who open it.
     write_run(tmp_path / "later", {"data": {}}, format=99)
     later = from_words(words[0], f"--workdir={tmp_path}/later")
-    assert early_checks.check(later) is None
+    assert command_line.check_early(later) is None

@@ -166,9 +166,9 @@ def test_a_letterboxed_photo_is_said(draw, capsys, monkeypatch):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"source_image": "c.png"}, "--source_image=c.png: there is no such file"),
+        ({"source_image": "c.png"}, "^c.png: there is no such file"),
         ({"source_image": "pose.json"}, "^pose.json: not a photo"),
-        ({"source_image": "empty"}, "--source_image=empty: "),
+        ({"source_image": "empty"}, "^photos=empty: no photos there"),
         ({"pose": "fly"}, "^pose=fly: there is no such file or folder, and no such"),
         ({"poses": "fly"}, "^poses=fly: there is no such file"),
         ({"source_image": "wide.png", "paste_back": True}, r"wide.png: .*\(source_p"),

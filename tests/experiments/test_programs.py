@@ -395,7 +395,7 @@ def test_a_pose_may_lie_in_a_folder(drawing, tmp_path):
     [
         ({"output": "out.doc"}, r"--output=out.doc must end in .png"),
         ({"output": "/nowhere/out.png"}, "no folder /nowhere"),
-        ({"source_image": "nobody.png"}, "--source_image=nobody.png: there is no such"),
+        ({"source_image": "nobody.png"}, "^nobody.png: there is no such"),
         (
             {"source_image": __file__},
             r"test_programs\.py: not a photo",

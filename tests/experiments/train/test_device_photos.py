@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from experiments.config import Config
-from experiments.train import device_photos, train
+from experiments.train import train, training_steps
 from pg2_jax import sharding
 from pg2_jax.input_pipeline import pair_reader
 from tests.experiments.tiny_run import assert_equal, make_config, stop_after
@@ -31,13 +31,13 @@ def wanted(where, **changes):
 def test_training_is_the_same_bit_for_bit(pair_dataset, tmp_path, monkeypatch):
     """A call of two steps and one of a single step, on the devices with a stop between
     them."""
-    put, placed = device_photos.put, []
+    put, placed = training_steps.put_photos, []
 
     def noted(*arguments):
         placed.append(put(*arguments))
         return placed[-1]
 
-    monkeypatch.setattr(device_photos, "put", noted)
+    monkeypatch.setattr(training_steps, "put_photos", noted)
     host = make_config(
         pair_dataset,
         tmp_path / "host",
@@ -65,7 +65,7 @@ def test_training_is_the_same_bit_for_bit(pair_dataset, tmp_path, monkeypatch):
 
 
 def test_every_device_has_all_photos(dataset):
-    photos = device_photos.put(wanted("device"), dataset)
+    photos = training_steps.put_photos(wanted("device"), dataset)
     assert photos.dtype == np.uint8
     assert len(photos.addressable_shards) == jax.device_count()
     for shard in photos.addressable_shards:
@@ -74,9 +74,9 @@ def test_every_device_has_all_photos(dataset):
 
 def test_on_a_cpu_they_stay_on_the_host(dataset, pair_dataset, capsys):
     for config in (wanted("auto"), wanted("host")):
-        assert device_photos.put(config, dataset) is None
+        assert training_steps.put_photos(config, dataset) is None
     of_tensorflow = pair_reader.PairDataset(pair_dataset, reader="tf_data")
-    assert device_photos.put(wanted("device"), of_tensorflow) is None
+    assert training_steps.put_photos(wanted("device"), of_tensorflow) is None
     assert not capsys.readouterr().out
 
 
@@ -84,16 +84,16 @@ def test_too_many_photos_are_refused_or_stay_on_the_host(dataset, monkeypatch, c
     limited = wanted("device", device_photos_gib=2e-5)
     rule = "photos_on=device: the 19 training photos take 2.72e-05 GiB of each device"
     with pytest.raises(ValueError, match=rf"{rule}, more than --dev\w+_gib=2e-05\.$"):
-        device_photos.put(limited, dataset)
+        training_steps.put_photos(limited, dataset)
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
     auto = dataclasses.replace(limited, photos_on="auto")
-    assert device_photos.put(auto, dataset) is None
+    assert training_steps.put_photos(auto, dataset) is None
     assert capsys.readouterr().out == (
         "The photos stay on the host: the 19 training photos take 2.72e-05 GiB of each "
         "device, more than --device_photos_gib=2e-05.\n"
     )
     enough = dataclasses.replace(auto, device_photos_gib=3e-5)
-    assert device_photos.put(enough, dataset) is not None
+    assert training_steps.put_photos(enough, dataset) is not None
 
 
 class Device:
@@ -121,7 +121,7 @@ def test_by_default_they_take_a_quarter_of_the_smallest_device(
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
     monkeypatch.setattr(jax, "local_devices", lambda: devices)
     monkeypatch.setattr(jax, "make_array_from_process_local_data", lambda *put: put)
-    put = device_photos.put(wanted(where), dataset)
+    put = training_steps.put_photos(wanted(where), dataset)
     said = capsys.readouterr().out
     if fits:
         assert put == (sharding.replicated(mesh), dataset.training_photos)

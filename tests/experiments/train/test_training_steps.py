@@ -44,9 +44,25 @@ def test_calls_end_at_multiples_and_at_the_end_of_a_stage(step, length):
 def test_calls_are_long_where_it_helps(backend, asked, count, monkeypatch):
     monkeypatch.setattr(jax, "default_backend", lambda: backend)
     config = dataclasses.replace(CONFIG, steps_per_call=asked)
-    assert training_steps.with_calls(config).steps_per_call == count
+    assert training_steps.steps_per_call(config) == count
     config = dataclasses.replace(config, debug_nans=True)
-    assert training_steps.with_calls(config).steps_per_call == (asked or 1)
+    assert training_steps.steps_per_call(config) == (asked or 1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "count"),
+    [
+        ({}, 25),  # intervals of 50, 500 and 1000
+        ({"log_every": 20}, 20),
+        ({"picture_every": 0, "log_every": 26, "checkpoint_every": 52}, 13),
+        ({"checkpoint_every": 7}, 1),
+        ({"eval_every": 30, "validation_share": 0.1}, 10),
+    ],
+)
+def test_a_call_may_take_what_divides_every_interval(changes, count, monkeypatch):
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    config = Config(workdir="w", data_dir="d", **changes)
+    assert training_steps.steps_per_call(config) == count
 
 
 @pytest.mark.parametrize("seed", [3, 2**32 - 1])

@@ -150,7 +150,7 @@ def test_evaluations_without_a_better_one_end_the_run(scripted, capsys):
 
 
 def test_where_lower_is_better_the_lowest_is_best(run):
-    config = dataclasses.replace(run, best_metric="l1", early_stop_evals=2)
+    config = dataclasses.replace(run, best_metric="l1")
     rows = [
         {"step": 1, "validation/coarse/l1": 1.0},
         {"step": 2, "validation/refined/l1": 9.0},
@@ -159,10 +159,8 @@ def test_where_lower_is_better_the_lowest_is_best(run):
         {"step": 5, "validation/refined/l1": 7.0},
     ]
     assert validation.standing(config, rows) == validation.Standing(7.0, 3, 1)
-    assert not validation.is_over(config, rows)
     more = [*rows, {"step": 6, "validation/refined/l1": 8.0}]
-    assert validation.is_over(config, more)
-    assert not validation.is_over(dataclasses.replace(run, best_metric="l1"), more)
+    assert validation.standing(config, more) == validation.Standing(7.0, 3, 2)
     alone = dataclasses.replace(config, stages="coarse")
     assert validation.standing(alone, rows) == validation.Standing(1.0, 1, 0)
     assert validation.standing(config, []).step is None

@@ -38,17 +38,16 @@ def _kept(
     """How much of each pixel the generator keeps, [B, H, W, 1], when there is to be
     nobody. Of a large photo it is asked at half its size: that is a quarter of the
     work, and of clothes and hair at the edge less is missed."""
-    size = source.shape[1:3]
-    if min(size) >= _HALVED:
+    height, width = source.shape[1:3]
+    if min(height, width) >= _HALVED:
         source = part_transfer.halved(source)
         points = (keypoints[..., :2] + 0.5) / 2 - 0.5
         keypoints = jnp.concatenate([points, keypoints[..., 2:]], axis=-1)
-    told = part_transfer.guide(
-        source, keypoints, None, *source.shape[1:3], architecture.blending
-    )
+    size = source.shape[1], source.shape[2]
+    told = part_transfer.guide(source, keypoints, None, *size, architecture.blending)
     network = part_transfer.PartTransferGenerator(architecture)
     layers: Any = network.apply({"params": params}, source, told, method="layers")
-    return sampling.enlarged(layers.weights[..., 2:3], *size)
+    return sampling.enlarged(layers.weights[..., 2:3], height, width)
 
 
 def known(

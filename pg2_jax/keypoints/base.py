@@ -6,7 +6,6 @@ entry is parsed, so that the others can still be read.
 
 import codecs
 import json
-import math
 import os
 import pathlib
 import reprlib
@@ -39,16 +38,13 @@ class Found(NamedTuple):
     name: str  # of the photo
     # float32 [P, 18, 3] = (x, y, confidence), a missing point (0, 0, 0).
     people: np.ndarray
-    ranks: Sequence[Sequence[float]] = ()  # for `people.order`
+    ranks: Sequence[tuple[float, ...]] = ()  # for `people.order`
     size: Size | None = None  # (height, width) of the photo, if known
     tracks: Sequence[int | None] = ()  # who is who through a video, if it says so
 
 
-class Entry(NamedTuple):
-    """One photo's pose, not yet parsed."""
-
-    place: str  # File and line or record, for messages.
-    parse: Callable[[], Found]  # or raises a ValueError
+# Where a photo's pose is, for messages, and what reads it or raises a ValueError.
+Entry = tuple[str, Callable[[], Found]]
 
 
 class Pose(NamedTuple):
@@ -63,11 +59,6 @@ class Pose(NamedTuple):
     tracks: Sequence[int | None] = ()
 
 
-def one(name: str, keypoints: np.ndarray) -> Found:
-    """A photo with one person [18, 3]."""
-    return Found(name, keypoints[None])
-
-
 def collect(
     entries: Iterable[Entry],
     problems: list[str] | None = None,
@@ -78,22 +69,21 @@ def collect(
     go to `problems`, one message each; without it the first one raises."""
     poses: dict[str, Pose] = {}
     unsure = 0
-    for entry in entries:
+    for place, parse in entries:
         try:
-            found = entry.parse()
-            name = found.name
-            check_name(name)
-            if name in poses:
-                twice = f"{name!r} is already in {poses[name].place}"
+            found = parse()
+            check_name(found.name)
+            if found.name in poses:
+                twice = f"{found.name!r} is already in {poses[found.name].place}"
                 raise ValueError(f"{twice}; names may not repeat")
         except ValueError as error:
-            message = f"{entry.place}: {error}"
+            message = f"{place}: {error}"
             if problems is None:
                 raise ValueError(message) from error
             problems.append(message)
-            continue
-        poses[name], doubtful = _pose(entry.place, found, min_confidence)
-        unsure += doubtful
+        else:
+            poses[found.name], doubtful = _pose(place, found, min_confidence)
+            unsure += doubtful
     return poses, unsure
 
 
@@ -103,13 +93,10 @@ def _pose(place: str, found: Found, min_confidence: float) -> tuple[Pose, int]:
     everyone = np.where(kept, found.people, 0)
     everyone[..., 2:] = kept
     unsure = int((confidence > 0).sum() - kept.sum())
-    seen = np.flatnonzero(everyone[..., 2].any(axis=1)).tolist()
-    ranks = [found.ranks[i] for i in seen] if found.ranks else ()
-    order = [seen[i] for i in people.order(everyone[seen], ranks)]
+    order = people.order(everyone, found.ranks)
     everyone = everyone[order]
-    tracks = [found.tracks[i] for i in order] if found.tracks else ()
-    nobody = np.zeros((NUM_KEYPOINTS, 3), np.float32)
-    chosen = everyone[0] if len(everyone) else nobody
+    tracks = [found.tracks[i] if found.tracks else None for i in order]
+    chosen = everyone[0] if order else np.zeros((NUM_KEYPOINTS, 3), np.float32)
     return Pose(place, chosen, everyone, found.size, tracks), unsure
 
 
@@ -132,23 +119,12 @@ def numbers(what: str, values: Sequence[Any]) -> np.ndarray:
     for value in values:
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise ValueError(f"{what} holds {shown(value)}, which is not a number")
-        # The order matters: an int may be too large for a float.
-        if not abs(value) <= MAX_COORDINATE or not math.isfinite(value):
+        if not abs(value) <= MAX_COORDINATE:  # Nor is NaN.
             raise ValueError(
                 f"{what} holds {shown(value)}, expected a finite number of at most "
                 f"{MAX_COORDINATE}"
             )
     return np.array(values, np.float32)
-
-
-def without_gaps(values: Sequence[Any], columns: int) -> list[Any]:
-    """Rows of x, y and more, one after the other, in which a point without a place,
-    null or NaN twice, has become zeros, a missing point."""
-    filled = list(values)
-    for start in range(0, len(filled), columns):
-        if all(x is None or x != x for x in filled[start : start + 2]):
-            filled[start : start + columns] = [0] * columns
-    return filled
 
 
 def track_in(record: Any) -> int | None:
@@ -176,20 +152,20 @@ def size_in(record: Mapping[str, Any], height: str, width: str) -> Size | None:
 
 
 def from_coordinates(
-    xs: np.ndarray, ys: np.ndarray, present: np.ndarray | None = None
+    xs: np.ndarray, ys: np.ndarray, confidence: np.ndarray | None = None
 ) -> np.ndarray:
-    """Coordinates [18] each -> float32 [18, 3] = (x, y, visible). A point with a
-    negative coordinate, or that is not present, is (0, 0, 0)."""
-    visible = (xs >= 0) & (ys >= 0)
-    if present is not None:
-        visible &= present
+    """Coordinates [18] each -> float32 [18, 3] = (x, y, confidence), 1 unless it is
+    given. A point with a negative coordinate, or of no confidence, is (0, 0, 0)."""
+    sure = np.ones(len(xs)) if confidence is None else confidence
+    points = np.stack([xs, ys, sure], axis=1).astype(np.float32)
+    present = (points >= 0).all(axis=1) & (points[:, 2] > 0)
     # + 0 turns -0.0 into 0.0.
-    points = np.stack([xs, ys, visible], axis=1) + np.float32(0)
-    return np.where(visible[:, None], points, 0).astype(np.float32)
+    return np.where(present[:, None], points + np.float32(0), 0)
 
 
 def check_pose(name: str, keypoints: np.ndarray) -> None:
-    """Refuses a pose that no format can hold."""
+    """Refuses a pose, or the photo name it goes by, that no format can hold."""
+    check_name(name)
     if np.shape(keypoints) != (NUM_KEYPOINTS, 3):
         raise ValueError(
             f"{name}: keypoints have shape {np.shape(keypoints)}, expected "

@@ -18,7 +18,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple, NoReturn, TypeGuard
+from typing import Any, NoReturn, TypeGuard
 
 import numpy as np
 
@@ -27,14 +27,11 @@ from pg2_jax.keypoints import base, layouts
 from pg2_jax.keypoints.base import shown
 from pg2_jax.keypoints.layouts import COCO_17_TO_18, KEYPOINTS, NECK
 
+_Id = int | str
+# The name of a photo and its (height, width).
+_Photo = tuple[str, base.Size | None]
+
 _MOST_AREA = 1e12
-
-
-class _Photo(NamedTuple):
-    """What an entry of "images" says."""
-
-    name: str
-    size: base.Size | None  # (height, width)
 
 
 _COCO_18_TO_17 = [0, *np.argsort(COCO_17_TO_18)[2:].tolist()]
@@ -46,22 +43,12 @@ _SKELETON = (
 )
 
 
-def from_coco_17(points: np.ndarray) -> np.ndarray:
-    """COCO's 17 points [17, 3] = (x, y, v), v > 0 where present -> float32 [18, 3] =
-    (x, y, visible), with the derived neck."""
-    moved = layouts.to_coco_18("the pose", np.asarray(points, np.float32))
-    moved[:, 2] = moved[:, 2] > 0
-    return moved
-
-
 def lost_necks(annotations: Mapping[str, np.ndarray]) -> int:
     """Counts the poses whose neck changes on the way through COCO's 17 points: it was
     not the midpoint of both shoulders."""
     return sum(
-        not np.array_equal(
-            keypoints[NECK], from_coco_17(keypoints[_COCO_18_TO_17])[NECK]
-        )
-        for keypoints in annotations.values()
+        not np.array_equal(pose[NECK], layouts.with_middle_neck(pose)[NECK])
+        for pose in annotations.values()
     )
 
 
@@ -74,47 +61,47 @@ def is_coco(content: Any) -> bool:
 
 def entries(path: os.PathLike[str], content: Any) -> Iterator[base.Entry]:
     """Yields the poses of a file, one per photo that has an annotated person."""
+    photos: dict[_Id, _Photo] | None = None
+    are_people: dict[_Id, bool] | None = None
     if isinstance(content, dict):
         persons = _list_of_dicts(path, content, "annotations")
         photos = _photos(path, _list_of_dicts(path, content, "images"))
-        are_people = _categories(path, content)
+        if "categories" in content:
+            are_people = _categories(path, content)
     else:
-        persons, photos, are_people = content, None, None
+        persons = content
         if not all(isinstance(person, dict) for person in persons):
             raise ValueError(f"{path}: expected a list of results, each an object")
-    grouped: dict[Any, list[tuple[int, dict[str, Any]]]] = {}
+    grouped: dict[_Id, list[tuple[int, dict[str, Any]]]] = {}
     others = pointless = 0
     for index, person in enumerate(persons):
-        category = person.get("category_id")
-        if are_people is None or (_is_id(category) and are_people.get(category)):
-            image = _id(f"{path}: annotation {index}", person, "image_id")
-            if photos is None and isinstance(person.get("file_name"), str):
-                # ultralytics' number is 7 for 7.jpg and for 0007.jpg.
-                image = person["file_name"]
-            if person.get("keypoints") in (None, []) or person.get("iscrowd") == 1:
-                pointless += 1
-            else:
-                grouped.setdefault(image, []).append((index, person))
-        elif _is_id(category) and category in are_people:
-            others += 1
+        place, category = f"{path}: annotation {index}", person.get("category_id")
+        if are_people is not None:
+            if not _is_id(category) or category not in are_people:
+                refuse = functools.partial(_refuse_category, category)
+                yield place, refuse
+                continue
+            if not are_people[category]:
+                others += 1
+                continue
+        image = _id(place, person, "image_id")
+        if photos is None and isinstance(person.get("file_name"), str):
+            # ultralytics' number is 7 for 7.jpg and for 0007.jpg.
+            image = person["file_name"]
+        if person.get("keypoints") in (None, []) or person.get("iscrowd") == 1:
+            pointless += 1
         else:
-            refuse = functools.partial(_refuse_category, category)
-            yield base.Entry(f"{path}: annotation {index}", refuse)
+            grouped.setdefault(image, []).append((index, person))
     for what, count in (
         ("of other categories than people", others),
         ("without keypoints, or of crowds", pointless),
     ):
         if count:
-            print(
-                f"note: {path}: annotations {what}, ignored: {count:,}",
-                file=sys.stderr,
-            )
-    are_results = not isinstance(content, dict)
+            note = f"note: {path}: annotations {what}, ignored: {count:,}"
+            print(note, file=sys.stderr)
     for image, group in grouped.items():
         place = f"{path}: annotations {', '.join(str(i) for i, _ in group[:5])}"
-        yield base.Entry(
-            place, functools.partial(_parse, image, group, photos, are_results)
-        )
+        yield place, functools.partial(_parse, image, group, photos)
 
 
 def write(path: str | os.PathLike[str], annotations: Mapping[str, np.ndarray]) -> None:
@@ -126,18 +113,13 @@ def write(path: str | os.PathLike[str], annotations: Mapping[str, np.ndarray]) -
     """
     images, people = [], []
     for number, (name, keypoints) in enumerate(annotations.items(), start=1):
-        base.check_name(name)
         base.check_pose(name, keypoints)
         images.append({"id": number, "file_name": name})
         people.append(_format_person(number, keypoints[_COCO_18_TO_17]))
-    category = {
-        "id": 1,
-        "name": "person",
-        "supercategory": "person",
-        "keypoints": KEYPOINTS,
-        "skeleton": _SKELETON,
-    }
-    content = {"images": images, "annotations": people, "categories": [category]}
+    category = {"id": 1, "name": "person", "supercategory": "person"}
+    points = {"keypoints": KEYPOINTS, "skeleton": _SKELETON}
+    categories = [category | points]
+    content = {"images": images, "annotations": people, "categories": categories}
     text = json.dumps(content, ensure_ascii=False) + "\n"
     files.write_text(path, text)
 
@@ -170,10 +152,8 @@ def _list_of_dicts(
     return values
 
 
-def _photos(
-    path: os.PathLike[str], images: list[dict[str, Any]]
-) -> dict[int | str, _Photo]:
-    photos: dict[int | str, _Photo] = {}
+def _photos(path: os.PathLike[str], images: list[dict[str, Any]]) -> dict[_Id, _Photo]:
+    photos: dict[_Id, _Photo] = {}
     for index, image in enumerate(images):
         identity, name = image.get("id"), image.get("file_name")
         if not _is_id(identity) or not isinstance(name, str):
@@ -183,26 +163,21 @@ def _photos(
             )
         if identity in photos:
             raise ValueError(f"{path}: image {index} repeats the id {shown(identity)}")
-        photos[identity] = _Photo(name, base.size_in(image, "height", "width"))
+        photos[identity] = name, base.size_in(image, "height", "width")
     return photos
 
 
-def _is_id(value: Any) -> TypeGuard[int | str]:
+def _is_id(value: Any) -> TypeGuard[_Id]:
     return isinstance(value, int | str) and not isinstance(value, bool)
 
 
-def _categories(
-    path: os.PathLike[str], content: dict[str, Any]
-) -> dict[int | str, bool] | None:
-    """Whether each category is of people, None when the file has none."""
-    if "categories" not in content:
-        return None
+def _categories(path: os.PathLike[str], content: dict[str, Any]) -> dict[_Id, bool]:
+    """Whether each category is of people."""
     are_people = {}
     for index, category in enumerate(_list_of_dicts(path, content, "categories")):
         identity = _id(f"{path}: category {index}", category, "id")
-        are_people[identity] = (
-            category.get("name") == "person" or "keypoints" in category
-        )
+        is_person = category.get("name") == "person" or "keypoints" in category
+        are_people[identity] = is_person
         names = category.get("keypoints") or list(KEYPOINTS)
         if names != list(KEYPOINTS):
             raise ValueError(
@@ -219,7 +194,7 @@ def _refuse_category(category: Any) -> NoReturn:
     )
 
 
-def _id(what: str, record: dict[str, Any], key: str) -> int | str:
+def _id(what: str, record: dict[str, Any], key: str) -> _Id:
     value = record.get(key)
     if not _is_id(value):
         raise ValueError(
@@ -229,33 +204,29 @@ def _id(what: str, record: dict[str, Any], key: str) -> int | str:
 
 
 def _parse(
-    image: int | str,
+    image: _Id,
     persons: list[tuple[int, dict[str, Any]]],
-    photos: dict[int | str, _Photo] | None,
-    are_results: bool,
+    photos: dict[_Id, _Photo] | None,
 ) -> base.Found:
+    size = None
     if photos is None:
         # A list of results names a photo by its number, as COCO's own files are named.
         name = f"{image:012d}" if isinstance(image, int) else image
-        photo = _Photo(name, None)
     elif image in photos:
-        photo = photos[image]
+        name, size = photos[image]
     else:
         raise ValueError(f'no entry of "images" has the id {shown(image)}')
-    poses = [_points(index, person, are_results) for index, person in persons]
-    scores, areas = (
-        [_optional_number(index, person, key) for index, person in persons]
-        for key in ("score", "area")
-    )
+    poses = [_points(index, person, photos is None) for index, person in persons]
+    scores = [_optional_number(index, person, "score") for index, person in persons]
+    areas = [_optional_number(index, person, "area") for index, person in persons]
     if None in scores:
-        scores = [0.0] * len(scores)
-    present = [float((points[:, 2] > 0).sum()) for points in poses]
+        scores = [None] * len(scores)
     ranks = [
-        (score or 0.0, count, area or 0.0)
-        for score, count, area in zip(scores, present, areas, strict=True)
+        (score or 0.0, float((points[:, 2] > 0).sum()), area or 0.0)
+        for score, points, area in zip(scores, poses, areas, strict=True)
     ]
     tracks = [base.track_in(person) for _, person in persons]
-    return base.Found(photo.name, np.stack(poses), ranks, photo.size, tracks)
+    return base.Found(name, np.stack(poses), ranks, size, tracks)
 
 
 def _points(index: int, person: dict[str, Any], are_results: bool) -> np.ndarray:
@@ -263,7 +234,7 @@ def _points(index: int, person: dict[str, Any], are_results: bool) -> np.ndarray
     values, what = person.get("keypoints"), f"annotation {index}: keypoints"
     if not isinstance(values, list):
         raise ValueError(f"{what} has {shown(values)}, expected 17 x 3 numbers")
-    points = layouts.from_flat(what, values)
+    points = layouts.to_coco_18(what, layouts.from_flat(what, values))
     if not are_results and (np.mod(points[:, 2], 1) == 0).all():
         points[:, 2] = points[:, 2] > 0
     return points

@@ -28,7 +28,7 @@ it; files written here also hold "image_name", because the stem lacks the suffix
 
 import functools
 import pathlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -37,21 +37,11 @@ from pg2_jax.keypoints import base, layouts, person_points
 from pg2_jax.keypoints.base import shown
 from pg2_jax.keypoints.person_points import Layout, held, is_point
 
-_PEOPLE = (
-    "people",
-    "predictions",
-    "bodies",
-    "instances",
-    "landmarks",
-    "pose_landmarks",
-    "poseLandmarks",
-)
-_LANDMARKS = _PEOPLE[4:]
+_LANDMARKS = ("landmarks", "pose_landmarks", "poseLandmarks")
+_PEOPLE = ("people", "predictions", "bodies", "instances", *_LANDMARKS)
 _SIZES = (
-    ("canvas_height", "canvas_width"),
-    ("image_height", "image_width"),
-    ("img_h", "img_w"),
-    ("height", "width"),
+    *[("canvas_height", "canvas_width"), ("image_height", "image_width")],
+    *[("img_h", "img_w"), ("height", "width")],
 )
 KNOWN = (
     'OpenPose, ControlNet and DWPose ("people"), AlphaPose ("image_id" and '
@@ -81,17 +71,17 @@ def entries(
     name; frames have their number behind it. A photo without people may be empty in a
     folder of files and among other frames: no person. (height, width) `photo_size` is
     that of photos whose size the file does not say."""
-    photos = list(_photos(path, content))
+    photos = _photos(path, content)
     for number, photo in enumerate(photos):
         place, own = str(path), name
         if len(photos) > 1:
             place, own = f"{path}: frame {number}", f"{name}_{number:06d}"
         photo = photo._replace(name=photo.name or own)
         may_be = may_be_empty or len(photos) > 1
-        yield base.Entry(place, functools.partial(_parse, photo, photo_size, may_be))
+        yield place, functools.partial(_parse, photo, photo_size, may_be)
 
 
-def _photos(path: pathlib.Path, content: Any) -> Iterator[_Photo]:
+def _photos(path: pathlib.Path, content: Any) -> list[_Photo]:
     """The photos of a file by the rules above; another content is a ValueError."""
     if isinstance(content, dict):
         _refuse_other_points(path, content.get("meta_info"))
@@ -99,40 +89,28 @@ def _photos(path: pathlib.Path, content: Any) -> Iterator[_Photo]:
             if isinstance(content.get(key), list):
                 content = content[key]
                 break
-    if isinstance(content, dict):
-        if _is_photo(content) or _is_person(content):
-            yield _photo(content)
-            return
-        if content and all(_is_photo(x) or _is_people(x) for x in content.values()):
-            for name, photo in content.items():
-                yield _photo(photo)._replace(name=name)
-            return
     if _is_array(content):
         content = [{"keypoints": content}]
     elif isinstance(content, list) and content and all(map(_is_array, content)):
         content = [[{"keypoints": points}] for points in content]
+    if isinstance(content, dict):
+        if _is_photo(content) or _is_person(content):
+            return [_photo(content)]
+        if content and all(map(_is_frame, content.values())):
+            return [_photo(x)._replace(name=name) for name, x in content.items()]
     if isinstance(content, list):
         if photo := _movenet(content):
-            yield photo
-            return
+            return [photo]
         frames = [photo for x in content if (photo := _movenet(x))]
         if frames and len(frames) == len(content):
-            yield from frames
-            return
-        if not content:
-            yield _Photo([])
-            return
+            return frames
         if all(map(is_point, content)):
-            yield _Photo([content], layout=Layout(fractions=True))
-            return
+            return [_Photo(content, layout=Layout(fractions=True))]
         if all(map(_is_person, content)):
             fractions = all(isinstance(x, list) for x in content)
-            yield _Photo(content, layout=Layout(fractions=fractions))
-            return
-        if all(_is_photo(x) or _is_people(x) for x in content):
-            for photo in content:
-                yield _photo(photo)
-            return
+            return [_Photo(content, layout=Layout(fractions=fractions))]
+        if all(map(_is_frame, content)):
+            return [_photo(x) for x in content]
     raise ValueError(f"{path}: JSON of no known tool: {held(content)}; known: {KNOWN}")
 
 
@@ -141,24 +119,21 @@ def _movenet(content: Any) -> _Photo | None:
     3], or of several, [1, 6, 56], whose last five numbers are a box and its score."""
     if not isinstance(content, list) or len(content) != 1:
         return None
-    (inner,) = content
-    if not isinstance(inner, list) or not inner:
+    (people,) = content
+    if not isinstance(people, list) or not people:
         return None
-    if len(inner) == 1 and person_points.are_rows(inner[0], 17, 3):
-        people = [{"keypoints": [[x, y, sure] for y, x, sure in inner[0]]}]
-    elif person_points.are_rows(inner, len(inner), 56):
-        people = [
-            {
-                "keypoints": [
-                    [row[i + 1], row[i], row[i + 2]] for i in range(0, 51, 3)
-                ],
-                "score": row[-1],
-            }
-            for row in inner
-        ]
-    else:
+    if len(people) == 1 and person_points.are_rows(people[0], 17, 3):
+        people = [[value for row in people[0] for value in row]]
+    elif not person_points.are_rows(people, len(people), 56):
         return None
-    return _Photo(people, layout=Layout(fractions=True))
+    found = [
+        {
+            "keypoints": [[row[i + 1], row[i], row[i + 2]] for i in range(0, 51, 3)],
+            "score": row[-1],
+        }
+        for row in people
+    ]
+    return _Photo(found, layout=Layout(fractions=True))
 
 
 def _photo(content: Any) -> _Photo:
@@ -178,8 +153,9 @@ def _is_photo(value: Any) -> bool:
     return isinstance(value, dict) and any(key in value for key in _PEOPLE)
 
 
-def _is_people(value: Any) -> bool:
-    return isinstance(value, list) and all(map(_is_person, value))
+def _is_frame(value: Any) -> bool:
+    people = isinstance(value, list) and all(map(_is_person, value))
+    return people or _is_photo(value)
 
 
 def _is_person(value: Any) -> bool:
@@ -221,57 +197,55 @@ def _parse(
         raise ValueError(
             f"holds no person: the people are {shown(people)}, expected a list"
         )
-    people = [one for person in people for one in _split(person)]
-    read = functools.partial(
-        person_points.read, layout=photo.layout, photo_size=photo_size
-    )
-    found = [
-        (pose, _score(person), _track(person))
-        for index, person in enumerate(people)
-        if (pose := read(f"person {index}", person)) is not None
-    ]
-    size = photo.layout.size or photo_size
-    if not found and not may_be_empty:
+    poses, scores, tracks = [], [], []
+    several = (one for person in people for one in _split(person))
+    for index, person in enumerate(several):
+        what = f"person {index}"
+        pose = person_points.read(what, person, photo.layout, photo_size)
+        if pose is not None:
+            poses.append(pose)
+            scores.append(_score(person))
+            tracks.append(_track(person))
+    if not poses and not may_be_empty:
         raise ValueError("holds no person, or none with the points of a body")
-    if not found:
-        nobody = np.zeros((0, base.NUM_KEYPOINTS, 3), np.float32)
-        return base.Found(photo.name, nobody, size=size)
-    poses = np.stack([pose for pose, _, _ in found])
-    scored = all(score is not None for _, score, _ in found)
-    ranks = [
-        (score if scored and score is not None else float(pose[:, 2].sum()),)
-        for pose, score, _ in found
-    ]
-    tracks = [track for _, _, track in found]
-    return base.Found(photo.name, poses, ranks, size, tracks)
+    everyone = np.reshape(poses, (-1, base.NUM_KEYPOINTS, 3)).astype(np.float32)
+    known = [score for score in scores if score is not None]
+    if len(known) < len(scores):
+        known = everyone[..., 2].sum(axis=1).tolist()
+    ranks = [(score,) for score in known]
+    size = photo.layout.size or photo_size
+    return base.Found(photo.name, everyone, ranks, size, tracks)
 
 
 def _split(person: Any) -> list[Any]:
     """The people of one object: rtmlib's arrays hold several."""
     points = person.get("keypoints") if isinstance(person, dict) else None
-    several = isinstance(points, list) and all(isinstance(x, list) for x in points)
-    if not several or not points or not all(isinstance(x, list) for x in points[0]):
+    if not points or not (_are_lists(points) and _are_lists(points[0])):
         return [person]
     scores = next((person[k] for k in person_points.SCORES if k in person), None)
     if not isinstance(scores, list) or len(scores) != len(points):
-        return [{"keypoints": own} for own in points]
+        scores = [None] * len(points)
     return [
         {"keypoints": own, "keypoint_scores": sure}
         for own, sure in zip(points, scores, strict=True)
     ]
 
 
+def _are_lists(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(x, list) for x in value)
+
+
 def _track(person: Any) -> int | None:
     """The person's number through a video; an "id" beside points that are objects is
     MoveNet's, of JavaScript."""
-    points = person.get("keypoints") if isinstance(person, Mapping) else None
+    points = person.get("keypoints") if isinstance(person, dict) else None
     if isinstance(points, list) and points and all(map(is_point, points)):
         return base.track_in({"track_id": person.get("id")})
     return base.track_in(person)
 
 
 def _score(person: Any) -> float | None:
-    values = person if isinstance(person, Mapping) else {}
+    values = person if isinstance(person, dict) else {}
     for key in ("score", "bbox_score", "confidence", "scores"):
         value = values.get(key)
         if isinstance(value, int | float) and abs(value) < base.MAX_COORDINATE:

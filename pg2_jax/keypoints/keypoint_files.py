@@ -24,8 +24,6 @@ from pg2_jax.keypoints import (
     pg2_pickle,
     point_text,
     pose_transfer_csv,
-    wide_csv,
-    yolo_text,
 )
 
 write_csv = pose_transfer_csv.write
@@ -118,12 +116,8 @@ def _text(
     if text.lstrip().startswith(("{", "[")):
         name = openpose_json.photo_name(pathlib.Path(path.name))
         return _json(path, text, name, photo_size, empty=False)
-    if wide_csv.is_header(line):
-        return wide_csv.entries(path, text)
     if point_text.is_row(line):
-        return point_text.entries(path, text, path.stem)
-    if yolo_text.is_row(line):
-        return yolo_text.entries(path, text, path.stem, photo_size)
+        return point_text.entries(path, text, path.stem, photo_size)
     if not any(separator in line for separator in pose_transfer_csv.SEPARATORS):
         raise unknown
     return pose_transfer_csv.entries(path, text)
@@ -164,7 +158,4 @@ def _folder(folder: pathlib.Path, photo_size: base.Size | None) -> Iterator[base
             yield from _json(path, text, name, photo_size, empty=True)
         else:
             name = inside.with_suffix("").as_posix()
-            if yolo_text.is_row(text.split("\n", 1)[0]):
-                yield from yolo_text.entries(path, text, name, photo_size)
-            else:
-                yield from point_text.entries(path, text, name)
+            yield from point_text.entries(path, text, name, photo_size)

@@ -19,8 +19,6 @@ import numpy as np
 from pg2_jax.keypoints import base
 
 _NUM_POINTS = 14
-# Neck to left ankle have the same order in both; the first point is the head's top.
-_POINTS = slice(1, _NUM_POINTS)
 
 
 def entries(
@@ -39,11 +37,10 @@ def entries(
             "of photos is needed, which data_prep/convert_keypoints.py takes"
         )
     names = sorted(name for name in photos if name.lower().endswith(".jpg"))
-    for column, (name, values) in enumerate(
-        zip(names, _load(path, content, len(names)), strict=True), start=1
-    ):
+    columns = zip(names, _load(path, content, len(names)), strict=True)
+    for number, (name, values) in enumerate(columns, start=1):
         parse = functools.partial(_parse, name, values.tolist())
-        yield base.Entry(f"{path}: column {column}", parse)
+        yield f"{path}: column {number}", parse
 
 
 def _load(path: pathlib.Path, content: bytes, photos: int) -> np.ndarray:
@@ -78,7 +75,8 @@ def _load(path: pathlib.Path, content: bytes, photos: int) -> np.ndarray:
 
 
 def _parse(name: str, values: list[float]) -> base.Found:
-    xs, ys = base.numbers("the column", values).reshape(2, _NUM_POINTS)
-    points = np.full((base.NUM_KEYPOINTS, 2), -1, np.float32)
-    points[_POINTS] = np.stack([xs, ys], axis=1)[_POINTS] - 1
-    return base.one(name, base.from_coordinates(points[:, 0], points[:, 1]))
+    points = base.numbers("the column", values).reshape(2, _NUM_POINTS)
+    places = np.full((2, base.NUM_KEYPOINTS), -1, np.float32)
+    # Neck to left ankle have the same order in both; the first point is the head's top.
+    places[:, 1:_NUM_POINTS] = points[:, 1:] - 1
+    return base.Found(name, base.from_coordinates(*places)[None])

@@ -28,7 +28,6 @@ def write_folder(
     are a ValueError."""
     places: dict[pathlib.PurePosixPath, str] = {}
     for name, keypoints in annotations.items():
-        base.check_name(name)
         base.check_pose(name, keypoints)
         place = pathlib.PurePosixPath(name).with_suffix("")
         if place in places:
@@ -45,7 +44,6 @@ def write_folder(
 
 def write_file(path: str | os.PathLike[str], name: str, keypoints: np.ndarray) -> None:
     """Writes the file of one photo's pose [18, 3], whole or not at all."""
-    base.check_name(name)
     base.check_pose(name, keypoints)
     files.write_text(path, _format(name, keypoints))
 

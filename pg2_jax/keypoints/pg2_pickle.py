@@ -41,8 +41,8 @@ def entries(path: pathlib.Path, content: bytes) -> Iterator[base.Entry]:
         )
     subsets = _read_subsets(path) if isinstance(first, list) else None
     for key, value in poses.items():
-        parse = functools.partial(_parse, key, value, subsets)
-        yield base.Entry(f"{path}: record {shown(key)}", parse)
+        place = f"{path}: record {shown(key)}"
+        yield place, functools.partial(_parse, key, value, subsets)
 
 
 def _load(path: pathlib.Path, content: bytes) -> dict[Any, Any]:
@@ -78,7 +78,7 @@ def _key(name: Any) -> str:
 def _parse(key: Any, value: Any, subsets: dict[Any, Any] | None) -> base.Found:
     name = _key(key)
     if isinstance(value, list):
-        return base.one(name, _from_peaks(name, value, subsets))
+        return base.Found(name, _from_peaks(name, value, subsets)[None])
     if not isinstance(value, np.ndarray) or value.shape != (base.NUM_KEYPOINTS, 3):
         is_array = isinstance(value, np.ndarray)
         held = f"an array of shape {value.shape}" if is_array else shown(value)
@@ -88,7 +88,7 @@ def _parse(key: Any, value: Any, subsets: dict[Any, Any] | None) -> base.Found:
         )
     flat = base.numbers("the array", value.ravel().tolist())
     rows, columns, visible = flat.reshape(-1, 3).T
-    return base.one(name, base.from_coordinates(columns, rows, visible != 0))
+    return base.Found(name, base.from_coordinates(columns, rows, visible != 0)[None])
 
 
 def _from_peaks(
@@ -96,20 +96,21 @@ def _from_peaks(
 ) -> np.ndarray:
     if len(value) != base.NUM_KEYPOINTS:
         raise ValueError(f"{len(value)} lists of peaks, expected {base.NUM_KEYPOINTS}")
-    peaks = [_check_peaks(joint, candidates) for joint, candidates in enumerate(value)]
-    ids = _person_ids(name, peaks, subsets)
-    points = np.zeros((base.NUM_KEYPOINTS, 3), np.float32)
-    for joint, candidates in enumerate(peaks):
+    for joint, candidates in enumerate(value):
+        _check_peaks(joint, candidates)
+    ids = _person_ids(name, value, subsets)
+    places = np.full((base.NUM_KEYPOINTS, 2), -1, np.float32)
+    for joint, candidates in enumerate(value):
         mine = candidates[:1]
         if ids is not None:
             # The last one, as the authors' loop leaves it; ids do not repeat.
             mine = [peak for peak in candidates if peak[3] in ids][-1:]
         for x, y, _, _ in mine:
-            points[joint] = x, y, 1
-    return base.from_coordinates(points[:, 0], points[:, 1], points[:, 2] > 0)
+            places[joint] = x, y
+    return base.from_coordinates(*places.T)
 
 
-def _check_peaks(joint: int, candidates: Any) -> list[Any]:
+def _check_peaks(joint: int, candidates: Any) -> None:
     if not isinstance(candidates, list):
         raise ValueError(f"the peaks of point {joint} are {shown(candidates)}, no list")
     for peak in candidates:
@@ -118,7 +119,6 @@ def _check_peaks(joint: int, candidates: Any) -> list[Any]:
                 f"point {joint} has the peak {shown(peak)}, expected (x, y, score, id)"
             )
         base.numbers(f"a peak of point {joint}", peak)
-    return candidates
 
 
 def _person_ids(

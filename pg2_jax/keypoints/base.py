@@ -11,7 +11,7 @@ import pathlib
 import reprlib
 import stat
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -27,7 +27,6 @@ MAX_BYTES = 2**31
 MAX_TRACK = 2**53
 UTF_16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _MOST_SHOWN = 80
-
 
 Size = tuple[int, int]
 
@@ -48,15 +47,13 @@ Entry = tuple[str, Callable[[], Found]]
 
 
 class Pose(NamedTuple):
-    """A parsed entry: where it was read, float32 [18, 3] = (x, y, visible) of the
-    person whom the photo shows, all people, [P, 18, 3] by `people.order`, and the
-    photo's (height, width), if known, and the people's numbers through a video."""
+    """A parsed entry."""
 
-    place: str
-    keypoints: np.ndarray
-    people: np.ndarray
-    size: Size | None = None
-    tracks: Sequence[int | None] = ()
+    place: str  # where it was read
+    keypoints: np.ndarray  # float32 [18, 3] = (x, y, visible) of whom the photo shows
+    people: np.ndarray  # all people, [P, 18, 3], by `people.order`
+    size: Size | None = None  # (height, width) of the photo, if known
+    tracks: Sequence[int | None] = ()  # the people's numbers through a video
 
 
 def collect(
@@ -127,27 +124,33 @@ def numbers(what: str, values: Sequence[Any]) -> np.ndarray:
     return np.array(values, np.float32)
 
 
+def numbers_in(record: Any, *keys: str) -> list[float]:
+    """The numbers that a JSON object has under some of these keys, also in a list."""
+    values = [record.get(key) for key in keys] if isinstance(record, dict) else []
+    found = []
+    for value in values:
+        while isinstance(value, list) and value:
+            value = value[0]
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            found.append(value)
+    return found
+
+
 def track_in(record: Any) -> int | None:
     """The number of a person through a video, None where a tool says none: "idx" of
     AlphaPose and PoseFlow, which may lie in lists, "track_id" of ultralytics,
     "person_id" of OpenPose, [-1] without its tracker, "id_" of OpenPifPaf."""
-    values = record if isinstance(record, Mapping) else {}
-    for key in ("idx", "track_id", "person_id", "id_"):
-        value: Any = values.get(key)
-        while isinstance(value, list) and value:
-            value = value[0]
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        if is_number and 0 <= value < MAX_TRACK and value == int(value):
+    for value in numbers_in(record, "idx", "track_id", "person_id", "id_"):
+        if 0 <= value < MAX_TRACK and value == int(value):
             return int(value)
     return None
 
 
-def size_in(record: Mapping[str, Any], height: str, width: str) -> Size | None:
+def size_in(record: dict[str, Any], height: str, width: str) -> Size | None:
     """(height, width) by two keys of a JSON object; None for what no photo can have."""
-    sides: list[Any] = [record.get(height), record.get(width)]
-    for side in sides:
-        if not isinstance(side, int | float) or not 1 <= side <= MAX_COORDINATE:
-            return None
+    sides = numbers_in(record, height, width)
+    if len(sides) < 2 or not all(1 <= side <= MAX_COORDINATE for side in sides):
+        return None
     return int(sides[0]), int(sides[1])
 
 
@@ -192,9 +195,9 @@ def plain_number(value: float) -> int | float:
 
 def shown(value: Any) -> str:
     """A short `repr` for a message."""
+    # The plain repr of a container can be exponentially long.
+    plain = isinstance(value, str | bytes | int | float | None)
     try:
-        # The plain repr of a container can be exponentially long.
-        plain = isinstance(value, str | bytes | int | float | None)
         text = repr(value) if plain else reprlib.repr(value)
     except ValueError:  # An int of more digits than Python prints.
         return f"a very large {type(value).__name__}"
@@ -212,8 +215,7 @@ def content_of(
         raise ValueError(f"{path}: not a file with {what}")
     if status.st_size > most:
         raise ValueError(f"{path}: {status.st_size:,} bytes, at most {most:,} are read")
-    with open(path, "rb") as file:
-        return file.read()
+    return pathlib.Path(path).read_bytes()
 
 
 def text_of(path: pathlib.Path, content: bytes) -> str:

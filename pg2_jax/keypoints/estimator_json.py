@@ -245,9 +245,5 @@ def _track(person: Any) -> int | None:
 
 
 def _score(person: Any) -> float | None:
-    values = person if isinstance(person, dict) else {}
-    for key in ("score", "bbox_score", "confidence", "scores"):
-        value = values.get(key)
-        if isinstance(value, int | float) and abs(value) < base.MAX_COORDINATE:
-            return float(value)
-    return None
+    scores = base.numbers_in(person, "score", "bbox_score", "confidence", "scores")
+    return next((float(x) for x in scores if abs(x) < base.MAX_COORDINATE), None)

@@ -74,10 +74,10 @@ def estimate(listing: photo_list.Listing, options: Options) -> str:
         raise ValueError(f"--output={output}: the name must end in .csv")
     replaces = options.overwrite or options.add
     command_line.check_file("--output", output, overwrite=replaces)
-    earlier = quality_report.earlier_rows(options.beside(photo_list.REPORT))
-    written = ""
+    report, sheet = map(options.beside, (photo_list.REPORT, photo_list.CONTACT_SHEET))
+    written, earlier = "", list[list[str]]()
     if options.add and output.exists():
-        written = _written(output)
+        written, earlier = _written(output), quality_report.earlier_rows(report)
         listing = unseen(listing, output, earlier)
         if not listing.names:
             return f"{output}: no photo of {listing.folder} is new"
@@ -89,9 +89,8 @@ def estimate(listing: photo_list.Listing, options: Options) -> str:
     facts = {
         "estimator": options.estimator,
         "model_sha256": downloads.sha256(model),
-        "min_confidence": options.min_confidence,
+        "min_confidence": least,
     }
-    report, sheet = map(options.beside, (photo_list.REPORT, photo_list.CONTACT_SHEET))
     log_path = options.beside("_partial.jsonl")
     with contextlib.closing(EstimationLog(log_path, facts)) as log:
         records = _find_all(listing, settings, log, options.workers)
@@ -107,7 +106,7 @@ def estimate(listing: photo_list.Listing, options: Options) -> str:
                 f"nothing was written (--min_score={options.min_score:g})"
             )
         _write(output, outcome, written)
-        quality_report.write(report, records, outcome, earlier if written else ())
+        quality_report.write(report, records, outcome, earlier)
         if outcome.annotations:
             quality_report.draw(sheet, listing.folder, outcome)
         log.remove()
@@ -177,20 +176,12 @@ def _find_all(
     workers: int,
 ) -> list[Record]:
     """Looks at the photos that the log lacks; all records, as they are listed."""
-    waiting = [
-        name
-        for name in listing.names
-        if not log.is_done(name, resume_log.stamp(listing.folder / name))
-    ]
-    find = functools.partial(_find, folder=listing.folder, settings=settings)
-    done = len(listing.names) - len(waiting)
-    bar = tqdm(
-        initial=done,
-        total=done + len(waiting),
-        desc="estimating",
-        unit="photo",
-        disable=None,
-    )
+    names, folder = listing.names, listing.folder
+    stamps = {name: resume_log.stamp(folder / name) for name in names}
+    waiting = [name for name in names if not log.is_done(name, stamps[name])]
+    find = functools.partial(_find, folder=folder, settings=settings)
+    done, total = len(names) - len(waiting), len(names)
+    bar = tqdm(None, "estimating", total, initial=done, unit="photo", disable=None)
     try:
         with bar, workers_lib.results(find, waiting, workers) as records:
             for record in records:
@@ -200,7 +191,7 @@ def _find_all(
         if _estimator.cache_info().currsize:
             _estimator(settings).close()
             _estimator.cache_clear()
-    return [log.records[name] for name in listing.names]
+    return [log.records[name] for name in names]
 
 
 @functools.lru_cache(maxsize=1)

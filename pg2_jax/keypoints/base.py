@@ -117,18 +117,16 @@ def numbers(what: str, values: Sequence[Any]) -> np.ndarray:
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise ValueError(f"{what} holds {shown(value)}, which is not a number")
         if not abs(value) <= MAX_COORDINATE:  # Nor is NaN.
-            raise ValueError(
-                f"{what} holds {shown(value)}, expected a finite number of at most "
-                f"{MAX_COORDINATE}"
-            )
+            rule = f"expected a finite number of at most {MAX_COORDINATE}"
+            raise ValueError(f"{what} holds {shown(value)}, {rule}")
     return np.array(values, np.float32)
 
 
 def numbers_in(record: Any, *keys: str) -> list[float]:
     """The numbers that a JSON object has under some of these keys, also in a list."""
-    values = [record.get(key) for key in keys] if isinstance(record, dict) else []
     found = []
-    for value in values:
+    for key in keys:
+        value = record.get(key) if isinstance(record, dict) else None
         while isinstance(value, list) and value:
             value = value[0]
         if isinstance(value, int | float) and not isinstance(value, bool):
@@ -169,21 +167,17 @@ def from_coordinates(
 def check_pose(name: str, keypoints: np.ndarray) -> None:
     """Refuses a pose, or the photo name it goes by, that no format can hold."""
     check_name(name)
-    if np.shape(keypoints) != (NUM_KEYPOINTS, 3):
-        raise ValueError(
-            f"{name}: keypoints have shape {np.shape(keypoints)}, expected "
-            f"{(NUM_KEYPOINTS, 3)}"
-        )
+    shape, wanted = np.shape(keypoints), (NUM_KEYPOINTS, 3)
+    if shape != wanted:
+        raise ValueError(f"{name}: keypoints have shape {shape}, expected {wanted}")
     values = np.asarray(keypoints, np.float64)
     if not np.isin(values[:, 2], (0, 1)).all():
         raise ValueError(f"{name}: visible must be 0 or 1, got {values[:, 2]}")
     places = values[values[:, 2] == 1, :2]
     inside = ((places >= 0) & (places <= MAX_COORDINATE)).all(axis=1)
     if not inside.all():
-        raise ValueError(
-            f"{name}: a visible point lies outside 0 .. {MAX_COORDINATE}: "
-            f"{places[~inside][0]}"
-        )
+        rule = f"a visible point lies outside 0 .. {MAX_COORDINATE}"
+        raise ValueError(f"{name}: {rule}: {places[~inside][0]}")
 
 
 def plain_number(value: float) -> int | float:

@@ -2,10 +2,10 @@
 
 Either a whole file, {"images": [...], "annotations": [...]}, or a list of results,
 [{"image_id": ..., "keypoints": [...], "score": ...}, ...], as COCO's own tools,
-AlphaPose, MMPose and ultralytics write it. Points are (x, y, v), 17 of COCO's, or those
-of another skeleton that `layouts` knows. In a whole file v > 0 means present, so that
-points which were labelled though hidden (v = 1) count; in results, or where one v is no
-whole number, it is a confidence.
+AlphaPose, MMPose and ultralytics write it. Points are (x, y, v) of a skeleton that
+`layouts` knows. In a whole file v > 0 means present, so that points which were labelled
+though hidden (v = 1) count; in results, or where one v is no whole number, it is a
+confidence.
 
 Of several people on a photo the largest complete one is taken (`people.order`), of
 those about as large the one with the highest "score"; without scores the one with the
@@ -92,10 +92,11 @@ def entries(path: os.PathLike[str], content: Any) -> Iterator[base.Entry]:
             pointless += 1
         else:
             grouped.setdefault(image, []).append((index, person))
-    for what, count in (
-        ("of other categories than people", others),
-        ("without keypoints, or of crowds", pointless),
-    ):
+    ignored = {
+        "of other categories than people": others,
+        "without keypoints, or of crowds": pointless,
+    }
+    for what, count in ignored.items():
         if count:
             note = f"note: {path}: annotations {what}, ignored: {count:,}"
             print(note, file=sys.stderr)
@@ -105,12 +106,9 @@ def entries(path: os.PathLike[str], content: Any) -> Iterator[base.Entry]:
 
 
 def write(path: str | os.PathLike[str], annotations: Mapping[str, np.ndarray]) -> None:
-    """Writes a file that `entries` and pycocotools read, whole or not at all.
-
-    The neck has no place in it (see `lost_necks`), nor have the photos' sizes, which
-    annotations do not know. Present points get v = 2; bounding box and area are those
-    of the points.
-    """
+    """Writes a file that `entries` and pycocotools read, whole or not at all. It has no
+    neck (see `lost_necks`) and no sizes of photos, which annotations do not know.
+    Present points get v = 2; bounding box and area are those of the points."""
     images, people = [], []
     for number, (name, keypoints) in enumerate(annotations.items(), start=1):
         base.check_pose(name, keypoints)
@@ -127,10 +125,9 @@ def write(path: str | os.PathLike[str], annotations: Mapping[str, np.ndarray]) -
 def _format_person(number: int, points: np.ndarray) -> dict[str, Any]:
     present = points[:, 2] > 0
     values = np.where(present[:, None], points * [1, 1, 2], 0)
-    box = [0.0, 0.0, 0.0, 0.0]
-    if present.any():
-        low, high = points[present, :2].min(axis=0), points[present, :2].max(axis=0)
-        box = [*low.tolist(), *(high - low).tolist()]
+    seen = points[present, :2] if present.any() else np.zeros((1, 2))
+    low, high = seen.min(axis=0), seen.max(axis=0)
+    box = [*low.tolist(), *(high - low).tolist()]
     return {
         "id": number,
         "image_id": number,
@@ -188,18 +185,15 @@ def _categories(path: os.PathLike[str], content: dict[str, Any]) -> dict[_Id, bo
 
 
 def _refuse_category(category: Any) -> NoReturn:
-    raise ValueError(
-        f'"category_id" is {shown(category)}, expected the id of one of the '
-        '"categories"'
-    )
+    rule = 'expected the id of one of the "categories"'
+    raise ValueError(f'"category_id" is {shown(category)}, {rule}')
 
 
 def _id(what: str, record: dict[str, Any], key: str) -> _Id:
     value = record.get(key)
     if not _is_id(value):
-        raise ValueError(
-            f'{what} has "{key}" {shown(value)}, expected a number or text'
-        )
+        held = f'{what} has "{key}" {shown(value)}'
+        raise ValueError(f"{held}, expected a number or text")
     return value
 
 
@@ -247,8 +241,6 @@ def _optional_number(index: int, person: dict[str, Any], key: str) -> float | No
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     # An int may be too large for a float; NaN is not below anything.
     if not is_number or not abs(value) < _MOST_AREA:
-        raise ValueError(
-            f"annotation {index}: {key} is {shown(value)}, expected a number below "
-            f"{_MOST_AREA:.0e}"
-        )
+        rule = f"expected a number below {_MOST_AREA:.0e}"
+        raise ValueError(f"annotation {index}: {key} is {shown(value)}, {rule}")
     return float(value)

@@ -14,16 +14,16 @@
 | MediaPipe | "landmarks", "pose_landmarks" or "poseLandmarks" | 33 of {x, y, visibility} |
 
 A list of photos, or one in each line of the file, is one of frames, counted from 0; a
-list of 18 rows, or of several such, is our own array as JSON. Points are those of any skeleton of
-`layouts`, with a confidence or without. Pixels are those of the photo; fractions of it
-need its size, which the photo says as "canvas_height" and "canvas_width" or the like.
-Of several people the largest complete one is taken (`people.order`), of those about as
-large the surest; a person without points is passed over. AlphaPose's neck for OpenPose
-and CMU-Pose is the 18th point of its skeleton, which is one only with COCO's: it is put
-between the shoulders.
+list of 18 rows, or of several such, is our own array as JSON. Points are those of any
+skeleton of `layouts`, with a confidence or without. Pixels are those of the photo;
+fractions of it need its size, which the photo says as "canvas_height" and
+"canvas_width" or the like. Of several people the largest complete one is taken
+(`people.order`), of those about as large the surest; a person without points is passed
+over. AlphaPose's neck for OpenPose and CMU-Pose is the 18th point of its skeleton,
+which is one only with COCO's: it is put between the shoulders.
 
-No photo is named in most of these files. The file's stem, without `_keypoints`, names
-it; files written here also hold "image_name", because the stem lacks the suffix.
+Where the file does not name a photo, its stem does, without `_keypoints`. Files written
+here hold "image_name", because the stem lacks the suffix.
 """  # noqa: E501
 
 import functools
@@ -194,9 +194,8 @@ def _parse(
     if isinstance(people, list) and people and all(map(is_point, people)):
         people = [people]
     if not isinstance(people, list):
-        raise ValueError(
-            f"holds no person: the people are {shown(people)}, expected a list"
-        )
+        held = f"the people are {shown(people)}, expected a list"
+        raise ValueError(f"holds no person: {held}")
     poses, scores, tracks = [], [], []
     several = (one for person in people for one in _split(person))
     for index, person in enumerate(several):

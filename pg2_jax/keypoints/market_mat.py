@@ -1,12 +1,10 @@
 """The MATLAB files of layumi/market1501_body_point: 14 points per photo.
 
 Variable `pp`, [28, N] (in HDF5, and so here, [N, 28]): a column per photo, 14 x and
-then 14 y, counted from 1. In order: top of the head, neck, right shoulder, elbow,
-wrist, left ones, right hip, knee, ankle, left ones. COCO-18 has no place for the top of
-the head; nose, eyes and ears are missing.
-
-The file holds no names. Column i belongs to photo i of the folder that was annotated,
-its *.jpg files in the order of their names.
+then 14 y, counted from 1: top of the head, neck, right shoulder, elbow, wrist, left
+ones, right hip, knee, ankle, left ones. COCO-18 has no place for the top of the head;
+nose, eyes and ears are missing. There are no names: column i is photo i of the folder
+that was annotated, its *.jpg files in the order of their names.
 """
 
 import functools
@@ -27,10 +25,8 @@ def entries(
     """Yields the poses of a file; `photos` are the names in the annotated folder."""
     if not content.startswith(b"MATLAB 7.3"):
         # scipy, which reads them, ends the whole program on some damaged files.
-        raise ValueError(
-            f"{path}: a MATLAB file of version 5 to 7; save it with -v7.3 to read it "
-            "here"
-        )
+        rule = "a MATLAB file of version 5 to 7; save it with -v7.3 to read it here"
+        raise ValueError(f"{path}: {rule}")
     if photos is None:
         raise ValueError(
             f"{path}: MATLAB files of 14 points do not name their photos: the folder "
@@ -47,9 +43,8 @@ def _load(path: pathlib.Path, content: bytes, photos: int) -> np.ndarray:
     try:
         import h5py
     except ImportError as error:
-        raise ValueError(
-            f"{path}: MATLAB files need h5py: pip install 'pg2_jax[matlab]'"
-        ) from error
+        rule = "MATLAB files need h5py: pip install 'pg2_jax[matlab]'"
+        raise ValueError(f"{path}: {rule}") from error
     try:
         with h5py.File(io.BytesIO(content), "r") as file:
             table = file.get("pp")
@@ -62,10 +57,8 @@ def _load(path: pathlib.Path, content: bytes, photos: int) -> np.ndarray:
         reason = " ".join(str(error).split())[:200]
         raise ValueError(f"{path}: not a whole MATLAB file: {reason}") from error
     if not is_pp:
-        raise ValueError(
-            f"{path}: expected the variable 'pp', numbers [28, N]; found "
-            f"{shape[::-1] or 'none'}"
-        )
+        rule = "expected the variable 'pp', numbers [28, N]"
+        raise ValueError(f"{path}: {rule}; found {shape[::-1] or 'none'}")
     if values is None:
         raise ValueError(
             f"{path}: {shape[0]:,} poses for {photos:,} photos *.jpg; they belong "

@@ -4,8 +4,7 @@
 for each point, and `subsets_dic_*.p` beside it to one row per person: 18 candidate ids
 (-1 for none), a score and a count. The person with the highest score is taken, as in
 the authors' `_get_valid_peaks` for Market-1501; without any person, the first candidate
-of each kind. (Their DeepFashion code returns the first candidates in any case, by
-mistake.)
+of each kind, which their DeepFashion code takes in any case, by mistake.
 
 `PoseRCV/*.pickle` maps a photo's name to an array [18, 3] = (row, column, visible).
 """
@@ -39,7 +38,11 @@ def entries(path: pathlib.Path, content: bytes) -> Iterator[base.Entry]:
             f"{path}: holds the subsets of people; give the file of peaks, "
             f"{path.name.replace(_SUBSETS, _PEAKS)}, which lies beside it"
         )
-    subsets = _read_subsets(path) if isinstance(first, list) else None
+    beside = path.with_name(path.name.replace(_PEAKS, _SUBSETS))
+    subsets = None
+    if isinstance(first, list) and beside != path and beside.exists():
+        loaded = _load(beside, base.content_of(beside))
+        subsets = {_key(name): people for name, people in loaded.items()}
     for key, value in poses.items():
         place = f"{path}: record {shown(key)}"
         yield place, functools.partial(_parse, key, value, subsets)
@@ -53,14 +56,6 @@ def _load(path: pathlib.Path, content: bytes) -> dict[Any, Any]:
             f"{path}: the pickle holds {shown(value)}, expected a dict of photo names"
         )
     return value
-
-
-def _read_subsets(path: pathlib.Path) -> dict[Any, Any] | None:
-    other = path.with_name(path.name.replace(_PEAKS, _SUBSETS))
-    if other == path or not other.exists():
-        return None
-    loaded = _load(other, base.content_of(other))
-    return {_key(name): rows for name, rows in loaded.items()}
 
 
 def _key(name: Any) -> str:

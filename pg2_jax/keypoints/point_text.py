@@ -67,21 +67,18 @@ def _parse(text: str, name: str) -> base.Found:
     if len(rows) != base.NUM_KEYPOINTS:
         expected = f"{base.NUM_KEYPOINTS}: one per point"
         raise ValueError(f"{len(rows)} lines, expected {expected}")
-    columns = len(rows[0][1])
-    points = np.stack([_point(number, fields, columns) for number, fields in rows])
-    return base.Found(name, base.from_coordinates(*points.T)[None])
-
-
-def _point(line: int, fields: list[str], columns: int) -> np.ndarray:
-    if len(fields) != columns or columns not in (2, 3):
-        raise ValueError(
-            f"line {line} has {len(fields)} columns, expected x y, or x y confidence, "
-            "the same in every line"
-        )
-    bad = [field for field in fields if not _values(field)]
-    if bad:
-        raise ValueError(f"line {line}: {shown(bad[0])} is not a number")
-    return base.numbers(f"line {line}", [float(field) for field in fields])
+    points = []
+    for number, fields in rows:
+        if not len(fields) == len(rows[0][1]) in (2, 3):
+            raise ValueError(
+                f"line {number} has {len(fields)} columns, expected x y, or x y "
+                "confidence, the same in every line"
+            )
+        bad = [field for field in fields if not _values(field)]
+        if bad:
+            raise ValueError(f"line {number}: {shown(bad[0])} is not a number")
+        points.append(base.numbers(f"line {number}", list(map(float, fields))))
+    return base.Found(name, base.from_coordinates(*np.transpose(points))[None])
 
 
 def _parse_yolo(text: str, name: str, size: base.Size | None) -> base.Found:
@@ -91,9 +88,8 @@ def _parse_yolo(text: str, name: str, size: base.Size | None) -> base.Found:
         values = _values(line)
         columns = _yolo_columns(values)
         if not columns:
-            raise ValueError(
-                f"line {number} is no person of YOLO's: class, box and 17 points"
-            )
+            rule = "is no person of YOLO's: class, box and 17 points"
+            raise ValueError(f"line {number} {rule}")
         end = _BEFORE + _YOLO_POINTS * columns
         rows = np.reshape(values[_BEFORE:end], (_YOLO_POINTS, columns)).tolist()
         pose = person_points.read(f"line {number}", {"keypoints": rows}, layout, size)

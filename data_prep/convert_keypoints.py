@@ -83,8 +83,9 @@ def _convert(options: Options, *arguments: str) -> str:
     problems = Problems(skip=options.on_error == "skip")
     photos = None
     if options.photos:
-        split.check_folder(pathlib.Path(options.photos), "--photos")
-        photos = [path.name for path in split.entries(pathlib.Path(options.photos))]
+        folder = pathlib.Path(options.photos)
+        split.check_folder(folder, "--photos")
+        photos = [path.name for path in split.entries(folder)]
     size = options.photo_size and files.parse_size("photo_size", options.photo_size)
     poses = keypoint_files.read(
         source,

@@ -18,7 +18,7 @@ from data_prep.records.summary import Problems
 from data_prep.sources import photo_list, photo_names
 from pg2_jax import downloads, files
 from pg2_jax.errors import counted
-from pg2_jax.estimators import base, registry, weights
+from pg2_jax.estimators import base, registry
 from pg2_jax.keypoints import keypoint_files, pose_transfer_csv
 from pg2_jax.photos import photo_files
 
@@ -83,7 +83,7 @@ def estimate(listing: photo_list.Listing, options: Options) -> str:
             return f"{output}: no photo of {listing.folder} is new"
     reference, others = _reference(listing, options)
     registry.check_installed(options.estimator)
-    model = weights.locate(options.estimator, options.model)
+    model = registry.locate(options.estimator, options.model)
     least = options.min_confidence
     settings = base.Settings(options.estimator, model, least, everybody=False)
     facts = {

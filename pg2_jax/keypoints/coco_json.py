@@ -22,7 +22,7 @@ from typing import Any, NoReturn, TypeGuard
 
 import numpy as np
 
-from pg2_jax import files
+from pg2_jax import errors, files
 from pg2_jax.keypoints import base, layouts
 from pg2_jax.keypoints.base import shown
 from pg2_jax.keypoints.layouts import COCO_17_TO_18, KEYPOINTS, NECK
@@ -32,8 +32,6 @@ _Id = int | str
 _Photo = tuple[str, base.Size | None]
 
 _MOST_AREA = 1e12
-
-
 _COCO_18_TO_17 = [0, *np.argsort(COCO_17_TO_18)[2:].tolist()]
 # COCO's own figure, counted from 1.
 _SKELETON = (
@@ -63,23 +61,23 @@ def entries(path: os.PathLike[str], content: Any) -> Iterator[base.Entry]:
     """Yields the poses of a file, one per photo that has an annotated person."""
     photos: dict[_Id, _Photo] | None = None
     are_people: dict[_Id, bool] | None = None
-    if isinstance(content, dict):
-        persons = _list_of_dicts(path, content, "annotations")
-        photos = _photos(path, _list_of_dicts(path, content, "images"))
-        if "categories" in content:
-            are_people = _categories(path, content)
-    else:
-        persons = content
-        if not all(isinstance(person, dict) for person in persons):
-            raise ValueError(f"{path}: expected a list of results, each an object")
+    with errors.said_of(path):
+        if isinstance(content, dict):
+            persons = _objects(content, "annotations")
+            photos = _photos(_objects(content, "images"))
+            if "categories" in content:
+                are_people = _are_people(_objects(content, "categories"))
+        elif all(isinstance(person, dict) for person in content):
+            persons = content
+        else:
+            raise ValueError("expected a list of results, each an object")
     grouped: dict[_Id, list[tuple[int, dict[str, Any]]]] = {}
     others = pointless = 0
     for index, person in enumerate(persons):
         place, category = f"{path}: annotation {index}", person.get("category_id")
         if are_people is not None:
             if not _is_id(category) or category not in are_people:
-                refuse = functools.partial(_refuse_category, category)
-                yield place, refuse
+                yield place, functools.partial(_refuse_category, category)
                 continue
             if not are_people[category]:
                 others += 1
@@ -115,11 +113,9 @@ def write(path: str | os.PathLike[str], annotations: Mapping[str, np.ndarray]) -
         images.append({"id": number, "file_name": name})
         people.append(_format_person(number, keypoints[_COCO_18_TO_17]))
     category = {"id": 1, "name": "person", "supercategory": "person"}
-    points = {"keypoints": KEYPOINTS, "skeleton": _SKELETON}
-    categories = [category | points]
-    content = {"images": images, "annotations": people, "categories": categories}
-    text = json.dumps(content, ensure_ascii=False) + "\n"
-    files.write_text(path, text)
+    category |= {"keypoints": KEYPOINTS, "skeleton": _SKELETON}
+    content = {"images": images, "annotations": people, "categories": [category]}
+    files.write_text(path, json.dumps(content, ensure_ascii=False) + "\n")
 
 
 def _format_person(number: int, points: np.ndarray) -> dict[str, Any]:
@@ -140,26 +136,24 @@ def _format_person(number: int, points: np.ndarray) -> dict[str, Any]:
     }
 
 
-def _list_of_dicts(
-    path: os.PathLike[str], content: dict[str, Any], key: str
-) -> list[dict[str, Any]]:
+def _objects(content: dict[str, Any], key: str) -> list[dict[str, Any]]:
     values = content.get(key)
     if not isinstance(values, list) or not all(isinstance(v, dict) for v in values):
-        raise ValueError(f'{path}: expected a list "{key}" of objects')
+        raise ValueError(f'expected a list "{key}" of objects')
     return values
 
 
-def _photos(path: os.PathLike[str], images: list[dict[str, Any]]) -> dict[_Id, _Photo]:
+def _photos(images: list[dict[str, Any]]) -> dict[_Id, _Photo]:
     photos: dict[_Id, _Photo] = {}
     for index, image in enumerate(images):
         identity, name = image.get("id"), image.get("file_name")
         if not _is_id(identity) or not isinstance(name, str):
             raise ValueError(
-                f'{path}: image {index} has "id" {shown(identity)} and "file_name" '
+                f'image {index} has "id" {shown(identity)} and "file_name" '
                 f"{shown(name)}, expected a number or text, and text"
             )
         if identity in photos:
-            raise ValueError(f"{path}: image {index} repeats the id {shown(identity)}")
+            raise ValueError(f"image {index} repeats the id {shown(identity)}")
         photos[identity] = name, base.size_in(image, "height", "width")
     return photos
 
@@ -168,18 +162,17 @@ def _is_id(value: Any) -> TypeGuard[_Id]:
     return isinstance(value, int | str) and not isinstance(value, bool)
 
 
-def _categories(path: os.PathLike[str], content: dict[str, Any]) -> dict[_Id, bool]:
+def _are_people(categories: list[dict[str, Any]]) -> dict[_Id, bool]:
     """Whether each category is of people."""
     are_people = {}
-    for index, category in enumerate(_list_of_dicts(path, content, "categories")):
-        identity = _id(f"{path}: category {index}", category, "id")
-        is_person = category.get("name") == "person" or "keypoints" in category
-        are_people[identity] = is_person
-        names = category.get("keypoints") or list(KEYPOINTS)
-        if names != list(KEYPOINTS):
+    for index, category in enumerate(categories):
+        identity, name = _id(f"category {index}", category, "id"), category.get("name")
+        are_people[identity] = name == "person" or "keypoints" in category
+        points = category.get("keypoints") or list(KEYPOINTS)
+        if points != list(KEYPOINTS):
             raise ValueError(
-                f"{path}: the category {shown(category.get('name'))} has the keypoints "
-                f"{shown(names)}, expected COCO's 17: nose, left_eye, ..., right_ankle"
+                f"the category {shown(name)} has the keypoints {shown(points)}, "
+                "expected COCO's 17: nose, left_eye, ..., right_ankle"
             )
     return are_people
 

@@ -33,7 +33,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pg2_jax.keypoints import base, layouts, person_points
+from pg2_jax.keypoints import base, coco_json, layouts, person_points
 from pg2_jax.keypoints.base import shown
 from pg2_jax.keypoints.person_points import Layout, held, is_point
 
@@ -61,16 +61,20 @@ class _Photo(NamedTuple):
 
 def entries(
     path: pathlib.Path,
-    content: Any,
+    text: str,
     name: str,
+    photo_size: base.Size | None,
     *,
     may_be_empty: bool,
-    photo_size: base.Size | None = None,
 ) -> Iterator[base.Entry]:
-    """Yields the photos of a file. `name` is that of a photo which the file does not
-    name; frames have their number behind it. A photo without people may be empty in a
-    folder of files and among other frames: no person. (height, width) `photo_size` is
-    that of photos whose size the file does not say."""
+    """Yields the photos of a file, those of COCO's form by `coco_json`. `name` is that
+    of a photo which the file does not name; frames have their number behind it. A photo
+    without people may be empty in a folder of files and among other frames: no person.
+    (height, width) `photo_size` is that of photos whose size the file does not say."""
+    content = base.parse_json_lines(path, text)
+    if coco_json.is_coco(content):
+        yield from coco_json.entries(path, content)
+        return
     photos = _photos(path, content)
     for number, photo in enumerate(photos):
         place, own = str(path), name
@@ -83,12 +87,13 @@ def entries(
 
 def _photos(path: pathlib.Path, content: Any) -> list[_Photo]:
     """The photos of a file by the rules above; another content is a ValueError."""
-    if isinstance(content, dict):
-        _refuse_other_points(path, content.get("meta_info"))
-        for key in ("instance_info", "predictions"):  # MMPose, its demo and its API
-            if isinstance(content.get(key), list):
-                content = content[key]
-                break
+    match content:
+        case {"meta_info": {"keypoint_id2name": dict(names)} as meta}:
+            _refuse_other_points(path, list(names.values()), meta.get("dataset_name"))
+    match content:
+        # MMPose, its demo and its API.
+        case {"instance_info": list(photos)} | {"predictions": list(photos)}:
+            content = photos
     if _is_array(content):
         content = [{"keypoints": content}]
     elif isinstance(content, list) and content and all(map(_is_array, content)):
@@ -117,15 +122,13 @@ def _photos(path: pathlib.Path, content: Any) -> list[_Photo]:
 def _movenet(content: Any) -> _Photo | None:
     """The photo of MoveNet's own array, rows (y, x, score): of one person, [1, 1, 17,
     3], or of several, [1, 6, 56], whose last five numbers are a box and its score."""
-    if not isinstance(content, list) or len(content) != 1:
-        return None
-    (people,) = content
-    if not isinstance(people, list) or not people:
-        return None
-    if len(people) == 1 and person_points.are_rows(people[0], 17, 3):
-        people = [[value for row in people[0] for value in row]]
-    elif not person_points.are_rows(people, len(people), 56):
-        return None
+    match content:
+        case [[rows]] if person_points.are_rows(rows, 17, 3):
+            people = [[value for row in rows for value in row]]
+        case [[_, *_] as people] if person_points.are_rows(people, len(people), 56):
+            pass
+        case _:
+            return None
     found = [
         {
             "keypoints": [[row[i + 1], row[i], row[i + 2]] for i in range(0, 51, 3)],
@@ -169,17 +172,13 @@ def _is_array(value: Any) -> bool:
     return person_points.are_rows(value, 18, 3)
 
 
-def _refuse_other_points(path: pathlib.Path, meta: Any) -> None:
+def _refuse_other_points(path: pathlib.Path, names: list[Any], dataset: Any) -> None:
     """Refuses 17 points that are not COCO's by what MMPose's demos say of the points,
     such as those of Human3.6M and of animals."""
-    names = meta.get("keypoint_id2name") if isinstance(meta, dict) else None
-    if not isinstance(names, dict) or len(names) != 17:
-        return
-    listed = list(names.values())
-    if listed != list(layouts.KEYPOINTS):
+    if len(names) == 17 and names != list(layouts.KEYPOINTS):
         raise ValueError(
-            f"{path}: the points are {shown(listed)} ({meta.get('dataset_name')}), "
-            "expected COCO's 17: nose, left_eye, ..., right_ankle"
+            f"{path}: the points are {shown(names)} ({dataset}), expected COCO's 17: "
+            "nose, left_eye, ..., right_ankle"
         )
 
 
@@ -218,28 +217,26 @@ def _parse(
 
 def _split(person: Any) -> list[Any]:
     """The people of one object: rtmlib's arrays hold several."""
-    points = person.get("keypoints") if isinstance(person, dict) else None
-    if not points or not (_are_lists(points) and _are_lists(points[0])):
-        return [person]
-    scores = next((person[k] for k in person_points.SCORES if k in person), None)
-    if not isinstance(scores, list) or len(scores) != len(points):
-        scores = [None] * len(points)
-    return [
-        {"keypoints": own, "keypoint_scores": sure}
-        for own, sure in zip(points, scores, strict=True)
-    ]
-
-
-def _are_lists(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(x, list) for x in value)
+    match person:
+        case {"keypoints": [[[*_], *_], *_] as points}:
+            scores = [person[k] for k in person_points.SCORES if k in person][:1]
+        case _:
+            return [person]
+    match scores:
+        case [[*sure]] if len(sure) == len(points):
+            pass
+        case _:
+            sure = [None] * len(points)
+    people = zip(points, sure, strict=True)
+    return [{"keypoints": own, "keypoint_scores": each} for own, each in people]
 
 
 def _track(person: Any) -> int | None:
     """The person's number through a video; an "id" beside points that are objects is
     MoveNet's, of JavaScript."""
-    points = person.get("keypoints") if isinstance(person, dict) else None
-    if isinstance(points, list) and points and all(map(is_point, points)):
-        return base.track_in({"track_id": person.get("id")})
+    match person:
+        case {"keypoints": [{"x": _, "y": _}, *_], "id": number}:
+            return base.track_in({"track_id": number})
     return base.track_in(person)
 
 

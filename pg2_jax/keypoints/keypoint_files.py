@@ -17,7 +17,6 @@ from pg2_jax import files
 from pg2_jax.keypoints import (
     MIN_CONFIDENCE,
     base,
-    coco_json,
     estimator_json,
     market_mat,
     openpose_json,
@@ -115,23 +114,12 @@ def _text(
     line = text.split("\n", 1)[0]
     if text.lstrip().startswith(("{", "[")):
         name = openpose_json.photo_name(pathlib.Path(path.name))
-        return _json(path, text, name, photo_size, empty=False)
+        return estimator_json.entries(path, text, name, photo_size, may_be_empty=False)
     if point_text.is_row(line):
         return point_text.entries(path, text, path.stem, photo_size)
     if not any(separator in line for separator in pose_transfer_csv.SEPARATORS):
         raise unknown
     return pose_transfer_csv.entries(path, text)
-
-
-def _json(
-    path: pathlib.Path, text: str, name: str, size: base.Size | None, *, empty: bool
-) -> Iterator[base.Entry]:
-    content = base.parse_json_lines(path, text)
-    if coco_json.is_coco(content):
-        return coco_json.entries(path, content)
-    return estimator_json.entries(
-        path, content, name, may_be_empty=empty, photo_size=size
-    )
 
 
 def _folder(folder: pathlib.Path, photo_size: base.Size | None) -> Iterator[base.Entry]:
@@ -155,7 +143,9 @@ def _folder(folder: pathlib.Path, photo_size: base.Size | None) -> Iterator[base
         inside = path.relative_to(folder)
         if by_suffix[".json"]:
             name = openpose_json.photo_name(inside)
-            yield from _json(path, text, name, photo_size, empty=True)
+            yield from estimator_json.entries(
+                path, text, name, photo_size, may_be_empty=True
+            )
         else:
             name = inside.with_suffix("").as_posix()
             yield from point_text.entries(path, text, name, photo_size)

@@ -68,10 +68,8 @@ def main(words: Sequence[str]) -> int:
 
 def _convert(options: Options, *arguments: str) -> str:
     if len(arguments) != 2:
-        raise ValueError(
-            f"expected two arguments, IN and OUT, got {len(arguments)}; "
-            "--help explains them"
-        )
+        got = f"got {len(arguments)}; --help explains them"
+        raise ValueError(f"expected two arguments, IN and OUT, {got}")
     source, output = (pathlib.Path(os.path.expanduser(word)) for word in arguments)
     if not source.exists():
         raise ValueError(f"IN={source}: there is no such file or folder")

@@ -101,10 +101,9 @@ def estimate(listing: photo_list.Listing, options: Options) -> str:
         everyone = options.people == "all"
         outcome = quality_report.choose(records, everyone, options.min_score)
         if not (outcome.annotations or written):
-            raise ValueError(
-                f"{listing.folder}: {len(records):,} photos, {outcome.counts()}; "
-                f"nothing was written (--min_score={options.min_score:g})"
-            )
+            found = f"{len(records):,} photos, {outcome.counts()}"
+            why = f"nothing was written (--min_score={options.min_score:g})"
+            raise ValueError(f"{listing.folder}: {found}; {why}")
         _write(output, outcome, written)
         quality_report.write(report, records, outcome, earlier)
         if outcome.annotations:
@@ -138,9 +137,8 @@ def unseen(
 def _written(output: pathlib.Path) -> str:
     text = output.read_text(encoding="utf-8")
     if text.partition("\n")[0].strip() != _HEADER:
-        raise ValueError(
-            f"--add: {output} must begin with {_HEADER}, as this program writes it"
-        )
+        rule = f"must begin with {_HEADER}, as this program writes it"
+        raise ValueError(f"--add: {output} {rule}")
     return text.rstrip("\n") + "\n"
 
 

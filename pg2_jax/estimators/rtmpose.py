@@ -64,10 +64,8 @@ def _finds_people(
         raise ValueError(f"its outputs have {ranks} axes, neither RTMO nor RTMPose")
     # Of COCO's body, or Halpe's and COCO-WholeBody's, which begin with it.
     if (count := outputs[1].shape[-2]) not in (17, 26, 133):
-        raise ValueError(
-            f"it has {count} points, expected COCO's 17, or 26 or 133 that begin with "
-            "them"
-        )
+        rule = "expected COCO's 17, or 26 or 133 that begin with them"
+        raise ValueError(f"it has {count} points, {rule}")
     return ranks == [3, 4]
 
 

@@ -148,10 +148,9 @@ def _photos(images: list[dict[str, Any]]) -> dict[_Id, _Photo]:
     for index, image in enumerate(images):
         identity, name = image.get("id"), image.get("file_name")
         if not _is_id(identity) or not isinstance(name, str):
-            raise ValueError(
-                f'image {index} has "id" {shown(identity)} and "file_name" '
-                f"{shown(name)}, expected a number or text, and text"
-            )
+            held = f'"id" {shown(identity)} and "file_name" {shown(name)}'
+            rule = "expected a number or text, and text"
+            raise ValueError(f"image {index} has {held}, {rule}")
         if identity in photos:
             raise ValueError(f"image {index} repeats the id {shown(identity)}")
         photos[identity] = name, base.size_in(image, "height", "width")

@@ -50,10 +50,8 @@ def from_flat(what: str, values: Sequence[Any]) -> np.ndarray:
         count, rest = divmod(len(values), columns)
         if not rest and count in _PLACES:
             return points_of(what, values, columns)
-    raise ValueError(
-        f"{what} has {len(values)} values, expected 18 x 3, or x, y and confidence of "
-        f"{COUNTS} points"
-    )
+    rule = f"expected 18 x 3, or x, y and confidence of {COUNTS} points"
+    raise ValueError(f"{what} has {len(values)} values, {rule}")
 
 
 def points_of(what: str, values: Sequence[Any], columns: int) -> np.ndarray:

@@ -31,9 +31,8 @@ def write_folder(
         base.check_pose(name, keypoints)
         place = pathlib.PurePosixPath(name).with_suffix("")
         if place in places:
-            raise ValueError(
-                f"{name!r} and {places[place]!r} would both be {place}{SUFFIX}"
-            )
+            both = f"{name!r} and {places[place]!r}"
+            raise ValueError(f"{both} would both be {place}{SUFFIX}")
         places[place] = name
     with files.replacing_folder(folder) as built:
         for place, name in places.items():

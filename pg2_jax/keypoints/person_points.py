@@ -35,13 +35,11 @@ def read(
     a ValueError that `what` begins."""
     key, values = "points", person
     if isinstance(person, dict):
-        found = next((k for k in KEYS if k in person), None)
-        if found is None:
-            raise ValueError(
-                f"{what}: expected one of the keys {', '.join(KEYS)}; there is "
-                f"{held(person)}"
-            )
-        key, values = found, person[found]
+        found = [key for key in KEYS if key in person]
+        if not found:
+            rule = f"expected one of the keys {', '.join(KEYS)}"
+            raise ValueError(f"{what}: {rule}; there is {held(person)}")
+        key, values = found[0], person[found[0]]
     what = f"{what}: {key}"
     if values is None or values == []:
         return None

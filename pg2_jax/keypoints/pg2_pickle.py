@@ -34,10 +34,9 @@ def entries(path: pathlib.Path, content: bytes) -> Iterator[base.Entry]:
     poses = _load(path, content)
     first = next(iter(poses.values()))
     if isinstance(first, np.ndarray) and first.ndim == 2 and first.shape[1] == 20:
-        raise ValueError(
-            f"{path}: holds the subsets of people; give the file of peaks, "
-            f"{path.name.replace(_SUBSETS, _PEAKS)}, which lies beside it"
-        )
+        peaks = f"the file of peaks, {path.name.replace(_SUBSETS, _PEAKS)}"
+        rule = f"give {peaks}, which lies beside it"
+        raise ValueError(f"{path}: holds the subsets of people; {rule}")
     beside = path.with_name(path.name.replace(_PEAKS, _SUBSETS))
     subsets = None
     if isinstance(first, list) and beside != path and beside.exists():
@@ -51,10 +50,9 @@ def entries(path: pathlib.Path, content: bytes) -> Iterator[base.Entry]:
 def _load(path: pathlib.Path, content: bytes) -> dict[Any, Any]:
     with errors.said_of(path):
         value = restricted_pickle.load(content)
-    if not isinstance(value, dict) or not value:
-        raise ValueError(
-            f"{path}: the pickle holds {shown(value)}, expected a dict of photo names"
-        )
+        if not isinstance(value, dict) or not value:
+            rule = "expected a dict of photo names"
+            raise ValueError(f"the pickle holds {shown(value)}, {rule}")
     return value
 
 
@@ -77,10 +75,8 @@ def _parse(key: Any, value: Any, subsets: dict[Any, Any] | None) -> base.Found:
     if not isinstance(value, np.ndarray) or value.shape != (base.NUM_KEYPOINTS, 3):
         is_array = isinstance(value, np.ndarray)
         held = f"an array of shape {value.shape}" if is_array else shown(value)
-        raise ValueError(
-            f"{held}, expected an array [18, 3] of row, column, visible, or 18 lists "
-            "of peaks"
-        )
+        rule = "an array [18, 3] of row, column, visible, or 18 lists of peaks"
+        raise ValueError(f"{held}, expected {rule}")
     flat = base.numbers("the array", value.ravel().tolist())
     rows, columns, visible = flat.reshape(-1, 3).T
     return base.Found(name, base.from_coordinates(columns, rows, visible != 0)[None])
@@ -110,9 +106,8 @@ def _check_peaks(joint: int, candidates: Any) -> None:
         raise ValueError(f"the peaks of point {joint} are {shown(candidates)}, no list")
     for peak in candidates:
         if not isinstance(peak, tuple | list) or len(peak) != 4:
-            raise ValueError(
-                f"point {joint} has the peak {shown(peak)}, expected (x, y, score, id)"
-            )
+            held = f"point {joint} has the peak {shown(peak)}"
+            raise ValueError(f"{held}, expected (x, y, score, id)")
         base.numbers(f"a peak of point {joint}", peak)
 
 

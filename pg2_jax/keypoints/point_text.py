@@ -70,10 +70,8 @@ def _parse(text: str, name: str) -> base.Found:
     points = []
     for number, fields in rows:
         if not len(fields) == len(rows[0][1]) in (2, 3):
-            raise ValueError(
-                f"line {number} has {len(fields)} columns, expected x y, or x y "
-                "confidence, the same in every line"
-            )
+            rule = "expected x y, or x y confidence, the same in every line"
+            raise ValueError(f"line {number} has {len(fields)} columns, {rule}")
         bad = [field for field in fields if not _values(field)]
         if bad:
             raise ValueError(f"line {number}: {shown(bad[0])} is not a number")

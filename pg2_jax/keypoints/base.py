@@ -11,7 +11,7 @@ import pathlib
 import reprlib
 import stat
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,6 +31,15 @@ _MOST_SHOWN = 80
 Size = tuple[int, int]
 
 
+class File(NamedTuple):
+    """A text file, and what it does not say itself."""
+
+    path: pathlib.Path
+    inside: pathlib.PurePath  # within what is read: by it an unnamed photo is called
+    photo_size: Size | None  # (height, width) of its photos
+    in_folder: bool = False  # among files of other photos, where one may show nobody
+
+
 class Found(NamedTuple):
     """The people on one photo, none or several, as a file has them."""
 
@@ -42,6 +51,8 @@ class Found(NamedTuple):
     tracks: Sequence[int | None] = ()  # who is who through a video, if it says so
 
 
+# Poses [18, 3] by photo name, to be written.
+Poses = Mapping[str, np.ndarray]
 # Where a photo's pose is, for messages, and what reads it or raises a ValueError.
 Entry = tuple[str, Callable[[], Found]]
 

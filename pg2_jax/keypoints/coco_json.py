@@ -15,21 +15,21 @@ keypoints, such as a box, or of a crowd, is ignored.
 
 import functools
 import json
-import os
+import pathlib
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, NoReturn, TypeGuard
 
 import numpy as np
 
 from pg2_jax import errors, files
 from pg2_jax.keypoints import base, layouts
-from pg2_jax.keypoints.base import shown
+from pg2_jax.keypoints.base import Entry, Found, Size, shown
 from pg2_jax.keypoints.layouts import COCO_17_TO_18, KEYPOINTS, NECK
 
 _Id = int | str
 # The name of a photo and its (height, width).
-_Photo = tuple[str, base.Size | None]
+_Photo = tuple[str, Size | None]
 
 _MOST_AREA = 1e12
 _COCO_18_TO_17 = [0, *np.argsort(COCO_17_TO_18)[2:].tolist()]
@@ -41,7 +41,7 @@ _SKELETON = (
 )
 
 
-def lost_necks(annotations: Mapping[str, np.ndarray]) -> int:
+def lost_necks(annotations: base.Poses) -> int:
     """Counts the poses whose neck changes on the way through COCO's 17 points: it was
     not the midpoint of both shoulders."""
     return sum(
@@ -57,7 +57,7 @@ def is_coco(content: Any) -> bool:
     return isinstance(content, dict) and "annotations" in content
 
 
-def entries(path: os.PathLike[str], content: Any) -> Iterator[base.Entry]:
+def entries(path: pathlib.Path, content: Any) -> Iterator[Entry]:
     """Yields the poses of a file, one per photo that has an annotated person."""
     photos: dict[_Id, _Photo] | None = None
     are_people: dict[_Id, bool] | None = None
@@ -103,7 +103,7 @@ def entries(path: os.PathLike[str], content: Any) -> Iterator[base.Entry]:
         yield place, functools.partial(_parse, image, group, photos)
 
 
-def write(path: str | os.PathLike[str], annotations: Mapping[str, np.ndarray]) -> None:
+def write(path: files.PathLike, annotations: base.Poses) -> None:
     """Writes a file that `entries` and pycocotools read, whole or not at all. It has no
     neck (see `lost_necks`) and no sizes of photos, which annotations do not know.
     Present points get v = 2; bounding box and area are those of the points."""
@@ -193,7 +193,7 @@ def _parse(
     image: _Id,
     persons: list[tuple[int, dict[str, Any]]],
     photos: dict[_Id, _Photo] | None,
-) -> base.Found:
+) -> Found:
     size = None
     if photos is None:
         # A list of results names a photo by its number, as COCO's own files are named.
@@ -212,7 +212,7 @@ def _parse(
         for score, points, area in zip(scores, poses, areas, strict=True)
     ]
     tracks = [base.track_in(person) for _, person in persons]
-    return base.Found(name, np.stack(poses), ranks, size, tracks)
+    return Found(name, np.stack(poses), ranks, size, tracks)
 
 
 def _points(index: int, person: dict[str, Any], are_results: bool) -> np.ndarray:

@@ -33,8 +33,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pg2_jax.keypoints import base, coco_json, layouts, person_points
-from pg2_jax.keypoints.base import shown
+from pg2_jax.keypoints import base, coco_json, layouts, openpose_json, person_points
+from pg2_jax.keypoints.base import Entry, Found, Size, shown
 from pg2_jax.keypoints.person_points import Layout, held, is_point
 
 _LANDMARKS = ("landmarks", "pose_landmarks", "poseLandmarks")
@@ -59,30 +59,22 @@ class _Photo(NamedTuple):
     layout: Layout = Layout()
 
 
-def entries(
-    path: pathlib.Path,
-    text: str,
-    name: str,
-    photo_size: base.Size | None,
-    *,
-    may_be_empty: bool,
-) -> Iterator[base.Entry]:
-    """Yields the photos of a file, those of COCO's form by `coco_json`. `name` is that
-    of a photo which the file does not name; frames have their number behind it. A photo
-    without people may be empty in a folder of files and among other frames: no person.
-    (height, width) `photo_size` is that of photos whose size the file does not say."""
-    content = base.parse_json_lines(path, text)
+def entries(file: base.File, text: str) -> Iterator[Entry]:
+    """Yields the photos of a file, those of COCO's form by `coco_json`. Of several
+    frames that the file does not name each has its number behind the name. A photo may
+    be empty in a folder of files and among other frames: no person."""
+    content = base.parse_json_lines(file.path, text)
     if coco_json.is_coco(content):
-        yield from coco_json.entries(path, content)
+        yield from coco_json.entries(file.path, content)
         return
-    photos = _photos(path, content)
+    photos = _photos(file.path, content)
     for number, photo in enumerate(photos):
-        place, own = str(path), name
+        place, name = str(file.path), openpose_json.photo_name(file.inside)
         if len(photos) > 1:
-            place, own = f"{path}: frame {number}", f"{name}_{number:06d}"
-        photo = photo._replace(name=photo.name or own)
-        may_be = may_be_empty or len(photos) > 1
-        yield place, functools.partial(_parse, photo, photo_size, may_be)
+            place, name = f"{place}: frame {number}", f"{name}_{number:06d}"
+        photo = photo._replace(name=photo.name or name)
+        may_be_empty = file.in_folder or len(photos) > 1
+        yield place, functools.partial(_parse, photo, file.photo_size, may_be_empty)
 
 
 def _photos(path: pathlib.Path, content: Any) -> list[_Photo]:
@@ -182,9 +174,7 @@ def _refuse_other_points(path: pathlib.Path, names: list[Any], dataset: Any) -> 
         )
 
 
-def _parse(
-    photo: _Photo, photo_size: base.Size | None, may_be_empty: bool
-) -> base.Found:
+def _parse(photo: _Photo, photo_size: Size | None, may_be_empty: bool) -> Found:
     if not isinstance(photo.name, str):
         raise ValueError(f'"image_name" is {shown(photo.name)}, expected text')
     people = photo.people
@@ -212,7 +202,7 @@ def _parse(
         known = everyone[..., 2].sum(axis=1).tolist()
     ranks = [(score,) for score in known]
     size = photo.layout.size or photo_size
-    return base.Found(photo.name, everyone, ranks, size, tracks)
+    return Found(photo.name, everyone, ranks, size, tracks)
 
 
 def _split(person: Any) -> list[Any]:

@@ -15,13 +15,14 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from pg2_jax.keypoints import base
+from pg2_jax.keypoints.base import Entry, Found
 
 _NUM_POINTS = 14
 
 
 def entries(
     path: pathlib.Path, content: bytes, photos: Sequence[str] | None
-) -> Iterator[base.Entry]:
+) -> Iterator[Entry]:
     """Yields the poses of a file; `photos` are the names in the annotated folder."""
     if not content.startswith(b"MATLAB 7.3"):
         # scipy, which reads them, ends the whole program on some damaged files.
@@ -67,9 +68,9 @@ def _load(path: pathlib.Path, content: bytes, photos: int) -> np.ndarray:
     return values
 
 
-def _parse(name: str, values: list[float]) -> base.Found:
+def _parse(name: str, values: list[float]) -> Found:
     points = base.numbers("the column", values).reshape(2, _NUM_POINTS)
     places = np.full((2, base.NUM_KEYPOINTS), -1, np.float32)
     # Neck to left ankle have the same order in both; the first point is the head's top.
     places[:, 1:_NUM_POINTS] = points[:, 1:] - 1
-    return base.Found(name, base.from_coordinates(*places)[None])
+    return Found(name, base.from_coordinates(*places)[None])

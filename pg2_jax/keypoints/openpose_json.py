@@ -1,9 +1,7 @@
 """OpenPose's JSON, one file per photo: names and writing; `estimator_json` reads it."""
 
 import json
-import os
 import pathlib
-from collections.abc import Mapping
 
 import numpy as np
 
@@ -20,9 +18,7 @@ def photo_name(path: pathlib.PurePath) -> str:
     return (path.parent / stem).as_posix()
 
 
-def write_folder(
-    folder: str | os.PathLike[str], annotations: Mapping[str, np.ndarray]
-) -> None:
+def write_folder(folder: files.PathLike, annotations: base.Poses) -> None:
     """Writes poses [18, 3] by photo name as a folder of one file per photo, which
     appears whole or not at all; it must not exist, or be empty. Two photos of one stem
     are a ValueError."""
@@ -41,7 +37,7 @@ def write_folder(
             file.write_text(_format(name, annotations[name]), encoding="utf-8")
 
 
-def write_file(path: str | os.PathLike[str], name: str, keypoints: np.ndarray) -> None:
+def write_file(path: files.PathLike, name: str, keypoints: np.ndarray) -> None:
     """Writes the file of one photo's pose [18, 3], whole or not at all."""
     base.check_pose(name, keypoints)
     files.write_text(path, _format(name, keypoints))

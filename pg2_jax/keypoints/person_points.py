@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pg2_jax.keypoints import base, layouts
-from pg2_jax.keypoints.base import shown
+from pg2_jax.keypoints import layouts
+from pg2_jax.keypoints.base import Size, shown
 
 _FLAT = ("pose_keypoints_2d", "pose_keypoints", "joints")
 KEYS = (*_FLAT, "keypoints", "landmark")
@@ -20,7 +20,7 @@ _CONFIDENCES = ("score", "visibility", "confidence")
 class Layout(NamedTuple):
     """What a file says of the points of a photo."""
 
-    size: base.Size | None = None  # (height, width)
+    size: Size | None = None  # (height, width)
     # Whether the coordinates are fractions, even where none shows it.
     fractions: bool = False
     # Whether the neck is what it says, see `estimator_json`.
@@ -28,7 +28,7 @@ class Layout(NamedTuple):
 
 
 def read(
-    what: str, person: Any, layout: Layout, photo_size: base.Size | None
+    what: str, person: Any, layout: Layout, photo_size: Size | None
 ) -> np.ndarray | None:
     """A person's points, float32 [18, 3] = (x, y, confidence) in pixels; None without
     any. (height, width) `photo_size` is used where the file says none; other points are
@@ -148,7 +148,7 @@ def _refuse_signed(what: str, points: np.ndarray) -> None:
 
 
 def _in_pixels(
-    what: str, pose: np.ndarray, fractions: bool, size: base.Size | None
+    what: str, pose: np.ndarray, fractions: bool, size: Size | None
 ) -> np.ndarray:
     places = pose[pose[:, 2] > 0, :2]
     if not fractions:

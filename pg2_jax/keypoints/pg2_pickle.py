@@ -19,7 +19,7 @@ import numpy as np
 
 from pg2_jax import errors, restricted_pickle
 from pg2_jax.keypoints import base
-from pg2_jax.keypoints.base import shown
+from pg2_jax.keypoints.base import Entry, Found, shown
 
 _PEAKS, _SUBSETS = "all_peaks_dic", "subsets_dic"
 
@@ -29,7 +29,7 @@ def looks_like_pickle(content: bytes) -> bool:
     return bool(re.match(rb"\x80[\x02-\x05]|\(d|\}q|\}\(", content))
 
 
-def entries(path: pathlib.Path, content: bytes) -> Iterator[base.Entry]:
+def entries(path: pathlib.Path, content: bytes) -> Iterator[Entry]:
     """Yields the poses of a file; beside peaks their file of subsets is looked for."""
     poses = _load(path, content)
     first = next(iter(poses.values()))
@@ -68,10 +68,10 @@ def _key(name: Any) -> str:
         return name.decode("latin-1")
 
 
-def _parse(key: Any, value: Any, subsets: dict[Any, Any] | None) -> base.Found:
+def _parse(key: Any, value: Any, subsets: dict[Any, Any] | None) -> Found:
     name = _key(key)
     if isinstance(value, list):
-        return base.Found(name, _from_peaks(name, value, subsets)[None])
+        return Found(name, _from_peaks(name, value, subsets)[None])
     if not isinstance(value, np.ndarray) or value.shape != (base.NUM_KEYPOINTS, 3):
         is_array = isinstance(value, np.ndarray)
         held = f"an array of shape {value.shape}" if is_array else shown(value)
@@ -79,7 +79,7 @@ def _parse(key: Any, value: Any, subsets: dict[Any, Any] | None) -> base.Found:
         raise ValueError(f"{held}, expected {rule}")
     flat = base.numbers("the array", value.ravel().tolist())
     rows, columns, visible = flat.reshape(-1, 3).T
-    return base.Found(name, base.from_coordinates(columns, rows, visible != 0)[None])
+    return Found(name, base.from_coordinates(columns, rows, visible != 0)[None])
 
 
 def _from_peaks(

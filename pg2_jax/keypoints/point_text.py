@@ -11,13 +11,12 @@ The photo's name is the file's: `pose/a/b.txt` is the pose of `a/b`.
 """
 
 import functools
-import pathlib
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from pg2_jax.keypoints import base, person_points
-from pg2_jax.keypoints.base import shown
+from pg2_jax.keypoints.base import Entry, Found, Size, shown
 
 _YOLO_POINTS, _BEFORE = 17, 5
 
@@ -28,15 +27,13 @@ def is_row(line: str) -> bool:
     return len(values) in (2, 3) or _yolo_columns(values) > 0
 
 
-def entries(
-    path: pathlib.Path, text: str, name: str, photo_size: base.Size | None
-) -> Iterator[base.Entry]:
-    """Yields the one photo of a file; `name` is the photo's, (height, width)
-    `photo_size` its size, which YOLO's fractions need."""
+def entries(file: base.File, text: str) -> Iterator[Entry]:
+    """Yields the one photo of a file."""
+    name = file.inside.with_suffix("").as_posix()
     parse = functools.partial(_parse, text, name)
     if _yolo_columns(_values(text.split("\n", 1)[0])):
-        parse = functools.partial(_parse_yolo, text, name, photo_size)
-    yield str(path), parse
+        parse = functools.partial(_parse_yolo, text, name, file.photo_size)
+    yield str(file.path), parse
 
 
 def _values(line: str) -> list[float]:
@@ -62,7 +59,7 @@ def _lines(text: str) -> list[tuple[int, str]]:
     return [(number, line) for number, line in lines if line.strip()]
 
 
-def _parse(text: str, name: str) -> base.Found:
+def _parse(text: str, name: str) -> Found:
     rows = [(number, line.split()) for number, line in _lines(text)]
     if len(rows) != base.NUM_KEYPOINTS:
         expected = f"{base.NUM_KEYPOINTS}: one per point"
@@ -76,10 +73,10 @@ def _parse(text: str, name: str) -> base.Found:
         if bad:
             raise ValueError(f"line {number}: {shown(bad[0])} is not a number")
         points.append(base.numbers(f"line {number}", list(map(float, fields))))
-    return base.Found(name, base.from_coordinates(*np.transpose(points))[None])
+    return Found(name, base.from_coordinates(*np.transpose(points))[None])
 
 
-def _parse_yolo(text: str, name: str, size: base.Size | None) -> base.Found:
+def _parse_yolo(text: str, name: str, size: Size | None) -> Found:
     people, ranks, tracks = [], [], []
     layout = person_points.Layout(fractions=True)
     for number, line in _lines(text):
@@ -98,4 +95,4 @@ def _parse_yolo(text: str, name: str, size: base.Size | None) -> base.Found:
         ranks.append((next((value for value in after if value % 1), 1.0),))
         track = next((value for value in after if not value % 1), None)
         tracks.append(base.track_in({"idx": track}))
-    return base.Found(name, np.stack(people), ranks, size, tracks)
+    return Found(name, np.stack(people), ranks, size, tracks)

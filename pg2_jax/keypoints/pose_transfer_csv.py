@@ -21,14 +21,14 @@ import itertools
 import json
 import pathlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 
 from pg2_jax import errors, files
 from pg2_jax.keypoints import base
-from pg2_jax.keypoints.base import shown
+from pg2_jax.keypoints.base import Entry, Found, shown
 
 HEADER = ("name", "keypoints_y", "keypoints_x")
 _POINTS = range(base.NUM_KEYPOINTS)
@@ -52,7 +52,7 @@ class _Form(NamedTuple):
     is_wide: bool
 
 
-def entries(path: pathlib.Path, text: str) -> Iterator[base.Entry]:
+def entries(path: pathlib.Path, text: str) -> Iterator[Entry]:
     """Yields the rows of a file, whose first line must be the header."""
     lines = base.lines_of(text)
     form, wanted = _form(lines[0]), ":".join(HEADER)
@@ -68,7 +68,7 @@ def entries(path: pathlib.Path, text: str) -> Iterator[base.Entry]:
             yield f"{path}:{number}", functools.partial(parse_row, line, form)
 
 
-def write(path: files.PathLike, annotations: Mapping[str, np.ndarray]) -> None:
+def write(path: files.PathLike, annotations: base.Poses) -> None:
     """Writes poses [18, 3] by photo name so that `entries` reads them, or nothing."""
     rows = [":".join(HEADER)]
     for name, keypoints in annotations.items():
@@ -123,7 +123,7 @@ def _check_wide(header: list[str]) -> None:
             raise ValueError(f"column {number} is {shown(name)}, expected {expected!r}")
 
 
-def _parse_wide(line: str, form: _Form) -> base.Found:
+def _parse_wide(line: str, form: _Form) -> Found:
     name, *cells = _cells(line, form) or [""]
     if len(cells) + 1 != len(_WIDE):
         raise ValueError(f"the row has {len(cells) + 1} columns, expected {len(_WIDE)}")
@@ -131,7 +131,7 @@ def _parse_wide(line: str, form: _Form) -> base.Found:
     if min(height, width) < 1:
         raise ValueError(f"img_h and img_w are {height} and {width}, expected >= 1")
     pose = base.from_coordinates(np.array(places[::2]), np.array(places[1::2]))
-    return base.Found(name.strip(), pose[None], size=(int(height), int(width)))
+    return Found(name.strip(), pose[None], size=(int(height), int(width)))
 
 
 def _number(column: str, cell: str) -> float:
@@ -142,7 +142,7 @@ def _number(column: str, cell: str) -> float:
         raise ValueError(f"{what}, expected a finite number") from error
 
 
-def _parse_lists(line: str, form: _Form) -> base.Found:
+def _parse_lists(line: str, form: _Form) -> Found:
     cells = line.rsplit(":", 2)
     if form.separator != ":":
         cells = []
@@ -159,7 +159,7 @@ def _parse_lists(line: str, form: _Form) -> base.Found:
         shape = f"{form.separator} ".join(["name", "[y0, ...]", "[x0, ...]"])
         raise ValueError(f"{shown(line)} is not a row of the form '{shape}'")
     ys, xs = _parse_list(HEADER[1], cells[1]), _parse_list(HEADER[2], cells[2])
-    return base.Found(cells[0].strip(), base.from_coordinates(xs, ys)[None])
+    return Found(cells[0].strip(), base.from_coordinates(xs, ys)[None])
 
 
 def _parse_list(column: str, text: str) -> np.ndarray:

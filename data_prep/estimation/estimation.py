@@ -4,7 +4,6 @@ import contextlib
 import dataclasses
 import functools
 import pathlib
-from collections.abc import Sequence
 
 import numpy as np
 from tqdm import tqdm
@@ -16,6 +15,7 @@ from data_prep.estimation.resume_log import EstimationLog, Record
 from data_prep.flag_fields import option
 from data_prep.records.summary import Problems
 from data_prep.sources import photo_list, photo_names
+from data_prep.sources.photo_list import Listing
 from pg2_jax import downloads, files
 from pg2_jax.errors import counted
 from pg2_jax.estimators import base, registry
@@ -66,7 +66,7 @@ class Options:
         return output.with_name(f"{output.stem}{ending}")
 
 
-def estimate(listing: photo_list.Listing, options: Options) -> str:
+def estimate(listing: Listing, options: Options) -> str:
     """Finds the people in photos and writes the annotation file, its report and its
     contact sheet; returns a summary in lines for the terminal."""
     output = pathlib.Path(options.output)
@@ -120,14 +120,14 @@ def estimate(listing: photo_list.Listing, options: Options) -> str:
         ours = outcome.annotations
         lines += quality_report.distances(ours, reference, options.compare)
     if others:
-        lines.append(f"    poses there of no photo here: {len(others):,}, such as")
-        lines.append(f"      {others[0]}")
+        unknown = f"poses there of no photo here: {len(others):,}, such as"
+        lines += [f"    {unknown}", f"      {others[0]}"]
     return "\n".join(lines)
 
 
 def unseen(
-    listing: photo_list.Listing, output: pathlib.Path, report: Sequence[Sequence[str]]
-) -> photo_list.Listing:
+    listing: Listing, output: pathlib.Path, report: quality_report.Rows
+) -> Listing:
     """The photos that neither the annotations nor the rows of the report have."""
     seen = {name.partition("#")[0] for name in keypoint_files.read(output)}
     seen |= {row[0] for row in report}
@@ -151,7 +151,7 @@ def _write(output: pathlib.Path, outcome: quality_report.Outcome, written: str) 
 
 
 def _reference(
-    listing: photo_list.Listing, options: Options
+    listing: Listing, options: Options
 ) -> tuple[dict[str, np.ndarray], list[str]]:
     """Reads what to compare with: by photo, and what is of no photo here."""
     if not options.compare:
@@ -168,10 +168,7 @@ def _reference(
 
 
 def _find_all(
-    listing: photo_list.Listing,
-    settings: base.Settings,
-    log: EstimationLog,
-    workers: int,
+    listing: Listing, settings: base.Settings, log: EstimationLog, workers: int
 ) -> list[Record]:
     """Looks at the photos that the log lacks; all records, as they are listed."""
     names, folder = listing.names, listing.folder

@@ -18,6 +18,8 @@ from pg2_jax.photos import crop, photo_files
 
 HEADER = ("name", "status", "people", "score", "points", "note")
 STATUSES = ("found", "low score", "not found", "bad photo")
+# Of an earlier report.
+Rows = Sequence[Sequence[str]]
 _SHEET_ROWS, _SHEET_COLUMNS, _TILE = 4, 6, 192
 
 
@@ -63,10 +65,7 @@ def earlier_rows(path: pathlib.Path) -> list[list[str]]:
 
 
 def write(
-    path: pathlib.Path,
-    records: Sequence[Record],
-    outcome: Outcome,
-    earlier: Sequence[Sequence[str]] = (),
+    path: pathlib.Path, records: Sequence[Record], outcome: Outcome, earlier: Rows
 ) -> None:
     """Writes earlier rows, and a row per photo: status, how many people were found,
     score and points of the largest that is kept (or else the surest), and what is
@@ -125,18 +124,14 @@ def distances(
     here, there = ours[..., 2] > 0, theirs[..., 2] > 0
     both = here & there
     pixels = np.linalg.norm((ours - theirs)[both][:, :2], axis=1)
-    lines = [
-        f"  compared with {name}: {len(names):,} photos and {len(pixels):,} points "
-        f"that both have; {(here & ~there).sum():,} points only here, "
-        f"{(there & ~here).sum():,} only there"
-    ]
+    common = f"{len(names):,} photos and {len(pixels):,} points that both have"
+    alone = f"{(here & ~there).sum():,} points only here, {(there & ~here).sum():,}"
+    lines = [f"  compared with {name}: {common}; {alone} only there"]
     if not len(pixels):
         return lines
     median, most = np.percentile(pixels, [50, 95])
-    lines.append(
-        f"  distance in pixels: mean {pixels.mean():.2f}, median {median:.2f}, 95 % "
-        f"below {most:.2f}"
-    )
+    average = f"mean {pixels.mean():.2f}, median {median:.2f}"
+    lines.append(f"  distance in pixels: {average}, 95 % below {most:.2f}")
     from pg2_jax import pose  # Imports jax.
 
     joints = np.nonzero(both)[1]

@@ -13,6 +13,7 @@ from PIL import Image
 from pg2_jax.estimators import base
 from pg2_jax.estimators.base import Person
 from pg2_jax.keypoints import layouts
+from pg2_jax.keypoints.people import apart
 
 _FACE = [0, 14, 15]  # nose and eyes of COCO-18
 _NOSE, _EARS = 0, [8, 7]  # of BlazePose's landmarks
@@ -151,12 +152,9 @@ def _distinct(people: list[Person]) -> list[Person]:
 
 
 def _same(person: Person, other: Person) -> bool:
-    both = (person.keypoints[:, 2] > 0) & (other.keypoints[:, 2] > 0)
-    if not both.any():
-        return False
-    gaps = person.keypoints[both, :2] - other.keypoints[both, :2]
+    gap = apart(person.keypoints, other.keypoints)
     size = np.sqrt(max(person.area, other.area))
-    return bool(np.hypot(*gaps.T).mean() < _SAME_PERSON * size)
+    return gap is not None and bool(gap < _SAME_PERSON * size)
 
 
 @contextlib.contextmanager

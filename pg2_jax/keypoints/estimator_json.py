@@ -33,7 +33,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pg2_jax.keypoints import base, coco_json, layouts, openpose_json, person_points
+from pg2_jax.keypoints import base, coco_json, layouts, person_points
 from pg2_jax.keypoints.base import Entry, Found, Size, shown
 from pg2_jax.keypoints.person_points import Layout, held, is_point
 
@@ -68,8 +68,10 @@ def entries(file: base.File, text: str) -> Iterator[Entry]:
         yield from coco_json.entries(file.path, content)
         return
     photos = _photos(file.path, content)
+    # OpenPifPaf writes "photo.jpg.predictions.json".
+    stem = file.inside.stem.removesuffix("_keypoints").removesuffix(".predictions")
     for number, photo in enumerate(photos):
-        place, name = str(file.path), openpose_json.photo_name(file.inside)
+        place, name = str(file.path), (file.inside.parent / stem).as_posix()
         if len(photos) > 1:
             place, name = f"{place}: frame {number}", f"{name}_{number:06d}"
         photo = photo._replace(name=photo.name or name)

@@ -44,8 +44,9 @@ def in_order(
                 f"{_ends(listed)}."
             )
         return dict(poses), notes
-    if listed == sorted(listed) and listed != sorted(listed, key=files.natural_order):
-        listed.sort(key=lambda name: int(names.digits[name]))
+    by_number = sorted(listed, key=files.natural_order)
+    if listed == sorted(listed) and listed != by_number:
+        listed = by_number
         notes.append(f"the frames are taken by their numbers: {_ends(listed)}.")
     numbers = [int(names.digits[name]) for name in listed]
     steps = np.diff(numbers)

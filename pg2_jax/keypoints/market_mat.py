@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from pg2_jax import errors
 from pg2_jax.keypoints import base
 from pg2_jax.keypoints.base import Entry, Found
 
@@ -24,28 +25,29 @@ def entries(
     path: pathlib.Path, content: bytes, photos: Sequence[str] | None
 ) -> Iterator[Entry]:
     """Yields the poses of a file; `photos` are the names in the annotated folder."""
-    if not content.startswith(b"MATLAB 7.3"):
-        # scipy, which reads them, ends the whole program on some damaged files.
-        rule = "a MATLAB file of version 5 to 7; save it with -v7.3 to read it here"
-        raise ValueError(f"{path}: {rule}")
-    if photos is None:
-        raise ValueError(
-            f"{path}: MATLAB files of 14 points do not name their photos: the folder "
-            "of photos is needed, which data_prep/convert_keypoints.py takes"
-        )
-    names = sorted(name for name in photos if name.lower().endswith(".jpg"))
-    columns = zip(names, _load(path, content, len(names)), strict=True)
-    for number, (name, values) in enumerate(columns, start=1):
+    with errors.said_of(path):
+        if not content.startswith(b"MATLAB 7.3"):
+            # scipy, which reads them, ends the whole program on some damaged files.
+            kind = "a MATLAB file of version 5 to 7"
+            raise ValueError(f"{kind}; save it with -v7.3 to read it here")
+        if photos is None:
+            raise ValueError(
+                "MATLAB files of 14 points do not name their photos: the folder of "
+                "photos is needed, which data_prep/convert_keypoints.py takes"
+            )
+        names = sorted(name for name in photos if name.lower().endswith(".jpg"))
+        table = _load(content, len(names))
+    for number, (name, values) in enumerate(zip(names, table, strict=True), start=1):
         parse = functools.partial(_parse, name, values.tolist())
         yield f"{path}: column {number}", parse
 
 
-def _load(path: pathlib.Path, content: bytes, photos: int) -> np.ndarray:
+def _load(content: bytes, photos: int) -> np.ndarray:
     try:
         import h5py
     except ImportError as error:
         rule = "MATLAB files need h5py: pip install 'pg2_jax[matlab]'"
-        raise ValueError(f"{path}: {rule}") from error
+        raise ValueError(rule) from error
     try:
         with h5py.File(io.BytesIO(content), "r") as file:
             table = file.get("pp")
@@ -56,14 +58,14 @@ def _load(path: pathlib.Path, content: bytes, photos: int) -> np.ndarray:
     except Exception as error:
         # Damaged files make HDF5 do nearly anything wrong.
         reason = " ".join(str(error).split())[:200]
-        raise ValueError(f"{path}: not a whole MATLAB file: {reason}") from error
+        raise ValueError(f"not a whole MATLAB file: {reason}") from error
     if not is_pp:
         rule = "expected the variable 'pp', numbers [28, N]"
-        raise ValueError(f"{path}: {rule}; found {shape[::-1] or 'none'}")
+        raise ValueError(f"{rule}; found {shape[::-1] or 'none'}")
     if values is None:
         raise ValueError(
-            f"{path}: {shape[0]:,} poses for {photos:,} photos *.jpg; they belong "
-            "together by their number alone, so these are not its photos"
+            f"{shape[0]:,} poses for {photos:,} photos *.jpg; they belong together by "
+            "their number alone, so these are not its photos"
         )
     return values
 

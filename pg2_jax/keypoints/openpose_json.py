@@ -1,4 +1,4 @@
-"""OpenPose's JSON, one file per photo: names and writing; `estimator_json` reads it."""
+"""OpenPose's JSON, one file per photo, is written here; `estimator_json` reads it."""
 
 import json
 import pathlib
@@ -8,14 +8,7 @@ import numpy as np
 from pg2_jax import files
 from pg2_jax.keypoints import base
 
-SUFFIX = "_keypoints.json"
-
-
-def photo_name(path: pathlib.PurePath) -> str:
-    """The photo's name as a file's path gives it: without suffix, which only
-    OpenPifPaf keeps, in "photo.jpg.predictions.json"."""
-    stem = path.stem.removesuffix("_keypoints").removesuffix(".predictions")
-    return (path.parent / stem).as_posix()
+_SUFFIX = "_keypoints.json"
 
 
 def write_folder(folder: files.PathLike, annotations: base.Poses) -> None:
@@ -28,11 +21,11 @@ def write_folder(folder: files.PathLike, annotations: base.Poses) -> None:
         place = pathlib.PurePosixPath(name).with_suffix("")
         if place in places:
             both = f"{name!r} and {places[place]!r}"
-            raise ValueError(f"{both} would both be {place}{SUFFIX}")
+            raise ValueError(f"{both} would both be {place}{_SUFFIX}")
         places[place] = name
     with files.replacing_folder(folder) as built:
         for place, name in places.items():
-            file = built / f"{place}{SUFFIX}"
+            file = built / f"{place}{_SUFFIX}"
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(_format(name, annotations[name]), encoding="utf-8")
 

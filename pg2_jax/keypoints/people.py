@@ -118,11 +118,16 @@ def _beside(frames: Sequence[Tracks]) -> dict[int | None, set[int | None]]:
     return together
 
 
-def _distance(one: np.ndarray, other: np.ndarray) -> float:
-    """Mean distance of the points that both show; of their middles if there is none."""
+def apart(one: np.ndarray, other: np.ndarray) -> float | None:
+    """Mean distance of the points [18, 3] that both show, None if there is none."""
     both = (one[:, 2] > 0) & (other[:, 2] > 0)
-    if both.any():
-        apart = one[both, :2] - other[both, :2]
-        return float(np.hypot(apart[:, 0], apart[:, 1]).mean())
+    gaps = one[both, :2] - other[both, :2]
+    return float(np.hypot(*gaps.T).mean()) if both.any() else None
+
+
+def _distance(one: np.ndarray, other: np.ndarray) -> float:
+    """How far two people are apart, by their middles if they show no same point."""
+    if (distance := apart(one, other)) is not None:
+        return distance
     middles = [person[person[:, 2] > 0, :2].mean(axis=0) for person in (one, other)]
     return float(np.hypot(*(middles[0] - middles[1])))

@@ -22,6 +22,8 @@ from pg2_jax.keypoints import base
 from pg2_jax.keypoints.base import Entry, Found, shown
 
 _PEAKS, _SUBSETS = "all_peaks_dic", "subsets_dic"
+# Photo name -> [N, 20], the people, as far as the file can be trusted.
+_Subsets = dict[str, Any] | None
 
 
 def looks_like_pickle(content: bytes) -> bool:
@@ -68,7 +70,7 @@ def _key(name: Any) -> str:
         return name.decode("latin-1")
 
 
-def _parse(key: Any, value: Any, subsets: dict[Any, Any] | None) -> Found:
+def _parse(key: Any, value: Any, subsets: _Subsets) -> Found:
     name = _key(key)
     if isinstance(value, list):
         return Found(name, _from_peaks(name, value, subsets)[None])
@@ -82,14 +84,12 @@ def _parse(key: Any, value: Any, subsets: dict[Any, Any] | None) -> Found:
     return Found(name, base.from_coordinates(columns, rows, visible != 0)[None])
 
 
-def _from_peaks(
-    name: str, value: list[Any], subsets: dict[Any, Any] | None
-) -> np.ndarray:
+def _from_peaks(name: str, value: list[Any], subsets: _Subsets) -> np.ndarray:
     if len(value) != base.NUM_KEYPOINTS:
         raise ValueError(f"{len(value)} lists of peaks, expected {base.NUM_KEYPOINTS}")
     for joint, candidates in enumerate(value):
         _check_peaks(joint, candidates)
-    ids = _person_ids(name, value, subsets)
+    ids = _ids(name, value, subsets)
     places = np.full((base.NUM_KEYPOINTS, 2), -1, np.float32)
     for joint, candidates in enumerate(value):
         mine = candidates[:1]
@@ -111,16 +111,12 @@ def _check_peaks(joint: int, candidates: Any) -> None:
         base.numbers(f"a peak of point {joint}", peak)
 
 
-def _person_ids(
-    name: str, peaks: list[list[Any]], subsets: dict[Any, Any] | None
-) -> set[float] | None:
+def _ids(name: str, peaks: list[Any], subsets: _Subsets) -> set[float] | None:
     """The ids of the chosen person's points, None to take the first ones."""
     if subsets is None:
         if max(map(len, peaks)) > 1:
-            raise ValueError(
-                f"several candidates for a point, and no file {_SUBSETS}*.p beside "
-                "this one, which says whose they are"
-            )
+            rule = f"no file {_SUBSETS}*.p beside this one, which says whose they are"
+            raise ValueError(f"several candidates for a point, and {rule}")
         return None
     people = subsets.get(name)
     if not isinstance(people, np.ndarray):
@@ -130,6 +126,5 @@ def _person_ids(
     if people.ndim != 2 or people.shape[1] != 20:
         raise ValueError(f"subsets of shape {people.shape}, expected [N, 20]")
     rows = base.numbers("the subsets", people.ravel().tolist()).reshape(people.shape)
-    if not (rows[:, -2] > -1).any():
-        return None
-    return set(rows[rows[:, -2].argmax(), : base.NUM_KEYPOINTS].tolist())
+    best = rows[rows[:, -2].argmax()]
+    return set(best[: base.NUM_KEYPOINTS].tolist()) if best[-2] > -1 else None

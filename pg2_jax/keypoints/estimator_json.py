@@ -211,16 +211,12 @@ def _split(person: Any) -> list[Any]:
     """The people of one object: rtmlib's arrays hold several."""
     match person:
         case {"keypoints": [[[*_], *_], *_] as points}:
-            scores = [person[k] for k in person_points.SCORES if k in person][:1]
-        case _:
-            return [person]
-    match scores:
-        case [[*sure]] if len(sure) == len(points):
-            pass
-        case _:
-            sure = [None] * len(points)
-    people = zip(points, sure, strict=True)
-    return [{"keypoints": own, "keypoint_scores": each} for own, each in people]
+            scores = next((person[k] for k in person_points.SCORES if k in person), 0)
+            if not isinstance(scores, list) or len(scores) != len(points):
+                scores = [None] * len(points)
+            people = zip(points, scores, strict=True)
+            return [{"keypoints": own, "keypoint_scores": sure} for own, sure in people]
+    return [person]
 
 
 def _track(person: Any) -> int | None:

@@ -55,11 +55,11 @@ class _Form(NamedTuple):
 def entries(path: pathlib.Path, text: str) -> Iterator[Entry]:
     """Yields the rows of a file, whose first line must be the header."""
     lines = base.lines_of(text)
-    form, wanted = _form(lines[0]), ":".join(HEADER)
+    form = _form(lines[0])
     with errors.said_of(f"{path}:1"):
         if form is None:
             held = f"{lines[0][:80]!r}{_found(lines[0])}"
-            raise ValueError(f"the header is {held}, expected {wanted!r}")
+            raise ValueError(f"the header is {held}, expected {':'.join(HEADER)!r}")
         if form.is_wide:
             _check_wide(_cells(lines[0], form))
     parse_row = _parse_wide if form.is_wide else _parse_lists

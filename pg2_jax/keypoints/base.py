@@ -35,7 +35,7 @@ class File(NamedTuple):
     """A text file, and what it does not say itself."""
 
     path: pathlib.Path
-    inside: pathlib.PurePath  # within what is read: by it an unnamed photo is called
+    inside: pathlib.PurePath  # of the folder that is read: it names a nameless photo
     photo_size: Size | None  # (height, width) of its photos
     in_folder: bool = False  # among files of other photos, where one may show nobody
 

@@ -288,7 +288,7 @@ def test_another_network_is_refused(rtmlib_settings):
     with pytest.raises(ValueError, match=r"its outputs have \[2\] axes, neither RTMO"):
         registry.open_estimator(rtmlib_settings)
     rtmlib_settings.model.write_text("<html>not found</html>")
-    with pytest.raises(ValueError, match="is not a pose model that rtmlib reads"):
+    with pytest.raises(ValueError, match="is not a pose model that rtmlib can read"):
         registry.open_estimator(rtmlib_settings)
 
 

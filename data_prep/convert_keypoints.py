@@ -68,10 +68,8 @@ def main(words: Sequence[str]) -> int:
 
 def _convert(options: Options, *arguments: str) -> str:
     if len(arguments) != 2:
-        raise ValueError(
-            f"expected two arguments, IN and OUT, got {len(arguments)}; "
-            "--help explains them"
-        )
+        got = f"got {len(arguments)}; --help explains them"
+        raise ValueError(f"expected two arguments, IN and OUT, {got}")
     source, output = (pathlib.Path(os.path.expanduser(word)) for word in arguments)
     if not source.exists():
         raise ValueError(f"IN={source}: there is no such file or folder")
@@ -83,8 +81,9 @@ def _convert(options: Options, *arguments: str) -> str:
     problems = Problems(skip=options.on_error == "skip")
     photos = None
     if options.photos:
-        split.check_folder(pathlib.Path(options.photos), "--photos")
-        photos = [path.name for path in split.entries(pathlib.Path(options.photos))]
+        folder = pathlib.Path(options.photos)
+        split.check_folder(folder, "--photos")
+        photos = [path.name for path in split.entries(folder)]
     size = options.photo_size and files.parse_size("photo_size", options.photo_size)
     poses = keypoint_files.read(
         source,

@@ -63,9 +63,6 @@ class Unpickler(pickle._Unpickler):
         value, key = self.stack.pop(), self.stack.pop()
         self._set_items([key, value])
 
-    def _set_marked(self) -> None:
-        self._set_items(self.pop_mark())
-
     def _dict(self) -> None:
         items = self.pop_mark()
         self.stack.append({})
@@ -83,7 +80,7 @@ class Unpickler(pickle._Unpickler):
         **pickle._Unpickler.dispatch,
         pickle.BUILD[0]: _build,
         pickle.SETITEM[0]: _set_item,
-        pickle.SETITEMS[0]: _set_marked,
+        pickle.SETITEMS[0]: lambda self: self._set_items(self.pop_mark()),
         pickle.DICT[0]: _dict,
         pickle.BYTEARRAY8[0]: _bytearray,
         pickle.EMPTY_SET[0]: _refuse,
@@ -111,12 +108,6 @@ class _Dtype:
     def __init__(self, code: Any, *_: Any) -> None:
         self.code = _text(code)
 
-    def numpy(self) -> np.dtype[Any]:
-        """Numpy's type; a RefusedError for one of no plain numbers."""
-        if not re.fullmatch(r"[<>=|]?(b1|[iu][1248]|f[248])", self.code):
-            raise RefusedError(f"an array of {self.code[:60]!r} is no array of numbers")
-        return np.dtype(self.code)
-
 
 def _fill(
     array: np.ndarray, _: Any, shape: Any, dtype: Any, fortran: Any, data: Any
@@ -126,9 +117,11 @@ def _fill(
         raise RefusedError("an array without numbers")
     if type(shape) is not tuple or not all(type(size) is int for size in shape):
         raise RefusedError(f"an array of the shape {reprlib.repr(shape)[:80]}")
+    if not re.fullmatch(r"[<>=|]?(b1|[iu][1248]|f[248])", dtype.code):
+        raise RefusedError(f"an array of {dtype.code[:60]!r} is no array of numbers")
     # Python 2's bytes come as text where a pickle of Python 3 spells them so.
     content = data.encode("latin-1") if isinstance(data, str) else data
-    flat = np.frombuffer(content, dtype.numpy())
+    flat = np.frombuffer(content, dtype.code)
     shape = flat.reshape(shape).shape  # An error unless the bytes fill it.
     state: Any = (1, shape, flat.dtype, bool(fortran), content)
     array.__setstate__(state)
@@ -164,17 +157,12 @@ def _text(value: Any) -> str:
     return value
 
 
-_NUMPY: Names = {
+_NUMPY = {
     ("numpy", "ndarray"): _array,
     ("numpy", "dtype"): _Dtype,
     ("_codecs", "encode"): _encoded,
-    **{
-        (f"numpy.{core}.{module}", name): function
-        for core in ("core", "_core")
-        for module, name, function in (
-            ("multiarray", "_reconstruct", _array),
-            ("multiarray", "scalar", _scalar),
-            ("numeric", "_frombuffer", _from_buffer),
-        )
-    },
 }
+for _core in ("numpy.core", "numpy._core"):  # Before numpy 2, and since.
+    _NUMPY[f"{_core}.multiarray", "_reconstruct"] = _array
+    _NUMPY[f"{_core}.multiarray", "scalar"] = _scalar
+    _NUMPY[f"{_core}.numeric", "_frombuffer"] = _from_buffer

@@ -4,7 +4,6 @@ import contextlib
 import dataclasses
 import functools
 import pathlib
-from collections.abc import Sequence
 
 import numpy as np
 from tqdm import tqdm
@@ -16,9 +15,10 @@ from data_prep.estimation.resume_log import EstimationLog, Record
 from data_prep.flag_fields import option
 from data_prep.records.summary import Problems
 from data_prep.sources import photo_list, photo_names
+from data_prep.sources.photo_list import Listing
 from pg2_jax import downloads, files
 from pg2_jax.errors import counted
-from pg2_jax.estimators import base, registry, weights
+from pg2_jax.estimators import base, registry
 from pg2_jax.keypoints import keypoint_files, pose_transfer_csv
 from pg2_jax.photos import photo_files
 
@@ -66,7 +66,7 @@ class Options:
         return output.with_name(f"{output.stem}{ending}")
 
 
-def estimate(listing: photo_list.Listing, options: Options) -> str:
+def estimate(listing: Listing, options: Options) -> str:
     """Finds the people in photos and writes the annotation file, its report and its
     contact sheet; returns a summary in lines for the terminal."""
     output = pathlib.Path(options.output)
@@ -74,24 +74,23 @@ def estimate(listing: photo_list.Listing, options: Options) -> str:
         raise ValueError(f"--output={output}: the name must end in .csv")
     replaces = options.overwrite or options.add
     command_line.check_file("--output", output, overwrite=replaces)
-    earlier = quality_report.earlier_rows(options.beside(photo_list.REPORT))
-    written = ""
+    report, sheet = map(options.beside, (photo_list.REPORT, photo_list.CONTACT_SHEET))
+    written, earlier = "", list[list[str]]()
     if options.add and output.exists():
-        written = _written(output)
+        written, earlier = _written(output), quality_report.earlier_rows(report)
         listing = unseen(listing, output, earlier)
         if not listing.names:
             return f"{output}: no photo of {listing.folder} is new"
     reference, others = _reference(listing, options)
     registry.check_installed(options.estimator)
-    model = weights.locate(options.estimator, options.model)
+    model = registry.locate(options.estimator, options.model)
     least = options.min_confidence
     settings = base.Settings(options.estimator, model, least, everybody=False)
     facts = {
         "estimator": options.estimator,
         "model_sha256": downloads.sha256(model),
-        "min_confidence": options.min_confidence,
+        "min_confidence": least,
     }
-    report, sheet = map(options.beside, (photo_list.REPORT, photo_list.CONTACT_SHEET))
     log_path = options.beside("_partial.jsonl")
     with contextlib.closing(EstimationLog(log_path, facts)) as log:
         records = _find_all(listing, settings, log, options.workers)
@@ -102,12 +101,11 @@ def estimate(listing: photo_list.Listing, options: Options) -> str:
         everyone = options.people == "all"
         outcome = quality_report.choose(records, everyone, options.min_score)
         if not (outcome.annotations or written):
-            raise ValueError(
-                f"{listing.folder}: {len(records):,} photos, {outcome.counts()}; "
-                f"nothing was written (--min_score={options.min_score:g})"
-            )
+            found = f"{len(records):,} photos, {outcome.counts()}"
+            why = f"nothing was written (--min_score={options.min_score:g})"
+            raise ValueError(f"{listing.folder}: {found}; {why}")
         _write(output, outcome, written)
-        quality_report.write(report, records, outcome, earlier if written else ())
+        quality_report.write(report, records, outcome, earlier)
         if outcome.annotations:
             quality_report.draw(sheet, listing.folder, outcome)
         log.remove()
@@ -122,14 +120,14 @@ def estimate(listing: photo_list.Listing, options: Options) -> str:
         ours = outcome.annotations
         lines += quality_report.distances(ours, reference, options.compare)
     if others:
-        lines.append(f"    poses there of no photo here: {len(others):,}, such as")
-        lines.append(f"      {others[0]}")
+        unknown = f"poses there of no photo here: {len(others):,}, such as"
+        lines += [f"    {unknown}", f"      {others[0]}"]
     return "\n".join(lines)
 
 
 def unseen(
-    listing: photo_list.Listing, output: pathlib.Path, report: Sequence[Sequence[str]]
-) -> photo_list.Listing:
+    listing: Listing, output: pathlib.Path, report: quality_report.Rows
+) -> Listing:
     """The photos that neither the annotations nor the rows of the report have."""
     seen = {name.partition("#")[0] for name in keypoint_files.read(output)}
     seen |= {row[0] for row in report}
@@ -139,9 +137,8 @@ def unseen(
 def _written(output: pathlib.Path) -> str:
     text = output.read_text(encoding="utf-8")
     if text.partition("\n")[0].strip() != _HEADER:
-        raise ValueError(
-            f"--add: {output} must begin with {_HEADER}, as this program writes it"
-        )
+        rule = f"must begin with {_HEADER}, as this program writes it"
+        raise ValueError(f"--add: {output} {rule}")
     return text.rstrip("\n") + "\n"
 
 
@@ -154,7 +151,7 @@ def _write(output: pathlib.Path, outcome: quality_report.Outcome, written: str) 
 
 
 def _reference(
-    listing: photo_list.Listing, options: Options
+    listing: Listing, options: Options
 ) -> tuple[dict[str, np.ndarray], list[str]]:
     """Reads what to compare with: by photo, and what is of no photo here."""
     if not options.compare:
@@ -171,26 +168,15 @@ def _reference(
 
 
 def _find_all(
-    listing: photo_list.Listing,
-    settings: base.Settings,
-    log: EstimationLog,
-    workers: int,
+    listing: Listing, settings: base.Settings, log: EstimationLog, workers: int
 ) -> list[Record]:
     """Looks at the photos that the log lacks; all records, as they are listed."""
-    waiting = [
-        name
-        for name in listing.names
-        if not log.is_done(name, resume_log.stamp(listing.folder / name))
-    ]
-    find = functools.partial(_find, folder=listing.folder, settings=settings)
-    done = len(listing.names) - len(waiting)
-    bar = tqdm(
-        initial=done,
-        total=done + len(waiting),
-        desc="estimating",
-        unit="photo",
-        disable=None,
-    )
+    names, folder = listing.names, listing.folder
+    stamps = {name: resume_log.stamp(folder / name) for name in names}
+    waiting = [name for name in names if not log.is_done(name, stamps[name])]
+    find = functools.partial(_find, folder=folder, settings=settings)
+    done, total = len(names) - len(waiting), len(names)
+    bar = tqdm(None, "estimating", total, initial=done, unit="photo", disable=None)
     try:
         with bar, workers_lib.results(find, waiting, workers) as records:
             for record in records:
@@ -200,7 +186,7 @@ def _find_all(
         if _estimator.cache_info().currsize:
             _estimator(settings).close()
             _estimator.cache_clear()
-    return [log.records[name] for name in listing.names]
+    return [log.records[name] for name in names]
 
 
 @functools.lru_cache(maxsize=1)

@@ -18,6 +18,8 @@ from pg2_jax.photos import crop, photo_files
 
 HEADER = ("name", "status", "people", "score", "points", "note")
 STATUSES = ("found", "low score", "not found", "bad photo")
+# Of an earlier report.
+Rows = Sequence[Sequence[str]]
 _SHEET_ROWS, _SHEET_COLUMNS, _TILE = 4, 6, 192
 
 
@@ -63,10 +65,7 @@ def earlier_rows(path: pathlib.Path) -> list[list[str]]:
 
 
 def write(
-    path: pathlib.Path,
-    records: Sequence[Record],
-    outcome: Outcome,
-    earlier: Sequence[Sequence[str]] = (),
+    path: pathlib.Path, records: Sequence[Record], outcome: Outcome, earlier: Rows
 ) -> None:
     """Writes earlier rows, and a row per photo: status, how many people were found,
     score and points of the largest that is kept (or else the surest), and what is
@@ -87,14 +86,12 @@ def draw(path: pathlib.Path, folder: pathlib.Path, outcome: Outcome) -> None:
     each under its score and name, and says how many of all photos it shows."""
     from pg2_jax import visualize  # Imports jax, which the workers need not do.
 
-    ranked = sorted(
-        (name for name, people in outcome.kept.items() if people),
-        key=lambda name: (outcome.kept[name][0].score, name),
-    )
+    kept = [(people[0].score, name) for name, people in outcome.kept.items() if people]
+    ranked = sorted(kept)
     count = min(len(ranked), _SHEET_ROWS * _SHEET_COLUMNS)
-    chosen = [ranked[i] for i in np.linspace(0, len(ranked) - 1, count).astype(int)]
     tiles = []
-    for name in chosen:
+    for i in np.linspace(0, len(ranked) - 1, count).astype(int):
+        score, name = ranked[i]
         image = photo_files.load(folder / name).image
         original, size = (image.height, image.width), (_TILE, _TILE)
         part = crop.frame("letterbox", original, size)
@@ -105,10 +102,9 @@ def draw(path: pathlib.Path, folder: pathlib.Path, outcome: Outcome) -> None:
         left, top, right, bottom = (int(side) for side in part.target)
         shown = np.full_like(tile, 255)
         shown[top:bottom, left:right] = tile[top:bottom, left:right]
-        score = outcome.kept[name][0].score
         tiles.append(visualize.titled(shown, f"{score:.2f} {name}"))
     rows = [tiles[i : i + _SHEET_COLUMNS] for i in range(0, len(tiles), _SHEET_COLUMNS)]
-    heading = f"{len(chosen):,} of {counted(len(ranked), 'photo')}, lowest score first"
+    heading = f"{count:,} of {counted(len(ranked), 'photo')}, lowest score first"
     sheet = visualize.titled(np.asarray(visualize.grid(rows)), heading)
     with files.replacing(path) as temporary:
         Image.fromarray(sheet).save(temporary)
@@ -121,24 +117,21 @@ def distances(
     and joint by joint, in lines for the terminal. The sets are photo name -> [18, 3] =
     (x, y, visible) in pixels; `name` is the file of the reference."""
     names = [photo for photo in estimated if photo in reference]
-    shape = (len(names), 18, 3)
-    ours = np.array([estimated[name] for name in names], np.float64).reshape(shape)
-    theirs = np.array([reference[name] for name in names], np.float64).reshape(shape)
+    ours, theirs = (
+        np.array([poses[name] for name in names], np.float64).reshape(-1, 18, 3)
+        for poses in (estimated, reference)
+    )
     here, there = ours[..., 2] > 0, theirs[..., 2] > 0
     both = here & there
     pixels = np.linalg.norm((ours - theirs)[both][:, :2], axis=1)
-    lines = [
-        f"  compared with {name}: {len(names):,} photos and {len(pixels):,} points "
-        f"that both have; {(here & ~there).sum():,} points only here, "
-        f"{(there & ~here).sum():,} only there"
-    ]
+    common = f"{len(names):,} photos and {len(pixels):,} points that both have"
+    alone = f"{(here & ~there).sum():,} points only here, {(there & ~here).sum():,}"
+    lines = [f"  compared with {name}: {common}; {alone} only there"]
     if not len(pixels):
         return lines
     median, most = np.percentile(pixels, [50, 95])
-    lines.append(
-        f"  distance in pixels: mean {pixels.mean():.2f}, median {median:.2f}, 95 % "
-        f"below {most:.2f}"
-    )
+    average = f"mean {pixels.mean():.2f}, median {median:.2f}"
+    lines.append(f"  distance in pixels: {average}, 95 % below {most:.2f}")
     from pg2_jax import pose  # Imports jax.
 
     joints = np.nonzero(both)[1]

@@ -30,36 +30,31 @@ class EstimationLog:
     settings are not used, and a second process on the same file is refused."""
 
     def __init__(self, path: pathlib.Path, settings: dict[str, Any]) -> None:
-        """Opens the file, and reads it if it was begun with the same settings."""
+        """Opens the file, and reads it if it was begun with the same settings; what is
+        there then stays as it is."""
         self._path = path
-        self.records: dict[str, Record] = {}  # By photo name.
         self._file = open(path, "a+", encoding="utf-8")  # noqa: SIM115 (see close)
         try:
             files.lock(self._file)
         except BlockingIOError as error:
             self._file.close()
-            raise ValueError(
-                f"{path}: another process estimates for the same --output"
-            ) from error
-        self._resume(settings)
-
-    def _resume(self, settings: dict[str, Any]) -> None:
-        """Reads what is there, and adds what is missing: nothing is ever lost."""
+            rule = "another process estimates for the same --output"
+            raise ValueError(f"{path}: {rule}") from error
         self._file.seek(0)
         text = self._file.read()
         header, *lines = text.splitlines() or [""]
-        records = _records(lines)
+        self.records = _records(lines)  # By photo name.
         if header == json.dumps(settings):
-            self.records = records
             # A line that was cut off ends here.
             self._file.write("" if text.endswith("\n") else "\n")
         else:
-            if records:
+            if self.records:
                 print(
-                    f"{self._path}: the results of an interrupted run with other "
-                    f"settings are discarded: {len(records):,} photos",
+                    f"{path}: the results of an interrupted run with other settings "
+                    f"are discarded: {len(self.records):,} photos",
                     file=sys.stderr,
                 )
+            self.records = {}
             self._file.truncate(0)
             self._file.write(json.dumps(settings) + "\n")
         self._file.flush()

@@ -13,7 +13,7 @@ import numpy as np
 from data_prep.estimation import estimation
 from experiments.evaluate import detector, protocol
 from pg2_jax import downloads
-from pg2_jax.estimators import base, registry, weights
+from pg2_jax.estimators import base, registry
 from pg2_jax.metrics import direction, lpips, lpips_weights, pckh, suite
 
 
@@ -117,7 +117,7 @@ def by_estimator(name: str, model: str) -> Extractor:
     """PCKh with keypoints by --estimator, chosen as data_prep/estimate_keypoints.py
     does: of the people that are sure enough the largest."""
     registry.check_installed(name)
-    settings = base.Settings(name, weights.locate(name, model), everybody=False)
+    settings = base.Settings(name, registry.locate(name, model), everybody=False)
     estimate = registry.open_estimator(settings)
 
     def largest(image: np.ndarray) -> np.ndarray:

@@ -30,14 +30,21 @@ class Person(NamedTuple):
         return self.keypoints[self.keypoints[:, 2] > 0, :2]
 
     @property
+    def box(self) -> np.ndarray:
+        """Left, top, right and bottom of the visible points, zeros without any."""
+        if not len(self.seen):
+            return np.zeros(4, np.float32)
+        return np.concatenate([self.seen.min(axis=0), self.seen.max(axis=0)])
+
+    @property
     def area(self) -> float:
-        """Of the box around the visible points, in pixels."""
-        return float(np.prod(np.ptp(self.seen, axis=0))) if len(self.seen) else 0.0
+        """Of the box, in pixels."""
+        return float(np.prod(self.box[2:] - self.box[:2]))
 
     @property
     def length(self) -> float:
-        """The longer side of that box: spread arms make nobody larger."""
-        return float(np.ptp(self.seen, axis=0).max()) if len(self.seen) else 0.0
+        """The longer side of the box: spread arms make nobody larger."""
+        return float(np.max(self.box[2:] - self.box[:2]))
 
     @property
     def left(self) -> float:

@@ -6,7 +6,6 @@ import sys
 import threading
 import weakref
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -14,6 +13,7 @@ from PIL import Image
 from pg2_jax.estimators import base
 from pg2_jax.estimators.base import Person
 from pg2_jax.keypoints import layouts
+from pg2_jax.keypoints.people import apart
 
 _FACE = [0, 14, 15]  # nose and eyes of COCO-18
 _NOSE, _EARS = 0, [8, 7]  # of BlazePose's landmarks
@@ -46,7 +46,7 @@ class BlazePose:
                 num_poses=base.MAX_PEOPLE,
             )
             self._landmarker = vision.PoseLandmarker.create_from_options(options)
-        self._end = weakref.finalize(self, _close, self._landmarker)
+        self._end = weakref.finalize(self, _quiet()(self._landmarker.close))
         # What nobody has closed, before Python ends the threads that this needs.
         self._end.atexit = False
         threading._register_atexit(self._end)  # type: ignore[attr-defined]
@@ -121,27 +121,25 @@ def _without(image: np.ndarray, people: Sequence[Person]) -> np.ndarray:
     """The photo with black boxes over these people."""
     painted = image.copy()
     for person in people:
-        left, top, right, bottom = np.maximum(0, _box(person))
-        columns = slice(int(left), int(np.ceil(right)))
-        painted[int(top) : int(np.ceil(bottom)), columns] = 0
+        box = np.maximum(0, _with_margin(person))
+        left, top = np.floor(box[:2]).astype(int)
+        right, bottom = np.ceil(box[2:]).astype(int)
+        painted[top:bottom, left:right] = 0
     return painted
 
 
 def _is_beside(person: Person, others: Sequence[Person]) -> bool:
     """Whether half of a person lies outside the others; what is inside is made up."""
     points = person.seen
-    boxes = np.array([_box(other) for other in others])[:, None]
+    boxes = np.array([_with_margin(other) for other in others])[:, None]
     inside = ((points >= boxes[..., :2]) & (points <= boxes[..., 2:])).all(axis=-1)
     return len(points) > 0 and bool(inside.any(axis=0).mean() <= 0.5)
 
 
-def _box(person: Person) -> np.ndarray:
-    """Left, top, right and bottom of a person's points, and some room."""
-    points = person.seen
-    if not len(points):
-        return np.zeros(4)
+def _with_margin(person: Person) -> np.ndarray:
+    """The box of a person, and some room around it."""
     room = _PAINTED * person.length
-    return np.concatenate([points.min(axis=0) - room, points.max(axis=0) + room])
+    return person.box + np.array([-room, -room, room, room], np.float32)
 
 
 def _distinct(people: list[Person]) -> list[Person]:
@@ -154,30 +152,22 @@ def _distinct(people: list[Person]) -> list[Person]:
 
 
 def _same(person: Person, other: Person) -> bool:
-    both = (person.keypoints[:, 2] > 0) & (other.keypoints[:, 2] > 0)
-    if not both.any():
-        return False
-    gaps = person.keypoints[both, :2] - other.keypoints[both, :2]
+    gap = apart(person.keypoints, other.keypoints)
     size = np.sqrt(max(person.area, other.area))
-    return bool(np.hypot(*gaps.T).mean() < _SAME_PERSON * size)
-
-
-def _close(landmarker: Any) -> None:
-    with _quiet():
-        landmarker.close()
+    return gap is not None and bool(gap < _SAME_PERSON * size)
 
 
 @contextlib.contextmanager
 def _without_tensorflow() -> Iterator[None]:
     """Hides tensorflow, which mediapipe would import, for seconds, to open a file."""
-    if "tensorflow" in sys.modules:
-        yield
-        return
-    sys.modules["tensorflow"] = None  # type: ignore[assignment]
+    hidden = "tensorflow" not in sys.modules
+    if hidden:
+        sys.modules["tensorflow"] = None  # type: ignore[assignment]
     try:
         yield
     finally:
-        del sys.modules["tensorflow"]
+        if hidden:
+            del sys.modules["tensorflow"]
 
 
 @contextlib.contextmanager

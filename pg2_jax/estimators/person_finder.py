@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from pg2_jax import errors
-from pg2_jax.estimators import base, registry, weights
+from pg2_jax.estimators import base, registry
 
 # How much longer than the second person the first must be.
 _CLEARLY_LARGER = 1.5
@@ -50,8 +50,7 @@ class PersonFinder:
         """The person's joints, float32 [18, 3] in pixels of the photo, RGB; of several
         people those of number `person` from left to right, or with 0 of the largest.
         Nobody, for 0 two people of like size (`SeveralPeopleError`), and an estimator
-        that fails is a ValueError, which begins with the name and ends with the
-        advice."""
+        that fails is a ValueError from the name to the advice."""
         return chosen(self.everybody(photo, name, advice), person, name, advice)
 
     def everybody(
@@ -87,19 +86,18 @@ def chosen(
     """The joints of one of several people from left to right, see `PersonFinder`."""
     found = f"{errors.counted(len(people), 'person was', 'people were')} found"
     if number > len(people):
-        rule = f": {found} in {name}."
-        raise errors.ArgumentError("person", number, rule)
+        raise errors.ArgumentError("person", number, f": {found} in {name}.")
     if number:
         return people[number - 1].keypoints
-    longest = sorted(people, key=lambda person: -person.length)
-    if len(people) > 1 and longest[0].length < _CLEARLY_LARGER * longest[1].length:
+    first, *others = sorted(people, key=lambda person: -person.length)
+    if others and first.length < _CLEARLY_LARGER * others[0].length:
         raise SeveralPeopleError(
             f"{name}: {found}, two of them of about the same size. Crop "
             f"the photo to the one you mean, or say which, 1 to {len(people)} from "
             f"left to right (person).{advice}",
             len(people),
         )
-    return longest[0].keypoints
+    return first.keypoints
 
 
 def _installed() -> str | None:
@@ -118,8 +116,8 @@ def _open(model: str) -> base.Estimator:
             "'pg2_jax[pose]' (in a checkout: pip install '.[pose]')."
         )
     try:
-        path = weights.locate(name, model)
+        path = registry.locate(name, model)
         return registry.open_estimator(base.Settings(name, path))
     except errors.ArgumentError as error:
-        argument = {"model": "pose_model"}.get(error.argument, error.argument)
+        argument = "pose_model" if error.argument == "model" else error.argument
         raise errors.ArgumentError(argument, error.value, error.rule) from error

@@ -15,9 +15,6 @@ from pg2_jax.keypoints import layouts
 if TYPE_CHECKING:
     import onnxruntime
 
-# Points of a model: COCO's, or Halpe's and COCO-WholeBody's, which begin with them.
-_NUM_POINTS = (17, 26, 133)
-
 
 class RtmPose:
     """A body model through rtmlib: RTMO, which finds people by itself, or RTMPose, for
@@ -30,14 +27,15 @@ class RtmPose:
         options = onnxruntime.SessionOptions()
         # The photos are shared among processes already.
         options.intra_op_num_threads = 1
-        session = onnxruntime.InferenceSession(os.fspath(settings.model), options)
+        path = os.fspath(settings.model)
+        session = onnxruntime.InferenceSession(path, options)
         height, width = (int(side) for side in session.get_inputs()[0].shape[2:])
-        ranks = _check_outputs(session, height, width)
-        load = rtmlib.RTMO if ranks == [3, 4] else rtmlib.RTMPose
-        size = (height, width) if ranks == [3, 4] else (width, height)
+        load, size = rtmlib.RTMPose, (width, height)
+        if _finds_people(session, height, width):
+            load, size = rtmlib.RTMO, (height, width)
         # rtmlib says on stdout what it loads.
         with contextlib.redirect_stdout(io.StringIO()):
-            self._model = load(os.fspath(settings.model), size, backend="onnxruntime")
+            self._model = load(path, size, backend="onnxruntime")
         self._model.session = session
         self._min_confidence = settings.min_confidence
 
@@ -54,23 +52,21 @@ class RtmPose:
         """Does nothing."""
 
 
-def _check_outputs(
+def _finds_people(
     session: "onnxruntime.InferenceSession", height: int, width: int
-) -> list[int]:
-    """Returns how many axes the outputs have; refuses what is no body model."""
+) -> bool:
+    """Whether it is RTMO, and not RTMPose; what is no body model is refused."""
     # A model file may leave the shapes of its outputs open; a black photo tells.
     black = np.zeros((1, 3, height, width), np.float32)
     outputs = session.run(None, {session.get_inputs()[0].name: black})
     ranks = [output.ndim for output in outputs]
     if ranks not in ([3, 4], [3, 3]):
         raise ValueError(f"its outputs have {ranks} axes, neither RTMO nor RTMPose")
-    num_points = outputs[1].shape[-2]
-    if num_points not in _NUM_POINTS:
-        raise ValueError(
-            f"it has {num_points} points, expected COCO's 17, or 26 or 133 that begin "
-            "with them"
-        )
-    return ranks
+    # Of COCO's body, or Halpe's and COCO-WholeBody's, which begin with it.
+    if (count := outputs[1].shape[-2]) not in (17, 26, 133):
+        rule = "expected COCO's 17, or 26 or 133 that begin with them"
+        raise ValueError(f"it has {count} points, {rule}")
+    return ranks == [3, 4]
 
 
 def from_coco_17(

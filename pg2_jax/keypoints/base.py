@@ -6,7 +6,6 @@ entry is parsed, so that the others can still be read.
 
 import codecs
 import json
-import math
 import os
 import pathlib
 import reprlib
@@ -29,8 +28,16 @@ MAX_TRACK = 2**53
 UTF_16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _MOST_SHOWN = 80
 
-
 Size = tuple[int, int]
+
+
+class File(NamedTuple):
+    """A text file, and what it does not say itself."""
+
+    path: pathlib.Path
+    inside: pathlib.PurePath  # of the folder that is read: it names a nameless photo
+    photo_size: Size | None  # (height, width) of its photos
+    in_folder: bool = False  # among files of other photos, where one may show nobody
 
 
 class Found(NamedTuple):
@@ -39,33 +46,25 @@ class Found(NamedTuple):
     name: str  # of the photo
     # float32 [P, 18, 3] = (x, y, confidence), a missing point (0, 0, 0).
     people: np.ndarray
-    ranks: Sequence[Sequence[float]] = ()  # for `people.order`
+    ranks: Sequence[tuple[float, ...]] = ()  # for `people.order`
     size: Size | None = None  # (height, width) of the photo, if known
     tracks: Sequence[int | None] = ()  # who is who through a video, if it says so
 
 
-class Entry(NamedTuple):
-    """One photo's pose, not yet parsed."""
-
-    place: str  # File and line or record, for messages.
-    parse: Callable[[], Found]  # or raises a ValueError
+# Poses [18, 3] by photo name, to be written.
+Poses = Mapping[str, np.ndarray]
+# Where a photo's pose is, for messages, and what reads it or raises a ValueError.
+Entry = tuple[str, Callable[[], Found]]
 
 
 class Pose(NamedTuple):
-    """A parsed entry: where it was read, float32 [18, 3] = (x, y, visible) of the
-    person whom the photo shows, all people, [P, 18, 3] by `people.order`, and the
-    photo's (height, width), if known, and the people's numbers through a video."""
+    """A parsed entry."""
 
-    place: str
-    keypoints: np.ndarray
-    people: np.ndarray
-    size: Size | None = None
-    tracks: Sequence[int | None] = ()
-
-
-def one(name: str, keypoints: np.ndarray) -> Found:
-    """A photo with one person [18, 3]."""
-    return Found(name, keypoints[None])
+    place: str  # where it was read
+    keypoints: np.ndarray  # float32 [18, 3] = (x, y, visible) of whom the photo shows
+    people: np.ndarray  # all people, [P, 18, 3], by `people.order`
+    size: Size | None = None  # (height, width) of the photo, if known
+    tracks: Sequence[int | None] = ()  # the people's numbers through a video
 
 
 def collect(
@@ -78,22 +77,21 @@ def collect(
     go to `problems`, one message each; without it the first one raises."""
     poses: dict[str, Pose] = {}
     unsure = 0
-    for entry in entries:
+    for place, parse in entries:
         try:
-            found = entry.parse()
-            name = found.name
-            check_name(name)
-            if name in poses:
-                twice = f"{name!r} is already in {poses[name].place}"
+            found = parse()
+            check_name(found.name)
+            if found.name in poses:
+                twice = f"{found.name!r} is already in {poses[found.name].place}"
                 raise ValueError(f"{twice}; names may not repeat")
         except ValueError as error:
-            message = f"{entry.place}: {error}"
+            message = f"{place}: {error}"
             if problems is None:
                 raise ValueError(message) from error
             problems.append(message)
-            continue
-        poses[name], doubtful = _pose(entry.place, found, min_confidence)
-        unsure += doubtful
+        else:
+            poses[found.name], doubtful = _pose(place, found, min_confidence)
+            unsure += doubtful
     return poses, unsure
 
 
@@ -103,13 +101,10 @@ def _pose(place: str, found: Found, min_confidence: float) -> tuple[Pose, int]:
     everyone = np.where(kept, found.people, 0)
     everyone[..., 2:] = kept
     unsure = int((confidence > 0).sum() - kept.sum())
-    seen = np.flatnonzero(everyone[..., 2].any(axis=1)).tolist()
-    ranks = [found.ranks[i] for i in seen] if found.ranks else ()
-    order = [seen[i] for i in people.order(everyone[seen], ranks)]
+    order = people.order(everyone, found.ranks)
     everyone = everyone[order]
-    tracks = [found.tracks[i] for i in order] if found.tracks else ()
-    nobody = np.zeros((NUM_KEYPOINTS, 3), np.float32)
-    chosen = everyone[0] if len(everyone) else nobody
+    tracks = [found.tracks[i] if found.tracks else None for i in order]
+    chosen = everyone[0] if order else np.zeros((NUM_KEYPOINTS, 3), np.float32)
     return Pose(place, chosen, everyone, found.size, tracks), unsure
 
 
@@ -132,79 +127,68 @@ def numbers(what: str, values: Sequence[Any]) -> np.ndarray:
     for value in values:
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise ValueError(f"{what} holds {shown(value)}, which is not a number")
-        # The order matters: an int may be too large for a float.
-        if not abs(value) <= MAX_COORDINATE or not math.isfinite(value):
-            raise ValueError(
-                f"{what} holds {shown(value)}, expected a finite number of at most "
-                f"{MAX_COORDINATE}"
-            )
+        if not abs(value) <= MAX_COORDINATE:  # Nor is NaN.
+            rule = f"expected a finite number of at most {MAX_COORDINATE}"
+            raise ValueError(f"{what} holds {shown(value)}, {rule}")
     return np.array(values, np.float32)
 
 
-def without_gaps(values: Sequence[Any], columns: int) -> list[Any]:
-    """Rows of x, y and more, one after the other, in which a point without a place,
-    null or NaN twice, has become zeros, a missing point."""
-    filled = list(values)
-    for start in range(0, len(filled), columns):
-        if all(x is None or x != x for x in filled[start : start + 2]):
-            filled[start : start + columns] = [0] * columns
-    return filled
+def numbers_in(record: Any, *keys: str) -> list[float]:
+    """The numbers that a JSON object has under some of these keys, also in a list."""
+    found = []
+    for key in keys:
+        value = record.get(key) if isinstance(record, dict) else None
+        while isinstance(value, list) and value:
+            value = value[0]
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            found.append(value)
+    return found
 
 
 def track_in(record: Any) -> int | None:
     """The number of a person through a video, None where a tool says none: "idx" of
     AlphaPose and PoseFlow, which may lie in lists, "track_id" of ultralytics,
     "person_id" of OpenPose, [-1] without its tracker, "id_" of OpenPifPaf."""
-    values = record if isinstance(record, Mapping) else {}
-    for key in ("idx", "track_id", "person_id", "id_"):
-        value: Any = values.get(key)
-        while isinstance(value, list) and value:
-            value = value[0]
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        if is_number and 0 <= value < MAX_TRACK and value == int(value):
+    for value in numbers_in(record, "idx", "track_id", "person_id", "id_"):
+        if 0 <= value < MAX_TRACK and value == int(value):
             return int(value)
     return None
 
 
-def size_in(record: Mapping[str, Any], height: str, width: str) -> Size | None:
+def size_in(record: dict[str, Any], height: str, width: str) -> Size | None:
     """(height, width) by two keys of a JSON object; None for what no photo can have."""
-    sides: list[Any] = [record.get(height), record.get(width)]
-    for side in sides:
-        if not isinstance(side, int | float) or not 1 <= side <= MAX_COORDINATE:
-            return None
+    sides = numbers_in(record, height, width)
+    if len(sides) < 2 or not all(1 <= side <= MAX_COORDINATE for side in sides):
+        return None
     return int(sides[0]), int(sides[1])
 
 
 def from_coordinates(
-    xs: np.ndarray, ys: np.ndarray, present: np.ndarray | None = None
+    xs: np.ndarray, ys: np.ndarray, confidence: np.ndarray | None = None
 ) -> np.ndarray:
-    """Coordinates [18] each -> float32 [18, 3] = (x, y, visible). A point with a
-    negative coordinate, or that is not present, is (0, 0, 0)."""
-    visible = (xs >= 0) & (ys >= 0)
-    if present is not None:
-        visible &= present
+    """Coordinates [18] each -> float32 [18, 3] = (x, y, confidence), 1 unless it is
+    given. A point with a negative coordinate, or of no confidence, is (0, 0, 0)."""
+    sure = np.ones(len(xs)) if confidence is None else confidence
+    points = np.stack([xs, ys, sure], axis=1).astype(np.float32)
+    present = (points >= 0).all(axis=1) & (points[:, 2] > 0)
     # + 0 turns -0.0 into 0.0.
-    points = np.stack([xs, ys, visible], axis=1) + np.float32(0)
-    return np.where(visible[:, None], points, 0).astype(np.float32)
+    return np.where(present[:, None], points + np.float32(0), 0)
 
 
 def check_pose(name: str, keypoints: np.ndarray) -> None:
-    """Refuses a pose that no format can hold."""
-    if np.shape(keypoints) != (NUM_KEYPOINTS, 3):
-        raise ValueError(
-            f"{name}: keypoints have shape {np.shape(keypoints)}, expected "
-            f"{(NUM_KEYPOINTS, 3)}"
-        )
+    """Refuses a pose, or the photo name it goes by, that no format can hold."""
+    check_name(name)
+    shape, wanted = np.shape(keypoints), (NUM_KEYPOINTS, 3)
+    if shape != wanted:
+        raise ValueError(f"{name}: keypoints have shape {shape}, expected {wanted}")
     values = np.asarray(keypoints, np.float64)
     if not np.isin(values[:, 2], (0, 1)).all():
         raise ValueError(f"{name}: visible must be 0 or 1, got {values[:, 2]}")
     places = values[values[:, 2] == 1, :2]
     inside = ((places >= 0) & (places <= MAX_COORDINATE)).all(axis=1)
     if not inside.all():
-        raise ValueError(
-            f"{name}: a visible point lies outside 0 .. {MAX_COORDINATE}: "
-            f"{places[~inside][0]}"
-        )
+        rule = f"a visible point lies outside 0 .. {MAX_COORDINATE}"
+        raise ValueError(f"{name}: {rule}: {places[~inside][0]}")
 
 
 def plain_number(value: float) -> int | float:
@@ -216,9 +200,9 @@ def plain_number(value: float) -> int | float:
 
 def shown(value: Any) -> str:
     """A short `repr` for a message."""
+    # The plain repr of a container can be exponentially long.
+    plain = isinstance(value, str | bytes | int | float | None)
     try:
-        # The plain repr of a container can be exponentially long.
-        plain = isinstance(value, str | bytes | int | float | None)
         text = repr(value) if plain else reprlib.repr(value)
     except ValueError:  # An int of more digits than Python prints.
         return f"a very large {type(value).__name__}"
@@ -236,8 +220,7 @@ def content_of(
         raise ValueError(f"{path}: not a file with {what}")
     if status.st_size > most:
         raise ValueError(f"{path}: {status.st_size:,} bytes, at most {most:,} are read")
-    with open(path, "rb") as file:
-        return file.read()
+    return pathlib.Path(path).read_bytes()
 
 
 def text_of(path: pathlib.Path, content: bytes) -> str:

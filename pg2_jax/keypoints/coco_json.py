@@ -2,10 +2,10 @@
 
 Either a whole file, {"images": [...], "annotations": [...]}, or a list of results,
 [{"image_id": ..., "keypoints": [...], "score": ...}, ...], as COCO's own tools,
-AlphaPose, MMPose and ultralytics write it. Points are (x, y, v), 17 of COCO's, or those
-of another skeleton that `layouts` knows. In a whole file v > 0 means present, so that
-points which were labelled though hidden (v = 1) count; in results, or where one v is no
-whole number, it is a confidence.
+AlphaPose, MMPose and ultralytics write it. Points are (x, y, v) of a skeleton that
+`layouts` knows. In a whole file v > 0 means present, so that points which were labelled
+though hidden (v = 1) count; in results, or where one v is no whole number, it is a
+confidence.
 
 Of several people on a photo the largest complete one is taken (`people.order`), of
 those about as large the one with the highest "score"; without scores the one with the
@@ -15,28 +15,23 @@ keypoints, such as a box, or of a crowd, is ignored.
 
 import functools
 import json
-import os
+import pathlib
 import sys
-from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple, NoReturn, TypeGuard
+from collections.abc import Iterator
+from typing import Any, NoReturn, TypeGuard
 
 import numpy as np
 
-from pg2_jax import files
+from pg2_jax import errors, files
 from pg2_jax.keypoints import base, layouts
-from pg2_jax.keypoints.base import shown
+from pg2_jax.keypoints.base import Entry, Found, Size, shown
 from pg2_jax.keypoints.layouts import COCO_17_TO_18, KEYPOINTS, NECK
 
+_Id = int | str
+# The name of a photo and its (height, width).
+_Photo = tuple[str, Size | None]
+
 _MOST_AREA = 1e12
-
-
-class _Photo(NamedTuple):
-    """What an entry of "images" says."""
-
-    name: str
-    size: base.Size | None  # (height, width)
-
-
 _COCO_18_TO_17 = [0, *np.argsort(COCO_17_TO_18)[2:].tolist()]
 # COCO's own figure, counted from 1.
 _SKELETON = (
@@ -46,22 +41,12 @@ _SKELETON = (
 )
 
 
-def from_coco_17(points: np.ndarray) -> np.ndarray:
-    """COCO's 17 points [17, 3] = (x, y, v), v > 0 where present -> float32 [18, 3] =
-    (x, y, visible), with the derived neck."""
-    moved = layouts.to_coco_18("the pose", np.asarray(points, np.float32))
-    moved[:, 2] = moved[:, 2] > 0
-    return moved
-
-
-def lost_necks(annotations: Mapping[str, np.ndarray]) -> int:
+def lost_necks(annotations: base.Poses) -> int:
     """Counts the poses whose neck changes on the way through COCO's 17 points: it was
     not the midpoint of both shoulders."""
     return sum(
-        not np.array_equal(
-            keypoints[NECK], from_coco_17(keypoints[_COCO_18_TO_17])[NECK]
-        )
-        for keypoints in annotations.values()
+        not np.array_equal(pose[NECK], layouts.with_middle_neck(pose)[NECK])
+        for pose in annotations.values()
     )
 
 
@@ -72,83 +57,73 @@ def is_coco(content: Any) -> bool:
     return isinstance(content, dict) and "annotations" in content
 
 
-def entries(path: os.PathLike[str], content: Any) -> Iterator[base.Entry]:
+def entries(path: pathlib.Path, content: Any) -> Iterator[Entry]:
     """Yields the poses of a file, one per photo that has an annotated person."""
-    if isinstance(content, dict):
-        persons = _list_of_dicts(path, content, "annotations")
-        photos = _photos(path, _list_of_dicts(path, content, "images"))
-        are_people = _categories(path, content)
-    else:
-        persons, photos, are_people = content, None, None
-        if not all(isinstance(person, dict) for person in persons):
-            raise ValueError(f"{path}: expected a list of results, each an object")
-    grouped: dict[Any, list[tuple[int, dict[str, Any]]]] = {}
+    photos: dict[_Id, _Photo] | None = None
+    are_people: dict[_Id, bool] | None = None
+    with errors.said_of(path):
+        if isinstance(content, dict):
+            persons = _objects(content, "annotations")
+            photos = _photos(_objects(content, "images"))
+            if "categories" in content:
+                are_people = _are_people(_objects(content, "categories"))
+        elif all(isinstance(person, dict) for person in content):
+            persons = content
+        else:
+            raise ValueError("expected a list of results, each an object")
+    grouped: dict[_Id, list[tuple[int, dict[str, Any]]]] = {}
     others = pointless = 0
     for index, person in enumerate(persons):
-        category = person.get("category_id")
-        if are_people is None or (_is_id(category) and are_people.get(category)):
-            image = _id(f"{path}: annotation {index}", person, "image_id")
-            if photos is None and isinstance(person.get("file_name"), str):
-                # ultralytics' number is 7 for 7.jpg and for 0007.jpg.
-                image = person["file_name"]
-            if person.get("keypoints") in (None, []) or person.get("iscrowd") == 1:
-                pointless += 1
-            else:
-                grouped.setdefault(image, []).append((index, person))
-        elif _is_id(category) and category in are_people:
-            others += 1
+        place, category = f"{path}: annotation {index}", person.get("category_id")
+        if are_people is not None:
+            if not _is_id(category) or category not in are_people:
+                yield place, functools.partial(_refuse_category, category)
+                continue
+            if not are_people[category]:
+                others += 1
+                continue
+        image = _id(place, person, "image_id")
+        if photos is None and isinstance(person.get("file_name"), str):
+            # ultralytics' number is 7 for 7.jpg and for 0007.jpg.
+            image = person["file_name"]
+        if person.get("keypoints") in (None, []) or person.get("iscrowd") == 1:
+            pointless += 1
         else:
-            refuse = functools.partial(_refuse_category, category)
-            yield base.Entry(f"{path}: annotation {index}", refuse)
-    for what, count in (
-        ("of other categories than people", others),
-        ("without keypoints, or of crowds", pointless),
-    ):
+            grouped.setdefault(image, []).append((index, person))
+    ignored = {
+        "of other categories than people": others,
+        "without keypoints, or of crowds": pointless,
+    }
+    for what, count in ignored.items():
         if count:
-            print(
-                f"note: {path}: annotations {what}, ignored: {count:,}",
-                file=sys.stderr,
-            )
-    are_results = not isinstance(content, dict)
+            note = f"note: {path}: annotations {what}, ignored: {count:,}"
+            print(note, file=sys.stderr)
     for image, group in grouped.items():
         place = f"{path}: annotations {', '.join(str(i) for i, _ in group[:5])}"
-        yield base.Entry(
-            place, functools.partial(_parse, image, group, photos, are_results)
-        )
+        yield place, functools.partial(_parse, image, group, photos)
 
 
-def write(path: str | os.PathLike[str], annotations: Mapping[str, np.ndarray]) -> None:
-    """Writes a file that `entries` and pycocotools read, whole or not at all.
-
-    The neck has no place in it (see `lost_necks`), nor have the photos' sizes, which
-    annotations do not know. Present points get v = 2; bounding box and area are those
-    of the points.
-    """
+def write(path: files.PathLike, annotations: base.Poses) -> None:
+    """Writes a file that `entries` and pycocotools read, whole or not at all. It has no
+    neck (see `lost_necks`) and no sizes of photos, which annotations do not know.
+    Present points get v = 2; bounding box and area are those of the points."""
     images, people = [], []
     for number, (name, keypoints) in enumerate(annotations.items(), start=1):
-        base.check_name(name)
         base.check_pose(name, keypoints)
         images.append({"id": number, "file_name": name})
         people.append(_format_person(number, keypoints[_COCO_18_TO_17]))
-    category = {
-        "id": 1,
-        "name": "person",
-        "supercategory": "person",
-        "keypoints": KEYPOINTS,
-        "skeleton": _SKELETON,
-    }
+    category = {"id": 1, "name": "person", "supercategory": "person"}
+    category |= {"keypoints": KEYPOINTS, "skeleton": _SKELETON}
     content = {"images": images, "annotations": people, "categories": [category]}
-    text = json.dumps(content, ensure_ascii=False) + "\n"
-    files.write_text(path, text)
+    files.write_text(path, json.dumps(content, ensure_ascii=False) + "\n")
 
 
 def _format_person(number: int, points: np.ndarray) -> dict[str, Any]:
     present = points[:, 2] > 0
     values = np.where(present[:, None], points * [1, 1, 2], 0)
-    box = [0.0, 0.0, 0.0, 0.0]
-    if present.any():
-        low, high = points[present, :2].min(axis=0), points[present, :2].max(axis=0)
-        box = [*low.tolist(), *(high - low).tolist()]
+    seen = points[present, :2] if present.any() else np.zeros((1, 2))
+    low, high = seen.min(axis=0), seen.max(axis=0)
+    box = [*low.tolist(), *(high - low).tolist()]
     return {
         "id": number,
         "image_id": number,
@@ -161,101 +136,83 @@ def _format_person(number: int, points: np.ndarray) -> dict[str, Any]:
     }
 
 
-def _list_of_dicts(
-    path: os.PathLike[str], content: dict[str, Any], key: str
-) -> list[dict[str, Any]]:
+def _objects(content: dict[str, Any], key: str) -> list[dict[str, Any]]:
     values = content.get(key)
     if not isinstance(values, list) or not all(isinstance(v, dict) for v in values):
-        raise ValueError(f'{path}: expected a list "{key}" of objects')
+        raise ValueError(f'expected a list "{key}" of objects')
     return values
 
 
-def _photos(
-    path: os.PathLike[str], images: list[dict[str, Any]]
-) -> dict[int | str, _Photo]:
-    photos: dict[int | str, _Photo] = {}
+def _photos(images: list[dict[str, Any]]) -> dict[_Id, _Photo]:
+    photos: dict[_Id, _Photo] = {}
     for index, image in enumerate(images):
         identity, name = image.get("id"), image.get("file_name")
         if not _is_id(identity) or not isinstance(name, str):
-            raise ValueError(
-                f'{path}: image {index} has "id" {shown(identity)} and "file_name" '
-                f"{shown(name)}, expected a number or text, and text"
-            )
+            held = f'"id" {shown(identity)} and "file_name" {shown(name)}'
+            rule = "expected a number or text, and text"
+            raise ValueError(f"image {index} has {held}, {rule}")
         if identity in photos:
-            raise ValueError(f"{path}: image {index} repeats the id {shown(identity)}")
-        photos[identity] = _Photo(name, base.size_in(image, "height", "width"))
+            raise ValueError(f"image {index} repeats the id {shown(identity)}")
+        photos[identity] = name, base.size_in(image, "height", "width")
     return photos
 
 
-def _is_id(value: Any) -> TypeGuard[int | str]:
+def _is_id(value: Any) -> TypeGuard[_Id]:
     return isinstance(value, int | str) and not isinstance(value, bool)
 
 
-def _categories(
-    path: os.PathLike[str], content: dict[str, Any]
-) -> dict[int | str, bool] | None:
-    """Whether each category is of people, None when the file has none."""
-    if "categories" not in content:
-        return None
+def _are_people(categories: list[dict[str, Any]]) -> dict[_Id, bool]:
+    """Whether each category is of people."""
     are_people = {}
-    for index, category in enumerate(_list_of_dicts(path, content, "categories")):
-        identity = _id(f"{path}: category {index}", category, "id")
-        are_people[identity] = (
-            category.get("name") == "person" or "keypoints" in category
-        )
-        names = category.get("keypoints") or list(KEYPOINTS)
-        if names != list(KEYPOINTS):
+    for index, category in enumerate(categories):
+        identity, name = _id(f"category {index}", category, "id"), category.get("name")
+        are_people[identity] = name == "person" or "keypoints" in category
+        points = category.get("keypoints") or list(KEYPOINTS)
+        if points != list(KEYPOINTS):
             raise ValueError(
-                f"{path}: the category {shown(category.get('name'))} has the keypoints "
-                f"{shown(names)}, expected COCO's 17: nose, left_eye, ..., right_ankle"
+                f"the category {shown(name)} has the keypoints {shown(points)}, "
+                "expected COCO's 17: nose, left_eye, ..., right_ankle"
             )
     return are_people
 
 
 def _refuse_category(category: Any) -> NoReturn:
-    raise ValueError(
-        f'"category_id" is {shown(category)}, expected the id of one of the '
-        '"categories"'
-    )
+    rule = 'expected the id of one of the "categories"'
+    raise ValueError(f'"category_id" is {shown(category)}, {rule}')
 
 
-def _id(what: str, record: dict[str, Any], key: str) -> int | str:
+def _id(what: str, record: dict[str, Any], key: str) -> _Id:
     value = record.get(key)
     if not _is_id(value):
-        raise ValueError(
-            f'{what} has "{key}" {shown(value)}, expected a number or text'
-        )
+        held = f'{what} has "{key}" {shown(value)}'
+        raise ValueError(f"{held}, expected a number or text")
     return value
 
 
 def _parse(
-    image: int | str,
+    image: _Id,
     persons: list[tuple[int, dict[str, Any]]],
-    photos: dict[int | str, _Photo] | None,
-    are_results: bool,
-) -> base.Found:
+    photos: dict[_Id, _Photo] | None,
+) -> Found:
+    size = None
     if photos is None:
         # A list of results names a photo by its number, as COCO's own files are named.
         name = f"{image:012d}" if isinstance(image, int) else image
-        photo = _Photo(name, None)
     elif image in photos:
-        photo = photos[image]
+        name, size = photos[image]
     else:
         raise ValueError(f'no entry of "images" has the id {shown(image)}')
-    poses = [_points(index, person, are_results) for index, person in persons]
-    scores, areas = (
-        [_optional_number(index, person, key) for index, person in persons]
-        for key in ("score", "area")
-    )
+    poses = [_points(index, person, photos is None) for index, person in persons]
+    scores = [_optional_number(index, person, "score") for index, person in persons]
+    areas = [_optional_number(index, person, "area") for index, person in persons]
     if None in scores:
-        scores = [0.0] * len(scores)
-    present = [float((points[:, 2] > 0).sum()) for points in poses]
+        scores = [None] * len(scores)
     ranks = [
-        (score or 0.0, count, area or 0.0)
-        for score, count, area in zip(scores, present, areas, strict=True)
+        (score or 0.0, float((points[:, 2] > 0).sum()), area or 0.0)
+        for score, points, area in zip(scores, poses, areas, strict=True)
     ]
     tracks = [base.track_in(person) for _, person in persons]
-    return base.Found(photo.name, np.stack(poses), ranks, photo.size, tracks)
+    return Found(name, np.stack(poses), ranks, size, tracks)
 
 
 def _points(index: int, person: dict[str, Any], are_results: bool) -> np.ndarray:
@@ -263,7 +220,7 @@ def _points(index: int, person: dict[str, Any], are_results: bool) -> np.ndarray
     values, what = person.get("keypoints"), f"annotation {index}: keypoints"
     if not isinstance(values, list):
         raise ValueError(f"{what} has {shown(values)}, expected 17 x 3 numbers")
-    points = layouts.from_flat(what, values)
+    points = layouts.to_coco_18(what, layouts.from_flat(what, values))
     if not are_results and (np.mod(points[:, 2], 1) == 0).all():
         points[:, 2] = points[:, 2] > 0
     return points
@@ -276,8 +233,6 @@ def _optional_number(index: int, person: dict[str, Any], key: str) -> float | No
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     # An int may be too large for a float; NaN is not below anything.
     if not is_number or not abs(value) < _MOST_AREA:
-        raise ValueError(
-            f"annotation {index}: {key} is {shown(value)}, expected a number below "
-            f"{_MOST_AREA:.0e}"
-        )
+        rule = f"expected a number below {_MOST_AREA:.0e}"
+        raise ValueError(f"annotation {index}: {key} is {shown(value)}, {rule}")
     return float(value)

@@ -14,44 +14,34 @@
 | MediaPipe | "landmarks", "pose_landmarks" or "poseLandmarks" | 33 of {x, y, visibility} |
 
 A list of photos, or one in each line of the file, is one of frames, counted from 0; a
-list of 18 rows, or of several such, is our own array as JSON. Points are those of any skeleton of
-`layouts`, with a confidence or without. Pixels are those of the photo; fractions of it
-need its size, which the photo says as "canvas_height" and "canvas_width" or the like.
-Of several people the largest complete one is taken (`people.order`), of those about as
-large the surest; a person without points is passed over. AlphaPose's neck for OpenPose
-and CMU-Pose is the 18th point of its skeleton, which is one only with COCO's: it is put
-between the shoulders.
+list of 18 rows, or of several such, is our own array as JSON. Points are those of any
+skeleton of `layouts`, with a confidence or without. Pixels are those of the photo;
+fractions of it need its size, which the photo says as "canvas_height" and
+"canvas_width" or the like. Of several people the largest complete one is taken
+(`people.order`), of those about as large the surest; a person without points is passed
+over. AlphaPose's neck for OpenPose and CMU-Pose is the 18th point of its skeleton,
+which is one only with COCO's: it is put between the shoulders.
 
-No photo is named in most of these files. The file's stem, without `_keypoints`, names
-it; files written here also hold "image_name", because the stem lacks the suffix.
+Where the file does not name a photo, its stem does, without `_keypoints`. Files written
+here hold "image_name", because the stem lacks the suffix.
 """  # noqa: E501
 
 import functools
 import pathlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from pg2_jax.keypoints import base, layouts, person_points
-from pg2_jax.keypoints.base import shown
+from pg2_jax.keypoints import base, coco_json, layouts, person_points
+from pg2_jax.keypoints.base import Entry, Found, Size, shown
 from pg2_jax.keypoints.person_points import Layout, held, is_point
 
-_PEOPLE = (
-    "people",
-    "predictions",
-    "bodies",
-    "instances",
-    "landmarks",
-    "pose_landmarks",
-    "poseLandmarks",
-)
-_LANDMARKS = _PEOPLE[4:]
+_LANDMARKS = ("landmarks", "pose_landmarks", "poseLandmarks")
+_PEOPLE = ("people", "predictions", "bodies", "instances", *_LANDMARKS)
 _SIZES = (
-    ("canvas_height", "canvas_width"),
-    ("image_height", "image_width"),
-    ("img_h", "img_w"),
-    ("height", "width"),
+    *[("canvas_height", "canvas_width"), ("image_height", "image_width")],
+    *[("img_h", "img_w"), ("height", "width")],
 )
 KNOWN = (
     'OpenPose, ControlNet and DWPose ("people"), AlphaPose ("image_id" and '
@@ -69,96 +59,78 @@ class _Photo(NamedTuple):
     layout: Layout = Layout()
 
 
-def entries(
-    path: pathlib.Path,
-    content: Any,
-    name: str,
-    *,
-    may_be_empty: bool,
-    photo_size: base.Size | None = None,
-) -> Iterator[base.Entry]:
-    """Yields the photos of a file. `name` is that of a photo which the file does not
-    name; frames have their number behind it. A photo without people may be empty in a
-    folder of files and among other frames: no person. (height, width) `photo_size` is
-    that of photos whose size the file does not say."""
-    photos = list(_photos(path, content))
+def entries(file: base.File, text: str) -> Iterator[Entry]:
+    """Yields the photos of a file, those of COCO's form by `coco_json`. Of several
+    frames that the file does not name each has its number behind the name. A photo may
+    be empty in a folder of files and among other frames: no person."""
+    content = base.parse_json_lines(file.path, text)
+    if coco_json.is_coco(content):
+        yield from coco_json.entries(file.path, content)
+        return
+    photos = _photos(file.path, content)
+    # OpenPifPaf writes "photo.jpg.predictions.json".
+    stem = file.inside.stem.removesuffix("_keypoints").removesuffix(".predictions")
     for number, photo in enumerate(photos):
-        place, own = str(path), name
+        place, name = str(file.path), (file.inside.parent / stem).as_posix()
         if len(photos) > 1:
-            place, own = f"{path}: frame {number}", f"{name}_{number:06d}"
-        photo = photo._replace(name=photo.name or own)
-        may_be = may_be_empty or len(photos) > 1
-        yield base.Entry(place, functools.partial(_parse, photo, photo_size, may_be))
+            place, name = f"{place}: frame {number}", f"{name}_{number:06d}"
+        photo = photo._replace(name=photo.name or name)
+        may_be_empty = file.in_folder or len(photos) > 1
+        yield place, functools.partial(_parse, photo, file.photo_size, may_be_empty)
 
 
-def _photos(path: pathlib.Path, content: Any) -> Iterator[_Photo]:
+def _photos(path: pathlib.Path, content: Any) -> list[_Photo]:
     """The photos of a file by the rules above; another content is a ValueError."""
-    if isinstance(content, dict):
-        _refuse_other_points(path, content.get("meta_info"))
-        for key in ("instance_info", "predictions"):  # MMPose, its demo and its API
-            if isinstance(content.get(key), list):
-                content = content[key]
-                break
-    if isinstance(content, dict):
-        if _is_photo(content) or _is_person(content):
-            yield _photo(content)
-            return
-        if content and all(_is_photo(x) or _is_people(x) for x in content.values()):
-            for name, photo in content.items():
-                yield _photo(photo)._replace(name=name)
-            return
+    match content:
+        case {"meta_info": {"keypoint_id2name": dict(names)} as meta}:
+            _refuse_other_points(path, list(names.values()), meta.get("dataset_name"))
+    match content:
+        # MMPose, its demo and its API.
+        case {"instance_info": list(photos)} | {"predictions": list(photos)}:
+            content = photos
     if _is_array(content):
         content = [{"keypoints": content}]
     elif isinstance(content, list) and content and all(map(_is_array, content)):
         content = [[{"keypoints": points}] for points in content]
+    if isinstance(content, dict):
+        if _is_photo(content) or _is_person(content):
+            return [_photo(content)]
+        if content and all(map(_is_frame, content.values())):
+            return [_photo(x)._replace(name=name) for name, x in content.items()]
     if isinstance(content, list):
         if photo := _movenet(content):
-            yield photo
-            return
+            return [photo]
         frames = [photo for x in content if (photo := _movenet(x))]
         if frames and len(frames) == len(content):
-            yield from frames
-            return
-        if not content:
-            yield _Photo([])
-            return
+            return frames
         if all(map(is_point, content)):
-            yield _Photo([content], layout=Layout(fractions=True))
-            return
+            return [_Photo(content, layout=Layout(fractions=True))]
         if all(map(_is_person, content)):
             fractions = all(isinstance(x, list) for x in content)
-            yield _Photo(content, layout=Layout(fractions=fractions))
-            return
-        if all(_is_photo(x) or _is_people(x) for x in content):
-            for photo in content:
-                yield _photo(photo)
-            return
+            return [_Photo(content, layout=Layout(fractions=fractions))]
+        if all(map(_is_frame, content)):
+            return [_photo(x) for x in content]
     raise ValueError(f"{path}: JSON of no known tool: {held(content)}; known: {KNOWN}")
 
 
 def _movenet(content: Any) -> _Photo | None:
     """The photo of MoveNet's own array, rows (y, x, score): of one person, [1, 1, 17,
     3], or of several, [1, 6, 56], whose last five numbers are a box and its score."""
-    if not isinstance(content, list) or len(content) != 1:
-        return None
-    (inner,) = content
-    if not isinstance(inner, list) or not inner:
-        return None
-    if len(inner) == 1 and person_points.are_rows(inner[0], 17, 3):
-        people = [{"keypoints": [[x, y, sure] for y, x, sure in inner[0]]}]
-    elif person_points.are_rows(inner, len(inner), 56):
-        people = [
-            {
-                "keypoints": [
-                    [row[i + 1], row[i], row[i + 2]] for i in range(0, 51, 3)
-                ],
-                "score": row[-1],
-            }
-            for row in inner
-        ]
-    else:
-        return None
-    return _Photo(people, layout=Layout(fractions=True))
+    match content:
+        case [[rows]] if person_points.are_rows(rows, 17, 3):
+            people = [[value for row in rows for value in row]]
+        case [[_, *_] as people] if person_points.are_rows(people, len(people), 56):
+            pass
+        case _:
+            return None
+    found = [
+        {
+            "keypoints": [[row[i + 1], row[i], row[i + 2]] for i in range(0, 51, 3)],
+            "score": row[-1],
+        }
+        for row in people
+    ]
+    return _Photo(found, layout=Layout(fractions=True))
 
 
 def _photo(content: Any) -> _Photo:
@@ -178,8 +150,9 @@ def _is_photo(value: Any) -> bool:
     return isinstance(value, dict) and any(key in value for key in _PEOPLE)
 
 
-def _is_people(value: Any) -> bool:
-    return isinstance(value, list) and all(map(_is_person, value))
+def _is_frame(value: Any) -> bool:
+    people = isinstance(value, list) and all(map(_is_person, value))
+    return people or _is_photo(value)
 
 
 def _is_person(value: Any) -> bool:
@@ -193,23 +166,17 @@ def _is_array(value: Any) -> bool:
     return person_points.are_rows(value, 18, 3)
 
 
-def _refuse_other_points(path: pathlib.Path, meta: Any) -> None:
+def _refuse_other_points(path: pathlib.Path, names: list[Any], dataset: Any) -> None:
     """Refuses 17 points that are not COCO's by what MMPose's demos say of the points,
     such as those of Human3.6M and of animals."""
-    names = meta.get("keypoint_id2name") if isinstance(meta, dict) else None
-    if not isinstance(names, dict) or len(names) != 17:
-        return
-    listed = list(names.values())
-    if listed != list(layouts.KEYPOINTS):
+    if len(names) == 17 and names != list(layouts.KEYPOINTS):
         raise ValueError(
-            f"{path}: the points are {shown(listed)} ({meta.get('dataset_name')}), "
-            "expected COCO's 17: nose, left_eye, ..., right_ankle"
+            f"{path}: the points are {shown(names)} ({dataset}), expected COCO's 17: "
+            "nose, left_eye, ..., right_ankle"
         )
 
 
-def _parse(
-    photo: _Photo, photo_size: base.Size | None, may_be_empty: bool
-) -> base.Found:
+def _parse(photo: _Photo, photo_size: Size | None, may_be_empty: bool) -> Found:
     if not isinstance(photo.name, str):
         raise ValueError(f'"image_name" is {shown(photo.name)}, expected text')
     people = photo.people
@@ -218,62 +185,49 @@ def _parse(
     if isinstance(people, list) and people and all(map(is_point, people)):
         people = [people]
     if not isinstance(people, list):
-        raise ValueError(
-            f"holds no person: the people are {shown(people)}, expected a list"
-        )
-    people = [one for person in people for one in _split(person)]
-    read = functools.partial(
-        person_points.read, layout=photo.layout, photo_size=photo_size
-    )
-    found = [
-        (pose, _score(person), _track(person))
-        for index, person in enumerate(people)
-        if (pose := read(f"person {index}", person)) is not None
-    ]
-    size = photo.layout.size or photo_size
-    if not found and not may_be_empty:
+        held = f"the people are {shown(people)}, expected a list"
+        raise ValueError(f"holds no person: {held}")
+    poses, scores, tracks = [], [], []
+    several = (one for person in people for one in _split(person))
+    for index, person in enumerate(several):
+        what = f"person {index}"
+        pose = person_points.read(what, person, photo.layout, photo_size)
+        if pose is not None:
+            poses.append(pose)
+            scores.append(_score(person))
+            tracks.append(_track(person))
+    if not poses and not may_be_empty:
         raise ValueError("holds no person, or none with the points of a body")
-    if not found:
-        nobody = np.zeros((0, base.NUM_KEYPOINTS, 3), np.float32)
-        return base.Found(photo.name, nobody, size=size)
-    poses = np.stack([pose for pose, _, _ in found])
-    scored = all(score is not None for _, score, _ in found)
-    ranks = [
-        (score if scored and score is not None else float(pose[:, 2].sum()),)
-        for pose, score, _ in found
-    ]
-    tracks = [track for _, _, track in found]
-    return base.Found(photo.name, poses, ranks, size, tracks)
+    everyone = np.reshape(poses, (-1, base.NUM_KEYPOINTS, 3)).astype(np.float32)
+    known = [score for score in scores if score is not None]
+    if len(known) < len(scores):
+        known = everyone[..., 2].sum(axis=1).tolist()
+    ranks = [(score,) for score in known]
+    size = photo.layout.size or photo_size
+    return Found(photo.name, everyone, ranks, size, tracks)
 
 
 def _split(person: Any) -> list[Any]:
     """The people of one object: rtmlib's arrays hold several."""
-    points = person.get("keypoints") if isinstance(person, dict) else None
-    several = isinstance(points, list) and all(isinstance(x, list) for x in points)
-    if not several or not points or not all(isinstance(x, list) for x in points[0]):
-        return [person]
-    scores = next((person[k] for k in person_points.SCORES if k in person), None)
-    if not isinstance(scores, list) or len(scores) != len(points):
-        return [{"keypoints": own} for own in points]
-    return [
-        {"keypoints": own, "keypoint_scores": sure}
-        for own, sure in zip(points, scores, strict=True)
-    ]
+    match person:
+        case {"keypoints": [[[*_], *_], *_] as points}:
+            scores = next((person[k] for k in person_points.SCORES if k in person), 0)
+            if not isinstance(scores, list) or len(scores) != len(points):
+                scores = [None] * len(points)
+            people = zip(points, scores, strict=True)
+            return [{"keypoints": own, "keypoint_scores": sure} for own, sure in people]
+    return [person]
 
 
 def _track(person: Any) -> int | None:
     """The person's number through a video; an "id" beside points that are objects is
     MoveNet's, of JavaScript."""
-    points = person.get("keypoints") if isinstance(person, Mapping) else None
-    if isinstance(points, list) and points and all(map(is_point, points)):
-        return base.track_in({"track_id": person.get("id")})
+    match person:
+        case {"keypoints": [{"x": _, "y": _}, *_], "id": number}:
+            return base.track_in({"track_id": number})
     return base.track_in(person)
 
 
 def _score(person: Any) -> float | None:
-    values = person if isinstance(person, Mapping) else {}
-    for key in ("score", "bbox_score", "confidence", "scores"):
-        value = values.get(key)
-        if isinstance(value, int | float) and abs(value) < base.MAX_COORDINATE:
-            return float(value)
-    return None
+    scores = base.numbers_in(person, "score", "bbox_score", "confidence", "scores")
+    return next((float(x) for x in scores if abs(x) < base.MAX_COORDINATE), None)

@@ -19,9 +19,11 @@ _MOST_STEPS = 0.75
 _LONGEST = 10
 
 
-class _Name(NamedTuple):
+class _Numbered(NamedTuple):
+    """Names that differ in one number alone."""
+
     before: str
-    digits: str
+    digits: dict[str, str]  # by name
     after: str
 
 
@@ -34,7 +36,7 @@ def in_order(
     become frames without people. All other poses stay as they are, which is said if
     their order is `by_name`, and not that of a file."""
     notes: list[str] = []
-    listed, names = list(poses), _split(list(poses))
+    listed, names = list(poses), _numbered(list(poses))
     if names is None:
         if by_name and len(listed) > 1:
             notes.append(
@@ -42,19 +44,19 @@ def in_order(
                 f"{_ends(listed)}."
             )
         return dict(poses), notes
-    numbered = dict(zip(listed, (int(name.digits) for name in names), strict=True))
-    if listed == sorted(listed) and listed != sorted(listed, key=files.natural_order):
-        listed.sort(key=lambda name: numbered[name])
+    by_number = sorted(listed, key=files.natural_order)
+    if listed == sorted(listed) and listed != by_number:
+        listed = by_number
         notes.append(f"the frames are taken by their numbers: {_ends(listed)}.")
-    numbers = [numbered[name] for name in listed]
+    numbers = [int(names.digits[name]) for name in listed]
     steps = np.diff(numbers)
-    missing = int(numbers[-1] - numbers[0] + 1 - len(numbers))
+    missing = numbers[-1] - numbers[0] + 1 - len(numbers)
     are_frames = (steps > 0).all() and (steps == 1).mean() >= _MOST_STEPS
     ordered = {name: poses[name] for name in listed}
     if not are_frames or not 0 < missing <= _LONGEST * len(numbers):
         return ordered, notes
     notes.append(f"frames are missing: {missing} of {missing + len(numbers)}.")
-    return _filled(ordered, dict(zip(poses, names, strict=True))), notes
+    return _filled(ordered, names), notes
 
 
 def _ends(names: Sequence[str]) -> str:
@@ -62,8 +64,7 @@ def _ends(names: Sequence[str]) -> str:
     return ", ".join([*names[:3], *middle, *names[3:][-1:]])
 
 
-def _split(names: Sequence[str]) -> list[_Name] | None:
-    """The names around the one number in which they differ; None if there is none."""
+def _numbered(names: Sequence[str]) -> _Numbered | None:
     parts = [re.split(r"(\d+)", name) for name in names]
     if len(names) < 2 or len({len(each) for each in parts}) > 1:
         return None
@@ -71,25 +72,24 @@ def _split(names: Sequence[str]) -> list[_Name] | None:
     if len(differ) != 1 or differ[0] % 2 == 0:
         return None
     at = differ[0]
-    split = [_Name("".join(x[:at]), x[at], "".join(x[at + 1 :])) for x in parts]
-    # 1 and 01 are one number.
-    return split if len({int(x.digits) for x in split}) == len(split) else None
+    digits = {name: each[at] for name, each in zip(names, parts, strict=True)}
+    if len(set(map(int, digits.values()))) < len(names):
+        return None  # 1 and 01 are one number.
+    return _Numbered("".join(parts[0][:at]), digits, "".join(parts[0][at + 1 :]))
 
 
-def _filled(
-    poses: Mapping[str, base.Pose], names: Mapping[str, _Name]
-) -> dict[str, base.Pose]:
+def _filled(poses: Mapping[str, base.Pose], names: _Numbered) -> dict[str, base.Pose]:
     """The frames, in their order, with empty ones at the numbers that are missing."""
     nobody = np.zeros((base.NUM_KEYPOINTS, 3), np.float32)
     filled: dict[str, base.Pose] = {}
-    widths = {len(name.digits) for name in names.values()}
+    widths = {len(digits) for digits in names.digits.values()}
     width = widths.pop() if len(widths) == 1 else 0
-    expected = int(names[next(iter(poses))].digits)
+    expected = int(names.digits[next(iter(poses))])
     for name, pose in poses.items():
-        before, digits, after = names[name]
-        for number in range(expected, int(digits)):
-            empty = f"{before}{number:0{width}d}{after}"
+        number = int(names.digits[name])
+        for missing in range(expected, number):
+            empty = f"{names.before}{missing:0{width}d}{names.after}"
             filled[empty] = base.Pose(pose.place, nobody, nobody[None][:0], pose.size)
         filled[name] = pose
-        expected = int(digits) + 1
+        expected = number + 1
     return filled

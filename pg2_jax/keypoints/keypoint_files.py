@@ -17,16 +17,13 @@ from pg2_jax import files
 from pg2_jax.keypoints import (
     MIN_CONFIDENCE,
     base,
-    coco_json,
     estimator_json,
     market_mat,
-    openpose_json,
     pg2_pickle,
     point_text,
     pose_transfer_csv,
-    wide_csv,
-    yolo_text,
 )
+from pg2_jax.keypoints.base import Entry, Size
 
 write_csv = pose_transfer_csv.write
 
@@ -42,7 +39,7 @@ def read(
     problems: list[str] | None = None,
     *,
     photos: Sequence[str] | None = None,
-    photo_size: base.Size | None = None,
+    photo_size: Size | None = None,
     min_confidence: float = MIN_CONFIDENCE,
 ) -> dict[str, np.ndarray]:
     """`read_placed`, the poses alone: photo name -> float32 [18, 3], in file order."""
@@ -61,7 +58,7 @@ def read_placed(
     problems: list[str] | None = None,
     *,
     photos: Sequence[str] | None = None,
-    photo_size: base.Size | None = None,
+    photo_size: Size | None = None,
     min_confidence: float = MIN_CONFIDENCE,
 ) -> dict[str, base.Pose]:
     """Reads a keypoint file, or a folder of OpenPose JSON or of text files: photo name
@@ -107,40 +104,23 @@ def decode(content: bytes, name: str) -> dict[str, np.ndarray]:
     return {name: pose.keypoints for name, pose in placed.items()}
 
 
-def _text(
-    path: pathlib.Path, content: bytes, photo_size: base.Size | None
-) -> Iterator[base.Entry]:
+def _text(path: pathlib.Path, content: bytes, size: Size | None) -> Iterator[Entry]:
     unknown = ValueError(f"{path}: not a known format; known are {_FORMATS}")
     if b"\0" in content[:1000] and not content.startswith(base.UTF_16_MARKS):
         raise unknown
+    file = base.File(path, pathlib.PurePath(path.name), size)
     text = base.text_of(path, content)
     line = text.split("\n", 1)[0]
     if text.lstrip().startswith(("{", "[")):
-        name = openpose_json.photo_name(pathlib.Path(path.name))
-        return _json(path, text, name, photo_size, empty=False)
-    if wide_csv.is_header(line):
-        return wide_csv.entries(path, text)
+        return estimator_json.entries(file, text)
     if point_text.is_row(line):
-        return point_text.entries(path, text, path.stem)
-    if yolo_text.is_row(line):
-        return yolo_text.entries(path, text, path.stem, photo_size)
+        return point_text.entries(file, text)
     if not any(separator in line for separator in pose_transfer_csv.SEPARATORS):
         raise unknown
     return pose_transfer_csv.entries(path, text)
 
 
-def _json(
-    path: pathlib.Path, text: str, name: str, size: base.Size | None, *, empty: bool
-) -> Iterator[base.Entry]:
-    content = base.parse_json_lines(path, text)
-    if coco_json.is_coco(content):
-        return coco_json.entries(path, content)
-    return estimator_json.entries(
-        path, content, name, may_be_empty=empty, photo_size=size
-    )
-
-
-def _folder(folder: pathlib.Path, photo_size: base.Size | None) -> Iterator[base.Entry]:
+def _folder(folder: pathlib.Path, photo_size: Size | None) -> Iterator[Entry]:
     by_suffix: dict[str, list[pathlib.Path]] = {".json": [], ".txt": []}
     # Links to folders are not followed: they may lead in circles.
     for parent, folders, names in os.walk(folder):
@@ -156,15 +136,9 @@ def _folder(folder: pathlib.Path, photo_size: base.Size | None) -> Iterator[base
             f"{folder}: a folder of annotations holds OpenPose *.json or text files "
             f"*.txt; this one holds {what}"
         )
+    reader = estimator_json if by_suffix[".json"] else point_text
     for path in by_suffix[".json"] or by_suffix[".txt"]:
-        text = base.text_of(path, base.content_of(path))
         inside = path.relative_to(folder)
-        if by_suffix[".json"]:
-            name = openpose_json.photo_name(inside)
-            yield from _json(path, text, name, photo_size, empty=True)
-        else:
-            name = inside.with_suffix("").as_posix()
-            if yolo_text.is_row(text.split("\n", 1)[0]):
-                yield from yolo_text.entries(path, text, name, photo_size)
-            else:
-                yield from point_text.entries(path, text, name)
+        file = base.File(path, inside, photo_size, in_folder=True)
+        text = base.text_of(path, base.content_of(path))
+        yield from reader.entries(file, text)

@@ -8,6 +8,7 @@ sure as the less sure of them.
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -42,28 +43,30 @@ _PLACES = {
 COUNTS = ", ".join(map(str, _PLACES))
 
 
-def from_flat(what: str, values: Sequence[float]) -> np.ndarray:
-    """x, y, confidence of one point after the other, or x, y alone, as float32 [18, 3]
-    by `to_coco_18`; another number of values is a ValueError that `what` begins."""
+def from_flat(what: str, values: Sequence[Any]) -> np.ndarray:
+    """`points_of` a known skeleton, whose number of values tells the columns; another
+    number is a ValueError that `what` begins."""
     for columns in (3, 2):
         count, rest = divmod(len(values), columns)
         if not rest and count in _PLACES:
-            values = base.without_gaps(values, columns)
-            points = base.numbers(what, values).reshape(count, columns)
-            if columns == 2:
-                points = with_confidence(points)
-            return to_coco_18(what, points)
-    raise ValueError(
-        f"{what} has {len(values)} values, expected 18 x 3, or x, y and confidence of "
-        f"{COUNTS} points"
-    )
+            return points_of(what, values, columns)
+    rule = f"expected 18 x 3, or x, y and confidence of {COUNTS} points"
+    raise ValueError(f"{what} has {len(values)} values, {rule}")
 
 
-def with_confidence(places: np.ndarray) -> np.ndarray:
-    """Places [K, 2] of points with a confidence: 1, but 0 at the origin, where tools
-    that write no confidence put what they have not found."""
-    found = (places != 0).any(axis=1)
-    return np.column_stack([places, found]).astype(np.float32)
+def points_of(what: str, values: Sequence[Any], columns: int) -> np.ndarray:
+    """x, y and confidence of one point after the other, or x and y alone, as float32
+    [K, 3]. A point without a place, null or NaN twice, is missing. Where there is no
+    confidence it is 1, but 0 at the origin, where tools that write none put what they
+    have not found."""
+    filled = list(values)
+    for start in range(0, len(filled), columns):
+        if all(x is None or x != x for x in filled[start : start + 2]):
+            filled[start : start + columns] = [0] * columns
+    points = base.numbers(what, filled).reshape(-1, columns)
+    if columns == 2:
+        return np.column_stack([points, (points != 0).any(axis=1)])
+    return points
 
 
 def to_coco_18(
@@ -77,10 +80,8 @@ def to_coco_18(
         places, has_neck = _named(what, names), False
     if not places:
         raise ValueError(f"{what} has {len(points)} points, expected {COUNTS}")
-    moved = np.asarray(points, np.float32)[list(places)]
-    present = (moved[:, 2] > 0) & (moved[:, :2] >= 0).all(axis=1)
-    # + 0 turns -0.0 into 0.0.
-    pose = np.where(present[:, None], moved + np.float32(0), 0).astype(np.float32)
+    x, y, confidence = np.asarray(points, np.float32)[list(places)].T
+    pose = base.from_coordinates(x, y, confidence)
     return pose if has_neck else with_middle_neck(pose)
 
 

@@ -1,51 +1,37 @@
-"""OpenPose's JSON, one file per photo: names and writing; `estimator_json` reads it."""
+"""OpenPose's JSON, one file per photo, is written here; `estimator_json` reads it."""
 
 import json
-import os
 import pathlib
-from collections.abc import Mapping
 
 import numpy as np
 
 from pg2_jax import files
 from pg2_jax.keypoints import base
 
-SUFFIX = "_keypoints.json"
+_SUFFIX = "_keypoints.json"
 
 
-def photo_name(path: pathlib.PurePath) -> str:
-    """The photo's name as a file's path gives it: without suffix, which only
-    OpenPifPaf keeps, in "photo.jpg.predictions.json"."""
-    stem = path.stem.removesuffix("_keypoints").removesuffix(".predictions")
-    return (path.parent / stem).as_posix()
-
-
-def write_folder(
-    folder: str | os.PathLike[str], annotations: Mapping[str, np.ndarray]
-) -> None:
+def write_folder(folder: files.PathLike, annotations: base.Poses) -> None:
     """Writes poses [18, 3] by photo name as a folder of one file per photo, which
     appears whole or not at all; it must not exist, or be empty. Two photos of one stem
     are a ValueError."""
     places: dict[pathlib.PurePosixPath, str] = {}
     for name, keypoints in annotations.items():
-        base.check_name(name)
         base.check_pose(name, keypoints)
         place = pathlib.PurePosixPath(name).with_suffix("")
         if place in places:
-            raise ValueError(
-                f"{name!r} and {places[place]!r} would both be {place}{SUFFIX}"
-            )
+            both = f"{name!r} and {places[place]!r}"
+            raise ValueError(f"{both} would both be {place}{_SUFFIX}")
         places[place] = name
     with files.replacing_folder(folder) as built:
         for place, name in places.items():
-            file = built / f"{place}{SUFFIX}"
+            file = built / f"{place}{_SUFFIX}"
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(_format(name, annotations[name]), encoding="utf-8")
 
 
-def write_file(path: str | os.PathLike[str], name: str, keypoints: np.ndarray) -> None:
+def write_file(path: files.PathLike, name: str, keypoints: np.ndarray) -> None:
     """Writes the file of one photo's pose [18, 3], whole or not at all."""
-    base.check_name(name)
     base.check_pose(name, keypoints)
     files.write_text(path, _format(name, keypoints))
 

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pg2_jax.keypoints import base, layouts
-from pg2_jax.keypoints.base import shown
+from pg2_jax.keypoints import layouts
+from pg2_jax.keypoints.base import Size, shown
 
 _FLAT = ("pose_keypoints_2d", "pose_keypoints", "joints")
 KEYS = (*_FLAT, "keypoints", "landmark")
@@ -20,7 +20,7 @@ _CONFIDENCES = ("score", "visibility", "confidence")
 class Layout(NamedTuple):
     """What a file says of the points of a photo."""
 
-    size: base.Size | None = None  # (height, width)
+    size: Size | None = None  # (height, width)
     # Whether the coordinates are fractions, even where none shows it.
     fractions: bool = False
     # Whether the neck is what it says, see `estimator_json`.
@@ -28,20 +28,18 @@ class Layout(NamedTuple):
 
 
 def read(
-    what: str, person: Any, layout: Layout, photo_size: base.Size | None
+    what: str, person: Any, layout: Layout, photo_size: Size | None
 ) -> np.ndarray | None:
     """A person's points, float32 [18, 3] = (x, y, confidence) in pixels; None without
     any. (height, width) `photo_size` is used where the file says none; other points are
     a ValueError that `what` begins."""
     key, values = "points", person
     if isinstance(person, dict):
-        found = next((k for k in KEYS if k in person), None)
-        if found is None:
-            raise ValueError(
-                f"{what}: expected one of the keys {', '.join(KEYS)}; there is "
-                f"{held(person)}"
-            )
-        key, values = found, person[found]
+        found = [key for key in KEYS if key in person]
+        if not found:
+            rule = f"expected one of the keys {', '.join(KEYS)}"
+            raise ValueError(f"{what}: {rule}; there is {held(person)}")
+        key, values = found[0], person[found[0]]
     what = f"{what}: {key}"
     if values is None or values == []:
         return None
@@ -49,15 +47,19 @@ def read(
         values = _columns(what, values)
     if not isinstance(values, list):
         raise ValueError(f"{what} is {shown(values)}, expected a list")
+    names = None
     if all(isinstance(value, dict) for value in values):
-        pose = _from_objects(what, values)
+        points = _from_objects(what, values)
+        names = [value.get("name", value.get("part")) for value in values]
     elif all(isinstance(value, list) for value in values):
         scores = [person[k] for k in SCORES if k in person] or [None]
-        pose = _from_rows(what, values, scores[0])
+        points = _from_rows(what, values, scores[0])
     else:
+        points = layouts.from_flat(what, values)
         if key in _FLAT and layout.size is None:
-            _refuse_signed(what, values)
-        pose = layouts.from_flat(what, values)
+            _refuse_signed(what, points)
+    is_named = names and all(isinstance(name, str) for name in names)
+    pose = layouts.to_coco_18(what, points, names if is_named else None)
     if not layout.own_neck:
         pose = layouts.with_middle_neck(pose)
     fractions = layout.fractions or key.startswith("landmark")
@@ -92,12 +94,13 @@ def held(content: Any) -> str:
 
 def _columns(what: str, values: dict[str, Any]) -> list[list[Any]]:
     """Lists x, y and visible or confidence as rows."""
-    third = next((k for k in ("visible", *_CONFIDENCES) if k in values), None)
-    columns = [values.get(key) for key in ("x", "y", third) if key is not None]
-    lists = [column for column in columns if isinstance(column, list)]
-    if len(lists) < len(columns) or len({len(each) for each in lists}) > 1:
-        raise ValueError(f"{what} is {held(values)}, expected lists x and y")
-    return [list(row) for row in zip(*lists, strict=True)]
+    sure = [values[k] for k in ("visible", *_CONFIDENCES) if k in values]
+    try:
+        columns = zip(values["x"], values["y"], *sure[:1], strict=True)
+        return [list(row) for row in columns]
+    except (KeyError, TypeError, ValueError) as error:
+        rule = "expected lists x and y"
+        raise ValueError(f"{what} is {held(values)}, {rule}") from error
 
 
 def _from_rows(what: str, rows: list[list[Any]], scores: Any) -> np.ndarray:
@@ -115,42 +118,29 @@ def _from_rows(what: str, rows: list[list[Any]], scores: Any) -> np.ndarray:
         rows = [[*row, sure] for row, sure in zip(rows, scores, strict=True)]
         columns = 3
     flat = [value for row in rows for value in row[:columns]]
-    points = base.numbers(what, base.without_gaps(flat, columns)).reshape(-1, columns)
-    if points.shape[1] == 2:
-        points = layouts.with_confidence(points)
+    points = layouts.points_of(what, flat, columns)
     # What these tools have not found they put at the origin, however sure.
     points[:, 2] *= (points[:, :2] != 0).any(axis=1)
-    return layouts.to_coco_18(what, points)
+    return points
 
 
 def _from_objects(what: str, points: list[dict[str, Any]]) -> np.ndarray:
-    places: list[np.ndarray] = []
-    names: list[str] = []
+    flat: list[Any] = []
     for point in points:
         place = point.get("position", point)  # PoseNet
         if not is_point(place):
             raise ValueError(f"{what} holds {held(point)}, expected x and y")
         # MediaPipe has null where a model tells no visibility.
         told = (point[key] for key in _CONFIDENCES if point.get(key) is not None)
-        row = base.without_gaps([place["x"], place["y"], next(told, 1)], 3)
-        places.append(base.numbers(what, row))
-        name = point.get("name", point.get("part"))
-        names += [name] if isinstance(name, str) else []
-    named = names if len(names) == len(points) else None
-    return layouts.to_coco_18(what, np.stack(places), named)
+        flat += [place["x"], place["y"], next(told, 1)]
+    return layouts.points_of(what, flat, 3)
 
 
-def _refuse_signed(what: str, values: list[Any]) -> None:
+def _refuse_signed(what: str, points: np.ndarray) -> None:
     """Refuses coordinates from -1 to 1, which could be taken for fractions whose
     negative ones are missing."""
-    triples = zip(values[::3], values[1::3], values[2::3], strict=False)
-    numbers = [
-        value
-        for *place, sure in triples
-        for value in place
-        if isinstance(sure, int | float) and sure > 0 and isinstance(value, int | float)
-    ]
-    if numbers and -1 <= min(numbers) < 0 and max(numbers) <= 1:
+    places = points[points[:, 2] > 0, :2]
+    if len(places) and -1 <= places.min() < 0 and places.max() <= 1:
         raise ValueError(
             f"{what}: coordinates from -1 to 1 (OpenPose's keypoint_scale 4 or 6); "
             "expected pixels (keypoint_scale 0), or fractions of the photo (3)"
@@ -158,7 +148,7 @@ def _refuse_signed(what: str, values: list[Any]) -> None:
 
 
 def _in_pixels(
-    what: str, pose: np.ndarray, fractions: bool, size: base.Size | None
+    what: str, pose: np.ndarray, fractions: bool, size: Size | None
 ) -> np.ndarray:
     places = pose[pose[:, 2] > 0, :2]
     if not fractions:

@@ -8,7 +8,7 @@ from PIL import Image
 
 from experiments.config import Config
 from experiments.demo import demo
-from pg2_jax.estimators import base, person_finder, registry, weights
+from pg2_jax.estimators import base, person_finder, registry
 from pg2_jax.keypoints import keypoint_files
 from tests.experiments.demo.demo_server import POSE, photo
 
@@ -27,7 +27,7 @@ def test_the_estimator_is_opened_before_visitors_come(monkeypatch, capsys):
     named = dataclasses.replace(config, pose_model="/nowhere/model.task")
     with pytest.raises(ValueError, match=r"^pose_model=/nowhere/model.task: there"):
         demo.open_finder(named)
-    monkeypatch.setattr(weights, "locate", lambda name, model: model)
+    monkeypatch.setattr(registry, "locate", lambda name, model: model)
     assert demo.open_finder(named).is_installed()
     assert opened == [base.Settings("mediapipe", "/nowhere/model.task")]
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from pg2_jax import pose
 from pg2_jax.estimators import base, blazepose, registry, rtmpose
-from pg2_jax.keypoints import coco_json, keypoint_files
+from pg2_jax.keypoints import keypoint_files, layouts
 
 # Where BlazePose's documentation has the joints; the neck is not among them.
 BLAZEPOSE = {
@@ -90,7 +90,7 @@ def test_an_estimated_pose_is_that_of_coco_json():
         points = np.column_stack([places, rng.choice([0.2, 0.9], 17)])
         person = rtmpose.from_coco_17(points, (60, 60), 0.5)
         annotated = np.column_stack([places, points[:, 2] > 0.5])
-        expected = coco_json.from_coco_17(annotated)
+        expected = layouts.to_coco_18("annotated", annotated)
         np.testing.assert_array_equal(person.keypoints, expected)
 
 
@@ -288,7 +288,7 @@ def test_another_network_is_refused(rtmlib_settings):
     with pytest.raises(ValueError, match=r"its outputs have \[2\] axes, neither RTMO"):
         registry.open_estimator(rtmlib_settings)
     rtmlib_settings.model.write_text("<html>not found</html>")
-    with pytest.raises(ValueError, match="is not a pose model that rtmlib reads"):
+    with pytest.raises(ValueError, match="is not a pose model that rtmlib can read"):
         registry.open_estimator(rtmlib_settings)
 
 

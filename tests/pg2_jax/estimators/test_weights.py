@@ -9,7 +9,7 @@ import zipfile
 import pytest
 
 from pg2_jax import downloads
-from pg2_jax.estimators import weights
+from pg2_jax.estimators import registry
 
 CONTENT = b"weights" * 1000
 CHECKSUM = hashlib.sha256(CONTENT).hexdigest()
@@ -55,7 +55,7 @@ def cache(tmp_path, monkeypatch):
 
 def _publish(monkeypatch, url, member="", checksum=CHECKSUM):
     model = downloads.Published(url, checksum, "kept.task", member)
-    monkeypatch.setitem(weights.MODELS, "mediapipe", model)
+    monkeypatch.setitem(registry.MODELS, "mediapipe", model)
 
 
 @pytest.mark.parametrize(
@@ -63,18 +63,18 @@ def _publish(monkeypatch, url, member="", checksum=CHECKSUM):
 )
 def test_a_model_is_downloaded_once(server, cache, monkeypatch, file, member):
     _publish(monkeypatch, f"{server}/{file}", member)
-    path = weights.locate("mediapipe", "")
+    path = registry.locate("mediapipe", "")
     assert path == cache / "kept.task" and path.read_bytes() == CONTENT
     assert [entry.name for entry in cache.iterdir()] == ["kept.task"]
     _publish(monkeypatch, "http://127.0.0.1:9/gone")
-    assert weights.locate("mediapipe", "") == path
+    assert registry.locate("mediapipe", "") == path
 
 
 def test_a_damaged_cache_is_replaced(server, cache, monkeypatch):
     _publish(monkeypatch, f"{server}/model.task")
     cache.mkdir(parents=True)
     (cache / "kept.task").write_bytes(CONTENT[:-1])
-    assert weights.locate("mediapipe", "").read_bytes() == CONTENT
+    assert registry.locate("mediapipe", "").read_bytes() == CONTENT
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_a_bad_download_leaves_nothing_and_says_where_to_get_it(
 ):
     _publish(monkeypatch, f"{server}/{file}", member, checksum)
     with pytest.raises(ValueError, match=message) as error:
-        weights.locate("mediapipe", "")
+        registry.locate("mediapipe", "")
     assert f"is at {server}/{file}: fetch it" in str(error.value)
     assert f"save it as {downloads.cache_folder()}/" in str(error.value)
     assert list(cache.iterdir()) == []
@@ -103,7 +103,7 @@ def test_without_internet_the_message_says_what_to_do(cache, monkeypatch):
     with pytest.raises(
         ValueError, match=r"refused; mediapipe's model is at http.*9/mod"
     ):
-        weights.locate("mediapipe", "")
+        registry.locate("mediapipe", "")
 
 
 def test_a_cache_that_cannot_be_made_is_named(server, tmp_path, monkeypatch):
@@ -111,20 +111,20 @@ def test_a_cache_that_cannot_be_made_is_named(server, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     _publish(monkeypatch, f"{server}/model.task")
     with pytest.raises(ValueError, match="Not a directory"):
-        weights.locate("mediapipe", "")
+        registry.locate("mediapipe", "")
 
 
 def test_a_path_is_taken_as_it_is(cache, tmp_path):
     path = tmp_path / "mine.task"
     with pytest.raises(ValueError, match=r"model=.*mine\.task: there is no such file"):
-        weights.locate("mediapipe", str(path))
+        registry.locate("mediapipe", str(path))
     path.write_bytes(b"anything")
-    assert weights.locate("mediapipe", str(path)) == path
+    assert registry.locate("mediapipe", str(path)) == path
     assert not cache.exists()
 
 
 def test_published_models_are_pinned():
-    for name, model in weights.MODELS.items():
+    for name, model in registry.MODELS.items():
         assert model.url.startswith("https://"), name
         assert len(model.sha256) == 64 and int(model.sha256, 16)
         assert "latest" not in model.url

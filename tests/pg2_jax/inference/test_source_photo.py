@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pg2_jax.estimators import base, person_finder, registry, weights
+from pg2_jax.estimators import base, person_finder, registry
 from pg2_jax.estimators.base import Person
 from pg2_jax.inference import paste_back, retarget, source_photo, target_pose
 from pg2_jax.keypoints import keypoint_files
@@ -111,7 +111,7 @@ def test_an_estimator_is_opened_once(monkeypatch):
 
     opened = []
     monkeypatch.setattr(person_finder, "_installed", lambda: "mediapipe")
-    monkeypatch.setattr(weights, "locate", lambda name, path: path)
+    monkeypatch.setattr(registry, "locate", lambda name, path: path)
     monkeypatch.setattr(registry, "open_estimator", open_estimator)
     finder = person_finder.PersonFinder("a.task")
     assert finder.is_installed() and opened == []

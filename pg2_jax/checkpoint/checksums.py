@@ -1,9 +1,8 @@
-"""Reading a checkpoint of orbax, knowing whether it is whole, and what if not.
+"""Reading a checkpoint of orbax, and telling whether it is whole.
 
-An interruption, or a full or faulty disk, can leave a checkpoint that looks finished.
-Each holds the CRC-32 of every array, which is compared when the array is read. What the
-system does not let us read, such as another user's file or one on a server that is
-away, may be whole and is not called damaged.
+An interruption or a faulty disk can leave a checkpoint that looks finished, so each
+holds the CRC-32 of every array. What the system does not let us read, such as another
+user's file, may be whole and is not called damaged.
 """
 
 import concurrent.futures
@@ -21,6 +20,7 @@ from typing import Any
 import jax
 import numpy as np
 import orbax.checkpoint as ocp
+from etils import epath
 from jax.experimental import multihost_utils
 
 from pg2_jax.checkpoint import run_folder
@@ -60,13 +60,9 @@ def _by_path(tree: PyTree) -> dict[str, Any]:
 def read_description(manager: ocp.CheckpointManager, step: int) -> dict[str, Any]:
     """Reads what was written beside the arrays; damaged, it is `Unreadable`, and an
     OSError where the system does not let us read it."""
-    arguments = ocp.args.Composite(**{run_folder.CONFIG: ocp.args.JsonRestore()})
-    try:
-        stored = manager.restore(step, args=arguments)[run_folder.CONFIG]
-    except Exception as error:
-        raise _failure(manager, step, error) from error
+    stored = _read(manager, step, run_folder.CONFIG, ocp.args.JsonRestore())
     if not isinstance(stored, dict) or "config" not in stored:
-        raise _damaged(manager, step, "its config is missing")
+        raise _damaged(manager.directory / str(step), "its config is missing")
     return stored
 
 
@@ -80,16 +76,16 @@ def read_arrays(manager: ocp.CheckpointManager, step: int, template: PyTree) -> 
         restore_args=ocp.checkpoint_utils.construct_restore_args(template),
         partial_restore=True,
     )
-    arguments = ocp.args.Composite(**{STATE: arguments})
+    folder = manager.directory / str(step)
     try:
-        arrays = manager.restore(step, args=arguments)[STATE]
-    except Exception as error:
-        _check_shapes(manager, step, template, error)
-        raise _failure(manager, step, error) from error
+        arrays = _read(manager, step, STATE, arguments)
+    except Unreadable as error:
+        _check_shapes(folder, template, error)
+        raise
     if wanted is not None:  # Else it is older than checksums are.
         for name, value in of(arrays).items():
             if wanted.get(name) != value:
-                raise _damaged(manager, step, f"{name} is not what was saved")
+                raise _damaged(folder, f"{name} is not what was saved")
     return arrays
 
 
@@ -124,36 +120,36 @@ def telling_of_failure(folder: pathlib.Path) -> Iterator[None]:
         yield
     except Exception as error:
         reason = _system_error(error) or _in_short(error)
-        steps = sorted(int(p.name) for p in folder.glob("*") if p.name.isdecimal())
-        kept = f"kept: step {', '.join(map(str, steps))}"
-        kept = kept if steps else "no checkpoint is there yet"
+        kept = "no checkpoint is there yet"
+        if steps := run_folder.steps(str(folder.parent)):
+            kept = f"kept: step {', '.join(map(str, steps))}"
         raise OSError(
             f"a checkpoint cannot be written to {folder}: {reason}; {kept}. Free "
             "some space, or allow writing there; the same command then resumes."
         ) from error
 
 
-def _failure(manager: ocp.CheckpointManager, step: int, error: Exception) -> Exception:
-    """What to raise where reading has failed: that the checkpoint is damaged, unless
-    the system, or a device without room, is the reason."""
+def _read(manager: ocp.CheckpointManager, step: int, part: str, arguments: Any) -> Any:
+    """One of the items of a checkpoint. Where that fails it is damaged, unless the
+    system, or a device without room, is the reason."""
     folder = manager.directory / str(step)
-    refused = _system_error(error) or _refusal_in(pathlib.Path(folder))
-    if refused is not None:
-        return OSError(
-            f"checkpoint {folder} cannot be read: {refused}. The checkpoint itself "
-            "may be intact; nothing was changed."
-        )
+    try:
+        return manager.restore(step, args=ocp.args.Composite(**{part: arguments}))[part]
     # What orbax and tensorstore raise on damaged files is of many kinds.
-    if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
-        return error
-    return _damaged(manager, step, error)
+    except Exception as error:
+        refused = _system_error(error) or _refusal_in(folder)
+        if refused is not None:
+            raise OSError(
+                f"checkpoint {folder} cannot be read: {refused}. The checkpoint itself "
+                "may be intact; nothing was changed."
+            ) from error
+        if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
+            raise
+        raise _damaged(folder, error) from error
 
 
-def _check_shapes(
-    manager: ocp.CheckpointManager, step: int, template: PyTree, error: Exception
-) -> None:
+def _check_shapes(folder: epath.Path, template: PyTree, error: Exception) -> None:
     """A ValueError if networks of other code were saved, so that reading failed."""
-    folder = manager.directory / str(step)
     try:
         stored = ocp.PyTreeCheckpointHandler().metadata(folder / STATE).tree
     except Exception:  # It is damaged, which the caller says.
@@ -182,7 +178,7 @@ def _system_error(error: BaseException | None) -> str | None:
     return None
 
 
-def _refusal_in(folder: pathlib.Path) -> str | None:
+def _refusal_in(folder: epath.Path) -> str | None:
     """The system's answer at the first file that it does not let us read, if any."""
 
     def stop(error: OSError) -> None:
@@ -201,12 +197,9 @@ def _refusal_in(folder: pathlib.Path) -> str | None:
     return None
 
 
-def _damaged(
-    manager: ocp.CheckpointManager, step: int, error: Exception | str
-) -> Unreadable:
+def _damaged(folder: epath.Path, error: Exception | str) -> Unreadable:
     return Unreadable(
-        f"checkpoint {manager.directory / str(step)} cannot be read; it is damaged: "
-        f"{_in_short(error)}"
+        f"checkpoint {folder} cannot be read; it is damaged: {_in_short(error)}"
     )
 
 

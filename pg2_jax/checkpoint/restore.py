@@ -1,8 +1,5 @@
-"""What a checkpoint holds, and reading it; `Checkpointer` in checkpointer.py writes.
-
-The config is inside: a checkpoint alone is enough to resume training, or to restore the
-generators.
-"""
+"""What a checkpoint holds, the config of its run included, and reading it;
+`Checkpointer` in checkpointer.py writes."""
 
 import contextlib
 import dataclasses
@@ -12,7 +9,6 @@ import operator
 from collections.abc import Iterator
 from typing import Any, Literal
 
-import flax.traverse_util
 import jax
 import orbax.checkpoint as ocp
 
@@ -27,6 +23,8 @@ Wanted = int | Literal["best"] | None
 Weights = Literal["averaged", "raw"]
 # Checkpoints name D as version 0.1.0 did.
 _STORED_DISCRIMINATOR = "critic"
+# The score among what is stored with a checkpoint; the highest is the best.
+SCORE_OF = operator.itemgetter("score")
 _PACKAGES = ("pg2_jax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
 
 
@@ -43,8 +41,7 @@ def versions() -> dict[str, str]:
 
 def stored_form(state: train_state.TrainState) -> dict[str, Any]:
     """A state as checkpoints hold it, by the names that they have always used."""
-    fields = dataclasses.fields(state)
-    parts = {field.name: getattr(state, field.name) for field in fields}
+    parts = dict(vars(state))
     return {_STORED_DISCRIMINATOR: parts.pop("discriminator"), **parts}
 
 
@@ -52,11 +49,6 @@ def from_stored_form(stored: dict[str, Any]) -> train_state.TrainState:
     """The inverse of `stored_form`."""
     rest = dict(stored)
     return train_state.TrainState(discriminator=rest.pop(_STORED_DISCRIMINATOR), **rest)
-
-
-def score_of(metrics: dict[str, float]) -> float:
-    """The score among what is stored with a checkpoint; the highest is the best."""
-    return metrics["score"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,8 +86,8 @@ def restore_generators(
         )
         averaged = weights == "averaged" and bool(config.get("ema_decay"))
         restored = _restore_weights(manager, step, wanted, averaged=averaged)
-    players = restored["coarse"], restored.get("refine")
-    return Generators(step, architecture, config, *players)
+    coarse, refine = restored["coarse"], restored.get("refine")
+    return Generators(step, architecture, config, coarse, refine)
 
 
 @functools.lru_cache(maxsize=8)  # The networks need not be traced for every checkpoint.
@@ -168,7 +160,7 @@ def _opened(
 ) -> Iterator[tuple[ocp.CheckpointManager, int]]:
     run_folder.check_there(workdir, argument)
     path = run_folder.folder(workdir)
-    options = ocp.CheckpointManagerOptions(best_fn=score_of, create=False)
+    options = ocp.CheckpointManagerOptions(best_fn=SCORE_OF, create=False)
     with ocp.CheckpointManager(path, options=options) as manager:
         steps = sorted(manager.all_steps())
         wanted = manager.best_step() if step == "best" else step
@@ -193,19 +185,13 @@ def _restore_weights(
 ) -> dict[str, PyTree]:
     """The weights of some players, of whom shapes, types and shardings are wanted;
     where they are `averaged`, the averages of G1 and G2."""
-    paths = {
-        name: ("average", "params")
-        if averaged and name != _STORED_DISCRIMINATOR
-        else ("params",)
-        for name in wanted
-    }
-    flat = {(name, *paths[name]): tree for name, tree in wanted.items()}
-    template = flax.traverse_util.unflatten_dict(flat)
+    template: dict[str, PyTree] = {}
+    for name, tree in wanted.items():
+        template[name] = {"params": tree}
+        if averaged and name != _STORED_DISCRIMINATOR:
+            template[name] = {"average": template[name]}
     restored = checksums.read_arrays(manager, step, template)
-    return {
-        name: functools.reduce(operator.getitem, paths[name], restored[name])
-        for name in wanted
-    }
+    return {name: x.get("average", x)["params"] for name, x in restored.items()}
 
 
 def architecture_of(config: dict[str, Any]) -> Architecture:

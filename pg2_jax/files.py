@@ -105,7 +105,7 @@ def replacing_folder(path: PathLike) -> Iterator[pathlib.Path]:
         built.mkdir()
         yield built
         if inside:
-            move_content(built, path)
+            rename_all((built / name, path / name) for name in os.listdir(built))
         else:
             os.replace(built, path)
 
@@ -125,17 +125,17 @@ def is_mount_point(path: pathlib.Path) -> bool:
     return real in (octal.sub(lambda m: chr(int(m[1], 8)), x) for x in places)
 
 
-def move_content(source: pathlib.Path, target: pathlib.Path, last: str = "") -> None:
-    """Moves all that a folder holds into another on the same disk, the file of the name
-    `last` at the end; an error moves everything back."""
-    moved: list[str] = []
+def rename_all(moves: Iterable[tuple[pathlib.Path, pathlib.Path]]) -> None:
+    """Renames files or folders in order, each from and to; an error renames all of them
+    back."""
+    moved = []
     try:
-        for name in sorted(os.listdir(source), key=lambda name: (name == last, name)):
-            os.rename(source / name, target / name)
-            moved.append(name)
+        for source, target in moves:
+            os.rename(source, target)
+            moved.append((source, target))
     except BaseException:
-        for name in moved:
-            os.rename(target / name, source / name)
+        for source, target in reversed(moved):
+            os.rename(target, source)
         raise
 
 

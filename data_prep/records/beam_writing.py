@@ -1,10 +1,9 @@
 """Writing the shards on Apache Beam: on many machines, or on many cores of this one.
 
-The machine that starts the program decides the order of the records and divides them
-into shards, exactly as without Beam; a worker writes one shard at a time with the same
-code, so that the files are the same byte for byte. The photos and the list of the pairs
-go to the workers, and the shards come back, through the folder where the data set is
-made, on a disk that all of them see under the same path, or a folder in a bucket.
+A worker writes one shard at a time with the code that is used without Beam, so that the
+files are the same byte for byte. The photos and the list of the pairs go to the
+workers, and the shards come back, through the folder where the data set is made, on a
+disk that all of them see under the same path, or a folder in a bucket.
 """
 
 import contextlib
@@ -113,8 +112,10 @@ class ShardsOnBeam:
         try:
             steps.run().wait_until_finish()
         except Exception as error:
-            # Runners wrap what a worker raised in exceptions of their own.
-            raise OSError(f"the Beam pipeline failed: {_cause(error)}") from error
+            # Runners wrap what a worker raised; its own error is the innermost, last.
+            lines = [line.strip() for line in str(error).splitlines() if "rror" in line]
+            cause = lines[-1] if lines else repr(error)
+            raise OSError(f"the Beam pipeline failed: {cause}") from error
 
 
 class _WriteShard(beam.DoFn):
@@ -137,7 +138,7 @@ class _WriteShard(beam.DoFn):
         self._store = pose_pairs.PhotoStore.reopened(photos, *places)
 
     def process(self, shard: pose_pairs.Shard) -> None:
-        """Writes one shard, under its name when it is whole."""
+        """Writes one shard."""
         temporary = f"{self._folder}/unfinished-{uuid.uuid4().hex}"
         pairs = self._splits[shard.split]
         # A bucket's files are written by tensorflow, shards on a disk.
@@ -153,9 +154,3 @@ class _WriteShard(beam.DoFn):
         self._store.close()
         if self._disk:
             self._disk.cleanup()
-
-
-def _cause(error: BaseException) -> str:
-    """The last line of the innermost message, where the worker's own error stands."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return next((line for line in reversed(lines) if "rror" in line), repr(error))

@@ -14,7 +14,7 @@ import pytest
 
 from data_prep import build_tfrecords
 from data_prep.records import output_folder
-from data_prep.records.photo_store import PhotoStore
+from data_prep.records.pose_pairs import PhotoStore
 from pg2_jax import files
 from tests.data_prep.small_sources import (
     SIZE,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from data_prep.records import pose_pairs
-from data_prep.records.photo_store import PhotoStore
+from data_prep.records.pose_pairs import PhotoStore
 from tests.late import tf
 
 

@@ -1,13 +1,14 @@
 """Saves and resumes one run: asynchronous, the newest few checkpoints and the best."""
 
-import functools
 import pathlib
 import sys
+import time
 from collections.abc import Callable
 from typing import Any
 
 import jax
 import orbax.checkpoint as ocp
+from jax.experimental import multihost_utils
 from orbax.checkpoint import checkpoint_managers as ocp_managers
 from orbax.checkpoint._src.metadata import array_metadata_store
 from orbax.checkpoint._src.serialization import tensorstore_utils
@@ -78,32 +79,51 @@ class Checkpointer:
         Damaged newer ones are moved to `<workdir>/damaged_checkpoints`."""
         form = restore.stored_form(state)
         template = jax.tree.map(ocp.utils.to_shape_dtype_struct, form)
-        read = functools.partial(checksums.read_arrays, template=template)
-        newest = self._read_newest(read)
+        newest = self._read_newest(lambda checkpoint: checkpoint.arrays(template))
         if newest is None:
             return state
         step, stored, failures = newest
         if failures:
-            checksums.set_aside(self._manager, failures, step)
+            self._set_aside(failures, step)
         return restore.from_stored_form(stored)
 
     def _read_newest(
-        self, read: Callable[[ocp.CheckpointManager, int], Any]
-    ) -> tuple[int, Any, dict[int, checksums.Unreadable]] | None:
+        self, read: Callable[[checksums.Checkpoint], Any]
+    ) -> tuple[int, Any, list[checksums.Unreadable]] | None:
         """The newest readable step, what was read, and what newer ones lack."""
-        failures: dict[int, checksums.Unreadable] = {}
+        failures: list[checksums.Unreadable] = []
         for step in sorted(self._manager.all_steps(), reverse=True):
             try:
-                return step, read(self._manager, step), failures
+                found = read(checksums.Checkpoint(self._manager, step))
+                return step, found, failures
             except checksums.Unreadable as error:
-                failures[step] = error
+                failures.append(error)
         if not failures:
             return None
-        lines = "\n  ".join(map(str, failures.values()))
+        lines = "\n  ".join(map(str, failures))
         raise ValueError(
             f"no checkpoint of the run can be read:\n  {lines}\nRestore one of them "
             "from a copy, or start again in another workdir."
         )
+
+    def _set_aside(self, failures: list[checksums.Unreadable], good: int) -> None:
+        """Moves damaged checkpoints away, so that their steps can be saved again, and
+        says so on stderr; the run resumes from step `good`."""
+        if jax.process_index() == 0:
+            folder = self._folder.parent / "damaged_checkpoints"
+            folder.mkdir(exist_ok=True)
+            for error in failures:
+                # One step can be damaged more than once.
+                to = folder / f"{error.folder.name}_{time.time_ns()}"
+                error.folder.rename(to)
+                print(
+                    f"warning: {error}. It was moved to {to}; the run resumes from "
+                    f"step {good}.",
+                    file=sys.stderr,
+                )
+        if jax.process_count() > 1:
+            multihost_utils.sync_global_devices("damaged checkpoints are set aside")
+        self._manager.reload()
 
     def wait(self) -> None:
         """Waits for what was saved; an OSError says that it cannot be written."""

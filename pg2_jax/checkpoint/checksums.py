@@ -8,20 +8,18 @@ user's file, may be whole and is not called damaged.
 import concurrent.futures
 import contextlib
 import errno
+import functools
 import os
 import pathlib
 import re
-import sys
-import time
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import jax
 import numpy as np
 import orbax.checkpoint as ocp
 from etils import epath
-from jax.experimental import multihost_utils
 
 from pg2_jax.checkpoint import run_folder
 
@@ -33,7 +31,12 @@ _THREADS = 8
 
 
 class Unreadable(ValueError):
-    """A checkpoint is damaged; the message says which, where and why."""
+    """A checkpoint, in a folder, is damaged; the message says where and why."""
+
+    def __init__(self, folder: epath.Path, error: Exception | str):
+        reason = _in_short(error)
+        super().__init__(f"checkpoint {folder} cannot be read; it is damaged: {reason}")
+        self.folder = folder
 
 
 def of(tree: PyTree) -> dict[str, int]:
@@ -57,59 +60,58 @@ def _by_path(tree: PyTree) -> dict[str, Any]:
     }
 
 
-def read_description(manager: ocp.CheckpointManager, step: int) -> dict[str, Any]:
-    """Reads what was written beside the arrays; damaged, it is `Unreadable`, and an
-    OSError where the system does not let us read it."""
-    stored = _read(manager, step, run_folder.CONFIG, ocp.args.JsonRestore())
-    if not isinstance(stored, dict) or "config" not in stored:
-        raise _damaged(manager.directory / str(step), "its config is missing")
-    return stored
+class Checkpoint:
+    """A finished checkpoint. What reads it raises `Unreadable` where it is damaged, and
+    an OSError where the system does not let us read it."""
 
+    def __init__(self, manager: ocp.CheckpointManager, step: int):
+        self._manager, self.step = manager, step
+        self.folder = manager.directory / str(step)
 
-def read_arrays(manager: ocp.CheckpointManager, step: int, template: PyTree) -> PyTree:
-    """Reads the arrays of a checkpoint that the template names, with its shapes, types
-    and shardings. A damaged or missing one is `Unreadable`, one that the system does
-    not let us read an OSError, and one of another shape a ValueError."""
-    wanted = read_description(manager, step).get(CHECKSUMS)
-    arguments = ocp.args.PyTreeRestore(
-        item=template,
-        restore_args=ocp.checkpoint_utils.construct_restore_args(template),
-        partial_restore=True,
-    )
-    folder = manager.directory / str(step)
-    try:
-        arrays = _read(manager, step, STATE, arguments)
-    except Unreadable as error:
-        _check_shapes(folder, template, error)
-        raise
-    if wanted is not None:  # Else it is older than checksums are.
-        for name, value in of(arrays).items():
-            if wanted.get(name) != value:
-                raise _damaged(folder, f"{name} is not what was saved")
-    return arrays
+    @functools.cached_property
+    def description(self) -> dict[str, Any]:
+        """What was written beside the arrays."""
+        stored = self._read(run_folder.CONFIG, ocp.args.JsonRestore())
+        if not isinstance(stored, dict) or "config" not in stored:
+            raise Unreadable(self.folder, "its config is missing")
+        return stored
 
+    def arrays(self, template: PyTree) -> PyTree:
+        """The arrays that the template names, with its shapes, types and shardings. One
+        of another shape is a ValueError, a missing one is damage."""
+        wanted = self.description.get(CHECKSUMS)
+        arguments = ocp.args.PyTreeRestore(
+            item=template,
+            restore_args=ocp.checkpoint_utils.construct_restore_args(template),
+            partial_restore=True,
+        )
+        try:
+            arrays = self._read(STATE, arguments)
+        except Unreadable as error:
+            _check_shapes(self.folder, template, error)
+            raise
+        if wanted is not None:  # Else it is older than checksums are.
+            for name, value in of(arrays).items():
+                if wanted.get(name) != value:
+                    raise Unreadable(self.folder, f"{name} is not what was saved")
+        return arrays
 
-def set_aside(
-    manager: ocp.CheckpointManager, failures: Mapping[int, Unreadable], good: int
-) -> None:
-    """Moves damaged checkpoints, by step, away, so that their steps can be saved again,
-    and says so on stderr; the run resumes from step `good`. All processes call this.
-    """
-    if jax.process_index() == 0:
-        folder = pathlib.Path(manager.directory).parent / "damaged_checkpoints"
-        folder.mkdir(exist_ok=True)
-        for step, error in failures.items():
-            # One step can be damaged more than once.
-            to = folder / f"{step}_{time.time_ns()}"
-            (manager.directory / str(step)).rename(to)
-            print(
-                f"warning: {error}. It was moved to {to}; the run resumes from step "
-                f"{good}.",
-                file=sys.stderr,
-            )
-    if jax.process_count() > 1:
-        multihost_utils.sync_global_devices("damaged checkpoints are set aside")
-    manager.reload()
+    def _read(self, part: str, arguments: Any) -> Any:
+        """One of orbax' items. What it and tensorstore raise is of many kinds."""
+        arguments = ocp.args.Composite(**{part: arguments})
+        try:
+            return self._manager.restore(self.step, args=arguments)[part]
+        except Exception as error:
+            refused = _system_error(error) or _refusal_in(self.folder)
+            if refused is not None:
+                raise OSError(
+                    f"checkpoint {self.folder} cannot be read: {refused}. The "
+                    "checkpoint itself may be intact; nothing was changed."
+                ) from error
+            # A device without room is no damage.
+            if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
+                raise
+            raise Unreadable(self.folder, error) from error
 
 
 @contextlib.contextmanager
@@ -127,25 +129,6 @@ def telling_of_failure(folder: pathlib.Path) -> Iterator[None]:
             f"a checkpoint cannot be written to {folder}: {reason}; {kept}. Free "
             "some space, or allow writing there; the same command then resumes."
         ) from error
-
-
-def _read(manager: ocp.CheckpointManager, step: int, part: str, arguments: Any) -> Any:
-    """One of the items of a checkpoint. Where that fails it is damaged, unless the
-    system, or a device without room, is the reason."""
-    folder = manager.directory / str(step)
-    try:
-        return manager.restore(step, args=ocp.args.Composite(**{part: arguments}))[part]
-    # What orbax and tensorstore raise on damaged files is of many kinds.
-    except Exception as error:
-        refused = _system_error(error) or _refusal_in(folder)
-        if refused is not None:
-            raise OSError(
-                f"checkpoint {folder} cannot be read: {refused}. The checkpoint itself "
-                "may be intact; nothing was changed."
-            ) from error
-        if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
-            raise
-        raise _damaged(folder, error) from error
 
 
 def _check_shapes(folder: epath.Path, template: PyTree, error: Exception) -> None:
@@ -195,12 +178,6 @@ def _refusal_in(folder: epath.Path) -> str | None:
     except OSError as error:
         return f"{error.strerror}: {error.filename}"
     return None
-
-
-def _damaged(folder: epath.Path, error: Exception | str) -> Unreadable:
-    return Unreadable(
-        f"checkpoint {folder} cannot be read; it is damaged: {_in_short(error)}"
-    )
 
 
 def _in_short(error: Exception | str) -> str:

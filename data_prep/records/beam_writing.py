@@ -12,9 +12,8 @@ import pathlib
 import pickle
 import tempfile
 import uuid
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Sequence
 
-import numpy as np
 import tensorflow as tf
 
 from data_prep.records import pose_pairs
@@ -71,9 +70,10 @@ class ShardsOnBeam:
     def __call__(
         self,
         store: pose_pairs.PhotoStore,
-        splits: Mapping[str, np.ndarray],
+        splits: pose_pairs.Splits,
         shards: Sequence[pose_pairs.Shard],
-    ) -> Generator[int, None, None]:
+        progress: pose_pairs.Progress,
+    ) -> None:
         """Runs the pipeline and fetches the shards; an OSError says why not."""
         tf.io.gfile.makedirs(self._folder)
         try:
@@ -96,7 +96,7 @@ class ShardsOnBeam:
                     tf.io.gfile.copy(written, shard.path)
                 else:
                     os.replace(written, shard.path)
-                yield shard.stop - shard.start
+                progress(shard.stop - shard.start)
         finally:
             tf.io.gfile.rmtree(self._folder)
 
@@ -140,10 +140,10 @@ class _WriteShard(beam.DoFn):
     def process(self, shard: pose_pairs.Shard) -> None:
         """Writes one shard."""
         temporary = f"{self._folder}/unfinished-{uuid.uuid4().hex}"
-        pairs = self._splits[shard.split]
+        pairs = shard.pairs_of(self._splits)
         # A bucket's files are written by tensorflow, shards on a disk.
         path = f"{self._disk.name}/shard" if self._disk else temporary
-        sum(pose_pairs.write_shard(self._store, pairs, shard, path))
+        pose_pairs.write_shard(self._store, pairs, path, lambda count: None)
         if self._disk:
             tf.io.gfile.copy(path, temporary)
             os.remove(path)

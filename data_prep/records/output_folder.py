@@ -95,9 +95,9 @@ def _is_ours(folder: pathlib.Path) -> bool:
 
 @contextlib.contextmanager
 def staging(folder: pathlib.Path) -> Iterator[pathlib.Path]:
-    """Gives a temporary folder on the disk of `folder`, beside it, or inside if it is a
-    mount point, and removes it in any case. What a killed process or a power loss left
-    behind is removed first; a second process is refused."""
+    """Gives a temporary folder beside `folder`, or inside if that is a mount point, and
+    removes it in any case. What a killed process left is removed first; a second
+    process is refused."""
     parent = folder if files.is_mount_point(folder) else folder.parent
     parent.mkdir(parents=True, exist_ok=True)
     # A process number means something on one computer only, a disk may be shared.

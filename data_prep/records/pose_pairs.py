@@ -9,13 +9,12 @@ pg2_jax.input_pipeline, say what the bytes mean.
 """
 
 import array
-import contextlib
 import itertools
 import json
 import os
 import pathlib
 import struct
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
@@ -111,31 +110,35 @@ class Shard(NamedTuple):
     start: int
     stop: int
 
+    def pairs_of(self, splits: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Its own among the pairs of all splits."""
+        return splits[self.split][self.start : self.stop]
 
-# Takes the store; by split int [N, 2] = (source, target), the numbers of stored photos;
-# and the shards; yields how many records it has just written.
-WriteShards = Callable[
-    [PhotoStore, Mapping[str, np.ndarray], Sequence[Shard]], Generator[int, None, None]
-]
+
+# By split the numbers of stored photos, int [N, 2] = (source, target).
+Splits = Mapping[str, np.ndarray]
+# Is told how many records were just written.
+Progress = Callable[[int], Any]
+WriteShards = Callable[[PhotoStore, Splits, Sequence[Shard], Progress], None]
 
 
 def write_shard(
-    store: PhotoStore, pairs: np.ndarray, shard: Shard, path: str
-) -> Generator[int, None, None]:
-    """Writes one shard to a path; the rest as for `WriteShards`."""
+    store: PhotoStore, pairs: np.ndarray, path: str, progress: Progress
+) -> None:
+    """Writes the records of pairs, int [N, 2], into a file."""
     with open(path, "wb") as file:
-        for block in _blocks(pairs[shard.start : shard.stop]):
+        for block in _blocks(pairs):
             for record in store.framed(block):
                 file.write(record)
-                yield 1
+                progress(1)
 
 
 def write_here(
-    store: PhotoStore, splits: Mapping[str, np.ndarray], shards: Sequence[Shard]
-) -> Generator[int, None, None]:
+    store: PhotoStore, splits: Splits, shards: Sequence[Shard], progress: Progress
+) -> None:
     """Writes all shards in this process, one after the other: a `WriteShards`."""
     for shard in shards:
-        yield from write_shard(store, splits[shard.split], shard, shard.path)
+        write_shard(store, shard.pairs_of(splits), shard.path, progress)
 
 
 def _blocks(pairs: np.ndarray) -> Iterator[np.ndarray]:
@@ -147,14 +150,14 @@ def _blocks(pairs: np.ndarray) -> Iterator[np.ndarray]:
 def write(
     folder: pathlib.Path,
     store: PhotoStore,
-    splits: Mapping[str, np.ndarray],
+    splits: Splits,
     metadata: Mapping[str, Any],
-    progress: Callable[[int], Any],
+    progress: Progress,
     write_shards: WriteShards,
 ) -> None:
     """Writes a data set into an empty folder: the shards, features.json, metadata.json,
     which holds at least height and width of the photos, and at last dataset_info.json.
-    `progress` is told how many records were just written."""
+    """
     shards: list[Shard] = []
     described = []
     for split, pairs in splits.items():
@@ -172,10 +175,7 @@ def write(
                 "shardLengths": [str(b - a) for a, b in itertools.pairwise(ends)],
             }
         )
-    # Closed also where progress raises: what the writers share is removed at once.
-    with contextlib.closing(write_shards(store, splits, shards)) as counts:
-        for count in counts:
-            progress(count)
+    write_shards(store, splits, shards, progress)
     info = {
         "description": "Ordered pairs of photos of one person with 18 keypoints each.",
         "disableShuffling": True,

@@ -85,13 +85,12 @@ class MemoryReader(reader.Reader):
 
     def ordered_batches(self, split: str, count: int, share: Share) -> Iterator[Any]:
         """Yields the first `count` pairs of a split with all keys, then padding."""
-        pairs = self._rows_of(split)[:count]
+        pairs, keys = self._rows_of(split), pair_table.KEYS
         stored = "train" if split == "validation" else split
         for first in range(share.first, count + share.first, share.batch_size):
-            rows = pairs[first : first + share.rows]
-            padding = np.repeat(pairs[:1], share.rows - len(rows))
-            keys = (*description.ARRAYS, *description.NAMES)
-            yield self._batch(stored, np.concatenate([rows, padding]), keys)
+            places = np.arange(first, first + share.rows)
+            rows = pairs[np.where(places < count, places, 0)]
+            yield self._batch(stored, rows, keys)
 
     def photos(self, split: str, batch_size: int) -> Iterator[np.ndarray]:
         """Yields every photo of a stored split once, as `PairDataset.photos`."""
@@ -175,12 +174,11 @@ class MemoryReader(reader.Reader):
         return np.asarray(photo.image)
 
     def _name(self, split: str, number: int) -> str:
-        table = self._table(split)
-        for image, key in _ROLES:
-            rows = np.flatnonzero(table.numbers(image) == number)
-            if len(rows):
-                return table.names[table.numbers(key)[rows[0]]].decode()
-        raise AssertionError(number)
+        """Of a photo, as one of the pairs has it."""
+        table, names = self._table(split), []
+        for image, name in _ROLES:
+            names += table.numbers(name)[table.numbers(image) == number].tolist()
+        return table.names[names[0]].decode()
 
 
 @functools.lru_cache(maxsize=2)

@@ -51,13 +51,12 @@ class TfDataReader(reader.Reader):
         """Their number, as `PairDataset.virtual_readers`."""
         files = len(self.splits["train"].files)
         number = process_share.choose_readers(wanted, batch_size, files)
-        try:
-            self._pairs_of(number)
-        except errors.ArgumentError:
-            if wanted:
-                raise
-            return 1
-        return number
+        if self._pairs_of(number).all():
+            return number
+        if wanted:
+            rule = ": one of them has no training pairs, but those of held out people."
+            raise errors.ArgumentError("virtual_readers", number, rule)
+        return 1
 
     def training_batches(
         self, *, seed: int, first_step: int, share: Share, readers: int
@@ -86,15 +85,11 @@ class TfDataReader(reader.Reader):
         return self._batches(_shard(stream, of_mine), share.rows, description.ARRAYS)
 
     def _pairs_of(self, readers: int) -> np.ndarray:
-        """Training pairs of each virtual reader, int64 [readers]; none is refused."""
+        """The number of training pairs of each virtual reader, int64 [readers]."""
         ends = itertools.accumulate(x.pairs for x in self.splits["train"].shards)
         of_files = np.split(~self.is_held_out, list(ends)[:-1])
         pairs = np.array([each.sum() for each in of_files], np.int64)
-        pairs = pairs.reshape(readers, -1).sum(axis=1)
-        if not pairs.all():
-            rule = ": one of them has no training pairs, but those of held out people."
-            raise errors.ArgumentError("virtual_readers", readers, rule)
-        return pairs
+        return pairs.reshape(readers, -1).sum(axis=1)
 
     def ordered_batches(self, split: str, count: int, share: Share) -> Iterator[Any]:
         """Yields the first `count` pairs of a split with all keys, then padding."""
@@ -106,22 +101,19 @@ class TfDataReader(reader.Reader):
 
     def photos(self, split: str, batch_size: int) -> Iterator[np.ndarray]:
         """Yields every photo of a stored split once, as `PairDataset.photos`."""
-        encoded, size = self._each_photo(split), (self.height, self.width)
-        decode = _as_it_is(lambda photo: _decode_image(photo, size))
+        encoded, decode = self._each_photo(split), _as_it_is(self._decode_image)
         while batch := list(itertools.islice(encoded, batch_size)):
             images = tf.data.Dataset.from_tensor_slices(batch).map(decode)
             yield from self._read(images.batch(batch_size))
 
     def _each_photo(self, split: str) -> Iterator[bytes]:
         """JPEG or PNG; of the pairs that are read together first the sources."""
-        roles = list(zip(description.IMAGES, description.NAMES[1:], strict=True))
-        text = tf.io.FixedLenFeature([], tf.string)
-        spec = {key: text for role in roles for key in role}
+        roles = IMAGES, description.NAMES[1:]
+        parse = _as_it_is(lambda rows: _parse(rows, (*roles[0], *roles[1])))
         stream = tf.data.TFRecordDataset(self.splits[split].files).batch(_ROWS_AT_ONCE)
         seen: set[bytes] = set()
-        parse = _as_it_is(lambda rows: tf.io.parse_example(rows, spec))
         for rows in self._read(stream.map(parse)):
-            for images, names in roles:
+            for images, names in zip(*roles, strict=True):
                 for name, encoded in zip(rows[names], rows[images], strict=True):
                     if name not in seen:
                         seen.add(name)
@@ -157,11 +149,10 @@ class TfDataReader(reader.Reader):
         stream = tf.data.TFRecordDataset(files)
         if split == "test" or not self.held_out:
             return stream
-        held_out = tf.constant(self.held_out)
+        held_out, key = tf.constant(self.held_out), description.NAMES[0]
 
         def those_of_split(batch: tf.Tensor) -> tf.Tensor:
-            key = description.NAMES[0]
-            identity = self._decode(batch, (key,))[key]
+            identity = _parse(batch, (key,))[key]
             is_held_out = tf.reduce_any(identity[:, None] == held_out, axis=1)
             return tf.boolean_mask(batch, is_held_out == (split == "validation"))
 
@@ -189,29 +180,30 @@ class TfDataReader(reader.Reader):
     def _decode(
         self, records: tf.Tensor, keys: tuple[str, ...]
     ) -> dict[str, tf.Tensor]:
-        """Parses and decodes serialized records, [N] strings, into uint8 [N, H, W, 3],
-        float32 [N, 18, 3] and strings [N], by those keys."""
-        text = tf.io.FixedLenFeature([], tf.string)
-        points = tf.io.FixedLenFeature([18, 3], tf.float32)
-        spec = {key: points if key in KEYPOINTS else text for key in keys}
-        examples = tf.io.parse_example(records, spec)
-        size = (self.height, self.width)
+        """As `_parse`, with images as uint8 [N, H, W, 3]."""
+        examples = _parse(records, keys)
         for key in set(IMAGES).intersection(keys):
             # Unrolled: a loop of tensorflow costs a third of the decoding.
-            images = [_decode_image(image, size) for image in tf.unstack(examples[key])]
+            images = [self._decode_image(each) for each in tf.unstack(examples[key])]
             examples[key] = tf.stack(images)
         return examples
+
+    def _decode_image(self, encoded: tf.Tensor) -> tf.Tensor:
+        """JPEG or PNG -> uint8 [H, W, 3]."""
+        image = tf.io.decode_image(encoded, channels=3, expand_animations=False)
+        return tf.ensure_shape(image, (self.height, self.width, 3))
+
+
+def _parse(records: tf.Tensor, keys: tuple[str, ...]) -> dict[str, tf.Tensor]:
+    """Serialized records, [N] strings, as keypoints float32 [N, 18, 3] and strings [N]
+    by those keys."""
+    text = tf.io.FixedLenFeature([], tf.string)
+    points = tf.io.FixedLenFeature([18, 3], tf.float32)
+    spec = {key: points if key in KEYPOINTS else text for key in keys}
+    return tf.io.parse_example(records, spec)
 
 
 def _shard(stream: tf.data.Dataset, share: Share) -> tf.data.Dataset:
     """One process's share of each batch of an endless stream."""
-    if share.count == 1:
-        return stream
     shares = stream.batch(share.rows, drop_remainder=True)
     return shares.shard(share.count, share.index).unbatch()
-
-
-def _decode_image(encoded: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
-    """JPEG or PNG -> uint8 [H, W, 3] of (height, width) `size`."""
-    image = tf.io.decode_image(encoded, channels=3, expand_animations=False)
-    return tf.ensure_shape(image, (*size, 3))

@@ -55,7 +55,7 @@ class ShardsOnBeam:
     ) -> None:
         """Prepares the writing, through the temporary folder `stage` or else a folder
         that tensorflow can write to from everywhere, such as gs://BUCKET/FOLDER."""
-        _pipeline(options)
+        self._steps = _pipeline(options)
         if shared_dir:
             try:
                 tf.io.gfile.makedirs(shared_dir)
@@ -63,7 +63,7 @@ class ShardsOnBeam:
                 raise ValueError(
                     f"--beam_shared_dir={shared_dir}: cannot be used: {error.message}"
                 ) from error
-        self._options, self._shared = options, bool(shared_dir)
+        self._shared = bool(shared_dir)
         name = f"shards-{uuid.uuid4().hex}"
         self._folder = f"{shared_dir.rstrip('/') if shared_dir else stage}/{name}"
 
@@ -101,16 +101,15 @@ class ShardsOnBeam:
             tf.io.gfile.rmtree(self._folder)
 
     def _run(self, shards: Sequence[pose_pairs.Shard]) -> None:
-        steps = _pipeline(self._options)
         (
-            steps
+            self._steps
             | "Shards" >> beam.Create(list(shards))
             # Without it a runner may give all shards to the worker that listed them.
             | "Distribute" >> beam.Reshuffle()
             | "Write" >> beam.ParDo(_WriteShard(self._folder, self._shared))
         )
         try:
-            steps.run().wait_until_finish()
+            self._steps.run().wait_until_finish()
         except Exception as error:
             # Runners wrap what a worker raised; its own error is the innermost, last.
             lines = [line.strip() for line in str(error).splitlines() if "rror" in line]

@@ -16,6 +16,7 @@ from data_prep.pairs import field_protocol, identity, pair_list
 from data_prep.pairs.pair_choice import PairChoice
 from data_prep.pairs.pair_list import PairList
 from data_prep.records import output_folder, pose_pairs
+from data_prep.records.pose_pairs import PhotoStore
 from data_prep.records.summary import Problems, SplitSummary, Summary
 from data_prep.sources import deepfashion_photos
 from data_prep.sources.split import Split
@@ -57,7 +58,7 @@ def convert(
     write_shards = _writer(stage, rules.options)
     built = stage / "built"
     built.mkdir()
-    with contextlib.closing(pose_pairs.PhotoStore(stage / "photos")) as store:
+    with contextlib.closing(PhotoStore(stage / "photos")) as store:
         reading = _Reading(rules, store, problems)
         numbers = {split: reading.read(splits[split], lists[split]) for split in lists}
         problems.check()
@@ -85,9 +86,7 @@ def convert(
 
 
 class _Reading:
-    def __init__(
-        self, rules: Rules, store: pose_pairs.PhotoStore, problems: Problems
-    ) -> None:
+    def __init__(self, rules: Rules, store: PhotoStore, problems: Problems) -> None:
         self._rules, self._store, self._problems = rules, store, problems
         # By folder and name: a path for each takes more than its keypoints.
         self._numbers: dict[pathlib.Path, dict[str, int]] = {}
@@ -189,9 +188,7 @@ def pictured_rows(num_pairs: int, seed: int) -> list[int]:
     return pair_list.random_order(num_pairs, seed)[:NUM_PICTURED_PAIRS].tolist()
 
 
-def _draw(
-    path: pathlib.Path, store: pose_pairs.PhotoStore, pairs: np.ndarray, seed: int
-) -> None:
+def _draw(path: pathlib.Path, store: PhotoStore, pairs: np.ndarray, seed: int) -> None:
     import jax.numpy as jnp
 
     from pg2_jax import pose, visualize

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 Path = Union[pathlib.Path, "epath.Path"]
 
-
 # The package that reads and writes it without tensorflow; the command to log in.
 _STORAGES = {
     "gs://": ("gcsfs", "gcloud auth application-default login"),
@@ -29,18 +28,15 @@ _STORAGES = {
     "az://": ("adlfs", "az login"),
 }
 SCHEMES = tuple(_STORAGES)
-_OF_CONTENT = (
-    *(errors.ArgumentError, errors.Damaged),
-    *(json.JSONDecodeError, UnicodeError),
-)
+_OF_CONTENT = errors.ArgumentError, errors.Damaged, json.JSONDecodeError, UnicodeError
 
 
-def is_address(path: str | os.PathLike[str]) -> bool:
+def is_address(path: files.PathLike) -> bool:
     """Whether a path is the address of something in cloud storage."""
     return os.fspath(path).startswith(SCHEMES)
 
 
-def path_of(path: str | os.PathLike[str]) -> Path:
+def path_of(path: files.PathLike) -> Path:
     """A path on a disk, where `~` is the home folder, or in cloud storage."""
     if not is_address(path):
         return pathlib.Path(path).expanduser()
@@ -50,7 +46,7 @@ def path_of(path: str | os.PathLike[str]) -> Path:
 
 
 @contextlib.contextmanager
-def named_errors(argument: str, path: str | os.PathLike[str]) -> Iterator[None]:
+def named_errors(argument: str, path: files.PathLike) -> Iterator[None]:
     """Makes one line, an `errors.ArgumentError`, of whatever a storage raises, which is
     of many classes. What a file holds, and errors of a disk, stay as they are."""
     try:
@@ -61,7 +57,7 @@ def named_errors(argument: str, path: str | os.PathLike[str]) -> Iterator[None]:
         raise errors.ArgumentError(argument, path, _rule(path, error)) from error
 
 
-def _rule(path: str | os.PathLike[str], error: Exception) -> str:
+def _rule(path: files.PathLike, error: Exception) -> str:
     scheme = os.fspath(path).partition("://")[0] + "://"
     package, login = _STORAGES[scheme]
     if isinstance(error, ImportError):
@@ -81,7 +77,7 @@ def _rule(path: str | os.PathLike[str], error: Exception) -> str:
 
 
 @contextlib.contextmanager
-def fetched(path: str | os.PathLike[str], argument: str) -> Iterator[pathlib.Path]:
+def fetched(path: files.PathLike, argument: str) -> Iterator[pathlib.Path]:
     """Gives a file that can be read: the one on a disk, or else a copy, for as long as
     the context. The error of what cannot be fetched names the argument."""
     if not is_address(path):
@@ -99,7 +95,7 @@ def fetched(path: str | os.PathLike[str], argument: str) -> Iterator[pathlib.Pat
 
 
 @contextlib.contextmanager
-def replacing(path: str | os.PathLike[str], argument: str) -> Iterator[pathlib.Path]:
+def replacing(path: files.PathLike, argument: str) -> Iterator[pathlib.Path]:
     """Gives a temporary path on a disk for a file that is written as a whole, as
     `files.replacing`. The error of what cannot be written names the argument."""
     if not is_address(path):
@@ -112,7 +108,7 @@ def replacing(path: str | os.PathLike[str], argument: str) -> Iterator[pathlib.P
         put(temporary, path, argument)
 
 
-def put(file: pathlib.Path, path: str | os.PathLike[str], argument: str) -> None:
+def put(file: pathlib.Path, path: files.PathLike, argument: str) -> None:
     """Copies a file into cloud storage, where it appears whole; it replaces another."""
     with named_errors(argument, path):
         # What is closed early, after an error too, is kept by most storages.

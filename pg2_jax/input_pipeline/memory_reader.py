@@ -80,7 +80,7 @@ class MemoryReader(reader.Reader):
                 pairs[_order(seed, number, len(pairs))[within[epochs == number]]]
                 for number in np.unique(epochs).tolist()
             ]
-            yield self._batch("train", np.concatenate(rows), keys, numbered=True)
+            yield self._batch("train", np.concatenate(rows), keys)
             place += share.batch_size
 
     def ordered_batches(self, split: str, count: int, share: Share) -> Iterator[Any]:
@@ -89,8 +89,12 @@ class MemoryReader(reader.Reader):
         stored = "train" if split == "validation" else split
         for first in range(share.first, count + share.first, share.batch_size):
             places = np.arange(first, first + share.rows)
-            rows = pairs[np.where(places < count, places, 0)]
-            yield self._batch(stored, rows, keys)
+            batch = self._batch(
+                stored, pairs[np.where(places < count, places, 0)], keys
+            )
+            for key in description.IMAGES:
+                batch[key] = self._images(stored, batch[key])
+            yield batch
 
     def photos(self, split: str, batch_size: int) -> Iterator[np.ndarray]:
         """Yields every photo of a stored split once, as `PairDataset.photos`."""
@@ -137,21 +141,14 @@ class MemoryReader(reader.Reader):
             return np.arange(self.splits[split].pairs)
         return np.flatnonzero(self.is_held_out == (split == "validation"))
 
-    def _batch(
-        self,
-        split: str,
-        rows: np.ndarray,
-        keys: tuple[str, ...],
-        numbered: bool = False,
-    ) -> Any:
+    def _batch(self, split: str, rows: np.ndarray, keys: tuple[str, ...]) -> Any:
+        """Pairs of a stored split, with the numbers of photos for images."""
         table, batch = self._table(split), {}
         for key in keys:
-            numbers = table.numbers(key)[rows]
-            if key in description.IMAGES:
-                batch[key] = numbers if numbered else self._images(split, numbers)
-            elif key in description.KEYPOINTS:
+            batch[key] = numbers = table.numbers(key)[rows]
+            if key in description.KEYPOINTS:
                 batch[key] = table.keypoints[numbers]
-            else:
+            elif key in description.NAMES:
                 batch[key] = np.array([table.names[n] for n in numbers], object)
         return batch
 

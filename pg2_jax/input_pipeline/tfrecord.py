@@ -20,7 +20,7 @@ from pg2_jax.input_pipeline import cloud_files
 _BEGIN = struct.Struct("<8sI")
 _END = struct.Struct("<I")
 _POLYNOMIAL = np.uint32(0x82F63B78)  # reversed: the lowest bit comes first
-_BLOCK = 1024
+_BLOCK = 4096  # more than most photos of 128x64 pixels
 # A CRC begins with all bits set, as these bytes leave one that begins with none.
 _BEFORE = bytes.fromhex("54641f64")
 

@@ -205,5 +205,7 @@ def _parse(records: tf.Tensor, keys: tuple[str, ...]) -> dict[str, tf.Tensor]:
 
 def _shard(stream: tf.data.Dataset, share: Share) -> tf.data.Dataset:
     """One process's share of each batch of an endless stream."""
+    if share.count == 1:
+        return stream
     shares = stream.batch(share.rows, drop_remainder=True)
     return shares.shard(share.count, share.index).unbatch()

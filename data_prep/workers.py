@@ -14,15 +14,17 @@ from typing import TypeVar
 
 _Job = TypeVar("_Job")
 _Result = TypeVar("_Result")
+_JOBS_AT_ONCE = 8
 
 
 @contextlib.contextmanager
 def results(
     function: Callable[[_Job], _Result], jobs: Sequence[_Job], workers: int
 ) -> Iterator[Iterable[_Result]]:
-    """Gives the results of all jobs as they come, of so many processes: 0 for one per
-    core, 1 for none but this. `function` can be pickled. If a process dies, of too
-    little memory for one, a ChildProcessError says so where the `with` ends."""
+    """Gives the results of all jobs, in any order, as they come; of `workers`
+    processes, 0 for one per core, 1 for none but this. `function` can be pickled. If a
+    process dies, of too little memory for one, a ChildProcessError says so where the
+    `with` ends."""
     workers = min(workers or num_cores(), len(jobs))
     if workers <= 1:
         yield map(function, jobs)
@@ -32,8 +34,12 @@ def results(
     pool = futures.ProcessPoolExecutor(workers, context)
     try:
         with _signals_held():  # The first job starts the processes.
-            waiting = [pool.submit(function, job) for job in jobs]
-        yield (done.result() for done in futures.as_completed(waiting))
+            waiting = [
+                pool.submit(_each, function, jobs[i : i + _JOBS_AT_ONCE])
+                for i in range(0, len(jobs), _JOBS_AT_ONCE)
+            ]
+        finished = futures.as_completed(waiting)
+        yield (result for done in finished for result in done.result())
     except BrokenProcessPool as error:
         raise ChildProcessError(
             "a worker process died, perhaps of too little memory; with --workers=1 "
@@ -43,8 +49,14 @@ def results(
         pool.shutdown(cancel_futures=True)
 
 
+def _each(
+    function: Callable[[_Job], _Result], jobs: Sequence[_Job]
+) -> Sequence[_Result]:
+    return [function(job) for job in jobs]
+
+
 def num_cores() -> int:
-    """The number of cores that this process may use, or all there are."""
+    """Returns the number of cores that this process may use, or all there are."""
     # Linux alone tells which.
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
@@ -53,7 +65,7 @@ def num_cores() -> int:
 
 @contextlib.contextmanager
 def _signals_held() -> Iterator[None]:
-    """Lets processes start that never see Ctrl-C, and none be left half started: a
+    """Lets processes start that never see Ctrl-C, and none be left half started. A
     signal that comes meanwhile takes effect at the end."""
     if threading.current_thread() is not threading.main_thread():
         yield  # Signals are none of its business.

@@ -11,7 +11,7 @@ import pathlib
 import shutil
 import tempfile
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Union
+from typing import IO, TYPE_CHECKING, Union
 
 from pg2_jax import errors, files
 
@@ -43,6 +43,13 @@ def path_of(path: files.PathLike) -> Path:
     from etils import epath
 
     return epath.Path(path)
+
+
+def opened(path: files.PathLike) -> contextlib.AbstractContextManager[IO]:
+    """Opens a file to read its bytes."""
+    if not is_address(path):
+        return open(path, "rb", buffering=2**20)
+    return path_of(path).open("rb")
 
 
 @contextlib.contextmanager
@@ -86,7 +93,7 @@ def fetched(path: files.PathLike, argument: str) -> Iterator[pathlib.Path]:
     with tempfile.TemporaryDirectory() as folder:
         copy = pathlib.Path(folder, pathlib.PurePath(path).name)
         with named_errors(argument, path):
-            with path_of(path).open("rb") as source, open(copy, "wb") as target:
+            with opened(path) as source, open(copy, "wb") as target:
                 shutil.copyfileobj(source, target)
             # s3fs reads nothing from a folder.
             if not copy.stat().st_size and path_of(path).is_dir():

@@ -9,6 +9,7 @@ of a whole follows from those of its parts.
 """
 
 import functools
+import os
 import struct
 from collections.abc import Iterator
 
@@ -20,24 +21,28 @@ from pg2_jax.input_pipeline import cloud_files
 _BEGIN = struct.Struct("<8sI")
 _END = struct.Struct("<I")
 _POLYNOMIAL = np.uint32(0x82F63B78)  # reversed: the lowest bit comes first
-_BLOCK = 4096  # more than most photos of 128x64 pixels
-# A CRC begins with all bits set, as these bytes leave one that begins with none.
-_BEFORE = bytes.fromhex("54641f64")
+_BLOCK_BITS = 10
+_BLOCK = 1 << _BLOCK_BITS
+_ALL = 0xFFFFFFFF
 
 
 def records(path: files.PathLike) -> Iterator[tuple[bytes, int]]:
     """Yields each record of a file and the checksum that is stored of it, still to be
     compared. A ValueError says what is wrong with the next one."""
-    path = cloud_files.path_of(path)
-    with cloud_files.named_errors("data_dir", path), path.open("rb") as file:
-        while begin := file.read(_BEGIN.size):
+    with cloud_files.named_errors("data_dir", path), cloud_files.opened(path) as file:
+        file.seek(0, os.SEEK_END)
+        left = file.tell()
+        file.seek(0)
+        while left:
+            begin = file.read(_BEGIN.size)
             if len(begin) < _BEGIN.size:
                 raise errors.Damaged("the file ends within its length")
             encoded, stored = _BEGIN.unpack(begin)
             if checksum(encoded) != stored:
                 raise errors.Damaged("the checksum of its length is wrong")
             length = int.from_bytes(encoded, "little")
-            rest = file.read(length + _END.size)
+            left -= _BEGIN.size + length + _END.size
+            rest = file.read(length + _END.size) if left >= 0 else b""
             if len(rest) != length + _END.size:
                 raise errors.Damaged(f"the file ends within its {length:,} bytes")
             yield rest[:length], _END.unpack_from(rest, length)[0]
@@ -51,14 +56,22 @@ def checksum(data: bytes) -> int:
 
 def crc(data: bytes) -> int:
     """The CRC of some bytes."""
-    content = np.frombuffer(_BEFORE + data, np.uint8)
+    rows = -(-len(data) // _BLOCK)
     # Zeros in front add nothing.
-    blocks = np.zeros((-(-len(content) // _BLOCK), _BLOCK), np.uint8)
-    blocks.reshape(-1)[-len(content) :] = content
-    entries = blocks + 256 * np.arange(_BLOCK, dtype=np.int32)
+    padded = np.zeros(rows * _BLOCK, np.uint8)
+    padded[len(padded) - len(data) :] = np.frombuffer(data, np.uint8)
+    entries = padded.reshape(rows, _BLOCK) + 256 * np.arange(_BLOCK, dtype=np.int32)
     sums = np.bitwise_xor.reduce(_block_table().take(entries), axis=1)
-    following = _BLOCK * np.arange(len(sums))[::-1]
-    return int(np.bitwise_xor.reduce(_followed(sums, following))) ^ 0xFFFFFFFF
+    total, (one, two, three, four) = 0, _over(_BLOCK_BITS).tolist()
+    for added in sums.tolist():
+        total = (
+            one[total & 255]
+            ^ two[total >> 8 & 255]
+            ^ three[total >> 16 & 255]
+            ^ four[total >> 24]
+            ^ added
+        )
+    return total ^ _of_zeros(len(data))
 
 
 def joined(first: np.ndarray, second: np.ndarray, length: np.ndarray) -> np.ndarray:
@@ -76,16 +89,21 @@ def masked(crc: np.ndarray) -> np.ndarray:
 def _followed(crc: np.ndarray, length: np.ndarray) -> np.ndarray:
     """What CRCs become when so many bytes of zero follow."""
     for bit in range(int(length.max(initial=0)).bit_length()):
-        chosen = length >> bit & 1
-        if chosen.any():
-            crc = np.where(chosen, _apply(_over(bit), crc), crc)
+        crc = np.where(length >> bit & 1, _apply(_over(bit), crc), crc)
     return crc
+
+
+@functools.lru_cache(maxsize=2**16)
+def _of_zeros(length: int) -> int:
+    """The CRC of bytes of zero: they begin with all bits set, and end inverted."""
+    every = np.array([_ALL], np.uint32)
+    return int(_followed(every, np.array([length]))[0]) ^ _ALL
 
 
 def _apply(table: np.ndarray, crc: np.ndarray) -> np.ndarray:
     """Looks up each of the four bytes of a CRC, and sums what is found."""
-    four = np.ascontiguousarray(crc, "<u4")[..., None].view(np.uint8)
-    return np.bitwise_xor.reduce(table[np.arange(4), four], axis=-1)
+    found = [table[i].take(crc >> np.uint32(8 * i) & 255) for i in range(4)]
+    return found[0] ^ found[1] ^ found[2] ^ found[3]
 
 
 @functools.cache

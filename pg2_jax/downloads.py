@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 
 from pg2_jax import files
 
-_CHUNK = 2**20
 _TIMEOUT = 30  # seconds without a byte
 # Of what is unpacked from an archive.
 _MAX_BYTES = 2**30
@@ -22,17 +21,15 @@ class Published(NamedTuple):
     """A file that somebody publishes."""
 
     url: str
-    # Of the file, unpacked; or its first digits, such as the eight in torch's file
-    # names.
-    sha256: str
+    sha256: str  # of the file, unpacked; or its first digits, as torch's names have
     file: str  # its name in the cache
     member: str = ""  # its name in the archive at `url`, if that is one
 
 
 def fetch(published: Published, what: str, advice: str) -> pathlib.Path:
-    """A file in `cache_folder` that has the checksum; downloads it when it is not there
-    or damaged. Where that fails, the ValueError says what it is, such as "the model",
-    and ends with the advice where else to get it."""
+    """A file in `cache_folder`, downloaded if it is not there or has another checksum.
+    Where that fails, the ValueError says what it is, such as "the model", and ends with
+    the advice where else to get it."""
     cached = cache_folder() / published.file
     if cached.is_file() and sha256(cached).startswith(published.sha256):
         return cached
@@ -73,7 +70,7 @@ def _fetch(url: str, path: pathlib.Path) -> None:
         length = int(answer.headers.get("Content-Length") or 0)
         bar = _with_bar(answer, length, path.name[-40:])
         with bar as source, open(path, "wb") as file:
-            shutil.copyfileobj(source, file, _CHUNK)
+            shutil.copyfileobj(source, file)
     if length and path.stat().st_size != length:
         raise ValueError(f"{path.stat().st_size:,} of {length:,} bytes arrived")
 

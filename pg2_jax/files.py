@@ -28,8 +28,6 @@ _PLAIN_WORDS = {
     errno.EISDIR: "a folder with this name exists",
     errno.EROFS: "this disk is read-only; choose another folder",
 }
-
-
 # What systems and archives leave in folders.
 _LEFT_BEHIND = (
     *("thumbs.db", "ehthumbs.db", "desktop.ini", "$recycle.bin"),
@@ -95,19 +93,17 @@ def replacing_folder(path: PathLike) -> Iterator[pathlib.Path]:
     # Nothing can take its place, and what is beside it is on another disk.
     inside = is_mount_point(path)
     beside = path if inside else path.absolute().parent
+    prefix = f".{path.name}."
     with _plain_words(path):
         beside.mkdir(parents=True, exist_ok=True)
-    with (
-        _plain_words(path),
-        tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=beside) as temporary,
-    ):
-        built = pathlib.Path(temporary) / "built"
-        built.mkdir()
-        yield built
-        if inside:
-            move_content(built, path)
-        else:
-            os.replace(built, path)
+        with tempfile.TemporaryDirectory(prefix=prefix, dir=beside) as temporary:
+            built = pathlib.Path(temporary) / "built"
+            built.mkdir()
+            yield built
+            if inside:
+                rename_all((built / name, path / name) for name in os.listdir(built))
+            else:
+                os.replace(built, path)
 
 
 def is_mount_point(path: pathlib.Path) -> bool:
@@ -125,17 +121,17 @@ def is_mount_point(path: pathlib.Path) -> bool:
     return real in (octal.sub(lambda m: chr(int(m[1], 8)), x) for x in places)
 
 
-def move_content(source: pathlib.Path, target: pathlib.Path, last: str = "") -> None:
-    """Moves all that a folder holds into another on the same disk, the file of the name
-    `last` at the end; an error moves everything back."""
-    moved: list[str] = []
+def rename_all(moves: Iterable[tuple[pathlib.Path, pathlib.Path]]) -> None:
+    """Renames files or folders in order, each from and to; an error renames all of them
+    back."""
+    moved = []
     try:
-        for name in sorted(os.listdir(source), key=lambda name: (name == last, name)):
-            os.rename(source / name, target / name)
-            moved.append(name)
+        for source, target in moves:
+            os.rename(source, target)
+            moved.append((source, target))
     except BaseException:
-        for name in moved:
-            os.rename(target / name, source / name)
+        for source, target in reversed(moved):
+            os.rename(target, source)
         raise
 
 
@@ -163,9 +159,8 @@ def _plain_words(path: pathlib.Path) -> Iterator[None]:
 
 
 def lock(file: IO[str]) -> None:
-    """Locks an open file for this process, until it is closed or the process ends,
-    however it ends; a BlockingIOError if another process has it. On a disk without
-    locks a note on stderr says that nothing is locked."""
+    """Locks an open file until it is closed or this process ends; a BlockingIOError if
+    another process has it. On a disk without locks a note on stderr says so."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -180,8 +175,8 @@ def lock(file: IO[str]) -> None:
 
 @contextlib.contextmanager
 def locked(path: pathlib.Path, what: str) -> Iterator[None]:
-    """Holds a lock file that names this process, and removes it at the end; if another
-    process holds it, the ValueError says which, and that `what` is being written."""
+    """Holds a lock file that names this process, and removes it at the end; the
+    ValueError says which other process holds it and is writing `what`."""
     with contextlib.ExitStack() as stack:
         while True:
             file = stack.enter_context(open(path, "a+", encoding="utf-8"))

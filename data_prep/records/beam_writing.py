@@ -1,10 +1,9 @@
 """Writing the shards on Apache Beam: on many machines, or on many cores of this one.
 
-The machine that starts the program decides the order of the records and divides them
-into shards, exactly as without Beam; a worker writes one shard at a time with the same
-code, so that the files are the same byte for byte. The photos and the list of the pairs
-go to the workers, and the shards come back, through the folder where the data set is
-made, on a disk that all of them see under the same path, or a folder in a bucket.
+A worker writes one shard at a time with the code that is used without Beam, so that the
+files are the same byte for byte. The photos and the list of the pairs go to the
+workers, and the shards come back, through the folder where the data set is made, on a
+disk that all of them see under the same path, or a folder in a bucket.
 """
 
 import contextlib
@@ -13,9 +12,8 @@ import pathlib
 import pickle
 import tempfile
 import uuid
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Sequence
 
-import numpy as np
 import tensorflow as tf
 
 from data_prep.records import pose_pairs
@@ -57,7 +55,7 @@ class ShardsOnBeam:
     ) -> None:
         """Prepares the writing, through the temporary folder `stage` or else a folder
         that tensorflow can write to from everywhere, such as gs://BUCKET/FOLDER."""
-        _pipeline(options)
+        self._steps = _pipeline(options)
         if shared_dir:
             try:
                 tf.io.gfile.makedirs(shared_dir)
@@ -65,16 +63,17 @@ class ShardsOnBeam:
                 raise ValueError(
                     f"--beam_shared_dir={shared_dir}: cannot be used: {error.message}"
                 ) from error
-        self._options, self._shared = options, bool(shared_dir)
+        self._shared = bool(shared_dir)
         name = f"shards-{uuid.uuid4().hex}"
         self._folder = f"{shared_dir.rstrip('/') if shared_dir else stage}/{name}"
 
     def __call__(
         self,
         store: pose_pairs.PhotoStore,
-        splits: Mapping[str, np.ndarray],
+        splits: pose_pairs.Splits,
         shards: Sequence[pose_pairs.Shard],
-    ) -> Generator[int, None, None]:
+        progress: pose_pairs.Progress,
+    ) -> None:
         """Runs the pipeline and fetches the shards; an OSError says why not."""
         tf.io.gfile.makedirs(self._folder)
         try:
@@ -97,24 +96,25 @@ class ShardsOnBeam:
                     tf.io.gfile.copy(written, shard.path)
                 else:
                     os.replace(written, shard.path)
-                yield shard.stop - shard.start
+                progress(shard.stop - shard.start)
         finally:
             tf.io.gfile.rmtree(self._folder)
 
     def _run(self, shards: Sequence[pose_pairs.Shard]) -> None:
-        steps = _pipeline(self._options)
         (
-            steps
+            self._steps
             | "Shards" >> beam.Create(list(shards))
             # Without it a runner may give all shards to the worker that listed them.
             | "Distribute" >> beam.Reshuffle()
             | "Write" >> beam.ParDo(_WriteShard(self._folder, self._shared))
         )
         try:
-            steps.run().wait_until_finish()
+            self._steps.run().wait_until_finish()
         except Exception as error:
-            # Runners wrap what a worker raised in exceptions of their own.
-            raise OSError(f"the Beam pipeline failed: {_cause(error)}") from error
+            # Runners wrap what a worker raised; its own error is the innermost, last.
+            lines = [line.strip() for line in str(error).splitlines() if "rror" in line]
+            cause = lines[-1] if lines else repr(error)
+            raise OSError(f"the Beam pipeline failed: {cause}") from error
 
 
 class _WriteShard(beam.DoFn):
@@ -137,12 +137,12 @@ class _WriteShard(beam.DoFn):
         self._store = pose_pairs.PhotoStore.reopened(photos, *places)
 
     def process(self, shard: pose_pairs.Shard) -> None:
-        """Writes one shard, under its name when it is whole."""
+        """Writes one shard."""
         temporary = f"{self._folder}/unfinished-{uuid.uuid4().hex}"
-        pairs = self._splits[shard.split]
+        pairs = shard.pairs_of(self._splits)
         # A bucket's files are written by tensorflow, shards on a disk.
         path = f"{self._disk.name}/shard" if self._disk else temporary
-        sum(pose_pairs.write_shard(self._store, pairs, shard, path))
+        pose_pairs.write_shard(self._store, pairs, path, lambda count: None)
         if self._disk:
             tf.io.gfile.copy(path, temporary)
             os.remove(path)
@@ -153,9 +153,3 @@ class _WriteShard(beam.DoFn):
         self._store.close()
         if self._disk:
             self._disk.cleanup()
-
-
-def _cause(error: BaseException) -> str:
-    """The last line of the innermost message, where the worker's own error stands."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return next((line for line in reversed(lines) if "rror" in line), repr(error))

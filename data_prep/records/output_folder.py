@@ -1,5 +1,4 @@
-"""The output folder: appears whole or not at all, and never replaces what is not
-ours."""
+"""The output folder appears whole or not at all, and replaces nothing of others."""
 
 import contextlib
 import errno
@@ -29,8 +28,8 @@ _OUR_FILES = (INFO, "features.json", "metadata.json", PICTURE, SKIPPED)
 
 
 def check(folder: pathlib.Path, *, overwrite: bool) -> None:
-    """Raises a ValueError if the data set would not fit there without a loss; with
-    `overwrite` a data set written by this program may be replaced."""
+    """Raises a ValueError unless a data set can be written there without a loss; with
+    `overwrite` one that this program wrote may be replaced."""
     if not _is_ours(folder):
         check_empty(folder)
     elif not overwrite:
@@ -41,15 +40,14 @@ def check(folder: pathlib.Path, *, overwrite: bool) -> None:
 
 
 def check_empty(folder: pathlib.Path) -> None:
-    """Raises a ValueError if it is a file, cannot be made or written, or holds anything
-    but what `staging` and the system put there."""
+    """Raises a ValueError if it is a file, cannot be written, or holds anything but
+    what `staging` and the system put there."""
     command_line.check_folder("--output_dir", folder, empty=False)
     command_line.check_empty("--output_dir", folder, content(folder))
 
 
 def check_cloud(address: str, *, overwrite: bool) -> None:
-    """Raises a ValueError if a data set cannot be written to an address in cloud
-    storage, or would meet other files there."""
+    """`check` for an address in cloud storage, where nothing is replaced."""
     if overwrite:
         raise ValueError(
             f"--overwrite is not for --output_dir={address}: remove what is there, or "
@@ -77,25 +75,16 @@ def publish_in_cloud(built: pathlib.Path, address: str) -> None:
 
 def content(folder: pathlib.Path) -> list[str]:
     """What a folder holds, sorted, without what `staging` and the system put there."""
-    passed_over = [f".{folder.name}.incomplete-", _lock_of(folder).name]
+    passed_over = [f".{folder.name}.incomplete-", f".{folder.name}.lock"]
     if files.is_mount_point(folder):
         passed_over.append("lost+found")
     names = sorted(os.listdir(folder)) if folder.is_dir() else []
     return [name for name in names if not name.startswith(tuple(passed_over))]
 
 
-def _lock_of(folder: pathlib.Path) -> pathlib.Path:
-    return _staged_in(folder) / f".{folder.name}.lock"
-
-
-def _staged_in(folder: pathlib.Path) -> pathlib.Path:
-    """Where the temporary folder of a data set lies: on the same disk."""
-    return folder if files.is_mount_point(folder) else folder.parent
-
-
 def _is_ours(folder: pathlib.Path) -> bool:
-    ours, prefix = content(folder), f"{DATASET_NAME}-"
-    if not all(name in _OUR_FILES or name.startswith(prefix) for name in ours):
+    others = set(content(folder)).difference(_OUR_FILES)
+    if not all(name.startswith(f"{DATASET_NAME}-") for name in others):
         return False
     try:
         info = json.loads((folder / INFO).read_text(encoding="utf-8"))
@@ -106,15 +95,15 @@ def _is_ours(folder: pathlib.Path) -> bool:
 
 @contextlib.contextmanager
 def staging(folder: pathlib.Path) -> Iterator[pathlib.Path]:
-    """Gives a temporary folder on the disk of `folder`, beside it, or inside if it is a
-    mount point, and removes it in any case. What a killed process or a power loss left
-    behind is removed first; a second process is refused."""
-    parent = _staged_in(folder)
+    """Gives a temporary folder beside `folder`, or inside if that is a mount point, and
+    removes it in any case. What a killed process left is removed first; a second
+    process is refused."""
+    parent = folder if files.is_mount_point(folder) else folder.parent
     parent.mkdir(parents=True, exist_ok=True)
     # A process number means something on one computer only, a disk may be shared.
     prefix = f".{folder.name}.incomplete-{socket.gethostname()}-"
     # On a disk without locks the last rename decides, see `publish`.
-    with files.locked(_lock_of(folder), f"--output_dir={folder}"):
+    with files.locked(parent / f".{folder.name}.lock", f"--output_dir={folder}"):
         for path in parent.iterdir():
             match = re.fullmatch(rf"{re.escape(prefix)}(\d{{1,9}})-\w+", path.name)
             if match and not _is_alive(int(match[1])):
@@ -140,7 +129,7 @@ def _is_alive(process: int) -> bool:
     except ProcessLookupError:
         return False
     except PermissionError:
-        return True  # It runs, as another user.
+        pass  # It runs, as another user.
     return True
 
 
@@ -153,43 +142,27 @@ def publish(
 ) -> None:
     """Renames a finished data set, below the `stage` of `staging`, to its place; with
     `overwrite` what is there moves to `stage` and goes with it. In a mount point its
-    files are renamed, so that it is one when all are there. A ValueError where the
-    place was filled meanwhile, which no lock here stops."""
+    files are renamed, dataset_info.json last, which makes it a data set. A ValueError
+    where the place was filled meanwhile, which no lock here stops."""
+    replaced = pathlib.Path(tempfile.mkdtemp(prefix="replaced-", dir=stage))
     if files.is_mount_point(folder):
-        _publish_inside(built, folder, stage, overwrite=overwrite)
-        return
-    if overwrite and folder.exists():
-        replaced = stage / "replaced"
-        os.rename(folder, replaced)
-        try:
-            os.rename(built, folder)
-        except BaseException:
-            os.rename(replaced, folder)
-            raise
-        return
+        there = content(folder)
+        if there and not overwrite:
+            raise _written_meanwhile(folder)
+        names = sorted(os.listdir(built), key=lambda name: (name == INFO, name))
+        moves = [(folder / name, replaced / name) for name in there]
+        moves += [(built / name, folder / name) for name in names]
+    else:
+        is_replaced = overwrite and folder.exists()
+        moves = [(folder, replaced / folder.name)] if is_replaced else []
+        # Takes the place of nothing but an empty folder.
+        moves.append((built, folder))
     try:
-        os.rename(built, folder)  # Takes the place of nothing but an empty folder.
+        files.rename_all(moves)
     except OSError as error:
         if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
             raise
         raise _written_meanwhile(folder) from error
-
-
-def _publish_inside(
-    built: pathlib.Path, folder: pathlib.Path, stage: pathlib.Path, *, overwrite: bool
-) -> None:
-    there = content(folder)
-    if there and not overwrite:
-        raise _written_meanwhile(folder)
-    replaced = stage / "replaced"
-    replaced.mkdir()
-    try:
-        for name in there:
-            os.rename(folder / name, replaced / name)
-        files.move_content(built, folder, last=INFO)
-    except BaseException:
-        files.move_content(replaced, folder, last=INFO)
-        raise
 
 
 def _written_meanwhile(folder: pathlib.Path) -> ValueError:

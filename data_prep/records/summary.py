@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Mapping
 
-from data_prep.records import output_folder
+from data_prep.records.output_folder import PICTURE, SKIPPED
 from pg2_jax.errors import counted
 from pg2_jax.input_pipeline import cloud_files
 
@@ -60,31 +60,28 @@ class Summary:
     outside_points: int
 
     def text(self, folder: cloud_files.Path) -> str:
-        """Returns the summary in lines for the terminal."""
-        size = f"{self.num_bytes / 2**20:,.1f} MiB"
-        num_pairs = sum(split.pairs for split in self.splits.values())
-        lines = [f"{folder}: {counted(num_pairs, 'pair')}, {size}"]
+        """The summary in lines for the terminal."""
+        pairs = counted(sum(split.pairs for split in self.splits.values()), "pair")
+        lines = [f"{folder}: {pairs}, {self.num_bytes / 2**20:,.1f} MiB"]
         for name, split in self.splits.items():
             lines.append(
                 f"  {name}: {counted(split.images, 'photo')} of "
                 f"{counted(split.people, 'person', 'people')}, "
                 f"{counted(split.pairs, 'pair')}"
             )
-            unused = sorted(split.unused.items())
-            lines += [
-                f"    photos not used: {count:,} ({why})" for why, count in unused
-            ]
+            for why, count in sorted(split.unused.items()):
+                lines.append(f"    photos not used: {count:,} ({why})")
             if split.unannotated:
                 lines.append(f"    photos without keypoints: {split.unannotated:,}")
             if dropped := split.dropped_pairs:
                 lines.append(f"    pairs left out for a bad photo: {dropped:,}")
-        converted = sorted(self.converted.items())
-        lines += [f"  photos converted: {count:,} ({how})" for how, count in converted]
+        for how, count in sorted(self.converted.items()):
+            lines.append(f"  photos converted: {count:,} ({how})")
         if self.outside_points:
             lines.append(f"  keypoints outside their photo: {self.outside_points:,}")
         rows, bad_photos = len(self.problems.rows), len(self.problems.photos)
         if rows or bad_photos:
             skipped = f"bad rows {rows:,}, bad photos {bad_photos:,}"
-            lines.append(f"  skipped: {skipped}, see {folder / output_folder.SKIPPED}")
-        lines.append(f"  look at {folder / output_folder.PICTURE}")
+            lines.append(f"  skipped: {skipped}, see {folder / SKIPPED}")
+        lines.append(f"  look at {folder / PICTURE}")
         return "\n".join(lines)

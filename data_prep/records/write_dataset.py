@@ -2,6 +2,7 @@
 picture."""
 
 import collections
+import contextlib
 import dataclasses
 import pathlib
 from collections.abc import Mapping
@@ -14,7 +15,8 @@ from data_prep.build_options import Options
 from data_prep.pairs import field_protocol, identity, pair_list
 from data_prep.pairs.pair_choice import PairChoice
 from data_prep.pairs.pair_list import PairList
-from data_prep.records import output_folder, photo_store, pose_pairs
+from data_prep.records import output_folder, pose_pairs
+from data_prep.records.pose_pairs import PhotoStore
 from data_prep.records.summary import Problems, SplitSummary, Summary
 from data_prep.sources import deepfashion_photos
 from data_prep.sources.split import Split
@@ -56,21 +58,16 @@ def convert(
     write_shards = _writer(stage, rules.options)
     built = stage / "built"
     built.mkdir()
-    store = photo_store.PhotoStore(stage / "photos")
-    try:
+    with contextlib.closing(PhotoStore(stage / "photos")) as store:
         reading = _Reading(rules, store, problems)
         numbers = {split: reading.read(splits[split], lists[split]) for split in lists}
         problems.check()
-        kept = {split: lists[split].only(numbers[split] >= 0) for split in lists}
-        for split, pairs in kept.items():
-            rules.choice.check_not_empty(split, pairs)
         store.finish()
-        summaries = {
-            split: _summarize(splits[split], lists[split], kept[split], rules)
-            for split in splits
-        }
-        rows = {}
-        for split, pairs in kept.items():
+        summaries, rows = {}, {}
+        for split, listed in lists.items():
+            pairs = listed.only(numbers[split] >= 0)
+            rules.choice.check_not_empty(split, pairs)
+            summaries[split] = _summarize(splits[split], listed, pairs, rules)
             if split == "train":
                 # It is read in order, through a window of thousands of records.
                 pairs = pairs.take(pair_list.random_order(len(pairs), seed))
@@ -80,8 +77,6 @@ def convert(
         with tqdm(total=total, desc="writing", unit="pair", disable=None) as bar:
             pose_pairs.write(built, store, rows, facts, bar.update, write_shards)
         _draw(built / output_folder.PICTURE, store, next(iter(rows.values())), seed)
-    finally:
-        store.close()
     if problems.all():
         text = "".join(f"{problem}\n" for problem in problems.all())
         (built / output_folder.SKIPPED).write_text(text, encoding="utf-8")
@@ -91,9 +86,7 @@ def convert(
 
 
 class _Reading:
-    def __init__(
-        self, rules: Rules, store: photo_store.PhotoStore, problems: Problems
-    ) -> None:
+    def __init__(self, rules: Rules, store: PhotoStore, problems: Problems) -> None:
         self._rules, self._store, self._problems = rules, store, problems
         # By folder and name: a path for each takes more than its keypoints.
         self._numbers: dict[pathlib.Path, dict[str, int]] = {}
@@ -111,9 +104,7 @@ class _Reading:
 
     def _read_into_store(self, name: str, source: Split) -> int:
         try:
-            encoded, note, fitted, outside = self._read_photo(
-                source.path(name), source.annotations[name], source.sizes.get(name)
-            )
+            encoded, note, fitted, outside = self._read_photo(name, source)
         except (ValueError, OSError) as error:
             self._problems.photos.append(str(error))
             return -1
@@ -125,28 +116,26 @@ class _Reading:
         return self._store.add(name, person, encoded, fitted)
 
     def _read_photo(
-        self,
-        path: pathlib.Path,
-        keypoints: np.ndarray,
-        annotated: tuple[int, int] | None,
+        self, name: str, source: Split
     ) -> tuple[bytes, str, np.ndarray, int]:
         """A photo's bytes, what was done to it, the fitted keypoints and how many of
-        them lie outside; a ValueError if it is not of the `annotated` size."""
+        them lie outside; a ValueError if it is not of the annotated size."""
+        path, keypoints = source.path(name), source.annotations[name]
         size, fit = self._rules.size, self._rules.fit
         if fit == "deepfashion":
             return deepfashion_photos.read_photo(path, keypoints, size)
         margin = self._rules.options.margin
-        encoded, original_size, frame, note = photo_files.read(
+        encoded, found, frame, note = photo_files.read(
             path, *size, fit=fit, keypoints=keypoints, margin=margin
         )
+        said = source.sizes.get(name, found)
         # A pixel may be lost by rounding, as where ControlNet has enlarged the photo.
-        if annotated and np.abs(np.subtract(annotated, original_size)).max() > 1:
-            height, width = annotated
+        if np.abs(np.subtract(said, found)).max() > 1:
             raise ValueError(
-                f"{path}: it is {original_size[0]}x{original_size[1]} pixels, its "
-                f"keypoints are those of {height}x{width} (annotations)"
+                f"{path}: it is {found[0]}x{found[1]} pixels, its keypoints are those "
+                f"of {said[0]}x{said[1]} (annotations)"
             )
-        fitted, outside = crop.move_keypoints(keypoints, original_size, frame, size)
+        fitted, outside = crop.move_keypoints(keypoints, found, frame, size)
         return encoded, note, fitted, outside
 
 
@@ -165,14 +154,12 @@ def _writer(stage: pathlib.Path, options: Options) -> pose_pairs.WriteShards:
 def _summarize(
     source: Split, listed: PairList, kept: PairList, rules: Rules
 ) -> SplitSummary:
-    layout, used = rules.layout, kept.used()
+    layout, rule, used = rules.layout, rules.choice.rule, kept.used()
     return SplitSummary(
         images=len(used),
         people=len({identity.identity_of(name, layout) for name in used}),
         pairs=len(kept),
-        unused=field_protocol.unused(
-            source.annotations, listed, layout, rules.choice.rule
-        ),
+        unused=field_protocol.unused(source.annotations, listed, layout, rule),
         unannotated=source.num_unannotated,
         dropped_pairs=len(listed) - len(kept),
     )
@@ -201,9 +188,7 @@ def pictured_rows(num_pairs: int, seed: int) -> list[int]:
     return pair_list.random_order(num_pairs, seed)[:NUM_PICTURED_PAIRS].tolist()
 
 
-def _draw(
-    path: pathlib.Path, store: photo_store.PhotoStore, pairs: np.ndarray, seed: int
-) -> None:
+def _draw(path: pathlib.Path, store: PhotoStore, pairs: np.ndarray, seed: int) -> None:
     import jax.numpy as jnp
 
     from pg2_jax import pose, visualize

@@ -1,13 +1,14 @@
 """Saves and resumes one run: asynchronous, the newest few checkpoints and the best."""
 
-import functools
 import pathlib
 import sys
+import time
 from collections.abc import Callable
 from typing import Any
 
 import jax
 import orbax.checkpoint as ocp
+from jax.experimental import multihost_utils
 from orbax.checkpoint import checkpoint_managers as ocp_managers
 from orbax.checkpoint._src.metadata import array_metadata_store
 from orbax.checkpoint._src.serialization import tensorstore_utils
@@ -15,8 +16,8 @@ from orbax.checkpoint._src.serialization import tensorstore_utils
 from pg2_jax import files, train_state
 from pg2_jax.checkpoint import checksums, restore, run_folder
 
-# The least bytes that a device writes of an array that all hold: every part is a small
-# program of its own, which for smaller arrays takes longer than to write all.
+# The least bytes that a device writes of an array that all hold: every part takes a
+# program of its own, for smaller arrays longer than to write all.
 _SMALLEST_PART = 2**20
 
 
@@ -27,12 +28,12 @@ class Checkpointer:
         """Opens or creates the folder; `config`, JSON values, is stored with each
         checkpoint, of which the `keep` newest stay, and the best beside them."""
         best = ocp_managers.BestN(
-            get_metric_fn=restore.score_of, n=1, keep_checkpoints_without_metrics=False
+            get_metric_fn=restore.SCORE_OF, n=1, keep_checkpoints_without_metrics=False
         )
         kept = [ocp_managers.LatestN(keep), best]
         options = ocp.CheckpointManagerOptions(
             preservation_policy=ocp_managers.AnyPreservationPolicy(kept),
-            best_fn=restore.score_of,
+            best_fn=restore.SCORE_OF,
             create=True,
             # What a kill has left half-written.
             cleanup_tmp_directories=True,
@@ -64,8 +65,7 @@ class Checkpointer:
         }
         metrics = None if score is None else {"score": score}
         with checksums.telling_of_failure(self._folder):
-            args = ocp.args.Composite(**parts)
-            self._manager.save(step, args=args, metrics=metrics)
+            self._manager.save(step, args=ocp.args.Composite(**parts), metrics=metrics)
 
     def latest_config(self) -> dict[str, Any] | None:
         """The config of the newest whole checkpoint, None without any; a ValueError if
@@ -74,39 +74,56 @@ class Checkpointer:
         return newest and newest[1]
 
     def restore_latest(self, state: train_state.TrainState) -> train_state.TrainState:
-        """The newest checkpoint that is whole, with structure, shapes, types and
-        shardings of `state`, or `state` itself if there is none. Damaged newer ones are
-        reported on stderr and moved to `<workdir>/damaged_checkpoints`. A ValueError if
-        all are damaged; an OSError if the system does not let us read one, and nothing
-        is moved."""
+        """The newest whole checkpoint, with structure, shapes, types and shardings of
+        `state`, or `state` itself if there is none; errors as of `latest_config`.
+        Damaged newer ones are moved to `<workdir>/damaged_checkpoints`."""
         form = restore.stored_form(state)
         template = jax.tree.map(ocp.utils.to_shape_dtype_struct, form)
-        read = functools.partial(checksums.read_arrays, template=template)
-        newest = self._read_newest(read)
+        newest = self._read_newest(lambda checkpoint: checkpoint.arrays(template))
         if newest is None:
             return state
         step, stored, failures = newest
         if failures:
-            checksums.set_aside(self._manager, failures, step)
+            self._set_aside(failures, step)
         return restore.from_stored_form(stored)
 
     def _read_newest(
-        self, read: Callable[[ocp.CheckpointManager, int], Any]
-    ) -> tuple[int, Any, dict[int, checksums.Unreadable]] | None:
+        self, read: Callable[[checksums.Checkpoint], Any]
+    ) -> tuple[int, Any, list[checksums.Unreadable]] | None:
         """The newest readable step, what was read, and what newer ones lack."""
-        failures: dict[int, checksums.Unreadable] = {}
+        failures: list[checksums.Unreadable] = []
         for step in sorted(self._manager.all_steps(), reverse=True):
             try:
-                return step, read(self._manager, step), failures
+                found = read(checksums.Checkpoint(self._manager, step))
+                return step, found, failures
             except checksums.Unreadable as error:
-                failures[step] = error
+                failures.append(error)
         if not failures:
             return None
-        lines = "\n  ".join(map(str, failures.values()))
+        lines = "\n  ".join(map(str, failures))
         raise ValueError(
             f"no checkpoint of the run can be read:\n  {lines}\nRestore one of them "
             "from a copy, or start again in another workdir."
         )
+
+    def _set_aside(self, failures: list[checksums.Unreadable], good: int) -> None:
+        """Moves damaged checkpoints away, so that their steps can be saved again, and
+        says so on stderr; the run resumes from step `good`."""
+        if jax.process_index() == 0:
+            folder = self._folder.parent / "damaged_checkpoints"
+            folder.mkdir(exist_ok=True)
+            for error in failures:
+                # One step can be damaged more than once.
+                to = folder / f"{error.folder.name}_{time.time_ns()}"
+                error.folder.rename(to)
+                print(
+                    f"warning: {error}. It was moved to {to}; the run resumes from "
+                    f"step {good}.",
+                    file=sys.stderr,
+                )
+        if jax.process_count() > 1:
+            multihost_utils.sync_global_devices("damaged checkpoints are set aside")
+        self._manager.reload()
 
     def wait(self) -> None:
         """Waits for what was saved; an OSError says that it cannot be written."""
@@ -115,7 +132,6 @@ class Checkpointer:
 
     def close(self) -> None:
         """As `wait`, which a last save needs; nothing can be saved any more."""
-        self.wait()
         with checksums.telling_of_failure(self._folder):
             self._manager.close()
 
@@ -136,11 +152,8 @@ def _handlers() -> dict[str, ocp.CheckpointHandler]:
 def _sync_where_possible(folder: pathlib.Path) -> None:
     """Lets tensorstore do without fsync on a disk that has none."""
     synced = files.has_fsync(folder)
-    for context in (
-        tensorstore_utils._BASE_TS_CONTEXT,
-        tensorstore_utils._DEFAULT_OCDBT_TS_CONTEXT,
-    ):
-        context["file_io_sync"] = synced
+    tensorstore_utils._BASE_TS_CONTEXT["file_io_sync"] = synced
+    tensorstore_utils._DEFAULT_OCDBT_TS_CONTEXT["file_io_sync"] = synced
     if not synced:
         print(
             f"note: the disk of {folder} does not support fsync; a power cut may "

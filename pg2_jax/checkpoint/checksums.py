@@ -1,27 +1,25 @@
-"""Reading a checkpoint of orbax, knowing whether it is whole, and what if not.
+"""Reading a checkpoint of orbax, and telling whether it is whole.
 
-An interruption, or a full or faulty disk, can leave a checkpoint that looks finished.
-Each holds the CRC-32 of every array, which is compared when the array is read. What the
-system does not let us read, such as another user's file or one on a server that is
-away, may be whole and is not called damaged.
+An interruption or a faulty disk can leave a checkpoint that looks finished, so each
+holds the CRC-32 of every array. What the system does not let us read, such as another
+user's file, may be whole and is not called damaged.
 """
 
 import concurrent.futures
 import contextlib
 import errno
+import functools
 import os
 import pathlib
 import re
-import sys
-import time
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import jax
 import numpy as np
 import orbax.checkpoint as ocp
-from jax.experimental import multihost_utils
+from etils import epath
 
 from pg2_jax.checkpoint import run_folder
 
@@ -33,7 +31,12 @@ _THREADS = 8
 
 
 class Unreadable(ValueError):
-    """A checkpoint is damaged; the message says which, where and why."""
+    """A checkpoint, in a folder, is damaged; the message says where and why."""
+
+    def __init__(self, folder: epath.Path, error: Exception | str):
+        reason = _in_short(error)
+        super().__init__(f"checkpoint {folder} cannot be read; it is damaged: {reason}")
+        self.folder = folder
 
 
 def of(tree: PyTree) -> dict[str, int]:
@@ -57,63 +60,58 @@ def _by_path(tree: PyTree) -> dict[str, Any]:
     }
 
 
-def read_description(manager: ocp.CheckpointManager, step: int) -> dict[str, Any]:
-    """Reads what was written beside the arrays; damaged, it is `Unreadable`, and an
-    OSError where the system does not let us read it."""
-    arguments = ocp.args.Composite(**{run_folder.CONFIG: ocp.args.JsonRestore()})
-    try:
-        stored = manager.restore(step, args=arguments)[run_folder.CONFIG]
-    except Exception as error:
-        raise _failure(manager, step, error) from error
-    if not isinstance(stored, dict) or "config" not in stored:
-        raise _damaged(manager, step, "its config is missing")
-    return stored
+class Checkpoint:
+    """A finished checkpoint. What reads it raises `Unreadable` where it is damaged, and
+    an OSError where the system does not let us read it."""
 
+    def __init__(self, manager: ocp.CheckpointManager, step: int):
+        self._manager, self.step = manager, step
+        self.folder = manager.directory / str(step)
 
-def read_arrays(manager: ocp.CheckpointManager, step: int, template: PyTree) -> PyTree:
-    """Reads the arrays of a checkpoint that the template names, with its shapes, types
-    and shardings. A damaged or missing one is `Unreadable`, one that the system does
-    not let us read an OSError, and one of another shape a ValueError."""
-    wanted = read_description(manager, step).get(CHECKSUMS)
-    arguments = ocp.args.PyTreeRestore(
-        item=template,
-        restore_args=ocp.checkpoint_utils.construct_restore_args(template),
-        partial_restore=True,
-    )
-    arguments = ocp.args.Composite(**{STATE: arguments})
-    try:
-        arrays = manager.restore(step, args=arguments)[STATE]
-    except Exception as error:
-        _check_shapes(manager, step, template, error)
-        raise _failure(manager, step, error) from error
-    if wanted is not None:  # Else it is older than checksums are.
-        for name, value in of(arrays).items():
-            if wanted.get(name) != value:
-                raise _damaged(manager, step, f"{name} is not what was saved")
-    return arrays
+    @functools.cached_property
+    def description(self) -> dict[str, Any]:
+        """What was written beside the arrays."""
+        stored = self._read(run_folder.CONFIG, ocp.args.JsonRestore())
+        if not isinstance(stored, dict) or "config" not in stored:
+            raise Unreadable(self.folder, "its config is missing")
+        return stored
 
+    def arrays(self, template: PyTree) -> PyTree:
+        """The arrays that the template names, with its shapes, types and shardings. One
+        of another shape is a ValueError, a missing one is damage."""
+        wanted = self.description.get(CHECKSUMS)
+        arguments = ocp.args.PyTreeRestore(
+            item=template,
+            restore_args=ocp.checkpoint_utils.construct_restore_args(template),
+            partial_restore=True,
+        )
+        try:
+            arrays = self._read(STATE, arguments)
+        except Unreadable as error:
+            _check_shapes(self.folder, template, error)
+            raise
+        if wanted is not None:  # Else it is older than checksums are.
+            for name, value in of(arrays).items():
+                if wanted.get(name) != value:
+                    raise Unreadable(self.folder, f"{name} is not what was saved")
+        return arrays
 
-def set_aside(
-    manager: ocp.CheckpointManager, failures: Mapping[int, Unreadable], good: int
-) -> None:
-    """Moves damaged checkpoints, by step, away, so that their steps can be saved again,
-    and says so on stderr; the run resumes from step `good`. All processes call this.
-    """
-    if jax.process_index() == 0:
-        folder = pathlib.Path(manager.directory).parent / "damaged_checkpoints"
-        folder.mkdir(exist_ok=True)
-        for step, error in failures.items():
-            # One step can be damaged more than once.
-            to = folder / f"{step}_{time.time_ns()}"
-            (manager.directory / str(step)).rename(to)
-            print(
-                f"warning: {error}. It was moved to {to}; the run resumes from step "
-                f"{good}.",
-                file=sys.stderr,
-            )
-    if jax.process_count() > 1:
-        multihost_utils.sync_global_devices("damaged checkpoints are set aside")
-    manager.reload()
+    def _read(self, part: str, arguments: Any) -> Any:
+        """One of orbax' items. What it and tensorstore raise is of many kinds."""
+        arguments = ocp.args.Composite(**{part: arguments})
+        try:
+            return self._manager.restore(self.step, args=arguments)[part]
+        except Exception as error:
+            refused = _system_error(error) or _refusal_in(self.folder)
+            if refused is not None:
+                raise OSError(
+                    f"checkpoint {self.folder} cannot be read: {refused}. The "
+                    "checkpoint itself may be intact; nothing was changed."
+                ) from error
+            # A device without room is no damage.
+            if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
+                raise
+            raise Unreadable(self.folder, error) from error
 
 
 @contextlib.contextmanager
@@ -124,36 +122,17 @@ def telling_of_failure(folder: pathlib.Path) -> Iterator[None]:
         yield
     except Exception as error:
         reason = _system_error(error) or _in_short(error)
-        steps = sorted(int(p.name) for p in folder.glob("*") if p.name.isdecimal())
-        kept = f"kept: step {', '.join(map(str, steps))}"
-        kept = kept if steps else "no checkpoint is there yet"
+        kept = "no checkpoint is there yet"
+        if steps := run_folder.steps(str(folder.parent)):
+            kept = f"kept: step {', '.join(map(str, steps))}"
         raise OSError(
             f"a checkpoint cannot be written to {folder}: {reason}; {kept}. Free "
             "some space, or allow writing there; the same command then resumes."
         ) from error
 
 
-def _failure(manager: ocp.CheckpointManager, step: int, error: Exception) -> Exception:
-    """What to raise where reading has failed: that the checkpoint is damaged, unless
-    the system, or a device without room, is the reason."""
-    folder = manager.directory / str(step)
-    refused = _system_error(error) or _refusal_in(pathlib.Path(folder))
-    if refused is not None:
-        return OSError(
-            f"checkpoint {folder} cannot be read: {refused}. The checkpoint itself "
-            "may be intact; nothing was changed."
-        )
-    # What orbax and tensorstore raise on damaged files is of many kinds.
-    if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
-        return error
-    return _damaged(manager, step, error)
-
-
-def _check_shapes(
-    manager: ocp.CheckpointManager, step: int, template: PyTree, error: Exception
-) -> None:
+def _check_shapes(folder: epath.Path, template: PyTree, error: Exception) -> None:
     """A ValueError if networks of other code were saved, so that reading failed."""
-    folder = manager.directory / str(step)
     try:
         stored = ocp.PyTreeCheckpointHandler().metadata(folder / STATE).tree
     except Exception:  # It is damaged, which the caller says.
@@ -182,7 +161,7 @@ def _system_error(error: BaseException | None) -> str | None:
     return None
 
 
-def _refusal_in(folder: pathlib.Path) -> str | None:
+def _refusal_in(folder: epath.Path) -> str | None:
     """The system's answer at the first file that it does not let us read, if any."""
 
     def stop(error: OSError) -> None:
@@ -199,15 +178,6 @@ def _refusal_in(folder: pathlib.Path) -> str | None:
     except OSError as error:
         return f"{error.strerror}: {error.filename}"
     return None
-
-
-def _damaged(
-    manager: ocp.CheckpointManager, step: int, error: Exception | str
-) -> Unreadable:
-    return Unreadable(
-        f"checkpoint {manager.directory / str(step)} cannot be read; it is damaged: "
-        f"{_in_short(error)}"
-    )
 
 
 def _in_short(error: Exception | str) -> str:

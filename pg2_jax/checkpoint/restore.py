@@ -1,8 +1,5 @@
-"""What a checkpoint holds, and reading it; `Checkpointer` in checkpointer.py writes.
-
-The config is inside: a checkpoint alone is enough to resume training, or to restore the
-generators.
-"""
+"""What a checkpoint holds, the config of its run included, and reading it;
+`Checkpointer` in checkpointer.py writes."""
 
 import contextlib
 import dataclasses
@@ -12,7 +9,6 @@ import operator
 from collections.abc import Iterator
 from typing import Any, Literal
 
-import flax.traverse_util
 import jax
 import orbax.checkpoint as ocp
 
@@ -27,6 +23,8 @@ Wanted = int | Literal["best"] | None
 Weights = Literal["averaged", "raw"]
 # Checkpoints name D as version 0.1.0 did.
 _STORED_DISCRIMINATOR = "critic"
+# The score among what is stored with a checkpoint; the highest is the best.
+SCORE_OF = operator.itemgetter("score")
 _PACKAGES = ("pg2_jax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
 
 
@@ -43,8 +41,7 @@ def versions() -> dict[str, str]:
 
 def stored_form(state: train_state.TrainState) -> dict[str, Any]:
     """A state as checkpoints hold it, by the names that they have always used."""
-    fields = dataclasses.fields(state)
-    parts = {field.name: getattr(state, field.name) for field in fields}
+    parts = dict(vars(state))
     return {_STORED_DISCRIMINATOR: parts.pop("discriminator"), **parts}
 
 
@@ -52,11 +49,6 @@ def from_stored_form(stored: dict[str, Any]) -> train_state.TrainState:
     """The inverse of `stored_form`."""
     rest = dict(stored)
     return train_state.TrainState(discriminator=rest.pop(_STORED_DISCRIMINATOR), **rest)
-
-
-def score_of(metrics: dict[str, float]) -> float:
-    """The score among what is stored with a checkpoint; the highest is the best."""
-    return metrics["score"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,8 +75,8 @@ def restore_generators(
     ValueError; one that the system does not let us read is an OSError."""
     if sharding is None:
         sharding = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
-    with _opened(workdir, "workdir", step) as (manager, step):
-        config = stored_config(manager, step)
+    with _opened(workdir, "workdir", step) as checkpoint:
+        config = stored_config(checkpoint)
         architecture = architecture_of(config)
         if precision:
             architecture = dataclasses.replace(architecture, precision=precision)
@@ -92,10 +84,9 @@ def restore_generators(
             lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding),
             weight_shapes(architecture),
         )
-        averaged = weights == "averaged" and bool(config.get("ema_decay"))
-        restored = _restore_weights(manager, step, wanted, averaged=averaged)
-    players = restored["coarse"], restored.get("refine")
-    return Generators(step, architecture, config, *players)
+        restored = _read_weights(checkpoint, wanted, weights)
+    coarse, refine = restored["coarse"], restored.get("refine")
+    return Generators(checkpoint.step, architecture, config, coarse, refine)
 
 
 @functools.lru_cache(maxsize=8)  # The networks need not be traced for every checkpoint.
@@ -123,17 +114,17 @@ def latest_config(
 ) -> tuple[int, dict[str, Any]]:
     """Step and config of a run's newest checkpoint, or of the wanted one; `argument`
     names the folder in messages. None there, or a damaged one, is a ValueError."""
-    with _opened(workdir, argument, wanted) as (manager, step):
-        return step, stored_config(manager, step)
+    with _opened(workdir, argument, wanted) as checkpoint:
+        return checkpoint.step, stored_config(checkpoint)
 
 
-def stored_config(manager: ocp.CheckpointManager, step: int) -> dict[str, Any]:
+def stored_config(checkpoint: checksums.Checkpoint) -> dict[str, Any]:
     """The config inside a checkpoint; a ValueError if damaged, or of later code."""
-    description = checksums.read_description(manager, step)
-    path = f"The checkpoint of step {step} in {manager.directory}"
+    path = f"The checkpoint of step {checkpoint.step} in {checkpoint.folder.parent}"
     # The first checkpoints did not say.
-    check_version(path, description.get("format", 1), run_folder.FORMAT)
-    return run_folder.with_current_names(description["config"])
+    version = checkpoint.description.get("format", 1)
+    check_version(path, version, run_folder.FORMAT)
+    return run_folder.with_current_names(checkpoint.description["config"])
 
 
 def restore_networks(
@@ -143,13 +134,10 @@ def restore_networks(
     and those that G1 and G2 generate with, the averages where that run kept them."""
     stored = stored_form(state)
     players = {n: p for n, p in stored.items() if n != "step" and p is not None}
-    wanted = {
-        name: jax.tree.map(ocp.utils.to_shape_dtype_struct, player.params)
-        for name, player in players.items()
-    }
-    with _opened(workdir, "init_from", step) as (manager, step):
-        averaged = bool(stored_config(manager, step).get("ema_decay"))
-        weights = _restore_weights(manager, step, wanted, averaged=averaged)
+    params = {name: player.params for name, player in players.items()}
+    wanted = jax.tree.map(ocp.utils.to_shape_dtype_struct, params)
+    with _opened(workdir, "init_from", step) as checkpoint:
+        weights = _read_weights(checkpoint, wanted, "averaged")
     given = {name: players[name].with_weights(weights[name]) for name in players}
     return from_stored_form(stored | given)
 
@@ -158,17 +146,17 @@ def restore_coarse(workdir: str, player: train_state.Player) -> train_state.Play
     """Reads G1 and its optimizer's memory from the newest checkpoint of a run; the
     template `player` gives the structure, shapes, types and shardings."""
     wanted = {"coarse": jax.tree.map(ocp.utils.to_shape_dtype_struct, player)}
-    with _opened(workdir, "coarse_from", None) as (manager, step):
-        return checksums.read_arrays(manager, step, wanted)["coarse"]
+    with _opened(workdir, "coarse_from", None) as checkpoint:
+        return checkpoint.arrays(wanted)["coarse"]
 
 
 @contextlib.contextmanager
 def _opened(
     workdir: str, argument: str, step: Wanted
-) -> Iterator[tuple[ocp.CheckpointManager, int]]:
+) -> Iterator[checksums.Checkpoint]:
     run_folder.check_there(workdir, argument)
     path = run_folder.folder(workdir)
-    options = ocp.CheckpointManagerOptions(best_fn=score_of, create=False)
+    options = ocp.CheckpointManagerOptions(best_fn=SCORE_OF, create=False)
     with ocp.CheckpointManager(path, options=options) as manager:
         steps = sorted(manager.all_steps())
         wanted = manager.best_step() if step == "best" else step
@@ -181,31 +169,22 @@ def _opened(
         if wanted not in (None, *steps):
             rule = f": no checkpoint of step {step} in {path}; there are steps {steps}."
             raise errors.ArgumentError(argument, workdir, rule)
-        yield manager, steps[-1] if wanted is None else int(wanted)
+        found = steps[-1] if wanted is None else int(wanted)
+        yield checksums.Checkpoint(manager, found)
 
 
-def _restore_weights(
-    manager: ocp.CheckpointManager,
-    step: int,
-    wanted: dict[str, PyTree],
-    *,
-    averaged: bool,
+def _read_weights(
+    checkpoint: checksums.Checkpoint, wanted: dict[str, PyTree], weights: Weights
 ) -> dict[str, PyTree]:
-    """The weights of some players, of whom shapes, types and shardings are wanted;
-    where they are `averaged`, the averages of G1 and G2."""
-    paths = {
-        name: ("average", "params")
-        if averaged and name != _STORED_DISCRIMINATOR
-        else ("params",)
-        for name in wanted
-    }
-    flat = {(name, *paths[name]): tree for name, tree in wanted.items()}
-    template = flax.traverse_util.unflatten_dict(flat)
-    restored = checksums.read_arrays(manager, step, template)
-    return {
-        name: functools.reduce(operator.getitem, paths[name], restored[name])
-        for name in wanted
-    }
+    """The weights of some players, of whom shapes, types and shardings are wanted."""
+    averaged = weights == "averaged" and stored_config(checkpoint).get("ema_decay")
+    template: dict[str, PyTree] = {}
+    for name, tree in wanted.items():
+        template[name] = {"params": tree}
+        if averaged and name != _STORED_DISCRIMINATOR:
+            template[name] = {"average": template[name]}
+    restored = checkpoint.arrays(template)
+    return {name: x.get("average", x)["params"] for name, x in restored.items()}
 
 
 def architecture_of(config: dict[str, Any]) -> Architecture:

@@ -33,8 +33,7 @@ def is_model(path: str, argument: str = "workdir") -> bool:
     """Whether it is no run, but a model in one file: here, in cloud storage or on the
     Hub. A run in cloud storage is a ValueError that names the argument."""
     if not cloud_files.is_address(path):
-        is_file = pathlib.Path(path).expanduser().is_file()
-        return is_file or path.startswith(HUB)
+        return path.startswith(HUB) or pathlib.Path(path).expanduser().is_file()
     if pathlib.PurePath(path).suffix[1:] not in FORMATS:
         rule = (
             f" must be a model in one file (.{', .'.join(FORMATS)}); the folder of a "

@@ -11,7 +11,7 @@ import pathlib
 import shutil
 import tempfile
 from collections.abc import Iterator
-from typing import IO, TYPE_CHECKING, NamedTuple, Union
+from typing import IO, TYPE_CHECKING, Union
 
 from pg2_jax import errors, files
 
@@ -21,26 +21,22 @@ if TYPE_CHECKING:
 
 Path = Union[pathlib.Path, "epath.Path"]
 
-
-class _Storage(NamedTuple):
-    package: str  # reads and writes it without tensorflow
-    login: str  # the command
-
-
+# The package that reads and writes it without tensorflow; the command to log in.
 _STORAGES = {
-    "gs://": _Storage("gcsfs", "gcloud auth application-default login"),
-    "s3://": _Storage("s3fs", "aws configure"),
-    "az://": _Storage("adlfs", "az login"),
+    "gs://": ("gcsfs", "gcloud auth application-default login"),
+    "s3://": ("s3fs", "aws configure"),
+    "az://": ("adlfs", "az login"),
 }
 SCHEMES = tuple(_STORAGES)
+_OF_CONTENT = errors.ArgumentError, errors.Damaged, json.JSONDecodeError, UnicodeError
 
 
-def is_address(path: str | os.PathLike[str]) -> bool:
+def is_address(path: files.PathLike) -> bool:
     """Whether a path is the address of something in cloud storage."""
     return os.fspath(path).startswith(SCHEMES)
 
 
-def path_of(path: str | os.PathLike[str]) -> Path:
+def path_of(path: files.PathLike) -> Path:
     """A path on a disk, where `~` is the home folder, or in cloud storage."""
     if not is_address(path):
         return pathlib.Path(path).expanduser()
@@ -49,7 +45,7 @@ def path_of(path: str | os.PathLike[str]) -> Path:
     return epath.Path(path)
 
 
-def opened(path: str | os.PathLike[str]) -> contextlib.AbstractContextManager[IO]:
+def opened(path: files.PathLike) -> contextlib.AbstractContextManager[IO]:
     """Opens a file to read its bytes."""
     if not is_address(path):
         return open(path, "rb", buffering=2**20)
@@ -57,43 +53,38 @@ def opened(path: str | os.PathLike[str]) -> contextlib.AbstractContextManager[IO
 
 
 @contextlib.contextmanager
-def named_errors(argument: str, path: str | os.PathLike[str]) -> Iterator[None]:
+def named_errors(argument: str, path: files.PathLike) -> Iterator[None]:
     """Makes one line, an `errors.ArgumentError`, of whatever a storage raises, which is
     of many classes. What a file holds, and errors of a disk, stay as they are."""
     try:
         yield
     except Exception as error:
-        of_content = errors.ArgumentError, errors.Damaged, json.JSONDecodeError
-        if not is_address(path) or isinstance(error, (*of_content, UnicodeError)):
+        if not is_address(path) or isinstance(error, _OF_CONTENT):
             raise
         raise errors.ArgumentError(argument, path, _rule(path, error)) from error
 
 
-def _rule(path: str | os.PathLike[str], error: Exception) -> str:
+def _rule(path: files.PathLike, error: Exception) -> str:
     scheme = os.fspath(path).partition("://")[0] + "://"
-    storage = _STORAGES[scheme]
+    package, login = _STORAGES[scheme]
     if isinstance(error, ImportError):
-        return (
-            f": {scheme} needs the package {storage.package}: pip install "
-            f"{storage.package}"
-        )
+        return f": {scheme} needs the package {package}: pip install {package}"
     if isinstance(error, FileNotFoundError):
         return ": there is no such file, or no such bucket."
     text = (str(error).splitlines() or [""])[0].strip().rstrip(".")
     if "not implemented" in text:
         return (
             f": tensorflow, which is installed, does not know {scheme}; set "
-            f"EPATH_USE_TF=0 in the environment, so that the package {storage.package} "
-            "is used."
+            f"EPATH_USE_TF=0 in the environment, so that the package {package} is used."
         )
     return (
         f": it cannot be reached ({text or type(error).__name__}). Is the name right, "
-        f"is there internet, and are you logged in ({storage.login})?"
+        f"is there internet, and are you logged in ({login})?"
     )
 
 
 @contextlib.contextmanager
-def fetched(path: str | os.PathLike[str], argument: str) -> Iterator[pathlib.Path]:
+def fetched(path: files.PathLike, argument: str) -> Iterator[pathlib.Path]:
     """Gives a file that can be read: the one on a disk, or else a copy, for as long as
     the context. The error of what cannot be fetched names the argument."""
     if not is_address(path):
@@ -101,21 +92,17 @@ def fetched(path: str | os.PathLike[str], argument: str) -> Iterator[pathlib.Pat
         return
     with tempfile.TemporaryDirectory() as folder:
         copy = pathlib.Path(folder, pathlib.PurePath(path).name)
-        with (
-            named_errors(argument, path),
-            opened(path) as source,
-            open(copy, "wb") as target,
-        ):
-            shutil.copyfileobj(source, target)
         with named_errors(argument, path):
-            # s3fs reads nothing from one.
+            with opened(path) as source, open(copy, "wb") as target:
+                shutil.copyfileobj(source, target)
+            # s3fs reads nothing from a folder.
             if not copy.stat().st_size and path_of(path).is_dir():
                 raise errors.ArgumentError(argument, path, ": a folder, not a file.")
         yield copy
 
 
 @contextlib.contextmanager
-def replacing(path: str | os.PathLike[str], argument: str) -> Iterator[pathlib.Path]:
+def replacing(path: files.PathLike, argument: str) -> Iterator[pathlib.Path]:
     """Gives a temporary path on a disk for a file that is written as a whole, as
     `files.replacing`. The error of what cannot be written names the argument."""
     if not is_address(path):
@@ -128,7 +115,7 @@ def replacing(path: str | os.PathLike[str], argument: str) -> Iterator[pathlib.P
         put(temporary, path, argument)
 
 
-def put(file: pathlib.Path, path: str | os.PathLike[str], argument: str) -> None:
+def put(file: pathlib.Path, path: files.PathLike, argument: str) -> None:
     """Copies a file into cloud storage, where it appears whole; it replaces another."""
     with named_errors(argument, path):
         # What is closed early, after an error too, is kept by most storages.

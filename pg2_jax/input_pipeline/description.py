@@ -1,6 +1,7 @@
 """What stands beside the records of a data set; read without tensorflow, so that
 mistakes are answered at once."""
 
+import itertools
 import json
 from typing import Any, NamedTuple
 
@@ -52,12 +53,14 @@ def find(data_dir: str) -> cloud_files.Path:
     with cloud_files.named_errors("data_dir", data_dir):
         if (folder / INFO).is_file():
             return folder
-        where = " in another folder, of the photos in {} if that is what it holds"
-        is_source = folder.is_dir() and any(folder.iterdir())
+        where = ""
+        if folder.is_dir() and any(folder.iterdir()):
+            holds = f"the photos in {folder} if that is what it holds"
+            where = f" in another folder, of {holds}"
     raise unusable(
         data_dir,
         "no data set is there (dataset_info.json is missing). Make one with "
-        f"data_prep/build_tfrecords.py{where.format(folder) if is_source else ''}.",
+        f"data_prep/build_tfrecords.py{where}.",
     )
 
 
@@ -90,7 +93,7 @@ def read_whole(data_dir: str) -> tuple[Description, dict[str, Split]]:
             "data_prep/build_tfrecords.py.",
         )
     with cloud_files.named_errors("data_dir", data_dir):
-        for shard in (shard for split in splits.values() for shard in split.shards):
+        for shard in itertools.chain(*(split.shards for split in splits.values())):
             if not shard.path.is_file():
                 raise unusable(data_dir, f"{shard.path.name} is missing.")
     described = read(data_dir)
@@ -117,14 +120,12 @@ def _splits(folder: cloud_files.Path) -> dict[str, Split]:
         counts = [int(count) for count in split["shardLengths"]]
         shards = []
         for number, count in enumerate(counts):
-            name = split["filepathTemplate"]
-            for word, value in (
-                ("{DATASET}", info["name"]),
-                ("{SPLIT}", split["name"]),
-                ("{FILEFORMAT}", info["fileFormat"]),
-                ("{SHARD_X_OF_Y}", f"{number:05d}-of-{len(counts):05d}"),
-            ):
-                name = name.replace(word, value)
+            name = split["filepathTemplate"].format(
+                DATASET=info["name"],
+                SPLIT=split["name"],
+                FILEFORMAT=info["fileFormat"],
+                SHARD_X_OF_Y=f"{number:05d}-of-{len(counts):05d}",
+            )
             shards.append(Shard(folder / name, count))
         if sum(counts):
             splits[split["name"]] = Split(shards, int(split["numBytes"]))

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-_VARINT, _TEXT, _FOUR_BYTES = 0, 2, 5  # how a field is written
+_TEXT, _FOUR_BYTES = 2, 5  # how a field is written
 _BYTES, _FLOATS, _INTEGERS = 1, 2, 3  # the fields of a Feature
 
 Feature = list[bytes] | np.ndarray  # the ndarray: float32 [N]
@@ -37,10 +37,10 @@ def features(example: bytes) -> dict[str, Feature]:
 
 def _entry(entry: bytes) -> tuple[str, bytes]:
     parts = {1: b"", 2: b""}
-    for number, kind, start, end in _fields(entry):
+    for number, kind, content in _fields(entry):
         if number not in parts or kind != _TEXT:
             raise ValueError(f"an entry has no field {number} of kind {kind}")
-        parts[number] = entry[start:end]
+        parts[number] = content
     try:
         return parts[1].decode(), parts[2]
     except UnicodeDecodeError as error:
@@ -51,10 +51,9 @@ def _feature(feature: bytes) -> Feature:
     fields = list(_fields(feature))
     if not fields:
         return []
-    (number, kind, start, end), *more = fields
+    (number, kind, values), *more = fields
     if more or kind != _TEXT or number not in (_BYTES, _FLOATS, _INTEGERS):
         raise ValueError("a feature is not one list of bytes, floats or integers")
-    values = feature[start:end]
     if number == _BYTES:
         return list(_texts(values, 1, "a list of bytes"))
     return _floats(values) if number == _FLOATS else []
@@ -62,51 +61,43 @@ def _feature(feature: bytes) -> Feature:
 
 def _floats(values: bytes) -> np.ndarray:
     parts = []
-    for number, kind, start, end in _fields(values):
-        if number != 1 or kind not in (_TEXT, _FOUR_BYTES) or (end - start) % 4:
+    for number, kind, content in _fields(values):
+        if number != 1 or kind not in (_TEXT, _FOUR_BYTES) or len(content) % 4:
             raise ValueError("a list of floats holds something else")
-        parts.append(values[start:end])
+        parts.append(content)
     return np.frombuffer(b"".join(parts), "<f4").astype(np.float32, copy=False)
 
 
 def _texts(message: bytes, wanted: int, what: str) -> Iterator[bytes]:
     """The contents of a message that has texts of one field number and nothing else."""
-    for number, kind, start, end in _fields(message):
+    for number, kind, content in _fields(message):
         if number != wanted or kind != _TEXT:
             raise ValueError(f"{what} has no field {number} of kind {kind}")
-        yield message[start:end]
+        yield content
 
 
-def _fields(message: bytes) -> Iterator[tuple[int, int, int, int]]:
-    """Number and kind of each field of a message, and where its content lies."""
+def _fields(message: bytes) -> Iterator[tuple[int, int, bytes]]:
+    """Number, kind and content of each field of a message."""
     place = 0
     while place < len(message):
         tag, place = _varint(message, place)
         number, kind = tag >> 3, tag & 7
+        if kind not in (_TEXT, _FOUR_BYTES):
+            raise ValueError(f"field {number} is of kind {kind}, which none has")
+        length = 4
         if kind == _TEXT:
             length, place = _varint(message, place)
-            end = place + length
-        elif kind == _FOUR_BYTES:
-            end = place + 4
-        elif kind == _VARINT:
-            _, end = _varint(message, place)
-        else:
-            raise ValueError(f"field {number} is of kind {kind}, which none has")
-        if end > len(message):
+        if place + length > len(message):
             raise ValueError(f"field {number} reaches beyond the end")
-        yield number, kind, place, end
-        place = end
+        yield number, kind, message[place : place + length]
+        place += length
 
 
 def _varint(message: bytes, place: int) -> tuple[int, int]:
     """A number, 7 bits a byte from the lowest on, and where it ends."""
     value = 0
-    for shift in range(0, 64, 7):
-        if place >= len(message):
-            raise ValueError("it ends within a number")
-        byte = message[place]
-        value |= (byte & 127) << shift
-        place += 1
+    for shift, byte in enumerate(message[place : place + 10]):
+        value |= (byte & 127) << 7 * shift
         if byte < 128:
-            return value, place
-    raise ValueError("a number has more than 64 bits")
+            return value, place + shift + 1
+    raise ValueError("a number does not end")

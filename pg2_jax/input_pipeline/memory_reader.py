@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from pg2_jax import errors
-from pg2_jax.input_pipeline import description, pair_table, reader_choice
+from pg2_jax.input_pipeline import description, pair_table, reader, reader_choice
 from pg2_jax.input_pipeline.process_share import Share
 from pg2_jax.photos import photo_files
 
@@ -24,26 +24,19 @@ _PHOTO_ROWS = 64
 _ROLES = list(zip(description.IMAGES, description.NAMES[1:], strict=True))
 
 
-class MemoryReader:
-    """A `pair_reader.Reader`."""
+class MemoryReader(reader.Reader):
+    """A `Reader` of splits that take so much memory at most."""
 
     def __init__(self, data_dir: str, memory_gib: float):
-        """Opens a data set, of which a split may take so much memory."""
-        self._data_dir, self._memory_gib = data_dir, memory_gib
-        described, self.splits = description.read_whole(data_dir)
-        self.height, self.width, self.metadata = described
-        self.held_out: list[bytes] = []
-        training = self.splits.get("train")
-        self.is_held_out = np.zeros(training.pairs if training else 0, bool)
-        self.training_photos: np.ndarray | None = None
+        super().__init__(data_dir)
+        self._memory_gib = memory_gib
         self._tables: dict[str, pair_table.PairTable] = {}
 
     def stored(self, split: str, keys: tuple[str, ...]) -> Iterator[Any]:
-        """As `pair_reader.Reader` says."""
-        count = self.splits[split].pairs
-        for start in range(0, count, _ROWS_AT_ONCE):
-            rows = np.arange(start, min(start + _ROWS_AT_ONCE, count))
-            yield self._batch(split, rows, keys)
+        """Yields keypoints or names of all pairs of a stored split, in order."""
+        rows = np.arange(self.splits[split].pairs)
+        for start in range(0, len(rows), _ROWS_AT_ONCE):
+            yield self._batch(split, rows[start : start + _ROWS_AT_ONCE], keys)
 
     def prepare_training(self) -> None:
         """Decodes all training photos; a ValueError if that is not possible."""
@@ -66,8 +59,7 @@ class MemoryReader:
             warnings.catch_warnings(),
             concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool,
         ):
-            for _ in pool.map(decode, range(len(photos))):
-                pass
+            list(pool.map(decode, range(len(photos))))
         self.training_photos = pixels
         photos.clear()
 
@@ -78,8 +70,7 @@ class MemoryReader:
     def training_batches(
         self, *, seed: int, first_step: int, share: Share, readers: int
     ) -> Iterator[Any]:
-        """The order of an epoch depends on the seed and its number alone, in every
-        version of numpy."""
+        """Yields keypoints, and photos by their numbers, int32 [B], without end."""
         pairs, keys = self._rows_of("train"), description.ARRAYS
         place = first_step * share.batch_size + share.first
         while True:
@@ -89,21 +80,24 @@ class MemoryReader:
                 pairs[_order(seed, number, len(pairs))[within[epochs == number]]]
                 for number in np.unique(epochs).tolist()
             ]
-            yield self._batch("train", np.concatenate(rows), keys, numbered=True)
+            yield self._batch("train", np.concatenate(rows), keys)
             place += share.batch_size
 
     def ordered_batches(self, split: str, count: int, share: Share) -> Iterator[Any]:
-        """As `pair_reader.Reader` says."""
-        pairs = self._rows_of(split)[:count]
+        """Yields the first `count` pairs of a split with all keys, then padding."""
+        pairs, keys = self._rows_of(split), pair_table.KEYS
         stored = "train" if split == "validation" else split
         for first in range(share.first, count + share.first, share.batch_size):
-            rows = pairs[first : first + share.rows]
-            padding = np.repeat(pairs[:1], share.rows - len(rows))
-            keys = (*description.ARRAYS, *description.NAMES)
-            yield self._batch(stored, np.concatenate([rows, padding]), keys)
+            places = np.arange(first, first + share.rows)
+            batch = self._batch(
+                stored, pairs[np.where(places < count, places, 0)], keys
+            )
+            for key in description.IMAGES:
+                batch[key] = self._images(stored, batch[key])
+            yield batch
 
     def photos(self, split: str, batch_size: int) -> Iterator[np.ndarray]:
-        """As `pair_reader.Reader` says."""
+        """Yields every photo of a stored split once, as `PairDataset.photos`."""
         table = self._table(split)
         first: dict[int, int] = {}  # photo by name
         for start in range(0, self.splits[split].pairs, _PHOTO_ROWS):
@@ -123,12 +117,12 @@ class MemoryReader:
                 self._tables[split] = pair_table.read(self.splits[split].shards, limit)
             except ValueError as error:
                 reason = f"a record cannot be read: {error}"
-                raise description.unusable(self._data_dir, reason) from error
+                raise description.unusable(self.data_dir, reason) from error
             except pair_table.TooLarge as error:
                 if split == "train":
                     raise self._too_large("split train takes more") from error
                 raise description.unusable(
-                    self._data_dir,
+                    self.data_dir,
                     f"split {split} takes more than {self._memory_gib:g} GiB of memory "
                     "without tensorflow, which reads it piece by piece: "
                     f"{reader_choice.INSTALL}",
@@ -137,7 +131,7 @@ class MemoryReader:
 
     def _too_large(self, what: str) -> errors.ArgumentError:
         rule = (
-            f": {what}, in {self._data_dir}. Give it more, or read it piece by piece, "
+            f": {what}, in {self.data_dir}. Give it more, or read it piece by piece, "
             f"with reader=tf_data, which needs tensorflow: {reader_choice.INSTALL}"
         )
         return errors.ArgumentError("reader_memory_gib", self._memory_gib, rule)
@@ -147,21 +141,14 @@ class MemoryReader:
             return np.arange(self.splits[split].pairs)
         return np.flatnonzero(self.is_held_out == (split == "validation"))
 
-    def _batch(
-        self,
-        split: str,
-        rows: np.ndarray,
-        keys: tuple[str, ...],
-        numbered: bool = False,
-    ) -> Any:
+    def _batch(self, split: str, rows: np.ndarray, keys: tuple[str, ...]) -> Any:
+        """Pairs of a stored split, with the numbers of photos for images."""
         table, batch = self._table(split), {}
         for key in keys:
-            numbers = table.numbers(key)[rows]
-            if key in description.IMAGES:
-                batch[key] = numbers if numbered else self._images(split, numbers)
-            elif key in description.KEYPOINTS:
+            batch[key] = numbers = table.numbers(key)[rows]
+            if key in description.KEYPOINTS:
                 batch[key] = table.keypoints[numbers]
-            else:
+            elif key in description.NAMES:
                 batch[key] = np.array([table.names[n] for n in numbers], object)
         return batch
 
@@ -180,21 +167,20 @@ class MemoryReader:
                 raise ValueError(f"its photo is not RGB of the right size: {what}")
         except ValueError as error:
             reason = f"a record of {self._name(split, number)}: {error}"
-            raise description.unusable(self._data_dir, reason) from error
+            raise description.unusable(self.data_dir, reason) from error
         return np.asarray(photo.image)
 
     def _name(self, split: str, number: int) -> str:
-        table = self._table(split)
-        for image, key in _ROLES:
-            rows = np.flatnonzero(table.numbers(image) == number)
-            if len(rows):
-                return table.names[table.numbers(key)[rows[0]]].decode()
-        raise AssertionError(number)
+        """Of a photo, as one of the pairs has it."""
+        table, names = self._table(split), []
+        for image, name in _ROLES:
+            names += table.numbers(name)[table.numbers(image) == number].tolist()
+        return table.names[names[0]].decode()
 
 
 @functools.lru_cache(maxsize=2)
 def _order(seed: int, epoch: int, count: int) -> np.ndarray:
-    """The order of an epoch: a permutation of `count`. The stream of PCG64 never
-    changes, that of numpy's own permutations may."""
+    """The order of an epoch: a permutation of `count`, the same in every version of
+    numpy: the stream of PCG64 never changes, that of numpy's permutations may."""
     random = np.random.PCG64(np.random.SeedSequence([seed, epoch]))
     return np.argsort(random.random_raw(count), kind="stable")

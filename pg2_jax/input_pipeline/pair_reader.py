@@ -7,9 +7,8 @@ that a resumed run sees what an uninterrupted one would have seen.
 import array
 import dataclasses
 import hashlib
-import itertools
 from collections.abc import Iterable, Iterator
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, cast
 
 import jax.numpy as jnp
 import numpy as np
@@ -24,45 +23,9 @@ from pg2_jax.input_pipeline import (
 )
 from pg2_jax.inputs import Batch, with_images
 
-
-class Reader(Protocol):
-    """Reads the files of a data set. Batches are dicts of numpy arrays by key: images
-    uint8 [B, H, W, 3], keypoints float32 [B, 18, 3], names bytes [B]. Bad files are
-    ValueErrors."""
-
-    height: int
-    width: int
-    metadata: dict[str, Any]
-    splits: dict[str, description.Split]  # the stored ones that have pairs
-    # People whose training pairs are the split "validation", and no longer of "train".
-    held_out: list[bytes]
-    is_held_out: np.ndarray  # whether it is theirs, of each stored training pair
-    # All training photos, uint8 [N, H, W, 3], if they are kept: after the preparation.
-    training_photos: np.ndarray | None
-
-    def stored(self, split: str, keys: tuple[str, ...]) -> Iterator[Any]:
-        """Yields keypoints or names of all pairs of a stored split, in order."""
-
-    def prepare_training(self) -> None:
-        """Does what must be done before the first batch, if anything."""
-
-    def virtual_readers(self, wanted: int, batch_size: int) -> int:
-        """See `PairDataset.virtual_readers`."""
-
-    def training_batches(
-        self, *, seed: int, first_step: int, share: process_share.Share, readers: int
-    ) -> Iterator[Any]:
-        """Yields images and keypoints, without end, read by so many virtual readers.
-        Where the photos are kept, their numbers, int32 [B], stand for images."""
-
-    def ordered_batches(
-        self, split: str, count: int, share: process_share.Share
-    ) -> Iterator[Any]:
-        """Yields the first `count` pairs of a split with all keys, then padding without
-        end."""
-
-    def photos(self, split: str, batch_size: int) -> Iterator[np.ndarray]:
-        """Yields every photo of a stored split once, see `PairDataset.photos`."""
+if TYPE_CHECKING:
+    # Imports tensorflow, which takes seconds.
+    from pg2_jax.input_pipeline.tf_data_reader import TfDataReader
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,19 +53,18 @@ class PairDataset:
         reader_memory_gib: float = 8.0,
     ):
         """Opens a data set, on a disk or in cloud storage, with one of
-        `reader_choice.READERS`; holding out a share of the training people takes one
-        pass over the records. What is no such data set, or has too few people, or a
-        split that takes more memory than so many GiB with "memory", is a ValueError."""
+        `reader_choice.READERS`, of which "memory" takes so many GiB at most for a
+        split; holding out a share of the training people takes one pass over the
+        records. What is no such data set, or has too few people, is a ValueError."""
         self._data_dir = data_dir
         # tensorflow knows one of the storages.
         if cloud_files.is_address(data_dir) and not data_dir.startswith("gs://"):
             reader = "memory" if reader == "auto" else reader
         self.reader = reader_choice.choose(reader)
-        self._reader: Reader
+        self._reader: memory_reader.MemoryReader | TfDataReader
         if self.reader == "memory":
             self._reader = memory_reader.MemoryReader(data_dir, reader_memory_gib)
         else:
-            # tensorflow, whose import takes seconds.
             from pg2_jax.input_pipeline import tf_data_reader
 
             self._reader = tf_data_reader.TfDataReader(data_dir)
@@ -128,7 +90,7 @@ class PairDataset:
 
     def prepare_training(self) -> None:
         """Does what `training_batches` needs first, so that what is wrong is said
-        before: "memory" reads all training pairs, and decodes their photos."""
+        before: "memory" reads all training pairs and decodes their photos."""
         self.count("train")
         self._reader.prepare_training()
 
@@ -139,9 +101,9 @@ class PairDataset:
         return self._reader.training_photos
 
     def virtual_readers(self, batch_size: int, wanted: int = 0) -> int:
-        """The number of virtual readers that training takes, which must divide the
-        batch and the number of training files, else a ValueError; as many as suit where
-        none is wanted. 0 with "memory", which has no need of them."""
+        """The number of virtual readers that training takes: the one wanted, which must
+        divide the batch and the number of training files, or as many as suit. 0 with
+        "memory", which has no need of them."""
         self.count("train")
         return self._reader.virtual_readers(wanted, batch_size)
 
@@ -156,30 +118,25 @@ class PairDataset:
         process_index: int = 0,
         process_count: int = 1,
     ) -> Iterator[Batch]:
-        """Yields this process's share of the training batches, without end; `numbered`
-        with the numbers of `training_photos` in place of images.
+        """Yields this process's share of the training batches from `first_step` on,
+        without end; `numbered` with the numbers of `training_photos` for images.
 
-        The records of all epochs, each shuffled anew by the seed, are one stream, and
-        process i of n takes the i-th of n equal shares of every batch, of `batch_size`
-        over all. So a step sees the same examples whatever the number of processes, and
-        nothing is left out: a batch that does not divide the epoch goes on in the next
-        one. What was before `first_step` is skipped.
+        The records of all epochs, each shuffled anew by the seed, are one stream, of
+        which every batch takes the next `batch_size`; process i of n gets the i-th of n
+        equal shares. So a step sees the same examples with any number of processes.
 
-        With "tf_data" each process reads all records, which is quick, and decodes its
-        own. Or the files are dealt to several `virtual_readers`, a number that the
-        method of this name gives; the order depends on it. Each has epochs of its own,
-        a batch has equally many pairs of each, and a process reads those of its share
-        alone.
+        With "tf_data" each process reads all records and decodes its own. Or the files
+        are dealt to several `virtual_readers`, on whose number the order depends: each
+        has epochs of its own, a batch has equally many pairs of each, and a process
+        reads those of its share alone.
         """
         share = process_share.of_process(batch_size, process_index, process_count)
         readers = self.virtual_readers(batch_size, virtual_readers)
         self.prepare_training()
         kept = self.training_photos
         if numbered and kept is None:
-            rule = (
-                f' needs reader "memory", not {self.reader!r}, which keeps no photos.'
-            )
-            raise errors.ArgumentError("numbered", numbered, rule)
+            needed = f'reader "memory", not {self.reader!r}, which keeps no photos'
+            raise errors.ArgumentError("numbered", numbered, f" needs {needed}.")
         photos = None if numbered else kept
         for batch in self._reader.training_batches(
             seed=seed, first_step=first_step, share=share, readers=readers
@@ -196,20 +153,17 @@ class PairDataset:
         process_count: int = 1,
     ) -> Iterator[TestBatch]:
         """Yields this process's share of the first `limit` test pairs (0 for all), each
-        once, in the order of the protocol; of "validation" in the order in which they
-        are stored.
+        once, in the order of the protocol; of "validation" as they are stored.
 
-        Process i of n takes the i-th of n equal shares of every batch, and all
-        processes get equally many batches: where the pairs do not fill them, they are
-        padded with the first pair, whose name is not repeated.
+        Process i of n takes the i-th of n equal shares of every batch, and all get
+        equally many batches: the last are padded with the first pair, without its name.
         """
         count = min(limit or self.count(split), self.count(split))
         share = process_share.of_process(batch_size, process_index, process_count)
         batches = self._reader.ordered_batches(split, count, share)
-        firsts = range(share.first, count + batch_size, batch_size)
-        steps = -(-count // batch_size)
-        for first, batch in zip(firsts, itertools.islice(batches, steps), strict=False):
-            true = max(0, count - first)
+        # The batches of "tf_data" do not end.
+        for first, batch in zip(range(0, count, batch_size), batches, strict=False):
+            true = max(0, count - first - share.first)
             people, sources, targets = (
                 [name.decode() for name in batch[key][:true]]
                 for key in description.NAMES
@@ -230,10 +184,8 @@ class PairDataset:
         digest = hashlib.sha256()
         for path in self._reader.splits[split].files:
             of_file = hashlib.sha256()
-            with (
-                cloud_files.named_errors("data_dir", path),
-                cloud_files.opened(path) as file,
-            ):
+            source = cloud_files.path_of(path)
+            with cloud_files.named_errors("data_dir", path), source.open("rb") as file:
                 while block := file.read(2**20):
                     of_file.update(block)
             digest.update(of_file.digest())

@@ -3,8 +3,7 @@ each pair their numbers.
 
 The builder writes a record as the half of its source and the half of its target, and a
 photo is in hundreds of pairs. So each half is parsed once, and the checksum of a record
-follows from those of its halves. Records of another make are one half, followed by an
-empty one.
+follows from those of its halves. Records of another make have an empty second half.
 """
 
 import array
@@ -75,7 +74,7 @@ class _Reader:
 
     def add(self, shard: description.Shard) -> None:
         """Takes in the records of a shard; the ValueError names a bad one."""
-        before, stored = len(self._pairs), array.array("q")
+        before, stored = len(self._pairs), array.array("I")
         try:
             for record, checksum in tfrecord.records(shard.path):
                 self._pairs.extend(self._halves_of(record, checksum))
@@ -85,15 +84,10 @@ class _Reader:
         except ValueError as error:
             raise _of_record(shard, len(stored) + 1, str(error)) from error
         pairs = np.array(self._pairs[before:], np.int32).reshape(-1, 2)
-        self._check(shard, pairs, np.array(stored, np.int64))
-
-    def _check(
-        self, shard: description.Shard, pairs: np.ndarray, stored: np.ndarray
-    ) -> None:
         checks = np.array(self._half_checks, np.int64).reshape(-1, 2)[pairs]
         first, second = checks[..., 0].astype(np.uint32).T
         whole = tfrecord.joined(first, second, checks[:, 1, 1])
-        wrong = tfrecord.masked(whole) != stored
+        wrong = tfrecord.masked(whole) != np.array(stored)
         if wrong.any():
             raise _of_record(shard, int(wrong.argmax()) + 1, "its checksum is wrong")
         missing = self._rows(pairs) < 0

@@ -2,8 +2,7 @@
 
 With virtual readers the files are dealt to these first: a batch has equally many pairs
 of each, one reader after the other. So a process needs those readers alone whose pairs
-are in its share of the batch, and the batch is the same for any number of processes. A
-single virtual reader has all files.
+are in its share, and the batch is the same for any number of processes.
 """
 
 import dataclasses
@@ -27,7 +26,6 @@ class Share:
 
     @property
     def rows(self) -> int:
-        """Rows of the part."""
         return self.batch_size // self.count
 
     @property

@@ -1,18 +1,21 @@
 """TFRecord shards -> tf.data -> numpy batches; the records come piece by piece."""
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from pg2_jax import errors
-from pg2_jax.input_pipeline import cloud_files, description, process_share
+from pg2_jax.input_pipeline import cloud_files, description, process_share, reader
 from pg2_jax.input_pipeline.description import IMAGES, KEYPOINTS
 from pg2_jax.input_pipeline.process_share import Share
 
 tf.config.set_visible_devices([], "GPU")
+# Spares the translation of python's control flow, of which none depends on a tensor
+# here: it is half of the time to the first batch.
+_as_it_is = tf.autograph.experimental.do_not_convert
 
 # Records, not pixels, wait in the shuffle buffer: some 50 MB at 128x64. The builder has
 # written the training pairs in random order already. Only records of more than 32 KiB
@@ -24,49 +27,41 @@ _ROWS_AT_ONCE = 64
 _DECODED_AT_ONCE = 64
 
 
-class TfDataReader:
-    """A `pair_reader.Reader`."""
+class TfDataReader(reader.Reader):
+    """A `Reader` of data sets where tensorflow can read, others are a ValueError."""
 
     def __init__(self, data_dir: str):
-        """Opens a data set; a ValueError if tensorflow cannot read it."""
-        self._data_dir = data_dir
         scheme = data_dir.partition("://")[0]
         known = tf.io.gfile.get_registered_schemes()
         if cloud_files.is_address(data_dir) and scheme not in known:
             reason = f"tensorflow cannot read {scheme}://; reader=memory can."
             raise description.unusable(data_dir, reason)
-        described, self.splits = description.read_whole(data_dir)
-        self.height, self.width, self.metadata = described
-        self.held_out: list[bytes] = []
-        training = self.splits.get("train")
-        self.is_held_out = np.zeros(training.pairs if training else 0, bool)
-        self.training_photos: np.ndarray | None = None
+        super().__init__(data_dir)
 
     def stored(self, split: str, keys: tuple[str, ...]) -> Iterator[Any]:
-        """As `pair_reader.Reader` says."""
+        """Yields keypoints or names of all pairs of a stored split, in order."""
         stream = tf.data.TFRecordDataset(self.splits[split].files).batch(4096)
         decode = _as_it_is(lambda batch: self._decode(batch, keys))
         return self._read(stream.map(decode))
 
     def prepare_training(self) -> None:
-        """As `pair_reader.Reader` says; nothing to do."""
+        """Needs nothing."""
 
     def virtual_readers(self, wanted: int, batch_size: int) -> int:
-        """As `pair_reader.Reader` says."""
+        """Their number, as `PairDataset.virtual_readers`."""
         files = len(self.splits["train"].files)
         number = process_share.choose_readers(wanted, batch_size, files)
-        try:
-            self._pairs_of(number)
-        except errors.ArgumentError:
-            if wanted:
-                raise
-            return 1
-        return number
+        if self._pairs_of(number).all():
+            return number
+        if wanted:
+            rule = ": one of them has no training pairs, but those of held out people."
+            raise errors.ArgumentError("virtual_readers", number, rule)
+        return 1
 
     def training_batches(
         self, *, seed: int, first_step: int, share: Share, readers: int
     ) -> Iterator[Any]:
-        """As `pair_reader.Reader` says."""
+        """Yields images and keypoints, without end, by so many virtual readers."""
         files = np.array(self.splits["train"].files).reshape(readers, -1)
         in_batch = share.batch_size // readers
         # What was before is skipped unread (whole epochs) or undecoded (the rest).
@@ -90,18 +85,14 @@ class TfDataReader:
         return self._batches(_shard(stream, of_mine), share.rows, description.ARRAYS)
 
     def _pairs_of(self, readers: int) -> np.ndarray:
-        """Training pairs of each virtual reader, int64 [readers]; none is refused."""
+        """The number of training pairs of each virtual reader, int64 [readers]."""
         ends = itertools.accumulate(x.pairs for x in self.splits["train"].shards)
         of_files = np.split(~self.is_held_out, list(ends)[:-1])
         pairs = np.array([each.sum() for each in of_files], np.int64)
-        pairs = pairs.reshape(readers, -1).sum(axis=1)
-        if not pairs.all():
-            rule = ": one of them has no training pairs, but those of held out people."
-            raise errors.ArgumentError("virtual_readers", readers, rule)
-        return pairs
+        return pairs.reshape(readers, -1).sum(axis=1)
 
     def ordered_batches(self, split: str, count: int, share: Share) -> Iterator[Any]:
-        """As `pair_reader.Reader` says."""
+        """Yields the first `count` pairs of a split with all keys, then padding."""
         stored = "train" if split == "validation" else split
         stream = self._records(self.splits[stored].files, split)
         padded = stream.take(count).concatenate(stream.take(1).repeat())
@@ -109,31 +100,24 @@ class TfDataReader:
         return self._batches(_shard(padded, share), share.rows, keys)
 
     def photos(self, split: str, batch_size: int) -> Iterator[np.ndarray]:
-        """As `pair_reader.Reader` says."""
-        roles = list(zip(description.IMAGES, description.NAMES[1:], strict=True))
-        text = tf.io.FixedLenFeature([], tf.string)
-        spec = {key: text for role in roles for key in role}
+        """Yields every photo of a stored split once, as `PairDataset.photos`."""
+        encoded, decode = self._each_photo(split), _as_it_is(self._decode_image)
+        while batch := list(itertools.islice(encoded, batch_size)):
+            images = tf.data.Dataset.from_tensor_slices(batch).map(decode)
+            yield from self._read(images.batch(batch_size))
+
+    def _each_photo(self, split: str) -> Iterator[bytes]:
+        """JPEG or PNG; of the pairs that are read together first the sources."""
+        roles = IMAGES, description.NAMES[1:]
+        parse = _as_it_is(lambda rows: _parse(rows, (*roles[0], *roles[1])))
         stream = tf.data.TFRecordDataset(self.splits[split].files).batch(_ROWS_AT_ONCE)
         seen: set[bytes] = set()
-        waiting: list[bytes] = []
-        parse = _as_it_is(lambda rows: tf.io.parse_example(rows, spec))
         for rows in self._read(stream.map(parse)):
-            for images, names in roles:
+            for images, names in zip(*roles, strict=True):
                 for name, encoded in zip(rows[names], rows[images], strict=True):
                     if name not in seen:
                         seen.add(name)
-                        waiting.append(encoded)
-            while len(waiting) >= batch_size:
-                yield from self._decoded(waiting[:batch_size])
-                del waiting[:batch_size]
-        if waiting:
-            yield from self._decoded(waiting)
-
-    def _decoded(self, encoded: list[bytes]) -> Iterator[np.ndarray]:
-        size = (self.height, self.width)
-        photos = tf.data.Dataset.from_tensor_slices(encoded)
-        images = photos.map(_as_it_is(lambda photo: _decode_image(photo, size)))
-        yield from self._read(images.batch(len(encoded)))
+                        yield encoded
 
     def _batches(
         self, stream: tf.data.Dataset, rows: int, keys: tuple[str, ...]
@@ -158,18 +142,17 @@ class TfDataReader:
             yield from batches.as_numpy_iterator()
         except record_error as error:
             reason = f"a record cannot be read: {error.message}"
-            raise description.unusable(self._data_dir, reason) from error
+            raise description.unusable(self.data_dir, reason) from error
 
     def _records(self, files: tf.Tensor | list[str], split: str) -> tf.data.Dataset:
         """The serialized records in files, of the training files those of a split."""
         stream = tf.data.TFRecordDataset(files)
         if split == "test" or not self.held_out:
             return stream
-        held_out = tf.constant(self.held_out)
+        held_out, key = tf.constant(self.held_out), description.NAMES[0]
 
         def those_of_split(batch: tf.Tensor) -> tf.Tensor:
-            key = description.NAMES[0]
-            identity = self._decode(batch, (key,))[key]
+            identity = _parse(batch, (key,))[key]
             is_held_out = tf.reduce_any(identity[:, None] == held_out, axis=1)
             return tf.boolean_mask(batch, is_held_out == (split == "validation"))
 
@@ -197,24 +180,27 @@ class TfDataReader:
     def _decode(
         self, records: tf.Tensor, keys: tuple[str, ...]
     ) -> dict[str, tf.Tensor]:
-        """Parses and decodes serialized records, [N] strings, into uint8 [N, H, W, 3],
-        float32 [N, 18, 3] and strings [N], by those keys."""
-        text = tf.io.FixedLenFeature([], tf.string)
-        points = tf.io.FixedLenFeature([18, 3], tf.float32)
-        spec = {key: points if key in KEYPOINTS else text for key in keys}
-        examples = tf.io.parse_example(records, spec)
-        size = (self.height, self.width)
+        """As `_parse`, with images as uint8 [N, H, W, 3]."""
+        examples = _parse(records, keys)
         for key in set(IMAGES).intersection(keys):
             # Unrolled: a loop of tensorflow costs a third of the decoding.
-            images = [_decode_image(image, size) for image in tf.unstack(examples[key])]
+            images = [self._decode_image(each) for each in tf.unstack(examples[key])]
             examples[key] = tf.stack(images)
         return examples
 
+    def _decode_image(self, encoded: tf.Tensor) -> tf.Tensor:
+        """JPEG or PNG -> uint8 [H, W, 3]."""
+        image = tf.io.decode_image(encoded, channels=3, expand_animations=False)
+        return tf.ensure_shape(image, (self.height, self.width, 3))
 
-def _as_it_is(function: Callable[[tf.Tensor], Any]) -> Callable[[tf.Tensor], Any]:
-    """Spares the translation of python's control flow, of which none depends on a
-    tensor here: it is half of the time to the first batch."""
-    return tf.autograph.experimental.do_not_convert(function)
+
+def _parse(records: tf.Tensor, keys: tuple[str, ...]) -> dict[str, tf.Tensor]:
+    """Serialized records, [N] strings, as keypoints float32 [N, 18, 3] and strings [N]
+    by those keys."""
+    text = tf.io.FixedLenFeature([], tf.string)
+    points = tf.io.FixedLenFeature([18, 3], tf.float32)
+    spec = {key: points if key in KEYPOINTS else text for key in keys}
+    return tf.io.parse_example(records, spec)
 
 
 def _shard(stream: tf.data.Dataset, share: Share) -> tf.data.Dataset:
@@ -223,9 +209,3 @@ def _shard(stream: tf.data.Dataset, share: Share) -> tf.data.Dataset:
         return stream
     shares = stream.batch(share.rows, drop_remainder=True)
     return shares.shard(share.count, share.index).unbatch()
-
-
-def _decode_image(encoded: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
-    """JPEG or PNG -> uint8 [H, W, 3] of (height, width) `size`."""
-    image = tf.io.decode_image(encoded, channels=3, expand_animations=False)
-    return tf.ensure_shape(image, (*size, 3))

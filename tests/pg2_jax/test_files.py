@@ -93,25 +93,24 @@ def test_a_mount_point_is_filled_from_inside(tmp_path, monkeypatch):
     assert os.listdir(tmp_path) == ["volume"] and volume.stat().st_ino == before
 
 
-def test_content_is_moved_back_after_an_error(tmp_path, monkeypatch):
+def test_all_is_renamed_back_after_an_error(tmp_path, monkeypatch):
     source, target = tmp_path / "source", tmp_path / "target"
     for folder in (source, target):
         folder.mkdir()
     for name in "abc":
         (source / name).write_text(name)
-    rename, order = os.rename, []
+    rename = os.rename
 
     def fail_at_the_end(old, new):
-        if old == source / "a":
+        if old == source / "c":
+            assert sorted(os.listdir(target)) == ["a", "b"]
             raise OSError(errno.EIO, "broken")
-        order.append(old.name)
         rename(old, new)
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "rename", fail_at_the_end)
         with pytest.raises(OSError, match="broken"):
-            files.move_content(source, target, last="a")
-    assert order[:2] == ["b", "c"]
+            files.rename_all((source / name, target / name) for name in "abc")
     assert sorted(os.listdir(source)) == ["a", "b", "c"] and not os.listdir(target)
 
 

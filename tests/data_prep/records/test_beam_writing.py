@@ -5,7 +5,7 @@ import shutil
 import numpy as np
 import pytest
 
-from data_prep.records import photo_store, pose_pairs
+from data_prep.records import pose_pairs
 from tests.data_prep.small_sources import build, listing
 from tests.late import tf
 
@@ -24,12 +24,12 @@ def test_without_beam_the_extra_is_named(market, tmp_path):
 
 
 def test_a_finished_store_can_be_read_from_a_copy(tmp_path):
-    store = photo_store.PhotoStore(tmp_path / "photos")
+    store = pose_pairs.PhotoStore(tmp_path / "photos")
     for name in "ab":
         store.add(name, "who", name.encode() * 9, np.zeros((18, 3), np.float32))
     store.finish()
     copy = shutil.copy(store.path, tmp_path / "copy")
-    sent = photo_store.PhotoStore.reopened(copy, store.starts, store.checksums)
+    sent = pose_pairs.PhotoStore.reopened(copy, store.starts, store.checksums)
     assert sent.record(1, 0) == store.record(1, 0) != store.record(0, 1)
     pairs = np.asarray([[0, 1]])
     assert sent.sizes(pairs).sum() == len(store.record(0, 1))
@@ -83,7 +83,7 @@ def test_what_a_worker_meets_is_named(beam_writing, market, tmp_path, monkeypatc
     def refuse(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(photo_store.PhotoStore, "record", refuse)
+    monkeypatch.setattr(pose_pairs.PhotoStore, "record", refuse)
     with pytest.raises(OSError, match=r"Beam pipeline failed: .*No space left"):
         build(market, tmp_path / "out", beam_pipeline_options=LOCAL)
     assert listing(tmp_path) == ["source"]
@@ -94,14 +94,14 @@ def test_workers_that_see_another_disk_are_found_out(
 ):
     """What they wrote is not here."""
     monkeypatch.setattr(beam_writing._WriteShard, "process", lambda *_: None)
-    store = photo_store.PhotoStore(tmp_path / "photos")
+    store = pose_pairs.PhotoStore(tmp_path / "photos")
     store.add("a", "who", b"", np.zeros((18, 3), np.float32))
     store.finish()
     pairs = np.zeros((1, 2), np.int32)
     shard = pose_pairs.Shard(str(tmp_path / "shard"), "train", 0, 1)
     write = beam_writing.ShardsOnBeam(tmp_path, LOCAL)
     with pytest.raises(OSError, match=r"without .*/shard; do all workers see"):
-        next(write(store, {"train": pairs}, [shard]))
+        write(store, {"train": pairs}, [shard], print)
 
 
 def test_without_a_common_disk_all_goes_through_the_shared_folder(
@@ -109,13 +109,13 @@ def test_without_a_common_disk_all_goes_through_the_shared_folder(
 ):
     """tensorflow's ram:// takes the place of a bucket: nothing else can open it."""
     build(market, tmp_path / "here")
-    opened, reopened = [], photo_store.PhotoStore.reopened
+    opened, reopened = [], pose_pairs.PhotoStore.reopened
 
     def note(path, *places):
         opened.append(path)
         return reopened(path, *places)
 
-    monkeypatch.setattr(photo_store.PhotoStore, "reopened", note)
+    monkeypatch.setattr(pose_pairs.PhotoStore, "reopened", note)
     build(
         market,
         tmp_path / "beam",

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from data_prep.records import pose_pairs
-from data_prep.records.photo_store import PhotoStore
+from data_prep.records.pose_pairs import PhotoStore
 from tests.late import tf
 
 
@@ -51,9 +51,10 @@ def test_a_record_is_what_tensorflow_would_make_of_it(store):
 
 def test_a_file_is_what_tensorflow_would_write(store, tmp_path):
     pairs = np.array([[0, 1], [1, 0], [1, 1], [0, 1]], np.int32)
-    shard = pose_pairs.Shard("", "train", 1, 4)
-    written = pose_pairs.write_shard(store, pairs, shard, tmp_path / "ours")
-    assert list(written) == [1, 1, 1]
+    shard = pose_pairs.Shard(str(tmp_path / "ours"), "train", 1, 4)
+    written = []
+    pose_pairs.write_here(store, {"train": pairs}, [shard], written.append)
+    assert written == [1, 1, 1]
     with tf.io.TFRecordWriter(str(tmp_path / "theirs")) as writer:
         for pair in pairs[1:].tolist():
             writer.write(store.record(*pair))

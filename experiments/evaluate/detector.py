@@ -5,11 +5,14 @@ import pathlib
 import numpy as np
 from PIL import Image
 
+from pg2_jax import downloads
+
 _TYPES = {"tensor(float)": np.float32, "tensor(uint8)": np.uint8}
 
 
 class Detector:
-    """An ONNX model that gives each image one confidence.
+    """An ONNX model that gives each image one confidence; `origin` is what records say
+    of it.
 
     Its input is RGB in 0 .. 255, float32 or uint8, [N, 3, H, W] or [N, H, W, 3]; N may
     be open or 1, H and W may be open. Its first output is float32, [N] or [N, 1]: the
@@ -52,10 +55,15 @@ class Detector:
         self._one_by_one = shape[0] == 1
         height, width = shape[2:] if self._channels_first else shape[1:3]
         self._size = (height, width) if isinstance(height, int) else None
-        self.resize = "none: the detector takes any size"
+        resize = "none: the detector takes any size"
         if self._size:
-            self.resize = f"bilinear to {height}x{width} before the detector"
-        self.runtime = f"onnxruntime {onnxruntime.__version__}"
+            resize = f"bilinear to {height}x{width} before the detector"
+        self.origin = {
+            "extractor": f"{path.name} through onnxruntime {onnxruntime.__version__}",
+            "weights": path.name,
+            "weights_sha256": downloads.sha256(path),
+            "resize": resize,
+        }
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
         """Maps [B, H, W, 3] uint8 to confidences [B] float32."""

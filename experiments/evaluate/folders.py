@@ -66,13 +66,12 @@ def score(config: Config) -> dict[str, Any]:
         count = int((poses - inside)[..., 2].sum())
         said = f"{count:,} keypoints outside their image count as missing"
         remarks += [said] * bool(count)
-    numbers = accumulators.Numbers(config, generated_poses)
+    numbers = accumulators.numbers(config, generated_poses)
     with contextlib.closing(numbers):
         # Before the work, not after it.
         workdir.mkdir(parents=True, exist_ok=True)
         batches = _batches(config, pairs, inside, size)
-        for batch in accumulators.with_bar(batches, len(pairs), shown=config.progress):
-            numbers.add(batch)
+        accumulators.take(batches, [numbers], len(pairs), shown=config.progress)
     facts = protocol.Facts(
         image_size=f"{size[0]}x{size[1]}",
         resize="none: images of different sizes are refused",
@@ -95,9 +94,7 @@ def score(config: Config) -> dict[str, Any]:
         **results.provenance(),
         "remarks": [f"matched by {match}; {ends}", *remarks],
     }
-    pairs_csv.write(
-        workdir / pairs_csv.FILE, numbers.pairs.names, numbers.pairs.scores()
-    )
+    pairs_csv.write(workdir / pairs_csv.FILE, numbers.names, numbers.scores())
     results.write_json(workdir / "metrics.json", content)
     return content
 

@@ -120,9 +120,3 @@ NETWORKS = {"lpips_alex": ALEXNET, "lpips_vgg": VGG16}
 def convolutions(network: Lpips) -> list[Conv]:
     """The convolutions of a network, in order."""
     return [layer for layer in network.layers if isinstance(layer, Conv)]
-
-
-def parameter_shapes(network: Lpips) -> dict[str, Any]:
-    """The shapes of a network's weights, nested as the weights are."""
-    image = jnp.zeros((1, network.smallest_side, network.smallest_side, 3), jnp.uint8)
-    return jax.eval_shape(network.init, jax.random.key(0), image, image)["params"]

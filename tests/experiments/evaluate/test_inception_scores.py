@@ -6,6 +6,7 @@ import json
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy import special
 
 from experiments.evaluate import fid_reference, inception_scores, protocol, table
 from pg2_jax import pose
@@ -70,7 +71,7 @@ def records_of(sets):
 
 
 def score(images, bias=0.0):
-    rows = inception_score.softmax(logits_of(images) + bias)
+    rows = special.softmax((logits_of(images) + bias).astype(np.float64), axis=-1)
     return inception_score.inception_score(rows)
 
 

@@ -92,7 +92,7 @@ def test_the_files_of_a_flag(tmp_path):
     want = lpips_reference.linear("alex")["lin3.model.1.weight"].reshape(-1)
     np.testing.assert_array_equal(found.params["lin3"], want)
     assert found.sha256 == downloads.sha256(paths[1])
-    with pytest.raises(ValueError, match=r"alex.ckpt and alex.ckpt give the same wei"):
+    with pytest.raises(ValueError, match=r"alex.ckpt and alex.ckpt are for the same"):
         metric_weights.lpips(f"{paths[1]},{paths[1]}")
 
 

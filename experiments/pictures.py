@@ -78,13 +78,13 @@ def of_progress(
     batch, architecture = first.batch, restore.architecture_of(config.to_json())
 
     def write(state: train_state.TrainState, step: int) -> np.ndarray:
+        poses = batch["source_keypoints"], batch["target_keypoints"]
         generated = generation.compiled_generate()(
             # This process works alone.
             sharding.local(state.coarse.drawing_params),
             sharding.local(state.refine.drawing_params) if state.refine else None,
             batch["source_image"],
-            batch["source_keypoints"],
-            batch["target_keypoints"],
+            *poses,
             architecture=architecture,
         )
         picture = compare(batch, jax.device_get(generated))

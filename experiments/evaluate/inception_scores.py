@@ -19,7 +19,6 @@ from pg2_jax.metrics import (
     fid,
     inception,
     inception_score,
-    inception_weights,
     suite,
 )
 
@@ -110,7 +109,7 @@ class SetScores:
 
     def __init__(
         self,
-        weights: Sequence[inception_weights.Weights],
+        weights: Sequence[inception.Weights],
         references: Mapping[inception.InceptionV3, fid_reference.Reference],
     ):
         self._references = references
@@ -205,18 +204,18 @@ class SetScores:
         return {"mean": mean, "std": std, "remark": inception_score.remark(*rows.shape)}
 
     def _distance(self, metric: SetMetric, kind: str) -> dict[str, Any]:
-        compared: dict[str, Any] = {"compared_with": _TARGETS}
         if metric.reference_set:
             other, what, sha256 = self._references[metric.network]
-            compared = {"compared_with": what, "compared_sha256": sha256}
         else:
-            other = self._moments[metric.network, _TARGET].gaussian()
+            other, what = self._moments[metric.network, _TARGET].gaussian(), _TARGETS
+            sha256 = ""
         images = min(self._pairs, other.images or self._pairs)
         gaussian = self._moments[metric.network, kind].gaussian()
         return {
             "mean": fid.frechet_distance(gaussian, other),
             "std": None,
-            **compared,
+            "compared_with": what,
+            "compared_sha256": sha256,
             # A foreign file of statistics does not say of how many images it is.
             "compared_images": other.images or None,
             "remark": fid.remark(images, inception.FEATURES),

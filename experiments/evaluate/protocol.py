@@ -25,6 +25,7 @@ class Batch(NamedTuple):
     target: np.ndarray  # [B, H, W, 3] uint8
     keypoints: np.ndarray | None  # [B, 18, 3] of the targets, if they are known
     pixel_scores: Mapping[str, Mapping[str, np.ndarray]]  # [B] by kind and metric
+    generated_keypoints: np.ndarray | None = None  # of --generated_annotations
 
 
 @jax.jit
@@ -54,18 +55,15 @@ def pixel_scores(
     are, `suite.TARGET` or `suite.SOURCE`) -> [B] by kind and metric."""
     split = sharding.batched(sharding.data_mesh())
     jitted = functools.partial(jax.jit, in_shardings=split, out_shardings=split)
+    compute = jitted(functools.partial(suite.compute, names=metrics))
 
     @functools.partial(jitted, static_argnums=1)
     def masks(keypoints, size):
         return {whose: pose.body_mask(x, *size) for whose, x in keypoints.items()}
 
-    @jitted
-    def score(image, target, masks):
-        return suite.compute(image, target, masks, metrics)
-
     def scores(images, target, keypoints):
         drawn = masks(keypoints, target.shape[1:3])
-        return {kind: score(image, target, drawn) for kind, image in images.items()}
+        return {kind: compute(image, target, drawn) for kind, image in images.items()}
 
     return scores
 

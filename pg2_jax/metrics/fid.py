@@ -17,9 +17,8 @@ class Gaussian(NamedTuple):
 
 
 class Moments:
-    """Takes features batch by batch and gives their Gaussian, in one pass. The batches
-    are merged by their own means (Chan et al., 1979), which loses nothing if a mean is
-    large."""
+    """Takes features batch by batch and gives their Gaussian. The batches are merged by
+    their own means (Chan et al., 1979), which loses nothing if a mean is large."""
 
     def __init__(self, dimensions: int):
         self._count = 0

@@ -2,9 +2,11 @@
 
 The network of Szegedy et al. (2015), of which the field uses two trained ones: the
 TensorFlow graph inception-2015-12-05 and torchvision's ImageNet model. Layers have
-torchvision's names; `inception_weights` fills them.
+torchvision's names.
 """
 
+import pathlib
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import flax.linen as nn
@@ -12,9 +14,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from pg2_jax import downloads, errors
+from pg2_jax.metrics import state_dict, weights
+
 SIDE = 299  # pixels, of the square that the network sees
 FEATURES = 2048
-NORM_EPSILON = 1e-3
+_NORM_EPSILON = 1e-3
+# Scale, offset, mean and variance of a batch norm.
+_NORM = ("weight", "bias", "running_mean", "running_var")
+# The second classifier, which only training needs, and counters.
+_UNUSED = ("AuxLogits.", "num_batches_tracked")
 
 
 class Output(NamedTuple):
@@ -147,8 +156,8 @@ TORCHVISION = InceptionV3(
 
 
 class ConvNorm(nn.Module):
-    """A convolution without bias, an affine map in place of its batch norm (see
-    `inception_weights`) and ReLU, under torchvision's name."""
+    """A convolution without bias, an affine map in place of its batch norm, which has
+    fixed statistics, and ReLU, under torchvision's name."""
 
     features: int
     kernel: tuple[int, int] = (1, 1)  # height, width
@@ -198,22 +207,66 @@ def resize_bilinear(
     Half-pixel centres are torch's align_corners=False and TensorFlow 2; without them it
     is TensorFlow 1's resize_bilinear(align_corners=False)."""
     for axis in (2, 1):
-        low, high, weight = _grid(images.shape[axis], side, half_pixel_centers)
+        size = images.shape[axis]
+        scale = np.float32(size) / np.float32(side)
+        position = np.arange(side, dtype=np.float32)
+        if half_pixel_centers:
+            half = np.float32(0.5)
+            position = np.maximum((position + half) * scale - half, 0)
+        else:
+            position = position * scale
+        low = np.minimum(np.floor(position).astype(np.int32), size - 1)
+        below = jnp.take(images, low, axis=axis)
+        above = jnp.take(images, np.minimum(low + 1, size - 1), axis=axis)
         shape = [1, 1, 1, 1]
         shape[axis] = side
-        below = jnp.take(images, low, axis=axis)
-        above = jnp.take(images, high, axis=axis)
-        images = below + (above - below) * weight.reshape(shape)
+        weight = (position - low.astype(np.float32)).reshape(shape)
+        images = below + (above - below) * weight
     return images
 
 
-def _grid(size: int, side: int, half_pixel_centers: bool):
-    """Both neighbours of each new pixel, and the weight of the second."""
-    scale = np.float32(size) / np.float32(side)
-    position = np.arange(side, dtype=np.float32)
-    if half_pixel_centers:
-        position = np.maximum((position + np.float32(0.5)) * scale - np.float32(0.5), 0)
-    else:
-        position = position * scale
-    low = np.minimum(np.floor(position).astype(np.int32), size - 1)
-    return low, np.minimum(low + 1, size - 1), position - low.astype(np.float32)
+Weights = weights.Weights[InceptionV3]
+
+
+def read(path: pathlib.Path) -> Weights:
+    """Reads a state dict by torchvision's names; the classes tell the network."""
+    weights.check_file(path, (".pth", ".pt", ".safetensors"), "Inception-v3")
+    network, params = from_state_dict(state_dict.read(path), str(path))
+    return weights.Weights(network, params, path.name, downloads.sha256(path))
+
+
+def from_state_dict(
+    state: Mapping[str, np.ndarray], name: str
+) -> tuple[InceptionV3, dict[str, Any]]:
+    """Network and weights of a state dict, of the file `name`: of 1008 classes the
+    graph of 2015 (pytorch-fid, torch-fidelity), of 1000 torchvision's ImageNet."""
+    classes = len(state.get("fc.bias", ()))
+    by_classes = {network.classes: network for network in (TF_2015, TORCHVISION)}
+    network = by_classes.get(classes, TF_2015)
+    shapes = weights.shapes_of(network, SIDE)
+    layers = sorted(shapes.keys() - {"fc_kernel", "fc_bias"})
+    used = {key for key in state if not any(word in key for word in _UNUSED)}
+    own = ("conv.weight", *(f"bn.{part}" for part in _NORM))
+    wanted = {f"{layer}.{part}" for layer in layers for part in own}
+    wanted |= {"fc.weight", "fc.bias"}
+    what = f"{name} holds no Inception-v3"
+    for verb, names in (("lacks", wanted - used), ("has the unknown", used - wanted)):
+        if names:
+            raise ValueError(f"{what}: it {verb} {errors.few(sorted(names))}.")
+    if classes not in by_classes:
+        raise ValueError(
+            f"{name} has {classes} classes; known are 1008 (the graph of 2015) and "
+            "1000 (torchvision's ImageNet)."
+        )
+    params: dict[str, Any] = {"fc_kernel": state["fc.weight"].T}
+    params["fc_bias"] = state["fc.bias"]
+    for layer in layers:
+        kernel = state[f"{layer}.conv.weight"]
+        kernel = kernel.transpose(2, 3, 1, 0) if kernel.ndim == 4 else kernel
+        scale, offset, mean, variance = (
+            np.asarray(state[f"{layer}.bn.{part}"], np.float64) for part in _NORM
+        )
+        gain = scale / np.sqrt(variance + _NORM_EPSILON)
+        offset = offset - mean * gain
+        params[layer] = {"kernel": kernel, "gain": gain, "offset": offset}
+    return network, weights.fitted(params, shapes, what, name)

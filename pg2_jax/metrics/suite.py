@@ -37,7 +37,7 @@ class Metric:
 
     def describe(self) -> str:
         """The definition, and which values are better."""
-        return self.better.describe(self.definition)
+        return f"{self.definition}; {self.better.words}"
 
 
 def of_bodies(name: str, metric: Metric) -> Metric:

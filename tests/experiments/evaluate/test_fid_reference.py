@@ -10,13 +10,13 @@ from PIL import Image
 
 from experiments.evaluate import fid_reference, protocol
 from pg2_jax.input_pipeline import pair_reader
-from pg2_jax.metrics import fid, inception, inception_weights
+from pg2_jax.metrics import fid, inception
 
 SIZE = 6
 
 
 def weights_of(network, sha256="0"):
-    return inception_weights.Weights(network, {}, "a.pth", sha256 * 64)
+    return inception.Weights(network, {}, "a.pth", sha256 * 64)
 
 
 TF_2015 = weights_of(inception.TF_2015)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from pg2_jax.metrics import inception, inception_weights, weights
+from pg2_jax.metrics import inception, weights
 
 
 def load_graph_builder():
@@ -57,7 +57,7 @@ def test_the_network_of_2015_gives_tensorflows_numbers(tmp_path):
     path = tmp_path / "weights.safetensors"
     # The file's format knows no strides.
     save_file({name: np.ascontiguousarray(x) for name, x in state.items()}, path)
-    trained = inception_weights.read(path)
+    trained = inception.read(path)
     assert trained.network is inception.TF_2015
     assert (trained.file, len(trained.sha256)) == (path.name, 64)
     found = apply(trained, make_images())
@@ -102,7 +102,7 @@ def test_torchvisions_weights_give_torchs_numbers(zipped, tmp_path):
 
     path = tmp_path / "inception_v3.pth"
     torch.save(model.state_dict(), path, _use_new_zipfile_serialization=zipped)
-    trained = inception_weights.read(path)
+    trained = inception.read(path)
     assert trained.network is inception.TORCHVISION
     images = make_images()
     seen = {}
@@ -126,7 +126,7 @@ def test_torch_fidelitys_weights_give_its_numbers(tmp_path):
     state = {k: v for k, v in model.state_dict().items() if "AuxLogits" not in k}
     path = tmp_path / "weights-inception-2015-12-05.pth"
     torch.save(state, path)
-    trained = inception_weights.read(path)
+    trained = inception.read(path)
     assert trained.network is inception.TF_2015
     reference = extractor.FeatureExtractorInceptionV3(
         "inception", ["2048", "logits_unbiased", "logits"], str(path)
@@ -166,7 +166,7 @@ def test_the_file_decides_which_network_it_is():
         (1008, inception.TF_2015),
         (1000, inception.TORCHVISION),
     ]:
-        found, _ = inception_weights.from_state_dict(random_state(classes), "a.pth")
+        found, _ = inception.from_state_dict(random_state(classes), "a.pth")
         assert found is network
 
 
@@ -174,7 +174,7 @@ def test_state_dicts_of_other_models():
     def read(**changes):
         state = {**random_state(), **changes}
         state = {key: value for key, value in state.items() if value is not None}
-        return inception_weights.from_state_dict(state, "a.pth")
+        return inception.from_state_dict(state, "a.pth")
 
     with pytest.raises(ValueError, match=r"a.pth holds no Inception-v3: it lacks fc.b"):
         read(**{"fc.bias": None})
@@ -196,7 +196,7 @@ def test_files_that_are_no_weights(tmp_path):
         if content is not None:
             path.write_bytes(content)
         with pytest.raises(ValueError, match=message):
-            inception_weights.read(path)
+            inception.read(path)
 
     check("absent.pth", None, "absent.pth does not exist, or is not a file")
     check("a.bin", b"", r"a.bin: weights of Inception-v3 are .pth, .pt, .safetensors")

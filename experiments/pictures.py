@@ -47,8 +47,7 @@ def spread_rows(total: int, count: int) -> set[int]:
 def spread_pairs(
     dataset: pair_reader.PairDataset, count: int, limit: int
 ) -> inputs.Batch:
-    """Evenly spaced test pairs of the first `limit` (0: of all), those that an
-    evaluation shows too."""
+    """Evenly spaced test pairs of the first `limit` (0: all), as in evaluation.png."""
     total = dataset.count("test")
     return pairs_at(dataset, spread_rows(min(total, limit or total), count))
 

@@ -34,8 +34,7 @@ DOWNLOADS = {
 
 
 class Numbers:
-    """The numbers of pairs, by their pixels, which come with the batch, and by at most
-    one extractor for each metric; and the numbers of sets."""
+    """The numbers of pairs, by pixels and by an extractor a metric, and of sets."""
 
     def __init__(
         self,
@@ -85,8 +84,7 @@ class Numbers:
         }
 
     def content(self, facts: protocol.Facts) -> dict[str, Any]:
-        """What metrics.json says of the numbers: the record of each by kind and name,
-        or why it is not there."""
+        """What metrics.json says of each number: its record, or why it is not there."""
         lacks = {}
         for name, metric in {**suite.METRICS, **extracted_scores.METRICS}.items():
             if metric.needs and name not in self._extractors:
@@ -108,8 +106,7 @@ class Numbers:
 
 
 def numbers(config: Config) -> Numbers:
-    """Loads what the flags name before any work is done; raises ValueError that names
-    the flag of a file that is something else."""
+    """Loads what the flags name; a ValueError names the flag of a wrong file."""
     weights = read_weights("inception", config.inception, inception.read)
     references = fid_reference.load(config.fid_reference, config.data_dir, weights)
     extractors: list[extracted_scores.Extractor] = []

@@ -63,8 +63,7 @@ def evaluate(config: Config) -> None:
 def open_run(
     config: Config,
 ) -> tuple[restore.Generators, pair_reader.PairDataset, Config]:
-    """Opens a model and a data set that fit together; adds the size of their images to
-    the config."""
+    """Opens a model and a data set that fit together; adds their size to the config."""
     generators = _open_model(config)
     architecture = generators.architecture
     dataset = pair_reader.PairDataset(config.data_dir)

@@ -98,8 +98,7 @@ def score(config: Config) -> dict[str, Any]:
 def _poses(
     config: Config, flag: str, role: str, pairs: Sequence[image_folder.Pair]
 ) -> np.ndarray | None:
-    """Keypoints [N, 18, 3] of the images, "generated" or "target", from the path that a
-    flag gives, if any."""
+    """Keypoints [N, 18, 3] of the images of a role, from the path of a flag, if any."""
     path = getattr(config, flag)
     if not path:
         return None

@@ -1,5 +1,4 @@
-"""Folders of images, any method's: what is in them, which files of two belong together,
-and their pixels."""
+"""Folders of images, any method's: which files of two belong together."""
 
 import pathlib
 from collections.abc import Sequence
@@ -24,8 +23,7 @@ class Pair(NamedTuple):
 
 def pairs(config: Config, remarks: list[str]) -> list[Pair]:
     """The pairs of --generated_dir and --target_dir by the rule of --match; `remarks`
-    gets a line on what else lies in a folder, and on names that the order or the other
-    names do not bear out."""
+    gets lines on other files, and on names that speak for other pairs."""
     generated = images("generated_dir", config.generated_dir, remarks)
     target = images("target_dir", config.target_dir, remarks)
     named = _named(generated, target)
@@ -149,8 +147,7 @@ def read(flag: str, path: pathlib.Path) -> np.ndarray:
 def stack(
     flag: str, paths: Sequence[pathlib.Path], size: tuple[int, int], whose: str
 ) -> np.ndarray:
-    """The images as uint8 [N, H, W, 3]; all must have the (height, width) of the image
-    that `whose` names."""
+    """Images as uint8 [N, H, W, 3]; all must have the (height, width) of `whose`."""
     arrays = [read(flag, path) for path in paths]
     for path, array in zip(paths, arrays, strict=True):
         if array.shape[:2] != size:

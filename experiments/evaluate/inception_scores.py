@@ -1,7 +1,6 @@
-"""Metrics of whole sets of images: Inception Score and FID, with the weights given.
-
-Unlike the metrics of pairs, they say nothing of a single image, so they have no
-interval over pairs; the Inception Score's deviation is over its splits.
+"""Metrics of whole sets of images: Inception Score and FID. They say nothing of a
+single image, so they have no interval over pairs; the Inception Score's deviation is
+over its splits.
 """
 
 import collections
@@ -104,8 +103,7 @@ METRICS = {
 
 
 class SetScores:
-    """Accumulates what the networks see in the images; `references` is what else FID
-    compares with, by network."""
+    """Accumulates what networks see; `references` are what else FID compares with."""
 
     def __init__(
         self,

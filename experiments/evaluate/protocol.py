@@ -30,8 +30,7 @@ class Batch(NamedTuple):
 
 @jax.jit
 def bodies(images: jax.Array, keypoints: jax.Array) -> jax.Array:
-    """The images [B, H, W, 3] uint8 with all but the bodies of keypoints [B, 18, 3]
-    black."""
+    """Images [B, H, W, 3] uint8 with all but the bodies of the keypoints black."""
     mask = pose.body_mask(keypoints, *images.shape[1:3])
     return pixel.body_on_black(images, mask)
 
@@ -50,9 +49,9 @@ def applied(network: nn.Module) -> jax.stages.Wrapped:
 def pixel_scores(
     metrics: tuple[str, ...] = tuple(suite.METRICS),
 ) -> Callable[..., dict[str, dict[str, jax.Array]]]:
-    """Scoring that all networks share, so that it is compiled once for them all:
-    (images [B, H, W, 3] uint8 by kind, target, keypoints [B, 18, 3] by whose body they
-    are, `suite.TARGET` or `suite.SOURCE`) -> [B] by kind and metric."""
+    """Scoring, compiled once for all networks: (images [B, H, W, 3] uint8 by kind,
+    target, keypoints [B, 18, 3] by whose they are, `suite.TARGET` or `suite.SOURCE`)
+    -> [B] by kind and metric."""
     split = sharding.batched(sharding.data_mesh())
     jitted = functools.partial(jax.jit, in_shardings=split, out_shardings=split)
     compute = jitted(functools.partial(suite.compute, names=metrics))
@@ -79,8 +78,7 @@ class Facts(NamedTuple):
 def origin(
     name: str, metric: suite.Metric, facts: Facts, **extractor: str
 ) -> dict[str, Any]:
-    """How a number came about: the first part of its record. `extractor` is what an
-    extractor says of itself, and of a resize of its own."""
+    """How a number came about; `extractor` is what an extractor says of itself."""
     return {
         "variant": name,
         "definition": metric.describe(),

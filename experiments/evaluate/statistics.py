@@ -1,5 +1,4 @@
-"""From the scores of pairs to numbers that can be quoted: mean, spread, interval, and
-how each came about."""
+"""From the scores of pairs to numbers that can be quoted, and how each came about."""
 
 from collections.abc import Mapping
 from typing import Any

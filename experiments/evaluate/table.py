@@ -15,9 +15,8 @@ _IN_WORDS = {"masked_ssim_pg2": "mask-SSIM", "body_l1": "L1 on the body"}
 
 
 def show(title: str, content: dict[str, Any], *, verbose: bool = False) -> None:
-    """Prints a table of the means and deviations of metrics.json, and notes: marked
-    with ! what a reader must know; with - what the names mean, and with x what is
-    missing and why, which is one line unless `verbose`."""
+    """Prints the means and deviations of metrics.json, and notes: with ! what a reader
+    must know; if `verbose` with - what names mean and with x why others are missing."""
     metrics, missing = content["metrics"], content["not_computed"]
     console = rich.console.Console()
     title = f"{title} of {content['image_size']}: mean (standard deviation)"
@@ -39,8 +38,7 @@ def show(title: str, content: dict[str, Any], *, verbose: bool = False) -> None:
 
 
 def in_words(metrics: protocol.Records, baseline: str) -> str:
-    """The scores of the last kind in one sentence, compared with those of the kind
-    `baseline`, the source photos; empty if nothing can be compared."""
+    """The last kind compared with the kind `baseline` in words, if that is possible."""
     kind = list(metrics)[-1]
     parts, wins = [], []
     for name, title in _IN_WORDS.items():

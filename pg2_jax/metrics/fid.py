@@ -1,7 +1,4 @@
-"""The Frechet distance of two Gaussians (FID, Heusel et al. 2017), on the host.
-
-Which network gives the features is not decided here: see `inception`.
-"""
+"""The Frechet distance of two Gaussians (FID, Heusel et al. 2017), on the host."""
 
 from typing import NamedTuple
 

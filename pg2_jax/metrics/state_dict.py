@@ -1,8 +1,5 @@
-"""State dicts of torch models, from .pth and .safetensors files, without torch.
-
-A .pth file holds a pickle, of which tensors by name are read and nothing else (see
-`restricted_pickle`).
-"""
+"""State dicts of torch models, from .pth and .safetensors files, without torch. Of a
+pickle tensors by name are read and nothing else; see `restricted_pickle`."""
 
 import io
 import math

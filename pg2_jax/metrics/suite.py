@@ -1,9 +1,6 @@
-"""Every metric that needs images and body masks alone, by the name it is printed under.
-
-The names differ from variant to variant, because the field prints several of them
-under one name. A masked metric is the metric of both images with everything but the
-body black.
-"""
+"""Every metric that needs images and body masks alone, each variant by its own name,
+because the field prints several under one. A masked metric is the metric of both images
+with everything but the body black."""
 
 import dataclasses
 import functools

@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import functools
 import os
 import pathlib
 from collections.abc import Callable, Iterator
@@ -208,42 +207,34 @@ def compiled(
     """Generation and scoring: (weights of G1, of G2 or None, batch) -> uint8 images by
     kind, [B] whether all their values were finite, and the [B] scores of these and of
     the source photo, by kind and metric."""
-    generate = _generation(architecture)
-    pixel_scores = protocol.pixel_scores(metrics)
+    generate = cpu_convolution.jitted(_generate, "architecture")
 
     def generate_and_score(coarse_params, refine_params, batch: inputs.Batch):
-        generated, finite = generate(coarse_params, refine_params, batch)
+        given = coarse_params, refine_params, batch
+        generated, finite = generate(*given, architecture=architecture)
         images = {COPY: batch["source_image"], **generated}
         keypoints = {
             suite.TARGET: batch["target_keypoints"],
             suite.SOURCE: batch["source_keypoints"],
         }
-        scores = pixel_scores(images, batch["target_image"], keypoints)
+        target = batch["target_image"]
+        scores = protocol.pixel_scores(images, target, keypoints, metrics)
         return generated, finite, scores
 
     return generate_and_score
 
 
-@functools.lru_cache(maxsize=8)  # Runs of one architecture share the program.
-def _generation(architecture: Architecture) -> Callable:
-    """(Weights of G1, of G2 or None, batch) -> uint8 images by kind, and [B] whether
-    all their values were finite."""
-
-    def generate(coarse_params, refine_params, batch: inputs.Batch):
-        poses = batch["source_keypoints"], batch["target_keypoints"]
-        given = coarse_params, refine_params, batch["source_image"], *poses
-        raw = generation.draw(*given, architecture=architecture)
-        finite = {kind: jnp.isfinite(x).all(axis=(1, 2, 3)) for kind, x in raw.items()}
-        return {kind: inputs.to_uint8(x) for kind, x in raw.items()}, finite
-
-    mesh = sharding.data_mesh()
-    whole, split = sharding.replicated(mesh), sharding.batched(mesh)
-    return jax.jit(
-        generate,
-        in_shardings=(whole, whole, split),
-        out_shardings=split,
-        compiler_options=cpu_convolution.compiler_options(),
-    )
+def _generate(
+    coarse_params: Any,
+    refine_params: Any,
+    batch: inputs.Batch,
+    architecture: Architecture,
+) -> tuple[dict[str, jax.Array], dict[str, jax.Array]]:
+    poses = batch["source_keypoints"], batch["target_keypoints"]
+    given = coarse_params, refine_params, batch["source_image"], *poses
+    raw = generation.draw(*given, architecture=architecture)
+    finite = {kind: jnp.isfinite(x).all(axis=(1, 2, 3)) for kind, x in raw.items()}
+    return {kind: inputs.to_uint8(x) for kind, x in raw.items()}, finite
 
 
 class _Picture:

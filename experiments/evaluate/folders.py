@@ -55,7 +55,7 @@ def score(config: Config) -> dict[str, Any]:
             if line.startswith("WARNING"):
                 print(line, flush=True)
     poses = _poses(config, "annotations", "target", pairs)
-    generated_poses = _poses(config, "generated_annotations", "generated", pairs)
+    drawn = _poses(config, "generated_annotations", "generated", pairs)
     size = image_folder.read("generated_dir", pairs[0].generated).shape[:2]
     if poses is not None:
         # As in training, those outside the image are missing.
@@ -67,7 +67,7 @@ def score(config: Config) -> dict[str, Any]:
     with contextlib.closing(accumulators.numbers(config)) as numbers:
         # Before the work, not after it.
         workdir.mkdir(parents=True, exist_ok=True)
-        keypoints = {"target": poses, "generated": generated_poses}
+        keypoints = {"target": poses, "generated": drawn}
         batches = _batches(config, pairs, keypoints, size)
         accumulators.take(batches, [numbers], len(pairs), shown=config.progress)
     facts = protocol.Facts(
@@ -110,13 +110,14 @@ def _poses(
         known = keypoint_files.read(path, photos=names, min_confidence=least)
     # A method may have saved the photos in another format, or named them by pairs.
     photos = pair_names.Photos(known)
-    found = {name: photos.find(name) for name in names}
-    if missing := [name for name in names if not found[name]]:
+    found = [photos.find(name) for name in names]
+    missing = [name for name, one in zip(names, found, strict=True) if not one]
+    if missing:
         raise ValueError(
             f"--{flag}={path} lacks {len(missing)} of {len(names)} images of "
             f"--{role}_dir: {errors.few(missing)}."
         )
-    return np.stack([known[named.photo] for named in map(found.get, names) if named])
+    return np.stack([known[one.photo] for one in found if one])
 
 
 def _batches(

@@ -119,16 +119,15 @@ class InceptionV3(nn.Module):
         )
 
     def _block_c(self, x: jax.Array, block: str, pooled: jax.Array) -> jax.Array:
-        def fork(x: jax.Array, name: str) -> jax.Array:
-            across = ConvNorm(384, (1, 3), name=f"{block}.{name}a")(x)
-            return _join(across, ConvNorm(384, (3, 1), name=f"{block}.{name}b")(x))
+        def forked(name: str, *layers: tuple[Any, ...]) -> jax.Array:
+            y, last = _chain(x, name, *layers), f"{name}_{len(layers) + 1}"
+            across = ConvNorm(384, (1, 3), name=f"{last}a")(y)
+            return _join(across, ConvNorm(384, (3, 1), name=f"{last}b")(y))
 
-        once = _chain(x, f"{block}.branch3x3", (384,))
-        twice = _chain(x, f"{block}.branch3x3dbl", (448,), (384, (3, 3)))
         return _join(
             ConvNorm(320, name=f"{block}.branch1x1")(x),
-            fork(once, "branch3x3_2"),
-            fork(twice, "branch3x3dbl_3"),
+            forked(f"{block}.branch3x3", (384,)),
+            forked(f"{block}.branch3x3dbl", (448,), (384, (3, 3))),
             ConvNorm(192, name=f"{block}.branch_pool")(pooled),
         )
 

@@ -120,16 +120,13 @@ def images(flag: str, folder: str, remarks: list[str]) -> list[pathlib.Path]:
         raise ValueError(f"--{flag}={folder}: there is no such folder.")
     entries = [x for x in path.iterdir() if not files.is_left_behind(x.name)]
     entries.sort(key=lambda entry: files.natural_order(entry.name))
-    chosen = [
-        entry
-        for entry in entries
-        if entry.is_file() and entry.suffix.lower() in photo_files.SUFFIXES
-    ]
+    chosen = [x for x in entries if x.is_file() and photo_files.is_photo(x)]
     if not chosen:
         raise ValueError(
             f"--{flag}={folder} holds no images ({', '.join(photo_files.SUFFIXES)})."
         )
-    others = [entry.name for entry in entries if entry not in set(chosen)]
+    known = set(chosen)
+    others = [x.name for x in entries if x not in known]
     if others:
         count = f" ({len(others)} in all)" if len(others) > 3 else ""
         remarks.append(f"--{flag}: not images, ignored: {few(others)}{count}")

@@ -122,8 +122,9 @@ def score_run(config: Config) -> dict[str, Any]:
     if writes:
         output.mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as stack:
-        takers: list[Any] = [numbers := accumulators.numbers(config), picture]
+        numbers = accumulators.numbers(config)
         stack.callback(numbers.close)
+        takers: list[Any] = [numbers, picture]
         if config.save_images and writes:
             saved = saved_images.replacing(output / "images")
             takers.append(stack.enter_context(saved))

@@ -47,8 +47,7 @@ def spread_rows(total: int, count: int) -> set[int]:
 def spread_pairs(
     dataset: pair_reader.PairDataset, count: int, limit: int
 ) -> inputs.Batch:
-    """Evenly spaced test pairs of the first `limit` (0: of all), those that an
-    evaluation shows too."""
+    """Evenly spaced test pairs of the first `limit` (0: all), as in evaluation.png."""
     total = dataset.count("test")
     return pairs_at(dataset, spread_rows(min(total, limit or total), count))
 
@@ -78,13 +77,13 @@ def of_progress(
     batch, architecture = first.batch, restore.architecture_of(config.to_json())
 
     def write(state: train_state.TrainState, step: int) -> np.ndarray:
+        poses = batch["source_keypoints"], batch["target_keypoints"]
         generated = generation.compiled_generate()(
             # This process works alone.
             sharding.local(state.coarse.drawing_params),
             sharding.local(state.refine.drawing_params) if state.refine else None,
             batch["source_image"],
-            batch["source_keypoints"],
-            batch["target_keypoints"],
+            *poses,
             architecture=architecture,
         )
         picture = compare(batch, jax.device_get(generated))

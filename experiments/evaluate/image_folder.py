@@ -1,5 +1,4 @@
-"""Folders of images, any method's: what is in them, which files of two belong together,
-and their pixels."""
+"""Folders of images, any method's: which files of two belong together."""
 
 import pathlib
 from collections.abc import Sequence
@@ -24,14 +23,12 @@ class Pair(NamedTuple):
 
 def pairs(config: Config, remarks: list[str]) -> list[Pair]:
     """The pairs of --generated_dir and --target_dir by the rule of --match; `remarks`
-    gets a line on what else lies in a folder, and on names that the order or the other
-    names do not bear out."""
+    gets lines on other files, and on names that speak for other pairs."""
     generated = images("generated_dir", config.generated_dir, remarks)
     target = images("target_dir", config.target_dir, remarks)
-    folders = (
-        f"--generated_dir={config.generated_dir}, --target_dir={config.target_dir}"
-    )
     named = _named(generated, target)
+    folders = f"--generated_dir={config.generated_dir}"
+    folders += f", --target_dir={config.target_dir}"
     if config.match == "name":
         return _by_name(generated, target, named, folders, remarks)
     if len(generated) != len(target):
@@ -39,21 +36,20 @@ def pairs(config: Config, remarks: list[str]) -> list[Pair]:
             f"{folders}: {len(generated)} and {len(target)} images; --match=order "
             "needs equal numbers."
         )
-    ordered = [
-        Pair(mine, its, by_name.source if by_name and by_name.target == its else "")
-        for mine, its, by_name in zip(generated, target, named, strict=True)
-    ]
-    others = [
-        (pair, by_name.target)
-        for pair, by_name in zip(ordered, named, strict=True)
-        if by_name and by_name.target != pair.target
-    ]
-    if others:
-        pair, other = others[0]
+    ordered, disagree = [], []
+    for mine, its, by_name in zip(generated, target, named, strict=True):
+        pair = Pair(mine, its)
+        if by_name and by_name.target == its:
+            pair = by_name
+        elif by_name:
+            disagree.append((mine.name, its.name, by_name.target.name))
+        ordered.append(pair)
+    if disagree:
+        first, its_target, named_target = disagree[0]
         remarks.append(
-            f"WARNING: the order and the names of {len(others)} of {len(ordered)} "
-            f"files disagree: {pair.generated.name} is scored with {pair.target.name}, "
-            f"its name says {other.name}; --match=name follows the names"
+            f"WARNING: the order and the names of {len(disagree)} of {len(ordered)} "
+            f"files disagree: {first} is scored with {its_target}, its name says "
+            f"{named_target}; --match=name follows the names"
         )
     return ordered
 
@@ -124,16 +120,13 @@ def images(flag: str, folder: str, remarks: list[str]) -> list[pathlib.Path]:
         raise ValueError(f"--{flag}={folder}: there is no such folder.")
     entries = [x for x in path.iterdir() if not files.is_left_behind(x.name)]
     entries.sort(key=lambda entry: files.natural_order(entry.name))
-    chosen = [
-        entry
-        for entry in entries
-        if entry.is_file() and entry.suffix.lower() in photo_files.SUFFIXES
-    ]
+    chosen = [x for x in entries if x.is_file() and photo_files.is_photo(x)]
     if not chosen:
         raise ValueError(
             f"--{flag}={folder} holds no images ({', '.join(photo_files.SUFFIXES)})."
         )
-    others = [entry.name for entry in entries if entry not in set(chosen)]
+    known = set(chosen)
+    others = [x.name for x in entries if x not in known]
     if others:
         count = f" ({len(others)} in all)" if len(others) > 3 else ""
         remarks.append(f"--{flag}: not images, ignored: {few(others)}{count}")
@@ -151,8 +144,7 @@ def read(flag: str, path: pathlib.Path) -> np.ndarray:
 def stack(
     flag: str, paths: Sequence[pathlib.Path], size: tuple[int, int], whose: str
 ) -> np.ndarray:
-    """The images as uint8 [N, H, W, 3]; all must have the (height, width) of the image
-    that `whose` names."""
+    """Images as uint8 [N, H, W, 3]; all must have the (height, width) of `whose`."""
     arrays = [read(flag, path) for path in paths]
     for path, array in zip(paths, arrays, strict=True):
         if array.shape[:2] != size:

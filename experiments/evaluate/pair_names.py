@@ -5,6 +5,7 @@ SOURCE___TARGET (PATN) and SOURCE_2_TARGET (GFLA), each perhaps with _vis at its
 and a target's name with something before or after it.
 """
 
+import collections
 import pathlib
 import re
 from collections.abc import Iterable, Iterator
@@ -16,11 +17,8 @@ _END = re.compile(r"(_vis|__\d+)$")
 
 
 def key(source: str, target: str) -> str:
-    """Names a pair in one word, as --save_images names its files: so the images of
-    another method, of which only the names of files are known, find their pair.
-
-    Both names lose their suffix, their slashes become underscores; either may be empty.
-    """
+    """Names a pair in one word, as --save_images names its files. Both names lose their
+    suffix, their slashes become underscores; either may be empty."""
     names = (pathlib.PurePosixPath(name) for name in (source, target) if name)
     return "__".join(str(name.with_suffix("")).replace("/", "_") for name in names)
 
@@ -37,17 +35,15 @@ class Photos:
     name that two photos share names none."""
 
     def __init__(self, names: Iterable[str]):
-        self._names: dict[str, str] = {}
-        shared = set()
-        for name in names:
+        exact = {name: name for name in names}
+        photos = collections.defaultdict(set)
+        for name in exact:
             path = pathlib.PurePosixPath(name)
             # As files may write it.
-            forms = {str(path), str(path.with_suffix("")), path.name, path.stem}
-            for form in (form.replace("/", "_") for form in forms):
-                if self._names.setdefault(form, name) != name:
-                    shared.add(form)
-        for form in shared:
-            del self._names[form]
+            for form in (str(path), str(path.with_suffix("")), path.name, path.stem):
+                photos[form.replace("/", "_")].add(name)
+        unique = {form: min(own) for form, own in photos.items() if len(own) == 1}
+        self._names = unique | exact
 
     def find(self, file: str) -> Named | None:
         """The photo of a file's own name, or the target of a pair's; None where it

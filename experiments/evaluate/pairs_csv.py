@@ -26,8 +26,7 @@ def write(
     names: Sequence[tuple[str, str]],
     scores: Mapping[str, Mapping[str, np.ndarray]],
 ) -> None:
-    """Writes one row for each kind and pair, kind by kind, in the order of the pairs.
-    All kinds have the same metrics."""
+    """Writes a row for each pair, kind by kind; all kinds have the same metrics."""
     rows = [[*_KEYS, *next(iter(scores.values()))]]
     for kind, by_name in scores.items():
         for pair, *values in zip(names, *by_name.values(), strict=True):

@@ -1,7 +1,7 @@
 """What all metrics of an evaluation have in common, and the batches that they take."""
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import flax.linen as nn
@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 import pg2_jax
-from pg2_jax import cpu_convolution, pose, sharding
+from pg2_jax import cpu_convolution, pose
 from pg2_jax.metrics import pixel, suite
 
 # By kind of image and by metric: [N], or the record of a number.
@@ -25,12 +25,12 @@ class Batch(NamedTuple):
     target: np.ndarray  # [B, H, W, 3] uint8
     keypoints: np.ndarray | None  # [B, 18, 3] of the targets, if they are known
     pixel_scores: Mapping[str, Mapping[str, np.ndarray]]  # [B] by kind and metric
+    generated_keypoints: np.ndarray | None = None  # of --generated_annotations
 
 
 @jax.jit
 def bodies(images: jax.Array, keypoints: jax.Array) -> jax.Array:
-    """The images [B, H, W, 3] uint8 with all but the bodies of keypoints [B, 18, 3]
-    black."""
+    """Images [B, H, W, 3] uint8 with all but the bodies of the keypoints black."""
     mask = pose.body_mask(keypoints, *images.shape[1:3])
     return pixel.body_on_black(images, mask)
 
@@ -42,32 +42,28 @@ def applied(network: nn.Module) -> jax.stages.Wrapped:
     def apply(params: Any, *images: Any) -> Any:
         return network.apply({"params": params}, *images)
 
-    return jax.jit(apply, compiler_options=cpu_convolution.compiler_options())
+    return cpu_convolution.jitted(apply)
 
 
-@functools.lru_cache(maxsize=8)
+@functools.partial(jax.jit, static_argnames="size")
+def _masks(keypoints, size):
+    return {whose: pose.body_mask(x, *size) for whose, x in keypoints.items()}
+
+
+_score = jax.jit(suite.compute, static_argnames="names")
+
+
 def pixel_scores(
-    metrics: tuple[str, ...] = tuple(suite.METRICS),
-) -> Callable[..., dict[str, dict[str, jax.Array]]]:
-    """Scoring that all networks share, so that it is compiled once for them all:
-    (images [B, H, W, 3] uint8 by kind, target, keypoints [B, 18, 3] by whose body they
-    are, `suite.TARGET` or `suite.SOURCE`) -> [B] by kind and metric."""
-    split = sharding.batched(sharding.data_mesh())
-    jitted = functools.partial(jax.jit, in_shardings=split, out_shardings=split)
-
-    @functools.partial(jitted, static_argnums=1)
-    def masks(keypoints, size):
-        return {whose: pose.body_mask(x, *size) for whose, x in keypoints.items()}
-
-    @jitted
-    def score(image, target, masks):
-        return suite.compute(image, target, masks, metrics)
-
-    def scores(images, target, keypoints):
-        drawn = masks(keypoints, target.shape[1:3])
-        return {kind: score(image, target, drawn) for kind, image in images.items()}
-
-    return scores
+    images: Mapping[str, jax.Array],
+    target: jax.Array,
+    keypoints: Mapping[str, jax.Array],
+    names: tuple[str, ...] = tuple(suite.METRICS),
+) -> dict[str, dict[str, jax.Array]]:
+    """The metrics of `suite` of images [B, H, W, 3] uint8 by kind; keypoints [B, 18, 3]
+    by whose they are, `suite.TARGET` or `suite.SOURCE` -> [B] by kind and metric."""
+    masks = _masks(keypoints, size=target.shape[1:3])
+    # One program for all networks and kinds.
+    return {kind: _score(x, target, masks, names=names) for kind, x in images.items()}
 
 
 class Facts(NamedTuple):
@@ -81,8 +77,7 @@ class Facts(NamedTuple):
 def origin(
     name: str, metric: suite.Metric, facts: Facts, **extractor: str
 ) -> dict[str, Any]:
-    """How a number came about: the first part of its record. `extractor` is what an
-    extractor says of itself, and of a resize of its own."""
+    """How a number came about; `extractor` is what an extractor says of itself."""
     return {
         "variant": name,
         "definition": metric.describe(),

@@ -1,5 +1,4 @@
-"""From the scores of pairs to numbers that can be quoted: mean, spread, interval, and
-how each came about."""
+"""From the scores of pairs to numbers that can be quoted, and how each came about."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -31,11 +30,7 @@ def records(
     origins: Mapping[str, Mapping[str, str]] | None = None,
 ) -> protocol.Records:
     """The record of each number of pairs, as metrics.json has it; without weights [N]
-    all pairs count alike. `origins` is what extractors say of themselves, by metric.
-
-    A mean over no pair and the spread of a single one are None. Where pairs have no
-    finite value, the record says how many, and why.
-    """
+    all pairs count alike. `origins` is what extractors say of themselves, by metric."""
     weights, origins = weights or {}, origins or {}
     of_kinds: protocol.Records = {}
     for kind, by_name in scores.items():
@@ -53,6 +48,8 @@ def records(
 
 
 def _summary(name: str, values: np.ndarray, counts: np.ndarray) -> dict[str, Any]:
+    """A mean over no pair and the spread of a single one are None. Where pairs have no
+    finite value, it says how many, and why."""
     has = np.isfinite(values)
     finite, counts = values[has].astype(np.float64), counts[has]
     summary: dict[str, Any] = {"pairs": len(finite), "mean": None, "std": None}
@@ -73,11 +70,8 @@ def _summary(name: str, values: np.ndarray, counts: np.ndarray) -> dict[str, Any
 def intervals(
     columns: list[np.ndarray], counts: list[np.ndarray] | None = None
 ) -> list[list[float] | None]:
-    """95 % bootstrap interval of the mean of each column, all from the same resamples.
-
-    Each resample is taken from all pairs; its mean is over those with a value, weighted
-    by the counts, if there are any.
-    """
+    """95 % bootstrap interval of the mean of each column, all from the same resamples
+    of all pairs; a mean is over those with a value, weighted by the counts if given."""
     counts = counts or [np.ones(len(column)) for column in columns]
     values = np.stack(columns, axis=1).astype(np.float64)
     has = np.isfinite(values)

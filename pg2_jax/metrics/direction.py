@@ -7,14 +7,10 @@ from typing import Any, NamedTuple
 class Direction(NamedTuple):
     """One of `HIGHER`, `LOWER` and `NEAR_1`."""
 
-    words: str  # the end of a definition that `describe` gives
+    words: str  # the end of a described definition
     arrow: str
     # Values of a metric, an array or a number -> as many, higher where better.
     merit: Callable[[Any], Any]
-
-    def describe(self, definition: str) -> str:
-        """The definition of a metric, and its direction."""
-        return f"{definition}; {self.words}"
 
 
 HIGHER = Direction("higher is better", "↑", lambda values: values)

@@ -1,7 +1,4 @@
-"""The Frechet distance of two Gaussians (FID, Heusel et al. 2017), on the host.
-
-Which network gives the features is not decided here: see `inception`.
-"""
+"""The Frechet distance of two Gaussians (FID, Heusel et al. 2017), on the host."""
 
 from typing import NamedTuple
 
@@ -17,9 +14,8 @@ class Gaussian(NamedTuple):
 
 
 class Moments:
-    """Takes features batch by batch and gives their Gaussian, in one pass. The batches
-    are merged by their own means (Chan et al., 1979), which loses nothing if a mean is
-    large."""
+    """Takes features batch by batch and gives their Gaussian. The batches are merged by
+    their own means (Chan et al., 1979), which loses nothing if a mean is large."""
 
     def __init__(self, dimensions: int):
         self._count = 0
@@ -27,19 +23,12 @@ class Moments:
         self._scatter = np.zeros((dimensions, dimensions))
 
     def add(self, features: np.ndarray) -> None:
-        """Takes [B, D] float, of which every number must be finite."""
+        """Takes [B, D] float of one image at least; every number must be finite."""
         rows = np.asarray(features, np.float64)
-        if rows.ndim != 2 or rows.shape[1] != len(self._mean):
-            shape = f"[images, {len(self._mean)}]"
-            raise ValueError(f"Features must be {shape}, got {rows.shape}.")
         wrong = ~np.isfinite(rows).all(axis=1)
         if wrong.any():
-            raise ValueError(
-                f"Image {self._count + int(wrong.argmax())} has features that are "
-                "NaN or infinite."
-            )
-        if not len(rows):
-            return
+            image = self._count + int(wrong.argmax())
+            raise ValueError(f"Image {image} has features that are NaN or infinite.")
         count, mean = len(rows), rows.mean(axis=0)
         shift, total = mean - self._mean, self._count + count
         centred = rows - mean[None]
@@ -76,10 +65,8 @@ def frechet_distance(a: Gaussian, b: Gaussian) -> float:
     """|mean a - mean b|^2 + tr(A) + tr(B) - 2 tr((A B)^(1/2)), A and B the covariances.
 
     With A = K K^T and B = L L^T the last trace is the sum of the singular values of
-    K^T L. That holds for covariances of any rank and needs no root of a matrix that is
-    not symmetric, whose rounding gives complex numbers, nor anything added to the
-    diagonal.
-    """
+    K^T L, for covariances of any rank and without the complex numbers that the root of
+    a matrix that is not symmetric has."""
     if a.mean.shape != b.mean.shape:
         raise ValueError(
             f"Two Gaussians of {len(a.mean)} and {len(b.mean)} dimensions have no "

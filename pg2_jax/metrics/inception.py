@@ -1,10 +1,12 @@
 """Inception-v3, whose features give FID and whose classes give the Inception Score.
 
-One network (Szegedy et al. 2015) with the differences between the two trained ones that
-the field uses as fields: the TensorFlow graph inception-2015-12-05 and torchvision's
-ImageNet model. `inception_weights` fills it.
+The network of Szegedy et al. (2015), of which the field uses two trained ones: the
+TensorFlow graph inception-2015-12-05 and torchvision's ImageNet model. Layers have
+torchvision's names.
 """
 
+import pathlib
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import flax.linen as nn
@@ -12,116 +14,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from pg2_jax import downloads, errors
+from pg2_jax.metrics import state_dict, weights
+
 SIDE = 299  # pixels, of the square that the network sees
 FEATURES = 2048
-NORM_EPSILON = 1e-3
-
-
-class Conv(NamedTuple):
-    """A convolution without bias, named as torchvision's, fixed batch norm and ReLU."""
-
-    name: str
-    features: int
-    kernel: tuple[int, int] = (1, 1)  # height, width
-    strides: int = 1
-    padding: str = "SAME"
-
-
-class Fork(NamedTuple):
-    """Layers side by side at the end of a branch."""
-
-    layers: tuple[Conv, ...]
-
-
-# What a branch can begin with in place of a convolution.
-SMOOTH = "3x3 pooling of stride 1, average or maximum by `InceptionV3.last_pool`"
-SHRINK = "3x3 maximum of stride 2"
-
-Branch = tuple[Conv | Fork | str, ...]
-
-
-def _chain(name: str, *layers: tuple[Any, ...]) -> Branch:
-    """Convolutions after one another, numbered from 1."""
-    return tuple(Conv(f"{name}_{i}", *rest) for i, rest in enumerate(layers, start=1))
-
-
-def _halving(features: int) -> tuple[Any, ...]:
-    return features, (3, 3), 2, "VALID"
-
-
-def _block_a(pooled: int) -> tuple[Branch, ...]:
-    return (
-        (Conv("branch1x1", 64),),
-        _chain("branch5x5", (48,), (64, (5, 5))),
-        _chain("branch3x3dbl", (64,), (96, (3, 3)), (96, (3, 3))),
-        (SMOOTH, Conv("branch_pool", pooled)),
-    )
-
-
-def _block_b(width: int) -> tuple[Branch, ...]:
-    across, down = (width, (1, 7)), (width, (7, 1))
-    return (
-        (Conv("branch1x1", 192),),
-        _chain("branch7x7", (width,), across, (192, (7, 1))),
-        _chain("branch7x7dbl", (width,), down, across, down, (192, (1, 7))),
-        (SMOOTH, Conv("branch_pool", 192)),
-    )
-
-
-def _block_c() -> tuple[Branch, ...]:
-    def fork(name: str) -> Fork:
-        return Fork((Conv(f"{name}a", 384, (1, 3)), Conv(f"{name}b", 384, (3, 1))))
-
-    return (
-        (Conv("branch1x1", 320),),
-        (Conv("branch3x3_1", 384), fork("branch3x3_2")),
-        (*_chain("branch3x3dbl", (448,), (384, (3, 3))), fork("branch3x3dbl_3")),
-        (SMOOTH, Conv("branch_pool", 192)),
-    )
-
-
-STEM: Branch = (
-    Conv("Conv2d_1a_3x3", *_halving(32)),
-    Conv("Conv2d_2a_3x3", 32, (3, 3), padding="VALID"),
-    Conv("Conv2d_2b_3x3", 64, (3, 3)),
-    SHRINK,
-    Conv("Conv2d_3b_1x1", 80),
-    Conv("Conv2d_4a_3x3", 192, (3, 3), padding="VALID"),
-    SHRINK,
-)
-# In the order of the network, by torchvision's names.
-BLOCKS: dict[str, tuple[Branch, ...]] = {
-    "Mixed_5b": _block_a(32),
-    "Mixed_5c": _block_a(64),
-    "Mixed_5d": _block_a(64),
-    "Mixed_6a": (
-        (Conv("branch3x3", *_halving(384)),),
-        _chain("branch3x3dbl", (64,), (96, (3, 3)), _halving(96)),
-        (SHRINK,),
-    ),
-    "Mixed_6b": _block_b(128),
-    "Mixed_6c": _block_b(160),
-    "Mixed_6d": _block_b(160),
-    "Mixed_6e": _block_b(192),
-    "Mixed_7a": (
-        _chain("branch3x3", (192,), _halving(320)),
-        _chain("branch7x7x3", (192,), (192, (1, 7)), (192, (7, 1)), _halving(192)),
-        (SHRINK,),
-    ),
-    "Mixed_7b": _block_c(),
-    "Mixed_7c": _block_c(),
-}
-
-
-def layer_names() -> list[str]:
-    """The convolutions by torchvision's names, in the order of the network."""
-    branches = [(f"{block}.", b) for block, its in BLOCKS.items() for b in its]
-    names = []
-    for prefix, branch in [("", STEM), *branches]:
-        for layer in branch:
-            parts = layer.layers if isinstance(layer, Fork) else [layer]
-            names += [prefix + part.name for part in parts if isinstance(part, Conv)]
-    return names
+_NORM_EPSILON = 1e-3
+# Scale, offset, mean and variance of a batch norm.
+_NORM = ("weight", "bias", "running_mean", "running_var")
+# The second classifier, which only training needs, and counters.
+_UNUSED = ("AuxLogits.", "num_batches_tracked")
 
 
 class Output(NamedTuple):
@@ -134,7 +36,7 @@ class Output(NamedTuple):
 
 
 class InceptionV3(nn.Module):
-    """The network, with what differs between the trained ones."""
+    """The network, with what differs between the trained ones as fields."""
 
     classes: int
     average_counts_padding: bool  # The zeros around an image, in average pooling.
@@ -161,14 +63,7 @@ class InceptionV3(nn.Module):
                 for values in ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
             )
             x = x / 255 * (deviation / 0.5) + (mean - 0.5) / 0.5
-        for layer in STEM:
-            x = self._apply(x, layer, "")
-        for name, branches in BLOCKS.items():
-            parts = [x] * len(branches)
-            for i, branch in enumerate(branches):
-                for layer in branch:
-                    parts[i] = self._apply(parts[i], layer, f"{name}.")
-            x = jnp.concatenate(parts, axis=-1)
+        x = self._mixed(self._stem(x))
         features = jnp.mean(x, axis=(1, 2))
         shape, start = (FEATURES, self.classes), nn.initializers.lecun_normal()
         kernel = self.param("fc_kernel", start, shape)
@@ -176,19 +71,69 @@ class InceptionV3(nn.Module):
         logits = jnp.matmul(features, kernel, precision="highest")
         return Output(features, logits + bias[None], logits)
 
-    def _apply(self, x: jax.Array, layer: Conv | Fork | str, block: str) -> jax.Array:
-        if isinstance(layer, Conv):
-            return ConvNorm(layer, name=block + layer.name)(x)
-        if isinstance(layer, Fork):
-            parts = [self._apply(x, part, block) for part in layer.layers]
-            return jnp.concatenate(parts, axis=-1)
-        if layer == SHRINK:
-            return nn.max_pool(x, (3, 3), (2, 2), "VALID")
-        if self.last_pool == "max" and block == "Mixed_7c.":
-            return nn.max_pool(x, (3, 3), (1, 1), "SAME")
-        return nn.avg_pool(
-            x, (3, 3), (1, 1), "SAME", count_include_pad=self.average_counts_padding
+    def _stem(self, x: jax.Array) -> jax.Array:
+        x = ConvNorm(32, (3, 3), 2, "VALID", name="Conv2d_1a_3x3")(x)
+        x = ConvNorm(32, (3, 3), padding="VALID", name="Conv2d_2a_3x3")(x)
+        x = _shrunk(ConvNorm(64, (3, 3), name="Conv2d_2b_3x3")(x))
+        x = ConvNorm(80, name="Conv2d_3b_1x1")(x)
+        return _shrunk(ConvNorm(192, (3, 3), padding="VALID", name="Conv2d_4a_3x3")(x))
+
+    def _mixed(self, x: jax.Array) -> jax.Array:
+        for block, pooled in (("Mixed_5b", 32), ("Mixed_5c", 64), ("Mixed_5d", 64)):
+            x = self._block_a(x, block, pooled)
+        x = _join(
+            ConvNorm(384, *_HALVING, name="Mixed_6a.branch3x3")(x),
+            _chain(*(x, "Mixed_6a.branch3x3dbl"), (64,), (96, (3, 3)), (96, *_HALVING)),
+            _shrunk(x),
         )
+        widths = {"Mixed_6b": 128, "Mixed_6c": 160, "Mixed_6d": 160, "Mixed_6e": 192}
+        for block, width in widths.items():
+            x = self._block_b(x, block, width)
+        seven = (192,), (192, (1, 7)), (192, (7, 1)), (192, *_HALVING)
+        x = _join(
+            _chain(x, "Mixed_7a.branch3x3", (192,), (320, *_HALVING)),
+            _chain(x, "Mixed_7a.branch7x7x3", *seven),
+            _shrunk(x),
+        )
+        x = self._block_c(x, "Mixed_7b", self._averaged(x))
+        if self.last_pool == "max":
+            return self._block_c(x, "Mixed_7c", nn.max_pool(x, (3, 3), padding="SAME"))
+        return self._block_c(x, "Mixed_7c", self._averaged(x))
+
+    def _block_a(self, x: jax.Array, block: str, pooled: int) -> jax.Array:
+        return _join(
+            ConvNorm(64, name=f"{block}.branch1x1")(x),
+            _chain(x, f"{block}.branch5x5", (48,), (64, (5, 5))),
+            _chain(x, f"{block}.branch3x3dbl", (64,), (96, (3, 3)), (96, (3, 3))),
+            ConvNorm(pooled, name=f"{block}.branch_pool")(self._averaged(x)),
+        )
+
+    def _block_b(self, x: jax.Array, block: str, width: int) -> jax.Array:
+        across, down = (width, (1, 7)), (width, (7, 1))
+        twice = (width,), down, across, down, (192, (1, 7))
+        return _join(
+            ConvNorm(192, name=f"{block}.branch1x1")(x),
+            _chain(x, f"{block}.branch7x7", (width,), across, (192, (7, 1))),
+            _chain(x, f"{block}.branch7x7dbl", *twice),
+            ConvNorm(192, name=f"{block}.branch_pool")(self._averaged(x)),
+        )
+
+    def _block_c(self, x: jax.Array, block: str, pooled: jax.Array) -> jax.Array:
+        def forked(name: str, *layers: tuple[Any, ...]) -> jax.Array:
+            y, last = _chain(x, name, *layers), f"{name}_{len(layers) + 1}"
+            across = ConvNorm(384, (1, 3), name=f"{last}a")(y)
+            return _join(across, ConvNorm(384, (3, 1), name=f"{last}b")(y))
+
+        return _join(
+            ConvNorm(320, name=f"{block}.branch1x1")(x),
+            forked(f"{block}.branch3x3", (384,)),
+            forked(f"{block}.branch3x3dbl", (448,), (384, (3, 3))),
+            ConvNorm(192, name=f"{block}.branch_pool")(pooled),
+        )
+
+    def _averaged(self, x: jax.Array) -> jax.Array:
+        counted = self.average_counts_padding
+        return nn.avg_pool(x, (3, 3), (1, 1), "SAME", count_include_pad=counted)
 
 
 # inception-2015-12-05, "the Inception network" of the Inception Score and of FID.
@@ -210,33 +155,47 @@ TORCHVISION = InceptionV3(
 
 
 class ConvNorm(nn.Module):
-    """One `Conv`. Its batch norm is an affine map: see `inception_weights`."""
+    """A convolution without bias, its batch norm as an affine map, and ReLU."""
 
-    layer: Conv
+    features: int
+    kernel: tuple[int, int] = (1, 1)  # height, width
+    strides: int = 1
+    padding: str = "SAME"
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         """[B, H, W, C] -> [B, H', W', features], 0 or more."""
-        features = self.layer.features
-        shape = (*self.layer.kernel, x.shape[-1], features)
+        shape = (*self.kernel, x.shape[-1], self.features)
         kernel = self.param("kernel", nn.initializers.he_normal(), shape)
-        gain = self.param("gain", nn.initializers.ones, (features,))
-        offset = self.param("offset", nn.initializers.zeros, (features,))
+        gain = self.param("gain", nn.initializers.ones, (self.features,))
+        offset = self.param("offset", nn.initializers.zeros, (self.features,))
         x = jax.lax.conv_general_dilated(
             x,
             kernel,
-            (self.layer.strides,) * 2,
-            self.layer.padding,
+            (self.strides,) * 2,
+            self.padding,
             dimension_numbers=("NHWC", "HWIO", "NHWC"),
             precision=jax.lax.Precision.HIGHEST,
         )
         return nn.relu(x * gain.reshape(1, 1, 1, -1) + offset.reshape(1, 1, 1, -1))
 
 
-def parameter_shapes(network: InceptionV3) -> dict[str, Any]:
-    """The shapes of a network's weights, nested as the weights are."""
-    image = jnp.zeros((1, SIDE, SIDE, 3), jnp.uint8)
-    return jax.eval_shape(network.init, jax.random.key(0), image)["params"]
+_HALVING = (3, 3), 2, "VALID"  # kernel, strides and padding of a `ConvNorm`
+
+
+def _chain(x: jax.Array, name: str, *layers: tuple[Any, ...]) -> jax.Array:
+    """Convolutions after one another, numbered from 1, by `ConvNorm`'s arguments."""
+    for i, layer in enumerate(layers, start=1):
+        x = ConvNorm(*layer, name=f"{name}_{i}")(x)
+    return x
+
+
+def _join(*branches: jax.Array) -> jax.Array:
+    return jnp.concatenate(branches, axis=-1)
+
+
+def _shrunk(x: jax.Array) -> jax.Array:
+    return nn.max_pool(x, (3, 3), (2, 2), "VALID")
 
 
 def resize_bilinear(
@@ -246,22 +205,66 @@ def resize_bilinear(
     Half-pixel centres are torch's align_corners=False and TensorFlow 2; without them it
     is TensorFlow 1's resize_bilinear(align_corners=False)."""
     for axis in (2, 1):
-        low, high, weight = _grid(images.shape[axis], side, half_pixel_centers)
+        size = images.shape[axis]
+        scale = np.float32(size) / np.float32(side)
+        position = np.arange(side, dtype=np.float32)
+        if half_pixel_centers:
+            half = np.float32(0.5)
+            position = np.maximum((position + half) * scale - half, 0)
+        else:
+            position = position * scale
+        low = np.minimum(np.floor(position).astype(np.int32), size - 1)
+        below = jnp.take(images, low, axis=axis)
+        above = jnp.take(images, np.minimum(low + 1, size - 1), axis=axis)
         shape = [1, 1, 1, 1]
         shape[axis] = side
-        below = jnp.take(images, low, axis=axis)
-        above = jnp.take(images, high, axis=axis)
-        images = below + (above - below) * weight.reshape(shape)
+        weight = (position - low.astype(np.float32)).reshape(shape)
+        images = below + (above - below) * weight
     return images
 
 
-def _grid(size: int, side: int, half_pixel_centers: bool):
-    """Both neighbours of each new pixel, and the weight of the second."""
-    scale = np.float32(size) / np.float32(side)
-    position = np.arange(side, dtype=np.float32)
-    if half_pixel_centers:
-        position = np.maximum((position + np.float32(0.5)) * scale - np.float32(0.5), 0)
-    else:
-        position = position * scale
-    low = np.minimum(np.floor(position).astype(np.int32), size - 1)
-    return low, np.minimum(low + 1, size - 1), position - low.astype(np.float32)
+Weights = weights.Weights[InceptionV3]
+
+
+def read(path: pathlib.Path) -> Weights:
+    """Reads a state dict by torchvision's names; the classes tell the network."""
+    weights.check_file(path, (".pth", ".pt", ".safetensors"), "Inception-v3")
+    network, params = from_state_dict(state_dict.read(path), str(path))
+    return weights.Weights(network, params, path.name, downloads.sha256(path))
+
+
+def from_state_dict(
+    state: Mapping[str, np.ndarray], name: str
+) -> tuple[InceptionV3, dict[str, Any]]:
+    """Network and weights of a state dict, of the file `name`: of 1008 classes the
+    graph of 2015 (pytorch-fid, torch-fidelity), of 1000 torchvision's ImageNet."""
+    classes = len(state.get("fc.bias", ()))
+    by_classes = {network.classes: network for network in (TF_2015, TORCHVISION)}
+    network = by_classes.get(classes, TF_2015)
+    shapes = weights.shapes_of(network, SIDE)
+    layers = sorted(shapes.keys() - {"fc_kernel", "fc_bias"})
+    used = {key for key in state if not any(word in key for word in _UNUSED)}
+    own = ("conv.weight", *(f"bn.{part}" for part in _NORM))
+    wanted = {f"{layer}.{part}" for layer in layers for part in own}
+    wanted |= {"fc.weight", "fc.bias"}
+    what = f"{name} holds no Inception-v3"
+    for verb, names in (("lacks", wanted - used), ("has the unknown", used - wanted)):
+        if names:
+            raise ValueError(f"{what}: it {verb} {errors.few(sorted(names))}.")
+    if classes not in by_classes:
+        raise ValueError(
+            f"{name} has {classes} classes; known are 1008 (the graph of 2015) and "
+            "1000 (torchvision's ImageNet)."
+        )
+    params: dict[str, Any] = {"fc_kernel": state["fc.weight"].T}
+    params["fc_bias"] = state["fc.bias"]
+    for layer in layers:
+        kernel = state[f"{layer}.conv.weight"]
+        kernel = kernel.transpose(2, 3, 1, 0) if kernel.ndim == 4 else kernel
+        scale, offset, mean, variance = (
+            np.asarray(state[f"{layer}.bn.{part}"], np.float64) for part in _NORM
+        )
+        gain = scale / np.sqrt(variance + _NORM_EPSILON)
+        offset = offset - mean * gain
+        params[layer] = {"kernel": kernel, "gain": gain, "offset": offset}
+    return network, weights.fitted(params, shapes, what, name)

@@ -1,8 +1,5 @@
-"""The Inception Score of Salimans et al. (2016), from class probabilities.
-
-It rises when each image looks like one class and all together like many. Which network
-gives the probabilities is not decided here: see `inception`.
-"""
+"""The Inception Score of Salimans et al. (2016), from class probabilities: it rises
+when each image looks like one class and all together like many."""
 
 import itertools
 
@@ -17,11 +14,10 @@ def inception_score(
 ) -> tuple[float, float]:
     """exp of the mean KL divergence of each image's classes from those of its split:
     mean and standard deviation (divisor `splits`) over the splits. Probabilities are
-    [N, C] in listing order. Split i has the rows i N // splits to (i + 1) N // splits,
-    so the sizes may differ by 1."""
+    [N, C] in listing order. Split i has the rows i N // splits to (i + 1) N // splits.
+    """
     check_count(len(probabilities), splits)
     rows = np.asarray(probabilities, np.float64)
-    _check_probabilities(rows)
     ends = [i * len(rows) // splits for i in range(splits + 1)]
     scores = []
     for part in (rows[a:b] for a, b in itertools.pairwise(ends)):
@@ -33,8 +29,6 @@ def inception_score(
 
 def check_count(images: int, splits: int = SPLITS) -> None:
     """Raises ValueError if there are fewer images than splits."""
-    if splits < 1:
-        raise ValueError(f"The Inception Score needs at least 1 split, got {splits}.")
     if images < splits:
         raise ValueError(
             f"The Inception Score over {splits} splits needs at least {splits} images, "
@@ -53,23 +47,3 @@ def remark(images: int, classes: int, splits: int = SPLITS) -> str:
         f"above {per_split:,}, and the score rises with their number; compare it only "
         "with scores of as many images"
     )
-
-
-def softmax(logits: np.ndarray) -> np.ndarray:
-    """[N, C] float -> probabilities [N, C] float64."""
-    return special.softmax(np.asarray(logits, np.float64), axis=-1)
-
-
-def _check_probabilities(rows: np.ndarray) -> None:
-    if rows.ndim != 2:
-        raise ValueError(f"Probabilities must be [images, classes], got {rows.shape}.")
-    sums = rows.sum(axis=1)
-    # Written so that NaN is wrong, too.
-    wrong = ~((rows >= 0).all(axis=1) & (np.abs(sums - 1) < 1e-3))
-    if wrong.any():
-        i = int(wrong.argmax())
-        raise ValueError(
-            f"Image {i}: {int(wrong.sum()):,} of {len(rows):,} rows are no "
-            "probabilities (0 or more, summing to 1, no NaN); this one sums to "
-            f"{sums[i]:.6g}."
-        )

@@ -1,8 +1,8 @@
 """Structural similarity in the four forms that the field prints under one name.
 
-Every form compares windows that lie inside both images, channel by channel, and
-averages over windows and channels, as scikit-image's `structural_similarity` does. They
-differ in window, covariance and data range, and their figures cannot be compared.
+Every form averages over channels and the windows that lie inside the images, as
+scikit-image's `structural_similarity` does. They differ in window, covariance and data
+range, and their figures cannot be compared.
 
 All take uint8 [B, H, W, 3] twice, at least as large as the window, and give float32 [B]
 in [-1, 1], 1 for equal images. Within they are [H, W, 3, B]: with the batch innermost,
@@ -12,7 +12,7 @@ shifting a window is a shift of whole vectors.
 import contextlib
 import functools
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -29,75 +29,60 @@ _WEIGHTS = [float(weight) for weight in _GAUSS / _GAUSS.sum()]
 
 PADDED_FROM = (256, 176)  # height, width of DeepFashion's cropped photos
 _PADDING = 40  # pixels on either side
-WHITE, BLACK = 255, 0
 
 
 @jax.jit
 def ssim_pg2(generated: jax.Array, target: jax.Array) -> jax.Array:
-    """The SSIM of PG2's score.py: scikit-image 0.13's default on uint8 RGB. Uniform 7x7
-    windows, sample covariance, data range 255."""
-    _check(generated, target, PG2_WINDOW, "ssim_pg2")
+    """Of PG2's score.py: uniform 7x7 windows, sample covariance, data range 255."""
     return _uniform(generated, target, PG2_WINDOW)
 
 
 @jax.jit
 def ssim_win51(generated: jax.Array, target: jax.Array) -> jax.Array:
-    """The SSIM of GFLA and its copies: uniform 51x51 windows, as large as a torso,
-    sample covariance; data range 1 for images in [0, 1], which is 255 here."""
-    _check(generated, target, LARGE_WINDOW, "ssim_win51")
+    """Of GFLA and its copies: uniform 51x51 windows, as large as a torso; range 255."""
     return _uniform(generated, target, LARGE_WINDOW)
 
 
 @jax.jit
 def ssim_gauss(generated: jax.Array, target: jax.Array) -> jax.Array:
-    """The SSIM of Deformable GANs and PATN: Gaussian weights with sigma 1.5 (11x11
-    pixels), population covariance. The data range is the largest minus the smallest
-    value of the generated image, so that a pale image is judged with smaller constants;
-    NaN for one of a single value, where scikit-image gives NaN or noise."""
-    _check(generated, target, GAUSS_WINDOW, "ssim_gauss")
+    """Of Deformable GANs and PATN: Gaussian weights with sigma 1.5 (11x11 pixels),
+    population covariance; data range max - min of the generated image, so that a pale
+    one is judged with smaller constants. NaN for an image of a single value."""
+    x, y = _batch_last(generated, target, GAUSS_WINDOW, jnp.float32)
     values = generated.astype(jnp.float32)
     data_range = values.max(axis=(1, 2, 3)) - values.min(axis=(1, 2, 3))
-    similarity = _gaussian(generated, target, data_range)
-    return jnp.where(data_range > 0, similarity, jnp.nan)
+
+    def similarity(x, y, rows, data_range):
+        moments = _gauss_columns(x, y, rows)
+        return _similarity(moments, data_range.reshape(1, 1, 1, -1))
+
+    rows = staged(_gauss_rows)(x, y)
+    mean = _mean(staged(similarity)(x, y, rows, data_range))
+    return jnp.where(data_range > 0, mean, jnp.nan)
 
 
-@jax.jit
-def ssim_gauss_padded(generated: jax.Array, target: jax.Array) -> jax.Array:
-    """`ssim_gauss` of 256x176 images with 40 white columns on either side. PATN scores
-    DeepFashion so: its photos are the middle of white 256x256 ones. The border is the
-    same in both images and lifts the figure."""
-    return ssim_gauss(pad(generated, WHITE), pad(target, WHITE))
-
-
-def pad(image: jax.Array, value: int) -> jax.Array:
-    """Adds 40 columns of a value at either side: [B, 256, 176, 3] -> [B, 256, 256,
-    3]."""
-    if image.shape[1:3] != PADDED_FROM:
+@functools.partial(jax.jit, static_argnames="border")
+def ssim_gauss_padded(
+    generated: jax.Array, target: jax.Array, border: int = 255
+) -> jax.Array:
+    """`ssim_gauss` of 256x176 images with 40 white columns on either side, or of
+    another grey level. PATN scores DeepFashion so: its photos are the middle of white
+    256x256 ones. The border is the same in both images and lifts the figure."""
+    if target.shape[1:3] != PADDED_FROM:
         raise ValueError(
             "ssim_gauss_padded is defined for images of 256x176 pixels, got "
-            f"{image.shape[1]}x{image.shape[2]}."
-        )
-    sides = ((0, 0), (0, 0), (_PADDING, _PADDING), (0, 0))
-    return jnp.pad(image, sides, constant_values=value)
-
-
-def _check(generated: jax.Array, target: jax.Array, window: int, name: str) -> None:
-    if generated.dtype != jnp.uint8 or target.dtype != jnp.uint8:
-        given = f"{generated.dtype} and {target.dtype}"
-        raise ValueError(f"{name} takes uint8 images, got {given}.")
-    if min(target.shape[1:3]) < window:
-        raise ValueError(
-            f"{name} needs images of at least {window}x{window} pixels, got "
             f"{target.shape[1]}x{target.shape[2]}."
         )
+    sides = ((0, 0), (0, 0), (_PADDING, _PADDING), (0, 0))
+    wide = [jnp.pad(x, sides, constant_values=border) for x in (generated, target)]
+    return ssim_gauss(*wide)
 
 
 def staged(function: Callable) -> Callable:
     """A function whose results are complete before they are used. On the CPU, XLA would
     fuse one pass over an image into the next and compute the 11 rows of a window again
-    for each of its 11 columns, ten times the work; it drops optimization barriers
-    before it fuses. It would also run several metrics at once, whose arrays push each
-    other out of the cache. Elsewhere its own choice is kept."""
+    for each of its 11 columns (it drops optimization barriers before it fuses), and run
+    several metrics at once, whose arrays push each other out of the cache."""
     compiled = jax.jit(function)
 
     def call(*arguments):
@@ -120,9 +105,8 @@ class _Moments(NamedTuple):
 
 
 def _uniform(generated: jax.Array, target: jax.Array, window: int) -> jax.Array:
-    """Mean SSIM [B] of [B, H, W, 3] uint8 in uniform windows of an odd side up to 127
-    pixels, with sample covariance and the data range 255."""
-    x, y = _batch_last(generated, jnp.int32), _batch_last(target, jnp.int32)
+    """Mean SSIM [B] in uniform windows of an odd side up to 127 pixels."""
+    x, y = _batch_last(generated, target, window, jnp.int32)
     sums = [_window_sum(z, window) for z in (x, y, x * x + y * y, x * y)]
 
     def similarity(*sums: jax.Array) -> jax.Array:
@@ -131,23 +115,18 @@ def _uniform(generated: jax.Array, target: jax.Array, window: int) -> jax.Array:
     return _mean(staged(similarity)(*sums))
 
 
-def _gaussian(
-    generated: jax.Array, target: jax.Array, data_range: jax.Array
-) -> jax.Array:
-    """Mean SSIM [B] of [B, H, W, 3] uint8 in Gaussian windows, with population
-    covariance; without meaning where the data range [B] is 0."""
-    x, y = _batch_last(generated, jnp.float32), _batch_last(target, jnp.float32)
-    rows = staged(_gauss_rows)(x, y)
-
-    def similarity(x, y, rows, data_range):
-        moments = _gauss_columns(x, y, rows)
-        return _similarity(moments, data_range.reshape(1, 1, 1, -1))
-
-    return _mean(staged(similarity)(x, y, rows, data_range))
-
-
-def _batch_last(image: jax.Array, dtype: jnp.dtype) -> jax.Array:
-    return jnp.transpose(image, (1, 2, 3, 0)).astype(dtype)
+def _batch_last(
+    generated: jax.Array, target: jax.Array, window: int, dtype: Any
+) -> list[jax.Array]:
+    """Both images as [H, W, 3, B], if they are uint8 and as large as the window."""
+    if not generated.dtype == target.dtype == jnp.uint8:
+        given = f"{generated.dtype} and {target.dtype}"
+        raise ValueError(f"SSIM is of uint8 images, got {given}.")
+    height, width = target.shape[1:3]
+    if min(height, width) < window:
+        least = f"at least {window}x{window} pixels"
+        raise ValueError(f"This SSIM is of {least}, got {height}x{width}.")
+    return [jnp.transpose(x, (1, 2, 3, 0)).astype(dtype) for x in (generated, target)]
 
 
 def _mean(similarity: jax.Array) -> jax.Array:

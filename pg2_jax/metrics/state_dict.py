@@ -1,8 +1,5 @@
-"""State dicts of torch models, from .pth and .safetensors files, without torch.
-
-A .pth file holds a pickle, of which tensors by name are read and nothing else (see
-`restricted_pickle`).
-"""
+"""State dicts of torch models, from .pth and .safetensors files, without torch. Of a
+pickle tensors by name are read and nothing else; see `restricted_pickle`."""
 
 import io
 import math
@@ -132,9 +129,9 @@ def _tensor(storage: Any, offset: Any, shape: Any, strides: Any, *_: Any) -> np.
     # `as_strided` checks nothing.
     fits = storage.ndim == 1 and min(sizes) >= 0 and math.prod(shape) <= len(storage)
     if not fits or (0 not in shape and last >= len(storage)):
+        numbers = f"the {len(storage):,} numbers there"
         raise RefusedError(
-            f"a tensor of shape {tuple(shape)} needs more than the {len(storage):,} "
-            "numbers there"
+            f"a tensor of shape {tuple(shape)} needs more than {numbers}"
         )
     steps = [step * storage.itemsize for step in strides]
     return np.lib.stride_tricks.as_strided(storage[offset:], shape, steps)

@@ -3,6 +3,8 @@
 import pathlib
 from typing import Any, Generic, NamedTuple, TypeVar
 
+import flax.linen as nn
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -24,6 +26,13 @@ def check_file(path: pathlib.Path, suffixes: tuple[str, ...], whose: str) -> Non
         raise ValueError(f"{path} does not exist, or is not a file.")
     if path.suffix not in suffixes:
         raise ValueError(f"{path}: weights of {whose} are {', '.join(suffixes)}.")
+
+
+def shapes_of(network: nn.Module, side: int, images: int = 1) -> dict[str, Any]:
+    """The shapes of the weights of a network of square images, nested as they are."""
+    image = jnp.zeros((1, side, side, 3), jnp.uint8)
+    key = jax.random.key(0)
+    return jax.eval_shape(network.init, key, *[image] * images)["params"]
 
 
 def fitted(value: Any, shapes: Any, what: str, file: str, label: str = "") -> Any:

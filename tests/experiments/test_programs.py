@@ -16,18 +16,12 @@ from PIL import Image
 
 from experiments import generate
 from experiments.config import Config
-from experiments.evaluate import (
-    evaluate,
-    metric_weights,
-    pairs_csv,
-    protocol,
-    statistics,
-)
+from experiments.evaluate import evaluate, pairs_csv, protocol, statistics
 from experiments.train import history, train
 from pg2_jax.checkpoint import restore
 from pg2_jax.input_pipeline import pair_reader
 from pg2_jax.keypoints import keypoint_files, openpose_json
-from pg2_jax.metrics import inception, inception_weights
+from pg2_jax.metrics import inception
 from tests.experiments.tiny_run import assert_equal, make_config, state_of, stop_after
 
 
@@ -447,16 +441,16 @@ def test_points_outside_the_image_count_as_missing(drawing, tmp_path, capsys):
 def test_a_run_gets_the_numbers_of_sets(run, monkeypatch):
     """--inception, with a network that sees the mean colour alone."""
 
-    def load(flag):
+    def read(path):
         params = {"fc_bias": np.zeros(3, np.float32)}
-        return [inception_weights.Weights(inception.TF_2015, params, flag, "0" * 64)]
+        return inception.Weights(inception.TF_2015, params, path.name, "0" * 64)
 
     def apply(network, params, images):
         colours = np.asarray(images, np.float32).mean(axis=(1, 2)) / 50
         return inception.Output(colours, colours, colours)
 
     monkeypatch.setattr(inception, "FEATURES", 3)
-    monkeypatch.setattr(metric_weights, "inception", load)
+    monkeypatch.setattr(inception, "read", read)
     program = functools.partial(functools.partial, apply)
     monkeypatch.setattr(protocol, "applied", program)
     evaluate.evaluate(dataclasses.replace(run, mode="evaluate", inception="a.pth"))

@@ -14,10 +14,9 @@ def numbers():
     scores = {"generated": {"l1": np.array([1.0, 3.0], np.float32)}}
     names = [("", "a.jpg"), ("", "b.jpg")]
     config = Config(mode="evaluate", workdir="w", data_dir="d", lpips="")
-    numbers = accumulators.Numbers(config)
+    numbers = accumulators.numbers(config)
     batch = protocol.Batch(names, {"generated": images}, images, None, scores)
-    for one in accumulators.with_bar([batch, batch], total=4, shown=False):
-        numbers.add(one)
+    accumulators.take([batch, batch], [numbers], total=4, shown=False)
     return numbers
 
 
@@ -35,8 +34,8 @@ def test_missing_metrics_are_listed_with_what_they_need(numbers):
 
 
 def test_the_batches_are_one_set_of_pairs(numbers):
-    assert [target for _, target in numbers.pairs.names] == ["a.jpg", "b.jpg"] * 2
-    scores = numbers.pairs.scores()["generated"]
+    assert [target for _, target in numbers.names] == ["a.jpg", "b.jpg"] * 2
+    scores = numbers.scores()["generated"]
     np.testing.assert_array_equal(scores["l1"], [1, 3, 1, 3])
     content = numbers.content(protocol.Facts("64x32", "none", {}))
     (record,) = content["metrics"]["generated"].values()

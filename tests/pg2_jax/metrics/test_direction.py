@@ -23,5 +23,5 @@ def test_merit_is_higher_where_values_are_better(one, order):
 def test_a_definition_says_its_direction():
     for metric in suite.METRICS.values():
         assert direction.of(metric.describe()) is metric.better
-    found = direction.of(direction.NEAR_1.describe("half; and half"))
-    assert found is direction.NEAR_1
+    metric = suite.Metric("half; and half", "", better=direction.NEAR_1)
+    assert direction.of(metric.describe()) is direction.NEAR_1

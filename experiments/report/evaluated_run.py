@@ -13,7 +13,6 @@ from experiments import results
 from experiments.evaluate import pair_names, pairs_csv
 from experiments.train import history
 from pg2_jax import errors
-from pg2_jax.checkpoint import run_folder
 from pg2_jax.metrics import direction
 
 # As many as there are colours that can be told apart.
@@ -142,20 +141,17 @@ def _read(name: str, folder: pathlib.Path) -> Run:
             f"experiments.main --mode=evaluate --data_dir=... "
             f"{shlex.quote(f'--workdir={folder}')}"
         )
-    config = folder / "config.json"
     with errors.said_of("--workdirs"):
-        content = results.read_json(file)
-        stored = results.read_json(config) if config.is_file() else {}
+        content, stored = results.read_json(file), {}
+        if (folder / "config.json").is_file():
+            stored = results.read_json(folder / "config.json")
     for key in ("metrics", "pairs", "image_size", "definitions"):
         if not content.get(key):
             raise ValueError(
                 f'--workdirs: {file} has no "{key}"; it is not what --mode=evaluate '
                 "writes."
             )
-    if "config" in stored:
-        stored["config"] = run_folder.with_current_names(stored["config"])
-    scores = None
-    file = folder / pairs_csv.FILE
+    scores, file = None, folder / pairs_csv.FILE
     if file.is_file():
         scores = pairs_csv.read(file)
         pairs, kinds = len(scores.names), scores.scores.keys()

@@ -20,18 +20,23 @@ _BINS = 40
 _MOST_HOVERS = 60
 
 
+class Dot(NamedTuple):
+    """The mean of so many pairs, and the ends of its interval, NaN without one."""
+
+    x: float
+    y: float
+    low: float
+    high: float
+    pairs: int
+
+
 class Series(NamedTuple):
-    """What belongs together in a chart, all [N] but its label and the classes of its
-    style, such as "run-0 dashed": of a histogram the values x; of a curve the points,
-    the ends of their intervals, if any, and what each is a mean of."""
+    """What belongs together in a chart, with the classes of its style, such as "run-0
+    dashed": of `lines` points (x, y), of `dots` a `Dot` each, of a histogram values."""
 
     label: str
     style: str
-    x: Sequence[float] | np.ndarray
-    y: Sequence[float] = ()
-    low: Sequence[float] = ()
-    high: Sequence[float] = ()
-    counts: Sequence[int] = ()
+    points: Sequence[Any] | np.ndarray
 
 
 class _Axis(NamedTuple):
@@ -64,18 +69,18 @@ class _Axis(NamedTuple):
 def lines(name: str, series: Sequence[Series], x_label: str) -> str:
     """A chart of lines, by the logarithm where the values span more than a decade. The
     name stands above the chart, `x_label` below."""
-    heights = [v for s in series for v in s.y if math.isfinite(v)]
+    heights = [y for one in series for _, y in one.points if math.isfinite(y)]
     log = min(heights) > 0 and max(heights) / min(heights) > 10
-    xs = [v for s in series for v in s.x]
     marks = []
     for one in series:
-        points = [p for p in zip(one.x, one.y, strict=True) if math.isfinite(p[1])]
+        points = [(x, y) for x, y in one.points if math.isfinite(y)]
         apart = max(1, math.ceil(len(points) / _MOST_HOVERS))
         spots = [
-            ("hover", 5, at, value, f"{one.label}, {at:,.6g}: {value:.4g}")
-            for at, value in points[::-1][::apart]
+            ("hover", 5, x, y, f"{one.label}, {x:,.6g}: {y:.4g}")
+            for x, y in points[::-1][::apart]
         ]
         marks.append({"of": one, "lines": ["line"], "points": points, "spots": spots})
+    xs = [x for one in series for x, _ in one.points]
     name += " (logarithmic)" * log
     return _render(name, x_label, xs, heights, marks, log=log)
 
@@ -86,7 +91,7 @@ def histogram(name: str, series: Sequence[Series], x_label: str) -> str:
     The range leaves out the outer half percent at either end; what lies there counts
     in the outermost bins. A mark below shows each median.
     """
-    finite = [np.asarray(s.x)[np.isfinite(s.x)] for s in series]
+    finite = [np.asarray(one.points)[np.isfinite(one.points)] for one in series]
     low, high = np.percentile(np.concatenate(finite), [0.5, 99.5])
     if high <= low:
         low, high = low - 0.5, high + 0.5
@@ -109,31 +114,30 @@ def histogram(name: str, series: Sequence[Series], x_label: str) -> str:
 def dots(name: str, series: Sequence[Series], x_label: str) -> str:
     """Means with their intervals; points of few pairs are hollow, and the counts of the
     first series stand above the axis."""
-    every = [v for s in series for v in (*s.y, *s.low, *s.high) if math.isfinite(v)]
-    xs = [v for s in series for v in s.x]
-    gap = 0.04 * (max(xs) - min(xs))
+    every = [dot for one in series for dot in one.points]
+    ys = [y for dot in every for y in (dot.y, dot.low, dot.high) if math.isfinite(y)]
+    left, right = min(dot.x for dot in every), max(dot.x for dot in every)
+    gap = 0.04 * (right - left)
     # Room for the counts.
-    floor = min(every) - 0.12 * (max(every) - min(every))
-    ends = [min(xs) - gap, max(xs) + gap]
+    floor = min(ys) - 0.12 * (max(ys) - min(ys))
     marks = []
     for i, one in enumerate(series):
         whiskers, spots = [], []
-        for at, mean, low, high, count in zip(
-            one.x, one.y, one.low, one.high, one.counts, strict=True
-        ):
+        for x, mean, low, high, pairs in one.points:
             span = ""
             if math.isfinite(low):
-                whiskers.append((at, low, high))
+                whiskers.append((x, low, high))
                 span = f" ({low:.4g} to {high:.4g})"
-            text = f"{one.label}: {mean:.4g}{span}, {counted(count, 'pair')}"
-            spots.append(("spot few" if count < 10 else "spot", 3, at, mean, text))
-        points = list(zip(one.x, one.y, strict=True))
+            text = f"{one.label}: {mean:.4g}{span}, {counted(pairs, 'pair')}"
+            spots.append(("spot few" if pairs < 10 else "spot", 3, x, mean, text))
+        points = [(dot.x, dot.y) for dot in one.points]
         mark = {"of": one, "lines": ["line thin"], "points": points, "spots": spots}
         # Side by side, so that intervals of several runs can be seen.
         shift = 3 * (i - (len(series) - 1) / 2)
         marks.append(mark | {"whiskers": whiskers, "shift": shift})
-    counts = list(zip(series[0].x, series[0].counts, strict=True))
-    return _render(name, x_label, ends, [floor, max(every)], marks, counts=counts)
+    counts = [(dot.x, dot.pairs) for dot in series[0].points]
+    ends = [left - gap, right + gap]
+    return _render(name, x_label, ends, [floor, max(ys)], marks, counts=counts)
 
 
 def ticks(first: float, last: float, about: int = 5) -> list[float]:

@@ -39,7 +39,7 @@ def test_large_ticks_are_short(value, text):
 
 
 def test_a_line_goes_from_corner_to_corner():
-    series = svg_charts.Series("a", "run-0", [0, 5, 10], [1, 2, 3])
+    series = svg_charts.Series("a", "run-0", [(0, 1), (5, 2), (10, 3)])
     (line,) = all_of(svg_charts.lines("loss", [series], "step"), "polyline", "line")
     (left, bottom), (middle, half), (right, top) = points(line)
     assert middle == pytest.approx((left + right) / 2)
@@ -48,7 +48,7 @@ def test_a_line_goes_from_corner_to_corner():
 
 
 def test_values_over_a_decade_are_drawn_by_their_logarithm():
-    series = svg_charts.Series("a", "run-0", [0, 1, 2], [1, 10, 100])
+    series = svg_charts.Series("a", "run-0", [(0, 1), (1, 10), (2, 100)])
     svg = svg_charts.lines("loss", [series], "step")
     (line,) = all_of(svg, "polyline", "line")
     first, second, third = (y for _, y in points(line))
@@ -57,7 +57,7 @@ def test_values_over_a_decade_are_drawn_by_their_logarithm():
 
 
 def test_a_value_that_is_missing_leaves_the_others():
-    series = svg_charts.Series("a", "run-0", [0, 1, 2], [1, float("nan"), 3])
+    series = svg_charts.Series("a", "run-0", [(0, 1), (1, float("nan")), (2, 3)])
     (line,) = all_of(svg_charts.lines("loss", [series], "step"), "polyline", "line")
     assert len(points(line)) == 2
 
@@ -80,15 +80,12 @@ def test_equal_values_have_a_histogram():
 
 
 def test_means_of_few_pairs_are_hollow_and_counted():
-    series = svg_charts.Series(
-        "a",
-        "run-0",
-        [0.1, 0.3],
-        [0.5, 0.6],
-        low=[0.4, float("nan")],
-        high=[0.6, float("nan")],
-        counts=[1200, 1],
-    )
+    nan = float("nan")
+    means = [
+        svg_charts.Dot(0.1, 0.5, 0.4, 0.6, pairs=1200),
+        svg_charts.Dot(0.3, 0.6, nan, nan, pairs=1),
+    ]
+    series = svg_charts.Series("a", "run-0", means)
     svg = svg_charts.dots("ssim_pg2", [series], "pose difference")
     assert [len(all_of(svg, "circle", s)) for s in ("spot", "few")] == [2, 1]
     assert len(all_of(svg, "line", "whisker")) == 1
@@ -97,7 +94,7 @@ def test_means_of_few_pairs_are_hollow_and_counted():
 
 def test_names_cannot_become_markup():
     evil = "</svg><script>alert('1')</script>"
-    series = svg_charts.Series(evil, "run-0", [0, 1], [1, 2])
+    series = svg_charts.Series(evil, "run-0", [(0, 1), (1, 2)])
     svg = svg_charts.lines(evil, [series], evil)
     assert "<script" not in svg
     assert {e.tag for e in ET.fromstring(svg).iter()} == {

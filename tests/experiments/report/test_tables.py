@@ -65,7 +65,7 @@ def test_bold_is_chosen_among_runs_of_the_same_pairs_and_their_copy():
     (row,) = tables.scores(runs)
     best = {
         (runs[c.run].name, c.kind): wins
-        for c, (_, wins) in zip(tables.columns(runs), row.cells, strict=True)
+        for c, wins in zip(tables.columns(runs), row["best"], strict=True)
     }
     assert best == {
         ("a", "copy of source"): True,

@@ -14,11 +14,11 @@ _MOST_POINTS = 300
 _BINS = 10
 
 
-# SVG: the charts that a reader wants to see "first", and the "rest".
-Figures = dict[str, list[str]]
+# The charts that a reader wants to see "first", and the "rest".
+Figures = dict[str, list[svg_charts.Chart]]
 
 
-def _split(charts: Mapping[str, str]) -> Figures:
+def _split(charts: Mapping[str, svg_charts.Chart]) -> Figures:
     first = {n for n in charts if n in FIRST_METRICS or n.endswith("/loss")}
     rest = [charts[name] for name in charts if name not in first]
     return {"first": [charts[name] for name in charts if name in first], "rest": rest}
@@ -54,7 +54,7 @@ def training(runs: Sequence[Run]) -> Figures:
                 for number, run in enumerate(runs)
                 if any(name in row for row in run.history)
             ]
-            charts[name] = svg_charts.lines(name, series, "training step")
+            charts[name] = svg_charts.lines(name, series)
     return _split(charts)
 
 
@@ -81,8 +81,7 @@ def distributions(
             and np.isfinite(values).any()
         ]
         if series:
-            text = "share of pairs by score"
-            charts[metric] = svg_charts.histogram(metric, series, text)
+            charts[metric] = svg_charts.histogram(metric, series)
     return _split(charts)
 
 
@@ -104,8 +103,7 @@ def by_pose_difference(
             if points := binned(scores, apart):
                 series.append(svg_charts.Series(run.name, f"run-{number}", points))
         if series:
-            text = "pose difference in torso lengths"
-            charts[metric] = svg_charts.dots(metric, series, text)
+            charts[metric] = svg_charts.dots(metric, series)
     return _split(charts)
 
 

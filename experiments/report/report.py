@@ -1,30 +1,26 @@
-"""--mode=report: evaluated runs side by side, as one page for a browser.
-
-The page is one file that needs no network.
-"""
+"""--mode=report: evaluated runs side by side, as one file for a browser that needs no
+network."""
 
 import base64
 import datetime
 import hashlib
 import pathlib
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import jinja2
+import markupsafe
 import numpy as np
 
 from data_prep import command_line
 from experiments.config import Config
-from experiments.report import (
-    data_pairs,
-    evaluated_run,
-    figures,
-    samples,
-    tables,
-    templates,
-)
+from experiments.evaluate import statistics
+from experiments.report import data_pairs, evaluated_run, figures, samples, tables
 from experiments.report.evaluated_run import Run
 from pg2_jax import errors, files, pose
 
+_TEMPLATES = pathlib.Path(__file__).with_name("template")
 _FILE = "index.html"
 # By this a report knows the pages that it may replace.
 _GENERATOR = "pg2_jax --mode=report"
@@ -34,7 +30,14 @@ _MOST_FAILURES = 6
 def report(config: Config) -> None:
     """Writes --output/index.html, which shows the runs of --workdirs."""
     output = pathlib.Path(config.output)
-    _check_output(output)
+    # Before the work.
+    command_line.check_folder("--output", output, empty=False)
+    old = output / _FILE
+    if old.exists() and _GENERATOR not in old.read_text("utf-8", "replace")[:2000]:
+        raise ValueError(
+            f"--output={output}: {_FILE} was not written by --mode=report and would be "
+            "overwritten; choose another folder."
+        )
     runs = evaluated_run.read_all(config.workdirs)
     gathered = samples.Samples(config, runs)
     html = _page(runs, gathered, config.report_metric)
@@ -49,28 +52,16 @@ def report(config: Config) -> None:
     )
 
 
-def _check_output(output: pathlib.Path) -> None:
-    """Checks, before the work, that the page replaces nothing but a report."""
-    command_line.check_folder("--output", output, empty=False)
-    old = output / _FILE
-    if old.exists() and _GENERATOR not in old.read_text("utf-8", "replace")[:2000]:
-        raise ValueError(
-            f"--output={output}: {_FILE} was not written by --mode=report and would be "
-            "overwritten; choose another folder."
-        )
-
-
 def _page(runs: Sequence[Run], gathered: samples.Samples, metric: str) -> str:
     """The page as HTML; pairs are ranked by the metric."""
-    css, js = templates.read("report.css"), templates.read("report.js")
+    css, js = _read("report.css"), _read("report.js")
     headings, differences, not_compared = tables.differences(runs)
     columns = tables.columns(runs)
     lines = figures.legend(runs, columns)
     settings, all_settings = tables.settings(runs)
     apart = [item["known"].difference for item in gathered.items]
     known = [difference for difference in apart if difference is not None]
-    return templates.render(
-        "report.html",
+    return _ENVIRONMENT.get_template("report.html").render(
         generator=_GENERATOR,
         css=css,
         js=js,
@@ -180,3 +171,36 @@ def _policy(css: str, js: str) -> str:
         f"default-src 'none'; img-src data:; style-src 'sha256-{style}'; "
         f"script-src 'sha256-{script}'; base-uri 'none'; form-action 'none'"
     )
+
+
+def _read(name: str) -> str:
+    """A file as it is, safe to put into a page."""
+    return markupsafe.Markup((_TEMPLATES / name).read_text("utf-8"))
+
+
+def _signed(metric: str, value: float) -> str:
+    """A difference, with one digit more than a score has."""
+    digits = len(statistics.number(metric, 0.0).partition(".")[2]) + 1
+    text = f"{value:+.2g}" if metric.endswith("l2") else f"{value:+.{digits}f}"
+    return text.replace("-", "\u2212")
+
+
+def _breakable(name: str) -> markupsafe.Markup:
+    """A name that a narrow screen breaks after its signs, not in the middle."""
+    parts = re.split(r"(?<=[_/.\-])", name)
+    return markupsafe.Markup("<wbr>").join(parts)
+
+
+_ENVIRONMENT = jinja2.Environment(
+    loader=jinja2.FileSystemLoader(_TEMPLATES),
+    autoescape=True,
+    undefined=jinja2.StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_ENVIRONMENT.globals |= {"rounded": statistics.number, "signed": _signed}
+_ENVIRONMENT.filters |= {
+    "count": "{:,}".format,
+    "counted": errors.counted,
+    "breakable": _breakable,
+}

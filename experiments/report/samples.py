@@ -61,7 +61,6 @@ class Samples:
                 if (key := run.keys[row]) in groups:
                     scores[key][number] = float(values[row]), rank
         first = next(iter(runs.values()))
-        assert first.scores, "pairs were chosen by their scores"
         names = dict(zip(first.keys, first.scores.names, strict=True))
         shots = self._shots(runs, {key: names[key] for key in groups}, pairs)
         self.items += [
@@ -156,7 +155,7 @@ def best_and_worst(
 
 def _chosen(run: Run, config: Config) -> dict[str, list[int]]:
     """The rows of the pairs to show: best, median, worst and spread."""
-    if not run.scores:
+    if not run.keys:
         return {}
     scores, metric = run.scores_of(run.final), config.report_metric
     if metric not in scores:

@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from experiments.report import templates
 from pg2_jax.errors import counted
 
 _WIDTH, _HEIGHT = 320, 208
@@ -18,6 +17,7 @@ _MARGINS = {"left": 40, "right": 14, "top": 28, "bottom": 36}
 _BINS = 40
 # Points with a text of their own; more would make the page heavy.
 _MOST_HOVERS = 60
+Chart = dict[str, Any]  # what chart.svg draws
 
 
 class Dot(NamedTuple):
@@ -66,9 +66,9 @@ class _Axis(NamedTuple):
         return [(self(value), short(value)) for value in values]
 
 
-def lines(name: str, series: Sequence[Series], x_label: str) -> str:
-    """A chart of lines, by the logarithm where the values span more than a decade. The
-    name stands above the chart, `x_label` below."""
+def lines(name: str, series: Sequence[Series]) -> Chart:
+    """A chart of lines over the steps of a training, by the logarithm where the values
+    span more than a decade; the name stands above it."""
     heights = [y for one in series for _, y in one.points if math.isfinite(y)]
     log = min(heights) > 0 and max(heights) / min(heights) > 10
     marks = []
@@ -82,15 +82,12 @@ def lines(name: str, series: Sequence[Series], x_label: str) -> str:
         marks.append({"of": one, "lines": ["line"], "points": points, "spots": spots})
     xs = [x for one in series for x, _ in one.points]
     name += " (logarithmic)" * log
-    return _render(name, x_label, xs, heights, marks, log=log)
+    return _chart(name, "training step", xs, heights, marks, log=log)
 
 
-def histogram(name: str, series: Sequence[Series], x_label: str) -> str:
-    """Outlines of histograms over common bins, as shares of their series.
-
-    The range leaves out the outer half percent at either end; what lies there counts
-    in the outermost bins. A mark below shows each median.
-    """
+def histogram(name: str, series: Sequence[Series]) -> Chart:
+    """Outlines of histograms over common bins, as shares of their series; the outer
+    half percent at either end counts in the outermost bins. Marks are medians."""
     finite = [np.asarray(one.points)[np.isfinite(one.points)] for one in series]
     low, high = np.percentile(np.concatenate(finite), [0.5, 99.5])
     if high <= low:
@@ -108,12 +105,13 @@ def histogram(name: str, series: Sequence[Series], x_label: str) -> str:
         points = list(zip(np.repeat(edges, 2), heights, strict=True))
         mark = {"of": one, "lines": ["area", "line"], "points": points}
         marks.append(mark | {"medians": [(median, text)]})
-    return _render(name, x_label, [low, high], [0.0, highest], marks)
+    text = "share of pairs by score"
+    return _chart(name, text, [low, high], [0.0, highest], marks)
 
 
-def dots(name: str, series: Sequence[Series], x_label: str) -> str:
-    """Means with their intervals; points of few pairs are hollow, and the counts of the
-    first series stand above the axis."""
+def dots(name: str, series: Sequence[Series]) -> Chart:
+    """Means by pose difference, with intervals; points of few pairs are hollow, and the
+    counts of the first series stand above the axis."""
     every = [dot for one in series for dot in one.points]
     ys = [y for dot in every for y in (dot.y, dot.low, dot.high) if math.isfinite(y)]
     left, right = min(dot.x for dot in every), max(dot.x for dot in every)
@@ -137,14 +135,15 @@ def dots(name: str, series: Sequence[Series], x_label: str) -> str:
         marks.append(mark | {"whiskers": whiskers, "shift": shift})
     counts = [(dot.x, dot.pairs) for dot in series[0].points]
     ends = [left - gap, right + gap]
-    return _render(name, x_label, ends, [floor, max(ys)], marks, counts=counts)
+    text = "pose difference in torso lengths"
+    return _chart(name, text, ends, [floor, max(ys)], marks, counts=counts)
 
 
-def ticks(first: float, last: float, about: int = 5) -> list[float]:
-    """Round numbers from `first` to `last`, some `about` of them."""
+def ticks(first: float, last: float) -> list[float]:
+    """Some five round numbers from `first` to `last`."""
     if last <= first:
         return [first]
-    rough = (last - first) / about
+    rough = (last - first) / 5
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(m * power for m in (1, 2, 5, 10) if m * power >= rough * 0.999)
     begin = math.ceil(first / step - 1e-9)
@@ -159,7 +158,7 @@ def short(value: float) -> str:
     return f"{value / 1000:g}k" if abs(value) >= 10_000 else f"{value:g}"
 
 
-def _render(
+def _chart(
     name: str,
     x_label: str,
     xs: Sequence[float],
@@ -168,7 +167,7 @@ def _render(
     *,
     log: bool = False,
     counts: Sequence[tuple[float, int]] = (),
-) -> str:
+) -> Chart:
     """The chart, whose axes reach over `xs` and `ys`, of each series: a class for each
     line through its points; whiskers (x, low, high), spots (class, radius, x, y, text),
     medians (x, text), and by how many pixels all that is moved."""
@@ -176,14 +175,14 @@ def _render(
     gap = 0.0 if log else 0.04 * (high - low)
     bottom = low if low >= 0 and low - gap < 0 else low - gap
     base = _HEIGHT - _MARGINS["bottom"]
-    return templates.render(
-        "chart.svg",
-        name=name,
-        x_label=x_label,
-        width=_WIDTH,
-        height=_HEIGHT,
-        x_axis=_Axis(min(xs), max(xs), _MARGINS["left"], _WIDTH - _MARGINS["right"]),
-        y_axis=_Axis(bottom, high + gap, base, _MARGINS["top"], log),
-        marks=marks,
-        counts=counts,
-    )
+    right = _WIDTH - _MARGINS["right"]
+    return {
+        "name": name,
+        "x_label": x_label,
+        "width": _WIDTH,
+        "height": _HEIGHT,
+        "x_axis": _Axis(min(xs), max(xs), _MARGINS["left"], right),
+        "y_axis": _Axis(bottom, high + gap, base, _MARGINS["top"], log),
+        "marks": marks,
+        "counts": counts,
+    }

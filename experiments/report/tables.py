@@ -85,9 +85,9 @@ def differences(runs: Sequence[Run]) -> tuple[list[Heading], list[Row], list[str
             notes.append(f"{run.name} is not compared with {runs[0].name}: {why}.")
         elif number:
             others.append(Column(0, runs[0].final))
-        elif run.scores is None:
+        elif not run.keys:
             notes.append(f"{run.name} has no pairs.csv; evaluate it again.")
-        if run.scores and len(run.content["metrics"]) > 1:
+        if run.keys and len(run.content["metrics"]) > 1:
             others.append(Column(number, list(run.content["metrics"])[-2]))
         for other in others:
             by_metric = compare(run, final.kind, runs[other.run], other.kind)
@@ -217,10 +217,12 @@ def facts(run: Run) -> dict[str, str]:
         }
     else:
         available = content.get("pairs_available", content["pairs"])
+        seconds = max((row.get("seconds", 0) for row in run.history), default=0)
+        duration = f"{datetime.timedelta(seconds=round(seconds))} (h:mm:ss)"
         origin = {
             "Scored checkpoint": f"step {content['step']:,}",
             "Training": _plan(run.config),
-            "Time of training": _duration(run),
+            "Time of training": duration if seconds else UNKNOWN,
             "Trained on": _hardware(run),
             "Training code": str(run.stored.get("commit", UNKNOWN)),
             "Data set": content.get("data_dir", UNKNOWN),
@@ -244,12 +246,6 @@ def _plan(config: dict[str, Any]) -> str:
     steps = f"{coarse:,} + {refine:,}" if stages == "two_stage" else f"{coarse:,}"
     batch = config.get("batch_size", UNKNOWN)
     return f"{stages}, {steps} steps, batches of {batch}, seed {config.get('seed')}"
-
-
-def _duration(run: Run) -> str:
-    seconds = max((row.get("seconds", 0) for row in run.history), default=0)
-    said = f"{datetime.timedelta(seconds=round(seconds))} (h:mm:ss)"
-    return said if seconds else UNKNOWN
 
 
 def _hardware(run: Run) -> str:

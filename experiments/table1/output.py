@@ -29,10 +29,13 @@ _OF_INCEPTION = {"inception_score": "IS", "masked_inception_score": "mask-IS"}
 def write(folder: pathlib.Path, content: dict[str, Any]) -> None:
     """Writes table.json and, as soon as there is a row, table.md."""
     folder.mkdir(parents=True, exist_ok=True)
-    whole = {**content, "not_computed": _missing(content), **results.provenance()}
+    titles = _names(content).values()
+    lacking = [title for title in _OF_INCEPTION.values() if title not in titles]
+    why = dict.fromkeys(lacking, "needs --inception=PATH")
+    whole = {**content, "not_computed": why, **results.provenance()}
     results.write_json(folder / "table.json", whole)
     if content["rows"]:
-        files.write_text(folder / "table.md", _markdown(content))
+        files.write_text(folder / "table.md", _markdown(whole))
 
 
 def show(folder: pathlib.Path) -> None:
@@ -83,13 +86,6 @@ def _names(content: dict[str, Any]) -> dict[str, str]:
     return {**_NAMES, **more}
 
 
-def _missing(content: dict[str, Any]) -> dict[str, str]:
-    """Why columns of the paper are not there."""
-    titles = _names(content).values()
-    lacking = [title for title in _OF_INCEPTION.values() if title not in titles]
-    return dict.fromkeys(lacking, "needs --inception=PATH")
-
-
 def cell(row: dict[str, Any], name: str) -> str:
     """The mean of a metric, and its spread over the seeds."""
     runs = [run["metrics"] for run in row["seeds"].values()]
@@ -121,5 +117,5 @@ def _notes(content: dict[str, Any]) -> list[str]:
         f"seeds: {said}",
         "figure4.png: the first seed of each model, test pairs spread evenly",
         *(f"{title} is {name}: {definitions[name]}" for name, title in names.items()),
-        *(f"{name}: not computed; {why}" for name, why in _missing(content).items()),
+        *(f"{n}: not computed; {why}" for n, why in content["not_computed"].items()),
     ]

@@ -99,11 +99,9 @@ def of_run(run: Run, photos: Mapping[str, Photos]) -> Images:
     }
 
 
-def of_folder(
-    run: Run, rows: Mapping[str, int]
-) -> tuple[Images, dict[str, np.ndarray]]:
-    """Reads generated images and their targets from the folders that were scored, by
-    the rows of the pairs in their listing."""
+def of_folder(run: Run, rows: Mapping[str, int]) -> Images:
+    """Reads targets and generated images from the folders that were scored, by the rows
+    of the pairs in their listing."""
     content = run.content
     config = Config(
         mode="evaluate",
@@ -118,9 +116,10 @@ def of_folder(
             f"{config.generated_dir} holds {len(pairs):,} images, and "
             f"{content['pairs']:,} were scored"
         )
-    read = image_folder.read
-    generated, targets = {}, {}
-    for key, row in rows.items():
-        generated[key] = {folders.KIND: read("generated_dir", pairs[row].generated)}
-        targets[key] = read("target_dir", pairs[row].target)
-    return generated, targets
+    return {
+        key: {
+            "target": image_folder.read("target_dir", pairs[row].target),
+            folders.KIND: image_folder.read("generated_dir", pairs[row].generated),
+        }
+        for key, row in rows.items()
+    }

@@ -114,21 +114,20 @@ class Samples:
         for key, given in photos.items():
             shots[key] = _given_shots(said[key], given)
         for number, run in runs.items():
-            targets: dict[str, np.ndarray] = {}
             try:
                 if "generated_dir" in run.content:
                     rows = {key: i for i, key in enumerate(run.keys) if key in names}
-                    images, targets = data_pairs.of_folder(run, rows)
+                    images = data_pairs.of_folder(run, rows)
                 else:
                     images = data_pairs.of_run(run, photos)
             except ValueError as error:
                 self._note(run, f"no generated images: {error}")
                 continue
-            for key, target in targets.items():
-                if not shots[key]:
+            for key, by_kind in images.items():
+                target = by_kind.pop("target", None)
+                if target is not None and not shots[key]:
                     alt = f"Target photo of {said[key]}"
                     shots[key].append(_shot("target", target, alt))
-            for key, by_kind in images.items():
                 for kind, image in by_kind.items():
                     alt = f"{kind} image of {said[key]} by {run.name}"
                     shots[key].append(_shot(kind, image, alt, run=number))

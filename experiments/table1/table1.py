@@ -5,14 +5,8 @@ import pathlib
 import time
 from typing import Any, NamedTuple
 
-from experiments import results
+from experiments import config_compatibility, results
 from experiments.config import Config
-from experiments.config_compatibility import (
-    check_unchanged,
-    differences,
-    newest,
-    with_reader,
-)
 from experiments.evaluate import evaluate
 from experiments.table1 import output
 from experiments.train import train
@@ -76,7 +70,7 @@ def table1(config: Config) -> int | None:
     The config is that of the full model. The workdir holds a run for each row and seed,
     table.md, table.json and figure4.png.
     """
-    config = with_reader(config, _on_disk(config).get("config"))
+    config = config_compatibility.with_reader(config, _on_disk(config).get("config"))
     dataset = pair_reader.PairDataset(
         config.data_dir,
         reader=config.reader,
@@ -92,7 +86,7 @@ def table1(config: Config) -> int | None:
         with errors.said_of(f"row {name} (see --rows)"):
             restore.architecture_of(row.to_json())
         _, stored, row = _begun(row)
-        check_unchanged(stored, row, dataset.metadata)
+        config_compatibility.check_unchanged(stored, row, dataset.metadata)
     # This binds the folder to the settings and the data.
     output.write(folder, content)
     for number, (name, seed) in enumerate(runs, start=1):
@@ -182,7 +176,7 @@ def _check_before_work(
 def _begun(config: Config) -> tuple[int, dict[str, Any] | None, Config]:
     """How many steps a row's run has taken, the config that it has stored, if any, and
     the config with the stage I that it has begun with."""
-    step, stored = newest(config) or (0, None)
+    step, stored = config_compatibility.newest(config) or (0, None)
     coarse_from = (stored or {}).get("coarse_from", "")
     return step, stored, dataclasses.replace(config, coarse_from=coarse_from)
 
@@ -201,7 +195,9 @@ def _opened(config: Config, dataset: pair_reader.PairDataset) -> dict[str, Any]:
             "another workdir."
         )
     stored = run_folder.with_current_names(old["config"])
-    changed = differences(stored, dataclasses.replace(config, seed=stored["seed"]))
+    changed = config_compatibility.differences(
+        stored, dataclasses.replace(config, seed=stored["seed"])
+    )
     for name in ("refine_steps", "steps_scale", "max_test_pairs"):
         was, now = stored[name], getattr(config, name)
         if was != now and not any(f"--{name}:" in line for line in changed):

@@ -7,7 +7,7 @@ import socket
 from data_prep.synthetic import pictures
 from experiments.config import Config
 from experiments.config_compatibility import check_networks
-from experiments.demo import onnxruntime_web, static_page
+from experiments.demo import static_page
 from experiments.demo.model_queue import ModelQueue, Person
 from experiments.evaluate import image_folder
 from pg2_jax import errors
@@ -63,7 +63,7 @@ def write_static(config: Config) -> None:
     """Writes the page as a folder for any web server: the browser runs the model."""
     folder = pathlib.Path(config.static)
     static_page.check(folder, config.workdir)
-    with onnxruntime_web.files(config.onnxruntime_web) as runtime:
+    with static_page.runtime(config.onnxruntime_web) as runtime:
         queue = open_queue(config)
         people = example_people(queue, config.examples_dir, config.workdir)
         max_bytes = config.max_upload_mb * 2**20
@@ -76,17 +76,17 @@ def open_queue(config: Config) -> ModelQueue:
     """Loads the model, and the pose estimator if there is one."""
     model = pose_transfer.PoseTransfer.restore(config.workdir, **config.how_to_restore)
     check_networks(model.config, config)
-    return ModelQueue(model, config.max_waiting, open_finder(config))
+    return ModelQueue(model, config.max_waiting, open_finder(config.pose_model))
 
 
-def open_finder(config: Config) -> person_finder.PersonFinder | None:
-    """Loads the pose estimator before any visitor waits for it; None, with a printed
-    note, if none is installed and --pose_model names none."""
-    finder = person_finder.PersonFinder(config.pose_model)
+def open_finder(pose_model: str) -> person_finder.PersonFinder | None:
+    """Loads the pose estimator; None, with a printed note, if none is installed and no
+    model file is named."""
+    finder = person_finder.PersonFinder(pose_model)
     try:
         finder.open()
     except ValueError as error:
-        if config.pose_model:
+        if pose_model:
             raise
         reason = errors.for_programs(error, {})
         print(f"note: of a photo with other proportions the middle is used; {reason}")
@@ -95,7 +95,7 @@ def open_finder(config: Config) -> person_finder.PersonFinder | None:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Opens the port, so that a mistake is reported before the model is loaded."""
+    """Opens the port; the error on one that cannot be opened names the flags."""
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         return socket.create_server((host, port), family=family)
@@ -109,43 +109,33 @@ def listen(host: str, port: int) -> socket.socket:
 def example_people(
     queue: ModelQueue, folder: str, workdir: str = ""
 ) -> dict[str, Person]:
-    """By name: the first photos of a folder by name, fitted by the queue. Without a
-    folder, the photos that come with the model file `workdir`, and synthetic people;
-    the joints of both are known."""
-    if not folder:
-        shipped = _photos_of_model(queue, pathlib.Path(workdir))
-        count = max(0, _EXAMPLES - len(shipped))
-        return {**shipped, **_synthetic_people(*queue.size, count)}
-    photos = image_folder.images("examples_dir", folder, [])
-    with errors.said_of(f"--examples_dir={folder}"):
-        return {
-            path.stem: queue.fit_photo(path.read_bytes(), path.name)
-            for path in photos[:_MOST_EXAMPLES]
-        }
+    """By name: the first photos of a folder, fitted by the queue. Without a folder the
+    photos that come with the model file `workdir`, and synthetic people; all of these
+    have joints."""
+    if folder:
+        photos = image_folder.images("examples_dir", folder, [])[:_MOST_EXAMPLES]
+        with errors.said_of(f"--examples_dir={folder}"):
+            return {p.stem: queue.fit_photo(p.read_bytes(), p.name) for p in photos}
+    people = _photos_of_model(queue, pathlib.Path(workdir))
+    # Of each synthetic person the picture that shows most of the body.
+    for number in range(1, _EXAMPLES + 1 - len(people)):
+        who = 0, _FIRST_IDENTITY + number - 1
+        takes = [pictures.photograph(*who, i, *queue.size)[1] for i in range(4)]
+        best = max(takes, key=lambda take: take.keypoints[:, 2].sum())
+        people[f"Synthetic person {number}"] = Person(best.image, best.keypoints)
+    return people
 
 
 def _photos_of_model(queue: ModelQueue, model: pathlib.Path) -> dict[str, Person]:
     """The annotated photos in the folder `photo` beside a model file, each with the
     credit that its licence asks for."""
-    annotations = model.parent / "photo" / "annotations.csv"
+    folder = model.parent / "photo"
+    annotations, credit = folder / "annotations.csv", folder / "credit.txt"
     if not model.is_file() or not annotations.is_file():
         return {}
-    credit = annotations.with_name("credit.txt")
     note = credit.read_text(encoding="utf-8").strip() if credit.is_file() else ""
     people = {}
     for name, joints in keypoint_files.read(annotations).items():
-        content = annotations.with_name(name).read_bytes()
-        person = queue.fit_photo(content, name, joints)
+        person = queue.fit_photo((folder / name).read_bytes(), name, joints)
         people[f"Photo: {pathlib.Path(name).stem}"] = person._replace(note=note)
-    return people
-
-
-def _synthetic_people(height: int, width: int, count: int) -> dict[str, Person]:
-    """Each in the picture that shows most of the body."""
-    people = {}
-    for number in range(count):
-        who = 0, _FIRST_IDENTITY + number
-        takes = [pictures.photograph(*who, i, height, width)[1] for i in range(4)]
-        best = max(takes, key=lambda take: take.keypoints[:, 2].sum())
-        people[f"Synthetic person {number + 1}"] = Person(best.image, best.keypoints)
     return people

@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _BODY_SECONDS = 30
 _PATIENCE = 4  # times the largest body
+_CLOSE = {"Connection": "close"}
 _HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
@@ -43,7 +44,7 @@ class Limits:
                 response = fastapi.responses.JSONResponse(
                     {"error": "Too many requests in a minute. Try again in a moment."},
                     429,
-                    {"Retry-After": "10", "Connection": "close"},
+                    {"Retry-After": "10", **_CLOSE},
                 )
                 return await response(scope, receive, sending)
             receive = self._limited(receive)
@@ -64,17 +65,14 @@ class Limits:
                         message = await receive()
                 except TimeoutError:
                     reason = "The request took too long to arrive."
-                    raise _refused(408, reason) from None
+                    raise fastapi.HTTPException(408, reason, _CLOSE) from None
                 size += len(message.get("body", b""))
                 ended = not message.get("more_body", False)
                 if size <= self._max_bytes:
                     return message
                 if ended or size > _PATIENCE * self._max_bytes:
                     limit = f"{self._max_bytes / 2**20:.1f} MB"
-                    raise _refused(413, f"The request is larger than {limit}.")
+                    reason = f"The request is larger than {limit}."
+                    raise fastapi.HTTPException(413, reason, _CLOSE)
 
         return limited
-
-
-def _refused(status: int, reason: str) -> fastapi.HTTPException:
-    return fastapi.HTTPException(status, reason, {"Connection": "close"})

@@ -23,8 +23,6 @@ from pg2_jax.inference import (
 from pg2_jax.keypoints import keypoint_files
 from pg2_jax.photos import crop, photo_files
 
-# Text only: visitors have no use for the formats that researchers convert from.
-POSE_SUFFIXES = (".json", ".csv", ".txt")
 # Around a pose, of its longer side.
 MARGIN = 0.06
 # A phone's photo of 108 megapixels is decoded smaller, as long as its longer side has
@@ -59,12 +57,13 @@ class Person(NamedTuple):
     # model moves its pixels.
     large: np.ndarray | None = None
 
-
-class ReadPose(NamedTuple):
-    """A pose of a file."""
-
-    keypoints: np.ndarray  # float32 [18, 3] in pixels of the model's image
-    note: str  # which of several it is, in words; empty for the only one
+    @property
+    def large_keypoints(self) -> np.ndarray | None:
+        """The joints in pixels of the large photo; None where one of both lacks."""
+        if self.large is None or self.keypoints is None:
+            return None
+        scale = len(self.large) / len(self.image)
+        return self.keypoints * np.array([scale, scale, 1], np.float32)
 
 
 class Busy(Exception):
@@ -85,9 +84,10 @@ class ModelQueue:
         max_waiting: int,
         finder: person_finder.PersonFinder | None,
     ):
-        self.model = model
-        self.size = model.image_size
-        self.finder = finder
+        self.model, self.size, self.finder = model, model.image_size, finder
+        # Visitors have no use for the binary formats that researchers convert from.
+        photos = photo_files.SUFFIXES if finder else ()
+        self.pose_suffixes = (".json", ".csv", ".txt", *photos)
         self._places = threading.BoundedSemaphore(max_waiting + 1)
         self._turn = threading.Lock()
 
@@ -132,44 +132,44 @@ class ModelQueue:
         joints: np.ndarray | None,
         number: int,
     ) -> Person:
-        photo = read.image
+        photo, people, large = read.image, 0, None
         original = photo.height, photo.width
         whole = source_photo.has_shape(original, self.size)
         needed = self.model.architecture.needs_source_pose
-        words = f"The photo has {photo.width} x {photo.height} pixels"
-        if read.reduction > 1:
-            words += f" at 1/{read.reduction} of its size, at which it was read"
-        wanted = needed or not whole or number
-        people = 0
-        if joints is None and self.finder is not None and wanted:
+        if joints is None and self.finder and (needed or not whole or number):
             found = self.finder.everybody(photo, name)
-            people = len(found)
-            joints = person_finder.chosen(found, number, name)
+            people, joints = len(found), person_finder.chosen(found, number, name)
+        note = f"The photo has {photo.width} x {photo.height} pixels"
+        if read.reduction > 1:
+            note += f" at 1/{read.reduction} of its size, at which it was read"
+        warnings = []
         if joints is not None:
             source_photo.check_shown(joints, name, original)
-        warning = _NO_JOINTS if needed and joints is None else ""
         if joints is None and not whole:
+            warnings.append("Its middle is used.")
             size = self.size[::-1]
-            middle = ImageOps.fit(photo, size, Image.Resampling.LANCZOS)
-            warning = f"Its middle is used. {warning}".rstrip()
-            return Person(np.asarray(middle), None, f"{words}. {warning}", warning)
-        rule = "stretch" if whole else "crop"
-        used = "" if whole else "; the part around the person is used"
-        frame = source_photo.frame_of(rule, name, original, self.size, joints)
-        image, large = np.asarray(crop.apply(photo, frame, self.size)), None
+            image = np.asarray(ImageOps.fit(photo, size, Image.Resampling.LANCZOS))
+        else:
+            note += "" if whole else "; the part around the person is used"
+            rule = "stretch" if whole else "crop"
+            frame = source_photo.frame_of(rule, name, original, self.size, joints)
+            image = np.asarray(crop.apply(photo, frame, self.size))
         if joints is not None:
             if turned := retarget.turned(joints):
-                warning = f"The person {turned}: is the photo turned?"
+                warnings.append(f"The person {turned}: is the photo turned?")
             joints, _ = crop.move_keypoints(joints, original, frame, self.size)
             if self.model.keeps_resolution:
                 large = full_resolution.photo_of(photo, frame, self.size, _LARGE)
-        note = f"{words}{used}. {warning}".rstrip()
-        return Person(image, joints, note, warning, people, large)
+        elif needed:
+            warnings.append(_NO_JOINTS)
+        note = " ".join([f"{note}.", *warnings])
+        return Person(image, joints, note, " ".join(warnings), people, large)
 
-    def read_pose(self, content: bytes, name: str) -> ReadPose:
-        """The pose of a file: the first of a text file of keypoints, as it is if all of
-        its points lie in the image, else moved and scaled into it; of a photo, where
-        there is a finder, the person's."""
+    def read_pose(self, content: bytes, name: str) -> tuple[np.ndarray, str]:
+        """The pose of a file, float32 [18, 3] in pixels of the model's image, and which
+        of several it is, in words. Of a text file it is the first that shows anybody,
+        as it is if all of its points lie in the image, else moved and scaled into it;
+        of a photo, where there is a finder, the person's."""
         name = pathlib.PurePath(name).name
         suffix = pathlib.PurePath(name).suffix.lower()
         if suffix not in self.pose_suffixes:
@@ -179,20 +179,19 @@ class ModelQueue:
                 "such as the JSON file that OpenPose writes for a photo."
                 f"{'' if self.finder else needed}"
             )
-        if self.finder is not None and suffix in photo_files.SUFFIXES:
+        if self.finder and suffix in photo_files.SUFFIXES:
             with self._turn:
                 photo = photo_files.decode(content, name, _LONGEST).image
-                joints = self.finder(photo, name)
-            return ReadPose(self.fit_poses(joints[None])[0], "")
+                return self.fit_poses(self.finder(photo, name)[None])[0], ""
         poses = keypoint_files.decode(content, name)
-        seen = {row: points for row, points in poses.items() if points[:, 2].any()}
-        if not seen:
+        seen = ((row, points) for row, points in poses.items() if points[:, 2].any())
+        row, joints = next(seen, ("", None))
+        if joints is None:
             raise ValueError(f"{name}: no pose in it has a joint.")
-        row, joints = next(iter(seen.items()))
-        _, outside = retarget.drop_outside(joints, *self.size)
-        joints = self.fit_poses(joints[None])[0] if outside else joints
-        note = "" if len(poses) == 1 else f"Took {row}, the first of {len(poses):,}."
-        return ReadPose(joints, note)
+        if retarget.drop_outside(joints, *self.size)[1]:
+            joints = self.fit_poses(joints[None])[0]
+        several = f"Took {row}, the first of {len(poses):,}."
+        return joints, several if len(poses) > 1 else ""
 
     def about(self) -> str:
         """What the model can and cannot do, and its training data, in one line."""
@@ -205,20 +204,12 @@ class ModelQueue:
         people = counted(count["people"], "person", "people")
         return f"{can} Trained on {images} of {people}, {height}x{width} pixels."
 
-    @property
-    def pose_suffixes(self) -> tuple[str, ...]:
-        """Of the files that `read_pose` takes."""
-        return POSE_SUFFIXES + (photo_files.SUFFIXES if self.finder else ())
-
     def fit_poses(
-        self, poses: np.ndarray, body: np.ndarray | None = None, *, alone: bool = False
+        self, poses: np.ndarray, body: np.ndarray | None = None
     ) -> np.ndarray:
         """Gives poses [N, 18, 3] the size and place of the joints `body` [18, 3], moved
         into the image; the size that people have in Market-1501's photos if the body
-        is not known or the poses would not fit into the image. `alone` fits each by
-        itself."""
-        if alone:
-            return np.concatenate([self.fit_poses(one[None], body) for one in poses])
+        is not known or the poses would not fit into the image."""
         if body is not None and all(map(retarget.has_torso, (body[None], poses))):
             fitted = retarget.fit_to_body(poses, body)
             visible = fitted[..., 2] > 0
@@ -233,9 +224,8 @@ class ModelQueue:
 
     def catalogue(self, body: np.ndarray | None = None) -> dict[str, np.ndarray]:
         """The single poses of the library, in the model's image; see `fit_poses`."""
-        poses = pose_library.read("catalogue")
-        fitted = self.fit_poses(np.stack(list(poses.values())), body, alone=True)
-        return dict(zip(poses, fitted, strict=True))
+        poses = pose_library.read("catalogue").items()
+        return {name: self.fit_poses(one[None], body)[0] for name, one in poses}
 
     def generate(self, person: Person, keypoints: Any) -> batch.Generated:
         """A person in a pose, 18 rows (x, y, visible) in pixels of the model's image: a
@@ -253,22 +243,13 @@ class ModelQueue:
             generated = self.model(
                 person.large,
                 checked,
-                source_pose=large_keypoints(person),
+                source_pose=person.large_keypoints,
                 pose_fit="none",
                 fit="stretch",
                 max_side=_LARGE,
             )
         assert generated.large is not None, "the photo is larger than the model's"
         return generated.large
-
-
-def large_keypoints(person: Person) -> np.ndarray | None:
-    """The joints of a person in pixels of the large photo, as `fit_photo` takes them
-    back to those of the model's image."""
-    if person.large is None or person.keypoints is None:
-        return None
-    scale = len(person.large) / len(person.image)
-    return person.keypoints * np.array([scale, scale, 1], np.float32)
 
 
 def check_keypoints(keypoints: Any, name: str = "keypoints") -> np.ndarray:

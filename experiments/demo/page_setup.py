@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 
 from experiments import pictures
-from experiments.demo import model_queue
 from experiments.demo.model_queue import ModelQueue, Person
 from pg2_jax import pose, visualize
 from pg2_jax.inference import pose_library, result
@@ -53,17 +52,16 @@ def setup(queue: ModelQueue, people: dict[str, Person]) -> dict[str, Any]:
 
 def shown(queue: ModelQueue, person: Person) -> dict[str, Any]:
     """A person, and the catalogue's poses at the size of their body, if it is known."""
-    joints = person.keypoints
     about: dict[str, Any] = {"picture": _address(person.image), "note": person.note}
-    large = model_queue.large_keypoints(person)
-    if person.large is not None and large is not None:
+    if person.large is not None and person.large_keypoints is not None:
         about["large"] = _address(person.large)
-        about["large_keypoints"] = large.tolist()
-    if joints is None:
+        about["large_keypoints"] = person.large_keypoints.tolist()
+    if person.keypoints is None:
         return {**about, "source_keypoints": None, "poses": {}}
-    poses = queue.catalogue(joints).items()
+    about["source_keypoints"] = person.keypoints.tolist()
+    poses = queue.catalogue(person.keypoints).items()
     fitted = {_in_words(name): points.round(2).tolist() for name, points in poses}
-    return {**about, "source_keypoints": joints.tolist(), "poses": fitted}
+    return {**about, "poses": fitted}
 
 
 def _address(image: np.ndarray) -> str:

@@ -1,7 +1,6 @@
 """The demo's server: the files of the page, and JSON for the page and for programs."""
 
 import base64
-import io
 import pathlib
 from collections.abc import Callable
 from typing import Annotated, Any, TypeVar
@@ -101,13 +100,7 @@ def make_server(
     )
     for kind in (ValueError, model_queue.Busy, RequestValidationError, HTTPException):
         app.add_exception_handler(kind, _explain)
-    _add_page(app, {**page_setup.setup(queue, people), "max_bytes": max_bytes})
-    _add_uploads(app, queue, config)
-    _add_api(app, queue)
-    return app
-
-
-def _add_page(app: fastapi.FastAPI, setup: dict[str, Any]) -> None:
+    setup = {**page_setup.setup(queue, people), "max_bytes": max_bytes}
     app.mount("/page", staticfiles.StaticFiles(directory=_PAGE))
 
     @app.api_route("/", methods=["GET", "HEAD"], include_in_schema=False)
@@ -118,13 +111,16 @@ def _add_page(app: fastapi.FastAPI, setup: dict[str, Any]) -> None:
     async def get_setup() -> dict[str, Any]:
         return setup
 
+    _add_uploads(app, queue, config.max_upload_mb)
+    _add_api(app, queue)
+    return app
 
-def _add_uploads(app: fastapi.FastAPI, queue: ModelQueue, config: Config) -> None:
+
+def _add_uploads(app: fastapi.FastAPI, queue: ModelQueue, most_mb: int) -> None:
     async def uploaded(request: fastapi.Request) -> bytes:
         content = await request.body()
-        if len(content) > config.max_upload_mb * 2**20:
-            rule = f"The file is larger than {config.max_upload_mb} MB."
-            raise HTTPException(413, rule)
+        if len(content) > most_mb * 2**20:
+            raise HTTPException(413, f"The file is larger than {most_mb} MB.")
         return content
 
     @app.post("/api/photo", include_in_schema=False)
@@ -138,8 +134,8 @@ def _add_uploads(app: fastapi.FastAPI, queue: ModelQueue, config: Config) -> Non
     @app.post("/api/pose", include_in_schema=False)
     async def read_pose(request: fastapi.Request, name: str) -> dict[str, Any]:
         content = await uploaded(request)
-        read = await _run(queue, queue.read_pose, content, name)
-        return {"keypoints": read.keypoints.tolist(), "note": read.note}
+        keypoints, note = await _run(queue, queue.read_pose, content, name)
+        return {"keypoints": keypoints.tolist(), "note": note}
 
 
 def _add_api(app: fastapi.FastAPI, queue: ModelQueue) -> None:
@@ -172,61 +168,59 @@ async def _run(
 def _draw(queue: ModelQueue, request: DrawRequest) -> DrawResponse:
     # Before anybody is looked for in the photo.
     keypoints = model_queue.check_keypoints(request.keypoints)
-    person = _person(queue, request)
-    shown = _pictures(queue, person, keypoints, request)
-    return DrawResponse(**shown.model_dump(), warning=_warning(person))
+    person, warning = _person(queue, request)
+    drawn = _generated(queue, person, keypoints, request)
+    return DrawResponse(**_encoded(*drawn), warning=warning)
 
 
 def _draw_sequence(queue: ModelQueue, request: SequenceRequest) -> SequenceResponse:
     poses = np.stack(list(pose_library.read(request.sequence).values()))
-    person = _person(queue, request)
+    person, warning = _person(queue, request)
     fitted = queue.fit_poses(poses, person.keypoints)
-    frames = [_pictures(queue, person, points, request) for points in fitted]
-    shown = (frame.refined or frame.coarse for frame in frames)
-    first, *others = [Image.open(io.BytesIO(_from_base64(text))) for text in shown]
-    moving = {"save_all": True, "append_images": others, "loop": 0}
+    drawn = [_generated(queue, person, points, request) for points in fitted]
+    first, *others = (coarse if fine is None else fine for coarse, fine in drawn)
     animation = pictures.to_base64(
-        np.asarray(first), "GIF", duration=page_setup.FRAME_MS, **moving
+        first,
+        "GIF",
+        save_all=True,
+        append_images=[Image.fromarray(image) for image in others],
+        duration=page_setup.FRAME_MS,
+        loop=0,
     )
     return SequenceResponse(
-        frames=frames,
+        frames=[Pictures(**_encoded(*images)) for images in drawn],
         keypoints=fitted.tolist(),
         animation=animation,
-        warning=_warning(person),
+        warning=warning,
     )
 
 
-def _person(queue: ModelQueue, request: _Request) -> Person:
-    content = _from_base64(request.image)
-    return queue.fit_photo(content, "image", request.source_keypoints, request.person)
-
-
-def _warning(person: Person) -> str | None:
-    """What is said of the person of a request, to programs, which send joints."""
+def _person(queue: ModelQueue, request: _Request) -> tuple[Person, str | None]:
+    """The person of a request, and the warning to programs, which can send joints."""
+    content, joints = _from_base64(request.image), request.source_keypoints
+    person = queue.fit_photo(content, "image", joints, request.person)
     if not person.warning:
-        return None
+        return person, None
     known = person.keypoints is not None
     hint = "" if known else " Send the person's joints as source_keypoints."
-    return f"image: {person.warning}{hint}"
+    return person, f"image: {person.warning}{hint}"
 
 
-def _pictures(
-    queue: ModelQueue,
-    person: Person,
-    keypoints: np.ndarray,
-    request: DrawRequest | SequenceRequest,
-) -> Pictures:
+def _generated(
+    queue: ModelQueue, person: Person, keypoints: np.ndarray, request: _Request
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """The pictures of G1 and of G2, uint8 [h, w, 3], as large as was asked for."""
     if request.large and person.large is not None:
-        large = queue.generate_large(person, keypoints)
-        return Pictures(coarse=pictures.to_base64(large, "PNG"), refined=None)
-
-    def enlarged(images: np.ndarray) -> str:
-        image = visualize.resized(images[0], request.scale * images.shape[1])
-        return pictures.to_base64(image, "PNG")
-
+        return queue.generate_large(person, keypoints), None
     coarse, refined = queue.generate(person, keypoints)
-    more = None if refined is None else enlarged(refined)
-    return Pictures(coarse=enlarged(coarse), refined=more)
+    height = request.scale * queue.size[0]
+    fine = None if refined is None else visualize.resized(refined[0], height)
+    return visualize.resized(coarse[0], height), fine
+
+
+def _encoded(coarse: np.ndarray, refined: np.ndarray | None) -> dict[str, Any]:
+    fine = None if refined is None else pictures.to_base64(refined, "PNG")
+    return {"coarse": pictures.to_base64(coarse, "PNG"), "refined": fine}
 
 
 def _from_base64(text: str) -> bytes:

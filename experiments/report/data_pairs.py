@@ -1,8 +1,9 @@
 """Test pairs: what their data set knows of them, and what runs made of them."""
 
-from collections.abc import Collection, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Collection, Mapping
+from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -23,64 +24,38 @@ _SHOULDERS = [pose.JOINTS.index(f"{side}_shoulder") for side in ("right", "left"
 _HIPS = [pose.JOINTS.index(f"{side}_hip") for side in ("right", "left")]
 # [H, W, 3] uint8 by `pair_names.key` and kind.
 Images = dict[str, dict[str, np.ndarray]]
+# A pair as the networks get it: what `inputs.Batch` holds, without the first axis.
+Photos = dict[str, np.ndarray]
 
 
-class Photos(NamedTuple):
-    """A pair as the networks get it."""
+class Pair(NamedTuple):
+    """What a data set knows of a test pair."""
 
-    source: np.ndarray  # [H, W, 3] uint8
-    target: np.ndarray  # [H, W, 3] uint8
-    source_keypoints: np.ndarray  # [18, 3]
-    keypoints: np.ndarray  # [18, 3], of the target
-
-
-class DataPairs(NamedTuple):
-    """The test pairs of a data set."""
-
-    rows: dict[str, int]  # of the arrays, by `pair_names.key`
-    identities: list[str]  # N names of people
-    differences: np.ndarray  # [N] pose differences, NaN where undefined
-    views: np.ndarray  # [N, 2] `pose.VIEWS` of source and target, -1 if unknown
-    photos: dict[str, Photos]  # of the pairs that were asked for
-
-    def rows_of(self, keys: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-        """Places in the keys, and rows here, of the pairs that are in both."""
-        rows = [(i, self.rows[key]) for i, key in enumerate(keys) if key in self.rows]
-        places, here = np.array(rows, int).reshape(-1, 2).T
-        return places, here
-
-    def facts(self, key: str) -> tuple[str, float | None, str]:
-        """Identity, pose difference and view of a pair, as far as they are known."""
-        if key not in self.rows:
-            return "", None, ""
-        row = self.rows[key]
-        apart = float(self.differences[row])
-        known = min(self.views[row]) >= 0
-        view = " to ".join(pose.VIEWS[i] for i in self.views[row]) if known else ""
-        return self.identities[row], apart if np.isfinite(apart) else None, view
+    identity: str = ""  # of the person
+    difference: float | None = None  # of the poses; None where undefined
+    view: str = ""  # such as "front to back", empty where one of both is not known
+    photos: Photos | None = None  # None where nobody asked for them
 
 
-def read(dataset: pair_reader.PairDataset, wanted: Collection[str]) -> DataPairs:
-    """Reads all test pairs of a data set, and keeps the photos of the wanted keys."""
-    rows: dict[str, int] = {}
-    identities: list[str] = []
-    poses: list[list[np.ndarray]] = []
-    photos: dict[str, Photos] = {}
+def read(dataset: pair_reader.PairDataset, wanted: Collection[str]) -> dict[str, Pair]:
+    """All test pairs of a data set by `pair_names.key`, with photos where wanted."""
+    pairs: dict[str, Pair] = {}
     for test in dataset.test_batches(batch_size=64):
-        first, count, batch = len(identities), len(test.names), test.batch
-        identities += test.identities
+        batch: dict[str, Any] = dict(test.batch)
         sides = batch["source_keypoints"], batch["target_keypoints"]
-        poses.append([side[:count] for side in sides])
-        for i, key in enumerate(pair_names.key(*names) for names in test.names):
-            rows.setdefault(key, first + i)
+        differences = pose_difference(*sides)
+        views = np.stack([pose.view(jnp.asarray(side)) for side in sides], axis=1)
+        # The batch may be filled up.
+        for i, names in enumerate(test.names):
+            key, apart = pair_names.key(*names), float(differences[i])
+            known = min(views[i]) >= 0
+            view = " to ".join(pose.VIEWS[v] for v in views[i]) if known else ""
+            photos = None
             if key in wanted:
-                kept = batch["source_image"], batch["target_image"], *sides
-                photos[key] = Photos(*(array[i].copy() for array in kept))
-    source, target = (np.concatenate(parts) for parts in zip(*poses, strict=True))
-    views = [np.asarray(pose.view(jnp.asarray(side))) for side in (source, target)]
-    return DataPairs(
-        rows, identities, pose_difference(source, target), np.stack(views, 1), photos
-    )
+                photos = {name: array[i].copy() for name, array in batch.items()}
+            difference = apart if np.isfinite(apart) else None
+            pairs.setdefault(key, Pair(test.identities[i], difference, view, photos))
+    return pairs
 
 
 def pose_difference(source: np.ndarray, target: np.ndarray) -> np.ndarray:
@@ -109,21 +84,24 @@ def of_run(run: Run, photos: Mapping[str, Photos]) -> Images:
     # Before runs kept averages, there was nothing to say.
     weights = run.content.get("weights", "averaged")
     model = pose_transfer.PoseTransfer.restore(run.folder, run.content["step"], weights)
-    sources, _, source_poses, poses = map(np.stack, zip(*photos.values(), strict=True))
-    generated = model.batch(sources, poses, source_poses=source_poses)
-    kinds = model.architecture.first_image, "refined"
-    by_kind = {k: x for k, x in zip(kinds, generated, strict=True) if x is not None}
+    given = jax.tree.map(lambda *arrays: np.stack(arrays), *photos.values())
+    coarse, refined = model.batch(
+        given["source_image"],
+        given["target_keypoints"],
+        source_poses=given["source_keypoints"],
+    )
+    images = {model.architecture.first_image: coarse}
+    if refined is not None:
+        images["refined"] = refined
     return {
-        key: {kind: images[i] for kind, images in by_kind.items()}
+        key: {kind: of_kind[i] for kind, of_kind in images.items()}
         for i, key in enumerate(photos)
     }
 
 
-def of_folder(
-    run: Run, rows: Mapping[str, int]
-) -> tuple[Images, dict[str, np.ndarray]]:
-    """Reads generated images and their targets from the folders that were scored, by
-    the rows of the pairs in their listing."""
+def of_folder(run: Run, rows: Mapping[str, int]) -> Images:
+    """Reads targets and generated images from the folders that were scored, by the rows
+    of the pairs in their listing."""
     content = run.content
     config = Config(
         mode="evaluate",
@@ -138,9 +116,10 @@ def of_folder(
             f"{config.generated_dir} holds {len(pairs):,} images, and "
             f"{content['pairs']:,} were scored"
         )
-    read = image_folder.read
-    generated, targets = {}, {}
-    for key, row in rows.items():
-        generated[key] = {folders.KIND: read("generated_dir", pairs[row].generated)}
-        targets[key] = read("target_dir", pairs[row].target)
-    return generated, targets
+    return {
+        key: {
+            "target": image_folder.read("target_dir", pairs[row].target),
+            folders.KIND: image_folder.read("generated_dir", pairs[row].generated),
+        }
+        for key, row in rows.items()
+    }

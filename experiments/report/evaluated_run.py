@@ -13,7 +13,6 @@ from experiments import results
 from experiments.evaluate import pair_names, pairs_csv
 from experiments.train import history
 from pg2_jax import errors
-from pg2_jax.checkpoint import run_folder
 from pg2_jax.metrics import direction
 
 # As many as there are colours that can be told apart.
@@ -28,7 +27,7 @@ class Run:
     folder: pathlib.Path
     content: dict[str, Any]  # of metrics.json
     stored: dict[str, Any]  # of config.json; empty where images of a folder were scored
-    scores: pairs_csv.ScoredPairs | None  # None where evaluate has left no pairs.csv
+    scores: pairs_csv.ScoredPairs  # empty where evaluate has left no pairs.csv
     history: list[history.Row]  # of the training; empty where it was not recorded
 
     @property
@@ -39,8 +38,7 @@ class Run:
     @functools.cached_property
     def keys(self) -> list[str]:
         """What tells the scored pairs apart, see `pair_names.key`."""
-        names = self.scores.names if self.scores else []
-        return [pair_names.key(*pair) for pair in names]
+        return [pair_names.key(*pair) for pair in self.scores.names]
 
     @property
     def config(self) -> dict[str, Any]:
@@ -49,7 +47,7 @@ class Run:
 
     def scores_of(self, kind: str) -> dict[str, np.ndarray]:
         """Scores [N] of every pair by metric; empty without a pairs.csv."""
-        return self.scores.scores[kind] if self.scores else {}
+        return self.scores.scores.get(kind, {})
 
     def better(self, metric: str) -> direction.Direction:
         """The direction of a metric, as metrics.json defines it."""
@@ -100,8 +98,8 @@ def not_comparable(run: Run, other: Run) -> str:
             f"photos read with {readers[0]} and with {readers[1]}, which decode JPEG "
             "differently; evaluate again with one of them"
         )
-    if run.scores is None or other.scores is None:
-        lacks = " and ".join(r.name for r in (run, other) if r.scores is None)
+    if not run.keys or not other.keys:
+        lacks = " and ".join(r.name for r in (run, other) if not r.keys)
         return f"no {pairs_csv.FILE} of {lacks}; evaluate again"
     names, others = run.keys, other.keys
     if sorted(names) != sorted(others):
@@ -142,20 +140,17 @@ def _read(name: str, folder: pathlib.Path) -> Run:
             f"experiments.main --mode=evaluate --data_dir=... "
             f"{shlex.quote(f'--workdir={folder}')}"
         )
-    config = folder / "config.json"
     with errors.said_of("--workdirs"):
-        content = results.read_json(file)
-        stored = results.read_json(config) if config.is_file() else {}
+        content, stored = results.read_json(file), {}
+        if (folder / "config.json").is_file():
+            stored = results.read_json(folder / "config.json")
     for key in ("metrics", "pairs", "image_size", "definitions"):
         if not content.get(key):
             raise ValueError(
                 f'--workdirs: {file} has no "{key}"; it is not what --mode=evaluate '
                 "writes."
             )
-    if "config" in stored:
-        stored["config"] = run_folder.with_current_names(stored["config"])
-    scores = None
-    file = folder / pairs_csv.FILE
+    scores, file = pairs_csv.ScoredPairs([], {}), folder / pairs_csv.FILE
     if file.is_file():
         scores = pairs_csv.read(file)
         pairs, kinds = len(scores.names), scores.scores.keys()

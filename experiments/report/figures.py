@@ -1,7 +1,6 @@
 """The charts of a report: training, distributions, and scores by pose difference."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 import numpy as np
 
@@ -15,17 +14,14 @@ _MOST_POINTS = 300
 _BINS = 10
 
 
-class Figures(NamedTuple):
-    """Charts as SVG: those that a reader wants to see first, and the others."""
-
-    first: list[str]
-    rest: list[str]
+# The charts that a reader wants to see "first", and the "rest".
+Figures = dict[str, list[svg_charts.Chart]]
 
 
-def _split(charts: Mapping[str, str]) -> Figures:
-    first = [n for n in charts if n in FIRST_METRICS or n.endswith("/loss")]
-    rest = [n for n in charts if n not in first]
-    return Figures([charts[n] for n in first], [charts[n] for n in rest])
+def _split(charts: Mapping[str, svg_charts.Chart]) -> Figures:
+    first = {n for n in charts if n in FIRST_METRICS or n.endswith("/loss")}
+    rest = [charts[name] for name in charts if name not in first]
+    return {"first": [charts[name] for name in charts if name in first], "rest": rest}
 
 
 def legend(
@@ -49,26 +45,27 @@ def legend(
 
 def training(runs: Sequence[Run]) -> Figures:
     """A chart for each number that a training has recorded, losses first."""
-    every = [row for run in runs for row in run.history]
-    recorded = dict.fromkeys(name for row in every for name in row)
+    rows = [row for run in runs for row in run.history]
     charts = {}
-    for name in (n for n in recorded if n not in ("step", "seconds")):
-        series = [
-            svg_charts.Series(run.name, f"run-{number}", *_thinned(run, name))
-            for number, run in enumerate(runs)
-            if any(name in row for row in run.history)
-        ]
-        charts[name] = svg_charts.lines(name, series, "training step")
+    for name in dict.fromkeys(name for row in rows for name in row):
+        if name not in ("step", "seconds"):
+            series = [
+                svg_charts.Series(run.name, f"run-{number}", _thinned(run, name))
+                for number, run in enumerate(runs)
+                if any(name in row for row in run.history)
+            ]
+            charts[name] = svg_charts.lines(name, series)
     return _split(charts)
 
 
-def _thinned(run: Run, name: str) -> tuple[list[float], list[float]]:
+def _thinned(run: Run, name: str) -> list[tuple[float, float]]:
     """Steps and values, as means over neighbours where there are very many."""
     rows = [row for row in run.history if name in row]
     parts = np.array_split(np.arange(len(rows)), min(len(rows), _MOST_POINTS))
-    steps = [float(rows[part[-1]]["step"]) for part in parts]
-    values = [float(np.mean([rows[i][name] for i in part])) for part in parts]
-    return steps, values
+    return [
+        (float(rows[part[-1]]["step"]), float(np.mean([rows[i][name] for i in part])))
+        for part in parts
+    ]
 
 
 def distributions(
@@ -84,8 +81,7 @@ def distributions(
             and np.isfinite(values).any()
         ]
         if series:
-            text = "share of pairs by score"
-            charts[metric] = svg_charts.histogram(metric, series, text)
+            charts[metric] = svg_charts.histogram(metric, series)
     return _split(charts)
 
 
@@ -100,33 +96,31 @@ def by_pose_difference(
     are [N] of each scored pair, by number of the run."""
     charts = {}
     for metric in _metrics_of_pairs(runs):
-        curves = []
+        series = []
         for number, apart in differences.items():
-            run, style = runs[number], f"run-{number}"
+            run = runs[number]
             scores = run.scores_of(run.final).get(metric, np.full(len(apart), np.nan))
-            curves.append(curve(run.name, style, scores, apart))
-        if series := [one for one in curves if len(one.x)]:
-            text = "pose difference in torso lengths"
-            charts[metric] = svg_charts.dots(metric, series, text)
+            if points := binned(scores, apart):
+                series.append(svg_charts.Series(run.name, f"run-{number}", points))
+        if series:
+            charts[metric] = svg_charts.dots(metric, series)
     return _split(charts)
 
 
-def curve(
-    label: str, style: str, scores: np.ndarray, differences: np.ndarray
-) -> svg_charts.Series:
-    """Mean scores, with their intervals, over equally wide bins of the pose difference,
-    both [N]; empty bins are absent, and pairs without a finite score and difference do
-    not count."""
+def binned(scores: np.ndarray, differences: np.ndarray) -> list[svg_charts.Dot]:
+    """Mean scores over equally wide bins of the pose difference, both [N]; empty bins
+    are absent, and pairs without a finite score and difference do not count."""
     known = np.isfinite(scores) & np.isfinite(differences)
     scores, differences = scores[known], differences[known]
     if not len(scores):
-        return svg_charts.Series(label, style, [])
+        return []
     edges = np.linspace(differences.min(), differences.max(), _BINS + 1)
     place = np.clip(np.searchsorted(edges, differences, "right") - 1, 0, _BINS - 1)
-    points = []
+    dots = []
     for i in np.unique(place):
         here = scores[place == i]
         (interval,) = statistics.intervals([here])
-        ends = interval or [float("nan")] * 2
-        points.append((edges[i : i + 2].mean(), here.mean(), *ends, len(here)))
-    return svg_charts.Series(label, style, *zip(*points, strict=True))
+        low, high = interval or (np.nan, np.nan)
+        middle = edges[i : i + 2].mean()
+        dots.append(svg_charts.Dot(middle, here.mean(), low, high, len(here)))
+    return dots

@@ -1,30 +1,26 @@
-"""--mode=report: evaluated runs side by side, as one page for a browser.
-
-The page is one file that needs no network.
-"""
+"""--mode=report: evaluated runs side by side, as one file for a browser that needs no
+network."""
 
 import base64
 import datetime
 import hashlib
 import pathlib
-from collections.abc import Hashable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import jinja2
+import markupsafe
 import numpy as np
 
 from data_prep import command_line
 from experiments.config import Config
-from experiments.report import (
-    data_pairs,
-    evaluated_run,
-    figures,
-    samples,
-    tables,
-    templates,
-)
+from experiments.evaluate import statistics
+from experiments.report import data_pairs, evaluated_run, figures, samples, tables
 from experiments.report.evaluated_run import Run
 from pg2_jax import errors, files, pose
 
+_TEMPLATES = pathlib.Path(__file__).with_name("template")
 _FILE = "index.html"
 # By this a report knows the pages that it may replace.
 _GENERATOR = "pg2_jax --mode=report"
@@ -34,9 +30,16 @@ _MOST_FAILURES = 6
 def report(config: Config) -> None:
     """Writes --output/index.html, which shows the runs of --workdirs."""
     output = pathlib.Path(config.output)
-    _check_output(output)
+    # Before the work.
+    command_line.check_folder("--output", output, empty=False)
+    old = output / _FILE
+    if old.exists() and _GENERATOR not in old.read_text("utf-8", "replace")[:2000]:
+        raise ValueError(
+            f"--output={output}: {_FILE} was not written by --mode=report and would be "
+            "overwritten; choose another folder."
+        )
     runs = evaluated_run.read_all(config.workdirs)
-    gathered = samples.gather(config, runs)
+    gathered = samples.Samples(config, runs)
     html = _page(runs, gathered, config.report_metric)
     output.mkdir(parents=True, exist_ok=True)
     files.write_text(output / _FILE, html)
@@ -49,25 +52,16 @@ def report(config: Config) -> None:
     )
 
 
-def _check_output(output: pathlib.Path) -> None:
-    """Checks, before the work, that the page replaces nothing but a report."""
-    command_line.check_folder("--output", output, empty=False)
-    old = output / _FILE
-    if old.exists() and _GENERATOR not in old.read_text("utf-8", "replace")[:2000]:
-        raise ValueError(
-            f"--output={output}: {_FILE} was not written by --mode=report and would be "
-            "overwritten; choose another folder."
-        )
-
-
 def _page(runs: Sequence[Run], gathered: samples.Samples, metric: str) -> str:
     """The page as HTML; pairs are ranked by the metric."""
-    css, js = templates.read("report.css"), templates.read("report.js")
+    css, js = _read("report.css"), _read("report.js")
     headings, differences, not_compared = tables.differences(runs)
-    settings = tables.settings(runs)
-    lines = figures.legend(runs, tables.columns(runs))
-    return templates.render(
-        "report.html",
+    columns = tables.columns(runs)
+    lines = figures.legend(runs, columns)
+    settings, all_settings = tables.settings(runs)
+    apart = [item["known"].difference for item in gathered.items]
+    known = [difference for difference in apart if difference is not None]
+    return _ENVIRONMENT.get_template("report.html").render(
         generator=_GENERATOR,
         css=css,
         js=js,
@@ -76,53 +70,60 @@ def _page(runs: Sequence[Run], gathered: samples.Samples, metric: str) -> str:
         runs=runs,
         subtitles=tables.subtitles(runs),
         metric=metric,
-        columns=tables.columns(runs),
+        columns=columns,
         scores=tables.scores(runs),
         definitions=tables.definitions(runs),
         missing=tables.missing(runs),
         headings=headings,
         differences=differences,
         not_compared=not_compared,
-        facts=tables.facts(runs),
-        data_facts=tables.data_facts(runs),
-        settings=[row for row, default in settings if not default],
-        all_settings=[row for row, _ in settings],
+        facts=tables.side_by_side([tables.facts(r) for r in runs], tables.UNKNOWN),
+        data_facts=tables.side_by_side([r.content.get("data", {}) for r in runs], ""),
+        settings=settings,
+        all_settings=all_settings,
         items=gathered.items,
         notes=gathered.notes,
-        failures=_failures(runs, gathered.items),
+        failures=_failures(len(runs), gathered.items),
         groups=samples.GROUPS,
-        thirds=samples.thirds(gathered.items),
+        # The two pose differences that part the pairs in three.
+        thirds=np.quantile(known, [1 / 3, 2 / 3]).tolist() if len(known) >= 3 else [],
         training=figures.training(runs),
         distributions=figures.distributions(runs, lines),
         lines=lines.values(),
-        **_parts(runs, gathered, metric),
+        **parts(runs, gathered.pairs, metric),
     )
 
 
-def _parts(
-    runs: Sequence[Run], gathered: samples.Samples, metric: str
+def parts(
+    runs: Sequence[Run],
+    pairs: Mapping[int, Mapping[str, data_pairs.Pair]],
+    metric: str,
 ) -> dict[str, Any]:
     """Scores by pose difference, person and view, of the runs whose data is known."""
     apart, people, views = {}, {}, {}
-    pairs: dict[str, int] = {}
-    for number, data in gathered.data.items():
+    counts: dict[str, int] = {}
+    for number, pair_of in pairs.items():
         run = runs[number]
-        ours, theirs = data.rows_of(run.keys)
-        if not len(ours):
+        scores = run.scores_of(run.final)[metric]
+        found = [pair_of.get(key) for key in run.keys]
+        known = [
+            (score, pair) for score, pair in zip(scores, found, strict=True) if pair
+        ]
+        if not known:
             continue
-        scores = run.scores_of(run.final)[metric][ours]
-        apart[number] = np.full(len(run.keys), np.nan)
-        apart[number][ours] = data.differences[theirs]
-        names = [data.identities[row] for row in theirs]
-        people[number] = by_name(scores, names)
-        views[number] = by_view(scores, data.views[theirs])
+        differences = [pair.difference if pair else None for pair in found]
+        apart[number] = np.array(differences, float)
+        people[number] = by_name((score, pair.identity) for score, pair in known)
+        views[number] = by_name(
+            (score, pair.view) for score, pair in known if pair.view
+        )
         for name, part in people[number].items():
-            pairs[name] = max(part.pairs, pairs.get(name, 0))
+            counts[name] = max(part.pairs, counts.get(name, 0))
     return {
         "by_pose": figures.by_pose_difference(runs, apart),
         "pose_definition": data_pairs.POSE_DIFFERENCE,
         "people": people,
-        "pairs_of_people": pairs,
+        "pairs_of_people": counts,
         "views": views,
         "view_names": pose.VIEWS,
     }
@@ -135,39 +136,28 @@ class Part(NamedTuple):
     mean: float
 
 
-def by_name(scores: np.ndarray, names: Sequence[Hashable]) -> dict[Any, Part]:
+def by_name(scored: Iterable[tuple[float, str]]) -> dict[str, Part]:
     """The pairs of each name, from the lowest mean to the highest; pairs without a
     finite score do not count."""
-    scores_of: dict[Hashable, list[float]] = {}
-    for score, name in zip(scores, names, strict=True):
+    scores: dict[str, list[float]] = {}
+    for score, name in scored:
         if np.isfinite(score):
-            scores_of.setdefault(name, []).append(float(score))
-    parts = {n: Part(len(x), float(np.mean(x))) for n, x in scores_of.items()}
+            scores.setdefault(name, []).append(float(score))
+    parts = {name: Part(len(x), float(np.mean(x))) for name, x in scores.items()}
     return dict(sorted(parts.items(), key=lambda item: item[1].mean))
 
 
-def by_view(scores: np.ndarray, views: np.ndarray) -> dict[tuple[int, int], Part]:
-    """The pairs of each two views [N, 2] of source and target, indices of
-    `pose.VIEWS`; pairs with an unknown view do not count."""
-    known = (views >= 0).all(axis=1)
-    return by_name(scores[known], [tuple(pair) for pair in views[known].tolist()])
-
-
 def _failures(
-    runs: Sequence[Run], items: Sequence[samples.Item]
+    runs: int, items: Sequence[samples.Item]
 ) -> list[tuple[int, list[samples.Item]]]:
-    """For each run its worst pairs, the worst first."""
+    """For the number of each run its worst pairs, the worst first."""
     failures = []
-    for number in range(len(runs)):
-        ranks = {
-            score.rank: item
-            for item in items
-            for score in item.scores
-            if score.run == number and f"{number}-worst" in item.groups
-        }
-        if ranks:
-            worst = sorted(ranks, reverse=True)[:_MOST_FAILURES]
-            failures.append((number, [ranks[rank] for rank in worst]))
+    for number in range(runs):
+        worst = [item for item in items if f"{number}-worst" in item["groups"]]
+        by_rank = {item["scores"][number][1]: item for item in worst}
+        if by_rank:
+            last = sorted(by_rank, reverse=True)[:_MOST_FAILURES]
+            failures.append((number, [by_rank[rank] for rank in last]))
     return failures
 
 
@@ -181,3 +171,36 @@ def _policy(css: str, js: str) -> str:
         f"default-src 'none'; img-src data:; style-src 'sha256-{style}'; "
         f"script-src 'sha256-{script}'; base-uri 'none'; form-action 'none'"
     )
+
+
+def _read(name: str) -> str:
+    """A file as it is, safe to put into a page."""
+    return markupsafe.Markup((_TEMPLATES / name).read_text("utf-8"))
+
+
+def _signed(metric: str, value: float) -> str:
+    """A difference, with one digit more than a score has."""
+    digits = len(statistics.number(metric, 0.0).partition(".")[2]) + 1
+    text = f"{value:+.2g}" if metric.endswith("l2") else f"{value:+.{digits}f}"
+    return text.replace("-", "\u2212")
+
+
+def _breakable(name: str) -> markupsafe.Markup:
+    """A name that a narrow screen breaks after its signs, not in the middle."""
+    parts = re.split(r"(?<=[_/.\-])", name)
+    return markupsafe.Markup("<wbr>").join(parts)
+
+
+_ENVIRONMENT = jinja2.Environment(
+    loader=jinja2.FileSystemLoader(_TEMPLATES),
+    autoescape=True,
+    undefined=jinja2.StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_ENVIRONMENT.globals |= {"rounded": statistics.number, "signed": _signed}
+_ENVIRONMENT.filters |= {
+    "count": "{:,}".format,
+    "counted": errors.counted,
+    "breakable": _breakable,
+}

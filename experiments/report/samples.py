@@ -1,7 +1,7 @@
 """What a report shows besides numbers: which pairs, and their pictures."""
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -19,62 +19,119 @@ _QUALITY = 90  # of WebP
 _BACKGROUND = 24  # grey of a pose picture
 
 
-class Shot(NamedTuple):
-    """A picture of a pair, as a data URI, of a size in pixels; the run's number is None
-    for what was given."""
-
-    title: str
-    run: int | None
-    uri: str
-    width: int
-    height: int
-    alt: str
+# Of the template: a picture, and a pair of the gallery.
+Shot = dict[str, Any]
+Item = dict[str, Any]
 
 
-class Score(NamedTuple):
-    """The score of a run's result, with the rank from the best on."""
+class Samples:
+    """Pairs that are chosen, their photos, and what each run makes of them."""
 
-    run: int
-    value: float
-    rank: int
+    def __init__(self, config: Config, runs: Sequence[Run]):
+        self.items: list[Item] = []  # the pairs of the gallery
+        # What is known of the pairs of each run, by its number.
+        self.pairs: dict[int, dict[str, data_pairs.Pair]] = {}
+        self.notes: list[str] = []  # what could not be shown, and why
+        self._config = config
+        # Runs that were scored on the same pairs share their photos.
+        together: dict[int, dict[int, Run]] = {}
+        for number, first in enumerate(comparable(runs)):
+            together.setdefault(first, {})[number] = runs[number]
+        for members in together.values():
+            self._gather(members)
 
+    def _gather(self, runs: Mapping[int, Run]) -> None:
+        """Adds the pairs of some runs that were scored on the same ones, by number."""
+        groups: dict[str, list[str]] = {}
+        for number, run in runs.items():
+            for group, rows in _chosen(run, self._config).items():
+                for row in rows:
+                    groups.setdefault(run.keys[row], []).append(f"{number}-{group}")
+        if not groups:
+            return
+        pairs = self._read_pairs(runs.values(), groups)
+        if pairs:
+            self.pairs.update(dict.fromkeys(runs, pairs))
+        # By pair and number of the run: the score of its result, and its rank.
+        scores: dict[str, dict[int, tuple[float, int]]] = {key: {} for key in groups}
+        for number, run in runs.items():
+            values = run.scores_of(run.final)[self._config.report_metric]
+            better = run.better(self._config.report_metric)
+            for rank, row in enumerate(_ranked(values, better), start=1):
+                if (key := run.keys[row]) in groups:
+                    scores[key][number] = float(values[row]), rank
+        first = next(iter(runs.values()))
+        names = dict(zip(first.keys, first.scores.names, strict=True))
+        shots = self._shots(runs, {key: names[key] for key in groups}, pairs)
+        self.items += [
+            {
+                "order": order,  # in the data set
+                "source": names[key][0],  # name of the photo; empty if not known
+                "target": names[key][1],
+                "known": pairs.get(key, data_pairs.Pair()),
+                "scores": scores[key],
+                "groups": groups[key],  # such as "0-worst", why the pair is shown
+                "shots": shots[key],
+            }
+            for order, key in enumerate(first.keys)
+            if key in groups
+        ]
 
-class Item(NamedTuple):
-    """A pair of the gallery; what is not known is empty or None."""
-
-    order: int  # its place in the data set
-    source: str  # name of the photo
-    target: str
-    identity: str  # of the person
-    difference: float | None  # of the poses, in torso lengths
-    view: str  # such as "front to back"
-    scores: list[Score]  # of each run that has one
-    groups: list[str]  # such as "0-worst", why the pair is shown
-    shots: list[Shot]
-
-
-class Samples(NamedTuple):
-    """What was gathered for the page."""
-
-    items: list[Item]  # the pairs of the gallery
-    data: dict[int, data_pairs.DataPairs]  # of the pairs of each run, by its number
-    notes: list[str]  # what could not be shown, and why
-
-    def note(self, run: Run, text: str) -> None:
-        """Notes what a run lacks."""
+    def _note(self, run: Run, text: str) -> None:
         self.notes.append(f"{run.name}: {text.rstrip('.')}.")
 
+    def _read_pairs(
+        self, runs: Collection[Run], wanted: Collection[str]
+    ) -> dict[str, data_pairs.Pair]:
+        """What the data set that the runs were scored on knows, if it can be read."""
+        run = next((run for run in runs if "data" in run.content), None)
+        if run is None:
+            return {}
+        place = self._config.data_dir or run.content["data_dir"]
+        try:
+            dataset = pair_reader.PairDataset(place)
+            if dataset.metadata != run.content["data"]:
+                raise ValueError(
+                    f"{place} is another data set than the one that was scored; "
+                    "--data_dir says where that lies"
+                )
+        except ValueError as error:
+            self._note(run, f"no photos and poses: {error}")
+            return {}
+        return data_pairs.read(dataset, wanted)
 
-def gather(config: Config, runs: Sequence[Run]) -> Samples:
-    """Chooses pairs, reads their photos and generates them with each run."""
-    together: dict[int, dict[int, Run]] = {}
-    # Runs that were scored on the same pairs share their photos.
-    for number, first in enumerate(comparable(runs)):
-        together.setdefault(first, {})[number] = runs[number]
-    samples = Samples([], {}, [])
-    for members in together.values():
-        _gather(members, config, samples)
-    return samples
+    def _shots(
+        self,
+        runs: Mapping[int, Run],
+        names: Mapping[str, tuple[str, str]],
+        pairs: Mapping[str, data_pairs.Pair],
+    ) -> dict[str, list[Shot]]:
+        """The pictures of each pair: what was given, and what each run made of it."""
+        # The name of the source may not be known.
+        said = {key: " to ".join(filter(None, pair)) for key, pair in names.items()}
+        photos = {key: pair.photos for key, pair in pairs.items() if pair.photos}
+        shots: dict[str, list[Shot]] = {key: [] for key in names}
+        for key, given in photos.items():
+            shots[key] = _given_shots(said[key], given)
+        for number, run in runs.items():
+            try:
+                if "generated_dir" in run.content:
+                    rows = {key: i for i, key in enumerate(run.keys) if key in names}
+                    images = data_pairs.of_folder(run, rows)
+                else:
+                    images = data_pairs.of_run(run, photos)
+            except ValueError as error:
+                self._note(run, f"no generated images: {error}")
+                continue
+            for key, by_kind in images.items():
+                target = by_kind.pop("target", None)
+                if target is not None and not shots[key]:
+                    alt = f"Target photo of {said[key]}"
+                    shots[key].append(_shot("target", target, alt))
+                for kind, image in by_kind.items():
+                    alt = f"{kind} image of {said[key]} by {run.name}"
+                    shots[key].append(_shot(kind, image, alt, run=number))
+        return shots
 
 
 def _ranked(values: np.ndarray, better: direction.Direction) -> list[int]:
@@ -95,44 +152,9 @@ def best_and_worst(
     return dict(zip(GROUPS, rows, strict=True))
 
 
-def thirds(items: Sequence[Item]) -> list[float]:
-    """The two pose differences that part the pairs in three; none for fewer pairs."""
-    known = [item.difference for item in items if item.difference is not None]
-    return np.quantile(known, [1 / 3, 2 / 3]).tolist() if len(known) >= 3 else []
-
-
-def _gather(runs: Mapping[int, Run], config: Config, samples: Samples) -> None:
-    """Adds the pairs of some runs that were scored on the same ones."""
-    why = {number: _chosen(run, config) for number, run in runs.items()}
-    wanted = {key for chosen in why.values() for key in chosen}
-    if not wanted:
-        return
-    data = _read_data(runs, config, wanted, samples)
-    if data:
-        samples.data.update(dict.fromkeys(runs, data))
-    first = next(iter(runs.values()))
-    assert first.scores, "pairs were chosen by their scores"
-    names = dict(zip(first.keys, first.scores.names, strict=True))
-    shots = _shots(runs, {key: names[key] for key in wanted}, data, samples)
-    scores = {}
-    for number, run in runs.items():
-        values = run.scores_of(run.final)[config.report_metric]
-        ranked = enumerate(_ranked(values, run.better(config.report_metric)), 1)
-        scores[number] = {run.keys[i]: (float(values[i]), rank) for rank, i in ranked}
-    for order, key in enumerate(first.keys):
-        if key not in wanted:
-            continue
-        who, apart, view = data.facts(key) if data else ("", None, "")
-        ranks = [Score(n, *of[key]) for n, of in scores.items() if key in of]
-        groups = [f"{n}-{group}" for n in runs for group in why[n].get(key, ())]
-        samples.items.append(
-            Item(order, *names[key], who, apart, view, ranks, groups, shots[key])
-        )
-
-
-def _chosen(run: Run, config: Config) -> dict[str, list[str]]:
-    """Some of best, median, worst and spread, for the key of each pair to show."""
-    if not run.scores:
+def _chosen(run: Run, config: Config) -> dict[str, list[int]]:
+    """The rows of the pairs to show: best, median, worst and spread."""
+    if not run.keys:
         return {}
     scores, metric = run.scores_of(run.final), config.report_metric
     if metric not in scores:
@@ -140,85 +162,27 @@ def _chosen(run: Run, config: Config) -> dict[str, list[str]]:
             f"--report_metric={metric} is not in {run.folder / 'pairs.csv'}, which has "
             f"{', '.join(scores)}."
         )
-    rows = best_and_worst(scores[metric], run.better(metric))
-    rows["spread"] = sorted(pictures.spread_rows(len(run.keys), config.report_pairs))
-    chosen: dict[str, list[str]] = {}
-    for group, members in rows.items():
-        for row in members:
-            chosen.setdefault(run.keys[row], []).append(group)
-    return chosen
-
-
-def _read_data(
-    runs: Mapping[int, Run], config: Config, wanted: Collection[str], samples: Samples
-) -> data_pairs.DataPairs | None:
-    """The data set that the runs were scored on, if it can be read."""
-    run = next((run for run in runs.values() if "data" in run.content), None)
-    if run is None:
-        return None
-    place = config.data_dir or run.content["data_dir"]
-    try:
-        dataset = pair_reader.PairDataset(place)
-        if dataset.metadata != run.content["data"]:
-            raise ValueError(
-                f"{place} is another data set than the one that was scored; --data_dir "
-                "says where that lies"
-            )
-    except ValueError as error:
-        samples.note(run, f"no photos and poses: {error}")
-        return None
-    return data_pairs.read(dataset, wanted)
-
-
-def _shots(
-    runs: Mapping[int, Run],
-    pairs: Mapping[str, tuple[str, str]],
-    data: data_pairs.DataPairs | None,
-    samples: Samples,
-) -> dict[str, list[Shot]]:
-    """The pictures of each pair: what was given, and what each run made of it."""
-    # The name of the source may not be known.
-    names = {key: " to ".join(filter(None, pair)) for key, pair in pairs.items()}
-    photos = data.photos if data else {}
-    shots: dict[str, list[Shot]] = {key: [] for key in names}
-    for key, given in photos.items():
-        shots[key] = _given_shots(names[key], given)
-    for number, run in runs.items():
-        try:
-            if "generated_dir" in run.content:
-                rows = {key: i for i, key in enumerate(run.keys) if key in names}
-                images, targets = data_pairs.of_folder(run, rows)
-            else:
-                images, targets = data_pairs.of_run(run, photos), {}
-        except ValueError as error:
-            samples.note(run, f"no generated images: {error}")
-            continue
-        for key, target in targets.items():
-            if not shots[key]:
-                alt = f"Target photo of {names[key]}"
-                shots[key].append(_shot("target", target, alt))
-        for key, by_kind in images.items():
-            for kind, image in by_kind.items():
-                alt = f"{kind} image of {names[key]} by {run.name}"
-                shots[key].append(_shot(kind, image, alt, run=number))
-    return shots
+    spread = sorted(pictures.spread_rows(len(run.keys), config.report_pairs))
+    return {**best_and_worst(scores[metric], run.better(metric)), "spread": spread}
 
 
 def _given_shots(name: str, photos: data_pairs.Photos) -> list[Shot]:
-    dark = np.full_like(photos.target, _BACKGROUND)
-    scale = visualize.screen_scale(len(dark))
-    skeleton = visualize.draw_skeleton(dark, photos.keypoints, scale=scale)
-    height, width = dark.shape[:2]
+    source, target = photos["source_image"], photos["target_image"]
+    dark, scale = np.full_like(target, _BACKGROUND), visualize.screen_scale(len(target))
+    skeleton = visualize.draw_skeleton(dark, photos["target_keypoints"], scale=scale)
+    height, width = target.shape[:2]
     alt = f"Target pose of {name}, as a skeleton"
     return [
-        _shot("source", photos.source, f"Source photo of {name}"),
-        _shot("target pose", skeleton, alt)._replace(width=width, height=height),
-        _shot("target", photos.target, f"Target photo of {name}"),
+        _shot("source", source, f"Source photo of {name}"),
+        # Drawn larger than it is shown.
+        {**_shot("target pose", skeleton, alt), "width": width, "height": height},
+        _shot("target", target, f"Target photo of {name}"),
     ]
 
 
 def _shot(title: str, image: np.ndarray, alt: str, run: int | None = None) -> Shot:
+    """A picture; without the number of a run it is what was given."""
     height, width = image.shape[:2]
     encoded = pictures.to_base64(image, "WEBP", quality=_QUALITY, method=6)
-    uri = f"data:image/webp;base64,{encoded}"
-    return Shot(title, run, uri, width, height, alt)
+    shot = {"title": title, "run": run, "alt": alt, "width": width, "height": height}
+    return {**shot, "uri": f"data:image/webp;base64,{encoded}"}

@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from experiments.report import templates
 from pg2_jax.errors import counted
 
 _WIDTH, _HEIGHT = 320, 208
@@ -18,20 +17,26 @@ _MARGINS = {"left": 40, "right": 14, "top": 28, "bottom": 36}
 _BINS = 40
 # Points with a text of their own; more would make the page heavy.
 _MOST_HOVERS = 60
+Chart = dict[str, Any]  # what chart.svg draws
+
+
+class Dot(NamedTuple):
+    """The mean of so many pairs, and the ends of its interval, NaN without one."""
+
+    x: float
+    y: float
+    low: float
+    high: float
+    pairs: int
 
 
 class Series(NamedTuple):
-    """What belongs together in a chart, all [N] but its label and the classes of its
-    style, such as "run-0 dashed": of a histogram the values x; of a curve the points,
-    the ends of their intervals, if any, and what each is a mean of."""
+    """What belongs together in a chart, with the classes of its style, such as "run-0
+    dashed": of `lines` points (x, y), of `dots` a `Dot` each, of a histogram values."""
 
     label: str
     style: str
-    x: Sequence[float] | np.ndarray
-    y: Sequence[float] = ()
-    low: Sequence[float] = ()
-    high: Sequence[float] = ()
-    counts: Sequence[int] = ()
+    points: Sequence[Any] | np.ndarray
 
 
 class _Axis(NamedTuple):
@@ -61,32 +66,29 @@ class _Axis(NamedTuple):
         return [(self(value), short(value)) for value in values]
 
 
-def lines(name: str, series: Sequence[Series], x_label: str) -> str:
-    """A chart of lines, by the logarithm where the values span more than a decade. The
-    name stands above the chart, `x_label` below."""
-    heights = [v for s in series for v in s.y if math.isfinite(v)]
+def lines(name: str, series: Sequence[Series]) -> Chart:
+    """A chart of lines over the steps of a training, by the logarithm where the values
+    span more than a decade; the name stands above it."""
+    heights = [y for one in series for _, y in one.points if math.isfinite(y)]
     log = min(heights) > 0 and max(heights) / min(heights) > 10
-    xs = [v for s in series for v in s.x]
     marks = []
     for one in series:
-        points = [p for p in zip(one.x, one.y, strict=True) if math.isfinite(p[1])]
+        points = [(x, y) for x, y in one.points if math.isfinite(y)]
         apart = max(1, math.ceil(len(points) / _MOST_HOVERS))
         spots = [
-            ("hover", 5, at, value, f"{one.label}, {at:,.6g}: {value:.4g}")
-            for at, value in points[::-1][::apart]
+            ("hover", 5, x, y, f"{one.label}, {x:,.6g}: {y:.4g}")
+            for x, y in points[::-1][::apart]
         ]
         marks.append({"of": one, "lines": ["line"], "points": points, "spots": spots})
+    xs = [x for one in series for x, _ in one.points]
     name += " (logarithmic)" * log
-    return _render(name, x_label, xs, heights, marks, log=log)
+    return _chart(name, "training step", xs, heights, marks, log=log)
 
 
-def histogram(name: str, series: Sequence[Series], x_label: str) -> str:
-    """Outlines of histograms over common bins, as shares of their series.
-
-    The range leaves out the outer half percent at either end; what lies there counts
-    in the outermost bins. A mark below shows each median.
-    """
-    finite = [np.asarray(s.x)[np.isfinite(s.x)] for s in series]
+def histogram(name: str, series: Sequence[Series]) -> Chart:
+    """Outlines of histograms over common bins, as shares of their series; the outer
+    half percent at either end counts in the outermost bins. Marks are medians."""
+    finite = [np.asarray(one.points)[np.isfinite(one.points)] for one in series]
     low, high = np.percentile(np.concatenate(finite), [0.5, 99.5])
     if high <= low:
         low, high = low - 0.5, high + 0.5
@@ -103,44 +105,45 @@ def histogram(name: str, series: Sequence[Series], x_label: str) -> str:
         points = list(zip(np.repeat(edges, 2), heights, strict=True))
         mark = {"of": one, "lines": ["area", "line"], "points": points}
         marks.append(mark | {"medians": [(median, text)]})
-    return _render(name, x_label, [low, high], [0.0, highest], marks)
+    text = "share of pairs by score"
+    return _chart(name, text, [low, high], [0.0, highest], marks)
 
 
-def dots(name: str, series: Sequence[Series], x_label: str) -> str:
-    """Means with their intervals; points of few pairs are hollow, and the counts of the
-    first series stand above the axis."""
-    every = [v for s in series for v in (*s.y, *s.low, *s.high) if math.isfinite(v)]
-    xs = [v for s in series for v in s.x]
-    gap = 0.04 * (max(xs) - min(xs))
+def dots(name: str, series: Sequence[Series]) -> Chart:
+    """Means by pose difference, with intervals; points of few pairs are hollow, and the
+    counts of the first series stand above the axis."""
+    every = [dot for one in series for dot in one.points]
+    ys = [y for dot in every for y in (dot.y, dot.low, dot.high) if math.isfinite(y)]
+    left, right = min(dot.x for dot in every), max(dot.x for dot in every)
+    gap = 0.04 * (right - left)
     # Room for the counts.
-    floor = min(every) - 0.12 * (max(every) - min(every))
-    ends = [min(xs) - gap, max(xs) + gap]
+    floor = min(ys) - 0.12 * (max(ys) - min(ys))
     marks = []
     for i, one in enumerate(series):
         whiskers, spots = [], []
-        for at, mean, low, high, count in zip(
-            one.x, one.y, one.low, one.high, one.counts, strict=True
-        ):
+        for x, mean, low, high, pairs in one.points:
             span = ""
             if math.isfinite(low):
-                whiskers.append((at, low, high))
+                whiskers.append((x, low, high))
                 span = f" ({low:.4g} to {high:.4g})"
-            text = f"{one.label}: {mean:.4g}{span}, {counted(count, 'pair')}"
-            spots.append(("spot few" if count < 10 else "spot", 3, at, mean, text))
-        points = list(zip(one.x, one.y, strict=True))
+            text = f"{one.label}: {mean:.4g}{span}, {counted(pairs, 'pair')}"
+            spots.append(("spot few" if pairs < 10 else "spot", 3, x, mean, text))
+        points = [(dot.x, dot.y) for dot in one.points]
         mark = {"of": one, "lines": ["line thin"], "points": points, "spots": spots}
         # Side by side, so that intervals of several runs can be seen.
         shift = 3 * (i - (len(series) - 1) / 2)
         marks.append(mark | {"whiskers": whiskers, "shift": shift})
-    counts = list(zip(series[0].x, series[0].counts, strict=True))
-    return _render(name, x_label, ends, [floor, max(every)], marks, counts=counts)
+    counts = [(dot.x, dot.pairs) for dot in series[0].points]
+    ends = [left - gap, right + gap]
+    text = "pose difference in torso lengths"
+    return _chart(name, text, ends, [floor, max(ys)], marks, counts=counts)
 
 
-def ticks(first: float, last: float, about: int = 5) -> list[float]:
-    """Round numbers from `first` to `last`, some `about` of them."""
+def ticks(first: float, last: float) -> list[float]:
+    """Some five round numbers from `first` to `last`."""
     if last <= first:
         return [first]
-    rough = (last - first) / about
+    rough = (last - first) / 5
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(m * power for m in (1, 2, 5, 10) if m * power >= rough * 0.999)
     begin = math.ceil(first / step - 1e-9)
@@ -155,7 +158,7 @@ def short(value: float) -> str:
     return f"{value / 1000:g}k" if abs(value) >= 10_000 else f"{value:g}"
 
 
-def _render(
+def _chart(
     name: str,
     x_label: str,
     xs: Sequence[float],
@@ -164,7 +167,7 @@ def _render(
     *,
     log: bool = False,
     counts: Sequence[tuple[float, int]] = (),
-) -> str:
+) -> Chart:
     """The chart, whose axes reach over `xs` and `ys`, of each series: a class for each
     line through its points; whiskers (x, low, high), spots (class, radius, x, y, text),
     medians (x, text), and by how many pixels all that is moved."""
@@ -172,14 +175,14 @@ def _render(
     gap = 0.0 if log else 0.04 * (high - low)
     bottom = low if low >= 0 and low - gap < 0 else low - gap
     base = _HEIGHT - _MARGINS["bottom"]
-    return templates.render(
-        "chart.svg",
-        name=name,
-        x_label=x_label,
-        width=_WIDTH,
-        height=_HEIGHT,
-        x_axis=_Axis(min(xs), max(xs), _MARGINS["left"], _WIDTH - _MARGINS["right"]),
-        y_axis=_Axis(bottom, high + gap, base, _MARGINS["top"], log),
-        marks=marks,
-        counts=counts,
-    )
+    right = _WIDTH - _MARGINS["right"]
+    return {
+        "name": name,
+        "x_label": x_label,
+        "width": _WIDTH,
+        "height": _HEIGHT,
+        "x_axis": _Axis(min(xs), max(xs), _MARGINS["left"], right),
+        "y_axis": _Axis(bottom, high + gap, base, _MARGINS["top"], log),
+        "marks": marks,
+        "counts": counts,
+    }

@@ -2,7 +2,7 @@
 
 import dataclasses
 import datetime
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,16 +24,9 @@ class Column(NamedTuple):
 Heading = tuple[Column, Column]
 # A name, and a text for each run.
 Rows = list[tuple[str, list[str]]]
+# A metric, its definition and direction, with a cell for each column.
+Row = dict[str, Any]
 UNKNOWN = "not recorded"
-
-
-class Row(NamedTuple):
-    """A metric with a cell for each column."""
-
-    metric: str
-    arrow: str
-    definition: str
-    cells: list[Any]
 
 
 class Difference(NamedTuple):
@@ -63,31 +56,27 @@ def columns(runs: Sequence[Run]) -> list[Column]:
 
 
 def scores(runs: Sequence[Run]) -> list[Row]:
-    """The records of every metric for every column, None where it has none, and whether
-    its mean is the best of the row, among the runs that can be compared with its own;
-    the copy of the source competes, too."""
+    """The records of every metric for every column, and whether the mean of each is the
+    best of the row, among the runs that can be compared with its own; the copy of the
+    source competes, too."""
     shown, groups = columns(runs), comparable(runs)
-    every = [runs[c.run].content["metrics"][c.kind] for c in shown]
-    rows = []
-    for metric in dict.fromkeys(name for records in every for name in records):
-        records = [by_metric.get(metric) for by_metric in every]
-        owner = next(runs[c.run] for c, r in zip(shown, records, strict=True) if r)
-        means = [record["mean"] if record else None for record in records]
-        wins = [False] * len(shown)
+    every = [(runs[c.run], runs[c.run].content["metrics"][c.kind]) for c in shown]
+    rows = _rows(every)
+    for row in rows:
+        means = [record["mean"] if record else None for record in row["cells"]]
+        row["best"] = [False] * len(shown)
         for group in set(groups):
             here = [i for i, c in enumerate(shown) if groups[c.run] == group]
             known = [mean for i in here if (mean := means[i]) is not None]
-            best = max(known, key=owner.better(metric).merit, default=None)
+            best = max(known, key=row["better"].merit, default=None)
             for i in here:
-                wins[i] = len(known) > 1 and means[i] == best
-        rows.append(_row(owner, metric, list(zip(records, wins, strict=True))))
+                row["best"][i] = len(known) > 1 and means[i] == best
     return rows
 
 
 def differences(runs: Sequence[Run]) -> tuple[list[Heading], list[Row], list[str]]:
     """Each run minus the first, and within each run its result minus the image before:
-    headings, rows of differences, None where a column has none, and why some runs are
-    not compared."""
+    headings, rows of differences, and why some runs are not compared."""
     compared: dict[Heading, dict[str, Difference]] = {}
     notes: list[str] = []
     for number, run in enumerate(runs):
@@ -96,24 +85,32 @@ def differences(runs: Sequence[Run]) -> tuple[list[Heading], list[Row], list[str
             notes.append(f"{run.name} is not compared with {runs[0].name}: {why}.")
         elif number:
             others.append(Column(0, runs[0].final))
-        elif run.scores is None:
+        elif not run.keys:
             notes.append(f"{run.name} has no pairs.csv; evaluate it again.")
-        if run.scores and len(run.content["metrics"]) > 1:
+        if run.keys and len(run.content["metrics"]) > 1:
             others.append(Column(number, list(run.content["metrics"])[-2]))
         for other in others:
             by_metric = compare(run, final.kind, runs[other.run], other.kind)
             compared[final, other] = by_metric
-    rows = []
-    for metric in dict.fromkeys(name for x in compared.values() for name in x):
-        cells = {heading: x.get(metric) for heading, x in compared.items()}
-        owner = next(first.run for (first, _), cell in cells.items() if cell)
-        rows.append(_row(runs[owner], metric, list(cells.values())))
+    rows = _rows([(runs[first.run], x) for (first, _), x in compared.items()])
     return list(compared), rows, notes
 
 
-def _row(run: Run, metric: str, cells: list[Any]) -> Row:
-    arrow = run.better(metric).arrow
-    return Row(metric, arrow, run.content["definitions"][metric], cells)
+def _rows(columns: Sequence[tuple[Run, Mapping[str, Any]]]) -> list[Row]:
+    """A row for each metric: its cell of each column, None where a column has none, and
+    how the first run that has the metric defines it."""
+    rows = []
+    for metric in dict.fromkeys(name for _, cells in columns for name in cells):
+        owner = next(run for run, cells in columns if metric in cells)
+        rows.append(
+            {
+                "metric": metric,
+                "better": owner.better(metric),
+                "definition": owner.content["definitions"][metric],
+                "cells": [cells.get(metric) for _, cells in columns],
+            }
+        )
+    return rows
 
 
 def definitions(runs: Sequence[Run]) -> list[dict[str, str]]:
@@ -176,29 +173,19 @@ def compare(
 
 def subtitles(runs: Sequence[Run]) -> list[str]:
     """How many pairs of which size were scored, in one text if it is so for all."""
-    texts = [
-        f"{errors.counted(run.content['pairs'], 'test pair')} of "
-        f"{run.content['image_size']} pixels"
-        for run in runs
-    ]
-    if len({*texts}) == 1:
-        return texts[:1]
-    return [f"{run.name}: {text}" for run, text in zip(runs, texts, strict=True)]
+    texts = {}
+    for run in runs:
+        pairs = errors.counted(run.content["pairs"], "test pair")
+        texts[run.name] = f"{pairs} of {run.content['image_size']} pixels"
+    if len({*texts.values()}) == 1:
+        return list(texts.values())[:1]
+    return [f"{name}: {text}" for name, text in texts.items()]
 
 
-def facts(runs: Sequence[Run]) -> Rows:
-    """What was run."""
-    return _side_by_side([_facts(run) for run in runs], UNKNOWN)
-
-
-def data_facts(runs: Sequence[Run]) -> Rows:
-    """What the data sets say of themselves."""
-    return _side_by_side([run.content.get("data", {}) for run in runs], "")
-
-
-def settings(runs: Sequence[Run]) -> list[tuple[tuple[str, list[str]], bool]]:
-    """Settings of the trainings, and whether each is the default in all runs."""
-    rows = []
+def settings(runs: Sequence[Run]) -> tuple[Rows, Rows]:
+    """Settings of the trainings: those that are not the default in all runs, and all;
+    empty texts where images of a folder were scored."""
+    changed, every = [], []
     for field in dataclasses.fields(Config):
         if field.metadata["may_change"] or not any(run.config for run in runs):
             continue
@@ -207,17 +194,20 @@ def settings(runs: Sequence[Run]) -> list[tuple[tuple[str, list[str]], bool]]:
             str(value) if run.config else ""
             for run, value in zip(runs, values, strict=True)
         ]
-        default = all(value == field.default for value in values)
-        rows.append(((f"--{field.name}", texts), default))
-    return rows
+        every.append((f"--{field.name}", texts))
+        if any(value != field.default for value in values):
+            changed.append(every[-1])
+    return changed, every
 
 
-def _side_by_side(of_runs: Sequence[dict[str, Any]], missing: str) -> Rows:
+def side_by_side(of_runs: Sequence[dict[str, Any]], missing: str) -> Rows:
+    """A row for each fact that is known of some run."""
     names = dict.fromkeys(name for values in of_runs for name in values)
     return [(name, [str(v.get(name, missing)) for v in of_runs]) for name in names]
 
 
-def _facts(run: Run) -> dict[str, str]:
+def facts(run: Run) -> dict[str, str]:
+    """What was run, for people."""
     content = run.content
     if "generated_dir" in content:
         origin = {
@@ -227,10 +217,12 @@ def _facts(run: Run) -> dict[str, str]:
         }
     else:
         available = content.get("pairs_available", content["pairs"])
+        seconds = max((row.get("seconds", 0) for row in run.history), default=0)
+        duration = f"{datetime.timedelta(seconds=round(seconds))} (h:mm:ss)"
         origin = {
             "Scored checkpoint": f"step {content['step']:,}",
             "Training": _plan(run.config),
-            "Time of training": _duration(run),
+            "Time of training": duration if seconds else UNKNOWN,
             "Trained on": _hardware(run),
             "Training code": str(run.stored.get("commit", UNKNOWN)),
             "Data set": content.get("data_dir", UNKNOWN),
@@ -254,12 +246,6 @@ def _plan(config: dict[str, Any]) -> str:
     steps = f"{coarse:,} + {refine:,}" if stages == "two_stage" else f"{coarse:,}"
     batch = config.get("batch_size", UNKNOWN)
     return f"{stages}, {steps} steps, batches of {batch}, seed {config.get('seed')}"
-
-
-def _duration(run: Run) -> str:
-    seconds = max((row.get("seconds", 0) for row in run.history), default=0)
-    said = f"{datetime.timedelta(seconds=round(seconds))} (h:mm:ss)"
-    return said if seconds else UNKNOWN
 
 
 def _hardware(run: Run) -> str:

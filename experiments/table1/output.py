@@ -29,15 +29,19 @@ _OF_INCEPTION = {"inception_score": "IS", "masked_inception_score": "mask-IS"}
 def write(folder: pathlib.Path, content: dict[str, Any]) -> None:
     """Writes table.json and, as soon as there is a row, table.md."""
     folder.mkdir(parents=True, exist_ok=True)
-    whole = {**content, "not_computed": _missing(content), **results.provenance()}
+    titles = _names(content).values()
+    lacking = [title for title in _OF_INCEPTION.values() if title not in titles]
+    why = dict.fromkeys(lacking, "needs --inception=PATH")
+    whole = {**content, "not_computed": why, **results.provenance()}
     results.write_json(folder / "table.json", whole)
     if content["rows"]:
         files.write_text(folder / "table.md", _markdown(whole))
 
 
-def show(folder: pathlib.Path, content: dict[str, Any]) -> None:
+def show(folder: pathlib.Path) -> None:
     """Prints the table and where it lies."""
-    rich.console.Console().print(rich.markdown.Markdown(_markdown(content)))
+    table = (folder / "table.md").read_text(encoding="utf-8")
+    rich.console.Console().print(rich.markdown.Markdown(table))
     names = ("table.md", "table.json", "figure4.png")
     print("Wrote " + ", ".join(str(folder / name) for name in names))
 
@@ -82,12 +86,6 @@ def _names(content: dict[str, Any]) -> dict[str, str]:
     return {**_NAMES, **more}
 
 
-def _missing(content: dict[str, Any]) -> dict[str, str]:
-    """Why columns of the paper are not there."""
-    lacking = [n for n in _OF_INCEPTION if n not in _names(content)]
-    return {_OF_INCEPTION[name]: "needs --inception=PATH" for name in lacking}
-
-
 def cell(row: dict[str, Any], name: str) -> str:
     """The mean of a metric, and its spread over the seeds."""
     runs = [run["metrics"] for run in row["seeds"].values()]
@@ -103,24 +101,21 @@ def cell(row: dict[str, Any], name: str) -> str:
 
 def _notes(content: dict[str, Any]) -> list[str]:
     config, rows = content["config"], list(content["rows"].values())
-    steps = "; ".join(
-        f"{row['title']} {next(iter(row['seeds'].values()))['step']:,}" for row in rows
-    )
-    seeds = {row["title"]: ", ".join(sorted(row["seeds"], key=int)) for row in rows}
-    said = "; ".join(f"{title} {numbers}" for title, numbers in seeds.items())
-    if len(set(seeds.values())) == 1:
-        said = next(iter(seeds.values()))
-    if any("," in numbers for numbers in seeds.values()):
+    steps = [f"{r['title']} {next(iter(r['seeds'].values()))['step']:,}" for r in rows]
+    seeds = [", ".join(sorted(row["seeds"], key=int)) for row in rows]
+    said = seeds[0]
+    if len(set(seeds)) > 1:
+        titled = zip(rows, seeds, strict=True)
+        said = "; ".join(f"{row['title']} {numbers}" for row, numbers in titled)
+    if "," in said:
         said += "; of several, mean ± standard deviation over the seeds"
+    names, definitions = _names(content), content["definitions"]
     return [
         f"{counted(content['pairs'], 'test pair')} of {config['image_size']} from "
         f"{config['data_dir']}",
-        f"steps: {steps}; batch size {config['batch_size']}",
+        f"steps: {'; '.join(steps)}; batch size {config['batch_size']}",
         f"seeds: {said}",
         "figure4.png: the first seed of each model, test pairs spread evenly",
-        *(
-            f"{title} is {name}: {content['definitions'][name]}"
-            for name, title in _names(content).items()
-        ),
-        *(f"{name}: not computed; {why}" for name, why in _missing(content).items()),
+        *(f"{title} is {name}: {definitions[name]}" for name, title in names.items()),
+        *(f"{n}: not computed; {why}" for n, why in content["not_computed"].items()),
     ]

@@ -5,14 +5,8 @@ import pathlib
 import time
 from typing import Any, NamedTuple
 
-from experiments import results
+from experiments import config_compatibility, results
 from experiments.config import Config
-from experiments.config_compatibility import (
-    check_unchanged,
-    differences,
-    newest,
-    with_reader,
-)
 from experiments.evaluate import evaluate
 from experiments.table1 import output
 from experiments.train import train
@@ -76,7 +70,7 @@ def table1(config: Config) -> int | None:
     The config is that of the full model. The workdir holds a run for each row and seed,
     table.md, table.json and figure4.png.
     """
-    config = with_reader(config, _on_disk(config).get("config"))
+    config = config_compatibility.with_reader(config, _on_disk(config).get("config"))
     dataset = pair_reader.PairDataset(
         config.data_dir,
         reader=config.reader,
@@ -91,8 +85,8 @@ def table1(config: Config) -> int | None:
         row = row_config(config, name, seed)
         with errors.said_of(f"row {name} (see --rows)"):
             restore.architecture_of(row.to_json())
-        if stored := newest(row):
-            check_unchanged(stored[1], _begun_as(row, stored[1]), dataset.metadata)
+        _, stored, row = _begun(row)
+        config_compatibility.check_unchanged(stored, row, dataset.metadata)
     # This binds the folder to the settings and the data.
     output.write(folder, content)
     for number, (name, seed) in enumerate(runs, start=1):
@@ -105,32 +99,33 @@ def table1(config: Config) -> int | None:
         if stopped_by is not None:
             return stopped_by
     output.draw_figure(config, dataset, content["rows"].values())
-    output.show(folder, content)
+    output.show(folder)
     return None
 
 
 def row_config(config: Config, name: str, seed: int) -> Config:
-    """The config of one row's run.
+    """The config of one row's run. The paper gives no number of steps for G1+D: it is
+    trained for as many as the full model's two stages together."""
 
-    The paper gives no number of steps for G1+D: it is trained for as many as the full
-    model's two stages together.
-    """
-    changes = {**ROWS[name].changes, "rows": "", "seeds": "", "inception": ""}
+    def scaled(steps: int) -> int:
+        return max(1, round(steps * config.steps_scale)) if steps else 0
+
+    changes = dict(ROWS[name].changes)
     if changes.get("stages", "two_stage") != "two_stage":
         changes |= {"discriminator_sees_coarse": False, "refine_sees_pose": False}
         changes["refine_output"] = "difference"
     more = config.refine_steps if name == "one_stage" else 0
-    for stage, count in (
-        ("coarse_steps", config.coarse_steps + more),
-        ("refine_steps", config.refine_steps),
-    ):
-        changes[stage] = max(1, round(count * config.steps_scale)) if count else 0
     return dataclasses.replace(
         config,
         mode="train",
         workdir=str(pathlib.Path(config.workdir) / f"{name}_seed{seed}"),
         seed=seed,
+        coarse_steps=scaled(config.coarse_steps + more),
+        refine_steps=scaled(config.refine_steps),
         steps_scale=1.0,
+        rows="",
+        seeds="",
+        inception="",
         **changes,
     )
 
@@ -160,10 +155,10 @@ def _check_before_work(
     config: Config, dataset: pair_reader.PairDataset, runs: list[tuple[str, int]]
 ) -> None:
     """Finds what would stop a later row, before hours go into the first."""
-    for field in dataclasses.fields(config):
-        value = getattr(config, field.name)
-        if field.name in _NOT_TAKEN and value != field.default:
-            raise ValueError(f"--{field.name}={value}: {_NOT_TAKEN[field.name]}")
+    for name, why in _NOT_TAKEN.items():
+        value = getattr(config, name)
+        if value != getattr(Config, name):
+            raise ValueError(f"--{name}={value}: {why}")
     if config.coarse_steps < 1:
         raise ValueError("--coarse_steps=0: with --mode=table1 it must be 1 or more.")
     if run_folder.folder(config.workdir).exists():
@@ -178,9 +173,12 @@ def _check_before_work(
             dataset.require_views(split)
 
 
-def _begun_as(config: Config, stored: dict[str, Any]) -> Config:
-    """The config with the stage I that a row's run has begun with."""
-    return dataclasses.replace(config, coarse_from=stored.get("coarse_from", ""))
+def _begun(config: Config) -> tuple[int, dict[str, Any] | None, Config]:
+    """How many steps a row's run has taken, the config that it has stored, if any, and
+    the config with the stage I that it has begun with."""
+    step, stored = config_compatibility.newest(config) or (0, None)
+    coarse_from = (stored or {}).get("coarse_from", "")
+    return step, stored, dataclasses.replace(config, coarse_from=coarse_from)
 
 
 def _opened(config: Config, dataset: pair_reader.PairDataset) -> dict[str, Any]:
@@ -196,12 +194,12 @@ def _opened(config: Config, dataset: pair_reader.PairDataset) -> dict[str, Any]:
             f"{old['config']['data_dir']}, not of --data_dir={config.data_dir}; choose "
             "another workdir."
         )
-    old["config"] = run_folder.with_current_names(old["config"])
-    changed = differences(
-        old["config"], dataclasses.replace(config, seed=old["config"]["seed"])
+    stored = run_folder.with_current_names(old["config"])
+    changed = config_compatibility.differences(
+        stored, dataclasses.replace(config, seed=stored["seed"])
     )
     for name in ("refine_steps", "steps_scale", "max_test_pairs"):
-        was, now = old["config"][name], getattr(config, name)
+        was, now = stored[name], getattr(config, name)
         if was != now and not any(f"--{name}:" in line for line in changed):
             changed.append(f"--{name}: {was} in the table, {now} now")
     if changed:
@@ -221,16 +219,16 @@ def _on_disk(config: Config) -> dict[str, Any]:
 def _finish(table: Config, content: dict[str, Any], name: str, seed: int) -> int | None:
     """Trains and scores one row, or as much of it as is missing, and adds it to the
     content of the table."""
-    config = row_config(table, name, seed)
+    row = ROWS[name]
+    first, stored, config = _begun(row_config(table, name, seed))
     if str(seed) in content["rows"].get(name, {}).get("seeds", {}):
         print(f"{config.workdir} is finished.")
         return None
-    first, twin = _steps_taken(config), row_config(table, "pose_mask_loss", seed)
-    if stored := newest(config):
-        config = _begun_as(config, stored[1])
-    elif name == "full" and _steps_taken(twin) >= config.coarse_steps:
-        # Its own stage I would compute the same again.
-        config = dataclasses.replace(config, coarse_from=twin.workdir)
+    if name == "full" and not stored:
+        twin = row_config(table, "pose_mask_loss", seed)
+        if _begun(twin)[0] >= config.coarse_steps:
+            # Its own stage I would compute the same again.
+            config = dataclasses.replace(config, coarse_from=twin.workdir)
     if config.coarse_from:
         first = max(first, config.coarse_steps)
     begin = time.monotonic()
@@ -238,10 +236,13 @@ def _finish(table: Config, content: dict[str, Any], name: str, seed: int) -> int
     if stopped_by is not None:
         return stopped_by
     seconds = time.monotonic() - begin
-    # The table has no column for LPIPS.
-    scored = dataclasses.replace(config, mode="evaluate", lpips="")
-    report = evaluate.score_run(dataclasses.replace(scored, inception=table.inception))
-    row = ROWS[name]
+    scored = dataclasses.replace(
+        config,
+        mode="evaluate",
+        lpips="",  # The table has no column for it.
+        inception=table.inception,
+    )
+    report = evaluate.score_run(scored)
     run = {
         "run": pathlib.Path(config.workdir).name,
         "step": report["step"],
@@ -261,8 +262,3 @@ def _finish(table: Config, content: dict[str, Any], name: str, seed: int) -> int
     }
     output.write(pathlib.Path(table.workdir), content)
     return None
-
-
-def _steps_taken(config: Config) -> int:
-    stored = newest(config)
-    return stored[0] if stored else 0

@@ -20,8 +20,8 @@ from data_prep import command_line
 from experiments import pictures, results
 from experiments.config import Config
 from experiments.evaluate import evaluate, image_folder
-from experiments.user_study import answers, scores
-from experiments.user_study.answers import GENERATED, REAL
+from experiments.user_study import scores
+from experiments.user_study.scores import GENERATED, REAL
 from pg2_jax import files
 from pg2_jax.inference import pose_transfer
 
@@ -38,6 +38,9 @@ class Shown(NamedTuple):
     image: np.ndarray
     kind: str
     pair: tuple[str, str]
+
+    def __str__(self) -> str:
+        return f"the {self.kind} image of {' and '.join(self.pair)}"
 
 
 def user_study(config: Config) -> None:
@@ -67,20 +70,17 @@ def user_study(config: Config) -> None:
     with files.replacing_folder(output) as folder:
         (folder / "page").mkdir()
         files.write_text(folder / "page" / "index.html", page)
-        results.write_json(folder / answers.KEY, key)
+        results.write_json(folder / scores.KEY, key)
     print(f"Wrote {output / 'page' / 'index.html'}, for the people you ask,")
-    print(f"and {output / answers.KEY}, which they must not see.")
+    print(f"and {output / scores.KEY}, which they must not see.")
 
 
 def from_run(config: Config) -> tuple[list[Shown], dict[str, Any]]:
     """Photos of a data set's test pairs, what a checkpoint generates for others, and
     where both come from."""
     generators, dataset, config = evaluate.open_run(config)
-    names = [
-        pair
-        for test in dataset.test_batches(batch_size=64, limit=config.max_test_pairs)
-        for pair in test.names
-    ]
+    tests = dataset.test_batches(batch_size=64, limit=config.max_test_pairs)
+    names = [pair for test in tests for pair in test.names]
     where = f"--data_dir={config.data_dir}"
     real, generated = _choose(len(names), lambda row: names[row][1], config, where)
     photos = pictures.pairs_at(dataset, real)["target_image"]
@@ -120,20 +120,20 @@ def from_folders(config: Config) -> tuple[list[Shown], dict[str, Any]]:
 
     where = f"--target_dir={config.target_dir}"
     real, generated = _choose(len(pairs), pixels, config, where)
-    shown = []
-    for kind, rows in ((REAL, real), (GENERATED, generated)):
-        role = "target" if kind == REAL else "generated"
+    shown: list[Shown] = []
+    roles = (REAL, "target", real), (GENERATED, "generated", generated)
+    for kind, role, rows in roles:
         for pair in (pairs[row] for row in rows):
             image = image_folder.read(f"{role}_dir", getattr(pair, role))
-            shown.append(Shown(image, kind, (pair.generated.name, pair.target.name)))
+            names = pair.generated.name, pair.target.name
+            shown.append(Shown(image, kind, names))
+    wanted = "x".join(map(str, shown[0].image.shape[:2]))
     for one in shown:
-        if one.image.shape != shown[0].image.shape:
-            size, wanted = one.image.shape[:2], shown[0].image.shape[:2]
+        size = "x".join(map(str, one.image.shape[:2]))
+        if size != wanted:
             raise ValueError(
-                f"the {one.kind} image of {' and '.join(one.pair)} is "
-                f"{size[0]}x{size[1]}, the first of --target_dir={config.target_dir} "
-                f"{wanted[0]}x{wanted[1]} (height x width); sizes would tell real from "
-                "generated."
+                f"{one} is {size}, the first of --target_dir={config.target_dir} "
+                f"{wanted} (height x width); sizes would tell real from generated."
             )
     origin = {"generated_dir": config.generated_dir, "target_dir": config.target_dir}
     return shown, origin
@@ -164,16 +164,12 @@ def arranged(shown: list[Shown], seed: int) -> dict[str, Shown]:
     trials: dict[str, Shown] = {}
     for one in shown:
         name = _digest(seed.to_bytes(4, "big") + one.image.tobytes())
-        if name in trials:
-            said = " and ".join(
-                f"the {x.kind} image of {' and '.join(x.pair)}"
-                for x in (trials[name], one)
-            )
+        other = trials.setdefault(name, one)
+        if other is not one:
             raise ValueError(
-                f"{said} are equal in every pixel; nobody must see an image twice. "
-                "Another --seed chooses others."
+                f"{other} and {one} are equal in every pixel; nobody must see an image "
+                "twice. Another --seed chooses others."
             )
-        trials[name] = one
     return dict(sorted(trials.items()))
 
 
@@ -182,7 +178,7 @@ def render(trials: dict[str, Shown], config: Config) -> tuple[str, dict[str, Any
     plan = list(trials), config.study_practice, config.study_seconds
     settings = {
         "study": _digest(repr(plan).encode()),
-        "version": answers.VERSION,
+        "version": scores.VERSION,
         "practice": config.study_practice,
         "seconds": config.study_seconds,
     }

@@ -1,7 +1,5 @@
 """The demo's flags, its port, what is loaded before visitors come, and examples."""
 
-import dataclasses
-
 import numpy as np
 import pytest
 from PIL import Image
@@ -14,9 +12,8 @@ from tests.experiments.demo.demo_server import POSE, photo
 
 
 def test_the_estimator_is_opened_before_visitors_come(monkeypatch, capsys):
-    config = Config(mode="demo", workdir="unused")
     monkeypatch.setattr(person_finder, "_installed", lambda: None)
-    assert demo.open_finder(config) is None
+    assert demo.open_finder("") is None
     assert (
         "note: of a photo with other proportions the middle is used; a pose "
         "estimator is needed to find"
@@ -24,7 +21,7 @@ def test_the_estimator_is_opened_before_visitors_come(monkeypatch, capsys):
     opened = []
     monkeypatch.setattr(person_finder, "_installed", lambda: "mediapipe")
     monkeypatch.setattr(registry, "open_estimator", opened.append)
-    named = dataclasses.replace(config, pose_model="/nowhere/model.task")
+    named = "/nowhere/model.task"
     with pytest.raises(ValueError, match=r"^pose_model=/nowhere/model.task: there"):
         demo.open_finder(named)
     monkeypatch.setattr(registry, "locate", lambda name, model: model)

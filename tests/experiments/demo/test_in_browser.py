@@ -22,7 +22,6 @@ from selenium.webdriver.common.by import By
 from experiments.demo import (
     demo,
     model_queue,
-    onnxruntime_web,
     page_setup,
     static_page,
 )
@@ -213,7 +212,7 @@ def served(plus, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch, contextlib.ExitStack() as stack:
         patch.setenv("npm_config_offline", "true")
         try:
-            runtime = stack.enter_context(onnxruntime_web.files(""))
+            runtime = stack.enter_context(static_page.runtime(""))
         except ValueError as error:
             pytest.skip(f"{error} `npm cache add onnxruntime-web` fetches it, too.")
         people = demo.example_people(plus, "")

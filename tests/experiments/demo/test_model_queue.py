@@ -221,7 +221,7 @@ def test_a_picture_may_have_the_resolution_of_the_photo():
     content = png(Image.fromarray(given))
     shown = queue.fit_photo(content, "a.png", joints)
     np.testing.assert_array_equal(shown.large, given)
-    moved = model_queue.large_keypoints(shown)
+    moved = shown.large_keypoints
     np.testing.assert_allclose(moved, joints, atol=1e-4)
     options = {"source_pose": joints, "pose_fit": "none", "fit": "stretch"}
     want = model(given, people.WALKING, **options).large

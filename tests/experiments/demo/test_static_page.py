@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from experiments.config import Config
-from experiments.demo import demo, onnxruntime_web, static_page
+from experiments.demo import demo, static_page
 from pg2_jax.inference import onnx_model
 
 _NPM_SAYS = b"npm error code E1\nnpm error no network\nnpm error A log is there"
@@ -21,7 +21,7 @@ def package(tmp_path_factory):
     """A stand-in of the npm package, unpacked."""
     folder = tmp_path_factory.mktemp("npm")
     (folder / "dist").mkdir()
-    for name in onnxruntime_web.FILES:
+    for name in static_page.RUNTIME:
         (folder / "dist" / name).write_text(name)
     return folder
 
@@ -129,44 +129,43 @@ def test_the_package_is_fetched_by_npm(package, monkeypatch):
     """npm is a stand-in."""
 
     def run(command, cwd, **options):
-        name = f"onnxruntime-web@{onnxruntime_web.VERSION}"
-        assert command[:3] == ["/bin/npm", "pack", name]
+        assert command[:3] == ["/bin/npm", "pack", static_page.PACKAGE]
         with tarfile.open(pathlib.Path(cwd) / "a.tgz", "w:gz") as archive:
             archive.add(package, "package")
 
-    monkeypatch.setattr(onnxruntime_web.shutil, "which", lambda name: f"/bin/{name}")
-    monkeypatch.setattr(onnxruntime_web.subprocess, "run", run)
-    with onnxruntime_web.files("") as paths:
-        assert tuple(path.read_text() for path in paths) == onnxruntime_web.FILES
+    monkeypatch.setattr(static_page.shutil, "which", lambda name: f"/bin/{name}")
+    monkeypatch.setattr(static_page.subprocess, "run", run)
+    with static_page.runtime("") as paths:
+        assert tuple(path.read_text() for path in paths) == static_page.RUNTIME
     assert not any(path.exists() for path in paths)
 
 
 def test_without_the_package_it_says_what_to_do(package, tmp_path, monkeypatch):
     (tmp_path / "dist").mkdir()
-    (tmp_path / "dist" / onnxruntime_web.FILES[0]).touch()
+    (tmp_path / "dist" / static_page.RUNTIME[0]).touch()
     with (
         pytest.raises(
             ValueError, match=r"no file dist/ort-wasm.*wasm; expected the npm"
         ),
-        onnxruntime_web.files(str(tmp_path)),
+        static_page.runtime(str(tmp_path)),
     ):
         pass
-    monkeypatch.setattr(onnxruntime_web.shutil, "which", lambda name: None)
+    monkeypatch.setattr(static_page.shutil, "which", lambda name: None)
     with (
         pytest.raises(ValueError, match=r"^--static needs npm .*--onnxruntime_web=FO"),
-        onnxruntime_web.files(""),
+        static_page.runtime(""),
     ):
         pass
 
     def run(command, **options):
         raise subprocess.CalledProcessError(1, command, stderr=_NPM_SAYS)
 
-    monkeypatch.setattr(onnxruntime_web.shutil, "which", lambda name: f"/bin/{name}")
-    monkeypatch.setattr(onnxruntime_web.subprocess, "run", run)
+    monkeypatch.setattr(static_page.shutil, "which", lambda name: f"/bin/{name}")
+    monkeypatch.setattr(static_page.subprocess, "run", run)
     with (
         pytest.raises(
             ValueError, match=r"could not fetch onnx.* \(code E1; no network\); try"
         ),
-        onnxruntime_web.files(""),
+        static_page.runtime(""),
     ):
         pass

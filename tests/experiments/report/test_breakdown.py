@@ -2,33 +2,38 @@
 
 import numpy as np
 
-from experiments.report import figures, report
+from experiments.report import data_pairs, figures, report
+from tests.experiments.report.test_tables import a_run
 
 
 def test_bins_of_the_pose_difference():
     differences = np.array([0.0, 0.05, 0.5, 1.0, np.nan, 0.95])
     scores = np.array([1.0, 3.0, 5.0, 7.0, 100.0, 9.0])
-    curve = figures.curve("a run", "run-0", scores, differences)
-    assert list(zip(curve.counts, curve.y, strict=True)) == [(2, 2), (1, 5), (2, 8)]
+    dots = figures.binned(scores, differences)
+    assert [(dot.pairs, dot.y) for dot in dots] == [(2, 2), (1, 5), (2, 8)]
     # The middles of bins from 0, 0.5 and 0.9 on.
-    np.testing.assert_allclose(curve.x, [0.05, 0.55, 0.95])
-    np.testing.assert_array_equal(curve.low, [1, np.nan, 7])
-    np.testing.assert_array_equal(curve.high, [3, np.nan, 9])
-    nothing = figures.curve("a run", "run-0", scores * np.nan, scores)
-    assert len(nothing.x) == 0
+    np.testing.assert_allclose([dot.x for dot in dots], [0.05, 0.55, 0.95])
+    np.testing.assert_array_equal([dot.low for dot in dots], [1, np.nan, 7])
+    np.testing.assert_array_equal([dot.high for dot in dots], [3, np.nan, 9])
+    assert figures.binned(scores * np.nan, scores) == []
 
 
 def test_people_from_the_worst_to_the_best():
     scores = np.array([0.9, 0.1, 0.3, np.nan, 0.5])
-    found = report.by_name(scores, ["x", "y", "x", "z", "y"])
+    found = report.by_name(zip(scores, ["x", "y", "x", "z", "y"], strict=True))
     assert [(name, part.pairs) for name, part in found.items()] == [("y", 2), ("x", 2)]
     np.testing.assert_allclose([part.mean for part in found.values()], [0.3, 0.6])
 
 
 def test_views_of_source_and_target():
-    views = np.array([[0, 0], [0, 2], [0, 2], [-1, 2]])
-    found = report.by_view(np.array([1.0, 2.0, 4.0, 9.0]), views)
-    assert {k: (p.pairs, p.mean) for k, p in found.items()} == {
-        (0, 0): (1, 1.0),
-        (0, 2): (2, 3.0),
+    run = a_run([(x, "t") for x in "abcd"], l1=[1.0, 2.0, 4.0, 9.0])
+    views = ("front to front", "front to back", "front to back", "")
+    pairs = {
+        key: data_pairs.Pair("x", None, view)
+        for key, view in zip(run.keys, views, strict=True)
+    }
+    found = report.parts([run], {0: pairs}, "l1")["views"][0]
+    assert {name: (part.pairs, part.mean) for name, part in found.items()} == {
+        "front to front": (1, 1.0),
+        "front to back": (2, 3.0),
     }

@@ -247,7 +247,7 @@ def test_dark_follows_the_system_and_the_switch(chromium, page_file):
 def test_the_report_draws_what_evaluate_drew(folder, pair_dataset):
     (run,) = evaluated_run.read_all(str(folder / "first"))
     data = data_pairs.read(pair_reader.PairDataset(pair_dataset), run.keys[:3])
-    drawn = data_pairs.of_run(run, data.photos)
+    drawn = data_pairs.of_run(run, {key: data[key].photos for key in run.keys[:3]})
     assert [*drawn] == run.keys[:3]
     for key, images in drawn.items():
         for kind, image in images.items():

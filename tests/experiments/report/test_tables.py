@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from experiments.evaluate import pairs_csv, statistics
-from experiments.report import figures, tables, templates
+from experiments.report import figures, report, tables
 from experiments.report.evaluated_run import Run
 
 
@@ -65,7 +65,7 @@ def test_bold_is_chosen_among_runs_of_the_same_pairs_and_their_copy():
     (row,) = tables.scores(runs)
     best = {
         (runs[c.run].name, c.kind): wins
-        for c, (_, wins) in zip(tables.columns(runs), row.cells, strict=True)
+        for c, wins in zip(tables.columns(runs), row["best"], strict=True)
     }
     assert best == {
         ("a", "copy of source"): True,
@@ -91,7 +91,7 @@ def test_copies_of_several_data_sets_have_lines_of_their_own():
 
 
 def test_names_break_after_their_signs_only():
-    text = templates._breakable("a_<b>/c-d.png")
+    text = report._breakable("a_<b>/c-d.png")
     assert text == "a_<wbr>&lt;b&gt;/<wbr>c-<wbr>d.<wbr>png"
 
 

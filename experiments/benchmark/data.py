@@ -141,52 +141,39 @@ def _build(source: pathlib.Path, output: pathlib.Path) -> tuple[float, float, fl
 def _measure_reading(data_dir: str, repeats: int) -> list[Series]:
     """Reads decoded batches, and decodes alone, in turns."""
     dataset = pair_reader.PairDataset(data_dir, reader="tf_data")
-    pairs = min(_READ_PAIRS, dataset.count("train")) // _BATCH_SIZE * _BATCH_SIZE
+    pairs = min(_READ_PAIRS, dataset.count("train")) // _DECODE_AT_ONCE
+    pairs = max(1, pairs) * _DECODE_AT_ONCE
     files = [str(path) for path in pathlib.Path(data_dir).glob("*-train.tfrecord-*")]
-    encoded = tf.constant(_jpegs(files, pairs))
-    turns = []
-    for _ in tqdm(range(repeats + 1), desc="reading", unit="repeat", disable=None):
-        batches = dataset.training_batches(batch_size=_BATCH_SIZE, seed=0)
-        both = (batches, _BATCH_SIZE), (_decode_alone(encoded), _DECODE_AT_ONCE)
-        turns.append([x for given, n in both for x in _rates(given, pairs, n)])
-    # The first turn pays for what tensorflow sets up once.
-    wall, cpu, wall_alone, cpu_alone = zip(*turns[1:], strict=True)
-    read = Series("read and decode", wall, "pairs/s")
-    decode = Series("decode alone", wall_alone, "pairs/s")
-    by_cpu = Series("", cpu, "").over(Series("", cpu_alone, ""), "the same by CPU time")
-    return [read, decode, read.over(decode, "read and decode / decode alone"), by_cpu]
+    batches = dataset.training_batches(batch_size=_BATCH_SIZE, seed=0)
+    alone = _decode_alone(tf.constant(_jpegs(files, pairs)))
+    programs = {
+        "read and decode": functools.partial(_take, batches, pairs // _BATCH_SIZE),
+        "decode alone": functools.partial(_take, alone, pairs // _DECODE_AT_ONCE),
+    }
+    measurement.take_once(programs)
+    times = measurement.take_turns(programs, repeats, what="reading")
+    return measurement.compare(times, pairs=pairs)
+
+
+def _take(batches: Iterator, count: int) -> None:
+    collections.deque(itertools.islice(batches, count), maxlen=0)
 
 
 def _measure_memory_reader(data_dir: str, repeats: int) -> list[Series]:
     """Parses all training records without tensorflow, and decodes each photo once."""
-    turns = []
-    for _ in tqdm(
-        range(repeats), desc="reading into memory", unit="repeat", disable=None
-    ):
+    parse, ready = [], []
+    for _ in tqdm(range(repeats), "reading into memory", unit="repeat", disable=None):
         reader = memory_reader.MemoryReader(data_dir, _MEMORY_GIB)
         count = reader.splits["train"].pairs
-        parsed = measurement.seconds(
-            functools.partial(next, reader.stored("train", ()))
-        )
-        decoded = measurement.seconds(reader.prepare_training)
-        turns.append((count / parsed[1], count / (parsed[0] + decoded[0])))
-    parse, ready = zip(*turns, strict=True)
+        stored = reader.stored("train", ())
+        wall, cpu = measurement.seconds(functools.partial(next, stored))
+        decoding, _ = measurement.seconds(reader.prepare_training)
+        parse.append(count / cpu)
+        ready.append(count / (wall + decoding))
     return [
         Series("memory reader: parse all, by CPU time", parse, "pairs/s"),
         Series("memory reader: parse and decode all", ready, "pairs/s"),
     ]
-
-
-def _rates(batches: Iterator, pairs: int, size: int) -> tuple[float, float]:
-    """Pairs, `size` in a batch, by wall and by CPU second; the first batch, which pays
-    for the start, is left out."""
-    next(batches)
-
-    count = pairs // size
-    wall, cpu = measurement.seconds(
-        lambda: collections.deque(itertools.islice(batches, count), maxlen=0)
-    )
-    return count * size / wall, count * size / cpu
 
 
 def _jpegs(files: list[str], pairs: int) -> list[bytes]:

@@ -1,16 +1,21 @@
 """What a benchmark measured: repeats, ratios of work done side by side."""
 
 import dataclasses
+import functools
 import pathlib
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from tqdm import tqdm
 
 from experiments import results
+
+# Wall and processor seconds of every repeat.
+Clocks = tuple[list[float], list[float]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,14 +47,14 @@ class Measurement:
         """Prints the medians with their spread."""
         hardware = {name: results.hardware()[name] for name in ("processor", "cores")}
         facts = self.facts | hardware
-        table = Table(title=", ".join(f"{k}: {_number(v)}" for k, v in facts.items()))
+        table = Table(title=", ".join(f"{k}: {cell(v)}" for k, v in facts.items()))
         table.add_column("measured")
         for heading in ("median", "lowest", "highest"):
             table.add_column(heading, justify="right")
         table.add_column("unit")
         for one in self.series:
             values = one.median, min(one.values), max(one.values)
-            table.add_row(one.name, *map(_number, values), one.unit)
+            table.add_row(one.name, *map(cell, values), one.unit)
         Console().print(table)
 
 
@@ -73,7 +78,65 @@ def seconds(call: Callable[[], object]) -> tuple[float, float]:
     return time.perf_counter() - wall, time.process_time() - cpu
 
 
-def _number(value: float | str) -> str:
-    if isinstance(value, str):
-        return value
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+def take_once(programs: Mapping[Any, Callable[[], Any]]) -> dict[Any, Any]:
+    """The results of all programs, which the first call compiles or sets up."""
+    calls = tqdm(programs.items(), desc="first calls", disable=None)
+    return {name: program() for name, program in calls}
+
+
+def take_turns(
+    programs: Mapping[Any, Callable[[], object]],
+    repeats: int,
+    *,
+    calls: int = 1,
+    what: str = "measuring",
+) -> dict[Any, Clocks]:
+    """Times all programs, one after the other, `repeats` times; the seconds are those
+    of one of `calls` in a row."""
+    times: dict[Any, Clocks] = {name: ([], []) for name in programs}
+
+    def in_a_row(program: Callable[[], object]) -> None:
+        for _ in range(calls):
+            program()
+
+    for _ in tqdm(range(repeats), desc=what, unit="turn", disable=None):
+        for name, program in programs.items():
+            taken = seconds(functools.partial(in_a_row, program))
+            for clock, one in zip(times[name], taken, strict=True):
+                clock.append(one / calls)
+    return times
+
+
+def compare(
+    times: Mapping[str, Clocks], *, of: str = "", pairs: int = 0
+) -> list[Series]:
+    """A series for each program, named "OF, PROGRAM": its seconds or, of so many
+    `pairs`, its rate; after all but the first the ratio of the first to it."""
+    prefix = f"{of}, " if of else ""
+    first, *_ = times
+    compared: list[Series] = []
+    for name, clocks in times.items():
+        wall, cpu = (
+            Series(prefix + name, [pairs / x for x in clock], "pairs/s")
+            if pairs
+            else Series(prefix + name, clock, "s")
+            for clock in clocks
+        )
+        compared.append(wall)
+        if name == first:
+            ours, our_cpu = wall, cpu
+        else:
+            compared.append(ours.over(wall, f"{prefix}{first} / {name}"))
+            compared.append(our_cpu.over(cpu, "the same by CPU time"))
+    return compared
+
+
+def cell(value: Any) -> str:
+    """A value as tables show it."""
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "NO"
+    if isinstance(value, int | float):
+        return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+    return str(value)

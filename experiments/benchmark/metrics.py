@@ -13,10 +13,9 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 import numpy as np
-from tqdm import tqdm
 
 from experiments.benchmark import measurement
-from experiments.benchmark.measurement import Measurement, Series
+from experiments.benchmark.measurement import Clocks, Measurement
 from pg2_jax import pose
 from pg2_jax.metrics import suite
 
@@ -40,31 +39,23 @@ def measure(folder: pathlib.Path, *, scale: float, repeats: int) -> Measurement:
         "pg2_jax": score,
         "scikit-image loop": _scikit_image(),
     }
-    # The first turn pays for compiling.
-    scores = [program(*pairs) for program in programs.values()]
-    difference = max(float(abs(scores[0][n] - scores[1][n]).max()) for n in NAMES)
+    calls = {name: functools.partial(of, *pairs) for name, of in programs.items()}
+    ours, loop = measurement.take_once(calls).values()
+    difference = max(float(abs(ours[name] - loop[name]).max()) for name in NAMES)
     turns = max(1, round(scale * _PAIRS / _PER_TURN))
-    count = turns * len(pairs[0])
-    seconds = [_take_turns(programs, pairs, turns) for _ in range(repeats)]
-    (ours, our_cpu), (loop, loop_cpu) = (
-        [
-            Series(name, [count / one[name][clock] for one in seconds], "pairs/s")
-            for clock in (0, 1)
-        ]
-        for name in programs
-    )
-    series = [
-        ours,
-        loop,
-        ours.over(loop, "pg2_jax / scikit-image loop"),
-        our_cpu.over(loop_cpu, "the same by CPU time"),
-    ]
+    times: dict[str, Clocks] = {name: ([], []) for name in programs}
+    for _ in range(repeats):
+        taken = measurement.take_turns(calls, turns, what="scoring")
+        for name, clocks in times.items():
+            for clock, seconds in zip(clocks, taken[name], strict=True):
+                clock.append(sum(seconds))
+    count = turns * _PER_TURN
     facts = {
         "pairs": count,
         "metrics": ", ".join(NAMES),
         "largest difference": difference,
     }
-    return Measurement(series, facts)
+    return Measurement(measurement.compare(times, pairs=count), facts)
 
 
 def random_pairs(count: int) -> _Pairs:
@@ -127,14 +118,3 @@ def _scikit_image() -> _Program:
         return dict(zip(NAMES, np.array(rows).T, strict=True))
 
     return loop
-
-
-def _take_turns(
-    programs: dict[str, _Program], pairs: _Pairs, turns: int
-) -> dict[str, tuple[float, float]]:
-    """Wall and CPU seconds of each program over all its turns."""
-    totals = {name: np.zeros(2) for name in programs}
-    for _ in tqdm(range(turns), desc="scoring", unit="turn", disable=None):
-        for name, program in programs.items():
-            totals[name] += measurement.seconds(functools.partial(program, *pairs))
-    return {name: (float(wall), float(cpu)) for name, (wall, cpu) in totals.items()}

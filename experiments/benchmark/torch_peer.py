@@ -5,6 +5,7 @@ fast in PyTorch: channels_last, fused Adam, the 1x1 convolutions before enlargin
 takes a GPU if there is one, in TF32 as ours, or in bfloat16 by autocast.
 """
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -14,9 +15,10 @@ import torch
 from torch.nn import functional
 
 from experiments.benchmark import jax_peer
-from pg2_jax import train_state
+from experiments.config import Config
+from experiments.train import training_steps
+from pg2_jax import inputs
 from pg2_jax.architecture import Architecture
-from pg2_jax.inputs import Inputs
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 torch.set_float32_matmul_precision("high")
@@ -125,82 +127,77 @@ class Discriminator(_Network):
         return self.dense(x, "logit")[:, 0]
 
 
-def precision(architecture: Architecture) -> str:
+def precision(config: Config) -> str:
     """What the peer multiplies in, in words."""
     if DEVICE.type != "cuda":
         return "float32"  # which is faster on a CPU
-    return "bfloat16 by autocast" if architecture.precision == "bfloat16" else "TF32"
+    return "bfloat16 by autocast" if config.precision == "bfloat16" else "TF32"
 
 
-def description(architecture: Architecture) -> str:
-    """PyTorch's version, its device and what it multiplies in."""
+def description() -> str:
+    """PyTorch's version and its device."""
     name = torch.cuda.get_device_name() if DEVICE.type == "cuda" else "the CPU"
-    return f"{torch.__version__} on {name}, {precision(architecture)}"
+    return f"{torch.__version__} on {name}"
 
 
-def wait(result: object = None) -> object:
-    """Waits for what the device has been given; returns the result."""
+def wait(result: torch.Tensor) -> torch.Tensor:
+    """Waits for what the device has been given."""
     if DEVICE.type == "cuda":
         torch.cuda.synchronize()
     return result
 
 
-def forget_peak() -> None:
-    """Lets `peak_gib` begin anew."""
-    if DEVICE.type == "cuda":
-        torch.cuda.reset_peak_memory_stats()
-
-
-def peak_gib() -> float | None:
-    """The most memory that tensors have taken on a GPU; None on a CPU."""
-    on_gpu = DEVICE.type == "cuda"
-    return torch.cuda.max_memory_allocated() / 2**30 if on_gpu else None
-
-
 class Peer:
-    """The steps of both stages and generation on inputs that are at hand, with the
-    weights of ours; `tasks` as those of `jax_peer.Peer`. `calls` are the same, but may
-    return before the GPU has done its work."""
+    """The steps of both stages and generation on inputs that are at hand, from the
+    weights and the batch of `jax_peer.Peer`."""
 
-    def __init__(
-        self,
-        state: train_state.TrainState,
-        inputs: Inputs,
-        architecture: Architecture,
-        compiled: bool,
-    ):
-        assert state.refine and state.discriminator
+    def __init__(self, config: Config, *, compiled: bool):
+        architecture = training_steps.architecture_of(config)
+        state = training_steps.first_state(config)
         networks = (
             Coarse(state.coarse.params, architecture),
             Refine(state.refine.params, architecture),
             Discriminator(state.discriminator.params, architecture),
         )
         self._discriminator = networks[2]
-        self.compiled = compiled
         wrap: Callable = torch.compile if compiled else lambda network: network
         self._draw, self._improve, self._judge = map(wrap, networks)
         self._optimizers = [
             torch.optim.Adam(
                 network.parameters(),
-                jax_peer.LEARNING_RATE,
+                config.learning_rate,
                 betas=(0.5, 0.999),
                 fused=True,
             )
             for network in networks
         ]
+        self._l1_weight = config.l1_weight
+        batch = jax.device_put(jax_peer.random_batch(config))
+        seen = inputs.prepare(batch, architecture)
         self._source, self._target, self._pose, self._mask = (
-            torch.tensor(np.array(inputs[name]), device=DEVICE)
+            torch.tensor(np.array(seen[name]), device=DEVICE)
             .permute(0, 3, 1, 2)
             .contiguous(**_CHANNELS_LAST)
             for name in ("source", "target", "pose", "mask")
         )
+        self._halved = precision(config).startswith("bfloat16")
+
+    @property
+    def calls(self) -> dict[str, Callable[[], torch.Tensor]]:
+        """As those of `jax_peer.Peer`."""
         calls = (self._coarse_step, self._adversarial_step, self._generate)
-        halved = precision(architecture).startswith("bfloat16")
-        self.calls: dict[str, Callable[[], torch.Tensor]] = {
-            task: torch.autocast("cuda", torch.bfloat16, halved)(call)
+        return {
+            task: torch.autocast("cuda", torch.bfloat16, self._halved)(call)
             for task, call in zip(jax_peer.TASKS, calls, strict=True)
         }
-        self.tasks = {task: _finished(call) for task, call in self.calls.items()}
+
+    def memory_gib(self, task: str) -> float | None:
+        """The most that tensors have taken on a GPU since this was last asked."""
+        if DEVICE.type != "cuda":
+            return None
+        peak = torch.cuda.max_memory_allocated() / 2**30
+        torch.cuda.reset_peak_memory_stats()
+        return peak
 
     def _l1(self, drawn: torch.Tensor) -> torch.Tensor:
         return ((drawn - self._target).abs() * (1 + self._mask)).mean()
@@ -219,7 +216,7 @@ class Peer:
         self._optimizers[1].zero_grad(set_to_none=True)
         drawn = self._improve(coarse, self._source)
         _, fake = self._logits(drawn)
-        loss = _called(fake, 1) + jax_peer.L1_WEIGHT * self._l1(drawn)
+        loss = _called(fake, 1) + self._l1_weight * self._l1(drawn)
         loss.backward()
         self._optimizers[1].step()
         self._discriminator.requires_grad_(True)
@@ -249,17 +246,13 @@ def _called(logits: torch.Tensor, label: float) -> torch.Tensor:
     )
 
 
-def _finished(call: Callable[[], torch.Tensor]) -> Callable[[], object]:
-    """The call, which ends when its work is done; a loss as a number."""
-
-    def finished() -> object:
-        result = call()
-        return result.item() if result.ndim == 0 else wait(result)
-
-    return finished
+PROGRAMS = {
+    "PyTorch": functools.partial(Peer, compiled=False),
+    "PyTorch, compiled": functools.partial(Peer, compiled=True),
+}
 
 
-def product(size: int) -> Callable[[], object]:
+def product(size: int) -> Callable[[], torch.Tensor]:
     """A matrix product in float32, to take repeatedly."""
     a = torch.ones(size, size, device=DEVICE)
-    return _finished(lambda: a @ a)
+    return lambda: a @ a

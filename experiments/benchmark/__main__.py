@@ -41,21 +41,20 @@ from pg2_jax import files
 
 command_line.quiet(on_cpu=False)
 
-_sized = functools.partial(
-    option, group="Train", needs=("what=train|plus|accelerator",)
-)
 _train = functools.partial(option, group="Train", needs=("what=train|plus",))
 _torch = functools.partial(option, group="Train", needs=("what=train",))
 
 # Of the paper's width: that of the small runs which people start with.
 _NARROW = 0.125
-# The module and the function, (folder, scale=, repeats=, ...) -> Measurement, of each;
-# imported late, because they import tensorflow, PyTorch and scikit-image.
+_SIZE = ("image_size", "precision")
+# The module and the function, (folder, scale=, repeats=, ...) -> Measurement, of each,
+# and the flags that it takes besides; imported late, because they import tensorflow,
+# PyTorch and scikit-image.
 _MEASURES = {
-    "data": ("data", "measure"),
-    "metrics": ("metrics", "measure"),
-    "train": ("train", "measure"),
-    "plus": ("train", "measure_plus"),
+    "data": ("data", "measure", ()),
+    "metrics": ("metrics", "measure", ()),
+    "train": ("train", "measure", (*_SIZE, "torch_compile", "first_step")),
+    "plus": ("train", "measure_plus", _SIZE),
 }
 
 
@@ -80,7 +79,9 @@ class Options:
     default: benchmark_WHAT.json, or benchmark_accelerator."""
     minutes: float = option(10.0, above=0, needs=("what=accelerator",))
     """How long accelerator may take; what is not measured then is said."""
-    image_size: str = _sized("128x64")
+    image_size: str = option(
+        "128x64", group="Train", needs=("what=train|plus|accelerator",)
+    )
     """HEIGHTxWIDTH of the images."""
     batch_size: int = _train(0, minimum=0)
     """Pairs in a batch; 0: 2, and 8 in networks of less than half the paper's width."""
@@ -97,24 +98,19 @@ def _run(options: Options) -> str:
         raise ValueError(f"--workdir={options.workdir}: there is no such folder")
     files.parse_size("image_size", options.image_size)
     measure = _accelerator if options.what == "accelerator" else _measure
-    prefix, place = "benchmark-", options.workdir or None
-    with tempfile.TemporaryDirectory(prefix=prefix, dir=place) as folder:
+    with tempfile.TemporaryDirectory(dir=options.workdir or None) as folder:
         return measure(options, pathlib.Path(folder))
 
 
 def _measure(options: Options, folder: pathlib.Path) -> str:
     output = pathlib.Path(options.output or f"benchmark_{options.what}.json")
     command_line.check_file("--output", output)
-    settings: dict[str, Any] = {"repeats": options.repeats}
-    if options.what in ("train", "plus"):
-        # So that PyTorch has memory on the same GPU, of which it takes one.
-        os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
-        os.environ.setdefault("CUDA_VISIBLE_DEVICES", "0")
-        names = ["precision", "image_size"]
-        names += ["torch_compile", "first_step"] * (options.what == "train")
-        settings |= {name: getattr(options, name) for name in names}
-    module, function = _MEASURES[options.what]
+    # So that PyTorch has memory on the same GPU, of which it takes one.
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "0")
+    module, function, flags = _MEASURES[options.what]
     program = importlib.import_module(f"experiments.benchmark.{module}")
+    settings = {name: getattr(options, name) for name in ("repeats", *flags)}
     measured = []
     for number, work in enumerate(_works(options)):
         own = folder / str(number)
@@ -150,8 +146,5 @@ def _accelerator(options: Options, folder: pathlib.Path) -> str:
 
 if __name__ == "__main__":
     logging.set_verbosity(logging.ERROR)
-    sys.exit(
-        command_line.run(
-            sys.argv[1:], Options, _run, __doc__, interrupted="interrupted"
-        )
-    )
+    words = sys.argv[1:]
+    sys.exit(command_line.run(words, Options, _run, __doc__, interrupted="interrupted"))

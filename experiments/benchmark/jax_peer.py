@@ -1,6 +1,5 @@
 """Our steps and generation on one random batch, and the operations that they take."""
 
-import functools
 import pathlib
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -10,13 +9,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from data_prep import workers
 from experiments import command_line
 from experiments.config import Config
 from experiments.train import training_steps
 from pg2_jax import files, generation, models, sharding
 
 TASKS = ("stage I step", "stage II step", "generation")
+PRODUCT = "matrix product"  # of float32
 # Steps of stage I and II, and pairs in a batch, of the paper's two trainings.
 SCHEDULES = {"Market-1501": (22_000, 14_000, 16), "DeepFashion": (30_000, 20_000, 8)}
 # pg2plus, with the weights of its losses, in place of the paper's networks.
@@ -24,9 +23,12 @@ PLUS = (
     *("--coarse_network=part_transfer", "--blending=sharp", "--stages=one_network"),
     *("--discriminator=patch", "--feature_matching_weight=3", "--r1_weight=0.0002"),
 )
+# The flagfiles of trainings, and the channels that they begin with.
+RUNS = {
+    "paper": ("market1501_paper.flags", 128),
+    "pg2plus": ("market1501_plus.flags", 64),
+}
 _FLAGFILES = pathlib.Path(__file__).parents[1] / "flagfiles"
-# Waits for a result of a call.
-wait = jax.block_until_ready
 
 
 def flags(
@@ -35,13 +37,11 @@ def flags(
     batch_size: int,
     precision: str = "float32",
     steps_per_call: int = 1,
-    *,
-    flagfile: str = "market1501_paper.flags",
-    channels: int = 128,
+    run: str = "paper",
 ) -> list[str]:
-    """The flags of a training of the networks of a flagfile, its `channels` times
-    `scale`, on images of HEIGHTxWIDTH. Nothing is written but the log and the last
-    checkpoint."""
+    """The flags of one of `RUNS`, its channels times `scale`, on images of
+    HEIGHTxWIDTH. Nothing is written but the log and the last checkpoint."""
+    flagfile, channels = RUNS[run]
     return [
         f"--flagfile={_FLAGFILES / flagfile}",
         f"--image_size={image_size}",
@@ -76,7 +76,6 @@ def facts(config: Config) -> dict[str, Any]:
         "channels": config.base_channels,
         "batch": config.batch_size,
         "precision": config.precision,
-        "threads": workers.num_cores(),
         "device": jax.devices()[0].device_kind,
     }
 
@@ -91,39 +90,40 @@ def precision(config: Config) -> str:
 
 class Peer:
     """The programs of --mode=train and generation on one batch, from the random weights
-    of seed 0; each is compiled when it is first called."""
+    of seed 0; each is compiled when it is first taken."""
+
+    wait = staticmethod(jax.block_until_ready)
 
     def __init__(self, config: Config):
         sharding.check_batch_size(config.batch_size)
         self._architecture = training_steps.architecture_of(config)
-        self._stages = training_steps.compiled(config)
-        self._several = config.steps_per_call > 1
+        several = config.steps_per_call > 1
+        stages = training_steps.compiled(config)
+        self._steps = [stage.steps if several else stage.step for stage in stages]
         self.state = training_steps.first_state(config)
         noise, mesh = random_batch(config), sharding.data_mesh()
         self._batch = self._batches = sharding.put_batch(noise, mesh)
-        if self._several:
+        if several:
             self._batches = sharding.put_batches([noise] * config.steps_per_call, mesh)
+        self._matrix = jnp.ones([side_of_product(config)] * 2)
         self._compiled: dict[str, jax.stages.Compiled] = {}
 
-    # Not kept: the object would live on in a circle, with all its arrays.
-    @property
-    def calls(self) -> dict[str, Callable[[], jax.Array]]:
-        """A call for each of `TASKS`. It returns the loss of the generator that learns,
-        of several steps all losses, or the images, perhaps before the device has done
-        its work."""
-        steps = [functools.partial(self._step, number) for number in range(2)]
-        return dict(zip(TASKS, [*steps, self._generate], strict=True))
+    def take(self, task: str) -> jax.Array:
+        """Takes one of `TASKS`, or the product. Returns the loss of the generator that
+        learns, of several steps all losses, or the images, perhaps before the device
+        has done its work: `wait` for it."""
+        if task == PRODUCT:
+            return self._run(task, jax.jit(jnp.matmul), self._matrix, self._matrix)
+        return self._generate() if task == TASKS[2] else self._step(task)
 
     def memory_gib(self, task: str) -> float | None:
-        """What a task that was called takes on one device, as XLA plans it."""
+        """What a task that was taken takes on one device, as XLA plans it."""
         planned = training_steps.planned_bytes(self._compiled[task])
         return planned and planned / 2**30
 
-    def _step(self, number: int) -> jax.Array:
-        stage = self._stages[number]
-        step = stage.steps if self._several else stage.step
-        given = self.state, self._batches, None
-        self.state, metrics = self._run(TASKS[number], step, *given)
+    def _step(self, task: str) -> jax.Array:
+        step = self._steps[TASKS.index(task)]
+        self.state, metrics = self._run(task, step, self.state, self._batches, None)
         return metrics["refine/loss" if "refine/loss" in metrics else "coarse/loss"]
 
     def _generate(self) -> jax.Array:
@@ -151,10 +151,9 @@ class Peer:
 PROGRAMS = {"pg2_jax": Peer}
 
 
-def product(size: int) -> Callable[[], jax.Array]:
-    """A matrix product in float32, to take repeatedly."""
-    a = jnp.ones((size, size))
-    return functools.partial(jax.jit(jnp.matmul), a, a)
+def side_of_product(config: Config) -> int:
+    """Of the matrices: 4096 beside networks of the paper's width."""
+    return max(256, 32 * config.base_channels)
 
 
 def forward_flops(network: nn.Module, *arguments: jax.ShapeDtypeStruct) -> int:
@@ -177,8 +176,8 @@ def forward_flops(network: nn.Module, *arguments: jax.ShapeDtypeStruct) -> int:
 
 
 def task_flops(config: Config) -> dict[str, float]:
-    """Operations of each task of the paper's networks by the definition, whatever way
-    they are computed.
+    """Operations of each task of the paper's networks, and of the product, by the
+    definition, whatever way they are computed.
 
     A gradient by weights costs as much as the layer, one by inputs too. Stage II runs
     G1 once, G2 with its gradients and once more for D, and D on twice the images with
@@ -193,7 +192,8 @@ def task_flops(config: Config) -> dict[str, float]:
     refine = forward_flops(models.RefinementGenerator(architecture), image, image)
     discriminator = forward_flops(models.Discriminator(architecture), pair)
     each = (3 * coarse, coarse + 4 * refine + 2 * 5 * discriminator, coarse + refine)
-    return {task: config.batch_size * n for task, n in zip(TASKS, each, strict=True)}
+    flops = {task: config.batch_size * n for task, n in zip(TASKS, each, strict=True)}
+    return {**flops, PRODUCT: 2 * side_of_product(config) ** 3}
 
 
 def schedule_seconds(

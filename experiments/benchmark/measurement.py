@@ -1,7 +1,7 @@
 """What a benchmark measured: repeats, ratios of work done side by side."""
 
 import dataclasses
-import functools
+import importlib
 import pathlib
 import statistics
 import time
@@ -45,8 +45,8 @@ class Measurement:
 
     def print(self) -> None:
         """Prints the medians with their spread."""
-        hardware = {name: results.hardware()[name] for name in ("processor", "cores")}
-        facts = self.facts | hardware
+        hardware = results.hardware()
+        facts = self.facts | {name: hardware[name] for name in ("processor", "cores")}
         table = Table(title=", ".join(f"{k}: {cell(v)}" for k, v in facts.items()))
         table.add_column("measured")
         for heading in ("median", "lowest", "highest"):
@@ -71,11 +71,20 @@ def save(
     results.write_json(path, {"settings": settings, **content, **origin})
 
 
-def seconds(call: Callable[[], object]) -> tuple[float, float]:
-    """Wall and CPU seconds of a call."""
+def imported(module: str, needed: str) -> Any:
+    """A module to compare with; without it a ValueError says what is needed."""
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise ValueError(needed) from error
+
+
+def seconds(call: Callable[[], object], times: int = 1) -> tuple[float, float]:
+    """Wall and CPU seconds of a call, the mean of so many in a row."""
     wall, cpu = time.perf_counter(), time.process_time()
-    call()
-    return time.perf_counter() - wall, time.process_time() - cpu
+    for _ in range(times):
+        call()
+    return (time.perf_counter() - wall) / times, (time.process_time() - cpu) / times
 
 
 def take_once(programs: Mapping[Any, Callable[[], Any]]) -> dict[Any, Any]:
@@ -85,49 +94,35 @@ def take_once(programs: Mapping[Any, Callable[[], Any]]) -> dict[Any, Any]:
 
 
 def take_turns(
-    programs: Mapping[Any, Callable[[], object]],
-    repeats: int,
-    *,
-    calls: int = 1,
-    what: str = "measuring",
+    programs: Mapping[Any, Callable[[], object]], repeats: int, calls: int = 1
 ) -> dict[Any, Clocks]:
-    """Times all programs, one after the other, `repeats` times; the seconds are those
-    of one of `calls` in a row."""
+    """Times so many `calls` of each program, one after the other, `repeats` times."""
     times: dict[Any, Clocks] = {name: ([], []) for name in programs}
-
-    def in_a_row(program: Callable[[], object]) -> None:
-        for _ in range(calls):
-            program()
-
-    for _ in tqdm(range(repeats), desc=what, unit="turn", disable=None):
+    for _ in tqdm(range(repeats), desc="measuring", unit="turn", disable=None):
         for name, program in programs.items():
-            taken = seconds(functools.partial(in_a_row, program))
-            for clock, one in zip(times[name], taken, strict=True):
-                clock.append(one / calls)
+            wall, cpu = seconds(program, calls)
+            times[name][0].append(wall)
+            times[name][1].append(cpu)
     return times
 
 
-def compare(
-    times: Mapping[str, Clocks], *, of: str = "", pairs: int = 0
-) -> list[Series]:
-    """A series for each program, named "OF, PROGRAM": its seconds or, of so many
-    `pairs`, its rate; after all but the first the ratio of the first to it."""
-    prefix = f"{of}, " if of else ""
-    first, *_ = times
-    compared: list[Series] = []
-    for name, clocks in times.items():
-        wall, cpu = (
-            Series(prefix + name, [pairs / x for x in clock], "pairs/s")
-            if pairs
-            else Series(prefix + name, clock, "s")
-            for clock in clocks
-        )
-        compared.append(wall)
-        if name == first:
-            ours, our_cpu = wall, cpu
-        else:
-            compared.append(ours.over(wall, f"{prefix}{first} / {name}"))
-            compared.append(our_cpu.over(cpu, "the same by CPU time"))
+def compare(times: Mapping[str, Clocks], of: str = "", pairs: int = 0) -> list[Series]:
+    """A series for each program: its wall seconds or, of so many `pairs`, its rate;
+    after all but the first the ratios of the first to it."""
+
+    def series(name: str, clock: list[float]) -> Series:
+        if not pairs:
+            return Series(of + name, clock, "s")
+        return Series(of + name, [pairs / x for x in clock], "pairs/s")
+
+    (first, (wall, cpu)), *others = times.items()
+    ours, our_cpu = series(first, wall), series(first, cpu)
+    compared = [ours]
+    for name, (wall, cpu) in others:
+        theirs = series(name, wall)
+        ratio = ours.over(theirs, f"{of}{first} / {name}")
+        by_cpu = our_cpu.over(series(name, cpu), "the same by CPU time")
+        compared += [theirs, ratio, by_cpu]
     return compared
 
 

@@ -21,6 +21,8 @@ from pg2_jax import inputs
 from pg2_jax.architecture import Architecture
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+_NAME = torch.cuda.get_device_name() if DEVICE.type == "cuda" else "the CPU"
+DESCRIPTION = f"{torch.__version__} on {_NAME}"
 torch.set_float32_matmul_precision("high")
 torch.backends.cudnn.allow_tf32 = True
 torch.backends.cudnn.benchmark = True  # tries its algorithms, as XLA does
@@ -134,22 +136,9 @@ def precision(config: Config) -> str:
     return "bfloat16 by autocast" if config.precision == "bfloat16" else "TF32"
 
 
-def description() -> str:
-    """PyTorch's version and its device."""
-    name = torch.cuda.get_device_name() if DEVICE.type == "cuda" else "the CPU"
-    return f"{torch.__version__} on {name}"
-
-
-def wait(result: torch.Tensor) -> torch.Tensor:
-    """Waits for what the device has been given."""
-    if DEVICE.type == "cuda":
-        torch.cuda.synchronize()
-    return result
-
-
 class Peer:
-    """The steps of both stages and generation on inputs that are at hand, from the
-    weights and the batch of `jax_peer.Peer`."""
+    """The same as `jax_peer.Peer`, from its weights and its batch, on inputs that are
+    at hand."""
 
     def __init__(self, config: Config, *, compiled: bool):
         architecture = training_steps.architecture_of(config)
@@ -162,13 +151,9 @@ class Peer:
         self._discriminator = networks[2]
         wrap: Callable = torch.compile if compiled else lambda network: network
         self._draw, self._improve, self._judge = map(wrap, networks)
+        rate, betas = config.learning_rate, (0.5, 0.999)
         self._optimizers = [
-            torch.optim.Adam(
-                network.parameters(),
-                config.learning_rate,
-                betas=(0.5, 0.999),
-                fused=True,
-            )
+            torch.optim.Adam(network.parameters(), rate, betas, fused=True)
             for network in networks
         ]
         self._l1_weight = config.l1_weight
@@ -181,15 +166,22 @@ class Peer:
             for name in ("source", "target", "pose", "mask")
         )
         self._halved = precision(config).startswith("bfloat16")
+        self._matrix = torch.ones([jax_peer.side_of_product(config)] * 2, device=DEVICE)
 
-    @property
-    def calls(self) -> dict[str, Callable[[], torch.Tensor]]:
-        """As those of `jax_peer.Peer`."""
-        calls = (self._coarse_step, self._adversarial_step, self._generate)
-        return {
-            task: torch.autocast("cuda", torch.bfloat16, self._halved)(call)
-            for task, call in zip(jax_peer.TASKS, calls, strict=True)
-        }
+    def take(self, task: str) -> torch.Tensor:
+        """As `jax_peer.Peer.take`."""
+        if task == jax_peer.PRODUCT:
+            return self._matrix @ self._matrix
+        tasks = (self._coarse_step, self._adversarial_step, self._generate)
+        with torch.autocast("cuda", torch.bfloat16, self._halved):
+            return tasks[jax_peer.TASKS.index(task)]()
+
+    @staticmethod
+    def wait(result: torch.Tensor) -> torch.Tensor:
+        """Waits for what the device has been given."""
+        if DEVICE.type == "cuda":
+            torch.cuda.synchronize()
+        return result
 
     def memory_gib(self, task: str) -> float | None:
         """The most that tensors have taken on a GPU since this was last asked."""
@@ -202,30 +194,29 @@ class Peer:
     def _l1(self, drawn: torch.Tensor) -> torch.Tensor:
         return ((drawn - self._target).abs() * (1 + self._mask)).mean()
 
-    def _coarse_step(self) -> torch.Tensor:
-        self._optimizers[0].zero_grad(set_to_none=True)
-        loss = self._l1(self._draw(self._source, self._pose))
+    def _update(self, network: int, loss: torch.Tensor) -> None:
         loss.backward()
-        self._optimizers[0].step()
+        self._optimizers[network].step()
+        self._optimizers[network].zero_grad()
+
+    def _coarse_step(self) -> torch.Tensor:
+        loss = self._l1(self._draw(self._source, self._pose))
+        self._update(0, loss)
         return loss.detach()
 
     def _adversarial_step(self) -> torch.Tensor:
         with torch.no_grad():
             coarse = self._draw(self._source, self._pose)
         self._discriminator.requires_grad_(False)
-        self._optimizers[1].zero_grad(set_to_none=True)
         drawn = self._improve(coarse, self._source)
         _, fake = self._logits(drawn)
         loss = _called(fake, 1) + self._l1_weight * self._l1(drawn)
-        loss.backward()
-        self._optimizers[1].step()
+        self._update(1, loss)
         self._discriminator.requires_grad_(True)
         with torch.no_grad():
             drawn = self._improve(coarse, self._source)
-        self._optimizers[2].zero_grad(set_to_none=True)
         real, fake = self._logits(drawn)
-        (_called(real, 1) + _called(fake, 0)).backward()
-        self._optimizers[2].step()
+        self._update(2, _called(real, 1) + _called(fake, 0))
         return loss.detach()
 
     def _generate(self) -> torch.Tensor:
@@ -250,9 +241,3 @@ PROGRAMS = {
     "PyTorch": functools.partial(Peer, compiled=False),
     "PyTorch, compiled": functools.partial(Peer, compiled=True),
 }
-
-
-def product(size: int) -> Callable[[], torch.Tensor]:
-    """A matrix product in float32, to take repeatedly."""
-    a = torch.ones(size, size, device=DEVICE)
-    return lambda: a @ a

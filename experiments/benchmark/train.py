@@ -1,38 +1,33 @@
 """How fast the networks train and generate, beside PG2 in PyTorch; and how fast those
-of pg2plus, beside the paper's.
+of pg2plus do, beside the paper's.
 
 PyTorch's PG2 starts from the same weights, and computes the same losses and images of
-one batch of random pairs; ours derives heat maps and masks inside the step, PyTorch is
-given them. They take turns, because the speed of a machine changes while others use it.
+one batch of random pairs; ours derives heat maps and masks inside the step.
 """
 
 import functools
-import importlib
+import itertools
 import os
 import pathlib
 import subprocess
 import sys
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
 
 from data_prep import workers
 from experiments.benchmark import jax_peer, measurement
-from experiments.benchmark.jax_peer import TASKS
+from experiments.benchmark.jax_peer import PRODUCT, TASKS
 from experiments.benchmark.measurement import Clocks, Measurement, Series
 from experiments.config import Config
 from pg2_jax.checkpoint import checkpointer
 
 _SCHEDULES = {"128x64": "Market-1501", "256x256": "DeepFashion"}
 _ROOT = pathlib.Path(__file__).parents[2]
-_PRODUCT = "matrix product"
 _STEPS_OF_PLUS = 8  # in one of which D pays for its gradient
 
-# By task and program; the calls end when their work is done.
-Programs = dict[tuple[str, str], Callable[[], Any]]
-Times = dict[tuple[str, str], Clocks]
+Times = dict[tuple[str, str], Clocks]  # by task and program
 
 
 def measure(
@@ -46,27 +41,27 @@ def measure(
     """Measures pg2_jax and PyTorch with the networks and the batch of `size`, which is
     for `jax_peer.config`; the folder holds checkpoints, and the compiled programs whose
     effect on the first step is measured."""
-    torch_peer = _torch()
+    needed = "--what=train compares with PyTorch: pip install -e '.[benchmark]'"
+    torch_peer = measurement.imported("experiments.benchmark.torch_peer", needed)
     _check_same_device(torch_peer.DEVICE.type)
     torch_peer.torch.set_num_threads(workers.num_cores())
     config = jax_peer.config(**size)
-    ours = jax_peer.Peer(config)
-    side = max(256, round(4096 * size["scale"]))
-    calls = {"pg2_jax": _finished(jax_peer, ours.calls, side)}
-    for name, make in torch_peer.PROGRAMS.items():
-        if torch_compile or "compiled" not in name:
-            calls[name] = _finished(torch_peer, make(config).calls, side)
-    programs = _by_task(calls)
+    peers = {
+        name: make(config)
+        for name, make in (jax_peer.PROGRAMS | torch_peer.PROGRAMS).items()
+        if torch_compile or "compiled" not in name
+    }
+    programs = _programs(peers, (*TASKS, PRODUCT))
     difference = _largest_difference(measurement.take_once(programs))
     times = measurement.take_turns(programs, repeats)
-    flops = jax_peer.task_flops(config) | {_PRODUCT: 2 * side**3}
-    series = _compare(times) + _shares(times, flops)
+    series = _compare(times) + _shares(times, jax_peer.task_flops(config))
     if first_step:
         series += _first_steps(folder, size)
-    series += _schedule(times, config) + _checkpoints(folder, ours.state, repeats)
+    series += _schedule(times, config)
+    series += _checkpoints(folder, peers["pg2_jax"].state, repeats)
     facts = jax_peer.facts(config) | {
         "largest difference of a value": difference,
-        "PyTorch": f"{torch_peer.description()}, {torch_peer.precision(config)}",
+        "PyTorch": f"{torch_peer.DESCRIPTION}, {torch_peer.precision(config)}",
     }
     return Measurement(series, facts)
 
@@ -75,23 +70,11 @@ def measure_plus(folder: pathlib.Path, *, repeats: int, **size: Any) -> Measurem
     """Measures the networks of pg2plus and of the paper, equally wide."""
     config = jax_peer.config(**size)
     plus = jax_peer.config(**size, more=jax_peer.PLUS)
-    calls = {
-        name: _finished(jax_peer, jax_peer.Peer(own).calls)
-        for name, own in {"pg2plus": plus, "PG2": config}.items()
-    }
-    programs = _by_task(calls)
+    peers = {"pg2plus": jax_peer.Peer(plus), "PG2": jax_peer.Peer(config)}
+    programs = _programs(peers, TASKS)
     measurement.take_once(programs)
     times = measurement.take_turns(programs, repeats, calls=_STEPS_OF_PLUS)
     return Measurement(_compare(times), jax_peer.facts(config))
-
-
-def _torch() -> Any:
-    try:
-        return importlib.import_module("experiments.benchmark.torch_peer")
-    except ImportError as error:
-        raise ValueError(
-            "--what=train compares with PyTorch: pip install -e '.[benchmark]'"
-        ) from error
 
 
 def _check_same_device(of_torch: str) -> None:
@@ -104,21 +87,16 @@ def _check_same_device(of_torch: str) -> None:
         )
 
 
-def _finished(
-    peers: Any, calls: dict[str, Callable[[], Any]], side: int = 0
-) -> dict[str, Callable[[], Any]]:
-    """Calls that end when their work is done; and one for a product of matrices with
-    this side."""
-    product = {_PRODUCT: peers.product(side)} if side else {}
-    return {
-        task: functools.partial(lambda call: peers.wait(call()), call)
-        for task, call in (calls | product).items()
-    }
+def _programs(
+    peers: Mapping[str, Any], tasks: Sequence[str]
+) -> dict[tuple[str, str], Callable[[], Any]]:
+    """By task and program, calls that end when their work is done."""
 
+    def finish(task: str, name: str) -> Any:
+        return peers[name].wait(peers[name].take(task))
 
-def _by_task(calls: dict[str, dict[str, Callable[[], Any]]]) -> Programs:
-    tasks = next(iter(calls.values()))
-    return {(task, name): calls[name][task] for task in tasks for name in calls}
+    keys = itertools.product(tasks, peers)
+    return {key: functools.partial(finish, *key) for key in keys}
 
 
 def _largest_difference(results: dict[tuple[str, str], Any]) -> float:
@@ -137,13 +115,12 @@ def _compare(times: Times) -> list[Series]:
     series = []
     for task in TASKS:
         own = {name: clocks for (of, name), clocks in times.items() if of == task}
-        series += measurement.compare(own, of=task)
+        series += measurement.compare(own, of=f"{task}, ")
     return series
 
 
 def _shares(times: Times, flops: dict[str, float]) -> list[Series]:
-    """Shares of the rate of a matrix product, which is the last of the tasks, and that
-    rate."""
+    """Shares of the rate of the product, which is the last of the tasks, and it."""
     series = []
     for program in dict.fromkeys(name for _, name in times):
         *rates, product = (
@@ -166,17 +143,15 @@ def _first_steps(folder: pathlib.Path, size: dict[str, Any]) -> list[Series]:
     an empty cache of compiled programs and with a full one."""
     code = (
         "from experiments.benchmark import jax_peer as j; "
-        f"j.wait(j.Peer(j.config(**{size!r})).calls[j.TASKS[0]]())"
+        f"j.Peer.wait(j.Peer(j.config(**{size!r})).take(j.TASKS[0]))"
     )
-    environment = os.environ | {"JAX_COMPILATION_CACHE_DIR": str(folder / "cache")}
     command = [sys.executable, "-c", code]
-    series = []
-    for name in ("cold", "warm"):
-        begin = time.perf_counter()
-        subprocess.run(command, check=True, cwd=_ROOT, env=environment)
-        seconds = time.perf_counter() - begin
-        series.append(Series(f"start to first step, {name}", [seconds], "s"))
-    return series
+    cached = os.environ | {"JAX_COMPILATION_CACHE_DIR": str(folder / "cache")}
+    run = functools.partial(subprocess.check_call, command, cwd=_ROOT, env=cached)
+    return [
+        Series(f"start to first step, {name}", [measurement.seconds(run)[0]], "s")
+        for name in ("cold", "warm")
+    ]
 
 
 def _schedule(times: Times, config: Config) -> list[Series]:
@@ -211,10 +186,9 @@ def _checkpoints(folder: pathlib.Path, state: Any, repeats: int) -> list[Series]
 
     times = [save_and_restore(str(folder / str(i))) for i in range(repeats)]
     pauses, saves, restores = zip(*times, strict=True)
-    files = [path for path in (folder / "0").rglob("*") if path.is_file()]
-    size = sum(path.stat().st_size for path in files) / 2**30
+    size = sum(x.stat().st_size for x in (folder / "0").rglob("*") if x.is_file())
     return [
-        Series("checkpoint: size on disk", [size], "GiB"),
+        Series("checkpoint: size on disk", [size / 2**30], "GiB"),
         Series("checkpoint: training paused", pauses, "s"),
         Series("checkpoint: save, in the background", saves, "s"),
         Series("checkpoint: restore and compare checksums", restores, "s"),

@@ -53,9 +53,7 @@ def measure(report: Report) -> None:
                 largest = difference(found[name], wanted[name], how)
                 values = jax.tree.leaves(wanted[name])
                 row = {
-                    "precision": title,
-                    "of": name,
-                    "measured": how,
+                    **{"precision": title, "of": name, "measured": how},
                     "largest value": max(float(np.abs(x).max()) for x in values),
                     "difference": largest,
                     "bound": bounds[place],
@@ -71,7 +69,7 @@ def difference(found: Any, wanted: Any, how: str) -> float:
     pairs = zip(jax.tree.leaves(found), jax.tree.leaves(wanted), strict=True)
     largest = 0.0
     for one, other in pairs:
-        mine, its = np.asarray(one, np.float64), np.asarray(other, np.float64)
+        mine, its = (np.asarray(x, np.float64) for x in (one, other))
         if how == "norms":
             mine, its = (np.asarray(np.linalg.norm(x)) for x in (mine, its))
         apart = np.abs(mine - its)

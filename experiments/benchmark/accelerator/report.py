@@ -12,31 +12,22 @@ from experiments import results
 from experiments.benchmark.measurement import cell
 
 RESULTS, TEXT = "results.json", "results.md"
+BEGUN = "interrupted"  # the state of a part until it says how it has ended
 # What is trained and multiplied with, the faster first.
 PRECISIONS = ("bfloat16", "float32")
-_LONGEST = 400  # characters of an error
-
-
-class LeftOut(Exception):
-    """A part cannot be measured here; the message says why."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
     """What is measured: `scale` of the networks' widths and of the work, 1 for the
-    paper's; HEIGHTxWIDTH of the images; how often; within how many minutes; with a
-    folder for temporary files."""
+    paper's and below it for a rehearsal; HEIGHTxWIDTH of the images; how often; within
+    how many minutes; with a folder for temporary files."""
 
     scale: float
     image_size: str
     repeats: int
     minutes: float
     folder: str
-
-    @property
-    def is_rehearsal(self) -> bool:
-        """Whether the work is smaller than what is to be measured."""
-        return self.scale < 1
 
     @property
     def steps_per_call(self) -> int:
@@ -73,9 +64,10 @@ class Report:
         self._write()
 
     def end(self, state: str, error: str = "") -> None:
-        """Notes how the part has ended."""
-        self._part |= {"state": state, "error": error}
-        self._write()
+        """Notes how the part has ended, unless that is known."""
+        if self._part["state"] == BEGUN:
+            self._part |= {"state": state, "error": error}
+            self._write()
 
     @contextlib.contextmanager
     def attempt(self, what: str) -> Iterator[None]:
@@ -92,8 +84,8 @@ class Report:
 
 
 def in_short(error: BaseException) -> str:
-    """An error in one line."""
-    text = " ".join(str(error).split())[:_LONGEST]
+    """An error in one line of some 400 characters at most."""
+    text = " ".join(str(error).split())[:400]
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 

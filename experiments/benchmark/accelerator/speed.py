@@ -17,7 +17,7 @@ import jax.extend
 import jax.numpy as jnp
 
 from experiments.benchmark import jax_peer
-from experiments.benchmark.accelerator.report import PRECISIONS, LeftOut, Report
+from experiments.benchmark.accelerator.report import PRECISIONS, Report
 from experiments.config import Config
 from pg2_jax import files
 
@@ -26,8 +26,10 @@ _COPIED = 2**30  # bytes
 _SIDE = 8192  # of the matrices
 # By name of the schedule, minutes on one H200.
 _GOALS = {"Market-1501": 10, "DeepFashion": 60}
-_SHARE_GOAL = 0.4  # of the measured rate of a matrix product
 _MOST_CALLS = 1000
+# Facts that later parts look up.
+RATE = "matrix product, {} of jax, TFLOP/s"
+_OURS = "{}, {} of jax, ms"
 
 
 def measure_machine(report: Report) -> None:
@@ -35,7 +37,6 @@ def measure_machine(report: Report) -> None:
     device = jax.devices()[0]
     report.fact("platform", device.platform)
     report.fact("devices", f"{jax.device_count()} x {device.device_kind}")
-    report.fact("jax", jax.__version__)
     version = jax.extend.backend.get_backend().platform_version
     report.fact("platform of jax", " ".join(version.split()))
     memory = (device.memory_stats() or {}).get("bytes_limit")
@@ -66,7 +67,7 @@ def measure_ceilings(report: Report) -> None:
             pair = jax.random.normal(jax.random.key(1), shape, jnp.dtype(precision))
             product = functools.partial(jax.jit(jnp.matmul), *pair)
             rate = 2 * side**3 / timed(product, report)
-            report.fact(rate_name(precision), rate / 1e12)
+            report.fact(RATE.format(precision), rate / 1e12)
 
 
 def measure_ours(report: Report) -> None:
@@ -75,7 +76,7 @@ def measure_ours(report: Report) -> None:
     for precision in PRECISIONS:
         seconds = _measure(report, jax_peer, "pg2_jax", precision, several)
         for task, once in seconds.items():
-            report.fact(_fact_name(task, precision), 1000 * once)
+            report.fact(_OURS.format(task, precision), 1000 * once)
     _measure(report, jax_peer, "pg2_jax", "bfloat16", several, "DeepFashion")
     for precision in PRECISIONS:
         _measure(report, jax_peer, "pg2_jax", precision, 1)
@@ -84,14 +85,15 @@ def measure_ours(report: Report) -> None:
 def measure_torch(report: Report) -> None:
     """Measures eager first: compiling takes long, and may fail."""
     if importlib.util.find_spec("torch") is None:
-        raise LeftOut("PyTorch is not installed: pip install 'pg2_jax[benchmark]'")
-    torch_peer: Any = importlib.import_module("experiments.benchmark.torch_peer")
+        needed = "PyTorch is not installed: pip install 'pg2_jax[benchmark]'"
+        return report.end("left out", needed)
     platform = report.known("machine", "platform")
     if platform == "tpu":
-        raise LeftOut("PyTorch has no TPU here")
+        return report.end("left out", "PyTorch has no TPU here")
+    torch_peer: Any = importlib.import_module("experiments.benchmark.torch_peer")
     if platform == "gpu" and torch_peer.DEVICE.type != "cuda":
         raise ValueError("PyTorch sees no GPU, jax does: install PyTorch for CUDA")
-    report.fact("PyTorch", torch_peer.description())
+    report.fact("PyTorch", torch_peer.DESCRIPTION)
     for program, precision in itertools.product(torch_peer.PROGRAMS, PRECISIONS):
         _measure(report, torch_peer, program, precision, 1)
 
@@ -107,47 +109,36 @@ def _measure(
     """Times a program of `jax_peer` or `torch_peer` on images and batches as those of a
     schedule, which it projects; returns the seconds by task."""
     seconds: dict[str, float] = {}
-    with report.attempt(
-        f"{program}, {schedule}, {precision}, {steps_per_call} steps a call"
-    ):
+    what = f"{program}, {schedule}, {precision}, {steps_per_call} steps a call"
+    with report.attempt(what):
         config = _config(report, precision, steps_per_call, schedule)
-        case = {
-            "program": program,
-            "precision": peers.precision(config),
-        }
-        rate = report.known("ceilings", rate_name(precision))
-        flops = jax_peer.task_flops(config)
         peer = peers.PROGRAMS[program](config)
-        for task, call in peer.calls.items():
+        case = {"program": program, "precision": peers.precision(config)}
+        rate = report.known("ceilings", RATE.format(precision))
+        flops = jax_peer.task_flops(config)
+        for task in jax_peer.TASKS:
             steps = 1 if task == "generation" else steps_per_call
-            seconds[task] = once = timed(call, report, peers.wait) / steps
-            share = rate and flops[task] / once / (rate * 1e12)
-            ours = None
-            if peers is not jax_peer:
-                ours = report.known("our_speed", _fact_name(task, precision))
-            speed = {
-                "task": task,
-                **case,
-                "steps a call": steps,
-                "image": config.image_size,
-                "batch": config.batch_size,
+            take = functools.partial(peer.take, task)
+            seconds[task] = once = timed(take, report, peer.wait) / steps
+            cells = {
+                **{"task": task, **case, "steps a call": steps},
+                **{"image": config.image_size, "batch": config.batch_size},
                 "ms": 1000 * once,
                 "images a second": config.batch_size / once,
                 "TFLOP a step": flops[task] / 1e12,
-                "share of matrix product": share,
-                f"at least {_SHARE_GOAL}": share and share >= _SHARE_GOAL,
+                "share of matrix product": rate and flops[task] / once / (rate * 1e12),
                 "memory, GiB": peer.memory_gib(task),
-                "pg2_jax / this": ours and ours / 1000 / once,
             }
-            report.row("Steps and generation", speed)
-        coarse, refine, batch = jax_peer.SCHEDULES[schedule]
-        first, second = (seconds[task] for task in jax_peer.TASKS[:2])
+            ours = report.known("our_speed", _OURS.format(task, precision))
+            if peers is not jax_peer and ours:
+                cells["pg2_jax / this"] = ours / 1000 / once
+            report.row("Steps and generation", cells)
+        first, second, _ = seconds.values()
         whole = jax_peer.schedule_seconds(schedule, first, second, config.batch_size)
+        coarse, refine, batch = jax_peer.SCHEDULES[schedule]
         projected = {
             "schedule": f"{schedule}, {coarse:,} + {refine:,} steps of {batch}",
-            **case,
-            "steps a call": steps_per_call,
-            "minutes": whole / 60,
+            **{**case, "steps a call": steps_per_call, "minutes": whole / 60},
             "goal": _GOALS[schedule],
             "reached": whole / 60 <= _GOALS[schedule],
         }
@@ -170,7 +161,7 @@ def _config(
 def timed(
     call: Callable[[], Any],
     report: Report,
-    wait: Callable[[Any], Any] = jax_peer.wait,
+    wait: Callable[[Any], Any] = jax.block_until_ready,
 ) -> float:
     """The median seconds of a call over some runs of many, at the end of which `wait`
     gets the last result: as in training, where the host runs ahead. Two calls before
@@ -188,13 +179,3 @@ def timed(
     count = round(0.5 * min(1.0, report.settings.scale) / once)
     count = max(1, min(_MOST_CALLS, count))
     return statistics.median(run(count) / count for _ in range(report.settings.repeats))
-
-
-def rate_name(precision: str) -> str:
-    """The name of the fact that holds the rate of a matrix product."""
-    return f"matrix product, {precision} of jax, TFLOP/s"
-
-
-def _fact_name(task: str, precision: str) -> str:
-    """The name of the fact that holds our time, for PyTorch's to be compared with."""
-    return f"{task}, {precision} of jax, ms"

@@ -1,11 +1,8 @@
 """Measures part after part within some minutes, and keeps what was measured.
 
 Each part runs in a process of its own, so that an error of a device spoils that part
-alone, and the memory of the device is free at its end:
-
-    python -m experiments.benchmark.accelerator.timed_parts PART OUTPUT
-
-It finds what it is told in OUTPUT/results.json, and writes what it measures there.
+alone, and the memory of the device is free at its end; results.json in the output tells
+it the settings, and gets what it measures.
 """
 
 import contextlib
@@ -19,38 +16,33 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
-from typing import IO, Any, NamedTuple
+from typing import IO, Any
 
 from data_prep import command_line
 from experiments import results
 from experiments.benchmark.accelerator import equality, report, speed, training
-from experiments.benchmark.accelerator.report import RESULTS, TEXT, Report, Settings
+from experiments.benchmark.accelerator.report import (
+    BEGUN,
+    RESULTS,
+    TEXT,
+    Report,
+    Settings,
+)
 from pg2_jax import files
 
 _ROOT = pathlib.Path(__file__).parents[3]
 LOG = "log.txt"
 
 
-class Part(NamedTuple):
-    """A part, its share of the time, and what measures it."""
-
-    title: str
-    share: float
-    measure: Callable[[Report], None]
-
-
-# In this order; what a part leaves of its time goes to those after it.
-PARTS = {
-    "machine": Part("The machine", 0.04, speed.measure_machine),
-    "equality": Part("Equality with the CPU", 0.16, equality.measure),
-    "ceilings": Part(
-        "Ceilings: copies and matrix products", 0.04, speed.measure_ceilings
-    ),
-    "our_speed": Part("Speed of pg2_jax", 0.27, speed.measure_ours),
-    "torch_speed": Part(
-        "Speed of PyTorch on the same device", 0.15, speed.measure_torch
-    ),
-    "training": Part("Two trainings, stopped and resumed", 0.34, training.measure),
+# In this order, each with its title, its share of the time, and what measures it; what
+# a part leaves of its time goes to those after it.
+PARTS: dict[str, tuple[str, float, Callable[[Report], None]]] = {
+    "machine": ("The machine", 0.04, speed.measure_machine),
+    "equality": ("Equality with the CPU", 0.16, equality.measure),
+    "ceilings": ("Ceilings: copies and matrix products", 0.04, speed.measure_ceilings),
+    "our_speed": ("Speed of pg2_jax", 0.27, speed.measure_ours),
+    "torch_speed": ("Speed of PyTorch on the same device", 0.15, speed.measure_torch),
+    "training": ("Two trainings, stopped and resumed", 0.34, training.measure),
 }
 
 
@@ -64,20 +56,20 @@ def measure(settings: Settings, output: pathlib.Path) -> str:
         raise ValueError(f"--output={output} {rule}")
     output.mkdir(parents=True, exist_ok=True)
     end = time.monotonic() + settings.minutes * 60
-    untaken = {n: {"title": x.title, "state": "not begun"} for n, x in PARTS.items()}
     content = {
         "settings": dataclasses.asdict(settings),
-        "hardware": results.hardware(),
-        **results.provenance(),
-        "parts": untaken,
+        **{"hardware": results.hardware(), **results.provenance()},
+        "parts": {
+            name: {"title": title, "state": "not begun"}
+            for name, (title, _, _) in PARTS.items()
+        },
     }
     _write(output, content)
     incomplete = []
     for name in PARTS:
         content = _take(name, output, settings, end)
         part = content["parts"][name]
-        on_cpu = part.get("facts", {}).get("platform") == "cpu"
-        if on_cpu and not settings.is_rehearsal:
+        if part.get("facts", {}).get("platform") == "cpu" and settings.scale >= 1:
             _refuse_cpu(output)
         print(f"{name}: {report.state_of(part)}", flush=True)
         if part["state"] not in ("done", "left out") or part.get("failures"):
@@ -92,9 +84,8 @@ def measure(settings: Settings, output: pathlib.Path) -> str:
 
 
 def limit(part: str, seconds_left: float) -> float:
-    """The seconds that a part may take, of those that are left for it and all after
-    it."""
-    shares = [part.share for part in PARTS.values()]
+    """The seconds that a part may take, of those left for it and all after it."""
+    shares = [share for _, share, _ in PARTS.values()]
     here = list(PARTS).index(part)
     return seconds_left * shares[here] / sum(shares[here:])
 
@@ -112,8 +103,7 @@ def _take(
     begin = time.monotonic()
     most = limit(name, max(0.0, end - begin))
     content = results.read_json(output / RESULTS)
-    # Until it is known otherwise.
-    content["parts"][name] |= {"state": "interrupted", "limit": most}
+    content["parts"][name] |= {"state": BEGUN, "limit": most}
     _write(output, content)
     ended = {}
     with open(output / LOG, "ab") as log:
@@ -134,7 +124,7 @@ def _take(
         content = results.read_json(output / RESULTS)
         part = content["parts"][name]
         part["seconds"] = time.monotonic() - begin
-        if part["state"] == "interrupted":
+        if part["state"] == BEGUN:
             part |= ended
         _write(output, content)
     return content
@@ -150,9 +140,8 @@ def _start(
     }
     if name == "torch_speed":  # The device is PyTorch's alone there.
         environment["JAX_PLATFORMS"] = "cpu"
-    elif platforms := environment.get("JAX_PLATFORMS"):
-        several = dict.fromkeys([*platforms.split(","), "cpu"])
-        environment["JAX_PLATFORMS"] = ",".join(several)
+    elif "cpu" not in (environment.get("JAX_PLATFORMS") or "cpu"):
+        environment["JAX_PLATFORMS"] += ",cpu"
     return subprocess.Popen(
         [sys.executable, "-m", __name__, name, str(output)],
         cwd=_ROOT,
@@ -177,22 +166,18 @@ def _refuse_cpu(output: pathlib.Path) -> None:
     )
 
 
-def main(words: list[str]) -> int:
-    """Measures a part; returns the exit code, 0 where all was measured or left out."""
+def main(words: list[str]) -> None:
+    """Measures a part; its report says how it has ended."""
     name, output = words
+    _, _, measure_part = PARTS[name]
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     reported = Report(pathlib.Path(output), name)
     try:
-        PARTS[name].measure(reported)
-    except report.LeftOut as reason:
-        reported.end("left out", str(reason))
-        return 0
+        measure_part(reported)
+        reported.end("done")
     except Exception as error:
         traceback.print_exc()
         reported.end("failed", report.in_short(error))
-        return 1
-    reported.end("done")
-    return 0
 
 
 def _end_with(parent: int) -> None:
@@ -203,4 +188,4 @@ def _end_with(parent: int) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    main(sys.argv[1:])

@@ -10,20 +10,13 @@ import subprocess
 import sys
 import time
 
-from data_prep import synthesize_people
 from experiments import results
 from experiments.benchmark import jax_peer
 from experiments.benchmark.accelerator.report import PRECISIONS, Report, Settings
 from experiments.train import history
 
 _ROOT = pathlib.Path(__file__).parents[3]
-# By name, the flagfile and the width that it has.
-_RUNS = {
-    "paper": ("market1501_paper.flags", 128),
-    "pg2plus": ("market1501_plus.flags", 64),
-}
 _PAUSE = 0.05  # seconds between two looks at the history of a run
-_TRAIN, _TEST, _PHOTOS = 60, 12, 10  # people of both splits, photos of each
 _STOPPED = 128 + signal.SIGTERM  # the exit status of a training that was told to stop
 _SCORES = ("ssim_pg2", "masked_ssim_pg2", "body_l1", "body_gradient")
 
@@ -37,30 +30,26 @@ def measure(report: Report) -> None:
     report.fact("data set made, s", time.monotonic() - begin)
     size = sum(file.stat().st_size for file in (folder / "data").iterdir())
     report.fact("data set, MB", size / 1e6)
-    for name in _RUNS:
+    for name in jax_peer.RUNS:
         with report.attempt(name):
             _train_and_score(report, name, folder)
 
 
 def _make_people(settings: Settings, folder: pathlib.Path) -> None:
-    photos = str(folder / "photos")
-    synthesize_people.synthesize(
-        synthesize_people.Options(
-            output_dir=photos,
-            train_identities=settings.scaled(_TRAIN, least=4),
-            test_identities=settings.scaled(_TEST, least=2),
-            images_per_identity=_PHOTOS,
-            image_size=settings.image_size,
-            same_scene=True,
-            workers=1 if settings.is_rehearsal else 0,
-        )
-    )
-    command = [sys.executable, "data_prep/build_tfrecords.py"]
-    command += [f"--source_dir={photos}", f"--output_dir={folder / 'data'}"]
-    command.append(f"--image_size={settings.image_size}")
-    # A process of its own, on the CPU: the trainings need the device's memory.
+    """Makes folder/data, of photos in folder/photos."""
+    photos, size = folder / "photos", f"--image_size={settings.image_size}"
+    people = [
+        *("-m", "data_prep.synthesize_people", size, f"--output_dir={photos}"),
+        f"--train_identities={settings.scaled(60, least=4)}",
+        f"--test_identities={settings.scaled(12, least=2)}",
+        *("--images_per_identity=10", "--same_scene"),
+    ]
+    data = ["data_prep/build_tfrecords.py", size, f"--source_dir={photos}"]
+    data.append(f"--output_dir={folder / 'data'}")
+    # On the CPU: the trainings need the device's memory.
     on_cpu = os.environ | {"JAX_PLATFORMS": "cpu"}
-    subprocess.run(command, cwd=_ROOT, env=on_cpu, check=True)
+    for command in (people, data):
+        subprocess.run([sys.executable, *command], cwd=_ROOT, env=on_cpu, check=True)
 
 
 def _train_and_score(report: Report, name: str, folder: pathlib.Path) -> None:
@@ -70,13 +59,8 @@ def _train_and_score(report: Report, name: str, folder: pathlib.Path) -> None:
     # Stage II has half the steps.
     calls = settings.scaled(100, least=6)
     stages = [n * settings.steps_per_call for n in (calls, calls // 2)]
-    flagfile, channels = _RUNS[name]
     size = settings.scale, settings.image_size, settings.scaled(16, least=2)
-    flags = jax_peer.flags(
-        *(*size, PRECISIONS[0], settings.steps_per_call),
-        flagfile=flagfile,
-        channels=channels,
-    )
+    flags = jax_peer.flags(*size, PRECISIONS[0], settings.steps_per_call, name)
     flags += [f"--coarse_steps={stages[0]}", f"--refine_steps={stages[1]}"]
     folders = [f"--data_dir={folder / 'data'}", f"--workdir={workdir}"]
     main = [sys.executable, "-m", "experiments.main", *folders]
@@ -132,11 +116,10 @@ def _note_history(
     rows, first = history.read(str(workdir)), 0
     for stage, steps in zip(("first", "second"), stages, strict=True):
         own = [row for row in rows if first < row["step"] <= first + steps]
-        speeds = [row["images_per_second"] for row in own]
-        cells = {"run": name, "stage": stage, "steps": steps}
-        cells["images a second"] = statistics.median(speeds)
-        cells |= {n: value for n, value in own[-1].items() if n.endswith("/loss")}
-        report.row("Logged", cells)
+        rate = statistics.median(row["images_per_second"] for row in own)
+        losses = {n: value for n, value in own[-1].items() if n.endswith("/loss")}
+        cells = {"run": name, "stage": stage, "images a second": rate, "steps": steps}
+        report.row("Logged", cells | losses)
         first += steps
 
 

@@ -41,7 +41,7 @@ def test_programs_take_turns(monkeypatch):
     times = measurement.take_turns(programs, 2, calls=2)
     assert taken == ["fast", "fast", "slow", "slow"] * 2
     assert times == {"fast": ([0.5] * 2, [1.0] * 2), "slow": ([2.0] * 2, [4.0] * 2)}
-    series = measurement.compare(times, of="step")
+    series = measurement.compare(times, of="step, ")
     assert [(one.name, one.unit, one.median) for one in series] == [
         ("step, fast", "s", 0.5),
         ("step, slow", "s", 2.0),
@@ -54,6 +54,11 @@ def test_programs_take_turns(monkeypatch):
         ("pairs/s", 3.0),
     ]
     assert (rates[2].name, rates[2].median) == ("fast / slow", 4.0)
+
+
+def test_what_is_missing_is_named():
+    with pytest.raises(ValueError, match="compares with nothing: pip install"):
+        measurement.imported("no_such_module", "compares with nothing: pip install")
 
 
 def test_what_was_measured_is_printed_and_saved_with_its_origin(tmp_path, capsys):

@@ -29,7 +29,7 @@ def test_rates_are_pairs_per_second(tmp_path, monkeypatch):
     monkeypatch.setattr(metrics, "score", lambda *pairs: scores)
     monkeypatch.setattr(metrics, "_scikit_image", lambda: lambda *pairs: scores)
 
-    def take_turns(programs, turns, what):
+    def take_turns(programs, turns):
         assert turns == 25
         # Of all turns together 2 and 30 seconds, of the processor 4 and 20.
         times = {"pg2_jax": (2.0, 4.0), "scikit-image loop": (30.0, 20.0)}

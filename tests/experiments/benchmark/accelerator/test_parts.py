@@ -46,11 +46,11 @@ def reported(tmp_path):
 
 
 def run_part(monkeypatch, reported, measure):
-    """The exit code and the report of a part that does this."""
-    stub = timed_parts.PARTS["machine"]._replace(measure=measure)
-    monkeypatch.setitem(timed_parts.PARTS, "machine", stub)
+    """The report of a part that does this."""
+    monkeypatch.setitem(timed_parts.PARTS, "machine", ("The machine", 1.0, measure))
     monkeypatch.setattr(timed_parts, "_end_with", lambda parent: None)
-    return timed_parts.main(["machine", str(reported.output)]), reported.stored()
+    timed_parts.main(["machine", str(reported.output)])
+    return reported.stored()
 
 
 def test_a_part_says_how_it_has_ended(monkeypatch, reported, capsys):
@@ -60,29 +60,20 @@ def test_a_part_says_how_it_has_ended(monkeypatch, reported, capsys):
             raise MemoryError("RESOURCE_EXHAUSTED: 9 GB")
         report.row("Speed", {"images a second": 3.0})
 
-    code, left = run_part(monkeypatch, reported, measure)
-    assert (code, left["state"]) == (0, "done")
+    left = run_part(monkeypatch, reported, measure)
+    assert left["state"] == "done"
     assert left["failures"] == ["first: MemoryError: RESOURCE_EXHAUSTED: 9 GB"]
     assert left["tables"] == {"Speed": [{"images a second": 3.0}]}
     assert "MemoryError" in capsys.readouterr().err  # with its traceback, in the log
 
 
-@pytest.mark.parametrize(
-    ("error", "code", "state", "reason"),
-    [
-        (report.LeftOut("no PyTorch"), 0, "left out", "no PyTorch"),
-        (ValueError("no\nGPU"), 1, "failed", "ValueError: no GPU"),
-    ],
-)
-def test_a_part_that_ends_early_says_why(
-    error, code, state, reason, monkeypatch, reported
-):
+def test_a_part_that_fails_says_why(monkeypatch, reported):
     def measure(report):
         report.fact("rate", 1)
-        raise error
+        raise ValueError("no\nGPU")
 
-    got, left = run_part(monkeypatch, reported, measure)
-    assert (got, left["state"], left["error"]) == (code, state, reason)
+    left = run_part(monkeypatch, reported, measure)
+    assert (left["state"], left["error"]) == ("failed", "ValueError: no GPU")
     assert left["facts"] == {"rate": 1}
 
 
@@ -169,7 +160,7 @@ def test_ceilings_are_rates(tmp_path, monkeypatch):
     assert facts["copy, GB/s, bytes read and written"] == pytest.approx(wanted)
     assert facts["side of the matrices"] == 256
     for precision in ("bfloat16", "float32"):
-        rate = facts[speed.rate_name(precision)]
+        rate = facts[speed.RATE.format(precision)]
         assert rate == pytest.approx(2 * 256**3 / 0.5 / 1e12)
 
 
@@ -193,13 +184,13 @@ class Peers(types.SimpleNamespace):
     """Stands for jax_peer: every call takes its turn at nothing."""
 
     def __init__(self):
-        super().__init__(asked=[], wait=lambda result: result)
+        super().__init__(asked=[])
         self.PROGRAMS = {"pg2_jax": self.make}
 
     def make(self, config):
         self.asked.append((config.image_size, config.batch_size, config.precision))
-        calls = dict.fromkeys(jax_peer.TASKS, lambda: None)
-        return types.SimpleNamespace(calls=calls, memory_gib=lambda task: 1.5)
+        nothing = dict.fromkeys(("take", "wait"), lambda given: given)
+        return types.SimpleNamespace(memory_gib=lambda task: 1.5, **nothing)
 
     def precision(self, config):
         return config.precision
@@ -267,8 +258,9 @@ def test_a_bias_before_a_norm_is_not_compared():
 
 def test_without_pytorch_its_part_is_left_out(reported, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
-    with pytest.raises(report.LeftOut, match="PyTorch is not installed: pip install"):
-        speed.measure_torch(reported)
+    left = run_part(monkeypatch, reported, speed.measure_torch)
+    assert left["state"] == "left out"
+    assert left["error"].startswith("PyTorch is not installed: pip install")
 
 
 class TorchPeers(Peers):
@@ -277,13 +269,11 @@ class TorchPeers(Peers):
     def __init__(self, device):
         super().__init__()
         self.DEVICE = types.SimpleNamespace(type=device)
+        self.DESCRIPTION = "2.13 on a GPU"
         self.PROGRAMS = {"PyTorch": self.make, "PyTorch, compiled": self.fail}
 
     def fail(self, config):
         raise RuntimeError("no C compiler")
-
-    def description(self):
-        return "2.13 on a GPU"
 
 
 def use_torch(monkeypatch, device):
@@ -310,7 +300,7 @@ def test_pytorch_is_measured_in_both_precisions_and_fails_alone(tmp_path, monkey
     monkeypatch.setattr(speed, "timed", lambda call, report, wait: 0.02)
     facts = {
         "our_speed": {"stage I step, bfloat16 of jax, ms": 10.0},
-        "ceilings": {speed.rate_name("bfloat16"): 0.5},
+        "ceilings": {speed.RATE.format("bfloat16"): 0.5},
     }
     reported = begin_report(tmp_path, facts)
     speed.measure_torch(reported)
@@ -326,7 +316,7 @@ def test_pytorch_is_measured_in_both_precisions_and_fails_alone(tmp_path, monkey
     assert len(rows) == 6 and rows[0]["program"] == "PyTorch"
     assert rows[0]["images a second"] == 100 and rows[0]["ms"] == 20
     assert rows[0]["pg2_jax / this"] == 0.5
-    assert rows[1]["pg2_jax / this"] is None
+    assert "pg2_jax / this" not in rows[1]
     assert rows[0]["memory, GiB"] == 1.5
     # 3 GFLOP in 0.02 s of 0.5 TFLOP/s.
     assert rows[0]["share of matrix product"] == pytest.approx(0.3)

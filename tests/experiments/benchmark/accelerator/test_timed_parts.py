@@ -38,7 +38,7 @@ def begin(tmp_path, monkeypatch):
 
     def run(stubs, minutes=1.0, scale=1.0):
         share = 1 / len(stubs)
-        parts = {name: timed_parts.PARTS[name]._replace(share=share) for name in stubs}
+        parts = {name: (timed_parts.PARTS[name][0], share, None) for name in stubs}
         monkeypatch.setattr(timed_parts, "PARTS", parts)
 
         def start(name, output, settings, log):
@@ -132,16 +132,21 @@ def test_a_rehearsal_on_a_cpu_says_what_it_is(begin):
     assert "- rehearsal: smaller networks; no time says anything of the real" in text
 
 
-def test_the_device_is_pytorchs_alone_in_its_part(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("platforms", "want"), [("cuda", "cuda,cpu"), ("cuda,cpu", "cuda,cpu"), ("", "")]
+)
+def test_the_device_is_pytorchs_alone_in_its_part(
+    platforms, want, tmp_path, monkeypatch
+):
     started = []
     monkeypatch.setattr(
         subprocess, "Popen", lambda command, **given: started.append(given["env"])
     )
-    monkeypatch.setenv("JAX_PLATFORMS", "cuda")
+    monkeypatch.setenv("JAX_PLATFORMS", platforms)
     told = report.Settings(1.0, "128x64", 1, 1.0, str(tmp_path))
     for name in ("our_speed", "torch_speed"):
         timed_parts._start(name, tmp_path, told, None)
-    assert [each["JAX_PLATFORMS"] for each in started] == ["cuda,cpu", "cpu"]
+    assert [each["JAX_PLATFORMS"] for each in started] == [want, "cpu"]
 
 
 @pytest.mark.parametrize(
@@ -165,7 +170,8 @@ def test_earlier_results_are_never_overwritten(tmp_path):
 
 
 def test_what_a_part_leaves_goes_to_those_after_it():
-    assert sum(part.share for part in timed_parts.PARTS.values()) == pytest.approx(1)
+    shares = [share for _, share, _ in timed_parts.PARTS.values()]
+    assert sum(shares) == pytest.approx(1)
     assert timed_parts.limit("machine", 600) == pytest.approx(24)
     # Of all that is left, 0.16 of 0.96.
     assert timed_parts.limit("equality", 480) == pytest.approx(80)

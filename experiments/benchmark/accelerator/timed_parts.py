@@ -32,8 +32,6 @@ from pg2_jax import files
 
 _ROOT = pathlib.Path(__file__).parents[3]
 LOG = "log.txt"
-
-
 # In this order, each with its title, its share of the time, and what measures it; what
 # a part leaves of its time goes to those after it.
 PARTS: dict[str, tuple[str, float, Callable[[Report], None]]] = {

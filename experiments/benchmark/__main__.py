@@ -7,9 +7,9 @@ data: builds a data set of Market-1501's size from random photos, and reads it b
 both readers.
 metrics: scores 12,000 pairs of images, beside the usual loop over scikit-image.
 train: steps of both stages and generation, beside PG2 in PyTorch (pip install -e
-".[benchmark]"), in the paper's width and in an eighth of it.
-plus: the same of pg2plus, beside the paper's networks.
-checkpoint: saves and restores the paper's model at 128x64.
+".[benchmark]"), in the paper's width and in an eighth of it; saves and restores
+checkpoints.
+plus: steps and generation of pg2plus, beside the paper's networks.
 accelerator: all of it on a GPU or TPU within --minutes, into a folder: equality with
 the CPU, ceilings, speed beside PyTorch, two trainings. Each part has its own share of
 the time, and what is measured is on the disk at once:
@@ -36,35 +36,38 @@ from absl import logging
 from data_prep import command_line
 from data_prep.flag_fields import option
 from experiments.benchmark import measurement
-from experiments.benchmark.accelerator import plan, timed_parts
+from experiments.benchmark.accelerator import timed_parts
 from pg2_jax import files
 
 command_line.quiet(on_cpu=False)
 
-_sized = functools.partial(
-    option, group="Train", needs=("what=train|plus|accelerator",)
-)
 _train = functools.partial(option, group="Train", needs=("what=train|plus",))
 _torch = functools.partial(option, group="Train", needs=("what=train",))
 
-
 # Of the paper's width: that of the small runs which people start with.
 _NARROW = 0.125
-_MODULES = ("data", "metrics", "train", "plus", "checkpoint")
+_SIZE = ("image_size", "precision")
+# The module and the function, (folder, scale=, repeats=, ...) -> Measurement, of each,
+# and the flags that it takes besides; imported late, because they import tensorflow,
+# PyTorch and scikit-image.
+_MEASURES = {
+    "data": ("data", "measure", ()),
+    "metrics": ("metrics", "measure", ()),
+    "train": ("train", "measure", (*_SIZE, "torch_compile", "first_step")),
+    "plus": ("train", "measure_plus", _SIZE),
+}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Options:
     """What to measure, and where to write it."""
 
-    # Each but the last is a module with measure(folder, scale=, repeats=) ->
-    # Measurement.
-    what: str = option("data", (*_MODULES, "accelerator"))
+    what: str = option("data", (*_MEASURES, "accelerator"))
     """What to measure."""
     scale: float = option(0.0, minimum=0, maximum=10)
     """Size of the work; 1 is Market-1501's 263,632 training pairs, 1.7 GB (data), its
     12,000 test pairs (metrics), or networks of the paper's widths (train, plus,
-    checkpoint, accelerator). Below 1, accelerator is a rehearsal, also on a CPU. 0: 1,
+    accelerator). Below 1, accelerator is a rehearsal, also on a CPU. 0: 1,
     and with train 0.125, too, one after the other."""
     repeats: int = option(3, minimum=1)
     """How often to measure."""
@@ -76,7 +79,9 @@ class Options:
     default: benchmark_WHAT.json, or benchmark_accelerator."""
     minutes: float = option(10.0, above=0, needs=("what=accelerator",))
     """How long accelerator may take; what is not measured then is said."""
-    image_size: str = _sized("128x64")
+    image_size: str = option(
+        "128x64", group="Train", needs=("what=train|plus|accelerator",)
+    )
     """HEIGHTxWIDTH of the images."""
     batch_size: int = _train(0, minimum=0)
     """Pairs in a batch; 0: 2, and 8 in networks of less than half the paper's width."""
@@ -91,28 +96,26 @@ class Options:
 def _run(options: Options) -> str:
     if options.workdir and not os.path.isdir(options.workdir):
         raise ValueError(f"--workdir={options.workdir}: there is no such folder")
+    files.parse_size("image_size", options.image_size)
     measure = _accelerator if options.what == "accelerator" else _measure
-    prefix, place = "benchmark-", options.workdir or None
-    with tempfile.TemporaryDirectory(prefix=prefix, dir=place) as folder:
+    with tempfile.TemporaryDirectory(dir=options.workdir or None) as folder:
         return measure(options, pathlib.Path(folder))
 
 
 def _measure(options: Options, folder: pathlib.Path) -> str:
     output = pathlib.Path(options.output or f"benchmark_{options.what}.json")
     command_line.check_file("--output", output)
-    settings: dict[str, Any] = {"repeats": options.repeats}
-    if options.what in ("train", "plus"):
-        # So that PyTorch has memory on the same GPU.
-        os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
-        of_torch = ["torch_compile", "first_step"] if options.what == "train" else []
-        settings |= {name: getattr(options, name) for name in ["precision", *of_torch]}
-        settings["image_size"] = files.parse_size("image_size", options.image_size)
+    # So that PyTorch has memory on the same GPU, of which it takes one.
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "0")
+    module, function, flags = _MEASURES[options.what]
+    program = importlib.import_module(f"experiments.benchmark.{module}")
+    settings = {name: getattr(options, name) for name in ("repeats", *flags)}
     measured = []
-    program = importlib.import_module(f"experiments.benchmark.{options.what}")
     for number, work in enumerate(_works(options)):
         own = folder / str(number)
         own.mkdir()
-        measured.append(program.measure(own, **work, **settings))
+        measured.append(getattr(program, function)(own, **work, **settings))
         measured[-1].print()
     measurement.save(measured, output, {"what": options.what, **settings})
     return f"{output}: every repeat, versions, commit, hardware"
@@ -131,21 +134,17 @@ def _works(options: Options) -> list[dict[str, Any]]:
 
 def _accelerator(options: Options, folder: pathlib.Path) -> str:
     output = pathlib.Path(options.output or "benchmark_accelerator").absolute()
-    timed_parts.check_output(output)
-    settings = plan.Settings(
+    settings = timed_parts.Settings(
         scale=options.scale or 1.0,
-        image_size=files.parse_size("image_size", options.image_size),
+        image_size=options.image_size,
         repeats=options.repeats,
+        minutes=options.minutes,
         folder=str(folder),
-        output=str(output),
     )
-    return timed_parts.measure(settings, options.minutes)
+    return timed_parts.measure(settings, output)
 
 
 if __name__ == "__main__":
     logging.set_verbosity(logging.ERROR)
-    sys.exit(
-        command_line.run(
-            sys.argv[1:], Options, _run, __doc__, interrupted="interrupted"
-        )
-    )
+    words = sys.argv[1:]
+    sys.exit(command_line.run(words, Options, _run, __doc__, interrupted="interrupted"))

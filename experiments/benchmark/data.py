@@ -42,44 +42,38 @@ _ROOT = pathlib.Path(__file__).resolve().parents[2]
 def measure(folder: pathlib.Path, *, scale: float, repeats: int) -> Measurement:
     """Builds and reads a data set of random photos in an empty folder."""
     people = max(2, round(scale * len(_PHOTOS_OF_PEOPLE)))
-    num_photos, jpeg_bytes = _write_photos(folder / "photos", people)
+    _write_photos(folder / "photos", people)
     _write_photos(folder / "few", max(2, people // 4))
-    building = _measure_building(folder, repeats)
-    data_dir = str(folder / "data")
-    pairs = pair_reader.PairDataset(data_dir, reader="tf_data").count("train")
-    series = building + _measure_reading(data_dir, repeats)
-    series += _measure_memory_reader(data_dir, repeats)
+    series = _measure_building(folder, repeats)
+    dataset = pair_reader.PairDataset(str(folder / "data"), reader="tf_data")
+    jpegs = [path.read_bytes() for path in sorted((folder / "photos").rglob("*.jpg"))]
+    series += _measure_reading(dataset, jpegs, repeats)
+    series += _measure_memory_reader(str(folder / "data"), repeats)
     facts = {
         "tensorflow": tf.__version__,
-        "training pairs": pairs,
-        "photos": num_photos,
-        "bytes per JPEG": round(jpeg_bytes / num_photos),
+        "training pairs": dataset.count("train"),
+        "photos": len(jpegs),
+        "bytes per JPEG": round(sum(map(len, jpegs)) / len(jpegs)),
     }
     return Measurement(series, facts)
 
 
-def _write_photos(folder: pathlib.Path, people: int) -> tuple[int, int]:
-    """Writes random photos in Market-1501's layout; returns their number and bytes."""
+def _write_photos(folder: pathlib.Path, people: int) -> None:
+    """Writes random photos in Market-1501's layout."""
     rng = np.random.default_rng(0)
     sizes = itertools.islice(itertools.cycle(_PHOTOS_OF_PEOPLE), people + _TEST_PEOPLE)
     numbered = list(enumerate(sizes, start=1))
-    count = total = 0
     for split, part in (("train", numbered[:people]), ("test", numbered[people:])):
         photos = folder / f"bounding_box_{split}"
         photos.mkdir(parents=True)
         poses = {}
-        for person, size in tqdm(
-            part, desc=f"photos, {split}", unit="person", disable=None
-        ):
+        for person, size in tqdm(part, f"photos, {split}", unit="person", disable=None):
             for index in range(size):
                 name = f"{person:04d}_c1s1_{index:06d}_00.jpg"
-                encoded = _random_photo(rng)
-                (photos / name).write_bytes(encoded)
+                (photos / name).write_bytes(_random_photo(rng))
                 poses[name] = np.ones((18, 3), np.float32)
                 poses[name][:, :2] = rng.integers(0, (WIDTH, HEIGHT), (18, 2))
-                count, total = count + 1, total + len(encoded)
         keypoint_files.write_csv(folder / f"market-annotation-{split}.csv", poses)
-    return count, total
 
 
 def _random_photo(rng: np.random.Generator) -> bytes:
@@ -94,21 +88,17 @@ def _random_photo(rng: np.random.Generator) -> bytes:
 
 def _measure_building(folder: pathlib.Path, repeats: int) -> list[Series]:
     """Builds folder/data, and a smaller one for its memory."""
-    runs = [
-        (
-            *_build(folder / "photos", folder / "data"),
-            _build(folder / "few", folder / "data_of_few")[-1],
-        )
-        for _ in range(repeats)
+    whole, few = [], []
+    for _ in range(repeats):
+        whole.append(_build(folder / "photos", folder / "data"))
+        few.append(_build(folder / "few", folder / "data_of_few")[-1])
+    seconds, cpu, peaks = zip(*whole, strict=True)
+    return [
+        Series("build", seconds, "s"),
+        Series("build, CPU time", cpu, "s"),
+        Series("build, peak memory", peaks, "MiB"),
+        Series("build of a quarter of the people, peak memory", few, "MiB"),
     ]
-    names = {
-        "build": "s",
-        "build, CPU time": "s",
-        "build, peak memory": "MiB",
-        "build of a quarter of the people, peak memory": "MiB",
-    }
-    columns = zip(names.items(), zip(*runs, strict=True), strict=True)
-    return [Series(name, values, unit) for (name, unit), values in columns]
 
 
 # A process begins with the peak memory of the one that started it, so a small one must
@@ -138,69 +128,47 @@ def _build(source: pathlib.Path, output: pathlib.Path) -> tuple[float, float, fl
     return seconds, cpu, max_resident / unit
 
 
-def _measure_reading(data_dir: str, repeats: int) -> list[Series]:
+def _measure_reading(
+    dataset: pair_reader.PairDataset, jpegs: list[bytes], repeats: int
+) -> list[Series]:
     """Reads decoded batches, and decodes alone, in turns."""
-    dataset = pair_reader.PairDataset(data_dir, reader="tf_data")
-    pairs = min(_READ_PAIRS, dataset.count("train")) // _BATCH_SIZE * _BATCH_SIZE
-    files = [str(path) for path in pathlib.Path(data_dir).glob("*-train.tfrecord-*")]
-    encoded = tf.constant(_jpegs(files, pairs))
-    turns = []
-    for _ in tqdm(range(repeats + 1), desc="reading", unit="repeat", disable=None):
-        batches = dataset.training_batches(batch_size=_BATCH_SIZE, seed=0)
-        both = (batches, _BATCH_SIZE), (_decode_alone(encoded), _DECODE_AT_ONCE)
-        turns.append([x for given, n in both for x in _rates(given, pairs, n)])
-    # The first turn pays for what tensorflow sets up once.
-    wall, cpu, wall_alone, cpu_alone = zip(*turns[1:], strict=True)
-    read = Series("read and decode", wall, "pairs/s")
-    decode = Series("decode alone", wall_alone, "pairs/s")
-    by_cpu = Series("", cpu, "").over(Series("", cpu_alone, ""), "the same by CPU time")
-    return [read, decode, read.over(decode, "read and decode / decode alone"), by_cpu]
+    pairs = min(_READ_PAIRS, dataset.count("train")) // _DECODE_AT_ONCE
+    pairs = max(1, pairs) * _DECODE_AT_ONCE
+    batches = dataset.training_batches(batch_size=_BATCH_SIZE, seed=0)
+    alone = _decode_alone(jpegs)
+    programs = {
+        "read and decode": functools.partial(_take, batches, pairs // _BATCH_SIZE),
+        "decode alone": functools.partial(_take, alone, pairs // _DECODE_AT_ONCE),
+    }
+    measurement.take_once(programs)
+    times = measurement.take_turns(programs, repeats)
+    return measurement.compare(times, pairs=pairs)
+
+
+def _take(batches: Iterator, count: int) -> None:
+    collections.deque(itertools.islice(batches, count), maxlen=0)
 
 
 def _measure_memory_reader(data_dir: str, repeats: int) -> list[Series]:
     """Parses all training records without tensorflow, and decodes each photo once."""
-    turns = []
-    for _ in tqdm(
-        range(repeats), desc="reading into memory", unit="repeat", disable=None
-    ):
+    parse, ready = [], []
+    for _ in tqdm(range(repeats), "reading into memory", unit="repeat", disable=None):
         reader = memory_reader.MemoryReader(data_dir, _MEMORY_GIB)
         count = reader.splits["train"].pairs
-        parsed = measurement.seconds(
-            functools.partial(next, reader.stored("train", ()))
-        )
-        decoded = measurement.seconds(reader.prepare_training)
-        turns.append((count / parsed[1], count / (parsed[0] + decoded[0])))
-    parse, ready = zip(*turns, strict=True)
+        stored = reader.stored("train", ())
+        wall, cpu = measurement.seconds(functools.partial(next, stored))
+        decoding, _ = measurement.seconds(reader.prepare_training)
+        parse.append(count / cpu)
+        ready.append(count / (wall + decoding))
     return [
         Series("memory reader: parse all, by CPU time", parse, "pairs/s"),
         Series("memory reader: parse and decode all", ready, "pairs/s"),
     ]
 
 
-def _rates(batches: Iterator, pairs: int, size: int) -> tuple[float, float]:
-    """Pairs, `size` in a batch, by wall and by CPU second; the first batch, which pays
-    for the start, is left out."""
-    next(batches)
-
-    count = pairs // size
-    wall, cpu = measurement.seconds(
-        lambda: collections.deque(itertools.islice(batches, count), maxlen=0)
-    )
-    return count * size / wall, count * size / cpu
-
-
-def _jpegs(files: list[str], pairs: int) -> list[bytes]:
-    """The photos of the first pairs, source and target in turn."""
-    jpegs = []
-    for record in tf.data.TFRecordDataset(files).take(pairs).as_numpy_iterator():
-        features = tf.train.Example.FromString(record).features.feature
-        for role in ("source", "target"):
-            jpegs += features[f"{role}_image"].bytes_list.value
-    return jpegs
-
-
-def _decode_alone(encoded: tf.Tensor) -> Iterator[np.ndarray]:
-    """Decodes both photos of `_DECODE_AT_ONCE` pairs a step, on all cores, for ever."""
+def _decode_alone(encoded: list[bytes]) -> Iterator[np.ndarray]:
+    """Decodes two photos for each of `_DECODE_AT_ONCE` pairs a step, on all cores, for
+    ever."""
 
     def decode(batch: tf.Tensor) -> tf.Tensor:
         photos = [tf.io.decode_jpeg(one, 3) for one in tf.unstack(batch)]

@@ -1,8 +1,7 @@
 """Our steps and generation on one random batch, and the operations that they take."""
 
-import dataclasses
-import functools
-from collections.abc import Callable
+import pathlib
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import flax.linen as nn
@@ -10,122 +9,151 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from data_prep import workers
+from experiments import command_line
+from experiments.config import Config
 from experiments.train import training_steps
-from pg2_jax import cpu_convolution, generation, models, train_state, train_step
-from pg2_jax.architecture import Architecture
-from pg2_jax.pg2plus import patch_step
+from pg2_jax import files, generation, models, sharding
 
 TASKS = ("stage I step", "stage II step", "generation")
-LEARNING_RATE, L1_WEIGHT = 2e-5, 10.0
+PRODUCT = "matrix product"  # of float32
 # Steps of stage I and II, and pairs in a batch, of the paper's two trainings.
 SCHEDULES = {"Market-1501": (22_000, 14_000, 16), "DeepFashion": (30_000, 20_000, 8)}
+# pg2plus, with the weights of its losses, in place of the paper's networks.
+PLUS = (
+    *("--coarse_network=part_transfer", "--blending=sharp", "--stages=one_network"),
+    *("--discriminator=patch", "--feature_matching_weight=3", "--r1_weight=0.0002"),
+)
+# The flagfiles of trainings, and the channels that they begin with.
+RUNS = {
+    "paper": ("market1501_paper.flags", 128),
+    "pg2plus": ("market1501_plus.flags", 64),
+}
+_FLAGFILES = pathlib.Path(__file__).parents[1] / "flagfiles"
 
 
-def paper_architecture(
-    scale: float, image_size: tuple[int, int], precision: str = "float32"
-) -> Architecture:
-    """The paper's networks at (height, width), their widths times `scale`."""
-    return Architecture(
-        image_height=image_size[0],
-        image_width=image_size[1],
-        base_channels=max(1, round(128 * scale)),
-        discriminator_channels=max(1, round(64 * scale)),
-        precision=precision,
-    )
+def flags(
+    scale: float,
+    image_size: str,
+    batch_size: int,
+    precision: str = "float32",
+    steps_per_call: int = 1,
+    run: str = "paper",
+) -> list[str]:
+    """The flags of one of `RUNS`, its channels times `scale`, on images of
+    HEIGHTxWIDTH. Nothing is written but the log and the last checkpoint."""
+    flagfile, channels = RUNS[run]
+    return [
+        f"--flagfile={_FLAGFILES / flagfile}",
+        f"--image_size={image_size}",
+        f"--batch_size={batch_size}",
+        f"--base_channels={max(1, round(channels * scale))}",
+        f"--discriminator_channels={max(1, round(64 * scale))}",
+        f"--precision={precision}",
+        f"--steps_per_call={steps_per_call}",
+        f"--log_every={steps_per_call}",
+        "--picture_every=0",
+        f"--checkpoint_every={100_000 * steps_per_call}",
+    ]
 
 
-def plus_architecture(
-    scale: float, image_size: tuple[int, int], precision: str = "float32"
-) -> Architecture:
-    """The networks of pg2plus, as wide as the paper's."""
-    return dataclasses.replace(
-        paper_architecture(scale, image_size, precision),
-        coarse_network="part_transfer",
-        blending="sharp",
-        stages="one_network",
-        discriminator="patch",
-    )
+def config(*given: Any, more: Sequence[str] = (), **named: Any) -> Config:
+    """The config of what `flags` gives and `more` flags, for `Peer`: without data, and
+    without flips, which PyTorch's peer does not know."""
+    words = [*flags(*given, **named), *more, "--noflip"]
+    return command_line.parse([*words, "--data_dir=none", "--workdir=none"])
 
 
-def facts(architecture: Architecture, batch_size: int) -> dict[str, Any]:
+def random_batch(config: Config) -> Any:
+    """The batch that all programs are measured on, in numpy."""
+    height, width = files.parse_size("image_size", config.image_size)
+    return training_steps.random_batch(config.batch_size, height, width)
+
+
+def facts(config: Config) -> dict[str, Any]:
     """On what is measured."""
     return {
-        "image": f"{architecture.image_height}x{architecture.image_width}",
-        "channels": architecture.base_channels,
-        "batch": batch_size,
-        "precision": architecture.precision,
-        "threads": workers.num_cores(),
+        "image": config.image_size,
+        "channels": config.base_channels,
+        "batch": config.batch_size,
+        "precision": config.precision,
         "device": jax.devices()[0].device_kind,
     }
 
 
-def first_state(architecture: Architecture) -> train_state.TrainState:
-    """A state of step 0 with the random weights of seed 0."""
-    optimizer = train_state.make_optimizer(LEARNING_RATE)
-    create = functools.partial(train_state.create, architecture, optimizer, 0)
-    return jax.jit(create, compiler_options={"xla_backend_optimization_level": 0})()
+def precision(config: Config) -> str:
+    """What this platform multiplies in, in words."""
+    means = {"gpu": "TF32", "tpu": "float32 by bfloat16 passes"}
+    if config.precision == "float32":
+        return means.get(jax.default_backend(), "float32")
+    return config.precision
 
 
 class Peer:
-    """Our compiled programs on one batch; `tasks` has a call for each of `TASKS`, which
-    ends when its work is done. The steps return the loss of the generator that learns.
-    Those of pg2plus are by L1, and against D."""
+    """The programs of --mode=train and generation on one batch, from the random weights
+    of seed 0; each is compiled when it is first taken."""
 
-    def __init__(self, architecture: Architecture, batch_size: int):
-        optimizer = train_state.make_optimizer(LEARNING_RATE)
-        self.state = first_state(architecture)
-        size = architecture.image_height, architecture.image_width
-        self.batch = jax.device_put(training_steps.random_batch(batch_size, *size))
-        plus = architecture.stages == "one_network"
-        weights: dict[str, Any] = (
-            {"feature_matching_weight": 3.0, "r1_weight": 0.0002} if plus else {}
-        )
-        objective = train_step.Objective(
-            optimizer=optimizer, seed=0, flip=False, l1_weight=L1_WEIGHT, **weights
-        )
-        against_d = patch_step.patch_step if plus else train_step.adversarial_step
-        coarse, adversarial = (
-            jax.jit(
-                functools.partial(step, architecture=architecture, objective=objective),
-                donate_argnums=0,
-                compiler_options=cpu_convolution.compiler_options(),
-            )
-            for step in (train_step.coarse_step, against_d)
-        )
-        learning = "coarse/loss" if plus else "refine/loss"
-        self._generate = functools.partial(
-            generation.compiled_generate(), architecture=architecture
-        )
-        self.tasks: dict[str, Callable[[], Any]] = {
-            "stage I step": lambda: self._take(coarse, "coarse/loss"),
-            "stage II step": lambda: self._take(adversarial, learning),
-            "generation": self._generated,
-        }
+    wait = staticmethod(jax.block_until_ready)
 
-    def _take(self, step: Callable, loss: str) -> float:
-        self.state, metrics = step(self.state, self.batch)
-        jax.block_until_ready(self.state)
-        return float(metrics[loss])
+    def __init__(self, config: Config):
+        sharding.check_batch_size(config.batch_size)
+        self._architecture = training_steps.architecture_of(config)
+        several = config.steps_per_call > 1
+        stages = training_steps.compiled(config)
+        self._steps = [stage.steps if several else stage.step for stage in stages]
+        self.state = training_steps.first_state(config)
+        noise, mesh = random_batch(config), sharding.data_mesh()
+        self._batch = self._batches = sharding.put_batch(noise, mesh)
+        if several:
+            self._batches = sharding.put_batches([noise] * config.steps_per_call, mesh)
+        self._matrix = jnp.ones([side_of_product(config)] * 2)
+        self._compiled: dict[str, jax.stages.Compiled] = {}
 
-    def _generated(self) -> jax.Array:
-        refine = self.state.refine
-        generated = self._generate(
+    def take(self, task: str) -> jax.Array:
+        """Takes one of `TASKS`, or the product. Returns the loss of the generator that
+        learns, of several steps all losses, or the images, perhaps before the device
+        has done its work: `wait` for it."""
+        if task == PRODUCT:
+            return self._run(task, jax.jit(jnp.matmul), self._matrix, self._matrix)
+        return self._generate() if task == TASKS[2] else self._step(task)
+
+    def memory_gib(self, task: str) -> float | None:
+        """What a task that was taken takes on one device, as XLA plans it."""
+        planned = training_steps.planned_bytes(self._compiled[task])
+        return planned and planned / 2**30
+
+    def _step(self, task: str) -> jax.Array:
+        step = self._steps[TASKS.index(task)]
+        self.state, metrics = self._run(task, step, self.state, self._batches, None)
+        return metrics["refine/loss" if "refine/loss" in metrics else "coarse/loss"]
+
+    def _generate(self) -> jax.Array:
+        refine, batch = self.state.refine, self._batch
+        images = self._run(
+            TASKS[2],
+            generation.compiled_generate(),
             self.state.coarse.params,
             refine and refine.params,
-            self.batch["source_image"],
-            self.batch["source_keypoints"],
-            self.batch["target_keypoints"],
+            batch["source_image"],
+            batch["source_keypoints"],
+            batch["target_keypoints"],
+            architecture=self._architecture,
         )
-        return jax.block_until_ready([*generated.values()][-1])
+        return [*images.values()][-1]
+
+    def _run(
+        self, task: str, program: jax.stages.Wrapped, *arrays: Any, **static: Any
+    ) -> Any:
+        if task not in self._compiled:
+            self._compiled[task] = program.lower(*arrays, **static).compile()
+        return self._compiled[task](*arrays)
 
 
-def take_first_step(
-    cache: str, scale: float, size: tuple[int, int], batch_size: int, precision: str
-) -> None:
-    """Takes one step of stage I; for a process of its own."""
-    jax.config.update("jax_compilation_cache_dir", cache)
-    Peer(paper_architecture(scale, size, precision), batch_size).tasks[TASKS[0]]()
+PROGRAMS = {"pg2_jax": Peer}
+
+
+def side_of_product(config: Config) -> int:
+    """Of the matrices: 4096 beside networks of the paper's width."""
+    return max(256, 32 * config.base_channels)
 
 
 def forward_flops(network: nn.Module, *arguments: jax.ShapeDtypeStruct) -> int:
@@ -147,14 +175,16 @@ def forward_flops(network: nn.Module, *arguments: jax.ShapeDtypeStruct) -> int:
     return total
 
 
-def task_flops(architecture: Architecture, batch_size: int) -> dict[str, float]:
-    """Operations of each task by the definition, whatever way they are computed.
+def task_flops(config: Config) -> dict[str, float]:
+    """Operations of each task of the paper's networks, and of the product, by the
+    definition, whatever way they are computed.
 
     A gradient by weights costs as much as the layer, one by inputs too. Stage II runs
     G1 once, G2 with its gradients and once more for D, and D on twice the images with
     gradients by its inputs and then with both.
     """
-    size = (1, architecture.image_height, architecture.image_width)
+    architecture = training_steps.architecture_of(config)
+    size = (1, *architecture.size)
     image, pose, pair = (
         jax.ShapeDtypeStruct((*size, n), jnp.float32) for n in (3, 18, 6)
     )
@@ -162,4 +192,14 @@ def task_flops(architecture: Architecture, batch_size: int) -> dict[str, float]:
     refine = forward_flops(models.RefinementGenerator(architecture), image, image)
     discriminator = forward_flops(models.Discriminator(architecture), pair)
     each = (3 * coarse, coarse + 4 * refine + 2 * 5 * discriminator, coarse + refine)
-    return {task: batch_size * n for task, n in zip(TASKS, each, strict=True)}
+    flops = {task: config.batch_size * n for task, n in zip(TASKS, each, strict=True)}
+    return {**flops, PRODUCT: 2 * side_of_product(config) ** 3}
+
+
+def schedule_seconds(
+    schedule: str, first: float, second: float, batch_size: int
+) -> float:
+    """Of the steps of a training of the paper's: from those of a step of stage I and of
+    one of stage II with so many pairs. Reading and writing are not included."""
+    coarse, refine, batch = SCHEDULES[schedule]
+    return (coarse * first + refine * second) * batch / batch_size

@@ -1,16 +1,21 @@
 """What a benchmark measured: repeats, ratios of work done side by side."""
 
 import dataclasses
+import importlib
 import pathlib
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from tqdm import tqdm
 
 from experiments import results
+
+# Wall and processor seconds of every repeat.
+Clocks = tuple[list[float], list[float]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,16 +45,16 @@ class Measurement:
 
     def print(self) -> None:
         """Prints the medians with their spread."""
-        hardware = {name: results.hardware()[name] for name in ("processor", "cores")}
-        facts = self.facts | hardware
-        table = Table(title=", ".join(f"{k}: {_number(v)}" for k, v in facts.items()))
+        hardware = results.hardware()
+        facts = self.facts | {name: hardware[name] for name in ("processor", "cores")}
+        table = Table(title=", ".join(f"{k}: {cell(v)}" for k, v in facts.items()))
         table.add_column("measured")
         for heading in ("median", "lowest", "highest"):
             table.add_column(heading, justify="right")
         table.add_column("unit")
         for one in self.series:
             values = one.median, min(one.values), max(one.values)
-            table.add_row(one.name, *map(_number, values), one.unit)
+            table.add_row(one.name, *map(cell, values), one.unit)
         Console().print(table)
 
 
@@ -66,14 +71,67 @@ def save(
     results.write_json(path, {"settings": settings, **content, **origin})
 
 
-def seconds(call: Callable[[], object]) -> tuple[float, float]:
-    """Wall and CPU seconds of a call."""
+def imported(module: str, needed: str) -> Any:
+    """A module to compare with; without it a ValueError says what is needed."""
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise ValueError(needed) from error
+
+
+def seconds(call: Callable[[], object], times: int = 1) -> tuple[float, float]:
+    """Wall and CPU seconds of a call, the mean of so many in a row."""
     wall, cpu = time.perf_counter(), time.process_time()
-    call()
-    return time.perf_counter() - wall, time.process_time() - cpu
+    for _ in range(times):
+        call()
+    return (time.perf_counter() - wall) / times, (time.process_time() - cpu) / times
 
 
-def _number(value: float | str) -> str:
-    if isinstance(value, str):
-        return value
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+def take_once(programs: Mapping[Any, Callable[[], Any]]) -> dict[Any, Any]:
+    """The results of all programs, which the first call compiles or sets up."""
+    calls = tqdm(programs.items(), desc="first calls", disable=None)
+    return {name: program() for name, program in calls}
+
+
+def take_turns(
+    programs: Mapping[Any, Callable[[], object]], repeats: int, calls: int = 1
+) -> dict[Any, Clocks]:
+    """Times so many `calls` of each program, one after the other, `repeats` times."""
+    times: dict[Any, Clocks] = {name: ([], []) for name in programs}
+    for _ in tqdm(range(repeats), desc="measuring", unit="turn", disable=None):
+        for name, program in programs.items():
+            wall, cpu = seconds(program, calls)
+            times[name][0].append(wall)
+            times[name][1].append(cpu)
+    return times
+
+
+def compare(times: Mapping[str, Clocks], of: str = "", pairs: int = 0) -> list[Series]:
+    """A series for each program: its wall seconds or, of so many `pairs`, its rate;
+    after all but the first the ratios of the first to it."""
+
+    def series(name: str, clock: list[float]) -> Series:
+        if not pairs:
+            return Series(of + name, clock, "s")
+        return Series(of + name, [pairs / x for x in clock], "pairs/s")
+
+    (first, (wall, cpu)), *others = times.items()
+    ours, our_cpu = series(first, wall), series(first, cpu)
+    compared = [ours]
+    for name, (wall, cpu) in others:
+        theirs = series(name, wall)
+        ratio = ours.over(theirs, f"{of}{first} / {name}")
+        by_cpu = our_cpu.over(series(name, cpu), "the same by CPU time")
+        compared += [theirs, ratio, by_cpu]
+    return compared
+
+
+def cell(value: Any) -> str:
+    """A value as tables show it."""
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "NO"
+    if isinstance(value, int | float):
+        return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+    return str(value)

@@ -1,10 +1,5 @@
-"""How fast pairs are scored, beside the usual loop over scikit-image.
-
-Both compute the same numbers of the same pairs on the same machine: ssim_pg2 and
-ssim_gauss of the whole image and of the body on black, and L1. The loop is what the
-field's programs do, one pair after the other in one process. They take turns after
-every few pairs, because the speed of a machine changes while others use it.
-"""
+"""How fast pairs are scored, beside the usual loop over scikit-image, one pair after
+the other in one process. Both compute the same, and take turns every few pairs."""
 
 import functools
 import pathlib
@@ -13,10 +8,9 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 import numpy as np
-from tqdm import tqdm
 
 from experiments.benchmark import measurement
-from experiments.benchmark.measurement import Measurement, Series
+from experiments.benchmark.measurement import Clocks, Measurement
 from pg2_jax import pose
 from pg2_jax.metrics import suite
 
@@ -28,43 +22,32 @@ _PER_TURN = 60 * _BATCH_SIZE
 NAMES = ("ssim_pg2", "ssim_gauss", "masked_ssim_pg2", "masked_ssim_gauss", "l1")
 _GAUSS = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
 
-# Generated and target [N, H, W, 3] uint8, mask [N, H, W, 1] uint8 -> [N] by name.
+# Generated and target [N, H, W, 3] uint8, mask [N, H, W, 1] uint8.
 _Pairs = tuple[np.ndarray, np.ndarray, np.ndarray]
-_Program = Callable[..., dict[str, np.ndarray]]
 
 
 def measure(folder: pathlib.Path, *, scale: float, repeats: int) -> Measurement:
     """Scores random pairs, the same 480 again and again, in memory alone."""
     pairs = random_pairs(_PER_TURN)
-    programs: dict[str, _Program] = {
-        "pg2_jax": score,
-        "scikit-image loop": _scikit_image(),
+    calls = {
+        "pg2_jax": functools.partial(score, *pairs),
+        "scikit-image loop": functools.partial(_scikit_image(), *pairs),
     }
-    # The first turn pays for compiling.
-    scores = [program(*pairs) for program in programs.values()]
-    difference = max(float(abs(scores[0][n] - scores[1][n]).max()) for n in NAMES)
+    ours, loop = measurement.take_once(calls).values()
+    difference = max(float(abs(ours[name] - loop[name]).max()) for name in NAMES)
     turns = max(1, round(scale * _PAIRS / _PER_TURN))
-    count = turns * len(pairs[0])
-    seconds = [_take_turns(programs, pairs, turns) for _ in range(repeats)]
-    (ours, our_cpu), (loop, loop_cpu) = (
-        [
-            Series(name, [count / one[name][clock] for one in seconds], "pairs/s")
-            for clock in (0, 1)
-        ]
-        for name in programs
-    )
-    series = [
-        ours,
-        loop,
-        ours.over(loop, "pg2_jax / scikit-image loop"),
-        our_cpu.over(loop_cpu, "the same by CPU time"),
-    ]
+    times: dict[str, Clocks] = {name: ([], []) for name in calls}
+    for _ in range(repeats):
+        for name, (wall, cpu) in measurement.take_turns(calls, turns).items():
+            times[name][0].append(sum(wall))
+            times[name][1].append(sum(cpu))
+    count = turns * _PER_TURN
     facts = {
         "pairs": count,
         "metrics": ", ".join(NAMES),
         "largest difference": difference,
     }
-    return Measurement(series, facts)
+    return Measurement(measurement.compare(times, pairs=count), facts)
 
 
 def random_pairs(count: int) -> _Pairs:
@@ -87,27 +70,19 @@ def score(
     parts = []
     for first in range(0, len(target), _BATCH_SIZE):
         here = slice(first, first + _BATCH_SIZE)
+        bodies = {suite.TARGET: mask[here]}
         # Asynchronous: the next batch is sent while this one is scored.
-        parts.append(_score_batch(generated[here], target[here], mask[here]))
+        parts.append(_compute(generated[here], target[here], bodies, NAMES))
     scores = jax.device_get(parts)
     return {name: np.concatenate([part[name] for part in scores]) for name in NAMES}
 
 
-@jax.jit
-def _score_batch(
-    generated: jax.Array, target: jax.Array, mask: jax.Array
-) -> dict[str, jax.Array]:
-    return suite.compute(generated, target, {suite.TARGET: mask}, NAMES)
+_compute = jax.jit(suite.compute, static_argnums=3)
 
 
-def _scikit_image() -> _Program:
-    try:
-        from skimage import metrics
-    except ImportError as error:
-        raise ValueError(
-            "--what=metrics compares with scikit-image: pip install scikit-image"
-        ) from error
-
+def _scikit_image() -> Callable[..., dict[str, np.ndarray]]:
+    needed = "--what=metrics compares with scikit-image: pip install scikit-image"
+    metrics = measurement.imported("skimage.metrics", needed)
     ssim = functools.partial(metrics.structural_similarity, channel_axis=2)
 
     def ssim_gauss(target: np.ndarray, generated: np.ndarray) -> float:
@@ -127,14 +102,3 @@ def _scikit_image() -> _Program:
         return dict(zip(NAMES, np.array(rows).T, strict=True))
 
     return loop
-
-
-def _take_turns(
-    programs: dict[str, _Program], pairs: _Pairs, turns: int
-) -> dict[str, tuple[float, float]]:
-    """Wall and CPU seconds of each program over all its turns."""
-    totals = {name: np.zeros(2) for name in programs}
-    for _ in tqdm(range(turns), desc="scoring", unit="turn", disable=None):
-        for name, program in programs.items():
-            totals[name] += measurement.seconds(functools.partial(program, *pairs))
-    return {name: (float(wall), float(cpu)) for name, (wall, cpu) in totals.items()}

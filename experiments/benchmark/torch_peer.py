@@ -5,6 +5,7 @@ fast in PyTorch: channels_last, fused Adam, the 1x1 convolutions before enlargin
 takes a GPU if there is one, in TF32 as ours, or in bfloat16 by autocast.
 """
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -14,11 +15,14 @@ import torch
 from torch.nn import functional
 
 from experiments.benchmark import jax_peer
-from pg2_jax import train_state
+from experiments.config import Config
+from experiments.train import training_steps
+from pg2_jax import inputs
 from pg2_jax.architecture import Architecture
-from pg2_jax.inputs import Inputs
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+_NAME = torch.cuda.get_device_name() if DEVICE.type == "cuda" else "the CPU"
+DESCRIPTION = f"{torch.__version__} on {_NAME}"
 torch.set_float32_matmul_precision("high")
 torch.backends.cudnn.allow_tf32 = True
 torch.backends.cudnn.benchmark = True  # tries its algorithms, as XLA does
@@ -125,110 +129,94 @@ class Discriminator(_Network):
         return self.dense(x, "logit")[:, 0]
 
 
-def precision(architecture: Architecture) -> str:
+def precision(config: Config) -> str:
     """What the peer multiplies in, in words."""
     if DEVICE.type != "cuda":
         return "float32"  # which is faster on a CPU
-    return "bfloat16 by autocast" if architecture.precision == "bfloat16" else "TF32"
-
-
-def description(architecture: Architecture) -> str:
-    """PyTorch's version, its device and what it multiplies in."""
-    name = torch.cuda.get_device_name() if DEVICE.type == "cuda" else "the CPU"
-    return f"{torch.__version__} on {name}, {precision(architecture)}"
-
-
-def wait(result: object = None) -> object:
-    """Waits for what the device has been given; returns the result."""
-    if DEVICE.type == "cuda":
-        torch.cuda.synchronize()
-    return result
-
-
-def forget_peak() -> None:
-    """Lets `peak_gib` begin anew."""
-    if DEVICE.type == "cuda":
-        torch.cuda.reset_peak_memory_stats()
-
-
-def peak_gib() -> float | None:
-    """The most memory that tensors have taken on a GPU; None on a CPU."""
-    on_gpu = DEVICE.type == "cuda"
-    return torch.cuda.max_memory_allocated() / 2**30 if on_gpu else None
+    return "bfloat16 by autocast" if config.precision == "bfloat16" else "TF32"
 
 
 class Peer:
-    """The steps of both stages and generation on inputs that are at hand, with the
-    weights of ours; `tasks` as those of `jax_peer.Peer`. `calls` are the same, but may
-    return before the GPU has done its work."""
+    """The same as `jax_peer.Peer`, from its weights and its batch, on inputs that are
+    at hand."""
 
-    def __init__(
-        self,
-        state: train_state.TrainState,
-        inputs: Inputs,
-        architecture: Architecture,
-        compiled: bool,
-    ):
-        assert state.refine and state.discriminator
+    def __init__(self, config: Config, *, compiled: bool):
+        architecture = training_steps.architecture_of(config)
+        state = training_steps.first_state(config)
         networks = (
             Coarse(state.coarse.params, architecture),
             Refine(state.refine.params, architecture),
             Discriminator(state.discriminator.params, architecture),
         )
         self._discriminator = networks[2]
-        self.compiled = compiled
         wrap: Callable = torch.compile if compiled else lambda network: network
         self._draw, self._improve, self._judge = map(wrap, networks)
+        rate, betas = config.learning_rate, (0.5, 0.999)
         self._optimizers = [
-            torch.optim.Adam(
-                network.parameters(),
-                jax_peer.LEARNING_RATE,
-                betas=(0.5, 0.999),
-                fused=True,
-            )
+            torch.optim.Adam(network.parameters(), rate, betas, fused=True)
             for network in networks
         ]
+        self._l1_weight = config.l1_weight
+        batch = jax.device_put(jax_peer.random_batch(config))
+        seen = inputs.prepare(batch, architecture)
         self._source, self._target, self._pose, self._mask = (
-            torch.tensor(np.array(inputs[name]), device=DEVICE)
+            torch.tensor(np.array(seen[name]), device=DEVICE)
             .permute(0, 3, 1, 2)
             .contiguous(**_CHANNELS_LAST)
             for name in ("source", "target", "pose", "mask")
         )
-        calls = (self._coarse_step, self._adversarial_step, self._generate)
-        halved = precision(architecture).startswith("bfloat16")
-        self.calls: dict[str, Callable[[], torch.Tensor]] = {
-            task: torch.autocast("cuda", torch.bfloat16, halved)(call)
-            for task, call in zip(jax_peer.TASKS, calls, strict=True)
-        }
-        self.tasks = {task: _finished(call) for task, call in self.calls.items()}
+        self._halved = precision(config).startswith("bfloat16")
+        self._matrix = torch.ones([jax_peer.side_of_product(config)] * 2, device=DEVICE)
+
+    def take(self, task: str) -> torch.Tensor:
+        """As `jax_peer.Peer.take`."""
+        if task == jax_peer.PRODUCT:
+            return self._matrix @ self._matrix
+        tasks = (self._coarse_step, self._adversarial_step, self._generate)
+        with torch.autocast("cuda", torch.bfloat16, self._halved):
+            return tasks[jax_peer.TASKS.index(task)]()
+
+    @staticmethod
+    def wait(result: torch.Tensor) -> torch.Tensor:
+        """Waits for what the device has been given."""
+        if DEVICE.type == "cuda":
+            torch.cuda.synchronize()
+        return result
+
+    def memory_gib(self, task: str) -> float | None:
+        """The most that tensors have taken on a GPU since this was last asked."""
+        if DEVICE.type != "cuda":
+            return None
+        peak = torch.cuda.max_memory_allocated() / 2**30
+        torch.cuda.reset_peak_memory_stats()
+        return peak
 
     def _l1(self, drawn: torch.Tensor) -> torch.Tensor:
         return ((drawn - self._target).abs() * (1 + self._mask)).mean()
 
-    def _coarse_step(self) -> torch.Tensor:
-        self._optimizers[0].zero_grad(set_to_none=True)
-        loss = self._l1(self._draw(self._source, self._pose))
+    def _update(self, network: int, loss: torch.Tensor) -> None:
         loss.backward()
-        self._optimizers[0].step()
+        self._optimizers[network].step()
+        self._optimizers[network].zero_grad()
+
+    def _coarse_step(self) -> torch.Tensor:
+        loss = self._l1(self._draw(self._source, self._pose))
+        self._update(0, loss)
         return loss.detach()
 
     def _adversarial_step(self) -> torch.Tensor:
         with torch.no_grad():
             coarse = self._draw(self._source, self._pose)
         self._discriminator.requires_grad_(False)
-        self._optimizers[1].zero_grad(set_to_none=True)
         drawn = self._improve(coarse, self._source)
         _, fake = self._logits(drawn)
-        loss = _called(fake, 1) + jax_peer.L1_WEIGHT * self._l1(drawn)
-        loss.backward()
-        self._optimizers[1].step()
+        loss = _called(fake, 1) + self._l1_weight * self._l1(drawn)
+        self._update(1, loss)
         self._discriminator.requires_grad_(True)
         with torch.no_grad():
             drawn = self._improve(coarse, self._source)
-        self._optimizers[2].zero_grad(set_to_none=True)
         real, fake = self._logits(drawn)
-        (_called(real, 1) + _called(fake, 0)).backward()
-        self._optimizers[2].step()
+        self._update(2, _called(real, 1) + _called(fake, 0))
         return loss.detach()
 
     def _generate(self) -> torch.Tensor:
@@ -249,17 +237,7 @@ def _called(logits: torch.Tensor, label: float) -> torch.Tensor:
     )
 
 
-def _finished(call: Callable[[], torch.Tensor]) -> Callable[[], object]:
-    """The call, which ends when its work is done; a loss as a number."""
-
-    def finished() -> object:
-        result = call()
-        return result.item() if result.ndim == 0 else wait(result)
-
-    return finished
-
-
-def product(size: int) -> Callable[[], object]:
-    """A matrix product in float32, to take repeatedly."""
-    a = torch.ones(size, size, device=DEVICE)
-    return _finished(lambda: a @ a)
+PROGRAMS = {
+    "PyTorch": functools.partial(Peer, compiled=False),
+    "PyTorch, compiled": functools.partial(Peer, compiled=True),
+}

@@ -1,87 +1,80 @@
-"""How fast the networks train and generate, beside PG2 in PyTorch.
+"""How fast the networks train and generate, beside PG2 in PyTorch; and how fast those
+of pg2plus do, beside the paper's.
 
-Both start from the same weights, and compute the same losses and images of one batch
-of random pairs; ours derives heat maps, masks and flips inside the step, PyTorch is
-given them. They take turns, because the speed of a machine changes while others use it.
+PyTorch's PG2 starts from the same weights, and computes the same losses and images of
+one batch of random pairs; ours derives heat maps and masks inside the step.
 """
 
-import importlib
+import functools
+import itertools
+import os
 import pathlib
 import subprocess
 import sys
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
-import jax.numpy as jnp
-import numpy as np
-from tqdm import tqdm
 
 from data_prep import workers
 from experiments.benchmark import jax_peer, measurement
-from experiments.benchmark.jax_peer import TASKS
-from experiments.benchmark.measurement import Measurement, Series
-from pg2_jax import inputs
+from experiments.benchmark.jax_peer import PRODUCT, TASKS
+from experiments.benchmark.measurement import Clocks, Measurement, Series
+from experiments.config import Config
+from pg2_jax.checkpoint import checkpointer
 
-_SCHEDULES = {(128, 64): "Market-1501", (256, 256): "DeepFashion"}
+_SCHEDULES = {"128x64": "Market-1501", "256x256": "DeepFashion"}
 _ROOT = pathlib.Path(__file__).parents[2]
+_STEPS_OF_PLUS = 8  # in one of which D pays for its gradient
 
-# By program and task.
-Programs = dict[str, dict[str, Callable[[], Any]]]
-# The same: wall and processor seconds of every repeat.
-Times = dict[str, dict[str, tuple[list[float], list[float]]]]
+Times = dict[tuple[str, str], Clocks]  # by task and program
 
 
 def measure(
     folder: pathlib.Path,
     *,
-    scale: float,
     repeats: int,
-    image_size: tuple[int, int],
-    batch_size: int,
-    precision: str,
     torch_compile: bool,
     first_step: bool,
+    **size: Any,
 ) -> Measurement:
-    """Trains and generates with pg2_jax and with PyTorch, in turns; the folder holds
-    the compiled programs whose effect on the first step is measured."""
-    torch_peer = _torch()
+    """Measures pg2_jax and PyTorch with the networks and the batch of `size`, which is
+    for `jax_peer.config`; the folder holds checkpoints, and the compiled programs whose
+    effect on the first step is measured."""
+    needed = "--what=train compares with PyTorch: pip install -e '.[benchmark]'"
+    torch_peer = measurement.imported("experiments.benchmark.torch_peer", needed)
     _check_same_device(torch_peer.DEVICE.type)
     torch_peer.torch.set_num_threads(workers.num_cores())
-    architecture = jax_peer.paper_architecture(scale, image_size, precision)
-    ours = jax_peer.Peer(architecture, batch_size)
-    programs: Programs = {"pg2_jax": ours.tasks}
-    prepared = inputs.prepare(ours.batch, architecture)
-    for name in ("PyTorch", "PyTorch, compiled")[: 1 + torch_compile]:
-        compiled = name != "PyTorch"
-        peer = torch_peer.Peer(ours.state, prepared, architecture, compiled)
-        programs[name] = peer.tasks
-    difference = _largest_difference(programs)
-    size = max(256, round(4096 * scale))
-    for name, tasks in programs.items():
-        product = _product if name == "pg2_jax" else torch_peer.product
-        tasks["product"] = product(size)
-    times = take_turns(programs, repeats)
-    flops = jax_peer.task_flops(architecture, batch_size) | {"product": 2 * size**3}
-    series = _compare(times, flops)
+    config = jax_peer.config(**size)
+    peers = {
+        name: make(config)
+        for name, make in (jax_peer.PROGRAMS | torch_peer.PROGRAMS).items()
+        if torch_compile or "compiled" not in name
+    }
+    programs = _programs(peers, (*TASKS, PRODUCT))
+    difference = _largest_difference(measurement.take_once(programs))
+    times = measurement.take_turns(programs, repeats)
+    series = _compare(times) + _shares(times, jax_peer.task_flops(config))
     if first_step:
-        series += _first_steps(folder, scale, image_size, batch_size, precision)
-    series += _schedule(times["pg2_jax"], image_size, batch_size)
-    facts = jax_peer.facts(architecture, batch_size) | {
+        series += _first_steps(folder, size)
+    series += _schedule(times, config)
+    series += _checkpoints(folder, peers["pg2_jax"].state, repeats)
+    facts = jax_peer.facts(config) | {
         "largest difference of a value": difference,
-        "PyTorch": torch_peer.description(architecture),
+        "PyTorch": f"{torch_peer.DESCRIPTION}, {torch_peer.precision(config)}",
     }
     return Measurement(series, facts)
 
 
-def _torch() -> Any:
-    try:
-        return importlib.import_module("experiments.benchmark.torch_peer")
-    except ImportError as error:
-        raise ValueError(
-            "--what=train compares with PyTorch: pip install -e '.[benchmark]'"
-        ) from error
+def measure_plus(folder: pathlib.Path, *, repeats: int, **size: Any) -> Measurement:
+    """Measures the networks of pg2plus and of the paper, equally wide."""
+    config = jax_peer.config(**size)
+    plus = jax_peer.config(**size, more=jax_peer.PLUS)
+    peers = {"pg2plus": jax_peer.Peer(plus), "PG2": jax_peer.Peer(config)}
+    programs = _programs(peers, TASKS)
+    measurement.take_once(programs)
+    times = measurement.take_turns(programs, repeats, calls=_STEPS_OF_PLUS)
+    return Measurement(_compare(times), jax_peer.facts(config))
 
 
 def _check_same_device(of_torch: str) -> None:
@@ -94,91 +87,109 @@ def _check_same_device(of_torch: str) -> None:
         )
 
 
-def _largest_difference(programs: Programs) -> float:
-    """Takes each task once, which compiles it; the largest relative difference of a
-    loss from PyTorch's."""
-    losses = {}
-    for name, tasks in tqdm(programs.items(), desc="first steps", disable=None):
-        # The losses come before the updates of a step; the last is an image.
-        *first, _ = [call() for call in tasks.values()]
-        losses[name] = np.array(first)
-    ratios = [of_one / losses["PyTorch"] for of_one in losses.values()]
-    return float(np.max(np.abs(np.array(ratios) - 1)))
+def _programs(
+    peers: Mapping[str, Any], tasks: Sequence[str]
+) -> dict[tuple[str, str], Callable[[], Any]]:
+    """By task and program, calls that end when their work is done."""
+
+    def finish(task: str, name: str) -> Any:
+        return peers[name].wait(peers[name].take(task))
+
+    keys = itertools.product(tasks, peers)
+    return {key: functools.partial(finish, *key) for key in keys}
 
 
-def _product(size: int) -> Callable[[], Any]:
-    a = jnp.ones((size, size))
-    multiply = jax.jit(jnp.matmul)
-    return lambda: multiply(a, a).block_until_ready()
+def _largest_difference(results: dict[tuple[str, str], Any]) -> float:
+    """The largest relative difference of a loss from PyTorch's. The losses come before
+    the updates of a step."""
+    differences = [
+        float(loss) / float(results[task, "PyTorch"]) - 1
+        for (task, _), loss in results.items()
+        if task in TASKS[:2]
+    ]
+    return max(map(abs, differences))
 
 
-def take_turns(programs: Programs, repeats: int) -> Times:
-    """Times each task of all programs, one after the other, `repeats` times."""
-    times: Times = {
-        name: {task: ([], []) for task in tasks} for name, tasks in programs.items()
-    }
-    for _ in tqdm(range(repeats), desc="measuring", unit="turn", disable=None):
-        for task in next(iter(programs.values())):
-            for name, tasks in programs.items():
-                wall, cpu = measurement.seconds(tasks[task])
-                times[name][task][0].append(wall)
-                times[name][task][1].append(cpu)
-                tqdm.write(f"{task}, {name}: {wall:.3g} s")
-    return times
-
-
-def _compare(times: Times, flops: dict[str, float]) -> list[Series]:
-    """Seconds, ratios to PyTorch and shares of the rate of a matrix product."""
+def _compare(times: Times) -> list[Series]:
+    """Seconds, and ratios of the first program's to the others'."""
     series = []
     for task in TASKS:
-        (ours, our_cpu), *others = (
-            [Series(f"{task}, {name}", x, "s") for x in tasks[task]]
-            for name, tasks in times.items()
-        )
-        series.append(ours)
-        for name, (theirs, their_cpu) in zip([*times][1:], others, strict=True):
-            ratio = ours.over(theirs, f"{task}, pg2_jax / {name}")
-            series += [theirs, ratio, our_cpu.over(their_cpu, "the same by CPU time")]
-    for name in times:
-        products = times[name]["product"][0]
-        for task in TASKS:
-            shares = [
-                (flops[task] / mine) / (flops["product"] / its)
-                for mine, its in zip(times[name][task][0], products, strict=True)
-            ]
-            text = f"{task}, {name}: share of its matrix product's rate"
-            series.append(Series(text, shares, ""))
-        rates = [flops["product"] / seconds / 1e9 for seconds in products]
-        series.append(Series(f"matrix product, {name}", rates, "GFLOP/s"))
+        own = {name: clocks for (of, name), clocks in times.items() if of == task}
+        series += measurement.compare(own, of=f"{task}, ")
     return series
 
 
-def _first_steps(folder: pathlib.Path, *arguments: Any) -> list[Series]:
+def _shares(times: Times, flops: dict[str, float]) -> list[Series]:
+    """Shares of the rate of the product, which is the last of the tasks, and it."""
+    series = []
+    for program in dict.fromkeys(name for _, name in times):
+        *rates, product = (
+            Series(
+                f"{task}, {program}",
+                [count / s / 1e9 for s in times[task, program][0]],
+                "GFLOP/s",
+            )
+            for task, count in flops.items()
+        )
+        for rate in rates:
+            text = f"{rate.name}: share of its matrix product's rate"
+            series.append(rate.over(product, text))
+        series.append(product)
+    return series
+
+
+def _first_steps(folder: pathlib.Path, size: dict[str, Any]) -> list[Series]:
     """Seconds from the start of python to the end of the first step of stage I, with
     an empty cache of compiled programs and with a full one."""
-    call = f"{(str(folder / 'cache'), *arguments)!r}"
-    code = f"from {jax_peer.__name__} import take_first_step as f; f(*{call})"
-    series = []
-    for name in ("cold", "warm"):
-        begin = time.perf_counter()
-        subprocess.run([sys.executable, "-c", code], check=True, cwd=_ROOT)
-        seconds = time.perf_counter() - begin
-        series.append(Series(f"start to first step, {name}", [seconds], "s"))
-    return series
+    code = (
+        "from experiments.benchmark import jax_peer as j; "
+        f"j.Peer.wait(j.Peer(j.config(**{size!r})).take(j.TASKS[0]))"
+    )
+    command = [sys.executable, "-c", code]
+    cached = os.environ | {"JAX_COMPILATION_CACHE_DIR": str(folder / "cache")}
+    run = functools.partial(subprocess.check_call, command, cwd=_ROOT, env=cached)
+    return [
+        Series(f"start to first step, {name}", [measurement.seconds(run)[0]], "s")
+        for name in ("cold", "warm")
+    ]
 
 
-def _schedule(
-    times: dict[str, tuple[list[float], list[float]]],
-    image_size: tuple[int, int],
-    batch_size: int,
-) -> list[Series]:
-    """Hours of the paper's whole training at the measured seconds for an image."""
-    if image_size not in _SCHEDULES:
+def _schedule(times: Times, config: Config) -> list[Series]:
+    """Hours of the paper's whole training at the measured seconds of a step."""
+    if config.image_size not in _SCHEDULES:
         return []
-    name = _SCHEDULES[image_size]
-    coarse, refine, paper_batch = jax_peer.SCHEDULES[name]
-    pairs = zip(times[TASKS[0]][0], times[TASKS[1]][0], strict=True)
-    scale = paper_batch / batch_size / 3600
-    hours = [scale * (coarse * first + refine * second) for first, second in pairs]
+    name = _SCHEDULES[config.image_size]
+    coarse, refine, _ = jax_peer.SCHEDULES[name]
+    first, second = (times[task, "pg2_jax"][0] for task in TASKS[:2])
+    hours = [
+        jax_peer.schedule_seconds(name, *steps, config.batch_size) / 3600
+        for steps in zip(first, second, strict=True)
+    ]
     text = f"the paper's {coarse:,} + {refine:,} steps on {name}, projected"
     return [Series(text, hours, "h")]
+
+
+def _checkpoints(folder: pathlib.Path, state: Any, repeats: int) -> list[Series]:
+    """Size and seconds of a checkpoint with its checksums; it is read back from the
+    system's memory if there is enough of it."""
+
+    def save_and_restore(workdir: str) -> tuple[float, float, float]:
+        saver = checkpointer.Checkpointer(workdir, {})
+        pause, _ = measurement.seconds(lambda: saver.save(state))
+        rest, _ = measurement.seconds(saver.close)
+        reader = checkpointer.Checkpointer(workdir, {})
+        restore, _ = measurement.seconds(
+            lambda: jax.block_until_ready(reader.restore_latest(state))
+        )
+        reader.close()
+        return pause, pause + rest, restore
+
+    times = [save_and_restore(str(folder / str(i))) for i in range(repeats)]
+    pauses, saves, restores = zip(*times, strict=True)
+    size = sum(x.stat().st_size for x in (folder / "0").rglob("*") if x.is_file())
+    return [
+        Series("checkpoint: size on disk", [size / 2**30], "GiB"),
+        Series("checkpoint: training paused", pauses, "s"),
+        Series("checkpoint: save, in the background", saves, "s"),
+        Series("checkpoint: restore and compare checksums", restores, "s"),
+    ]

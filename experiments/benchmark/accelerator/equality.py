@@ -6,7 +6,6 @@ authors' numbers. TF32 rounds to 10 bits of precision and bfloat16 to 7; their b
 were chosen to tell rounding from a mistake.
 """
 
-import dataclasses
 import functools
 from typing import Any
 
@@ -15,11 +14,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments.benchmark import jax_peer
-from experiments.benchmark.accelerator import plan, rates
 from experiments.benchmark.accelerator.report import Report
+from experiments.config import Config
 from experiments.train import training_steps
-from pg2_jax import generation, inputs, losses, train_state, train_step
-from pg2_jax.architecture import Architecture
+from pg2_jax import generation, inputs, losses, train_step
 
 _BATCH = 2
 # By what is compared: how, and the bound in full float32, TF32 and bfloat16.
@@ -33,37 +31,36 @@ _BOUNDS = {
     "gradients of G2": ("norms", (5e-3, 5e-2, 2e-1)),
     "gradients of D": ("norms", (5e-3, 5e-2, 2e-1)),
 }
-_MODES = ("float32_highest", "float32", "bfloat16")
+_PRECISIONS = ("float32_highest", "float32", "bfloat16")
 
 
-def measure(settings: plan.Settings, report: Report) -> None:
+def measure(report: Report) -> None:
     """Compares the default device with a CPU in each precision."""
-    architecture = jax_peer.paper_architecture(settings.scale, settings.image_size)
+    size = report.settings.scale, report.settings.image_size, _BATCH
+    config = jax_peer.config(*size)
+    players = training_steps.first_state(config).players
+    params = {name: player.params for name, player in players.items()}
+    given = jax.device_get((params, jax_peer.random_batch(config)))
     cpu, device = jax.devices("cpu")[0], jax.devices()[0]
-    with jax.default_device(cpu):
-        state = jax_peer.first_state(architecture)
-    params = {name: player.params for name, player in state.players.items()}
-    batch = training_steps.random_batch(_BATCH, *settings.image_size)
-    wanted = _numbers(params, batch, architecture, cpu)
-    for place, mode in enumerate(_MODES):
-        precision, _, highest = mode.partition("_")
-        title = mode if highest else rates.title(mode)
-        with report.attempt(title), jax.default_matmul_precision(highest or None):
-            own = dataclasses.replace(architecture, precision=precision)
-            found = _numbers(params, batch, own, device)
+    wanted = _numbers(given, config, cpu)
+    for place, precision in enumerate(_PRECISIONS):
+        config = jax_peer.config(*size, precision)
+        title = jax_peer.precision(config)
+        highest = "highest" if precision == "float32_highest" else None
+        with report.attempt(title), jax.default_matmul_precision(highest):
+            found = _numbers(given, config, device)
             for name, (how, bounds) in _BOUNDS.items():
                 largest = difference(found[name], wanted[name], how)
                 values = jax.tree.leaves(wanted[name])
-                report.row(
-                    f"Largest difference from {cpu.device_kind}, batch of {_BATCH}",
-                    precision=title,
-                    of=name,
-                    measured=how,
-                    largest_value=max(float(np.abs(x).max()) for x in values),
-                    difference=largest,
-                    bound=bounds[place],
-                    within=largest <= bounds[place],
-                )
+                row = {
+                    **{"precision": title, "of": name, "measured": how},
+                    "largest value": max(float(np.abs(x).max()) for x in values),
+                    "difference": largest,
+                    "bound": bounds[place],
+                    "within": largest <= bounds[place],
+                }
+                table = f"Largest difference from {cpu.device_kind}, batch of {_BATCH}"
+                report.row(table, row)
 
 
 def difference(found: Any, wanted: Any, how: str) -> float:
@@ -72,38 +69,28 @@ def difference(found: Any, wanted: Any, how: str) -> float:
     pairs = zip(jax.tree.leaves(found), jax.tree.leaves(wanted), strict=True)
     largest = 0.0
     for one, other in pairs:
-        mine, its = np.asarray(one, np.float64), np.asarray(other, np.float64)
+        mine, its = (np.asarray(x, np.float64) for x in (one, other))
         if how == "norms":
             mine, its = (np.asarray(np.linalg.norm(x)) for x in (mine, its))
         apart = np.abs(mine - its)
         if how != "absolute":
-            # Two zeros are equal.
-            scale = np.where((its == 0) & (apart == 0), 1, np.abs(its))
-            with np.errstate(divide="ignore"):
-                apart = apart / scale
+            with np.errstate(divide="ignore", invalid="ignore"):
+                # Two zeros are equal.
+                apart = np.where(apart == 0, 0, apart / np.abs(its))
         # What is not a number is infinitely far away.
         largest = max(largest, float(np.where(np.isnan(apart), np.inf, apart).max()))
     return largest
 
 
-def _numbers(
-    params: dict[str, Any], batch: Any, architecture: Architecture, device: jax.Device
-) -> dict[str, Any]:
+def _numbers(given: Any, config: Config, device: jax.Device) -> dict[str, Any]:
     """What `_BOUNDS` names, computed on a device, as numpy."""
-    program = jax.jit(_compute, static_argnums=2)
-    placed = jax.device_put((params, batch), device)
-    return jax.device_get(program(*placed, architecture))
+    program = jax.jit(functools.partial(_compute, config=config))
+    return jax.device_get(program(*jax.device_put(given, device)))
 
 
-def _compute(
-    params: dict[str, Any], batch: Any, architecture: Architecture
-) -> dict[str, Any]:
-    objective = train_step.Objective(
-        optimizer=train_state.make_optimizer(jax_peer.LEARNING_RATE),
-        seed=0,
-        flip=False,
-        l1_weight=jax_peer.L1_WEIGHT,
-    )
+def _compute(params: dict[str, Any], batch: Any, config: Config) -> dict[str, Any]:
+    architecture = training_steps.architecture_of(config)
+    objective = training_steps.objective(config, config.coarse_steps)
     seen = inputs.prepare(batch, architecture)
     source, pose, target = seen["source"], seen["pose"], seen["target"]
 

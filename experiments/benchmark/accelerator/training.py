@@ -9,167 +9,125 @@ import statistics
 import subprocess
 import sys
 import time
-from typing import Any
 
-from data_prep import synthesize_people
 from experiments import results
-from experiments.benchmark.accelerator import plan, rates
-from experiments.benchmark.accelerator.report import Report
+from experiments.benchmark import jax_peer
+from experiments.benchmark.accelerator.report import PRECISIONS, Report, Settings
 from experiments.train import history
 
 _ROOT = pathlib.Path(__file__).parents[3]
 _PAUSE = 0.05  # seconds between two looks at the history of a run
-_TRAIN, _TEST, _PHOTOS = 60, 12, 10  # people of both splits, photos of each
-_TEST_PAIRS = 256
 _STOPPED = 128 + signal.SIGTERM  # the exit status of a training that was told to stop
 _SCORES = ("ssim_pg2", "masked_ssim_pg2", "body_l1", "body_gradient")
 
 
-def measure(settings: plan.Settings, report: Report) -> None:
-    """Makes people, then trains and scores each of `plan.RUNS`; its metrics.json and
-    its picture go to the output."""
+def measure(report: Report) -> None:
+    """Makes people, then trains and scores each run; its metrics.json and its picture
+    go to the output."""
     begin = time.monotonic()
-    data_dir = _make_people(settings, pathlib.Path(settings.folder))
-    size = sum(file.stat().st_size for file in pathlib.Path(data_dir).iterdir())
+    folder = pathlib.Path(report.settings.folder)
+    _make_people(report.settings, folder)
     report.fact("data set made, s", time.monotonic() - begin)
+    size = sum(file.stat().st_size for file in (folder / "data").iterdir())
     report.fact("data set, MB", size / 1e6)
-    for name in plan.RUNS:
+    for name in jax_peer.RUNS:
         with report.attempt(name):
-            _Run(settings, report, name, data_dir).train_and_score()
+            _train_and_score(report, name, folder)
 
 
-def _make_people(settings: plan.Settings, folder: pathlib.Path) -> str:
-    photos, data = str(folder / "photos"), str(folder / "data")
-    image_size = "{}x{}".format(*settings.image_size)
-    synthesize_people.synthesize(
-        synthesize_people.Options(
-            output_dir=photos,
-            train_identities=settings.scaled(_TRAIN, least=4),
-            test_identities=settings.scaled(_TEST, least=2),
-            images_per_identity=_PHOTOS,
-            image_size=image_size,
-            same_scene=True,
-            workers=1 if settings.is_rehearsal else 0,
-        )
-    )
-    flags = [f"--source_dir={photos}", f"--output_dir={data}"]
-    command = [sys.executable, "data_prep/build_tfrecords.py", *flags]
-    command.append(f"--image_size={image_size}")
-    # A process of its own, on the CPU: the trainings need the device's memory.
+def _make_people(settings: Settings, folder: pathlib.Path) -> None:
+    """Makes folder/data, of photos in folder/photos."""
+    photos, size = folder / "photos", f"--image_size={settings.image_size}"
+    people = [
+        *("-m", "data_prep.synthesize_people", size, f"--output_dir={photos}"),
+        f"--train_identities={settings.scaled(60, least=4)}",
+        f"--test_identities={settings.scaled(12, least=2)}",
+        *("--images_per_identity=10", "--same_scene"),
+    ]
+    data = ["data_prep/build_tfrecords.py", size, f"--source_dir={photos}"]
+    data.append(f"--output_dir={folder / 'data'}")
+    # On the CPU: the trainings need the device's memory.
     on_cpu = os.environ | {"JAX_PLATFORMS": "cpu"}
-    subprocess.run(command, cwd=_ROOT, env=on_cpu, check=True)
-    return data
+    for command in (people, data):
+        subprocess.run([sys.executable, *command], cwd=_ROOT, env=on_cpu, check=True)
 
 
-class _Run:
-    """A training by the programs that people run."""
+def _train_and_score(report: Report, name: str, folder: pathlib.Path) -> None:
+    """By the programs that people run: trains to a quarter of the first stage, then to
+    the end, and scores."""
+    settings, workdir = report.settings, folder / name
+    # Stage II has half the steps.
+    calls = settings.scaled(100, least=6)
+    stages = [n * settings.steps_per_call for n in (calls, calls // 2)]
+    size = settings.scale, settings.image_size, settings.scaled(16, least=2)
+    flags = jax_peer.flags(*size, PRECISIONS[0], settings.steps_per_call, name)
+    flags += [f"--coarse_steps={stages[0]}", f"--refine_steps={stages[1]}"]
+    folders = [f"--data_dir={folder / 'data'}", f"--workdir={workdir}"]
+    main = [sys.executable, "-m", "experiments.main", *folders]
+    train = [*main, "--mode=train", *flags, "--reader=memory", "--noprogress"]
+    begin = time.monotonic()
+    stopped = _session(train, workdir, stop_after=stages[0] // 4)
+    report.fact(f"{name}: told to stop, saved step", stopped)
+    ended = _session(train, workdir)
+    sessions = results.read_json(workdir / "config.json")["sessions"]
+    resumed = [session["first_step"] for session in sessions]
+    if resumed != [0, stopped] or not 0 < stopped < ended == sum(stages):
+        raise ValueError(f"began at steps {resumed}, ended at {ended}")
+    report.fact(f"{name}: resumed from it, ended at step", ended)
+    report.fact(f"{name}: both sessions, s", time.monotonic() - begin)
+    _note_history(report, name, workdir, stages)
+    begin = time.monotonic()
+    score = ["--mode=evaluate", f"--batch_size={size[-1]}", "--max_test_pairs=256"]
+    subprocess.run([*main, *score, "--lpips="], cwd=_ROOT, check=True)
+    report.fact(f"{name}: scored, s", time.monotonic() - begin)
+    _note_scores(report, name, workdir)
 
-    def __init__(
-        self, settings: plan.Settings, report: Report, name: str, data_dir: str
-    ):
-        self._settings, self._report, self._name = settings, report, name
-        self._workdir = pathlib.Path(settings.folder) / name
-        self._data_dir = data_dir
-        per_call = settings.steps_per_call
-        self._first = settings.calls * per_call
-        self._total = self._first + settings.calls // 2 * per_call
 
-    def train_and_score(self) -> None:
-        """Trains to a quarter of the first stage, to the end, and scores."""
-        begin = time.monotonic()
-        stopped = self._train(stop_after=self._first // 4)
-        if not 0 < stopped < self._total:
-            raise ValueError(f"stopped at step {stopped} of {self._total}")
-        self._fact("told to stop, saved step", stopped)
-        ended = self._train()
-        sessions = results.read_json(self._workdir / "config.json")["sessions"]
-        resumed = [session["first_step"] for session in sessions]
-        if resumed != [0, stopped] or ended != self._total:
-            raise ValueError(f"began at steps {resumed}, ended at {ended}")
-        self._fact("resumed from it, ended at step", ended)
-        self._fact("both sessions, s", time.monotonic() - begin)
-        self._rates()
-        begin = time.monotonic()
-        self._score()
-        self._fact("scored, s", time.monotonic() - begin)
+def _session(
+    command: list[str], workdir: pathlib.Path, stop_after: int | None = None
+) -> int:
+    """Trains to the end, or tells the training to stop when its history has so many
+    steps; returns the last step in the history."""
+    with subprocess.Popen(command, cwd=_ROOT) as process:
+        try:
+            while stop_after is not None and process.poll() is None:
+                if _last_step(workdir) >= stop_after:
+                    process.send_signal(signal.SIGTERM)
+                    break
+                time.sleep(_PAUSE)
+            status = process.wait()
+        except BaseException:
+            process.kill()
+            raise
+    if status != (0 if stop_after is None else _STOPPED):
+        raise ValueError(f"the training ended with exit status {status}")
+    return _last_step(workdir)
 
-    def _train(self, stop_after: int | None = None) -> int:
-        """One session; returns the last step in the history."""
-        command = self._command(
-            "train",
-            *plan.flags(self._settings, self._name, precision=rates.TRAINED[0]),
-            f"--coarse_steps={self._first}",
-            f"--refine_steps={self._total - self._first}",
-            "--reader=memory",
-            "--noprogress",
-        )
-        with subprocess.Popen(command, cwd=_ROOT) as process:
-            try:
-                while stop_after is not None and process.poll() is None:
-                    if self._last_step() >= stop_after:
-                        process.send_signal(signal.SIGTERM)
-                        break
-                    time.sleep(_PAUSE)
-                status = process.wait()
-            except BaseException:
-                process.kill()
-                raise
-        if status != (0 if stop_after is None else _STOPPED):
-            raise ValueError(f"the training ended with exit status {status}")
-        return self._last_step()
 
-    def _score(self) -> None:
-        command = self._command(
-            "evaluate",
-            f"--batch_size={self._settings.batch_size}",
-            f"--max_test_pairs={_TEST_PAIRS}",
-            "--lpips=",
-        )
-        subprocess.run(command, cwd=_ROOT, check=True)
-        output = pathlib.Path(self._settings.output)
-        for file, kept in {
-            "metrics.json": "metrics",
-            "evaluation.png": "picture",
-        }.items():
-            to = output / f"{self._name}_{kept}{pathlib.Path(file).suffix}"
-            shutil.copyfile(self._workdir / file, to)
-        metrics = results.read_json(self._workdir / "metrics.json")["metrics"]
-        for kind, scores in metrics.items():
-            means = {n: scores[n]["mean"] for n in _SCORES if n in scores}
-            self._report.row("Scores", run=self._name, image=kind, **means)
+def _last_step(workdir: pathlib.Path) -> int:
+    rows = history.read(str(workdir))
+    return rows[-1]["step"] if rows else 0
 
-    def _rates(self) -> None:
-        """The images a second that the log tells, and the losses at both ends."""
-        rows = history.read(str(self._workdir))
-        for stage, first, last in (
-            ("first", 0, self._first),
-            ("second", self._first, self._total),
-        ):
-            own = [row for row in rows if first < row["step"] <= last]
-            losses: dict[str, Any] = {
-                name.replace("/", " "): value
-                for name, value in own[-1].items()
-                if name.endswith("/loss")
-            }
-            self._report.row(
-                "Logged",
-                run=self._name,
-                stage=stage,
-                images_a_second=statistics.median(x["images_per_second"] for x in own),
-                steps=last - first,
-                **losses,
-            )
 
-    def _last_step(self) -> int:
-        rows = history.read(str(self._workdir))
-        return rows[-1]["step"] if rows else 0
+def _note_history(
+    report: Report, name: str, workdir: pathlib.Path, stages: list[int]
+) -> None:
+    """The images a second that the log tells, and the last losses."""
+    rows, first = history.read(str(workdir)), 0
+    for stage, steps in zip(("first", "second"), stages, strict=True):
+        own = [row for row in rows if first < row["step"] <= first + steps]
+        rate = statistics.median(row["images_per_second"] for row in own)
+        losses = {n: value for n, value in own[-1].items() if n.endswith("/loss")}
+        cells = {"run": name, "stage": stage, "images a second": rate, "steps": steps}
+        report.row("Logged", cells | losses)
+        first += steps
 
-    def _command(self, mode: str, *flags: str) -> list[str]:
-        return [
-            *(sys.executable, "-m", "experiments.main", *flags, f"--mode={mode}"),
-            f"--data_dir={self._data_dir}",
-            f"--workdir={self._workdir}",
-        ]
 
-    def _fact(self, name: str, value: Any) -> None:
-        self._report.fact(f"{self._name}: {name}", value)
+def _note_scores(report: Report, name: str, workdir: pathlib.Path) -> None:
+    """The scores; metrics.json and the picture go to the output."""
+    shutil.copyfile(workdir / "metrics.json", report.output / f"{name}_metrics.json")
+    shutil.copyfile(workdir / "evaluation.png", report.output / f"{name}_picture.png")
+    metrics = results.read_json(workdir / "metrics.json")["metrics"]
+    for kind, scores in metrics.items():
+        means = {n: scores[n]["mean"] for n in _SCORES if n in scores}
+        report.row("Scores", {"run": name, "image": kind, **means})

@@ -18,6 +18,7 @@ from tests import programs
         ("--output=tests", "--output=tests is a folder; name a file"),
         ("--workdir=/no/such", "--workdir=/no/such: there is no such folder"),
         ("--batch_size=2", "--batch_size=2 needs --what=train|plus"),
+        ("--image_size=big", "--image_size=big needs --what=train|plus|accelerator"),
         ("faster", "unexpected argument 'faster'"),
     ],
 )

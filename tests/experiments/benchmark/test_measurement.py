@@ -1,5 +1,6 @@
 """Medians and ratios, printed and saved."""
 
+import functools
 import json
 import pathlib
 
@@ -19,6 +20,45 @@ def test_medians_and_ratios():
         [0.5, 1.0, 2.0],
         1.0,
     )
+
+
+def test_programs_take_turns(monkeypatch):
+    clock, taken = [0.0], []
+
+    def program(name, seconds):
+        clock[0] += seconds
+        taken.append(name)
+        return name
+
+    monkeypatch.setattr(measurement.time, "perf_counter", lambda: clock[0])
+    monkeypatch.setattr(measurement.time, "process_time", lambda: 2 * clock[0])
+    programs = {
+        name: functools.partial(program, name, seconds)
+        for name, seconds in (("fast", 0.5), ("slow", 2.0))
+    }
+    assert measurement.take_once(programs) == {"fast": "fast", "slow": "slow"}
+    taken.clear()
+    times = measurement.take_turns(programs, 2, calls=2)
+    assert taken == ["fast", "fast", "slow", "slow"] * 2
+    assert times == {"fast": ([0.5] * 2, [1.0] * 2), "slow": ([2.0] * 2, [4.0] * 2)}
+    series = measurement.compare(times, of="step, ")
+    assert [(one.name, one.unit, one.median) for one in series] == [
+        ("step, fast", "s", 0.5),
+        ("step, slow", "s", 2.0),
+        ("step, fast / slow", "", 0.25),
+        ("the same by CPU time", "", 0.25),
+    ]
+    rates = measurement.compare(times, pairs=6)
+    assert [(one.unit, one.median) for one in rates[:2]] == [
+        ("pairs/s", 12.0),
+        ("pairs/s", 3.0),
+    ]
+    assert (rates[2].name, rates[2].median) == ("fast / slow", 4.0)
+
+
+def test_what_is_missing_is_named():
+    with pytest.raises(ValueError, match="compares with nothing: pip install"):
+        measurement.imported("no_such_module", "compares with nothing: pip install")
 
 
 def test_what_was_measured_is_printed_and_saved_with_its_origin(tmp_path, capsys):

@@ -1,6 +1,5 @@
 """The benchmark of training counts right, and its peer computes what we do."""
 
-import functools
 import sys
 
 import jax
@@ -8,7 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments.benchmark import jax_peer, plus, train
+from experiments.benchmark import jax_peer, train
+from experiments.train import training_steps
 from pg2_jax import models
 from pg2_jax.architecture import Architecture
 
@@ -40,17 +40,18 @@ def test_operations_of_the_released_networks():
 
 
 def test_ratios_shares_and_hours():
-    found = {
-        "pg2_jax": {
-            "stage I step": ([4.0, 2.0], [6.0, 6.0]),
-            "stage II step": ([8.0, 8.0], [9.0, 9.0]),
-            "generation": ([1.0, 1.0], [1.0, 1.0]),
-            "product": ([0.5, 1.0], [1.0, 1.0]),
-        },
+    clocks = {
+        "stage I step": ([4.0, 2.0], [6.0, 6.0]),
+        "stage II step": ([8.0, 8.0], [9.0, 9.0]),
+        "generation": ([1.0, 1.0], [1.0, 1.0]),
+        "matrix product": ([0.5, 1.0], [1.0, 1.0]),
     }
-    found["PyTorch"] = {name: ([5.0, 5.0], [3.0, 3.0]) for name in found["pg2_jax"]}
-    flops = dict.fromkeys(found["pg2_jax"], 1e9)
-    series = train._compare(found, flops)
+    found = {}
+    for task, ours in clocks.items():
+        found[task, "pg2_jax"] = ours
+        found[task, "PyTorch"] = ([5.0, 5.0], [3.0, 3.0])
+    compared = train._compare(found)
+    series = compared + train._shares(found, dict.fromkeys(clocks, 1e9))
     named = {one.name: list(one.values) for one in series}
     assert named["stage I step, pg2_jax / PyTorch"] == [0.8, 0.4]
     share = "stage I step, pg2_jax: share of its matrix product's rate"
@@ -60,10 +61,10 @@ def test_ratios_shares_and_hours():
     for task, ratio in ratios:
         assert named[f"{task}, pg2_jax / PyTorch"] == [ratio, ratio]
     assert [series[3].name, *series[3].values] == ["the same by CPU time", 2.0, 2.0]
-    hours = train._schedule(found["pg2_jax"], (128, 64), 8)[0]
+    hours = train._schedule(found, jax_peer.config(0.01, "128x64", 8))[0]
     want = [2 * (22_000 * s + 14_000 * 8) / 3600 for s in (4, 2)]
     assert list(hours.values) == pytest.approx(want)
-    assert not train._schedule(found["pg2_jax"], (32, 16), 8)
+    assert not train._schedule(found, jax_peer.config(0.01, "32x16", 8))
 
 
 def test_pytorch_computes_the_same(tmp_path):
@@ -73,7 +74,7 @@ def test_pytorch_computes_the_same(tmp_path):
         tmp_path,
         scale=0.03,
         repeats=1,
-        image_size=(32, 16),
+        image_size="32x16",
         batch_size=2,
         precision="float32",
         torch_compile=False,
@@ -81,34 +82,73 @@ def test_pytorch_computes_the_same(tmp_path):
     )
     assert measured.facts["largest difference of a value"] < 1e-4
     assert {len(series.values) for series in measured.series} == {1}
+    names = [series.name for series in measured.series]
+    assert "generation, pg2_jax / PyTorch" in names
+    assert names[-1] == "checkpoint: restore and compare checksums"
 
 
 def test_first_steps_are_taken_by_other_processes(monkeypatch, tmp_path):
-    taken = []
-    monkeypatch.setattr(jax_peer, "take_first_step", lambda *given: taken.append(given))
-    monkeypatch.setattr(train.subprocess, "run", lambda command, **_: exec(command[-1]))
-    series = train._first_steps(tmp_path, 0.5, (32, 16), 2, "float32")
-    assert taken == [(str(tmp_path / "cache"), 0.5, (32, 16), 2, "float32")] * 2
+    ran = []
+
+    def run(command, env, cwd):
+        ran.append(env)
+        exec(command[-1])
+
+    monkeypatch.setattr(jax_peer, "Peer", Peer)
+    monkeypatch.setattr(train.subprocess, "check_call", run)
+    made.clear()
+    size = {"scale": 0.5, "image_size": "32x16", "batch_size": 2}
+    series = train._first_steps(tmp_path, size)
+    config = jax_peer.config(**size)
+    first = {"stage I step": 1, "stage II step": 0, "generation": 0}
+    assert made == [(config, first)] * 2
+    folders = [env["JAX_COMPILATION_CACHE_DIR"] for env in ran]
+    assert folders == [str(tmp_path / "cache")] * 2
     names = [one.name for one in series]
     assert names == ["start to first step, cold", "start to first step, warm"]
+
+
+@pytest.mark.slow
+def test_a_checkpoint_has_the_size_of_the_state(tmp_path):
+    # Wide enough that the parts which are written twice, at times half a megabyte, and
+    # the names of the arrays are little of it.
+    state = training_steps.first_state(jax_peer.config(0.08, "128x64", 2))
+    random = np.random.default_rng(0)
+
+    def noise(x):
+        if x.dtype != np.float32:
+            return x
+        # The optimizer's first zeros would compress.
+        return jax.device_put(random.standard_normal(x.shape, np.float32), x.sharding)
+
+    size, *seconds = train._checkpoints(tmp_path, jax.tree.map(noise, state), 2)
+    # Weights and two moments in float32; random bits do not compress by much.
+    want = sum(player.size for player in state.players.values()) * 3 * 4 / 2**30
+    assert 0.9 * want < size.values[0] < 1.1 * want
+    assert all(len(s.values) == 2 and min(s.values) > 0 for s in seconds)
 
 
 def test_what_is_missing_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "experiments.benchmark.torch_peer", None)
     with pytest.raises(ValueError, match="--what=train compares with PyTorch: pip"):
-        train._torch()
+        train.measure(None, repeats=1, torch_compile=False, first_step=False)
 
 
 class Peer:
-    """Stands for `jax_peer.Peer`: its tasks do nothing but count."""
+    """Stands for `jax_peer.Peer`: does nothing but count."""
 
-    def __init__(self, architecture, batch_size):
-        self.calls = dict.fromkeys(jax_peer.TASKS, 0)
-        self.tasks = {task: functools.partial(self.count, task) for task in self.calls}
-        made.append((architecture, batch_size, self.calls))
+    def __init__(self, config):
+        self.counts = dict.fromkeys(jax_peer.TASKS, 0)
+        made.append((config, self.counts))
 
-    def count(self, task):
-        self.calls[task] += 1
+    def take(self, task):
+        self.counts[task] += 1
+        return task
+
+    @staticmethod
+    def wait(result):
+        assert result in jax_peer.TASKS
+        return 1.0
 
 
 made = []
@@ -117,26 +157,27 @@ made = []
 def test_pg2plus_beside_the_paper(monkeypatch, tmp_path):
     monkeypatch.setattr(jax_peer, "Peer", Peer)
     made.clear()
-    options = {"image_size": (32, 16), "batch_size": 2, "precision": "float32"}
-    measured = plus.measure(tmp_path, scale=0.02, repeats=2, **options)
+    options = {"image_size": "32x16", "batch_size": 2, "precision": "float32"}
+    measured = train.measure_plus(tmp_path, scale=0.02, repeats=2, **options)
     named = {series.name: series.values for series in measured.series}
     for task in jax_peer.TASKS:
         pairs = zip(named[f"{task}, pg2plus"], named[f"{task}, PG2"], strict=True)
         ratios = [ours / paper for ours, paper in pairs]
         assert list(named[f"{task}, pg2plus / PG2"]) == pytest.approx(ratios)
-    assert len(named) == 9
-    networks = [architecture.coarse_network for architecture, _, _ in made]
+    assert len(named) == 9 + 1  # and all by CPU time
+    networks = [config.coarse_network for config, _ in made]
     assert networks == ["part_transfer", "bottleneck"]
     # One that compiles, and eight in each turn.
-    for _, batch_size, calls in made:
-        assert batch_size == 2 and set(calls.values()) == {1 + 2 * 8}
+    for config, counts in made:
+        assert config.batch_size == 2 and set(counts.values()) == {1 + 2 * 8}
 
 
 @pytest.mark.slow
 def test_pg2plus_trains_and_generates():
-    architecture = jax_peer.plus_architecture(0.02, (32, 16), "float32")
-    for call in jax_peer.Peer(architecture, 2).tasks.values():
-        assert all(np.isfinite(x).all() for x in jax.tree.leaves(call()))
+    config = jax_peer.config(0.02, "32x16", 2, more=jax_peer.PLUS)
+    peer = jax_peer.Peer(config)
+    for task in jax_peer.TASKS:
+        assert np.isfinite(peer.take(task)).all()
 
 
 @pytest.mark.parametrize(

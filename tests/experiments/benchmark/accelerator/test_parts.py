@@ -1,82 +1,79 @@
 """Each part by itself: what it says, and what it does where something is missing."""
 
 import importlib.machinery
-import json
 import os
-import pathlib
 import sys
 import types
 
 import numpy as np
 import pytest
 
+from experiments import command_line, results
 from experiments.benchmark import jax_peer
 from experiments.benchmark.accelerator import (
-    ceilings,
     equality,
-    machine,
-    plan,
-    rates,
     report,
+    speed,
     timed_parts,
-    torch_speed,
     training,
 )
 from pg2_jax.input_pipeline import pair_reader
-from tests.experiments.benchmark.accelerator.test_plan import settings
+
+
+def settings(folder="f", scale=0.06):
+    return report.Settings(
+        scale=scale, image_size="32x16", repeats=2, minutes=1.0, folder=str(folder)
+    )
+
+
+def begin_report(output, facts=None, scale=0.06):
+    """The report of a part, `machine`; the facts of others are on the disk. `stored` is
+    what is there of its own."""
+    parts = {name: {"state": "interrupted"} for name in timed_parts.PARTS}
+    for name, known in (facts or {}).items():
+        parts[name]["facts"] = known
+    told = vars(settings(output, scale))
+    path = output / report.RESULTS
+    results.write_json(path, {"settings": told, "parts": parts})
+    made = report.Report(output, "machine")
+    made.stored = lambda: results.read_json(path)["parts"]["machine"]
+    return made
 
 
 @pytest.fixture
 def reported(tmp_path):
-    """A report, and what is on the disk of it."""
-    made = report.Report(tmp_path / "report.json")
-    made.stored = lambda: report.read(tmp_path / "report.json")
-    return made
+    return begin_report(tmp_path)
 
 
-def run_part(monkeypatch, tmp_path, measure):
-    """The exit code and the report of a part that does this."""
-    stub = types.SimpleNamespace(measure=measure)
-    monkeypatch.setitem(sys.modules, f"{timed_parts._PACKAGE}.stub", stub)
+def run_part(monkeypatch, reported, measure):
+    """The report of a part that does this."""
+    monkeypatch.setitem(timed_parts.PARTS, "machine", ("The machine", 1.0, measure))
     monkeypatch.setattr(timed_parts, "_end_with", lambda parent: None)
-    told, path = tmp_path / "settings.json", tmp_path / "report.json"
-    told.write_text(json.dumps(vars(settings())))
-    return timed_parts.main(["stub", str(told), str(path)]), report.read(path)
+    timed_parts.main(["machine", str(reported.output)])
+    return reported.stored()
 
 
-def test_a_part_says_how_it_has_ended(monkeypatch, tmp_path, capsys):
-    def measure(settings, report):
-        assert settings.image_size == (32, 16)
+def test_a_part_says_how_it_has_ended(monkeypatch, reported, capsys):
+    def measure(report):
+        assert report.settings == settings(report.output)
         with report.attempt("first"):
             raise MemoryError("RESOURCE_EXHAUSTED: 9 GB")
-        report.row("Speed", images_a_second=3.0)
+        report.row("Speed", {"images a second": 3.0})
 
-    code, left = run_part(monkeypatch, tmp_path, measure)
-    assert (code, left["state"]) == (0, "done")
+    left = run_part(monkeypatch, reported, measure)
+    assert left["state"] == "done"
     assert left["failures"] == ["first: MemoryError: RESOURCE_EXHAUSTED: 9 GB"]
     assert left["tables"] == {"Speed": [{"images a second": 3.0}]}
     assert "MemoryError" in capsys.readouterr().err  # with its traceback, in the log
 
 
-@pytest.mark.parametrize(
-    ("error", "code", "state", "reason"),
-    [
-        (plan.LeftOut("no PyTorch"), 0, "left out", "no PyTorch"),
-        (ValueError("no\nGPU"), 1, "failed", "ValueError: no GPU"),
-    ],
-)
-def test_a_part_that_ends_early_says_why(
-    error, code, state, reason, monkeypatch, tmp_path
-):
-    def measure(settings, report):
+def test_a_part_that_fails_says_why(monkeypatch, reported):
+    def measure(report):
         report.fact("rate", 1)
-        with report.attempt("all") if state == "left out" else report.attempt("none"):
-            if state == "left out":
-                raise error
-        raise error
+        raise ValueError("no\nGPU")
 
-    got, left = run_part(monkeypatch, tmp_path, measure)
-    assert (got, left["state"], left["error"]) == (code, state, reason)
+    left = run_part(monkeypatch, reported, measure)
+    assert (left["state"], left["error"]) == ("failed", "ValueError: no GPU")
     assert left["facts"] == {"rate": 1}
 
 
@@ -92,10 +89,11 @@ def test_a_part_ends_with_the_program_that_started_it(monkeypatch):
 
 def test_results_as_text():
     content = {
-        "title": "T",
-        "about": {"commit": "abc"},
+        "commit": "abc",
+        "settings": vars(settings()),
         "parts": {
             "our_speed": {
+                "title": "Speed of pg2_jax",
                 "state": "failed",
                 "error": "E: no",
                 "seconds": 3.2,
@@ -107,9 +105,14 @@ def test_results_as_text():
         },
     }
     assert report.text(content).splitlines() == [
-        "# T",
+        "# pg2_jax on an accelerator",
         "",
         "- commit: abc",
+        "- scale: 0.06",
+        "- image_size: 32x16",
+        "- repeats: 2",
+        "- minutes: 1.0",
+        "- rehearsal: smaller networks; no time says anything of the real",
         "",
         "## Speed of pg2_jax",
         "",
@@ -128,43 +131,40 @@ def test_results_as_text():
 
 
 def test_the_machine_is_named(reported, monkeypatch):
-    monkeypatch.setattr(machine.shutil, "which", lambda name: "/usr/bin/nvidia-smi")
-    done = types.SimpleNamespace(stdout="NVIDIA H200, 143771 MiB, 580.1\n")
-    monkeypatch.setattr(machine.subprocess, "run", lambda *_, **__: done)
-    monkeypatch.setitem(sys.modules, "torch", None)
-    machine.measure(settings(), reported)
+    monkeypatch.setattr(speed.shutil, "which", lambda name: "/usr/bin/nvidia-smi")
+    said = "NVIDIA H200, 143771 MiB, 580.1\n"
+    monkeypatch.setattr(speed.subprocess, "check_output", lambda *_, **__: said)
+    speed.measure_machine(reported)
     facts = reported.stored()["facts"]
     assert facts["platform"] == "cpu" and facts["devices"].endswith(" x cpu")
     assert facts["nvidia-smi"] == "NVIDIA H200, 143771 MiB, 580.1"
-    assert facts["PyTorch"] == "not installed"
 
 
-def test_a_driver_that_does_not_answer_is_named(monkeypatch):
+def test_a_driver_that_does_not_answer_is_named(reported, monkeypatch):
     def fail(*_, **__):
         raise OSError("no driver")
 
-    monkeypatch.setattr(machine.shutil, "which", lambda name: name)
-    monkeypatch.setattr(machine.subprocess, "run", fail)
-    assert machine._nvidia_smi() == "failed: no driver"
+    monkeypatch.setattr(speed.shutil, "which", lambda name: name)
+    monkeypatch.setattr(speed.subprocess, "check_output", fail)
+    speed.measure_machine(reported)
+    assert reported.stored()["failures"] == ["nvidia-smi: OSError: no driver"]
 
 
-def test_ceilings_are_rates(reported, monkeypatch):
-    monkeypatch.setattr(rates, "timed", lambda call, settings: call() is None or 0.5)
-    ceilings.measure(settings(scale=0.001), reported)
+def test_ceilings_are_rates(tmp_path, monkeypatch):
+    monkeypatch.setattr(speed, "timed", lambda call, report: call() is None or 0.5)
+    reported = begin_report(tmp_path, scale=0.001)
+    speed.measure_ceilings(reported)
     facts = reported.stored()["facts"]
     # 2**28 / 1000 numbers of 4 bytes, read and written in half a second.
     wanted = 2 * 4 * round(2**28 / 1000) / 0.5 / 1e9
     assert facts["copy, GB/s, bytes read and written"] == pytest.approx(wanted)
     assert facts["side of the matrices"] == 256
     for precision in ("bfloat16", "float32"):
-        rate = facts[rates.rate_name(precision)]
+        rate = facts[speed.RATE.format(precision)]
         assert rate == pytest.approx(2 * 256**3 / 0.5 / 1e12)
-    share = rates.share({"ceilings": facts}, "bfloat16", 2 * 256**3, 2.0)
-    assert share == pytest.approx(0.25)
-    assert rates.share({}, "bfloat16", 1.0, 1.0) is None
 
 
-def test_a_run_is_as_long_as_the_clock_needs(monkeypatch):
+def test_a_run_is_as_long_as_the_clock_needs(reported, monkeypatch):
     """A call takes 10 ms of the clock; a run of at least 30 ms has three."""
     clock, calls, waits = [0.0], [], []
 
@@ -173,11 +173,57 @@ def test_a_run_is_as_long_as_the_clock_needs(monkeypatch):
         calls.append(clock[0])
         return clock[0]
 
-    monkeypatch.setattr(rates.time, "perf_counter", lambda: clock[0])
-    seconds = rates.timed(call, settings(scale=0.06), wait=waits.append)
+    monkeypatch.setattr(speed.time, "perf_counter", lambda: clock[0])
+    seconds = speed.timed(call, reported, wait=waits.append)
     assert seconds == pytest.approx(0.01)
     assert len(calls) == 2 + 2 * 3 and len(waits) == 4
     assert waits[-1] == calls[-1]
+
+
+class Peers(types.SimpleNamespace):
+    """Stands for jax_peer: every call takes its turn at nothing."""
+
+    def __init__(self):
+        super().__init__(asked=[])
+        self.PROGRAMS = {"pg2_jax": self.make}
+
+    def make(self, config):
+        self.asked.append((config.image_size, config.batch_size, config.precision))
+        nothing = dict.fromkeys(("take", "wait"), lambda given: given)
+        return types.SimpleNamespace(memory_gib=lambda task: 1.5, **nothing)
+
+    def precision(self, config):
+        return config.precision
+
+
+def test_the_full_work_is_the_papers(tmp_path, monkeypatch):
+    """The most telling first, with several steps a call; of the real widths, but no
+    network is made."""
+    peers, reported = Peers(), begin_report(tmp_path, scale=1.0)
+    for name in ("PROGRAMS", "precision"):
+        monkeypatch.setattr(jax_peer, name, getattr(peers, name))
+    # 22,000 steps of 10 ms and 14,000 of 10: 360 s.
+    monkeypatch.setattr(speed, "timed", lambda *_: 0.2)
+    reported.settings.__dict__["image_size"] = "128x64"
+    speed.measure_ours(reported)
+    assert peers.asked == [
+        *(("128x64", 16, precision) for precision in report.PRECISIONS),
+        ("256x256", 8, "bfloat16"),
+        *(("128x64", 16, precision) for precision in report.PRECISIONS),
+    ]
+    tables = reported.stored()["tables"]
+    first, *_, last = tables["Projected schedules"]
+    assert first["minutes"] == pytest.approx(360 / 60) and first["reached"] is True
+    assert (first["goal"], first["steps a call"]) == (10, 20)
+    assert last["minutes"] == pytest.approx(20 * 360 / 60) and last["reached"] is False
+    large = tables["Projected schedules"][2]
+    assert large["schedule"] == "DeepFashion, 30,000 + 20,000 steps of 8"
+    assert large["goal"] == 60
+    speeds = tables["Steps and generation"]
+    assert [row["steps a call"] for row in speeds[:3]] == [20, 20, 1]
+    assert [row["ms"] for row in speeds[:3]] == [10, 10, 200]
+    fact = "stage I step, bfloat16 of jax, ms"
+    assert reported.stored()["facts"][fact] == 10
 
 
 @pytest.mark.parametrize(
@@ -212,93 +258,77 @@ def test_a_bias_before_a_norm_is_not_compared():
 
 def test_without_pytorch_its_part_is_left_out(reported, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
-    with pytest.raises(plan.LeftOut, match="PyTorch is not installed: pip install"):
-        torch_speed.measure(settings(), reported)
+    left = run_part(monkeypatch, reported, speed.measure_torch)
+    assert left["state"] == "left out"
+    assert left["error"].startswith("PyTorch is not installed: pip install")
 
 
-class TorchPeer(types.SimpleNamespace):
-    """Stands for the module torch_peer: every call takes its turn at nothing."""
+class TorchPeers(Peers):
+    """Stands for the module torch_peer."""
 
     def __init__(self, device):
-        super().__init__(DEVICE=types.SimpleNamespace(type=device), made=[])
+        super().__init__()
+        self.DEVICE = types.SimpleNamespace(type=device)
+        self.DESCRIPTION = "2.13 on a GPU"
+        self.PROGRAMS = {"PyTorch": self.make, "PyTorch, compiled": self.fail}
 
-    def Peer(self, state, inputs, architecture, **options):
-        self.made.append((architecture.precision, options["compiled"]))
-        if options["compiled"]:
-            raise RuntimeError("no C compiler")
-        calls = dict.fromkeys(jax_peer.TASKS, lambda: None)
-        return types.SimpleNamespace(calls=calls, compiled=False)
-
-    def precision(self, architecture):
-        return architecture.precision
-
-    def forget_peak(self):
-        pass
-
-    def peak_gib(self):
-        return 1.5
-
-    def wait(self, result=None):
-        return result
+    def fail(self, config):
+        raise RuntimeError("no C compiler")
 
 
 def use_torch(monkeypatch, device):
-    peer = TorchPeer(device)
+    peers = TorchPeers(device)
     torch = types.ModuleType("torch")
     torch.__spec__ = importlib.machinery.ModuleSpec("torch", None)
     monkeypatch.setitem(sys.modules, "torch", torch)
-    monkeypatch.setitem(sys.modules, "experiments.benchmark.torch_peer", peer)
-    monkeypatch.setattr(jax_peer, "first_state", lambda architecture: None)
+    monkeypatch.setitem(sys.modules, "experiments.benchmark.torch_peer", peers)
     flops = dict.fromkeys(jax_peer.TASKS, 3e9)
-    monkeypatch.setattr(jax_peer, "task_flops", lambda *given: flops)
-    monkeypatch.setattr(torch_speed.inputs, "prepare", lambda *given: None)
-    return peer
+    monkeypatch.setattr(jax_peer, "task_flops", lambda config: flops)
+    return peers
 
 
-def test_a_pytorch_without_gpu_is_refused_beside_a_gpu(reported, monkeypatch):
+def test_a_pytorch_without_gpu_is_refused_beside_a_gpu(tmp_path, monkeypatch):
     use_torch(monkeypatch, "cpu")
-    on_gpu = {"machine": {"platform": "gpu"}}
+    on_gpu = begin_report(tmp_path, {"machine": {"platform": "gpu"}})
+    on_gpu.fact("platform", "gpu")
     with pytest.raises(ValueError, match="PyTorch sees no GPU, jax does"):
-        torch_speed.measure(settings(facts=on_gpu), reported)
+        speed.measure_torch(on_gpu)
 
 
-def test_pytorch_is_measured_in_both_precisions_and_fails_alone(reported, monkeypatch):
-    peer = use_torch(monkeypatch, "cuda")
-    monkeypatch.setattr(rates, "timed", lambda call, settings, wait: 0.02)
+def test_pytorch_is_measured_in_both_precisions_and_fails_alone(tmp_path, monkeypatch):
+    peers = use_torch(monkeypatch, "cuda")
+    monkeypatch.setattr(speed, "timed", lambda call, report, wait: 0.02)
     facts = {
-        "machine": {"platform": "gpu"},
         "our_speed": {"stage I step, bfloat16 of jax, ms": 10.0},
-        "ceilings": {rates.rate_name("bfloat16"): 0.5},
+        "ceilings": {speed.RATE.format("bfloat16"): 0.5},
     }
-    torch_speed.measure(settings(facts=facts), reported)
-    assert peer.made == [
-        ("bfloat16", False),
-        ("float32", False),
-        ("bfloat16", True),
-        ("float32", True),
-    ]
+    reported = begin_report(tmp_path, facts)
+    speed.measure_torch(reported)
+    assert peers.asked == [("32x16", 2, "bfloat16"), ("32x16", 2, "float32")]
     stored = reported.stored()
     assert stored["failures"] == [
-        "compiled, bfloat16: RuntimeError: no C compiler",
-        "compiled, float32: RuntimeError: no C compiler",
+        f"PyTorch, compiled, Market-1501, {precision}, 1 steps a call: RuntimeError: "
+        "no C compiler"
+        for precision in report.PRECISIONS
     ]
+    assert stored["facts"] == {"PyTorch": "2.13 on a GPU"}
     rows = stored["tables"]["Steps and generation"]
-    assert len(rows) == 6 and rows[0]["program"] == "eager"
+    assert len(rows) == 6 and rows[0]["program"] == "PyTorch"
     assert rows[0]["images a second"] == 100 and rows[0]["ms"] == 20
-    assert rows[0]["ours / PyTorch"] == 0.5
-    assert rows[1]["ours / PyTorch"] is None
+    assert rows[0]["pg2_jax / this"] == 0.5
+    assert "pg2_jax / this" not in rows[1]
+    assert rows[0]["memory, GiB"] == 1.5
     # 3 GFLOP in 0.02 s of 0.5 TFLOP/s.
     assert rows[0]["share of matrix product"] == pytest.approx(0.3)
     assert rows[3]["share of matrix product"] is None
     (first, _) = stored["tables"]["Projected schedules"]
     # 36,000 steps of 2 pairs, eight times as many for those of 16.
     assert first["minutes"] == pytest.approx(36_000 * 0.02 * 8 / 60)
-    assert first["program"] == "PyTorch, eager"
 
 
 def test_people_are_made(tmp_path):
-    data_dir = training._make_people(settings(), tmp_path)
-    dataset = pair_reader.PairDataset(data_dir, reader="memory")
+    training._make_people(settings(), tmp_path)
+    dataset = pair_reader.PairDataset(str(tmp_path / "data"), reader="memory")
     assert (dataset.height, dataset.width) == (32, 16)
     (test,) = dataset.test_batches(batch_size=4, limit=4)
     assert {name.split("_")[0] for pair in test.names for name in pair} <= {
@@ -307,16 +337,15 @@ def test_people_are_made(tmp_path):
     }
     # Of 10 photos of a person with both shoulders and hips there are 90 pairs.
     assert 50 < dataset.count("train") <= 4 * 90
-    size = sum(file.stat().st_size for file in pathlib.Path(data_dir).iterdir())
-    assert size < 40e6
+    assert sum(file.stat().st_size for file in (tmp_path / "data").iterdir()) < 40e6
 
 
 class Training(types.SimpleNamespace):
     """Stands for a training and its history: 2 steps more at each look."""
 
-    def __init__(self, ends_with, signals):
-        super().__init__(status=None, killed=False, step=0)
-        self.ends_with, self.signals = ends_with, signals
+    def __init__(self, ends_with):
+        super().__init__(status=None, killed=False, step=0, signals=[])
+        self.ends_with = ends_with
 
     def __call__(self, command, cwd):
         self.command = command
@@ -345,41 +374,73 @@ class Training(types.SimpleNamespace):
         return [{"step": self.step}]
 
 
-def a_run(monkeypatch, tmp_path, reported, ends_with):
-    signals = []
-    process = Training(ends_with, signals)
-    monkeypatch.setattr(training.subprocess, "Popen", process)
-    monkeypatch.setattr(training.history, "read", process.read)
-    monkeypatch.setattr(training.time, "sleep", lambda seconds: None)
-    told = settings(folder=tmp_path, output=tmp_path)
-    return training._Run(told, reported, "paper", "data"), process
+@pytest.fixture
+def begin(monkeypatch):
+    """A training that ends with a status."""
+
+    def stub(ends_with):
+        process = Training(ends_with)
+        monkeypatch.setattr(training.subprocess, "Popen", process)
+        monkeypatch.setattr(training.history, "read", process.read)
+        monkeypatch.setattr(training.time, "sleep", lambda seconds: None)
+        return process
+
+    return stub
 
 
-def test_a_training_is_told_to_stop_at_a_step(monkeypatch, tmp_path, reported):
-    run, process = a_run(monkeypatch, tmp_path, reported, 128 + 15)
-    assert run._train(stop_after=3) == 6
-    assert process.signals == [(15, 4)]
-    words = process.command
-    assert {"--coarse_steps=12", "--refine_steps=6", "--reader=memory"} < {*words}
-    assert words.index("--mode=train") > 0 and "--steps_per_call=2" in words
+def test_a_training_is_told_to_stop_at_a_step(begin, tmp_path):
+    process = begin(128 + 15)
+    assert training._session(["train"], tmp_path, stop_after=3) == 6
+    assert process.signals == [(15, 4)] and process.command == ["train"]
 
 
 @pytest.mark.parametrize(("stop_after", "status"), [(3, 0), (None, 1), (None, 143)])
-def test_a_training_that_ends_otherwise_fails(
-    stop_after, status, monkeypatch, tmp_path, reported
-):
-    run, _ = a_run(monkeypatch, tmp_path, reported, status)
+def test_a_training_that_ends_otherwise_fails(stop_after, status, begin, tmp_path):
+    begin(status)
     with pytest.raises(ValueError, match=f"ended with exit status {status}"):
-        run._train(stop_after)
+        training._session([], tmp_path, stop_after)
 
 
-def test_no_training_outlives_an_error(monkeypatch, tmp_path, reported):
-    run, process = a_run(monkeypatch, tmp_path, reported, 0)
+def test_no_training_outlives_an_error(monkeypatch, begin, tmp_path):
+    process = begin(0)
 
     def fail(workdir):
         raise ValueError("not JSON")
 
     monkeypatch.setattr(training.history, "read", fail)
     with pytest.raises(ValueError, match="not JSON"):
-        run._train(stop_after=3)
+        training._session([], tmp_path, stop_after=3)
     assert process.killed
+
+
+@pytest.mark.parametrize(
+    ("run", "channels", "stages"),
+    [("paper", 128, "two_stage"), ("pg2plus", 64, "one_network")],
+)
+def test_the_trainings_are_those_of_the_flagfiles(
+    run, channels, stages, monkeypatch, tmp_path
+):
+    taken = []
+
+    def session(command, workdir, stop_after=None):
+        taken.append((command, stop_after))
+        return 500 if stop_after else 2999
+
+    monkeypatch.setattr(training, "_session", session)
+    monkeypatch.setattr(
+        training.results,
+        "read_json",
+        lambda path: {"sessions": [{"first_step": 0}, {"first_step": 500}]},
+    )
+    reported = types.SimpleNamespace(settings=settings(scale=1), fact=lambda *_: None)
+    with pytest.raises(ValueError, match=r"steps \[0, 500\], ended at 2999"):
+        training._train_and_score(reported, run, tmp_path)
+    (first, stop_after), (second, _) = taken
+    assert first == second and stop_after == 500
+    config = command_line.parse(first[3:])
+    assert (config.mode, config.reader) == ("train", "memory")
+    assert (config.base_channels, config.discriminator_channels) == (channels, 64)
+    assert (config.stages, config.precision) == (stages, "bfloat16")
+    assert (config.image_size, config.batch_size) == ("32x16", 16)
+    assert (config.coarse_steps, config.refine_steps) == (2000, 1000)
+    assert (config.steps_per_call, config.picture_every) == (20, 0)

@@ -7,7 +7,7 @@ import os
 import pytest
 from PIL import Image
 
-from experiments.benchmark.accelerator import plan, timed_parts
+from experiments.benchmark.accelerator import timed_parts
 from tests import programs
 
 
@@ -27,7 +27,7 @@ def test_everything_is_measured(tmp_path, monkeypatch):
     log = (output / timed_parts.LOG).read_text()
     assert done.returncode == 0, done.stderr + log[-3000:]
     parts = json.loads((output / timed_parts.RESULTS).read_text())["parts"]
-    assert list(parts) == list(plan.PARTS)
+    assert list(parts) == list(timed_parts.PARTS)
     assert all(not part.get("failures") for part in parts.values())
     # PyTorch need not be installed.
     states = {name: part["state"] for name, part in parts.items()}
@@ -47,7 +47,7 @@ def test_everything_is_measured(tmp_path, monkeypatch):
         (row["task"], row["image"], row["precision"], row["steps a call"])
         for row in speed["Steps and generation"]
     }
-    assert len(cases) == 2 * (2 + 2 + 1) + 2
+    assert len(cases) == 2 * (2 + 2 + 1) + 3
     assert all(row["ms"] > 0 for row in speed["Steps and generation"])
     assert all(
         row["share of matrix product"] > 0 for row in speed["Steps and generation"]

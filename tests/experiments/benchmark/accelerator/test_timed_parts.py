@@ -8,23 +8,27 @@ import time
 
 import pytest
 
-from experiments.benchmark.accelerator import plan, report, timed_parts
+from experiments.benchmark.accelerator import report, timed_parts
 from tests import programs
 
-# What a part is here: a process that writes its report as the real one does.
+# What a part is here: a process that reports as the real one does.
 _WRITE = """
 import json, os, sys, time
-def write(**content):
-    with open(sys.argv[1] + ".new", "w") as file:
+name, path = sys.argv[1:]
+def write(**said):
+    with open(path) as file:
+        content = json.load(file)
+    content["parts"][name] |= said
+    with open(path + ".new", "w") as file:
         json.dump(content, file)
-    os.replace(sys.argv[1] + ".new", sys.argv[1])
+    os.replace(path + ".new", path)
 """
 GPU = 'write(facts={"platform": "gpu"}, tables={}, failures=[], state="done")'
 MEASURED = 'write(facts={}, tables={"Speed": [{"ms": 2.5}]}, failures=[], state="done")'
 DIES = "sys.exit(3)"
 HANGS = (
     'write(facts={"rate": 7}, tables={}, failures=[]); '
-    'open(sys.argv[1] + ".pid", "w").write(str(os.getpid())); time.sleep(60)'
+    'open(path + ".pid", "w").write(str(os.getpid())); time.sleep(60)'
 )
 
 
@@ -34,22 +38,19 @@ def begin(tmp_path, monkeypatch):
 
     def run(stubs, minutes=1.0, scale=1.0):
         share = 1 / len(stubs)
-        parts = {name: (plan.PARTS[name][0], share) for name in stubs}
-        monkeypatch.setattr(plan, "PARTS", parts)
+        parts = {name: (timed_parts.PARTS[name][0], share, None) for name in stubs}
+        monkeypatch.setattr(timed_parts, "PARTS", parts)
 
-        def start(name, paths, log, settings):
-            command = [sys.executable, "-I", "-S", "-c", _WRITE + stubs[name], paths[1]]
+        def start(name, output, settings, log):
+            command = [sys.executable, "-I", "-S", "-c", _WRITE + stubs[name], name]
+            command.append(str(output / timed_parts.RESULTS))
             return subprocess.Popen(command, stdout=log, stderr=log, process_group=0)
 
         monkeypatch.setattr(timed_parts, "_start", start)
-        temporary, output = tmp_path / "t", tmp_path / "output"
-        temporary.mkdir()
-        folders = str(temporary), str(output)
-        settings = plan.Settings(scale, (128, 64), 1, *folders)
-        return timed_parts.measure(settings, minutes)
+        settings = report.Settings(scale, "128x64", 1, minutes, str(tmp_path))
+        return timed_parts.measure(settings, run.output)
 
     run.output = tmp_path / "output"
-    run.temporary = tmp_path / "t"
     return run
 
 
@@ -99,12 +100,11 @@ def test_what_is_measured_is_on_the_disk_while_a_part_runs(begin, monkeypatch):
     wait = subprocess.Popen.wait
 
     def look(process, timeout=None):
-        running = begin.output / "ceilings.json"
-        if not seen and (begin.output / timed_parts.RESULTS).exists():
-            while not report.read(running).get("facts"):
+        begun = stored(begin)["parts"]["ceilings"]["state"] != "not begun"
+        if not seen and begun:
+            while not stored(begin)["parts"]["ceilings"].get("facts"):
                 time.sleep(0.02)
-            seen.append(report.read(running)["facts"])
-            assert stored(begin)["parts"]["machine"]["state"] == "done"
+            seen.append(stored(begin)["parts"]["ceilings"]["facts"])
             raise KeyboardInterrupt
         return wait(process, timeout)
 
@@ -116,7 +116,6 @@ def test_what_is_measured_is_on_the_disk_while_a_part_runs(begin, monkeypatch):
     states = [part["state"] for part in parts.values()]
     assert states == ["done", "interrupted", "not begun"]
     assert parts["ceilings"]["facts"] == {"rate": 7}
-    assert not (begin.output / "ceilings.json").exists()
 
 
 def test_a_cpu_is_refused_before_anything_is_kept(begin):
@@ -133,16 +132,21 @@ def test_a_rehearsal_on_a_cpu_says_what_it_is(begin):
     assert "- rehearsal: smaller networks; no time says anything of the real" in text
 
 
-def test_the_device_is_pytorchs_alone_in_its_part(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("platforms", "want"), [("cuda", "cuda,cpu"), ("cuda,cpu", "cuda,cpu"), ("", "")]
+)
+def test_the_device_is_pytorchs_alone_in_its_part(
+    platforms, want, tmp_path, monkeypatch
+):
     started = []
     monkeypatch.setattr(
         subprocess, "Popen", lambda command, **given: started.append(given["env"])
     )
-    monkeypatch.setenv("JAX_PLATFORMS", "cuda")
-    told = plan.Settings(1.0, (128, 64), 1, str(tmp_path), str(tmp_path), {})
+    monkeypatch.setenv("JAX_PLATFORMS", platforms)
+    told = report.Settings(1.0, "128x64", 1, 1.0, str(tmp_path))
     for name in ("our_speed", "torch_speed"):
-        timed_parts._start(name, [], None, told)
-    assert [each["JAX_PLATFORMS"] for each in started] == ["cuda,cpu", "cpu"]
+        timed_parts._start(name, tmp_path, told, None)
+    assert [each["JAX_PLATFORMS"] for each in started] == [want, "cpu"]
 
 
 @pytest.mark.parametrize(
@@ -162,7 +166,17 @@ def test_mistakes_are_named_at_once(words, message):
 def test_earlier_results_are_never_overwritten(tmp_path):
     (tmp_path / timed_parts.RESULTS).write_text("{}")
     with pytest.raises(ValueError, match=r"holds results\.json of an earlier"):
-        timed_parts.check_output(tmp_path)
+        timed_parts.measure(report.Settings(1.0, "128x64", 1, 1.0, "t"), tmp_path)
+
+
+def test_what_a_part_leaves_goes_to_those_after_it():
+    shares = [share for _, share, _ in timed_parts.PARTS.values()]
+    assert sum(shares) == pytest.approx(1)
+    assert timed_parts.limit("machine", 600) == pytest.approx(24)
+    # Of all that is left, 0.16 of 0.96.
+    assert timed_parts.limit("equality", 480) == pytest.approx(80)
+    assert timed_parts.limit("training", 100) == pytest.approx(100)
+    assert timed_parts.limit("ceilings", 0) == 0
 
 
 def test_errors_are_one_line():

@@ -2,7 +2,6 @@
 
 import os
 import pathlib
-import warnings
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,11 +21,11 @@ class Photo(NamedTuple):
 
 def to_photo(image: Any) -> Photo:
     """A photo as an upright RGB Pillow image, and its name for messages: of a path of a
-    photo in a format of `photo_files`, of an animation the first frame, which is said;
+    photo in a format of `photo_files`, of an animation the first frame, with a warning;
     of a Pillow image; or of an array, grey [H, W] or [H, W, 1], RGB [H, W, 3] or RGBA
     [H, W, 4], uint8, or floats in [0, 1], or, where one is negative, in [-1, 1].
     Transparency is composited on white; a JPEG of more pixels than are read is decoded
-    at a part of its size, which is said. Anything else is a ValueError."""
+    at a part of its size, with a warning. Anything else is a ValueError."""
     if isinstance(image, str | os.PathLike):
         path = pathlib.Path(image).expanduser()
         if not path.exists():
@@ -34,20 +33,18 @@ def to_photo(image: Any) -> Photo:
         upright = photo_files.load(path, large=True)
         for note in upright.notes:
             if note.startswith(photo_files.FIRST_OF):
-                warnings.warn(f"{image}: {note} is taken.", stacklevel=5)
+                errors.warn(f"{image}: {note} is taken.")
         if upright.reduction > 1:
-            warnings.warn(
-                f"{image} is so large that it was read at 1/{upright.reduction} of its "
-                "size.",
-                stacklevel=5,
-            )
+            size = f"1/{upright.reduction} of its size"
+            errors.warn(f"{image} is so large that it was read at {size}.")
         return Photo(upright.image, os.fspath(image), upright.reduction)
+    name = "the photo"
     if isinstance(image, Image.Image):
-        name = getattr(image, "filename", "") or "the photo"
-        with errors.said_of(name):
-            return Photo(photo_files.upright_rgb(image), name)
-    pixels = to_uint8(np.asarray(image))
-    return Photo(photo_files.upright_rgb(Image.fromarray(pixels)), "the photo")
+        name = getattr(image, "filename", "") or name
+    else:
+        image = Image.fromarray(to_uint8(np.asarray(image)))
+    with errors.said_of(name):
+        return Photo(photo_files.upright_rgb(image), name)
 
 
 def to_uint8(pixels: np.ndarray) -> np.ndarray:

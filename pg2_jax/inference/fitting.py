@@ -1,6 +1,5 @@
 """Poses brought into the model's image."""
 
-import warnings
 from collections.abc import Sequence
 
 import jax.numpy as jnp
@@ -34,7 +33,7 @@ def fit_poses(
     by default the one that their file names, which is scaled alike in both directions
     into the middle; "auto" is body if `body` has a torso, else image for poses of
     photos and of the library, and none for others. A frame of a sequence without a
-    joint in the image gets one between those around it, which is said. Most points
+    joint in the image gets one between those around it, with a warning. Most points
     outside where no size is known, all of them, or a fit that cannot be done, is a
     ValueError.
     """
@@ -42,15 +41,12 @@ def fit_poses(
     stacked = np.stack(list(poses.poses.values()))
     sizes = [pose_size or poses.sizes.get(name) or size for name in poses.poses]
     if mirror:
-        stacked = np.stack(
-            [
-                np.asarray(pose.flip_keypoints(jnp.asarray(points), width))
-                for points, (_, width) in zip(stacked, sizes, strict=True)
-            ]
-        )
+        pairs = zip(jnp.asarray(stacked), sizes, strict=True)
+        mirrored = [pose.flip_keypoints(points, width) for points, (_, width) in pairs]
+        stacked = np.stack(mirrored)
     if fit == "auto":
         fit = "none" if poses.pixels else "image"
-        if body is not None and retarget.has_torso(np.stack([body])):
+        if body is not None and retarget.has_torso(body[None]):
             fit = "body" if retarget.has_torso(stacked) else fit
     if fit == "none":
         return _complete(poses, _scaled(poses, stacked, size, sizes, pose_size), size)
@@ -98,14 +94,13 @@ def _scaled(
         )
     if outside:
         hint = "" if known else "; pose_size says which image the pose is of"
-        warnings.warn(f"{what}, left out{hint}.", stacklevel=5)
+        errors.warn(f"{what}, left out{hint}.")
     if abs(width * size[0] / (height * size[1]) - 1) > _SAME_SHAPE:
-        warnings.warn(
+        errors.warn(
             f"{poses.place}: the poses are of an image of {height}x{width}, which has "
             f"another shape than the model's {size[0]}x{size[1]}: they are scaled "
-            "alike in both directions, and centred. pose_fit="
-            '"image" shows the body as large as it fits.',
-            stacklevel=5,
+            'alike in both directions, and centred. pose_fit="image" shows the body as '
+            "large as it fits."
         )
     return scaled
 
@@ -121,18 +116,16 @@ def _cut(poses: Poses, stacked: np.ndarray, size: crop.Size) -> list[np.ndarray]
     if cut and any(points.any() for points in fitted):
         many = f"{len(cut)} of {len(fitted)} poses reach"
         what = "the pose reaches" if len(fitted) == 1 else many
-        warnings.warn(
-            f"{poses.place}: the body is so large in the image that {what} "
-            "beyond it; the joints outside are left out: "
-            f"{errors.few(cut)}. "
-            'pose_fit="image" shows whole poses.',
-            stacklevel=5,
+        errors.warn(
+            f"{poses.place}: the body is so large in the image that {what} beyond it; "
+            f"the joints outside are left out: {errors.few(cut)}. "
+            'pose_fit="image" shows whole poses.'
         )
     return fitted
 
 
 def _complete(
-    poses: Poses, fitted: Sequence[np.ndarray], size: crop.Size
+    poses: Poses, fitted: list[np.ndarray], size: crop.Size
 ) -> dict[str, np.ndarray]:
     """The poses by name, the empty ones of a sequence filled from those around them."""
     names = list(poses.poses)
@@ -142,14 +135,11 @@ def _complete(
             f"{poses.place}: {names[empty[0]]}: all joints lie outside the image of "
             f'{size[0]}x{size[1]}. pose_fit="image" shows the whole pose.'
         )
-    if not empty:
-        return dict(zip(names, fitted, strict=True))
-    filled, _ = retarget.fill_gaps(np.stack(fitted))
-    missing = [names[i] for i in empty]
-    warnings.warn(
-        f"{poses.place}: {len(empty)} of {len(names)} frames show no joint of the "
-        "person in the image; each is held, or made between the frames around it: "
-        f"{errors.few(missing)}.",
-        stacklevel=5,
-    )
-    return dict(zip(names, filled, strict=True))
+    if empty:
+        errors.warn(
+            f"{poses.place}: {len(empty)} of {len(names)} frames show no joint of the "
+            "person in the image; each is held, or made between the frames around it: "
+            f"{errors.few([names[i] for i in empty])}."
+        )
+        fitted = list(retarget.fill_gaps(np.stack(fitted)))
+    return dict(zip(names, fitted, strict=True))

@@ -38,8 +38,7 @@ _EXACT = "exact_"
 
 def require_packages() -> None:
     """A ValueError unless what writes and checks a file is installed."""
-    lacks = _lacks("onnx") or _lacks("onnxruntime")
-    if lacks:
+    if lacks := _lacks("onnx") or _lacks("onnxruntime"):
         raise errors.ArgumentError("form", "onnx", lacks)
 
 
@@ -59,7 +58,6 @@ def program(
     from pg2_jax.onnx_program import graph, translate
 
     architecture = dataclasses.replace(architecture, precision="float32", remat=False)
-
     draw = generation.program(generation.draw, weights, architecture)
 
     def both(*arrays: jax.Array) -> dict[str, jax.Array]:
@@ -68,7 +66,7 @@ def program(
         return {**images, **{_EXACT + name: image for name, image in exact.items()}}
 
     written = graph.Graph(jnp.dtype(dtype))
-    outputs = translate.write(written, both, _inputs(architecture))
+    outputs = translate.write(written, both, inputs_of(architecture))
     model = written.model(outputs, about)
     onnx.checker.check_model(model, full_check=True)
     _compare(model.SerializeToString(), jax.jit(draw), architecture)
@@ -82,8 +80,7 @@ def load(
 ) -> tuple[dict[str, str], Callable[[Any, Any, Any], dict[str, Any]]]:
     """What a file says of itself, and what generates as `exported_model.Program` does.
     A file that ONNX Runtime cannot read, or no ONNX Runtime, is a ValueError."""
-    lacks = _lacks("onnxruntime")
-    if lacks:
+    if lacks := _lacks("onnxruntime"):
         raise ValueError(f"{path}{lacks}")
     session = _session(os.fspath(path), str(path))
     outputs = [output.name for output in session.get_outputs()]
@@ -98,7 +95,8 @@ def load(
     return dict(session.get_modelmeta().custom_metadata_map), generate
 
 
-def _inputs(architecture: Architecture) -> dict[str, jax.ShapeDtypeStruct]:
+def inputs_of(architecture: Architecture) -> dict[str, jax.ShapeDtypeStruct]:
+    """Shapes and dtypes of the inputs, in order, of any number of people."""
     (batch,) = jax.export.symbolic_shape("batch")
     keypoints = jax.ShapeDtypeStruct((batch, 18, 3), np.float32)
     source = {"source_keypoints": keypoints} if architecture.needs_source_pose else {}
@@ -118,8 +116,8 @@ def _explained(architecture: Architecture, outputs: list[str]) -> str:
         "source_keypoints": f"of the people in the photos; {points}",
         "keypoints": f"the poses to generate; {points}",
     }
-    taken = {name: about[name] for name in _inputs(architecture)}
-    given = {name: image for name in outputs}
+    taken = {name: about[name] for name in inputs_of(architecture)}
+    given = dict.fromkeys(outputs, image)
     return json.dumps({"inputs": taken, "outputs": given, "keypoints": pose.JOINTS})
 
 
@@ -152,12 +150,9 @@ def _example(architecture: Architecture) -> dict[str, np.ndarray]:
     poses = list(pose_library.read("catalogue").values())[:4]
     points = retarget.fit_to_image(np.stack(poses), height, width, alone=True)
     points[1, 4] = points[3, 10] = 0  # a wrist and an ankle are not seen
-    known: dict[str, np.ndarray] = {
-        "photos": np.stack([photo, photo[::-1]]),
-        "source_keypoints": points[:2],
-        "keypoints": points[2:],
-    }
-    return {name: known[name] for name in _inputs(architecture)}
+    photos = np.stack([photo, photo[::-1]])
+    known = {"photos": photos, "source_keypoints": points[:2], "keypoints": points[2:]}
+    return {name: known[name] for name in inputs_of(architecture)}
 
 
 def _session(model: str | bytes, name: str) -> Any:
@@ -165,8 +160,8 @@ def _session(model: str | bytes, name: str) -> Any:
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3  # errors alone
+    where = ["CPUExecutionProvider"]
     try:
-        where = ["CPUExecutionProvider"]
         return onnxruntime.InferenceSession(model, options, providers=where)
     except Exception as error:
         # It has classes of its own for what it cannot read.

@@ -2,7 +2,6 @@
 
 import abc
 import dataclasses
-import functools
 import pathlib
 import sys
 from collections.abc import Mapping, Sequence
@@ -61,6 +60,11 @@ class Result(_Shown):
         return self.coarse if self.refined is None else self.refined
 
     @property
+    def finest(self) -> np.ndarray:
+        """`large` where there is one, else `image`."""
+        return self.image if self.large is None else self.large
+
+    @property
     def difference(self) -> np.ndarray | None:
         """What the refinement added, int16 [H, W, 3] in -255 .. 255; None without."""
         if self.refined is None:
@@ -71,14 +75,12 @@ class Result(_Shown):
         """Source, pose, coarse image, difference (grey is none) and refined image; or
         source, pose and the one image that there is."""
         scale = visualize.screen_scale(len(self.source))
-        tiles = {
-            "source": self.source,
-            "pose": self.skeleton(scale),
-            "generated" if self.refined is None else "coarse": self.coarse,
-        }
-        if self.difference is not None and self.refined is not None:
-            grey = np.clip(128 + self.difference // 2, 0, 255)
-            tiles |= {"difference": grey.astype(np.uint8), "refined": self.refined}
+        tiles = {"source": self.source, "pose": self.skeleton(scale)}
+        if self.difference is None:
+            tiles["generated"] = self.coarse
+        else:
+            grey = np.clip(128 + self.difference // 2, 0, 255).astype(np.uint8)
+            tiles |= {"coarse": self.coarse, "difference": grey, "refined": self.image}
         return visualize.grid([list(tiles.values())], list(tiles), scale=scale)
 
     def skeleton(self, scale: int = 1) -> np.ndarray:
@@ -87,15 +89,16 @@ class Result(_Shown):
         return visualize.draw_skeleton(black, self.pose, scale=scale)
 
     def enlarged(self, scale: int) -> np.ndarray:
-        """The image, `large` where there is one, brought by Lanczos to `scale` times
-        the model's size. `large` is neither reduced nor enlarged beyond `max_side`."""
+        """The finest image, brought by Lanczos to `scale` times the model's size.
+        `large` is neither reduced nor enlarged beyond `max_side`."""
         height, width = self.source.shape[:2]
         if self.large is None:
             return visualize.resized(self.image, scale * height)
         longest = max(height, width)
         allowed = min(scale, (self.max_side or scale * longest) / longest)
-        height = max(len(self.large), int(allowed * height))
-        return visualize.resized(self.large, height)
+        return visualize.resized(
+            self.large, max(len(self.large), int(allowed * height))
+        )
 
     def save(
         self,
@@ -106,11 +109,10 @@ class Result(_Shown):
         scale: int = SCALE,
     ) -> None:
         """Writes the image, or the whole photo with the person in it if there is one,
-        in the format of the suffix, such as .png or .jpg; another is a ValueError. The
-        file appears whole or not at all. `skeleton` puts the pose beside it, `beside`
-        the source and the pose before it; `scale` is how much larger than the model's
-        it is, see `enlarged`."""
-        picture = _frame(self, skeleton=skeleton, beside=beside, scale=scale)
+        whole or not at all, in the format of the suffix, such as .png; another is a
+        ValueError. `skeleton` puts the pose beside it, `beside` the source and the pose
+        before it; for `scale` see `enlarged`."""
+        picture = _frame(self, skeleton, beside, scale)
         _save(Image.fromarray(picture), path)
 
 
@@ -153,9 +155,9 @@ class Results(_Shown, tuple[Result, ...]):
         scale: int | None = None,
     ) -> None:
         """Writes an animation, for .gif, .webp and .mp4, of so many frames in a second,
-        or the contact sheet, for .png and .jpg; for the other arguments see
-        `Result.save`. The file appears whole or not at all; another format, one without
-        its library, and a sheet that is too large for it are a ValueError."""
+        or the contact sheet, whole or not at all; for the other arguments see
+        `Result.save`. Another format, one without its library, and a sheet that is too
+        large for it are a ValueError."""
         save(
             [self],
             path,
@@ -182,14 +184,16 @@ def save(
     scale a sheet has `SCALE`, and an animation 256 rows or more."""
     if pathlib.Path(path).suffix.lower() not in animation.SUFFIXES:
         shown, size = skeleton or beside, scale or SCALE
-        _check_size(sheet_size(people, skeleton=shown, scale=size), path)
+        _check_size(people, path, shown, size)
         _save(sheet(people, names, skeleton=shown, scale=size), path)
         return
     scale = scale or visualize.screen_scale(len(people[0][0].source))
-    draw = functools.partial(_frame, skeleton=skeleton, beside=beside, scale=scale)
     frames = []
-    for i in range(max(len(person) for person in people)):
-        tiles = [draw(person[i % len(person)]) for person in people]
+    for i in range(max(map(len, people))):
+        tiles = [
+            _frame(person[i % len(person)], skeleton, beside, scale)
+            for person in people
+        ]
         frames.append(visualize.in_rows(tiles))
     animation.write(path, frames, per_second)
 
@@ -205,44 +209,30 @@ def sheet(
     names, and the source first; a pose in a column under its name; what does not fit
     beside each other below. `skeleton` puts the poses in a row of their own above.
     Pictures are brought to `scale` times the model's size by Lanczos."""
-    tile = _tile(people, scale)
-    count, beside = _counts(people, skeleton, tile)
+    tile, count, beside = _layout(people, skeleton, scale)
     titles = [name.replace("_", " ") for name in people[0].names]
     blocks = []
     for first in range(0, count, beside):
         here = slice(first, first + beside)
-        rows, row_titles = _rows(people, names, here, skeleton, tile)
+        rows, row_titles = _rows(people, names, here, skeleton, tile[1])
         block = visualize.grid(rows, ["source", *titles[here]], row_titles)
         blocks.append(np.asarray(block))
     return Image.fromarray(visualize.stacked(blocks))
 
 
-def sheet_size(
-    people: Sequence[Results], *, skeleton: bool = True, scale: int = SCALE
-) -> tuple[int, int]:
-    """Width and height of `sheet`, a few pixels less, before it is made."""
-    width, height = tile = _tile(people, scale)
-    count, beside = _counts(people, skeleton, tile)
-    blocks = -(-count // beside)
-    return (1 + beside) * width, blocks * (len(people) + skeleton) * height
-
-
-def _counts(
-    people: Sequence[Results], skeleton: bool, tile: tuple[int, int]
-) -> tuple[int, int]:
-    """How many poses a sheet has, and how many of them beside each other."""
-    count = max(len(person) for person in people)
-    size = tile[0], (len(people) + skeleton) * tile[1]
-    return count, visualize.columns(count, size)
-
-
-def _tile(people: Sequence[Results], scale: int) -> tuple[int, int]:
+def _layout(
+    people: Sequence[Results], skeleton: bool, scale: int
+) -> tuple[tuple[int, int], int, int]:
+    """Of a sheet: (width, height) of its pictures, how many poses it has, and how many
+    of them stand beside each other."""
     first = people[0][0]
     height, width = first.source.shape[:2]
     if first.large is not None and first.max_side:
         # Its pixels are the photo's; more would be made up.
         scale = max(1, min(scale, first.max_side // max(height, width)))
-    return scale * width, scale * height
+    tile, count = (scale * width, scale * height), max(map(len, people))
+    rows = len(people) + skeleton
+    return tile, count, visualize.columns(count, (tile[0], rows * tile[1]))
 
 
 def _rows(
@@ -250,34 +240,39 @@ def _rows(
     names: Sequence[str],
     here: slice,
     skeleton: bool,
-    tile: tuple[int, int],
+    height: int,
 ) -> tuple[list[list[np.ndarray]], list[str]]:
+    """A block of a sheet, of pictures of a height, and the titles of its rows."""
     rows: list[list[np.ndarray]] = []
     titles: list[str] = []
     shown: np.ndarray | None = None
     for i, person in enumerate(people):
+        photo = visualize.resized(_photo(person[0]), height)
         # Poses fitted to each body differ a little.
         if skeleton and (shown is None or not np.array_equal(shown, person.poses)):
             shown = person.poses
-            white = np.full((tile[1], tile[0], 3), 255, np.uint8)
-            rows.append([white, *(_skeleton(one, tile[1]) for one in person[here])])
+            white = np.full_like(photo, 255)
+            rows.append([white, *(_skeleton(one, height) for one in person[here])])
             titles.append("pose")
-        photo = person[0].large_source
-        row = [person[0].source if photo is None else photo]
-        row += [one.image if one.large is None else one.large for one in person[here]]
-        rows.append([visualize.resized(picture, tile[1]) for picture in row])
+        images = [visualize.resized(one.finest, height) for one in person[here]]
+        rows.append([photo, *images])
         titles.append(names[i] if names else "")
     return rows, titles if names else []
 
 
-def _frame(result: Result, *, skeleton: bool, beside: bool, scale: int) -> np.ndarray:
+def _frame(result: Result, skeleton: bool, beside: bool, scale: int) -> np.ndarray:
     """The image as it is saved, a whole photo as large as it is."""
     shown = result.enlarged(scale) if result.whole is None else result.whole
-    pose = [_skeleton(result, len(shown))] if skeleton or beside else []
-    if not beside:
-        return visualize.side_by_side([shown, *pose])
-    photo = result.source if result.large_source is None else result.large_source
-    return visualize.side_by_side([visualize.resized(photo, len(shown)), *pose, shown])
+    tiles = [shown]
+    if skeleton or beside:
+        tiles.append(_skeleton(result, len(shown)))
+    if beside:
+        tiles = [visualize.resized(_photo(result), len(shown)), *reversed(tiles)]
+    return visualize.side_by_side(tiles)
+
+
+def _photo(result: Result) -> np.ndarray:
+    return result.source if result.large_source is None else result.large_source
 
 
 def _skeleton(result: Result, height: int) -> np.ndarray:
@@ -285,13 +280,18 @@ def _skeleton(result: Result, height: int) -> np.ndarray:
     return visualize.resized(result.skeleton(scale), height)
 
 
-def _check_size(size: tuple[int, int], path: files.PathLike) -> None:
-    """Refuses a sheet of (width, height) that the format of the path cannot hold."""
-    form = Image.registered_extensions().get(pathlib.Path(path).suffix.lower())
-    most = _MOST_PIXELS.get(form or "", _MOST_PIXELS["PNG"])
-    if max(size) > most or size[0] * size[1] > _LARGEST:
+def _check_size(
+    people: Sequence[Results], path: files.PathLike, skeleton: bool, scale: int
+) -> None:
+    """Refuses a sheet that the format of the path cannot hold."""
+    (width, height), count, beside = _layout(people, skeleton, scale)
+    blocks = -(-count // beside)
+    width, height = (1 + beside) * width, blocks * (len(people) + skeleton) * height
+    form = Image.registered_extensions().get(pathlib.Path(path).suffix.lower(), "")
+    most = _MOST_PIXELS.get(form, _MOST_PIXELS["PNG"])
+    if max(width, height) > most or width * height > _LARGEST:
         raise ValueError(
-            f"{path}: the sheet would have {size[0]:,} x {size[1]:,} pixels, more than "
+            f"{path}: the sheet would have {width:,} x {height:,} pixels, more than "
             f"{form or 'its format'} holds or a viewer opens; take fewer poses or "
             "people, a smaller scale, or write a folder or an animation."
         )

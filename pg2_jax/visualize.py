@@ -57,7 +57,7 @@ def draw_skeleton(
     for a, b in pose.SKELETON:
         if visible[a] and visible[b]:
             draw.line([points[a], points[b]], fill=limb_color(a, b), width=thickness)
-    for joint in np.flatnonzero(visible):
+    for joint in np.flatnonzero(visible).tolist():
         draw.circle(points[joint], thickness, fill=joint_color(joint))
     size = (width * scale, height * scale)
     return np.asarray(canvas.resize(size, Image.Resampling.LANCZOS))
@@ -70,9 +70,9 @@ def grid(
     *,
     scale: int = 1,
 ) -> Image.Image:
-    """Lays [H, W, 3] uint8 pictures out in rows, with a title over each column and one,
-    turned, before each row. The smallest are enlarged by the scale, pixels kept as
-    squares; others, such as a scaled skeleton, are brought to the same size."""
+    """Lays [H, W, 3] uint8 pictures out in rows, with titles of columns and rows. The
+    smallest are enlarged by the scale, pixels kept as squares; others, such as a scaled
+    skeleton, are brought to the same size."""
     smallest = min(np.shape(picture)[:2] for row in rows for picture in row)
     height, width = (scale * side for side in smallest)
     header = _LABEL_HEIGHT if titles else 0

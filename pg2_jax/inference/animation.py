@@ -30,9 +30,8 @@ def write(
     path: files.PathLike, frames: Sequence[np.ndarray], per_second: float = 8
 ) -> None:
     """Writes an animation of frames [H, W, 3] uint8 that repeats, whole or not at all.
-    The suffix chooses .gif (256 colours a frame), .webp (lossless) or .mp4 (H.264; an
-    odd side gets a row or column more). A GIF counts in hundredths of a second, so that
-    some frames last one more, and players show at most 50 a second."""
+    The suffix chooses .gif (256 colours a frame; it counts in hundredths of a second),
+    .webp (lossless) or .mp4 (H.264; an odd side gets a row or column more)."""
     check_suffix(path)
     suffix = pathlib.Path(path).suffix.lower()
     if suffix == ".gif" and per_second > 50:

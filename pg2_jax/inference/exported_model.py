@@ -124,8 +124,8 @@ def read(
 ) -> Generators | Program:
     """Reads a model in any of the formats, to compute in the precision "float32" or
     "bfloat16"; empty is the run's own. A compiled model of another precision, and a
-    file that is no such model, damaged, or of a later version, is a ValueError; so is
-    one in cloud storage that cannot be fetched, whose message names the argument."""
+    file that is no such model, damaged, or of a later version, is a ValueError; for one
+    that cannot be fetched it names the argument."""
     try:
         with cloud_files.fetched(path, argument) as file:
             model = _reader(file)(file, str(path))
@@ -146,7 +146,7 @@ def read(
 
 
 def _reader(file: pathlib.Path) -> Callable[..., Generators | Program]:
-    """What reads a file: ONNX is known by its suffix, the others by how they begin."""
+    # ONNX is known by its suffix, the others by how they begin.
     if file.suffix == onnx_model.SUFFIX:
         return _read_onnx
     with open(file, "rb") as opened:

@@ -31,6 +31,13 @@ _FADES = 6.0  # pixels of the model's image beyond the photo in which its edge f
 _GROWN = 2  # pixels of the model's image about the person, for shadows and blur
 
 
+class Enlarged(NamedTuple):
+    """At the photo's resolution, uint8 [h, w, 3]."""
+
+    photo: np.ndarray  # the part that the model sees
+    pictures: list[np.ndarray]  # its person in poses
+
+
 class Scene(NamedTuple):
     """A photo, or the part of it that a picture shows, taken apart."""
 
@@ -53,10 +60,9 @@ def pictures(
     source: Source,
     poses: np.ndarray,
     max_side: int,
-) -> tuple[np.ndarray, list[np.ndarray]] | None:
-    """The photo's part, uint8 [h, w, 3], and its person in poses [N, 18, 3], in pixels
-    of the model's image; None where the resolution is not kept, or the joints are not
-    known."""
+) -> Enlarged | None:
+    """A photo and its person in poses [N, 18, 3], in pixels of the model's image; None
+    where the resolution is not kept, or the joints of the source are not known."""
     if source.pose is None or not is_kept(model):
         return None
     photo = photo_of(source.photo, source.frame, source.image.shape[:2], max_side)
@@ -73,20 +79,20 @@ def pictures(
         )
         for pose in poses
     ]
-    return scene.photo, [np.asarray(picture[0]) for picture in drawn]
+    return Enlarged(scene.photo, [np.asarray(picture[0]) for picture in drawn])
 
 
 def photo_of(
     photo: Image.Image, frame: crop.Frame, size: crop.Size, max_side: int
 ) -> np.ndarray | None:
-    """The part of a photo that the model sees at its (height, width) `size`, as many
-    times as large as is next to the photo's resolution and within `max_side`, uint8
-    [h, w, 3]; None where the photo has no more pixels. The times are a power of two, so
-    that few programs are compiled."""
+    """The part of a photo that the model sees at its (height, width) `size`, about at
+    the photo's resolution and within `max_side`, uint8 [h, w, 3]; None where the photo
+    has no more pixels."""
     if max_side < 1:
         raise errors.ArgumentError("max_side", max_side, " must be 1 or more.")
     finest = max(1.0, frame.source.height / frame.target.height)
     most = max(1.0, max_side / max(size))
+    # A power of two, so that few programs are compiled.
     scale = min(2 ** round(math.log2(finest)), 2 ** math.floor(math.log2(most)))
     if scale == 1:
         return None
@@ -98,7 +104,7 @@ def take_apart(
     generators: restore.Generators, source: Source, photo: np.ndarray
 ) -> Scene:
     """Takes a photo apart, uint8 [h, w, 3] of the same part as `source.image`, of that
-    size or a multiple of it; the joints of the source are known."""
+    size or a multiple of it."""
     scale = len(photo) // len(source.image)
     person, gone = cpu_convolution.jitted(_person, "scale", "architecture")(
         generators.coarse,

@@ -23,9 +23,8 @@ _SETTINGS = ("image_height", "image_width", "stages", "pose_embedding", "base_ch
 
 
 def local(name: str) -> str:
-    """The path of a model: of one on the Hub, "hf://user/repository" with "@revision"
-    if wanted, that of its file, which is downloaded once into the library's cache; any
-    other as it is. Where that fails, the ValueError says why."""
+    """The path of a model: any as it is, but of one on the Hub, "hf://user/repository"
+    with "@revision" if wanted, that of its file, which is downloaded once."""
     if not name.startswith(HUB):
         return name
     library = _library()
@@ -52,14 +51,14 @@ def push(
 ) -> str:
     """Uploads a file of `exported_model.write`, named `FILE` and alone in its folder,
     with what is written beside it: the config, the scores of a metrics.json, and a
-    card. Returns the address of the repository, which is made if there is none. Not
-    logged in, no such metrics, or no huggingface_hub is a ValueError."""
+    card. Returns the address of the repository, which is made if there is none."""
     library, folder = _library(), file.parent
     scores = "Not measured."
     if metrics is not None:
         scores, report = _scores(metrics, step)
-        _write_json(folder / "metrics.json", report)
-    _write_json(folder / "config.json", exported_model.public_config(config))
+        (folder / "metrics.json").write_text(json.dumps(report, indent=2) + "\n")
+    public = exported_model.public_config(config)
+    (folder / "config.json").write_text(json.dumps(public, indent=2) + "\n")
     settings = [f"| `{n}` | {config[n]} |" for n in _SETTINGS if n in config]
     card = pathlib.Path(__file__).with_name("model_card.md").read_text("utf-8")
     card = card.format(
@@ -102,10 +101,6 @@ def _scores(path: files.PathLike, step: int) -> tuple[str, dict[str, Any]]:
         rule = f": not the metrics.json of an evaluation: {error}."
         raise errors.ArgumentError("metrics", path, rule) from error
     return f"Means over {pairs} (`metrics.json`).{note}\n\n{table}", report
-
-
-def _write_json(path: pathlib.Path, content: dict[str, Any]) -> None:
-    path.write_text(json.dumps(content, indent=2) + "\n")
 
 
 def _library() -> ModuleType:

@@ -5,10 +5,8 @@ in the photos, where the architecture `needs_source_pose`; and "keypoints", the 
 generate, float32 [batch, 18, 3], (x, y, visible) in pixels. Outputs: images uint8
 [batch, H, W, 3] by kind, see `generation.draw`. It computes in float32.
 
-`onnx_program` translates. The converter jax2onnx was tried first: its newest version,
-0.17.1, needs an orbax-checkpoint older than ours, so that pip installs 0.13.0, whose
-graph of pg2plus for any batch ONNX Runtime refuses (a Reshape of [1, 18, 2] to [1, 32,
-16, 18, 2]).
+`onnx_program` translates. The converter jax2onnx 0.17.1 needs an orbax-checkpoint older
+than ours, and of 0.13.0 ONNX Runtime refuses the graph of pg2plus for any batch.
 """
 
 import dataclasses
@@ -48,10 +46,10 @@ def program(
     dtype: str,
     about: Mapping[str, str],
 ) -> bytes:
-    """The file, which gives the images of jax: it was run. The `weights` "coarse" and
-    "refine" are those of `generation.draw`, float32, stored in the dtype if they lose
-    nothing by it; `about` is what the file says of itself. A ValueError if ONNX
-    Runtime's images differ from those of jax, or a package is missing."""
+    """The file, which gives the images of jax: it was run, and a ValueError says if
+    they differ. The `weights` "coarse" and "refine" are those of `generation.draw`,
+    float32, stored in the dtype if they lose nothing by it; `about` is what the file
+    says of itself."""
     require_packages()
     import onnx
 
@@ -78,8 +76,7 @@ def program(
 def load(
     path: files.PathLike,
 ) -> tuple[dict[str, str], Callable[[Any, Any, Any], dict[str, Any]]]:
-    """What a file says of itself, and what generates as `exported_model.Program` does.
-    A file that ONNX Runtime cannot read, or no ONNX Runtime, is a ValueError."""
+    """What a file says of itself, and what generates as `exported_model.Program`."""
     if lacks := _lacks("onnxruntime"):
         raise ValueError(f"{path}{lacks}")
     session = _session(os.fspath(path), str(path))

@@ -90,13 +90,12 @@ def _whole(size: crop.Size, frame: crop.Frame, whole: tuple[int, int]) -> np.nda
     """1, and less towards the sides within the photo, 0 at them; [H, W]."""
     soft = max(1.0, size[0] * _SOFT)
     shares = []
-    for length, start, end, first, last, photo in (
-        (size[0], *frame.target[1::2], *frame.source[1::2], whole[1]),
-        (size[1], *frame.target[::2], *frame.source[::2], whole[0]),
-    ):
+    for axis, length in ((1, size[0]), (0, size[1])):
+        start, end = frame.target[axis::2]
+        first, last = frame.source[axis::2]
         places = np.arange(length) + 0.5
         from_start = places - start if first > 0 else np.full(length, soft)
-        to_end = end - places if last < photo else np.full(length, soft)
+        to_end = end - places if last < whole[axis] else np.full(length, soft)
         shares.append(np.clip(np.minimum(from_start, to_end) / soft, 0, 1))
     return np.minimum(shares[0][:, None], shares[1]).astype(np.float32)
 

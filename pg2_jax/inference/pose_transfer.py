@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from pg2_jax import files
-from pg2_jax.architecture import Architecture
 from pg2_jax.checkpoint import restore, run_folder
 from pg2_jax.estimators import person_finder
 from pg2_jax.inference import (
@@ -31,8 +30,7 @@ class PoseTransfer:
     """Trained generators: photos and poses in, the same people in those poses out.
 
     Several threads may call one object. It compiles twice, for its first single image
-    and for its first batch, and never again. Input that it cannot use raises a
-    ValueError.
+    and for its first batch. Input that it cannot use raises a ValueError.
 
     Attributes:
         architecture: the networks.
@@ -56,11 +54,9 @@ class PoseTransfer:
     ):
         """Takes a restored model; see `restore`, which most callers want."""
         self._model = model
-        self.architecture: Architecture = model.architecture
-        self.image_size = self.architecture.size
-        self.config: dict[str, Any] = model.config
-        self.step: int = model.step
         self._finder = finder or person_finder.PersonFinder()
+        self.architecture, self.image_size = model.architecture, model.architecture.size
+        self.config, self.step = model.config, model.step
         self.keeps_resolution = full_resolution.is_kept(model)
 
     @classmethod
@@ -278,45 +274,46 @@ class PoseTransfer:
             needs_joints=self.architecture.needs_source_pose,
             person=person,
         )
-        given = source_photo.poses_as_shown(given, source.pose, pose_fit)
         poses = fitting.fit_poses(
             given, self.image_size, source.pose, pose_fit, pose_size, mirror=mirror
         )
+        names = list(given.poses)
         if self.architecture.pose_embedding == "view":
-            for name, points in poses.items():
+            for name, points in zip(names, poses, strict=True):
                 require_views(points[None], f"{given.place}: {name}")
-        names, stacked = list(poses), np.stack(list(poses.values()))
         if between:
-            stacked = retarget.interpolate(stacked, between)
-            names = [f"{i:03d}" for i in range(len(stacked))]
-        drawn = self._drawn(source, stacked, max_side)
-        return result.Results(dict(zip(names, drawn, strict=True)))
+            poses = retarget.interpolate(poses, between)
+            names = [f"{i:03d}" for i in range(len(poses))]
+        return self._drawn(source, poses, names, max_side)
 
     def _drawn(
-        self, source: source_photo.Source, poses: np.ndarray, max_side: int
-    ) -> list[result.Result]:
+        self,
+        source: source_photo.Source,
+        poses: np.ndarray,
+        names: list[str],
+        max_side: int,
+    ) -> result.Results:
         """The person in poses [N, 18, 3] in pixels of the model's image."""
         images = np.broadcast_to(source.image, (len(poses), *source.image.shape))
         joints = np.zeros((18, 3)) if source.pose is None else source.pose
         sources = np.broadcast_to(joints, poses.shape)
         generated = self.batch(images, poses, source_poses=sources)
         made = full_resolution.pictures(self._model, source, poses, max_side)
-        nothing: list[np.ndarray | None] = [None] * len(poses)
-        large_source, large = made or (None, nothing)
         drawn = []
-        for i, pose in enumerate(poses):
+        for i, name in enumerate(names):
+            refined = None if generated.refined is None else generated.refined[i]
             one = result.Result(
                 source.image,
-                pose,
+                poses[i],
                 generated.coarse[i],
-                None if generated.refined is None else generated.refined[i],
-                large=large[i],
-                large_source=large_source,
+                refined,
+                large=made and made.pictures[i],
+                large_source=made and made.photo,
                 max_side=max_side,
+                name=name,
             )
             if source.pasted_back:
-                complete = one.large is not None
-                whole = source.pasted(one.finest, pose, complete)
+                whole = source.pasted(one.finest, poses[i], complete=made is not None)
                 one = dataclasses.replace(one, whole=whole)
             drawn.append(one)
-        return drawn
+        return result.Results(drawn)

@@ -4,7 +4,7 @@ import abc
 import dataclasses
 import pathlib
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image
@@ -52,7 +52,8 @@ class Result(_Shown):
     # where the model generates every pixel, or the joints are not known.
     large: np.ndarray | None = None
     large_source: np.ndarray | None = None  # the photo's part at that resolution
-    max_side: int | None = None  # the longest side that was asked for `large`
+    max_side: int = 0  # the longest side that was asked for `large`
+    name: str = ""  # of the pose
 
     @property
     def image(self) -> np.ndarray:
@@ -95,10 +96,8 @@ class Result(_Shown):
         if self.large is None:
             return visualize.resized(self.image, scale * height)
         longest = max(height, width)
-        allowed = min(scale, (self.max_side or scale * longest) / longest)
-        return visualize.resized(
-            self.large, max(len(self.large), int(allowed * height))
-        )
+        wanted = int(min(scale, self.max_side / longest) * height)
+        return visualize.resized(self.large, max(len(self.large), wanted))
 
     def save(
         self,
@@ -117,19 +116,12 @@ class Result(_Shown):
 
 
 class Results(_Shown, tuple[Result, ...]):
-    """One photo's person in several poses, one at least. A tuple of `Result`, with the
-    names of the poses; `images` and `poses` are all of them as arrays."""
+    """One photo's person in several poses, one at least; a tuple."""
 
-    names: tuple[str, ...]
-
-    def __new__(cls, results: Mapping[str, Result]) -> "Results":
-        made = super().__new__(cls, results.values())
-        made.names = tuple(results)
-        return made
-
-    def __getnewargs__(self) -> tuple[dict[str, Result]]:
-        # For copies and other processes, which a tuple tells no names.
-        return (dict(zip(self.names, self, strict=True)),)
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Those of the poses."""
+        return tuple(result.name for result in self)
 
     @property
     def images(self) -> np.ndarray:
@@ -179,9 +171,9 @@ def save(
     scale: int | None = None,
 ) -> None:
     """Writes several people in the same poses, side by side or row by row, as
-    `Results.save` does one; where the person of the first has more poses than others,
-    theirs begin again. The names of the people stand at the rows of a sheet. Without a
-    scale a sheet has `SCALE`, and an animation 256 rows or more."""
+    `Results.save` does one; fewer poses than those of others begin again. The names of
+    the people stand at the rows of a sheet. Without a scale a sheet has `SCALE`, and an
+    animation 256 rows or more."""
     if pathlib.Path(path).suffix.lower() not in animation.SUFFIXES:
         shown, size = skeleton or beside, scale or SCALE
         _check_size(people, path, shown, size)
@@ -205,10 +197,9 @@ def sheet(
     skeleton: bool = True,
     scale: int = SCALE,
 ) -> Image.Image:
-    """The contact sheet: a row for each person, with the person's name, if there are
-    names, and the source first; a pose in a column under its name; what does not fit
-    beside each other below. `skeleton` puts the poses in a row of their own above.
-    Pictures are brought to `scale` times the model's size by Lanczos."""
+    """The contact sheet: a row for each person, the source first, a pose in a column
+    under its name; what does not fit beside each other below. `skeleton` puts the poses
+    in a row of their own above. Pictures have `scale` times the model's size."""
     tile, count, beside = _layout(people, skeleton, scale)
     titles = [name.replace("_", " ") for name in people[0].names]
     blocks = []
@@ -227,7 +218,7 @@ def _layout(
     of them stand beside each other."""
     first = people[0][0]
     height, width = first.source.shape[:2]
-    if first.large is not None and first.max_side:
+    if first.large is not None:
         # Its pixels are the photo's; more would be made up.
         scale = max(1, min(scale, first.max_side // max(height, width)))
     tile, count = (scale * width, scale * height), max(map(len, people))

@@ -38,7 +38,7 @@ def fit_to_body(poses: np.ndarray, body: np.ndarray) -> np.ndarray:
     length, hips = _torso(body)
     lengths, middles = _torso(poses)
     scale = length[0] / np.nanmedian(lengths[lengths > 0])
-    return _moved(poses, scale, hips[0] - scale * np.nanmean(middles, axis=0))
+    return moved(poses, scale, hips[0] - scale * np.nanmean(middles, axis=0))
 
 
 def fit_to_image(
@@ -68,13 +68,12 @@ def fit_to_image(
     box = span + 2 * margin * span.max()
     scale = min(width / box[0], height / box[1])
     centre = (seen.min(axis=0) + seen.max(axis=0)) / 2
-    return _moved(poses, scale, np.array([width, height]) / 2 - scale * centre)
+    return moved(poses, scale, np.array([width, height]) / 2 - scale * centre)
 
 
 def interpolate(keys: np.ndarray, between: int) -> np.ndarray:
-    """Fills in poses between key poses, which stay, every joint on a straight line,
-    visible if it is so in both keys: [K, 18, 3] -> float32 [(K - 1) * (between + 1) +
-    1, 18, 3]."""
+    """Puts so many poses between each two key poses [K, 18, 3], every joint on a
+    straight line, visible if it is so in both keys; float32."""
     keys = np.asarray(keys, np.float32)
     share = np.arange(1, between + 1, dtype=np.float32)[:, None, None] / (between + 1)
     frames = []
@@ -87,9 +86,8 @@ def interpolate(keys: np.ndarray, between: int) -> np.ndarray:
 
 
 def fill_gaps(poses: np.ndarray) -> np.ndarray:
-    """Gives every empty pose of a sequence [N, 18, 3] a place between the nearest ones
-    before and after it, as `interpolate`, or that of the only nearest one. One pose at
-    least is not empty."""
+    """Gives every empty pose of a sequence [N, 18, 3], but not all are, a place between
+    the nearest ones before and after it, or that of the only nearest one."""
     poses = np.array(poses, np.float32)
     seen = np.flatnonzero((poses[..., 2] > 0).any(axis=1)).tolist()
     poses[: seen[0]], poses[seen[-1] :] = poses[seen[0]], poses[seen[-1]]
@@ -151,7 +149,8 @@ def _torso(poses: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.linalg.norm(poses[:, _NECK, :2] - middle, axis=1), middle
 
 
-def _moved(poses: np.ndarray, scale: float, shift: np.ndarray) -> np.ndarray:
+def moved(poses: np.ndarray, scale: float, shift: np.ndarray) -> np.ndarray:
+    """Poses [..., 18, 3] scaled about the origin and then shifted by (x, y)."""
     poses = np.asarray(poses, np.float64)
     return _points(poses[..., :2] * scale + shift, poses[..., 2] > 0)
 

@@ -12,7 +12,7 @@ from PIL import Image
 from pg2_jax import errors, files, pose
 from pg2_jax.estimators.person_finder import PersonFinder
 from pg2_jax.inference import paste_back, retarget, target_pose
-from pg2_jax.photos import arrays, crop, photo_files
+from pg2_jax.photos import crop, photo_files
 
 # A photo this near to the model's shape is taken whole.
 _MOST_DISTORTION = 1.1
@@ -60,22 +60,20 @@ def read_source(
     needs_joints: bool = False,
     person: int = 0,
 ) -> Source:
-    """Reads the photo of a person, see `arrays.to_photo`, and brings it to the model's
-    (height, width). With the fit "auto" one of that size is taken as it is. Of any
-    other the part around the person is taken, where the joints are known; they are
+    """Reads the photo of a person, see `photo_files.to_photo`, and brings it to the
+    model's (height, width). With the fit "auto" one of that size is taken as it is. Of
+    any other the part around the person is taken, where the joints are known; they are
     looked for if the photo has another shape and an estimator is installed. Else a
     photo within 10 % of the model's shape is taken whole, and one of another shape
     letterboxed, with a warning, or refused if the image will be pasted back. "crop",
     "letterbox" and "stretch" are those of `crop`. A model that `needs_joints` has them
-    looked for in every photo, with a warning if that fails.
+    looked for in every photo.
 
     The joints are in pixels of the photo: an array [18, 3], an annotation file, what
     `target_pose.read_poses` made of one, a mapping of photos' names to arrays, or None.
-    `person` says which of several people is looked for, see `PersonFinder`. An
-    unreadable photo, no or too many people, and with "auto" one above the hips alone,
-    are a ValueError.
+    `person` says which of several people is looked for, see `PersonFinder`.
     """
-    photo, name, reduction = arrays.to_photo(image)
+    photo, name, reduction = photo_files.to_photo(image)
     original = (photo.height, photo.width)
     fits = has_shape(original, size)
     body = None
@@ -133,26 +131,23 @@ def _check_letterbox(
     )
 
 
-def poses_as_shown(
-    poses: target_pose.Poses, body: np.ndarray | None, fit: str
-) -> target_pose.Poses:
-    """Poses without the legs, or arms, that the photo does not show, with a warning,
-    where the fit is "auto": the model has no pixels for them, and makes them up badly.
-    `body` is the source person, [18, 3] or None."""
+def poses_as_shown(poses: np.ndarray, body: np.ndarray | None, fit: str) -> np.ndarray:
+    """Poses [N, 18, 3] without the legs, or arms, that the photo does not show, with a
+    warning, where the fit is "auto": the model has no pixels for them, and makes them
+    up badly. `body` is the source person, [18, 3] or None."""
     if fit != "auto" or body is None or not retarget.has_torso(body[None]):
         return poses
     for limbs, joints in _LIMBS.items():
-        stacked = np.stack(list(poses.poses.values()))
-        kept = stacked.copy()
+        kept = poses.copy()
         kept[:, joints] = 0
-        lost = (stacked[..., 2] > 0).sum() - (kept[..., 2] > 0).sum()
+        lost = (poses[:, joints, 2] > 0).any()
         if (body[joints, 2] > 0).any() or not lost or not retarget.has_torso(kept):
             continue
         errors.warn(
             f"the person in the photo shows no {limbs}: they are left out of the "
             'poses. pose_fit="body" and "image" keep them.'
         )
-        poses = poses._replace(poses=dict(zip(poses.poses, kept, strict=True)))
+        poses = kept
     return poses
 
 
@@ -167,8 +162,7 @@ def frame_of(
 ) -> crop.Frame:
     """The part of a photo that is used, by a rule of `crop` other than "none"; "crop"
     itself asks for the joints, [18, 3] in pixels of the photo. Of a person without legs
-    it reaches to where the feet would be. Another rule, or too little of a person to
-    crop to, is a ValueError."""
+    it reaches to where the feet would be."""
     errors.check_choice("fit", fit, ["auto", *crop.RULES[1:]])
     try:
         if fit == "crop" and joints is not None:

@@ -19,7 +19,7 @@ from pg2_jax.keypoints import (
     keypoint_files,
     people,
 )
-from pg2_jax.photos import arrays, crop, photo_files
+from pg2_jax.photos import crop, photo_files
 
 
 class Poses(NamedTuple):
@@ -45,8 +45,7 @@ def read_poses(
     *,
     sequence: bool = False,
 ) -> Poses:
-    """Reads one or several poses; unreadable ones, or an unknown name, are a
-    ValueError.
+    """Reads one or several poses.
 
     `given` is what this has returned; an array [18, 3] or [N, 18, 3]; a mapping of such
     by name; an annotation file or folder in any format of `keypoint_files`; a photo, a
@@ -60,7 +59,7 @@ def read_poses(
     if isinstance(given, Poses):
         return given
     if isinstance(given, Image.Image):
-        photo, place, _ = arrays.to_photo(given)
+        photo, place, _ = photo_files.to_photo(given)
         return _of_photo(photo, "pose", place, finder)
     if not isinstance(given, str | os.PathLike):
         return Poses(_chosen(_named(given), name, "the poses"), "the pose", pixels=True)
@@ -68,7 +67,7 @@ def read_poses(
     if not path.exists():
         return _of_library(text, name, "poses" if sequence else "pose")
     if photo_files.is_photo(path):
-        return _of_photo(arrays.to_photo(text).image, path.stem, text, finder)
+        return _of_photo(photo_files.to_photo(text).image, path.stem, text, finder)
     placed = keypoint_files.read_placed(
         path, photo_size=size, min_confidence=min_confidence
     )
@@ -119,8 +118,7 @@ def checked_pose(points: Any) -> np.ndarray:
 
 def pose_of_photo(poses: Mapping[str, np.ndarray], photo: str) -> tuple[str, Any]:
     """The pose of a photo, with the name that it has among the poses: that of the
-    photo, or the only one. Several, none of them of that name, are a ValueError, whose
-    words go behind where the poses are from."""
+    photo, or the only one. Else a ValueError, to be said of where they are from."""
     full = pathlib.PurePath(photo)
     by_name = {files.same_name(name): name for name in poses}
     for name in (photo, f"{full.parent.name}/{full.name}", full.name, full.stem):
@@ -179,8 +177,7 @@ def _of_photo(photo: Image.Image, name: str, place: str, finder: PersonFinder) -
 def annotated(
     path: files.PathLike, min_confidence: float = MIN_CONFIDENCE
 ) -> dict[str, np.ndarray]:
-    """The poses of an annotation file or folder; those that show nobody are left out,
-    with a warning. A file that cannot be read, or shows nobody, is a ValueError."""
+    """The poses of an annotation file or folder that show somebody."""
     there = pathlib.Path(path).expanduser()
     poses = keypoint_files.read(there, min_confidence=min_confidence)
     return _seen(poses, os.fspath(path))

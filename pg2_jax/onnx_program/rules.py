@@ -111,9 +111,11 @@ def _stack(graph, inputs, shapes, parameters):
     return graph.node("Concat", parts, shapes[0], axis=axis)
 
 
-def _split(graph, inputs, shapes, parameters):
-    sizes = np.array(parameters["sizes"], np.int64)
-    return graph.nodes("Split", [inputs[0], sizes], shapes, axis=parameters["axis"])
+def _split(graph, inputs, _shapes, parameters):
+    (x,), axes, sizes = inputs, [parameters["axis"]], parameters["sizes"]
+    begins = np.cumsum([0, *sizes[:-1]])
+    pairs = zip(begins, sizes, strict=True)
+    return [_sliced(graph, x, axes, [begin], [size]) for begin, size in pairs]
 
 
 def _sliced(

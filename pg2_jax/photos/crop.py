@@ -64,9 +64,7 @@ def frame(
     margin: float = MARGIN,
 ) -> Frame:
     """Decides by one of `RULES` what is stored of an upright photo; sizes are (height,
-    width). Keypoints [18, 3] in pixels of the photo, and the margin, are for crop.
-    Another size for none, or too small a span of keypoints for crop, is a
-    ValueError."""
+    width). Keypoints [18, 3] in pixels of the photo, and the margin, are for crop."""
     whole, stored = (Box(0, 0, x[1], x[0]) for x in (original_size, size))
     if rule == "none" and original_size != size:
         raise ValueError(

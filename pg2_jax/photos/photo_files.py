@@ -19,9 +19,10 @@ converted one as PNG, which loses nothing.
 
 import importlib.util
 import io
+import os
 import pathlib
 import warnings
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image, ImageOps, features
@@ -71,6 +72,14 @@ class Upright(NamedTuple):
     reduction: int = 1  # the file's sides are as many times as long, see `decode`
 
 
+class Photo(NamedTuple):
+    """A photo as a program or a person gave it."""
+
+    image: Image.Image  # upright, RGB
+    name: str  # for messages
+    reduction: int = 1  # the file's sides are as many times as long
+
+
 class StoredPhoto(NamedTuple):
     """A photo ready to be stored."""
 
@@ -102,11 +111,10 @@ def load(path: files.PathLike, *, large: bool = False) -> Upright:
 def decode(
     content: bytes, name: files.PathLike, longest: int = 0, *, large: bool = False
 ) -> Upright:
-    """Decodes a photo that is in memory, as `load` does one on the disk. Of one that is
-    refused for its size the header alone is decoded. With `longest` a JPEG is decoded
-    at a half, a quarter or an eighth of its size, if its longer side still has so many
-    pixels, and may have as many times more pixels. With `large` this is done to a JPEG
-    that has more pixels than are read, alone."""
+    """Decodes a photo that is in memory, as `load` does one on the disk. With `longest`
+    a JPEG is decoded at a half, a quarter or an eighth of its size, if its longer side
+    still has so many pixels, and may have as many times more. With `large` this is done
+    to a JPEG that has more pixels than are read, alone."""
     is_heif = content[4:8] == b"ftyp" and content[8:12] in _HEIF_BRANDS
     reads_heif = is_heif and bool(importlib.util.find_spec("pillow_heif"))
     try:
@@ -158,8 +166,7 @@ def read(
     margin: float = crop.MARGIN,
 ) -> StoredPhoto:
     """Reads one photo as it is to be stored, of that height and width by one of
-    `crop.RULES`; for keypoints and margin see `crop.frame`. A ValueError if it is
-    refused."""
+    `crop.RULES`; for keypoints and margin see `crop.frame`."""
     upright = load(path)
     size, original_size = (height, width), (upright.image.height, upright.image.width)
     with errors.said_of(path):
@@ -174,6 +181,58 @@ def read(
         image.save(buffer, "JPEG" if words else "PNG", quality=95, subsampling=0)
         encoded = buffer.getvalue()
     return StoredPhoto(encoded, original_size, frame, ", ".join(notes))
+
+
+def to_photo(image: Any) -> Photo:
+    """The photo of a path, a Pillow image or an array: grey [H, W] or [H, W, 1], RGB
+    [H, W, 3] or RGBA [H, W, 4], uint8, or floats in [0, 1], or, where one is negative,
+    in [-1, 1]. A JPEG of more pixels than are read is decoded at a part of its size,
+    with a warning."""
+    if isinstance(image, str | os.PathLike):
+        path = pathlib.Path(image).expanduser()
+        if not path.exists():
+            raise ValueError(f"{image}: there is no such file.")
+        upright = load(path, large=True)
+        for note in upright.notes:
+            if note.startswith(FIRST_OF):
+                errors.warn(f"{image}: {note} is taken.")
+        if upright.reduction > 1:
+            size = f"1/{upright.reduction} of its size"
+            errors.warn(f"{image} is so large that it was read at {size}.")
+        return Photo(upright.image, os.fspath(image), upright.reduction)
+    name = "the photo"
+    if isinstance(image, Image.Image):
+        name = getattr(image, "filename", "") or name
+    else:
+        image = Image.fromarray(to_uint8(np.asarray(image)))
+    with errors.said_of(name):
+        return Photo(upright_rgb(image), name)
+
+
+def to_uint8(pixels: np.ndarray) -> np.ndarray:
+    """A photo by the rule of `to_photo` as uint8 [H, W, 3], or transparent [H, W,
+    4]."""
+    shape = pixels.shape
+    if len(shape) == 2:
+        pixels = pixels[..., None]
+    if pixels.ndim != 3 or pixels.shape[2] not in (1, 3, 4) or not pixels.size:
+        raise ValueError(
+            f"A photo is an array [height, width] or [height, width, 1, 3 or 4]; got "
+            f"{list(shape)}."
+        )
+    if np.issubdtype(pixels.dtype, np.floating):
+        low, high = float(pixels.min()), float(pixels.max())
+        if not (low >= -1 and high <= 1):  # Not a number is neither.
+            raise ValueError(
+                "A photo of floats is in 0 .. 1 or in -1 .. 1; this one is in "
+                f"{low:g} .. {high:g}. Convert 0 .. 255 with astype('uint8')."
+            )
+        scaled = (pixels + 1) / 2 if low < 0 else pixels
+        pixels = np.round(scaled * 255).astype(np.uint8)
+    if pixels.dtype != np.uint8:
+        known = "uint8, or floats in 0 .. 1 or -1 .. 1"
+        raise ValueError(f"A photo is {known}; got {pixels.dtype}.")
+    return np.repeat(pixels, 3, axis=2) if pixels.shape[2] == 1 else pixels
 
 
 def _formats(reads_heif: bool) -> tuple[str, ...]:
@@ -196,7 +255,7 @@ def _reduce(image: Image.Image, longest: int, large: bool) -> int:
         return 1
     share = longest / max(width, height)
     image.draft(None, (round(width * share), round(height * share)))
-    return max(1, round(max(width, height) / max(image.size)))
+    return round(max(width, height) / max(image.size))
 
 
 def _check_header(image: Image.Image, content: bytes) -> None:

@@ -233,15 +233,16 @@ def test_the_photos_own_pixels_are_enlarged_at_most_once(scale, max_side, height
 
 
 def results(count):
-    one = result.Result(make_photo(), figure(), make_photo(), None)
-    return result.Results({f"pose {i:03d}": one for i in range(count)})
+    drawn = make_photo(), figure(), make_photo(), None
+    return result.Results(
+        result.Result(*drawn, name=f"pose {i:03d}") for i in range(count)
+    )
 
 
 def test_results_can_be_sent_to_other_processes():
-    one = result.Result(make_photo(), figure(), make_photo(seed=1), None)
-    sent = pickle.loads(pickle.dumps(result.Results({"back": one, "front": one})))
-    assert isinstance(sent, result.Results) and sent.names == ("back", "front")
-    np.testing.assert_array_equal(sent.images, [make_photo(seed=1)] * 2)
+    sent = pickle.loads(pickle.dumps(results(2)))
+    assert isinstance(sent, result.Results) and sent.names == ("pose 000", "pose 001")
+    np.testing.assert_array_equal(sent.images, [make_photo()] * 2)
 
 
 def test_a_sheet_of_many_poses_is_wrapped_and_its_rows_have_names():

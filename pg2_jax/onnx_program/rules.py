@@ -17,15 +17,6 @@ Results = Value | list[Value]
 Rule = Callable[[Graph, Sequence[Value], Sequence[Shape], dict[str, Any]], Results]
 
 
-def size_of(dimension: Any) -> int | str:
-    """A number, or `BATCH` for the symbol of jax."""
-    if isinstance(dimension, int | np.integer):
-        return int(dimension)
-    if str(dimension) != BATCH:
-        raise NotImplementedError(f"ONNX: an array has the size {dimension}.")
-    return BATCH
-
-
 def _require(holds: bool, operation: str, parameters: dict[str, Any]) -> None:
     if not holds:
         raise NotImplementedError(f"ONNX: no rule for {operation} with {parameters}.")
@@ -150,7 +141,7 @@ def _gather(graph, inputs, shapes, parameters):
         return graph.node("GatherND", rows, shapes[0], batch_dims=1)
     _require(not numbers.operand_batching_dims, "gather", parameters)
     if places.array.ndim == 1:  # a slice
-        sizes = [size_of(parameters["slice_sizes"][axis]) for axis in mapped]
+        sizes = [parameters["slice_sizes"][axis] for axis in mapped]
         part = _sliced(graph, data, mapped, places.array, sizes)
         if not collapsed:
             return part
@@ -193,22 +184,24 @@ def _reduce(op: str, *, of_truth: bool = False) -> Rule:
 _TO_NCHW, _TO_NHWC = (0, 3, 1, 2), (0, 2, 3, 1)
 
 
+def _spatial(graph, op, inputs, shape, padding, **how):
+    """An operation on [B, H, W, C], which ONNX has for [B, C, H, W]."""
+    x, *others = inputs
+    pads = [int(side) for sides in zip(*padding, strict=True) for side in sides]
+    moved = [graph.transposed(x, _TO_NCHW), *others]
+    inner = tuple(shape[axis] for axis in _TO_NCHW)
+    return graph.transposed(graph.node(op, moved, inner, pads=pads, **how), _TO_NHWC)
+
+
 def _pool(op: str, **how: int) -> Rule:
     def rule(graph, inputs, shapes, parameters):
         window, strides = parameters["window_dimensions"], parameters["window_strides"]
         dilated = {*parameters["base_dilation"], *parameters["window_dilation"]} != {1}
         spatial = len(window) == 4 and window[0] == window[3] == 1
         _require(not dilated and spatial, "reduce_window", parameters)
-        result = graph.node(
-            op,
-            [graph.transposed(inputs[0], _TO_NCHW)],
-            tuple(shapes[0][axis] for axis in _TO_NCHW),
-            kernel_shape=window[1:3],
-            strides=strides[1:3],
-            pads=_pads(parameters["padding"][1:3]),
-            **how,
-        )
-        return graph.transposed(result, _TO_NHWC)
+        padding = parameters["padding"][1:3]
+        sizes = {"kernel_shape": window[1:3], "strides": strides[1:3]}
+        return _spatial(graph, op, inputs[:1], shapes[0], padding, **sizes, **how)
 
     return rule
 
@@ -220,10 +213,6 @@ def _pool_sum(graph, inputs, shapes, parameters):
     return graph.node("Mul", [mean, pixels], mean.shape)
 
 
-def _pads(padding: Any) -> list[int]:
-    return [int(side) for sides in zip(*padding, strict=True) for side in sides]
-
-
 def _convolution(graph, inputs, shapes, parameters):
     x, kernel = inputs
     numbers = parameters["dimension_numbers"]
@@ -231,14 +220,9 @@ def _convolution(graph, inputs, shapes, parameters):
     plain = parameters["feature_group_count"] == parameters["batch_group_count"] == 1
     layout = numbers.lhs_spec == numbers.out_spec == _TO_NCHW
     _require(undilated and plain and layout, "conv_general_dilated", parameters)
-    result = graph.node(
-        "Conv",
-        [graph.transposed(x, _TO_NCHW), graph.transposed(kernel, numbers.rhs_spec)],
-        tuple(shapes[0][axis] for axis in _TO_NCHW),
-        strides=parameters["window_strides"],
-        pads=_pads(parameters["padding"]),
-    )
-    return graph.transposed(result, _TO_NHWC)
+    given = x, graph.transposed(kernel, numbers.rhs_spec)
+    how = {"strides": parameters["window_strides"]}
+    return _spatial(graph, "Conv", given, shapes[0], parameters["padding"], **how)
 
 
 def _product(graph, inputs, shapes, parameters):

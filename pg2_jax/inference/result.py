@@ -135,7 +135,8 @@ class Results(_Shown, tuple[Result, ...]):
 
     def picture(self) -> Image.Image:
         """The contact sheet: source and images, the poses over them."""
-        return sheet([self], scale=visualize.screen_scale(len(self[0].source)))
+        scale = visualize.screen_scale(len(self[0].source))
+        return Sheet([self], scale=scale).picture()
 
     def save(
         self,
@@ -175,80 +176,82 @@ def save(
     the people stand at the rows of a sheet. Without a scale a sheet has `SCALE`, and an
     animation 256 rows or more."""
     if pathlib.Path(path).suffix.lower() not in animation.SUFFIXES:
-        shown, size = skeleton or beside, scale or SCALE
-        _check_size(people, path, shown, size)
-        _save(sheet(people, names, skeleton=shown, scale=size), path)
+        sheet = Sheet(people, names, skeleton or beside, scale or SCALE)
+        sheet.check_size(path)
+        _save(sheet.picture(), path)
         return
     scale = scale or visualize.screen_scale(len(people[0][0].source))
     frames = []
     for i in range(max(map(len, people))):
-        tiles = [
-            _frame(person[i % len(person)], skeleton, beside, scale)
-            for person in people
-        ]
+        shown = [person[i % len(person)] for person in people]
+        tiles = [_frame(one, skeleton, beside, scale) for one in shown]
         frames.append(visualize.in_rows(tiles))
     animation.write(path, frames, per_second)
 
 
-def sheet(
-    people: Sequence[Results],
-    names: Sequence[str] = (),
-    *,
-    skeleton: bool = True,
-    scale: int = SCALE,
-) -> Image.Image:
+class Sheet:
     """The contact sheet: a row for each person, the source first, a pose in a column
     under its name; what does not fit beside each other below. `skeleton` puts the poses
     in a row of their own above. Pictures have `scale` times the model's size."""
-    tile, count, beside = _layout(people, skeleton, scale)
-    titles = [name.replace("_", " ") for name in people[0].names]
-    blocks = []
-    for first in range(0, count, beside):
-        here = slice(first, first + beside)
-        rows, row_titles = _rows(people, names, here, skeleton, tile[1])
-        block = visualize.grid(rows, ["source", *titles[here]], row_titles)
-        blocks.append(np.asarray(block))
-    return Image.fromarray(visualize.stacked(blocks))
 
+    def __init__(
+        self,
+        people: Sequence[Results],
+        names: Sequence[str] = (),
+        skeleton: bool = True,
+        scale: int = SCALE,
+    ):
+        self._people, self._names, self._skeleton = people, names, skeleton
+        first = people[0][0]
+        height, width = first.source.shape[:2]
+        if first.large is not None:
+            # Its pixels are the photo's; more would be made up.
+            scale = max(1, min(scale, first.max_side // max(height, width)))
+        self._width, self._height = scale * width, scale * height
+        self._poses, rows = max(map(len, people)), len(people) + skeleton
+        self._block = self._width, rows * self._height
+        self._beside = visualize.columns(self._poses, self._block)
 
-def _layout(
-    people: Sequence[Results], skeleton: bool, scale: int
-) -> tuple[tuple[int, int], int, int]:
-    """Of a sheet: (width, height) of its pictures, how many poses it has, and how many
-    of them stand beside each other."""
-    first = people[0][0]
-    height, width = first.source.shape[:2]
-    if first.large is not None:
-        # Its pixels are the photo's; more would be made up.
-        scale = max(1, min(scale, first.max_side // max(height, width)))
-    tile, count = (scale * width, scale * height), max(map(len, people))
-    rows = len(people) + skeleton
-    return tile, count, visualize.columns(count, (tile[0], rows * tile[1]))
+    def check_size(self, path: files.PathLike) -> None:
+        """Refuses a sheet that the format of the path cannot hold."""
+        width = (1 + self._beside) * self._block[0]
+        height = -(-self._poses // self._beside) * self._block[1]
+        form = Image.registered_extensions().get(pathlib.Path(path).suffix.lower(), "")
+        most = _MOST_PIXELS.get(form, _MOST_PIXELS["PNG"])
+        if max(width, height) > most or width * height > _LARGEST:
+            raise ValueError(
+                f"{path}: the sheet would have {width:,} x {height:,} pixels, more "
+                f"than {form or 'its format'} holds or a viewer opens; take fewer "
+                "poses or people, a smaller scale, or write a folder or an animation."
+            )
 
+    def picture(self) -> Image.Image:
+        """The sheet."""
+        titles = [name.replace("_", " ") for name in self._people[0].names]
+        blocks = []
+        for first in range(0, self._poses, self._beside):
+            here = slice(first, first + self._beside)
+            rows, row_titles = self._rows(here)
+            block = visualize.grid(rows, ["source", *titles[here]], row_titles)
+            blocks.append(np.asarray(block))
+        return Image.fromarray(visualize.stacked(blocks))
 
-def _rows(
-    people: Sequence[Results],
-    names: Sequence[str],
-    here: slice,
-    skeleton: bool,
-    height: int,
-) -> tuple[list[list[np.ndarray]], list[str]]:
-    """A block of a sheet, of pictures of a height, and the titles of its rows."""
-    rows: list[list[np.ndarray]] = []
-    titles: list[str] = []
-    shown: np.ndarray | None = None
-    for i, person in enumerate(people):
-        photo = visualize.resized(_photo(person[0]), height)
-        # Poses fitted to each body differ a little.
-        if skeleton and (shown is None or not np.array_equal(shown, person.poses)):
-            shown = person.poses
-            white = np.full_like(photo, 255)
-            rows.append([white, *(_skeleton(one, height) for one in person[here])])
-            titles.append("pose")
-        images = [visualize.resized(one.finest, height) for one in person[here]]
-        rows.append([photo, *images])
-        titles.append(names[i] if names else "")
-    return rows, titles if names else []
+    def _rows(self, here: slice) -> tuple[list[list[np.ndarray]], list[str]]:
+        rows: list[list[np.ndarray]] = []
+        titles: list[str] = []
+        shown = np.empty(0)
+        for i, person in enumerate(self._people):
+            photo = visualize.resized(_photo(person[0]), self._height)
+            # Poses fitted to each body differ a little.
+            if self._skeleton and not np.array_equal(shown, person.poses):
+                shown, white = person.poses, np.full_like(photo, 255)
+                skeletons = [_skeleton(x, self._height) for x in person[here]]
+                rows.append([white, *skeletons])
+                titles.append("pose")
+            images = [visualize.resized(x.finest, self._height) for x in person[here]]
+            rows.append([photo, *images])
+            titles.append(self._names[i] if self._names else "")
+        return rows, titles if self._names else []
 
 
 def _frame(result: Result, skeleton: bool, beside: bool, scale: int) -> np.ndarray:
@@ -271,30 +274,10 @@ def _skeleton(result: Result, height: int) -> np.ndarray:
     return visualize.resized(result.skeleton(scale), height)
 
 
-def _check_size(
-    people: Sequence[Results], path: files.PathLike, skeleton: bool, scale: int
-) -> None:
-    """Refuses a sheet that the format of the path cannot hold."""
-    (width, height), count, beside = _layout(people, skeleton, scale)
-    blocks = -(-count // beside)
-    width, height = (1 + beside) * width, blocks * (len(people) + skeleton) * height
-    form = Image.registered_extensions().get(pathlib.Path(path).suffix.lower(), "")
-    most = _MOST_PIXELS.get(form, _MOST_PIXELS["PNG"])
-    if max(width, height) > most or width * height > _LARGEST:
-        raise ValueError(
-            f"{path}: the sheet would have {width:,} x {height:,} pixels, more than "
-            f"{form or 'its format'} holds or a viewer opens; take fewer poses or "
-            "people, a smaller scale, or write a folder or an animation."
-        )
-
-
 def _save(picture: Image.Image, path: files.PathLike) -> None:
-    suffix = pathlib.Path(path).suffix.lower()
-    form = Image.registered_extensions().get(suffix)
+    form = Image.registered_extensions().get(pathlib.Path(path).suffix.lower())
     if form not in Image.SAVE:
-        raise ValueError(
-            f"{path}: no format that pictures are written in; choose .png, .jpg or "
-            ".webp."
-        )
+        known = "choose .png, .jpg or .webp."
+        raise ValueError(f"{path}: no format that pictures are written in; {known}")
     with files.replacing(path) as temporary:
         picture.save(temporary, form)

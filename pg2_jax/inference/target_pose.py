@@ -67,7 +67,7 @@ def read_poses(
     if not path.exists():
         return _of_library(text, name, "poses" if sequence else "pose")
     if photo_files.is_photo(path):
-        return _of_photo(photo_files.to_photo(text).image, path.stem, text, finder)
+        return _of_photo(photo_files.to_photo(text)[0], path.stem, text, finder)
     placed = keypoint_files.read_placed(
         path, photo_size=size, min_confidence=min_confidence
     )

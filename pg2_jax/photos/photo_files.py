@@ -72,14 +72,6 @@ class Upright(NamedTuple):
     reduction: int = 1  # the file's sides are as many times as long, see `decode`
 
 
-class Photo(NamedTuple):
-    """A photo as a program or a person gave it."""
-
-    image: Image.Image  # upright, RGB
-    name: str  # for messages
-    reduction: int = 1  # the file's sides are as many times as long
-
-
 class StoredPhoto(NamedTuple):
     """A photo ready to be stored."""
 
@@ -183,11 +175,11 @@ def read(
     return StoredPhoto(encoded, original_size, frame, ", ".join(notes))
 
 
-def to_photo(image: Any) -> Photo:
+def to_photo(image: Any) -> tuple[Image.Image, str, int]:
     """The photo of a path, a Pillow image or an array: grey [H, W] or [H, W, 1], RGB
     [H, W, 3] or RGBA [H, W, 4], uint8, or floats in [0, 1], or, where one is negative,
-    in [-1, 1]. A JPEG of more pixels than are read is decoded at a part of its size,
-    with a warning."""
+    in [-1, 1]. Gives it upright in RGB, its name for messages, and how many times as
+    long the sides of its file are: a JPEG of more pixels than are read is reduced."""
     if isinstance(image, str | os.PathLike):
         path = pathlib.Path(image).expanduser()
         if not path.exists():
@@ -199,19 +191,18 @@ def to_photo(image: Any) -> Photo:
         if upright.reduction > 1:
             size = f"1/{upright.reduction} of its size"
             errors.warn(f"{image} is so large that it was read at {size}.")
-        return Photo(upright.image, os.fspath(image), upright.reduction)
+        return upright.image, os.fspath(image), upright.reduction
     name = "the photo"
     if isinstance(image, Image.Image):
         name = getattr(image, "filename", "") or name
     else:
         image = Image.fromarray(to_uint8(np.asarray(image)))
     with errors.said_of(name):
-        return Photo(upright_rgb(image), name)
+        return upright_rgb(image), name, 1
 
 
 def to_uint8(pixels: np.ndarray) -> np.ndarray:
-    """A photo by the rule of `to_photo` as uint8 [H, W, 3], or transparent [H, W,
-    4]."""
+    """A photo by the rule of `to_photo` as uint8 [H, W, 3] or [H, W, 4]."""
     shape = pixels.shape
     if len(shape) == 2:
         pixels = pixels[..., None]

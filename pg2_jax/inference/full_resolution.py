@@ -46,7 +46,7 @@ class Scene(NamedTuple):
     person: np.ndarray  # float32 [H, W, 1] in [0, 1], of the model's size
 
 
-def is_kept(
+def moves_pixels(
     model: restore.Generators | exported_model.Program,
 ) -> TypeGuard[restore.Generators]:
     """Whether a model moves the photo's pixels, by one network that can be looked
@@ -63,7 +63,7 @@ def pictures(
 ) -> Enlarged | None:
     """A photo and its person in poses [N, 18, 3], in pixels of the model's image; None
     where the resolution is not kept, or the joints of the source are not known."""
-    if source.pose is None or not is_kept(model):
+    if source.pose is None or not moves_pixels(model):
         return None
     photo = photo_of(source.photo, source.frame, source.image.shape[:2], max_side)
     scene = take_apart(model, source, source.image if photo is None else photo)

@@ -57,7 +57,7 @@ class PoseTransfer:
         self._finder = finder or person_finder.PersonFinder()
         self.architecture, self.image_size = model.architecture, model.architecture.size
         self.config, self.step = model.config, model.step
-        self.keeps_resolution = full_resolution.is_kept(model)
+        self.keeps_resolution = full_resolution.moves_pixels(model)
 
     @classmethod
     def restore(

@@ -137,17 +137,6 @@ def decode(
         raise ValueError(f"{name}: cannot be read: {reason}") from error
 
 
-def upright_rgb(image: Image.Image) -> Image.Image:
-    """An opened photo as a viewer shows it: turned as its EXIF says, 8-bit RGB,
-    transparency on white. More bits, or damaged pixels, are a ValueError."""
-    if image.mode not in _EIGHT_BIT_MODES:
-        raise ValueError(_TOO_MANY_BITS)
-    try:
-        return _rgb(_upright(image))
-    except (OSError, SyntaxError) as error:
-        raise ValueError(f"cannot be read: {error}") from error
-
-
 def read(
     path: files.PathLike,
     height: int,
@@ -197,8 +186,12 @@ def to_photo(image: Any) -> tuple[Image.Image, str, int]:
         name = getattr(image, "filename", "") or name
     else:
         image = Image.fromarray(to_uint8(np.asarray(image)))
-    with errors.said_of(name):
-        return upright_rgb(image), name, 1
+    if image.mode not in _EIGHT_BIT_MODES:
+        raise ValueError(f"{name}: {_TOO_MANY_BITS}")
+    try:
+        return _rgb(_upright(image)), name, 1
+    except (OSError, SyntaxError) as error:
+        raise ValueError(f"{name}: cannot be read: {error}") from error
 
 
 def to_uint8(pixels: np.ndarray) -> np.ndarray:

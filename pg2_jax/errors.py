@@ -1,9 +1,14 @@
-"""Errors that name an argument, so that a program can name the flag instead; and
-numbers with what they count."""
+"""Errors that name an argument, so that a program can name the flag instead; warnings
+at the caller's line; numbers with what they count."""
 
 import contextlib
+import inspect
 import os
+import pathlib
+import warnings
 from collections.abc import Collection, Iterator, Mapping, Sequence
+
+_PACKAGE = f"{pathlib.Path(__file__).parent}{os.sep}"
 
 
 class ArgumentError(ValueError):
@@ -26,8 +31,7 @@ class Damaged(ValueError):
 def check_choice(argument: str, value: object, choices: Collection[str]) -> None:
     """Refuses a value that is none of the choices."""
     if value not in choices:
-        rule = f" must be one of {', '.join(choices)}."
-        raise ArgumentError(argument, value, rule)
+        raise ArgumentError(argument, value, f" must be one of {', '.join(choices)}.")
 
 
 @contextlib.contextmanager
@@ -37,6 +41,12 @@ def said_of(what: object) -> Iterator[None]:
         yield
     except ValueError as error:
         raise ValueError(f"{what}: {error}") from error
+
+
+def warn(text: str) -> None:
+    """Warns at the line that called this package."""
+    inside = [frame.filename.startswith(_PACKAGE) for frame in inspect.stack(0)]
+    warnings.warn(text, stacklevel=1 + inside.index(False))
 
 
 def few(names: Sequence[str]) -> str:

@@ -57,10 +57,8 @@ def draw_skeleton(
     for a, b in pose.SKELETON:
         if visible[a] and visible[b]:
             draw.line([points[a], points[b]], fill=limb_color(a, b), width=thickness)
-    for joint, (x, y) in enumerate(points):
-        if visible[joint]:
-            box = (x - thickness, y - thickness, x + thickness, y + thickness)
-            draw.ellipse(box, fill=joint_color(joint))
+    for joint in np.flatnonzero(visible).tolist():
+        draw.circle(points[joint], thickness, fill=joint_color(joint))
     size = (width * scale, height * scale)
     return np.asarray(canvas.resize(size, Image.Resampling.LANCZOS))
 
@@ -72,9 +70,9 @@ def grid(
     *,
     scale: int = 1,
 ) -> Image.Image:
-    """Lays [H, W, 3] uint8 pictures out in rows, with a title over each column and one,
-    turned, before each row. The smallest are enlarged by the scale, pixels kept as
-    squares; others, such as a scaled skeleton, are brought to the same size."""
+    """Lays [H, W, 3] uint8 pictures out in rows, with titles of columns and rows. The
+    smallest are enlarged by the scale, pixels kept as squares; others, such as a scaled
+    skeleton, are brought to the same size."""
     smallest = min(np.shape(picture)[:2] for row in rows for picture in row)
     height, width = (scale * side for side in smallest)
     header = _LABEL_HEIGHT if titles else 0
@@ -84,26 +82,26 @@ def grid(
     sheet = Image.new("RGB", (size[0] + margin, size[1] + header), "white")
     for j, title in enumerate(titles):
         _draw_title(sheet, title, margin + j * (width + _GAP) + _GAP, width)
-    for i, title in enumerate(row_titles if margin else ()):
-        label = Image.new("RGB", (height, _LABEL_HEIGHT), "white")
-        _draw_title(label, title, 0, height)
-        top = header + i * (height + _GAP) + _GAP
-        sheet.paste(label.transpose(Image.Transpose.ROTATE_90), (0, top))
     for i, row in enumerate(rows):
+        top = header + i * (height + _GAP) + _GAP
+        if margin:
+            label = Image.new("RGB", (height, _LABEL_HEIGHT), "white")
+            _draw_title(label, row_titles[i], 0, height)
+            sheet.paste(label.transpose(Image.Transpose.ROTATE_90), (0, top))
         for j, picture in enumerate(row):
             tile = Image.fromarray(np.asarray(picture, np.uint8))
             small = tile.height * scale <= height
             rule = Image.Resampling.NEAREST if small else Image.Resampling.LANCZOS
-            tile = tile.resize((width, height), rule)
-            left, top = j * (width + _GAP) + _GAP, i * (height + _GAP) + _GAP
-            sheet.paste(tile, (left + margin, top + header))
+            left = margin + j * (width + _GAP) + _GAP
+            sheet.paste(tile.resize((width, height), rule), (left, top))
     return sheet
 
 
 def titled(picture: np.ndarray, title: str) -> np.ndarray:
     """The picture [H, W, 3] uint8 under a line with a title, [H + 18, W, 3]."""
-    header = Image.new("RGB", (picture.shape[1], _LABEL_HEIGHT), "white")
-    _draw_title(header, title, 0, picture.shape[1])
+    width = picture.shape[1]
+    header = Image.new("RGB", (width, _LABEL_HEIGHT), "white")
+    _draw_title(header, title, 0, width)
     return np.concatenate([np.asarray(header), picture])
 
 
@@ -117,9 +115,8 @@ def resized(picture: np.ndarray, height: int) -> np.ndarray:
 
 def columns(count: int, tile: tuple[int, int]) -> int:
     """How many of `count` tiles of (width, height) stand beside each other in a sheet
-    whose rows begin with one more, the same in each: equally many in each row, in the
-    fewest rows of at most eight, or of more where the sheet is no wider than a
-    screen."""
+    whose rows begin with one more: equally many in each, in the fewest rows of at most
+    eight, or of more where the sheet is no wider than a screen."""
     for rows in range(1, count):
         beside = -(-count // rows)
         wide = (1 + beside) * tile[0] > _SCREEN * rows * tile[1]
@@ -137,15 +134,13 @@ def in_rows(tiles: Sequence[np.ndarray]) -> np.ndarray:
 def stacked(pictures: Sequence[np.ndarray]) -> np.ndarray:
     """Pictures one below the other, each on white to the width of the widest."""
     width = max(picture.shape[1] for picture in pictures)
-    same = [_on_white(picture, len(picture), width) for picture in pictures]
-    return np.concatenate(same)
+    return np.concatenate([_on_white(x, len(x), width) for x in pictures])
 
 
-def side_by_side(tiles: Sequence[np.ndarray]) -> np.ndarray:
+def side_by_side(pictures: Sequence[np.ndarray]) -> np.ndarray:
     """Pictures side by side, each on white to the height of the largest."""
-    height = max(len(tile) for tile in tiles)
-    same = [_on_white(tile, height, tile.shape[1]) for tile in tiles]
-    return np.concatenate(same, axis=1)
+    height = max(map(len, pictures))
+    return np.hstack([_on_white(x, height, x.shape[1]) for x in pictures])
 
 
 def _on_white(picture: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -167,5 +162,4 @@ def _draw_title(sheet: Image.Image, title: str, left: int, width: int) -> None:
     while text != "…" and draw.textbbox((0, 0), text, font=font)[2] > width:
         text = f"{text.rstrip('…')[:-1]}…"
     middle = (left + width // 2, _LABEL_HEIGHT // 2)
-    options: dict = {"fill": "black", "font": font, "align": "center", "spacing": 0}
-    draw.text(middle, text.strip(), anchor="mm", **options)
+    draw.text(middle, text.strip(), "black", font, "mm", spacing=0, align="center")

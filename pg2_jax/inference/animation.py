@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-from pg2_jax import files
+from pg2_jax import errors, files
 
 SUFFIXES = (".gif", ".webp", ".mp4")
 
@@ -30,37 +30,32 @@ def write(
     path: files.PathLike, frames: Sequence[np.ndarray], per_second: float = 8
 ) -> None:
     """Writes an animation of frames [H, W, 3] uint8 that repeats, whole or not at all.
-    The suffix chooses .gif (256 colours a frame), .webp (lossless) or .mp4 (H.264; an
-    odd side gets a row or column more). A GIF counts in hundredths of a second, so that
-    some frames last one more, and players show at most 50 a second."""
+    The suffix chooses .gif (256 colours a frame; it counts in hundredths of a second),
+    .webp (lossless) or .mp4 (H.264; an odd side gets a row or column more)."""
     check_suffix(path)
-    is_gif = pathlib.Path(path).suffix.lower() == ".gif"
-    if is_gif and per_second > 50:
-        warnings.warn(
+    suffix = pathlib.Path(path).suffix.lower()
+    if suffix == ".gif" and per_second > 50:
+        errors.warn(
             f"{path}: GIF shows at most 50 frames a second, not {per_second:g}; choose "
-            ".webp or .mp4.",
-            stacklevel=2,
+            ".webp or .mp4."
         )
     with files.replacing(path) as temporary:
-        if temporary.suffix.lower() == ".mp4":
+        if suffix == ".mp4":
             _write_mp4(temporary, frames, per_second)
             return
+        # In milliseconds; the ends of the frames, not their lengths, are rounded.
+        unit = 10 if suffix == ".gif" else 1
+        ends = np.arange(len(frames) + 1) * 1000 / per_second
+        durations = np.diff(np.round(ends / unit) * unit)
         first, *others = (Image.fromarray(frame) for frame in frames)
         first.save(
             temporary,
             save_all=True,
             append_images=others,
-            duration=_durations(len(frames), per_second, 10 if is_gif else 1),
+            duration=np.maximum(durations, 1).astype(int).tolist(),
             loop=0,
             lossless=True,
         )
-
-
-def _durations(count: int, per_second: float, unit: int) -> list[int]:
-    """How many milliseconds each frame is shown, in whole units of so many; the ends of
-    the frames, not their lengths, are rounded."""
-    ends = np.round(np.arange(count + 1) * 1000 / per_second / unit) * unit
-    return np.maximum(np.diff(ends), 1).astype(int).tolist()
 
 
 def _write_mp4(

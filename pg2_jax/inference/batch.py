@@ -26,88 +26,85 @@ class Generated(NamedTuple):
         return self.coarse if self.refined is None else self.refined
 
 
-class BatchGenerator:
-    """The generators of a model, compiled; see `PoseTransfer.batch`."""
+def in_chunks(
+    model: restore.Generators | exported_model.Program,
+    images: np.ndarray,
+    poses: np.ndarray,
+    source_poses: np.ndarray | None,
+    batch_size: int,
+) -> Generated:
+    """See `PoseTransfer.batch`."""
+    architecture = model.architecture
+    size = architecture.size
+    images, poses = np.asarray(images), np.asarray(poses, np.float32)
+    if images.shape[1:] != (*size, 3) or images.dtype != np.uint8:
+        raise ValueError(
+            f"images: expected uint8 [N, {size[0]}, {size[1]}, 3], got "
+            f"{images.dtype} {list(images.shape)}."
+        )
+    if not len(images):
+        raise ValueError("images: there must be one at least.")
+    _checked(poses, len(images), size, "poses")
+    if architecture.pose_embedding == "view":
+        require_views(poses)
+    sources = np.zeros(poses.shape, np.float32)
+    if source_poses is not None:
+        sources = np.asarray(source_poses, np.float32)
+        sources = _checked(sources, len(images), size, "source_poses", nobody=True)
+    if batch_size < 1:
+        raise errors.ArgumentError("batch_size", batch_size, " must be 1 or more.")
+    if isinstance(model, exported_model.Program):
+        draw = model.generate
+    else:
+        draw = functools.partial(
+            generation.compiled_generate(),
+            model.coarse,
+            model.refine,
+            architecture=architecture,
+        )
+    chunks = []
+    for start in range(0, len(images), batch_size):
+        count = min(batch_size, len(images) - start)
+        # One alone is frequent, in a notebook or a web page, and worth compiling;
+        # others are filled up with the last.
+        rows = start + np.minimum(np.arange(1 if count == 1 else batch_size), count - 1)
+        output = draw(images[rows], sources[rows], poses[rows])
+        chunks.append({name: np.asarray(x)[:count] for name, x in output.items()})
+    joined = {n: np.concatenate([c[n] for c in chunks]) for n in chunks[0]}
+    return Generated(joined[architecture.first_image], joined.get("refined"))
 
-    def __init__(self, model: restore.Generators | exported_model.Program):
-        self._architecture = model.architecture
-        if isinstance(model, exported_model.Program):
-            self._generate = model.generate
-        else:
-            self._generate = functools.partial(
-                generation.compiled_generate(),
-                model.coarse,
-                model.refine,
-                architecture=model.architecture,
-            )
 
-    def __call__(
-        self,
-        images: np.ndarray,
-        poses: np.ndarray,
-        batch_size: int,
-        source_poses: np.ndarray | None = None,
-    ) -> Generated:
-        images, poses = np.asarray(images), np.asarray(poses, np.float32)
-        self._check(images, poses)
-        sources = np.zeros(poses.shape, np.float32)
-        if source_poses is not None:
-            given = np.asarray(source_poses, np.float32)
-            sources = self._checked(given, len(images), "source_poses", nobody=True)
-        if batch_size < 1:
-            raise errors.ArgumentError("batch_size", batch_size, " must be 1 or more.")
-        chunks = []
-        for start in range(0, len(images), batch_size):
-            count = min(batch_size, len(images) - start)
-            # One alone is frequent, in a notebook or a web page, and worth compiling;
-            # others are filled up with the last.
-            size = 1 if count == 1 else batch_size
-            rows = start + np.minimum(np.arange(size), count - 1)
-            output = self._generate(images[rows], sources[rows], poses[rows])
-            chunks.append({name: np.asarray(x)[:count] for name, x in output.items()})
-        joined = {n: np.concatenate([c[n] for c in chunks]) for n in chunks[0]}
-        return Generated(joined[self._architecture.first_image], joined.get("refined"))
-
-    def _check(self, images: np.ndarray, poses: np.ndarray) -> None:
-        size = self._architecture.size
-        if images.shape[1:] != (*size, 3) or images.dtype != np.uint8:
-            raise ValueError(
-                f"images: expected uint8 [N, {size[0]}, {size[1]}, 3], got "
-                f"{images.dtype} {list(images.shape)}."
-            )
-        if not len(images):
-            raise ValueError("images: there must be one at least.")
-        self._checked(poses, len(images), "poses")
-        if self._architecture.pose_embedding == "view":
-            require_views(poses)
-
-    def _checked(
-        self, poses: np.ndarray, count: int, place: str, *, nobody: bool = False
-    ) -> np.ndarray:
-        """Poses [count, 18, 3] without their points outside the image. A ValueError for
-        other shapes or numbers, and a pose without a point, if not of `nobody`."""
-        size = self._architecture.size
-        if poses.shape != (count, 18, 3):
-            raise ValueError(
-                f"{place}: expected [{count}, 18, 3], one pose for each image, got "
-                f"{list(poses.shape)}."
-            )
-        finite = np.isfinite(poses).all(axis=(1, 2))
-        if not finite.all():
-            raise ValueError(
-                f"{place}: pose {int(np.argmin(finite))} holds a number that is not "
-                "finite; a missing point is (0, 0, 0)."
-            )
-        kept, _ = retarget.drop_outside(poses, *size)
-        inside = kept[..., 2].any(axis=1)
-        if nobody:
-            inside |= ~(poses[..., 2] > 0).any(axis=1)
-        if not inside.all():
-            raise ValueError(
-                f"{place}: pose {int(np.argmin(inside))} has no visible point inside "
-                f"{size[0]}x{size[1]} pixels; scale it to the model's image first."
-            )
-        return kept
+def _checked(
+    poses: np.ndarray,
+    count: int,
+    size: tuple[int, int],
+    place: str,
+    *,
+    nobody: bool = False,
+) -> np.ndarray:
+    """Poses [count, 18, 3] without their points outside the image. A ValueError for
+    other shapes or numbers, and a pose without a point, if not of `nobody`."""
+    if poses.shape != (count, 18, 3):
+        raise ValueError(
+            f"{place}: expected [{count}, 18, 3], one pose for each image, got "
+            f"{list(poses.shape)}."
+        )
+    finite = np.isfinite(poses).all(axis=(1, 2))
+    if not finite.all():
+        raise ValueError(
+            f"{place}: pose {int(np.argmin(finite))} holds a number that is not "
+            "finite; a missing point is (0, 0, 0)."
+        )
+    kept, _ = retarget.drop_outside(poses, *size)
+    inside = kept[..., 2].any(axis=1)
+    if nobody:
+        inside |= ~(poses[..., 2] > 0).any(axis=1)
+    if not inside.all():
+        raise ValueError(
+            f"{place}: pose {int(np.argmin(inside))} has no visible point inside "
+            f"{size[0]}x{size[1]} pixels; scale it to the model's image first."
+        )
+    return kept
 
 
 def require_views(poses: np.ndarray, place: str = "poses") -> None:

@@ -88,16 +88,35 @@ def write(
             flat = traverse_util.flatten_dict(kept, sep="/")
             # Its own writer makes files that only their owner may read.
             temporary.write_bytes(safetensors.numpy.save(flat, metadata=about))
-            return
-        if form == "onnx":
+        elif form == "onnx":
             computed = jax.tree.map(lambda x: x.astype(np.float32), stored)
             how = generators.architecture, computed, dtype
             temporary.write_bytes(onnx_model.program(*how, about))
-            return
-        program = _export(generators.architecture, stored)
-        with zipfile.ZipFile(temporary, "w") as archive:
-            archive.writestr("model.json", json.dumps(about, indent=2))
-            archive.writestr("program", program)
+        else:
+            program = _export(generators.architecture, stored)
+            with zipfile.ZipFile(temporary, "w") as archive:
+                archive.writestr("model.json", json.dumps(about, indent=2))
+                archive.writestr("program", program)
+
+
+def _export(architecture: Architecture, stored: dict[str, Any]) -> bytes:
+    def generate(*given: jax.Array) -> dict[str, jax.Array]:
+        weights = jax.tree.map(lambda x: x.astype(jnp.float32), stored)
+        return generation.program(generation.generate, weights, architecture)(*given)
+
+    given = onnx_model.inputs_of(architecture).values()
+    exported = jax.export.export(jax.jit(generate), platforms=PLATFORMS)(*given)
+    return bytes(exported.serialize())
+
+
+def public_config(config: dict[str, Any]) -> dict[str, Any]:
+    """A config to be shared: absolute paths tell of the machine, and are cut short."""
+    return {
+        name: pathlib.PurePath(value).name
+        if isinstance(value, str) and value.startswith(("/", "~"))
+        else value
+        for name, value in config.items()
+    }
 
 
 def read(
@@ -105,8 +124,8 @@ def read(
 ) -> Generators | Program:
     """Reads a model in any of the formats, to compute in the precision "float32" or
     "bfloat16"; empty is the run's own. A compiled model of another precision, and a
-    file that is no such model, damaged, or of a later version, is a ValueError; so is
-    one in cloud storage that cannot be fetched, whose message names the argument."""
+    file that is no such model, damaged, or of a later version, is a ValueError; for one
+    that cannot be fetched it names the argument."""
     try:
         with cloud_files.fetched(path, argument) as file:
             model = _reader(file)(file, str(path))
@@ -126,18 +145,8 @@ def read(
     return dataclasses.replace(model, architecture=architecture)
 
 
-def public_config(config: dict[str, Any]) -> dict[str, Any]:
-    """A config to be shared: absolute paths tell of the machine, and are cut short."""
-    return {
-        name: pathlib.PurePath(value).name
-        if isinstance(value, str) and value.startswith(("/", "~"))
-        else value
-        for name, value in config.items()
-    }
-
-
 def _reader(file: pathlib.Path) -> Callable[..., Generators | Program]:
-    """What reads a file: ONNX is known by its suffix, the others by how they begin."""
+    # ONNX is known by its suffix, the others by how they begin.
     if file.suffix == onnx_model.SUFFIX:
         return _read_onnx
     with open(file, "rb") as opened:
@@ -146,7 +155,7 @@ def _reader(file: pathlib.Path) -> Callable[..., Generators | Program]:
 
 def _read_onnx(file: pathlib.Path, path: str) -> Program:
     about, generate = onnx_model.load(file)
-    step, config, architecture = _described(path, about)
+    step, architecture, config = _described(path, about)
     # Whatever the run computed in.
     architecture = dataclasses.replace(architecture, precision="float32")
     return Program(step, architecture, config, generate)
@@ -154,7 +163,7 @@ def _read_onnx(file: pathlib.Path, path: str) -> Program:
 
 def _read_weights(file: pathlib.Path, path: str) -> Generators:
     with safetensors.safe_open(file, framework="flax") as opened:
-        step, config, architecture = _described(path, opened.metadata() or {})
+        step, architecture, config = _described(path, opened.metadata() or {})
         stored = {key: np.asarray(opened.get_tensor(key)) for key in opened.keys()}  # noqa: SIM118
     shapes = traverse_util.flatten_dict(restore.weight_shapes(architecture), sep="/")
     for key, expected in shapes.items():
@@ -172,8 +181,7 @@ def _read_weights(file: pathlib.Path, path: str) -> Generators:
 
 def _read_program(file: pathlib.Path, path: str) -> Program:
     with zipfile.ZipFile(file) as archive:
-        about = json.loads(archive.read("model.json"))
-        step, config, architecture = _described(path, about)
+        described = _described(path, json.loads(archive.read("model.json")))
         program = jax.export.deserialize(bytearray(archive.read("program")))
     here = jax.default_backend()
     if ("cuda" if here == "gpu" else here) not in program.platforms:
@@ -181,19 +189,20 @@ def _read_program(file: pathlib.Path, path: str) -> Program:
             f"{path} was exported for {', '.join(program.platforms)}, this machine "
             f"runs on {here}."
         )
+    _, architecture, _ = described
     call = jax.jit(program.call, compiler_options=cpu_convolution.compiler_options())
 
     def generate(photos: Any, source_keypoints: Any, keypoints: Any) -> Any:
         given = (source_keypoints,) if architecture.needs_source_pose else ()
         return call(photos, *given, keypoints)
 
-    return Program(step, architecture, config, generate)
+    return Program(*described, generate)
 
 
 def _described(
     path: str, about: dict[str, str]
-) -> tuple[int, dict[str, Any], Architecture]:
-    """Step, config and architecture; refuses files of others and of later versions."""
+) -> tuple[int, Architecture, dict[str, Any]]:
+    """Step, architecture and config; refuses files of others and of later versions."""
     if _KEY not in about:
         raise ValueError(
             f"{path}: not a model exported by this program (its metadata has no "
@@ -202,20 +211,4 @@ def _described(
     restore.check_version(path, int(about[_KEY]), VERSION)
     architecture = restore.architecture_of(json.loads(about["architecture"]))
     config = run_folder.with_current_names(json.loads(about["config"]))
-    return int(about["step"]), config, architecture
-
-
-def _export(architecture: Architecture, stored: dict[str, Any]) -> bytes:
-    def generate(photos: jax.Array, *keypoints: jax.Array) -> dict[str, jax.Array]:
-        weights = jax.tree.map(lambda x: x.astype(jnp.float32), stored)
-        program = generation.program(generation.generate, weights, architecture)
-        return program(photos, *keypoints)
-
-    (batch,) = jax.export.symbolic_shape("batch")
-    size = (*architecture.size, 3)
-    keypoints = jax.ShapeDtypeStruct((batch, 18, 3), np.float32)
-    exported = jax.export.export(jax.jit(generate), platforms=PLATFORMS)(
-        jax.ShapeDtypeStruct((batch, *size), np.uint8),
-        *[keypoints] * (2 if architecture.needs_source_pose else 1),
-    )
-    return bytes(exported.serialize())
+    return int(about["step"]), architecture, config

@@ -1,13 +1,12 @@
 """Poses brought into the model's image."""
 
-import warnings
 from collections.abc import Sequence
 
 import jax.numpy as jnp
 import numpy as np
 
 from pg2_jax import errors, pose
-from pg2_jax.inference import retarget
+from pg2_jax.inference import retarget, source_photo
 from pg2_jax.inference.target_pose import Poses
 from pg2_jax.photos import crop
 
@@ -24,33 +23,30 @@ def fit_poses(
     pose_size: crop.Size | None,
     *,
     mirror: bool = False,
-) -> dict[str, np.ndarray]:
-    """Brings poses into the model's image of (height, width) `size`: name -> float32
-    [18, 3] in its pixels; points outside are missing.
+) -> np.ndarray:
+    """Brings poses into the model's image of (height, width) `size`: float32 [N, 18, 3]
+    in its pixels; points outside are missing.
 
     The fit "body" gives them size and place of the source person, whose joints [18, 3]
     are `body`; "image" fits them as if a photo had been cropped to the pose; with
     "none" pixels are those of the model, or of an image of (height, width) `pose_size`,
-    by default the one that their file names, which is scaled alike in both directions
-    into the middle; "auto" is body if `body` has a torso, else image for poses of
-    photos and of the library, and none for others. A frame of a sequence without a
-    joint in the image gets one between those around it, which is said. Most points
-    outside where no size is known, all of them, or a fit that cannot be done, is a
-    ValueError.
+    by default the one that their file names, which is brought into the middle; "auto"
+    is body if `body` has a torso, else image for poses of photos and of the library,
+    and none for others, and leaves out limbs that the photo does not show. A frame of a
+    sequence without a joint in the image gets one between those around it. Most points
+    outside an image that is a mere guess, or all of them, are a ValueError.
     """
     errors.check_choice("pose_fit", fit, FITS)
     stacked = np.stack(list(poses.poses.values()))
+    stacked = source_photo.poses_as_shown(stacked, body, fit)
     sizes = [pose_size or poses.sizes.get(name) or size for name in poses.poses]
     if mirror:
-        stacked = np.stack(
-            [
-                np.asarray(pose.flip_keypoints(jnp.asarray(points), width))
-                for points, (_, width) in zip(stacked, sizes, strict=True)
-            ]
-        )
+        pairs = zip(jnp.asarray(stacked), sizes, strict=True)
+        mirrored = [pose.flip_keypoints(points, width) for points, (_, width) in pairs]
+        stacked = np.stack(mirrored)
     if fit == "auto":
         fit = "none" if poses.pixels else "image"
-        if body is not None and retarget.has_torso(np.stack([body])):
+        if body is not None and retarget.has_torso(body[None]):
             fit = "body" if retarget.has_torso(stacked) else fit
     if fit == "none":
         return _complete(poses, _scaled(poses, stacked, size, sizes, pose_size), size)
@@ -72,16 +68,14 @@ def _scaled(
     sizes: Sequence[crop.Size],
     pose_size: crop.Size | None,
 ) -> list[np.ndarray]:
-    """Poses of images of these sizes in the middle of the model's; refuses those of
-    which most lies outside an image that is a mere guess."""
+    """Poses of images of these sizes in the middle of the model's."""
     scaled, outside, inside = [], 0, 0
     for points, given in zip(stacked, sizes, strict=True):
         kept, left_out = retarget.drop_outside(points, *given)
         outside, inside = outside + left_out, inside + int(kept[:, 2].sum())
         scale = min(size[0] / given[0], size[1] / given[1])
-        free = [(size[1] - scale * given[1]) / 2, (size[0] - scale * given[0]) / 2]
-        moved = kept * [scale, scale, 1] + [*free, 0]
-        moved = np.where(kept[:, 2:] > 0, moved, 0)
+        free = np.array(size[::-1]) - scale * np.array(given[::-1])
+        moved = retarget.moved(kept, scale, free / 2)
         scaled.append(retarget.drop_outside(moved, *size)[0])
     height, width = sizes[0]
     name = f" {next(iter(poses.poses))}:" if len(scaled) == 1 else ""
@@ -98,14 +92,13 @@ def _scaled(
         )
     if outside:
         hint = "" if known else "; pose_size says which image the pose is of"
-        warnings.warn(f"{what}, left out{hint}.", stacklevel=5)
+        errors.warn(f"{what}, left out{hint}.")
     if abs(width * size[0] / (height * size[1]) - 1) > _SAME_SHAPE:
-        warnings.warn(
+        errors.warn(
             f"{poses.place}: the poses are of an image of {height}x{width}, which has "
             f"another shape than the model's {size[0]}x{size[1]}: they are scaled "
-            "alike in both directions, and centred. pose_fit="
-            '"image" shows the body as large as it fits.',
-            stacklevel=5,
+            'alike in both directions, and centred. pose_fit="image" shows the body as '
+            "large as it fits."
         )
     return scaled
 
@@ -119,37 +112,34 @@ def _cut(poses: Poses, stacked: np.ndarray, size: crop.Size) -> list[np.ndarray]
         if outside:
             cut.append(f"{name} ({errors.counted(outside, 'joint')})")
     if cut and any(points.any() for points in fitted):
-        many = f"{len(cut)} of {len(fitted)} poses reach"
-        what = "the pose reaches" if len(fitted) == 1 else many
-        warnings.warn(
-            f"{poses.place}: the body is so large in the image that {what} "
-            "beyond it; the joints outside are left out: "
-            f"{errors.few(cut)}. "
-            'pose_fit="image" shows whole poses.',
-            stacklevel=5,
+        many = len(fitted) > 1
+        what = (
+            f"{len(cut)} of {len(fitted)} poses reach" if many else "the pose reaches"
+        )
+        errors.warn(
+            f"{poses.place}: the body is so large in the image that {what} beyond it; "
+            f"the joints outside are left out: {errors.few(cut)}. "
+            'pose_fit="image" shows whole poses.'
         )
     return fitted
 
 
 def _complete(
     poses: Poses, fitted: Sequence[np.ndarray], size: crop.Size
-) -> dict[str, np.ndarray]:
-    """The poses by name, the empty ones of a sequence filled from those around them."""
-    names = list(poses.poses)
-    empty = [i for i, points in enumerate(fitted) if not points[:, 2].any()]
+) -> np.ndarray:
+    """The empty poses of a sequence are filled from those around them."""
+    names, stacked = list(poses.poses), np.stack(fitted)
+    empty = np.flatnonzero(~stacked[..., 2].any(axis=1)).tolist()
     if empty and (poses.alone or len(empty) == len(fitted)):
         raise ValueError(
             f"{poses.place}: {names[empty[0]]}: all joints lie outside the image of "
             f'{size[0]}x{size[1]}. pose_fit="image" shows the whole pose.'
         )
-    if not empty:
-        return dict(zip(names, fitted, strict=True))
-    filled, _ = retarget.fill_gaps(np.stack(fitted))
-    missing = [names[i] for i in empty]
-    warnings.warn(
-        f"{poses.place}: {len(empty)} of {len(names)} frames show no joint of the "
-        "person in the image; each is held, or made between the frames around it: "
-        f"{errors.few(missing)}.",
-        stacklevel=5,
-    )
-    return dict(zip(names, filled, strict=True))
+    if empty:
+        errors.warn(
+            f"{poses.place}: {len(empty)} of {len(names)} frames show no joint of the "
+            "person in the image; each is held, or made between the frames around it: "
+            f"{errors.few([names[i] for i in empty])}."
+        )
+        return retarget.fill_gaps(stacked)
+    return stacked

@@ -6,82 +6,157 @@ enlarged; the others are read from the photo itself, which is taken apart first.
 """
 
 import math
-from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple, TypeGuard
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from pg2_jax import cpu_convolution, errors, inputs
 from pg2_jax.architecture import Architecture
 from pg2_jax.checkpoint import restore
-from pg2_jax.inference import exported_model, scene
+from pg2_jax.inference import exported_model
 from pg2_jax.inference.source_photo import Source
-from pg2_jax.pg2plus import part_transfer, part_warp, sampling
-from pg2_jax.photos import crop
+from pg2_jax.pg2plus import find_person, part_transfer, part_warp, sampling
+from pg2_jax.photos import crop, patch_fill
 
 MAX_SIDE = 1024
 _GENERATED = 0.1  # torso lengths about a person in which the network generates
-# (source, poses [N, 18, 3] in pixels of the model's image, max_side) -> the photo's
-# part, uint8 [h, w, 3], and the pictures; None where the joints are not known.
-Pictures = tuple[np.ndarray, list[np.ndarray]] | None
-Enlarge = Callable[[Source, np.ndarray, int], Pictures]
+# Torso lengths: what is so far inside the parts may be the person; too much is better
+# here than some hair that stays.
+_ABOUT = -0.1
+_LEAST = 0.2  # of a person in a pixel, which the place without it does not show
+_FADES = 6.0  # pixels of the model's image beyond the photo in which its edge fades
+_GROWN = 2  # pixels of the model's image about the person, for shadows and blur
 
 
-def of(model: restore.Generators | exported_model.Program) -> Enlarge | None:
-    """What makes a model's pictures at the photo's resolution; None for a model that
-    generates every pixel itself, or whose network cannot be looked into."""
-    if isinstance(model, exported_model.Program) or model.refine is not None:
+class Enlarged(NamedTuple):
+    """At the photo's resolution, uint8 [h, w, 3]."""
+
+    photo: np.ndarray  # the part that the model sees
+    pictures: list[np.ndarray]  # its person in poses
+
+
+class Scene(NamedTuple):
+    """A photo, or the part of it that a picture shows, taken apart."""
+
+    photo: np.ndarray  # uint8 [h, w, 3]; beyond the edges of the whole photo made up
+    background: np.ndarray  # uint8 [h, w, 3], the photo without the person
+    person: np.ndarray  # float32 [H, W, 1] in [0, 1], of the model's size
+
+
+def moves_pixels(
+    model: restore.Generators | exported_model.Program,
+) -> TypeGuard[restore.Generators]:
+    """Whether a model moves the photo's pixels, by one network that can be looked
+    into."""
+    is_one = isinstance(model, restore.Generators) and model.refine is None
+    return is_one and model.architecture.needs_source_pose
+
+
+def pictures(
+    model: restore.Generators | exported_model.Program,
+    source: Source,
+    poses: np.ndarray,
+    max_side: int,
+) -> Enlarged | None:
+    """A photo and its person in poses [N, 18, 3], in pixels of the model's image; None
+    where the resolution is not kept, or the joints of the source are not known."""
+    if source.pose is None or not moves_pixels(model):
         return None
-    if not model.architecture.needs_source_pose:
-        return None
-
-    def enlarge(source: Source, poses: np.ndarray, max_side: int) -> Pictures:
-        if source.pose is None:
-            return None
-        photo = photo_of(source.photo, source.frame, source.image.shape[:2], max_side)
-        place = scene.read(model, source, source.image if photo is None else photo)
-        given = (source.image, *place, np.asarray(source.pose, np.float32))
-        program = cpu_convolution.jitted(_generate, "scale", "architecture")
-        # One after the other: at this size each fills the memory of many small ones.
-        pictures = [
-            program(
-                model.coarse,
-                *(x[None] for x in (*given, pose.astype(np.float32))),
-                scale=len(place.photo) // len(source.image),
-                architecture=model.architecture,
-            )
-            for pose in poses
-        ]
-        return place.photo, [np.asarray(picture[0]) for picture in pictures]
-
-    return enlarge
+    photo = photo_of(source.photo, source.frame, source.image.shape[:2], max_side)
+    scene = take_apart(model, source, source.image if photo is None else photo)
+    given = (source.image, *scene, np.asarray(source.pose, np.float32))
+    program = cpu_convolution.jitted(_generate, "scale", "architecture")
+    # One after the other: at this size each fills the memory of many small ones.
+    drawn = [
+        program(
+            model.coarse,
+            *(x[None] for x in (*given, pose.astype(np.float32))),
+            scale=len(scene.photo) // len(source.image),
+            architecture=model.architecture,
+        )
+        for pose in poses
+    ]
+    return Enlarged(scene.photo, [np.asarray(picture[0]) for picture in drawn])
 
 
 def photo_of(
     photo: Image.Image, frame: crop.Frame, size: crop.Size, max_side: int
 ) -> np.ndarray | None:
-    """The part of a photo that the model sees at its (height, width) `size`, at the
-    photo's own resolution, uint8 [h, w, 3]; None where it has no more pixels."""
-    scale = _scale(frame, size, max_side)
-    if scale == 1:
-        return None
-    left, top, right, bottom = (scale * side for side in frame.target)
-    larger = crop.Frame(frame.source, crop.Box(left, top, right, bottom))
-    return np.asarray(crop.apply(photo, larger, (scale * size[0], scale * size[1])))
-
-
-def _scale(frame: crop.Frame, size: crop.Size, max_side: int) -> int:
-    """By how much the model's image is enlarged within `max_side`: the power of two
-    next to the photo's resolution, so that few programs are compiled."""
+    """The part of a photo that the model sees at its (height, width) `size`, about at
+    the photo's resolution and within `max_side`, uint8 [h, w, 3]; None where the photo
+    has no more pixels."""
     if max_side < 1:
         raise errors.ArgumentError("max_side", max_side, " must be 1 or more.")
     finest = max(1.0, frame.source.height / frame.target.height)
     most = max(1.0, max_side / max(size))
-    nearest = 2 ** round(math.log2(finest))
-    return min(nearest, 2 ** math.floor(math.log2(most)))
+    # A power of two, so that few programs are compiled.
+    scale = min(2 ** round(math.log2(finest)), 2 ** math.floor(math.log2(most)))
+    if scale == 1:
+        return None
+    larger = crop.Frame(frame.source, crop.Box(*(scale * x for x in frame.target)))
+    return np.asarray(crop.apply(photo, larger, (scale * size[0], scale * size[1])))
+
+
+def take_apart(
+    generators: restore.Generators, source: Source, photo: np.ndarray
+) -> Scene:
+    """Takes a photo apart, uint8 [h, w, 3] of the same part as `source.image`, of that
+    size or a multiple of it."""
+    scale = len(photo) // len(source.image)
+    person, gone = cpu_convolution.jitted(_person, "scale", "architecture")(
+        generators.coarse,
+        source.image[None],
+        np.asarray(source.pose, np.float32)[None],
+        scale=scale,
+        architecture=generators.architecture,
+    )
+    grown = ImageFilter.MaxFilter(2 * _GROWN * scale + 1)
+    hole = _filtered(np.asarray(gone[0, ..., 0]) > _LEAST, grown) > 0
+    beyond = _beyond(source.frame, scale, photo.shape[:2])
+    filled = patch_fill.fill(photo.astype(np.float32), hole | (beyond > 0))
+    soft = _filtered(hole, ImageFilter.GaussianBlur(scale / 2))
+    share = np.maximum(soft.astype(np.float32) / 255, beyond)[..., None]
+    background = np.round(share * filled + (1 - share) * photo).astype(np.uint8)
+    # A body that the photo cuts off goes on as its edge does.
+    shown = np.where((hole | (beyond == 0))[..., None], photo, background)
+    return Scene(shown, background, np.asarray(person[0]))
+
+
+def _filtered(mask: np.ndarray, rule: ImageFilter.Filter) -> np.ndarray:
+    return np.asarray(Image.fromarray(mask.astype(np.uint8) * 255).filter(rule))
+
+
+def _beyond(frame: crop.Frame, scale: int, size: crop.Size) -> np.ndarray:
+    """Where a picture shows what lies beyond the edges of the photo: float32 [h, w], 0
+    on the photo, growing to 1 away from it, where its edge pixels repeat too often."""
+    left, top, right, bottom = (scale * side for side in frame.target)
+    rows, columns = np.arange(size[0])[:, None] + 0.5, np.arange(size[1]) + 0.5
+    way = np.maximum(
+        np.maximum(top - rows, rows - bottom),
+        np.maximum(left - columns, columns - right),
+    )
+    return np.clip(way / (_FADES * scale), 0, 1).astype(np.float32)
+
+
+def _person(
+    params: restore.PyTree,
+    image: jax.Array,
+    pose: jax.Array,
+    *,
+    scale: int,
+    architecture: Architecture,
+) -> tuple[jax.Array, jax.Array]:
+    """Who is the person, [1, H, W, 1] in [0, 1], and at the photo's resolution who may
+    be, [1, h, w, 1]."""
+    source = inputs.from_uint8(image)
+    height, width = image.shape[1:3]
+    person = find_person.find(params, source, pose, architecture)
+    about = 1.0 - part_warp.background(pose, height, width, _ABOUT)
+    gone = jnp.maximum(person, about)
+    return person, sampling.enlarged(gone, scale * height, scale * width)
 
 
 def _generate(
@@ -112,7 +187,11 @@ def _generate(
     own, weights, mask = (
         sampling.enlarged(x, height, width) for x in (*layers, person)
     )
-    before, after = (_enlarged(points, scale) for points in poses)
+    # Pixels have centres.
+    before, after = (
+        jnp.concatenate([(x[..., :2] + 0.5) * scale - 0.5, x[..., 2:]], axis=-1)
+        for x in poses
+    )
     moved = part_warp.warp(
         large, before, after, height, width, None if seen is None else mask
     )
@@ -122,9 +201,3 @@ def _generate(
     own += away * (behind - own)
     layers = part_transfer.Layers(own, weights)
     return inputs.to_uint8(part_transfer.blend(moved.composite, behind, large, layers))
-
-
-def _enlarged(keypoints: jax.Array, scale: int) -> jax.Array:
-    """Keypoints in pixels of an image `scale` times as large: pixels have centres."""
-    points = (keypoints[..., :2] + 0.5) * scale - 0.5
-    return jnp.concatenate([points, keypoints[..., 2:]], axis=-1)

@@ -21,26 +21,20 @@ _TITLES = {
 }
 _SETTINGS = ("image_height", "image_width", "stages", "pose_embedding", "base_channels")
 
-_CARD = pathlib.Path(__file__).with_name("model_card.md")
-
 
 def local(name: str) -> str:
-    """The path of a model: of one on the Hub, "hf://user/repository", that of its file,
-    which is downloaded; any other as it is."""
-    return download(name.removeprefix(HUB)) if name.startswith(HUB) else name
-
-
-def download(name: str) -> str:
-    """Fetches a model, "user/repository" with "@revision" if wanted, once, into the
-    library's cache: the path of the file. Where that fails, the ValueError says why."""
+    """The path of a model: any as it is, but of one on the Hub, "hf://user/repository"
+    with "@revision" if wanted, that of its file, which is downloaded once."""
+    if not name.startswith(HUB):
+        return name
     library = _library()
-    repository, _, revision = name.partition("@")
+    repository, _, revision = name.removeprefix(HUB).partition("@")
     try:
         return library.hf_hub_download(repository, FILE, revision=revision or None)
     except Exception as error:
         # What its network library raises is neither OSError nor ValueError.
         raise ValueError(
-            f"hf://{name}: {FILE} cannot be fetched: {_first_line(error)} Is the name "
+            f"{name}: {FILE} cannot be fetched: {_first_line(error)} Is the name "
             "right, is there internet, and, for a private model, are you logged in "
             "(hf auth login)?"
         ) from error
@@ -57,22 +51,22 @@ def push(
 ) -> str:
     """Uploads a file of `exported_model.write`, named `FILE` and alone in its folder,
     with what is written beside it: the config, the scores of a metrics.json, and a
-    card. Returns the address of the repository, which is made if there is none. Not
-    logged in, no such metrics, or no huggingface_hub is a ValueError."""
+    card. Returns the address of the repository, which is made if there is none."""
     library, folder = _library(), file.parent
-    report = None if metrics is None else _read_metrics(metrics)
+    scores = "Not measured."
+    if metrics is not None:
+        scores, report = _scores(metrics, step)
+        (folder / "metrics.json").write_text(json.dumps(report, indent=2) + "\n")
     public = exported_model.public_config(config)
-    for name, content in (("config.json", public), ("metrics.json", report)):
-        if content is not None:
-            (folder / name).write_text(json.dumps(content, indent=2) + "\n")
-    card = _CARD.read_text(encoding="utf-8").format(
+    (folder / "config.json").write_text(json.dumps(public, indent=2) + "\n")
+    settings = [f"| `{n}` | {config[n]} |" for n in _SETTINGS if n in config]
+    card = pathlib.Path(__file__).with_name("model_card.md").read_text("utf-8")
+    card = card.format(
         repository=repository,
         size=f"{config['image_height']}x{config['image_width']}",
         step=step,
-        settings="\n".join(
-            f"| `{n}` | {config[n]} |" for n in _SETTINGS if n in config
-        ),
-        scores="Not measured." if report is None else _scores(report, step),
+        settings="\n".join(settings),
+        scores=scores,
     )
     (folder / "README.md").write_text(card, encoding="utf-8")
     api = library.HfApi()
@@ -88,30 +82,25 @@ def push(
     return f"https://huggingface.co/{repository}"
 
 
-def _scores(report: dict[str, Any], step: int) -> str:
-    kinds = report["metrics"]
-    rows = [["metric", *kinds], ["---", *["---:"] * len(kinds)]]
-    for name, title in _TITLES.items():
-        means = [records.get(name, {}).get("mean") for records in kinds.values()]
-        if any(value is not None for value in means):
-            cells = ["-" if value is None else f"{value:.3f}" for value in means]
-            rows.append([f"{title}, `{name}`", *cells])
-    table = "\n".join("| " + " | ".join(row) + " |" for row in rows)
-    other = report["step"] != step
-    note = f" They are those of step {report['step']:,}." if other else ""
-    pairs = f"{report['pairs']:,} test pairs"
-    return f"Means over {pairs} (`metrics.json`).{note}\n\n{table}"
-
-
-def _read_metrics(path: files.PathLike) -> dict[str, Any]:
+def _scores(path: files.PathLike, step: int) -> tuple[str, dict[str, Any]]:
+    """What a card says of a metrics.json, and its content."""
     try:
-        text = pathlib.Path(path).expanduser().read_text(encoding="utf-8")
-        report = json.loads(text)
-        _scores(report, 0)
+        report = json.loads(pathlib.Path(path).expanduser().read_text("utf-8"))
+        kinds = report["metrics"]
+        rows = [["metric", *kinds], ["---", *["---:"] * len(kinds)]]
+        for name, title in _TITLES.items():
+            means = [records.get(name, {}).get("mean") for records in kinds.values()]
+            if any(value is not None for value in means):
+                cells = ["-" if value is None else f"{value:.3f}" for value in means]
+                rows.append([f"{title}, `{name}`", *cells])
+        table = "\n".join("| " + " | ".join(row) + " |" for row in rows)
+        other = report["step"] != step
+        note = f" They are those of step {report['step']:,}." if other else ""
+        pairs = f"{report['pairs']:,} test pairs"
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         rule = f": not the metrics.json of an evaluation: {error}."
         raise errors.ArgumentError("metrics", path, rule) from error
-    return report
+    return f"Means over {pairs} (`metrics.json`).{note}\n\n{table}", report
 
 
 def _library() -> ModuleType:

@@ -5,10 +5,8 @@ in the photos, where the architecture `needs_source_pose`; and "keypoints", the 
 generate, float32 [batch, 18, 3], (x, y, visible) in pixels. Outputs: images uint8
 [batch, H, W, 3] by kind, see `generation.draw`. It computes in float32.
 
-`onnx_program` translates. The converter jax2onnx was tried first: its newest version,
-0.17.1, needs an orbax-checkpoint older than ours, so that pip installs 0.13.0, whose
-graph of pg2plus for any batch ONNX Runtime refuses (a Reshape of [1, 18, 2] to [1, 32,
-16, 18, 2]).
+`onnx_program` translates. The converter jax2onnx 0.17.1 needs an orbax-checkpoint older
+than ours, and of 0.13.0 ONNX Runtime refuses the graph of pg2plus for any batch.
 """
 
 import dataclasses
@@ -38,8 +36,7 @@ _EXACT = "exact_"
 
 def require_packages() -> None:
     """A ValueError unless what writes and checks a file is installed."""
-    lacks = _lacks("onnx") or _lacks("onnxruntime")
-    if lacks:
+    if lacks := _lacks("onnx") or _lacks("onnxruntime"):
         raise errors.ArgumentError("form", "onnx", lacks)
 
 
@@ -49,17 +46,16 @@ def program(
     dtype: str,
     about: Mapping[str, str],
 ) -> bytes:
-    """The file, which gives the images of jax: it was run. The `weights` "coarse" and
-    "refine" are those of `generation.draw`, float32, stored in the dtype if they lose
-    nothing by it; `about` is what the file says of itself. A ValueError if ONNX
-    Runtime's images differ from those of jax, or a package is missing."""
+    """The file, which gives the images of jax: it was run, and a ValueError says if
+    they differ. The `weights` "coarse" and "refine" are those of `generation.draw`,
+    float32, stored in the dtype if they lose nothing by it; `about` is what the file
+    says of itself."""
     require_packages()
     import onnx
 
     from pg2_jax.onnx_program import graph, translate
 
     architecture = dataclasses.replace(architecture, precision="float32", remat=False)
-
     draw = generation.program(generation.draw, weights, architecture)
 
     def both(*arrays: jax.Array) -> dict[str, jax.Array]:
@@ -68,7 +64,7 @@ def program(
         return {**images, **{_EXACT + name: image for name, image in exact.items()}}
 
     written = graph.Graph(jnp.dtype(dtype))
-    outputs = translate.write(written, both, _inputs(architecture))
+    outputs = translate.write(written, both, inputs_of(architecture))
     model = written.model(outputs, about)
     onnx.checker.check_model(model, full_check=True)
     _compare(model.SerializeToString(), jax.jit(draw), architecture)
@@ -80,10 +76,8 @@ def program(
 def load(
     path: files.PathLike,
 ) -> tuple[dict[str, str], Callable[[Any, Any, Any], dict[str, Any]]]:
-    """What a file says of itself, and what generates as `exported_model.Program` does.
-    A file that ONNX Runtime cannot read, or no ONNX Runtime, is a ValueError."""
-    lacks = _lacks("onnxruntime")
-    if lacks:
+    """What a file says of itself, and what generates as `exported_model.Program`."""
+    if lacks := _lacks("onnxruntime"):
         raise ValueError(f"{path}{lacks}")
     session = _session(os.fspath(path), str(path))
     outputs = [output.name for output in session.get_outputs()]
@@ -98,7 +92,8 @@ def load(
     return dict(session.get_modelmeta().custom_metadata_map), generate
 
 
-def _inputs(architecture: Architecture) -> dict[str, jax.ShapeDtypeStruct]:
+def inputs_of(architecture: Architecture) -> dict[str, jax.ShapeDtypeStruct]:
+    """Shapes and dtypes of the inputs, in order, of any number of people."""
     (batch,) = jax.export.symbolic_shape("batch")
     keypoints = jax.ShapeDtypeStruct((batch, 18, 3), np.float32)
     source = {"source_keypoints": keypoints} if architecture.needs_source_pose else {}
@@ -118,8 +113,8 @@ def _explained(architecture: Architecture, outputs: list[str]) -> str:
         "source_keypoints": f"of the people in the photos; {points}",
         "keypoints": f"the poses to generate; {points}",
     }
-    taken = {name: about[name] for name in _inputs(architecture)}
-    given = {name: image for name in outputs}
+    taken = {name: about[name] for name in inputs_of(architecture)}
+    given = dict.fromkeys(outputs, image)
     return json.dumps({"inputs": taken, "outputs": given, "keypoints": pose.JOINTS})
 
 
@@ -152,12 +147,9 @@ def _example(architecture: Architecture) -> dict[str, np.ndarray]:
     poses = list(pose_library.read("catalogue").values())[:4]
     points = retarget.fit_to_image(np.stack(poses), height, width, alone=True)
     points[1, 4] = points[3, 10] = 0  # a wrist and an ankle are not seen
-    known: dict[str, np.ndarray] = {
-        "photos": np.stack([photo, photo[::-1]]),
-        "source_keypoints": points[:2],
-        "keypoints": points[2:],
-    }
-    return {name: known[name] for name in _inputs(architecture)}
+    photos = np.stack([photo, photo[::-1]])
+    known = {"photos": photos, "source_keypoints": points[:2], "keypoints": points[2:]}
+    return {name: known[name] for name in inputs_of(architecture)}
 
 
 def _session(model: str | bytes, name: str) -> Any:
@@ -165,8 +157,8 @@ def _session(model: str | bytes, name: str) -> Any:
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3  # errors alone
+    where = ["CPUExecutionProvider"]
     try:
-        where = ["CPUExecutionProvider"]
         return onnxruntime.InferenceSession(model, options, providers=where)
     except Exception as error:
         # It has classes of its own for what it cannot read.

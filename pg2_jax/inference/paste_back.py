@@ -36,25 +36,24 @@ def blend(
     person stood, and the whole part is taken, with a soft border. An image that is
     `complete` shows itself what is behind the person of the photo."""
     size = (image.shape[0], image.shape[1])
+    put = functools.partial(_put, frame=frame, whole=photo.size)
     scale = len(generated) / size[0]
     large = crop.Frame(frame.source, crop.Box(*(scale * x for x in frame.target)))
-    pasted = crop.paste(photo, Image.fromarray(generated), large)
     known = None if source_pose is None else body(source_pose, *size, part_warp.MARGIN)
+    shown = body(target_pose, *size)
+    behind = photo
     if known is None:
-        mask = _put(_whole(size, frame, photo.size), frame, photo.size)
-        return np.asarray(Image.composite(pasted, photo, mask))
-    shown = body(target_pose, *size, _MARGIN)
-    if shown is not None and complete:
-        changed = np.maximum(known, shown)
-        return np.asarray(
-            Image.composite(pasted, photo, _put(changed, frame, photo.size))
-        )
-    behind = Image.fromarray(np.asarray(_without(image, known)))
-    cleared = crop.paste(photo, behind, frame)
-    free = Image.composite(cleared, photo, _put(known, frame, photo.size))
-    if shown is None:  # Single points.
-        shown = np.ones(size, np.float32)
-    return np.asarray(Image.composite(pasted, free, _put(shown, frame, photo.size)))
+        mask = _whole(size, frame, photo.size)
+    elif complete and shown is not None:
+        mask = np.maximum(known, shown)
+    else:
+        free = Image.fromarray(np.asarray(_without(image, known)))
+        cleared = crop.paste(photo, free, frame)
+        behind = Image.composite(cleared, photo, put(known))
+        # Single points show no body.
+        mask = np.ones(size, np.float32) if shown is None else shown
+    pasted = crop.paste(photo, Image.fromarray(generated), large)
+    return np.asarray(Image.composite(pasted, behind, put(mask)))
 
 
 def body(
@@ -73,8 +72,7 @@ def body(
 
 @functools.partial(jax.jit, static_argnames=("height", "width", "margin"))
 def _body(points: jax.Array, height: int, width: int, margin: float) -> jax.Array:
-    """Where the parts of the body are, joined with the body mask of the loss, which
-    needs no torso."""
+    # The parts of the body, and the body mask of the loss, which needs no torso.
     free = part_warp.background(points[None], height, width, margin)[0, ..., 0]
     limbs = pose.body_mask(points, height, width)[..., 0]
     return jnp.maximum(1.0 - free, limbs)
@@ -92,13 +90,12 @@ def _whole(size: crop.Size, frame: crop.Frame, whole: tuple[int, int]) -> np.nda
     """1, and less towards the sides within the photo, 0 at them; [H, W]."""
     soft = max(1.0, size[0] * _SOFT)
     shares = []
-    for length, start, end, first, last, photo in (
-        (size[0], *frame.target[1::2], *frame.source[1::2], whole[1]),
-        (size[1], *frame.target[::2], *frame.source[::2], whole[0]),
-    ):
+    for axis, length in ((1, size[0]), (0, size[1])):
+        start, end = frame.target[axis::2]
+        first, last = frame.source[axis::2]
         places = np.arange(length) + 0.5
         from_start = places - start if first > 0 else np.full(length, soft)
-        to_end = end - places if last < photo else np.full(length, soft)
+        to_end = end - places if last < whole[axis] else np.full(length, soft)
         shares.append(np.clip(np.minimum(from_start, to_end) / soft, 0, 1))
     return np.minimum(shares[0][:, None], shares[1]).astype(np.float32)
 
@@ -106,9 +103,5 @@ def _whole(size: crop.Size, frame: crop.Frame, whole: tuple[int, int]) -> np.nda
 def _put(mask: np.ndarray, frame: crop.Frame, whole: tuple[int, int]) -> Image.Image:
     """A mask [H, W] of the model's image for the photo of (width, height) `whole`."""
     stored = Image.fromarray(np.round(255 * mask).astype(np.uint8))
-    left, top, right, bottom = (round(side) for side in frame.source)
-    size = (max(1, right - left), max(1, bottom - top))
-    inner = stored.resize(size, Image.Resampling.BILINEAR, box=frame.target)
-    placed = Image.new("L", whole)
-    placed.paste(inner, (left, top))
-    return placed
+    nothing = Image.new("L", whole)
+    return crop.paste(nothing, stored, frame, Image.Resampling.BILINEAR)

@@ -1,5 +1,6 @@
 """People in new poses by trained weights: for notebooks and programs."""
 
+import dataclasses
 import functools
 import os
 import pathlib
@@ -10,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from pg2_jax import files
-from pg2_jax.architecture import Architecture
 from pg2_jax.checkpoint import restore, run_folder
 from pg2_jax.estimators import person_finder
 from pg2_jax.inference import (
@@ -23,15 +23,14 @@ from pg2_jax.inference import (
     source_photo,
     target_pose,
 )
-from pg2_jax.inference.batch import BATCH_SIZE, BatchGenerator, Generated, require_views
+from pg2_jax.inference.batch import BATCH_SIZE, Generated, in_chunks, require_views
 
 
 class PoseTransfer:
     """Trained generators: photos and poses in, the same people in those poses out.
 
     Several threads may call one object. It compiles twice, for its first single image
-    and for its first batch, and never again. Input that it cannot use raises a
-    ValueError.
+    and for its first batch. Input that it cannot use raises a ValueError.
 
     Attributes:
         architecture: the networks.
@@ -55,14 +54,10 @@ class PoseTransfer:
     ):
         """Takes a restored model; see `restore`, which most callers want."""
         self._model = model
-        self.architecture: Architecture = model.architecture
-        self.image_size = self.architecture.size
-        self.config: dict[str, Any] = model.config
-        self.step: int = model.step
         self._finder = finder or person_finder.PersonFinder()
-        self._generate = BatchGenerator(model)
-        self._full_resolution = full_resolution.of(model)
-        self.keeps_resolution = self._full_resolution is not None
+        self.architecture, self.image_size = model.architecture, model.architecture.size
+        self.config, self.step = model.config, model.step
+        self.keeps_resolution = full_resolution.moves_pixels(model)
 
     @classmethod
     def restore(
@@ -95,9 +90,8 @@ class PoseTransfer:
                 raise ValueError(f"{path} {rule}")
             return cls(exported_model.read(name, precision), finder=finder)
         run, named_step = run_folder.run_of(name)
-        generators = restore.restore_generators(
-            run, named_step if step is None else step, weights, precision
-        )
+        wanted = named_step if step is None else step
+        generators = restore.restore_generators(run, wanted, weights, precision)
         return cls(generators, finder=finder)
 
     def __call__(
@@ -122,31 +116,28 @@ class PoseTransfer:
             image: a file, a Pillow image, or an array: uint8, floats in 0 .. 1, or in
                 -1 .. 1 if one is negative; grey, RGB or RGBA; of any size, see `fit`.
             pose: an array [18, 3] (x, y, visible) in pixels of the model's image; an
-                annotation file, such as OpenPose's JSON; a photo, a file or a Pillow
-                image, whose person takes the pose; or "catalogue/back", see
-                `pose_library`.
+                annotation file, such as OpenPose's JSON; a photo (file or Pillow image)
+                whose person takes the pose; or "catalogue/back", see `pose_library`.
             source_pose: the joints of the person in `image`, in its pixels: an array or
                 an annotation file.
             pose_name: which of several poses.
             pose_person: which of several people in an annotation file, by size from 1.
-            pose_size: (height, width) of the image that the pose is of; its body keeps
-                its shape, in the middle of the model's image.
-            pose_fit: how the pose gets its size and place, see `fitting.fit_poses`:
-                "body", those of the source person (the default where they are known),
-                "image", or "none".
+            pose_size: (height, width) of the image that the pose is of.
+            pose_fit: where the pose gets its size and place from: the "body" of the
+                source person (the default where its joints are known), the "image", or
+                "none", see `fitting.fit_poses`.
             mirror: takes the pose as in a mirror, left for right.
-            fit: how a photo of another size gets the model's, see
-                `source_photo.read_source`: "crop" to the person (the default where the
-                joints are known), "letterbox" or "stretch".
+            fit: how a photo of another size gets the model's: "crop" to the person (the
+                default where the joints are known), "letterbox" or "stretch", see
+                `source_photo.read_source`.
             person: which of several people in `image`, from 1, from left to right; 0
                 for the largest, who must be clearly larger than the others.
-            paste_back: also puts the person into the whole photo, `Result.whole`, which
-                keeps its background.
+            paste_back: also puts the person into the whole photo, `Result.whole`.
             max_side: the most pixels of the longer side of `Result.large`, the image at
                 the photo's own resolution, which pg2plus gives.
         """
         given = target_pose.read_poses(
-            pose, pose_name, self._finder, pose_person=pose_person, size=pose_size
+            pose, pose_name, self._finder, pose_person, pose_size
         )
         if len(given.poses) > 1:
             first = next(iter(given.poses))
@@ -154,9 +145,8 @@ class PoseTransfer:
                 f"{given.place} holds {len(given.poses)} poses; choose one with "
                 f"pose_name, such as pose_name={first}, or generate them as a sequence."
             )
-        source = self._read_source(image, source_pose, fit, paste_back, person)
-        how = pose_fit, pose_size, mirror
-        (only,) = self._in_poses(given, source, *how, max_side=max_side)
+        how = pose_fit, pose_size, mirror, fit, person, paste_back, max_side
+        (only,) = self._in_poses(given, image, source_pose, *how)
         return only
 
     def sequence(
@@ -183,23 +173,15 @@ class PoseTransfer:
             image: as in a call, like all arguments that are not listed here.
             poses: an array [N, 18, 3]; an annotation file or a folder of them, in
                 order; or "walk", "turn", "wave" or "catalogue", see `pose_library`.
-                They are scaled and moved alike, so that a sequence keeps its motion.
-                Of several people one is followed, the largest of the first frame or
-                the one whom `pose_person` says; frames without them get a pose between
-                those around.
+                They are scaled and moved alike. Of several people one is followed, by
+                `pose_person`; frames without them get a pose between those around.
             between: poses put between each two of them.
         """
         given = target_pose.read_poses(
-            poses,
-            pose_name,
-            self._finder,
-            sequence=True,
-            pose_person=pose_person,
-            size=pose_size,
+            poses, pose_name, self._finder, pose_person, pose_size, sequence=True
         )
-        source = self._read_source(image, source_pose, fit, paste_back, person)
-        how = pose_fit, pose_size, mirror
-        return self._in_poses(given, source, *how, between, max_side=max_side)
+        how = pose_fit, pose_size, mirror, fit, person, paste_back, max_side
+        return self._in_poses(given, image, source_pose, *how, between)
 
     def batch(
         self,
@@ -217,11 +199,10 @@ class PoseTransfer:
                 model's size, OpenPose COCO-18 order.
             source_poses: float32 [N, 18, 3], those of the people in the images, where
                 the architecture `needs_source_pose`; without them it moves no pixels.
-            batch_size: how many are generated at once; the last ones are padded to it,
-                so that nothing is compiled for their number. Another value compiles
-                again.
+            batch_size: how many are generated at once; the last ones are padded to it.
+                Another value compiles again.
         """
-        return self._generate(images, poses, batch_size, source_poses)
+        return in_chunks(self._model, images, poses, source_poses, batch_size)
 
     def export(
         self,
@@ -254,16 +235,14 @@ class PoseTransfer:
         dtype: str = "float32",
         private: bool = False,
     ) -> str:
-        """Uploads the model to the Hugging Face Hub, with its config and a model card.
+        """Uploads the model to the Hugging Face Hub, with its config and a model card;
+        returns the address of the repository.
 
         Args:
             repository: "user/repository"; made if there is none.
             metrics: the metrics.json of an evaluation, for the card.
             dtype: of the weights.
             private: whether a new repository is private.
-
-        Returns:
-            The address of the repository.
         """
         with tempfile.TemporaryDirectory() as folder:
             file = pathlib.Path(folder, hub.FILE)
@@ -271,10 +250,21 @@ class PoseTransfer:
             about = self.config, self.step, metrics
             return hub.push(repository, file, *about, private=private)
 
-    def _read_source(
-        self, image: Any, source_pose: Any, fit: str, paste_back: bool, person: int
-    ) -> source_photo.Source:
-        return source_photo.read_source(
+    def _in_poses(
+        self,
+        given: target_pose.Poses,
+        image: Any,
+        source_pose: Any,
+        pose_fit: str,
+        pose_size: tuple[int, int] | None,
+        mirror: bool,
+        fit: str,
+        person: int,
+        paste_back: bool,
+        max_side: int,
+        between: int = 0,
+    ) -> result.Results:
+        source = source_photo.read_source(
             image,
             source_pose,
             self.image_size,
@@ -284,51 +274,46 @@ class PoseTransfer:
             needs_joints=self.architecture.needs_source_pose,
             person=person,
         )
-
-    def _in_poses(
-        self,
-        given: target_pose.Poses,
-        source: source_photo.Source,
-        pose_fit: str,
-        pose_size: tuple[int, int] | None,
-        mirror: bool,
-        between: int = 0,
-        *,
-        max_side: int,
-    ) -> result.Results:
-        given = source_photo.poses_as_shown(given, source.pose, pose_fit)
         poses = fitting.fit_poses(
             given, self.image_size, source.pose, pose_fit, pose_size, mirror=mirror
         )
+        names = list(given.poses)
         if self.architecture.pose_embedding == "view":
-            for name, points in poses.items():
+            for name, points in zip(names, poses, strict=True):
                 require_views(points[None], f"{given.place}: {name}")
-        names, stacked = list(poses), np.stack(list(poses.values()))
         if between:
-            stacked = retarget.interpolate(stacked, between)
-            names = [f"{i:03d}" for i in range(len(stacked))]
-        images = np.broadcast_to(source.image, (len(stacked), *source.image.shape))
+            poses = retarget.interpolate(poses, between)
+            names = [f"{i:03d}" for i in range(len(poses))]
+        return self._drawn(source, poses, names, max_side)
+
+    def _drawn(
+        self,
+        source: source_photo.Source,
+        poses: np.ndarray,
+        names: list[str],
+        max_side: int,
+    ) -> result.Results:
+        """The person in poses [N, 18, 3] in pixels of the model's image."""
+        images = np.broadcast_to(source.image, (len(poses), *source.image.shape))
         joints = np.zeros((18, 3)) if source.pose is None else source.pose
-        sources = np.broadcast_to(joints, stacked.shape)
-        generated = self.batch(images, stacked, source_poses=sources)
-        enlarge = self._full_resolution
-        made = enlarge and enlarge(source, stacked, max_side)
-        large_source, large = made or (None, None)
-        shown = {}
+        sources = np.broadcast_to(joints, poses.shape)
+        generated = self.batch(images, poses, source_poses=sources)
+        made = full_resolution.pictures(self._model, source, poses, max_side)
+        drawn = []
         for i, name in enumerate(names):
-            best = None if large is None else large[i]
-            image = generated.image[i] if best is None else best
-            whole = None
-            if source.pasted_back:
-                whole = source.pasted(image, stacked[i], complete=best is not None)
-            shown[name] = result.Result(
-                source=source.image,
-                pose=stacked[i],
-                coarse=generated.coarse[i],
-                refined=None if generated.refined is None else generated.refined[i],
-                whole=whole,
-                large=best,
-                large_source=large_source,
+            refined = None if generated.refined is None else generated.refined[i]
+            one = result.Result(
+                source.image,
+                poses[i],
+                generated.coarse[i],
+                refined,
+                large=made and made.pictures[i],
+                large_source=made and made.photo,
                 max_side=max_side,
+                name=name,
             )
-        return result.Results(shown)
+            if source.pasted_back:
+                whole = source.pasted(one.finest, poses[i], complete=made is not None)
+                one = dataclasses.replace(one, whole=whole)
+            drawn.append(one)
+        return result.Results(drawn)

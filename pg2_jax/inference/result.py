@@ -2,10 +2,9 @@
 
 import abc
 import dataclasses
-import functools
 import pathlib
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image
@@ -53,12 +52,18 @@ class Result(_Shown):
     # where the model generates every pixel, or the joints are not known.
     large: np.ndarray | None = None
     large_source: np.ndarray | None = None  # the photo's part at that resolution
-    max_side: int | None = None  # the longest side that was asked for `large`
+    max_side: int = 0  # the longest side that was asked for `large`
+    name: str = ""  # of the pose
 
     @property
     def image(self) -> np.ndarray:
         """The refined image, or G1's where there is no G2."""
         return self.coarse if self.refined is None else self.refined
+
+    @property
+    def finest(self) -> np.ndarray:
+        """`large` where there is one, else `image`."""
+        return self.image if self.large is None else self.large
 
     @property
     def difference(self) -> np.ndarray | None:
@@ -71,14 +76,12 @@ class Result(_Shown):
         """Source, pose, coarse image, difference (grey is none) and refined image; or
         source, pose and the one image that there is."""
         scale = visualize.screen_scale(len(self.source))
-        tiles = {
-            "source": self.source,
-            "pose": self.skeleton(scale),
-            "generated" if self.refined is None else "coarse": self.coarse,
-        }
-        if self.difference is not None and self.refined is not None:
-            grey = np.clip(128 + self.difference // 2, 0, 255)
-            tiles |= {"difference": grey.astype(np.uint8), "refined": self.refined}
+        tiles = {"source": self.source, "pose": self.skeleton(scale)}
+        if self.difference is None:
+            tiles["generated"] = self.coarse
+        else:
+            grey = np.clip(128 + self.difference // 2, 0, 255).astype(np.uint8)
+            tiles |= {"coarse": self.coarse, "difference": grey, "refined": self.image}
         return visualize.grid([list(tiles.values())], list(tiles), scale=scale)
 
     def skeleton(self, scale: int = 1) -> np.ndarray:
@@ -87,15 +90,14 @@ class Result(_Shown):
         return visualize.draw_skeleton(black, self.pose, scale=scale)
 
     def enlarged(self, scale: int) -> np.ndarray:
-        """The image, `large` where there is one, brought by Lanczos to `scale` times
-        the model's size. `large` is neither reduced nor enlarged beyond `max_side`."""
+        """The finest image, brought by Lanczos to `scale` times the model's size.
+        `large` is neither reduced nor enlarged beyond `max_side`."""
         height, width = self.source.shape[:2]
         if self.large is None:
             return visualize.resized(self.image, scale * height)
         longest = max(height, width)
-        allowed = min(scale, (self.max_side or scale * longest) / longest)
-        height = max(len(self.large), int(allowed * height))
-        return visualize.resized(self.large, height)
+        wanted = int(min(scale, self.max_side / longest) * height)
+        return visualize.resized(self.large, max(len(self.large), wanted))
 
     def save(
         self,
@@ -106,28 +108,20 @@ class Result(_Shown):
         scale: int = SCALE,
     ) -> None:
         """Writes the image, or the whole photo with the person in it if there is one,
-        in the format of the suffix, such as .png or .jpg; another is a ValueError. The
-        file appears whole or not at all. `skeleton` puts the pose beside it, `beside`
-        the source and the pose before it; `scale` is how much larger than the model's
-        it is, see `enlarged`."""
-        picture = _frame(self, skeleton=skeleton, beside=beside, scale=scale)
+        whole or not at all, in the format of the suffix, such as .png; another is a
+        ValueError. `skeleton` puts the pose beside it, `beside` the source and the pose
+        before it; for `scale` see `enlarged`."""
+        picture = _frame(self, skeleton, beside, scale)
         _save(Image.fromarray(picture), path)
 
 
 class Results(_Shown, tuple[Result, ...]):
-    """One photo's person in several poses, one at least. A tuple of `Result`, with the
-    names of the poses; `images` and `poses` are all of them as arrays."""
+    """One photo's person in several poses, one at least; a tuple."""
 
-    names: tuple[str, ...]
-
-    def __new__(cls, results: Mapping[str, Result]) -> "Results":
-        made = super().__new__(cls, results.values())
-        made.names = tuple(results)
-        return made
-
-    def __getnewargs__(self) -> tuple[dict[str, Result]]:
-        # For copies and other processes, which a tuple tells no names.
-        return (dict(zip(self.names, self, strict=True)),)
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Those of the poses."""
+        return tuple(result.name for result in self)
 
     @property
     def images(self) -> np.ndarray:
@@ -141,7 +135,8 @@ class Results(_Shown, tuple[Result, ...]):
 
     def picture(self) -> Image.Image:
         """The contact sheet: source and images, the poses over them."""
-        return sheet([self], scale=visualize.screen_scale(len(self[0].source)))
+        scale = visualize.screen_scale(len(self[0].source))
+        return Sheet([self], scale=scale).picture()
 
     def save(
         self,
@@ -153,9 +148,9 @@ class Results(_Shown, tuple[Result, ...]):
         scale: int | None = None,
     ) -> None:
         """Writes an animation, for .gif, .webp and .mp4, of so many frames in a second,
-        or the contact sheet, for .png and .jpg; for the other arguments see
-        `Result.save`. The file appears whole or not at all; another format, one without
-        its library, and a sheet that is too large for it are a ValueError."""
+        or the contact sheet, whole or not at all; for the other arguments see
+        `Result.save`. Another format, one without its library, and a sheet that is too
+        large for it are a ValueError."""
         save(
             [self],
             path,
@@ -177,107 +172,101 @@ def save(
     scale: int | None = None,
 ) -> None:
     """Writes several people in the same poses, side by side or row by row, as
-    `Results.save` does one; where the person of the first has more poses than others,
-    theirs begin again. The names of the people stand at the rows of a sheet. Without a
-    scale a sheet has `SCALE`, and an animation 256 rows or more."""
+    `Results.save` does one; fewer poses than those of others begin again. The names of
+    the people stand at the rows of a sheet. Without a scale a sheet has `SCALE`, and an
+    animation 256 rows or more."""
     if pathlib.Path(path).suffix.lower() not in animation.SUFFIXES:
-        shown, size = skeleton or beside, scale or SCALE
-        _check_size(sheet_size(people, skeleton=shown, scale=size), path)
-        _save(sheet(people, names, skeleton=shown, scale=size), path)
+        sheet = Sheet(people, names, skeleton or beside, scale or SCALE)
+        sheet.check_size(path)
+        _save(sheet.picture(), path)
         return
     scale = scale or visualize.screen_scale(len(people[0][0].source))
-    draw = functools.partial(_frame, skeleton=skeleton, beside=beside, scale=scale)
     frames = []
-    for i in range(max(len(person) for person in people)):
-        tiles = [draw(person[i % len(person)]) for person in people]
+    for i in range(max(map(len, people))):
+        shown = [person[i % len(person)] for person in people]
+        tiles = [_frame(one, skeleton, beside, scale) for one in shown]
         frames.append(visualize.in_rows(tiles))
     animation.write(path, frames, per_second)
 
 
-def sheet(
-    people: Sequence[Results],
-    names: Sequence[str] = (),
-    *,
-    skeleton: bool = True,
-    scale: int = SCALE,
-) -> Image.Image:
-    """The contact sheet: a row for each person, with the person's name, if there are
-    names, and the source first; a pose in a column under its name; what does not fit
-    beside each other below. `skeleton` puts the poses in a row of their own above.
-    Pictures are brought to `scale` times the model's size by Lanczos."""
-    tile = _tile(people, scale)
-    count, beside = _counts(people, skeleton, tile)
-    titles = [name.replace("_", " ") for name in people[0].names]
-    blocks = []
-    for first in range(0, count, beside):
-        here = slice(first, first + beside)
-        rows, row_titles = _rows(people, names, here, skeleton, tile)
-        block = visualize.grid(rows, ["source", *titles[here]], row_titles)
-        blocks.append(np.asarray(block))
-    return Image.fromarray(visualize.stacked(blocks))
+class Sheet:
+    """The contact sheet: a row for each person, the source first, a pose in a column
+    under its name; what does not fit beside each other below. `skeleton` puts the poses
+    in a row of their own above. Pictures have `scale` times the model's size."""
+
+    def __init__(
+        self,
+        people: Sequence[Results],
+        names: Sequence[str] = (),
+        skeleton: bool = True,
+        scale: int = SCALE,
+    ):
+        self._people, self._names, self._skeleton = people, names, skeleton
+        first = people[0][0]
+        height, width = first.source.shape[:2]
+        if first.large is not None:
+            # Its pixels are the photo's; more would be made up.
+            scale = max(1, min(scale, first.max_side // max(height, width)))
+        self._width, self._height = scale * width, scale * height
+        self._poses, rows = max(map(len, people)), len(people) + skeleton
+        self._block = self._width, rows * self._height
+        self._beside = visualize.columns(self._poses, self._block)
+
+    def check_size(self, path: files.PathLike) -> None:
+        """Refuses a sheet that the format of the path cannot hold."""
+        width = (1 + self._beside) * self._block[0]
+        height = -(-self._poses // self._beside) * self._block[1]
+        form = Image.registered_extensions().get(pathlib.Path(path).suffix.lower(), "")
+        most = _MOST_PIXELS.get(form, _MOST_PIXELS["PNG"])
+        if max(width, height) > most or width * height > _LARGEST:
+            raise ValueError(
+                f"{path}: the sheet would have {width:,} x {height:,} pixels, more "
+                f"than {form or 'its format'} holds or a viewer opens; take fewer "
+                "poses or people, a smaller scale, or write a folder or an animation."
+            )
+
+    def picture(self) -> Image.Image:
+        """The sheet."""
+        titles = [name.replace("_", " ") for name in self._people[0].names]
+        blocks = []
+        for first in range(0, self._poses, self._beside):
+            here = slice(first, first + self._beside)
+            rows, row_titles = self._rows(here)
+            block = visualize.grid(rows, ["source", *titles[here]], row_titles)
+            blocks.append(np.asarray(block))
+        return Image.fromarray(visualize.stacked(blocks))
+
+    def _rows(self, here: slice) -> tuple[list[list[np.ndarray]], list[str]]:
+        rows: list[list[np.ndarray]] = []
+        titles: list[str] = []
+        shown = np.empty(0)
+        for i, person in enumerate(self._people):
+            photo = visualize.resized(_photo(person[0]), self._height)
+            # Poses fitted to each body differ a little.
+            if self._skeleton and not np.array_equal(shown, person.poses):
+                shown, white = person.poses, np.full_like(photo, 255)
+                skeletons = [_skeleton(x, self._height) for x in person[here]]
+                rows.append([white, *skeletons])
+                titles.append("pose")
+            images = [visualize.resized(x.finest, self._height) for x in person[here]]
+            rows.append([photo, *images])
+            titles.append(self._names[i] if self._names else "")
+        return rows, titles if self._names else []
 
 
-def sheet_size(
-    people: Sequence[Results], *, skeleton: bool = True, scale: int = SCALE
-) -> tuple[int, int]:
-    """Width and height of `sheet`, a few pixels less, before it is made."""
-    width, height = tile = _tile(people, scale)
-    count, beside = _counts(people, skeleton, tile)
-    blocks = -(-count // beside)
-    return (1 + beside) * width, blocks * (len(people) + skeleton) * height
-
-
-def _counts(
-    people: Sequence[Results], skeleton: bool, tile: tuple[int, int]
-) -> tuple[int, int]:
-    """How many poses a sheet has, and how many of them beside each other."""
-    count = max(len(person) for person in people)
-    size = tile[0], (len(people) + skeleton) * tile[1]
-    return count, visualize.columns(count, size)
-
-
-def _tile(people: Sequence[Results], scale: int) -> tuple[int, int]:
-    first = people[0][0]
-    height, width = first.source.shape[:2]
-    if first.large is not None and first.max_side:
-        # Its pixels are the photo's; more would be made up.
-        scale = max(1, min(scale, first.max_side // max(height, width)))
-    return scale * width, scale * height
-
-
-def _rows(
-    people: Sequence[Results],
-    names: Sequence[str],
-    here: slice,
-    skeleton: bool,
-    tile: tuple[int, int],
-) -> tuple[list[list[np.ndarray]], list[str]]:
-    rows: list[list[np.ndarray]] = []
-    titles: list[str] = []
-    shown: np.ndarray | None = None
-    for i, person in enumerate(people):
-        # Poses fitted to each body differ a little.
-        if skeleton and (shown is None or not np.array_equal(shown, person.poses)):
-            shown = person.poses
-            white = np.full((tile[1], tile[0], 3), 255, np.uint8)
-            rows.append([white, *(_skeleton(one, tile[1]) for one in person[here])])
-            titles.append("pose")
-        photo = person[0].large_source
-        row = [person[0].source if photo is None else photo]
-        row += [one.image if one.large is None else one.large for one in person[here]]
-        rows.append([visualize.resized(picture, tile[1]) for picture in row])
-        titles.append(names[i] if names else "")
-    return rows, titles if names else []
-
-
-def _frame(result: Result, *, skeleton: bool, beside: bool, scale: int) -> np.ndarray:
+def _frame(result: Result, skeleton: bool, beside: bool, scale: int) -> np.ndarray:
     """The image as it is saved, a whole photo as large as it is."""
     shown = result.enlarged(scale) if result.whole is None else result.whole
-    pose = [_skeleton(result, len(shown))] if skeleton or beside else []
-    if not beside:
-        return visualize.side_by_side([shown, *pose])
-    photo = result.source if result.large_source is None else result.large_source
-    return visualize.side_by_side([visualize.resized(photo, len(shown)), *pose, shown])
+    tiles = [shown]
+    if skeleton or beside:
+        tiles.append(_skeleton(result, len(shown)))
+    if beside:
+        tiles = [visualize.resized(_photo(result), len(shown)), *reversed(tiles)]
+    return visualize.side_by_side(tiles)
+
+
+def _photo(result: Result) -> np.ndarray:
+    return result.source if result.large_source is None else result.large_source
 
 
 def _skeleton(result: Result, height: int) -> np.ndarray:
@@ -285,25 +274,10 @@ def _skeleton(result: Result, height: int) -> np.ndarray:
     return visualize.resized(result.skeleton(scale), height)
 
 
-def _check_size(size: tuple[int, int], path: files.PathLike) -> None:
-    """Refuses a sheet of (width, height) that the format of the path cannot hold."""
-    form = Image.registered_extensions().get(pathlib.Path(path).suffix.lower())
-    most = _MOST_PIXELS.get(form or "", _MOST_PIXELS["PNG"])
-    if max(size) > most or size[0] * size[1] > _LARGEST:
-        raise ValueError(
-            f"{path}: the sheet would have {size[0]:,} x {size[1]:,} pixels, more than "
-            f"{form or 'its format'} holds or a viewer opens; take fewer poses or "
-            "people, a smaller scale, or write a folder or an animation."
-        )
-
-
 def _save(picture: Image.Image, path: files.PathLike) -> None:
-    suffix = pathlib.Path(path).suffix.lower()
-    form = Image.registered_extensions().get(suffix)
+    form = Image.registered_extensions().get(pathlib.Path(path).suffix.lower())
     if form not in Image.SAVE:
-        raise ValueError(
-            f"{path}: no format that pictures are written in; choose .png, .jpg or "
-            ".webp."
-        )
+        known = "choose .png, .jpg or .webp."
+        raise ValueError(f"{path}: no format that pictures are written in; {known}")
     with files.replacing(path) as temporary:
         picture.save(temporary, form)

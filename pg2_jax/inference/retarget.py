@@ -23,15 +23,11 @@ _HIPS = [pose.JOINTS.index(name) for name in ("right_hip", "left_hip")]
 
 
 def fit_to_body(poses: np.ndarray, body: np.ndarray) -> np.ndarray:
-    """Gives poses the size and the place of another person: their torsos, neck to
-    middle of the hips, get the length of the body's torso, and the middle of their hips
-    its place.
-
-    All are scaled and moved alike, by the median length and the mean place, so that a
-    sequence keeps its motion: [N, 18, 3], one person in N poses -> float32 [N, 18, 3]
-    in the unit of the body, [18, 3]. A body, or poses, without neck or without both
-    hips are a ValueError.
-    """
+    """Gives one person in N poses [N, 18, 3] the size and the place of another,
+    [18, 3]: their torsos, neck to middle of the hips, get the length of the body's
+    torso, and the middle of their hips its place; float32 [N, 18, 3] in its unit. All
+    are scaled and moved alike, by the median length and the mean place, so that a
+    sequence keeps its motion. Without neck or without both hips it is a ValueError."""
     body = np.asarray(body)[None]
     for whose, shown in (("source person", body), ("target pose", poses)):
         if not has_torso(shown):
@@ -42,7 +38,7 @@ def fit_to_body(poses: np.ndarray, body: np.ndarray) -> np.ndarray:
     length, hips = _torso(body)
     lengths, middles = _torso(poses)
     scale = length[0] / np.nanmedian(lengths[lengths > 0])
-    return _moved(poses, scale, hips[0] - scale * np.nanmean(middles, axis=0))
+    return moved(poses, scale, hips[0] - scale * np.nanmean(middles, axis=0))
 
 
 def fit_to_image(
@@ -54,13 +50,10 @@ def fit_to_image(
     margin: float = MARGIN,
 ) -> np.ndarray:
     """Gives poses the size and the place that people have in photos cropped to them:
-    the box around all visible points of all poses [N, 18, 3], grown on every side by
-    `margin` times its longer side, becomes as large as the image allows, in its middle;
-    float32 [N, 18, 3] in pixels of the image.
-
-    All are scaled and moved alike, so that a sequence keeps its motion; `alone` gives
-    each pose a box of its own. Points without extent are a ValueError.
-    """
+    the box around all visible points of all poses [N, 18, 3], or of each where they are
+    `alone`, grown on every side by `margin` times its longer side, becomes as large as
+    the image allows, in its middle; float32 [N, 18, 3] in pixels of the image. Points
+    without extent are a ValueError."""
     poses = np.asarray(poses, np.float64)
     if alone:
         fitted = [fit_to_image(p[None], height, width, margin=margin) for p in poses]
@@ -75,13 +68,12 @@ def fit_to_image(
     box = span + 2 * margin * span.max()
     scale = min(width / box[0], height / box[1])
     centre = (seen.min(axis=0) + seen.max(axis=0)) / 2
-    return _moved(poses, scale, np.array([width, height]) / 2 - scale * centre)
+    return moved(poses, scale, np.array([width, height]) / 2 - scale * centre)
 
 
 def interpolate(keys: np.ndarray, between: int) -> np.ndarray:
-    """Fills in poses between key poses, which stay, every joint on a straight line,
-    visible if it is so in both keys: [K, 18, 3] -> float32 [(K - 1) * (between + 1) +
-    1, 18, 3]."""
+    """Puts so many poses between each two key poses [K, 18, 3], every joint on a
+    straight line, visible if it is so in both keys; float32."""
     keys = np.asarray(keys, np.float32)
     share = np.arange(1, between + 1, dtype=np.float32)[:, None, None] / (between + 1)
     frames = []
@@ -93,19 +85,17 @@ def interpolate(keys: np.ndarray, between: int) -> np.ndarray:
     return np.concatenate([*frames, keys[-1:]]).astype(np.float32)
 
 
-def fill_gaps(poses: np.ndarray) -> tuple[np.ndarray, list[int]]:
-    """Gives every empty pose of a sequence [N, 18, 3] a place between the nearest ones
-    before and after it, as `interpolate`, or that of the only nearest one; the poses,
-    and the numbers of those that were empty. One at least is not."""
+def fill_gaps(poses: np.ndarray) -> np.ndarray:
+    """Gives every empty pose of a sequence [N, 18, 3], but not all are, a place between
+    the nearest ones before and after it, or that of the only nearest one."""
     poses = np.array(poses, np.float32)
     seen = np.flatnonzero((poses[..., 2] > 0).any(axis=1)).tolist()
-    empty = [i for i in range(len(poses)) if i not in set(seen)]
     poses[: seen[0]], poses[seen[-1] :] = poses[seen[0]], poses[seen[-1]]
     for start, end in itertools.pairwise(seen):
         inner = interpolate(poses[[start, end]], end - start - 1)[1:-1]
         together = (inner[..., 2:] > 0).any(axis=1, keepdims=True)
         poses[start + 1 : end] = np.where(together, inner, poses[start])
-    return poses, empty
+    return poses
 
 
 def drop_outside(poses: np.ndarray, height: int, width: int) -> tuple[np.ndarray, int]:
@@ -153,15 +143,14 @@ def _torso(poses: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     poses = np.asarray(poses, np.float64)
     hips = poses[:, _HIPS]
     seen = (hips[..., 2:] > 0).astype(np.float64)
-    count = seen.sum(axis=1)
-    middle = np.full((len(poses), 2), np.nan)
-    known = count[:, 0] > 0
-    middle[known] = ((hips[..., :2] * seen).sum(axis=1)[known]) / count[known]
+    with np.errstate(invalid="ignore"):
+        middle = (hips[..., :2] * seen).sum(axis=1) / seen.sum(axis=1)
     middle[poses[:, _NECK, 2] <= 0] = np.nan
     return np.linalg.norm(poses[:, _NECK, :2] - middle, axis=1), middle
 
 
-def _moved(poses: np.ndarray, scale: float, shift: np.ndarray) -> np.ndarray:
+def moved(poses: np.ndarray, scale: float, shift: np.ndarray) -> np.ndarray:
+    """Poses [..., 18, 3] scaled about the origin and then shifted by (x, y)."""
     poses = np.asarray(poses, np.float64)
     return _points(poses[..., :2] * scale + shift, poses[..., 2] > 0)
 

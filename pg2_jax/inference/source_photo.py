@@ -3,7 +3,6 @@
 import math
 import os
 import pathlib
-import warnings
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -13,7 +12,7 @@ from PIL import Image
 from pg2_jax import errors, files, pose
 from pg2_jax.estimators.person_finder import PersonFinder
 from pg2_jax.inference import paste_back, retarget, target_pose
-from pg2_jax.photos import arrays, crop, photo_files
+from pg2_jax.photos import crop, photo_files
 
 # A photo this near to the model's shape is taken whole.
 _MOST_DISTORTION = 1.1
@@ -45,8 +44,8 @@ class Source(NamedTuple):
     def pasted(
         self, generated: np.ndarray, target_pose: np.ndarray, complete: bool = False
     ) -> np.ndarray:
-        """The whole photo with the person of a generated image, of any resolution, in
-        it, uint8; the pose is in pixels of `image`. See `paste_back.blend`."""
+        """The whole photo with the person of a generated image, see
+        `paste_back.blend`."""
         seen = self.photo, self.image, self.frame
         return paste_back.blend(*seen, generated, self.pose, target_pose, complete)
 
@@ -61,23 +60,20 @@ def read_source(
     needs_joints: bool = False,
     person: int = 0,
 ) -> Source:
-    """Reads the photo of a person, see `arrays.to_photo`, and brings it to the model's
-    (height, width). One of that size is taken as it is. Of any other the part around
-    the person is taken, where the joints are known; they are looked for if the photo
-    has another shape and an estimator is installed. Else a photo within 10 % of the
-    model's shape is taken whole, and one of another shape letterboxed, with a warning,
-    or refused if the image will be pasted back, because the pose would cover the whole
-    photo. This is the fit "auto"; "crop", "letterbox" and "stretch" are those of
-    `crop`. A model that `needs_joints` has them looked for in every photo, with a
-    warning if that fails.
+    """Reads the photo of a person, see `photo_files.to_photo`, and brings it to the
+    model's (height, width). With the fit "auto" one of that size is taken as it is. Of
+    any other the part around the person is taken, where the joints are known; they are
+    looked for if the photo has another shape and an estimator is installed. Else a
+    photo within 10 % of the model's shape is taken whole, and one of another shape
+    letterboxed, with a warning, or refused if the image will be pasted back. "crop",
+    "letterbox" and "stretch" are those of `crop`. A model that `needs_joints` has them
+    looked for in every photo.
 
     The joints are in pixels of the photo: an array [18, 3], an annotation file, what
     `target_pose.read_poses` made of one, a mapping of photos' names to arrays, or None.
-    `person` says which of several people is looked for, see `PersonFinder`; one that
-    does not stand upright is warned of. An unreadable photo, no or too many people, and
-    with "auto" one above the hips alone, are a ValueError.
+    `person` says which of several people is looked for, see `PersonFinder`.
     """
-    photo, name, reduction = arrays.to_photo(image)
+    photo, name, reduction = photo_files.to_photo(image)
     original = (photo.height, photo.width)
     fits = has_shape(original, size)
     body = None
@@ -94,7 +90,13 @@ def read_source(
         fit = "crop" if known else "stretch" if fits else "letterbox"
         if fit == "letterbox":
             _check_letterbox(name, original, size, pasted_back)
-    _warn_of(body, name, needs_joints)
+    if body is not None and (turned := retarget.turned(body)):
+        errors.warn(
+            f"{name}: the person {turned}; if the photo was taken so, turn it upright "
+            "first, for it does not say itself how it was held."
+        )
+    if body is None and needs_joints:
+        errors.warn(f"{name}: {JOINTS_UNKNOWN} Give {_REMEDY}.")
     frame = frame_of(fit, name, original, size, body)
     stored = photo if original == size else crop.apply(photo, frame, size)
     if body is not None:
@@ -122,50 +124,30 @@ def _check_letterbox(
             f"{name}: to paste the image back (paste_back) it must be known where in "
             f"the photo the person is. Give {_REMEDY}."
         )
-    warnings.warn(
+    errors.warn(
         f"{name} is {original[1]} wide and {original[0]} high, the model's images are "
         f"{size[1]} x {size[0]}: it was letterboxed, which makes the person small. "
-        f"Crop it to the person, give {_REMEDY}.",
-        stacklevel=5,
+        f"Crop it to the person, give {_REMEDY}."
     )
 
 
-def _warn_of(body: np.ndarray | None, name: str, needs_joints: bool) -> None:
-    """Warns of a person that is not upright, and of joints that are not known."""
-    if body is not None and (turned := retarget.turned(body)):
-        warnings.warn(
-            f"{name}: the person {turned}; if the photo was taken so, turn it upright "
-            "first, for it does not say itself how it was held.",
-            stacklevel=5,
-        )
-    if needs_joints and body is None:
-        warnings.warn(
-            f"{name}: {JOINTS_UNKNOWN} Give {_REMEDY}.",
-            stacklevel=5,
-        )
-
-
-def poses_as_shown(
-    poses: target_pose.Poses, body: np.ndarray | None, fit: str
-) -> target_pose.Poses:
-    """Poses without the legs, or arms, that the photo does not show, with a warning,
-    where the fit is "auto": the model has no pixels for them, and makes them up badly.
-    `body` is the source person, [18, 3] or None."""
+def poses_as_shown(poses: np.ndarray, body: np.ndarray | None, fit: str) -> np.ndarray:
+    """Poses [N, 18, 3] without the legs, or arms, that the photo does not show, with a
+    warning, where the fit is "auto": the model has no pixels for them, and makes them
+    up badly. `body` is the source person, [18, 3] or None."""
     if fit != "auto" or body is None or not retarget.has_torso(body[None]):
         return poses
     for limbs, joints in _LIMBS.items():
-        stacked = np.stack(list(poses.poses.values()))
-        kept = stacked.copy()
+        kept = poses.copy()
         kept[:, joints] = 0
-        lost = (stacked[..., 2] > 0).sum() - (kept[..., 2] > 0).sum()
+        lost = (poses[:, joints, 2] > 0).any()
         if (body[joints, 2] > 0).any() or not lost or not retarget.has_torso(kept):
             continue
-        warnings.warn(
+        errors.warn(
             f"the person in the photo shows no {limbs}: they are left out of the "
-            'poses. pose_fit="body" and "image" keep them.',
-            stacklevel=4,
+            'poses. pose_fit="body" and "image" keep them.'
         )
-        poses = poses._replace(poses=dict(zip(poses.poses, kept, strict=True)))
+        poses = kept
     return poses
 
 
@@ -180,10 +162,8 @@ def frame_of(
 ) -> crop.Frame:
     """The part of a photo that is used, by a rule of `crop` other than "none"; "crop"
     itself asks for the joints, [18, 3] in pixels of the photo. Of a person without legs
-    it reaches to where the feet would be, so that the body is as large in the image as
-    others. Another rule, or too little of a person to crop to, is a ValueError."""
-    rules = [rule for rule in crop.RULES if rule != "none"]
-    errors.check_choice("fit", fit, ["auto", *rules])
+    it reaches to where the feet would be."""
+    errors.check_choice("fit", fit, ["auto", *crop.RULES[1:]])
     try:
         if fit == "crop" and joints is not None:
             return _around(joints, original, size)
@@ -207,19 +187,6 @@ def _around(joints: np.ndarray, original: crop.Size, size: crop.Size) -> crop.Fr
     return crop.cut(crop.frame("crop", room, size, seen), whole)
 
 
-def _check_name(called: str, name: str, place: str) -> None:
-    """Warns of the only pose of a file if it is said to be of another photo. A photo
-    may have been converted, and not all formats name photos."""
-    of, photo = pathlib.PurePath(called), pathlib.PurePath(name)
-    both = {of.suffix.lower(), photo.suffix.lower()} <= set(photo_files.SUFFIXES)
-    if both and files.same_name(of.stem) != files.same_name(photo.stem):
-        warnings.warn(
-            f"{place}: its joints are those of {of.name}, and are used for "
-            f"{photo.name} all the same; check that they belong to it (source_pose).",
-            stacklevel=6,
-        )
-
-
 def _joints_of(
     joints: Any, name: str, original: crop.Size, reduction: int
 ) -> np.ndarray:
@@ -237,7 +204,15 @@ def _joints_of(
             if place == "source_pose":
                 raise ValueError(f"{place}{error}") from error
             raise errors.ArgumentError("source_pose", place, f"{error}") from error
-        _check_name(called, name, place)
+        of, photo = pathlib.PurePath(called), pathlib.PurePath(name)
+        # It may have been converted, and not all formats name photos.
+        both = photo_files.is_photo(of) and photo_files.is_photo(photo)
+        if both and files.same_name(of.stem) != files.same_name(photo.stem):
+            errors.warn(
+                f"{place}: its joints are those of {of.name}, and are used for "
+                f"{photo.name} all the same; check that they belong to it "
+                "(source_pose)."
+            )
     with errors.said_of(place):
         points = target_pose.checked_pose(joints)
     points = points / np.array([reduction, reduction, 1], np.float32)

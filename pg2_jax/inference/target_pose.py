@@ -3,7 +3,6 @@
 import difflib
 import os
 import pathlib
-import warnings
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -20,7 +19,7 @@ from pg2_jax.keypoints import (
     keypoint_files,
     people,
 )
-from pg2_jax.photos import arrays, crop, photo_files
+from pg2_jax.photos import crop, photo_files
 
 
 class Poses(NamedTuple):
@@ -36,27 +35,17 @@ class Poses(NamedTuple):
     sizes: Mapping[str, crop.Size] = {}
 
 
-class _Reading(NamedTuple):
-    """How an annotation file is read, see `read_poses`."""
-
-    sequence: bool
-    person: int
-    size: crop.Size | None
-    min_confidence: float
-
-
 def read_poses(
     given: Any,
     name: str,
     finder: PersonFinder,
-    *,
-    sequence: bool = False,
     pose_person: int = 1,
     size: crop.Size | None = None,
     min_confidence: float = MIN_CONFIDENCE,
+    *,
+    sequence: bool = False,
 ) -> Poses:
-    """Reads one or several poses; unreadable ones, or an unknown name, are a
-    ValueError.
+    """Reads one or several poses.
 
     `given` is what this has returned; an array [18, 3] or [N, 18, 3]; a mapping of such
     by name; an annotation file or folder in any format of `keypoint_files`; a photo, a
@@ -69,12 +58,30 @@ def read_poses(
     """
     if isinstance(given, Poses):
         return given
-    if isinstance(given, str | os.PathLike):
-        reading = _Reading(sequence, pose_person, size, min_confidence)
-        return _from_path(given, name, finder, reading)
     if isinstance(given, Image.Image):
-        photo, place, _ = arrays.to_photo(given)
+        photo, place, _ = photo_files.to_photo(given)
         return _of_photo(photo, "pose", place, finder)
+    if not isinstance(given, str | os.PathLike):
+        return Poses(_chosen(_named(given), name, "the poses"), "the pose", pixels=True)
+    path, text = pathlib.Path(given).expanduser(), os.fspath(given)
+    if not path.exists():
+        return _of_library(text, name, "poses" if sequence else "pose")
+    if photo_files.is_photo(path):
+        return _of_photo(photo_files.to_photo(text)[0], path.stem, text, finder)
+    placed = keypoint_files.read_placed(
+        path, photo_size=size, min_confidence=min_confidence
+    )
+    if sequence:
+        placed, notes = frame_numbers.in_order(placed, by_name=path.is_dir())
+        for note in notes:
+            errors.warn(f"{text}: {note}")
+    poses = _of_person(placed, text, pose_person, sequence)
+    sizes = {name: found.size for name, found in placed.items() if found.size}
+    return Poses(_chosen(poses, name, text), text, pixels=True, sizes=sizes)
+
+
+def _named(given: Any) -> dict[str, np.ndarray]:
+    """Arrays, or a mapping of them, as poses by name."""
     if not isinstance(given, Mapping):
         try:
             several = np.ndim(given) == 3
@@ -82,10 +89,9 @@ def read_poses(
             several = False  # Lists of different lengths.
         listed = given if several else [given]
         given = {f"{i:02d}": points for i, points in enumerate(listed)}
-    named = {str(key): checked_pose(value) for key, value in given.items()}
-    if not named:
+    if not given:
         raise ValueError("There is no pose.")
-    return Poses(_chosen(named, name, "the poses"), "the pose", pixels=True)
+    return {str(key): checked_pose(value) for key, value in given.items()}
 
 
 def checked_pose(points: Any) -> np.ndarray:
@@ -112,8 +118,7 @@ def checked_pose(points: Any) -> np.ndarray:
 
 def pose_of_photo(poses: Mapping[str, np.ndarray], photo: str) -> tuple[str, Any]:
     """The pose of a photo, with the name that it has among the poses: that of the
-    photo, or the only one. Several, none of them of that name, are a ValueError, whose
-    words go behind where the poses are from."""
+    photo, or the only one. Else a ValueError, to be said of where they are from."""
     full = pathlib.PurePath(photo)
     by_name = {files.same_name(name): name for name in poses}
     for name in (photo, f"{full.parent.name}/{full.name}", full.name, full.stem):
@@ -124,61 +129,44 @@ def pose_of_photo(poses: Mapping[str, np.ndarray], photo: str) -> tuple[str, Any
     return next(iter(poses.items()))
 
 
-def _from_path(
-    given: files.PathLike, name: str, finder: PersonFinder, reading: _Reading
-) -> Poses:
-    path, text = pathlib.Path(given).expanduser(), os.fspath(given)
+def _of_library(text: str, name: str, argument: str) -> Poses:
+    """A set of poses, or "set/pose"; the argument is for the message."""
     library, _, one = text.partition("/")
-    if not path.exists():
-        if library in pose_library.NAMES:
-            named = pose_library.read(library)
-            alone = library in pose_library.SINGLE
-            return Poses(_chosen(named, one or name, library), text, False, alone)
+    if library not in pose_library.NAMES:
         sets = ", ".join(pose_library.NAMES)
         rule = f": there is no such file or folder, and no such set of poses ({sets})."
-        argument = "poses" if reading.sequence else "pose"
         raise errors.ArgumentError(argument, text, rule)
-    if photo_files.is_photo(path):
-        return _of_photo(arrays.to_photo(text).image, path.stem, text, finder)
-    placed = keypoint_files.read_placed(
-        path, photo_size=reading.size, min_confidence=reading.min_confidence
-    )
-    if reading.sequence:
-        placed, notes = frame_numbers.in_order(placed, by_name=path.is_dir())
-        for note in notes:
-            warnings.warn(f"{text}: {note}", stacklevel=5)
-    poses = _of_person(placed, text, reading)
-    sizes = {name: found.size for name, found in placed.items() if found.size}
-    return Poses(_chosen(poses, name, text), text, pixels=True, sizes=sizes)
+    poses = _chosen(pose_library.read(library), one or name, library)
+    return Poses(poses, text, pixels=False, alone=library in pose_library.SINGLE)
 
 
 def _of_person(
-    placed: Mapping[str, base.Pose], place: str, reading: _Reading
+    placed: Mapping[str, base.Pose], place: str, number: int, sequence: bool
 ) -> dict[str, np.ndarray]:
     """The poses of the person who is meant; in a sequence with empty frames."""
-    several = [name for name, found in placed.items() if len(found.people) > 1]
-    frames, number = [found.people for found in placed.values()], reading.person
+    frames = [found.people for found in placed.values()]
     most = max(map(len, frames))
     if not most:
         raise ValueError(f"{place}: no person was found in any photo of this file.")
     if not 1 <= number <= most:
         rule = f" must be from 1 to {most}: {place} shows no more people at once."
         raise errors.ArgumentError("pose_person", number, rule)
-    nobody = np.zeros((18, 3), np.float32)
-    if not reading.sequence:
-        mine = [x[number - 1] if len(x) >= number else nobody for x in frames]
-        return _seen(dict(zip(placed, mine, strict=True)), place)
-    if several:
-        warnings.warn(
-            f"{place}: several people in {len(several)} of {len(placed)} frames; "
+    several = sum(len(people) > 1 for people in frames)
+    if sequence and several:
+        errors.warn(
+            f"{place}: several people in {several} of {len(frames)} frames; "
             f"followed is number {number} by size of the first frame with so many "
-            "(pose_person).",
-            stacklevel=6,
+            "(pose_person)."
         )
-    tracks = [found.tracks for found in placed.values()]
-    followed = people.follow(frames, number, tracks)
-    mine = [nobody if points is None else points for points in followed]
-    return dict(zip(placed, mine, strict=True))
+    if sequence:
+        tracks = [found.tracks for found in placed.values()]
+        mine = people.follow(frames, number, tracks)
+    else:
+        mine = [x[number - 1] if len(x) >= number else None for x in frames]
+    nobody = np.zeros((18, 3), np.float32)
+    whole = [nobody if points is None else points for points in mine]
+    poses = dict(zip(placed, whole, strict=True))
+    return poses if sequence else _seen(poses, place)
 
 
 def _of_photo(photo: Image.Image, name: str, place: str, finder: PersonFinder) -> Poses:
@@ -189,8 +177,7 @@ def _of_photo(photo: Image.Image, name: str, place: str, finder: PersonFinder) -
 def annotated(
     path: files.PathLike, min_confidence: float = MIN_CONFIDENCE
 ) -> dict[str, np.ndarray]:
-    """The poses of an annotation file or folder; those that show nobody are left out,
-    with a warning. A file that cannot be read, or shows nobody, is a ValueError."""
+    """The poses of an annotation file or folder that show somebody."""
     there = pathlib.Path(path).expanduser()
     poses = keypoint_files.read(there, min_confidence=min_confidence)
     return _seen(poses, os.fspath(path))
@@ -203,10 +190,9 @@ def _seen(poses: dict[str, np.ndarray], place: str) -> dict[str, np.ndarray]:
         raise ValueError(f"{place}: no person was found in any photo of this file.")
     if len(seen) < len(poses):
         missing = [name for name in poses if name not in seen]
-        warnings.warn(
+        errors.warn(
             f"{place}: {len(missing)} of {len(poses)} poses have no joint and are left "
-            f"out: {errors.few(missing)}.",
-            stacklevel=6,
+            f"out: {errors.few(missing)}."
         )
     return seen
 

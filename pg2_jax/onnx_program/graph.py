@@ -1,6 +1,5 @@
 """An ONNX graph while it is written: its values, constants and nodes."""
 
-import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -34,7 +33,6 @@ class Graph:
         self._stored = stored
         self._nodes: list[onnx.NodeProto] = []
         self._constants: dict[tuple[Any, ...], onnx.TensorProto] = {}
-        self._numbers = itertools.count()
         self._inputs: list[onnx.ValueInfoProto] = []
         self._batch: Value | None = None
 
@@ -47,21 +45,10 @@ class Graph:
         self, op: str, inputs: Sequence[Value | np.ndarray], shape: Shape, **how: Any
     ) -> Value:
         """The only result of a new node."""
-        return self.nodes(op, inputs, [shape], **how)[0]
-
-    def nodes(
-        self,
-        op: str,
-        inputs: Sequence[Value | np.ndarray],
-        shapes: Sequence[Shape],
-        **how: Any,
-    ) -> list[Value]:
-        """The results of a new node, of the given shapes."""
         names = [self._name(x) for x in inputs]
-        results = [Value(shape, f"v{next(self._numbers)}") for shape in shapes]
-        made = [result.name for result in results]
-        self._nodes.append(helper.make_node(op, names, made, **how))
-        return results
+        result = Value(shape, f"v{len(self._nodes)}")
+        self._nodes.append(helper.make_node(op, names, [result.name], **how))
+        return result
 
     def cast(self, x: Value, dtype: Any) -> Value:
         return self.node("Cast", [x], x.shape, to=_type(dtype))
@@ -134,7 +121,7 @@ class Graph:
                 stored = small
         key = (stored.dtype.name, shape, stored.tobytes())
         if key not in self._constants:
-            name = f"c{next(self._numbers)}"
+            name = f"c{len(self._constants)}"
             self._constants[key] = helper.make_tensor(
                 name, _type(stored.dtype), shape, stored.tobytes(), raw=True
             )

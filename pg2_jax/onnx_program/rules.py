@@ -17,15 +17,6 @@ Results = Value | list[Value]
 Rule = Callable[[Graph, Sequence[Value], Sequence[Shape], dict[str, Any]], Results]
 
 
-def size_of(dimension: Any) -> int | str:
-    """A number, or `BATCH` for the symbol of jax."""
-    if isinstance(dimension, int | np.integer):
-        return int(dimension)
-    if str(dimension) != BATCH:
-        raise NotImplementedError(f"ONNX: an array has the size {dimension}.")
-    return BATCH
-
-
 def _require(holds: bool, operation: str, parameters: dict[str, Any]) -> None:
     if not holds:
         raise NotImplementedError(f"ONNX: no rule for {operation} with {parameters}.")
@@ -82,20 +73,21 @@ def _is_finite(graph, inputs, _shapes, _parameters):
 def _broadcast_in_dim(graph, inputs, _shapes, parameters):
     """New axes of size 1; ONNX repeats them where it must."""
     (x, *_), kept = inputs, parameters["broadcast_dimensions"]
-    rank = len(parameters["shape"])
-    shape = [1] * rank
-    for axis, size in zip(kept, x.shape, strict=True):
-        shape[axis] = size
+    new = [axis for axis in range(len(parameters["shape"])) if axis not in kept]
     if x.array is not None:
-        return Value(tuple(shape), array=x.array.reshape(shape))
-    new = [axis for axis in range(rank) if axis not in kept]
-    return _unsqueezed(graph, x, new, tuple(shape))
+        array = np.expand_dims(x.array, new)
+        return Value(array.shape, array=array)
+    return _unsqueezed(graph, x, new)
 
 
-def _unsqueezed(graph: Graph, x: Value, axes: Sequence[int], shape: Shape) -> Value:
+def _unsqueezed(graph: Graph, x: Value, axes: Sequence[int]) -> Value:
+    """With new axes of size 1, numbered in the result from the first to the last."""
     if not axes:
         return x
-    return graph.node("Unsqueeze", [x, np.array(axes, np.int64)], shape)
+    shape = list(x.shape)
+    for axis in axes:
+        shape.insert(axis, 1)
+    return graph.node("Unsqueeze", [x, np.array(axes, np.int64)], tuple(shape))
 
 
 def _reshape(graph, inputs, shapes, _parameters):
@@ -105,15 +97,16 @@ def _reshape(graph, inputs, shapes, _parameters):
 
 
 def _stack(graph, inputs, shapes, parameters):
-    (shape,), axis = shapes, parameters["axis"]
-    each = (*shape[:axis], 1, *shape[axis + 1 :])
-    parts = [_unsqueezed(graph, x, [axis], each) for x in inputs]
-    return graph.node("Concat", parts, shape, axis=axis)
+    axis = parameters["axis"]
+    parts = [_unsqueezed(graph, x, [axis]) for x in inputs]
+    return graph.node("Concat", parts, shapes[0], axis=axis)
 
 
-def _split(graph, inputs, shapes, parameters):
-    sizes = np.array(parameters["sizes"], np.int64)
-    return graph.nodes("Split", [inputs[0], sizes], shapes, axis=parameters["axis"])
+def _split(graph, inputs, _shapes, parameters):
+    (x,), axes, sizes = inputs, [parameters["axis"]], parameters["sizes"]
+    begins = np.cumsum([0, *sizes[:-1]])
+    pairs = zip(begins, sizes, strict=True)
+    return [_sliced(graph, x, axes, [begin], [size]) for begin, size in pairs]
 
 
 def _sliced(
@@ -148,7 +141,7 @@ def _gather(graph, inputs, shapes, parameters):
         return graph.node("GatherND", rows, shapes[0], batch_dims=1)
     _require(not numbers.operand_batching_dims, "gather", parameters)
     if places.array.ndim == 1:  # a slice
-        sizes = [size_of(parameters["slice_sizes"][axis]) for axis in mapped]
+        sizes = [parameters["slice_sizes"][axis] for axis in mapped]
         part = _sliced(graph, data, mapped, places.array, sizes)
         if not collapsed:
             return part
@@ -169,28 +162,21 @@ def _scatter(graph, inputs, shapes, parameters):
     one = numbers.inserted_window_dims == mapped and len(mapped) == 1
     _require(one and place.array is not None, "scatter", parameters)
     (axis,), (index,) = mapped, place.array.tolist()
-    size = shape[axis]
-    parts = [_unsqueezed(graph, update, [axis], (*shape[:axis], 1, *shape[axis + 1 :]))]
+    after = shape[axis] - index - 1
+    parts = [_unsqueezed(graph, update, [axis])]
     if index > 0:
         parts.insert(0, _sliced(graph, data, [axis], [0], [index]))
-    if index + 1 < size:
-        parts.append(_sliced(graph, data, [axis], [index + 1], [size - index - 1]))
+    if after > 0:
+        parts.append(_sliced(graph, data, [axis], [index + 1], [after]))
     return graph.node("Concat", parts, shape, axis=axis)
 
 
-def _reduce(op: str) -> Rule:
+def _reduce(op: str, *, of_truth: bool = False) -> Rule:
     def rule(graph, inputs, shapes, parameters):
+        x = graph.cast(inputs[0], np.int32) if of_truth else inputs[0]
         axes = np.array(parameters["axes"], np.int64)
-        return graph.node(op, [inputs[0], axes], shapes[0], keepdims=0)
-
-    return rule
-
-
-def _reduce_truth(op):
-    def rule(graph, inputs, shapes, parameters):
-        numbers = graph.cast(inputs[0], np.int32)
-        reduced = _reduce(op)(graph, [numbers], shapes, parameters)
-        return graph.cast(reduced, np.bool_)
+        reduced = graph.node(op, [x, axes], shapes[0], keepdims=0)
+        return graph.cast(reduced, np.bool_) if of_truth else reduced
 
     return rule
 
@@ -198,37 +184,33 @@ def _reduce_truth(op):
 _TO_NCHW, _TO_NHWC = (0, 3, 1, 2), (0, 2, 3, 1)
 
 
+def _spatial(graph, op, inputs, shape, padding, **how):
+    """An operation on [B, H, W, C], which ONNX has for [B, C, H, W]."""
+    x, *others = inputs
+    pads = [int(side) for sides in zip(*padding, strict=True) for side in sides]
+    moved = [graph.transposed(x, _TO_NCHW), *others]
+    inner = tuple(shape[axis] for axis in _TO_NCHW)
+    return graph.transposed(graph.node(op, moved, inner, pads=pads, **how), _TO_NHWC)
+
+
+def _pool(op: str, **how: int) -> Rule:
+    def rule(graph, inputs, shapes, parameters):
+        window, strides = parameters["window_dimensions"], parameters["window_strides"]
+        dilated = {*parameters["base_dilation"], *parameters["window_dilation"]} != {1}
+        spatial = len(window) == 4 and window[0] == window[3] == 1
+        _require(not dilated and spatial, "reduce_window", parameters)
+        padding = parameters["padding"][1:3]
+        sizes = {"kernel_shape": window[1:3], "strides": strides[1:3]}
+        return _spatial(graph, op, inputs[:1], shapes[0], padding, **sizes, **how)
+
+    return rule
+
+
 def _pool_sum(graph, inputs, shapes, parameters):
-    means = _pooled("AveragePool", graph, inputs, shapes, parameters)
-    window = parameters["window_dimensions"]
-    pixels = np.array(window[1] * window[2], np.float32)
-    return graph.node("Mul", [means, pixels], means.shape)
-
-
-def _pool_max(graph, inputs, shapes, parameters):
-    return _pooled("MaxPool", graph, inputs, shapes, parameters)
-
-
-def _pooled(op, graph, inputs, shapes, parameters):
-    window, strides = parameters["window_dimensions"], parameters["window_strides"]
-    undilated = {*parameters["base_dilation"], *parameters["window_dilation"]} == {1}
-    spatial = len(window) == 4 and window[0] == window[3] == 1
-    _require(undilated and spatial, "reduce_window", parameters)
-    counted = {"count_include_pad": 1} if op == "AveragePool" else {}
-    result = graph.node(
-        op,
-        [graph.transposed(inputs[0], _TO_NCHW)],
-        tuple(shapes[0][axis] for axis in _TO_NCHW),
-        kernel_shape=window[1:3],
-        strides=strides[1:3],
-        pads=_pads(parameters["padding"][1:3]),
-        **counted,
-    )
-    return graph.transposed(result, _TO_NHWC)
-
-
-def _pads(padding: Any) -> list[int]:
-    return [int(side) for sides in zip(*padding, strict=True) for side in sides]
+    means = _pool("AveragePool", count_include_pad=1)
+    mean = means(graph, inputs, shapes, parameters)
+    pixels = np.array(np.prod(parameters["window_dimensions"]), np.float32)
+    return graph.node("Mul", [mean, pixels], mean.shape)
 
 
 def _convolution(graph, inputs, shapes, parameters):
@@ -238,14 +220,9 @@ def _convolution(graph, inputs, shapes, parameters):
     plain = parameters["feature_group_count"] == parameters["batch_group_count"] == 1
     layout = numbers.lhs_spec == numbers.out_spec == _TO_NCHW
     _require(undilated and plain and layout, "conv_general_dilated", parameters)
-    result = graph.node(
-        "Conv",
-        [graph.transposed(x, _TO_NCHW), graph.transposed(kernel, numbers.rhs_spec)],
-        tuple(shapes[0][axis] for axis in _TO_NCHW),
-        strides=parameters["window_strides"],
-        pads=_pads(parameters["padding"]),
-    )
-    return graph.transposed(result, _TO_NHWC)
+    given = x, graph.transposed(kernel, numbers.rhs_spec)
+    how = {"strides": parameters["window_strides"]}
+    return _spatial(graph, "Conv", given, shapes[0], parameters["padding"], **how)
 
 
 def _product(graph, inputs, shapes, parameters):
@@ -294,13 +271,12 @@ RULES: dict[str, Rule] = {
     "pad": _pad,
     "gather": _gather,
     "scatter": _scatter,
-    "reduce_and": _reduce_truth("ReduceMin"),
-    "reduce_or": _reduce_truth("ReduceMax"),
-    **{
-        f"reduce_{name}": _reduce(f"Reduce{name.capitalize()}")
-        for name in ("sum", "max", "prod")
-    },
-    "reduce_window_max": _pool_max,
+    "reduce_and": _reduce("ReduceMin", of_truth=True),
+    "reduce_or": _reduce("ReduceMax", of_truth=True),
+    "reduce_sum": _reduce("ReduceSum"),
+    "reduce_max": _reduce("ReduceMax"),
+    "reduce_prod": _reduce("ReduceProd"),
+    "reduce_window_max": _pool("MaxPool"),
     "reduce_window_sum": _pool_sum,
     "conv_general_dilated": _convolution,
     "dot_general": _product,

@@ -13,7 +13,10 @@ from pg2_jax.onnx_program.graph import BATCH, Graph, Shape, Value
 
 def shape_of(aval: Any) -> Shape:
     """The shape of what jax has traced; its symbolic dimension is `BATCH`."""
-    return tuple(rules.size_of(size) for size in aval.shape)
+    for size in aval.shape:
+        if not isinstance(size, int) and str(size) != BATCH:
+            raise NotImplementedError(f"ONNX: an array has the size {size}.")
+    return tuple(size if isinstance(size, int) else BATCH for size in aval.shape)
 
 
 def write(

@@ -64,10 +64,8 @@ def frame(
     margin: float = MARGIN,
 ) -> Frame:
     """Decides by one of `RULES` what is stored of an upright photo; sizes are (height,
-    width). Keypoints [18, 3] in pixels of the photo, and the margin, are for crop.
-    Another size for none, or too small a span of keypoints for crop, is a
-    ValueError."""
-    whole = Box(0, 0, original_size[1], original_size[0])
+    width). Keypoints [18, 3] in pixels of the photo, and the margin, are for crop."""
+    whole, stored = (Box(0, 0, x[1], x[0]) for x in (original_size, size))
     if rule == "none" and original_size != size:
         raise ValueError(
             f"the photo is {original_size[0]}x{original_size[1]}, expected "
@@ -81,8 +79,8 @@ def frame(
         return Frame(whole, Box(left, top, left + width, top + height))
     if rule == "crop":
         box = _person(keypoints, original_size, size, margin)
-        return cut(Frame(box, Box(0, 0, size[1], size[0])), whole)
-    return Frame(whole, Box(0, 0, size[1], size[0]))
+        return cut(Frame(box, stored), whole)
+    return Frame(whole, stored)
 
 
 def cut(part: Frame, whole: Box) -> Frame:
@@ -111,14 +109,18 @@ def apply(image: Image.Image, part: Frame, size: Size) -> Image.Image:
     return Image.fromarray(np.pad(np.asarray(inner), around, mode="edge"))
 
 
-def paste(photo: Image.Image, stored: Image.Image, part: Frame) -> Image.Image:
+def paste(
+    photo: Image.Image,
+    stored: Image.Image,
+    part: Frame,
+    rule: Image.Resampling = Image.Resampling.LANCZOS,
+) -> Image.Image:
     """A copy of a photo with an image of the stored size back in its place: `apply`
     undone. Pixels outside `part.source` are those of the photo."""
     left, top, right, bottom = (round(side) for side in part.source)
     size = (max(1, right - left), max(1, bottom - top))
-    inner = stored.resize(size, Image.Resampling.LANCZOS, box=part.target)
     whole = photo.copy()
-    whole.paste(inner, (left, top))
+    whole.paste(stored.resize(size, rule, box=part.target), (left, top))
     return whole
 
 
@@ -126,9 +128,8 @@ def move_keypoints(
     keypoints: np.ndarray, original_size: Size, part: Frame, size: Size
 ) -> tuple[np.ndarray, int]:
     """Moves keypoints, float32 [18, 3] in pixels, from an upright photo to what is
-    stored of it; also gives the number of points outside, which count as missing. The
-    others are moved as the pixels are, and clipped to the centres of the last row and
-    column."""
+    stored of it; also the number of points outside, which count as missing. The others
+    are clipped to the centres of the last row and column."""
     x, y, visible = keypoints.T.astype(np.float64)
     source, target = part
     inside = (visible > 0) & (x < original_size[1]) & (y < original_size[0])
@@ -146,16 +147,16 @@ def describe(part: Frame, original_size: Size, size: Size) -> str:
     source, target = part
     if source == target == Box(0, 0, size[1], size[0]):
         return ""
+    # More than a twentieth is worth a word.
+    shape = (original_size[0] * size[1]) / (original_size[1] * size[0])
     if (source.height, source.width) != original_size:
         words = "cropped"
     elif (target.height, target.width) != size:
         words = "letterboxed"
-    else:
+    elif 1 / 1.05 <= shape <= 1.05:
         words = "resized"
-        # More than a twentieth is worth a word.
-        shape = (original_size[0] * size[1]) / (original_size[1] * size[0])
-        if not 1 / 1.05 <= shape <= 1.05:
-            words += ", stretched to another shape"
+    else:
+        words = "resized, stretched to another shape"
     if target.width > 2 * source.width or target.height > 2 * source.height:
         words += ", enlarged more than twice"
     return words
@@ -175,9 +176,9 @@ def _person(
             f"pixels, fit=crop needs {MIN_SPAN} at least"
         )
     shape = size[1] / size[0]
-    room = 2 * margin * span.max()
+    free = 2 * margin * span.max()
     tight, least, wide = (
-        max(span[0] + more, (span[1] + more) * shape) for more in (0.0, room / 2, room)
+        max(span[0] + more, (span[1] + more) * shape) for more in (0.0, free / 2, free)
     )
     largest = min(width, height * shape)  # of the stored shape, in the photo
     same_shape = abs(width - height * shape) < 1
@@ -185,14 +186,11 @@ def _person(
         wide = min(wide, largest)
     tall = wide / shape
     centre = (seen.min(axis=0) + seen.max(axis=0)) / 2
-    left = _shifted(centre[0] - wide / 2, wide, width)
-    top = _shifted(centre[1] - tall / 2, tall, height)
+    # Moved into the photo, or over all of it when larger.
+    room = np.array([width - wide, height - tall])
+    corner = centre - np.array([wide, tall]) / 2
+    left, top = np.clip(corner, np.minimum(0, room), np.maximum(0, room)).tolist()
     return Box(left, top, left + wide, top + tall)
-
-
-def _shifted(start: float, length: float, room: int) -> float:
-    """Moves [start, start + length) into [0, room), or over all of it when longer."""
-    return float(np.clip(start, min(0.0, room - length), max(0.0, room - length)))
 
 
 def _pixels(start: float, end: float, most: int) -> tuple[int, int]:

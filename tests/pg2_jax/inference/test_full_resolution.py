@@ -8,7 +8,12 @@ import numpy as np
 import pytest
 
 from pg2_jax import inputs
-from pg2_jax.inference import paste_back, pose_transfer, scene, source_photo
+from pg2_jax.inference import (
+    full_resolution,
+    paste_back,
+    pose_transfer,
+    source_photo,
+)
 from pg2_jax.pg2plus import part_transfer, part_warp
 from tests.pg2_jax.inference.stand_in import NoFinder, make_photo
 from tests.pg2_jax.pg2plus.people import (
@@ -79,7 +84,7 @@ def test_weights_are_enlarged_and_pixels_are_the_photos_own():
     joints = person() * np.array([2, 2, 1])
     size = HEIGHT, WIDTH
     source = source_photo.read_source(photo, joints, size, NoFinder(), "stretch")
-    place = scene.read(model()._model, source, photo)
+    place = full_resolution.take_apart(model()._model, source, photo)
     given = (x[None] for x in (result.source, *place))
     want = by_definition(weights()[0], *given)[0]
     assert result.large.shape == (2 * HEIGHT, 2 * WIDTH, 3)

@@ -233,25 +233,25 @@ def test_the_photos_own_pixels_are_enlarged_at_most_once(scale, max_side, height
 
 
 def results(count):
-    one = result.Result(make_photo(), figure(), make_photo(), None)
-    return result.Results({f"pose {i:03d}": one for i in range(count)})
+    drawn = make_photo(), figure(), make_photo(), None
+    return result.Results(
+        result.Result(*drawn, name=f"pose {i:03d}") for i in range(count)
+    )
 
 
 def test_results_can_be_sent_to_other_processes():
-    one = result.Result(make_photo(), figure(), make_photo(seed=1), None)
-    sent = pickle.loads(pickle.dumps(result.Results({"back": one, "front": one})))
-    assert isinstance(sent, result.Results) and sent.names == ("back", "front")
-    np.testing.assert_array_equal(sent.images, [make_photo(seed=1)] * 2)
+    sent = pickle.loads(pickle.dumps(results(2)))
+    assert isinstance(sent, result.Results) and sent.names == ("pose 000", "pose 001")
+    np.testing.assert_array_equal(sent.images, [make_photo()] * 2)
 
 
 def test_a_sheet_of_many_poses_is_wrapped_and_its_rows_have_names():
     people = [results(12), results(12)]
-    plain = result.sheet(people, scale=1)
+    plain = result.Sheet(people, scale=1).picture()
     # The poses, and two people; 13 pictures would be 208 wide and 96 high.
     block = 18 + 3 * (HEIGHT + 4) + 4
     assert plain.size == (7 * (WIDTH + 4) + 4, 2 * block)
-    assert result.sheet_size(people, scale=1) == (7 * WIDTH, 2 * 3 * HEIGHT)
-    named = result.sheet(people, ["anna.png", "bert.png"], scale=1)
+    named = result.Sheet(people, ["anna.png", "bert.png"], scale=1).picture()
     assert named.size == (plain.width + 18, plain.height)
     margin, pictures = np.split(np.asarray(named), [18], axis=1)
     rows = np.arange(plain.height) % block >= 18
@@ -261,7 +261,7 @@ def test_a_sheet_of_many_poses_is_wrapped_and_its_rows_have_names():
 
 
 def test_a_last_row_that_is_shorter_has_a_name_for_each_picture():
-    sheet = result.sheet([results(13)], skeleton=False, scale=1)
+    sheet = result.Sheet([results(13)], skeleton=False, scale=1).picture()
     block = 18 + (HEIGHT + 4) + 4
     assert sheet.size == (8 * (WIDTH + 4) + 4, 2 * block)
     # The source and six poses.
@@ -271,7 +271,8 @@ def test_a_last_row_that_is_shorter_has_a_name_for_each_picture():
 
 
 def test_a_sheet_beyond_its_format_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(result, "sheet", lambda *_, **__: Image.new("RGB", (9, 9)))
+    small = Image.new("RGB", (9, 9))
+    monkeypatch.setattr(result.Sheet, "picture", lambda _: small)
     people = [results(1)] * 2048
     with pytest.raises(ValueError, match=r"a.jpg: the sheet would have 32 x 65,568 p"):
         result.save(people, tmp_path / "a.jpg", skeleton=True, scale=1)

@@ -8,9 +8,9 @@ from PIL import Image
 
 from pg2_jax.estimators import base, person_finder, registry
 from pg2_jax.estimators.base import Person
-from pg2_jax.inference import paste_back, retarget, source_photo, target_pose
+from pg2_jax.inference import paste_back, retarget, source_photo
 from pg2_jax.keypoints import keypoint_files
-from pg2_jax.photos import arrays, crop, photo_files
+from pg2_jax.photos import crop, photo_files
 from tests.pg2_jax.inference.stand_in import (
     HEIGHT,
     WIDTH,
@@ -26,18 +26,20 @@ SIZE = (HEIGHT, WIDTH)
 def test_ranges_of_floats():
     given = np.zeros((8, 8, 3))
     given[0, 0] = 1, 0.5, 0
-    np.testing.assert_array_equal(arrays.to_uint8(given)[0, 0], [255, 128, 0])
+    np.testing.assert_array_equal(photo_files.to_uint8(given)[0, 0], [255, 128, 0])
     given[0, 1] = -1, 0, 1
-    got = arrays.to_uint8(given)
+    got = photo_files.to_uint8(given)
     np.testing.assert_array_equal(got[0, 0], [255, 191, 128])
     np.testing.assert_array_equal(got[0, 1], [0, 128, 255])
 
 
 def test_grey_becomes_rgb_and_transparency_white():
     grey = np.full((8, 9), 7, np.uint8)
-    np.testing.assert_array_equal(arrays.to_photo(grey)[0], np.full((8, 9, 3), 7))
+    np.testing.assert_array_equal(photo_files.to_photo(grey)[0], np.full((8, 9, 3), 7))
     clear = np.zeros((8, 9, 4), np.uint8)
-    np.testing.assert_array_equal(arrays.to_photo(clear)[0], np.full((8, 9, 3), 255))
+    np.testing.assert_array_equal(
+        photo_files.to_photo(clear)[0], np.full((8, 9, 3), 255)
+    )
 
 
 @pytest.mark.parametrize(
@@ -55,7 +57,7 @@ def test_grey_becomes_rgb_and_transparency_white():
 )
 def test_what_is_no_photo_is_named(given, message):
     with pytest.raises(ValueError, match=message):
-        arrays.to_photo(given)
+        photo_files.to_photo(given)
 
 
 def test_the_orientation_of_a_file_and_of_an_image_is_applied(tmp_path):
@@ -63,9 +65,9 @@ def test_the_orientation_of_a_file_and_of_an_image_is_applied(tmp_path):
     exif[0x0112] = 6
     Image.fromarray(make_photo(10, 20)).save(tmp_path / "a.png", exif=exif)
     want = np.rot90(make_photo(10, 20), -1)
-    np.testing.assert_array_equal(arrays.to_photo(tmp_path / "a.png")[0], want)
+    np.testing.assert_array_equal(photo_files.to_photo(tmp_path / "a.png")[0], want)
     with Image.open(tmp_path / "a.png") as image:
-        np.testing.assert_array_equal(arrays.to_photo(image)[0], want)
+        np.testing.assert_array_equal(photo_files.to_photo(image)[0], want)
 
 
 def read(image, joints=None, finder=None, fit="auto"):
@@ -229,19 +231,15 @@ def test_poses_are_of_what_the_photo_shows_of_a_person(recwarn, lacks, fit, left
     body[lacks] = 0
     shown = whole.copy()
     shown[left_out] = 0
-    given = target_pose.read_poses({"a": whole, "b": shown}, "", None)
-    poses = source_photo.poses_as_shown(given, body, fit).poses
-    assert list(poses) == ["a", "b"]
-    np.testing.assert_array_equal(poses["a"], shown)
-    np.testing.assert_array_equal(poses["b"], shown)
+    poses = source_photo.poses_as_shown(np.stack([whole, shown]), body, fit)
+    np.testing.assert_array_equal(poses, [shown, shown])
     said = [str(note.message).split(":")[0] for note in recwarn]
     what = [
         w for w, joints in (("legs", LEGS), ("arms", ARMS)) if joints[0] in left_out
     ]
     assert said == [f"the person in the photo shows no {limbs}" for limbs in what]
     # What the poses lack is not said.
-    alike = target_pose.read_poses({"b": shown}, "", None)
-    source_photo.poses_as_shown(alike, shown, "auto")
+    source_photo.poses_as_shown(shown[None], shown, "auto")
     assert len(recwarn) == len(what)
 
 

@@ -23,8 +23,10 @@ def read(given, name="", finder=None, **more):
     return target_pose.read_poses(given, name, finder or Finder(), **more)
 
 
-def fit(poses, fit="auto", body=None, pose_size=None):
-    return fitting.fit_poses(poses, SIZE, body, fit, pose_size)
+def fit(poses, fit="auto", body=None, pose_size=None, mirror=False):
+    how = body, fit, pose_size
+    fitted = fitting.fit_poses(poses, SIZE, *how, mirror=mirror)
+    return dict(zip(poses.poses, fitted, strict=True))
 
 
 def test_arrays_and_mappings():
@@ -38,15 +40,15 @@ def test_arrays_and_mappings():
 def test_poses_are_mirrored_in_the_image_that_they_are_of():
     """figure(): the neck at 6, hips at 4 and 8, the right ankle at 4, of 16 columns."""
     given = figure()
-    got = fitting.fit_poses(read(given), SIZE, None, "none", None, mirror=True)["00"]
+    got = fit(read(given), "none", mirror=True)["00"]
     np.testing.assert_array_equal(got[[1, 8, 11, 13], 0], [9, 7, 11, 11])
     np.testing.assert_array_equal(got[[1, 8, 11, 13], 1], given[[1, 11, 8, 10], 1])
     assert got[10, 2] == 0 and got[:, 2].sum() == 4
     large = given * [2, 2, 1]
-    twice = fitting.fit_poses(read(large), SIZE, None, "none", (64, 32), mirror=True)
+    twice = fit(read(large), "none", None, (64, 32), mirror=True)
     # 31 - 2 x, halved.
     np.testing.assert_array_equal(twice["00"][1, 0], (31 - 12) / 2)
-    body = fitting.fit_poses(read(given), SIZE, figure(), "body", None, mirror=True)
+    body = fit(read(given), "body", figure(), mirror=True)
     np.testing.assert_array_equal(body["00"][[8, 11, 13], 0], [4, 8, 8])
 
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import strategies
 from PIL import Image
 
-from pg2_jax.photos import arrays, photo_files
+from pg2_jax.photos import photo_files
 
 HEIGHT, WIDTH = 24, 16
 
@@ -188,7 +188,7 @@ def test_of_an_animation_the_first_frame_is_taken_and_said(tmp_path, name):
     if name != "a.gif":  # It has 256 colours.
         np.testing.assert_array_equal(_decoded(photo), _pixels())
     with pytest.warns(UserWarning, match=r"a\.\w+: the first of 2 frames is taken"):
-        arrays.to_photo(path)
+        photo_files.to_photo(path)
 
 
 @pytest.mark.parametrize("suffix", [".jfif", ".jpe", ".tiff", ".avif"])

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pg2_jax.inference import scene, source_photo
+from pg2_jax.inference import full_resolution, source_photo
 from tests.pg2_jax.inference.stand_in import NoFinder, make_photo
 from tests.pg2_jax.pg2plus.people import HEIGHT, WIDTH, generators, person
 
@@ -13,13 +13,15 @@ def read(height, width, scale, fit, monkeypatch, joints=None):
     person_there = np.broadcast_to(middle, (1, HEIGHT, WIDTH, 1)).astype(np.float32)
     large_one = person_there.repeat(scale, axis=1).repeat(scale, axis=2)
     found = person_there, large_one
-    monkeypatch.setattr(scene, "_person", lambda *_, scale, architecture: found)
+    monkeypatch.setattr(
+        full_resolution, "_person", lambda *_, scale, architecture: found
+    )
     size = HEIGHT, WIDTH
     joints = person() * np.array([scale, scale, 1]) if joints is None else joints
     photo = make_photo(height, width)
     source = source_photo.read_source(photo, joints, size, NoFinder(), fit)
     large = np.asarray(photo if fit == "stretch" else source.image)
-    return source, large, scene.read(generators(), source, large)
+    return source, large, full_resolution.take_apart(generators(), source, large)
 
 
 def test_the_place_of_the_person_shows_what_is_around(monkeypatch):

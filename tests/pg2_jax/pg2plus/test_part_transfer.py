@@ -147,7 +147,7 @@ def test_the_guide_is_told_who_the_person_is():
     np.testing.assert_array_equal(guessed[..., :60], known[..., :60])
 
 
-@pytest.mark.parametrize(("final", "power"), [(False, 1.5), (True, 1.6)])
+@pytest.mark.parametrize(("final", "power"), [(False, 1.5), (True, 1.7)])
 def test_sharp_blending_takes_nothing_of_the_photo_where_its_person_leaves(
     final, power
 ):

@@ -21,25 +21,31 @@ def find(
     [B, H, W, 1] in [0, 1], by what the generator keeps of the photo where there is to
     be nobody. It learns that by moving people; no mask teaches it."""
     size = source.shape[1], source.shape[2]
-    person = 1.0 - _kept(params, source, keypoints, architecture)
+    halved = min(size) >= _HALVED
+    person = 1.0 - _kept(params, source, keypoints, architecture, halved)
     person = jnp.maximum(person, part_warp.inside(keypoints, *size))
     # Without gaps of up to two pixels and without single pixels; nothing far away. In
     # doubt it is the person: a little wall that moves along is better than some hair
-    # that stays.
+    # that stays. What is enlarged is wide and soft already.
     person = -part_transfer.widened(-part_transfer.widened(person))
-    person = jnp.clip(2.0 * nn.avg_pool(person, (3, 3), padding="SAME"), 0.0, 1.0)
+    if not halved:
+        person = jnp.clip(2.0 * nn.avg_pool(person, (3, 3), padding="SAME"), 0.0, 1.0)
     near = 1.0 - part_warp.background(keypoints, *size, _NEAR)
     return jax.lax.stop_gradient(person * near)
 
 
 def _kept(
-    params: Any, source: jax.Array, keypoints: jax.Array, architecture: Architecture
+    params: Any,
+    source: jax.Array,
+    keypoints: jax.Array,
+    architecture: Architecture,
+    halved: bool,
 ) -> jax.Array:
     """How much of each pixel the generator keeps, [B, H, W, 1], when there is to be
-    nobody. Of a large photo it is asked at half its size: that is a quarter of the
-    work, and of clothes and hair at the edge less is missed."""
+    nobody. Asked of the photo at half its size it is a quarter of the work, and less
+    of clothes and hair at the edge is missed."""
     height, width = source.shape[1:3]
-    if min(height, width) >= _HALVED:
+    if halved:
         source = part_transfer.halved(source)
         points = (keypoints[..., :2] + 0.5) / 2 - 0.5
         keypoints = jnp.concatenate([points, keypoints[..., 2:]], axis=-1)

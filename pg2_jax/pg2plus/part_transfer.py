@@ -34,7 +34,7 @@ _STILL = slice(GUIDE_CHANNELS, GUIDE_CHANNELS + 1)  # for sharp blending alone
 # By what its weights are sharpened in training against D, and in results: L1 makes them
 # hedge, which shows as transparent limbs. By trial; results by 2.5 are sharper, and
 # farther from the target by SSIM and L1.
-_SHARPER, _FINALLY = 1.5, 1.7
+_SHARPER, _FINALLY = 1.5, 1.75
 # What geometry says of places that the person leaves counts as much as so much weight.
 _GEOMETRY = 0.05
 _BODY = -0.1  # torso lengths: what is so far inside the parts is no background

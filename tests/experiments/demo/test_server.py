@@ -12,6 +12,7 @@ from PIL import Image
 from experiments.config import Config
 from experiments.demo import demo, model_queue
 from pg2_jax import pose, visualize
+from pg2_jax.estimators import person_finder
 from pg2_jax.inference import pose_library
 from tests.experiments.demo import demo_server
 from tests.experiments.demo.demo_server import (
@@ -83,7 +84,8 @@ def test_the_joints_of_the_source_reach_the_model(plus_queue):
             np.testing.assert_array_equal(first, want)
 
 
-def test_programs_are_warned_as_the_library_warns(plus_queue, recwarn):
+def test_programs_are_warned_as_the_library_warns(plus_queue, recwarn, monkeypatch):
+    monkeypatch.setattr(person_finder, "_installed", lambda: None)
     config, fallen = Config(mode="demo", workdir="unused"), POSE[:, [1, 0, 2]]
     requests = [
         {"image": encoded(photo())},

@@ -5,6 +5,7 @@ import os
 import pathlib
 import re
 import signal
+import types
 
 import jax
 import numpy as np
@@ -195,7 +196,14 @@ def test_a_new_run_begins_with_a_model_in_a_file_a_bucket_or_on_the_hub(
 ):
     file = tmp_path / "model.safetensors"
     pose_transfer.PoseTransfer.restore(run.workdir).export(file)
-    monkeypatch.setattr(hub, "download", lambda name: {"me/dancer": str(file)}[name])
+
+    def hf_hub_download(repository, name, revision):
+        return {("me/dancer", "model.safetensors", None): str(file)}[
+            repository, name, revision
+        ]
+
+    library = types.SimpleNamespace(hf_hub_download=hf_hub_download)
+    monkeypatch.setattr(hub, "_library", lambda: library)
     config = dataclasses.replace(
         run, workdir=str(tmp_path / "new"), seed=5, init_from=str(file)
     )

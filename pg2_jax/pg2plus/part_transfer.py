@@ -253,8 +253,9 @@ def halved(x: jax.Array) -> jax.Array:
 def _smooth(x: jax.Array) -> jax.Array:
     """[B, H, W, C] -> binomial means of 3x3 pixels: 2x2 pixels come from the same place
     at half resolution, and along edges their differences would show as dots."""
-    padded = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="edge")
-    return nn.avg_pool(nn.avg_pool(padded, (2, 2)), (2, 2))
+    x = jnp.concatenate([x[:, :1], x, x[:, -1:]], axis=1)
+    x = jnp.concatenate([x[:, :, :1], x, x[:, :, -1:]], axis=2)
+    return nn.avg_pool(nn.avg_pool(x, (2, 2)), (2, 2))
 
 
 def _behind(source: jax.Array, free: jax.Array, layers: Layers) -> jax.Array:

@@ -167,6 +167,8 @@ class Peer:
         )
         self._halved = precision(config).startswith("bfloat16")
         self._matrix = torch.ones([jax_peer.side_of_product(config)] * 2, device=DEVICE)
+        if DEVICE.type == "cuda":  # What a program before took does not count.
+            torch.cuda.reset_peak_memory_stats()
 
     def take(self, task: str) -> torch.Tensor:
         """As `jax_peer.Peer.take`."""

@@ -9,6 +9,7 @@ import functools
 import itertools
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -173,22 +174,23 @@ def _checkpoints(folder: pathlib.Path, state: Any, repeats: int) -> list[Series]
     """Size and seconds of a checkpoint with its checksums; it is read back from the
     system's memory if there is enough of it."""
 
-    def save_and_restore(workdir: str) -> tuple[float, float, float]:
-        saver = checkpointer.Checkpointer(workdir, {})
+    def save_and_restore(workdir: pathlib.Path) -> tuple[float, ...]:
+        saver = checkpointer.Checkpointer(str(workdir), {})
         pause, _ = measurement.seconds(lambda: saver.save(state))
         rest, _ = measurement.seconds(saver.close)
-        reader = checkpointer.Checkpointer(workdir, {})
+        reader = checkpointer.Checkpointer(str(workdir), {})
         restore, _ = measurement.seconds(
             lambda: jax.block_until_ready(reader.restore_latest(state))
         )
         reader.close()
-        return pause, pause + rest, restore
+        size = sum(x.stat().st_size for x in workdir.rglob("*") if x.is_file())
+        shutil.rmtree(workdir)  # The disk need hold no more than one.
+        return size / 2**30, pause, pause + rest, restore
 
-    times = [save_and_restore(str(folder / str(i))) for i in range(repeats)]
-    pauses, saves, restores = zip(*times, strict=True)
-    size = sum(x.stat().st_size for x in (folder / "0").rglob("*") if x.is_file())
+    times = [save_and_restore(folder / str(i)) for i in range(repeats)]
+    sizes, pauses, saves, restores = zip(*times, strict=True)
     return [
-        Series("checkpoint: size on disk", [size / 2**30], "GiB"),
+        Series("checkpoint: size on disk", sizes, "GiB"),
         Series("checkpoint: training paused", pauses, "s"),
         Series("checkpoint: save, in the background", saves, "s"),
         Series("checkpoint: restore and compare checksums", restores, "s"),

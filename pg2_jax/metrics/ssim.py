@@ -121,11 +121,14 @@ def _batch_last(
     """Both images as [H, W, 3, B], if they are uint8 and as large as the window."""
     if not generated.dtype == target.dtype == jnp.uint8:
         given = f"{generated.dtype} and {target.dtype}"
-        raise ValueError(f"SSIM is of uint8 images, got {given}.")
+        raise ValueError(f"SSIM takes uint8 images, got {given}.")
     height, width = target.shape[1:3]
     if min(height, width) < window:
-        least = f"at least {window}x{window} pixels"
-        raise ValueError(f"This SSIM is of {least}, got {height}x{width}.")
+        size = f"{window}x{window}"
+        raise ValueError(
+            f"SSIM of {size} windows needs images of at least {size} pixels, got "
+            f"{height}x{width}."
+        )
     return [jnp.transpose(x, (1, 2, 3, 0)).astype(dtype) for x in (generated, target)]
 
 

@@ -92,6 +92,8 @@ def in_short(error: BaseException) -> str:
 def text(content: Mapping[str, Any]) -> str:
     """All results as Markdown."""
     lines = ["# pg2_jax on an accelerator", "", f"- commit: {content['commit']}"]
+    versions = ", ".join(f"{n} {v}" for n, v in content["versions"].items())
+    lines.append(f"- versions: {versions}")
     lines += [f"- {n}: {v}" for n, v in content["settings"].items() if n != "folder"]
     if content["settings"]["scale"] < 1:
         lines.append("- rehearsal: smaller networks; no time says anything of the real")

@@ -90,6 +90,7 @@ def test_a_part_ends_with_the_program_that_started_it(monkeypatch):
 def test_results_as_text():
     content = {
         "commit": "abc",
+        "versions": {"jax": "0.10.2", "flax": "0.12.0"},
         "settings": vars(settings()),
         "parts": {
             "our_speed": {
@@ -108,6 +109,7 @@ def test_results_as_text():
         "# pg2_jax on an accelerator",
         "",
         "- commit: abc",
+        "- versions: jax 0.10.2, flax 0.12.0",
         "- scale: 0.06",
         "- image_size: 32x16",
         "- repeats: 2",

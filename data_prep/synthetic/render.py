@@ -200,25 +200,31 @@ def _intersect(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Nearest intersection of each pixel's ray with its part: [M] whether there is one,
     its depth z, and the centre, on the part's axis, of the ball that touches there."""
+    counts = np.bincount(part, minlength=len(solids.length))
+
+    def spread(values: np.ndarray) -> np.ndarray:
+        """[P] values of the parts -> [M] values at the pixels of their boxes."""
+        return np.repeat(values, counts)
+
     shift = (solids.matrix @ solids.start[..., None])[..., 0]
     place = [
-        solids.matrix[:, i, 0][part] * x
-        + solids.matrix[:, i, 1][part] * y
-        - shift[:, i][part]
+        spread(solids.matrix[:, i, 0]) * x
+        + spread(solids.matrix[:, i, 1]) * y
+        - spread(shift[:, i])
         for i in range(3)
     ]
-    along = sum(place[i] * solids.ray[:, i][part] for i in range(3))
+    along = sum(place[i] * spread(solids.ray[:, i]) for i in range(3))
     square = place[0] * place[0] + place[1] * place[1] + place[2] * place[2]
-    on_cone, cone, height = _hit_cone(solids, part, along, square, place[2])
-    second, ball = _hit_balls(solids, part, along, square, place[2])
+    on_cone, cone, height = _hit_cone(solids, spread, along, square, place[2])
+    second, ball = _hit_balls(solids, spread, along, square, place[2])
     hit = on_cone | np.isfinite(ball)
     # Not used where there is no hit; infinity would only cause warnings there.
     t = np.where(on_cone, cone, np.where(hit, ball, 0))
-    centre = np.where(on_cone, height, second) * solids.length[part]
-    return hit, t * (-1 / solids.stretch)[part], centre
+    centre = np.where(on_cone, height, second) * spread(solids.length)
+    return hit, t * spread(-1 / solids.stretch), centre
 
 
-def _hit_cone(solids, part, along, square, rise) -> tuple[np.ndarray, ...]:
+def _hit_cone(solids, spread, along, square, rise) -> tuple[np.ndarray, ...]:
     """Hits of the tangent cone of both balls, between its two circles of contact:
     solves k2 t^2 + 2 k1 t + k0 = 0 in canonical space. Of each pixel's ray, `along` is
     the product of direction and start, `square` the squared distance of the start,
@@ -228,27 +234,27 @@ def _hit_cone(solids, part, along, square, rise) -> tuple[np.ndarray, ...]:
     taper = first - second
     d2 = length**2 - taper**2
     m2 = length * solids.ray[:, 2]
-    m1 = rise * length[part]
+    m1 = rise * spread(length)
     k2 = d2 - m2**2
-    k1 = d2[part] * along - m1 * m2[part] + (m2 * taper * first)[part]
-    k0 = d2[part] * square - m1 * m1 + m1 * (2 * taper * first)[part]
-    k0 -= (length**2 * first**2)[part]
-    disc = k1 * k1 - k0 * k2[part]
+    k1 = spread(d2) * along - m1 * spread(m2) + spread(m2 * taper * first)
+    k0 = spread(d2) * square - m1 * m1 + m1 * spread(2 * taper * first)
+    k0 -= spread(length**2 * first**2)
+    disc = k1 * k1 - k0 * spread(k2)
     safe = np.where(abs(k2) < 1e-9, np.float32(1e-9), k2)
-    t = (-np.sqrt(np.maximum(disc, 0)) - k1) * (1 / safe)[part]
-    height = (m1 + t * m2[part] - (first * taper)[part]) * (1 / d2)[part]
+    t = (-np.sqrt(np.maximum(disc, 0)) - k1) * spread(1 / safe)
+    height = (m1 + t * spread(m2) - spread(first * taper)) * spread(1 / d2)
     return (disc >= 0) & (height > 0) & (height < 1), t, height
 
 
-def _hit_balls(solids, part, along, square, rise) -> tuple[np.ndarray, np.ndarray]:
+def _hit_balls(solids, spread, along, square, rise) -> tuple[np.ndarray, np.ndarray]:
     """Hits of the balls at both ends, arguments as in `_hit_cone`: [M] whether the
     second ball is nearer, and the ray's parameter t, infinite for none."""
     first, second = solids.radii
     hits = []
     for radius, centre in ((first, 0 * solids.length), (second, solids.length)):
-        start = along - (centre * solids.ray[:, 2])[part]
-        inside = start * start - square + rise * (2 * centre)[part]
-        inside += (radius**2 - centre**2)[part]
+        start = along - spread(centre * solids.ray[:, 2])
+        inside = start * start - square + rise * spread(2 * centre)
+        inside += spread(radius**2 - centre**2)
         t = -start - np.sqrt(np.maximum(inside, 0))
         hits.append(np.where(inside > 0, t, np.float32(np.inf)))
     return hits[1] < hits[0], np.minimum(*hits)

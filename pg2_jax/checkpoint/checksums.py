@@ -123,7 +123,8 @@ def telling_of_failure(folder: pathlib.Path) -> Iterator[None]:
     except Exception as error:
         reason = _system_error(error) or _in_short(error)
         kept = "no checkpoint is there yet"
-        if steps := run_folder.steps(str(folder.parent)):
+        # pathlib's glob passes over a folder that cannot be read any more.
+        if steps := sorted(int(p.name) for p in folder.glob("*") if p.name.isdecimal()):
             kept = f"kept: step {', '.join(map(str, steps))}"
         raise OSError(
             f"a checkpoint cannot be written to {folder}: {reason}; {kept}. Free "

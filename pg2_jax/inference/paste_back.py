@@ -40,7 +40,8 @@ def blend(
     scale = len(generated) / size[0]
     large = crop.Frame(frame.source, crop.Box(*(scale * x for x in frame.target)))
     known = None if source_pose is None else body(source_pose, *size, part_warp.MARGIN)
-    shown = body(target_pose, *size)
+    # Not computed for nothing: compiling it takes seconds.
+    shown = None if known is None else body(target_pose, *size)
     behind = photo
     if known is None:
         mask = _whole(size, frame, photo.size)

@@ -100,6 +100,8 @@ def test_an_error_leaves_the_old_data_set_of_a_mount_point(
 
     def fail(old, new):
         if new == volume / "metadata.json" and "replaced" not in old.parent.name:
+            # It makes a data set of the others, and comes last.
+            assert not (volume / "dataset_info.json").exists()
             raise KeyboardInterrupt
         rename(old, new)
 

@@ -135,13 +135,13 @@ class EvaluationOptions(modes.ProgramOptions):
         """The flags that the mode cannot do without."""
         if self.answers:
             return ("output",)
-        if self.generated_dir or self.target_dir:
+        if self.mode in _OF_FOLDERS and (self.generated_dir or self.target_dir):
             return (_OF_FOLDERS[self.mode][0], "generated_dir", "target_dir")
         return modes.MODES[self.mode].needs
 
     def check_evaluation(self) -> None:
         """Checks that a folder and a study can be scored."""
-        if self.generated_dir:
+        if self.generated_dir and self.mode in _OF_FOLDERS:
             _, name, why = _OF_FOLDERS[self.mode]
             if value := getattr(self, name):
                 raise ValueError(

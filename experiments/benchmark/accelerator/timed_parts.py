@@ -56,7 +56,8 @@ def measure(settings: Settings, output: pathlib.Path) -> str:
     end = time.monotonic() + settings.minutes * 60
     content = {
         "settings": dataclasses.asdict(settings),
-        **{"hardware": results.hardware(), **results.provenance()},
+        "hardware": results.hardware(),
+        **results.provenance(),
         "parts": {
             name: {"title": title, "state": "not begun"}
             for name, (title, _, _) in PARTS.items()

@@ -7,6 +7,8 @@ import fcntl
 import os
 import pathlib
 import re
+import secrets
+import shutil
 import socket
 import sys
 import tempfile
@@ -85,6 +87,18 @@ def write_csv(path: PathLike, rows: Iterable[Iterable[object]]) -> None:
 
 
 @contextlib.contextmanager
+def temporary_folder(parent: pathlib.Path, prefix: str) -> Iterator[pathlib.Path]:
+    """Gives a new folder in `parent`, which is removed in any case: tempfile's stays
+    where a signal comes between its creation and its registration."""
+    folder = parent / f"{prefix}{secrets.token_hex(4)}"
+    try:
+        folder.mkdir(mode=0o700)
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
 def replacing_folder(path: PathLike) -> Iterator[pathlib.Path]:
     """Gives a temporary folder beside `path`, which becomes it at the end; `path` does
     not exist, or is empty; the folders that it is in are made. OSErrors are as those of
@@ -93,11 +107,10 @@ def replacing_folder(path: PathLike) -> Iterator[pathlib.Path]:
     # Nothing can take its place, and what is beside it is on another disk.
     inside = is_mount_point(path)
     beside = path if inside else path.absolute().parent
-    prefix = f".{path.name}."
     with _plain_words(path):
         beside.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=prefix, dir=beside) as temporary:
-            built = pathlib.Path(temporary) / "built"
+        with temporary_folder(beside, f".{path.name}.") as temporary:
+            built = temporary / "built"
             built.mkdir()
             yield built
             if inside:

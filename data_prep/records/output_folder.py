@@ -108,11 +108,9 @@ def staging(folder: pathlib.Path) -> Iterator[pathlib.Path]:
             match = re.fullmatch(rf"{re.escape(prefix)}(\d{{1,9}})-\w+", path.name)
             if match and not _is_alive(int(match[1])):
                 shutil.rmtree(path, ignore_errors=True)
-        with tempfile.TemporaryDirectory(
-            prefix=f"{prefix}{os.getpid()}-", dir=parent, ignore_cleanup_errors=True
-        ) as temporary:
+        with files.temporary_folder(parent, f"{prefix}{os.getpid()}-") as temporary:
             try:
-                yield pathlib.Path(temporary)
+                yield temporary
             except OSError as error:
                 if error.errno not in _NO_ROOM:
                     raise

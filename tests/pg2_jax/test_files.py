@@ -79,6 +79,21 @@ def test_a_folder_is_made_with_those_that_it_is_in(tmp_path):
     assert os.listdir(tmp_path / "a" / "b") == ["c"]
 
 
+def test_a_signal_while_a_temporary_folder_is_made_leaves_nothing(
+    tmp_path, monkeypatch
+):
+    make = os.mkdir
+
+    def stopped(*arguments, **options):
+        make(*arguments, **options)
+        raise SystemExit(143)
+
+    monkeypatch.setattr(os, "mkdir", stopped)
+    with pytest.raises(SystemExit), files.temporary_folder(tmp_path, ".x-"):
+        pytest.fail("the folder was used")
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_mount_point_is_filled_from_inside(tmp_path, monkeypatch):
     """It cannot be replaced, and what is beside it is on another disk."""
     volume = tmp_path / "volume"

@@ -89,13 +89,16 @@ def write_csv(path: PathLike, rows: Iterable[Iterable[object]]) -> None:
 @contextlib.contextmanager
 def temporary_folder(parent: pathlib.Path, prefix: str) -> Iterator[pathlib.Path]:
     """Gives a new folder in `parent`, which is removed in any case: tempfile's stays
-    where a signal comes between its creation and its registration."""
+    where a signal comes between its creation and its registration. A note on stderr
+    says where that is not possible."""
     folder = parent / f"{prefix}{secrets.token_hex(4)}"
     try:
         folder.mkdir(mode=0o700)
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+        if folder.exists():
+            print(f"note: {folder} cannot be removed", file=sys.stderr)
 
 
 @contextlib.contextmanager

@@ -52,7 +52,7 @@ class PhotoStore:
 
     @property
     def path(self) -> str:
-        """Of the file."""
+        """Where the file is."""
         return self._file.name
 
     def add(

@@ -122,10 +122,11 @@ def telling_of_failure(folder: pathlib.Path) -> Iterator[None]:
         yield
     except Exception as error:
         reason = _system_error(error) or _in_short(error)
-        kept = "no checkpoint is there yet"
-        # pathlib's glob passes over a folder that cannot be read any more.
-        if steps := sorted(int(p.name) for p in folder.glob("*") if p.name.isdecimal()):
-            kept = f"kept: step {', '.join(map(str, steps))}"
+        try:
+            steps = ", ".join(map(str, run_folder.steps(str(folder.parent))))
+            kept = f"kept: step {steps}" if steps else "no checkpoint is there yet"
+        except OSError:  # A folder that cannot be written may not be readable either.
+            kept = "which are kept cannot be read"
         raise OSError(
             f"a checkpoint cannot be written to {folder}: {reason}; {kept}. Free "
             "some space, or allow writing there; the same command then resumes."

@@ -94,6 +94,19 @@ def test_a_signal_while_a_temporary_folder_is_made_leaves_nothing(
     assert not list(tmp_path.iterdir())
 
 
+def test_a_temporary_folder_that_stays_is_told_of(tmp_path, monkeypatch, capsys):
+    def refused(folder, ignore_errors):
+        assert ignore_errors
+
+    with files.temporary_folder(tmp_path, ".x-") as removed:
+        pass
+    assert capsys.readouterr().err == "" and not removed.exists()
+    monkeypatch.setattr(files.shutil, "rmtree", refused)
+    with files.temporary_folder(tmp_path, ".x-") as folder:
+        pass
+    assert capsys.readouterr().err == f"note: {folder} cannot be removed\n"
+
+
 def test_a_mount_point_is_filled_from_inside(tmp_path, monkeypatch):
     """It cannot be replaced, and what is beside it is on another disk."""
     volume = tmp_path / "volume"

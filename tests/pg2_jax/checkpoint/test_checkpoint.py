@@ -3,6 +3,7 @@
 import dataclasses
 import errno
 import functools
+import os
 import shutil
 import zlib
 from typing import Any
@@ -543,3 +544,25 @@ def test_checksums_are_those_of_the_bytes_in_order():
     want = {name: zlib.crc32(np.asarray(x).tobytes()) for name, x in arrays.items()}
     assert checksums.of(arrays) == want
     assert want["floats"] == zlib.crc32(numbers.astype("<f4"))
+
+
+def test_a_failed_save_names_the_checkpoints_that_are_kept(tmp_path, monkeypatch):
+    folder = tmp_path / "checkpoints"
+
+    def message():
+        refused = pytest.raises(OSError, match=f"written to {folder}: ")
+        with refused as raised, checksums.telling_of_failure(folder):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return str(raised.value).split(": ", 1)[1].split(". ")[0]
+
+    assert message() == "No space left on device; no checkpoint is there yet"
+    for name in ("12", "3", "4.orbax-checkpoint-tmp"):
+        (folder / name).mkdir(parents=True)
+    assert message() == "No space left on device; kept: step 3, 12"
+
+    def unreadable(workdir):
+        assert workdir == str(tmp_path)
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(run_folder, "steps", unreadable)
+    assert message() == "No space left on device; which are kept cannot be read"

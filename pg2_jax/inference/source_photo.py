@@ -145,7 +145,7 @@ def poses_as_shown(poses: np.ndarray, body: np.ndarray | None, fit: str) -> np.n
             continue
         errors.warn(
             f"the person in the photo shows no {limbs}: they are left out of the "
-            'poses. pose_fit="body" and "image" keep them.'
+            "poses. pose_fit=body and image keep them."
         )
         poses = kept
     return poses

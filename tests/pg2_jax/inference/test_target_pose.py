@@ -56,7 +56,7 @@ def test_joints_beyond_the_image_are_counted():
     raised = figure()
     raised[4] = 6, -5, 1
     given = read({"a": figure(), "up": raised})
-    words = r"1 of 2 poses reach .*: up \(1 joint\)\. pose_fit=.image"
+    words = r"1 of 2 poses reach .*: up \(1 joint\)\. pose_fit=image"
     with pytest.warns(UserWarning, match=words):
         fitted = fit(given, "body", figure())
     np.testing.assert_array_equal(fitted["a"], figure())

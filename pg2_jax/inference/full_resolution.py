@@ -174,9 +174,7 @@ def _generate(
     """The picture, uint8 [1, h, w, 3], of a photo of that size taken apart."""
     source, large, behind = map(inputs.from_uint8, (image, photo, background))
     poses = source_pose, target_pose
-    seen = None
-    if architecture.blending == "sharp":
-        seen = part_transfer.Person(person, jnp.ones((1, 1, 1, 1)))
+    seen = person if architecture.blending == "sharp" else None
     guide = inputs.pose_input(source, *poses, architecture, seen)
     network = part_transfer.PartTransferGenerator(architecture, final=True)
     layers: Any = network.apply({"params": params}, source, guide, method="layers")

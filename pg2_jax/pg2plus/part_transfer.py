@@ -31,13 +31,13 @@ _PIXELS = 3 + 7  # of the source, and of the guide up to the coverage
 _VIEWS = 2 * len(pose.VIEWS)
 GUIDE_CHANNELS = _FINE + 2 * len(pose.JOINTS) + _VIEWS
 _STILL = slice(GUIDE_CHANNELS, GUIDE_CHANNELS + 1)  # for sharp blending alone
-# By what its weights are sharpened in training against D, and in results: L1 makes them
-# hedge, which shows as transparent limbs. By trial; results by 2.5 are sharper, and
-# farther from the target by SSIM and L1.
-_SHARPER, _FINALLY = 1.5, 1.75
+# By what its weights are sharpened in results: L1 makes them hedge, which shows as
+# transparent limbs. By trial; results by 2.5 are sharper, and farther from the target
+# by SSIM and L1.
+_FINALLY = 1.75
 # What geometry says of places that the person leaves counts as much as so much weight.
 _GEOMETRY = 0.05
-_BODY = -0.1  # torso lengths: what is so far inside the parts is no background
+BODY = -0.1  # torso lengths: what is so far inside the parts is no background
 
 
 class Layers(NamedTuple):
@@ -49,14 +49,6 @@ class Layers(NamedTuple):
     weights: jax.Array
 
 
-class Person(NamedTuple):
-    """Who of a photo is the person."""
-
-    # [B, H, W, 1] in [0, 1]; what is around an unknown one is taken for the person too.
-    mask: jax.Array
-    known: jax.Array  # [B, 1, 1, 1], 1 for a mask that can be relied on, 0 for a guess
-
-
 def guide(
     source: jax.Array,
     source_keypoints: jax.Array,
@@ -64,7 +56,7 @@ def guide(
     height: int,
     width: int,
     blending: str = "soft",
-    person: Person | None = None,
+    person: jax.Array | None = None,
 ) -> jax.Array:
     """All that the networks are told of the two poses, keypoints [B, 18, 3], of a
     source [B, H, W, 3] in [-1, 1]; of a person without points no part is moved. Without
@@ -79,11 +71,9 @@ def guide(
     """
     size = height, width
     free = part_warp.background(source_keypoints, *size)
-    mask = None
     if person is not None:
-        mask = person.mask
-        body = 1.0 - part_warp.background(source_keypoints, *size, _BODY)
-        free = 1.0 - widened(jnp.maximum(mask, body))
+        body = 1.0 - part_warp.background(source_keypoints, *size, BODY)
+        free = 1.0 - widened(jnp.maximum(person, body))
     if target_keypoints is None:
         channels = 3, 1, part_warp.NUM_PARTS, len(pose.JOINTS)
         composite, coverage, masks, target_maps = (
@@ -92,7 +82,7 @@ def guide(
         seen = source_keypoints, source_keypoints
     else:
         poses = source_keypoints, target_keypoints
-        _, masks, composite, coverage = part_warp.warp(source, *poses, *size, mask)
+        _, masks, composite, coverage = part_warp.warp(source, *poses, *size, person)
         target_maps = pose.heat_maps(target_keypoints, *size)
         seen = target_keypoints, source_keypoints
     views = [jax.nn.one_hot(pose.view(points), len(pose.VIEWS)) for points in seen]
@@ -111,7 +101,7 @@ def guide(
         stays = jnp.ones_like(free)
         if person is not None and target_keypoints is not None:
             still = part_warp.still(source_keypoints, target_keypoints, *size)
-            stays = 1.0 - (1.0 - still) * (1.0 - free) * person.known
+            stays = 1.0 - (1.0 - still) * (1.0 - free)
         told.append(stays)
     return jnp.concatenate(told, axis=-1)
 
@@ -138,8 +128,7 @@ class PartTransferGenerator(nn.Module):
         behind = pose[..., _BACKGROUND]
         if self.architecture.blending == "soft":
             behind = _behind(source, pose[..., _FREE], layers)
-        elif self.final:
-            # In training the network has to know by itself: so it finds the person.
+        else:
             layers = layers._replace(weights=_where_it_stays(layers.weights, pose))
         return blend(pose[..., _COMPOSITE], behind, source, layers)
 
@@ -173,10 +162,8 @@ class PartTransferGenerator(nn.Module):
         # No part gets weight where none lies.
         moved = jnp.log(jnp.maximum(guide[..., _COVERAGE], 1e-6))
         logits = output[..., 3:] + jnp.pad(moved, ((0, 0), (0, 0), (0, 0), (0, 3)))
-        if self.architecture.blending == "sharp":
-            logits *= _FINALLY if self.final else _SHARPER
-            if self.final:
-                logits = _smooth(logits)
+        if self.architecture.blending == "sharp" and self.final:
+            logits = _smooth(_FINALLY * logits)
         return Layers(output[..., :3], jax.nn.softmax(logits))
 
     def _block(self, features: int, name: str) -> nn.Module:
@@ -271,7 +258,7 @@ def _where_it_stays(weights: jax.Array, guide: jax.Array) -> jax.Array:
     """The weights [B, H, W, 4] without the source where its person leaves: the others
     share what it would have got."""
     moved, behind, kept, own = jnp.split(weights, 4, axis=-1)
-    kept = kept * jnp.maximum(guide[..., _STILL], 1e-6) ** _FINALLY
+    kept = kept * jnp.maximum(guide[..., _STILL], 1e-6)
     weights = jnp.concatenate([moved, behind, kept, own], axis=-1)
     return weights / weights.sum(axis=-1, keepdims=True)
 

@@ -54,8 +54,7 @@ def by_definition(params, image, photo, background, mask):
     """Weights and image of the network, enlarged, and pixels of the photo."""
     small, large, behind = map(inputs.from_uint8, (image, photo, background))
     poses = person()[None], WALKING[None]
-    who = part_transfer.Person(mask, np.ones((1, 1, 1, 1), np.float32))
-    guide = part_transfer.guide(small, *poses, HEIGHT, WIDTH, "sharp", who)
+    guide = part_transfer.guide(small, *poses, HEIGHT, WIDTH, "sharp", mask)
     network = part_transfer.PartTransferGenerator(SHARP, final=True)
     own, shares = network.apply({"params": params}, small, guide, method="layers")
     shares = part_transfer.without_what_leaves(shares, guide)

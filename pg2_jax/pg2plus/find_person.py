@@ -6,7 +6,6 @@ learns that from pairs of photos, see `lesson`; no masks are needed.
 
 from typing import Any, NamedTuple
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
@@ -44,11 +43,9 @@ def find(
     person = 1.0 - sampling.enlarged(kept, *size)
     person = jnp.maximum(person, part_warp.inside(keypoints, *size))
     # Without gaps of up to two pixels and without single pixels; nothing far away. In
-    # doubt it is the person: a little wall that moves along is better than some hair
-    # that stays. What is enlarged is wide and soft already.
+    # doubt it is both: little of a wall moves along, and little hair stays.
     person = -part_transfer.widened(-part_transfer.widened(person))
-    if photo.shape == source.shape:
-        person = jnp.clip(2.0 * nn.avg_pool(person, (3, 3), padding="SAME"), 0.0, 1.0)
+    person = jnp.clip(2.0 * person - 0.5, 0.0, 1.0)
     near = 1.0 - part_warp.background(keypoints, *size, _NEAR)
     return jax.lax.stop_gradient(person * near)
 

@@ -16,7 +16,7 @@ UV := $(PIP) uv && $(RUN) -m uv pip install --quiet --python $(RUN)
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart demo notebooks test suite test_slow check clean
+.PHONY: help quickstart demo notebooks test suite test_slow smoke check clean
 
 help:
 	@echo "make quickstart  generate people, train pg2plus on them, evaluate it"
@@ -24,6 +24,7 @@ help:
 	@echo "make notebooks   the quickstart if needed, a run of the paper's networks, the notebooks"
 	@echo "make test        install what the tests need, check the code, run the tests"
 	@echo "make test_slow   the tests that take minutes: interruptions, several processes, notebooks"
+	@echo "make smoke       a part of the tests, to try another python: PYTHON=python3.13 VENV=.venv-3.13"
 	@echo "make clean       remove the folder of the quickstart, $(OUT)/"
 
 # Written only when everything is installed; after a failure the next make repeats it.
@@ -75,6 +76,11 @@ suite: $(STAMP)
 
 test_slow: $(STAMP)
 	$(PYTEST) -m slow
+
+# Networks, numbers of the authors' code, formats of before: a minute on another python.
+smoke: $(STAMP)
+	$(PYTEST) tests/pg2_jax/test_models.py tests/pg2_jax/test_recorded_numbers.py \
+	    tests/experiments/test_saved_formats.py
 
 check: $(STAMP)
 	$(VENV)/bin/ruff format --check .

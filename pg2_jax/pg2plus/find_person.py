@@ -18,6 +18,7 @@ _OTHER = 0.15  # of colours in [-1, 1]: what differs so much is something else
 # Where nobody is, a mean difference, as a share of that, of another scene. By trial: of
 # synthetic people 0.2 at most in the same scene, 0.5 at least in another.
 _CHANGED = 0.3
+_TINY = 1e-6  # no logarithm of 0
 _NEAR = 1.0  # torso lengths from the parts within which somebody can be the person
 
 
@@ -42,8 +43,8 @@ def find(
     kept = _kept(params, photo, guide, architecture)
     person = 1.0 - sampling.enlarged(kept, *size)
     person = jnp.maximum(person, part_warp.inside(keypoints, *size))
-    # Without gaps of up to two pixels and without single pixels; nothing far away. In
-    # doubt it is both: little of a wall moves along, and little hair stays.
+    # Without gaps of up to two pixels. In doubt it is both: little of a wall moves
+    # along, and little hair stays.
     person = -part_transfer.widened(-part_transfer.widened(person))
     person = jnp.clip(2.0 * person - 0.5, 0.0, 1.0)
     near = 1.0 - part_warp.background(keypoints, *size, _NEAR)
@@ -87,6 +88,7 @@ def lesson(
     middle = part_warp.background(points, *size, part_transfer.BODY) <= 0.0
     beyond = part_warp.background(points, *size) >= 1.0
     free = part_warp.background(goal, *size) >= 1.0
+    free &= (goal[..., 2] > 0).any(axis=-1)[:, None, None, None]
     both = beyond & free
     changed = losses.mean_of_each((differs - _CHANGED) * both) > 0.0
     changed = changed[:, None, None, None]
@@ -100,9 +102,8 @@ def lesson(
 def lesson_loss(params: Any, taught: Lesson, architecture: Architecture) -> jax.Array:
     """The cross entropy of a lesson and of what the generator keeps, [B]."""
     kept = _kept(params, taught.source, taught.guide, architecture)
-    kept = jnp.clip(kept, 1e-6, 1.0 - 1e-6)
-    stays = taught.stays
-    missed = -stays * jnp.log(kept) - (1.0 - stays) * jnp.log(1.0 - kept)
+    logs = jnp.log(kept + _TINY), jnp.log(1.0 - kept + _TINY)
+    missed = -taught.stays * logs[0] - (1.0 - taught.stays) * logs[1]
     return losses.mean_of_each(missed * taught.known)
 
 

@@ -196,7 +196,7 @@ def test_what_leaves_goes_to_the_other_pictures():
 
 def tidied(person, keypoints, size):
     """What `find` makes of how little is kept, [H, W]: certainly the middle of the
-    parts, no small gaps, no single pixels, surer, nothing far away."""
+    parts, no small gaps, surer, nothing far away."""
     inside = np.asarray(part_warp.inside(keypoints, *size))
     person_or_not = np.maximum(person, inside)[0, ..., 0]
 
@@ -312,6 +312,12 @@ def test_nobody_asks_of_people_without_joints():
     source = source_photo()
     lesson = lesson_of(source, source, NOBODY[0], person())
     assert not lesson.known.any()
+
+
+def test_where_a_target_without_joints_stands_is_not_known():
+    source, standing = source_photo(), person()
+    lesson = lesson_of(source, source, standing, NOBODY[0])
+    np.testing.assert_array_equal(lesson.known[0, ..., 0], zones(standing)[0])
 
 
 def test_the_loss_of_a_lesson():

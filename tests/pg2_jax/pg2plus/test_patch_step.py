@@ -191,7 +191,7 @@ def test_l1_and_ssim_have_one_weight_in_both_halves():
 
 @pytest.mark.slow
 def test_sharp_blending_learns_to_find_the_person():
-    """In both halves, and of the averaged weights' person."""
+    """In both halves of training."""
     sharp, batch = dataclasses.replace(ARCHITECTURE, blending="sharp"), make_batch(2)
     objective = make_objective()
 

@@ -42,9 +42,8 @@ class Architecture:
     # connected layer, on the inputs of G1; "part_transfer": that of pg2plus, taking
     # the source's pose, see `part_transfer`.
     coarse_network: str = "bottleneck"
-    # How that network blends. "soft": freely. "sharp": with clearer weights, told who
-    # of the photo is the person, see `find_person`. One network learns by L1 softly,
-    # then against D sharply.
+    # How that network blends. "soft": freely. "sharp": told who of the photo is the
+    # person, see `find_person`, and in results with clearer weights.
     blending: str = "soft"
     coarse_block: str = "residual"  # (paper) or "plain"; in G1
     # Of the first block of G1 and G2; block i of the encoder has (i + 1) times as many.

@@ -59,9 +59,8 @@ def draw(
     poses = source_keypoints, target_keypoints
     person = None
     if architecture.blending == "sharp":
-        person = find_person.known(
-            coarse_params, source, source_keypoints, architecture
-        )
+        given = coarse_params, source, source_keypoints
+        person = find_person.find(*given, architecture)
     pose = inputs.pose_input(source, *poses, architecture, person)
     network = models.coarse_generator(architecture, final=refine_params is None)
     first = apply(network, coarse_params, source, pose)

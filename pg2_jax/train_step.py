@@ -29,10 +29,6 @@ def coarse_step(
     """Stage I: one update of G1 by the masked L1 loss (Eq. 1); and the first half of
     one network's training, where the losses, SSIM among them if asked for, have the
     weights of the second."""
-    if architecture.stages == "one_network":
-        # Sharp weights from the first step on can end in copies of the source: there is
-        # no gradient left where one picture has all the weight.
-        architecture = dataclasses.replace(architecture, blending="soft")
     coarse = state.coarse.drawing_params
     inputs = training_inputs(state.step, batch, architecture, objective, coarse)
 
@@ -40,15 +36,17 @@ def coarse_step(
         source, pose, target = inputs["source"], inputs["pose"], inputs["target"]
         coarse = generate_coarse(params, source, pose, architecture)
         loss = losses.l1(coarse, target, inputs["mask"]).mean()
+        parts = {}
         if architecture.stages == "one_network":
             # Adam's memory of the gradients goes on into the second half, where L1 has
             # this weight: without it the first steps there are ten times too long.
             loss = objective.l1_weight * loss
-        if not objective.ssim_weight:
-            return loss, {"coarse/loss": loss}
-        unlike = losses.dissimilarity(coarse, target, inputs["mask"]).mean()
-        loss = loss + objective.ssim_weight * unlike
-        return loss, {"coarse/loss": loss, "coarse/ssim": unlike}
+        if objective.ssim_weight:
+            seen = target, inputs["mask"]
+            parts["ssim"] = losses.dissimilarity(coarse, *seen).mean()
+            loss = loss + objective.ssim_weight * parts["ssim"]
+        loss = with_lesson(loss, parts, params, inputs, architecture)
+        return loss, named("coarse", {"loss": loss, **parts})
 
     coarse, metrics = minimize(coarse_loss, state.coarse, inputs, objective)
     return dataclasses.replace(state, step=state.step + 1, coarse=coarse), metrics
@@ -111,6 +109,7 @@ def one_stage_step(
         judging = state.discriminator.params
         logits = judge(judging, None, coarse, inputs, architecture, objective)
         loss, parts = generator_losses(logits, coarse, inputs, objective)
+        loss = with_lesson(loss, parts, params, inputs, architecture)
         return loss, named("coarse", parts)
 
     coarse, metrics = minimize(coarse_loss, state.coarse, inputs, objective)
@@ -142,13 +141,16 @@ def training_inputs(
     keys = objective.seed, step
     batch = augmentation.augmented(batch, objective, *keys)
     hidden = augmentation.hide_source_poses(batch, objective, *keys)
-    person = None
-    if architecture.blending == "sharp":
+    sharp, person = architecture.blending == "sharp", None
+    if sharp:
         photos, points = hidden["source_image"], hidden["source_keypoints"]
-        person = find_person.partly_known(
-            coarse, inputs.from_uint8(photos), points, architecture, step
-        )
+        photos = inputs.from_uint8(photos)
+        person = find_person.find(coarse, photos, points, architecture)
     seen = inputs.prepare(hidden, architecture, person)
+    if sharp:
+        pair = seen["source"], seen["target"]
+        poses = hidden["source_keypoints"], hidden["target_keypoints"]
+        seen["lesson"] = find_person.lesson(*pair, *poses, architecture)
     if objective.background == "source":
         seen = inputs.with_background_of_source(seen, batch)
     if not objective.pose_mask_loss:
@@ -213,6 +215,22 @@ def discriminator_losses(
         "generated_called_real": jnp.mean(logits["generated"] > 0),
     }
     return parts["loss"], parts
+
+
+def with_lesson(
+    loss: jax.Array,
+    parts: Metrics,
+    params: PyTree,
+    inputs: Inputs,
+    architecture: Architecture,
+) -> jax.Array:
+    """The loss of G1, []; where it has to find the person with what teaches that, which
+    becomes one of the `parts`."""
+    if "lesson" not in inputs:
+        return loss
+    taught = find_person.lesson_loss(params, inputs["lesson"], architecture)
+    parts["lesson"] = taught.mean()
+    return loss + parts["lesson"]
 
 
 def named(player: str, metrics: Metrics) -> Metrics:

@@ -56,8 +56,8 @@ class TrainingOptions(modes.ProgramOptions):
     blending: str = _row("soft", CHOICES["blending"], needs=_BY_PARTS)
     """How pg2plus blends its pictures. soft: freely. sharp: with clearer weights; the
     network first finds the person in the photo, whose parts then move without the
-    background around them, and leave nothing behind. It takes longer. --coarse_steps by
-    L1 are soft in any case."""
+    background around them, and leave nothing behind. It takes longer. Pairs in the same
+    scene teach best who the person is."""
     coarse_block: str = _network("residual", CHOICES["coarse_block"])
     """The blocks of G1: residual (paper), or plain, without the residual connection."""
     base_channels: int = _network(128, minimum=1)

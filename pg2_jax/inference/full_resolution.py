@@ -18,7 +18,14 @@ from pg2_jax.architecture import Architecture
 from pg2_jax.checkpoint import restore
 from pg2_jax.inference import exported_model
 from pg2_jax.inference.source_photo import Source
-from pg2_jax.pg2plus import find_person, part_transfer, part_warp, sampling
+from pg2_jax.pg2plus import (
+    blending,
+    find_person,
+    guides,
+    part_transfer,
+    part_warp,
+    sampling,
+)
 from pg2_jax.photos import crop, patch_fill
 
 MAX_SIDE = 1024
@@ -155,7 +162,7 @@ def _person(
     height, width = image.shape[1:3]
     person = find_person.find(params, source, pose, architecture)
     about = 1.0 - part_warp.background(pose, height, width, _ABOUT)
-    gone = jnp.maximum(person, about)
+    gone = jnp.maximum(guides.possible(person), about)
     return person, sampling.enlarged(gone, scale * height, scale * width)
 
 
@@ -174,14 +181,12 @@ def _generate(
     """The picture, uint8 [1, h, w, 3], of a photo of that size taken apart."""
     source, large, behind = map(inputs.from_uint8, (image, photo, background))
     poses = source_pose, target_pose
-    seen = None
-    if architecture.blending == "sharp":
-        seen = part_transfer.Person(person, jnp.ones((1, 1, 1, 1)))
+    seen = person if architecture.blending == "sharp" else None
     guide = inputs.pose_input(source, *poses, architecture, seen)
     network = part_transfer.PartTransferGenerator(architecture, final=True)
     layers: Any = network.apply({"params": params}, source, guide, method="layers")
     if seen is not None:
-        weights = part_transfer.without_what_leaves(layers.weights, guide)
+        weights = blending.without_what_leaves(layers.weights, guide)
         layers = layers._replace(weights=weights)
     height, width = photo.shape[1:3]
     own, weights, mask = (
@@ -193,11 +198,16 @@ def _generate(
         for x in poses
     )
     moved = part_warp.warp(
-        large, before, after, height, width, None if seen is None else mask
+        large,
+        before,
+        after,
+        height,
+        width,
+        None if seen is None else guides.certain(mask),
     )
     # Away from the person in the new pose a piece of the photo is better than what the
     # network makes up.
     away = part_warp.background(after, height, width, _GENERATED)
     own += away * (behind - own)
-    layers = part_transfer.Layers(own, weights)
-    return inputs.to_uint8(part_transfer.blend(moved.composite, behind, large, layers))
+    layers = blending.Layers(own, weights)
+    return inputs.to_uint8(blending.blend(moved.composite, behind, large, layers))

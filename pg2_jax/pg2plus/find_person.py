@@ -1,17 +1,34 @@
-"""Who of a photo the person is, found by the network that moves people."""
+"""Who of a photo the person is, found by the network that moves people.
 
-from typing import Any
+It is asked for the photo with nobody in it: what it does not keep is the person. It
+learns that from pairs of photos, see `lesson`; no masks are needed.
+"""
 
-import flax.linen as nn
+from typing import Any, NamedTuple
+
 import jax
 import jax.numpy as jnp
 
+from pg2_jax import losses
 from pg2_jax.architecture import Architecture
-from pg2_jax.pg2plus import part_transfer, part_warp, sampling
+from pg2_jax.pg2plus import guides, part_transfer, part_warp, sampling
 
-_UNKNOWN_EVERY = 4
 _HALVED = 64  # pixels of the shorter side from which half of them are enough
+_OTHER = 0.15  # of colours in [-1, 1]: what differs so much is something else
+# Where nobody is, a mean difference, as a share of that, of another scene. By trial: of
+# synthetic people 0.2 at most in the same scene, 0.5 at least in another.
+_CHANGED = 0.3
+_TINY = 1e-6  # no logarithm of 0
 _NEAR = 1.0  # torso lengths from the parts within which somebody can be the person
+
+
+class Lesson(NamedTuple):
+    """A photo with somebody in it, and which of its pixels stay with nobody."""
+
+    source: jax.Array  # [B, H, W, 3] in [-1, 1]
+    guide: jax.Array  # to nobody
+    stays: jax.Array  # [B, H, W, 1] in [0, 1]
+    known: jax.Array  # [B, H, W, 1] in {0, 1}, where that is known
 
 
 def find(
@@ -19,64 +36,80 @@ def find(
 ) -> jax.Array:
     """Who of a photo [B, H, W, 3] in [-1, 1] with keypoints [B, 18, 3] the person is:
     [B, H, W, 1] in [0, 1], by what the generator keeps of the photo where there is to
-    be nobody. It learns that by moving people; no mask teaches it."""
+    be nobody."""
     size = source.shape[1], source.shape[2]
-    halved = min(size) >= _HALVED
-    person = 1.0 - _kept(params, source, keypoints, architecture, halved)
+    photo, points = _question(source, keypoints)
+    guide = _guide(photo, points, architecture)
+    kept = _kept(params, photo, guide, architecture)
+    person = 1.0 - sampling.enlarged(kept, *size)
     person = jnp.maximum(person, part_warp.inside(keypoints, *size))
-    # Without gaps of up to two pixels and without single pixels; nothing far away. In
-    # doubt it is the person: a little wall that moves along is better than some hair
-    # that stays. What is enlarged is wide and soft already.
-    person = -part_transfer.widened(-part_transfer.widened(person))
-    if not halved:
-        person = jnp.clip(2.0 * nn.avg_pool(person, (3, 3), padding="SAME"), 0.0, 1.0)
+    # Without gaps of up to two pixels. In doubt it is both: little of a wall moves
+    # along, and little hair stays.
+    person = -guides.widened(-guides.widened(person))
     near = 1.0 - part_warp.background(keypoints, *size, _NEAR)
     return jax.lax.stop_gradient(person * near)
 
 
-def _kept(
-    params: Any,
-    source: jax.Array,
-    keypoints: jax.Array,
-    architecture: Architecture,
-    halved: bool,
+def _question(photo: jax.Array, keypoints: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """The photo and keypoints of which the generator is asked: of half the size, if
+    that is large enough. It is a quarter of the work, and less of clothes and hair at
+    the edge is missed."""
+    if min(photo.shape[1:3]) < _HALVED:
+        return photo, keypoints
+    points = (keypoints[..., :2] + 0.5) / 2 - 0.5
+    points = jnp.concatenate([points, keypoints[..., 2:]], axis=-1)
+    return part_transfer.halved(photo), points
+
+
+def _guide(
+    photo: jax.Array, points: jax.Array, architecture: Architecture
 ) -> jax.Array:
-    """How much of each pixel the generator keeps, [B, H, W, 1], when there is to be
-    nobody. Asked of the photo at half its size it is a quarter of the work, and less
-    of clothes and hair at the edge is missed."""
-    height, width = source.shape[1:3]
-    if halved:
-        source = part_transfer.halved(source)
-        points = (keypoints[..., :2] + 0.5) / 2 - 0.5
-        keypoints = jnp.concatenate([points, keypoints[..., 2:]], axis=-1)
-    size = source.shape[1], source.shape[2]
-    told = part_transfer.guide(source, keypoints, None, *size, architecture.blending)
-    network = part_transfer.PartTransferGenerator(architecture)
-    layers: Any = network.apply({"params": params}, source, told, method="layers")
-    return sampling.enlarged(layers.weights[..., 2:3], height, width)
+    size = photo.shape[1], photo.shape[2]
+    return guides.guide(photo, points, None, *size, architecture.blending)
 
 
-def known(
-    params: Any, source: jax.Array, keypoints: jax.Array, architecture: Architecture
-) -> part_transfer.Person:
-    """`find`, all of whom are relied on."""
-    mask = find(params, source, keypoints, architecture)
-    return part_transfer.Person(mask, jnp.ones_like(mask[:, :1, :1]))
-
-
-def partly_known(
-    params: Any,
+def lesson(
     source: jax.Array,
-    keypoints: jax.Array,
+    target: jax.Array,
+    source_keypoints: jax.Array,
+    target_keypoints: jax.Array,
     architecture: Architecture,
-    step: jax.Array,
-) -> part_transfer.Person:
-    """`find` for training: in each of `step`'s batches a quarter of the people
-    stay unknown, for whom the network goes on learning who is the person."""
-    mask = find(params, source, keypoints, architecture)
-    known = (jnp.arange(len(mask)) + step) % _UNKNOWN_EVERY != 0
-    known = known[:, None, None, None]
-    guess = 1.0 - part_warp.background(keypoints, *mask.shape[1:3])
-    return part_transfer.Person(
-        jnp.where(known, mask, guess), known.astype(jnp.float32)
-    )
+) -> Lesson:
+    """What a pair of photos [B, H, W, 3] in [-1, 1] with keypoints [B, 18, 3] teaches
+    of what `find` asks. In the same scene what differs is the person, where the target
+    shows nobody; in another scene, and in the middle of parts, the pose alone tells."""
+    photo, points = _question(source, source_keypoints)
+    other, goal = _question(target, target_keypoints)
+    size = photo.shape[1], photo.shape[2]
+    difference = jnp.abs(photo - other).mean(axis=-1, keepdims=True)
+    differs = jnp.clip(difference / _OTHER, 0.0, 1.0)
+    # People stand in each other's place: their middles are hardly ever free.
+    middle = part_warp.background(points, *size, guides.BODY) <= 0.0
+    beyond = part_warp.background(points, *size) >= 1.0
+    free = part_warp.background(goal, *size) >= 1.0
+    free &= (goal[..., 2] > 0).any(axis=-1)[:, None, None, None]
+    both = beyond & free
+    changed = losses.mean_of_each((differs - _CHANGED) * both) > 0.0
+    changed = changed[:, None, None, None]
+    stays = jnp.where(changed, beyond, 1.0 - differs)
+    near = part_warp.background(points, *size, _NEAR) < 1.0
+    known = near & jnp.where(changed, beyond, free)
+    guide = _guide(photo, points, architecture)
+    return Lesson(photo, guide, jnp.where(middle, 0.0, stays), middle | known)
+
+
+def lesson_loss(params: Any, taught: Lesson, architecture: Architecture) -> jax.Array:
+    """The cross entropy of a lesson and of what the generator keeps, [B]."""
+    kept = _kept(params, taught.source, taught.guide, architecture)
+    logs = jnp.log(kept + _TINY), jnp.log(1.0 - kept + _TINY)
+    missed = -taught.stays * logs[0] - (1.0 - taught.stays) * logs[1]
+    return losses.mean_of_each(missed * taught.known)
+
+
+def _kept(
+    params: Any, photo: jax.Array, guide: jax.Array, architecture: Architecture
+) -> jax.Array:
+    """How much of each pixel the generator keeps, [B, H, W, 1]."""
+    network = part_transfer.PartTransferGenerator(architecture)
+    layers: Any = network.apply({"params": params}, photo, guide, method="layers")
+    return layers.weights[..., 2:3]

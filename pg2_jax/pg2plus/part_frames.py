@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from pg2_jax.pose import JOINTS
+from pg2_jax.pose import JOINTS, VIEWS, view
 
 
 class _Limb(NamedTuple):
@@ -29,41 +29,42 @@ class _Limb(NamedTuple):
     reach: float
 
 
-_LEG = _Limb("hip", "knee", 0.20, 0.1)
-_SHIN = _Limb("knee", "ankle", 0.17, 0.3)
-_ARM = _Limb("shoulder", "elbow", 0.15, 0.1)
-_FOREARM = _Limb("elbow", "wrist", 0.13, 0.45)
+LIMBS = (
+    _Limb("hip", "knee", 0.20, 0.1),
+    _Limb("knee", "ankle", 0.17, 0.3),
+    _Limb("shoulder", "elbow", 0.15, 0.1),
+    _Limb("elbow", "wrist", 0.13, 0.45),
+)
 _HEAD_RADIUS = 0.42
 _MIN_ACROSS = 0.25  # a torso in profile is at least so wide, in torso lengths
 # Lengths of the limbs in torso lengths, for people whose torso is not seen whole.
-_TYPICAL = {"hip": 0.85, "knee": 0.85, "shoulder": 0.6, "elbow": 0.5}
+TYPICAL = {"hip": 0.85, "knee": 0.85, "shoulder": 0.6, "elbow": 0.5}
 
 # Back to front: what comes later lies over what comes before. The two limbs of a pair
 # lie beside each other, so that a mirrored pair of photos gives the mirrored picture.
 LAYERS = ("thighs", "shins", "torso", "head", "upper arms", "forearms")
 LAYER_OF = np.array([0, 0, 1, 1, 2, 3, 4, 4, 5, 5])  # of each part
 NUM_PARTS = len(LAYER_OF)
-_LIMBS = (_LEG, _LEG, _SHIN, _SHIN, _ARM, _ARM, _FOREARM, _FOREARM)
-_SIDES = ("right", "left") * 4
-_NAMED = tuple(zip(_SIDES, _LIMBS, strict=True))
+TORSO, HEAD = 4, 5
+_NAMED = tuple((side, limb) for limb in LIMBS for side in ("right", "left"))
 _START = np.array([JOINTS.index(f"{side}_{limb.start}") for side, limb in _NAMED])
 _END = np.array([JOINTS.index(f"{side}_{limb.end}") for side, limb in _NAMED])
 # Half the thickness of each part, and how far it goes on beyond its end.
 RADIUS = np.array(
-    [limb.radius for limb in _LIMBS[:4]]
+    [limb.radius for _, limb in _NAMED[:4]]
     + [0.0, _HEAD_RADIUS]
-    + [limb.radius for limb in _LIMBS[4:]],
+    + [limb.radius for _, limb in _NAMED[4:]],
     np.float32,
 )
 REACH = np.array(
-    [limb.reach for limb in _LIMBS[:4]]
+    [limb.reach for _, limb in _NAMED[:4]]
     + [0.0, 0.0]
-    + [limb.reach for limb in _LIMBS[4:]],
+    + [limb.reach for _, limb in _NAMED[4:]],
     np.float32,
 )
 # Each part's own, or for a limb the one on the other side.
 _OTHER_SIDE = np.array([1, 0, 3, 2, 4, 5, 7, 6, 9, 8])
-_TYPICAL_LENGTH = np.array([_TYPICAL[limb.start] for limb in _LIMBS], np.float32)
+_TYPICAL_LENGTH = np.array([TYPICAL[limb.start] for _, limb in _NAMED], np.float32)
 _SHOULDERS_HIPS = np.array(
     [JOINTS.index(f"{s}_{j}") for j in ("shoulder", "hip") for s in ("right", "left")]
 )
@@ -71,7 +72,12 @@ _NOSE, *_EYES_EARS = (
     JOINTS.index(name)
     for name in ("nose", "right_eye", "left_eye", "right_ear", "left_ear")
 )
-_FACE = np.array([_NOSE, *_EYES_EARS])
+_EYES, _EARS = np.array(_EYES_EARS[:2]), np.array(_EYES_EARS[2:])
+_FACE, _SIGHT = np.array([_NOSE, *_EYES_EARS]), np.array([_NOSE, *_EYES_EARS[:2]])
+# Torso lengths from the one ear that is seen to the axis of the head, in three-quarter
+# view, in profile, and seen from behind. An ear is 0.16 from it.
+_TO_AXIS, _TO_AXIS_IN_PROFILE, _TO_AXIS_BEHIND = 0.1, 0.03, -0.09
+_TURNED = 0.1  # torso lengths that the nose is beside the axis of a head that is turned
 
 
 class Frames(NamedTuple):
@@ -84,6 +90,8 @@ class Frames(NamedTuple):
         length: [..., 10] pixels from the origin to the end of the part.
         width: [..., 10] pixels; what one unit across means. Negative for a torso seen
             from behind, which mirrors it.
+        turned: [..., 10] to which side in the image the part is turned: 1 right, -1
+            left, 0 neither, or not known.
         unit: [...] pixels, the length of the torso, or an estimate of it.
         known: [..., 10] bool, whether the part is seen.
     """
@@ -93,6 +101,7 @@ class Frames(NamedTuple):
     across: jax.Array
     length: jax.Array
     width: jax.Array
+    turned: jax.Array
     unit: jax.Array
     known: jax.Array
 
@@ -130,10 +139,11 @@ def frames(keypoints: jax.Array) -> Frames:
     bounded = jnp.maximum(jnp.abs(width), _MIN_ACROSS * unit)
     width = jnp.where(width < 0, -bounded, bounded)
 
-    face = _pick(seen, _FACE, -1)
-    count = face.sum(axis=-1)
-    centre = _pick(points, _FACE, -2).sum(axis=-2) / jnp.maximum(count, 1)[..., None]
     upright = _head_direction(points, seen)
+    centre, head_turned = _head(points, seen, _perpendicular(upright), unit)
+    side = view(keypoints) == VIEWS.index("side")
+    body_turned = jnp.where(side, head_turned, 0.0)
+    width = jnp.where(jnp.abs(body_turned) > 0.0, jnp.abs(width), width)
 
     def in_order(limbs: jax.Array, torso: jax.Array, head: jax.Array) -> jax.Array:
         axis = known.ndim - 1
@@ -149,8 +159,15 @@ def frames(keypoints: jax.Array) -> Frames:
         across=_perpendicular(all_along),
         length=in_order(length, torso_length, unit),
         width=in_order(units, width, unit),
+        turned=in_order(
+            jnp.broadcast_to(body_turned[..., None], length.shape),
+            body_turned,
+            head_turned,
+        ),
         unit=unit,
-        known=in_order(known, torso_known, (count > 0) & (unit > 0)),
+        known=in_order(
+            known, torso_known, _pick(seen, _FACE, -1).any(axis=-1) & (unit > 0)
+        ),
     )
 
 
@@ -167,68 +184,10 @@ def with_stand_ins(source: Frames) -> Frames:
         across=choose(source.across, -2),
         length=choose(source.length, -1),
         width=choose(source.width, -1),
+        turned=source.turned,
         unit=source.unit,
         known=source.known | _pick(source.known, _OTHER_SIDE, -1),
     )
-
-
-class _Place(NamedTuple):
-    """Where something is, [..., 2] pixels, and whether that is known, [..., 1]."""
-
-    point: jax.Array
-    known: jax.Array
-
-    def plus(self, other: "_Place", sign: float = 1.0) -> "_Place":
-        """The sum of the places, or with -1 the way from the other here."""
-        point = self.point + sign * other.point
-        return _Place(point, self.known & other.known)
-
-    def or_else(self, *guesses: "_Place") -> "_Place":
-        """The place, or the first of the guesses that is known."""
-        point, known = self
-        for guess in guesses:
-            point = jnp.where(known, point, guess.point)
-            known = known | guess.known
-        return _Place(point, known)
-
-
-def completed(keypoints: jax.Array) -> jax.Array:
-    """Keypoints [..., 18, 3] in which a missing joint has a likely place: a limb goes
-    on as that of the other side does, or hangs. A person of whom neither a shoulder nor
-    the neck is seen keeps what is seen."""
-    seen = ((keypoints[..., 2] > 0) & jnp.isfinite(keypoints).all(axis=-1))[..., None]
-    points = jnp.where(seen, keypoints[..., :2], 0.0)
-    given = {
-        n: _Place(points[..., i, :], seen[..., i, :]) for i, n in enumerate(JOINTS)
-    }
-    unit = frames(keypoints).unit[..., None]
-
-    def below(lengths: float) -> _Place:
-        offset = jnp.concatenate([0.0 * unit, lengths * unit], axis=-1)
-        return _Place(offset, unit > 0)
-
-    at, sides = dict(given), {"right": "left", "left": "right"}
-    for side, other in sides.items():
-        shoulder = f"{side}_shoulder"
-        at[shoulder] = given[shoulder].or_else(
-            given[f"{other}_shoulder"], given["neck"]
-        )
-    for side, other in sides.items():
-        hanging = at[f"{side}_shoulder"].plus(below(1.0))
-        hip = f"{side}_hip"
-        at[hip] = given[hip].or_else(given[f"{other}_hip"], hanging)
-    for limb in (_LEG, _SHIN, _ARM, _FOREARM):
-        for side, other in sides.items():
-            start, end = f"{side}_{limb.start}", f"{side}_{limb.end}"
-            alike = given[f"{other}_{limb.end}"].plus(
-                given[f"{other}_{limb.start}"], -1
-            )
-            offsets = alike, below(_TYPICAL[limb.start])
-            at[end] = given[end].or_else(*(at[start].plus(x) for x in offsets))
-    face = (given[JOINTS[i]] for i in _EYES_EARS)
-    at["nose"] = given["nose"].or_else(*face, at["right_shoulder"].plus(below(-0.5)))
-    places = [jnp.concatenate(at[name], axis=-1, dtype=jnp.float32) for name in JOINTS]
-    return jnp.stack(places, axis=-2)
 
 
 def _pick(x: jax.Array, places: np.ndarray, axis: int) -> jax.Array:
@@ -264,11 +223,36 @@ def _torso_corners(points: jax.Array, seen: jax.Array) -> tuple[jax.Array, jax.A
     return corner, known[..., :2].any(axis=-1) & known[..., 2:].any(axis=-1)
 
 
+def _head(
+    points: jax.Array, seen: jax.Array, across: jax.Array, unit: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """The middle of a head [..., 2] at the height of the ears, on the axis about which
+    it turns, and to which side it is turned, as `Frames.turned` [...]. The mean of what
+    is seen would be off by half a face in profile."""
+
+    def mean(joints: np.ndarray) -> tuple[jax.Array, jax.Array]:
+        count = _pick(seen, joints, -1).sum(axis=-1)
+        total = _pick(points, joints, -2).sum(axis=-2)
+        return total / jnp.maximum(count, 1)[..., None], count
+
+    (ears, num_ears), (sight, num_sight) = mean(_EARS), mean(_SIGHT)
+    num_eyes = _pick(seen, _EYES, -1).sum(axis=-1)
+    # Of a face the right ear is on the left in the image, from behind on the right.
+    sign = jnp.where(seen[..., _EARS[0]], 1.0, -1.0)
+    way = jnp.where(num_eyes == 2, _TO_AXIS, _TO_AXIS_IN_PROFILE)
+    way = jnp.where(num_sight > 0, way, _TO_AXIS_BEHIND)
+    way = jnp.where(num_ears == 1, sign * way, 0.0) * unit
+    centre = jnp.where((num_ears > 0)[..., None], ears, sight)
+    centre = centre + way[..., None] * across
+    nose = jnp.sum((points[..., _NOSE, :] - centre) * across, axis=-1)
+    far = (jnp.abs(nose) > _TURNED * unit) & (num_ears > 0) & seen[..., _NOSE]
+    return centre, jnp.where(far, jnp.where(nose < 0.0, -1.0, 1.0), 0.0)
+
+
 def _head_direction(points: jax.Array, seen: jax.Array) -> jax.Array:
     """From the crown to the chin, tilted as the eyes or the ears are; [..., 2]."""
     down = jnp.broadcast_to(jnp.array([0.0, 1.0]), points[..., 0, :].shape)
-    eyes, ears = np.array(_EYES_EARS[:2]), np.array(_EYES_EARS[2:])
-    for right, left in (ears, eyes):  # the eyes decide where both pairs are seen
+    for right, left in (_EARS, _EYES):  # the eyes decide where both pairs are seen
         line, _ = _unit(points[..., left, :] - points[..., right, :])
         line = jnp.where(line[..., :1] < 0, -line, line)
         tilted = jnp.stack([-line[..., 1], line[..., 0]], axis=-1)

@@ -14,17 +14,18 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from pg2_jax.pg2plus import part_frames, pull_push, sampling
+from pg2_jax.pg2plus import missing_joints, part_frames, pull_push, sampling
 from pg2_jax.pg2plus.part_frames import (
+    HEAD,
     LAYER_OF,
     LAYERS,
     NUM_PARTS,
     RADIUS,
     REACH,
+    TORSO,
     Frames,
 )
 
-_TORSO, _HEAD = 4, 5
 _JOINT_REACH = 0.1  # torso lengths that every limb begins before its first joint
 _TORSO_SPAN, _TORSO_HALF = (-0.12, 1.2), 0.78  # along its axis; across, in its widths
 _EDGE = 0.06  # torso lengths within which a part's mask falls from 1 to 0
@@ -39,7 +40,7 @@ _SHOULDER = 0.25  # of an upper arm
 # Torso lengths inside a part from where on it is certainly the person. Heads are
 # narrow, and in the torso's place there can be gaps beside an arm.
 _INSIDE = np.full((1, 1, 1, NUM_PARTS), -0.1, np.float32)
-_INSIDE[..., [_TORSO, _HEAD]] = -10.0, -0.2
+_INSIDE[..., [TORSO, HEAD]] = -10.0, -0.2
 _STILL, _GONE = 0.02, 0.08  # torso lengths a pixel moves, to count as either
 
 
@@ -98,7 +99,7 @@ def background(
     """Where a photo shows what is behind the person: [B, H, W, 1] in [0, 1], 1 farther
     than `margin` torso lengths from all parts of [B, 18, 3] keypoints, those too that
     are not seen but must be somewhere; 1 everywhere where no part is known."""
-    person = part_frames.frames(part_frames.completed(keypoints))
+    person = part_frames.frames(missing_joints.completed(keypoints))
     masks = _masks(person, *_places(person, height, width), grown=margin)
     body = jnp.where(person.known[:, None, None, :], masks, 0.0)
     return 1.0 - body.max(axis=-1, keepdims=True)
@@ -119,7 +120,7 @@ def still(
     in [0, 1], 1 behind the person and on parts that hardly move, 0 where a part leaves,
     with the clothes and the hair about it. Keypoints are [B, 18, 3]; those that are not
     seen are where they must be."""
-    both = part_frames.completed(jnp.stack([source_keypoints, target_keypoints]))
+    both = missing_joints.completed(jnp.stack([source_keypoints, target_keypoints]))
     people = part_frames.frames(both)
     source, target = (Frames(*(x[i] for x in people)) for i in range(2))
     along, across = _places(source, height, width)
@@ -165,7 +166,7 @@ def _without_arms(
 
     core, close = masks(-_CLOSE), masks(_CLOSE)
     hidden = _hidden_by_arms(source, target, along, across, masks(0.0), close)
-    middle = core[..., _TORSO : _TORSO + 1]
+    middle = core[..., TORSO : TORSO + 1]
     if person is not None:
         beside = masks(MARGIN)[..., _ARMS:].max(axis=-1, keepdims=True)
         hidden = jnp.maximum(hidden, middle * beside * (1.0 - person))
@@ -231,26 +232,25 @@ def _masks(
     `grown` torso lengths, of all or of each; [B, H, W, 10]."""
     unit = target.unit[:, None, None, None]
     length = target.length[:, None, None, :]
-    torso, head = _TORSO, _HEAD
     shape = (1, 1, 1, NUM_PARTS)
     first = np.full(NUM_PARTS, -_JOINT_REACH, np.float32)
     last = np.ones(NUM_PARTS, np.float32)
-    first[head] = last[head] = 0.0  # a disc about its centre
+    first[HEAD] = last[HEAD] = 0.0  # a disc about its centre
     end = length * last.reshape(shape) + unit * REACH.reshape(shape)
     nearest = jnp.clip(along, unit * first.reshape(shape), end)
     radius = unit * RADIUS.reshape(shape)
     distance = jnp.sqrt((along - nearest) ** 2 + across**2) - radius
 
     begin, stop = _TORSO_SPAN
-    torso_width = jnp.abs(target.width[:, None, None, torso])
+    torso_width = jnp.abs(target.width[:, None, None, TORSO])
     box = jnp.maximum(
         jnp.maximum(
-            begin * length[..., torso] - along[..., torso],
-            along[..., torso] - stop * length[..., torso],
+            begin * length[..., TORSO] - along[..., TORSO],
+            along[..., TORSO] - stop * length[..., TORSO],
         ),
-        jnp.abs(across[..., torso]) - _TORSO_HALF * torso_width,
+        jnp.abs(across[..., TORSO]) - _TORSO_HALF * torso_width,
     )
-    distance = distance.at[..., torso].set(box)
+    distance = distance.at[..., TORSO].set(box)
     edge = jnp.maximum(_EDGE * unit, 1.0)
     return jnp.clip(0.5 - (distance - grown * unit) / edge, 0.0, 1.0)
 
@@ -273,6 +273,8 @@ def _source_places(
     far = inner * each(ratio(source.length, target.length)) + (along - inner) * size
     stretch = ratio(ratio(source.width, target.width), size[:, 0, 0])
     stretch = jnp.clip(stretch, -_MAX_STRETCH, _MAX_STRETCH)
+    # What faces the other side is its mirror image.
+    stretch = jnp.where(source.turned * target.turned < 0.0, -stretch, stretch)
     aside = across * each(stretch) * size
     x, y = (
         each(source.origin[..., i])

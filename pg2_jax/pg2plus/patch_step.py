@@ -12,7 +12,7 @@ from pg2_jax.inputs import Batch, Inputs
 from pg2_jax.objective import Metrics, Objective, map_parts, minimize
 from pg2_jax.pg2plus.part_transfer import PatchDiscriminator
 from pg2_jax.train_state import TrainState
-from pg2_jax.train_step import named, training_inputs
+from pg2_jax.train_step import named, training_inputs, with_lesson
 
 PyTree = Any
 
@@ -43,6 +43,7 @@ def patch_step(
             asked = jnp.where(inputs["mask"] >= 0, generated, inputs["target"])
             parts["perceptual"] = distance(asked, inputs["target"]).mean()
         loss = sum(getattr(objective, f"{n}_weight") * x for n, x in parts.items())
+        loss = with_lesson(loss, parts, params, inputs, architecture)
         return loss, named("coarse", {"loss": loss, **parts})
 
     coarse, metrics = minimize(generator_loss, state.coarse, inputs, objective)

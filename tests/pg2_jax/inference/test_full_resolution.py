@@ -14,19 +14,17 @@ from pg2_jax.inference import (
     pose_transfer,
     source_photo,
 )
-from pg2_jax.pg2plus import part_transfer, part_warp
+from pg2_jax.pg2plus import blending, guides, part_transfer, part_warp
 from tests.pg2_jax.inference.stand_in import NoFinder, make_photo
 from tests.pg2_jax.pg2plus.people import (
-    ARCHITECTURE,
     HEIGHT,
+    SHARP,
     WALKING,
     WIDTH,
     generators,
     person,
     weights,
 )
-
-SHARP = dataclasses.replace(ARCHITECTURE, blending="sharp")
 
 
 @functools.cache
@@ -54,18 +52,18 @@ def by_definition(params, image, photo, background, mask):
     """Weights and image of the network, enlarged, and pixels of the photo."""
     small, large, behind = map(inputs.from_uint8, (image, photo, background))
     poses = person()[None], WALKING[None]
-    who = part_transfer.Person(mask, np.ones((1, 1, 1, 1), np.float32))
-    guide = part_transfer.guide(small, *poses, HEIGHT, WIDTH, "sharp", who)
+    guide = guides.guide(small, *poses, HEIGHT, WIDTH, "sharp", mask)
     network = part_transfer.PartTransferGenerator(SHARP, final=True)
     own, shares = network.apply({"params": params}, small, guide, method="layers")
-    shares = part_transfer.without_what_leaves(shares, guide)
+    shares = blending.without_what_leaves(shares, guide)
     size = photo.shape[1:3]
     own, shares, mask = (
         jax.image.resize(x, (1, *size, x.shape[-1]), "bilinear")
         for x in (own, shares, mask)
     )
     from_source, to_target = (times(points, 2).astype(np.float32) for points in poses)
-    moved = part_warp.warp(large, from_source, to_target, *size, mask)
+    certain = (2.5 * mask - 1).clip(0, 1)
+    moved = part_warp.warp(large, from_source, to_target, *size, certain)
     # Away from the person the background is in the place of the network's image.
     away = part_warp.background(to_target, *size, 0.1)
     own = away * behind + (1 - away) * own

@@ -1,11 +1,13 @@
 """People in images of 48x32, and small networks, for the tests of pg2plus."""
 
+import dataclasses
 import functools
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
-from pg2_jax import pose, train_state
+from pg2_jax import inputs, pose, train_state
 from pg2_jax.architecture import Architecture
 from pg2_jax.checkpoint import restore
 from tests.pg2_jax import drawn_state
@@ -39,6 +41,13 @@ WALKING = person(
     right_wrist=(4, 20),
     left_wrist=(27, 15),
 )
+# In profile, to the left in the image; its left ear is seen.
+TO_THE_LEFT = person(
+    **dict(nose=(13, 6), left_eye=(14, 5), right_eye=None, left_ear=(16, 6)),
+    **dict(right_ear=None, right_shoulder=(15, 12), left_shoulder=(17, 12)),
+    **dict(right_hip=(16, 25), left_hip=(16, 25), right_knee=(12, 33)),
+    **dict(right_ankle=(11, 41), left_elbow=(19, 18), left_wrist=(20, 24)),
+)
 
 
 def make_batch(count=4, seed=0, height=HEIGHT, width=WIDTH):
@@ -65,6 +74,11 @@ ARCHITECTURE = Architecture(
     base_channels=2,
     discriminator_channels=2,
 )
+SHARP = dataclasses.replace(ARCHITECTURE, blending="sharp")
+
+
+def source_photo():
+    return inputs.from_uint8(jnp.asarray(make_batch(1)["source_image"]))
 
 
 @functools.cache

@@ -1,73 +1,59 @@
-"""Where joints are that nobody has seen."""
+"""Where heads are, and to which side people are turned."""
 
 import numpy as np
 import pytest
 
-from pg2_jax import pose
 from pg2_jax.pg2plus import part_frames
-from tests.pg2_jax.pg2plus.people import person
+from tests.pg2_jax.pg2plus.people import TO_THE_LEFT, person
+
+# A head in torso lengths: to the person's left, down, and to the front.
+FACE = {
+    "nose": (0.0, 0.04, 0.22),
+    "right_eye": (-0.06, -0.04, 0.16),
+    "left_eye": (0.06, -0.04, 0.16),
+    "right_ear": (-0.16, 0.0, 0.0),
+    "left_ear": (0.16, 0.0, 0.0),
+}
 
 
-def completed(**changes):
-    """The joints by name of a person of whom some are moved, or missing: None."""
-    keypoints = person(**changes)
-    found = np.asarray(part_frames.completed(keypoints[None]))[0]
-    seen = keypoints[:, 2] > 0
-    np.testing.assert_array_equal(found[seen], keypoints[seen])
-    return dict(zip(pose.JOINTS, found, strict=True))
+def turned_head(degrees, *hidden):
+    """A person whose head is turned to the right in the image, not all of it seen."""
+    angle, torso = np.radians(degrees), 13
+    points = {
+        name: (16 + torso * (x * np.cos(angle) + z * np.sin(angle)), 6 + torso * y)
+        for name, (x, y, z) in FACE.items()
+    }
+    return person(**points | dict.fromkeys(hidden))
 
 
-def test_seen_joints_stay():
-    """Of a person of whom every joint is seen nothing is guessed."""
-    joints = completed()
-    np.testing.assert_array_equal(list(joints.values()), person())
+@pytest.mark.parametrize(
+    ("degrees", "hidden", "turned"),
+    [
+        (0, (), 0),
+        (30, (), 1),
+        (45, ("left_ear",), 1),
+        (90, ("left_ear", "left_eye"), 1),
+        (-90, ("right_ear", "right_eye"), -1),
+        (130, ("nose", "left_eye", "right_eye", "left_ear"), 0),
+        (180, ("nose", "left_eye", "right_eye"), 0),
+        (0, ("left_ear", "right_ear"), 0),
+    ],
+)
+def test_a_head_turns_about_the_middle_between_its_ears(degrees, hidden, turned):
+    keypoints = turned_head(degrees, *hidden)
+    found = part_frames.frames(keypoints)
+    assert (
+        abs(found.origin[part_frames.HEAD, 0] - 16) < 0.035 * 13
+    )  # the mean: up to 0.13
+    assert abs(found.origin[part_frames.HEAD, 1] - 6) < 0.035 * 13
+    assert found.turned[part_frames.HEAD] == turned
+    np.testing.assert_array_equal(
+        np.delete(found.turned, part_frames.HEAD), 0
+    )  # of the front
 
 
-def test_a_limb_goes_on_as_that_of_the_other_side():
-    x, y = person()[pose.JOINTS.index("right_hip")][:2]
-    joints = completed(
-        left_hip=(x + 6, y), left_knee=(x + 9, y + 7), right_knee=None, right_ankle=None
-    )
-    np.testing.assert_allclose(joints["right_knee"], [x + 3, y + 7, 1])
-    left = joints["left_ankle"] - joints["left_knee"]
-    right = joints["right_ankle"] - joints["right_knee"]
-    np.testing.assert_allclose(left[:2], right[:2])
-
-
-def test_limbs_of_which_nothing_is_seen_hang():
-    """With the usual lengths, of the torso's, the mean of its sides."""
-    arms = [f"{s}_{j}" for s in ("right", "left") for j in ("elbow", "wrist")]
-    joints = completed(**dict.fromkeys(arms))
-    points = {name: point[:2] for name, point in joints.items()}
-    ends = [
-        (points["right_" + j] + points["left_" + j]) / 2 for j in ("shoulder", "hip")
-    ]
-    torso = np.linalg.norm(ends[1] - ends[0])
-    for side in ("right", "left"):
-        shoulder, elbow, wrist = (
-            points[f"{side}_{j}"] for j in ("shoulder", "elbow", "wrist")
-        )
-        np.testing.assert_allclose(elbow - shoulder, [0, 0.6 * torso], rtol=1e-5)
-        np.testing.assert_allclose(wrist - elbow, [0, 0.5 * torso], rtol=1e-5)
-
-
-def test_a_torso_is_completed_from_its_side():
-    side = person()[pose.JOINTS.index("right_shoulder")]
-    joints = completed(left_shoulder=None, left_hip=None, neck=None)
-    np.testing.assert_array_equal(joints["left_shoulder"], side)
-    np.testing.assert_array_equal(joints["left_hip"], joints["right_hip"])
-
-
-def test_a_head_without_face_is_above_the_shoulders():
-    face = [*("nose", "right_eye", "left_eye", "right_ear", "left_ear")]
-    joints = completed(**dict.fromkeys(face))
-    shoulder = joints["right_shoulder"]
-    assert joints["nose"][2] == 1 and joints["nose"][1] < shoulder[1]
-    joints = completed(nose=None)
-    np.testing.assert_array_equal(joints["nose"], joints["right_eye"])
-
-
-@pytest.mark.parametrize("missing", [0.0, np.nan])
-def test_nobody_stays_nobody(missing):
-    nobody = np.full((2, 18, 3), missing, np.float32)
-    np.testing.assert_array_equal(part_frames.completed(nobody), 0)
+def test_a_body_in_profile_is_turned_as_its_head_is():
+    found = part_frames.frames(TO_THE_LEFT)
+    np.testing.assert_array_equal(found.turned, -1)
+    noseless = np.where(np.arange(18)[:, None] == 0, 0.0, TO_THE_LEFT)
+    np.testing.assert_array_equal(part_frames.frames(noseless).turned, 0)

@@ -11,16 +11,25 @@ import pytest
 from pg2_jax import generation, inputs, pose, train_state
 from pg2_jax.architecture import Architecture
 from pg2_jax.inference import exported_model, pose_transfer
-from pg2_jax.pg2plus import find_person, part_transfer, part_warp, pull_push
+from pg2_jax.pg2plus import (
+    blending,
+    find_person,
+    guides,
+    part_transfer,
+    part_warp,
+    pull_push,
+)
 from tests.pg2_jax import drawn_state
 from tests.pg2_jax.pg2plus.people import (
     ARCHITECTURE,
     HEIGHT,
+    SHARP,
     WALKING,
     WIDTH,
     generators,
     make_batch,
     person,
+    source_photo,
     weights,
 )
 
@@ -29,7 +38,7 @@ NOBODY = np.zeros((1, 18, 3), np.float32)
 
 @jax.jit
 def _guided(params, source, *poses):
-    guide = part_transfer.guide(source, *poses, HEIGHT, WIDTH)
+    guide = guides.guide(source, *poses, HEIGHT, WIDTH)
     network = part_transfer.PartTransferGenerator(ARCHITECTURE)
     layers = network.apply({"params": params}, source, guide, method="layers")
     return guide, layers, network.apply({"params": params}, source, guide)
@@ -40,15 +49,11 @@ def guided(source, source_keypoints, target_keypoints):
     return _guided(weights()[0], source, source_keypoints, target_keypoints)
 
 
-def source_photo():
-    return inputs.from_uint8(jnp.asarray(make_batch(1)["source_image"]))
-
-
 def test_a_picture_is_the_weighted_sum_of_its_layers():
     rng = np.random.default_rng(0)
     *pictures, own = rng.uniform(-1, 1, (4, 2, 5, 4, 3))
     shares = rng.dirichlet((1, 1, 1, 1), (2, 5, 4))
-    got = part_transfer.blend(*pictures, part_transfer.Layers(own, shares))
+    got = blending.blend(*pictures, blending.Layers(own, shares))
     want = sum(
         shares[..., i : i + 1] * picture for i, picture in enumerate([*pictures, own])
     )
@@ -75,7 +80,7 @@ def test_the_guide_says_all_of_both_poses_in_order():
         (pose.heat_maps(poses[0], *size), 18),
         (front, 6),
     ]
-    assert guide.shape == (1, *size, 60) and part_transfer.GUIDE_CHANNELS == 60
+    assert guide.shape == (1, *size, 60) and guides.CHANNELS == 60
     begin = 0
     for want, channels in parts:
         got = guide[..., begin : begin + channels]
@@ -100,33 +105,26 @@ def test_weights_add_up_to_one_and_no_part_counts_where_none_lies():
     least = np.lib.stride_tricks.sliding_window_view(kept, (3, 3)).min(axis=(2, 3))
     known = np.maximum(np.clip(2 * least - 1, 0, 1)[None, ..., None], guide[..., 7:8])
     behind = pull_push.without_person(source, known)
-    want = part_transfer.blend(guide[..., :3], behind, source, layers)
+    want = blending.blend(guide[..., :3], behind, source, layers)
     np.testing.assert_allclose(picture, want, atol=1e-5)
 
 
-SHARP = dataclasses.replace(ARCHITECTURE, blending="sharp")
-
-
-def middle():
-    """A mask of which the middle columns are somebody."""
+def middle(likely=1.0):
+    """A mask of which the middle columns are somebody, so likely."""
     mask = np.zeros((1, HEIGHT, WIDTH, 1), np.float32)
-    mask[:, :, 10:23] = 1.0
+    mask[:, :, 10:23] = likely
     return mask
 
 
 @jax.jit
-def _told_of(source, mask, known, *poses):
-    person = part_transfer.Person(mask, known)
-    return inputs.pose_input(source, *poses, SHARP, person)
+def _told_of(source, mask, *poses):
+    return inputs.pose_input(source, *poses, SHARP, mask)
 
 
 def test_the_guide_is_told_who_the_person_is():
-    source, poses, mask = source_photo(), (person()[None], WALKING[None]), middle()
-    known, guessed = (
-        np.asarray(_told_of(source, mask, np.full((1, 1, 1, 1), share), *poses))
-        for share in (1.0, 0.0)
-    )
-    moved = part_warp.warp(source, *poses, HEIGHT, WIDTH, mask)
+    source, poses = source_photo(), (person()[None], WALKING[None])
+    known = np.asarray(_told_of(source, middle(), *poses))
+    moved = part_warp.warp(source, *poses, HEIGHT, WIDTH, middle())
     np.testing.assert_allclose(known[..., :3], moved.composite, atol=1e-4)
     np.testing.assert_allclose(known[..., 6:7], moved.coverage, atol=1e-5)
     # The background begins a pixel from the person, and is not in the middle of parts.
@@ -139,23 +137,39 @@ def test_the_guide_is_told_who_the_person_is():
     assert (free[~ends] == 0).all() and free[0, 2, 2] == 1
     want = pull_push.without_person(source, free)
     np.testing.assert_allclose(known[..., 3:6], want, atol=1e-5)
-    # Only the person leaves, and of one who is guessed nothing is said.
+    # Only the person leaves.
     still = np.asarray(part_warp.still(*poses, HEIGHT, WIDTH))
     np.testing.assert_allclose(known[..., 60:], np.maximum(still, free), atol=1e-5)
     assert (known[..., 60:] == 0).any() and (still != known[..., 60:]).any()
-    np.testing.assert_array_equal(guessed[..., 60:], 1)
-    np.testing.assert_array_equal(guessed[..., :60], known[..., :60])
 
 
-@pytest.mark.parametrize(("final", "power"), [(False, 1.5), (True, 1.75)])
-def test_sharp_blending_takes_nothing_of_the_photo_where_its_person_leaves(
-    final, power
-):
-    """The soft weights, to a power; in the result alone smooth, and the photo's besides
-    by the share that stays."""
+@pytest.mark.parametrize(
+    ("likely", "free", "moves"), [(0.2, 0.7, 0), (0.42, 0.04, 0.05), (0.6, 0, 0.5)]
+)
+def test_in_doubt_it_is_the_person_for_the_background_alone(likely, free, moves):
     source, poses = source_photo(), (person()[None], WALKING[None])
-    one = np.ones((1, 1, 1, 1), np.float32)
-    guide = _told_of(source, middle(), one, *poses)
+    told = np.asarray(_told_of(source, middle(likely), *poses))
+    np.testing.assert_allclose(told[0, 2, 9:12, 7], free, atol=1e-5)
+    moved = part_warp.warp(source, *poses, HEIGHT, WIDTH, middle(moves))
+    np.testing.assert_allclose(told[..., 6:7], moved.coverage, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("final", "power", "head", "target"),
+    [
+        (False, 1.0, 0.0, WALKING),
+        (True, 3.0, 4.0, WALKING),
+        (True, 3.0, 0.0, person(WALKING[:, :2], nose=None)),
+    ],
+)
+def test_sharp_blending_takes_nothing_of_the_photo_where_its_person_leaves(
+    final, power, head, target
+):
+    """The soft weights, in the result smooth and to a power, less of the network's own
+    head where the photo shows that side of it, and the photo's by the share that stays.
+    """
+    source, poses = source_photo(), (person()[None], target[None])
+    guide = _told_of(source, middle(), *poses)
 
     @functools.partial(jax.jit, static_argnums=2)
     def plain_layers(params, guide, architecture):
@@ -175,10 +189,12 @@ def test_sharp_blending_takes_nothing_of_the_photo_where_its_person_leaves(
         windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(1, 2))
         binomial = np.outer([1, 2, 1], [1, 2, 1]) / 16
         want = np.exp(np.einsum("bhwcij,ij->bhwc", windows, binomial))
-        want[..., 2:3] *= np.maximum(stays, 1e-6)
     want **= power
+    want[..., 3] *= np.exp(-head * guide[..., 13])
+    assert guide[..., 13].max() == 1
+    want[..., 2:3] *= np.maximum(stays, 1e-6)
     want /= want.sum(axis=-1, keepdims=True)
-    assert (want[..., 2:3][stays == 0].max() < 1e-2) == final
+    assert (stays == 0).any()
     pictures = guide[..., :3], guide[..., 3:6], source, plain.generated
     want = sum(want[..., i : i + 1] * picture for i, picture in enumerate(pictures))
     np.testing.assert_allclose(image(weights()[0], guide), want, atol=1e-3)
@@ -188,92 +204,17 @@ def test_what_leaves_goes_to_the_other_pictures():
     """By their weights, to which geometry adds 0.05, by hand: moved parts that cover a
     quarter, then nothing that leaves, then a network that would keep all."""
     weights = np.array([[0.1, 0.2, 0.6, 0.1], [0.1, 0.2, 0.6, 0.1], [0, 0, 1, 0]])
-    guide = np.zeros((3, part_transfer.GUIDE_CHANNELS + 1))
+    guide = np.zeros((3, guides.CHANNELS + 1))
     guide[:, 6] = 0.25, 1, 1
     guide[:, -1] = 0.5, 1, 0
     give = 0.3 / 0.45  # of 0.6 a half leaves; 0.4 + 0.05 get it
     behind = 0.2 + give * (0.2 + 0.05 * 0.75)
     first = [0.1 + give * (0.1 + 0.05 * 0.25), behind, 0.3, 0.1 + give * 0.1]
-    got = part_transfer.without_what_leaves(
+    got = blending.without_what_leaves(
         *(jnp.asarray(x, jnp.float32)[None, None] for x in (weights, guide))
     )
     want = [first, weights[1], [1, 0, 0, 0]]
     np.testing.assert_allclose(got[0, 0], want, atol=1e-6)
-
-
-def tidied(person, keypoints, size, *, widen=True):
-    """What `find` makes of how little is kept, [H, W]: certainly the middle of the
-    parts, no small gaps, no single pixels, nothing far away."""
-    inside = np.asarray(part_warp.inside(keypoints, *size))
-    person_or_not = np.maximum(person, inside)[0, ..., 0]
-
-    def around(x, of, edge):
-        padded = np.pad(x, 1, constant_values=edge)
-        windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3))
-        return of(windows, axis=(2, 3))
-
-    closed = around(around(person_or_not, np.max, 0), np.min, 1)
-    near = 1 - np.asarray(part_warp.background(keypoints, *size, 1.0))[0, ..., 0]
-    wide = np.clip(2 * around(closed, np.mean, 0), 0, 1) if widen else closed
-    return near * wide
-
-
-def test_the_person_is_what_is_not_kept_where_nobody_shall_be():
-    source, keypoints = source_photo(), person(left_ankle=None)[None]
-    params, size = weights()[0], (HEIGHT, WIDTH)
-
-    @jax.jit
-    def found(params, source, keypoints):
-        guide = part_transfer.guide(source, keypoints, None, *size, "sharp")
-        network = part_transfer.PartTransferGenerator(SHARP)
-        layers = network.apply({"params": params}, source, guide, method="layers")
-        got = find_person.find(params, source, keypoints, SHARP)
-        return guide, layers.weights, got
-
-    guide, shares, got = found(params, source, keypoints)
-    # Nothing is moved nowhere, and nothing is said to leave.
-    for empty in (slice(3), slice(6, 7), slice(8, 36)):
-        np.testing.assert_array_equal(guide[..., empty], 0)
-    np.testing.assert_array_equal(guide[..., 54:57], guide[..., 57:60])  # the views
-    np.testing.assert_array_equal(guide[..., 60:], 1)
-    want = tidied(1 - shares[..., 2:3], keypoints, size)
-    np.testing.assert_allclose(got[0, ..., 0], want, atol=1e-5)
-    nobody = found(params, source, np.zeros_like(keypoints))[2]
-    np.testing.assert_array_equal(nobody, 0)
-
-
-def test_the_person_of_a_large_photo_is_found_at_half_its_size():
-    source, keypoints = source_photo(), person()[None]
-    params, size = weights()[0], (2 * HEIGHT, 2 * WIDTH)
-    large = np.asarray(source).repeat(2, axis=1).repeat(2, axis=2)
-    points = keypoints.copy()
-    points[..., :2] = 2 * keypoints[..., :2] + 0.5
-
-    @jax.jit
-    def found(params, source, large):
-        guide = part_transfer.guide(source, keypoints, None, HEIGHT, WIDTH, "sharp")
-        network = part_transfer.PartTransferGenerator(SHARP)
-        layers = network.apply({"params": params}, source, guide, method="layers")
-        return layers.weights, find_person.find(params, large, points, SHARP)
-
-    shares, got = found(params, source, large)
-    assert min(HEIGHT, WIDTH) < 64 <= min(size)
-    enlarged = jax.image.resize(1 - shares[..., 2:3], (1, *size, 1), "linear")
-    want = tidied(np.asarray(enlarged), points, size, widen=False)
-    np.testing.assert_allclose(got[0, ..., 0], want, atol=1e-4)
-
-
-def test_in_training_every_fourth_person_stays_unknown():
-    params, batch = weights()[0], make_batch(6)
-    source = inputs.from_uint8(jnp.asarray(batch["source_image"]))
-    given = params, source, batch["source_keypoints"]
-    mask = find_person.find(*given, SHARP)
-    got = jax.jit(find_person.partly_known, static_argnums=3)(*given, SHARP, 3)
-    known = [1, 0, 1, 1, 1, 0]
-    np.testing.assert_array_equal(got.known.ravel(), known)
-    guess = 1 - part_warp.background(given[2], HEIGHT, WIDTH)
-    want = np.where(np.reshape(known, (6, 1, 1, 1)), mask, guess)
-    np.testing.assert_allclose(got.mask, want, atol=1e-5)
 
 
 def test_a_result_is_blended_most_sharply():
@@ -284,7 +225,7 @@ def test_a_result_is_blended_most_sharply():
     def images(params, photo):
         drawn = generation.draw(params, None, photo, *poses, architecture=SHARP)
         source = inputs.from_uint8(photo)
-        person = find_person.known(params, source, poses[0], SHARP)
+        person = find_person.find(params, source, poses[0], SHARP)
         guide = inputs.pose_input(source, *poses, SHARP, person)
         network = part_transfer.PartTransferGenerator(SHARP, final=True)
         return drawn["generated"], network.apply({"params": params}, source, guide)

@@ -7,10 +7,16 @@ import pytest
 
 from pg2_jax import pose
 from pg2_jax.pg2plus import part_warp
-from tests.pg2_jax.pg2plus.people import HEIGHT, WALKING, WIDTH, person
+from tests.pg2_jax.pg2plus.people import (
+    HEIGHT,
+    TO_THE_LEFT,
+    WALKING,
+    WIDTH,
+    person,
+)
 
 ARMS = dict.fromkeys(f"{s}_{j}" for s in ("right", "left") for j in ("elbow", "wrist"))
-TORSO = 4
+TORSO, HEAD = 4, 5
 
 
 @pytest.fixture(scope="module")
@@ -113,6 +119,24 @@ def test_a_torso_seen_from_behind_is_mirrored(photo):
     np.testing.assert_allclose(
         back[:, 16 - 5 : 16 + 6][:, ::-1], front[:, 11:22], atol=1e-4
     )
+
+
+def test_who_faces_the_other_side_in_profile_is_mirrored(photo):
+    to_the_right = np.copy(TO_THE_LEFT)
+    to_the_right[:, 0] = (WIDTH - 1 - to_the_right[:, 0]) * to_the_right[:, 2]
+    ears = [pose.JOINTS.index(f"{side}_ear") for side in ("right", "left")]
+    to_the_right[ears] = to_the_right[ears[::-1]]
+    turned = warp(photo, TO_THE_LEFT, to_the_right)
+    assert turned.coverage.sum() > 200
+    inside = turned.coverage[..., 0] == 1
+    np.testing.assert_allclose(
+        turned.composite[inside], photo[:, ::-1][inside], atol=2e-3
+    )
+    # From the front nobody knows to which side.
+    frontal = warp(photo, person(), to_the_right).parts
+    straight = warp(photo, person(), TO_THE_LEFT).parts
+    middle = 6, slice(None), HEAD
+    assert np.abs(frontal[middle] - straight[middle][::-1]).max() > 0.1
 
 
 CROSSED = person(left_elbow=(21, 18), left_wrist=(14, 19))  # before the torso

@@ -1,0 +1,86 @@
+"""How pg2plus blends a picture: of the moved parts, the photo without its person, the
+photo as it is, and an image that the network generates."""
+
+from typing import NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from pg2_jax.pg2plus import guides, pull_push
+
+# By what weights are sharpened in results: L1 makes them hedge, which shows as
+# transparent limbs. By trial.
+_FINALLY = 3.0
+# By so much less a result gets a head of the network's own, which is one of the people
+# of its training, where the photo shows the head from the same side. By trial.
+_OWN_HEAD = 4.0
+# What geometry says of places that the person leaves counts as much as so much weight.
+_GEOMETRY = 0.05
+
+
+class Layers(NamedTuple):
+    """What a picture is blended of, and where; the weights add up to 1."""
+
+    generated: jax.Array  # [B, H, W, 3] the network's own image, unbounded
+    # [B, H, W, 4] of the moved parts, the source without its person, the source, and
+    # the image.
+    weights: jax.Array
+
+
+def result_logits(logits: jax.Array, guide: jax.Array) -> jax.Array:
+    """The logits of a result's weights [B, H, W, 4]: clearer than those of training,
+    and with less of the network's own heads."""
+    own_head = _OWN_HEAD * guide[..., guides.HEAD] * guides.same_side(guide)
+    own_head = jnp.pad(own_head, ((0, 0), (0, 0), (0, 0), (3, 0)))
+    return _smooth(_FINALLY * logits) - own_head
+
+
+def _smooth(x: jax.Array) -> jax.Array:
+    """[B, H, W, C] -> binomial means of 3x3 pixels: 2x2 pixels come from the same place
+    at half resolution, and along edges their differences would show as dots."""
+    x = jnp.concatenate([x[:, :1], x, x[:, -1:]], axis=1)
+    x = jnp.concatenate([x[:, :, :1], x, x[:, :, -1:]], axis=2)
+    return nn.avg_pool(nn.avg_pool(x, (2, 2)), (2, 2))
+
+
+def without_person(source: jax.Array, free: jax.Array, layers: Layers) -> jax.Array:
+    """The source [B, H, W, 3] without its person, filled right up to it: what the
+    network keeps of the photo is no person, nor is what is `free`, [B, H, W, 1]."""
+    kept = jax.lax.stop_gradient(layers.weights[..., 2:3])
+    kept = -guides.widened(-kept)  # the edge of a person is neither
+    sure = jnp.clip(2.0 * kept - 1.0, 0.0, 1.0)
+    return pull_push.without_person(source, jnp.maximum(free, sure))
+
+
+def where_it_stays(weights: jax.Array, guide: jax.Array) -> jax.Array:
+    """The weights [B, H, W, 4] without the source where its person leaves: the others
+    share what it would have got."""
+    moved, behind, kept, own = jnp.split(weights, 4, axis=-1)
+    kept = kept * jnp.maximum(guide[..., guides.STILL], 1e-6)
+    weights = jnp.concatenate([moved, behind, kept, own], axis=-1)
+    return weights / weights.sum(axis=-1, keepdims=True)
+
+
+def without_what_leaves(weights: jax.Array, guide: jax.Array) -> jax.Array:
+    """The same where the background is better than what the network generates: the
+    others share by their weights, and where they have next to none it goes to the moved
+    parts where they cover, else to what is behind."""
+    covered = guide[..., guides.COVERAGE]
+    moved, behind, kept, own = jnp.split(weights, 4, axis=-1)
+    leaves = kept * (1.0 - guide[..., guides.STILL])
+    share = leaves / (1.0 - kept + _GEOMETRY)
+    moved = moved + share * (moved + _GEOMETRY * covered)
+    behind = behind + share * (behind + _GEOMETRY * (1.0 - covered))
+    own = own * (1.0 + share)
+    return jnp.concatenate([moved, behind, kept - leaves, own], axis=-1)
+
+
+def blend(
+    composite: jax.Array, background: jax.Array, source: jax.Array, layers: Layers
+) -> jax.Array:
+    """The picture [B, H, W, 3] of the moved parts, the background, the source and the
+    layers, all of one size, which need not be the network's."""
+    moved, behind, kept, own = jnp.split(layers.weights, 4, axis=-1)
+    pictures = moved * composite + behind * background + kept * source
+    return pictures + own * layers.generated

@@ -197,14 +197,8 @@ def _generate(
         jnp.concatenate([(x[..., :2] + 0.5) * scale - 0.5, x[..., 2:]], axis=-1)
         for x in poses
     )
-    moved = part_warp.warp(
-        large,
-        before,
-        after,
-        height,
-        width,
-        None if seen is None else guides.certain(mask),
-    )
+    who = None if seen is None else guides.certain(mask)
+    moved = part_warp.warp(large, before, after, height, width, who)
     # Away from the person in the new pose a piece of the photo is better than what the
     # network makes up.
     away = part_warp.background(after, height, width, _GENERATED)

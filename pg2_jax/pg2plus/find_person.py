@@ -34,17 +34,16 @@ class Lesson(NamedTuple):
 def find(
     params: Any, source: jax.Array, keypoints: jax.Array, architecture: Architecture
 ) -> jax.Array:
-    """Who of a photo [B, H, W, 3] in [-1, 1] with keypoints [B, 18, 3] the person is:
-    [B, H, W, 1] in [0, 1], by what the generator keeps of the photo where there is to
-    be nobody."""
+    """How likely each pixel of a photo [B, H, W, 3] in [-1, 1] with keypoints [B, 18,
+    3] is the person: [B, H, W, 1] in [0, 1], by what the generator keeps of the photo
+    where there is to be nobody."""
     size = source.shape[1], source.shape[2]
     photo, points = _question(source, keypoints)
     guide = _guide(photo, points, architecture)
     kept = _kept(params, photo, guide, architecture)
     person = 1.0 - sampling.enlarged(kept, *size)
     person = jnp.maximum(person, part_warp.inside(keypoints, *size))
-    # Without gaps of up to two pixels. In doubt it is both: little of a wall moves
-    # along, and little hair stays.
+    # Without gaps of up to two pixels.
     person = -guides.widened(-guides.widened(person))
     near = 1.0 - part_warp.background(keypoints, *size, _NEAR)
     return jax.lax.stop_gradient(person * near)

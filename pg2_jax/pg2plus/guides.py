@@ -43,6 +43,7 @@ def guide(
     free = part_warp.background(source_keypoints, *size)
     if person is not None:
         body = 1.0 - part_warp.background(source_keypoints, *size, BODY)
+        # In doubt it is both: little of a wall moves along, and little hair stays.
         free = 1.0 - widened(jnp.maximum(possible(person), body))
         person = certain(person)
     if target_keypoints is None:

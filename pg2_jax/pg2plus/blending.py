@@ -15,8 +15,8 @@ _FINALLY = 3.0
 # By so much less a result gets a head of the network's own, which is one of the people
 # of its training, where the photo shows the head from the same side. By trial.
 _OWN_HEAD = 4.0
-# What geometry says of places that the person leaves counts as much as so much weight.
-_GEOMETRY = 0.05
+# How much of a pixel that leaves goes to the background of a large picture.
+_BEHIND = 0.05
 
 
 class Layers(NamedTuple):
@@ -63,17 +63,13 @@ def where_it_stays(weights: jax.Array, guide: jax.Array) -> jax.Array:
 
 
 def without_what_leaves(weights: jax.Array, guide: jax.Array) -> jax.Array:
-    """The same where the background is better than what the network generates: the
-    others share by their weights, and where they have next to none it goes to the moved
-    parts where they cover, else to what is behind."""
-    covered = guide[..., guides.COVERAGE]
+    """The same where the background is better than what the network generates: it gets
+    more of what the source would have got where no part is moved to."""
     moved, behind, kept, own = jnp.split(weights, 4, axis=-1)
     leaves = kept * (1.0 - guide[..., guides.STILL])
-    share = leaves / (1.0 - kept + _GEOMETRY)
-    moved = moved + share * (moved + _GEOMETRY * covered)
-    behind = behind + share * (behind + _GEOMETRY * (1.0 - covered))
-    own = own * (1.0 + share)
-    return jnp.concatenate([moved, behind, kept - leaves, own], axis=-1)
+    behind = behind + _BEHIND * (1.0 - guide[..., guides.COVERAGE]) * leaves
+    weights = jnp.concatenate([moved, behind, kept, own], axis=-1)
+    return where_it_stays(weights, guide)
 
 
 def blend(

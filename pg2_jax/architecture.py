@@ -61,7 +61,7 @@ class Architecture:
     # Whether G2 makes a "difference" to add to G1's image (paper), or the "image".
     refine_output: str = "difference"
     # "dcgan" (paper), or "patch": one that judges each patch beside the guide of
-    # `part_transfer`, by the hinge loss.
+    # `guides`, by the hinge loss.
     discriminator: str = "dcgan"
     # "pair" (paper): D sees the source and an image, stacked on the channels; "triplet"
     # (released code): D sees one image.

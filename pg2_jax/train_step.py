@@ -28,7 +28,7 @@ def coarse_step(
 ) -> tuple[TrainState, Metrics]:
     """Stage I: one update of G1 by the masked L1 loss (Eq. 1); and the first half of
     one network's training, where the losses, SSIM among them if asked for, have the
-    weights of the second."""
+    weights of the second. Sharp blending learns to find the person as well."""
     coarse = state.coarse.drawing_params
     inputs = training_inputs(state.step, batch, architecture, objective, coarse)
 
@@ -110,7 +110,7 @@ def one_stage_step(
         logits = judge(judging, None, coarse, inputs, architecture, objective)
         loss, parts = generator_losses(logits, coarse, inputs, objective)
         loss = with_lesson(loss, parts, params, inputs, architecture)
-        return loss, named("coarse", parts)
+        return loss, named("coarse", {**parts, "loss": loss})
 
     coarse, metrics = minimize(coarse_loss, state.coarse, inputs, objective)
 

@@ -30,9 +30,6 @@ from pg2_jax.photos import crop, patch_fill
 
 MAX_SIDE = 1024
 _GENERATED = 0.1  # torso lengths about a person in which the network generates
-# Torso lengths: what is so far inside the parts may be the person; too much is better
-# here than some hair that stays.
-_ABOUT = -0.1
 _LEAST = 0.2  # of a person in a pixel, which the place without it does not show
 _FADES = 6.0  # pixels of the model's image beyond the photo in which its edge fades
 _GROWN = 2  # pixels of the model's image about the person, for shadows and blur
@@ -50,7 +47,7 @@ class Scene(NamedTuple):
 
     photo: np.ndarray  # uint8 [h, w, 3]; beyond the edges of the whole photo made up
     background: np.ndarray  # uint8 [h, w, 3], the photo without the person
-    person: np.ndarray  # float32 [H, W, 1] in [0, 1], of the model's size
+    person: np.ndarray  # float32 [H, W, 1] in [0, 1], how likely, of the model's size
 
 
 def moves_pixels(
@@ -156,12 +153,13 @@ def _person(
     scale: int,
     architecture: Architecture,
 ) -> tuple[jax.Array, jax.Array]:
-    """Who is the person, [1, H, W, 1] in [0, 1], and at the photo's resolution who may
-    be, [1, h, w, 1]."""
+    """How likely each pixel is the person, [1, H, W, 1] in [0, 1], and at the photo's
+    resolution who may be, [1, h, w, 1]."""
     source = inputs.from_uint8(image)
     height, width = image.shape[1:3]
     person = find_person.find(params, source, pose, architecture)
-    about = 1.0 - part_warp.background(pose, height, width, _ABOUT)
+    # Too much is better here than some hair that stays.
+    about = 1.0 - part_warp.background(pose, height, width, guides.BODY)
     gone = jnp.maximum(guides.possible(person), about)
     return person, sampling.enlarged(gone, scale * height, scale * width)
 

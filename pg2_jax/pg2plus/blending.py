@@ -53,23 +53,27 @@ def without_person(source: jax.Array, free: jax.Array, layers: Layers) -> jax.Ar
     return pull_push.without_person(source, jnp.maximum(free, sure))
 
 
-def where_it_stays(weights: jax.Array, guide: jax.Array) -> jax.Array:
-    """The weights [B, H, W, 4] without the source where its person leaves: the others
-    share what it would have got."""
+def where_it_stays(
+    weights: jax.Array, guide: jax.Array, final: bool = False
+) -> jax.Array:
+    """The weights [B, H, W, 4], of a result if `final`, without the source where its
+    person leaves: the others share what it would have got."""
     moved, behind, kept, own = jnp.split(weights, 4, axis=-1)
-    kept = kept * jnp.maximum(guide[..., guides.STILL], 1e-6)
+    # A result's weights are a power of those of training; so is what counts as none.
+    least = 1e-6**_FINALLY if final else 1e-6
+    kept = kept * jnp.maximum(guide[..., guides.STILL], least)
     weights = jnp.concatenate([moved, behind, kept, own], axis=-1)
     return weights / weights.sum(axis=-1, keepdims=True)
 
 
 def without_what_leaves(weights: jax.Array, guide: jax.Array) -> jax.Array:
-    """The same where the background is better than what the network generates: it gets
-    more of what the source would have got where no part is moved to."""
+    """The same of a result whose background is better than what the network generates:
+    it gets more of what the source would have got where no part is moved to."""
     moved, behind, kept, own = jnp.split(weights, 4, axis=-1)
     leaves = kept * (1.0 - guide[..., guides.STILL])
     behind = behind + _BEHIND * (1.0 - guide[..., guides.COVERAGE]) * leaves
     weights = jnp.concatenate([moved, behind, kept, own], axis=-1)
-    return where_it_stays(weights, guide)
+    return where_it_stays(weights, guide, final=True)
 
 
 def blend(

@@ -86,7 +86,8 @@ def lesson(
     middle = part_warp.background(points, *size, guides.BODY) <= 0.0
     beyond = part_warp.background(points, *size) >= 1.0
     free = part_warp.background(goal, *size) >= 1.0
-    free &= (goal[..., 2] > 0).any(axis=-1)[:, None, None, None]
+    # Of a target without any part nobody knows where its person is.
+    free &= (part_warp.background(goal, *size) < 1.0).any(axis=(1, 2), keepdims=True)
     both = beyond & free
     changed = losses.mean_of_each((differs - _CHANGED) * both) > 0.0
     changed = changed[:, None, None, None]

@@ -36,14 +36,16 @@ def guide(
     over one another, the source without its person, how much the parts cover, where the
     background is free, the mask of each part, the heat maps of the target and of the
     source, the views of both; and where the source's pixels stay, for weights alone.
-    With the `person`, of whom "sharp" blending is told, parts are moved without what is
-    around them, and the background is free all around the person.
+    With how likely each pixel is the `person`, [B, H, W, 1] in [0, 1], which "sharp"
+    blending is told, parts are moved without what is around them, and the background is
+    free all around the person.
     """
     size = height, width
     free = part_warp.background(source_keypoints, *size)
     if person is not None:
         body = 1.0 - part_warp.background(source_keypoints, *size, BODY)
-        # In doubt it is both: little of a wall moves along, and little hair stays.
+        # In doubt it is no background and does not move along: little hair stays, and
+        # little of a wall moves.
         free = 1.0 - widened(jnp.maximum(possible(person), body))
         person = certain(person)
     if target_keypoints is None:

@@ -227,8 +227,9 @@ def _head(
     points: jax.Array, seen: jax.Array, across: jax.Array, unit: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
     """The middle of a head [..., 2] at the height of the ears, on the axis about which
-    it turns, and to which side it is turned, as `Frames.turned` [...]. The mean of what
-    is seen would be off by half a face in profile."""
+    it turns (without ears that of nose and eyes), and to which side it is turned, as
+    `Frames.turned` [...]. The mean of what is seen would be off by half a face in
+    profile."""
 
     def mean(joints: np.ndarray) -> tuple[jax.Array, jax.Array]:
         count = _pick(seen, joints, -1).sum(axis=-1)

@@ -24,7 +24,7 @@ from pg2_jax.pg2plus import blending, guides
 from pg2_jax.pg2plus.blending import Layers
 
 _LEVELS = (2, 4, 4, 4)  # widths in base_channels, from half resolution down
-_PIXELS = 3 + 7  # of the source, and of the guide up to the coverage
+_PIXELS = 3 + guides.COVERAGE.stop  # of the source, and of the guide up to the coverage
 
 
 class PartTransferGenerator(nn.Module):
@@ -39,15 +39,14 @@ class PartTransferGenerator(nn.Module):
     final: bool = False
 
     def __call__(self, source: jax.Array, pose: jax.Array) -> jax.Array:
-        """[B, H, W, 3] in [-1, 1] and `guide` -> [B, H, W, 3], unbounded."""
+        """[B, H, W, 3] in [-1, 1] and the guide -> [B, H, W, 3], unbounded."""
         layers = self.layers(source, pose)
         behind = pose[..., guides.BACKGROUND]
         if self.architecture.blending == "soft":
             behind = blending.without_person(source, pose[..., guides.FREE], layers)
         else:
-            layers = layers._replace(
-                weights=blending.where_it_stays(layers.weights, pose)
-            )
+            weights = blending.where_it_stays(layers.weights, pose, self.final)
+            layers = layers._replace(weights=weights)
         return blending.blend(pose[..., guides.COMPOSITE], behind, source, layers)
 
     @nn.compact

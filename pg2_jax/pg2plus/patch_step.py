@@ -23,7 +23,8 @@ def patch_step(
     state: TrainState, batch: Batch, *, architecture: Architecture, objective: Objective
 ) -> tuple[TrainState, Metrics]:
     """One update of the generator by L1, hinge, feature matching and, if asked for,
-    SSIM and a perceptual distance; and on the same images one of D by hinge and R1."""
+    SSIM and a perceptual distance, and for sharp blending by finding the person; and on
+    the same images one of D by hinge and R1."""
     coarse_params = state.coarse.drawing_params
     inputs = training_inputs(state.step, batch, architecture, objective, coarse_params)
     network = PatchDiscriminator(architecture)

@@ -136,9 +136,13 @@ def test_nobody_asks_of_people_without_joints():
     assert not lesson.known.any()
 
 
-def test_where_a_target_without_joints_stands_is_not_known():
+FACE_ALONE = np.where(np.arange(18)[:, None] == 0, person(), NOBODY)
+
+
+@pytest.mark.parametrize("target", [NOBODY, FACE_ALONE, np.full_like(NOBODY, np.nan)])
+def test_where_a_target_without_parts_stands_is_not_known(target):
     source, standing = source_photo(), person()
-    lesson = lesson_of(source, source, standing, NOBODY)
+    lesson = lesson_of(source, source, standing, target)
     np.testing.assert_array_equal(lesson.known[0, ..., 0], zones(standing)[0])
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from pg2_jax import pose
 from pg2_jax.pg2plus import part_warp
+from pg2_jax.pg2plus.part_frames import HEAD, TORSO
 from tests.pg2_jax.pg2plus.people import (
     HEIGHT,
     TO_THE_LEFT,
@@ -16,7 +17,6 @@ from tests.pg2_jax.pg2plus.people import (
 )
 
 ARMS = dict.fromkeys(f"{s}_{j}" for s in ("right", "left") for j in ("elbow", "wrist"))
-TORSO, HEAD = 4, 5
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from pg2_jax import generation, inputs, losses, train_step
 from pg2_jax.objective import Objective
 from pg2_jax.pg2plus import find_person, patch_step
 from tests.pg2_jax import drawn_state
-from tests.pg2_jax.pg2plus.people import ARCHITECTURE, make_batch
+from tests.pg2_jax.pg2plus.people import ARCHITECTURE, SHARP, make_batch
 
 RATE, RATE_OF_D = 0.1, 0.02
 WEIGHTS = {
@@ -192,16 +192,15 @@ def test_l1_and_ssim_have_one_weight_in_both_halves():
 @pytest.mark.slow
 def test_sharp_blending_learns_to_find_the_person():
     """In both halves of training."""
-    sharp, batch = dataclasses.replace(ARCHITECTURE, blending="sharp"), make_batch(2)
-    objective = make_objective()
+    objective, batch = make_objective(), make_batch(2)
 
     @jax.jit
     def metrics_of(state, batch):
-        options = {"architecture": sharp, "objective": objective}
+        options = {"architecture": SHARP, "objective": objective}
         steps = (train_step.coarse_step, patch_step.patch_step)
         params, step = state.coarse.params, state.step
-        seen = train_step.training_inputs(step, batch, sharp, objective, params)
-        loss = find_person.lesson_loss(params, seen["lesson"], sharp).mean()
+        seen = train_step.training_inputs(step, batch, SHARP, objective, params)
+        loss = find_person.lesson_loss(params, seen["lesson"], SHARP).mean()
         return loss, [step(state, batch, **options)[1] for step in steps]
 
     loss, both = metrics_of(make_state(), batch)

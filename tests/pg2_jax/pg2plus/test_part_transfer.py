@@ -158,8 +158,8 @@ def test_in_doubt_it_is_the_person_for_the_background_alone(likely, free, moves)
     ("final", "power", "head", "target"),
     [
         (False, 1.0, 0.0, WALKING),
-        (True, 3.0, 4.0, WALKING),
-        (True, 3.0, 0.0, person(WALKING[:, :2], nose=None)),
+        (True, 3.2, 4.0, WALKING),
+        (True, 3.2, 0.0, person(WALKING[:, :2], nose=None)),
     ],
 )
 def test_sharp_blending_takes_nothing_of_the_photo_where_its_person_leaves(

@@ -81,6 +81,19 @@ def source_photo():
     return inputs.from_uint8(jnp.asarray(make_batch(1)["source_image"]))
 
 
+def middle(likely=1.0):
+    """A mask of which the middle columns are somebody, so likely."""
+    mask = np.zeros((1, HEIGHT, WIDTH, 1), np.float32)
+    mask[:, :, 10:23] = likely
+    return mask
+
+
+@jax.jit
+def told_of(source, mask, *poses):
+    """The guide of sharp blending, by how likely each pixel is the person."""
+    return inputs.pose_input(source, *poses, SHARP, mask)
+
+
 @functools.cache
 def weights():
     """Of the generator and of the discriminator, at random."""

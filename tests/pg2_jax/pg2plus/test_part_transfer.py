@@ -4,11 +4,10 @@ import dataclasses
 import functools
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from pg2_jax import generation, inputs, pose, train_state
+from pg2_jax import generation, inputs, train_state
 from pg2_jax.architecture import Architecture
 from pg2_jax.inference import exported_model, pose_transfer
 from pg2_jax.pg2plus import (
@@ -16,7 +15,6 @@ from pg2_jax.pg2plus import (
     find_person,
     guides,
     part_transfer,
-    part_warp,
     pull_push,
 )
 from tests.pg2_jax import drawn_state
@@ -28,8 +26,10 @@ from tests.pg2_jax.pg2plus.people import (
     WIDTH,
     generators,
     make_batch,
+    middle,
     person,
     source_photo,
+    told_of,
     weights,
 )
 
@@ -47,48 +47,6 @@ def _guided(params, source, *poses):
 def guided(source, source_keypoints, target_keypoints):
     """The guide, the layers and the picture."""
     return _guided(weights()[0], source, source_keypoints, target_keypoints)
-
-
-def test_a_picture_is_the_weighted_sum_of_its_layers():
-    rng = np.random.default_rng(0)
-    *pictures, own = rng.uniform(-1, 1, (4, 2, 5, 4, 3))
-    shares = rng.dirichlet((1, 1, 1, 1), (2, 5, 4))
-    got = blending.blend(*pictures, blending.Layers(own, shares))
-    want = sum(
-        shares[..., i : i + 1] * picture for i, picture in enumerate([*pictures, own])
-    )
-    np.testing.assert_allclose(got, want, atol=1e-6)
-
-
-def test_the_guide_says_all_of_both_poses_in_order():
-    source = source_photo()
-    guide, _, _ = guided(source, person()[None], WALKING[None])
-    poses = person()[None], WALKING[None]
-    moved = jax.jit(part_warp.warp, static_argnums=(3, 4))(
-        source, *poses, HEIGHT, WIDTH
-    )
-    size = HEIGHT, WIDTH
-    free = jax.jit(part_warp.background, static_argnums=(1, 2))(poses[0], *size)
-    front = np.broadcast_to([1.0, 0, 0, 1, 0, 0], (1, *size, 6))
-    parts = [
-        (moved.composite, 3),
-        (jax.jit(pull_push.without_person)(source, free), 3),
-        (moved.coverage, 1),
-        (free, 1),
-        (moved.masks, 10),
-        (pose.heat_maps(poses[1], *size), 18),
-        (pose.heat_maps(poses[0], *size), 18),
-        (front, 6),
-    ]
-    assert guide.shape == (1, *size, 60) and guides.CHANNELS == 60
-    begin = 0
-    for want, channels in parts:
-        got = guide[..., begin : begin + channels]
-        np.testing.assert_allclose(got, want, atol=1e-5)
-        begin += channels
-    # Of a person seen from behind the source's view alone changes.
-    behind, _, _ = guided(source, person()[pose.MIRRORED][None], WALKING[None])
-    np.testing.assert_array_equal(behind[0, 0, 0, -6:], [1, 0, 0, 0, 0, 1])
 
 
 def test_weights_add_up_to_one_and_no_part_counts_where_none_lies():
@@ -109,51 +67,6 @@ def test_weights_add_up_to_one_and_no_part_counts_where_none_lies():
     np.testing.assert_allclose(picture, want, atol=1e-5)
 
 
-def middle(likely=1.0):
-    """A mask of which the middle columns are somebody, so likely."""
-    mask = np.zeros((1, HEIGHT, WIDTH, 1), np.float32)
-    mask[:, :, 10:23] = likely
-    return mask
-
-
-@jax.jit
-def _told_of(source, mask, *poses):
-    return inputs.pose_input(source, *poses, SHARP, mask)
-
-
-def test_the_guide_is_told_who_the_person_is():
-    source, poses = source_photo(), (person()[None], WALKING[None])
-    known = np.asarray(_told_of(source, middle(), *poses))
-    moved = part_warp.warp(source, *poses, HEIGHT, WIDTH, middle())
-    np.testing.assert_allclose(known[..., :3], moved.composite, atol=1e-4)
-    np.testing.assert_allclose(known[..., 6:7], moved.coverage, atol=1e-5)
-    # The background begins a pixel from the person, and is not in the middle of parts.
-    free = known[..., 7:8]
-    assert (free[:, :, 9:24] == 0).all() and free[0, 2, 8] == 1
-    assert (
-        free[0, 24, 8] < 0.2 and free[0, 24, 4] == 1
-    )  # the right wrist, and beside it
-    ends = np.asarray(part_warp.background(poses[0], HEIGHT, WIDTH, -0.1)) > 0
-    assert (free[~ends] == 0).all() and free[0, 2, 2] == 1
-    want = pull_push.without_person(source, free)
-    np.testing.assert_allclose(known[..., 3:6], want, atol=1e-5)
-    # Only the person leaves.
-    still = np.asarray(part_warp.still(*poses, HEIGHT, WIDTH))
-    np.testing.assert_allclose(known[..., 60:], np.maximum(still, free), atol=1e-5)
-    assert (known[..., 60:] == 0).any() and (still != known[..., 60:]).any()
-
-
-@pytest.mark.parametrize(
-    ("likely", "free", "moves"), [(0.2, 0.7, 0), (0.42, 0.04, 0.05), (0.6, 0, 0.5)]
-)
-def test_in_doubt_it_is_the_person_for_the_background_alone(likely, free, moves):
-    source, poses = source_photo(), (person()[None], WALKING[None])
-    told = np.asarray(_told_of(source, middle(likely), *poses))
-    np.testing.assert_allclose(told[0, 2, 9:12, 7], free, atol=1e-5)
-    moved = part_warp.warp(source, *poses, HEIGHT, WIDTH, middle(moves))
-    np.testing.assert_allclose(told[..., 6:7], moved.coverage, atol=1e-5)
-
-
 @pytest.mark.parametrize(
     ("final", "power", "head", "target"),
     [
@@ -169,7 +82,7 @@ def test_sharp_blending_takes_nothing_of_the_photo_where_its_person_leaves(
     head where the photo shows that side of it, and the photo's by the share that stays.
     """
     source, poses = source_photo(), (person()[None], target[None])
-    guide = _told_of(source, middle(), *poses)
+    guide = told_of(source, middle(), *poses)
 
     @functools.partial(jax.jit, static_argnums=2)
     def plain_layers(params, guide, architecture):
@@ -198,23 +111,6 @@ def test_sharp_blending_takes_nothing_of_the_photo_where_its_person_leaves(
     pictures = guide[..., :3], guide[..., 3:6], source, plain.generated
     want = sum(want[..., i : i + 1] * picture for i, picture in enumerate(pictures))
     np.testing.assert_allclose(image(weights()[0], guide), want, atol=1e-3)
-
-
-def test_what_leaves_goes_to_the_other_pictures():
-    """By their weights, to which the background adds a twentieth of what leaves where
-    no part covers it; and a network that would keep all."""
-    few, all_of_it = [0.1, 0.2, 0.6, 0.1], [0, 0, 1, 0]
-    weights = np.array([few, few, all_of_it, all_of_it, [1e-9, 0, 1, 0]])
-    guide = np.zeros((5, guides.CHANNELS + 1))
-    guide[:, 6] = 0.25, 1, 0, 1, 1
-    guide[:, -1] = 0.5, 1, 0, 0, 0
-    behind = 0.2 + 0.05 * 0.75 * 0.3
-    first = np.array([0.1, behind, 0.3, 0.1])
-    got = blending.without_what_leaves(
-        *(jnp.asarray(x, jnp.float32)[None, None] for x in (weights, guide))
-    )
-    want = [first / first.sum(), few, [0, 1, 0, 0], all_of_it, [1, 0, 0, 0]]
-    np.testing.assert_allclose(got[0, 0], want, atol=1e-4)
 
 
 def test_a_result_is_blended_more_sharply_than_in_training():

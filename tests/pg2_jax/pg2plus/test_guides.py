@@ -1,0 +1,86 @@
+"""What the networks are told of a photo and of two poses."""
+
+import jax
+import numpy as np
+import pytest
+
+from pg2_jax import pose
+from pg2_jax.pg2plus import guides, part_warp, pull_push
+from tests.pg2_jax.pg2plus.people import (
+    HEIGHT,
+    WALKING,
+    WIDTH,
+    middle,
+    person,
+    source_photo,
+    told_of,
+)
+
+
+@jax.jit
+def guide_of(source, *poses):
+    return guides.guide(source, *poses, HEIGHT, WIDTH)
+
+
+def test_the_guide_says_all_of_both_poses_in_order():
+    source = source_photo()
+    guide = guide_of(source, person()[None], WALKING[None])
+    poses = person()[None], WALKING[None]
+    moved = jax.jit(part_warp.warp, static_argnums=(3, 4))(
+        source, *poses, HEIGHT, WIDTH
+    )
+    size = HEIGHT, WIDTH
+    free = jax.jit(part_warp.background, static_argnums=(1, 2))(poses[0], *size)
+    front = np.broadcast_to([1.0, 0, 0, 1, 0, 0], (1, *size, 6))
+    parts = [
+        (moved.composite, 3),
+        (jax.jit(pull_push.without_person)(source, free), 3),
+        (moved.coverage, 1),
+        (free, 1),
+        (moved.masks, 10),
+        (pose.heat_maps(poses[1], *size), 18),
+        (pose.heat_maps(poses[0], *size), 18),
+        (front, 6),
+    ]
+    assert guide.shape == (1, *size, 60) and guides.CHANNELS == 60
+    begin = 0
+    for want, channels in parts:
+        got = guide[..., begin : begin + channels]
+        np.testing.assert_allclose(got, want, atol=1e-5)
+        begin += channels
+    # Of a person seen from behind the source's view alone changes.
+    behind = guide_of(source, person()[pose.MIRRORED][None], WALKING[None])
+    np.testing.assert_array_equal(behind[0, 0, 0, -6:], [1, 0, 0, 0, 0, 1])
+
+
+def test_the_guide_is_told_who_the_person_is():
+    source, poses = source_photo(), (person()[None], WALKING[None])
+    known = np.asarray(told_of(source, middle(), *poses))
+    moved = part_warp.warp(source, *poses, HEIGHT, WIDTH, middle())
+    np.testing.assert_allclose(known[..., :3], moved.composite, atol=1e-4)
+    np.testing.assert_allclose(known[..., 6:7], moved.coverage, atol=1e-5)
+    # The background begins a pixel from the person, and is not in the middle of parts.
+    free = known[..., 7:8]
+    assert (free[:, :, 9:24] == 0).all() and free[0, 2, 8] == 1
+    assert (
+        free[0, 24, 8] < 0.2 and free[0, 24, 4] == 1
+    )  # the right wrist, and beside it
+    ends = np.asarray(part_warp.background(poses[0], HEIGHT, WIDTH, -0.1)) > 0
+    assert (free[~ends] == 0).all() and free[0, 2, 2] == 1
+    want = pull_push.without_person(source, free)
+    np.testing.assert_allclose(known[..., 3:6], want, atol=1e-5)
+    # Only the person leaves.
+    still = np.asarray(part_warp.still(*poses, HEIGHT, WIDTH))
+    np.testing.assert_allclose(known[..., 60:], np.maximum(still, free), atol=1e-5)
+    assert (known[..., 60:] == 0).any() and (still != known[..., 60:]).any()
+
+
+@pytest.mark.parametrize(
+    ("likely", "free", "moves"), [(0.2, 0.7, 0), (0.42, 0.04, 0.05), (0.6, 0, 0.5)]
+)
+def test_in_doubt_it_is_the_person_for_the_background_alone(likely, free, moves):
+    source, poses = source_photo(), (person()[None], WALKING[None])
+    told = np.asarray(told_of(source, middle(likely), *poses))
+    np.testing.assert_allclose(told[0, 2, 9:12, 7], free, atol=1e-5)
+    moved = part_warp.warp(source, *poses, HEIGHT, WIDTH, middle(moves))
+    np.testing.assert_allclose(told[..., 6:7], moved.coverage, atol=1e-5)

@@ -22,6 +22,8 @@ from pg2_jax.train_state import TrainState
 PyTree = Any
 Metrics = dict[str, jax.Array]
 
+_LESSON_WEIGHT = 3.0  # of finding the person; with 1 edges stay wide. By trial.
+
 
 def coarse_step(
     state: TrainState, batch: Batch, *, architecture: Architecture, objective: Objective
@@ -230,7 +232,7 @@ def with_lesson(
         return loss
     taught = find_person.lesson_loss(params, inputs["lesson"], architecture)
     parts["lesson"] = taught.mean()
-    return loss + parts["lesson"]
+    return loss + _LESSON_WEIGHT * parts["lesson"]
 
 
 def named(player: str, metrics: Metrics) -> Metrics:

@@ -8,8 +8,6 @@ import jax.numpy as jnp
 from pg2_jax.pg2plus import part_frames
 from pg2_jax.pose import JOINTS
 
-_EYES_EARS = "right_eye", "left_eye", "right_ear", "left_ear"
-
 
 class _Place(NamedTuple):
     """Where something is, [..., 2] pixels, and whether that is known, [..., 1]."""
@@ -33,8 +31,9 @@ class _Place(NamedTuple):
 
 def completed(keypoints: jax.Array) -> jax.Array:
     """Keypoints [..., 18, 3] in which a missing joint has a likely place: a limb goes
-    on as that of the other side does, or hangs. A person of whom neither a shoulder nor
-    the neck is seen keeps what is seen."""
+    on as that of the other side does, or hangs. A nose has one only if nothing of the
+    face is seen. A person of whom neither a shoulder nor the neck is seen keeps what is
+    seen."""
     seen = ((keypoints[..., 2] > 0) & jnp.isfinite(keypoints).all(axis=-1))[..., None]
     points = jnp.where(seen, keypoints[..., :2], 0.0)
     given = {
@@ -64,7 +63,9 @@ def completed(keypoints: jax.Array) -> jax.Array:
             )
             offsets = alike, below(part_frames.TYPICAL[limb.start])
             at[end] = given[end].or_else(*(at[start].plus(x) for x in offsets))
-    face = (given[name] for name in _EYES_EARS)
-    at["nose"] = given["nose"].or_else(*face, at["right_shoulder"].plus(below(-0.5)))
+    # What is seen of a face tells more of the head than a nose that is made up.
+    head, known = at["right_shoulder"].plus(below(-0.5))
+    faceless = ~seen[..., part_frames.FACE, :].any(axis=-2)
+    at["nose"] = given["nose"].or_else(_Place(head, known & faceless))
     places = [jnp.concatenate(at[name], axis=-1, dtype=jnp.float32) for name in JOINTS]
     return jnp.stack(places, axis=-2)

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from pg2_jax.pose import JOINTS, VIEWS, view
+from pg2_jax.pose import JOINTS
 
 
 class _Limb(NamedTuple):
@@ -36,7 +36,9 @@ LIMBS = (
     _Limb("elbow", "wrist", 0.13, 0.45),
 )
 _HEAD_RADIUS = 0.42
-_MIN_ACROSS = 0.25  # a torso in profile is at least so wide, in torso lengths
+# How wide a torso is, in torso lengths, from the front, between its joints, and, as
+# much beyond them, in profile: the silhouette of a turned ellipse.
+_FROM_THE_FRONT, _IN_PROFILE = 0.55, 0.3
 # Lengths of the limbs in torso lengths, for people whose torso is not seen whole.
 TYPICAL = {"hip": 0.85, "knee": 0.85, "shoulder": 0.6, "elbow": 0.5}
 
@@ -73,7 +75,7 @@ _NOSE, *_EYES_EARS = (
     for name in ("nose", "right_eye", "left_eye", "right_ear", "left_ear")
 )
 _EYES, _EARS = np.array(_EYES_EARS[:2]), np.array(_EYES_EARS[2:])
-_FACE, _SIGHT = np.array([_NOSE, *_EYES_EARS]), np.array([_NOSE, *_EYES_EARS[:2]])
+FACE, _SIGHT = np.array([_NOSE, *_EYES_EARS]), np.array([_NOSE, *_EYES_EARS[:2]])
 # Torso lengths from the one ear that is seen to the axis of the head, in three-quarter
 # view, in profile, and seen from behind. An ear is 0.16 from it.
 _TO_AXIS, _TO_AXIS_IN_PROFILE, _TO_AXIS_BEHIND = 0.1, 0.03, -0.09
@@ -136,12 +138,12 @@ def frames(keypoints: jax.Array) -> Frames:
     # left: the width has a sign, and a torso that turned is mirrored.
     spans = (left_shoulder - right_shoulder + left_hip - right_hip) / 2
     width = jnp.sum(spans * _perpendicular(down), axis=-1)
-    bounded = jnp.maximum(jnp.abs(width), _MIN_ACROSS * unit)
-    width = jnp.where(width < 0, -bounded, bounded)
+    width = jnp.where(width < 0, -1.0, 1.0) * _silhouette(jnp.abs(width), unit)
 
     upright = _head_direction(points, seen)
     centre, head_turned = _head(points, seen, _perpendicular(upright), unit)
-    side = view(keypoints) == VIEWS.index("side")
+    apart = jnp.abs(left_shoulder[..., 0] - right_shoulder[..., 0])
+    side = torso_known & (apart < torso_length / 2)  # as `pose.view` has it
     body_turned = jnp.where(side, head_turned, 0.0)
     width = jnp.where(jnp.abs(body_turned) > 0.0, jnp.abs(width), width)
 
@@ -166,7 +168,7 @@ def frames(keypoints: jax.Array) -> Frames:
         ),
         unit=unit,
         known=in_order(
-            known, torso_known, _pick(seen, _FACE, -1).any(axis=-1) & (unit > 0)
+            known, torso_known, _pick(seen, FACE, -1).any(axis=-1) & (unit > 0)
         ),
     )
 
@@ -221,6 +223,13 @@ def _torso_corners(points: jax.Array, seen: jax.Array) -> tuple[jax.Array, jax.A
     guess = _pick(corner, other, -2) + offset
     corner = jnp.where(known[..., None], corner, guess)
     return corner, known[..., :2].any(axis=-1) & known[..., 2:].any(axis=-1)
+
+
+def _silhouette(span: jax.Array, unit: jax.Array) -> jax.Array:
+    """How wide a torso looks whose joints are a `span` apart, [...] pixels: it has a
+    depth, which a turned one shows."""
+    turned = jnp.clip(1.0 - (span / (_FROM_THE_FRONT * unit + 1e-6)) ** 2, 0.0, 1.0)
+    return jnp.sqrt(span**2 + turned * (_IN_PROFILE * unit) ** 2)
 
 
 def _head(

@@ -37,10 +37,8 @@ _CLOSE = 0.1  # the same, where little of the background may be lost
 _ARMS, _FOREARMS = 6, 8  # where they begin
 _UNDER_ARMS = *((part, (6, 7, 8, 9)) for part in (0, 1, 4, 5)), (6, (9,)), (7, (8,))
 _SHOULDER = 0.25  # of an upper arm
-# Torso lengths inside a part from where on it is certainly the person. Heads are
-# narrow, and in the torso's place there can be gaps beside an arm.
-_INSIDE = np.full((1, 1, 1, NUM_PARTS), -0.1, np.float32)
-_INSIDE[..., [TORSO, HEAD]] = -10.0, -0.2
+_INSIDE = -0.1  # from there on a limb or a head is certainly the person
+_HEAD_ALONE = 0.12  # torso lengths by which a head is narrower than its disc, with hair
 _STILL, _GONE = 0.02, 0.08  # torso lengths a pixel moves, to count as either
 
 
@@ -100,7 +98,7 @@ def background(
     than `margin` torso lengths from all parts of [B, 18, 3] keypoints, those too that
     are not seen but must be somewhere; 1 everywhere where no part is known."""
     person = part_frames.frames(missing_joints.completed(keypoints))
-    masks = _masks(person, *_places(person, height, width), grown=margin)
+    masks = _masks(person, *_places(person, height, width), grown=_grown(margin))
     body = jnp.where(person.known[:, None, None, :], masks, 0.0)
     return 1.0 - body.max(axis=-1, keepdims=True)
 
@@ -109,7 +107,9 @@ def inside(keypoints: jax.Array, height: int, width: int) -> jax.Array:
     """Where the person of [B, 18, 3] keypoints certainly is: [B, H, W, 1] in [0, 1], 1
     in the middle of the head and of the limbs that are seen."""
     person = part_frames.frames(keypoints)
-    masks = _masks(person, *_places(person, height, width), grown=_INSIDE)
+    masks = _masks(person, *_places(person, height, width), grown=_grown(_INSIDE))
+    # In the torso's place there can be gaps beside an arm.
+    masks = masks.at[..., TORSO].set(0.0)
     return jnp.where(person.known[:, None, None, :], masks, 0.0).max(-1, keepdims=True)
 
 
@@ -124,7 +124,7 @@ def still(
     people = part_frames.frames(both)
     source, target = (Frames(*(x[i] for x in people)) for i in range(2))
     along, across = _places(source, height, width)
-    masks = _masks(source, along, across, grown=MARGIN)
+    masks = _masks(source, along, across, grown=_grown(MARGIN))
     # The map from target to source, with the roles exchanged: where each pixel goes.
     x, y = _source_places(target, source, along, across)
     dx = x - jnp.arange(width, dtype=jnp.float32).reshape(1, 1, width, 1)
@@ -203,6 +203,13 @@ def _hidden_by_arms(
             leaves = _far(jnp.sqrt(dx**2 + dy**2) / unit)
             hidden = jnp.maximum(hidden, body[..., under] * arms[..., arm] * leaves)
     return hidden[..., None]
+
+
+def _grown(margin: float) -> np.ndarray:
+    """The border of each part that is `margin` torso lengths from the person."""
+    grown = np.full((1, 1, 1, NUM_PARTS), margin, np.float32)
+    grown[..., HEAD] -= _HEAD_ALONE
+    return grown
 
 
 def _far(way: jax.Array) -> jax.Array:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pg2_jax import pose
-from pg2_jax.pg2plus import missing_joints
+from pg2_jax.pg2plus import missing_joints, part_frames
 from tests.pg2_jax.pg2plus.people import person
 
 
@@ -63,8 +63,19 @@ def test_a_head_without_face_is_above_the_shoulders():
     joints = completed(**dict.fromkeys(face))
     shoulder = joints["right_shoulder"]
     assert joints["nose"][2] == 1 and joints["nose"][1] < shoulder[1]
-    joints = completed(nose=None)
-    np.testing.assert_array_equal(joints["nose"], joints["right_eye"])
+
+
+@pytest.mark.parametrize("seen", ["right_ear", "left_ear", "left_eye"])
+def test_a_head_is_where_its_face_says(seen):
+    """No nose is made up beside an ear: the head would be elsewhere than it moves."""
+    face = [*("nose", "right_eye", "left_eye", "right_ear", "left_ear")]
+    keypoints = person(**dict.fromkeys(set(face) - {seen}))
+    joints = missing_joints.completed(keypoints[None])
+    assert joints[0, pose.JOINTS.index("nose"), 2] == 0
+    found = part_frames.frames(joints)
+    heads = found.origin[0, part_frames.HEAD]
+    want = part_frames.frames(keypoints).origin[part_frames.HEAD]
+    np.testing.assert_allclose(heads, want, atol=1e-4)
 
 
 @pytest.mark.parametrize("missing", [0.0, np.nan])

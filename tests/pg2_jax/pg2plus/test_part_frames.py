@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from pg2_jax.pg2plus import part_frames
+from pg2_jax.pose import JOINTS
 from tests.pg2_jax.pg2plus.people import TO_THE_LEFT, person
 
 # A head in torso lengths: to the person's left, down, and to the front.
@@ -55,5 +56,29 @@ def test_a_head_turns_about_the_middle_between_its_ears(degrees, hidden, turned)
 def test_a_body_in_profile_is_turned_as_its_head_is():
     found = part_frames.frames(TO_THE_LEFT)
     np.testing.assert_array_equal(found.turned, -1)
+    hidden = [JOINTS.index(name) for name in ("right_shoulder", "right_hip")]
+    half = np.where(np.isin(np.arange(18), hidden)[:, None], 0.0, TO_THE_LEFT)
+    np.testing.assert_array_equal(part_frames.frames(half).turned, -1)
     noseless = np.where(np.arange(18)[:, None] == 0, 0.0, TO_THE_LEFT)
     np.testing.assert_array_equal(part_frames.frames(noseless).turned, 0)
+
+
+@pytest.mark.parametrize(
+    ("degrees", "width"),
+    [
+        (0, 0.55),
+        (60, np.hypot(0.275, 0.3 * np.sin(np.pi / 3))),
+        (90, 0.3),
+        (180, -0.55),
+    ],
+)
+def test_a_torso_that_turns_looks_as_wide_as_an_ellipse(degrees, width):
+    """In torso lengths, of 13 pixels; 0.55 wide and 0.3 deep."""
+    half = 0.275 * 13 * np.cos(np.radians(degrees))
+    joints = {
+        f"{side}_{joint}": (16 + sign * half, y)
+        for side, sign in (("right", -1), ("left", 1))
+        for joint, y in (("shoulder", 12), ("hip", 25))
+    }
+    found = part_frames.frames(person(**joints))
+    np.testing.assert_allclose(found.width[part_frames.TORSO], 13 * width, rtol=1e-4)

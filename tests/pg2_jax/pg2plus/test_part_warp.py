@@ -311,6 +311,15 @@ def test_the_background_is_what_no_part_covers():
     assert free[0, 0] == 1 and free[30, 13] == 0
 
 
+def test_the_background_beside_a_head_begins_within_its_disc():
+    """A head of 13 pixels' torso is 0.42 - 0.12 of it about its middle, and the margin
+    of 0.22 is about that; its edge has a pixel."""
+    row = np.asarray(part_warp.background(person()[None], HEIGHT, WIDTH))[0, 1, :, 0]
+    beyond = np.hypot(np.arange(WIDTH) - 16, 1 - 6) - (0.42 - 0.12 + 0.22) * 13
+    np.testing.assert_allclose(row, np.clip(0.5 + beyond, 0, 1), atol=1e-4)
+    assert row[16] == 0 and row[8] == 1
+
+
 def test_pixels_stay_where_nobody_leaves():
     """A shift of 0.02 torso lengths, of 13 pixels, leaves all still, one of 0.08 or
     more nobody; without a person, or without one to become, all stays."""

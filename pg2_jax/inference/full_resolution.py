@@ -19,6 +19,7 @@ from pg2_jax.checkpoint import restore
 from pg2_jax.inference import exported_model
 from pg2_jax.inference.source_photo import Source
 from pg2_jax.pg2plus import (
+    arms,
     blending,
     find_person,
     guides,
@@ -31,6 +32,7 @@ from pg2_jax.photos import crop, patch_fill
 MAX_SIDE = 1024
 _GENERATED = 0.1  # torso lengths about a person in which the network generates
 _LEAST = 0.2  # of a person in a pixel, which the place without it does not show
+_SURELY = 0.5  # of a body in a pixel from which pieces are taken
 _FADES = 6.0  # pixels of the model's image beyond the photo in which its edge fades
 _GROWN = 2  # pixels of the model's image about the person, for shadows and blur
 
@@ -48,6 +50,8 @@ class Scene(NamedTuple):
     photo: np.ndarray  # uint8 [h, w, 3]; beyond the edges of the whole photo made up
     background: np.ndarray  # uint8 [h, w, 3], the photo without the person
     person: np.ndarray  # float32 [H, W, 1] in [0, 1], how likely, of the model's size
+    certain: np.ndarray  # float32 [h, w, 1] in [0, 1], where the person surely is
+    armless: np.ndarray  # uint8 [h, w, 3], the photo without arms over the body
 
 
 def moves_pixels(
@@ -110,9 +114,12 @@ def take_apart(
     """Takes a photo apart, uint8 [h, w, 3] of the same part as `source.image`, of that
     size or a multiple of it."""
     scale = len(photo) // len(source.image)
-    person, gone = cpu_convolution.jitted(_person, "scale", "architecture")(
+    person, gone, certain, *clothes = cpu_convolution.jitted(
+        _person, "scale", "architecture"
+    )(
         generators.coarse,
         source.image[None],
+        photo[None],
         np.asarray(source.pose, np.float32)[None],
         scale=scale,
         architecture=generators.architecture,
@@ -126,7 +133,28 @@ def take_apart(
     background = np.round(share * filled + (1 - share) * photo).astype(np.uint8)
     # A body that the photo cuts off goes on as its edge does.
     shown = np.where((hole | (beyond == 0))[..., None], photo, background)
-    return Scene(shown, background, np.asarray(person[0]))
+    armless = _clothed(*(np.asarray(x[0]) for x in clothes))
+    return Scene(
+        photo=shown,
+        background=background,
+        person=np.asarray(person[0]),
+        certain=np.asarray(certain[0]),
+        armless=armless,
+    )
+
+
+def _clothed(armless: np.ndarray, hidden: np.ndarray, shown: np.ndarray) -> np.ndarray:
+    """The photo without arms, uint8 [h, w, 3], with pieces of the clothes that are
+    `shown` where they are `hidden`, float32 [h, w, 1] each."""
+    hole, pieces = hidden[..., 0] > _LEAST, shown[..., 0] > _SURELY
+    clothes = hole | pieces
+    if not clothes.any():
+        return armless
+    rows, columns = (np.flatnonzero(clothes.any(axis=axis)) for axis in (1, 0))
+    box = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    filled = armless.astype(np.float32)
+    filled[box] = patch_fill.fill(filled[box], hole[box], (pieces & ~hole)[box])
+    return np.round(filled).astype(np.uint8)
 
 
 def _filtered(mask: np.ndarray, rule: ImageFilter.Filter) -> np.ndarray:
@@ -148,20 +176,27 @@ def _beyond(frame: crop.Frame, scale: int, size: crop.Size) -> np.ndarray:
 def _person(
     params: restore.PyTree,
     image: jax.Array,
+    photo: jax.Array,
     pose: jax.Array,
     *,
     scale: int,
     architecture: Architecture,
-) -> tuple[jax.Array, jax.Array]:
-    """How likely each pixel is the person, [1, H, W, 1] in [0, 1], and at the photo's
-    resolution who may be, [1, h, w, 1]."""
-    source = inputs.from_uint8(image)
+) -> tuple[jax.Array, ...]:
+    """How likely each pixel is the person, [1, H, W, 1] in [0, 1]; at the photo's
+    resolution where it may be and where it surely is, [1, h, w, 1] each; and what
+    `arms.removed` says."""
+    source, shown = inputs.from_uint8(image), inputs.from_uint8(photo)
     height, width = image.shape[1:3]
     person = find_person.find(params, source, pose, architecture)
     # Too much is better here than some hair that stays.
     about = 1.0 - part_warp.background(pose, height, width, guides.BODY)
     gone = jnp.maximum(guides.possible(person), about)
-    return person, sampling.enlarged(gone, scale * height, scale * width)
+    size = scale * height, scale * width
+    large = jnp.concatenate([(pose[..., :2] + 0.5) * scale - 0.5, pose[..., 2:]], -1)
+    certain = guides.certain(sampling.along_edges(person, source, shown))
+    armless, *clothes = arms.removed(shown, large, certain)
+    found = person, sampling.enlarged(gone, *size), certain
+    return *found, inputs.to_uint8(armless), *clothes
 
 
 def _generate(
@@ -170,6 +205,8 @@ def _generate(
     photo: jax.Array,
     background: jax.Array,
     person: jax.Array,
+    certain: jax.Array,
+    armless: jax.Array,
     source_pose: jax.Array,
     target_pose: jax.Array,
     *,
@@ -177,7 +214,9 @@ def _generate(
     architecture: Architecture,
 ) -> jax.Array:
     """The picture, uint8 [1, h, w, 3], of a photo of that size taken apart."""
-    source, large, behind = map(inputs.from_uint8, (image, photo, background))
+    source, large, behind, armless = map(
+        inputs.from_uint8, (image, photo, background, armless)
+    )
     poses = source_pose, target_pose
     seen = person if architecture.blending == "sharp" else None
     guide = inputs.pose_input(source, *poses, architecture, seen)
@@ -187,16 +226,15 @@ def _generate(
         weights = blending.without_what_leaves(layers.weights, guide)
         layers = layers._replace(weights=weights)
     height, width = photo.shape[1:3]
-    own, weights, mask = (
-        sampling.enlarged(x, height, width) for x in (*layers, person)
-    )
+    own = sampling.enlarged(layers.generated, height, width)
     # Pixels have centres.
     before, after = (
         jnp.concatenate([(x[..., :2] + 0.5) * scale - 0.5, x[..., 2:]], axis=-1)
         for x in poses
     )
-    who = None if seen is None else guides.certain(mask)
-    moved = part_warp.warp(large, before, after, height, width, who)
+    known = () if seen is None else (certain, armless)
+    moved = part_warp.warp(large, before, after, height, width, *known)
+    weights = blending.enlarged(layers.weights, guide, moved.coverage)
     # Away from the person in the new pose a piece of the photo is better than what the
     # network makes up.
     away = part_warp.background(after, height, width, _GENERATED)

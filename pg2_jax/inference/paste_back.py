@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from pg2_jax import inputs, pose
-from pg2_jax.pg2plus import part_warp, pull_push
+from pg2_jax.pg2plus import part_places, part_warp, pull_push
 from pg2_jax.photos import crop
 
 # Torso lengths about the generated person that are taken from its image.
@@ -39,7 +39,9 @@ def blend(
     put = functools.partial(_put, frame=frame, whole=photo.size)
     scale = len(generated) / size[0]
     large = crop.Frame(frame.source, crop.Box(*(scale * x for x in frame.target)))
-    known = None if source_pose is None else body(source_pose, *size, part_warp.MARGIN)
+    known = (
+        None if source_pose is None else body(source_pose, *size, part_places.MARGIN)
+    )
     # Not computed for nothing: compiling it takes seconds.
     shown = None if known is None else body(target_pose, *size)
     behind = photo

@@ -7,13 +7,13 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from pg2_jax.pg2plus import guides, pull_push
+from pg2_jax.pg2plus import guides, pull_push, sampling
 
 # By what weights are sharpened in results: L1 makes them hedge, which shows as
 # transparent limbs. By trial.
 _FINALLY = 3.2
 # By so much less a result gets a head of the network's own, which is one of the people
-# of its training, where the photo shows the head from the same side. By trial.
+# of its training, unless the face turns away. By trial.
 _OWN_HEAD = 4.0
 # How much of a pixel that leaves goes to the background of a large picture.
 _BEHIND = 0.05
@@ -31,7 +31,8 @@ class Layers(NamedTuple):
 def result_logits(logits: jax.Array, guide: jax.Array) -> jax.Array:
     """The logits of a result's weights [B, H, W, 4]: clearer than those of training,
     and with less of the network's own heads."""
-    own_head = _OWN_HEAD * guide[..., guides.HEAD] * guides.same_side(guide)
+    heads = guide[..., guides.HEAD] * (1.0 - guides.turns_away(guide))
+    own_head = _OWN_HEAD * heads
     own_head = jnp.pad(own_head, ((0, 0), (0, 0), (0, 0), (3, 0)))
     return _smooth(_FINALLY * logits) - own_head
 
@@ -59,9 +60,9 @@ def where_it_stays(
     """The weights [B, H, W, 4], of a result if `final`, without the source where its
     person leaves: the others share what it would have got."""
     moved, behind, kept, own = jnp.split(weights, 4, axis=-1)
-    # A result's weights are a power of those of training; so is what counts as none.
-    least = 1e-6**_FINALLY if final else 1e-6
-    kept = kept * jnp.maximum(guide[..., guides.STILL], least)
+    stays = jnp.maximum(guide[..., guides.STILL], 1e-6)
+    # A result's weights are a power of those of training.
+    kept = kept * (stays**_FINALLY if final else stays)
     weights = jnp.concatenate([moved, behind, kept, own], axis=-1)
     return weights / weights.sum(axis=-1, keepdims=True)
 
@@ -74,6 +75,20 @@ def without_what_leaves(weights: jax.Array, guide: jax.Array) -> jax.Array:
     behind = behind + _BEHIND * (1.0 - guide[..., guides.COVERAGE]) * leaves
     weights = jnp.concatenate([moved, behind, kept, own], axis=-1)
     return where_it_stays(weights, guide, final=True)
+
+
+def enlarged(weights: jax.Array, guide: jax.Array, coverage: jax.Array) -> jax.Array:
+    """The weights [B, h, w, 4] of a guide at the size of a picture of which moved parts
+    cover [B, H, W, 1]: of what they cover they get as large a share."""
+    size = coverage.shape[1:3]
+    covered = guide[..., guides.COVERAGE]
+    share = weights[..., :1] / jnp.maximum(covered, weights[..., :1] + 1e-6)
+    moved = sampling.enlarged(share, *size) * coverage
+    others = sampling.enlarged(weights[..., 1:], *size)
+    # Beyond the edge of a part of which all pixels nearby are full is the background.
+    others += jnp.array([1e-3, 0.0, 0.0]).reshape(1, 1, 1, 3)
+    others *= (1.0 - moved) / others.sum(axis=-1, keepdims=True)
+    return jnp.concatenate([moved, others], axis=-1)
 
 
 def blend(

@@ -11,7 +11,7 @@ from pg2_jax.pg2plus import part_frames, part_warp, pull_push
 COMPOSITE, BACKGROUND = slice(0, 3), slice(3, 6)
 COVERAGE, FREE = slice(6, 7), slice(7, 8)
 HEAD = slice(8 + part_frames.HEAD, 9 + part_frames.HEAD)
-FINE = 8 + part_warp.NUM_PARTS  # of them before the heat maps
+FINE = 8 + part_frames.NUM_PARTS  # of them before the heat maps
 _NOSES = tuple(FINE + i * len(pose.JOINTS) + pose.JOINTS.index("nose") for i in (0, 1))
 _VIEWS = 2 * len(pose.VIEWS)
 CHANNELS = FINE + 2 * len(pose.JOINTS) + _VIEWS
@@ -49,7 +49,7 @@ def guide(
         free = 1.0 - widened(jnp.maximum(possible(person), body))
         person = certain(person)
     if target_keypoints is None:
-        channels = 3, 1, part_warp.NUM_PARTS, len(pose.JOINTS)
+        channels = 3, 1, part_frames.NUM_PARTS, len(pose.JOINTS)
         composite, coverage, masks, target_maps = (
             jnp.zeros((source.shape[0], *size, count)) for count in channels
         )
@@ -75,7 +75,7 @@ def guide(
         stays = jnp.ones_like(free)
         if person is not None and target_keypoints is not None:
             still = part_warp.still(source_keypoints, target_keypoints, *size)
-            stays = 1.0 - (1.0 - still) * (1.0 - free)
+            stays = 1.0 - (1.0 - still) * widened(1.0 - free)
         told.append(stays)
     return jnp.concatenate(told, axis=-1)
 
@@ -95,7 +95,9 @@ def widened(mask: jax.Array) -> jax.Array:
     return nn.max_pool(mask, (3, 3), padding="SAME")
 
 
-def same_side(guide: jax.Array) -> jax.Array:
-    """Whether both poses show the face, or both the back of the head, [B, 1, 1, 1]."""
-    shown = [guide[..., i : i + 1].max(axis=(1, 2), keepdims=True) for i in _NOSES]
-    return 1.0 - jnp.abs(shown[0] - shown[1])
+def turns_away(guide: jax.Array) -> jax.Array:
+    """Whether the target pose hides the face that the source shows, [B, 1, 1, 1]."""
+    target, source = (
+        guide[..., i : i + 1].max(axis=(1, 2), keepdims=True) for i in _NOSES
+    )
+    return jnp.maximum(source - target, 0.0)

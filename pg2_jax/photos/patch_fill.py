@@ -18,18 +18,27 @@ _ROUNDS = 4  # of search and vote in each copy
 # What a patch from higher or lower by the photo's height costs: 120 of 255 a pixel.
 # What is beside a person counts before what is above: walls and floors go on sideways.
 _LEVEL = 3 * _PATCH**2 * 120.0**2
+_LEVEL_OF_PIECES = (
+    0.2 * _LEVEL
+)  # of clothes, where the colour that is looked for is known
 _NEIGHBOURS = (0, -1), (0, 1), (-1, 0), (1, 0)
 
 
-def fill(photo: np.ndarray, hole: np.ndarray) -> np.ndarray:
+def fill(
+    photo: np.ndarray, hole: np.ndarray, pieces: np.ndarray | None = None
+) -> np.ndarray:
     """Fills a hole of a photo; the same one is filled alike each time.
 
     Args:
         photo: float32 [h, w, 3] in [0, 255].
         hole: bool [h, w], what is not known. Where nothing is, the photo is returned;
             where no patch is known, the hole gets averages.
+        pieces: bool [h, w], where pieces may come from, if not from all that is known.
+            The photo then has in its hole the colours that are looked for, and keeps
+            them where no patch is to be had.
     """
-    if hole.all() or not hole.any():
+    barred = np.zeros_like(hole) if pieces is None else ~pieces
+    if (hole | barred).all() or not hole.any():
         return photo
     copies = [(photo, hole)]
     while max(copies[-1][1].shape) >= 2 * _SMALLEST:
@@ -39,17 +48,20 @@ def fill(photo: np.ndarray, hole: np.ndarray) -> np.ndarray:
         # Thin parts of the hole are searched for, too: cells with any of it.
         copies[last] = copies[last][0], _touched(hole, copies[last][1].shape)
     random = np.random.default_rng(0)
+    level = _LEVEL if pieces is None else _LEVEL_OF_PIECES
     filled, found = _averaged(*copies[-1]), None
     for image, missing in reversed(copies):
         filled = np.where(missing[..., None], _enlarged(filled, missing.shape), image)
-        valid = _valid(missing)
+        if pieces is not None and found is None:
+            filled = _reduced(photo, missing.shape)
+        valid = _valid(missing | _touched(barred, missing.shape))
         if (
             missing.any()
             and valid.any()
             and (found is None or max(missing.shape) <= _SEARCHED)
         ):
             found = _start(found, missing, valid, random)
-            filled, found = _completed(filled, missing, valid, found, random)
+            filled, found = _completed(filled, missing, valid, found, random, level)
             searched = filled, missing
     if found is None:
         return filled
@@ -66,6 +78,12 @@ def _averaged(image: np.ndarray, hole: np.ndarray) -> np.ndarray:
     filled = image.copy()
     filled[hole] = weight @ image[~hole] / weight.sum(-1, keepdims=True)
     return filled
+
+
+def _reduced(image: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    while image.shape[:2] != shape:
+        image, _ = _halved(image, np.zeros(image.shape[:2], bool))
+    return image
 
 
 def _halved(image: np.ndarray, hole: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -140,12 +158,13 @@ def _completed(
     valid: np.ndarray,
     found: np.ndarray,
     random: np.random.Generator,
+    level: float,
 ) -> tuple[np.ndarray, np.ndarray]:
     """The image with its hole filled, and from where: the centre of the known patch for
     each pixel whose own touches the hole."""
     rows, columns = np.nonzero(_grown(hole))
     for _ in range(_ROUNDS):
-        distance = _search(image, valid, rows, columns, found, random)
+        distance = _search(image, valid, rows, columns, found, random, level)
         image = _voted(image, hole, rows, columns, found, distance)
     return image, found
 
@@ -165,6 +184,7 @@ def _search(
     columns: np.ndarray,
     found: np.ndarray,
     random: np.random.Generator,
+    level: float,
 ) -> np.ndarray:
     """Betters what was found, in place, for the pixels (rows, columns); how far each
     patch is from its own."""
@@ -175,7 +195,7 @@ def _search(
         other = patches[places[:, 0], places[:, 1]].reshape(len(rows), -1)
         other -= own
         rise = (places[:, 0] - rows) / len(image)
-        return np.einsum("ij,ij->i", other, other) + _LEVEL * rise**2
+        return np.einsum("ij,ij->i", other, other) + level * rise**2
 
     best = found[rows, columns]
     distance = distances(best)

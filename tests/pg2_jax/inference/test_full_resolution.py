@@ -48,22 +48,21 @@ def drawn(scale, **options):
 
 
 @jax.jit
-def by_definition(params, image, photo, background, mask):
+def by_definition(params, image, photo, background, mask, certain, armless):
     """Weights and image of the network, enlarged, and pixels of the photo."""
-    small, large, behind = map(inputs.from_uint8, (image, photo, background))
+    images = image, photo, background, armless
+    small, large, behind, armless = map(inputs.from_uint8, images)
     poses = person()[None], WALKING[None]
     guide = guides.guide(small, *poses, HEIGHT, WIDTH, "sharp", mask)
     network = part_transfer.PartTransferGenerator(SHARP, final=True)
     own, shares = network.apply({"params": params}, small, guide, method="layers")
     shares = blending.without_what_leaves(shares, guide)
     size = photo.shape[1:3]
-    own, shares, mask = (
-        jax.image.resize(x, (1, *size, x.shape[-1]), "bilinear")
-        for x in (own, shares, mask)
-    )
+    own = jax.image.resize(own, (1, *size, 3), "bilinear")
     from_source, to_target = (times(points, 2).astype(np.float32) for points in poses)
-    certain = (2.5 * mask - 1).clip(0, 1)
-    moved = part_warp.warp(large, from_source, to_target, *size, certain)
+    known = certain, armless
+    moved = part_warp.warp(large, from_source, to_target, *size, *known)
+    shares = blending.enlarged(shares, guide, moved.coverage)
     # Away from the person the background is in the place of the network's image.
     away = part_warp.background(to_target, *size, 0.1)
     own = away * behind + (1 - away) * own

@@ -12,15 +12,17 @@ def read(height, width, scale, fit, monkeypatch, joints=None):
     middle = np.abs(np.arange(WIDTH)[:, None] - 15.5) < 3
     person_there = np.broadcast_to(middle, (1, HEIGHT, WIDTH, 1)).astype(np.float32)
     large_one = person_there.repeat(scale, axis=1).repeat(scale, axis=2)
-    found = person_there, large_one
+    size = HEIGHT, WIDTH
+    photo = make_photo(height, width)
+    joints = person() * np.array([scale, scale, 1]) if joints is None else joints
+    source = source_photo.read_source(photo, joints, size, NoFinder(), fit)
+    large = np.asarray(photo if fit == "stretch" else source.image)
+    # The left half of the person shows clothes that arms hide in the right half.
+    left = large_one * (np.arange(scale * WIDTH) < scale * 16).reshape(1, 1, -1, 1)
+    found = person_there, large_one, large_one, large[None], large_one - left, left
     monkeypatch.setattr(
         full_resolution, "_person", lambda *_, scale, architecture: found
     )
-    size = HEIGHT, WIDTH
-    joints = person() * np.array([scale, scale, 1]) if joints is None else joints
-    photo = make_photo(height, width)
-    source = source_photo.read_source(photo, joints, size, NoFinder(), fit)
-    large = np.asarray(photo if fit == "stretch" else source.image)
     return source, large, full_resolution.take_apart(generators(), source, large)
 
 
@@ -34,6 +36,15 @@ def test_the_place_of_the_person_shows_what_is_around(monkeypatch):
     np.testing.assert_array_equal(got.background[:, -4:], photo[:, -4:])
     inside = np.abs(got.background[:, 30:34].astype(int) - photo[:, 30:34])
     assert (inside.max(axis=-1) > 0).mean() > 0.5
+
+
+def test_what_arms_hide_is_filled_with_clothes(monkeypatch):
+    _, photo, got = read(2 * HEIGHT, 2 * WIDTH, 2, "stretch", monkeypatch)
+    outside = np.ones(2 * WIDTH, bool)
+    outside[32:38] = False  # the columns that arms hide
+    np.testing.assert_array_equal(got.armless[:, outside], photo[:, outside])
+    changed = np.abs(got.armless[:, 32:38].astype(int) - photo[:, 32:38]).max(axis=-1)
+    assert (changed > 0).mean() > 0.5
 
 
 def test_beyond_the_photos_edge_something_is_made_up(monkeypatch):

@@ -358,7 +358,7 @@ def test_the_background_stays_the_photos_own():
     joints = figure(200, left=300, top=100)
     source = source_photo.read_source(photo, joints, size, NoFinder())
     target = source.pose.copy()
-    target[:, 0] += 16 * target[:, 2]
+    target[:, 0] += 12 * target[:, 2]
     generated = np.full((*size, 3), 128, np.uint8)
     got = source.pasted(generated, target).astype(int)
     mask = paste_back.body(target, *size)

@@ -26,9 +26,28 @@ def test_what_leaves_goes_to_the_other_pictures():
     guide[:, 6] = 0.25, 1, 0, 1, 1
     guide[:, -1] = 0.5, 1, 0, 0, 0
     behind = 0.2 + 0.05 * 0.75 * 0.3
-    first = np.array([0.1, behind, 0.3, 0.1])
+    first = np.array([0.1, behind, 0.6 * 0.5**3.2, 0.1])  # results are sharpened so
     got = blending.without_what_leaves(
         *(jnp.asarray(x, jnp.float32)[None, None] for x in (weights, guide))
     )
     want = [first / first.sum(), few, [0, 1, 0, 0], all_of_it, [1, 0, 0, 0]]
     np.testing.assert_allclose(got[0, 0], want, atol=1e-4)
+
+
+def test_of_what_moved_parts_cover_they_get_as_large_a_share():
+    """Half of the covered half of a pixel is theirs: half of what they cover of the
+    four pixels in its place. The others share the rest as before, and have the
+    background where all was covered and nothing is now."""
+    weights = np.array([0.25, 0.1, 0.5, 0.15], np.float32).reshape(1, 1, 1, 4)
+    guide = np.zeros((1, 1, 1, guides.CHANNELS), np.float32)
+    guide[..., 6] = 0.5
+    coverage = np.array([0, 0.5, 1, 1], np.float32).reshape(1, 2, 2, 1)
+    got = np.asarray(blending.enlarged(weights, guide, coverage)).reshape(4, 4)
+    np.testing.assert_allclose(got[:, 0], [0, 0.25, 0.5, 0.5], atol=1e-5)
+    np.testing.assert_allclose(got[1], weights.ravel(), atol=1e-3)
+    np.testing.assert_allclose(got[0] * 0.75, [0, 0.1, 0.5, 0.15], atol=1e-3)
+    full = np.array([1, 0, 0, 0], np.float32).reshape(1, 1, 1, 4)
+    guide[..., 6] = 1
+    got = np.asarray(blending.enlarged(full, guide, coverage)).reshape(4, 4)
+    np.testing.assert_allclose(got[0], [0, 1, 0, 0], atol=1e-5)
+    np.testing.assert_allclose(got[2], [1, 0, 0, 0], atol=1e-5)

@@ -98,3 +98,24 @@ def test_thin_parts_of_a_hole_are_filled_from_nearby():
     got = filled(photo, hole)
     for thin in (slice(0, 3), slice(500, 502)):
         assert np.abs(got[thin] - photo[thin]).max() < 12
+
+
+def test_pieces_come_from_where_they_may_and_look_like_what_is_looked_for():
+    """A hole in clothes, blue above and red below, beside a green wall; what it has the
+    colour of decides, and none of it becomes a wall."""
+    blue, red, green = (10.0, 20.0, 200.0), (200.0, 20.0, 10.0), (20.0, 180.0, 20.0)
+    photo = np.zeros((96, 48, 3), np.float32)
+    photo[:48], photo[48:], photo[:, 30:] = blue, red, green
+    hole = hole_of((96, 48), slice(30, 66), slice(4, 30))
+    pieces = ~hole
+    pieces[:, 30:] = False
+    for wanted, other in ((blue, 0), (red, 2)):
+        photo[hole] = wanted
+        got = patch_fill.fill(photo, hole, pieces)
+        np.testing.assert_array_equal(got[~hole], photo[~hole])
+        assert (
+            got[36:60, 12:22, other].mean() < 60 < got[36:60, 12:22, 2 - other].mean()
+        )
+        assert got[36:60, 8:24, 1].max() < 90
+    without = patch_fill.fill(photo, hole, np.zeros_like(hole))
+    np.testing.assert_array_equal(without, photo)

@@ -1,0 +1,105 @@
+"""Where a pixel lies in the frames of the parts, and where that is in another pose."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from pg2_jax.pg2plus.part_frames import HEAD, NUM_PARTS, RADIUS, REACH, TORSO, Frames
+
+_JOINT_REACH = 0.1  # torso lengths that every limb begins before its first joint
+_TORSO_SPAN, _TORSO_HALF = (-0.12, 1.2), 0.78  # along its axis; across, in its widths
+_EDGE = 0.06  # torso lengths within which a part's mask falls from 1 to 0
+_MAX_STRETCH = 2.5
+MARGIN = 0.22  # torso lengths about a person for clothes, hair and bags
+_HEAD_ALONE = 0.12  # torso lengths by which a head is narrower than its disc, with hair
+_STILL, _GONE = 0.02, 0.08  # torso lengths a pixel moves, to count as either
+
+
+def places(target: Frames, height: int, width: int) -> tuple[jax.Array, jax.Array]:
+    """Each pixel in each part's frame, in pixels along and across; [B, H, W, 10]."""
+    columns = jnp.arange(width, dtype=jnp.float32).reshape(1, 1, width, 1)
+    rows = jnp.arange(height, dtype=jnp.float32).reshape(1, height, 1, 1)
+
+    def each(x: jax.Array) -> jax.Array:
+        return x[:, None, None, :]
+
+    dx = columns - each(target.origin[..., 0])
+    dy = rows - each(target.origin[..., 1])
+    along = dx * each(target.along[..., 0]) + dy * each(target.along[..., 1])
+    across = dx * each(target.across[..., 0]) + dy * each(target.across[..., 1])
+    return along, across
+
+
+def masks(
+    target: Frames, along: jax.Array, across: jax.Array, grown: float | np.ndarray = 0.0
+) -> jax.Array:
+    """Where each part lies in the target, from 1 inside to 0 outside, with a border of
+    `grown` torso lengths, of all or of each; [B, H, W, 10]."""
+    unit = target.unit[:, None, None, None]
+    length = target.length[:, None, None, :]
+    shape = (1, 1, 1, NUM_PARTS)
+    first = np.full(NUM_PARTS, -_JOINT_REACH, np.float32)
+    last = np.ones(NUM_PARTS, np.float32)
+    first[HEAD] = last[HEAD] = 0.0  # a disc about its centre
+    end = length * last.reshape(shape) + unit * REACH.reshape(shape)
+    nearest = jnp.clip(along, unit * first.reshape(shape), end)
+    radius = unit * RADIUS.reshape(shape)
+    distance = jnp.sqrt((along - nearest) ** 2 + across**2) - radius
+
+    begin, stop = _TORSO_SPAN
+    torso_width = jnp.abs(target.width[:, None, None, TORSO])
+    box = jnp.maximum(
+        jnp.maximum(
+            begin * length[..., TORSO] - along[..., TORSO],
+            along[..., TORSO] - stop * length[..., TORSO],
+        ),
+        jnp.abs(across[..., TORSO]) - _TORSO_HALF * torso_width,
+    )
+    distance = distance.at[..., TORSO].set(box)
+    edge = jnp.maximum(_EDGE * unit, 1.0)
+    return jnp.clip(0.5 - (distance - grown * unit) / edge, 0.0, 1.0)
+
+
+def source_places(
+    source: Frames, target: Frames, along: jax.Array, across: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """Each pixel of each part in the source photo, x and y; [B, H, W, 10]."""
+
+    def each(x: jax.Array) -> jax.Array:
+        return x[:, None, None, :]
+
+    def ratio(a: jax.Array, b: jax.Array) -> jax.Array:
+        return a / jnp.where(jnp.abs(b) > 1e-6, b, 1.0)
+
+    # A foreshortened limb is stretched between its joints; what is beyond is not.
+    size = ratio(source.unit, target.unit)[:, None, None, None]
+    length = each(target.length)
+    inner = jnp.clip(along, 0.0, length)
+    far = inner * each(ratio(source.length, target.length)) + (along - inner) * size
+    stretch = ratio(ratio(source.width, target.width), size[:, 0, 0])
+    stretch = jnp.clip(stretch, -_MAX_STRETCH, _MAX_STRETCH)
+    # What faces the other side is its mirror image.
+    stretch = jnp.where(source.turned * target.turned < 0.0, -stretch, stretch)
+    aside = across * each(stretch) * size
+    x, y = (
+        each(source.origin[..., i])
+        + far * each(source.along[..., i])
+        + aside * each(source.across[..., i])
+        for i in range(2)
+    )
+    return x, y
+
+
+def around(person: Frames, height: int, width: int, margin: float) -> jax.Array:
+    """Where each part of a person is, and what is within `margin` torso lengths of it;
+    of a head, which is narrower than its disc, within less; [B, H, W, 10] in [0, 1], 0
+    of a part that is not known."""
+    grown = np.full((1, 1, 1, NUM_PARTS), margin, np.float32)
+    grown[..., HEAD] -= _HEAD_ALONE
+    found = masks(person, *places(person, height, width), grown)
+    return jnp.where(person.known[:, None, None, :], found, 0.0)
+
+
+def far(way: jax.Array) -> jax.Array:
+    """Whether a way in torso lengths counts, 0 to 1."""
+    return jnp.clip((way - _STILL) / (_GONE - _STILL), 0.0, 1.0)

@@ -11,7 +11,8 @@ _TORSO_SPAN, _TORSO_HALF = (-0.12, 1.2), 0.78  # along its axis; across, in its 
 _EDGE = 0.06  # torso lengths within which a part's mask falls from 1 to 0
 _MAX_STRETCH = 2.5
 MARGIN = 0.22  # torso lengths about a person for clothes, hair and bags
-_HEAD_ALONE = 0.12  # torso lengths by which a head is narrower than its disc, with hair
+_CROWN = 0.1  # torso lengths that a head is higher above the ears than below them
+_HEAD_ALONE = 0.12  # by which it is narrower than its part, which has room for hair
 _STILL, _GONE = 0.02, 0.08  # torso lengths a pixel moves, to count as either
 
 
@@ -40,7 +41,7 @@ def masks(
     shape = (1, 1, 1, NUM_PARTS)
     first = np.full(NUM_PARTS, -_JOINT_REACH, np.float32)
     last = np.ones(NUM_PARTS, np.float32)
-    first[HEAD] = last[HEAD] = 0.0  # a disc about its centre
+    first[HEAD], last[HEAD] = -_CROWN, 0.0
     end = length * last.reshape(shape) + unit * REACH.reshape(shape)
     nearest = jnp.clip(along, unit * first.reshape(shape), end)
     radius = unit * RADIUS.reshape(shape)

@@ -311,11 +311,11 @@ def test_the_background_is_what_no_part_covers():
     assert free[0, 0] == 1 and free[30, 13] == 0
 
 
-def test_the_background_beside_a_head_begins_within_its_disc():
-    """A head of 13 pixels' torso is 0.42 - 0.12 of it about its middle, and the margin
-    of 0.22 is about that; its edge has a pixel."""
+def test_the_background_beside_a_head_begins_within_its_part():
+    """A head of 13 pixels' torso is 0.42 - 0.12 of it about a line of 0.1 upwards from
+    its middle, and the margin of 0.22 is about that; its edge has a pixel."""
     row = np.asarray(part_warp.background(person()[None], HEIGHT, WIDTH))[0, 1, :, 0]
-    beyond = np.hypot(np.arange(WIDTH) - 16, 1 - 6) - (0.42 - 0.12 + 0.22) * 13
+    beyond = np.hypot(np.arange(WIDTH) - 16, 5 - 0.1 * 13) - (0.42 - 0.12 + 0.22) * 13
     np.testing.assert_allclose(row, np.clip(0.5 + beyond, 0, 1), atol=1e-4)
     assert row[16] == 0 and row[8] == 1
 

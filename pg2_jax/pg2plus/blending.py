@@ -11,7 +11,7 @@ from pg2_jax.pg2plus import guides, pull_push, sampling
 
 # By what weights are sharpened in results: L1 makes them hedge, which shows as
 # transparent limbs. By trial.
-_FINALLY = 3.2
+_FINALLY = 4.2
 # By so much less a result gets a head of the network's own, which is one of the people
 # of its training, unless the face turns away. By trial.
 _OWN_HEAD = 4.0

@@ -56,9 +56,14 @@ def along_edges(mask: jax.Array, photo: jax.Array, large: jax.Array) -> jax.Arra
     one, `large` [B, H, W, 3], with edges where the photo has its: the fast guided
     filter (He and Sun, 2015), by which a mask is linear in colours nearby."""
 
+    # Of each pixel's window on the photo; by numpy, because XLA would count as long as
+    # it adds.
+    rows, columns = (_window_sizes(side) for side in photo.shape[1:3])
+    count = (rows[:, None] * columns).reshape(1, *photo.shape[1:3], 1)
+
     def mean(x: jax.Array) -> jax.Array:
-        window = (2 * _RADIUS + 1,) * 2
-        return nn.avg_pool(x, window, padding="SAME", count_include_pad=False)
+        side = 2 * _RADIUS + 1
+        return nn.avg_pool(x, (side, side), padding="SAME") * (side**2 / count)
 
     def product(x: jax.Array, y: jax.Array) -> jax.Array:
         return (x[..., :, None] * y[..., None, :]).reshape(*x.shape[:3], 9)
@@ -72,6 +77,12 @@ def along_edges(mask: jax.Array, photo: jax.Array, large: jax.Array) -> jax.Arra
     offset = level - (slope * colour).sum(axis=-1, keepdims=True)
     slope, offset = (enlarged(mean(x), *large.shape[1:3]) for x in (slope, offset))
     return jnp.clip((slope * large).sum(axis=-1, keepdims=True) + offset, 0.0, 1.0)
+
+
+def _window_sizes(side: int) -> np.ndarray:
+    """How many pixels of a row are within the radius of each."""
+    ends = np.minimum(np.arange(side) + _RADIUS, side - 1)
+    return (ends - np.maximum(np.arange(side) - _RADIUS, 0) + 1).astype(np.float32)
 
 
 def _interpolation(before: int, after: int) -> np.ndarray:

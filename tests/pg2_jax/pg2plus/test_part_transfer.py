@@ -71,9 +71,9 @@ def test_weights_add_up_to_one_and_no_part_counts_where_none_lies():
     ("final", "power", "head", "keypoints", "target"),
     [
         (False, 1.0, 0.0, person(), WALKING),
-        (True, 3.2, 4.0, person(), WALKING),
-        (True, 3.2, 4.0, person(nose=None), WALKING),
-        (True, 3.2, 0.0, person(), person(WALKING[:, :2], nose=None)),
+        (True, 4.2, 4.0, person(), WALKING),
+        (True, 4.2, 4.0, person(nose=None), WALKING),
+        (True, 4.2, 0.0, person(), person(WALKING[:, :2], nose=None)),
     ],
 )
 def test_sharp_blending_takes_nothing_of_the_photo_where_its_person_leaves(

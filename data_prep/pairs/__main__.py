@@ -95,7 +95,8 @@ def _read(
     )
     photos = photos or list(placed)
     known = photo_names.PhotoNames(photos, options.dataset)
-    return photos, photo_names.match(placed, known, problems)
+    matched = photo_names.match(placed, known, problems)
+    return photos, {name: pose.keypoints for name, pose in matched.items()}
 
 
 if __name__ == "__main__":

@@ -125,38 +125,32 @@ class _Photos:
     def take_pair(self, features: Mapping[str, Any]) -> None:
         """Takes the pair of a record, and its photos unless they are there."""
         source, target = (_photo(features, role) for role in (0, 1))
-        if identity_of(source.name, LAYOUT) != identity_of(target.name, LAYOUT):
+        if identity_of(source[0], LAYOUT) != identity_of(target[0], LAYOUT):
             raise ValueError(
-                f"{source.name!r} and {target.name!r} show two people; a pair shows one"
+                f"{source[0]!r} and {target[0]!r} show two people; a pair shows one"
             )
-        self.pairs.append((self._take(source), self._take(target)))
+        self.pairs.append((self._take(*source), self._take(*target)))
 
-    def _take(self, photo: "_Photo") -> str:
-        key = photo.name, hashlib.sha1(photo.encoded).digest()
+    def _take(self, name: str, encoded: bytes, keypoints: np.ndarray) -> str:
+        key = name, hashlib.sha1(encoded).digest()
         if key not in self._names:
-            name = photo.name
+            size = _size(encoded, name)
+            self.size = self.size or size
             if name in self._files:
                 stem, suffix = os.path.splitext(name)
                 name = f"{stem}-{key[1].hex()[:8]}{suffix}"
-            size = _size(photo.encoded, photo.name)
-            self.size = self.size or size
             file = self._folder / f"{len(self._files)}.jpg"
-            file.write_bytes(photo.encoded)
+            file.write_bytes(encoded)
             self._names[key], self._files[name] = name, file
-            self._keypoints[name] = photo.keypoints
+            self._keypoints[name] = keypoints
         name = self._names[key]
-        if not np.array_equal(photo.keypoints, self._keypoints[name]):
+        if not np.array_equal(keypoints, self._keypoints[name]):
             raise ValueError(f"{name!r} has other keypoints than in an earlier record")
         return name
 
 
-class _Photo(NamedTuple):
-    name: str
-    encoded: bytes
-    keypoints: np.ndarray
-
-
-def _photo(features: Mapping[str, Any], role: int) -> _Photo:
+def _photo(features: Mapping[str, Any], role: int) -> tuple[str, bytes, np.ndarray]:
+    """Name, bytes and keypoints of a photo of a pair."""
     contents = _values(features, f"image_raw_{role}", "bytes_list", 1)
     if not contents:
         raise ValueError(f"there is no image_raw_{role}")
@@ -174,7 +168,7 @@ def _photo(features: Mapping[str, Any], role: int) -> _Photo:
             f"there is neither {heat_map} nor {coordinates}; pose_peaks_{role} is "
             "too coarse to tell the keypoints"
         )
-    return _Photo(name, contents[0], keypoints)
+    return name, contents[0], keypoints
 
 
 def _size(encoded: bytes, name: str) -> tuple[int, int]:

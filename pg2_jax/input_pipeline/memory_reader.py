@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from pg2_jax import errors
-from pg2_jax.input_pipeline import description, pair_table, reader, reader_choice
+from pg2_jax.input_pipeline import description, pair_table, reader_choice
 from pg2_jax.input_pipeline.process_share import Share
 from pg2_jax.photos import photo_files
 
@@ -24,7 +24,7 @@ _PHOTO_ROWS = 64
 _ROLES = list(zip(description.IMAGES, description.NAMES[1:], strict=True))
 
 
-class MemoryReader(reader.Reader):
+class MemoryReader(description.Reader):
     """A `Reader` of splits that take so much memory at most."""
 
     def __init__(self, data_dir: str, memory_gib: float):
@@ -85,13 +85,12 @@ class MemoryReader(reader.Reader):
 
     def ordered_batches(self, split: str, count: int, share: Share) -> Iterator[Any]:
         """Yields the first `count` pairs of a split with all keys, then padding."""
-        pairs, keys = self._rows_of(split), pair_table.KEYS
+        pairs = self._rows_of(split)
         stored = "train" if split == "validation" else split
         for first in range(share.first, count + share.first, share.batch_size):
             places = np.arange(first, first + share.rows)
-            batch = self._batch(
-                stored, pairs[np.where(places < count, places, 0)], keys
-            )
+            rows = pairs[np.where(places < count, places, 0)]
+            batch = self._batch(stored, rows, description.KEYS)
             for key in description.IMAGES:
                 batch[key] = self._images(stored, batch[key])
             yield batch

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from pg2_jax import errors
-from pg2_jax.input_pipeline import cloud_files, description, process_share, reader
+from pg2_jax.input_pipeline import cloud_files, description, process_share
 from pg2_jax.input_pipeline.description import IMAGES, KEYPOINTS
 from pg2_jax.input_pipeline.process_share import Share
 
@@ -27,7 +27,7 @@ _ROWS_AT_ONCE = 64
 _DECODED_AT_ONCE = 64
 
 
-class TfDataReader(reader.Reader):
+class TfDataReader(description.Reader):
     """A `Reader` of data sets where tensorflow can read, others are a ValueError."""
 
     def __init__(self, data_dir: str):
@@ -96,8 +96,7 @@ class TfDataReader(reader.Reader):
         stored = "train" if split == "validation" else split
         stream = self._records(self.splits[stored].files, split)
         padded = stream.take(count).concatenate(stream.take(1).repeat())
-        keys = (*description.ARRAYS, *description.NAMES)
-        return self._batches(_shard(padded, share), share.rows, keys)
+        return self._batches(_shard(padded, share), share.rows, description.KEYS)
 
     def photos(self, split: str, batch_size: int) -> Iterator[np.ndarray]:
         """Yields every photo of a stored split once, as `PairDataset.photos`."""

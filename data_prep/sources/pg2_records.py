@@ -24,7 +24,7 @@ import os
 import pathlib
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
@@ -45,21 +45,13 @@ _OFFSETS = np.mgrid[-_RADIUS : _RADIUS + 1, -_RADIUS : _RADIUS + 1].reshape(2, -
 _DISC = _OFFSETS[(_OFFSETS**2).sum(axis=1) <= _RADIUS**2]
 
 
-class Extracted(NamedTuple):
-    """What the records hold: photos and keypoints; the pairs of each split, in their
-    order; the first file of train and of test, or ""; (height, width) of the photos."""
-
-    splits: dict[str, Split]
-    lists: dict[str, list[Pair]]
-    files: tuple[str, str]
-    size: tuple[int, int]
-
-
 def extract(
     source: pathlib.Path, stage: pathlib.Path, problems: list[str]
-) -> Extracted:
+) -> tuple[dict[str, Split], dict[str, list[Pair]], tuple[str, str], tuple[int, int]]:
     """Takes the photos out of the records in a file or below a folder, into `stage`.
-    Bad records are left out, and go to `problems`, one message each."""
+    Bad records are left out, and go to `problems`, one message each. Gives photos and
+    keypoints, and the pairs, in their order, of each split; the first file of train and
+    of test, or ""; (height, width) of the photos."""
     files = _files(source)
     taken = {split: _Photos(stage / "records" / split) for split in files}
     for split, photos in taken.items():
@@ -74,12 +66,9 @@ def extract(
         listed = f"; {problems[0]}" if problems else ""
         raise ValueError(f"{source}: no record can be read{listed}")
     train, test = (str(files.get(split, [""])[0]) for split in ("train", "test"))
-    return Extracted(
-        {split: photos.as_split() for split, photos in taken.items()},
-        {split: photos.pairs for split, photos in taken.items()},
-        (train, test),
-        sizes[0],
-    )
+    splits = {split: photos.as_split() for split, photos in taken.items()}
+    pairs = {split: photos.pairs for split, photos in taken.items()}
+    return splits, pairs, (train, test), sizes[0]
 
 
 def _files(source: pathlib.Path) -> dict[str, list[pathlib.Path]]:

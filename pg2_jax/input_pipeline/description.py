@@ -5,8 +5,6 @@ import itertools
 import json
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from pg2_jax import errors
 from pg2_jax.input_pipeline import cloud_files
 
@@ -142,21 +140,3 @@ def _damaged(data_dir: str, what: object) -> errors.ArgumentError:
 def unusable(data_dir: str, reason: str) -> errors.ArgumentError:
     """The error of a data set that cannot be used."""
     return errors.ArgumentError("data_dir", data_dir, f": {reason}")
-
-
-class Reader:
-    """What both readers know of a data set; they have the same methods. Batches are
-    dicts of numpy arrays by key: images uint8 [B, H, W, 3], keypoints float32 [B, 18,
-    3], names bytes [B]. Bad files are ValueErrors."""
-
-    def __init__(self, data_dir: str):
-        self.data_dir = data_dir
-        described, self.splits = read_whole(data_dir)
-        self.height, self.width, self.metadata = described
-        # People whose training pairs are the split "validation", and no longer of
-        # "train"; and whether it is theirs, of each stored training pair.
-        self.held_out: list[bytes] = []
-        training = self.splits.get("train")
-        self.is_held_out = np.zeros(training.pairs if training else 0, bool)
-        # All training photos, uint8 [N, H, W, 3], if they are kept.
-        self.training_photos: np.ndarray | None = None

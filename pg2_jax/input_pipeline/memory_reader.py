@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from pg2_jax import errors
-from pg2_jax.input_pipeline import description, pair_table, reader_choice
+from pg2_jax.input_pipeline import description, pair_table, reader, reader_choice
 from pg2_jax.input_pipeline.process_share import Share
 from pg2_jax.photos import photo_files
 
@@ -24,7 +24,7 @@ _PHOTO_ROWS = 64
 _ROLES = list(zip(description.IMAGES, description.NAMES[1:], strict=True))
 
 
-class MemoryReader(description.Reader):
+class MemoryReader(reader.Reader):
     """A `Reader` of splits that take so much memory at most."""
 
     def __init__(self, data_dir: str, memory_gib: float):

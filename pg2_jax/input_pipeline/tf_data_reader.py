@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from pg2_jax import errors
-from pg2_jax.input_pipeline import cloud_files, description, process_share
+from pg2_jax.input_pipeline import cloud_files, description, process_share, reader
 from pg2_jax.input_pipeline.description import IMAGES, KEYPOINTS
 from pg2_jax.input_pipeline.process_share import Share
 
@@ -27,7 +27,7 @@ _ROWS_AT_ONCE = 64
 _DECODED_AT_ONCE = 64
 
 
-class TfDataReader(description.Reader):
+class TfDataReader(reader.Reader):
     """A `Reader` of data sets where tensorflow can read, others are a ValueError."""
 
     def __init__(self, data_dir: str):

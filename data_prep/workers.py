@@ -21,7 +21,7 @@ _JOBS_AT_ONCE = 8
 def results(
     function: Callable[[_Job], _Result], jobs: Sequence[_Job], workers: int
 ) -> Iterator[Iterable[_Result]]:
-    """Gives the results of all jobs, in their order, as they come; of `workers`
+    """Gives the results of all jobs, in any order, as they come; of `workers`
     processes, 0 for one per core, 1 for none but this. `function` can be pickled. If a
     process dies, of too little memory for one, a ChildProcessError says so where the
     `with` ends."""
@@ -34,8 +34,12 @@ def results(
     pool = futures.ProcessPoolExecutor(workers, context)
     try:
         with _signals_held():  # The first job starts the processes.
-            finished = pool.map(function, jobs, chunksize=_JOBS_AT_ONCE)
-        yield finished
+            waiting = [
+                pool.submit(_each, function, jobs[i : i + _JOBS_AT_ONCE])
+                for i in range(0, len(jobs), _JOBS_AT_ONCE)
+            ]
+        finished = futures.as_completed(waiting)
+        yield (result for done in finished for result in done.result())
     except BrokenProcessPool as error:
         raise ChildProcessError(
             "a worker process died, perhaps of too little memory; with --workers=1 "
@@ -43,6 +47,12 @@ def results(
         ) from error
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _each(
+    function: Callable[[_Job], _Result], jobs: Sequence[_Job]
+) -> Sequence[_Result]:
+    return [function(job) for job in jobs]
 
 
 def num_cores() -> int:

@@ -26,8 +26,6 @@ _output = functools.partial(option, group="Output")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Options:
-    """What to convert and how."""
-
     dataset: str = _source("market1501", DATASETS)
     """Layout of the source, or synthetic people."""
     source_dir: str = _source("", path=True)

@@ -98,33 +98,27 @@ def _read_source(options: Options, stage: pathlib.Path, problems: list[str]) -> 
     source_dir = _synthesize(options, stage, *size) if synthetic else _source(options)
     layout = "market1501" if synthetic else options.dataset
     splits = readers.read(layout, source_dir, options, problems)
-    choice = pair_choice.PairChoice(
-        options.pairs,
-        options.max_train_pairs,
-        options.max_test_pairs,
-        options.seed,
-        options.pair_protocol,
-    )
-    lists = pair_choice.list_pairs(choice, splits, layout, problems)
-    return splits, lists, write_dataset.Rules(options, layout, size, choice)
+    lists = pair_choice.list_pairs(options, splits, layout, problems)
+    return splits, lists, write_dataset.Rules(options, layout, size)
 
 
 def _read_records(
     options: Options, stage: pathlib.Path, problems: list[str]
 ) -> _Source:
-    records = pg2_records.extract(_source(options), stage, problems)
-    lists = {split: PairList.of(listed) for split, listed in records.lists.items()}
+    splits, pairs, files, found_size = pg2_records.extract(
+        _source(options), stage, problems
+    )
+    lists = {split: PairList.of(listed) for split, listed in pairs.items()}
     if options.max_train_pairs and "train" in lists:
         # The mirrored pairs come first in their records.
         lists["train"] = field_protocol.sample(
             lists["train"], options.max_train_pairs, options.seed
         )
     if "test" in lists:
-        lists["test"] = PairList.of(records.lists["test"][: options.max_test_pairs])
-    choice = pair_choice.PairChoice(records.files, None, None, options.seed)
-    size = image_size(options) if options.image_size else records.size
-    rules = write_dataset.Rules(options, pg2_records.LAYOUT, size, choice)
-    return records.splits, lists, rules
+        lists["test"] = PairList.of(pairs["test"][: options.max_test_pairs])
+    size = image_size(options) if options.image_size else found_size
+    described = dataclasses.replace(options, pairs=files)
+    return splits, lists, write_dataset.Rules(described, pg2_records.LAYOUT, size)
 
 
 def _source(options: Options) -> pathlib.Path:
@@ -199,7 +193,6 @@ def _synthesize(
 
 
 def main(words: Sequence[str]) -> int:
-    """Converts what the flags ask for and prints a summary; returns the exit code."""
     logging.set_verbosity(logging.WARNING)  # TFDS logs every slice that it reads.
     return command_line.run(words, Options, build_and_tell, __doc__)
 

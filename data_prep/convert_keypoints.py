@@ -62,7 +62,6 @@ class Options:
 
 
 def main(words: Sequence[str]) -> int:
-    """Converts what the command line names; returns the exit code."""
     return command_line.run(words, Options, _convert, __doc__, arguments=True)
 
 

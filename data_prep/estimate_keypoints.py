@@ -27,14 +27,12 @@ from data_prep.sources import photo_list
 
 
 def main(words: Sequence[str]) -> int:
-    """Estimates what the flags ask for; returns the exit code."""
-    interrupted = "interrupted: the same command resumes"
     return command_line.run(
         words,
         estimation.Options,
         lambda options: estimation.estimate(photo_list.find(options.photos), options),
         __doc__,
-        interrupted=interrupted,
+        interrupted="interrupted: the same command resumes",
     )
 
 

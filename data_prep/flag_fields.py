@@ -48,8 +48,6 @@ def option(
 
 
 class Parsed(NamedTuple):
-    """What a command line says."""
-
     values: dict[str, Any]  # of every field, by its name
     given: set[str]  # the fields that it or a flagfile holds
     rest: list[str]  # the words that are no flags

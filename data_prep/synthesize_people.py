@@ -48,8 +48,6 @@ _SPLITS = ("train", "test")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Options:
-    """What to make."""
-
     output_dir: str = option("", path=True, required=True)
     """Folder to create; refused if it exists and is not empty."""
     train_identities: int = option(60, minimum=1)
@@ -71,8 +69,6 @@ class Options:
 
 @dataclasses.dataclass(frozen=True)
 class Summary:
-    """What `synthesize` made."""
-
     images: int
     identities: int
     # Of the images with both shoulders and hips visible: only these can be paired.
@@ -159,7 +155,6 @@ def _make_image(
 
 
 def main(words: Sequence[str]) -> int:
-    """Makes the people whom the flags ask for; returns the exit code."""
     return command_line.run(
         words,
         Options,

@@ -158,13 +158,13 @@ def _reference(
         return {}, []
     poses = keypoint_files.read_placed(options.compare, photos=listing.names)
     names, problems = photo_names.PhotoNames(listing.names), list[str]()
-    reference = photo_names.match(poses, names, problems)
-    if not reference:
+    matched = photo_names.match(poses, names, problems)
+    if not matched:
         raise ValueError(
             f"--compare={options.compare} has none of the photos of {listing.folder}; "
             f"they are named like {', '.join(listing.names[:1])}"
         )
-    return reference, problems
+    return {name: pose.keypoints for name, pose in matched.items()}, problems
 
 
 def _find_all(

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from data_prep import command_line
+from data_prep import build_options, command_line
 from data_prep.flag_fields import option
 from data_prep.pairs import identity, pair_choice, pair_files
 from data_prep.records import summary
@@ -22,8 +22,6 @@ from pg2_jax.keypoints import MIN_CONFIDENCE, keypoint_files
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Options:
-    """Which list to write."""
-
     dataset: str = option("market1501", identity.DATASETS)
     """Says how the names of photos give identities."""
     pair_protocol: str = option("field", identity.PROTOCOLS)
@@ -54,7 +52,6 @@ class Options:
 
 
 def main(words: Sequence[str]) -> int:
-    """Writes the list that the flags ask for; returns the exit code."""
     return command_line.run(words, Options, _write_list, __doc__)
 
 
@@ -64,13 +61,16 @@ def _write_list(options: Options) -> str:
     problems = summary.Problems(skip=options.on_error == "skip")
     photos, annotated = _read(options, problems.rows)
     problems.check()
-    choice = pair_choice.PairChoice(
-        (), options.max_pairs, options.max_pairs, options.seed, options.pair_protocol
+    choice = build_options.Options(
+        max_train_pairs=options.max_pairs,
+        max_test_pairs=options.max_pairs,
+        seed=options.seed,
+        pair_protocol=options.pair_protocol,
     )
     pairs = pair_choice.by_protocol(
         choice, options.split, annotated, photos, options.dataset
     )
-    choice.check_not_empty(options.split, pairs)
+    pair_choice.check_not_empty(choice, options.split, pairs)
     pair_files.write_csv(options.output, pairs)
     written = (
         f"{options.output}: {counted(len(pairs), 'pair')} of {len(pairs.used()):,} of "
@@ -95,7 +95,8 @@ def _read(
     )
     photos = photos or list(placed)
     known = photo_names.PhotoNames(photos, options.dataset)
-    return photos, photo_names.match(placed, known, problems)
+    matched = photo_names.match(placed, known, problems)
+    return photos, {name: pose.keypoints for name, pose in matched.items()}
 
 
 if __name__ == "__main__":

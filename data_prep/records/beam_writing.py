@@ -137,7 +137,6 @@ class _WriteShard(beam.DoFn):
         self._store = pose_pairs.PhotoStore.reopened(photos, *places)
 
     def process(self, shard: pose_pairs.Shard) -> None:
-        """Writes one shard."""
         temporary = f"{self._folder}/unfinished-{uuid.uuid4().hex}"
         pairs = shard.pairs_of(self._splits)
         # A bucket's files are written by tensorflow, shards on a disk.

@@ -22,10 +22,9 @@ import numpy as np
 from data_prep.pairs import pair_list
 from data_prep.records.output_folder import DATASET_NAME
 from pg2_jax import files
-from pg2_jax.input_pipeline import tfrecord
+from pg2_jax.input_pipeline import example_parser, tfrecord
 from pg2_jax.input_pipeline.description import INFO
 
-_BYTES, _FLOATS = 1, 2  # the fields of a Feature
 _TFDS = "tensorflow_datasets.core.features"
 
 
@@ -52,7 +51,6 @@ class PhotoStore:
 
     @property
     def path(self) -> str:
-        """Where the file is."""
         return self._file.name
 
     def add(
@@ -60,13 +58,12 @@ class PhotoStore:
     ) -> int:
         """Stores one photo, the bytes of an 8-bit RGB JPEG or PNG, and its keypoints,
         float32 [18, 3] = (x, y, visible); returns its number, counted from 0."""
-        points = keypoints.astype("<f4").tobytes()
-        before = _entry("identity", _BYTES, identity.encode())
-        for role in ("source", "target"):
-            image = _entry(f"{role}_image", _BYTES, encoded)
-            place = _entry(f"{role}_keypoints", _FLOATS, points)
-            its_name = _entry(f"{role}_name", _BYTES, name.encode())
-            half, before = _text(1, before + image + place + its_name), b""
+        source: dict[str, Any] = {"identity": identity.encode()}
+        for role, features in (("source", source), ("target", {})):
+            features[f"{role}_image"] = encoded
+            features[f"{role}_keypoints"] = keypoints
+            features[f"{role}_name"] = name.encode()
+            half = example_parser.encode(features)
             self.starts.append(self.starts[-1] + self._file.write(half))
             self.checksums.append(tfrecord.crc(half))
         return len(self.checksums) // 2 - 1
@@ -100,7 +97,6 @@ class PhotoStore:
             yield begin + record + struct.pack("<I", end)
 
     def close(self) -> None:
-        """Closes the file, which stays."""
         self._file.close()
 
 
@@ -229,17 +225,3 @@ def _features(height: int, width: int) -> dict[str, Any]:
             "text_feature.Text", text={}, description=what
         )
     return feature("features_dict.FeaturesDict", featuresDict={"features": features})
-
-
-def _entry(key: str, kind: int, content: bytes) -> bytes:
-    feature = _text(kind, _text(1, content))
-    return _text(1, _text(1, key.encode()) + _text(2, feature))
-
-
-def _text(number: int, content: bytes) -> bytes:
-    """A field of a message that holds bytes."""
-    parts, length = [], len(content)
-    while length > 127:
-        parts.append(length & 127 | 128)
-        length >>= 7
-    return bytes([number << 3 | 2, *parts, length]) + content

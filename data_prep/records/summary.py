@@ -51,8 +51,6 @@ class SplitSummary:
 
 @dataclasses.dataclass
 class Summary:
-    """What was written and what was left out."""
-
     splits: dict[str, SplitSummary]
     num_bytes: int
     problems: Problems

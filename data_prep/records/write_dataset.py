@@ -12,8 +12,7 @@ import numpy as np
 from tqdm import tqdm
 
 from data_prep.build_options import Options
-from data_prep.pairs import field_protocol, identity, pair_list
-from data_prep.pairs.pair_choice import PairChoice
+from data_prep.pairs import field_protocol, identity, pair_choice, pair_list
 from data_prep.pairs.pair_list import PairList
 from data_prep.records import output_folder, pose_pairs
 from data_prep.records.pose_pairs import PhotoStore
@@ -29,12 +28,11 @@ NUM_PICTURED_PAIRS = 8
 @dataclasses.dataclass(frozen=True)
 class Rules:
     """How photos become records: the flags; the layout of the source, see `readers`;
-    (height, width) of every stored photo; where the pairs come from."""
+    (height, width) of every stored photo."""
 
     options: Options
     layout: str
     size: tuple[int, int]
-    choice: PairChoice
 
     @property
     def fit(self) -> str:
@@ -66,7 +64,7 @@ def convert(
         summaries, rows = {}, {}
         for split, listed in lists.items():
             pairs = listed.only(numbers[split] >= 0)
-            rules.choice.check_not_empty(split, pairs)
+            pair_choice.check_not_empty(rules.options, split, pairs)
             summaries[split] = _summarize(splits[split], listed, pairs, rules)
             if split == "train":
                 # It is read in order, through a window of thousands of records.
@@ -154,7 +152,7 @@ def _writer(stage: pathlib.Path, options: Options) -> pose_pairs.WriteShards:
 def _summarize(
     source: Split, listed: PairList, kept: PairList, rules: Rules
 ) -> SplitSummary:
-    layout, rule, used = rules.layout, rules.choice.rule, kept.used()
+    layout, rule, used = rules.layout, rules.options.pair_protocol, kept.used()
     return SplitSummary(
         images=len(used),
         people=len({identity.identity_of(name, layout) for name in used}),
@@ -177,7 +175,10 @@ def _metadata(rules: Rules, splits: Mapping[str, SplitSummary]) -> dict[str, Any
         "width": rules.size[1],
         "fit": rules.fit,
         **margin,
-        "pairing": {name: rules.choice.protocol(name, rules.layout) for name in splits},
+        "pairing": {
+            name: pair_choice.describe(rules.options, name, rules.layout)
+            for name in splits
+        },
         "seed": rules.options.seed,
         "counts": counts,
     }

@@ -74,7 +74,8 @@ def read(
             if names[split].knows(name)
             or not (shared_file and (split == "test" or names[other].knows(name)))
         }
-        matched = photo_names.match(mine, names[split], problems)
+        poses_of = photo_names.match(mine, names[split], problems)
+        matched = {name: pose.keypoints for name, pose in poses_of.items()}
         size = _annotation_size(files[split], options.annotation_size)
         _check_size(files[split], matched, size)
         splits[split] = Split(

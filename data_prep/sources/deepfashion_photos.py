@@ -57,10 +57,9 @@ def _move(
     """Moves keypoints from the canvas to its columns from `left`, at another size."""
     moved = keypoints - np.array([left, 0, 0], np.float32) * keypoints[:, 2:]
     moved[moved[:, 0] < 0] = 0
-    cut = int((keypoints[:, 2] > 0).sum() - (moved[:, 2] > 0).sum())
     part = crop.frame("stretch", (CANVAS, window), size)
-    fitted, outside = crop.move_keypoints(moved, (CANVAS, window), part, size)
-    return fitted, outside + cut
+    fitted, _ = crop.move_keypoints(moved, (CANVAS, window), part, size)
+    return fitted, int((keypoints[:, 2] > 0).sum() - (fitted[:, 2] > 0).sum())
 
 
 def to_canvas(keypoints: np.ndarray, size: tuple[int, int]) -> np.ndarray:

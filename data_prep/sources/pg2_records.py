@@ -24,7 +24,7 @@ import os
 import pathlib
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
@@ -45,21 +45,13 @@ _OFFSETS = np.mgrid[-_RADIUS : _RADIUS + 1, -_RADIUS : _RADIUS + 1].reshape(2, -
 _DISC = _OFFSETS[(_OFFSETS**2).sum(axis=1) <= _RADIUS**2]
 
 
-class Extracted(NamedTuple):
-    """What the records hold: photos and keypoints; the pairs of each split, in their
-    order; the first file of train and of test, or ""; (height, width) of the photos."""
-
-    splits: dict[str, Split]
-    lists: dict[str, list[Pair]]
-    files: tuple[str, str]
-    size: tuple[int, int]
-
-
 def extract(
     source: pathlib.Path, stage: pathlib.Path, problems: list[str]
-) -> Extracted:
+) -> tuple[dict[str, Split], dict[str, list[Pair]], tuple[str, str], tuple[int, int]]:
     """Takes the photos out of the records in a file or below a folder, into `stage`.
-    Bad records are left out, and go to `problems`, one message each."""
+    Bad records are left out, and go to `problems`, one message each. Gives photos and
+    keypoints, and the pairs, in their order, of each split; the first file of train and
+    of test, or ""; (height, width) of the photos."""
     files = _files(source)
     taken = {split: _Photos(stage / "records" / split) for split in files}
     for split, photos in taken.items():
@@ -74,12 +66,9 @@ def extract(
         listed = f"; {problems[0]}" if problems else ""
         raise ValueError(f"{source}: no record can be read{listed}")
     train, test = (str(files.get(split, [""])[0]) for split in ("train", "test"))
-    return Extracted(
-        {split: photos.as_split() for split, photos in taken.items()},
-        {split: photos.pairs for split, photos in taken.items()},
-        (train, test),
-        sizes[0],
-    )
+    splits = {split: photos.as_split() for split, photos in taken.items()}
+    pairs = {split: photos.pairs for split, photos in taken.items()}
+    return splits, pairs, (train, test), sizes[0]
 
 
 def _files(source: pathlib.Path) -> dict[str, list[pathlib.Path]]:
@@ -125,38 +114,32 @@ class _Photos:
     def take_pair(self, features: Mapping[str, Any]) -> None:
         """Takes the pair of a record, and its photos unless they are there."""
         source, target = (_photo(features, role) for role in (0, 1))
-        if identity_of(source.name, LAYOUT) != identity_of(target.name, LAYOUT):
+        if identity_of(source[0], LAYOUT) != identity_of(target[0], LAYOUT):
             raise ValueError(
-                f"{source.name!r} and {target.name!r} show two people; a pair shows one"
+                f"{source[0]!r} and {target[0]!r} show two people; a pair shows one"
             )
-        self.pairs.append((self._take(source), self._take(target)))
+        self.pairs.append((self._take(*source), self._take(*target)))
 
-    def _take(self, photo: "_Photo") -> str:
-        key = photo.name, hashlib.sha1(photo.encoded).digest()
+    def _take(self, name: str, encoded: bytes, keypoints: np.ndarray) -> str:
+        key = name, hashlib.sha1(encoded).digest()
         if key not in self._names:
-            name = photo.name
+            size = _size(encoded, name)
+            self.size = self.size or size
             if name in self._files:
                 stem, suffix = os.path.splitext(name)
                 name = f"{stem}-{key[1].hex()[:8]}{suffix}"
-            size = _size(photo.encoded, photo.name)
-            self.size = self.size or size
             file = self._folder / f"{len(self._files)}.jpg"
-            file.write_bytes(photo.encoded)
+            file.write_bytes(encoded)
             self._names[key], self._files[name] = name, file
-            self._keypoints[name] = photo.keypoints
+            self._keypoints[name] = keypoints
         name = self._names[key]
-        if not np.array_equal(photo.keypoints, self._keypoints[name]):
+        if not np.array_equal(keypoints, self._keypoints[name]):
             raise ValueError(f"{name!r} has other keypoints than in an earlier record")
         return name
 
 
-class _Photo(NamedTuple):
-    name: str
-    encoded: bytes
-    keypoints: np.ndarray
-
-
-def _photo(features: Mapping[str, Any], role: int) -> _Photo:
+def _photo(features: Mapping[str, Any], role: int) -> tuple[str, bytes, np.ndarray]:
+    """Name, bytes and keypoints of a photo of a pair."""
     contents = _values(features, f"image_raw_{role}", "bytes_list", 1)
     if not contents:
         raise ValueError(f"there is no image_raw_{role}")
@@ -174,7 +157,7 @@ def _photo(features: Mapping[str, Any], role: int) -> _Photo:
             f"there is neither {heat_map} nor {coordinates}; pose_peaks_{role} is "
             "too coarse to tell the keypoints"
         )
-    return _Photo(name, contents[0], keypoints)
+    return name, contents[0], keypoints
 
 
 def _size(encoded: bytes, name: str) -> tuple[int, int]:

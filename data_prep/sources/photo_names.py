@@ -9,16 +9,13 @@ fasionWOMENDressesid0000005502_1front.jpg       pose-gan, and PG2's authors
 """
 
 import collections
-import contextlib
 import os
 import re
 from collections.abc import Iterable, Mapping
 
-import numpy as np
-
 from data_prep.sources.split import collecting
 from pg2_jax import files
-from pg2_jax.keypoints.base import Pose, Size
+from pg2_jax.keypoints.base import Pose
 from pg2_jax.photos import photo_files
 
 _DOWNLOADED = re.compile(r"(?:.*/)?((?:WO)?MEN)/([^/]+)/(id_\d+)/([^/_]+)_([^/]+)")
@@ -89,24 +86,14 @@ class PhotoNames:
 
 def match(
     poses: Mapping[str, Pose], photos: PhotoNames, problems: list[str]
-) -> dict[str, np.ndarray]:
-    """Gives each pose to its photo: photo name -> float32 [18, 3], in the order of the
-    poses. A pose without a photo, or for a photo that has one, is a problem."""
-    matched: dict[str, np.ndarray] = {}
+) -> dict[str, Pose]:
+    """Gives each pose to its photo: photo name -> pose, in the order of the poses. A
+    pose without a photo, or for a photo that has one, is a problem."""
+    matched: dict[str, Pose] = {}
     for name, pose in poses.items():
         with collecting(problems, pose.place):
             photo = photos.find(name)
             if photo in matched:
                 raise ValueError(f"{name!r} is {photo}, which has a pose already")
-            matched[photo] = pose.keypoints
+            matched[photo] = pose
     return matched
-
-
-def sizes(poses: Mapping[str, Pose], photos: PhotoNames) -> dict[str, Size]:
-    """The (height, width) of photos, as far as the annotations have it."""
-    found: dict[str, Size] = {}
-    for name, pose in poses.items():
-        if pose.size:
-            with contextlib.suppress(ValueError):  # `match` has said it.
-                found.setdefault(photos.find(name), pose.size)
-    return found

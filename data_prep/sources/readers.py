@@ -98,6 +98,7 @@ def _match(
     placed = split.read_annotations(file, problems, options.min_confidence, photos)
     names = photo_names.PhotoNames(photos, there=split.files_in(folder, dataset))
     matched = photo_names.match(placed, names, problems)
-    sizes = photo_names.sizes(placed, names)
+    keypoints = {name: pose.keypoints for name, pose in matched.items()}
+    sizes = {name: pose.size for name, pose in matched.items() if pose.size}
     left = len(photos) - len(matched)
-    return Split(folder, matched, left, photos=photos, sizes=sizes)
+    return Split(folder, keypoints, left, photos=photos, sizes=sizes)

@@ -13,6 +13,7 @@ IMAGES = ("source_image", "target_image")
 KEYPOINTS = ("source_keypoints", "target_keypoints")
 ARRAYS = (*IMAGES, *KEYPOINTS)
 NAMES = ("identity", "source_name", "target_name")
+KEYS = (*ARRAYS, *NAMES)
 # Without it no folder is a data set.
 INFO = "dataset_info.json"
 
@@ -86,7 +87,7 @@ def read_whole(data_dir: str) -> tuple[Description, dict[str, Split]]:
         raise
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise _damaged(data_dir, error) from error
-    if missing := {*ARRAYS, *NAMES} - names:
+    if missing := {*KEYS} - names:
         raise unusable(
             data_dir,
             f"the records lack {sorted(missing)}; this is not a data set of "

@@ -85,13 +85,12 @@ class MemoryReader(reader.Reader):
 
     def ordered_batches(self, split: str, count: int, share: Share) -> Iterator[Any]:
         """Yields the first `count` pairs of a split with all keys, then padding."""
-        pairs, keys = self._rows_of(split), pair_table.KEYS
+        pairs = self._rows_of(split)
         stored = "train" if split == "validation" else split
         for first in range(share.first, count + share.first, share.batch_size):
             places = np.arange(first, first + share.rows)
-            batch = self._batch(
-                stored, pairs[np.where(places < count, places, 0)], keys
-            )
+            rows = pairs[np.where(places < count, places, 0)]
+            batch = self._batch(stored, rows, description.KEYS)
             for key in description.IMAGES:
                 batch[key] = self._images(stored, batch[key])
             yield batch

@@ -70,6 +70,7 @@ class PairDataset:
             self._reader = tf_data_reader.TfDataReader(data_dir)
         self.height, self.width = self._reader.height, self._reader.width
         self.metadata = self._reader.metadata
+        self.splits = list(self._reader.splits)  # those stored that hold pairs
         if validation_share:
             self._hold_out(validation_share)
 
@@ -82,11 +83,6 @@ class PairDataset:
             raise description.unusable(self._data_dir, f"no pairs in split {split}.")
         stored = self._reader.splits[split].pairs
         return stored - held_out if split == "train" else stored
-
-    @property
-    def splits(self) -> list[str]:
-        """Names of the stored splits that hold pairs."""
-        return list(self._reader.splits)
 
     def prepare_training(self) -> None:
         """Does what `training_batches` needs first, so that what is wrong is said

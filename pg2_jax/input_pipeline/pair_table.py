@@ -14,8 +14,8 @@ import numpy as np
 
 from pg2_jax import pose
 from pg2_jax.input_pipeline import description, example_parser, tfrecord
+from pg2_jax.input_pipeline.description import KEYS
 
-KEYS = (*description.ARRAYS, *description.NAMES)
 _KEYPOINTS_SHAPE = (len(pose.JOINTS), 3)
 # Halves that are remembered while a split is read, where each is in few pairs.
 _REMEMBERED_BYTES = 2**30

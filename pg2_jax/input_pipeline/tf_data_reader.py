@@ -96,8 +96,7 @@ class TfDataReader(reader.Reader):
         stored = "train" if split == "validation" else split
         stream = self._records(self.splits[stored].files, split)
         padded = stream.take(count).concatenate(stream.take(1).repeat())
-        keys = (*description.ARRAYS, *description.NAMES)
-        return self._batches(_shard(padded, share), share.rows, keys)
+        return self._batches(_shard(padded, share), share.rows, description.KEYS)
 
     def photos(self, split: str, batch_size: int) -> Iterator[np.ndarray]:
         """Yields every photo of a stored split once, as `PairDataset.photos`."""

@@ -146,13 +146,12 @@ def _objects(content: dict[str, Any], key: str) -> list[dict[str, Any]]:
 def _photos(images: list[dict[str, Any]]) -> dict[_Id, _Photo]:
     photos: dict[_Id, _Photo] = {}
     for index, image in enumerate(images):
-        identity, name = image.get("id"), image.get("file_name")
-        if not _is_id(identity) or not isinstance(name, str):
-            held = f'"id" {shown(identity)} and "file_name" {shown(name)}'
-            rule = "expected a number or text, and text"
-            raise ValueError(f"image {index} has {held}, {rule}")
+        what = f"image {index}"
+        identity, name = _id(what, image, "id"), image.get("file_name")
+        if not isinstance(name, str):
+            raise ValueError(f'{what} has "file_name" {shown(name)}, expected text')
         if identity in photos:
-            raise ValueError(f"image {index} repeats the id {shown(identity)}")
+            raise ValueError(f"{what} repeats the id {shown(identity)}")
         photos[identity] = name, base.size_in(image, "height", "width")
     return photos
 

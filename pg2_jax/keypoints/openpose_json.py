@@ -16,8 +16,7 @@ def write_folder(folder: files.PathLike, annotations: base.Poses) -> None:
     appears whole or not at all; it must not exist, or be empty. Two photos of one stem
     are a ValueError."""
     places: dict[pathlib.PurePosixPath, str] = {}
-    for name, keypoints in annotations.items():
-        base.check_pose(name, keypoints)
+    for name in annotations:
         place = pathlib.PurePosixPath(name).with_suffix("")
         if place in places:
             both = f"{name!r} and {places[place]!r}"
@@ -32,11 +31,11 @@ def write_folder(folder: files.PathLike, annotations: base.Poses) -> None:
 
 def write_file(path: files.PathLike, name: str, keypoints: np.ndarray) -> None:
     """Writes the file of one photo's pose [18, 3], whole or not at all."""
-    base.check_pose(name, keypoints)
     files.write_text(path, _format(name, keypoints))
 
 
 def _format(name: str, keypoints: np.ndarray) -> str:
+    base.check_pose(name, keypoints)
     points = [base.plain_number(value) for value in np.ravel(keypoints)]
     people = [{"person_id": [-1], "pose_keypoints_2d": points}]
     if not np.asarray(keypoints)[:, 2].any():

@@ -6,8 +6,6 @@ import numpy as np
 
 
 class Gaussian(NamedTuple):
-    """Mean and covariance of a set of features."""
-
     mean: np.ndarray  # [D] float64
     covariance: np.ndarray  # [D, D] float64, symmetric, with the divisor images - 1
     images: int

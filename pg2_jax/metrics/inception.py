@@ -19,6 +19,8 @@ from pg2_jax.metrics import state_dict, weights
 
 SIDE = 299  # pixels, of the square that the network sees
 FEATURES = 2048
+# Means and deviations of red, green and blue.
+_IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _NORM_EPSILON = 1e-3
 # Scale, offset, mean and variance of a batch norm.
 _NORM = ("weight", "bias", "running_mean", "running_var")
@@ -36,32 +38,24 @@ class Output(NamedTuple):
 
 
 class InceptionV3(nn.Module):
-    """The network, with what differs between the trained ones as fields."""
+    """One of the two networks, torchvision's or the graph of 2015. They resize images
+    by different grids, the graph's last block pools by maxima, and torchvision's
+    averages count the zeros around an image."""
 
     classes: int
-    average_counts_padding: bool  # The zeros around an image, in average pooling.
-    last_pool: str  # "average", or "max" in the last block's pooling of stride 1.
-    # Grid of the bilinear resize to 299x299. "corner": TensorFlow 1, the first pixels'
-    # corners meet; "centre": torch, half-pixel centres.
-    resize: str
-    # What the first convolution sees. "symmetric": (x - 128) / 128. "transform_input":
-    # x / 255 through torchvision's transform_input as if it had been normalized for
-    # ImageNet, which it has not: so has the first pytorch-fid, from which GFLA and its
-    # successors have their FID.
-    scaling: str
+    is_torchvision: bool
 
     @nn.compact
     def __call__(self, images: jax.Array) -> Output:
         """[B, H, W, 3] uint8 or float, 0 to 255 -> features and logits."""
-        x = resize_bilinear(images.astype(jnp.float32), self.resize == "centre")
-        if self.scaling == "symmetric":
+        x = resize_bilinear(images.astype(jnp.float32), self.is_torchvision)
+        if not self.is_torchvision:
             x = (x - 128) / 128
         else:
-            # ImageNet's means and deviations of red, green and blue.
-            mean, deviation = (
-                jnp.asarray(values).reshape(1, 1, 1, 3)
-                for values in ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
-            )
+            # x / 255 through torchvision's transform_input as if it had been normalized
+            # for ImageNet, which it has not: so has the first pytorch-fid, from which
+            # GFLA and its successors have their FID.
+            mean, deviation = (jnp.asarray(x).reshape(1, 1, 1, 3) for x in _IMAGENET)
             x = x / 255 * (deviation / 0.5) + (mean - 0.5) / 0.5
         x = self._mixed(self._stem(x))
         features = jnp.mean(x, axis=(1, 2))
@@ -96,9 +90,9 @@ class InceptionV3(nn.Module):
             _shrunk(x),
         )
         x = self._block_c(x, "Mixed_7b", self._averaged(x))
-        if self.last_pool == "max":
-            return self._block_c(x, "Mixed_7c", nn.max_pool(x, (3, 3), padding="SAME"))
-        return self._block_c(x, "Mixed_7c", self._averaged(x))
+        if self.is_torchvision:
+            return self._block_c(x, "Mixed_7c", self._averaged(x))
+        return self._block_c(x, "Mixed_7c", nn.max_pool(x, (3, 3), padding="SAME"))
 
     def _block_a(self, x: jax.Array, block: str, pooled: int) -> jax.Array:
         return _join(
@@ -132,26 +126,13 @@ class InceptionV3(nn.Module):
         )
 
     def _averaged(self, x: jax.Array) -> jax.Array:
-        counted = self.average_counts_padding
-        return nn.avg_pool(x, (3, 3), (1, 1), "SAME", count_include_pad=counted)
+        return nn.avg_pool(x, (3, 3), (1, 1), "SAME", self.is_torchvision)
 
 
 # inception-2015-12-05, "the Inception network" of the Inception Score and of FID.
-TF_2015 = InceptionV3(
-    classes=1008,
-    average_counts_padding=False,
-    last_pool="max",
-    resize="corner",
-    scaling="symmetric",
-)
+TF_2015 = InceptionV3(classes=1008, is_torchvision=False)
 # torchvision's inception_v3 with the weights IMAGENET1K_V1.
-TORCHVISION = InceptionV3(
-    classes=1000,
-    average_counts_padding=True,
-    last_pool="average",
-    resize="centre",
-    scaling="transform_input",
-)
+TORCHVISION = InceptionV3(classes=1000, is_torchvision=True)
 
 
 class ConvNorm(nn.Module):

@@ -32,8 +32,11 @@ def _common(inputs: Sequence[Value]) -> Shape:
     )
 
 
-def _elementwise(op: str) -> Rule:
-    def rule(graph, inputs, _shapes, _parameters):
+def _elementwise(op: str, **only: Any) -> Rule:
+    """Of an operation that has those parameters, others are refused."""
+
+    def rule(graph, inputs, _shapes, parameters):
+        _require(all(parameters[key] == only[key] for key in only), op, parameters)
         return graph.node(op, inputs, _common(inputs))
 
     return rule
@@ -51,12 +54,6 @@ def _select(graph, inputs, _shapes, parameters):
     _require(len(inputs) == 3, "select_n", parameters)
     where, no, yes = inputs
     return graph.node("Where", [where, yes, no], _common(inputs))
-
-
-def _round(graph, inputs, _shapes, parameters):
-    even = parameters["rounding_method"] == lax.RoundingMethod.TO_NEAREST_EVEN
-    _require(even, "round", parameters)
-    return graph.node("Round", inputs, inputs[0].shape)
 
 
 def _square(graph, inputs, _shapes, parameters):
@@ -251,7 +248,7 @@ _ELEMENTWISE: dict[str, Rule] = {
         inputs[0], how["new_dtype"]
     ),
     "integer_pow": _square,
-    "round": _round,
+    "round": _elementwise("Round", rounding_method=lax.RoundingMethod.TO_NEAREST_EVEN),
     "is_finite": _is_finite,
     "stop_gradient": lambda _graph, inputs, *_: inputs[0],
 }

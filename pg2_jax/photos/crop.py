@@ -49,8 +49,6 @@ class Box(NamedTuple):
 
 
 class Frame(NamedTuple):
-    """What is stored of a photo."""
-
     source: Box  # part of the photo, in its pixels
     # Where that part lies in the stored image, in whole pixels; edges are repeated.
     target: Box

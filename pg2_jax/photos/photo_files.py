@@ -73,8 +73,6 @@ class Upright(NamedTuple):
 
 
 class StoredPhoto(NamedTuple):
-    """A photo ready to be stored."""
-
     encoded: bytes  # an 8-bit RGB JPEG or PNG
     original_size: tuple[int, int]  # (height, width) upright, before reframing
     frame: crop.Frame  # which part of it is stored, and where

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from data_prep import build_options
 from data_prep.pairs import field_protocol, pair_choice
 from data_prep.pairs.pair_list import PairList
 
@@ -22,7 +23,9 @@ def _all_pairs(annotated):
 
 
 def _list_pairs(annotated, split, count, seed):
-    choice = pair_choice.PairChoice((), count, count, seed)
+    choice = build_options.Options(
+        max_train_pairs=count, max_test_pairs=count, seed=seed
+    )
     named = annotated, annotated.keys(), "market1501"
     return list(pair_choice.by_protocol(choice, split, *named))
 

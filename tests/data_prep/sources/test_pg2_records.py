@@ -321,11 +321,11 @@ def test_damaged_files_end_in_problems_that_name_the_record(tmp_path_factory, da
     path.write_bytes(content[:cut] + data.draw(st.binary(max_size=20)))
     problems = []
     try:
-        found = pg2_records.extract(path, place / "stage", problems)
+        splits, pairs, *_ = pg2_records.extract(path, place / "stage", problems)
     except ValueError as error:
         assert str(error).startswith(f"{path}: no record can be read")
         return
     assert all(text.startswith(f"{path}: record ") for text in problems)
-    assert ("0001_a.jpg", "0001_b.jpg") in found.lists["train"]
-    for keypoints in found.splits["train"].annotations.values():
+    assert ("0001_a.jpg", "0001_b.jpg") in pairs["train"]
+    for keypoints in splits["train"].annotations.values():
         assert np.isfinite(keypoints).all() and keypoints.shape == (18, 3)

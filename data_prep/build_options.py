@@ -119,6 +119,9 @@ def check_used(options: Options) -> None:
     else:
         why = "only DeepFashion's keypoints are those of photos of several sizes"
         _refuse(options, "annotation_size", dataset, why)
+    if options.dataset != "synthetic":
+        for name in ("train_identities", "test_identities", "images_per_identity"):
+            _refuse(options, name, dataset, "its people are not generated")
     lists = f"--pairs={','.join(options.pairs)}"
     if options.pairs and all(options.pairs):
         _refuse(options, "pair_protocol", lists, "both lists are given")

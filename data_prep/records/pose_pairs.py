@@ -93,7 +93,7 @@ class PhotoStore:
         ):
             record = self.record(source, target)
             length = struct.pack("<Q", len(record))
-            begin = length + struct.pack("<I", tfrecord.checksum(length))
+            begin = length + struct.pack("<I", tfrecord.checksum_of_length(length))
             yield begin + record + struct.pack("<I", end)
 
     def close(self) -> None:

@@ -38,7 +38,7 @@ def records(path: files.PathLike) -> Iterator[tuple[bytes, int]]:
             if len(begin) < _BEGIN.size:
                 raise errors.Damaged("the file ends within its length")
             encoded, stored = _BEGIN.unpack(begin)
-            if checksum(encoded) != stored:
+            if checksum_of_length(encoded) != stored:
                 raise errors.Damaged("the checksum of its length is wrong")
             length = int.from_bytes(encoded, "little")
             left -= _BEGIN.size + length + _END.size
@@ -48,10 +48,13 @@ def records(path: files.PathLike) -> Iterator[tuple[bytes, int]]:
             yield rest[:length], _END.unpack_from(rest, length)[0]
 
 
-@functools.lru_cache(maxsize=2**16)  # Of lengths, of which few are different.
 def checksum(data: bytes) -> int:
     """The masked CRC of some bytes."""
     return int(masked(np.array([crc(data)], np.uint32))[0])
+
+
+# Of a record's length, of which few are different.
+checksum_of_length = functools.lru_cache(maxsize=2**16)(checksum)
 
 
 def crc(data: bytes) -> int:

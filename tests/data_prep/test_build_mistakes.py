@@ -195,6 +195,10 @@ def test_skip_leaves_out_counts_and_lists(market, tmp_path):
             "--annotation_size=256x176 does not go with --dataset=folder: ",
         ),
         (
+            {"train_identities": 9},
+            "--train_identities=9 does not go with --dataset=market1501: its people",
+        ),
+        (
             {"pairs": ["a.csv", "b.csv"], "pair_protocol": "pg2"},
             "--pair_protocol=pg2 does not go with --pairs=a.csv,b.csv: ",
         ),

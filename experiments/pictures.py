@@ -1,10 +1,14 @@
-"""The picture of a run: source, target pose, target and generated images, by row."""
+"""The picture of a run: source, target pose, target and generated images, by row; and
+every image as a file of its own."""
 
 import base64
+import contextlib
 import functools
 import io
+import itertools
 import pathlib
-from collections.abc import Callable, Collection, Mapping
+import shutil
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 import jax
@@ -13,12 +17,15 @@ from PIL import Image
 
 from experiments import results
 from experiments.config import Config
-from pg2_jax import generation, inputs, sharding, train_state, visualize
+from experiments.evaluate import pair_names, protocol
+from pg2_jax import files, generation, inputs, sharding, train_state, visualize
 from pg2_jax.checkpoint import restore
 from pg2_jax.input_pipeline import pair_reader
 
 _GIVEN = ("source", "target pose", "target")
 _MOST_ROWS = 6
+# The folders of --save_images.
+_SAVED = ("coarse", "generated", "refined", "target")
 
 
 def compare(batch: inputs.Batch, generated: Mapping[str, np.ndarray]) -> Image.Image:
@@ -92,3 +99,43 @@ def of_progress(
         return np.asarray(picture)
 
     return write
+
+
+class SavedImages:
+    """A folder with a folder for each kind of image, whose files have equal names."""
+
+    def __init__(self, folder: pathlib.Path):
+        self._folder = folder
+        self._used: set[str] = set()
+
+    def add(self, batch: protocol.Batch) -> None:
+        """Writes the images of the next batch as KIND/SOURCE__TARGET.png."""
+        names = []
+        for key in (pair_names.key(*pair) for pair in batch.names):
+            # A number where that is not unique.
+            numbered = (f"{key}__{i}" if i > 1 else key for i in itertools.count(1))
+            names.append(next(name for name in numbered if name not in self._used))
+            self._used.add(names[-1])
+        for kind, images in {**batch.images, "target": batch.target}.items():
+            if kind in _SAVED:
+                folder = self._folder / kind
+                folder.mkdir(exist_ok=True)
+                for name, image in zip(names, images, strict=False):
+                    Image.fromarray(image).save(folder / f"{name}.png")
+
+
+@contextlib.contextmanager
+def replacing(folder: pathlib.Path) -> Iterator[SavedImages]:
+    """Gives what becomes the folder of --save_images, in place of an older one, when
+    all is there; an error leaves the older one, and another folder is refused."""
+    there = folder.iterdir() if folder.exists() else ()
+    others = sorted(path.name for path in there if path.name not in _SAVED)
+    if others:
+        raise ValueError(
+            f"--save_images would replace {folder}, which holds more than images of an "
+            f"evaluation: {others[0]}; move it away."
+        )
+    with files.replacing_folder(folder) as new:
+        yield SavedImages(new)
+        if folder.exists():
+            shutil.rmtree(folder)

@@ -15,14 +15,7 @@ from PIL import Image
 from experiments import pictures, processes, results
 from experiments.config import Config
 from experiments.config_compatibility import check_networks
-from experiments.evaluate import (
-    accumulators,
-    folders,
-    pairs_csv,
-    protocol,
-    saved_images,
-    table,
-)
+from experiments.evaluate import accumulators, folders, pairs_csv, protocol, table
 from pg2_jax import cpu_convolution, generation, inputs, sharding
 from pg2_jax.architecture import Architecture
 from pg2_jax.checkpoint import restore, run_folder
@@ -126,7 +119,7 @@ def score_run(config: Config) -> dict[str, Any]:
         stack.callback(numbers.close)
         takers: list[Any] = [numbers, picture]
         if config.save_images and writes:
-            saved = saved_images.replacing(output / "images")
+            saved = pictures.replacing(output / "images")
             takers.append(stack.enter_context(saved))
         batches = _batches(config, generators, dataset)
         accumulators.take(batches, takers, total, shown=config.progress and writes)

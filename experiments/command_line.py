@@ -85,9 +85,8 @@ def _without_flagfiles(words: Sequence[str]) -> list[str]:
 
 def check_early(config: Config) -> None:
     """Refuses, with a ValueError, a data set, a run or photos that are not there, and
-    settings that are not those of the run. What does the work would refuse them after
-    seconds of importing jax, tensorflow and orbax; what only they can tell is left to
-    it."""
+    settings that are not those of the run: before seconds of importing jax, tensorflow
+    and orbax. What only they can tell is left to what does the work."""
     if config.data_dir:
         description.find(config.data_dir)
     if config.mode == "generate":
@@ -152,9 +151,8 @@ def _example(mode: modes.Mode, indent: int) -> str:
 
 
 def use_precision(precision: str) -> None:
-    """Lets float32 be float32 in what jax compiles from now on, if "float32_highest" is
-    asked for: an NVIDIA GPU multiplies it in TF32 (10 bits of precision) otherwise, and
-    a TPU in bfloat16."""
+    """Lets "float32_highest" be float32 in what jax compiles from now on: an NVIDIA GPU
+    multiplies float32 in TF32 (10 bits of precision) otherwise, a TPU in bfloat16."""
     if precision == "float32_highest":
         import jax
 

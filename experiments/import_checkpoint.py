@@ -170,8 +170,7 @@ def _layers(blocks: int) -> Iterator[str]:
 
 
 def released_config(config: Config, architecture: Architecture) -> Config:
-    """The config with which the released code trains this model; a flag that is not at
-    its default must agree."""
+    """The released code's config of this model; flags that are given must agree."""
     large = architecture.image_height == 256
     values = dataclasses.asdict(architecture)
     values["image_size"] = f"{values.pop('image_height')}x{values.pop('image_width')}"

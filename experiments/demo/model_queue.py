@@ -228,16 +228,14 @@ class ModelQueue:
         return {name: self.fit_poses(one[None], body)[0] for name, one in poses}
 
     def generate(self, person: Person, keypoints: Any) -> batch.Generated:
-        """A person in a pose, 18 rows (x, y, visible) in pixels of the model's image: a
-        batch of one."""
+        """A batch of one: a person in a pose in pixels of the model's image."""
         poses, known = check_keypoints(keypoints)[None], person.keypoints
         sources = None if known is None else known[None]
         with self._turn:
             return self.model.batch(person.image[None], poses, source_poses=sources)
 
     def generate_large(self, person: Person, keypoints: Any) -> np.ndarray:
-        """The same at the photo's own resolution, uint8 [h, w, 3], of a person of whom
-        there is a large photo."""
+        """The same from the large photo, which must be there: uint8 [h, w, 3]."""
         checked = check_keypoints(keypoints)
         with self._turn:
             generated = self.model(

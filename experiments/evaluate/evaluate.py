@@ -198,9 +198,8 @@ def _batches(
 def compiled(
     architecture: Architecture, metrics: tuple[str, ...] = tuple(suite.METRICS)
 ) -> Callable[..., Any]:
-    """Generation and scoring: (weights of G1, of G2 or None, batch) -> uint8 images by
-    kind, [B] whether all their values were finite, and the [B] scores of these and of
-    the source photo, by kind and metric."""
+    """(weights of G1, of G2 or None, batch) -> uint8 images by kind, [B] whether all
+    their values were finite, and [B] scores, those of the source included, by metric."""
     generate = cpu_convolution.jitted(_generate, "architecture")
 
     def generate_and_score(coarse_params, refine_params, batch: inputs.Batch):

@@ -140,8 +140,7 @@ def by_detector(path: pathlib.Path) -> Extractor:
 
 
 class Detector:
-    """An ONNX model that gives each image one confidence; `origin` is what records say
-    of it.
+    """An ONNX model that gives each image one confidence.
 
     Its input is RGB in 0 .. 255, float32 or uint8, [N, 3, H, W] or [N, H, W, 3]; N may
     be open or 1, H and W may be open. Its first output is float32, [N] or [N, 1]: the

@@ -23,9 +23,8 @@ def path(workdir: str) -> pathlib.Path:
 
 def read(workdir: str) -> list[Row]:
     """What a run has written, a row for each step that has an entry: "step", the number
-    of finished steps; means over the steps since the last entry, such as "coarse/loss";
-    "learning_rate" of that step; "seconds" of training, all sessions together. Not
-    every row has every name."""
+    of finished steps; means since the last entry, such as "coarse/loss"; that step's
+    "learning_rate"; "seconds" of all sessions. Not every row has every name."""
     rows: dict[int, Row] = {}
     for row in _rows(path(workdir)):
         # What comes later of the same step, such as a validation's, joins its row.

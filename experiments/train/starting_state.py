@@ -41,8 +41,7 @@ def find(config: Config, dataset: PairDataset, saver: Checkpointer) -> TrainStat
 
 
 def _begun_with(config: Config, new: TrainState) -> TrainState:
-    """A new run's state with the networks of --init_from, a run or a model in a file;
-    the latter has no D, which begins anew."""
+    """A new run's state with the networks of --init_from, of which files have no D."""
     other, wanted = config.init_from, config.wanted_checkpoint
     if not run_folder.is_model(other, "init_from"):
         step, stored = restore.latest_config(other, "init_from", wanted)

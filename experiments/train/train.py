@@ -122,8 +122,7 @@ class _Run:
         self._vote = processes.vote()
 
     def close(self, failure: type[BaseException] | None, *_: object) -> None:
-        """Waits for what is still being written; what fails then does not hide why the
-        run has failed."""
+        """Waits for what is being written; its failure does not hide the run's."""
         suppressed = [OSError] if failure else []
         with contextlib.suppress(*suppressed), contextlib.ExitStack() as all_of_them:
             for each in (self._log, self._checkpoints, self._profile):

@@ -45,9 +45,8 @@ PARTS: dict[str, tuple[str, float, Callable[[Report], None]]] = {
 
 
 def measure(settings: Settings, output: pathlib.Path) -> str:
-    """Measures all parts; returns a summary. A ValueError says that the output is a
-    file or holds earlier results, that there is no accelerator, or what is incomplete;
-    what was measured is in the output then."""
+    """Measures all parts; returns a summary. A ValueError says why nothing is measured,
+    or what is incomplete; what was measured is in the output then."""
     command_line.check_folder("--output", output, empty=False)
     if (output / RESULTS).exists():
         rule = f"holds {RESULTS} of an earlier measurement; name another folder."
@@ -97,8 +96,7 @@ def _write(output: pathlib.Path, content: dict[str, Any]) -> None:
 def _take(
     name: str, output: pathlib.Path, settings: Settings, end: float
 ) -> dict[str, Any]:
-    """Measures a part in a process of its own, which is ended at its limit; returns
-    all results."""
+    """Measures a part in a process that is ended at its limit; returns all results."""
     begin = time.monotonic()
     most = limit(name, max(0.0, end - begin))
     content = results.read_json(output / RESULTS)

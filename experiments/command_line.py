@@ -57,7 +57,7 @@ def parse(words: Sequence[str], say: Callable[[str], object] = print) -> Config:
         takers = field.metadata["modes"]
         # The flagfile of a training serves what is done with its run, too.
         refused = typed if "train" in takers else parsed.given
-        if field.name in refused and not _takes(mode, field):
+        if field.name in refused and not takes(mode, field):
             raise ValueError(
                 f"--{field.name}={values[field.name]} is not for --mode={mode} but for "
                 f"--mode={', '.join(takers)}."
@@ -69,7 +69,8 @@ def parse(words: Sequence[str], say: Callable[[str], object] = print) -> Config:
     return Config(**values)
 
 
-def _takes(mode: str, field: dataclasses.Field) -> bool:
+def takes(mode: str, field: dataclasses.Field) -> bool:
+    """Whether a field is a flag of a mode."""
     return not field.metadata["modes"] or mode in field.metadata["modes"]
 
 
@@ -132,7 +133,7 @@ def help_text(words: Sequence[str]) -> str:
         return "\n\n".join([_USAGE.rstrip(), *entries])
     about = modes.MODES[mode]
     needs = " ".join(f"--{name}" for name in about.needs)
-    names = [field.name for field in dataclasses.fields(Config) if _takes(mode, field)]
+    names = [field.name for field in dataclasses.fields(Config) if takes(mode, field)]
     shown = flag_fields.help_text(Config, set(names) - {"mode"})
     head = f"--mode={mode}: {about.about}."
     return "\n\n".join([head, _example(about, 2), f"Needs {needs}.", shown])

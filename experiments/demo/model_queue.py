@@ -12,14 +12,9 @@ from PIL import Image, ImageOps
 from pg2_jax import pose
 from pg2_jax.errors import counted
 from pg2_jax.estimators import person_finder
-from pg2_jax.inference import (
-    batch,
-    full_resolution,
-    pose_library,
-    pose_transfer,
-    retarget,
-    source_photo,
-)
+from pg2_jax.inference import full_resolution, pose_library, retarget, source_photo
+from pg2_jax.inference.batch import Generated
+from pg2_jax.inference.pose_transfer import PoseTransfer
 from pg2_jax.keypoints import keypoint_files
 from pg2_jax.photos import crop, photo_files
 
@@ -80,7 +75,7 @@ class ModelQueue:
 
     def __init__(
         self,
-        model: pose_transfer.PoseTransfer,
+        model: PoseTransfer,
         max_waiting: int,
         finder: person_finder.PersonFinder | None,
     ):
@@ -227,7 +222,7 @@ class ModelQueue:
         poses = pose_library.read("catalogue").items()
         return {name: self.fit_poses(one[None], body)[0] for name, one in poses}
 
-    def generate(self, person: Person, keypoints: Any) -> batch.Generated:
+    def generate(self, person: Person, keypoints: Any) -> Generated:
         """A batch of one: a person in a pose in pixels of the model's image."""
         poses, known = check_keypoints(keypoints)[None], person.keypoints
         sources = None if known is None else known[None]

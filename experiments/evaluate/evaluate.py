@@ -79,8 +79,8 @@ def open_run(
 
 def _open_model(config: Config) -> restore.Generators:
     """The model of a checkpoint or of a file that was exported, on all devices."""
-    whole = sharding.replicated(sharding.data_mesh())
     if not run_folder.is_model(config.workdir):
+        whole = sharding.replicated(sharding.data_mesh())
         return restore.restore_generators(
             config.workdir, **config.how_to_restore, sharding=whole
         )
@@ -89,13 +89,22 @@ def _open_model(config: Config) -> restore.Generators:
             f"--workdir={config.workdir} is a single model; --checkpoint, "
             "--checkpoint_step and --weights are for runs."
         )
+    advice = "score the .safetensors of its run, or its images with --generated_dir"
     precision = config.how_to_restore["precision"]
-    model = exported_model.read(hub.local(config.workdir), precision)
+    return read_file("workdir", config.workdir, advice, precision)
+
+
+def read_file(
+    flag: str, path: str, advice: str, precision: str = ""
+) -> restore.Generators:
+    """The model of a file that was exported, on all devices; the ValueError on a
+    compiled program ends in the advice."""
+    model = exported_model.read(hub.local(path), precision, argument=flag)
     if isinstance(model, exported_model.Program):
         raise ValueError(
-            f"--workdir={config.workdir} is a compiled program, not weights; score "
-            "the .safetensors of its run, or its images with --generated_dir."
+            f"--{flag}={path} is a compiled program, not weights; {advice}."
         )
+    whole = sharding.replicated(sharding.data_mesh())
     coarse, refine = jax.device_put((model.coarse, model.refine), whole)
     return dataclasses.replace(model, coarse=coarse, refine=refine)
 
@@ -199,7 +208,7 @@ def compiled(
     architecture: Architecture, metrics: tuple[str, ...] = tuple(suite.METRICS)
 ) -> Callable[..., Any]:
     """(weights of G1, of G2 or None, batch) -> uint8 images by kind, [B] whether all
-    their values were finite, and [B] scores, those of the source included, by metric."""
+    their values were finite, and [B] scores, the source's included, by metric."""
     generate = cpu_convolution.jitted(_generate, "architecture")
 
     def generate_and_score(coarse_params, refine_params, batch: inputs.Batch):

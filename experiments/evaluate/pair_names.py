@@ -45,7 +45,7 @@ class Photos:
         self._names = unique | exact
 
     def find(self, file: str) -> Named | None:
-        """The photo of a file's name, or a pair's target; None where none or two fit."""
+        """The photo of a file's name, or a pair's target; None if none or two fit."""
         stem = pathlib.PurePath(file).stem
         for text in (pathlib.PurePath(file).name, stem):
             if text in self._names:

@@ -198,12 +198,8 @@ def _opened(config: Config, dataset: pair_reader.PairDataset) -> dict[str, Any]:
         was, now = stored[name], getattr(config, name)
         if was != now and not any(f"--{name}:" in line for line in changed):
             changed.append(f"--{name}: {was} in the table, {now} now")
-    if changed:
-        raise ValueError(
-            f"--workdir={config.workdir} holds a table with other settings:\n  "
-            + "\n  ".join(changed)
-            + "\nUse its values to resume it, or another workdir."
-        )
+    said = f"--workdir={config.workdir} holds a table with other settings:"
+    config_compatibility.refuse(said, changed, config_compatibility.RESUME)
     return {**old, **new}
 
 

@@ -14,14 +14,13 @@ import rich.console
 import rich.table
 
 from data_prep import flag_fields
-from experiments import config_compatibility
+from experiments import command_line, config_compatibility
 from experiments.config import Config
 from experiments.train import training_steps
 from experiments.train.training_steps import Photos
 from pg2_jax import sharding
 from pg2_jax.input_pipeline.pair_reader import PairDataset
 
-_GROUPS = ("Program", "Networks", "Training", "Validation", "Devices", "Reporting")
 _TIMED_STEPS = 3
 
 
@@ -98,8 +97,7 @@ def _settings(config: Config) -> rich.table.Table:
     columns = (rich.table.Column(name, overflow="fold") for name in names)
     table = rich.table.Table(*columns, title="Settings; * is not the default")
     for field in dataclasses.fields(config):
-        modes = field.metadata["modes"]
-        if field.metadata["group"] in _GROUPS and (not modes or "train" in modes):
+        if command_line.takes("train", field):
             name, value = f"--{field.name}", getattr(config, field.name)
             shown = str(value).lower() if isinstance(value, bool) else str(value)
             if value == field.default:

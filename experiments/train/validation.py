@@ -42,7 +42,7 @@ class Validation:
 
     def add(self, step: int, values: dict[str, float]) -> float | None:
         """Takes in the scores of a step. Returns their merit if they are the best, else
-        None; the same in all processes, of which the first alone can read the history."""
+        None; the same in all processes, of which the first alone has the history."""
         self._rows.append({"step": step, **values})
         self._judge()
         is_best = processes.as_first(self.best.step == step)

@@ -21,13 +21,7 @@ from typing import IO, Any
 from data_prep import command_line
 from experiments import results
 from experiments.benchmark.accelerator import equality, report, speed, training
-from experiments.benchmark.accelerator.report import (
-    BEGUN,
-    RESULTS,
-    TEXT,
-    Report,
-    Settings,
-)
+from experiments.benchmark.accelerator.report import Report, Settings
 from pg2_jax import files
 
 _ROOT = pathlib.Path(__file__).parents[3]
@@ -48,8 +42,8 @@ def measure(settings: Settings, output: pathlib.Path) -> str:
     """Measures all parts; returns a summary. A ValueError says why nothing is measured,
     or what is incomplete; what was measured is in the output then."""
     command_line.check_folder("--output", output, empty=False)
-    if (output / RESULTS).exists():
-        rule = f"holds {RESULTS} of an earlier measurement; name another folder."
+    if (output / report.RESULTS).exists():
+        rule = f"holds {report.RESULTS} of an earlier measurement; name another folder."
         raise ValueError(f"--output={output} {rule}")
     output.mkdir(parents=True, exist_ok=True)
     end = time.monotonic() + settings.minutes * 60
@@ -72,7 +66,7 @@ def measure(settings: Settings, output: pathlib.Path) -> str:
         print(f"{name}: {report.state_of(part)}", flush=True)
         if part["state"] not in ("done", "left out") or part.get("failures"):
             incomplete.append(name)
-    written = f"{output / TEXT} and {RESULTS} beside it"
+    written = f"{output / report.TEXT} and {report.RESULTS} beside it"
     if incomplete:
         raise ValueError(
             f"incomplete: {', '.join(incomplete)}; what was measured, and why no "
@@ -89,8 +83,8 @@ def limit(part: str, seconds_left: float) -> float:
 
 
 def _write(output: pathlib.Path, content: dict[str, Any]) -> None:
-    results.write_json(output / RESULTS, content)
-    files.write_text(output / TEXT, report.text(content))
+    results.write_json(output / report.RESULTS, content)
+    files.write_text(output / report.TEXT, report.text(content))
 
 
 def _take(
@@ -99,8 +93,8 @@ def _take(
     """Measures a part in a process that is ended at its limit; returns all results."""
     begin = time.monotonic()
     most = limit(name, max(0.0, end - begin))
-    content = results.read_json(output / RESULTS)
-    content["parts"][name] |= {"state": BEGUN, "limit": most}
+    content = results.read_json(output / report.RESULTS)
+    content["parts"][name] |= {"state": report.BEGUN, "limit": most}
     _write(output, content)
     ended = {}
     with open(output / LOG, "ab") as log:
@@ -118,10 +112,10 @@ def _take(
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-        content = results.read_json(output / RESULTS)
+        content = results.read_json(output / report.RESULTS)
         part = content["parts"][name]
         part["seconds"] = time.monotonic() - begin
-        if part["state"] == BEGUN:
+        if part["state"] == report.BEGUN:
             part |= ended
         _write(output, content)
     return content
@@ -152,7 +146,7 @@ def _start(
 
 def _refuse_cpu(output: pathlib.Path) -> None:
     """Refuses the full work on a CPU, and leaves nothing of it."""
-    for name in (RESULTS, TEXT, LOG):
+    for name in (report.RESULTS, report.TEXT, LOG):
         (output / name).unlink()
     with contextlib.suppress(OSError):  # It held something before.
         output.rmdir()

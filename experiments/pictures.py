@@ -101,33 +101,10 @@ def of_progress(
     return write
 
 
-class SavedImages:
-    """A folder with a folder for each kind of image, whose files have equal names."""
-
-    def __init__(self, folder: pathlib.Path):
-        self._folder = folder
-        self._used: set[str] = set()
-
-    def add(self, batch: protocol.Batch) -> None:
-        """Writes the images of the next batch as KIND/SOURCE__TARGET.png."""
-        names = []
-        for key in (pair_names.key(*pair) for pair in batch.names):
-            # A number where that is not unique.
-            numbered = (f"{key}__{i}" if i > 1 else key for i in itertools.count(1))
-            names.append(next(name for name in numbered if name not in self._used))
-            self._used.add(names[-1])
-        for kind, images in {**batch.images, "target": batch.target}.items():
-            if kind in _SAVED:
-                folder = self._folder / kind
-                folder.mkdir(exist_ok=True)
-                for name, image in zip(names, images, strict=False):
-                    Image.fromarray(image).save(folder / f"{name}.png")
-
-
 @contextlib.contextmanager
-def replacing(folder: pathlib.Path) -> Iterator[SavedImages]:
-    """Gives what becomes the folder of --save_images, in place of an older one, when
-    all is there; an error leaves the older one, and another folder is refused."""
+def replacing(folder: pathlib.Path) -> Iterator[Callable[[protocol.Batch], None]]:
+    """Gives what saves a batch into the folder of --save_images, which takes the place
+    of an older one at the end: not after an error, nor of another kind of folder."""
     there = folder.iterdir() if folder.exists() else ()
     others = sorted(path.name for path in there if path.name not in _SAVED)
     if others:
@@ -136,6 +113,21 @@ def replacing(folder: pathlib.Path) -> Iterator[SavedImages]:
             f"evaluation: {others[0]}; move it away."
         )
     with files.replacing_folder(folder) as new:
-        yield SavedImages(new)
+        yield functools.partial(_save, new, set())
         if folder.exists():
             shutil.rmtree(folder)
+
+
+def _save(folder: pathlib.Path, used: set[str], batch: protocol.Batch) -> None:
+    """Writes the images of a batch as KIND/SOURCE__TARGET.png, with names not used."""
+    names = []
+    for key in (pair_names.key(*pair) for pair in batch.names):
+        # A number where that is not unique.
+        numbered = (f"{key}__{i}" if i > 1 else key for i in itertools.count(1))
+        names.append(next(name for name in numbered if name not in used))
+        used.add(names[-1])
+    for kind, images in {**batch.images, "target": batch.target}.items():
+        if kind in _SAVED:
+            (folder / kind).mkdir(exist_ok=True)
+            for name, image in zip(names, images, strict=False):
+                Image.fromarray(image).save(folder / kind / f"{name}.png")

@@ -165,12 +165,16 @@ def located(flag: str, word: str) -> pathlib.Path | None:
 
 
 def take(
-    batches: Iterable[protocol.Batch], takers: Sequence[Any], total: int, *, shown: bool
+    batches: Iterable[protocol.Batch],
+    takers: Sequence[Callable[[protocol.Batch], None]],
+    total: int,
+    *,
+    shown: bool,
 ) -> None:
-    """Lets each taker `add` the batches; shows a bar over the `total` of pairs."""
+    """Gives the batches to each taker; shows a bar over the `total` of pairs."""
     # None hides it where stderr is no terminal.
     with tqdm.tqdm(total=total, unit="pair", disable=None if shown else True) as bar:
         for batch in batches:
             for taker in takers:
-                taker.add(batch)
+                taker(batch)
             bar.update(len(batch.names))

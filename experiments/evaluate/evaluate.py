@@ -126,7 +126,7 @@ def score_run(config: Config) -> dict[str, Any]:
     with contextlib.ExitStack() as stack:
         numbers = accumulators.numbers(config)
         stack.callback(numbers.close)
-        takers: list[Any] = [numbers, picture]
+        takers: list[Callable[[protocol.Batch], None]] = [numbers.add, picture.add]
         if config.save_images and writes:
             saved = pictures.replacing(output / "images")
             takers.append(stack.enter_context(saved))

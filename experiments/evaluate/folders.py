@@ -64,7 +64,7 @@ def score(config: Config) -> dict[str, Any]:
         workdir.mkdir(parents=True, exist_ok=True)
         keypoints = {"target": poses, "generated": drawn}
         batches = _batches(config, pairs, keypoints, size)
-        accumulators.take(batches, [numbers], len(pairs), shown=config.progress)
+        accumulators.take(batches, [numbers.add], len(pairs), shown=config.progress)
     facts = protocol.Facts(
         image_size=f"{size[0]}x{size[1]}",
         resize="none: images of different sizes are refused",

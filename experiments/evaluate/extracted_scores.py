@@ -131,12 +131,8 @@ def _pckh(keypoints: Any, batch: protocol.Batch) -> Scored:
 
 def by_detector(path: pathlib.Path) -> Extractor:
     """The confidence of --detector."""
-    model = Detector(path)
-
-    def score(generated: np.ndarray, _: protocol.Batch) -> Scored:
-        return model(generated), np.ones(len(generated))
-
-    return Extractor("detection_score", score, model.origin)
+    detector = Detector(path)
+    return Extractor("detection_score", detector.score, detector.origin)
 
 
 class Detector:
@@ -192,8 +188,8 @@ class Detector:
             "resize": resize,
         }
 
-    def __call__(self, images: np.ndarray) -> np.ndarray:
-        """Maps [B, H, W, 3] uint8 to confidences [B] float32."""
+    def score(self, images: np.ndarray, _: protocol.Batch) -> Scored:
+        """Maps [B, H, W, 3] uint8 to confidences, which all count alike."""
         if self._size and images.shape[1:3] != self._size:
             how = self._size[::-1], Image.Resampling.BILINEAR
             resized = (Image.fromarray(x).resize(*how) for x in images)
@@ -212,4 +208,4 @@ class Detector:
             if not np.isfinite(output).all():
                 raise ValueError(f"{self._flag}: a confidence is NaN or infinite.")
             confidences.append(output.reshape(-1).astype(np.float32))
-        return np.concatenate(confidences)
+        return np.concatenate(confidences), np.ones(len(images))

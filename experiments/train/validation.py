@@ -46,7 +46,8 @@ class Validation:
         self._rows.append({"step": step, **values})
         self._judge()
         is_best = processes.as_first(self.best.step == step)
-        return _merit(self._config, self.best.value) if is_best else None
+        merit = suite.METRICS[self._config.best_metric].better.merit
+        return merit(self.best.value) if is_best else None
 
     def _judge(self) -> None:
         """Sets how the run has done, earlier sessions included, and if it ends here."""
@@ -92,9 +93,6 @@ def standing(config: Config, rows: list[history.Row]) -> Standing:
     if not scored:
         return Standing()
     # The first of the best.
-    best = max(scored, key=lambda row: _merit(config, row[name]))
+    merit = suite.METRICS[config.best_metric].better.merit
+    best = max(scored, key=lambda row: merit(row[name]))
     return Standing(best[name], best["step"], len(scored) - 1 - scored.index(best))
-
-
-def _merit(config: Config, value: float) -> float:
-    return suite.METRICS[config.best_metric].better.merit(value)

@@ -52,7 +52,9 @@ def images():
 def test_each_image_has_its_confidence(tmp_path, images, shape, axes, kind):
     path = write(tmp_path / "d.onnx", shape, axes, kind)
     want = images.reshape(3, -1).mean(axis=1) / 255
-    np.testing.assert_allclose(extracted_scores.Detector(path)(images), want, rtol=1e-5)
+    found, counts = extracted_scores.Detector(path).score(images, None)
+    np.testing.assert_allclose(found, want, rtol=1e-5)
+    assert counts.tolist() == [1, 1, 1]
     by = extracted_scores.by_detector(path)
     pairs = accumulators.Numbers([by])
     pairs.add(protocol.Batch([("", "")] * 2, {"a": images}, images, None, {}))
@@ -72,7 +74,7 @@ def test_images_are_resized_to_what_the_model_takes(tmp_path, images):
         for x in images
     ]
     want = np.stack(resized).reshape(3, -1).mean(axis=1) / 255
-    np.testing.assert_allclose(detector(images), want, rtol=1e-5)
+    np.testing.assert_allclose(detector.score(images, None)[0], want, rtol=1e-5)
     assert detector.origin["resize"] == "bilinear to 4x6 before the detector"
 
 
@@ -89,4 +91,4 @@ def test_other_models_are_refused(tmp_path, images):
             extracted_scores.Detector(path)
     write(path, ["n", 3, "h", "w"], [2, 3])  # One number for each channel.
     with pytest.raises(ValueError, match=r"for 3 images has the shape \[3, 3\], expec"):
-        extracted_scores.Detector(path)(images)
+        extracted_scores.Detector(path).score(images, None)

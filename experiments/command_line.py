@@ -57,7 +57,7 @@ def parse(words: Sequence[str], say: Callable[[str], object] = print) -> Config:
         takers = field.metadata["modes"]
         # The flagfile of a training serves what is done with its run, too.
         refused = typed if "train" in takers else parsed.given
-        if field.name in refused and not _takes(mode, field):
+        if field.name in refused and not takes(mode, field):
             raise ValueError(
                 f"--{field.name}={values[field.name]} is not for --mode={mode} but for "
                 f"--mode={', '.join(takers)}."
@@ -69,7 +69,8 @@ def parse(words: Sequence[str], say: Callable[[str], object] = print) -> Config:
     return Config(**values)
 
 
-def _takes(mode: str, field: dataclasses.Field) -> bool:
+def takes(mode: str, field: dataclasses.Field) -> bool:
+    """Whether a field is a flag of a mode."""
     return not field.metadata["modes"] or mode in field.metadata["modes"]
 
 
@@ -85,9 +86,8 @@ def _without_flagfiles(words: Sequence[str]) -> list[str]:
 
 def check_early(config: Config) -> None:
     """Refuses, with a ValueError, a data set, a run or photos that are not there, and
-    settings that are not those of the run. What does the work would refuse them after
-    seconds of importing jax, tensorflow and orbax; what only they can tell is left to
-    it."""
+    settings that are not those of the run: before seconds of importing jax, tensorflow
+    and orbax. What only they can tell is left to what does the work."""
     if config.data_dir:
         description.find(config.data_dir)
     if config.mode == "generate":
@@ -133,7 +133,7 @@ def help_text(words: Sequence[str]) -> str:
         return "\n\n".join([_USAGE.rstrip(), *entries])
     about = modes.MODES[mode]
     needs = " ".join(f"--{name}" for name in about.needs)
-    names = [field.name for field in dataclasses.fields(Config) if _takes(mode, field)]
+    names = [field.name for field in dataclasses.fields(Config) if takes(mode, field)]
     shown = flag_fields.help_text(Config, set(names) - {"mode"})
     head = f"--mode={mode}: {about.about}."
     return "\n\n".join([head, _example(about, 2), f"Needs {needs}.", shown])
@@ -152,9 +152,8 @@ def _example(mode: modes.Mode, indent: int) -> str:
 
 
 def use_precision(precision: str) -> None:
-    """Lets float32 be float32 in what jax compiles from now on, if "float32_highest" is
-    asked for: an NVIDIA GPU multiplies it in TF32 (10 bits of precision) otherwise, and
-    a TPU in bfloat16."""
+    """Lets "float32_highest" be float32 in what jax compiles from now on: an NVIDIA GPU
+    multiplies float32 in TF32 (10 bits of precision) otherwise, a TPU in bfloat16."""
     if precision == "float32_highest":
         import jax
 

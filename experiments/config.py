@@ -64,8 +64,7 @@ class Config(GenerationOptions, EvaluationOptions, TrainingOptions):
 
     @property
     def how_to_restore(self) -> dict[str, Any]:
-        """Arguments of what restores generators; they generate in their own precision
-        unless bfloat16 is wanted."""
+        """Arguments of what restores generators; bfloat16 alone changes precision."""
         return {
             "step": self.wanted_checkpoint,
             "weights": self.weights,

@@ -16,6 +16,7 @@ Stored = dict[str, Any]
 _READING: Stored = {"reader": "tf_data", "virtual_readers": 1}
 # With these a run goes on as it began.
 _AS_IT_BEGAN: Stored = {"reader": "auto", "virtual_readers": 0}
+RESUME = "\nUse its values to resume it, or another workdir."
 
 
 def newest(config: Config) -> tuple[int, Stored] | None:
@@ -89,9 +90,7 @@ def check_init_from(stored: Stored, config: Config) -> None:
         # Blending is of the same weights.
         if field.metadata["group"] == "Networks" and field.name != "blending"
     ]
-    if lines:
-        said = f"--init_from={config.init_from} holds other networks:"
-        raise ValueError("\n  ".join([said, *lines]))
+    refuse(f"--init_from={config.init_from} holds other networks:", lines)
 
 
 def check_networks(stored: Stored, config: Config) -> None:
@@ -111,10 +110,8 @@ def check_unchanged(stored: Stored | None, config: Config, data: Stored) -> None
     if stored is None:
         return
     changed = differences(stored, config) + _other_data(stored, data)
-    if changed:
-        said = f"--workdir={config.workdir} holds a run with another config:"
-        advice = "\nUse its values to resume it, or another workdir."
-        raise ValueError("\n  ".join([said, *changed]) + advice)
+    said = f"--workdir={config.workdir} holds a run with another config:"
+    refuse(said, changed, RESUME)
 
 
 def check_stage_one(step: int, stored: Stored, config: Config, data: Stored) -> None:
@@ -127,9 +124,14 @@ def check_stage_one(step: int, stored: Stored, config: Config, data: Stored) -> 
         changed.append(f"--stages: {stored['stages']} trains {trained} against D")
     if step < config.coarse_steps:
         changed.append(f"step {step} of {config.coarse_steps}: stage I is not finished")
-    if changed:
-        said = f"--coarse_from={config.coarse_from} is not the stage I of this run:"
-        raise ValueError("\n  ".join([said, *changed]))
+    said = f"--coarse_from={config.coarse_from} is not the stage I of this run:"
+    refuse(said, changed)
+
+
+def refuse(said: str, reasons: list[str], advice: str = "") -> None:
+    """Raises a ValueError with a line for each of the reasons, if there are any."""
+    if reasons:
+        raise ValueError("\n  ".join([said, *reasons]) + advice)
 
 
 def _other_data(stored: Stored, data: Stored) -> list[str]:

@@ -18,6 +18,8 @@ from pg2_jax.inference.pose_transfer import PoseTransfer
 from pg2_jax.inference.result import Results
 
 _PICTURES = (".png", ".jpg", ".jpeg")
+# Flags with the names that they have in `PoseTransfer.sequence`.
+_ARGUMENTS = ("pose_fit", "mirror", "between", "person", "paste_back", "max_side")
 
 
 def generate(config: Config) -> None:
@@ -84,13 +86,8 @@ def _in_poses(
             poses,
             source_pose=joints,
             pose_size=size,
-            pose_fit=config.pose_fit,
-            mirror=config.mirror,
-            between=config.between,
             fit=config.photo_fit,
-            person=config.person,
-            paste_back=config.paste_back,
-            max_side=config.max_side,
+            **{name: getattr(config, name) for name in _ARGUMENTS},
         )
         for name, path in photos.items()
     }

@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments import results
+from experiments import config_compatibility, results
 from experiments.config import Config
 from pg2_jax import train_state
 from pg2_jax.architecture import Architecture
@@ -112,11 +112,9 @@ def architecture_of(variables: Variables, name: str) -> Architecture:
     others = sorted(there - wanted - slots)
     unknown = [variable for variable in others if not _UNUSED.fullmatch(variable)]
     missing = sorted((wanted | slots if slots & there else wanted) - there)
-    if unknown or missing:
-        lines = [f"--tf1_checkpoint={name} does not hold the released model:"]
-        lines += [f"  missing: {variable}" for variable in missing]
-        lines += [f"  unknown: {variable}" for variable in unknown]
-        raise ValueError("\n".join(lines))
+    said = f"--tf1_checkpoint={name} does not hold the released model:"
+    lines = [f"missing: {variable}" for variable in missing]
+    config_compatibility.refuse(said, lines + [f"unknown: {x}" for x in unknown])
     return architecture
 
 
@@ -170,8 +168,7 @@ def _layers(blocks: int) -> Iterator[str]:
 
 
 def released_config(config: Config, architecture: Architecture) -> Config:
-    """The config with which the released code trains this model; a flag that is not at
-    its default must agree."""
+    """The released code's config of this model; flags that are given must agree."""
     large = architecture.image_height == 256
     values = dataclasses.asdict(architecture)
     values["image_size"] = f"{values.pop('image_height')}x{values.pop('image_width')}"

@@ -20,8 +20,7 @@ _PAUSE = 0.01  # Seconds in which the callback that has dropped an exception end
 
 @contextlib.contextmanager
 def raising() -> Iterator[list[int]]:
-    """Raises KeyboardInterrupt(number of the signal) for Ctrl-C and SIGTERM; gives the
-    list of the signals that came."""
+    """Raises KeyboardInterrupt(signal) for Ctrl-C and SIGTERM; gives their list."""
     received: list[int] = []
     before = sys.unraisablehook
 

@@ -24,8 +24,7 @@ quiet(on_cpu=False)
 
 
 def main(words: list[str]) -> None:
-    """Answers --help, or runs the mode that a command line names; Ctrl-C and SIGTERM
-    end it from the beginning on."""
+    """Answers --help or runs a mode; Ctrl-C and SIGTERM end it from its beginning."""
     with interrupts.raising() as received:
         try:
             _answer(words)
@@ -58,8 +57,7 @@ def _answer(words: list[str]) -> None:
 
 
 def run(config: Config, notes: Sequence[str] = ()) -> None:
-    """Runs one mode, after it has said the notes; a user's mistake becomes one line on
-    stderr and exit status 1."""
+    """Says the notes and runs a mode; a mistake is one line on stderr and status 1."""
     _say_it_once()
     try:
         command_line.use_compilation_cache(config.compilation_cache_dir)

@@ -1,10 +1,14 @@
-"""The picture of a run: source, target pose, target and generated images, by row."""
+"""The picture of a run: source, target pose, target and generated images, by row; and
+every image as a file of its own."""
 
 import base64
+import contextlib
 import functools
 import io
+import itertools
 import pathlib
-from collections.abc import Callable, Collection, Mapping
+import shutil
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 import jax
@@ -13,12 +17,15 @@ from PIL import Image
 
 from experiments import results
 from experiments.config import Config
-from pg2_jax import generation, inputs, sharding, train_state, visualize
+from experiments.evaluate import pair_names, protocol
+from pg2_jax import files, generation, inputs, sharding, train_state, visualize
 from pg2_jax.checkpoint import restore
 from pg2_jax.input_pipeline import pair_reader
 
 _GIVEN = ("source", "target pose", "target")
 _MOST_ROWS = 6
+# The folders of --save_images.
+_SAVED = ("coarse", "generated", "refined", "target")
 
 
 def compare(batch: inputs.Batch, generated: Mapping[str, np.ndarray]) -> Image.Image:
@@ -92,3 +99,35 @@ def of_progress(
         return np.asarray(picture)
 
     return write
+
+
+@contextlib.contextmanager
+def replacing(folder: pathlib.Path) -> Iterator[Callable[[protocol.Batch], None]]:
+    """Gives what saves a batch into the folder of --save_images, which takes the place
+    of an older one at the end: not after an error, nor of another kind of folder."""
+    there = folder.iterdir() if folder.exists() else ()
+    others = sorted(path.name for path in there if path.name not in _SAVED)
+    if others:
+        raise ValueError(
+            f"--save_images would replace {folder}, which holds more than images of an "
+            f"evaluation: {others[0]}; move it away."
+        )
+    with files.replacing_folder(folder) as new:
+        yield functools.partial(_save, new, set())
+        if folder.exists():
+            shutil.rmtree(folder)
+
+
+def _save(folder: pathlib.Path, used: set[str], batch: protocol.Batch) -> None:
+    """Writes the images of a batch as KIND/SOURCE__TARGET.png, with names not used."""
+    names = []
+    for key in (pair_names.key(*pair) for pair in batch.names):
+        # A number where that is not unique.
+        numbered = (f"{key}__{i}" if i > 1 else key for i in itertools.count(1))
+        names.append(next(name for name in numbered if name not in used))
+        used.add(names[-1])
+    for kind, images in {**batch.images, "target": batch.target}.items():
+        if kind in _SAVED:
+            (folder / kind).mkdir(exist_ok=True)
+            for name, image in zip(names, images, strict=False):
+                Image.fromarray(image).save(folder / kind / f"{name}.png")

@@ -35,8 +35,7 @@ def write_picture(path: pathlib.Path, picture: Image.Image) -> None:
 
 
 def provenance() -> dict[str, Any]:
-    """Versions of the packages and the commit of this code, "unknown" outside a git
-    checkout."""
+    """Versions of the packages, and the commit of this code, "unknown" outside git."""
     here = pathlib.Path(__file__).parent
     command = ["git", "-C", str(here), "describe", "--always", "--dirty"]
     try:

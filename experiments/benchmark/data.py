@@ -167,8 +167,7 @@ def _measure_memory_reader(data_dir: str, repeats: int) -> list[Series]:
 
 
 def _decode_alone(encoded: list[bytes]) -> Iterator[np.ndarray]:
-    """Decodes two photos for each of `_DECODE_AT_ONCE` pairs a step, on all cores, for
-    ever."""
+    """Decodes two photos of each of `_DECODE_AT_ONCE` pairs a step, without end."""
 
     def decode(batch: tf.Tensor) -> tf.Tensor:
         photos = [tf.io.decode_jpeg(one, 3) for one in tf.unstack(batch)]

@@ -112,33 +112,27 @@ class Peer:
         """Takes one of `TASKS`, or the product. Returns the loss of the generator that
         learns, of several steps all losses, or the images, perhaps before the device
         has done its work: `wait` for it."""
+        state, batch = self.state, self._batch
         if task == PRODUCT:
             return self._run(task, jax.jit(jnp.matmul), self._matrix, self._matrix)
-        return self._generate() if task == TASKS[2] else self._step(task)
+        if task == "generation":
+            weights = state.coarse.params, state.refine and state.refine.params
+            poses = batch["source_keypoints"], batch["target_keypoints"]
+            images = self._run(
+                task,
+                generation.compiled_generate(),
+                *(*weights, batch["source_image"], *poses),
+                architecture=self._architecture,
+            )
+            return [*images.values()][-1]
+        step = self._steps[TASKS.index(task)]
+        self.state, metrics = self._run(task, step, state, self._batches, None)
+        return metrics["refine/loss" if "refine/loss" in metrics else "coarse/loss"]
 
     def memory_gib(self, task: str) -> float | None:
         """What a task that was taken takes on one device, as XLA plans it."""
         planned = training_steps.planned_bytes(self._compiled[task])
         return planned and planned / 2**30
-
-    def _step(self, task: str) -> jax.Array:
-        step = self._steps[TASKS.index(task)]
-        self.state, metrics = self._run(task, step, self.state, self._batches, None)
-        return metrics["refine/loss" if "refine/loss" in metrics else "coarse/loss"]
-
-    def _generate(self) -> jax.Array:
-        refine, batch = self.state.refine, self._batch
-        images = self._run(
-            TASKS[2],
-            generation.compiled_generate(),
-            self.state.coarse.params,
-            refine and refine.params,
-            batch["source_image"],
-            batch["source_keypoints"],
-            batch["target_keypoints"],
-            architecture=self._architecture,
-        )
-        return [*images.values()][-1]
 
     def _run(
         self, task: str, program: jax.stages.Wrapped, *arrays: Any, **static: Any

@@ -61,8 +61,7 @@ class Measurement:
 def save(
     measured: Sequence[Measurement], path: pathlib.Path, settings: dict[str, Any]
 ) -> None:
-    """Writes all as JSON: one as it is, several as a list; the settings are what was
-    asked for."""
+    """Writes all as JSON: one as it is, several as a list."""
     contents = [dataclasses.asdict(one) for one in measured]
     for series in (series for one in contents for series in one["series"]):
         series["median"] = statistics.median(series["values"])

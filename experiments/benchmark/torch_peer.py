@@ -137,8 +137,7 @@ def precision(config: Config) -> str:
 
 
 class Peer:
-    """The same as `jax_peer.Peer`, from its weights and its batch, on inputs that are
-    at hand."""
+    """As `jax_peer.Peer`, from its weights and batch, on inputs that are at hand."""
 
     def __init__(self, config: Config, *, compiled: bool):
         architecture = training_steps.architecture_of(config)

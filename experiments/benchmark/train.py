@@ -101,8 +101,7 @@ def _programs(
 
 
 def _largest_difference(results: dict[tuple[str, str], Any]) -> float:
-    """The largest relative difference of a loss from PyTorch's. The losses come before
-    the updates of a step."""
+    """The largest relative difference of a loss, before any update, from PyTorch's."""
     differences = [
         float(loss) / float(results[task, "PyTorch"]) - 1
         for (task, _), loss in results.items()
@@ -171,8 +170,7 @@ def _schedule(times: Times, config: Config) -> list[Series]:
 
 
 def _checkpoints(folder: pathlib.Path, state: Any, repeats: int) -> list[Series]:
-    """Size and seconds of a checkpoint with its checksums; it is read back from the
-    system's memory if there is enough of it."""
+    """Size and seconds of a checkpoint, which the system may read back from memory."""
 
     def save_and_restore(workdir: pathlib.Path) -> tuple[float, ...]:
         saver = checkpointer.Checkpointer(str(workdir), {})

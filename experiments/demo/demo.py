@@ -24,8 +24,7 @@ _FIRST_IDENTITY = 9001
 
 
 def demo(config: Config) -> None:
-    """Serves the demo until it is interrupted; or writes it as a page that needs no
-    server of ours."""
+    """Serves the demo until it is interrupted, or writes it as a page of files."""
     if config.static:
         write_static(config)
         return
@@ -80,8 +79,7 @@ def open_queue(config: Config) -> ModelQueue:
 
 
 def open_finder(pose_model: str) -> person_finder.PersonFinder | None:
-    """Loads the pose estimator; None, with a printed note, if none is installed and no
-    model file is named."""
+    """Loads the pose estimator; None, with a note, if none is installed or named."""
     finder = person_finder.PersonFinder(pose_model)
     try:
         finder.open()
@@ -109,9 +107,8 @@ def listen(host: str, port: int) -> socket.socket:
 def example_people(
     queue: ModelQueue, folder: str, workdir: str = ""
 ) -> dict[str, Person]:
-    """By name: the first photos of a folder, fitted by the queue. Without a folder the
-    photos that come with the model file `workdir`, and synthetic people; all of these
-    have joints."""
+    """By name: the first photos of a folder; without one the photos that come with the
+    model file `workdir`, and synthetic people, all of whom have joints."""
     if folder:
         photos = image_folder.images("examples_dir", folder, [])[:_MOST_EXAMPLES]
         with errors.said_of(f"--examples_dir={folder}"):
@@ -127,8 +124,7 @@ def example_people(
 
 
 def _photos_of_model(queue: ModelQueue, model: pathlib.Path) -> dict[str, Person]:
-    """The annotated photos in the folder `photo` beside a model file, each with the
-    credit that its licence asks for."""
+    """The annotated photos beside a model file, with the credits that are asked for."""
     folder = model.parent / "photo"
     annotations, credit = folder / "annotations.csv", folder / "credit.txt"
     if not model.is_file() or not annotations.is_file():

@@ -52,8 +52,7 @@ class Limits:
 
     def _limited(self, receive: Receive) -> Receive:
         """Reads a body of limited size in limited time. What is too large is read for a
-        while, and forgotten: a browser that is cut off while it sends shows no
-        answer."""
+        while: a browser that is cut off while it sends shows no answer."""
         deadline = asyncio.get_running_loop().time() + _BODY_SECONDS
         size, ended = 0, False
 

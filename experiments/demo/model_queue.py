@@ -12,14 +12,9 @@ from PIL import Image, ImageOps
 from pg2_jax import pose
 from pg2_jax.errors import counted
 from pg2_jax.estimators import person_finder
-from pg2_jax.inference import (
-    batch,
-    full_resolution,
-    pose_library,
-    pose_transfer,
-    retarget,
-    source_photo,
-)
+from pg2_jax.inference import full_resolution, pose_library, retarget, source_photo
+from pg2_jax.inference.batch import Generated
+from pg2_jax.inference.pose_transfer import PoseTransfer
 from pg2_jax.keypoints import keypoint_files
 from pg2_jax.photos import crop, photo_files
 
@@ -80,7 +75,7 @@ class ModelQueue:
 
     def __init__(
         self,
-        model: pose_transfer.PoseTransfer,
+        model: PoseTransfer,
         max_waiting: int,
         finder: person_finder.PersonFinder | None,
     ):
@@ -227,17 +222,15 @@ class ModelQueue:
         poses = pose_library.read("catalogue").items()
         return {name: self.fit_poses(one[None], body)[0] for name, one in poses}
 
-    def generate(self, person: Person, keypoints: Any) -> batch.Generated:
-        """A person in a pose, 18 rows (x, y, visible) in pixels of the model's image: a
-        batch of one."""
+    def generate(self, person: Person, keypoints: Any) -> Generated:
+        """A batch of one: a person in a pose in pixels of the model's image."""
         poses, known = check_keypoints(keypoints)[None], person.keypoints
         sources = None if known is None else known[None]
         with self._turn:
             return self.model.batch(person.image[None], poses, source_poses=sources)
 
     def generate_large(self, person: Person, keypoints: Any) -> np.ndarray:
-        """The same at the photo's own resolution, uint8 [h, w, 3], of a person of whom
-        there is a large photo."""
+        """The same from the large photo, which must be there: uint8 [h, w, 3]."""
         checked = check_keypoints(keypoints)
         with self._turn:
             generated = self.model(

@@ -86,8 +86,7 @@ class SequenceResponse(pydantic.BaseModel):
 def make_server(
     queue: ModelQueue, people: dict[str, Person], config: Config
 ) -> fastapi.FastAPI:
-    """The page and the endpoints, behind the limits of the config; `people` are the
-    examples."""
+    """The page and the endpoints, behind the config's limits; `people` are examples."""
     app = fastapi.FastAPI(
         title="pg2_jax", docs_url=None, redoc_url=None, openapi_url="/api/openapi.json"
     )
@@ -224,8 +223,7 @@ def _encoded(coarse: np.ndarray, refined: np.ndarray | None) -> dict[str, Any]:
 
 
 def _from_base64(text: str) -> bytes:
-    """The file of base64 in lines of any length, as encoders write them, or of a data
-    URL, as browsers do."""
+    """The file of base64 in lines of any length, or of a browser's data URL."""
     if text.startswith("data:"):
         header, _, text = text.partition(",")
         if not header.endswith(";base64"):

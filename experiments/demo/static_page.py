@@ -46,8 +46,7 @@ def check(folder: pathlib.Path, workdir: str) -> None:
 
 @contextlib.contextmanager
 def runtime(folder: str) -> Iterator[list[pathlib.Path]]:
-    """The files `RUNTIME` of the package unpacked in a folder; without a folder it is
-    fetched by npm and is gone afterwards."""
+    """The files `RUNTIME` of the package in a folder; without one npm fetches it."""
     with tempfile.TemporaryDirectory() as temporary:
         package = pathlib.Path(folder or _fetched(pathlib.Path(temporary)))
         paths = [package / "dist" / name for name in RUNTIME]

@@ -8,13 +8,8 @@ import numpy as np
 import tqdm
 
 from experiments.config import Config
-from experiments.evaluate import (
-    extracted_scores,
-    fid_reference,
-    inception_scores,
-    protocol,
-    statistics,
-)
+from experiments.evaluate import extracted_scores, fid_reference, protocol, statistics
+from experiments.evaluate.inception_scores import SetScores
 from pg2_jax import downloads
 from pg2_jax.downloads import Published
 from pg2_jax.errors import ArgumentError
@@ -39,10 +34,10 @@ class Numbers:
     def __init__(
         self,
         extractors: Sequence[extracted_scores.Extractor] = (),
-        sets: inception_scores.SetScores | None = None,
+        sets: SetScores | None = None,
     ):
         self._extractors = {one.name: one for one in extractors}
-        self._sets = sets or inception_scores.SetScores([], {})
+        self._sets = sets or SetScores([], {})
         # Of each batch, by kind and name.
         self._parts: dict[str, dict[str, list[extracted_scores.Scored]]] = {}
         self._size = (0, 0)
@@ -122,7 +117,7 @@ def numbers(config: Config) -> Numbers:
         # Last, because it has to be closed.
         named = config.estimator, config.model
         extractors.append(extracted_scores.by_estimator(*named))
-    return Numbers(extractors, inception_scores.SetScores(weights, references))
+    return Numbers(extractors, SetScores(weights, references))
 
 
 def read_weights(
@@ -170,12 +165,16 @@ def located(flag: str, word: str) -> pathlib.Path | None:
 
 
 def take(
-    batches: Iterable[protocol.Batch], takers: Sequence[Any], total: int, *, shown: bool
+    batches: Iterable[protocol.Batch],
+    takers: Sequence[Callable[[protocol.Batch], None]],
+    total: int,
+    *,
+    shown: bool,
 ) -> None:
-    """Lets each taker `add` the batches; shows a bar over the `total` of pairs."""
+    """Gives the batches to each taker; shows a bar over the `total` of pairs."""
     # None hides it where stderr is no terminal.
     with tqdm.tqdm(total=total, unit="pair", disable=None if shown else True) as bar:
         for batch in batches:
             for taker in takers:
-                taker.add(batch)
+                taker(batch)
             bar.update(len(batch.names))

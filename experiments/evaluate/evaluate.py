@@ -15,14 +15,7 @@ from PIL import Image
 from experiments import pictures, processes, results
 from experiments.config import Config
 from experiments.config_compatibility import check_networks
-from experiments.evaluate import (
-    accumulators,
-    folders,
-    pairs_csv,
-    protocol,
-    saved_images,
-    table,
-)
+from experiments.evaluate import accumulators, folders, pairs_csv, protocol, table
 from pg2_jax import cpu_convolution, generation, inputs, sharding
 from pg2_jax.architecture import Architecture
 from pg2_jax.checkpoint import restore, run_folder
@@ -86,8 +79,8 @@ def open_run(
 
 def _open_model(config: Config) -> restore.Generators:
     """The model of a checkpoint or of a file that was exported, on all devices."""
-    whole = sharding.replicated(sharding.data_mesh())
     if not run_folder.is_model(config.workdir):
+        whole = sharding.replicated(sharding.data_mesh())
         return restore.restore_generators(
             config.workdir, **config.how_to_restore, sharding=whole
         )
@@ -96,13 +89,22 @@ def _open_model(config: Config) -> restore.Generators:
             f"--workdir={config.workdir} is a single model; --checkpoint, "
             "--checkpoint_step and --weights are for runs."
         )
+    advice = "score the .safetensors of its run, or its images with --generated_dir"
     precision = config.how_to_restore["precision"]
-    model = exported_model.read(hub.local(config.workdir), precision)
+    return read_file("workdir", config.workdir, advice, precision)
+
+
+def read_file(
+    flag: str, path: str, advice: str, precision: str = ""
+) -> restore.Generators:
+    """The model of a file that was exported, on all devices; the ValueError on a
+    compiled program ends in the advice."""
+    model = exported_model.read(hub.local(path), precision, argument=flag)
     if isinstance(model, exported_model.Program):
         raise ValueError(
-            f"--workdir={config.workdir} is a compiled program, not weights; score "
-            "the .safetensors of its run, or its images with --generated_dir."
+            f"--{flag}={path} is a compiled program, not weights; {advice}."
         )
+    whole = sharding.replicated(sharding.data_mesh())
     coarse, refine = jax.device_put((model.coarse, model.refine), whole)
     return dataclasses.replace(model, coarse=coarse, refine=refine)
 
@@ -124,9 +126,9 @@ def score_run(config: Config) -> dict[str, Any]:
     with contextlib.ExitStack() as stack:
         numbers = accumulators.numbers(config)
         stack.callback(numbers.close)
-        takers: list[Any] = [numbers, picture]
+        takers: list[Callable[[protocol.Batch], None]] = [numbers.add, picture.add]
         if config.save_images and writes:
-            saved = saved_images.replacing(output / "images")
+            saved = pictures.replacing(output / "images")
             takers.append(stack.enter_context(saved))
         batches = _batches(config, generators, dataset)
         accumulators.take(batches, takers, total, shown=config.progress and writes)
@@ -205,9 +207,8 @@ def _batches(
 def compiled(
     architecture: Architecture, metrics: tuple[str, ...] = tuple(suite.METRICS)
 ) -> Callable[..., Any]:
-    """Generation and scoring: (weights of G1, of G2 or None, batch) -> uint8 images by
-    kind, [B] whether all their values were finite, and the [B] scores of these and of
-    the source photo, by kind and metric."""
+    """(weights of G1, of G2 or None, batch) -> uint8 images by kind, [B] whether all
+    their values were finite, and [B] scores, the source's included, by metric."""
     generate = cpu_convolution.jitted(_generate, "architecture")
 
     def generate_and_score(coarse_params, refine_params, batch: inputs.Batch):

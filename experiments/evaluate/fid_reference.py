@@ -76,8 +76,7 @@ def _statistics(
     sha256: str,
     weights: inception.Weights,
 ) -> Reference:
-    """Statistics of photos, batches of [B, H, W, 3] uint8 with a checksum of them all,
-    from the cache if they are there."""
+    """Statistics of photos, batches of [B, H, W, 3] uint8, from the cache or for it."""
     facts = {
         "photos_sha256": sha256,
         "weights_sha256": weights.sha256,

@@ -11,13 +11,8 @@ import numpy as np
 from data_prep import command_line
 from experiments import results
 from experiments.config import Config
-from experiments.evaluate import (
-    accumulators,
-    image_folder,
-    pair_names,
-    pairs_csv,
-    protocol,
-)
+from experiments.evaluate import accumulators, image_folder, pairs_csv, protocol
+from experiments.evaluate.pair_names import Photos
 from pg2_jax import errors, sharding
 from pg2_jax.checkpoint import run_folder
 from pg2_jax.keypoints import keypoint_files
@@ -69,7 +64,7 @@ def score(config: Config) -> dict[str, Any]:
         workdir.mkdir(parents=True, exist_ok=True)
         keypoints = {"target": poses, "generated": drawn}
         batches = _batches(config, pairs, keypoints, size)
-        accumulators.take(batches, [numbers], len(pairs), shown=config.progress)
+        accumulators.take(batches, [numbers.add], len(pairs), shown=config.progress)
     facts = protocol.Facts(
         image_size=f"{size[0]}x{size[1]}",
         resize="none: images of different sizes are refused",
@@ -109,7 +104,7 @@ def _poses(
     with errors.said_of(f"--{flag}"):
         known = keypoint_files.read(path, photos=names, min_confidence=least)
     # A method may have saved the photos in another format, or named them by pairs.
-    photos = pair_names.Photos(known)
+    photos = Photos(known)
     found = [photos.find(name) for name in names]
     missing = [name for name, one in zip(names, found, strict=True) if not one]
     if missing:

@@ -36,22 +36,17 @@ def pairs(config: Config, remarks: list[str]) -> list[Pair]:
             f"{folders}: {len(generated)} and {len(target)} images; --match=order "
             "needs equal numbers."
         )
-    ordered, disagree = [], []
-    for mine, its, by_name in zip(generated, target, named, strict=True):
-        pair = Pair(mine, its)
-        if by_name and by_name.target == its:
-            pair = by_name
-        elif by_name:
-            disagree.append((mine.name, its.name, by_name.target.name))
-        ordered.append(pair)
+    both = list(zip(map(Pair, generated, target), named, strict=True))
+    disagree = [(x, said) for x, said in both if said and said.target != x.target]
     if disagree:
-        first, its_target, named_target = disagree[0]
+        pair, said = disagree[0]
         remarks.append(
-            f"WARNING: the order and the names of {len(disagree)} of {len(ordered)} "
-            f"files disagree: {first} is scored with {its_target}, its name says "
-            f"{named_target}; --match=name follows the names"
+            f"WARNING: the order and the names of {len(disagree)} of {len(both)} "
+            f"files disagree: {pair.generated.name} is scored with {pair.target.name}, "
+            f"its name says {said.target.name}; --match=name follows the names"
         )
-    return ordered
+    # What agrees may also know the source.
+    return [said if said and said.target == x.target else x for x, said in both]
 
 
 def _named(

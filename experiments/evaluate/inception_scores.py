@@ -13,13 +13,7 @@ import numpy as np
 from scipy import special
 
 from experiments.evaluate import fid_reference, protocol
-from pg2_jax.metrics import (
-    direction,
-    fid,
-    inception,
-    inception_score,
-    suite,
-)
+from pg2_jax.metrics import direction, fid, inception, inception_score, suite
 
 
 class _Network(NamedTuple):

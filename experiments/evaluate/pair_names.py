@@ -31,8 +31,7 @@ class Named(NamedTuple):
 
 
 class Photos:
-    """Photos that names of files may name, with or without their suffix and folder; a
-    name that two photos share names none."""
+    """Photos by names with or without suffix and folder; what two share names none."""
 
     def __init__(self, names: Iterable[str]):
         exact = {name: name for name in names}
@@ -46,8 +45,7 @@ class Photos:
         self._names = unique | exact
 
     def find(self, file: str) -> Named | None:
-        """The photo of a file's own name, or the target of a pair's; None where it
-        names none, or may mean two."""
+        """The photo of a file's name, or a pair's target; None if none or two fit."""
         stem = pathlib.PurePath(file).stem
         for text in (pathlib.PurePath(file).name, stem):
             if text in self._names:

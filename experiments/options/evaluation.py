@@ -24,8 +24,6 @@ _OF_FOLDERS = {
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class EvaluationOptions(modes.ProgramOptions):
-    """What is scored and with what, and what shows scores."""
-
     checkpoint_step: int = _checkpoint(-1, minimum=-1)
     """The step of the checkpoint to use; -1: see --checkpoint."""
     checkpoint: str = _checkpoint(

@@ -13,8 +13,6 @@ _demo = modes.flags_of("Demo", ("demo",))
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class GenerationOptions(modes.ProgramOptions):
-    """Photos, poses and where the pictures go; the model as one file, or as a page."""
-
     source_image: str = _generation("", path=True)
     """The photo of the person, or a folder of photos of one person each."""
     source_pose: str = _generation("", path=True)

@@ -32,8 +32,6 @@ INTERVALS = ("log_every", "picture_every", "eval_every", "checkpoint_every")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TrainingOptions(modes.ProgramOptions):
-    """The networks, their training and devices, and what a run reports."""
-
     image_size: str = _network(
         "", modes=(*TRAINING, "evaluate", "generate", "import_checkpoint")
     )

@@ -100,8 +100,7 @@ def of_run(run: Run, photos: Mapping[str, Photos]) -> Images:
 
 
 def of_folder(run: Run, rows: Mapping[str, int]) -> Images:
-    """Reads targets and generated images from the folders that were scored, by the rows
-    of the pairs in their listing."""
+    """Reads targets and generated images from the folders that were scored, by rows."""
     content = run.content
     config = Config(
         mode="evaluate",

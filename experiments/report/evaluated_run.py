@@ -55,8 +55,7 @@ class Run:
 
 
 def read_all(workdirs: str) -> list[Run]:
-    """Reads the runs of --workdirs, folders with commas between, each perhaps with
-    NAME= before it."""
+    """Reads the runs of --workdirs, FOLDER or NAME=FOLDER with commas between."""
     entries = []
     for text in filter(None, map(str.strip, workdirs.split(","))):
         name, equals, path = text.partition("=")

@@ -105,18 +105,10 @@ def parts(
     for number, pair_of in pairs.items():
         run = runs[number]
         scores = run.scores_of(run.final)[metric]
-        found = [pair_of.get(key) for key in run.keys]
-        known = [
-            (score, pair) for score, pair in zip(scores, found, strict=True) if pair
-        ]
-        if not known:
-            continue
-        differences = [pair.difference if pair else None for pair in found]
-        apart[number] = np.array(differences, float)
-        people[number] = by_name((score, pair.identity) for score, pair in known)
-        views[number] = by_name(
-            (score, pair.view) for score, pair in known if pair.view
-        )
+        found = [pair_of.get(key, data_pairs.Pair()) for key in run.keys]
+        apart[number] = np.array([pair.difference for pair in found], float)
+        people[number] = by_name(scores, [pair.identity for pair in found])
+        views[number] = by_name(scores, [pair.view for pair in found])
         for name, part in people[number].items():
             counts[name] = max(part.pairs, counts.get(name, 0))
     return {
@@ -136,14 +128,14 @@ class Part(NamedTuple):
     mean: float
 
 
-def by_name(scored: Iterable[tuple[float, str]]) -> dict[str, Part]:
+def by_name(scores: Iterable[float], names: Iterable[str]) -> dict[str, Part]:
     """The pairs of each name, from the lowest mean to the highest; pairs without a
-    finite score do not count."""
-    scores: dict[str, list[float]] = {}
-    for score, name in scored:
-        if np.isfinite(score):
-            scores.setdefault(name, []).append(float(score))
-    parts = {name: Part(len(x), float(np.mean(x))) for name, x in scores.items()}
+    name or a finite score do not count."""
+    scores_of: dict[str, list[float]] = {}
+    for score, name in zip(scores, names, strict=True):
+        if name and np.isfinite(score):
+            scores_of.setdefault(name, []).append(float(score))
+    parts = {name: Part(len(x), float(np.mean(x))) for name, x in scores_of.items()}
     return dict(sorted(parts.items(), key=lambda item: item[1].mean))
 
 

@@ -143,8 +143,7 @@ def _ranked(values: np.ndarray, better: direction.Direction) -> list[int]:
 def best_and_worst(
     values: np.ndarray, better: direction.Direction
 ) -> dict[str, list[int]]:
-    """The rows of each of `GROUPS`: at most twenty, fewer where they would overlap. The
-    worst come from the worst on."""
+    """The rows of each of `GROUPS`, at most twenty and none twice; the worst first."""
     order = _ranked(values, better)
     size = min(_MOST, len(order) // 3)
     middle = (len(order) - size) // 2

@@ -42,8 +42,7 @@ class Difference(NamedTuple):
 
 
 def columns(runs: Sequence[Run]) -> list[Column]:
-    """The columns of the table of scores: a copy of the source only once for runs that
-    were scored on the same pairs."""
+    """The columns of scores: the copy of the source once for runs on the same pairs."""
     shown = []
     for number, run in enumerate(runs):
         copied = any(
@@ -57,8 +56,7 @@ def columns(runs: Sequence[Run]) -> list[Column]:
 
 def scores(runs: Sequence[Run]) -> list[Row]:
     """The records of every metric for every column, and whether the mean of each is the
-    best of the row, among the runs that can be compared with its own; the copy of the
-    source competes, too."""
+    best of the row, the copy of the source included, among runs that are comparable."""
     shown, groups = columns(runs), comparable(runs)
     every = [(runs[c.run], runs[c.run].content["metrics"][c.kind]) for c in shown]
     rows = _rows(every)

@@ -64,12 +64,9 @@ _NOT_TAKEN = {
 
 
 def table1(config: Config) -> int | None:
-    """Trains what is not trained yet, scores it, and writes the table and the figure;
-    returns the number of the signal that stopped it, or None when all is done.
-
-    The config is that of the full model. The workdir holds a run for each row and seed,
-    table.md, table.json and figure4.png.
-    """
+    """Trains what is not trained yet, scores it, and writes table.md, table.json and
+    figure4.png; returns the number of the signal that stopped it, or None when all is
+    done. The config is that of the full model; the workdir also holds the runs."""
     config = config_compatibility.with_reader(config, _on_disk(config).get("config"))
     dataset = pair_reader.PairDataset(
         config.data_dir,
@@ -182,8 +179,7 @@ def _begun(config: Config) -> tuple[int, dict[str, Any] | None, Config]:
 
 
 def _opened(config: Config, dataset: pair_reader.PairDataset) -> dict[str, Any]:
-    """The content of table.json, new or of an earlier call, which must be of the same
-    data set and settings."""
+    """The content of table.json, new or earlier, of the same data set and settings."""
     new = {"config": config.to_json(), "data": dataset.metadata}
     old = _on_disk(config)
     if not old:
@@ -202,12 +198,8 @@ def _opened(config: Config, dataset: pair_reader.PairDataset) -> dict[str, Any]:
         was, now = stored[name], getattr(config, name)
         if was != now and not any(f"--{name}:" in line for line in changed):
             changed.append(f"--{name}: {was} in the table, {now} now")
-    if changed:
-        raise ValueError(
-            f"--workdir={config.workdir} holds a table with other settings:\n  "
-            + "\n  ".join(changed)
-            + "\nUse its values to resume it, or another workdir."
-        )
+    said = f"--workdir={config.workdir} holds a table with other settings:"
+    config_compatibility.refuse(said, changed, config_compatibility.RESUME)
     return {**old, **new}
 
 
@@ -217,8 +209,7 @@ def _on_disk(config: Config) -> dict[str, Any]:
 
 
 def _finish(table: Config, content: dict[str, Any], name: str, seed: int) -> int | None:
-    """Trains and scores one row, or as much of it as is missing, and adds it to the
-    content of the table."""
+    """Trains and scores what is missing of a row, and adds it to the content."""
     row = ROWS[name]
     first, stored, config = _begun(row_config(table, name, seed))
     if str(seed) in content["rows"].get(name, {}).get("seeds", {}):

@@ -14,20 +14,18 @@ import rich.console
 import rich.table
 
 from data_prep import flag_fields
-from experiments import config_compatibility
+from experiments import command_line, config_compatibility
 from experiments.config import Config
 from experiments.train import training_steps
 from experiments.train.training_steps import Photos
 from pg2_jax import sharding
 from pg2_jax.input_pipeline.pair_reader import PairDataset
 
-_GROUPS = ("Program", "Networks", "Training", "Validation", "Devices", "Reporting")
 _TIMED_STEPS = 3
 
 
 def show(config: Config, dataset: PairDataset, photos: Photos) -> None:
-    """Prints settings, networks and costs, those of photos on the devices included;
-    writes nothing."""
+    """Prints settings, networks and costs, with photos on the devices if any are."""
     stored = config_compatibility.newest(config)
     config_compatibility.check_unchanged(stored and stored[1], config, dataset.metadata)
     done = stored[0] if stored else 0
@@ -99,8 +97,7 @@ def _settings(config: Config) -> rich.table.Table:
     columns = (rich.table.Column(name, overflow="fold") for name in names)
     table = rich.table.Table(*columns, title="Settings; * is not the default")
     for field in dataclasses.fields(config):
-        modes = field.metadata["modes"]
-        if field.metadata["group"] in _GROUPS and (not modes or "train" in modes):
+        if command_line.takes("train", field):
             name, value = f"--{field.name}", getattr(config, field.name)
             shown = str(value).lower() if isinstance(value, bool) else str(value)
             if value == field.default:
@@ -117,8 +114,7 @@ def _table(title: str, first: str, *numbers: str) -> rich.table.Table:
 
 
 def _estimate(name: str, lowered: jax.stages.Lowered, count: int) -> str:
-    """How long the steps of a stage take at the speed of a large matrix product, which
-    is known before they are compiled."""
+    """How long a stage takes at a matrix product's speed, known before compiling."""
     flops = (lowered.cost_analysis() or {}).get("flops", 0.0)
     if not flops:
         return f"{name}: XLA does not say how much a step computes."
@@ -141,8 +137,7 @@ def _matrix_product_rate(size: int = 1024) -> float:
 
 
 def _timed(program: Any, state: Any, *fed: Any) -> tuple[Any, list[float]]:
-    """The state after some calls of (state, *fed) -> (state, metrics), and the seconds
-    of each but the first, which is slower."""
+    """The state after some steps, and the seconds of each but the first, slower one."""
     seconds = []
     for _ in range(1 + _TIMED_STEPS):
         begin = time.monotonic()

@@ -23,9 +23,8 @@ def path(workdir: str) -> pathlib.Path:
 
 def read(workdir: str) -> list[Row]:
     """What a run has written, a row for each step that has an entry: "step", the number
-    of finished steps; means over the steps since the last entry, such as "coarse/loss";
-    "learning_rate" of that step; "seconds" of training, all sessions together. Not
-    every row has every name."""
+    of finished steps; means since the last entry, such as "coarse/loss"; that step's
+    "learning_rate"; "seconds" of all sessions. Not every row has every name."""
     rows: dict[int, Row] = {}
     for row in _rows(path(workdir)):
         # What comes later of the same step, such as a validation's, joins its row.
@@ -33,30 +32,25 @@ def read(workdir: str) -> list[Row]:
     return [rows[step] for step in sorted(rows)]
 
 
-class History:
-    """Appends to the history of a run, whose folder exists."""
+def begin(workdir: str, first_step: int) -> float:
+    """Drops what the history of a run has of steps after `first_step`; returns the
+    seconds of training until then. The run's folder exists."""
+    kept = [row for row in _rows(path(workdir)) if row["step"] <= first_step]
+    lines = "".join(json.dumps(row) + "\n" for row in kept)
+    files.write_text(path(workdir), lines)
+    return max((row.get("seconds", 0.0) for row in kept), default=0.0)
 
-    def __init__(self, workdir: str, first_step: int):
-        """Opens the history; drops what it has of steps after `first_step`."""
-        file = path(workdir)
-        kept = [row for row in _rows(file) if row["step"] <= first_step]
-        files.write_text(file, "".join(json.dumps(row) + "\n" for row in kept))
-        self._file = file.open("a", encoding="utf-8")
-        self.seconds = max((row.get("seconds", 0.0) for row in kept), default=0.0)
 
-    def add(self, step: int, values: Mapping[str, float]) -> None:
-        """Writes a line, which is on disk when this returns."""
-        try:
-            self._file.write(json.dumps({"step": step, **values}) + "\n")
-            self._file.flush()
-        except OSError as error:
-            raise OSError(
-                f"the history cannot be written to {self._file.name}: {error}. Free "
-                "some space; the same command then resumes the run."
-            ) from error
-
-    def close(self) -> None:
-        self._file.close()
+def add(workdir: str, step: int, values: Mapping[str, float]) -> None:
+    """Adds a line to a history that has begun; it is on disk when this returns."""
+    try:
+        with path(workdir).open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"step": step, **values}) + "\n")
+    except OSError as error:
+        raise OSError(
+            f"the history cannot be written to {path(workdir)}: {error}. Free some "
+            "space; the same command then resumes the run."
+        ) from error
 
 
 def write_config(workdir: str, config: dict[str, Any], first_step: int) -> None:

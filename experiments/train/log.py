@@ -21,12 +21,11 @@ class TrainingLog:
     def __init__(self, config: Config, first_step: int):
         """Opens the summaries and the history, and hides what is after `first_step`."""
         self._config = config
-        self._summaries = self._history = None
+        self._summaries = None
         self._begin = time.monotonic()
         if processes.is_first():
             self._summaries = _summary_writer(config, first_step)
-            self._history = history.History(config.workdir, first_step)
-            self._begin -= self._history.seconds
+            self._begin -= history.begin(config.workdir, first_step)
         self._unlogged: list[Metrics] = []
         self._seconds = 0.0  # of the steps since the last entry
 
@@ -51,9 +50,9 @@ class TrainingLog:
         if self._summaries:
             for name, value in values.items():
                 self._summaries.add_scalar(name, value, step)
-        seconds = round(time.monotonic() - self._begin, 3)
-        if self._history:
-            self._history.add(step, {**values, "seconds": seconds})
+        if processes.is_first():
+            seconds = round(time.monotonic() - self._begin, 3)
+            history.add(self._config.workdir, step, {**values, "seconds": seconds})
 
     def write(self, step: int) -> str:
         """Writes the means since the last entry; returns a line for people. A loss that
@@ -86,8 +85,8 @@ class TrainingLog:
         return ", ".join([*losses, f"{rate:.0f} images/s"])
 
     def close(self) -> None:
-        for writer in filter(None, (self._summaries, self._history)):
-            writer.close()
+        if self._summaries:
+            self._summaries.close()
 
 
 def _summary_writer(config: Config, first_step: int) -> Any:

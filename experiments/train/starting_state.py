@@ -4,16 +4,14 @@ a model in a file, or new."""
 import dataclasses
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 
 from experiments import config_compatibility, processes
 from experiments.config import Config
+from experiments.evaluate import evaluate
 from experiments.train import training_steps
-from pg2_jax import sharding
 from pg2_jax.checkpoint import restore, run_folder
 from pg2_jax.checkpoint.checkpointer import Checkpointer
-from pg2_jax.inference import exported_model, hub
 from pg2_jax.input_pipeline.pair_reader import PairDataset
 from pg2_jax.train_state import TrainState
 
@@ -41,8 +39,7 @@ def find(config: Config, dataset: PairDataset, saver: Checkpointer) -> TrainStat
 
 
 def _begun_with(config: Config, new: TrainState) -> TrainState:
-    """A new run's state with the networks of --init_from, a run or a model in a file;
-    the latter has no D, which begins anew."""
+    """A new run's state with the networks of --init_from, of which files have no D."""
     other, wanted = config.init_from, config.wanted_checkpoint
     if not run_folder.is_model(other, "init_from"):
         step, stored = restore.latest_config(other, "init_from", wanted)
@@ -53,19 +50,13 @@ def _begun_with(config: Config, new: TrainState) -> TrainState:
             f"--init_from={other} is a single model; --checkpoint and "
             "--checkpoint_step are for runs."
         )
-    model = exported_model.read(hub.local(other), argument="init_from")
-    if isinstance(model, exported_model.Program):
-        raise ValueError(
-            f"--init_from={other} is a compiled program, not weights; take the "
-            ".safetensors of its run."
-        )
+    advice = "take the .safetensors of its run"
+    model = evaluate.read_file("init_from", other, advice)
     _check_networks(model.config, config, f"step {model.step} of {other}, with a new D")
-    whole = sharding.replicated(sharding.data_mesh())
-    coarse, refine = jax.device_put((model.coarse, model.refine), whole)
     return dataclasses.replace(
         new,
-        coarse=new.coarse.with_weights(coarse),
-        refine=new.refine and new.refine.with_weights(refine),
+        coarse=new.coarse.with_weights(model.coarse),
+        refine=new.refine and new.refine.with_weights(model.refine),
     )
 
 

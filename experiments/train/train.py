@@ -14,15 +14,9 @@ import tqdm
 
 from experiments import config_compatibility, interrupts, pictures, processes
 from experiments.config import Config
-from experiments.train import (
-    dry_run,
-    history,
-    log,
-    starting_state,
-    training_steps,
-    validation,
-)
+from experiments.train import dry_run, history, log, starting_state, training_steps
 from experiments.train.training_steps import Photos
+from experiments.train.validation import Validation
 from pg2_jax import files, sharding, train_state
 from pg2_jax.checkpoint import checkpointer
 from pg2_jax.input_pipeline.pair_reader import PairDataset
@@ -118,12 +112,11 @@ class _Run:
             self._pictures = pictures.of_progress(config, dataset)
         self._profile = log.Profile(config)
         self._log = log.TrainingLog(config, first)
-        self._validation = validation.Validation(config, dataset, first)
+        self._validation = Validation(config, dataset, first)
         self._vote = processes.vote()
 
     def close(self, failure: type[BaseException] | None, *_: object) -> None:
-        """Waits for what is still being written; what fails then does not hide why the
-        run has failed."""
+        """Waits for what is being written; its failure does not hide the run's."""
         suppressed = [OSError] if failure else []
         with contextlib.suppress(*suppressed), contextlib.ExitStack() as all_of_them:
             for each in (self._log, self._checkpoints, self._profile):

@@ -85,8 +85,7 @@ def _stage(
 
 
 def first_state(config: Config) -> TrainState:
-    """The state of step 0, on all devices; the memory of the first stage's optimizer
-    has the form of the second's."""
+    """The state of step 0, on all devices."""
     # The seed is an argument, so that one program serves all.
     return _create(config)(seed=np.uint32(config.seed))
 
@@ -157,8 +156,7 @@ def feed(config: Config, batches: Iterator[Batch], first_step: int) -> Iterator[
 def put_photos(config: Config, dataset: PairDataset) -> Photos:
     """--photos_on: the prepared training photos, uint8 [N, H, W, 3], whole on every
     device, where a step looks up the numbers that it gets; None if they stay on the
-    host, in all processes or in none. A ValueError if they must be on the device and do
-    not fit."""
+    host, in all processes or in none."""
     photos = dataset.training_photos
     # A CPU reads its own memory in either case.
     off = config.photos_on == "auto" and jax.default_backend() == "cpu"

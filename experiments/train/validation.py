@@ -41,13 +41,13 @@ class Validation:
         self._judge()
 
     def add(self, step: int, values: dict[str, float]) -> float | None:
-        """Takes in the scores of a step. Returns how good they are, higher for better,
-        or None, if they are not the best; the same in all processes, although the first
-        alone can read the history."""
+        """Takes in the scores of a step. Returns their merit if they are the best, else
+        None; the same in all processes, of which the first alone has the history."""
         self._rows.append({"step": step, **values})
         self._judge()
         is_best = processes.as_first(self.best.step == step)
-        return _merit(self._config, self.best.value) if is_best else None
+        merit = suite.METRICS[self._config.best_metric].better.merit
+        return merit(self.best.value) if is_best else None
 
     def _judge(self) -> None:
         """Sets how the run has done, earlier sessions included, and if it ends here."""
@@ -56,9 +56,8 @@ class Validation:
         self.is_over = processes.as_first(0 < patience <= self.best.since)
 
     def score(self, state: train_state.TrainState) -> dict[str, float]:
-        """The mean of each metric over the pairs that have a value; the same in all
-        processes, which all call this. Names are such as "validation/refined/l1";
-        "coarse" before stage II."""
+        """Means over the pairs that have a value, the same in all processes, which all
+        call this: "validation/refined/l1" and so on; "coarse" before stage II."""
         refine = None
         if state.refine and state.step > self._config.coarse_steps:
             refine = state.refine.drawing_params
@@ -94,9 +93,6 @@ def standing(config: Config, rows: list[history.Row]) -> Standing:
     if not scored:
         return Standing()
     # The first of the best.
-    best = max(scored, key=lambda row: _merit(config, row[name]))
+    merit = suite.METRICS[config.best_metric].better.merit
+    best = max(scored, key=lambda row: merit(row[name]))
     return Standing(best[name], best["step"], len(scored) - 1 - scored.index(best))
-
-
-def _merit(config: Config, value: float) -> float:
-    return suite.METRICS[config.best_metric].better.merit(value)

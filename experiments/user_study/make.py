@@ -44,8 +44,7 @@ class Shown(NamedTuple):
 
 
 def user_study(config: Config) -> None:
-    """Writes page/index.html, for the people asked, and key.json into --output; or
-    scores the --answers to the study there."""
+    """Writes page/index.html and key.json into --output, or scores its --answers."""
     if config.answers:
         scores.score(config)
         return
@@ -76,8 +75,7 @@ def user_study(config: Config) -> None:
 
 
 def from_run(config: Config) -> tuple[list[Shown], dict[str, Any]]:
-    """Photos of a data set's test pairs, what a checkpoint generates for others, and
-    where both come from."""
+    """Photos of test pairs, what a model generates for others, and their origin."""
     generators, dataset, config = evaluate.open_run(config)
     tests = dataset.test_batches(batch_size=64, limit=config.max_test_pairs)
     names = [pair for test in tests for pair in test.names]
@@ -106,8 +104,7 @@ def from_run(config: Config) -> tuple[list[Shown], dict[str, Any]]:
 
 
 def from_folders(config: Config) -> tuple[list[Shown], dict[str, Any]]:
-    """Images of --target_dir, those that --generated_dir has for others, and where
-    both come from."""
+    """Images of --target_dir, those of --generated_dir for others, and their origin."""
     remarks: list[str] = []
     pairs = image_folder.pairs(config, remarks)
     for line in remarks:

@@ -48,8 +48,7 @@ class Rater(NamedTuple):
 
 
 def score(config: Config) -> dict[str, Any]:
-    """Scores the --answers to the study in --output; writes user_study.json there, and
-    returns its content."""
+    """Scores the --answers to the study in --output; writes user_study.json there."""
     output = pathlib.Path(config.output)
     key_file, file = output / KEY, output / "user_study.json"
     if not key_file.is_file():

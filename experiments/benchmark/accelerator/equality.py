@@ -66,8 +66,7 @@ def measure(report: Report) -> None:
 
 
 def difference(found: Any, wanted: Any, how: str) -> float:
-    """The largest difference of two trees of numbers: absolute, relative, or relative
-    of the norm of each array ("norms")."""
+    """The largest difference of two trees: absolute, relative, or of arrays' norms."""
     pairs = zip(jax.tree.leaves(found), jax.tree.leaves(wanted), strict=True)
     largest = 0.0
     for one, other in pairs:
@@ -128,8 +127,7 @@ def _compute(params: dict[str, Any], batch: Any, config: Config) -> dict[str, An
 
 
 def _without_noise(gradient: dict[str, Any]) -> dict[str, Any]:
-    """The gradient of D without the biases that a batch norm takes away: theirs is
-    zero, and what is computed is rounding."""
+    """The gradient of D without biases before a batch norm, whose gradient is zero."""
     normed = {name.replace("norm", "conv") for name in gradient if "norm" in name}
     return {
         name: {k: v for k, v in layer.items() if k != "bias" or name not in normed}

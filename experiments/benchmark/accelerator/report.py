@@ -40,8 +40,7 @@ class Settings:
 
 
 class Report:
-    """What a part is told and says, in results.json of the `output`, which is whole at
-    any time."""
+    """What a part is told and says, in the output's results.json, whole at any time."""
 
     def __init__(self, output: pathlib.Path, part: str):
         self.output = output

@@ -21,13 +21,7 @@ from typing import IO, Any
 from data_prep import command_line
 from experiments import results
 from experiments.benchmark.accelerator import equality, report, speed, training
-from experiments.benchmark.accelerator.report import (
-    BEGUN,
-    RESULTS,
-    TEXT,
-    Report,
-    Settings,
-)
+from experiments.benchmark.accelerator.report import Report, Settings
 from pg2_jax import files
 
 _ROOT = pathlib.Path(__file__).parents[3]
@@ -45,12 +39,11 @@ PARTS: dict[str, tuple[str, float, Callable[[Report], None]]] = {
 
 
 def measure(settings: Settings, output: pathlib.Path) -> str:
-    """Measures all parts; returns a summary. A ValueError says that the output is a
-    file or holds earlier results, that there is no accelerator, or what is incomplete;
-    what was measured is in the output then."""
+    """Measures all parts; returns a summary. A ValueError says why nothing is measured,
+    or what is incomplete; what was measured is in the output then."""
     command_line.check_folder("--output", output, empty=False)
-    if (output / RESULTS).exists():
-        rule = f"holds {RESULTS} of an earlier measurement; name another folder."
+    if (output / report.RESULTS).exists():
+        rule = f"holds {report.RESULTS} of an earlier measurement; name another folder."
         raise ValueError(f"--output={output} {rule}")
     output.mkdir(parents=True, exist_ok=True)
     end = time.monotonic() + settings.minutes * 60
@@ -73,7 +66,7 @@ def measure(settings: Settings, output: pathlib.Path) -> str:
         print(f"{name}: {report.state_of(part)}", flush=True)
         if part["state"] not in ("done", "left out") or part.get("failures"):
             incomplete.append(name)
-    written = f"{output / TEXT} and {RESULTS} beside it"
+    written = f"{output / report.TEXT} and {report.RESULTS} beside it"
     if incomplete:
         raise ValueError(
             f"incomplete: {', '.join(incomplete)}; what was measured, and why no "
@@ -90,19 +83,18 @@ def limit(part: str, seconds_left: float) -> float:
 
 
 def _write(output: pathlib.Path, content: dict[str, Any]) -> None:
-    results.write_json(output / RESULTS, content)
-    files.write_text(output / TEXT, report.text(content))
+    results.write_json(output / report.RESULTS, content)
+    files.write_text(output / report.TEXT, report.text(content))
 
 
 def _take(
     name: str, output: pathlib.Path, settings: Settings, end: float
 ) -> dict[str, Any]:
-    """Measures a part in a process of its own, which is ended at its limit; returns
-    all results."""
+    """Measures a part in a process that is ended at its limit; returns all results."""
     begin = time.monotonic()
     most = limit(name, max(0.0, end - begin))
-    content = results.read_json(output / RESULTS)
-    content["parts"][name] |= {"state": BEGUN, "limit": most}
+    content = results.read_json(output / report.RESULTS)
+    content["parts"][name] |= {"state": report.BEGUN, "limit": most}
     _write(output, content)
     ended = {}
     with open(output / LOG, "ab") as log:
@@ -120,10 +112,10 @@ def _take(
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-        content = results.read_json(output / RESULTS)
+        content = results.read_json(output / report.RESULTS)
         part = content["parts"][name]
         part["seconds"] = time.monotonic() - begin
-        if part["state"] == BEGUN:
+        if part["state"] == report.BEGUN:
             part |= ended
         _write(output, content)
     return content
@@ -154,7 +146,7 @@ def _start(
 
 def _refuse_cpu(output: pathlib.Path) -> None:
     """Refuses the full work on a CPU, and leaves nothing of it."""
-    for name in (RESULTS, TEXT, LOG):
+    for name in (report.RESULTS, report.TEXT, LOG):
         (output / name).unlink()
     with contextlib.suppress(OSError):  # It held something before.
         output.rmdir()

@@ -22,8 +22,7 @@ _SCORES = ("ssim_pg2", "masked_ssim_pg2", "body_l1", "body_gradient")
 
 
 def measure(report: Report) -> None:
-    """Makes people, then trains and scores each run; its metrics.json and its picture
-    go to the output."""
+    """Makes people, then trains and scores each run."""
     begin = time.monotonic()
     folder = pathlib.Path(report.settings.folder)
     _make_people(report.settings, folder)

@@ -30,7 +30,7 @@ def numbers():
     config = Config(mode="evaluate", workdir="w", data_dir="d", lpips="")
     numbers = accumulators.numbers(config)
     batch = protocol.Batch(names, {"generated": images}, images, None, scores)
-    accumulators.take([batch, batch], [numbers], total=4, shown=False)
+    accumulators.take([batch, batch], [numbers.add], total=4, shown=False)
     return numbers
 
 

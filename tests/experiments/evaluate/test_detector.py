@@ -5,7 +5,6 @@ import pytest
 from PIL import Image
 
 from experiments.evaluate import accumulators, extracted_scores, protocol
-from experiments.evaluate.detector import Detector
 from pg2_jax import downloads
 
 onnx = pytest.importorskip("onnx", reason="onnx, which writes models, is not installed")
@@ -53,7 +52,9 @@ def images():
 def test_each_image_has_its_confidence(tmp_path, images, shape, axes, kind):
     path = write(tmp_path / "d.onnx", shape, axes, kind)
     want = images.reshape(3, -1).mean(axis=1) / 255
-    np.testing.assert_allclose(Detector(path)(images), want, rtol=1e-5)
+    found, counts = extracted_scores.Detector(path).score(images, None)
+    np.testing.assert_allclose(found, want, rtol=1e-5)
+    assert counts.tolist() == [1, 1, 1]
     by = extracted_scores.by_detector(path)
     pairs = accumulators.Numbers([by])
     pairs.add(protocol.Batch([("", "")] * 2, {"a": images}, images, None, {}))
@@ -67,27 +68,27 @@ def test_each_image_has_its_confidence(tmp_path, images, shape, axes, kind):
 
 def test_images_are_resized_to_what_the_model_takes(tmp_path, images):
     path = write(tmp_path / "d.onnx", ["n", 3, 4, 6], [1, 2, 3])
-    detector = Detector(path)
+    detector = extracted_scores.Detector(path)
     resized = [
         np.asarray(Image.fromarray(x).resize((6, 4), Image.Resampling.BILINEAR))
         for x in images
     ]
     want = np.stack(resized).reshape(3, -1).mean(axis=1) / 255
-    np.testing.assert_allclose(detector(images), want, rtol=1e-5)
+    np.testing.assert_allclose(detector.score(images, None)[0], want, rtol=1e-5)
     assert detector.origin["resize"] == "bilinear to 4x6 before the detector"
 
 
 def test_other_models_are_refused(tmp_path, images):
     path = tmp_path / "d.onnx"
     with pytest.raises(ValueError, match=r"--detector=.*d.onnx: there is no such file"):
-        Detector(path)
+        extracted_scores.Detector(path)
     path.write_bytes(b"GIF89a")
     with pytest.raises(ValueError, match=r"--detector=.*d.onnx is not an ONNX model: "):
-        Detector(path)
+        extracted_scores.Detector(path)
     for shape, kind in ((["n", 10], "float"), (["n", 3, 4, 4], "int64")):
         write(path, shape, [1], kind)
         with pytest.raises(ValueError, match=r"its input must be one float32 or uint8"):
-            Detector(path)
+            extracted_scores.Detector(path)
     write(path, ["n", 3, "h", "w"], [2, 3])  # One number for each channel.
     with pytest.raises(ValueError, match=r"for 3 images has the shape \[3, 3\], expec"):
-        Detector(path)(images)
+        extracted_scores.Detector(path).score(images, None)

@@ -20,7 +20,7 @@ def test_bins_of_the_pose_difference():
 
 def test_people_from_the_worst_to_the_best():
     scores = np.array([0.9, 0.1, 0.3, np.nan, 0.5])
-    found = report.by_name(zip(scores, ["x", "y", "x", "z", "y"], strict=True))
+    found = report.by_name(scores, ["x", "y", "x", "z", "y"])
     assert [(name, part.pairs) for name, part in found.items()] == [("y", 2), ("x", 2)]
     np.testing.assert_allclose([part.mean for part in found.values()], [0.3, 0.6])
 

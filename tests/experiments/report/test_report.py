@@ -33,10 +33,10 @@ def folder(pair_dataset, tmp_path_factory):
                 pair_dataset, folder / name, mode="evaluate", save_images=not seed
             )
         )
-    log = history.History(str(folder / "first"), 0)
+    history.begin(str(folder / "first"), 0)
     for step in range(10, 60, 10):
-        log.add(step, {"coarse/loss": 1 / step, "images_per_second": 9, "seconds": 65})
-    log.close()
+        row = {"coarse/loss": 1 / step, "images_per_second": 9, "seconds": 65}
+        history.add(str(folder / "first"), step, row)
     images = folder / "first" / "images"
     evaluate.evaluate(
         Config(

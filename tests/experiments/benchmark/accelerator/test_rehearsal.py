@@ -7,7 +7,7 @@ import os
 import pytest
 from PIL import Image
 
-from experiments.benchmark.accelerator import timed_parts
+from experiments.benchmark.accelerator import report, timed_parts
 from tests import programs
 
 
@@ -26,7 +26,7 @@ def test_everything_is_measured(tmp_path, monkeypatch):
     )
     log = (output / timed_parts.LOG).read_text()
     assert done.returncode == 0, done.stderr + log[-3000:]
-    parts = json.loads((output / timed_parts.RESULTS).read_text())["parts"]
+    parts = json.loads((output / report.RESULTS).read_text())["parts"]
     assert list(parts) == list(timed_parts.PARTS)
     assert all(not part.get("failures") for part in parts.values())
     # PyTorch need not be installed.
@@ -69,4 +69,4 @@ def test_everything_is_measured(tmp_path, monkeypatch):
     ]
     # Few files, not deep: easily brought home from a machine.
     assert len(list(output.rglob("*"))) <= 8
-    assert "rehearsal" in (output / timed_parts.TEXT).read_text()
+    assert "rehearsal" in (output / report.TEXT).read_text()

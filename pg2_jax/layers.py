@@ -52,7 +52,7 @@ class ConvBlock(nn.Module):
         """[B, H, W, C] -> [B, H, W, features]."""
         for name in ("conv0", "conv1"):
             layer = conv(self.features, 3, self.precision, name=name)
-            x = nn.relu(layer(x))
+            x = relu(layer(x))
         return x
 
 
@@ -77,6 +77,31 @@ def conv(
         conv_general_dilated=cpu_convolution.convolve if on_cpu else None,
         name=name,
     )
+
+
+def relu(x: jax.Array) -> jax.Array:
+    """[...] -> [...], max(x, 0). On a GPU its gradient reads the result, with the same
+    numbers: nothing needs x then, and the convolution before writes the result alone.
+    There it has no forward-mode derivative (`jax.jvp`)."""
+    return _relu_by_result(x) if jax.default_backend() == "gpu" else nn.relu(x)
+
+
+@jax.custom_vjp
+def _relu_by_result(x: jax.Array) -> jax.Array:
+    return nn.relu(x)
+
+
+def _relu_and_result(x: jax.Array) -> tuple[jax.Array, jax.Array]:
+    y = nn.relu(x)
+    # Without the barrier XLA makes x > 0 of y > 0, and keeps both.
+    return y, jax.lax.optimization_barrier(y)
+
+
+def _relu_gradient(y: jax.Array, dy: jax.Array) -> tuple[jax.Array]:
+    return (jnp.where(y > 0, dy, jnp.zeros_like(dy)),)
+
+
+_relu_by_result.defvjp(_relu_and_result, _relu_gradient)
 
 
 def upsample(x: jax.Array, like: jax.Array) -> jax.Array:

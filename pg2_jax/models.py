@@ -20,6 +20,7 @@ from pg2_jax.layers import (
     ResidualBlock,
     conv,
     relu,
+    rounded_convolution,
     upsample,
 )
 from pg2_jax.pg2plus.part_transfer import PartTransferGenerator, PatchDiscriminator
@@ -184,8 +185,11 @@ class Discriminator(nn.Module):
 
 def _rgb(x: jax.Array) -> jax.Array:
     """The last convolution, [B, H, W, C] -> [B, H, W, 3]; in float32, because 8 bits
-    of precision would show in the image."""
-    return conv(3, 3, "float32", name="rgb")(x)
+    of precision would show in the image. On a GPU only its sums are, if x has no more
+    than 8 bits anyway."""
+    rounded = x.dtype == jnp.bfloat16 and jax.default_backend() == "gpu"
+    convolve = rounded_convolution if rounded else None
+    return conv(3, 3, "float32", name="rgb", convolve=convolve)(x)
 
 
 def _uniform(key, shape, dtype=jnp.float32):

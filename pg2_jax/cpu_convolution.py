@@ -119,16 +119,22 @@ def _gradient_by_kernel(
 def _product_by_kernel(x: jax.Array, dy: jax.Array, *, size: int) -> jax.Array:
     """The gradient by the kernel, of stride 1, as one product: of the few channels of
     dy, shifted to where the kernel sees x from, and x."""
+    product = _contract(x, shifted(dy, size))
+    return product.reshape(-1, size, size, dy.shape[3]).transpose(1, 2, 0, 3)
+
+
+def shifted(dy: jax.Array, size: int) -> jax.Array:
+    """[B, H, W, D] -> [B, H, W, K * K * D]: of each pixel what its neighbours are, from
+    where each place of the kernel sees it, and zeros outside."""
     before, after = size // 2, (size - 1) // 2
     padded = jnp.pad(dy, ((0, 0), (before, after), (before, after), (0, 0)))
-    height, width, features = dy.shape[1:]
-    shifted = [
+    height, width = dy.shape[1:3]
+    seen = [
         padded[:, i : i + height, j : j + width]
         for i in reversed(range(size))
         for j in reversed(range(size))
     ]
-    product = _contract(x, jnp.concatenate(shifted, axis=-1))
-    return product.reshape(-1, size, size, features).transpose(1, 2, 0, 3)
+    return jnp.concatenate(seen, axis=-1)
 
 
 def _contract(a: jax.Array, b: jax.Array) -> jax.Array:

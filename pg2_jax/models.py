@@ -13,7 +13,16 @@ import jax
 import jax.numpy as jnp
 
 from pg2_jax.architecture import Architecture
-from pg2_jax.layers import GLOROT, BatchNorm, ConvBlock, ResidualBlock, conv, upsample
+from pg2_jax.layers import (
+    GLOROT,
+    BatchNorm,
+    ConvBlock,
+    ResidualBlock,
+    conv,
+    relu,
+    rounded_convolution,
+    upsample,
+)
 from pg2_jax.pg2plus.part_transfer import PartTransferGenerator, PatchDiscriminator
 
 
@@ -55,13 +64,13 @@ class CoarseGenerator(nn.Module):
         """The outputs of the N blocks, each but the first at half the size before."""
         precision = self.architecture.precision
         stem = conv(self._width(0), 3, precision, name=f"{prefix}stem")
-        x = nn.relu(stem(x))
+        x = relu(stem(x))
         outputs = []
         for i in range(self.architecture.blocks):
             if i:
                 name = f"{prefix}halve{i - 1}"
                 halve = conv(self._width(i), 3, precision, stride=2, name=name)
-                x = nn.relu(halve(x))
+                x = relu(halve(x))
             x = self._block(x.shape[-1], f"{prefix}encode{i}")(x)
             outputs.append(x)
         return outputs
@@ -80,7 +89,7 @@ class CoarseGenerator(nn.Module):
                 # The paper enlarges first; 1x1 before it is the same with a quarter of
                 # the work.
                 narrow = conv(self._width(i - 1), 1, precision, name=f"narrow{i}")
-                x = upsample(nn.relu(narrow(x)), skips[i - 1])
+                x = upsample(relu(narrow(x)), skips[i - 1])
         return _rgb(x)
 
     def _pose_feature(self, pose: jax.Array) -> jax.Array:
@@ -92,7 +101,7 @@ class CoarseGenerator(nn.Module):
         if self.architecture.pose_embedding == "encoder":
             encoded = self._encode(pose, "pose_")[-1]
             return self._fully_connected(encoded, "pose_to_code")
-        hidden = nn.relu(self._fully_connected(pose, "pose_hidden"))
+        hidden = relu(self._fully_connected(pose, "pose_hidden"))
         return self._fully_connected(hidden, "pose_to_code")
 
     def _fully_connected(self, x: jax.Array, name: str) -> jax.Array:
@@ -127,14 +136,14 @@ class RefinementGenerator(nn.Module):
         widths = [base * (i + 1) for i in range(blocks)]
         block: Any = nn.remat(ConvBlock) if self.architecture.remat else ConvBlock
         x = jnp.concatenate(images, axis=-1)
-        x = nn.relu(conv(base, 3, precision, name="stem")(x))
+        x = relu(conv(base, 3, precision, name="stem")(x))
         skips = []
         for i, features in enumerate(widths):
             x = block(features, precision, name=f"encode{i}")(x)
             skips.append(x)
             if i < blocks - 1:
                 halve = conv(features, 3, precision, stride=2, name=f"halve{i}")
-                x = nn.relu(halve(x))
+                x = relu(halve(x))
         for i in reversed(range(blocks)):
             if i > 0 or self.architecture.refine_full_skip:
                 # The deepest block meets itself here, as in the released code.
@@ -176,8 +185,11 @@ class Discriminator(nn.Module):
 
 def _rgb(x: jax.Array) -> jax.Array:
     """The last convolution, [B, H, W, C] -> [B, H, W, 3]; in float32, because 8 bits
-    of precision would show in the image."""
-    return conv(3, 3, "float32", name="rgb")(x)
+    of precision would show in the image. On a GPU only its sums are, if x has no more
+    than 8 bits anyway."""
+    rounded = x.dtype == jnp.bfloat16 and jax.default_backend() == "gpu"
+    convolve = rounded_convolution if rounded else None
+    return conv(3, 3, "float32", name="rgb", convolve=convolve)(x)
 
 
 def _uniform(key, shape, dtype=jnp.float32):

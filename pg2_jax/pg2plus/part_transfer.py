@@ -17,6 +17,7 @@ from pg2_jax.layers import (
     ResidualBlock,
     conv,
     depth_to_space,
+    relu,
     space_to_depth,
     upsample,
 )
@@ -59,22 +60,22 @@ class PartTransferGenerator(nn.Module):
         # the pixels themselves.
         coarse = halved(guide[..., guides.FINE : guides.CHANNELS])
         x = jnp.concatenate([space_to_depth(fine), coarse], axis=-1)
-        x = nn.relu(conv(widths[0], 3, precision, name="stem")(x))
+        x = relu(conv(widths[0], 3, precision, name="stem")(x))
         skips = []
         for i, width in enumerate(widths):
             if i:
                 halve = conv(width, 3, precision, stride=2, name=f"halve{i - 1}")
-                x = nn.relu(halve(x))
+                x = relu(halve(x))
             x = self._block(width, f"encode{i}")(x)
             skips.append(x)
         for i in reversed(range(len(widths) - 1)):
             narrow = conv(widths[i], 1, precision, name=f"narrow{i}")
             x = jnp.concatenate([upsample(narrow(x), skips[i]), skips[i]], axis=-1)
-            x = nn.relu(conv(widths[i], 3, precision, name=f"join{i}")(x))
+            x = relu(conv(widths[i], 3, precision, name=f"join{i}")(x))
             x = self._block(widths[i], f"decode{i}")(x)
         x = depth_to_space(conv(4 * base, 3, precision, name="enlarge")(x), source)
-        x = jnp.concatenate([nn.relu(x), fine[..., :_PIXELS].astype(x.dtype)], axis=-1)
-        x = nn.relu(conv(base, 3, precision, name="fine")(x))
+        x = jnp.concatenate([relu(x), fine[..., :_PIXELS].astype(x.dtype)], axis=-1)
+        x = relu(conv(base, 3, precision, name="fine")(x))
         output = conv(7, 3, "float32", name="layers")(x)
         # No part gets weight where none lies.
         moved = jnp.log(jnp.maximum(guide[..., guides.COVERAGE], 1e-6))

@@ -9,6 +9,7 @@ import pytest
 onnx = pytest.importorskip("onnx", reason="the extra onnx is not installed")
 runtime = pytest.importorskip("onnxruntime", reason="the extra onnx is not installed")
 
+from pg2_jax import layers  # noqa: E402
 from pg2_jax.onnx_program import graph, translate  # noqa: E402
 
 BATCH = 3
@@ -69,6 +70,7 @@ FUNCTIONS = {
         jnp.sqrt(jnp.abs(x[:, 1:] - 3.0) / 2.0) * -(x[:, 1:] ** 2)
     ),
     "relu": lambda x, i: jax.nn.relu(x[:, 1:]) + jnp.maximum(-1.0, x[:, 1:]),
+    "relu of a GPU": lambda x, i: layers._relu_by_result(x[:, 1:]),
     "comparisons": lambda x, i: (x > 0.5) & (x <= 2) | (i[..., None] == 4)[:, :5, :1],
     "opposites": lambda x, i: ~(x > 0.5),
     "a mask": lambda x, i: jnp.where(jnp.isfinite(x), jnp.clip(x, -1, 1), 7.0),

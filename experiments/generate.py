@@ -129,6 +129,11 @@ def _write(people: dict[str, Results], output: pathlib.Path, config: Config) -> 
     if suffix in _PICTURES and len(everybody) == len(everybody[0]) == 1:
         everybody[0][0].save(output, scale=config.scale or result.SCALE, **look)
     elif suffix:
+        if config.paste_back and suffix in _PICTURES:
+            print(
+                f"note: {output} is a contact sheet, of what is around the people; "
+                "--paste_back is for single pictures, animations and folders."
+            )
         look |= {"scale": config.scale or None, "names": list(people)}
         result.save(everybody, output, per_second=config.frames_per_second, **look)
     else:

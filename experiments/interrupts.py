@@ -20,7 +20,8 @@ _PAUSE = 0.01  # Seconds in which the callback that has dropped an exception end
 
 @contextlib.contextmanager
 def raising() -> Iterator[list[int]]:
-    """Raises KeyboardInterrupt(signal) for Ctrl-C and SIGTERM; gives their list."""
+    """Raises KeyboardInterrupt(signal) for Ctrl-C and SIGTERM; gives the list of the
+    signals that came."""
     received: list[int] = []
     before = sys.unraisablehook
 

@@ -104,7 +104,8 @@ def of_progress(
 @contextlib.contextmanager
 def replacing(folder: pathlib.Path) -> Iterator[Callable[[protocol.Batch], None]]:
     """Gives what saves a batch into the folder of --save_images, which takes the place
-    of an older one at the end: not after an error, nor of another kind of folder."""
+    of an older one at the end, if all went well. A ValueError refuses a folder that
+    holds anything else."""
     there = folder.iterdir() if folder.exists() else ()
     others = sorted(path.name for path in there if path.name not in _SAVED)
     if others:

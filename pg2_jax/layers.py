@@ -89,7 +89,8 @@ def rounded_convolution(
     x: jax.Array, kernel: jax.Array, strides: Sequence[int], padding: Any, **_: Any
 ) -> jax.Array:
     """[B, H, W, C], [K, K, C, D] -> [B, H, W, D], all float32. What is multiplied is
-    rounded to bfloat16, sums and the gradient by the kernel are not.
+    rounded to bfloat16, and the gradient by x is; sums and the gradient by the kernel
+    are not.
 
     On a GPU, XLA widens a convolution of bfloat16 with a float32 result to float32,
     inputs and all, and twice the bytes move. Matrix products it leaves as they are: so

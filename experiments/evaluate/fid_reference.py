@@ -76,7 +76,8 @@ def _statistics(
     sha256: str,
     weights: inception.Weights,
 ) -> Reference:
-    """Statistics of photos, batches of [B, H, W, 3] uint8, from the cache or for it."""
+    """Statistics of photos, batches of [B, H, W, 3] uint8, with a checksum of them all,
+    from the cache if they are there."""
     facts = {
         "photos_sha256": sha256,
         "weights_sha256": weights.sha256,

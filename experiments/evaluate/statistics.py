@@ -48,7 +48,8 @@ def records(
 
 
 def _summary(name: str, values: np.ndarray, counts: np.ndarray) -> dict[str, Any]:
-    """None for a mean of no pair and the spread of one; and why pairs are left out."""
+    """A mean over no pair and the spread of a single one are None. Where pairs have no
+    finite value, it says how many, and why."""
     has = np.isfinite(values)
     finite, counts = values[has].astype(np.float64), counts[has]
     summary: dict[str, Any] = {"pairs": len(finite), "mean": None, "std": None}

@@ -104,6 +104,8 @@ def parts(
     counts: dict[str, int] = {}
     for number, pair_of in pairs.items():
         run = runs[number]
+        if not any(key in pair_of for key in run.keys):
+            continue
         scores = run.scores_of(run.final)[metric]
         found = [pair_of.get(key, data_pairs.Pair()) for key in run.keys]
         apart[number] = np.array([pair.difference for pair in found], float)

@@ -156,7 +156,8 @@ def feed(config: Config, batches: Iterator[Batch], first_step: int) -> Iterator[
 def put_photos(config: Config, dataset: PairDataset) -> Photos:
     """--photos_on: the prepared training photos, uint8 [N, H, W, 3], whole on every
     device, where a step looks up the numbers that it gets; None if they stay on the
-    host, in all processes or in none."""
+    host, in all processes or in none. A ValueError if they must be on the device and do
+    not fit."""
     photos = dataset.training_photos
     # A CPU reads its own memory in either case.
     off = config.photos_on == "auto" and jax.default_backend() == "cpu"

@@ -54,8 +54,10 @@ class Program(NamedTuple):
 def check_path(path: files.PathLike, form: str) -> None:
     """A ValueError unless a file is named as its format is, and can be written."""
     errors.check_choice("form", form, FORMATS)
-    if pathlib.Path(path).suffix != f".{form}":
-        rule = f" must end in .{form}, as its format is."
+    suffix = pathlib.Path(path).suffix
+    if suffix != f".{form}":
+        other = f" Or choose the format {suffix[1:]}." if suffix[1:] in FORMATS else ""
+        rule = f" must end in .{form}, as its format is.{other}"
         raise errors.ArgumentError("output", path, rule)
     if form == "onnx":
         onnx_model.require_packages()

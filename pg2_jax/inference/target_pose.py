@@ -136,7 +136,13 @@ def _of_library(text: str, name: str, argument: str) -> Poses:
         sets = ", ".join(pose_library.NAMES)
         rule = f": there is no such file or folder, and no such set of poses ({sets})."
         raise errors.ArgumentError(argument, text, rule)
-    poses = _chosen(pose_library.read(library), one or name, library)
+    poses = pose_library.read(library)
+    if one:
+        within = {f"{library}/{each}": points for each, points in poses.items()}
+        chosen = _chosen(within, text, library, argument)
+        poses = {one: chosen[text]}
+    else:
+        poses = _chosen(poses, name, library)
     return Poses(poses, text, pixels=False, alone=library in pose_library.SINGLE)
 
 
@@ -198,12 +204,12 @@ def _seen(poses: dict[str, np.ndarray], place: str) -> dict[str, np.ndarray]:
 
 
 def _chosen(
-    poses: dict[str, np.ndarray], name: str, place: str
+    poses: dict[str, np.ndarray], name: str, place: str, argument: str = "pose_name"
 ) -> dict[str, np.ndarray]:
     if not name:
         return poses
     if name not in poses:
         close = difflib.get_close_matches(name, poses, n=3, cutoff=0.5)
         hint = f" Did you mean {', '.join(close)}?" if close else ""
-        raise errors.ArgumentError("pose_name", name, f" is not in {place}.{hint}")
+        raise errors.ArgumentError(argument, name, f" is not in {place}.{hint}")
     return {name: poses[name]}

@@ -10,7 +10,6 @@ import os
 import pathlib
 import sys
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -36,10 +35,21 @@ _FORMATS = (
 
 
 def read(
-    path: files.PathLike, problems: list[str] | None = None, **how: Any
+    path: files.PathLike,
+    problems: list[str] | None = None,
+    *,
+    photos: Sequence[str] | None = None,
+    photo_size: Size | None = None,
+    min_confidence: float = MIN_CONFIDENCE,
 ) -> dict[str, np.ndarray]:
     """`read_placed`, the poses alone: photo name -> float32 [18, 3], in file order."""
-    placed = read_placed(path, problems, **how)
+    placed = read_placed(
+        path,
+        problems,
+        photos=photos,
+        photo_size=photo_size,
+        min_confidence=min_confidence,
+    )
     return {name: pose.keypoints for name, pose in placed.items()}
 
 

@@ -31,8 +31,10 @@ from pg2_jax.keypoints import base
 from pg2_jax.keypoints.base import Entry, Found, shown
 
 HEADER = ("name", "keypoints_y", "keypoints_x")
-_COORDINATES = (f"p{i}_{axis}" for i in range(base.NUM_KEYPOINTS) for axis in "xy")
-_WIDE = ("file_id", "img_h", "img_w", *_COORDINATES)
+_WIDE = (
+    *("file_id", "img_h", "img_w"),
+    *(f"p{i}_{axis}" for i in range(base.NUM_KEYPOINTS) for axis in "xy"),
+)
 SEPARATORS = (":", ",", ";", "\t", "|")
 _INDEX = (*SEPARATORS, '"', "index", "Unnamed")
 _LIST = r'\s*,\s*"?(\[[^][]*\])"?\s*'

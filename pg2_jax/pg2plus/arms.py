@@ -13,6 +13,7 @@ _CLOSE = 0.1  # torso lengths about a part, where little of the background may b
 ARMS, FOREARMS = 6, 8  # where they begin
 _UNDER_ARMS = *((part, (6, 7, 8, 9)) for part in (0, 1, 4, 5)), (6, (9,)), (7, (8,))
 _SHOULDER = 0.25  # of an upper arm
+_FOUND = 0.5  # of the body where no arm is that is enough to go by
 
 
 def removed(
@@ -23,7 +24,10 @@ def removed(
     the clothes that they hide, and where clothes are seen, [B, h, w, 1] each."""
     source = part_frames.frames(keypoints)
     hidden, shown, _ = _under_arms(source, None, image.shape[1:3], person)
-    shown *= person
+    # Of a person who is hardly found the pose alone tells.
+    surely = shown * person
+    found, all_of_it = (x.sum(axis=(1, 2, 3), keepdims=True) for x in (surely, shown))
+    shown = jnp.where(found > _FOUND * all_of_it, surely, shown)
     armless = image + hidden * (pull_push.without_person(image, shown) - image)
     along, across = part_places.places(source, *image.shape[1:3])
     head = part_places.masks(source, along, across)[..., HEAD : HEAD + 1]
@@ -43,9 +47,10 @@ def without_leaving(
     that are not the `person`."""
     hidden, shown, middle = _under_arms(source, target, image.shape[1:3], person)
     hidden, shown = jax.lax.optimization_barrier((hidden, shown))
-    behind = pull_push.without_person(image, shown)
+    given = 0 if armless is None else armless.shape[-1]
+    behind = pull_push.without_person(image[..., given:], shown)
     if armless is not None:
-        behind = behind.at[..., : armless.shape[-1]].set(armless)
+        behind = jnp.concatenate([armless, behind], axis=-1)
     clear = image + hidden * (behind - image)
     if person is None:
         return clear

@@ -81,9 +81,10 @@ def enlarged(weights: jax.Array, guide: jax.Array, coverage: jax.Array) -> jax.A
     """The weights [B, h, w, 4] of a guide at the size of a picture of which moved parts
     cover [B, H, W, 1]: of what they cover they get as large a share."""
     size = coverage.shape[1:3]
-    covered = guide[..., guides.COVERAGE]
-    share = weights[..., :1] / jnp.maximum(covered, weights[..., :1] + 1e-6)
-    moved = sampling.enlarged(share, *size) * coverage
+    # Where little is covered the pixels nearby tell the share.
+    covered = sampling.enlarged(guide[..., guides.COVERAGE], *size)
+    share = sampling.enlarged(weights[..., :1], *size) / jnp.maximum(covered, 1e-3)
+    moved = jnp.minimum(share, 1.0) * coverage
     others = sampling.enlarged(weights[..., 1:], *size)
     # Beyond the edge of a part of which all pixels nearby are full is the background.
     others += jnp.array([1e-3, 0.0, 0.0]).reshape(1, 1, 1, 3)

@@ -119,13 +119,14 @@ def frames(keypoints: jax.Array) -> Frames:
     seen = (keypoints[..., 2] > 0) & finite
     points = jnp.where(seen[..., None], keypoints[..., :2], 0.0)
 
-    corners, corners_known = _torso_corners(points, seen)
+    corners, corners_seen = _torso_corners(points, seen)
+    both = jnp.stack([corners_seen[..., :2], corners_seen[..., 2:]], axis=-2)
     right_shoulder, left_shoulder, right_hip, left_hip = (
         corners[..., i, :] for i in range(4)
     )
     shoulders, hips = (right_shoulder + left_shoulder) / 2, (right_hip + left_hip) / 2
     down, torso_length = _unit(hips - shoulders)
-    torso_known = corners_known & (torso_length > 1e-3)
+    torso_known = both.any(axis=-1).all(axis=-1) & (torso_length > 1e-3)
 
     along, length = _unit(_pick(points, _END, -2) - _pick(points, _START, -2))
     both = _pick(seen, _START, -1) & _pick(seen, _END, -1)
@@ -142,8 +143,11 @@ def frames(keypoints: jax.Array) -> Frames:
 
     upright = _head_direction(points, seen)
     centre, head_turned = _head(points, seen, _perpendicular(upright), unit)
+    # As `pose.view` has it, and where one whole side is hidden.
     apart = jnp.abs(left_shoulder[..., 0] - right_shoulder[..., 0])
-    side = torso_known & (apart < torso_length / 2)  # as `pose.view` has it
+    one_side = (corners_seen[..., :2] == corners_seen[..., 2:]).all(axis=-1)
+    side = (corners_seen[..., :2].all(axis=-1) | one_side) & (apart < torso_length / 2)
+    side &= torso_known
     body_turned = jnp.where(side, head_turned, 0.0)
     width = jnp.where(jnp.abs(body_turned) > 0.0, jnp.abs(width), width)
 
@@ -210,8 +214,8 @@ def _perpendicular(vector: jax.Array) -> jax.Array:
 
 
 def _torso_corners(points: jax.Array, seen: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Shoulders and hips, right before left, [..., 4, 2], and whether they are known:
-    one of each is seen. In profile one side hides the other: a corner that is not seen
+    """Shoulders and hips, right before left, [..., 4, 2], and whether each is seen,
+    [..., 4]. In profile one side hides the other: a corner that is not seen
     is as far from the other side's as the other two are from each other, if both are
     seen, else in the same place."""
     corner, known = _pick(points, _SHOULDERS_HIPS, -2), _pick(seen, _SHOULDERS_HIPS, -1)
@@ -222,7 +226,7 @@ def _torso_corners(points: jax.Array, seen: jax.Array) -> tuple[jax.Array, jax.A
     offset = jnp.where(_pick(both, pairs, -1)[..., None], _pick(span, pairs, -2), 0.0)
     guess = _pick(corner, other, -2) + offset
     corner = jnp.where(known[..., None], corner, guess)
-    return corner, known[..., :2].any(axis=-1) & known[..., 2:].any(axis=-1)
+    return corner, known
 
 
 def _silhouette(span: jax.Array, unit: jax.Array) -> jax.Array:

@@ -93,7 +93,7 @@ def source_places(
 
 def around(person: Frames, height: int, width: int, margin: float) -> jax.Array:
     """Where each part of a person is, and what is within `margin` torso lengths of it;
-    of a head, which is narrower than its disc, within less; [B, H, W, 10] in [0, 1], 0
+    of a head, which is narrower than its part, within less; [B, H, W, 10] in [0, 1], 0
     of a part that is not known."""
     grown = np.full((1, 1, 1, NUM_PARTS), margin, np.float32)
     grown[..., HEAD] -= _HEAD_ALONE

@@ -49,12 +49,14 @@ def fill(
         copies[last] = copies[last][0], _touched(hole, copies[last][1].shape)
     random = np.random.default_rng(0)
     level = _LEVEL if pieces is None else _LEVEL_OF_PIECES
-    filled, found = _averaged(*copies[-1]), None
+    filled = copies[-1][0] if pieces is not None else _averaged(*copies[-1])
+    found = None
     for image, missing in reversed(copies):
         filled = np.where(missing[..., None], _enlarged(filled, missing.shape), image)
         if pieces is not None and found is None:
             filled = _reduced(photo, missing.shape)
-        valid = _valid(missing | _touched(barred, missing.shape))
+        elsewhere = _touched(barred, missing.shape)
+        valid = _valid(missing | elsewhere)
         if (
             missing.any()
             and valid.any()
@@ -62,11 +64,11 @@ def fill(
         ):
             found = _start(found, missing, valid, random)
             filled, found = _completed(filled, missing, valid, found, random, level)
-            searched = filled, missing
+            searched = filled, missing, elsewhere
     if found is None:
         return filled
     # Pixels, not means of pixels.
-    return _copied(filled, hole, found, seams.levelled(*searched, found))
+    return _copied(filled, hole, found, seams.levelled(found, *searched))
 
 
 def _averaged(image: np.ndarray, hole: np.ndarray) -> np.ndarray:

@@ -16,21 +16,26 @@ _EDGE = 60.0  # of 255; a larger step between two pieces is rather an edge of th
 _ROUNDS, _ENOUGH = 200, 1e-2
 
 
-def levelled(image: np.ndarray, hole: np.ndarray, found: np.ndarray) -> np.ndarray:
+def levelled(
+    found: np.ndarray, image: np.ndarray, hole: np.ndarray, barred: np.ndarray
+) -> np.ndarray:
     """What to add to the pieces of a photo that fill its hole.
 
     Args:
-        image: float32 [h, w, 3] in [0, 255], the photo, filled.
-        hole: bool [h, w], where pieces lie.
         found: int [h, w, 2], the row and column of the photo that each pixel of the
             hole shows.
+        image: float32 [h, w, 3] in [0, 255], the photo, filled.
+        hole: bool [h, w], where pieces lie.
+        barred: bool [h, w], where the photo is something else, whose colours pieces
+            are not to meet.
 
     Returns:
         float32 [h, w, 3], 0 outside the hole.
     """
     ways = found - np.indices(hole.shape).transpose(1, 2, 0)
     shown = np.where(hole[..., None], _at(image, found), image)
-    pairs = [_steps(image, hole, ways, shown, axis) for axis in (0, 1)]
+    other = barred & ~hole
+    pairs = [_steps(image, hole, ways, shown, other, axis) for axis in (0, 1)]
     inside = hole[..., None].astype(np.float32)
 
     def spread(steps: list[np.ndarray]) -> np.ndarray:
@@ -53,6 +58,7 @@ def _steps(
     hole: np.ndarray,
     ways: np.ndarray,
     shown: np.ndarray,
+    barred: np.ndarray,
     axis: int,
 ) -> tuple[tuple, tuple, np.ndarray, np.ndarray]:
     """Of all pairs of neighbours along an axis: where the first and the second are, how
@@ -73,7 +79,8 @@ def _steps(
         count += has
     lacks = wanted / np.maximum(count, 1) - (shown[other] - shown[one])
     jump = np.linalg.norm(lacks, axis=-1, keepdims=True)
-    return one, other, (count > 0) / (1 + (jump / _EDGE) ** 2), lacks
+    counts = (count > 0) & ~(barred[one] | barred[other])[..., None]
+    return one, other, counts / (1 + (jump / _EDGE) ** 2), lacks
 
 
 def _at(image: np.ndarray, places: np.ndarray) -> np.ndarray:

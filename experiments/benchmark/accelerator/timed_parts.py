@@ -39,8 +39,9 @@ PARTS: dict[str, tuple[str, float, Callable[[Report], None]]] = {
 
 
 def measure(settings: Settings, output: pathlib.Path) -> str:
-    """Measures all parts; returns a summary. A ValueError says why nothing is measured,
-    or what is incomplete; what was measured is in the output then."""
+    """Measures all parts; returns a summary. A ValueError says that the output is a
+    file or holds earlier results, that there is no accelerator, or what is incomplete;
+    what was measured is in the output then."""
     command_line.check_folder("--output", output, empty=False)
     if (output / report.RESULTS).exists():
         rule = f"holds {report.RESULTS} of an earlier measurement; name another folder."

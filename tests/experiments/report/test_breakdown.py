@@ -37,3 +37,10 @@ def test_views_of_source_and_target():
         "front to front": (1, 1.0),
         "front to back": (2, 3.0),
     }
+
+
+def test_a_run_on_other_pairs_has_no_people_and_views():
+    run = a_run([("a", "t")], l1=[1.0])
+    pairs = {"another": data_pairs.Pair("x", None, "front to back")}
+    found = report.parts([run], {0: pairs}, "l1")
+    assert found["people"] == found["views"] == found["pairs_of_people"] == {}

@@ -143,6 +143,12 @@ def test_a_program_has_no_weights_to_export(tmp_path):
     [
         ("a.bin", "safetensors", "float32", r"^output=a.bin must end in .safetensors"),
         ("a.safetensors", "jax_export", "float32", r"must end in .jax_export, as"),
+        (
+            "a.onnx",
+            "safetensors",
+            "float32",
+            r"format is\. Or choose the format onnx\.",
+        ),
         ("a.tflite", "tflite", "float32", "form=tflite must be one of safetensors, "),
         ("a.safetensors", "safetensors", "int8", "dtype=int8 must be one of float32"),
     ],

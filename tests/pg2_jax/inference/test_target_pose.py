@@ -199,7 +199,8 @@ def test_another_shape_is_centred_and_said(tmp_path):
             "fly",
             r"^pose=fly: there is no such file or folder, and no such set .*walk, turn",
         ),
-        ("walk/99", "pose_name=99 is not in walk"),
+        ("walk/99", r"^pose=walk/99 is not in walk\."),
+        ("catalogue/bakc", r"^pose=catalogue/bakc is not .* mean catalogue/back"),
     ],
 )
 def test_what_is_no_pose_is_named(given, message):

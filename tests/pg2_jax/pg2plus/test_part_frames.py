@@ -59,6 +59,10 @@ def test_a_body_in_profile_is_turned_as_its_head_is():
     hidden = [JOINTS.index(name) for name in ("right_shoulder", "right_hip")]
     half = np.where(np.isin(np.arange(18), hidden)[:, None], 0.0, TO_THE_LEFT)
     np.testing.assert_array_equal(part_frames.frames(half).turned, -1)
+    # A guess of one shoulder alone tells nothing.
+    looking = person(nose=(20, 6), left_shoulder=None)
+    turned = part_frames.frames(looking).turned
+    assert turned[part_frames.HEAD] == 1 and turned[part_frames.TORSO] == 0
     noseless = np.where(np.arange(18)[:, None] == 0, 0.0, TO_THE_LEFT)
     np.testing.assert_array_equal(part_frames.frames(noseless).turned, 0)
 

@@ -5,6 +5,11 @@ import numpy as np
 from pg2_jax.photos import seams
 
 
+def levelled(photo, hole, found):
+    nothing = np.zeros_like(hole)
+    return seams.levelled(found, photo, hole, nothing)
+
+
 def places(height, width):
     return np.indices((height, width)).transpose(1, 2, 0)
 
@@ -24,7 +29,7 @@ def two_walls(left, right):
 
 def test_where_two_walls_of_a_little_other_colour_meet_it_changes_bit_by_bit():
     photo, hole, found = two_walls(100, 110)
-    added = seams.levelled(photo, hole, found)
+    added = levelled(photo, hole, found)
     got = (photo + added)[4, :, 0]
     np.testing.assert_array_equal(added[~hole], np.zeros_like(added[~hole]))
     steps = np.diff(got)[7:16]
@@ -33,7 +38,7 @@ def test_where_two_walls_of_a_little_other_colour_meet_it_changes_bit_by_bit():
 
 def test_where_two_things_meet_the_edge_stays():
     photo, hole, found = two_walls(20, 220)
-    got = (photo + seams.levelled(photo, hole, found))[4, :, 0]
+    got = (photo + levelled(photo, hole, found))[4, :, 0]
     assert got[12] - got[11] > 150
 
 
@@ -44,9 +49,9 @@ def test_what_fits_is_left():
     photo = np.broadcast_to(rows[:, None, None], (16, 12, 3)).astype(np.float32)
     hole = np.zeros((16, 12), bool)
     hole[6:10, 4:8] = True
-    added = seams.levelled(photo, hole, places(16, 12) - [4, 0])
+    added = levelled(photo, hole, places(16, 12) - [4, 0])
     np.testing.assert_allclose(added, np.zeros_like(added), atol=1e-3)
-    assert np.abs(seams.levelled(photo, hole, places(16, 12) - [2, 0])).max() > 5
+    assert np.abs(levelled(photo, hole, places(16, 12) - [2, 0])).max() > 5
 
 
 def test_it_is_the_solution_of_the_equations():
@@ -85,5 +90,19 @@ def test_it_is_the_solution_of_the_equations():
     rows += list(np.sqrt(0.003) * np.eye(len(number)))
     wanted += [np.zeros(3)] * len(number)
     want, *_ = np.linalg.lstsq(np.array(rows), np.array(wanted), rcond=None)
-    got = seams.levelled(photo, hole, found)
+    got = levelled(photo, hole, found)
     np.testing.assert_allclose(got[hole], want, atol=0.3)
+
+
+def test_pieces_do_not_meet_the_colours_of_something_else():
+    """Grey clothes with a hole beside a bright wall: nothing is to be added."""
+    photo = np.full((20, 16, 3), 120.0, np.float32)
+    photo[:, 10:] = 200.0
+    hole = np.zeros((20, 16), bool)
+    hole[6:14, 4:10] = True
+    found = np.indices((20, 16)).transpose(1, 2, 0) - [0, 0]
+    found[hole] = 2, 2
+    wall = np.zeros_like(hole)
+    wall[:, 10:] = True
+    assert np.abs(seams.levelled(found, photo, hole, wall)).max() < 1e-3
+    assert np.abs(levelled(photo, hole, found)).max() > 10

@@ -22,6 +22,7 @@ _LIMBS = {
     for limbs, ends in {"legs": ("knee", "ankle"), "arms": ("elbow", "wrist")}.items()
 }
 _HIPS = [i for i, name in enumerate(pose.JOINTS) if name.endswith("hip")]
+_FARTHEST = 2.5  # longer sides of the photo from its middle that a joint may be
 # What a warning says of a photo where the model `needs_source_pose`.
 JOINTS_UNKNOWN = (
     "where the person's joints are is not known, so that the model cannot move the "
@@ -216,9 +217,26 @@ def _joints_of(
     with errors.said_of(place):
         points = target_pose.checked_pose(joints)
     points = points / np.array([reduction, reduction, 1], np.float32)
-    if not retarget.drop_outside(points, *original)[0][:, 2].any():
-        raise ValueError(
-            f"{place}: no joint of {name} lies inside the photo, which is "
-            f"{original[1]} wide and {original[0]} high (source_pose)."
-        )
+    _check_places(points, place, name, original)
     return points
+
+
+def _check_places(
+    points: np.ndarray, place: str, name: str, original: crop.Size
+) -> None:
+    """Refuses joints [18, 3] that are not those of a photo of that size."""
+    size = (
+        f"the photo, which is {original[1]} wide and {original[0]} high (source_pose)"
+    )
+    if not retarget.drop_outside(points, *original)[0][:, 2].any():
+        raise ValueError(f"{place}: no joint of {name} lies inside {size}.")
+    # Estimators guess legs that a photo cuts off, but not so far.
+    middle, reach = np.array(original[::-1]) / 2, _FARTHEST * max(original)
+    far = (np.abs(points[:, :2] - middle) > reach).any(axis=1) & (points[:, 2] > 0)
+    if far.any():
+        first = int(np.flatnonzero(far)[0])
+        joint, (x, y) = pose.JOINTS[first].replace("_", " "), points[first, :2]
+        raise ValueError(
+            f"{place}: the {joint} of {name} is at x = {x:g}, y = {y:g}, far outside "
+            f"{size}."
+        )

@@ -45,6 +45,7 @@ def with_number(value):
         (np.zeros((18, 3)), "^source_pose: no joint of the photo lies inside"),
         (person() + FAR, "^source_pose: no joint of the photo lies inside"),
         (person() - FAR, "^source_pose: no joint of the photo lies inside"),
+        (person(nose=(16, 9000)), "the nose of the photo is at x = 16, y = 9000, far "),
     ],
 )
 def test_joints_that_cannot_be_used_are_named(joints, words):

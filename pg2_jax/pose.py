@@ -134,6 +134,12 @@ def flip_keypoints(keypoints: jax.Array, width: int) -> jax.Array:
     return jnp.concatenate([(width - 1 - x) * (visible > 0), y, visible], axis=-1)
 
 
+def scaled(keypoints: jax.Array, scale: float) -> jax.Array:
+    """The pose [..., 3] in the photo of `scale` times the size; pixels have centres."""
+    points = (keypoints[..., :2] + 0.5) * scale - 0.5
+    return jnp.concatenate([points, keypoints[..., 2:]], axis=-1)
+
+
 def coordinates(keypoints: jax.Array, height: int, width: int) -> jax.Array:
     """The pose as one vector, for the paper's coordinate embedding (section 4.2). [...,
     54] float32: for each joint x and y, -1 to 1 from the first to the last pixel, and

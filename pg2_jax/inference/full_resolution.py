@@ -28,6 +28,7 @@ from pg2_jax.pg2plus import (
     sampling,
 )
 from pg2_jax.photos import crop, patch_fill
+from pg2_jax.pose import scaled
 
 MAX_SIDE = 1024
 _GENERATED = 0.1  # torso lengths about a person in which the network generates
@@ -50,8 +51,10 @@ class Scene(NamedTuple):
     photo: np.ndarray  # uint8 [h, w, 3]; beyond the edges of the whole photo made up
     background: np.ndarray  # uint8 [h, w, 3], the photo without the person
     person: np.ndarray  # float32 [H, W, 1] in [0, 1], how likely, of the model's size
-    certain: np.ndarray  # float32 [h, w, 1] in [0, 1], where the person surely is
-    armless: np.ndarray  # uint8 [h, w, 3], the photo without arms over the body
+    # For "sharp" blending: float32 [h, w, 1] in [0, 1], where the person surely is, and
+    # uint8 [h, w, 3], the photo without arms over the body.
+    certain: np.ndarray | None = None
+    armless: np.ndarray | None = None
 
 
 def moves_pixels(
@@ -75,13 +78,16 @@ def pictures(
         return None
     photo = photo_of(source.photo, source.frame, source.image.shape[:2], max_side)
     scene = take_apart(model, source, source.image if photo is None else photo)
-    given = (source.image, *scene, np.asarray(source.pose, np.float32))
+    given = source.image, *scene, np.asarray(source.pose, np.float32)
     program = cpu_convolution.jitted(_generate, "scale", "architecture")
     # One after the other: at this size each fills the memory of many small ones.
     drawn = [
         program(
             model.coarse,
-            *(x[None] for x in (*given, pose.astype(np.float32))),
+            *(
+                None if x is None else x[None]
+                for x in (*given, pose.astype(np.float32))
+            ),
             scale=len(scene.photo) // len(source.image),
             architecture=model.architecture,
         )
@@ -114,9 +120,7 @@ def take_apart(
     """Takes a photo apart, uint8 [h, w, 3] of the same part as `source.image`, of that
     size or a multiple of it."""
     scale = len(photo) // len(source.image)
-    person, gone, certain, *clothes = cpu_convolution.jitted(
-        _person, "scale", "architecture"
-    )(
+    person, gone, *known = cpu_convolution.jitted(_person, "scale", "architecture")(
         generators.coarse,
         source.image[None],
         photo[None],
@@ -133,16 +137,11 @@ def take_apart(
     background = np.round(share * filled + (1 - share) * photo).astype(np.uint8)
     # A body that the photo cuts off goes on as its edge does.
     shown = np.where((hole | (beyond == 0))[..., None], photo, background)
-    armless = shown
-    if generators.architecture.blending == "sharp":
-        armless = _clothed(*(np.asarray(x[0]) for x in clothes))
-    return Scene(
-        photo=shown,
-        background=background,
-        person=np.asarray(person[0]),
-        certain=np.asarray(certain[0]),
-        armless=armless,
-    )
+    scene = Scene(shown, background, np.asarray(person[0]))
+    if not known:
+        return scene
+    certain, *clothes = (np.asarray(x[0]) for x in known)
+    return scene._replace(certain=certain, armless=_clothed(*clothes))
 
 
 def _clothed(armless: np.ndarray, hidden: np.ndarray, shown: np.ndarray) -> np.ndarray:
@@ -185,20 +184,22 @@ def _person(
     architecture: Architecture,
 ) -> tuple[jax.Array, ...]:
     """How likely each pixel is the person, [1, H, W, 1] in [0, 1]; at the photo's
-    resolution where it may be and where it surely is, [1, h, w, 1] each; and what
-    `arms.removed` says."""
-    source, shown = inputs.from_uint8(image), inputs.from_uint8(photo)
+    resolution where it may be; and for "sharp" blending where it surely is, [1, h, w,
+    1] each, and what `arms.removed` says."""
+    source = inputs.from_uint8(image)
     height, width = image.shape[1:3]
     person = find_person.find(params, source, pose, architecture)
     # Too much is better here than some hair that stays.
     about = 1.0 - part_warp.background(pose, height, width, guides.BODY)
     gone = jnp.maximum(guides.possible(person), about)
-    size = scale * height, scale * width
-    large = jnp.concatenate([(pose[..., :2] + 0.5) * scale - 0.5, pose[..., 2:]], -1)
+    found = person, sampling.enlarged(gone, scale * height, scale * width)
+    if architecture.blending != "sharp":
+        return found
+    shown = inputs.from_uint8(photo)
     certain = guides.certain(sampling.along_edges(person, source, shown))
+    large = scaled(pose, scale)
     armless, *clothes = arms.removed(shown, large, certain)
-    found = person, sampling.enlarged(gone, *size), certain
-    return *found, inputs.to_uint8(armless), *clothes
+    return *found, certain, inputs.to_uint8(armless), *clothes
 
 
 def _generate(
@@ -207,8 +208,8 @@ def _generate(
     photo: jax.Array,
     background: jax.Array,
     person: jax.Array,
-    certain: jax.Array,
-    armless: jax.Array,
+    certain: jax.Array | None,
+    armless: jax.Array | None,
     source_pose: jax.Array,
     target_pose: jax.Array,
     *,
@@ -216,9 +217,7 @@ def _generate(
     architecture: Architecture,
 ) -> jax.Array:
     """The picture, uint8 [1, h, w, 3], of a photo of that size taken apart."""
-    source, large, behind, armless = map(
-        inputs.from_uint8, (image, photo, background, armless)
-    )
+    source, large, behind = map(inputs.from_uint8, (image, photo, background))
     poses = source_pose, target_pose
     seen = person if architecture.blending == "sharp" else None
     guide = inputs.pose_input(source, *poses, architecture, seen)
@@ -229,13 +228,9 @@ def _generate(
         layers = layers._replace(weights=weights)
     height, width = photo.shape[1:3]
     own = sampling.enlarged(layers.generated, height, width)
-    # Pixels have centres.
-    before, after = (
-        jnp.concatenate([(x[..., :2] + 0.5) * scale - 0.5, x[..., 2:]], axis=-1)
-        for x in poses
-    )
-    known = () if seen is None else (certain, armless)
-    moved = part_warp.warp(large, before, after, height, width, *known)
+    before, after = (scaled(points, scale) for points in poses)
+    bare = None if armless is None else inputs.from_uint8(armless)
+    moved = part_warp.warp(large, before, after, height, width, certain, bare)
     weights = blending.enlarged(layers.weights, guide, moved.coverage)
     # Away from the person in the new pose a piece of the photo is better than what the
     # network makes up.

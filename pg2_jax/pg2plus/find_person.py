@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from pg2_jax import losses
+from pg2_jax import losses, pose
 from pg2_jax.architecture import Architecture
 from pg2_jax.pg2plus import guides, part_transfer, part_warp, sampling
 
@@ -55,9 +55,7 @@ def _question(photo: jax.Array, keypoints: jax.Array) -> tuple[jax.Array, jax.Ar
     the edge is missed."""
     if min(photo.shape[1:3]) < _HALVED:
         return photo, keypoints
-    points = (keypoints[..., :2] + 0.5) / 2 - 0.5
-    points = jnp.concatenate([points, keypoints[..., 2:]], axis=-1)
-    return part_transfer.halved(photo), points
+    return part_transfer.halved(photo), pose.scaled(keypoints, 0.5)
 
 
 def _guide(

@@ -208,3 +208,11 @@ def test_views_of_people_who_turn():
         keypoints[:, :2] = [(x, -y) for x, y, _ in points]
         got.append(pose.VIEWS[int(view(jnp.array(keypoints)))])
     assert " ".join(got) == want
+
+
+def test_a_pose_of_twice_the_size_has_the_middle_of_twice_as_many_pixels():
+    """The middle of pixel 0 is that of pixels 0 and 1 of twice the size."""
+    keypoints = np.array([[[0.0, 0.0, 1.0], [3.0, 7.0, 0.0]]], np.float32)
+    want = [[[0.5, 0.5, 1.0], [6.5, 14.5, 0.0]]]
+    np.testing.assert_array_equal(pose.scaled(keypoints, 2), want)
+    np.testing.assert_array_equal(pose.scaled(np.array(want), 0.5), keypoints)

@@ -133,6 +133,7 @@ def check_together(options: Any) -> None:
 def message(error: flags.Error) -> str:
     """What absl says of a flag, in words for people who do not program."""
     text = str(error).removeprefix("ERROR:: ")
+    text = re.sub(r"\('Non-boolean argument.*", "must be true or false", text)
     text = re.sub(r"invalid literal for int\(\).*", "must be a whole number", text)
     return re.sub(r"could not convert string to float.*", "must be a number", text)
 

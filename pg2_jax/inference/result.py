@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-from pg2_jax import files, visualize
+from pg2_jax import errors, files, visualize
 from pg2_jax.inference import animation
 
 # Enlargement of files that people look at: models draw small pictures.
@@ -92,6 +92,7 @@ class Result(_Shown):
     def enlarged(self, scale: int) -> np.ndarray:
         """The finest image, brought by Lanczos to `scale` times the model's size.
         `large` is neither reduced nor enlarged beyond `max_side`."""
+        _check_scale(scale)
         height, width = self.source.shape[:2]
         if self.large is None:
             return visualize.resized(self.image, scale * height)
@@ -176,11 +177,14 @@ def save(
     the people stand at the rows of a sheet. Without a scale a sheet has `SCALE`, and an
     animation 256 rows or more."""
     if pathlib.Path(path).suffix.lower() not in animation.SUFFIXES:
-        sheet = Sheet(people, names, skeleton or beside, scale or SCALE)
+        sheet = Sheet(
+            people, names, skeleton or beside, SCALE if scale is None else scale
+        )
         sheet.check_size(path)
         _save(sheet.picture(), path)
         return
-    scale = scale or visualize.screen_scale(len(people[0][0].source))
+    if scale is None:
+        scale = visualize.screen_scale(len(people[0][0].source))
     frames = []
     for i in range(max(map(len, people))):
         shown = [person[i % len(person)] for person in people]
@@ -201,6 +205,7 @@ class Sheet:
         skeleton: bool = True,
         scale: int = SCALE,
     ):
+        _check_scale(scale)
         self._people, self._names, self._skeleton = people, names, skeleton
         first = people[0][0]
         height, width = first.source.shape[:2]
@@ -252,6 +257,11 @@ class Sheet:
             rows.append([photo, *images])
             titles.append(self._names[i] if self._names else "")
         return rows, titles if self._names else []
+
+
+def _check_scale(scale: int) -> None:
+    if scale < 1:
+        raise errors.ArgumentError("scale", scale, " must be at least 1.")
 
 
 def _frame(result: Result, skeleton: bool, beside: bool, scale: int) -> np.ndarray:

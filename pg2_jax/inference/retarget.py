@@ -20,6 +20,9 @@ _UPRIGHT = 0.5
 _LEGS = 1.63
 _NECK = pose.JOINTS.index("neck")
 _HIPS = [pose.JOINTS.index(name) for name in ("right_hip", "left_hip")]
+_ANKLES = [pose.JOINTS.index(name) for name in ("right_ankle", "left_ankle")]
+_FACE = [i for i, n in enumerate(pose.JOINTS) if n.endswith(("nose", "eye", "ear"))]
+_CROWN = 0.25  # torso lengths from the highest joint of a face to the top of the head
 
 
 def fit_to_body(poses: np.ndarray, body: np.ndarray) -> np.ndarray:
@@ -27,7 +30,9 @@ def fit_to_body(poses: np.ndarray, body: np.ndarray) -> np.ndarray:
     [18, 3]: their torsos, neck to middle of the hips, get the length of the body's
     torso, and the middle of their hips its place; float32 [N, 18, 3] in its unit. All
     are scaled and moved alike, by the median length and the mean place, so that a
-    sequence keeps its motion. Without neck or without both hips it is a ValueError."""
+    sequence keeps its motion. Where both stand, they stand on the body's floor, and are
+    smaller if else a head would leave the image at the top. Without neck or without
+    both hips it is a ValueError."""
     body = np.asarray(body)[None]
     for whose, shown in (("source person", body), ("target pose", poses)):
         if not has_torso(shown):
@@ -38,7 +43,31 @@ def fit_to_body(poses: np.ndarray, body: np.ndarray) -> np.ndarray:
     length, hips = _torso(body)
     lengths, middles = _torso(poses)
     scale = length[0] / np.nanmedian(lengths[lengths > 0])
-    return moved(poses, scale, hips[0] - scale * np.nanmean(middles, axis=0))
+    fitted = moved(poses, scale, hips[0] - scale * np.nanmean(middles, axis=0))
+    floor, lowest = _floor(body), _floor(fitted)
+    if floor is None or lowest is None:
+        return fitted
+    fitted = moved(fitted, 1.0, np.array([0.0, floor - lowest]))
+    room = floor - min(0.0, _crown(body, length[0]))
+    height = floor - _crown(fitted, length[0])
+    smaller = room / height if height > room else 1.0
+    return moved(fitted, smaller, (1.0 - smaller) * np.array([hips[0, 0], floor]))
+
+
+def _floor(poses: np.ndarray) -> float | None:
+    """At which height people stand, by the lowest ankle of poses [N, 18, 3]; None if
+    another joint is lower."""
+    lowest = np.where(poses[..., 2] > 0, poses[..., 1], -np.inf).max(axis=0)
+    floor = lowest[_ANKLES].max()
+    return float(floor) if lowest.max() == floor else None
+
+
+def _crown(poses: np.ndarray, length: float) -> float:
+    """The top of the highest head of poses [N, 18, 3] with torsos of this length;
+    infinitely low if no face is seen."""
+    faces = poses[:, _FACE]
+    highest = np.where(faces[..., 2] > 0, faces[..., 1], np.inf).min()
+    return float(highest) - _CROWN * length
 
 
 def fit_to_image(

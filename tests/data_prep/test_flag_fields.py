@@ -65,6 +65,7 @@ def test_flagfiles_and_former_names_are_read(tmp_path):
         ("--sise=3", "Unknown command line flag 'sise'. Did you mean: size ?"),
         ("--size=x", "flag --size=x: must be a whole number"),
         ("--speed=x", "flag --speed=x: must be a number"),
+        ("--again=maybe", "flag --again=maybe: must be true or false"),
         ("--form=jpg", "flag --form=jpg: value should be one of <png|gif>"),
     ],
 )

@@ -2,6 +2,9 @@
 // is 18 rows [x, y, visible]; several are scaled and moved alike.
 const NECK = 1;
 const HIPS = [8, 11];
+const ANKLES = [10, 13];
+const FACE = [0, 14, 15, 16, 17];
+const CROWN = 0.25; // lengths of the torso from the highest joint of a face to the top
 
 const seen = (poses) => poses.flat().filter(([, , visible]) => visible > 0);
 const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
@@ -34,6 +37,30 @@ function torsos(poses) {
   });
 }
 
+// The height of the lowest ankle; null if another joint is lower.
+function floorOf(poses) {
+  const heights = (points) => seen([points]).map((point) => point[1]);
+  const lowest = Math.max(...poses.flatMap(heights));
+  const ankles = poses.map((points) => ANKLES.map((joint) => points[joint]));
+  return Math.max(...ankles.flatMap(heights)) === lowest ? lowest : null;
+}
+
+function crownOf(poses, length) {
+  const faces = poses.map((points) => FACE.map((joint) => points[joint]));
+  return Math.min(...seen(faces).map((point) => point[1])) - CROWN * length;
+}
+
+// Who stands does so on the floor of the body, and keeps the head in the image.
+function onFloor(poses, body, { middle: [x], length }) {
+  const [floor, lowest] = [floorOf([body]), floorOf(poses)];
+  if (floor === null || lowest === null) return poses;
+  const standing = move(poses, 1, [0, floor - lowest]);
+  const room = floor - Math.min(0, crownOf([body], length));
+  const height = floor - crownOf(standing, length);
+  const smaller = height > room ? room / height : 1;
+  return move(standing, smaller, [(1 - smaller) * x, (1 - smaller) * floor]);
+}
+
 // With torso and hips of the body; null where either shows none, or there is no room.
 function fitToBody(poses, body, [height, width]) {
   const [of] = torsos([body]);
@@ -43,7 +70,7 @@ function fitToBody(poses, body, [height, width]) {
   const scale = of.length / median(lengths);
   const shift = [0, 1].map((axis) => (
     of.middle[axis] - scale * mean(their.map(({ middle }) => middle[axis]))));
-  const fitted = move(poses, scale, shift);
+  const fitted = onFloor(move(poses, scale, shift), body, of);
   const [left, top, right, bottom] = box(seen(fitted));
   if (right - left > width - 1 || bottom - top > height - 1) return null;
   const clip = (least, most) => Math.min(Math.max(0, least), most);

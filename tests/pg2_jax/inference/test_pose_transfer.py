@@ -199,6 +199,9 @@ def test_drawings_are_saved_in_the_format_of_the_suffix(tmp_path):
         assert dark.any(axis=1).all()
     with pytest.raises(ValueError, match=r"a.doc: no format .* choose .png"):
         walk.save(tmp_path / "a.doc")
+    for shown, name in ((drawn, "b.png"), (walk, "b.gif"), (walk, "b.png")):
+        with pytest.raises(ValueError, match=r"^scale=0 must be at least 1\.$"):
+            shown.save(tmp_path / name, scale=0)
 
 
 def test_files_for_people_are_enlarged_by_lanczos(tmp_path):

@@ -17,6 +17,44 @@ def test_a_pose_gets_the_torso_and_the_hips_of_the_body():
     assert not fitted[[0, 2, 3, 4]].any()
 
 
+def standing(floor: float, nose: float) -> np.ndarray:
+    """A person whose neck is at y = 20 and whose hips are at 30."""
+    joints = {0: (10, nose), 1: (10, 20), 8: (8, 30), 11: (12, 30), 10: (8, floor)}
+    points = np.zeros((18, 3), np.float32)
+    for joint, place in joints.items():
+        points[joint] = *place, 1
+    return points
+
+
+def test_who_stands_does_so_on_the_floor_of_the_body():
+    body = standing(floor=45, nose=15)
+    # Its legs are 5 longer, and 8 of a walk's other step, which is not on the floor.
+    poses = np.stack([standing(floor=50, nose=15), standing(floor=48, nose=15)])
+    fitted = retarget.fit_to_body(poses, body)
+    np.testing.assert_allclose(fitted[:, 10], [[8, 45, 1], [8, 43, 1]])
+    np.testing.assert_allclose(fitted[:, 1], [[10, 15, 1]] * 2)
+    # A body of which the feet are not seen has no floor, and who kneels needs none.
+    body[10] = 0
+    np.testing.assert_allclose(retarget.fit_to_body(poses, body), poses)
+    knees = standing(floor=50, nose=15)
+    knees[9] = 8, 52, 1
+    lower = standing(floor=45, nose=15)
+    np.testing.assert_allclose(retarget.fit_to_body(knees[None], lower)[0], knees)
+
+
+def test_who_would_lose_the_head_is_smaller():
+    body, taller = standing(floor=45, nose=15), standing(floor=60, nose=15)
+    # Moved up by 15 the nose would be at 0 and the crown at -2.5, of 47.5 in all.
+    fitted = retarget.fit_to_body(taller[None], body)[0]
+    scale = 45 / 47.5
+    np.testing.assert_allclose(fitted[10], [10 - 2 * scale, 45, 1], rtol=1e-6)
+    np.testing.assert_allclose(fitted[0], [10, 45 - 45 * scale, 1], rtol=1e-6)
+    # A body whose own head is cut shows as little of others.
+    body[0, 1] = 0
+    fitted = retarget.fit_to_body(taller[None], body)[0]
+    np.testing.assert_allclose(fitted[0], [10, 0, 1], atol=1e-6)
+
+
 def test_one_visible_hip_is_enough():
     seen = figure()
     seen[11] = 0

@@ -199,6 +199,7 @@ def test_another_shape_is_centred_and_said(tmp_path):
             "fly",
             r"^pose=fly: there is no such file or folder, and no such set .*walk, turn",
         ),
+        ("back", r"^pose=back: .* wave\); did you mean catalogue/back\?$"),
         ("walk/99", r"^pose=walk/99 is not in walk\."),
         ("catalogue/bakc", r"^pose=catalogue/bakc is not .* mean catalogue/back"),
     ],

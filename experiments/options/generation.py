@@ -17,8 +17,9 @@ class GenerationOptions(modes.ProgramOptions):
     """The photo of the person, or a folder of photos of one person each."""
     source_pose: str = _generation("", path=True)
     """Keypoints of the photos in --source_image, in any format that
-    pg2_jax.keypoints reads. The photo is then cropped to the person, and poses get
-    the size and place of the body."""
+    pg2_jax.keypoints reads, such as OpenPose JSON or a csv with the lines
+    name:keypoints_y:keypoints_x, each a list of 18. The photo is then cropped to the
+    person, and poses get the size and place of the body."""
     photo_fit: str = _generation("auto", ("auto", "crop", "letterbox", "stretch"))
     """How a photo of another size is fitted to the model. auto: crop to the person
     if the joints are known (from --source_pose, or from an installed estimator if

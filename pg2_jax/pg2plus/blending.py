@@ -54,16 +54,21 @@ def without_person(source: jax.Array, free: jax.Array, layers: Layers) -> jax.Ar
     return pull_push.without_person(source, jnp.maximum(free, sure))
 
 
-def where_it_stays(
+def where_it_can_be(
     weights: jax.Array, guide: jax.Array, final: bool = False
 ) -> jax.Array:
-    """The weights [B, H, W, 4], of a result if `final`, without the source where its
-    person leaves: the others share what it would have got."""
+    """The weights [B, H, W, 4] without the source where its person leaves, and of a
+    result, if `final`, without the background where the person certainly is: the others
+    share what these would have got."""
     moved, behind, kept, own = jnp.split(weights, 4, axis=-1)
     stays = jnp.maximum(guide[..., guides.STILL], 1e-6)
-    # A result's weights are a power of those of training.
-    kept = kept * (stays**_FINALLY if final else stays)
-    weights = jnp.concatenate([moved, behind, kept, own], axis=-1)
+    if final:
+        # Its weights are a power of those of training, which makes gaps at necks if it
+        # knows no background in heads.
+        stays = stays**_FINALLY
+        beside = jnp.maximum(1.0 - guide[..., guides.INSIDE], 1e-6)
+        behind = behind * beside**_FINALLY
+    weights = jnp.concatenate([moved, behind, kept * stays, own], axis=-1)
     return weights / weights.sum(axis=-1, keepdims=True)
 
 
@@ -74,7 +79,7 @@ def without_what_leaves(weights: jax.Array, guide: jax.Array) -> jax.Array:
     leaves = kept * (1.0 - guide[..., guides.STILL])
     behind = behind + _BEHIND * (1.0 - guide[..., guides.COVERAGE]) * leaves
     weights = jnp.concatenate([moved, behind, kept, own], axis=-1)
-    return where_it_stays(weights, guide, final=True)
+    return where_it_can_be(weights, guide, final=True)
 
 
 def enlarged(weights: jax.Array, guide: jax.Array, coverage: jax.Array) -> jax.Array:

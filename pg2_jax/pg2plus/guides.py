@@ -15,7 +15,8 @@ FINE = 8 + part_frames.NUM_PARTS  # of them before the heat maps
 _NOSES = tuple(FINE + i * len(pose.JOINTS) + pose.JOINTS.index("nose") for i in (0, 1))
 _VIEWS = 2 * len(pose.VIEWS)
 CHANNELS = FINE + 2 * len(pose.JOINTS) + _VIEWS
-STILL = slice(CHANNELS, CHANNELS + 1)  # for sharp blending alone
+# For sharp blending alone.
+STILL, INSIDE = slice(CHANNELS, CHANNELS + 1), slice(CHANNELS + 1, CHANNELS + 2)
 BODY = -0.1  # torso lengths: what is so far inside the parts is no background
 
 
@@ -32,10 +33,11 @@ def guide(
     source [B, H, W, 3] in [-1, 1]; of a person without points no part is moved. Without
     a target pose there will be nobody.
 
-    [B, H, W, CHANNELS], for "sharp" blending one channel more: the moved parts
+    [B, H, W, CHANNELS], for "sharp" blending two channels more: the moved parts
     over one another, the source without its person, how much the parts cover, where the
     background is free, the mask of each part, the heat maps of the target and of the
-    source, the views of both; and where the source's pixels stay, for weights alone.
+    source, the views of both; and, for weights alone, where the source's pixels stay,
+    and where the target certainly is.
     With how likely each pixel is the `person`, [B, H, W, 1] in [0, 1], which "sharp"
     blending is told, parts are moved without what is around them, and the background is
     free all around the person.
@@ -72,12 +74,15 @@ def guide(
         jnp.broadcast_to(flat, (source.shape[0], *size, _VIEWS)),
     ]
     if blending == "sharp":
-        stays = jnp.ones_like(free)
+        stays, inside = jnp.ones_like(free), jnp.zeros_like(free)
+        if target_keypoints is not None:
+            inside = part_warp.inside(target_keypoints, *size)
         if person is not None and target_keypoints is not None:
             still = part_warp.still(source_keypoints, target_keypoints, *size)
             stays = 1.0 - (1.0 - still) * widened(1.0 - free)
-        told.append(stays)
-    return jnp.concatenate(told, axis=-1)
+        told += [stays, inside]
+    # XLA would compute it anew for each slice.
+    return jax.lax.optimization_barrier(jnp.concatenate(told, axis=-1))
 
 
 def possible(person: jax.Array) -> jax.Array:

@@ -46,7 +46,7 @@ class PartTransferGenerator(nn.Module):
         if self.architecture.blending == "soft":
             behind = blending.without_person(source, pose[..., guides.FREE], layers)
         else:
-            weights = blending.where_it_stays(layers.weights, pose, self.final)
+            weights = blending.where_it_can_be(layers.weights, pose, self.final)
             layers = layers._replace(weights=weights)
         return blending.blend(pose[..., guides.COMPOSITE], behind, source, layers)
 

@@ -60,9 +60,9 @@ def warp(
     in_photo = sampling.on_photo(x, y, *image.shape[1:3])
     masks = jnp.where(usable, masks * in_photo, 0.0)
     clear = arms.without_leaving(image, source, target, person, armless)
-    parts = _read(image, clear, x, y)
-    # XLA would read them anew for each layer that is put over others.
-    parts, masks = jax.lax.optimization_barrier((parts, masks))
+    # XLA would compute it anew for each neighbour that is read.
+    clear = jax.lax.optimization_barrier(clear)
+    parts, masks = _once(_read(image, clear, x, y), masks)
     if person is None:
         return Warped(parts, masks, *_composite(parts, masks))
     parts, shares = parts[..., :-1], parts[..., -1]
@@ -119,8 +119,6 @@ def still(
 def _read(image: jax.Array, clear: jax.Array, x: jax.Array, y: jax.Array) -> jax.Array:
     """The pixels of the parts, [B, H, W, 10, C], at their places in a photo: forearms
     of the photo itself, what arms can hide of one that is `clear` of arms."""
-    # XLA would compute it anew for each neighbour that is read.
-    clear = jax.lax.optimization_barrier(clear)
     body, forearms = (
         sampling.bilinear(photo, x[..., some], y[..., some])
         for photo, some in (
@@ -129,6 +127,14 @@ def _read(image: jax.Array, clear: jax.Array, x: jax.Array, y: jax.Array) -> jax
         )
     )
     return jnp.concatenate([body, forearms], axis=3)
+
+
+def _once(pixels: jax.Array, opacity: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Both, [..., C] and [...], as they are: XLA would compute them anew for each layer
+    that is put over others, but not arrays that are parts of one."""
+    both = jnp.concatenate([pixels, opacity[..., None]], axis=-1)
+    both = jax.lax.optimization_barrier(both)
+    return both[..., :-1], both[..., -1]
 
 
 def _composite(parts: jax.Array, masks: jax.Array) -> tuple[jax.Array, jax.Array]:

@@ -22,6 +22,9 @@ def bilinear(image: jax.Array, x: jax.Array, y: jax.Array) -> jax.Array:
     # and to weigh it: 21.99999 and 22 would read the wrong neighbour.
     x, y = (jnp.round(place * 256) / 256 for place in (x, y))
     x, y = jnp.clip(x, 0.0, width - 1.0), jnp.clip(y, 0.0, height - 1.0)
+    # Once, not for each channel.
+    both = jax.lax.optimization_barrier(jnp.stack([x, y], axis=-1))
+    x, y = both[..., 0], both[..., 1]
     left, top = jnp.floor(x), jnp.floor(y)
     fx, fy = (x - left)[..., None], (y - top)[..., None]
     index = (top * width + left).astype(jnp.int32).reshape(size, -1, 1)

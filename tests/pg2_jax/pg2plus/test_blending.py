@@ -22,9 +22,9 @@ def test_what_leaves_goes_to_the_other_pictures():
     no part covers it; and a network that would keep all."""
     few, all_of_it = [0.1, 0.2, 0.6, 0.1], [0, 0, 1, 0]
     weights = np.array([few, few, all_of_it, all_of_it, [1e-9, 0, 1, 0]])
-    guide = np.zeros((5, guides.CHANNELS + 1))
+    guide = np.zeros((5, guides.CHANNELS + 2))
     guide[:, 6] = 0.25, 1, 0, 1, 1
-    guide[:, -1] = 0.5, 1, 0, 0, 0
+    guide[:, -2] = 0.5, 1, 0, 0, 0
     behind = 0.2 + 0.05 * 0.75 * 0.3
     first = np.array([0.1, behind, 0.6 * 0.5**4.2, 0.1])  # results are sharpened so
     got = blending.without_what_leaves(
@@ -51,3 +51,15 @@ def test_of_what_moved_parts_cover_they_get_as_large_a_share():
     got = np.asarray(blending.enlarged(full, guide, coverage)).reshape(4, 4)
     np.testing.assert_allclose(got[0], [0, 1, 0, 0], atol=1e-5)
     np.testing.assert_allclose(got[2], [1, 0, 0, 0], atol=1e-5)
+
+
+def test_no_background_shows_in_results_where_the_person_certainly_is():
+    weights = jnp.full((1, 1, 3, 4), 0.25)
+    guide = np.zeros((1, 1, 3, guides.CHANNELS + 2), np.float32)
+    guide[..., -2] = 1
+    guide[..., -1] = 0, 0.5, 1
+    for final, behind in ((False, np.ones(3)), (True, np.array([1, 0.5**4.2, 0]))):
+        got = blending.where_it_can_be(weights, jnp.asarray(guide), final)
+        want = np.stack([np.ones(3), behind, np.ones(3), np.ones(3)], axis=-1)
+        want /= want.sum(axis=-1, keepdims=True)
+        np.testing.assert_allclose(got[0, 0], want, atol=1e-5)

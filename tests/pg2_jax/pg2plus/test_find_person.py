@@ -51,7 +51,8 @@ def test_the_person_is_what_is_not_kept_where_nobody_shall_be():
     for empty in (slice(3), slice(6, 7), slice(8, 36)):
         np.testing.assert_array_equal(guide[..., empty], 0)
     np.testing.assert_array_equal(guide[..., 54:57], guide[..., 57:60])  # the views
-    np.testing.assert_array_equal(guide[..., 60:], 1)
+    np.testing.assert_array_equal(guide[..., 60:61], 1)
+    np.testing.assert_array_equal(guide[..., 61:], 0)
     want = tidied(1 - shares[..., 2:3], keypoints, size)
     np.testing.assert_allclose(got[0, ..., 0], want, atol=1e-5)
     nobody = found(params, source, np.zeros_like(keypoints))[2]

@@ -74,8 +74,11 @@ def test_the_guide_is_told_who_the_person_is():
     about = np.pad(free[0, ..., 0], 1, mode="edge")
     about = np.lib.stride_tricks.sliding_window_view(about, (3, 3)).min(axis=(2, 3))
     want = 1 - (1 - still) * (1 - about[None, ..., None])
-    np.testing.assert_allclose(known[..., 60:], want, atol=1e-5)
-    assert (known[..., 60:] == 0).any() and (still != known[..., 60:]).any()
+    stays = known[..., 60:61]
+    np.testing.assert_allclose(stays, want, atol=1e-5)
+    assert (stays == 0).any() and (still != stays).any()
+    inside = part_warp.inside(poses[1], HEIGHT, WIDTH)
+    np.testing.assert_allclose(known[..., 61:], inside, atol=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -95,7 +95,7 @@ def test_sharp_blending_takes_nothing_of_the_photo_where_its_person_leaves(
         return network.apply({"params": params}, source, guide)
 
     plain = plain_layers(weights()[0], guide[..., :60], ARCHITECTURE)
-    stays = np.asarray(guide[..., 60:])
+    stays, inside = np.asarray(guide[..., 60:61]), np.asarray(guide[..., 61:])
     want = np.array(plain.weights)
     if final:
         padded = np.pad(np.log(want), ((0, 0), (1, 1), (1, 1), (0, 0)), mode="edge")
@@ -106,6 +106,8 @@ def test_sharp_blending_takes_nothing_of_the_photo_where_its_person_leaves(
     want[..., 3] *= np.exp(-head * guide[..., 13])
     assert guide[..., 13].max() == 1
     want[..., 2:3] *= np.maximum(stays, 1e-6) ** power
+    if final:
+        want[..., 1:2] *= np.maximum(1 - inside, 1e-6) ** power
     want /= want.sum(axis=-1, keepdims=True)
     assert want[..., 2:3][stays == 0].max() < 1e-3
     pictures = guide[..., :3], guide[..., 3:6], source, plain.generated

@@ -57,17 +57,20 @@ def without_person(source: jax.Array, free: jax.Array, layers: Layers) -> jax.Ar
 def where_it_can_be(
     weights: jax.Array, guide: jax.Array, final: bool = False
 ) -> jax.Array:
-    """The weights [B, H, W, 4] without the source where its person leaves, and of a
-    result, if `final`, without the background where the person certainly is: the others
-    share what these would have got."""
+    """The weights [B, H, W, 4] without the source where its person leaves. A result, if
+    `final`, also has no background where parts are moved to where the person certainly
+    is, and on limbs there no image of the network's own. The others share what these
+    would have got."""
     moved, behind, kept, own = jnp.split(weights, 4, axis=-1)
     stays = jnp.maximum(guide[..., guides.STILL], 1e-6)
     if final:
         # Its weights are a power of those of training, which makes gaps at necks if it
         # knows no background in heads.
         stays = stays**_FINALLY
-        beside = jnp.maximum(1.0 - guide[..., guides.INSIDE], 1e-6)
-        behind = behind * beside**_FINALLY
+        certainly = guide[..., guides.INSIDE] * guide[..., guides.COVERAGE]
+        behind = behind * jnp.maximum(1.0 - certainly, 1e-6) ** _FINALLY
+        limbs = certainly * (1.0 - guide[..., guides.HEAD])
+        own = own * jnp.maximum(1.0 - limbs, 1e-6) ** _FINALLY
     weights = jnp.concatenate([moved, behind, kept * stays, own], axis=-1)
     return weights / weights.sum(axis=-1, keepdims=True)
 

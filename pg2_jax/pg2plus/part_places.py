@@ -32,17 +32,22 @@ def places(target: Frames, height: int, width: int) -> tuple[jax.Array, jax.Arra
 
 
 def masks(
-    target: Frames, along: jax.Array, across: jax.Array, grown: float | np.ndarray = 0.0
+    target: Frames,
+    along: jax.Array,
+    across: jax.Array,
+    grown: float | np.ndarray = 0.0,
+    reach: float = 1.0,
 ) -> jax.Array:
     """Where each part lies in the target, from 1 inside to 0 outside, with a border of
-    `grown` torso lengths, of all or of each; [B, H, W, 10]."""
+    `grown` torso lengths, of all or of each, and hands and feet of so much of their
+    `reach`; [B, H, W, 10]."""
     unit = target.unit[:, None, None, None]
     length = target.length[:, None, None, :]
     shape = (1, 1, 1, NUM_PARTS)
     first = np.full(NUM_PARTS, -_JOINT_REACH, np.float32)
     last = np.ones(NUM_PARTS, np.float32)
     first[HEAD], last[HEAD] = -_CROWN, 0.0
-    end = length * last.reshape(shape) + unit * REACH.reshape(shape)
+    end = length * last.reshape(shape) + unit * reach * REACH.reshape(shape)
     nearest = jnp.clip(along, unit * first.reshape(shape), end)
     radius = unit * RADIUS.reshape(shape)
     distance = jnp.sqrt((along - nearest) ** 2 + across**2) - radius
@@ -91,13 +96,15 @@ def source_places(
     return x, y
 
 
-def around(person: Frames, height: int, width: int, margin: float) -> jax.Array:
+def around(
+    person: Frames, height: int, width: int, margin: float, reach: float = 1.0
+) -> jax.Array:
     """Where each part of a person is, and what is within `margin` torso lengths of it;
-    of a head, which is narrower than its part, within less; [B, H, W, 10] in [0, 1], 0
-    of a part that is not known."""
+    of a head, which is narrower than its part, within less; for `reach` see `masks`;
+    [B, H, W, 10] in [0, 1], 0 of a part that is not known."""
     grown = np.full((1, 1, 1, NUM_PARTS), margin, np.float32)
     grown[..., HEAD] -= _HEAD_ALONE
-    found = masks(person, *places(person, height, width), grown)
+    found = masks(person, *places(person, height, width), grown, reach)
     return jnp.where(person.known[:, None, None, :], found, 0.0)
 
 

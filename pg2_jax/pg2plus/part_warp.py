@@ -17,6 +17,7 @@ import numpy as np
 from pg2_jax.pg2plus import arms, missing_joints, part_frames, part_places, sampling
 from pg2_jax.pg2plus.part_frames import LAYER_OF, LAYERS, TORSO, Frames
 
+_SURE_REACH = 0.4  # of hands and feet; fists, and feet seen from the front, are short
 _INSIDE = -0.1  # torso lengths from where on a limb or a head is certainly the person
 
 
@@ -85,7 +86,8 @@ def background(
 def inside(keypoints: jax.Array, height: int, width: int) -> jax.Array:
     """Where the person of [B, 18, 3] keypoints certainly is: [B, H, W, 1] in [0, 1], 1
     in the middle of the head and of the limbs that are seen."""
-    body = part_places.around(part_frames.frames(keypoints), height, width, _INSIDE)
+    person = part_frames.frames(keypoints)
+    body = part_places.around(person, height, width, _INSIDE, _SURE_REACH)
     # In the torso's place there can be gaps beside an arm.
     return body.at[..., TORSO].set(0.0).max(axis=-1, keepdims=True)
 

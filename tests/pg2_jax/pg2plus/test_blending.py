@@ -53,13 +53,21 @@ def test_of_what_moved_parts_cover_they_get_as_large_a_share():
     np.testing.assert_allclose(got[2], [1, 0, 0, 0], atol=1e-5)
 
 
-def test_no_background_shows_in_results_where_the_person_certainly_is():
-    weights = jnp.full((1, 1, 3, 4), 0.25)
-    guide = np.zeros((1, 1, 3, guides.CHANNELS + 2), np.float32)
+def test_results_have_moved_pixels_where_the_person_certainly_is():
+    """Not the background, and on limbs not the network's image; if parts are moved to
+    there: a hand that is shorter than others ends."""
+    weights = jnp.full((1, 1, 5, 4), 0.25)
+    guide = np.zeros((1, 1, 5, guides.CHANNELS + 2), np.float32)
     guide[..., -2] = 1
-    guide[..., -1] = 0, 0.5, 1
-    for final, behind in ((False, np.ones(3)), (True, np.array([1, 0.5**4.2, 0]))):
+    guide[..., -1] = 0, 0.5, 1, 1, 1
+    guide[..., 6] = 1, 1, 1, 0, 1
+    guide[..., 13] = 0, 0, 0, 0, 1  # the last is of the head
+    some = 0.5**4.2
+    for final, behind, own in (
+        (False, np.ones(5), np.ones(5)),
+        (True, np.array([1, some, 0, 1, 0]), np.array([1, some, 0, 1, 1])),
+    ):
         got = blending.where_it_can_be(weights, jnp.asarray(guide), final)
-        want = np.stack([np.ones(3), behind, np.ones(3), np.ones(3)], axis=-1)
+        want = np.stack([np.ones(5), behind, np.ones(5), own], axis=-1)
         want /= want.sum(axis=-1, keepdims=True)
         np.testing.assert_allclose(got[0, 0], want, atol=1e-5)

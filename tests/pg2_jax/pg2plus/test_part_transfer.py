@@ -107,7 +107,10 @@ def test_sharp_blending_takes_nothing_of_the_photo_where_its_person_leaves(
     assert guide[..., 13].max() == 1
     want[..., 2:3] *= np.maximum(stays, 1e-6) ** power
     if final:
-        want[..., 1:2] *= np.maximum(1 - inside, 1e-6) ** power
+        certainly = inside * np.asarray(guide[..., 6:7])
+        want[..., 1:2] *= np.maximum(1 - certainly, 1e-6) ** power
+        certainly *= 1 - np.asarray(guide[..., 13:14])
+        want[..., 3:] *= np.maximum(1 - certainly, 1e-6) ** power
     want /= want.sum(axis=-1, keepdims=True)
     assert want[..., 2:3][stays == 0].max() < 1e-3
     pictures = guide[..., :3], guide[..., 3:6], source, plain.generated

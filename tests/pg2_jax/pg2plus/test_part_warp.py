@@ -200,6 +200,8 @@ def test_the_middle_of_limbs_and_head_is_certainly_the_person():
     got = np.asarray(part_warp.inside(person(left_ankle=None)[None], HEIGHT, WIDTH))
     got = got[0, ..., 0]
     assert got[29, 13] == 1 and got[29, 11] < 0.5  # a thigh, and its edge
+    # A hand, which can be a fist.
+    assert got[26, 9] > 0.5 and got[29, 8] == 0
     assert got[5, 16] == 1 and got[5, 20] == 0  # the head, of 5.5 pixels
     assert got[37, 19] == 0 and got[37, 13] == 1  # a shin that is not seen
     assert got[18, 16] == 0  # the torso

@@ -44,14 +44,23 @@ def fit_to_body(poses: np.ndarray, body: np.ndarray) -> np.ndarray:
     lengths, middles = _torso(poses)
     scale = length[0] / np.nanmedian(lengths[lengths > 0])
     fitted = moved(poses, scale, hips[0] - scale * np.nanmean(middles, axis=0))
-    floor, lowest = _floor(body), _floor(fitted)
+    return _on_floor(fitted, body, hips[0, 0], length[0])
+
+
+def _on_floor(
+    poses: np.ndarray, body: np.ndarray, middle: float, length: float
+) -> np.ndarray:
+    """Poses [N, 18, 3] of somebody who stands, at the height where a body [1, 18, 3]
+    with a torso of this length stands; as much smaller, about the floor below the
+    `middle` x, as the head needs to be in the image, or as much of it as the body's."""
+    floor, lowest = _floor(body), _floor(poses)
     if floor is None or lowest is None:
-        return fitted
-    fitted = moved(fitted, 1.0, np.array([0.0, floor - lowest]))
-    room = floor - min(0.0, _crown(body, length[0]))
-    height = floor - _crown(fitted, length[0])
+        return poses
+    standing = moved(poses, 1.0, np.array([0.0, floor - lowest]))
+    room = floor - min(0.0, _crown(body, length))
+    height = floor - _crown(standing, length)
     smaller = room / height if height > room else 1.0
-    return moved(fitted, smaller, (1.0 - smaller) * np.array([hips[0, 0], floor]))
+    return moved(standing, smaller, (1.0 - smaller) * np.array([middle, floor]))
 
 
 def _floor(poses: np.ndarray) -> float | None:

@@ -135,10 +135,12 @@ def _of_library(text: str, name: str, argument: str) -> Poses:
     if library not in pose_library.NAMES:
         sets = ", ".join(pose_library.NAMES)
         rule = f": there is no such file or folder, and no such set of poses ({sets})"
-        single = [
-            each for each in pose_library.SINGLE if text in pose_library.read(each)
+        hints = [
+            f"{each}/{text}"
+            for each in pose_library.SINGLE
+            if text in pose_library.read(each)
         ]
-        rule += f"; did you mean {single[0]}/{text}?" if single else "."
+        rule += f"; did you mean {hints[0]}?" if hints else "."
         raise errors.ArgumentError(argument, text, rule)
     poses = pose_library.read(library)
     if one:

@@ -64,8 +64,8 @@ def where_it_can_be(
     moved, behind, kept, own = jnp.split(weights, 4, axis=-1)
     stays = jnp.maximum(guide[..., guides.STILL], 1e-6)
     if final:
-        # Its weights are a power of those of training, which makes gaps at necks if it
-        # knows no background in heads.
+        # Its weights are a power of those of training, where networks would learn from
+        # the rules that follow to leave gaps at necks.
         stays = stays**_FINALLY
         certainly = guide[..., guides.INSIDE] * guide[..., guides.COVERAGE]
         behind = behind * jnp.maximum(1.0 - certainly, 1e-6) ** _FINALLY

@@ -93,12 +93,19 @@ def take_once(programs: Mapping[Any, Callable[[], Any]]) -> dict[Any, Any]:
 
 
 def take_turns(
-    programs: Mapping[Any, Callable[[], object]], repeats: int, calls: int = 1
+    programs: Mapping[Any, Callable[[], object]],
+    repeats: int,
+    calls: int = 1,
+    untimed: int = 0,
 ) -> dict[Any, Clocks]:
-    """Times so many `calls` of each program, one after the other, `repeats` times."""
+    """Times so many `calls` of each program, one after the other, `repeats` times; in
+    each turn after `untimed` ones, because the memory that a program gives back is
+    handed out anew after another has run."""
     times: dict[Any, Clocks] = {name: ([], []) for name in programs}
     for _ in tqdm(range(repeats), desc="measuring", unit="turn", disable=None):
         for name, program in programs.items():
+            for _ in range(untimed):
+                program()
             wall, cpu = seconds(program, calls)
             times[name][0].append(wall)
             times[name][1].append(cpu)

@@ -54,7 +54,7 @@ def measure(
     }
     programs = _programs(peers, (*TASKS, PRODUCT))
     difference = _largest_difference(measurement.take_once(programs))
-    times = measurement.take_turns(programs, repeats)
+    times = measurement.take_turns(programs, repeats, untimed=1)
     series = _compare(times) + _shares(times, jax_peer.task_flops(config))
     if first_step:
         series += _first_steps(folder, size)
@@ -74,7 +74,8 @@ def measure_plus(folder: pathlib.Path, *, repeats: int, **size: Any) -> Measurem
     peers = {"pg2plus": jax_peer.Peer(plus), "PG2": jax_peer.Peer(config)}
     programs = _programs(peers, TASKS)
     measurement.take_once(programs)
-    times = measurement.take_turns(programs, repeats, calls=_STEPS_OF_PLUS)
+    calls = _STEPS_OF_PLUS
+    times = measurement.take_turns(programs, repeats, calls=calls, untimed=1)
     return Measurement(_compare(times), jax_peer.facts(config))
 
 

@@ -56,6 +56,24 @@ def test_programs_take_turns(monkeypatch):
     assert (rates[2].name, rates[2].median) == ("fast / slow", 4.0)
 
 
+def test_untimed_calls_begin_each_turn(monkeypatch):
+    clock, others = [0.0], []
+
+    def program(name):
+        # The first call after another program's takes longer.
+        clock[0] += 0.5 if others[-1:] == [name] else 3.0
+        others.append(name)
+
+    monkeypatch.setattr(measurement.time, "perf_counter", lambda: clock[0])
+    monkeypatch.setattr(measurement.time, "process_time", lambda: clock[0])
+    programs = {name: functools.partial(program, name) for name in "ab"}
+    times = measurement.take_turns(programs, 3, calls=2, untimed=1)
+    assert times == dict.fromkeys("ab", ([0.5] * 3, [0.5] * 3))
+    assert others == list("aaabbb" * 3)
+    times = measurement.take_turns(programs, 2, calls=2)
+    assert times == dict.fromkeys("ab", ([1.75] * 2, [1.75] * 2))
+
+
 def test_what_is_missing_is_named():
     with pytest.raises(ValueError, match="compares with nothing: pip install"):
         measurement.imported("no_such_module", "compares with nothing: pip install")

@@ -37,6 +37,9 @@ class Photo:
     # [18, 3] float32 (x, y, visible) in whole pixels; (0, 0, 0) if not visible.
     keypoints: np.ndarray
     quality: int  # of the camera's JPEG
+    # Down to where cloth hangs between the legs: 1 to the knees, 2 to the ankles, 0 if
+    # there is none.
+    hem: float
 
 
 def photograph(
@@ -98,7 +101,20 @@ def take_photo(
     ground = scene.place * _ground_shadow(skeleton, scene.light, view)[..., None]
     keypoints = _find_keypoints(skeleton, parts, surface, view)
     image = scene.develop(ground + cover * (colour - ground), rng)
-    return Photo(image, keypoints, scene.quality)
+    return Photo(image, keypoints, scene.quality, _hem(look, skeleton))
+
+
+def _hem(look: person.Look, skeleton: figure.Skeleton) -> float:
+    """The hem of a skirt, which hangs between the knees, for `Photo`."""
+    pelvis, knees, ankles = (
+        np.mean([skeleton.joints[name] for name in names], axis=0)
+        for names in (("pelvis",), ("r_knee", "l_knee"), ("r_ankle", "l_ankle"))
+    )
+    upper, lower = (float(np.linalg.norm(x)) for x in (knees - pelvis, ankles - knees))
+    length = look.skirt * look.size
+    if length <= upper:
+        return length / upper
+    return 1 + min((length - upper) / lower, 1.0)
 
 
 def _see(skeleton: figure.Skeleton, scene: scenes.Scene) -> figure.Skeleton:

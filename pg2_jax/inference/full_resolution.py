@@ -26,6 +26,7 @@ from pg2_jax.pg2plus import (
     part_transfer,
     part_warp,
     sampling,
+    skirts,
 )
 from pg2_jax.photos import crop, patch_fill
 from pg2_jax.pose import scaled
@@ -230,7 +231,8 @@ def _generate(
     own = sampling.enlarged(layers.generated, height, width)
     before, after = (scaled(points, scale) for points in poses)
     bare = None if armless is None else inputs.from_uint8(armless)
-    moved = part_warp.warp(large, before, after, height, width, certain, bare)
+    cloth = None if seen is None else skirts.cloth(source, source_pose, seen)
+    moved = part_warp.warp(large, before, after, height, width, certain, bare, cloth)
     weights = blending.enlarged(layers.weights, guide, moved.coverage)
     # Away from the person in the new pose a piece of the photo is better than what the
     # network makes up.

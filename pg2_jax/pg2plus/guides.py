@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 
 from pg2_jax import pose
-from pg2_jax.pg2plus import part_frames, part_warp, pull_push
+from pg2_jax.pg2plus import part_frames, part_warp, pull_push, skirts
 
 # The channels of a guide.
 COMPOSITE, BACKGROUND = slice(0, 3), slice(3, 6)
@@ -44,6 +44,7 @@ def guide(
     """
     size = height, width
     free = part_warp.background(source_keypoints, *size)
+    likely = person
     if person is not None:
         body = 1.0 - part_warp.background(source_keypoints, *size, BODY)
         # In doubt it is no background and does not move along: little hair stays, and
@@ -58,7 +59,12 @@ def guide(
         seen = source_keypoints, source_keypoints
     else:
         poses = source_keypoints, target_keypoints
-        _, masks, composite, coverage = part_warp.warp(source, *poses, *size, person)
+        cloth = None
+        if likely is not None:
+            cloth = skirts.cloth(source, source_keypoints, likely)
+        _, masks, composite, coverage, lap = part_warp.warp(
+            source, *poses, *size, person, cloth=cloth
+        )
         target_maps = pose.heat_maps(target_keypoints, *size)
         seen = target_keypoints, source_keypoints
     views = [jax.nn.one_hot(pose.view(points), len(pose.VIEWS)) for points in seen]
@@ -76,7 +82,7 @@ def guide(
     if blending == "sharp":
         stays, inside = jnp.ones_like(free), jnp.zeros_like(free)
         if target_keypoints is not None:
-            inside = part_warp.inside(target_keypoints, *size)
+            inside = jnp.maximum(part_warp.inside(target_keypoints, *size), lap)
         if person is not None and target_keypoints is not None:
             still = part_warp.still(source_keypoints, target_keypoints, *size)
             stays = 1.0 - (1.0 - still) * widened(1.0 - free)

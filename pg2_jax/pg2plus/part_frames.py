@@ -177,6 +177,12 @@ def frames(keypoints: jax.Array) -> Frames:
     )
 
 
+def facing(keypoints: jax.Array) -> jax.Array:
+    """Whether nose or eyes are seen among [..., 18, 3] keypoints, [...] bool."""
+    seen = (keypoints[..., 2] > 0) & jnp.isfinite(keypoints).all(axis=-1)
+    return _pick(seen, _SIGHT, -1).any(axis=-1)
+
+
 def with_stand_ins(source: Frames) -> Frames:
     """Frames in which a limb that is not seen is the one of the other side."""
 

@@ -13,6 +13,12 @@ _MAX_STRETCH = 2.5
 MARGIN = 0.22  # torso lengths about a person for clothes, hair and bags
 _CROWN = 0.1  # torso lengths that a head is higher above the ears than below them
 _HEAD_ALONE = 0.12  # by which it is narrower than its part, which has room for hair
+# Of a head that turns away, torso lengths below its ears. From behind there is hair
+# from the top down to the nape, and skin below. The photo of the face surely has hair
+# above the forehead, in the middle, and the skin of the neck below the chin.
+_TOP, _NAPE = -0.26, 0.12
+_HAIR, _CHIN = (-0.21, -0.15), 0.27
+_MIDDLE = 0.45  # of the width of a head
 _STILL, _GONE = 0.02, 0.08  # torso lengths a pixel moves, to count as either
 
 
@@ -94,6 +100,25 @@ def source_places(
         for i in range(2)
     )
     return x, y
+
+
+def without_face(
+    away: jax.Array, target: Frames, along: jax.Array, across: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """The places in the frames, [B, H, W, 10] each, in which those of a head that turns
+    `away`, [B] bool, are where the photo of the face has its hair and its neck."""
+    unit = jnp.maximum(target.unit, 1e-3)[:, None, None]
+    down, aside = along[..., HEAD], across[..., HEAD]
+    hairy = down < _NAPE * unit
+    share = (down - _TOP * unit) / (_NAPE - _TOP)
+    hair = _HAIR[0] * unit + (_HAIR[1] - _HAIR[0]) * share
+    there = jnp.where(hairy, hair, jnp.maximum(down, _CHIN * unit))
+    beside = jnp.where(hairy, _MIDDLE * aside, aside)
+    away = away[:, None, None]
+    return (
+        along.at[..., HEAD].set(jnp.where(away, there, down)),
+        across.at[..., HEAD].set(jnp.where(away, beside, aside)),
+    )
 
 
 def around(

@@ -14,8 +14,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from pg2_jax.pg2plus import arms, missing_joints, part_frames, part_places, sampling
-from pg2_jax.pg2plus.part_frames import LAYER_OF, LAYERS, TORSO, Frames
+from pg2_jax.pg2plus import (
+    arms,
+    missing_joints,
+    part_frames,
+    part_places,
+    sampling,
+    skirts,
+)
+from pg2_jax.pg2plus.part_frames import HEAD, LAYER_OF, LAYERS, TORSO, Frames
 
 _SURE_REACH = 0.4  # of hands and feet; fists, and feet seen from the front, are short
 _INSIDE = -0.1  # torso lengths from where on a limb or a head is certainly the person
@@ -30,6 +37,8 @@ class Warped(NamedTuple):
     masks: jax.Array
     composite: jax.Array  # [B, H, W, C] the parts, back to front; 0 where there is none
     coverage: jax.Array  # [B, H, W, 1] in [0, 1], how much of a pixel it covers
+    # [B, H, W, 1] in [0, 1], how much of a pixel cloth between the legs covers.
+    lap: jax.Array
 
 
 def warp(
@@ -40,21 +49,28 @@ def warp(
     width: int,
     person: jax.Array | None = None,
     armless: jax.Array | None = None,
+    cloth: jax.Array | None = None,
 ) -> Warped:
     """Moves the parts of a person in a photo [B, h, w, C] float32, of any size, to
     another pose: keypoints [B, 18, 3] float32, those of the source in pixels of the
-    photo, those of the target in pixels of the picture to make, [B, height, width].
+    photo, those of the target in pixels of the picture to make, [B, height, width]. A
+    head that turns away has the hair above the face all over it.
 
     Where the `person` is in the photo, [B, h, w, 1] in [0, 1], need not be known. If it
-    is, composite and coverage are of the person alone, not of all that masks hold. What
-    is behind arms is that of the `armless` photo [B, h, w, 3], else body's averages."""
+    is, composite and coverage are of the person alone, not of all that masks hold, and
+    there can be `cloth` between the legs, see `skirts.cloth`. What is behind arms is
+    that of the `armless` photo [B, h, w, 3], else body's averages."""
     # Both at once: half as much to compile.
     people = part_frames.frames(jnp.stack([source_keypoints, target_keypoints]))
     source, target = (Frames(*(x[i] for x in people)) for i in range(2))
     source = part_frames.with_stand_ins(source)
     along, across = part_places.places(target, height, width)
     masks = part_places.masks(target, along, across)
-    x, y = part_places.source_places(source, target, along, across)
+    poses = source_keypoints, target_keypoints
+    faced, faces = map(part_frames.facing, poses)
+    hair = faced & ~faces, target, along, across
+    seen = part_places.without_face(*hair)
+    x, y = part_places.source_places(source, target, *seen)
     if person is not None:
         image = jnp.concatenate([image, person], axis=-1)
     usable = (source.known & target.known)[:, None, None, :]
@@ -65,11 +81,17 @@ def warp(
     clear = jax.lax.optimization_barrier(clear)
     parts, masks = _once(_read(image, clear, x, y), masks)
     if person is None:
-        return Warped(parts, masks, *_composite(parts, masks))
+        none = jnp.zeros_like(masks[..., :1])
+        return Warped(parts, masks, *_composite(parts, masks), none)
     parts, shares = parts[..., :-1], parts[..., -1]
-    composite, coverage = _composite(parts, masks * shares)
+    lap = None if cloth is None else _lap(clear, *poses, cloth, height, width)
+    composite, coverage = _composite(parts, masks * shares, lap)
+    covered = jnp.zeros_like(coverage)
+    if lap is not None:
+        covered = lap[1].max(axis=-1, keepdims=True)
     # The person's own colours up to the edge.
-    return Warped(parts, masks, composite / jnp.maximum(coverage, 1e-3), coverage)
+    composite = composite / jnp.maximum(coverage, 1e-3)
+    return Warped(parts, masks, composite, coverage, covered)
 
 
 def background(
@@ -97,8 +119,8 @@ def still(
 ) -> jax.Array:
     """Where a photo's pixels stay when its person takes the target pose: [B, H, W, 1]
     in [0, 1], 1 behind the person and on parts that hardly move, 0 where a part leaves,
-    with the clothes and the hair about it. Keypoints are [B, 18, 3]; those that are not
-    seen are where they must be."""
+    with the clothes and the hair about it, and where a head turns from the camera or to
+    it. Keypoints are [B, 18, 3]; those that are not seen are where they must be."""
     both = missing_joints.completed(jnp.stack([source_keypoints, target_keypoints]))
     people = part_frames.frames(both)
     source, target = (Frames(*(x[i] for x in people)) for i in range(2))
@@ -112,8 +134,10 @@ def still(
     way = jnp.sqrt(dx**2 + dy**2) / jnp.maximum(unit, 1e-3)
     leaves = masks * part_places.far(way)
     # A part that the target pose lacks leaves too, unless nobody is in it.
-    unknown = target.known.any(axis=-1, keepdims=True) & ~target.known
-    leaves = jnp.where(unknown[:, None, None, :], masks, leaves)
+    gone = target.known.any(axis=-1, keepdims=True) & ~target.known
+    faced, faces = map(part_frames.facing, (source_keypoints, target_keypoints))
+    gone = gone.at[:, HEAD].set(gone[:, HEAD] | ~(faced == faces))
+    leaves = jnp.where(gone[:, None, None, :], masks, leaves)
     known = target.known.any(axis=-1)[:, None, None, None]
     return 1.0 - jnp.where(known, leaves, 0.0).max(axis=-1, keepdims=True)
 
@@ -131,6 +155,24 @@ def _read(image: jax.Array, clear: jax.Array, x: jax.Array, y: jax.Array) -> jax
     return jnp.concatenate([body, forearms], axis=3)
 
 
+def _lap(
+    photo: jax.Array,
+    source_keypoints: jax.Array,
+    target_keypoints: jax.Array,
+    cloth: jax.Array,
+    height: int,
+    width: int,
+) -> tuple[jax.Array, jax.Array]:
+    """The pixels of a lap's halves, [B, H, W, 2, C], and how much of them there is, [B,
+    H, W, 2], from a photo [B, h, w, C + 1] whose last channel is the person."""
+    laps = skirts.lap(jnp.stack([source_keypoints, target_keypoints]))
+    source, target = (skirts.Lap(*(x[i] for x in laps)) for i in range(2))
+    x, y, opacity = skirts.places(source, target, cloth, height, width)
+    read = sampling.bilinear(photo, x, y)
+    opacity = opacity * sampling.on_photo(x, y, *photo.shape[1:3])
+    return _once(read[..., :-1], opacity * read[..., -1])
+
+
 def _once(pixels: jax.Array, opacity: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Both, [..., C] and [...], as they are: XLA would compute them anew for each layer
     that is put over others, but not arrays that are parts of one."""
@@ -139,17 +181,25 @@ def _once(pixels: jax.Array, opacity: jax.Array) -> tuple[jax.Array, jax.Array]:
     return both[..., :-1], both[..., -1]
 
 
-def _composite(parts: jax.Array, masks: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """The parts over one another, back to front, and how much they cover."""
+def _composite(
+    parts: jax.Array,
+    masks: jax.Array,
+    lap: tuple[jax.Array, jax.Array] | None = None,
+) -> tuple[jax.Array, jax.Array]:
+    """The parts over one another, back to front, and how much they cover; over the legs
+    and under the torso what `_lap` gives."""
     composite = jnp.zeros_like(parts[..., 0, :])
     coverage = jnp.zeros_like(masks[..., :1])
-    for layer in range(len(LAYERS)):
-        members = slice(*np.searchsorted(LAYER_OF, [layer, layer + 1]))
-        opacity = masks[..., members]
-        together = opacity.sum(axis=-1, keepdims=True)
-        mean = jnp.sum(parts[..., members, :] * opacity[..., None], axis=-2)
-        mean = mean / jnp.maximum(together, 1e-6)
-        covers = 1.0 - jnp.prod(1.0 - opacity, axis=-1, keepdims=True)
-        composite = composite * (1.0 - covers) + mean * covers
-        coverage = coverage * (1.0 - covers) + covers
+    for number, name in enumerate(LAYERS):
+        members = slice(*np.searchsorted(LAYER_OF, [number, number + 1]))
+        layers = [(parts[..., members, :], masks[..., members])]
+        if name == "torso" and lap is not None:
+            layers.insert(0, lap)
+        for pixels, opacity in layers:
+            together = opacity.sum(axis=-1, keepdims=True)
+            mean = jnp.sum(pixels * opacity[..., None], axis=-2)
+            mean = mean / jnp.maximum(together, 1e-6)
+            covers = 1.0 - jnp.prod(1.0 - opacity, axis=-1, keepdims=True)
+            composite = composite * (1.0 - covers) + mean * covers
+            coverage = coverage * (1.0 - covers) + covers
     return composite, coverage

@@ -106,7 +106,7 @@ def test_a_person_wears_the_same_in_every_picture_and_all_poses_differ():
     def remember(look, pose, *_):
         looks.append(look)
         poses.append(pose.arms.tolist())
-        return pictures.Photo(np.zeros(0), np.zeros(0), 90)
+        return pictures.Photo(np.zeros(0), np.zeros(0), 90, 0.0)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pictures, "take_photo", remember)

@@ -14,7 +14,7 @@ from pg2_jax.inference import (
     pose_transfer,
     source_photo,
 )
-from pg2_jax.pg2plus import blending, guides, part_transfer, part_warp
+from pg2_jax.pg2plus import blending, guides, part_transfer, part_warp, skirts
 from tests.pg2_jax.inference.stand_in import NoFinder, make_photo
 from tests.pg2_jax.pg2plus.people import (
     HEIGHT,
@@ -47,6 +47,9 @@ def drawn(scale, **options):
     return photo, model()(photo, WALKING, **options)
 
 
+CLOTH = np.ones((1, skirts.ROWS), np.float32)  # whatever the photo shows
+
+
 @jax.jit
 def by_definition(params, image, photo, background, mask, certain, armless):
     """Weights and image of the network, enlarged, and pixels of the photo."""
@@ -60,7 +63,7 @@ def by_definition(params, image, photo, background, mask, certain, armless):
     size = photo.shape[1:3]
     own = jax.image.resize(own, (1, *size, 3), "bilinear")
     from_source, to_target = (times(points, 2).astype(np.float32) for points in poses)
-    known = certain, armless
+    known = certain, armless, CLOTH
     moved = part_warp.warp(large, from_source, to_target, *size, *known)
     shares = blending.enlarged(shares, guide, moved.coverage)
     # Away from the person the background is in the place of the network's image.
@@ -76,7 +79,8 @@ def by_definition(params, image, photo, background, mask, certain, armless):
 
 
 @pytest.mark.slow
-def test_weights_are_enlarged_and_pixels_are_the_photos_own():
+def test_weights_are_enlarged_and_pixels_are_the_photos_own(monkeypatch):
+    monkeypatch.setattr(skirts, "cloth", lambda *_: CLOTH)
     photo, result = drawn(2)
     joints = person() * np.array([2, 2, 1])
     size = HEIGHT, WIDTH

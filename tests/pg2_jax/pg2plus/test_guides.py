@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from pg2_jax import pose
-from pg2_jax.pg2plus import guides, part_warp, pull_push
+from pg2_jax.pg2plus import guides, part_warp, pull_push, skirts
 from tests.pg2_jax.pg2plus.people import (
     HEIGHT,
     WALKING,
@@ -56,7 +56,8 @@ def test_the_guide_says_all_of_both_poses_in_order():
 def test_the_guide_is_told_who_the_person_is():
     source, poses = source_photo(), (person()[None], WALKING[None])
     known = np.asarray(told_of(source, middle(), *poses))
-    moved = part_warp.warp(source, *poses, HEIGHT, WIDTH, middle())
+    cloth = skirts.cloth(source, poses[0], middle())
+    moved = part_warp.warp(source, *poses, HEIGHT, WIDTH, middle(), cloth=cloth)
     np.testing.assert_allclose(known[..., :3], moved.composite, atol=1e-4)
     np.testing.assert_allclose(known[..., 6:7], moved.coverage, atol=1e-5)
     # The background begins a pixel from the person, and is not in the middle of parts.
@@ -77,7 +78,7 @@ def test_the_guide_is_told_who_the_person_is():
     stays = known[..., 60:61]
     np.testing.assert_allclose(stays, want, atol=1e-5)
     assert (stays == 0).any() and (still != stays).any()
-    inside = part_warp.inside(poses[1], HEIGHT, WIDTH)
+    inside = np.maximum(part_warp.inside(poses[1], HEIGHT, WIDTH), moved.lap)
     np.testing.assert_allclose(known[..., 61:], inside, atol=1e-5)
 
 
@@ -88,5 +89,6 @@ def test_in_doubt_it_is_the_person_for_the_background_alone(likely, free, moves)
     source, poses = source_photo(), (person()[None], WALKING[None])
     told = np.asarray(told_of(source, middle(likely), *poses))
     np.testing.assert_allclose(told[0, 2, 9:12, 7], free, atol=1e-5)
-    moved = part_warp.warp(source, *poses, HEIGHT, WIDTH, middle(moves))
+    cloth = skirts.cloth(source, poses[0], middle(likely))
+    moved = part_warp.warp(source, *poses, HEIGHT, WIDTH, middle(moves), cloth=cloth)
     np.testing.assert_allclose(told[..., 6:7], moved.coverage, atol=1e-5)

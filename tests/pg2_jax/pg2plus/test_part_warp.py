@@ -111,6 +111,52 @@ def test_mirrored_inputs_give_the_mirrored_picture(photo):
     np.testing.assert_allclose(mirrored.coverage[:, ::-1], plain.coverage, atol=1e-4)
 
 
+BACK_OF_HEAD = person(nose=None, right_eye=None, left_eye=None)
+
+
+def test_a_head_that_turns_away_has_the_hair_above_the_face():
+    rows, columns = np.mgrid[:HEIGHT, :WIDTH].astype(np.float32)
+    places = np.stack([columns, rows, rows], axis=-1)
+    head = warp(places, person(), BACK_OF_HEAD).parts[..., HEAD, :]
+    # The ears are in row 6. Of a torso of 13 pixels the hair is 0.21 to 0.15 above
+    # them, and goes from 0.26 above to 0.12 below; the neck begins 0.27 below.
+    share = 0.26 / 0.38
+    np.testing.assert_allclose(
+        head[6, 16, 1], 6 - 13 * (0.21 - 0.06 * share), atol=4e-3
+    )
+    np.testing.assert_allclose(head[6, 18, 0], 16 + 0.45 * 2, atol=4e-3)
+    np.testing.assert_allclose(head[8, 16, 1], 6 + 13 * 0.27, atol=4e-3)
+    np.testing.assert_allclose(head[10, 18], [18, 10, 10], atol=4e-3)
+    # A face that turns to the camera is not known: the head is as it was.
+    for source, target in ((BACK_OF_HEAD, person()), (BACK_OF_HEAD, BACK_OF_HEAD)):
+        head = warp(places, source, target).parts[..., HEAD, :]
+        np.testing.assert_allclose(head[6, 18], [18, 6, 6], atol=4e-3)
+
+
+def test_a_head_that_turns_away_and_has_no_size_is_not_covered(photo):
+    ears = person()[[16, 17]]
+    only_ears = np.zeros((18, 3), np.float32)
+    only_ears[[16, 17]] = ears
+    warped = warp(photo, person(), only_ears)
+    assert np.all(warped.composite == 0) and np.all(warped.coverage == 0)
+
+
+def test_no_face_stays_on_a_head_that_turns():
+    faceless = person(**dict.fromkeys(("nose", "right_eye", "left_eye")))
+    faceless[[16, 17]] = 0
+    side = TO_THE_LEFT.copy()
+    side[[0, 14, 15, 16, 17]] = 0  # a nose that is made up is no face
+    for source, target, stays in (
+        (person(), BACK_OF_HEAD, 0),
+        (BACK_OF_HEAD, person(), 0),
+        (BACK_OF_HEAD, BACK_OF_HEAD, 1),
+        (person(), faceless, 0),
+        (TO_THE_LEFT, side, 0),
+    ):
+        still = part_warp.still(source[None], target[None], HEIGHT, WIDTH)
+        assert still[0, 6, 16, 0] == stays and still[0, 37, 19, 0] == 1
+
+
 def test_a_torso_seen_from_behind_is_mirrored(photo):
     bare = person(**ARMS)
     behind = bare[pose.MIRRORED]

@@ -13,7 +13,7 @@ from pg2_jax.pg2plus import guides, pull_push, sampling
 # transparent limbs. By trial.
 _FINALLY = 4.2
 # By so much less a result gets a head of the network's own, which is one of the people
-# of its training, unless the face turns away. By trial.
+# of its training. By trial.
 _OWN_HEAD = 4.0
 # How much of a pixel that leaves goes to the background of a large picture.
 _BEHIND = 0.05
@@ -31,8 +31,7 @@ class Layers(NamedTuple):
 def result_logits(logits: jax.Array, guide: jax.Array) -> jax.Array:
     """The logits of a result's weights [B, H, W, 4]: clearer than those of training,
     and with less of the network's own heads."""
-    heads = guide[..., guides.HEAD] * (1.0 - guides.turns_away(guide))
-    own_head = _OWN_HEAD * heads
+    own_head = _OWN_HEAD * guide[..., guides.HEAD]
     own_head = jnp.pad(own_head, ((0, 0), (0, 0), (0, 0), (3, 0)))
     return _smooth(_FINALLY * logits) - own_head
 

@@ -12,7 +12,6 @@ COMPOSITE, BACKGROUND = slice(0, 3), slice(3, 6)
 COVERAGE, FREE = slice(6, 7), slice(7, 8)
 HEAD = slice(8 + part_frames.HEAD, 9 + part_frames.HEAD)
 FINE = 8 + part_frames.NUM_PARTS  # of them before the heat maps
-_NOSES = tuple(FINE + i * len(pose.JOINTS) + pose.JOINTS.index("nose") for i in (0, 1))
 _VIEWS = 2 * len(pose.VIEWS)
 CHANNELS = FINE + 2 * len(pose.JOINTS) + _VIEWS
 # For sharp blending alone.
@@ -104,11 +103,3 @@ def certain(person: jax.Array) -> jax.Array:
 def widened(mask: jax.Array) -> jax.Array:
     """A mask that begins a pixel earlier on all sides."""
     return nn.max_pool(mask, (3, 3), padding="SAME")
-
-
-def turns_away(guide: jax.Array) -> jax.Array:
-    """Whether the target pose hides the face that the source shows, [B, 1, 1, 1]."""
-    target, source = (
-        guide[..., i : i + 1].max(axis=(1, 2), keepdims=True) for i in _NOSES
-    )
-    return jnp.maximum(source - target, 0.0)

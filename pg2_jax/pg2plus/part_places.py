@@ -17,7 +17,7 @@ _HEAD_ALONE = 0.12  # by which it is narrower than its part, which has room for 
 # from the top down to the nape, and skin below. The photo of the face surely has hair
 # above the forehead, in the middle, and the skin of the neck below the chin.
 _TOP, _NAPE = -0.26, 0.12
-_HAIR, _CHIN = (-0.21, -0.15), 0.27
+_HAIR, _CHIN = (-0.25, -0.19), 0.27
 _MIDDLE = 0.45  # of the width of a head
 _STILL, _GONE = 0.02, 0.08  # torso lengths a pixel moves, to count as either
 

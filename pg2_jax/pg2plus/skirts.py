@@ -30,6 +30,7 @@ _PAIRS = tuple(
     for joint in ("hip", "knee", "ankle")
 )
 _THIGHS = slice(0, 2)  # among the parts
+_HIPS = 0.65  # of the width at the hips that moves: beside them hands hang
 _SHORT = 0.05  # torso lengths; so short is a thigh that points to the camera
 _OVERLAP = 0.15  # of its length that a half begins above its upper end
 # Logits of cloth that is moved a little, and in full: of photos the network is less
@@ -161,10 +162,12 @@ def places(
     half = _each(target.upper) + inner * _each(target.lower - target.upper)
     aside = on_axis(target.across) / half
     edge = jnp.maximum(0.06 * _each(target.unit[:, None]), 1.0)
-    beside = (jnp.abs(aside) - 1.0) * half
+    row = far + jnp.arange(2.0).reshape(1, 1, 1, 2)  # 1 at the knees, 2 at the ankles
+    widest = jnp.minimum(_HIPS + (1.0 - _HIPS) * row, 1.0)
+    beside = (jnp.abs(aside) - widest) * half
     beyond = jnp.maximum(-_OVERLAP - far, far - 1.0) * _each(target.length)
     within = jnp.clip(0.5 - jnp.maximum(beside, beyond) / edge, 0.0, 1.0)
-    row = (far + jnp.arange(2.0).reshape(1, 1, 1, 2)) * (ROWS // 2) - 0.5
+    row = row * (ROWS // 2) - 0.5
     there = sampling.bilinear(cloth[:, :, None, None], jnp.zeros_like(row), row)
     opacity = within * there[..., 0]
     opacity = jnp.where(_each(source.known & target.known), opacity, 0.0)

@@ -118,11 +118,11 @@ def test_a_head_that_turns_away_has_the_hair_above_the_face():
     rows, columns = np.mgrid[:HEIGHT, :WIDTH].astype(np.float32)
     places = np.stack([columns, rows, rows], axis=-1)
     head = warp(places, person(), BACK_OF_HEAD).parts[..., HEAD, :]
-    # The ears are in row 6. Of a torso of 13 pixels the hair is 0.21 to 0.15 above
+    # The ears are in row 6. Of a torso of 13 pixels the hair is 0.25 to 0.19 above
     # them, and goes from 0.26 above to 0.12 below; the neck begins 0.27 below.
     share = 0.26 / 0.38
     np.testing.assert_allclose(
-        head[6, 16, 1], 6 - 13 * (0.21 - 0.06 * share), atol=4e-3
+        head[6, 16, 1], 6 - 13 * (0.25 - 0.06 * share), atol=4e-3
     )
     np.testing.assert_allclose(head[6, 18, 0], 16 + 0.45 * 2, atol=4e-3)
     np.testing.assert_allclose(head[8, 16, 1], 6 + 13 * 0.27, atol=4e-3)

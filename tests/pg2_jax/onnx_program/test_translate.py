@@ -11,6 +11,9 @@ runtime = pytest.importorskip("onnxruntime", reason="the extra onnx is not insta
 
 from pg2_jax import layers  # noqa: E402
 from pg2_jax.onnx_program import graph, translate  # noqa: E402
+from pg2_jax.pg2plus import guides  # noqa: E402
+from pg2_jax.pose import MIRRORED  # noqa: E402
+from tests.pg2_jax.pg2plus import people  # noqa: E402
 
 BATCH = 3
 PLACES = np.array([2, 0, 3])
@@ -24,10 +27,10 @@ def inputs():
     return {"image": image, "index": index}
 
 
-def run(function, stored="float32"):
-    """What ONNX Runtime and jax make of the inputs, and the model, whose batch is
-    open."""
-    given = inputs()
+def run(function, stored="float32", given=None):
+    """What ONNX Runtime and jax make of the inputs, an image and another, and the
+    model, whose batch is open."""
+    given = given or inputs()
     (batch,) = jax.export.symbolic_shape("batch")
     shapes = {
         name: jax.ShapeDtypeStruct((batch, *x.shape[1:]), x.dtype)
@@ -120,6 +123,21 @@ def test_it_is_what_jax_gives(name):
     np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-5)
     (output,) = model.graph.output
     assert output.type.tensor_type.shape.dim[0].dim_param == "batch"
+
+
+def test_the_guide_of_sharp_blending_is_what_jax_gives():
+    rng = np.random.default_rng(0)
+    image = rng.uniform(-1, 1, (2, people.HEIGHT, people.WIDTH, 3)).astype(np.float32)
+    standing = np.stack([people.person(), people.TO_THE_LEFT])
+
+    def guide(image, index):
+        size = people.HEIGHT, people.WIDTH
+        person = jnp.clip(image[..., :1] + 0.5, 0.0, 1.0)
+        return guides.guide(image, index, index[:, MIRRORED], *size, "sharp", person)
+
+    got, want, _ = run(guide, given={"image": image, "index": standing})
+    assert got.shape == (2, people.HEIGHT, people.WIDTH, guides.CHANNELS + 2)
+    assert np.mean(np.abs(got - want) > 1e-4) < 1e-3  # pixels at the edge of a disc
 
 
 def test_constants_that_lose_nothing_are_stored_small():

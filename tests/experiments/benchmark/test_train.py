@@ -176,9 +176,9 @@ def test_pg2plus_beside_the_paper(monkeypatch, tmp_path):
     assert len(named) == 9 + 1  # and all by CPU time
     networks = [config.coarse_network for config, _ in made]
     assert networks == ["part_transfer", "bottleneck"]
-    # One that compiles, and eight in each turn.
+    # One that compiles, and in each turn one untimed and eight.
     for config, counts in made:
-        assert config.batch_size == 2 and set(counts.values()) == {1 + 2 * 8}
+        assert config.batch_size == 2 and set(counts.values()) == {1 + 2 * 9}
 
 
 @pytest.mark.slow

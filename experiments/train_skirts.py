@@ -136,6 +136,7 @@ def _fit(model: restore.Generators, people: Pictures, options: Options) -> PyTre
 
     @cpu_convolution.jitted
     def step(coarse, params, state, images, keypoints, hems, number):
+        """The weights and the optimizer's state after a batch, and its loss."""
         batch = inputs.Batch(
             source_image=images,
             target_image=images,

@@ -67,10 +67,9 @@ def warp(
     along, across = part_places.places(target, height, width)
     masks = part_places.masks(target, along, across)
     poses = source_keypoints, target_keypoints
-    faced, faces = map(part_frames.facing, poses)
-    hair = faced & ~faces, target, along, across
-    seen = part_places.without_face(*hair)
-    x, y = part_places.source_places(source, target, *seen)
+    before, after = map(part_frames.facing, poses)
+    along, across = part_places.without_face(before & ~after, target, along, across)
+    x, y = part_places.source_places(source, target, along, across)
     if person is not None:
         image = jnp.concatenate([image, person], axis=-1)
     usable = (source.known & target.known)[:, None, None, :]
@@ -135,8 +134,8 @@ def still(
     leaves = masks * part_places.far(way)
     # A part that the target pose lacks leaves too, unless nobody is in it.
     gone = target.known.any(axis=-1, keepdims=True) & ~target.known
-    faced, faces = map(part_frames.facing, (source_keypoints, target_keypoints))
-    gone = gone.at[:, HEAD].set(gone[:, HEAD] | ~(faced == faces))
+    before, after = map(part_frames.facing, (source_keypoints, target_keypoints))
+    gone = gone.at[:, HEAD].set(gone[:, HEAD] | ~(before == after))
     leaves = jnp.where(gone[:, None, None, :], masks, leaves)
     known = target.known.any(axis=-1)[:, None, None, None]
     return 1.0 - jnp.where(known, leaves, 0.0).max(axis=-1, keepdims=True)

@@ -87,8 +87,7 @@ def check_init_from(stored: Stored, config: Config) -> None:
     lines = [
         f"--{field.name}: {old!r} there, {new!r} here"
         for field, old, new in _changed(stored, config)
-        # Blending is of the same weights.
-        if field.metadata["group"] == "Networks" and field.name != "blending"
+        if field.metadata["group"] == "Networks"
     ]
     refuse(f"--init_from={config.init_from} holds other networks:", lines)
 

@@ -13,7 +13,6 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "stages": ("two_stage", "one_stage", "coarse", "one_network"),
     "pose_embedding": ("heatmap", "coordinate", "encoder", "view"),
     "coarse_network": ("bottleneck", "refinement", "part_transfer"),
-    "blending": ("soft", "sharp"),
     "coarse_block": ("residual", "plain"),
     "refine_decoder": ("symmetric", "constant"),
     "refine_output": ("difference", "image"),
@@ -42,9 +41,6 @@ class Architecture:
     # connected layer, on the inputs of G1; "part_transfer": that of pg2plus, taking
     # the source's pose, see `part_transfer`.
     coarse_network: str = "bottleneck"
-    # How that network blends. "soft": freely. "sharp": told who of the photo is the
-    # person, see `find_person`, and in results with clearer weights.
-    blending: str = "soft"
     coarse_block: str = "residual"  # (paper) or "plain"; in G1
     # Of the first block of G1 and G2; block i of the encoder has (i + 1) times as many.
     base_channels: int = 128
@@ -88,9 +84,6 @@ class Architecture:
                 f"coarse_network={self.coarse_network} does not have."
             )
             raise errors.ArgumentError("pose_embedding", self.pose_embedding, rule)
-        if self.blending != "soft" and not self.needs_source_pose:
-            rule = " needs coarse_network=part_transfer."
-            raise errors.ArgumentError("blending", self.blending, rule)
         patch, guided = self.discriminator == "patch", self.needs_source_pose
         if patch and not (guided and self.stages == "one_network"):
             rule = " needs coarse_network=part_transfer and stages=one_network."

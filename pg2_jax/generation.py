@@ -8,7 +8,6 @@ import jax
 
 from pg2_jax import cpu_convolution, inputs, models
 from pg2_jax.architecture import Architecture
-from pg2_jax.pg2plus import find_person
 
 PyTree = Any
 
@@ -57,11 +56,7 @@ def draw(
     with the weights of G2 "refined"."""
     source = inputs.from_uint8(source_image)
     poses = source_keypoints, target_keypoints
-    person = None
-    if architecture.blending == "sharp":
-        given = coarse_params, source, source_keypoints
-        person = find_person.find(*given, architecture)
-    pose = inputs.pose_input(source, *poses, architecture, person)
+    pose = inputs.pose_input(source, *poses, architecture)
     network = models.coarse_generator(architecture, final=refine_params is None)
     first = apply(network, coarse_params, source, pose)
     images = {architecture.first_image: first}

@@ -1,13 +1,13 @@
 """What the networks see, derived on the device from a batch of photos and keypoints."""
 
-from typing import Any, NotRequired, TypedDict
+from typing import Any, TypedDict
 
 import jax
 import jax.numpy as jnp
 
 from pg2_jax import pose
 from pg2_jax.architecture import Architecture
-from pg2_jax.pg2plus import find_person, guides, part_warp
+from pg2_jax.pg2plus import guides, part_warp
 
 Array = Any  # numpy on the host, jax.Array on the devices
 
@@ -30,8 +30,6 @@ class Inputs(TypedDict):
     pose: jax.Array  # the target pose as G1 takes it, see `pose_input`
     # [B, H, W, 1] in {0, 1}, the target's body; -1 where nothing is asked of the image.
     mask: jax.Array
-    # What teaches "sharp" blending to find the person.
-    lesson: NotRequired[find_person.Lesson]
 
 
 def with_images(batch: Batch, photos: Array | None) -> Batch:
@@ -43,19 +41,14 @@ def with_images(batch: Batch, photos: Array | None) -> Batch:
     return {**batch, "source_image": source, "target_image": target}
 
 
-def prepare(
-    batch: Batch,
-    architecture: Architecture,
-    person: jax.Array | None = None,
-) -> Inputs:
-    """Derives what the networks see from a batch: scaling, pose, body mask; "sharp"
-    blending is told who of the source is the person."""
+def prepare(batch: Batch, architecture: Architecture) -> Inputs:
+    """Derives what the networks see from a batch: scaling, pose, body mask."""
     source = from_uint8(batch["source_image"])
     poses = batch["source_keypoints"], batch["target_keypoints"]
     return Inputs(
         source=source,
         target=from_uint8(batch["target_image"]),
-        pose=pose_input(source, *poses, architecture, person),
+        pose=pose_input(source, *poses, architecture),
         mask=pose.body_mask(batch["target_keypoints"], *architecture.size),
     )
 
@@ -88,18 +81,16 @@ def pose_input(
     source_keypoints: jax.Array,
     target_keypoints: jax.Array,
     architecture: Architecture,
-    person: jax.Array | None = None,
 ) -> jax.Array:
     """The pose to generate, as G1 was built to take it: heat maps [B, H, W, 18] of the
     target in the architecture's range; for the coordinate embedding [B, 54]; for the
     view [B, 3], 1 at its index in `pose.VIEWS`; for "part_transfer" the guide, for
-    which alone the source, [B, H, W, 3] in [-1, 1], its keypoints and, where it is
-    known, its person are needed. Keypoints are [B, 18, 3]."""
+    which alone the source, [B, H, W, 3] in [-1, 1], and its keypoints are needed.
+    Keypoints are [B, 18, 3]."""
     size = architecture.size
     if architecture.needs_source_pose:
         poses = source_keypoints, target_keypoints
-        blending = architecture.blending
-        return guides.guide(source, *poses, *size, blending, person)
+        return guides.guide(source, *poses, *size)
     if architecture.pose_embedding == "coordinate":
         return pose.coordinates(target_keypoints, *size)
     if architecture.pose_embedding == "view":

@@ -16,13 +16,10 @@ from pg2_jax.architecture import Architecture
 from pg2_jax.generation import apply, generate_coarse, generate_refined
 from pg2_jax.inputs import Batch, Inputs
 from pg2_jax.objective import Objective, map_parts, minimize
-from pg2_jax.pg2plus import find_person
 from pg2_jax.train_state import TrainState
 
 PyTree = Any
 Metrics = dict[str, jax.Array]
-
-_LESSON_WEIGHT = 3.0  # of finding the person: its edges are clear after 5,000 steps
 
 
 def coarse_step(
@@ -30,9 +27,8 @@ def coarse_step(
 ) -> tuple[TrainState, Metrics]:
     """Stage I: one update of G1 by the masked L1 loss (Eq. 1); and the first half of
     one network's training, where the losses, SSIM among them if asked for, have the
-    weights of the second. Sharp blending learns to find the person as well."""
-    coarse = state.coarse.drawing_params
-    inputs = training_inputs(state.step, batch, architecture, objective, coarse)
+    weights of the second."""
+    inputs = training_inputs(state.step, batch, architecture, objective)
 
     def coarse_loss(params: PyTree, inputs: Inputs) -> tuple[jax.Array, Metrics]:
         source, pose, target = inputs["source"], inputs["pose"], inputs["target"]
@@ -47,7 +43,6 @@ def coarse_step(
             seen = target, inputs["mask"]
             parts["ssim"] = losses.dissimilarity(coarse, *seen).mean()
             loss = loss + objective.ssim_weight * parts["ssim"]
-        loss = with_lesson(loss, parts, params, inputs, architecture)
         return loss, named("coarse", {"loss": loss, **parts})
 
     coarse, metrics = minimize(coarse_loss, state.coarse, inputs, objective)
@@ -59,8 +54,7 @@ def adversarial_step(
 ) -> tuple[TrainState, Metrics]:
     """Stage II: one update of G2, then one of D against the new G2; G1 is frozen. G2
     refines what G1's average generates, where it is kept, as it will after training."""
-    coarse = state.coarse.drawing_params
-    inputs = training_inputs(state.step, batch, architecture, objective, coarse)
+    inputs = training_inputs(state.step, batch, architecture, objective)
 
     def coarse_image(inputs: Inputs) -> jax.Array:
         source, pose = inputs["source"], inputs["pose"]
@@ -102,8 +96,7 @@ def one_stage_step(
     state: TrainState, batch: Batch, *, architecture: Architecture, objective: Objective
 ) -> tuple[TrainState, Metrics]:
     """The paper's G1+D: one update of G1 by Eq. 4, then one of D against the new G1."""
-    coarse = state.coarse.drawing_params
-    inputs = training_inputs(state.step, batch, architecture, objective, coarse)
+    inputs = training_inputs(state.step, batch, architecture, objective)
 
     def coarse_loss(params: PyTree, inputs: Inputs) -> tuple[jax.Array, Metrics]:
         source, pose = inputs["source"], inputs["pose"]
@@ -111,7 +104,6 @@ def one_stage_step(
         judging = state.discriminator.params
         logits = judge(judging, None, coarse, inputs, architecture, objective)
         loss, parts = generator_losses(logits, coarse, inputs, objective)
-        loss = with_lesson(loss, parts, params, inputs, architecture)
         return loss, named("coarse", {**parts, "loss": loss})
 
     coarse, metrics = minimize(coarse_loss, state.coarse, inputs, objective)
@@ -135,24 +127,12 @@ def training_inputs(
     batch: Batch,
     architecture: Architecture,
     objective: Objective,
-    coarse: PyTree | None = None,
 ) -> Inputs:
-    """One training batch, changed at random by the keys of this step. For "sharp"
-    blending the weights of the `coarse` network tell who of the source the person is.
-    """
+    """One training batch, changed at random by the keys of this step."""
     keys = objective.seed, step
     batch = augmentation.augmented(batch, objective, *keys)
     hidden = augmentation.hide_source_poses(batch, objective, *keys)
-    sharp, person = architecture.blending == "sharp", None
-    if sharp:
-        photos, points = hidden["source_image"], hidden["source_keypoints"]
-        photos = inputs.from_uint8(photos)
-        person = find_person.find(coarse, photos, points, architecture)
-    seen = inputs.prepare(hidden, architecture, person)
-    if sharp:
-        pair = seen["source"], seen["target"]
-        poses = hidden["source_keypoints"], hidden["target_keypoints"]
-        seen["lesson"] = find_person.lesson(*pair, *poses, architecture)
+    seen = inputs.prepare(hidden, architecture)
     if objective.background == "source":
         seen = inputs.with_background_of_source(seen, batch)
     if not objective.pose_mask_loss:
@@ -217,22 +197,6 @@ def discriminator_losses(
         "generated_called_real": jnp.mean(logits["generated"] > 0),
     }
     return parts["loss"], parts
-
-
-def with_lesson(
-    loss: jax.Array,
-    parts: Metrics,
-    params: PyTree,
-    inputs: Inputs,
-    architecture: Architecture,
-) -> jax.Array:
-    """The loss of G1, []; where it has to find the person with what teaches that, which
-    becomes one of the `parts`."""
-    if "lesson" not in inputs:
-        return loss
-    taught = find_person.lesson_loss(params, inputs["lesson"], architecture)
-    parts["lesson"] = taught.mean()
-    return loss + _LESSON_WEIGHT * parts["lesson"]
 
 
 def named(player: str, metrics: Metrics) -> Metrics:

@@ -12,6 +12,8 @@ import numpy as np
 from data_prep.synthetic.person import Look, Pose
 from data_prep.synthetic.render import NEVER, ROUND, Bone, Part
 
+# What the parts show, as it is told apart in photos; hats count as hair.
+CLASSES = ("hair", "arms", "body")
 # COCO-18 (OpenPose) order.
 KEYPOINTS = (
     *("nose", "neck"),
@@ -134,6 +136,13 @@ def build_parts(look: Look, skeleton: Skeleton) -> list[Part]:
     if look.skirt:
         parts.append(_skirt(look, skeleton))
     return parts + _bag(look, skeleton)
+
+
+def class_of(part: Part) -> int:
+    """Which of `CLASSES` a part shows."""
+    if part.material in ("hair", "hat"):
+        return CLASSES.index("hair")
+    return CLASSES.index("arms" if part.bone.group.endswith("_arm") else "body")
 
 
 def _torso(look: Look, skeleton: Skeleton) -> list[Part]:

@@ -40,6 +40,8 @@ class Photo:
     # Down to where cloth hangs between the legs: 1 to the knees, 2 to the ankles, 0 if
     # there is none.
     hem: float
+    # [height, width, 3] uint8, how much of each pixel shows each of `figure.CLASSES`.
+    classes: np.ndarray
 
 
 def photograph(
@@ -96,12 +98,26 @@ def take_photo(
     surface = render.raycast(parts, view.enlarged(factor))
     fine = shading.paint(surface, parts, wardrobe.textures(look), scene.light, rng)
     box = 0, 0, factor * width, factor * height
-    body = Image.fromarray(fine).resize((width, height), Image.Resampling.BILINEAR, box)
+
+    def small(raster: np.ndarray) -> Image.Image:
+        image = Image.fromarray(raster)
+        return image.resize((width, height), Image.Resampling.BILINEAR, box)
+
+    body = small(fine)
     colour, cover = np.split(np.asarray(body, np.float32) / 255, (3,), axis=2)
     ground = scene.place * _ground_shadow(skeleton, scene.light, view)[..., None]
     keypoints = _find_keypoints(skeleton, parts, surface, view)
     image = scene.develop(ground + cover * (colour - ground), rng)
-    return Photo(image, keypoints, scene.quality, _hem(look, skeleton))
+    hem, classes = _hem(look, skeleton), np.asarray(small(_classes(parts, surface)))
+    return Photo(image, keypoints, scene.quality, hem, classes)
+
+
+def _classes(parts: list[render.Part], surface: render.Surface) -> np.ndarray:
+    """The classes of a `Photo`, on the raster of the surface."""
+    shown = np.zeros((surface.owner.size, len(figure.CLASSES)), np.uint8)
+    of_part = np.array([figure.class_of(part) for part in parts])
+    shown[surface.pixel, of_part[surface.part]] = 255
+    return shown.reshape(*surface.owner.shape, -1)
 
 
 def _hem(look: person.Look, skeleton: figure.Skeleton) -> float:

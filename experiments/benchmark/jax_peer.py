@@ -20,7 +20,7 @@ PRODUCT = "matrix product"  # of float32
 SCHEDULES = {"Market-1501": (22_000, 14_000, 16), "DeepFashion": (30_000, 20_000, 8)}
 # pg2plus, with the weights of its losses, in place of the paper's networks.
 PLUS = (
-    *("--coarse_network=part_transfer", "--blending=sharp", "--stages=one_network"),
+    *("--coarse_network=part_transfer", "--stages=one_network"),
     *("--discriminator=patch", "--feature_matching_weight=3", "--r1_weight=0.0002"),
 )
 # The flagfiles of trainings, and the channels that they begin with.

@@ -51,11 +51,6 @@ class TrainingOptions(modes.ProgramOptions):
     network, which has no fully connected layer; with --stages=one_stage it shows
     whether that layer causes the blur. part_transfer: pg2plus, which moves the source's
     own pixels part by part to the target pose, and mends and blends them."""
-    blending: str = _row("soft", CHOICES["blending"], needs=_BY_PARTS)
-    """How pg2plus blends its pictures. soft: freely. sharp: with clearer weights; the
-    network first finds the person in the photo, whose parts then move without the
-    background around them, and leave nothing behind. It takes longer. Pairs in the same
-    scene teach best who the person is."""
     coarse_block: str = _network("residual", CHOICES["coarse_block"])
     """The blocks of G1: residual (paper), or plain, without the residual connection."""
     base_channels: int = _network(128, minimum=1)
@@ -109,7 +104,7 @@ class TrainingOptions(modes.ProgramOptions):
     other data or with other settings; or a model in a file (.safetensors), or a folder
     with one, here or in cloud storage (gs://, s3://, az://), or on the Hub
     (hf://user/repository), which has no D. Training starts at step 0 with a new
-    optimizer. The networks, but for --blending, and the image size must be the same.
+    optimizer. The networks and the image size must be the same.
     --checkpoint says which checkpoint. Only for a new run."""
     batch_size: int = _training(
         16, minimum=1, modes=(*TRAINING, "evaluate", "user_study")

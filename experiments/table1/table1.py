@@ -27,7 +27,6 @@ _L1_ALONE = {"stages": "coarse", "pose_mask_loss": False}
 _PLUS = {
     "stages": "one_network",
     "coarse_network": "part_transfer",
-    "blending": "sharp",
     "discriminator": "patch",
     # With these D neither wins nor is ignored.
     "adversarial_weight": 0.5,

@@ -62,6 +62,4 @@ def _begun_with(config: Config, new: TrainState) -> TrainState:
 
 def _check_networks(stored: dict[str, Any], config: Config, where: str) -> None:
     config_compatibility.check_init_from(stored, config)
-    if (there := stored.get("blending", "soft")) != config.blending:
-        processes.say(f"note: --blending: {there!r} there, {config.blending!r} here")
     processes.say(f"{config.workdir}: begins with the networks of {where}")

@@ -21,8 +21,8 @@ from pg2_jax.inference.source_photo import Source
 from pg2_jax.pg2plus import (
     arms,
     blending,
-    find_person,
     guides,
+    parsing,
     part_transfer,
     part_warp,
     sampling,
@@ -52,10 +52,9 @@ class Scene(NamedTuple):
     photo: np.ndarray  # uint8 [h, w, 3]; beyond the edges of the whole photo made up
     background: np.ndarray  # uint8 [h, w, 3], the photo without the person
     person: np.ndarray  # float32 [H, W, 1] in [0, 1], how likely, of the model's size
-    # For "sharp" blending: float32 [h, w, 1] in [0, 1], where the person surely is, and
-    # uint8 [h, w, 3], the photo without arms over the body.
-    certain: np.ndarray | None = None
-    armless: np.ndarray | None = None
+    certain: np.ndarray  # float32 [h, w, 1] in [0, 1], where the person surely is
+    armless: np.ndarray  # uint8 [h, w, 3], the photo without arms over the body
+    hairy: np.ndarray  # uint8 [h, w, 3], the photo with hair all over
 
 
 def moves_pixels(
@@ -78,17 +77,14 @@ def pictures(
     if source.pose is None or not moves_pixels(model):
         return None
     photo = photo_of(source.photo, source.frame, source.image.shape[:2], max_side)
-    scene = take_apart(model, source, source.image if photo is None else photo)
+    scene = take_apart(source, source.image if photo is None else photo)
     given = source.image, *scene, np.asarray(source.pose, np.float32)
     program = cpu_convolution.jitted(_generate, "scale", "architecture")
     # One after the other: at this size each fills the memory of many small ones.
     drawn = [
         program(
             model.coarse,
-            *(
-                None if x is None else x[None]
-                for x in (*given, pose.astype(np.float32))
-            ),
+            *(x[None] for x in (*given, pose.astype(np.float32))),
             scale=len(scene.photo) // len(source.image),
             architecture=model.architecture,
         )
@@ -115,22 +111,21 @@ def photo_of(
     return np.asarray(crop.apply(photo, larger, (scale * size[0], scale * size[1])))
 
 
-def take_apart(
-    generators: restore.Generators, source: Source, photo: np.ndarray
-) -> Scene:
+def take_apart(source: Source, photo: np.ndarray) -> Scene:
     """Takes a photo apart, uint8 [h, w, 3] of the same part as `source.image`, of that
     size or a multiple of it."""
     scale = len(photo) // len(source.image)
-    person, gone, *known = cpu_convolution.jitted(_person, "scale", "architecture")(
-        generators.coarse,
+    found = cpu_convolution.jitted(_found, "scale")(
         source.image[None],
         photo[None],
         np.asarray(source.pose, np.float32)[None],
         scale=scale,
-        architecture=generators.architecture,
+    )
+    person, gone, certain, clothes, hairy = jax.tree.map(
+        lambda x: np.asarray(x[0]), found
     )
     grown = ImageFilter.MaxFilter(2 * _GROWN * scale + 1)
-    hole = _filtered(np.asarray(gone[0, ..., 0]) > _LEAST, grown) > 0
+    hole = _filtered(gone[..., 0] > _LEAST, grown) > 0
     beyond = _beyond(source.frame, scale, photo.shape[:2])
     filled = patch_fill.fill(photo.astype(np.float32), hole | (beyond > 0))
     soft = _filtered(hole, ImageFilter.GaussianBlur(scale / 2))
@@ -138,11 +133,7 @@ def take_apart(
     background = np.round(share * filled + (1 - share) * photo).astype(np.uint8)
     # A body that the photo cuts off goes on as its edge does.
     shown = np.where((hole | (beyond == 0))[..., None], photo, background)
-    scene = Scene(shown, background, np.asarray(person[0]))
-    if not known:
-        return scene
-    certain, *clothes = (np.asarray(x[0]) for x in known)
-    return scene._replace(certain=certain, armless=_clothed(*clothes))
+    return Scene(shown, background, person, certain, _clothed(*clothes), hairy)
 
 
 def _clothed(armless: np.ndarray, hidden: np.ndarray, shown: np.ndarray) -> np.ndarray:
@@ -175,32 +166,38 @@ def _beyond(frame: crop.Frame, scale: int, size: crop.Size) -> np.ndarray:
     return np.clip(way / (_FADES * scale), 0, 1).astype(np.float32)
 
 
-def _person(
-    params: restore.PyTree,
-    image: jax.Array,
-    photo: jax.Array,
-    pose: jax.Array,
-    *,
-    scale: int,
-    architecture: Architecture,
-) -> tuple[jax.Array, ...]:
-    """How likely each pixel is the person, [1, H, W, 1] in [0, 1]; at the photo's
-    resolution where it may be; and for "sharp" blending where it surely is, [1, h, w,
-    1] each, and what `arms.removed` says."""
-    source = inputs.from_uint8(image)
-    height, width = image.shape[1:3]
-    person = find_person.find(params, source, pose, architecture)
+class _Found(NamedTuple):
+    """What a photo shows; [1, H, W, 1] or at the photo's resolution [1, h, w, 1]."""
+
+    person: jax.Array  # how likely, of the model's size
+    gone: jax.Array  # where the person may be, which is no background
+    certain: jax.Array  # where the person surely is
+    clothes: tuple[jax.Array, ...]  # what `arms.removed` says, the photo uint8
+    hairy: jax.Array  # the photo, uint8 [1, h, w, 3], with hair all over
+
+
+def _found(
+    image: jax.Array, photo: jax.Array, pose: jax.Array, *, scale: int
+) -> _Found:
+    source, shown = inputs.from_uint8(image), inputs.from_uint8(photo)
+    large = photo.shape[1], photo.shape[2]
+    person, hair = parsing.parse(source, pose)
     # Too much is better here than some hair that stays.
-    about = 1.0 - part_warp.background(pose, height, width, guides.BODY)
+    about = 1.0 - part_warp.background(
+        pose, image.shape[1], image.shape[2], guides.BODY
+    )
     gone = jnp.maximum(guides.possible(person), about)
-    found = person, sampling.enlarged(gone, scale * height, scale * width)
-    if architecture.blending != "sharp":
-        return found
-    shown = inputs.from_uint8(photo)
     certain = guides.certain(sampling.along_edges(person, source, shown))
-    large = scaled(pose, scale)
-    armless, *clothes = arms.removed(shown, large, certain)
-    return *found, certain, inputs.to_uint8(armless), *clothes
+    hair = sampling.enlarged(hair, *large) * certain
+    armless, *clothes = arms.removed(shown, scaled(pose, scale), certain)
+    hairy = guides.hairy(shown, scaled(pose, scale), hair)
+    return _Found(
+        person,
+        sampling.enlarged(gone, *large),
+        certain,
+        (inputs.to_uint8(armless), *clothes),
+        inputs.to_uint8(hairy),
+    )
 
 
 def _generate(
@@ -209,8 +206,9 @@ def _generate(
     photo: jax.Array,
     background: jax.Array,
     person: jax.Array,
-    certain: jax.Array | None,
-    armless: jax.Array | None,
+    certain: jax.Array,
+    armless: jax.Array,
+    hairy: jax.Array,
     source_pose: jax.Array,
     target_pose: jax.Array,
     *,
@@ -219,20 +217,20 @@ def _generate(
 ) -> jax.Array:
     """The picture, uint8 [1, h, w, 3], of a photo of that size taken apart."""
     source, large, behind = map(inputs.from_uint8, (image, photo, background))
+    bare, hair = map(inputs.from_uint8, (armless, hairy))
     poses = source_pose, target_pose
-    seen = person if architecture.blending == "sharp" else None
-    guide = inputs.pose_input(source, *poses, architecture, seen)
+    guide = inputs.pose_input(source, *poses, architecture)
     network = part_transfer.PartTransferGenerator(architecture, final=True)
     layers: Any = network.apply({"params": params}, source, guide, method="layers")
-    if seen is not None:
-        weights = blending.without_what_leaves(layers.weights, guide)
-        layers = layers._replace(weights=weights)
+    weights = blending.without_what_leaves(layers.weights, guide)
+    layers = layers._replace(weights=weights)
     height, width = photo.shape[1:3]
     own = sampling.enlarged(layers.generated, height, width)
     before, after = (scaled(points, scale) for points in poses)
-    bare = None if armless is None else inputs.from_uint8(armless)
-    cloth = None if seen is None else skirts.cloth(source, source_pose, seen)
-    moved = part_warp.warp(large, before, after, height, width, certain, bare, cloth)
+    cloth = skirts.cloth(source, source_pose, person)
+    moved = part_warp.warp(
+        large, before, after, height, width, certain, bare, hair, cloth
+    )
     weights = blending.enlarged(layers.weights, guide, moved.coverage)
     # Away from the person in the new pose a piece of the photo is better than what the
     # network makes up.

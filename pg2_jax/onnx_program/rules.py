@@ -237,7 +237,7 @@ _SIMPLE = {
     **{"add": "Add", "sub": "Sub", "mul": "Mul", "div": "Div", "min": "Min"},
     **{"neg": "Neg", "abs": "Abs", "sqrt": "Sqrt", "exp": "Exp", "log": "Log"},
     **{"floor": "Floor", "ceil": "Ceil", "and": "And", "or": "Or", "not": "Not"},
-    **{"eq": "Equal", "pow": "Pow"},
+    **{"eq": "Equal", "pow": "Pow", "logistic": "Sigmoid"},
     **{"lt": "Less", "le": "LessOrEqual", "gt": "Greater", "ge": "GreaterOrEqual"},
 }
 _ELEMENTWISE: dict[str, Rule] = {

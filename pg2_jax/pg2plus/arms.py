@@ -13,6 +13,7 @@ _CLOSE = 0.1  # torso lengths about a part, where little of the background may b
 ARMS, FOREARMS = 6, 8  # where they begin
 _UNDER_ARMS = *((part, (6, 7, 8, 9)) for part in (0, 1, 4, 5)), (6, (9,)), (7, (8,))
 _SHOULDER = 0.25  # of an upper arm
+_ALIKE, _OTHER = 0.1, 0.3  # differences of colours in [-1, 1]
 _FOUND = 0.5  # of the body where no arm is that is enough to go by
 
 
@@ -24,10 +25,6 @@ def removed(
     the clothes that they hide, and where clothes are seen, [B, h, w, 1] each."""
     source = part_frames.frames(keypoints)
     hidden, shown, _ = _under_arms(source, None, image.shape[1:3], person)
-    # Of a person who is hardly found the pose alone tells.
-    surely = shown * person
-    found, all_of_it = (x.sum(axis=(1, 2, 3), keepdims=True) for x in (surely, shown))
-    shown = jnp.where(found > _FOUND * all_of_it, surely, shown)
     armless = image + hidden * (pull_push.without_person(image, shown) - image)
     along, across = part_places.places(source, *image.shape[1:3])
     head = part_places.masks(source, along, across)[..., HEAD : HEAD + 1]
@@ -40,23 +37,29 @@ def without_leaving(
     target: Frames,
     person: jax.Array | None,
     armless: jax.Array | None,
-) -> jax.Array:
+) -> tuple[jax.Array, jax.Array]:
     """A photo [B, h, w, C] in which arms that go elsewhere than the part under them are
     painted over with what is around on the body, or with what the `armless` photo has
     there: they would be taken along. So are gaps in the middle of the torso beside them
-    that are not the `person`."""
+    that are not the `person`. And where, but before the head, the photo has the colours
+    of what is under an arm, [B, h, w, 1] in [0, 1]: no hand is there."""
     hidden, shown, middle = _under_arms(source, target, image.shape[1:3], person)
     hidden, shown = jax.lax.optimization_barrier((hidden, shown))
     given = 0 if armless is None else armless.shape[-1]
     behind = pull_push.without_person(image[..., given:], shown)
     if armless is not None:
         behind = jnp.concatenate([armless, behind], axis=-1)
+    differs = jnp.abs(image - behind)[..., :3].mean(axis=-1, keepdims=True)
+    alike = jnp.clip((_OTHER - differs) / (_OTHER - _ALIKE), 0.0, 1.0)
     clear = image + hidden * (behind - image)
-    if person is None:
-        return clear
-    # Whatever is there now is the torso.
-    of_person = jnp.maximum(clear[..., -1:], middle)
-    return jnp.concatenate([clear[..., :-1], of_person], axis=-1)
+    if person is not None:
+        # Whatever is there now is the torso.
+        of_person = jnp.maximum(clear[..., -1:], middle)
+        clear = jnp.concatenate([clear[..., :-1], of_person], axis=-1)
+    # Before a face there is skin as well.
+    along, across = part_places.places(source, *image.shape[1:3])
+    head = part_places.masks(source, along, across)[..., HEAD : HEAD + 1]
+    return clear, hidden * alike * (1.0 - head)
 
 
 def _under_arms(
@@ -81,6 +84,11 @@ def _under_arms(
         beside = within(part_places.MARGIN)[..., ARMS:].max(axis=-1, keepdims=True)
         hidden = jnp.maximum(hidden, middle * beside * (1.0 - person))
     shown = core[..., :FOREARMS].max(axis=-1, keepdims=True) * (1.0 - hidden)
+    if person is not None:
+        # Of a person who is hardly found the pose alone tells.
+        sure = shown * person
+        found, all_of_it = (x.sum(axis=(1, 2, 3), keepdims=True) for x in (sure, shown))
+        shown = jnp.where(found > _FOUND * all_of_it, sure, shown)
     return hidden, shown, middle
 
 

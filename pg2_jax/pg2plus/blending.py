@@ -7,11 +7,11 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from pg2_jax.pg2plus import guides, pull_push, sampling
+from pg2_jax.pg2plus import guides, sampling
 
 # By what weights are sharpened in results: L1 makes them hedge, which shows as
 # transparent limbs. By trial.
-_FINALLY = 4.2
+_FINALLY = 2.5
 # By so much less a result gets a head of the network's own, which is one of the people
 # of its training. By trial.
 _OWN_HEAD = 4.0
@@ -42,15 +42,6 @@ def _smooth(x: jax.Array) -> jax.Array:
     x = jnp.concatenate([x[:, :1], x, x[:, -1:]], axis=1)
     x = jnp.concatenate([x[:, :, :1], x, x[:, :, -1:]], axis=2)
     return nn.avg_pool(nn.avg_pool(x, (2, 2)), (2, 2))
-
-
-def without_person(source: jax.Array, free: jax.Array, layers: Layers) -> jax.Array:
-    """The source [B, H, W, 3] without its person, filled right up to it: what the
-    network keeps of the photo is no person, nor is what is `free`, [B, H, W, 1]."""
-    kept = jax.lax.stop_gradient(layers.weights[..., 2:3])
-    kept = -guides.widened(-kept)  # the edge of a person is neither
-    sure = jnp.clip(2.0 * kept - 1.0, 0.0, 1.0)
-    return pull_push.without_person(source, jnp.maximum(free, sure))
 
 
 def where_it_can_be(

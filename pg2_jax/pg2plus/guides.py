@@ -5,16 +5,23 @@ import jax
 import jax.numpy as jnp
 
 from pg2_jax import pose
-from pg2_jax.pg2plus import part_frames, part_warp, pull_push, skirts
+from pg2_jax.pg2plus import (
+    parsing,
+    part_frames,
+    part_warp,
+    pull_push,
+    sampling,
+    skirts,
+)
 
 # The channels of a guide.
 COMPOSITE, BACKGROUND = slice(0, 3), slice(3, 6)
-COVERAGE, FREE = slice(6, 7), slice(7, 8)
+COVERAGE = slice(6, 7)
 HEAD = slice(8 + part_frames.HEAD, 9 + part_frames.HEAD)
 FINE = 8 + part_frames.NUM_PARTS  # of them before the heat maps
 _VIEWS = 2 * len(pose.VIEWS)
 CHANNELS = FINE + 2 * len(pose.JOINTS) + _VIEWS
-# For sharp blending alone.
+# For the weights of blending alone.
 STILL, INSIDE = slice(CHANNELS, CHANNELS + 1), slice(CHANNELS + 1, CHANNELS + 2)
 BODY = -0.1  # torso lengths: what is so far inside the parts is no background
 
@@ -22,51 +29,39 @@ BODY = -0.1  # torso lengths: what is so far inside the parts is no background
 def guide(
     source: jax.Array,
     source_keypoints: jax.Array,
-    target_keypoints: jax.Array | None,
+    target_keypoints: jax.Array,
     height: int,
     width: int,
-    blending: str = "soft",
-    person: jax.Array | None = None,
 ) -> jax.Array:
     """All that the networks are told of the two poses, keypoints [B, 18, 3], of a
-    source [B, H, W, 3] in [-1, 1]; of a person without points no part is moved. Without
-    a target pose there will be nobody.
+    source [B, H, W, 3] in [-1, 1]; of a person without points no part is moved. The
+    person is found in the photo, see `parsing`: parts are moved without what is around
+    them, and the background is free all around the person.
 
-    [B, H, W, CHANNELS], for "sharp" blending two channels more: the moved parts
-    over one another, the source without its person, how much the parts cover, where the
-    background is free, the mask of each part, the heat maps of the target and of the
-    source, the views of both; and, for weights alone, where the source's pixels stay,
-    and where the target certainly is.
-    With how likely each pixel is the `person`, [B, H, W, 1] in [0, 1], which "sharp"
-    blending is told, parts are moved without what is around them, and the background is
-    free all around the person.
+    [B, H, W, CHANNELS + 2]: the moved parts over one another, the source without its
+    person, how much the parts cover, where the background is free, the mask of each
+    part, the heat maps of the target and of the source, the views of both; and, for
+    weights alone, where the source's pixels stay, and where the target certainly is.
     """
-    size = height, width
-    free = part_warp.background(source_keypoints, *size)
-    likely = person
-    if person is not None:
-        body = 1.0 - part_warp.background(source_keypoints, *size, BODY)
-        # In doubt it is no background and does not move along: little hair stays, and
-        # little of a wall moves.
-        free = 1.0 - widened(jnp.maximum(possible(person), body))
-        person = certain(person)
-    if target_keypoints is None:
-        channels = 3, 1, part_frames.NUM_PARTS, len(pose.JOINTS)
-        composite, coverage, masks, target_maps = (
-            jnp.zeros((source.shape[0], *size, count)) for count in channels
-        )
-        seen = source_keypoints, source_keypoints
-    else:
-        poses = source_keypoints, target_keypoints
-        cloth = None
-        if likely is not None:
-            cloth = skirts.cloth(source, source_keypoints, likely)
-        _, masks, composite, coverage, lap = part_warp.warp(
-            source, *poses, *size, person, cloth=cloth
-        )
-        target_maps = pose.heat_maps(target_keypoints, *size)
-        seen = target_keypoints, source_keypoints
-    views = [jax.nn.one_hot(pose.view(points), len(pose.VIEWS)) for points in seen]
+    poses, size = (source_keypoints, target_keypoints), (height, width)
+    likely, hair = parsing.parse(source, source_keypoints)
+    body = 1.0 - part_warp.background(source_keypoints, *size, BODY)
+    # In doubt it is no background and does not move along: little hair stays, and
+    # little of a wall moves.
+    free = 1.0 - widened(jnp.maximum(possible(likely), body))
+    person = certain(likely)
+    _, masks, composite, coverage, lap = part_warp.warp(
+        source,
+        *poses,
+        *size,
+        person,
+        hairy=hairy(source, source_keypoints, hair * person),
+        cloth=skirts.cloth(source, source_keypoints, likely),
+    )
+    still = part_warp.still(*poses, *size)
+    views = [
+        jax.nn.one_hot(pose.view(points), len(pose.VIEWS)) for points in poses[::-1]
+    ]
     flat = jnp.concatenate(views, axis=-1)[:, None, None, :]
     told = [
         composite,
@@ -74,20 +69,31 @@ def guide(
         coverage,
         free,
         masks,
-        target_maps,
+        pose.heat_maps(target_keypoints, *size),
         pose.heat_maps(source_keypoints, *size),
         jnp.broadcast_to(flat, (source.shape[0], *size, _VIEWS)),
+        1.0 - (1.0 - still) * widened(1.0 - free),
+        jnp.maximum(part_warp.inside(target_keypoints, *size), lap),
     ]
-    if blending == "sharp":
-        stays, inside = jnp.ones_like(free), jnp.zeros_like(free)
-        if target_keypoints is not None:
-            inside = jnp.maximum(part_warp.inside(target_keypoints, *size), lap)
-        if person is not None and target_keypoints is not None:
-            still = part_warp.still(source_keypoints, target_keypoints, *size)
-            stays = 1.0 - (1.0 - still) * widened(1.0 - free)
-        told += [stays, inside]
     # XLA would compute it anew for each slice.
     return jax.lax.optimization_barrier(jnp.concatenate(told, axis=-1))
+
+
+def hairy(image: jax.Array, keypoints: jax.Array, hair: jax.Array) -> jax.Array:
+    """A photo [B, h, w, 3] with hair everywhere: that of the ring about the face, and
+    its mean colour where the ring has none. Hair is what is likeliest, [B, h, w, 1] in
+    [0, 1], outside of the face, even if nowhere certain, as on bald heads."""
+    outside, x, y = part_warp.beside_face(keypoints, *image.shape[1:3])
+    hair = hair * outside
+    most = hair.max(axis=(1, 2, 3), keepdims=True)
+    sure = jnp.clip(4.0 * hair / jnp.maximum(most, 1e-3) - 2.0, 0.0, 1.0)
+    # Its edge has other colours in it.
+    inner = -widened(-sure) + 0.01 * sure
+    total = jnp.sum(inner * image, axis=(1, 2), keepdims=True)
+    mean = total / jnp.maximum(inner.sum(axis=(1, 2), keepdims=True), 1e-3)
+    strands = sampling.bilinear(jnp.concatenate([image, inner], axis=-1), x, y)
+    strands = mean + strands[..., 3:] * (strands[..., :3] - mean)
+    return strands + sure * (image - strands)
 
 
 def possible(person: jax.Array) -> jax.Array:

@@ -64,8 +64,17 @@ def completed(keypoints: jax.Array) -> jax.Array:
             offsets = alike, below(part_frames.TYPICAL[limb.start])
             at[end] = given[end].or_else(*(at[start].plus(x) for x in offsets))
     # What is seen of a face tells more of the head than a nose that is made up.
-    head, known = at["right_shoulder"].plus(below(-0.5))
+    shoulders = at["right_shoulder"].plus(at["left_shoulder"])
+    middle = _Place(shoulders.point / 2, shoulders.known)
+    head, known = middle.plus(below(-0.5))
     faceless = ~seen[..., part_frames.FACE, :].any(axis=-2)
     at["nose"] = given["nose"].or_else(_Place(head, known & faceless))
     places = [jnp.concatenate(at[name], axis=-1, dtype=jnp.float32) for name in JOINTS]
     return jnp.stack(places, axis=-2)
+
+
+def with_head(keypoints: jax.Array) -> jax.Array:
+    """Keypoints [..., 18, 3] of which only the nose may have a likely place, see
+    `completed`: people have heads."""
+    nose = JOINTS.index("nose")
+    return keypoints.at[..., nose, :].set(completed(keypoints)[..., nose, :])

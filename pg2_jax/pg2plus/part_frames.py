@@ -183,6 +183,15 @@ def facing(keypoints: jax.Array) -> jax.Array:
     return _pick(seen, _SIGHT, -1).any(axis=-1)
 
 
+def turns_away(source: jax.Array, target: jax.Array) -> jax.Array:
+    """Whether the head of keypoints [..., 18, 3] that shows its face is seen from
+    behind in the target, by its ears, or without them by the torso; [...] bool."""
+    finite = jnp.isfinite(target).all(axis=-1)
+    ears = _pick((target[..., 2] > 0) & finite, _EARS, -1).any(axis=-1)
+    behind = frames(target).width[..., TORSO] < 0.0
+    return facing(source) & ~facing(target) & (ears | behind)
+
+
 def with_stand_ins(source: Frames) -> Frames:
     """Frames in which a limb that is not seen is the one of the other side."""
 

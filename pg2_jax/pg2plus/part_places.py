@@ -13,12 +13,11 @@ _MAX_STRETCH = 2.5
 MARGIN = 0.22  # torso lengths about a person for clothes, hair and bags
 _CROWN = 0.1  # torso lengths that a head is higher above the ears than below them
 _HEAD_ALONE = 0.12  # by which it is narrower than its part, which has room for hair
-# Of a head that turns away, torso lengths below its ears. From behind there is hair
-# from the top down to the nape, and skin below. The photo of the face surely has hair
-# above the forehead, in the middle, and the skin of the neck below the chin.
-_TOP, _NAPE = -0.26, 0.12
-_HAIR, _CHIN = (-0.25, -0.19), 0.27
-_MIDDLE = 0.45  # of the width of a head
+# Torso lengths below the ears: from behind there is hair down to the nape, and skin
+# below; a face surely ends at the chin.
+_NAPE, _CHIN = 0.12, 0.27
+_FACE = 0.04, 0.22, 0.17  # its middle, and half its height and width
+_RING = 0.12  # how far out the ring about it begins, and how wide it is
 _STILL, _GONE = 0.02, 0.08  # torso lengths a pixel moves, to count as either
 
 
@@ -103,22 +102,34 @@ def source_places(
 
 
 def without_face(
-    away: jax.Array, target: Frames, along: jax.Array, across: jax.Array
+    away: jax.Array, target: Frames, along: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
-    """The places in the frames, [B, H, W, 10] each, in which those of a head that turns
-    `away`, [B] bool, are where the photo of the face has its hair and its neck."""
-    unit = jnp.maximum(target.unit, 1e-3)[:, None, None]
-    down, aside = along[..., HEAD], across[..., HEAD]
-    hairy = down < _NAPE * unit
-    share = (down - _TOP * unit) / (_NAPE - _TOP)
-    hair = _HAIR[0] * unit + (_HAIR[1] - _HAIR[0]) * share
-    there = jnp.where(hairy, hair, jnp.maximum(down, _CHIN * unit))
-    beside = jnp.where(hairy, _MIDDLE * aside, aside)
-    away = away[:, None, None]
-    return (
-        along.at[..., HEAD].set(jnp.where(away, there, down)),
-        across.at[..., HEAD].set(jnp.where(away, beside, aside)),
+    """The places along the frames, [B, H, W, 10], in which a head that turns `away`,
+    [B] bool, is neck below its hair; and where that hair is, [B, H, W] bool."""
+    unit, away = target.unit[:, None, None], away[:, None, None]
+    down = along[..., HEAD]
+    hair = away & (down < _NAPE * unit)
+    neck = jnp.where(away & ~hair, jnp.maximum(down, _CHIN * unit), down)
+    return along.at[..., HEAD].set(neck), hair
+
+
+def about_face(
+    person: Frames, along: jax.Array, across: jax.Array
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Which places in the frames, [B, H, W, 10], are not in the oval of a face that is
+    seen from the front, [B, H, W] bool; and for each one in the upper half of a ring
+    about it, along and across: for its edge that of 1.12 times its size, for its middle
+    that of 1.24."""
+    unit = jnp.maximum(person.unit, 1e-3)[:, None, None]
+    middle, high, wide = _FACE
+    down, aside = (
+        (along[..., HEAD] / unit - middle) / high,
+        across[..., HEAD] / unit / wide,
     )
+    far = jnp.sqrt(down**2 + aside**2)
+    out = (1.0 + _RING * (2.0 - jnp.minimum(far, 1.0))) / jnp.maximum(far, 1e-3)
+    above = (middle - high * out * jnp.abs(down)) * unit
+    return far >= 1.0, above, wide * out * aside * unit
 
 
 def around(

@@ -21,7 +21,7 @@ from pg2_jax.layers import (
     space_to_depth,
     upsample,
 )
-from pg2_jax.pg2plus import blending, guides
+from pg2_jax.pg2plus import blending, guides, sampling
 from pg2_jax.pg2plus.blending import Layers
 
 _LEVELS = (2, 4, 4, 4)  # widths in base_channels, from half resolution down
@@ -42,13 +42,9 @@ class PartTransferGenerator(nn.Module):
     def __call__(self, source: jax.Array, pose: jax.Array) -> jax.Array:
         """[B, H, W, 3] in [-1, 1] and the guide -> [B, H, W, 3], unbounded."""
         layers = self.layers(source, pose)
-        behind = pose[..., guides.BACKGROUND]
-        if self.architecture.blending == "soft":
-            behind = blending.without_person(source, pose[..., guides.FREE], layers)
-        else:
-            weights = blending.where_it_can_be(layers.weights, pose, self.final)
-            layers = layers._replace(weights=weights)
-        return blending.blend(pose[..., guides.COMPOSITE], behind, source, layers)
+        weights = blending.where_it_can_be(layers.weights, pose, self.final)
+        moved, behind = pose[..., guides.COMPOSITE], pose[..., guides.BACKGROUND]
+        return blending.blend(moved, behind, source, layers._replace(weights=weights))
 
     @nn.compact
     def layers(self, source: jax.Array, guide: jax.Array) -> Layers:
@@ -58,7 +54,7 @@ class PartTransferGenerator(nn.Module):
         fine = jnp.concatenate([source, guide[..., : guides.FINE]], axis=-1)
         # Half resolution, where a convolution costs a quarter; the last two alone see
         # the pixels themselves.
-        coarse = halved(guide[..., guides.FINE : guides.CHANNELS])
+        coarse = sampling.halved(guide[..., guides.FINE : guides.CHANNELS])
         x = jnp.concatenate([space_to_depth(fine), coarse], axis=-1)
         x = relu(conv(widths[0], 3, precision, name="stem")(x))
         skips = []
@@ -80,7 +76,7 @@ class PartTransferGenerator(nn.Module):
         # No part gets weight where none lies.
         moved = jnp.log(jnp.maximum(guide[..., guides.COVERAGE], 1e-6))
         logits = output[..., 3:] + jnp.pad(moved, ((0, 0), (0, 0), (0, 0), (0, 3)))
-        if self.architecture.blending == "sharp" and self.final:
+        if self.final:
             logits = blending.result_logits(logits, guide)
         return Layers(output[..., :3], jax.nn.softmax(logits))
 
@@ -104,7 +100,7 @@ class PatchDiscriminator(nn.Module):
         H / 4, W / 4], positive for "real", and the features of each layer."""
         base = self.architecture.discriminator_channels
         precision = self.architecture.precision
-        # The same weights for both ways of blending.
+        # The last two channels are for the weights of blending alone.
         guide = guide[..., : guides.CHANNELS]
         first = _FirstLayer(base, precision, name="conv0")(guide, *images)
         # No normalization: a penalty on the gradient needs each example by itself.
@@ -148,8 +144,3 @@ class _FirstLayer(nn.Module):
         of_guide = convolved(guide, kernel[:, :, channels:])
         of_guide += bias.astype(self.precision).reshape(1, 1, 1, -1)
         return [convolved(x, kernel[:, :, :channels]) + of_guide for x in images]
-
-
-def halved(x: jax.Array) -> jax.Array:
-    """[B, H, W, C] -> the means of each 2x2 pixels."""
-    return nn.avg_pool(x, (2, 2), (2, 2), "SAME", count_include_pad=False)

@@ -49,36 +49,49 @@ def warp(
     width: int,
     person: jax.Array | None = None,
     armless: jax.Array | None = None,
+    hairy: jax.Array | None = None,
     cloth: jax.Array | None = None,
 ) -> Warped:
     """Moves the parts of a person in a photo [B, h, w, C] float32, of any size, to
     another pose: keypoints [B, 18, 3] float32, those of the source in pixels of the
     photo, those of the target in pixels of the picture to make, [B, height, width]. A
-    head that turns away has the hair above the face all over it.
+    head that turns away has hair where its face would be, of the `hairy` photo [B, h,
+    w, 3], whose hair goes on everywhere.
 
     Where the `person` is in the photo, [B, h, w, 1] in [0, 1], need not be known. If it
     is, composite and coverage are of the person alone, not of all that masks hold, and
     there can be `cloth` between the legs, see `skirts.cloth`. What is behind arms is
     that of the `armless` photo [B, h, w, 3], else body's averages."""
     # Both at once: half as much to compile.
-    people = part_frames.frames(jnp.stack([source_keypoints, target_keypoints]))
+    both = missing_joints.with_head(jnp.stack([source_keypoints, target_keypoints]))
+    people = part_frames.frames(both)
     source, target = (Frames(*(x[i] for x in people)) for i in range(2))
     source = part_frames.with_stand_ins(source)
     along, across = part_places.places(target, height, width)
     masks = part_places.masks(target, along, across)
     poses = source_keypoints, target_keypoints
-    before, after = map(part_frames.facing, poses)
-    along, across = part_places.without_face(before & ~after, target, along, across)
+    away = part_frames.turns_away(*poses)
+    along, hair = part_places.without_face(away, target, along)
     x, y = part_places.source_places(source, target, along, across)
     if person is not None:
         image = jnp.concatenate([image, person], axis=-1)
     usable = (source.known & target.known)[:, None, None, :]
     in_photo = sampling.on_photo(x, y, *image.shape[1:3])
     masks = jnp.where(usable, masks * in_photo, 0.0)
-    clear = arms.without_leaving(image, source, target, person, armless)
+    clear, no_hand = arms.without_leaving(image, source, target, person, armless)
     # XLA would compute it anew for each neighbour that is read.
     clear = jax.lax.optimization_barrier(clear)
-    parts, masks = _once(_read(image, clear, x, y), masks)
+    parts, no_hand = _read(image, no_hand, clear, x, y)
+    beyond = along[..., arms.FOREARMS :] > target.length[:, None, None, arms.FOREARMS :]
+    no_hand = jnp.pad(no_hand * beyond, ((0, 0), (0, 0), (0, 0), (arms.FOREARMS, 0)))
+    masks = masks * (1.0 - no_hand)
+    if hairy is not None:
+        head = sampling.bilinear(hairy, x[..., HEAD], y[..., HEAD])
+        as_it_is = parts[..., HEAD, :]
+        head = jnp.concatenate([head, as_it_is[..., 3:]], axis=-1)
+        head = jnp.where(hair[..., None], head, as_it_is)
+        parts = parts.at[..., HEAD, :].set(head)
+    parts, masks = _once(parts, masks)
     if person is None:
         none = jnp.zeros_like(masks[..., :1])
         return Warped(parts, masks, *_composite(parts, masks), none)
@@ -113,6 +126,19 @@ def inside(keypoints: jax.Array, height: int, width: int) -> jax.Array:
     return body.at[..., TORSO].set(0.0).max(axis=-1, keepdims=True)
 
 
+def beside_face(
+    keypoints: jax.Array, height: int, width: int
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Where the oval of a face is not, [B, H, W, 1] in {0, 1}, of [B, 18, 3]
+    keypoints; and for each pixel a place above the oval, x and y, [B, H, W]."""
+    person = part_frames.frames(keypoints)
+    along, across = part_places.places(person, height, width)
+    outside, down, aside = part_places.about_face(person, along, across)
+    along, across = along.at[..., HEAD].set(down), across.at[..., HEAD].set(aside)
+    x, y = part_places.source_places(person, person, along, across)
+    return outside[..., None], x[..., HEAD], y[..., HEAD]
+
+
 def still(
     source_keypoints: jax.Array, target_keypoints: jax.Array, height: int, width: int
 ) -> jax.Array:
@@ -141,17 +167,20 @@ def still(
     return 1.0 - jnp.where(known, leaves, 0.0).max(axis=-1, keepdims=True)
 
 
-def _read(image: jax.Array, clear: jax.Array, x: jax.Array, y: jax.Array) -> jax.Array:
+def _read(
+    image: jax.Array, no_hand: jax.Array, clear: jax.Array, x: jax.Array, y: jax.Array
+) -> tuple[jax.Array, jax.Array]:
     """The pixels of the parts, [B, H, W, 10, C], at their places in a photo: forearms
-    of the photo itself, what arms can hide of one that is `clear` of arms."""
+    of the photo itself, what arms can hide of one that is `clear` of arms; and what the
+    forearms read of `no_hand`, [B, H, W, 2]."""
     body, forearms = (
         sampling.bilinear(photo, x[..., some], y[..., some])
         for photo, some in (
             (clear, slice(arms.FOREARMS)),
-            (image, slice(arms.FOREARMS, None)),
+            (jnp.concatenate([image, no_hand], axis=-1), slice(arms.FOREARMS, None)),
         )
     )
-    return jnp.concatenate([body, forearms], axis=3)
+    return jnp.concatenate([body, forearms[..., :-1]], axis=3), forearms[..., -1]
 
 
 def _lap(

@@ -12,7 +12,7 @@ from pg2_jax.inputs import Batch, Inputs
 from pg2_jax.objective import Metrics, Objective, map_parts, minimize
 from pg2_jax.pg2plus.part_transfer import PatchDiscriminator
 from pg2_jax.train_state import TrainState
-from pg2_jax.train_step import named, training_inputs, with_lesson
+from pg2_jax.train_step import named, training_inputs
 
 PyTree = Any
 
@@ -23,10 +23,8 @@ def patch_step(
     state: TrainState, batch: Batch, *, architecture: Architecture, objective: Objective
 ) -> tuple[TrainState, Metrics]:
     """One update of the generator by L1, hinge, feature matching and, if asked for,
-    SSIM and a perceptual distance, and for sharp blending by finding the person; and on
-    the same images one of D by hinge and R1."""
-    coarse_params = state.coarse.drawing_params
-    inputs = training_inputs(state.step, batch, architecture, objective, coarse_params)
+    SSIM and a perceptual distance; and on the same images one of D by hinge and R1."""
+    inputs = training_inputs(state.step, batch, architecture, objective)
     network = PatchDiscriminator(architecture)
 
     def generate(params: PyTree, inputs: Inputs) -> jax.Array:
@@ -44,7 +42,6 @@ def patch_step(
             asked = jnp.where(inputs["mask"] >= 0, generated, inputs["target"])
             parts["perceptual"] = distance(asked, inputs["target"]).mean()
         loss = sum(getattr(objective, f"{n}_weight") * x for n, x in parts.items())
-        loss = with_lesson(loss, parts, params, inputs, architecture)
         return loss, named("coarse", {"loss": loss, **parts})
 
     coarse, metrics = minimize(generator_loss, state.coarse, inputs, objective)

@@ -54,6 +54,11 @@ def enlarged(image: jax.Array, height: int, width: int) -> jax.Array:
     return jnp.einsum("Ww,bHwc->bHWc", columns, tall, precision="highest")
 
 
+def halved(x: jax.Array) -> jax.Array:
+    """[B, H, W, C] -> the means of each 2x2 pixels."""
+    return nn.avg_pool(x, (2, 2), (2, 2), "SAME", count_include_pad=False)
+
+
 def along_edges(mask: jax.Array, photo: jax.Array, large: jax.Array) -> jax.Array:
     """A mask [B, h, w, 1] of a `photo` [B, h, w, 3] in [-1, 1] at the size of the same
     one, `large` [B, H, W, 3], with edges where the photo has its: the fast guided

@@ -5,18 +5,21 @@ a part of its own, from the hips to the ankles, as wide as the legs are apart. A
 network says down to which of its rows there is cloth; no more of it is moved.
 """
 
-import functools
 import pathlib
 from typing import Any, NamedTuple
 
 import flax.linen as nn
-import flax.traverse_util
 import jax
 import jax.numpy as jnp
-import safetensors.numpy
 
 from pg2_jax.layers import conv, relu
-from pg2_jax.pg2plus import missing_joints, part_frames, part_places, sampling
+from pg2_jax.pg2plus import (
+    missing_joints,
+    parsing,
+    part_frames,
+    part_places,
+    sampling,
+)
 from pg2_jax.pose import JOINTS
 
 # Of the lap as the network sees it: half of the rows are above the knees.
@@ -134,15 +137,8 @@ def cloth(image: jax.Array, keypoints: jax.Array, person: jax.Array) -> jax.Arra
     """How much of each row of a lap is cloth, which moves: [B, ROWS] in [0, 1], 1 from
     the hips to the hem, by the network that comes with the code. For the arguments see
     `seen`."""
-    known = opacity(_weights(), seen(image, keypoints, person))
+    known = opacity(parsing.built_in(WEIGHTS), seen(image, keypoints, person))
     return jax.lax.stop_gradient(known)
-
-
-@functools.cache
-def _weights() -> Any:
-    flat = safetensors.numpy.load_file(WEIGHTS)
-    stored = flax.traverse_util.unflatten_dict(flat, sep="/")
-    return jax.tree.map(lambda x: x.astype("float32"), stored)
 
 
 def places(

@@ -106,7 +106,7 @@ def test_a_person_wears_the_same_in_every_picture_and_all_poses_differ():
     def remember(look, pose, *_):
         looks.append(look)
         poses.append(pose.arms.tolist())
-        return pictures.Photo(np.zeros(0), np.zeros(0), 90, 0.0)
+        return pictures.Photo(np.zeros(0), np.zeros(0), 90, 0.0, np.zeros(0))
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pictures, "take_photo", remember)
@@ -245,6 +245,21 @@ def test_the_belly_has_the_colour_of_the_shirt_and_the_thigh_of_the_trousers():
         x, y = spot.astype(int)
         found = photo.image[y - 1 : y + 2, x - 1 : x + 2].mean((0, 1)) / 255
         np.testing.assert_allclose(found, colour, atol=0.12)
+
+
+def test_pixels_are_told_apart():
+    photo = photograph(person.standing_pose("side", yaw=0.0))
+    eyes, neck = (np.array(point(photo, name)) for name in ("r_eye", "neck"))
+    places = {name: point(photo, name) for name in ("r_wrist", "l_elbow", "nose")}
+    places |= {"fringe": (neck[0], eyes[1] - 5), "corner": (0, 0)}
+    places["belly"] = (neck + np.array(point(photo, "r_hip"))) / 2
+    shown = {name: photo.classes[int(y), int(x)] for name, (x, y) in places.items()}
+    hair, arms, body = 255 * np.eye(3, dtype=int)
+    want = {"r_wrist": arms, "l_elbow": arms, "nose": body, "belly": body}
+    want |= {"fringe": hair, "corner": 0 * hair}
+    for name, share in want.items():
+        np.testing.assert_allclose(shown[name], share, atol=40, err_msg=name)
+    assert photo.classes.sum(axis=-1, dtype=int).max() <= 256
 
 
 def test_a_print_is_on_the_chest_and_not_on_the_back():

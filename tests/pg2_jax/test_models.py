@@ -228,10 +228,6 @@ def test_a_plain_block_is_a_residual_block_without_the_identity():
             "pose_embedding=view joins .* coarse_network=part_transfer",
         ),
         (
-            {"blending": "sharp"},
-            "^blending=sharp needs coarse_network=part_transfer",
-        ),
-        (
             {"discriminator": "patch", "stages": "one_network"},
             "^discriminator=patch needs coarse_network=part_transfer and stages=one_ne",
         ),

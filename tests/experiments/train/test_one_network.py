@@ -21,7 +21,6 @@ from tests.experiments.tiny_run import assert_equal, make_config, state_of, stop
 PLUS = {
     "stages": "one_network",
     "coarse_network": "part_transfer",
-    "blending": "sharp",
     "discriminator": "patch",
     "feature_matching_weight": 3.0,
     "r1_weight": 0.01,
@@ -139,23 +138,15 @@ def test_it_is_no_stage_one_of_another_run(pair_dataset):
     config_compatibility.check_stage_one(2, first_alone, config, {})
 
 
-def test_a_run_may_begin_with_a_network_that_blends_in_another_way(
-    run, tmp_path, capsys
-):
+def test_a_run_may_begin_with_the_networks_of_another(run, tmp_path):
     """The weights are of the same shapes, also D's; of other networks they are not."""
-    other = dataclasses.replace(
-        run, workdir=str(tmp_path), init_from=run.workdir, blending="soft"
-    )
+    other = dataclasses.replace(run, workdir=str(tmp_path), init_from=run.workdir)
     dataset = pair_reader.PairDataset(run.data_dir, run.validation_share)
     other = other.with_size(dataset.height, dataset.width)
     with contextlib.closing(checkpointer.Checkpointer(other.workdir, {})) as saver:
         state = starting_state.find(other, dataset, saver)
     assert_equal(state.discriminator.params, state_of(run).discriminator.params)
-    assert "note: --blending: 'sharp' there, 'soft' here\n" in capsys.readouterr().out
-    stored, other = (
-        dataclasses.asdict(run),
-        dataclasses.replace(other, init_from="soft"),
-    )
-    with pytest.raises(ValueError, match=r"^--init_from=soft holds other networks:\n"):
+    stored, other = dataclasses.asdict(run), dataclasses.replace(other, init_from="x")
+    with pytest.raises(ValueError, match=r"^--init_from=x holds other networks:\n"):
         wider = dataclasses.replace(other, base_channels=16)
         config_compatibility.check_init_from(stored, wider)

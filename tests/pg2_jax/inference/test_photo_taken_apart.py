@@ -4,7 +4,7 @@ import numpy as np
 
 from pg2_jax.inference import full_resolution, source_photo
 from tests.pg2_jax.inference.stand_in import NoFinder, make_photo
-from tests.pg2_jax.pg2plus.people import HEIGHT, WIDTH, generators, person
+from tests.pg2_jax.pg2plus.people import HEIGHT, WIDTH, person
 
 
 def read(height, width, scale, fit, monkeypatch, joints=None, photo=None):
@@ -19,11 +19,11 @@ def read(height, width, scale, fit, monkeypatch, joints=None, photo=None):
     large = np.asarray(photo if fit == "stretch" else source.image)
     # The left half of the person shows clothes that arms hide in the right half.
     left = large_one * (np.arange(scale * WIDTH) < scale * 16).reshape(1, 1, -1, 1)
-    found = person_there, large_one, large_one, large[None], large_one - left, left
-    monkeypatch.setattr(
-        full_resolution, "_person", lambda *_, scale, architecture: found
-    )
-    return source, large, full_resolution.take_apart(generators(), source, large)
+    clothes = large[None], large_one - left, left
+    found = person_there, large_one, large_one, clothes, large[None]
+    found = full_resolution._Found(*found)
+    monkeypatch.setattr(full_resolution, "_found", lambda *_, scale: found)
+    return source, large, full_resolution.take_apart(source, large)
 
 
 def test_the_place_of_the_person_shows_what_is_around(monkeypatch):
@@ -46,15 +46,6 @@ def test_what_arms_hide_is_filled_with_clothes(monkeypatch):
     want = photo.astype(int)
     want[:, 32:38] = (20, 160, 60)
     np.testing.assert_allclose(got.armless, want, atol=3)
-
-
-def test_soft_blending_knows_no_person_and_paints_nothing_over():
-    photo, joints = make_photo(HEIGHT, WIDTH), person()
-    size = HEIGHT, WIDTH
-    source = source_photo.read_source(photo, joints, size, NoFinder(), "stretch")
-    assert generators().architecture.blending == "soft"
-    scene = full_resolution.take_apart(generators(), source, source.image)
-    assert scene.certain is None and scene.armless is None
 
 
 def test_beyond_the_photos_edge_something_is_made_up(monkeypatch):

@@ -91,13 +91,14 @@ def test_a_batch_may_hold_people_whom_nobody_saw():
 
 
 def test_a_limb_of_no_length_is_taken_from_the_other_side():
-    """As one whose end is not seen; the heat map of its end alone differs."""
+    """As one whose end is not seen; but for the heat map of its end, and for where the
+    person is looked for."""
     pointed = person(right_wrist=person()[3, :2])
     hidden = person(right_wrist=None)
     both = drawn(pointed), drawn(hidden)
     rows, columns = np.mgrid[:HEIGHT, :WIDTH]
     near = np.hypot(rows - person()[3, 1], columns - person()[3, 0]) < 20
-    assert np.abs(both[0] - both[1])[~near].max() <= 1
+    assert np.abs(both[0] - both[1])[~near].max() <= 3
 
 
 def test_joints_outside_the_photo_count_as_missing():

@@ -73,6 +73,7 @@ FUNCTIONS = {
         jnp.sqrt(jnp.abs(x[:, 1:] - 3.0) / 2.0) * -(x[:, 1:] ** 2)
     ),
     "relu": lambda x, i: jax.nn.relu(x[:, 1:]) + jnp.maximum(-1.0, x[:, 1:]),
+    "a sigmoid": lambda x, i: jax.nn.sigmoid(3.0 * x),
     "relu of a GPU": lambda x, i: layers._relu_by_result(x[:, 1:]),
     "comparisons": lambda x, i: (x > 0.5) & (x <= 2) | (i[..., None] == 4)[:, :5, :1],
     "opposites": lambda x, i: ~(x > 0.5),
@@ -125,15 +126,14 @@ def test_it_is_what_jax_gives(name):
     assert output.type.tensor_type.shape.dim[0].dim_param == "batch"
 
 
-def test_the_guide_of_sharp_blending_is_what_jax_gives():
+def test_the_guide_of_pg2plus_is_what_jax_gives():
     rng = np.random.default_rng(0)
     image = rng.uniform(-1, 1, (2, people.HEIGHT, people.WIDTH, 3)).astype(np.float32)
     standing = np.stack([people.person(), people.TO_THE_LEFT])
 
     def guide(image, index):
         size = people.HEIGHT, people.WIDTH
-        person = jnp.clip(image[..., :1] + 0.5, 0.0, 1.0)
-        return guides.guide(image, index, index[:, MIRRORED], *size, "sharp", person)
+        return guides.guide(image, index, index[:, MIRRORED], *size)
 
     got, want, _ = run(guide, given={"image": image, "index": standing})
     assert got.shape == (2, people.HEIGHT, people.WIDTH, guides.CHANNELS + 2)

@@ -1,6 +1,5 @@
 """What the networks are told of a photo and of two poses."""
 
-import jax
 import numpy as np
 import pytest
 
@@ -17,40 +16,24 @@ from tests.pg2_jax.pg2plus.people import (
 )
 
 
-@jax.jit
-def guide_of(source, *poses):
-    return guides.guide(source, *poses, HEIGHT, WIDTH)
-
-
 def test_the_guide_says_all_of_both_poses_in_order():
-    source = source_photo()
-    guide = guide_of(source, person()[None], WALKING[None])
-    poses = person()[None], WALKING[None]
-    moved = jax.jit(part_warp.warp, static_argnums=(3, 4))(
-        source, *poses, HEIGHT, WIDTH
-    )
-    size = HEIGHT, WIDTH
-    free = jax.jit(part_warp.background, static_argnums=(1, 2))(poses[0], *size)
+    source, poses = source_photo(), (person()[None], WALKING[None])
+    guide, size = told_of(source, middle(), *poses), (HEIGHT, WIDTH)
     front = np.broadcast_to([1.0, 0, 0, 1, 0, 0], (1, *size, 6))
+    masks = part_warp.warp(source, *poses, *size, middle()).masks
     parts = [
-        (moved.composite, 3),
-        (jax.jit(pull_push.without_person)(source, free), 3),
-        (moved.coverage, 1),
-        (free, 1),
-        (moved.masks, 10),
-        (pose.heat_maps(poses[1], *size), 18),
-        (pose.heat_maps(poses[0], *size), 18),
-        (front, 6),
+        (guides.FINE - 10, masks),
+        (guides.FINE, pose.heat_maps(poses[1], *size)),
+        (guides.FINE + 18, pose.heat_maps(poses[0], *size)),
+        (guides.CHANNELS - 6, front),
     ]
-    assert guide.shape == (1, *size, 60) and guides.CHANNELS == 60
-    begin = 0
-    for want, channels in parts:
-        got = guide[..., begin : begin + channels]
+    assert guide.shape == (1, *size, 62) and guides.CHANNELS == 60
+    for begin, want in parts:
+        got = guide[..., begin : begin + want.shape[-1]]
         np.testing.assert_allclose(got, want, atol=1e-5)
-        begin += channels
     # Of a person seen from behind the source's view alone changes.
-    behind = guide_of(source, person()[pose.MIRRORED][None], WALKING[None])
-    np.testing.assert_array_equal(behind[0, 0, 0, -6:], [1, 0, 0, 0, 0, 1])
+    behind = told_of(source, middle(), person()[pose.MIRRORED][None], WALKING[None])
+    np.testing.assert_array_equal(behind[0, 0, 0, 54:60], [1, 0, 0, 0, 0, 1])
 
 
 def test_the_guide_is_told_who_the_person_is():
@@ -92,3 +75,18 @@ def test_in_doubt_it_is_the_person_for_the_background_alone(likely, free, moves)
     cloth = skirts.cloth(source, poses[0], middle(likely))
     moved = part_warp.warp(source, *poses, HEIGHT, WIDTH, middle(moves), cloth=cloth)
     np.testing.assert_allclose(told[..., 6:7], moved.coverage, atol=1e-5)
+
+
+@pytest.mark.parametrize("likely", [1.0, 0.2])
+def test_hair_goes_on_in_its_colour_and_a_forehead_is_none(likely):
+    """Hair above row 3 is 0.5, what is taken for hair in the face is -1; even where
+    nothing is surely hair."""
+    photo = np.zeros((1, HEIGHT, WIDTH, 3), np.float32)
+    hair = np.zeros((1, HEIGHT, WIDTH, 1), np.float32)
+    photo[:, :3, 11:22], photo[:, 4:9, 15:18] = 0.5, -1.0
+    hair[:, :3, 11:22], hair[:, 4:9, 15:18] = likely, likely
+    photo[:, 1, 14] = 0.6  # a curl
+    got = np.asarray(guides.hairy(photo, person()[None], hair))[0]
+    np.testing.assert_allclose(got[30, 5], 0.5, atol=0.01)
+    np.testing.assert_allclose(got[6, 16], 0.5, atol=0.01)
+    np.testing.assert_allclose(got[1, 14], 0.6, atol=1e-5)

@@ -1,5 +1,6 @@
 """Where joints are that nobody has seen."""
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -61,8 +62,12 @@ def test_a_torso_is_completed_from_its_side():
 def test_a_head_without_face_is_above_the_shoulders():
     face = [*("nose", "right_eye", "left_eye", "right_ear", "left_ear")]
     joints = completed(**dict.fromkeys(face))
-    shoulder = joints["right_shoulder"]
-    assert joints["nose"][2] == 1 and joints["nose"][1] < shoulder[1]
+    # Shoulders at (12, 12) and (20, 12), hips in row 25.
+    np.testing.assert_allclose(joints["nose"], [16, 12 - 0.5 * 13, 1], atol=1e-4)
+    faceless = person(**dict.fromkeys(face))
+    alone = np.asarray(missing_joints.with_head(jnp.asarray(faceless)))
+    np.testing.assert_allclose(alone[0], joints["nose"], atol=1e-5)
+    np.testing.assert_array_equal(alone[1:], faceless[1:])
 
 
 @pytest.mark.parametrize("seen", ["right_ear", "left_ear", "left_eye"])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pg2_jax.pg2plus import part_frames
-from pg2_jax.pose import JOINTS
+from pg2_jax.pose import JOINTS, MIRRORED
 from tests.pg2_jax.pg2plus.people import TO_THE_LEFT, person
 
 # A head in torso lengths: to the person's left, down, and to the front.
@@ -86,3 +86,21 @@ def test_a_torso_that_turns_looks_as_wide_as_an_ellipse(degrees, width):
     }
     found = part_frames.frames(person(**joints))
     np.testing.assert_allclose(found.width[part_frames.TORSO], 13 * width, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("gone", "behind", "away"),
+    [
+        ([], False, False),
+        (["nose", "right_eye", "left_eye"], False, True),
+        (["nose", "right_eye", "left_eye", "right_ear", "left_ear"], False, False),
+        (["nose", "right_eye", "left_eye", "right_ear", "left_ear"], True, True),
+    ],
+)
+def test_a_head_turns_away_if_its_ears_or_its_torso_say_so(gone, behind, away):
+    """A face that is not annotated is no back of a head."""
+    target = person(**dict.fromkeys(gone))
+    if behind:
+        target = target[MIRRORED]
+    assert part_frames.turns_away(person(), target) == away
+    assert not part_frames.turns_away(np.zeros_like(target), target)

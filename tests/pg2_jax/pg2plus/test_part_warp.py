@@ -114,23 +114,30 @@ def test_mirrored_inputs_give_the_mirrored_picture(photo):
 BACK_OF_HEAD = person(nose=None, right_eye=None, left_eye=None)
 
 
-def test_a_head_that_turns_away_has_the_hair_above_the_face():
+def test_a_head_that_turns_away_has_hair_all_over_and_the_neck_below():
     rows, columns = np.mgrid[:HEIGHT, :WIDTH].astype(np.float32)
-    places = np.stack([columns, rows, rows], axis=-1)
-    head = warp(places, person(), BACK_OF_HEAD).parts[..., HEAD, :]
-    # The ears are in row 6. Of a torso of 13 pixels the hair is 0.25 to 0.19 above
-    # them, and goes from 0.26 above to 0.12 below; the neck begins 0.27 below.
-    share = 0.26 / 0.38
-    np.testing.assert_allclose(
-        head[6, 16, 1], 6 - 13 * (0.25 - 0.06 * share), atol=4e-3
-    )
-    np.testing.assert_allclose(head[6, 18, 0], 16 + 0.45 * 2, atol=4e-3)
-    np.testing.assert_allclose(head[8, 16, 1], 6 + 13 * 0.27, atol=4e-3)
-    np.testing.assert_allclose(head[10, 18], [18, 10, 10], atol=4e-3)
+    places, hair = np.stack([columns, rows, rows], axis=-1), np.full((1, 3), -7.0)
+
+    def head(source, target):
+        hairy = np.broadcast_to(hair, (1, HEIGHT, WIDTH, 3)).astype(np.float32)
+        poses = source[None], target[None]
+        moved = _with_hair(places[None], *poses, hairy)
+        return np.asarray(moved.parts)[0, ..., HEAD, :]
+
+    turned = head(person(), BACK_OF_HEAD)
+    # The ears are in row 6. Of a torso of 13 pixels hair goes to 0.12 below them, and
+    # the neck begins 0.27 below.
+    np.testing.assert_array_equal(turned[2:8, 14:19], np.broadcast_to(hair, (6, 5, 3)))
+    np.testing.assert_allclose(turned[8, 16, 1], 6 + 13 * 0.27, atol=4e-3)
+    np.testing.assert_allclose(turned[10, 18], [18, 10, 10], atol=4e-3)
     # A face that turns to the camera is not known: the head is as it was.
     for source, target in ((BACK_OF_HEAD, person()), (BACK_OF_HEAD, BACK_OF_HEAD)):
-        head = warp(places, source, target).parts[..., HEAD, :]
-        np.testing.assert_allclose(head[6, 18], [18, 6, 6], atol=4e-3)
+        np.testing.assert_allclose(head(source, target)[6, 18], [18, 6, 6], atol=4e-3)
+
+
+@jax.jit
+def _with_hair(places, source, target, hairy):
+    return part_warp.warp(places, source, target, HEIGHT, WIDTH, hairy=hairy)
 
 
 def test_a_head_that_turns_away_and_has_no_size_is_not_covered(photo):
@@ -188,12 +195,12 @@ def test_who_faces_the_other_side_in_profile_is_mirrored(photo):
 CROSSED = person(left_elbow=(21, 18), left_wrist=(14, 19))  # before the torso
 
 
-def bright_forearm():
+def bright_forearm(length=13):
     """A grey photo with a white forearm from the left elbow of `CROSSED` to the hand,
     as wide as the part, [H, W, 3]."""
     rows, columns = np.mgrid[:HEIGHT, :WIDTH].astype(float)
     way = np.array([-7.0, 1.0]) / np.hypot(7, 1)
-    along = np.clip((columns - 21) * way[0] + (rows - 18) * way[1], 0, 13)
+    along = np.clip((columns - 21) * way[0] + (rows - 18) * way[1], 0, length)
     distance = np.hypot(columns - 21 - along * way[0], rows - 18 - along * way[1])
     grey = np.full((HEIGHT, WIDTH, 3), 0.25, np.float32)
     grey[distance < 0.13 * 13] = 1.0
@@ -213,6 +220,17 @@ def test_an_arm_that_leaves_takes_its_picture_from_the_torso_along():
     shift = np.array([4, -3, 0], np.float32)
     still = warp(photo, CROSSED, CROSSED + shift)
     np.testing.assert_allclose(still.parts[:-3, 4:, TORSO], photo[3:, :-4], atol=1e-5)
+
+
+def test_cloth_beyond_a_wrist_is_no_hand():
+    """Before a torso, whose colours a fist leaves to be seen."""
+    arm_up = person(left_elbow=(25, 9), left_wrist=(29, 5))
+    for length, there in ((13, 1), (7, 0)):
+        moved = warp(bright_forearm(length), CROSSED, arm_up)
+        np.testing.assert_allclose(moved.masks[3, 31, 9], there, atol=0.1)
+        assert moved.masks[7, 27, 9] == 1  # the forearm
+    beside = warp(bright_forearm(7), person(), arm_up)
+    assert beside.masks[3, 31, 9] == 1  # a hand beside the body, whatever it looks like
 
 
 def test_a_known_person_is_moved_without_what_is_around():

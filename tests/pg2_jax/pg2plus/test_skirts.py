@@ -1,7 +1,6 @@
 """What hangs between the legs: where it is, whether it is found, and how it moves."""
 
 import dataclasses
-import pathlib
 
 import jax
 import jax.numpy as jnp
@@ -10,12 +9,10 @@ import pytest
 
 from data_prep.synthetic import figure, person, pictures
 from pg2_jax import inputs, pose
-from pg2_jax.inference import exported_model
-from pg2_jax.pg2plus import find_person, part_warp, skirts
+from pg2_jax.pg2plus import parsing, part_warp, skirts
 from tests.pg2_jax.pg2plus.people import HEIGHT, STANDING, TO_THE_LEFT, WALKING, WIDTH
 from tests.pg2_jax.pg2plus.people import person as keypoints
 
-MODEL = pathlib.Path(__file__).parents[3] / "models/pg2plus_128x64/model.safetensors"
 WIDE = keypoints(right_knee=(9, 33), left_knee=(23, 33), right_ankle=(7, 41))
 ALL, ABOVE_KNEES = np.ones((1, 16), np.float32), np.repeat([1.0, 0.0], 8)[None]
 
@@ -97,7 +94,7 @@ def test_the_lap_is_before_the_legs_and_behind_the_torso():
 
     def skirts_of(photo, people):
         whole = jnp.ones((*photo.shape[:3], 1))
-        return warp(photo, *people, HEIGHT, WIDTH, whole, None, ALL)
+        return warp(photo, *people, HEIGHT, WIDTH, whole, cloth=ALL)
 
     warp = jax.jit(part_warp.warp, static_argnums=(3, 4))
     bare = warp(photo, *people, HEIGHT, WIDTH, whole)
@@ -110,7 +107,7 @@ def test_the_lap_is_before_the_legs_and_behind_the_torso():
     # What is not the person does not move along, nor what lies outside the photo.
     outside = skirts_of(photo[:, :30], people)
     assert outside.lap[0, 38, 14, 0] == 0
-    nobody = warp(photo, *people, HEIGHT, WIDTH, 0 * whole, None, ALL)
+    nobody = warp(photo, *people, HEIGHT, WIDTH, 0 * whole, cloth=ALL)
     assert nobody.coverage[0, 38, 14, 0] == 0
 
 
@@ -144,15 +141,14 @@ def test_cloth_never_begins_below_a_gap():
 
 def test_skirts_are_found_and_trousers_are_none():
     """Of people that neither network was trained on."""
-    model = exported_model.read(MODEL)
     photos = [pictures.photograph(77, who, 0, 128, 64)[1] for who in range(40)]
     images = inputs.from_uint8(jnp.stack([photo.image for photo in photos]))
     points = jnp.stack([photo.keypoints for photo in photos])
 
     @jax.jit
     def cloth_of(images, points):
-        found = find_person.find(model.coarse, images, points, model.architecture)
-        return skirts.cloth(images, points, found)
+        found = parsing.parse(images, points)
+        return skirts.cloth(images, points, found.person)
 
     cloth = np.asarray(cloth_of(images, points))
     hems = np.array([photo.hem for photo in photos])

@@ -211,7 +211,8 @@ def _parsing_scores(params: PyTree, people: Pictures) -> str:
     """How well the person and each class are found, in words."""
 
     @cpu_convolution.jitted
-    def parsed(photos, keypoints, classes):
+    def counted(photos, keypoints, classes):
+        """How many pixels both call the person or a class, and how many either."""
         likely = parsing.classes(photos, keypoints, params)
         person = parsing.by_colours(photos, 1.0 - likely[..., :1])
         true = _shares(classes)
@@ -221,7 +222,7 @@ def _parsing_scores(params: PyTree, people: Pictures) -> str:
         return (found & there).sum(axes), (found | there).sum(axes)
 
     both = [
-        parsed(inputs.from_uint8(photos), *known)
+        counted(inputs.from_uint8(photos), *known)
         for photos, *known, _ in _batches(people)
     ]
     shared, either = (np.sum(counts, axis=0) for counts in zip(*both, strict=True))

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from pg2_jax import pose
 from pg2_jax.architecture import Architecture
-from pg2_jax.pg2plus import guides, part_warp
+from pg2_jax.pg2plus import guides, parsing, part_warp
 
 Array = Any  # numpy on the host, jax.Array on the devices
 
@@ -81,16 +81,18 @@ def pose_input(
     source_keypoints: jax.Array,
     target_keypoints: jax.Array,
     architecture: Architecture,
+    parsed: parsing.Parsed | None = None,
 ) -> jax.Array:
     """The pose to generate, as G1 was built to take it: heat maps [B, H, W, 18] of the
     target in the architecture's range; for the coordinate embedding [B, 54]; for the
     view [B, 3], 1 at its index in `pose.VIEWS`; for "part_transfer" the guide, for
-    which alone the source, [B, H, W, 3] in [-1, 1], and its keypoints are needed.
-    Keypoints are [B, 18, 3]."""
+    which alone the source, [B, H, W, 3] in [-1, 1], and its keypoints are needed, and
+    which looks for its person if it was not `parsed` before. Keypoints are [B, 18,
+    3]."""
     size = architecture.size
     if architecture.needs_source_pose:
         poses = source_keypoints, target_keypoints
-        return guides.guide(source, *poses, *size)
+        return guides.guide(source, *poses, *size, parsed)
     if architecture.pose_embedding == "coordinate":
         return pose.coordinates(target_keypoints, *size)
     if architecture.pose_embedding == "view":

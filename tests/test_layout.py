@@ -1,6 +1,7 @@
 """The rules that the folders stand on, read from the imports of every module."""
 
 import ast
+import configparser
 import functools
 import graphlib
 import pathlib
@@ -81,3 +82,21 @@ def test_tensorflow_is_imported_by_readers_and_writers_of_records_alone():
 def test_no_folder_is_too_full_to_look_through():
     folders = {path.parent for path in MODULES.values()}
     assert max(len(list(folder.glob("*.py"))) for folder in folders) <= 20
+
+
+def test_what_the_library_needs_besides_code_is_packaged():
+    """Poses, a template, the weights of the small networks: `pip install .` has all."""
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg", encoding="utf-8")
+    packaged = {
+        path
+        for package, patterns in config["options.package_data"].items()
+        for pattern in patterns.split()
+        for path in (ROOT / package.replace(".", "/")).glob(pattern)
+    }
+    others = {
+        path
+        for path in (ROOT / "pg2_jax").rglob("*")
+        if path.is_file() and path.suffix not in (".py", ".pyc")
+    }
+    assert len(others) >= 7 and others <= packaged

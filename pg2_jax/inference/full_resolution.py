@@ -51,7 +51,7 @@ class Scene(NamedTuple):
 
     photo: np.ndarray  # uint8 [h, w, 3]; beyond the edges of the whole photo made up
     background: np.ndarray  # uint8 [h, w, 3], the photo without the person
-    person: np.ndarray  # float32 [H, W, 1] in [0, 1], how likely, of the model's size
+    parsed: parsing.Parsed  # float32 [H, W, 1], of the model's size
     certain: np.ndarray  # float32 [h, w, 1] in [0, 1], where the person surely is
     armless: np.ndarray  # uint8 [h, w, 3], the photo without arms over the body
     hairy: np.ndarray  # uint8 [h, w, 3], the photo with hair all over
@@ -84,7 +84,7 @@ def pictures(
     drawn = [
         program(
             model.coarse,
-            *(x[None] for x in (*given, pose.astype(np.float32))),
+            *jax.tree.map(lambda x: x[None], (*given, pose.astype(np.float32))),
             scale=len(scene.photo) // len(source.image),
             architecture=model.architecture,
         )
@@ -121,7 +121,7 @@ def take_apart(source: Source, photo: np.ndarray) -> Scene:
         np.asarray(source.pose, np.float32)[None],
         scale=scale,
     )
-    person, gone, certain, clothes, hairy = jax.tree.map(
+    parsed, gone, certain, clothes, hairy = jax.tree.map(
         lambda x: np.asarray(x[0]), found
     )
     grown = ImageFilter.MaxFilter(2 * _GROWN * scale + 1)
@@ -133,7 +133,7 @@ def take_apart(source: Source, photo: np.ndarray) -> Scene:
     background = np.round(share * filled + (1 - share) * photo).astype(np.uint8)
     # A body that the photo cuts off goes on as its edge does.
     shown = np.where((hole | (beyond == 0))[..., None], photo, background)
-    return Scene(shown, background, person, certain, _clothed(*clothes), hairy)
+    return Scene(shown, background, parsed, certain, _clothed(*clothes), hairy)
 
 
 def _clothed(armless: np.ndarray, hidden: np.ndarray, shown: np.ndarray) -> np.ndarray:
@@ -169,7 +169,7 @@ def _beyond(frame: crop.Frame, scale: int, size: crop.Size) -> np.ndarray:
 class _Found(NamedTuple):
     """What a photo shows; [1, H, W, 1] or at the photo's resolution [1, h, w, 1]."""
 
-    person: jax.Array  # how likely, of the model's size
+    parsed: parsing.Parsed  # of the model's size
     gone: jax.Array  # where the person may be, which is no background
     certain: jax.Array  # where the person surely is
     clothes: tuple[jax.Array, ...]  # what `arms.removed` says, the photo uint8
@@ -181,7 +181,8 @@ def _found(
 ) -> _Found:
     source, shown = inputs.from_uint8(image), inputs.from_uint8(photo)
     large = photo.shape[1], photo.shape[2]
-    person, hair = parsing.parse(source, pose)
+    parsed = parsing.parse(source, pose)
+    person, hair = parsed
     # Too much is better here than some hair that stays.
     about = 1.0 - part_warp.background(
         pose, image.shape[1], image.shape[2], guides.BODY
@@ -192,7 +193,7 @@ def _found(
     armless, *clothes = arms.removed(shown, scaled(pose, scale), certain)
     hairy = guides.hairy(shown, scaled(pose, scale), hair)
     return _Found(
-        person,
+        parsed,
         sampling.enlarged(gone, *large),
         certain,
         (inputs.to_uint8(armless), *clothes),
@@ -205,7 +206,7 @@ def _generate(
     image: jax.Array,
     photo: jax.Array,
     background: jax.Array,
-    person: jax.Array,
+    parsed: parsing.Parsed,
     certain: jax.Array,
     armless: jax.Array,
     hairy: jax.Array,
@@ -219,7 +220,7 @@ def _generate(
     source, large, behind = map(inputs.from_uint8, (image, photo, background))
     bare, hair = map(inputs.from_uint8, (armless, hairy))
     poses = source_pose, target_pose
-    guide = inputs.pose_input(source, *poses, architecture)
+    guide = inputs.pose_input(source, *poses, architecture, parsed)
     network = part_transfer.PartTransferGenerator(architecture, final=True)
     layers: Any = network.apply({"params": params}, source, guide, method="layers")
     weights = blending.without_what_leaves(layers.weights, guide)
@@ -227,7 +228,7 @@ def _generate(
     height, width = photo.shape[1:3]
     own = sampling.enlarged(layers.generated, height, width)
     before, after = (scaled(points, scale) for points in poses)
-    cloth = skirts.cloth(source, source_pose, person)
+    cloth = skirts.cloth(source, source_pose, parsed.person)
     moved = part_warp.warp(
         large, before, after, height, width, certain, bare, hair, cloth
     )

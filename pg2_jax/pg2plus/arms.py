@@ -24,10 +24,8 @@ def removed(
     arms are painted over as far as they are before the body, whatever becomes of them;
     the clothes that they hide, and where clothes are seen, [B, h, w, 1] each."""
     source = part_frames.frames(keypoints)
-    hidden, shown, _ = _under_arms(source, None, image.shape[1:3], person)
+    hidden, shown, _, head = _under_arms(source, None, image.shape[1:3], person)
     armless = image + hidden * (pull_push.without_person(image, shown) - image)
-    along, across = part_places.places(source, *image.shape[1:3])
-    head = part_places.masks(source, along, across)[..., HEAD : HEAD + 1]
     return armless, hidden * (1.0 - head), shown * (1.0 - head)
 
 
@@ -43,7 +41,8 @@ def without_leaving(
     there: they would be taken along. So are gaps in the middle of the torso beside them
     that are not the `person`. And where, but before the head, the photo has the colours
     of what is under an arm, [B, h, w, 1] in [0, 1]: no hand is there."""
-    hidden, shown, middle = _under_arms(source, target, image.shape[1:3], person)
+    size = image.shape[1:3]
+    hidden, shown, middle, head = _under_arms(source, target, size, person)
     hidden, shown = jax.lax.optimization_barrier((hidden, shown))
     given = 0 if armless is None else armless.shape[-1]
     behind = pull_push.without_person(image[..., given:], shown)
@@ -57,8 +56,6 @@ def without_leaving(
         of_person = jnp.maximum(clear[..., -1:], middle)
         clear = jnp.concatenate([clear[..., :-1], of_person], axis=-1)
     # Before a face there is skin as well.
-    along, across = part_places.places(source, *image.shape[1:3])
-    head = part_places.masks(source, along, across)[..., HEAD : HEAD + 1]
     return clear, hidden * alike * (1.0 - head)
 
 
@@ -67,9 +64,10 @@ def _under_arms(
     target: Frames | None,
     size: tuple[int, ...],
     person: jax.Array | None,
-) -> tuple[jax.Array, jax.Array, jax.Array]:
+) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
     """What arms hide that go elsewhere in the target, or without one all that they
-    hide; where the body is seen; the middle of the torso; [B, h, w, 1] each."""
+    hide; where the body is seen; the middle of the torso; the head; [B, h, w, 1]
+    each."""
     along, across = part_places.places(source, *size)
     known = source.known if target is None else source.known & target.known
 
@@ -89,7 +87,8 @@ def _under_arms(
         sure = shown * person
         found, all_of_it = (x.sum(axis=(1, 2, 3), keepdims=True) for x in (sure, shown))
         shown = jnp.where(found > _FOUND * all_of_it, sure, shown)
-    return hidden, shown, middle
+    head = part_places.masks(source, along, across)[..., HEAD : HEAD + 1]
+    return hidden, shown, middle, head
 
 
 def _hidden_by_arms(

@@ -32,11 +32,12 @@ def guide(
     target_keypoints: jax.Array,
     height: int,
     width: int,
+    parsed: parsing.Parsed | None = None,
 ) -> jax.Array:
     """All that the networks are told of the two poses, keypoints [B, 18, 3], of a
     source [B, H, W, 3] in [-1, 1]; of a person without points no part is moved. The
-    person is found in the photo, see `parsing`: parts are moved without what is around
-    them, and the background is free all around the person.
+    person is found in the photo, unless it was `parsed` before: parts are moved without
+    what is around them, and the background is free all around the person.
 
     [B, H, W, CHANNELS + 2]: the moved parts over one another, the source without its
     person, how much the parts cover, where the background is free, the mask of each
@@ -44,7 +45,7 @@ def guide(
     weights alone, where the source's pixels stay, and where the target certainly is.
     """
     poses, size = (source_keypoints, target_keypoints), (height, width)
-    likely, hair = parsing.parse(source, source_keypoints)
+    likely, hair = parsed or parsing.parse(source, source_keypoints)
     body = 1.0 - part_warp.background(source_keypoints, *size, BODY)
     # In doubt it is no background and does not move along: little hair stays, and
     # little of a wall moves.

@@ -53,7 +53,7 @@ CLOTH = np.ones((1, skirts.ROWS), np.float32)  # whatever the photo shows
 
 
 @jax.jit
-def by_definition(params, image, photo, background, mask, certain, armless, hairy):
+def by_definition(params, image, photo, background, _, certain, armless, hairy):
     """Weights and image of the network, enlarged, and pixels of the photo."""
     images = image, photo, background, armless, hairy
     small, large, behind, armless, hairy = map(inputs.from_uint8, images)
@@ -88,7 +88,7 @@ def test_weights_are_enlarged_and_pixels_are_the_photos_own(monkeypatch):
     size = HEIGHT, WIDTH
     source = source_photo.read_source(photo, joints, size, NoFinder(), "stretch")
     place = full_resolution.take_apart(source, photo)
-    given = (x[None] for x in (result.source, *place))
+    given = jax.tree.map(lambda x: x[None], (result.source, *place))
     want = by_definition(weights()[0], *given)[0]
     assert result.large.shape == (2 * HEIGHT, 2 * WIDTH, 3)
     difference = np.abs(result.large.astype(int) - np.asarray(want, int))

@@ -3,6 +3,7 @@
 import numpy as np
 
 from pg2_jax.inference import full_resolution, source_photo
+from pg2_jax.pg2plus import parsing
 from tests.pg2_jax.inference.stand_in import NoFinder, make_photo
 from tests.pg2_jax.pg2plus.people import HEIGHT, WIDTH, person
 
@@ -20,7 +21,8 @@ def read(height, width, scale, fit, monkeypatch, joints=None, photo=None):
     # The left half of the person shows clothes that arms hide in the right half.
     left = large_one * (np.arange(scale * WIDTH) < scale * 16).reshape(1, 1, -1, 1)
     clothes = large[None], large_one - left, left
-    found = person_there, large_one, large_one, clothes, large[None]
+    parsed = parsing.Parsed(person_there, person_there)
+    found = parsed, large_one, large_one, clothes, large[None]
     found = full_resolution._Found(*found)
     monkeypatch.setattr(full_resolution, "_found", lambda *_, scale: found)
     return source, large, full_resolution.take_apart(source, large)
@@ -28,7 +30,7 @@ def read(height, width, scale, fit, monkeypatch, joints=None, photo=None):
 
 def test_the_place_of_the_person_shows_what_is_around(monkeypatch):
     _, photo, got = read(2 * HEIGHT, 2 * WIDTH, 2, "stretch", monkeypatch)
-    assert got.person.shape == (HEIGHT, WIDTH, 1)
+    assert got.parsed.person.shape == (HEIGHT, WIDTH, 1)
     np.testing.assert_array_equal(got.photo, photo)
     assert got.background.shape == photo.shape
     # Far from the person it is the photo, to the pixel; where the person is, it is not.

@@ -11,12 +11,14 @@ from data_prep import command_line
 from data_prep.sources import photo_list
 from experiments.config import Config
 from experiments.config_compatibility import check_networks
+from experiments.options import modes
 from pg2_jax import errors, files
 from pg2_jax.estimators.person_finder import PersonFinder
 from pg2_jax.inference import animation, result, target_pose
 from pg2_jax.inference.pose_transfer import PoseTransfer
 from pg2_jax.inference.result import Results
 
+_FLAG_OF = modes.MODES["generate"].flag_of
 _PICTURES = (".png", ".jpg", ".jpeg")
 # Flags with the names that they have in `PoseTransfer.sequence`.
 _ARGUMENTS = ("pose_fit", "mirror", "between", "person", "paste_back", "max_side")
@@ -80,17 +82,24 @@ def _in_poses(
     if source := config.source_pose:
         known = target_pose.annotated(source, config.min_confidence)
         joints = target_pose.Poses(known, source, pixels=True)
-    return {
-        name: model.sequence(
-            path,
-            poses,
-            source_pose=joints,
-            pose_size=size,
-            fit=config.photo_fit,
-            **{name: getattr(config, name) for name in _ARGUMENTS},
-        )
-        for name, path in photos.items()
-    }
+    people, refused = {}, []
+    for name, path in photos.items():
+        try:
+            people[name] = model.sequence(
+                path,
+                poses,
+                source_pose=joints,
+                pose_size=size,
+                fit=config.photo_fit,
+                **{name: getattr(config, name) for name in _ARGUMENTS},
+            )
+        except ValueError as error:
+            refused.append(error)
+    if not people:
+        raise refused[0]
+    for error in refused:
+        errors.warn(f"left out: {errors.for_programs(error, _FLAG_OF)}")
+    return people
 
 
 def _photos(source: str) -> dict[str, str]:
@@ -114,7 +123,8 @@ def _noted(photos: dict[str, str]) -> Iterator[None]:
     # What is said of several photos once, with their number.
     paths_and_numbers = "|".join([*map(re.escape, photos.values()), r"\d+"])
     alike: dict[str, list[str]] = {}
-    for text in dict.fromkeys(str(note.message) for note in notes):
+    said = [errors.for_programs(note.message, _FLAG_OF) for note in notes]
+    for text in dict.fromkeys(said):
         alike.setdefault(re.sub(paths_and_numbers, "", text), []).append(text)
     for first, *others in alike.values():
         count = errors.counted(len(others), "other photo")
@@ -123,7 +133,7 @@ def _noted(photos: dict[str, str]) -> Iterator[None]:
 
 def _write(people: dict[str, Results], output: pathlib.Path, config: Config) -> None:
     """Writes one picture, a contact sheet, an animation, or a folder with
-    <photo>/<pose>.png of everybody, <pose>.png of one person."""
+    <pose>.png, or <photo>/<pose>.png where the photos were a folder."""
     everybody, suffix = list(people.values()), output.suffix.lower()
     look: dict[str, Any] = {"skeleton": config.skeleton, "beside": config.beside}
     if suffix in _PICTURES and len(everybody) == len(everybody[0]) == 1:
@@ -137,9 +147,10 @@ def _write(people: dict[str, Results], output: pathlib.Path, config: Config) -> 
         look |= {"scale": config.scale or None, "names": list(people)}
         result.save(everybody, output, per_second=config.frames_per_second, **look)
     else:
+        of_folder = pathlib.Path(config.source_image).is_dir()
         with files.replacing_folder(output) as folder:
             for photo, generated in people.items():
-                here = folder if len(people) == 1 else folder / photo
+                here = folder / photo if of_folder else folder
                 for name, one in zip(generated.names, generated, strict=True):
                     path = here / f"{name}.png"
                     path.parent.mkdir(parents=True, exist_ok=True)

@@ -109,7 +109,7 @@ def _networks() -> dict[str, Network]:
     return {
         "parsing": Network(
             parsing.ParsingNetwork(),
-            (*_SIZE, parsing.CHANNELS),
+            (_SIZE[0] // 2, _SIZE[1] // 2, parsing.CHANNELS),
             parsing.seen,
             _parsing_loss,
             _parsing_scores,

@@ -1,14 +1,19 @@
-"""Errors that name an argument, so that a program can name the flag instead; warnings
-at the caller's line; numbers with what they count."""
+"""Errors and warnings that name arguments, so that a program can name the flags
+instead; warnings at the caller's line; numbers with what they count.
+
+Messages mark the arguments that they name: "`pose_fit=image` shows whole poses."
+"""
 
 import contextlib
 import inspect
 import os
 import pathlib
+import re
 import warnings
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 _PACKAGE = f"{pathlib.Path(__file__).parent}{os.sep}"
+_MARKED = re.compile(r"`([a-z_]+)(=[^`]*)?`")
 
 
 class ArgumentError(ValueError):
@@ -60,11 +65,16 @@ def counted(number: int, one: str, several: str = "") -> str:
 
 
 def for_programs(error: Exception, flag_of: Mapping[str, str]) -> str:
-    """What a program says of an error: an argument by its flag, which `flag_of` has
-    where the two differ; the system's words for a file without their number."""
+    """What a program says of an error or a warning: arguments by their flags, which
+    `flag_of` has where the two differ; the system's words for a file without their
+    number."""
+
+    def flag(argument: str) -> str:
+        return f"--{flag_of.get(argument, argument)}"
+
     if isinstance(error, OSError) and error.filename and error.filename2 is None:
         return f"{os.fsdecode(error.filename)}: {error.strerror}"
-    if not isinstance(error, ArgumentError):
-        return str(error)
-    flag = flag_of.get(error.argument, error.argument)
-    return f"--{flag}={error.value}{error.rule}"
+    text = str(error)
+    if isinstance(error, ArgumentError):
+        text = f"{flag(error.argument)}={error.value}{error.rule}"
+    return _MARKED.sub(lambda marked: flag(marked[1]) + (marked[2] or ""), text)

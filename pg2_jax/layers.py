@@ -199,9 +199,8 @@ def space_to_depth(x: jax.Array) -> jax.Array:
     return x.reshape(batch, tall, wide, 4 * channels)
 
 
-def depth_to_space(x: jax.Array, like: jax.Array) -> jax.Array:
-    """The inverse of `space_to_depth`, with the height and width of `like`."""
+def depth_to_space(x: jax.Array) -> jax.Array:
+    """[B, H, W, 4 C] -> [B, 2 H, 2 W, C], the inverse of `space_to_depth`."""
     batch, tall, wide, channels = x.shape
     x = x.reshape(batch, tall, wide, 2, 2, channels // 4).swapaxes(2, 3)
-    x = x.reshape(batch, 2 * tall, 2 * wide, channels // 4)
-    return x[:, : like.shape[1], : like.shape[2]]
+    return x.reshape(batch, 2 * tall, 2 * wide, channels // 4)

@@ -94,7 +94,7 @@ def chosen(
         raise SeveralPeopleError(
             f"{name}: {found}, two of them of about the same size. Crop "
             f"the photo to the one you mean, or say which, 1 to {len(people)} from "
-            f"left to right (person).{advice}",
+            f"left to right (`person`).{advice}",
             len(people),
         )
     return first.keypoints

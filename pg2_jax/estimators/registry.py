@@ -45,7 +45,8 @@ def locate(estimator: str, path: str) -> pathlib.Path:
     unpack = f" (and unpack {model.member})" if model.member else ""
     where = (
         f"{estimator}'s model is at {model.url}: fetch it{unpack} where there is "
-        f"internet, and save it as {downloads.cache_folder() / model.file}."
+        f"internet, and save it as {downloads.cache_folder() / model.file}, or name "
+        "its file (`model`)."
     )
     if not path:
         return downloads.fetch(model, "the model", where)

@@ -51,7 +51,7 @@ def fit_poses(
     if fit == "none":
         return _complete(poses, _scaled(poses, stacked, size, sizes, pose_size), size)
     if fit == "body" and body is None:
-        rule = " needs the joints of the source person (source_pose)."
+        rule = " needs the joints of the source person (`source_pose`)."
         raise errors.ArgumentError("pose_fit", fit, rule)
     with errors.said_of(poses.place):
         if body is not None and fit == "body":
@@ -87,17 +87,17 @@ def _scaled(
     known = pose_size or all(name in poses.sizes for name in poses.poses)
     if outside and outside >= inside and not known:
         raise ValueError(
-            f"{what}, {inside} inside. Say with pose_size which image the pose is "
-            "of, or fit it to the image with pose_fit=image."
+            f"{what}, {inside} inside. Say with `pose_size` which image the pose is "
+            "of, or fit it to the image with `pose_fit=image`."
         )
     if outside:
-        hint = "" if known else "; pose_size says which image the pose is of"
+        hint = "" if known else "; `pose_size` says which image the pose is of"
         errors.warn(f"{what}, left out{hint}.")
     if abs(width * size[0] / (height * size[1]) - 1) > _SAME_SHAPE:
         errors.warn(
             f"{poses.place}: the poses are of an image of {height}x{width}, which has "
             f"another shape than the model's {size[0]}x{size[1]}: they are scaled "
-            "alike in both directions, and centred. pose_fit=image shows the body as "
+            "alike in both directions, and centred. `pose_fit=image` shows the body as "
             "large as it fits."
         )
     return scaled
@@ -119,7 +119,7 @@ def _cut(poses: Poses, stacked: np.ndarray, size: crop.Size) -> list[np.ndarray]
         errors.warn(
             f"{poses.place}: the body is so large in the image that {what} beyond it; "
             f"the joints outside are left out: {errors.few(cut)}. "
-            "pose_fit=image shows whole poses."
+            "`pose_fit=image` shows whole poses."
         )
     return fitted
 
@@ -133,7 +133,7 @@ def _complete(
     if empty and (poses.alone or len(empty) == len(fitted)):
         raise ValueError(
             f"{poses.place}: {names[empty[0]]}: all joints lie outside the image of "
-            f"{size[0]}x{size[1]}. pose_fit=image shows the whole pose."
+            f"{size[0]}x{size[1]}. `pose_fit=image` shows the whole pose."
         )
     if empty:
         errors.warn(

@@ -8,6 +8,7 @@ enlarged; the others are read from the photo itself, which is taken apart first.
 import math
 from typing import Any, NamedTuple, TypeGuard
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -25,6 +26,7 @@ from pg2_jax.pg2plus import (
     parsing,
     part_transfer,
     part_warp,
+    pull_push,
     sampling,
     skirts,
 )
@@ -53,6 +55,7 @@ class Scene(NamedTuple):
     background: np.ndarray  # uint8 [h, w, 3], the photo without the person
     parsed: parsing.Parsed  # float32 [H, W, 1], of the model's size
     certain: np.ndarray  # float32 [h, w, 1] in [0, 1], where the person surely is
+    person: np.ndarray  # uint8 [h, w, 3], the photo with the person's colours about it
     armless: np.ndarray  # uint8 [h, w, 3], the photo without arms over the body
     hairy: np.ndarray  # uint8 [h, w, 3], the photo with hair all over
 
@@ -121,7 +124,7 @@ def take_apart(source: Source, photo: np.ndarray) -> Scene:
         np.asarray(source.pose, np.float32)[None],
         scale=scale,
     )
-    parsed, gone, certain, clothes, hairy = jax.tree.map(
+    parsed, gone, certain, person, clothes, hairy = jax.tree.map(
         lambda x: np.asarray(x[0]), found
     )
     grown = ImageFilter.MaxFilter(2 * _GROWN * scale + 1)
@@ -133,7 +136,8 @@ def take_apart(source: Source, photo: np.ndarray) -> Scene:
     background = np.round(share * filled + (1 - share) * photo).astype(np.uint8)
     # A body that the photo cuts off goes on as its edge does.
     shown = np.where((hole | (beyond == 0))[..., None], photo, background)
-    return Scene(shown, background, parsed, certain, _clothed(*clothes), hairy)
+    armless = _clothed(*clothes)
+    return Scene(shown, background, parsed, certain, person, armless, hairy)
 
 
 def _clothed(armless: np.ndarray, hidden: np.ndarray, shown: np.ndarray) -> np.ndarray:
@@ -172,6 +176,9 @@ class _Found(NamedTuple):
     parsed: parsing.Parsed  # of the model's size
     gone: jax.Array  # where the person may be, which is no background
     certain: jax.Array  # where the person surely is
+    person: (
+        jax.Array
+    )  # uint8 [1, h, w, 3], the photo with the person's colours about it
     clothes: tuple[jax.Array, ...]  # what `arms.removed` says, the photo uint8
     hairy: jax.Array  # the photo, uint8 [1, h, w, 3], with hair all over
 
@@ -190,15 +197,24 @@ def _found(
     gone = jnp.maximum(guides.possible(person), about)
     certain = guides.certain(sampling.along_edges(person, source, shown))
     hair = sampling.enlarged(hair, *large) * certain
-    armless, *clothes = arms.removed(shown, scaled(pose, scale), certain)
-    hairy = guides.hairy(shown, scaled(pose, scale), hair)
+    own = _own_colours(shown, certain, scale)
+    armless, *clothes = arms.removed(own, scaled(pose, scale), certain)
+    hairy = guides.hairy(own, scaled(pose, scale), hair)
     return _Found(
         parsed,
         sampling.enlarged(gone, *large),
         certain,
+        inputs.to_uint8(own),
         (inputs.to_uint8(armless), *clothes),
         inputs.to_uint8(hairy),
     )
+
+
+def _own_colours(photo: jax.Array, person: jax.Array, scale: int) -> jax.Array:
+    """A photo with the person's own colours up to a pixel of the model's image within
+    the person's edge, whose pixels are of the background as well, and around it."""
+    inner = -nn.max_pool(-person, (2 * scale + 1,) * 2, padding="SAME")
+    return photo + (1.0 - inner) * (pull_push.without_person(photo, inner) - photo)
 
 
 def _generate(
@@ -208,6 +224,7 @@ def _generate(
     background: jax.Array,
     parsed: parsing.Parsed,
     certain: jax.Array,
+    person: jax.Array,
     armless: jax.Array,
     hairy: jax.Array,
     source_pose: jax.Array,
@@ -218,7 +235,7 @@ def _generate(
 ) -> jax.Array:
     """The picture, uint8 [1, h, w, 3], of a photo of that size taken apart."""
     source, large, behind = map(inputs.from_uint8, (image, photo, background))
-    bare, hair = map(inputs.from_uint8, (armless, hairy))
+    own, bare, hair = map(inputs.from_uint8, (person, armless, hairy))
     poses = source_pose, target_pose
     guide = inputs.pose_input(source, *poses, architecture, parsed)
     network = part_transfer.PartTransferGenerator(architecture, final=True)
@@ -226,16 +243,16 @@ def _generate(
     weights = blending.without_what_leaves(layers.weights, guide)
     layers = layers._replace(weights=weights)
     height, width = photo.shape[1:3]
-    own = sampling.enlarged(layers.generated, height, width)
+    generated = sampling.enlarged(layers.generated, height, width)
     before, after = (scaled(points, scale) for points in poses)
     cloth = skirts.cloth(source, source_pose, parsed.person)
     moved = part_warp.warp(
-        large, before, after, height, width, certain, bare, hair, cloth
+        own, before, after, height, width, certain, bare, hair, cloth
     )
     weights = blending.enlarged(layers.weights, guide, moved.coverage)
     # Away from the person in the new pose a piece of the photo is better than what the
     # network makes up.
     away = part_warp.background(after, height, width, _GENERATED)
-    own += away * (behind - own)
-    layers = blending.Layers(own, weights)
+    generated += away * (behind - generated)
+    layers = blending.Layers(generated, weights)
     return inputs.to_uint8(blending.blend(moved.composite, behind, large, layers))

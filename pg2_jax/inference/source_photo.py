@@ -29,7 +29,7 @@ JOINTS_UNKNOWN = (
     "photo's own pixels."
 )
 _REMEDY = (
-    "the joints (source_pose), or install an estimator: pip install 'pg2_jax[pose]'"
+    "the joints (`source_pose`), or install an estimator: pip install 'pg2_jax[pose]'"
 )
 
 
@@ -83,7 +83,7 @@ def read_source(
     elif (fit == "crop" or person) or (
         finder.is_installed() and (needs_joints or (fit == "auto" and not fits))
     ):
-        body = finder(photo, name, " Or give the joints (source_pose).", person)
+        body = finder(photo, name, " Or give the joints (`source_pose`).", person)
     if fit == "auto":
         if body is not None:
             check_shown(body, name, original)
@@ -122,7 +122,7 @@ def _check_letterbox(
     """Warns of a photo that lacks joints to crop to, or refuses to paste back."""
     if pasted_back:
         raise ValueError(
-            f"{name}: to paste the image back (paste_back) it must be known where in "
+            f"{name}: to paste the image back (`paste_back`) it must be known where in "
             f"the photo the person is. Give {_REMEDY}."
         )
     errors.warn(
@@ -146,7 +146,7 @@ def poses_as_shown(poses: np.ndarray, body: np.ndarray | None, fit: str) -> np.n
             continue
         errors.warn(
             f"the person in the photo shows no {limbs}: they are left out of the "
-            "poses. pose_fit=body and image keep them."
+            "poses. `pose_fit=body` or `pose_fit=image` keeps them."
         )
         poses = kept
     return poses
@@ -212,7 +212,7 @@ def _joints_of(
             errors.warn(
                 f"{place}: its joints are those of {of.name}, and are used for "
                 f"{photo.name} all the same; check that they belong to it "
-                "(source_pose)."
+                "(`source_pose`)."
             )
     with errors.said_of(place):
         points = target_pose.checked_pose(joints)
@@ -226,7 +226,7 @@ def _check_places(
 ) -> None:
     """Refuses joints [18, 3] that are not those of a photo of that size."""
     size = (
-        f"the photo, which is {original[1]} wide and {original[0]} high (source_pose)"
+        f"the photo, which is {original[1]} wide and {original[0]} high (`source_pose`)"
     )
     if not retarget.drop_outside(points, *original)[0][:, 2].any():
         raise ValueError(f"{place}: no joint of {name} lies inside {size}.")

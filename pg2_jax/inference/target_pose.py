@@ -168,7 +168,7 @@ def _of_person(
         errors.warn(
             f"{place}: several people in {several} of {len(frames)} frames; "
             f"followed is number {number} by size of the first frame with so many "
-            "(pose_person)."
+            "(`pose_person`)."
         )
     if sequence:
         tracks = [found.tracks for found in placed.values()]

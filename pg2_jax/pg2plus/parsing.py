@@ -37,8 +37,8 @@ from pg2_jax.pg2plus import (
 CLASSES = ("background", "hair", "arms", "body")
 HAIR = CLASSES.index("hair")
 WEIGHTS = pathlib.Path(__file__).with_name("parsing.safetensors")
-CHANNELS = 3 + 8 + 2 * part_frames.NUM_PARTS  # that the network sees
-_FINE = 11  # of them without the parts
+# That the network sees: four pixels of the photo as one, and what is told of them.
+CHANNELS = 4 * 3 + 8 + 2 * part_frames.NUM_PARTS
 _WIDTHS = 24, 48, 48, 72  # from half resolution down
 _HEIGHT = 128  # pixels of the photos that it learned from
 _CORE = -0.1  # torso lengths: so far inside the parts is the person, in the main
@@ -55,8 +55,9 @@ class ParsingNetwork(nn.Module):
 
     @nn.compact
     def __call__(self, seen: jax.Array) -> jax.Array:
-        """What `seen` gives -> logits [B, H, W, 4] of `CLASSES`."""
-        x = relu(_conv(_WIDTHS[0], "stem")(space_to_depth(seen)))
+        """What `seen` gives, [B, H, W, CHANNELS] -> logits [B, 2 H, 2 W, 4] of
+        `CLASSES`."""
+        x = relu(_conv(_WIDTHS[0], "stem")(seen))
         skips = []
         for i, width in enumerate(_WIDTHS):
             if i:
@@ -67,9 +68,7 @@ class ParsingNetwork(nn.Module):
             narrow = conv(_WIDTHS[i], 1, "float32", name=f"narrow{i}")
             x = jnp.concatenate([upsample(narrow(x), skips[i]), skips[i]], axis=-1)
             x = relu(_conv(_WIDTHS[i], f"join{i}")(x))
-        x = depth_to_space(_conv(2 * _WIDTHS[0], "enlarge")(x), seen)
-        x = jnp.concatenate([relu(x), seen[..., :_FINE]], axis=-1)
-        return _conv(len(CLASSES), "out")(relu(_conv(16, "fine")(x)))
+        return depth_to_space(_conv(4 * len(CLASSES), "out")(x))
 
 
 def _conv(features: int, name: str) -> nn.Conv:
@@ -78,28 +77,33 @@ def _conv(features: int, name: str) -> nn.Conv:
 
 def seen(image: jax.Array, keypoints: jax.Array) -> jax.Array:
     """What the network sees of a photo [B, H, W, 3] in [-1, 1] with keypoints [B, 18,
-    3]: the photo, by its colours whether that is the person, what is behind the person
-    and what the person looks like nearby, and where the parts are, all of them and
-    those that are seen; [B, H, W, CHANNELS]."""
-    body = part_frames.frames(missing_joints.completed(keypoints))
+    3]: each four pixels as one; and of their mean, by its colour whether that is the
+    person, what the person and what is behind look like nearby, and where the parts
+    are, all of them and those that are seen; [B, H / 2, W / 2, CHANNELS], sizes rounded
+    up."""
+    half = sampling.halved(image)
+    completed, points = (
+        pose.scaled(x, 0.5) for x in (missing_joints.completed(keypoints), keypoints)
+    )
+    body = part_frames.frames(completed)
     core, parts, all_of_it = (
-        part_places.around(body, image.shape[1], image.shape[2], margin)
+        part_places.around(body, half.shape[1], half.shape[2], margin)
         for margin in (_CORE, 0.0, part_places.MARGIN)
     )
     core = core.max(axis=-1, keepdims=True)
     behind = 1.0 - all_of_it.max(axis=-1, keepdims=True)
-    known = part_frames.frames(keypoints).known[:, None, None, :]
-    of_person, of_others = _colours(image, core), _colours(image, behind)
+    known = part_frames.frames(points).known[:, None, None, :]
+    of_person, of_others = _colours(half, core), _colours(half, behind)
     told = [
-        image,
-        jnp.clip(_evidence(image, of_person, of_others) / _MOST, -1.0, 1.0),
+        space_to_depth(image),
+        jnp.clip(_evidence(half, of_person, of_others) / _MOST, -1.0, 1.0),
         of_person[..., :3],
         of_others[..., :3],
         behind,
         parts,
         parts * known,
     ]
-    # XLA would compute it anew for each slice.
+    # XLA would compute it anew for each place of the kernel.
     return jax.lax.optimization_barrier(jnp.concatenate(told, axis=-1))
 
 
@@ -116,7 +120,7 @@ def classes(image: jax.Array, keypoints: jax.Array, params: Any = None) -> jax.A
     told = seen(photo, pose.scaled(keypoints, 0.5**halvings))
     params = built_in(WEIGHTS) if params is None else params
     logits: Any = ParsingNetwork().apply({"params": params}, told)
-    found = nn.softmax(logits)
+    found = nn.softmax(logits[:, : photo.shape[1], : photo.shape[2]])
     for _ in range(-halvings):
         found = sampling.halved(found)
     if halvings > 0:

@@ -69,7 +69,8 @@ class PartTransferGenerator(nn.Module):
             x = jnp.concatenate([upsample(narrow(x), skips[i]), skips[i]], axis=-1)
             x = relu(conv(widths[i], 3, precision, name=f"join{i}")(x))
             x = self._block(widths[i], f"decode{i}")(x)
-        x = depth_to_space(conv(4 * base, 3, precision, name="enlarge")(x), source)
+        x = depth_to_space(conv(4 * base, 3, precision, name="enlarge")(x))
+        x = x[:, : source.shape[1], : source.shape[2]]
         x = jnp.concatenate([relu(x), fine[..., :_PIXELS].astype(x.dtype)], axis=-1)
         x = relu(conv(base, 3, precision, name="fine")(x))
         output = conv(7, 3, "float32", name="layers")(x)

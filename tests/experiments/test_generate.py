@@ -160,7 +160,7 @@ def test_a_letterboxed_photo_is_said(draw, capsys, monkeypatch):
     draw("out.png", source_image="wide.png")
     said = capsys.readouterr().out
     assert "note: wide.png is 64 wide" in said
-    assert "(source_pose)" in said
+    assert "(--source_pose)" in said
 
 
 @pytest.mark.parametrize(
@@ -171,14 +171,14 @@ def test_a_letterboxed_photo_is_said(draw, capsys, monkeypatch):
         ({"source_image": "empty"}, "^photos=empty: no photos there"),
         ({"pose": "fly"}, "^pose=fly: there is no such file or folder, and no such"),
         ({"poses": "fly"}, "^poses=fly: there is no such file"),
-        ({"source_image": "wide.png", "paste_back": True}, r"wide.png: .*\(source_p"),
+        ({"source_image": "wide.png", "paste_back": True}, r"wide.png: .*\(`source_p"),
         ({"pose": "walk"}, r"--pose=walk holds 8 poses; choose one with --pose_name"),
         (
             {"source_pose": "two.csv", "pose": "two.csv", "pose_name": "b.png"},
             "^source_pose=two.csv holds 2 poses, none of them of a.png",
         ),
         ({"pose_name": "posse"}, r"^pose_name=posse is not in .* Did you mean pose"),
-        ({"pose_fit": "body"}, r"pose_fit=body needs .* \(source_pose\)"),
+        ({"pose_fit": "body"}, r"pose_fit=body needs .* \(`source_pose`\)"),
         (
             {"pose": "people/b.png"},
             r"^people/b.png: .* is needed to find the person in a photo: pip install",
@@ -202,6 +202,13 @@ def test_what_cannot_be_used_is_named(draw, monkeypatch, changes, message):
     with pytest.raises(ValueError, match=message):
         draw(**{"output": "out.png", **changes})
     assert not os.path.exists("out.png")
+
+
+def test_a_photo_that_cannot_be_used_is_left_out_and_said(draw, capsys):
+    keypoint_files.write_csv("two.csv", {"b.png": figure(), "c.png": figure()})
+    draw("all", source_image="people", source_pose="two.csv", poses="turn")
+    assert os.listdir("all") == ["b.png"] and len(os.listdir("all/b.png")) == 12
+    assert "note: left out: --source_pose=two.csv" in capsys.readouterr().out
 
 
 def test_a_folder_that_is_not_ones_own_is_named_before_drawing(draw, monkeypatch):

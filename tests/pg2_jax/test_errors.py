@@ -24,6 +24,14 @@ def test_a_program_names_the_flag_of_an_argument(flag_of, message):
     assert errors.for_programs(error, flag_of) == message
 
 
+def test_a_program_names_the_flags_that_a_message_marks():
+    text = "a.jpg: `fit=crop` needs joints (`source_pose`), not `A=1` or ``."
+    flag_of = {"fit": "photo_fit"}
+    said = "a.jpg: --photo_fit=crop needs joints (--source_pose), not `A=1` or ``."
+    for message in (ValueError(text), UserWarning(text)):
+        assert errors.for_programs(message, flag_of) == said
+
+
 def test_other_errors_speak_for_themselves():
     assert errors.for_programs(OSError("disk full"), {"disk": "d"}) == "disk full"
     for name in ("a.json", b"a.json"):

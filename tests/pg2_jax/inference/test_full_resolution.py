@@ -125,7 +125,9 @@ def test_what_has_no_more_pixels_is_not_enlarged():
 
 
 def test_without_joints_there_are_no_pixels_to_move():
-    words = r"the person's joints are is not known, .* Give the joints \(source_pose\)"
+    words = (
+        r"the person's joints are is not known, .* Give the joints \(`source_pose`\)"
+    )
     with pytest.warns(UserWarning, match=words):
         _, result = drawn(2, source_pose=None)
     assert result.large is None and result.image.shape == (HEIGHT, WIDTH, 3)

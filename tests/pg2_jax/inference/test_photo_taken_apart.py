@@ -1,5 +1,6 @@
 """A photo taken apart: the person, and the place without it."""
 
+import jax.numpy as jnp
 import numpy as np
 
 from pg2_jax.inference import full_resolution, source_photo
@@ -22,7 +23,7 @@ def read(height, width, scale, fit, monkeypatch, joints=None, photo=None):
     left = large_one * (np.arange(scale * WIDTH) < scale * 16).reshape(1, 1, -1, 1)
     clothes = large[None], large_one - left, left
     parsed = parsing.Parsed(person_there, person_there)
-    found = parsed, large_one, large_one, clothes, large[None]
+    found = parsed, large_one, large_one, large[None], clothes, large[None]
     found = full_resolution._Found(*found)
     monkeypatch.setattr(full_resolution, "_found", lambda *_, scale: found)
     return source, large, full_resolution.take_apart(source, large)
@@ -58,3 +59,14 @@ def test_beyond_the_photos_edge_something_is_made_up(monkeypatch):
     edge = source.image[top, :4].astype(int)
     near, far = (np.abs(got.photo[row, :4] - edge).mean() for row in (top - 1, 0))
     assert near < 0.2 * far and far > 5
+
+
+def test_a_person_has_its_own_colours_at_its_edge():
+    """Red up to column 20, pink there, white beyond."""
+    photo = np.full((1, 8, 32, 3), 1.0, np.float32)
+    photo[:, :, :20], photo[:, :, 20] = (1, -1, -1), (1, 0.5, 0.5)
+    there = np.zeros((1, 8, 32, 1), np.float32)
+    there[:, :, :20], there[:, :, 20] = 1, 0.5
+    own = full_resolution._own_colours(jnp.asarray(photo), jnp.asarray(there), 2)
+    want = np.broadcast_to(np.float32([1, -1, -1]), photo.shape)
+    np.testing.assert_allclose(own[:, :, :22], want[:, :, :22], atol=1e-5)

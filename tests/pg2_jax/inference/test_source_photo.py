@@ -138,7 +138,7 @@ def test_a_failing_estimator_is_told_without_its_words():
     finder._estimator = fail
     with pytest.raises(ValueError, match="the pose estimator failed on this ") as told:
         read(make_photo(100, 200), finder=finder)
-    assert "secret" not in str(told.value) and "(source_pose)" in str(told.value)
+    assert "secret" not in str(told.value) and "(`source_pose`)" in str(told.value)
 
 
 def test_without_an_estimator_it_is_letterboxed_and_said(monkeypatch):
@@ -179,7 +179,9 @@ def test_one_of_several_people_is_chosen_from_left_to_right():
     people = [figure(30, left=x, top=20) for x in (120, 20, 70)]
     people[0] = wide(people[0])
     photo, finder = make_photo(100, 200), Finder(*people)
-    with pytest.raises(ValueError, match=r"3 people were found, two .* 1 to 3 .*\(per"):
+    with pytest.raises(
+        ValueError, match=r"3 people were found, two .* 1 to 3 .*\(`per"
+    ):
         read(photo, finder=finder)
     for number, joints in enumerate((people[1], people[2], people[0]), 1):
         source = source_photo.read_source(photo, None, SIZE, finder, person=number)

@@ -56,7 +56,7 @@ def test_joints_beyond_the_image_are_counted():
     raised = figure()
     raised[4] = 6, -5, 1
     given = read({"a": figure(), "up": raised})
-    words = r"1 of 2 poses reach .*: up \(1 joint\)\. pose_fit=image"
+    words = r"1 of 2 poses reach .*: up \(1 joint\)\. `pose_fit=image`"
     with pytest.warns(UserWarning, match=words):
         fitted = fit(given, "body", figure())
     np.testing.assert_array_equal(fitted["a"], figure())
@@ -240,7 +240,7 @@ def test_poses_of_the_library_fill_the_image():
 
 
 def test_a_pose_outside_the_image_is_refused_or_said():
-    with pytest.raises(ValueError, match=r"4 points outside .* pose_size"):
+    with pytest.raises(ValueError, match=r"4 points outside .* `pose_size"):
         fit(read(figure(left=100)))
     with pytest.raises(ValueError, match=r"00: all joints lie outside .* of 32x16"):
         fit(read(figure()), "body", figure(left=100))

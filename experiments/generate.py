@@ -97,8 +97,8 @@ def _in_poses(
             refused.append(error)
     if not people:
         raise refused[0]
-    for error in refused:
-        errors.warn(f"left out: {errors.for_programs(error, _FLAG_OF)}")
+    for reason in refused:
+        errors.warn(f"left out: {errors.for_programs(reason, _FLAG_OF)}")
     return people
 
 
@@ -123,7 +123,7 @@ def _noted(photos: dict[str, str]) -> Iterator[None]:
     # What is said of several photos once, with their number.
     paths_and_numbers = "|".join([*map(re.escape, photos.values()), r"\d+"])
     alike: dict[str, list[str]] = {}
-    said = [errors.for_programs(note.message, _FLAG_OF) for note in notes]
+    said = [errors.for_programs(Warning(note.message), _FLAG_OF) for note in notes]
     for text in dict.fromkeys(said):
         alike.setdefault(re.sub(paths_and_numbers, "", text), []).append(text)
     for first, *others in alike.values():

@@ -54,7 +54,7 @@ class Scene(NamedTuple):
     photo: np.ndarray  # uint8 [h, w, 3]; beyond the edges of the whole photo made up
     background: np.ndarray  # uint8 [h, w, 3], the photo without the person
     parsed: parsing.Parsed  # float32 [H, W, 1], of the model's size
-    certain: np.ndarray  # float32 [h, w, 1] in [0, 1], where the person surely is
+    sure: parsing.Parsed  # float32 [h, w, 1], where the person is for certain
     person: np.ndarray  # uint8 [h, w, 3], the photo with the person's colours about it
     armless: np.ndarray  # uint8 [h, w, 3], the photo without arms over the body
     hairy: np.ndarray  # uint8 [h, w, 3], the photo with hair all over
@@ -124,7 +124,7 @@ def take_apart(source: Source, photo: np.ndarray) -> Scene:
         np.asarray(source.pose, np.float32)[None],
         scale=scale,
     )
-    parsed, gone, certain, person, clothes, hairy = jax.tree.map(
+    parsed, gone, sure, person, clothes, hair = jax.tree.map(
         lambda x: np.asarray(x[0]), found
     )
     grown = ImageFilter.MaxFilter(2 * _GROWN * scale + 1)
@@ -136,20 +136,22 @@ def take_apart(source: Source, photo: np.ndarray) -> Scene:
     background = np.round(share * filled + (1 - share) * photo).astype(np.uint8)
     # A body that the photo cuts off goes on as its edge does.
     shown = np.where((hole | (beyond == 0))[..., None], photo, background)
-    armless = _clothed(*clothes)
-    return Scene(shown, background, parsed, certain, person, armless, hairy)
+    armless, hairy = _with_pieces(*clothes), _with_pieces(*hair)
+    return Scene(shown, background, parsed, sure, person, armless, hairy)
 
 
-def _clothed(armless: np.ndarray, hidden: np.ndarray, shown: np.ndarray) -> np.ndarray:
-    """The photo without arms, uint8 [h, w, 3], with pieces of the clothes that are
-    `shown` where they are `hidden`, float32 [h, w, 1] each."""
+def _with_pieces(
+    photo: np.ndarray, hidden: np.ndarray, shown: np.ndarray
+) -> np.ndarray:
+    """A photo without what hides clothes or hair, uint8 [h, w, 3], with pieces of those
+    that are `shown` where they are `hidden`, float32 [h, w, 1] each."""
     hole, pieces = hidden[..., 0] > _LEAST, shown[..., 0] > _SURELY
-    clothes = hole | pieces
-    if not clothes.any():
-        return armless
-    rows, columns = (np.flatnonzero(clothes.any(axis=axis)) for axis in (1, 0))
+    both = hole | pieces
+    if not both.any():
+        return photo
+    rows, columns = (np.flatnonzero(both.any(axis=axis)) for axis in (1, 0))
     box = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    filled = armless.astype(np.float32)
+    filled = photo.astype(np.float32)
     filled[box] = patch_fill.fill(filled[box], hole[box], (pieces & ~hole)[box])
     return np.round(filled).astype(np.uint8)
 
@@ -175,12 +177,14 @@ class _Found(NamedTuple):
 
     parsed: parsing.Parsed  # of the model's size
     gone: jax.Array  # where the person may be, which is no background
-    certain: jax.Array  # where the person surely is
+    sure: parsing.Parsed  # of the photo's, where the person is for certain
     person: (
         jax.Array
     )  # uint8 [1, h, w, 3], the photo with the person's colours about it
-    clothes: tuple[jax.Array, ...]  # what `arms.removed` says, the photo uint8
-    hairy: jax.Array  # the photo, uint8 [1, h, w, 3], with hair all over
+    # The photo, uint8 [1, h, w, 3], without arms and with hair all over, and where
+    # clothes and hair are hidden and shown.
+    clothes: tuple[jax.Array, ...]
+    hair: tuple[jax.Array, ...]
 
 
 def _found(
@@ -189,24 +193,25 @@ def _found(
     source, shown = inputs.from_uint8(image), inputs.from_uint8(photo)
     large = photo.shape[1], photo.shape[2]
     parsed = parsing.parse(source, pose)
-    person, hair = parsed
     # Too much is better here than some hair that stays.
     about = 1.0 - part_warp.background(
         pose, image.shape[1], image.shape[2], guides.BODY
     )
-    gone = jnp.maximum(guides.possible(person), about)
-    certain = guides.certain(sampling.along_edges(person, source, shown))
-    hair = sampling.enlarged(hair, *large) * certain
+    gone = jnp.maximum(guides.possible(parsed.person), about)
+    certain = guides.certain(sampling.along_edges(parsed.person, source, shown))
+    hair, seen = (sampling.enlarged(x, *large) for x in (parsed.hair, parsed.arms))
+    sure = parsing.Parsed(certain, hair * certain, seen)
     own = _own_colours(shown, certain, scale)
-    armless, *clothes = arms.removed(own, scaled(pose, scale), certain)
-    hairy = guides.hairy(own, scaled(pose, scale), hair)
+    armless, *clothes = arms.removed(own, scaled(pose, scale), sure)
+    hairy, hair = guides.hairy(own, scaled(pose, scale), sure.hair)
+    head = part_warp.head(scaled(pose, scale), *large)
     return _Found(
         parsed,
         sampling.enlarged(gone, *large),
-        certain,
+        sure,
         inputs.to_uint8(own),
         (inputs.to_uint8(armless), *clothes),
-        inputs.to_uint8(hairy),
+        (inputs.to_uint8(hairy), head * (1.0 - hair), hair),
     )
 
 
@@ -223,7 +228,7 @@ def _generate(
     photo: jax.Array,
     background: jax.Array,
     parsed: parsing.Parsed,
-    certain: jax.Array,
+    sure: parsing.Parsed,
     person: jax.Array,
     armless: jax.Array,
     hairy: jax.Array,
@@ -246,9 +251,7 @@ def _generate(
     generated = sampling.enlarged(layers.generated, height, width)
     before, after = (scaled(points, scale) for points in poses)
     cloth = skirts.cloth(source, source_pose, parsed.person)
-    moved = part_warp.warp(
-        own, before, after, height, width, certain, bare, hair, cloth
-    )
+    moved = part_warp.warp(own, before, after, height, width, sure, bare, hair, cloth)
     weights = blending.enlarged(layers.weights, guide, moved.coverage)
     # Away from the person in the new pose a piece of the photo is better than what the
     # network makes up.

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from pg2_jax.pg2plus import part_frames, part_places, pull_push
+from pg2_jax.pg2plus.parsing import Parsed
 from pg2_jax.pg2plus.part_frames import HEAD, NUM_PARTS, TORSO, Frames
 
 _CLOSE = 0.1  # torso lengths about a part, where little of the background may be lost
@@ -13,18 +14,23 @@ _CLOSE = 0.1  # torso lengths about a part, where little of the background may b
 ARMS, FOREARMS = 6, 8  # where they begin
 _UNDER_ARMS = *((part, (6, 7, 8, 9)) for part in (0, 1, 4, 5)), (6, (9,)), (7, (8,))
 _SHOULDER = 0.25  # of an upper arm
-_ALIKE, _OTHER = 0.1, 0.3  # differences of colours in [-1, 1]
+# An arm surely hides what is so far inside it, and by how much of a hand's reach.
+_INNER, _FIST = -0.02, 0.75  # torso lengths; a share
+_NO_ARM, _ARM = 0.05, 0.25  # how likely pixels are an arm that count as none or one
 _FOUND = 0.5  # of the body where no arm is that is enough to go by
 
 
 def removed(
-    image: jax.Array, keypoints: jax.Array, person: jax.Array
+    image: jax.Array, keypoints: jax.Array, parsed: Parsed
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """A photo [B, h, w, C] of the `person` [B, h, w, 1] with keypoints [B, 18, 3] whose
+    """A `parsed` photo [B, h, w, C] of the person with keypoints [B, 18, 3] whose
     arms are painted over as far as they are before the body, whatever becomes of them;
     the clothes that they hide, and where clothes are seen, [B, h, w, 1] each."""
     source = part_frames.frames(keypoints)
-    hidden, shown, _, head = _under_arms(source, None, image.shape[1:3], person)
+    hidden, shown, _ = _under_arms(source, None, image.shape[1:3], parsed)
+    places = part_places.places(source, *image.shape[1:3])
+    masks = part_places.masks(source, *places)
+    head = (masks[..., HEAD] * (1.0 - masks[..., TORSO]))[..., None]
     armless = image + hidden * (pull_push.without_person(image, shown) - image)
     return armless, hidden * (1.0 - head), shown * (1.0 - head)
 
@@ -33,62 +39,64 @@ def without_leaving(
     image: jax.Array,
     source: Frames,
     target: Frames,
-    person: jax.Array | None,
+    parsed: Parsed | None,
     armless: jax.Array | None,
-) -> tuple[jax.Array, jax.Array]:
+) -> jax.Array:
     """A photo [B, h, w, C] in which arms that go elsewhere than the part under them are
     painted over with what is around on the body, or with what the `armless` photo has
     there: they would be taken along. So are gaps in the middle of the torso beside them
-    that are not the `person`. And where, but before the head, the photo has the colours
-    of what is under an arm, [B, h, w, 1] in [0, 1]: no hand is there."""
+    that are not the person of the `parsed` photo, the last channel of which says where
+    that is."""
     size = image.shape[1:3]
-    hidden, shown, middle, head = _under_arms(source, target, size, person)
+    hidden, shown, middle = _under_arms(source, target, size, parsed)
     hidden, shown = jax.lax.optimization_barrier((hidden, shown))
     given = 0 if armless is None else armless.shape[-1]
     behind = pull_push.without_person(image[..., given:], shown)
     if armless is not None:
         behind = jnp.concatenate([armless, behind], axis=-1)
-    differs = jnp.abs(image - behind)[..., :3].mean(axis=-1, keepdims=True)
-    alike = jnp.clip((_OTHER - differs) / (_OTHER - _ALIKE), 0.0, 1.0)
     clear = image + hidden * (behind - image)
-    if person is not None:
-        # Whatever is there now is the torso.
-        of_person = jnp.maximum(clear[..., -1:], middle)
-        clear = jnp.concatenate([clear[..., :-1], of_person], axis=-1)
-    # Before a face there is skin as well.
-    return clear, hidden * alike * (1.0 - head)
+    if parsed is None:
+        return clear
+    # Whatever is there now is the torso.
+    of_person = jnp.maximum(clear[..., -1:], middle)
+    return jnp.concatenate([clear[..., :-1], of_person], axis=-1)
+
+
+def seen(parsed: Parsed) -> jax.Array:
+    """Where arms and hands are seen, [B, h, w, 1] in [0, 1]."""
+    return jnp.clip((parsed.arms - _NO_ARM) / (_ARM - _NO_ARM), 0.0, 1.0)
 
 
 def _under_arms(
     source: Frames,
     target: Frames | None,
     size: tuple[int, ...],
-    person: jax.Array | None,
-) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
+    parsed: Parsed | None,
+) -> tuple[jax.Array, jax.Array, jax.Array]:
     """What arms hide that go elsewhere in the target, or without one all that they
-    hide; where the body is seen; the middle of the torso; the head; [B, h, w, 1]
-    each."""
+    hide; where the body is seen; the middle of the torso; [B, h, w, 1] each."""
     along, across = part_places.places(source, *size)
     known = source.known if target is None else source.known & target.known
 
-    def within(border: float) -> jax.Array:
-        masks = part_places.masks(source, along, across, border)
+    def within(border: float, reach: float = 1.0) -> jax.Array:
+        masks = part_places.masks(source, along, across, border, reach)
         return jnp.where(known[:, None, None, :], masks, 0.0)
 
     core, close = within(-_CLOSE), within(_CLOSE)
+    if parsed is not None:
+        close = jnp.maximum(within(_INNER, _FIST), close * seen(parsed))
     hidden = _hidden_by_arms(source, target, along, across, within(0.0), close)
     middle = core[..., TORSO : TORSO + 1]
-    if person is not None:
+    if parsed is not None:
         beside = within(part_places.MARGIN)[..., ARMS:].max(axis=-1, keepdims=True)
-        hidden = jnp.maximum(hidden, middle * beside * (1.0 - person))
+        hidden = jnp.maximum(hidden, middle * beside * (1.0 - parsed.person))
     shown = core[..., :FOREARMS].max(axis=-1, keepdims=True) * (1.0 - hidden)
-    if person is not None:
+    if parsed is not None:
         # Of a person who is hardly found the pose alone tells.
-        sure = shown * person
+        sure = shown * parsed.person
         found, all_of_it = (x.sum(axis=(1, 2, 3), keepdims=True) for x in (sure, shown))
         shown = jnp.where(found > _FOUND * all_of_it, sure, shown)
-    head = part_places.masks(source, along, across)[..., HEAD : HEAD + 1]
-    return hidden, shown, middle, head
+    return hidden, shown, middle
 
 
 def _hidden_by_arms(

@@ -23,6 +23,7 @@ _VIEWS = 2 * len(pose.VIEWS)
 CHANNELS = FINE + 2 * len(pose.JOINTS) + _VIEWS
 # For the weights of blending alone.
 STILL, INSIDE = slice(CHANNELS, CHANNELS + 1), slice(CHANNELS + 1, CHANNELS + 2)
+_SHADE = 0.35  # of a head's light is lost at the nape
 BODY = -0.1  # torso lengths: what is so far inside the parts is no background
 
 
@@ -45,7 +46,7 @@ def guide(
     weights alone, where the source's pixels stay, and where the target certainly is.
     """
     poses, size = (source_keypoints, target_keypoints), (height, width)
-    likely, hair = parsed or parsing.parse(source, source_keypoints)
+    likely, hair, seen = parsed or parsing.parse(source, source_keypoints)
     body = 1.0 - part_warp.background(source_keypoints, *size, BODY)
     # In doubt it is no background and does not move along: little hair stays, and
     # little of a wall moves.
@@ -55,8 +56,8 @@ def guide(
         source,
         *poses,
         *size,
-        person,
-        hairy=hairy(source, source_keypoints, hair * person),
+        parsing.Parsed(person, hair, seen),
+        hairy=hairy(source, source_keypoints, hair * person)[0],
         cloth=skirts.cloth(source, source_keypoints, likely),
     )
     still = part_warp.still(*poses, *size)
@@ -80,11 +81,14 @@ def guide(
     return jax.lax.optimization_barrier(jnp.concatenate(told, axis=-1))
 
 
-def hairy(image: jax.Array, keypoints: jax.Array, hair: jax.Array) -> jax.Array:
+def hairy(
+    image: jax.Array, keypoints: jax.Array, hair: jax.Array
+) -> tuple[jax.Array, jax.Array]:
     """A photo [B, h, w, 3] with hair everywhere: that of the ring about the face, and
-    its mean colour where the ring has none. Hair is what is likeliest, [B, h, w, 1] in
-    [0, 1], outside of the face, even if nowhere certain, as on bald heads."""
-    outside, x, y = part_warp.beside_face(keypoints, *image.shape[1:3])
+    its mean colour where the ring has none, darker down to the nape. Hair is what is
+    likeliest, [B, h, w, 1] in [0, 1], outside of the face, even if nowhere certain, as
+    on bald heads. And where the photo has it, [B, h, w, 1]."""
+    outside, x, y, low = part_warp.beside_face(keypoints, *image.shape[1:3])
     hair = hair * outside
     most = hair.max(axis=(1, 2, 3), keepdims=True)
     sure = jnp.clip(4.0 * hair / jnp.maximum(most, 1e-3) - 2.0, 0.0, 1.0)
@@ -94,7 +98,8 @@ def hairy(image: jax.Array, keypoints: jax.Array, hair: jax.Array) -> jax.Array:
     mean = total / jnp.maximum(inner.sum(axis=(1, 2), keepdims=True), 1e-3)
     strands = sampling.bilinear(jnp.concatenate([image, inner], axis=-1), x, y)
     strands = mean + strands[..., 3:] * (strands[..., :3] - mean)
-    return strands + sure * (image - strands)
+    strands = (strands + 1.0) * (1.0 - _SHADE * low) - 1.0
+    return strands + sure * (image - strands), sure
 
 
 def possible(person: jax.Array) -> jax.Array:

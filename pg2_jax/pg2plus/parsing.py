@@ -35,7 +35,7 @@ from pg2_jax.pg2plus import (
 
 # Hats count as hair, hands as arms.
 CLASSES = ("background", "hair", "arms", "body")
-HAIR = CLASSES.index("hair")
+_HAIR, _ARMS = CLASSES.index("hair"), CLASSES.index("arms")
 WEIGHTS = pathlib.Path(__file__).with_name("parsing.safetensors")
 # That the network sees: four pixels of the photo as one, and what is told of them.
 CHANNELS = 4 * 3 + 8 + 2 * part_frames.NUM_PARTS
@@ -134,6 +134,7 @@ class Parsed(NamedTuple):
 
     person: jax.Array
     hair: jax.Array
+    arms: jax.Array
 
 
 def parse(image: jax.Array, keypoints: jax.Array) -> Parsed:
@@ -143,7 +144,8 @@ def parse(image: jax.Array, keypoints: jax.Array) -> Parsed:
     person = by_colours(image, 1.0 - known[..., :1])
     anybody = part_frames.frames(keypoints).known.any(axis=-1)
     person = jnp.where(anybody[:, None, None, None], person, 0.0)
-    return Parsed(jax.lax.optimization_barrier(person), known[..., HAIR : HAIR + 1])
+    hair, arms = (known[..., i : i + 1] for i in (_HAIR, _ARMS))
+    return Parsed(jax.lax.optimization_barrier(person), hair, arms)
 
 
 def by_colours(image: jax.Array, likely: jax.Array) -> jax.Array:

@@ -11,11 +11,13 @@ _TORSO_SPAN, _TORSO_HALF = (-0.12, 1.2), 0.78  # along its axis; across, in its 
 _EDGE = 0.06  # torso lengths within which a part's mask falls from 1 to 0
 _MAX_STRETCH = 2.5
 MARGIN = 0.22  # torso lengths about a person for clothes, hair and bags
+_NECK = 0.07  # half the width of what is certainly neck
 _CROWN = 0.1  # torso lengths that a head is higher above the ears than below them
 _HEAD_ALONE = 0.12  # by which it is narrower than its part, which has room for hair
 # Torso lengths below the ears: from behind there is hair down to the nape, and skin
 # below; a face surely ends at the chin.
 _NAPE, _CHIN = 0.12, 0.27
+_ROUND = 0.16, 0.22  # how far below and beside the ears a head goes from behind
 _FACE = 0.04, 0.22, 0.17  # its middle, and half its height and width
 _RING = 0.12  # how far out the ring about it begins, and how wide it is
 _STILL, _GONE = 0.02, 0.08  # torso lengths a pixel moves, to count as either
@@ -102,24 +104,26 @@ def source_places(
 
 
 def without_face(
-    away: jax.Array, target: Frames, along: jax.Array
+    away: jax.Array, target: Frames, along: jax.Array, across: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
-    """The places along the frames, [B, H, W, 10], in which a head that turns `away`,
-    [B] bool, is neck below its hair; and where that hair is, [B, H, W] bool."""
+    """The places along the frames, of those along and across, [B, H, W, 10], in which a
+    head that turns `away`, [B] bool, is round, and neck below its hair; and where that
+    hair is, [B, H, W] bool."""
     unit, away = target.unit[:, None, None], away[:, None, None]
-    down = along[..., HEAD]
-    hair = away & (down < _NAPE * unit)
+    down, (low, wide) = along[..., HEAD], _ROUND
+    far = (jnp.maximum(down, 0.0) / low) ** 2 + (across[..., HEAD] / wide) ** 2
+    hair = away & (down < _NAPE * unit) & ((down < 0.0) | (far < unit**2))
     neck = jnp.where(away & ~hair, jnp.maximum(down, _CHIN * unit), down)
     return along.at[..., HEAD].set(neck), hair
 
 
 def about_face(
     person: Frames, along: jax.Array, across: jax.Array
-) -> tuple[jax.Array, jax.Array, jax.Array]:
+) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
     """Which places in the frames, [B, H, W, 10], are not in the oval of a face that is
-    seen from the front, [B, H, W] bool; and for each one in the upper half of a ring
-    about it, along and across: for its edge that of 1.12 times its size, for its middle
-    that of 1.24."""
+    seen from the front, [B, H, W] bool; for each one in the upper half of a ring about
+    it, along and across: for its edge that of 1.12 times its size, for its middle that
+    of 1.24; and how far down it they are, from 0 to 1."""
     unit = jnp.maximum(person.unit, 1e-3)[:, None, None]
     middle, high, wide = _FACE
     down, aside = (
@@ -129,7 +133,8 @@ def about_face(
     far = jnp.sqrt(down**2 + aside**2)
     out = (1.0 + _RING * (2.0 - jnp.minimum(far, 1.0))) / jnp.maximum(far, 1e-3)
     above = (middle - high * out * jnp.abs(down)) * unit
-    return far >= 1.0, above, wide * out * aside * unit
+    low = jnp.clip((down + 1.0) / 2, 0.0, 1.0)
+    return far >= 1.0, above, wide * out * aside * unit, low
 
 
 def around(
@@ -142,6 +147,20 @@ def around(
     grown[..., HEAD] -= _HEAD_ALONE
     found = masks(person, *places(person, height, width), grown, reach)
     return jnp.where(person.known[:, None, None, :], found, 0.0)
+
+
+def neck(person: Frames, height: int, width: int) -> jax.Array:
+    """Where the neck of a person is, in the main: [B, H, W] in [0, 1], 1 around the
+    line from the head to the torso, 0 where one of them is not known."""
+    along, across = (x[..., TORSO] for x in places(person, height, width))
+    unit = person.unit[:, None, None]
+    way = person.origin[..., HEAD, :] - person.origin[..., TORSO, :]
+    up = -(way * person.along[..., TORSO, :]).sum(axis=-1)[:, None, None]
+    beyond = jnp.maximum(jnp.maximum(-up - along, along), 0.0)
+    distance = jnp.sqrt(beyond**2 + across**2) - _NECK * unit
+    known = person.known[..., HEAD] & person.known[..., TORSO]
+    inside = jnp.clip(0.5 - distance / jnp.maximum(_EDGE * unit, 1.0), 0.0, 1.0)
+    return jnp.where(known[:, None, None], inside, 0.0)
 
 
 def far(way: jax.Array) -> jax.Array:

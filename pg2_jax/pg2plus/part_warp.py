@@ -22,9 +22,11 @@ from pg2_jax.pg2plus import (
     sampling,
     skirts,
 )
+from pg2_jax.pg2plus.parsing import Parsed
 from pg2_jax.pg2plus.part_frames import HEAD, LAYER_OF, LAYERS, TORSO, Frames
 
 _SURE_REACH = 0.4  # of hands and feet; fists, and feet seen from the front, are short
+_MIDDLE = 0.7  # of the width of a torso
 _INSIDE = -0.1  # torso lengths from where on a limb or a head is certainly the person
 
 
@@ -47,7 +49,7 @@ def warp(
     target_keypoints: jax.Array,
     height: int,
     width: int,
-    person: jax.Array | None = None,
+    parsed: Parsed | None = None,
     armless: jax.Array | None = None,
     hairy: jax.Array | None = None,
     cloth: jax.Array | None = None,
@@ -58,10 +60,10 @@ def warp(
     head that turns away has hair where its face would be, of the `hairy` photo [B, h,
     w, 3], whose hair goes on everywhere.
 
-    Where the `person` is in the photo, [B, h, w, 1] in [0, 1], need not be known. If it
-    is, composite and coverage are of the person alone, not of all that masks hold, and
-    there can be `cloth` between the legs, see `skirts.cloth`. What is behind arms is
-    that of the `armless` photo [B, h, w, 3], else body's averages."""
+    The photo need not be `parsed`, [B, h, w, 1] each. If it is, composite and coverage
+    are of the person alone, not of all that masks hold, there is no hand where no arm
+    is seen, and there can be `cloth` between the legs, see `skirts.cloth`. What is
+    behind arms is that of the `armless` photo [B, h, w, 3], else body's averages."""
     # Both at once: half as much to compile.
     both = missing_joints.with_head(jnp.stack([source_keypoints, target_keypoints]))
     people = part_frames.frames(both)
@@ -71,17 +73,20 @@ def warp(
     masks = part_places.masks(target, along, across)
     poses = source_keypoints, target_keypoints
     away = part_frames.turns_away(*poses)
-    along, hair = part_places.without_face(away, target, along)
+    along, hair = part_places.without_face(away, target, along, across)
     x, y = part_places.source_places(source, target, along, across)
-    if person is not None:
-        image = jnp.concatenate([image, person], axis=-1)
+    if parsed is not None:
+        image = jnp.concatenate([image, parsed.person], axis=-1)
     usable = (source.known & target.known)[:, None, None, :]
     in_photo = sampling.on_photo(x, y, *image.shape[1:3])
     masks = jnp.where(usable, masks * in_photo, 0.0)
-    clear, no_hand = arms.without_leaving(image, source, target, person, armless)
+    clear = arms.without_leaving(image, source, target, parsed, armless)
     # XLA would compute it anew for each neighbour that is read.
     clear = jax.lax.optimization_barrier(clear)
-    parts, no_hand = _read(image, no_hand, clear, x, y)
+    no_arm = jnp.zeros_like(image[..., :1])
+    if parsed is not None:
+        no_arm = 1.0 - arms.seen(parsed)
+    parts, no_hand = _read(image, no_arm, clear, x, y)
     beyond = along[..., arms.FOREARMS :] > target.length[:, None, None, arms.FOREARMS :]
     no_hand = jnp.pad(no_hand * beyond, ((0, 0), (0, 0), (0, 0), (arms.FOREARMS, 0)))
     masks = masks * (1.0 - no_hand)
@@ -92,7 +97,7 @@ def warp(
         head = jnp.where(hair[..., None], head, as_it_is)
         parts = parts.at[..., HEAD, :].set(head)
     parts, masks = _once(parts, masks)
-    if person is None:
+    if parsed is None:
         none = jnp.zeros_like(masks[..., :1])
         return Warped(parts, masks, *_composite(parts, masks), none)
     parts, shares = parts[..., :-1], parts[..., -1]
@@ -119,24 +124,34 @@ def background(
 
 def inside(keypoints: jax.Array, height: int, width: int) -> jax.Array:
     """Where the person of [B, 18, 3] keypoints certainly is: [B, H, W, 1] in [0, 1], 1
-    in the middle of the head and of the limbs that are seen."""
+    in the middle of the torso, of neck and head and of the limbs that are seen."""
     person = part_frames.frames(keypoints)
-    body = part_places.around(person, height, width, _INSIDE, _SURE_REACH)
+    neck = part_places.neck(person, height, width)
     # In the torso's place there can be gaps beside an arm.
-    return body.at[..., TORSO].set(0.0).max(axis=-1, keepdims=True)
+    narrow = _MIDDLE * person.width[..., TORSO]
+    person = person._replace(width=person.width.at[..., TORSO].set(narrow))
+    body = part_places.around(person, height, width, _INSIDE, _SURE_REACH)
+    return jnp.maximum(body.max(axis=-1), neck)[..., None]
+
+
+def head(keypoints: jax.Array, height: int, width: int) -> jax.Array:
+    """Where the head of [B, 18, 3] keypoints is, [B, H, W, 1] in [0, 1]."""
+    person = part_frames.frames(keypoints)
+    return part_places.around(person, height, width, 0.0)[..., HEAD : HEAD + 1]
 
 
 def beside_face(
     keypoints: jax.Array, height: int, width: int
-) -> tuple[jax.Array, jax.Array, jax.Array]:
+) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
     """Where the oval of a face is not, [B, H, W, 1] in {0, 1}, of [B, 18, 3]
-    keypoints; and for each pixel a place above the oval, x and y, [B, H, W]."""
+    keypoints; for each pixel a place above the oval, x and y, [B, H, W]; and how far
+    down it is, [B, H, W, 1] in [0, 1]."""
     person = part_frames.frames(keypoints)
     along, across = part_places.places(person, height, width)
-    outside, down, aside = part_places.about_face(person, along, across)
+    outside, down, aside, low = part_places.about_face(person, along, across)
     along, across = along.at[..., HEAD].set(down), across.at[..., HEAD].set(aside)
     x, y = part_places.source_places(person, person, along, across)
-    return outside[..., None], x[..., HEAD], y[..., HEAD]
+    return outside[..., None], x[..., HEAD], y[..., HEAD], low[..., None]
 
 
 def still(
@@ -168,16 +183,16 @@ def still(
 
 
 def _read(
-    image: jax.Array, no_hand: jax.Array, clear: jax.Array, x: jax.Array, y: jax.Array
+    image: jax.Array, no_arm: jax.Array, clear: jax.Array, x: jax.Array, y: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
     """The pixels of the parts, [B, H, W, 10, C], at their places in a photo: forearms
     of the photo itself, what arms can hide of one that is `clear` of arms; and what the
-    forearms read of `no_hand`, [B, H, W, 2]."""
+    forearms read of `no_arm`, [B, H, W, 2]."""
     body, forearms = (
         sampling.bilinear(photo, x[..., some], y[..., some])
         for photo, some in (
             (clear, slice(arms.FOREARMS)),
-            (jnp.concatenate([image, no_hand], axis=-1), slice(arms.FOREARMS, None)),
+            (jnp.concatenate([image, no_arm], axis=-1), slice(arms.FOREARMS, None)),
         )
     )
     return jnp.concatenate([body, forearms[..., :-1]], axis=3), forearms[..., -1]

@@ -53,10 +53,10 @@ CLOTH = np.ones((1, skirts.ROWS), np.float32)  # whatever the photo shows
 
 
 @jax.jit
-def by_definition(params, image, photo, background, _, certain, armless, hairy):
+def by_definition(params, image, photo, background, _, sure, own, armless, hairy):
     """Weights and image of the network, enlarged, and pixels of the photo."""
-    images = image, photo, background, armless, hairy
-    small, large, behind, armless, hairy = map(inputs.from_uint8, images)
+    images = image, photo, background, own, armless, hairy
+    small, large, behind, person_s, armless, hairy = map(inputs.from_uint8, images)
     poses = person()[None], AWAY[None]
     guide = guides.guide(small, *poses, HEIGHT, WIDTH)
     network = part_transfer.PartTransferGenerator(ARCHITECTURE, final=True)
@@ -65,8 +65,8 @@ def by_definition(params, image, photo, background, _, certain, armless, hairy):
     size = photo.shape[1:3]
     own = jax.image.resize(own, (1, *size, 3), "bilinear")
     from_source, to_target = (times(points, 2).astype(np.float32) for points in poses)
-    known = certain, armless, hairy, CLOTH
-    moved = part_warp.warp(large, from_source, to_target, *size, *known)
+    known = sure, armless, hairy, CLOTH
+    moved = part_warp.warp(person_s, from_source, to_target, *size, *known)
     shares = blending.enlarged(shares, guide, moved.coverage)
     # Away from the person the background is in the place of the network's image.
     away = part_warp.background(to_target, *size, 0.1)

@@ -4,8 +4,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from pg2_jax.inference import full_resolution, source_photo
-from pg2_jax.pg2plus import parsing
 from tests.pg2_jax.inference.stand_in import NoFinder, make_photo
+from tests.pg2_jax.pg2plus import people
 from tests.pg2_jax.pg2plus.people import HEIGHT, WIDTH, person
 
 
@@ -22,8 +22,8 @@ def read(height, width, scale, fit, monkeypatch, joints=None, photo=None):
     # The left half of the person shows clothes that arms hide in the right half.
     left = large_one * (np.arange(scale * WIDTH) < scale * 16).reshape(1, 1, -1, 1)
     clothes = large[None], large_one - left, left
-    parsed = parsing.Parsed(person_there, person_there)
-    found = parsed, large_one, large_one, large[None], clothes, large[None]
+    parsed, hair = people.found(person_there), clothes
+    found = parsed, large_one, people.found(large_one), large[None], clothes, hair
     found = full_resolution._Found(*found)
     monkeypatch.setattr(full_resolution, "_found", lambda *_, scale: found)
     return source, large, full_resolution.take_apart(source, large)

@@ -87,11 +87,15 @@ def middle(likely=1.0):
     return mask
 
 
+def found(mask, arms=1.0):
+    """What a photo shows: the person, whose hair is all over, and perhaps arms."""
+    return parsing.Parsed(mask, mask, arms * jnp.ones_like(mask))
+
+
 @jax.jit
 def told_of(source, mask, *poses):
     """The guide, by how likely each pixel is the person."""
-    found = parsing.Parsed(mask, mask)
-    return inputs.pose_input(source, *poses, ARCHITECTURE, found)
+    return inputs.pose_input(source, *poses, ARCHITECTURE, found(mask))
 
 
 @functools.cache

@@ -9,6 +9,7 @@ from tests.pg2_jax.pg2plus.people import (
     HEIGHT,
     WALKING,
     WIDTH,
+    found,
     middle,
     person,
     source_photo,
@@ -20,7 +21,7 @@ def test_the_guide_says_all_of_both_poses_in_order():
     source, poses = source_photo(), (person()[None], WALKING[None])
     guide, size = told_of(source, middle(), *poses), (HEIGHT, WIDTH)
     front = np.broadcast_to([1.0, 0, 0, 1, 0, 0], (1, *size, 6))
-    masks = part_warp.warp(source, *poses, *size, middle()).masks
+    masks = part_warp.warp(source, *poses, *size, found(middle())).masks
     parts = [
         (guides.FINE - 10, masks),
         (guides.FINE, pose.heat_maps(poses[1], *size)),
@@ -40,7 +41,7 @@ def test_the_guide_is_told_who_the_person_is():
     source, poses = source_photo(), (person()[None], WALKING[None])
     known = np.asarray(told_of(source, middle(), *poses))
     cloth = skirts.cloth(source, poses[0], middle())
-    moved = part_warp.warp(source, *poses, HEIGHT, WIDTH, middle(), cloth=cloth)
+    moved = part_warp.warp(source, *poses, HEIGHT, WIDTH, found(middle()), cloth=cloth)
     np.testing.assert_allclose(known[..., :3], moved.composite, atol=1e-4)
     np.testing.assert_allclose(known[..., 6:7], moved.coverage, atol=1e-5)
     # The background begins a pixel from the person, and is not in the middle of parts.
@@ -73,7 +74,8 @@ def test_in_doubt_it_is_the_person_for_the_background_alone(likely, free, moves)
     told = np.asarray(told_of(source, middle(likely), *poses))
     np.testing.assert_allclose(told[0, 2, 9:12, 7], free, atol=1e-5)
     cloth = skirts.cloth(source, poses[0], middle(likely))
-    moved = part_warp.warp(source, *poses, HEIGHT, WIDTH, middle(moves), cloth=cloth)
+    there = found(middle(moves))
+    moved = part_warp.warp(source, *poses, HEIGHT, WIDTH, there, cloth=cloth)
     np.testing.assert_allclose(told[..., 6:7], moved.coverage, atol=1e-5)
 
 
@@ -86,7 +88,10 @@ def test_hair_goes_on_in_its_colour_and_a_forehead_is_none(likely):
     photo[:, :3, 11:22], photo[:, 4:9, 15:18] = 0.5, -1.0
     hair[:, :3, 11:22], hair[:, 4:9, 15:18] = likely, likely
     photo[:, 1, 14] = 0.6  # a curl
-    got = np.asarray(guides.hairy(photo, person()[None], hair))[0]
-    np.testing.assert_allclose(got[30, 5], 0.5, atol=0.01)
-    np.testing.assert_allclose(got[6, 16], 0.5, atol=0.01)
+    got = np.asarray(guides.hairy(photo, person()[None], hair)[0])[0]
+    # Half as bright as white, less 35 % at the chin and below; row 6, of the ears, is
+    # at 7/18 of the face.
+    np.testing.assert_allclose(got[30, 5], 1.5 * 0.65 - 1, atol=0.01)
+    want = 1.5 * (1 - 0.35 * (0.5 - 0.04 / 0.44)) - 1
+    np.testing.assert_allclose(got[6, 16], want, atol=0.01)
     np.testing.assert_allclose(got[1, 14], 0.6, atol=1e-5)

@@ -13,6 +13,7 @@ from tests.pg2_jax.pg2plus.people import (
     TO_THE_LEFT,
     WALKING,
     WIDTH,
+    found,
     person,
 )
 
@@ -195,12 +196,12 @@ def test_who_faces_the_other_side_in_profile_is_mirrored(photo):
 CROSSED = person(left_elbow=(21, 18), left_wrist=(14, 19))  # before the torso
 
 
-def bright_forearm(length=13):
+def bright_forearm():
     """A grey photo with a white forearm from the left elbow of `CROSSED` to the hand,
     as wide as the part, [H, W, 3]."""
     rows, columns = np.mgrid[:HEIGHT, :WIDTH].astype(float)
     way = np.array([-7.0, 1.0]) / np.hypot(7, 1)
-    along = np.clip((columns - 21) * way[0] + (rows - 18) * way[1], 0, length)
+    along = np.clip((columns - 21) * way[0] + (rows - 18) * way[1], 0, 13)
     distance = np.hypot(columns - 21 - along * way[0], rows - 18 - along * way[1])
     grey = np.full((HEIGHT, WIDTH, 3), 0.25, np.float32)
     grey[distance < 0.13 * 13] = 1.0
@@ -222,15 +223,14 @@ def test_an_arm_that_leaves_takes_its_picture_from_the_torso_along():
     np.testing.assert_allclose(still.parts[:-3, 4:, TORSO], photo[3:, :-4], atol=1e-5)
 
 
-def test_cloth_beyond_a_wrist_is_no_hand():
-    """Before a torso, whose colours a fist leaves to be seen."""
-    arm_up = person(left_elbow=(25, 9), left_wrist=(29, 5))
-    for length, there in ((13, 1), (7, 0)):
-        moved = warp(bright_forearm(length), CROSSED, arm_up)
-        np.testing.assert_allclose(moved.masks[3, 31, 9], there, atol=0.1)
-        assert moved.masks[7, 27, 9] == 1  # the forearm
-    beside = warp(bright_forearm(7), person(), arm_up)
-    assert beside.masks[3, 31, 9] == 1  # a hand beside the body, whatever it looks like
+@pytest.mark.parametrize(("seen", "there"), [(0.3, 1), (0.15, 0.5), (0.0, 0)])
+def test_where_no_arm_is_seen_beyond_a_wrist_is_no_hand(seen, there):
+    poses = CROSSED[None], person(left_elbow=(25, 9), left_wrist=(29, 5))[None]
+    everywhere = found(np.ones((1, HEIGHT, WIDTH, 1), np.float32), seen)
+    photo = bright_forearm()[None]
+    moved = part_warp.warp(photo, *poses, HEIGHT, WIDTH, everywhere)
+    np.testing.assert_allclose(moved.masks[0, 3, 31, 9], there, atol=0.01)
+    assert moved.masks[0, 7, 27, 9] == 1  # the forearm
 
 
 def test_a_known_person_is_moved_without_what_is_around():
@@ -242,7 +242,7 @@ def test_a_known_person_is_moved_without_what_is_around():
     moved, whole = (
         part_warp.Warped(*(np.asarray(x[0]) for x in part_warp.warp(photo, *given)))
         for given in (
-            (*poses, HEIGHT, WIDTH, somebody),
+            (*poses, HEIGHT, WIDTH, found(somebody)),
             (*poses, HEIGHT, WIDTH),
         )
     )
@@ -255,7 +255,7 @@ def test_a_known_person_is_moved_without_what_is_around():
     assert moved.coverage[18, 19] == 1 and moved.composite[18, 19, 0] == 1
     # Their own colours up to the edge, where they cover a part of a pixel.
     soft = np.full((1, HEIGHT, WIDTH, 1), 0.25, np.float32)
-    thin = part_warp.warp(photo + 1.0, *poses, HEIGHT, WIDTH, soft)
+    thin = part_warp.warp(photo + 1.0, *poses, HEIGHT, WIDTH, found(soft))
     np.testing.assert_allclose(thin.coverage[0, 29, 19], 0.25, atol=5e-3)
     np.testing.assert_allclose(thin.composite[0, 29, 19], 2.0, atol=1e-4)
 
@@ -268,7 +268,9 @@ def test_the_middle_of_limbs_and_head_is_certainly_the_person():
     assert got[26, 9] > 0.5 and got[29, 8] == 0
     assert got[5, 16] == 1 and got[5, 20] == 0  # the head, of 5.5 pixels
     assert got[37, 19] == 0 and got[37, 13] == 1  # a shin that is not seen
-    assert got[18, 16] == 0  # the torso
+    # The torso, where no gaps beside arms can be, and the neck.
+    assert got[18, 16] == 1 and got[18, 20] == 0
+    assert got[11, 16] == 1 and got[11, 18] == 0
 
 
 def test_a_limb_that_is_not_seen_is_taken_from_the_other_side(photo):

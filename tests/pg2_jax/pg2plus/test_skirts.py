@@ -10,7 +10,14 @@ import pytest
 from data_prep.synthetic import figure, person, pictures
 from pg2_jax import inputs, pose
 from pg2_jax.pg2plus import parsing, part_warp, skirts
-from tests.pg2_jax.pg2plus.people import HEIGHT, STANDING, TO_THE_LEFT, WALKING, WIDTH
+from tests.pg2_jax.pg2plus.people import (
+    HEIGHT,
+    STANDING,
+    TO_THE_LEFT,
+    WALKING,
+    WIDTH,
+    found,
+)
 from tests.pg2_jax.pg2plus.people import person as keypoints
 
 WIDE = keypoints(right_knee=(9, 33), left_knee=(23, 33), right_ankle=(7, 41))
@@ -90,10 +97,10 @@ def test_the_lap_is_before_the_legs_and_behind_the_torso():
     photo[:, 26:41, 10:23, 0] = 1  # a red skirt
     photo[:, :26, :, 1] = 1  # all above it is green
     people = keypoints()[None], WALKING[None]
-    whole = jnp.ones((1, HEIGHT, WIDTH, 1))
+    whole = found(jnp.ones((1, HEIGHT, WIDTH, 1)))
 
     def skirts_of(photo, people):
-        whole = jnp.ones((*photo.shape[:3], 1))
+        whole = found(jnp.ones((*photo.shape[:3], 1)))
         return warp(photo, *people, HEIGHT, WIDTH, whole, cloth=ALL)
 
     warp = jax.jit(part_warp.warp, static_argnums=(3, 4))
@@ -107,7 +114,7 @@ def test_the_lap_is_before_the_legs_and_behind_the_torso():
     # What is not the person does not move along, nor what lies outside the photo.
     outside = skirts_of(photo[:, :30], people)
     assert outside.lap[0, 38, 14, 0] == 0
-    nobody = warp(photo, *people, HEIGHT, WIDTH, 0 * whole, cloth=ALL)
+    nobody = warp(photo, *people, HEIGHT, WIDTH, found(0 * whole.person), cloth=ALL)
     assert nobody.coverage[0, 38, 14, 0] == 0
 
 

@@ -177,6 +177,17 @@ def frames(keypoints: jax.Array) -> Frames:
     )
 
 
+def scaled(person: Frames, scale: float) -> Frames:
+    """The frames of a person in the photo of `scale` times the size; see
+    `pose.scaled`."""
+    return person._replace(
+        origin=(person.origin + 0.5) * scale - 0.5,
+        length=person.length * scale,
+        width=person.width * scale,
+        unit=person.unit * scale,
+    )
+
+
 def facing(keypoints: jax.Array) -> jax.Array:
     """Whether nose or eyes are seen among [..., 18, 3] keypoints, [...] bool."""
     seen = (keypoints[..., 2] > 0) & jnp.isfinite(keypoints).all(axis=-1)

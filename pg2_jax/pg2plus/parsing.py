@@ -182,10 +182,8 @@ def _colours(
     near = jax.lax.optimization_barrier(sampling.enlarged(near, *image.shape[1:3]))
     mean = near[..., :3]
     variance = jnp.maximum(near[..., 3:] - mean**2, 0.0).mean(axis=-1, keepdims=True)
-    of_person, of_others = jnp.split(
-        jnp.concatenate([mean, variance + _EVEN], axis=-1), 2
-    )
-    return of_person, of_others
+    both = jnp.concatenate([mean, variance + _EVEN], axis=-1)
+    return both[: image.shape[0]], both[image.shape[0] :]
 
 
 def _most(where: jax.Array) -> jax.Array:

@@ -91,7 +91,7 @@ def seen(image: jax.Array, keypoints: jax.Array) -> jax.Array:
     core = core.max(axis=-1, keepdims=True)
     behind = 1.0 - all_of_it.max(axis=-1, keepdims=True)
     known = part_frames.frames(keypoints).known[:, None, None, :]
-    of_person, of_others = _colours(half, core, behind)
+    of_person, of_others = _colours(half, core), _colours(half, behind)
     told = [
         space_to_depth(image),
         jnp.clip(_evidence(half, of_person, of_others) / _MOST, -1.0, 1.0),
@@ -152,7 +152,7 @@ def by_colours(image: jax.Array, likely: jax.Array) -> jax.Array:
     surely, behind = (
         x.astype(image.dtype) for x in (likely > _PERSON, likely < _BEHIND)
     )
-    evidence = _evidence(image, *_colours(image, surely, behind))
+    evidence = _evidence(image, _colours(image, surely), _colours(image, behind))
     # Colours of which nothing is known tell nothing.
     evidence *= jnp.minimum(*(_most(x) for x in (surely, behind)))
     logit = jax.scipy.special.logit(jnp.clip(likely, _TINY, 1.0 - _TINY))
@@ -167,23 +167,17 @@ def built_in(path: pathlib.Path) -> Any:
     return jax.tree.map(lambda x: x.astype("float32"), stored)
 
 
-def _colours(
-    image: jax.Array, surely: jax.Array, behind: jax.Array
-) -> tuple[jax.Array, jax.Array]:
-    """The colours nearby of what is `surely` the person and of what is `behind`, [B, H,
-    W, 1] in [0, 1]: their mean and variance, [B, H, W, 4] each."""
-    # Both at once: half as much to compile.
-    where = jnp.concatenate([surely, behind])
+def _colours(image: jax.Array, where: jax.Array) -> jax.Array:
+    """The colours nearby of what is `where`, [B, H, W, 1] in [0, 1]: their mean and
+    variance, [B, H, W, 4]."""
     weight = sampling.halved(where)
-    values = jnp.concatenate([image, image**2], axis=-1)
-    values = sampling.halved(jnp.tile(values, (2, 1, 1, 1)) * where)
-    values = values / jnp.maximum(weight, 1e-3)
-    near = pull_push.without_person(values, (weight > _SOME).astype(image.dtype))
+    both = jnp.concatenate([image, image**2], axis=-1)
+    both = sampling.halved(both * where) / jnp.maximum(weight, 1e-3)
+    near = pull_push.without_person(both, (weight > _SOME).astype(image.dtype))
     near = jax.lax.optimization_barrier(sampling.enlarged(near, *image.shape[1:3]))
     mean = near[..., :3]
     variance = jnp.maximum(near[..., 3:] - mean**2, 0.0).mean(axis=-1, keepdims=True)
-    both = jnp.concatenate([mean, variance + _EVEN], axis=-1)
-    return both[: image.shape[0]], both[image.shape[0] :]
+    return jnp.concatenate([mean, variance + _EVEN], axis=-1)
 
 
 def _most(where: jax.Array) -> jax.Array:

@@ -78,17 +78,19 @@ def _under_arms(
     along, across = part_places.places(source, *size)
     known = source.known if target is None else source.known & target.known
 
-    def within(border: float, reach: float = 1.0) -> jax.Array:
-        masks = part_places.masks(source, along, across, border, reach)
+    def within(border: float, distance: jax.Array) -> jax.Array:
+        masks = part_places.covered(source, distance, border)
         return jnp.where(known[:, None, None, :], masks, 0.0)
 
-    core, close = within(-_CLOSE), within(_CLOSE)
+    far = part_places.distances(source, along, across)
+    core, close = within(-_CLOSE, far), within(_CLOSE, far)
     if parsed is not None:
-        close = jnp.maximum(within(_INNER, _FIST), close * seen(parsed))
-    hidden = _hidden_by_arms(source, target, along, across, within(0.0), close)
+        fist = part_places.distances(source, along, across, _FIST)
+        close = jnp.maximum(within(_INNER, fist), close * seen(parsed))
+    hidden = _hidden_by_arms(source, target, along, across, within(0.0, far), close)
     middle = core[..., TORSO : TORSO + 1]
     if parsed is not None:
-        beside = within(part_places.MARGIN)[..., ARMS:].max(axis=-1, keepdims=True)
+        beside = within(part_places.MARGIN, far)[..., ARMS:].max(axis=-1, keepdims=True)
         hidden = jnp.maximum(hidden, middle * beside * (1.0 - parsed.person))
     shown = core[..., :FOREARMS].max(axis=-1, keepdims=True) * (1.0 - hidden)
     if parsed is not None:

@@ -84,8 +84,10 @@ def seen(image: jax.Array, keypoints: jax.Array) -> jax.Array:
     half = sampling.halved(image)
     body = part_frames.frames(missing_joints.completed(keypoints))
     body = part_frames.scaled(body, 0.5)
+    places = part_places.places(body, half.shape[1], half.shape[2])
+    distance = part_places.distances(body, *places)
     core, parts, all_of_it = (
-        part_places.around(body, half.shape[1], half.shape[2], margin)
+        part_places.within(body, distance, margin)
         for margin in (_CORE, 0.0, part_places.MARGIN)
     )
     core = core.max(axis=-1, keepdims=True)

@@ -38,16 +38,26 @@ def places(target: Frames, height: int, width: int) -> tuple[jax.Array, jax.Arra
     return along, across
 
 
-def masks(
-    target: Frames,
-    along: jax.Array,
-    across: jax.Array,
-    grown: float | np.ndarray = 0.0,
-    reach: float = 1.0,
+def masks(target: Frames, along: jax.Array, across: jax.Array) -> jax.Array:
+    """Where each part lies in the target, from 1 inside to 0 outside; [B, H, W, 10]."""
+    return covered(target, distances(target, along, across), 0.0)
+
+
+def covered(
+    person: Frames, distance: jax.Array, grown: float | np.ndarray
 ) -> jax.Array:
-    """Where each part lies in the target, from 1 inside to 0 outside, with a border of
-    `grown` torso lengths, of all or of each, and hands and feet of so much of their
-    `reach`; [B, H, W, 10]."""
+    """The masks of parts with a border of `grown` torso lengths, of all or of each, by
+    the `distances`; [B, H, W, 10]."""
+    unit = person.unit[:, None, None, None]
+    edge = jnp.maximum(_EDGE * unit, 1.0)
+    return jnp.clip(0.5 - (distance - grown * unit) / edge, 0.0, 1.0)
+
+
+def distances(
+    target: Frames, along: jax.Array, across: jax.Array, reach: float = 1.0
+) -> jax.Array:
+    """How many pixels each place is from each part, in it less than 0; hands and feet
+    have so much of their `reach`; [B, H, W, 10]."""
     unit = target.unit[:, None, None, None]
     length = target.length[:, None, None, :]
     shape = (1, 1, 1, NUM_PARTS)
@@ -69,8 +79,8 @@ def masks(
         jnp.abs(across[..., TORSO]) - _TORSO_HALF * torso_width,
     )
     distance = distance.at[..., TORSO].set(box)
-    edge = jnp.maximum(_EDGE * unit, 1.0)
-    return jnp.clip(0.5 - (distance - grown * unit) / edge, 0.0, 1.0)
+    # XLA would compute it anew for each border.
+    return jax.lax.optimization_barrier(distance)
 
 
 def source_places(
@@ -143,9 +153,15 @@ def around(
     """Where each part of a person is, and what is within `margin` torso lengths of it;
     of a head, which is narrower than its part, within less; for `reach` see `masks`;
     [B, H, W, 10] in [0, 1], 0 of a part that is not known."""
+    distance = distances(person, *places(person, height, width), reach)
+    return within(person, distance, margin)
+
+
+def within(person: Frames, distance: jax.Array, margin: float) -> jax.Array:
+    """What `around` says, by the `distances`."""
     grown = np.full((1, 1, 1, NUM_PARTS), margin, np.float32)
     grown[..., HEAD] -= _HEAD_ALONE
-    found = masks(person, *places(person, height, width), grown, reach)
+    found = covered(person, distance, grown)
     return jnp.where(person.known[:, None, None, :], found, 0.0)
 
 

@@ -22,6 +22,7 @@ from pg2_jax.inference.source_photo import Source
 from pg2_jax.pg2plus import (
     arms,
     blending,
+    bodies,
     guides,
     parsing,
     part_transfer,
@@ -31,7 +32,6 @@ from pg2_jax.pg2plus import (
     skirts,
 )
 from pg2_jax.photos import crop, patch_fill
-from pg2_jax.pose import scaled
 
 MAX_SIDE = 1024
 _GENERATED = 0.1  # torso lengths about a person in which the network generates
@@ -191,20 +191,22 @@ def _found(
     image: jax.Array, photo: jax.Array, pose: jax.Array, *, scale: int
 ) -> _Found:
     source, shown = inputs.from_uint8(image), inputs.from_uint8(photo)
+    body = bodies.of(pose)
+    enlarged = bodies.scaled(body, scale)
     large = photo.shape[1], photo.shape[2]
-    parsed = parsing.parse(source, pose)
+    parsed = parsing.parse(source, body)
     # Too much is better here than some hair that stays.
     about = 1.0 - part_warp.background(
-        pose, image.shape[1], image.shape[2], guides.BODY
+        body, image.shape[1], image.shape[2], guides.BODY
     )
     gone = jnp.maximum(guides.possible(parsed.person), about)
     certain = guides.certain(sampling.along_edges(parsed.person, source, shown))
     hair, seen = (sampling.enlarged(x, *large) for x in (parsed.hair, parsed.arms))
     sure = parsing.Parsed(certain, hair * certain, seen)
     own = _own_colours(shown, certain, scale)
-    armless, *clothes = arms.removed(own, scaled(pose, scale), sure)
-    hairy, hair = guides.hairy(own, scaled(pose, scale), sure.hair)
-    head = part_warp.head(scaled(pose, scale), *large)
+    armless, *clothes = arms.removed(own, enlarged, sure)
+    hairy, hair = guides.hairy(own, enlarged, sure.hair)
+    head = part_warp.head(enlarged, *large)
     return _Found(
         parsed,
         sampling.enlarged(gone, *large),
@@ -241,16 +243,16 @@ def _generate(
     """The picture, uint8 [1, h, w, 3], of a photo of that size taken apart."""
     source, large, behind = map(inputs.from_uint8, (image, photo, background))
     own, bare, hair = map(inputs.from_uint8, (person, armless, hairy))
-    poses = source_pose, target_pose
-    guide = inputs.pose_input(source, *poses, architecture, parsed)
+    guide = inputs.pose_input(source, source_pose, target_pose, architecture, parsed)
     network = part_transfer.PartTransferGenerator(architecture, final=True)
     layers: Any = network.apply({"params": params}, source, guide, method="layers")
     weights = blending.without_what_leaves(layers.weights, guide)
     layers = layers._replace(weights=weights)
     height, width = photo.shape[1:3]
     generated = sampling.enlarged(layers.generated, height, width)
-    before, after = (scaled(points, scale) for points in poses)
-    cloth = skirts.cloth(source, source_pose, parsed.person)
+    poses = bodies.pair(source_pose, target_pose)
+    before, after = (bodies.scaled(body, scale) for body in poses)
+    cloth = skirts.cloth(source, poses[0], parsed.person)
     moved = part_warp.warp(own, before, after, height, width, sure, bare, hair, cloth)
     weights = blending.enlarged(layers.weights, guide, moved.coverage)
     # Away from the person in the new pose a piece of the photo is better than what the

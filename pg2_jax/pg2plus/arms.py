@@ -4,7 +4,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from pg2_jax.pg2plus import part_frames, part_places, pull_push
+from pg2_jax.pg2plus import bodies, part_places, pull_push
+from pg2_jax.pg2plus.bodies import Person
 from pg2_jax.pg2plus.parsing import Parsed
 from pg2_jax.pg2plus.part_frames import HEAD, NUM_PARTS, TORSO, Frames
 
@@ -21,12 +22,12 @@ _FOUND = 0.5  # of the body where no arm is that is enough to go by
 
 
 def removed(
-    image: jax.Array, keypoints: jax.Array, parsed: Parsed
+    image: jax.Array, person: Person, parsed: Parsed
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
     """A `parsed` photo [B, h, w, C] of the person with keypoints [B, 18, 3] whose
     arms are painted over as far as they are before the body, whatever becomes of them;
     the clothes that they hide, and where clothes are seen, [B, h, w, 1] each."""
-    source = part_frames.frames(keypoints)
+    source = bodies.of(person).seen
     hidden, shown, _ = _under_arms(source, None, image.shape[1:3], parsed)
     places = part_places.places(source, *image.shape[1:3])
     masks = part_places.masks(source, *places)

@@ -6,6 +6,7 @@ import jax.numpy as jnp
 
 from pg2_jax import pose
 from pg2_jax.pg2plus import (
+    bodies,
     parsing,
     part_frames,
     part_warp,
@@ -13,6 +14,7 @@ from pg2_jax.pg2plus import (
     sampling,
     skirts,
 )
+from pg2_jax.pg2plus.bodies import Person
 
 # The channels of a guide.
 COMPOSITE, BACKGROUND = slice(0, 3), slice(3, 6)
@@ -45,9 +47,9 @@ def guide(
     part, the heat maps of the target and of the source, the views of both; and, for
     weights alone, where the source's pixels stay, and where the target certainly is.
     """
-    poses, size = (source_keypoints, target_keypoints), (height, width)
-    likely, hair, seen = parsed or parsing.parse(source, source_keypoints)
-    body = 1.0 - part_warp.background(source_keypoints, *size, BODY)
+    poses, size = bodies.pair(source_keypoints, target_keypoints), (height, width)
+    likely, hair, seen = parsed or parsing.parse(source, poses[0])
+    body = 1.0 - part_warp.background(poses[0], *size, BODY)
     # In doubt it is no background and does not move along: little hair stays, and
     # little of a wall moves.
     free = 1.0 - widened(jnp.maximum(possible(likely), body))
@@ -57,12 +59,13 @@ def guide(
         *poses,
         *size,
         parsing.Parsed(person, hair, seen),
-        hairy=hairy(source, source_keypoints, hair * person)[0],
-        cloth=skirts.cloth(source, source_keypoints, likely),
+        hairy=hairy(source, poses[0], hair * person)[0],
+        cloth=skirts.cloth(source, poses[0], likely),
     )
     still = part_warp.still(*poses, *size)
     views = [
-        jax.nn.one_hot(pose.view(points), len(pose.VIEWS)) for points in poses[::-1]
+        jax.nn.one_hot(pose.view(body.keypoints), len(pose.VIEWS))
+        for body in poses[::-1]
     ]
     flat = jnp.concatenate(views, axis=-1)[:, None, None, :]
     told = [
@@ -75,20 +78,20 @@ def guide(
         pose.heat_maps(source_keypoints, *size),
         jnp.broadcast_to(flat, (source.shape[0], *size, _VIEWS)),
         1.0 - (1.0 - still) * widened(1.0 - free),
-        jnp.maximum(part_warp.inside(target_keypoints, *size), lap),
+        jnp.maximum(part_warp.inside(poses[1], *size), lap),
     ]
     # XLA would compute it anew for each slice.
     return jax.lax.optimization_barrier(jnp.concatenate(told, axis=-1))
 
 
 def hairy(
-    image: jax.Array, keypoints: jax.Array, hair: jax.Array
+    image: jax.Array, person: Person, hair: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
     """A photo [B, h, w, 3] with hair everywhere: that of the ring about the face, and
     its mean colour where the ring has none, darker down to the nape. Hair is what is
     likeliest, [B, h, w, 1] in [0, 1], outside of the face, even if nowhere certain, as
     on bald heads. And where the photo has it, [B, h, w, 1]."""
-    outside, x, y, low = part_warp.beside_face(keypoints, *image.shape[1:3])
+    outside, x, y, low = part_warp.beside_face(person, *image.shape[1:3])
     hair = hair * outside
     most = hair.max(axis=(1, 2, 3), keepdims=True)
     sure = jnp.clip(4.0 * hair / jnp.maximum(most, 1e-3) - 2.0, 0.0, 1.0)

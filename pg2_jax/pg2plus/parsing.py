@@ -16,7 +16,6 @@ import jax
 import jax.numpy as jnp
 import safetensors.numpy
 
-from pg2_jax import pose
 from pg2_jax.layers import (
     ResidualBlock,
     conv,
@@ -26,12 +25,13 @@ from pg2_jax.layers import (
     upsample,
 )
 from pg2_jax.pg2plus import (
-    missing_joints,
+    bodies,
     part_frames,
     part_places,
     pull_push,
     sampling,
 )
+from pg2_jax.pg2plus.bodies import Person
 
 # Hats count as hair, hands as arms.
 CLASSES = ("background", "hair", "arms", "body")
@@ -75,24 +75,24 @@ def _conv(features: int, name: str) -> nn.Conv:
     return conv(features, 3, "float32", name=name)
 
 
-def seen(image: jax.Array, keypoints: jax.Array) -> jax.Array:
+def seen(image: jax.Array, person: Person) -> jax.Array:
     """What the network sees of a photo [B, H, W, 3] in [-1, 1] with keypoints [B, 18,
     3]: each four pixels as one; and of their mean, by its colour whether that is the
     person, what the person and what is behind look like nearby, and where the parts
     are, all of them and those that are seen; [B, H / 2, W / 2, CHANNELS], sizes rounded
     up."""
     half = sampling.halved(image)
-    body = part_frames.frames(missing_joints.completed(keypoints))
-    body = part_frames.scaled(body, 0.5)
-    places = part_places.places(body, half.shape[1], half.shape[2])
-    distance = part_places.distances(body, *places)
+    body = bodies.of(person)
+    whole = part_frames.scaled(body.whole, 0.5)
+    places = part_places.places(whole, half.shape[1], half.shape[2])
+    distance = part_places.distances(whole, *places)
     core, parts, all_of_it = (
-        part_places.within(body, distance, margin)
+        part_places.within(whole, distance, margin)
         for margin in (_CORE, 0.0, part_places.MARGIN)
     )
     core = core.max(axis=-1, keepdims=True)
     behind = 1.0 - all_of_it.max(axis=-1, keepdims=True)
-    known = part_frames.frames(keypoints).known[:, None, None, :]
+    known = body.seen.known[:, None, None, :]
     of_person, of_others = _colours(half, core), _colours(half, behind)
     told = [
         space_to_depth(image),
@@ -107,7 +107,7 @@ def seen(image: jax.Array, keypoints: jax.Array) -> jax.Array:
     return jax.lax.optimization_barrier(jnp.concatenate(told, axis=-1))
 
 
-def classes(image: jax.Array, keypoints: jax.Array, params: Any = None) -> jax.Array:
+def classes(image: jax.Array, person: Person, params: Any = None) -> jax.Array:
     """How likely each pixel of a photo [B, H, W, 3] in [-1, 1] with keypoints [B, 18,
     3] shows each of the `CLASSES`: [B, H, W, 4] in [0, 1], which add up to 1; by the
     weights `params`, if not by those that come with the code."""
@@ -117,7 +117,10 @@ def classes(image: jax.Array, keypoints: jax.Array, params: Any = None) -> jax.A
         photo = sampling.halved(photo)
     if halvings < 0:
         photo = sampling.enlarged(photo, *(side << -halvings for side in size))
-    told = seen(photo, pose.scaled(keypoints, 0.5**halvings))
+    body = bodies.of(person)
+    if halvings:
+        body = bodies.scaled(body, 0.5**halvings)
+    told = seen(photo, body)
     params = built_in(WEIGHTS) if params is None else params
     logits: Any = ParsingNetwork().apply({"params": params}, told)
     found = nn.softmax(logits[:, : photo.shape[1], : photo.shape[2]])
@@ -137,15 +140,16 @@ class Parsed(NamedTuple):
     arms: jax.Array
 
 
-def parse(image: jax.Array, keypoints: jax.Array) -> Parsed:
+def parse(image: jax.Array, person: Person) -> Parsed:
     """Who of a photo [B, H, W, 3] in [-1, 1] the person with the keypoints [B, 18, 3]
     is, by the `classes` and by the colours; nobody where there are no keypoints."""
-    known = classes(image, keypoints)
-    person = by_colours(image, 1.0 - known[..., :1])
-    anybody = part_frames.frames(keypoints).known.any(axis=-1)
-    person = jnp.where(anybody[:, None, None, None], person, 0.0)
+    body = bodies.of(person)
+    known = classes(image, body)
+    likely = by_colours(image, 1.0 - known[..., :1])
+    anybody = body.seen.known.any(axis=-1)
+    likely = jnp.where(anybody[:, None, None, None], likely, 0.0)
     hair, arms = (known[..., i : i + 1] for i in (_HAIR, _ARMS))
-    return Parsed(jax.lax.optimization_barrier(person), hair, arms)
+    return Parsed(jax.lax.optimization_barrier(likely), hair, arms)
 
 
 def by_colours(image: jax.Array, likely: jax.Array) -> jax.Array:

@@ -194,12 +194,13 @@ def facing(keypoints: jax.Array) -> jax.Array:
     return _pick(seen, _SIGHT, -1).any(axis=-1)
 
 
-def turns_away(source: jax.Array, target: jax.Array) -> jax.Array:
+def turns_away(source: jax.Array, target: jax.Array, parts: Frames) -> jax.Array:
     """Whether the head of keypoints [..., 18, 3] that shows its face is seen from
-    behind in the target, by its ears, or without them by the torso; [...] bool."""
+    behind in the target, whose `parts` are known, by its ears, or without them by the
+    torso; [...] bool."""
     finite = jnp.isfinite(target).all(axis=-1)
     ears = _pick((target[..., 2] > 0) & finite, _EARS, -1).any(axis=-1)
-    behind = frames(target).width[..., TORSO] < 0.0
+    behind = parts.width[..., TORSO] < 0.0
     return facing(source) & ~facing(target) & (ears | behind)
 
 

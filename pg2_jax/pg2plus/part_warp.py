@@ -16,14 +16,15 @@ import numpy as np
 
 from pg2_jax.pg2plus import (
     arms,
-    missing_joints,
+    bodies,
     part_frames,
     part_places,
     sampling,
     skirts,
 )
+from pg2_jax.pg2plus.bodies import Person
 from pg2_jax.pg2plus.parsing import Parsed
-from pg2_jax.pg2plus.part_frames import HEAD, LAYER_OF, LAYERS, TORSO, Frames
+from pg2_jax.pg2plus.part_frames import HEAD, LAYER_OF, LAYERS, TORSO
 
 _SURE_REACH = 0.4  # of hands and feet; fists, and feet seen from the front, are short
 _MIDDLE = 0.7  # of the width of a torso
@@ -45,8 +46,8 @@ class Warped(NamedTuple):
 
 def warp(
     image: jax.Array,
-    source_keypoints: jax.Array,
-    target_keypoints: jax.Array,
+    source: Person,
+    target: Person,
     height: int,
     width: int,
     parsed: Parsed | None = None,
@@ -64,30 +65,28 @@ def warp(
     are of the person alone, not of all that masks hold, there is no hand where no arm
     is seen, and there can be `cloth` between the legs, see `skirts.cloth`. What is
     behind arms is that of the `armless` photo [B, h, w, 3], else body's averages."""
-    # Both at once: half as much to compile.
-    both = missing_joints.with_head(jnp.stack([source_keypoints, target_keypoints]))
-    people = part_frames.frames(both)
-    source, target = (Frames(*(x[i] for x in people)) for i in range(2))
-    source = part_frames.with_stand_ins(source)
-    along, across = part_places.places(target, height, width)
-    masks = part_places.masks(target, along, across)
-    poses = source_keypoints, target_keypoints
-    away = part_frames.turns_away(*poses)
-    along, hair = part_places.without_face(away, target, along, across)
-    x, y = part_places.source_places(source, target, along, across)
+    before, after = bodies.pair(source, target)
+    of_source = part_frames.with_stand_ins(bodies.with_head(before))
+    of_target = bodies.with_head(after)
+    along, across = part_places.places(of_target, height, width)
+    masks = part_places.masks(of_target, along, across)
+    away = part_frames.turns_away(before.keypoints, after.keypoints, after.seen)
+    along, hair = part_places.without_face(away, of_target, along, across)
+    x, y = part_places.source_places(of_source, of_target, along, across)
     if parsed is not None:
         image = jnp.concatenate([image, parsed.person], axis=-1)
-    usable = (source.known & target.known)[:, None, None, :]
+    usable = (of_source.known & of_target.known)[:, None, None, :]
     in_photo = sampling.on_photo(x, y, *image.shape[1:3])
     masks = jnp.where(usable, masks * in_photo, 0.0)
-    clear = arms.without_leaving(image, source, target, parsed, armless)
+    clear = arms.without_leaving(image, of_source, of_target, parsed, armless)
     # XLA would compute it anew for each neighbour that is read.
     clear = jax.lax.optimization_barrier(clear)
     no_arm = jnp.zeros_like(image[..., :1])
     if parsed is not None:
         no_arm = 1.0 - arms.seen(parsed)
     parts, no_hand = _read(image, no_arm, clear, x, y)
-    beyond = along[..., arms.FOREARMS :] > target.length[:, None, None, arms.FOREARMS :]
+    ends = of_target.length[:, None, None, arms.FOREARMS :]
+    beyond = along[..., arms.FOREARMS :] > ends
     no_hand = jnp.pad(no_hand * beyond, ((0, 0), (0, 0), (0, 0), (arms.FOREARMS, 0)))
     masks = masks * (1.0 - no_hand)
     if hairy is not None:
@@ -101,7 +100,7 @@ def warp(
         none = jnp.zeros_like(masks[..., :1])
         return Warped(parts, masks, *_composite(parts, masks), none)
     parts, shares = parts[..., :-1], parts[..., -1]
-    lap = None if cloth is None else _lap(clear, *poses, cloth, height, width)
+    lap = None if cloth is None else _lap(clear, before, after, cloth, height, width)
     composite, coverage = _composite(parts, masks * shares, lap)
     covered = jnp.zeros_like(coverage)
     if lap is not None:
@@ -112,73 +111,70 @@ def warp(
 
 
 def background(
-    keypoints: jax.Array, height: int, width: int, margin: float = part_places.MARGIN
+    person: Person, height: int, width: int, margin: float = part_places.MARGIN
 ) -> jax.Array:
     """Where a photo shows what is behind the person: [B, H, W, 1] in [0, 1], 1 farther
     than `margin` torso lengths from all parts of [B, 18, 3] keypoints, those too that
     are not seen but must be somewhere; 1 everywhere where no part is known."""
-    person = part_frames.frames(missing_joints.completed(keypoints))
-    body = part_places.around(person, height, width, margin)
+    body = part_places.around(bodies.of(person).whole, height, width, margin)
     return 1.0 - body.max(axis=-1, keepdims=True)
 
 
-def inside(keypoints: jax.Array, height: int, width: int) -> jax.Array:
+def inside(person: Person, height: int, width: int) -> jax.Array:
     """Where the person of [B, 18, 3] keypoints certainly is: [B, H, W, 1] in [0, 1], 1
     in the middle of the torso, of neck and head and of the limbs that are seen."""
-    person = part_frames.frames(keypoints)
-    neck = part_places.neck(person, height, width)
+    parts = bodies.of(person).seen
+    neck = part_places.neck(parts, height, width)
     # In the torso's place there can be gaps beside an arm.
-    narrow = _MIDDLE * person.width[..., TORSO]
-    person = person._replace(width=person.width.at[..., TORSO].set(narrow))
-    body = part_places.around(person, height, width, _INSIDE, _SURE_REACH)
+    narrow = _MIDDLE * parts.width[..., TORSO]
+    parts = parts._replace(width=parts.width.at[..., TORSO].set(narrow))
+    body = part_places.around(parts, height, width, _INSIDE, _SURE_REACH)
     return jnp.maximum(body.max(axis=-1), neck)[..., None]
 
 
-def head(keypoints: jax.Array, height: int, width: int) -> jax.Array:
+def head(person: Person, height: int, width: int) -> jax.Array:
     """Where the head of [B, 18, 3] keypoints is, [B, H, W, 1] in [0, 1]."""
-    person = part_frames.frames(keypoints)
-    return part_places.around(person, height, width, 0.0)[..., HEAD : HEAD + 1]
+    return part_places.around(bodies.of(person).seen, height, width, 0.0)[
+        ..., HEAD : HEAD + 1
+    ]
 
 
 def beside_face(
-    keypoints: jax.Array, height: int, width: int
+    person: Person, height: int, width: int
 ) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
     """Where the oval of a face is not, [B, H, W, 1] in {0, 1}, of [B, 18, 3]
     keypoints; for each pixel a place above the oval, x and y, [B, H, W]; and how far
     down it is, [B, H, W, 1] in [0, 1]."""
-    person = part_frames.frames(keypoints)
-    along, across = part_places.places(person, height, width)
-    outside, down, aside, low = part_places.about_face(person, along, across)
+    parts = bodies.of(person).seen
+    along, across = part_places.places(parts, height, width)
+    outside, down, aside, low = part_places.about_face(parts, along, across)
     along, across = along.at[..., HEAD].set(down), across.at[..., HEAD].set(aside)
-    x, y = part_places.source_places(person, person, along, across)
+    x, y = part_places.source_places(parts, parts, along, across)
     return outside[..., None], x[..., HEAD], y[..., HEAD], low[..., None]
 
 
-def still(
-    source_keypoints: jax.Array, target_keypoints: jax.Array, height: int, width: int
-) -> jax.Array:
+def still(source: Person, target: Person, height: int, width: int) -> jax.Array:
     """Where a photo's pixels stay when its person takes the target pose: [B, H, W, 1]
     in [0, 1], 1 behind the person and on parts that hardly move, 0 where a part leaves,
     with the clothes and the hair about it, and where a head turns from the camera or to
     it. Keypoints are [B, 18, 3]; those that are not seen are where they must be."""
-    both = missing_joints.completed(jnp.stack([source_keypoints, target_keypoints]))
-    people = part_frames.frames(both)
-    source, target = (Frames(*(x[i] for x in people)) for i in range(2))
-    masks = part_places.around(source, height, width, part_places.MARGIN)
+    before, after = bodies.pair(source, target)
+    leaving, coming = before.whole, after.whole
+    masks = part_places.around(leaving, height, width, part_places.MARGIN)
     # The map from target to source, with the roles exchanged: where each pixel goes.
-    places = part_places.places(source, height, width)
-    x, y = part_places.source_places(target, source, *places)
+    places = part_places.places(leaving, height, width)
+    x, y = part_places.source_places(coming, leaving, *places)
     dx = x - jnp.arange(width, dtype=jnp.float32).reshape(1, 1, width, 1)
     dy = y - jnp.arange(height, dtype=jnp.float32).reshape(1, height, 1, 1)
-    unit = source.unit[:, None, None, None]
+    unit = leaving.unit[:, None, None, None]
     way = jnp.sqrt(dx**2 + dy**2) / jnp.maximum(unit, 1e-3)
     leaves = masks * part_places.far(way)
     # A part that the target pose lacks leaves too, unless nobody is in it.
-    gone = target.known.any(axis=-1, keepdims=True) & ~target.known
-    before, after = map(part_frames.facing, (source_keypoints, target_keypoints))
-    gone = gone.at[:, HEAD].set(gone[:, HEAD] | ~(before == after))
+    gone = coming.known.any(axis=-1, keepdims=True) & ~coming.known
+    shown, wanted = (part_frames.facing(x.keypoints) for x in (before, after))
+    gone = gone.at[:, HEAD].set(gone[:, HEAD] | ~(shown == wanted))
     leaves = jnp.where(gone[:, None, None, :], masks, leaves)
-    known = target.known.any(axis=-1)[:, None, None, None]
+    known = coming.known.any(axis=-1)[:, None, None, None]
     return 1.0 - jnp.where(known, leaves, 0.0).max(axis=-1, keepdims=True)
 
 
@@ -200,17 +196,17 @@ def _read(
 
 def _lap(
     photo: jax.Array,
-    source_keypoints: jax.Array,
-    target_keypoints: jax.Array,
+    source: bodies.Body,
+    target: bodies.Body,
     cloth: jax.Array,
     height: int,
     width: int,
 ) -> tuple[jax.Array, jax.Array]:
     """The pixels of a lap's halves, [B, H, W, 2, C], and how much of them there is, [B,
     H, W, 2], from a photo [B, h, w, C + 1] whose last channel is the person."""
-    laps = skirts.lap(jnp.stack([source_keypoints, target_keypoints]))
-    source, target = (skirts.Lap(*(x[i] for x in laps)) for i in range(2))
-    x, y, opacity = skirts.places(source, target, cloth, height, width)
+    laps = skirts.lap(jax.tree.map(lambda *x: jnp.stack(x), source, target))
+    before, after = (skirts.Lap(*(x[i] for x in laps)) for i in range(2))
+    x, y, opacity = skirts.places(before, after, cloth, height, width)
     read = sampling.bilinear(photo, x, y)
     opacity = opacity * sampling.on_photo(x, y, *photo.shape[1:3])
     return _once(read[..., :-1], opacity * read[..., -1])

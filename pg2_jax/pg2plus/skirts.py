@@ -14,12 +14,13 @@ import jax.numpy as jnp
 
 from pg2_jax.layers import conv, relu
 from pg2_jax.pg2plus import (
-    missing_joints,
+    bodies,
     parsing,
     part_frames,
     part_places,
     sampling,
 )
+from pg2_jax.pg2plus.bodies import Person
 from pg2_jax.pose import JOINTS
 
 # Of the lap as the network sees it: half of the rows are above the knees.
@@ -55,11 +56,11 @@ class Lap(NamedTuple):
     known: jax.Array  # [..., 2] bool, whether a thigh is seen, and each has a length
 
 
-def lap(keypoints: jax.Array) -> Lap:
+def lap(person: Person) -> Lap:
     """The lap of [..., 18, 3] keypoints; joints that are not seen are where they must
     be."""
-    points = missing_joints.completed(keypoints)[..., :2]
-    frames = part_frames.frames(keypoints)
+    body = bodies.of(person)
+    points, frames = body.completed[..., :2], body.seen
     unit = jnp.maximum(frames.unit, 1e-3)
     pairs = [(points[..., right, :], points[..., left, :]) for right, left in _PAIRS]
     middles = jnp.stack([(right + left) / 2 for right, left in pairs], axis=-2)
@@ -107,19 +108,19 @@ class SkirtNetwork(nn.Module):
         return jnp.concatenate(rows, axis=-1)
 
 
-def seen(image: jax.Array, keypoints: jax.Array, person: jax.Array) -> jax.Array:
-    """What the network sees of a photo [B, H, W, 3] in [-1, 1] of the `person` [B, H,
-    W, 1] with keypoints [B, 18, 3]: the rows and columns of the lap of the photo, of
-    the person, of the legs and of the arms; [B, ROWS, COLUMNS, CHANNELS]."""
-    body = part_frames.frames(missing_joints.completed(keypoints))
-    height, width = image.shape[1:3]
-    parts = part_places.around(body, height, width, 0.0)
+def seen(image: jax.Array, person: Person, where: jax.Array) -> jax.Array:
+    """What the network sees of a photo [B, H, W, 3] in [-1, 1] of a person with
+    keypoints [B, 18, 3], who is `where`, [B, H, W, 1]: the rows and columns of the lap
+    of the photo, of the person, of the legs and of the arms; [B, ROWS, COLUMNS,
+    CHANNELS]."""
+    body, (height, width) = bodies.of(person), image.shape[1:3]
+    parts = part_places.around(body.whole, height, width, 0.0)
     legs = parts[..., : part_frames.TORSO].max(axis=-1, keepdims=True)
     arms = parts[..., part_frames.HEAD + 1 :].max(axis=-1, keepdims=True)
-    told = jnp.concatenate([image, person, legs, arms], axis=-1)
+    told = jnp.concatenate([image, where, legs, arms], axis=-1)
     far = (jnp.arange(ROWS // 2, dtype=jnp.float32) + 0.5) / (ROWS // 2)
     aside = jnp.linspace(-_WIDEST, _WIDEST, COLUMNS, dtype=jnp.float32)
-    own = lap(keypoints)
+    own = lap(body)
     x, y = _points(own, far.reshape(1, -1, 1, 1), aside.reshape(1, 1, -1, 1))
     # The rows of both halves, one below the other.
     x, y = (jnp.concatenate([place[..., 0], place[..., 1]], axis=1) for place in (x, y))
@@ -133,11 +134,11 @@ def opacity(params: Any, seen: jax.Array) -> jax.Array:
     return jnp.clip((logits - _PERHAPS) / (_SURELY - _PERHAPS), 0.0, 1.0)
 
 
-def cloth(image: jax.Array, keypoints: jax.Array, person: jax.Array) -> jax.Array:
+def cloth(image: jax.Array, person: Person, where: jax.Array) -> jax.Array:
     """How much of each row of a lap is cloth, which moves: [B, ROWS] in [0, 1], 1 from
     the hips to the hem, by the network that comes with the code. For the arguments see
     `seen`."""
-    known = opacity(parsing.built_in(WEIGHTS), seen(image, keypoints, person))
+    known = opacity(parsing.built_in(WEIGHTS), seen(image, person, where))
     return jax.lax.stop_gradient(known)
 
 

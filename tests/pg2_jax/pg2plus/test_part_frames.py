@@ -102,5 +102,6 @@ def test_a_head_turns_away_if_its_ears_or_its_torso_say_so(gone, behind, away):
     target = person(**dict.fromkeys(gone))
     if behind:
         target = target[MIRRORED]
-    assert part_frames.turns_away(person(), target) == away
-    assert not part_frames.turns_away(np.zeros_like(target), target)
+    parts = part_frames.frames(target)
+    assert part_frames.turns_away(person(), target, parts) == away
+    assert not part_frames.turns_away(np.zeros_like(target), target, parts)

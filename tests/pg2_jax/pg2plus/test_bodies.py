@@ -1,18 +1,17 @@
-"""Where joints are that nobody has seen."""
+"""The parts of people, and where joints are that nobody has seen."""
 
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from pg2_jax import pose
-from pg2_jax.pg2plus import missing_joints, part_frames
+from pg2_jax.pg2plus import bodies, part_frames
 from tests.pg2_jax.pg2plus.people import person
 
 
 def completed(**changes):
     """The joints by name of a person of whom some are moved, or missing: None."""
     keypoints = person(**changes)
-    found = np.asarray(missing_joints.completed(keypoints[None]))[0]
+    found = np.asarray(bodies.of(keypoints[None]).completed)[0]
     seen = keypoints[:, 2] > 0
     np.testing.assert_array_equal(found[seen], keypoints[seen])
     return dict(zip(pose.JOINTS, found, strict=True))
@@ -65,9 +64,13 @@ def test_a_head_without_face_is_above_the_shoulders():
     # Shoulders at (12, 12) and (20, 12), hips in row 25.
     np.testing.assert_allclose(joints["nose"], [16, 12 - 0.5 * 13, 1], atol=1e-4)
     faceless = person(**dict.fromkeys(face))
-    alone = np.asarray(missing_joints.with_head(jnp.asarray(faceless)))
-    np.testing.assert_allclose(alone[0], joints["nose"], atol=1e-5)
-    np.testing.assert_array_equal(alone[1:], faceless[1:])
+    parts, seen = bodies.with_head(bodies.of(faceless)), part_frames.frames(faceless)
+    head = part_frames.HEAD
+    np.testing.assert_allclose(parts.origin[head], joints["nose"][:2], atol=1e-4)
+    np.testing.assert_allclose(parts.along[head], [0, 1], atol=1e-5)
+    assert parts.known.all() and not seen.known[head]
+    others = np.arange(10) != head
+    np.testing.assert_array_equal(parts.origin[others], seen.origin[others])
 
 
 @pytest.mark.parametrize("seen", ["right_ear", "left_ear", "left_eye"])
@@ -75,7 +78,7 @@ def test_a_head_is_where_its_face_says(seen):
     """No nose is made up beside an ear: the head would be elsewhere than it moves."""
     face = [*("nose", "right_eye", "left_eye", "right_ear", "left_ear")]
     keypoints = person(**dict.fromkeys(set(face) - {seen}))
-    joints = missing_joints.completed(keypoints[None])
+    joints = bodies.of(keypoints[None]).completed
     assert joints[0, pose.JOINTS.index("nose"), 2] == 0
     found = part_frames.frames(joints)
     heads = found.origin[0, part_frames.HEAD]
@@ -86,4 +89,4 @@ def test_a_head_is_where_its_face_says(seen):
 @pytest.mark.parametrize("missing", [0.0, np.nan])
 def test_nobody_stays_nobody(missing):
     nobody = np.full((2, 18, 3), missing, np.float32)
-    np.testing.assert_array_equal(missing_joints.completed(nobody), 0)
+    np.testing.assert_array_equal(bodies.of(nobody).completed, 0)

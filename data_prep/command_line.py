@@ -1,5 +1,6 @@
 """What the programs of this package share: flags, help, exit codes and messages."""
 
+import dataclasses
 import os
 import pathlib
 import signal
@@ -51,7 +52,8 @@ def run(
     except flags.Error as error:
         mistake = f"{flag_fields.message(error)}; see --help"
     except (ValueError, OSError) as error:
-        mistake = errors.for_programs(error, {})
+        alike = {field.name: field.name for field in dataclasses.fields(options)}
+        mistake = errors.for_programs(error, alike)
     except ModuleNotFoundError as error:
         if not (package := missing_package(error)):
             raise

@@ -63,6 +63,12 @@ class Config(GenerationOptions, EvaluationOptions, TrainingOptions):
             )
 
     @property
+    def flag_of(self) -> dict[str, str]:
+        """The flags of the library's arguments in this mode."""
+        alike = {field.name: field.name for field in dataclasses.fields(self)}
+        return alike | dict(modes.MODES[self.mode].flag_of)
+
+    @property
     def how_to_restore(self) -> dict[str, Any]:
         """Arguments of what restores generators; bfloat16 alone changes precision."""
         return {

@@ -11,14 +11,13 @@ from data_prep import command_line
 from data_prep.sources import photo_list
 from experiments.config import Config
 from experiments.config_compatibility import check_networks
-from experiments.options import modes
 from pg2_jax import errors, files
 from pg2_jax.estimators.person_finder import PersonFinder
 from pg2_jax.inference import animation, result, target_pose
 from pg2_jax.inference.pose_transfer import PoseTransfer
 from pg2_jax.inference.result import Results
 
-_FLAG_OF = modes.MODES["generate"].flag_of
+_LEFT_OUT = "left out: "
 _PICTURES = (".png", ".jpg", ".jpeg")
 # Flags with the names that they have in `PoseTransfer.sequence`.
 _ARGUMENTS = ("pose_fit", "mirror", "between", "person", "paste_back", "max_side")
@@ -33,7 +32,7 @@ def generate(config: Config) -> None:
     model = PoseTransfer.restore(config.workdir, **config.how_to_restore, finder=finder)
     check_networks(model.config, config)
     config.with_size(*model.image_size)  # refuses another --image_size
-    with _noted(photos):
+    with _noted(config, photos):
         people = _in_poses(config, model, finder, photos)
         _write(people, output, config)
     count = sum(map(len, people.values()))
@@ -82,6 +81,8 @@ def _in_poses(
     if source := config.source_pose:
         known = target_pose.annotated(source, config.min_confidence)
         joints = target_pose.Poses(known, source, pixels=True)
+    if len(photos) > 1 and joints is None and finder.is_installed():
+        finder.open()  # What it lacks is not the photos' fault.
     people, refused = {}, []
     for name, path in photos.items():
         try:
@@ -93,12 +94,12 @@ def _in_poses(
                 fit=config.photo_fit,
                 **{name: getattr(config, name) for name in _ARGUMENTS},
             )
-        except ValueError as error:
+        except (ValueError, OSError) as error:
             refused.append(error)
     if not people:
         raise refused[0]
     for reason in refused:
-        errors.warn(f"left out: {errors.for_programs(reason, _FLAG_OF)}")
+        errors.warn(f"{_LEFT_OUT}{errors.for_programs(reason, config.flag_of)}")
     return people
 
 
@@ -115,7 +116,7 @@ def _photos(source: str) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def _noted(photos: dict[str, str]) -> Iterator[None]:
+def _noted(config: Config, photos: dict[str, str]) -> Iterator[None]:
     """Prints what the library warns of, at the end."""
     with warnings.catch_warnings(record=True) as notes:
         warnings.simplefilter("always", UserWarning)
@@ -123,9 +124,11 @@ def _noted(photos: dict[str, str]) -> Iterator[None]:
     # What is said of several photos once, with their number.
     paths_and_numbers = "|".join([*map(re.escape, photos.values()), r"\d+"])
     alike: dict[str, list[str]] = {}
-    said = [errors.for_programs(Warning(note.message), _FLAG_OF) for note in notes]
-    for text in dict.fromkeys(said):
-        alike.setdefault(re.sub(paths_and_numbers, "", text), []).append(text)
+    texts = [Warning(note.message) for note in notes]
+    for text in dict.fromkeys(errors.for_programs(x, config.flag_of) for x in texts):
+        named = text.startswith(_LEFT_OUT)
+        kind = text if named else re.sub(paths_and_numbers, "", text)
+        alike.setdefault(kind, []).append(text)
     for first, *others in alike.values():
         count = errors.counted(len(others), "other photo")
         print(f"note: {first}" + f" The same goes for {count}." * bool(others))

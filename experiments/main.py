@@ -105,7 +105,7 @@ def _say_it_once() -> None:
 def _message(error: Exception, config: Config) -> str:
     """What a user is told of an error; empty for a mistake of the program."""
     if isinstance(error, ValueError | OSError | FloatingPointError):
-        return errors.for_programs(error, modes.MODES[config.mode].flag_of)
+        return errors.for_programs(error, config.flag_of)
     if isinstance(error, ModuleNotFoundError) and (package := missing_package(error)):
         return f"--mode={config.mode} needs the package {package}: {INSTALL}"
     # What XLA raises; the first line names the bytes.

@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 _PACKAGE = f"{pathlib.Path(__file__).parent}{os.sep}"
-_MARKED = re.compile(r"`([a-z_]+)(=[^`]*)?`")
+_MARKED = re.compile(r"`([a-z0-9_]+)(=[^`]*)?`")
 
 
 class ArgumentError(ValueError):
@@ -65,16 +65,22 @@ def counted(number: int, one: str, several: str = "") -> str:
 
 
 def for_programs(error: Exception, flag_of: Mapping[str, str]) -> str:
-    """What a program says of an error or a warning: arguments by their flags, which
-    `flag_of` has where the two differ; the system's words for a file without their
-    number."""
+    """What a program says of an error or a warning: arguments by the flags that
+    `flag_of` has; the system's words for a file without their number."""
 
-    def flag(argument: str) -> str:
-        return f"--{flag_of.get(argument, argument)}"
+    def flag(marked: re.Match) -> str:
+        name, value = marked.groups(default="")
+        return f"--{flag_of[name]}{value}" if name in flag_of else marked[0]
 
     if isinstance(error, OSError) and error.filename and error.filename2 is None:
         return f"{os.fsdecode(error.filename)}: {error.strerror}"
     text = str(error)
     if isinstance(error, ArgumentError):
-        text = f"{flag(error.argument)}={error.value}{error.rule}"
-    return _MARKED.sub(lambda marked: flag(marked[1]) + (marked[2] or ""), text)
+        argument = flag_of.get(error.argument, error.argument)
+        text = f"--{argument}={error.value}{error.rule}"
+    return _MARKED.sub(flag, text)
+
+
+def for_visitors(error: Exception) -> str:
+    """What a page says of an error: nothing is marked."""
+    return _MARKED.sub(r"\1\2", str(error))

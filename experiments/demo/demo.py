@@ -86,7 +86,7 @@ def open_finder(pose_model: str) -> person_finder.PersonFinder | None:
     except ValueError as error:
         if pose_model:
             raise
-        reason = errors.for_programs(error, {})
+        reason = errors.for_programs(error, {"model": "pose_model"})
         print(f"note: of a photo with other proportions the middle is used; {reason}")
         return None
     return finder

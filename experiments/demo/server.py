@@ -18,7 +18,7 @@ from experiments import pictures
 from experiments.config import Config
 from experiments.demo import limits, model_queue, page_setup
 from experiments.demo.model_queue import ModelQueue, Person
-from pg2_jax import visualize
+from pg2_jax import errors, visualize
 from pg2_jax.estimators import person_finder
 from pg2_jax.inference import pose_library
 
@@ -235,7 +235,7 @@ def _from_base64(text: str) -> bytes:
 
 
 async def _explain(request: fastapi.Request, error: Exception) -> fastapi.Response:
-    status, reason, headers, more = 400, str(error), None, {}
+    status, reason, headers, more = 400, errors.for_visitors(error), None, {}
     if isinstance(error, person_finder.SeveralPeopleError):
         more = {"people": error.people}
     elif isinstance(error, model_queue.Busy):

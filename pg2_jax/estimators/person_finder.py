@@ -45,11 +45,11 @@ class PersonFinder:
             return self._estimator
 
     def __call__(
-        self, photo: Image.Image, name: str, advice: str = "", person: int = 0
+        self, photo: Image.Image, name: str, advice: str = "", person: int | None = 0
     ) -> np.ndarray:
         """The person's joints, float32 [18, 3] in pixels of the photo, RGB; of several
-        people those of number `person` from left to right, or with 0 of the largest.
-        Nobody, for 0 two people of like size (`SeveralPeopleError`), and an estimator
+        people those of number `person` from left to right, or with 0 of the largest;
+        None where nobody can say which. Nobody, for 0 two people of like size (`SeveralPeopleError`), and an estimator
         that fails is a ValueError: the name, what is wrong, the advice."""
         return chosen(self.everybody(photo, name, advice), person, name, advice)
 
@@ -81,20 +81,22 @@ class PersonFinder:
 
 
 def chosen(
-    people: list[base.Person], number: int, name: str, advice: str = ""
+    people: list[base.Person], number: int | None, name: str, advice: str = ""
 ) -> np.ndarray:
     """The joints of one of several people from left to right, see `PersonFinder`."""
     found = f"{errors.counted(len(people), 'person was', 'people were')} found"
-    if number > len(people):
+    if (number or 0) > len(people):
         raise errors.ArgumentError("person", number, f": {found} in {name}.")
     if number:
         return people[number - 1].keypoints
     first, *others = sorted(people, key=lambda person: -person.length)
+    which = f", or say which, 1 to {len(people)} from left to right (`person`)"
+    if number is None:
+        which = ""
     if others and first.length < _CLEARLY_LARGER * others[0].length:
         raise SeveralPeopleError(
             f"{name}: {found}, two of them of about the same size. Crop "
-            f"the photo to the one you mean, or say which, 1 to {len(people)} from "
-            f"left to right (`person`).{advice}",
+            f"the photo to the one you mean{which}.{advice}",
             len(people),
         )
     return first.keypoints

@@ -124,7 +124,7 @@ def take_apart(source: Source, photo: np.ndarray) -> Scene:
         np.asarray(source.pose, np.float32)[None],
         scale=scale,
     )
-    parsed, gone, sure, person, clothes, hair = jax.tree.map(
+    parsed, gone, sure, person, clothes, hair, light = jax.tree.map(
         lambda x: np.asarray(x[0]), found
     )
     grown = ImageFilter.MaxFilter(2 * _GROWN * scale + 1)
@@ -136,7 +136,8 @@ def take_apart(source: Source, photo: np.ndarray) -> Scene:
     background = np.round(share * filled + (1 - share) * photo).astype(np.uint8)
     # A body that the photo cuts off goes on as its edge does.
     shown = np.where((hole | (beyond == 0))[..., None], photo, background)
-    armless, hairy = _with_pieces(*clothes), _with_pieces(*hair)
+    armless = _with_pieces(*clothes)
+    hairy = np.round(_with_pieces(*hair) * light).astype(np.uint8)
     return Scene(shown, background, parsed, sure, person, armless, hairy)
 
 
@@ -178,13 +179,12 @@ class _Found(NamedTuple):
     parsed: parsing.Parsed  # of the model's size
     gone: jax.Array  # where the person may be, which is no background
     sure: parsing.Parsed  # of the photo's, where the person is for certain
-    person: (
-        jax.Array
-    )  # uint8 [1, h, w, 3], the photo with the person's colours about it
-    # The photo, uint8 [1, h, w, 3], without arms and with hair all over, and where
-    # clothes and hair are hidden and shown.
+    # The photo with the person's colours about it, uint8 [1, h, w, 3]; and without arms
+    # and with hair all over, and where clothes and hair are hidden and shown.
+    person: jax.Array
     clothes: tuple[jax.Array, ...]
     hair: tuple[jax.Array, ...]
+    light: jax.Array  # in which the hair is, [1, h, w, 1]
 
 
 def _found(
@@ -203,9 +203,9 @@ def _found(
     certain = guides.certain(sampling.along_edges(parsed.person, source, shown))
     hair, seen = (sampling.enlarged(x, *large) for x in (parsed.hair, parsed.arms))
     sure = parsing.Parsed(certain, hair * certain, seen)
-    own = _own_colours(shown, certain, scale)
+    own = _own_colours(shown, certain, enlarged, scale)
     armless, *clothes = arms.removed(own, enlarged, sure)
-    hairy, hair = guides.hairy(own, enlarged, sure.hair)
+    hairy, light, hair = guides.hairy(own, enlarged, sure.hair)
     head = part_warp.head(enlarged, *large)
     return _Found(
         parsed,
@@ -214,14 +214,25 @@ def _found(
         inputs.to_uint8(own),
         (inputs.to_uint8(armless), *clothes),
         (inputs.to_uint8(hairy), head * (1.0 - hair), hair),
+        light,
     )
 
 
-def _own_colours(photo: jax.Array, person: jax.Array, scale: int) -> jax.Array:
-    """A photo with the person's own colours up to a pixel of the model's image within
-    the person's edge, whose pixels are of the background as well, and around it."""
-    inner = -nn.max_pool(-person, (2 * scale + 1,) * 2, padding="SAME")
-    return photo + (1.0 - inner) * (pull_push.without_person(photo, inner) - photo)
+def _own_colours(
+    photo: jax.Array, person: jax.Array, body: bodies.Body, scale: int
+) -> jax.Array:
+    """A photo with the person's own colours within a pixel of the model's image of the
+    person's edge, whose pixels are of the background as well, and around it. What is
+    too thin for that stays as it is, and so does the middle of a body that was not
+    found."""
+    window = 2 * scale + 1, 2 * scale + 1
+    inner = -nn.max_pool(-person, window, padding="SAME")
+    near = nn.max_pool(inner, window, padding="SAME")
+    known = part_warp.inside(body, *photo.shape[1:3])
+    inner = jnp.maximum(jnp.maximum(inner, person - near), known)
+    own = photo + (1.0 - inner) * (pull_push.without_person(photo, inner) - photo)
+    nobody = inner.max(axis=(1, 2, 3), keepdims=True) == 0.0
+    return jnp.where(nobody, photo, own)
 
 
 def _generate(

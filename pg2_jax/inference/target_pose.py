@@ -182,7 +182,7 @@ def _of_person(
 
 
 def _of_photo(photo: Image.Image, name: str, place: str, finder: PersonFinder) -> Poses:
-    points = finder(photo, place, " Or give the pose as a keypoint file.")
+    points = finder(photo, place, " Or give the pose as a keypoint file.", None)
     return Poses({name: points}, place, pixels=False)
 
 

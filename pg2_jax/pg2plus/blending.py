@@ -49,8 +49,8 @@ def where_it_can_be(
 ) -> jax.Array:
     """The weights [B, H, W, 4] without the source where its person leaves. A result, if
     `final`, also has no background where parts are moved to where the person certainly
-    is, and on limbs there no image of the network's own. The others share what these
-    would have got."""
+    is, and but for heads no image of the network's own there, which is blurred. The
+    others share what these would have got."""
     moved, behind, kept, own = jnp.split(weights, 4, axis=-1)
     stays = jnp.maximum(guide[..., guides.STILL], 1e-6)
     if final:
@@ -59,8 +59,8 @@ def where_it_can_be(
         stays = stays**_FINALLY
         certainly = guide[..., guides.INSIDE] * guide[..., guides.COVERAGE]
         behind = behind * jnp.maximum(1.0 - certainly, 1e-6) ** _FINALLY
-        limbs = certainly * (1.0 - guide[..., guides.HEAD])
-        own = own * jnp.maximum(1.0 - limbs, 1e-6) ** _FINALLY
+        body = certainly * (1.0 - guide[..., guides.HEAD])
+        own = own * jnp.maximum(1.0 - body, 1e-6) ** _FINALLY
     weights = jnp.concatenate([moved, behind, kept * stays, own], axis=-1)
     return weights / weights.sum(axis=-1, keepdims=True)
 

@@ -58,7 +58,7 @@ def scaled(body: Body, scale: float) -> Body:
 
 def with_head(body: Body) -> Frames:
     """The parts that are seen, and the head in any case: people have heads."""
-    is_head = np.arange(NUM_PARTS) == HEAD
+    is_head = np.broadcast_to(np.arange(NUM_PARTS) == HEAD, body.seen.known.shape)
     made_up = ~body.seen.known & is_head
 
     def choose(name: str) -> jax.Array:

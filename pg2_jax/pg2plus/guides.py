@@ -54,12 +54,13 @@ def guide(
     # little of a wall moves.
     free = 1.0 - widened(jnp.maximum(possible(likely), body))
     person = certain(likely)
+    strands, light, _ = hairy(source, poses[0], hair * person)
     _, masks, composite, coverage, lap = part_warp.warp(
         source,
         *poses,
         *size,
         parsing.Parsed(person, hair, seen),
-        hairy=hairy(source, poses[0], hair * person)[0],
+        hairy=shaded(strands, light),
         cloth=skirts.cloth(source, poses[0], likely),
     )
     still = part_warp.still(*poses, *size)
@@ -86,11 +87,12 @@ def guide(
 
 def hairy(
     image: jax.Array, person: Person, hair: jax.Array
-) -> tuple[jax.Array, jax.Array]:
+) -> tuple[jax.Array, jax.Array, jax.Array]:
     """A photo [B, h, w, 3] with hair everywhere: that of the ring about the face, and
-    its mean colour where the ring has none, darker down to the nape. Hair is what is
-    likeliest, [B, h, w, 1] in [0, 1], outside of the face, even if nowhere certain, as
-    on bald heads. And where the photo has it, [B, h, w, 1]."""
+    its mean colour where the ring has none. Hair is what is likeliest, [B, h, w, 1] in
+    [0, 1], outside of the face, even if nowhere certain, as on bald heads. And the
+    light in which it is, less down to the nape, and where the photo itself has hair,
+    [B, h, w, 1] each."""
     outside, x, y, low = part_warp.beside_face(person, *image.shape[1:3])
     hair = hair * outside
     most = hair.max(axis=(1, 2, 3), keepdims=True)
@@ -101,8 +103,12 @@ def hairy(
     mean = total / jnp.maximum(inner.sum(axis=(1, 2), keepdims=True), 1e-3)
     strands = sampling.bilinear(jnp.concatenate([image, inner], axis=-1), x, y)
     strands = mean + strands[..., 3:] * (strands[..., :3] - mean)
-    strands = (strands + 1.0) * (1.0 - _SHADE * low) - 1.0
-    return strands + sure * (image - strands), sure
+    return strands + sure * (image - strands), 1.0 - _SHADE * low * (1.0 - sure), sure
+
+
+def shaded(image: jax.Array, light: jax.Array) -> jax.Array:
+    """An image in [-1, 1] in so much light, [B, h, w, 1] in [0, 1]."""
+    return (image + 1.0) * light - 1.0
 
 
 def possible(person: jax.Array) -> jax.Array:

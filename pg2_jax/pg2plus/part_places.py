@@ -151,8 +151,8 @@ def around(
     person: Frames, height: int, width: int, margin: float, reach: float = 1.0
 ) -> jax.Array:
     """Where each part of a person is, and what is within `margin` torso lengths of it;
-    of a head, which is narrower than its part, within less; for `reach` see `masks`;
-    [B, H, W, 10] in [0, 1], 0 of a part that is not known."""
+    of a head, which is narrower than its part, within less; for the `reach` see
+    `distances`; [B, H, W, 10] in [0, 1], 0 of a part that is not known."""
     distance = distances(person, *places(person, height, width), reach)
     return within(person, distance, margin)
 
@@ -167,7 +167,7 @@ def within(person: Frames, distance: jax.Array, margin: float) -> jax.Array:
 
 def neck(person: Frames, height: int, width: int) -> jax.Array:
     """Where the neck of a person is, in the main: [B, H, W] in [0, 1], 1 around the
-    line from the head to the torso, 0 where one of them is not known."""
+    axis of the torso up to the head, 0 where one of them is not known."""
     along, across = (x[..., TORSO] for x in places(person, height, width))
     unit = person.unit[:, None, None]
     way = person.origin[..., HEAD, :] - person.origin[..., TORSO, :]

@@ -25,11 +25,13 @@ def test_a_program_names_the_flag_of_an_argument(flag_of, message):
 
 
 def test_a_program_names_the_flags_that_a_message_marks():
-    text = "a.jpg: `fit=crop` needs joints (`source_pose`), not `A=1` or ``."
-    flag_of = {"fit": "photo_fit"}
-    said = "a.jpg: --photo_fit=crop needs joints (--source_pose), not `A=1` or ``."
+    text = "a.jpg: `fit=crop` needs joints (`source_pose`), not `fan_in` or ``."
+    flag_of = {"fit": "photo_fit", "source_pose": "source_pose"}
+    said = "a.jpg: --photo_fit=crop needs joints (--source_pose), not `fan_in` or ``."
     for message in (ValueError(text), UserWarning(text)):
         assert errors.for_programs(message, flag_of) == said
+    plain = "a.jpg: fit=crop needs joints (source_pose), not fan_in or ``."
+    assert errors.for_visitors(ValueError(text)) == plain
 
 
 def test_other_errors_speak_for_themselves():

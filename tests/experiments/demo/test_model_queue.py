@@ -179,7 +179,7 @@ def test_one_of_several_people_is_chosen_by_number(demo_queue):
     told = demo_queue.fit_photo(content, "a.png", people[0])
     chosen = queue.fit_photo(content, "a.png", None, 2)
     np.testing.assert_array_equal(chosen.image, told.image)
-    with pytest.raises(ValueError, match=r"2 people were found, .* \(person\)"):
+    with pytest.raises(ValueError, match=r"2 people were found, .* \(`person`\)"):
         queue.fit_photo(content, "a.png")
 
 

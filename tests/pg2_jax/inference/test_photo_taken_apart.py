@@ -4,6 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from pg2_jax.inference import full_resolution, source_photo
+from pg2_jax.pg2plus import bodies
 from tests.pg2_jax.inference.stand_in import NoFinder, make_photo
 from tests.pg2_jax.pg2plus import people
 from tests.pg2_jax.pg2plus.people import HEIGHT, WIDTH, person
@@ -22,8 +23,9 @@ def read(height, width, scale, fit, monkeypatch, joints=None, photo=None):
     # The left half of the person shows clothes that arms hide in the right half.
     left = large_one * (np.arange(scale * WIDTH) < scale * 16).reshape(1, 1, -1, 1)
     clothes = large[None], large_one - left, left
-    parsed, hair = people.found(person_there), clothes
-    found = parsed, large_one, people.found(large_one), large[None], clothes, hair
+    parsed, light = people.found(person_there), 0.5 * np.ones_like(large_one)
+    sure, hair = people.found(large_one), (large[None], 0 * large_one, large_one)
+    found = parsed, large_one, sure, large[None], clothes, hair, light
     found = full_resolution._Found(*found)
     monkeypatch.setattr(full_resolution, "_found", lambda *_, scale: found)
     return source, large, full_resolution.take_apart(source, large)
@@ -32,6 +34,7 @@ def read(height, width, scale, fit, monkeypatch, joints=None, photo=None):
 def test_the_place_of_the_person_shows_what_is_around(monkeypatch):
     _, photo, got = read(2 * HEIGHT, 2 * WIDTH, 2, "stretch", monkeypatch)
     assert got.parsed.person.shape == (HEIGHT, WIDTH, 1)
+    np.testing.assert_allclose(got.hairy, photo / 2, atol=0.5)
     np.testing.assert_array_equal(got.photo, photo)
     assert got.background.shape == photo.shape
     # Far from the person it is the photo, to the pixel; where the person is, it is not.
@@ -67,6 +70,23 @@ def test_a_person_has_its_own_colours_at_its_edge():
     photo[:, :, :20], photo[:, :, 20] = (1, -1, -1), (1, 0.5, 0.5)
     there = np.zeros((1, 8, 32, 1), np.float32)
     there[:, :, :20], there[:, :, 20] = 1, 0.5
-    own = full_resolution._own_colours(jnp.asarray(photo), jnp.asarray(there), 2)
+    given = jnp.asarray(photo), jnp.asarray(there)
+    own = full_resolution._own_colours(*given, bodies.of(jnp.zeros((1, 18, 3))), 2)
     want = np.broadcast_to(np.float32([1, -1, -1]), photo.shape)
     np.testing.assert_allclose(own[:, :, :22], want[:, :, :22], atol=1e-5)
+
+
+def test_what_is_thin_and_the_middle_of_a_body_keep_their_pixels():
+    """A line of red pixels is somebody; the body is elsewhere, and was not found."""
+    photo = np.random.default_rng(0).uniform(-1, 1, (1, HEIGHT, WIDTH, 3))
+    photo = photo.astype(np.float32)
+    there = np.zeros((1, HEIGHT, WIDTH, 1), np.float32)
+    there[:, 44], photo[:, 44] = 1, (1, -1, -1)
+    body = bodies.of(person()[None])
+    own = full_resolution._own_colours(jnp.asarray(photo), jnp.asarray(there), body, 1)
+    np.testing.assert_allclose(own[0, 44], photo[0, 44], atol=1e-5)
+    np.testing.assert_allclose(own[0, 18, 16], photo[0, 18, 16], atol=1e-5)
+    assert np.abs(own[0, 30, 2] - photo[0, 30, 2]).max() > 0.01
+    nobody = bodies.of(jnp.zeros((1, 18, 3)))
+    same = full_resolution._own_colours(jnp.asarray(photo), 0 * there, nobody, 1)
+    np.testing.assert_array_equal(same, photo)

@@ -54,8 +54,8 @@ def test_of_what_moved_parts_cover_they_get_as_large_a_share():
 
 
 def test_results_have_moved_pixels_where_the_person_certainly_is():
-    """Not the background, and on limbs not the network's image; if parts are moved to
-    there: a hand that is shorter than others ends."""
+    """Not the background, and but for heads not the network's image; if parts are moved
+    to there: a hand that is shorter than others ends."""
     weights = jnp.full((1, 1, 5, 4), 0.25)
     guide = np.zeros((1, 1, 5, guides.CHANNELS + 2), np.float32)
     guide[..., -2] = 1

@@ -88,7 +88,9 @@ def test_hair_goes_on_in_its_colour_and_a_forehead_is_none(likely):
     photo[:, :3, 11:22], photo[:, 4:9, 15:18] = 0.5, -1.0
     hair[:, :3, 11:22], hair[:, 4:9, 15:18] = likely, likely
     photo[:, 1, 14] = 0.6  # a curl
-    got = np.asarray(guides.hairy(photo, person()[None], hair)[0])[0]
+    got, light, sure = guides.hairy(photo, person()[None], hair)
+    got = np.asarray(guides.shaded(got, light))[0]
+    assert sure[0, 1, 14] == 1 and sure[0, 6, 16] == 0
     # Half as bright as white, less 35 % at the chin and below; row 6, of the ears, is
     # at 7/18 of the face.
     np.testing.assert_allclose(got[30, 5], 1.5 * 0.65 - 1, atol=0.01)

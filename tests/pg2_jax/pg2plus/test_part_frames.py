@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from pg2_jax import pose
 from pg2_jax.pg2plus import part_frames
 from pg2_jax.pose import JOINTS, MIRRORED
 from tests.pg2_jax.pg2plus.people import TO_THE_LEFT, person
@@ -105,3 +106,10 @@ def test_a_head_turns_away_if_its_ears_or_its_torso_say_so(gone, behind, away):
     parts = part_frames.frames(target)
     assert part_frames.turns_away(person(), target, parts) == away
     assert not part_frames.turns_away(np.zeros_like(target), target, parts)
+
+
+def test_parts_are_scaled_with_the_photo():
+    half = part_frames.frames(pose.scaled(person(), 0.5))
+    got = part_frames.scaled(part_frames.frames(person()), 0.5)
+    for field, want in zip(got, half, strict=True):
+        np.testing.assert_allclose(field, want, atol=1e-4)

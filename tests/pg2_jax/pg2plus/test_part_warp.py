@@ -130,6 +130,9 @@ def test_a_head_that_turns_away_has_hair_all_over_and_the_neck_below():
     # the neck begins 0.27 below.
     np.testing.assert_array_equal(turned[2:8, 14:19], np.broadcast_to(hair, (6, 5, 3)))
     np.testing.assert_allclose(turned[8, 16, 1], 6 + 13 * 0.27, atol=4e-3)
+    # Beside the round of the head, too, 0.22 wide at the ears.
+    np.testing.assert_array_equal(turned[5, 20], hair[0])
+    np.testing.assert_allclose(turned[7, 19, 1], 6 + 13 * 0.27, atol=4e-3)
     np.testing.assert_allclose(turned[10, 18], [18, 10, 10], atol=4e-3)
     # A face that turns to the camera is not known: the head is as it was.
     for source, target in ((BACK_OF_HEAD, person()), (BACK_OF_HEAD, BACK_OF_HEAD)):

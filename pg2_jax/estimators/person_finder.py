@@ -49,8 +49,9 @@ class PersonFinder:
     ) -> np.ndarray:
         """The person's joints, float32 [18, 3] in pixels of the photo, RGB; of several
         people those of number `person` from left to right, or with 0 of the largest;
-        None where nobody can say which. Nobody, for 0 two people of like size (`SeveralPeopleError`), and an estimator
-        that fails is a ValueError: the name, what is wrong, the advice."""
+        None where nobody can say which. Nobody, without a number two people of like
+        size (`SeveralPeopleError`), and an estimator that fails is a ValueError: the
+        name, what is wrong, the advice."""
         return chosen(self.everybody(photo, name, advice), person, name, advice)
 
     def everybody(

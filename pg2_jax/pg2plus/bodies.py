@@ -5,11 +5,10 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from pg2_jax import pose
 from pg2_jax.pg2plus import part_frames
-from pg2_jax.pg2plus.part_frames import HEAD, NUM_PARTS, Frames
+from pg2_jax.pg2plus.part_frames import Frames
 from pg2_jax.pose import JOINTS
 
 
@@ -19,9 +18,11 @@ class Body(NamedTuple):
     keypoints: jax.Array  # [..., 18, 3]
     completed: jax.Array  # [..., 18, 3] with likely places of joints that are not seen
     seen: Frames  # of the parts that are seen
+    headed: Frames  # and of the head in any case: people have heads
     whole: Frames  # of all that must be there
 
 
+_NOSE = JOINTS.index("nose")
 # Functions take either: a body need not be computed twice.
 Person = jax.Array | Body
 
@@ -30,11 +31,15 @@ def of(person: Person) -> Body:
     """The bodies of [..., 18, 3] keypoints."""
     if isinstance(person, Body):
         return person
+    person = jnp.asarray(person)
     # XLA would compute them anew for each that reads them.
     seen = jax.lax.optimization_barrier(part_frames.frames(person))
     points = jax.lax.optimization_barrier(completed(person, seen.unit))
+    with_nose = person.at[..., _NOSE, :].set(points[..., _NOSE, :])
+    # Not chosen from the others: each pixel would choose anew.
+    headed = jax.lax.optimization_barrier(part_frames.frames(with_nose))
     whole = jax.lax.optimization_barrier(part_frames.frames(points))
-    return Body(person, points, seen, whole)
+    return Body(person, points, seen, headed, whole)
 
 
 def pair(source: Person, target: Person) -> tuple[Body, Body]:
@@ -52,22 +57,9 @@ def scaled(body: Body, scale: float) -> Body:
         pose.scaled(body.keypoints, scale),
         pose.scaled(body.completed, scale),
         part_frames.scaled(body.seen, scale),
+        part_frames.scaled(body.headed, scale),
         part_frames.scaled(body.whole, scale),
     )
-
-
-def with_head(body: Body) -> Frames:
-    """The parts that are seen, and the head in any case: people have heads."""
-    is_head = np.broadcast_to(np.arange(NUM_PARTS) == HEAD, body.seen.known.shape)
-    made_up = ~body.seen.known & is_head
-
-    def choose(name: str) -> jax.Array:
-        seen, whole = getattr(body.seen, name), getattr(body.whole, name)
-        of_points = seen.ndim > made_up.ndim
-        return jnp.where(made_up[..., None] if of_points else made_up, whole, seen)
-
-    each = [name for name in Frames._fields if name != "unit"]
-    return body.seen._replace(**{name: choose(name) for name in each})
 
 
 class _Place(NamedTuple):

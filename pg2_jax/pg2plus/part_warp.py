@@ -66,8 +66,7 @@ def warp(
     is seen, and there can be `cloth` between the legs, see `skirts.cloth`. What is
     behind arms is that of the `armless` photo [B, h, w, 3], else body's averages."""
     before, after = bodies.pair(source, target)
-    of_source = part_frames.with_stand_ins(bodies.with_head(before))
-    of_target = bodies.with_head(after)
+    of_source, of_target = part_frames.with_stand_ins(before.headed), after.headed
     along, across = part_places.places(of_target, height, width)
     masks = part_places.masks(of_target, along, across)
     away = part_frames.turns_away(before.keypoints, after.keypoints, after.seen)

@@ -64,7 +64,7 @@ def test_a_head_without_face_is_above_the_shoulders():
     # Shoulders at (12, 12) and (20, 12), hips in row 25.
     np.testing.assert_allclose(joints["nose"], [16, 12 - 0.5 * 13, 1], atol=1e-4)
     faceless = person(**dict.fromkeys(face))
-    parts, seen = bodies.with_head(bodies.of(faceless)), part_frames.frames(faceless)
+    parts, seen = bodies.of(faceless).headed, part_frames.frames(faceless)
     head = part_frames.HEAD
     np.testing.assert_allclose(parts.origin[head], joints["nose"][:2], atol=1e-4)
     np.testing.assert_allclose(parts.along[head], [0, 1], atol=1e-5)

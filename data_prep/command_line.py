@@ -1,6 +1,5 @@
 """What the programs of this package share: flags, help, exit codes and messages."""
 
-import dataclasses
 import os
 import pathlib
 import signal
@@ -52,8 +51,7 @@ def run(
     except flags.Error as error:
         mistake = f"{flag_fields.message(error)}; see --help"
     except (ValueError, OSError) as error:
-        alike = {field.name: field.name for field in dataclasses.fields(options)}
-        mistake = errors.for_programs(error, alike)
+        mistake = errors.for_programs(error, flag_fields.names(options))
     except ModuleNotFoundError as error:
         if not (package := missing_package(error)):
             raise

@@ -181,6 +181,11 @@ def explanations(options: type) -> dict[str, str]:
     return texts
 
 
+def names(options: Any) -> dict[str, str]:
+    """The flags of options, by the arguments of the library of the same name."""
+    return {field.name: field.name for field in dataclasses.fields(options)}
+
+
 def default_text(field: dataclasses.Field) -> str:
     """A field's default as it is written on a command line; empty for none."""
     if isinstance(field.default, bool):

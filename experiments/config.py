@@ -65,8 +65,7 @@ class Config(GenerationOptions, EvaluationOptions, TrainingOptions):
     @property
     def flag_of(self) -> dict[str, str]:
         """The flags of the library's arguments in this mode."""
-        alike = {field.name: field.name for field in dataclasses.fields(self)}
-        return alike | dict(modes.MODES[self.mode].flag_of)
+        return {**flag_fields.names(self), **modes.MODES[self.mode].flag_of}
 
     @property
     def how_to_restore(self) -> dict[str, Any]:

@@ -124,8 +124,8 @@ def _noted(config: Config, photos: dict[str, str]) -> Iterator[None]:
     # What is said of several photos once, with their number.
     paths_and_numbers = "|".join([*map(re.escape, photos.values()), r"\d+"])
     alike: dict[str, list[str]] = {}
-    texts = [Warning(note.message) for note in notes]
-    for text in dict.fromkeys(errors.for_programs(x, config.flag_of) for x in texts):
+    said = [Warning(note.message) for note in notes]
+    for text in dict.fromkeys(errors.for_programs(x, config.flag_of) for x in said):
         named = text.startswith(_LEFT_OUT)
         kind = text if named else re.sub(paths_and_numbers, "", text)
         alike.setdefault(kind, []).append(text)

@@ -10,6 +10,7 @@ from experiments.config_compatibility import check_networks
 from experiments.demo import static_page
 from experiments.demo.model_queue import ModelQueue, Person
 from experiments.evaluate import image_folder
+from experiments.options import modes
 from pg2_jax import errors
 from pg2_jax.estimators import person_finder
 from pg2_jax.inference import pose_transfer
@@ -86,7 +87,7 @@ def open_finder(pose_model: str) -> person_finder.PersonFinder | None:
     except ValueError as error:
         if pose_model:
             raise
-        reason = errors.for_programs(error, {"model": "pose_model"})
+        reason = errors.for_programs(error, modes.MODES["demo"].flag_of)
         print(f"note: of a photo with other proportions the middle is used; {reason}")
         return None
     return finder

@@ -91,9 +91,9 @@ def chosen(
     if number:
         return people[number - 1].keypoints
     first, *others = sorted(people, key=lambda person: -person.length)
-    which = f", or say which, 1 to {len(people)} from left to right (`person`)"
-    if number is None:
-        which = ""
+    which = ""
+    if number is not None:
+        which = f", or say which, 1 to {len(people)} from left to right (`person`)"
     if others and first.length < _CLEARLY_LARGER * others[0].length:
         raise SeveralPeopleError(
             f"{name}: {found}, two of them of about the same size. Crop "

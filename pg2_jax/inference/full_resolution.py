@@ -54,7 +54,7 @@ class Scene(NamedTuple):
     photo: np.ndarray  # uint8 [h, w, 3]; beyond the edges of the whole photo made up
     background: np.ndarray  # uint8 [h, w, 3], the photo without the person
     parsed: parsing.Parsed  # float32 [H, W, 1], of the model's size
-    sure: parsing.Parsed  # float32 [h, w, 1], where the person is for certain
+    sure: parsing.Parsed  # float32 [h, w, 1], the person for certain, arms in doubt
     person: np.ndarray  # uint8 [h, w, 3], the photo with the person's colours about it
     armless: np.ndarray  # uint8 [h, w, 3], the photo without arms over the body
     hairy: np.ndarray  # uint8 [h, w, 3], the photo with hair all over
@@ -178,7 +178,7 @@ class _Found(NamedTuple):
 
     parsed: parsing.Parsed  # of the model's size
     gone: jax.Array  # where the person may be, which is no background
-    sure: parsing.Parsed  # of the photo's, where the person is for certain
+    sure: parsing.Parsed  # of the photo's, the person for certain, arms in doubt
     # The photo with the person's colours about it, uint8 [1, h, w, 3]; and without arms
     # and with hair all over, and where clothes and hair are hidden and shown.
     person: jax.Array

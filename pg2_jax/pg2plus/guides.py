@@ -65,8 +65,8 @@ def guide(
     )
     still = part_warp.still(*poses, *size)
     views = [
-        jax.nn.one_hot(pose.view(body.keypoints), len(pose.VIEWS))
-        for body in poses[::-1]
+        jax.nn.one_hot(pose.view(points), len(pose.VIEWS))
+        for points in (target_keypoints, source_keypoints)
     ]
     flat = jnp.concatenate(views, axis=-1)[:, None, None, :]
     told = [

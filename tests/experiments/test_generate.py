@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import shutil
 
 import numpy as np
 import pytest
@@ -206,9 +207,13 @@ def test_what_cannot_be_used_is_named(draw, monkeypatch, changes, message):
 
 def test_a_photo_that_cannot_be_used_is_left_out_and_said(draw, capsys):
     keypoint_files.write_csv("two.csv", {"b.png": figure(), "c.png": figure()})
+    shutil.copy("people/a.png", "people/d.png")
     draw("all", source_image="people", source_pose="two.csv", poses="turn")
     assert os.listdir("all") == ["b.png"] and len(os.listdir("all/b.png")) == 12
-    assert "note: left out: --source_pose=two.csv" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    for name in ("a.png", "d.png"):
+        words = f"--source_pose=two.csv holds 2 poses, none of them of {name}."
+        assert f"note: left out: {words}\n" in said
 
 
 def test_a_folder_that_is_not_ones_own_is_named_before_drawing(draw, monkeypatch):
